@@ -1,0 +1,234 @@
+-- Records ended attempts, at most one for each posting, seq and attempt (U1), only those whose
+-- lease p_pool still holds (L2). Sent again after a lost answer it changes nothing.
+--   p_states   'retried' where another attempt follows, p_delays_ms later
+--   p_ages_ms  how long ago, by the pool's own clock, the attempt ended: no clock of a client
+--              enters the database
+--   p_let_go   leases that are complete with these outcomes
+-- Returns how many were refused because their lease had been let go before.
+create function pdoflow.record(
+  p_pool bigint, p_leases bigint[], p_postings bigint[], p_seqs integer[], p_attempts integer[],
+  p_states pdoflow.outcome_state[], p_ages_ms real[], p_durations_ms real[], p_pids integer[],
+  p_results text[], p_errors text[], p_delays_ms integer[], p_let_go bigint[]
+) returns integer language plpgsql as $$
+#variable_conflict use_column
+declare
+  v_asked bigint[] := array(select distinct unnest(p_leases || p_let_go));
+  v_held bigint[];
+  v_refused integer := 0;
+begin
+  -- The share lock makes a rescue wait until these outcomes are there to be seen by it.
+  v_held := array(select id from pdoflow.lease
+                  where id = any (v_asked) and held and pool_id = p_pool order by id for share);
+  if 'retried' = any (p_states) then
+    -- Pausing and cancelling wait for this, and then see the retries (Y2).
+    perform from pdoflow.posting where id = any (
+      array(select posting_id from unnest(p_postings, p_states) as b (posting_id, state)
+            where state = 'retried')) order by id for share;
+  end if;
+
+  with batch as (
+    select * from unnest(p_leases, p_postings, p_seqs, p_attempts, p_states, p_ages_ms,
+                         p_durations_ms, p_pids, p_results, p_errors, p_delays_ms)
+      as b (lease_id, posting_id, seq, attempt, state, age_ms, duration_ms, worker_pid, result,
+            error, delay_ms)
+    where lease_id = any (v_held)),
+  ended as (
+    insert into pdoflow.outcome (posting_id, lease_id, ended_at, seq, attempt, worker_pid,
+                                 duration_ms, state, result, error)
+    select b.posting_id, b.lease_id, now() - b.age_ms * interval '1 ms', b.seq, b.attempt,
+           b.worker_pid, b.duration_ms,
+           case when b.state = 'retried' and p.state = 'cancelled' then 'cancelled'
+                else b.state end, b.result::jsonb, b.error::jsonb
+    from batch b left join pdoflow.posting p on b.state = 'retried' and p.id = b.posting_id
+    on conflict do nothing
+    returning posting_id, seq, attempt, state),
+  back as (
+    insert into pdoflow.retry (posting_id, priority, route_id, first_seq, end_seq, attempt, due_at)
+    select e.posting_id, l.priority, l.route_id, e.seq, e.seq + 1, e.attempt + 1,
+           case p.state when 'open' then now() + b.delay_ms * interval '1 ms' else 'infinity' end
+    from ended e join batch b using (posting_id, seq, attempt)
+      join pdoflow.posting p on p.id = e.posting_id
+      join pdoflow.lane l on l.posting_id = e.posting_id
+                         and l.first_seq <= e.seq and e.seq < l.end_seq
+    where e.state = 'retried'),
+  total as (
+    select posting_id, count(*) filter (where state = 'done') as done,
+           count(*) filter (where state = 'failed') as failed,
+           count(*) filter (where state = 'cancelled') as cancelled,
+           count(*) filter (where state = 'retried') as retried
+    from ended group by posting_id),
+  -- A posting all of whose jobs end here needs no progress row: small postings are cheap.
+  whole as (
+    update pdoflow.posting p
+    set done = t.done, failed = t.failed, cancelled = t.cancelled, ended_at = now(),
+        state = case p.state when 'cancelled' then p.state else 'finished' end
+    from total t
+    where p.id = t.posting_id and p.job_count = t.done + t.failed + t.cancelled
+      and p.ended_at is null
+    returning p.id, pg_notify('pdoflow.ended', p.id::text))
+  insert into pdoflow.progress (posting_id, done, failed, cancelled, retrying)
+  select posting_id, done, failed, cancelled, retried from total
+  where posting_id not in (select id from whole);
+
+  update pdoflow.lease set held = false where id = any (p_let_go) and id = any (v_held);
+
+  if cardinality(v_held) < cardinality(v_asked) then
+    select count(*) into v_refused
+    from unnest(p_leases, p_postings, p_seqs, p_attempts)
+      as b (lease_id, posting_id, seq, attempt)
+    where lease_id <> all (v_held)
+      and not exists (select from pdoflow.outcome o
+                      where o.posting_id = b.posting_id and o.seq = b.seq
+                        and o.attempt = b.attempt and o.lease_id = b.lease_id);
+    update pdoflow.pool set refused = refused + v_refused where id = p_pool and v_refused > 0;
+  end if;
+  return v_refused;
+end $$;
+
+-- Ends those of p_postings whose jobs have all ended, and tells who waits for them. To be called
+-- in a transaction after the one that recorded: of two pools that record the last outcomes at the
+-- same moment neither sees the other's, but the later caller of this sees both.
+create function pdoflow.finish(p_postings bigint[]) returns setof bigint
+language plpgsql as $$
+#variable_conflict use_column
+declare
+  v_open bigint[];
+begin
+  v_open := array(select id from pdoflow.posting
+                  where id = any (p_postings) and ended_at is null order by id for no key update);
+  return query
+    with total as (
+      select posting_id, sum(done) as done, sum(failed) as failed, sum(cancelled) as cancelled
+      from pdoflow.progress where posting_id = any (v_open) group by posting_id),
+    finished as (
+      update pdoflow.posting p
+      set done = t.done, failed = t.failed, cancelled = t.cancelled, ended_at = now(),
+          state = case p.state when 'cancelled' then p.state else 'finished' end
+      from total t
+      where p.id = t.posting_id and p.job_count = t.done + t.failed + t.cancelled
+      returning p.id, pg_notify('pdoflow.ended', p.id::text)),
+    folded as (
+      delete from pdoflow.progress where posting_id in (select id from finished))
+    select id from finished;
+end $$;
+
+-- Folds the progress rows of up to 100 postings that have many into one each (G1). The posting is
+-- locked, so that finish can't miss a row that is being folded (G2).
+create function pdoflow.fold() returns void language plpgsql as $$
+#variable_conflict use_column
+declare
+  v_postings bigint[];
+begin
+  v_postings := array(
+    select id from pdoflow.posting where id in (
+      select posting_id from pdoflow.progress group by posting_id having count(*) > 50
+      order by posting_id limit 100)
+    order by id for no key update skip locked);
+  with gone as (delete from pdoflow.progress where posting_id = any (v_postings) returning *)
+  insert into pdoflow.progress (posting_id, done, failed, cancelled, retrying, returned)
+  select posting_id, sum(done), sum(failed), sum(cancelled), sum(retrying), sum(returned)
+  from gone group by posting_id;
+end $$;
+
+-- Gives back what is unfinished of leases of p_pool, except for the ranges p_keep_…, which stay
+-- leased: puts the other jobs without an outcome back into the queue with their attempt unused
+-- and lets go of the leases of which nothing is kept (L3). Returns how many jobs went back.
+--   p_lost   1 where the pool was lost with them in hand, else 0 (Y3)
+create function pdoflow.give_back(
+  p_pool bigint, p_leases bigint[], p_keep_leases bigint[], p_keep_postings bigint[],
+  p_keep_firsts integer[], p_keep_ends integer[], p_keep_attempts integer[], p_lost integer
+) returns integer language plpgsql as $$
+#variable_conflict use_column
+declare
+  v_held bigint[];
+  v_back integer;
+begin
+  -- A statement of its own: it waits for outcomes that are being recorded, the next one sees them.
+  v_held := array(select id from pdoflow.lease
+                  where id = any (p_leases) and held and pool_id = p_pool
+                  order by id for update);
+  perform from pdoflow.posting where id = any (
+    array(select unnest(posting_ids) from pdoflow.lease where id = any (v_held)))
+  order by id for share;
+
+  with range as (
+    select row_number() over () as number, l.id as lease_id, l.lost, r.* from pdoflow.lease l
+      cross join lateral unnest(l.posting_ids, l.first_seqs, l.end_seqs, l.attempts)
+        as r (posting_id, first_seq, end_seq, attempt)
+    where l.id = any (v_held)),
+  kept as (
+    select * from unnest(p_keep_leases, p_keep_postings, p_keep_firsts, p_keep_ends,
+                         p_keep_attempts)
+      as k (lease_id, posting_id, first_seq, end_seq, attempt)),
+  unfinished as (
+    select r.number, r.lost, r.posting_id, r.attempt, s.seq,
+           s.seq - row_number() over (partition by r.number order by s.seq) as island
+    from range r cross join lateral generate_series(r.first_seq, r.end_seq - 1) as s (seq)
+    where not exists (select from pdoflow.outcome o where o.posting_id = r.posting_id
+                        and o.seq = s.seq and o.attempt = r.attempt)
+      and not exists (select from kept k where k.lease_id = r.lease_id
+                        and k.posting_id = r.posting_id
+                        and k.first_seq <= s.seq and s.seq < k.end_seq)),
+  island as (
+    select u.posting_id, u.attempt, u.lost, min(u.seq) as first_seq, max(u.seq) + 1 as end_seq,
+           count(*) as size, p.state
+    from unfinished u join pdoflow.posting p on p.id = u.posting_id
+    group by u.number, u.posting_id, u.attempt, u.lost, u.island, p.state),
+  back as (
+    insert into pdoflow.retry (posting_id, priority, route_id, first_seq, end_seq, attempt,
+                               due_at, lost)
+    select i.posting_id, l.priority, l.route_id, i.first_seq, i.end_seq, i.attempt,
+           case i.state when 'open' then now() else 'infinity' end, i.lost + p_lost
+    from island i join pdoflow.lane l on l.posting_id = i.posting_id
+                                     and l.first_seq <= i.first_seq and i.first_seq < l.end_seq
+    where i.state <> 'cancelled'),
+  counted as (
+    insert into pdoflow.progress (posting_id, retrying, returned, cancelled)
+    select posting_id,
+           coalesce(sum(size) filter (where state <> 'cancelled' and attempt > 1), 0),
+           coalesce(sum(size) filter (where state <> 'cancelled' and attempt = 1), 0),
+           coalesce(sum(size) filter (where state = 'cancelled'), 0)
+    from island group by posting_id)
+  select coalesce(sum(size), 0) into v_back from island;
+
+  update pdoflow.lease l
+  set held = k.posting_ids is not null,
+      posting_ids = coalesce(k.posting_ids, l.posting_ids),
+      first_seqs = coalesce(k.first_seqs, l.first_seqs),
+      end_seqs = coalesce(k.end_seqs, l.end_seqs),
+      attempts = coalesce(k.attempts, l.attempts)
+  from unnest(v_held) as h (id) left join (
+    select lease_id, array_agg(posting_id) as posting_ids, array_agg(first_seq) as first_seqs,
+           array_agg(end_seq) as end_seqs, array_agg(attempt) as attempts
+    from unnest(p_keep_leases, p_keep_postings, p_keep_firsts, p_keep_ends, p_keep_attempts)
+      as k (lease_id, posting_id, first_seq, end_seq, attempt)
+    group by lease_id) k on k.lease_id = h.id
+  where l.id = h.id;
+  return v_back;
+end $$;
+
+-- What each job is right now, derived: nothing stores it. Read it for one job or a page of jobs.
+create view pdoflow.job_status as
+select j.posting_id, j.seq, coalesce(j.index, j.seq) as index,
+  case
+    when o.state in ('done', 'failed', 'cancelled') then o.state::text
+    when r.attempt > 1 then 'retrying'
+    when r.attempt = 1 then 'waiting'
+    when exists (select from pdoflow.lease l cross join lateral
+                   unnest(l.posting_ids, l.first_seqs, l.end_seqs)
+                     as u (posting_id, first_seq, end_seq)
+                 where l.held and u.posting_id = j.posting_id
+                   and u.first_seq <= j.seq and j.seq < u.end_seq) then 'running'
+    when p.state = 'cancelled' then 'cancelled'
+    else 'waiting'
+  end as status,
+  coalesce(o.attempt, 0) as attempts, j.args, o.result, o.error, o.ended_at, o.duration_ms
+from pdoflow.job j
+  join pdoflow.posting p on p.id = j.posting_id
+  left join lateral (
+    select * from pdoflow.outcome o where o.posting_id = j.posting_id and o.seq = j.seq
+    order by o.attempt desc limit 1) o on true
+  left join lateral (
+    select r.attempt from pdoflow.retry r
+    where r.posting_id = j.posting_id and r.first_seq <= j.seq and j.seq < r.end_seq
+    order by r.first_seq desc limit 1) r on true;

@@ -1,0 +1,10 @@
+/**
+ * PostgreSQL's text form of an array, to be cast in the statement (`${integers(xs)}::int[]`).
+ * postgres.js would have to ask the server for the array types on each connection, and is slower.
+ */
+export const integers = (xs: readonly (number | null)[]): string =>
+  `{${xs.map((x) => x ?? "null").join(",")}}`;
+
+/** As {@link integers}, for any text; null becomes SQL null. */
+export const texts = (xs: readonly (string | null)[]): string =>
+  `{${xs.map((x) => (x === null ? "null" : `"${x.replace(/["\\]/g, "\\$&")}"`)).join(",")}}`;

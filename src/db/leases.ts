@@ -1,0 +1,106 @@
+import { integers, texts } from "./array.ts";
+import type { Db } from "./connect.ts";
+
+/** A range of jobs of one posting, `firstSeq` up to before `endSeq`, and their attempt. */
+export interface Range {
+  postingId: number;
+  firstSeq: number;
+  endSeq: number;
+  attempt: number;
+}
+
+export interface LeasedRange extends Range {
+  leaseId: number;
+}
+
+/** How many jobs of one entry point a claim may take at most, and takes at least. */
+export interface ClaimSize {
+  entryPoint: string;
+  cap: number;
+  floor: number;
+}
+
+export interface Claim {
+  poolId: number;
+  /** The routes that this pool may serve. */
+  routes: readonly number[];
+  /** True for the oldest open lane, whatever its priority. */
+  oldest: boolean;
+  sizes: readonly ClaimSize[];
+  /** For an entry point that is not among `sizes`. */
+  cap: number;
+  /** The share of what remains in a lane that may be taken, in (0, 1]. */
+  share: number;
+}
+
+/** Claims the next jobs in order, for one pool, under one new lease; none where none can be had. */
+export const claim = ({ sql, schema }: Db, want: Claim) => sql<LeasedRange[]>`
+  select * from ${schema}.claim(
+    ${want.poolId}, ${integers(want.routes)}::integer[], ${want.oldest},
+    ${texts(want.sizes.map((size) => size.entryPoint))}::text[],
+    ${integers(want.sizes.map((size) => size.cap))}::integer[],
+    ${integers(want.sizes.map((size) => size.floor))}::integer[],
+    ${want.cap}, ${want.share})`;
+
+/** A job of a range, with its arguments as encoded text, never decoded on the way. */
+export interface LeasedJob {
+  postingId: number;
+  seq: number;
+  args: string;
+}
+
+/** The jobs of the ranges, in the order of the ranges. */
+export const readJobs = ({ sql, schema }: Db, ranges: readonly Range[]) => sql<LeasedJob[]>`
+  select j.posting_id, j.seq, j.args::text as args
+  from unnest(${integers(ranges.map((r) => r.postingId))}::bigint[],
+              ${integers(ranges.map((r) => r.firstSeq))}::integer[],
+              ${integers(ranges.map((r) => r.endSeq))}::integer[])
+      with ordinality as r (posting_id, first_seq, end_seq, place)
+    cross join lateral (
+      select posting_id, seq, args from ${schema}.job
+      where posting_id = r.posting_id and seq >= r.first_seq and seq < r.end_seq) j
+  order by r.place, j.seq`;
+
+/** What a pool must know of a posting to run its jobs. */
+export interface RunnablePosting {
+  id: number;
+  entryPoint: string;
+  tries: number;
+  backoffMs: number;
+}
+
+export const readRunnable = ({ sql, schema }: Db, ids: readonly number[]) => sql<RunnablePosting[]>`
+  select id, entry_point, tries, backoff_ms from ${schema}.posting
+  where id = any (${integers(ids)}::bigint[])`;
+
+/** Gives back what is unfinished of leases, except for the ranges in `keep`; returns how many. */
+export async function giveBack(
+  { sql, schema }: Db,
+  poolId: number,
+  leaseIds: readonly number[],
+  keep: readonly LeasedRange[] = [],
+): Promise<number> {
+  const [row] = await sql<{ back: number }[]>`
+    select ${schema}.give_back(
+      ${poolId}, ${integers(leaseIds)}::bigint[],
+      ${integers(keep.map((r) => r.leaseId))}::bigint[],
+      ${integers(keep.map((r) => r.postingId))}::bigint[],
+      ${integers(keep.map((r) => r.firstSeq))}::integer[],
+      ${integers(keep.map((r) => r.endSeq))}::integer[],
+      ${integers(keep.map((r) => r.attempt))}::integer[], 0) as back`;
+  return row?.back ?? 0;
+}
+
+/** How long until the next retry is due, in ms; null where none is waiting for its time. */
+export async function nextRetryMs(
+  { sql, schema }: Db,
+  routes: readonly number[],
+): Promise<number | null> {
+  const [row] = await sql<{ ms: number | null }[]>`
+    select ${schema}.next_retry_ms(${integers(routes)}::integer[]) as ms`;
+  return row?.ms ?? null;
+}
+
+/** The routes of the queue: who posts, and what their jobs need. */
+export const readRoutes = ({ sql, schema }: Db) => sql<{ id: number }[]>`
+  select id from ${schema}.route`;

@@ -1,0 +1,104 @@
+import { exitCodes, PdoflowError } from "../domain/errors.ts";
+import queue from "../../sql/0001_queue.sql" with { type: "text" };
+import engine from "../../sql/0002_engine.sql" with { type: "text" };
+import outcomes from "../../sql/0003_outcomes.sql" with { type: "text" };
+import { type Db, errorCode, type Sql, type Tx } from "./connect.ts";
+
+/** In the order in which they apply; number = place in the list, from 1. Released ones are fixed. */
+export const migrations: readonly { name: string; sql: string }[] = [
+  { name: "0001_queue", sql: queue },
+  { name: "0002_engine", sql: engine },
+  { name: "0003_outcomes", sql: outcomes },
+];
+
+/** The schema is not there, or older than this program. */
+export class SchemaOutdated extends PdoflowError {
+  override readonly name = "SchemaOutdated";
+  readonly exitCode = exitCodes.database;
+  constructor(schema: string, found: number) {
+    const state =
+      found === 0 ? `has no schema "${schema}"` : `has schema "${schema}" at version ${found}`;
+    super(
+      `the database ${state}; this pdoflow needs version ${migrations.length}. ` +
+        "Run: pdoflow migrate",
+    );
+  }
+}
+
+/** The schema was migrated by a newer pdoflow than this one. */
+export class SchemaTooNew extends PdoflowError {
+  override readonly name = "SchemaTooNew";
+  readonly exitCode = exitCodes.database;
+  constructor(schema: string, found: number) {
+    super(
+      `schema "${schema}" is at version ${found}, newer than this pdoflow knows ` +
+        `(${migrations.length}). Upgrade pdoflow on this machine to the version that migrated it.`,
+    );
+  }
+}
+
+/** The version of the schema: the number of the last migration applied, 0 where there is none. */
+export async function schemaVersion({
+  sql,
+  schema,
+}: {
+  sql: Sql | Tx;
+  schema: Db["schema"];
+}): Promise<number> {
+  try {
+    const [row] = await sql<{ number: number }[]>`
+      select coalesce(max(number), 0) as number from ${schema}.migration`;
+    return row?.number ?? 0;
+  } catch (error) {
+    const code = errorCode(error);
+    if (code === "42P01" || code === "3F000") return 0; // no such table, no such schema
+    throw error;
+  }
+}
+
+/**
+ * @throws {SchemaOutdated} `pdoflow migrate` has to run first.
+ * @throws {SchemaTooNew} this program is older than the schema.
+ */
+export async function requireCurrentSchema(db: Db): Promise<void> {
+  const found = await schemaVersion(db);
+  if (found < migrations.length) throw new SchemaOutdated(db.target.schema, found);
+  if (found > migrations.length) throw new SchemaTooNew(db.target.schema, found);
+}
+
+/** The migrations that the database lacks, with the text that `migrate` would run. */
+export async function pendingMigrations(db: Db): Promise<{ name: string; sql: string }[]> {
+  const found = await schemaVersion(db);
+  if (found > migrations.length) throw new SchemaTooNew(db.target.schema, found);
+  return migrations.slice(found).map(({ name, sql }) => ({
+    name,
+    // The schema's name is checked to be a plain lower-case one (settings.ts).
+    sql: sql.replaceAll("pdoflow.", `${db.target.schema}.`),
+  }));
+}
+
+/**
+ * Brings the schema up to this program's version, all or nothing, and returns the names of what was
+ * applied. Safe to run by many at once: they queue for an advisory lock, and the later ones find
+ * nothing left to do.
+ */
+export async function migrate(db: Db): Promise<string[]> {
+  return await db.sql.begin(async (sql) => {
+    await sql`select pg_advisory_xact_lock(hashtextextended(${`pdoflow migrate ${db.target.schema}`}, 0))`;
+    await sql`create schema if not exists ${db.schema}`;
+    await sql`
+      create table if not exists ${db.schema}.migration (
+        number integer primary key,
+        name text not null,
+        applied_at timestamptz not null default now())`;
+    const pending = await pendingMigrations({ ...db, sql: sql as unknown as Sql });
+    const first = migrations.length - pending.length + 1;
+    for (const [offset, migration] of pending.entries()) {
+      await sql.unsafe(migration.sql); // our own text, several statements in one
+      await sql`
+        insert into ${db.schema}.migration (number, name)
+        values (${first + offset}, ${migration.name})`;
+    }
+    return pending.map(({ name }) => name);
+  });
+}

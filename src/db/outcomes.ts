@@ -1,0 +1,63 @@
+import type { OutcomeState } from "../domain/attempt.ts";
+import { integers, texts } from "./array.ts";
+import type { Db } from "./connect.ts";
+
+/** The end of one attempt, to be recorded. */
+export interface Outcome {
+  leaseId: number;
+  postingId: number;
+  seq: number;
+  attempt: number;
+  state: OutcomeState;
+  /** How long ago it ended, in ms, by the pool's own clock. */
+  ageMs: number;
+  durationMs: number;
+  workerPid: number;
+  /** Encoded values as JSON text. */
+  result: string | null;
+  error: string | null;
+  /** When `state` is `retried`: how long until the next attempt. */
+  delayMs: number | null;
+}
+
+/**
+ * Records outcomes whose leases the pool still holds, and lets go of `completeLeases`. Returns how
+ * many were refused because their lease had been taken away. Safe to send again.
+ */
+export async function recordOutcomes(
+  { sql, schema }: Db,
+  poolId: number,
+  outcomes: readonly Outcome[],
+  completeLeases: readonly number[],
+): Promise<number> {
+  const column = (pick: (outcome: Outcome) => number | null) => integers(outcomes.map(pick));
+  const [row] = await sql<{ refused: number }[]>`
+    select ${schema}.record(
+      ${poolId}, ${column((o) => o.leaseId)}::bigint[], ${column((o) => o.postingId)}::bigint[],
+      ${column((o) => o.seq)}::integer[], ${column((o) => o.attempt)}::integer[],
+      ${`{${outcomes.map((o) => o.state).join(",")}}`}::text::${schema}.outcome_state[],
+      ${column((o) => o.ageMs)}::real[], ${column((o) => o.durationMs)}::real[],
+      ${column((o) => o.workerPid)}::integer[],
+      ${texts(outcomes.map((o) => o.result))}::text[],
+      ${texts(outcomes.map((o) => o.error))}::text[],
+      ${column((o) => o.delayMs)}::integer[], ${integers(completeLeases)}::bigint[]) as refused`;
+  return row?.refused ?? 0;
+}
+
+/** Ends those of the postings whose jobs have all ended. Returns them. */
+export async function finishPostings(
+  { sql, schema }: Db,
+  ids: readonly number[],
+): Promise<number[]> {
+  const rows = await sql<{ finish: number }[]>`
+    select ${schema}.finish(${integers(ids)}::bigint[])`;
+  return rows.map((row) => row.finish);
+}
+
+/** Ends postings that a pool which died between its last outcome and `finishPostings` left open. */
+export const finishStragglers = ({ sql, schema }: Db) => sql`
+  select ${schema}.finish(array(
+    select posting_id from ${schema}.progress group by posting_id limit 1000))`;
+
+/** Folds up the progress rows of postings that have many. */
+export const foldProgress = ({ sql, schema }: Db) => sql`select ${schema}.fold()`;

@@ -1,0 +1,134 @@
+import { NothingToPost } from "../domain/errors.ts";
+import type { PostingOptions } from "../domain/posting.ts";
+import type { Db, Tx } from "./connect.ts";
+
+/** Encoded argument lists in the order of their jobs, as JSON text; with a priority for each or none. */
+export interface JobBatch {
+  args: readonly string[];
+  priorities?: readonly number[] | undefined;
+}
+
+export interface NewPosting extends PostingOptions {
+  entryPoint: string;
+  /** Of all jobs that come without one of their own. */
+  priority: number;
+  /** Who posts, by the operating system; the database knows its role itself. */
+  osUser: string;
+}
+
+export interface Posted {
+  id: number;
+  jobCount: number;
+}
+
+/** No JSON text holds this character, so it can separate them. */
+const separator = "\u001e";
+const batchesInFlight = 3;
+
+/**
+ * Posts one job for each argument list of `batches`, all or none, and returns once that is
+ * committed. Memory is bounded by the batches, not by the posting. `source` names where the jobs
+ * come from, for the message where there are none.
+ *
+ * @throws {NothingToPost} there was no job; nothing is written.
+ */
+export async function insertPosting(
+  db: Db,
+  posting: NewPosting,
+  batches: AsyncIterable<JobBatch> | Iterable<JobBatch>,
+  source: string,
+): Promise<Posted> {
+  return await db.sql.begin(async (sql) => {
+    const [row] = await sql<{ id: number }[]>`
+      select nextval(pg_get_serial_sequence(${`${db.target.schema}.posting`}, 'id')) as id`;
+    if (!row) throw new Error("nextval returned no row");
+    const { id } = row;
+    const { jobCount, hasPriorities } = await insertJobs(db, sql, id, posting.priority, batches);
+    if (jobCount === 0) throw new NothingToPost(source);
+    const routeId = await findRoute(db, sql, posting.osUser);
+    await sql`
+      insert into ${db.schema}.posting (id, entry_point, job_count, route_id, tries, backoff_ms)
+      values (${id}, ${posting.entryPoint}, ${jobCount}, ${routeId}, ${posting.tries},
+              ${posting.backoffMs})`;
+    await (hasPriorities
+      ? insertSortedJobs(db, sql, id, routeId)
+      : sql`
+          insert into ${db.schema}.lane (posting_id, priority, first_seq, end_seq, route_id)
+          values (${id}, ${posting.priority}, 0, ${jobCount}, ${routeId})`);
+    // Once for a posting: NOTIFY takes a lock on the whole database at commit.
+    await sql`select pg_notify(${`${db.target.schema}.posted`}, ${String(id)})`;
+    return { id, jobCount };
+  });
+}
+
+async function insertJobs(
+  db: Db,
+  sql: Tx,
+  id: number,
+  priority: number,
+  batches: AsyncIterable<JobBatch> | Iterable<JobBatch>,
+) {
+  let jobCount = 0;
+  let hasPriorities: boolean | null = null;
+  const inFlight: Promise<unknown>[] = [];
+  for await (const batch of batches) {
+    if (batch.args.length === 0) continue;
+    if (hasPriorities === null) {
+      hasPriorities = batch.priorities !== undefined;
+      if (hasPriorities) await createStage(sql);
+    }
+    const text = batch.args.join(separator);
+    const sent = hasPriorities
+      ? stageJobs(sql, jobCount, text, batch.priorities ?? batch.args.map(() => priority))
+      : sql`
+          insert into ${db.schema}.job (posting_id, seq, args)
+          select ${id}::bigint, ${jobCount}::integer + place - 1, args::jsonb
+          from string_to_table(${text}, ${separator}) with ordinality as t (args, place)`;
+    const settled = Promise.resolve(sent);
+    settled.catch(() => {}); // told by the await below; a later one may fail before that
+    inFlight.push(settled);
+    jobCount += batch.args.length;
+    if (inFlight.length > batchesInFlight) await inFlight.shift();
+  }
+  await Promise.all(inFlight);
+  return { jobCount, hasPriorities: hasPriorities ?? false };
+}
+
+const createStage = (sql: Tx) => sql`
+  create temporary table pdoflow_stage (index integer, priority integer, args jsonb)
+  on commit drop`;
+
+const stageJobs = (sql: Tx, first: number, text: string, priorities: readonly number[]) => sql`
+  insert into pdoflow_stage (index, priority, args)
+  select ${first}::integer + place - 1, priority, args::jsonb
+  from string_to_table(${text}, ${separator}) with ordinality as a (args, place)
+    join unnest(${`{${priorities.join(",")}}`}::integer[]) with ordinality as p (priority, place)
+      using (place)`;
+
+/** Jobs of different priorities: sorted by it, stable, a lane for each (N1, J1, J2). */
+async function insertSortedJobs(db: Db, sql: Tx, id: number, routeId: number): Promise<void> {
+  await sql`
+    insert into ${db.schema}.job (posting_id, seq, index, args)
+    select ${id}::bigint, row_number() over (order by priority desc, index) - 1, index, args
+    from pdoflow_stage`;
+  await sql`
+    insert into ${db.schema}.lane (posting_id, priority, first_seq, end_seq, route_id)
+    select ${id}::bigint, priority, sum(size) over higher - size, sum(size) over higher, ${routeId}::integer
+    from (select priority, count(*) as size from pdoflow_stage group by priority) s
+    window higher as (order by priority desc)`;
+}
+
+async function findRoute(db: Db, sql: Tx, osUser: string): Promise<number> {
+  const find = () => sql<{ id: number }[]>`
+    select id from ${db.schema}.route
+    where poster = session_user and poster_os = ${osUser} and needs = '{}'`;
+  let [route] = await find();
+  if (!route) {
+    await sql`
+      insert into ${db.schema}.route (poster, poster_os) values (session_user, ${osUser})
+      on conflict do nothing`;
+    [route] = await find(); // another poster's row, where theirs came first
+  }
+  if (!route) throw new Error("a route that was inserted is not there");
+  return route.id;
+}

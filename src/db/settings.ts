@@ -1,0 +1,129 @@
+import * as v from "valibot";
+
+import { InvalidInput } from "../domain/errors.ts";
+import { parse } from "../domain/parse.ts";
+
+/** How to reach one PostgreSQL server. `host` may be the folder of a unix socket. */
+export interface Target {
+  host: string;
+  port: number;
+  user: string;
+  database: string;
+  password: string | undefined;
+  tls: false | "prefer" | "require" | "verify-full";
+  schema: string;
+  /** Where these settings come from, in words: "DATABASE_URL", "the embedded server". */
+  source: string;
+}
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Plain names only: the schema's name is put into the text of the migrations. */
+const Schema = v.pipe(
+  v.string(),
+  v.regex(
+    /^[a-z_][a-z0-9_]{0,40}$/,
+    (issue) =>
+      `expected a schema name of lower case letters, digits and _ (41 at most), found ${issue.received}`,
+  ),
+);
+
+const SslMode = v.picklist(
+  ["disable", "allow", "prefer", "require", "verify-ca", "verify-full"],
+  (issue) => `expected an sslmode such as require or verify-full, found ${issue.received}`,
+);
+
+/** The schema that holds the queue: `PDOFLOW_SCHEMA`, by default `pdoflow`. */
+export function schemaName(env: Environment): string {
+  return parse(Schema, env["PDOFLOW_SCHEMA"] ?? "pdoflow", "PDOFLOW_SCHEMA");
+}
+
+/**
+ * The server that the flags and the environment name: `--database`, else `PDOFLOW_DATABASE_URL`,
+ * else `DATABASE_URL`, else the `PG…` variables; null where nothing names one.
+ *
+ * @throws {InvalidInput} a URL or a variable has the wrong shape. Its text is not repeated: it
+ * may hold a password.
+ */
+export function configuredTarget(flag: string | undefined, env: Environment): Target | null {
+  const named: [string, string | undefined][] = [
+    ["--database", flag],
+    ["PDOFLOW_DATABASE_URL", env["PDOFLOW_DATABASE_URL"]],
+    ["DATABASE_URL", env["DATABASE_URL"]],
+  ];
+  for (const [source, url] of named) if (url) return fromUrl(url, source, env);
+  const isNamed = ["PGHOST", "PGDATABASE", "PGUSER", "PGPORT"].some((name) => env[name]);
+  return isNamed ? fromParts({}, "the PG… variables", env) : null;
+}
+
+interface Parts {
+  host?: string | undefined;
+  port?: string | undefined;
+  user?: string | undefined;
+  password?: string | undefined;
+  database?: string | undefined;
+  sslmode?: string | undefined;
+}
+
+function fromUrl(text: string, source: string, env: Environment): Target {
+  // `postgres:///db?host=/run/postgresql` has no host part, which URL refuses for some schemes.
+  const match = /^postgres(?:ql)?:\/\/(.*)$/s.exec(text);
+  const url = match
+    ? URL.parse(`http://${(match[1] ?? "").replace(/^([^@/?]*@)?(?=[/?]|$)/, "$1-")}`)
+    : null;
+  if (!url) {
+    throw new InvalidInput(source, [
+      "expected a URL such as postgres://user:password@host:5432/database",
+    ]);
+  }
+  const decode = (part: string) => (part === "" ? undefined : decodeURIComponent(part));
+  return fromParts(
+    {
+      host:
+        url.searchParams.get("host") ?? (url.hostname === "-" ? undefined : decode(url.hostname)),
+      port: url.searchParams.get("port") ?? decode(url.port),
+      user: url.searchParams.get("user") ?? decode(url.username),
+      password: url.searchParams.get("password") ?? decode(url.password),
+      database: url.searchParams.get("dbname") ?? decode(url.pathname.slice(1)),
+      sslmode: url.searchParams.get("sslmode") ?? undefined,
+    },
+    source,
+    env,
+  );
+}
+
+function fromParts(parts: Parts, source: string, env: Environment): Target {
+  const user = parts.user ?? env["PGUSER"] ?? env["USER"] ?? env["LOGNAME"] ?? "postgres";
+  const host = parts.host ?? env["PGHOST"] ?? "localhost";
+  const port = Number(parts.port ?? env["PGPORT"] ?? 5432);
+  if (!Number.isInteger(port) || port < 1 || port > 65535) {
+    throw new InvalidInput(source, [
+      `expected a port from 1 to 65535, found ${parts.port ?? env["PGPORT"]}`,
+    ]);
+  }
+  const sslmode = parse(SslMode, parts.sslmode ?? env["PGSSLMODE"] ?? "prefer", source);
+  const isLocal = host.startsWith("/") || sslmode === "disable" || sslmode === "allow";
+  const encrypted = sslmode === "verify-ca" || sslmode === "verify-full" ? "verify-full" : sslmode;
+  return {
+    host,
+    port,
+    user,
+    database: parts.database ?? env["PGDATABASE"] ?? user,
+    password: parts.password ?? env["PGPASSWORD"],
+    tls: isLocal
+      ? false
+      : encrypted === "require" || encrypted === "verify-full"
+        ? encrypted
+        : "prefer",
+    schema: schemaName(env),
+    source,
+  };
+}
+
+/** The target in words, without its password: `db at host:5432 as user, schema pdoflow`. */
+export function describeTarget(target: Target): string {
+  const place = target.host.startsWith("/")
+    ? `socket ${target.host}`
+    : `${target.host}:${target.port}`;
+  return `database ${target.database} at ${place} as ${target.user} (${target.source})`;
+}

@@ -1,0 +1,157 @@
+import { isAbsolute, relative, sep } from "node:path";
+
+import * as v from "valibot";
+
+import { exitCodes, PdoflowError } from "./errors.ts";
+import { parse } from "./parse.ts";
+
+const form = "path/to/file.ts#name or package/sub#name";
+const fileExtension = /[^/]\.[cm]?[jt]sx?$/;
+const name = /^[\p{ID_Start}$_][\p{ID_Continue}$\u200c\u200d]*$/u;
+const packagePath = /^(?:@[^@/]+\/)?[^@/.#][^@/]*(?:\/.+)?$/;
+
+/**
+ * What a job calls: `file.ts#name`, with the file's path relative to a root, or `package/sub#name`,
+ * as the root's own files would import it. It is a file when it has one of the extensions ts, tsx,
+ * mts, cts, js, jsx, mjs, cjs or begins with `./`. The name is that of an export, `default` too,
+ * or a way into one: `file.ts#Class.method`.
+ */
+export const EntryPoint = v.pipe(
+  v.string(`expected ${form}`),
+  v.rawTransform(({ dataset, addIssue, NEVER }): EntryPoint => {
+    const text = dataset.value;
+    // The last "#": an export's name has none, and a file's may.
+    const hash = text.lastIndexOf("#");
+    const module = withoutDots(text.slice(0, Math.max(hash, 0)));
+    const exportName = text.slice(hash + 1);
+    const fault =
+      hash < 0 ? `has no "#" and name` : (moduleFault(module) ?? exportFault(exportName));
+    if (fault === undefined) return { module, export: exportName };
+    addIssue({ message: `expected ${form}, got ${JSON.stringify(text)}, which ${fault}` });
+    return NEVER;
+  }),
+);
+export interface EntryPoint {
+  /** The path of a file, relative to the root and without `.` and `..`, or a package's. */
+  readonly module: string;
+  /** A name, or names with dots between them. */
+  readonly export: string;
+}
+
+/** @throws {InvalidInput} when `text` is not an entry point, with what is wrong about it. */
+export function parseEntryPoint(text: string): EntryPoint {
+  return parse(EntryPoint, text, "Entry point");
+}
+
+/** The one way to write this entry point; what `parseEntryPoint` reads back. */
+export function formatEntryPoint(entryPoint: EntryPoint): string {
+  return `${entryPoint.module}#${entryPoint.export}`;
+}
+
+/** Whether the entry point names a file under the root; otherwise it names a package. */
+export function isFileModule(module: string): boolean {
+  return module.startsWith("./") || fileExtension.test(module);
+}
+
+/** `@scope/pkg` of `@scope/pkg/sub`, `pkg` of `pkg/sub`. */
+export function packageName(module: string): string {
+  return module
+    .split("/")
+    .slice(0, module.startsWith("@") ? 2 : 1)
+    .join("/");
+}
+
+/**
+ * The path from `folder` to `file`, with "/" between folders; undefined when the file lies outside.
+ * Both are absolute paths in which symlinks were followed.
+ */
+export function pathInside(folder: string, file: string): string | undefined {
+  const path = relative(folder, file);
+  const isOutside = path === ".." || path.startsWith(`..${sep}`) || isAbsolute(path);
+  return isOutside ? undefined : path.replaceAll(sep, "/");
+}
+
+/** Up to three of `names` that look like `wanted`, the nearest first; `fit.ts` looks like `fit`. */
+export function similarNames(wanted: string, names: readonly string[]): string[] {
+  const lower = wanted.toLowerCase();
+  const editsMax = Math.min(Math.max(2, wanted.length / 3), wanted.length - 1);
+  return names
+    .map((name) => {
+      const other = name.toLowerCase();
+      return { name, edits: other.startsWith(`${lower}.`) ? 0 : editDistance(lower, other) };
+    })
+    .filter(({ edits }) => edits <= editsMax)
+    .sort((a, b) => a.edits - b.edits)
+    .slice(0, 3)
+    .map(({ name }) => name);
+}
+
+/** The end of a message: ` Did you mean "a" or "b"?`, or nothing. */
+export function didYouMean(names: readonly string[]): string {
+  const quoted = names.map((name) => JSON.stringify(name));
+  return quoted.length === 0 ? "" : ` Did you mean ${quoted.join(" or ")}?`;
+}
+
+/** A file would be used as code though it does not lie in the folder that jobs come from. */
+export class OutsideRoot extends PdoflowError {
+  override readonly name = "OutsideRoot";
+  readonly exitCode = exitCodes.usage;
+  constructor(what: string, file: string, root: string) {
+    super(
+      `${what} is in ${file}, which is outside of the root ${root}. ` +
+        "Expected a file inside of it: choose a root that holds the file, or move the file there.",
+    );
+  }
+}
+
+/** The folder that entry points are relative to does not exist. */
+export class RootNotFound extends PdoflowError {
+  override readonly name = "RootNotFound";
+  readonly exitCode = exitCodes.notFound;
+  constructor(root: string, cause: unknown) {
+    super(`The root ${root} could not be opened: expected a folder that holds the entry points.`, {
+      cause,
+    });
+  }
+}
+
+/** Leaves out empty and `.` segments; keeps a leading `./` where only that makes it a file. */
+function withoutDots(module: string): string {
+  const path = module
+    .split("/")
+    .filter((segment, index) => (segment === "" ? index === 0 : segment !== "."))
+    .join("/");
+  return module.startsWith("./") && path !== "" && !fileExtension.test(path) ? `./${path}` : path;
+}
+
+function moduleFault(module: string): string | undefined {
+  if (module === "") return "names no file or package";
+  if (/[\p{Cc}\p{Cs}]/u.test(module)) return "has a control character or half a character in it";
+  if (module.includes("\\")) return `has a "\\": write "/" between folders`;
+  if (/^[a-z][a-z\d+.-]*:/i.test(module)) return "begins with a URL scheme or a drive";
+  if (module.startsWith("/")) return "is absolute: write the path relative to the root";
+  if (module.split("/").includes("..")) return `leads up with "..": write the path from the root`;
+  if (module.includes("?")) return `has a "?" in its path, which can't be imported`;
+  if (isFileModule(module) || packagePath.test(module)) return undefined;
+  return "is neither a file (.ts, .js, …) nor a package";
+}
+
+function exportFault(path: string): string | undefined {
+  if (path === "") return `has no name after "#"`;
+  if (path.split(".").every((part) => name.test(part))) return undefined;
+  return `has a name after "#" that no export can have`;
+}
+
+/** How many characters to insert, delete or replace to get from `a` to `b`. */
+function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
+  for (let i = 0; i < a.length; i++) {
+    const next = [i + 1];
+    for (let j = 1; j < row.length; j++) {
+      const replaced = (row[j - 1] ?? 0) + (a[i] === b[j - 1] ? 0 : 1);
+      next.push(Math.min(replaced, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
+    }
+    row = next;
+  }
+  return row[b.length] ?? 0;
+}

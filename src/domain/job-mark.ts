@@ -1,0 +1,222 @@
+import { readFile, realpath } from "node:fs/promises";
+import { isAbsolute, resolve } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+
+import {
+  formatEntryPoint,
+  OutsideRoot,
+  parseEntryPoint,
+  pathInside,
+  RootNotFound,
+} from "./entry-point.ts";
+import { exitCodes, PdoflowError } from "./errors.ts";
+
+/** Of the registry, so that the copies of pdoflow in one process see each other's marks. */
+const jobMark = Symbol.for("pdoflow.job");
+
+/** How long an import of a file that is loaded already may take; it takes about 0.2 ms. */
+const importMs = 100;
+
+export type JobFunction = (...args: never[]) => unknown;
+
+export interface JobOptions {
+  /** The export's name, for a function whose file can't be searched for it. */
+  readonly name?: string;
+  /** The file to import, if not the caller's: absolute, relative to the root, or a file: URL. */
+  readonly file?: string;
+}
+
+interface JobMark {
+  readonly options: JobOptions;
+  /** Where `job` was called; undefined outside of a file, as in `node --eval`. */
+  readonly place: Place | undefined;
+  /** The name that was found, kept for the next time. */
+  name: string | undefined;
+}
+
+interface Place {
+  /** A file: URL. */
+  readonly url: string;
+  /** From 1, as `column`. */
+  readonly line: number;
+  readonly column: number;
+}
+
+/**
+ * Marks `fn` as an entry point of the file that calls `job`, and gives back the same function:
+ * a call of it costs what it did. Export it from that file: `export const fit = job(async …)`.
+ */
+export function job<F extends JobFunction>(fn: F, options: JobOptions = {}): F {
+  const mark: JobMark = { options, place: callerOf(job), name: options.name };
+  Object.defineProperty(fn, jobMark, { value: mark, configurable: true });
+  return fn;
+}
+
+/**
+ * The entry point `path/to/file.ts#name` of a function that `job` marked, relative to `root`.
+ * The name is the one given to `job`, or else that of the export which is this very function,
+ * for which the file is imported; the process has loaded it already, so nothing runs twice.
+ *
+ * @throws {NotAJob} the function was not marked.
+ * @throws {JobFileNotFound} the file that marked it is not one on disk.
+ * @throws {OutsideRoot} the file is not in the root.
+ * @throws {JobNotExported} no export of the file is this function.
+ * @throws {JobStillLoading} the file is still being imported, and its text does not tell the name.
+ */
+export async function entryPointOf(fn: JobFunction, root: string): Promise<string> {
+  const mark = (fn as { [jobMark]?: JobMark })[jobMark];
+  if (mark === undefined) throw new NotAJob(fn);
+  const url = fileUrl(fn, mark, root);
+  const [realRoot, file] = await Promise.all([
+    realpath(root).catch((cause: unknown) => {
+      throw new RootNotFound(root, cause);
+    }),
+    realpath(fileURLToPath(url)).catch((cause: unknown) => {
+      throw new JobFileNotFound(fn, fileURLToPath(url), cause);
+    }),
+  ]);
+  const path = pathInside(realRoot, file);
+  if (path === undefined) throw new OutsideRoot(`The job ${named(fn)}`, file, realRoot);
+  mark.name ??= await exportedName(fn, url, mark.place);
+  if (mark.name === undefined) throw new JobNotExported(fn, file);
+  return formatEntryPoint(parseEntryPoint(`./${path}#${mark.name}`));
+}
+
+/** `entryPointOf` was given a function that `job` never saw. */
+export class NotAJob extends PdoflowError {
+  override readonly name = "NotAJob";
+  readonly exitCode = exitCodes.usage;
+  constructor(fn: JobFunction) {
+    super(
+      `Expected a function that job() marked, found ${named(fn)}. Write it as ` +
+        "`export const fit = job(async …)`, or post it by its entry point, file.ts#name.",
+    );
+  }
+}
+
+/** A worker could not import the job: the file that marked it is not known, or not on disk. */
+export class JobFileNotFound extends PdoflowError {
+  override readonly name = "JobFileNotFound";
+  readonly exitCode = exitCodes.notFound;
+  constructor(fn: JobFunction, file: string | undefined, cause?: unknown) {
+    const where = file === undefined ? "outside of a file" : `in ${file}, which can't be opened`;
+    super(
+      `The job ${named(fn)} was marked ${where}. Expected a file on disk, for workers to import: ` +
+        `mark it in one, or give job(fn, { file: "path/to/file.ts", name }).`,
+      { cause },
+    );
+  }
+}
+
+/** The file that marked the job exports no such function, so a worker could not get at it. */
+export class JobNotExported extends PdoflowError {
+  override readonly name = "JobNotExported";
+  readonly exitCode = exitCodes.notFound;
+  constructor(fn: JobFunction, file: string) {
+    super(
+      `Expected ${file} to export the job ${named(fn)}, found no export that is this function. ` +
+        "Export it there, or give job(fn, { name }) the name that it is exported by.",
+    );
+  }
+}
+
+/** The job is asked for while its file is still being imported, so the exports can't be read. */
+export class JobStillLoading extends PdoflowError {
+  override readonly name = "JobStillLoading";
+  readonly exitCode = exitCodes.usage;
+  constructor(fn: JobFunction, file: string) {
+    super(
+      `Expected ${file}, with the job ${named(fn)}, to be loaded; it is still being imported. ` +
+        "Give job(fn, { name }) the name that it is exported by, or post it from another file.",
+    );
+  }
+}
+
+function named(fn: JobFunction): string {
+  return fn.name === "" ? "(a function without a name)" : JSON.stringify(fn.name);
+}
+
+function fileUrl(fn: JobFunction, { options: { file }, place }: JobMark, root: string): string {
+  if (file?.startsWith("file:")) return file;
+  if (file !== undefined) return pathToFileURL(resolve(root, file)).href;
+  if (place === undefined) throw new JobFileNotFound(fn, undefined);
+  return place.url;
+}
+
+function callerOf(callee: typeof job): Place | undefined {
+  const { stackTraceLimit } = Error;
+  const prepareStackTrace: unknown = Reflect.get(Error, "prepareStackTrace");
+  try {
+    Error.stackTraceLimit = 10;
+    Error.prepareStackTrace = (_error, sites) => sites;
+    const at: { stack?: NodeJS.CallSite[] } = {};
+    Error.captureStackTrace(at, callee);
+    // Not the first alone, which is "[unknown]" in Bun for `[…].map((fn) => job(fn))`: the arrow
+    // function ended in a tail call and is gone from the stack, and `map` is native.
+    for (const site of at.stack ?? []) {
+      const file = site.getFileName() ?? "";
+      const url = isAbsolute(file) ? pathToFileURL(file).href : file;
+      const [line, column] = [site.getLineNumber() ?? 1, site.getColumnNumber() ?? 1];
+      if (url.startsWith("file:")) return { url, line, column };
+    }
+    return undefined;
+  } finally {
+    Object.assign(Error, { prepareStackTrace, stackTraceLimit });
+  }
+}
+
+async function exportedName(fn: JobFunction, url: string, place: Place | undefined) {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<undefined>((resolve) => {
+    timer = setTimeout(resolve, importMs, undefined);
+  });
+  const loading: Promise<object> = import(url);
+  const module = await Promise.race([loading, late]).finally(() => clearTimeout(timer));
+  if (module !== undefined) return findExport(module, fn);
+  // A script that defines a job and awaits its posting at the top level is still being evaluated:
+  // its import of itself would wait for ever. So the name is read off the source; a wrong one
+  // would end in a worker's ExportNotFound.
+  const file = fileURLToPath(url);
+  const name = place?.url === url && nameInSource(await readFile(file, "utf8"), fn, place);
+  if (name) return name;
+  throw new JobStillLoading(fn, file);
+}
+
+function findExport(module: object, fn: JobFunction): string | undefined {
+  const whole = (module as { default?: unknown }).default;
+  // Node gives the exports of CommonJS that was compiled from ESM as `default`, Bun as they were.
+  const isWrapped = isOwner(whole) && "__esModule" in whole;
+  const exports = Object.entries(isWrapped ? whole : module);
+  // A name of its own says more than "default".
+  exports.sort(([a], [b]) => Number(a === "default") - Number(b === "default"));
+  const direct = exports.find(([, value]) => value === fn);
+  if (direct !== undefined) return direct[0];
+  for (const [name, owner] of exports) {
+    if (!isOwner(owner)) continue;
+    const members = Object.entries(Object.getOwnPropertyDescriptors(owner));
+    const member = members.find(([, { value }]) => value === fn);
+    if (member !== undefined) return `${name}.${member[0]}`;
+  }
+  // Another instance of this function: one that was bundled, or is exported in a wrapper.
+  return exports.some(([name, value]) => name === fn.name && typeof value === "function")
+    ? fn.name
+    : undefined;
+}
+
+/** A class or an object with methods perhaps; not a list, which may be long. */
+function isOwner(value: unknown): value is object {
+  if (typeof value !== "object" || value === null) return typeof value === "function";
+  return !Array.isArray(value) && !ArrayBuffer.isView(value);
+}
+
+/** Finds `export const NAME = job(` at the place of the call, or `export function NAME`. */
+function nameInSource(source: string, fn: JobFunction, { line, column }: Place) {
+  const lines = source.split("\n").slice(0, line);
+  const before = [...lines.slice(0, -1), lines.at(-1)?.slice(0, column - 1)].join("\n");
+  const variable = /\bexport\s+(?:const|let|var)\s+([\p{ID_Continue}$]+)[^=;]*=\s*[\w$.]*$/u;
+  const functions = /\bexport\s+(?:async\s+)?function\s*\*?\s*([\p{ID_Continue}$]+)/gu;
+  return (
+    variable.exec(before)?.[1] ??
+    [...source.matchAll(functions)].map(([, name]) => name).find((name) => name === fn.name)
+  );
+}

@@ -1,0 +1,91 @@
+import { createHash } from "node:crypto";
+import { isAbsolute, join, normalize } from "node:path";
+
+import { InvalidInput } from "./errors.ts";
+
+/** The PostgreSQL inside: its version in package.json, without the packager's suffix. */
+const serverVersion = "18.4";
+
+/** How a client of the embedded server connects. */
+export interface ServerAddress {
+  /** The folder that the unix socket is in, which clients of PostgreSQL take as a host. */
+  host: string;
+  port: number;
+  username: string;
+  database: string;
+}
+
+/** Where one embedded server and all that belongs to it lie. Every path is absolute. */
+export interface ServerPlace {
+  /** The user that the processes of pdoflow run as. */
+  uid: number;
+  serverVersion: string;
+  /** The data folder; everything below but the socket is inside it. */
+  folder: string;
+  /** PostgreSQL itself, unpacked. */
+  program: string;
+  /** The database cluster. */
+  data: string;
+  log: string;
+  /** Held by the process that makes, starts or stops the server. */
+  lock: string;
+  socketFolder: string;
+  address: ServerAddress;
+}
+
+/**
+ * Where the embedded server of a user lies. Reads nothing, so it serves to make the server and,
+ * in the library, to find a running one.
+ *
+ * `PDOFLOW_DATA` in `env` names the data folder; else it is /var/lib/pdoflow for root, and for
+ * others ~/Library/Application Support/pdoflow on macOS, and $XDG_DATA_HOME/pdoflow or
+ * ~/.local/share/pdoflow elsewhere.
+ *
+ * @throws {InvalidInput} `PDOFLOW_DATA` is not an absolute path.
+ */
+export function serverPlace(user: {
+  env: Readonly<Record<string, string | undefined>>;
+  uid: number;
+  platform: string;
+  home: string;
+}): ServerPlace {
+  const { uid, platform } = user;
+  const folder = dataFolder(user);
+  const socketFolder = shortEnough(join(folder, "socket"), folder, uid, platform);
+  return {
+    uid,
+    serverVersion,
+    folder,
+    program: join(folder, `server-${serverVersion}`),
+    data: join(folder, `postgres-${serverVersion.replace(/\..*/, "")}`),
+    log: join(folder, "server.log"),
+    lock: join(folder, "server.lock"),
+    socketFolder,
+    address: { host: socketFolder, port: 5432, username: "pdoflow", database: "pdoflow" },
+  };
+}
+
+function dataFolder({ env, uid, platform, home }: Parameters<typeof serverPlace>[0]): string {
+  const named = env["PDOFLOW_DATA"];
+  if (named) {
+    if (isAbsolute(named)) return normalize(named).replace(/(?<=.)\/+$/, "");
+    throw new InvalidInput("PDOFLOW_DATA", [`expected an absolute path, found "${named}"`]);
+  }
+  if (uid === 0) return "/var/lib/pdoflow";
+  if (platform === "darwin") return join(home, "Library/Application Support/pdoflow");
+  const share = env["XDG_DATA_HOME"];
+  // The XDG specification asks to ignore a relative path.
+  return join(share && isAbsolute(share) ? share : join(home, ".local/share"), "pdoflow");
+}
+
+/**
+ * `wanted`, or a folder in /tmp when the path of the socket in `wanted` would be too long for the
+ * kernel. XDG_RUNTIME_DIR would be a finer place, but cron and ssh often lack it: then two
+ * processes of one user would look for one server in two places.
+ */
+function shortEnough(wanted: string, folder: string, uid: number, platform: string): string {
+  const pathBytesMax = platform === "darwin" ? 103 : 107; // sizeof(sun_path) less its NUL
+  if (Buffer.byteLength(join(wanted, ".s.PGSQL.5432")) <= pathBytesMax) return wanted;
+  const hash = createHash("sha256").update(folder).digest("hex").slice(0, 16);
+  return `/tmp/pdoflow-${uid}-${hash}`;
+}

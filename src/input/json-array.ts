@@ -1,0 +1,165 @@
+import { exitCodes, PdoflowError } from "../domain/errors.ts";
+import { argumentText, MalformedJson, type Place } from "./argument-text.ts";
+import { findFault } from "./json-fault.ts";
+import { refuseLonger, type Splitter } from "./splitter.ts";
+
+/** A JSON file holds something else than one array. */
+export class NotAnArray extends PdoflowError {
+  override readonly name = "NotAnArray";
+  readonly exitCode = exitCodes.usage;
+  constructor(name: string, where: string, text: string) {
+    const [line = ""] = text.split("\n", 1);
+    const found = line.length > 40 ? `${line.slice(0, 39)}…` : line;
+    const expected = "one array of argument lists, such as [[1], [2]]";
+    const remedy = /^[[{]/.test(text) ? " Is it NDJSON? Then its name must end in .ndjson." : "";
+    super(`${name}: expected ${expected}, found ${where}: ${found}.${remedy}`);
+  }
+}
+
+/** A JSON file ends before its array does. */
+export class TruncatedInput extends PdoflowError {
+  override readonly name = "TruncatedInput";
+  readonly exitCode = exitCodes.usage;
+  constructor(position: string) {
+    super(
+      `${position}: expected the rest of the array, found the end of the file. ` +
+        "It was cut short, or a bracket or a quote is missing.",
+    );
+  }
+}
+
+const [newline, quote, comma, backslash] = [0x0a, 0x22, 0x2c, 0x5c];
+const [openBracket, closeBracket, openBrace, closeBrace] = [0x5b, 0x5d, 0x7b, 0x7d];
+
+/**
+ * Splits one JSON array into its elements, wherever the pieces end. It looks for the commas between
+ * elements and nothing else: whether an element is JSON is for `argumentText` to judge.
+ */
+export class JsonArray implements Splitter, Place {
+  readonly end = "a comma or ]";
+  readonly #name: string;
+  #part: "before" | "inside" | "after" = "before";
+  #index = 0;
+  /** What has been read of the element, and whether it ended inside a string or an escape. */
+  #held = "";
+  #depth = 0;
+  #inString = false;
+  #skip = 0;
+  /** Characters and lines before the piece that is being read, and where its line begins. */
+  #pieceStart = 0;
+  #line = 1;
+  #lineStart = 0;
+  #elementLine = 1;
+  #elementColumn = 1;
+
+  constructor(name: string) {
+    this.#name = name;
+  }
+
+  push(text: string): string[] {
+    const texts: string[] = [];
+    let at = this.#part === "before" ? this.#open(text) : 0;
+    while (this.#part === "inside" && at < text.length) {
+      const end = this.#elementEnd(text, at);
+      this.#held += text.slice(at, end);
+      if (end < text.length) this.#close(texts, text.charCodeAt(end));
+      at = end + 1;
+      if (end < text.length) this.#beginElement(at);
+    }
+    refuseLonger(this.#held, this.element());
+    if (this.#part === "after") this.#refuseMore(text.slice(at));
+    this.#pieceStart += text.length;
+    return texts;
+  }
+
+  finish(): string[] {
+    if (this.#part !== "inside") return [];
+    const fault = findFault(this.#held, this.end);
+    if (fault !== undefined && fault.offset < this.#held.trimEnd().length) {
+      throw new MalformedJson(this, fault);
+    }
+    throw new TruncatedInput(this.position(Math.max(this.#held.search(/\S/), 0)));
+  }
+
+  element(): string {
+    return `${this.#name}: element ${this.#index}`;
+  }
+
+  position(offset: number): string {
+    const lines = this.#held.slice(0, offset).split("\n");
+    const line = this.#elementLine + lines.length - 1;
+    const column = (lines.length === 1 ? this.#elementColumn : 1) + (lines.at(-1)?.length ?? 0);
+    return `${this.element()}, line ${line}, column ${column}`;
+  }
+
+  /** Where the first element begins in `text`; its length if only white space has come so far. */
+  #open(text: string): number {
+    const at = text.search(/\S/);
+    if (at === -1) {
+      this.#countLines(text);
+      return text.length;
+    }
+    if (text.charCodeAt(at) !== openBracket) {
+      throw new NotAnArray(this.#name, "at the beginning", text.slice(at));
+    }
+    this.#countLines(text.slice(0, at));
+    this.#part = "inside";
+    this.#beginElement(at + 1);
+    return at + 1;
+  }
+
+  #countLines(text: string): void {
+    this.#line += text.split("\n").length - 1;
+    const last = text.lastIndexOf("\n");
+    if (last !== -1) this.#lineStart = this.#pieceStart + last + 1;
+  }
+
+  #beginElement(at: number): void {
+    this.#held = "";
+    this.#elementLine = this.#line;
+    this.#elementColumn = this.#pieceStart + at - this.#lineStart + 1;
+  }
+
+  /** Index of the comma or bracket that ends the element; the length if it goes on. */
+  #elementEnd(text: string, from: number): number {
+    let [depth, inString, at] = [this.#depth, this.#inString, from + this.#skip];
+    for (; at < text.length; at += 1) {
+      const char = text.charCodeAt(at);
+      if (inString) {
+        if (char === quote) inString = false;
+        else if (char === backslash) at += 1;
+      } else if (char === quote) inString = true;
+      else if (char === openBracket || char === openBrace) depth += 1;
+      else if (char === closeBracket || char === closeBrace) {
+        if (depth === 0) break;
+        depth -= 1;
+      } else if (char === comma && depth === 0) break;
+      else if (char === newline) {
+        this.#line += 1;
+        this.#lineStart = this.#pieceStart + at + 1;
+      }
+    }
+    this.#skip = Math.max(at - text.length, 0);
+    [this.#depth, this.#inString] = [depth, inString];
+    return Math.min(at, text.length);
+  }
+
+  #close(texts: string[], ender: number): void {
+    const text = this.#held;
+    if (ender === closeBracket) this.#part = "after";
+    if (ender === closeBracket && this.#index === 0 && text.trim() === "") return;
+    if (text.trim() === "" || ender === closeBrace) {
+      const found = `"${String.fromCharCode(ender)}"`;
+      const expected = text.trim() === "" ? "a list of arguments" : this.end;
+      const hint = ender === closeBrace ? undefined : "Is there a comma too many?";
+      throw new MalformedJson(this, { offset: text.length, expected, found, hint });
+    }
+    texts.push(argumentText(text, this));
+    this.#index += 1;
+  }
+
+  #refuseMore(text: string): void {
+    const more = text.trim();
+    if (more !== "") throw new NotAnArray(this.#name, "after it", more);
+  }
+}

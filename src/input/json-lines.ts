@@ -1,0 +1,45 @@
+import { argumentText, type Place } from "./argument-text.ts";
+import { refuseLonger, type Splitter } from "./splitter.ts";
+
+/** Splits NDJSON, one list or object of arguments on each line. Empty lines are passed over. */
+export class JsonLines implements Splitter, Place {
+  readonly end = "the end of the line";
+  readonly #name: string;
+  #held = "";
+  #line = 0;
+
+  constructor(name: string) {
+    this.#name = name;
+  }
+
+  push(text: string): string[] {
+    const end = text.lastIndexOf("\n");
+    // Held text is a rope: looking into it here would copy it whole for each chunk.
+    const lines = end === -1 ? [] : (this.#held + text.slice(0, end)).split("\n");
+    this.#held = end === -1 ? this.#held + text : text.slice(end + 1);
+    const texts = this.#check(lines);
+    refuseLonger(this.#held, `${this.#name}: line ${this.#line + 1}`);
+    return texts;
+  }
+
+  finish(): string[] {
+    return this.#check([this.#held]);
+  }
+
+  element(): string {
+    return `${this.#name}: line ${this.#line}`;
+  }
+
+  position(offset: number): string {
+    return `${this.element()}, column ${offset + 1}`;
+  }
+
+  #check(lines: readonly string[]): string[] {
+    const texts: string[] = [];
+    for (const line of lines) {
+      this.#line += 1;
+      if (/\S/.test(line)) texts.push(argumentText(line, this));
+    }
+    return texts;
+  }
+}

@@ -1,0 +1,77 @@
+import { exitCodes, PdoflowError } from "../domain/errors.ts";
+
+/** The bytes of a file are not UTF-8 text. */
+export class InvalidUtf8 extends PdoflowError {
+  override readonly name = "InvalidUtf8";
+  readonly exitCode = exitCodes.usage;
+  constructor(name: string, offset: number, byte: number) {
+    const found = `0x${byte.toString(16).padStart(2, "0")}`;
+    super(`${name}: byte ${offset} is ${found}; expected UTF-8 text. Save the file as UTF-8.`);
+  }
+}
+
+// ignoreBOM: else a U+FEFF that happens to begin a chunk would vanish from inside a string.
+const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+/**
+ * Gives the text of `source`, without a byte order mark at its beginning. Chunks end between
+ * characters. Not TextDecoder's `stream` option: it cannot say where the fault is.
+ *
+ * @throws {InvalidUtf8} with the offset of the first wrong byte, from 0.
+ */
+export async function* decodeUtf8(
+  source: AsyncIterable<Uint8Array>,
+  name: string,
+): AsyncGenerator<string, void, undefined> {
+  let offset = 0;
+  let held: Uint8Array = new Uint8Array();
+  for await (const chunk of source) {
+    const bytes = held.length === 0 ? chunk : Buffer.concat([held, chunk]);
+    const end = bytes.length - cutOff(bytes);
+    const text = decode(bytes.subarray(0, end), offset, name);
+    yield offset === 0 && text.startsWith("\uFEFF") ? text.slice(1) : text;
+    offset += end;
+    held = new Uint8Array(bytes.subarray(end)); // a copy: the source may reuse its chunk
+  }
+  const [first] = held;
+  if (first !== undefined) throw new InvalidUtf8(name, offset, first);
+}
+
+/** How many bytes at the end of `bytes` begin a character that goes on in the next chunk. */
+function cutOff(bytes: Uint8Array): number {
+  for (let back = 1; back <= Math.min(3, bytes.length); back += 1) {
+    const byte = bytes[bytes.length - back] ?? 0;
+    if (byte < 0x80) return 0;
+    if (byte >= 0xc0) return back < (byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : 2) ? back : 0;
+  }
+  return 0;
+}
+
+function decode(bytes: Uint8Array, offset: number, name: string): string {
+  try {
+    return decoder.decode(bytes);
+  } catch {
+    const fault = validLength(bytes);
+    throw new InvalidUtf8(name, offset + fault, bytes[fault] ?? 0);
+  }
+}
+
+/** Length of the longest beginning of `bytes` that is UTF-8, perhaps cut off inside a character. */
+function validLength(bytes: Uint8Array): number {
+  let [valid, invalid] = [0, bytes.length];
+  while (invalid - valid > 1) {
+    const middle = Math.floor((valid + invalid) / 2);
+    if (isBeginning(bytes.subarray(0, middle))) valid = middle;
+    else invalid = middle;
+  }
+  return valid;
+}
+
+function isBeginning(bytes: Uint8Array): boolean {
+  try {
+    new TextDecoder("utf-8", { fatal: true }).decode(bytes, { stream: true });
+    return true;
+  } catch {
+    return false;
+  }
+}

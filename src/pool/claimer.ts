@@ -1,0 +1,118 @@
+import type { Db } from "../db/connect.ts";
+import {
+  claim,
+  type LeasedRange,
+  nextRetryMs,
+  readJobs,
+  readRoutes,
+  readRunnable,
+  type RunnablePosting,
+} from "../db/leases.ts";
+import { claimShare, claimSize, type JobTime, measured } from "../domain/chunk-size.ts";
+import type { HeldJob } from "./dispatcher.ts";
+
+/** One claim in so many goes to the oldest open lane, so that no posting starves (rule 6). */
+const oldestEvery = 10;
+const postingsKept = 10_000;
+const entryPointsKept = 100;
+
+/** What of the pool the size of a claim depends on. */
+export interface Room {
+  workers: number;
+  /** The workers of all pools that are alive. */
+  workersOfAllPools: number;
+  idle: number;
+  backlog: number;
+}
+
+/** Claims jobs for a pool, as many as its workers need for a while, and no more. */
+export class Claimer {
+  readonly #db: Db;
+  readonly #poolId: number;
+  #routes: number[] = [];
+  #claims = 0;
+  #postings = new Map<number, RunnablePosting>();
+  #times = new Map<string, JobTime>();
+
+  constructor(db: Db, poolId: number) {
+    this.#db = db;
+    this.#poolId = poolId;
+  }
+
+  jobTime(entryPoint: string): JobTime | null {
+    return this.#times.get(entryPoint) ?? null;
+  }
+
+  learn(entryPoint: string, durationMs: number): void {
+    this.#times.set(entryPoint, measured(this.jobTime(entryPoint), durationMs));
+    if (this.#times.size > entryPointsKept) deleteFirst(this.#times);
+  }
+
+  /** Whether there is room for any job at all. */
+  hasRoom(room: Room): boolean {
+    if (claimSize(null, room).cap > 0) return true;
+    return [...this.#times.values()].some((time) => {
+      const { cap, floor } = claimSize(time, room);
+      return cap >= floor; // not for a few jobs at a time: each claim costs a transaction
+    });
+  }
+
+  /** The jobs of one claim, and the ranges that they come from; none where none can be had. */
+  async claim(room: Room): Promise<{ ranges: LeasedRange[]; jobs: HeldJob[] }> {
+    const ranges = await claim(this.#db, {
+      poolId: this.#poolId,
+      routes: this.#routes,
+      oldest: ++this.#claims % oldestEvery === 0,
+      sizes: [...this.#times].map(([entryPoint, time]) => ({
+        entryPoint,
+        ...claimSize(time, room),
+      })),
+      cap: claimSize(null, room).cap,
+      share: claimShare(room.workers, room.workersOfAllPools),
+    });
+    if (ranges.length === 0) return { ranges, jobs: [] };
+    return { ranges, jobs: await this.#read(ranges) };
+  }
+
+  /** Looks which routes there are. True where there are more than before: then claim again. */
+  async refreshRoutes(): Promise<boolean> {
+    const before = this.#routes.length;
+    this.#routes = (await readRoutes(this.#db)).map(({ id }) => id);
+    return this.#routes.length > before;
+  }
+
+  nextRetryMs(): Promise<number | null> {
+    return nextRetryMs(this.#db, this.#routes);
+  }
+
+  async #read(ranges: LeasedRange[]): Promise<HeldJob[]> {
+    const unknown = ranges.map((r) => r.postingId).filter((id) => !this.#postings.has(id));
+    // Both are sent at once.
+    const [jobs, postings] = await Promise.all([
+      readJobs(this.#db, ranges),
+      unknown.length === 0 ? [] : readRunnable(this.#db, [...new Set(unknown)]),
+    ]);
+    for (const posting of postings) this.#postings.set(posting.id, posting);
+    const held: HeldJob[] = [];
+    let next = 0;
+    for (const range of ranges) {
+      const posting = this.#postings.get(range.postingId);
+      for (let seq = range.firstSeq; seq < range.endSeq; seq++) {
+        const job = jobs[next++];
+        if (!job || !posting || job.seq !== seq) {
+          throw new Error(`job ${range.postingId}/${seq} was leased, and is not in the database`);
+        }
+        held.push({ leaseId: range.leaseId, posting, seq, attempt: range.attempt, args: job.args });
+      }
+    }
+    while (this.#postings.size > postingsKept) deleteFirst(this.#postings);
+    return held;
+  }
+}
+
+function deleteFirst<K>(map: Map<K, unknown>): void {
+  for (const key of map.keys()) {
+    map.delete(key);
+    return;
+  }
+}

@@ -1,0 +1,132 @@
+import {
+  didYouMean,
+  type EntryPoint,
+  formatEntryPoint,
+  similarNames,
+} from "../domain/entry-point.ts";
+import { exitCodes, PdoflowError } from "../domain/errors.ts";
+import { resolveEntryFile } from "./entry-file.ts";
+
+export type EntryFunction = (...args: unknown[]) => unknown;
+
+/**
+ * Imports the module of an entry point and gives back the function that it names. A process
+ * imports a module once: later calls get the same functions, or the same error, and a file that
+ * was changed meanwhile stays as it was. `Class.method` is bound to `Class`.
+ *
+ * @throws {ImportFailed} the module, or one that it imports, has a syntax error or threw.
+ * @throws {ExportNotFound} it has no such export; names those that it has.
+ * @throws {NotAFunction} the export is something else.
+ * @throws what `resolveEntryFile` throws when there is no such file.
+ */
+export async function loadEntryPoint(root: string, entryPoint: EntryPoint): Promise<EntryFunction> {
+  const file = await resolveEntryFile(root, entryPoint);
+  let value: unknown;
+  try {
+    value = await import(file);
+  } catch (cause) {
+    throw new ImportFailed(entryPoint, cause);
+  }
+  let owner: unknown;
+  for (const name of entryPoint.export.split(".")) {
+    if (!hasMember(value, name)) throw new ExportNotFound(entryPoint, name, memberNames(value));
+    owner = value;
+    value = value[name];
+  }
+  if (!isCallable(value)) throw new NotAFunction(entryPoint, value);
+  return entryPoint.export.includes(".") ? value.bind(owner) : value;
+}
+
+/** Calls with a list spread as positional arguments, or with an object as the one argument. */
+export function callEntryPoint(
+  fn: EntryFunction,
+  args: readonly unknown[] | Readonly<Record<string, unknown>>,
+): unknown {
+  return Array.isArray(args) ? fn(...(args as readonly unknown[])) : fn(args);
+}
+
+/** The export that an entry point names does not exist. */
+export class ExportNotFound extends PdoflowError {
+  override readonly name = "ExportNotFound";
+  readonly exitCode = exitCodes.notFound;
+  constructor(entryPoint: EntryPoint, wanted: string, found: readonly string[]) {
+    super(
+      `${formatEntryPoint(entryPoint)}: expected an export or member "${wanted}", ` +
+        `found ${found.join(", ") || "nothing"}.${didYouMean(similarNames(wanted, found))}`,
+    );
+  }
+}
+
+/** The export that an entry point names can't be called. */
+export class NotAFunction extends PdoflowError {
+  override readonly name = "NotAFunction";
+  readonly exitCode = exitCodes.usage;
+  constructor(entryPoint: EntryPoint, found: unknown) {
+    super(
+      `${formatEntryPoint(entryPoint)}: expected a function, found ${describe(found)}. ` +
+        "Name a function, or a method with a dot before it, as in Class.method.",
+    );
+  }
+}
+
+/** The user's module could not be imported. `cause` is what it threw, with its own stack. */
+export class ImportFailed extends PdoflowError {
+  override readonly name = "ImportFailed";
+  readonly exitCode = exitCodes.usage;
+  constructor(entryPoint: EntryPoint, cause: unknown) {
+    super(`${formatEntryPoint(entryPoint)} could not be imported: ${importFault(cause)}`, {
+      cause,
+    });
+  }
+}
+
+function isCallable(value: unknown): value is EntryFunction {
+  return typeof value === "function" && !isClass(value);
+}
+
+function isClass(value: unknown): boolean {
+  return typeof value === "function" && /^class\b/.test(Function.prototype.toString.call(value));
+}
+
+/** Own members and those of its classes, but not what every object or function has: `call`, … */
+function hasMember(value: unknown, name: string): value is Record<string, unknown> {
+  let at: unknown = value;
+  while (isOwner(at) && at !== Object.prototype && at !== Function.prototype) {
+    if (Object.hasOwn(at, name)) return true;
+    at = Object.getPrototypeOf(at);
+  }
+  return false;
+}
+
+/** Names of what an entry point can call, or walk into with a dot. */
+function memberNames(value: unknown): string[] {
+  if (!isOwner(value)) return [];
+  return Object.entries(Object.getOwnPropertyDescriptors(value))
+    .filter(([name, member]) => name !== "prototype" && isOwner(member.value))
+    .map(([name]) => name);
+}
+
+function isOwner(value: unknown): value is object {
+  return typeof value === "function" || (typeof value === "object" && value !== null);
+}
+
+function describe(value: unknown): string {
+  if (value === null || value === undefined) return String(value);
+  if (isClass(value)) return "a class";
+  return typeof value === "object" ? "an object" : `a ${typeof value}`;
+}
+
+/** One line for each fault; where the file could not be parsed, with its line and column. */
+function importFault(cause: unknown): string {
+  // Bun gathers the faults of one file when there are several.
+  if (cause instanceof AggregateError) return cause.errors.map(importFault).join("; ");
+  if (cause instanceof BuildMessage && cause.position !== null) {
+    const { file, line, column } = cause.position;
+    return `${file}:${line}:${column}: ${cause.message}`;
+  }
+  if (cause instanceof ResolveMessage) {
+    return `${cause.message}. Install or write what is missing, then restart the pool.`;
+  }
+  const isError = cause instanceof Error;
+  return `it threw ${isError ? `${cause.name}: ${cause.message}` : Bun.inspect(cause)}`;
+}

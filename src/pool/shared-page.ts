@@ -1,0 +1,102 @@
+import { closeSync, ftruncateSync, openSync } from "node:fs";
+
+/** How many chunks a worker may have at the same time: one that runs, one that waits behind it. */
+export const chunksPerWorker = 2;
+
+const runningChunk = chunksPerWorker;
+const runningPosition = chunksPerWorker + 1;
+const bytes = 64;
+
+/** What fits into the word of a slot. */
+const largestChunk = 0xfff;
+
+/**
+ * 64 bytes of memory that a pool and one worker share, so that a worker in a busy loop can still be
+ * asked what it runs, and jobs that it has not started can be taken back from it.
+ *
+ *   S1  Of each slot one word holds chunk << 24 | next << 12 | limit: the worker starts position
+ *       `next` of that chunk if next < limit. Both sides change it by compare-and-exchange only, so
+ *       that each position is either started by the worker or recalled by the pool, never both.
+ *   S2  A slot is loaded again as soon as its chunk has ended for the pool, when the worker may
+ *       still be about to ask for its next position: hence the chunk's number (its low 8 bits).
+ *   S3  The words of the running job are written by the worker alone: chunk and position, or -1.
+ *
+ * The worker runs user code, which may write anything here: the pool checks what it reads against
+ * what it handed out.
+ */
+export class SharedPage {
+  readonly #words: Int32Array;
+
+  private constructor(path: string) {
+    const memory = Bun.mmap(path, { shared: true });
+    this.#words = new Int32Array(memory.buffer, memory.byteOffset, bytes / 4);
+  }
+
+  /** Makes the file at `path`, readable by this user alone, with no chunk and nothing running. */
+  static create(path: string): SharedPage {
+    const file = openSync(path, "wx+", 0o600);
+    ftruncateSync(file, bytes);
+    closeSync(file);
+    const page = new SharedPage(path);
+    page.rest();
+    return page;
+  }
+
+  static open(path: string): SharedPage {
+    return new SharedPage(path);
+  }
+
+  /** Pool: chunk number `chunk`, of `size` jobs, lies ready in `slot`. */
+  load(slot: number, chunk: number, size: number): void {
+    if (size > largestChunk) throw new RangeError(`a chunk of ${size} jobs is too large`);
+    Atomics.store(this.#words, slot, ((chunk & 0xff) << 24) | size);
+  }
+
+  /** Worker: the position to start next of `chunk`, or -1 where none is left. */
+  take(slot: number, chunk: number): number {
+    for (;;) {
+      const word = Atomics.load(this.#words, slot);
+      const next = nextOf(word);
+      if (word >>> 24 !== (chunk & 0xff) || next >= limitOf(word)) return -1;
+      if (Atomics.compareExchange(this.#words, slot, word, word + 0x1000) === word) return next;
+    }
+  }
+
+  /** Pool: takes back at most `most` positions that were not started, the last ones. */
+  recall(slot: number, most: number): { from: number; to: number } {
+    for (;;) {
+      const word = Atomics.load(this.#words, slot);
+      const to = limitOf(word);
+      const from = Math.max(nextOf(word), to - most);
+      if (from >= to) return { from: to, to };
+      const shorter = (word & ~0xfff) | from;
+      if (Atomics.compareExchange(this.#words, slot, word, shorter) === word) return { from, to };
+    }
+  }
+
+  /** Pool: how many positions of the chunk in `slot` the worker has not started. */
+  unstarted(slot: number): number {
+    const word = Atomics.load(this.#words, slot);
+    return Math.max(limitOf(word) - nextOf(word), 0);
+  }
+
+  /** Worker: this job runs from now on. */
+  run(chunk: number, position: number): void {
+    Atomics.store(this.#words, runningChunk, chunk);
+    Atomics.store(this.#words, runningPosition, position);
+  }
+
+  /** Worker: no job runs. */
+  rest(): void {
+    Atomics.store(this.#words, runningPosition, -1);
+  }
+
+  /** Pool: the job that runs, or null. */
+  running(): { chunk: number; position: number } | null {
+    const position = Atomics.load(this.#words, runningPosition);
+    return position < 0 ? null : { chunk: Atomics.load(this.#words, runningChunk), position };
+  }
+}
+
+const nextOf = (word: number) => (word >>> 12) & 0xfff;
+const limitOf = (word: number) => word & 0xfff;

@@ -1,0 +1,111 @@
+import { rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import type { JobError } from "../domain/attempt.ts";
+import { parseWorkerMessage, type RunMessage, type WorkerMessage } from "./protocol.ts";
+import { SharedPage } from "./shared-page.ts";
+
+export interface WorkerOptions {
+  /** The command that starts this program: the binary, or Bun and src/main.ts. */
+  program: readonly string[];
+  root: string;
+  env: Readonly<Record<string, string | undefined>>;
+}
+
+export interface WorkerListener {
+  onMessage(message: WorkerMessage): void;
+  /** The process is gone. `reason` says how, as an error for the job that it had in hand. */
+  onDeath(reason: JobError): void;
+}
+
+/** Variables that may hold a password or lead to one: user code in a worker does not get them. */
+const secret = /^(PG|DATABASE_URL$|PDOFLOW_)/;
+
+/** One child process that imports user code and runs one job at a time. */
+export class WorkerProcess {
+  readonly page: SharedPage;
+  readonly pid: number;
+  readonly exited: Promise<unknown>;
+  readonly #process: Bun.Subprocess<"ignore", 2, "inherit">;
+  /** What the worker said before it left, or what it did that no worker may do. */
+  #lastWords: string | null = null;
+  #exit: { code: number | null; signal: string | number | null } | null = null;
+  #isDisconnected = false;
+  #isDead = false;
+
+  constructor({ program, root, env }: WorkerOptions, listener: WorkerListener) {
+    const pagePath = join(tmpdir(), `pdoflow-${crypto.randomUUID()}.page`);
+    this.page = SharedPage.create(pagePath);
+    const kept = Object.entries(env).filter(([name]) => !secret.test(name));
+    this.#process = Bun.spawn([...program, "worker", root, pagePath], {
+      cwd: root,
+      // A worker in a busy loop does not see that its pool is gone; this makes Bun end it.
+      env: { ...Object.fromEntries(kept), BUN_FEATURE_FLAG_NO_ORPHANS: "1" },
+      stdin: "ignore",
+      // The pool's stdout is data; what jobs print goes beside its own messages.
+      stdout: 2,
+      stderr: "inherit",
+      serialization: "advanced",
+      ipc: (raw: unknown) => this.#receive(raw, listener),
+      onExit: (_process, code, signal) => {
+        rmSync(pagePath, { force: true });
+        this.#exit = { code, signal };
+        this.#settle(listener);
+        // A child of a job may hold the channel open after its worker is gone.
+        setTimeout(() => {
+          this.#isDisconnected = true;
+          this.#settle(listener);
+        }, 500).unref();
+      },
+      onDisconnect: () => {
+        this.#isDisconnected = true;
+        if (this.#exit === null) this.kill("SIGKILL"); // user code closed the channel
+        this.#settle(listener);
+      },
+    });
+    this.pid = this.#process.pid;
+    this.exited = this.#process.exited;
+  }
+
+  /** False when the worker is gone; its death is told to the listener. */
+  send(message: RunMessage): boolean {
+    try {
+      this.#process.send(message);
+      return true;
+    } catch {
+      return false; // Bun throws for a process that has exited
+    }
+  }
+
+  kill(signal: "SIGTERM" | "SIGKILL"): void {
+    this.#process.kill(signal);
+  }
+
+  #receive(raw: unknown, listener: WorkerListener): void {
+    let message: WorkerMessage;
+    try {
+      message = parseWorkerMessage(raw);
+    } catch (error) {
+      // Only user code that writes to the channel itself gets here. Nothing it says can be trusted.
+      this.#lastWords = error instanceof Error ? error.message : String(error);
+      this.kill("SIGKILL");
+      return;
+    }
+    if (message.kind === "broken") this.#lastWords = message.error;
+    else listener.onMessage(message);
+  }
+
+  /** Exit and the end of the channel come in any order; what was sent comes before the latter. */
+  #settle(listener: WorkerListener): void {
+    if (this.#exit === null || !this.#isDisconnected || this.#isDead) return;
+    this.#isDead = true;
+    const { code, signal } = this.#exit;
+    const how = signal === null ? `exited with code ${code}` : `was killed by ${signal}`;
+    const said = this.#lastWords === null ? "" : `: ${this.#lastWords}`;
+    listener.onDeath({
+      name: "WorkerDied",
+      message: `worker ${this.pid} ${how} while it ran this job${said}`,
+    });
+  }
+}

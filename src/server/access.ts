@@ -1,0 +1,40 @@
+import { chmodSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+
+import type { ServerPlace } from "../domain/server-place.ts";
+import type { Accounts } from "./account.ts";
+
+/**
+ * Writes who may connect, and returns the server's arguments that say so: nobody by network, and
+ * by the unix socket the user who starts the server and the account it runs as, which could read
+ * the data anyway. The kernel tells the server who is calling: no password.
+ *
+ * The files lie beside the data, not in it, so that root writes nothing into a folder of another
+ * account, where a symbolic link could wait.
+ */
+export function restrictAccess(place: ServerPlace, { caller, server }: Accounts): string[] {
+  const { username, port } = place.address;
+  const hba = join(place.folder, "pg_hba.conf");
+  const ident = join(place.folder, "pg_ident.conf");
+  const names = [...new Set([caller.name, server.name])];
+  write(hba, [`local all ${username} peer map=pdoflow`]);
+  write(
+    ident,
+    names.map((name) => `pdoflow ${quoted(name)} ${username}`),
+  );
+  return [
+    `--unix_socket_directories=${quoted(place.socketFolder)}`, // a list, separated by commas
+    `--port=${port}`,
+    "--listen_addresses=",
+    "--unix_socket_permissions=0700",
+    `--hba_file=${hba}`,
+    `--ident_file=${ident}`,
+  ];
+}
+
+const quoted = (text: string): string => `"${text.replaceAll('"', '""')}"`;
+
+function write(file: string, lines: readonly string[]): void {
+  writeFileSync(file, ["# Written by pdoflow at each start.", ...lines, ""].join("\n"));
+  chmodSync(file, 0o644); // whatever the umask: the server's account reads it
+}

@@ -1,0 +1,135 @@
+import type { Stats } from "node:fs";
+import { chmodSync, chownSync, closeSync, existsSync, fsyncSync, lstatSync } from "node:fs";
+import { mkdirSync, openSync, readdirSync, rmSync, statSync } from "node:fs";
+import { dirname, join } from "node:path";
+
+import { exitCodes, PdoflowError } from "../domain/errors.ts";
+import type { ServerPlace } from "../domain/server-place.ts";
+import type { Account, Accounts } from "./account.ts";
+
+/** A file or folder of the server can't be made, read or written: no space, no permission. */
+export class FolderUnusable extends PdoflowError {
+  override readonly name = "FolderUnusable";
+  readonly exitCode = exitCodes.database;
+  constructor(folder: string, cause: Error) {
+    super(
+      `The embedded PostgreSQL keeps its data in ${folder}, and that failed: ${cause.message}. ` +
+        `Make it writable and see that its disk has 200 MB of room, or set PDOFLOW_DATA to a ` +
+        `folder elsewhere.`,
+      { cause },
+    );
+  }
+}
+
+/** The data folder is somebody else's, or anybody may write in it. */
+export class FolderNotOurs extends PdoflowError {
+  override readonly name = "FolderNotOurs";
+  readonly exitCode = exitCodes.database;
+  constructor(folder: string, found: string) {
+    super(
+      `Programs run from ${folder}, so it must belong to the user who runs pdoflow, and not be ` +
+        `writable for everyone; found ${found}. Set PDOFLOW_DATA to a folder of your own.`,
+    );
+  }
+}
+
+/** Root's server runs as another account, and a folder on the way is closed to it. */
+export class FolderNotPassable extends PdoflowError {
+  override readonly name = "FolderNotPassable";
+  readonly exitCode = exitCodes.database;
+  constructor(folder: string, closed: string, mode: number, account: string) {
+    super(
+      `Run by root, PostgreSQL runs as the account ${account}, which must reach ${folder}, but ` +
+        `${closed} is closed to it (mode ${modeText(mode)}). Set PDOFLOW_DATA to a folder like ` +
+        `/var/lib/pdoflow, or open the way: chmod a+x ${closed}`,
+    );
+  }
+}
+
+/** The folder for the socket exists and is not private to the server's account. */
+export class SocketFolderTaken extends PdoflowError {
+  override readonly name = "SocketFolderTaken";
+  readonly exitCode = exitCodes.database;
+  constructor(folder: string, account: Account, found: string) {
+    super(
+      `The socket of the embedded PostgreSQL goes into ${folder}, which must be a folder of ` +
+        `${account.name} with mode 0700; found ${found}. Remove it, or set PDOFLOW_DATA to a ` +
+        `shorter path, so that the socket fits in there.`,
+    );
+  }
+}
+
+/** Between the name of a thing and the random end of its draft's name. */
+export const draftMark = ".draft-";
+
+/** Makes the data folder, passable for the server's account, or checks the one that is there. */
+export function prepareFolder({ folder }: ServerPlace, { caller, server }: Accounts): void {
+  const mode = caller.uid === server.uid ? 0o700 : 0o755;
+  const first = mkdirSync(folder, { recursive: true, mode });
+  // mkdir's mode is less the umask.
+  const depth = first?.length ?? Infinity;
+  for (let made = folder; made.length >= depth; made = dirname(made)) chmodSync(made, mode);
+  const found = statSync(folder);
+  if (found.uid !== caller.uid || (found.mode & 0o002) !== 0) {
+    throw new FolderNotOurs(folder, `uid ${found.uid}, mode ${modeText(found.mode)}`);
+  }
+  if (caller.uid === server.uid) return;
+  for (let way = folder; ; way = dirname(way)) {
+    const stat = statSync(way);
+    if (!maySearch(server, stat)) throw new FolderNotPassable(folder, way, stat.mode, server.name);
+    if (way === dirname(way)) return;
+  }
+}
+
+function maySearch(account: Account, { uid, gid, mode }: Record<"uid" | "gid" | "mode", number>) {
+  if (uid === account.uid) return (mode & 0o100) !== 0;
+  return (mode & (gid === account.gid ? 0o010 : 0o001)) !== 0;
+}
+
+/**
+ * Makes the socket's folder, or checks the one that is there: in /tmp a stranger may have been
+ * first. Call it inside `alone`.
+ */
+export function prepareSocketFolder({ socketFolder }: ServerPlace, { server }: Accounts): void {
+  if (!existsSync(socketFolder)) {
+    mkdirSync(socketFolder, { mode: 0o700 });
+    chownSync(socketFolder, server.uid, server.gid);
+  }
+  const found = lstatSync(socketFolder);
+  if (isPrivate(found, server.uid)) return;
+  const kind = found.isDirectory() ? "a folder" : "something else";
+  throw new SocketFolderTaken(
+    socketFolder,
+    server,
+    `${kind} of uid ${found.uid}, mode ${modeText(found.mode)}`,
+  );
+}
+
+/** Whether the socket's folder is there, and private to the owner of the data. */
+export function isSocketFolderPrivate({ socketFolder, data }: ServerPlace): boolean {
+  const found = lstatSync(socketFolder, { throwIfNoEntry: false });
+  const owner = statSync(data, { throwIfNoEntry: false })?.uid;
+  return found !== undefined && owner !== undefined && isPrivate(found, owner);
+}
+
+const isPrivate = (found: Stats, uid: number): boolean =>
+  found.isDirectory() && found.uid === uid && (found.mode & 0o077) === 0;
+
+/** Removes what was half made when its maker died. Call it inside `alone`. */
+export function removeDrafts({ folder }: ServerPlace): void {
+  for (const name of readdirSync(folder)) {
+    // Retries: an initdb that lost its pdoflow may still be writing its last files.
+    if (name.includes(draftMark)) {
+      rmSync(join(folder, name), { recursive: true, force: true, maxRetries: 5 });
+    }
+  }
+}
+
+/** Writes the names in `folder` to the disk, so that a rename survives a power cut. */
+export function syncFolder(folder: string): void {
+  const handle = openSync(folder, "r");
+  fsyncSync(handle);
+  closeSync(handle);
+}
+
+const modeText = (mode: number): string => (mode & 0o7777).toString(8).padStart(4, "0");

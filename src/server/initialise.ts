@@ -1,0 +1,48 @@
+import { chownSync, existsSync, mkdtempSync, renameSync } from "node:fs";
+import { join } from "node:path";
+
+import type { ServerPlace } from "../domain/server-place.ts";
+import type { Accounts } from "./account.ts";
+import { draftMark, syncFolder } from "./folders.ts";
+import { run } from "./run.ts";
+
+// In postgresql.conf, where a user can change them; what keeps strangers out is not (access.ts).
+const settings = {
+  shared_buffers: "128MB",
+  max_connections: "100",
+  max_wal_size: "2GB",
+  log_checkpoints: "off", // a line every five minutes that nobody reads
+};
+
+/**
+ * Makes the database cluster in `place.data`, unless it is there: a role and a database called
+ * pdoflow, UTF-8, the same order of text on every machine. Call it inside `alone`.
+ */
+export async function initialise(
+  place: ServerPlace,
+  accounts: Accounts,
+  onProgress: (sentence: string) => void,
+): Promise<void> {
+  if (existsSync(place.data)) return;
+  onProgress(`creating a database in ${place.folder} (first start only)`);
+  const { username, database } = place.address;
+  const draft = mkdtempSync(place.data + draftMark);
+  chownSync(draft, accounts.server.uid, accounts.server.gid);
+  const initdb = [
+    `--pgdata=${draft}`,
+    `--username=${username}`,
+    "--encoding=UTF8",
+    "--no-locale",
+    "--locale-provider=builtin",
+    "--builtin-locale=C.UTF-8",
+    "--auth=reject", // who may connect is said elsewhere (access.ts)
+    "--no-instructions",
+    ...Object.entries(settings).map(([name, value]) => `--set=${name}=${value}`),
+  ];
+  await run(join(place.program, "bin/initdb"), initdb, accounts);
+  const single = ["--single", "-c", "exit_on_error=on", "-D", draft, "postgres"];
+  const createDatabase = `create database ${database} strategy file_copy\n`;
+  await run(join(place.program, "bin/postgres"), single, accounts, createDatabase);
+  renameSync(draft, place.data);
+  syncFolder(place.folder);
+}

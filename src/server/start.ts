@@ -1,0 +1,132 @@
+import { closeSync, copyFileSync, openSync, readFileSync, statSync, truncateSync } from "node:fs";
+import { join } from "node:path";
+
+import { exitCodes, PdoflowError } from "../domain/errors.ts";
+import type { ServerPlace } from "../domain/server-place.ts";
+import { restrictAccess } from "./access.ts";
+import type { Accounts } from "./account.ts";
+import { findPostmaster, removeStaleFiles } from "./postmaster.ts";
+import { probe } from "./probe.ts";
+import { ProgramFailed, serverProcess } from "./run.ts";
+
+/** PostgreSQL ended while starting, or takes no queries. */
+export class ServerDidNotStart extends PdoflowError {
+  override readonly name = "ServerDidNotStart";
+  readonly exitCode = exitCodes.database;
+  constructor(log: string, said: string) {
+    super(
+      `PostgreSQL should have started and did not. The end of ${log}:\n${said}\n` +
+        `Correct what it names, or set PDOFLOW_DATA to another folder.`,
+    );
+  }
+}
+
+/** PostgreSQL runs, and does not answer where it should. */
+export class ServerUnreachable extends PdoflowError {
+  override readonly name = "ServerUnreachable";
+  readonly exitCode = exitCodes.database;
+  constructor({ socketFolder, log }: ServerPlace, pid: number) {
+    super(
+      `PostgreSQL runs (pid ${pid}) and should answer at its socket in ${socketFolder}, but does ` +
+        `not. Its log is ${log}. If the socket was removed, stop the server, and the next ` +
+        `command starts it anew: kill -INT ${pid}`,
+    );
+  }
+}
+
+/** How long children of a killed server may go on. They notice between two steps of a query. */
+const childrenMs = 30_000;
+/** Recovery after a crash reads up to max_wal_size of log. */
+const recoveryMs = 600_000;
+/** How long one that says it is ready may leave us without an answer. */
+const answerMs = 10_000;
+const slowMs = 3000;
+const logBytesMax = 10_000_000;
+
+/**
+ * Starts the server and waits until it takes queries; also waits for one that another process
+ * started and left, or for one that is stopping. Call it inside `alone`.
+ *
+ * @throws {ServerDidNotStart} with the end of its log.
+ * @throws {ServerUnreachable}
+ * @throws {ProgramFailed} it could not even be run.
+ */
+export async function start(
+  place: ServerPlace,
+  accounts: Accounts,
+  onProgress: (sentence: string) => void,
+): Promise<void> {
+  const giveUpAt = performance.now() + childrenMs;
+  for (;;) {
+    const logBytes = statSync(place.log, { throwIfNoEntry: false })?.size ?? 0;
+    const child = findPostmaster(place) ? undefined : launch(place, accounts);
+    const isRunning = () => isAlive(child) || findPostmaster(place) !== undefined;
+    if (await becomesReady(place, isRunning, onProgress)) return;
+    if (!child) continue; // it was stopping
+    const said = readFileSync(place.log).subarray(logBytes).toString().trim();
+    const children = said.includes("is still in use"); // the shared memory of a killed server
+    if (!children || performance.now() > giveUpAt) throw new ServerDidNotStart(place.log, said);
+    await Bun.sleep(100);
+  }
+}
+
+const isAlive = (child: Bun.Subprocess | undefined): boolean =>
+  child !== undefined && child.exitCode === null && child.signalCode === null;
+
+function launch(place: ServerPlace, accounts: Accounts): Bun.Subprocess {
+  removeStaleFiles(place);
+  const program = join(place.program, "bin/postgres");
+  const access = restrictAccess(place, accounts);
+  const log = openSync(place.log, "a", 0o600);
+  try {
+    const child = Bun.spawn([program, "-D", place.data, ...access], {
+      ...serverProcess(accounts),
+      detached: true, // a session of its own: Ctrl-C in our terminal is not meant for it
+      stdio: ["ignore", log, log],
+    });
+    child.unref();
+    return child;
+  } catch (error) {
+    throw new ProgramFailed(program, accounts.server.name, String(error));
+  } finally {
+    closeSync(log);
+  }
+}
+
+async function becomesReady(
+  place: ServerPlace,
+  isRunning: () => boolean,
+  onProgress: (sentence: string) => void,
+): Promise<boolean> {
+  const startedAt = performance.now();
+  let readyAt = Infinity;
+  let told = false;
+  while (isRunning()) {
+    const now = performance.now();
+    const postmaster = findPostmaster(place);
+    // Each probe of a server that is not ready writes a line to its log.
+    if (postmaster?.ready) {
+      if ((await probe(place.address)) === "accepts") return true;
+      readyAt = Math.min(readyAt, now);
+    }
+    if (now - readyAt > answerMs || now - startedAt > recoveryMs) {
+      throw new ServerUnreachable(place, postmaster?.pid ?? 0);
+    }
+    if (now - startedAt > slowMs && !told) {
+      onProgress(`waiting for PostgreSQL, which may be recovering from a crash: ${place.log}`);
+      told = true;
+    }
+    await Bun.sleep(10);
+  }
+  return false;
+}
+
+/**
+ * Keeps the log from growing without end: beyond 10 MB it becomes server.log.old. A running
+ * server appends, so it goes on at the new end.
+ */
+export function boundLog({ log }: ServerPlace): void {
+  if ((statSync(log, { throwIfNoEntry: false })?.size ?? 0) <= logBytesMax) return;
+  copyFileSync(log, `${log}.old`);
+  truncateSync(log);
+}

@@ -1,0 +1,25 @@
+// A process that makes sure of a server, as every command of pdoflow does: `PDOFLOW_DATA` says
+// where. Its last line is a JSON of the address, or of the error's name and message.
+import { homedir } from "node:os";
+
+import { serverPlace } from "../../src/domain/server-place.ts";
+import { ensureServer } from "../../src/server/server.ts";
+
+const place = serverPlace({
+  env: process.env,
+  uid: process.getuid?.() ?? -1,
+  platform: process.platform,
+  home: homedir(),
+});
+try {
+  const address = await ensureServer(place, { onProgress: (sentence) => print(sentence) });
+  print(JSON.stringify(address));
+} catch (error) {
+  if (!(error instanceof Error)) throw error;
+  print(JSON.stringify({ name: error.name, message: error.message }));
+  process.exitCode = 1;
+}
+
+function print(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
