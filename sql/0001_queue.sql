@@ -26,6 +26,8 @@ create table pdoflow.posting (
   job_count integer not null,
   route_id integer not null references pdoflow.route (id),
   state pdoflow.posting_state not null default 'open',
+  reason text,
+  kills_running boolean not null default true,
   tries integer not null default 3,
   backoff_ms integer not null default 1000,
   posted_at timestamptz not null default now(),
@@ -95,6 +97,7 @@ create table pdoflow.pool (
   os_user text not null,
   slots integer not null,
   state text not null default 'up' check (state in ('up', 'draining', 'stopped', 'lost')),
+  patience_ms integer not null default 15000,
   started_at timestamptz not null default now(),
   beat_at timestamptz not null default now(),
   running jsonb not null default '[]',
@@ -105,9 +108,10 @@ comment on table pdoflow.pool is
   O1  A pool that is stopped or lost never comes up again; a restarted process is a new row.
   O2  running lists the jobs that its workers had in hand at the last beat, those that had been
       running for a while: [{"posting": 42, "seq": 7, "attempt": 1}].
-  O3  refused counts the outcomes that came after their lease had been let go.';
+  O3  It is alive as long as its last beat is younger than patience_ms, by the database''s clock.
+  O4  refused counts the outcomes that came after their lease had been let go.';
 -- Serves: beat and rescue, the pools that should be alive.
-create index pool_alive on pdoflow.pool (beat_at) where state in ('up', 'draining');
+create index pool_alive on pdoflow.pool (id) where state in ('up', 'draining');
 
 create table pdoflow.lease (
   id bigint generated always as identity primary key,

@@ -2,6 +2,7 @@ import { exitCodes, PdoflowError } from "../domain/errors.ts";
 import queue from "../../sql/0001_queue.sql" with { type: "text" };
 import engine from "../../sql/0002_engine.sql" with { type: "text" };
 import outcomes from "../../sql/0003_outcomes.sql" with { type: "text" };
+import control from "../../sql/0004_control.sql" with { type: "text" };
 import { type Db, errorCode, type Sql, type Tx } from "./connect.ts";
 
 /** In the order in which they apply; number = place in the list, from 1. Released ones are fixed. */
@@ -9,6 +10,7 @@ export const migrations: readonly { name: string; sql: string }[] = [
   { name: "0001_queue", sql: queue },
   { name: "0002_engine", sql: engine },
   { name: "0003_outcomes", sql: outcomes },
+  { name: "0004_control", sql: control },
 ];
 
 /** The schema is not there, or older than this program. */

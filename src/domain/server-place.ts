@@ -41,7 +41,7 @@ export interface ServerPlace {
  * others ~/Library/Application Support/pdoflow on macOS, and $XDG_DATA_HOME/pdoflow or
  * ~/.local/share/pdoflow elsewhere.
  *
- * @throws {InvalidInput} `PDOFLOW_DATA` is not an absolute path.
+ * @throws {InvalidInput} `PDOFLOW_DATA`, or `home` where it is needed, is not an absolute path.
  */
 export function serverPlace(user: {
   env: Readonly<Record<string, string | undefined>>;
@@ -72,10 +72,17 @@ function dataFolder({ env, uid, platform, home }: Parameters<typeof serverPlace>
     throw new InvalidInput("PDOFLOW_DATA", [`expected an absolute path, found "${named}"`]);
   }
   if (uid === 0) return "/var/lib/pdoflow";
+  if (!isAbsolute(home)) {
+    throw new InvalidInput("HOME", [
+      `expected the absolute path of a home folder, found "${home}". To do without one, set ` +
+        "PDOFLOW_DATA to the folder for the embedded server's data",
+    ]);
+  }
   if (platform === "darwin") return join(home, "Library/Application Support/pdoflow");
   const share = env["XDG_DATA_HOME"];
   // The XDG specification asks to ignore a relative path.
-  return join(share && isAbsolute(share) ? share : join(home, ".local/share"), "pdoflow");
+  if (share && isAbsolute(share)) return join(share, "pdoflow");
+  return join(home, ".local/share/pdoflow");
 }
 
 /**

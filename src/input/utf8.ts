@@ -51,7 +51,8 @@ function decode(bytes: Uint8Array, offset: number, name: string): string {
   try {
     return decoder.decode(bytes);
   } catch {
-    const fault = validLength(bytes);
+    const valid = validLength(bytes);
+    const fault = valid - cutOff(bytes.subarray(0, valid)); // where the wrong character begins
     throw new InvalidUtf8(name, offset + fault, bytes[fault] ?? 0);
   }
 }

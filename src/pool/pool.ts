@@ -109,9 +109,13 @@ export class Pool {
   }
 
   /** Claims no more, gives back what has not started, and ends when what runs has ended. */
-  async drain(): Promise<void> {
+  drain(): void {
     if (this.#isDraining) return;
     this.#isDraining = true;
+    this.#giveBackUnstarted().catch((error: unknown) => this.#fail(error));
+  }
+
+  async #giveBackUnstarted(): Promise<void> {
     const unstarted = this.#dispatcher.recall(() => true);
     await markDraining(this.#db, this.#poolId);
     await this.#recorder.flush();

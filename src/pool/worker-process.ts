@@ -19,14 +19,24 @@ export interface WorkerListener {
   onDeath(reason: JobError): void;
 }
 
-/** Variables that may hold a password or lead to one: user code in a worker does not get them. */
+/** Variables that may hold a password or lead to one. */
 const secret = /^(PG|DATABASE_URL$|PDOFLOW_)/;
+
+/** The environment for processes that run user code: without what leads to the database. */
+export function workerEnvironment(
+  env: Readonly<Record<string, string | undefined>>,
+): Record<string, string | undefined> {
+  const kept = Object.entries(env).filter(([name]) => !secret.test(name));
+  // A worker in a busy loop does not see that its pool is gone; this makes Bun end it.
+  return { ...Object.fromEntries(kept), BUN_FEATURE_FLAG_NO_ORPHANS: "1" };
+}
 
 /** One child process that imports user code and runs one job at a time. */
 export class WorkerProcess {
   readonly page: SharedPage;
   readonly pid: number;
   readonly exited: Promise<unknown>;
+  readonly #pagePath: string;
   readonly #process: Bun.Subprocess<"ignore", 2, "inherit">;
   /** What the worker said before it left, or what it did that no worker may do. */
   #lastWords: string | null = null;
@@ -35,13 +45,11 @@ export class WorkerProcess {
   #isDead = false;
 
   constructor({ program, root, env }: WorkerOptions, listener: WorkerListener) {
-    const pagePath = join(tmpdir(), `pdoflow-${crypto.randomUUID()}.page`);
-    this.page = SharedPage.create(pagePath);
-    const kept = Object.entries(env).filter(([name]) => !secret.test(name));
-    this.#process = Bun.spawn([...program, "worker", root, pagePath], {
+    this.#pagePath = join(tmpdir(), `pdoflow-${crypto.randomUUID()}.page`);
+    this.page = SharedPage.create(this.#pagePath);
+    this.#process = Bun.spawn([...program, "worker", root, this.#pagePath], {
       cwd: root,
-      // A worker in a busy loop does not see that its pool is gone; this makes Bun end it.
-      env: { ...Object.fromEntries(kept), BUN_FEATURE_FLAG_NO_ORPHANS: "1" },
+      env: workerEnvironment(env),
       stdin: "ignore",
       // The pool's stdout is data; what jobs print goes beside its own messages.
       stdout: 2,
@@ -49,7 +57,7 @@ export class WorkerProcess {
       serialization: "advanced",
       ipc: (raw: unknown) => this.#receive(raw, listener),
       onExit: (_process, code, signal) => {
-        rmSync(pagePath, { force: true });
+        rmSync(this.#pagePath, { force: true });
         this.#exit = { code, signal };
         this.#settle(listener);
         // A child of a job may hold the channel open after its worker is gone.
@@ -92,6 +100,8 @@ export class WorkerProcess {
       this.kill("SIGKILL");
       return;
     }
+    // The worker has mapped the page: its name is not needed, nor left behind if the pool is killed.
+    if (message.kind === "ready") rmSync(this.#pagePath, { force: true });
     if (message.kind === "broken") this.#lastWords = message.error;
     else listener.onMessage(message);
   }

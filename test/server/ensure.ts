@@ -1,7 +1,5 @@
 // A process that makes sure of a server, as every command of pdoflow does: `PDOFLOW_DATA` says
 // where. Its last line is a JSON of the address, or of the error's name and message.
-import { homedir } from "node:os";
-
 import { serverPlace } from "../../src/domain/server-place.ts";
 import { ensureServer } from "../../src/server/server.ts";
 
@@ -9,7 +7,7 @@ const place = serverPlace({
   env: process.env,
   uid: process.getuid?.() ?? -1,
   platform: process.platform,
-  home: homedir(),
+  home: process.env["HOME"] ?? "",
 });
 try {
   const address = await ensureServer(place, { onProgress: (sentence) => print(sentence) });

@@ -48,7 +48,8 @@ export function ensureElsewhere(place: ServerPlace, user: { uid?: number; gid?: 
   });
 }
 
-export const connect = ({ address }: ServerPlace) => postgres({ ...address, max: 1 });
+export const connect = ({ address }: ServerPlace) =>
+  postgres({ ...address, max: 1, onnotice: () => {} });
 
 /** The first row of a query, on a connection of its own. */
 export async function ask(place: ServerPlace, query: string): Promise<postgres.Row | undefined> {
@@ -67,7 +68,7 @@ export const logOf = (place: ServerPlace): string => readFileSync(place.log, "ut
 export async function until(isTrue: () => boolean): Promise<void> {
   const giveUpAt = performance.now() + 20_000;
   while (!isTrue()) {
-    if (performance.now() > giveUpAt) throw new Error(`never became true: ${isTrue}`);
+    if (performance.now() > giveUpAt) throw new Error(`never became true: ${String(isTrue)}`);
     await Bun.sleep(10);
   }
 }

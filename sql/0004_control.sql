@@ -1,0 +1,135 @@
+-- Declares pools lost whose heartbeat is older than their patience, and puts what they held back
+-- into the queue: outcomes that they had recorded stay, jobs that they were known to run have used
+-- up their attempt (one that brings its pool down must not do so for ever), all others have not.
+-- Any pool calls this; of several at the same moment each dead pool is rescued by one.
+create function pdoflow.rescue() returns table (pool_id bigint, host text, jobs integer)
+language plpgsql as $$
+#variable_conflict use_column
+declare
+  v_pool record;
+  v_leases bigint[];
+begin
+  for v_pool in
+    select p.id, p.host, p.pid, p.running from pdoflow.pool p
+    where p.state in ('up', 'draining')
+      and p.beat_at < clock_timestamp() - p.patience_ms * interval '1 ms'
+    order by p.id for update skip locked
+  loop
+    update pdoflow.pool set state = 'lost', running = '[]' where id = v_pool.id;
+    perform pdoflow.record_lost(v_pool.id, v_pool.running,
+      format('pool %s on %s (pid %s) was lost while it ran this job', v_pool.id, v_pool.host,
+             v_pool.pid));
+    v_leases := array(select id from pdoflow.lease where pool_id = v_pool.id and held);
+    pool_id := v_pool.id;
+    host := v_pool.host;
+    jobs := pdoflow.give_back(v_pool.id, v_leases, '{}', '{}', '{}', '{}', '{}', 1);
+    return next;
+  end loop;
+end $$;
+
+-- Records a failed attempt for each job that a lost pool ran: those that it had told (O2), and the
+-- job of a lease that was cut down to one job after two pools were lost with it in hand (Y3).
+create function pdoflow.record_lost(p_pool bigint, p_running jsonb, p_message text)
+returns void language plpgsql as $$
+#variable_conflict use_column
+begin
+  perform pdoflow.record(
+    p_pool, array_agg(s.lease_id), array_agg(s.posting_id), array_agg(s.seq),
+    array_agg(s.attempt),
+    array_agg((case when s.attempt < p.tries then 'retried' else 'failed' end)
+                ::pdoflow.outcome_state),
+    array_agg(0::real), array_agg(0::real), array_agg(0),
+    array_agg(null::text),
+    array_agg(jsonb_build_object('name', 'PoolLost', 'message', p_message)::text),
+    array_agg(least(p.backoff_ms * 2 ^ (s.attempt - 1), 3600000)::integer), '{}')
+  from (
+    select l.id as lease_id, r.posting_id, j.seq, r.attempt
+    from pdoflow.lease l cross join lateral
+      unnest(l.posting_ids, l.first_seqs, l.end_seqs, l.attempts)
+        as r (posting_id, first_seq, end_seq, attempt)
+      join jsonb_to_recordset(p_running) as j (posting bigint, seq integer, attempt integer)
+        on j.posting = r.posting_id and j.attempt = r.attempt
+       and r.first_seq <= j.seq and j.seq < r.end_seq
+    where l.pool_id = p_pool and l.held
+    union
+    select l.id, l.posting_ids[1], l.first_seqs[1], l.attempts[1]
+    from pdoflow.lease l
+    where l.pool_id = p_pool and l.held and l.lost >= 2
+      and cardinality(l.posting_ids) = 1 and l.end_seqs[1] - l.first_seqs[1] = 1
+  ) s join pdoflow.posting p on p.id = s.posting_id
+  having count(*) > 0;
+end $$;
+
+-- Stops postings that are open for now (p_state: paused or errored_out): nothing of them is claimed
+-- until they are resumed. Returns those that it stopped.
+create function pdoflow.hold(p_postings bigint[], p_state pdoflow.posting_state, p_reason text)
+returns bigint[] language plpgsql as $$
+#variable_conflict use_column
+declare
+  v_ids bigint[];
+begin
+  -- Waits for outcomes that are being recorded with retries, which the statements below then see.
+  v_ids := array(select id from pdoflow.posting
+                 where id = any (p_postings) and state = 'open' and ended_at is null
+                 order by id for no key update);
+  update pdoflow.posting set state = p_state, reason = p_reason where id = any (v_ids);
+  update pdoflow.lane set state = 'held' where posting_id = any (v_ids) and state = 'open';
+  update pdoflow.retry set due_at = 'infinity' where posting_id = any (v_ids);
+  perform pg_notify('pdoflow.changed', id::text) from unnest(v_ids) as id;
+  return v_ids;
+end $$;
+
+-- Opens postings that were paused or errored out again. Returns those that it opened.
+create function pdoflow.resume(p_postings bigint[]) returns bigint[] language plpgsql as $$
+#variable_conflict use_column
+declare
+  v_ids bigint[];
+begin
+  v_ids := array(select id from pdoflow.posting
+                 where id = any (p_postings) and state in ('paused', 'errored_out')
+                   and ended_at is null
+                 order by id for no key update);
+  update pdoflow.posting set state = 'open', reason = null where id = any (v_ids);
+  update pdoflow.lane set state = 'open' where posting_id = any (v_ids) and state = 'held';
+  update pdoflow.retry set due_at = now() where posting_id = any (v_ids) and due_at = 'infinity';
+  perform pg_notify('pdoflow.posted', id::text) from unnest(v_ids) as id;
+  return v_ids;
+end $$;
+
+-- Cancels postings that have not ended: what waits is counted as cancelled at once, what runs is
+-- killed by its pool (or left to end, p_kills false). Returns those that it cancelled.
+create function pdoflow.cancel(p_postings bigint[], p_kills boolean, p_reason text)
+returns bigint[] language plpgsql as $$
+#variable_conflict use_column
+declare
+  v_ids bigint[];
+begin
+  v_ids := array(select id from pdoflow.posting
+                 where id = any (p_postings) and state <> 'cancelled' and ended_at is null
+                 order by id for no key update);
+  update pdoflow.posting set state = 'cancelled', kills_running = p_kills, reason = p_reason
+  where id = any (v_ids);
+  perform from pdoflow.lane where posting_id = any (v_ids) and state <> 'closed'
+  order by posting_id, priority for no key update;
+  -- A statement after the locks: it sees the newest lease of each lane (L1).
+  with rest as (
+    select l.posting_id, sum(l.end_seq - coalesce(e.lane_end_seq, l.first_seq)) as waiting
+    from pdoflow.lane l left join lateral (
+      select lane_end_seq from pdoflow.lease
+      where lane_posting_id = l.posting_id and lane_priority = l.priority
+      order by lane_first_seq desc limit 1) e on true
+    where l.posting_id = any (v_ids) and l.state <> 'closed' group by l.posting_id),
+  gone as (
+    delete from pdoflow.retry where posting_id = any (v_ids)
+    returning posting_id, end_seq - first_seq as size, attempt)
+  insert into pdoflow.progress (posting_id, cancelled, retrying, returned)
+  select posting_id, waiting, 0, 0 from rest
+  union all
+  select posting_id, sum(size), -coalesce(sum(size) filter (where attempt > 1), 0),
+         -coalesce(sum(size) filter (where attempt = 1), 0)
+  from gone group by posting_id;
+  update pdoflow.lane set state = 'closed' where posting_id = any (v_ids) and state <> 'closed';
+  perform pg_notify('pdoflow.changed', id::text) from unnest(v_ids) as id;
+  perform pdoflow.finish(v_ids);
+  return v_ids;
+end $$;

@@ -1,0 +1,150 @@
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+
+import { Command, Option } from "clipanion";
+
+import { connect, type Db } from "../db/connect.ts";
+import { migrate } from "../db/migrations.ts";
+import { insertPosting, type JobBatch } from "../db/postings.ts";
+import { readCounts } from "../db/status.ts";
+import { exitCodes } from "../domain/errors.ts";
+import { parse } from "../domain/parse.ts";
+import { serverPlace } from "../domain/server-place.ts";
+import { encodeArgs } from "../domain/values.ts";
+import { Pool } from "../pool/pool.ts";
+import { ensureServer, stopServer } from "../server/server.ts";
+import { build } from "../version.ts";
+import { PdoflowCommand } from "./command.ts";
+import { listFiles } from "./demo-files.ts";
+import { FileReport, findingsText, sumUp } from "./demo-findings.ts";
+import { inspectFilesSource } from "./demo-source.ts";
+import { Progress } from "./progress.ts";
+
+const mostFiles = 10_000;
+const batchSize = 1_000;
+
+export class DemoCommand extends PdoflowCommand {
+  static override paths = [["demo"]];
+  static override usage = Command.Usage({
+    description: "see it work: inspect up to 10,000 files, one job for each",
+    details: `
+      Starts a PostgreSQL of its own in the temp folder, posts a job for each file of a folder (by
+      default node_modules, else /usr/share), runs them in a pool with a worker for each core, reads
+      the results back, and removes everything again. Your own queue is not touched.
+    `,
+    examples: [["Look at other files", "$0 demo ~/data"]],
+  });
+  folder = Option.String({ name: "folder", required: false });
+
+  async run() {
+    const { context } = this;
+    const folder = this.#folder();
+    const data = join(tmpdir(), `pdoflow-demo-${crypto.randomUUID()}`);
+    const root = mkdtempSync(join(tmpdir(), "pdoflow-demo-root-"));
+    writeFileSync(join(root, "inspect-files.ts"), inspectFilesSource);
+    const place = serverPlace({ ...context, env: { PDOFLOW_DATA: data } });
+    try {
+      const address = await ensureServer(place, {
+        onProgress: (sentence) => this.say(`demo: ${sentence}`),
+      });
+      const target = {
+        ...address,
+        user: address.username,
+        password: undefined,
+        tls: false as const,
+      };
+      await using db = connect(
+        { ...target, schema: "pdoflow", source: "the demo's own server" },
+        { connections: 1 },
+      );
+      await migrate(db);
+      return await this.#inspect(db, root, folder);
+    } finally {
+      await stopServer(place);
+      for (const made of [root, data, place.socketFolder])
+        rmSync(made, { recursive: true, force: true });
+    }
+  }
+
+  #folder(): string {
+    const { cwd } = this.context;
+    if (this.folder !== undefined) return resolve(cwd, this.folder);
+    const near = resolve(cwd, "node_modules");
+    return existsSync(near) ? near : "/usr/share";
+  }
+
+  async #inspect(db: Db, root: string, folder: string) {
+    const { context } = this;
+    const entryPoint = "inspect-files.ts#inspectFile";
+    const { id, jobCount } = await insertPosting(
+      db,
+      { entryPoint, priority: 0, tries: 3, backoffMs: 1000, osUser: context.osUser },
+      jobsOf(folder),
+      folder,
+    );
+    this.say(
+      `demo: posted ${jobCount.toLocaleString("en")} jobs of ${entryPoint}, one for each file of ` +
+        `${folder}; running them in ${context.cores} worker processes`,
+    );
+    const startedAt = performance.now();
+    const { failed } = await this.#work(db, root, id, jobCount);
+    const seconds = (performance.now() - startedAt) / 1000;
+    this.print(findingsText(sumUp(await readReports(db, id)), folder));
+    this.print(
+      `\n${jobCount.toLocaleString("en")} jobs in ${seconds.toFixed(1)} s: ` +
+        `${Math.round(jobCount / seconds).toLocaleString("en")} jobs/s, each with its outcome on record`,
+    );
+    return failed > 0 ? exitCodes.jobsFailed : exitCodes.ok;
+  }
+
+  async #work(db: Db, root: string, id: number, jobCount: number) {
+    const { context } = this;
+    const pool = await Pool.start(db, {
+      host: context.host,
+      pid: context.pid,
+      version: build,
+      osUser: context.osUser,
+      maxWorkers: context.cores,
+      once: true,
+      log: (line) => this.say(`demo: ${line}`),
+      worker: { program: context.program, root, env: context.env },
+    });
+    const progress = new Progress(context, "demo");
+    const showing = setInterval(() => {
+      readCounts(db, [id]).then(
+        (counts) => {
+          const ended = counts.get(id);
+          if (ended) progress.show(`${ended.done + ended.failed} of ${jobCount} files`);
+        },
+        () => clearInterval(showing), // the pool's own statements tell what is wrong
+      );
+    }, 500);
+    const ignore = context.onStopSignal(() => pool.kill());
+    try {
+      return await pool.finished();
+    } finally {
+      ignore();
+      clearInterval(showing);
+      progress.end();
+    }
+  }
+}
+
+async function* jobsOf(folder: string): AsyncGenerator<JobBatch> {
+  let args: string[] = [];
+  for await (const path of listFiles(folder, mostFiles)) {
+    args.push(encodeArgs([path]));
+    if (args.length < batchSize) continue;
+    yield { args };
+    args = [];
+  }
+  yield { args };
+}
+
+async function readReports(db: Db, id: number): Promise<FileReport[]> {
+  const rows = await db.sql<{ result: unknown }[]>`
+    select result from ${db.schema}.outcome
+    where posting_id = ${id} and state = 'done' order by seq`;
+  return rows.map(({ result }) => parse(FileReport, result, "result of a job"));
+}

@@ -1,0 +1,31 @@
+import * as v from "valibot";
+
+/** A whole number written on the command line, from `least` to `most`. */
+export const wholeNumber = (least: number, most: number) =>
+  v.pipe(
+    v.string(),
+    v.transform(Number),
+    v.check(
+      (n) => Number.isInteger(n) && n >= least && n <= most,
+      `expected a whole number from ${least} to ${most}`,
+    ),
+  );
+
+/** A duration written on the command line, such as 500ms, 2s, 5m, 1h: in milliseconds. */
+export const duration = v.pipe(
+  v.string(),
+  v.regex(
+    /^\d+(\.\d+)?(ms|s|m|h|d)$/,
+    (issue) => `expected a duration such as 500ms, 2s or 5m, found ${issue.received}`,
+  ),
+  v.transform((text) => {
+    const units: Record<string, number> = {
+      ms: 1,
+      s: 1000,
+      m: 60_000,
+      h: 3_600_000,
+      d: 86_400_000,
+    };
+    return Math.round(Number.parseFloat(text) * (units[text.replace(/[\d.]+/, "")] ?? 1));
+  }),
+);

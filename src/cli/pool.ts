@@ -1,0 +1,75 @@
+import { resolve } from "node:path";
+
+import { Command, Option } from "clipanion";
+import * as v from "valibot";
+
+import { describeTarget } from "../db/settings.ts";
+import { exitCodes } from "../domain/errors.ts";
+import { parse } from "../domain/parse.ts";
+import { Pool } from "../pool/pool.ts";
+import { build } from "../version.ts";
+import { PdoflowCommand } from "./command.ts";
+import { wholeNumber } from "./numbers.ts";
+
+const Options = v.object({ maxWorkers: v.optional(wholeNumber(1, 1024)) });
+
+export class PoolCommand extends PdoflowCommand {
+  static override paths = [["pool"]];
+  static override usage = Command.Usage({
+    description: "run jobs in worker processes on this machine",
+    details: `
+      Claims jobs of all postings and runs them in up to --max-workers processes, each of which
+      imports the entry point once. SIGTERM or SIGINT: jobs that run are finished, all others are
+      given back, exit code 0. A second signal kills; the jobs that ran are given back too.
+
+      With --once it ends when nothing is left to run, with exit code 1 where a job that it ran has
+      failed for good.
+    `,
+    examples: [
+      ["Run jobs until it is stopped", "$0 pool --max-workers 16"],
+      ["Run what is there, then end", "$0 pool --once"],
+    ],
+  });
+  maxWorkers = Option.String("--max-workers", {
+    description: "how many jobs to run at a time; by default the number of cores",
+  });
+  root = Option.String("--root", {
+    description: "the folder that entry points are relative to; by default the current one",
+  });
+  once = Option.Boolean("--once", false, { description: "end when nothing is left to run" });
+
+  async run() {
+    const { context } = this;
+    const { maxWorkers = context.cores } = parse(Options, this, "options of pool");
+    const root = resolve(context.cwd, this.root ?? ".");
+    return await this.withDatabase(async (db) => {
+      const pool = await Pool.start(db, {
+        host: context.host,
+        pid: context.pid,
+        version: build,
+        osUser: context.osUser,
+        maxWorkers,
+        once: this.once,
+        log: (line) => this.say(`pool: ${line}`),
+        worker: { program: context.program, root, env: context.env },
+      });
+      this.say(`pool: ${maxWorkers} workers, root ${root}, ${describeTarget(db.target)}`);
+      let signals = 0;
+      const ignore = context.onStopSignal((signal) => {
+        if (++signals > 1) return pool.kill();
+        this.say(`pool: ${signal}: finishing what runs, giving back the rest; again to kill`);
+        pool.drain();
+      });
+      try {
+        const { done, failed, retried, refused, gaveBack } = await pool.finished();
+        this.say(
+          `pool: ended: ${done} done, ${failed} failed, ${retried} failed attempts to be tried ` +
+            `again, ${gaveBack} given back${refused > 0 ? `, ${refused} refused` : ""}`,
+        );
+        return this.once && failed > 0 ? exitCodes.jobsFailed : exitCodes.ok;
+      } finally {
+        ignore();
+      }
+    });
+  }
+}

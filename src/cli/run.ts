@@ -1,0 +1,47 @@
+import { Builtins, Cli, Command, type CommandClass } from "clipanion";
+
+import { exitCodes } from "../domain/errors.ts";
+import { build } from "../version.ts";
+import type { CliContext } from "./command.ts";
+
+/** The commands, each loaded only when it is asked for: a status line should not load a pool. */
+const commands: Readonly<Record<string, () => Promise<CommandClass<CliContext>[]>>> = {
+  demo: async () => [(await import("./demo.ts")).DemoCommand],
+  down: async () => [(await import("./up.ts")).DownCommand],
+  migrate: async () => [(await import("./migrate.ts")).MigrateCommand],
+  pool: async () => [(await import("./pool.ts")).PoolCommand],
+  post: async () => [(await import("./post.ts")).PostCommand],
+  status: async () => [(await import("./status.ts")).StatusCommand],
+  up: async () => [(await import("./up.ts")).UpCommand],
+};
+
+/** Not clipanion's own: that binds -v too, which people expect to be verbose. */
+class VersionCommand extends Command<CliContext> {
+  static override paths = [["--version"]];
+  async execute() {
+    this.context.stdout.write(`${build}\n`);
+  }
+}
+
+/** Runs one command line and returns the exit code. Wrong usage is told on stderr. */
+export async function run(args: readonly string[], context: CliContext): Promise<number> {
+  const cli = new Cli<CliContext>({
+    binaryLabel: "pdoflow: a job queue for batch compute on PostgreSQL",
+    binaryName: "pdoflow",
+    binaryVersion: build,
+    enableColors: context.isTerminal.stdout && !context.env["NO_COLOR"],
+  });
+  const line = args.length === 0 ? ["--help"] : [...args];
+  const named = commands[line[0] ?? ""];
+  const wanted = named ? [named] : Object.values(commands);
+  for (const load of wanted) for (const command of await load()) cli.register(command);
+  cli.register(Builtins.HelpCommand);
+  cli.register(VersionCommand);
+  try {
+    const command = cli.process(line, context);
+    return await cli.run(command, context);
+  } catch (error) {
+    context.stderr.write(cli.error(error));
+    return exitCodes.usage;
+  }
+}

@@ -1,0 +1,21 @@
+import type { Db } from "./connect.ts";
+
+/**
+ * Calls `onEnded` with the id of each posting that ends, from any process, until the returned
+ * function is called. `onListening` is called at first and after each reconnection: what ended
+ * before is not told, so look for it then.
+ */
+export async function listenForEnds(
+  { sql, target }: Db,
+  onEnded: (postingId: number) => void,
+  onListening: () => void,
+): Promise<() => Promise<void>> {
+  const { unlisten } = await sql.listen(
+    `${target.schema}.ended`,
+    (payload) => onEnded(Number(payload)),
+    onListening,
+  );
+  return async () => {
+    await unlisten();
+  };
+}

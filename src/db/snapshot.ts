@@ -1,0 +1,55 @@
+import type { PostingState } from "../domain/posting.ts";
+import { integers } from "./array.ts";
+import type { Db } from "./connect.ts";
+
+export interface PostingRow {
+  id: number;
+  entryPoint: string;
+  jobCount: number;
+  state: PostingState;
+  poster: string;
+  posterOs: string;
+  postedAt: Date;
+  endedAt: Date | null;
+}
+
+/** All postings that have not ended, the newest first, and then the newest that have: `most`. */
+export const readPostings = ({ sql, schema }: Db, most: number) => sql<PostingRow[]>`
+  with open as (
+    select id from ${schema}.posting where ended_at is null order by id desc limit ${most}),
+  newest as (
+    select id from ${schema}.posting order by id desc limit ${most})
+  select p.id, p.entry_point, p.job_count, p.state, r.poster, r.poster_os, p.posted_at, p.ended_at
+  from (select id from open union select id from newest) wanted
+    join ${schema}.posting p using (id) join ${schema}.route r on r.id = p.route_id
+  order by p.ended_at is not null, p.id desc limit ${most}`;
+
+/** The postings with these numbers, those that exist. */
+export const findPostings = ({ sql, schema }: Db, ids: readonly number[]) => sql<PostingRow[]>`
+  select p.id, p.entry_point, p.job_count, p.state, r.poster, r.poster_os, p.posted_at, p.ended_at
+  from ${schema}.posting p join ${schema}.route r on r.id = p.route_id
+  where p.id = any (${integers(ids)}::bigint[])
+  order by p.id`;
+
+export interface PoolRow {
+  id: number;
+  host: string;
+  pid: number;
+  version: string;
+  role: string;
+  osUser: string;
+  slots: number;
+  state: "up" | "draining" | "stopped" | "lost";
+  startedAt: Date;
+  /** How long ago the last heartbeat was, by the database's clock. */
+  beatAgoMs: number;
+  refused: number;
+}
+
+/** The pools that have not ended, and those of the last day that had outcomes refused. */
+export const readPools = ({ sql, schema }: Db) => sql<PoolRow[]>`
+  select id, host, pid, version, role, os_user, slots, state, started_at, refused,
+         (extract(epoch from clock_timestamp() - beat_at) * 1000)::float8 as beat_ago_ms
+  from ${schema}.pool
+  where state in ('up', 'draining') or (refused > 0 and beat_at > now() - interval '1 day')
+  order by id`;

@@ -1,0 +1,147 @@
+import * as v from "valibot";
+
+import { hasSortedJobs, readResults, type ResultRow } from "../db/results.ts";
+import { readPostingCounts } from "../db/status.ts";
+import type { JobError } from "../domain/attempt.ts";
+import { exitCodes, PdoflowError } from "../domain/errors.ts";
+import { parse } from "../domain/parse.ts";
+import type { JobCounts, PostingState } from "../domain/posting.ts";
+import { decodeValue } from "../domain/values.ts";
+import type { Connection } from "./connection.ts";
+import { PostingNotFound } from "./posting-not-found.ts";
+
+/** Where a posting stands, and how many of its jobs are in which status. */
+export interface PostingStatus extends JobCounts {
+  state: PostingState;
+}
+
+/** Where one job stands. */
+export interface JobResult<Result = unknown> {
+  /** Its place among the jobs that were posted, from 0. */
+  index: number;
+  status: keyof JobCounts;
+  /** What the function returned; undefined while the job is not `done`. */
+  result: Result | undefined;
+  /** Why its newest attempt failed; null if it did not. */
+  error: JobError | null;
+}
+
+export interface WaitOptions {
+  /** How long to wait, in milliseconds; by default without end. */
+  timeoutMs?: number | undefined;
+  /** Ends the wait, with its reason, when it is aborted. */
+  signal?: AbortSignal | undefined;
+}
+
+const WaitLimit = v.optional(
+  v.pipe(
+    v.number("expected a number of milliseconds"),
+    v.minValue(0, (issue) => `expected 0 ms or more, found ${issue.received}`),
+  ),
+  Infinity,
+);
+/** What a timer can hold: 24 days. A longer one would fire at once. */
+const timerMsMax = 2 ** 31 - 1;
+
+/** A page of results is about so many characters of text, and never over so many rows. */
+const pageChars = 2 ** 20;
+const pageRows = 2_000;
+
+/** A posting did not end in the time that its waiter had. */
+export class WaitTimedOut extends PdoflowError {
+  override readonly name = "WaitTimedOut";
+  readonly exitCode = exitCodes.jobsFailed;
+  constructor(id: number, timeoutMs: number) {
+    super(
+      `Expected posting ${id} to end within ${timeoutMs} ms, and it has not. It goes on: see its ` +
+        "status(), or wait again. Does a pool run that may take it?",
+    );
+  }
+}
+
+/** A batch of jobs that was posted. */
+export class Posting<Result = unknown> {
+  /** What `pdoflow status` calls it; its jobs are `ID/0`, `ID/1`, … */
+  readonly id: number;
+  readonly jobCount: number;
+  readonly #connection: Connection;
+
+  /** Made by `postWork`. */
+  constructor(connection: Connection, { id, jobCount }: { id: number; jobCount: number }) {
+    this.#connection = connection;
+    this.id = id;
+    this.jobCount = jobCount;
+  }
+
+  /**
+   * Where the posting stands. Costs the same for ten jobs and for ten million.
+   *
+   * @example const { done, waiting } = await posting.status();
+   * @throws {PostingNotFound} it was removed.
+   */
+  async status(): Promise<PostingStatus> {
+    const [counts] = await this.#connection.use(({ reading }) =>
+      readPostingCounts(reading, [this.id]),
+    );
+    if (counts === undefined) throw new PostingNotFound(this.id);
+    const { id: _id, isEnded: _isEnded, ...status } = counts;
+    return status;
+  }
+
+  /**
+   * Resolves with the final counts once all jobs have ended: done, failed or cancelled. That some
+   * failed is no error. A lost connection is waited out for five minutes.
+   *
+   * @example const { done, failed } = await posting.wait({ timeoutMs: 60_000 });
+   * @throws {WaitTimedOut} after `timeoutMs`.
+   * @throws {PostingNotFound} it was removed.
+   * @throws the signal's reason when it is aborted.
+   */
+  async wait(options: WaitOptions = {}): Promise<PostingStatus> {
+    const timeoutMs = parse(WaitLimit, options.timeoutMs, "timeoutMs");
+    const late = new AbortController();
+    const signals = options.signal ? [options.signal, late.signal] : [late.signal];
+    const expire = () => late.abort(new WaitTimedOut(this.id, timeoutMs));
+    const timer = timeoutMs <= timerMsMax ? setTimeout(expire, timeoutMs) : undefined;
+    try {
+      const counts = await this.#connection.ends.wait(this.id, AbortSignal.any(signals));
+      const { id: _id, isEnded: _isEnded, ...status } = counts;
+      return status;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /**
+   * Every job of the posting in the order in which they were posted, ended or not, read page by
+   * page as they are taken: a million fit in little memory.
+   *
+   * @example for await (const { index, result } of posting.results()) console.log(index, result);
+   * @throws {UndecodableValue} something else than a worker wrote the result.
+   */
+  async *results(): AsyncGenerator<JobResult<Result>, void, undefined> {
+    const isSorted = await this.#connection.use(({ reading }) => hasSortedJobs(reading, this.id));
+    let after = -1;
+    for (let size = 100; ;) {
+      const page = { postingId: this.id, after, size, isSorted };
+      const rows = await this.#connection.use(({ reading }) => readResults(reading, page));
+      for (const row of rows) yield decodeRow<Result>(row);
+      if (rows.length < size) return;
+      after = rows.at(-1)?.index ?? after;
+      const chars = rows.reduce((sum, row) => sum + lengthOf(row), rows.length);
+      size = Math.min(pageRows, Math.ceil((size * pageChars) / chars));
+    }
+  }
+}
+
+const lengthOf = ({ result, error }: ResultRow) => (result?.length ?? 0) + (error?.length ?? 0);
+
+function decodeRow<Result>({ index, status, result, error }: ResultRow): JobResult<Result> {
+  return {
+    index,
+    status,
+    // null stands for undefined. What the function returns is what its type says.
+    result: result === null ? undefined : (decodeValue(result) as Result),
+    error: error === null ? null : (JSON.parse(error) as JobError), // as domain/job-error.ts made it
+  };
+}

@@ -1,0 +1,113 @@
+import { hostname, homedir, userInfo, availableParallelism } from "node:os";
+
+import type { CliContext } from "./cli/command.ts";
+import { exitCodes } from "./domain/errors.ts";
+
+// An event loop that runs empty before the end is no success.
+process.exitCode = exitCodes.bug;
+
+const args = process.argv.slice(2);
+const program = Bun.isStandaloneExecutable
+  ? [process.execPath]
+  : [process.execPath, import.meta.filename];
+
+switch (args[0]) {
+  case "worker":
+    await work(args[1] ?? "", args[2] ?? "");
+    break;
+  case "check-entry":
+    await checkEntry(args[1] ?? "", args[2] ?? "");
+    break;
+  default:
+    await command();
+}
+
+/** A worker process: `pdoflow worker ROOT PAGE`, started by a pool alone. */
+async function work(root: string, pagePath: string): Promise<void> {
+  const [{ runWorker }, api] = await Promise.all([
+    import("./pool/worker.ts"),
+    import("./index.ts"),
+  ]);
+  leaveWithParent();
+  // Ends the process only once these last words are out: exit alone would lose them.
+  const fail = (error: unknown) => {
+    const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    process.send?.({ kind: "broken", error: text.slice(0, 8_192) }, undefined, undefined, () =>
+      process.exit(1),
+    );
+  };
+  process.on("uncaughtException", fail);
+  process.on("unhandledRejection", fail);
+  runWorker({
+    root,
+    pagePath,
+    api,
+    send: (message) => process.send?.(message),
+    onMessage: (listener) => process.on("message", listener),
+  });
+}
+
+async function checkEntry(root: string, entryPoint: string): Promise<void> {
+  const [{ answerEntryCheck }, api] = await Promise.all([
+    import("./pool/check-entry.ts"),
+    import("./index.ts"),
+  ]);
+  leaveWithParent();
+  await answerEntryCheck(root, entryPoint, api, (verdict) => process.send?.(verdict));
+}
+
+function leaveWithParent(): void {
+  // Set for this process alone: the children of jobs may outlive it if they want to.
+  delete process.env["BUN_FEATURE_FLAG_NO_ORPHANS"];
+  process.on("disconnect", () => process.exit(0));
+}
+
+async function command(): Promise<void> {
+  process.stdout.on("error", (error) => {
+    if ("code" in error && error.code === "EPIPE") process.exit(exitCodes.ok); // `| head` is done
+    throw error;
+  });
+  const { run } = await import("./cli/run.ts");
+  const context: CliContext = {
+    env: process.env,
+    cwd: process.cwd(),
+    stdin: process.stdin,
+    stdout: process.stdout,
+    stderr: process.stderr,
+    colorDepth: 1,
+    pid: process.pid,
+    uid: process.getuid?.() ?? -1,
+    host: hostname(),
+    home: homedir(),
+    osUser: osUser(),
+    platform: process.platform,
+    cores: availableParallelism(),
+    program,
+    isTerminal: {
+      stdin: process.stdin.isTTY === true,
+      stdout: process.stdout.isTTY === true,
+      stderr: process.stderr.isTTY === true,
+    },
+    onStopSignal,
+  };
+  const code = await run(args, context);
+  // The last write calls back after all that was written before it.
+  process.stdout.write("", () => process.exit(code));
+}
+
+/** Containers run processes under numbers that no account has. */
+function osUser(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    return String(process.getuid?.() ?? "unknown");
+  }
+}
+
+function onStopSignal(listener: (signal: string) => void): () => void {
+  const signals = ["SIGTERM", "SIGINT", "SIGHUP"] as const;
+  for (const signal of signals) process.on(signal, listener);
+  return () => {
+    for (const signal of signals) process.off(signal, listener);
+  };
+}

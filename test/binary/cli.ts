@@ -1,0 +1,88 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { binary } from "../binary.ts";
+import type { TestDatabase } from "../database.ts";
+
+export interface Ended {
+  code: number;
+  out: string;
+  err: string;
+}
+
+/** A folder of its own for one test, with the compiled binary at hand and a database to use. */
+export interface Cli extends Disposable {
+  folder: string;
+  /** Runs the binary to its end. */
+  run(...args: string[]): Promise<Ended>;
+  runWith(
+    options: { input?: string; env?: Record<string, string>; cwd?: string },
+    ...args: string[]
+  ): Promise<Ended>;
+  /** Starts the binary and returns while it runs. */
+  start(...args: string[]): Bun.Subprocess<"ignore", "pipe", "pipe">;
+  write(name: string, text: string): Promise<void>;
+}
+
+/** What a user's shell has, and nothing of the developer's: no PG variables. */
+function environment(url: string | null): Record<string, string> {
+  const env: Record<string, string> = {
+    PATH: process.env["PATH"] ?? "",
+    HOME: tmpdir(),
+    TZ: "UTC",
+  };
+  if (url !== null) env["PDOFLOW_DATABASE_URL"] = url;
+  return env;
+}
+
+export async function openCli(db: TestDatabase | null): Promise<Cli> {
+  const program = await binary();
+  const folder = mkdtempSync(join(tmpdir(), "pdoflow-cli-"));
+  const env = environment(db?.url ?? null);
+  const runWith: Cli["runWith"] = async (options, ...args) => {
+    const child = Bun.spawn([program, ...args], {
+      cwd: options.cwd ?? folder,
+      env: { ...env, ...options.env },
+      stdin: options.input === undefined ? "ignore" : Buffer.from(options.input),
+      stdout: "pipe",
+      stderr: "pipe",
+    });
+    const [out, err, code] = await Promise.all([
+      child.stdout.text(),
+      child.stderr.text(),
+      child.exited,
+    ]);
+    return { code, out, err };
+  };
+  return {
+    folder,
+    runWith,
+    run: (...args) => runWith({}, ...args),
+    start: (...args) =>
+      Bun.spawn([program, ...args], {
+        cwd: folder,
+        env,
+        stdin: "ignore",
+        stdout: "pipe",
+        stderr: "pipe",
+      }),
+    write: async (name, text) => void (await Bun.write(join(folder, name), text)),
+    [Symbol.dispose]: () => rmSync(folder, { recursive: true, force: true }),
+  };
+}
+
+/** Waits until `look` gives something, asking every 20 ms; gives up after `deadlineMs`. */
+export async function until<T>(
+  what: string,
+  look: () => Promise<T | null | undefined | false>,
+  deadlineMs = 20_000,
+): Promise<T> {
+  const deadline = performance.now() + deadlineMs;
+  for (;;) {
+    const found = await look();
+    if (found !== null && found !== undefined && found !== false) return found;
+    if (performance.now() > deadline) throw new Error(`waited ${deadlineMs} ms for ${what}`);
+    await Bun.sleep(20);
+  }
+}

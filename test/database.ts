@@ -1,0 +1,125 @@
+import { createHash } from "node:crypto";
+import { join } from "node:path";
+
+import { connect, type Db, type Sql } from "../src/db/connect.ts";
+import { migrate, migrations } from "../src/db/migrations.ts";
+import { configuredTarget, type Target } from "../src/db/settings.ts";
+import { ensureServer, serverState } from "../src/server/server.ts";
+import { placeOf, thisRun } from "./test-run.ts";
+
+/** A database of one test's own, with the current schema and no rows. */
+export interface TestDatabase extends AsyncDisposable {
+  /** Two connections, as the superuser. */
+  sql: Sql;
+  db: Db;
+  /** For child processes: the value of `PDOFLOW_DATABASE_URL`. */
+  url: string;
+  name: string;
+}
+
+/**
+ * Makes a database; disposing it drops it, and cuts off whoever is still connected. The server is
+ * that of `PDOFLOW_TEST_DATABASE_URL`, whose role must be a superuser, or else an embedded one,
+ * shared by all tests of this run: it must not be killed, and nothing on it is durable.
+ */
+export async function freshDatabase(): Promise<TestDatabase> {
+  const server = await testServer();
+  const name = `pdoflow_test_${crypto.randomUUID().replaceAll("-", "")}`;
+  await using admin = connect(server, { connections: 1 });
+  const template = await ensureTemplate(admin);
+  const strategy = (await isQuickToSync(admin)) ? admin.sql`strategy file_copy` : admin.sql``;
+  await admin.sql`create database ${admin.sql(name)} template ${admin.sql(template)} ${strategy}`;
+  const target = { ...server, database: name };
+  const db = connect(target, { connections: 2 });
+  return {
+    sql: db.sql,
+    db,
+    url: urlOf(target),
+    name,
+    async [Symbol.asyncDispose]() {
+      await db.close();
+      await using admin = connect(server, { connections: 1 });
+      await admin.sql`drop database if exists ${admin.sql(name)} with (force)`;
+    },
+  };
+}
+
+/** Whether copying files beats copying through the log: 60 ms against 100, if nothing is synced. */
+async function isQuickToSync({ sql }: Db): Promise<boolean> {
+  const [row] = await sql<{ isQuick: boolean }[]>`
+    select current_setting('fsync') = 'off'
+      and current_setting('server_version_num')::int >= 150000 as is_quick`;
+  return row?.isQuick ?? false;
+}
+
+/**
+ * The name of the database to clone. The first process that asks makes it, under a lock of the
+ * server, and the name tells which migrations are in it: a server that is there to stay keeps it
+ * for the next run.
+ */
+async function ensureTemplate({ sql, target }: Db): Promise<string> {
+  const hash = createHash("sha256").update(JSON.stringify(migrations)).digest("hex").slice(0, 16);
+  const name = `pdoflow_test_template_${hash}`;
+  const draft = `${name}_draft`;
+  const exists = async () =>
+    (await sql`select 1 from pg_database where datname = ${name}`).length > 0;
+  if (await exists()) return name;
+  await sql`select pg_advisory_lock(hashtext(${name}))`; // until our connection ends
+  if (await exists()) return name;
+  await sql`drop database if exists ${sql(draft)} with (force)`; // its maker was killed
+  await sql`create database ${sql(draft)} template template0`;
+  await using db = connect({ ...target, database: draft }, { connections: 1 });
+  await migrate(db);
+  await db.close();
+  await sql`alter database ${sql(draft)} rename to ${sql(name)}`;
+  return name;
+}
+
+let server: Promise<Target> | undefined;
+
+function testServer(): Promise<Target> {
+  const named = configuredTarget(process.env["PDOFLOW_TEST_DATABASE_URL"], {});
+  if (named) return Promise.resolve({ ...named, source: "PDOFLOW_TEST_DATABASE_URL" });
+  return (server ??= embeddedServer());
+}
+
+async function embeddedServer(): Promise<Target> {
+  const run = thisRun();
+  const place = placeOf(run);
+  if (serverState(place).kind === "stopped") await startKeeper(run.pid, run.startMark);
+  const { host, port, username, database } = await ensureServer(place);
+  return {
+    host,
+    port,
+    user: username,
+    database,
+    password: undefined,
+    tls: false,
+    schema: "pdoflow",
+    source: "the server of this test run",
+  };
+}
+
+async function startKeeper(...run: [pid: number, startMark: string]): Promise<void> {
+  const command = [process.execPath, join(import.meta.dir, "server-keeper.ts"), ...run.map(String)];
+  const keeper = Bun.spawn(command, {
+    cwd: "/",
+    detached: true, // a session of its own: Ctrl-C must not end it before its server
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  keeper.unref();
+  const { done } = await keeper.stdout.getReader().read();
+  if (done) {
+    throw new Error(
+      "The PostgreSQL for the tests should have started and did not: see above. " +
+        "To use another one, set PDOFLOW_TEST_DATABASE_URL to its URL.",
+    );
+  }
+}
+
+function urlOf({ host, port, user, password, database, tls }: Target): string {
+  const query = new URLSearchParams({ host, port: String(port), user });
+  if (password !== undefined) query.set("password", password);
+  query.set("sslmode", tls === false ? "disable" : tls);
+  return `postgres:///${encodeURIComponent(database)}?${query.toString()}`;
+}

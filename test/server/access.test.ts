@@ -1,0 +1,107 @@
+import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
+import { chmodSync, chownSync, mkdirSync, readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
+
+import { UnnamedUser } from "../../src/server/account.ts";
+import { ensureServer, serverState } from "../../src/server/server.ts";
+import { ask, asRoot, ensureElsewhere, isRoot, placeAt, temporaryPlace } from "./place.ts";
+
+setDefaultTimeout(60_000);
+
+const place = temporaryPlace();
+
+beforeAll(async () => void (await ensureServer(place)));
+afterAll(() => place[Symbol.asyncDispose]());
+
+test("the data and the socket are for the server's account alone", () => {
+  const owner = statSync(place.data).uid;
+  for (const path of [place.data, place.socketFolder, join(place.socketFolder, ".s.PGSQL.5432")]) {
+    const { mode, uid } = statSync(path);
+    expect([path, (mode & 0o777).toString(8), uid]).toEqual([path, "700", owner]);
+  }
+  expect(owner === 0).toBe(false);
+  for (const file of [place.log, place.lock]) expect(statSync(file).mode & 0o777).toBe(0o600);
+});
+
+test("the kernel says who calls, and only who started the server and its account get in", () => {
+  const lines = (file: string) =>
+    readFileSync(join(place.folder, file), "utf8")
+      .split("\n")
+      .filter((line) => line && !line.startsWith("#"));
+  expect(lines("pg_hba.conf")).toEqual(["local all pdoflow peer map=pdoflow"]);
+  const owner = Bun.spawnSync(["id", "-un", String(statSync(place.data).uid)]);
+  const caller = Bun.spawnSync(["id", "-un"]);
+  const names = new Set([caller, owner].map(({ stdout }) => stdout.toString().trim()));
+  expect(lines("pg_ident.conf")).toEqual([...names].map((name) => `pdoflow "${name}" pdoflow`));
+});
+
+test("the server uses these files and no others, and listens on no network", async () => {
+  const settings = ["listen_addresses", "hba_file", "ident_file", "unix_socket_permissions"];
+  const query = `select ${settings.map((name) => `current_setting('${name}') ${name}`).join()},
+    (select count(*)::int from pg_hba_file_rules) rules`;
+  expect(await ask(place, query)).toEqual({
+    listen_addresses: "",
+    hba_file: join(place.folder, "pg_hba.conf"),
+    ident_file: join(place.folder, "pg_ident.conf"),
+    unix_socket_permissions: "0700",
+    rules: 1,
+  });
+});
+
+test.skipIf(process.platform !== "linux")("no process of the server holds a TCP socket", () => {
+  const state = serverState(place);
+  const pid = state.kind === "running" ? state.pid : 0;
+  const opened = Bun.spawnSync(["sh", "-c", `ls -l /proc/${pid}/fd`]).stdout.toString();
+  const sockets = [...opened.matchAll(/socket:\[(\d+)\]/g)].map(([, inode]) => inode);
+  const table = (name: string) => readFileSync(`/proc/net/${name}`, "utf8");
+  expect(sockets.length).toBeGreaterThan(0);
+  for (const inode of sockets) expect(table("tcp") + table("tcp6")).not.toContain(` ${inode} `);
+});
+
+test.skipIf(!isRoot)(`a stranger who reaches the socket is not let in${asRoot}`, async () => {
+  await using open = temporaryPlace();
+  await ensureServer(open);
+  // As if every permission had been opened by mistake: what is left is the server's own check.
+  chmodSync(open.socketFolder, 0o755);
+  chmodSync(join(open.socketFolder, ".s.PGSQL.5432"), 0o777);
+  const stranger = Bun.spawnSync(
+    [process.execPath, "--config=/dev/null", join(import.meta.dir, "probe.ts"), open.socketFolder],
+    { uid: 1, gid: 1, env: { PATH: "/usr/bin:/bin" } },
+  );
+  expect(stranger.stdout.toString()).toContain('Peer authentication failed for user "pdoflow"');
+  chmodSync(open.socketFolder, 0o700);
+});
+
+test.skipIf(!isRoot)(`an ordinary user's server is that user's alone${asRoot}`, async () => {
+  await using home = temporaryPlace();
+  const daemon = { uid: 1, gid: 1 };
+  mkdirSync(home.folder);
+  chownSync(home.folder, daemon.uid, daemon.gid);
+  chmodSync(home.folder, 0o700);
+
+  const starter = ensureElsewhere(home, daemon);
+  expect(await starter.stdout.text()).toContain(home.address.host);
+  for (const path of [home.data, home.socketFolder, home.program, home.log]) {
+    expect([path, statSync(path).uid]).toEqual([path, daemon.uid]);
+  }
+  const ident = readFileSync(join(home.folder, "pg_ident.conf"), "utf8");
+  expect(ident).toEndWith('\npdoflow "daemon" pdoflow\n');
+});
+
+test.skipIf(!isRoot)(`a user without a name is told to use one${asRoot}`, async () => {
+  await using home = temporaryPlace();
+  const nameless = { uid: 54321, gid: 54321 };
+  mkdirSync(home.folder);
+  chownSync(home.folder, nameless.uid, nameless.gid);
+
+  const starter = ensureElsewhere(home, nameless);
+  const error = JSON.parse(await starter.stdout.text());
+  expect(error).toEqual({ name: "UnnamedUser", message: new UnnamedUser(54321).message });
+  expect(await starter.exited).toBe(1);
+});
+
+test("a path with spaces, commas and apostrophes is a path like any other", async () => {
+  await using odd = temporaryPlace("it's, so");
+  expect(await ensureServer(odd)).toEqual(placeAt(odd.folder).address);
+  expect(await ask(odd, "select 1 as one")).toEqual({ one: 1 });
+});

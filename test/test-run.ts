@@ -1,0 +1,64 @@
+// One run of `bun test`: a single process or, with --parallel, a coordinator and its workers.
+import { readFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import type { ServerPlace } from "../src/domain/server-place.ts";
+import { serverPlace } from "../src/domain/server-place.ts";
+
+/** `startMark` tells two processes apart that were given one pid after the other. */
+export interface TestRun {
+  pid: number;
+  startMark: string;
+}
+
+/** The run that this process is part of. */
+export function thisRun(): TestRun {
+  const isWorker = process.env["BUN_TEST_WORKER_ID"] !== undefined;
+  const pid = isWorker ? process.ppid : process.pid;
+  const startMark = startMarkOf(pid);
+  if (startMark === null) throw new Error(`The test run (pid ${pid}) has ended. Start it again.`);
+  return { pid, startMark };
+}
+
+export const isOver = ({ pid, startMark }: TestRun): boolean => startMarkOf(pid) !== startMark;
+
+/** When process `pid` started, in digits; null where there is none, or a zombie. */
+function startMarkOf(pid: number): string | null {
+  if (process.platform !== "linux") return startMarkByPs(pid);
+  const stat = readIfThere(`/proc/${pid}/stat`);
+  // The name of the program, in parentheses, may hold anything: state is the field after it.
+  const [state = "Z", ...others] = stat?.slice(stat.lastIndexOf(")") + 2).split(" ") ?? [];
+  return state === "Z" ? null : (others[18] ?? null);
+}
+
+function startMarkByPs(pid: number): string | null {
+  const { stdout } = Bun.spawnSync(["ps", "-o", "stat=,lstart=", "-p", String(pid)], {
+    env: { LC_ALL: "C", PATH: "/usr/bin:/bin" },
+  });
+  const [, state = "Z", startedAt = ""] = /^(\S+)\s+(.*)/.exec(stdout.toString()) ?? [];
+  return state.startsWith("Z") ? null : String(Date.parse(startedAt));
+}
+
+function readIfThere(path: string): string | undefined {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    const code = error instanceof Error && "code" in error ? error.code : undefined;
+    if (code === "ENOENT" || code === "ESRCH") return undefined;
+    throw error;
+  }
+}
+
+/** The folder of a run's own, made by its server's keeper and removed when the run is over. */
+export const folderOf = ({ pid, startMark }: TestRun): string =>
+  join(tmpdir(), `pdoflow-test-${pid}-${startMark}`);
+
+/** Where the embedded server of a run lies. */
+export const placeOf = (run: TestRun): ServerPlace =>
+  serverPlace({
+    env: { PDOFLOW_DATA: join(folderOf(run), "server") },
+    uid: process.getuid?.() ?? -1,
+    platform: process.platform,
+    home: "/nonexistent",
+  });
