@@ -1,1 +1,14 @@
-export { job } from "./domain/job-mark.ts";
+/**
+ * The library: marks functions as jobs, posts them, waits for them, runs a pool. For Bun, and for
+ * Node from 20 on. Importing it connects to nothing. docs/library.md shows how to use it.
+ */
+export { job, type JobFunction, type JobOptions } from "./domain/job-mark.ts";
+export type { JobError } from "./domain/attempt.ts";
+export { PdoflowError } from "./domain/errors.ts";
+export type { JobCounts, PostingState } from "./domain/posting.ts";
+export { ClusterPool, type ClusterPoolOptions } from "./library/cluster-pool.ts";
+export { close } from "./library/connection.ts";
+export { type PostOptions, type PostWorkOf, postWork, type ResultOf } from "./library/post-work.ts";
+export type { JobResult, Posting, PostingStatus, WaitOptions } from "./library/posting.ts";
+export { type JobHandle, Registry } from "./library/registry.ts";
+export type { Source } from "./library/source.ts";

@@ -102,13 +102,13 @@ async function embeddedServer(): Promise<Target> {
 
 async function startKeeper(...run: [pid: number, startMark: string]): Promise<void> {
   const command = [process.execPath, join(import.meta.dir, "server-keeper.ts"), ...run.map(String)];
-  const keeper = Bun.spawn(command, {
+  // Not our child: at the end of a file, `bun test --parallel` ends what that file has started.
+  const shell = Bun.spawn(["/bin/sh", "-c", '"$@" &', "sh", ...command], {
     cwd: "/",
-    detached: true, // a session of its own: Ctrl-C must not end it before its server
+    detached: true, // in a session of its own: Ctrl-C must not end it before its server
     stdio: ["ignore", "pipe", "inherit"],
   });
-  keeper.unref();
-  const { done } = await keeper.stdout.getReader().read();
+  const { done } = await shell.stdout.getReader().read();
   if (done) {
     throw new Error(
       "The PostgreSQL for the tests should have started and did not: see above. " +

@@ -20,7 +20,9 @@ process.stdout.on("error", () => {});
 
 if (isFirst()) {
   try {
-    await serve();
+    await ensureServer(place);
+    await relax();
+    process.stdout.write("ready\n");
     while (!asked.signal.aborted && !isOver(run)) await Bun.sleep(50);
   } finally {
     await stopServer(place);
@@ -29,7 +31,8 @@ if (isFirst()) {
     }
   }
 } else {
-  await serve();
+  await ensureServer(place);
+  process.stdout.write("ready\n");
 }
 
 function isFirst(): boolean {
@@ -43,14 +46,12 @@ function isFirst(): boolean {
   }
 }
 
-async function serve(): Promise<void> {
-  const address = await ensureServer(place);
-  // Of no use once the run is over, so nothing of it has to survive a power cut.
-  const sql = postgres({ ...address, max: 1 });
+/** Nothing on this server has to survive a power cut, so nothing waits for the disk. */
+async function relax(): Promise<void> {
+  const sql = postgres({ ...place.address, max: 1 });
   await sql`alter system set fsync = off`;
   await sql`alter system set synchronous_commit = off`;
   await sql`alter system set full_page_writes = off`;
   await sql`select pg_reload_conf()`;
   await sql.end();
-  process.stdout.write("ready\n");
 }

@@ -10,12 +10,12 @@ export async function listenForEnds(
   onEnded: (postingId: number) => void,
   onListening: () => void,
 ): Promise<() => Promise<void>> {
-  const { unlisten } = await sql.listen(
+  const listening = await sql.listen(
     `${target.schema}.ended`,
     (payload) => onEnded(Number(payload)),
     onListening,
   );
   return async () => {
-    await unlisten();
+    await listening.unlisten();
   };
 }

@@ -4,16 +4,14 @@ import type { JobBatch } from "../db/postings.ts";
 import { exitCodes, InvalidInput, PdoflowError } from "../domain/errors.ts";
 import { parse } from "../domain/parse.ts";
 import { Priority } from "../domain/posting.ts";
-import { encodeArgs, UnencodableValue } from "../domain/values.ts";
-
-/** A list, a generator, a stream: anything that `for await` can walk through. */
-export type Source<T> = Iterable<T> | AsyncIterable<T>;
+import { type Arguments, encodeArgs, UnencodableValue } from "../domain/values.ts";
+import { type Source, SourceReader } from "./source.ts";
 
 /** What makes up the jobs of a posting: the first elements belong to job 0, and so on. */
 export interface JobSources {
   posargs: Source<readonly unknown[]>;
   kwargs: Source<object>;
-  /** One for each job, or undefined where all have the same. */
+  /** One for each job; undefined where all jobs have the same. */
   priorities: Source<number> | undefined;
 }
 
@@ -27,8 +25,8 @@ export class UnequalLengths extends PdoflowError {
   readonly exitCode = exitCodes.usage;
   constructor(shorter: string, count: number, longer: string) {
     super(
-      `Expected as many elements of ${shorter} as of ${longer}, one for each job; ${shorter} ` +
-        `has ${count}, ${longer} has more. Nothing was posted.`,
+      `Expected as many elements in ${shorter} as in ${longer}, one for each job; ${shorter} has ` +
+        `${count}, and ${longer} has more. Nothing was posted.`,
     );
   }
 }
@@ -49,48 +47,88 @@ export class UnencodableJob extends PdoflowError {
 }
 
 /**
- * The jobs that `sources` make up, encoded, in batches. A source without elements counts as not
- * given. Where both are given, a job's keyword object is its last argument. Lets other things run
- * between two batches.
+ * The jobs that `sources` make up, encoded, in batches. `posargs` or `kwargs` without elements
+ * counts as not given. Lets other things of the process run between two batches.
  *
- * @throws {UnequalLengths} {UnencodableJob}
+ * @throws {UnequalLengths} or {UnencodableJob}
  * @throws {InvalidInput} an element is no list of arguments, no object or no priority.
  */
 export async function* encodeJobs(sources: JobSources): AsyncGenerator<JobBatch, void, undefined> {
-  const posargs = new Reader("posargs", sources.posargs);
-  const kwargs = new Reader("kwargs", sources.kwargs);
-  const priority = sources.priorities && new Reader("priority", sources.priorities);
-  const readers = [posargs, kwargs, ...(priority ? [priority] : [])];
+  const lists = new SourceReader("posargs", sources.posargs);
+  const objects = new SourceReader("kwargs", sources.kwargs);
+  const ranks = sources.priorities && new SourceReader("priority", sources.priorities);
+  const readers = ranks ? [lists, objects, ranks] : [lists, objects];
   try {
     for (const reader of readers) await reader.advance();
-    const given = [posargs, kwargs].filter((reader) => !reader.isAtEnd);
-    if (given.length === 0) return;
-    const used = [...given, ...(priority ? [priority] : [])];
-    const hasKeywords = given.includes(kwargs);
-    const take = given.includes(posargs)
-      ? (index: number) => positional(index, posargs.item, hasKeywords ? [kwargs.item] : [])
-      : (index: number) => keywords(index, kwargs.item);
+    if (lists.isEmpty && objects.isEmpty) return;
+    const used = readers.filter((reader) => reader === ranks || !reader.isEmpty);
     let index = 0;
-    while (!areAtEnd(used, index)) {
-      const batch = newBatch(priority !== undefined);
-      for (let chars = 0; batch.args.length < batchJobs && chars < batchChars; index++) {
-        const text = encode(index, take(index));
+    while (!haveEnded(used, index)) {
+      const args: string[] = [];
+      const priorities: number[] = [];
+      let chars = 0;
+      do {
+        const text = encode(index, argumentsOf(index, lists, objects));
+        args.push(text);
         chars += text.length;
-        batch.args.push(text);
-        if (priority) batch.priorities?.push(checkPriority(index, priority.item));
+        if (ranks) priorities.push(priorityOf(index, ranks.item));
         for (const reader of used) {
-          const step = reader.advance();
-          if (step) await step;
+          const reading = reader.advance();
+          if (reading) await reading;
         }
-        if (areAtEnd(used, index + 1)) {
-          index++;
-          break;
-        }
-      }
-      yield batch;
+        index++;
+      } while (args.length < batchJobs && chars < batchChars && !haveEnded(used, index));
+      yield ranks ? { args, priorities } : { args };
       await setImmediate();
     }
   } finally {
     for (const reader of readers) await reader.close();
   }
+}
+
+/** Whether all sources have ended, after `count` elements. */
+function haveEnded(used: readonly SourceReader<unknown>[], count: number): boolean {
+  const ended = used.find((reader) => reader.isAtEnd);
+  const other = used.find((reader) => !reader.isAtEnd);
+  if (ended && other) throw new UnequalLengths(ended.name, count, other.name);
+  return other === undefined;
+}
+
+/** A list alone, an object alone, or the list with the object as the last argument. */
+function argumentsOf(
+  index: number,
+  lists: SourceReader<readonly unknown[]>,
+  objects: SourceReader<object>,
+): Arguments {
+  const list = lists.item;
+  if (!lists.isEmpty && !Array.isArray(list)) {
+    throw new InvalidInput(`posargs of job ${index}`, [
+      `expected a list of arguments, as in [1, "a.txt"], found ${kindOf(list)}`,
+    ]);
+  }
+  const object = objects.item;
+  if (!objects.isEmpty && (typeof object !== "object" || Array.isArray(object))) {
+    throw new InvalidInput(`kwargs of job ${index}`, [
+      `expected an object of arguments, as in { size: 1 }, found ${kindOf(object)}`,
+    ]);
+  }
+  if (lists.isEmpty) return object as Record<string, unknown>;
+  return objects.isEmpty ? (list as unknown[]) : [...(list as unknown[]), object];
+}
+
+const kindOf = (value: unknown) =>
+  value === null ? "null" : Array.isArray(value) ? "a list" : `a value of type ${typeof value}`;
+
+function encode(index: number, args: Arguments): string {
+  try {
+    return encodeArgs(args);
+  } catch (error) {
+    throw error instanceof UnencodableValue ? new UnencodableJob(index, error) : error;
+  }
+}
+
+function priorityOf(index: number, priority: unknown): number {
+  // The quick way first: there may be millions.
+  if (typeof priority === "number" && (priority | 0) === priority) return priority;
+  return parse(Priority, priority, `priority of job ${index}`);
 }

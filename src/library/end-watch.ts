@@ -77,7 +77,7 @@ export class EndWatch {
     try {
       while (this.#waiters.size > 0) await this.#opener.use(({ reading }) => this.#watch(reading));
     } catch (error) {
-      for (const id of [...this.#waiters.keys()]) this.#settle(id, (w) => w.reject(error));
+      for (const id of this.#waiters.keys()) this.#settle(id, (w) => w.reject(error));
     } finally {
       this.#isRunning = false;
     }
