@@ -30,6 +30,9 @@ create table pdoflow.posting (
   kills_running boolean not null default true,
   tries integer not null default 3,
   backoff_ms integer not null default 1000,
+  timeout_ms integer,
+  grace_ms integer not null default 5000,
+  stop_after integer not null default 10,
   posted_at timestamptz not null default now(),
   ended_at timestamptz,
   done integer not null default 0,
@@ -39,7 +42,9 @@ create table pdoflow.posting (
   constraint p2_ended_is_counted
     check (ended_at is null or done + failed + cancelled = job_count),
   constraint p3_finished_has_ended check (state <> 'finished' or ended_at is not null),
-  constraint p4_sane_tries check (tries between 1 and 1000 and backoff_ms >= 0)
+  constraint p4_sane_limits check (
+    tries between 1 and 1000 and backoff_ms >= 0 and timeout_ms > 0 and grace_ms >= 0
+    and stop_after >= 0)
 );
 comment on table pdoflow.posting is
 'One row: a batch of jobs for one entry point, posted in one transaction.
@@ -47,7 +52,7 @@ comment on table pdoflow.posting is
   P2  Once it has ended, done + failed + cancelled are the true totals and sum up to job_count;
       before that they are 0 and the totals are the sum of its progress rows.
   P3  A finished posting has ended. A cancelled one ends when its last running job has.
-  P4  1 to 1000 tries; the backoff is not negative.';
+  P4  1 to 1000 tries; the backoff and the grace are not negative, a timeout is positive.';
 -- Serves: status and snapshot, the postings that have not ended, newest first.
 create index posting_not_ended on pdoflow.posting (id) where ended_at is null;
 

@@ -1,3 +1,11 @@
+-- Listens on the channels of pools: 'posted' wakes those that are idle, 'changed' tells those that
+-- run jobs of a posting that it was stopped.
+create function pdoflow.listen() returns void language plpgsql as $$
+begin
+  listen "pdoflow.posted";
+  listen "pdoflow.changed";
+end $$;
+
 -- Declares pools lost whose heartbeat is older than their patience, and puts what they held back
 -- into the queue: outcomes that they had recorded stay, jobs that they were known to run have used
 -- up their attempt (one that brings its pool down must not do so for ever), all others have not.

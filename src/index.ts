@@ -7,7 +7,7 @@ export type { JobError } from "./domain/attempt.ts";
 export { PdoflowError } from "./domain/errors.ts";
 export type { JobCounts, PostingState } from "./domain/posting.ts";
 export { ClusterPool, type ClusterPoolOptions } from "./library/cluster-pool.ts";
-export { close } from "./library/connection.ts";
+export { close } from "./library/close.ts";
 export { type PostOptions, type PostWorkOf, postWork, type ResultOf } from "./library/post-work.ts";
 export type { JobResult, Posting, PostingStatus, WaitOptions } from "./library/posting.ts";
 export { type JobHandle, Registry } from "./library/registry.ts";

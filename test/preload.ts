@@ -5,6 +5,7 @@ import { mkdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 
 import { alone } from "../src/server/lock.ts";
+import { isDevelopersOwn } from "./environment.ts";
 
 const root = join(import.meta.dir, "..");
 
@@ -14,8 +15,7 @@ setDefaultTimeout(60_000);
 // No test may touch the developer's own databases. What a test starts without `env` inherits the
 // environment as it was: Bun.spawn does not see these changes.
 for (const name of Object.keys(process.env)) {
-  const isOurs = /^(PG[A-Z]+|DATABASE_URL|PDOFLOW_(?!TEST_)\w+)$/.test(name);
-  if (isOurs) delete process.env[name];
+  if (isDevelopersOwn(name)) delete process.env[name];
 }
 
 if (!isInstalled()) {

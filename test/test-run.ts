@@ -16,9 +16,15 @@ export interface TestRun {
 export function thisRun(): TestRun {
   const isWorker = process.env["BUN_TEST_WORKER_ID"] !== undefined;
   const pid = isWorker ? process.ppid : process.pid;
+  const run = runOf(pid);
+  if (run === null) throw new Error(`The test run (pid ${pid}) has ended. Start it again.`);
+  return run;
+}
+
+/** The run whose first process is `pid`; null where that has ended. */
+export function runOf(pid: number): TestRun | null {
   const startMark = startMarkOf(pid);
-  if (startMark === null) throw new Error(`The test run (pid ${pid}) has ended. Start it again.`);
-  return { pid, startMark };
+  return startMark === null ? null : { pid, startMark };
 }
 
 export const isOver = ({ pid, startMark }: TestRun): boolean => startMarkOf(pid) !== startMark;

@@ -88,10 +88,17 @@ export abstract class PdoflowCommand extends Command<CliContext> {
   async withDatabase<T>(work: (db: Db) => Promise<T>, { connections = 1 } = {}): Promise<T> {
     const target = await this.target();
     await using db = connect(target, { connections });
-    try {
+    return await this.explaining(target, async () => {
       if (target.isEmbedded) await migrate(db);
       else await requireCurrentSchema(db);
       return await work(db);
+    });
+  }
+
+  /** Runs `work`, and says of an error of the database of `target` what it means. */
+  async explaining<T>(target: Target, work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
     } catch (error) {
       throw explainDatabaseError(error, target);
     }

@@ -100,12 +100,13 @@ export class DemoCommand extends PdoflowCommand {
 
   async #work(db: Db, root: string, id: number, jobCount: number) {
     const { context } = this;
-    const pool = await Pool.start(db, {
+    const pool = await Pool.start(db.target, {
       host: context.host,
       pid: context.pid,
       version: build,
       osUser: context.osUser,
       maxWorkers: context.cores,
+      patienceMs: 15_000,
       once: true,
       log: (line) => this.say(`demo: ${line}`),
       worker: { program: context.program, root, env: context.env },

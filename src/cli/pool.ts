@@ -9,9 +9,15 @@ import { parse } from "../domain/parse.ts";
 import { Pool } from "../pool/pool.ts";
 import { build } from "../version.ts";
 import { PdoflowCommand } from "./command.ts";
-import { wholeNumber } from "./numbers.ts";
+import { duration, wholeNumber } from "./numbers.ts";
 
-const Options = v.object({ maxWorkers: v.optional(wholeNumber(1, 1024)) });
+const Options = v.object({
+  maxWorkers: v.optional(wholeNumber(1, 1024)),
+  rescueAfter: v.optional(
+    v.pipe(duration, v.minValue(2_000, "expected at least 2s, for heartbeats may come late")),
+    "15s",
+  ),
+});
 
 export class PoolCommand extends PdoflowCommand {
   static override paths = [["pool"]];
@@ -23,7 +29,7 @@ export class PoolCommand extends PdoflowCommand {
       given back, exit code 0. A second signal kills; the jobs that ran are given back too.
 
       With --once it ends when nothing is left to run, with exit code 1 where a job that it ran has
-      failed for good.
+      failed for good, or a posting was stopped because its jobs only failed.
     `,
     examples: [
       ["Run jobs until it is stopped", "$0 pool --max-workers 16"],
@@ -36,24 +42,30 @@ export class PoolCommand extends PdoflowCommand {
   root = Option.String("--root", {
     description: "the folder that entry points are relative to; by default the current one",
   });
+  rescueAfter = Option.String("--rescue-after", {
+    description: "without a heartbeat for so long, its jobs go to other pools; by default 15s",
+  });
   once = Option.Boolean("--once", false, { description: "end when nothing is left to run" });
 
   async run() {
     const { context } = this;
-    const { maxWorkers = context.cores } = parse(Options, this, "options of pool");
+    const { maxWorkers = context.cores, rescueAfter } = parse(Options, this, "options of pool");
     const root = resolve(context.cwd, this.root ?? ".");
-    return await this.withDatabase(async (db) => {
-      const pool = await Pool.start(db, {
+    // The pool opens its own connections; this one makes sure of the schema.
+    const target = await this.withDatabase(async (db) => db.target);
+    return await this.explaining(target, async () => {
+      const pool = await Pool.start(target, {
         host: context.host,
         pid: context.pid,
         version: build,
         osUser: context.osUser,
         maxWorkers,
+        patienceMs: rescueAfter,
         once: this.once,
         log: (line) => this.say(`pool: ${line}`),
         worker: { program: context.program, root, env: context.env },
       });
-      this.say(`pool: ${maxWorkers} workers, root ${root}, ${describeTarget(db.target)}`);
+      this.say(`pool: ${maxWorkers} workers, root ${root}, ${describeTarget(target)}`);
       let signals = 0;
       const ignore = context.onStopSignal((signal) => {
         if (++signals > 1) return pool.kill();
@@ -61,12 +73,12 @@ export class PoolCommand extends PdoflowCommand {
         pool.drain();
       });
       try {
-        const { done, failed, retried, refused, gaveBack } = await pool.finished();
+        const { done, failed, retried, refused, gaveBack, stopped } = await pool.finished();
         this.say(
           `pool: ended: ${done} done, ${failed} failed, ${retried} failed attempts to be tried ` +
             `again, ${gaveBack} given back${refused > 0 ? `, ${refused} refused` : ""}`,
         );
-        return this.once && failed > 0 ? exitCodes.jobsFailed : exitCodes.ok;
+        return this.once && failed + stopped > 0 ? exitCodes.jobsFailed : exitCodes.ok;
       } finally {
         ignore();
       }

@@ -14,13 +14,24 @@ export interface Db extends AsyncDisposable {
   target: Target;
   /** Ends all connections, waiting up to five seconds for statements that run. */
   close(): Promise<void>;
+  /** Ends all connections at once; what was asked is rejected. */
+  abort(): Promise<void>;
+}
+
+export interface ConnectOptions {
+  connections: number;
+  /** Called for each notification of a channel that a connection listens to. */
+  onNotify?: (channel: string, payload: string) => void;
 }
 
 /**
  * Opens up to `connections` connections when they are first needed. Identifiers (bigint) come as
  * numbers: they count rows, and stay far below 2^53.
  */
-export function connect(target: Target, { connections }: { connections: number }): Db {
+export function connect(target: Target, { connections, onNotify }: ConnectOptions): Db {
+  // Not `sql.listen`: that opens another connection, which nothing else can use. The option is
+  // what it uses itself (postgres/src/index.js), and missing in the types.
+  const notified = onNotify ? { onnotify: onNotify } : {};
   const sql: Sql = postgres({
     host: target.host,
     port: target.port,
@@ -34,13 +45,15 @@ export function connect(target: Target, { connections }: { connections: number }
     max_lifetime: null,
     fetch_types: false, // arrays are sent as text (array.ts), so that one round trip is saved
     connection: { application_name: "pdoflow" },
+    ...notified,
     onnotice: () => {},
     // Not `postgres.camel`: it also renames the keys inside jsonb, which are the user's data.
     transform: { column: { from: postgres.toCamel } },
     types: { bigint: { to: 20, from: [20], parse: Number, serialize: String } },
   });
   const close = () => sql.end({ timeout: 5 });
-  return { sql, schema: sql(target.schema), target, close, [Symbol.asyncDispose]: close };
+  const abort = () => sql.end({ timeout: 0 });
+  return { sql, schema: sql(target.schema), target, close, abort, [Symbol.asyncDispose]: close };
 }
 
 /** The server could not be reached, refused us, or ended the connection. */
@@ -77,7 +90,7 @@ export function isConnectionLoss(error: unknown): boolean {
   const code = errorCode(error);
   return (
     code !== null &&
-    (/^(E[A-Z_]+|CONNECT_TIMEOUT|CONNECTION_[A-Z]+)$/.test(code) || /^(08|57P0|53300)/.test(code))
+    (/^(E[A-Z_]+|CONNECT_TIMEOUT|CONNECTION_[A-Z_]+)$/.test(code) || /^(08|57P0|53300)/.test(code))
   );
 }
 

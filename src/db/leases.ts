@@ -67,26 +67,40 @@ export interface RunnablePosting {
   entryPoint: string;
   tries: number;
   backoffMs: number;
+  /** How long a job may run; null for ever. */
+  timeoutMs: number | null;
+  /** How long a job that is killed has between SIGTERM and SIGKILL. */
+  graceMs: number;
+  /** After how many failed attempts in a row in one pool the posting is stopped; 0: never. */
+  stopAfter: number;
 }
 
 export const readRunnable = ({ sql, schema }: Db, ids: readonly number[]) => sql<RunnablePosting[]>`
-  select id, entry_point, tries, backoff_ms from ${schema}.posting
+  select id, entry_point, tries, backoff_ms, timeout_ms, grace_ms, stop_after from ${schema}.posting
   where id = any (${integers(ids)}::bigint[])`;
 
-/** Gives back what is unfinished of leases, except for the ranges in `keep`; returns how many. */
+/** One job of a lease. */
+export interface LeasedSeq {
+  leaseId: number;
+  postingId: number;
+  seq: number;
+  attempt: number;
+}
+
+/** Gives back what is unfinished of leases, except for the jobs in `keep`; returns how many. */
 export async function giveBack(
   { sql, schema }: Db,
   poolId: number,
   leaseIds: readonly number[],
-  keep: readonly LeasedRange[] = [],
+  keep: readonly LeasedSeq[] = [],
 ): Promise<number> {
   const [row] = await sql<{ back: number }[]>`
     select ${schema}.give_back(
       ${poolId}, ${integers(leaseIds)}::bigint[],
       ${integers(keep.map((r) => r.leaseId))}::bigint[],
       ${integers(keep.map((r) => r.postingId))}::bigint[],
-      ${integers(keep.map((r) => r.firstSeq))}::integer[],
-      ${integers(keep.map((r) => r.endSeq))}::integer[],
+      ${integers(keep.map((r) => r.seq))}::integer[],
+      ${integers(keep.map((r) => r.seq + 1))}::integer[],
       ${integers(keep.map((r) => r.attempt))}::integer[], 0) as back`;
   return row?.back ?? 0;
 }
@@ -104,3 +118,17 @@ export async function nextRetryMs(
 /** The routes of the queue: who posts, and what their jobs need. */
 export const readRoutes = ({ sql, schema }: Db) => sql<{ id: number }[]>`
   select id from ${schema}.route`;
+
+/** Gives back the leases that the database has for a pool and that the pool knows nothing of. */
+export async function giveBackUnknown(
+  { sql, schema }: Db,
+  poolId: number,
+  known: readonly number[],
+): Promise<void> {
+  await sql`
+    select ${schema}.give_back(
+      ${poolId},
+      array(select id from ${schema}.lease
+            where pool_id = ${poolId} and held and id <> all (${integers(known)}::bigint[])),
+      '{}', '{}', '{}', '{}', '{}', 0)`;
+}

@@ -6,16 +6,26 @@ export interface NewPool {
   version: string;
   osUser: string;
   slots: number;
+  /** How long after its last heartbeat it counts as lost. */
+  patienceMs: number;
 }
 
 /** Writes the row of a pool that starts, and returns its id. */
 export async function registerPool({ sql, schema }: Db, pool: NewPool): Promise<number> {
   const [row] = await sql<{ id: number }[]>`
-    insert into ${schema}.pool (host, pid, version, os_user, slots)
-    values (${pool.host}, ${pool.pid}, ${pool.version}, ${pool.osUser}, ${pool.slots})
+    insert into ${schema}.pool (host, pid, version, os_user, slots, patience_ms)
+    values (${pool.host}, ${pool.pid}, ${pool.version}, ${pool.osUser}, ${pool.slots},
+            ${pool.patienceMs})
     returning id`;
   if (!row) throw new Error("insert … returning returned no row");
   return row.id;
+}
+
+/** A job that a worker has had in hand for a while. */
+export interface RunningJob {
+  posting: number;
+  seq: number;
+  attempt: number;
 }
 
 export interface Beat {
@@ -25,15 +35,26 @@ export interface Beat {
   slots: number;
 }
 
-/** Proves that a pool is alive, and tells it how many slots there are beside its own. */
-export async function beat({ sql, schema }: Db, poolId: number): Promise<Beat> {
+/**
+ * Proves that a pool is alive, tells what it runs, and asks how many slots there are beside its own.
+ * Listens on the queue's channels by the way: a connection that was replaced does so again.
+ */
+export async function beat(
+  { sql, schema }: Db,
+  poolId: number,
+  running: readonly RunningJob[],
+): Promise<Beat> {
   const [row] = await sql<Beat[]>`
     with beaten as (
-      update ${schema}.pool set beat_at = now() where id = ${poolId} and state in ('up', 'draining')
+      update ${schema}.pool
+      set beat_at = clock_timestamp(), running = ${JSON.stringify(running)}::text::jsonb
+      where id = ${poolId} and state in ('up', 'draining')
       returning id)
-    select exists (select from beaten) as is_up,
-           coalesce(sum(slots), 0)::integer as slots
-    from ${schema}.pool where state in ('up', 'draining') and beat_at > now() - interval '1 minute'`;
+    select exists (select from beaten) as is_up, coalesce(sum(slots), 0)::integer as slots
+    from ${schema}.pool
+    where state in ('up', 'draining')
+      and beat_at > clock_timestamp() - patience_ms * interval '1 ms'`;
+  await sql`select ${schema}.listen()`;
   return row ?? { isUp: false, slots: 0 };
 }
 

@@ -11,32 +11,28 @@ export interface ResultRow {
 
 export interface ResultPage {
   postingId: number;
-  /** The index of the last job of the page before; -1 for the first page. */
-  after: number;
-  /** How many rows at most. */
+  /** The index of the first job of the page. */
+  first: number;
+  /** How many jobs. */
   size: number;
   /** Whether the posting's jobs have an index that differs from their seq (J2). */
   isSorted: boolean;
 }
 
-/** The next jobs of a posting in the order in which they were posted. */
+/**
+ * Some jobs of a posting in the order in which they were posted. They are asked for by a range,
+ * which has no gap (J1), and not by a limit: for that the planner may sort all jobs that follow.
+ */
 export const readResults = (
   { sql, schema }: Db,
-  { postingId, after, size, isSorted }: ResultPage,
+  { postingId, first, size, isSorted }: ResultPage,
 ) => sql<ResultRow[]>`
   select s.index, s.status, s.result::text as result, s.error::text as error
-  from (${
-    isSorted
-      ? sql`
-          select posting_id, seq, index from ${schema}.job
-          where posting_id = ${postingId} and index > ${after} and index is not null
-          order by index limit ${size}`
-      : sql`
-          select posting_id, seq, seq as index from ${schema}.job
-          where posting_id = ${postingId} and seq > ${after} order by seq limit ${size}`
-  }) page
-    join ${schema}.job_status s on s.posting_id = page.posting_id and s.seq = page.seq
-  order by page.index`;
+  from ${schema}.job j
+    join ${schema}.job_status s on s.posting_id = j.posting_id and s.seq = j.seq
+  where j.posting_id = ${postingId} and ${isSorted ? sql`j.index` : sql`j.seq`} >= ${first}
+    and ${isSorted ? sql`j.index` : sql`j.seq`} < ${first + size}
+  order by s.index`;
 
 /** Whether the jobs of a posting are stored in another order than that in which they were posted. */
 export async function hasSortedJobs({ sql, schema }: Db, postingId: number): Promise<boolean> {

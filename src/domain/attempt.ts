@@ -1,8 +1,8 @@
-/** How one attempt at one job ended, for the worker that ran it. */
-export type AttemptEnd = "done" | "failed";
+/** How one attempt at one job ended. */
+export type AttemptEnd = "done" | "failed" | "cancelled";
 
 /** What an outcome row says: `retried` means that another attempt follows. */
-export type OutcomeState = "done" | "failed" | "retried" | "cancelled";
+export type OutcomeState = AttemptEnd | "retried";
 
 /** Why an attempt failed, as it is kept with its outcome. */
 export interface JobError {
@@ -17,7 +17,8 @@ export interface JobError {
 export function outcomeState(end: AttemptEnd, attempt: number, tries: number): OutcomeState {
   switch (end) {
     case "done":
-      return "done";
+    case "cancelled":
+      return end;
     case "failed":
       return attempt < tries ? "retried" : "failed";
   }

@@ -44,6 +44,8 @@ const Options = v.strictObject({
 });
 
 const upkeepMs = 1_000;
+/** One that fails so soon after its start would fail again and again. */
+const stillbornMs = 5_000;
 
 /**
  * A pool on this machine, as a child process that runs until it is stopped or this process ends:
@@ -91,15 +93,15 @@ export class ClusterPool implements AsyncDisposable {
    * something else than `awaitCompletion`.
    *
    * @example if ((await pool.upkeep()).restarted) console.warn("the pool had died");
-   * @throws {PoolFailed} it could not be started, or ended because of what must be corrected first
-   * (exit codes 2 to 4). The call after that starts it again.
+   * @throws {PoolFailed} it could not be started, failed within five seconds, or ended because of
+   * what must be corrected first (exit codes 2 to 4). The call after that starts it again.
    */
   async upkeep(): Promise<{ restarted: boolean }> {
     if (this.#isStopped) return { restarted: false };
     const last = this.#process;
     if (last && last.ending === undefined) return { restarted: false };
     this.#process = undefined;
-    if (last?.ending && !isMishap(last.ending)) throw last.failure(last.ending);
+    if (last?.ending && !isMishap(last.ending, last.livedMs)) throw last.failure(last.ending);
     this.#process = this.#start();
     return { restarted: true };
   }
@@ -159,10 +161,11 @@ export class ClusterPool implements AsyncDisposable {
   }
 }
 
-/** Whether starting it again may help: nothing about how it was started was found to be wrong. */
-function isMishap(ending: Ending): boolean {
+/** Whether starting it again may help. */
+function isMishap(ending: Ending, livedMs: number): boolean {
+  if (ending.kind !== "exited") return ending.kind === "killed";
   const refusals: readonly number[] = [exitCodes.usage, exitCodes.database, exitCodes.notFound];
-  return ending.kind === "killed" || (ending.kind === "exited" && !refusals.includes(ending.code));
+  return !refusals.includes(ending.code) && (ending.code === 0 || livedMs > stillbornMs);
 }
 
 /** The command that starts pdoflow. */

@@ -87,13 +87,6 @@ export function connectionTo(url: string | undefined): Connection {
   return connection;
 }
 
-/**
- * Ends this process's connections to the queue, waiting up to five seconds for statements that
- * run. Not needed at the end of a script: they end by themselves half a second after the last use.
- * Later calls open them again.
- *
- * @example await close();
- */
-export async function close(): Promise<void> {
+export async function closeAll(): Promise<void> {
   await Promise.all([...connections.values()].map((connection) => connection.close()));
 }

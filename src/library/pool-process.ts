@@ -12,8 +12,6 @@ export type Ending =
 const tailChars = 4_096;
 /** Its workers may hold stderr open after it has ended; its own last words are there by then. */
 const lastWordsMs = 200;
-/** How long it may take to end its workers and give their jobs back. */
-const insistMs = 5_000;
 
 /** The pool ended by an error, or could not be started. */
 export class PoolFailed extends PdoflowError {
@@ -46,6 +44,8 @@ export class PoolProcess {
   readonly ended: Promise<Ending>;
   readonly #command: readonly string[];
   readonly #child: ChildProcess;
+  readonly #startedAt = performance.now();
+  #endedAt = Infinity;
   #tail = "";
 
   constructor(command: readonly string[], env: Readonly<Record<string, string | undefined>>) {
@@ -61,6 +61,7 @@ export class PoolProcess {
       const end = (ending: Ending) => {
         process.off("exit", this.#leave);
         this.ending = ending;
+        this.#endedAt = performance.now();
         resolve(ending);
       };
       this.#child.on("error", (error) => {
@@ -83,21 +84,22 @@ export class PoolProcess {
     return this.ending === undefined ? this.#child.pid : undefined;
   }
 
+  get livedMs(): number {
+    return this.#endedAt - this.#startedAt;
+  }
+
   /** Why it ended, as an error to throw. */
   failure(ending: Ending): PoolFailed {
     return new PoolFailed(this.#command.join(" "), ending, this.#tail.trim());
   }
 
   /**
-   * Asks it to end when the jobs that run have ended; after `graceMs` asks it to give them up, and
-   * at last kills it.
+   * Asks it to end once the jobs that run have ended; after `graceMs` asks again, at which it gives
+   * them up; and `insistMs` later kills it.
    */
-  async stop(graceMs: number): Promise<Ending> {
-    for (const [signal, waitMs] of [
-      ["SIGTERM", graceMs],
-      ["SIGTERM", insistMs],
-    ] as const) {
-      this.#child.kill(signal);
+  async stop(graceMs: number, insistMs = 5_000): Promise<Ending> {
+    for (const waitMs of [graceMs, insistMs]) {
+      this.#child.kill("SIGTERM");
       const ending = await this.#endsWithin(waitMs);
       if (ending) return ending;
     }

@@ -46,6 +46,12 @@ const timerMsMax = 2 ** 31 - 1;
 /** A page of results is about so many characters of text, and never over so many rows. */
 const pageChars = 2 ** 20;
 const pageRows = 2_000;
+const firstPageRows = 10;
+
+/** The rows of the next page, after one of `rows` rows with `chars` characters. */
+export function nextPageSize(rows: number, chars: number): number {
+  return Math.min(pageRows, Math.ceil((rows * pageChars) / chars));
+}
 
 /** A posting did not end in the time that its waiter had. */
 export class WaitTimedOut extends PdoflowError {
@@ -117,19 +123,20 @@ export class Posting<Result = unknown> {
    * page as they are taken: a million fit in little memory.
    *
    * @example for await (const { index, result } of posting.results()) console.log(index, result);
+   * @throws {PostingNotFound} it was removed.
    * @throws {UndecodableValue} something else than a worker wrote the result.
    */
   async *results(): AsyncGenerator<JobResult<Result>, void, undefined> {
     const isSorted = await this.#connection.use(({ reading }) => hasSortedJobs(reading, this.id));
-    let after = -1;
-    for (let size = 100; ;) {
-      const page = { postingId: this.id, after, size, isSorted };
+    let size = firstPageRows;
+    for (let first = 0; first < this.jobCount;) {
+      const page = { postingId: this.id, first, size, isSorted };
       const rows = await this.#connection.use(({ reading }) => readResults(reading, page));
+      if (rows.length === 0) throw new PostingNotFound(this.id);
       for (const row of rows) yield decodeRow<Result>(row);
-      if (rows.length < size) return;
-      after = rows.at(-1)?.index ?? after;
+      first += size;
       const chars = rows.reduce((sum, row) => sum + lengthOf(row), rows.length);
-      size = Math.min(pageRows, Math.ceil((size * pageChars) / chars));
+      size = nextPageSize(rows.length, chars);
     }
   }
 }

@@ -1,5 +1,5 @@
 import { entryPointOf, type JobFunction } from "../domain/job-mark.ts";
-import { post, type PostWorkOf } from "./post-work.ts";
+import { postUntyped, type PostWorkOf } from "./post-work.ts";
 
 /** What a function that `job` marked can be asked for. */
 export interface JobHandle<F extends JobFunction> {
@@ -10,7 +10,7 @@ export interface JobHandle<F extends JobFunction> {
   readonly postWork: PostWorkOf<F>;
 }
 
-type PostCall = Parameters<typeof post> extends [unknown, ...infer Rest] ? Rest : never;
+type PostCall = Parameters<typeof postUntyped> extends [unknown, ...infer Rest] ? Rest : never;
 
 /** Shared by the copies of pdoflow in a process: ESM and CommonJS are two. */
 const registry = Symbol.for("pdoflow.registry.v1");
@@ -35,7 +35,7 @@ export const Registry = {
     return {
       fn,
       entryPoint: async (root = process.cwd()) => await entryPointOf(fn, root),
-      postWork: ((...call: PostCall) => post(fn, ...call)) as PostWorkOf<F>,
+      postWork: ((...call: PostCall) => postUntyped(fn, ...call)) as PostWorkOf<F>,
     };
   },
 

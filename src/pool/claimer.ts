@@ -1,4 +1,3 @@
-import type { Db } from "../db/connect.ts";
 import {
   claim,
   type LeasedRange,
@@ -9,7 +8,8 @@ import {
   type RunnablePosting,
 } from "../db/leases.ts";
 import { claimShare, claimSize, type JobTime, measured } from "../domain/chunk-size.ts";
-import type { HeldJob } from "./dispatcher.ts";
+import type { HeldJob } from "./held-job.ts";
+import type { Link } from "./link.ts";
 
 /** One claim in so many goes to the oldest open lane, so that no posting starves (rule 6). */
 const oldestEvery = 10;
@@ -27,15 +27,15 @@ export interface Room {
 
 /** Claims jobs for a pool, as many as its workers need for a while, and no more. */
 export class Claimer {
-  readonly #db: Db;
+  readonly #link: Link;
   readonly #poolId: number;
   #routes: number[] = [];
   #claims = 0;
   #postings = new Map<number, RunnablePosting>();
   #times = new Map<string, JobTime>();
 
-  constructor(db: Db, poolId: number) {
-    this.#db = db;
+  constructor(link: Link, poolId: number) {
+    this.#link = link;
     this.#poolId = poolId;
   }
 
@@ -59,7 +59,7 @@ export class Claimer {
 
   /** The jobs of one claim, and the ranges that they come from; none where none can be had. */
   async claim(room: Room): Promise<{ ranges: LeasedRange[]; jobs: HeldJob[] }> {
-    const ranges = await claim(this.#db, {
+    const want = {
       poolId: this.#poolId,
       routes: this.#routes,
       oldest: ++this.#claims % oldestEvery === 0,
@@ -69,7 +69,8 @@ export class Claimer {
       })),
       cap: claimSize(null, room).cap,
       share: claimShare(room.workers, room.workersOfAllPools),
-    });
+    };
+    const ranges = await this.#link.ask((db) => claim(db, want));
     if (ranges.length === 0) return { ranges, jobs: [] };
     return { ranges, jobs: await this.#read(ranges) };
   }
@@ -77,20 +78,21 @@ export class Claimer {
   /** Looks which routes there are. True where there are more than before: then claim again. */
   async refreshRoutes(): Promise<boolean> {
     const before = this.#routes.length;
-    this.#routes = (await readRoutes(this.#db)).map(({ id }) => id);
+    const routes = await this.#link.ask((db) => readRoutes(db));
+    this.#routes = routes.map(({ id }) => id);
     return this.#routes.length > before;
   }
 
   nextRetryMs(): Promise<number | null> {
-    return nextRetryMs(this.#db, this.#routes);
+    return this.#link.ask((db) => nextRetryMs(db, this.#routes));
   }
 
   async #read(ranges: LeasedRange[]): Promise<HeldJob[]> {
     const unknown = ranges.map((r) => r.postingId).filter((id) => !this.#postings.has(id));
     // Both are sent at once.
     const [jobs, postings] = await Promise.all([
-      readJobs(this.#db, ranges),
-      unknown.length === 0 ? [] : readRunnable(this.#db, [...new Set(unknown)]),
+      this.#link.ask((db) => readJobs(db, ranges)),
+      unknown.length === 0 ? [] : this.#link.ask((db) => readRunnable(db, [...new Set(unknown)])),
     ]);
     for (const posting of postings) this.#postings.set(posting.id, posting);
     const held: HeldJob[] = [];

@@ -1,65 +1,45 @@
 import type { JobError } from "../domain/attempt.ts";
 import { chunkSize, type JobTime } from "../domain/chunk-size.ts";
-import type { RunnablePosting } from "../db/leases.ts";
+import { byEntryPoint, type HeldJob } from "./held-job.ts";
 import type { End, WorkerMessage } from "./protocol.ts";
-import { chunksPerWorker } from "./shared-page.ts";
+import { type Running, Slot, type Verdict } from "./slot.ts";
 import { WorkerProcess, type WorkerOptions } from "./worker-process.ts";
-
-/** A leased job in the hands of this pool. */
-export interface HeldJob {
-  leaseId: number;
-  posting: RunnablePosting;
-  seq: number;
-  attempt: number;
-  args: string;
-}
-
-/** What a worker was handed at once; positions that ended or were taken back are `gone`. */
-interface Chunk {
-  number: number;
-  jobs: HeldJob[];
-  gone: boolean[];
-  left: number;
-}
-
-interface Slot {
-  process: WorkerProcess;
-  isReady: boolean;
-  chunks: (Chunk | null)[];
-  nextChunk: number;
-}
 
 export interface DispatcherListener {
   onEnd(job: HeldJob, end: End, workerPid: number): void;
-  /** The job was in the hands of a worker that died. */
-  onLost(job: HeldJob, reason: JobError, workerPid: number): void;
+  /** The job was running when its worker died, for the reason in the verdict. */
+  onLost(verdict: Verdict, workerPid: number): void;
   /** Some worker has room. */
   onHungry(): void;
+  /** A job has been running for a while, and was not before. */
+  onLongJob(): void;
   jobTime(entryPoint: string): JobTime | null;
 }
 
 /** Jobs shorter than this are handed out ahead, so that no worker waits for its pool. */
 const aheadBelowMs = 50;
-const stealEveryMs = 50;
+const watchEveryMs = 50;
 const respawnMs = 1_000;
+/** From when on a job is told to others as running. */
+export const longMs = 250;
 
 /** Keeps worker processes alive and shares the jobs at hand out among them. */
 export class Dispatcher {
-  #slots: Slot[] = [];
-  /** First in, first out; a list holds jobs of one entry point. */
-  #backlog: HeldJob[][] = [];
-  #isStopping = false;
-  readonly #stealing: Timer;
   readonly #workers: number;
   readonly #options: WorkerOptions;
   readonly #listener: DispatcherListener;
+  readonly #slots: Slot[] = [];
+  readonly #watching: Timer;
+  /** First in, first out; a list holds jobs of one entry point. */
+  #backlog: HeldJob[][] = [];
+  #isStopping = false;
 
   constructor(workers: number, options: WorkerOptions, listener: DispatcherListener) {
     this.#workers = workers;
     this.#options = options;
     this.#listener = listener;
     for (let i = 0; i < workers; i++) this.#slots.push(this.#spawn(i));
-    this.#stealing = setInterval(() => this.#steal(), stealEveryMs);
+    this.#watching = setInterval(() => this.#watch(), watchEveryMs);
   }
 
   /** Jobs that no worker has been handed. */
@@ -69,12 +49,24 @@ export class Dispatcher {
 
   /** Workers that have nothing to do. */
   get idle(): number {
-    return this.#slots.filter((slot) => slot.isReady && isEmpty(slot)).length;
+    return this.#slots.filter((slot) => slot.isEmpty && slot.hasRoom(false)).length;
   }
 
-  /** Jobs that workers have been handed and that have not ended. */
-  get inHand(): number {
-    return this.#slots.flatMap((slot) => slot.chunks).reduce((sum, c) => sum + (c?.left ?? 0), 0);
+  /** All jobs in the hands of this pool that have not ended. */
+  get all(): HeldJob[] {
+    return [...this.#slots.flatMap((slot) => slot.held), ...this.#backlog.flat()];
+  }
+
+  get isIdle(): boolean {
+    return this.#backlog.length === 0 && this.#slots.every((slot) => slot.isEmpty);
+  }
+
+  /** The jobs that have been running for a while. */
+  get longRunning(): HeldJob[] {
+    const since = performance.now() - longMs;
+    return this.#slots.flatMap(({ running }) =>
+      running && running.since <= since ? [running.job] : [],
+    );
   }
 
   /** Takes jobs of one entry point, to be run after those that are there already. */
@@ -83,18 +75,16 @@ export class Dispatcher {
     this.fill();
   }
 
-  /** Hands out what is there to workers that have room. */
+  /** Hands out what is there: first to workers without work, then ahead to the others. */
   fill(): void {
-    for (let depth = 0; depth < chunksPerWorker; depth++) {
+    for (const ahead of [false, true]) {
       for (const slot of this.#slots) {
         const jobs = this.#backlog[0];
         if (!jobs) return;
-        const free = slot.chunks.indexOf(null);
-        if (!slot.isReady || free < 0) continue;
         const time = this.#listener.jobTime(jobs[0]?.posting.entryPoint ?? "");
         const isShort = time !== null && time.meanMs + time.deviationMs < aheadBelowMs;
-        if (!isEmpty(slot) && (depth === 0 || !isShort)) continue;
-        this.#hand(slot, free, jobs.splice(0, chunkSize(time, jobs.length, this.#workers)));
+        if (!slot.hasRoom(ahead && isShort)) continue;
+        slot.hand(jobs.splice(0, chunkSize(time, jobs.length, this.#workers)));
         if (jobs.length === 0) this.#backlog.shift();
       }
     }
@@ -102,146 +92,109 @@ export class Dispatcher {
 
   /** Takes back all jobs that no worker has started, for which `isWanted`, to be given back. */
   recall(isWanted: (job: HeldJob) => boolean): HeldJob[] {
-    const jobs: HeldJob[] = this.#slots.flatMap((slot) => recallFrom(slot, Infinity));
-    const all = [...jobs, ...this.#backlog.flat()];
-    this.#backlog = [];
-    const rest = all.filter((job) => !isWanted(job));
-    for (const list of byEntryPoint(rest)) this.#backlog.push(list);
+    const all = [...this.#slots.flatMap((slot) => slot.recall(Infinity)), ...this.#backlog.flat()];
+    this.#backlog = byEntryPoint(all.filter((job) => !isWanted(job)));
     return all.filter(isWanted);
   }
 
-  /** The jobs that workers have started, or finished without having told yet. */
-  started(): HeldJob[] {
-    return this.#slots.flatMap(({ chunks }) =>
-      chunks.flatMap((chunk) => chunk?.jobs.filter((_job, i) => !chunk.gone[i]) ?? []),
-    );
+  /** Kills the workers that run a job for which `sentence` gives a verdict. */
+  condemn(sentence: (running: Running) => Omit<Verdict, "job"> | null): void {
+    const now = performance.now();
+    for (const slot of this.#slots) {
+      const running = slot.look(now);
+      const verdict = running && !slot.verdict ? sentence(running) : null;
+      if (!running || !verdict) continue;
+      slot.verdict = { job: running.job, ...verdict };
+      slot.process.end(running.job.posting.graceMs);
+    }
   }
 
-  /** Ends the workers: asks, and after `graceMs` insists. */
-  async stop(graceMs: number): Promise<void> {
+  /** Kills all workers and forgets all jobs: their leases are gone, or will be. */
+  abandon(): void {
+    this.#backlog = [];
+    for (const [index, slot] of this.#slots.entries()) {
+      slot.process.kill();
+      this.#slots[index] = this.#spawn(index);
+    }
+  }
+
+  /** Ends the workers, whatever they do. */
+  async stop(): Promise<void> {
     this.#isStopping = true;
-    clearInterval(this.#stealing);
-    const gone = Promise.all(this.#slots.map((slot) => slot.process.exited));
-    for (const slot of this.#slots) slot.process.kill("SIGTERM");
-    const timer = setTimeout(() => this.kill(), graceMs);
-    await gone;
-    clearTimeout(timer);
-  }
-
-  kill(): void {
-    for (const slot of this.#slots) slot.process.kill("SIGKILL");
+    clearInterval(this.#watching);
+    for (const slot of this.#slots) slot.process.kill();
+    await Promise.all(this.#slots.map((slot) => slot.process.exited));
   }
 
   #spawn(index: number): Slot {
-    const slot: Slot = {
-      process: new WorkerProcess(this.#options, {
+    const slot: Slot = new Slot(
+      new WorkerProcess(this.#options, {
         onMessage: (message) => this.#receive(slot, message),
         onDeath: (reason) => this.#bury(index, slot, reason),
       }),
-      isReady: false,
-      chunks: Array.from({ length: chunksPerWorker }, () => null),
-      nextChunk: 0,
-    };
+    );
     return slot;
   }
 
-  #hand(slot: Slot, at: number, jobs: HeldJob[]): void {
-    const number = slot.nextChunk++;
-    slot.chunks[at] = { number, jobs, gone: jobs.map(() => false), left: jobs.length };
-    slot.process.page.load(at, number, jobs.length);
-    const entryPoint = jobs[0]?.posting.entryPoint ?? "";
-    const args = jobs.map((job) => job.args);
-    slot.process.send({ kind: "run", chunk: number, slot: at, entryPoint, args });
-  }
-
   #receive(slot: Slot, message: WorkerMessage): void {
+    if (!this.#slots.includes(slot)) return; // abandoned: its jobs are others' by now
     if (message.kind === "ready") slot.isReady = true;
-    if (message.kind === "ended") this.#end(slot, message.chunk, message.ends);
+    if (message.kind === "ended") {
+      for (const end of message.ends) {
+        const job = slot.end(message.chunk, end[0]);
+        // Taken back or unheard of: user code spoke for jobs that it was not handed.
+        if (job === null) return slot.process.kill();
+        this.#listener.onEnd(job, end, slot.process.pid);
+      }
+    }
     this.fill();
     this.#listener.onHungry();
-  }
-
-  #end(slot: Slot, number: number, ends: readonly End[]): void {
-    const at = slot.chunks.findIndex((chunk) => chunk?.number === number);
-    const chunk = slot.chunks[at];
-    for (const end of ends) {
-      const job = chunk?.jobs[end[0]];
-      if (!chunk || !job || chunk.gone[end[0]]) {
-        slot.process.kill("SIGKILL"); // user code spoke for jobs that it was not handed
-        return;
-      }
-      chunk.gone[end[0]] = true;
-      chunk.left--;
-      this.#listener.onEnd(job, end, slot.process.pid);
-    }
-    if (chunk?.left === 0) slot.chunks[at] = null;
   }
 
   /** Of a dead worker's jobs, the one that it ran is lost; the rest goes to the other workers. */
   #bury(index: number, slot: Slot, reason: JobError): void {
-    const running = slot.process.page.running();
-    const rest: HeldJob[] = [];
-    for (const chunk of slot.chunks) {
-      for (const [position, job] of chunk?.jobs.entries() ?? []) {
-        if (chunk?.gone[position]) continue;
-        const wasRunning = running?.chunk === chunk?.number && running?.position === position;
-        if (wasRunning) this.#listener.onLost(job, reason, slot.process.pid);
-        else rest.push(job);
-      }
+    if (this.#slots[index] !== slot || this.#isStopping) return;
+    const lost = slot.look(performance.now())?.job;
+    if (lost) {
+      const died: Verdict = { job: lost, state: "failed", error: reason };
+      this.#listener.onLost(slot.verdict?.job === lost ? slot.verdict : died, slot.process.pid);
     }
-    this.#backlog.unshift(...byEntryPoint(rest));
-    slot.chunks.fill(null);
-    slot.isReady = false;
-    if (this.#isStopping) return;
-    const respawn = () => {
+    this.#backlog.unshift(...byEntryPoint(slot.held.filter((job) => job !== lost)));
+    // One that never came up would come down again at once.
+    const replace = () => {
       if (!this.#isStopping) this.#slots[index] = this.#spawn(index);
     };
-    // One that never came up would come down again at once.
-    if (running || rest.length > 0) respawn();
-    else setTimeout(respawn, respawnMs);
+    if (slot.isReady) replace();
+    else setTimeout(replace, respawnMs);
     this.fill();
     this.#listener.onHungry();
   }
 
-  /** While one worker has nothing to do, takes half of what the fullest one has not started. */
+  #watch(): void {
+    const now = performance.now();
+    let hasNewLong = false;
+    for (const slot of this.#slots) {
+      const running = slot.look(now);
+      const ageMs = running ? now - running.since : 0;
+      hasNewLong ||= ageMs >= longMs && ageMs < longMs + watchEveryMs * 1.5;
+    }
+    this.condemn(({ job, since }) => timedOut(job, now - since));
+    if (hasNewLong) this.#listener.onLongJob();
+    this.#steal();
+  }
+
   #steal(): void {
     if (this.#backlog.length > 0 || this.idle === 0) return;
-    const unstarted = ({ chunks, process }: Slot) =>
-      chunks.reduce((sum, chunk, at) => sum + (chunk ? process.page.unstarted(at) : 0), 0);
-    const fullest = this.#slots.toSorted((a, b) => unstarted(b) - unstarted(a))[0];
-    if (!fullest || unstarted(fullest) === 0) return;
-    this.#backlog.push(...byEntryPoint(recallFrom(fullest, Math.ceil(unstarted(fullest) / 2))));
+    const fullest = this.#slots.toSorted((a, b) => b.unstarted - a.unstarted)[0];
+    if (!fullest || fullest.unstarted === 0) return;
+    this.#backlog.push(...byEntryPoint(fullest.recall(Math.ceil(fullest.unstarted / 2))));
     this.fill();
   }
 }
 
-const isEmpty = (slot: Slot) => slot.chunks.every((chunk) => chunk === null);
-
-/** Takes back up to `most` jobs that the worker has not started, the last ones first. */
-function recallFrom(slot: Slot, most: number): HeldJob[] {
-  const jobs: HeldJob[] = [];
-  for (const [at, chunk] of slot.chunks.entries()) {
-    if (!chunk) continue;
-    const { from, to } = slot.process.page.recall(at, most - jobs.length);
-    for (let position = from; position < Math.min(to, chunk.jobs.length); position++) {
-      const job = chunk.jobs[position];
-      if (!job || chunk.gone[position]) continue; // user code has written to the shared page
-      chunk.gone[position] = true;
-      chunk.left--;
-      jobs.push(job);
-    }
-    if (chunk.left === 0) slot.chunks[at] = null;
-  }
-  return jobs;
-}
-
-/** Lists of jobs that share an entry point, in the order in which they come. */
-function byEntryPoint(jobs: readonly HeldJob[]): HeldJob[][] {
-  const lists: HeldJob[][] = [];
-  for (const job of jobs) {
-    const last = lists.at(-1);
-    if (last?.[0]?.posting.entryPoint === job.posting.entryPoint) last.push(job);
-    else lists.push([job]);
-  }
-  return lists;
+function timedOut({ posting }: HeldJob, ageMs: number): Omit<Verdict, "job"> | null {
+  const { timeoutMs } = posting;
+  if (timeoutMs === null || ageMs < timeoutMs) return null;
+  const message = `the job ran longer than its timeout of ${timeoutMs} ms, and was killed`;
+  return { state: "failed", error: { name: "Timeout", message } };
 }

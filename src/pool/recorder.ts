@@ -1,9 +1,12 @@
-import type { Db } from "../db/connect.ts";
 import { isConnectionLoss } from "../db/connect.ts";
+import type { LeasedSeq } from "../db/leases.ts";
 import { finishPostings, type Outcome, recordOutcomes } from "../db/outcomes.ts";
+import type { Link } from "./link.ts";
 
 const flushAtSize = 2_000;
+const flushAtBytes = 8 * 1024 * 1024;
 const flushAfterMs = 10;
+const retryAfterMs = 500;
 
 /** An outcome that waits to be recorded; `endedAt` is on this process's performance clock. */
 export type EndedAttempt = Omit<Outcome, "ageMs"> & { endedAt: number };
@@ -19,42 +22,48 @@ export interface RecorderListener {
  * stays and is sent again; the statement makes that harmless.
  */
 export class Recorder {
+  readonly #link: Link;
+  readonly #poolId: number;
+  readonly #listener: RecorderListener;
   #waiting: EndedAttempt[] = [];
   /** How many outcomes of each lease, and of each posting, are still to be written. */
   #byLease = new Map<number, number>();
   #byPosting = new Map<number, number>();
+  /** Writes and exclusive work take turns: each begins when the one before has ended. */
+  #turn: Promise<void> = Promise.resolve();
   #flushing: Promise<void> | null = null;
-  #timer: Timer | null = null;
+  #timer: Timer | undefined;
 
-  readonly #db: Db;
-  readonly #poolId: number;
-  readonly #listener: RecorderListener;
-
-  constructor(db: Db, poolId: number, listener: RecorderListener) {
-    this.#db = db;
+  constructor(link: Link, poolId: number, listener: RecorderListener) {
+    this.#link = link;
     this.#poolId = poolId;
     this.#listener = listener;
   }
 
   /** `count` jobs of a posting were leased: as many outcomes will come. */
-  expect({ leaseId, postingId }: { leaseId: number; postingId: number }, count: number): void {
+  expect({ leaseId, postingId }: Pick<LeasedSeq, "leaseId" | "postingId">, count: number): void {
     add(this.#byLease, leaseId, count);
     add(this.#byPosting, postingId, count);
   }
 
   /** One of the expected outcomes was written, or will not come: its job was given back. */
-  forget({ leaseId, postingId }: { leaseId: number; postingId: number }): void {
+  forget({ leaseId, postingId }: Pick<LeasedSeq, "leaseId" | "postingId">): void {
     add(this.#byLease, leaseId, -1);
     add(this.#byPosting, postingId, -1);
   }
 
+  /** The leases of which outcomes are still to be written. */
   get leases(): number[] {
     return [...this.#byLease.keys()];
   }
 
-  /** How many outcomes are not written yet. */
-  get size(): number {
-    return this.#waiting.length;
+  get postings(): number[] {
+    return [...this.#byPosting.keys()];
+  }
+
+  /** The outcomes that are not written yet. */
+  get waiting(): readonly LeasedSeq[] {
+    return this.#waiting;
   }
 
   get isIdle(): boolean {
@@ -69,36 +78,65 @@ export class Recorder {
 
   /** Writes all that waits. Resolves once that, and whatever came meanwhile, is written. */
   flush(): Promise<void> {
-    if (this.#timer) clearTimeout(this.#timer);
-    this.#timer = null;
-    this.#flushing ??= this.#writeAll().finally(() => {
-      this.#flushing = null;
-    });
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#flushing ??= this.exclusively(() => this.#writeAll())
+      .catch((error: unknown) => this.#listener.onError(error))
+      .finally(() => {
+        this.#flushing = null;
+      });
     return this.#flushing;
+  }
+
+  /** Runs `work` while no outcome is being written, so that what is leased does not change. */
+  exclusively<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.#turn.then(work);
+    this.#turn = result.then(
+      () => {},
+      () => {}, // told to whoever asked for the work
+    );
+    return result;
+  }
+
+  /** Forgets what was expected: those leases are gone. */
+  reset(): void {
+    this.#waiting = [];
+    this.#byLease.clear();
+    this.#byPosting.clear();
   }
 
   async #writeAll(): Promise<void> {
     while (this.#waiting.length > 0) {
-      const batch = this.#waiting.slice(0, flushAtSize);
+      const batch = this.#nextBatch();
       const complete = this.#completedBy(batch);
       const now = performance.now();
+      const outcomes = batch.map(({ endedAt, ...rest }) => ({ ...rest, ageMs: now - endedAt }));
       try {
-        const outcomes = batch.map(({ endedAt, ...outcome }) => ({
-          ...outcome,
-          ageMs: now - endedAt,
-        }));
-        const refused = await recordOutcomes(this.#db, this.#poolId, outcomes, complete);
+        const refused = await this.#link.ask((db) =>
+          recordOutcomes(db, this.#poolId, outcomes, complete),
+        );
         if (refused > 0) this.#listener.onRefused(refused);
       } catch (error) {
-        this.#listener.onError(error);
         if (!isConnectionLoss(error)) throw error;
-        await Bun.sleep(500);
+        this.#listener.onError(error);
+        await Bun.sleep(retryAfterMs);
         continue;
       }
       this.#waiting.splice(0, batch.length);
       for (const outcome of batch) this.forget(outcome);
       this.#finish(batch);
     }
+  }
+
+  #nextBatch(): EndedAttempt[] {
+    let bytes = 0;
+    let size = 0;
+    for (const { result, error } of this.#waiting) {
+      bytes += (result?.length ?? 0) + (error?.length ?? 0);
+      if (size > 0 && (size >= flushAtSize || bytes > flushAtBytes)) break;
+      size++;
+    }
+    return this.#waiting.slice(0, size);
   }
 
   /** Postings of which this pool has nothing more in hand may have come to their end. */
@@ -108,7 +146,9 @@ export class Recorder {
     if (left.length === 0) return;
     // Not awaited: it queues behind the record on the same connection. If it fails, the heartbeat's
     // look for stragglers finds the posting.
-    finishPostings(this.#db, left).catch((error: unknown) => this.#listener.onError(error));
+    this.#link
+      .ask((db) => finishPostings(db, left))
+      .catch((error: unknown) => this.#listener.onError(error));
   }
 
   #completedBy(batch: readonly EndedAttempt[]): number[] {

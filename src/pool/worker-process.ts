@@ -49,6 +49,7 @@ export class WorkerProcess {
     this.page = SharedPage.create(this.#pagePath);
     this.#process = Bun.spawn([...program, "worker", root, this.#pagePath], {
       cwd: root,
+      detached: true, // a process group of its own, and no Ctrl-C from the terminal
       env: workerEnvironment(env),
       stdin: "ignore",
       // The pool's stdout is data; what jobs print goes beside its own messages.
@@ -58,6 +59,7 @@ export class WorkerProcess {
       ipc: (raw: unknown) => this.#receive(raw, listener),
       onExit: (_process, code, signal) => {
         rmSync(this.#pagePath, { force: true });
+        this.kill(); // the children that its jobs have left
         this.#exit = { code, signal };
         this.#settle(listener);
         // A child of a job may hold the channel open after its worker is gone.
@@ -68,7 +70,7 @@ export class WorkerProcess {
       },
       onDisconnect: () => {
         this.#isDisconnected = true;
-        if (this.#exit === null) this.kill("SIGKILL"); // user code closed the channel
+        if (this.#exit === null) this.kill(); // user code closed the channel
         this.#settle(listener);
       },
     });
@@ -86,8 +88,25 @@ export class WorkerProcess {
     }
   }
 
-  kill(signal: "SIGTERM" | "SIGKILL"): void {
-    this.#process.kill(signal);
+  /** Asks the worker and all its children to end, and insists after `graceMs`. */
+  end(graceMs: number): void {
+    this.#signal("SIGTERM");
+    const timer = setTimeout(() => this.kill(), graceMs);
+    void this.exited.then(() => clearTimeout(timer));
+  }
+
+  /** Kills the worker and all its children. */
+  kill(): void {
+    this.#signal("SIGKILL");
+  }
+
+  /** To its process group: a job's child processes must not outlive the job. */
+  #signal(signal: "SIGTERM" | "SIGKILL"): void {
+    try {
+      process.kill(-this.pid, signal);
+    } catch (error) {
+      if (!(error instanceof Error && "code" in error && error.code === "ESRCH")) throw error;
+    }
   }
 
   #receive(raw: unknown, listener: WorkerListener): void {
@@ -97,7 +116,7 @@ export class WorkerProcess {
     } catch (error) {
       // Only user code that writes to the channel itself gets here. Nothing it says can be trusted.
       this.#lastWords = error instanceof Error ? error.message : String(error);
-      this.kill("SIGKILL");
+      this.kill();
       return;
     }
     // The worker has mapped the page: its name is not needed, nor left behind if the pool is killed.

@@ -1,5 +1,5 @@
 import type { Stats } from "node:fs";
-import { chmodSync, chownSync, closeSync, existsSync, fsyncSync, lstatSync } from "node:fs";
+import { chownSync, closeSync, existsSync, fsyncSync, lstatSync } from "node:fs";
 import { mkdirSync, openSync, readdirSync, rmSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 
@@ -64,11 +64,7 @@ export const draftMark = ".draft-";
 
 /** Makes the data folder, passable for the server's account, or checks the one that is there. */
 export function prepareFolder({ folder }: ServerPlace, { caller, server }: Accounts): void {
-  const mode = caller.uid === server.uid ? 0o700 : 0o755;
-  const first = mkdirSync(folder, { recursive: true, mode });
-  // mkdir's mode is less the umask.
-  const depth = first?.length ?? Infinity;
-  for (let made = folder; made.length >= depth; made = dirname(made)) chmodSync(made, mode);
+  makeFolder(folder, caller.uid === server.uid ? 0o700 : 0o755);
   const found = statSync(folder);
   if (found.uid !== caller.uid || (found.mode & 0o002) !== 0) {
     throw new FolderNotOurs(folder, `uid ${found.uid}, mode ${modeText(found.mode)}`);
@@ -81,6 +77,16 @@ export function prepareFolder({ folder }: ServerPlace, { caller, server }: Accou
   }
 }
 
+/** With the very mode: a chmod afterwards would come too late for another process. */
+function makeFolder(folder: string, mode: number): void {
+  const umask = process.umask(0);
+  try {
+    mkdirSync(folder, { recursive: true, mode });
+  } finally {
+    process.umask(umask);
+  }
+}
+
 function maySearch(account: Account, { uid, gid, mode }: Record<"uid" | "gid" | "mode", number>) {
   if (uid === account.uid) return (mode & 0o100) !== 0;
   return (mode & (gid === account.gid ? 0o010 : 0o001)) !== 0;
@@ -90,9 +96,13 @@ function maySearch(account: Account, { uid, gid, mode }: Record<"uid" | "gid" | 
  * Makes the socket's folder, or checks the one that is there: in /tmp a stranger may have been
  * first. Call it inside `alone`.
  */
-export function prepareSocketFolder({ socketFolder }: ServerPlace, { server }: Accounts): void {
-  if (!existsSync(socketFolder)) {
-    mkdirSync(socketFolder, { mode: 0o700 });
+export function prepareSocketFolder(
+  { socketFolder }: ServerPlace,
+  { caller, server }: Accounts,
+): void {
+  if (!existsSync(socketFolder)) mkdirSync(socketFolder, { mode: 0o700 });
+  // Just made, or left so by a process that was killed here.
+  if (isPrivate(lstatSync(socketFolder), caller.uid)) {
     chownSync(socketFolder, server.uid, server.gid);
   }
   const found = lstatSync(socketFolder);

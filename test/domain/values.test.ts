@@ -184,7 +184,7 @@ describe("what is decoded", () => {
       fc.property(anyJson, (value) => {
         const text = JSON.stringify(value);
         fc.pre(!text.includes('"$'));
-        expect(spell(decodeValue(text))).toBe(spell(value));
+        expect(spell(decodeValue(text))).toBe(spell(JSON.parse(text)));
       }),
     );
   });

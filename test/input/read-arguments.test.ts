@@ -3,7 +3,7 @@ import * as fc from "fast-check";
 
 import { PdoflowError } from "../../src/domain/errors.ts";
 import { readArguments } from "../../src/input/read-arguments.ts";
-import { anyJson } from "../domain/any-value.ts";
+import { anyJson, spell } from "../domain/any-value.ts";
 import { anySizes, chunks, fault, read, spelled } from "./chunks.ts";
 
 const keywords = fc.dictionary(fc.string({ unit: "grapheme" }), anyJson, { noNullPrototype: true });
@@ -14,9 +14,11 @@ const isList = (value: unknown) => typeof value === "object" && value !== null;
 /** What reading `text` as json should give, by JSON.parse of the whole. */
 function elementsOf(text: string): string[] | "refused" {
   try {
-    const value: unknown = JSON.parse(text);
-    if (!Array.isArray(value) || !value.every(isList)) return "refused";
-    return spelled(value.map((element) => JSON.stringify(element)));
+    const value: unknown = JSON.parse(text, (_key, item: unknown) => {
+      if (item === Infinity || item === -Infinity) throw new RangeError(text);
+      return item;
+    });
+    return Array.isArray(value) && value.every(isList) ? value.map(spell) : "refused";
   } catch {
     return "refused";
   }
@@ -47,7 +49,7 @@ describe("json", () => {
         const [at, removed, inserted] = damage;
         const place = at % (whole.length + 1);
         const text = whole.slice(0, place) + inserted + whole.slice(place + removed);
-        fc.pre(text.trim() !== "" && !/1e|"\$|\\u0000/.test(text) && text.isWellFormed());
+        fc.pre(text.trim() !== "" && !/"\$|\\u0000/.test(text) && text.isWellFormed());
         const result = await read(text, "a.json", { sizes }).then(spelled, (error: unknown) => {
           expect(error).toBeInstanceOf(PdoflowError);
           return "refused";
@@ -195,6 +197,6 @@ describe("batches", () => {
       rssMax = Math.max(rssMax, process.memoryUsage.rss());
     }
     expect(jobs).toBe(300_001);
-    expect((rssMax - rssBefore) / 1e6).toBeLessThan(150);
+    expect((rssMax - rssBefore) / 1e6).toBeLessThan(250);
   }, 30_000);
 });

@@ -33,6 +33,9 @@ test.each([
   [[0x5b, 0xe2, 0x82], "a.json: byte 1 is 0xe2"],
 ])("%j is refused: %s", async (bytes, message) => {
   for (const sizes of [[100], [1], [2], [3]]) {
-    await expect(decode(Uint8Array.from(bytes), sizes)).rejects.toThrow(message);
+    const found = await decode(Uint8Array.from(bytes), sizes).catch(
+      (error: Error) => error.message,
+    );
+    expect(found).toStartWith(message);
   }
 });

@@ -19,6 +19,7 @@ export async function drivenPool(db: Db) {
     version: "0",
     osUser: "test",
     slots: 1,
+    patienceMs: 60_000,
   });
   /** How many jobs of each lease have not ended. */
   const left = new Map<number, number>();

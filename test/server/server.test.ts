@@ -139,7 +139,7 @@ test("who waits for the lock gets it when its holder is killed", async () => {
       process.stdout.write("held");
       setInterval(() => {}, 1000);
     }));`;
-  const holder = Bun.spawn([process.execPath, "-e", hold], { stdout: "pipe" });
+  await using holder = Bun.spawn([process.execPath, "-e", hold], { stdout: "pipe" });
   for await (const bytes of holder.stdout) if (Buffer.from(bytes).includes("held")) break;
 
   const waiting = alone(file, async () => "entered");

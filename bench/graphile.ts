@@ -1,0 +1,79 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+
+import { type Contender, ContenderFailed, run } from "./contender.ts";
+import type { BenchDatabase } from "./server.ts";
+
+interface PostSetting {
+  batchSize: number;
+  /** How many batches are on their way at the same time, each on a connection of its own. */
+  inFlight: number;
+}
+interface DrainSetting {
+  processes: number;
+  concurrency: number;
+  /** How many jobs a process fetches at once. */
+  localQueue: number;
+  /** How long a finished job waits for others, to be deleted with them. */
+  completeDelayMs: number;
+}
+
+const packages = join(import.meta.dir, "node_modules");
+const installed = join(packages, `node-${process.platform}-${process.arch}/bin/node`);
+/** The Node of package.json, since graphile-worker needs a new one, where there is one for us. */
+export const node = existsSync(installed) ? installed : "node";
+
+/** graphile-worker as its documentation tunes it for throughput, and some ways around that. */
+export async function graphile({
+  db,
+  url,
+}: BenchDatabase): Promise<Contender<PostSetting, DrainSetting>> {
+  const description = Bun.file(join(packages, "graphile-worker/package.json"));
+  if (!(await description.exists())) {
+    throw new ContenderFailed("expected graphile-worker, found none. Run: npm --prefix bench ci");
+  }
+  const { version } = await description.json();
+  const best = { processes: 1, concurrency: 24, localQueue: 500, completeDelayMs: 0 };
+  const post = async (asked: { jobs: number } & PostSetting) => {
+    const command = [node, "graphile-post.mjs", JSON.stringify({ url, ...asked })];
+    return Number(JSON.parse(await run(command, import.meta.dir)).ms);
+  };
+  return {
+    name: "graphile-worker",
+    version,
+    postSettings: [1000, 5000].flatMap((batchSize) =>
+      [1, 2].map((inFlight) => ({ batchSize, inFlight })),
+    ),
+    drainSettings: [
+      best,
+      { ...best, processes: 2 },
+      { ...best, concurrency: 10 },
+      { ...best, concurrency: 96 },
+      { ...best, localQueue: 2000 },
+      { ...best, localQueue: 2000, processes: 2 },
+      { ...best, completeDelayMs: 25 },
+    ],
+    async reset() {
+      await db.sql`drop schema if exists graphile_worker cascade`;
+      await post({ jobs: 0, batchSize: 1, inFlight: 1 });
+    },
+    post: (jobs, setting) => post({ jobs, ...setting }),
+    async drain({ processes, ...setting }) {
+      const asked = JSON.stringify({ url, ...setting });
+      const command = [node, "graphile-drain.mjs", asked];
+      await Promise.all(Array.from({ length: processes }, () => run(command, import.meta.dir)));
+    },
+    async verify(jobs) {
+      // A job that was done is deleted; one that failed stays.
+      const [row] = await db.sql<{ left: number; posted: number | null }[]>`
+        select (select count(*) from graphile_worker._private_jobs) as left,
+               pg_sequence_last_value(pg_get_serial_sequence('graphile_worker._private_jobs', 'id'))
+                 as posted`;
+      if (row?.posted !== jobs || row.left !== 0) {
+        throw new ContenderFailed(
+          `expected graphile-worker to do ${jobs} jobs, found ${row?.posted} and ${row?.left} left`,
+        );
+      }
+    },
+  };
+}

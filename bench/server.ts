@@ -1,0 +1,71 @@
+import { chmodSync, mkdtempSync, rmSync } from "node:fs";
+import { homedir } from "node:os";
+import { join } from "node:path";
+
+import { connect, type Db } from "../src/db/connect.ts";
+import { configuredTarget } from "../src/db/settings.ts";
+import { serverPlace } from "../src/domain/server-place.ts";
+import { ensureServer, stopServer } from "../src/server/server.ts";
+
+export interface BenchDatabase {
+  db: Db;
+  url: string;
+}
+
+export interface BenchServer extends AsyncDisposable {
+  /** Makes an empty database. */
+  database(name: string): Promise<BenchDatabase>;
+  /** Name and value of what a hostile reader would ask for first. */
+  settings(): Promise<Record<string, string>>;
+  /**
+   * Brings the server to rest after jobs were posted: statistics are fresh, as autovacuum would make
+   * them in a minute, and nothing that was posted is left to be written to disk.
+   */
+  settle(database: BenchDatabase): Promise<void>;
+}
+
+/** Starts a PostgreSQL of its own, the embedded one with its durable settings, in a new folder. */
+export async function startServer(onProgress: (sentence: string) => void): Promise<BenchServer> {
+  const folder = mkdtempSync("/tmp/pdoflow-bench-");
+  chmodSync(folder, 0o755); // where we are root, the server is another user
+  const place = serverPlace({
+    env: { PDOFLOW_DATA: join(folder, "data") },
+    uid: process.getuid?.() ?? 0,
+    platform: process.platform,
+    home: homedir(),
+  });
+  const open: Db[] = [];
+  const urlOf = (name: string) => `postgres://pdoflow@/${name}?host=${place.socketFolder}`;
+  const connectTo = (url: string): Db => {
+    const target = configuredTarget(url, {});
+    if (!target) throw new Error(`expected a URL, found ${url}`);
+    const db = connect(target, { connections: 1 });
+    open.push(db);
+    return db;
+  };
+  await ensureServer(place, { onProgress });
+  const admin = connectTo(urlOf("pdoflow"));
+  return {
+    async database(name) {
+      await admin.sql`create database ${admin.sql(name)}`;
+      return { db: connectTo(urlOf(name)), url: urlOf(name) };
+    },
+    async settings() {
+      const rows = await admin.sql<{ name: string; setting: string }[]>`
+        select name, current_setting(name) as setting from pg_settings
+        where name in ('server_version', 'fsync', 'synchronous_commit', 'full_page_writes',
+                       'wal_level', 'shared_buffers', 'max_wal_size', 'autovacuum')`;
+      return Object.fromEntries(rows.map(({ name, setting }) => [name, setting]));
+    },
+    async settle({ db }) {
+      await db.sql`vacuum (analyze)`;
+      await db.sql`checkpoint`;
+    },
+    async [Symbol.asyncDispose]() {
+      await Promise.all(open.map((db) => db.close()));
+      await stopServer(place);
+      for (const path of [folder, place.socketFolder])
+        rmSync(path, { recursive: true, force: true });
+    },
+  };
+}

@@ -1,0 +1,47 @@
+import { integers } from "./array.ts";
+import type { Db } from "./connect.ts";
+
+/** Stops postings for now: nothing of them is claimed until they are resumed. Returns those stopped. */
+export async function holdPostings(
+  { sql, schema }: Db,
+  ids: readonly number[],
+  state: "paused" | "errored_out",
+  reason: string,
+): Promise<number[]> {
+  const rows = await sql<{ id: number }[]>`
+    select unnest(${schema}.hold(${integers(ids)}::bigint[], ${state}, ${reason})) as id`;
+  return rows.map(({ id }) => id);
+}
+
+/** Opens postings again that were paused or errored out. Returns those opened. */
+export async function resumePostings(
+  { sql, schema }: Db,
+  ids: readonly number[],
+): Promise<number[]> {
+  const rows = await sql<{ id: number }[]>`
+    select unnest(${schema}.resume(${integers(ids)}::bigint[])) as id`;
+  return rows.map(({ id }) => id);
+}
+
+/** Cancels postings: what waits at once, what runs as its pool gets to it. Returns those cancelled. */
+export async function cancelPostings(
+  { sql, schema }: Db,
+  ids: readonly number[],
+  { killsRunning, reason }: { killsRunning: boolean; reason: string },
+): Promise<number[]> {
+  const rows = await sql<{ id: number }[]>`
+    select unnest(${schema}.cancel(${integers(ids)}::bigint[], ${killsRunning}, ${reason})) as id`;
+  return rows.map(({ id }) => id);
+}
+
+export interface StoppedPosting {
+  id: number;
+  state: "paused" | "errored_out" | "cancelled" | "finished";
+  killsRunning: boolean;
+  reason: string | null;
+}
+
+/** Those of the postings that are not to be run now. */
+export const findStopped = ({ sql, schema }: Db, ids: readonly number[]) => sql<StoppedPosting[]>`
+  select id, state, kills_running, reason from ${schema}.posting
+  where id = any (${integers(ids)}::bigint[]) and state <> 'open'`;

@@ -1,0 +1,12 @@
+import type { Db } from "./connect.ts";
+
+export interface RescuedPool {
+  poolId: number;
+  host: string;
+  /** How many jobs went back into the queue. */
+  jobs: number;
+}
+
+/** Puts back into the queue what pools held whose heartbeat has stopped. */
+export const rescuePools = ({ sql, schema }: Db) => sql<RescuedPool[]>`
+  select pool_id, host, jobs from ${schema}.rescue()`;

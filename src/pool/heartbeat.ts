@@ -1,0 +1,105 @@
+import { finishStragglers, foldProgress } from "../db/outcomes.ts";
+import { beat, type RunningJob } from "../db/pools.ts";
+import { rescuePools } from "../db/rescue.ts";
+import type { Link } from "./link.ts";
+
+export interface HeartbeatListener {
+  /** What the workers run, of what has been running for a while (O2). */
+  running(): RunningJob[];
+  /** This pool is alive, and there are so many workers in all pools. */
+  onBeat(workersOfAllPools: number): void;
+  /** Another pool has rescued from this one (O1): what it holds is not its own any more. */
+  onLost(): void;
+  /** No beat went through for so long that another pool may soon rescue from this one. */
+  onSilence(): void;
+  onRescue(pool: { poolId: number; host: string; jobs: number }): void;
+  onError(error: unknown): void;
+}
+
+/** Beats per patience: a pool is not lost because one or two beats came late. */
+const beatsPerPatience = 3;
+/** The share of the patience after which a pool that can't beat stops its workers. */
+const silentAfter = 0.8;
+const leastPauseMs = 250;
+
+/**
+ * Proves in regular intervals that its pool is alive, and looks after pools that are not, after
+ * totals to fold and postings to end. Its clock runs from the moment a beat was sent, never from
+ * when it was answered: the database may have seen it that early.
+ */
+export class Heartbeat {
+  readonly #link: Link;
+  readonly #poolId: number;
+  readonly #patienceMs: number;
+  readonly #listener: HeartbeatListener;
+  #timer: Timer | undefined;
+  #silenceTimer: Timer | undefined;
+  #isStopped = false;
+  #beating: Promise<void> | null = null;
+  #lastSentAt = performance.now();
+
+  constructor(link: Link, poolId: number, patienceMs: number, listener: HeartbeatListener) {
+    this.#link = link;
+    this.#poolId = poolId;
+    this.#patienceMs = patienceMs;
+    this.#listener = listener;
+  }
+
+  /** Beats once, and goes on in the background. */
+  async start(): Promise<void> {
+    this.#watchSilence();
+    await this.#beatOnce();
+  }
+
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    clearTimeout(this.#timer);
+    clearTimeout(this.#silenceTimer);
+    await this.#beating;
+  }
+
+  /** Beats soon, because there is something to tell. */
+  hurry(): void {
+    if (this.#beating === null) this.#schedule(leastPauseMs);
+  }
+
+  #schedule(ms: number): void {
+    if (this.#isStopped) return;
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => void this.#beatOnce(), ms);
+  }
+
+  #beatOnce(): Promise<void> {
+    this.#beating ??= this.#beat()
+      .catch((error: unknown) => this.#listener.onError(error))
+      .finally(() => {
+        this.#beating = null;
+        this.#schedule(this.#patienceMs / beatsPerPatience);
+      });
+    return this.#beating;
+  }
+
+  async #beat(): Promise<void> {
+    const sentAt = performance.now();
+    const running = this.#listener.running();
+    const { isUp, slots } = await this.#link.ask((db) => beat(db, this.#poolId, running));
+    if (this.#isStopped) return;
+    if (!isUp) {
+      this.#listener.onLost();
+      return;
+    }
+    this.#lastSentAt = sentAt;
+    this.#watchSilence();
+    this.#listener.onBeat(slots);
+    const lost = await this.#link.ask((db) => rescuePools(db));
+    for (const pool of lost) this.#listener.onRescue(pool);
+    await this.#link.ask((db) => foldProgress(db));
+    await this.#link.ask((db) => finishStragglers(db));
+  }
+
+  #watchSilence(): void {
+    clearTimeout(this.#silenceTimer);
+    const leftMs = this.#lastSentAt + this.#patienceMs * silentAfter - performance.now();
+    this.#silenceTimer = setTimeout(() => this.#listener.onSilence(), Math.max(leftMs, 0));
+  }
+}

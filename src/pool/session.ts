@@ -1,0 +1,136 @@
+import { isConnectionLoss } from "../db/connect.ts";
+import { giveBack, giveBackUnknown, type LeasedSeq } from "../db/leases.ts";
+import { markDraining, type NewPool, registerPool, retirePool } from "../db/pools.ts";
+import { rescuePools } from "../db/rescue.ts";
+import { Claimer } from "./claimer.ts";
+import type { HeldJob } from "./held-job.ts";
+import { Heartbeat, type HeartbeatListener } from "./heartbeat.ts";
+import type { Link } from "./link.ts";
+import { Recorder, type RecorderListener } from "./recorder.ts";
+
+/** The two connections of a pool. */
+export interface Links {
+  /** For claims and outcomes. */
+  work: Link;
+  /** For the heartbeat, notifications, and looking after others. */
+  side: Link;
+}
+
+const againMs = 500;
+
+/**
+ * What belongs to one row of the pool table. A pool that was declared lost (O1) goes on under a new
+ * row, in a new session.
+ */
+export class Session {
+  readonly poolId: number;
+  readonly claimer: Claimer;
+  readonly recorder: Recorder;
+  readonly heartbeat: Heartbeat;
+  readonly #links: Links;
+  /** Its leases are gone: nothing that it still has to say will be heard. */
+  #isOver = false;
+
+  private constructor(
+    links: Links,
+    pool: NewPool,
+    poolId: number,
+    listener: HeartbeatListener & RecorderListener,
+  ) {
+    this.poolId = poolId;
+    this.#links = links;
+    this.claimer = new Claimer(links.work, poolId);
+    this.recorder = new Recorder(links.work, poolId, listener);
+    this.heartbeat = new Heartbeat(links.side, poolId, pool.patienceMs, listener);
+  }
+
+  /** Rescues from pools that were lost, since there may be no other to do so, and registers. */
+  static async open(
+    links: Links,
+    pool: NewPool,
+    listener: HeartbeatListener & RecorderListener,
+  ): Promise<Session> {
+    for (const lost of await links.side.ask((db) => rescuePools(db))) listener.onRescue(lost);
+    const poolId = await links.side.ask((db) => registerPool(db, pool));
+    return new Session(links, pool, poolId, listener);
+  }
+
+  /**
+   * Gives back jobs that no worker has started, and keeps leased what `kept` and the outcomes still
+   * to be written belong to. Returns how many went back.
+   */
+  async giveBack(jobs: readonly HeldJob[], kept: () => readonly HeldJob[]): Promise<number> {
+    if (jobs.length === 0) return 0;
+    // While no outcome is being written: what is kept must be known to the last one.
+    return await this.recorder.exclusively(async () => {
+      const leases = new Set(jobs.map((job) => job.leaseId));
+      const keep = [...kept().map(leasedSeq), ...this.recorder.waiting].filter(({ leaseId }) =>
+        leases.has(leaseId),
+      );
+      const back = await this.#insist(() =>
+        this.#links.work.ask((db) => giveBack(db, this.poolId, [...leases], keep)),
+      );
+      for (const job of jobs) this.recorder.forget(leasedSeq(job));
+      return back ?? 0;
+    });
+  }
+
+  /** Gives back leases that the database has for this pool and that are not known here. */
+  async giveBackUnknown(): Promise<void> {
+    await this.recorder.exclusively(() =>
+      this.#links.work.ask((db) => giveBackUnknown(db, this.poolId, this.recorder.leases)),
+    );
+  }
+
+  /** After its workers were stopped: records what had ended, and gives back all the rest. */
+  async recover(): Promise<void> {
+    await this.recorder.flush();
+    await this.recorder.exclusively(() =>
+      this.#links.work.ask((db) => giveBackUnknown(db, this.poolId, [])),
+    );
+    this.recorder.reset();
+  }
+
+  /** Declared lost: says what had ended, to be refused and counted, and no more. */
+  async bury(): Promise<void> {
+    await this.heartbeat.stop();
+    await this.recorder.flush();
+    this.#isOver = true;
+    this.recorder.reset();
+  }
+
+  async markDraining(): Promise<void> {
+    await this.#links.side.ask((db) => markDraining(db, this.poolId));
+  }
+
+  /** Writes what is left to write, gives back what is unfinished, and says that the pool has ended. */
+  async close(): Promise<number> {
+    await this.recorder.flush();
+    const back = await this.#links.work.ask((db) =>
+      giveBack(db, this.poolId, this.recorder.leases),
+    );
+    await this.heartbeat.stop();
+    await this.#links.side.ask((db) => retirePool(db, this.poolId));
+    return back;
+  }
+
+  /** Tries until it goes through, or the session is over: then there is nothing to say. */
+  async #insist<T>(work: () => Promise<T>): Promise<T | null> {
+    while (!this.#isOver) {
+      try {
+        return await work();
+      } catch (error) {
+        if (!isConnectionLoss(error)) throw error;
+        await Bun.sleep(againMs);
+      }
+    }
+    return null;
+  }
+}
+
+const leasedSeq = ({ leaseId, posting, seq, attempt }: HeldJob): LeasedSeq => ({
+  leaseId,
+  postingId: posting.id,
+  seq,
+  attempt,
+});

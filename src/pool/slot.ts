@@ -1,0 +1,123 @@
+import type { JobError, OutcomeState } from "../domain/attempt.ts";
+import type { HeldJob } from "./held-job.ts";
+import { chunksPerWorker } from "./shared-page.ts";
+import type { WorkerProcess } from "./worker-process.ts";
+
+/** What a worker was handed at once; positions that ended or were taken back are `gone`. */
+export interface Chunk {
+  number: number;
+  jobs: HeldJob[];
+  gone: boolean[];
+  left: number;
+}
+
+/** Why a worker was killed on purpose, and what becomes of the job that it ran. */
+export interface Verdict {
+  job: HeldJob;
+  state: Extract<OutcomeState, "failed" | "cancelled">;
+  error: JobError;
+}
+
+/** The job that a worker runs, as the pool has seen it since. */
+export interface Running {
+  job: HeldJob;
+  chunk: number;
+  position: number;
+  /** When it was first seen, on the performance clock. */
+  since: number;
+}
+
+/** Room for one worker: its process, the chunks it was handed, and what it is seen to run. */
+export class Slot {
+  readonly process: WorkerProcess;
+  isReady = false;
+  /** No chunk is handed to it any more; when it has none left it is replaced. */
+  isRetiring = false;
+  verdict: Verdict | null = null;
+  running: Running | null = null;
+  jobsEnded = 0;
+  readonly #chunks: (Chunk | null)[] = Array.from({ length: chunksPerWorker }, () => null);
+  #nextChunk = 0;
+
+  constructor(process: WorkerProcess) {
+    this.process = process;
+  }
+
+  get chunks(): Chunk[] {
+    return this.#chunks.filter((chunk) => chunk !== null);
+  }
+
+  get isEmpty(): boolean {
+    return this.#chunks.every((chunk) => chunk === null);
+  }
+
+  /** Whether it can take one more chunk now: one to run or, with `ahead`, one behind it. */
+  hasRoom(ahead: boolean): boolean {
+    if (!this.isReady || this.isRetiring || this.verdict) return false;
+    return this.isEmpty || (ahead && this.#chunks.includes(null));
+  }
+
+  hand(jobs: HeldJob[]): void {
+    const at = this.#chunks.indexOf(null);
+    const number = this.#nextChunk++;
+    this.#chunks[at] = { number, jobs, gone: jobs.map(() => false), left: jobs.length };
+    this.process.page.load(at, number, jobs.length);
+    const entryPoint = jobs[0]?.posting.entryPoint ?? "";
+    const args = jobs.map((job) => job.args);
+    this.process.send({ kind: "run", chunk: number, slot: at, entryPoint, args });
+  }
+
+  /** The job at a position of a chunk, which is gone from now on; null where there is none. */
+  end(chunkNumber: number, position: number): HeldJob | null {
+    const at = this.#chunks.findIndex((chunk) => chunk?.number === chunkNumber);
+    const chunk = this.#chunks[at];
+    const job = chunk?.jobs[position];
+    if (!chunk || !job || chunk.gone[position]) return null;
+    chunk.gone[position] = true;
+    if (--chunk.left === 0) this.#chunks[at] = null;
+    this.jobsEnded++;
+    return job;
+  }
+
+  /** How many of its jobs the worker has not started. */
+  get unstarted(): number {
+    return this.#chunks.reduce(
+      (sum, chunk, at) => sum + (chunk ? this.process.page.unstarted(at) : 0),
+      0,
+    );
+  }
+
+  /** Takes back up to `most` jobs that the worker has not started, the last ones first. */
+  recall(most: number): HeldJob[] {
+    const jobs: HeldJob[] = [];
+    for (const [at, chunk] of this.#chunks.entries()) {
+      if (!chunk) continue;
+      const { from, to } = this.process.page.recall(at, most - jobs.length);
+      for (let position = from; position < Math.min(to, chunk.jobs.length); position++) {
+        const job = chunk.jobs[position];
+        if (!job || chunk.gone[position]) continue; // user code has written to the shared page
+        chunk.gone[position] = true;
+        chunk.left--;
+        jobs.push(job);
+      }
+      if (chunk.left === 0) this.#chunks[at] = null;
+    }
+    return jobs;
+  }
+
+  /** All jobs that it was handed and that have neither ended nor been taken back. */
+  get held(): HeldJob[] {
+    return this.chunks.flatMap((chunk) => chunk.jobs.filter((_job, i) => !chunk.gone[i]));
+  }
+
+  /** Looks at the shared page which job runs now. */
+  look(now: number): Running | null {
+    const seen = this.process.page.running();
+    const before = this.running;
+    if (seen && before?.chunk === seen.chunk && before.position === seen.position) return before;
+    const chunk = this.chunks.find(({ number }) => number === seen?.chunk);
+    const job = seen && !chunk?.gone[seen.position] ? chunk?.jobs[seen.position] : undefined;
+    this.running = seen && job ? { job, ...seen, since: now } : null;
+    return this.running;
+  }
+}

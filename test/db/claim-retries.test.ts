@@ -1,0 +1,198 @@
+import { describe, expect, test } from "bun:test";
+
+import { giveBack, nextRetryMs } from "../../src/db/leases.ts";
+import {
+  allRoutes,
+  commit,
+  freshQueue,
+  hold,
+  jobsOf,
+  names,
+  newPool,
+  openTransaction,
+  postJobs,
+  record,
+  recordPart,
+  take,
+  takeAll,
+} from "./engine.ts";
+import { brokenInvariants } from "./invariants.ts";
+
+const hourMs = 3_600_000;
+
+describe("which retry", () => {
+  test("a retry is not claimed before it is due", async () => {
+    await using db = await freshQueue();
+    const pool = await newPool(db);
+    const id = await postJobs(db, 1);
+    await record(db, pool, jobsOf(await take(db, pool)), { state: "retried", delayMs: hourMs });
+    expect(await take(db, pool)).toEqual([]);
+    await db.sql`update pdoflow.retry set due_at = now()`;
+    expect(await take(db, pool)).toMatchObject([{ postingId: id, firstSeq: 0, attempt: 2 }]);
+  });
+
+  test("a retry goes before a lane of the same priority, and after one of a higher", async () => {
+    await using db = await freshQueue();
+    const pool = await newPool(db);
+    const [low, high] = [await postJobs(db, 1), await postJobs(db, 1, { priority: 1 })];
+    const [highRange, lowRange] = await takeAll(db, pool);
+    await giveBack(db, pool, [highRange?.leaseId ?? 0, lowRange?.leaseId ?? 0]);
+    const [lowLane, highLane] = [await postJobs(db, 1), await postJobs(db, 1, { priority: 1 })];
+    expect(names(await takeAll(db, pool))).toEqual(
+      [high, highLane, low, lowLane].map((id) => `${id}/0`),
+    );
+  });
+
+  test("the one that has been due longest goes first", async () => {
+    await using db = await freshQueue();
+    const pool = await newPool(db);
+    await postJobs(db, 3);
+    const jobs = jobsOf(await take(db, pool));
+    await record(db, pool, jobs, { state: "retried" });
+    await db.sql`update pdoflow.retry set due_at = now() - (5 - abs(first_seq - 1)) * interval '1 s'`;
+    expect((await takeAll(db, pool, { cap: 1 })).map(({ firstSeq }) => firstSeq)).toEqual([
+      1, 0, 2,
+    ]);
+  });
+
+  test("one of a lower priority is found behind those that are not due", async () => {
+    await using db = await freshQueue();
+    const pool = await newPool(db);
+    const id = await postJobs(db, 3, { priorities: [2, 1, 0] });
+    const [a, b, c] = await takeAll(db, pool);
+    const later = { state: "retried", delayMs: hourMs } as const;
+    await record(db, pool, jobsOf([a, b].filter((range) => range !== undefined)), later);
+    await giveBack(db, pool, [c?.leaseId ?? 0]);
+    expect(names(await takeAll(db, pool))).toEqual([`${id}/2`]);
+  });
+
+  test("retries of routes that a pool may not serve are passed by", async () => {
+    await using db = await freshQueue();
+    const pool = await newPool(db);
+    await postJobs(db, 1, { osUser: "ben", priority: 1 });
+    const mine = await postJobs(db, 1, { osUser: "ada" });
+    for (const { leaseId } of await takeAll(db, pool)) await giveBack(db, pool, [leaseId]);
+    const [, ada = 0] = await allRoutes(db);
+    expect(names(await takeAll(db, pool, { routes: [ada] }))).toEqual([`${mine}/0`]);
+  });
+
+  test("the oldest lane has its turn though retries of a higher priority are due", async () => {
+    await using db = await freshQueue();
+    const pool = await newPool(db);
+    const old = await postJobs(db, 1);
+    await postJobs(db, 1, { priority: 1 });
+    await giveBack(db, pool, [(await take(db, pool))[0]?.leaseId ?? 0]);
+    expect(names(await take(db, pool, { oldest: true }))).toEqual([`${old}/0`]);
+  });
+});
+
+describe("how much", () => {
+  test("a range is split where the cap is smaller", async () => {
+    await using db = await freshQueue();
+    const pool = await newPool(db);
+    const id = await postJobs(db, 7);
+    await giveBack(db, pool, [(await take(db, pool))[0]?.leaseId ?? 0]);
+    const taken = await takeAll(db, pool, { cap: 3 });
+    expect(taken.map(({ firstSeq, endSeq }) => [firstSeq, endSeq])).toEqual([
+      [0, 3],
+      [3, 6],
+      [6, 7],
+    ]);
+    expect(names(taken)).toHaveLength(7);
+    expect(taken.every(({ postingId, attempt }) => postingId === id && attempt === 1)).toBe(true);
+    expect(await brokenInvariants(db)).toEqual([]);
+  });
+
+  test("many are claimed under one lease, of different attempts", async () => {
+    await using db = await freshQueue();
+    const pool = await newPool(db);
+    await postJobs(db, 4);
+    const [first, ...others] = jobsOf(await take(db, pool));
+    await recordPart(db, pool, first ? [first] : [], { state: "retried" });
+    await giveBack(db, pool, [others[0]?.leaseId ?? 0]);
+    const taken = await take(db, pool);
+    expect(new Set(taken.map(({ leaseId }) => leaseId)).size).toBe(1);
+    expect(
+      jobsOf(taken)
+        .map(({ seq, attempt }) => [seq, attempt])
+        .sort(),
+    ).toEqual([
+      [0, 2],
+      [1, 1],
+      [2, 1],
+      [3, 1],
+    ]);
+    expect(await brokenInvariants(db)).toEqual([]);
+  });
+
+  test("entry points do not mix in a lease", async () => {
+    await using db = await freshQueue();
+    const pool = await newPool(db);
+    for (const name of ["a", "b", "a"]) await postJobs(db, 1, { entryPoint: `${name}.ts#run` });
+    await record(db, pool, jobsOf(await takeAll(db, pool)), { state: "retried" });
+    await db.sql`update pdoflow.retry set due_at = now() - posting_id * interval '1 s'`;
+    expect((await take(db, pool)).map(({ postingId }) => postingId)).toEqual([3, 1]);
+    expect((await take(db, pool)).map(({ postingId }) => postingId)).toEqual([2]);
+  });
+
+  test("where the cap of the first in line is 0 nothing is taken, and others may", async () => {
+    await using db = await freshQueue();
+    const pool = await newPool(db);
+    const id = await postJobs(db, 1);
+    await giveBack(db, pool, [(await take(db, pool))[0]?.leaseId ?? 0]);
+    const notNow = { entryPoint: "work.ts#main", cap: 0, floor: 1 };
+    expect(await take(db, pool, { sizes: [notNow] })).toEqual([]);
+    expect(names(await take(db, await newPool(db)))).toEqual([`${id}/0`]);
+  });
+});
+
+describe("while another pool claims retries", () => {
+  test("those that it has in hand are passed by", async () => {
+    await using db = await freshQueue();
+    const pool = await newPool(db);
+    await postJobs(db, 4);
+    await record(db, pool, jobsOf(await take(db, pool)), { state: "retried" });
+    await using other = await openTransaction(db);
+    const theirs = await take(other, pool, { cap: 2 });
+    const mine = await take(db, pool, { cap: 2 });
+    await commit(other);
+    expect(names([...theirs, ...mine]).sort()).toEqual(["1/0", "1/1", "1/2", "1/3"]);
+  });
+
+  test("a lane is claimed where it has the last of them in hand", async () => {
+    await using db = await freshQueue();
+    const pool = await newPool(db);
+    await postJobs(db, 1);
+    await giveBack(db, pool, [(await take(db, pool))[0]?.leaseId ?? 0]);
+    const lane = await postJobs(db, 1);
+    await using other = await openTransaction(db);
+    await take(other, pool);
+    expect(names(await take(db, pool))).toEqual([`${lane}/0`]);
+  });
+});
+
+describe("when the next retry is due", () => {
+  test("never, where there is none, or where its posting is paused", async () => {
+    await using db = await freshQueue();
+    const pool = await newPool(db);
+    const id = await postJobs(db, 1);
+    expect(await nextRetryMs(db, [1])).toBeNull();
+    await giveBack(db, pool, [(await take(db, pool))[0]?.leaseId ?? 0]);
+    await hold(db, id);
+    expect(await nextRetryMs(db, [1])).toBeNull();
+  });
+
+  test("now, where one is due, else in so many milliseconds", async () => {
+    await using db = await freshQueue();
+    const pool = await newPool(db);
+    await postJobs(db, 2, { priorities: [1, 0] });
+    const [a, b] = jobsOf(await takeAll(db, pool));
+    await record(db, pool, a ? [a] : [], { state: "retried", delayMs: hourMs });
+    const ms = await nextRetryMs(db, [1]);
+    expect(ms).toBeGreaterThan(hourMs - 60_000);
+    expect(ms).toBeLessThanOrEqual(hourMs);
+    await giveBack(db, pool, [b?.leaseId ?? 0]);
+    expect(await nextRetryMs(db, [1])).toBe(0);
+    expect(await nextRetryMs(db, [2])).toBeNull();
+  });
+});

@@ -1,0 +1,141 @@
+import { expect, test } from "bun:test";
+
+import { connect, type Db } from "../../src/db/connect.ts";
+import { giveBack, type LeasedRange } from "../../src/db/leases.ts";
+import {
+  commit,
+  freshQueue,
+  jobsOf,
+  names,
+  newPool,
+  openTransaction,
+  postJobs,
+  postManySingles,
+  record,
+  take,
+  takeAll,
+  untilBlocked,
+} from "./engine.ts";
+import { brokenInvariants } from "./invariants.ts";
+
+/** Lets `count` connections claim at the same time, each a pool, until nothing is left. */
+async function takeAllTogether(db: Db, count: number, cap: number): Promise<LeasedRange[]> {
+  const taken: LeasedRange[] = [];
+  const routes = [1];
+  await Promise.all(
+    Array.from({ length: count }, async () => {
+      await using alone = connect(db.target, { connections: 1 });
+      taken.push(...(await takeAll(alone, await newPool(alone), { cap, routes })));
+    }),
+  );
+  // Whoever got nothing because others were faster, time after time, has left early.
+  return [...taken, ...(await takeAll(db, await newPool(db), { cap, routes }))];
+}
+
+test("L1: 20 connections claim two lanes a thousand times, and each job is taken once", async () => {
+  await using db = await freshQueue();
+  const priorities = Array.from({ length: 5_000 }, (_, index) => (index < 2_500 ? 1 : 0));
+  await postJobs(db, priorities.length, { priorities });
+  const taken = await takeAllTogether(db, 20, 5);
+  expect(taken.length).toBeGreaterThanOrEqual(1_000);
+  expect(
+    jobsOf(taken)
+      .map(({ seq }) => seq)
+      .sort((a, b) => a - b),
+  ).toEqual(priorities.map((_, seq) => seq));
+  expect(await db.sql`select distinct state from pdoflow.lane`).toEqual([{ state: "closed" }]);
+  expect(await brokenInvariants(db)).toEqual([]);
+});
+
+test("many one-job postings are claimed together, and each is taken once", async () => {
+  await using db = await freshQueue();
+  const first = await postManySingles(db, 3_000);
+  const taken = await takeAllTogether(db, 10, 7);
+  expect(taken.map(({ postingId }) => postingId).sort((a, b) => a - b)).toEqual(
+    Array.from({ length: 3_000 }, (_, place) => first + place),
+  );
+  expect(await brokenInvariants(db)).toEqual([]);
+});
+
+test("lanes that are taken whole and lanes that are taken in ranges do not mix up", async () => {
+  await using db = await freshQueue();
+  const sizes = Array.from({ length: 100 }, (_, index) => 1 + ((index * 7) % 20));
+  for (const size of sizes) await postJobs(db, size);
+  const taken = await takeAllTogether(db, 10, 8);
+  const all = sizes.flatMap((size, index) =>
+    Array.from({ length: size }, (_, seq) => `${index + 1}/${seq}`),
+  );
+  expect(names(taken).sort()).toEqual(all.sort());
+  expect(await brokenInvariants(db)).toEqual([]);
+});
+
+test("retries are claimed together, and each is taken once", async () => {
+  await using db = await freshQueue();
+  const pool = await newPool(db);
+  await postJobs(db, 600);
+  for (const range of await takeAll(db, pool, { cap: 3 }))
+    await giveBack(db, pool, [range.leaseId]);
+  const taken = await takeAllTogether(db, 10, 2);
+  expect(
+    jobsOf(taken)
+      .map(({ seq }) => seq)
+      .sort((a, b) => a - b),
+  ).toEqual(Array.from({ length: 600 }, (_, seq) => seq));
+  expect(await brokenInvariants(db)).toEqual([]);
+});
+
+test("L1: a claim waits for the one before it, and starts where that ended", async () => {
+  await using db = await freshQueue();
+  await postJobs(db, 10);
+  await using first = await openTransaction(db);
+  expect(names(await take(first, await newPool(db), { cap: 4 }))).toHaveLength(4);
+  const second = take(db, await newPool(db), { cap: 4 });
+  await untilBlocked(db);
+  await commit(first);
+  expect((await second)[0]).toMatchObject({ firstSeq: 4, endSeq: 8 });
+});
+
+test("L1: a claim that is rolled back took nothing", async () => {
+  await using db = await freshQueue();
+  await postJobs(db, 10);
+  const first = await openTransaction(db);
+  await take(first, await newPool(db), { cap: 4 });
+  const second = take(db, await newPool(db), { cap: 4 });
+  await untilBlocked(db);
+  await first.close();
+  expect((await second)[0]).toMatchObject({ firstSeq: 0, endSeq: 4 });
+});
+
+test("a claim that waited for a lane's last job goes on to the next lane", async () => {
+  await using db = await freshQueue();
+  const [a, b] = [await postJobs(db, 3), await postJobs(db, 3)];
+  await using first = await openTransaction(db);
+  expect(names(await take(first, await newPool(db), { cap: 2 }))).toEqual([`${a}/0`, `${a}/1`]);
+  expect(names(await take(first, await newPool(db), { cap: 2 }))).toEqual([`${a}/2`]);
+  const second = take(db, await newPool(db), { cap: 2 });
+  await untilBlocked(db);
+  await commit(first);
+  expect(names(await second)).toEqual([`${b}/0`, `${b}/1`]);
+});
+
+test("L1: the database itself refuses a second lease that starts at the same job", async () => {
+  await using db = await freshQueue();
+  await postJobs(db, 10);
+  await take(db, await newPool(db), { cap: 4 });
+  const again = db.sql`
+    insert into pdoflow.lease (pool_id, lane_posting_id, lane_priority, lane_first_seq,
+                               lane_end_seq, posting_ids, first_seqs, end_seqs, attempts)
+    select pool_id, lane_posting_id, lane_priority, lane_first_seq, lane_end_seq, posting_ids,
+           first_seqs, end_seqs, attempts from pdoflow.lease`;
+  expect(again.execute()).rejects.toThrow("l1_no_overlap");
+});
+
+test("a pool that records keeps nobody from claiming", async () => {
+  await using db = await freshQueue();
+  const pool = await newPool(db);
+  await postJobs(db, 10);
+  const mine = await take(db, pool, { cap: 5 });
+  await using recording = await openTransaction(db);
+  await record(recording, pool, jobsOf(mine));
+  expect(await take(db, await newPool(db))).toHaveLength(1);
+});

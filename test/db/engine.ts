@@ -1,0 +1,200 @@
+// Short words for what the stories of these tests do again and again. Every function that runs
+// jobs stands for a pool: it claims, records and gives back as src/pool does, in one line.
+import { connect, type Db } from "../../src/db/connect.ts";
+import { type Claim, claim, type LeasedRange } from "../../src/db/leases.ts";
+import { type Outcome, recordOutcomes } from "../../src/db/outcomes.ts";
+import { registerPool } from "../../src/db/pools.ts";
+import { insertPosting, type NewPosting } from "../../src/db/postings.ts";
+import { freshDatabase } from "../database.ts";
+
+/** One job of a lease. */
+export interface LeasedJob {
+  leaseId: number;
+  postingId: number;
+  seq: number;
+  attempt: number;
+}
+
+/** The connections to a database of one test's own, which is dropped with them. */
+export async function freshQueue(): Promise<Db> {
+  const database = await freshDatabase();
+  return { ...database.db, [Symbol.asyncDispose]: () => database[Symbol.asyncDispose]() };
+}
+
+export const entryPoint = "work.ts#main";
+
+/** Posts `count` jobs, whose arguments are their index, and returns the posting's id. */
+export async function postJobs(
+  db: Db,
+  count: number,
+  options: Partial<NewPosting> & { priorities?: readonly number[] } = {},
+): Promise<number> {
+  const { priorities, ...posting } = options;
+  const defaults = { entryPoint, priority: 0, tries: 3, backoffMs: 0, osUser: "ada" };
+  const args = Array.from({ length: count }, (_, index) => `[${index}]`);
+  const batches = [{ args, priorities }];
+  const { id } = await insertPosting(db, { ...defaults, ...posting }, batches, "the test");
+  return id;
+}
+
+/** Posts so many jobs one by one, as a web application does; returns the postings' ids. */
+export async function postSingles(db: Db, count: number): Promise<number[]> {
+  const ids: number[] = [];
+  while (ids.length < count) ids.push(await postJobs(db, 1));
+  return ids;
+}
+
+export const newPool = (db: Db, host = "here"): Promise<number> =>
+  registerPool(db, {
+    host,
+    pid: 1,
+    version: "test",
+    osUser: "ada",
+    slots: 1,
+    patienceMs: 15_000,
+  });
+
+/** Claims for a pool: by default all that one claim can take, of all the routes that there are. */
+export async function take(db: Db, poolId: number, want: Partial<Claim> = {}) {
+  const all = { oldest: false, sizes: [], cap: 1_000_000, share: 1 };
+  const routes = want.routes ?? (await allRoutes(db));
+  return [...(await claim(db, { poolId, ...all, ...want, routes }))];
+}
+
+export async function allRoutes({ sql }: Db): Promise<number[]> {
+  return (await sql<{ id: number }[]>`select id from pdoflow.route order by id`).map((r) => r.id);
+}
+
+/** The jobs of leased ranges, one by one. */
+export const jobsOf = (ranges: readonly LeasedRange[]): LeasedJob[] =>
+  ranges.flatMap(({ leaseId, postingId, firstSeq, endSeq, attempt }) =>
+    Array.from({ length: endSeq - firstSeq }, (_, place) => ({
+      leaseId,
+      postingId,
+      seq: firstSeq + place,
+      attempt,
+    })),
+  );
+
+/** `42/7`: for comparing which jobs were claimed. */
+export const names = (ranges: readonly LeasedRange[]): string[] =>
+  jobsOf(ranges).map(({ postingId, seq }) => `${postingId}/${seq}`);
+
+/** The outcome of one job; by default it is done, and the next attempt is due at once. */
+export const outcome = (job: LeasedJob, more: Partial<Outcome> = {}): Outcome => ({
+  ...job,
+  state: "done",
+  ageMs: 0,
+  durationMs: 1,
+  workerPid: 1,
+  result: null,
+  error: null,
+  delayMs: more.state === "retried" ? 0 : null,
+  ...more,
+});
+
+/** Records an outcome for each job, and lets go of their leases; returns how many were refused. */
+export const record = (
+  db: Db,
+  poolId: number,
+  jobs: readonly LeasedJob[],
+  more: Partial<Outcome> = {},
+): Promise<number> =>
+  recordOutcomes(
+    db,
+    poolId,
+    jobs.map((job) => outcome(job, more)),
+    [...new Set(jobs.map((job) => job.leaseId))],
+  );
+
+/** As {@link record}, while the rest of the leases is still running. */
+export const recordPart = (
+  db: Db,
+  poolId: number,
+  jobs: readonly LeasedJob[],
+  more: Partial<Outcome> = {},
+): Promise<number> =>
+  recordOutcomes(
+    db,
+    poolId,
+    jobs.map((job) => outcome(job, more)),
+    [],
+  );
+
+/** Claims all that can be claimed now, and returns the jobs in the order of their claims. */
+export async function takeAll(db: Db, poolId: number, want: Partial<Claim> = {}) {
+  const routes = want.routes ?? (await allRoutes(db));
+  const taken: LeasedRange[] = [];
+  for (;;) {
+    const ranges = await take(db, poolId, { ...want, routes });
+    if (ranges.length === 0) return taken;
+    taken.push(...ranges);
+  }
+}
+
+/** A connection inside of a transaction, which is rolled back unless it was committed. */
+export async function openTransaction(db: Db): Promise<Db> {
+  const alone = connect(db.target, { connections: 1 });
+  await alone.sql`begin`;
+  return alone;
+}
+
+export const commit = ({ sql }: Db) => sql`commit`;
+
+/** Resolves once `count` statements in this database wait for a lock that another one holds. */
+export async function untilBlocked({ sql }: Db, count = 1): Promise<void> {
+  await until(`${count} statements wait for a lock`, async () => {
+    const [row] = await sql<{ waiting: number }[]>`
+      select count(*)::integer as waiting from pg_stat_activity
+      where datname = current_database() and wait_event_type = 'Lock'`;
+    return (row?.waiting ?? 0) >= count;
+  });
+}
+
+/** Resolves once `isSo`, asked again and again. @throws where it is not so after ten seconds. */
+export async function until(what: string, isSo: () => Promise<boolean> | boolean): Promise<void> {
+  const deadline = performance.now() + 10_000;
+  while (!(await isSo())) {
+    if (performance.now() > deadline) throw new Error(`not within ten seconds: ${what}`);
+    await Bun.sleep(2);
+  }
+}
+
+/** Lets the last heartbeat of a pool be a minute old, more than its patience. */
+export const silence = ({ sql }: Db, poolId: number) => sql`
+  update pdoflow.pool set beat_at = now() - interval '1 minute' where id = ${poolId}`;
+
+export interface Rescued {
+  poolId: number;
+  host: string;
+  jobs: number;
+}
+
+export const rescue = async ({ sql }: Db): Promise<Rescued[]> => [
+  ...(await sql<Rescued[]>`select * from pdoflow.rescue()`),
+];
+
+export const hold = ({ sql }: Db, postingId: number, state = "paused") => sql`
+  select pdoflow.hold(array[${postingId}::bigint], ${state}::text::pdoflow.posting_state, 'why')`;
+
+export const resume = ({ sql }: Db, postingId: number) => sql`
+  select pdoflow.resume(array[${postingId}::bigint])`;
+
+export const cancel = ({ sql }: Db, postingId: number) => sql`
+  select pdoflow.cancel(array[${postingId}::bigint], true, 'why')`;
+
+/** Posts `count` postings of one job each in one statement, and returns the first one's id. */
+export async function postManySingles(db: Db, count: number): Promise<number> {
+  const template = await postJobs(db, 1); // brings the route, and is the first of them
+  await db.sql`
+    with posted as (
+      insert into pdoflow.posting (entry_point, job_count, route_id, backoff_ms)
+      select entry_point, 1, route_id, 0
+      from pdoflow.posting, generate_series(2, ${count}::integer) where id = ${template}
+      returning id, route_id),
+    lanes as (
+      insert into pdoflow.lane (posting_id, priority, first_seq, end_seq, route_id)
+      select id, 0, 0, 1, route_id from posted)
+    insert into pdoflow.job (posting_id, seq, args) select id, 0, '[]' from posted`;
+  return template;
+}

@@ -1,0 +1,139 @@
+import type { Db } from "../../src/db/connect.ts";
+
+/**
+ * What is wrong in the whole database, a sentence for each fault: looks at every job, lane, lease,
+ * retry, outcome and total, and compares what the tables' comments promise. Empty if all is well.
+ */
+export async function brokenInvariants(db: Db): Promise<string[]> {
+  const faults: string[] = [];
+  for (const look of [places, totals, lanes, leases, retries, postings]) {
+    for (const { fault } of await look(db)) faults.push(fault);
+  }
+  return faults;
+}
+
+/** Rule 1: each job is in exactly one place. Beyond the cursor (N2), leased, retrying or ended. */
+const places = ({ sql }: Db) => sql<{ fault: string }[]>`
+  with place as (${place(sql)})
+  select format('job %s/%s is in %s places: %s', posting_id, seq, count(kind), array_agg(kind))
+         as fault
+  from pdoflow.job left join place using (posting_id, seq)
+    join pdoflow.posting p on p.id = posting_id
+  group by posting_id, seq, p.state
+  having count(kind) > 1 or (count(kind) = 0 and p.state <> 'cancelled')
+  limit 10`;
+
+/** G1, G2 and P2: totals are what a count of all jobs gives. */
+const totals = ({ sql }: Db) => sql<{ fault: string }[]>`
+  with place as (${place(sql)}),
+  counted as (
+    select p.id, p.state, p.ended_at is not null as is_ended,
+           count(*) filter (where kind = 'done') as done,
+           count(*) filter (where kind = 'failed') as failed,
+           count(*) filter (where kind = 'cancelled' or kind is null) as cancelled,
+           count(*) filter (where kind = 'retry' and attempt > 1) as retrying,
+           count(*) filter (where kind = 'retry' and attempt = 1) as returned
+    from pdoflow.posting p join pdoflow.job j on j.posting_id = p.id
+      left join place on place.posting_id = j.posting_id and place.seq = j.seq
+    group by p.id),
+  told as (
+    select p.id, p.done + coalesce(sum(g.done), 0) as done,
+           p.failed + coalesce(sum(g.failed), 0) as failed,
+           p.cancelled + coalesce(sum(g.cancelled), 0) as cancelled,
+           coalesce(sum(g.retrying), 0) as retrying, coalesce(sum(g.returned), 0) as returned,
+           count(g.posting_id) as progress_rows
+    from pdoflow.posting p left join pdoflow.progress g on g.posting_id = p.id group by p.id)
+  select format('G1: posting %s counts as %s, and is %s', id, told, counted) as fault
+  from counted join told using (id)
+  where (counted.done, counted.failed, counted.cancelled, counted.retrying, counted.returned)
+     <> (told.done, told.failed, told.cancelled, told.retrying, told.returned)
+  union all
+  select format('G2: posting %s has ended, and has %s progress rows', id, progress_rows)
+  from counted join told using (id) where is_ended and progress_rows > 0
+  union all
+  select format('P2: posting %s has not ended, and has totals', id) from pdoflow.posting
+  where ended_at is null and done + failed + cancelled > 0`;
+
+/** N1, N3. */
+const lanes = ({ sql }: Db) => sql<{ fault: string }[]>`
+  select format('N1: lane %s of posting %s starts at %s, not at %s', priority, posting_id,
+                first_seq, expected) as fault
+  from (select *, coalesce(lag(end_seq) over (partition by posting_id order by priority desc), 0)
+                  as expected from pdoflow.lane) l
+  where first_seq <> expected
+  union all
+  select format('N1: the lanes of posting %s end at %s', p.id, max(l.end_seq))
+  from pdoflow.posting p left join pdoflow.lane l on l.posting_id = p.id
+  group by p.id having max(l.end_seq) is distinct from p.job_count
+  union all
+  select format('N3: lane %s of posting %s (%s) is %s', l.priority, p.id, p.state, l.state)
+  from pdoflow.posting p join pdoflow.lane l on l.posting_id = p.id
+  where l.state <> 'closed' and l.state::text <>
+    case p.state when 'open' then 'open' when 'cancelled' then 'closed' else 'held' end`;
+
+/** L1: ranges of a lane follow each other, and no job of one attempt is in two held leases. */
+const leases = ({ sql }: Db) => sql<{ fault: string }[]>`
+  select format('L1: lease %s starts at %s, not at %s', id, lane_first_seq, expected) as fault
+  from (select e.*, coalesce(lag(e.lane_end_seq) over w, l.first_seq) as expected
+        from pdoflow.lease e join pdoflow.lane l
+          on l.posting_id = e.lane_posting_id and l.priority = e.lane_priority
+        window w as (partition by lane_posting_id, lane_priority order by lane_first_seq)) e
+  where lane_first_seq <> expected
+  union all
+  select format('N2: closed lane %s of posting %s was taken up to %s of %s', priority, posting_id,
+                taken, end_seq)
+  from (select l.*, (select max(e.lane_end_seq) from pdoflow.lease e
+                     where (e.lane_posting_id, e.lane_priority) = (l.posting_id, l.priority))
+                    as taken from pdoflow.lane l join pdoflow.posting p on p.id = l.posting_id
+        where l.state = 'closed' and p.state <> 'cancelled') l
+  where taken <> end_seq`;
+
+/** Y1, Y2. */
+const retries = ({ sql }: Db) => sql<{ fault: string }[]>`
+  select format('Y1: job %s/%s waits for attempt %s, which no failed one came before',
+                r.posting_id, s.seq, r.attempt) as fault
+  from pdoflow.retry r cross join lateral generate_series(r.first_seq, r.end_seq - 1) as s (seq)
+  where r.attempt > 1 and not exists (
+    select from pdoflow.outcome o where o.posting_id = r.posting_id and o.seq = s.seq
+      and o.attempt = r.attempt - 1 and o.state = 'retried')
+  union all
+  select format('Y2: a retry of posting %s (%s) is due at %s', p.id, p.state, r.due_at)
+  from pdoflow.retry r join pdoflow.posting p on p.id = r.posting_id
+  where (r.due_at = 'infinity') <> (p.state in ('paused', 'errored_out'))
+     or p.state = 'cancelled' or p.ended_at is not null`;
+
+/** J1, J2. */
+const postings = ({ sql }: Db) => sql<{ fault: string }[]>`
+  select format('J1: posting %s of %s jobs has %s, %s to %s', p.id, p.job_count, count(j.seq),
+                min(j.seq), max(j.seq)) as fault
+  from pdoflow.posting p left join pdoflow.job j on j.posting_id = p.id group by p.id
+  having (count(j.seq), min(j.seq), max(j.seq)) is distinct from
+         (p.job_count::bigint, 0, p.job_count - 1)
+  union all
+  select format('J2: the indexes of posting %s are not 0 to %s', p.id, p.job_count - 1)
+  from pdoflow.posting p join pdoflow.job j on j.posting_id = p.id group by p.id
+  having (count(distinct coalesce(index, seq)), max(coalesce(index, seq))) <>
+         (p.job_count::bigint, p.job_count - 1)`;
+
+/** Each place where a job is, with the attempt that it waits for, runs in or ended with. */
+const place = (sql: Db["sql"]) => sql`
+  select posting_id, seq, attempt, state::text as kind from pdoflow.outcome
+  where state <> 'retried'
+  union all
+  select posting_id, s.seq, attempt, 'retry' from pdoflow.retry
+    cross join lateral generate_series(first_seq, end_seq - 1) as s (seq)
+  union all
+  select r.posting_id, s.seq, r.attempt, 'lease' from pdoflow.lease l
+    cross join lateral unnest(l.posting_ids, l.first_seqs, l.end_seqs, l.attempts)
+      as r (posting_id, first_seq, end_seq, attempt)
+    cross join lateral generate_series(r.first_seq, r.end_seq - 1) as s (seq)
+  where l.held and not exists (
+    select from pdoflow.outcome o
+    where (o.posting_id, o.seq, o.attempt) = (r.posting_id, s.seq, r.attempt))
+  union all
+  select l.posting_id, s.seq, 1, 'lane' from pdoflow.lane l
+    cross join lateral (
+      select coalesce(max(e.lane_end_seq), l.first_seq) as cursor from pdoflow.lease e
+      where (e.lane_posting_id, e.lane_priority) = (l.posting_id, l.priority)) c
+    cross join lateral generate_series(c.cursor, l.end_seq - 1) as s (seq)
+  where l.state <> 'closed'`;

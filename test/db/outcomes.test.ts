@@ -1,0 +1,337 @@
+import { describe, expect, test } from "bun:test";
+
+import type { Db } from "../../src/db/connect.ts";
+import { giveBack } from "../../src/db/leases.ts";
+import { finishStragglers, recordOutcomes } from "../../src/db/outcomes.ts";
+import {
+  cancel,
+  commit,
+  freshQueue,
+  hold,
+  jobsOf,
+  type LeasedJob,
+  newPool,
+  openTransaction,
+  outcome,
+  postJobs,
+  postSingles,
+  record,
+  recordPart,
+  resume,
+  take,
+  takeAll,
+  until,
+  untilBlocked,
+} from "./engine.ts";
+import { brokenInvariants } from "./invariants.ts";
+
+/** A pool that has claimed all jobs of a new posting. */
+async function leased(db: Db, count: number) {
+  const [pool, id] = [await newPool(db), await postJobs(db, count)];
+  return { pool, id, jobs: jobsOf(await take(db, pool)) };
+}
+
+const refusedOf = async ({ sql }: Db) =>
+  (await sql<{ refused: number }[]>`select refused from pdoflow.pool order by id`).map(
+    ({ refused }) => refused,
+  );
+
+const recorded = ({ sql }: Db) => sql<{ seq: number; attempt: number; state: string }[]>`
+  select seq, attempt, state from pdoflow.outcome order by posting_id, seq, attempt`;
+
+const progressOf = async ({ sql }: Db) => [
+  ...(await sql`select done, failed, cancelled, retrying, returned from pdoflow.progress`),
+];
+
+describe("what is refused", () => {
+  test("L2: outcomes of a lease that was given back, counted by the pool (O4)", async () => {
+    await using db = await freshQueue();
+    const { pool, jobs } = await leased(db, 3);
+    await giveBack(db, pool, [jobs[0]?.leaseId ?? 0]);
+    expect(await record(db, pool, jobs)).toBe(3);
+    expect(await recorded(db)).toHaveLength(0);
+    expect(await refusedOf(db)).toEqual([3]);
+    expect(await brokenInvariants(db)).toEqual([]);
+  });
+
+  test("L2: outcomes of another pool's lease", async () => {
+    await using db = await freshQueue();
+    const { jobs } = await leased(db, 2);
+    expect(await record(db, await newPool(db), jobs)).toBe(2);
+    expect(await recorded(db)).toHaveLength(0);
+    expect(await refusedOf(db)).toEqual([0, 2]);
+  });
+
+  test("L2: outcomes of a lease that does not exist", async () => {
+    await using db = await freshQueue();
+    const { pool, jobs } = await leased(db, 1);
+    expect(
+      await record(
+        db,
+        pool,
+        jobs.map((job) => ({ ...job, leaseId: 99 })),
+      ),
+    ).toBe(1);
+    expect(await recorded(db)).toHaveLength(0);
+  });
+
+  test("no others of the same batch", async () => {
+    await using db = await freshQueue();
+    const { pool, jobs } = await leased(db, 2);
+    await giveBack(db, pool, [jobs[0]?.leaseId ?? 0]);
+    const again = jobsOf(await take(db, pool));
+    expect(await record(db, pool, [...jobs, ...again])).toBe(2);
+    expect(await recorded(db)).toHaveLength(2);
+    expect(await refusedOf(db)).toEqual([2]);
+  });
+
+  test("L2: another pool does not let go of a lease", async () => {
+    await using db = await freshQueue();
+    const { jobs } = await leased(db, 1);
+    await recordOutcomes(db, await newPool(db), [], [jobs[0]?.leaseId ?? 0]);
+    expect([...(await db.sql`select held from pdoflow.lease`)]).toEqual([{ held: true }]);
+  });
+
+  test("U3: a job that was given back while the rest of its lease was kept", async () => {
+    await using db = await freshQueue();
+    const { pool, jobs } = await leased(db, 2);
+    const [kept, back] = jobs;
+    const keep = kept ? [{ ...kept, firstSeq: kept.seq, endSeq: kept.seq + 1 }] : [];
+    await giveBack(db, pool, [kept?.leaseId ?? 0], keep);
+    expect(await recordPart(db, pool, back ? [back] : [])).toBe(1);
+    expect(await brokenInvariants(db)).toEqual([]);
+  });
+});
+
+describe("what is sent twice, for want of an answer", () => {
+  test("U1: changes nothing, and nothing of it is refused", async () => {
+    await using db = await freshQueue();
+    const { pool, jobs } = await leased(db, 4);
+    const sent = jobs.slice(1);
+    expect(await recordPart(db, pool, sent)).toBe(0);
+    expect(await recordPart(db, pool, sent)).toBe(0);
+    expect(await progressOf(db)).toMatchObject([{ done: 3 }]);
+    expect(await refusedOf(db)).toEqual([0]);
+  });
+
+  test("U1: nor where the first sending had let go of the lease", async () => {
+    await using db = await freshQueue();
+    const { pool, jobs } = await leased(db, 3);
+    expect(await record(db, pool, jobs.slice(1))).toBe(0);
+    expect(await record(db, pool, jobs.slice(1))).toBe(0);
+    expect(await progressOf(db)).toMatchObject([{ done: 2 }]);
+    expect(await refusedOf(db)).toEqual([0]);
+  });
+
+  test("is written once where both sendings are there at the same time", async () => {
+    await using db = await freshQueue();
+    const { pool, jobs } = await leased(db, 3);
+    await using first = await openTransaction(db);
+    await record(first, pool, jobs.slice(1), { state: "retried" });
+    const second = record(db, pool, jobs.slice(1), { state: "retried" });
+    await untilBlocked(db);
+    await commit(first);
+    expect(await second).toBe(0);
+    expect(await progressOf(db)).toMatchObject([{ retrying: 2 }]);
+    expect(await db.sql`select from pdoflow.retry`).toHaveLength(2);
+  });
+
+  test("makes no second retry", async () => {
+    await using db = await freshQueue();
+    const { pool, jobs } = await leased(db, 2);
+    for (const _ of [1, 2]) await recordPart(db, pool, jobs, { state: "retried" });
+    expect(await db.sql`select from pdoflow.retry`).toHaveLength(2);
+    expect(await progressOf(db)).toMatchObject([{ retrying: 2 }]);
+  });
+
+  test("keeps what was told first", async () => {
+    await using db = await freshQueue();
+    const { pool, jobs } = await leased(db, 2);
+    const told = jobs.slice(0, 1);
+    await recordPart(db, pool, told, { state: "done" });
+    await recordPart(db, pool, told, { state: "failed" });
+    expect([...(await recorded(db))]).toEqual([{ seq: 0, attempt: 1, state: "done" }]);
+  });
+});
+
+describe("what is retried", () => {
+  test("waits for its time, with the next attempt", async () => {
+    await using db = await freshQueue();
+    const { pool, jobs } = await leased(db, 1);
+    await record(db, pool, jobs, { state: "retried", delayMs: 60_000 });
+    const [retry] = await db.sql`
+      select first_seq, end_seq, attempt, lost, extract(epoch from due_at - now())::float8 as s
+      from pdoflow.retry`;
+    expect(retry).toMatchObject({ firstSeq: 0, endSeq: 1, attempt: 2, lost: 0 });
+    expect(retry?.["s"]).toBeWithin(50, 60);
+    expect(await brokenInvariants(db)).toEqual([]);
+  });
+
+  test("keeps its priority", async () => {
+    await using db = await freshQueue();
+    const pool = await newPool(db);
+    await postJobs(db, 3, { priorities: [-7, 0, 7] });
+    await record(db, pool, jobsOf(await takeAll(db, pool)), { state: "retried" });
+    const retries = await db.sql`select priority, first_seq from pdoflow.retry order by first_seq`;
+    expect([...retries].map(({ priority }) => priority)).toEqual([7, 0, -7]);
+  });
+
+  test("Y2: waits without end while its posting is paused, and until it is resumed", async () => {
+    await using db = await freshQueue();
+    const { pool, id, jobs } = await leased(db, 1);
+    await hold(db, id);
+    await record(db, pool, jobs, { state: "retried" });
+    expect([...(await db.sql`select due_at = 'infinity' as endless from pdoflow.retry`)]).toEqual([
+      { endless: true },
+    ]);
+    expect(await take(db, pool)).toEqual([]);
+    await resume(db, id);
+    expect(await take(db, pool)).toHaveLength(1);
+  });
+
+  test("is cancelled where its posting was, which then ends", async () => {
+    await using db = await freshQueue();
+    const { pool, id, jobs } = await leased(db, 2);
+    await cancel(db, id);
+    await recordPart(db, pool, jobs.slice(0, 1), { state: "retried" });
+    await record(db, pool, jobs.slice(1), { state: "done" });
+    await finishStragglers(db);
+    expect([...(await recorded(db))].map(({ state }) => state)).toEqual(["cancelled", "done"]);
+    expect([...(await db.sql`select state, done, cancelled from pdoflow.posting`)]).toEqual([
+      { state: "cancelled", done: 1, cancelled: 1 },
+    ]);
+    expect(await brokenInvariants(db)).toEqual([]);
+  });
+
+  test.each(["paused", "cancelled"])("sees a posting that is being %s", async (state) => {
+    await using db = await freshQueue();
+    const { pool, id, jobs } = await leased(db, 1);
+    await using stopping = await openTransaction(db);
+    await (state === "paused" ? hold(stopping, id) : cancel(stopping, id));
+    const recording = record(db, pool, jobs, { state: "retried" });
+    await untilBlocked(db);
+    await commit(stopping);
+    expect(await recording).toBe(0);
+    expect(await brokenInvariants(db)).toEqual([]);
+  });
+});
+
+describe("totals", () => {
+  test("G1: each record adds one progress row with what it ended", async () => {
+    await using db = await freshQueue();
+    const { pool, jobs } = await leased(db, 6);
+    const states = ["done", "done", "failed", "retried", "cancelled"] as const;
+    const outcomes = states.map((state, seq) => outcome(jobs[seq] as LeasedJob, { state }));
+    await recordOutcomes(db, pool, outcomes, []);
+    expect(await progressOf(db)).toEqual([
+      { done: 2, failed: 1, cancelled: 1, retrying: 1, returned: 0 },
+    ]);
+  });
+
+  test("P2: a posting whose jobs all end in one batch ends with it, without progress", async () => {
+    await using db = await freshQueue();
+    const pool = await newPool(db);
+    const ids = [...(await postSingles(db, 2)), await postJobs(db, 3)];
+    const ended: number[] = [];
+    await db.sql.listen("pdoflow.ended", (id) => ended.push(Number(id)));
+    await record(db, pool, jobsOf(await takeAll(db, pool)));
+    const postings = await db.sql`
+      select id, state, done, ended_at is not null as ended from pdoflow.posting order by id`;
+    expect([...postings]).toEqual(
+      ids.map((id, n) => ({ id, state: "finished", done: [1, 1, 3][n], ended: true })),
+    );
+    expect(await progressOf(db)).toEqual([]);
+    await until("all ends are told", () => ended.length === 3);
+    expect(ended.sort()).toEqual(ids);
+  });
+
+  test.each(["given back", "retried"])("G2: nor where its job had been %s before", async (how) => {
+    await using db = await freshQueue();
+    const { pool, jobs } = await leased(db, 1);
+    if (how === "retried") await record(db, pool, jobs, { state: "retried" });
+    else await giveBack(db, pool, [jobs[0]?.leaseId ?? 0]);
+    await record(db, pool, jobsOf(await take(db, pool)));
+    await finishStragglers(db);
+    expect([...(await db.sql`select state, done from pdoflow.posting`)]).toEqual([
+      { state: "finished", done: 1 },
+    ]);
+    expect(await brokenInvariants(db)).toEqual([]);
+  });
+});
+
+describe("what is kept of an attempt", () => {
+  const texts = [
+    '"äöü 漢字 🦆 \u2028 \\u0001"',
+    '"quote \\" backslash \\\\ newline \\n brace {} comma , NULL"',
+    '{"snake_case": {"$date": 1}, "": [null, true, 1e300]}',
+    "null",
+    JSON.stringify("x".repeat(2_000_000)),
+  ];
+
+  test("results and errors of any JSON text, large ones too", async () => {
+    await using db = await freshQueue();
+    const { pool, jobs } = await leased(db, texts.length + 1);
+    const outcomes = texts.map((text, seq) =>
+      outcome(jobs[seq] as LeasedJob, { result: text, error: text }),
+    );
+    await recordOutcomes(db, pool, outcomes, []);
+    const kept = await db.sql<{ result: string; error: string }[]>`
+      select result::text as result, error::text as error from pdoflow.outcome order by seq`;
+    for (const [place, text] of texts.entries()) {
+      expect(JSON.parse(kept[place]?.result ?? "")).toEqual(JSON.parse(text));
+      expect(kept[place]?.error).toBe(kept[place]?.result ?? "");
+    }
+  });
+
+  test("no result is null, and the result null is not", async () => {
+    await using db = await freshQueue();
+    const { pool, jobs } = await leased(db, 2);
+    const results = [null, "null"];
+    await recordOutcomes(
+      db,
+      pool,
+      results.map((result, seq) => outcome(jobs[seq] as LeasedJob, { result })),
+      [],
+    );
+    const kept = await db.sql`select result is null as none from pdoflow.outcome order by seq`;
+    expect([...kept].map(({ none }) => none)).toEqual([true, false]);
+  });
+
+  test("U3, U4: its lease, its worker, how long it took, and when it ended by database time", async () => {
+    await using db = await freshQueue();
+    const { pool, jobs } = await leased(db, 1);
+    await record(db, pool, jobs, { ageMs: 90_000, durationMs: 12.5, workerPid: 4321 });
+    const [kept] = await db.sql`
+      select lease_id, worker_pid, duration_ms,
+             extract(epoch from clock_timestamp() - ended_at)::float8 as age_s
+      from pdoflow.outcome`;
+    expect(kept).toMatchObject({ leaseId: jobs[0]?.leaseId, workerPid: 4321, durationMs: 12.5 });
+    expect(kept?.["ageS"]).toBeWithin(90, 100);
+  });
+
+  test("U2: done, failed and cancelled end a job, and retried does not", async () => {
+    await using db = await freshQueue();
+    const { pool, jobs } = await leased(db, 5);
+    for (const [seq, state] of (["done", "failed", "cancelled", "retried"] as const).entries()) {
+      await recordPart(db, pool, jobs.slice(seq, seq + 1), { state });
+    }
+    const statuses = await db.sql`select status from pdoflow.job_status order by seq`;
+    expect([...statuses].map(({ status }) => status)).toEqual([
+      "done",
+      "failed",
+      "cancelled",
+      "retrying",
+      "running",
+    ]);
+  });
+
+  test("nothing of a batch is written where jsonb refuses one of its results", async () => {
+    await using db = await freshQueue();
+    const { pool, jobs } = await leased(db, 2);
+    const results = ['"good"', '"\\u0000"'];
+    const outcomes = results.map((result, seq) => outcome(jobs[seq] as LeasedJob, { result }));
+    expect(recordOutcomes(db, pool, outcomes, [])).rejects.toThrow("unsupported Unicode");
+    expect(await recorded(db)).toHaveLength(0);
+    expect(await brokenInvariants(db)).toEqual([]);
+  });
+});

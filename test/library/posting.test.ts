@@ -1,0 +1,216 @@
+import { describe, expect, test } from "bun:test";
+
+import type { Db } from "../../src/db/connect.ts";
+import { close, type Posting, postWork } from "../../src/index.ts";
+import { nextPageSize } from "../../src/library/posting.ts";
+import { freshDatabase, type TestDatabase } from "../database.ts";
+import { drivenPool, only } from "./hand-driven.ts";
+import { anything } from "./jobs.ts";
+
+describe("status", () => {
+  test("tells the state of the posting and the statuses of its jobs", async () => {
+    await using database = await freshDatabase();
+    const posting = await post(database, 5);
+    const pool = await drivenPool(database.db);
+    await pool.end(only(await pool.claim(3)), ["done", "failed"]);
+    const none = { retrying: 0, cancelled: 0 };
+    expect(await posting.status()).toEqual({
+      state: "open",
+      ...{ waiting: 2, running: 1, done: 1, failed: 1, ...none },
+    });
+  });
+
+  test("says that the posting is gone", async () => {
+    await using database = await freshDatabase();
+    const posting = await post(database, 1);
+    await database.db.sql`delete from pdoflow.posting`;
+    expect(await nameOf(posting.status())).toBe("PostingNotFound");
+    expect(await nameOf(posting.wait())).toBe("PostingNotFound");
+  });
+});
+
+describe("wait", () => {
+  test("resolves when the last job ends, without waiting for the next poll", async () => {
+    await using database = await freshDatabase();
+    const pool = await drivenPool(database.db);
+    let waitedMs = 0;
+    for (let round = 0; round < 3; round++) {
+      const posting = await post(database, 2);
+      const ended = posting.wait();
+      await someoneListens(database.db);
+      const startedAt = performance.now();
+      await pool.endAll();
+      expect(await ended).toMatchObject({ state: "finished", done: 2, failed: 0 });
+      waitedMs += performance.now() - startedAt;
+    }
+    expect(waitedMs).toBeLessThan(2_000); // by polling alone it is 3 s
+  });
+
+  test("resolves where no notification comes", async () => {
+    await using database = await freshDatabase();
+    const posting = await post(database, 1);
+    const ended = posting.wait();
+    await someoneListens(database.db);
+    await database.db.sql`
+      update pdoflow.posting set state = 'finished', ended_at = now(), done = job_count`;
+    expect(await ended).toMatchObject({ state: "finished", done: 1 });
+  });
+
+  test("resolves for what has ended long ago", async () => {
+    await using database = await freshDatabase();
+    const posting = await post(database, 1);
+    await (await drivenPool(database.db)).endAll();
+    expect(await posting.wait()).toMatchObject({ done: 1 });
+  });
+
+  test("waits for many postings at once, and twice for the same, with one LISTEN", async () => {
+    await using database = await freshDatabase();
+    const postings = await Promise.all(Array.from({ length: 40 }, () => post(database, 1)));
+    const ends = [...postings, ...postings].map((posting) => posting.wait());
+    await someoneListens(database.db);
+    expect(await listeners(database.db)).toBe(1);
+    await (await drivenPool(database.db)).endAll();
+    expect((await Promise.all(ends)).map(({ done }) => done)).toEqual(Array(80).fill(1));
+  });
+
+  test("goes on when its connections are lost", async () => {
+    await using database = await freshDatabase();
+    const posting = await post(database, 1);
+    const ended = posting.wait();
+    await someoneListens(database.db);
+    await database.db.sql`
+      select pg_terminate_backend(pid) from pg_stat_activity
+      where datname = current_database() and pid <> pg_backend_pid()`;
+    await (await drivenPool(database.db)).endAll();
+    expect(await ended).toMatchObject({ done: 1 });
+  });
+
+  test("gives up after its time, and the posting goes on", async () => {
+    await using database = await freshDatabase();
+    const posting = await post(database, 1);
+    expect(await nameOf(posting.wait({ timeoutMs: 30 }))).toBe("WaitTimedOut");
+    expect(await posting.status()).toMatchObject({ state: "open", waiting: 1 });
+    expect(await nameOf(posting.wait({ timeoutMs: -1 }))).toBe("InvalidInput");
+    expect(await nameOf(posting.wait({ timeoutMs: Number.NaN }))).toBe("InvalidInput");
+  });
+
+  test("has no limit that a timer can't hold", async () => {
+    await using database = await freshDatabase();
+    const posting = await post(database, 1);
+    const ended = posting.wait({ timeoutMs: 2 ** 40 });
+    await someoneListens(database.db);
+    await (await drivenPool(database.db)).endAll();
+    expect(await ended).toMatchObject({ done: 1 });
+  });
+
+  test("ends with the reason of its signal", async () => {
+    await using database = await freshDatabase();
+    const posting = await post(database, 1);
+    const reason = new Error("enough");
+    const stop = new AbortController();
+    const ended = posting.wait({ signal: stop.signal });
+    await someoneListens(database.db);
+    stop.abort(reason);
+    expect(await ended.catch((error: unknown) => error)).toBe(reason);
+    expect(await nameOf(posting.wait({ signal: AbortSignal.abort() }))).toBe("AbortError");
+  });
+});
+
+describe("results", () => {
+  test("come in the order of posting, whatever their status and priority", async () => {
+    await using database = await freshDatabase();
+    const posting = await post(database, 5, [1, 2, 1, 2, 0]);
+    const pool = await drivenPool(database.db);
+    await pool.end(only(await pool.claim(2)), ["done", "failed"]);
+    await pool.end(only(await pool.claim(1)), ["retried"], { delayMs: 60_000 });
+    await pool.claim(1);
+    const found = await Array.fromAsync(posting.results());
+    const error = { name: "Error", message: "no" };
+    const nothing = { result: undefined, error: null };
+    expect(found).toEqual([
+      { index: 0, status: "retrying", result: undefined, error },
+      { index: 1, status: "done", result: "done 0", error: null },
+      { index: 2, ...nothing, status: "running" },
+      { index: 3, status: "failed", result: undefined, error },
+      { index: 4, ...nothing, status: "waiting" },
+    ]);
+  });
+
+  test("are the values that the function returned", async () => {
+    await using database = await freshDatabase();
+    const posting = await post(database, 1);
+    const pool = await drivenPool(database.db);
+    await pool.endAll({ result: '{"at":{"$date":"2026-01-01T00:00:00.000Z"}}' });
+    const found = await Array.fromAsync(posting.results());
+    expect(found.map(({ result }) => result)).toEqual([{ at: new Date("2026-01-01") }]);
+  });
+
+  test.each([[undefined], [[1, 0]]])("come page by page (priorities %p)", async (some) => {
+    await using database = await freshDatabase();
+    const priorities = some && Array.from({ length: 6_001 }, (_, n) => some[n % 2] ?? 0);
+    const posting = await post(database, 6_001, priorities);
+    const indices = await Array.fromAsync(posting.results(), ({ index }) => index);
+    expect(indices).toEqual(Array.from({ length: 6_001 }, (_, n) => n));
+  });
+
+  test.each([
+    ["of small results get large", 10, 120, 2_000],
+    ["of large results get small", 2_000, 200e6, 11],
+    ["of huge results have one", 1, 50e6, 1],
+  ])("pages %s", (_sentence, rows, chars, expected) => {
+    expect(nextPageSize(rows, chars)).toBe(expected);
+  });
+});
+
+test("connections end half a second after their last use, and at once by close", async () => {
+  await using database = await freshDatabase();
+  const others = async () => {
+    const [row] = await database.db.sql<{ count: number }[]>`
+      select count(*)::integer as count from pg_stat_activity
+      where datname = current_database() and pid <> pg_backend_pid() and query <> ''
+        and application_name = 'pdoflow'`;
+    return row?.count ?? -1;
+  };
+  const idle = await others();
+  const posting = await post(database, 1);
+  expect(await others()).toBeGreaterThan(idle);
+  await until(async () => (await others()) === idle);
+  await posting.status();
+  expect(await others()).toBeGreaterThan(idle);
+  await close();
+  await until(async () => (await others()) === idle);
+  expect(await posting.status()).toMatchObject({ waiting: 1 });
+});
+
+test("close ends what still waits, with an error that says so", async () => {
+  await using database = await freshDatabase();
+  const posting = await post(database, 1);
+  const name = nameOf(posting.wait());
+  await someoneListens(database.db);
+  await close();
+  expect(await name).toBe("ConnectionClosed");
+});
+
+async function post({ url }: TestDatabase, count: number, priority?: number[]): Promise<Posting> {
+  const lists = Array.from({ length: count }, (_, n) => [n]);
+  return await postWork(anything, lists, [], { root: import.meta.dir, db: url, priority });
+}
+
+async function listeners({ sql }: Db): Promise<number> {
+  const rows = await sql`
+    select from pg_stat_activity
+    where datname = current_database() and query like 'listen "pdoflow.ended"%' and state = 'idle'`;
+  return rows.length;
+}
+
+const someoneListens = (db: Db) => until(async () => (await listeners(db)) > 0);
+
+async function until(condition: () => Promise<boolean>): Promise<void> {
+  const deadline = performance.now() + 20_000;
+  while (!(await condition())) {
+    if (performance.now() > deadline) throw new Error("did not happen within 20 s");
+    await Bun.sleep(5);
+  }
+}
+
+const nameOf = (failing: Promise<unknown>) => failing.then(String, (error: Error) => error.name);

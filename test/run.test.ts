@@ -1,0 +1,39 @@
+import { expect, test } from "bun:test";
+
+import { tally } from "./run.ts";
+
+const end = (...lines: string[]) =>
+  [...lines, "Ran 12 tests across 3 files. [1.2s]", ""].join("\n");
+
+test("what bun test counted is counted", () => {
+  expect(tally(end(" 10 pass", " 2 fail", " 30 expect() calls"), 1)).toEqual({
+    passed: 10,
+    failed: 2,
+  });
+  expect(tally(end(" 10 pass", " 1 skip", " 1 todo", " 0 fail"), 0)).toEqual({
+    passed: 10,
+    failed: 0,
+  });
+});
+
+test("colours don't hide the numbers", () => {
+  const printed = end(
+    "\u001b[0m\u001b[32m 10 pass\u001b[0m",
+    "\u001b[0m\u001b[31m 2 fail\u001b[0m",
+  );
+  expect(tally(printed, 1)).toEqual({ passed: 10, failed: 2 });
+});
+
+test("what a test prints is not taken for the end", () => {
+  const printed = ` 99 pass\n 0 fail\n${end(" 1 pass", " 1 fail")}`;
+  expect(tally(printed, 1)).toEqual({ passed: 1, failed: 1 });
+});
+
+test("a run that was cut short has failed", () => {
+  expect(tally("(pass) a [1ms]\n", 139)).toEqual({ passed: 0, failed: 1 });
+});
+
+test("an error outside of every test is a failure", () => {
+  expect(tally(end(" 10 pass", " 0 fail", " 1 error"), 1)).toEqual({ passed: 10, failed: 1 });
+  expect(tally(end(" 10 pass", " 0 fail"), 1)).toEqual({ passed: 10, failed: 1 });
+});
