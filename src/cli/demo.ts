@@ -79,7 +79,7 @@ export class DemoCommand extends PdoflowCommand {
     const entryPoint = "inspect-files.ts#inspectFile";
     const { id, jobCount } = await insertPosting(
       db,
-      { entryPoint, priority: 0, tries: 3, backoffMs: 1000, osUser: context.osUser },
+      { entryPoint, priority: 0, osUser: context.osUser },
       jobsOf(folder),
       folder,
     );

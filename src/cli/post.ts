@@ -17,6 +17,9 @@ const Options = v.object({
   priority: v.optional(wholeNumber(-(2 ** 31), 2 ** 31 - 1), "0"),
   tries: v.optional(wholeNumber(1, 1000), "3"),
   backoff: v.optional(duration, "1s"),
+  timeout: v.optional(duration),
+  grace: v.optional(duration, "5s"),
+  stopAfter: v.optional(wholeNumber(0, 1_000_000), "10"),
   format: v.optional(v.picklist(["auto", "json", "ndjson"], "expected json or ndjson"), "auto"),
 });
 
@@ -55,6 +58,17 @@ export class PostCommand extends PdoflowCommand {
   backoff = Option.String("--backoff", {
     description: "how long before a failed job is tried again, doubled each time; by default 1s",
   });
+  timeout = Option.String("--timeout", {
+    description:
+      "how long a job may run before it is killed, which counts as a failure; by default for ever",
+  });
+  grace = Option.String("--grace", {
+    description: "how long a job that is killed has between SIGTERM and SIGKILL; by default 5s",
+  });
+  stopAfter = Option.String("--stop-after", {
+    description:
+      "stop the posting after so many failures in a row in one pool, 0 for never; by default 10",
+  });
   format = Option.String("--format", { description: "json or ndjson; by default the file tells" });
   check = Option.Boolean("--check", true, {
     description: "import the entry point first; --no-check where only the pools have its code",
@@ -76,6 +90,9 @@ export class PostCommand extends PdoflowCommand {
       priority: options.priority,
       tries: options.tries,
       backoffMs: options.backoff,
+      timeoutMs: options.timeout ?? null,
+      graceMs: options.grace,
+      stopAfter: options.stopAfter,
       osUser: context.osUser,
     };
     return await this.withDatabase(async (db) => {

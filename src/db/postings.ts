@@ -1,5 +1,8 @@
+import type * as v from "valibot";
+
 import { NothingToPost } from "../domain/errors.ts";
-import type { PostingOptions } from "../domain/posting.ts";
+import { parse } from "../domain/parse.ts";
+import { PostingOptions } from "../domain/posting.ts";
 import type { Db, Tx } from "./connect.ts";
 
 /** Encoded argument lists in the order of their jobs, as JSON text; with a priority for each or none. */
@@ -8,7 +11,7 @@ export interface JobBatch {
   priorities?: readonly number[] | undefined;
 }
 
-export interface NewPosting extends PostingOptions {
+export interface NewPosting extends v.InferInput<typeof PostingOptions> {
   entryPoint: string;
   /** Of all jobs that come without one of their own. */
   priority: number;
@@ -31,6 +34,7 @@ const batchesInFlight = 3;
  * come from, for the message where there are none.
  *
  * @throws {NothingToPost} there was no job; nothing is written.
+ * @throws {InvalidInput} an option is out of its range.
  */
 export async function insertPosting(
   db: Db,
@@ -38,6 +42,7 @@ export async function insertPosting(
   batches: AsyncIterable<JobBatch> | Iterable<JobBatch>,
   source: string,
 ): Promise<Posted> {
+  const options = parse(PostingOptions, posting, "options of a posting");
   return await db.sql.begin(async (sql) => {
     const [row] = await sql<{ id: number }[]>`
       select nextval(pg_get_serial_sequence(${`${db.target.schema}.posting`}, 'id')) as id`;
@@ -47,9 +52,11 @@ export async function insertPosting(
     if (jobCount === 0) throw new NothingToPost(source);
     const routeId = await findRoute(db, sql, posting.osUser);
     await sql`
-      insert into ${db.schema}.posting (id, entry_point, job_count, route_id, tries, backoff_ms)
-      values (${id}, ${posting.entryPoint}, ${jobCount}, ${routeId}, ${posting.tries},
-              ${posting.backoffMs})`;
+      insert into ${db.schema}.posting (id, entry_point, job_count, route_id, tries, backoff_ms,
+                                        timeout_ms, grace_ms, stop_after)
+      values (${id}, ${posting.entryPoint}, ${jobCount}, ${routeId}, ${options.tries},
+              ${options.backoffMs}, ${options.timeoutMs}, ${options.graceMs},
+              ${options.stopAfter})`;
     await (hasPriorities
       ? insertSortedJobs(db, sql, id, routeId)
       : sql`

@@ -23,6 +23,15 @@ const Int32 = v.pipe(
 /** Higher runs first; 32 bits, default 0. */
 export const Priority = Int32;
 
+/** A duration in whole milliseconds, a year at most. */
+const milliseconds = (least: number) =>
+  v.pipe(
+    v.number("expected a number of milliseconds"),
+    v.integer("expected whole milliseconds"),
+    v.minValue(least, (issue) => `expected ${least} ms or more, found ${issue.received}`),
+    v.maxValue(31_536_000_000, (issue) => `expected a year at most, found ${issue.received} ms`),
+  );
+
 /** What the jobs of a posting share, with its default. */
 export const PostingOptions = v.object({
   /** How often a job is tried before it has failed, the first time included: 1 to 1000. */
@@ -35,18 +44,20 @@ export const PostingOptions = v.object({
     ),
     3,
   ),
-  /** How long a job waits after its first failure, in milliseconds; doubled after each further one. */
-  backoffMs: v.optional(
+  /** How long a job waits after its first failure; doubled after each further one, an hour at most. */
+  backoffMs: v.optional(milliseconds(0), 1000),
+  /** How long a job may run before it is killed, which counts as a failure; null for ever. */
+  timeoutMs: v.optional(v.nullable(milliseconds(1)), null),
+  /** How long a job that is killed has between SIGTERM and SIGKILL. */
+  graceMs: v.optional(milliseconds(0), 5000),
+  /** After how many failed attempts in a row in one pool the posting is stopped; 0 for never. */
+  stopAfter: v.optional(
     v.pipe(
-      v.number("expected a number of milliseconds"),
-      v.integer("expected whole milliseconds"),
-      v.minValue(0, (issue) => `expected 0 ms or more, found ${issue.received}`),
-      v.maxValue(
-        86_400_000,
-        (issue) => `expected a day (86400000 ms) at most, found ${issue.received}`,
-      ),
+      v.number("expected a number of failures"),
+      v.integer("expected a whole number of failures"),
+      v.minValue(0, (issue) => `expected 0 failures or more, found ${issue.received}`),
     ),
-    1000,
+    10,
   ),
 });
 export type PostingOptions = v.InferOutput<typeof PostingOptions>;

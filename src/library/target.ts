@@ -46,15 +46,13 @@ export function findTarget(url: string | undefined, env: Environment): Target {
 
 function fromUrl(url: string, env: Environment): Target {
   const source = "the option db";
-  const invalid = new InvalidInput(source, [
-    "expected a URL such as postgres://user:password@host:5432/database",
-  ]);
   try {
-    const target = configuredTarget(url, env);
-    if (target === null) throw invalid; // an empty one, which on a command line means none
-    return { ...target, source };
+    // Not "", which on a command line means none.
+    const target = configuredTarget(url || "nothing", env);
+    if (target !== null) return { ...target, source };
   } catch (error) {
     // It calls what it was given by the name of the command line's option.
     throw error instanceof InvalidInput ? new InvalidInput(source, error.problems) : error;
   }
+  throw new Error("a database that was named is none");
 }

@@ -190,12 +190,7 @@ describe("what a claim writes", () => {
   test("N2: the lease that takes the last job of a lane closes it", async () => {
     await using db = await freshQueue();
     const pool = await newPool(db);
-    const lane = async () =>
-      (
-        await db.sql<
-          { state: string; closedBy: number }[]
-        >`select state, closed_by from pdoflow.lane`
-      )[0];
+    const lane = async () => (await db.sql`select state, closed_by from pdoflow.lane`)[0];
     await postJobs(db, 3);
     await take(db, pool, { cap: 2 });
     expect(await lane()).toEqual({ state: "open", closedBy: null });

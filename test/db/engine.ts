@@ -1,7 +1,7 @@
 // Short words for what the stories of these tests do again and again. Every function that runs
 // jobs stands for a pool: it claims, records and gives back as src/pool does, in one line.
 import { connect, type Db } from "../../src/db/connect.ts";
-import { type Claim, claim, type LeasedRange } from "../../src/db/leases.ts";
+import { type Claim, claim, giveBack, type LeasedRange } from "../../src/db/leases.ts";
 import { type Outcome, recordOutcomes } from "../../src/db/outcomes.ts";
 import { registerPool } from "../../src/db/pools.ts";
 import { insertPosting, type NewPosting } from "../../src/db/postings.ts";
@@ -107,7 +107,7 @@ export const record = (
     [...new Set(jobs.map((job) => job.leaseId))],
   );
 
-/** As {@link record}, while the rest of the leases is still running. */
+/** As {@link record}, while other jobs of their leases are still running. */
 export const recordPart = (
   db: Db,
   poolId: number,
@@ -120,6 +120,51 @@ export const recordPart = (
     jobs.map((job) => outcome(job, more)),
     [],
   );
+
+/** As {@link recordPart}, the first of `jobs` with the first of `ends`, and so on. */
+export const recordEach = (
+  db: Db,
+  poolId: number,
+  jobs: readonly LeasedJob[],
+  ends: readonly Partial<Outcome>[],
+): Promise<number> =>
+  recordOutcomes(
+    db,
+    poolId,
+    ends.map((more, place) => outcome(nth(jobs, place), more)),
+    [],
+  );
+
+/** Gives back the leases that `leased` are of, except for the jobs in `keep`; returns how many. */
+export const putBack = (
+  db: Db,
+  poolId: number,
+  leased: readonly { leaseId: number }[],
+  keep: readonly LeasedJob[] = [],
+): Promise<number> =>
+  giveBack(
+    db,
+    poolId,
+    [...new Set(leased.map(({ leaseId }) => leaseId))],
+    keep.map((job) => ({ ...job, firstSeq: job.seq, endSeq: job.seq + 1 })),
+  );
+
+/** What the database says to a statement that it has to refuse. */
+export async function refusal(statement: PromiseLike<unknown>): Promise<string> {
+  try {
+    await statement;
+  } catch (error) {
+    return String(error);
+  }
+  throw new Error("expected a refusal, and it was accepted");
+}
+
+/** An element that has to be there. */
+export function nth<T>(list: readonly T[], place: number): T {
+  const element = list[place];
+  if (element === undefined) throw new Error(`expected an element ${place}, found ${list.length}`);
+  return element;
+}
 
 /** Claims all that can be claimed now, and returns the jobs in the order of their claims. */
 export async function takeAll(db: Db, poolId: number, want: Partial<Claim> = {}) {

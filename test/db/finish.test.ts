@@ -11,6 +11,7 @@ import {
   postJobs,
   record,
   recordPart,
+  refusal,
   take,
   until,
   untilBlocked,
@@ -72,14 +73,13 @@ test("a posting does not end before its last job has, nor with a retry to come",
   const { id, a, b, left, right } = await halves(db);
   expect(await finishPostings(db, [id])).toEqual([]);
   await record(db, a, left);
-  await record(db, b, right.slice(1));
+  await recordPart(db, b, right.slice(1));
   expect(await finishPostings(db, [id])).toEqual([]);
   await record(db, b, right.slice(0, 1), { state: "retried" });
   expect(await finishPostings(db, [id])).toEqual([]);
-  expect(await brokenInvariants(db)).toEqual(
-    // Its lease was let go too early, above: that job is nowhere until its outcome is told.
-    expect.any(Array),
-  );
+  await record(db, b, jobsOf(await take(db, b)));
+  expect(await finishPostings(db, [id])).toEqual([id]);
+  expect(await brokenInvariants(db)).toEqual([]);
 });
 
 test("the end is told once, when it is committed", async () => {
@@ -109,21 +109,20 @@ test("what a pool left open when it died between its last outcome and the end is
   expect(await endOf(db)).toMatchObject({ state: "finished", done: 4 });
 });
 
-test("stragglers are ended though a thousand older postings are far from their end", async () => {
+test("that is done though a thousand older postings are far from their end", async () => {
   await using db = await freshQueue();
-  const old = await postJobs(db, 1);
   await db.sql`
-    with more as (
-      insert into pdoflow.posting (entry_point, job_count, route_id)
-      select 'old.ts#run', 2, route_id from pdoflow.posting, generate_series(1, 1000)
-      where id = ${old} returning id)
-    insert into pdoflow.progress (posting_id, done) select id, 1 from more`;
-  const { a, b, left, right, id } = await halves(db);
-  void left;
-  void right;
-  void a;
-  void b;
-  void id;
+    with old as (
+      insert into pdoflow.posting (id, entry_point, job_count, route_id)
+      select -n, 'old.ts#run', 2, 1 from generate_series(1, 1000) as n returning id)
+    insert into pdoflow.progress (posting_id, done) select id, 1 from old`;
+  const { id, a, b, left, right } = await halves(db);
+  await record(db, a, left);
+  await record(db, b, right);
+  await finishStragglers(db);
+  expect([...(await db.sql`select id from pdoflow.posting where state = 'finished'`)]).toEqual([
+    { id },
+  ]);
 });
 
 describe("the database itself refuses", () => {
@@ -131,17 +130,13 @@ describe("the database itself refuses", () => {
     await using db = await freshQueue();
     await postJobs(db, 2);
     const end = db.sql`update pdoflow.posting set ended_at = now(), done = 1`;
-    expect(end.execute()).rejects.toThrow("p2_ended_is_counted");
+    expect(await refusal(end)).toContain("p2_ended_is_counted");
   });
 
   test("P3: a finished posting that has not ended", async () => {
     await using db = await freshQueue();
     await postJobs(db, 2);
     const finish = db.sql`update pdoflow.posting set state = 'finished'`;
-    expect(finish.execute()).rejects.toThrow("p3_finished_has_ended");
+    expect(await refusal(finish)).toContain("p3_finished_has_ended");
   });
-});
-
-test("part", async () => {
-  void recordPart;
 });

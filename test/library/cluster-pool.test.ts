@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { join } from "node:path";
 
 import { ClusterPool, postWork } from "../../src/index.ts";
-import { type PoolFailed, PoolProcess } from "../../src/library/pool-process.ts";
+import { PoolProcess } from "../../src/library/pool-process.ts";
 import { freshDatabase } from "../database.ts";
 import { drivenPool } from "./hand-driven.ts";
 import { anything, scale } from "./jobs.ts";
@@ -49,9 +49,9 @@ describe("upkeep", () => {
     await using program = await stub("echo 'has no schema' >&2; exit 3");
     const pool = new ClusterPool({ binary: program.binary });
     await until(() => pool.pid === undefined);
-    const error = await pool.upkeep().catch((error: PoolFailed) => error);
-    expect(error).toMatchObject({ name: "PoolFailed", stderr: "has no schema" });
-    expect(String(error)).toMatch(/exited with code 3\. It said:\nhas no schema/);
+    const failure = pool.upkeep();
+    await expect(failure).rejects.toMatchObject({ name: "PoolFailed", stderr: "has no schema" });
+    expect(await failure.catch(String)).toMatch(/exited with code 3\. It said:\nhas no schema/);
     expect(await pool.upkeep()).toEqual({ restarted: true });
     await until(() => pool.pid === undefined);
     expect(await nameOf(pool.stop())).toBe("PoolFailed");

@@ -61,8 +61,12 @@ export async function drivenPool(db: Db) {
     async endAll(texts: Partial<Outcome> = {}) {
       for (let ranges = await this.claim(1e6); ranges.length > 0; ranges = await this.claim(1e6)) {
         for (const range of ranges) {
-          const jobs = range.endSeq - range.firstSeq;
-          await this.end(range, new Array<"done">(jobs).fill("done"), texts);
+          const length = range.endSeq - range.firstSeq;
+          await this.end(
+            range,
+            Array.from({ length }, () => "done" as const),
+            texts,
+          );
         }
       }
     },

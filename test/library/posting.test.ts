@@ -13,10 +13,14 @@ describe("status", () => {
     const posting = await post(database, 5);
     const pool = await drivenPool(database.db);
     await pool.end(only(await pool.claim(3)), ["done", "failed"]);
-    const none = { retrying: 0, cancelled: 0 };
     expect(await posting.status()).toEqual({
       state: "open",
-      ...{ waiting: 2, running: 1, done: 1, failed: 1, ...none },
+      waiting: 2,
+      running: 1,
+      retrying: 0,
+      done: 1,
+      failed: 1,
+      cancelled: 0,
     });
   });
 
