@@ -16,7 +16,7 @@ const anyKey = fc.oneof(
 );
 
 /** Every JSON value. */
-export const anyJson: fc.Arbitrary<unknown> = fc.jsonValue({ maxDepth: 4, noUnicodeString: false });
+export const anyJson: fc.Arbitrary<unknown> = fc.jsonValue({ maxDepth: 2, noUnicodeString: false });
 
 const unsafeInJson = "[\0\ud800]";
 

@@ -18,7 +18,7 @@ export async function* chunks(
   }
 }
 
-export const anySizes = fc.array(fc.integer({ min: 1, max: 12 }), { minLength: 1 });
+export const anySizes = fc.array(fc.integer({ min: 1, max: 30 }), { minLength: 1 });
 
 /** All texts that `readArguments` gives for `text`. */
 export async function read(

@@ -6,8 +6,12 @@ import { readArguments } from "../../src/input/read-arguments.ts";
 import { anyJson, spell } from "../domain/any-value.ts";
 import { anySizes, chunks, fault, read, spelled } from "./chunks.ts";
 
-const keywords = fc.dictionary(fc.string({ unit: "grapheme" }), anyJson, { noNullPrototype: true });
-const anyArguments = fc.oneof(fc.array(anyJson), keywords);
+const keywords = fc.dictionary(fc.string({ unit: "grapheme" }), anyJson, {
+  noNullPrototype: true,
+  maxKeys: 4,
+});
+const anyArguments = fc.oneof(fc.array(anyJson, { maxLength: 4 }), keywords);
+const anyLists = fc.array(anyArguments, { maxLength: 6 });
 
 const isList = (value: unknown) => typeof value === "object" && value !== null;
 
@@ -28,7 +32,7 @@ describe("json", () => {
   test("any array in any pieces gives what JSON.parse of the whole gives", async () => {
     const space = fc.constantFrom("", " ", "\t", "  ");
     await fc.assert(
-      fc.asyncProperty(fc.array(anyArguments), space, anySizes, async (lists, space, sizes) => {
+      fc.asyncProperty(anyLists, space, anySizes, async (lists, space, sizes) => {
         const text = JSON.stringify(lists, null, space);
         expect(spelled(await read(text, "a.json", { sizes }))).toEqual(
           spelled(lists.map((list) => JSON.stringify(list))),
@@ -44,7 +48,7 @@ describe("json", () => {
       fc.constantFrom("", "[", "]", "{", "}", ",", ":", '"', "\\", "0", "1", "e", "-", "\n", "n"),
     );
     await fc.assert(
-      fc.asyncProperty(fc.array(anyArguments), damage, anySizes, async (lists, damage, sizes) => {
+      fc.asyncProperty(anyLists, damage, anySizes, async (lists, damage, sizes) => {
         const whole = JSON.stringify(lists);
         const [at, removed, inserted] = damage;
         const place = at % (whole.length + 1);
@@ -56,7 +60,7 @@ describe("json", () => {
         });
         expect(result).toEqual(elementsOf(text));
       }),
-      { numRuns: 500 },
+      { numRuns: 300 },
     );
   });
 
@@ -120,12 +124,17 @@ describe("ndjson", () => {
     const end = fc.constantFrom("\n", "\r\n", "\n\n", "\n \r\n");
     const line = fc.tuple(anyArguments, end);
     await fc.assert(
-      fc.asyncProperty(fc.array(line), fc.boolean(), anySizes, async (lines, isCut, sizes) => {
-        const texts = lines.map(([list]) => JSON.stringify(list));
-        const whole = lines.map(([list, end]) => JSON.stringify(list) + end).join("");
-        const text = isCut ? whole.trimEnd() : whole;
-        expect(spelled(await read(text, "a.jsonl", { sizes }))).toEqual(spelled(texts));
-      }),
+      fc.asyncProperty(
+        fc.array(line, { maxLength: 6 }),
+        fc.boolean(),
+        anySizes,
+        async (lines, isCut, sizes) => {
+          const texts = lines.map(([list]) => JSON.stringify(list));
+          const whole = lines.map(([list, end]) => JSON.stringify(list) + end).join("");
+          const text = isCut ? whole.trimEnd() : whole;
+          expect(spelled(await read(text, "a.jsonl", { sizes }))).toEqual(spelled(texts));
+        },
+      ),
     );
   });
 
