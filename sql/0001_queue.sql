@@ -33,6 +33,8 @@ create table pdoflow.posting (
   timeout_ms integer,
   grace_ms integer not null default 5000,
   stop_after integer not null default 10,
+  keeps_results boolean not null default true,
+  keeps_output text not null default 'failures' check (keeps_output in ('none', 'failures', 'all')),
   posted_at timestamptz not null default now(),
   ended_at timestamptz,
   done integer not null default 0,
@@ -179,6 +181,8 @@ create table pdoflow.outcome (
   state pdoflow.outcome_state not null,
   result jsonb,
   error jsonb,
+  stdout text,
+  stderr text,
   primary key (posting_id, seq, attempt)
 );
 comment on table pdoflow.outcome is

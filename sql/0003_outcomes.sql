@@ -8,7 +8,8 @@
 create function pdoflow.record(
   p_pool bigint, p_leases bigint[], p_postings bigint[], p_seqs integer[], p_attempts integer[],
   p_states pdoflow.outcome_state[], p_ages_ms real[], p_durations_ms real[], p_pids integer[],
-  p_results text[], p_errors text[], p_delays_ms integer[], p_let_go bigint[]
+  p_results text[], p_errors text[], p_delays_ms integer[], p_let_go bigint[],
+  p_stdouts text[] default null, p_stderrs text[] default null
 ) returns integer language plpgsql as $$
 #variable_conflict use_column
 declare
@@ -28,17 +29,18 @@ begin
 
   with batch as (
     select * from unnest(p_leases, p_postings, p_seqs, p_attempts, p_states, p_ages_ms,
-                         p_durations_ms, p_pids, p_results, p_errors, p_delays_ms)
+                         p_durations_ms, p_pids, p_results, p_errors, p_delays_ms, p_stdouts,
+                         p_stderrs)
       as b (lease_id, posting_id, seq, attempt, state, age_ms, duration_ms, worker_pid, result,
-            error, delay_ms)
+            error, delay_ms, stdout, stderr)
     where lease_id = any (v_held)),
   ended as (
     insert into pdoflow.outcome (posting_id, lease_id, ended_at, seq, attempt, worker_pid,
-                                 duration_ms, state, result, error)
+                                 duration_ms, state, result, error, stdout, stderr)
     select b.posting_id, b.lease_id, now() - b.age_ms * interval '1 ms', b.seq, b.attempt,
            b.worker_pid, b.duration_ms,
            case when b.state = 'retried' and p.state = 'cancelled' then 'cancelled'
-                else b.state end, b.result::jsonb, b.error::jsonb
+                else b.state end, b.result::jsonb, b.error::jsonb, b.stdout, b.stderr
     from batch b left join pdoflow.posting p on b.state = 'retried' and p.id = b.posting_id
     on conflict do nothing
     returning posting_id, seq, attempt, state),

@@ -5,6 +5,7 @@
 export { job, type JobFunction, type JobOptions } from "./domain/job-mark.ts";
 export type { JobError } from "./domain/attempt.ts";
 export { PdoflowError } from "./domain/errors.ts";
+export { FatalError, RetryAfter } from "./domain/thrown.ts";
 export type { JobCounts, PostingState } from "./domain/posting.ts";
 export { ClusterPool, type ClusterPoolOptions } from "./library/cluster-pool.ts";
 export { close } from "./library/close.ts";

@@ -16,8 +16,12 @@ const isForeign = /(^|\/)(node_modules|fixtures)\//;
 
 const read = (path: string): Source => ({ path, text: readFileSync(join(root, path), "utf8") });
 
+/** None where the folder is not there: git knows no empty ones. */
+const namesIn = (folder: string): string[] =>
+  existsSync(folder) ? readdirSync(folder, { recursive: true, encoding: "utf8" }) : [];
+
 const filesIn = (folder: string, ending: string): Source[] =>
-  readdirSync(join(root, folder), { recursive: true, encoding: "utf8" })
+  namesIn(join(root, folder))
     .map((name) => `${folder}/${name}`)
     .filter((path) => path.endsWith(ending) && !isForeign.test(path))
     .sort()

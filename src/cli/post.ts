@@ -20,6 +20,10 @@ const Options = v.object({
   timeout: v.optional(duration),
   grace: v.optional(duration, "5s"),
   stopAfter: v.optional(wholeNumber(0, 1_000_000), "10"),
+  output: v.optional(
+    v.picklist(["none", "failures", "all"], "expected none, failures or all"),
+    "failures",
+  ),
   format: v.optional(v.picklist(["auto", "json", "ndjson"], "expected json or ndjson"), "auto"),
 });
 
@@ -69,6 +73,13 @@ export class PostCommand extends PdoflowCommand {
     description:
       "stop the posting after so many failures in a row in one pool, 0 for never; by default 10",
   });
+  output = Option.String("--output", {
+    description:
+      "of which jobs to keep what they print: none, failures or all; by default failures",
+  });
+  results = Option.Boolean("--results", true, {
+    description: "keep what the jobs return; --no-results where nobody reads it",
+  });
   format = Option.String("--format", { description: "json or ndjson; by default the file tells" });
   check = Option.Boolean("--check", true, {
     description: "import the entry point first; --no-check where only the pools have its code",
@@ -93,6 +104,8 @@ export class PostCommand extends PdoflowCommand {
       timeoutMs: options.timeout ?? null,
       graceMs: options.grace,
       stopAfter: options.stopAfter,
+      keepsResults: this.results,
+      keepsOutput: options.output,
       osUser: context.osUser,
     };
     return await this.withDatabase(async (db) => {

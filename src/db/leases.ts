@@ -1,3 +1,4 @@
+import type { KeepsOutput } from "../domain/posting.ts";
 import { integers, texts } from "./array.ts";
 import type { Db } from "./connect.ts";
 
@@ -73,10 +74,15 @@ export interface RunnablePosting {
   graceMs: number;
   /** After how many failed attempts in a row in one pool the posting is stopped; 0: never. */
   stopAfter: number;
+  /** Whether return values are kept, and of which jobs what they print. */
+  keepsResults: boolean;
+  keepsOutput: KeepsOutput;
 }
 
 export const readRunnable = ({ sql, schema }: Db, ids: readonly number[]) => sql<RunnablePosting[]>`
-  select id, entry_point, tries, backoff_ms, timeout_ms, grace_ms, stop_after from ${schema}.posting
+  select id, entry_point, tries, backoff_ms, timeout_ms, grace_ms, stop_after, keeps_results,
+         keeps_output
+  from ${schema}.posting
   where id = any (${integers(ids)}::bigint[])`;
 
 /** One job of a lease. */

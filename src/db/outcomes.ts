@@ -16,6 +16,9 @@ export interface Outcome {
   /** Encoded values as JSON text. */
   result: string | null;
   error: string | null;
+  /** What the job printed, where that is kept; without NUL. */
+  stdout: string | null;
+  stderr: string | null;
   /** When `state` is `retried`: how long until the next attempt. */
   delayMs: number | null;
 }
@@ -38,11 +41,17 @@ export async function recordOutcomes(
       ${`{${outcomes.map((o) => o.state).join(",")}}`}::text::${schema}.outcome_state[],
       ${column((o) => o.ageMs)}::real[], ${column((o) => o.durationMs)}::real[],
       ${column((o) => o.workerPid)}::integer[],
-      ${texts(outcomes.map((o) => o.result))}::text[],
-      ${texts(outcomes.map((o) => o.error))}::text[],
-      ${column((o) => o.delayMs)}::integer[], ${integers(completeLeases)}::bigint[]) as refused`;
+      ${textsOrNull(outcomes.map((o) => o.result))}::text[],
+      ${textsOrNull(outcomes.map((o) => o.error))}::text[],
+      ${column((o) => o.delayMs)}::integer[], ${integers(completeLeases)}::bigint[],
+      ${textsOrNull(outcomes.map((o) => o.stdout))}::text[],
+      ${textsOrNull(outcomes.map((o) => o.stderr))}::text[]) as refused`;
   return row?.refused ?? 0;
 }
+
+/** Null for a column of nulls, as the results of many jobs are: `unnest` fills it up. */
+const textsOrNull = (xs: readonly (string | null)[]) =>
+  xs.every((x) => x === null) ? null : texts(xs);
 
 /** Ends those of the postings whose jobs have all ended. Returns them. */
 export async function finishPostings(

@@ -53,10 +53,11 @@ export async function insertPosting(
     const routeId = await findRoute(db, sql, posting.osUser);
     await sql`
       insert into ${db.schema}.posting (id, entry_point, job_count, route_id, tries, backoff_ms,
-                                        timeout_ms, grace_ms, stop_after)
+                                        timeout_ms, grace_ms, stop_after, keeps_results,
+                                        keeps_output)
       values (${id}, ${posting.entryPoint}, ${jobCount}, ${routeId}, ${options.tries},
               ${options.backoffMs}, ${options.timeoutMs}, ${options.graceMs},
-              ${options.stopAfter})`;
+              ${options.stopAfter}, ${options.keepsResults}, ${options.keepsOutput})`;
     await (hasPriorities
       ? insertSortedJobs(db, sql, id, routeId)
       : sql`

@@ -34,7 +34,7 @@ export const readResults = (
     and ${isSorted ? sql`j.index` : sql`j.seq`} < ${first + size}
   order by s.index`;
 
-/** Whether the jobs of a posting are stored in another order than that in which they were posted. */
+/** Whether the jobs of a posting are stored in another order than that of their posting. */
 export async function hasSortedJobs({ sql, schema }: Db, postingId: number): Promise<boolean> {
   const [row] = await sql<{ isSorted: boolean }[]>`
     select index is not null as is_sorted from ${schema}.job

@@ -8,6 +8,8 @@ export interface PostingCounts extends JobCounts {
   state: PostingState;
   /** True once its last job has ended: nothing of it changes any more. */
   isEnded: boolean;
+  /** Why it was paused, stopped or cancelled, where that was told. */
+  reason: string | null;
 }
 
 /**
@@ -17,7 +19,7 @@ export interface PostingCounts extends JobCounts {
 export const readPostingCounts = ({ sql, schema }: Db, postingIds: readonly number[]) => sql<
   PostingCounts[]
 >`
-  select p.id, p.state, p.ended_at is not null as is_ended,
+  select p.id, p.state, p.ended_at is not null as is_ended, p.reason,
          t.waiting, t.retrying, t.done, t.failed, t.cancelled,
          p.job_count - t.waiting - t.retrying - t.done - t.failed - t.cancelled as running
   from ${schema}.posting p

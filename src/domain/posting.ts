@@ -32,6 +32,8 @@ const milliseconds = (least: number) =>
     v.maxValue(31_536_000_000, (issue) => `expected a year at most, found ${issue.received} ms`),
   );
 
+export type KeepsOutput = PostingOptions["keepsOutput"];
+
 /** What the jobs of a posting share, with its default. */
 export const PostingOptions = v.object({
   /** How often a job is tried before it has failed, the first time included: 1 to 1000. */
@@ -58,6 +60,13 @@ export const PostingOptions = v.object({
       v.minValue(0, (issue) => `expected 0 failures or more, found ${issue.received}`),
     ),
     10,
+  ),
+  /** Whether the jobs' return values are kept. */
+  keepsResults: v.optional(v.boolean("expected true or false"), true),
+  /** Of which jobs what they print is kept, up to 64 KiB of stdout and as much of stderr. */
+  keepsOutput: v.optional(
+    v.picklist(["none", "failures", "all"], "expected none, failures or all"),
+    "failures",
   ),
 });
 export type PostingOptions = v.InferOutput<typeof PostingOptions>;

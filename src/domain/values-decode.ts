@@ -58,7 +58,7 @@ const Text = v.union([
   ),
 ]);
 
-/** A list of pairs. Not the tuple alone: it takes a list that is too short, if the rest is unknown. */
+/** A list of pairs. Not the tuple alone: one that ends in `unknown` takes a list too short. */
 const pairsOf = <Key extends v.GenericSchema<unknown, unknown>>(key: Key) =>
   v.array(v.pipe(v.array(v.unknown()), v.length(2), v.strictTuple([key, v.unknown()])));
 

@@ -12,7 +12,7 @@ import { type Ending, PoolProcess } from "./pool-process.ts";
 import type { Posting, PostingStatus, WaitOptions } from "./posting.ts";
 
 export interface ClusterPoolOptions {
-  /** How many jobs it runs at a time, each in a process of its own. Default: the number of cores. */
+  /** How many jobs it runs at a time, each in its own process. Default: the number of cores. */
   maxWorkers?: number | undefined;
   /** The folder that entry points are relative to. Default: the current one. */
   root?: string | undefined;

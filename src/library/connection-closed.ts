@@ -14,6 +14,6 @@ export class ConnectionClosed extends PdoflowError {
   }
 }
 
-/** Whether the connections were ended by this process itself: no query of theirs will work again. */
+/** Whether this process itself ended the connections: no query of theirs will work again. */
 export const wasClosed = (error: unknown): boolean =>
   /^CONNECTION_(ENDED|DESTROYED)$/.test(errorCode(error) ?? "");

@@ -2,7 +2,7 @@ import { type Db, isConnectionLoss } from "../db/connect.ts";
 import { listenForEnds } from "../db/endings.ts";
 import { type PostingCounts, readPostingCounts } from "../db/status.ts";
 import { wasClosed } from "./connection-closed.ts";
-import { PostingNotFound } from "./posting-not-found.ts";
+import { PostingNotFound, PostingStopped } from "./wait-errors.ts";
 
 const pollMs = 1_000;
 /** A restart of the server is waited out; one that stays away so long is told. */
@@ -113,6 +113,10 @@ export class EndWatch {
       const counts = found.get(id);
       if (counts === undefined) this.#settle(id, (w) => w.reject(new PostingNotFound(id)));
       else if (counts.isEnded) this.#settle(id, (w) => w.resolve(counts));
+      else if (counts.state === "errored_out") {
+        const left = counts.waiting + counts.running + counts.retrying;
+        this.#settle(id, (w) => w.reject(new PostingStopped(id, left, counts.reason)));
+      }
     }
   }
 

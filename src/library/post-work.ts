@@ -2,13 +2,24 @@ import type { JobFunction } from "../domain/job-mark.ts";
 import type { Posting } from "./posting.ts";
 import type { Source } from "./source.ts";
 
+/** Times are in milliseconds. */
 export interface PostOptions {
   /** Higher runs first: a whole number of 32 bits, or one for each job. Default 0. */
   priority?: number | Source<number> | undefined;
   /** How often a job is tried before it has failed, the first time included. Default 3. */
   tries?: number | undefined;
-  /** The wait after a job's first failure in milliseconds, doubled after each further one. Default 1000. */
+  /** The wait after a job's first failure, doubled after each further one. Default 1000. */
   backoffMs?: number | undefined;
+  /** How long a job may run before it is killed, which is a failure. Default: for ever. */
+  timeoutMs?: number | null | undefined;
+  /** How long a job that is killed has between SIGTERM and SIGKILL. Default 5000. */
+  graceMs?: number | undefined;
+  /** After so many failures in a row in one pool the posting is stopped. Default 10; 0: never. */
+  stopAfter?: number | undefined;
+  /** Whether what the jobs return is kept, for `results`. Default true. */
+  keepsResults?: boolean | undefined;
+  /** Of which jobs what they print is kept. Default "failures". */
+  keepsOutput?: "none" | "failures" | "all" | undefined;
   /** The folder that the entry point is relative to, as for the pools. Default: the current one. */
   root?: string | undefined;
   /** The URL of the database. Default: that of the environment, else the embedded server. */

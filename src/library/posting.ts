@@ -1,14 +1,13 @@
 import * as v from "valibot";
 
 import { hasSortedJobs, readResults, type ResultRow } from "../db/results.ts";
-import { readPostingCounts } from "../db/status.ts";
+import { type PostingCounts, readPostingCounts } from "../db/status.ts";
 import type { JobError } from "../domain/attempt.ts";
-import { exitCodes, PdoflowError } from "../domain/errors.ts";
 import { parse } from "../domain/parse.ts";
 import type { JobCounts, PostingState } from "../domain/posting.ts";
 import { decodeValue } from "../domain/values.ts";
 import type { Connection } from "./connection.ts";
-import { PostingNotFound } from "./posting-not-found.ts";
+import { PostingNotFound, WaitTimedOut } from "./wait-errors.ts";
 
 /** Where a posting stands, and how many of its jobs are in which status. */
 export interface PostingStatus extends JobCounts {
@@ -53,18 +52,6 @@ export function nextPageSize(rows: number, chars: number): number {
   return Math.min(pageRows, Math.ceil((rows * pageChars) / chars));
 }
 
-/** A posting did not end in the time that its waiter had. */
-export class WaitTimedOut extends PdoflowError {
-  override readonly name = "WaitTimedOut";
-  readonly exitCode = exitCodes.jobsFailed;
-  constructor(id: number, timeoutMs: number) {
-    super(
-      `Expected posting ${id} to end within ${timeoutMs} ms, and it has not. It goes on: see its ` +
-        "status(), or wait again. Does a pool run that may take it?",
-    );
-  }
-}
-
 /** A batch of jobs that was posted. */
 export class Posting<Result = unknown> {
   /** What `pdoflow status` calls it; its jobs are `ID/0`, `ID/1`, … */
@@ -90,8 +77,7 @@ export class Posting<Result = unknown> {
       readPostingCounts(reading, [this.id]),
     );
     if (counts === undefined) throw new PostingNotFound(this.id);
-    const { id: _id, isEnded: _isEnded, ...status } = counts;
-    return status;
+    return statusOf(counts);
   }
 
   /**
@@ -100,6 +86,7 @@ export class Posting<Result = unknown> {
    *
    * @example const { done, failed } = await posting.wait({ timeoutMs: 60_000 });
    * @throws {WaitTimedOut} after `timeoutMs`.
+   * @throws {PostingStopped} its jobs kept failing; a person has to resume it, or to cancel it.
    * @throws {PostingNotFound} it was removed.
    * @throws the signal's reason when it is aborted.
    */
@@ -110,9 +97,7 @@ export class Posting<Result = unknown> {
     const expire = () => late.abort(new WaitTimedOut(this.id, timeoutMs));
     const timer = timeoutMs <= timerMsMax ? setTimeout(expire, timeoutMs) : undefined;
     try {
-      const counts = await this.#connection.ends.wait(this.id, AbortSignal.any(signals));
-      const { id: _id, isEnded: _isEnded, ...status } = counts;
-      return status;
+      return statusOf(await this.#connection.ends.wait(this.id, AbortSignal.any(signals)));
     } finally {
       clearTimeout(timer);
     }
@@ -141,6 +126,13 @@ export class Posting<Result = unknown> {
   }
 }
 
+const statusOf = ({
+  id: _id,
+  isEnded: _isEnded,
+  reason: _reason,
+  ...status
+}: PostingCounts): PostingStatus => status;
+
 const lengthOf = ({ result, error }: ResultRow) => (result?.length ?? 0) + (error?.length ?? 0);
 
 function decodeRow<Result>({ index, status, result, error }: ResultRow): JobResult<Result> {
@@ -149,6 +141,6 @@ function decodeRow<Result>({ index, status, result, error }: ResultRow): JobResu
     status,
     // null stands for undefined. What the function returns is what its type says.
     result: result === null ? undefined : (decodeValue(result) as Result),
-    error: error === null ? null : (JSON.parse(error) as JobError), // as domain/job-error.ts made it
+    error: error === null ? null : (JSON.parse(error) as JobError), // as jobError made it
   };
 }

@@ -20,7 +20,7 @@ export class SourceReader<T> {
     this.#iterator = iteratorOf(name, source);
   }
 
-  /** Reads the next element. Returns a promise only if the source gives one: there may be millions. */
+  /** Reads the next element. Gives a promise only if the source does: there may be millions. */
   advance(): Promise<void> | undefined {
     const step = this.#iterator.next();
     if ("then" in step) return step.then((step) => this.#take(step));

@@ -47,12 +47,12 @@ export function findTarget(url: string | undefined, env: Environment): Target {
 function fromUrl(url: string, env: Environment): Target {
   const source = "the option db";
   try {
-    // Not "", which on a command line means none.
-    const target = configuredTarget(url || "nothing", env);
-    if (target !== null) return { ...target, source };
+    const target = configuredTarget(url, env);
+    // Given "", as on a command line, it went on to the environment.
+    if (target !== null && url !== "") return { ...target, source };
   } catch (error) {
     // It calls what it was given by the name of the command line's option.
     throw error instanceof InvalidInput ? new InvalidInput(source, error.problems) : error;
   }
-  throw new Error("a database that was named is none");
+  throw new InvalidInput(source, ["expected the URL of a database, found an empty text"]);
 }

@@ -1,14 +1,14 @@
 import type { JobError } from "../domain/attempt.ts";
 import { chunkSize, type JobTime } from "../domain/chunk-size.ts";
-import { byEntryPoint, type HeldJob } from "./held-job.ts";
-import type { End, WorkerMessage } from "./protocol.ts";
+import { alike, type HeldJob } from "./held-job.ts";
+import type { End, Output, WorkerMessage } from "./protocol.ts";
 import { type Running, Slot, type Verdict } from "./slot.ts";
 import { WorkerProcess, type WorkerOptions } from "./worker-process.ts";
 
 export interface DispatcherListener {
   onEnd(job: HeldJob, end: End, workerPid: number): void;
-  /** The job was running when its worker died, for the reason in the verdict. */
-  onLost(verdict: Verdict, workerPid: number): void;
+  /** The job had been running for so long when its worker died, for the reason in the verdict. */
+  onLost(verdict: Verdict, durationMs: number, output: Output, workerPid: number): void;
   /** Some worker has room. */
   onHungry(): void;
   /** A job has been running for a while, and was not before. */
@@ -30,7 +30,7 @@ export class Dispatcher {
   readonly #listener: DispatcherListener;
   readonly #slots: Slot[] = [];
   readonly #watching: Timer;
-  /** First in, first out; a list holds jobs of one entry point. */
+  /** First in, first out; the jobs of a list can be handed out together. */
   #backlog: HeldJob[][] = [];
   #isStopping = false;
 
@@ -69,9 +69,9 @@ export class Dispatcher {
     );
   }
 
-  /** Takes jobs of one entry point, to be run after those that are there already. */
-  add(jobs: HeldJob[]): void {
-    if (jobs.length > 0) this.#backlog.push(jobs);
+  /** Takes jobs, to be run after those that are there already. */
+  add(jobs: readonly HeldJob[]): void {
+    this.#backlog.push(...alike(jobs));
     this.fill();
   }
 
@@ -93,7 +93,7 @@ export class Dispatcher {
   /** Takes back all jobs that no worker has started, for which `isWanted`, to be given back. */
   recall(isWanted: (job: HeldJob) => boolean): HeldJob[] {
     const all = [...this.#slots.flatMap((slot) => slot.recall(Infinity)), ...this.#backlog.flat()];
-    this.#backlog = byEntryPoint(all.filter((job) => !isWanted(job)));
+    this.#backlog = alike(all.filter((job) => !isWanted(job)));
     return all.filter(isWanted);
   }
 
@@ -141,10 +141,11 @@ export class Dispatcher {
     if (message.kind === "ready") slot.isReady = true;
     if (message.kind === "ended") {
       for (const end of message.ends) {
-        const job = slot.end(message.chunk, end[0]);
+        const job = slot.end(message.chunk, end.position);
         // Taken back or unheard of: user code spoke for jobs that it was not handed.
         if (job === null) return slot.process.kill();
-        this.#listener.onEnd(job, end, slot.process.pid);
+        const output = slot.process.takeOutput(end.output);
+        this.#listener.onEnd(job, { ...end, output }, slot.process.pid);
       }
     }
     this.fill();
@@ -154,12 +155,16 @@ export class Dispatcher {
   /** Of a dead worker's jobs, the one that it ran is lost; the rest goes to the other workers. */
   #bury(index: number, slot: Slot, reason: JobError): void {
     if (this.#slots[index] !== slot || this.#isStopping) return;
-    const lost = slot.look(performance.now())?.job;
-    if (lost) {
+    const now = performance.now();
+    const running = slot.look(now);
+    const lost = running?.job;
+    if (running && lost) {
       const died: Verdict = { job: lost, state: "failed", error: reason };
-      this.#listener.onLost(slot.verdict?.job === lost ? slot.verdict : died, slot.process.pid);
+      const verdict = slot.verdict?.job === lost ? slot.verdict : died;
+      const output = slot.process.lastOutput();
+      this.#listener.onLost(verdict, now - running.since, output, slot.process.pid);
     }
-    this.#backlog.unshift(...byEntryPoint(slot.held.filter((job) => job !== lost)));
+    this.#backlog.unshift(...alike(slot.held.filter((job) => job !== lost)));
     // One that never came up would come down again at once.
     const replace = () => {
       if (!this.#isStopping) this.#slots[index] = this.#spawn(index);
@@ -177,6 +182,7 @@ export class Dispatcher {
       const running = slot.look(now);
       const ageMs = running ? now - running.since : 0;
       hasNewLong ||= ageMs >= longMs && ageMs < longMs + watchEveryMs * 1.5;
+      if (ageMs >= watchEveryMs) slot.process.boundOutput();
     }
     this.condemn(({ job, since }) => timedOut(job, now - since));
     if (hasNewLong) this.#listener.onLongJob();
@@ -187,7 +193,7 @@ export class Dispatcher {
     if (this.#backlog.length > 0 || this.idle === 0) return;
     const fullest = this.#slots.toSorted((a, b) => b.unstarted - a.unstarted)[0];
     if (!fullest || fullest.unstarted === 0) return;
-    this.#backlog.push(...byEntryPoint(fullest.recall(Math.ceil(fullest.unstarted / 2))));
+    this.#backlog.push(...alike(fullest.recall(Math.ceil(fullest.unstarted / 2))));
     this.fill();
   }
 }

@@ -10,13 +10,20 @@ export interface HeldJob {
   args: string;
 }
 
-/** Lists of jobs that share an entry point, in the order in which they come. */
-export function byEntryPoint(jobs: readonly HeldJob[]): HeldJob[][] {
+/** Lists of jobs that can be handed out together, in the order in which they come. */
+export function alike(jobs: readonly HeldJob[]): HeldJob[][] {
   const lists: HeldJob[][] = [];
   for (const job of jobs) {
     const last = lists.at(-1);
-    if (last?.[0]?.posting.entryPoint === job.posting.entryPoint) last.push(job);
+    const first = last?.[0];
+    if (last && first && isAlike(first.posting, job.posting)) last.push(job);
     else lists.push([job]);
   }
   return lists;
 }
+
+const isAlike = (a: RunnablePosting, b: RunnablePosting) =>
+  a === b ||
+  (a.entryPoint === b.entryPoint &&
+    a.keepsResults === b.keepsResults &&
+    a.keepsOutput === b.keepsOutput);

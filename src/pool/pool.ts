@@ -10,7 +10,6 @@ import type { HeldJob } from "./held-job.ts";
 import { Link } from "./link.ts";
 import type { End } from "./protocol.ts";
 import { type Links, Session } from "./session.ts";
-import type { Verdict } from "./slot.ts";
 import type { WorkerOptions } from "./worker-process.ts";
 
 export interface PoolOptions extends Omit<NewPool, "slots"> {
@@ -78,7 +77,20 @@ export class Pool {
     };
     this.#dispatcher = new Dispatcher(options.maxWorkers, options.worker, {
       onEnd: (job, end, pid) => this.#end(job, end, pid),
-      onLost: (verdict, pid) => this.#endLost(verdict, pid),
+      onLost: (verdict, durationMs, output, pid) => {
+        if (this.#isKilled) return; // its attempt is unused: it is given back
+        const { job, state, error } = verdict;
+        options.log(`job ${job.posting.id}/${job.seq}: ${error.message}`);
+        const kept = job.posting.keepsOutput === "none" ? null : output;
+        const end = {
+          durationMs,
+          agoMs: 0,
+          text: JSON.stringify(error),
+          retry: null,
+          output: kept,
+        };
+        this.#record(job, state, end, pid);
+      },
       onHungry: () => this.#claim(),
       onLongJob: () => this.#session?.heartbeat.hurry(),
       jobTime: (entryPoint) => this.#session?.claimer.jobTime(entryPoint) ?? null,
@@ -220,32 +232,28 @@ export class Pool {
     });
   }
 
-  #endLost({ job, state, error }: Verdict, workerPid: number): void {
-    if (this.#isKilled) return; // its attempt is unused: it is given back
-    this.#options.log(`job ${job.posting.id}/${job.seq}: ${error.message}`);
-    this.#record(job, state, { durationMs: 0, agoMs: 0, text: JSON.stringify(error) }, workerPid);
-  }
-
-  #end(job: HeldJob, [, isDone, durationMs, agoMs, text]: End, workerPid: number): void {
-    const end: AttemptEnd = isDone ? "done" : "failed";
-    if (isDone) this.#session?.claimer.learn(job.posting.entryPoint, durationMs);
-    this.#record(job, end, { durationMs, agoMs, text }, workerPid);
+  #end(job: HeldJob, end: End, workerPid: number): void {
+    if (end.isDone) this.#session?.claimer.learn(job.posting.entryPoint, end.durationMs);
+    this.#record(job, end.isDone ? "done" : "failed", end, workerPid);
   }
 
   #record(
     { leaseId, posting, seq, attempt }: HeldJob,
     end: AttemptEnd,
-    { durationMs, agoMs, text }: { durationMs: number; agoMs: number; text: string | null },
+    { durationMs, agoMs, text, retry, output }: Omit<End, "position" | "isDone">,
     workerPid: number,
   ): void {
-    const state = outcomeState(end, attempt, posting.tries);
+    const state = outcomeState(end, attempt, retry === "never" ? attempt : posting.tries);
+    const backoffMs = () => retryDelayMs(posting.backoffMs, attempt, Math.random());
     this.#summary[state]++;
     this.#session?.recorder.add({
       ...{ leaseId, postingId: posting.id, seq, attempt, state, durationMs, workerPid },
       endedAt: performance.now() - agoMs,
       result: end === "done" ? text : null,
       error: end === "done" ? null : text,
-      delayMs: state === "retried" ? retryDelayMs(posting.backoffMs, attempt, Math.random()) : null,
+      stdout: output?.stdout ?? null,
+      stderr: output?.stderr ?? null,
+      delayMs: state !== "retried" ? null : typeof retry === "number" ? retry : backoffMs(),
     });
     this.#countFailures(posting.id, end, posting.stopAfter);
     if (this.#isDraining) this.#endIfDrained();

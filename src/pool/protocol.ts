@@ -1,5 +1,6 @@
 import * as v from "valibot";
 
+import type { KeepsOutput } from "../domain/posting.ts";
 import { parse } from "../domain/parse.ts";
 
 /** What a pool tells a worker: a chunk of jobs of one entry point, its arguments as encoded text. */
@@ -11,19 +12,34 @@ export interface RunMessage {
   slot: number;
   entryPoint: string;
   args: string[];
+  keepsResults: boolean;
+  keepsOutput: KeepsOutput;
 }
 
-/**
- * The end of one attempt: position in its chunk, whether it was done, how long it took and how long
- * ago it ended (ms), its encoded result or error.
- */
-const End = v.tuple([
-  v.pipe(v.number(), v.integer(), v.minValue(0)),
-  v.boolean(),
-  v.pipe(v.number(), v.minValue(0)),
-  v.pipe(v.number(), v.minValue(0)),
-  v.nullable(v.string()),
-]);
+const amount = v.pipe(v.number(), v.finite(), v.minValue(0));
+
+/** What a job printed: both streams, null where there is nothing to keep. */
+export interface Output {
+  stdout: string | null;
+  stderr: string | null;
+}
+
+/** The end of one attempt. */
+const End = v.strictObject({
+  /** The job's position in its chunk. */
+  position: v.pipe(amount, v.integer()),
+  isDone: v.boolean(),
+  durationMs: amount,
+  /** How long ago it ended, in ms. */
+  agoMs: amount,
+  /** The encoded result or error. */
+  text: v.nullable(v.string()),
+  /** What the job asked for by what it threw: no further attempt, or one after so many ms. */
+  retry: v.nullable(v.union([v.literal("never"), amount])),
+  output: v.nullable(
+    v.strictObject({ stdout: v.nullable(v.string()), stderr: v.nullable(v.string()) }),
+  ),
+});
 export type End = v.InferOutput<typeof End>;
 
 const WorkerMessage = v.variant("kind", [

@@ -131,8 +131,8 @@ export class Recorder {
   #nextBatch(): EndedAttempt[] {
     let bytes = 0;
     let size = 0;
-    for (const { result, error } of this.#waiting) {
-      bytes += (result?.length ?? 0) + (error?.length ?? 0);
+    for (const { result, error, stdout, stderr } of this.#waiting) {
+      for (const text of [result, error, stdout, stderr]) bytes += text?.length ?? 0;
       if (size > 0 && (size >= flushAtSize || bytes > flushAtBytes)) break;
       size++;
     }

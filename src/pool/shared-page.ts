@@ -5,7 +5,8 @@ export const chunksPerWorker = 2;
 
 const runningChunk = chunksPerWorker;
 const runningPosition = chunksPerWorker + 1;
-const bytes = 64;
+const outputStarts = chunksPerWorker + 2;
+const pageBytes = 64;
 
 /** What fits into the word of a slot. */
 const largestChunk = 0xfff;
@@ -29,13 +30,13 @@ export class SharedPage {
 
   private constructor(path: string) {
     const memory = Bun.mmap(path, { shared: true });
-    this.#words = new Int32Array(memory.buffer, memory.byteOffset, bytes / 4);
+    this.#words = new Int32Array(memory.buffer, memory.byteOffset, pageBytes / 4);
   }
 
   /** Makes the file at `path`, readable by this user alone, with no chunk and nothing running. */
   static create(path: string): SharedPage {
     const file = openSync(path, "wx+", 0o600);
-    ftruncateSync(file, bytes);
+    ftruncateSync(file, pageBytes);
     closeSync(file);
     const page = new SharedPage(path);
     page.rest();
@@ -80,10 +81,20 @@ export class SharedPage {
     return Math.max(limitOf(word) - nextOf(word), 0);
   }
 
-  /** Worker: this job runs from now on. */
-  run(chunk: number, position: number): void {
+  /** Worker: this job runs from now on, and its output begins at these places of the files. */
+  run(chunk: number, position: number, starts: readonly [number, number] = [0, 0]): void {
+    Atomics.store(this.#words, outputStarts, starts[0]);
+    Atomics.store(this.#words, outputStarts + 1, starts[1]);
     Atomics.store(this.#words, runningChunk, chunk);
     Atomics.store(this.#words, runningPosition, position);
+  }
+
+  /** Pool: where in the files of stdout and stderr the output of the running job begins. */
+  outputStarts(): [number, number] {
+    return [
+      Math.max(Atomics.load(this.#words, outputStarts), 0),
+      Math.max(Atomics.load(this.#words, outputStarts + 1), 0),
+    ];
   }
 
   /** Worker: no job runs. */

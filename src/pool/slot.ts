@@ -62,9 +62,12 @@ export class Slot {
     const number = this.#nextChunk++;
     this.#chunks[at] = { number, jobs, gone: jobs.map(() => false), left: jobs.length };
     this.process.page.load(at, number, jobs.length);
-    const entryPoint = jobs[0]?.posting.entryPoint ?? "";
+    const posting = jobs[0]?.posting;
+    if (!posting) return;
+    const { entryPoint, keepsResults, keepsOutput } = posting;
     const args = jobs.map((job) => job.args);
-    this.process.send({ kind: "run", chunk: number, slot: at, entryPoint, args });
+    const how = { entryPoint, keepsResults, keepsOutput };
+    this.process.send({ kind: "run", chunk: number, slot: at, args, ...how });
   }
 
   /** The job at a position of a chunk, which is gone from now on; null where there is none. */

@@ -3,7 +3,19 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import type { JobError } from "../domain/attempt.ts";
-import { parseWorkerMessage, type RunMessage, type WorkerMessage } from "./protocol.ts";
+import {
+  closeOutputFile,
+  createOutputFile,
+  cutOutput,
+  joinOutput,
+  readOutput,
+} from "./output-file.ts";
+import {
+  type Output,
+  parseWorkerMessage,
+  type RunMessage,
+  type WorkerMessage,
+} from "./protocol.ts";
 import { SharedPage } from "./shared-page.ts";
 
 export interface WorkerOptions {
@@ -37,7 +49,11 @@ export class WorkerProcess {
   readonly pid: number;
   readonly exited: Promise<unknown>;
   readonly #pagePath: string;
-  readonly #process: Bun.Subprocess<"ignore", 2, "inherit">;
+  readonly #process: Bun.Subprocess<"ignore", number, number>;
+  /** The files that its stdout and stderr are. */
+  readonly #files: readonly [number, number];
+  /** What was put aside of them when the running job filled them without end. */
+  #heads: [string | null, string | null] = [null, null];
   /** What the worker said before it left, or what it did that no worker may do. */
   #lastWords: string | null = null;
   #exit: { code: number | null; signal: string | number | null } | null = null;
@@ -47,14 +63,14 @@ export class WorkerProcess {
   constructor({ program, root, env }: WorkerOptions, listener: WorkerListener) {
     this.#pagePath = join(tmpdir(), `pdoflow-${crypto.randomUUID()}.page`);
     this.page = SharedPage.create(this.#pagePath);
+    this.#files = [createOutputFile(), createOutputFile()];
     this.#process = Bun.spawn([...program, "worker", root, this.#pagePath], {
       cwd: root,
       detached: true, // a process group of its own, and no Ctrl-C from the terminal
       env: workerEnvironment(env),
       stdin: "ignore",
-      // The pool's stdout is data; what jobs print goes beside its own messages.
-      stdout: 2,
-      stderr: "inherit",
+      stdout: this.#files[0],
+      stderr: this.#files[1],
       serialization: "advanced",
       ipc: (raw: unknown) => this.#receive(raw, listener),
       onExit: (_process, code, signal) => {
@@ -109,6 +125,36 @@ export class WorkerProcess {
     }
   }
 
+  /** Keeps the running job from filling the disk with what it prints. */
+  boundOutput(): void {
+    const starts = this.page.outputStarts();
+    for (const stream of [0, 1] as const) {
+      const head = cutOutput(this.#files[stream], starts[stream]);
+      this.#heads[stream] ??= head;
+    }
+  }
+
+  /** What the running job printed, with what was put aside of it. */
+  takeOutput(printed: Output | null): Output | null {
+    const [stdout, stderr] = this.#heads;
+    this.#heads = [null, null];
+    if (stdout === null && stderr === null) return printed;
+    return {
+      stdout: joinOutput(stdout, printed?.stdout ?? null),
+      stderr: joinOutput(stderr, printed?.stderr ?? null),
+    };
+  }
+
+  /** What the job that it ran when it died had printed. */
+  lastOutput(): Output {
+    const [out, err] = this.page.outputStarts();
+    const printed = {
+      stdout: readOutput(this.#files[0], out),
+      stderr: readOutput(this.#files[1], err),
+    };
+    return this.takeOutput(printed) ?? printed;
+  }
+
   #receive(raw: unknown, listener: WorkerListener): void {
     let message: WorkerMessage;
     try {
@@ -136,5 +182,6 @@ export class WorkerProcess {
       name: "WorkerDied",
       message: `worker ${this.pid} ${how} while it ran this job${said}`,
     });
+    for (const file of this.#files) closeOutputFile(file);
   }
 }

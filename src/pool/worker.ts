@@ -1,10 +1,12 @@
 import { parseEntryPoint } from "../domain/entry-point.ts";
 import { jobError } from "../domain/job-error.ts";
+import { retryOf } from "../domain/thrown.ts";
 import { decodeArgs, encodeValue } from "../domain/values.ts";
 import { callEntryPoint, type EntryFunction, loadEntryPoint } from "./load-entry-point.ts";
 import type { End, RunMessage, WorkerMessage } from "./protocol.ts";
 import { SharedPage } from "./shared-page.ts";
 import { provideVirtualPackage } from "./virtual-package.ts";
+import { WorkerOutput } from "./worker-output.ts";
 
 /** Ends are sent together, but none waits longer than this behind short jobs that follow it. */
 const sendAfterMs = 2;
@@ -22,13 +24,14 @@ export interface WorkerContext {
 export function runWorker(context: WorkerContext): void {
   provideVirtualPackage(context.api);
   const page = SharedPage.open(context.pagePath);
+  const output = new WorkerOutput();
   const chunks: RunMessage[] = [];
   let isRunning = false;
   const pump = async () => {
     if (isRunning) return;
     isRunning = true;
     for (let chunk = chunks.shift(); chunk; chunk = chunks.shift()) {
-      await runChunk(context, page, chunk);
+      await runChunk(context, page, output, chunk);
       // Lets the messages in that came while jobs kept this thread busy.
       await new Promise<void>((resolve) => setImmediate(resolve));
     }
@@ -44,7 +47,8 @@ export function runWorker(context: WorkerContext): void {
 async function runChunk(
   { root, send }: WorkerContext,
   page: SharedPage,
-  { chunk, slot, entryPoint, args }: RunMessage,
+  output: WorkerOutput,
+  { chunk, slot, entryPoint, args, keepsResults, keepsOutput }: RunMessage,
 ): Promise<void> {
   const fn = loadEntryPoint(root, parseEntryPoint(entryPoint));
   fn.catch(() => {}); // each job tells it as its own failure
@@ -52,19 +56,22 @@ async function runChunk(
   let endedAt: number[] = [];
   let sentAt = performance.now();
   const flush = (now: number) => {
-    for (const [i, end] of ends.entries()) end[3] = now - (endedAt[i] ?? now);
+    for (const [i, end] of ends.entries()) end.agoMs = now - (endedAt[i] ?? now);
     if (ends.length > 0) send({ kind: "ended", chunk, ends });
     ends = [];
     endedAt = [];
     sentAt = now;
   };
   for (let position = page.take(slot, chunk); position >= 0; position = page.take(slot, chunk)) {
-    page.run(chunk, position);
+    page.run(chunk, position, output.starts);
     const startedAt = performance.now();
-    const { isDone, text } = await attempt(fn, args[position] ?? "[]");
+    const result = await attempt(fn, args[position] ?? "[]", keepsResults);
     const now = performance.now();
+    const durationMs = now - startedAt;
+    const isWanted = keepsOutput === "all" || (keepsOutput === "failures" && !result.isDone);
+    const printed = output.collect(durationMs, isWanted);
     page.rest();
-    ends.push([position, isDone, now - startedAt, 0, text]);
+    ends.push({ position, durationMs, agoMs: 0, output: printed, ...result });
     endedAt.push(now);
     if (now - sentAt >= sendAfterMs) flush(now);
   }
@@ -75,11 +82,13 @@ async function runChunk(
 async function attempt(
   fn: Promise<EntryFunction>,
   args: string,
-): Promise<{ isDone: boolean; text: string | null }> {
+  keepsResults: boolean,
+): Promise<Pick<End, "isDone" | "text" | "retry">> {
   try {
     const result = await callEntryPoint(await fn, decodeArgs(args));
-    return { isDone: true, text: result === undefined ? null : encodeValue(result) };
+    const text = result === undefined || !keepsResults ? null : encodeValue(result);
+    return { isDone: true, text, retry: null };
   } catch (thrown) {
-    return { isDone: false, text: JSON.stringify(jobError(thrown)) };
+    return { isDone: false, text: JSON.stringify(jobError(thrown)), retry: retryOf(thrown) };
   }
 }

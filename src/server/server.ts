@@ -34,9 +34,9 @@ export async function ensureServer(
     return await alone(place.lock, async () => {
       if (await runs(place)) return place.address;
       removeDrafts(place);
+      prepareSocketFolder(place, accounts);
       await unpackProgram(place, onProgress);
       await initialise(place, accounts, onProgress);
-      prepareSocketFolder(place, accounts);
       claimForHost(place);
       await start(place, accounts, onProgress);
       return place.address;

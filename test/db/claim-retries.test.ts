@@ -32,7 +32,7 @@ describe("which retry", () => {
     expect(await take(db, pool)).toMatchObject([{ postingId: id, firstSeq: 0, attempt: 2 }]);
   });
 
-  test("a retry goes before a lane of the same priority, and after one of a higher", async () => {
+  test("a retry goes before a lane of its priority, and after one of a higher", async () => {
     await using db = await freshQueue();
     const pool = await newPool(db);
     const [low, high] = [await postJobs(db, 1), await postJobs(db, 1, { priority: 1 })];

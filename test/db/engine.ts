@@ -1,10 +1,12 @@
 // Short words for what the stories of these tests do again and again. Every function that runs
 // jobs stands for a pool: it claims, records and gives back as src/pool does, in one line.
 import { connect, type Db } from "../../src/db/connect.ts";
+import { cancelPostings, holdPostings, resumePostings } from "../../src/db/control.ts";
 import { type Claim, claim, giveBack, type LeasedRange } from "../../src/db/leases.ts";
 import { type Outcome, recordOutcomes } from "../../src/db/outcomes.ts";
 import { registerPool } from "../../src/db/pools.ts";
 import { insertPosting, type NewPosting } from "../../src/db/postings.ts";
+import { type RescuedPool, rescuePools } from "../../src/db/rescue.ts";
 import { freshDatabase } from "../database.ts";
 
 /** One job of a lease. */
@@ -30,7 +32,7 @@ export async function postJobs(
   options: Partial<NewPosting> & { priorities?: readonly number[] } = {},
 ): Promise<number> {
   const { priorities, ...posting } = options;
-  const defaults = { entryPoint, priority: 0, tries: 3, backoffMs: 0, osUser: "ada" };
+  const defaults = { entryPoint, priority: 0, backoffMs: 0, osUser: "ada" };
   const args = Array.from({ length: count }, (_, index) => `[${index}]`);
   const batches = [{ args, priorities }];
   const { id } = await insertPosting(db, { ...defaults, ...posting }, batches, "the test");
@@ -89,6 +91,8 @@ export const outcome = (job: LeasedJob, more: Partial<Outcome> = {}): Outcome =>
   workerPid: 1,
   result: null,
   error: null,
+  stdout: null,
+  stderr: null,
   delayMs: more.state === "retried" ? 0 : null,
   ...more,
 });
@@ -159,6 +163,10 @@ export async function refusal(statement: PromiseLike<unknown>): Promise<string> 
   throw new Error("expected a refusal, and it was accepted");
 }
 
+/** From now on a deadlock in this database is found within 50 ms, by new connections. */
+export const findDeadlocksSoon = ({ sql, target }: Db) => sql`
+  alter database ${sql(target.database)} set deadlock_timeout = '50ms'`;
+
 /** An element that has to be there. */
 export function nth<T>(list: readonly T[], place: number): T {
   const element = list[place];
@@ -196,6 +204,19 @@ export async function untilBlocked({ sql }: Db, count = 1): Promise<void> {
   });
 }
 
+/** Resolves once `statement` waits for a lock that another one holds, or has ended. */
+export async function untilBlockedOrDone({ sql }: Db, statement: Promise<unknown>): Promise<void> {
+  let isDone = false;
+  const done = statement.then(() => (isDone = true));
+  await until("a statement waits for a lock or has ended", async () => {
+    const waiting = await sql`
+      select from pg_stat_activity
+      where datname = current_database() and wait_event_type = 'Lock'`;
+    return isDone || waiting.length > 0;
+  });
+  if (isDone) await done;
+}
+
 /** Resolves once `isSo`, asked again and again. @throws where it is not so after ten seconds. */
 export async function until(what: string, isSo: () => Promise<boolean> | boolean): Promise<void> {
   const deadline = performance.now() + 10_000;
@@ -209,24 +230,15 @@ export async function until(what: string, isSo: () => Promise<boolean> | boolean
 export const silence = ({ sql }: Db, poolId: number) => sql`
   update pdoflow.pool set beat_at = now() - interval '1 minute' where id = ${poolId}`;
 
-export interface Rescued {
-  poolId: number;
-  host: string;
-  jobs: number;
-}
+export const rescue = async (db: Db): Promise<RescuedPool[]> => [...(await rescuePools(db))];
 
-export const rescue = async ({ sql }: Db): Promise<Rescued[]> => [
-  ...(await sql<Rescued[]>`select * from pdoflow.rescue()`),
-];
+export const hold = (db: Db, id: number, state: "paused" | "errored_out" = "paused") =>
+  holdPostings(db, [id], state, "why");
 
-export const hold = ({ sql }: Db, postingId: number, state = "paused") => sql`
-  select pdoflow.hold(array[${postingId}::bigint], ${state}::text::pdoflow.posting_state, 'why')`;
+export const resume = (db: Db, id: number) => resumePostings(db, [id]);
 
-export const resume = ({ sql }: Db, postingId: number) => sql`
-  select pdoflow.resume(array[${postingId}::bigint])`;
-
-export const cancel = ({ sql }: Db, postingId: number) => sql`
-  select pdoflow.cancel(array[${postingId}::bigint], true, 'why')`;
+export const cancel = (db: Db, id: number) =>
+  cancelPostings(db, [id], { killsRunning: true, reason: "why" });
 
 /** Posts `count` postings of one job each in one statement, and returns the first one's id. */
 export async function postManySingles(db: Db, count: number): Promise<number> {

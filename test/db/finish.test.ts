@@ -29,7 +29,7 @@ async function halves(db: Db) {
 const endOf = async ({ sql }: Db) =>
   (await sql`select state, done, failed, ended_at is not null as ended from pdoflow.posting`)[0];
 
-test("P2: of two pools that record the last outcomes at the same moment one ends the posting", async () => {
+test("P2: two pools record the last outcomes at the same moment, and one ends the posting", async () => {
   await using db = await freshQueue();
   const { id, a, b, left, right } = await halves(db);
   await using one = await openTransaction(db);
@@ -56,7 +56,7 @@ test("the second of two that finish waits for the first, and ends nothing", asyn
   expect(await second).toEqual([]);
 });
 
-test("a posting does not end while the last outcomes of another pool are not committed", async () => {
+test("a posting does not end before the last outcomes of another pool are committed", async () => {
   await using db = await freshQueue();
   const { id, a, b, left, right } = await halves(db);
   await using one = await openTransaction(db);
@@ -100,7 +100,7 @@ test("the end is told once, when it is committed", async () => {
   expect(told).toEqual(["marker", String(id), "marker"]);
 });
 
-test("what a pool left open when it died between its last outcome and the end is ended", async () => {
+test("what a pool left open that died after its last outcome is ended by another", async () => {
   await using db = await freshQueue();
   const { a, b, left, right } = await halves(db);
   await record(db, a, left);
@@ -111,12 +111,12 @@ test("what a pool left open when it died between its last outcome and the end is
 
 test("that is done though a thousand older postings are far from their end", async () => {
   await using db = await freshQueue();
+  const { id, a, b, left, right } = await halves(db);
   await db.sql`
     with old as (
       insert into pdoflow.posting (id, entry_point, job_count, route_id)
       select -n, 'old.ts#run', 2, 1 from generate_series(1, 1000) as n returning id)
     insert into pdoflow.progress (posting_id, done) select id, 1 from old`;
-  const { id, a, b, left, right } = await halves(db);
   await record(db, a, left);
   await record(db, b, right);
   await finishStragglers(db);

@@ -26,7 +26,7 @@ const texts = [
   '"quote \\" backslash \\\\ newline \\n brace {} comma , NULL"',
   '{"snake_case": {"$date": 1}, "": [null, true, 1e300]}',
   "null",
-  JSON.stringify("x".repeat(2_000_000)),
+  JSON.stringify("x".repeat(500_000)),
 ];
 
 test("results and errors of any JSON text, large ones too", async () => {
@@ -54,7 +54,7 @@ test("no result is null, and the result null is not", async () => {
   expect([...kept].map(({ none }) => none)).toEqual([true, false]);
 });
 
-test("U3, U4: its lease, its worker, how long it took, and when it ended by database time", async () => {
+test("U3, U4: its lease, its worker, how long it took, and when it ended", async () => {
   await using db = await freshQueue();
   const { pool, jobs } = await leased(db, 1);
   await record(db, pool, jobs, { ageMs: 90_000, durationMs: 12.5, workerPid: 4321 });

@@ -17,7 +17,6 @@ import {
   postSingles,
   record,
   recordPart,
-  refusal,
   resume,
   take,
   takeAll,

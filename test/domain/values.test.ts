@@ -1,7 +1,8 @@
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import * as fc from "fast-check";
 
 import {
+  type Arguments,
   decodeArgs,
   decodeValue,
   encodeArgs,
@@ -10,6 +11,8 @@ import {
 } from "../../src/domain/values.ts";
 import { forms, UndecodableValue } from "../../src/domain/values-decode.ts";
 import { anyJson, anyString, anyValue, spell } from "./any-value.ts";
+
+setDefaultTimeout(60_000);
 
 const roundTrip = (value: unknown) => decodeValue(encodeValue(value));
 
@@ -169,7 +172,8 @@ describe("what is refused", () => {
 
   test("arguments that are neither a list nor an object", () => {
     for (const args of [null, 7, "a", new Model(), new Date()]) {
-      expect(refusal(() => encodeArgs(args as never)).message).toContain("Pass an array or an obj");
+      const error = refusal(() => encodeArgs(args as unknown as Arguments));
+      expect(error.message).toContain("Pass an array or an object of arguments.");
     }
   });
 

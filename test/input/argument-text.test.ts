@@ -1,9 +1,11 @@
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import * as fc from "fast-check";
 
 import { decodeArgs, encodeArgs } from "../../src/domain/values.ts";
 import { argumentText, type Place } from "../../src/input/argument-text.ts";
 import { anyValue, spell } from "../domain/any-value.ts";
+
+setDefaultTimeout(60_000);
 
 const place: Place = {
   element: () => "here",

@@ -1,8 +1,10 @@
-import { expect, test } from "bun:test";
+import { expect, setDefaultTimeout, test } from "bun:test";
 import * as fc from "fast-check";
 
 import { findFault } from "../../src/input/json-fault.ts";
 import { anyJson } from "../domain/any-value.ts";
+
+setDefaultTimeout(60_000);
 
 test("finds a fault in exactly the texts that JSON.parse refuses", () => {
   const tokens = [

@@ -1,8 +1,10 @@
-import { expect, test } from "bun:test";
+import { expect, setDefaultTimeout, test } from "bun:test";
 import * as fc from "fast-check";
 
 import { decodeUtf8 } from "../../src/input/utf8.ts";
 import { anySizes, chunks } from "./chunks.ts";
+
+setDefaultTimeout(60_000);
 
 const decode = async (bytes: string | Uint8Array, sizes?: readonly number[]) =>
   (await Array.fromAsync(decodeUtf8(chunks(bytes, sizes), "a.json"))).join("");

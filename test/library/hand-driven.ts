@@ -50,6 +50,8 @@ export async function drivenPool(db: Db) {
         workerPid: 1,
         result: state === "done" ? `"done ${firstSeq + offset}"` : null,
         error: state === "done" ? null : '{"name":"Error","message":"no"}',
+        stdout: null,
+        stderr: null,
         delayMs: state === "retried" ? 0 : null,
         ...texts,
       }));

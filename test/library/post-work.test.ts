@@ -1,8 +1,8 @@
-import { describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 
 import type { Db } from "../../src/db/connect.ts";
 import { postWork, type PostOptions, Registry, type Source } from "../../src/index.ts";
-import { freshDatabase } from "../database.ts";
+import { freshDatabase, type TestDatabase } from "../database.ts";
 import { anything, fit, named, scale } from "./jobs.ts";
 
 const root = import.meta.dir;
@@ -68,6 +68,12 @@ test("each job can have a priority of its own, and keeps its index", async () =>
 });
 
 describe("nothing is posted", () => {
+  let database: TestDatabase;
+  beforeAll(async () => {
+    database = await freshDatabase();
+  });
+  afterAll(() => database[Symbol.asyncDispose]());
+
   const refused: [sentence: string, call: Call, name: string, ...says: string[]][] = [
     ["without arguments", [[], []], "NothingToPost"],
     ["with a list too many", [[[1], [2]], [{}]], "UnequalLengths", "kwargs has 1"],
@@ -99,7 +105,6 @@ describe("nothing is posted", () => {
     ["for a URL of something else", [[[1]], [], { db: "http://x/" }], "InvalidInput", "option db"],
   ];
   test.each(refused)("%s", async (_sentence, [posargs, kwargs, options], name, ...says) => {
-    await using database = await freshDatabase();
     const error = await postWork(
       "fit.ts#fit",
       posargs as Source<unknown[]>,
@@ -112,7 +117,6 @@ describe("nothing is posted", () => {
   });
 
   test("when a generator throws, whose error comes as it is, and after its finally", async () => {
-    await using database = await freshDatabase();
     const mine = Object.assign(new Error("no such file"), { code: "ENOENT" });
     const closed: string[] = [];
     function* lists() {

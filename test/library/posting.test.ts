@@ -67,6 +67,17 @@ describe("wait", () => {
     expect(await posting.wait()).toMatchObject({ done: 1 });
   });
 
+  test("rejects for a posting that was stopped because its jobs failed", async () => {
+    await using database = await freshDatabase();
+    const posting = await post(database, 4);
+    const pool = await drivenPool(database.db);
+    await pool.end(only(await pool.claim(1)), ["failed"]);
+    const error = posting.wait().catch(String);
+    await someoneListens(database.db);
+    await database.db.sql`select pdoflow.hold(array[${posting.id}::bigint], 'errored_out', 'why')`;
+    expect(await error).toMatch(/^PostingStopped: .* with 3 jobs left: why\. /);
+  });
+
   test("waits for many postings at once, and twice for the same, with one LISTEN", async () => {
     await using database = await freshDatabase();
     const postings = await Promise.all(Array.from({ length: 40 }, () => post(database, 1)));

@@ -59,17 +59,17 @@ test.skipIf(process.platform !== "linux")("no process of the server holds a TCP 
 });
 
 test.skipIf(!isRoot)(`a stranger who reaches the socket is not let in${asRoot}`, async () => {
-  await using open = temporaryPlace();
-  await ensureServer(open);
+  const socket = join(place.socketFolder, ".s.PGSQL.5432");
   // As if every permission had been opened by mistake: what is left is the server's own check.
-  chmodSync(open.socketFolder, 0o755);
-  chmodSync(join(open.socketFolder, ".s.PGSQL.5432"), 0o777);
+  chmodSync(place.socketFolder, 0o755);
+  chmodSync(socket, 0o777);
   const stranger = Bun.spawnSync(
-    [process.execPath, "--config=/dev/null", join(import.meta.dir, "probe.ts"), open.socketFolder],
+    [process.execPath, "--config=/dev/null", join(import.meta.dir, "probe.ts"), place.socketFolder],
     { uid: 1, gid: 1, env: { PATH: "/usr/bin:/bin" } },
   );
+  chmodSync(socket, 0o700);
+  chmodSync(place.socketFolder, 0o700);
   expect(stranger.stdout.toString()).toContain('Peer authentication failed for user "pdoflow"');
-  chmodSync(open.socketFolder, 0o700);
 });
 
 test.skipIf(!isRoot)(`an ordinary user's server is that user's alone${asRoot}`, async () => {

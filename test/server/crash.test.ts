@@ -43,35 +43,32 @@ test("while a child of the killed server lives, the next start waits for its end
 
 test("a stale pid file that names a stranger's live process is not believed", async () => {
   // Of the server's own uid, or PostgreSQL would see through it by itself.
-  const owner = ownerOfServer();
-  const stranger = Bun.spawn(["sleep", "1000"], owner);
-  try {
-    await killServer();
-    for (const file of [pidFile, `${socket}.lock`]) {
-      const [, ...rest] = readFileSync(file, "utf8").split("\n");
-      writeFileSync(file, [stranger.pid, ...rest].join("\n"));
-    }
-    expect(serverState(place)).toEqual({ kind: "stopped" });
-    expect(await stopServer(place)).toBe(false);
-    await ensureServer(place);
-    expect(serverState(place)).not.toEqual({ kind: "running", pid: stranger.pid });
-    expect(isAlive(stranger.pid)).toBe(true);
-  } finally {
-    stranger.kill();
+  await using stranger = Bun.spawn(["sleep", "1000"], ownerOfServer());
+  await killServer();
+  for (const file of [pidFile, `${socket}.lock`]) {
+    const [, ...rest] = readFileSync(file, "utf8").split("\n");
+    writeFileSync(file, [stranger.pid, ...rest].join("\n"));
   }
+  expect(serverState(place)).toEqual({ kind: "stopped" });
+  expect(await stopServer(place)).toBe(false);
+  await ensureServer(place);
+  expect(serverState(place)).not.toEqual({ kind: "running", pid: stranger.pid });
+  expect(isAlive(stranger.pid)).toBe(true);
 });
 
 test("another PostgreSQL that got the pid is not taken for ours", async () => {
-  await using other = temporaryPlace();
-  await ensureServer(other);
-  const pid = pidOf(serverState(other));
+  // A shell by the name of postgres: what counts is its command line.
+  await using other = Bun.spawn(["sh", "-c", "sleep 1000; :", "-D", "/another/folder"], {
+    ...ownerOfServer(),
+    argv0: "/usr/bin/postgres",
+  });
   await killServer();
   const [, ...rest] = readFileSync(pidFile, "utf8").split("\n");
-  writeFileSync(pidFile, [pid, ...rest].join("\n"));
+  writeFileSync(pidFile, [other.pid, ...rest].join("\n"));
 
   expect(serverState(place)).toEqual({ kind: "stopped" });
   await ensureServer(place);
-  expect(serverState(other)).toEqual({ kind: "running", pid });
+  expect(isAlive(other.pid)).toBe(true);
 });
 
 test("a pid file without a whole pid in it is no server", async () => {

@@ -1,0 +1,31 @@
+const mark = Symbol.for("pdoflow.retry");
+
+/** What the pool is to do after an attempt that threw: no further one, or one after so many ms. */
+export type Retry = "never" | number;
+
+/** Thrown by a job: it has failed for good, whatever tries are left. */
+export class FatalError extends Error {
+  override readonly name = "FatalError";
+  /** For every copy of this class: the one of the binary, of the package, of another version. */
+  readonly [mark]: Retry = "never";
+}
+
+/** Thrown by a job: this attempt has failed, and the next one, if a try is left, is to begin in `ms`. */
+export class RetryAfter extends Error {
+  override readonly name = "RetryAfter";
+  readonly [mark]: Retry;
+  constructor(ms: number, message = `try again in ${ms} ms`, options?: ErrorOptions) {
+    super(message, options);
+    if (!(ms >= 0 && ms <= 31_536_000_000)) {
+      throw new RangeError(`RetryAfter: expected milliseconds from 0 to a year, found ${ms}`);
+    }
+    this[mark] = Math.round(ms);
+  }
+}
+
+/** What a thrown value asks for; null for the backoff of its posting. */
+export function retryOf(thrown: unknown): Retry | null {
+  if (typeof thrown !== "object" || thrown === null || !(mark in thrown)) return null;
+  const retry = thrown[mark];
+  return retry === "never" || (typeof retry === "number" && retry >= 0) ? retry : null;
+}

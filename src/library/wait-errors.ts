@@ -1,0 +1,38 @@
+import { exitCodes, PdoflowError } from "../domain/errors.ts";
+
+/** The posting is not in the database: it was removed, or is in another database. */
+export class PostingNotFound extends PdoflowError {
+  override readonly name = "PostingNotFound";
+  readonly exitCode = exitCodes.notFound;
+  constructor(id: number) {
+    super(
+      `Expected posting ${id} in the database, found none. It was removed, or is in another ` +
+        "database: `pdoflow status` lists those that there are.",
+    );
+  }
+}
+
+/** A posting does not go on until a person resumes it, because its jobs kept failing. */
+export class PostingStopped extends PdoflowError {
+  override readonly name = "PostingStopped";
+  readonly exitCode = exitCodes.jobsFailed;
+  constructor(id: number, left: number, reason: string | null) {
+    super(
+      `Expected posting ${id} to end, and it was stopped with ${left} jobs left` +
+        `${reason === null ? "" : `: ${reason}`}. Its results() have the errors. Correct their ` +
+        `cause and resume it, or cancel it.`,
+    );
+  }
+}
+
+/** A posting did not end in the time that its waiter had. */
+export class WaitTimedOut extends PdoflowError {
+  override readonly name = "WaitTimedOut";
+  readonly exitCode = exitCodes.jobsFailed;
+  constructor(id: number, timeoutMs: number) {
+    super(
+      `Expected posting ${id} to end within ${timeoutMs} ms, and it has not. It goes on: see its ` +
+        "status(), or wait again. Does a pool run that may take it?",
+    );
+  }
+}

@@ -1,0 +1,77 @@
+import { closeSync, fstatSync, ftruncateSync, openSync, readSync, unlinkSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+/** What is kept of one stream of one job: so much of its beginning, and of its end. */
+const keptBytes = 32 * 1024;
+/** Between two jobs, a file that has grown beyond this is emptied. */
+const emptyAtBytes = 1024 * 1024;
+/** Within one job: its beginning is put aside, and the file emptied. */
+const cutAtBytes = 64 * 1024 * 1024;
+
+/**
+ * Makes a file without a name for a stream of a worker. A file and not a pipe: nothing has to read
+ * along, what children of a job write is there in order, and what a worker wrote before it was killed
+ * can still be read. Whoever writes appends.
+ */
+export function createOutputFile(): number {
+  const path = join(tmpdir(), `pdoflow-${crypto.randomUUID()}.out`);
+  const file = openSync(path, "ax+", 0o600);
+  unlinkSync(path);
+  return file;
+}
+
+/**
+ * What was written to `file` since `start`, its beginning and its end; null where nothing was. Where
+ * the file was emptied meanwhile (`cutOutput`), what came after that.
+ */
+export function readOutput(file: number, start: number): string | null {
+  const { size } = fstatSync(file);
+  if (size === start) return null;
+  const from = size < start ? 0 : start;
+  const length = size - from;
+  if (length <= 2 * keptBytes) return decode(read(file, from, length));
+  const head = decode(read(file, from, keptBytes));
+  const end = decode(read(file, size - keptBytes, keptBytes));
+  return `${head}\n… (${length - 2 * keptBytes} bytes left out) …\n${end}`;
+}
+
+/** Worker, between two jobs: where the next job's output begins. Empties a file that has grown. */
+export function nextStart(file: number): number {
+  const { size } = fstatSync(file);
+  if (size <= emptyAtBytes) return size;
+  ftruncateSync(file, 0);
+  return 0;
+}
+
+/**
+ * Pool, while a job runs: empties a file that a job fills without end, so that it does not fill the
+ * disk, and returns what it had in the beginning; null where there is no need.
+ */
+export function cutOutput(file: number, start: number): string | null {
+  if (fstatSync(file).size < cutAtBytes) return null;
+  const head = decode(read(file, start, keptBytes));
+  ftruncateSync(file, 0);
+  return head;
+}
+
+/** The beginning that `cutOutput` put aside, and what came after. */
+export function joinOutput(head: string | null, rest: string | null): string | null {
+  return head === null ? rest : `${head}\n… (too much to keep) …\n${rest ?? ""}`;
+}
+
+export const closeOutputFile = (file: number): void => closeSync(file);
+
+function read(file: number, from: number, length: number): Buffer {
+  const buffer = Buffer.allocUnsafe(length);
+  let size = 0;
+  while (size < length) {
+    const more = readSync(file, buffer, size, length - size, from + size);
+    if (more === 0) break;
+    size += more;
+  }
+  return buffer.subarray(0, size);
+}
+
+/** Text that PostgreSQL takes: what is no UTF-8 becomes U+FFFD, and NUL its picture. */
+const decode = (bytes: Buffer): string => bytes.toString("utf8").replaceAll("\0", "\u2400");

@@ -1,0 +1,58 @@
+import { nextStart, readOutput } from "./output-file.ts";
+import type { Output } from "./protocol.ts";
+
+const streams = [1, 2] as const;
+
+/** To look at the files costs two system calls, more than many a job: */
+const lookAfterMs = 0.05;
+
+/** In a worker: what each job prints, found in the files that its stdout and stderr are. */
+export class WorkerOutput {
+  starts: [number, number] = [0, 0];
+  #hasPrinted = false;
+
+  constructor() {
+    // A job that writes by other means than these (a child process, a file descriptor) takes longer
+    // than `lookAfterMs` anyway.
+    for (const stream of [process.stdout, process.stderr]) this.#notice(stream, "write");
+    for (const name of [
+      "log",
+      "info",
+      "debug",
+      "warn",
+      "error",
+      "table",
+      "dir",
+      "trace",
+    ] as const) {
+      this.#notice(console, name);
+    }
+  }
+
+  /** After a job: what it printed, null where that is nothing or `isWanted` is false. */
+  collect(durationMs: number, isWanted: boolean): Output | null {
+    if (!this.#hasPrinted && durationMs < lookAfterMs) return null;
+    this.#hasPrinted = false;
+    const [stdout, stderr] = streams.map((file) => this.#read(file, isWanted));
+    const hasAny = (stdout ?? stderr) !== null && (stdout ?? stderr) !== undefined;
+    return hasAny ? { stdout: stdout ?? null, stderr: stderr ?? null } : null;
+  }
+
+  #read(file: 1 | 2, isWanted: boolean): string | null {
+    try {
+      const text = isWanted ? readOutput(file, this.starts[file - 1] ?? 0) : null;
+      this.starts[file - 1] = nextStart(file);
+      return text;
+    } catch {
+      return null; // the job has closed its stdout or stderr, or made it something else
+    }
+  }
+
+  #notice<K extends string>(target: Record<K, (...args: never[]) => unknown>, name: K): void {
+    const original = target[name];
+    target[name] = (...args) => {
+      this.#hasPrinted = true;
+      return Reflect.apply(original, target, args);
+    };
+  }
+}
