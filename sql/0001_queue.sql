@@ -33,6 +33,8 @@ create table pdoflow.posting (
   timeout_ms integer,
   grace_ms integer not null default 5000,
   stop_after integer not null default 10,
+  max_failures integer,
+  max_failures_percent real,
   keeps_results boolean not null default true,
   keeps_output text not null default 'failures' check (keeps_output in ('none', 'failures', 'all')),
   posted_at timestamptz not null default now(),
@@ -46,7 +48,7 @@ create table pdoflow.posting (
   constraint p3_finished_has_ended check (state <> 'finished' or ended_at is not null),
   constraint p4_sane_limits check (
     tries between 1 and 1000 and backoff_ms >= 0 and timeout_ms > 0 and grace_ms >= 0
-    and stop_after >= 0)
+    and stop_after >= 0 and max_failures > 0 and max_failures_percent between 0 and 100)
 );
 comment on table pdoflow.posting is
 'One row: a batch of jobs for one entry point, posted in one transaction.

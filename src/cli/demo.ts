@@ -106,7 +106,7 @@ export class DemoCommand extends PdoflowCommand {
       version: build,
       osUser: context.osUser,
       maxWorkers: context.cores,
-      patienceMs: 15_000,
+      ...{ patienceMs: 15_000, idleTimeoutMs: null, lifetimeMs: null, graceMs: null },
       once: true,
       log: (line) => this.say(`demo: ${line}`),
       worker: { program: context.program, root, env: context.env },

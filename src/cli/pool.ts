@@ -17,6 +17,9 @@ const Options = v.object({
     v.pipe(duration, v.minValue(2_000, "expected at least 2s, for heartbeats may come late")),
     "15s",
   ),
+  idleTimeout: v.optional(duration),
+  lifetime: v.optional(duration),
+  grace: v.optional(duration),
 });
 
 export class PoolCommand extends PdoflowCommand {
@@ -45,11 +48,22 @@ export class PoolCommand extends PdoflowCommand {
   rescueAfter = Option.String("--rescue-after", {
     description: "without a heartbeat for so long, its jobs go to other pools; by default 15s",
   });
+  idleTimeout = Option.String("--idle-timeout", {
+    description: "end when there was nothing to run for so long; by default never",
+  });
+  lifetime = Option.String("--lifetime", {
+    description: "end after so long, and take no job that can't be expected to end before",
+  });
+  grace = Option.String("--grace", {
+    description:
+      "when it ends, how long jobs that run have before they are killed; by default for ever",
+  });
   once = Option.Boolean("--once", false, { description: "end when nothing is left to run" });
 
   async run() {
     const { context } = this;
-    const { maxWorkers = context.cores, rescueAfter } = parse(Options, this, "options of pool");
+    const options = parse(Options, this, "options of pool");
+    const { maxWorkers = context.cores } = options;
     const root = resolve(context.cwd, this.root ?? ".");
     // The pool opens its own connections; this one makes sure of the schema.
     const target = await this.withDatabase(async (db) => db.target);
@@ -60,7 +74,10 @@ export class PoolCommand extends PdoflowCommand {
         version: build,
         osUser: context.osUser,
         maxWorkers,
-        patienceMs: rescueAfter,
+        patienceMs: options.rescueAfter,
+        idleTimeoutMs: options.idleTimeout ?? null,
+        lifetimeMs: options.lifetime ?? null,
+        graceMs: options.grace ?? null,
         once: this.once,
         log: (line) => this.say(`pool: ${line}`),
         worker: { program: context.program, root, env: context.env },
@@ -69,8 +86,7 @@ export class PoolCommand extends PdoflowCommand {
       let signals = 0;
       const ignore = context.onStopSignal((signal) => {
         if (++signals > 1) return pool.kill();
-        this.say(`pool: ${signal}: finishing what runs, giving back the rest; again to kill`);
-        pool.drain();
+        pool.drain(`${signal}, once more kills`);
       });
       try {
         const { done, failed, retried, refused, gaveBack, stopped } = await pool.finished();

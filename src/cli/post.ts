@@ -20,6 +20,15 @@ const Options = v.object({
   timeout: v.optional(duration),
   grace: v.optional(duration, "5s"),
   stopAfter: v.optional(wholeNumber(0, 1_000_000), "10"),
+  maxFailures: v.optional(
+    v.pipe(
+      v.string(),
+      v.regex(
+        /^([1-9]\d*|\d+(\.\d+)?%)$/,
+        "expected a number of jobs such as 100, or a share such as 5%",
+      ),
+    ),
+  ),
   output: v.optional(
     v.picklist(["none", "failures", "all"], "expected none, failures or all"),
     "failures",
@@ -73,6 +82,10 @@ export class PostCommand extends PdoflowCommand {
     description:
       "stop the posting after so many failures in a row in one pool, 0 for never; by default 10",
   });
+  maxFailures = Option.String("--max-failures", {
+    description:
+      "stop the posting when so many jobs, or more than such a share (5%), have failed for good",
+  });
   output = Option.String("--output", {
     description:
       "of which jobs to keep what they print: none, failures or all; by default failures",
@@ -104,6 +117,7 @@ export class PostCommand extends PdoflowCommand {
       timeoutMs: options.timeout ?? null,
       graceMs: options.grace,
       stopAfter: options.stopAfter,
+      ...failureLimit(options.maxFailures),
       keepsResults: this.results,
       keepsOutput: options.output,
       osUser: context.osUser,
@@ -160,4 +174,11 @@ export class PostCommand extends PdoflowCommand {
     }
     return { name: file, bytes: Bun.file(path).stream() };
   }
+}
+
+/** "100" is a number of jobs, "5%" a share. */
+function failureLimit(text: string | undefined) {
+  if (text === undefined) return {};
+  const amount = Number.parseFloat(text);
+  return text.endsWith("%") ? { maxFailuresPercent: amount } : { maxFailures: amount };
 }

@@ -6,11 +6,15 @@ import type { CliContext } from "./command.ts";
 
 /** The commands, each loaded only when it is asked for: a status line should not load a pool. */
 const commands: Readonly<Record<string, () => Promise<CommandClass<CliContext>[]>>> = {
+  cancel: async () => [(await import("./control.ts")).CancelCommand],
   demo: async () => [(await import("./demo.ts")).DemoCommand],
   down: async () => [(await import("./up.ts")).DownCommand],
+  drain: async () => [(await import("./control.ts")).DrainCommand],
   migrate: async () => [(await import("./migrate.ts")).MigrateCommand],
+  pause: async () => [(await import("./control.ts")).PauseCommand],
   pool: async () => [(await import("./pool.ts")).PoolCommand],
   post: async () => [(await import("./post.ts")).PostCommand],
+  resume: async () => [(await import("./control.ts")).ResumeCommand],
   status: async () => [(await import("./status.ts")).StatusCommand],
   up: async () => [(await import("./up.ts")).UpCommand],
 };

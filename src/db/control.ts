@@ -45,3 +45,14 @@ export interface StoppedPosting {
 export const findStopped = ({ sql, schema }: Db, ids: readonly number[]) => sql<StoppedPosting[]>`
   select id, state, kills_running, reason from ${schema}.posting
   where id = any (${integers(ids)}::bigint[]) and state <> 'open'`;
+
+/** Those of the postings of which more jobs have failed than they allow (maxFailures). */
+export const postingsOverLimit = ({ sql, schema }: Db, ids: readonly number[]) => sql<
+  { id: number; failed: number; jobCount: number }[]
+>`
+  select p.id, t.failed, p.job_count
+  from ${schema}.posting p cross join lateral (
+    select coalesce(sum(failed), 0)::integer as failed from ${schema}.progress
+    where posting_id = p.id) t
+  where p.id = any (${integers(ids)}::bigint[]) and p.state = 'open' and p.ended_at is null
+    and (t.failed >= p.max_failures or t.failed * 100 > p.max_failures_percent * p.job_count)`;

@@ -74,6 +74,8 @@ export interface RunnablePosting {
   graceMs: number;
   /** After how many failed attempts in a row in one pool the posting is stopped; 0: never. */
   stopAfter: number;
+  /** Whether so many or such a share of failed jobs stops the posting. */
+  hasFailureLimit: boolean;
   /** Whether return values are kept, and of which jobs what they print. */
   keepsResults: boolean;
   keepsOutput: KeepsOutput;
@@ -81,7 +83,7 @@ export interface RunnablePosting {
 
 export const readRunnable = ({ sql, schema }: Db, ids: readonly number[]) => sql<RunnablePosting[]>`
   select id, entry_point, tries, backoff_ms, timeout_ms, grace_ms, stop_after, keeps_results,
-         keeps_output
+         keeps_output, coalesce(max_failures, max_failures_percent) is not null as has_failure_limit
   from ${schema}.posting
   where id = any (${integers(ids)}::bigint[])`;
 

@@ -1,3 +1,4 @@
+import { integers, texts } from "./array.ts";
 import type { Db } from "./connect.ts";
 
 export interface NewPool {
@@ -31,6 +32,8 @@ export interface RunningJob {
 export interface Beat {
   /** False once this pool was declared lost: its leases are gone (O1). */
   isUp: boolean;
+  /** True where it was told to take no more jobs. */
+  isDraining: boolean;
   /** The slots of all pools that are alive, this one included. */
   slots: number;
 }
@@ -49,19 +52,35 @@ export async function beat(
       update ${schema}.pool
       set beat_at = clock_timestamp(), running = ${JSON.stringify(running)}::text::jsonb
       where id = ${poolId} and state in ('up', 'draining')
-      returning id)
-    select exists (select from beaten) as is_up, coalesce(sum(slots), 0)::integer as slots
+      returning state)
+    select exists (select from beaten) as is_up,
+           exists (select from beaten where state = 'draining') as is_draining,
+           coalesce(sum(slots), 0)::integer as slots
     from ${schema}.pool
     where state in ('up', 'draining')
       and beat_at > clock_timestamp() - patience_ms * interval '1 ms'`;
   await sql`select ${schema}.listen()`;
-  return row ?? { isUp: false, slots: 0 };
+  return row ?? { isUp: false, isDraining: false, slots: 0 };
 }
 
 /** Marks a pool that ends in an orderly way. Its leases must have been given back before. */
 export const retirePool = ({ sql, schema }: Db, poolId: number) => sql`
   update ${schema}.pool set state = 'stopped', running = '[]'
   where id = ${poolId} and state in ('up', 'draining')`;
+
+/** Tells pools to take no more jobs, by their numbers or their host. Returns those that it told. */
+export async function drainPools(
+  { sql, schema, target }: Db,
+  which: { ids: readonly number[]; hosts: readonly string[] },
+): Promise<{ id: number; host: string }[]> {
+  return await sql<{ id: number; host: string }[]>`
+    with told as (
+      update ${schema}.pool set state = 'draining'
+      where state = 'up' and (id = any (${integers(which.ids)}::bigint[])
+                              or host = any (${texts(which.hosts)}::text[]))
+      returning id, host)
+    select id, host, pg_notify(${`${target.schema}.changed`}, '') from told order by id`;
+}
 
 export const markDraining = ({ sql, schema }: Db, poolId: number) => sql`
   update ${schema}.pool set state = 'draining' where id = ${poolId} and state = 'up'`;

@@ -54,10 +54,11 @@ export async function insertPosting(
     await sql`
       insert into ${db.schema}.posting (id, entry_point, job_count, route_id, tries, backoff_ms,
                                         timeout_ms, grace_ms, stop_after, keeps_results,
-                                        keeps_output)
+                                        keeps_output, max_failures, max_failures_percent)
       values (${id}, ${posting.entryPoint}, ${jobCount}, ${routeId}, ${options.tries},
               ${options.backoffMs}, ${options.timeoutMs}, ${options.graceMs},
-              ${options.stopAfter}, ${options.keepsResults}, ${options.keepsOutput})`;
+              ${options.stopAfter}, ${options.keepsResults}, ${options.keepsOutput},
+              ${options.maxFailures}, ${options.maxFailuresPercent})`;
     await (hasPriorities
       ? insertSortedJobs(db, sql, id, routeId)
       : sql`

@@ -36,18 +36,28 @@ export function chunkSize(time: JobTime | null, backlog: number, workers: number
   return Math.min(byTime, Math.max(fair, Math.ceil(1 / guessMs(time))));
 }
 
+export interface ClaimRoom {
+  backlog: number;
+  idle: number;
+  workers: number;
+  leftMs?: number;
+}
+
 /**
  * How many jobs a pool claims at most and at least, of an entry point whose jobs take `time`:
  * what keeps its workers busy for a quarter of a second beyond the `backlog` that it has, or
- * one for each worker that has nothing to do (`idle`). A cap of 0: not now.
+ * one for each worker that has nothing to do (`idle`). A cap of 0: not now, or not any more, since
+ * they can't be expected to end in the time that the pool has left (`leftMs`).
  */
 export function claimSize(
   time: JobTime | null,
-  { backlog, idle, workers }: { backlog: number; idle: number; workers: number },
+  { backlog, idle, workers, leftMs = Infinity }: ClaimRoom,
 ): { cap: number; floor: number } {
+  if (time !== null && guessMs(time) > leftMs) return { cap: 0, floor: 1 };
   if (time === null) return { cap: Math.max(idle - backlog, 0), floor: 1 };
   const ahead = Math.floor((workers * claimMs) / guessMs(time));
-  const cap = clamp(Math.max(ahead, idle) - backlog, 0, largestClaim);
+  const inTime = Math.floor((workers * leftMs) / guessMs(time));
+  const cap = clamp(Math.min(Math.max(ahead, idle), inTime) - backlog, 0, largestClaim);
   return {
     cap,
     floor: clamp(Math.floor((workers * chunkMs) / guessMs(time)), 1, Math.max(cap, 1)),

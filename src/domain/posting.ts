@@ -61,6 +61,28 @@ export const PostingOptions = v.object({
     ),
     10,
   ),
+  /** The posting is stopped when so many jobs have failed for good; null for any number. */
+  maxFailures: v.optional(
+    v.nullable(
+      v.pipe(
+        v.number("expected a number of failed jobs"),
+        v.integer("expected a whole number of failed jobs"),
+        v.minValue(1, (issue) => `expected 1 failed job or more, found ${issue.received}`),
+      ),
+    ),
+    null,
+  ),
+  /** … or when more than this share of its jobs has, in percent; null for any share. */
+  maxFailuresPercent: v.optional(
+    v.nullable(
+      v.pipe(
+        v.number("expected a percentage"),
+        v.minValue(0, (issue) => `expected 0 % or more, found ${issue.received}`),
+        v.maxValue(100, (issue) => `expected 100 % at most, found ${issue.received}`),
+      ),
+    ),
+    null,
+  ),
   /** Whether the jobs' return values are kept. */
   keepsResults: v.optional(v.boolean("expected true or false"), true),
   /** Of which jobs what they print is kept, up to 64 KiB of stdout and as much of stderr. */

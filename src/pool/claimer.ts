@@ -23,6 +23,8 @@ export interface Room {
   workersOfAllPools: number;
   idle: number;
   backlog: number;
+  /** How long this pool still has, in ms; Infinity where it has no end. */
+  leftMs: number;
 }
 
 /** Claims jobs for a pool, as many as its workers need for a while, and no more. */

@@ -1,13 +1,13 @@
 import { finishStragglers, foldProgress } from "../db/outcomes.ts";
-import { beat, type RunningJob } from "../db/pools.ts";
+import { type Beat, beat, type RunningJob } from "../db/pools.ts";
 import { rescuePools } from "../db/rescue.ts";
 import type { Link } from "./link.ts";
 
 export interface HeartbeatListener {
   /** What the workers run, of what has been running for a while (O2). */
   running(): RunningJob[];
-  /** This pool is alive, and there are so many workers in all pools. */
-  onBeat(workersOfAllPools: number): void;
+  /** This pool is alive. */
+  onBeat(beat: Beat): void;
   /** Another pool has rescued from this one (O1): what it holds is not its own any more. */
   onLost(): void;
   /** No beat went through for so long that another pool may soon rescue from this one. */
@@ -82,15 +82,15 @@ export class Heartbeat {
   async #beat(): Promise<void> {
     const sentAt = performance.now();
     const running = this.#listener.running();
-    const { isUp, slots } = await this.#link.ask((db) => beat(db, this.#poolId, running));
+    const answer = await this.#link.ask((db) => beat(db, this.#poolId, running));
     if (this.#isStopped) return;
-    if (!isUp) {
+    if (!answer.isUp) {
       this.#listener.onLost();
       return;
     }
     this.#lastSentAt = sentAt;
     this.#watchSilence();
-    this.#listener.onBeat(slots);
+    this.#listener.onBeat(answer);
     const lost = await this.#link.ask((db) => rescuePools(db));
     for (const pool of lost) this.#listener.onRescue(pool);
     await this.#link.ask((db) => foldProgress(db));

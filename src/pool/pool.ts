@@ -1,15 +1,17 @@
-import { findStopped, holdPostings } from "../db/control.ts";
 import { isConnectionLoss } from "../db/connect.ts";
-import type { NewPool } from "../db/pools.ts";
+import type { Beat, NewPool } from "../db/pools.ts";
 import type { Target } from "../db/settings.ts";
 import { type AttemptEnd, type OutcomeState, outcomeState } from "../domain/attempt.ts";
 import { retryDelayMs } from "../domain/backoff.ts";
+import { ClaimLoop } from "./claim-loop.ts";
 import type { Room } from "./claimer.ts";
 import { Dispatcher } from "./dispatcher.ts";
+import { FailureWatch } from "./failure-watch.ts";
 import type { HeldJob } from "./held-job.ts";
 import { Link } from "./link.ts";
 import type { End } from "./protocol.ts";
 import { type Links, Session } from "./session.ts";
+import { obeyStops } from "./stopped-postings.ts";
 import type { WorkerOptions } from "./worker-process.ts";
 
 export interface PoolOptions extends Omit<NewPool, "slots"> {
@@ -17,6 +19,12 @@ export interface PoolOptions extends Omit<NewPool, "slots"> {
   worker: WorkerOptions;
   /** End when nothing is left to run, retries included. */
   once: boolean;
+  /** End when there was nothing to run for so long; null for never. */
+  idleTimeoutMs: number | null;
+  /** End after so long, and take no jobs that can't be expected to end before; null for never. */
+  lifetimeMs: number | null;
+  /** When it drains, how long jobs that run have to end before they are killed; null for ever. */
+  graceMs: number | null;
   log: (line: string) => void;
 }
 
@@ -28,11 +36,8 @@ export interface PoolSummary extends Record<OutcomeState, number> {
   stopped: number;
 }
 
-const pollMs = 2_000;
-const onceMs = 50;
 const lookMs = 1_000;
 const workDeadlineMs = 60_000;
-const againMs = 500;
 
 /**
  * One pool: claims jobs, hands them to its workers, records their outcomes. All that must survive
@@ -46,35 +51,47 @@ export class Pool {
     ...{ done: 0, failed: 0, retried: 0, cancelled: 0 },
     ...{ refused: 0, gaveBack: 0, stopped: 0 },
   };
-  /** By posting: failed attempts since the last one that was done. */
-  readonly #failuresInRow = new Map<number, number>();
+  readonly #claims: ClaimLoop;
+  readonly #failureWatch: FailureWatch;
   readonly #dispatcher: Dispatcher;
   #session: Session | null = null;
   #workersOfAllPools: number;
-  #isClaiming = false;
   #isDraining = false;
   #isKilled = false;
   /** No beat for so long that the workers were stopped; until the database answers again. */
   #isSilent = false;
-  /** The answer to a claim was lost: the database may have a lease that is not known here. */
-  #mayHaveUnknown = false;
-  /** Nothing could be claimed; not to be tried again before this (performance clock). */
-  #nothingUntil = 0;
-  /** …but that was asked for jobs known to be short only, since no worker was idle. */
-  #nothingShort = false;
-  #pollTimer: Timer | undefined;
   #lookTimer: Timer | undefined;
+  #endTimer: Timer | undefined;
+  #idleSince = performance.now();
+  readonly #endsAt: number;
 
   private constructor(target: Target, options: PoolOptions) {
     this.#options = options;
     this.#workersOfAllPools = options.maxWorkers;
+    this.#endsAt = performance.now() + (options.lifetimeMs ?? Infinity);
     this.#links = {
       work: new Link(target, { deadlineMs: workDeadlineMs }),
       side: new Link(target, {
         deadlineMs: options.patienceMs / 3,
-        onNotify: (channel) => (channel.endsWith(".changed") ? this.#look() : this.#wake()),
+        onNotify: (channel) =>
+          channel.endsWith(".changed") ? this.#change() : this.#claims.wake(),
       }),
     };
+    this.#claims = new ClaimLoop(
+      {
+        session: () => (this.#isDraining || this.#isSilent ? null : this.#session),
+        room: () => this.#room,
+        onJobs: (session, jobs) => this.#onJobs(session, jobs),
+        onNothingLeft: () => this.#onNothingLeft(),
+        onError: (error) => this.#fail(error),
+      },
+      { isOnce: options.once },
+    );
+    this.#failureWatch = new FailureWatch(this.#links, (id, reason) => {
+      this.#summary.stopped++;
+      options.log(`posting ${id} was stopped: ${reason}`);
+      this.#look();
+    });
     this.#dispatcher = new Dispatcher(options.maxWorkers, options.worker, {
       onEnd: (job, end, pid) => this.#end(job, end, pid),
       onLost: (verdict, durationMs, output, pid) => {
@@ -91,7 +108,7 @@ export class Pool {
         };
         this.#record(job, state, end, pid);
       },
-      onHungry: () => this.#claim(),
+      onHungry: () => this.#claims.next(),
       onLongJob: () => this.#session?.heartbeat.hurry(),
       jobTime: (entryPoint) => this.#session?.claimer.jobTime(entryPoint) ?? null,
     });
@@ -106,7 +123,7 @@ export class Pool {
       await pool.#close();
       throw error;
     }
-    pool.#lookTimer = setInterval(() => pool.#look(), lookMs);
+    pool.#lookTimer = setInterval(() => pool.#tick(), lookMs);
     return pool;
   }
 
@@ -122,9 +139,12 @@ export class Pool {
   }
 
   /** Claims no more, gives back what has not started, and ends when what runs has ended. */
-  drain(): void {
+  drain(why: string): void {
     if (this.#isDraining) return;
     this.#isDraining = true;
+    this.#options.log(`${why}: finishing what runs, giving back the rest`);
+    const { graceMs } = this.#options;
+    if (graceMs !== null) this.#endTimer = setTimeout(() => this.kill(), graceMs);
     this.#attempt(async () => {
       await this.#session?.markDraining();
       await this.#giveBack(this.#dispatcher.recall(() => true));
@@ -141,8 +161,9 @@ export class Pool {
   }
 
   async #close(): Promise<void> {
-    clearTimeout(this.#pollTimer);
+    this.#claims.stop();
     clearInterval(this.#lookTimer);
+    clearTimeout(this.#endTimer);
     await this.#session?.heartbeat.stop();
     await this.#dispatcher.stop();
     await Promise.all([this.#links.work.close(), this.#links.side.close()]);
@@ -155,7 +176,7 @@ export class Pool {
         this.#dispatcher.longRunning.map(({ posting, seq, attempt }) => ({
           ...{ posting: posting.id, seq, attempt },
         })),
-      onBeat: (slots) => this.#onBeat(slots),
+      onBeat: (beat) => this.#onBeat(beat),
       onLost: () => this.#onLost(),
       onSilence: () => this.#onSilence(),
       onRescue: ({ host, poolId, jobs }) =>
@@ -169,17 +190,18 @@ export class Pool {
     await session.claimer.refreshRoutes();
     this.#session = session;
     await session.heartbeat.start();
-    this.#wake();
+    this.#claims.wake();
   }
 
-  #onBeat(slots: number): void {
+  #onBeat({ slots, isDraining }: Beat): void {
     this.#workersOfAllPools = Math.max(slots, this.#options.maxWorkers);
+    if (isDraining) this.drain("it was told to drain");
     if (!this.#isSilent) return;
     this.#attempt(async () => {
       await this.#session?.recover();
       this.#isSilent = false;
       this.#options.log("the database answers again");
-      this.#wake();
+      this.#claims.wake();
     });
   }
 
@@ -212,23 +234,29 @@ export class Pool {
     this.#summary.gaveBack += back ?? 0;
   }
 
-  /** Looks whether postings of which it has jobs in hand were stopped. */
+  /** Something was stopped: a posting, or this pool. */
+  #change(): void {
+    this.#session?.heartbeat.hurry();
+    this.#look();
+  }
+
+  #tick(): void {
+    const now = performance.now();
+    if (!this.#dispatcher.isIdle) this.#idleSince = now;
+    const { idleTimeoutMs } = this.#options;
+    if (now >= this.#endsAt) this.drain("its lifetime is over");
+    else if (idleTimeoutMs !== null && now - this.#idleSince >= idleTimeoutMs) {
+      this.drain("it had nothing to do");
+    }
+    this.#look();
+  }
+
   #look(): void {
     const session = this.#session;
-    const ids = session?.recorder.postings ?? [];
-    if (ids.length === 0) return;
+    if (!session) return;
     this.#attempt(async () => {
-      const stopped = await this.#links.side.ask((db) => findStopped(db, ids));
-      const byId = new Map(stopped.map((posting) => [posting.id, posting]));
-      if (byId.size === 0 || session !== this.#session) return;
-      await this.#giveBack(this.#dispatcher.recall(({ posting }) => byId.has(posting.id)));
-      this.#dispatcher.condemn(({ job }) => {
-        const posting = byId.get(job.posting.id);
-        if (posting?.state !== "cancelled" || !posting.killsRunning) return null;
-        const message = posting.reason ?? "the posting was cancelled";
-        return { state: "cancelled", error: { name: "Cancelled", message } };
-      });
-      this.#claim();
+      await obeyStops(session, this.#links, this.#dispatcher, (jobs) => this.#giveBack(jobs));
+      this.#claims.next();
     });
   }
 
@@ -243,10 +271,12 @@ export class Pool {
     { durationMs, agoMs, text, retry, output }: Omit<End, "position" | "isDone">,
     workerPid: number,
   ): void {
+    const session = this.#session;
+    if (!session) return; // declared lost a moment ago
     const state = outcomeState(end, attempt, retry === "never" ? attempt : posting.tries);
     const backoffMs = () => retryDelayMs(posting.backoffMs, attempt, Math.random());
     this.#summary[state]++;
-    this.#session?.recorder.add({
+    session.recorder.add({
       ...{ leaseId, postingId: posting.id, seq, attempt, state, durationMs, workerPid },
       endedAt: performance.now() - agoMs,
       result: end === "done" ? text : null,
@@ -255,30 +285,9 @@ export class Pool {
       stderr: output?.stderr ?? null,
       delayMs: state !== "retried" ? null : typeof retry === "number" ? retry : backoffMs(),
     });
-    this.#countFailures(posting.id, end, posting.stopAfter);
+    const isFinal = state === "failed";
+    this.#attempt(() => this.#failureWatch.count(session, posting, end, isFinal));
     if (this.#isDraining) this.#endIfDrained();
-  }
-
-  /** A posting whose jobs only fail is stopped, before it wastes a cluster's night. */
-  #countFailures(id: number, end: AttemptEnd, stopAfter: number): void {
-    if (end !== "failed") {
-      this.#failuresInRow.delete(id);
-      return;
-    }
-    const failures = (this.#failuresInRow.get(id) ?? 0) + 1;
-    this.#failuresInRow.set(id, failures);
-    if (failures !== stopAfter) return;
-    const reason = `${failures} attempts in a row failed in one pool`;
-    this.#attempt(async () => {
-      await this.#session?.recorder.flush(); // the reasons are to be seen when it has stopped
-      const held = await this.#links.side.ask((db) =>
-        holdPostings(db, [id], "errored_out", reason),
-      );
-      this.#summary.stopped += held.length;
-      this.#options.log(`posting ${id} was stopped: ${reason}`);
-      this.#failuresInRow.delete(id);
-      this.#look();
-    });
   }
 
   #endIfDrained(): void {
@@ -291,68 +300,21 @@ export class Pool {
       workersOfAllPools: this.#workersOfAllPools,
       idle: this.#dispatcher.idle,
       backlog: this.#dispatcher.backlog,
+      leftMs: this.#endsAt - performance.now(),
     };
   }
 
-  /** Claims if there is room, one claim at a time, and looks again after each. */
-  #claim(): void {
-    const session = this.#session;
-    if (!session || this.#isClaiming || this.#isDraining || this.#isSilent) return;
-    const room = this.#room;
-    const mayAskAll = this.#nothingShort && room.idle > room.backlog;
-    if (!session.claimer.hasRoom(room)) return;
-    if (performance.now() < this.#nothingUntil && !mayAskAll) return;
-    this.#isClaiming = true;
-    this.#claimOnce(session, room)
-      .catch((error: unknown) => {
-        this.#mayHaveUnknown = true;
-        this.#pause(againMs);
-        this.#fail(error);
-      })
-      .finally(() => {
-        this.#isClaiming = false;
-        this.#claim();
-      });
-  }
-
-  async #claimOnce(session: Session, room: Room): Promise<void> {
-    if (this.#mayHaveUnknown) {
-      await session.giveBackUnknown();
-      this.#mayHaveUnknown = false;
-    }
-    const { ranges, jobs } = await session.claimer.claim(room);
+  async #onJobs(session: Session, jobs: HeldJob[]): Promise<void> {
     if (session !== this.#session) return; // declared lost meanwhile, and its leases with it
-    for (const range of ranges) session.recorder.expect(range, range.endSeq - range.firstSeq);
     if (this.#isDraining || this.#isSilent) await this.#giveBack(jobs);
-    else if (jobs.length > 0) this.#dispatcher.add(jobs);
-    else await this.#rest(session, room);
+    else this.#dispatcher.add(jobs);
   }
 
-  /** Nothing was there: waits for a notification, for the next retry, or for the next poll. */
-  async #rest(session: Session, room: Room): Promise<void> {
-    if (await session.claimer.refreshRoutes()) return;
-    const retryMs = await session.claimer.nextRetryMs();
-    this.#nothingShort = room.idle <= room.backlog;
-    const hasNothing = room.idle === room.workers && this.#dispatcher.isIdle;
-    if (this.#options.once && hasNothing && session.recorder.isIdle && retryMs === null) {
-      this.#isDraining = true;
-      this.#ended.resolve();
-      return;
-    }
-    // A bit of chance, so that many idle pools do not all ask at the same moment.
-    const longestMs = this.#options.once ? onceMs : pollMs * (0.75 + Math.random() / 2);
-    this.#pause(Math.min(retryMs ?? longestMs, longestMs));
-  }
-
-  #pause(ms: number): void {
-    this.#nothingUntil = performance.now() + ms;
-    clearTimeout(this.#pollTimer);
-    this.#pollTimer = setTimeout(() => this.#wake(), ms);
-  }
-
-  #wake(): void {
-    this.#nothingUntil = 0;
-    this.#claim();
+  #onNothingLeft(): void {
+    const isIdle = this.#dispatcher.isIdle && this.#session?.recorder.isIdle === true;
+    if (!this.#options.once || !isIdle) return;
+    this.#isDraining = true;
+    this.#ended.resolve();
   }
 
   #attempt(work: () => Promise<void>): void {

@@ -72,6 +72,17 @@ export async function openCli(db: TestDatabase | null): Promise<Cli> {
   };
 }
 
+/** Reads what a process says on stderr until it has said `text`. */
+export async function said(child: Bun.Subprocess<"ignore", "pipe", "pipe">, text: string) {
+  const decoder = new TextDecoder();
+  let all = "";
+  for await (const bytes of child.stderr) {
+    all += decoder.decode(bytes, { stream: true });
+    if (all.includes(text)) return;
+  }
+  throw new Error(`expected "${text}", the process said only:\n${all}`);
+}
+
 /** Waits until `look` gives something, asking every 20 ms; gives up after `deadlineMs`. */
 export async function until<T>(
   what: string,

@@ -34,7 +34,7 @@ async function takeAllTogether(db: Db, count: number, cap: number): Promise<Leas
   return [...taken, ...(await takeAll(db, await newPool(db), { cap, routes }))];
 }
 
-test("L1: 20 connections claim two lanes a thousand times, and each job is taken once", async () => {
+test("L1: 20 connections claim two lanes a thousand times, each job once", async () => {
   await using db = await freshQueue();
   const priorities = Array.from({ length: 5_000 }, (_, index) => (index < 2_500 ? 1 : 0));
   await postJobs(db, priorities.length, { priorities });

@@ -89,7 +89,7 @@ describe.each(["paused", "errored_out"] as const)("%s", (state) => {
 });
 
 describe("holding", () => {
-  test("returns those that it stopped: not what is paused, cancelled or ended by then", async () => {
+  test("returns those that it stopped: not what is paused, cancelled or unknown", async () => {
     await using db = await freshQueue();
     const [open, paused, cancelled] = [
       await postJobs(db, 1),

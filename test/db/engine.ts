@@ -2,7 +2,7 @@
 // jobs stands for a pool: it claims, records and gives back as src/pool does, in one line.
 import { connect, type Db } from "../../src/db/connect.ts";
 import { cancelPostings, holdPostings, resumePostings } from "../../src/db/control.ts";
-import { type Claim, claim, giveBack, type LeasedRange } from "../../src/db/leases.ts";
+import { type Claim, claim, giveBack, type LeasedRange, readRoutes } from "../../src/db/leases.ts";
 import { type Outcome, recordOutcomes } from "../../src/db/outcomes.ts";
 import { registerPool } from "../../src/db/pools.ts";
 import { insertPosting, type NewPosting } from "../../src/db/postings.ts";
@@ -63,9 +63,8 @@ export async function take(db: Db, poolId: number, want: Partial<Claim> = {}) {
   return [...(await claim(db, { poolId, ...all, ...want, routes }))];
 }
 
-export async function allRoutes({ sql }: Db): Promise<number[]> {
-  return (await sql<{ id: number }[]>`select id from pdoflow.route order by id`).map((r) => r.id);
-}
+export const allRoutes = async (db: Db): Promise<number[]> =>
+  (await readRoutes(db)).map(({ id }) => id).sort((a, b) => a - b);
 
 /** The jobs of leased ranges, one by one. */
 export const jobsOf = (ranges: readonly LeasedRange[]): LeasedJob[] =>
@@ -227,8 +226,8 @@ export async function until(what: string, isSo: () => Promise<boolean> | boolean
 }
 
 /** Lets the last heartbeat of a pool be a minute old, more than its patience. */
-export const silence = ({ sql }: Db, poolId: number) => sql`
-  update pdoflow.pool set beat_at = now() - interval '1 minute' where id = ${poolId}`;
+export const silence = ({ sql, schema }: Db, poolId: number) => sql`
+  update ${schema}.pool set beat_at = now() - interval '1 minute' where id = ${poolId}`;
 
 export const rescue = async (db: Db): Promise<RescuedPool[]> => [...(await rescuePools(db))];
 

@@ -29,7 +29,7 @@ async function halves(db: Db) {
 const endOf = async ({ sql }: Db) =>
   (await sql`select state, done, failed, ended_at is not null as ended from pdoflow.posting`)[0];
 
-test("P2: two pools record the last outcomes at the same moment, and one ends the posting", async () => {
+test("P2: of two pools that record the last outcomes at once, one ends it", async () => {
   await using db = await freshQueue();
   const { id, a, b, left, right } = await halves(db);
   await using one = await openTransaction(db);

@@ -1,0 +1,96 @@
+import type { Room } from "./claimer.ts";
+import type { HeldJob } from "./held-job.ts";
+import type { Session } from "./session.ts";
+
+export interface ClaimLoopListener {
+  /** The session to claim for; null while nothing is to be claimed. */
+  session(): Session | null;
+  room(): Room;
+  /** Jobs of this session, which began to be leased just now. */
+  onJobs(session: Session, jobs: HeldJob[]): Promise<void>;
+  /** Nothing is left to claim, now or later, and no retry waits for its time. */
+  onNothingLeft(): void;
+  onError(error: unknown): void;
+}
+
+const pollMs = 2_000;
+const againMs = 500;
+
+/** Claims whenever there is room: one claim at a time, at once when told that there is something. */
+export class ClaimLoop {
+  readonly #listener: ClaimLoopListener;
+  /** How long to wait at most before looking again. */
+  readonly #longestMs: () => number;
+  #isClaiming = false;
+  /** The answer to a claim was lost: the database may have a lease that is not known here. */
+  #mayHaveUnknown = false;
+  /** Nothing could be claimed; not to be tried again before this (performance clock). */
+  #nothingUntil = 0;
+  /** …but that was asked for jobs known to be short only, since no worker was idle. */
+  #nothingShort = false;
+  #timer: Timer | undefined;
+
+  constructor(listener: ClaimLoopListener, { isOnce }: { isOnce: boolean }) {
+    this.#listener = listener;
+    // A bit of chance, so that many idle pools do not all ask at the same moment.
+    this.#longestMs = () => (isOnce ? 50 : pollMs * (0.75 + Math.random() / 2));
+  }
+
+  /** Claims if there is room, unless there was nothing to claim a moment ago. */
+  next(): void {
+    const session = this.#listener.session();
+    if (!session || this.#isClaiming) return;
+    const room = this.#listener.room();
+    const mayAskAll = this.#nothingShort && room.idle > room.backlog;
+    if (!session.claimer.hasRoom(room)) return;
+    if (performance.now() < this.#nothingUntil && !mayAskAll) return;
+    this.#isClaiming = true;
+    this.#claim(session, room)
+      .catch((error: unknown) => {
+        this.#mayHaveUnknown = true;
+        this.#pause(againMs);
+        this.#listener.onError(error);
+      })
+      .finally(() => {
+        this.#isClaiming = false;
+        this.next();
+      });
+  }
+
+  /** There is something to claim, or may be: looks now. */
+  wake(): void {
+    this.#nothingUntil = 0;
+    this.next();
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer);
+  }
+
+  async #claim(session: Session, room: Room): Promise<void> {
+    if (this.#mayHaveUnknown) {
+      await session.giveBackUnknown();
+      this.#mayHaveUnknown = false;
+    }
+    const { ranges, jobs } = await session.claimer.claim(room);
+    for (const range of ranges) session.recorder.expect(range, range.endSeq - range.firstSeq);
+    if (jobs.length > 0) await this.#listener.onJobs(session, jobs);
+    else await this.#rest(session, room);
+  }
+
+  /** Nothing was there: waits for a notification, for the next retry, or for the next poll. */
+  async #rest(session: Session, room: Room): Promise<void> {
+    if (await session.claimer.refreshRoutes()) return;
+    const retryMs = await session.claimer.nextRetryMs();
+    this.#nothingShort = room.idle <= room.backlog;
+    if (retryMs === null && room.idle === room.workers) this.#listener.onNothingLeft();
+    const longestMs = this.#longestMs();
+    this.#pause(Math.min(retryMs ?? longestMs, longestMs));
+  }
+
+  #pause(ms: number): void {
+    this.#nothingUntil = performance.now() + ms;
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.wake(), ms);
+  }
+}

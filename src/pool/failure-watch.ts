@@ -1,0 +1,42 @@
+import { holdPostings, postingsOverLimit } from "../db/control.ts";
+import type { RunnablePosting } from "../db/leases.ts";
+import type { AttemptEnd } from "../domain/attempt.ts";
+import type { Links, Session } from "./session.ts";
+
+/** Stops postings whose jobs only fail, or fail too often, before they waste a cluster's night. */
+export class FailureWatch {
+  readonly #links: Links;
+  readonly #onStopped: (id: number, reason: string) => void;
+  /** By posting: failed attempts since the last one that was done. */
+  readonly #inRow = new Map<number, number>();
+
+  constructor(links: Links, onStopped: (id: number, reason: string) => void) {
+    this.#links = links;
+    this.#onStopped = onStopped;
+  }
+
+  /** An attempt has ended. Stops its posting where it is the last failure that was allowed. */
+  async count(session: Session, posting: RunnablePosting, end: AttemptEnd, isFinal: boolean) {
+    const { id, stopAfter, hasFailureLimit } = posting;
+    if (end !== "failed") {
+      this.#inRow.delete(id);
+      return;
+    }
+    const failures = (this.#inRow.get(id) ?? 0) + 1;
+    this.#inRow.set(id, failures);
+    if (failures === stopAfter) {
+      await session.recorder.flush(); // the reasons are to be seen when it has stopped
+      await this.#stop(id, `${failures} attempts in a row failed in one pool`);
+    } else if (isFinal && hasFailureLimit) {
+      await session.recorder.flush(); // to be counted with the failures of other pools
+      const [over] = await this.#links.side.ask((db) => postingsOverLimit(db, [id]));
+      if (over) await this.#stop(id, `${over.failed} of ${over.jobCount} jobs have failed`);
+    }
+  }
+
+  async #stop(id: number, reason: string): Promise<void> {
+    const held = await this.#links.side.ask((db) => holdPostings(db, [id], "errored_out", reason));
+    this.#inRow.delete(id); // when it is resumed, it has as many failures as before
+    if (held.length > 0) this.#onStopped(id, reason);
+  }
+}

@@ -1,0 +1,96 @@
+import { expect, test } from "bun:test";
+
+import type { Db } from "../../src/db/connect.ts";
+import { beat, markDraining, registerPool, retirePool } from "../../src/db/pools.ts";
+import { readPools } from "../../src/db/snapshot.ts";
+import { freshQueue, newPool, rescue, silence } from "./engine.ts";
+
+const stateOf = async ({ sql }: Db, pool: number) =>
+  (await sql`select state from pdoflow.pool where id = ${pool}`)[0]?.["state"] as unknown;
+
+test("a pool that starts is up, has just beaten, and is named after the role it connects as", async () => {
+  await using db = await freshQueue();
+  const pool = await registerPool(db, {
+    host: "h",
+    pid: 7,
+    version: "1.0",
+    osUser: "ada",
+    slots: 4,
+    patienceMs: 9_000,
+  });
+  const [row] = await db.sql`
+    select host, pid, version, os_user, slots, patience_ms, state, running, refused,
+           role = session_user as is_me, clock_timestamp() - beat_at < interval '9 s' as is_fresh
+    from pdoflow.pool where id = ${pool}`;
+  const given = { host: "h", pid: 7, version: "1.0", osUser: "ada", slots: 4, patienceMs: 9_000 };
+  const rest = { state: "up", running: [], refused: 0, isMe: true, isFresh: true };
+  expect(row).toEqual({ ...given, ...rest });
+});
+
+test("O3: a beat keeps a pool from being lost", async () => {
+  await using db = await freshQueue();
+  const pool = await newPool(db);
+  await silence(db, pool);
+  expect(await beat(db, pool, [])).toEqual({ isUp: true, slots: 1 });
+  expect(await rescue(db)).toEqual([]);
+});
+
+test("O2: a beat tells what is running, and the next one tells it anew", async () => {
+  await using db = await freshQueue();
+  const pool = await newPool(db);
+  const running = async () => (await db.sql`select running from pdoflow.pool`)[0]?.["running"];
+  await beat(db, pool, [{ posting: 42, seq: 7, attempt: 1 }]);
+  expect(await running()).toEqual([{ posting: 42, seq: 7, attempt: 1 }]);
+  await beat(db, pool, []);
+  expect(await running()).toEqual([]);
+});
+
+test("O1: a pool that was lost learns it from its next beat, and stays lost", async () => {
+  await using db = await freshQueue();
+  const pool = await newPool(db);
+  await silence(db, pool);
+  await rescue(db);
+  expect(await beat(db, pool, [{ posting: 1, seq: 1, attempt: 1 }])).toMatchObject({ isUp: false });
+  await markDraining(db, pool);
+  await retirePool(db, pool);
+  expect(await stateOf(db, pool)).toBe("lost");
+  expect([...(await db.sql`select running from pdoflow.pool`)]).toEqual([{ running: [] }]);
+});
+
+test("O1: a pool that has stopped does not come up again", async () => {
+  await using db = await freshQueue();
+  const pool = await newPool(db);
+  await markDraining(db, pool);
+  expect(await stateOf(db, pool)).toBe("draining");
+  expect(await beat(db, pool, [])).toMatchObject({ isUp: true });
+  await retirePool(db, pool);
+  expect(await beat(db, pool, [])).toMatchObject({ isUp: false });
+  await markDraining(db, pool);
+  expect(await stateOf(db, pool)).toBe("stopped");
+});
+
+test("a beat counts the slots of the pools that are alive", async () => {
+  await using db = await freshQueue();
+  const [mine, silent, stopped] = [await newPool(db), await newPool(db), await newPool(db)];
+  await newPool(db);
+  await silence(db, silent);
+  await retirePool(db, stopped);
+  expect(await beat(db, mine, [])).toEqual({ isUp: true, slots: 2 });
+});
+
+test("O4: pools are shown that are alive, and those of the last day with refused outcomes", async () => {
+  await using db = await freshQueue();
+  const [alive, stopped, refusing, longAgo] = [
+    await newPool(db),
+    await newPool(db),
+    await newPool(db),
+    await newPool(db),
+  ];
+  for (const pool of [stopped, refusing, longAgo]) await retirePool(db, pool);
+  await db.sql`update pdoflow.pool set refused = 3 where id in (${refusing}, ${longAgo})`;
+  await db.sql`update pdoflow.pool set beat_at = now() - interval '2 days' where id = ${longAgo}`;
+  expect((await readPools(db)).map(({ id, refused }) => [id, refused])).toEqual([
+    [alive, 0],
+    [refusing, 3],
+  ]);
+});
