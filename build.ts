@@ -190,7 +190,7 @@ async function fetchPackage(name: string, version: string, folder: string): Prom
   mkdirSync(dirname(folder), { recursive: true });
   const draft = mkdtempSync(`${folder}.draft-`);
   try {
-    const options = ["--silent", "--cache", join(cache, "npm"), "--pack-destination", draft];
+    const options = ["--silent", "--cache", join(draft, "npm"), "--pack-destination", draft];
     const npm = Bun.spawnSync(["npm", "pack", ...options, `${name}@${version}`]);
     if (npm.exitCode !== 0) {
       const said = npm.stderr.toString().trim() || `exit code ${npm.exitCode}`;
@@ -213,7 +213,7 @@ function parseTarget(name: string): Target {
 }
 
 /** The target for this machine. */
-function machine(): Target {
+export function machine(): Target {
   const libc = existsSync("/etc/alpine-release") ? "-musl" : "";
   return parseTarget(`${process.platform}-${process.arch}${libc}`);
 }

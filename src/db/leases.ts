@@ -1,4 +1,5 @@
 import type { KeepsOutput } from "../domain/posting.ts";
+import type { Route } from "../domain/route.ts";
 import { integers, texts } from "./array.ts";
 import type { Db } from "./connect.ts";
 
@@ -124,8 +125,8 @@ export async function nextRetryMs(
 }
 
 /** The routes of the queue: who posts, and what their jobs need. */
-export const readRoutes = ({ sql, schema }: Db) => sql<{ id: number }[]>`
-  select id from ${schema}.route`;
+export const readRoutes = ({ sql, schema }: Db) => sql<Route[]>`
+  select id, poster, poster_os, needs from ${schema}.route`;
 
 /** Gives back the leases that the database has for a pool and that the pool knows nothing of. */
 export async function giveBackUnknown(

@@ -1,7 +1,8 @@
+import type { PoolScope } from "../domain/route.ts";
 import { integers, texts } from "./array.ts";
 import type { Db } from "./connect.ts";
 
-export interface NewPool {
+export interface NewPool extends PoolScope {
   host: string;
   pid: number;
   version: string;
@@ -14,9 +15,10 @@ export interface NewPool {
 /** Writes the row of a pool that starts, and returns its id. */
 export async function registerPool({ sql, schema }: Db, pool: NewPool): Promise<number> {
   const [row] = await sql<{ id: number }[]>`
-    insert into ${schema}.pool (host, pid, version, os_user, slots, patience_ms)
+    insert into ${schema}.pool (host, pid, version, os_user, slots, patience_ms, provides, posters)
     values (${pool.host}, ${pool.pid}, ${pool.version}, ${pool.osUser}, ${pool.slots},
-            ${pool.patienceMs})
+            ${pool.patienceMs}, ${JSON.stringify(pool.provides)}::text::jsonb,
+            ${pool.posters === null ? null : texts(pool.posters)}::text[])
     returning id`;
   if (!row) throw new Error("insert … returning returned no row");
   return row.id;

@@ -1,5 +1,6 @@
 import type * as v from "valibot";
 
+import type { Needs } from "../domain/capabilities.ts";
 import { NothingToPost } from "../domain/errors.ts";
 import { parse } from "../domain/parse.ts";
 import { PostingOptions } from "../domain/posting.ts";
@@ -17,6 +18,8 @@ export interface NewPosting extends v.InferInput<typeof PostingOptions> {
   priority: number;
   /** Who posts, by the operating system; the database knows its role itself. */
   osUser: string;
+  /** What a pool must have to run its jobs; by default nothing. */
+  needs?: Needs;
 }
 
 export interface Posted {
@@ -50,7 +53,7 @@ export async function insertPosting(
     const { id } = row;
     const { jobCount, hasPriorities } = await insertJobs(db, sql, id, posting.priority, batches);
     if (jobCount === 0) throw new NothingToPost(source);
-    const routeId = await findRoute(db, sql, posting.osUser);
+    const routeId = await findRoute(db, sql, posting.osUser, posting.needs ?? []);
     await sql`
       insert into ${db.schema}.posting (id, entry_point, job_count, route_id, tries, backoff_ms,
                                         timeout_ms, grace_ms, stop_after, keeps_results,
@@ -127,14 +130,16 @@ async function insertSortedJobs(db: Db, sql: Tx, id: number, routeId: number): P
     window higher as (order by priority desc)`;
 }
 
-async function findRoute(db: Db, sql: Tx, osUser: string): Promise<number> {
+async function findRoute(db: Db, sql: Tx, osUser: string, needs: Needs): Promise<number> {
+  const json = JSON.stringify(needs);
   const find = () => sql<{ id: number }[]>`
     select id from ${db.schema}.route
-    where poster = session_user and poster_os = ${osUser} and needs = '{}'`;
+    where poster = session_user and poster_os = ${osUser} and needs = ${json}::text::jsonb`;
   let [route] = await find();
   if (!route) {
     await sql`
-      insert into ${db.schema}.route (poster, poster_os) values (session_user, ${osUser})
+      insert into ${db.schema}.route (poster, poster_os, needs)
+      values (session_user, ${osUser}, ${json}::text::jsonb)
       on conflict do nothing`;
     [route] = await find(); // another poster's row, where theirs came first
   }

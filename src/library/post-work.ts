@@ -16,6 +16,10 @@ export interface PostOptions {
   graceMs?: number | undefined;
   /** After so many failures in a row in one pool the posting is stopped. Default 10; 0: never. */
   stopAfter?: number | undefined;
+  /** The posting is stopped when so many jobs have failed for good. Default: any number may. */
+  maxFailures?: number | null | undefined;
+  /** … or when more than this share of its jobs has, in percent. Default: any share may. */
+  maxFailuresPercent?: number | null | undefined;
   /** Whether what the jobs return is kept, for `results`. Default true. */
   keepsResults?: boolean | undefined;
   /** Of which jobs what they print is kept. Default "failures". */

@@ -20,7 +20,7 @@ export class PostingStopped extends PdoflowError {
     super(
       `Expected posting ${id} to end, and it was stopped with ${left} jobs left` +
         `${reason === null ? "" : `: ${reason}`}. Its results() have the errors. Correct their ` +
-        `cause and resume it, or cancel it.`,
+        `cause, then: pdoflow resume ${id}; or give it up: pdoflow cancel ${id}`,
     );
   }
 }

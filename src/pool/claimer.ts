@@ -8,6 +8,7 @@ import {
   type RunnablePosting,
 } from "../db/leases.ts";
 import { claimShare, claimSize, type JobTime, measured } from "../domain/chunk-size.ts";
+import { mayServe, type PoolScope } from "../domain/route.ts";
 import type { HeldJob } from "./held-job.ts";
 import type { Link } from "./link.ts";
 
@@ -30,14 +31,16 @@ export interface Room {
 /** Claims jobs for a pool, as many as its workers need for a while, and no more. */
 export class Claimer {
   readonly #link: Link;
+  readonly #scope: PoolScope;
   readonly #poolId: number;
   #routes: number[] = [];
   #claims = 0;
   #postings = new Map<number, RunnablePosting>();
   #times = new Map<string, JobTime>();
 
-  constructor(link: Link, poolId: number) {
+  constructor(link: Link, poolId: number, scope: PoolScope) {
     this.#link = link;
+    this.#scope = scope;
     this.#poolId = poolId;
   }
 
@@ -81,7 +84,7 @@ export class Claimer {
   async refreshRoutes(): Promise<boolean> {
     const before = this.#routes.length;
     const routes = await this.#link.ask((db) => readRoutes(db));
-    this.#routes = routes.map(({ id }) => id);
+    this.#routes = routes.filter((route) => mayServe(route, this.#scope)).map(({ id }) => id);
     return this.#routes.length > before;
   }
 

@@ -39,7 +39,7 @@ export class Session {
   ) {
     this.poolId = poolId;
     this.#links = links;
-    this.claimer = new Claimer(links.work, poolId);
+    this.claimer = new Claimer(links.work, poolId, pool);
     this.recorder = new Recorder(links.work, poolId, listener);
     this.heartbeat = new Heartbeat(links.side, poolId, pool.patienceMs, listener);
   }

@@ -102,7 +102,7 @@ describe("how much", () => {
     expect(await brokenInvariants(db)).toEqual([]);
   });
 
-  test("many are claimed under one lease, of different attempts", async () => {
+  test("Y1: many are claimed under one lease, of different attempts", async () => {
     await using db = await freshQueue();
     const pool = await newPool(db);
     await postJobs(db, 4);

@@ -97,8 +97,8 @@ describe("migrating", () => {
   test("a schema of a newer pdoflow is left alone", async () => {
     await using db = await freshQueue();
     await db.sql`insert into pdoflow.migration (number, name) values (99, 'from the future')`;
-    for (const refused of [requireCurrentSchema(db), pendingMigrations(db), migrate(db)]) {
-      expect(await refusal(refused)).toContain('schema "pdoflow" is at version 99, newer than');
+    for (const act of [requireCurrentSchema, pendingMigrations, migrate]) {
+      expect(await refusal(act(db))).toContain('schema "pdoflow" is at version 99, newer than');
     }
   });
 });
@@ -168,7 +168,8 @@ describe("a schema of another name", () => {
       select proname::text as name from pg_proc
       where pronamespace = 'other_queue'::regnamespace and prosrc like '%pdoflow.%'
       union all
-      select viewname from pg_views where schemaname = 'other_queue' and definition like '%pdoflow.%'`;
+      select viewname from pg_views
+      where schemaname = 'other_queue' and definition like '%pdoflow.%'`;
     expect([...left]).toEqual([]);
   });
 

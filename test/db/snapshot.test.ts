@@ -19,7 +19,7 @@ test("an old posting that has not ended is shown though many newer ones have", a
   for (const id of newer) await cancel(db, id);
   expect((await readPostings(db, 3)).map(({ id }) => id)).toEqual([
     old,
-    ...newer.slice(-2).reverse(),
+    ...newer.slice(-2).toReversed(),
   ]);
 });
 

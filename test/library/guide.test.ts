@@ -41,8 +41,8 @@ test.each(runs.map(([, runtime, file, output]) => [runtime, file, output]))(
 );
 
 test("the guide names every option of a posting", () => {
-  for (const option of Object.keys(PostingOptions.entries))
-    expect(guide).toContain(`\`${option}\``);
+  const options = Object.keys(PostingOptions.entries);
+  expect(options.filter((option) => !guide.includes(`\`${option}\``))).toEqual([]);
 });
 
 test("each file of the guide is run", () => {

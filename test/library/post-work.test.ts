@@ -1,7 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 
 import type { Db } from "../../src/db/connect.ts";
+import { migrate } from "../../src/db/migrations.ts";
 import { postWork, type PostOptions, Registry, type Source } from "../../src/index.ts";
+import type { PostingOptions } from "../../src/domain/posting.ts";
 import { freshDatabase, type TestDatabase } from "../database.ts";
 import { anything, fit, named, scale } from "./jobs.ts";
 
@@ -151,10 +153,22 @@ test("postings that are made of the results of others don't wait for each other"
   expect((await Promise.all(all)).map(({ jobCount }) => jobCount)).toEqual(Array(9).fill(6_002));
 });
 
+test("a database without the schema is refused, until it has been migrated", async () => {
+  await using database = await freshDatabase();
+  await database.db.sql`drop schema pdoflow cascade`;
+  const post = () => postWork("fit.ts#fit", [[1]], [], { db: database.url });
+  const error = await post().catch(String);
+  expect(error).toMatch(/^SchemaOutdated: .*pdoflow migrate/);
+  await migrate(database.db);
+  expect(await post()).toMatchObject({ jobCount: 1 });
+});
+
 test("arguments are checked against the function's parameters", () => {
   // Never run: `bun check` fails where an error is not one.
-  const calls = async () => {
+  const calls = async (options: Required<PostOptions>) => {
     const texts: string[] = [];
+    const all: Record<keyof PostingOptions, unknown> = options; // none is left out
+    await postWork(anything, [[all]], [], options);
     // @ts-expect-error the third is a text
     await postWork(scale, [[1, 2, 3]]);
     // @ts-expect-error one is missing

@@ -58,8 +58,9 @@ test("a stale pid file that names a stranger's live process is not believed", as
 
 test("another PostgreSQL that got the pid is not taken for ours", async () => {
   // A shell by the name of postgres: what counts is its command line.
-  await using other = Bun.spawn(["sh", "-c", "sleep 1000; :", "-D", "/another/folder"], {
+  await using other = Bun.spawn(["sh", "-c", "read line", "-D", "/another/folder"], {
     ...ownerOfServer(),
+    stdin: "pipe",
     argv0: "/usr/bin/postgres",
   });
   await killServer();

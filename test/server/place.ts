@@ -64,9 +64,9 @@ export async function ask(place: ServerPlace, query: string): Promise<postgres.R
 
 export const logOf = (place: ServerPlace): string => readFileSync(place.log, "utf8");
 
-/** Waits until `isTrue`, for 20 s at most. */
+/** Waits until `isTrue`, for 50 s at most. */
 export async function until(isTrue: () => boolean): Promise<void> {
-  const giveUpAt = performance.now() + 20_000;
+  const giveUpAt = performance.now() + 50_000;
   while (!isTrue()) {
     if (performance.now() > giveUpAt) throw new Error(`never became true: ${String(isTrue)}`);
     await Bun.sleep(10);

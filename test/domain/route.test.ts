@@ -1,0 +1,31 @@
+import { expect, test } from "bun:test";
+
+import { parseNeeds, parseProvides } from "../../src/domain/capabilities.ts";
+import { mayServe, type Route } from "../../src/domain/route.ts";
+
+const route = (needs: string | null): Route => ({
+  id: 1,
+  poster: "lab",
+  posterOs: "ann",
+  needs: needs === null ? [] : parseNeeds(needs),
+});
+const provides = parseProvides("gpu,mem=64G");
+
+test("a pool without restrictions runs everybody's jobs whose needs it meets", () => {
+  expect(mayServe(route(null), { provides: {}, posters: null })).toBe(true);
+  expect(mayServe(route("gpu,mem>=16G"), { provides, posters: null })).toBe(true);
+  expect(mayServe(route("gpu,mem>=128G"), { provides, posters: null })).toBe(false);
+  expect(mayServe(route("gpu"), { provides: {}, posters: null })).toBe(false);
+});
+
+test.each([
+  [["lab"], true],
+  [["ann"], true],
+  [["bob", "ann"], true],
+  [["lab/ann"], true],
+  [["lab/bob"], false],
+  [["bob"], false],
+  [[], false],
+])("a pool for the posters %p: %p", (posters, expected) => {
+  expect(mayServe(route(null), { provides, posters })).toBe(expected);
+});
