@@ -1,7 +1,8 @@
-import { hostname, homedir, userInfo, availableParallelism } from "node:os";
+import { availableParallelism, hostname } from "node:os";
 
 import type { CliContext } from "./cli/command.ts";
 import { exitCodes } from "./domain/errors.ts";
+import { osUser } from "./library/os-user.ts";
 
 // An event loop that runs empty before the end is no success.
 process.exitCode = exitCodes.bug;
@@ -78,8 +79,8 @@ async function command(): Promise<void> {
     pid: process.pid,
     uid: process.getuid?.() ?? -1,
     host: hostname(),
-    home: homedir(),
-    osUser: osUser(),
+    home: process.env["HOME"] ?? "",
+    osUser,
     platform: process.platform,
     cores: availableParallelism(),
     program,
@@ -93,15 +94,6 @@ async function command(): Promise<void> {
   const code = await run(args, context);
   // The last write calls back after all that was written before it.
   process.stdout.write("", () => process.exit(code));
-}
-
-/** Containers run processes under numbers that no account has. */
-function osUser(): string {
-  try {
-    return userInfo().username;
-  } catch {
-    return String(process.getuid?.() ?? "unknown");
-  }
 }
 
 function onStopSignal(listener: (signal: string) => void): () => void {

@@ -14,7 +14,8 @@ export interface CliContext extends BaseContext {
   uid: number;
   host: string;
   home: string;
-  osUser: string;
+  /** The name of the user that this runs as. */
+  osUser: () => string;
   platform: string;
   cores: number;
   /** The command that starts this program again: the binary, or Bun and src/main.ts. */

@@ -79,7 +79,7 @@ export class DemoCommand extends PdoflowCommand {
     const entryPoint = "inspect-files.ts#inspectFile";
     const { id, jobCount } = await insertPosting(
       db,
-      { entryPoint, priority: 0, osUser: context.osUser },
+      { entryPoint, priority: 0, osUser: context.osUser() },
       jobsOf(folder),
       folder,
     );
@@ -104,7 +104,7 @@ export class DemoCommand extends PdoflowCommand {
       host: context.host,
       pid: context.pid,
       version: build,
-      osUser: context.osUser,
+      osUser: context.osUser(),
       maxWorkers: context.cores,
       ...{ patienceMs: 15_000, idleTimeoutMs: null, lifetimeMs: null, graceMs: null },
       ...{ provides: {}, posters: null, once: true },

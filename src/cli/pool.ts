@@ -72,7 +72,7 @@ export class PoolCommand extends PdoflowCommand {
 
   /** Whose jobs it runs; null for everybody's. */
   #posters(role: string): string[] | null {
-    if (this.onlyMine) return [`${role}/${this.context.osUser}`];
+    if (this.onlyMine) return [`${role}/${this.context.osUser()}`];
     return this.posters === undefined ? null : this.posters.split(",").map((name) => name.trim());
   }
 
@@ -88,7 +88,7 @@ export class PoolCommand extends PdoflowCommand {
         host: context.host,
         pid: context.pid,
         version: build,
-        osUser: context.osUser,
+        osUser: context.osUser(),
         maxWorkers,
         provides: this.provides === undefined ? {} : parseProvides(this.provides),
         posters: this.#posters(target.user),

@@ -124,7 +124,7 @@ export class PostCommand extends PdoflowCommand {
       ...failureLimit(options.maxFailures),
       keepsResults: this.results,
       keepsOutput: options.output,
-      osUser: context.osUser,
+      osUser: context.osUser(),
       needs: this.needs === undefined ? [] : parseNeeds(this.needs),
     };
     return await this.withDatabase(async (db) => {

@@ -214,8 +214,8 @@ export function untag(value: unknown): unknown {
 export function untagWithin<T extends object>(container: T): T {
   for (const [key, before] of Object.entries(container)) {
     const after = untag(before);
-    // Not assignment: a "__proto__" key would set the prototype.
-    if (after !== before) Object.defineProperty(container, key, { value: after });
+    // "__proto__" too is a key of its own here, so that this sets no prototype.
+    if (after !== before) Reflect.set(container, key, after);
   }
   return container;
 }

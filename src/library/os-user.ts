@@ -1,10 +1,10 @@
-import { userInfo } from "node:os";
+import { spawnSync } from "node:child_process";
 
-/** Who this process runs as. Containers run processes under numbers that no account has. */
+/**
+ * Who this process runs as, by name. Asks `id`, which knows the users of LDAP too: Bun's
+ * os.userInfo() tells what $USER says. Containers run processes under numbers without a name.
+ */
 export function osUser(): string {
-  try {
-    return userInfo().username;
-  } catch {
-    return String(process.getuid?.() ?? "unknown");
-  }
+  const { stdout } = spawnSync("id", ["-un"], { encoding: "utf8", timeout: 5_000 });
+  return stdout?.trim() || String(process.getuid?.() ?? "unknown");
 }

@@ -54,6 +54,8 @@ export const newPool = (db: Db, host = "here"): Promise<number> =>
     osUser: "ada",
     slots: 1,
     patienceMs: 15_000,
+    provides: {},
+    posters: null,
   });
 
 /** Claims for a pool: by default all that one claim can take, of all the routes that there are. */
@@ -145,12 +147,7 @@ export const putBack = (
   leased: readonly { leaseId: number }[],
   keep: readonly LeasedJob[] = [],
 ): Promise<number> =>
-  giveBack(
-    db,
-    poolId,
-    [...new Set(leased.map(({ leaseId }) => leaseId))],
-    keep.map((job) => ({ ...job, firstSeq: job.seq, endSeq: job.seq + 1 })),
-  );
+  giveBack(db, poolId, [...new Set(leased.map(({ leaseId }) => leaseId))], keep);
 
 /** What the database says to a statement that it has to refuse. */
 export async function refusal(statement: PromiseLike<unknown>): Promise<string> {

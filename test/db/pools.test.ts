@@ -17,6 +17,8 @@ test("a pool that starts is up, has just beaten, and has the role it connects as
     osUser: "ada",
     slots: 4,
     patienceMs: 9_000,
+    provides: {},
+    posters: null,
   });
   const [row] = await db.sql`
     select host, pid, version, os_user, slots, patience_ms, state, running, refused,

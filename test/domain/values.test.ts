@@ -112,6 +112,10 @@ describe("what is encoded", () => {
     const copy = roundTrip({ hostile, n: NaN });
     expect(Object.keys((copy as { hostile: object }).hostile)).toEqual(["__proto__", "a"]);
     const read = decodeValue('{"__proto__":{"$set":[]},"$object":1}') as object;
+    expect(Object.entries(read)).toEqual([
+      ["__proto__", new Set()],
+      ["$object", 1],
+    ]);
     expect(Object.getPrototypeOf(read)).toBe(Object.prototype);
     expect("admin" in {}).toBe(false);
   });

@@ -16,7 +16,12 @@ const keywords = fc.dictionary(fc.string({ unit: "grapheme" }), anyJson, {
   noNullPrototype: true,
   maxKeys: 4,
 });
-const anyArguments = fc.oneof(fc.array(anyJson, { maxLength: 4 }), keywords);
+const awkward = fc.string({ unit: fc.constantFrom('"', "\\", ",", "[", "}", "\n", "é", "a") });
+const anyArguments = fc.oneof(
+  fc.array(anyJson, { maxLength: 4 }),
+  fc.array(awkward, { maxLength: 4 }),
+  keywords,
+);
 const anyLists = fc.array(anyArguments, { maxLength: 6 });
 
 const isList = (value: unknown) => typeof value === "object" && value !== null;
@@ -97,6 +102,7 @@ describe("json", () => {
     ["[NaN]", "a.json: element 0 is NaN; expected a list of arguments"],
     ["[[1], foo]", 'a.json: element 1, line 1, column 7: expected a value, found "foo"'],
     ["[\n  [1],\n  [1, foo]]", "a.json: element 1, line 3, column 7: expected a value"],
+    ["[\n [1], [foo]]", "a.json: element 1, line 2, column 8: expected a value"],
     ["\n[[\n1\n2]]", 'a.json: element 0, line 4, column 1: expected a comma or ], found "2"'],
     ['[["\\\n"]]', "a.json: element 0, line 1, column 4: expected an escape that JSON has"],
     [
