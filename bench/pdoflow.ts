@@ -30,7 +30,7 @@ export async function pdoflow(
     name: "pdoflow",
     version,
     postSettings: [{ batchSize: 2000 }, { batchSize: 5000 }],
-    drainSettings: [1, cores, 2 * cores].map((workers) => ({ workers })),
+    drainSettings: [...new Set([1, cores, 2 * cores])].map((workers) => ({ workers })),
     async reset() {
       await db.sql`drop schema if exists pdoflow cascade`;
       await migrate(db);

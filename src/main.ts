@@ -68,6 +68,8 @@ async function command(): Promise<void> {
     if ("code" in error && error.code === "EPIPE") process.exit(exitCodes.ok); // `| head` is done
     throw error;
   });
+  // A pool goes on when whoever read its messages is gone.
+  process.stderr.on("error", () => {});
   const { run } = await import("./cli/run.ts");
   const context: CliContext = {
     env: process.env,

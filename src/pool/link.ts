@@ -44,14 +44,17 @@ export class Link {
     try {
       return await Promise.race([statement(db), late.promise]);
     } catch (error) {
-      if (error instanceof NoAnswer && db === this.#db) {
-        this.#db = this.#open();
-        void db.abort();
-      }
+      if (error instanceof NoAnswer && db === this.#db) this.reset();
       throw error;
     } finally {
       clearTimeout(timer);
     }
+  }
+
+  /** Gives the connection up for dead: what was asked on it is rejected, what is asked next gets a new one. */
+  reset(): void {
+    void this.#db.abort();
+    this.#db = this.#open();
   }
 
   async close(): Promise<void> {

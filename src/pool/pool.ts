@@ -209,6 +209,7 @@ export class Pool {
   #onSilence(): void {
     this.#isSilent = true;
     this.#dispatcher.abandon();
+    this.#links.work.reset(); // the same network: whatever it waits for may never come
     this.#options.log(
       `no heartbeat got through for most of ${this.#options.patienceMs} ms: the workers were ` +
         "stopped, before another pool takes over their jobs",

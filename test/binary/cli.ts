@@ -3,7 +3,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { binary } from "../binary.ts";
-import type { TestDatabase } from "../database.ts";
 
 export interface Ended {
   code: number;
@@ -36,7 +35,7 @@ function environment(url: string | null): Record<string, string> {
   return env;
 }
 
-export async function openCli(db: TestDatabase | null): Promise<Cli> {
+export async function openCli(db: { url: string } | null): Promise<Cli> {
   const program = await binary();
   const folder = mkdtempSync(join(tmpdir(), "pdoflow-cli-"));
   const env = environment(db?.url ?? null);

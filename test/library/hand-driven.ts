@@ -20,6 +20,8 @@ export async function drivenPool(db: Db) {
     osUser: "test",
     slots: 1,
     patienceMs: 60_000,
+    provides: {},
+    posters: null,
   });
   /** How many jobs of each lease have not ended. */
   const left = new Map<number, number>();

@@ -6,6 +6,8 @@ import { nextPageSize } from "../../src/library/posting.ts";
 import { freshDatabase, type TestDatabase } from "../database.ts";
 import { drivenPool, only } from "./hand-driven.ts";
 import { anything } from "./jobs.ts";
+import { proxyTo } from "./proxy.ts";
+import { until } from "./stub.ts";
 
 describe("status", () => {
   test("tells the state of the posting and the statuses of its jobs", async () => {
@@ -88,15 +90,16 @@ describe("wait", () => {
     expect((await Promise.all(ends)).map(({ done }) => done)).toEqual(Array(80).fill(1));
   });
 
-  test("goes on when its connections are lost", async () => {
+  test("goes on when the server was away for a while", async () => {
     await using database = await freshDatabase();
-    const posting = await post(database, 1);
+    await using proxy = await proxyTo(database);
+    const posting = await post({ ...database, url: proxy.url }, 1);
     const ended = posting.wait();
     await someoneListens(database.db);
-    await database.db.sql`
-      select pg_terminate_backend(pid) from pg_stat_activity
-      where datname = current_database() and pid <> pg_backend_pid()`;
+    proxy.isCut = true;
+    await until(() => proxy.refused > 3);
     await (await drivenPool(database.db)).endAll();
+    proxy.isCut = false;
     expect(await ended).toMatchObject({ done: 1 });
   });
 
@@ -219,13 +222,5 @@ async function listeners({ sql }: Db): Promise<number> {
 }
 
 const someoneListens = (db: Db) => until(async () => (await listeners(db)) > 0);
-
-async function until(condition: () => Promise<boolean>): Promise<void> {
-  const deadline = performance.now() + 20_000;
-  while (!(await condition())) {
-    if (performance.now() > deadline) throw new Error("did not happen within 20 s");
-    await Bun.sleep(5);
-  }
-}
 
 const nameOf = (failing: Promise<unknown>) => failing.then(String, (error: Error) => error.name);

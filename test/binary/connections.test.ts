@@ -1,0 +1,163 @@
+import { expect, test } from "bun:test";
+import { rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { connect } from "../../src/db/connect.ts";
+import { migrate } from "../../src/db/migrations.ts";
+import { serverPlace } from "../../src/domain/server-place.ts";
+import { ensureServer, stopServer } from "../../src/server/server.ts";
+import { freshDatabase, type TestDatabase } from "../database.ts";
+import { openProxy } from "../proxy.ts";
+import { type Cli, openCli, said, until } from "./cli.ts";
+
+const jobs = 3_000;
+
+async function postJobs(cli: Cli, url: string): Promise<void> {
+  await cli.write(
+    "nap.ts",
+    "export async function nap(i: number) { await Bun.sleep(1); return i; }",
+  );
+  const input = Array.from({ length: jobs }, (_, i) => `[${i}]\n`).join("");
+  const posted = await cli.runWith(
+    { input, env: { PDOFLOW_DATABASE_URL: url } },
+    "post",
+    "nap.ts#nap",
+    "-",
+  );
+  expect(posted).toMatchObject({ code: 0, err: "" });
+}
+
+const ended = (sql: TestDatabase["sql"], least: number) =>
+  until(
+    `${least} outcomes`,
+    async () => {
+      const [row] = await sql`select count(*)::int as n from pdoflow.outcome`;
+      return row?.["n"] >= least;
+    },
+    40_000,
+  );
+
+/** Each job has ended once, at its first attempt, and nothing is left over. */
+async function expectAllDone(sql: TestDatabase["sql"]): Promise<void> {
+  await until(
+    "the posting to end",
+    async () => {
+      const [row] = await sql`select state from pdoflow.posting`;
+      return row?.["state"] === "finished";
+    },
+    40_000,
+  );
+  const [row] = await sql`
+    select (select done from pdoflow.posting) as done,
+           (select count(*) from pdoflow.outcome where state = 'done')::int as outcomes,
+           (select max(attempt) from pdoflow.outcome) as attempts,
+           (select count(*) from pdoflow.lease where held)::int as held`;
+  expect(row).toEqual({ done: jobs, outcomes: jobs, attempts: 1, held: 0 });
+}
+
+test("backends that are terminated again and again cost nothing but time", async () => {
+  await using db = await freshDatabase();
+  using cli = await openCli(db);
+  await postJobs(cli, db.url);
+  const pool = cli.start("pool", "--max-workers", "2");
+  for (let round = 1; round <= 5; round++) {
+    await ended(db.sql, round * 200);
+    await db.sql`
+      select pg_terminate_backend(pid) from pg_stat_activity
+      where datname = current_database() and pid <> pg_backend_pid()`;
+  }
+  await expectAllDone(db.sql);
+  pool.kill("SIGTERM");
+  expect(await pool.exited).toBe(0);
+}, 90_000);
+
+test("a pool uses two connections, however many workers it has", async () => {
+  await using db = await freshDatabase();
+  using cli = await openCli(db);
+  await postJobs(cli, db.url);
+  const count = async () => {
+    const [row] = await db.sql`
+      select count(*)::int as n from pg_stat_activity where datname = current_database()`;
+    return row?.["n"] as number;
+  };
+  const own = await count();
+  const pool = cli.start("pool", "--max-workers", "8");
+  await ended(db.sql, 100);
+  expect((await count()) - own).toBe(2);
+  pool.kill("SIGTERM");
+  expect(await pool.exited).toBe(0);
+}, 60_000);
+
+test("a server that restarts in the middle loses nothing", async () => {
+  const data = join(tmpdir(), `pdoflow-restart-${crypto.randomUUID()}`);
+  const place = serverPlace({
+    env: { PDOFLOW_DATA: data },
+    uid: process.getuid?.() ?? -1,
+    platform: process.platform,
+    home: "/nonexistent",
+  });
+  try {
+    const { host, port, username: user, database } = await ensureServer(place);
+    const target = {
+      host,
+      port,
+      user,
+      database,
+      password: undefined,
+      tls: false as const,
+      schema: "pdoflow",
+      source: "a test",
+    };
+    await using db = connect(target, { connections: 1 });
+    await migrate(db);
+    const url = `postgres:///${database}?host=${encodeURIComponent(host)}&port=${port}&user=${user}`;
+    using cli = await openCli({ url });
+    await postJobs(cli, url);
+    const pool = cli.start("pool", "--max-workers", "2");
+    await ended(db.sql, 300);
+    await stopServer(place);
+    await ensureServer(place);
+    const looking = connect(target, { connections: 1 });
+    await expectAllDone(looking.sql);
+    pool.kill("SIGTERM");
+    expect(await pool.exited).toBe(0);
+    await looking.close();
+  } finally {
+    await stopServer(place);
+    for (const made of [data, place.socketFolder]) rmSync(made, { recursive: true, force: true });
+  }
+}, 90_000);
+
+test("connections that are cut without a word are made anew, and no answer that was lost is written twice", async () => {
+  await using db = await freshDatabase();
+  await using proxy = await openProxy(db.url);
+  using cli = await openCli({ ...db, url: proxy.url });
+  await postJobs(cli, db.url);
+  const pool = cli.start("pool", "--max-workers", "2");
+  for (let round = 1; round <= 10; round++) {
+    await ended(db.sql, round * 150);
+    proxy.cut();
+  }
+  await expectAllDone(db.sql);
+  pool.kill("SIGTERM");
+  expect(await pool.exited).toBe(0);
+}, 90_000);
+
+test("a network that swallows packets: the pool stops its workers in time, and goes on afterwards", async () => {
+  await using db = await freshDatabase();
+  await using proxy = await openProxy(db.url);
+  using cli = await openCli({ ...db, url: proxy.url });
+  await postJobs(cli, db.url);
+  const pool = cli.start("pool", "--max-workers", "2", "--rescue-after", "3s");
+  await ended(db.sql, 300);
+  proxy.freeze();
+  await said(pool, "the workers were stopped, before another pool takes over their jobs");
+  const [row] = await db.sql`
+    select (extract(epoch from clock_timestamp() - beat_at) * 1000)::int as silent_ms from pdoflow.pool`;
+  expect(row?.["silentMs"]).toBeLessThan(3_000);
+  proxy.thaw();
+  await expectAllDone(db.sql);
+  pool.kill("SIGTERM");
+  expect(await pool.exited).toBe(0);
+}, 90_000);

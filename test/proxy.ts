@@ -1,0 +1,61 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import net from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+/** A bad network between a client and a PostgreSQL server that listens on a unix socket. */
+export interface Proxy extends AsyncDisposable {
+  /** The URL of the database, through the proxy. */
+  url: string;
+  /** From now on nothing gets through, and nothing is closed: as if packets were dropped. */
+  freeze(): void;
+  /** What is frozen stays lost; new connections get through again. */
+  thaw(): void;
+  /** Closes all connections. New ones get through. */
+  cut(): void;
+}
+
+/** `url` is that of a TestDatabase: `postgres:///name?host=/socket/folder&port=…`. */
+export async function openProxy(url: string): Promise<Proxy> {
+  const through = new URL(url.replace("postgres:///", "http://host/"));
+  const port = through.searchParams.get("port") ?? "5432";
+  const behind = join(through.searchParams.get("host") ?? "", `.s.PGSQL.${port}`);
+  const folder = mkdtempSync(join(tmpdir(), "pdoflow-proxy-"));
+  const pairs = new Set<[net.Socket, net.Socket]>();
+  let isFrozen = false;
+  const server = net.createServer((client) => {
+    const upstream = net.connect(behind);
+    const pair: [net.Socket, net.Socket] = [client, upstream];
+    pairs.add(pair);
+    for (const [from, to] of [pair, pair.toReversed()] as [net.Socket, net.Socket][]) {
+      let isLost = false;
+      from.on("data", (bytes) => {
+        isLost ||= isFrozen;
+        if (!isLost) to.write(bytes);
+      });
+      from.on("close", () => {
+        if (!isLost && !isFrozen) to.destroy();
+        pairs.delete(pair);
+      });
+      from.on("error", () => to.destroy());
+    }
+  });
+  await new Promise<void>((resolve) => server.listen(join(folder, `.s.PGSQL.${port}`), resolve));
+  const cut = () => {
+    for (const pair of pairs) for (const socket of pair) socket.destroy();
+  };
+  return {
+    url: url.replace(
+      encodeURIComponent(through.searchParams.get("host") ?? ""),
+      encodeURIComponent(folder),
+    ),
+    freeze: () => void (isFrozen = true),
+    thaw: () => void (isFrozen = false),
+    cut,
+    async [Symbol.asyncDispose]() {
+      cut();
+      await new Promise((resolve) => server.close(resolve));
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
