@@ -100,7 +100,7 @@ function duplicatesAmong(reports: readonly FileReport[]): Duplicate[] {
     .sort((a, b) => b.wastedBytes - a.wastedBytes);
 }
 
-/** Findings as text for a person, with paths relative to `folder`. */
+/** Findings as text for a person, with paths relative to `folder` where they are in it. */
 export function findingsText(findings: Findings, folder: string): string {
   const { total, kinds, mostCompressible, highestEntropy, duplicates, unreadable } = findings;
   const row = (name: string, { files, bytes, gzipBytes }: Total) => [
@@ -109,7 +109,10 @@ export function findingsText(findings: Findings, folder: string): string {
     sizeText(bytes),
     bytes === 0 ? "-" : percent(gzipBytes / bytes),
   ];
-  const name = (path: string) => relative(folder, path) || path;
+  const name = (path: string) => {
+    const near = relative(folder, path);
+    return near === "" || near.startsWith("..") ? path : near;
+  };
   const wasted = duplicates.reduce((sum, { wastedBytes }) => sum + wastedBytes, 0);
   const parts = [
     table(

@@ -23,6 +23,8 @@ import { Progress } from "./progress.ts";
 
 const mostFiles = 10_000;
 const batchSize = 1_000;
+/** Where there are files on most machines, for who has few of their own at hand. */
+const systemFolders = ["/usr/share", "/usr/lib", "/usr/include", "/System/Library/Fonts"];
 
 export class DemoCommand extends PdoflowCommand {
   static override paths = [["demo"]];
@@ -30,8 +32,9 @@ export class DemoCommand extends PdoflowCommand {
     description: "see it work: inspect up to 10,000 files, one job for each",
     details: `
       Starts a PostgreSQL of its own in the temp folder, posts a job for each file of a folder (by
-      default node_modules, else /usr/share), runs them in a pool with a worker for each core, reads
-      the results back, and removes everything again. Your own queue is not touched.
+      default node_modules and, if that has fewer than 10,000 files, folders of the system), runs them
+      in a pool with a worker for each core, reads the results back, and removes everything again.
+      Your own queue is not touched.
     `,
     examples: [["Look at other files", "$0 demo ~/data"]],
   });
@@ -39,7 +42,7 @@ export class DemoCommand extends PdoflowCommand {
 
   async run() {
     const { context } = this;
-    const folder = this.#folder();
+    const folders = this.#folders();
     const data = join(tmpdir(), `pdoflow-demo-${crypto.randomUUID()}`);
     const root = mkdtempSync(join(tmpdir(), "pdoflow-demo-root-"));
     writeFileSync(join(root, "inspect-files.ts"), inspectFilesSource);
@@ -59,7 +62,7 @@ export class DemoCommand extends PdoflowCommand {
         { connections: 1 },
       );
       await migrate(db);
-      return await this.#inspect(db, root, folder);
+      return await this.#inspect(db, root, folders);
     } finally {
       await stopServer(place);
       for (const made of [root, data, place.socketFolder])
@@ -67,30 +70,32 @@ export class DemoCommand extends PdoflowCommand {
     }
   }
 
-  #folder(): string {
+  #folders(): [string, ...string[]] {
     const { cwd } = this.context;
-    if (this.folder !== undefined) return resolve(cwd, this.folder);
-    const near = resolve(cwd, "node_modules");
-    return existsSync(near) ? near : "/usr/share";
+    if (this.folder !== undefined) return [resolve(cwd, this.folder)];
+    const [first = cwd, ...more] = [resolve(cwd, "node_modules"), ...systemFolders].filter(
+      (folder) => existsSync(folder),
+    );
+    return [first, ...more];
   }
 
-  async #inspect(db: Db, root: string, folder: string) {
+  async #inspect(db: Db, root: string, folders: readonly [string, ...string[]]) {
     const { context } = this;
     const entryPoint = "inspect-files.ts#inspectFile";
     const { id, jobCount } = await insertPosting(
       db,
       { entryPoint, priority: 0, osUser: context.osUser() },
-      jobsOf(folder),
-      folder,
+      jobsOf(folders),
+      folders.join(", "),
     );
     this.say(
       `demo: posted ${jobCount.toLocaleString("en")} jobs of ${entryPoint}, one for each file of ` +
-        `${folder}; running them in ${context.cores} worker processes`,
+        `${folders.join(", ")}; running them in ${context.cores} worker processes`,
     );
     const startedAt = performance.now();
     const { failed } = await this.#work(db, root, id, jobCount);
     const seconds = (performance.now() - startedAt) / 1000;
-    this.print(findingsText(sumUp(await readReports(db, id)), folder));
+    this.print(findingsText(sumUp(await readReports(db, id)), folders[0]));
     this.print(
       `\n${jobCount.toLocaleString("en")} jobs in ${seconds.toFixed(1)} s: ` +
         `${Math.round(jobCount / seconds).toLocaleString("en")} jobs/s, each with its outcome on record`,
@@ -132,13 +137,18 @@ export class DemoCommand extends PdoflowCommand {
   }
 }
 
-async function* jobsOf(folder: string): AsyncGenerator<JobBatch> {
+/** One job for each of the first 10,000 files, folder after folder. */
+async function* jobsOf(folders: readonly string[]): AsyncGenerator<JobBatch> {
   let args: string[] = [];
-  for await (const path of listFiles(folder, mostFiles)) {
-    args.push(encodeArgs([path]));
-    if (args.length < batchSize) continue;
-    yield { args };
-    args = [];
+  let left = mostFiles;
+  for (const folder of folders) {
+    for await (const path of listFiles(folder, left)) {
+      args.push(encodeArgs([path]));
+      left--;
+      if (args.length < batchSize) continue;
+      yield { args };
+      args = [];
+    }
   }
   yield { args };
 }

@@ -17,7 +17,7 @@ export async function proxyTo({ db: { target } }: TestDatabase): Promise<Proxy> 
   const server = createServer((client) => {
     if (proxy.isCut) {
       proxy.refused++;
-      client.destroy();
+      client.resetAndDestroy(); // after a mere end, postgres.js tries again by itself
       return;
     }
     const path = `${host}/.s.PGSQL.${port}`;
