@@ -15,8 +15,8 @@ interface DrainSetting {
 const binary = join(import.meta.dir, "../dist/pdoflow");
 
 /**
- * This clone's PDOFlow: posts with what the library posts with, drains with `pdoflow pool --once` of
- * the compiled binary and its worker processes, and keeps an outcome row for each job.
+ * This clone's PDOFlow: posts with what the library posts with, drains with `pdoflow pool --once`
+ * of the compiled binary and its worker processes, and keeps an outcome row for each job.
  */
 export async function pdoflow(
   { db, url }: BenchDatabase,

@@ -18,8 +18,8 @@ export interface BenchServer extends AsyncDisposable {
   /** Name and value of what a hostile reader would ask for first. */
   settings(): Promise<Record<string, string>>;
   /**
-   * Brings the server to rest after jobs were posted: statistics are fresh, as autovacuum would make
-   * them in a minute, and nothing that was posted is left to be written to disk.
+   * Brings the server to rest after jobs were posted: statistics are fresh, as autovacuum would
+   * make them in a minute, and nothing that was posted is left to be written to disk.
    */
   settle(database: BenchDatabase): Promise<void>;
 }

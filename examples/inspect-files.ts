@@ -29,7 +29,9 @@ export interface FileReport {
   bytes: number;
   /** Its size after gzip, each mebibyte compressed for itself. */
   gzipBytes: number;
-  /** Shannon entropy of its bytes in bits for each: 0 where all are equal, 8 where all are random. */
+  /**
+   * Shannon entropy of its bytes in bits for each: 0 where all are equal, 8 where all are random.
+   */
   entropy: number;
   /** In hexadecimal; null where there was nothing to read: a link, a folder, no permission. */
   sha256: string | null;

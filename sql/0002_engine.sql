@@ -105,9 +105,9 @@ language sql stable as $$
 $$;
 
 -- Takes a range of one lane or, where it is untouched and small, several such lanes whole.
--- Null where the lane is not open any more, 0 where the cap forbids it. L1: the lane's row is locked while its newest lease is
--- read and the next one appended; that read is a statement of its own, after the lock, so that it
--- sees the lease of whoever held the lock before.
+-- Null where the lane is not open any more, 0 where the cap forbids it. L1: the lane's row is
+-- locked while its newest lease is read and the next one appended; that read is a statement of its
+-- own, after the lock, so that it sees the lease of whoever held the lock before.
 create function pdoflow.claim_lane(
   p_pool bigint, p_posting bigint, p_priority integer,
   p_entry_points text[], p_caps integer[], p_floors integer[],

@@ -231,6 +231,8 @@ from pdoflow.job j
     select * from pdoflow.outcome o where o.posting_id = j.posting_id and o.seq = j.seq
     order by o.attempt desc limit 1) o on true
   left join lateral (
-    select r.attempt from pdoflow.retry r
-    where r.posting_id = j.posting_id and r.first_seq <= j.seq and j.seq < r.end_seq
-    order by r.first_seq desc limit 1) r on true;
+    -- Ranges do not overlap: only the last one that begins before the job can hold it.
+    select x.attempt from (
+      select attempt, end_seq from pdoflow.retry
+      where posting_id = j.posting_id and first_seq <= j.seq order by first_seq desc limit 1) x
+    where j.seq < x.end_seq) r on true;

@@ -2,7 +2,7 @@ import { availableParallelism, hostname } from "node:os";
 
 import type { CliContext } from "./cli/command.ts";
 import { exitCodes } from "./domain/errors.ts";
-import { osUser } from "./library/os-user.ts";
+import { osUser } from "./db/os-user.ts";
 
 // An event loop that runs empty before the end is no success.
 process.exitCode = exitCodes.bug;

@@ -62,7 +62,9 @@ export abstract class PdoflowCommand extends Command<CliContext> {
     return serverPlace(this.context);
   }
 
-  /** The server that flags and environment name, or the embedded one, started if it does not run. */
+  /**
+   * The server that flags and environment name, or the embedded one, started if it does not run.
+   */
   async target(): Promise<Target & { isEmbedded: boolean }> {
     const configured = configuredTarget(this.database, this.context.env);
     if (configured) return { ...configured, isEmbedded: false };

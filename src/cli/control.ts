@@ -74,8 +74,8 @@ export class CancelCommand extends PostingsCommand {
   static override usage = Command.Usage({
     description: "cancel postings for good",
     details: `
-      What waits is cancelled at once; what runs is killed within two seconds, with SIGTERM and, after
-      the posting's grace, SIGKILL. With --keep-running it is left to end.
+      What waits is cancelled at once; what runs is killed within two seconds, with SIGTERM and,
+      after the posting's grace, SIGKILL. With --keep-running it is left to end.
     `,
   });
   keepRunning = Option.Boolean("--keep-running", false, { description: "let what runs end" });

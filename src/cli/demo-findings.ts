@@ -36,7 +36,9 @@ export interface Findings {
   total: Total;
   /** The kind with the most bytes first. */
   kinds: ({ kind: string } & Total)[];
-  /** Of at least 4 KiB, and at most five, each: the ones that gzip makes smallest for their size … */
+  /**
+   * Of at least 4 KiB, and at most five, each: the ones that gzip makes smallest for their size …
+   */
   mostCompressible: FileReport[];
   /** … and those whose bytes are most like random ones. */
   highestEntropy: FileReport[];
@@ -45,7 +47,9 @@ export interface Findings {
   unreadable: FileReport[];
 }
 
-/** Small files say little: a header alone makes them look dense, and a few bytes are never random. */
+/**
+ * Small files say little: a header alone makes them look dense, and a few bytes are never random.
+ */
 const leastBytes = 4096;
 const most = 5;
 

@@ -32,9 +32,9 @@ export class DemoCommand extends PdoflowCommand {
     description: "see it work: inspect up to 10,000 files, one job for each",
     details: `
       Starts a PostgreSQL of its own in the temp folder, posts a job for each file of a folder (by
-      default node_modules and, if that has fewer than 10,000 files, folders of the system), runs them
-      in a pool with a worker for each core, reads the results back, and removes everything again.
-      Your own queue is not touched.
+      default node_modules and, if that has fewer than 10,000 files, folders of the system), runs
+      them in a pool with a worker for each core, reads the results back, and removes everything
+      again. Your own queue is not touched.
     `,
     examples: [["Look at other files", "$0 demo ~/data"]],
   });
@@ -98,7 +98,8 @@ export class DemoCommand extends PdoflowCommand {
     this.print(findingsText(sumUp(await readReports(db, id)), folders[0]));
     this.print(
       `\n${jobCount.toLocaleString("en")} jobs in ${seconds.toFixed(1)} s: ` +
-        `${Math.round(jobCount / seconds).toLocaleString("en")} jobs/s, each with its outcome on record`,
+        `${Math.round(jobCount / seconds).toLocaleString("en")} jobs/s, ` +
+        "each with its outcome on record",
     );
     return failed > 0 ? exitCodes.jobsFailed : exitCodes.ok;
   }

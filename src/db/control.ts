@@ -1,7 +1,9 @@
 import { integers } from "./array.ts";
 import type { Db } from "./connect.ts";
 
-/** Stops postings for now: nothing of them is claimed until they are resumed. Returns those stopped. */
+/**
+ * Stops postings for now: nothing of them is claimed until they are resumed. Returns those stopped.
+ */
 export async function holdPostings(
   { sql, schema }: Db,
   ids: readonly number[],
@@ -23,7 +25,9 @@ export async function resumePostings(
   return rows.map(({ id }) => id);
 }
 
-/** Cancels postings: what waits at once, what runs as its pool gets to it. Returns those cancelled. */
+/**
+ * Cancels postings: what waits at once, what runs as its pool gets to it. Returns those cancelled.
+ */
 export async function cancelPostings(
   { sql, schema }: Db,
   ids: readonly number[],

@@ -5,7 +5,9 @@ import outcomes from "../../sql/0003_outcomes.sql" with { type: "text" };
 import control from "../../sql/0004_control.sql" with { type: "text" };
 import { type Db, errorCode, type Sql, type Tx } from "./connect.ts";
 
-/** In the order in which they apply; number = place in the list, from 1. Released ones are fixed. */
+/**
+ * In the order in which they apply; number = place in the list, from 1. Released ones are fixed.
+ */
 export const migrations: readonly { name: string; sql: string }[] = [
   { name: "0001_queue", sql: queue },
   { name: "0002_engine", sql: engine },
@@ -86,7 +88,8 @@ export async function pendingMigrations(db: Db): Promise<{ name: string; sql: st
  */
 export async function migrate(db: Db): Promise<string[]> {
   return await db.sql.begin(async (sql) => {
-    await sql`select pg_advisory_xact_lock(hashtextextended(${`pdoflow migrate ${db.target.schema}`}, 0))`;
+    const turn = `pdoflow migrate ${db.target.schema}`;
+    await sql`select pg_advisory_xact_lock(hashtextextended(${turn}, 0))`;
     await sql`create schema if not exists ${db.schema}`;
     await sql`
       create table if not exists ${db.schema}.migration (

@@ -41,8 +41,8 @@ export interface Beat {
 }
 
 /**
- * Proves that a pool is alive, tells what it runs, and asks how many slots there are beside its own.
- * Listens on the queue's channels by the way: a connection that was replaced does so again.
+ * Proves that a pool is alive, tells what it runs, and asks how many slots there are beside its
+ * own. Listens on the queue's channels by the way: a connection that was replaced does so again.
  */
 export async function beat(
   { sql, schema }: Db,

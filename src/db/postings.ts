@@ -6,7 +6,10 @@ import { parse } from "../domain/parse.ts";
 import { PostingOptions } from "../domain/posting.ts";
 import type { Db, Tx } from "./connect.ts";
 
-/** Encoded argument lists in the order of their jobs, as JSON text; with a priority for each or none. */
+/**
+ * Encoded argument lists in the order of their jobs, as JSON text; with a priority for each or
+ * none.
+ */
 export interface JobBatch {
   args: readonly string[];
   priorities?: readonly number[] | undefined;
@@ -125,7 +128,8 @@ async function insertSortedJobs(db: Db, sql: Tx, id: number, routeId: number): P
     from pdoflow_stage`;
   await sql`
     insert into ${db.schema}.lane (posting_id, priority, first_seq, end_seq, route_id)
-    select ${id}::bigint, priority, sum(size) over higher - size, sum(size) over higher, ${routeId}::integer
+    select ${id}::bigint, priority, sum(size) over higher - size, sum(size) over higher,
+           ${routeId}::integer
     from (select priority, count(*) as size from pdoflow_stage group by priority) s
     window higher as (order by priority desc)`;
 }

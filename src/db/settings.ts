@@ -24,7 +24,8 @@ const Schema = v.pipe(
   v.regex(
     /^[a-z_][a-z0-9_]{0,40}$/,
     (issue) =>
-      `expected a schema name of lower case letters, digits and _ (41 at most), found ${issue.received}`,
+      "expected a schema name of lower case letters, digits and _ (41 at most), " +
+      `found ${issue.received}`,
   ),
 );
 
@@ -68,9 +69,8 @@ interface Parts {
 function fromUrl(text: string, source: string, env: Environment): Target {
   // `postgres:///db?host=/run/postgresql` has no host part, which URL refuses for some schemes.
   const match = /^postgres(?:ql)?:\/\/(.*)$/s.exec(text);
-  const url = match
-    ? URL.parse(`http://${(match[1] ?? "").replace(/^([^@/?]*@)?(?=[/?]|$)/, "$1-")}`)
-    : null;
+  const http = `http://${(match?.[1] ?? "").replace(/^([^@/?]*@)?(?=[/?]|$)/, "$1-")}`;
+  const url = match && URL.canParse(http) ? new URL(http) : null;
   if (!url) {
     throw new InvalidInput(source, [
       "expected a URL such as postgres://user:password@host:5432/database",

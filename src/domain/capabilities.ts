@@ -1,6 +1,9 @@
 import { InvalidInput } from "./errors.ts";
 
-/** What a pool has: a name alone, or a name with an amount or a word: `{ gpu: true, mem: 68719476736 }`. */
+/**
+ * What a pool has: a name alone, or a name with an amount or a word: `{ gpu: true, mem: 68719476736
+ * }`.
+ */
 export type Provides = Readonly<Record<string, true | number | string>>;
 
 /** What a job needs: `["gpu", "has"]`, `["mem", ">=", 17179869184]`, `["model", "=", "a100"]`. */
@@ -29,7 +32,8 @@ export function parseProvides(text: string): Provides {
 }
 
 /**
- * Reads what jobs need: `gpu,mem>=16G,model=a100`. Returned in one order, so that equal needs are equal.
+ * Reads what jobs need: `gpu,mem>=16G,model=a100`. Returned in one order, so that equal needs are
+ * equal.
  *
  * @throws {InvalidInput} with each part that is wrong.
  */

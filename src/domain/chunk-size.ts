@@ -3,22 +3,29 @@ export interface JobTime {
   /** Exponentially weighted mean and mean deviation of measured durations, in milliseconds. */
   meanMs: number;
   deviationMs: number;
+  /** How many were measured. */
+  count: number;
 }
 
 /** Below this, what a job costs outside of the user's function counts more than the function. */
 const leastJobMs = 0.01;
 const chunkMs = 20;
 const claimMs = 250;
+/** A claim is at most so many times as large as the number of jobs that were measured. */
+const trustFactor = 8;
+/** What a claim takes, several times over: with less than this at hand, the next one is made. */
+const refillMs = 40;
 const largestChunk = 2_000;
-const largestClaim = 5_000;
+const largestClaim = 10_000;
 
 /** The job time after one more measured duration; the first one is taken as it is. */
 export function measured(time: JobTime | null, durationMs: number): JobTime {
-  if (time === null) return { meanMs: durationMs, deviationMs: durationMs / 2 };
+  if (time === null) return { meanMs: durationMs, deviationMs: durationMs / 2, count: 1 };
   const error = durationMs - time.meanMs;
   return {
     meanMs: time.meanMs + error / 8,
     deviationMs: time.deviationMs + (Math.abs(error) - time.deviationMs) / 8,
+    count: time.count + 1,
   };
 }
 
@@ -26,8 +33,9 @@ export function measured(time: JobTime | null, durationMs: number): JobTime {
 const guessMs = (time: JobTime) => Math.max(time.meanMs + time.deviationMs, leastJobMs);
 
 /**
- * How many jobs a worker is handed at once: what takes about 20 ms, but so few that the jobs at hand
- * (`backlog`) go round all `workers` twice, and one by one while nothing is known of their time.
+ * How many jobs a worker is handed at once: what takes about 20 ms, but so few that the jobs at
+ * hand (`backlog`) go round all `workers` twice, and one by one while nothing is known of their
+ * time.
  */
 export function chunkSize(time: JobTime | null, backlog: number, workers: number): number {
   if (time === null) return 1;
@@ -44,25 +52,43 @@ export interface ClaimRoom {
 }
 
 /**
- * How many jobs a pool claims at most and at least, of an entry point whose jobs take `time`:
- * what keeps its workers busy for a quarter of a second beyond the `backlog` that it has, or
- * one for each worker that has nothing to do (`idle`). A cap of 0: not now, or not any more, since
- * they can't be expected to end in the time that the pool has left (`leftMs`).
+ * How many jobs a pool claims at most and at least, of an entry point whose jobs take `time`: what
+ * keeps its workers busy for a quarter of a second beyond the `backlog` that it has, or one for
+ * each worker that has nothing to do (`idle`). A cap of 0: not now, because the backlog lasts for a
+ * while and each claim costs a transaction; or not any more, since such jobs can't be expected to
+ * end in the time that the pool has left (`leftMs`).
  */
 export function claimSize(
   time: JobTime | null,
   { backlog, idle, workers, leftMs = Infinity }: ClaimRoom,
 ): { cap: number; floor: number } {
-  if (time !== null && guessMs(time) > leftMs) return { cap: 0, floor: 1 };
-  if (time === null) return { cap: Math.max(idle - backlog, 0), floor: 1 };
-  const ahead = Math.floor((workers * claimMs) / guessMs(time));
-  const inTime = Math.floor((workers * leftMs) / guessMs(time));
-  const cap = clamp(Math.min(Math.max(ahead, idle), inTime) - backlog, 0, largestClaim);
-  return {
-    cap,
-    floor: clamp(Math.floor((workers * chunkMs) / guessMs(time)), 1, Math.max(cap, 1)),
-  };
+  const missing = Math.max(idle - backlog, 0);
+  if (time === null) return { cap: missing, floor: 1 };
+  const jobMs = guessMs(time);
+  const ahead = jobsAhead(time, workers);
+  const enough = Math.min((workers * refillMs) / jobMs, ahead / 2);
+  if (jobMs > leftMs || (missing === 0 && backlog > enough)) return { cap: 0, floor: 1 };
+  const inTime = Math.floor((workers * leftMs) / jobMs);
+  const cap = Math.max(Math.min(Math.max(ahead, idle), inTime) - backlog, 0);
+  return { cap, floor: clamp(Math.floor((workers * chunkMs) / jobMs), 1, Math.max(cap, 1)) };
 }
+
+/**
+ * How many jobs of the backlog a pool should give back, because they take longer than was thought
+ * when it claimed them: what its workers don't get to in half a second.
+ */
+export function surplus(time: JobTime | null, backlog: number, workers: number): number {
+  if (time === null) return 0;
+  return Math.max(backlog - Math.max(2 * jobsAhead(time, workers), workers), 0);
+}
+
+/** What keeps the workers busy for a quarter of a second; less while few jobs were measured. */
+const jobsAhead = (time: JobTime, workers: number) =>
+  Math.min(
+    Math.floor((workers * claimMs) / guessMs(time)),
+    Math.max(workers, time.count * trustFactor),
+    largestClaim,
+  );
 
 /** The share of a lane's rest that one pool takes: the tail is shared out among all workers. */
 export function claimShare(workers: number, workersOfAllPools: number): number {

@@ -11,8 +11,9 @@ import {
 } from "./entry-point.ts";
 import { exitCodes, PdoflowError } from "./errors.ts";
 
-/** Of the registry, so that the copies of pdoflow in one process see each other's marks. */
+/** Of the global registry of symbols: ESM and CommonJS are two copies of pdoflow in a process. */
 const jobMark = Symbol.for("pdoflow.job");
+const jobs = Symbol.for("pdoflow.registry.v1");
 
 /** How long an import of a file that is loaded already may take; it takes about 0.2 ms. */
 const importMs = 100;
@@ -49,7 +50,14 @@ interface Place {
 export function job<F extends JobFunction>(fn: F, options: JobOptions = {}): F {
   const mark: JobMark = { options, place: callerOf(job), name: options.name };
   Object.defineProperty(fn, jobMark, { value: mark, configurable: true });
+  markedJobs().add(fn);
   return fn;
+}
+
+/** The functions that were marked in this process, in the order in which they were. */
+export function markedJobs(): Set<JobFunction> {
+  const place = globalThis as { [jobs]?: Set<JobFunction> };
+  return (place[jobs] ??= new Set());
 }
 
 /**

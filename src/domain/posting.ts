@@ -46,7 +46,9 @@ export const PostingOptions = v.object({
     ),
     3,
   ),
-  /** How long a job waits after its first failure; doubled after each further one, an hour at most. */
+  /**
+   * How long a job waits after its first failure; doubled after each further one, an hour at most.
+   */
   backoffMs: v.optional(milliseconds(0), 1000),
   /** How long a job may run before it is killed, which counts as a failure; null for ever. */
   timeoutMs: v.optional(v.nullable(milliseconds(1)), null),

@@ -10,7 +10,10 @@ export class FatalError extends Error {
   readonly [mark]: Retry = "never";
 }
 
-/** Thrown by a job: this attempt has failed, and the next one, if a try is left, is to begin in `ms`. */
+/**
+ * Thrown by a job: this attempt has failed, and the next one, if a try is left, is to begin in
+ * `ms`.
+ */
 export class RetryAfter extends Error {
   override readonly name = "RetryAfter";
   readonly [mark]: Retry;

@@ -8,7 +8,7 @@ import { parse } from "../domain/parse.ts";
 import { PostingOptions, Priority } from "../domain/posting.ts";
 import { connectionTo } from "./connection.ts";
 import { encodeJobs, type JobSources } from "./encode-jobs.ts";
-import { osUser } from "./os-user.ts";
+import { osUser } from "../db/os-user.ts";
 import type { PostOptions } from "./post-work.ts";
 import { Posting } from "./posting.ts";
 import type { Source } from "./source.ts";

@@ -1,4 +1,4 @@
-import { entryPointOf, type JobFunction } from "../domain/job-mark.ts";
+import { entryPointOf, type JobFunction, markedJobs } from "../domain/job-mark.ts";
 import { postUntyped, type PostWorkOf } from "./post-work.ts";
 
 /** What a function that `job` marked can be asked for. */
@@ -11,14 +11,6 @@ export interface JobHandle<F extends JobFunction> {
 }
 
 type PostCall = Parameters<typeof postUntyped> extends [unknown, ...infer Rest] ? Rest : never;
-
-/** Shared by the copies of pdoflow in a process: ESM and CommonJS are two. */
-const registry = Symbol.for("pdoflow.registry.v1");
-
-function marked(): Set<JobFunction> {
-  const place = globalThis as { [registry]?: Set<JobFunction> };
-  return (place[registry] ??= new Set());
-}
 
 /**
  * The functions that were marked by `job` in this process, in the order in which they were.
@@ -41,11 +33,11 @@ export const Registry = {
 
   /** Adds a function that `job` marked; `job` does so by itself. */
   add<F extends JobFunction>(fn: F): F {
-    marked().add(fn);
+    markedJobs().add(fn);
     return fn;
   },
 
   [Symbol.iterator](): Iterator<JobFunction> {
-    return marked().values();
+    return markedJobs().values();
   },
 };

@@ -16,7 +16,9 @@ export interface ClaimLoopListener {
 const pollMs = 2_000;
 const againMs = 500;
 
-/** Claims whenever there is room: one claim at a time, at once when told that there is something. */
+/**
+ * Claims whenever there is room: one claim at a time, at once when told that there is something.
+ */
 export class ClaimLoop {
   readonly #listener: ClaimLoopListener;
   /** How long to wait at most before looking again. */

@@ -56,10 +56,7 @@ export class Claimer {
   /** Whether there is room for any job at all. */
   hasRoom(room: Room): boolean {
     if (claimSize(null, room).cap > 0) return true;
-    return [...this.#times.values()].some((time) => {
-      const { cap, floor } = claimSize(time, room);
-      return cap >= floor; // not for a few jobs at a time: each claim costs a transaction
-    });
+    return [...this.#times.values()].some((time) => claimSize(time, room).cap > 0);
   }
 
   /** The jobs of one claim, and the ranges that they come from; none where none can be had. */

@@ -1,5 +1,6 @@
+import type { RunningJob } from "../db/pools.ts";
 import type { JobError } from "../domain/attempt.ts";
-import { chunkSize, type JobTime } from "../domain/chunk-size.ts";
+import { chunkSize, type JobTime, surplus } from "../domain/chunk-size.ts";
 import { alike, type HeldJob } from "./held-job.ts";
 import type { End, Output, WorkerMessage } from "./protocol.ts";
 import { type Running, Slot, type Verdict } from "./slot.ts";
@@ -13,6 +14,8 @@ export interface DispatcherListener {
   onHungry(): void;
   /** A job has been running for a while, and was not before. */
   onLongJob(): void;
+  /** These take longer than was thought when they were claimed: other pools should have them. */
+  onSurplus(jobs: HeldJob[]): void;
   jobTime(entryPoint: string): JobTime | null;
 }
 
@@ -62,11 +65,13 @@ export class Dispatcher {
   }
 
   /** The jobs that have been running for a while. */
-  get longRunning(): HeldJob[] {
+  get longRunning(): RunningJob[] {
     const since = performance.now() - longMs;
-    return this.#slots.flatMap(({ running }) =>
-      running && running.since <= since ? [running.job] : [],
-    );
+    return this.#slots.flatMap(({ running }) => {
+      if (!running || running.since > since) return [];
+      const { posting, seq, attempt } = running.job;
+      return [{ posting: posting.id, seq, attempt }];
+    });
   }
 
   /** Takes jobs, to be run after those that are there already. */
@@ -187,6 +192,18 @@ export class Dispatcher {
     this.condemn(({ job, since }) => timedOut(job, now - since));
     if (hasNewLong) this.#listener.onLongJob();
     this.#steal();
+    const jobs = this.#takeSurplus();
+    if (jobs.length > 0) this.#listener.onSurplus(jobs);
+  }
+
+  #takeSurplus(): HeldJob[] {
+    const jobs = this.#backlog.at(-1) ?? [];
+    const time = this.#listener.jobTime(jobs[0]?.posting.entryPoint ?? "");
+    const count = surplus(time, this.backlog, this.#workers);
+    if (count === 0) return [];
+    const back = jobs.splice(Math.max(jobs.length - count, 0));
+    if (jobs.length === 0) this.#backlog.pop();
+    return back;
   }
 
   #steal(): void {

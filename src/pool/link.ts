@@ -17,8 +17,8 @@ export interface LinkOptions {
 }
 
 /**
- * One connection to the database that is replaced when it does not answer: a server that is stopped,
- * or a firewall that drops packets, closes nothing, and a client would wait for ever.
+ * One connection to the database that is replaced when it does not answer: a server that is
+ * stopped, or a firewall that drops packets, closes nothing, and a client would wait for ever.
  */
 export class Link {
   readonly #target: Target;
@@ -35,7 +35,10 @@ export class Link {
     return this.#target;
   }
 
-  /** @throws {NoAnswer} and whatever the statement throws. It may have been carried out all the same. */
+  /**
+   * @throws {NoAnswer} and whatever the statement throws. It may have been carried out all the
+   * same.
+   */
   async ask<T>(statement: (db: Db) => PromiseLike<T>): Promise<T> {
     const { deadlineMs } = this.#options;
     const db = this.#db;
@@ -51,7 +54,10 @@ export class Link {
     }
   }
 
-  /** Gives the connection up for dead: what was asked on it is rejected, what is asked next gets a new one. */
+  /**
+   * Gives the connection up for dead: what was asked on it is rejected, what is asked next gets a
+   * new one.
+   */
   reset(): void {
     void this.#db.abort();
     this.#db = this.#open();

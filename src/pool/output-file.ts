@@ -11,8 +11,8 @@ const cutAtBytes = 64 * 1024 * 1024;
 
 /**
  * Makes a file without a name for a stream of a worker. A file and not a pipe: nothing has to read
- * along, what children of a job write is there in order, and what a worker wrote before it was killed
- * can still be read. Whoever writes appends.
+ * along, what children of a job write is there in order, and what a worker wrote before it was
+ * killed can still be read. Whoever writes appends.
  */
 export function createOutputFile(): number {
   const path = join(tmpdir(), `pdoflow-${crypto.randomUUID()}.out`);
@@ -22,8 +22,8 @@ export function createOutputFile(): number {
 }
 
 /**
- * What was written to `file` since `start`, its beginning and its end; null where nothing was. Where
- * the file was emptied meanwhile (`cutOutput`), what came after that.
+ * What was written to `file` since `start`, its beginning and its end; null where nothing was.
+ * Where the file was emptied meanwhile (`cutOutput`), what came after that.
  */
 export function readOutput(file: number, start: number): string | null {
   const { size } = fstatSync(file);

@@ -1,40 +1,18 @@
 import { isConnectionLoss } from "../db/connect.ts";
-import type { Beat, NewPool } from "../db/pools.ts";
+import type { Beat } from "../db/pools.ts";
 import type { Target } from "../db/settings.ts";
-import { type AttemptEnd, type OutcomeState, outcomeState } from "../domain/attempt.ts";
-import { retryDelayMs } from "../domain/backoff.ts";
+import type { AttemptEnd } from "../domain/attempt.ts";
 import { ClaimLoop } from "./claim-loop.ts";
 import type { Room } from "./claimer.ts";
 import { Dispatcher } from "./dispatcher.ts";
+import { endedAttempt } from "./ended-attempt.ts";
 import { FailureWatch } from "./failure-watch.ts";
 import type { HeldJob } from "./held-job.ts";
 import { Link } from "./link.ts";
+import type { PoolOptions, PoolSummary } from "./options.ts";
 import type { End } from "./protocol.ts";
 import { type Links, Session } from "./session.ts";
 import { obeyStops } from "./stopped-postings.ts";
-import type { WorkerOptions } from "./worker-process.ts";
-
-export interface PoolOptions extends Omit<NewPool, "slots"> {
-  maxWorkers: number;
-  worker: WorkerOptions;
-  /** End when nothing is left to run, retries included. */
-  once: boolean;
-  /** End when there was nothing to run for so long; null for never. */
-  idleTimeoutMs: number | null;
-  /** End after so long, and take no jobs that can't be expected to end before; null for never. */
-  lifetimeMs: number | null;
-  /** When it drains, how long jobs that run have to end before they are killed; null for ever. */
-  graceMs: number | null;
-  log: (line: string) => void;
-}
-
-/** What a pool did in its life. */
-export interface PoolSummary extends Record<OutcomeState, number> {
-  refused: number;
-  gaveBack: number;
-  /** Postings that it stopped because their jobs only failed. */
-  stopped: number;
-}
 
 const lookMs = 1_000;
 const workDeadlineMs = 60_000;
@@ -109,6 +87,7 @@ export class Pool {
         this.#record(job, state, end, pid);
       },
       onHungry: () => this.#claims.next(),
+      onSurplus: (jobs) => this.#attempt(() => this.#giveBack(jobs)),
       onLongJob: () => this.#session?.heartbeat.hurry(),
       jobTime: (entryPoint) => this.#session?.claimer.jobTime(entryPoint) ?? null,
     });
@@ -127,7 +106,9 @@ export class Pool {
     return pool;
   }
 
-  /** Resolves when the pool has ended and its workers are gone. Rejects for what it can't survive. */
+  /**
+   * Resolves when the pool has ended and its workers are gone. Rejects for what it can't survive.
+   */
   async finished(): Promise<PoolSummary> {
     try {
       await this.#ended.promise;
@@ -172,10 +153,7 @@ export class Pool {
   async #openSession(): Promise<void> {
     const row = { ...this.#options, slots: this.#options.maxWorkers };
     const session = await Session.open(this.#links, row, {
-      running: () =>
-        this.#dispatcher.longRunning.map(({ posting, seq, attempt }) => ({
-          ...{ posting: posting.id, seq, attempt },
-        })),
+      running: () => this.#dispatcher.longRunning,
       onBeat: (beat) => this.#onBeat(beat),
       onLost: () => this.#onLost(),
       onSilence: () => this.#onSilence(),
@@ -267,27 +245,19 @@ export class Pool {
   }
 
   #record(
-    { leaseId, posting, seq, attempt }: HeldJob,
-    end: AttemptEnd,
-    { durationMs, agoMs, text, retry, output }: Omit<End, "position" | "isDone">,
+    job: HeldJob,
+    kind: AttemptEnd,
+    end: Omit<End, "position" | "isDone">,
     workerPid: number,
   ): void {
     const session = this.#session;
     if (!session) return; // declared lost a moment ago
-    const state = outcomeState(end, attempt, retry === "never" ? attempt : posting.tries);
-    const backoffMs = () => retryDelayMs(posting.backoffMs, attempt, Math.random());
-    this.#summary[state]++;
-    session.recorder.add({
-      ...{ leaseId, postingId: posting.id, seq, attempt, state, durationMs, workerPid },
-      endedAt: performance.now() - agoMs,
-      result: end === "done" ? text : null,
-      error: end === "done" ? null : text,
-      stdout: output?.stdout ?? null,
-      stderr: output?.stderr ?? null,
-      delayMs: state !== "retried" ? null : typeof retry === "number" ? retry : backoffMs(),
-    });
-    const isFinal = state === "failed";
-    this.#attempt(() => this.#failureWatch.count(session, posting, end, isFinal));
+    const how = { workerPid, now: performance.now(), random: Math.random() };
+    const ended = endedAttempt(job, kind, end, how);
+    this.#summary[ended.state]++;
+    session.recorder.add(ended);
+    const isFinal = ended.state === "failed";
+    this.#attempt(() => this.#failureWatch.count(session, job.posting, kind, isFinal));
     if (this.#isDraining) this.#endIfDrained();
   }
 

@@ -3,7 +3,9 @@ import * as v from "valibot";
 import type { KeepsOutput } from "../domain/posting.ts";
 import { parse } from "../domain/parse.ts";
 
-/** What a pool tells a worker: a chunk of jobs of one entry point, its arguments as encoded text. */
+/**
+ * What a pool tells a worker: a chunk of jobs of one entry point, its arguments as encoded text.
+ */
 export interface RunMessage {
   kind: "run";
   /** Counts the chunks of this worker from 0. */

@@ -17,9 +17,9 @@ export interface RecorderListener {
 }
 
 /**
- * Collects outcomes and records them in batches: when 2,000 are there, when the oldest is 10 ms old,
- * or as soon as the batch before is written. What could not be written for want of a connection
- * stays and is sent again; the statement makes that harmless.
+ * Collects outcomes and records them in batches: when 2,000 are there, when the oldest is 10 ms
+ * old, or as soon as the batch before is written. What could not be written for want of a
+ * connection stays and is sent again; the statement makes that harmless.
  */
 export class Recorder {
   readonly #link: Link;

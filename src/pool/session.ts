@@ -103,7 +103,9 @@ export class Session {
     await this.#links.side.ask((db) => markDraining(db, this.poolId));
   }
 
-  /** Writes what is left to write, gives back what is unfinished, and says that the pool has ended. */
+  /**
+   * Writes what is left to write, gives back what is unfinished, and says that the pool has ended.
+   */
   async close(): Promise<number> {
     await this.recorder.flush();
     const back = await this.#links.work.ask((db) =>

@@ -165,7 +165,8 @@ export class WorkerProcess {
       this.kill();
       return;
     }
-    // The worker has mapped the page: its name is not needed, nor left behind if the pool is killed.
+    // The worker has mapped the page: its name is not needed, nor left behind if the pool is
+    // killed.
     if (message.kind === "ready") rmSync(this.#pagePath, { force: true });
     if (message.kind === "broken") this.#lastWords = message.error;
     else listener.onMessage(message);

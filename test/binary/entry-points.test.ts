@@ -5,7 +5,9 @@ import { join } from "node:path";
 import { freshDatabase } from "../database.ts";
 import { type Cli, openCli } from "./cli.ts";
 
-/** Posts one job from the project's folder, runs it by a pool started from another, reads it back. */
+/**
+ * Posts one job from the project's folder, runs it by a pool started from another, reads it back.
+ */
 async function runOne(
   cli: Cli,
   db: Awaited<ReturnType<typeof freshDatabase>>,

@@ -13,7 +13,6 @@ import {
   postManySingles,
   putBack,
   record,
-  refusal,
   take,
   takeAll,
   untilBlocked,
@@ -119,18 +118,6 @@ test("a claim that waited for a lane's last job goes on to the next lane", async
   await untilBlocked(db);
   await commit(first);
   expect(names(await second)).toEqual([`${b}/0`, `${b}/1`]);
-});
-
-test("L1: the database itself refuses a second lease that starts at the same job", async () => {
-  await using db = await freshQueue();
-  await postJobs(db, 10);
-  await take(db, await newPool(db), { cap: 4 });
-  const again = db.sql`
-    insert into pdoflow.lease (pool_id, lane_posting_id, lane_priority, lane_first_seq,
-                               lane_end_seq, posting_ids, first_seqs, end_seqs, attempts)
-    select pool_id, lane_posting_id, lane_priority, lane_first_seq, lane_end_seq, posting_ids,
-           first_seqs, end_seqs, attempts from pdoflow.lease`;
-  expect(await refusal(again)).toContain("l1_no_overlap");
 });
 
 test("a pool that records keeps nobody from claiming", async () => {

@@ -1,4 +1,4 @@
-import { describe, expect, test } from "bun:test";
+import { expect, test } from "bun:test";
 
 import type { Db } from "../../src/db/connect.ts";
 import { finishPostings, finishStragglers } from "../../src/db/outcomes.ts";
@@ -11,7 +11,6 @@ import {
   postJobs,
   record,
   recordPart,
-  refusal,
   take,
   until,
   untilBlocked,
@@ -109,34 +108,19 @@ test("what a pool left open that died after its last outcome is ended by another
   expect(await endOf(db)).toMatchObject({ state: "finished", done: 4 });
 });
 
-test.failing("that is done though a thousand older postings are far from their end", async () => {
+test.failing("that is done though thousands of older postings are far from their end", async () => {
   await using db = await freshQueue();
   const { id, a, b, left, right } = await halves(db);
   await db.sql`
     with old as (
       insert into pdoflow.posting (id, entry_point, job_count, route_id)
-      select -n, 'old.ts#run', 2, 1 from generate_series(1, 1000) as n returning id)
+      select -n, 'old.ts#run', 2, 1 from generate_series(1, 3000) as n returning id)
     insert into pdoflow.progress (posting_id, done) select id, 1 from old`;
+  await db.sql`vacuum analyze`;
   await record(db, a, left);
   await record(db, b, right);
   await finishStragglers(db);
   expect([...(await db.sql`select id from pdoflow.posting where state = 'finished'`)]).toEqual([
     { id },
   ]);
-});
-
-describe("the database itself refuses", () => {
-  test("P2: an end without true totals", async () => {
-    await using db = await freshQueue();
-    await postJobs(db, 2);
-    const end = db.sql`update pdoflow.posting set ended_at = now(), done = 1`;
-    expect(await refusal(end)).toContain("p2_ended_is_counted");
-  });
-
-  test("P3: a finished posting that has not ended", async () => {
-    await using db = await freshQueue();
-    await postJobs(db, 2);
-    const finish = db.sql`update pdoflow.posting set state = 'finished'`;
-    expect(await refusal(finish)).toContain("p3_finished_has_ended");
-  });
 });

@@ -52,20 +52,15 @@ beforeAll(async () => {
 
 afterAll(() => db[Symbol.asyncDispose]());
 
-/** 100,000 jobs that ended: half of them in one posting, taken five by five, half one by one. */
+/** 100,000 jobs that ended, half of them in one posting and half one by one; 200,000 leases. */
 async function history() {
-  const one = await postJobs(db, 50_000);
+  await postJobs(db, 50_000);
+  await postLike(await postJobs(db, 1), 50_000);
   await db.sql`
     insert into pdoflow.lease (pool_id, held, lane_posting_id, lane_priority, lane_first_seq,
                                lane_end_seq, posting_ids, first_seqs, end_seqs, attempts)
-    select 1, false, ${one}, 0, n, n + 5, array[${one}::bigint], array[n], array[n + 5], '{1}'
-    from generate_series(0, 49995, 5) as n`;
-  const single = await postJobs(db, 1);
-  await postLike(single, 50_000);
-  await db.sql`
-    insert into pdoflow.lease (pool_id, held, posting_ids, first_seqs, end_seqs, attempts)
-    select 1, false, array_agg(n + ${single}::integer), array_agg(0), array_agg(1), array_agg(1)
-    from generate_series(0, 49999) as n group by n / 500`;
+    select 1, false, -n, 0, 0, 1, array[-n], '{0}', '{1}', '{1}'
+    from generate_series(1, 200000) as n`;
   await db.sql`update pdoflow.lane set state = 'closed', closed_by = 1`;
   await db.sql`
     insert into pdoflow.outcome (posting_id, lease_id, ended_at, seq, attempt, worker_pid,

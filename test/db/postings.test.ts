@@ -39,13 +39,6 @@ describe("all or nothing", () => {
     expect(await rowCount(db)).toBe(0);
   });
 
-  test("P1: the database itself refuses one without jobs", async () => {
-    await using db = await freshQueue();
-    await postJobs(db, 1);
-    const empty = db.sql`update pdoflow.posting set job_count = 0`;
-    expect(await refusal(empty)).toContain("p1_not_empty");
-  });
-
   test("where one argument is refused nothing is written, be it in the last batch", async () => {
     await using db = await freshQueue();
     const batches = [
@@ -84,16 +77,12 @@ describe("all or nothing", () => {
     expect(await takeAll(db, pool)).toMatchObject([{ firstSeq: 0, endSeq: 3 }]);
   });
 
-  test("P4: options out of range are refused, by the database as well", async () => {
+  test("options out of range are refused", async () => {
     await using db = await freshQueue();
     for (const bad of [{ tries: 0 }, { tries: 1001 }, { backoffMs: -1 }, { timeoutMs: 0 }]) {
       expect(await refusal(postJobs(db, 1, bad))).toContain("InvalidInput");
     }
-    await postJobs(db, 1);
-    for (const column of ["tries", "backoff_ms", "timeout_ms", "grace_ms", "stop_after"]) {
-      const bad = db.sql`update pdoflow.posting set ${db.sql(column)} = -1`;
-      expect(await refusal(bad)).toContain("p4_sane_limits");
-    }
+    expect(await rowCount(db)).toBe(0);
   });
 
   test.failing("options at their limits are accepted", async () => {
@@ -232,9 +221,6 @@ describe("who posts", () => {
     await using db = await freshQueue();
     await Promise.all([postJobs(db, 1), postJobs(db, 1)]);
     expect(await db.sql`select from pdoflow.route`).toHaveLength(1);
-    const again = db.sql`insert into pdoflow.route (poster, poster_os) select poster, poster_os
-                         from pdoflow.route`;
-    expect(await refusal(again)).toContain("route_poster_poster_os_needs_key");
   });
 });
 

@@ -6,9 +6,10 @@ import {
   claimSize,
   type JobTime,
   measured,
+  surplus,
 } from "../../src/domain/chunk-size.ts";
 
-const steady = (ms: number): JobTime => ({ meanMs: ms, deviationMs: 0 });
+const steady = (ms: number): JobTime => ({ meanMs: ms, deviationMs: 0, count: 10_000 });
 
 test("jobs of which nothing is known are handed out one by one", () => {
   expect(chunkSize(null, 10_000, 4)).toBe(1);
@@ -26,12 +27,12 @@ test("the last jobs go round all workers twice", () => {
 });
 
 test("dear jobs among cheap ones make chunks small", () => {
-  expect(chunkSize({ meanMs: 1, deviationMs: 9 }, 100_000, 4)).toBe(2);
+  expect(chunkSize({ meanMs: 1, deviationMs: 9, count: 100 }, 100_000, 4)).toBe(2);
 });
 
 test("a claim keeps the workers busy for a quarter of a second", () => {
   expect(claimSize(steady(1), { backlog: 0, idle: 0, workers: 4 }).cap).toBe(1000);
-  expect(claimSize(steady(1), { backlog: 900, idle: 0, workers: 4 }).cap).toBe(100);
+  expect(claimSize(steady(1), { backlog: 100, idle: 0, workers: 4 }).cap).toBe(900);
 });
 
 test("long and unknown jobs are claimed for idle workers only", () => {
@@ -41,8 +42,31 @@ test("long and unknown jobs are claimed for idle workers only", () => {
   expect(claimSize(null, { backlog: 3, idle: 3, workers: 4 }).cap).toBe(0);
 });
 
+test("as long as enough is there, nothing is claimed, unless workers are idle", () => {
+  expect(claimSize(steady(1), { backlog: 200, idle: 0, workers: 4 }).cap).toBe(0);
+  expect(claimSize(steady(1000), { backlog: 1, idle: 3, workers: 4 }).cap).toBe(2);
+});
+
+test("jobs that can't end in the time that is left are not claimed any more", () => {
+  expect(claimSize(steady(1000), { backlog: 0, idle: 4, workers: 4, leftMs: 900 }).cap).toBe(0);
+  expect(claimSize(steady(10), { backlog: 0, idle: 4, workers: 4, leftMs: 50 }).cap).toBe(20);
+});
+
+test("a few jobs are not trusted to speak for thousands", () => {
+  expect(claimSize({ ...steady(0.01), count: 3 }, { backlog: 0, idle: 2, workers: 2 }).cap).toBe(
+    24,
+  );
+});
+
+test("jobs that turn out to take long are given back, but for what keeps the workers busy", () => {
+  expect(surplus(steady(1), 1_500, 4)).toBe(0);
+  expect(surplus(steady(100), 1_500, 4)).toBe(1_480);
+  expect(surplus(steady(60_000), 10, 4)).toBe(6);
+  expect(surplus(null, 10, 4)).toBe(0);
+});
+
 test("a claim is never so large that it takes a backlog for seconds", () => {
-  expect(claimSize(steady(0.001), { backlog: 0, idle: 64, workers: 64 }).cap).toBe(5000);
+  expect(claimSize(steady(0.001), { backlog: 0, idle: 64, workers: 64 }).cap).toBe(10_000);
 });
 
 test("one pool takes half of a lane's rest, two equal ones a quarter each", () => {

@@ -1,0 +1,28 @@
+import { type AttemptEnd, outcomeState } from "../domain/attempt.ts";
+import { retryDelayMs } from "../domain/backoff.ts";
+import type { HeldJob } from "./held-job.ts";
+import type { End } from "./protocol.ts";
+import type { EndedAttempt } from "./recorder.ts";
+
+/**
+ * How an attempt ended, for the recorder. `now` is of the performance clock, `random` in [0, 1).
+ */
+export function endedAttempt(
+  { leaseId, posting, seq, attempt }: HeldJob,
+  kind: AttemptEnd,
+  { durationMs, agoMs, text, retry, output }: Omit<End, "position" | "isDone">,
+  { workerPid, now, random }: { workerPid: number; now: number; random: number },
+): EndedAttempt {
+  const state = outcomeState(kind, attempt, retry === "never" ? attempt : posting.tries);
+  const delayMs =
+    typeof retry === "number" ? retry : retryDelayMs(posting.backoffMs, attempt, random);
+  return {
+    ...{ leaseId, postingId: posting.id, seq, attempt, state, durationMs, workerPid },
+    endedAt: now - agoMs,
+    result: kind === "done" ? text : null,
+    error: kind === "done" ? null : text,
+    stdout: output?.stdout ?? null,
+    stderr: output?.stderr ?? null,
+    delayMs: state === "retried" ? delayMs : null,
+  };
+}

@@ -1,0 +1,26 @@
+import type { NewPool } from "../db/pools.ts";
+import type { OutcomeState } from "../domain/attempt.ts";
+import type { WorkerOptions } from "./worker-process.ts";
+
+export interface PoolOptions extends Omit<NewPool, "slots"> {
+  maxWorkers: number;
+  worker: WorkerOptions;
+  /** End when nothing is left to run, retries included. */
+  once: boolean;
+  /** End when there was nothing to run for so long; null for never. */
+  idleTimeoutMs: number | null;
+  /** End after so long, and take no jobs that can't be expected to end before; null for never. */
+  lifetimeMs: number | null;
+  /** When it drains, how long jobs that run have to end before they are killed; null for ever. */
+  graceMs: number | null;
+  log: (line: string) => void;
+}
+
+/** What a pool did in its life: attempts by how they ended, and the rest. */
+export interface PoolSummary extends Record<OutcomeState, number> {
+  /** Outcomes that came after their lease had been taken away. */
+  refused: number;
+  gaveBack: number;
+  /** Postings that it stopped because their jobs failed. */
+  stopped: number;
+}
