@@ -23,7 +23,7 @@ export function parseProvides(text: string): Provides {
   const provides: Record<string, true | number | string> = {};
   const problems: string[] = [];
   for (const part of partsOf(text)) {
-    const [key = "", value] = splitOnce(part, "=");
+    const [key, value] = splitOnce(part, "=");
     if (!name.test(key) || value === "") problems.push(wrong(part, "gpu or mem=64G"));
     else provides[key] = value === undefined ? true : amountOrWord(value);
   }

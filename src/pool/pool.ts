@@ -26,8 +26,7 @@ export class Pool {
   readonly #links: Links;
   readonly #ended = Promise.withResolvers<void>();
   readonly #summary: PoolSummary = {
-    ...{ done: 0, failed: 0, retried: 0, cancelled: 0 },
-    ...{ refused: 0, gaveBack: 0, stopped: 0 },
+    ...{ done: 0, failed: 0, retried: 0, cancelled: 0, refused: 0, gaveBack: 0, stopped: 0 },
   };
   readonly #claims: ClaimLoop;
   readonly #failureWatch: FailureWatch;
@@ -232,8 +231,8 @@ export class Pool {
 
   #look(): void {
     const session = this.#session;
-    if (!session) return;
     this.#attempt(async () => {
+      if (!session) return;
       await obeyStops(session, this.#links, this.#dispatcher, (jobs) => this.#giveBack(jobs));
       this.#claims.next();
     });
