@@ -23,6 +23,7 @@ import { Progress } from "./progress.ts";
 
 const mostFiles = 10_000;
 const batchSize = 1_000;
+const noLimits = { jobsMax: null, memoryMaxBytes: null };
 /** Where there are files on most machines, for who has few of their own at hand. */
 const systemFolders = ["/usr/share", "/usr/lib", "/usr/include", "/System/Library/Fonts"];
 
@@ -113,9 +114,9 @@ export class DemoCommand extends PdoflowCommand {
       osUser: context.osUser(),
       maxWorkers: context.cores,
       ...{ patienceMs: 15_000, idleTimeoutMs: null, lifetimeMs: null, graceMs: null },
-      ...{ provides: {}, posters: null, once: true },
+      ...{ provides: {}, posters: null, once: true, reloads: false },
       log: (line) => this.say(`demo: ${line}`),
-      worker: { program: context.program, root, env: context.env },
+      worker: { program: context.program, root, env: context.env, ...noLimits },
     });
     const progress = new Progress(context, "demo");
     const showing = setInterval(() => {

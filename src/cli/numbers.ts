@@ -29,3 +29,16 @@ export const duration = v.pipe(
     return Math.round(Number.parseFloat(text) * (units[text.replace(/[\d.]+/, "")] ?? 1));
   }),
 );
+
+/** An amount of memory written on the command line, such as 512M or 2G: in bytes. */
+export const byteSize = v.pipe(
+  v.string(),
+  v.regex(
+    /^\d+(\.\d+)?[KMGT]?$/,
+    (issue) => `expected a size such as 512M or 2G, found ${issue.received}`,
+  ),
+  v.transform((text) => {
+    const units: Record<string, number> = { K: 2 ** 10, M: 2 ** 20, G: 2 ** 30, T: 2 ** 40 };
+    return Math.round(Number.parseFloat(text) * (units[text.at(-1) ?? ""] ?? 1));
+  }),
+);

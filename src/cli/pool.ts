@@ -10,7 +10,7 @@ import { parse } from "../domain/parse.ts";
 import { Pool } from "../pool/pool.ts";
 import { build } from "../version.ts";
 import { PdoflowCommand } from "./command.ts";
-import { duration, wholeNumber } from "./numbers.ts";
+import { byteSize, duration, wholeNumber } from "./numbers.ts";
 
 const Options = v.object({
   maxWorkers: v.optional(wholeNumber(1, 1024)),
@@ -18,6 +18,8 @@ const Options = v.object({
     v.pipe(duration, v.minValue(2_000, "expected at least 2s, for heartbeats may come late")),
     "15s",
   ),
+  recycleAfter: v.optional(wholeNumber(1, 1_000_000_000)),
+  recycleAbove: v.optional(byteSize),
   idleTimeout: v.optional(duration),
   lifetime: v.optional(duration),
   grace: v.optional(duration),
@@ -57,6 +59,15 @@ export class PoolCommand extends PdoflowCommand {
   });
   rescueAfter = Option.String("--rescue-after", {
     description: "without a heartbeat for so long, its jobs go to other pools; by default 15s",
+  });
+  recycleAfter = Option.String("--recycle-after", {
+    description: "replace a worker after so many jobs; by default never",
+  });
+  recycleAbove = Option.String("--recycle-above", {
+    description: "replace a worker, between two jobs, that uses more memory than this, such as 2G",
+  });
+  reload = Option.Boolean("--reload", false, {
+    description: "between two postings, replace the workers where the code has changed",
   });
   idleTimeout = Option.String("--idle-timeout", {
     description: "end when there was nothing to run for so long; by default never",
@@ -98,7 +109,12 @@ export class PoolCommand extends PdoflowCommand {
         graceMs: options.grace ?? null,
         once: this.once,
         log: (line) => this.say(`pool: ${line}`),
-        worker: { program: context.program, root, env: context.env },
+        reloads: this.reload,
+        worker: {
+          ...{ program: context.program, root, env: context.env },
+          jobsMax: options.recycleAfter ?? null,
+          memoryMaxBytes: options.recycleAbove ?? null,
+        },
       });
       this.say(`pool: ${maxWorkers} workers, root ${root}, ${describeTarget(target)}`);
       let signals = 0;

@@ -114,6 +114,12 @@ export class Dispatcher {
     }
   }
 
+  /** Replaces the workers, each as soon as the job that it runs has ended. */
+  renew(): void {
+    for (const slot of this.#slots) this.#retire(slot);
+    this.fill();
+  }
+
   /** Kills all workers and forgets all jobs: their leases are gone, or will be. */
   abandon(): void {
     this.#backlog = [];
@@ -152,9 +158,25 @@ export class Dispatcher {
         const output = slot.process.takeOutput(end.output);
         this.#listener.onEnd(job, { ...end, output }, slot.process.pid);
       }
+      this.#retireIfWorn(slot);
     }
     this.fill();
     this.#listener.onHungry();
+  }
+
+  /** Hands it nothing more, and replaces it once it has nothing left. */
+  #retire(slot: Slot): void {
+    slot.isRetiring = true;
+    this.#backlog.unshift(...alike(slot.recall(Infinity)));
+    if (slot.isEmpty) slot.process.kill();
+  }
+
+  #retireIfWorn(slot: Slot): void {
+    const { jobsMax, memoryMaxBytes } = this.#options;
+    const isWorn =
+      (jobsMax !== null && slot.jobsEnded >= jobsMax) ||
+      (memoryMaxBytes !== null && slot.process.memoryBytes() > memoryMaxBytes);
+    if (isWorn || slot.isRetiring) this.#retire(slot);
   }
 
   /** Of a dead worker's jobs, the one that it ran is lost; the rest goes to the other workers. */

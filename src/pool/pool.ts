@@ -4,10 +4,12 @@ import type { Target } from "../db/settings.ts";
 import type { AttemptEnd } from "../domain/attempt.ts";
 import { ClaimLoop } from "./claim-loop.ts";
 import type { Room } from "./claimer.ts";
+import { CodeWatch } from "./code-watch.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import { endedAttempt } from "./ended-attempt.ts";
 import { FailureWatch } from "./failure-watch.ts";
 import type { HeldJob } from "./held-job.ts";
+import { Lifetime } from "./lifetime.ts";
 import { Link } from "./link.ts";
 import type { PoolOptions, PoolSummary } from "./options.ts";
 import type { End } from "./protocol.ts";
@@ -31,6 +33,7 @@ export class Pool {
   readonly #claims: ClaimLoop;
   readonly #failureWatch: FailureWatch;
   readonly #dispatcher: Dispatcher;
+  readonly #codeWatch: CodeWatch | null;
   #session: Session | null = null;
   #workersOfAllPools: number;
   #isDraining = false;
@@ -39,13 +42,12 @@ export class Pool {
   #isSilent = false;
   #lookTimer: Timer | undefined;
   #endTimer: Timer | undefined;
-  #idleSince = performance.now();
-  readonly #endsAt: number;
+  readonly #lifetime: Lifetime;
 
   private constructor(target: Target, options: PoolOptions) {
     this.#options = options;
     this.#workersOfAllPools = options.maxWorkers;
-    this.#endsAt = performance.now() + (options.lifetimeMs ?? Infinity);
+    this.#lifetime = new Lifetime(performance.now(), options);
     this.#links = {
       work: new Link(target, { deadlineMs: workDeadlineMs }),
       side: new Link(target, {
@@ -69,6 +71,7 @@ export class Pool {
       options.log(`posting ${id} was stopped: ${reason}`);
       this.#look();
     });
+    this.#codeWatch = options.reloads ? new CodeWatch(options.worker.root) : null;
     this.#dispatcher = new Dispatcher(options.maxWorkers, options.worker, {
       onEnd: (job, end, pid) => this.#end(job, end, pid),
       onLost: (verdict, durationMs, output, pid) => {
@@ -219,13 +222,8 @@ export class Pool {
   }
 
   #tick(): void {
-    const now = performance.now();
-    if (!this.#dispatcher.isIdle) this.#idleSince = now;
-    const { idleTimeoutMs } = this.#options;
-    if (now >= this.#endsAt) this.drain("its lifetime is over");
-    else if (idleTimeoutMs !== null && now - this.#idleSince >= idleTimeoutMs) {
-      this.drain("it had nothing to do");
-    }
+    const why = this.#lifetime.over(performance.now(), this.#dispatcher.isIdle);
+    if (why !== null) this.drain(why);
     this.#look();
   }
 
@@ -270,12 +268,16 @@ export class Pool {
       workersOfAllPools: this.#workersOfAllPools,
       idle: this.#dispatcher.idle,
       backlog: this.#dispatcher.backlog,
-      leftMs: this.#endsAt - performance.now(),
+      leftMs: this.#lifetime.leftMs(performance.now()),
     };
   }
 
   async #onJobs(session: Session, jobs: HeldJob[]): Promise<void> {
     if (session !== this.#session) return; // declared lost meanwhile, and its leases with it
+    if (await this.#codeWatch?.hasChanged(jobs)) {
+      this.#options.log("code has changed: replacing the workers");
+      this.#dispatcher.renew();
+    }
     if (this.#isDraining || this.#isSilent) await this.#giveBack(jobs);
     else this.#dispatcher.add(jobs);
   }

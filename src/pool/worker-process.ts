@@ -1,4 +1,4 @@
-import { rmSync } from "node:fs";
+import { readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -23,6 +23,10 @@ export interface WorkerOptions {
   program: readonly string[];
   root: string;
   env: Readonly<Record<string, string | undefined>>;
+  /** A worker is replaced after so many jobs; null for never. */
+  jobsMax: number | null;
+  /** … or, between two jobs, when it uses more memory than so many bytes; null for never. */
+  memoryMaxBytes: number | null;
 }
 
 export interface WorkerListener {
@@ -122,6 +126,16 @@ export class WorkerProcess {
       process.kill(-this.pid, signal);
     } catch (error) {
       if (!(error instanceof Error && "code" in error && error.code === "ESRCH")) throw error;
+    }
+  }
+
+  /** How much memory it uses, in bytes; 0 where the system does not say. */
+  memoryBytes(): number {
+    try {
+      const pages = Number(readFileSync(`/proc/${this.pid}/statm`, "utf8").split(" ")[1]);
+      return pages * 4096;
+    } catch {
+      return 0; // it has just ended, or there is no /proc
     }
   }
 
