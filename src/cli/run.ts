@@ -10,6 +10,7 @@ const commands: Readonly<Record<string, () => Promise<CommandClass<CliContext>[]
   demo: async () => [(await import("./demo.ts")).DemoCommand],
   down: async () => [(await import("./up.ts")).DownCommand],
   drain: async () => [(await import("./control.ts")).DrainCommand],
+  explain: async () => [(await import("./explain.ts")).ExplainCommand],
   migrate: async () => [(await import("./migrate.ts")).MigrateCommand],
   pause: async () => [(await import("./control.ts")).PauseCommand],
   pool: async () => [(await import("./pool.ts")).PoolCommand],

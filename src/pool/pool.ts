@@ -108,9 +108,7 @@ export class Pool {
     return pool;
   }
 
-  /**
-   * Resolves when the pool has ended and its workers are gone. Rejects for what it can't survive.
-   */
+  /** Resolves once it has ended and its workers are gone; rejects for what it can't survive. */
   async finished(): Promise<PoolSummary> {
     try {
       await this.#ended.promise;

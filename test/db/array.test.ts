@@ -2,7 +2,9 @@ import { expect, test } from "bun:test";
 import * as fc from "fast-check";
 
 import { integers, texts } from "../../src/db/array.ts";
-import { freshQueue } from "./engine.ts";
+import { queueOfFile } from "./engine.ts";
+
+const freshQueue = queueOfFile();
 
 test("any texts and nulls come to the server as they are", async () => {
   await using db = await freshQueue();

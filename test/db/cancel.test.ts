@@ -6,7 +6,7 @@ import {
   cancel,
   commit,
   findDeadlocksSoon,
-  freshQueue,
+  queueOfFile,
   jobsOf,
   newPool,
   openTransaction,
@@ -21,6 +21,8 @@ import {
   untilBlocked,
 } from "./engine.ts";
 import { brokenInvariants } from "./invariants.ts";
+
+const freshQueue = queueOfFile();
 
 const none = { waiting: 0, running: 0, retrying: 0, done: 0, failed: 0, cancelled: 0 };
 

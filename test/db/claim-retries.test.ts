@@ -4,7 +4,7 @@ import { nextRetryMs } from "../../src/db/leases.ts";
 import {
   allRoutes,
   commit,
-  freshQueue,
+  queueOfFile,
   hold,
   jobsOf,
   names,
@@ -18,6 +18,8 @@ import {
   takeAll,
 } from "./engine.ts";
 import { brokenInvariants } from "./invariants.ts";
+
+const freshQueue = queueOfFile();
 
 const hourMs = 3_600_000;
 

@@ -4,7 +4,7 @@ import { connect, type Db } from "../../src/db/connect.ts";
 import type { LeasedRange } from "../../src/db/leases.ts";
 import {
   commit,
-  freshQueue,
+  queueOfFile,
   jobsOf,
   names,
   newPool,
@@ -18,6 +18,8 @@ import {
   untilBlocked,
 } from "./engine.ts";
 import { brokenInvariants } from "./invariants.ts";
+
+const freshQueue = queueOfFile();
 
 /** Lets `count` connections claim at the same time, each a pool, until nothing is left. */
 async function takeAllTogether(db: Db, count: number, cap: number): Promise<LeasedRange[]> {

@@ -3,7 +3,7 @@ import { describe, expect, test } from "bun:test";
 import { readJobs } from "../../src/db/leases.ts";
 import {
   allRoutes,
-  freshQueue,
+  queueOfFile,
   names,
   newPool,
   postJobs,
@@ -11,6 +11,8 @@ import {
   take,
   takeAll,
 } from "./engine.ts";
+
+const freshQueue = queueOfFile();
 
 describe("order", () => {
   test("higher priority comes first, and the older posting within a priority", async () => {

@@ -8,7 +8,9 @@ import {
   isConnectionLoss,
 } from "../../src/db/connect.ts";
 import type { Target } from "../../src/db/settings.ts";
-import { freshQueue, postJobs, until } from "./engine.ts";
+import { queueOfFile, postJobs, until } from "./engine.ts";
+
+const freshQueue = queueOfFile();
 
 /** The error with which `act` fails, as it is explained. */
 async function explained(act: PromiseLike<unknown>, target: Target): Promise<Error> {

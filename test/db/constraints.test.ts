@@ -3,7 +3,7 @@ import { expect, test } from "bun:test";
 
 import type { Sql } from "../../src/db/connect.ts";
 import {
-  freshQueue,
+  queueOfFile,
   jobsOf,
   newPool,
   postJobs,
@@ -12,6 +12,8 @@ import {
   refusal,
   take,
 } from "./engine.ts";
+
+const freshQueue = queueOfFile();
 
 test.each<[string, string, (sql: Sql) => PromiseLike<unknown>]>([
   [

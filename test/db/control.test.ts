@@ -4,7 +4,7 @@ import { readCounts } from "../../src/db/status.ts";
 import {
   cancel,
   commit,
-  freshQueue,
+  queueOfFile,
   hold,
   jobsOf,
   names,
@@ -21,6 +21,8 @@ import {
   untilBlocked,
 } from "./engine.ts";
 import { brokenInvariants } from "./invariants.ts";
+
+const freshQueue = queueOfFile();
 
 const none = { waiting: 0, running: 0, retrying: 0, done: 0, failed: 0, cancelled: 0 };
 

@@ -1,5 +1,7 @@
 // Short words for what the stories of these tests do again and again. Every function that runs
 // jobs stands for a pool: it claims, records and gives back as src/pool does, in one line.
+import { afterAll } from "bun:test";
+
 import { connect, type Db } from "../../src/db/connect.ts";
 import { cancelPostings, holdPostings, resumePostings } from "../../src/db/control.ts";
 import { type Claim, claim, giveBack, type LeasedRange, readRoutes } from "../../src/db/leases.ts";
@@ -7,7 +9,7 @@ import { type Outcome, recordOutcomes } from "../../src/db/outcomes.ts";
 import { registerPool } from "../../src/db/pools.ts";
 import { insertPosting, type NewPosting } from "../../src/db/postings.ts";
 import { type RescuedPool, rescuePools } from "../../src/db/rescue.ts";
-import { freshDatabase } from "../database.ts";
+import { freshDatabase, type TestDatabase } from "../database.ts";
 
 /** One job of a lease. */
 export interface LeasedJob {
@@ -22,6 +24,36 @@ export async function freshQueue(): Promise<Db> {
   const database = await freshDatabase();
   return { ...database.db, [Symbol.asyncDispose]: () => database[Symbol.asyncDispose]() };
 }
+
+/**
+ * For the top of a test file: a function that hands that file's one database to one test after the
+ * other, without rows. To make one for each test would take most of their time.
+ */
+export function queueOfFile(): () => Promise<Db> {
+  let database: Promise<TestDatabase> | undefined;
+  afterAll(async () => {
+    await (await database)?.[Symbol.asyncDispose]();
+  });
+  return async () => {
+    const { db } = await (database ??= freshDatabase());
+    await cutOff(db);
+    await empty(db);
+    return connect(db.target, { connections: 2 });
+  };
+}
+
+/** Ends what a test has left open that failed. */
+const cutOff = ({ sql }: Db) => sql`
+  select pg_terminate_backend(pid) from pg_stat_activity
+  where datname = current_database() and pid <> pg_backend_pid()`;
+
+const empty = ({ sql }: Db) => sql`
+  do $$ begin
+    execute (
+      select format('truncate %s restart identity', string_agg(oid::regclass::text, ', '))
+      from pg_class
+      where relnamespace = 'pdoflow'::regnamespace and relkind = 'r' and relname <> 'migration');
+  end $$`;
 
 export const entryPoint = "work.ts#main";
 

@@ -4,7 +4,7 @@ import type { Db } from "../../src/db/connect.ts";
 import { finishPostings, finishStragglers } from "../../src/db/outcomes.ts";
 import {
   commit,
-  freshQueue,
+  queueOfFile,
   jobsOf,
   newPool,
   openTransaction,
@@ -16,6 +16,8 @@ import {
   untilBlocked,
 } from "./engine.ts";
 import { brokenInvariants } from "./invariants.ts";
+
+const freshQueue = queueOfFile();
 
 /** Two pools that have claimed half of the jobs of one posting each. */
 async function halves(db: Db) {

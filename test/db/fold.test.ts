@@ -4,7 +4,7 @@ import type { Db } from "../../src/db/connect.ts";
 import { finishPostings, foldProgress } from "../../src/db/outcomes.ts";
 import {
   commit,
-  freshQueue,
+  queueOfFile,
   jobsOf,
   type LeasedJob,
   newPool,
@@ -18,6 +18,8 @@ import {
   untilBlocked,
 } from "./engine.ts";
 import { brokenInvariants } from "./invariants.ts";
+
+const freshQueue = queueOfFile();
 
 const rows = async ({ sql }: Db) => (await sql`select from pdoflow.progress`).length;
 

@@ -5,7 +5,7 @@ import { finishStragglers } from "../../src/db/outcomes.ts";
 import {
   cancel,
   commit,
-  freshQueue,
+  queueOfFile,
   hold,
   jobsOf,
   newPool,
@@ -21,6 +21,8 @@ import {
   untilBlocked,
 } from "./engine.ts";
 import { brokenInvariants } from "./invariants.ts";
+
+const freshQueue = queueOfFile();
 
 /** A pool that has claimed all jobs of a new posting. */
 async function leased(db: Db, count: number) {

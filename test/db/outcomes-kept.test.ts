@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 
 import type { Db } from "../../src/db/connect.ts";
 import {
-  freshQueue,
+  queueOfFile,
   jobsOf,
   newPool,
   nth,
@@ -14,6 +14,8 @@ import {
   take,
 } from "./engine.ts";
 import { brokenInvariants } from "./invariants.ts";
+
+const freshQueue = queueOfFile();
 
 /** A pool that has claimed all jobs of a new posting. */
 async function leased(db: Db, count: number) {

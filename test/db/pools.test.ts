@@ -3,7 +3,9 @@ import { expect, test } from "bun:test";
 import type { Db } from "../../src/db/connect.ts";
 import { beat, markDraining, registerPool, retirePool } from "../../src/db/pools.ts";
 import { readPools } from "../../src/db/snapshot.ts";
-import { freshQueue, newPool, rescue, silence } from "./engine.ts";
+import { queueOfFile, newPool, rescue, silence } from "./engine.ts";
+
+const freshQueue = queueOfFile();
 
 const stateOf = async ({ sql }: Db, pool: number) =>
   (await sql`select state from pdoflow.pool where id = ${pool}`)[0]?.["state"] as unknown;

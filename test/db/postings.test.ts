@@ -6,7 +6,7 @@ import { insertPosting, type JobBatch } from "../../src/db/postings.ts";
 import { NothingToPost } from "../../src/domain/errors.ts";
 import {
   entryPoint,
-  freshQueue,
+  queueOfFile,
   newPool,
   openTransaction,
   postJobs,
@@ -15,6 +15,8 @@ import {
   until,
 } from "./engine.ts";
 import { brokenInvariants } from "./invariants.ts";
+
+const freshQueue = queueOfFile();
 
 const posting = { entryPoint, priority: 0, osUser: "ada" };
 

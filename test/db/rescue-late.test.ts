@@ -5,7 +5,7 @@ import type { Db } from "../../src/db/connect.ts";
 import {
   commit,
   findDeadlocksSoon,
-  freshQueue,
+  queueOfFile,
   hold,
   jobsOf,
   type LeasedJob,
@@ -24,6 +24,8 @@ import {
   untilBlockedOrDone,
 } from "./engine.ts";
 import { brokenInvariants } from "./invariants.ts";
+
+const freshQueue = queueOfFile();
 
 /** A pool that has claimed all jobs of a new posting, and does not beat any more. */
 async function silentPool(db: Db, count: number, tries = 3) {

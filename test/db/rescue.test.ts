@@ -5,7 +5,7 @@ import { finishStragglers } from "../../src/db/outcomes.ts";
 import {
   cancel,
   commit,
-  freshQueue,
+  queueOfFile,
   hold,
   jobsOf,
   type LeasedJob,
@@ -21,6 +21,8 @@ import {
   takeAll,
 } from "./engine.ts";
 import { brokenInvariants } from "./invariants.ts";
+
+const freshQueue = queueOfFile();
 
 /** A pool that has claimed all jobs of a new posting, and does not beat any more. */
 async function silentPool(db: Db, count: number, tries = 3) {

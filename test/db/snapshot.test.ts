@@ -1,7 +1,9 @@
 import { expect, test } from "bun:test";
 
 import { findPostings, readPostings } from "../../src/db/snapshot.ts";
-import { cancel, freshQueue, postJobs, postSingles } from "./engine.ts";
+import { cancel, queueOfFile, postJobs, postSingles } from "./engine.ts";
+
+const freshQueue = queueOfFile();
 
 test("postings that have not ended come first, then the newest that have", async () => {
   await using db = await freshQueue();

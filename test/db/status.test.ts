@@ -4,7 +4,7 @@ import type { Db } from "../../src/db/connect.ts";
 import { readCounts, readPostingCounts } from "../../src/db/status.ts";
 import {
   cancel,
-  freshQueue,
+  queueOfFile,
   hold,
   jobsOf,
   newPool,
@@ -16,6 +16,8 @@ import {
   take,
   takeAll,
 } from "./engine.ts";
+
+const freshQueue = queueOfFile();
 
 const none = { waiting: 0, running: 0, retrying: 0, done: 0, failed: 0, cancelled: 0 };
 

@@ -11,7 +11,7 @@ import {
 } from "../../src/db/outcomes.ts";
 import {
   cancel,
-  freshQueue,
+  queueOfFile,
   hold,
   jobsOf,
   newPool,
@@ -26,6 +26,8 @@ import {
   take,
 } from "./engine.ts";
 import { brokenInvariants } from "./invariants.ts";
+
+const freshQueue = queueOfFile();
 
 /** Numbers in [0, 1), the same in each run; what comes of them depends on who is faster. */
 function dice(seed: number): () => number {

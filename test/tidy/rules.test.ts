@@ -120,6 +120,7 @@ test.each([
 
 test.each([
   ["a table", `const a = new Map(\n  Object.entries({\n${body(70, "    ")}  }),\n);\n`],
+  ["a table of tests", `test.each<(a: A) => B>([\n${body(70)}])("a", () => {\n});\n`],
   ["a group of tests", `describe("a", () => {\n${body(70)}});\n`],
   ["text with braces", `const f = () => {\n  g(\`\n}\n\`);\n};\n${body(70, "")}`],
 ])("%s is no long function", (_name, text) => {

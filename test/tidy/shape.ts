@@ -45,8 +45,8 @@ function withoutData(text: string): string[] {
 const startsFunction = /\bfunction\b|=>/;
 const startsCall = /^\s+(?:(?:static|async|override|get|set)\s+)*\*?[#\w$[\].]+(?:<.*>)?\(/;
 const isStatement = /^\s*(?:if|for|while|switch|catch|with|return|throw|await|super)\b/;
-/** A group of tests is a list, not a function that is read as one. */
-const isGroup = /^\s*describe\b/;
+/** A group or a table of tests is a list, not a function that is read as one. */
+const isGroup = /^\s*(?:describe\b|(?:test|it)\.each<)/;
 
 /**
  * Every function of several lines. It relies on the formatter: a function ends before, or with,

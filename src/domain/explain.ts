@@ -1,0 +1,89 @@
+import type { JobError } from "./attempt.ts";
+import { formatNeed, type Need, type Provides, unmetNeeds } from "./capabilities.ts";
+import type { JobCounts, PostingState } from "./posting.ts";
+import { mayServe, type Route } from "./route.ts";
+
+/** What is known of a job, and of what may keep it from running. */
+export interface JobFacts {
+  /** `42/7` */
+  id: string;
+  status: keyof JobCounts;
+  attempts: number;
+  /** Of its last attempt, if that failed. */
+  error: JobError | null;
+  /** The host of the pool that ran its last attempt, or has it now. */
+  host: string | null;
+  /** How long until its next attempt is due, in ms; null where it waits for no time. */
+  dueInMs: number | null;
+  posting: { id: number; state: PostingState; reason: string | null };
+  route: Route;
+  /** The pools that are up. */
+  pools: readonly { provides: Provides; posters: readonly string[] | null }[];
+  /** Jobs that wait and come first. */
+  ahead: { higherPriority: number; samePriority: number };
+}
+
+/** Why a job is where it is, in one sentence, with what to do where something can be done. */
+export function explainJob(facts: JobFacts): string {
+  const { id, status, attempts, host } = facts;
+  const tries = attempts === 1 ? "1 attempt" : `${attempts} attempts`;
+  switch (status) {
+    case "done":
+      return `${id} is done, after ${tries}.`;
+    case "failed":
+      return `${id} has failed for good after ${tries}${lastError(facts)}.`;
+    case "cancelled":
+      return `${id} is cancelled: ${facts.posting.reason ?? "its posting was cancelled"}.`;
+    case "running":
+      return `${id} is in the hands of a pool${host === null ? "" : ` on ${host}`}.`;
+    case "retrying":
+    case "waiting":
+      return `${id} ${whyNot(facts)}.`;
+  }
+}
+
+function whyNot(facts: JobFacts): string {
+  const { posting, route, pools, dueInMs } = facts;
+  if (posting.state === "paused" || posting.state === "errored_out") {
+    const state = posting.state === "paused" ? "is paused" : "was stopped for its failures";
+    const reason = posting.reason ?? "no reason given";
+    return (
+      `waits because its posting ${state} (${reason}); ` +
+      `go on with: pdoflow resume ${posting.id}`
+    );
+  }
+  if (pools.length === 0) return "waits because no pool is up; start one with: pdoflow pool";
+  if (!pools.some((pool) => mayServe(route, pool))) return `waits because ${unserved(facts)}`;
+  if (dueInMs !== null && dueInMs > 0) {
+    return `is to be tried again in ${Math.ceil(dueInMs / 1000)} s${lastError(facts)}`;
+  }
+  return `waits ${queue(facts.ahead)}`;
+}
+
+/** No pool that is up may run it: for its needs, or for whose it is. */
+function unserved({ route, pools }: JobFacts): string {
+  const seen = pools.length === 1 ? "1 pool seen" : `${pools.length} pools seen`;
+  const missing = pools.map((pool) => unmetNeeds(route.needs, pool.provides));
+  const always = route.needs.filter((need) => missing.every((unmet) => unmet.includes(need)));
+  const named = (needs: readonly Need[]) => needs.map(formatNeed).join(", ");
+  if (always.length > 0) return `no pool provides ${named(always)} (${seen})`;
+  if (missing.every((unmet) => unmet.length > 0)) {
+    return `no pool provides all of ${named(route.needs)} (${seen})`;
+  }
+  const others = `jobs of other posters than ${route.posterOs}`;
+  return `the pools that could run it run only ${others} (${seen})`;
+}
+
+function queue({ higherPriority, samePriority }: JobFacts["ahead"]): string {
+  const jobs = (count: number) => (count === 1 ? "1 job" : `${count.toLocaleString("en")} jobs`);
+  if (higherPriority > 0) return `behind ${jobs(higherPriority)} of higher priority`;
+  if (samePriority > 0) return `behind ${jobs(samePriority)} posted before it`;
+  return "for a worker that is free: it is next";
+}
+
+function lastError({ error, host }: JobFacts): string {
+  if (error === null) return "";
+  const where = host === null ? "" : ` on ${host}`;
+  const [line = ""] = error.message.split("\n");
+  return `; its last attempt failed${where}: ${error.name}: ${line}`;
+}

@@ -1,0 +1,120 @@
+// The queue as the model has it: what the tables say of each job, and nothing of how they say it.
+import type { OutcomeState } from "../../../src/domain/attempt.ts";
+import type { PostingState } from "../../../src/domain/posting.ts";
+
+export interface Posting {
+  id: number;
+  entryPoint: string;
+  routeId: number;
+  jobCount: number;
+  tries: number;
+  backoffMs: number;
+  state: PostingState;
+  isEnded: boolean;
+}
+
+export interface Lane {
+  postingId: number;
+  priority: number;
+  firstSeq: number;
+  endSeq: number;
+  /** Where its newest lease ends; of no meaning once it is closed. */
+  cursor: number;
+  state: "open" | "held" | "closed";
+}
+
+/** One attempt at one job. */
+export interface Attempt {
+  postingId: number;
+  seq: number;
+  attempt: number;
+}
+
+export interface Lease {
+  id: number;
+  poolId: number;
+  isHeld: boolean;
+  lost: number;
+  /** What it lists: ended or not. */
+  jobs: Attempt[];
+}
+
+export type Due = "now" | "later" | "never";
+
+/** Where a job is. */
+export type Place =
+  | { at: "lane" }
+  | { at: "retry"; attempt: number; due: Due; lost: number }
+  | { at: "lease"; leaseId: number; attempt: number }
+  | { at: "ended"; state: OutcomeState; attempt: number }
+  | { at: "cancelled" };
+
+export interface Pool {
+  id: number;
+  state: "up" | "draining" | "stopped" | "lost";
+  /** Its last heartbeat is older than its patience. */
+  isSilent: boolean;
+  refused: number;
+  /** What it told to run at its last heartbeat. */
+  running: Attempt[];
+}
+
+export interface Queue {
+  postings: Map<number, Posting>;
+  lanes: Lane[];
+  /** By {@link jobKey}. */
+  places: Map<string, Place>;
+  /** By {@link attemptKey}. */
+  outcomes: Map<string, { state: OutcomeState; leaseId: number }>;
+  leases: Map<number, Lease>;
+  pools: Map<number, Pool>;
+}
+
+/** The names of jobs and attempts, as in `42/7` and `42/7#1`. */
+export const jobKey = (job: { postingId: number; seq: number }) => `${job.postingId}/${job.seq}`;
+export const attemptKey = (job: Attempt) => `${jobKey(job)}#${job.attempt}`;
+
+/** An element that has to be there. */
+export function have<T>(element: T | undefined | null, what: string): T {
+  if (element === undefined || element === null) throw new Error(`there is no ${what}`);
+  return element;
+}
+
+export const postingOf = (queue: Queue, id: number) => have(queue.postings.get(id), `posting ${id}`);
+
+/** The lane that a job is in, waiting or not. */
+export const laneOf = (queue: Queue, { postingId, seq }: { postingId: number; seq: number }) =>
+  have(
+    queue.lanes.find((l) => l.postingId === postingId && l.firstSeq <= seq && seq < l.endSeq),
+    `lane of ${postingId}/${seq}`,
+  );
+
+export const heldLeases = (queue: Queue, poolId: number): Lease[] =>
+  [...queue.leases.values()].filter((lease) => lease.isHeld && lease.poolId === poolId);
+
+/** The jobs of a lease of which no outcome was recorded. */
+export const unfinished = (queue: Queue, lease: Lease): Attempt[] =>
+  lease.jobs.filter((job) => !queue.outcomes.has(attemptKey(job)));
+
+/** All that is compared with the database: a line for each row, the same for the same queue. */
+export function linesOf(queue: Queue): string[] {
+  return [
+    ...[...queue.postings.values()].map(
+      ({ id, state, isEnded }) => `posting ${id}: ${state}${isEnded ? ", ended" : ""}`,
+    ),
+    ...queue.lanes.map(
+      ({ postingId, priority, state, cursor }) =>
+        `lane ${postingId} at ${priority}: ${state}${state === "closed" ? "" : `, at ${cursor}`}`,
+    ),
+    ...[...queue.places].map(([key, place]) => `job ${key}: ${Object.values(place).join(" ")}`),
+    ...[...queue.outcomes].map(([key, { state, leaseId }]) => `${key} ${state} by lease ${leaseId}`),
+    ...[...queue.leases.values()].map(({ id, poolId, isHeld, lost, jobs }) =>
+      isHeld
+        ? `lease ${id}: pool ${poolId}, lost ${lost}, ${jobs.map(attemptKey).sort().join(" ")}`
+        : `lease ${id}: let go by pool ${poolId}`,
+    ),
+    ...[...queue.pools.values()].map(
+      ({ id, state, refused }) => `pool ${id}: ${state}, ${refused} refused`,
+    ),
+  ].sort();
+}

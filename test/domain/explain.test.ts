@@ -1,0 +1,73 @@
+import { expect, test } from "bun:test";
+
+import { parseNeeds, parseProvides } from "../../src/domain/capabilities.ts";
+import { explainJob, type JobFacts } from "../../src/domain/explain.ts";
+
+const waiting: JobFacts = {
+  id: "42/7",
+  status: "waiting",
+  attempts: 0,
+  error: null,
+  host: null,
+  dueInMs: null,
+  posting: { id: 42, state: "open", reason: null },
+  route: { id: 1, poster: "lab", posterOs: "ann", needs: [] },
+  pools: [{ provides: {}, posters: null }],
+  ahead: { higherPriority: 0, samePriority: 0 },
+};
+const gpu = { ...waiting.route, needs: parseNeeds("gpu,mem>=16G") };
+const error = { name: "TypeError", message: "no 7\nat …" };
+
+test.each<[Partial<JobFacts>, string]>([
+  [{}, "42/7 waits for a worker that is free: it is next."],
+  [{ pools: [] }, "42/7 waits because no pool is up; start one with: pdoflow pool."],
+  [
+    { posting: { id: 42, state: "paused", reason: "lunch" } },
+    "42/7 waits because its posting is paused (lunch); go on with: pdoflow resume 42.",
+  ],
+  [
+    { posting: { id: 42, state: "errored_out", reason: "10 in a row" } },
+    "42/7 waits because its posting was stopped for its failures (10 in a row); " +
+      "go on with: pdoflow resume 42.",
+  ],
+  [
+    { route: gpu, pools: [{ provides: parseProvides("mem=64G"), posters: null }] },
+    "42/7 waits because no pool provides gpu (1 pool seen).",
+  ],
+  [
+    {
+      route: gpu,
+      pools: [
+        { provides: parseProvides("gpu"), posters: null },
+        { provides: parseProvides("mem=64G"), posters: null },
+      ],
+    },
+    "42/7 waits because no pool provides all of gpu, mem>=16G (2 pools seen).",
+  ],
+  [
+    { pools: [{ provides: {}, posters: ["bob"] }] },
+    "42/7 waits because the pools that could run it run only jobs of other posters than ann " +
+      "(1 pool seen).",
+  ],
+  [
+    { ahead: { higherPriority: 40_000, samePriority: 3 } },
+    "42/7 waits behind 40,000 jobs of higher priority.",
+  ],
+  [{ ahead: { higherPriority: 0, samePriority: 1 } }, "42/7 waits behind 1 job posted before it."],
+  [
+    { status: "retrying", attempts: 1, error, host: "node1", dueInMs: 3_200 },
+    "42/7 is to be tried again in 4 s; its last attempt failed on node1: TypeError: no 7.",
+  ],
+  [{ status: "running", host: "node1" }, "42/7 is in the hands of a pool on node1."],
+  [{ status: "done", attempts: 1 }, "42/7 is done, after 1 attempt."],
+  [
+    { status: "failed", attempts: 3, error, host: "node1" },
+    "42/7 has failed for good after 3 attempts; its last attempt failed on node1: TypeError: no 7.",
+  ],
+  [
+    { status: "cancelled", posting: { id: 42, state: "cancelled", reason: "wrong data" } },
+    "42/7 is cancelled: wrong data.",
+  ],
+])("%p", (facts, sentence) => {
+  expect(explainJob({ ...waiting, ...facts })).toBe(sentence);
+});
