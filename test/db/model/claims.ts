@@ -1,0 +1,143 @@
+// Which claims are right: what a pool gets must be first in line, no more than it asked for, and
+// as much as it asked for.
+import type { Claim, LeasedRange } from "../../../src/db/leases.ts";
+import { lease } from "./changes.ts";
+import { type Attempt, attemptKey, have, jobKey, type Lane, postingOf, type Queue } from "./queue.ts";
+
+interface WaitingRetry extends Attempt {
+  priority: number;
+  routeId: number;
+  entryPoint: string;
+  isSuspect: boolean;
+  lost: number;
+}
+
+type Turn = { kind: "lane"; lane: Lane } | { kind: "retries"; retries: WaitingRetry[] };
+
+/** Changes the queue as this claim does. @throws where it may not have got these ranges. */
+export function claim(queue: Queue, want: Claim, ranges: readonly LeasedRange[]): void {
+  const got = ranges.flatMap(({ postingId, firstSeq, endSeq, attempt }) =>
+    Array.from({ length: endSeq - firstSeq }, (_, n) => ({ postingId, seq: firstSeq + n, attempt })),
+  );
+  const lostOf = (job: Attempt) => {
+    const place = queue.places.get(jobKey(job));
+    return place?.at === "retry" ? place.lost : 0;
+  };
+  const turns = firstInLine(queue, want);
+  const isRight =
+    turns.length === 0 ? got.length === 0 : turns.some((turn) => fits(queue, want, turn, got));
+  if (!isRight) {
+    const expected = turns.map((turn) => tellTurn(queue, want, turn)).join(", or ");
+    throw new Error(`claim: got [${got.map(attemptKey).join(" ")}], expected ${expected || "none"}`);
+  }
+  const [first] = ranges;
+  if (!first) return;
+  const lost = Math.max(...got.map(lostOf));
+  lease(queue, { id: first.leaseId, poolId: want.poolId, lost, jobs: got });
+}
+
+/** Whose turn it is; several where the order says nothing of which goes first. */
+function firstInLine(queue: Queue, want: Claim): Turn[] {
+  const open = queue.lanes
+    .filter((lane) => lane.state === "open" && want.routes.includes(routeOf(queue, lane)))
+    .sort((a, b) => (want.oldest ? 0 : b.priority - a.priority) || a.postingId - b.postingId);
+  const lanes = want.oldest
+    ? open.filter(({ postingId }) => postingId === open[0]?.postingId)
+    : open.slice(0, 1);
+  const due = dueRetries(queue).filter(({ routeId }) => want.routes.includes(routeId));
+  const best = Math.max(...due.map(({ priority }) => priority));
+  const beaten = lanes.filter(({ priority }) => best >= priority);
+  const turnsOfLanes: Turn[] = (want.oldest ? lanes : lanes.filter((l) => !beaten.includes(l))).map(
+    (lane) => ({ kind: "lane", lane }),
+  );
+  if (due.length === 0 || (lanes.length > 0 && beaten.length === 0)) return turnsOfLanes;
+  const groups = Map.groupBy(
+    due.filter(({ priority }) => priority === best),
+    ({ routeId, entryPoint, isSuspect }) => `${routeId} ${entryPoint} ${isSuspect}`,
+  );
+  return [
+    ...turnsOfLanes,
+    ...[...groups.values()].map((retries): Turn => ({ kind: "retries", retries })),
+  ];
+}
+
+const routeOf = (queue: Queue, { postingId }: { postingId: number }) =>
+  postingOf(queue, postingId).routeId;
+
+function dueRetries(queue: Queue): WaitingRetry[] {
+  return [...queue.places].flatMap(([key, place]) => {
+    if (place.at !== "retry" || place.due !== "now") return [];
+    const [postingId = 0, seq = 0] = key.split("/").map(Number);
+    const { routeId, entryPoint } = postingOf(queue, postingId);
+    const lane = queue.lanes.find(
+      (l) => l.postingId === postingId && l.firstSeq <= seq && seq < l.endSeq,
+    );
+    const { priority } = have(lane, "lane");
+    const { attempt, lost } = place;
+    return [{ postingId, seq, attempt, priority, routeId, entryPoint, isSuspect: lost >= 2, lost }];
+  });
+}
+
+function sizeFor(want: Claim, entryPoint: string): { cap: number; floor: number } {
+  return want.sizes.find((size) => size.entryPoint === entryPoint) ?? { cap: want.cap, floor: 1 };
+}
+
+/** Whether a claim whose turn this is gets just these jobs. */
+function fits(queue: Queue, want: Claim, turn: Turn, got: readonly Attempt[]): boolean {
+  const keys = got.map(attemptKey);
+  if (turn.kind === "lane") {
+    const expected = laneJobs(queue, want, turn.lane).map(attemptKey);
+    return Bun.deepEquals(keys, expected);
+  }
+  const there = new Set(turn.retries.map(attemptKey));
+  return (
+    keys.length === retryCount(want, turn.retries) &&
+    new Set(keys).size === keys.length &&
+    keys.every((key) => there.has(key))
+  );
+}
+
+function retryCount(want: Claim, [...retries]: readonly WaitingRetry[]): number {
+  const first = have(retries[0], "retry");
+  const { cap } = sizeFor(want, first.entryPoint);
+  return Math.min(Math.max(cap, 0), first.isSuspect ? 1 : retries.length);
+}
+
+/** What a claim takes where it is this lane's turn: a range of it, or untouched lanes whole. */
+function laneJobs(queue: Queue, want: Claim, lane: Lane): Attempt[] {
+  const { entryPoint, routeId } = postingOf(queue, lane.postingId);
+  const { cap, floor } = sizeFor(want, entryPoint);
+  if (cap < 1) return [];
+  const share = (left: number) => Math.min(cap, Math.max(floor, Math.ceil(left * want.share), 1));
+  const left = lane.endSeq - lane.cursor;
+  const size = Math.min(left, share(left));
+  if (lane.cursor > lane.firstSeq || size < left) return rangeOf(lane, size);
+  const untouched = queue.lanes
+    .filter(
+      (l) =>
+        l.state === "open" &&
+        l.priority === lane.priority &&
+        l.postingId >= lane.postingId &&
+        l.cursor === l.firstSeq &&
+        routeOf(queue, l) === routeId &&
+        postingOf(queue, l.postingId).entryPoint === entryPoint,
+    )
+    .sort((a, b) => a.postingId - b.postingId);
+  const total = untouched.reduce((sum, l) => sum + l.endSeq - l.firstSeq, 0);
+  let taken = 0;
+  return untouched.flatMap((l) => {
+    taken += l.endSeq - l.firstSeq;
+    return l === lane || taken <= share(total) ? rangeOf(l, l.endSeq - l.firstSeq) : [];
+  });
+}
+
+const rangeOf = ({ postingId, cursor }: Lane, size: number): Attempt[] =>
+  Array.from({ length: size }, (_, place) => ({ postingId, seq: cursor + place, attempt: 1 }));
+
+function tellTurn(queue: Queue, want: Claim, turn: Turn): string {
+  if (turn.kind === "lane") {
+    return `[${laneJobs(queue, want, turn.lane).map(attemptKey).join(" ")}]`;
+  }
+  const some = retryCount(want, turn.retries);
+  return `${some} of retries [${turn.retries.map(attemptKey).join(" ")}]`;
+}
