@@ -44,15 +44,21 @@ begin
     from batch b left join pdoflow.posting p on b.state = 'retried' and p.id = b.posting_id
     on conflict do nothing
     returning posting_id, seq, attempt, state),
+  -- Not a join of ended and batch: the planner takes both for a handful of rows and loops over
+  -- 2,000 times 2,000 of them.
+  again as (
+    select posting_id, seq, attempt, max(delay_ms) as delay_ms from (
+      select posting_id, seq, attempt, delay_ms, 0 as recorded from batch where state = 'retried'
+      union all
+      select posting_id, seq, attempt, null, 1 from ended where state = 'retried') u
+    group by posting_id, seq, attempt having sum(recorded) > 0),
   back as (
     insert into pdoflow.retry (posting_id, priority, route_id, first_seq, end_seq, attempt, due_at)
-    select e.posting_id, l.priority, l.route_id, e.seq, e.seq + 1, e.attempt + 1,
-           case p.state when 'open' then now() + b.delay_ms * interval '1 ms' else 'infinity' end
-    from ended e join batch b using (posting_id, seq, attempt)
-      join pdoflow.posting p on p.id = e.posting_id
-      join pdoflow.lane l on l.posting_id = e.posting_id
-                         and l.first_seq <= e.seq and e.seq < l.end_seq
-    where e.state = 'retried'),
+    select a.posting_id, l.priority, l.route_id, a.seq, a.seq + 1, a.attempt + 1,
+           case p.state when 'open' then now() + a.delay_ms * interval '1 ms' else 'infinity' end
+    from again a join pdoflow.posting p on p.id = a.posting_id
+      join pdoflow.lane l on l.posting_id = a.posting_id
+                         and l.first_seq <= a.seq and a.seq < l.end_seq),
   total as (
     select posting_id, count(*) filter (where state = 'done') as done,
            count(*) filter (where state = 'failed') as failed,

@@ -14,6 +14,8 @@ export interface DispatcherListener {
   onHungry(): void;
   /** A job has been running for a while, and was not before. */
   onLongJob(): void;
+  /** Whether other pools are alive. */
+  hasPeers(): boolean;
   /** These take longer than was thought when they were claimed: other pools should have them. */
   onSurplus(jobs: HeldJob[]): void;
   jobTime(entryPoint: string): JobTime | null;
@@ -219,6 +221,7 @@ export class Dispatcher {
   }
 
   #takeSurplus(): HeldJob[] {
+    if (!this.#listener.hasPeers()) return [];
     const jobs = this.#backlog.at(-1) ?? [];
     const time = this.#listener.jobTime(jobs[0]?.posting.entryPoint ?? "");
     const count = surplus(time, this.backlog, this.#workers);

@@ -89,6 +89,7 @@ export class Pool {
         this.#record(job, state, end, pid);
       },
       onHungry: () => this.#claims.next(),
+      hasPeers: () => this.#workersOfAllPools > options.maxWorkers,
       onSurplus: (jobs) => this.#attempt(() => this.#giveBack(jobs)),
       onLongJob: () => this.#session?.heartbeat.hurry(),
       jobTime: (entryPoint) => this.#session?.claimer.jobTime(entryPoint) ?? null,

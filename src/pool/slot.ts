@@ -1,5 +1,6 @@
 import type { JobError, OutcomeState } from "../domain/attempt.ts";
 import type { HeldJob } from "./held-job.ts";
+import { packArgs } from "./protocol.ts";
 import { chunksPerWorker } from "./shared-page.ts";
 import type { WorkerProcess } from "./worker-process.ts";
 
@@ -65,7 +66,7 @@ export class Slot {
     const posting = jobs[0]?.posting;
     if (!posting) return;
     const { entryPoint, keepsResults, keepsOutput } = posting;
-    const args = jobs.map((job) => job.args);
+    const args = packArgs(jobs.map((job) => job.args));
     const how = { entryPoint, keepsResults, keepsOutput };
     this.process.send({ kind: "run", chunk: number, slot: at, args, ...how });
   }

@@ -37,12 +37,14 @@ export interface WorkerListener {
 
 /** Variables that may hold a password or lead to one. */
 const secret = /^(PG|DATABASE_URL$|PDOFLOW_)/;
+/** Is the pool's own: user code may need much memory for a while. */
+const own = "MIMALLOC_PURGE_DELAY";
 
 /** The environment for processes that run user code: without what leads to the database. */
 export function workerEnvironment(
   env: Readonly<Record<string, string | undefined>>,
 ): Record<string, string | undefined> {
-  const kept = Object.entries(env).filter(([name]) => !secret.test(name));
+  const kept = Object.entries(env).filter(([name]) => !secret.test(name) && name !== own);
   // A worker in a busy loop does not see that its pool is gone; this makes Bun end it.
   return { ...Object.fromEntries(kept), BUN_FEATURE_FLAG_NO_ORPHANS: "1" };
 }

@@ -3,7 +3,7 @@ import { jobError } from "../domain/job-error.ts";
 import { retryOf } from "../domain/thrown.ts";
 import { decodeArgs, encodeValue } from "../domain/values.ts";
 import { callEntryPoint, type EntryFunction, loadEntryPoint } from "./load-entry-point.ts";
-import type { End, RunMessage, WorkerMessage } from "./protocol.ts";
+import { type End, type PackedMessage, packEnds, type RunMessage, unpackArgs } from "./protocol.ts";
 import { SharedPage } from "./shared-page.ts";
 import { provideVirtualPackage } from "./virtual-package.ts";
 import { WorkerOutput } from "./worker-output.ts";
@@ -16,7 +16,7 @@ export interface WorkerContext {
   pagePath: string;
   /** What user code gets when it imports "pdoflow". */
   api: Record<string, unknown>;
-  send: (message: WorkerMessage) => void;
+  send: (message: PackedMessage) => void;
   onMessage: (listener: (message: RunMessage) => void) => void;
 }
 
@@ -48,16 +48,17 @@ async function runChunk(
   { root, send }: WorkerContext,
   page: SharedPage,
   output: WorkerOutput,
-  { chunk, slot, entryPoint, args, keepsResults, keepsOutput }: RunMessage,
+  { chunk, slot, entryPoint, args: packed, keepsResults, keepsOutput }: RunMessage,
 ): Promise<void> {
   const fn = loadEntryPoint(root, parseEntryPoint(entryPoint));
   fn.catch(() => {}); // each job tells it as its own failure
+  const args = unpackArgs(packed);
   let ends: End[] = [];
   let endedAt: number[] = [];
   let sentAt = performance.now();
   const flush = (now: number) => {
     for (const [i, end] of ends.entries()) end.agoMs = now - (endedAt[i] ?? now);
-    if (ends.length > 0) send({ kind: "ended", chunk, ends });
+    if (ends.length > 0) send(packEnds(chunk, ends));
     ends = [];
     endedAt = [];
     sentAt = now;

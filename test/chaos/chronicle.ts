@@ -40,7 +40,11 @@ export class Chronicle {
   /** Counts and tells a fault that begins now. Returns the function that ends it. */
   fault(
     what: string,
-    { pid = null, batch = null, more = "" }: { pid?: number | null; batch?: number | null; more?: string },
+    {
+      pid = null,
+      batch = null,
+      more = "",
+    }: { pid?: number | null; batch?: number | null; more?: string },
   ): () => void {
     this.count(what);
     this.tell(`${what}${pid === null ? "" : ` pid ${pid}`} ${more}`);

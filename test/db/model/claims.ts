@@ -2,7 +2,15 @@
 // as much as it asked for.
 import type { Claim, LeasedRange } from "../../../src/db/leases.ts";
 import { lease } from "./changes.ts";
-import { type Attempt, attemptKey, have, jobKey, type Lane, postingOf, type Queue } from "./queue.ts";
+import {
+  type Attempt,
+  attemptKey,
+  have,
+  jobKey,
+  type Lane,
+  postingOf,
+  type Queue,
+} from "./queue.ts";
 
 interface WaitingRetry extends Attempt {
   priority: number;
@@ -17,7 +25,11 @@ type Turn = { kind: "lane"; lane: Lane } | { kind: "retries"; retries: WaitingRe
 /** Changes the queue as this claim does. @throws where it may not have got these ranges. */
 export function claim(queue: Queue, want: Claim, ranges: readonly LeasedRange[]): void {
   const got = ranges.flatMap(({ postingId, firstSeq, endSeq, attempt }) =>
-    Array.from({ length: endSeq - firstSeq }, (_, n) => ({ postingId, seq: firstSeq + n, attempt })),
+    Array.from({ length: endSeq - firstSeq }, (_, n) => ({
+      postingId,
+      seq: firstSeq + n,
+      attempt,
+    })),
   );
   const lostOf = (job: Attempt) => {
     const place = queue.places.get(jobKey(job));
@@ -28,7 +40,9 @@ export function claim(queue: Queue, want: Claim, ranges: readonly LeasedRange[])
     turns.length === 0 ? got.length === 0 : turns.some((turn) => fits(queue, want, turn, got));
   if (!isRight) {
     const expected = turns.map((turn) => tellTurn(queue, want, turn)).join(", or ");
-    throw new Error(`claim: got [${got.map(attemptKey).join(" ")}], expected ${expected || "none"}`);
+    throw new Error(
+      `claim: got [${got.map(attemptKey).join(" ")}], expected ${expected || "none"}`,
+    );
   }
   const [first] = ranges;
   if (!first) return;

@@ -80,7 +80,8 @@ export function have<T>(element: T | undefined | null, what: string): T {
   return element;
 }
 
-export const postingOf = (queue: Queue, id: number) => have(queue.postings.get(id), `posting ${id}`);
+export const postingOf = (queue: Queue, id: number) =>
+  have(queue.postings.get(id), `posting ${id}`);
 
 /** The lane that a job is in, waiting or not. */
 export const laneOf = (queue: Queue, { postingId, seq }: { postingId: number; seq: number }) =>
@@ -107,7 +108,9 @@ export function linesOf(queue: Queue): string[] {
         `lane ${postingId} at ${priority}: ${state}${state === "closed" ? "" : `, at ${cursor}`}`,
     ),
     ...[...queue.places].map(([key, place]) => `job ${key}: ${Object.values(place).join(" ")}`),
-    ...[...queue.outcomes].map(([key, { state, leaseId }]) => `${key} ${state} by lease ${leaseId}`),
+    ...[...queue.outcomes].map(
+      ([key, { state, leaseId }]) => `${key} ${state} by lease ${leaseId}`,
+    ),
     ...[...queue.leases.values()].map(({ id, poolId, isHeld, lost, jobs }) =>
       isHeld
         ? `lease ${id}: pool ${poolId}, lost ${lost}, ${jobs.map(attemptKey).sort().join(" ")}`

@@ -54,7 +54,7 @@ export async function readQueue({ sql }: Db): Promise<Queue> {
               from unnest(posting_ids, first_seqs, end_seqs, attempts) as r (p, f, e, a)) as ranges
       from pdoflow.lease order by id`,
     sql<Pool[]>`
-      select id, state, refused, beat_at < now() - interval '30 s' as is_silent,
+      select id, state, refused, beat_at < now() - interval '12 hours' as is_silent,
              (select coalesce(json_agg(json_build_object('postingId', r->'posting', 'seq',
                 r->'seq', 'attempt', r->'attempt')), '[]') from jsonb_array_elements(running) r)
                as running
@@ -95,7 +95,8 @@ function placesOf({ postings, lanes, outcomes, retries, leases }: Rows) {
   const known = new Map<string, Place>();
   for (const { id: postingId, jobCount, state } of postings) {
     if (state !== "cancelled") continue;
-    for (const seq of seqsOf(0, jobCount)) known.set(jobKey({ postingId, seq }), { at: "cancelled" });
+    for (const seq of seqsOf(0, jobCount))
+      known.set(jobKey({ postingId, seq }), { at: "cancelled" });
   }
   for (const { postingId, cursor, endSeq, state } of lanes) {
     if (state === "closed") continue;

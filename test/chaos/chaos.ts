@@ -1,0 +1,89 @@
+// `bun test/chaos/chaos.ts --minutes 20 --seed 7 --pools 3`: lets everything go wrong that can, for
+// so long, and judges at the end whether the promises of docs/architecture.md were kept.
+import { parseArgs } from "node:util";
+
+import * as v from "valibot";
+
+import { parse } from "../../src/domain/parse.ts";
+import { openProxy, type Proxy } from "../proxy.ts";
+import { Arena } from "./arena.ts";
+import { Chronicle } from "./chronicle.ts";
+import { Dice } from "./dice.ts";
+import { drain } from "./drain.ts";
+import { strike } from "./faults.ts";
+import { Poster } from "./poster.ts";
+import { Seat } from "./seat.ts";
+import { summary } from "./summary.ts";
+import { judge, type Verdict } from "./verdict.ts";
+
+const patienceMs = 2_000;
+const endOfPoolMs = 20_000;
+/** On average, between two faults and between two postings. */
+const faultEveryMs = 700;
+const postEveryMs = 600;
+
+const number = (text: string) =>
+  v.pipe(v.string(), v.transform(Number), v.number(`expected ${text}`));
+const Options = v.object({
+  minutes: v.optional(v.pipe(number("minutes"), v.minValue(0.05, "expected at least 0.05")), "20"),
+  seed: v.optional(v.pipe(number("a seed"), v.integer("expected a whole number")), "1"),
+  pools: v.optional(
+    v.pipe(number("a number of pools"), v.integer(), v.minValue(2), v.maxValue(4)),
+    "3",
+  ),
+});
+type Options = v.InferOutput<typeof Options>;
+
+if (import.meta.main) process.exitCode = await main(process.argv.slice(2));
+
+async function main(args: string[]): Promise<number> {
+  const { values } = parseArgs({
+    args,
+    options: { minutes: { type: "string" }, seed: { type: "string" }, pools: { type: "string" } },
+  });
+  const options = parse(Options, values, "options of chaos");
+  const asked = new AbortController();
+  for (const name of ["SIGINT", "SIGTERM", "SIGHUP"]) process.once(name, () => asked.abort());
+  const arena = await Arena.open();
+  console.error(`seed ${options.seed}, in ${arena.folder}`);
+  let verdict: Verdict | null = null;
+  try {
+    verdict = await run(arena, options, asked.signal);
+  } finally {
+    await arena.close({ keep: verdict?.length !== 0 && !asked.signal.aborted });
+  }
+  if (verdict.length === 0) {
+    console.log(`seed ${options.seed}: ok`);
+    return 0;
+  }
+  for (const { check, fault } of verdict) console.log(`seed ${options.seed}: ${check}: ${fault}`);
+  console.log(`look into ${arena.folder}`);
+  return 1;
+}
+
+async function run(arena: Arena, options: Options, asked: AbortSignal): Promise<Verdict> {
+  const chronicle = new Chronicle(`${arena.folder}/chaos.log`, (line) => console.error(line));
+  const dice = new Dice(options.seed);
+  const proxies: Proxy[] = [];
+  const seats: Seat[] = [];
+  const until = AbortSignal.any([asked, AbortSignal.timeout(options.minutes * 60_000)]);
+  const poster = new Poster(arena, chronicle, new Dice(options.seed + 1));
+  try {
+    for (let number = 0; number < options.pools; number++) {
+      const proxy = number % 2 === 1 ? await openProxy(arena.url) : null;
+      if (proxy) proxies.push(proxy);
+      const flags = ["--max-workers", String(dice.whole(2, 4)), "--rescue-after", "2s"];
+      seats.push(new Seat(arena, chronicle, { name: `pool-${number}`, flags, proxy }));
+    }
+    const world = { arena, chronicle, dice, seats, poster, patienceMs, isServerDown: false };
+    await Promise.all([poster.run(until, postEveryMs), strike(world, until, faultEveryMs)]);
+    chronicle.tell("the faults are over");
+    await drain(arena, chronicle, asked);
+  } finally {
+    await Promise.all(seats.map((seat) => seat.close(endOfPoolMs)));
+    for (const proxy of proxies) await proxy[Symbol.asyncDispose]();
+  }
+  const verdict = await judge(arena, chronicle, poster.batches);
+  console.log(await summary(arena, chronicle));
+  return verdict;
+}

@@ -1,0 +1,152 @@
+import { isConnectionLoss } from "../../src/db/connect.ts";
+import { insertPosting } from "../../src/db/postings.ts";
+import { type Arena, jobsFolder } from "./arena.ts";
+import type { Chronicle } from "./chronicle.ts";
+import type { Dice } from "./dice.ts";
+
+/** What jobs are posted: their entry point, how many, and what they are given. */
+interface Kind {
+  name: string;
+  weight: number;
+  jobs: readonly [least: number, most: number];
+  argument?: (dice: Dice) => number;
+  flags?: Readonly<Record<string, number>>;
+  /** Its jobs take their worker along, and with it what that worker had not yet told. */
+  isRough?: boolean;
+}
+
+const rough = { flags: { tries: 5, backoff: 50 }, argument: () => 0.1, isRough: true };
+
+const kinds: readonly Kind[] = [
+  { name: "quick", weight: 3, jobs: [1, 2500] },
+  { name: "nap", weight: 4, jobs: [5, 200], argument: (dice) => dice.whole(5, 50) },
+  { name: "nap", weight: 1, jobs: [1, 4], argument: (dice) => dice.whole(500, 3000) },
+  { name: "burn", weight: 2, jobs: [1, 20], argument: (dice) => dice.whole(20, 150) },
+  {
+    name: "fails",
+    weight: 2,
+    jobs: [5, 100],
+    argument: () => 0.2,
+    flags: { tries: 4, backoff: 50 },
+  },
+  { name: "dies", weight: 1, jobs: [2, 20], ...rough },
+  { name: "exits", weight: 1, jobs: [2, 20], ...rough },
+  { name: "prints", weight: 1, jobs: [2, 30], argument: (dice) => dice.whole(1, 300) },
+  {
+    name: "hangs",
+    weight: 1,
+    jobs: [1, 8],
+    ...rough,
+    flags: { backoff: 50, timeout: 700, grace: 100 },
+  },
+];
+
+/** Jobs that were to be posted together, known by their number in their arguments. */
+export interface Batch {
+  number: number;
+  jobCount: number;
+  isRough: boolean;
+  /** Once the poster was told so. */
+  postingId: number | null;
+}
+
+const unendedMax = 40;
+
+/** Posts batches of all kinds, by the compiled binary and in this process. */
+export class Poster {
+  readonly batches: Batch[] = [];
+  readonly #arena: Arena;
+  readonly #chronicle: Chronicle;
+  readonly #dice: Dice;
+
+  constructor(arena: Arena, chronicle: Chronicle, dice: Dice) {
+    this.#arena = arena;
+    this.#chronicle = chronicle;
+    this.#dice = dice;
+  }
+
+  /** Posts until `until`, on average every `meanMs`. */
+  async run(until: AbortSignal, meanMs: number): Promise<void> {
+    while (!until.aborted) {
+      const [row] = await this.#arena.ask(
+        ({ sql, schema }) => sql<{ unended: number }[]>`
+          select count(*)::integer as unended from ${schema}.posting where ended_at is null`,
+      );
+      if ((row?.unended ?? 0) < unendedMax) await this.#postSome();
+      await Bun.sleep(this.#dice.gapMs(meanMs));
+    }
+  }
+
+  async #postSome(): Promise<void> {
+    const dice = this.#dice;
+    const kind = dice.weighted(kinds);
+    if (!kind) return;
+    const byBinary = dice.chance(0.4);
+    const isSingles = !byBinary && dice.chance(0.2);
+    for (let left = isSingles ? dice.whole(10, 40) : 1; left > 0; left--) {
+      const jobCount = isSingles ? 1 : dice.whole(...kind.jobs);
+      const batch: Batch = {
+        number: this.batches.length,
+        jobCount,
+        isRough: kind.isRough ?? false,
+        postingId: null,
+      };
+      this.batches.push(batch);
+      const args = Array.from({ length: jobCount }, (_, index) =>
+        JSON.stringify([batch.number, index, kind.argument?.(dice) ?? 0]),
+      );
+      const priority = dice.chance(0.3) ? dice.whole(-5, 5) : 0;
+      batch.postingId = byBinary
+        ? await this.#postByBinary(kind, priority, args)
+        : await this.#postInProcess(kind, priority, args);
+      this.#chronicle.count(batch.postingId === null ? "posts that failed" : "posts");
+    }
+  }
+
+  async #postByBinary(kind: Kind, priority: number, args: string[]): Promise<number | null> {
+    const flags = Object.entries(kind.flags ?? {}).flatMap(([name, value]) => [
+      `--${name}`,
+      name === "tries" ? String(value) : `${value}ms`,
+    ]);
+    const { program, folder } = this.#arena;
+    const command = ["post", `jobs.ts#${kind.name}`, "-", "--root", jobsFolder];
+    const child = Bun.spawn([program, ...command, `--priority=${priority}`, ...flags], {
+      cwd: folder,
+      env: this.#arena.environment(),
+      stdio: [Buffer.from(args.join("\n")), "pipe", "pipe"],
+    });
+    const [out, err, code] = await Promise.all([
+      child.stdout.text(),
+      child.stderr.text(),
+      child.exited,
+    ]);
+    if (code === 0) return Number(out);
+    if (code !== 3) this.#chronicle.violations.push(`post ended with exit code ${code}: ${err}`);
+    return null;
+  }
+
+  async #postInProcess(kind: Kind, priority: number, args: string[]): Promise<number | null> {
+    const { tries, backoff, timeout, grace } = kind.flags ?? {};
+    const priorities = this.#dice.chance(0.2) ? args.map(() => this.#dice.whole(-3, 3)) : undefined;
+    try {
+      const { id } = await insertPosting(
+        this.#arena.db,
+        {
+          entryPoint: `jobs.ts#${kind.name}`,
+          priority,
+          osUser: "chaos",
+          ...(tries === undefined ? {} : { tries }),
+          ...(backoff === undefined ? {} : { backoffMs: backoff }),
+          ...(timeout === undefined ? {} : { timeoutMs: timeout }),
+          ...(grace === undefined ? {} : { graceMs: grace }),
+        },
+        [{ args, priorities }],
+        "chaos",
+      );
+      return id;
+    } catch (error) {
+      if (!isConnectionLoss(error)) throw error;
+      return null; // whether it was posted is not known: a lost answer
+    }
+  }
+}

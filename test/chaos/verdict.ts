@@ -1,0 +1,105 @@
+import { readdirSync } from "node:fs";
+
+import { brokenInvariants } from "../db/invariants.ts";
+import type { Arena } from "./arena.ts";
+import type { Chronicle } from "./chronicle.ts";
+import { compareRuns } from "./compare-runs.ts";
+import { readJournal } from "./journal.ts";
+import type { Batch } from "./poster.ts";
+import { processesWith } from "./processes.ts";
+
+/** What is wrong, by the name of the check that found it; empty where all is well. */
+export type Verdict = { check: string; fault: string }[];
+
+type Check = (arena: Arena, chronicle: Chronicle, batches: readonly Batch[]) => Promise<string[]>;
+
+const checks: Readonly<Record<string, Check>> = {
+  "pools and posters end only when they are told to": async (_arena, { violations }) => violations,
+  "what was posted is there, whole": postedIsThere,
+  "every posting has ended": postingsEnded,
+  "each job has ended exactly once, and the totals are a count of all": ({ db }) =>
+    brokenInvariants(db),
+  "attempts count from 1 without a gap, and the last one ends its job": attemptsWithoutGaps,
+  "what was recorded is what ran": recordedIsWhatRan,
+  "nothing is left in the tables": nothingLeftInTables,
+  "no process is left": async ({ journal }) =>
+    processesWith(journal).map(({ pid, parent }) => `process ${pid}, child of ${parent}`),
+  "no temporary file is left": async ({ scratch }) => readdirSync(scratch),
+};
+
+/** Judges a run after its faults, when all pools have ended. */
+export async function judge(
+  arena: Arena,
+  chronicle: Chronicle,
+  batches: readonly Batch[],
+): Promise<Verdict> {
+  const verdict: Verdict = [];
+  for (const [check, look] of Object.entries(checks)) {
+    for (const fault of await look(arena, chronicle, batches)) verdict.push({ check, fault });
+  }
+  return verdict;
+}
+
+async function postedIsThere(
+  { db: { sql, schema } }: Arena,
+  _chronicle: Chronicle,
+  batches: readonly Batch[],
+): Promise<string[]> {
+  const rows = await sql<{ id: number; jobCount: number; jobs: number }[]>`
+    select p.id, p.job_count, count(j.seq)::integer as jobs
+    from ${schema}.posting p left join ${schema}.job j on j.posting_id = p.id group by p.id`;
+  const byId = new Map(rows.map((row) => [row.id, row]));
+  const missing = batches.filter(({ postingId: id, jobCount }) => {
+    return id !== null && byId.get(id)?.jobCount !== jobCount;
+  });
+  const partial = rows.filter(({ jobCount, jobs }) => jobCount !== jobs);
+  const [lost] = await sql<{ jobs: number }[]>`
+    select count(*)::integer as jobs from ${schema}.job
+    where posting_id not in (select id from ${schema}.posting)`;
+  return [
+    ...missing.map(({ postingId }) => `posting ${postingId} was acknowledged and is not there`),
+    ...partial.map(({ id, jobs, jobCount }) => `posting ${id} has ${jobs} of ${jobCount} jobs`),
+    ...(lost?.jobs === 0 ? [] : [`${lost?.jobs} jobs have no posting`]),
+  ];
+}
+
+async function postingsEnded({ db: { sql, schema } }: Arena): Promise<string[]> {
+  const rows = await sql<{ id: number; state: string }[]>`
+    select id, state from ${schema}.posting where ended_at is null order by id`;
+  return rows.map(({ id, state }) => `posting ${id} has not ended: it is ${state}`);
+}
+
+async function attemptsWithoutGaps({ db: { sql, schema } }: Arena): Promise<string[]> {
+  const rows = await sql<{ fault: string }[]>`
+    select format('job %s/%s has attempts %s', o.posting_id, seq,
+                  array_agg(attempt || ' ' || o.state order by attempt)) as fault
+    from ${schema}.outcome o join ${schema}.posting p on p.id = o.posting_id
+    group by o.posting_id, seq, p.state
+    having min(attempt) <> 1 or max(attempt) <> count(*)
+        or count(*) filter (where o.state <> 'retried') > 1
+        or (max(attempt) <> max(attempt) filter (where o.state <> 'retried'))
+        or (p.state <> 'cancelled' and count(*) filter (where o.state <> 'retried') = 0)
+    limit 20`;
+  return rows.map(({ fault }) => fault);
+}
+
+async function recordedIsWhatRan(
+  arena: Arena,
+  chronicle: Chronicle,
+  batches: readonly Batch[],
+): Promise<string[]> {
+  return await compareRuns(arena.db, chronicle, readJournal(arena.journal), batches);
+}
+
+async function nothingLeftInTables({ db: { sql, schema } }: Arena): Promise<string[]> {
+  const [row] = await sql<Record<string, number>[]>`
+    select (select count(*) from ${schema}.lease where held)::integer as "held leases",
+           (select count(*) from ${schema}.retry)::integer as "retries",
+           (select count(*) from ${schema}.progress)::integer as "progress rows",
+           (select count(*) from ${schema}.lane where state <> 'closed')::integer as "open lanes",
+           (select count(*) from ${schema}.pool where state in ('up', 'draining'))::integer
+             as "pools that are up"`;
+  return Object.entries(row ?? {})
+    .filter(([, count]) => count > 0)
+    .map(([what, count]) => `${count} ${what}`);
+}

@@ -1,0 +1,187 @@
+// What fast-check runs: one act alone, whose result the model knows; or several at the same time,
+// after which the model learns from the database in which order they went.
+import type * as fc from "fast-check";
+
+import { errorCode, type Db } from "../../../src/db/connect.ts";
+import { untilBlockedOrDone } from "../engine.ts";
+import { faultsOf, wentBack } from "./invariants.ts";
+import { mayDeadlock, mayMeet } from "./known.ts";
+import { attemptKey, have, linesOf, type Queue } from "./queue.ts";
+import { readQueue } from "./read.ts";
+import type { Act, Change, Model, Step } from "./step.ts";
+
+/** The database, as one run sees it. */
+export interface Real {
+  db: Db;
+  /** Three connections of their own. */
+  pools: readonly Db[];
+  /** What has happened in this run, a line for each step. */
+  told: string[];
+  counts: { commands: number; deadlocks: number };
+}
+
+export type Command = fc.AsyncCommand<Model, Real>;
+
+/** The queue is not as it should be. */
+class Broken extends Error {
+  override readonly name = "Broken";
+}
+
+/** One act by itself: the database must then be just as the model. */
+export class Alone implements Command {
+  readonly #act: Act;
+  constructor(act: Act) {
+    this.#act = act;
+  }
+
+  check(model: Readonly<Model>): boolean {
+    return this.#act.plan(model) !== null;
+  }
+
+  async run(model: Model, real: Real): Promise<void> {
+    const step = have(this.#act.plan(model), "step");
+    real.told.push(step.told);
+    const before = structuredClone(model.queue);
+    const change = await step.send(connection(real, real.told.length));
+    change(model);
+    if (step.batch) model.sent.push(step.batch);
+    const after = await look(real, before);
+    expectSame(linesOf(after), linesOf(model.queue));
+    remember(model);
+  }
+
+  toString(): string {
+    return this.#act.name;
+  }
+}
+
+const connection = ({ pools }: Real, number: number): Db =>
+  have(pools[number % pools.length], "connection");
+
+/** Two or three acts on as many connections, all sent at once. */
+export class Together implements Command {
+  readonly #acts: readonly Act[];
+  constructor(acts: readonly Act[]) {
+    this.#acts = acts;
+  }
+
+  check(model: Readonly<Model>): boolean {
+    return meeting(this.#acts, model).length > 1;
+  }
+
+  async run(model: Model, real: Real): Promise<void> {
+    const steps = meeting(this.#acts, model);
+    real.told.push(`at the same time: ${steps.map(({ told }) => told).join("; ")}`);
+    const answers = await Promise.allSettled(
+      steps.map((step, number) => step.send(connection(real, number))),
+    );
+    for (const answer of answers) acceptDeadlock(answer, steps, real);
+    await learn(model, real, steps);
+  }
+
+  toString(): string {
+    return `together(${this.#acts.map(({ name }) => name).join(", ")})`;
+  }
+}
+
+/** One act in a transaction that stays open until the other has ended or waits for it. */
+export class Overlapping implements Command {
+  readonly #acts: readonly [Act, Act];
+  readonly #isCommitted: boolean;
+  constructor(acts: readonly [Act, Act], isCommitted: boolean) {
+    this.#acts = acts;
+    this.#isCommitted = isCommitted;
+  }
+
+  check(model: Readonly<Model>): boolean {
+    const [first, second] = meeting(this.#acts, model);
+    // Posting is a transaction of its own.
+    return first !== undefined && second !== undefined && first.kind !== "post";
+  }
+
+  async run(model: Model, real: Real): Promise<void> {
+    const steps = meeting(this.#acts, model);
+    const [first, second] = [have(steps[0], "step"), have(steps[1], "step")];
+    const end = this.#isCommitted ? "commits" : "rolls back";
+    real.told.push(`${first.told}; before it ${end}: ${second.told}`);
+    const [holder, other] = [connection(real, 0), connection(real, 1)];
+    await holder.sql`begin`;
+    const held = await settle(first.send(holder));
+    const sent = settle(second.send(other));
+    await untilBlockedOrDone(real.db, sent);
+    await (this.#isCommitted ? holder.sql`commit` : holder.sql`rollback`);
+    for (const answer of [held, await sent]) acceptDeadlock(answer, steps, real);
+    await learn(model, real, steps);
+  }
+
+  toString(): string {
+    const end = this.#isCommitted ? "commit" : "rollback";
+    return `overlapping(${this.#acts.map(({ name }) => name).join(", ")}, ${end})`;
+  }
+}
+
+const settle = async (sent: Promise<Change>): Promise<PromiseSettledResult<Change>> => {
+  const [answer] = await Promise.allSettled([sent]);
+  return answer;
+};
+
+/** The steps of these acts that may happen at the same time. */
+function meeting(acts: readonly Act[], model: Model): Step[] {
+  const steps: Step[] = [];
+  for (const act of acts) {
+    const step = act.plan(model);
+    if (step && steps.every((other) => mayMeet(step, other))) steps.push(step);
+  }
+  return steps;
+}
+
+function acceptDeadlock(
+  answer: PromiseSettledResult<Change>,
+  steps: readonly Step[],
+  { counts }: Real,
+): void {
+  if (answer.status === "fulfilled") return;
+  if (errorCode(answer.reason) !== "40P01" || !mayDeadlock(steps)) throw answer.reason;
+  counts.deadlocks += 1;
+}
+
+/** The model takes over what the database has, where nothing is wrong with that. */
+async function learn(model: Model, real: Real, steps: readonly Step[]): Promise<void> {
+  model.queue = await look(real, model.queue);
+  for (const { batch } of steps) if (batch) model.sent.push(batch);
+  remember(model);
+}
+
+/** Reads the queue. @throws {Broken} where an invariant does not hold. */
+export async function look({ db, counts }: Real, before: Queue): Promise<Queue> {
+  counts.commands += 1;
+  const faults = await faultsOf(db);
+  if (faults.length > 0) throw new Broken(faults.join("\n"));
+  const after = await readQueue(db);
+  const back = wentBack(before, after);
+  if (back.length > 0) throw new Broken(back.join("\n"));
+  return after;
+}
+
+function expectSame(found: readonly string[], expected: readonly string[]): void {
+  const more = found.filter((line) => !expected.includes(line));
+  const less = expected.filter((line) => !found.includes(line));
+  if (more.length + less.length === 0) return;
+  throw new Broken(
+    [
+      "the model differs:",
+      ...less.map((l) => `  expected ${l}`),
+      ...more.map((l) => `  found    ${l}`),
+    ].join("\n"),
+  );
+}
+
+/** What is in hand now will once have been. */
+function remember({ queue, had }: Model): void {
+  const known = new Set(had.map((job) => `${job.leaseId} ${attemptKey(job)}`));
+  for (const { id: leaseId, poolId, jobs } of queue.leases.values()) {
+    for (const job of jobs) {
+      if (!known.has(`${leaseId} ${attemptKey(job)}`)) had.push({ ...job, leaseId, poolId });
+    }
+  }
+}

@@ -1,0 +1,33 @@
+import type { Db } from "../../../src/db/connect.ts";
+import { resumePostings } from "../../../src/db/control.ts";
+import { giveBack } from "../../../src/db/leases.ts";
+import { finishStragglers } from "../../../src/db/outcomes.ts";
+import { jobsOf, record, rescue, take } from "../engine.ts";
+import { silencePool, startPool } from "./pools.ts";
+import type { Queue } from "./queue.ts";
+
+/** Nothing is lost: all pools but a new one are gone, and that one gets every job that is left. */
+export async function drain(db: Db, queue: Queue): Promise<void> {
+  await resumePostings(db, [...queue.postings.keys()]);
+  for (const { id, isHeld, poolId } of queue.leases.values()) {
+    if (isHeld && id % 2 === 0) await giveBack(db, poolId, [id]);
+  }
+  for (const { id } of queue.pools.values()) await silencePool(db, id);
+  await rescue(db);
+  const pool = await startPool(db);
+  let left = queue.places.size;
+  for (;;) {
+    await db.sql`update pdoflow.retry set due_at = now() where due_at > now()`;
+    const jobs = jobsOf(await take(db, pool));
+    if (jobs.length === 0) break;
+    const refused = await record(db, pool, jobs);
+    left -= jobs.length;
+    if (refused > 0 || left < 0) throw new Error(`drain: ${refused} refused, ${left} left`);
+  }
+  await finishStragglers(db);
+  const open = await db.sql<{ id: number }[]>`
+    select id from pdoflow.posting where ended_at is null`;
+  if (open.length > 0) {
+    throw new Error(`drain: postings ${open.map(({ id }) => id).join(", ")} never end`);
+  }
+}

@@ -1,0 +1,95 @@
+// How jobs come into the hands of pools, and leave them without an outcome.
+import * as fc from "fast-check";
+
+import { type Claim, claim, giveBack } from "../../../src/db/leases.ts";
+import * as changes from "./changes.ts";
+import { claim as applyClaim } from "./claims.ts";
+import { type Attempt, attemptKey, heldLeases } from "./queue.ts";
+import { type Act, alive, bits, choose, chooseSome, pick, type Step } from "./step.ts";
+
+export const entryPoints = ["a.ts#run", "b.ts#run"];
+
+/** A claim by a pool that is alive, of any size, for one or all routes. */
+export const claimAct: fc.Arbitrary<Act> = fc
+  .record({
+    pool: pick,
+    route: fc.option(pick),
+    oldest: fc.boolean(),
+    cap: fc.nat({ max: 9 }),
+    share: fc.constantFrom(0.1, 0.5, 1),
+    sizes: fc.uniqueArray(
+      fc.record({
+        entryPoint: fc.constantFrom(...entryPoints),
+        cap: fc.nat({ max: 6 }),
+        floor: fc.integer({ min: 1, max: 3 }),
+      }),
+      { selector: ({ entryPoint }) => entryPoint },
+    ),
+  })
+  .map(({ pool, route, ...sizes }) => ({
+    name: "claim",
+    plan({ queue }) {
+      const claimer = choose(alive(queue), pool);
+      if (!claimer) return null;
+      const { id: poolId, isSilent } = claimer;
+      const all = [...new Set([...queue.postings.values()].map(({ routeId }) => routeId))].sort();
+      const one = route === null ? null : choose(all, route);
+      const want: Claim = { poolId, routes: one === null ? all : [one], ...sizes };
+      return { ...claimStep(want), isSilent };
+    },
+  }));
+
+export function claimStep(want: Claim): Step {
+  const { poolId, cap, share, oldest, sizes, routes } = want;
+  const caps = sizes.map((size) => `, ${size.floor} to ${size.cap} of ${size.entryPoint}`).join("");
+  return {
+    kind: "claim",
+    poolId,
+    told:
+      `pool ${poolId} claims up to ${cap}${caps}, at most ${share} of what is left` +
+      `${oldest ? " of the oldest" : ""}, of routes ${routes.join(" ")}`,
+    async send(db) {
+      const ranges = [...(await claim(db, want))];
+      return ({ queue }) => applyClaim(queue, want, ranges);
+    },
+  };
+}
+
+/** A pool gives back one or all of its leases, but for some jobs. */
+export const giveBackAct: fc.Arbitrary<Act> = fc
+  .record({ pool: pick, lease: fc.option(pick), keep: fc.oneof(fc.constant(0), bits) })
+  .map(({ pool, lease, keep }) => ({
+    name: "give back",
+    plan({ queue }) {
+      const holders = alive(queue).filter(({ id }) => heldLeases(queue, id).length > 0);
+      const poolId = choose(holders, pool)?.id;
+      if (poolId === undefined) return null;
+      const all = heldLeases(queue, poolId);
+      const one = lease === null ? null : choose(all, lease);
+      const leases = one === null ? all : [one];
+      const kept = leases.flatMap(({ id, jobs }) =>
+        chooseSome(jobs, keep).map((job) => ({ ...job, leaseId: id })),
+      );
+      const ids = leases.map(({ id }) => id);
+      return giveBackStep(poolId, ids, kept);
+    },
+  }));
+
+function giveBackStep(
+  poolId: number,
+  leaseIds: number[],
+  keep: (Attempt & { leaseId: number })[],
+): Step {
+  return {
+    kind: keep.length > 0 ? "give back a part" : "give back",
+    poolId,
+    told: `pool ${poolId} gives back leases ${leaseIds.join(" ")} but for ${keep.map(attemptKey).join(" ") || "nothing"}`,
+    async send(db) {
+      const count = await giveBack(db, poolId, leaseIds, keep);
+      return ({ queue }) => {
+        const expected = changes.giveBack(queue, poolId, leaseIds, keep, 0);
+        if (count !== expected) throw new Error(`give back: ${count} went back, not ${expected}`);
+      };
+    },
+  };
+}

@@ -1,0 +1,193 @@
+// What people and the upkeep do: post, pause, resume, cancel, finish, fold.
+import * as fc from "fast-check";
+
+import type { Db } from "../../../src/db/connect.ts";
+import { finishPostings, finishStragglers, foldProgress } from "../../../src/db/outcomes.ts";
+import { cancel, hold, postJobs, resume } from "../engine.ts";
+import * as changes from "./changes.ts";
+import { entryPoints } from "./leases.ts";
+import { jobKey, type Posting, type Queue } from "./queue.ts";
+import { type Act, choose, pick, type Step } from "./step.ts";
+
+const priority = fc.integer({ min: -1, max: 2 });
+const tries = fc.integer({ min: 1, max: 3 });
+
+/** One posting; every third one is of a single job, and some have priorities for each job. */
+export const postAct: fc.Arbitrary<Act> = fc
+  .record({
+    entryPoint: fc.constantFrom(...entryPoints),
+    osUser: fc.constantFrom("ada", "ada", "ben"),
+    tries,
+    backoffMs: fc.constantFrom(0, 0, 3_600_000),
+    priority,
+    priorities: fc.oneof(
+      fc.constantFrom([0], Array<number>(6).fill(1)),
+      fc.array(priority, { minLength: 1, maxLength: 8 }),
+    ),
+    isUniform: fc.boolean(),
+  })
+  .map(({ priorities: each, isUniform, ...options }) => ({
+    name: "post",
+    plan: ({ queue }) => (queue.places.size > 60 ? null : postStep(each, isUniform, options)),
+  }));
+
+interface Options {
+  entryPoint: string;
+  osUser: string;
+  tries: number;
+  backoffMs: number;
+  priority: number;
+}
+
+function postStep(each: readonly number[], isUniform: boolean, options: Options): Step {
+  const { entryPoint, osUser } = options;
+  const priorities = isUniform ? each.map(() => options.priority) : each;
+  return {
+    kind: "post",
+    told:
+      `${osUser} posts ${entryPoint} at [${priorities.join(" ")}], ` +
+      `${options.tries} tries, ${options.backoffMs} ms apart`,
+    async send(db) {
+      const more = isUniform ? options : { ...options, priorities };
+      const id = await postJobs(db, each.length, more);
+      const routeId = await routeOf(db, id);
+      const { tries, backoffMs } = options;
+      const posting = { id, entryPoint, routeId, jobCount: each.length, tries, backoffMs };
+      return ({ queue }) => addPosting(queue, posting, priorities);
+    },
+  };
+}
+
+async function routeOf({ sql }: Db, id: number): Promise<number> {
+  const [row] = await sql<{ routeId: number }[]>`
+    select route_id from pdoflow.posting where id = ${id}`;
+  return row?.routeId ?? 0;
+}
+
+function addPosting(
+  queue: Queue,
+  posting: Omit<Posting, "state" | "isEnded">,
+  priorities: readonly number[],
+): void {
+  const postingId = posting.id;
+  queue.postings.set(postingId, { ...posting, state: "open", isEnded: false });
+  let firstSeq = 0;
+  for (const priority of [...new Set(priorities)].sort((a, b) => b - a)) {
+    const endSeq = firstSeq + priorities.filter((p) => p === priority).length;
+    queue.lanes.push({ postingId, priority, firstSeq, endSeq, cursor: firstSeq, state: "open" });
+    firstSeq = endSeq;
+  }
+  for (let seq = 0; seq < posting.jobCount; seq++) {
+    queue.places.set(jobKey({ postingId, seq }), { at: "lane" });
+  }
+}
+
+const postings = (queue: Queue): number[] => [...queue.postings.keys()];
+
+/** An act upon one posting, ended or not, which answers whether it did anything. */
+function control(
+  kind: string,
+  send: (db: Db, id: number) => Promise<number[]>,
+  apply: (queue: Queue, id: number) => boolean,
+): fc.Arbitrary<Act> {
+  return pick.map((number) => ({
+    name: kind,
+    plan({ queue }) {
+      const id = choose(postings(queue), number);
+      if (id === null) return null;
+      return {
+        kind,
+        told: `somebody ${kind}s posting ${id}`,
+        async send(db) {
+          const told = await send(db, id);
+          return ({ queue }) => {
+            const expected = apply(queue, id) ? [id] : [];
+            if (Bun.deepEquals(told, expected)) return;
+            throw new Error(`${kind}: it says [${told.join()}], not [${expected.join()}]`);
+          };
+        },
+      };
+    },
+  }));
+}
+
+export const pauseAct = control(
+  "pause",
+  (db, id) => hold(db, id, "paused"),
+  (queue, id) => changes.hold(queue, id, "paused"),
+);
+export const stopAct = control(
+  "stop",
+  (db, id) => hold(db, id, "errored_out"),
+  (queue, id) => changes.hold(queue, id, "errored_out"),
+);
+export const resumeAct = control("resume", resume, changes.resume);
+export const cancelAct = control("cancel", cancel, changes.cancel);
+
+/** Finishes all postings, or those that may have been left behind. */
+export const finishAct: fc.Arbitrary<Act> = fc.boolean().map((isForStragglers) => ({
+  name: "finish",
+  plan({ queue }) {
+    const ids = postings(queue);
+    return {
+      kind: "finish",
+      told: isForStragglers ? "stragglers are finished" : "postings are finished",
+      async send(db) {
+        const told = isForStragglers ? null : await finishPostings(db, ids);
+        if (isForStragglers) await finishStragglers(db);
+        return ({ queue }) => {
+          const expected = changes.finish(queue, ids);
+          const isRight =
+            told === null || Bun.deepEquals(told.sort(byNumber), expected.sort(byNumber));
+          if (!isRight) throw new Error(`finish: [${told?.join()}], not [${expected.join()}]`);
+        };
+      },
+    };
+  },
+}));
+
+const byNumber = (a: number, b: number) => a - b;
+
+/** Folds one posting's rows: it gets so many that it is worth it, which add nothing to its sum. */
+export const foldAct: fc.Arbitrary<Act> = pick.map((number) => ({
+  name: "fold",
+  plan({ queue }) {
+    const open = [...queue.postings.values()].filter(({ isEnded }) => !isEnded);
+    const id = choose(open, number)?.id;
+    if (id === undefined) return null;
+    return {
+      kind: "fold",
+      told: `progress is folded, with 60 more rows for posting ${id}`,
+      async send(db) {
+        await db.sql`
+          insert into pdoflow.progress (posting_id)
+          select id from pdoflow.posting, generate_series(1, 60)
+          where id = (select id from pdoflow.posting where id = ${id} and ended_at is null
+                      for no key update)`;
+        await foldProgress(db);
+        const rows = await db.sql`select from pdoflow.progress where posting_id = ${id}`;
+        return () => {
+          if (rows.length !== 1) throw new Error(`fold: ${rows.length} rows are left, not 1`);
+        };
+      },
+    };
+  },
+}));
+
+/** Time passes: what was to be retried later is due. */
+export const dueAct: fc.Arbitrary<Act> = fc.constant({
+  name: "make due",
+  plan: ({ queue }) =>
+    [...queue.places.values()].some((place) => place.at === "retry" && place.due === "later")
+      ? {
+          kind: "make due",
+          told: "all retries are due",
+          async send({ sql }: Db) {
+            await sql`
+              update pdoflow.retry set due_at = now() - interval '1 s'
+              where due_at > now() and due_at < 'infinity'`;
+            return ({ queue }: { queue: Queue }) => changes.makeRetriesDue(queue);
+          },
+        }
+      : null,
+});

@@ -1,0 +1,122 @@
+// Runs of commands, until one goes wrong: which is then made as short as can be, and told.
+import * as fc from "fast-check";
+
+import { connect, type Db } from "../../../src/db/connect.ts";
+import { freshQueue } from "../engine.ts";
+import { Alone, type Command, look, Overlapping, type Real, Together } from "./commands.ts";
+import { drain } from "./drain.ts";
+import { claimAct, giveBackAct } from "./leases.ts";
+import {
+  cancelAct,
+  dueAct,
+  finishAct,
+  foldAct,
+  pauseAct,
+  postAct,
+  resumeAct,
+  stopAct,
+} from "./people.ts";
+import { beatAct, loseAct, rescueAct, startPool } from "./pools.ts";
+import type { Queue } from "./queue.ts";
+import { readQueue } from "./read.ts";
+import { lateAct, recordAct, resendAct } from "./records.ts";
+import type { Act, Model } from "./step.ts";
+
+const act: fc.Arbitrary<Act> = fc.oneof(
+  { weight: 6, arbitrary: claimAct },
+  { weight: 6, arbitrary: recordAct },
+  { weight: 3, arbitrary: postAct },
+  { weight: 3, arbitrary: giveBackAct },
+  { weight: 2, arbitrary: fc.oneof(resendAct, lateAct) },
+  { weight: 2, arbitrary: rescueAct },
+  { weight: 3, arbitrary: fc.oneof(beatAct, loseAct) },
+  { weight: 3, arbitrary: fc.oneof(pauseAct, stopAct, resumeAct, resumeAct, cancelAct) },
+  { weight: 3, arbitrary: fc.oneof(finishAct, foldAct, dueAct) },
+);
+
+const alone = act.map((one): Command => new Alone(one));
+const together = fc
+  .array(act, { minLength: 2, maxLength: 3 })
+  .map((acts): Command => new Together(acts));
+const overlapping = fc
+  .tuple(act, act, fc.integer({ min: 0, max: 3 }))
+  .map(([first, second, chance]): Command => new Overlapping([first, second], chance > 0));
+
+/** Up to 40 commands, most of them alone: what they say is told by the model in full. */
+const commands = fc.commands([alone, alone, alone, alone, together, overlapping], {
+  maxCommands: 40,
+  size: "max",
+});
+
+/** What runs have come to. */
+export interface Tally {
+  runs: number;
+  commands: number;
+  deadlocks: number;
+}
+
+/** The database of the runs and what they count; made once, for all of them. */
+export class ModelRuns implements AsyncDisposable {
+  readonly db: Db;
+  readonly tally: Tally = { runs: 0, commands: 0, deadlocks: 0 };
+  readonly #pools: readonly Db[];
+  #lastFailure: readonly string[] = [];
+
+  private constructor(db: Db, pools: readonly Db[]) {
+    this.db = db;
+    this.#pools = pools;
+  }
+
+  static async open(): Promise<ModelRuns> {
+    const db = await freshQueue();
+    // So that a deadlock costs 50 ms; no command waits for longer otherwise.
+    await db.sql`alter database ${db.sql(db.target.database)} set deadlock_timeout = '50ms'`;
+    return new ModelRuns(
+      db,
+      [1, 2, 3].map(() => connect(db.target, { connections: 1 })),
+    );
+  }
+
+  /**
+   * What goes wrong in `numRuns` runs from this seed, in words, with the shortest commands that
+   * were found in a minute; null if nothing does.
+   */
+  async failure(seed: number, numRuns: number): Promise<string | null> {
+    const result = await fc.check(
+      fc.asyncProperty(commands, (list) => this.#run(list)),
+      { seed, numRuns, interruptAfterTimeLimit: 60_000, markInterruptAsFailure: false },
+    );
+    if (!result.failed) return null;
+    const steps = this.#lastFailure.map((line, place) => `${place + 1}. ${line}`).join("\n");
+    return `${fc.defaultReportMessage(result)}\n\nseed ${seed}; what happened:\n${steps}`;
+  }
+
+  async #run(list: Iterable<Command>): Promise<void> {
+    const told: string[] = [];
+    this.tally.runs += 1;
+    const real: Real = { db: this.db, pools: this.#pools, told, counts: this.tally };
+    const model: Model = { queue: await this.#start(), sent: [], had: [] };
+    try {
+      await fc.asyncModelRun(() => ({ model, real }), list);
+      told.push("all other pools are gone, and a new one gets what is left");
+      await drain(this.db, model.queue);
+      await look(real, model.queue);
+    } catch (error) {
+      this.#lastFailure = told;
+      throw error;
+    }
+  }
+
+  async #start(): Promise<Queue> {
+    await this.db.sql`
+      truncate pdoflow.posting, pdoflow.lane, pdoflow.job, pdoflow.pool, pdoflow.lease,
+               pdoflow.retry, pdoflow.outcome, pdoflow.progress restart identity`;
+    for (let count = 0; count < 3; count++) await startPool(this.db);
+    return readQueue(this.db);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(this.#pools.map((pool) => pool.abort()));
+    await this.db[Symbol.asyncDispose]();
+  }
+}

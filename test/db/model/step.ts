@@ -1,0 +1,60 @@
+import * as fc from "fast-check";
+
+import type { Db } from "../../../src/db/connect.ts";
+import type { ModelOutcome } from "./changes.ts";
+import type { Attempt, Pool, Queue } from "./queue.ts";
+
+/** A batch as it was sent, to be sent again. */
+export interface Batch {
+  poolId: number;
+  outcomes: ModelOutcome[];
+  letGo: number[];
+}
+
+/** The queue, and what pools remember that the queue does not. */
+export interface Model {
+  queue: Queue;
+  sent: Batch[];
+  /** Every attempt that a pool ever had in hand. */
+  had: (Attempt & { leaseId: number; poolId: number })[];
+}
+
+/** Changes the model as the answer of the database says. @throws where that can't be right. */
+export type Change = (model: Model) => void;
+
+/** One statement, made for the queue as it is now. */
+export interface Step {
+  kind: string;
+  /** What happens, in words. */
+  told: string;
+  /** Who does it, where that is a pool. */
+  poolId?: number;
+  /** That pool is dead, and was not rescued from yet. */
+  isSilent?: boolean;
+  /** What it records. */
+  batch?: Batch;
+  send(db: Db): Promise<Change>;
+}
+
+/**
+ * What a pool or a person may do, whatever the queue is like: null where there is nothing for it
+ * to do. The numbers in it choose among what is there.
+ */
+export interface Act {
+  name: string;
+  plan(model: Model): Step | null;
+}
+
+/** The element that a number of any size chooses; null of none. */
+export const choose = <T>(list: readonly T[], number: number): T | null =>
+  list.length === 0 ? null : (list[number % list.length] ?? null);
+
+/** Those elements whose bit is set. */
+export const chooseSome = <T>(list: readonly T[], bits: number): T[] =>
+  list.filter((_, place) => ((bits >> (place % 30)) & 1) === 1);
+
+export const bits = fc.nat({ max: 2 ** 30 - 1 });
+export const pick = fc.nat({ max: 50 });
+
+export const alive = ({ pools }: Queue): Pool[] =>
+  [...pools.values()].filter(({ state }) => state === "up" || state === "draining");
