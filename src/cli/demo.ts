@@ -25,7 +25,13 @@ const mostFiles = 10_000;
 const batchSize = 1_000;
 const noLimits = { jobsMax: null, memoryMaxBytes: null };
 /** Where there are files on most machines, for who has few of their own at hand. */
-const systemFolders = ["/usr/share", "/usr/lib", "/usr/include", "/System/Library/Fonts"];
+const systemFolders = [
+  "/usr/share",
+  "/usr/lib",
+  "/usr/local",
+  "/usr/include",
+  "/System/Library/Fonts",
+];
 
 export class DemoCommand extends PdoflowCommand {
   static override paths = [["demo"]];

@@ -46,7 +46,12 @@ export function workerEnvironment(
 ): Record<string, string | undefined> {
   const kept = Object.entries(env).filter(([name]) => !secret.test(name) && name !== own);
   // A worker in a busy loop does not see that its pool is gone; this makes Bun end it.
-  return { ...Object.fromEntries(kept), BUN_FEATURE_FLAG_NO_ORPHANS: "1" };
+  return {
+    // Else Bun keeps what it made of large files below the home folder.
+    BUN_RUNTIME_TRANSPILER_CACHE_PATH: "0",
+    ...Object.fromEntries(kept),
+    BUN_FEATURE_FLAG_NO_ORPHANS: "1",
+  };
 }
 
 /** One child process that imports user code and runs one job at a time. */

@@ -1,4 +1,13 @@
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  constants,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -40,8 +49,10 @@ export class Arena {
   }
 
   static async open(): Promise<Arena> {
-    const program = await binary();
     const folder = mkdtempSync(join(tmpdir(), "pdoflow-chaos-"));
+    // A copy: the next build would take the file away from under our pools.
+    const program = join(folder, "pdoflow");
+    copyFileSync(await binary(), program, constants.COPYFILE_FICLONE);
     chmodSync(folder, 0o755); // root's server runs as another user, who has to pass
     const place = serverPlace({
       env: { PDOFLOW_DATA: join(folder, "data") },

@@ -20,7 +20,7 @@ const patienceMs = 2_000;
 const endOfPoolMs = 20_000;
 /** On average, between two faults and between two postings. */
 const faultEveryMs = 700;
-const postEveryMs = 600;
+const postEveryMs = 300;
 
 const number = (text: string) =>
   v.pipe(v.string(), v.transform(Number), v.number(`expected ${text}`));

@@ -2,7 +2,8 @@ import { resumePostings } from "../../src/db/control.ts";
 import type { Arena } from "./arena.ts";
 import type { Chronicle } from "./chronicle.ts";
 
-const deadlineMs = 150_000;
+/** A statement that the network swallowed is given up by its pool after a minute. */
+const deadlineMs = 100_000;
 
 /** Resumes what was paused and waits until all postings have ended; tells what is stuck. */
 export async function drain(arena: Arena, chronicle: Chronicle, asked: AbortSignal): Promise<void> {

@@ -22,6 +22,7 @@ const checks: Readonly<Record<string, Check>> = {
   "attempts count from 1 without a gap, and the last one ends its job": attemptsWithoutGaps,
   "what was recorded is what ran": recordedIsWhatRan,
   "nothing is left in the tables": nothingLeftInTables,
+  "no pool left with a lease in its hand": leasesOfTheGone,
   "no process is left": async ({ journal }) =>
     processesWith(journal).map(({ pid, parent }) => `process ${pid}, child of ${parent}`),
   "no temporary file is left": async ({ scratch }) => readdirSync(scratch),
@@ -89,6 +90,15 @@ async function recordedIsWhatRan(
   batches: readonly Batch[],
 ): Promise<string[]> {
   return await compareRuns(arena.db, chronicle, readJournal(arena.journal), batches);
+}
+
+async function leasesOfTheGone({ db: { sql, schema } }: Arena): Promise<string[]> {
+  const rows = await sql<{ fault: string }[]>`
+    select format('lease %s of pool %s (pid %s), which is %s, holds jobs of posting %s', l.id, p.id,
+                  p.pid, p.state, l.posting_ids[1]) as fault
+    from ${schema}.lease l join ${schema}.pool p on p.id = l.pool_id
+    where l.held order by l.id limit 20`;
+  return rows.map(({ fault }) => fault);
 }
 
 async function nothingLeftInTables({ db: { sql, schema } }: Arena): Promise<string[]> {

@@ -21,10 +21,9 @@ export const mayMeet = (a: Step, b: Step): boolean =>
   ![isClaimOfLost, isOwnGiveBack].some((isKnown) => isKnown(a, b) || isKnown(b, a));
 
 /** Of these pairs each can wait for a lock of the other; the server then ends one of them. */
-const deadlocks = [
-  ["cancel", "record"],
-  ["record", "rescue"],
-];
+const deadlocks = new Set(["cancel, record", "record, rescue", "record, record"]);
 
 export const mayDeadlock = (steps: readonly Step[]): boolean =>
-  deadlocks.some((pair) => pair.every((kind) => steps.some((step) => step.kind === kind)));
+  steps.some((a) =>
+    steps.some((b) => a !== b && deadlocks.has([a.kind, b.kind].sort().join(", "))),
+  );

@@ -32,7 +32,7 @@ export const claimAct: fc.Arbitrary<Act> = fc
       const claimer = choose(alive(queue), pool);
       if (!claimer) return null;
       const { id: poolId, isSilent } = claimer;
-      const all = [...new Set([...queue.postings.values()].map(({ routeId }) => routeId))].sort();
+      const all = [...new Set([...queue.postings.values()].map(({ routeId }) => routeId))];
       const one = route === null ? null : choose(all, route);
       const want: Claim = { poolId, routes: one === null ? all : [one], ...sizes };
       return { ...claimStep(want), isSilent };
