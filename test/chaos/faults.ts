@@ -111,7 +111,7 @@ async function endPool(world: World, name: string): Promise<void> {
   if (!seat) return;
   const { pid } = seat;
   const over = world.chronicle.fault(name, { pid, more: isTwice ? "twice" : "" });
-  signal(pid, "SIGTERM");
+  seat.signal("SIGTERM");
   if (isTwice) {
     await Bun.sleep(200);
     signal(pid, "SIGTERM");

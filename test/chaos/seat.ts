@@ -25,6 +25,8 @@ export class Seat {
   #isKilled = false;
   /** It has registered: from now on no lost connection may end it. */
   #isUp = false;
+  /** When it was asked to end, on the performance clock. */
+  #askedAt: number | null = null;
   #lastLines: string[] = [];
   readonly #life: Promise<void>;
 
@@ -58,12 +60,18 @@ export class Seat {
 
   signal(name: NodeJS.Signals): void {
     if (name === "SIGKILL") this.#isKilled = true;
+    if (name === "SIGTERM") this.#askedAt ??= performance.now();
     signal(this.pid, name);
   }
 
   /** Ends the pool for good, in an orderly way. */
   async close(deadlineMs: number): Promise<void> {
     this.#isClosing = true;
+    const sinceMs = this.#askedAt === null ? 0 : performance.now() - this.#askedAt;
+    if (sinceMs > deadlineMs) {
+      const since = `${Math.round(sinceMs)} ms ago`;
+      this.#chronicle.violations.push(`${this.name} (pid ${this.pid}) was to end ${since}`);
+    }
     signal(this.pid, "SIGTERM");
     const late = setTimeout(() => {
       this.#chronicle.violations.push(`pool ${this.pid} did not end within ${deadlineMs} ms`);
@@ -76,6 +84,7 @@ export class Seat {
   #spawn(): Bun.Subprocess<"ignore", "ignore", "pipe"> {
     this.#isUp = false;
     this.#isKilled = false;
+    this.#askedAt = null;
     this.#lastLines = [];
     return Bun.spawn([this.#arena.program, "pool", "--root", jobsFolder, ...this.#flags], {
       cwd: this.#arena.folder,

@@ -79,15 +79,21 @@ export class ModelRuns implements AsyncDisposable {
 
   /**
    * What goes wrong in `numRuns` runs from this seed, in words, with the shortest commands that
-   * were found in a minute; null if nothing does.
+   * were found in a minute (or those that were found first); null if nothing does.
    */
-  async failure(seed: number, numRuns: number): Promise<string | null> {
+  async failure(seed: number, numRuns: number, isShrunk = true): Promise<string | null> {
     await this.#vacuum();
     const result = await fc.check(
       fc.asyncProperty(fc.array(postAct, { maxLength: 5 }), commands, (posts, list) =>
         this.#run(posts, list),
       ),
-      { seed, numRuns, interruptAfterTimeLimit: 60_000, markInterruptAsFailure: false },
+      {
+        seed,
+        numRuns,
+        endOnFailure: !isShrunk,
+        interruptAfterTimeLimit: 60_000,
+        markInterruptAsFailure: false,
+      },
     );
     if (!result.failed) return null;
     const steps = this.#lastFailure.map((line, place) => `${place + 1}. ${line}`).join("\n");

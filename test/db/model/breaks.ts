@@ -1,0 +1,152 @@
+import type { Db } from "../../../src/db/connect.ts";
+
+/** A fault to be put into a function of sql/: the first `find` in its text becomes `instead`. */
+export interface Break {
+  name: string;
+  routine: string;
+  find: string;
+  instead: string;
+}
+
+/** Each of these the model has to find. */
+export const breaks: readonly Break[] = [
+  {
+    name: "claims do not lock the lane",
+    routine: "claim_lane",
+    find: "for no key update",
+    instead: "",
+  },
+  {
+    name: "a claim takes one job more than it may",
+    routine: "claim_lane",
+    find: "least(v_size, v_cap,",
+    instead: "least(v_size, v_cap + 1,",
+  },
+  {
+    name: "claims take the lowest priority first",
+    routine: "claim",
+    find: "order by l.priority desc",
+    instead: "order by l.priority",
+  },
+  {
+    name: "a lane that was begun is taken whole once more",
+    routine: "claim_lane",
+    find: "v_cursor is null and",
+    instead: "",
+  },
+  {
+    name: "two claims take the same retries",
+    routine: "claim_retries",
+    find: "for update of r skip locked",
+    instead: "",
+  },
+  {
+    name: "claimed retries are not counted",
+    routine: "claim_retries",
+    find: "select t.posting_id, -coalesce",
+    instead: "select t.posting_id, 0 * coalesce",
+  },
+  {
+    name: "outcomes are not fenced by the lease",
+    routine: "record",
+    find: "and held and pool_id = p_pool",
+    instead: "",
+  },
+  {
+    name: "recording does not lock the lease",
+    routine: "record",
+    find: "order by id for share",
+    instead: "order by id",
+  },
+  {
+    name: "a retry has the attempt number of the one before",
+    routine: "record",
+    find: "e.attempt + 1",
+    instead: "e.attempt",
+  },
+  {
+    name: "a retry of a paused posting is due",
+    routine: "record",
+    find: "else 'infinity'",
+    instead: "else now()",
+  },
+  {
+    name: "giving back forgets the last job of a range",
+    routine: "give_back",
+    find: "generate_series(r.first_seq, r.end_seq - 1)",
+    instead: "generate_series(r.first_seq, r.end_seq - 2)",
+  },
+  {
+    name: "giving back does not lock the lease",
+    routine: "give_back",
+    find: "order by id for update",
+    instead: "order by id",
+  },
+  {
+    name: "a lease that was given back is not let go of",
+    routine: "give_back",
+    find: "set held = k.posting_ids is not null",
+    instead: "set held = l.held",
+  },
+  {
+    name: "a rescue does not give back",
+    routine: "rescue",
+    find: "jobs := pdoflow.give_back(v_pool.id, v_leases, '{}', '{}', '{}', '{}', '{}', 1)",
+    instead: "jobs := 0",
+  },
+  {
+    name: "a rescue blames nobody",
+    routine: "record_lost",
+    find: "having count(*) > 0",
+    instead: "having count(*) < 0",
+  },
+  {
+    name: "finishing counts no cancelled jobs",
+    routine: "finish",
+    find: "t.done + t.failed + t.cancelled",
+    instead: "t.done + t.failed",
+  },
+  {
+    name: "finishing mixes up done and failed",
+    routine: "finish",
+    find: "set done = t.done, failed = t.failed",
+    instead: "set done = t.failed, failed = t.done",
+  },
+  {
+    name: "folding loses the returned jobs",
+    routine: "fold",
+    find: "sum(returned)",
+    instead: "0",
+  },
+  {
+    name: "pausing does not wait for outcomes that are being recorded",
+    routine: "hold",
+    find: "order by id for no key update",
+    instead: "order by id",
+  },
+  {
+    name: "resuming forgets the lanes",
+    routine: "resume",
+    find: "and state = 'held'",
+    instead: "and state = 'closed'",
+  },
+  {
+    name: "cancelling does not wait for claims",
+    routine: "cancel",
+    find: "order by posting_id, priority for no key update",
+    instead: "order by posting_id, priority",
+  },
+];
+
+/** Puts the fault into this database. @throws where the function's text has changed. */
+export async function breakRoutine({ sql }: Db, fault: Break): Promise<void> {
+  const [row] = await sql<{ text: string }[]>`
+    select pg_get_functiondef(oid) as text from pg_proc
+    where proname = ${fault.routine} and pronamespace = 'pdoflow'::regnamespace`;
+  if (!row?.text.includes(fault.find)) {
+    throw new Error(
+      `expected "${fault.find}" in ${fault.routine}: adapt the break "${fault.name}"`,
+    );
+  }
+  await sql.unsafe(row.text.replace(fault.find, () => fault.instead));
+}
