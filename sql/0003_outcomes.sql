@@ -73,7 +73,10 @@ begin
     from total t
     where p.id = t.posting_id and p.job_count = t.done + t.failed + t.cancelled
       and p.ended_at is null
-    returning p.id, pg_notify('pdoflow.ended', p.id::text))
+    returning p.id, pg_notify('pdoflow.ended', p.id::text)),
+  -- Rows of jobs that were given back and claimed again, which add up to nothing (G2).
+  spent as (
+    delete from pdoflow.progress where posting_id in (select id from whole))
   insert into pdoflow.progress (posting_id, done, failed, cancelled, retrying)
   select posting_id, done, failed, cancelled, retried from total
   where posting_id not in (select id from whole);

@@ -8,13 +8,14 @@ import { osUser } from "./db/os-user.ts";
 process.exitCode = exitCodes.bug;
 
 const args = process.argv.slice(2);
-const program = Bun.isStandaloneExecutable
-  ? [process.execPath]
-  : [process.execPath, import.meta.filename];
+// Not the path of the binary, where the system knows the running one: a pool goes on when the file
+// was replaced by a newer version.
+const binary = process.platform === "linux" ? "/proc/self/exe" : process.execPath;
+const program = Bun.isStandaloneExecutable ? [binary] : [process.execPath, import.meta.filename];
 
 switch (args[0]) {
   case "worker":
-    await work(args[1] ?? "", args[2] ?? "");
+    await work(args[1] ?? "");
     break;
   case "check-entry":
     await checkEntry(args[1] ?? "", args[2] ?? "");
@@ -27,8 +28,8 @@ switch (args[0]) {
     await command();
 }
 
-/** A worker process: `pdoflow worker ROOT PAGE`, started by a pool alone. */
-async function work(root: string, pagePath: string): Promise<void> {
+/** A worker process: `pdoflow worker ROOT`, started by a pool alone. */
+async function work(root: string): Promise<void> {
   const [{ runWorker }, api] = await Promise.all([
     import("./pool/worker.ts"),
     import("./index.ts"),
@@ -45,7 +46,6 @@ async function work(root: string, pagePath: string): Promise<void> {
   process.on("unhandledRejection", fail);
   runWorker({
     root,
-    pagePath,
     api,
     send: (message) => process.send?.(message),
     onMessage: (listener) => process.on("message", listener),
@@ -76,7 +76,7 @@ function keepMemory(): void {
   const [file = ""] = program;
   if (process.env["MIMALLOC_PURGE_DELAY"] !== undefined) return;
   const env = { ...process.env, MIMALLOC_PURGE_DELAY: "-1" };
-  process.execve?.(file, [...program, ...args], env);
+  process.execve?.(file, ["pdoflow", ...program.slice(1), ...args], env);
 }
 
 async function command(): Promise<void> {

@@ -10,6 +10,8 @@ export interface DispatcherListener {
   onEnd(job: HeldJob, end: End, workerPid: number): void;
   /** The job had been running for so long when its worker died, for the reason in the verdict. */
   onLost(verdict: Verdict, durationMs: number, output: Output, workerPid: number): void;
+  /** A worker could not be started; it is tried again. */
+  onSpawnFailed(error: unknown): void;
   /** Some worker has room. */
   onHungry(): void;
   /** A job has been running for a while, and was not before. */
@@ -33,7 +35,7 @@ export class Dispatcher {
   readonly #workers: number;
   readonly #options: WorkerOptions;
   readonly #listener: DispatcherListener;
-  readonly #slots: Slot[] = [];
+  readonly #slots = new Set<Slot>();
   readonly #watching: Timer;
   /** First in, first out; the jobs of a list can be handed out together. */
   #backlog: HeldJob[][] = [];
@@ -43,7 +45,7 @@ export class Dispatcher {
     this.#workers = workers;
     this.#options = options;
     this.#listener = listener;
-    for (let i = 0; i < workers; i++) this.#slots.push(this.#spawn(i));
+    for (let i = 0; i < workers; i++) this.#spawn();
     this.#watching = setInterval(() => this.#watch(), watchEveryMs);
   }
 
@@ -54,22 +56,22 @@ export class Dispatcher {
 
   /** Workers that have nothing to do. */
   get idle(): number {
-    return this.#slots.filter((slot) => slot.isEmpty && slot.hasRoom(false)).length;
+    return [...this.#slots].filter((slot) => slot.isEmpty && slot.hasRoom(false)).length;
   }
 
   /** All jobs in the hands of this pool that have not ended. */
   get all(): HeldJob[] {
-    return [...this.#slots.flatMap((slot) => slot.held), ...this.#backlog.flat()];
+    return [...[...this.#slots].flatMap((slot) => slot.held), ...this.#backlog.flat()];
   }
 
   get isIdle(): boolean {
-    return this.#backlog.length === 0 && this.#slots.every((slot) => slot.isEmpty);
+    return this.#backlog.length === 0 && [...this.#slots].every((slot) => slot.isEmpty);
   }
 
   /** The jobs that have been running for a while. */
   get longRunning(): RunningJob[] {
     const since = performance.now() - longMs;
-    return this.#slots.flatMap(({ running }) => {
+    return [...this.#slots].flatMap(({ running }) => {
       if (!running || running.since > since) return [];
       const { posting, seq, attempt } = running.job;
       return [{ posting: posting.id, seq, attempt }];
@@ -99,7 +101,10 @@ export class Dispatcher {
 
   /** Takes back all jobs that no worker has started, for which `isWanted`, to be given back. */
   recall(isWanted: (job: HeldJob) => boolean): HeldJob[] {
-    const all = [...this.#slots.flatMap((slot) => slot.recall(Infinity)), ...this.#backlog.flat()];
+    const all = [
+      ...[...this.#slots].flatMap((slot) => slot.recall(Infinity)),
+      ...this.#backlog.flat(),
+    ];
     this.#backlog = alike(all.filter((job) => !isWanted(job)));
     return all.filter(isWanted);
   }
@@ -125,10 +130,11 @@ export class Dispatcher {
   /** Kills all workers and forgets all jobs: their leases are gone, or will be. */
   abandon(): void {
     this.#backlog = [];
-    for (const [index, slot] of this.#slots.entries()) {
+    for (const slot of this.#slots) {
+      this.#slots.delete(slot);
       slot.process.kill();
-      this.#slots[index] = this.#spawn(index);
     }
+    for (let i = 0; i < this.#workers; i++) this.#spawn();
   }
 
   /** Ends the workers, whatever they do. */
@@ -136,21 +142,28 @@ export class Dispatcher {
     this.#isStopping = true;
     clearInterval(this.#watching);
     for (const slot of this.#slots) slot.process.kill();
-    await Promise.all(this.#slots.map((slot) => slot.process.exited));
+    await Promise.all([...this.#slots].map((slot) => slot.process.exited));
   }
 
-  #spawn(index: number): Slot {
-    const slot: Slot = new Slot(
-      new WorkerProcess(this.#options, {
-        onMessage: (message) => this.#receive(slot, message),
-        onDeath: (reason) => this.#bury(index, slot, reason),
-      }),
-    );
-    return slot;
+  /** Starts one more worker; where the system has no process to spare, once it has. */
+  #spawn(): void {
+    if (this.#isStopping) return;
+    try {
+      const slot: Slot = new Slot(
+        new WorkerProcess(this.#options, {
+          onMessage: (message) => this.#receive(slot, message),
+          onDeath: (reason) => this.#bury(slot, reason),
+        }),
+      );
+      this.#slots.add(slot);
+    } catch (error) {
+      this.#listener.onSpawnFailed(error);
+      setTimeout(() => this.#spawn(), respawnMs);
+    }
   }
 
   #receive(slot: Slot, message: WorkerMessage): void {
-    if (!this.#slots.includes(slot)) return; // abandoned: its jobs are others' by now
+    if (!this.#slots.has(slot)) return; // abandoned: its jobs are others' by now
     if (message.kind === "ready") slot.isReady = true;
     if (message.kind === "ended") {
       for (const end of message.ends) {
@@ -182,8 +195,8 @@ export class Dispatcher {
   }
 
   /** Of a dead worker's jobs, the one that it ran is lost; the rest goes to the other workers. */
-  #bury(index: number, slot: Slot, reason: JobError): void {
-    if (this.#slots[index] !== slot || this.#isStopping) return;
+  #bury(slot: Slot, reason: JobError): void {
+    if (!this.#slots.delete(slot) || this.#isStopping) return;
     const now = performance.now();
     const running = slot.look(now);
     const lost = running?.job;
@@ -195,11 +208,8 @@ export class Dispatcher {
     }
     this.#backlog.unshift(...alike(slot.held.filter((job) => job !== lost)));
     // One that never came up would come down again at once.
-    const replace = () => {
-      if (!this.#isStopping) this.#slots[index] = this.#spawn(index);
-    };
-    if (slot.isReady) replace();
-    else setTimeout(replace, respawnMs);
+    if (slot.isReady) this.#spawn();
+    else setTimeout(() => this.#spawn(), respawnMs);
     this.fill();
     this.#listener.onHungry();
   }
@@ -233,7 +243,7 @@ export class Dispatcher {
 
   #steal(): void {
     if (this.#backlog.length > 0 || this.idle === 0) return;
-    const fullest = this.#slots.toSorted((a, b) => b.unstarted - a.unstarted)[0];
+    const fullest = [...this.#slots].sort((a, b) => b.unstarted - a.unstarted)[0];
     if (!fullest || fullest.unstarted === 0) return;
     this.#backlog.push(...alike(fullest.recall(Math.ceil(fullest.unstarted / 2))));
     this.fill();

@@ -88,6 +88,7 @@ export class Pool {
         };
         this.#record(job, state, end, pid);
       },
+      onSpawnFailed: (error) => options.log(`a worker could not be started: ${String(error)}`),
       onHungry: () => this.#claims.next(),
       hasPeers: () => this.#workersOfAllPools > options.maxWorkers,
       onSurplus: (jobs) => this.#attempt(() => this.#giveBack(jobs)),

@@ -1,4 +1,6 @@
-import { closeSync, ftruncateSync, openSync } from "node:fs";
+import { ftruncateSync, openSync, unlinkSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 
 /** How many chunks a worker may have at the same time: one that runs, one that waits behind it. */
 export const chunksPerWorker = 2;
@@ -33,18 +35,20 @@ export class SharedPage {
     this.#words = new Int32Array(memory.buffer, memory.byteOffset, pageBytes / 4);
   }
 
-  /** Makes the file at `path`, readable by this user alone, with no chunk and nothing running. */
-  static create(path: string): SharedPage {
+  /** Makes a page with no chunk and nothing running, and its file, for the worker to inherit. */
+  static create(): { page: SharedPage; file: number } {
+    const path = join(tmpdir(), `pdoflow-${crypto.randomUUID()}.page`);
     const file = openSync(path, "wx+", 0o600);
     ftruncateSync(file, pageBytes);
-    closeSync(file);
     const page = new SharedPage(path);
+    unlinkSync(path); // at once: a pool that is killed must not leave it behind
     page.rest();
-    return page;
+    return { page, file };
   }
 
-  static open(path: string): SharedPage {
-    return new SharedPage(path);
+  /** The page that this process inherited as an open file. */
+  static inherited(file: number): SharedPage {
+    return new SharedPage(`/dev/fd/${file}`);
   }
 
   /** Pool: chunk number `chunk`, of `size` jobs, lies ready in `slot`. */

@@ -1,6 +1,4 @@
-import { readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { closeSync, readFileSync } from "node:fs";
 
 import type { JobError } from "../domain/attempt.ts";
 import {
@@ -59,8 +57,7 @@ export class WorkerProcess {
   readonly page: SharedPage;
   readonly pid: number;
   readonly exited: Promise<unknown>;
-  readonly #pagePath: string;
-  readonly #process: Bun.Subprocess<"ignore", number, number>;
+  readonly #process: Bun.Subprocess;
   /** The files that its stdout and stderr are. */
   readonly #files: readonly [number, number];
   /** What was put aside of them when the running job filled them without end. */
@@ -72,20 +69,37 @@ export class WorkerProcess {
   #isDead = false;
 
   constructor({ program, root, env }: WorkerOptions, listener: WorkerListener) {
-    this.#pagePath = join(tmpdir(), `pdoflow-${crypto.randomUUID()}.page`);
-    this.page = SharedPage.create(this.#pagePath);
+    const { page, file: pageFile } = SharedPage.create();
+    this.page = page;
     this.#files = [createOutputFile(), createOutputFile()];
-    this.#process = Bun.spawn([...program, "worker", root, this.#pagePath], {
-      cwd: root,
+    try {
+      this.#process = this.#start([...program, "worker", root], root, env, pageFile, listener);
+    } catch (error) {
+      for (const file of this.#files) closeOutputFile(file);
+      throw error;
+    } finally {
+      closeSync(pageFile);
+    }
+    this.pid = this.#process.pid;
+    this.exited = this.#process.exited;
+  }
+
+  #start(
+    command: string[],
+    cwd: string,
+    env: WorkerOptions["env"],
+    pageFile: number,
+    listener: WorkerListener,
+  ) {
+    return Bun.spawn(command, {
+      cwd,
       detached: true, // a process group of its own, and no Ctrl-C from the terminal
       env: workerEnvironment(env),
-      stdin: "ignore",
-      stdout: this.#files[0],
-      stderr: this.#files[1],
+      argv0: "pdoflow",
+      stdio: ["ignore", ...this.#files, pageFile], // the page is its file 3
       serialization: "advanced",
       ipc: (raw: unknown) => this.#receive(raw, listener),
       onExit: (_process, code, signal) => {
-        rmSync(this.#pagePath, { force: true });
         this.kill(); // the children that its jobs have left
         this.#exit = { code, signal };
         this.#settle(listener);
@@ -101,8 +115,6 @@ export class WorkerProcess {
         this.#settle(listener);
       },
     });
-    this.pid = this.#process.pid;
-    this.exited = this.#process.exited;
   }
 
   /** False when the worker is gone; its death is told to the listener. */
@@ -186,9 +198,6 @@ export class WorkerProcess {
       this.kill();
       return;
     }
-    // The worker has mapped the page: its name is not needed, nor left behind if the pool is
-    // killed.
-    if (message.kind === "ready") rmSync(this.#pagePath, { force: true });
     if (message.kind === "broken") this.#lastWords = message.error;
     else listener.onMessage(message);
   }

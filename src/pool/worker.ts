@@ -11,9 +11,11 @@ import { WorkerOutput } from "./worker-output.ts";
 /** Ends are sent together, but none waits longer than this behind short jobs that follow it. */
 const sendAfterMs = 2;
 
+/** The open file that a worker finds its shared page in. */
+const pageFile = 3;
+
 export interface WorkerContext {
   root: string;
-  pagePath: string;
   /** What user code gets when it imports "pdoflow". */
   api: Record<string, unknown>;
   send: (message: PackedMessage) => void;
@@ -23,7 +25,7 @@ export interface WorkerContext {
 /** The life of a worker process: runs the chunks that its pool sends, until the pool is gone. */
 export function runWorker(context: WorkerContext): void {
   provideVirtualPackage(context.api);
-  const page = SharedPage.open(context.pagePath);
+  const page = SharedPage.inherited(pageFile);
   const output = new WorkerOutput();
   const chunks: RunMessage[] = [];
   let isRunning = false;

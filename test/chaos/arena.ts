@@ -11,9 +11,11 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { connect, type Db, isConnectionLoss } from "../../src/db/connect.ts";
+import { type Db, isConnectionLoss } from "../../src/db/connect.ts";
 import { migrate } from "../../src/db/migrations.ts";
 import { type ServerPlace, serverPlace } from "../../src/domain/server-place.ts";
+import type { Target } from "../../src/db/settings.ts";
+import { Link } from "../../src/pool/link.ts";
 import { ensureServer, serverState, stopServer } from "../../src/server/server.ts";
 import { binary } from "../binary.ts";
 
@@ -21,6 +23,8 @@ export const jobsFolder = join(import.meta.dir, "../fixtures/chaos");
 
 const againMs = 100;
 const giveUpAfterMs = 90_000;
+/** A client of postgres.js whose server was stopped at the wrong moment may never answer. */
+const answerMs = 8_000;
 
 /** A folder and a PostgreSQL of one run's own, and what its processes need to know. */
 export class Arena {
@@ -31,7 +35,8 @@ export class Arena {
   /** The folder for temporary files of pools and workers. */
   readonly scratch: string;
   readonly url: string;
-  readonly db: Db;
+  readonly target: Target;
+  readonly #link: Link;
   readonly #place: ServerPlace;
 
   private constructor(program: string, folder: string, place: ServerPlace) {
@@ -44,8 +49,8 @@ export class Arena {
     const query = `host=${encodeURIComponent(host)}&port=${port}&user=${user}`;
     this.url = `postgres:///${database}?${query}`;
     const target = { host, port, user, database, password: undefined, tls: false } as const;
-    const named = { ...target, schema: "pdoflow", source: "chaos" };
-    this.db = connect(named, { connections: 2 });
+    this.target = { ...target, schema: "pdoflow", source: "chaos" };
+    this.#link = new Link(this.target, { deadlineMs: answerMs });
   }
 
   static async open(): Promise<Arena> {
@@ -64,7 +69,7 @@ export class Arena {
     mkdirSync(arena.scratch);
     writeFileSync(arena.journal, "");
     await ensureServer(place);
-    await migrate(arena.db);
+    await arena.ask(migrate);
     return arena;
   }
 
@@ -85,7 +90,7 @@ export class Arena {
     const giveUpAt = performance.now() + giveUpAfterMs;
     for (;;) {
       try {
-        return await question(this.db);
+        return await this.#link.ask(question);
       } catch (error) {
         if (!isConnectionLoss(error) || performance.now() > giveUpAt) throw error;
         await Bun.sleep(againMs);
@@ -104,7 +109,7 @@ export class Arena {
 
   /** Stops the server. The folder stays where somebody has to look into it. */
   async close({ keep }: { keep: boolean }): Promise<void> {
-    await this.db.abort();
+    await this.#link.close();
     await stopServer(this.#place);
     if (keep) return;
     for (const folder of [this.folder, this.#place.socketFolder]) {

@@ -4,6 +4,7 @@ import { parseArgs } from "node:util";
 
 import * as v from "valibot";
 
+import { connect } from "../../src/db/connect.ts";
 import { parse } from "../../src/domain/parse.ts";
 import { openProxy, type Proxy } from "../proxy.ts";
 import { Arena } from "./arena.ts";
@@ -44,6 +45,11 @@ async function main(args: string[]): Promise<number> {
   const options = parse(Options, values, "options of chaos");
   const asked = new AbortController();
   for (const name of ["SIGINT", "SIGTERM", "SIGHUP"]) process.once(name, () => asked.abort());
+  process.on("uncaughtException", (error) => {
+    // postgres.js 3.4.9 writes to a socket that has just closed (its pull request 1176).
+    if (error.stack?.includes("nextWrite") !== true) throw error;
+    console.error(`a fault of postgres.js in this process: ${error.message}`);
+  });
   const arena = await Arena.open();
   console.error(`seed ${options.seed}, in ${arena.folder}`);
   let verdict: Verdict | null = null;
@@ -83,7 +89,8 @@ async function run(arena: Arena, options: Options, asked: AbortSignal): Promise<
     await Promise.all(seats.map((seat) => seat.close(endOfPoolMs)));
     for (const proxy of proxies) await proxy[Symbol.asyncDispose]();
   }
-  const verdict = await judge(arena, chronicle, poster.batches);
-  console.log(await summary(arena, chronicle));
+  await using db = connect(arena.target, { connections: 1 });
+  const verdict = await judge({ arena, db, chronicle, batches: poster.batches });
+  console.log(await summary(db, chronicle));
   return verdict;
 }

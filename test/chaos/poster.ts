@@ -1,4 +1,4 @@
-import { isConnectionLoss } from "../../src/db/connect.ts";
+import { connect, type Db, isConnectionLoss } from "../../src/db/connect.ts";
 import { insertPosting } from "../../src/db/postings.ts";
 import { type Arena, jobsFolder } from "./arena.ts";
 import type { Chronicle } from "./chronicle.ts";
@@ -51,6 +51,7 @@ export interface Batch {
 }
 
 const unendedMax = 40;
+const postMs = 30_000;
 
 /** Posts batches of all kinds, by the compiled binary and in this process. */
 export class Poster {
@@ -58,11 +59,13 @@ export class Poster {
   readonly #arena: Arena;
   readonly #chronicle: Chronicle;
   readonly #dice: Dice;
+  #db: Db;
 
   constructor(arena: Arena, chronicle: Chronicle, dice: Dice) {
     this.#arena = arena;
     this.#chronicle = chronicle;
     this.#dice = dice;
+    this.#db = connect(arena.target, { connections: 2 });
   }
 
   /** Posts until `until`, on average every `meanMs`. */
@@ -75,6 +78,7 @@ export class Poster {
       if ((row?.unended ?? 0) < unendedMax) await this.#postSome();
       await Bun.sleep(this.#dice.gapMs(meanMs));
     }
+    await this.#db.abort();
   }
 
   async #postSome(): Promise<void> {
@@ -128,25 +132,28 @@ export class Poster {
   async #postInProcess(kind: Kind, priority: number, args: string[]): Promise<number | null> {
     const { tries, backoff, timeout, grace } = kind.flags ?? {};
     const priorities = this.#dice.chance(0.2) ? args.map(() => this.#dice.whole(-3, 3)) : undefined;
+    const options = {
+      entryPoint: `jobs.ts#${kind.name}`,
+      priority,
+      osUser: "chaos",
+      ...(tries === undefined ? {} : { tries }),
+      ...(backoff === undefined ? {} : { backoffMs: backoff }),
+      ...(timeout === undefined ? {} : { timeoutMs: timeout }),
+      ...(grace === undefined ? {} : { graceMs: grace }),
+    };
+    const posting = insertPosting(this.#db, options, [{ args, priorities }], "chaos");
     try {
-      const { id } = await insertPosting(
-        this.#arena.db,
-        {
-          entryPoint: `jobs.ts#${kind.name}`,
-          priority,
-          osUser: "chaos",
-          ...(tries === undefined ? {} : { tries }),
-          ...(backoff === undefined ? {} : { backoffMs: backoff }),
-          ...(timeout === undefined ? {} : { timeoutMs: timeout }),
-          ...(grace === undefined ? {} : { graceMs: grace }),
-        },
-        [{ args, priorities }],
-        "chaos",
-      );
-      return id;
+      const posted = await Promise.race([posting, Bun.sleep(postMs)]);
+      if (posted) return posted.id;
+      posting.catch(() => {}); // too late to be of interest
+      this.#chronicle.tell(`a post in process got no answer within ${postMs} ms`);
+      this.#chronicle.count("posts without an answer");
     } catch (error) {
       if (!isConnectionLoss(error)) throw error;
-      return null; // whether it was posted is not known: a lost answer
+      this.#chronicle.tell(`a post in process failed: ${String(error)}`);
     }
+    void this.#db.abort();
+    this.#db = connect(this.#arena.target, { connections: 2 });
+    return null; // whether it was posted is not known: a lost answer
   }
 }

@@ -1,9 +1,9 @@
-import type { Arena } from "./arena.ts";
+import type { Db } from "../../src/db/connect.ts";
 import type { Chronicle } from "./chronicle.ts";
 
 /** What happened in a run, a line for each count. */
 export async function summary(
-  { db: { sql, schema } }: Arena,
+  { sql, schema }: Db,
   { counts, startedAt }: Chronicle,
 ): Promise<string> {
   const [totals] = await sql<Record<string, number>[]>`

@@ -1,5 +1,6 @@
 import { readdirSync } from "node:fs";
 
+import type { Db } from "../../src/db/connect.ts";
 import { brokenInvariants } from "../db/invariants.ts";
 import type { Arena } from "./arena.ts";
 import type { Chronicle } from "./chronicle.ts";
@@ -11,41 +12,42 @@ import { processesWith } from "./processes.ts";
 /** What is wrong, by the name of the check that found it; empty where all is well. */
 export type Verdict = { check: string; fault: string }[];
 
-type Check = (arena: Arena, chronicle: Chronicle, batches: readonly Batch[]) => Promise<string[]>;
+/** What there is to be judged. */
+export interface Case {
+  arena: Arena;
+  db: Db;
+  chronicle: Chronicle;
+  batches: readonly Batch[];
+}
+
+type Check = (of: Case) => Promise<string[]>;
 
 const checks: Readonly<Record<string, Check>> = {
-  "pools and posters end only when they are told to": async (_arena, { violations }) => violations,
+  "pools and posters end only when they are told to": async ({ chronicle }) => chronicle.violations,
   "what was posted is there, whole": postedIsThere,
   "every posting has ended": postingsEnded,
   "each job has ended exactly once, and the totals are a count of all": ({ db }) =>
     brokenInvariants(db),
   "attempts count from 1 without a gap, and the last one ends its job": attemptsWithoutGaps,
-  "what was recorded is what ran": recordedIsWhatRan,
+  "what was recorded is what ran": async ({ arena, db, chronicle, batches }) =>
+    await compareRuns(db, chronicle, readJournal(arena.journal), batches),
   "nothing is left in the tables": nothingLeftInTables,
   "no pool left with a lease in its hand": leasesOfTheGone,
-  "no process is left": async ({ journal }) =>
-    processesWith(journal).map(({ pid, parent }) => `process ${pid}, child of ${parent}`),
-  "no temporary file is left": async ({ scratch }) => readdirSync(scratch),
+  "no process is left": async ({ arena }) =>
+    processesWith(arena.journal).map(({ pid, parent }) => `process ${pid}, child of ${parent}`),
+  "no temporary file is left": async ({ arena }) => readdirSync(arena.scratch),
 };
 
 /** Judges a run after its faults, when all pools have ended. */
-export async function judge(
-  arena: Arena,
-  chronicle: Chronicle,
-  batches: readonly Batch[],
-): Promise<Verdict> {
+export async function judge(of: Case): Promise<Verdict> {
   const verdict: Verdict = [];
   for (const [check, look] of Object.entries(checks)) {
-    for (const fault of await look(arena, chronicle, batches)) verdict.push({ check, fault });
+    for (const fault of await look(of)) verdict.push({ check, fault });
   }
   return verdict;
 }
 
-async function postedIsThere(
-  { db: { sql, schema } }: Arena,
-  _chronicle: Chronicle,
-  batches: readonly Batch[],
-): Promise<string[]> {
+async function postedIsThere({ db: { sql, schema }, batches }: Case): Promise<string[]> {
   const rows = await sql<{ id: number; jobCount: number; jobs: number }[]>`
     select p.id, p.job_count, count(j.seq)::integer as jobs
     from ${schema}.posting p left join ${schema}.job j on j.posting_id = p.id group by p.id`;
@@ -64,13 +66,13 @@ async function postedIsThere(
   ];
 }
 
-async function postingsEnded({ db: { sql, schema } }: Arena): Promise<string[]> {
+async function postingsEnded({ db: { sql, schema } }: Case): Promise<string[]> {
   const rows = await sql<{ id: number; state: string }[]>`
     select id, state from ${schema}.posting where ended_at is null order by id`;
   return rows.map(({ id, state }) => `posting ${id} has not ended: it is ${state}`);
 }
 
-async function attemptsWithoutGaps({ db: { sql, schema } }: Arena): Promise<string[]> {
+async function attemptsWithoutGaps({ db: { sql, schema } }: Case): Promise<string[]> {
   const rows = await sql<{ fault: string }[]>`
     select format('job %s/%s has attempts %s', o.posting_id, seq,
                   array_agg(attempt || ' ' || o.state order by attempt)) as fault
@@ -84,15 +86,7 @@ async function attemptsWithoutGaps({ db: { sql, schema } }: Arena): Promise<stri
   return rows.map(({ fault }) => fault);
 }
 
-async function recordedIsWhatRan(
-  arena: Arena,
-  chronicle: Chronicle,
-  batches: readonly Batch[],
-): Promise<string[]> {
-  return await compareRuns(arena.db, chronicle, readJournal(arena.journal), batches);
-}
-
-async function leasesOfTheGone({ db: { sql, schema } }: Arena): Promise<string[]> {
+async function leasesOfTheGone({ db: { sql, schema } }: Case): Promise<string[]> {
   const rows = await sql<{ fault: string }[]>`
     select format('lease %s of pool %s (pid %s), which is %s, holds jobs of posting %s', l.id, p.id,
                   p.pid, p.state, l.posting_ids[1]) as fault
@@ -101,7 +95,7 @@ async function leasesOfTheGone({ db: { sql, schema } }: Arena): Promise<string[]
   return rows.map(({ fault }) => fault);
 }
 
-async function nothingLeftInTables({ db: { sql, schema } }: Arena): Promise<string[]> {
+async function nothingLeftInTables({ db: { sql, schema } }: Case): Promise<string[]> {
   const [row] = await sql<Record<string, number>[]>`
     select (select count(*) from ${schema}.lease where held)::integer as "held leases",
            (select count(*) from ${schema}.retry)::integer as "retries",

@@ -3,6 +3,7 @@ import { expect, test } from "bun:test";
 import { connect, type Db } from "../../src/db/connect.ts";
 import type { LeasedRange } from "../../src/db/leases.ts";
 import {
+  cancel,
   commit,
   queueOfFile,
   jobsOf,
@@ -16,6 +17,7 @@ import {
   take,
   takeAll,
   untilBlocked,
+  untilBlockedOrDone,
 } from "./engine.ts";
 import { brokenInvariants } from "./invariants.ts";
 
@@ -120,6 +122,22 @@ test("a claim that waited for a lane's last job goes on to the next lane", async
   await untilBlocked(db);
   await commit(first);
   expect(names(await second)).toEqual([`${b}/0`, `${b}/1`]);
+});
+
+test("N2: a lane that is being cancelled is passed by, and not taken whole", async () => {
+  await using db = await freshQueue();
+  const [first, second, third] = [
+    await postJobs(db, 1),
+    await postJobs(db, 1),
+    await postJobs(db, 1),
+  ];
+  await using cancelling = await openTransaction(db);
+  await cancel(cancelling, second);
+  const claiming = take(db, await newPool(db));
+  await untilBlockedOrDone(db, claiming);
+  await commit(cancelling);
+  expect(names(await claiming)).toEqual([`${first}/0`, `${third}/0`]);
+  expect(await brokenInvariants(db)).toEqual([]);
 });
 
 test("a pool that records keeps nobody from claiming", async () => {

@@ -36,7 +36,7 @@ test(
     for (let seed = firstSeed; !isOver(); seed++) {
       const failure = await runs.failure(seed, runsAtOnce);
       if (failure !== null) throw new Error(failure);
-      if (longest > 0 && seed % 10 === 0) console.log(`seed ${seed}`, runs.tally);
+      if (longest > 0 && seed % 10 === 0) console.log(`seed ${seed}`, JSON.stringify(runs.tally));
     }
     expect(runs.tally.runs).toBeGreaterThan(0);
   },

@@ -1,22 +1,16 @@
-import { afterAll, expect, test } from "bun:test";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { expect, test } from "bun:test";
 import { join } from "node:path";
 
 import { SharedPage } from "../../src/pool/shared-page.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "pdoflow-page-"));
-afterAll(() => rmSync(folder, { recursive: true }));
-const pagePath = () => join(folder, crypto.randomUUID());
-
 test("positions are taken in order, up to the size of the chunk", () => {
-  const page = SharedPage.create(pagePath());
+  const page = SharedPage.create().page;
   page.load(0, 7, 3);
   expect([1, 2, 3, 4].map(() => page.take(0, 7))).toEqual([0, 1, 2, -1]);
 });
 
 test("what was recalled is not taken, and what was taken is not recalled", () => {
-  const page = SharedPage.create(pagePath());
+  const page = SharedPage.create().page;
   page.load(1, 0, 10);
   page.take(1, 0);
   expect(page.unstarted(1)).toBe(9);
@@ -27,7 +21,7 @@ test("what was recalled is not taken, and what was taken is not recalled", () =>
 });
 
 test("a worker that asks for an older chunk gets nothing of the one loaded since (S2)", () => {
-  const page = SharedPage.create(pagePath());
+  const page = SharedPage.create().page;
   page.load(0, 3, 5);
   page.load(0, 4, 5);
   expect(page.take(0, 3)).toBe(-1);
@@ -35,7 +29,7 @@ test("a worker that asks for an older chunk gets nothing of the one loaded since
 });
 
 test("chunk numbers beyond 8 bits and sizes up to 4095 work", () => {
-  const page = SharedPage.create(pagePath());
+  const page = SharedPage.create().page;
   page.load(0, 1_000_255, 4095);
   for (let i = 0; i < 4095; i++) expect(page.take(0, 1_000_255)).toBe(i);
   expect(page.take(0, 1_000_255)).toBe(-1);
@@ -43,9 +37,8 @@ test("chunk numbers beyond 8 bits and sizes up to 4095 work", () => {
 });
 
 test("the running job is seen until the worker rests", () => {
-  const path = pagePath();
-  const pool = SharedPage.create(path);
-  const worker = SharedPage.open(path);
+  const { page: pool, file } = SharedPage.create();
+  const worker = SharedPage.inherited(file);
   expect(pool.running()).toBeNull();
   worker.run(12, 34);
   expect(pool.running()).toEqual({ chunk: 12, position: 34 });
@@ -54,12 +47,11 @@ test("the running job is seen until the worker rests", () => {
 });
 
 test("between two processes, each position is started or recalled, never both (S1)", async () => {
-  const path = pagePath();
-  const page = SharedPage.create(path);
+  const { page, file } = SharedPage.create();
   const rounds = 100;
   const child = Bun.spawn(
-    [process.execPath, join(import.meta.dir, "../fixtures/take-positions.ts"), path, `${rounds}`],
-    { stdout: "pipe", stderr: "inherit" },
+    [process.execPath, join(import.meta.dir, "../fixtures/take-positions.ts"), `${rounds}`],
+    { stdio: ["ignore", "pipe", "inherit", file] },
   );
   while (page.running() === null) await Bun.sleep(1); // the child says that it is there
   const recalled: number[] = [];

@@ -30,9 +30,9 @@ export const breaks: readonly Break[] = [
   },
   {
     name: "a lane that was begun is taken whole once more",
-    routine: "claim_lane",
-    find: "v_cursor is null and",
-    instead: "",
+    routine: "claim_whole_lanes",
+    find: "e.lane_posting_id = l.posting_id",
+    instead: "e.lane_posting_id = -l.posting_id",
   },
   {
     name: "two claims take the same retries",
@@ -61,8 +61,8 @@ export const breaks: readonly Break[] = [
   {
     name: "a retry has the attempt number of the one before",
     routine: "record",
-    find: "e.attempt + 1",
-    instead: "e.attempt",
+    find: "a.attempt + 1",
+    instead: "a.attempt",
   },
   {
     name: "a retry of a paused posting is due",

@@ -17,7 +17,15 @@ export interface Real {
   pools: readonly Db[];
   /** What has happened in this run, a line for each step. */
   told: string[];
-  counts: { commands: number; deadlocks: number };
+  tally: Tally;
+}
+
+/** What runs have come to; `seen` counts what happened in how many steps. */
+export interface Tally {
+  runs: number;
+  commands: number;
+  deadlocks: number;
+  seen: Record<string, number>;
 }
 
 export type Command = fc.AsyncCommand<Model, Real>;
@@ -40,7 +48,7 @@ export class Alone implements Command {
 
   async run(model: Model, real: Real): Promise<void> {
     const step = have(this.#act.plan(model), "step");
-    real.told.push(step.told);
+    start(real, [step], step.told);
     const before = structuredClone(model.queue);
     const change = await step.send(connection(real, real.told.length));
     change(model);
@@ -53,6 +61,12 @@ export class Alone implements Command {
   toString(): string {
     return this.#act.name;
   }
+}
+
+function start({ told, tally }: Real, steps: readonly Step[], line: string): void {
+  told.push(line);
+  const kinds = steps.map(({ kind }) => kind).join(" with ");
+  tally.seen[kinds] = (tally.seen[kinds] ?? 0) + 1;
 }
 
 const connection = ({ pools }: Real, number: number): Db =>
@@ -71,7 +85,7 @@ export class Together implements Command {
 
   async run(model: Model, real: Real): Promise<void> {
     const steps = meeting(this.#acts, model);
-    real.told.push(`at the same time: ${steps.map(({ told }) => told).join("; ")}`);
+    start(real, steps, `at the same time: ${steps.map(({ told }) => told).join("; ")}`);
     const answers = await Promise.allSettled(
       steps.map((step, number) => step.send(connection(real, number))),
     );
@@ -103,7 +117,7 @@ export class Overlapping implements Command {
     const steps = meeting(this.#acts, model);
     const [first, second] = [have(steps[0], "step"), have(steps[1], "step")];
     const end = this.#isCommitted ? "commits" : "rolls back";
-    real.told.push(`${first.told}; before it ${end}: ${second.told}`);
+    start(real, [first, second], `${first.told}; before it ${end}: ${second.told}`);
     const [holder, other] = [connection(real, 0), connection(real, 1)];
     await holder.sql`begin`;
     const held = await settle(first.send(holder));
@@ -138,11 +152,11 @@ function meeting(acts: readonly Act[], model: Model): Step[] {
 function acceptDeadlock(
   answer: PromiseSettledResult<Change>,
   steps: readonly Step[],
-  { counts }: Real,
+  { tally }: Real,
 ): void {
   if (answer.status === "fulfilled") return;
   if (errorCode(answer.reason) !== "40P01" || !mayDeadlock(steps)) throw answer.reason;
-  counts.deadlocks += 1;
+  tally.deadlocks += 1;
 }
 
 /** The model takes over what the database has, where nothing is wrong with that. */
@@ -153,11 +167,13 @@ async function learn(model: Model, real: Real, steps: readonly Step[]): Promise<
 }
 
 /** Reads the queue. @throws {Broken} where an invariant does not hold. */
-export async function look({ db, counts }: Real, before: Queue): Promise<Queue> {
-  counts.commands += 1;
+export async function look({ db, tally }: Real, before: Queue): Promise<Queue> {
+  tally.commands += 1;
   const faults = await faultsOf(db);
   if (faults.length > 0) throw new Broken(faults.join("\n"));
   const after = await readQueue(db);
+  const suspects = [...after.leases.values()].filter(({ isHeld, lost }) => isHeld && lost > 1);
+  if (suspects.length > 0) tally.seen["Y3"] = (tally.seen["Y3"] ?? 0) + 1;
   const back = wentBack(before, after);
   if (back.length > 0) throw new Broken(back.join("\n"));
   return after;

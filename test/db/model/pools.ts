@@ -5,7 +5,7 @@ import type { Db } from "../../../src/db/connect.ts";
 import { beat, registerPool } from "../../../src/db/pools.ts";
 import { rescue } from "../engine.ts";
 import * as changes from "./changes.ts";
-import { attemptKey, have, heldLeases, type Queue, unfinished } from "./queue.ts";
+import { type Attempt, attemptKey, have, heldLeases, type Queue, unfinished } from "./queue.ts";
 import { type Act, alive, bits, type Change, choose, chooseSome, pick } from "./step.ts";
 
 /** So patient that no pool is lost for the slowness of the machine. */
@@ -32,18 +32,16 @@ export const beatAct: fc.Arbitrary<Act> = fc
     plan({ queue }) {
       const poolId = choose([...queue.pools.values()], pool)?.id;
       if (poolId === undefined) return null;
-      const inHand = heldLeases(queue, poolId).flatMap((lease) => unfinished(queue, lease));
-      const running = chooseSome(inHand, jobs);
+      const running = chooseSome(inHand(queue, poolId), jobs);
       return {
         kind: "beat",
         poolId,
         told: `pool ${poolId} beats, running ${running.map(attemptKey).join(" ")}`,
         async send(db) {
-          const told = running.map(({ postingId, ...job }) => ({ posting: postingId, ...job }));
-          const { isUp } = await beat(db, poolId, told);
+          const isUp = await tell(db, poolId, running);
           return ({ queue }) => {
             const beating = have(queue.pools.get(poolId), "pool");
-            const isAlive = beating.state === "up" || beating.state === "draining";
+            const isAlive = alive(queue).includes(beating);
             if (isUp !== isAlive)
               throw new Error(`beat: up is ${isUp}, and it is ${beating.state}`);
             if (isAlive) Object.assign(beating, { running, isSilent: false });
@@ -53,23 +51,36 @@ export const beatAct: fc.Arbitrary<Act> = fc
     },
   }));
 
-/** A pool dies: from now on it is silent. Sometimes a new one comes in its place. */
+const inHand = (queue: Queue, poolId: number): Attempt[] =>
+  heldLeases(queue, poolId).flatMap((lease) => unfinished(queue, lease));
+
+async function tell(db: Db, poolId: number, running: readonly Attempt[]): Promise<boolean> {
+  const jobs = running.map(({ postingId, ...job }) => ({ posting: postingId, ...job }));
+  return (await beat(db, poolId, jobs)).isUp;
+}
+
+/** A pool dies after a last heartbeat. Sometimes a new one comes in its place. */
 export const loseAct: fc.Arbitrary<Act> = fc
-  .record({ pool: pick, isReplaced: fc.boolean() })
-  .map(({ pool, isReplaced }) => ({
+  .record({ pool: pick, jobs: fc.oneof(fc.constant(0), bits), isReplaced: fc.boolean() })
+  .map(({ pool, jobs, isReplaced }) => ({
     name: "lose",
     plan({ queue }) {
-      const poolId = choose(alive(queue), pool)?.id;
+      const holders = alive(queue).filter(({ id }) => inHand(queue, id).length > 0);
+      const poolId = choose(holders.length > 0 ? holders : alive(queue), pool)?.id;
       if (poolId === undefined) return null;
+      const running = chooseSome(inHand(queue, poolId), jobs);
       return {
         kind: "lose",
         poolId,
-        told: `pool ${poolId} dies${isReplaced ? ", and another one starts" : ""}`,
+        told:
+          `pool ${poolId} dies, running [${running.map(attemptKey).join(" ")}]` +
+          (isReplaced ? ", and another one starts" : ""),
         async send(db) {
+          await tell(db, poolId, running);
           await silencePool(db, poolId);
           const started = isReplaced ? await startPool(db) : null;
           return ({ queue }) => {
-            have(queue.pools.get(poolId), "pool").isSilent = true;
+            Object.assign(have(queue.pools.get(poolId), "pool"), { isSilent: true, running });
             if (started !== null) addPool(queue, started);
           };
         },

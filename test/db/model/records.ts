@@ -32,15 +32,17 @@ export const recordAct: fc.Arbitrary<Act> = fc
       const lateOne = late === null || late % 8 > 0 ? null : choose(gone, late);
       const batch = [...chooseSome(inHand, jobs), ...(lateOne ? [lateOne] : [])];
       const outcomes = batch.map((job, n) => endOf(queue, job, ends[n % ends.length] ?? 0));
-      const keys = new Set(batch.map(attemptKey));
       const complete = leases.filter((lease) =>
-        unfinished(queue, lease).every((job) => keys.has(attemptKey(job))),
+        unfinished(queue, lease).every((job) => batch.some((b) => isSame(b, job, lease))),
       );
       const ids = complete.map(({ id }) => id).filter((_, n) => (letGo >> n) % 4 > 0);
       if (outcomes.length + ids.length === 0) return null;
       return recordStep("record", { poolId, outcomes, letGo: ids });
     },
   }));
+
+const isSame = (a: Attempt & { leaseId: number }, job: Attempt, { id }: { id: number }) =>
+  a.leaseId === id && attemptKey(a) === attemptKey(job);
 
 /** Its lease was let go, and this attempt was not recorded under it: to be refused. */
 const isGone = ({ leases }: Queue, { leaseId }: { leaseId: number }) =>

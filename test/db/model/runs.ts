@@ -3,7 +3,15 @@ import * as fc from "fast-check";
 
 import { connect, type Db } from "../../../src/db/connect.ts";
 import { freshQueue } from "../engine.ts";
-import { Alone, type Command, look, Overlapping, type Real, Together } from "./commands.ts";
+import {
+  Alone,
+  type Command,
+  look,
+  Overlapping,
+  type Real,
+  type Tally,
+  Together,
+} from "./commands.ts";
 import { drain } from "./drain.ts";
 import { claimAct, giveBackAct } from "./leases.ts";
 import {
@@ -34,6 +42,7 @@ const act: fc.Arbitrary<Act> = fc.oneof(
   { weight: 3, arbitrary: fc.oneof(finishAct, foldAct, dueAct) },
 );
 
+const posting = postAct.map((one) => new Alone(one));
 const alone = act.map((one): Command => new Alone(one));
 const together = fc
   .array(act, { minLength: 2, maxLength: 3 })
@@ -48,17 +57,10 @@ const commands = fc.commands([alone, alone, alone, alone, together, overlapping]
   size: "max",
 });
 
-/** What runs have come to. */
-export interface Tally {
-  runs: number;
-  commands: number;
-  deadlocks: number;
-}
-
 /** The database of the runs and what they count; made once, for all of them. */
 export class ModelRuns implements AsyncDisposable {
   readonly db: Db;
-  readonly tally: Tally = { runs: 0, commands: 0, deadlocks: 0 };
+  readonly tally: Tally = { runs: 0, commands: 0, deadlocks: 0, seen: {} };
   readonly #pools: readonly Db[];
   #lastFailure: readonly string[] = [];
 
@@ -84,7 +86,7 @@ export class ModelRuns implements AsyncDisposable {
   async failure(seed: number, numRuns: number, isShrunk = true): Promise<string | null> {
     await this.#vacuum();
     const result = await fc.check(
-      fc.asyncProperty(fc.array(postAct, { maxLength: 5 }), commands, (posts, list) =>
+      fc.asyncProperty(fc.array(posting, { maxLength: 5 }), commands, (posts, list) =>
         this.#run(posts, list),
       ),
       {
@@ -103,13 +105,13 @@ export class ModelRuns implements AsyncDisposable {
     return `${what}\n\nwhat happened, with seed ${seed}:\n${steps}\n\n${report}`;
   }
 
-  async #run(posts: readonly Act[], list: Iterable<Command>): Promise<void> {
+  async #run(posts: readonly Alone[], list: Iterable<Command>): Promise<void> {
     const told: string[] = [];
     this.tally.runs += 1;
-    const real: Real = { db: this.db, pools: this.#pools, told, counts: this.tally };
+    const real: Real = { db: this.db, pools: this.#pools, told, tally: this.tally };
     const model: Model = { queue: await this.#start(), sent: [], had: [] };
     try {
-      for (const post of posts) await new Alone(post).run(model, real);
+      for (const post of posts) await post.run(model, real);
       await fc.asyncModelRun(() => ({ model, real }), list);
       told.push("all other pools are gone, and a new one gets what is left");
       await drain(this.db, model.queue);
