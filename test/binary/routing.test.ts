@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
-import { userInfo } from "node:os";
 
+import { osUser } from "../../src/db/os-user.ts";
 import { freshDatabase, type TestDatabase } from "../database.ts";
 import { type Cli, openCli } from "./cli.ts";
 
@@ -45,7 +45,7 @@ test("--posters and --only-mine run the jobs of some posters only", async () => 
   const routes = await db.sql`select poster, poster_os from pdoflow.route order by id`;
   expect([...routes]).toEqual([
     { poster: "pdoflow", posterOs: "ann" },
-    { poster: "pdoflow", posterOs: userInfo().username },
+    { poster: "pdoflow", posterOs: osUser() },
   ]);
 });
 

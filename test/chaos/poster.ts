@@ -19,9 +19,9 @@ const rough = { flags: { tries: 5, backoff: 50 }, argument: () => 0.1, isRough: 
 
 const kinds: readonly Kind[] = [
   { name: "quick", weight: 3, jobs: [1, 2500] },
-  { name: "nap", weight: 4, jobs: [5, 200], argument: (dice) => dice.whole(5, 50) },
+  { name: "nap", weight: 5, jobs: [20, 400], argument: (dice) => dice.whole(5, 50) },
   { name: "nap", weight: 1, jobs: [1, 4], argument: (dice) => dice.whole(500, 3000) },
-  { name: "burn", weight: 2, jobs: [1, 20], argument: (dice) => dice.whole(20, 150) },
+  { name: "burn", weight: 2, jobs: [5, 60], argument: (dice) => dice.whole(20, 150) },
   {
     name: "fails",
     weight: 2,
@@ -50,7 +50,7 @@ export interface Batch {
   postingId: number | null;
 }
 
-const unendedMax = 40;
+const unendedMax = 20;
 const postMs = 30_000;
 
 /** Posts batches of all kinds, by the compiled binary and in this process. */

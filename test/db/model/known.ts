@@ -1,14 +1,18 @@
-// Faults of sql/ that are known, each with a test of its own that fails (model.test.ts). The model
-// goes around them. When one is mended its test says so: remove it there and here.
+// Faults of sql/ that are known. Each has a test of its own that fails, and says so once it is
+// mended: then remove what is here, so that the model looks for it.
 import type { Step } from "./step.ts";
 
 /**
  * G2: a batch that ends all jobs of a posting leaves the progress rows that it had before, from
- * jobs that were retried or given back. They add up to nothing.
+ * jobs that were retried or given back. They add up to nothing: if not, G1 is broken too.
+ * Its test is in ../outcomes.test.ts.
  */
 export const knownFault = (fault: string): boolean => fault.startsWith("G2:");
 
-/** O1: what a dead pool claims while it is rescued from stays leased for ever. */
+/**
+ * O1: what a dead pool claims while it is rescued from, or after that, stays leased for ever. Its
+ * tests are in ../rescue-late.test.ts.
+ */
 const isClaimOfLost = (a: Step, b: Step) =>
   a.kind === "claim" && b.kind === "rescue" && a.isSilent === true;
 
@@ -20,7 +24,10 @@ const isOwnGiveBack = (a: Step, b: Step) =>
 export const mayMeet = (a: Step, b: Step): boolean =>
   ![isClaimOfLost, isOwnGiveBack].some((isKnown) => isKnown(a, b) || isKnown(b, a));
 
-/** Of these pairs each can wait for a lock of the other; the server then ends one of them. */
+/**
+ * Of these pairs each can wait for a lock of the other; the server then ends one of them. Their
+ * tests are in ../cancel.test.ts, ../rescue-late.test.ts and ../model.test.ts.
+ */
 const deadlocks = new Set(["cancel, record", "record, rescue", "record, record"]);
 
 export const mayDeadlock = (steps: readonly Step[]): boolean =>

@@ -91,7 +91,7 @@ export const resendAct: fc.Arbitrary<Act> = pick.map((number) => ({
 
 /**
  * Its lease is held, for other jobs: this one was given back. The fence is the lease, so such an
- * outcome is not refused: a known fault (model.test.ts), which pools do not run into by themselves.
+ * outcome is not refused: a known fault (../outcomes.test.ts), which pools do not run into.
  */
 function isStray({ leases, outcomes }: Queue, o: Attempt & { leaseId: number }): boolean {
   const lease = leases.get(o.leaseId);
