@@ -79,14 +79,8 @@ export class Pool {
         const { job, state, error } = verdict;
         options.log(`job ${job.posting.id}/${job.seq}: ${error.message}`);
         const kept = job.posting.keepsOutput === "none" ? null : output;
-        const end = {
-          durationMs,
-          agoMs: 0,
-          text: JSON.stringify(error),
-          retry: null,
-          output: kept,
-        };
-        this.#record(job, state, end, pid);
+        const text = JSON.stringify(error);
+        this.#record(job, state, { durationMs, agoMs: 0, text, retry: null, output: kept }, pid);
       },
       onSpawnFailed: (error) => options.log(`a worker could not be started: ${String(error)}`),
       onHungry: () => this.#claims.next(),

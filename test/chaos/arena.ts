@@ -73,6 +73,10 @@ export class Arena {
     return arena;
   }
 
+  get serverLog(): string {
+    return this.#place.log;
+  }
+
   /** For a process that finds the database at `url`. */
   environment(url = this.url): Record<string, string> {
     return {

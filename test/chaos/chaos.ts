@@ -72,7 +72,9 @@ async function run(arena: Arena, options: Options, asked: AbortSignal): Promise<
   const dice = new Dice(options.seed);
   const proxies: Proxy[] = [];
   const seats: Seat[] = [];
-  const until = AbortSignal.any([asked, AbortSignal.timeout(options.minutes * 60_000)]);
+  const over = new AbortController();
+  const time = AbortSignal.timeout(options.minutes * 60_000);
+  const until = AbortSignal.any([asked, time, over.signal]);
   const poster = new Poster(arena, chronicle, new Dice(options.seed + 1));
   try {
     for (let number = 0; number < options.pools; number++) {
@@ -82,7 +84,8 @@ async function run(arena: Arena, options: Options, asked: AbortSignal): Promise<
       seats.push(new Seat(arena, chronicle, { name: `pool-${number}`, flags, proxy }));
     }
     const world = { arena, chronicle, dice, seats, poster, patienceMs, isServerDown: false };
-    await Promise.all([poster.run(until, postEveryMs), strike(world, until, faultEveryMs)]);
+    const work = [poster.run(until, postEveryMs), strike(world, until, faultEveryMs)];
+    await Promise.all(work.map((part) => part.finally(() => over.abort())));
     chronicle.tell("the faults are over");
     await drain(arena, chronicle, asked);
   } finally {

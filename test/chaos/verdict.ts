@@ -1,4 +1,4 @@
-import { readdirSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 
 import type { Db } from "../../src/db/connect.ts";
 import { brokenInvariants } from "../db/invariants.ts";
@@ -33,6 +33,8 @@ const checks: Readonly<Record<string, Check>> = {
     await compareRuns(db, chronicle, readJournal(arena.journal), batches),
   "nothing is left in the tables": nothingLeftInTables,
   "no pool left with a lease in its hand": leasesOfTheGone,
+  "the server logged no error, such as a deadlock": async ({ arena }) =>
+    readFileSync(arena.serverLog, "utf8").match(/^.* (ERROR|PANIC): .*$/gm) ?? [],
   "no process is left": async ({ arena }) =>
     processesWith(arena.journal).map(({ pid, parent }) => `process ${pid}, child of ${parent}`),
   "no temporary file is left": async ({ arena }) => readdirSync(arena.scratch),

@@ -157,7 +157,8 @@ test.failing(
                                  duration_ms, state)
     values (${small}, 1, now(), 0, 1, 1, 1, 'done')`;
     await using recorder = await openTransaction(db);
-    const ends = [{}, { state: "retried" }] as const; // the end of one posting, a retry of the other
+    // The end of one posting, and a retry of the other.
+    const ends = [{}, { state: "retried" }] as const;
     const recording = recordEach(recorder, pool, jobs, ends);
     await untilBlocked(db);
     const cancelling = db.sql`

@@ -22,7 +22,7 @@ import { ModelRuns } from "./model/runs.ts";
 
 const suiteMs = 15_000;
 const breakMs = 120_000;
-const runsAtOnce = 10;
+const runsAtOnce = 5;
 const longest = Number(process.env["PDOFLOW_TEST_MODEL_RUNS"] ?? 0);
 const firstSeed = Number(process.env["PDOFLOW_TEST_MODEL_SEED"] ?? 1);
 const isBreaking = process.env["PDOFLOW_TEST_MODEL_BREAKS"] === "1";

@@ -11,6 +11,21 @@ export async function postJobs(db: Db, count: number, priorities?: number[]): Pr
   return (await insertPosting(db, options, [{ args, priorities }], "test")).id;
 }
 
+/** The ends of the jobs of a range, from its first on. */
+const outcomesOf = (
+  { leaseId, postingId, firstSeq, attempt }: LeasedRange,
+  states: Outcome["state"][],
+  texts: Partial<Outcome>,
+) =>
+  states.map((state, offset): Outcome => ({
+    ...{ leaseId, postingId, seq: firstSeq + offset, attempt, state },
+    ...{ ageMs: 0, durationMs: 1, workerPid: 1, stdout: null, stderr: null },
+    result: state === "done" ? `"done ${firstSeq + offset}"` : null,
+    error: state === "done" ? null : '{"name":"Error","message":"no"}',
+    delayMs: state === "retried" ? 0 : null,
+    ...texts,
+  }));
+
 /** A pool without workers: the test says what happens to its jobs. */
 export async function drivenPool(db: Db) {
   const id = await registerPool(db, {
@@ -40,23 +55,8 @@ export async function drivenPool(db: Db) {
     },
     /** Records the ends of the jobs of a range, from its first on: `["done", "retried"]`. */
     async end(range: LeasedRange, states: Outcome["state"][], texts: Partial<Outcome> = {}) {
-      const { leaseId, postingId, firstSeq, attempt } = range;
-      const outcomes = states.map((state, offset): Outcome => ({
-        leaseId,
-        postingId,
-        seq: firstSeq + offset,
-        attempt,
-        state,
-        ageMs: 0,
-        durationMs: 1,
-        workerPid: 1,
-        result: state === "done" ? `"done ${firstSeq + offset}"` : null,
-        error: state === "done" ? null : '{"name":"Error","message":"no"}',
-        stdout: null,
-        stderr: null,
-        delayMs: state === "retried" ? 0 : null,
-        ...texts,
-      }));
+      const { leaseId, postingId } = range;
+      const outcomes = outcomesOf(range, states, texts);
       count(leaseId, -states.length);
       await recordOutcomes(db, id, outcomes, left.get(leaseId) === 0 ? [leaseId] : []);
       await finishPostings(db, [postingId]);
