@@ -86,7 +86,7 @@ export async function said(child: Bun.Subprocess<"ignore", "pipe", "pipe">, text
 export async function until<T>(
   what: string,
   look: () => Promise<T | null | undefined | false>,
-  deadlineMs = 20_000,
+  deadlineMs = 50_000,
 ): Promise<T> {
   const deadline = performance.now() + deadlineMs;
   for (;;) {

@@ -70,7 +70,7 @@ test("backends that are terminated again and again cost nothing but time", async
   await expectAllDone(db.sql);
   pool.kill("SIGTERM");
   expect(await pool.exited).toBe(0);
-}, 90_000);
+}, 180_000);
 
 test("a pool uses two connections, however many workers it has", async () => {
   await using db = await freshDatabase();
@@ -87,7 +87,7 @@ test("a pool uses two connections, however many workers it has", async () => {
   expect((await count()) - own).toBe(2);
   pool.kill("SIGTERM");
   expect(await pool.exited).toBe(0);
-}, 60_000);
+}, 120_000);
 
 test("a server that restarts in the middle loses nothing", async () => {
   const data = join(tmpdir(), `pdoflow-restart-${crypto.randomUUID()}`);
@@ -128,7 +128,7 @@ test("a server that restarts in the middle loses nothing", async () => {
     await stopServer(place);
     for (const made of [data, place.socketFolder]) rmSync(made, { recursive: true, force: true });
   }
-}, 90_000);
+}, 180_000);
 
 test("connections that are cut are made anew, and what was sent twice is written once", async () => {
   await using db = await freshDatabase();
@@ -143,7 +143,7 @@ test("connections that are cut are made anew, and what was sent twice is written
   await expectAllDone(db.sql);
   pool.kill("SIGTERM");
   expect(await pool.exited).toBe(0);
-}, 90_000);
+}, 180_000);
 
 test("a network that swallows packets: the pool stops its workers in time, and goes on afterwards", async () => {
   await using db = await freshDatabase();
@@ -161,4 +161,4 @@ test("a network that swallows packets: the pool stops its workers in time, and g
   await expectAllDone(db.sql);
   pool.kill("SIGTERM");
   expect(await pool.exited).toBe(0);
-}, 90_000);
+}, 180_000);

@@ -64,7 +64,7 @@ test("pause: what runs goes on, the rest goes back within two seconds; resume ru
     await db.sql`select count(*)::int as n, max(attempt) as attempt from pdoflow.outcome`;
   expect(row).toEqual({ n: 10, attempt: 1 });
   await stop(pool);
-}, 30_000);
+});
 
 test("cancel kills what runs, counts the rest as cancelled, and the posting ends", async () => {
   await using db = await freshDatabase();
@@ -88,7 +88,7 @@ test("cancel kills what runs, counts the rest as cancelled, and the posting ends
   ]);
   expect((await cli.run("cancel", "1")).err).toBe("posting 1 is cancelled: left as it is\n");
   await stop(pool);
-}, 30_000);
+});
 
 test("cancel --keep-running lets what runs end", async () => {
   await using db = await freshDatabase();
@@ -109,7 +109,7 @@ test("cancel --keep-running lets what runs end", async () => {
   const [row] = await db.sql`select state, done, cancelled from pdoflow.posting`;
   expect(row).toEqual({ state: "cancelled", done: 2, cancelled: 8 });
   await stop(pool);
-}, 30_000);
+});
 
 test("a posting whose jobs only fail stops after ten in a row, and goes on after a fix", async () => {
   await using db = await freshDatabase();
@@ -132,7 +132,7 @@ test("a posting whose jobs only fail stops after ten in a row, and goes on after
   const [after] = await db.sql`select state, done from pdoflow.posting`;
   expect(after?.["state"]).toBe("finished");
   expect(after?.["done"]).toBeGreaterThan(90); // a few had used up their tries before
-}, 30_000);
+});
 
 test("--max-failures stops at a number of failed jobs, or at a share of them", async () => {
   await using db = await freshDatabase();
@@ -154,7 +154,7 @@ test("--max-failures stops at a number of failed jobs, or at a share of them", a
   expect(rows[0]?.["failed"]).toBeGreaterThanOrEqual(5);
   expect(rows[1]?.["failed"]).toBeGreaterThan(20);
   expect(rows[0]?.["reason"]).toMatch(/^\d+ of 200 jobs have failed$/);
-}, 30_000);
+});
 
 test.each([
   ["its number", () => "1"],
@@ -192,7 +192,7 @@ test("--idle-timeout ends a pool that has nothing to do, --lifetime one whose ti
     select (select count(*) from pdoflow.outcome)::int as outcomes,
            (select count(*) from pdoflow.lease where held)::int as held`;
   expect(row).toEqual({ outcomes: 0, held: 0 }); // killed by the grace: given back unused
-}, 30_000);
+});
 
 test("the end of a Slurm allocation: SIGTERM, a grace, and nothing is lost or used up", async () => {
   await using db = await freshDatabase();
@@ -207,4 +207,4 @@ test("the end of a Slurm allocation: SIGTERM, a grace, and nothing is lost or us
   const [row] = await db.sql`
     select count(*)::int as n, max(attempt) as attempt from pdoflow.outcome where state = 'done'`;
   expect(row).toEqual({ n: 10, attempt: 1 });
-}, 30_000);
+});

@@ -53,7 +53,7 @@ test("any command starts the embedded server; post, pool and status share it; do
   expect((await machine.run("down")).err).toContain("no embedded PostgreSQL runs");
   // What was committed is there after the next start.
   expect((await machine.run("status", "1")).out).toContain("add.ts#add");
-}, 60_000);
+}, 120_000);
 
 test("the server survives kill -9 of itself: the next command starts it with all its data", async () => {
   await using machine = await machineWithoutServer();
@@ -66,7 +66,7 @@ test("the server survives kill -9 of itself: the next command starts it with all
   const status = await machine.run("status", "--json");
   expect(status.code).toBe(0);
   expect(JSON.parse(status.out).postings).toMatchObject([{ id: 1, jobs: { waiting: 1 } }]);
-}, 60_000);
+}, 120_000);
 
 test("where another server is configured, up says so and starts nothing", async () => {
   await using machine = await machineWithoutServer();
@@ -77,7 +77,7 @@ test("where another server is configured, up says so and starts nothing", async 
   expect(code).toBe(3);
   expect(err).toContain("PDOFLOW_DATABASE_URL");
   expect((await machine.run("down")).err).toContain("no embedded PostgreSQL runs");
-}, 30_000);
+});
 
 test("demo runs real jobs on real files and leaves nothing behind", async () => {
   using cli = await openCli(null);
@@ -90,4 +90,4 @@ test("demo runs real jobs on real files and leaves nothing behind", async () => 
   expect(out).toMatch(/30 jobs in .* jobs\/s/);
   expect(readdirSync(tmp)).toEqual([]);
   rmSync(tmp, { recursive: true });
-}, 60_000);
+}, 120_000);

@@ -48,7 +48,7 @@ test("positional arguments are spread, an object is the one argument", async () 
   ]);
   expect(await runOne(cli, db, "deep/er/fn.ts#object", { a: 1, b: 2 })).toBe(3);
   expect(await runOne(cli, db, "deep/er/fn.ts#default", ["x"])).toBe("default x");
-}, 30_000);
+});
 
 test("packages, path aliases, JSON, CommonJS, TSX and top-level await of the project are found", async () => {
   await using db = await freshDatabase();
@@ -77,7 +77,7 @@ test("packages, path aliases, JSON, CommonJS, TSX and top-level await of the pro
   expect(await runOne(cli, db, "src/old.cjs#old", [])).toBe(43);
   expect(await runOne(cli, db, "src/view.tsx#view", [])).toBe("<b>");
   expect(await runOne(cli, db, "esm-package/sub#shout", ["hey"])).toBe("hey!");
-}, 30_000);
+});
 
 test("a file that imports pdoflow works in the workers, though no such package is installed", async () => {
   await using db = await freshDatabase();
@@ -88,7 +88,7 @@ test("a file that imports pdoflow works in the workers, though no such package i
       export const twice = job((n: number) => 2 * n);`,
   });
   expect(await runOne(cli, db, "fn.ts#twice", [21])).toBe(42);
-}, 30_000);
+});
 
 test("a module is loaded once for each worker, and neither .env nor bunfig.toml of the root is read", async () => {
   await using db = await freshDatabase();
@@ -110,7 +110,7 @@ test("a module is loaded once for each worker, and neither .env nor bunfig.toml 
     [2, null, false],
     [3, null, false],
   ]);
-}, 30_000);
+});
 
 test("workers get no credentials: nothing of their environment leads to the database", async () => {
   await using db = await freshDatabase();
@@ -124,7 +124,7 @@ test("workers get no credentials: nothing of their environment leads to the data
   expect(found).toContain("PATH");
   expect(found).not.toContain("DATABASE_URL");
   expect(found).not.toContain(db.name);
-}, 30_000);
+});
 
 test("what a job prints does not get into the pool's stdout", async () => {
   await using db = await freshDatabase();
@@ -133,4 +133,4 @@ test("what a job prints does not get into the pool's stdout", async () => {
   await cli.runWith({ input: "[[]]" }, "post", "fn.ts#talk", "-");
   const { out } = await cli.run("pool", "--once", "--max-workers", "1");
   expect(out).toBe("");
-}, 30_000);
+});

@@ -33,4 +33,4 @@ test("explain says why a job is not running, and how it ended", async () => {
   expect(await explain("4/0")).toBe("4/0 waits behind 2 jobs of higher priority.\n");
   expect(await cli.run("explain", "9/9")).toMatchObject({ code: 4 });
   expect(await cli.run("explain", "nine")).toMatchObject({ code: 2 });
-}, 30_000);
+});

@@ -52,7 +52,7 @@ test("100,000 jobs, a worker killed on the way: each job has exactly one ended o
            (select count(*) from pdoflow.retry)::int as retries,
            (select count(*) from pdoflow.progress)::int as progress`;
   expect(left).toEqual({ held: 0, retries: 0, progress: 0 });
-}, 60_000);
+}, 120_000);
 
 test("the job that a killed worker ran fails that attempt, says why, and runs again", async () => {
   await using db = await freshDatabase();
@@ -88,7 +88,7 @@ test("the job that a killed worker ran fails that attempt, says why, and runs ag
   expect(done.map((row) => [row["seq"], row["attempt"], row["result"]])).toEqual(
     [0, 1, 2, 3, 4, 5].map((i) => [i, i === 3 ? 2 : 1, i]),
   );
-}, 30_000);
+});
 
 test("a failing job is tried three times, with a wait in between, and then the pool says 1", async () => {
   await using db = await freshDatabase();
@@ -115,7 +115,7 @@ test("a failing job is tried three times, with a wait in between, and then the p
   const at = outcomes.map((row) => row["endedAt"].getTime());
   expect(at[1] - at[0]).toBeGreaterThanOrEqual(25);
   expect(at[2] - at[1]).toBeGreaterThanOrEqual(50);
-}, 30_000);
+});
 
 test("SIGTERM: what runs is finished, the rest is given back unused, the exit code is 0", async () => {
   await using db = await freshDatabase();
@@ -152,7 +152,7 @@ test("SIGTERM: what runs is finished, the rest is given back unused, the exit co
   const [all] = await db.sql`
     select count(*)::int as n, max(attempt) as attempt from pdoflow.outcome where state = 'done'`;
   expect(all).toEqual({ n: 50, attempt: 1 });
-}, 30_000);
+});
 
 test("a second signal kills at once, and the jobs that ran go back with their attempt unused", async () => {
   await using db = await freshDatabase();
@@ -179,4 +179,4 @@ test("a second signal kills at once, and the jobs that ran go back with their at
            (select count(*) from pdoflow.lane where state = 'open')::int as open`;
   expect(row?.["outcomes"]).toBe(0);
   expect(row?.["back"] + row?.["open"]).toBeGreaterThanOrEqual(3);
-}, 30_000);
+});

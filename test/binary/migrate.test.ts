@@ -24,7 +24,7 @@ test("ten migrates at the same moment: one applies, all succeed", async () => {
   expect(all.filter(({ err }) => err.startsWith("applied"))).toHaveLength(1);
   const [row] = await db.sql`select count(*)::int as n from pdoflow.migration`;
   expect(row).toEqual({ n: migrations.length });
-}, 60_000);
+}, 120_000);
 
 test("a schema of another name works from migrate to the last outcome", async () => {
   await using db = await freshDatabase();
@@ -41,4 +41,4 @@ test("a schema of another name works from migrate to the last outcome", async ()
     select (select count(*) from my_queue.outcome)::int as mine,
            (select count(*) from pdoflow.outcome)::int as others`;
   expect(row).toEqual({ mine: 2, others: 0 });
-}, 30_000);
+});

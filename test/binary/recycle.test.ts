@@ -18,7 +18,7 @@ test("--recycle-after: no worker runs many more jobs than that, and none is lost
     select result, count(*)::int as n from pdoflow.outcome where state = 'done' group by result`;
   expect(rows.length).toBeGreaterThan(3);
   expect(rows.reduce((sum, row) => sum + row["n"], 0)).toBe(30);
-}, 30_000);
+});
 
 test("--recycle-above: a worker that leaks is replaced between two jobs", async () => {
   await using db = await freshDatabase();
@@ -44,7 +44,7 @@ test("--recycle-above: a worker that leaks is replaced between two jobs", async 
     from pdoflow.outcome where state = 'done'`;
   expect(row).toMatchObject({ n: 12, attempt: 1 });
   expect(row?.["workers"]).toBeGreaterThan(1);
-}, 30_000);
+});
 
 test("--reload: the next posting runs the code as it is now, also of a file that it imports", async () => {
   await using db = await freshDatabase();
@@ -69,4 +69,4 @@ test("--reload: the next posting runs the code as it is now, also of a file that
   expect(await results(2)).toEqual(["new"]);
   pool.kill("SIGTERM");
   expect(await pool.exited).toBe(0);
-}, 30_000);
+});

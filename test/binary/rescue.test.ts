@@ -54,7 +54,7 @@ test("kill -9 of a pool: its running jobs use up an attempt, all others do not, 
   );
   const pools = await db.sql`select state from pdoflow.pool order by id`;
   expect(pools.map(({ state }) => state)).toEqual(["lost", "stopped"]);
-}, 60_000);
+}, 120_000);
 
 test("a pool that was stopped for longer than its patience does no harm when it goes on", async () => {
   await using db = await freshDatabase();
@@ -96,7 +96,7 @@ test("a pool that was stopped for longer than its patience does no harm when it 
     { attempt: 1, state: "retried", name: "PoolLost" },
     { attempt: 2, state: "done", name: null },
   ]);
-}, 60_000);
+}, 120_000);
 
 test("outcomes of a pool that was rescued from are refused, counted, and shown by status", async () => {
   await using db = await freshDatabase();
@@ -117,7 +117,7 @@ test("outcomes of a pool that was rescued from are refused, counted, and shown b
   expect(await db.sql`select from pdoflow.outcome`).toHaveLength(0);
   pool.kill("SIGTERM");
   expect(await pool.exited).toBe(0);
-}, 30_000);
+});
 
 test("a job that brings its pool down each time does not do so for ever", async () => {
   await using db = await freshDatabase();
@@ -155,7 +155,7 @@ test("a job that brings its pool down each time does not do so for ever", async 
   const reasons = await db.sql`
     select distinct error->>'name' as name from pdoflow.outcome where seq = 5`;
   expect([...reasons]).toEqual([{ name: "PoolLost" }]);
-}, 90_000);
+}, 180_000);
 
 test("a pool whose workers burn all CPU still beats: no false alarm", async () => {
   await using db = await freshDatabase();
@@ -185,7 +185,7 @@ test("a pool whose workers burn all CPU still beats: no false alarm", async () =
   expect(outcomes).toEqual({ n: 16, attempt: 1 });
   for (const pool of pools) pool.kill("SIGTERM");
   await Promise.all(pools.map((pool) => pool.exited));
-}, 90_000);
+}, 180_000);
 
 test("the journal of a job that ran twice is the proof that it was tried twice, no more", async () => {
   await using db = await freshDatabase();
@@ -209,4 +209,4 @@ test("the journal of a job that ran twice is the proof that it was tried twice, 
   next.kill("SIGTERM");
   await next.exited;
   expect(readFileSync(join(cli.folder, "journal"), "utf8")).toBe("0\n0\n");
-}, 60_000);
+}, 120_000);

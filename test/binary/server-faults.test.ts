@@ -62,7 +62,7 @@ test("a wrong password: exit code 3, where to set it, and neither password is to
   // With the right one it gets as far as the schema, which is not there.
   const right = await cli.runWith({ env: { DATABASE_URL: url("right-one") } }, "status");
   expect(right.err).toContain("Run: pdoflow migrate");
-}, 30_000);
+});
 
 const fullDisk = "a full disk while posting: exit code 3, and nothing half-written";
 test.skipIf(!isRoot)(

@@ -36,4 +36,4 @@ test("a pool goes on, and replaces workers, after its binary was deleted or repl
   expect(await pool.exited).toBe(1);
   const [row] = await db.sql`select done, failed from pdoflow.posting`;
   expect(row).toEqual({ done: 2, failed: 1 });
-}, 30_000);
+});

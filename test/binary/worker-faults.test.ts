@@ -130,7 +130,7 @@ test("a timeout kills the child processes of the job too", async () => {
     const stat = `/proc/${pid}/stat`;
     return !existsSync(stat) || / Z /.test(readFileSync(stat, "utf8"));
   });
-}, 30_000);
+});
 
 test("a job that closes stdin, stdout and stderr does no harm", async () => {
   await using db = await freshDatabase();
@@ -139,7 +139,7 @@ test("a job that closes stdin, stdout and stderr does no harm", async () => {
   expect((await runThree(cli, body)).code).toBe(0);
   const [row] = await db.sql`select done from pdoflow.posting`;
   expect(row).toEqual({ done: 3 });
-}, 30_000);
+});
 
 test("workers die with their pool, also inside a busy loop", async () => {
   await using db = await freshDatabase();
@@ -163,4 +163,4 @@ test("workers die with their pool, also inside a busy loop", async () => {
     },
     5_000,
   );
-}, 30_000);
+});

@@ -10,7 +10,7 @@ import { openProxy, type Proxy } from "../proxy.ts";
 import { Arena } from "./arena.ts";
 import { Chronicle } from "./chronicle.ts";
 import { Dice } from "./dice.ts";
-import { drain } from "./drain.ts";
+import { drain, rally } from "./drain.ts";
 import { strike } from "./faults.ts";
 import { Poster } from "./poster.ts";
 import { Seat } from "./seat.ts";
@@ -88,6 +88,7 @@ async function run(arena: Arena, options: Options, asked: AbortSignal): Promise<
     await Promise.all(work.map((part) => part.finally(() => over.abort())));
     chronicle.tell("the faults are over");
     await drain(arena, chronicle, asked);
+    await rally(arena, chronicle, seats);
   } finally {
     await Promise.all(seats.map((seat) => seat.close(endOfPoolMs)));
     for (const proxy of proxies) await proxy[Symbol.asyncDispose]();

@@ -1,9 +1,11 @@
 import { resumePostings } from "../../src/db/control.ts";
 import type { Arena } from "./arena.ts";
 import type { Chronicle } from "./chronicle.ts";
+import type { Seat } from "./seat.ts";
 
 /** A statement that the network swallowed is given up by its pool after a minute. */
 const deadlineMs = 100_000;
+const comesUpMs = 15_000;
 
 /** Resumes what was paused and waits until all postings have ended; tells what is stuck. */
 export async function drain(arena: Arena, chronicle: Chronicle, asked: AbortSignal): Promise<void> {
@@ -28,6 +30,31 @@ export async function drain(arena: Arena, chronicle: Chronicle, asked: AbortSign
       );
     }
     await Bun.sleep(200);
+  }
+}
+
+/** Waits until each pool that runs is registered as up: one that was lost comes up again. */
+export async function rally(
+  arena: Arena,
+  chronicle: Chronicle,
+  seats: readonly Seat[],
+): Promise<void> {
+  const giveUpAt = performance.now() + comesUpMs;
+  for (;;) {
+    const rows = await arena.ask(
+      ({ sql, schema }) => sql<{ pid: number }[]>`
+        select pid from ${schema}.pool where state = 'up'`,
+    );
+    const up = new Set(rows.map(({ pid }) => pid));
+    const missing = seats.filter((seat) => !seat.isEnding && !up.has(seat.pid));
+    if (missing.length === 0) return;
+    if (performance.now() > giveUpAt) {
+      for (const { name, pid } of missing) {
+        chronicle.violations.push(`${name} (pid ${pid}) runs, and has not come up again`);
+      }
+      return;
+    }
+    await Bun.sleep(100);
   }
 }
 

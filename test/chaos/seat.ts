@@ -52,6 +52,11 @@ export class Seat {
     return this.#isUp && this.#child.exitCode === null && this.#child.signalCode === null;
   }
 
+  /** It was asked to end, and has not ended yet. */
+  get isEnding(): boolean {
+    return this.#askedAt !== null;
+  }
+
   get workers(): number[] {
     return processesWith(this.#arena.journal)
       .filter(({ parent }) => parent === this.pid)

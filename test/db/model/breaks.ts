@@ -59,6 +59,12 @@ export const breaks: readonly Break[] = [
     instead: "order by id",
   },
   {
+    name: "recording a retry does not make a pause wait",
+    routine: "record",
+    find: "state = 'retried')) order by id for share",
+    instead: "state = 'retried')) order by id",
+  },
+  {
     name: "a retry has the attempt number of the one before",
     routine: "record",
     find: "a.attempt + 1",
@@ -119,7 +125,7 @@ export const breaks: readonly Break[] = [
     instead: "0",
   },
   {
-    name: "pausing does not wait for outcomes that are being recorded",
+    name: "pausing does not wait for cancelling",
     routine: "hold",
     find: "order by id for no key update",
     instead: "order by id",

@@ -20,7 +20,7 @@ export interface Real {
   tally: Tally;
 }
 
-/** What runs have come to; `seen` counts what happened in how many steps. */
+/** What runs have come to; `seen` counts steps by their kind, and races. */
 export interface Tally {
   runs: number;
   commands: number;
@@ -65,8 +65,12 @@ export class Alone implements Command {
 
 function start({ told, tally }: Real, steps: readonly Step[], line: string): void {
   told.push(line);
-  const kinds = steps.map(({ kind }) => kind).join(" with ");
-  tally.seen[kinds] = (tally.seen[kinds] ?? 0) + 1;
+  for (const { kind } of steps) note(tally, kind);
+  if (steps.length > 1) note(tally, "races");
+}
+
+function note({ seen }: Tally, what: string): void {
+  seen[what] = (seen[what] ?? 0) + 1;
 }
 
 const connection = ({ pools }: Real, number: number): Db =>
@@ -173,7 +177,7 @@ export async function look({ db, tally }: Real, before: Queue): Promise<Queue> {
   if (faults.length > 0) throw new Broken(faults.join("\n"));
   const after = await readQueue(db);
   const suspects = [...after.leases.values()].filter(({ isHeld, lost }) => isHeld && lost > 1);
-  if (suspects.length > 0) tally.seen["Y3"] = (tally.seen["Y3"] ?? 0) + 1;
+  if (suspects.length > 0) note(tally, "suspects");
   const back = wentBack(before, after);
   if (back.length > 0) throw new Broken(back.join("\n"));
   return after;

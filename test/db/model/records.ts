@@ -2,8 +2,10 @@
 import * as fc from "fast-check";
 
 import { recordOutcomes } from "../../../src/db/outcomes.ts";
+import type { OutcomeState } from "../../../src/domain/attempt.ts";
 import { outcome } from "../engine.ts";
 import * as changes from "./changes.ts";
+import type { ModelOutcome } from "./changes.ts";
 import {
   type Attempt,
   attemptKey,
@@ -48,15 +50,23 @@ const isSame = (a: Attempt & { leaseId: number }, job: Attempt, { id }: { id: nu
 const isGone = ({ leases }: Queue, { leaseId }: { leaseId: number }) =>
   leases.get(leaseId)?.isHeld === false;
 
-/** One in two is done, one in three is to be retried where it may, and then not always at once. */
-function endOf(queue: Queue, job: Attempt & { leaseId: number }, luck: number) {
+/** Of six two or three are done, and two are to be retried where they may, half of them later. */
+function endOf(queue: Queue, job: Attempt & { leaseId: number }, luck: number): ModelOutcome {
   const { leaseId, postingId, seq, attempt } = job;
   const { tries, state: posting } = postingOf(queue, postingId);
-  const ended = { leaseId, postingId, seq, attempt, delayMs: null };
-  if (luck % 6 < 3) return { ...ended, state: "done" as const };
-  if (luck % 6 === 3 && posting === "cancelled") return { ...ended, state: "cancelled" as const };
-  if (luck % 6 === 4 || attempt >= tries) return { ...ended, state: "failed" as const };
-  return { ...ended, state: "retried" as const, delayMs: luck % 4 === 0 ? 3_600_000 : 0 };
+  const end = (state: OutcomeState, delayMs: number | null = null) => ({
+    leaseId,
+    postingId,
+    seq,
+    attempt,
+    state,
+    delayMs,
+  });
+  const face = luck % 6;
+  if (face < 2) return end("done");
+  if (face === 2) return end(posting === "cancelled" ? "cancelled" : "done");
+  if (face === 3 || attempt >= tries) return end("failed");
+  return end("retried", face === 4 ? 3_600_000 : 0);
 }
 
 function recordStep(kind: string, batch: Batch): Step {

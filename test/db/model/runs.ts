@@ -42,14 +42,37 @@ const act: fc.Arbitrary<Act> = fc.oneof(
   { weight: 3, arbitrary: fc.oneof(finishAct, foldAct, dueAct) },
 );
 
-const posting = postAct.map((one) => new Alone(one));
+/** What is most worth to happen at the same time as something else. */
+const racer: fc.Arbitrary<Act> = fc.oneof(
+  { weight: 3, arbitrary: recordAct },
+  { weight: 2, arbitrary: fc.oneof(resendAct, lateAct) },
+  { weight: 2, arbitrary: claimAct },
+  { weight: 2, arbitrary: giveBackAct },
+  { weight: 2, arbitrary: rescueAct },
+  { weight: 4, arbitrary: fc.oneof(pauseAct, stopAct, resumeAct, cancelAct, cancelAct) },
+  { weight: 2, arbitrary: fc.oneof(finishAct, foldAct) },
+  { weight: 2, arbitrary: fc.oneof(postAct, beatAct, loseAct) },
+);
+
 const alone = act.map((one): Command => new Alone(one));
 const together = fc
-  .array(act, { minLength: 2, maxLength: 3 })
+  .array(racer, { minLength: 2, maxLength: 3 })
   .map((acts): Command => new Together(acts));
 const overlapping = fc
-  .tuple(act, act, fc.integer({ min: 0, max: 3 }))
+  .tuple(racer, racer, fc.integer({ min: 0, max: 3 }))
   .map(([first, second, chance]): Command => new Overlapping([first, second], chance > 0));
+
+/** How a run begins: some postings, and in one of four two or three pools that are lost (Y3). */
+const crash = fc.tuple(claimAct, loseAct, rescueAct);
+const prelude = fc
+  .tuple(
+    fc.array(postAct, { minLength: 1, maxLength: 5 }),
+    fc.oneof(
+      { weight: 3, arbitrary: fc.constant([]) },
+      { weight: 1, arbitrary: fc.array(crash, { minLength: 2, maxLength: 3 }) },
+    ),
+  )
+  .map(([posts, crashes]) => [...posts, ...crashes.flat()].map((one) => new Alone(one)));
 
 /** Up to 40 commands, most of them alone: what they say is told by the model in full. */
 const commands = fc.commands([alone, alone, alone, alone, together, overlapping], {
@@ -86,9 +109,7 @@ export class ModelRuns implements AsyncDisposable {
   async failure(seed: number, numRuns: number, isShrunk = true): Promise<string | null> {
     await this.#vacuum();
     const result = await fc.check(
-      fc.asyncProperty(fc.array(posting, { maxLength: 5 }), commands, (posts, list) =>
-        this.#run(posts, list),
-      ),
+      fc.asyncProperty(prelude, commands, (first, list) => this.#run(first, list)),
       {
         seed,
         numRuns,
@@ -105,13 +126,13 @@ export class ModelRuns implements AsyncDisposable {
     return `${what}\n\nwhat happened, with seed ${seed}:\n${steps}\n\n${report}`;
   }
 
-  async #run(posts: readonly Alone[], list: Iterable<Command>): Promise<void> {
+  async #run(first: readonly Alone[], list: Iterable<Command>): Promise<void> {
     const told: string[] = [];
     this.tally.runs += 1;
     const real: Real = { db: this.db, pools: this.#pools, told, tally: this.tally };
     const model: Model = { queue: await this.#start(), sent: [], had: [] };
     try {
-      for (const post of posts) await post.run(model, real);
+      for (const one of first) if (one.check(model)) await one.run(model, real);
       await fc.asyncModelRun(() => ({ model, real }), list);
       told.push("all other pools are gone, and a new one gets what is left");
       await drain(this.db, model.queue);
