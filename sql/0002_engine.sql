@@ -25,7 +25,12 @@ declare
   v_retry record;
   v_lease bigint;
   v_round integer;
+  v_seeks_retry boolean := true;
 begin
+  -- O1: a pool that is lost or stopped gets nothing. Whoever ends or rescues it waits for this claim
+  -- or passes it by, and so sees the lease that it appends.
+  perform from pdoflow.pool where id = p_pool and state in ('up', 'draining') for key share;
+  if not found then return; end if;
   for v_round in 1..20 loop
     if p_oldest then
       select l.posting_id, l.priority into v_lane
@@ -41,12 +46,14 @@ begin
         order by priority desc, posting_id limit 1) l
       order by l.priority desc, l.posting_id limit 1;
     end if;
-    select * into v_retry from pdoflow.due_retry(p_routes);
+    select * into v_retry from pdoflow.due_retry(p_routes)
+    where v_seeks_retry and (v_lane.posting_id is null or not p_oldest);
     -- At the same priority a retry goes first: its posting is the older one.
     if v_retry.route_id is not null
        and (v_lane.posting_id is null or v_retry.priority >= v_lane.priority) then
       v_lease := pdoflow.claim_retries(p_pool, v_retry.route_id, v_retry.priority,
                                        p_entry_points, p_caps, p_cap);
+      v_seeks_retry := v_lease is not null; -- else other pools are taking all that are due
     elsif v_lane.posting_id is null then
       return;
     else
@@ -215,30 +222,33 @@ declare
   v_entry_point text;
   v_left integer;
   v_size integer;
-  v_lost integer := 0;
+  v_lost integer;
   v_postings bigint[] := '{}';
   v_firsts integer[] := '{}';
   v_ends integer[] := '{}';
   v_attempts integer[] := '{}';
   v_lease bigint;
 begin
+  select p.entry_point, r.lost into v_entry_point, v_lost
+  from pdoflow.retry r join pdoflow.posting p on p.id = r.posting_id
+  where r.route_id = p_route and r.priority = p_priority and r.due_at <= now()
+  order by r.due_at, r.id limit 1;
+  if not found then return null; end if;
+  select c.cap into v_left from unnest(p_entry_points, p_caps) as c (entry_point, cap)
+  where c.entry_point = v_entry_point;
+  v_left := coalesce(v_left, p_cap);
+  if v_left < 1 then return 0; end if;
+  -- Two pools were lost with this range in hand: from now on one job a lease, so that the job that
+  -- brings its pool down is known (Y3).
+  if v_lost >= 2 then v_left := 1; end if;
+
+  -- No more rows are locked than may be taken, so that others can take the rest.
   for v_row in
-    select r.*, p.entry_point from pdoflow.retry r join pdoflow.posting p on p.id = r.posting_id
+    select r.* from pdoflow.retry r join pdoflow.posting p on p.id = r.posting_id
     where r.route_id = p_route and r.priority = p_priority and r.due_at <= now()
-    order by r.due_at, r.id limit 500 for update of r skip locked
+      and p.entry_point = v_entry_point and (r.lost >= 2) = (v_lost >= 2)
+    order by r.due_at, r.id limit least(v_left, 500) for update of r skip locked
   loop
-    if v_entry_point is null then
-      v_entry_point := v_row.entry_point;
-      v_lost := v_row.lost;
-      select c.cap into v_left from unnest(p_entry_points, p_caps) as c (entry_point, cap)
-      where c.entry_point = v_entry_point;
-      v_left := coalesce(v_left, p_cap);
-      if v_left < 1 then return 0; end if;
-      -- Two pools were lost with this range in hand: from now on one job a lease, so that the job
-      -- that brings its pool down is known (Y3).
-      if v_lost >= 2 then v_left := 1; end if;
-    end if;
-    continue when v_row.entry_point <> v_entry_point or (v_row.lost >= 2) <> (v_lost >= 2);
     v_size := least(v_row.end_seq - v_row.first_seq, v_left);
     v_lost := greatest(v_lost, v_row.lost);
     v_postings := v_postings || v_row.posting_id;
@@ -253,7 +263,7 @@ begin
     v_left := v_left - v_size;
     exit when v_left = 0;
   end loop;
-  if v_entry_point is null then return null; end if;
+  if cardinality(v_postings) = 0 then return null; end if;
 
   insert into pdoflow.lease (pool_id, lost, posting_ids, first_seqs, end_seqs, attempts)
   values (p_pool, v_lost, v_postings, v_firsts, v_ends, v_attempts) returning id into v_lease;

@@ -8,32 +8,50 @@
 create function pdoflow.record(
   p_pool bigint, p_leases bigint[], p_postings bigint[], p_seqs integer[], p_attempts integer[],
   p_states pdoflow.outcome_state[], p_ages_ms real[], p_durations_ms real[], p_pids integer[],
-  p_results text[], p_errors text[], p_delays_ms integer[], p_let_go bigint[],
+  p_results text[], p_errors text[], p_delays_ms bigint[], p_let_go bigint[],
   p_stdouts text[] default null, p_stderrs text[] default null
 ) returns integer language plpgsql as $$
 #variable_conflict use_column
 declare
   v_asked bigint[] := array(select distinct unnest(p_leases || p_let_go));
   v_held bigint[];
+  v_written integer;
   v_refused integer := 0;
 begin
-  -- The share lock makes a rescue wait until these outcomes are there to be seen by it.
-  v_held := array(select id from pdoflow.lease
-                  where id = any (v_asked) and held and pool_id = p_pool order by id for share);
-  if 'retried' = any (p_states) then
-    -- Pausing and cancelling wait for this, and then see the retries (Y2).
-    perform from pdoflow.posting where id = any (
-      array(select posting_id from unnest(p_postings, p_states) as b (posting_id, state)
-            where state = 'retried')) order by id for share;
+  -- Where something will be refused, the pool's row is locked first, as a rescue does.
+  if exists (select from unnest(v_asked) as a (id) where not exists (
+               select from pdoflow.lease l where l.id = a.id and l.held and l.pool_id = p_pool)) then
+    perform from pdoflow.pool where id = p_pool for no key update;
   end if;
+  -- A rescue waits for this lock until these outcomes are there to be seen by it.
+  v_held := array(select id from pdoflow.lease
+                  where id = any (v_asked) and held and pool_id = p_pool
+                  order by id for no key update);
+  -- Locked in one order: the postings that may end whole here, and those that get retries, which
+  -- pausing and cancelling are then to see (Y2).
+  perform from pdoflow.posting where id in (
+    select b.posting_id
+    from (select posting_id, count(*) as jobs, bool_or(state = 'retried') as has_retry
+          from unnest(p_postings, p_states) as u (posting_id, state) group by posting_id) b
+      join pdoflow.posting p on p.id = b.posting_id
+    where b.has_retry or p.job_count <= b.jobs)
+  order by id for no key update;
 
-  with batch as (
-    select * from unnest(p_leases, p_postings, p_seqs, p_attempts, p_states, p_ages_ms,
+  with range as materialized (
+    select l.id, r.* from pdoflow.lease l cross join lateral
+      unnest(l.posting_ids, l.first_seqs, l.end_seqs, l.attempts)
+        as r (posting_id, first_seq, end_seq, attempt)
+    where l.id = any (v_held)),
+  batch as (
+    select b.* from unnest(p_leases, p_postings, p_seqs, p_attempts, p_states, p_ages_ms,
                          p_durations_ms, p_pids, p_results, p_errors, p_delays_ms, p_stdouts,
                          p_stderrs)
       as b (lease_id, posting_id, seq, attempt, state, age_ms, duration_ms, worker_pid, result,
             error, delay_ms, stdout, stderr)
-    where lease_id = any (v_held)),
+    -- Not only of a lease that is held, but of a job that it still has: others were given back.
+    where exists (select from range r
+                  where r.id = b.lease_id and r.posting_id = b.posting_id
+                    and r.attempt = b.attempt and r.first_seq <= b.seq and b.seq < r.end_seq)),
   ended as (
     insert into pdoflow.outcome (posting_id, lease_id, ended_at, seq, attempt, worker_pid,
                                  duration_ms, state, result, error, stdout, stderr)
@@ -57,8 +75,9 @@ begin
     select a.posting_id, l.priority, l.route_id, a.seq, a.seq + 1, a.attempt + 1,
            case p.state when 'open' then now() + a.delay_ms * interval '1 ms' else 'infinity' end
     from again a join pdoflow.posting p on p.id = a.posting_id
-      join pdoflow.lane l on l.posting_id = a.posting_id
-                         and l.first_seq <= a.seq and a.seq < l.end_seq),
+      cross join lateral (
+        select priority, route_id from pdoflow.lane
+        where posting_id = a.posting_id and first_seq <= a.seq and a.seq < end_seq limit 1) l),
   total as (
     select posting_id, count(*) filter (where state = 'done') as done,
            count(*) filter (where state = 'failed') as failed,
@@ -76,22 +95,27 @@ begin
     returning p.id, pg_notify('pdoflow.ended', p.id::text)),
   -- Rows of jobs that were given back and claimed again, which add up to nothing (G2).
   spent as (
-    delete from pdoflow.progress where posting_id in (select id from whole))
-  insert into pdoflow.progress (posting_id, done, failed, cancelled, retrying)
-  select posting_id, done, failed, cancelled, retried from total
-  where posting_id not in (select id from whole);
+    delete from pdoflow.progress where posting_id in (select id from whole)),
+  counted as (
+    insert into pdoflow.progress (posting_id, done, failed, cancelled, retrying)
+    select posting_id, done, failed, cancelled, retried from total
+    where posting_id not in (select id from whole))
+  select count(*) into v_written from ended;
 
   update pdoflow.lease set held = false where id = any (p_let_go) and id = any (v_held);
 
-  if cardinality(v_held) < cardinality(v_asked) then
+  if v_written < cardinality(p_leases) then
     select count(*) into v_refused
     from unnest(p_leases, p_postings, p_seqs, p_attempts)
       as b (lease_id, posting_id, seq, attempt)
-    where lease_id <> all (v_held)
-      and not exists (select from pdoflow.outcome o
+    where not exists (select from pdoflow.outcome o
                       where o.posting_id = b.posting_id and o.seq = b.seq
                         and o.attempt = b.attempt and o.lease_id = b.lease_id);
-    update pdoflow.pool set refused = refused + v_refused where id = p_pool and v_refused > 0;
+    -- A rescue that has the row just now would wait for our leases, and we for it.
+    if v_refused > 0 then
+      update pdoflow.pool set refused = refused + v_refused
+      where id in (select id from pdoflow.pool where id = p_pool for no key update skip locked);
+    end if;
   end if;
   return v_refused;
 end $$;
@@ -190,8 +214,10 @@ begin
                                due_at, lost)
     select i.posting_id, l.priority, l.route_id, i.first_seq, i.end_seq, i.attempt,
            case i.state when 'open' then now() else 'infinity' end, i.lost + p_lost
-    from island i join pdoflow.lane l on l.posting_id = i.posting_id
-                                     and l.first_seq <= i.first_seq and i.first_seq < l.end_seq
+    from island i cross join lateral (
+      select priority, route_id from pdoflow.lane
+      where posting_id = i.posting_id and first_seq <= i.first_seq and i.first_seq < end_seq
+      limit 1) l
     where i.state <> 'cancelled'),
   counted as (
     insert into pdoflow.progress (posting_id, retrying, returned, cancelled)

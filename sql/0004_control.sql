@@ -35,6 +35,22 @@ begin
   end loop;
 end $$;
 
+-- Ends a pool in an orderly way: gives back all that it holds, and marks it as stopped (O1). Waits for
+-- a claim that is under way. Returns how many jobs went back.
+create function pdoflow.retire(p_pool bigint) returns integer language plpgsql as $$
+#variable_conflict use_column
+declare
+  v_back integer;
+begin
+  perform from pdoflow.pool where id = p_pool and state in ('up', 'draining') for update;
+  if not found then return 0; end if;
+  v_back := pdoflow.give_back(
+    p_pool, array(select id from pdoflow.lease where pool_id = p_pool and held),
+    '{}', '{}', '{}', '{}', '{}', 0);
+  update pdoflow.pool set state = 'stopped', running = '[]' where id = p_pool;
+  return v_back;
+end $$;
+
 -- Records a failed attempt for each job that a lost pool ran: those that it had told (O2), and the
 -- job of a lease that was cut down to one job after two pools were lost with it in hand (Y3).
 create function pdoflow.record_lost(p_pool bigint, p_running jsonb, p_message text)
@@ -49,7 +65,7 @@ begin
     array_agg(0::real), array_agg(0::real), array_agg(0),
     array_agg(null::text),
     array_agg(jsonb_build_object('name', 'PoolLost', 'message', p_message)::text),
-    array_agg(least(p.backoff_ms * 2 ^ (s.attempt - 1), 3600000)::integer), '{}')
+    array_agg(least(p.backoff_ms * 2 ^ (s.attempt - 1), 3600000)::bigint), '{}')
   from (
     select l.id as lease_id, r.posting_id, j.seq, r.attempt
     from pdoflow.lease l cross join lateral

@@ -90,8 +90,15 @@ export function isConnectionLoss(error: unknown): boolean {
   const code = errorCode(error);
   return (
     code !== null &&
-    (/^(E[A-Z_]+|CONNECT_TIMEOUT|CONNECTION_[A-Z_]+)$/.test(code) || /^(08|57P0|53300)/.test(code))
+    (/^(E(?!RR_)[A-Z_]+|CONNECT_TIMEOUT|CONNECTION_[A-Z_]+)$/.test(code) ||
+      /^(08|57P0|53300)/.test(code))
   );
+}
+
+/** True where the same statement may well succeed when it is sent again. */
+export function isWorthAnotherTry(error: unknown): boolean {
+  const isConflict = ["40P01", "40001"].includes(errorCode(error) ?? "");
+  return isConflict || isConnectionLoss(error);
 }
 
 export function errorCode(error: unknown): string | null {

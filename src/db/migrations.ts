@@ -76,10 +76,21 @@ export async function pendingMigrations(db: Db): Promise<{ name: string; sql: st
   if (found > migrations.length) throw new SchemaTooNew(db.target.schema, found);
   return migrations.slice(found).map(({ name, sql }) => ({
     name,
-    // The schema's name is checked to be a plain lower-case one (settings.ts).
-    sql: sql.replaceAll("pdoflow.", `${db.target.schema}.`),
+    sql: withSchema(sql, db.target.schema),
   }));
 }
+
+/**
+ * The text for another schema, whose name is a plain lower-case one (settings.ts) and may be a word
+ * of SQL. Inside of quotes stand the names of channels.
+ */
+const withSchema = (sql: string, schema: string) =>
+  schema === "pdoflow" ? sql : inSchema(sql, schema);
+
+const inSchema = (sql: string, schema: string) =>
+  sql
+    .replaceAll(/(?<=['"])pdoflow\./g, `${schema}.`)
+    .replaceAll(/(?<!['"\w])pdoflow\./g, `"${schema}".`);
 
 /**
  * Brings the schema up to this program's version, all or nothing, and returns the names of what was
@@ -96,6 +107,8 @@ export async function migrate(db: Db): Promise<string[]> {
         number integer primary key,
         name text not null,
         applied_at timestamptz not null default now())`;
+    await sql`
+      comment on table ${db.schema}.migration is 'One row: a migration that was applied, in order.'`;
     const pending = await pendingMigrations({ ...db, sql: sql as unknown as Sql });
     const first = migrations.length - pending.length + 1;
     for (const [offset, migration] of pending.entries()) {

@@ -43,7 +43,7 @@ export async function recordOutcomes(
       ${column((o) => o.workerPid)}::integer[],
       ${textsOrNull(outcomes.map((o) => o.result))}::text[],
       ${textsOrNull(outcomes.map((o) => o.error))}::text[],
-      ${column((o) => o.delayMs)}::integer[], ${integers(completeLeases)}::bigint[],
+      ${column((o) => o.delayMs)}::bigint[], ${integers(completeLeases)}::bigint[],
       ${textsOrNull(outcomes.map((o) => o.stdout))}::text[],
       ${textsOrNull(outcomes.map((o) => o.stderr))}::text[]) as refused`;
   return row?.refused ?? 0;
@@ -66,7 +66,10 @@ export async function finishPostings(
 /** Ends postings that a pool which died between its last outcome and `finishPostings` left open. */
 export const finishStragglers = ({ sql, schema }: Db) => sql`
   select ${schema}.finish(array(
-    select posting_id from ${schema}.progress group by posting_id limit 1000))`;
+    select p.id from ${schema}.posting p join (
+      select posting_id, sum(done + failed + cancelled) as ended
+      from ${schema}.progress group by posting_id) g on g.posting_id = p.id
+    where g.ended = p.job_count limit 1000))`;
 
 /** Folds up the progress rows of postings that have many. */
 export const foldProgress = ({ sql, schema }: Db) => sql`select ${schema}.fold()`;

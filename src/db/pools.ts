@@ -59,16 +59,17 @@ export async function beat(
            exists (select from beaten where state = 'draining') as is_draining,
            coalesce(sum(slots), 0)::integer as slots
     from ${schema}.pool
-    where state in ('up', 'draining')
-      and beat_at > clock_timestamp() - patience_ms * interval '1 ms'`;
+    where id = ${poolId} or (state in ('up', 'draining')
+      and beat_at > clock_timestamp() - patience_ms * interval '1 ms')`;
   await sql`select ${schema}.listen()`;
   return row ?? { isUp: false, isDraining: false, slots: 0 };
 }
 
-/** Marks a pool that ends in an orderly way. Its leases must have been given back before. */
-export const retirePool = ({ sql, schema }: Db, poolId: number) => sql`
-  update ${schema}.pool set state = 'stopped', running = '[]'
-  where id = ${poolId} and state in ('up', 'draining')`;
+/** Ends a pool in an orderly way: gives back all that it holds. Returns how many jobs went back. */
+export async function retirePool({ sql, schema }: Db, poolId: number): Promise<number> {
+  const [row] = await sql<{ back: number }[]>`select ${schema}.retire(${poolId}) as back`;
+  return row?.back ?? 0;
+}
 
 /** Tells pools to take no more jobs, by their numbers or their host. Returns those that it told. */
 export async function drainPools(

@@ -120,12 +120,14 @@ const stageJobs = (sql: Tx, first: number, text: string, priorities: readonly nu
     join unnest(${`{${priorities.join(",")}}`}::integer[]) with ordinality as p (priority, place)
       using (place)`;
 
-/** Jobs of different priorities: sorted by it, stable, a lane for each (N1, J1, J2). */
+/** Jobs with priorities: sorted by it, stable, a lane for each (N1, J1, J2). */
 async function insertSortedJobs(db: Db, sql: Tx, id: number, routeId: number): Promise<void> {
   await sql`
     insert into ${db.schema}.job (posting_id, seq, index, args)
-    select ${id}::bigint, row_number() over (order by priority desc, index) - 1, index, args
-    from pdoflow_stage`;
+    select ${id}::bigint, row_number() over (order by priority desc, index) - 1,
+           case when differ.yes then index end, args
+    from pdoflow_stage
+      cross join (select count(distinct priority) > 1 as yes from pdoflow_stage) differ`;
   await sql`
     insert into ${db.schema}.lane (posting_id, priority, first_seq, end_seq, route_id)
     select ${id}::bigint, priority, sum(size) over higher - size, sum(size) over higher,

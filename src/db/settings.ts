@@ -67,11 +67,11 @@ interface Parts {
 }
 
 function fromUrl(text: string, source: string, env: Environment): Target {
-  // `postgres:///db?host=/run/postgresql` has no host part, which URL refuses for some schemes.
   const match = /^postgres(?:ql)?:\/\/(.*)$/s.exec(text);
-  const http = `http://${(match?.[1] ?? "").replace(/^([^@/?]*@)?(?=[/?]|$)/, "$1-")}`;
-  const url = match && URL.canParse(http) ? new URL(http) : null;
-  if (!url) {
+  // URL refuses a user without a host, as in postgres://user@/db?host=/run/postgresql.
+  const whole = `postgres://${(match?.[1] ?? "").replace(/^([^@/?]*@)?(?=[/?]|$)/, "$1-")}`;
+  const url = match && URL.canParse(whole) ? new URL(whole) : null;
+  if (!url || !isDecodable(text)) {
     throw new InvalidInput(source, [
       "expected a URL such as postgres://user:password@host:5432/database",
     ]);
@@ -80,7 +80,8 @@ function fromUrl(text: string, source: string, env: Environment): Target {
   return fromParts(
     {
       host:
-        url.searchParams.get("host") ?? (url.hostname === "-" ? undefined : decode(url.hostname)),
+        url.searchParams.get("host") ??
+        (url.hostname === "-" ? undefined : decode(url.hostname.replace(/^\[(.*)\]$/, "$1"))),
       port: url.searchParams.get("port") ?? decode(url.port),
       user: url.searchParams.get("user") ?? decode(url.username),
       password: url.searchParams.get("password") ?? decode(url.password),
@@ -92,7 +93,19 @@ function fromUrl(text: string, source: string, env: Environment): Target {
   );
 }
 
-function fromParts(parts: Parts, source: string, env: Environment): Target {
+/** Whether all percent codes stand for characters. */
+function isDecodable(text: string): boolean {
+  try {
+    decodeURIComponent(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function fromParts(parts: Parts, source: string, given: Environment): Target {
+  // As for psql, a variable that is empty is as good as not set.
+  const env = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== ""));
   const user = parts.user ?? env["PGUSER"] ?? env["USER"] ?? env["LOGNAME"] ?? "postgres";
   const host = parts.host ?? env["PGHOST"] ?? "localhost";
   const port = Number(parts.port ?? env["PGPORT"] ?? 5432);

@@ -1,4 +1,4 @@
-import { connect, type Db } from "../db/connect.ts";
+import { connect, type Db, isConnectionLoss } from "../db/connect.ts";
 import type { Target } from "../db/settings.ts";
 
 /** A statement was sent and nothing came back: the network or the server is stuck. */
@@ -47,7 +47,9 @@ export class Link {
     try {
       return await Promise.race([statement(db), late.promise]);
     } catch (error) {
-      if (error instanceof NoAnswer && db === this.#db) this.reset();
+      // Also after an error of its own: postgres.js 3.4.9 may never use such a connection again
+      // (porsager/postgres#1176).
+      if (isConnectionLoss(error) && db === this.#db) this.reset();
       throw error;
     } finally {
       clearTimeout(timer);

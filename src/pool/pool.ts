@@ -1,4 +1,4 @@
-import { isConnectionLoss } from "../db/connect.ts";
+import { isWorthAnotherTry } from "../db/connect.ts";
 import type { Beat } from "../db/pools.ts";
 import type { Target } from "../db/settings.ts";
 import type { AttemptEnd } from "../domain/attempt.ts";
@@ -18,6 +18,7 @@ import { obeyStops } from "./stopped-postings.ts";
 
 const lookMs = 1_000;
 const workDeadlineMs = 60_000;
+const againMs = 500;
 
 /**
  * One pool: claims jobs, hands them to its workers, records their outcomes. All that must survive
@@ -40,6 +41,7 @@ export class Pool {
   #isKilled = false;
   /** No beat for so long that the workers were stopped; until the database answers again. */
   #isSilent = false;
+  #isRecovering = false;
   #lookTimer: Timer | undefined;
   #endTimer: Timer | undefined;
   readonly #lifetime: Lifetime;
@@ -122,8 +124,8 @@ export class Pool {
     this.#options.log(`${why}: finishing what runs, giving back the rest`);
     const { graceMs } = this.#options;
     if (graceMs !== null) this.#endTimer = setTimeout(() => this.kill(), graceMs);
+    this.#attempt(async () => await this.#session?.markDraining());
     this.#attempt(async () => {
-      await this.#session?.markDraining();
       await this.#giveBack(this.#dispatcher.recall(() => true));
       this.#endIfDrained();
     });
@@ -170,9 +172,10 @@ export class Pool {
   #onBeat({ slots, isDraining }: Beat): void {
     this.#workersOfAllPools = Math.max(slots, this.#options.maxWorkers);
     if (isDraining) this.drain("it was told to drain");
-    if (!this.#isSilent) return;
+    if (!this.#isSilent || this.#isRecovering) return;
+    this.#isRecovering = true;
     this.#attempt(async () => {
-      await this.#session?.recover();
+      await this.#session?.recover().finally(() => (this.#isRecovering = false));
       this.#isSilent = false;
       this.#options.log("the database answers again");
       this.#claims.wake();
@@ -199,9 +202,20 @@ export class Pool {
     this.#attempt(async () => {
       await lost.bury();
       this.#isSilent = false;
+      while (!this.#isDraining && !(await this.#reopened())) await Bun.sleep(againMs);
       if (this.#isDraining) this.#ended.resolve();
-      else await this.#openSession();
     });
+  }
+
+  /** A new session, unless the connection is lost again meanwhile. */
+  async #reopened(): Promise<boolean> {
+    try {
+      await this.#openSession();
+      return true;
+    } catch (error) {
+      if (!isWorthAnotherTry(error)) throw error;
+      return false;
+    }
   }
 
   async #giveBack(jobs: readonly HeldJob[]): Promise<void> {
@@ -289,7 +303,7 @@ export class Pool {
 
   /** A lost connection is waited out: polls and beats try again. Anything else ends the pool. */
   #fail(error: unknown): void {
-    if (isConnectionLoss(error)) this.#options.log(`the database: ${String(error)}`);
+    if (isWorthAnotherTry(error)) this.#options.log(`the database: ${String(error)}`);
     else this.#ended.reject(error);
   }
 }

@@ -1,4 +1,4 @@
-import { isConnectionLoss } from "../db/connect.ts";
+import { isWorthAnotherTry } from "../db/connect.ts";
 import type { LeasedSeq } from "../db/leases.ts";
 import { finishPostings, type Outcome, recordOutcomes } from "../db/outcomes.ts";
 import type { Link } from "./link.ts";
@@ -117,7 +117,7 @@ export class Recorder {
         );
         if (refused > 0) this.#listener.onRefused(refused);
       } catch (error) {
-        if (!isConnectionLoss(error)) throw error;
+        if (!isWorthAnotherTry(error)) throw error;
         this.#listener.onError(error);
         await Bun.sleep(retryAfterMs);
         continue;

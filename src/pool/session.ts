@@ -1,4 +1,4 @@
-import { isConnectionLoss } from "../db/connect.ts";
+import { isWorthAnotherTry } from "../db/connect.ts";
 import { giveBack, giveBackUnknown, type LeasedSeq } from "../db/leases.ts";
 import { markDraining, type NewPool, registerPool, retirePool } from "../db/pools.ts";
 import { rescuePools } from "../db/rescue.ts";
@@ -28,6 +28,7 @@ export class Session {
   readonly recorder: Recorder;
   readonly heartbeat: Heartbeat;
   readonly #links: Links;
+  readonly #patienceMs: number;
   /** Its leases are gone: nothing that it still has to say will be heard. */
   #isOver = false;
 
@@ -39,6 +40,7 @@ export class Session {
   ) {
     this.poolId = poolId;
     this.#links = links;
+    this.#patienceMs = pool.patienceMs;
     this.claimer = new Claimer(links.work, poolId, pool);
     this.recorder = new Recorder(links.work, poolId, listener);
     this.heartbeat = new Heartbeat(links.side, poolId, pool.patienceMs, listener);
@@ -108,21 +110,21 @@ export class Session {
    */
   async close(): Promise<number> {
     await this.recorder.flush();
-    const back = await this.#links.work.ask((db) =>
-      giveBack(db, this.poolId, this.recorder.leases),
-    );
     await this.heartbeat.stop();
-    await this.#links.side.ask((db) => retirePool(db, this.poolId));
-    return back;
+    const back = await this.#insist(
+      () => this.#links.work.ask((db) => retirePool(db, this.poolId)),
+      performance.now() + this.#patienceMs, // then others rescue from it
+    );
+    return back ?? 0;
   }
 
   /** Tries until it goes through, or the session is over: then there is nothing to say. */
-  async #insist<T>(work: () => Promise<T>): Promise<T | null> {
+  async #insist<T>(work: () => Promise<T>, deadline = Infinity): Promise<T | null> {
     while (!this.#isOver) {
       try {
         return await work();
       } catch (error) {
-        if (!isConnectionLoss(error)) throw error;
+        if (!isWorthAnotherTry(error) || performance.now() > deadline) throw error;
         await Bun.sleep(againMs);
       }
     }

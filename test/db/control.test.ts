@@ -149,6 +149,21 @@ describe("holding", () => {
     expect(await brokenInvariants(db)).toEqual([]);
   });
 
+  test("a posting that is being cancelled is not held", async () => {
+    await using db = await freshQueue();
+    const id = await postJobs(db, 2);
+    await using cancelling = await openTransaction(db);
+    await cancel(cancelling, id);
+    const pausing = hold(db, id);
+    await untilBlocked(db);
+    await commit(cancelling);
+    expect(await pausing).toEqual([]);
+    expect([...(await db.sql`select state from pdoflow.posting`)]).toEqual([
+      { state: "cancelled" },
+    ]);
+    expect(await brokenInvariants(db)).toEqual([]);
+  });
+
   test("pools are told of it, and woken by resuming", async () => {
     await using db = await freshQueue();
     const told: string[] = [];

@@ -172,6 +172,15 @@ export const recordEach = (
     [],
   );
 
+/** Writes an outcome by hand, so that whoever records the same waits for this transaction. */
+export const recordElsewhere = (
+  { sql }: Db,
+  { leaseId, postingId, seq, attempt }: LeasedJob,
+) => sql`
+  insert into pdoflow.outcome (posting_id, lease_id, ended_at, seq, attempt, worker_pid,
+                               duration_ms, state)
+  values (${postingId}, ${leaseId}, now(), ${seq}, ${attempt}, 1, 1, 'done')`;
+
 /** Gives back the leases that `leased` are of, except for the jobs in `keep`; returns how many. */
 export const putBack = (
   db: Db,

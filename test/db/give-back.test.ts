@@ -61,6 +61,7 @@ describe("what is given back", () => {
     await putBack(db, pool, jobs);
     const again = jobsOf(await take(db, pool));
     await putBack(db, pool, again);
+    expect(await brokenInvariants(db)).toEqual([]);
     expect(await waiting(db)).toEqual([
       [0, 1, 2],
       [1, 3, 1],

@@ -82,14 +82,14 @@ test("L3: a rescue waits for what it is recording, and leaves that as it is", as
   expect(await brokenInvariants(db)).toEqual([]);
 });
 
-test.failing("O1: it gets no more jobs: nobody would rescue them", async () => {
+test("O1: it gets no more jobs: nobody would rescue them", async () => {
   await using db = await freshQueue();
   const { pool } = await silentPool(db, 1);
   await rescue(db);
   expect(await take(db, pool)).toEqual([]);
 });
 
-test.failing("O1: what it is claiming while it is declared lost does not stay leased", async () => {
+test("O1: what it is claiming while it is declared lost does not stay leased", async () => {
   await using db = await freshQueue();
   const { pool } = await silentPool(db, 1);
   const second = await postJobs(db, 1);
@@ -103,23 +103,19 @@ test.failing("O1: what it is claiming while it is declared lost does not stay le
   expect(names(await takeAll(db, await newPool(db)))).toContain(`${second}/0`);
 });
 
-test.failing(
-  "a record of which a part is refused and a rescue do not wait for each other",
-  async () => {
-    await using db = await freshQueue();
-    await findDeadlocksSoon(db);
-    const { pool, id, jobs } = await silentPool(db, 2);
-    const unknown = { ...nth(jobs, 1), leaseId: 99 };
-    await using pausing = await openTransaction(db);
-    await hold(pausing, id); // makes the record wait, after it has locked its lease
-    await using recorder = await openTransaction(db);
-    const recording = recordPart(recorder, pool, [nth(jobs, 0), unknown], { state: "retried" });
-    await untilBlocked(db);
-    const rescuing = rescue(db);
-    await untilBlocked(db, 2);
-    await commit(pausing);
-    expect(await recording).toBe(1);
-    await commit(recorder);
-    expect(await rescuing).toMatchObject([{ poolId: pool }]);
-  },
-);
+test("a record of which a part is refused and a rescue do not wait for each other", async () => {
+  await using db = await freshQueue();
+  await findDeadlocksSoon(db);
+  const { pool, id, jobs } = await silentPool(db, 2);
+  const unknown = { ...nth(jobs, 1), leaseId: 99 };
+  await using pausing = await openTransaction(db);
+  await hold(pausing, id); // makes the record wait, after it has locked its lease
+  await using recorder = await openTransaction(db);
+  const recording = recordPart(recorder, pool, [nth(jobs, 0), unknown], { state: "retried" });
+  await untilBlocked(db);
+  expect(await rescue(db)).toEqual([]); // passes by a pool that is just recording
+  await commit(pausing);
+  expect(await recording).toBe(1);
+  await commit(recorder);
+  expect(await rescue(db)).toMatchObject([{ poolId: pool }]);
+});

@@ -154,6 +154,19 @@ describe("what becomes of its jobs", () => {
     expect(await outcomes(db)).toMatchObject([{ seq: 0, attempt: 1, error: null }]);
   });
 
+  test("nor is a job of which it told an attempt before the one that it holds", async () => {
+    await using db = await freshQueue();
+    const pool = await newPool(db);
+    await postJobs(db, 2);
+    const jobs = jobsOf(await take(db, pool));
+    await tell(db, pool, jobs.slice(0, 1));
+    await recordPart(db, pool, jobs.slice(0, 1), { state: "retried", error: "{}" });
+    await take(db, pool);
+    await silence(db, pool);
+    expect(await rescue(db)).toMatchObject([{ jobs: 2 }]);
+    expect(await outcomes(db)).toMatchObject([{ seq: 0, attempt: 1, error: null }]);
+  });
+
   test("Y2: those of a paused posting wait until it is resumed", async () => {
     await using db = await freshQueue();
     const { pool, id, jobs } = await silentPool(db, 3);

@@ -2,14 +2,12 @@
 // place, that totals are true, and that the leases of a lane leave no gap.
 import type { Db } from "../../../src/db/connect.ts";
 import { brokenInvariants } from "../invariants.ts";
-import { knownFault } from "./known.ts";
 import { attemptKey, type Attempt, type Place, type Queue } from "./queue.ts";
 
-/** What is wrong in the database, a sentence for each fault, but for what is known. */
+/** What is wrong in the database, a sentence for each fault. */
 export async function faultsOf(db: Db): Promise<string[]> {
   const rows = await Promise.all([attempts(db), attemptsOfLeases(db), ended(db), owners(db)]);
-  const faults = [...(await brokenInvariants(db)), ...rows.flat().map(({ fault }) => fault)];
-  return faults.filter((fault) => !knownFault(fault));
+  return [...(await brokenInvariants(db)), ...rows.flat().map(({ fault }) => fault)];
 }
 
 /** The attempts of a job are 1, 2, … and each but the last one was to be retried. */

@@ -3,13 +3,6 @@
 import type { Step } from "./step.ts";
 
 /**
- * G2: a batch that ends all jobs of a posting leaves the progress rows that it had before, from
- * jobs that were retried or given back. They add up to nothing: if not, G1 is broken too.
- * Its test is in ../outcomes.test.ts.
- */
-export const knownFault = (fault: string): boolean => fault.startsWith("G2:");
-
-/**
  * O1: what a dead pool claims while it is rescued from, or after that, stays leased for ever. Its
  * tests are in ../rescue-late.test.ts.
  */

@@ -84,7 +84,7 @@ function addPosting(
 
 const postings = (queue: Queue): number[] => [...queue.postings.keys()];
 
-/** An act upon one posting, ended or not, which answers whether it did anything. */
+/** An act upon one posting, seldom an ended one, which answers whether it did anything. */
 function control(
   kind: string,
   send: (db: Db, id: number) => Promise<number[]>,
@@ -93,7 +93,8 @@ function control(
   return pick.map((number) => ({
     name: kind,
     plan({ queue }) {
-      const id = choose(postings(queue), number);
+      const open = postings(queue).filter((id) => queue.postings.get(id)?.isEnded === false);
+      const id = choose(number % 8 === 0 || open.length === 0 ? postings(queue) : open, number);
       if (id === null) return null;
       return {
         kind,
