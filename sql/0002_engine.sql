@@ -27,8 +27,8 @@ declare
   v_round integer;
   v_seeks_retry boolean := true;
 begin
-  -- O1: a pool that is lost or stopped gets nothing. Whoever ends or rescues it waits for this claim
-  -- or passes it by, and so sees the lease that it appends.
+  -- O1: a pool that is lost or stopped gets nothing. Whoever ends or rescues it waits for this
+  -- claim or passes it by, and so sees the lease that it appends.
   perform from pdoflow.pool where id = p_pool and state in ('up', 'draining') for key share;
   if not found then return; end if;
   for v_round in 1..20 loop

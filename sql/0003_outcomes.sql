@@ -19,8 +19,9 @@ declare
   v_refused integer := 0;
 begin
   -- Where something will be refused, the pool's row is locked first, as a rescue does.
-  if exists (select from unnest(v_asked) as a (id) where not exists (
-               select from pdoflow.lease l where l.id = a.id and l.held and l.pool_id = p_pool)) then
+  if exists (select from unnest(v_asked) as a (id)
+             where not exists (select from pdoflow.lease l
+                               where l.id = a.id and l.held and l.pool_id = p_pool)) then
     perform from pdoflow.pool where id = p_pool for no key update;
   end if;
   -- A rescue waits for this lock until these outcomes are there to be seen by it.

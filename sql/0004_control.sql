@@ -35,8 +35,8 @@ begin
   end loop;
 end $$;
 
--- Ends a pool in an orderly way: gives back all that it holds, and marks it as stopped (O1). Waits for
--- a claim that is under way. Returns how many jobs went back.
+-- Ends a pool in an orderly way: gives back all that it holds, and marks it as stopped (O1). Waits
+-- for a claim that is under way. Returns how many jobs went back.
 create function pdoflow.retire(p_pool bigint) returns integer language plpgsql as $$
 #variable_conflict use_column
 declare

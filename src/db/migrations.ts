@@ -108,7 +108,8 @@ export async function migrate(db: Db): Promise<string[]> {
         name text not null,
         applied_at timestamptz not null default now())`;
     await sql`
-      comment on table ${db.schema}.migration is 'One row: a migration that was applied, in order.'`;
+      comment on table ${db.schema}.migration
+      is 'One row: one migration that was applied.'`;
     const pending = await pendingMigrations({ ...db, sql: sql as unknown as Sql });
     const first = migrations.length - pending.length + 1;
     for (const [offset, migration] of pending.entries()) {

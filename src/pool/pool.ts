@@ -9,6 +9,7 @@ import { Dispatcher } from "./dispatcher.ts";
 import { endedAttempt } from "./ended-attempt.ts";
 import { FailureWatch } from "./failure-watch.ts";
 import type { HeldJob } from "./held-job.ts";
+import { insist } from "./insist.ts";
 import { Lifetime } from "./lifetime.ts";
 import { Link } from "./link.ts";
 import type { PoolOptions, PoolSummary } from "./options.ts";
@@ -18,7 +19,6 @@ import { obeyStops } from "./stopped-postings.ts";
 
 const lookMs = 1_000;
 const workDeadlineMs = 60_000;
-const againMs = 500;
 
 /**
  * One pool: claims jobs, hands them to its workers, records their outcomes. All that must survive
@@ -195,27 +195,17 @@ export class Pool {
 
   #onLost(): void {
     const lost = this.#session;
-    if (!lost) return;
     this.#session = null;
+    if (!lost) return;
     this.#dispatcher.abandon();
     this.#options.log(`pool ${lost.poolId} was declared lost; going on as a new one`);
     this.#attempt(async () => {
       await lost.bury();
       this.#isSilent = false;
-      while (!this.#isDraining && !(await this.#reopened())) await Bun.sleep(againMs);
+      const isWanted = () => !this.#isDraining;
+      await insist(() => this.#openSession(), isWanted);
       if (this.#isDraining) this.#ended.resolve();
     });
-  }
-
-  /** A new session, unless the connection is lost again meanwhile. */
-  async #reopened(): Promise<boolean> {
-    try {
-      await this.#openSession();
-      return true;
-    } catch (error) {
-      if (!isWorthAnotherTry(error)) throw error;
-      return false;
-    }
   }
 
   async #giveBack(jobs: readonly HeldJob[]): Promise<void> {

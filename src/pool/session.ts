@@ -1,10 +1,10 @@
-import { isWorthAnotherTry } from "../db/connect.ts";
 import { giveBack, giveBackUnknown, type LeasedSeq } from "../db/leases.ts";
 import { markDraining, type NewPool, registerPool, retirePool } from "../db/pools.ts";
 import { rescuePools } from "../db/rescue.ts";
 import { Claimer } from "./claimer.ts";
 import type { HeldJob } from "./held-job.ts";
 import { Heartbeat, type HeartbeatListener } from "./heartbeat.ts";
+import { insist } from "./insist.ts";
 import type { Link } from "./link.ts";
 import { Recorder, type RecorderListener } from "./recorder.ts";
 
@@ -15,8 +15,6 @@ export interface Links {
   /** For the heartbeat, notifications, and looking after others. */
   side: Link;
 }
-
-const againMs = 500;
 
 /**
  * What belongs to one row of the pool table. A pool that was declared lost (O1) goes on under a new
@@ -69,8 +67,9 @@ export class Session {
       const keep = [...kept().map(leasedSeq), ...this.recorder.waiting].filter(({ leaseId }) =>
         leases.has(leaseId),
       );
-      const back = await this.#insist(() =>
-        this.#links.work.ask((db) => giveBack(db, this.poolId, [...leases], keep)),
+      const back = await insist(
+        () => this.#links.work.ask((db) => giveBack(db, this.poolId, [...leases], keep)),
+        () => !this.#isOver,
       );
       for (const job of jobs) this.recorder.forget(leasedSeq(job));
       return back ?? 0;
@@ -111,24 +110,12 @@ export class Session {
   async close(): Promise<number> {
     await this.recorder.flush();
     await this.heartbeat.stop();
-    const back = await this.#insist(
+    const deadline = performance.now() + this.#patienceMs; // then others rescue from it
+    const back = await insist(
       () => this.#links.work.ask((db) => retirePool(db, this.poolId)),
-      performance.now() + this.#patienceMs, // then others rescue from it
+      () => performance.now() < deadline,
     );
     return back ?? 0;
-  }
-
-  /** Tries until it goes through, or the session is over: then there is nothing to say. */
-  async #insist<T>(work: () => Promise<T>, deadline = Infinity): Promise<T | null> {
-    while (!this.#isOver) {
-      try {
-        return await work();
-      } catch (error) {
-        if (!isWorthAnotherTry(error) || performance.now() > deadline) throw error;
-        await Bun.sleep(againMs);
-      }
-    }
-    return null;
   }
 }
 

@@ -83,7 +83,9 @@ function giveBackStep(
   return {
     kind: keep.length > 0 ? "give back a part" : "give back",
     poolId,
-    told: `pool ${poolId} gives back leases ${leaseIds.join(" ")} but for ${keep.map(attemptKey).join(" ") || "nothing"}`,
+    told:
+      `pool ${poolId} gives back leases ${leaseIds.join(" ")} ` +
+      `but for ${keep.map(attemptKey).join(" ") || "nothing"}`,
     async send(db) {
       const count = await giveBack(db, poolId, leaseIds, keep);
       return ({ queue }) => {
