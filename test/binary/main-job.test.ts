@@ -162,8 +162,8 @@ test("a second signal kills at once, and the jobs that ran go back with their at
   await cli.run("post", "spin.ts#spin", "args.json");
   const pool = cli.start("pool", "--max-workers", "2");
   await until("both workers to spin", async () => {
-    const [row] =
-      await db.sql`select coalesce(sum(cardinality(attempts)), 0)::int as n from pdoflow.lease`;
+    const [row] = await db.sql`select coalesce(sum(r.end_seq - r.first_seq), 0)::int as n
+      from pdoflow.lease cross join unnest(first_seqs, end_seqs) as r (first_seq, end_seq)`;
     return row?.["n"] >= 2 && workersOf(pool.pid).length === 2;
   });
   pool.kill("SIGTERM");

@@ -85,8 +85,9 @@ test("P3: a cancelled posting has not ended before its last running job has", as
 test("does nothing to what has ended or was cancelled before", async () => {
   await using db = await freshQueue();
   const pool = await newPool(db);
-  const [done, cancelled] = [await postJobs(db, 1), await postJobs(db, 1)];
+  const [done, cancelled] = [await postJobs(db, 1), await postJobs(db, 2)];
   await record(db, pool, jobsOf(await take(db, pool, { cap: 1 })));
+  await take(db, pool, { cap: 1 }); // runs on, so that the second has not ended
   await cancel(db, cancelled);
   const [row] = await db.sql`
     select pdoflow.cancel(array[${done}, ${cancelled}]::bigint[], false, 'again')::text as ids`;
