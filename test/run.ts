@@ -42,7 +42,8 @@ async function succeeds(...args: string[]): Promise<boolean> {
 }
 
 async function runTests(args: readonly string[]): Promise<Tally> {
-  const parallel = `--parallel=${Math.min(availableParallelism(), workersMax)}`;
+  // One more than there are cores: many tests wait for processes and timers.
+  const parallel = `--parallel=${Math.min(availableParallelism() + 1, workersMax)}`;
   console.error(`\n> bun test ${[parallel, ...args].join(" ")}`);
   const child = Bun.spawn([process.execPath, "test", parallel, ...args], {
     cwd: root,
