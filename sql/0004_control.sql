@@ -24,6 +24,12 @@ begin
     order by p.id for update skip locked
   loop
     update pdoflow.pool set state = 'lost', running = '[]' where id = v_pool.id;
+    -- All leases, then all postings, each by their numbers, before the two steps below that lock
+    -- some of them: cancelling many at the same moment goes by the same order.
+    perform from pdoflow.lease where pool_id = v_pool.id and held order by id for update;
+    perform from pdoflow.posting where id = any (
+      array(select unnest(posting_ids) from pdoflow.lease where pool_id = v_pool.id and held))
+    order by id for no key update;
     perform pdoflow.record_lost(v_pool.id, v_pool.running,
       format('pool %s on %s (pid %s) was lost while it ran this job', v_pool.id, v_pool.host,
              v_pool.pid));

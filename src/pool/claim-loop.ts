@@ -70,11 +70,16 @@ export class ClaimLoop {
   }
 
   async #claim(session: Session, room: Room): Promise<void> {
+    const { recoveries } = session;
     if (this.#mayHaveUnknown) {
       await session.giveBackUnknown();
       this.#mayHaveUnknown = false;
     }
     const { ranges, jobs } = await session.claimer.claim(room);
+    if (session.recoveries !== recoveries) {
+      this.#mayHaveUnknown = true; // given back meanwhile, or to be given back
+      return;
+    }
     for (const range of ranges) session.recorder.expect(range, range.endSeq - range.firstSeq);
     if (jobs.length > 0) await this.#listener.onJobs(session, jobs);
     else await this.#rest(session, room);

@@ -25,6 +25,8 @@ export class Session {
   readonly claimer: Claimer;
   readonly recorder: Recorder;
   readonly heartbeat: Heartbeat;
+  /** How often it gave back all that it had: a claim that was under way then is void. */
+  recoveries = 0;
   readonly #links: Links;
   readonly #patienceMs: number;
   /** Its leases are gone: nothing that it still has to say will be heard. */
@@ -85,6 +87,7 @@ export class Session {
 
   /** After its workers were stopped: records what had ended, and gives back all the rest. */
   async recover(): Promise<void> {
+    this.recoveries++;
     await this.recorder.flush();
     await this.recorder.exclusively(() =>
       this.#links.work.ask((db) => giveBackUnknown(db, this.poolId, [])),

@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
 
+import { connect } from "../../src/db/connect.ts";
 import { cancelPostings } from "../../src/db/control.ts";
 import { finishStragglers } from "../../src/db/outcomes.ts";
 import { readCounts } from "../../src/db/status.ts";
@@ -18,6 +19,8 @@ import {
   recordEach,
   recordElsewhere,
   recordPart,
+  rescue,
+  silence,
   take,
   takeAll,
   until,
@@ -166,5 +169,27 @@ test("of many postings and a batch of their outcomes do not wait for each other"
   expect(await recording).toBe(0);
   await commit(recorder);
   await cancelling;
+  expect(await brokenInvariants(db)).toEqual([]);
+});
+
+test("of many and a rescue do not wait for each other", async () => {
+  await using db = await freshQueue();
+  await findDeadlocksSoon(db);
+  const pool = await newPool(db);
+  const [waits, runs] = [await postJobs(db, 2), await postJobs(db, 2)];
+  const jobs = jobsOf(await takeAll(db, pool, { cap: 2 })); // a lease of each
+  await silence(db, pool);
+  await db.sql`
+    update pdoflow.pool set running = ${db.sql.json([{ posting: runs, seq: 0, attempt: 1 }])}`;
+  await using recording = await openTransaction(db); // holds the lease that the rescue gives back
+  await recordPart(recording, pool, jobs.slice(0, 1));
+  const rescuing = rescue(db);
+  await untilBlocked(db);
+  await using other = connect(db.target, { connections: 1 });
+  const cancelling = cancelPostings(other, [waits, runs], { killsRunning: true, reason: "why" });
+  await commit(recording);
+  const [rescued, cancelled] = await Promise.all([rescuing, cancelling]);
+  expect(rescued).toMatchObject([{ poolId: pool }]);
+  expect(cancelled).toEqual([waits, runs]);
   expect(await brokenInvariants(db)).toEqual([]);
 });

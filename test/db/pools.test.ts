@@ -3,7 +3,21 @@ import { expect, test } from "bun:test";
 import type { Db } from "../../src/db/connect.ts";
 import { beat, markDraining, registerPool, retirePool } from "../../src/db/pools.ts";
 import { readPools } from "../../src/db/snapshot.ts";
-import { queueOfFile, newPool, rescue, silence } from "./engine.ts";
+import {
+  commit,
+  jobsOf,
+  newPool,
+  openTransaction,
+  postJobs,
+  queueOfFile,
+  record,
+  recordPart,
+  rescue,
+  silence,
+  take,
+  untilBlocked,
+} from "./engine.ts";
+import { brokenInvariants } from "./invariants.ts";
 
 const freshQueue = queueOfFile();
 
@@ -71,6 +85,37 @@ test("O1: a pool that has stopped does not come up again", async () => {
   expect(await beat(db, pool, [])).toMatchObject({ isUp: false });
   await markDraining(db, pool);
   expect(await stateOf(db, pool)).toBe("stopped");
+});
+
+test("L3: a pool that retires gives back what it holds, and what it is claiming", async () => {
+  await using db = await freshQueue();
+  const pool = await newPool(db);
+  await postJobs(db, 5);
+  await take(db, pool, { cap: 3 });
+  await using claiming = await openTransaction(db);
+  await take(claiming, pool);
+  const retiring = retirePool(db, pool);
+  await untilBlocked(db);
+  await commit(claiming);
+  expect(await retiring).toBe(5);
+  expect(await retirePool(db, pool)).toBe(0);
+  expect(await take(db, pool)).toEqual([]);
+  expect(await brokenInvariants(db)).toEqual([]);
+});
+
+test("L2: what a pool records while it retires is kept, and afterwards refused", async () => {
+  await using db = await freshQueue();
+  const pool = await newPool(db);
+  await postJobs(db, 3);
+  const jobs = jobsOf(await take(db, pool));
+  await using recording = await openTransaction(db);
+  await recordPart(recording, pool, jobs.slice(0, 2));
+  const retiring = retirePool(db, pool);
+  await untilBlocked(db);
+  await commit(recording);
+  expect(await retiring).toBe(1);
+  expect(await record(db, pool, jobs.slice(2))).toBe(1);
+  expect(await brokenInvariants(db)).toEqual([]);
 });
 
 test("a beat counts the slots of the pools that are alive", async () => {
