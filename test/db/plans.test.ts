@@ -236,6 +236,15 @@ test("lanes that a pool may not serve cost it nothing", async () => {
   });
 });
 
+test("nor do the lanes behind the one that is claimed, be it the best or the oldest", async () => {
+  for (const oldest of [false, true]) {
+    await trying(async (tx, pool) => {
+      expect(await take(tx, pool, { oldest, cap: 10 })).toHaveLength(1);
+      expect(await fetched(tx, "lane")).toBeLessThan(20);
+    });
+  }
+});
+
 test("retries that are not due yet cost a claim nothing", async () => {
   await trying(async (tx, pool) => {
     expect(await take(tx, pool, { cap: 10 })).toMatchObject([{ postingId: large }]);
