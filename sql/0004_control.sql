@@ -6,10 +6,12 @@ begin
   listen "pdoflow.changed";
 end $$;
 
--- Declares pools lost whose heartbeat is older than their patience, and puts what they held back
--- into the queue: outcomes that they had recorded stay, jobs that they were known to run have used
--- up their attempt (one that brings its pool down must not do so for ever), all others have not.
--- Any pool calls this; of several at the same moment each dead pool is rescued by one.
+-- Declares a pool lost whose heartbeat is older than its patience, and puts what it held back into
+-- the queue: outcomes that it had recorded stay, jobs that it was known to run have used up their
+-- attempt (one that brings its pool down must not do so for ever), all others have not. Any pool
+-- calls this until it returns nothing; of several at the same moment each dead pool is rescued by
+-- one. One pool a transaction: leases come before postings in the order of locks, and those of a
+-- second pool would be locked after the postings of the first.
 create function pdoflow.rescue() returns table (pool_id bigint, host text, jobs integer)
 language plpgsql as $$
 #variable_conflict use_column
@@ -17,28 +19,26 @@ declare
   v_pool record;
   v_leases bigint[];
 begin
-  for v_pool in
-    select p.id, p.host, p.pid, p.running from pdoflow.pool p
-    where p.state in ('up', 'draining')
-      and p.beat_at < clock_timestamp() - p.patience_ms * interval '1 ms'
-    order by p.id for update skip locked
-  loop
-    update pdoflow.pool set state = 'lost', running = '[]' where id = v_pool.id;
-    -- All leases, then all postings, each by their numbers, before the two steps below that lock
-    -- some of them: cancelling many at the same moment goes by the same order.
-    perform from pdoflow.lease where pool_id = v_pool.id and held order by id for update;
-    perform from pdoflow.posting where id = any (
-      array(select unnest(posting_ids) from pdoflow.lease where pool_id = v_pool.id and held))
-    order by id for no key update;
-    perform pdoflow.record_lost(v_pool.id, v_pool.running,
-      format('pool %s on %s (pid %s) was lost while it ran this job', v_pool.id, v_pool.host,
-             v_pool.pid));
-    v_leases := array(select id from pdoflow.lease where pool_id = v_pool.id and held);
-    pool_id := v_pool.id;
-    host := v_pool.host;
-    jobs := pdoflow.give_back(v_pool.id, v_leases, '{}', '{}', '{}', '{}', '{}', 1);
-    return next;
-  end loop;
+  select p.id, p.host, p.pid, p.running into v_pool from pdoflow.pool p
+  where p.state in ('up', 'draining')
+    and p.beat_at < clock_timestamp() - p.patience_ms * interval '1 ms'
+  order by p.id limit 1 for update skip locked;
+  if not found then return; end if;
+  update pdoflow.pool set state = 'lost', running = '[]' where id = v_pool.id;
+  -- All leases, then all postings, each by their numbers, before the two steps below that lock
+  -- some of them: cancelling many at the same moment goes by the same order.
+  perform from pdoflow.lease where pool_id = v_pool.id and held order by id for update;
+  perform from pdoflow.posting where id = any (
+    array(select unnest(posting_ids) from pdoflow.lease where pool_id = v_pool.id and held))
+  order by id for no key update;
+  perform pdoflow.record_lost(v_pool.id, v_pool.running,
+    format('pool %s on %s (pid %s) was lost while it ran this job', v_pool.id, v_pool.host,
+           v_pool.pid));
+  v_leases := array(select id from pdoflow.lease where pool_id = v_pool.id and held);
+  pool_id := v_pool.id;
+  host := v_pool.host;
+  jobs := pdoflow.give_back(v_pool.id, v_leases, '{}', '{}', '{}', '{}', '{}', 1);
+  return next;
 end $$;
 
 -- Ends a pool in an orderly way: gives back all that it holds, and marks it as stopped (O1). Waits

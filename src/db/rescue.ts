@@ -8,5 +8,12 @@ export interface RescuedPool {
 }
 
 /** Puts back into the queue what pools held whose heartbeat has stopped. */
-export const rescuePools = ({ sql, schema }: Db) => sql<RescuedPool[]>`
-  select pool_id, host, jobs from ${schema}.rescue()`;
+export async function rescuePools({ sql, schema }: Db): Promise<RescuedPool[]> {
+  const all: RescuedPool[] = [];
+  for (;;) {
+    const [rescued] = await sql<RescuedPool[]>`
+      select pool_id, host, jobs from ${schema}.rescue()`;
+    if (!rescued) return all;
+    all.push(rescued);
+  }
+}

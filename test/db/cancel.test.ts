@@ -193,3 +193,23 @@ test("of many and a rescue do not wait for each other", async () => {
   expect(cancelled).toEqual([waits, runs]);
   expect(await brokenInvariants(db)).toEqual([]);
 });
+
+test("of many and a rescue of two pools do not wait for each other", async () => {
+  await using db = await freshQueue();
+  await findDeadlocksSoon(db);
+  const [early, late] = [await postJobs(db, 2), await postJobs(db, 2, { priority: 1 })];
+  const [first, second] = [await newPool(db), await newPool(db)];
+  await take(db, first, { cap: 2 }); // the first pool has the late posting
+  const jobs = jobsOf(await take(db, second, { cap: 2 }));
+  await silence(db, first);
+  await silence(db, second);
+  await using recording = await openTransaction(db); // the rescue waits, with the first pool done
+  await recordPart(recording, second, jobs.slice(0, 1));
+  const rescuing = rescue(db);
+  await untilBlocked(db);
+  await using other = connect(db.target, { connections: 1 });
+  const why = { killsRunning: true, reason: "why" };
+  expect(await cancelPostings(other, [early, late], why)).toEqual([early, late]);
+  await commit(recording);
+  expect(await rescuing).toHaveLength(2);
+});

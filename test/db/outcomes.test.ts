@@ -103,6 +103,13 @@ describe("what is refused", () => {
   });
 });
 
+test("U3: an attempt that its lease is not for is refused", async () => {
+  await using db = await freshQueue();
+  const { pool, jobs } = await leased(db, 1);
+  expect(await recordPart(db, pool, [{ ...nth(jobs, 0), attempt: 2 }])).toBe(1);
+  expect(await recorded(db)).toHaveLength(0);
+});
+
 describe("what is sent twice, for want of an answer", () => {
   test("U1: changes nothing, and nothing of it is refused", async () => {
     await using db = await freshQueue();
@@ -205,10 +212,10 @@ describe("what is retried", () => {
 
   test.each(["paused", "cancelled"])("sees a posting that is being %s", async (state) => {
     await using db = await freshQueue();
-    const { pool, id, jobs } = await leased(db, 1);
+    const { pool, id, jobs } = await leased(db, 2);
     await using stopping = await openTransaction(db);
     await (state === "paused" ? hold(stopping, id) : cancel(stopping, id));
-    const recording = record(db, pool, jobs, { state: "retried" });
+    const recording = recordPart(db, pool, jobs.slice(0, 1), { state: "retried" });
     await untilBlocked(db);
     await commit(stopping);
     expect(await recording).toBe(0);

@@ -1,7 +1,7 @@
 // What a pool does that does not know yet that it was declared lost.
 import { expect, test } from "bun:test";
 
-import type { Db } from "../../src/db/connect.ts";
+import { connect, type Db } from "../../src/db/connect.ts";
 import {
   commit,
   findDeadlocksSoon,
@@ -14,7 +14,9 @@ import {
   nth,
   openTransaction,
   postJobs,
+  putBack,
   record,
+  recordElsewhere,
   recordPart,
   rescue,
   silence,
@@ -118,4 +120,23 @@ test("a record of which a part is refused and a rescue do not wait for each othe
   expect(await recording).toBe(1);
   await commit(recorder);
   expect(await rescue(db)).toMatchObject([{ poolId: pool }]);
+});
+
+test("nor do they where the lease is held, and a job of it was given back", async () => {
+  await using db = await freshQueue();
+  await findDeadlocksSoon(db);
+  const { pool, jobs } = await silentPool(db, 2);
+  await putBack(db, pool, jobs, jobs.slice(0, 1));
+  await using blocker = await openTransaction(db);
+  await recordElsewhere(blocker, nth(jobs, 0));
+  await using other = connect(db.target, { connections: 1 });
+  const recording = recordPart(other, pool, jobs); // holds its lease, and waits for the blocker
+  await untilBlocked(db);
+  const rescuing = rescue(db);
+  await untilBlocked(db, 2);
+  await blocker.sql`rollback`;
+  const [refused, rescued] = await Promise.all([recording, rescuing]);
+  expect(refused).toBe(1);
+  expect(rescued).toMatchObject([{ poolId: pool, jobs: 0 }]);
+  expect(await brokenInvariants(db)).toEqual([]);
 });

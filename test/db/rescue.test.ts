@@ -224,6 +224,19 @@ describe("a job that brings its pool down", () => {
     expect(await brokenInvariants(db)).toEqual([]);
   });
 
+  test("Y3: it is handed out with no other that waits again", async () => {
+    await using db = await freshQueue();
+    const pool = await newPool(db);
+    await postJobs(db, 3);
+    const jobs = jobsOf(await take(db, pool));
+    await record(db, pool, jobs, { state: "retried" });
+    await db.sql`
+      update pdoflow.retry set lost = case first_seq when 1 then 2 else 0 end,
+                               due_at = now() - (9 - first_seq) * interval '1 s'`;
+    const seqs = async () => jobsOf(await take(db, pool)).map(({ seq }) => seq);
+    expect([await seqs(), await seqs()]).toEqual([[0, 2], [1]]);
+  });
+
   test("Y3: it fails in the end, and the others are done", async () => {
     await using db = await freshQueue();
     await postJobs(db, 4, { tries: 2 });
