@@ -35,6 +35,9 @@ create table pdoflow.posting (
   stop_after integer not null default 10,
   max_failures integer,
   max_failures_percent real,
+  max_running integer,
+  rate_count integer,
+  rate_ms integer,
   keeps_results boolean not null default true,
   keeps_output text not null default 'failures' check (keeps_output in ('none', 'failures', 'all')),
   posted_at timestamptz not null default now(),
@@ -48,7 +51,9 @@ create table pdoflow.posting (
   constraint p3_finished_has_ended check (state <> 'finished' or ended_at is not null),
   constraint p4_sane_limits check (
     tries between 1 and 1000 and backoff_ms >= 0 and timeout_ms > 0 and grace_ms >= 0
-    and stop_after >= 0 and max_failures > 0 and max_failures_percent between 0 and 100)
+    and stop_after >= 0 and max_failures > 0 and max_failures_percent between 0 and 100
+    and max_running > 0 and rate_count > 0 and rate_ms > 0
+    and (rate_count is null) = (rate_ms is null))
 );
 comment on table pdoflow.posting is
 'One row: a batch of jobs for one entry point, posted in one transaction.
@@ -56,7 +61,9 @@ comment on table pdoflow.posting is
   P2  Once it has ended, done + failed + cancelled are the true totals and sum up to job_count;
       before that they are 0 and the totals are the sum of its progress rows.
   P3  A finished posting has ended. A cancelled one ends when its last running job has.
-  P4  1 to 1000 tries; the backoff and the grace are not negative, a timeout is positive.';
+  P4  1 to 1000 tries; the backoff and the grace are not negative, a timeout is positive.
+  P5  At most max_running of its jobs are in held leases without an outcome, so at most that many
+      run. At most rate_count of its attempts start in any rate_ms. Null: any number.';
 -- Serves: status and snapshot, the postings that have not ended, newest first.
 create index posting_not_ended on pdoflow.posting (id) where ended_at is null;
 
@@ -112,6 +119,7 @@ create table pdoflow.pool (
   started_at timestamptz not null default now(),
   beat_at timestamptz not null default now(),
   running jsonb not null default '[]',
+  listens boolean not null default false,
   refused bigint not null default 0
 );
 comment on table pdoflow.pool is
@@ -120,7 +128,9 @@ comment on table pdoflow.pool is
   O2  running lists the jobs that its workers had in hand at the last beat, those that had been
       running for a while: [{"posting": 42, "seq": 7, "attempt": 1}].
   O3  It is alive as long as its last beat is younger than patience_ms, by the database''s clock.
-  O4  refused counts the outcomes that came after their lease had been let go.';
+  O4  refused counts the outcomes that came after their lease had been let go.
+  O5  Only where a pool listens is one told of a posting (rule 8). A pool that has found nothing
+      says that it listens and then looks once more; that it does not, it says with a later beat.';
 -- Serves: beat and rescue, the pools that should be alive.
 create index pool_alive on pdoflow.pool (id) where state in ('up', 'draining');
 
@@ -150,6 +160,20 @@ attempt. Appended; updated once, when it is let go (and when a part of it is giv
   L3  Letting it go and putting its unfinished jobs back into the queue is one transaction.';
 -- Serves: rescue, give back, and the status of a job: the leases that are held.
 create index lease_held on pdoflow.lease (pool_id) where held;
+
+create table pdoflow.permit (
+  posting_id bigint not null,
+  starts_by timestamptz not null,
+  jobs integer not null
+);
+comment on table pdoflow.permit is
+'One row: so many jobs of a posting with a rate (P5) were claimed at once, each to start before
+starts_by or not at all (it is given back then). Appended; deleted when its time is long past.
+  M1  In any rate_ms before now the permits that could have started then add up to rate_count at
+      most. Two jobs that start within rate_ms were both permitted, and the later permit counted
+      the earlier one, which could still start within rate_ms of it.';
+-- Serves: the permits of a posting that count now, and deleting those that do not any more.
+create index permit_recent on pdoflow.permit (posting_id, starts_by);
 
 create table pdoflow.retry (
   id bigint generated always as identity primary key,

@@ -148,8 +148,9 @@ begin
     select id from finished;
 end $$;
 
--- Folds the progress rows of up to 100 postings that have many into one each (G1). The posting is
--- locked, so that finish can't miss a row that is being folded (G2).
+-- Folds the progress rows of up to 100 postings that have many into one each (G1), and deletes
+-- permits that count no more (M1). The posting is locked, so that finish can't miss a row that is
+-- being folded (G2).
 create function pdoflow.fold() returns void language plpgsql as $$
 #variable_conflict use_column
 declare
@@ -164,6 +165,10 @@ begin
   insert into pdoflow.progress (posting_id, done, failed, cancelled, retrying, returned)
   select posting_id, sum(done), sum(failed), sum(cancelled), sum(retrying), sum(returned)
   from gone group by posting_id;
+  delete from pdoflow.permit m
+  where starts_by < clock_timestamp() - interval '1 min' and not exists (
+    select from pdoflow.posting p
+    where p.id = m.posting_id and m.starts_by > clock_timestamp() - p.rate_ms * interval '2 ms');
 end $$;
 
 -- Gives back what is unfinished of leases of p_pool, except for the ranges p_keep_…, which stay

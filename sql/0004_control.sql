@@ -6,6 +6,14 @@ begin
   listen "pdoflow.changed";
 end $$;
 
+-- Wakes pools that wait for something to do; to be called last in a transaction. Nothing is sent
+-- where none waits: NOTIFY takes a lock on the whole database at commit (rule 8). A pool that says
+-- at this moment that it listens looks once more after that, and then soon again.
+create function pdoflow.wake(p_posting bigint) returns void language sql as $$
+  select pg_notify('pdoflow.posted', p_posting::text)
+  where exists (select from pdoflow.pool where state in ('up', 'draining') and listens)
+$$;
+
 -- Declares a pool lost whose heartbeat is older than its patience, and puts what it held back into
 -- the queue: outcomes that it had recorded stay, jobs that it was known to run have used up their
 -- attempt (one that brings its pool down must not do so for ever), all others have not. Any pool

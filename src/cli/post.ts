@@ -30,6 +30,7 @@ const Options = v.object({
       ),
     ),
   ),
+  maxRunning: v.optional(wholeNumber(1, 2 ** 31 - 1)),
   output: v.optional(
     v.picklist(["none", "failures", "all"], "expected none, failures or all"),
     "failures",
@@ -90,6 +91,12 @@ export class PostCommand extends PdoflowCommand {
     description:
       "stop the posting when so many jobs, or more than such a share (5%), have failed for good",
   });
+  maxRunning = Option.String("--max-running", {
+    description: "how many of these jobs may run at the same time, in all pools together",
+  });
+  maxRate = Option.String("--max-rate", {
+    description: "how many may start in some time, in all pools together: 10/s, 100/m or 1000/h",
+  });
   output = Option.String("--output", {
     description:
       "of which jobs to keep what they print: none, failures or all; by default failures",
@@ -122,6 +129,8 @@ export class PostCommand extends PdoflowCommand {
       graceMs: options.grace,
       stopAfter: options.stopAfter,
       ...failureLimit(options.maxFailures),
+      maxRunning: options.maxRunning ?? null,
+      maxRate: this.maxRate ?? null,
       keepsResults: this.results,
       keepsOutput: options.output,
       osUser: context.osUser(),

@@ -31,6 +31,9 @@ export async function readJobFacts(
        where r.posting_id = s.posting_id and r.first_seq <= s.seq and s.seq < r.end_seq
        limit 1) as due_in_ms,
       json_build_object('id', p.id, 'state', p.state, 'reason', p.reason) as posting,
+      (select json_build_object('maxRunning', p.max_running, 'rateCount', p.rate_count,
+                                'rateMs', p.rate_ms)
+       from ${schema}.limit_room(p.id) r where r.jobs < 1) as full,
       json_build_object('id', r.id, 'poster', r.poster, 'posterOs', r.poster_os,
                         'needs', r.needs) as route,
       (select priority from ${schema}.lane l where l.posting_id = s.posting_id

@@ -33,16 +33,41 @@ export interface Claim {
   cap: number;
   /** The share of what remains in a lane that may be taken, in (0, 1]. */
   share: number;
+  /** Postings to pass by, because they are known to be at a limit. */
+  skip?: readonly number[];
+  /** Within how many ms jobs of a posting with a rate are started, or given back. */
+  slackMs?: number;
 }
 
-/** Claims the next jobs in order, for one pool, under one new lease; none where none can be had. */
-export const claim = ({ sql, schema }: Db, want: Claim) => sql<LeasedRange[]>`
+/** A posting that is at a limit, for about so long. */
+export interface LimitedPosting {
+  postingId: number;
+  waitMs: number;
+}
+
+export interface Claimed {
+  /** The ranges of one new lease; none where nothing can be had. */
+  ranges: LeasedRange[];
+  /** Postings that were passed by. */
+  limited: LimitedPosting[];
+}
+
+/** Claims the next jobs in order, for one pool, under one new lease. */
+export async function claim({ sql, schema }: Db, want: Claim): Promise<Claimed> {
+  const rows = await sql<
+    ((LeasedRange & { waitMs: null }) | (LimitedPosting & { leaseId: null }))[]
+  >`
   select * from ${schema}.claim(
     ${want.poolId}, ${integers(want.routes)}::integer[], ${want.oldest},
     ${texts(want.sizes.map((size) => size.entryPoint))}::text[],
     ${integers(want.sizes.map((size) => size.cap))}::integer[],
     ${integers(want.sizes.map((size) => size.floor))}::integer[],
-    ${want.cap}, ${want.share})`;
+    ${want.cap}, ${want.share}, ${integers(want.skip ?? [])}::bigint[], ${want.slackMs ?? 100})`;
+  return {
+    ranges: rows.filter((row) => row.leaseId !== null),
+    limited: rows.filter((row) => row.leaseId === null),
+  };
+}
 
 /** A job of a range, with its arguments as encoded text, never decoded on the way. */
 export interface LeasedJob {
@@ -77,6 +102,9 @@ export interface RunnablePosting {
   stopAfter: number;
   /** Whether so many or such a share of failed jobs stops the posting. */
   hasFailureLimit: boolean;
+  /** Whether only so many may run, or start in some time. */
+  isLimited: boolean;
+  hasRate: boolean;
   /** Whether return values are kept, and of which jobs what they print. */
   keepsResults: boolean;
   keepsOutput: KeepsOutput;
@@ -84,7 +112,9 @@ export interface RunnablePosting {
 
 export const readRunnable = ({ sql, schema }: Db, ids: readonly number[]) => sql<RunnablePosting[]>`
   select id, entry_point, tries, backoff_ms, timeout_ms, grace_ms, stop_after, keeps_results,
-         keeps_output, coalesce(max_failures, max_failures_percent) is not null as has_failure_limit
+         keeps_output, coalesce(max_failures, max_failures_percent) is not null as has_failure_limit,
+         coalesce(max_running, rate_count) is not null as is_limited,
+         rate_count is not null as has_rate
   from ${schema}.posting
   where id = any (${integers(ids)}::bigint[])`;
 
@@ -114,13 +144,18 @@ export async function giveBack(
   return row?.back ?? 0;
 }
 
-/** How long until the next retry is due, in ms; null where none is waiting for its time. */
+/**
+ * How long until the next retry is due, in ms, of postings other than `skip`; null where none waits
+ * for its time.
+ */
 export async function nextRetryMs(
   { sql, schema }: Db,
   routes: readonly number[],
+  skip: readonly number[] = [],
 ): Promise<number | null> {
   const [row] = await sql<{ ms: number | null }[]>`
-    select ${schema}.next_retry_ms(${integers(routes)}::integer[]) as ms`;
+    select ${schema}.next_retry_ms(
+      ${integers(routes)}::integer[], ${integers(skip)}::bigint[]) as ms`;
   return row?.ms ?? null;
 }
 

@@ -41,18 +41,20 @@ export interface Beat {
 }
 
 /**
- * Proves that a pool is alive, tells what it runs, and asks how many slots there are beside its
+ * Proves that a pool is alive, tells what it runs and whether it waits for postings, and asks how many slots there are beside its
  * own. Listens on the queue's channels by the way: a connection that was replaced does so again.
  */
 export async function beat(
   { sql, schema }: Db,
   poolId: number,
   running: readonly RunningJob[],
+  listens = false,
 ): Promise<Beat> {
   const [row] = await sql<Beat[]>`
     with beaten as (
       update ${schema}.pool
-      set beat_at = clock_timestamp(), running = ${JSON.stringify(running)}::text::jsonb
+      set beat_at = clock_timestamp(), running = ${JSON.stringify(running)}::text::jsonb,
+          listens = ${listens}
       where id = ${poolId} and state in ('up', 'draining')
       returning state)
     select exists (select from beaten) as is_up,
@@ -64,6 +66,10 @@ export async function beat(
   await sql`select ${schema}.listen()`;
   return row ?? { isUp: false, isDraining: false, slots: 0 };
 }
+
+/** Says that a pool waits for postings (O5). */
+export const markListening = ({ sql, schema }: Db, poolId: number) => sql`
+  update ${schema}.pool set listens = true where id = ${poolId} and not listens`;
 
 /** Ends a pool in an orderly way: gives back all that it holds. Returns how many jobs went back. */
 export async function retirePool({ sql, schema }: Db, poolId: number): Promise<number> {

@@ -3,7 +3,7 @@ import type * as v from "valibot";
 import type { Needs } from "../domain/capabilities.ts";
 import { NothingToPost } from "../domain/errors.ts";
 import { parse } from "../domain/parse.ts";
-import { PostingOptions } from "../domain/posting.ts";
+import { PostingOptions, rateOf } from "../domain/posting.ts";
 import type { Db, Tx } from "./connect.ts";
 
 /**
@@ -49,6 +49,7 @@ export async function insertPosting(
   source: string,
 ): Promise<Posted> {
   const options = parse(PostingOptions, posting, "options of a posting");
+  const rate = rateOf(options.maxRate);
   return await db.sql.begin(async (sql) => {
     const [row] = await sql<{ id: number }[]>`
       select nextval(pg_get_serial_sequence(${`${db.target.schema}.posting`}, 'id')) as id`;
@@ -60,18 +61,19 @@ export async function insertPosting(
     await sql`
       insert into ${db.schema}.posting (id, entry_point, job_count, route_id, tries, backoff_ms,
                                         timeout_ms, grace_ms, stop_after, keeps_results,
-                                        keeps_output, max_failures, max_failures_percent)
+                                        keeps_output, max_failures, max_failures_percent,
+                                        max_running, rate_count, rate_ms)
       values (${id}, ${posting.entryPoint}, ${jobCount}, ${routeId}, ${options.tries},
               ${options.backoffMs}, ${options.timeoutMs}, ${options.graceMs},
               ${options.stopAfter}, ${options.keepsResults}, ${options.keepsOutput},
-              ${options.maxFailures}, ${options.maxFailuresPercent})`;
+              ${options.maxFailures}, ${options.maxFailuresPercent}, ${options.maxRunning},
+              ${rate.count}, ${rate.ms})`;
     await (hasPriorities
       ? insertSortedJobs(db, sql, id, routeId)
       : sql`
           insert into ${db.schema}.lane (posting_id, priority, first_seq, end_seq, route_id)
           values (${id}, ${posting.priority}, 0, ${jobCount}, ${routeId})`);
-    // Once for a posting: NOTIFY takes a lock on the whole database at commit.
-    await sql`select pg_notify(${`${db.target.schema}.posted`}, ${String(id)})`;
+    await sql`select ${db.schema}.wake(${id})`;
     return { id, jobCount };
   });
 }

@@ -16,6 +16,8 @@ export interface JobFacts {
   /** How long until its next attempt is due, in ms; null where it waits for no time. */
   dueInMs: number | null;
   posting: { id: number; state: PostingState; reason: string | null };
+  /** The limits of its posting where it is at one of them; null where it is not. */
+  full: { maxRunning: number | null; rateCount: number | null; rateMs: number | null } | null;
   route: Route;
   /** The pools that are up. */
   pools: readonly { provides: Provides; posters: readonly string[] | null }[];
@@ -57,6 +59,8 @@ function whyNot(facts: JobFacts): string {
   if (dueInMs !== null && dueInMs > 0) {
     return `is to be tried again in ${Math.ceil(dueInMs / 1000)} s${lastError(facts)}`;
   }
+  if (facts.full !== null)
+    return `waits because its posting is at its limit: ${limits(facts.full)}`;
   return `waits ${queue(facts.ahead)}`;
 }
 
@@ -72,6 +76,13 @@ function unserved({ route, pools }: JobFacts): string {
   }
   const others = `jobs of other posters than ${route.posterOs}`;
   return `the pools that could run it run only ${others} (${seen})`;
+}
+
+function limits({ maxRunning, rateCount, rateMs }: NonNullable<JobFacts["full"]>): string {
+  const texts = [];
+  if (maxRunning !== null) texts.push(`at most ${maxRunning} of its jobs run at the same time`);
+  if (rateMs !== null) texts.push(`at most ${rateCount} start in ${rateMs / 1000} s`);
+  return texts.join(", ");
 }
 
 function queue({ higherPriority, samePriority }: JobFacts["ahead"]): string {

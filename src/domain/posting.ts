@@ -32,6 +32,24 @@ const milliseconds = (least: number) =>
     v.maxValue(31_536_000_000, (issue) => `expected a year at most, found ${issue.received} ms`),
   );
 
+/** How many attempts may start in some time: 10/s, 100/m, 1000/h. */
+const Rate = v.pipe(
+  v.string("expected a rate such as 10/s, 100/m or 1000/h"),
+  v.regex(
+    /^[1-9]\d{0,8}\/[smh]$/,
+    (issue) => `expected a rate such as 10/s, 100/m or 1000/h, found ${issue.received}`,
+  ),
+);
+
+const unitMs: Record<string, number> = { s: 1000, m: 60_000, h: 3_600_000 };
+
+/** "10/s" as a number, and the time in ms; both null for null. */
+export function rateOf(text: string | null): { count: number | null; ms: number | null } {
+  if (text === null) return { count: null, ms: null };
+  const [count, unit = ""] = text.split("/");
+  return { count: Number(count), ms: unitMs[unit] ?? 1000 };
+}
+
 export type KeepsOutput = PostingOptions["keepsOutput"];
 
 /** What the jobs of a posting share, with its default. */
@@ -85,6 +103,23 @@ export const PostingOptions = v.object({
     ),
     null,
   ),
+  /** How many jobs may run at the same time, in all pools together; null for any number. */
+  maxRunning: v.optional(
+    v.nullable(
+      v.pipe(
+        v.number("expected a number of jobs"),
+        v.integer("expected a whole number of jobs"),
+        v.minValue(1, (issue) => `expected 1 job or more, found ${issue.received}`),
+        v.maxValue(2 ** 31 - 1, (issue) => `expected a number of 32 bits, found ${issue.received}`),
+      ),
+    ),
+    null,
+  ),
+  /**
+   * How many attempts may start in some time, in all pools together, such as "10/s", "100/m" or
+   * "1000/h"; null for any number.
+   */
+  maxRate: v.optional(v.nullable(Rate), null),
   /** Whether the jobs' return values are kept. */
   keepsResults: v.optional(v.boolean("expected true or false"), true),
   /** Of which jobs what they print is kept, up to 64 KiB of stdout and as much of stderr. */

@@ -20,6 +20,10 @@ export interface PostOptions {
   maxFailures?: number | null | undefined;
   /** … or when more than this share of its jobs has, in percent. Default: any share may. */
   maxFailuresPercent?: number | null | undefined;
+  /** How many of its jobs may run at the same time, in all pools together; by default any number. */
+  maxRunning?: number | null | undefined;
+  /** How many may start in some time, in all pools together: "10/s", "100/m" or "1000/h". */
+  maxRate?: string | null | undefined;
   /** Whether what the jobs return is kept, for `results`. Default true. */
   keepsResults?: boolean | undefined;
   /** Of which jobs what they print is kept. Default "failures". */

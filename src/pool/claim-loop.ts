@@ -15,6 +15,8 @@ export interface ClaimLoopListener {
 
 const pollMs = 2_000;
 const againMs = 500;
+/** How soon to look again after it was said that this pool waits, for who did not see that yet. */
+const soonMs = 100;
 
 /**
  * Claims whenever there is room: one claim at a time, at once when told that there is something.
@@ -31,6 +33,8 @@ export class ClaimLoop {
   /** …but that was asked for jobs known to be short only, since no worker was idle. */
   #nothingShort = false;
   #timer: Timer | undefined;
+  /** It was said a moment ago that this pool waits. */
+  #isNew = false;
 
   constructor(listener: ClaimLoopListener, { isOnce }: { isOnce: boolean }) {
     this.#listener = listener;
@@ -65,6 +69,16 @@ export class ClaimLoop {
     this.next();
   }
 
+  /** Whether it found nothing, and waits to be woken. */
+  get isWaiting(): boolean {
+    return performance.now() < this.#nothingUntil && !this.#nothingShort;
+  }
+
+  /** Jobs of these postings have ended: where one was passed by for its limit, looks now. */
+  free(postingIds: readonly number[]): void {
+    if (this.#listener.session()?.claimer.limits.free(postingIds)) this.wake();
+  }
+
   stop(): void {
     clearTimeout(this.#timer);
   }
@@ -75,24 +89,31 @@ export class ClaimLoop {
       await session.giveBackUnknown();
       this.#mayHaveUnknown = false;
     }
-    const { ranges, jobs } = await session.claimer.claim(room);
+    const { ranges, jobs, hasPassedBy } = await session.claimer.claim(room);
     if (session.recoveries !== recoveries) {
       this.#mayHaveUnknown = true; // given back meanwhile, or to be given back
       return;
     }
     for (const range of ranges) session.recorder.expect(range, range.endSeq - range.firstSeq);
     if (jobs.length > 0) await this.#listener.onJobs(session, jobs);
-    else await this.#rest(session, room);
+    else await this.#rest(session, room, hasPassedBy);
   }
 
   /** Nothing was there: waits for a notification, for the next retry, or for the next poll. */
-  async #rest(session: Session, room: Room): Promise<void> {
+  async #rest(session: Session, room: Room, hasPassedBy: boolean): Promise<void> {
     if (await session.claimer.refreshRoutes()) return;
-    const retryMs = await session.claimer.nextRetryMs();
-    this.#nothingShort = room.idle <= room.backlog;
-    if (retryMs === null && room.idle === room.workers) this.#listener.onNothingLeft();
-    const longestMs = this.#longestMs();
-    this.#pause(Math.min(retryMs ?? longestMs, longestMs));
+    const isWaiting = room.idle > room.backlog;
+    if (isWaiting && (await session.heartbeat.sayWaiting())) {
+      this.#isNew = true;
+      return; // and looks again: who posted just now did not know
+    }
+    // What was passed by may have been freed meanwhile: that is worth a look, too.
+    const nextMs = (await session.claimer.nextMs()) ?? (hasPassedBy ? 0 : null);
+    this.#nothingShort = !isWaiting;
+    if (nextMs === null && room.idle === room.workers) this.#listener.onNothingLeft();
+    const longestMs = this.#isNew ? soonMs : this.#longestMs();
+    this.#isNew = false;
+    this.#pause(Math.min(nextMs ?? longestMs, longestMs));
   }
 
   #pause(ms: number): void {

@@ -10,6 +10,7 @@ import {
 import { claimShare, claimSize, type JobTime, measured } from "../domain/chunk-size.ts";
 import { mayServe, type PoolScope } from "../domain/route.ts";
 import type { HeldJob } from "./held-job.ts";
+import { Limits } from "./limits.ts";
 import type { Link } from "./link.ts";
 
 /** One claim in so many goes to the oldest open lane, so that no posting starves (rule 6). */
@@ -33,6 +34,7 @@ export class Claimer {
   readonly #link: Link;
   readonly #scope: PoolScope;
   readonly #poolId: number;
+  readonly limits = new Limits();
   #routes: number[] = [];
   #claims = 0;
   #postings = new Map<number, RunnablePosting>();
@@ -59,8 +61,15 @@ export class Claimer {
     return [...this.#times.values()].some((time) => claimSize(time, room).cap > 0);
   }
 
-  /** The jobs of one claim, and the ranges that they come from; none where none can be had. */
-  async claim(room: Room): Promise<{ ranges: LeasedRange[]; jobs: HeldJob[] }> {
+  /**
+   * The jobs of one claim, and the ranges that they come from; none where none can be had. Postings
+   * that are at a limit are passed by for a while (`hasPassedBy`).
+   */
+  async claim(
+    room: Room,
+  ): Promise<{ ranges: LeasedRange[]; jobs: HeldJob[]; hasPassedBy: boolean }> {
+    this.limits.expire(performance.now());
+    const startBy = Date.now() + this.limits.slackMs; // from before the claim: on the safe side
     const want = {
       poolId: this.#poolId,
       routes: this.#routes,
@@ -71,10 +80,14 @@ export class Claimer {
       })),
       cap: claimSize(null, room).cap,
       share: claimShare(room.workers, room.workersOfAllPools),
+      skip: this.limits.skipped,
+      slackMs: this.limits.slackMs,
     };
-    const ranges = await this.#link.ask((db) => claim(db, want));
-    if (ranges.length === 0) return { ranges, jobs: [] };
-    return { ranges, jobs: await this.#read(ranges) };
+    const { ranges, limited } = await this.#link.ask((db) => claim(db, want));
+    this.limits.note(limited, performance.now());
+    const hasPassedBy = limited.length + want.skip.length > 0;
+    if (ranges.length === 0) return { ranges, jobs: [], hasPassedBy };
+    return { ranges, jobs: await this.#read(ranges, startBy), hasPassedBy };
   }
 
   /** Looks which routes there are. True where there are more than before: then claim again. */
@@ -85,11 +98,15 @@ export class Claimer {
     return this.#routes.length > before;
   }
 
-  nextRetryMs(): Promise<number | null> {
-    return this.#link.ask((db) => nextRetryMs(db, this.#routes));
+  /** How long until there may be something to claim that waits for its time; null for never. */
+  async nextMs(): Promise<number | null> {
+    const { skipped } = this.limits;
+    const retryMs = await this.#link.ask((db) => nextRetryMs(db, this.#routes, skipped));
+    const limitMs = this.limits.nextMs(performance.now());
+    return retryMs === null || limitMs === null ? (retryMs ?? limitMs) : Math.min(retryMs, limitMs);
   }
 
-  async #read(ranges: LeasedRange[]): Promise<HeldJob[]> {
+  async #read(ranges: LeasedRange[], startBy: number): Promise<HeldJob[]> {
     const unknown = ranges.map((r) => r.postingId).filter((id) => !this.#postings.has(id));
     // Both are sent at once.
     const [jobs, postings] = await Promise.all([
@@ -106,7 +123,12 @@ export class Claimer {
         if (!job || !posting || job.seq !== seq) {
           throw new Error(`job ${range.postingId}/${seq} was leased, and is not in the database`);
         }
-        held.push({ leaseId: range.leaseId, posting, seq, attempt: range.attempt, args: job.args });
+        const { leaseId, attempt } = range;
+        const { args } = job;
+        held.push({
+          ...{ leaseId, posting, seq, attempt, args },
+          startBy: posting.hasRate ? startBy : null,
+        });
       }
     }
     while (this.#postings.size > postingsKept) deleteFirst(this.#postings);

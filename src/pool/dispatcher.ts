@@ -20,6 +20,8 @@ export interface DispatcherListener {
   hasPeers(): boolean;
   /** These take longer than was thought when they were claimed: other pools should have them. */
   onSurplus(jobs: HeldJob[]): void;
+  /** These came too late to be started (P5). */
+  onLate(jobs: HeldJob[]): void;
   jobTime(entryPoint: string): JobTime | null;
 }
 
@@ -90,10 +92,14 @@ export class Dispatcher {
       for (const slot of this.#slots) {
         const jobs = this.#backlog[0];
         if (!jobs) return;
-        const time = this.#listener.jobTime(jobs[0]?.posting.entryPoint ?? "");
+        const posting = jobs[0]?.posting;
+        // With a limit one by one: what waits in a worker counts as running.
+        const isLimited = posting?.isLimited === true;
+        const time = this.#listener.jobTime(posting?.entryPoint ?? "");
         const isShort = time !== null && time.meanMs + time.deviationMs < aheadBelowMs;
-        if (!slot.hasRoom(ahead && isShort)) continue;
-        slot.hand(jobs.splice(0, chunkSize(time, jobs.length, this.#workers)));
+        if (!slot.hasRoom(ahead && isShort && !isLimited)) continue;
+        const size = isLimited ? 1 : chunkSize(time, jobs.length, this.#workers);
+        slot.hand(jobs.splice(0, size));
         if (jobs.length === 0) this.#backlog.shift();
       }
     }
@@ -165,6 +171,7 @@ export class Dispatcher {
   #receive(slot: Slot, message: WorkerMessage): void {
     if (!this.#slots.has(slot)) return; // abandoned: its jobs are others' by now
     if (message.kind === "ready") slot.isReady = true;
+    if (message.kind === "late") this.#listener.onLate(slot.recall(Infinity, message.chunk));
     if (message.kind === "ended") {
       for (const end of message.ends) {
         const job = slot.end(message.chunk, end.position);

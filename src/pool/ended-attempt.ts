@@ -1,8 +1,9 @@
 import { type AttemptEnd, outcomeState } from "../domain/attempt.ts";
 import { retryDelayMs } from "../domain/backoff.ts";
 import type { HeldJob } from "./held-job.ts";
-import type { End } from "./protocol.ts";
+import type { End, Output } from "./protocol.ts";
 import type { EndedAttempt } from "./recorder.ts";
+import type { Verdict } from "./slot.ts";
 
 /**
  * How an attempt ended, for the recorder. `now` is of the performance clock, `random` in [0, 1).
@@ -26,3 +27,16 @@ export function endedAttempt(
     delayMs: state === "retried" ? delayMs : null,
   };
 }
+
+/** The end of a job whose worker died or was killed, after so many ms. */
+export const lostEnd = (
+  { job, error }: Verdict,
+  durationMs: number,
+  output: Output,
+): Omit<End, "position" | "isDone"> => ({
+  durationMs,
+  agoMs: 0,
+  text: JSON.stringify(error),
+  retry: null,
+  output: job.posting.keepsOutput === "none" ? null : output,
+});

@@ -1,11 +1,13 @@
 import { finishStragglers, foldProgress } from "../db/outcomes.ts";
-import { type Beat, beat, type RunningJob } from "../db/pools.ts";
+import { type Beat, beat, markListening, type RunningJob } from "../db/pools.ts";
 import { rescuePools } from "../db/rescue.ts";
 import type { Link } from "./link.ts";
 
 export interface HeartbeatListener {
   /** What the workers run, of what has been running for a while (O2). */
   running(): RunningJob[];
+  /** Whether it waits for something to do. */
+  isWaiting(): boolean;
   /** This pool is alive. */
   onBeat(beat: Beat): void;
   /** Another pool has rescued from this one (O1): what it holds is not its own any more. */
@@ -37,6 +39,8 @@ export class Heartbeat {
   #isStopped = false;
   #beating: Promise<void> | null = null;
   #lastSentAt = performance.now();
+  /** What the database knows, or will know after what was sent. */
+  #hasSaidWaiting = false;
 
   constructor(link: Link, poolId: number, patienceMs: number, listener: HeartbeatListener) {
     this.#link = link;
@@ -56,6 +60,15 @@ export class Heartbeat {
     clearTimeout(this.#timer);
     clearTimeout(this.#silenceTimer);
     await this.#beating;
+  }
+
+  /** Says that the pool waits for something to do (O5). False where that has been said already. */
+  async sayWaiting(): Promise<boolean> {
+    if (this.#hasSaidWaiting) return false;
+    this.#hasSaidWaiting = true;
+    // On the connection of the beats: what they say and this come in their order.
+    await this.#link.ask((db) => markListening(db, this.#poolId));
+    return true;
   }
 
   /** Beats soon, because there is something to tell. */
@@ -82,7 +95,10 @@ export class Heartbeat {
   async #beat(): Promise<void> {
     const sentAt = performance.now();
     const running = this.#listener.running();
-    const answer = await this.#link.ask((db) => beat(db, this.#poolId, running));
+    this.#hasSaidWaiting = this.#listener.isWaiting();
+    const answer = await this.#link.ask((db) =>
+      beat(db, this.#poolId, running, this.#hasSaidWaiting),
+    );
     if (this.#isStopped) return;
     if (!answer.isUp) {
       this.#listener.onLost();

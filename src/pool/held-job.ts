@@ -8,6 +8,8 @@ export interface HeldJob {
   attempt: number;
   /** Its encoded arguments. */
   args: string;
+  /** By when it must have started, else it is given back (P5), by Date.now(); null for any time. */
+  startBy: number | null;
 }
 
 /** Lists of jobs that can be handed out together, in the order in which they come. */
@@ -25,5 +27,6 @@ export function alike(jobs: readonly HeldJob[]): HeldJob[][] {
 const isAlike = (a: RunnablePosting, b: RunnablePosting) =>
   a === b ||
   (a.entryPoint === b.entryPoint &&
+    a.isLimited === b.isLimited &&
     a.keepsResults === b.keepsResults &&
     a.keepsOutput === b.keepsOutput);

@@ -18,6 +18,16 @@ export interface PoolOptions extends Omit<NewPool, "slots"> {
   log: (line: string) => void;
 }
 
+export const nothingDone = (): PoolSummary => ({
+  done: 0,
+  failed: 0,
+  retried: 0,
+  cancelled: 0,
+  refused: 0,
+  gaveBack: 0,
+  stopped: 0,
+});
+
 /** What a pool did in its life: attempts by how they ended, and the rest. */
 export interface PoolSummary extends Record<OutcomeState, number> {
   /** Outcomes that came after their lease had been taken away. */

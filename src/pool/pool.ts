@@ -6,19 +6,17 @@ import { ClaimLoop } from "./claim-loop.ts";
 import type { Room } from "./claimer.ts";
 import { CodeWatch } from "./code-watch.ts";
 import { Dispatcher } from "./dispatcher.ts";
-import { endedAttempt } from "./ended-attempt.ts";
+import { endedAttempt, lostEnd } from "./ended-attempt.ts";
 import { FailureWatch } from "./failure-watch.ts";
 import type { HeldJob } from "./held-job.ts";
 import { insist } from "./insist.ts";
 import { Lifetime } from "./lifetime.ts";
-import { Link } from "./link.ts";
-import type { PoolOptions, PoolSummary } from "./options.ts";
+import { nothingDone, type PoolOptions, type PoolSummary } from "./options.ts";
 import type { End } from "./protocol.ts";
-import { type Links, Session } from "./session.ts";
+import { type Links, openLinks, Session } from "./session.ts";
 import { obeyStops } from "./stopped-postings.ts";
 
 const lookMs = 1_000;
-const workDeadlineMs = 60_000;
 
 /**
  * One pool: claims jobs, hands them to its workers, records their outcomes. All that must survive
@@ -28,9 +26,7 @@ export class Pool {
   readonly #options: PoolOptions;
   readonly #links: Links;
   readonly #ended = Promise.withResolvers<void>();
-  readonly #summary: PoolSummary = {
-    ...{ done: 0, failed: 0, retried: 0, cancelled: 0, refused: 0, gaveBack: 0, stopped: 0 },
-  };
+  readonly #summary = nothingDone();
   readonly #claims: ClaimLoop;
   readonly #failureWatch: FailureWatch;
   readonly #dispatcher: Dispatcher;
@@ -50,14 +46,9 @@ export class Pool {
     this.#options = options;
     this.#workersOfAllPools = options.maxWorkers;
     this.#lifetime = new Lifetime(performance.now(), options);
-    this.#links = {
-      work: new Link(target, { deadlineMs: workDeadlineMs }),
-      side: new Link(target, {
-        deadlineMs: options.patienceMs / 3,
-        onNotify: (channel) =>
-          channel.endsWith(".changed") ? this.#change() : this.#claims.wake(),
-      }),
-    };
+    this.#links = openLinks(target, options.patienceMs, (channel) =>
+      channel.endsWith(".changed") ? this.#change() : this.#claims.wake(),
+    );
     this.#claims = new ClaimLoop(
       {
         session: () => (this.#isDraining || this.#isSilent ? null : this.#session),
@@ -80,14 +71,16 @@ export class Pool {
         if (this.#isKilled) return; // its attempt is unused: it is given back
         const { job, state, error } = verdict;
         options.log(`job ${job.posting.id}/${job.seq}: ${error.message}`);
-        const kept = job.posting.keepsOutput === "none" ? null : output;
-        const text = JSON.stringify(error);
-        this.#record(job, state, { durationMs, agoMs: 0, text, retry: null, output: kept }, pid);
+        this.#record(job, state, lostEnd(verdict, durationMs, output), pid);
       },
       onSpawnFailed: (error) => options.log(`a worker could not be started: ${String(error)}`),
       onHungry: () => this.#claims.next(),
       hasPeers: () => this.#workersOfAllPools > options.maxWorkers,
       onSurplus: (jobs) => this.#attempt(() => this.#giveBack(jobs)),
+      onLate: (jobs) => {
+        this.#session?.claimer.limits.late();
+        this.#attempt(() => this.#giveBack(jobs));
+      },
       onLongJob: () => this.#session?.heartbeat.hurry(),
       jobTime: (entryPoint) => this.#session?.claimer.jobTime(entryPoint) ?? null,
     });
@@ -152,6 +145,7 @@ export class Pool {
     const row = { ...this.#options, slots: this.#options.maxWorkers };
     const session = await Session.open(this.#links, row, {
       running: () => this.#dispatcher.longRunning,
+      isWaiting: () => this.#claims.isWaiting,
       onBeat: (beat) => this.#onBeat(beat),
       onLost: () => this.#onLost(),
       onSilence: () => this.#onSilence(),
@@ -161,6 +155,7 @@ export class Pool {
         this.#summary.refused += count;
         this.#options.log(`${count} outcomes were refused: their leases had been taken away`);
       },
+      onWritten: (postingIds) => this.#claims.free(postingIds),
       onError: (error) => this.#fail(error),
     });
     await session.claimer.refreshRoutes();
@@ -236,6 +231,7 @@ export class Pool {
 
   #end(job: HeldJob, end: End, workerPid: number): void {
     if (end.isDone) this.#session?.claimer.learn(job.posting.entryPoint, end.durationMs);
+    if (job.startBy !== null) this.#session?.claimer.limits.inTime();
     this.#record(job, end.isDone ? "done" : "failed", end, workerPid);
   }
 

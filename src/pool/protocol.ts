@@ -19,6 +19,8 @@ export interface RunMessage {
   args: string;
   keepsResults: boolean;
   keepsOutput: KeepsOutput;
+  /** By when to start it, or not at all, by Date.now(); null for any time. */
+  startBy: number | null;
 }
 
 /** Many texts as one: two thousand strings take the channel ten times as long. */
@@ -68,6 +70,8 @@ const Message = v.variant("kind", [
     numbers: v.instance(Float64Array),
     told: v.array(Told),
   }),
+  /** The chunk came too late to be started. */
+  v.strictObject({ kind: v.literal("late"), chunk: v.number() }),
   /** The last words of a worker that user code brought down from outside of a job's call. */
   v.strictObject({ kind: v.literal("broken"), error: v.string() }),
 ]);

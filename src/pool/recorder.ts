@@ -13,6 +13,8 @@ export type EndedAttempt = Omit<Outcome, "ageMs"> & { endedAt: number };
 
 export interface RecorderListener {
   onRefused(count: number): void;
+  /** Outcomes of jobs of these postings were written. */
+  onWritten(postingIds: readonly number[]): void;
   onError(error: unknown): void;
 }
 
@@ -66,8 +68,9 @@ export class Recorder {
     return this.#waiting;
   }
 
+  /** Nothing is leased any more: all was written or given back, not only sent. */
   get isIdle(): boolean {
-    return this.#waiting.length === 0 && this.#flushing === null;
+    return this.#byLease.size === 0 && this.#flushing === null;
   }
 
   add(outcome: EndedAttempt): void {
@@ -142,6 +145,7 @@ export class Recorder {
   /** Postings of which this pool has nothing more in hand may have come to their end. */
   #finish(batch: readonly EndedAttempt[]): void {
     const ids = [...new Set(batch.map(({ postingId }) => postingId))];
+    this.#listener.onWritten(ids);
     const left = ids.filter((id) => !this.#byPosting.has(id));
     if (left.length === 0) return;
     // Not awaited: it queues behind the record on the same connection. If it fails, the heartbeat's

@@ -1,11 +1,12 @@
 import { giveBack, giveBackUnknown, type LeasedSeq } from "../db/leases.ts";
 import { markDraining, type NewPool, registerPool, retirePool } from "../db/pools.ts";
 import { rescuePools } from "../db/rescue.ts";
+import type { Target } from "../db/settings.ts";
 import { Claimer } from "./claimer.ts";
 import type { HeldJob } from "./held-job.ts";
 import { Heartbeat, type HeartbeatListener } from "./heartbeat.ts";
 import { insist } from "./insist.ts";
-import type { Link } from "./link.ts";
+import { Link } from "./link.ts";
 import { Recorder, type RecorderListener } from "./recorder.ts";
 
 /** The two connections of a pool. */
@@ -15,6 +16,17 @@ export interface Links {
   /** For the heartbeat, notifications, and looking after others. */
   side: Link;
 }
+
+const workDeadlineMs = 60_000;
+
+export const openLinks = (
+  target: Target,
+  patienceMs: number,
+  onNotify: (channel: string) => void,
+): Links => ({
+  work: new Link(target, { deadlineMs: workDeadlineMs }),
+  side: new Link(target, { deadlineMs: patienceMs / 3, onNotify }),
+});
 
 /**
  * What belongs to one row of the pool table. A pool that was declared lost (O1) goes on under a new

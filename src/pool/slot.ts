@@ -67,7 +67,7 @@ export class Slot {
     if (!posting) return;
     const { entryPoint, keepsResults, keepsOutput } = posting;
     const args = packArgs(jobs.map((job) => job.args));
-    const how = { entryPoint, keepsResults, keepsOutput };
+    const how = { entryPoint, keepsResults, keepsOutput, startBy: jobs[0]?.startBy ?? null };
     this.process.send({ kind: "run", chunk: number, slot: at, args, ...how });
   }
 
@@ -91,11 +91,14 @@ export class Slot {
     );
   }
 
-  /** Takes back up to `most` jobs that the worker has not started, the last ones first. */
-  recall(most: number): HeldJob[] {
+  /**
+   * Takes back up to `most` jobs that the worker has not started, the last ones first; of one chunk
+   * or of all.
+   */
+  recall(most: number, number: number | null = null): HeldJob[] {
     const jobs: HeldJob[] = [];
     for (const [at, chunk] of this.#chunks.entries()) {
-      if (!chunk) continue;
+      if (!chunk || (number !== null && chunk.number !== number)) continue;
       const { from, to } = this.process.page.recall(at, most - jobs.length);
       for (let position = from; position < Math.min(to, chunk.jobs.length); position++) {
         const job = chunk.jobs[position];

@@ -50,11 +50,16 @@ async function runChunk(
   { root, send }: WorkerContext,
   page: SharedPage,
   output: WorkerOutput,
-  { chunk, slot, entryPoint, args: packed, keepsResults, keepsOutput }: RunMessage,
+  message: RunMessage,
 ): Promise<void> {
+  const { chunk, slot, entryPoint, args: packed, keepsResults, keepsOutput, startBy } = message;
   const fn = loadEntryPoint(root, parseEntryPoint(entryPoint));
   fn.catch(() => {}); // each job tells it as its own failure
   const args = unpackArgs(packed);
+  if (startBy !== null) {
+    await fn.catch(() => {}); // importing it takes its time, too
+    if (Date.now() > startBy) return send({ kind: "late", chunk });
+  }
   let ends: End[] = [];
   let endedAt: number[] = [];
   let sentAt = performance.now();

@@ -94,7 +94,7 @@ export const newPool = (db: Db, host = "here"): Promise<number> =>
 export async function take(db: Db, poolId: number, want: Partial<Claim> = {}) {
   const all = { oldest: false, sizes: [], cap: 1_000_000, share: 1 };
   const routes = want.routes ?? (await allRoutes(db));
-  return [...(await claim(db, { poolId, ...all, ...want, routes }))];
+  return (await claim(db, { poolId, ...all, ...want, routes })).ranges;
 }
 
 export const allRoutes = async (db: Db): Promise<number[]> =>

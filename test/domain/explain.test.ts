@@ -10,6 +10,7 @@ const waiting: JobFacts = {
   error: null,
   host: null,
   dueInMs: null,
+  full: null,
   posting: { id: 42, state: "open", reason: null },
   route: { id: 1, poster: "lab", posterOs: "ann", needs: [] },
   pools: [{ provides: {}, posters: null }],
@@ -48,6 +49,15 @@ test.each<[Partial<JobFacts>, string]>([
     { pools: [{ provides: {}, posters: ["bob"] }] },
     "42/7 waits because the pools that could run it run only jobs of other posters than ann " +
       "(1 pool seen).",
+  ],
+  [
+    { full: { maxRunning: 3, rateCount: 10, rateMs: 1000 } },
+    "42/7 waits because its posting is at its limit: at most 3 of its jobs run at the same time, " +
+      "at most 10 start in 1 s.",
+  ],
+  [
+    { full: { maxRunning: null, rateCount: 100, rateMs: 60_000 } },
+    "42/7 waits because its posting is at its limit: at most 100 start in 60 s.",
   ],
   [
     { ahead: { higherPriority: 40_000, samePriority: 3 } },

@@ -49,7 +49,7 @@ export async function drivenPool(db: Db) {
     async claim(most: number): Promise<LeasedRange[]> {
       const routes = (await readRoutes(db)).map((route) => route.id);
       const size = { oldest: false, sizes: [], cap: most, share: 1 };
-      const ranges = await claim(db, { poolId: id, routes, ...size });
+      const { ranges } = await claim(db, { poolId: id, routes, ...size });
       for (const { leaseId, firstSeq, endSeq } of ranges) count(leaseId, endSeq - firstSeq);
       return ranges;
     },

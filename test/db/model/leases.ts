@@ -49,7 +49,7 @@ export function claimStep(want: Claim): Step {
       `pool ${poolId} claims up to ${cap}${caps}, at most ${share} of what is left` +
       `${oldest ? " of the oldest" : ""}, of routes ${routes.join(" ")}`,
     async send(db) {
-      const ranges = [...(await claim(db, want))];
+      const { ranges } = await claim(db, want);
       return ({ queue }) => applyClaim(queue, want, ranges);
     },
   };
