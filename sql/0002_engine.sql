@@ -5,8 +5,8 @@
 -- posting; within a table by key.
 
 -- Takes the next jobs of the best lane, or due retries, for p_pool under one new lease, and
--- returns its ranges; nothing where nothing can be claimed now. A row with a wait_ms and no lease is
--- a posting that was passed by because it is at a limit (P5), for about so long.
+-- returns its ranges; nothing where nothing can be claimed now. A row with a wait_ms and no lease
+-- is a posting that was passed by because it is at a limit (P5), for about so long.
 --   p_routes        the routes that this pool may serve
 --   p_oldest        true: the oldest open lane instead of the one with the highest priority
 --   p_entry_points, p_caps, p_floors   by entry point, how many jobs at most and at least; where

@@ -15,6 +15,9 @@ create function pdoflow.record(
 declare
   v_asked bigint[] := array(select distinct unnest(p_leases || p_let_go));
   v_held bigint[];
+  v_cancelled bigint[];
+  v_known integer[] := '{}';
+  v_is_again boolean := false;
   v_written integer;
   v_refused integer := 0;
 begin
@@ -38,70 +41,88 @@ begin
     where b.has_retry or p.job_count <= b.jobs)
   order by id for no key update;
 
-  with range as materialized (
-    select l.id, r.* from pdoflow.lease l cross join lateral
-      unnest(l.posting_ids, l.first_seqs, l.end_seqs, l.attempts)
-        as r (posting_id, first_seq, end_seq, attempt)
-    where l.id = any (v_held)),
-  batch as (
-    select b.* from unnest(p_leases, p_postings, p_seqs, p_attempts, p_states, p_ages_ms,
-                         p_durations_ms, p_pids, p_results, p_errors, p_delays_ms, p_stdouts,
-                         p_stderrs)
-      as b (lease_id, posting_id, seq, attempt, state, age_ms, duration_ms, worker_pid, result,
-            error, delay_ms, stdout, stderr)
-    -- Not only of a lease that is held, but of a job that it still has: others were given back.
-    where exists (select from range r
-                  where r.id = b.lease_id and r.posting_id = b.posting_id
-                    and r.attempt = b.attempt and r.first_seq <= b.seq and b.seq < r.end_seq)),
-  ended as (
-    insert into pdoflow.outcome (posting_id, lease_id, ended_at, seq, attempt, worker_pid,
-                                 duration_ms, state, result, error, stdout, stderr)
-    select b.posting_id, b.lease_id, now() - b.age_ms * interval '1 ms', b.seq, b.attempt,
-           b.worker_pid, b.duration_ms,
-           case when b.state = 'retried' and p.state = 'cancelled' then 'cancelled'
-                else b.state end, b.result::jsonb, b.error::jsonb, b.stdout, b.stderr
-    from batch b left join pdoflow.posting p on b.state = 'retried' and p.id = b.posting_id
-    on conflict do nothing
-    returning posting_id, seq, attempt, state),
-  -- Not a join of ended and batch: the planner takes both for a handful of rows and loops over
-  -- 2,000 times 2,000 of them.
-  again as (
-    select posting_id, seq, attempt, max(delay_ms) as delay_ms from (
-      select posting_id, seq, attempt, delay_ms, 0 as recorded from batch where state = 'retried'
-      union all
-      select posting_id, seq, attempt, null, 1 from ended where state = 'retried') u
-    group by posting_id, seq, attempt having sum(recorded) > 0),
-  back as (
-    insert into pdoflow.retry (posting_id, priority, route_id, first_seq, end_seq, attempt, due_at)
-    select a.posting_id, l.priority, l.route_id, a.seq, a.seq + 1, a.attempt + 1,
-           case p.state when 'open' then now() + a.delay_ms * interval '1 ms' else 'infinity' end
-    from again a join pdoflow.posting p on p.id = a.posting_id
-      cross join lateral (
-        select priority, route_id from pdoflow.lane
-        where posting_id = a.posting_id and first_seq <= a.seq and a.seq < end_seq limit 1) l),
-  total as (
-    select posting_id, count(*) filter (where state = 'done') as done,
-           count(*) filter (where state = 'failed') as failed,
-           count(*) filter (where state = 'cancelled') as cancelled,
-           count(*) filter (where state = 'retried') as retried
-    from ended group by posting_id),
-  -- A posting all of whose jobs end here needs no progress row: small postings are cheap.
-  whole as (
-    update pdoflow.posting p
-    set done = t.done, failed = t.failed, cancelled = t.cancelled, ended_at = now(),
-        state = case p.state when 'cancelled' then p.state else 'finished' end
-    from total t
-    where p.id = t.posting_id and p.job_count = t.done + t.failed + t.cancelled
-      and p.ended_at is null
-    returning p.id, pg_notify('pdoflow.ended', p.id::text)),
-  -- Rows of jobs that were given back and claimed again, which add up to nothing (G2).
-  spent as (
-    delete from pdoflow.progress where posting_id in (select id from whole)),
-  counted as (
-    insert into pdoflow.progress (posting_id, done, failed, cancelled, retrying)
-    select posting_id, done, failed, cancelled, retried from total
-    where posting_id not in (select id from whole))
-  select count(*) into v_written from ended;
+  v_cancelled := array(select id from pdoflow.posting
+                       where state = 'cancelled' and id in (
+                         select u.posting_id from unnest(p_postings, p_states)
+                           as u (posting_id, state) where u.state = 'retried'));
+
+  -- A batch that is sent again is rare, and "on conflict do nothing" costs as much as the rows.
+  -- No other writes these rows at the same time: the leases are locked.
+  loop
+    begin
+      with range as materialized (
+        select l.id, r.* from pdoflow.lease l cross join lateral
+          unnest(l.posting_ids, l.first_seqs, l.end_seqs, l.attempts)
+            as r (posting_id, first_seq, end_seq, attempt)
+        where l.id = any (v_held)),
+      batch as (
+        select b.*
+        from unnest(p_leases, p_postings, p_seqs, p_attempts, p_states, p_ages_ms,
+                    p_durations_ms, p_pids, p_results, p_errors, p_delays_ms, p_stdouts,
+                    p_stderrs) with ordinality
+          as b (lease_id, posting_id, seq, attempt, state, age_ms, duration_ms, worker_pid,
+                result, error, delay_ms, stdout, stderr, place)
+        -- Not only of a lease that is held, but of a job that it still has, not given back.
+        where b.place <> all (v_known)
+          and exists (select from range r
+                      where r.id = b.lease_id and r.posting_id = b.posting_id
+                        and r.attempt = b.attempt and r.first_seq <= b.seq and b.seq < r.end_seq)),
+      ended as (
+        insert into pdoflow.outcome (posting_id, lease_id, ended_at, seq, attempt, worker_pid,
+                                     duration_ms, state, result, error, stdout, stderr)
+        select b.posting_id, b.lease_id, now() - b.age_ms * interval '1 ms', b.seq, b.attempt,
+               b.worker_pid, b.duration_ms,
+               case when b.state = 'retried' and b.posting_id = any (v_cancelled) then 'cancelled'
+                    else b.state end, b.result::jsonb, b.error::jsonb, b.stdout, b.stderr
+        from batch b
+        returning posting_id, state),
+      back as (
+        insert into pdoflow.retry (posting_id, priority, route_id, first_seq, end_seq, attempt,
+                                   due_at)
+        select b.posting_id, l.priority, l.route_id, b.seq, b.seq + 1, b.attempt + 1,
+               case p.state when 'open' then now() + b.delay_ms * interval '1 ms'
+                            else 'infinity' end
+        from batch b join pdoflow.posting p on p.id = b.posting_id
+          cross join lateral (
+            select priority, route_id from pdoflow.lane
+            where posting_id = b.posting_id and first_seq <= b.seq and b.seq < end_seq limit 1) l
+        where b.state = 'retried' and b.posting_id <> all (v_cancelled)),
+      total as (
+        select posting_id, count(*) filter (where state = 'done') as done,
+               count(*) filter (where state = 'failed') as failed,
+               count(*) filter (where state = 'cancelled') as cancelled,
+               count(*) filter (where state = 'retried') as retried
+        from ended group by posting_id),
+      -- A posting all of whose jobs end here needs no progress row: small postings are cheap.
+      whole as (
+        update pdoflow.posting p
+        set done = t.done, failed = t.failed, cancelled = t.cancelled, ended_at = now(),
+            state = case p.state when 'cancelled' then p.state else 'finished' end
+        from total t
+        where p.id = t.posting_id and p.job_count = t.done + t.failed + t.cancelled
+          and p.ended_at is null
+        returning p.id, pg_notify('pdoflow.ended', p.id::text)),
+      -- Rows of jobs that were given back and claimed again, which add up to nothing (G2).
+      spent as (
+        delete from pdoflow.progress where posting_id in (select id from whole)),
+      counted as (
+        insert into pdoflow.progress (posting_id, done, failed, cancelled, retrying)
+        select posting_id, done, failed, cancelled, retried from total
+        where posting_id not in (select id from whole))
+      select count(*) into v_written from ended;
+      exit;
+    exception when unique_violation then
+      if v_is_again then raise; end if; -- the same job twice in one batch
+      v_is_again := true;
+      v_known := array(
+        select b.place::integer
+        from unnest(p_postings, p_seqs, p_attempts) with ordinality
+               as b (posting_id, seq, attempt, place)
+        where exists (select from pdoflow.outcome o
+                      where o.posting_id = b.posting_id and o.seq = b.seq
+                        and o.attempt = b.attempt));
+    end;
+  end loop;
 
   update pdoflow.lease set held = false where id = any (p_let_go) and id = any (v_held);
 
