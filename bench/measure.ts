@@ -42,3 +42,21 @@ export function resultLines(what: string, a: Series, b: Series): string[] {
     line("ratio", spreadOf(ratios(a, b)), (n) => `${n.toFixed(2)} x`),
   ];
 }
+
+/** The means of the first tenth of the values, the second, and so on. */
+export function tenths(values: readonly number[]): number[] {
+  const cut = (tenth: number) => Math.round((values.length * tenth) / 10);
+  return Array.from({ length: 10 }, (_, tenth) => mean(values.slice(cut(tenth), cut(tenth + 1))));
+}
+
+/** By what share of their mean the values rise (or fall, below 0) from one to the next, fitted. */
+export function changePerRound(values: readonly number[]): number {
+  const middle = (values.length - 1) / 2;
+  const average = mean(values);
+  const rise = values.reduce((sum, value, round) => sum + (round - middle) * (value - average), 0);
+  const spread = values.reduce((sum, _value, round) => sum + (round - middle) ** 2, 0);
+  return rise / spread / average;
+}
+
+const mean = (values: readonly number[]): number =>
+  values.reduce((sum, value) => sum + value, 0) / values.length;

@@ -1,17 +1,21 @@
-// npm run bench: PDOFlow against graphile-worker, see README.md.
+// npm run bench: PDOFlow against graphile-worker, and by itself; see README.md.
 import { cpus, loadavg, release } from "node:os";
 import { parseArgs } from "node:util";
 
 import type { Contender } from "./contender.ts";
 import { graphile, node } from "./graphile.ts";
 import { resultLines } from "./measure.ts";
+import { oldSnapshot, oldSnapshotLines } from "./old-snapshot.ts";
 import { pdoflow } from "./pdoflow.ts";
 import { type BenchDatabase, type BenchServer, startServer } from "./server.ts";
 
-const usage = `bun bench/run.ts [--jobs N] [--rounds N] [--quick]
-  --jobs    how many jobs are posted and drained in each round; default 100000
-  --rounds  how many rounds, each of both in turn; at least 3; default 5
-  --quick   30000 jobs, 3 rounds, less tuning`;
+const usage = `bun bench/run.ts [--case NAME] [--jobs N] [--rounds N] [--quick]
+  --case    peers: beside graphile-worker, the default
+            old-snapshot: while another transaction stays open
+  --jobs    how many jobs are posted and drained in each round
+            by default 100000, and for old-snapshot 300000
+  --rounds  how many rounds, at least 3; by default 5, and for old-snapshot 10
+  --quick   fewer jobs and rounds, less tuning`;
 
 /** A contender with its database, the best settings found, and what it reached in each round. */
 interface Bench<P, D> {
@@ -25,7 +29,27 @@ interface Bench<P, D> {
 
 const say = (line: string) => process.stderr.write(`bench: ${line}\n`);
 
-async function main({ jobs, rounds, takes }: Options): Promise<void> {
+const cases: Record<string, (options: Options) => Promise<void>> = {
+  peers,
+  "old-snapshot": snapshots,
+};
+
+async function snapshots({ jobs, rounds, isQuick }: Options): Promise<void> {
+  await using server = await startServer(say);
+  const claims = isQuick ? 2_000 : 20_000;
+  const asked = {
+    claims,
+    rounds: rounds ?? (isQuick ? 5 : 10),
+    jobs: jobs ?? (isQuick ? 50_000 : 300_000),
+  };
+  const result = await oldSnapshot(server, asked, say);
+  console.log([machine(), await serverSettings(server), ""].join("\n"));
+  console.log(oldSnapshotLines(result).join("\n"));
+}
+
+async function peers(options: Options): Promise<void> {
+  const { isQuick, jobs = isQuick ? 30_000 : 100_000, rounds = isQuick ? 3 : 5 } = options;
+  const takes = isQuick ? 1 : 2;
   await using server = await startServer(say);
   const ours = await server.database("bench_pdoflow");
   const theirs = await server.database("bench_graphile");
@@ -52,16 +76,18 @@ async function main({ jobs, rounds, takes }: Options): Promise<void> {
 }
 
 interface Options {
-  jobs: number;
-  rounds: number;
-  /** How often each setting is tried; the best counts, as something else may slow one down. */
-  takes: number;
+  name: string;
+  /** By default as many as the case asks for. */
+  jobs: number | undefined;
+  rounds: number | undefined;
+  isQuick: boolean;
 }
 
 /** Null where help was asked for. */
 function parseOptions(): Options | null {
   const { values } = parseArgs({
     options: {
+      case: { type: "string", default: "peers" },
       jobs: { type: "string" },
       rounds: { type: "string" },
       quick: { type: "boolean", default: false },
@@ -69,12 +95,14 @@ function parseOptions(): Options | null {
     },
   });
   if (values.help) return null;
-  const jobs = Number(values.jobs ?? (values.quick ? 30_000 : 100_000));
-  const rounds = Number(values.rounds ?? (values.quick ? 3 : 5));
-  if (Number.isInteger(jobs) && jobs >= 1000 && Number.isInteger(rounds) && rounds >= 3) {
-    return { jobs, rounds, takes: values.quick ? 1 : 2 };
-  }
-  throw new RangeError(`expected at least 1000 jobs and 3 rounds, found ${jobs} and ${rounds}`);
+  const { case: name, quick: isQuick } = values;
+  const atLeast = (least: number, text: string | undefined, what: string) => {
+    if (text === undefined) return undefined;
+    if (Number.isInteger(Number(text)) && Number(text) >= least) return Number(text);
+    throw new RangeError(`expected at least ${least} ${what}, found ${text}`);
+  };
+  const jobs = atLeast(1_000, values.jobs, "jobs");
+  return { name, jobs, rounds: atLeast(3, values.rounds, "rounds"), isQuick };
 }
 
 /** Tries each setting, with fewer jobs, and keeps the fastest. */
@@ -82,7 +110,7 @@ async function tune<P, D>(
   server: BenchServer,
   database: BenchDatabase,
   contender: Contender<P, D>,
-  { jobs, takes }: Omit<Options, "rounds">,
+  { jobs, takes }: { jobs: number; takes: number },
 ): Promise<Bench<P, D>> {
   const some = Math.ceil(jobs / 2);
   const posting = await fastest(contender, takes, contender.postSettings, async (setting) => {
@@ -140,21 +168,29 @@ async function clock(work: () => Promise<void>): Promise<number> {
   return performance.now() - startedAt;
 }
 
+function machine(): string {
+  const load = loadavg().map((n) => n.toFixed(1));
+  const cores = `${cpus().length} x ${cpus()[0]?.model}`;
+  return `machine   ${cores}, Linux ${release()}, load ${load.join(" ")}`;
+}
+
+async function serverSettings(server: BenchServer): Promise<string> {
+  const { server_version: version, ...settings } = await server.settings();
+  const all = Object.entries(settings).map(([name, value]) => `${name} ${value}`);
+  return `server    PostgreSQL ${version}, ${all.join(", ")}`;
+}
+
 async function conditions<P1, D1, P2, D2>(
   server: BenchServer,
   a: Bench<P1, D1>,
   b: Bench<P2, D2>,
 ): Promise<string> {
-  const { server_version: postgres, ...settings } = await server.settings();
   const nodeVersion = Bun.spawnSync([node, "--version"]).stdout.toString().trim();
-  const load = loadavg().map((n) => n.toFixed(1));
   return [
-    `machine   ${cpus().length} x ${cpus()[0]?.model}, Linux ${release()}, load ${load.join(" ")}`,
+    machine(),
     `versions  ${[a, b].map(({ contender: c }) => `${c.name} ${c.version}`).join(", ")}, ` +
-      `Bun ${Bun.version}, Node ${nodeVersion}, PostgreSQL ${postgres}`,
-    `server    ${Object.entries(settings)
-      .map(([name, value]) => `${name} ${value}`)
-      .join(", ")}`,
+      `Bun ${Bun.version}, Node ${nodeVersion}`,
+    await serverSettings(server),
     ...[a, b].map(
       (c) => `tuned     ${c.contender.name}: ${JSON.stringify({ ...c.posting, ...c.draining })}`,
     ),
@@ -162,5 +198,7 @@ async function conditions<P1, D1, P2, D2>(
 }
 
 const options = parseOptions();
-if (options) await main(options);
-else console.log(usage);
+const chosen = options && cases[options.name];
+if (!options) console.log(usage);
+else if (chosen) await chosen(options);
+else throw new RangeError(`expected --case ${Object.keys(cases).join(" or ")}\n${usage}`);

@@ -40,6 +40,7 @@ create table pdoflow.posting (
   rate_ms integer,
   keeps_results boolean not null default true,
   keeps_output text not null default 'failures' check (keeps_output in ('none', 'failures', 'all')),
+  keep_ms bigint,
   posted_at timestamptz not null default now(),
   ended_at timestamptz,
   done integer not null default 0,
@@ -49,6 +50,7 @@ create table pdoflow.posting (
   constraint p2_ended_is_counted
     check (ended_at is null or done + failed + cancelled = job_count),
   constraint p3_finished_has_ended check (state <> 'finished' or ended_at is not null),
+  constraint p6_keep_is_not_negative check (keep_ms >= 0),
   constraint p4_sane_limits check (
     tries between 1 and 1000 and backoff_ms >= 0 and timeout_ms > 0 and grace_ms >= 0
     and stop_after >= 0 and max_failures > 0 and max_failures_percent between 0 and 100
@@ -63,7 +65,8 @@ comment on table pdoflow.posting is
   P3  A finished posting has ended. A cancelled one ends when its last running job has.
   P4  1 to 1000 tries; the backoff and the grace are not negative, a timeout is positive.
   P5  At most max_running of its jobs are in held leases without an outcome, so at most that many
-      run. At most rate_count of its attempts start in any rate_ms. Null: any number.';
+      run. At most rate_count of its attempts start in any rate_ms. Null: any number.
+  P6  It is not pruned before it has ended, nor within keep_ms after that.';
 -- Serves: status and snapshot, the postings that have not ended, newest first.
 create index posting_not_ended on pdoflow.posting (id) where ended_at is null;
 
@@ -96,9 +99,10 @@ create table pdoflow.job (
   index integer,
   args jsonb not null,
   primary key (posting_id, seq)
-);
+) partition by range (posting_id);
 comment on table pdoflow.job is
-'One row: one call of the entry point with its own arguments. Written once, never updated.
+'One row: one call of the entry point with its own arguments. Written once, never updated. Its
+partitions and those of outcome are the spans (0005_retention.sql).
   J1  seq counts from 0 without a gap: jobs sorted by priority, higher first, stable.
   J2  index is its place in what was posted; null where it equals seq (all priorities equal).';
 -- Serves: finding 42/7 where seq and index differ.
@@ -212,7 +216,7 @@ create table pdoflow.outcome (
   stdout text,
   stderr text,
   primary key (posting_id, seq, attempt)
-);
+) partition by range (posting_id);
 comment on table pdoflow.outcome is
 'One row: the recorded end of one attempt at one job. Written once, never updated.
   U1  At most one for each posting, seq and attempt, whoever ran it.

@@ -1,3 +1,7 @@
+-- Plans are made while tables are empty, and kept. Two things see to it that leases are found by
+-- their numbers for ever: "set enable_seqscan = off", and "case when held then pool_id end", for
+-- which no index of held leases serves: that is full of dead entries while an old snapshot is held.
+
 -- Records ended attempts, at most one for each posting, seq and attempt (U1), only those whose
 -- lease p_pool still holds (L2). Sent again after a lost answer it changes nothing.
 --   p_states   'retried' where another attempt follows, p_delays_ms later
@@ -10,7 +14,7 @@ create function pdoflow.record(
   p_states pdoflow.outcome_state[], p_ages_ms real[], p_durations_ms real[], p_pids integer[],
   p_results text[], p_errors text[], p_delays_ms bigint[], p_let_go bigint[],
   p_stdouts text[] default null, p_stderrs text[] default null
-) returns integer language plpgsql as $$
+) returns integer language plpgsql set enable_seqscan = off as $$
 #variable_conflict use_column
 declare
   v_asked bigint[] := array(select distinct unnest(p_leases || p_let_go));
@@ -22,14 +26,14 @@ declare
   v_refused integer := 0;
 begin
   -- Where something will be refused, the pool's row is locked first, as a rescue does.
-  if exists (select from unnest(v_asked) as a (id)
-             where not exists (select from pdoflow.lease l
-                               where l.id = a.id and l.held and l.pool_id = p_pool)) then
+  if exists (select from unnest(v_asked) as a (id) where not exists (
+               select from pdoflow.lease l
+               where l.id = a.id and case when l.held then l.pool_id end = p_pool)) then
     perform from pdoflow.pool where id = p_pool for no key update;
   end if;
   -- A rescue waits for this lock until these outcomes are there to be seen by it.
   v_held := array(select id from pdoflow.lease
-                  where id = any (v_asked) and held and pool_id = p_pool
+                  where id = any (v_asked) and case when held then pool_id end = p_pool
                   order by id for no key update);
   -- Locked in one order: the postings that may end whole here, and those that get retries, which
   -- pausing and cancelling are then to see (Y2).
@@ -86,7 +90,8 @@ begin
           cross join lateral (
             select priority, route_id from pdoflow.lane
             where posting_id = b.posting_id and first_seq <= b.seq and b.seq < end_seq limit 1) l
-        where b.state = 'retried' and b.posting_id <> all (v_cancelled)),
+        where b.state = 'retried' and b.posting_id <> all (v_cancelled)
+        order by b.place),
       total as (
         select posting_id, count(*) filter (where state = 'done') as done,
                count(*) filter (where state = 'failed') as failed,
@@ -146,13 +151,18 @@ end $$;
 -- in a transaction after the one that recorded: of two pools that record the last outcomes at the
 -- same moment neither sees the other's, but the later caller of this sees both.
 create function pdoflow.finish(p_postings bigint[]) returns setof bigint
-language plpgsql as $$
+language plpgsql set enable_seqscan = off as $$
 #variable_conflict use_column
 declare
   v_open bigint[];
 begin
-  v_open := array(select id from pdoflow.posting
-                  where id = any (p_postings) and ended_at is null order by id for no key update);
+  -- One with a lane that is not closed can't have ended: its progress rows, of which there may be
+  -- many dead ones where an old snapshot is held, need not be summed.
+  v_open := array(select id from pdoflow.posting p
+                  where id = any (p_postings) and ended_at is null
+                    and not exists (select from pdoflow.lane l
+                                    where l.posting_id = p.id and l.state <> 'closed')
+                  order by id for no key update);
   return query
     with total as (
       select posting_id, sum(done) as done, sum(failed) as failed, sum(cancelled) as cancelled
@@ -199,19 +209,25 @@ end $$;
 create function pdoflow.give_back(
   p_pool bigint, p_leases bigint[], p_keep_leases bigint[], p_keep_postings bigint[],
   p_keep_firsts integer[], p_keep_ends integer[], p_keep_attempts integer[], p_lost integer
-) returns integer language plpgsql as $$
+) returns integer language plpgsql set enable_seqscan = off as $$
 #variable_conflict use_column
 declare
   v_held bigint[];
+  v_least bigint;
+  v_most bigint;
   v_back integer;
 begin
   -- A statement of its own: it waits for outcomes that are being recorded, the next one sees them.
   v_held := array(select id from pdoflow.lease
-                  where id = any (p_leases) and held and pool_id = p_pool
+                  where id = any (p_leases) and case when held then pool_id end = p_pool
                   order by id for update);
   perform from pdoflow.posting where id = any (
     array(select unnest(posting_ids) from pdoflow.lease where id = any (v_held)))
   order by id for share;
+  -- By these the server leaves out all other spans before it begins, by a join only later.
+  select min(u.id), max(u.id) into v_least, v_most
+  from pdoflow.lease l cross join lateral unnest(l.posting_ids) as u (id)
+  where l.id = any (v_held);
 
   with range as (
     select row_number() over () as number, l.id as lease_id, l.lost, r.* from pdoflow.lease l
@@ -227,15 +243,17 @@ begin
            s.seq - row_number() over (partition by r.number order by s.seq) as island
     from range r cross join lateral generate_series(r.first_seq, r.end_seq - 1) as s (seq)
     where not exists (select from pdoflow.outcome o where o.posting_id = r.posting_id
-                        and o.seq = s.seq and o.attempt = r.attempt)
+                        and o.seq = s.seq and o.attempt = r.attempt
+                        and o.posting_id >= v_least and o.posting_id <= v_most)
       and not exists (select from kept k where k.lease_id = r.lease_id
                         and k.posting_id = r.posting_id
                         and k.first_seq <= s.seq and s.seq < k.end_seq)),
   island as (
     select u.posting_id, u.attempt, u.lost, min(u.seq) as first_seq, max(u.seq) + 1 as end_seq,
-           count(*) as size, p.state
-    from unfinished u join pdoflow.posting p on p.id = u.posting_id
-    group by u.number, u.posting_id, u.attempt, u.lost, u.island, p.state),
+           count(*) as size,
+           -- Not a join: the planner takes the islands for many, and reads all postings.
+           (select state from pdoflow.posting where id = u.posting_id) as state
+    from unfinished u group by u.number, u.posting_id, u.attempt, u.lost, u.island),
   back as (
     insert into pdoflow.retry (posting_id, priority, route_id, first_seq, end_seq, attempt,
                                due_at, lost)
@@ -270,31 +288,3 @@ begin
   where l.id = h.id;
   return v_back;
 end $$;
-
--- What each job is right now, derived: nothing stores it. Read it for one job or a page of jobs.
-create view pdoflow.job_status as
-select j.posting_id, j.seq, coalesce(j.index, j.seq) as index,
-  case
-    when o.state in ('done', 'failed', 'cancelled') then o.state::text
-    when r.attempt > 1 then 'retrying'
-    when r.attempt = 1 then 'waiting'
-    when exists (select from pdoflow.lease l cross join lateral
-                   unnest(l.posting_ids, l.first_seqs, l.end_seqs)
-                     as u (posting_id, first_seq, end_seq)
-                 where l.held and u.posting_id = j.posting_id
-                   and u.first_seq <= j.seq and j.seq < u.end_seq) then 'running'
-    when p.state = 'cancelled' then 'cancelled'
-    else 'waiting'
-  end as status,
-  coalesce(o.attempt, 0) as attempts, j.args, o.result, o.error, o.ended_at, o.duration_ms
-from pdoflow.job j
-  join pdoflow.posting p on p.id = j.posting_id
-  left join lateral (
-    select * from pdoflow.outcome o where o.posting_id = j.posting_id and o.seq = j.seq
-    order by o.attempt desc limit 1) o on true
-  left join lateral (
-    -- Ranges do not overlap: only the last one that begins before the job can hold it.
-    select x.attempt from (
-      select attempt, end_seq from pdoflow.retry
-      where posting_id = j.posting_id and first_seq <= j.seq order by first_seq desc limit 1) x
-    where j.seq < x.end_seq) r on true;

@@ -1,7 +1,8 @@
 import { type BaseContext, Command, Option } from "clipanion";
 
-import { connect, type Db, explainDatabaseError } from "../db/connect.ts";
+import { type Db, explainDatabaseError } from "../db/connect.ts";
 import { migrate, requireCurrentSchema } from "../db/migrations.ts";
+import { openDatabase } from "../db/open.ts";
 import { configuredTarget, schemaName, type Target } from "../db/settings.ts";
 import { exitCodes, type ExitCode, PdoflowError } from "../domain/errors.ts";
 import { type ServerPlace, serverPlace } from "../domain/server-place.ts";
@@ -90,8 +91,8 @@ export abstract class PdoflowCommand extends Command<CliContext> {
    */
   async withDatabase<T>(work: (db: Db) => Promise<T>, { connections = 1 } = {}): Promise<T> {
     const target = await this.target();
-    await using db = connect(target, { connections });
     return await this.explaining(target, async () => {
+      await using db = await openDatabase(target, { connections });
       if (target.isEmbedded) await migrate(db);
       else await requireCurrentSchema(db);
       return await work(db);

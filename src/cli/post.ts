@@ -35,6 +35,7 @@ const Options = v.object({
     v.picklist(["none", "failures", "all"], "expected none, failures or all"),
     "failures",
   ),
+  keep: v.optional(duration),
   format: v.optional(v.picklist(["auto", "json", "ndjson"], "expected json or ndjson"), "auto"),
 });
 
@@ -104,6 +105,9 @@ export class PostCommand extends PdoflowCommand {
   results = Option.Boolean("--results", true, {
     description: "keep what the jobs return; --no-results where nobody reads it",
   });
+  keep = Option.String("--keep", {
+    description: "for how long after its end the posting is not pruned, such as 30d",
+  });
   format = Option.String("--format", { description: "json or ndjson; by default the file tells" });
   check = Option.Boolean("--check", true, {
     description: "import the entry point first; --no-check where only the pools have its code",
@@ -133,6 +137,7 @@ export class PostCommand extends PdoflowCommand {
       maxRate: this.maxRate ?? null,
       keepsResults: this.results,
       keepsOutput: options.output,
+      keepMs: options.keep ?? null,
       osUser: context.osUser(),
       needs: this.needs === undefined ? [] : parseNeeds(this.needs),
     };

@@ -15,6 +15,7 @@ const commands: Readonly<Record<string, () => Promise<CommandClass<CliContext>[]
   pause: async () => [(await import("./control.ts")).PauseCommand],
   pool: async () => [(await import("./pool.ts")).PoolCommand],
   post: async () => [(await import("./post.ts")).PostCommand],
+  prune: async () => [(await import("./prune.ts")).PruneCommand],
   resume: async () => [(await import("./control.ts")).ResumeCommand],
   status: async () => [(await import("./status.ts")).StatusCommand],
   up: async () => [(await import("./up.ts")).UpCommand],

@@ -1,7 +1,9 @@
 import postgres from "postgres";
 
 import { exitCodes, PdoflowError } from "../domain/errors.ts";
-import { describeTarget, type Target } from "./settings.ts";
+import type { Address } from "./addresses.ts";
+import { oneAtATime } from "./one-at-a-time.ts";
+import { describeAddress, describeTarget, type Target } from "./settings.ts";
 
 export type Sql = postgres.Sql<{ bigint: number }>;
 export type Tx = postgres.TransactionSql<{ bigint: number }>;
@@ -12,6 +14,10 @@ export interface Db extends AsyncDisposable {
   /** The schema's name as a fragment of SQL: sql`select … from ${db.schema}.posting`. */
   schema: postgres.Helper<string>;
   target: Target;
+  /** Which of the target's addresses it is connected to. */
+  address: Address;
+  /** Whether a pooler such as PgBouncer is in between: nothing that a session keeps works there. */
+  isPooled: boolean;
   /** Ends all connections, waiting up to five seconds for statements that run. */
   close(): Promise<void>;
   /** Ends all connections at once; what was asked is rejected. */
@@ -22,27 +28,39 @@ export interface ConnectOptions {
   connections: number;
   /** Called for each notification of a channel that a connection listens to. */
   onNotify?: (channel: string, payload: string) => void;
+  /** By default the first one of the target. */
+  address?: Address;
+  /** Default false. */
+  isPooled?: boolean;
 }
 
+/** How long an address has to answer: less where there are others to go to. */
+export const answerMs = ({ others }: Target): number => (others === undefined ? 10_000 : 5_000);
+
 /**
- * Opens up to `connections` connections when they are first needed. Identifiers (bigint) come as
- * numbers: they count rows, and stay far below 2^53.
+ * Opens up to `connections` connections to one address when they are first needed, without a look
+ * at what is there: `openDatabase` finds that out. Identifiers (bigint) come as numbers: they count
+ * rows, and stay far below 2^53.
  */
-export function connect(target: Target, { connections, onNotify }: ConnectOptions): Db {
+export function connect(
+  target: Target,
+  { connections, onNotify, address = target, isPooled = false }: ConnectOptions,
+): Db {
   // Not `sql.listen`: that opens another connection, which nothing else can use. The option is
   // what it uses itself (postgres/src/index.js), and missing in the types.
   const notified = onNotify ? { onnotify: onNotify } : {};
-  const sql: Sql = postgres({
-    host: target.host,
-    port: target.port,
+  const opened: Sql = postgres({
+    host: address.host,
+    port: address.port,
     user: target.user,
     database: target.database,
     ...(target.password === undefined ? {} : { password: target.password }),
     ssl: target.tls,
     max: connections,
-    connect_timeout: 10,
+    connect_timeout: answerMs(target) / 1_000,
     idle_timeout: 0,
     max_lifetime: null,
+    prepare: !isPooled, // it would stay behind on a server's connection that others get next
     fetch_types: false, // arrays are sent as text (array.ts), so that one round trip is saved
     connection: { application_name: "pdoflow" },
     ...notified,
@@ -51,9 +69,13 @@ export function connect(target: Target, { connections, onNotify }: ConnectOption
     transform: { column: { from: postgres.toCamel } },
     types: { bigint: { to: 20, from: [20], parse: Number, serialize: String } },
   });
+  const sql = isPooled ? oneAtATime(opened) : opened;
   const close = () => sql.end({ timeout: 5 });
   const abort = () => sql.end({ timeout: 0 });
-  return { sql, schema: sql(target.schema), target, close, abort, [Symbol.asyncDispose]: close };
+  return {
+    ...{ sql, schema: sql(target.schema), target, address, isPooled },
+    ...{ close, abort, [Symbol.asyncDispose]: close },
+  };
 }
 
 /** The server could not be reached, refused us, or ended the connection. */
@@ -68,13 +90,26 @@ export class DatabaseRefused extends PdoflowError {
   readonly exitCode = exitCodes.database;
 }
 
+/** None of several addresses is there and takes writes. */
+export class NoAddressUsable extends Error {
+  override readonly name = "NoAddressUsable";
+  readonly code = "CONNECTION_NOWHERE"; // as postgres.js names its own losses
+  readonly failures: readonly { address: Address; error: unknown }[];
+  constructor(failures: readonly { address: Address; error: unknown }[]) {
+    super(
+      failures.map(({ address, error }) => `${describeAddress(address)}: ${why(error)}`).join(" "),
+    );
+    this.failures = failures;
+  }
+}
+
 /** SQLSTATE or the code of a socket, and what to do about it. */
 const remedies: Readonly<Record<string, string>> = {
   ECONNREFUSED: "nothing listens there. Start the server, or correct the address.",
   ENOENT: "there is no socket. Start the server, or correct the address.",
   ENOTFOUND: "that host is not known. Correct the address.",
   EAI_AGAIN: "that host could not be looked up. Correct the address, or try again.",
-  CONNECT_TIMEOUT: "no answer within ten seconds. Is a firewall in between?",
+  CONNECT_TIMEOUT: "no answer in time. Is a firewall in between?",
   "28P01": "the password is wrong. Set it in the URL or in PGPASSWORD.",
   "28000": "the server does not let this role in. Look at its pg_hba.conf.",
   "3D000": "there is no such database. Create it, or correct the URL.",
@@ -82,16 +117,20 @@ const remedies: Readonly<Record<string, string>> = {
   "57P03": "the server is starting or stopping. Try again.",
   "53100": "the server's disk is full. Nothing was written. Free some space.",
   "53200": "the server is out of memory.",
+  "25006": "it takes no writes: a standby, or set to read-only. Name the address of the primary.",
   "42501": "this role may not do that. Ask the owner of the schema for a grant.",
 };
 
-/** True where the connection was lost or never made: worth another try. */
+/**
+ * True where the connection was lost or never made, or leads to a server that takes no writes (any
+ * more): worth another try on a new one.
+ */
 export function isConnectionLoss(error: unknown): boolean {
   const code = errorCode(error);
   return (
     code !== null &&
     (/^(E(?!RR_)[A-Z_]+|CONNECT_TIMEOUT|CONNECTION_[A-Z_]+)$/.test(code) ||
-      /^(08|57P0|53300)/.test(code))
+      /^(08|57P0|53300|25006)/.test(code))
   );
 }
 
@@ -117,12 +156,16 @@ export function explainDatabaseError(error: unknown, target: Target): unknown {
   const where = describeTarget(target);
   const remedy = remedies[code];
   if (isConnectionLoss(error) || /^(28|3D)/.test(code)) {
-    return new DatabaseUnavailable(
-      `cannot use ${where}: ${remedy ?? `the connection was lost (${code}).`}`,
-      { cause: error },
-    );
+    return new DatabaseUnavailable(`cannot use ${where}: ${why(error)}`, { cause: error });
   }
   if (remedy === undefined) return error;
   const said = error instanceof Error ? error.message : String(error);
   return new DatabaseRefused(`${where} refused: ${said}: ${remedy}`, { cause: error });
+}
+
+/** Why an address can't be used. */
+function why(error: unknown): string {
+  if (error instanceof NoAddressUsable) return error.message;
+  const code = errorCode(error) ?? String(error);
+  return remedies[code] ?? `the connection was lost (${code}).`;
 }

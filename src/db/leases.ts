@@ -76,7 +76,10 @@ export interface LeasedJob {
   args: string;
 }
 
-/** The jobs of the ranges, in the order of the ranges. */
+/**
+ * The jobs of the ranges, in the order of the ranges. The least and the greatest posting are told
+ * too: by them the server leaves out all other spans before it begins, by a join only later.
+ */
 export const readJobs = ({ sql, schema }: Db, ranges: readonly Range[]) => sql<LeasedJob[]>`
   select j.posting_id, j.seq, j.args::text as args
   from unnest(${integers(ranges.map((r) => r.postingId))}::bigint[],
@@ -85,7 +88,9 @@ export const readJobs = ({ sql, schema }: Db, ranges: readonly Range[]) => sql<L
       with ordinality as r (posting_id, first_seq, end_seq, place)
     cross join lateral (
       select posting_id, seq, args from ${schema}.job
-      where posting_id = r.posting_id and seq >= r.first_seq and seq < r.end_seq) j
+      where posting_id = r.posting_id and seq >= r.first_seq and seq < r.end_seq
+        and posting_id >= ${Math.min(...ranges.map((r) => r.postingId), Number.MAX_SAFE_INTEGER)}
+        and posting_id <= ${Math.max(...ranges.map((r) => r.postingId), 0)}) j
   order by r.place, j.seq`;
 
 /** What a pool must know of a posting to run its jobs. */
@@ -112,7 +117,8 @@ export interface RunnablePosting {
 
 export const readRunnable = ({ sql, schema }: Db, ids: readonly number[]) => sql<RunnablePosting[]>`
   select id, entry_point, tries, backoff_ms, timeout_ms, grace_ms, stop_after, keeps_results,
-         keeps_output, coalesce(max_failures, max_failures_percent) is not null as has_failure_limit,
+         keeps_output,
+         coalesce(max_failures, max_failures_percent) is not null as has_failure_limit,
          coalesce(max_running, rate_count) is not null as is_limited,
          rate_count is not null as has_rate
   from ${schema}.posting

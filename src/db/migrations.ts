@@ -3,6 +3,9 @@ import queue from "../../sql/0001_queue.sql" with { type: "text" };
 import engine from "../../sql/0002_engine.sql" with { type: "text" };
 import outcomes from "../../sql/0003_outcomes.sql" with { type: "text" };
 import control from "../../sql/0004_control.sql" with { type: "text" };
+import retention from "../../sql/0005_retention.sql" with { type: "text" };
+import retries from "../../sql/0006_retries.sql" with { type: "text" };
+import limits from "../../sql/0007_limits.sql" with { type: "text" };
 import { type Db, errorCode, type Sql, type Tx } from "./connect.ts";
 
 /**
@@ -13,6 +16,9 @@ export const migrations: readonly { name: string; sql: string }[] = [
   { name: "0002_engine", sql: engine },
   { name: "0003_outcomes", sql: outcomes },
   { name: "0004_control", sql: control },
+  { name: "0005_retention", sql: retention },
+  { name: "0006_retries", sql: retries },
+  { name: "0007_limits", sql: limits },
 ];
 
 /** The schema is not there, or older than this program. */

@@ -41,11 +41,13 @@ export interface Beat {
 }
 
 /**
- * Proves that a pool is alive, tells what it runs and whether it waits for postings, and asks how many slots there are beside its
- * own. Listens on the queue's channels by the way: a connection that was replaced does so again.
+ * Proves that a pool is alive, tells what it runs and whether it waits for postings, and asks how
+ * many slots there are beside its own. Listens on the queue's channels by the way: a connection
+ * that was replaced does so again. Not through a pooler, which would leave it to whoever gets the
+ * server's connection next.
  */
 export async function beat(
-  { sql, schema }: Db,
+  { sql, schema, isPooled }: Db,
   poolId: number,
   running: readonly RunningJob[],
   listens = false,
@@ -63,7 +65,7 @@ export async function beat(
     from ${schema}.pool
     where id = ${poolId} or (state in ('up', 'draining')
       and beat_at > clock_timestamp() - patience_ms * interval '1 ms')`;
-  await sql`select ${schema}.listen()`;
+  if (!isPooled) await sql`select ${schema}.listen()`;
   return row ?? { isUp: false, isDraining: false, slots: 0 };
 }
 

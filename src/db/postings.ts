@@ -49,33 +49,58 @@ export async function insertPosting(
   source: string,
 ): Promise<Posted> {
   const options = parse(PostingOptions, posting, "options of a posting");
+  for (;;) {
+    const posted = await db.sql.begin(async (sql) => {
+      const id = await takeId(db, sql);
+      return id === null
+        ? null
+        : await insertAll(db, sql, id, { posting, options, batches, source });
+    });
+    if (posted) return posted;
+    await db.sql`select ${db.schema}.open_span()`;
+  }
+}
+
+/** Null, before anything was read or written, where a span has to be opened first (X1). */
+async function takeId(db: Db, sql: Tx): Promise<number | null> {
+  const [row] = await sql<{ id: number | null }[]>`select ${db.schema}.take_posting_id() as id`;
+  return row?.id ?? null;
+}
+
+interface Work {
+  posting: NewPosting;
+  options: v.InferOutput<typeof PostingOptions>;
+  batches: AsyncIterable<JobBatch> | Iterable<JobBatch>;
+  source: string;
+}
+
+async function insertAll(
+  db: Db,
+  sql: Tx,
+  id: number,
+  { posting, options, batches, source }: Work,
+): Promise<Posted> {
+  const { jobCount, hasPriorities } = await insertJobs(db, sql, id, posting.priority, batches);
+  if (jobCount === 0) throw new NothingToPost(source);
   const rate = rateOf(options.maxRate);
-  return await db.sql.begin(async (sql) => {
-    const [row] = await sql<{ id: number }[]>`
-      select nextval(pg_get_serial_sequence(${`${db.target.schema}.posting`}, 'id')) as id`;
-    if (!row) throw new Error("nextval returned no row");
-    const { id } = row;
-    const { jobCount, hasPriorities } = await insertJobs(db, sql, id, posting.priority, batches);
-    if (jobCount === 0) throw new NothingToPost(source);
-    const routeId = await findRoute(db, sql, posting.osUser, posting.needs ?? []);
-    await sql`
-      insert into ${db.schema}.posting (id, entry_point, job_count, route_id, tries, backoff_ms,
-                                        timeout_ms, grace_ms, stop_after, keeps_results,
-                                        keeps_output, max_failures, max_failures_percent,
-                                        max_running, rate_count, rate_ms)
-      values (${id}, ${posting.entryPoint}, ${jobCount}, ${routeId}, ${options.tries},
-              ${options.backoffMs}, ${options.timeoutMs}, ${options.graceMs},
-              ${options.stopAfter}, ${options.keepsResults}, ${options.keepsOutput},
-              ${options.maxFailures}, ${options.maxFailuresPercent}, ${options.maxRunning},
-              ${rate.count}, ${rate.ms})`;
-    await (hasPriorities
-      ? insertSortedJobs(db, sql, id, routeId)
-      : sql`
-          insert into ${db.schema}.lane (posting_id, priority, first_seq, end_seq, route_id)
-          values (${id}, ${posting.priority}, 0, ${jobCount}, ${routeId})`);
-    await sql`select ${db.schema}.wake(${id})`;
-    return { id, jobCount };
-  });
+  const routeId = await findRoute(db, sql, posting.osUser, posting.needs ?? []);
+  await sql`
+    insert into ${db.schema}.posting (id, entry_point, job_count, route_id, tries, backoff_ms,
+                                      timeout_ms, grace_ms, stop_after, keeps_results,
+                                      keeps_output, keep_ms, max_failures, max_failures_percent,
+                                      max_running, rate_count, rate_ms)
+    values (${id}, ${posting.entryPoint}, ${jobCount}, ${routeId}, ${options.tries},
+            ${options.backoffMs}, ${options.timeoutMs}, ${options.graceMs},
+            ${options.stopAfter}, ${options.keepsResults}, ${options.keepsOutput},
+            ${options.keepMs}, ${options.maxFailures}, ${options.maxFailuresPercent},
+            ${options.maxRunning}, ${rate.count}, ${rate.ms})`;
+  await (hasPriorities
+    ? insertSortedJobs(db, sql, id, routeId)
+    : sql`
+        insert into ${db.schema}.lane (posting_id, priority, first_seq, end_seq, route_id)
+        values (${id}, ${posting.priority}, 0, ${jobCount}, ${routeId})`);
+  await sql`select ${db.schema}.wake(${id})`;
+  return { id, jobCount };
 }
 
 async function insertJobs(

@@ -2,11 +2,12 @@ import * as v from "valibot";
 
 import { InvalidInput } from "../domain/errors.ts";
 import { parse } from "../domain/parse.ts";
+import { type Address, parseAddresses, splitAuthority } from "./addresses.ts";
 
-/** How to reach one PostgreSQL server. `host` may be the folder of a unix socket. */
-export interface Target {
-  host: string;
-  port: number;
+/** How to reach the server, or one of several of which one at a time takes writes. */
+export interface Target extends Address {
+  /** Where else it may be, in the order in which they are tried; missing where nowhere. */
+  others?: readonly Address[];
   user: string;
   database: string;
   password: string | undefined;
@@ -15,6 +16,9 @@ export interface Target {
   /** Where these settings come from, in words: "DATABASE_URL", "the embedded server". */
   source: string;
 }
+
+/** Where the queue's own connections must lead, since all of them write. */
+const writingSessions: readonly string[] = ["any", "read-write", "primary"];
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -64,13 +68,12 @@ interface Parts {
   password?: string | undefined;
   database?: string | undefined;
   sslmode?: string | undefined;
+  sessions?: string | undefined;
 }
 
 function fromUrl(text: string, source: string, env: Environment): Target {
-  const match = /^postgres(?:ql)?:\/\/(.*)$/s.exec(text);
-  // URL refuses a user without a host, as in postgres://user@/db?host=/run/postgresql.
-  const whole = `postgres://${(match?.[1] ?? "").replace(/^([^@/?]*@)?(?=[/?]|$)/, "$1-")}`;
-  const url = match && URL.canParse(whole) ? new URL(whole) : null;
+  const { hosts, ports, rest } = splitAuthority(text);
+  const url = rest !== null && URL.canParse(rest) ? new URL(rest) : null;
   if (!url || !isDecodable(text)) {
     throw new InvalidInput(source, [
       "expected a URL such as postgres://user:password@host:5432/database",
@@ -79,14 +82,13 @@ function fromUrl(text: string, source: string, env: Environment): Target {
   const decode = (part: string) => (part === "" ? undefined : decodeURIComponent(part));
   return fromParts(
     {
-      host:
-        url.searchParams.get("host") ??
-        (url.hostname === "-" ? undefined : decode(url.hostname.replace(/^\[(.*)\]$/, "$1"))),
-      port: url.searchParams.get("port") ?? decode(url.port),
+      host: url.searchParams.get("host") ?? decode(hosts),
+      port: url.searchParams.get("port") ?? decode(ports),
       user: url.searchParams.get("user") ?? decode(url.username),
       password: url.searchParams.get("password") ?? decode(url.password),
       database: url.searchParams.get("dbname") ?? decode(url.pathname.slice(1)),
       sslmode: url.searchParams.get("sslmode") ?? undefined,
+      sessions: url.searchParams.get("target_session_attrs") ?? undefined,
     },
     source,
     env,
@@ -107,19 +109,23 @@ function fromParts(parts: Parts, source: string, given: Environment): Target {
   // As for psql, a variable that is empty is as good as not set.
   const env = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== ""));
   const user = parts.user ?? env["PGUSER"] ?? env["USER"] ?? env["LOGNAME"] ?? "postgres";
-  const host = parts.host ?? env["PGHOST"] ?? "localhost";
-  const port = Number(parts.port ?? env["PGPORT"] ?? 5432);
-  if (!Number.isInteger(port) || port < 1 || port > 65535) {
+  const [first, ...others] = parseAddresses(
+    parts.host ?? env["PGHOST"] ?? "localhost",
+    parts.port ?? env["PGPORT"] ?? "",
+    source,
+  );
+  const sessions = parts.sessions ?? env["PGTARGETSESSIONATTRS"] ?? "any";
+  if (!writingSessions.includes(sessions)) {
     throw new InvalidInput(source, [
-      `expected a port from 1 to 65535, found ${parts.port ?? env["PGPORT"]}`,
+      `expected target_session_attrs read-write, since a queue is written to, found ${sessions}`,
     ]);
   }
   const sslmode = parse(SslMode, parts.sslmode ?? env["PGSSLMODE"] ?? "prefer", source);
-  const isLocal = host.startsWith("/") || sslmode === "disable" || sslmode === "allow";
+  const isLocal = first.host.startsWith("/") || sslmode === "disable" || sslmode === "allow";
   const encrypted = sslmode === "verify-ca" || sslmode === "verify-full" ? "verify-full" : sslmode;
   return {
-    host,
-    port,
+    ...first,
+    ...(others.length > 0 ? { others } : {}),
     user,
     database: parts.database ?? env["PGDATABASE"] ?? user,
     password: parts.password ?? env["PGPASSWORD"],
@@ -135,8 +141,10 @@ function fromParts(parts: Parts, source: string, given: Environment): Target {
 
 /** The target in words, without its password: `db at host:5432 as user, schema pdoflow`. */
 export function describeTarget(target: Target): string {
-  const place = target.host.startsWith("/")
-    ? `socket ${target.host}`
-    : `${target.host}:${target.port}`;
+  const place = [target, ...(target.others ?? [])].map(describeAddress).join(", ");
   return `database ${target.database} at ${place} as ${target.user} (${target.source})`;
+}
+
+export function describeAddress({ host, port }: Address): string {
+  return host.startsWith("/") ? `socket ${host}` : `${host}:${port}`;
 }

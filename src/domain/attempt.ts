@@ -6,7 +6,7 @@ export type OutcomeState = AttemptEnd | "retried";
 
 /** Why an attempt failed, as it is kept with its outcome. */
 export interface JobError {
-  /** The class of what was thrown, or what happened to the worker: "WorkerDied". */
+  /** The class of what was thrown, or what happened: "WorkerDied", "OutOfMemory", "Timeout". */
   name: string;
   message: string;
   stack?: string;

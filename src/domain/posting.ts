@@ -23,13 +23,17 @@ const Int32 = v.pipe(
 /** Higher runs first; 32 bits, default 0. */
 export const Priority = Int32;
 
-/** A duration in whole milliseconds, a year at most. */
-const milliseconds = (least: number) =>
+/** A duration in whole milliseconds, at most so many years. */
+const milliseconds = (least: number, years = 1) =>
   v.pipe(
     v.number("expected a number of milliseconds"),
     v.integer("expected whole milliseconds"),
     v.minValue(least, (issue) => `expected ${least} ms or more, found ${issue.received}`),
-    v.maxValue(31_536_000_000, (issue) => `expected a year at most, found ${issue.received} ms`),
+    v.maxValue(
+      years * 31_536_000_000,
+      (issue) =>
+        `expected ${years === 1 ? "a year" : `${years} years`} at most, found ${issue.received} ms`,
+    ),
   );
 
 /** How many attempts may start in some time: 10/s, 100/m, 1000/h. */
@@ -127,5 +131,7 @@ export const PostingOptions = v.object({
     v.picklist(["none", "failures", "all"], "expected none, failures or all"),
     "failures",
   ),
+  /** For how long after its end it is not pruned, whatever prune is told; null for no time. */
+  keepMs: v.optional(v.nullable(milliseconds(0, 100)), null),
 });
 export type PostingOptions = v.InferOutput<typeof PostingOptions>;

@@ -1,5 +1,6 @@
-import { connect, type Db, explainDatabaseError } from "../db/connect.ts";
+import { connect, type Db, explainDatabaseError, isConnectionLoss } from "../db/connect.ts";
 import { requireCurrentSchema } from "../db/migrations.ts";
+import { openDatabase } from "../db/open.ts";
 import type { Target } from "../db/settings.ts";
 import { ConnectionClosed, wasClosed } from "./connection-closed.ts";
 import { EndWatch } from "./end-watch.ts";
@@ -13,6 +14,11 @@ interface Open {
   reading: Db;
   /** Apart: a posting may read the results of another one while its transaction is open. */
   posting: Db;
+}
+
+/** Those connections, or the attempt to find the database, and who waits for them or uses them. */
+interface Use {
+  open: Promise<Open>;
   users: number;
 }
 
@@ -20,7 +26,9 @@ interface Open {
 export class Connection {
   readonly target: Target;
   readonly ends: EndWatch;
-  #open: Open | null = null;
+  #current: Use | null = null;
+  /** Which of the target's addresses was tried last. */
+  #place = 0;
   #idle: NodeJS.Timeout | undefined;
   #schemaCheck: Promise<void> | null = null;
 
@@ -30,39 +38,55 @@ export class Connection {
   }
 
   /**
-   * Runs `work` with open connections, to a schema that is the one this pdoflow knows.
+   * Runs `work` with open connections, to a schema that is the one this pdoflow knows. When they
+   * were lost, the next use opens others, to the next address where there are several.
    *
    * @throws {DatabaseUnavailable} the server can't be reached or refuses us.
    * @throws {SchemaOutdated} and {SchemaTooNew} of the schema.
    * @throws {ConnectionClosed} by `close()`.
    */
   async use<T>(work: (open: Open) => Promise<T>): Promise<T> {
-    const open = (this.#open ??= {
-      reading: connect(this.target, { connections: 2 }),
-      posting: connect(this.target, { connections: 4 }),
-      users: 0,
-    });
+    const use = (this.#current ??= { open: this.#find(), users: 0 });
     clearTimeout(this.#idle);
-    open.users++;
+    use.users++;
+    let isLost = false;
     try {
+      const open = await use.open;
       await (this.#schemaCheck ??= this.#checkSchema(open.reading));
       return await work(open);
     } catch (error) {
-      if (open !== this.#open && wasClosed(error)) throw new ConnectionClosed(error);
+      if (use !== this.#current && wasClosed(error)) throw new ConnectionClosed(error);
+      isLost = isConnectionLoss(error);
       throw explainDatabaseError(error, this.target);
     } finally {
-      open.users--;
-      if (open.users === 0 && open === this.#open) {
-        this.#idle = setTimeout(() => void this.close(), idleMs);
+      if (isLost && use === this.#current) {
+        this.#current = null; // its other users may be luckier
+        this.#place++;
       }
+      if (--use.users === 0) this.#leave(use);
     }
   }
 
   async close(): Promise<void> {
     clearTimeout(this.#idle);
-    const open = this.#open;
-    this.#open = null;
-    await Promise.all([open?.reading.close(), open?.posting.close()]);
+    const use = this.#current;
+    this.#current = null;
+    if (use) await closeOpen(use);
+  }
+
+  async #find(): Promise<Open> {
+    const reading = await openDatabase(this.target, {
+      connections: 2,
+      first: this.#place,
+      onTry: (place) => (this.#place = place),
+    });
+    const { address, isPooled } = reading;
+    return { reading, posting: connect(this.target, { connections: 4, address, isPooled }) };
+  }
+
+  #leave(use: Use): void {
+    if (use === this.#current) this.#idle = setTimeout(() => void this.close(), idleMs);
+    else void closeOpen(use);
   }
 
   /** Once in a process; after a failure again at the next use. */
@@ -74,6 +98,11 @@ export class Connection {
       throw error;
     }
   }
+}
+
+async function closeOpen(use: Use): Promise<void> {
+  const open = await use.open.catch(() => null); // told to those who waited for it
+  await Promise.all([open?.reading.close(), open?.posting.close()]);
 }
 
 const connections = new Map<string, Connection>();

@@ -1,5 +1,6 @@
-import { type Db, isConnectionLoss } from "../db/connect.ts";
+import { DatabaseUnavailable, type Db, isConnectionLoss } from "../db/connect.ts";
 import { listenForEnds } from "../db/endings.ts";
+import { requireWrites } from "../db/open.ts";
 import { type PostingCounts, readPostingCounts } from "../db/status.ts";
 import { wasClosed } from "./connection-closed.ts";
 import { PostingNotFound, PostingStopped } from "./wait-errors.ts";
@@ -27,6 +28,8 @@ export class EndWatch {
   /** Postings to look at now, without waiting for the next poll. */
   readonly #due = new Set<number>();
   #isRunning = false;
+  /** When the database last answered. */
+  #reachedAt = -Infinity;
   #wake = () => {};
 
   constructor(opener: Opener) {
@@ -75,33 +78,44 @@ export class EndWatch {
     if (this.#isRunning) return;
     this.#isRunning = true;
     try {
-      while (this.#waiters.size > 0) await this.#opener.use(({ reading }) => this.#watch(reading));
+      while (this.#waiters.size > 0) {
+        try {
+          await this.#opener.use(({ reading }) => this.#watch(reading));
+        } catch (error) {
+          if (!this.#mayComeBack(error)) throw error;
+          await this.#pause(pollMs);
+        }
+      }
     } catch (error) {
       for (const id of this.#waiters.keys()) this.#settle(id, (w) => w.reject(error));
     } finally {
       this.#isRunning = false;
+      this.#reachedAt = -Infinity;
     }
   }
 
   async #watch(db: Db): Promise<void> {
     let unlisten: (() => Promise<void>) | null = null;
     let pollAt = 0;
-    let reachedAt = performance.now();
     while (this.#waiters.size > 0) {
-      try {
-        await this.#look(db, performance.now() >= pollAt);
-        // After the first look: for what has ended already there is no need to listen.
-        if (this.#waiters.size > 0) unlisten ??= await this.#listen(db);
-        reachedAt = performance.now();
-      } catch (error) {
-        const isOver = performance.now() - reachedAt > outageMs;
-        if (isOver || !isConnectionLoss(error) || wasClosed(error)) throw error;
-      }
+      const isPoll = performance.now() >= pollAt;
+      if (isPoll) await requireWrites(db);
+      await this.#look(db, isPoll);
+      this.#reachedAt = performance.now();
+      // After the first look: for what has ended already there is no need to listen.
+      if (this.#waiters.size > 0) unlisten ??= await this.#listen(db);
       if (performance.now() >= pollAt) pollAt = performance.now() + pollMs;
       if (this.#due.size === 0) await this.#pause(pollAt - performance.now());
     }
     // Nobody waits: whether this reaches the server matters to no one.
     await unlisten?.().catch(() => {});
+  }
+
+  /** Whether the database was there a while ago, and was lost. */
+  #mayComeBack(error: unknown): boolean {
+    const cause = error instanceof DatabaseUnavailable ? error.cause : error;
+    const isOver = performance.now() - this.#reachedAt > outageMs;
+    return !isOver && isConnectionLoss(cause) && !wasClosed(cause);
   }
 
   async #look(db: Db, isPoll: boolean): Promise<void> {

@@ -20,14 +20,16 @@ export interface PostOptions {
   maxFailures?: number | null | undefined;
   /** … or when more than this share of its jobs has, in percent. Default: any share may. */
   maxFailuresPercent?: number | null | undefined;
-  /** How many of its jobs may run at the same time, in all pools together; by default any number. */
+  /** How many of its jobs may run at the same time, in all pools. Default: any number. */
   maxRunning?: number | null | undefined;
-  /** How many may start in some time, in all pools together: "10/s", "100/m" or "1000/h". */
+  /** How many may start in some time, in all pools: "10/s", "100/m" or "1000/h". */
   maxRate?: string | null | undefined;
   /** Whether what the jobs return is kept, for `results`. Default true. */
   keepsResults?: boolean | undefined;
   /** Of which jobs what they print is kept. Default "failures". */
   keepsOutput?: "none" | "failures" | "all" | undefined;
+  /** For how long after its end it is not pruned, in ms. Default: null, prune alone decides. */
+  keepMs?: number | null | undefined;
   /** The folder that the entry point is relative to, as for the pools. Default: the current one. */
   root?: string | undefined;
   /** The URL of the database. Default: that of the environment, else the embedded server. */

@@ -45,7 +45,7 @@ export class ClaimLoop {
   /** Claims if there is room, unless there was nothing to claim a moment ago. */
   next(): void {
     const session = this.#listener.session();
-    if (!session || this.#isClaiming) return;
+    if (!session || session.recorder.isFull || this.#isClaiming) return;
     const room = this.#listener.room();
     const mayAskAll = this.#nothingShort && room.idle > room.backlog;
     if (!session.claimer.hasRoom(room)) return;

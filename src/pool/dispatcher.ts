@@ -2,6 +2,7 @@ import type { RunningJob } from "../db/pools.ts";
 import type { JobError } from "../domain/attempt.ts";
 import { chunkSize, type JobTime, surplus } from "../domain/chunk-size.ts";
 import { alike, type HeldJob } from "./held-job.ts";
+import { OomKills } from "./oom-kills.ts";
 import type { End, Output, WorkerMessage } from "./protocol.ts";
 import { type Running, Slot, type Verdict } from "./slot.ts";
 import { WorkerProcess, type WorkerOptions } from "./worker-process.ts";
@@ -22,6 +23,8 @@ export interface DispatcherListener {
   onSurplus(jobs: HeldJob[]): void;
   /** These came too late to be started (P5). */
   onLate(jobs: HeldJob[]): void;
+  /** False while no more jobs should be started. */
+  mayStart(): boolean;
   jobTime(entryPoint: string): JobTime | null;
 }
 
@@ -38,6 +41,7 @@ export class Dispatcher {
   readonly #options: WorkerOptions;
   readonly #listener: DispatcherListener;
   readonly #slots = new Set<Slot>();
+  readonly #oomKills = new OomKills();
   readonly #watching: Timer;
   /** First in, first out; the jobs of a list can be handed out together. */
   #backlog: HeldJob[][] = [];
@@ -88,6 +92,7 @@ export class Dispatcher {
 
   /** Hands out what is there: first to workers without work, then ahead to the others. */
   fill(): void {
+    if (!this.#listener.mayStart()) return this.#takeBack();
     for (const ahead of [false, true]) {
       for (const slot of this.#slots) {
         const jobs = this.#backlog[0];
@@ -147,6 +152,7 @@ export class Dispatcher {
   async stop(): Promise<void> {
     this.#isStopping = true;
     clearInterval(this.#watching);
+    this.#oomKills[Symbol.dispose]();
     for (const slot of this.#slots) slot.process.kill();
     await Promise.all([...this.#slots].map((slot) => slot.process.exited));
   }
@@ -156,7 +162,7 @@ export class Dispatcher {
     if (this.#isStopping) return;
     try {
       const slot: Slot = new Slot(
-        new WorkerProcess(this.#options, {
+        new WorkerProcess(this.#options, this.#oomKills, {
           onMessage: (message) => this.#receive(slot, message),
           onDeath: (reason) => this.#bury(slot, reason),
         }),
@@ -184,6 +190,11 @@ export class Dispatcher {
     }
     this.fill();
     this.#listener.onHungry();
+  }
+
+  /** What no worker has started is not to be started now. */
+  #takeBack(): void {
+    for (const slot of this.#slots) this.#backlog.unshift(...alike(slot.recall(Infinity)));
   }
 
   /** Hands it nothing more, and replaces it once it has nothing left. */
@@ -233,6 +244,7 @@ export class Dispatcher {
     this.condemn(({ job, since }) => timedOut(job, now - since));
     if (hasNewLong) this.#listener.onLongJob();
     this.#steal();
+    this.fill(); // it may not have been allowed to start any
     const jobs = this.#takeSurplus();
     if (jobs.length > 0) this.#listener.onSurplus(jobs);
   }

@@ -1,4 +1,5 @@
-import { connect, type Db, isConnectionLoss } from "../db/connect.ts";
+import { type Db, isConnectionLoss } from "../db/connect.ts";
+import { openDatabase } from "../db/open.ts";
 import type { Target } from "../db/settings.ts";
 
 /** A statement was sent and nothing came back: the network or the server is stuck. */
@@ -10,6 +11,12 @@ export class NoAnswer extends Error {
   }
 }
 
+/** The connection was given up while it was being made. */
+class GivenUp extends Error {
+  override readonly name = "GivenUp";
+  readonly code = "CONNECTION_DESTROYED"; // as postgres.js has it for one that was made
+}
+
 export interface LinkOptions {
   /** How long a statement may take before its connection is given up for dead. */
   deadlineMs: number;
@@ -18,17 +25,21 @@ export interface LinkOptions {
 
 /**
  * One connection to the database that is replaced when it does not answer: a server that is
- * stopped, or a firewall that drops packets, closes nothing, and a client would wait for ever.
+ * stopped, or a firewall that drops packets, closes nothing, and a client would wait for ever. The
+ * new one is to the next address, where there are several.
  */
 export class Link {
   readonly #target: Target;
   readonly #options: LinkOptions;
-  #db: Db;
+  /** Opened by the first statement. */
+  #db: Promise<Db> | null = null;
+  #opening = new AbortController();
+  /** Which of the target's addresses was tried last. */
+  #place = 0;
 
   constructor(target: Target, options: LinkOptions) {
     this.#target = target;
     this.#options = options;
-    this.#db = this.#open();
   }
 
   get target(): Target {
@@ -41,15 +52,15 @@ export class Link {
    */
   async ask<T>(statement: (db: Db) => PromiseLike<T>): Promise<T> {
     const { deadlineMs } = this.#options;
-    const db = this.#db;
+    const opened = (this.#db ??= this.#open());
     const late = Promise.withResolvers<never>();
     const timer = setTimeout(() => late.reject(new NoAnswer(deadlineMs)), deadlineMs);
     try {
-      return await Promise.race([statement(db), late.promise]);
+      return await Promise.race([opened.then(statement), late.promise]);
     } catch (error) {
       // Also after an error of its own: postgres.js 3.4.9 may never use such a connection again
       // (porsager/postgres#1176).
-      if (isConnectionLoss(error) && db === this.#db) this.reset();
+      if (isConnectionLoss(error) && opened === this.#db) this.reset();
       throw error;
     } finally {
       clearTimeout(timer);
@@ -61,16 +72,32 @@ export class Link {
    * new one.
    */
   reset(): void {
-    void this.#db.abort();
-    this.#db = this.#open();
+    if (this.#db === null) return;
+    this.#opening.abort(new GivenUp());
+    this.#db.then((db) => db.abort()).catch(() => {}); // never opened: whoever asked was told
+    this.#db = null;
+    this.#place++;
   }
 
   async close(): Promise<void> {
-    await this.#db.close();
+    this.#opening.abort(new GivenUp());
+    const db = await this.#db?.catch(() => null); // as in reset
+    await db?.close();
   }
 
-  #open(): Db {
+  #open(): Promise<Db> {
     const { onNotify } = this.#options;
-    return connect(this.#target, { connections: 1, ...(onNotify ? { onNotify } : {}) });
+    this.#opening = new AbortController();
+    const opened = openDatabase(this.#target, {
+      connections: 1,
+      first: this.#place,
+      onTry: (place) => (this.#place = place),
+      signal: this.#opening.signal,
+      ...(onNotify ? { onNotify } : {}),
+    });
+    opened.catch(() => {
+      if (opened === this.#db) this.#db = null;
+    });
+    return opened;
   }
 }

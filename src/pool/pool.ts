@@ -82,6 +82,7 @@ export class Pool {
         this.#attempt(() => this.#giveBack(jobs));
       },
       onLongJob: () => this.#session?.heartbeat.hurry(),
+      mayStart: () => this.#session?.recorder.isFull !== true,
       jobTime: (entryPoint) => this.#session?.claimer.jobTime(entryPoint) ?? null,
     });
   }
@@ -156,6 +157,7 @@ export class Pool {
         this.#options.log(`${count} outcomes were refused: their leases had been taken away`);
       },
       onWritten: (postingIds) => this.#claims.free(postingIds),
+      onHold: (sentence) => this.#options.log(sentence),
       onError: (error) => this.#fail(error),
     });
     await session.claimer.refreshRoutes();

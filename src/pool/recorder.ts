@@ -2,6 +2,7 @@ import { isWorthAnotherTry } from "../db/connect.ts";
 import type { LeasedSeq } from "../db/leases.ts";
 import { finishPostings, type Outcome, recordOutcomes } from "../db/outcomes.ts";
 import type { Link } from "./link.ts";
+import { OutcomeBound, sizeOf } from "./outcome-bound.ts";
 
 const flushAtSize = 2_000;
 const flushAtBytes = 8 * 1024 * 1024;
@@ -15,6 +16,8 @@ export interface RecorderListener {
   onRefused(count: number): void;
   /** Outcomes of jobs of these postings were written. */
   onWritten(postingIds: readonly number[]): void;
+  /** No more jobs are started, or they are again, as a sentence. */
+  onHold(sentence: string): void;
   onError(error: unknown): void;
 }
 
@@ -27,6 +30,7 @@ export class Recorder {
   readonly #link: Link;
   readonly #poolId: number;
   readonly #listener: RecorderListener;
+  readonly #bound: OutcomeBound;
   #waiting: EndedAttempt[] = [];
   /** How many outcomes of each lease, and of each posting, are still to be written. */
   #byLease = new Map<number, number>();
@@ -40,6 +44,7 @@ export class Recorder {
     this.#link = link;
     this.#poolId = poolId;
     this.#listener = listener;
+    this.#bound = new OutcomeBound((sentence) => listener.onHold(sentence));
   }
 
   /** `count` jobs of a posting were leased: as many outcomes will come. */
@@ -69,12 +74,18 @@ export class Recorder {
   }
 
   /** Nothing is leased any more: all was written or given back, not only sent. */
+  /** So much waits that no more jobs should be started. */
+  get isFull(): boolean {
+    return this.#bound.isFull;
+  }
+
   get isIdle(): boolean {
     return this.#byLease.size === 0 && this.#flushing === null;
   }
 
   add(outcome: EndedAttempt): void {
     this.#waiting.push(outcome);
+    this.#bound.add(outcome);
     if (this.#waiting.length >= flushAtSize) void this.flush();
     else this.#timer ??= setTimeout(() => void this.flush(), flushAfterMs);
   }
@@ -104,6 +115,7 @@ export class Recorder {
   /** Forgets what was expected: those leases are gone. */
   reset(): void {
     this.#waiting = [];
+    this.#bound.clear();
     this.#byLease.clear();
     this.#byPosting.clear();
   }
@@ -126,6 +138,7 @@ export class Recorder {
         continue;
       }
       this.#waiting.splice(0, batch.length);
+      this.#bound.remove(batch);
       for (const outcome of batch) this.forget(outcome);
       this.#finish(batch);
     }
@@ -134,8 +147,8 @@ export class Recorder {
   #nextBatch(): EndedAttempt[] {
     let bytes = 0;
     let size = 0;
-    for (const { result, error, stdout, stderr } of this.#waiting) {
-      for (const text of [result, error, stdout, stderr]) bytes += text?.length ?? 0;
+    for (const outcome of this.#waiting) {
+      bytes += sizeOf(outcome);
       if (size > 0 && (size >= flushAtSize || bytes > flushAtBytes)) break;
       size++;
     }

@@ -1,6 +1,7 @@
 import { closeSync, readFileSync } from "node:fs";
 
 import type { JobError } from "../domain/attempt.ts";
+import type { OomKills } from "./oom-kills.ts";
 import {
   closeOutputFile,
   createOutputFile,
@@ -33,6 +34,11 @@ export interface WorkerListener {
   onDeath(reason: JobError): void;
 }
 
+interface Exit {
+  code: number | null;
+  signal: string | number | null;
+}
+
 /** Variables that may hold a password or lead to one. */
 const secret = /^(PG|DATABASE_URL$|PDOFLOW_)/;
 /** Is the pool's own: user code may need much memory for a while. */
@@ -58,17 +64,21 @@ export class WorkerProcess {
   readonly pid: number;
   readonly exited: Promise<unknown>;
   readonly #process: Bun.Subprocess;
+  readonly #oomKills: OomKills;
   /** The files that its stdout and stderr are. */
   readonly #files: readonly [number, number];
   /** What was put aside of them when the running job filled them without end. */
   #heads: [string | null, string | null] = [null, null];
   /** What the worker said before it left, or what it did that no worker may do. */
   #lastWords: string | null = null;
-  #exit: { code: number | null; signal: string | number | null } | null = null;
+  #exit: Exit | null = null;
   #isDisconnected = false;
+  /** By us: the kernel was not asked. */
+  #isKilled = false;
   #isDead = false;
 
-  constructor({ program, root, env }: WorkerOptions, listener: WorkerListener) {
+  constructor({ program, root, env }: WorkerOptions, oomKills: OomKills, listener: WorkerListener) {
+    this.#oomKills = oomKills;
     const { page, file: pageFile } = SharedPage.create();
     this.page = page;
     this.#files = [createOutputFile(), createOutputFile()];
@@ -100,7 +110,7 @@ export class WorkerProcess {
       serialization: "advanced",
       ipc: (raw: unknown) => this.#receive(raw, listener),
       onExit: (_process, code, signal) => {
-        this.kill(); // the children that its jobs have left
+        this.#signal("SIGKILL"); // the children that its jobs have left
         this.#exit = { code, signal };
         this.#settle(listener);
         // A child of a job may hold the channel open after its worker is gone.
@@ -111,7 +121,8 @@ export class WorkerProcess {
       },
       onDisconnect: () => {
         this.#isDisconnected = true;
-        if (this.#exit === null) this.kill(); // user code closed the channel
+        // User code closed the channel; or the worker was killed, of which we hear in a moment.
+        if (this.#exit === null) this.#signal("SIGKILL");
         this.#settle(listener);
       },
     });
@@ -136,6 +147,7 @@ export class WorkerProcess {
 
   /** Kills the worker and all its children. */
   kill(): void {
+    this.#isKilled = true;
     this.#signal("SIGKILL");
   }
 
@@ -206,13 +218,27 @@ export class WorkerProcess {
   #settle(listener: WorkerListener): void {
     if (this.#exit === null || !this.#isDisconnected || this.#isDead) return;
     this.#isDead = true;
-    const { code, signal } = this.#exit;
+    listener.onDeath(this.#deathBy(this.#exit));
+    for (const file of this.#files) closeOutputFile(file);
+  }
+
+  #deathBy({ code, signal }: Exit): JobError {
+    const isForeign = signal === "SIGKILL" && !this.#isKilled;
+    const verdict = isForeign ? this.#oomKills.explain(performance.now()) : null;
+    if (verdict !== null) {
+      const surely = verdict === "certain" ? "" : "probably ";
+      return {
+        name: "OutOfMemory",
+        message:
+          `worker ${this.pid} was killed by the system while it ran this job, ${surely}out of ` +
+          "memory. Allow more memory, or fewer workers.",
+      };
+    }
     const how = signal === null ? `exited with code ${code}` : `was killed by ${signal}`;
     const said = this.#lastWords === null ? "" : `: ${this.#lastWords}`;
-    listener.onDeath({
+    return {
       name: "WorkerDied",
       message: `worker ${this.pid} ${how} while it ran this job${said}`,
-    });
-    for (const file of this.#files) closeOutputFile(file);
+    };
   }
 }

@@ -81,7 +81,7 @@ test.skipIf(!isRoot)(
       chownSync(folder, uid, gid);
       Bun.spawnSync(["chmod", "755", disk]);
       await sql.unsafe(`create tablespace small location '${folder}'`);
-      await sql`alter table pdoflow.job set tablespace small`;
+      await sql`alter table pdoflow.job_1 set tablespace small`;
       await cli.write("args.ndjson", `${JSON.stringify(["x".repeat(100)])}\n`.repeat(100_000));
       const { code, out, err } = await cli.runWith(
         { env: { PDOFLOW_DATABASE_URL: server.url } },
@@ -93,7 +93,7 @@ test.skipIf(!isRoot)(
       select (select count(*) from pdoflow.posting)::int as postings,
              (select count(*) from pdoflow.job)::int as jobs`;
       expect(row).toEqual({ postings: 0, jobs: 0 });
-      await sql`alter table pdoflow.job set tablespace pg_default`;
+      await sql`alter table pdoflow.job_1 set tablespace pg_default`;
     } finally {
       Bun.spawnSync(["umount", "-l", disk]);
       rmSync(disk, { recursive: true, force: true });

@@ -7,8 +7,9 @@ import {
   explainDatabaseError,
   isConnectionLoss,
 } from "../../src/db/connect.ts";
+import { markListening } from "../../src/db/pools.ts";
 import type { Target } from "../../src/db/settings.ts";
-import { queueOfFile, postJobs, until } from "./engine.ts";
+import { newPool, postJobs, queueOfFile, until } from "./engine.ts";
 
 const freshQueue = queueOfFile();
 
@@ -129,6 +130,7 @@ test("notifications of both channels come over the connection that works", async
   const onNotify = (channel: string, payload: string) => told.push(`${channel} ${payload}`);
   await using listener = connect(db.target, { connections: 1, onNotify });
   await listener.sql`select pdoflow.listen()`;
+  await markListening(db, await newPool(db));
   const id = await postJobs(db, 1);
   await db.sql`select pdoflow.cancel(array[${id}::bigint], true, 'why')`;
   await until("both are told", () => told.length === 2);

@@ -53,8 +53,16 @@ test.each<[string, string, (sql: Sql) => PromiseLike<unknown>]>([
     "n2_closed_by_a_lease",
     (sql) => sql`update pdoflow.lane set closed_by = 1`,
   ],
-  ["J1: a job twice", "job_pkey", (sql) => sql`insert into pdoflow.job select * from pdoflow.job`],
-  ["J2: an index twice", "job_index", (sql) => sql`update pdoflow.job set index = 0`],
+  [
+    "J1: a job twice",
+    "job_1_pkey",
+    (sql) => sql`insert into pdoflow.job select * from pdoflow.job`,
+  ],
+  [
+    "J2: an index twice",
+    "job_1_posting_id_index_idx",
+    (sql) => sql`update pdoflow.job set index = 0`,
+  ],
   [
     "L1: a second lease that starts at the same job",
     "l1_no_overlap",
@@ -68,7 +76,7 @@ test.each<[string, string, (sql: Sql) => PromiseLike<unknown>]>([
   ["Y1: attempt 0", "y1_a_range", (sql) => sql`update pdoflow.retry set attempt = 0`],
   [
     "U1: a second outcome of one attempt",
-    "outcome_pkey",
+    "outcome_1_pkey",
     (sql) => sql`insert into pdoflow.outcome select * from pdoflow.outcome`,
   ],
   [

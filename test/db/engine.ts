@@ -47,12 +47,16 @@ const cutOff = ({ sql }: Db) => sql`
   select pg_terminate_backend(pid) from pg_stat_activity
   where datname = current_database() and pid <> pg_backend_pid()`;
 
+/** All rows go, and all spans but the first: postings are numbered from 1 again. */
 const empty = ({ sql }: Db) => sql`
-  do $$ begin
+  do $$ declare later pdoflow.span; begin
+    for later in delete from pdoflow.span where first_id > 1 returning * loop
+      execute format('drop table %s, %s', later.jobs, later.outcomes);
+    end loop;
     execute (
       select format('truncate %s restart identity', string_agg(oid::regclass::text, ', '))
-      from pg_class
-      where relnamespace = 'pdoflow'::regnamespace and relkind = 'r' and relname <> 'migration');
+      from pg_class where relnamespace = 'pdoflow'::regnamespace and relkind = 'r'
+        and relname not in ('migration', 'span'));
   end $$`;
 
 export const entryPoint = "work.ts#main";
@@ -279,6 +283,7 @@ export const cancel = (db: Db, id: number) =>
 
 /** Posts `count` postings of one job each in one statement, and returns the first one's id. */
 export async function postManySingles(db: Db, count: number): Promise<number> {
+  await db.sql`select pdoflow.open_span(${count})`;
   const template = await postJobs(db, 1); // brings the route, and is the first of them
   await db.sql`
     with posted as (

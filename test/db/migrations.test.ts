@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 
 import { connect, type Db } from "../../src/db/connect.ts";
-import { beat } from "../../src/db/pools.ts";
+import { beat, markListening } from "../../src/db/pools.ts";
 import {
   migrate,
   migrations,
@@ -154,6 +154,7 @@ describe("a schema of another name", () => {
     await using listener = connect({ ...other.target }, { connections: 1, onNotify });
     await listener.sql`select other_queue.listen()`;
     await listener.sql`listen "other_queue.ended"`;
+    for (const queue of [db, other]) await markListening(queue, await newPool(queue));
     await postJobs(db, 1);
     const id = await postJobs(other, 1);
     await cancel(other, id);
@@ -183,7 +184,7 @@ describe("a schema of another name", () => {
 describe("comments", () => {
   const withoutComment = ({ sql }: Db) => sql<{ name: string }[]>`
     select relname::text as name from pg_class
-    where relnamespace = 'pdoflow'::regnamespace and relkind = 'r'
+    where relnamespace = 'pdoflow'::regnamespace and relkind in ('r', 'p') and not relispartition
       and obj_description(oid, 'pg_class') is null`;
 
   test("each table says what one row is", async () => {

@@ -72,7 +72,9 @@ async function history() {
 }
 
 /** More postings of one job, in one statement. */
-const postLike = (id: number, count: number) => db.sql`
+async function postLike(id: number, count: number) {
+  await db.sql`select pdoflow.open_span(${count})`;
+  await db.sql`
   with posted as (
     insert into pdoflow.posting (entry_point, job_count, route_id)
     select entry_point, 1, route_id
@@ -82,6 +84,7 @@ const postLike = (id: number, count: number) => db.sql`
     insert into pdoflow.lane (posting_id, priority, first_seq, end_seq, route_id)
     select id, 0, 0, 1, route_id from posted)
   insert into pdoflow.job (posting_id, seq, args) select id, 0, '[]' from posted`;
+}
 
 /** Does something in a transaction that is rolled back, as a new pool. */
 async function trying<T>(act: (tx: Db, pool: number) => PromiseLike<T>): Promise<T> {
@@ -99,10 +102,12 @@ async function trying<T>(act: (tx: Db, pool: number) => PromiseLike<T>): Promise
 const scannedIn = async ({ sql }: Db) =>
   (
     await sql<{ name: string }[]>`
-      select relname::text as name from pg_stat_xact_user_tables
+      select distinct name
+      from pg_stat_xact_user_tables
+        cross join lateral regexp_replace(relname, '_\\d+$', '') as name -- its spans, too
       where seq_scan > 0 and schemaname = 'pdoflow'
-        and relname in ('job', 'lane', 'lease', 'outcome', 'posting', 'progress', 'retry')
-      order by relname`
+        and name in ('job', 'lane', 'lease', 'outcome', 'posting', 'progress', 'retry')
+      order by name`
   ).map(({ name }) => name);
 
 /** The same, of something that is done often enough for its prepared plans to settle. */

@@ -2,6 +2,7 @@ import { describe, expect, test } from "bun:test";
 
 import type { Db } from "../../src/db/connect.ts";
 import { readJobs } from "../../src/db/leases.ts";
+import { markListening } from "../../src/db/pools.ts";
 import { insertPosting, type JobBatch } from "../../src/db/postings.ts";
 import { NothingToPost } from "../../src/domain/errors.ts";
 import {
@@ -231,6 +232,7 @@ describe("who posts", () => {
 test("pools are told once for each posting, when it is committed", async () => {
   await using db = await freshQueue();
   const told: string[] = [];
+  await markListening(db, await newPool(db));
   await db.sql.listen("pdoflow.posted", (id) => told.push(id));
   async function* slow() {
     yield { args: ["[1]"], priorities: [1] };

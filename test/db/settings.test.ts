@@ -153,8 +153,40 @@ describe("a URL", () => {
   });
 });
 
+describe("several addresses", () => {
+  const [a, b] = [
+    { host: "a", port: 5432 },
+    { host: "b", port: 5432 },
+  ];
+
+  test.each<[string, Record<string, string>, Partial<Target>]>([
+    ["postgres://a,b/", {}, { ...a, others: [b] }],
+    ["postgres://a:1,b:2/", {}, { host: "a", port: 1, others: [{ host: "b", port: 2 }] }],
+    ["postgres://a,b:2/", { PGPORT: "9" }, { ...a, others: [{ host: "b", port: 2 }] }],
+    ["postgres://a,b/", { PGPORT: "9" }, { port: 9, others: [{ host: "b", port: 9 }] }],
+    ["postgres://[::1]:1,b:2/", {}, { host: "::1", port: 1, others: [{ host: "b", port: 2 }] }],
+    ["postgres://x,y:p,w@a,b/", {}, { ...a, user: "x,y", password: "p,w", others: [b] }],
+    ["postgres:///?host=/s,b&port=1,2", {}, { host: "/s", others: [{ host: "b", port: 2 }] }],
+    ["postgres:///", { PGHOST: "a,b", PGPORT: "5432,5432" }, { ...a, others: [b] }],
+    ["postgres://a,b/?target_session_attrs=read-write", {}, { ...a, others: [b] }],
+  ])("%s with %p", (url, env, expected) => {
+    expect(read(url, { USER: "ada", ...env })).toMatchObject(expected);
+  });
+
+  test("one address has no others, and all of several are described", () => {
+    expect(read("postgres://a/").others).toBeUndefined();
+    expect(describeTarget(read("postgres://ben:s3cret@a:1,b:2/queue"))).toBe(
+      "database queue at a:1, b:2 as ben (--database)",
+    );
+  });
+});
+
 describe("what is refused", () => {
   test.each([
+    ["postgres://u:s3cret@a:1,b:x/d", "expected a URL such as postgres://"],
+    ["postgres://u:s3cret@a:1,b:0/d", "expected a port from 1 to 65535, found 0"],
+    ["postgres://u:s3cret@a,b,c/d?port=1,2", "expected one port, or one for each of 3 hosts"],
+    ["postgres://u:s3cret@a,b/d?target_session_attrs=standby", "since a queue is written to"],
     ["mysql://u:s3cret@h/d", "expected a URL such as postgres://"],
     ["u:s3cret@h", "expected a URL such as postgres://"],
     ["postgres://u:s3cret@h:port/d", "expected a URL such as postgres://"],

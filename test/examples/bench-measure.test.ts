@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 
-import { ratios, resultLines, spreadOf } from "../../bench/measure.ts";
+import { changePerRound, ratios, resultLines, spreadOf, tenths } from "../../bench/measure.ts";
 
 test("the spread of an odd number of values has the middle one as its median", () => {
   expect(spreadOf([5, 1, 3])).toEqual({ median: 3, min: 1, max: 5 });
@@ -24,4 +24,15 @@ test("the table shows both contenders and their ratio", () => {
     "post   theirs                100,000    100,000    100,000",
     "post   ratio                  2.00 x     1.00 x     3.00 x",
   ]);
+});
+
+test("tenths are the means of ten parts of the values, in their order", () => {
+  const values = Array.from({ length: 30 }, (_, place) => Math.floor(place / 3));
+  expect(tenths(values)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+});
+
+test("rates that do not change have no trend, and those that fall have one below zero", () => {
+  expect(changePerRound([100, 100, 100, 100])).toBe(0);
+  expect(changePerRound([110, 100, 90])).toBeCloseTo(-0.1);
+  expect(changePerRound([90, 110, 90, 110, 90])).toBeCloseTo(0);
 });

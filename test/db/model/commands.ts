@@ -6,6 +6,7 @@ import { errorCode, type Db } from "../../../src/db/connect.ts";
 import { untilBlockedOrDone } from "../engine.ts";
 import { faultsOf, wentBack } from "./invariants.ts";
 import { mayDeadlock, mayMeet } from "./known.ts";
+import { forget } from "./prune.ts";
 import { attemptKey, have, linesOf, type Queue } from "./queue.ts";
 import { readQueue } from "./read.ts";
 import type { Act, Change, Model, Step } from "./step.ts";
@@ -53,6 +54,8 @@ export class Alone implements Command {
     const change = await step.send(connection(real, real.told.length));
     change(model);
     if (step.batch) model.sent.push(step.batch);
+    const pruned = [...before.postings.keys()].filter((id) => !model.queue.postings.has(id));
+    forget(before, new Set(pruned));
     const after = await look(real, before);
     expectSame(linesOf(after), linesOf(model.queue));
     remember(model);
@@ -201,6 +204,7 @@ function remember({ queue, had }: Model): void {
   const known = new Set(had.map((job) => `${job.leaseId} ${attemptKey(job)}`));
   for (const { id: leaseId, poolId, jobs } of queue.leases.values()) {
     for (const job of jobs) {
+      if (!queue.postings.has(job.postingId)) continue;
       if (!known.has(`${leaseId} ${attemptKey(job)}`)) had.push({ ...job, leaseId, poolId });
     }
   }

@@ -25,6 +25,7 @@ import {
   stopAct,
 } from "./people.ts";
 import { beatAct, loseAct, rescueAct, startPool } from "./pools.ts";
+import { pruneAct } from "./prune.ts";
 import type { Queue } from "./queue.ts";
 import { readQueue } from "./read.ts";
 import { lateAct, recordAct, resendAct } from "./records.ts";
@@ -39,7 +40,7 @@ const act: fc.Arbitrary<Act> = fc.oneof(
   { weight: 2, arbitrary: rescueAct },
   { weight: 3, arbitrary: fc.oneof(beatAct, loseAct) },
   { weight: 3, arbitrary: fc.oneof(pauseAct, stopAct, resumeAct, resumeAct, cancelAct) },
-  { weight: 3, arbitrary: fc.oneof(finishAct, foldAct, dueAct) },
+  { weight: 4, arbitrary: fc.oneof(finishAct, foldAct, dueAct, pruneAct) },
 );
 
 /** What is most worth to happen at the same time as something else. */

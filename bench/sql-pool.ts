@@ -1,0 +1,85 @@
+import type { Db } from "../src/db/connect.ts";
+import { claim, readJobs, readRoutes } from "../src/db/leases.ts";
+import {
+  finishPostings,
+  finishStragglers,
+  foldProgress,
+  recordOutcomes,
+} from "../src/db/outcomes.ts";
+import { registerPool } from "../src/db/pools.ts";
+import { rescuePools } from "../src/db/rescue.ts";
+
+/** How often a pool folds totals and looks after others, in ms. */
+const housekeepEveryMs = 5_000;
+
+/** What one claim and its end took, in ms. */
+export interface Turn {
+  jobs: number;
+  claimMs: number;
+  finishMs: number;
+}
+
+/**
+ * A pool without workers, on one connection: claims, reads the jobs, records an outcome for each,
+ * lets go of the lease and asks whether the posting has ended. So it shows what the database costs.
+ */
+export class SqlPool {
+  readonly #db: Db;
+  readonly #poolId: number;
+  readonly #routes: readonly number[];
+  #housekeptAt = performance.now();
+
+  private constructor(db: Db, poolId: number, routes: readonly number[]) {
+    this.#db = db;
+    this.#poolId = poolId;
+    this.#routes = routes;
+  }
+
+  /** Its heartbeat would be late while statements are measured: its patience is an hour. */
+  static async register(db: Db): Promise<SqlPool> {
+    const poolId = await registerPool(db, {
+      ...{ host: "bench", pid: process.pid, version: "bench", osUser: "bench", slots: 1 },
+      ...{ patienceMs: 3_600_000, provides: {}, posters: null },
+    });
+    const routes = await readRoutes(db);
+    return new SqlPool(
+      db,
+      poolId,
+      routes.map(({ id }) => id),
+    );
+  }
+
+  /** Claims up to `most` jobs and ends them; null where there are none. */
+  async turn(most: number): Promise<Turn | null> {
+    const startedAt = performance.now();
+    const { ranges } = await claim(this.#db, {
+      ...{ poolId: this.#poolId, routes: this.#routes, oldest: false },
+      ...{ sizes: [], cap: most, share: 1 },
+    });
+    const [range] = ranges;
+    if (!range) return null;
+    const jobs = await readJobs(this.#db, ranges);
+    const claimedAt = performance.now();
+    const { leaseId, attempt, postingId } = range;
+    const outcomes = jobs.map(({ seq }) => ({
+      ...{ leaseId, postingId, seq, attempt, state: "done" as const, ageMs: 1, durationMs: 1 },
+      ...{ workerPid: 1, result: null, error: null, stdout: null, stderr: null, delayMs: null },
+    }));
+    await recordOutcomes(this.#db, this.#poolId, outcomes, [leaseId]);
+    await finishPostings(this.#db, [postingId]);
+    const finishedAt = performance.now();
+    if (finishedAt - this.#housekeptAt >= housekeepEveryMs) await this.#housekeep();
+    return {
+      jobs: jobs.length,
+      claimMs: claimedAt - startedAt,
+      finishMs: finishedAt - claimedAt,
+    };
+  }
+
+  async #housekeep(): Promise<void> {
+    this.#housekeptAt = performance.now();
+    await rescuePools(this.#db);
+    await foldProgress(this.#db);
+    await finishStragglers(this.#db);
+  }
+}

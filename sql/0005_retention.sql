@@ -1,0 +1,288 @@
+-- Retention: job and outcome are partitioned by posting, so that what nobody needs any more is cut
+-- off and not deleted row by row; and the steps of prune, each a short transaction of its own.
+-- A prune that is killed between two of them leaves nothing that the next one does not find.
+
+create table pdoflow.span (
+  first_id bigint primary key,
+  end_id bigint not null,
+  jobs regclass not null,
+  outcomes regclass not null,
+  full_bytes bigint not null,
+  constraint x1_a_range check (0 < first_id and first_id < end_id)
+);
+comment on table pdoflow.span is
+'One row: one partition of job and one of outcome, for the postings first_id up to before end_id.
+  X1  Spans do not overlap. Posters get ids in the newest one alone, until its ids are used up or
+      one of its partitions has reached full_bytes.
+  X2  A poster holds the lock of its span shared, from before it has its id until it has committed.
+      Who empties or drops a span holds that lock alone.';
+
+create table pdoflow.pruned (
+  posting_id bigint primary key,
+  job_count integer not null,
+  from_seq integer not null default 0
+);
+comment on table pdoflow.pruned is
+'One row: a posting that prune has deleted. Of its jobs and outcomes those from from_seq on may
+still be there; the row goes with the last of them.
+  Z1  There is no such posting and no lane of it: whoever reads finds all of a posting or nothing.
+  Z2  No held lease names it, so nothing can be recorded for it any more: a posting that has ended
+      stays as long as a pool holds other jobs by the same lease.';
+
+create function pdoflow.span_lock(p_first bigint) returns bigint language sql stable as
+$$ select hashtextextended('pdoflow.span ' || p_first, 0) $$;
+
+create function pdoflow.is_full(p_span pdoflow.span) returns boolean language sql volatile as $$
+  select greatest(pg_table_size(p_span.jobs), pg_table_size(p_span.outcomes)) >= p_span.full_bytes
+$$;
+
+-- The id of a new posting, in a span that stays until the caller's transaction ends (X2). Null
+-- where the newest span has no room: then call open_span in a transaction of its own, and this
+-- again.
+create function pdoflow.take_posting_id() returns bigint language plpgsql as $$
+declare
+  v_span pdoflow.span;
+  v_id bigint;
+begin
+  select * into v_span from pdoflow.span order by first_id desc limit 1;
+  -- What is stored out of line counts too, but asking for that takes as long as all the rest.
+  if not found
+     or greatest(pg_relation_size(v_span.jobs), pg_relation_size(v_span.outcomes))
+        >= v_span.full_bytes
+     or random() < 0.1 and pdoflow.is_full(v_span) then
+    return null;
+  end if;
+  -- A statement after the span was seen: whoever opened it had moved the sequence before. An id
+  -- that was drawn earlier may be drawn again, but by nobody who saw this span.
+  v_id := nextval('pdoflow.posting_id_seq');
+  if v_id < v_span.first_id or v_id >= v_span.end_id then return null; end if;
+  perform pg_advisory_xact_lock_shared(pdoflow.span_lock(v_span.first_id));
+  -- A statement after the lock: the span may have been dropped while the lock was waited for.
+  return (select v_id where exists (
+    select from pdoflow.span where first_id = v_span.first_id));
+end $$;
+
+-- Sees to it that the newest span has room for p_ids more postings, and opens one if it has not.
+-- Its own locks stop no one who posts, claims or records; but of two callers the second waits, so
+-- this is a transaction of its own. A span that was full before its ids were used up makes the
+-- next one narrower, one that was nearly empty when they were makes it wider: ids stay short.
+-- Security definer: who may post need not own the tables.
+create function pdoflow.open_span(p_ids bigint default 1) returns void
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  v_span pdoflow.span;
+  v_next bigint;
+  v_first bigint := 1;
+  v_width bigint := 1000;
+  v_used bigint;
+  v_full bigint := 256 * 1024 * 1024;
+  v_schema text;
+  v_jobs text;
+  v_outcomes text;
+begin
+  perform pg_advisory_xact_lock(pdoflow.span_lock(0));
+  select * into v_span from pdoflow.span order by first_id desc limit 1;
+  select last_value + is_called::integer into v_next from pdoflow.posting_id_seq;
+  if v_span.first_id is not null then
+    if v_next < v_span.first_id then -- someone has set the sequence back
+      v_next := v_span.first_id;
+      perform setval('pdoflow.posting_id_seq', v_next, false);
+    end if;
+    if not pdoflow.is_full(v_span) and v_next + p_ids <= v_span.end_id then return; end if;
+    v_width := v_span.end_id - v_span.first_id;
+    v_used := least(v_next - v_span.first_id, v_width);
+    if pdoflow.is_full(v_span) then
+      v_width := least(v_width, greatest(16, 2 * v_used));
+    elsif 8 * greatest(pg_table_size(v_span.jobs), pg_table_size(v_span.outcomes))
+          < v_span.full_bytes then
+      v_width := least(8 * v_width, 1000000);
+    end if;
+    -- Not of the sequence: ids beyond the span were drawn by posters who could not use them.
+    v_first := greatest(v_span.end_id, (select max(id) + 1 from pdoflow.posting));
+    -- So that a terabyte makes some hundred spans, not thousands: whoever reads one locks a few.
+    v_full := greatest(v_full, (
+      select sum(pg_table_size(jobs) + pg_table_size(outcomes)) / 64 from pdoflow.span));
+  end if;
+  v_schema := (
+    select relnamespace::regnamespace from pg_class where oid = 'pdoflow.span'::regclass);
+  v_jobs := format('%s.job_%s', v_schema, v_first);
+  v_outcomes := format('%s.outcome_%s', v_schema, v_first);
+  -- Not create table … partition of: that locks job and outcome against all who use them.
+  execute format('create table %s (like pdoflow.job including all)', v_jobs);
+  execute format('create table %s (like pdoflow.outcome including all)', v_outcomes);
+  v_width := greatest(v_width, p_ids);
+  execute format('alter table pdoflow.job attach partition %s for values from (%s) to (%s)',
+                 v_jobs, v_first, v_first + v_width);
+  execute format('alter table pdoflow.outcome attach partition %s for values from (%s) to (%s)',
+                 v_outcomes, v_first, v_first + v_width);
+  perform setval('pdoflow.posting_id_seq', v_first, false);
+  insert into pdoflow.span (first_id, end_id, jobs, outcomes, full_bytes)
+  values (v_first, v_first + v_width, v_jobs::regclass, v_outcomes::regclass, v_full);
+end $$;
+
+-- Whether a posting may be pruned that must have ended p_age_ms ago, in one of p_states (P6).
+create function pdoflow.may_go(
+  p_posting pdoflow.posting, p_age_ms bigint, p_states pdoflow.posting_state[]
+) returns boolean language sql stable as $$
+  -- Of nulls greatest takes no notice.
+  select p_posting.ended_at <= now() - greatest(p_age_ms, p_posting.keep_ms) * interval '1 ms'
+         and p_posting.state = any (p_states)
+$$;
+
+-- Deletes those of the next p_most postings after p_after that may go, with their lanes (Z1).
+-- Returns the last that it looked at, null where there was none. Passes by a posting that someone
+-- has locked.
+create function pdoflow.prune_postings(
+  p_after bigint, p_age_ms bigint, p_states pdoflow.posting_state[], p_most integer,
+  out last_id bigint, out postings integer, out jobs bigint
+) language plpgsql as $$
+declare
+  v_leased bigint[];
+begin
+  last_id := (select max(id) from (
+    select id from pdoflow.posting where id > p_after order by id limit p_most) next);
+  v_leased := array(select unnest(posting_ids) from pdoflow.lease where held); -- Z2
+  with going as (
+    select id from pdoflow.posting p
+    where id > p_after and id <= last_id and pdoflow.may_go(p, p_age_ms, p_states)
+      and not exists (select from unnest(v_leased) as l (id) where l.id = p.id)
+    order by id for update skip locked),
+  gone as (
+    delete from pdoflow.posting where id in (select id from going) returning id, job_count),
+  lanes as (
+    delete from pdoflow.lane where posting_id in (select id from gone)),
+  noted as (
+    insert into pdoflow.pruned (posting_id, job_count) select id, job_count from gone)
+  select count(*), coalesce(sum(job_count), 0) into postings, jobs from gone;
+end $$;
+
+-- Cuts off all jobs and outcomes of a span that has no posting any more. Returns how many bytes
+-- that freed; null where somebody uses the span just now: nobody who claims, posts or records is
+-- ever made to queue behind this.
+create function pdoflow.empty_span(p_first bigint) returns bigint language plpgsql as $$
+declare
+  v_span pdoflow.span;
+  v_bytes bigint;
+begin
+  if not pg_try_advisory_xact_lock(pdoflow.span_lock(p_first)) then return null; end if;
+  select * into v_span from pdoflow.span where first_id = p_first;
+  if not found then return 0; end if;
+  begin
+    execute format('lock table %s, %s in access exclusive mode nowait', v_span.jobs,
+                   v_span.outcomes);
+  exception when lock_not_available then
+    return null;
+  end;
+  -- A statement after the lock: it sees all that has been posted.
+  if exists (select from pdoflow.posting where id >= v_span.first_id and id < v_span.end_id) then
+    return 0;
+  end if;
+  v_bytes := pg_total_relation_size(v_span.jobs) + pg_total_relation_size(v_span.outcomes);
+  execute format('truncate %s, %s', v_span.jobs, v_span.outcomes);
+  return v_bytes - pg_total_relation_size(v_span.jobs) - pg_total_relation_size(v_span.outcomes);
+end $$;
+
+-- Deletes jobs and outcomes of pruned postings in a span, of p_most jobs at most. Returns of how
+-- many; null where nothing is left, or another prune is at it.
+create function pdoflow.prune_jobs(p_first bigint, p_most integer) returns integer
+language plpgsql as $$
+declare
+  v_span pdoflow.span;
+  v_one pdoflow.pruned;
+  v_ids bigint[];
+  v_end integer;
+begin
+  select * into v_span from pdoflow.span where first_id = p_first;
+  select * into v_one from pdoflow.pruned
+  where posting_id >= v_span.first_id and posting_id < v_span.end_id
+  order by posting_id limit 1 for update skip locked;
+  if not found then return null; end if;
+
+  if v_one.from_seq > 0 or v_one.job_count > p_most then
+    v_end := least(v_one.from_seq + p_most, v_one.job_count);
+    execute format('delete from %s where posting_id = $1 and seq >= $2 and seq < $3',
+                   v_span.outcomes) using v_one.posting_id, v_one.from_seq, v_end;
+    execute format('delete from %s where posting_id = $1 and seq >= $2 and seq < $3',
+                   v_span.jobs) using v_one.posting_id, v_one.from_seq, v_end;
+    update pdoflow.pruned set from_seq = v_end where posting_id = v_one.posting_id;
+    delete from pdoflow.pruned where posting_id = v_one.posting_id and from_seq = job_count;
+    return v_end - v_one.from_seq;
+  end if;
+  v_ids := array(
+    select posting_id from (
+      select posting_id, from_seq, sum(job_count) over (order by posting_id) as total from (
+        select * from pdoflow.pruned
+        where posting_id >= v_one.posting_id and posting_id < v_span.end_id
+        order by posting_id limit 1000 for update skip locked) next) few
+    where total <= p_most and from_seq = 0);
+  execute format('delete from %s where posting_id = any ($1)', v_span.outcomes) using v_ids;
+  execute format('delete from %s where posting_id = any ($1)', v_span.jobs) using v_ids;
+  with gone as (
+    delete from pdoflow.pruned where posting_id = any (v_ids) returning job_count)
+  select sum(job_count) into v_end from gone;
+  return v_end;
+end $$;
+
+-- Deletes those of the next p_most leases after p_after that are let go and all of whose postings
+-- are gone. Returns the last that it looked at, null where there was none. (Of a posting that
+-- stays, a job that was given back out of one keeps its outcome; the host is then not known.)
+create function pdoflow.prune_leases(
+  p_after bigint, p_most integer, out last_id bigint, out leases integer
+) language plpgsql as $$
+begin
+  last_id := (select max(id) from (
+    select id from pdoflow.lease where id > p_after order by id limit p_most) next);
+  with gone as (
+    delete from pdoflow.lease l
+    where id > p_after and id <= last_id and not held
+      and not exists (select from pdoflow.posting p where p.id = any (l.posting_ids))
+    returning id)
+  select count(*) into leases from gone;
+end $$;
+
+-- Deletes pools that ended p_age_ms ago, and a day at least: a machine that was suspended may wake
+-- up, and its pool must find itself lost. Those that a lease names stay.
+create function pdoflow.prune_pools(p_age_ms bigint) returns integer language sql volatile as $$
+  with gone as (
+    delete from pdoflow.pool p
+    where state in ('stopped', 'lost')
+      and beat_at < now() - greatest(p_age_ms * interval '1 ms', interval '1 day')
+      and not exists (select from pdoflow.lease l where l.pool_id = p.id)
+    returning id)
+  select count(*)::integer from gone
+$$;
+
+-- Drops a few of the spans that are empty, but for the newest two. Returns how many; null where
+-- job or outcome is in use just now: this never waits, else all that comes later would wait behind.
+create function pdoflow.drop_spans() returns integer language plpgsql as $$
+declare
+  v_span pdoflow.span;
+  v_dropped integer := 0;
+begin
+  for v_span in
+    select s.* from pdoflow.span s
+    where first_id < (select min(first_id) from (
+                        select first_id from pdoflow.span order by first_id desc limit 2) newest)
+      and pg_relation_size(jobs) = 0 and pg_relation_size(outcomes) = 0
+      and not exists (select from pdoflow.posting where id >= s.first_id and id < s.end_id)
+      and not exists (select from pdoflow.pruned
+                      where posting_id >= s.first_id and posting_id < s.end_id)
+    order by first_id limit 10
+  loop
+    begin
+      execute format('lock table only pdoflow.job, only pdoflow.outcome, %s, %s
+                      in access exclusive mode nowait', v_span.jobs, v_span.outcomes);
+    exception when lock_not_available then
+      return nullif(v_dropped, 0);
+    end;
+    -- X2: a poster who has an id of it, and has inserted nothing yet, holds the span's own lock.
+    continue when not pg_try_advisory_xact_lock(pdoflow.span_lock(v_span.first_id))
+      or exists (select from pdoflow.posting where id >= v_span.first_id and id < v_span.end_id);
+    execute format('drop table %s, %s', v_span.jobs, v_span.outcomes);
+    delete from pdoflow.span where first_id = v_span.first_id;
+    v_dropped := v_dropped + 1;
+  end loop;
+  return v_dropped;
+end $$;
+
+select pdoflow.open_span();

@@ -1,0 +1,98 @@
+import { Command, Option } from "clipanion";
+import * as v from "valibot";
+
+import type { Db } from "../db/connect.ts";
+import { countPrunable, prune, type PruneWish } from "../db/prune.ts";
+import { findVacuumBlockers, type VacuumBlocker } from "../db/vacuum.ts";
+import { exitCodes } from "../domain/errors.ts";
+import { parse } from "../domain/parse.ts";
+import { PdoflowCommand } from "./command.ts";
+import { duration } from "./numbers.ts";
+import { Progress } from "./progress.ts";
+
+const Options = v.object({
+  olderThan: v.pipe(v.string("expected --older-than, a duration such as 30d"), duration),
+  state: v.pipe(
+    v.optional(v.string(), "finished,cancelled"),
+    v.transform((text) => text.split(",")),
+    v.array(v.picklist(["finished", "cancelled"], "expected finished, cancelled, or both")),
+  ),
+});
+
+export class PruneCommand extends PdoflowCommand {
+  static override paths = [["prune"]];
+  static override usage = Command.Usage({
+    description: "delete postings that ended long ago, with their jobs and results",
+    details: `
+      Only postings that have ended are deleted, never one whose \`post --keep\` has not run out. It
+      may run at any time, beside pools and other prunes: nobody waits for it. Where it is stopped,
+      the next one finishes what it began. The disk gets its space back.
+    `,
+    examples: [
+      ["What ended a month ago", "$0 prune --older-than 30d"],
+      ["Only count", "$0 prune --older-than 12h --state cancelled --dry-run"],
+    ],
+  });
+  olderThan = Option.String("--older-than", {
+    description: "how long ago they must have ended, such as 12h or 30d; must be given",
+  });
+  state = Option.String("--state", {
+    description: "how they must have ended; by default finished,cancelled",
+  });
+  dryRun = Option.Boolean("--dry-run", false, {
+    description: "change nothing, say how much would be deleted",
+  });
+
+  async run() {
+    const options = parse(Options, this, "options of prune");
+    const wish = { olderThanMs: options.olderThan, states: options.state };
+    return await this.withDatabase(async (db) => {
+      if (this.dryRun) {
+        const { postings, jobs } = await countPrunable(db, wish);
+        this.say(`would delete ${amount(postings, "posting")} with ${amount(jobs, "job")}`);
+        return exitCodes.ok;
+      }
+      await this.#prune(db, wish);
+      for (const blocker of await findVacuumBlockers(db)) this.say(hint(blocker));
+      return exitCodes.ok;
+    });
+  }
+
+  async #prune(db: Db, wish: PruneWish): Promise<void> {
+    const progress = new Progress(this.context, "prune");
+    const { postings, jobs, bytes, busy } = await prune(db, wish, (doing, jobs) =>
+      progress.show(`${doing}, ${amount(jobs, "job")}`),
+    ).finally(() => progress.end());
+    this.say(
+      `deleted ${amount(postings, "posting")} with ${amount(jobs, "job")}; ` +
+        `the tables are ${size(bytes)} smaller`,
+    );
+    if (busy === 0) return;
+    this.say(
+      `${amount(busy, "part")} of the tables could not be emptied, because they were in use all ` +
+        "the time. Nothing is wrong with them: the next prune does it.",
+    );
+  }
+}
+
+const amount = (count: number, noun: string) =>
+  `${count.toLocaleString("en")} ${noun}${count === 1 ? "" : "s"}`;
+
+function size(bytes: number): string {
+  if (bytes < 1e6) return `${Math.round(bytes / 1e3).toLocaleString("en")} kB`;
+  return bytes < 1e9 ? `${(bytes / 1e6).toFixed(1)} MB` : `${(bytes / 1e9).toFixed(2)} GB`;
+}
+
+/** What keeps deleted rows on the disk, and how to end that. */
+function hint({ kind, name, who, ageMs }: VacuumBlocker): string {
+  const since = ageMs === null ? "" : `, open for ${(ageMs / 3_600_000).toFixed(1)} hours`;
+  const remedy = {
+    session: `select pg_terminate_backend(${name})`,
+    "prepared transaction": `commit prepared or rollback prepared '${name}'`,
+    "replication slot": `drop the slot if nobody reads it: pg_drop_replication_slot('${name}')`,
+  }[kind];
+  return (
+    `hint: ${kind} ${name} (${who}${since}) sees the database as it was then, so no space of ` +
+    `what was deleted since can be used again. End it, or: ${remedy}`
+  );
+}

@@ -1,0 +1,104 @@
+import { answerMs, connect, type ConnectOptions, type Db, NoAddressUsable } from "./connect.ts";
+import type { Address } from "./addresses.ts";
+import type { Target } from "./settings.ts";
+
+export interface OpenOptions extends Omit<ConnectOptions, "address" | "isPooled"> {
+  /** Which of the target's addresses to try first, by its place among them. Default 0. */
+  first?: number;
+  /** Called with the place of each address before it is tried. */
+  onTry?: (place: number) => void;
+  /** Gives up when it is aborted. */
+  signal?: AbortSignal;
+}
+
+/** The server at an address did not answer. */
+class NoAnswerInTime extends Error {
+  override readonly name = "NoAnswerInTime";
+  readonly code = "CONNECT_TIMEOUT"; // as postgres.js has it for what happens before the log-in
+}
+
+/** The server at an address takes no writes. */
+class ReadOnlyServer extends Error {
+  override readonly name = "ReadOnlyServer";
+  readonly code = "25006"; // as the server has it once it was asked to write
+}
+
+/**
+ * Connects to the first address of the target that answers and, where there are several, takes
+ * writes; and finds out whether a pooler is in between.
+ *
+ * @throws {NoAddressUsable} none of several does; whatever was wrong, if there is only one.
+ */
+export async function openDatabase(target: Target, options: OpenOptions): Promise<Db> {
+  const { first = 0, onTry, signal, ...rest } = options;
+  const addresses: readonly Address[] = [target, ...(target.others ?? [])];
+  const failures: { address: Address; error: unknown }[] = [];
+  for (let i = 0; i < addresses.length; i++) {
+    const place = (first + i) % addresses.length;
+    const address = addresses[place] ?? target;
+    onTry?.(place);
+    try {
+      return await openAddress(target, { ...rest, address }, signal);
+    } catch (error) {
+      signal?.throwIfAborted();
+      if (addresses.length === 1) throw error;
+      failures.push({ address, error });
+    }
+  }
+  throw new NoAddressUsable(failures);
+}
+
+/**
+ * Makes sure that a connection which only reads has not been left with a server that takes no more
+ * writes, where there are others to go to: it would never see a change.
+ *
+ * @throws an error that counts as a lost connection.
+ */
+export async function requireWrites(db: Db): Promise<void> {
+  if (db.target.others === undefined) return;
+  if ((await look(db)).isReadOnly) throw new ReadOnlyServer();
+}
+
+async function openAddress(
+  target: Target,
+  options: ConnectOptions & { address: Address },
+  signal: AbortSignal | undefined,
+): Promise<Db> {
+  const db = connect(target, options);
+  try {
+    const { isPooled, isReadOnly } = await inTime(look(db), answerMs(target), signal);
+    if (isReadOnly && target.others !== undefined) throw new ReadOnlyServer();
+    if (!isPooled) return db;
+  } catch (error) {
+    void db.abort();
+    throw error;
+  }
+  void db.close();
+  return connect(target, { ...options, isPooled: true });
+}
+
+/**
+ * What is at the other end of a connection. A server names its process at the log-in; a pooler
+ * sends something of its own there, which is not the process that then answers. Asked as a simple
+ * query, which leaves nothing behind in the session.
+ */
+async function look({ sql }: Db): Promise<{ isPooled: boolean; isReadOnly: boolean }> {
+  const rows = await sql<{ pid: number; isReadOnly: boolean }[]>`
+    select pg_backend_pid() as pid,
+           current_setting('transaction_read_only')::boolean as is_read_only`.simple();
+  const [row] = rows;
+  return { isPooled: row?.pid !== rows.state.pid, isReadOnly: row?.isReadOnly ?? true };
+}
+
+function inTime<T>(work: Promise<T>, ms: number, signal: AbortSignal | undefined): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const give = () => reject(signal?.reason);
+    const timer = setTimeout(() => reject(new NoAnswerInTime()), ms);
+    signal?.addEventListener("abort", give);
+    if (signal?.aborted) give();
+    void work.then(resolve, reject).finally(() => {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", give);
+    });
+  });
+}

@@ -1,0 +1,113 @@
+import { readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+
+/** How sure it is that the kernel killed a process of ours, for want of memory. */
+export type OomVerdict = "certain" | "probable";
+
+/** A file in which the kernel counts the processes that it killed for want of memory. */
+export interface OomCounter {
+  path: string;
+  /** Of the whole machine: those that it counts may be somebody else's. */
+  isShared: boolean;
+}
+
+/** A kill explains the death of a worker for so long. */
+const explainsForMs = 5_000;
+const lookEveryMs = 1_000;
+
+/**
+ * Tells a SIGKILL of the kernel, for want of memory, from any other: by counters, as the signal
+ * itself does not say. The kernel counts before it kills.
+ */
+export class OomKills implements Disposable {
+  readonly #counter: OomCounter | null;
+  readonly #looking: Timer;
+  #counted = 0;
+  /** Kills that explain no death so far, and when the last one was seen. */
+  #open = 0;
+  #seenAt = 0;
+
+  /** Uses the first of `counters` that there is; without one it says nothing. */
+  constructor(counters: readonly OomCounter[] = oomCounters(read("/proc/self/cgroup") ?? "")) {
+    this.#counter = counters.find(({ path }) => countIn(path) !== null) ?? null;
+    this.#counted = this.#count();
+    // Also where no worker has died: a job's child may have been killed.
+    this.#looking = setInterval(() => this.look(performance.now()), lookEveryMs);
+    this.#looking.unref();
+  }
+
+  /**
+   * Whether a worker that has just died of SIGKILL was killed so; each kill explains one death.
+   * `now` is of the performance clock.
+   */
+  explain(now: number): OomVerdict | null {
+    this.look(now);
+    if (!this.#counter || this.#open === 0 || now - this.#seenAt > explainsForMs) return null;
+    this.#open--;
+    return this.#counter.isShared ? "probable" : "certain";
+  }
+
+  /** Sees which kills are new, for a kill of long ago does not explain a death. */
+  look(now: number): void {
+    const count = this.#count();
+    if (count > this.#counted) {
+      const isRecent = now - this.#seenAt <= explainsForMs;
+      this.#open = (isRecent ? this.#open : 0) + count - this.#counted;
+      this.#seenAt = now;
+    }
+    this.#counted = count;
+  }
+
+  #count(): number {
+    return this.#counter === null ? 0 : (countIn(this.#counter.path) ?? this.#counted);
+  }
+
+  [Symbol.dispose](): void {
+    clearInterval(this.#looking);
+  }
+}
+
+/**
+ * Where the kernel counts, best first: our own cgroup or the one around it that has a counter
+ * (`cgroups` is what /proc/self/cgroup says), else the machine.
+ */
+export function oomCounters(cgroups: string): OomCounter[] {
+  const paths: string[] = [];
+  for (const line of cgroups.split("\n")) {
+    const [, controllers = "", path = "/"] = /^\d+:([^:]*):(.*)$/.exec(line) ?? [];
+    // cgroup v2 first, where both are there: it has memory.events only where it has the memory.
+    if (line.startsWith("0::")) {
+      for (const folder of upwards(path)) {
+        // memory.events counts the groups below, too.
+        for (const file of ["memory.events.local", "memory.events"]) {
+          paths.push(join("/sys/fs/cgroup", folder, file));
+        }
+      }
+    } else if (controllers.split(",").includes("memory")) {
+      for (const folder of upwards(path)) {
+        paths.push(join("/sys/fs/cgroup/memory", folder, "memory.oom_control"));
+      }
+    }
+  }
+  const own = paths.map((path) => ({ path, isShared: false }));
+  return [...own, { path: "/proc/vmstat", isShared: true }];
+}
+
+/** A folder and those around it; inside of a container the last one, "/", is our own. */
+function upwards(path: string): string[] {
+  const folder = join("/", path);
+  return folder === "/" ? ["/"] : [folder, ...upwards(dirname(folder))];
+}
+
+function countIn(path: string): number | null {
+  const [, count] = /^oom_kill (\d+)$/m.exec(read(path) ?? "") ?? [];
+  return count === undefined ? null : Number(count);
+}
+
+function read(path: string): string | null {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return null; // another kind of system
+  }
+}

