@@ -3,7 +3,7 @@
  * postgres.js would have to ask the server for the array types on each connection, and is slower.
  */
 export const integers = (xs: readonly (number | null)[]): string =>
-  `{${xs.map((x) => x ?? "null").join(",")}}`;
+  `{${(xs.includes(null) ? xs.map((x) => x ?? "null") : xs).join(",")}}`;
 
 /** As {@link integers}, for any text; null becomes SQL null. */
 export const texts = (xs: readonly (string | null)[]): string =>

@@ -76,22 +76,41 @@ export interface LeasedJob {
   args: string;
 }
 
+/** No JSON text holds this character, so it can separate them. */
+const separator = "\u001e";
+/** So many jobs come in one row: a row for each would cost more than all else of reading them. */
+const jobsPerRow = 200;
+
 /**
  * The jobs of the ranges, in the order of the ranges. The least and the greatest posting are told
  * too: by them the server leaves out all other spans before it begins, by a join only later.
  */
-export const readJobs = ({ sql, schema }: Db, ranges: readonly Range[]) => sql<LeasedJob[]>`
-  select j.posting_id, j.seq, j.args::text as args
-  from unnest(${integers(ranges.map((r) => r.postingId))}::bigint[],
-              ${integers(ranges.map((r) => r.firstSeq))}::integer[],
-              ${integers(ranges.map((r) => r.endSeq))}::integer[])
-      with ordinality as r (posting_id, first_seq, end_seq, place)
-    cross join lateral (
-      select posting_id, seq, args from ${schema}.job
-      where posting_id = r.posting_id and seq >= r.first_seq and seq < r.end_seq
-        and posting_id >= ${Math.min(...ranges.map((r) => r.postingId), Number.MAX_SAFE_INTEGER)}
-        and posting_id <= ${Math.max(...ranges.map((r) => r.postingId), 0)}) j
-  order by r.place, j.seq`;
+export async function readJobs(
+  { sql, schema }: Db,
+  ranges: readonly Range[],
+): Promise<LeasedJob[]> {
+  const postingIds = ranges.map((r) => r.postingId);
+  const rows = await sql<{ postingId: number; firstSeq: number; endSeq: number; args: string }[]>`
+    select r.posting_id, min(j.seq) as first_seq, max(j.seq) + 1 as end_seq,
+           string_agg(j.args::text, ${separator} order by j.seq) as args
+    from unnest(${integers(postingIds)}::bigint[],
+                ${integers(ranges.map((r) => r.firstSeq))}::integer[],
+                ${integers(ranges.map((r) => r.endSeq))}::integer[])
+        with ordinality as r (posting_id, first_seq, end_seq, place)
+      cross join lateral (
+        select seq, args from ${schema}.job
+        where posting_id = r.posting_id and seq >= r.first_seq and seq < r.end_seq
+          and posting_id >= ${Math.min(...postingIds, Number.MAX_SAFE_INTEGER)}
+          and posting_id <= ${Math.max(...postingIds, 0)}) j
+    group by r.place, r.posting_id, (j.seq - r.first_seq) / ${jobsPerRow}
+    order by r.place, first_seq`;
+  return rows.flatMap(({ postingId, firstSeq, endSeq, args }) => {
+    const texts = args.split(separator);
+    if (texts.length !== endSeq - firstSeq)
+      throw new Error(`jobs of posting ${postingId} are gone`);
+    return texts.map((text, i) => ({ postingId, seq: firstSeq + i, args: text }));
+  });
+}
 
 /** What a pool must know of a posting to run its jobs. */
 export interface RunnablePosting {

@@ -39,15 +39,19 @@ export async function recordOutcomes(
       ${poolId}, ${column((o) => o.leaseId)}::bigint[], ${column((o) => o.postingId)}::bigint[],
       ${column((o) => o.seq)}::integer[], ${column((o) => o.attempt)}::integer[],
       ${`{${outcomes.map((o) => o.state).join(",")}}`}::text::${schema}.outcome_state[],
-      ${column((o) => o.ageMs)}::real[], ${column((o) => o.durationMs)}::real[],
+      ${column((o) => micros(o.ageMs))}::real[], ${column((o) => micros(o.durationMs))}::real[],
       ${column((o) => o.workerPid)}::integer[],
       ${textsOrNull(outcomes.map((o) => o.result))}::text[],
       ${textsOrNull(outcomes.map((o) => o.error))}::text[],
-      ${column((o) => o.delayMs)}::bigint[], ${integers(completeLeases)}::bigint[],
+      ${outcomes.every((o) => o.delayMs === null) ? null : column((o) => o.delayMs)}::bigint[],
+      ${integers(completeLeases)}::bigint[],
       ${textsOrNull(outcomes.map((o) => o.stdout))}::text[],
       ${textsOrNull(outcomes.map((o) => o.stderr))}::text[]) as refused`;
   return row?.refused ?? 0;
 }
+
+/** To the microsecond: the digits behind are noise, and half of what would be sent. */
+const micros = (ms: number) => Math.round(ms * 1000) / 1000;
 
 /** Null for a column of nulls, as the results of many jobs are: `unnest` fills it up. */
 const textsOrNull = (xs: readonly (string | null)[]) =>

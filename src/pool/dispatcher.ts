@@ -183,8 +183,8 @@ export class Dispatcher {
         const job = slot.end(message.chunk, end.position);
         // Taken back or unheard of: user code spoke for jobs that it was not handed.
         if (job === null) return slot.process.kill();
-        const output = slot.process.takeOutput(end.output);
-        this.#listener.onEnd(job, { ...end, output }, slot.process.pid);
+        end.output = slot.process.takeOutput(end.output);
+        this.#listener.onEnd(job, end, slot.process.pid);
       }
       this.#retireIfWorn(slot);
     }

@@ -18,7 +18,14 @@ export function endedAttempt(
   const delayMs =
     typeof retry === "number" ? retry : retryDelayMs(posting.backoffMs, attempt, random);
   return {
-    ...{ leaseId, postingId: posting.id, seq, attempt, state, durationMs, workerPid },
+    leaseId,
+    postingId: posting.id,
+    seq,
+    attempt,
+    state,
+    durationMs,
+    workerPid,
+    ageMs: agoMs,
     endedAt: now - agoMs,
     result: kind === "done" ? text : null,
     error: kind === "done" ? null : text,

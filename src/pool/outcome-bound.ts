@@ -60,5 +60,6 @@ export class OutcomeBound {
 
 /** About so many bytes of memory: texts of Latin letters take one for each. */
 export function sizeOf({ result, error, stdout, stderr }: EndedAttempt): number {
-  return [result, error, stdout, stderr].reduce((sum, text) => sum + (text?.length ?? 0), 0);
+  const length = (text: string | null) => (text === null ? 0 : text.length);
+  return length(result) + length(error) + length(stdout) + length(stderr);
 }

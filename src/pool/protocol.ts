@@ -101,12 +101,22 @@ export function parseWorkerMessage(raw: unknown): WorkerMessage {
   const { chunk, numbers, told } = message;
   const ends: End[] = [];
   for (let at = 0; at < numbers.length; at += numbersEach) {
-    const [position = -1, isDone, durationMs = -1, agoMs = -1] = numbers.subarray(at);
+    const position = numbers[at] ?? -1;
+    const isDone = numbers[at + 1];
+    const durationMs = numbers[at + 2] ?? -1;
+    const agoMs = numbers[at + 3] ?? -1;
     // Written so that NaN fails too.
     const isSound = Number.isInteger(position) && durationMs >= 0 && agoMs >= 0;
     if (!isSound) throw new InvalidInput("message of a worker", ["expected sound numbers"]);
-    const nothing = { text: null, retry: null, output: null };
-    ends.push({ position, isDone: isDone === 1, durationMs, agoMs, ...nothing });
+    ends.push({
+      position,
+      isDone: isDone === 1,
+      durationMs,
+      agoMs,
+      text: null,
+      retry: null,
+      output: null,
+    });
   }
   for (const [i, end, retry, output] of told) {
     const told = ends[i];

@@ -10,7 +10,7 @@ const flushAfterMs = 10;
 const retryAfterMs = 500;
 
 /** An outcome that waits to be recorded; `endedAt` is on this process's performance clock. */
-export type EndedAttempt = Omit<Outcome, "ageMs"> & { endedAt: number };
+export type EndedAttempt = Outcome & { endedAt: number };
 
 export interface RecorderListener {
   onRefused(count: number): void;
@@ -125,10 +125,10 @@ export class Recorder {
       const batch = this.#nextBatch();
       const complete = this.#completedBy(batch);
       const now = performance.now();
-      const outcomes = batch.map(({ endedAt, ...rest }) => ({ ...rest, ageMs: now - endedAt }));
+      for (const outcome of batch) outcome.ageMs = now - outcome.endedAt;
       try {
         const refused = await this.#link.ask((db) =>
-          recordOutcomes(db, this.#poolId, outcomes, complete),
+          recordOutcomes(db, this.#poolId, batch, complete),
         );
         if (refused > 0) this.#listener.onRefused(refused);
       } catch (error) {
