@@ -16,6 +16,8 @@ interface Outcome {
  * job may take that is not written to have ended.
  */
 const onItsWayMs = 6_000;
+/** A worker whose pool was killed dies a moment later, and may start a job in that moment. */
+const dyingMs = 1_000;
 const faultsToldMax = 20;
 
 /** Compares what the jobs wrote down with what was recorded of them. Counts what it explains. */
@@ -95,7 +97,7 @@ function explanationOf(run: Run, troubles: readonly Trouble[]): string | null {
       (pid === null || pid === run.pid || pid === run.pool) &&
       (batch === null || batch === run.batch) &&
       from <= until &&
-      to >= run.startedAt,
+      to + dyingMs >= run.startedAt,
   );
   return trouble?.what ?? null;
 }

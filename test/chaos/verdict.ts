@@ -42,6 +42,7 @@ const checks: Readonly<Record<string, Check>> = {
 
 /** Judges a run after its faults, when all pools have ended. */
 export async function judge(of: Case): Promise<Verdict> {
+  await of.db.sql`analyze`; // the checks read everything, some of it by joins
   const verdict: Verdict = [];
   for (const [check, look] of Object.entries(checks)) {
     for (const fault of await look(of)) verdict.push({ check, fault });
