@@ -8,6 +8,7 @@ export class Limits {
   /** Until when postings are to be passed by. */
   readonly #until = new Map<number, number>();
   #slackMs = 2 * leastSlackMs;
+  #lateUntil = 0;
 
   /** Forgets the postings that are worth a look by now. */
   expire(now: number): void {
@@ -43,10 +44,13 @@ export class Limits {
   }
 
   inTime(): void {
-    this.#slackMs = Math.max(this.#slackMs * 0.95, leastSlackMs);
+    this.#slackMs = Math.max(this.#slackMs * 0.9, leastSlackMs);
   }
 
-  late(): void {
+  /** Of jobs that were claimed together and come too late together, one counts. */
+  late(now: number): void {
+    if (now < this.#lateUntil) return;
     this.#slackMs = Math.min(this.#slackMs * 2, mostSlackMs);
+    this.#lateUntil = now + this.#slackMs;
   }
 }

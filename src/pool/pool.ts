@@ -78,7 +78,7 @@ export class Pool {
       hasPeers: () => this.#workersOfAllPools > options.maxWorkers,
       onSurplus: (jobs) => this.#attempt(() => this.#giveBack(jobs)),
       onLate: (jobs) => {
-        this.#session?.claimer.limits.late();
+        this.#session?.claimer.limits.late(performance.now());
         this.#attempt(() => this.#giveBack(jobs));
       },
       onLongJob: () => this.#session?.heartbeat.hurry(),

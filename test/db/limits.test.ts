@@ -6,10 +6,12 @@ import { claim } from "../../src/db/leases.ts";
 import { foldProgress } from "../../src/db/outcomes.ts";
 import {
   allRoutes,
+  commit,
   jobsOf,
   names,
   newPool,
   nth,
+  openTransaction,
   postJobs,
   postSingles,
   putBack,
@@ -17,6 +19,7 @@ import {
   record,
   recordPart,
   take,
+  untilBlocked,
 } from "./engine.ts";
 
 const emptyQueue = queueOfFile();
@@ -70,6 +73,23 @@ test("P5: of many pools at the same moment, together", async () => {
   await using crowd = connect(db.target, { connections: 8 });
   const claims = Array.from({ length: 16 }, () => take(crowd, pool, { cap: 1 }));
   expect((await Promise.all(claims)).flat()).toHaveLength(5);
+});
+
+test("P5: of two that take retries, the second waits for what the first has taken", async () => {
+  await using db = await emptyQueue();
+  const pool = await newPool(db);
+  await postJobs(db, 2, { maxRunning: 1 });
+  for (let n = 0; n < 2; n++) {
+    await record(db, pool, jobsOf(await take(db, pool)), { state: "retried", delayMs: 60_000 });
+  }
+  await db.sql`update pdoflow.retry set due_at = now()`;
+  await using first = await openTransaction(db);
+  expect(jobsOf(await take(first, pool))).toHaveLength(1);
+  await using other = connect(db.target, { connections: 1 });
+  const second = take(other, pool); // no row of the first is in its way
+  await untilBlocked(db);
+  await commit(first);
+  expect(await second).toEqual([]);
 });
 
 test("P5: a posting at its limit is passed by, and others are claimed", async () => {
