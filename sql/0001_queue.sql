@@ -131,7 +131,8 @@ comment on table pdoflow.pool is
   O1  A pool that is stopped or lost never comes up again; a restarted process is a new row.
   O2  running lists the jobs that its workers had in hand at the last beat, those that had been
       running for a while: [{"posting": 42, "seq": 7, "attempt": 1}].
-  O3  It is alive as long as its last beat is younger than patience_ms, by the database''s clock.
+  O3  It is alive as long as its last beat is younger than patience_ms, by the database''s clock
+      (rule 9).
   O4  refused counts the outcomes that came after their lease had been let go.
   O5  Only where a pool listens is one told of a posting (rule 8). A pool that has found nothing
       says that it listens and then looks once more; that it does not, it says with a later beat.';
@@ -160,8 +161,9 @@ attempt. Appended; updated once, when it is let go (and when a part of it is giv
   L1  A range of a lane belongs to no other lease: each lease of a lane starts where the one
       before it ended (the lane_… columns; null where whole lanes or retries were taken).
   L2  held until all its jobs have ended, or were given back or rescued. An outcome is written
-      only while its lease is held by the pool that writes, in the same statement.
-  L3  Letting it go and putting its unfinished jobs back into the queue is one transaction.';
+      only while its lease is held by the pool that writes, in the same statement (rule 2).
+  L3  Letting it go and putting its unfinished jobs back into the queue is one transaction, so
+      that none is lost (rule 1).';
 -- Serves: rescue, give back, and the status of a job: the leases that are held.
 create index lease_held on pdoflow.lease (pool_id) where held;
 
@@ -219,7 +221,7 @@ create table pdoflow.outcome (
 ) partition by range (posting_id);
 comment on table pdoflow.outcome is
 'One row: the recorded end of one attempt at one job. Written once, never updated.
-  U1  At most one for each posting, seq and attempt, whoever ran it.
+  U1  At most one for each posting, seq and attempt, whoever ran it (rule 2).
   U2  done, failed and cancelled end the job; retried means that another attempt follows.
   U3  Written while its lease was held (L2): lease_id tells by which pool.
   U4  duration_ms is measured by the worker; ended_at is the database''s time.';
@@ -234,6 +236,7 @@ create table pdoflow.progress (
 );
 comment on table pdoflow.progress is
 'One row: what one transaction added to the totals of one posting. Appended, folded up now and then.
+So nothing ever counts jobs (rule 3).
   G1  The sum over a posting is exact at every commit: ended jobs by state, and the jobs that
       stand in the retry table, after a failure (retrying) or never started (returned).
   G2  A posting that has ended has none (P2).';

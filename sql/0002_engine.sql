@@ -41,11 +41,12 @@ begin
   if not found then return; end if;
   for v_round in 1..100 loop
     select * into v_lane from pdoflow.best_lane(p_routes, p_oldest, v_skip);
-    select * into v_retry from pdoflow.due_retry(p_routes, v_skip)
-    where v_seeks_retry and (v_lane.posting_id is null or not p_oldest);
+    select * into v_retry from pdoflow.due_retry(p_routes, v_skip, p_oldest) where v_seeks_retry;
     -- At the same priority a retry goes first: its posting is the older one.
-    v_is_retry := v_retry.posting_id is not null
-      and (v_lane.posting_id is null or v_retry.priority >= v_lane.priority);
+    v_is_retry := v_retry.posting_id is not null and (
+      v_lane.posting_id is null
+      or case when p_oldest then v_retry.posting_id <= v_lane.posting_id
+              else v_retry.priority >= v_lane.priority end);
     v_posting := case when v_is_retry then v_retry.posting_id else v_lane.posting_id end;
     exit when v_posting is null;
     v_wait := pdoflow.limit_wait_ms(v_posting);
@@ -79,7 +80,8 @@ begin
     where l.id = v_lease;
 end $$;
 
--- The open lane that comes first: by priority, or the oldest.
+-- The open lane that comes first: by priority, or the oldest (rule 6). One step of an index for
+-- each route (rule 3).
 create function pdoflow.best_lane(
   p_routes integer[], p_oldest boolean, p_skip bigint[], out posting_id bigint, out priority integer
 ) language plpgsql stable as $$

@@ -1,12 +1,13 @@
 -- Claiming jobs that wait again, after a failure or because they were given back (0002_engine.sql).
 
 -- The best retry that is due. Steps from one priority to the next lower one by the index, so that
--- a million retries that are not due yet cost one step.
+-- a million retries that are not due yet cost one step (rule 3). Or, with p_oldest, the one that
+-- has been due for longest, of whatever priority (rule 6).
 create function pdoflow.due_retry(
-  p_routes integer[], p_skip bigint[],
+  p_routes integer[], p_skip bigint[], p_oldest boolean,
   out route_id integer, out priority integer, out posting_id bigint
 ) language sql stable as $$
-  select route.id, due.priority, due.posting_id
+  select due.route_id, due.priority, due.posting_id
   from unnest(p_routes) as route (id) cross join lateral (
     with recursive level (priority, due_at, posting_id) as (
       (select r.priority, r.due_at, r.posting_id from pdoflow.retry r
@@ -19,15 +20,16 @@ create function pdoflow.due_retry(
         where r.route_id = route.id and r.priority < level.priority
           and r.posting_id <> all (p_skip)
         order by r.priority desc, r.due_at limit 1) next
-      where level.due_at > now())
-    select level.priority, level.posting_id from level where level.due_at <= now()) due
-  order by due.priority desc limit 1
+      where p_oldest or level.due_at > now())
+    select route.id as route_id, level.* from level where level.due_at <= now()) due
+  order by case when p_oldest then due.due_at end, due.priority desc limit 1
 $$;
 
 -- In how many milliseconds the next retry is due, 0 where one is; null where none will be. Steps
--- from priority to priority as due_retry does.
+-- from priority to priority as due_retry does. Before PostgreSQL 18 it is planned without a look at
+-- p_skip, and where one posting has all the retries, no row seems to be left.
 create function pdoflow.next_retry_ms(p_routes integer[], p_skip bigint[] default '{}')
-returns double precision language sql stable as $$
+returns double precision language sql stable set enable_seqscan = off as $$
   -- Not greatest(…, 0): that makes 0 of a null.
   select case when min(first.due_at) <= now() then 0
               else extract(epoch from min(first.due_at) - now()) * 1000

@@ -3,7 +3,9 @@ import { expect, test } from "bun:test";
 import { connect } from "../src/db/connect.ts";
 import { migrations, schemaVersion } from "../src/db/migrations.ts";
 import { configuredTarget } from "../src/db/settings.ts";
+import { serverPlace } from "../src/domain/server-place.ts";
 import { freshDatabase } from "./database.ts";
+import { isOldestWanted, oldestVersion } from "./oldest-server.ts";
 
 test("a fresh database has the current schema, and no rows of another test", async () => {
   await using one = await freshDatabase();
@@ -39,3 +41,16 @@ test("many are made at once", async () => {
   expect(new Set(all.map(({ name }) => name)).size).toBe(5);
   await Promise.all(all.map((db) => db[Symbol.asyncDispose]()));
 });
+
+const isOther = process.env["PDOFLOW_TEST_DATABASE_URL"] !== undefined;
+
+test.skipIf(isOther)(
+  "it is on the newest PostgreSQL, or on the oldest where asked for",
+  async () => {
+    await using db = await freshDatabase();
+    const user = { env: { PDOFLOW_DATA: "/" }, uid: 0, platform: process.platform, home: "/" };
+    const wanted = isOldestWanted() ? oldestVersion : serverPlace(user).serverVersion;
+    const [row] = await db.sql`select current_setting('server_version') as version`;
+    expect(row).toEqual({ version: wanted.replace(/^(\d+\.\d+)\.\d+$/, "$1") });
+  },
+);

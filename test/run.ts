@@ -1,10 +1,12 @@
-// `npm test`: format, lint and types, the binary, then all tests in parallel. Arguments go to
-// `bun test`. The last line is "N passed, N failed"; a check that fails counts as one failure.
+// `npm test`: format, lint and types, the binary, then all tests in parallel on the newest
+// PostgreSQL and, beside them, some on the oldest. Arguments go to `bun test`, on the newest only.
+// The last line is "N passed, N failed", of both runs; a check that fails counts as one failure.
 import { existsSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 
 import { isDevelopersOwn } from "./environment.ts";
+import { hasOldest } from "./oldest-server.ts";
 import { folderOf, runOf } from "./test-run.ts";
 
 export interface Tally {
@@ -15,20 +17,31 @@ export interface Tally {
 /** More would only wait for the one server that they share. */
 const workersMax = 8;
 
+/** What runs on the oldest PostgreSQL, too: the SQL, and pools that rescue each other's jobs. */
+const forOldest = ["test/database.test.ts", "test/db", "test/binary/rescue.test.ts"];
+
 const root = join(import.meta.dir, "..");
+const running = new Set<Bun.Subprocess>();
 
 if (import.meta.main) process.exitCode = await main(process.argv.slice(2));
 
 async function main(args: readonly string[]): Promise<number> {
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, stop);
   const failures: string[] = [];
   if (!(await succeeds("run", "check"))) failures.push("npm run check: format, lint, types");
   if (!(await succeeds("build.ts", "--if-changed"))) failures.push("npm run build: the binary");
-  const tests = await runTests(args);
-  if (tests.passed + tests.failed === 0) failures.push(`bun test ${args.join(" ")}: no test ran`);
+  const tallies = await Promise.all(args.length === 0 ? allTests() : [testsOnNewest(args)]);
   for (const failure of failures) console.error(`failed: ${failure}`);
-  const failed = tests.failed + failures.length;
-  console.log(`${tests.passed} passed, ${failed} failed`);
+  const passed = tallies.reduce((sum, tally) => sum + tally.passed, 0);
+  const failed = tallies.reduce((sum, tally) => sum + tally.failed, failures.length);
+  console.log(`${passed} passed, ${failed} failed`);
   return failed === 0 ? 0 : 1;
+}
+
+/** What we have started ends with us where we are asked to. */
+function stop(): void {
+  for (const child of running) child.kill("SIGTERM");
+  process.exit(130);
 }
 
 /** Runs a command of Bun in our terminal. */
@@ -38,28 +51,68 @@ async function succeeds(...args: string[]): Promise<boolean> {
     cwd: root,
     stdio: ["ignore", "inherit", "inherit"],
   });
-  return (await untilStopped(child)) === 0;
+  return (await codeOf(child)) === 0;
 }
 
-async function runTests(args: readonly string[]): Promise<Tally> {
+async function codeOf(child: Bun.Subprocess): Promise<number> {
+  running.add(child);
+  const code = await child.exited;
+  running.delete(child);
+  return code;
+}
+
+function allTests(): Promise<Tally>[] {
+  const newest = testsOnNewest([]);
+  if (hasOldest()) return [newest, testsOnOldest(newest)];
+  console.error("\nNo tests on PostgreSQL 14: npm has it for linux-x64 only.");
+  return [newest];
+}
+
+function testsOnNewest(args: readonly string[]): Promise<Tally> {
   // One more than there are cores: many tests wait for processes and timers.
   const parallel = `--parallel=${Math.min(availableParallelism() + 1, workersMax)}`;
-  console.error(`\n> bun test ${[parallel, ...args].join(" ")}`);
-  const child = Bun.spawn([process.execPath, "test", parallel, ...args], {
+  const command = ["test", parallel, ...args];
+  console.error(`\n> bun ${command.join(" ")}`);
+  return runTests(command, environment(), (bytes) => process.stderr.write(bytes));
+}
+
+/** Prints nothing before `others` have ended: who would see which server a line is about? */
+async function testsOnOldest(others: Promise<Tally>): Promise<Tally> {
+  const command = ["test", ...forOldest];
+  const server = { PDOFLOW_TEST_POSTGRES: "14", PDOFLOW_TEST_DATABASE_URL: undefined };
+  const env = { ...environment(), ...server };
+  const said: Uint8Array[] = [];
+  const tally = await runTests(command, env, (bytes) => said.push(bytes));
+  await others;
+  console.error(`\n> PDOFLOW_TEST_POSTGRES=14 bun ${command.join(" ")}`);
+  for (const bytes of said) process.stderr.write(bytes);
+  return tally;
+}
+
+async function runTests(
+  command: readonly string[],
+  env: Record<string, string | undefined>,
+  print: (bytes: Uint8Array) => void,
+): Promise<Tally> {
+  const child = Bun.spawn([process.execPath, ...command], {
     cwd: root,
-    env: environment(),
+    env,
     stdio: ["ignore", "inherit", "pipe"],
   });
+  const ended = codeOf(child);
   const run = runOf(child.pid);
   let said = "";
   const decoder = new TextDecoder();
   for await (const bytes of child.stderr) {
-    process.stderr.write(bytes);
+    print(bytes);
     said += decoder.decode(bytes, { stream: true });
   }
-  const code = await untilStopped(child);
+  const code = await ended;
   if (run) await untilGone(folderOf(run)); // its server, which the keeper stops
-  return tally(said, code);
+  const counted = tally(said, code);
+  if (counted.passed + counted.failed > 0) return counted;
+  console.error(`failed: bun ${command.join(" ")}: no test ran`);
+  return { passed: 0, failed: 1 };
 }
 
 /** The environment of the tests: without the developer's own databases. */
@@ -67,19 +120,6 @@ function environment(): Record<string, string | undefined> {
   const kept = Object.entries(process.env).filter(([name]) => !isDevelopersOwn(name));
   const colour = process.stderr.isTTY ? { FORCE_COLOR: "1" } : {};
   return { ...Object.fromEntries(kept), ...colour };
-}
-
-/** Waits for `child`, which ends with us where we are asked to. */
-async function untilStopped(child: Bun.Subprocess): Promise<number> {
-  const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
-  const stop = () => {
-    child.kill("SIGTERM");
-    process.exit(130);
-  };
-  for (const signal of signals) process.on(signal, stop);
-  const code = await child.exited;
-  for (const signal of signals) process.off(signal, stop);
-  return code;
 }
 
 async function untilGone(folder: string): Promise<void> {

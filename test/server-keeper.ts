@@ -7,6 +7,7 @@ import { mkdirSync, rmSync } from "node:fs";
 import postgres from "postgres";
 
 import { ensureServer, stopServer } from "../src/server/server.ts";
+import { isOldestWanted, prepareOldest } from "./oldest-server.ts";
 import { folderOf, isOver, placeOf } from "./test-run.ts";
 
 const [pid = "", startMark = ""] = process.argv.slice(2);
@@ -20,7 +21,7 @@ process.stdout.on("error", () => {});
 
 if (isFirst()) {
   try {
-    await ensureServer(place);
+    await startServer();
     await relax();
     process.stdout.write("ready\n");
     while (!asked.signal.aborted && !isOver(run)) await Bun.sleep(50);
@@ -31,8 +32,13 @@ if (isFirst()) {
     }
   }
 } else {
-  await ensureServer(place);
+  await startServer();
   process.stdout.write("ready\n");
+}
+
+async function startServer(): Promise<void> {
+  if (isOldestWanted()) await prepareOldest(place);
+  await ensureServer(place);
 }
 
 function isFirst(): boolean {

@@ -5,6 +5,7 @@ import { join } from "node:path";
 
 import type { ServerPlace } from "../src/domain/server-place.ts";
 import { serverPlace } from "../src/domain/server-place.ts";
+import { isOldestWanted, oldestPlace } from "./oldest-server.ts";
 
 /** `startMark` tells two processes apart that were given one pid after the other. */
 export interface TestRun {
@@ -61,10 +62,12 @@ export const folderOf = ({ pid, startMark }: TestRun): string =>
   join(tmpdir(), `pdoflow-test-${pid}-${startMark}`);
 
 /** Where the embedded server of a run lies. */
-export const placeOf = (run: TestRun): ServerPlace =>
-  serverPlace({
+export function placeOf(run: TestRun): ServerPlace {
+  const place = serverPlace({
     env: { PDOFLOW_DATA: join(folderOf(run), "server") },
     uid: process.getuid?.() ?? -1,
     platform: process.platform,
     home: "/nonexistent",
   });
+  return isOldestWanted() ? oldestPlace(place) : place;
+}

@@ -2,7 +2,7 @@ import { type BaseContext, Command, Option } from "clipanion";
 
 import { type Db, explainDatabaseError } from "../db/connect.ts";
 import { migrate, requireCurrentSchema } from "../db/migrations.ts";
-import { openDatabase } from "../db/open.ts";
+import { answered, openDatabase } from "../db/open.ts";
 import { configuredTarget, schemaName, type Target } from "../db/settings.ts";
 import { exitCodes, type ExitCode, PdoflowError } from "../domain/errors.ts";
 import { type ServerPlace, serverPlace } from "../domain/server-place.ts";
@@ -94,7 +94,7 @@ export abstract class PdoflowCommand extends Command<CliContext> {
     return await this.explaining(target, async () => {
       await using db = await openDatabase(target, { connections });
       if (target.isEmbedded) await migrate(db);
-      else await requireCurrentSchema(db);
+      else await answered(db, requireCurrentSchema(db));
       return await work(db);
     });
   }

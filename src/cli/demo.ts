@@ -120,7 +120,7 @@ export class DemoCommand extends PdoflowCommand {
       osUser: context.osUser(),
       maxWorkers: context.cores,
       ...{ patienceMs: 15_000, idleTimeoutMs: null, lifetimeMs: null, graceMs: null },
-      ...{ provides: {}, posters: null, once: true, reloads: false },
+      ...{ provides: {}, posters: null, oldestEvery: 0, once: true, reloads: false },
       log: (line) => this.say(`demo: ${line}`),
       worker: { program: context.program, root, env: context.env, ...noLimits },
     });

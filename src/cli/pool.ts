@@ -3,10 +3,11 @@ import { resolve } from "node:path";
 import { Command, Option } from "clipanion";
 import * as v from "valibot";
 
-import { describeTarget } from "../db/settings.ts";
+import { describeTarget, type Target } from "../db/settings.ts";
 import { parseProvides } from "../domain/capabilities.ts";
-import { exitCodes } from "../domain/errors.ts";
+import { type ExitCode, exitCodes } from "../domain/errors.ts";
 import { parse } from "../domain/parse.ts";
+import type { PoolOptions, PoolSummary } from "../pool/options.ts";
 import { Pool } from "../pool/pool.ts";
 import { build } from "../version.ts";
 import { PdoflowCommand } from "./command.ts";
@@ -23,7 +24,10 @@ const Options = v.object({
   idleTimeout: v.optional(duration),
   lifetime: v.optional(duration),
   grace: v.optional(duration),
+  oldestEvery: v.optional(wholeNumber(0, 1_000_000), "10"),
 });
+
+type Options = v.InferOutput<typeof Options>;
 
 export class PoolCommand extends PdoflowCommand {
   static override paths = [["pool"]];
@@ -56,6 +60,9 @@ export class PoolCommand extends PdoflowCommand {
   });
   posters = Option.String("--posters", {
     description: "run only jobs of these database roles or users, such as ann,bob",
+  });
+  oldestEvery = Option.String("--oldest-every", {
+    description: "one claim in so many goes to the oldest posting; by default 10, 0 for none",
   });
   rescueAfter = Option.String("--rescue-after", {
     description: "without a heartbeat for so long, its jobs go to other pools; by default 15s",
@@ -90,48 +97,67 @@ export class PoolCommand extends PdoflowCommand {
   async run() {
     const { context } = this;
     const options = parse(Options, this, "options of pool");
-    const { maxWorkers = context.cores } = options;
     const root = resolve(context.cwd, this.root ?? ".");
     // The pool opens its own connections; this one makes sure of the schema.
     const target = await this.withDatabase(async (db) => db.target);
     return await this.explaining(target, async () => {
-      const pool = await Pool.start(target, {
-        host: context.host,
-        pid: context.pid,
-        version: build,
-        osUser: context.osUser(),
-        maxWorkers,
-        provides: this.provides === undefined ? {} : parseProvides(this.provides),
-        posters: this.#posters(target.user),
-        patienceMs: options.rescueAfter,
-        idleTimeoutMs: options.idleTimeout ?? null,
-        lifetimeMs: options.lifetime ?? null,
-        graceMs: options.grace ?? null,
-        once: this.once,
-        log: (line) => this.say(`pool: ${line}`),
-        reloads: this.reload,
-        worker: {
-          ...{ program: context.program, root, env: context.env },
-          jobsMax: options.recycleAfter ?? null,
-          memoryMaxBytes: options.recycleAbove ?? null,
-        },
-      });
-      this.say(`pool: ${maxWorkers} workers, root ${root}, ${describeTarget(target)}`);
-      let signals = 0;
+      // From before it is registered on: one that is ended then must not leave its row behind.
+      const signals: string[] = [];
+      let started: Pool | null = null;
+      const obey = () => {
+        if (signals.length > 1) started?.kill();
+        else if (signals.length === 1) started?.drain(`${signals[0]}, once more kills`);
+      };
       const ignore = context.onStopSignal((signal) => {
-        if (++signals > 1) return pool.kill();
-        pool.drain(`${signal}, once more kills`);
+        signals.push(signal);
+        obey();
       });
       try {
-        const { done, failed, retried, refused, gaveBack, stopped } = await pool.finished();
+        const poolOptions = this.#poolOptions(options, target, root);
+        started = await Pool.start(target, poolOptions);
         this.say(
-          `pool: ended: ${done} done, ${failed} failed, ${retried} failed attempts to be tried ` +
-            `again, ${gaveBack} given back${refused > 0 ? `, ${refused} refused` : ""}`,
+          `pool: ${poolOptions.maxWorkers} workers, root ${root}, ${describeTarget(target)}`,
         );
-        return this.once && failed + stopped > 0 ? exitCodes.jobsFailed : exitCodes.ok;
+        obey();
+        return this.#tell(await started.finished());
       } finally {
         ignore();
       }
     });
+  }
+
+  #poolOptions(options: Options, target: Target, root: string): PoolOptions {
+    const { context } = this;
+    return {
+      host: context.host,
+      pid: context.pid,
+      version: build,
+      osUser: context.osUser(),
+      maxWorkers: options.maxWorkers ?? context.cores,
+      provides: this.provides === undefined ? {} : parseProvides(this.provides),
+      posters: this.#posters(target.user),
+      patienceMs: options.rescueAfter,
+      idleTimeoutMs: options.idleTimeout ?? null,
+      lifetimeMs: options.lifetime ?? null,
+      graceMs: options.grace ?? null,
+      oldestEvery: options.oldestEvery,
+      once: this.once,
+      log: (line) => this.say(`pool: ${line}`),
+      reloads: this.reload,
+      worker: {
+        ...{ program: context.program, root, env: context.env },
+        jobsMax: options.recycleAfter ?? null,
+        memoryMaxBytes: options.recycleAbove ?? null,
+      },
+    };
+  }
+
+  /** Says what the pool did in its life; returns the exit code. */
+  #tell({ done, failed, retried, refused, gaveBack, stopped }: PoolSummary): ExitCode {
+    this.say(
+      `pool: ended: ${done} done, ${failed} failed, ${retried} failed attempts to be tried ` +
+        `again, ${gaveBack} given back${refused > 0 ? `, ${refused} refused` : ""}`,
+    );
+    return this.once && failed + stopped > 0 ? exitCodes.jobsFailed : exitCodes.ok;
   }
 }

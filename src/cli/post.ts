@@ -69,7 +69,9 @@ export class PostCommand extends PdoflowCommand {
   root = Option.String("--root", {
     description: "the folder that the entry point is relative to; by default the current one",
   });
-  priority = Option.String("--priority", { description: "higher runs first; by default 0" });
+  priority = Option.String("--priority", {
+    description: "higher runs first; by default 0, and lower ones are written --priority=-1",
+  });
   tries = Option.String("--tries", { description: "how often a job is tried; by default 3" });
   backoff = Option.String("--backoff", {
     description: "how long before a failed job is tried again, doubled each time; by default 1s",

@@ -59,6 +59,19 @@ export async function requireWrites(db: Db): Promise<void> {
   if ((await look(db)).isReadOnly) throw new ReadOnlyServer();
 }
 
+/**
+ * Waits for the first statements on a connection no longer than for the connection itself, and
+ * gives it up then: a network that swallows packets closes nothing.
+ */
+export async function answered<T>(db: Db, work: Promise<T>): Promise<T> {
+  try {
+    return await inTime(work, answerMs(db.target), undefined);
+  } catch (error) {
+    if (error instanceof NoAnswerInTime) void db.abort();
+    throw error;
+  }
+}
+
 async function openAddress(
   target: Target,
   options: ConnectOptions & { address: Address },

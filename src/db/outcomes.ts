@@ -9,7 +9,7 @@ export interface Outcome {
   seq: number;
   attempt: number;
   state: OutcomeState;
-  /** How long ago it ended, in ms, by the pool's own clock. */
+  /** How long ago it ended, in ms: a moment of the pool's own clock would be no good (rule 9). */
   ageMs: number;
   durationMs: number;
   workerPid: number;

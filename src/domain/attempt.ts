@@ -13,7 +13,7 @@ export interface JobError {
   cause?: JobError;
 }
 
-/** The state of the outcome of attempt number `attempt` (from 1) of at most `tries`. */
+/** The state of the outcome of attempt number `attempt` (from 1) of at most `tries` (rule 7). */
 export function outcomeState(end: AttemptEnd, attempt: number, tries: number): OutcomeState {
   switch (end) {
     case "done":

@@ -82,7 +82,7 @@ export function surplus(time: JobTime | null, backlog: number, workers: number):
   return Math.max(backlog - Math.max(2 * jobsAhead(time, workers), workers), 0);
 }
 
-/** What keeps the workers busy for a quarter of a second; less while few jobs were measured. */
+/** What keeps the workers busy for a quarter of a second; less while few were measured (rule 4). */
 const jobsAhead = (time: JobTime, workers: number) =>
   Math.min(
     Math.floor((workers * claimMs) / guessMs(time)),

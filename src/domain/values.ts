@@ -23,8 +23,9 @@ export class UnencodableValue extends PdoflowError {
 }
 
 /**
- * JSON text of `value` that jsonb accepts and `decodeValue` reads back. Plain JSON values give what
- * JSON.stringify gives. As there, objects and arrays are their enumerable string keys and items.
+ * JSON text of `value` that jsonb accepts and `decodeValue` reads back (rule 11). Plain JSON values
+ * give what JSON.stringify gives. As there, objects and arrays are their enumerable string keys and
+ * items.
  *
  * @throws {UnencodableValue} with the path to a function, symbol, class instance or cycle.
  */

@@ -13,6 +13,7 @@ export interface ClaimLoopListener {
   onError(error: unknown): void;
 }
 
+/** Polling is the truth, a notification a hint (rule 8). */
 const pollMs = 2_000;
 const againMs = 500;
 /** How soon to look again after it was said that this pool waits, for who did not see that yet. */

@@ -13,10 +13,15 @@ import type { HeldJob } from "./held-job.ts";
 import { Limits } from "./limits.ts";
 import type { Link } from "./link.ts";
 
-/** One claim in so many goes to the oldest open lane, so that no posting starves (rule 6). */
-const oldestEvery = 10;
 const postingsKept = 10_000;
 const entryPointsKept = 100;
+/** A pool that always finds something looks for new routes so often: else they starve (rule 6). */
+const routesEveryMs = 1_000;
+
+export interface ClaimerOptions extends PoolScope {
+  /** One claim in so many goes to the oldest open lane, so that no posting starves; 0 for none. */
+  oldestEvery: number;
+}
 
 /** What of the pool the size of a claim depends on. */
 export interface Room {
@@ -32,17 +37,18 @@ export interface Room {
 /** Claims jobs for a pool, as many as its workers need for a while, and no more. */
 export class Claimer {
   readonly #link: Link;
-  readonly #scope: PoolScope;
+  readonly #options: ClaimerOptions;
   readonly #poolId: number;
   readonly limits = new Limits();
   #routes: number[] = [];
+  #routesReadAt = -Infinity;
   #claims = 0;
   #postings = new Map<number, RunnablePosting>();
   #times = new Map<string, JobTime>();
 
-  constructor(link: Link, poolId: number, scope: PoolScope) {
+  constructor(link: Link, poolId: number, options: ClaimerOptions) {
     this.#link = link;
-    this.#scope = scope;
+    this.#options = options;
     this.#poolId = poolId;
   }
 
@@ -68,12 +74,13 @@ export class Claimer {
   async claim(
     room: Room,
   ): Promise<{ ranges: LeasedRange[]; jobs: HeldJob[]; hasPassedBy: boolean }> {
+    if (performance.now() > this.#routesReadAt + routesEveryMs) await this.refreshRoutes();
     this.limits.expire(performance.now());
     const startBy = Date.now() + this.limits.slackMs; // from before the claim: on the safe side
     const want = {
       poolId: this.#poolId,
       routes: this.#routes,
-      oldest: ++this.#claims % oldestEvery === 0,
+      oldest: this.#isOldestsTurn(),
       sizes: [...this.#times].map(([entryPoint, time]) => ({
         entryPoint,
         ...claimSize(time, room),
@@ -94,7 +101,8 @@ export class Claimer {
   async refreshRoutes(): Promise<boolean> {
     const before = this.#routes.length;
     const routes = await this.#link.ask((db) => readRoutes(db));
-    this.#routes = routes.filter((route) => mayServe(route, this.#scope)).map(({ id }) => id);
+    this.#routesReadAt = performance.now();
+    this.#routes = routes.filter((route) => mayServe(route, this.#options)).map(({ id }) => id);
     return this.#routes.length > before;
   }
 
@@ -104,6 +112,12 @@ export class Claimer {
     const retryMs = await this.#link.ask((db) => nextRetryMs(db, this.#routes, skipped));
     const limitMs = this.limits.nextMs(performance.now());
     return retryMs === null || limitMs === null ? (retryMs ?? limitMs) : Math.min(retryMs, limitMs);
+  }
+
+  /** Rule 6: a fixed share of the claims, whatever waits with a higher priority. */
+  #isOldestsTurn(): boolean {
+    const { oldestEvery } = this.#options;
+    return oldestEvery > 0 && ++this.#claims % oldestEvery === 0;
   }
 
   async #read(ranges: LeasedRange[], startBy: number): Promise<HeldJob[]> {
@@ -125,10 +139,8 @@ export class Claimer {
         }
         const { leaseId, attempt } = range;
         const { args } = job;
-        held.push({
-          ...{ leaseId, posting, seq, attempt, args },
-          startBy: posting.hasRate ? startBy : null,
-        });
+        const by = posting.hasRate ? startBy : null;
+        held.push({ leaseId, posting, seq, attempt, args, startBy: by });
       }
     }
     while (this.#postings.size > postingsKept) deleteFirst(this.#postings);

@@ -110,7 +110,7 @@ export class Dispatcher {
     }
   }
 
-  /** Takes back all jobs that no worker has started, for which `isWanted`, to be given back. */
+  /** Takes back what no worker has started, where `isWanted`, to be given back (rule 4). */
   recall(isWanted: (job: HeldJob) => boolean): HeldJob[] {
     const all = [
       ...[...this.#slots].flatMap((slot) => slot.recall(Infinity)),
@@ -212,7 +212,7 @@ export class Dispatcher {
     if (isWorn || slot.isRetiring) this.#retire(slot);
   }
 
-  /** Of a dead worker's jobs, the one that it ran is lost; the rest goes to the other workers. */
+  /** Rule 7: of a dead worker's jobs, the one that it ran is lost; the rest goes to the others. */
   #bury(slot: Slot, reason: JobError): void {
     if (!this.#slots.delete(slot) || this.#isStopping) return;
     const now = performance.now();

@@ -3,7 +3,10 @@ import type { RunnablePosting } from "../db/leases.ts";
 import type { AttemptEnd } from "../domain/attempt.ts";
 import type { Links, Session } from "./session.ts";
 
-/** Stops postings whose jobs only fail, or fail too often, before they waste a cluster's night. */
+/**
+ * Stops postings whose jobs only fail, or fail too often, before they waste a cluster's night
+ * (rule 7).
+ */
 export class FailureWatch {
   readonly #links: Links;
   readonly #onStopped: (id: number, reason: string) => void;

@@ -20,7 +20,7 @@ export interface HeartbeatListener {
 
 /** Beats per patience: a pool is not lost because one or two beats came late. */
 const beatsPerPatience = 3;
-/** The share of the patience after which a pool that can't beat stops its workers. */
+/** The share of the patience after which a pool that can't beat stops its workers (rule 10). */
 const silentAfter = 0.8;
 const leastPauseMs = 250;
 

@@ -13,6 +13,8 @@ export interface PoolOptions extends Omit<NewPool, "slots"> {
   lifetimeMs: number | null;
   /** When it drains, how long jobs that run have to end before they are killed; null for ever. */
   graceMs: number | null;
+  /** One claim in so many goes to the oldest open lane; 0 for none. */
+  oldestEvery: number;
   /** Replace workers when the code of an entry point has changed, between two postings. */
   reloads: boolean;
   log: (line: string) => void;

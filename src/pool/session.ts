@@ -2,14 +2,14 @@ import { giveBack, giveBackUnknown, type LeasedSeq } from "../db/leases.ts";
 import { markDraining, type NewPool, registerPool, retirePool } from "../db/pools.ts";
 import { rescuePools } from "../db/rescue.ts";
 import type { Target } from "../db/settings.ts";
-import { Claimer } from "./claimer.ts";
+import { Claimer, type ClaimerOptions } from "./claimer.ts";
 import type { HeldJob } from "./held-job.ts";
 import { Heartbeat, type HeartbeatListener } from "./heartbeat.ts";
 import { insist } from "./insist.ts";
 import { Link } from "./link.ts";
 import { Recorder, type RecorderListener } from "./recorder.ts";
 
-/** The two connections of a pool. */
+/** The two connections of a pool, however many workers it has (rule 5). */
 export interface Links {
   /** For claims and outcomes. */
   work: Link;
@@ -27,6 +27,8 @@ export const openLinks = (
   work: new Link(target, { deadlineMs: workDeadlineMs }),
   side: new Link(target, { deadlineMs: patienceMs / 3, onNotify }),
 });
+
+export interface SessionOptions extends NewPool, ClaimerOptions {}
 
 /**
  * What belongs to one row of the pool table. A pool that was declared lost (O1) goes on under a new
@@ -46,7 +48,7 @@ export class Session {
 
   private constructor(
     links: Links,
-    pool: NewPool,
+    pool: SessionOptions,
     poolId: number,
     listener: HeartbeatListener & RecorderListener,
   ) {
@@ -61,7 +63,7 @@ export class Session {
   /** Rescues from pools that were lost, since there may be no other to do so, and registers. */
   static async open(
     links: Links,
-    pool: NewPool,
+    pool: SessionOptions,
     listener: HeartbeatListener & RecorderListener,
   ): Promise<Session> {
     for (const lost of await links.side.ask((db) => rescuePools(db))) listener.onRescue(lost);

@@ -44,7 +44,7 @@ const secret = /^(PG|DATABASE_URL$|PDOFLOW_)/;
 /** Is the pool's own: user code may need much memory for a while. */
 const own = "MIMALLOC_PURGE_DELAY";
 
-/** The environment for processes that run user code: without what leads to the database. */
+/** The environment of processes that run user code: nothing leads to the database (rule 5). */
 export function workerEnvironment(
   env: Readonly<Record<string, string | undefined>>,
 ): Record<string, string | undefined> {

