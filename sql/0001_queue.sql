@@ -198,7 +198,9 @@ comment on table pdoflow.retry is
   Y1  Where attempt is over 1, the attempt before failed. Where it is 1, they were claimed and
       given back or rescued before they started: no attempt was used up.
   Y2  due_at is infinity while its posting does not run (paused, errored out).
-  Y3  lost counts the pools that were lost with this range in hand.';
+  Y3  lost counts the pools that were lost with this range in hand. From two on its jobs are
+      suspects: claimed one by one, and one at a time by a pool, so that the third loss has its
+      culprit.';
 -- Serves: claim, the retries that are due, by priority.
 create index retry_due on pdoflow.retry (route_id, priority desc, due_at);
 -- Serves: pause, resume, cancel, and the status of a job.

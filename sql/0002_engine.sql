@@ -34,6 +34,7 @@ declare
   v_wait integer;
   v_skip bigint[] := p_skip;
   v_seeks_retry boolean := true;
+  v_takes_suspects boolean := true;
 begin
   -- O1: a pool that is lost or stopped gets nothing. Whoever ends or rescues it waits for this
   -- claim or passes it by, and so sees the lease that it appends.
@@ -41,7 +42,14 @@ begin
   if not found then return; end if;
   for v_round in 1..100 loop
     select * into v_lane from pdoflow.best_lane(p_routes, p_oldest, v_skip);
-    select * into v_retry from pdoflow.due_retry(p_routes, v_skip, p_oldest) where v_seeks_retry;
+    select * into v_retry
+    from pdoflow.due_retry(p_routes, v_skip, p_oldest, v_takes_suspects) where v_seeks_retry;
+    -- Y3: a pool has one suspect in hand at most, or it would not be known which one it was.
+    if v_retry.lost >= 2 and exists (select from pdoflow.lease
+                                     where pool_id = p_pool and held and lost >= 2) then
+      v_takes_suspects := false;
+      continue;
+    end if;
     -- At the same priority a retry goes first: its posting is the older one.
     v_is_retry := v_retry.posting_id is not null and (
       v_lane.posting_id is null
@@ -53,7 +61,8 @@ begin
     if v_wait is null then
       if v_is_retry then
         v_lease := pdoflow.claim_retries(p_pool, v_retry.route_id, v_retry.priority, v_posting,
-                                         p_entry_points, p_caps, p_cap, p_slack_ms);
+                                         v_retry.lost >= 2, p_entry_points, p_caps, p_cap,
+                                         p_slack_ms);
         v_seeks_retry := v_lease is not null; -- else other pools are taking all that are due
       else
         v_lease := pdoflow.claim_lane(p_pool, v_posting, v_lane.priority, p_entry_points, p_caps,

@@ -2,23 +2,25 @@
 
 -- The best retry that is due. Steps from one priority to the next lower one by the index, so that
 -- a million retries that are not due yet cost one step (rule 3). Or, with p_oldest, the one that
--- has been due for longest, of whatever priority (rule 6).
+-- has been due for longest, of whatever priority (rule 6). Without p_suspects none that two pools
+-- were lost with (Y3).
 create function pdoflow.due_retry(
-  p_routes integer[], p_skip bigint[], p_oldest boolean,
-  out route_id integer, out priority integer, out posting_id bigint
+  p_routes integer[], p_skip bigint[], p_oldest boolean, p_suspects boolean,
+  out route_id integer, out priority integer, out posting_id bigint, out lost integer
 ) language sql stable as $$
-  select due.route_id, due.priority, due.posting_id
+  select due.route_id, due.priority, due.posting_id, due.lost
   from unnest(p_routes) as route (id) cross join lateral (
-    with recursive level (priority, due_at, posting_id) as (
-      (select r.priority, r.due_at, r.posting_id from pdoflow.retry r
+    with recursive level (priority, due_at, posting_id, lost) as (
+      (select r.priority, r.due_at, r.posting_id, r.lost from pdoflow.retry r
        where r.route_id = route.id and r.posting_id <> all (p_skip)
+         and (p_suspects or r.lost < 2)
        order by r.priority desc, r.due_at limit 1)
       union all
-      select next.priority, next.due_at, next.posting_id
+      select next.priority, next.due_at, next.posting_id, next.lost
       from level cross join lateral (
-        select r.priority, r.due_at, r.posting_id from pdoflow.retry r
+        select r.priority, r.due_at, r.posting_id, r.lost from pdoflow.retry r
         where r.route_id = route.id and r.priority < level.priority
-          and r.posting_id <> all (p_skip)
+          and r.posting_id <> all (p_skip) and (p_suspects or r.lost < 2)
         order by r.priority desc, r.due_at limit 1) next
       where p_oldest or level.due_at > now())
     select route.id as route_id, level.* from level where level.due_at <= now()) due
@@ -53,7 +55,7 @@ $$;
 -- point, and of the posting alone where that has limits. Passes by those that another pool is
 -- taking. Null where none was left, 0 where the cap forbids it, -1 where a limit does.
 create function pdoflow.claim_retries(
-  p_pool bigint, p_route integer, p_priority integer, p_posting bigint,
+  p_pool bigint, p_route integer, p_priority integer, p_posting bigint, p_suspect boolean,
   p_entry_points text[], p_caps integer[], p_cap integer, p_slack_ms integer
 ) returns bigint language plpgsql as $$
 #variable_conflict use_column
@@ -74,7 +76,7 @@ begin
   into v_entry_point, v_lost, v_is_limited
   from pdoflow.retry r join pdoflow.posting p on p.id = r.posting_id
   where r.route_id = p_route and r.priority = p_priority and r.due_at <= now()
-    and r.posting_id = p_posting
+    and r.posting_id = p_posting and (r.lost >= 2) = p_suspect
   order by r.due_at, r.id limit 1;
   if not found then return null; end if;
   select c.cap into v_left from unnest(p_entry_points, p_caps) as c (entry_point, cap)

@@ -9,6 +9,8 @@ export interface Proxy extends AsyncDisposable {
   url: string;
   /** From now on nothing gets through, and nothing is closed: as if packets were dropped. */
   freeze(): void;
+  /** The same, from the first statement on in which this text is. */
+  freezeAt(text: string): void;
   /** What is frozen stays lost; new connections get through again. */
   thaw(): void;
   /** Closes all connections. New ones get through. */
@@ -23,13 +25,15 @@ export async function openProxy(url: string): Promise<Proxy> {
   const folder = mkdtempSync(join(tmpdir(), "pdoflow-proxy-"));
   const pairs = new Set<[net.Socket, net.Socket]>();
   let isFrozen = false;
+  let trigger: string | null = null;
   const server = net.createServer((client) => {
     const upstream = net.connect(behind);
     const pair: [net.Socket, net.Socket] = [client, upstream];
     pairs.add(pair);
     for (const [from, to] of [pair, pair.toReversed()] as [net.Socket, net.Socket][]) {
       let isLost = false;
-      from.on("data", (bytes) => {
+      from.on("data", (bytes: Buffer) => {
+        if (trigger !== null && bytes.includes(trigger)) isFrozen = true;
         isLost ||= isFrozen;
         if (!isLost) to.write(bytes);
       });
@@ -50,7 +54,11 @@ export async function openProxy(url: string): Promise<Proxy> {
       encodeURIComponent(folder),
     ),
     freeze: () => void (isFrozen = true),
-    thaw: () => void (isFrozen = false),
+    freezeAt: (text) => void (trigger = text),
+    thaw: () => {
+      isFrozen = false;
+      trigger = null;
+    },
     cut,
     async [Symbol.asyncDispose]() {
       cut();

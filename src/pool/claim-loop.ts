@@ -18,6 +18,8 @@ const pollMs = 2_000;
 const againMs = 500;
 /** How soon to look again after it was said that this pool waits, for who did not see that yet. */
 const soonMs = 100;
+/** When to look again where a retry is due and could not be had: it is a suspect (Y3), or taken. */
+const takenMs = 50;
 
 /**
  * Claims whenever there is room: one claim at a time, at once when told that there is something.
@@ -109,7 +111,8 @@ export class ClaimLoop {
       return; // and looks again: who posted just now did not know
     }
     // What was passed by may have been freed meanwhile: that is worth a look, too.
-    const nextMs = (await session.claimer.nextMs()) ?? (hasPassedBy ? 0 : null);
+    const dueMs = await session.claimer.nextMs();
+    const nextMs = dueMs === 0 ? takenMs : (dueMs ?? (hasPassedBy ? 0 : null));
     this.#nothingShort = !isWaiting;
     if (nextMs === null && room.idle === room.workers) this.#listener.onNothingLeft();
     const longestMs = this.#isNew ? soonMs : this.#longestMs();

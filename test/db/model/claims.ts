@@ -6,6 +6,7 @@ import {
   type Attempt,
   attemptKey,
   have,
+  heldLeases,
   jobKey,
   type Lane,
   postingOf,
@@ -58,7 +59,10 @@ function firstInLine(queue: Queue, want: Claim): Turn[] {
   const lanes = want.oldest
     ? open.filter(({ postingId }) => postingId === open[0]?.postingId)
     : open.slice(0, 1);
-  const due = dueRetries(queue).filter(({ routeId }) => want.routes.includes(routeId));
+  const hasSuspect = heldLeases(queue, want.poolId).some(({ lost }) => lost >= 2);
+  const due = dueRetries(queue).filter(
+    ({ routeId, isSuspect }) => want.routes.includes(routeId) && !(isSuspect && hasSuspect),
+  );
   if (want.oldest) return oldestTurns(lanes, due);
   const best = Math.max(...due.map(({ priority }) => priority));
   const beaten = lanes.filter(({ priority }) => best >= priority);
