@@ -2,6 +2,30 @@
 -- their numbers for ever: "set enable_seqscan = off", and "case when held then pool_id end", for
 -- which no index of held leases serves: that is full of dead entries while an old snapshot is held.
 
+-- How many outcomes of one posting a batch holds, by state.
+create type pdoflow.outcome_sum as
+  (posting_id bigint, jobs integer, done integer, failed integer, retried integer);
+
+-- The places in these arrays of outcomes that are not of a job that one of these leases has (L2).
+create function pdoflow.refused_places(
+  p_held bigint[], p_leases bigint[], p_postings bigint[], p_seqs integer[], p_attempts integer[]
+) returns bigint[] language plpgsql stable as $$
+begin
+  return array(
+    with range as materialized (
+      select l.id, r.* from pdoflow.lease l cross join lateral
+        unnest(l.posting_ids, l.first_seqs, l.end_seqs, l.attempts)
+          as r (posting_id, first_seq, end_seq, attempt)
+      where l.id = any (p_held))
+    select b.place
+    from unnest(p_leases, p_postings, p_seqs, p_attempts) with ordinality
+        as b (lease_id, posting_id, seq, attempt, place)
+    where not exists (
+      select from range r
+      where r.id = b.lease_id and r.posting_id = b.posting_id and r.attempt = b.attempt
+        and r.first_seq <= b.seq and b.seq < r.end_seq));
+end $$;
+
 -- Records ended attempts, at most one for each posting, seq and attempt (U1), only those whose
 -- lease p_pool still holds (L2). Sent again after a lost answer it changes nothing.
 --   p_states   'retried' where another attempt follows, p_delays_ms later
@@ -20,7 +44,9 @@ declare
   v_asked bigint[] := array(select distinct unnest(p_leases || p_let_go));
   v_held bigint[];
   v_cancelled bigint[];
-  v_known integer[] := '{}';
+  v_sums pdoflow.outcome_sum[];
+  v_is_covered boolean;
+  v_skip bigint[] := '{}'; -- places in the arrays of what is not written
   v_is_again boolean := false;
   v_written integer;
   v_refused integer := 0;
@@ -35,92 +61,72 @@ begin
   v_held := array(select id from pdoflow.lease
                   where id = any (v_asked) and case when held then pool_id end = p_pool
                   order by id for no key update);
-  -- Locked in one order: the postings that may end whole here, and those that get retries, which
-  -- pausing and cancelling are then to see (Y2).
-  perform from pdoflow.posting where id in (
-    select b.posting_id
-    from (select posting_id, count(*) as jobs, bool_or(state = 'retried') as has_retry
-          from unnest(p_postings, p_states) as u (posting_id, state) group by posting_id) b
-      join pdoflow.posting p on p.id = b.posting_id
-    where b.has_retry or p.job_count <= b.jobs)
-  order by id for no key update;
 
-  v_cancelled := array(select id from pdoflow.posting
-                       where state = 'cancelled' and id in (
-                         select u.posting_id from unnest(p_postings, p_states)
-                           as u (posting_id, state) where u.state = 'retried'));
-
-  -- A batch that is sent again is rare, and "on conflict do nothing" costs as much as the rows.
-  -- No other writes these rows at the same time: the leases are locked.
+  -- The batch is added up once, here, and nothing is looked up for each of its rows: nearly always
+  -- all are of leases that are held, and none was written before.
   loop
+    with range as materialized (
+      select l.id, r.* from pdoflow.lease l cross join lateral
+        unnest(l.posting_ids, l.first_seqs, l.end_seqs, l.attempts)
+          as r (posting_id, first_seq, end_seq, attempt)
+      where l.id = any (v_held)),
+    sum as (
+      select lease_id, posting_id, attempt, min(seq) as first_seq, max(seq) as last_seq,
+             count(*) as jobs, count(*) filter (where state = 'done') as done,
+             count(*) filter (where state = 'failed') as failed,
+             count(*) filter (where state = 'retried') as retried
+      from unnest(p_leases, p_postings, p_seqs, p_attempts, p_states) with ordinality
+        as b (lease_id, posting_id, seq, attempt, state, place)
+      where place <> all (v_skip)
+      group by lease_id, posting_id, attempt)
+    select array_agg((posting_id, jobs, done, failed, retried)::pdoflow.outcome_sum),
+           bool_and(exists (
+             select from range r
+             where r.id = s.lease_id and r.posting_id = s.posting_id and r.attempt = s.attempt
+               and r.first_seq <= s.first_seq and s.last_seq < r.end_seq))
+    into v_sums, v_is_covered from sum s;
+
+    -- Locked in one order: the postings that may end whole here, and those that get retries, which
+    -- pausing and cancelling are then to see (Y2).
+    perform from pdoflow.posting where id in (
+      select s.posting_id
+      from (select posting_id, sum(jobs) as jobs, sum(retried) as retried
+            from unnest(v_sums) group by posting_id) s
+        join pdoflow.posting p on p.id = s.posting_id
+      where s.retried > 0 or p.job_count <= s.jobs)
+    order by id for no key update;
+
+    -- Not only of a lease that is held, but of a job that it still has, not given back (L2).
+    if not v_is_covered and cardinality(v_skip) = 0 then
+      v_skip := pdoflow.refused_places(v_held, p_leases, p_postings, p_seqs, p_attempts);
+      continue when cardinality(v_skip) > 0; -- else its job ranges do not lie side by side
+    end if;
+    v_cancelled := array(
+      select id from pdoflow.posting
+      where state = 'cancelled'
+        and id in (select posting_id from unnest(v_sums) where retried > 0));
+
+    -- A batch that is sent again is rare, and "on conflict do nothing" costs as much as the rows.
+    -- No other writes these rows at the same time: the leases are locked.
     begin
-      with range as materialized (
-        select l.id, r.* from pdoflow.lease l cross join lateral
-          unnest(l.posting_ids, l.first_seqs, l.end_seqs, l.attempts)
-            as r (posting_id, first_seq, end_seq, attempt)
-        where l.id = any (v_held)),
-      batch as (
-        select b.*
-        from unnest(p_leases, p_postings, p_seqs, p_attempts, p_states, p_ages_ms,
-                    p_durations_ms, p_pids, p_results, p_errors, p_delays_ms, p_stdouts,
-                    p_stderrs) with ordinality
-          as b (lease_id, posting_id, seq, attempt, state, age_ms, duration_ms, worker_pid,
-                result, error, delay_ms, stdout, stderr, place)
-        -- Not only of a lease that is held, but of a job that it still has, not given back.
-        where b.place <> all (v_known)
-          and exists (select from range r
-                      where r.id = b.lease_id and r.posting_id = b.posting_id
-                        and r.attempt = b.attempt and r.first_seq <= b.seq and b.seq < r.end_seq)),
-      ended as (
-        insert into pdoflow.outcome (posting_id, lease_id, ended_at, seq, attempt, worker_pid,
-                                     duration_ms, state, result, error, stdout, stderr)
-        select b.posting_id, b.lease_id, now() - b.age_ms * interval '1 ms', b.seq, b.attempt,
-               b.worker_pid, b.duration_ms,
-               case when b.state = 'retried' and b.posting_id = any (v_cancelled) then 'cancelled'
-                    else b.state end, b.result::jsonb, b.error::jsonb, b.stdout, b.stderr
-        from batch b
-        returning posting_id, state),
-      back as (
-        insert into pdoflow.retry (posting_id, priority, route_id, first_seq, end_seq, attempt,
-                                   due_at)
-        select b.posting_id, l.priority, l.route_id, b.seq, b.seq + 1, b.attempt + 1,
-               case p.state when 'open' then now() + b.delay_ms * interval '1 ms'
-                            else 'infinity' end
-        from batch b join pdoflow.posting p on p.id = b.posting_id
-          cross join lateral (
-            select priority, route_id from pdoflow.lane
-            where posting_id = b.posting_id and first_seq <= b.seq and b.seq < end_seq limit 1) l
-        where b.state = 'retried' and b.posting_id <> all (v_cancelled)
-        order by b.place),
-      total as (
-        select posting_id, count(*) filter (where state = 'done') as done,
-               count(*) filter (where state = 'failed') as failed,
-               count(*) filter (where state = 'cancelled') as cancelled,
-               count(*) filter (where state = 'retried') as retried
-        from ended group by posting_id),
-      -- A posting all of whose jobs end here needs no progress row: small postings are cheap.
-      whole as (
-        update pdoflow.posting p
-        set done = t.done, failed = t.failed, cancelled = t.cancelled, ended_at = now(),
-            state = case p.state when 'cancelled' then p.state else 'finished' end
-        from total t
-        where p.id = t.posting_id and p.job_count = t.done + t.failed + t.cancelled
-          and p.ended_at is null
-        returning p.id, pg_notify('pdoflow.ended', p.id::text)),
-      -- Rows of jobs that were given back and claimed again, which add up to nothing (G2).
-      spent as (
-        delete from pdoflow.progress where posting_id in (select id from whole)),
-      counted as (
-        insert into pdoflow.progress (posting_id, done, failed, cancelled, retrying)
-        select posting_id, done, failed, cancelled, retried from total
-        where posting_id not in (select id from whole))
-      select count(*) into v_written from ended;
+      insert into pdoflow.outcome (posting_id, lease_id, ended_at, seq, attempt, worker_pid,
+                                   duration_ms, state, result, error, stdout, stderr)
+      select b.posting_id, b.lease_id, now() - b.age_ms * interval '1 ms', b.seq, b.attempt,
+             b.worker_pid, b.duration_ms,
+             case when b.state = 'retried' and b.posting_id = any (v_cancelled) then 'cancelled'
+                  else b.state end, b.result::jsonb, b.error::jsonb, b.stdout, b.stderr
+      from unnest(p_leases, p_postings, p_seqs, p_attempts, p_states, p_ages_ms, p_durations_ms,
+                  p_pids, p_results, p_errors, p_stdouts, p_stderrs) with ordinality
+        as b (lease_id, posting_id, seq, attempt, state, age_ms, duration_ms, worker_pid,
+              result, error, stdout, stderr, place)
+      where b.place <> all (v_skip);
+      get diagnostics v_written = row_count;
       exit;
     exception when unique_violation then
       if v_is_again then raise; end if; -- the same job twice in one batch
       v_is_again := true;
-      v_known := array(
-        select b.place::integer
+      v_skip := v_skip || array(
+        select b.place
         from unnest(p_postings, p_seqs, p_attempts) with ordinality
                as b (posting_id, seq, attempt, place)
         where exists (select from pdoflow.outcome o
@@ -128,6 +134,39 @@ begin
                         and o.attempt = b.attempt));
     end;
   end loop;
+
+  if exists (select from unnest(v_sums) where retried > 0) then
+    insert into pdoflow.retry (posting_id, priority, route_id, first_seq, end_seq, attempt, due_at)
+    select b.posting_id, l.priority, l.route_id, b.seq, b.seq + 1, b.attempt + 1,
+           case p.state when 'open' then now() + b.delay_ms * interval '1 ms' else 'infinity' end
+    from unnest(p_postings, p_seqs, p_attempts, p_states, p_delays_ms) with ordinality
+        as b (posting_id, seq, attempt, state, delay_ms, place)
+      join pdoflow.posting p on p.id = b.posting_id
+      cross join lateral (
+        select priority, route_id from pdoflow.lane
+        where posting_id = b.posting_id and first_seq <= b.seq and b.seq < end_seq limit 1) l
+    where b.state = 'retried' and b.posting_id <> all (v_cancelled) and b.place <> all (v_skip)
+    order by b.place;
+  end if;
+
+  with total as (
+    select posting_id, sum(done) as done, sum(failed) as failed, sum(jobs) as jobs,
+           coalesce(sum(retried) filter (where posting_id <> all (v_cancelled)), 0) as retried
+    from unnest(v_sums) group by posting_id),
+  -- A posting all of whose jobs end here needs no progress row: small postings are cheap.
+  whole as (
+    update pdoflow.posting p
+    set done = t.done, failed = t.failed, cancelled = t.jobs - t.done - t.failed, ended_at = now(),
+        state = case p.state when 'cancelled' then p.state else 'finished' end
+    from total t
+    where p.id = t.posting_id and p.job_count = t.jobs - t.retried and p.ended_at is null
+    returning p.id, pg_notify('pdoflow.ended', p.id::text)),
+  -- Rows of jobs that were given back and claimed again, which add up to nothing (G2).
+  spent as (
+    delete from pdoflow.progress where posting_id in (select id from whole))
+  insert into pdoflow.progress (posting_id, done, failed, cancelled, retrying)
+  select posting_id, done, failed, jobs - done - failed - retried, retried from total
+  where posting_id not in (select id from whole);
 
   update pdoflow.lease set held = false where id = any (p_let_go) and id = any (v_held);
 
