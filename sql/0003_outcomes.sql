@@ -280,11 +280,14 @@ begin
   unfinished as (
     select r.number, r.lost, r.posting_id, r.attempt, s.seq,
            s.seq - row_number() over (partition by r.number order by s.seq) as island
-    from range r cross join lateral generate_series(r.first_seq, r.end_seq - 1) as s (seq)
-    where not exists (select from pdoflow.outcome o where o.posting_id = r.posting_id
-                        and o.seq = s.seq and o.attempt = r.attempt
-                        and o.posting_id >= v_least and o.posting_id <= v_most)
-      and not exists (select from kept k where k.lease_id = r.lease_id
+    -- For each range by itself: a join would read all outcomes of the posting, of the spans told.
+    from range r cross join lateral (
+      select seq from generate_series(r.first_seq, r.end_seq - 1) as u (seq)
+      except
+      select seq from pdoflow.outcome
+      where posting_id = r.posting_id and seq >= r.first_seq and seq < r.end_seq
+        and attempt = r.attempt and posting_id >= v_least and posting_id <= v_most) s
+    where not exists (select from kept k where k.lease_id = r.lease_id
                         and k.posting_id = r.posting_id
                         and k.first_seq <= s.seq and s.seq < k.end_seq)),
   island as (

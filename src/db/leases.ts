@@ -82,8 +82,9 @@ const separator = "\u001e";
 const jobsPerRow = 200;
 
 /**
- * The jobs of the ranges, in the order of the ranges. The least and the greatest posting are told
- * too: by them the server leaves out all other spans before it begins, by a join only later.
+ * The jobs of the ranges, in the order of the ranges. Those of one range are added up before the
+ * next: else they may be joined with all jobs of the posting. The least and the greatest posting
+ * are told too: by them the server leaves out all other spans before it begins, by a join only later.
  */
 export async function readJobs(
   { sql, schema }: Db,
@@ -91,25 +92,30 @@ export async function readJobs(
 ): Promise<LeasedJob[]> {
   const postingIds = ranges.map((r) => r.postingId);
   const rows = await sql<{ postingId: number; firstSeq: number; endSeq: number; args: string }[]>`
-    select r.posting_id, min(j.seq) as first_seq, max(j.seq) + 1 as end_seq,
-           string_agg(j.args::text, ${separator} order by j.seq) as args
+    select r.posting_id, j.first_seq, j.end_seq, j.args
     from unnest(${integers(postingIds)}::bigint[],
                 ${integers(ranges.map((r) => r.firstSeq))}::integer[],
                 ${integers(ranges.map((r) => r.endSeq))}::integer[])
         with ordinality as r (posting_id, first_seq, end_seq, place)
       cross join lateral (
-        select seq, args from ${schema}.job
+        select min(seq) as first_seq, max(seq) + 1 as end_seq,
+               string_agg(args::text, ${separator} order by seq) as args
+        from ${schema}.job
         where posting_id = r.posting_id and seq >= r.first_seq and seq < r.end_seq
           and posting_id >= ${Math.min(...postingIds, Number.MAX_SAFE_INTEGER)}
-          and posting_id <= ${Math.max(...postingIds, 0)}) j
-    group by r.place, r.posting_id, (j.seq - r.first_seq) / ${jobsPerRow}
-    order by r.place, first_seq`;
-  return rows.flatMap(({ postingId, firstSeq, endSeq, args }) => {
+          and posting_id <= ${Math.max(...postingIds, 0)}
+        group by (seq - r.first_seq) / ${jobsPerRow}) j
+    order by r.place, j.first_seq`;
+  const jobs: LeasedJob[] = [];
+  for (const { postingId, firstSeq, endSeq, args } of rows) {
     const texts = args.split(separator);
     if (texts.length !== endSeq - firstSeq)
       throw new Error(`jobs of posting ${postingId} are gone`);
-    return texts.map((text, i) => ({ postingId, seq: firstSeq + i, args: text }));
-  });
+    for (const [i, text] of texts.entries()) {
+      jobs.push({ postingId, seq: firstSeq + i, args: text });
+    }
+  }
+  return jobs;
 }
 
 /** What a pool must know of a posting to run its jobs. */

@@ -22,14 +22,16 @@ export interface ResultPage {
 /**
  * Some jobs of a posting in the order in which they were posted. They are asked for by a range,
  * which has no gap (J1), and not by a limit: for that the planner may sort all jobs that follow.
+ * Each is looked up by itself (`offset 0`): else they may be joined with all jobs of the posting.
  */
 export const readResults = (
   { sql, schema }: Db,
   { postingId, first, size, isSorted }: ResultPage,
 ) => sql<ResultRow[]>`
   select s.index, s.status, s.result::text as result, s.error::text as error
-  from ${schema}.job j
-    join ${schema}.job_status s on s.posting_id = j.posting_id and s.seq = j.seq
+  from ${schema}.job j cross join lateral (
+    select * from ${schema}.job_status
+    where posting_id = j.posting_id and seq = j.seq and posting_id = ${postingId} offset 0) s
   where j.posting_id = ${postingId} and ${isSorted ? sql`j.index` : sql`j.seq`} >= ${first}
     and ${isSorted ? sql`j.index` : sql`j.seq`} < ${first + size}
   order by s.index`;
