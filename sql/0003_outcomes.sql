@@ -6,6 +6,14 @@
 create type pdoflow.outcome_sum as
   (posting_id bigint, jobs integer, done integer, failed integer, retried integer);
 
+-- An array of one element as one of p_count like it; any other as it is.
+create function pdoflow.repeated(p_array anyarray, p_count integer) returns anyarray
+language plpgsql immutable as $$
+begin
+  if cardinality(p_array) <> 1 then return p_array; end if;
+  return array_fill(p_array[1], array[p_count]);
+end $$;
+
 -- The places in these arrays of outcomes that are not of a job that one of these leases has (L2).
 create function pdoflow.refused_places(
   p_held bigint[], p_leases bigint[], p_postings bigint[], p_seqs integer[], p_attempts integer[]
@@ -28,14 +36,16 @@ end $$;
 
 -- Records ended attempts, at most one for each posting, seq and attempt (U1), only those whose
 -- lease p_pool still holds (L2). Sent again after a lost answer it changes nothing.
+--   p_count    how many outcomes there are; an array from p_leases to p_pids with one element
+--              stands for as many like it
 --   p_states   'retried' where another attempt follows, p_delays_ms later
---   p_ages_ms  how long ago, by the pool's own clock, the attempt ended: no clock of a client
+--   p_ages_us  how long ago, by the pool's own clock, the attempt ended: no clock of a client
 --              enters the database
 --   p_let_go   leases that are complete with these outcomes
 -- Returns how many were refused because their lease had been let go before.
 create function pdoflow.record(
-  p_pool bigint, p_leases bigint[], p_postings bigint[], p_seqs integer[], p_attempts integer[],
-  p_states pdoflow.outcome_state[], p_ages_ms real[], p_durations_ms real[], p_pids integer[],
+  p_pool bigint, p_count integer, p_leases bigint[], p_postings bigint[], p_seqs integer[], p_attempts integer[],
+  p_states pdoflow.outcome_state[], p_ages_us bigint[], p_durations_us bigint[], p_pids integer[],
   p_results text[], p_errors text[], p_delays_ms bigint[], p_let_go bigint[],
   p_stdouts text[] default null, p_stderrs text[] default null
 ) returns integer language plpgsql set enable_seqscan = off as $$
@@ -51,6 +61,14 @@ declare
   v_written integer;
   v_refused integer := 0;
 begin
+  p_leases := pdoflow.repeated(p_leases, p_count);
+  p_postings := pdoflow.repeated(p_postings, p_count);
+  p_seqs := pdoflow.repeated(p_seqs, p_count);
+  p_attempts := pdoflow.repeated(p_attempts, p_count);
+  p_states := pdoflow.repeated(p_states, p_count);
+  p_ages_us := pdoflow.repeated(p_ages_us, p_count);
+  p_durations_us := pdoflow.repeated(p_durations_us, p_count);
+  p_pids := pdoflow.repeated(p_pids, p_count);
   -- Where something will be refused, the pool's row is locked first, as a rescue does.
   if exists (select from unnest(v_asked) as a (id) where not exists (
                select from pdoflow.lease l
@@ -111,13 +129,13 @@ begin
     begin
       insert into pdoflow.outcome (posting_id, lease_id, ended_at, seq, attempt, worker_pid,
                                    duration_ms, state, result, error, stdout, stderr)
-      select b.posting_id, b.lease_id, now() - b.age_ms * interval '1 ms', b.seq, b.attempt,
-             b.worker_pid, b.duration_ms,
+      select b.posting_id, b.lease_id, now() - b.age_us * interval '1 us', b.seq, b.attempt,
+             b.worker_pid, b.duration_us / 1000.0::real,
              case when b.state = 'retried' and b.posting_id = any (v_cancelled) then 'cancelled'
                   else b.state end, b.result::jsonb, b.error::jsonb, b.stdout, b.stderr
-      from unnest(p_leases, p_postings, p_seqs, p_attempts, p_states, p_ages_ms, p_durations_ms,
+      from unnest(p_leases, p_postings, p_seqs, p_attempts, p_states, p_ages_us, p_durations_us,
                   p_pids, p_results, p_errors, p_stdouts, p_stderrs) with ordinality
-        as b (lease_id, posting_id, seq, attempt, state, age_ms, duration_ms, worker_pid,
+        as b (lease_id, posting_id, seq, attempt, state, age_us, duration_us, worker_pid,
               result, error, stdout, stderr, place)
       where b.place <> all (v_skip);
       get diagnostics v_written = row_count;
@@ -170,7 +188,7 @@ begin
 
   update pdoflow.lease set held = false where id = any (p_let_go) and id = any (v_held);
 
-  if v_written < cardinality(p_leases) then
+  if v_written < p_count then
     select count(*) into v_refused
     from unnest(p_leases, p_postings, p_seqs, p_attempts)
       as b (lease_id, posting_id, seq, attempt)

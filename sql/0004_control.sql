@@ -72,11 +72,11 @@ returns void language plpgsql as $$
 #variable_conflict use_column
 begin
   perform pdoflow.record(
-    p_pool, array_agg(s.lease_id), array_agg(s.posting_id), array_agg(s.seq),
+    p_pool, count(*)::integer, array_agg(s.lease_id), array_agg(s.posting_id), array_agg(s.seq),
     array_agg(s.attempt),
     array_agg((case when s.attempt < p.tries then 'retried' else 'failed' end)
                 ::pdoflow.outcome_state),
-    array_agg(0::real), array_agg(0::real), array_agg(0),
+    '{0}', '{0}', '{0}',
     array_agg(null::text),
     array_agg(jsonb_build_object('name', 'PoolLost', 'message', p_message)::text),
     array_agg(least(p.backoff_ms * 2 ^ (s.attempt - 1), 3600000)::bigint), '{}')

@@ -164,15 +164,36 @@ export async function giveBack(
   leaseIds: readonly number[],
   keep: readonly LeasedSeq[] = [],
 ): Promise<number> {
+  const kept = rangesOf(keep);
   const [row] = await sql<{ back: number }[]>`
     select ${schema}.give_back(
       ${poolId}, ${integers(leaseIds)}::bigint[],
-      ${integers(keep.map((r) => r.leaseId))}::bigint[],
-      ${integers(keep.map((r) => r.postingId))}::bigint[],
-      ${integers(keep.map((r) => r.seq))}::integer[],
-      ${integers(keep.map((r) => r.seq + 1))}::integer[],
-      ${integers(keep.map((r) => r.attempt))}::integer[], 0) as back`;
+      ${integers(kept.map((r) => r.leaseId))}::bigint[],
+      ${integers(kept.map((r) => r.postingId))}::bigint[],
+      ${integers(kept.map((r) => r.firstSeq))}::integer[],
+      ${integers(kept.map((r) => r.endSeq))}::integer[],
+      ${integers(kept.map((r) => r.attempt))}::integer[], 0) as back`;
   return row?.back ?? 0;
+}
+
+/** Jobs that lie side by side as one range: a lease is looked through for each outcome. */
+function rangesOf(jobs: readonly LeasedSeq[]): LeasedRange[] {
+  const inOrder = jobs.toSorted(
+    (a, b) =>
+      a.leaseId - b.leaseId || a.postingId - b.postingId || a.attempt - b.attempt || a.seq - b.seq,
+  );
+  const ranges: LeasedRange[] = [];
+  for (const { leaseId, postingId, attempt, seq } of inOrder) {
+    const last = ranges.at(-1);
+    const isNext =
+      last?.leaseId === leaseId &&
+      last.postingId === postingId &&
+      last.attempt === attempt &&
+      last.endSeq === seq;
+    if (isNext) last.endSeq = seq + 1;
+    else ranges.push({ leaseId, postingId, attempt, firstSeq: seq, endSeq: seq + 1 });
+  }
+  return ranges;
 }
 
 /**

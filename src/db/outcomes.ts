@@ -33,25 +33,41 @@ export async function recordOutcomes(
   outcomes: readonly Outcome[],
   completeLeases: readonly number[],
 ): Promise<number> {
-  const column = (pick: (outcome: Outcome) => number | null) => integers(outcomes.map(pick));
+  const column = (pick: (outcome: Outcome) => number | string) => columnOf(outcomes, pick);
+  const delays = outcomes.every((o) => o.delayMs === null)
+    ? null
+    : integers(outcomes.map((o) => o.delayMs));
   const [row] = await sql<{ refused: number }[]>`
     select ${schema}.record(
-      ${poolId}, ${column((o) => o.leaseId)}::bigint[], ${column((o) => o.postingId)}::bigint[],
+      ${poolId}, ${outcomes.length},
+      ${column((o) => o.leaseId)}::bigint[], ${column((o) => o.postingId)}::bigint[],
       ${column((o) => o.seq)}::integer[], ${column((o) => o.attempt)}::integer[],
-      ${`{${outcomes.map((o) => o.state).join(",")}}`}::text::${schema}.outcome_state[],
-      ${column((o) => micros(o.ageMs))}::real[], ${column((o) => micros(o.durationMs))}::real[],
+      ${column((o) => o.state)}::text::${schema}.outcome_state[],
+      ${column((o) => micros(o.ageMs))}::bigint[], ${column((o) => micros(o.durationMs))}::bigint[],
       ${column((o) => o.workerPid)}::integer[],
       ${textsOrNull(outcomes.map((o) => o.result))}::text[],
       ${textsOrNull(outcomes.map((o) => o.error))}::text[],
-      ${outcomes.every((o) => o.delayMs === null) ? null : column((o) => o.delayMs)}::bigint[],
-      ${integers(completeLeases)}::bigint[],
+      ${delays}::bigint[], ${integers(completeLeases)}::bigint[],
       ${textsOrNull(outcomes.map((o) => o.stdout))}::text[],
       ${textsOrNull(outcomes.map((o) => o.stderr))}::text[]) as refused`;
   return row?.refused ?? 0;
 }
 
-/** To the microsecond: the digits behind are noise, and half of what would be sent. */
-const micros = (ms: number) => Math.round(ms * 1000) / 1000;
+/**
+ * One number or word of each outcome, as PostgreSQL's text form of an array. Where it is the same
+ * of all it stands there once: for short jobs, writing these texts and reading them in the server
+ * is most of the work of recording, and lease, posting, attempt, state and worker seldom change.
+ */
+function columnOf(
+  outcomes: readonly Outcome[],
+  pick: (outcome: Outcome) => number | string,
+): string {
+  const first = outcomes[0] && pick(outcomes[0]);
+  const isSame = outcomes.every((outcome) => pick(outcome) === first);
+  return isSame ? `{${first ?? ""}}` : `{${outcomes.map(pick).join(",")}}`;
+}
+
+const micros = (ms: number) => Math.round(ms * 1000);
 
 /** Null for a column of nulls, as the results of many jobs are: `unnest` fills it up. */
 const textsOrNull = (xs: readonly (string | null)[]) =>

@@ -1,6 +1,5 @@
 import { holdPostings, postingsOverLimit } from "../db/control.ts";
 import type { RunnablePosting } from "../db/leases.ts";
-import type { AttemptEnd } from "../domain/attempt.ts";
 import type { Links, Session } from "./session.ts";
 
 /**
@@ -18,13 +17,14 @@ export class FailureWatch {
     this.#onStopped = onStopped;
   }
 
-  /** An attempt has ended. Stops its posting where it is the last failure that was allowed. */
-  async count(session: Session, posting: RunnablePosting, end: AttemptEnd, isFinal: boolean) {
+  /** An attempt was done, or cancelled. */
+  passed({ id }: RunnablePosting): void {
+    if (this.#inRow.size > 0) this.#inRow.delete(id);
+  }
+
+  /** An attempt has failed. Stops its posting where it is the last failure that was allowed. */
+  async failed(session: Session, posting: RunnablePosting, isFinal: boolean): Promise<void> {
     const { id, stopAfter, hasFailureLimit } = posting;
-    if (end !== "failed") {
-      this.#inRow.delete(id);
-      return;
-    }
     const failures = (this.#inRow.get(id) ?? 0) + 1;
     this.#inRow.set(id, failures);
     if (failures === stopAfter) {

@@ -249,8 +249,10 @@ export class Pool {
     const ended = endedAttempt(job, kind, end, how);
     this.#summary[ended.state]++;
     session.recorder.add(ended);
-    const isFinal = ended.state === "failed";
-    this.#attempt(() => this.#failureWatch.count(session, job.posting, kind, isFinal));
+    if (kind === "failed") {
+      const isFinal = ended.state === "failed";
+      this.#attempt(() => this.#failureWatch.failed(session, job.posting, isFinal));
+    } else this.#failureWatch.passed(job.posting);
     if (this.#isDraining) this.#endIfDrained();
   }
 

@@ -4,7 +4,7 @@ import { finishPostings, type Outcome, recordOutcomes } from "../db/outcomes.ts"
 import type { Link } from "./link.ts";
 import { OutcomeBound, sizeOf } from "./outcome-bound.ts";
 
-const flushAtSize = 2_000;
+const flushAtSize = 4_000;
 const flushAtBytes = 8 * 1024 * 1024;
 const flushAfterMs = 10;
 const retryAfterMs = 500;
@@ -22,7 +22,7 @@ export interface RecorderListener {
 }
 
 /**
- * Collects outcomes and records them in batches: when 2,000 are there, when the oldest is 10 ms
+ * Collects outcomes and records them in batches: when 4,000 are there, when the oldest is 10 ms
  * old, or as soon as the batch before is written. What could not be written for want of a
  * connection stays and is sent again; the statement makes that harmless.
  */
@@ -73,12 +73,12 @@ export class Recorder {
     return this.#waiting;
   }
 
-  /** Nothing is leased any more: all was written or given back, not only sent. */
   /** So much waits that no more jobs should be started. */
   get isFull(): boolean {
     return this.#bound.isFull;
   }
 
+  /** Nothing is leased any more: all was written or given back, not only sent. */
   get isIdle(): boolean {
     return this.#byLease.size === 0 && this.#flushing === null;
   }

@@ -54,6 +54,22 @@ describe("what is given back", () => {
     expect(await brokenInvariants(db)).toEqual([]);
   });
 
+  test("is all but what is kept, which the lease holds in few ranges", async () => {
+    await using db = await freshQueue();
+    const { pool, jobs } = await leased(db, 8);
+    const keep = [6, 1, 2, 0, 5].map((place) => nth(jobs, place)); // in any order
+    expect(await putBack(db, pool, jobs, keep)).toBe(3);
+    expect(await waiting(db)).toEqual([
+      [3, 5, 1],
+      [7, 8, 1],
+    ]);
+    expect([...(await db.sql`select first_seqs, end_seqs, held from pdoflow.lease`)]).toEqual([
+      { firstSeqs: [0, 5], endSeqs: [3, 7], held: true },
+    ]);
+    await record(db, pool, keep);
+    expect(await brokenInvariants(db)).toEqual([]);
+  });
+
   test("is claimed again with the same attempt, and then runs to its end", async () => {
     await using db = await freshQueue();
     const { pool, id, jobs } = await leased(db, 3);
