@@ -84,7 +84,8 @@ const jobsPerRow = 200;
 /**
  * The jobs of the ranges, in the order of the ranges. Those of one range are added up before the
  * next: else they may be joined with all jobs of the posting. The least and the greatest posting
- * are told too: by them the server leaves out all other spans before it begins, by a join only later.
+ * are told too: by them the server leaves out all other spans before it begins, by a join only
+ * later.
  */
 export async function readJobs(
   { sql, schema }: Db,

@@ -63,9 +63,9 @@ describe("what is given back", () => {
       [3, 5, 1],
       [7, 8, 1],
     ]);
-    expect([...(await db.sql`select first_seqs, end_seqs, held from pdoflow.lease`)]).toEqual([
-      { firstSeqs: [0, 5], endSeqs: [3, 7], held: true },
-    ]);
+    expect([
+      ...(await db.sql`select first_seqs::text, end_seqs::text, held from pdoflow.lease`),
+    ]).toEqual([{ firstSeqs: "{0,5}", endSeqs: "{3,7}", held: true }]);
     await record(db, pool, keep);
     expect(await brokenInvariants(db)).toEqual([]);
   });

@@ -25,6 +25,7 @@ import {
   silence,
   take,
 } from "./engine.ts";
+import { scannedIn } from "./scanned.ts";
 
 let db: Db;
 /** A posting of 20,000 jobs, which come next in line. */
@@ -98,62 +99,12 @@ async function trying<T>(act: (tx: Db, pool: number) => PromiseLike<T>): Promise
   }
 }
 
-/** More than all acts of one test may fetch by an index, and less than one whole table has. */
-const manyRows = 15_000;
-
-/**
- * Which of the tables that grow were read from one end to the other in this transaction, or by an
- * index but in large part.
- */
-const scannedIn = async ({ sql }: Db) =>
-  (
-    await sql<{ name: string }[]>`
-      select name
-      from pg_stat_xact_user_tables
-        cross join lateral regexp_replace(relname, '_\\d+$', '') as name -- its spans, too
-      where schemaname = 'pdoflow'
-        and name in ('job', 'lane', 'lease', 'outcome', 'posting', 'progress', 'retry')
-      group by name having sum(seq_scan) > 0 or sum(idx_tup_fetch) > ${manyRows}
-      order by name`
-  ).map(({ name }) => name);
-
 /** The same, of something that is done often enough for its prepared plans to settle. */
 const scanned = (act: (tx: Db, pool: number) => PromiseLike<unknown>) =>
   trying(async (tx, pool) => {
     for (let n = 0; n < 8; n++) await act(tx, pool);
     return await scannedIn(tx);
   });
-
-// The planner then takes every condition on the posting for one that all rows fulfil.
-test.each([
-  ["with statistics", true],
-  ["without", false],
-])("a job costs the same where one posting is all that there is, %s", async (_, isAnalyzed) => {
-  await using alone = await freshQueue();
-  const id = await postJobs(alone, 50_000);
-  const pool = await newPool(alone);
-  await record(alone, pool, jobsOf(await take(alone, pool, { cap: 20_000 })));
-  if (isAnalyzed) await alone.sql`vacuum analyze`;
-  await using tx = connect(alone.target, { connections: 1 });
-  await tx.sql`begin`;
-  for (let n = 0; n < 8; n++) {
-    const ranges = await take(tx, pool, { cap: 200 });
-    const jobs = jobsOf(ranges);
-    expect(await readJobs(tx, ranges)).toHaveLength(jobs.length);
-    await recordPart(tx, pool, jobs.slice(0, 50));
-    await putBack(tx, pool, jobs.slice(50), jobs.slice(150));
-    await record(tx, pool, jobs.slice(150));
-    await finishPostings(tx, [id]);
-  }
-  const read = await scannedIn(tx);
-  for (let n = 0; n < 8; n++)
-    await readResults(tx, { postingId: id, first: 5_000, size: 200, isSorted: false });
-  const readThen = await scannedIn(tx);
-  await tx.sql`rollback`;
-  expect(read).toEqual([]);
-  // Of tables of one row there is nothing to save.
-  expect(readThen.filter((name) => !/posting|retry/.test(name))).toEqual([]);
-});
 
 /** How many rows of a table were fetched in this transaction. */
 const fetched = async ({ sql }: Db, table: string) =>
