@@ -3,6 +3,7 @@ import { Builtins, Cli, Command, type CommandClass } from "clipanion";
 import { exitCodes } from "../domain/errors.ts";
 import { build } from "../version.ts";
 import type { CliContext } from "./command.ts";
+import { usageLine } from "./error-text.ts";
 
 /** The commands, each loaded only when it is asked for: a status line should not load a pool. */
 const commands: Readonly<Record<string, () => Promise<CommandClass<CliContext>[]>>> = {
@@ -47,7 +48,8 @@ export async function run(args: readonly string[], context: CliContext): Promise
     const command = cli.process(line, context);
     return await cli.run(command, context);
   } catch (error) {
-    context.stderr.write(cli.error(error));
+    const isJson = line.includes("--json") && error instanceof Error;
+    context.stderr.write(isJson ? usageLine(error.message) : cli.error(error));
     return exitCodes.usage;
   }
 }
