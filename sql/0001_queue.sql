@@ -62,7 +62,8 @@ comment on table pdoflow.posting is
 'One row: a batch of jobs for one entry point, posted in one transaction.
   P1  It has at least one job.
   P2  Once it has ended, done + failed + cancelled are the true totals and sum up to job_count;
-      before that they are 0 and the totals are the sum of its progress rows.
+      before that they are 0 and the totals are the sum of its progress rows. Where failed jobs of
+      it are retried by hand, it has not ended any more.
   P3  A finished posting has ended. A cancelled one ends when its last running job has.
   P4  1 to 1000 tries; the backoff and the grace are not negative, a timeout is positive.
   P5  At most max_running of its jobs are in held leases without an outcome, so at most that many
@@ -199,8 +200,8 @@ create table pdoflow.retry (
 );
 comment on table pdoflow.retry is
 'One row: a range of jobs of one lane that wait again, with the number of their next attempt.
-  Y1  Where attempt is over 1, the attempt before failed. Where it is 1, they were claimed and
-      given back or rescued before they started: no attempt was used up.
+  Y1  Where attempt is over 1, the attempt before failed (for good, if this is by hand). Where it
+      is 1, they were claimed and given back or rescued before they started: no attempt was used up.
   Y2  due_at is infinity while its posting does not run (paused, errored out).
   Y3  lost counts the pools that were lost with this range in hand. From two on its jobs are
       suspects: claimed one by one, and one at a time by a pool, so that the third loss has its
@@ -228,9 +229,14 @@ create table pdoflow.outcome (
 comment on table pdoflow.outcome is
 'One row: the recorded end of one attempt at one job. Written once, never updated.
   U1  At most one for each posting, seq and attempt, whoever ran it (rule 2).
-  U2  done, failed and cancelled end the job; retried means that another attempt follows.
+  U2  done, failed and cancelled end the job; retried means that another attempt follows. After
+      a failed one another follows only where that was asked for by hand: of several the highest
+      attempt counts, and where none comes of it any more (cancelled) the failure does.
   U3  Written while its lease was held (L2): lease_id tells by which pool.
   U4  duration_ms is measured by the worker; ended_at is the database''s time.';
+
+-- Serves: the failures of a posting, to show and to retry them.
+create index outcome_failed on pdoflow.outcome (posting_id, seq) where state = 'failed';
 
 create table pdoflow.progress (
   posting_id bigint not null,

@@ -6,6 +6,7 @@ import control from "../../sql/0004_control.sql" with { type: "text" };
 import retention from "../../sql/0005_retention.sql" with { type: "text" };
 import retries from "../../sql/0006_retries.sql" with { type: "text" };
 import limits from "../../sql/0007_limits.sql" with { type: "text" };
+import byHand from "../../sql/0008_by_hand.sql" with { type: "text" };
 import { type Db, errorCode, type Sql, type Tx } from "./connect.ts";
 
 /**
@@ -19,6 +20,7 @@ export const migrations: readonly { name: string; sql: string }[] = [
   { name: "0005_retention", sql: retention },
   { name: "0006_retries", sql: retries },
   { name: "0007_limits", sql: limits },
+  { name: "0008_by_hand", sql: byHand },
 ];
 
 /** The schema is not there, or older than this program. */
