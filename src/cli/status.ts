@@ -83,20 +83,16 @@ export class StatusCommand extends PdoflowCommand {
       this.print("no pools; start one with: pdoflow pool");
       return;
     }
-    this.printTable(
-      ["pool", "host", "pid", "workers", "state", "last beat", "refused"],
-      pools.map((pool) => [
-        String(pool.id),
-        pool.host,
-        String(pool.pid),
-        pool.slots,
-        pool.state,
-        `${(pool.beatAgoMs / 1000).toFixed(1)} s ago`,
-        pool.refused,
-      ]),
-    );
+    this.printTable(poolHeader, pools.map(poolCells), stateColor);
   }
 }
+
+export const poolHeader = ["pool", "host", "pid", "workers", "state", "last beat", "refused"];
+
+export const poolCells = (pool: PoolRow): (string | number)[] => [
+  ...[String(pool.id), pool.host, String(pool.pid), pool.slots, pool.state],
+  ...[`${(pool.beatAgoMs / 1000).toFixed(1)} s ago`, pool.refused],
+];
 
 /** Red where a person should look, dim where there is nothing more to see. */
 export function stateColor(cell: string): Color | null {

@@ -83,6 +83,58 @@ export const documents = {
     postings: v.array(Posting),
     pools: v.array(PoolRow),
   }),
+  list: document({
+    postings: v.array(Posting),
+    /** Whether there are more, which `--before` shows. */
+    hasMore: v.boolean(),
+    /** Of the newest 1,000 postings, how many have ended and are not shown. */
+    hidden: count,
+  }),
+  pools: document({ pools: v.array(PoolRow), hasMore: v.boolean() }),
+  depth: document({ jobs: count }),
+  wait: document({
+    end: v.picklist(["ended", "timed out", "stopped"]),
+    postings: v.array(
+      v.object({
+        id,
+        state: PostingState,
+        isEnded: v.boolean(),
+        reason: v.nullable(v.string()),
+        jobs: JobCounts,
+      }),
+    ),
+  }),
+  failures: document({
+    postings: v.array(
+      v.object({
+        id,
+        failed: count,
+        groups: v.array(
+          v.object({
+            fingerprint: v.string(),
+            count,
+            firstAt: moment,
+            lastAt: moment,
+            example: v.object({
+              job: v.string(),
+              attempt: count,
+              host: v.nullable(v.string()),
+              error: v.object({
+                name: v.string(),
+                message: v.string(),
+                place: v.nullable(v.string()),
+                stack: v.nullable(v.string()),
+              }),
+            }),
+            retryWith: v.string(),
+          }),
+        ),
+      }),
+    ),
+  }),
+  retry: document({
+    postings: v.array(v.object({ id, state: PostingState, retried: count })),
+  }),
   pause: Changes,
   resume: Changes,
   cancel: Changes,

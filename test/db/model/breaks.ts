@@ -149,12 +149,6 @@ export const breaks: readonly Break[] = [
     instead: "0",
   },
   {
-    name: "giving back forgets that what was retried by hand had failed",
-    routine: "give_back",
-    find: "pdoflow.failed_before(posting_id, first_seq, end_seq, attempt)",
-    instead: "0",
-  },
-  {
     name: "retrying by hand does not wait for others who do the same",
     routine: "retry_failed",
     find: "state <> 'cancelled' for no key update",
