@@ -135,7 +135,8 @@ begin
 end $$;
 
 -- Cancels postings that have not ended: what waits is counted as cancelled at once, what runs is
--- killed by its pool (or left to end, p_kills false). Returns those that it cancelled.
+-- killed by its pool (or left to end, p_kills false). What waits because it was retried by hand has
+-- failed, as before that (U2). Returns those that it cancelled.
 create function pdoflow.cancel(p_postings bigint[], p_kills boolean, p_reason text)
 returns bigint[] language plpgsql as $$
 #variable_conflict use_column
@@ -159,11 +160,13 @@ begin
     where l.posting_id = any (v_ids) and l.state <> 'closed' group by l.posting_id),
   gone as (
     delete from pdoflow.retry where posting_id = any (v_ids)
-    returning posting_id, end_seq - first_seq as size, attempt)
-  insert into pdoflow.progress (posting_id, cancelled, retrying, returned)
-  select posting_id, waiting, 0, 0 from rest
+    returning posting_id, end_seq - first_seq as size, attempt, case when attempt > 1 then
+      pdoflow.failed_before(posting_id, first_seq, end_seq, attempt) else 0 end as failed)
+  insert into pdoflow.progress (posting_id, cancelled, failed, retrying, returned)
+  select posting_id, waiting, 0, 0, 0 from rest
   union all
-  select posting_id, sum(size), -coalesce(sum(size) filter (where attempt > 1), 0),
+  select posting_id, sum(size - failed), sum(failed),
+         -coalesce(sum(size) filter (where attempt > 1), 0),
          -coalesce(sum(size) filter (where attempt = 1), 0)
   from gone group by posting_id;
   update pdoflow.lane set state = 'closed' where posting_id = any (v_ids) and state <> 'closed';
@@ -176,14 +179,18 @@ end $$;
 create view pdoflow.job_status as
 select j.posting_id, j.seq, coalesce(j.index, j.seq) as index,
   case
-    when o.state in ('done', 'failed', 'cancelled') then o.state::text
+    when o.state in ('done', 'cancelled') then o.state::text
     when r.attempt > 1 then 'retrying'
     when r.attempt = 1 then 'waiting'
-    when exists (select from pdoflow.lease l cross join lateral
-                   unnest(l.posting_ids, l.first_seqs, l.end_seqs)
-                     as u (posting_id, first_seq, end_seq)
-                 where l.held and u.posting_id = j.posting_id
-                   and u.first_seq <= j.seq and j.seq < u.end_seq) then 'running'
+    -- A failed job runs where it was retried by hand, which it can't be if all have ended (U2).
+    when p.ended_at is null
+         and exists (select from pdoflow.lease l cross join lateral
+                       unnest(l.posting_ids, l.first_seqs, l.end_seqs, l.attempts)
+                         as u (posting_id, first_seq, end_seq, attempt)
+                     where l.held and u.posting_id = j.posting_id
+                       and u.first_seq <= j.seq and j.seq < u.end_seq
+                       and u.attempt > coalesce(o.attempt, 0)) then 'running'
+    when o.state = 'failed' then 'failed'
     when p.state = 'cancelled' then 'cancelled'
     else 'waiting'
   end as status,

@@ -65,13 +65,19 @@ begin
       where posting_id = i.posting_id and first_seq <= i.first_seq and i.first_seq < end_seq
       limit 1) l
     where i.state <> 'cancelled'),
+  -- Of jobs that were retried by hand and have not been tried, the failure before counts (U2).
+  gone as (
+    select i.*, case when state = 'cancelled' then
+      pdoflow.failed_before(posting_id, first_seq, end_seq, attempt) else 0 end as failed
+    from island i),
   counted as (
-    insert into pdoflow.progress (posting_id, retrying, returned, cancelled)
+    insert into pdoflow.progress (posting_id, retrying, returned, cancelled, failed)
     select posting_id,
            coalesce(sum(size) filter (where state <> 'cancelled' and attempt > 1), 0),
            coalesce(sum(size) filter (where state <> 'cancelled' and attempt = 1), 0),
-           coalesce(sum(size) filter (where state = 'cancelled'), 0)
-    from island group by posting_id)
+           coalesce(sum(size - failed) filter (where state = 'cancelled'), 0),
+           coalesce(sum(failed), 0)
+    from gone group by posting_id)
   select coalesce(sum(size), 0) into v_back from island;
 
   update pdoflow.lease l

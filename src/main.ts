@@ -107,6 +107,7 @@ async function command(): Promise<void> {
       stdout: process.stdout.isTTY === true,
       stderr: process.stderr.isTTY === true,
     },
+    columns: process.stdout.columns ?? null,
     onStopSignal,
   };
   const code = await run(args, context);

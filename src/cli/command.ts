@@ -1,12 +1,18 @@
 import { type BaseContext, Command, Option } from "clipanion";
+import * as v from "valibot";
 
 import { type Db, explainDatabaseError } from "../db/connect.ts";
 import { migrate, requireCurrentSchema } from "../db/migrations.ts";
 import { answered, openDatabase } from "../db/open.ts";
 import { configuredTarget, schemaName, type Target } from "../db/settings.ts";
 import { exitCodes, type ExitCode, PdoflowError } from "../domain/errors.ts";
+import { parse } from "../domain/parse.ts";
 import { type ServerPlace, serverPlace } from "../domain/server-place.ts";
 import { ensureServer } from "../server/server.ts";
+import { ColorChoice, type Color, type Paint, painter, usesColor } from "./color.ts";
+import { confirm } from "./confirm.ts";
+import { errorLine, messageLine } from "./error-text.ts";
+import { table } from "./table.ts";
 
 /** What main.ts knows of the process; commands read nothing else of it. */
 export interface CliContext extends BaseContext {
@@ -22,6 +28,8 @@ export interface CliContext extends BaseContext {
   /** The command that starts this program again: the binary, or Bun and src/main.ts. */
   program: readonly string[];
   isTerminal: { stdin: boolean; stdout: boolean; stderr: boolean };
+  /** How wide the terminal is, where stdout is one. */
+  columns: number | null;
   /** Calls back at each SIGTERM, SIGINT or SIGHUP until the returned function is called. */
   onStopSignal: (listener: (signal: string) => void) => () => void;
 }
@@ -33,19 +41,23 @@ export abstract class PdoflowCommand extends Command<CliContext> {
       "URL of the PostgreSQL server; by default that of the environment, else the embedded one",
   });
 
+  json = Option.Boolean("--json", false, {
+    description: "print JSON, and messages and errors as JSON lines too (docs/json.md)",
+  });
+  color = Option.String("--color", {
+    description: "auto, always or never; by default auto: on terminals, unless NO_COLOR is set",
+  });
+
   abstract run(): Promise<ExitCode>;
 
   /** Left alone, clipanion prints errors to stdout, where scripts read data. */
   override async execute(): Promise<ExitCode> {
     try {
+      parse(ColorChoice, this.color, "--color");
       return await this.run();
     } catch (error) {
-      if (error instanceof PdoflowError) {
-        this.say(`pdoflow ${this.path.join(" ")}: ${error.message}`);
-        return error.exitCode;
-      }
-      this.say(`pdoflow: this is a fault of pdoflow, please report it.\n${Bun.inspect(error)}`);
-      return exitCodes.bug;
+      this.context.stderr.write(errorLine(error, this.path, this.json));
+      return error instanceof PdoflowError ? error.exitCode : exitCodes.bug;
     }
   }
 
@@ -54,9 +66,49 @@ export abstract class PdoflowCommand extends Command<CliContext> {
     this.context.stdout.write(`${text}\n`);
   }
 
+  /** Data as JSON, in one line: what docs/json.md promises of it, and no more. */
+  printJson<const S extends v.GenericSchema<{ version: 1 }>>(
+    schema: S,
+    value: Omit<v.InferInput<S>, "version">,
+  ): void {
+    this.print(JSON.stringify(v.parse(schema, { version: 1, ...value })));
+  }
+
+  /** Data as lines of columns: cut to a terminal's width, coloured where that is wanted. */
+  printTable(
+    header: readonly string[],
+    rows: readonly (readonly (string | number)[])[],
+    colorOf: (cell: string) => Color | null = () => null,
+  ): void {
+    const isTerminal = this.context.isTerminal.stdout;
+    const { columns, env } = this.context;
+    const width = isTerminal ? Number(env["COLUMNS"]) || columns || 80 : null;
+    this.print(table(header, rows, { width, paint: this.paint("stdout"), colorOf }));
+  }
+
   /** A message for a person, never data. */
   say(text: string): void {
-    this.context.stderr.write(`${text}\n`);
+    this.context.stderr.write(this.json ? messageLine(text) : `${text}\n`);
+  }
+
+  paint(stream: "stdout" | "stderr"): Paint {
+    const { isTerminal, env } = this.context;
+    const choice = parse(ColorChoice, this.color, "--color");
+    return painter(usesColor(choice, isTerminal[stream], env));
+  }
+
+  /**
+   * Goes on where `isSure`, or someone at the terminal says yes to `what`: "cancel 3 postings".
+   *
+   * @throws {NotConfirmed}
+   */
+  async confirm(what: string, isSure: boolean): Promise<void> {
+    const { isTerminal, stdin, stderr } = this.context;
+    await confirm(what, isSure, {
+      isTerminal: isTerminal.stdin && isTerminal.stderr && !this.json,
+      input: stdin,
+      ask: (text) => void stderr.write(text),
+    });
   }
 
   get embeddedPlace(): ServerPlace {

@@ -1,43 +1,51 @@
 import { Command, Option } from "clipanion";
-import * as v from "valibot";
 
 import type { Db } from "../db/connect.ts";
 import { cancelPostings, holdPostings, resumePostings } from "../db/control.ts";
 import { drainPools } from "../db/pools.ts";
 import { findPostings } from "../db/snapshot.ts";
+import { readPostingCounts } from "../db/status.ts";
+import { documents } from "../domain/documents.ts";
 import { exitCodes, PdoflowError } from "../domain/errors.ts";
-import { parse } from "../domain/parse.ts";
+import { amount } from "./amount.ts";
 import { PdoflowCommand } from "./command.ts";
-import { wholeNumber } from "./numbers.ts";
-import { PostingNotFound } from "./status.ts";
-
-const Ids = v.array(wholeNumber(1, Number.MAX_SAFE_INTEGER));
+import { findPostingsToChange, readSelectors } from "./select.ts";
 
 /** A command that changes the state of postings, and says of each what became of it. */
 abstract class PostingsCommand extends PdoflowCommand {
-  postings = Option.Rest({ name: "posting", required: 1 });
+  postings = Option.Rest({ name: "posting" });
+  state = Option.String("--state", {
+    description: "those of them in this state: open, paused, errored_out or cancelled",
+  });
 
   /** Returns the postings that were changed. */
   abstract change(db: Db, ids: number[]): Promise<number[]>;
   abstract readonly did: string;
+  abstract readonly document: (typeof documents)["pause" | "resume" | "cancel"];
 
   async run() {
-    const ids = parse(Ids, this.postings, "postings");
+    const selectors = await readSelectors(this.postings, this.context.stdin);
     return await this.withDatabase(async (db) => {
-      const known = new Set((await findPostings(db, ids)).map(({ id }) => id));
-      const unknown = ids.find((id) => !known.has(id));
-      if (unknown !== undefined) throw new PostingNotFound(unknown);
+      const ids = await findPostingsToChange(db, selectors, this.state);
       const changed = new Set(await this.change(db, ids));
-      const now = await findPostings(db, ids);
-      for (const { id, state } of now) {
-        this.say(
-          changed.has(id)
-            ? `posting ${id} was ${this.did}`
-            : `posting ${id} is ${state}: left as it is`,
-        );
-      }
+      const now = (await findPostings(db, ids)).map(({ id, state }) => ({
+        id,
+        state,
+        isChanged: changed.has(id),
+      }));
+      if (this.json) this.printJson(this.document, { postings: now });
+      else this.#tell(now);
       return exitCodes.ok;
     });
+  }
+
+  #tell(now: readonly { id: number; state: string; isChanged: boolean }[]): void {
+    for (const { id, state, isChanged } of now) {
+      this.say(
+        isChanged ? `posting ${id} was ${this.did}` : `posting ${id} is ${state}: left as it is`,
+      );
+    }
+    if (now.length === 0) this.say(`no posting is ${this.state}`);
   }
 }
 
@@ -47,10 +55,14 @@ export class PauseCommand extends PostingsCommand {
     description: "stop postings for now",
     details:
       "No more of their jobs are started, on any pool, until `$0 resume`. What runs goes on.",
-    examples: [["Stop two postings", "$0 pause 42 43"]],
+    examples: [
+      ["Stop two postings", "$0 pause 42 43"],
+      ["Stop all that are open", "$0 pause --state open"],
+    ],
   });
   reason = Option.String("--reason", { description: "why; shown by status" });
   readonly did = "paused";
+  readonly document = documents.pause;
 
   change(db: Db, ids: number[]) {
     return holdPostings(db, ids, "paused", this.reason ?? "paused by hand");
@@ -63,6 +75,7 @@ export class ResumeCommand extends PostingsCommand {
     description: "go on with postings that were paused, or stopped for their failures",
   });
   readonly did = "resumed";
+  readonly document = documents.resume;
 
   change(db: Db, ids: number[]) {
     return resumePostings(db, ids);
@@ -80,12 +93,24 @@ export class CancelCommand extends PostingsCommand {
   });
   keepRunning = Option.Boolean("--keep-running", false, { description: "let what runs end" });
   reason = Option.String("--reason", { description: "why; kept with the jobs that are killed" });
+  yes = Option.Boolean("--yes", false, { description: "cancel several without asking" });
   readonly did = "cancelled";
+  readonly document = documents.cancel;
 
-  change(db: Db, ids: number[]) {
+  async change(db: Db, ids: number[]) {
+    if (ids.length > 1) await this.confirm(await whatEnds(db, ids), this.yes);
     const reason = this.reason ?? "cancelled by hand";
-    return cancelPostings(db, ids, { killsRunning: !this.keepRunning, reason });
+    return await cancelPostings(db, ids, { killsRunning: !this.keepRunning, reason });
   }
+}
+
+/** What cancelling these would hit: "cancel 3 postings with 1,200 jobs that have not ended". */
+async function whatEnds(db: Db, ids: number[]): Promise<string> {
+  let jobs = 0;
+  for (const { waiting, running, retrying } of await readPostingCounts(db, ids)) {
+    jobs += waiting + running + retrying;
+  }
+  return `cancel ${amount(ids.length, "posting")} with ${amount(jobs, "job")} that have not ended`;
 }
 
 /** No pool that is up has that number or host. */
@@ -112,7 +137,8 @@ export class DrainCommand extends PdoflowCommand {
     const hosts = this.pools.filter((text) => !isNumber(text));
     return await this.withDatabase(async (db) => {
       const told = await drainPools(db, { ids, hosts });
-      for (const { id, host } of told) this.say(`pool ${id} on ${host} drains`);
+      if (this.json) this.printJson(documents.drain, { pools: told });
+      else for (const { id, host } of told) this.say(`pool ${id} on ${host} drains`);
       const missed = this.pools.find(
         (name) => !told.some(({ id, host }) => String(id) === name || host === name),
       );

@@ -1,9 +1,12 @@
 import { Command, Option } from "clipanion";
 
 import { readJobFacts } from "../db/explain.ts";
+import { documents } from "../domain/documents.ts";
 import { exitCodes, InvalidInput, PdoflowError } from "../domain/errors.ts";
 import { explainJob } from "../domain/explain.ts";
+import { parseSelector } from "../domain/selector.ts";
 import { PdoflowCommand } from "./command.ts";
+import { findSelected } from "./select.ts";
 
 /** A job was named that does not exist. */
 class JobNotFound extends PdoflowError {
@@ -20,14 +23,18 @@ export class ExplainCommand extends PdoflowCommand {
   job = Option.String({ name: "posting/index" });
 
   async run() {
-    const [, posting, index] = /^(\d{1,15})\/(\d{1,10})$/.exec(this.job) ?? [];
-    if (posting === undefined || index === undefined) {
-      throw new InvalidInput("job", [`expected a job such as 42/7, found "${this.job}"`]);
+    const selector = parseSelector(this.job);
+    const [range] = selector.indices ?? [];
+    if (!range || selector.indices?.length !== 1 || range.first !== range.last) {
+      throw new InvalidInput("job", [`expected one job such as 42/7, found "${this.job}"`]);
     }
     return await this.withDatabase(async (db) => {
-      const facts = await readJobFacts(db, Number(posting), Number(index));
+      const [posting] = await findSelected(db, [selector]);
+      const facts = posting && (await readJobFacts(db, posting.id, range.first));
       if (!facts) throw new JobNotFound(`there is no job ${this.job}`);
-      this.print(explainJob(facts));
+      const { id: job, status } = facts;
+      if (this.json) this.printJson(documents.explain, { job, status, why: explainJob(facts) });
+      else this.print(explainJob(facts));
       return exitCodes.ok;
     });
   }

@@ -2,10 +2,12 @@ import { Command, Option } from "clipanion";
 import * as v from "valibot";
 
 import type { Db } from "../db/connect.ts";
-import { countPrunable, prune, type PruneWish } from "../db/prune.ts";
+import { countPrunable, type Prunable, prune, type Pruned, type PruneWish } from "../db/prune.ts";
 import { findVacuumBlockers, type VacuumBlocker } from "../db/vacuum.ts";
+import { documents } from "../domain/documents.ts";
 import { exitCodes } from "../domain/errors.ts";
 import { parse } from "../domain/parse.ts";
+import { amount } from "./amount.ts";
 import { PdoflowCommand } from "./command.ts";
 import { duration } from "./numbers.ts";
 import { Progress } from "./progress.ts";
@@ -29,7 +31,7 @@ export class PruneCommand extends PdoflowCommand {
       the next one finishes what it began. The disk gets its space back.
     `,
     examples: [
-      ["What ended a month ago", "$0 prune --older-than 30d"],
+      ["What ended a month ago, by cron", "$0 prune --older-than 30d --yes"],
       ["Only count", "$0 prune --older-than 12h --state cancelled --dry-run"],
     ],
   });
@@ -42,41 +44,55 @@ export class PruneCommand extends PdoflowCommand {
   dryRun = Option.Boolean("--dry-run", false, {
     description: "change nothing, say how much would be deleted",
   });
+  yes = Option.Boolean("--yes", false, { description: "delete several without asking" });
 
   async run() {
     const options = parse(Options, this, "options of prune");
     const wish = { olderThanMs: options.olderThan, states: options.state };
     return await this.withDatabase(async (db) => {
+      const most = await countPrunable(db, wish);
+      const what = `${amount(most.postings, "posting")} with ${amount(most.jobs, "job")}`;
       if (this.dryRun) {
-        const { postings, jobs } = await countPrunable(db, wish);
-        this.say(`would delete ${amount(postings, "posting")} with ${amount(jobs, "job")}`);
+        if (this.json) this.#print({ ...most, isDryRun: true });
+        else this.say(`would delete ${what}`);
         return exitCodes.ok;
       }
-      await this.#prune(db, wish);
-      for (const blocker of await findVacuumBlockers(db)) this.say(hint(blocker));
+      if (most.postings > 1) await this.confirm(`delete ${what} for good`, this.yes);
+      const pruned = await this.#prune(db, wish);
+      const hints = (await findVacuumBlockers(db)).map(hint);
+      if (this.json) this.#print({ ...pruned, isDryRun: false, hints });
+      else this.#tell(pruned, hints);
       return exitCodes.ok;
     });
   }
 
-  async #prune(db: Db, wish: PruneWish): Promise<void> {
+  async #prune(db: Db, wish: PruneWish): Promise<Pruned> {
     const progress = new Progress(this.context, "prune");
-    const { postings, jobs, bytes, busy } = await prune(db, wish, (doing, jobs) =>
+    return await prune(db, wish, (doing, jobs) =>
       progress.show(`${doing}, ${amount(jobs, "job")}`),
     ).finally(() => progress.end());
+  }
+
+  #print(told: Prunable & Partial<Pruned> & { isDryRun: boolean; hints?: string[] }): void {
+    const { isDryRun, postings, jobs, bytes = null, busy = null, hints = [] } = told;
+    const numbers = { postings, jobs, freedBytes: bytes, busyParts: busy };
+    this.printJson(documents.prune, { isDryRun, ...numbers, hints });
+  }
+
+  #tell({ postings, jobs, bytes, busy }: Pruned, hints: readonly string[]): void {
     this.say(
       `deleted ${amount(postings, "posting")} with ${amount(jobs, "job")}; ` +
         `the tables are ${size(bytes)} smaller`,
     );
-    if (busy === 0) return;
-    this.say(
-      `${amount(busy, "part")} of the tables could not be emptied, because they were in use all ` +
-        "the time. Nothing is wrong with them: the next prune does it.",
-    );
+    if (busy > 0) {
+      this.say(
+        `${amount(busy, "part")} of the tables could not be emptied, because they were in use ` +
+          "all the time. Nothing is wrong with them: the next prune does it.",
+      );
+    }
+    for (const one of hints) this.say(one);
   }
 }
-
-const amount = (count: number, noun: string) =>
-  `${count.toLocaleString("en")} ${noun}${count === 1 ? "" : "s"}`;
 
 function size(bytes: number): string {
   if (bytes < 1e6) return `${Math.round(bytes / 1e3).toLocaleString("en")} kB`;

@@ -3,22 +3,29 @@ import { Builtins, Cli, Command, type CommandClass } from "clipanion";
 import { exitCodes } from "../domain/errors.ts";
 import { build } from "../version.ts";
 import type { CliContext } from "./command.ts";
+import { usageLine } from "./error-text.ts";
 
 /** The commands, each loaded only when it is asked for: a status line should not load a pool. */
 const commands: Readonly<Record<string, () => Promise<CommandClass<CliContext>[]>>> = {
   cancel: async () => [(await import("./control.ts")).CancelCommand],
+  depth: async () => [(await import("./list.ts")).DepthCommand],
   demo: async () => [(await import("./demo.ts")).DemoCommand],
   down: async () => [(await import("./up.ts")).DownCommand],
   drain: async () => [(await import("./control.ts")).DrainCommand],
   explain: async () => [(await import("./explain.ts")).ExplainCommand],
+  failures: async () => [(await import("./failures.ts")).FailuresCommand],
+  list: async () => [(await import("./list.ts")).ListCommand],
   migrate: async () => [(await import("./migrate.ts")).MigrateCommand],
   pause: async () => [(await import("./control.ts")).PauseCommand],
   pool: async () => [(await import("./pool.ts")).PoolCommand],
+  pools: async () => [(await import("./list.ts")).PoolsCommand],
   post: async () => [(await import("./post.ts")).PostCommand],
   prune: async () => [(await import("./prune.ts")).PruneCommand],
   resume: async () => [(await import("./control.ts")).ResumeCommand],
+  retry: async () => [(await import("./failures.ts")).RetryCommand],
   status: async () => [(await import("./status.ts")).StatusCommand],
   up: async () => [(await import("./up.ts")).UpCommand],
+  wait: async () => [(await import("./wait.ts")).WaitCommand],
 };
 
 /** Not clipanion's own: that binds -v too, which people expect to be verbose. */
@@ -47,7 +54,8 @@ export async function run(args: readonly string[], context: CliContext): Promise
     const command = cli.process(line, context);
     return await cli.run(command, context);
   } catch (error) {
-    context.stderr.write(cli.error(error));
+    const isJson = line.includes("--json") && error instanceof Error;
+    context.stderr.write(isJson ? usageLine(error.message) : cli.error(error));
     return exitCodes.usage;
   }
 }

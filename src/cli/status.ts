@@ -1,7 +1,5 @@
 import { Command, Option } from "clipanion";
-import * as v from "valibot";
 
-import type { Db } from "../db/connect.ts";
 import { describeTarget } from "../db/settings.ts";
 import {
   findPostings,
@@ -11,24 +9,14 @@ import {
   readPostings,
 } from "../db/snapshot.ts";
 import { readCounts } from "../db/status.ts";
-import { exitCodes, PdoflowError } from "../domain/errors.ts";
-import { parse } from "../domain/parse.ts";
+import { documents } from "../domain/documents.ts";
+import { exitCodes } from "../domain/errors.ts";
 import type { JobCounts } from "../domain/posting.ts";
+import type { Color } from "./color.ts";
 import { PdoflowCommand } from "./command.ts";
-import { wholeNumber } from "./numbers.ts";
-import { table } from "./table.ts";
+import { findWholePostings, readSelectors } from "./select.ts";
 
-const Options = v.object({ posting: v.optional(wholeNumber(1, Number.MAX_SAFE_INTEGER)) });
 const mostPostings = 20;
-
-/** A posting was named that does not exist. */
-export class PostingNotFound extends PdoflowError {
-  override readonly name = "PostingNotFound";
-  readonly exitCode = exitCodes.notFound;
-  constructor(id: number) {
-    super(`there is no posting ${id}. "pdoflow status" lists those that there are.`);
-  }
-}
 
 export class StatusCommand extends PdoflowCommand {
   static override paths = [["status"]];
@@ -45,82 +33,75 @@ export class StatusCommand extends PdoflowCommand {
       ["One posting, for a script", "$0 status 42 --json"],
     ],
   });
-  posting = Option.String({ name: "posting", required: false });
-  json = Option.Boolean("--json", false, { description: "print JSON" });
+  postings = Option.Rest({ name: "posting" });
 
   async run() {
-    const { posting } = parse(Options, this, "options of status");
+    const selectors = await readSelectors(this.postings, this.context.stdin);
+    const isAll = selectors.length === 0;
     return await this.withDatabase(async (db) => {
-      const postings =
-        posting === undefined
-          ? await readPostings(db, mostPostings)
-          : await findPostings(db, [posting]);
-      if (posting !== undefined && postings.length === 0) throw new PostingNotFound(posting);
+      const postings = isAll
+        ? await readPostings(db, mostPostings)
+        : await findPostings(db, await findWholePostings(db, selectors));
       const counts = await readCounts(
         db,
         postings.map(({ id }) => id),
       );
-      const pools = posting === undefined ? await readPools(db) : [];
+      const pools = isAll ? await readPools(db) : [];
       const counted = postings.map((row) => ({ ...row, jobs: counts.get(row.id) ?? noJobs }));
-      if (this.json) this.print(JSON.stringify(this.#json(db, counted, pools)));
-      else this.#show(db, counted, pools, posting !== undefined);
+      if (this.json) {
+        this.printJson(documents.status, { database: db.target, postings: counted, pools });
+      } else {
+        this.say(describeTarget(db.target));
+        this.#showPostings(counted);
+        if (isAll) this.#showPools(pools);
+      }
       return exitCodes.ok;
     });
   }
 
-  #json(db: Db, postings: (PostingRow & { jobs: JobCounts })[], pools: readonly PoolRow[]) {
-    const { host, port, database, user, schema, source } = db.target;
-    return { database: { host, port, database, user, schema, source }, postings, pools };
-  }
-
-  #show(
-    db: Db,
-    postings: (PostingRow & { jobs: JobCounts })[],
-    pools: readonly PoolRow[],
-    isOne: boolean,
-  ): void {
-    this.say(describeTarget(db.target));
+  #showPostings(postings: readonly (PostingRow & { jobs: JobCounts })[]): void {
     if (postings.length === 0) {
       this.print("no postings yet; post one with: pdoflow post fn.ts#name args.json");
-    } else {
-      this.print(
-        table(
-          ["posting", "entry point", "state", "jobs", ...jobStatuses],
-          postings.map(({ id, entryPoint, state, jobCount, jobs }) => [
-            String(id),
-            entryPoint,
-            state,
-            jobCount,
-            ...jobStatuses.map((status) => jobs[status]),
-          ]),
-        ),
-      );
+      return;
     }
-    if (isOne) return;
-    this.print("");
-    if (pools.length === 0) this.print("no pools; start one with: pdoflow pool");
-    else this.#showPools(pools);
+    this.printTable(
+      ["posting", "entry point", "state", "jobs", ...jobStatuses],
+      postings.map(({ id, entryPoint, state, jobCount, jobs }) => [
+        String(id),
+        entryPoint,
+        state,
+        jobCount,
+        ...jobStatuses.map((status) => jobs[status]),
+      ]),
+      stateColor,
+    );
   }
 
   #showPools(pools: readonly PoolRow[]): void {
-    this.print(
-      table(
-        ["pool", "host", "pid", "workers", "state", "last beat", "refused"],
-        pools.map((pool) => [
-          String(pool.id),
-          pool.host,
-          String(pool.pid),
-          pool.slots,
-          pool.state,
-          `${(pool.beatAgoMs / 1000).toFixed(1)} s ago`,
-          pool.refused,
-        ]),
-      ),
-    );
+    this.print("");
+    if (pools.length === 0) {
+      this.print("no pools; start one with: pdoflow pool");
+      return;
+    }
+    this.printTable(poolHeader, pools.map(poolCells), stateColor);
   }
 }
 
-const jobStatuses = [
+export const poolHeader = ["pool", "host", "pid", "workers", "state", "last beat", "refused"];
+
+export const poolCells = (pool: PoolRow): (string | number)[] => [
+  ...[String(pool.id), pool.host, String(pool.pid), pool.slots, pool.state],
+  ...[`${(pool.beatAgoMs / 1000).toFixed(1)} s ago`, pool.refused],
+];
+
+/** Red where a person should look, dim where there is nothing more to see. */
+export function stateColor(cell: string): Color | null {
+  if (/^(errored_out|failed|lost)$/.test(cell)) return "red";
+  if (/^(paused|retrying|draining)$/.test(cell)) return "yellow";
+  return /^(finished|cancelled|stopped)$/.test(cell) ? "dim" : null;
+}
+
+export const jobStatuses = [
   "waiting",
   "running",
   "retrying",
@@ -129,7 +110,7 @@ const jobStatuses = [
   "cancelled",
 ] as const satisfies readonly (keyof JobCounts)[];
 
-const noJobs: JobCounts = {
+export const noJobs: JobCounts = {
   waiting: 0,
   running: 0,
   retrying: 0,

@@ -1,21 +1,88 @@
-/** Lines of aligned columns: numbers to the right, the rest to the left; a header line first. */
-export function table(header: readonly string[], rows: readonly (string | number)[][]): string {
-  const cells = rows.map((row) =>
-    row.map((cell) => (typeof cell === "number" ? cell.toLocaleString("en") : cell)),
+import { type Color, type Paint, painter } from "./color.ts";
+
+export interface TableStyle {
+  /** Where it is for a terminal: the columns that there are. Null for a pipe: nothing is cut. */
+  width: number | null;
+  paint: Paint;
+  /** The colour of a cell, by what it says. */
+  colorOf?: (cell: string) => Color | null;
+}
+
+const plain: TableStyle = { width: null, paint: painter(false) };
+/** No column is cut to fewer characters. */
+const leastWidth = 4;
+
+/**
+ * Lines of aligned columns without borders: numbers to the right, the rest to the left; a header
+ * line first. A pipe gets numbers as programs read them, a terminal with commas, and lines that
+ * fit: the widest column is cut.
+ */
+export function table(
+  header: readonly string[],
+  rows: readonly (readonly (string | number)[])[],
+  style: TableStyle = plain,
+): string {
+  const { width, paint } = style;
+  const show = (cell: string | number) =>
+    typeof cell === "string"
+      ? oneLine(cell)
+      : width === null
+        ? `${cell}`
+        : cell.toLocaleString("en");
+  const cells = rows.map((row) => row.map(show));
+  const widths = fitted(
+    header.map((name, column) =>
+      Math.max(Bun.stringWidth(name), ...cells.map((row) => Bun.stringWidth(row[column] ?? ""))),
+    ),
+    width,
   );
-  const widths = header.map((name, column) =>
-    Math.max(Bun.stringWidth(name), ...cells.map((row) => Bun.stringWidth(row[column] ?? ""))),
+  const isNumber = header.map(
+    (_name, column) => rows.length > 0 && rows.every((row) => typeof row[column] === "number"),
   );
-  const isNumber = header.map((_name, column) =>
-    rows.every((row) => typeof row[column] === "number"),
-  );
-  const line = (row: readonly string[]) =>
+  const line = (row: readonly string[], colorOf: (cell: string) => Color | null) =>
     row
       .map((cell, column) => {
-        const space = " ".repeat((widths[column] ?? 0) - Bun.stringWidth(cell));
-        return isNumber[column] && rows.length > 0 ? space + cell : cell + space;
+        const cut = cutTo(cell, widths[column] ?? 0);
+        const color = colorOf(cell);
+        const shown = color === null ? cut : paint(color, cut);
+        const space = " ".repeat((widths[column] ?? 0) - Bun.stringWidth(cut));
+        return isNumber[column] ? space + shown : shown + space;
       })
       .join("  ")
       .trimEnd();
-  return [header, ...cells].map(line).join("\n");
+  return [
+    line(header, () => "bold"),
+    ...cells.map((row) => line(row, style.colorOf ?? (() => null))),
+  ].join("\n");
+}
+
+/** A cell is one line, and has no codes that would move the cursor. */
+const oneLine = (text: string) => text.replace(/\p{Cc}+/gu, " ");
+
+/** The widths of columns, the widest cut until all fit. */
+function fitted(widths: readonly number[], most: number | null): number[] {
+  const fit = [...widths];
+  if (most === null) return fit;
+  const total = () => fit.reduce((sum, width) => sum + width + 2, -2);
+  while (total() > most) {
+    const widest = fit.indexOf(Math.max(...fit));
+    const others = Math.max(...fit.filter((_width, column) => column !== widest), leastWidth);
+    const width = fit[widest] ?? 0;
+    if (width <= leastWidth) break;
+    fit[widest] = Math.max(
+      leastWidth,
+      Math.min(width - 1, Math.max(others, width - total() + most)),
+    );
+  }
+  return fit;
+}
+
+function cutTo(text: string, width: number): string {
+  if (Bun.stringWidth(text) <= width) return text;
+  let cut = "";
+  for (const character of text) {
+    if (Bun.stringWidth(cut + character) >= width) break;
+    cut += character;
+  }
+  return `${cut}…`;
 }

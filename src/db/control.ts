@@ -1,3 +1,4 @@
+import type { IndexRange } from "../domain/selector.ts";
 import { integers } from "./array.ts";
 import type { Db } from "./connect.ts";
 
@@ -36,6 +37,30 @@ export async function cancelPostings(
   const rows = await sql<{ id: number }[]>`
     select unnest(${schema}.cancel(${integers(ids)}::bigint[], ${killsRunning}, ${reason})) as id`;
   return rows.map(({ id }) => id);
+}
+
+/** Which of the failed jobs of a posting: all where both are null. */
+export interface FailedPick {
+  indices: readonly IndexRange[] | null;
+  /** What their fingerprint begins with. */
+  fingerprint: string | null;
+}
+
+/**
+ * Puts failed jobs of a posting back into the queue, for one more attempt at least. Returns how
+ * many; null where the posting is cancelled, or not there.
+ */
+export async function retryFailed(
+  { sql, schema }: Db,
+  postingId: number,
+  { indices, fingerprint }: FailedPick,
+): Promise<number | null> {
+  const column = (pick: (range: IndexRange) => number) => indices && integers(indices.map(pick));
+  const [row] = await sql<{ jobs: number | null }[]>`
+    select ${schema}.retry_failed(
+      ${postingId}, ${column(({ first }) => first)}::integer[],
+      ${column(({ last }) => last)}::integer[], ${fingerprint}) as jobs`;
+  return row?.jobs ?? null;
 }
 
 export interface StoppedPosting {

@@ -7,6 +7,7 @@ import retention from "../../sql/0005_retention.sql" with { type: "text" };
 import retries from "../../sql/0006_retries.sql" with { type: "text" };
 import limits from "../../sql/0007_limits.sql" with { type: "text" };
 import giveBack from "../../sql/0008_give_back.sql" with { type: "text" };
+import byHand from "../../sql/0009_by_hand.sql" with { type: "text" };
 import { type Db, errorCode, type Sql, type Tx } from "./connect.ts";
 
 /**
@@ -21,6 +22,7 @@ export const migrations: readonly { name: string; sql: string }[] = [
   { name: "0006_retries", sql: retries },
   { name: "0007_limits", sql: limits },
   { name: "0008_give_back", sql: giveBack },
+  { name: "0009_by_hand", sql: byHand },
 ];
 
 /** The schema is not there, or older than this program. */

@@ -4,9 +4,12 @@ import type { Db } from "./connect.ts";
 
 export interface PostingRow {
   id: number;
+  name: string | null;
   entryPoint: string;
   jobCount: number;
   state: PostingState;
+  /** Why it was paused, stopped or cancelled, where that was told. */
+  reason: string | null;
   poster: string;
   posterOs: string;
   postedAt: Date;
@@ -19,14 +22,16 @@ export const readPostings = ({ sql, schema }: Db, most: number) => sql<PostingRo
     select id from ${schema}.posting where ended_at is null order by id desc limit ${most}),
   newest as (
     select id from ${schema}.posting order by id desc limit ${most})
-  select p.id, p.entry_point, p.job_count, p.state, r.poster, r.poster_os, p.posted_at, p.ended_at
+  select p.id, p.name, p.entry_point, p.job_count, p.state, p.reason, r.poster, r.poster_os,
+         p.posted_at, p.ended_at
   from (select id from open union select id from newest) wanted
     join ${schema}.posting p using (id) join ${schema}.route r on r.id = p.route_id
   order by p.ended_at is not null, p.id desc limit ${most}`;
 
 /** The postings with these numbers, those that exist. */
 export const findPostings = ({ sql, schema }: Db, ids: readonly number[]) => sql<PostingRow[]>`
-  select p.id, p.entry_point, p.job_count, p.state, r.poster, r.poster_os, p.posted_at, p.ended_at
+  select p.id, p.name, p.entry_point, p.job_count, p.state, p.reason, r.poster, r.poster_os,
+         p.posted_at, p.ended_at
   from ${schema}.posting p join ${schema}.route r on r.id = p.route_id
   where p.id = any (${integers(ids)}::bigint[])
   order by p.id`;

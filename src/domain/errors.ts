@@ -11,6 +11,11 @@ export const exitCodes = {
   notFound: 4,
   /** A fault of pdoflow itself. */
   bug: 70,
+  /** The time that was given for it is over, as `timeout` has it. */
+  timedOut: 124,
+  /** Ended by SIGINT, and by SIGTERM, as shells have it. */
+  interrupted: 130,
+  terminated: 143,
 } as const;
 export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
 

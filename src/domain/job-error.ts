@@ -30,3 +30,9 @@ function inspect(thrown: unknown): string {
     return "something that can't be shown"; // a cycle, or a toJSON that throws
   }
 }
+
+/** File and line where an error was thrown, as in `fit.ts:12`; as `fingerprint` in sql/ has it. */
+export function throwPlace(stack: string | undefined): string | null {
+  const frame = /\n\s+at [^\n]*?([^/()\s]+\.[cm]?[jt]sx?:\d+):\d+/.exec(stack ?? "");
+  return frame?.[1] ?? null;
+}

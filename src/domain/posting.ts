@@ -1,6 +1,9 @@
 import * as v from "valibot";
 
-/** Where a posting stands. `finished` and, once its last job ended, `cancelled` are final. */
+/**
+ * Where a posting stands. `finished` and, once its last job ended, `cancelled` are final, unless
+ * failed jobs of a finished one are retried by hand.
+ */
 export type PostingState = "open" | "paused" | "errored_out" | "cancelled" | "finished";
 
 /** How many jobs of a posting are in which status; the sum is the number of its jobs. */

@@ -95,7 +95,7 @@ const retries = ({ sql }: Db) => sql<{ fault: string }[]>`
   from pdoflow.retry r cross join lateral generate_series(r.first_seq, r.end_seq - 1) as s (seq)
   where r.attempt > 1 and not exists (
     select from pdoflow.outcome o where o.posting_id = r.posting_id and o.seq = s.seq
-      and o.attempt = r.attempt - 1 and o.state = 'retried')
+      and o.attempt = r.attempt - 1 and o.state in ('retried', 'failed'))
   union all
   select format('Y2: a retry of posting %s (%s) is due at %s', p.id, p.state, r.due_at)
   from pdoflow.retry r join pdoflow.posting p on p.id = r.posting_id
@@ -115,10 +115,23 @@ const postings = ({ sql }: Db) => sql<{ fault: string }[]>`
   having (count(distinct coalesce(index, seq)), max(coalesce(index, seq))) <>
          (p.job_count::bigint, p.job_count - 1)`;
 
-/** Each place where a job is, with the attempt that it waits for, runs in or ended with. */
+/**
+ * Each place where a job is, with the attempt that it waits for, runs in or ended with. A failure
+ * after which it was retried by hand is none (U2).
+ */
 const place = (sql: Db["sql"]) => sql`
-  select posting_id, seq, attempt, state::text as kind from pdoflow.outcome
-  where state <> 'retried'
+  select posting_id, seq, attempt, state::text as kind from pdoflow.outcome f
+  where state <> 'retried' and not (state = 'failed' and (
+    exists (select from pdoflow.outcome n
+            where (n.posting_id, n.seq, n.attempt) = (f.posting_id, f.seq, f.attempt + 1))
+    or exists (select from pdoflow.retry r
+               where (r.posting_id, r.attempt) = (f.posting_id, f.attempt + 1)
+                 and r.first_seq <= f.seq and f.seq < r.end_seq)
+    or exists (select from pdoflow.lease l cross join lateral
+                 unnest(l.posting_ids, l.first_seqs, l.end_seqs, l.attempts)
+                   as r (posting_id, first_seq, end_seq, attempt)
+               where l.held and (r.posting_id, r.attempt) = (f.posting_id, f.attempt + 1)
+                 and r.first_seq <= f.seq and f.seq < r.end_seq)))
   union all
   select posting_id, s.seq, attempt, 'retry' from pdoflow.retry
     cross join lateral generate_series(first_seq, end_seq - 1) as s (seq)

@@ -4,10 +4,11 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 
 import { connect, type Db } from "../../src/db/connect.ts";
-import { findStopped } from "../../src/db/control.ts";
+import { findStopped, retryFailed } from "../../src/db/control.ts";
 import { nextRetryMs, readJobs, readRunnable } from "../../src/db/leases.ts";
 import { finishPostings, finishStragglers, foldProgress } from "../../src/db/outcomes.ts";
 import { readResults } from "../../src/db/results.ts";
+import { findPicked } from "../../src/db/selection.ts";
 import { readPostings } from "../../src/db/snapshot.ts";
 import { readCounts } from "../../src/db/status.ts";
 import {
@@ -216,6 +217,22 @@ test("asking for totals, postings, jobs and results", async () => {
     await nextRetryMs(tx, [1]);
     await readResults(tx, { postingId: large, first: 100, size: 50, isSorted: false });
     await tx.sql`select * from pdoflow.job_status where posting_id = ${failing} and seq = 7`;
+  };
+  expect(await scanned(act)).toEqual([]);
+});
+
+test("retrying by hand what has failed, and looking at it", async () => {
+  const act = async (tx: Db) => {
+    await tx.sql`
+      insert into pdoflow.outcome (posting_id, lease_id, ended_at, seq, attempt, worker_pid,
+                                   duration_ms, state)
+      select ${large}, 1, now(), seq, 1, 1, 1, 'failed' from generate_series(100, 120) as seq
+      on conflict do nothing`;
+    await tx.sql`select * from pdoflow.failed_jobs(${large}, 0, 20000)`;
+    await retryFailed(tx, large, { indices: [{ first: 105, last: 110 }], fingerprint: null });
+    await retryFailed(tx, large, { indices: null, fingerprint: null });
+    await findPicked(tx, { by: "last", count: 3 });
+    await findPicked(tx, { by: "name", name: "night" });
   };
   expect(await scanned(act)).toEqual([]);
 });

@@ -142,6 +142,24 @@ export const breaks: readonly Break[] = [
     find: "order by posting_id, priority for no key update",
     instead: "order by posting_id, priority",
   },
+  {
+    name: "cancelling forgets that what was retried by hand had failed",
+    routine: "cancel",
+    find: "pdoflow.failed_before(posting_id, first_seq, end_seq, attempt)",
+    instead: "0",
+  },
+  {
+    name: "retrying by hand does not wait for others who do the same",
+    routine: "retry_failed",
+    find: "state <> 'cancelled' for no key update",
+    instead: "state <> 'cancelled'",
+  },
+  {
+    name: "retrying by hand takes failures that count no more",
+    routine: "failed_jobs",
+    find: "and n.attempt = o.attempt + 1)",
+    instead: "and n.attempt = o.attempt + 2)",
+  },
 ];
 
 /** Puts the fault into this database. @throws where the function's text has changed. */

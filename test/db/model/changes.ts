@@ -94,7 +94,7 @@ export function giveBack(
       queue.places.set(
         jobKey(job),
         state === "cancelled"
-          ? { at: "cancelled" }
+          ? withoutAttempt(queue, job)
           : { at: "retry", attempt: job.attempt, due, lost: lease.lost + lost },
       );
       count += 1;
@@ -165,11 +165,42 @@ export function cancel(queue: Queue, id: number): boolean {
   if (posting.state === "cancelled" || posting.isEnded) return false;
   posting.state = "cancelled";
   for (const lane of queue.lanes) if (lane.postingId === id) lane.state = "closed";
-  for (const [key, { at }] of jobsOf(queue, posting)) {
-    if (at === "lane" || at === "retry") queue.places.set(key, { at: "cancelled" });
+  for (const [key, place] of jobsOf(queue, posting)) {
+    if (place.at === "lane") queue.places.set(key, { at: "cancelled" });
+    if (place.at !== "retry") continue;
+    const seq = Number(key.split("/")[1]);
+    const { attempt } = place;
+    queue.places.set(key, withoutAttempt(queue, { postingId: id, seq, attempt }));
   }
   finish(queue, [id]);
   return true;
+}
+
+/** Where a job is whose attempt will never be made: failed as before, if it was by hand (U2). */
+function withoutAttempt(queue: Queue, job: Attempt): Place {
+  const attempt = job.attempt - 1;
+  const before = queue.outcomes.get(attemptKey({ ...job, attempt }));
+  return before?.state === "failed"
+    ? { at: "ended", state: "failed", attempt }
+    : { at: "cancelled" };
+}
+
+/** Retries by hand what has failed of a posting; returns how many jobs, null where it may not. */
+export function retryFailed(queue: Queue, id: number): number | null {
+  const posting = postingOf(queue, id);
+  if (posting.state === "cancelled") return null;
+  const due = posting.state === "open" || posting.state === "finished" ? "now" : "never";
+  let count = 0;
+  for (const [key, place] of jobsOf(queue, posting)) {
+    if (place.at !== "ended" || place.state !== "failed") continue;
+    queue.places.set(key, { at: "retry", attempt: place.attempt + 1, due, lost: 0 });
+    count += 1;
+  }
+  if (count > 0 && posting.isEnded) {
+    posting.isEnded = false;
+    posting.state = "open";
+  }
+  return count;
 }
 
 /** Ends those of the postings whose jobs have all ended; returns them. */

@@ -9,6 +9,7 @@ import { mayDeadlock, mayMeet } from "./known.ts";
 import { forget } from "./prune.ts";
 import { attemptKey, have, linesOf, type Queue } from "./queue.ts";
 import { readQueue } from "./read.ts";
+import { wrongStatuses } from "./statuses.ts";
 import type { Act, Change, Model, Step } from "./step.ts";
 
 /** The database, as one run sees it. */
@@ -56,7 +57,7 @@ export class Alone implements Command {
     if (step.batch) model.sent.push(step.batch);
     const pruned = [...before.postings.keys()].filter((id) => !model.queue.postings.has(id));
     forget(before, new Set(pruned));
-    const after = await look(real, before);
+    const after = await look(real, before, [step]);
     expectSame(linesOf(after), linesOf(model.queue));
     remember(model);
   }
@@ -168,20 +169,27 @@ function acceptDeadlock(
 
 /** The model takes over what the database has, where nothing is wrong with that. */
 async function learn(model: Model, real: Real, steps: readonly Step[]): Promise<void> {
-  model.queue = await look(real, model.queue);
+  model.queue = await look(real, model.queue, steps);
   for (const { batch } of steps) if (batch) model.sent.push(batch);
   remember(model);
 }
 
 /** Reads the queue. @throws {Broken} where an invariant does not hold. */
-export async function look({ db, tally }: Real, before: Queue): Promise<Queue> {
+export async function look(
+  { db, tally }: Real,
+  before: Queue,
+  steps: readonly Step[] = [],
+): Promise<Queue> {
   tally.commands += 1;
   const faults = await faultsOf(db);
   if (faults.length > 0) throw new Broken(faults.join("\n"));
   const after = await readQueue(db);
+  const wrong = await wrongStatuses(db, after);
+  if (wrong.length > 0) throw new Broken(wrong.join("\n"));
   const suspects = [...after.leases.values()].filter(({ isHeld, lost }) => isHeld && lost > 1);
   if (suspects.length > 0) note(tally, "suspects");
-  const back = wentBack(before, after);
+  const isByHand = steps.some(({ kind }) => kind === "retry by hand");
+  const back = wentBack(before, after, isByHand);
   if (back.length > 0) throw new Broken(back.join("\n"));
   return after;
 }

@@ -10,13 +10,13 @@ export async function faultsOf(db: Db): Promise<string[]> {
   return [...(await brokenInvariants(db)), ...rows.flat().map(({ fault }) => fault)];
 }
 
-/** The attempts of a job are 1, 2, … and each but the last one was to be retried. */
+/** The attempts of a job are 1, 2, … and each but the last one had failed, for good or not (U2). */
 const attempts = ({ sql }: Db) => sql<{ fault: string }[]>`
   select format('attempts: outcome %s of job %s/%s is attempt %s of %s: %s', place, posting_id,
                 seq, attempt, many, state) as fault
   from (select *, row_number() over w as place, count(*) over (partition by posting_id, seq) as many
         from pdoflow.outcome window w as (partition by posting_id, seq order by attempt)) o
-  where attempt <> place or (place < many and state <> 'retried')
+  where attempt <> place or (place < many and state not in ('retried', 'failed'))
   union all
   select format('attempts: job %s/%s waits for attempt %s after %s outcomes', posting_id, s.seq,
                 attempt, many)
@@ -74,8 +74,11 @@ const owners = ({ sql }: Db) => sql<{ fault: string }[]>`
                 attempt, lease_id)
   from pdoflow.outcome o where not exists (select from pdoflow.lease l where l.id = o.lease_id)`;
 
-/** What went backwards between two moments, or was recorded by who did not hold it. */
-export function wentBack(before: Queue, after: Queue): string[] {
+/**
+ * What went backwards between two moments, or was recorded by who did not hold it. `isByHand`: what
+ * had failed was retried.
+ */
+export function wentBack(before: Queue, after: Queue, isByHand: boolean): string[] {
   const faults: string[] = [];
   for (const [key, { state, leaseId }] of before.outcomes) {
     const now = after.outcomes.get(key);
@@ -88,13 +91,20 @@ export function wentBack(before: Queue, after: Queue): string[] {
   }
   for (const [key, place] of before.places) {
     const [was, is] = [attemptAt(place), attemptAt(after.places.get(key))];
-    if (is < was) faults.push(`job ${key} was at attempt ${was} and is at ${is}`);
-    if (place.at === "ended" && after.places.get(key)?.at !== "ended") {
+    const now = after.places.get(key);
+    const isFailedAgain = now?.at === "ended" && now.state === "failed" && is === was - 1; // U2
+    if (is < was && !isFailedAgain) {
+      faults.push(`job ${key} was at attempt ${was} and is at ${is}`);
+    }
+    const mayGoOn = place.at === "ended" && place.state === "failed" && isByHand;
+    if (place.at === "ended" && now?.at !== "ended" && !mayGoOn) {
       faults.push(`job ${key} had ended`);
     }
   }
   for (const { id, isEnded } of before.postings.values()) {
-    if (isEnded && !after.postings.get(id)?.isEnded) faults.push(`posting ${id} had ended`);
+    if (isEnded && !after.postings.get(id)?.isEnded && !isByHand) {
+      faults.push(`posting ${id} had ended`);
+    }
   }
   for (const { id, isHeld } of before.leases.values()) {
     if (!isHeld && after.leases.get(id)?.isHeld) faults.push(`lease ${id} had been let go`);

@@ -2,6 +2,7 @@
 import * as fc from "fast-check";
 
 import type { Db } from "../../../src/db/connect.ts";
+import { retryFailed } from "../../../src/db/control.ts";
 import { finishPostings, finishStragglers, foldProgress } from "../../../src/db/outcomes.ts";
 import { cancel, hold, postJobs, resume } from "../engine.ts";
 import * as changes from "./changes.ts";
@@ -124,6 +125,29 @@ export const stopAct = control(
 );
 export const resumeAct = control("resume", resume, changes.resume);
 export const cancelAct = control("cancel", cancel, changes.cancel);
+
+/** Somebody retries what has failed of a posting, ended or not; mostly of one that has some. */
+export const retryAct: fc.Arbitrary<Act> = pick.map((number) => ({
+  name: "retry by hand",
+  plan({ queue }) {
+    const failed = [...queue.places].flatMap(([key, place]) =>
+      place.at === "ended" && place.state === "failed" ? [Number.parseInt(key, 10)] : [],
+    );
+    const id = choose(number % 8 === 0 || failed.length === 0 ? postings(queue) : failed, number);
+    if (id === null) return null;
+    return {
+      kind: "retry by hand",
+      told: `somebody retries what has failed of posting ${id}`,
+      async send(db) {
+        const jobs = await retryFailed(db, id, { indices: null, fingerprint: null });
+        return ({ queue }) => {
+          const expected = changes.retryFailed(queue, id);
+          if (jobs !== expected) throw new Error(`retry by hand: ${jobs}, not ${expected}`);
+        };
+      },
+    };
+  },
+}));
 
 /** Finishes all postings, or those that may have been left behind. */
 export const finishAct: fc.Arbitrary<Act> = fc.boolean().map((isForStragglers) => ({

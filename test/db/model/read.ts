@@ -113,7 +113,9 @@ function placesOf({ postings, lanes, outcomes, retries, leases }: Rows) {
     known.set(jobKey(row), { at: "retry", attempt: row.attempt, due: row.due, lost: row.lost });
   }
   for (const row of outcomes) {
-    if (row.state === "retried") continue;
+    const place = known.get(jobKey(row));
+    const isTriedAgain = place && "attempt" in place && place.attempt > row.attempt;
+    if (row.state === "retried" || isTriedAgain) continue;
     known.set(jobKey(row), { at: "ended", state: row.state, attempt: row.attempt });
   }
   return (job: { postingId: number; seq: number }): Place => {

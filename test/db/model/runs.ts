@@ -22,6 +22,7 @@ import {
   pauseAct,
   postAct,
   resumeAct,
+  retryAct,
   stopAct,
 } from "./people.ts";
 import { beatAct, loseAct, rescueAct, startPool } from "./pools.ts";
@@ -40,6 +41,7 @@ const act: fc.Arbitrary<Act> = fc.oneof(
   { weight: 2, arbitrary: rescueAct },
   { weight: 3, arbitrary: fc.oneof(beatAct, loseAct) },
   { weight: 3, arbitrary: fc.oneof(pauseAct, stopAct, resumeAct, resumeAct, cancelAct) },
+  { weight: 2, arbitrary: retryAct },
   { weight: 4, arbitrary: fc.oneof(finishAct, foldAct, dueAct, pruneAct) },
 );
 
@@ -51,6 +53,7 @@ const racer: fc.Arbitrary<Act> = fc.oneof(
   { weight: 2, arbitrary: giveBackAct },
   { weight: 2, arbitrary: rescueAct },
   { weight: 4, arbitrary: fc.oneof(pauseAct, stopAct, resumeAct, cancelAct, cancelAct) },
+  { weight: 2, arbitrary: retryAct },
   { weight: 2, arbitrary: fc.oneof(finishAct, foldAct) },
   { weight: 2, arbitrary: fc.oneof(postAct, beatAct, loseAct) },
 );

@@ -1,0 +1,28 @@
+import * as v from "valibot";
+
+/** When colours are used: on a terminal that has them, always, or never. */
+export const ColorChoice = v.optional(
+  v.picklist(["auto", "always", "never"], "expected auto, always or never"),
+  "auto",
+);
+
+/** Whether to colour what goes to a stream. NO_COLOR and TERM=dumb hold unless a flag says more. */
+export function usesColor(
+  choice: "auto" | "always" | "never",
+  isTerminal: boolean,
+  env: Readonly<Record<string, string | undefined>>,
+): boolean {
+  if (choice !== "auto") return choice === "always";
+  return isTerminal && !env["NO_COLOR"] && env["TERM"] !== "dumb";
+}
+
+const codes = { bold: 1, dim: 2, red: 31, green: 32, yellow: 33, cyan: 36 } as const;
+export type Color = keyof typeof codes;
+
+/** Text in a colour, where the stream takes colours. */
+export type Paint = (color: Color, text: string) => string;
+
+export const painter = (isOn: boolean): Paint =>
+  isOn
+    ? (color, text) => (text === "" ? text : `\u001b[${codes[color]}m${text}\u001b[0m`)
+    : (_color, text) => text;

@@ -1,0 +1,88 @@
+import { DatabaseUnavailable, type Db, isConnectionLoss } from "../db/connect.ts";
+import { listenForEnds } from "../db/endings.ts";
+import { requireWrites } from "../db/open.ts";
+import { type PostingCounts, readPostingCounts } from "../db/status.ts";
+
+/** A poll is the truth, a notification only makes it come sooner (rule 8). */
+const pollMs = 1_000;
+/** A restart of the server is waited out; one that stays away so long is told. */
+const outageMs = 300_000;
+
+/** Looks at postings again and again. */
+export interface Watch {
+  ids: readonly number[];
+  /** Told where the postings stand; true where that is what was waited for. */
+  isOver: (counts: readonly PostingCounts[]) => boolean;
+  signal: AbortSignal;
+  /** Runs `work` with the database, newly connected. */
+  withDatabase: <T>(work: (db: Db) => Promise<T>) => Promise<T>;
+}
+
+/**
+ * Resolves with where the postings stand once `isOver`; a connection that was lost is waited out
+ * for five minutes. A posting that was removed meanwhile is left out.
+ *
+ * @throws the signal's reason when it is aborted.
+ */
+export async function watchPostings(watch: Watch): Promise<PostingCounts[]> {
+  let reachedAt = -Infinity;
+  for (;;) {
+    watch.signal.throwIfAborted();
+    try {
+      return await watch.withDatabase((db) =>
+        look(db, watch, () => (reachedAt = performance.now())),
+      );
+    } catch (error) {
+      const cause = error instanceof DatabaseUnavailable ? error.cause : error;
+      const mayComeBack = performance.now() - reachedAt < outageMs && isConnectionLoss(cause);
+      if (!mayComeBack || watch.signal.aborted) throw error;
+      await pause(pollMs, watch.signal);
+    }
+  }
+}
+
+async function look(db: Db, watch: Watch, onReached: () => void): Promise<PostingCounts[]> {
+  let wake = () => {};
+  let hasNews = false;
+  const onNews = () => {
+    hasNews = true;
+    wake();
+  };
+  let unlisten: (() => Promise<void>) | null = null;
+  try {
+    for (;;) {
+      watch.signal.throwIfAborted();
+      await requireWrites(db);
+      const counts = [...(await readPostingCounts(db, watch.ids))];
+      onReached();
+      if (watch.isOver(counts)) return counts;
+      if (unlisten === null) {
+        const onEnded = (id: number) => watch.ids.includes(id) && onNews();
+        unlisten = await listenForEnds(db, onEnded, onNews);
+      }
+      if (!hasNews) await pause(pollMs, watch.signal, (now) => (wake = now));
+      hasNews = false;
+    }
+  } finally {
+    await unlisten?.().catch(() => {}); // nobody waits: whether it reaches the server is all one
+  }
+}
+
+/** Returns after a while, or when woken or aborted. */
+function pause(
+  ms: number,
+  signal: AbortSignal,
+  onWakeable: (wake: () => void) => void = () => {},
+): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(done, ms);
+    function done() {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", done);
+      resolve();
+    }
+    signal.addEventListener("abort", done, { once: true });
+    if (signal.aborted) done();
+    onWakeable(done);
+  });
+}

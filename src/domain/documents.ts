@@ -1,0 +1,157 @@
+// What `--json` prints: one schema for each command, told in docs/json.md. A field may be added;
+// one that is renamed, removed or gets another meaning makes version 2.
+import * as v from "valibot";
+
+const count = v.pipe(v.number(), v.integer(), v.minValue(0));
+const id = v.pipe(v.number(), v.integer(), v.minValue(1));
+/** In UTC, as ISO 8601 has it. */
+const moment = v.union([
+  v.pipe(v.string(), v.isoTimestamp()),
+  v.pipe(
+    v.date(),
+    v.transform((date) => date.toISOString()),
+  ),
+]);
+
+const PostingState = v.picklist(["open", "paused", "errored_out", "cancelled", "finished"]);
+export const JobStatus = v.picklist([
+  "waiting",
+  "running",
+  "retrying",
+  "done",
+  "failed",
+  "cancelled",
+]);
+
+const JobCounts = v.object({
+  waiting: count,
+  running: count,
+  retrying: count,
+  done: count,
+  failed: count,
+  cancelled: count,
+});
+
+const Posting = v.object({
+  id,
+  name: v.nullable(v.string()),
+  entryPoint: v.string(),
+  jobCount: count,
+  state: PostingState,
+  reason: v.nullable(v.string()),
+  poster: v.string(),
+  posterOs: v.string(),
+  postedAt: moment,
+  endedAt: v.nullable(moment),
+  jobs: JobCounts,
+});
+
+const PoolRow = v.object({
+  id,
+  host: v.string(),
+  pid: count,
+  version: v.string(),
+  role: v.string(),
+  osUser: v.string(),
+  slots: count,
+  state: v.picklist(["up", "draining", "stopped", "lost"]),
+  startedAt: moment,
+  beatAgoMs: v.number(),
+  refused: count,
+});
+
+/** A document: an object with its version, and what `entries` says. */
+const document = <const T extends v.ObjectEntries>(entries: T) =>
+  v.object({ version: v.literal(1), ...entries });
+
+/** What a command changed, or left as it was because it could not be changed. */
+const Changes = document({
+  postings: v.array(v.object({ id, state: PostingState, isChanged: v.boolean() })),
+});
+
+/** By command: what it prints on stdout. */
+export const documents = {
+  status: document({
+    database: v.object({
+      host: v.string(),
+      port: v.number(),
+      database: v.string(),
+      user: v.string(),
+      schema: v.string(),
+      source: v.string(),
+    }),
+    postings: v.array(Posting),
+    pools: v.array(PoolRow),
+  }),
+  list: document({
+    postings: v.array(Posting),
+    /** Whether there are more, which `--before` shows. */
+    hasMore: v.boolean(),
+    /** Of the newest 1,000 postings, how many have ended and are not shown. */
+    hidden: count,
+  }),
+  pools: document({ pools: v.array(PoolRow), hasMore: v.boolean() }),
+  depth: document({ jobs: count }),
+  wait: document({
+    end: v.picklist(["ended", "timed out", "stopped"]),
+    postings: v.array(
+      v.object({
+        id,
+        state: PostingState,
+        isEnded: v.boolean(),
+        reason: v.nullable(v.string()),
+        jobs: JobCounts,
+      }),
+    ),
+  }),
+  failures: document({
+    postings: v.array(
+      v.object({
+        id,
+        failed: count,
+        groups: v.array(
+          v.object({
+            fingerprint: v.string(),
+            count,
+            firstAt: moment,
+            lastAt: moment,
+            example: v.object({
+              job: v.string(),
+              attempt: count,
+              host: v.nullable(v.string()),
+              error: v.object({
+                name: v.string(),
+                message: v.string(),
+                place: v.nullable(v.string()),
+                stack: v.nullable(v.string()),
+              }),
+            }),
+            retryWith: v.string(),
+          }),
+        ),
+      }),
+    ),
+  }),
+  retry: document({
+    postings: v.array(v.object({ id, state: PostingState, retried: count })),
+  }),
+  pause: Changes,
+  resume: Changes,
+  cancel: Changes,
+  drain: document({ pools: v.array(v.object({ id, host: v.string() })) }),
+  explain: document({ job: v.string(), status: JobStatus, why: v.string() }),
+  prune: document({
+    isDryRun: v.boolean(),
+    postings: count,
+    jobs: count,
+    freedBytes: v.nullable(count),
+    busyParts: v.nullable(count),
+    hints: v.array(v.string()),
+  }),
+  /** On stderr, where something went wrong. */
+  error: document({
+    error: v.object({ name: v.string(), message: v.string(), exitCode: v.number() }),
+  }),
+  /** On stderr: what a person would be told. */
+  message: document({ message: v.string() }),
+} as const;

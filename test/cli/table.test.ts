@@ -1,0 +1,43 @@
+import { expect, test } from "bun:test";
+
+import { painter, usesColor } from "../../src/cli/color.ts";
+import { table } from "../../src/cli/table.ts";
+
+const rows = [
+  ["1", "a/very/long/path/to/a/file.ts#name", 12_345],
+  ["2", "b.ts#b", 6],
+];
+const header = ["posting", "entry point", "jobs"];
+const onTerminal = (width: number) => ({ width, paint: painter(false) });
+
+test("a pipe gets whole cells and numbers that programs can read", () => {
+  expect(table(header, rows)).toBe(
+    [
+      "posting  entry point                          jobs",
+      "1        a/very/long/path/to/a/file.ts#name  12345",
+      "2        b.ts#b                                  6",
+    ].join("\n"),
+  );
+});
+
+test("a terminal gets commas, and no line is wider than it is", () => {
+  const lines = table(header, rows, onTerminal(40)).split("\n");
+  expect(lines.map((line) => line.length).every((length) => length <= 40)).toBe(true);
+  expect(lines[1]).toMatch(/^1 +a\/very.*… +12,345$/);
+});
+
+test("a cell is one line, whatever it says", () => {
+  expect(table(["why"], [["two\nlines\u001b[31m"]])).toBe("why\ntwo lines [31m");
+});
+
+test.each([
+  ["auto", true, {}, true],
+  ["auto", false, {}, false],
+  ["auto", true, { NO_COLOR: "1" }, false],
+  ["auto", true, { NO_COLOR: "" }, true],
+  ["auto", true, { TERM: "dumb" }, false],
+  ["always", false, { NO_COLOR: "1" }, true],
+  ["never", true, {}, false],
+] as const)("--color %s, terminal: %p, %p: %p", (choice, isTerminal, env, expected) => {
+  expect(usesColor(choice, isTerminal, env)).toBe(expected);
+});
