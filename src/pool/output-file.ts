@@ -1,6 +1,6 @@
-import { closeSync, fstatSync, ftruncateSync, openSync, readSync, unlinkSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { closeSync, constants, fstatSync, ftruncateSync, readSync } from "node:fs";
+
+import { createUnnamedFile } from "./unnamed-file.ts";
 
 /** What is kept of one stream of one job: so much of its beginning, and of its end. */
 const keptBytes = 32 * 1024;
@@ -14,12 +14,7 @@ const cutAtBytes = 64 * 1024 * 1024;
  * along, what children of a job write is there in order, and what a worker wrote before it was
  * killed can still be read. Whoever writes appends.
  */
-export function createOutputFile(): number {
-  const path = join(tmpdir(), `pdoflow-${crypto.randomUUID()}.out`);
-  const file = openSync(path, "ax+", 0o600);
-  unlinkSync(path);
-  return file;
-}
+export const createOutputFile = (): number => createUnnamedFile(constants.O_APPEND);
 
 /**
  * What was written to `file` since `start`, its beginning and its end; null where nothing was.

@@ -1,6 +1,6 @@
-import { ftruncateSync, openSync, unlinkSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { ftruncateSync } from "node:fs";
+
+import { createUnnamedFile } from "./unnamed-file.ts";
 
 /** How many chunks a worker may have at the same time: one that runs, one that waits behind it. */
 export const chunksPerWorker = 2;
@@ -37,16 +37,14 @@ export class SharedPage {
 
   /** Makes a page with no chunk and nothing running, and its file, for the worker to inherit. */
   static create(): { page: SharedPage; file: number } {
-    const path = join(tmpdir(), `pdoflow-${crypto.randomUUID()}.page`);
-    const file = openSync(path, "wx+", 0o600);
+    const file = createUnnamedFile();
     ftruncateSync(file, pageBytes);
-    const page = new SharedPage(path);
-    unlinkSync(path); // at once: a pool that is killed must not leave it behind
+    const page = SharedPage.inherited(file);
     page.rest();
     return { page, file };
   }
 
-  /** The page that this process inherited as an open file. */
+  /** The page in a file that is open in this process, as a worker inherits it. */
   static inherited(file: number): SharedPage {
     return new SharedPage(`/dev/fd/${file}`);
   }

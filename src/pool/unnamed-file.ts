@@ -1,0 +1,32 @@
+import { constants, openSync, unlinkSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+/** Of Linux, on all machines (asm-generic/fcntl.h); node:fs does not name it. */
+const tmpfileBit = 0o20000000;
+const withoutName = constants.O_RDWR | constants.O_DIRECTORY | tmpfileBit;
+
+/**
+ * Opens a new file in the temp folder that has no name, so that nothing is left of it when this
+ * process ends, however it ends. `flags` are added to those for reading and writing.
+ */
+export function createUnnamedFile(flags = 0): number {
+  if (process.platform === "linux") {
+    try {
+      return openSync(tmpdir(), withoutName | flags, 0o600);
+    } catch (error) {
+      if (!isUnsupported(error)) throw error;
+    }
+  }
+  const path = join(tmpdir(), `pdoflow-${crypto.randomUUID()}`);
+  const always = constants.O_RDWR | constants.O_CREAT | constants.O_EXCL;
+  const file = openSync(path, always | flags, 0o600);
+  unlinkSync(path); // at once; who is killed before that leaves an empty file behind
+  return file;
+}
+
+/** Some file systems only have files with names, as NFS; they say so in one of these ways. */
+const isUnsupported = (error: unknown) =>
+  error instanceof Error &&
+  "code" in error &&
+  ["EOPNOTSUPP", "ENOTSUP", "EISDIR", "EINVAL"].includes(String(error.code));
