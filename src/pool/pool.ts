@@ -11,7 +11,7 @@ import { FailureWatch } from "./failure-watch.ts";
 import type { HeldJob } from "./held-job.ts";
 import { insist } from "./insist.ts";
 import { Lifetime } from "./lifetime.ts";
-import { nothingDone, type PoolOptions, type PoolSummary } from "./options.ts";
+import { countAsFailed, nothingDone, type PoolOptions, type PoolSummary } from "./options.ts";
 import type { End } from "./protocol.ts";
 import { type Links, openLinks, Session } from "./session.ts";
 import { obeyStops } from "./stopped-postings.ts";
@@ -157,6 +157,7 @@ export class Pool {
         this.#options.log(`${count} outcomes were refused: their leases had been taken away`);
       },
       onWritten: (postingIds) => this.#claims.free(postingIds),
+      onReplaced: countAsFailed(this.#summary, this.#options.log),
       onHold: (sentence) => this.#options.log(sentence),
       onError: (error) => this.#fail(error),
     });
