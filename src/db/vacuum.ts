@@ -67,7 +67,7 @@ async function dropHalfBuilt(db: Db): Promise<void> {
 /** Whether a prune has left an index that it was building. */
 export const isHalfBuilt = async (db: Db): Promise<boolean> => (await halfBuilt(db)).length > 0;
 
-/** By their full names: also those of what a table keeps out of line, which have a schema of their own. */
+/** Also those of what a table keeps out of line, which lie in a schema of their own. */
 const halfBuilt = ({ sql, target }: Db) => sql<{ schema: string; name: string }[]>`
     select n.nspname::text as schema, c.relname::text as name
     from pg_index i join pg_class c on c.oid = i.indexrelid

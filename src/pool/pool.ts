@@ -273,6 +273,7 @@ export class Pool {
 
   async #onJobs(session: Session, jobs: HeldJob[]): Promise<void> {
     if (session !== this.#session) return; // declared lost meanwhile, and its leases with it
+    this.#lifetime.busy(performance.now());
     if (await this.#codeWatch?.hasChanged(jobs)) {
       this.#options.log("code has changed: replacing the workers");
       this.#dispatcher.renew();

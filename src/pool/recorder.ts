@@ -1,4 +1,4 @@
-import { isWorthAnotherTry } from "../db/connect.ts";
+import { isRefusal, isWorthAnotherTry } from "../db/connect.ts";
 import type { LeasedSeq } from "../db/leases.ts";
 import { finishPostings, type Outcome, recordOutcomes } from "../db/outcomes.ts";
 import type { Link } from "./link.ts";
@@ -164,7 +164,7 @@ export class Recorder {
    */
   #singleOut(batch: readonly EndedAttempt[], error: unknown): void {
     const [first] = batch;
-    if (!first || this.#refused.has(first)) throw error;
+    if (!first || !isRefusal(error) || this.#refused.has(first)) throw error;
     this.#suspects = Math.max(this.#suspects, batch.length);
     if (batch.length > 1) return;
     const instead = outcomeRefused(first, error);
