@@ -29,8 +29,7 @@ export class ExplainCommand extends PdoflowCommand {
       throw new InvalidInput("job", [`expected one job such as 42/7, found "${this.job}"`]);
     }
     return await this.withDatabase(async (db) => {
-      const isIndex = range.first < 2 ** 31;
-      const [posting] = isIndex ? await findSelected(db, [selector]) : [];
+      const [posting] = await findSelected(db, [selector]);
       const facts = posting && (await readJobFacts(db, posting.id, range.first));
       if (!facts) throw new JobNotFound(`there is no job ${this.job}`);
       const { id: job, status } = facts;

@@ -69,9 +69,8 @@ export class Pool {
       onEnd: (job, end, pid) => this.#end(job, end, pid),
       onLost: (verdict, durationMs, output, pid) => {
         if (this.#isKilled) return; // its attempt is unused: it is given back
-        const { job, state, error } = verdict;
-        options.log(`job ${job.posting.id}/${job.seq}: ${error.message}`);
-        this.#record(job, state, lostEnd(verdict, durationMs, output), pid);
+        options.log(`job ${verdict.job.posting.id}/${verdict.job.seq}: ${verdict.error.message}`);
+        this.#record(verdict.job, verdict.state, lostEnd(verdict, durationMs, output), pid);
       },
       onSpawnFailed: (error) => options.log(`a worker could not be started: ${String(error)}`),
       onHungry: () => this.#claims.next(),
@@ -283,8 +282,7 @@ export class Pool {
   }
 
   #onNothingLeft(): void {
-    const isIdle = this.#dispatcher.isIdle && this.#session?.recorder.isIdle === true;
-    if (!this.#options.once || !isIdle) return;
+    if (!this.#options.once || !this.#dispatcher.isIdle || !this.#session?.recorder.isIdle) return;
     this.#isDraining = true;
     this.#ended.resolve();
   }
