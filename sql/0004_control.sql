@@ -79,7 +79,7 @@ begin
     '{0}', '{0}', '{0}',
     array_agg(null::text),
     array_agg(jsonb_build_object('name', 'PoolLost', 'message', p_message)::text),
-    array_agg(least(p.backoff_ms * 2 ^ (s.attempt - 1), 3600000)::bigint), '{}')
+    array_agg(least(p.backoff_ms * 2 ^ least(s.attempt - 1, 30), 3600000)::bigint), '{}')
   from (
     select l.id as lease_id, r.posting_id, j.seq, r.attempt
     from pdoflow.lease l cross join lateral

@@ -3,7 +3,7 @@ import net from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-/** A bad network between a client and a PostgreSQL server that listens on a unix socket. */
+/** A bad network between a client and a PostgreSQL server. */
 export interface Proxy extends AsyncDisposable {
   /** The URL of the database, through the proxy. */
   url: string;
@@ -17,11 +17,14 @@ export interface Proxy extends AsyncDisposable {
   cut(): void;
 }
 
-/** `url` is that of a TestDatabase: `postgres:///name?host=/socket/folder&port=…`. */
+/** `url` is that of a TestDatabase: `postgres:///name?host=…&port=…`. */
 export async function openProxy(url: string): Promise<Proxy> {
   const through = new URL(url.replace("postgres:///", "http://host/"));
   const port = through.searchParams.get("port") ?? "5432";
-  const behind = join(through.searchParams.get("host") ?? "", `.s.PGSQL.${port}`);
+  const host = through.searchParams.get("host") ?? "";
+  const behind = host.startsWith("/")
+    ? { path: join(host, `.s.PGSQL.${port}`) }
+    : { host, port: Number(port) };
   const folder = mkdtempSync(join(tmpdir(), "pdoflow-proxy-"));
   const pairs = new Set<[net.Socket, net.Socket]>();
   let isFrozen = false;

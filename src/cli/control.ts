@@ -133,7 +133,7 @@ export class DrainCommand extends PdoflowCommand {
 
   async run() {
     const isNumber = (text: string) => /^\d+$/.test(text);
-    const ids = this.pools.filter(isNumber).map(Number);
+    const ids = this.pools.filter(isNumber).map(Number).filter(Number.isSafeInteger);
     const hosts = this.pools.filter((text) => !isNumber(text));
     return await this.withDatabase(async (db) => {
       const told = await drainPools(db, { ids, hosts });

@@ -136,8 +136,14 @@ export function isConnectionLoss(error: unknown): boolean {
 
 /** True where the same statement may well succeed when it is sent again. */
 export function isWorthAnotherTry(error: unknown): boolean {
-  const isConflict = ["40P01", "40001"].includes(errorCode(error) ?? "");
-  return isConflict || isConnectionLoss(error);
+  // A conflict; a disk or a memory that is full; a lock, a timeout, an administrator who cancels.
+  const isPassing = /^(40P01|40001|53|55P03|57014|58)/.test(errorCode(error) ?? "");
+  return isPassing || isConnectionLoss(error);
+}
+
+/** True where the server refuses a value: as no jsonb, too large, or against a constraint. */
+export function isRefusal(error: unknown): boolean {
+  return /^(22|23|54|XX000)/.test(errorCode(error) ?? "");
 }
 
 export function errorCode(error: unknown): string | null {

@@ -1,7 +1,7 @@
 import type { PostingState } from "../domain/posting.ts";
 import { texts } from "./array.ts";
 import type { Db } from "./connect.ts";
-import { type Shrunk, vacuum } from "./vacuum.ts";
+import { isHalfBuilt, type Shrunk, vacuum } from "./vacuum.ts";
 
 /** The states in which a posting may have ended. */
 export type EndState = Extract<PostingState, "finished" | "cancelled">;
@@ -72,7 +72,7 @@ export async function prune(
   await db.sql`select ${db.schema}.prune_pools(${wish.olderThanMs})`;
   await patiently(async () => (await dropSpans(db)) === 0);
   onProgress("vacuuming", jobs);
-  if (gone.postings > 0 || shrunk.length > 0) await vacuum(db, shrunk);
+  if (gone.postings > 0 || shrunk.length > 0 || (await isHalfBuilt(db))) await vacuum(db, shrunk);
   return { ...gone, busy, bytes: Math.max(0, before - (await sizeOf(db))) };
 }
 

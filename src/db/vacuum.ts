@@ -1,4 +1,6 @@
-import type { Db } from "./connect.ts";
+import { type Db, errorCode, type Sql } from "./connect.ts";
+
+const longestWaitMs = 2_000;
 
 /** A table of the queue's schema of which a share of the rows was deleted. */
 export interface Shrunk {
@@ -18,10 +20,31 @@ export async function vacuum(db: Db, shrunk: readonly Shrunk[]): Promise<void> {
   for (const { table } of shrunk) await sql`vacuum (analyze) ${schema}.${sql(table)}`;
   // Building an index waits until all transactions have ended that are open in the database.
   if (await hasLongTransaction(db)) return;
-  await dropHalfBuilt(db);
   const most = shrunk.filter(({ share }) => share > 0.5).map(({ table }) => table);
-  for (const table of [...most, ...(await bloated(db))]) {
-    await sql`reindex table concurrently ${schema}.${sql(table)}`;
+  const tables = [...most, ...(await bloated(db))];
+  await withoutLongWaits(db, async (sql) => {
+    await dropHalfBuilt({ ...db, sql });
+    for (const table of tables) await sql`reindex table concurrently ${schema}.${sql(table)}`;
+  });
+}
+
+/**
+ * Does something that waits for other transactions. Where one of them goes on for long, the rest is
+ * left to the next prune, and so is the index that is half built then.
+ */
+async function withoutLongWaits(
+  { sql, isPooled }: Db,
+  work: (sql: Sql) => Promise<void>,
+): Promise<void> {
+  if (isPooled) return await work(sql); // the setting would stay with a connection of the pooler
+  const session = await sql.reserve();
+  try {
+    await session`set lock_timeout = ${session.unsafe(`'${longestWaitMs}ms'`)}`;
+    await work(session);
+  } catch (error) {
+    if (errorCode(error) !== "55P03") throw error;
+  } finally {
+    await session`reset lock_timeout`.finally(() => session.release());
   }
 }
 
@@ -34,22 +57,33 @@ async function hasLongTransaction({ sql }: Db): Promise<boolean> {
 }
 
 /** Indexes that a prune was building when it was killed: nothing reads them, all writes pay. */
-async function dropHalfBuilt({ sql, schema, target }: Db): Promise<void> {
-  const rows = await sql<{ name: string }[]>`
-    select c.relname::text as name
-    from pg_index i join pg_class c on c.oid = i.indexrelid
-    where not i.indisvalid and c.relkind = 'i' and c.relname ~ '_cc(new|old)\\d*$'
-      and c.relnamespace = to_regnamespace(quote_ident(${target.schema}))
-      and not exists (select from pg_stat_progress_create_index where relid = i.indrelid)`;
-  for (const { name } of rows) await sql`drop index concurrently if exists ${schema}.${sql(name)}`;
+async function dropHalfBuilt(db: Db): Promise<void> {
+  const { sql } = db;
+  for (const { schema, name } of await halfBuilt(db)) {
+    await sql`drop index concurrently if exists ${sql(schema)}.${sql(name)}`;
+  }
 }
 
+/** Whether a prune has left an index that it was building. */
+export const isHalfBuilt = async (db: Db): Promise<boolean> => (await halfBuilt(db)).length > 0;
+
+/** Also those of what a table keeps out of line, which lie in a schema of their own. */
+const halfBuilt = ({ sql, target }: Db) => sql<{ schema: string; name: string }[]>`
+    select n.nspname::text as schema, c.relname::text as name
+    from pg_index i join pg_class c on c.oid = i.indexrelid
+      join pg_namespace n on n.oid = c.relnamespace
+      join pg_class t on i.indrelid in (t.oid, t.reltoastrelid)
+    where not i.indisvalid and c.relkind = 'i' and c.relname ~ '_cc(new|old)\\d*$'
+      and t.relnamespace = to_regnamespace(quote_ident(${target.schema}))
+      and not exists (select from pg_stat_progress_create_index where relid = t.oid)`;
+
 /** Tables with few rows and large indexes. A row takes some 100 bytes in those that it is in. */
-async function bloated({ sql, target }: Db): Promise<string[]> {
+async function bloated({ sql, schema, target }: Db): Promise<string[]> {
   const rows = await sql<{ name: string }[]>`
     select relname::text as name from pg_class
     where relnamespace = to_regnamespace(quote_ident(${target.schema}))
-      and relname in ('posting', 'lane', 'lease', 'pruned')
+      and (relname in ('posting', 'lane', 'lease', 'pruned')
+           or oid in (select unnest(array[jobs, outcomes]) from ${schema}.span))
       and pg_indexes_size(oid) > 1048576 + 200 * greatest(reltuples, 0)`;
   return rows.map(({ name }) => name);
 }

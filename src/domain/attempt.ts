@@ -11,6 +11,8 @@ export interface JobError {
   message: string;
   stack?: string;
   cause?: JobError;
+  /** What an AggregateError gathers. */
+  errors?: JobError[];
 }
 
 /** The state of the outcome of attempt number `attempt` (from 1) of at most `tries` (rule 7). */

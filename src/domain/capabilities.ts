@@ -15,7 +15,7 @@ const units: Readonly<Record<string, number>> = { K: 2 ** 10, M: 2 ** 20, G: 2 *
 
 /**
  * Reads what a pool provides: `gpu,mem=64G,model=a100`. Amounts may have the units K, M, G, T, each
- * 1024 times the one before.
+ * 1024 times the one before, also written as g, GB or GiB.
  *
  * @throws {InvalidInput} with each part that is wrong.
  */
@@ -56,7 +56,11 @@ export function parseNeeds(text: string): Needs {
 
 /** The needs that a pool can't meet; none where it may run such jobs. */
 export const unmetNeeds = (needs: Needs, provides: Provides): Need[] =>
-  needs.filter((need) => !isMet(need, provides[need[0]]));
+  needs.filter((need) => !isMet(need, has(provides, need[0])));
+
+/** Not what every object has, such as `constructor`. */
+const has = (provides: Provides, key: string) =>
+  Object.hasOwn(provides, key) ? provides[key] : undefined;
 
 /** A need as a person writes it: `mem>=16G`. */
 export function formatNeed(need: Need): string {
@@ -77,8 +81,8 @@ function isMet(need: Need, found: true | number | string | undefined): boolean {
 }
 
 function amountOrWord(text: string): number | string {
-  const [, digits, unit = ""] = /^(\d+(?:\.\d+)?)([KMGT]?)$/.exec(text) ?? [];
-  return digits === undefined ? text : Number(digits) * (units[unit] ?? 1);
+  const [, digits, unit = ""] = /^(\d+(?:\.\d+)?)(?:([KMGT])(?:i?B)?)?$/i.exec(text) ?? [];
+  return digits === undefined ? text : Number(digits) * (units[unit.toUpperCase()] ?? 1);
 }
 
 function formatAmount(amount: number): string {

@@ -95,6 +95,7 @@ export const PostingOptions = v.object({
         v.number("expected a number of failed jobs"),
         v.integer("expected a whole number of failed jobs"),
         v.minValue(1, (issue) => `expected 1 failed job or more, found ${issue.received}`),
+        v.maxValue(2 ** 31 - 1, (issue) => `expected a number of 32 bits, found ${issue.received}`),
       ),
     ),
     null,

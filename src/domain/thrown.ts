@@ -1,4 +1,5 @@
 const mark = Symbol.for("pdoflow.retry");
+const longestMs = 31_536_000_000;
 
 /** What the pool is to do after an attempt that threw: no further one, or one after so many ms. */
 export type Retry = "never" | number;
@@ -19,7 +20,7 @@ export class RetryAfter extends Error {
   readonly [mark]: Retry;
   constructor(ms: number, message = `try again in ${ms} ms`, options?: ErrorOptions) {
     super(message, options);
-    if (!(ms >= 0 && ms <= 31_536_000_000)) {
+    if (!(ms >= 0 && ms <= longestMs)) {
       throw new RangeError(`RetryAfter: expected milliseconds from 0 to a year, found ${ms}`);
     }
     this[mark] = Math.round(ms);
@@ -28,7 +29,12 @@ export class RetryAfter extends Error {
 
 /** What a thrown value asks for; null for the backoff of its posting. */
 export function retryOf(thrown: unknown): Retry | null {
-  if (typeof thrown !== "object" || thrown === null || !(mark in thrown)) return null;
-  const retry = thrown[mark];
-  return retry === "never" || (typeof retry === "number" && retry >= 0) ? retry : null;
+  try {
+    if (typeof thrown !== "object" || thrown === null || !(mark in thrown)) return null;
+    const retry = thrown[mark];
+    const isTime = typeof retry === "number" && retry >= 0 && retry <= longestMs;
+    return retry === "never" || isTime ? retry : null;
+  } catch {
+    return null; // a Proxy or a getter of the job
+  }
 }

@@ -128,6 +128,8 @@ export class Dispatcher {
       const verdict = running && !slot.verdict ? sentence(running) : null;
       if (!running || !verdict) continue;
       slot.verdict = { job: running.job, ...verdict };
+      slot.isRetiring = true; // starts no other job: that would be killed with this one's worker
+      this.#backlog.unshift(...alike(slot.recall(Infinity)));
       slot.process.end(running.job.posting.graceMs);
     }
   }

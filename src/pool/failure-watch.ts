@@ -11,6 +11,8 @@ export class FailureWatch {
   readonly #onStopped: (id: number, reason: string) => void;
   /** By posting: failed attempts since the last one that was done. */
   readonly #inRow = new Map<number, number>();
+  /** Those that are being stopped. */
+  readonly #stopping = new Set<number>();
 
   constructor(links: Links, onStopped: (id: number, reason: string) => void) {
     this.#links = links;
@@ -27,17 +29,22 @@ export class FailureWatch {
     const { id, stopAfter, hasFailureLimit } = posting;
     const failures = (this.#inRow.get(id) ?? 0) + 1;
     this.#inRow.set(id, failures);
-    if (failures === stopAfter) {
-      await session.recorder.flush(); // the reasons are to be seen when it has stopped
-      await this.#stop(id, `${failures} attempts in a row failed in one pool`);
+    if (this.#stopping.has(id)) return;
+    // Not "===": what was asked of a database that did not answer is asked again by the next one.
+    if (stopAfter > 0 && failures >= stopAfter) {
+      const reason = `${failures} attempts in a row failed in one pool`;
+      this.#stopping.add(id);
+      await this.#stop(session, id, reason).finally(() => this.#stopping.delete(id));
     } else if (isFinal && hasFailureLimit) {
       await session.recorder.flush(); // to be counted with the failures of other pools
       const [over] = await this.#links.side.ask((db) => postingsOverLimit(db, [id]));
-      if (over) await this.#stop(id, `${over.failed} of ${over.jobCount} jobs have failed`);
+      if (over)
+        await this.#stop(session, id, `${over.failed} of ${over.jobCount} jobs have failed`);
     }
   }
 
-  async #stop(id: number, reason: string): Promise<void> {
+  async #stop(session: Session, id: number, reason: string): Promise<void> {
+    await session.recorder.flush(); // the reasons are to be seen when it has stopped
     const held = await this.#links.side.ask((db) => holdPostings(db, [id], "errored_out", reason));
     this.#inRow.delete(id); // when it is resumed, it has as many failures as before
     if (held.length > 0) this.#onStopped(id, reason);

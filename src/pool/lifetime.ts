@@ -13,6 +13,11 @@ export class Lifetime {
     this.#idleSince = now;
   }
 
+  /** It has got something to do: a job may have ended before anyone asks. */
+  busy(now: number): void {
+    this.#idleSince = now;
+  }
+
   leftMs(now: number): number {
     return this.#endsAt - now;
   }

@@ -38,3 +38,13 @@ export interface PoolSummary extends Record<OutcomeState, number> {
   /** Postings that it stopped because their jobs failed. */
   stopped: number;
 }
+
+/** For outcomes that could not be written as they were: what was thought to be done has failed. */
+export const countAsFailed =
+  (summary: PoolSummary, log: (line: string) => void) =>
+  (state: OutcomeState, sentence: string): void => {
+    log(sentence);
+    if (state !== "done") return;
+    summary.done--;
+    summary.failed++;
+  };

@@ -11,7 +11,7 @@ import { FailureWatch } from "./failure-watch.ts";
 import type { HeldJob } from "./held-job.ts";
 import { insist } from "./insist.ts";
 import { Lifetime } from "./lifetime.ts";
-import { nothingDone, type PoolOptions, type PoolSummary } from "./options.ts";
+import { countAsFailed, nothingDone, type PoolOptions, type PoolSummary } from "./options.ts";
 import type { End } from "./protocol.ts";
 import { type Links, openLinks, Session } from "./session.ts";
 import { obeyStops } from "./stopped-postings.ts";
@@ -69,9 +69,8 @@ export class Pool {
       onEnd: (job, end, pid) => this.#end(job, end, pid),
       onLost: (verdict, durationMs, output, pid) => {
         if (this.#isKilled) return; // its attempt is unused: it is given back
-        const { job, state, error } = verdict;
-        options.log(`job ${job.posting.id}/${job.seq}: ${error.message}`);
-        this.#record(job, state, lostEnd(verdict, durationMs, output), pid);
+        options.log(`job ${verdict.job.posting.id}/${verdict.job.seq}: ${verdict.error.message}`);
+        this.#record(verdict.job, verdict.state, lostEnd(verdict, durationMs, output), pid);
       },
       onSpawnFailed: (error) => options.log(`a worker could not be started: ${String(error)}`),
       onHungry: () => this.#claims.next(),
@@ -157,6 +156,7 @@ export class Pool {
         this.#options.log(`${count} outcomes were refused: their leases had been taken away`);
       },
       onWritten: (postingIds) => this.#claims.free(postingIds),
+      onReplaced: countAsFailed(this.#summary, this.#options.log),
       onHold: (sentence) => this.#options.log(sentence),
       onError: (error) => this.#fail(error),
     });
@@ -272,6 +272,7 @@ export class Pool {
 
   async #onJobs(session: Session, jobs: HeldJob[]): Promise<void> {
     if (session !== this.#session) return; // declared lost meanwhile, and its leases with it
+    this.#lifetime.busy(performance.now());
     if (await this.#codeWatch?.hasChanged(jobs)) {
       this.#options.log("code has changed: replacing the workers");
       this.#dispatcher.renew();
@@ -281,8 +282,7 @@ export class Pool {
   }
 
   #onNothingLeft(): void {
-    const isIdle = this.#dispatcher.isIdle && this.#session?.recorder.isIdle === true;
-    if (!this.#options.once || !isIdle) return;
+    if (!this.#options.once || !this.#dispatcher.isIdle || !this.#session?.recorder.isIdle) return;
     this.#isDraining = true;
     this.#ended.resolve();
   }

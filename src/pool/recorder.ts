@@ -1,8 +1,9 @@
-import { isWorthAnotherTry } from "../db/connect.ts";
+import { isRefusal, isWorthAnotherTry } from "../db/connect.ts";
 import type { LeasedSeq } from "../db/leases.ts";
 import { finishPostings, type Outcome, recordOutcomes } from "../db/outcomes.ts";
 import type { Link } from "./link.ts";
 import { OutcomeBound, sizeOf } from "./outcome-bound.ts";
+import { outcomeRefused } from "./outcome-refused.ts";
 
 const flushAtSize = 4_000;
 const flushAtBytes = 8 * 1024 * 1024;
@@ -16,6 +17,8 @@ export interface RecorderListener {
   onRefused(count: number): void;
   /** Outcomes of jobs of these postings were written. */
   onWritten(postingIds: readonly number[]): void;
+  /** The database refused something about an outcome of this state; the sentence says what. */
+  onReplaced(state: Outcome["state"], sentence: string): void;
   /** No more jobs are started, or they are again, as a sentence. */
   onHold(sentence: string): void;
   onError(error: unknown): void;
@@ -32,6 +35,10 @@ export class Recorder {
   readonly #listener: RecorderListener;
   readonly #bound: OutcomeBound;
   #waiting: EndedAttempt[] = [];
+  /** How many of the first that wait were in a batch that the database refused. */
+  #suspects = 0;
+  /** Outcomes that stand for others, which it refused. */
+  readonly #refused = new WeakSet<EndedAttempt>();
   /** How many outcomes of each lease, and of each posting, are still to be written. */
   #byLease = new Map<number, number>();
   #byPosting = new Map<number, number>();
@@ -115,6 +122,7 @@ export class Recorder {
   /** Forgets what was expected: those leases are gone. */
   reset(): void {
     this.#waiting = [];
+    this.#suspects = 0;
     this.#bound.clear();
     this.#byLease.clear();
     this.#byPosting.clear();
@@ -132,11 +140,15 @@ export class Recorder {
         );
         if (refused > 0) this.#listener.onRefused(refused);
       } catch (error) {
-        if (!isWorthAnotherTry(error)) throw error;
+        if (!isWorthAnotherTry(error)) {
+          this.#singleOut(batch, error);
+          continue;
+        }
         this.#listener.onError(error);
         await Bun.sleep(retryAfterMs);
         continue;
       }
+      this.#suspects = Math.max(this.#suspects - batch.length, 0);
       this.#waiting.splice(0, batch.length);
       this.#bound.remove(batch);
       for (const outcome of batch) this.forget(outcome);
@@ -144,12 +156,37 @@ export class Recorder {
     }
   }
 
+  /**
+   * One of a batch is refused by the database: they are sent one by one, and that one without what
+   * may be the reason.
+   *
+   * @throws the error, where it has nothing to do with what a job gave.
+   */
+  #singleOut(batch: readonly EndedAttempt[], error: unknown): void {
+    const [first] = batch;
+    if (!first || !isRefusal(error) || this.#refused.has(first)) throw error;
+    this.#suspects = Math.max(this.#suspects, batch.length);
+    if (batch.length > 1) return;
+    const instead = outcomeRefused(first, error);
+    this.#refused.add(instead);
+    this.#bound.remove([first]);
+    this.#bound.add(instead);
+    this.#waiting[0] = instead;
+    const { postingId, seq } = first;
+    const said = error instanceof Error ? error.message : String(error);
+    this.#listener.onReplaced(
+      first.state,
+      `posting ${postingId}, seq ${seq}: the database refused this outcome: ${said}`,
+    );
+  }
+
   #nextBatch(): EndedAttempt[] {
+    const most = this.#suspects > 0 ? 1 : flushAtSize;
     let bytes = 0;
     let size = 0;
     for (const outcome of this.#waiting) {
       bytes += sizeOf(outcome);
-      if (size > 0 && (size >= flushAtSize || bytes > flushAtBytes)) break;
+      if (size > 0 && (size >= most || bytes > flushAtBytes)) break;
       size++;
     }
     return this.#waiting.slice(0, size);

@@ -1,7 +1,8 @@
 import { parseEntryPoint } from "../domain/entry-point.ts";
 import { jobError } from "../domain/job-error.ts";
 import { retryOf } from "../domain/thrown.ts";
-import { decodeArgs, encodeValue } from "../domain/values.ts";
+import { decodeArgs } from "../domain/values.ts";
+import { encodeResult } from "./job-result.ts";
 import { callEntryPoint, type EntryFunction, loadEntryPoint } from "./load-entry-point.ts";
 import { type End, type PackedMessage, packEnds, type RunMessage, unpackArgs } from "./protocol.ts";
 import { SharedPage } from "./shared-page.ts";
@@ -94,8 +95,7 @@ async function attempt(
 ): Promise<Pick<End, "isDone" | "text" | "retry">> {
   try {
     const result = await callEntryPoint(await fn, decodeArgs(args));
-    const text = result === undefined || !keepsResults ? null : encodeValue(result);
-    return { isDone: true, text, retry: null };
+    return { isDone: true, text: keepsResults ? encodeResult(result) : null, retry: null };
   } catch (thrown) {
     return { isDone: false, text: JSON.stringify(jobError(thrown)), retry: retryOf(thrown) };
   }

@@ -226,3 +226,15 @@ test("a schema newer than the binary: exit code 3, and that this pdoflow is too 
     expect(err).toContain("Upgrade pdoflow");
   }
 });
+
+test("numbers that no job, pool or limit can have are told as what they are", async () => {
+  await using db = await freshDatabase();
+  using cli = await openCli(db);
+  await cli.write("id.ts", "export const id = (i: number) => i;");
+  expect(await cli.run("explain", "1/9999999999")).toMatchObject({ code: 2 });
+  expect(await cli.run("drain", "99999999999999999999")).toMatchObject({ code: 4 });
+  const limit = ["--max-failures", "99999999999"];
+  const post = await cli.runWith({ input: "[1]" }, "post", "id.ts#id", "-", ...limit);
+  expect(post.code).toBe(2);
+  expect(post.err).toContain("maxFailures: expected a number of 32 bits");
+});

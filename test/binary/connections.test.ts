@@ -182,3 +182,28 @@ test("a network that swallows packets: the pool stops its workers in time, and g
   pool.kill("SIGTERM");
   expect(await pool.exited).toBe(0);
 }, 180_000);
+
+test("a statement that an administrator cancels is sent again, and its outcomes are kept", async () => {
+  await using db = await freshDatabase();
+  using cli = await openCli(db);
+  await cli.write("id.ts", "export const id = (i: number) => i;");
+  await cli.runWith({ input: "[1]\n[2]\n" }, "post", "id.ts#id", "-");
+  await using locker = connect(db.db.target, { connections: 1 });
+  await locker.sql`begin`;
+  await locker.sql`lock table pdoflow.outcome in share mode`;
+  const pool = cli.start("pool", "--max-workers", "1", "--once");
+  await until("what records to be cancelled", async () => {
+    const cancelled = await db.sql`
+      select pg_cancel_backend(pid) from pg_stat_activity
+      where datname = current_database() and wait_event_type = 'Lock'`;
+    return cancelled.length > 0;
+  });
+  await said(pool, "canceling statement");
+  await locker.sql`commit`;
+  expect(await pool.exited).toBe(0);
+  const rows = await db.sql`select seq, attempt, state from pdoflow.outcome order by seq`;
+  expect([...rows]).toEqual([
+    { seq: 0, attempt: 1, state: "done" },
+    { seq: 1, attempt: 1, state: "done" },
+  ]);
+});

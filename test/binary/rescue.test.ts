@@ -164,9 +164,11 @@ test("a pool whose workers burn all CPU still beats: no false alarm", async () =
     "burn.ts",
     `export function burn(ms: number) { const end = Date.now() + ms; while (Date.now() < end); }`,
   );
-  await cli.write("args.json", JSON.stringify(Array.from({ length: 16 }, () => [6_000])));
+  await cli.write("args.json", JSON.stringify(Array.from({ length: 16 }, () => [9_000])));
   await cli.run("post", "burn.ts#burn", "args.json");
-  const pools = [8, 8].map((n) => cli.start("pool", "--max-workers", String(n), ...patience));
+  const pools = [8, 8].map((n) =>
+    cli.start("pool", "--max-workers", String(n), "--rescue-after", "4s"),
+  );
   await until(
     "the posting to end",
     async () => {

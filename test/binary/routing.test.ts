@@ -44,8 +44,8 @@ test("--posters and --only-mine run the jobs of some posters only", async () => 
   expect(await done(db)).toEqual([2, 2]);
   const routes = await db.sql`select poster, poster_os from pdoflow.route order by id`;
   expect([...routes]).toEqual([
-    { poster: "pdoflow", posterOs: "ann" },
-    { poster: "pdoflow", posterOs: osUser() },
+    { poster: db.db.target.user, posterOs: "ann" },
+    { poster: db.db.target.user, posterOs: osUser() },
   ]);
 });
 

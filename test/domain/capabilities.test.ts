@@ -31,6 +31,9 @@ test.each([
   ["model=a100", "model=a100", []],
   ["gpu", "gpu=0", ["gpu"]],
   ["gpu>=2", "gpu=4", []],
+  ["mem>=16G", "mem=64g", []],
+  ["mem>=16GiB", "mem=16GB", []],
+  ["constructor,toString", "gpu", ["constructor", "toString"]],
 ])("jobs that need %s, on a pool that provides %s, miss %p", (needs, provides, missing) => {
   expect(unmetNeeds(parseNeeds(needs), parseProvides(provides)).map(formatNeed)).toEqual(missing);
 });

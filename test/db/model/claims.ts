@@ -11,6 +11,7 @@ import {
   type Lane,
   postingOf,
   type Queue,
+  roomOf,
 } from "./queue.ts";
 
 interface WaitingRetry extends Attempt {
@@ -18,6 +19,7 @@ interface WaitingRetry extends Attempt {
   routeId: number;
   entryPoint: string;
   isSuspect: boolean;
+  isLimited: boolean;
   lost: number;
 }
 
@@ -55,13 +57,15 @@ export function claim(queue: Queue, want: Claim, ranges: readonly LeasedRange[])
 function firstInLine(queue: Queue, want: Claim): Turn[] {
   const open = queue.lanes
     .filter((lane) => lane.state === "open" && want.routes.includes(routeOf(queue, lane)))
+    .filter(({ postingId }) => hasRoom(queue, postingId))
     .sort((a, b) => (want.oldest ? 0 : b.priority - a.priority) || a.postingId - b.postingId);
   const lanes = want.oldest
     ? open.filter(({ postingId }) => postingId === open[0]?.postingId)
     : open.slice(0, 1);
   const hasSuspect = heldLeases(queue, want.poolId).some(({ lost }) => lost >= 2);
   const due = dueRetries(queue).filter(
-    ({ routeId, isSuspect }) => want.routes.includes(routeId) && !(isSuspect && hasSuspect),
+    ({ routeId, isSuspect, postingId }) =>
+      want.routes.includes(routeId) && !(isSuspect && hasSuspect) && hasRoom(queue, postingId),
   );
   if (want.oldest) return oldestTurns(lanes, due);
   const best = Math.max(...due.map(({ priority }) => priority));
@@ -70,7 +74,7 @@ function firstInLine(queue: Queue, want: Claim): Turn[] {
   if (due.length === 0 || (lanes.length > 0 && beaten.length === 0)) return turnsOfLanes;
   const groups = Map.groupBy(
     due.filter(({ priority }) => priority === best),
-    ({ routeId, entryPoint, isSuspect }) => `${routeId} ${entryPoint} ${isSuspect}`,
+    groupOf,
   );
   return [
     ...turnsOfLanes,
@@ -81,10 +85,7 @@ function firstInLine(queue: Queue, want: Claim): Turn[] {
 /** A retry of the oldest posting with an open lane, or of an older one; else that lane. */
 function oldestTurns(lanes: readonly Lane[], due: readonly WaitingRetry[]): Turn[] {
   const limit = lanes[0]?.postingId ?? Infinity;
-  const groups = Map.groupBy(
-    due,
-    (d) => `${d.routeId} ${d.priority} ${d.entryPoint} ${d.isSuspect}`,
-  );
+  const groups = Map.groupBy(due, (d) => `${d.priority} ${groupOf(d)}`);
   const turns = [...groups.values()]
     .filter((retries) => retries.some(({ postingId }) => postingId <= limit))
     .map((retries): Turn => ({ kind: "retries", retries }));
@@ -92,6 +93,12 @@ function oldestTurns(lanes: readonly Lane[], due: readonly WaitingRetry[]): Turn
   const mayBeLane = due.length === 0 || due.some(({ postingId }) => postingId > limit);
   return mayBeLane ? [...lanes.map(laneTurn), ...turns] : turns;
 }
+
+/** What may be claimed together: of a posting with a limit, nothing of others with it. */
+const groupOf = ({ routeId, entryPoint, isSuspect, isLimited, postingId }: WaitingRetry) =>
+  `${routeId} ${entryPoint} ${isSuspect} ${isLimited ? postingId : ""}`;
+
+const hasRoom = (queue: Queue, id: number) => roomOf(queue, postingOf(queue, id)) > 0;
 
 const laneTurn = (lane: Lane): Turn => ({ kind: "lane", lane });
 
@@ -102,13 +109,16 @@ function dueRetries(queue: Queue): WaitingRetry[] {
   return [...queue.places].flatMap(([key, place]) => {
     if (place.at !== "retry" || place.due !== "now") return [];
     const [postingId = 0, seq = 0] = key.split("/").map(Number);
-    const { routeId, entryPoint } = postingOf(queue, postingId);
+    const { routeId, entryPoint, maxRunning } = postingOf(queue, postingId);
+    const isLimited = maxRunning !== null;
     const lane = queue.lanes.find(
       (l) => l.postingId === postingId && l.firstSeq <= seq && seq < l.endSeq,
     );
     const { priority } = have(lane, "lane");
     const { attempt, lost } = place;
-    return [{ postingId, seq, attempt, priority, routeId, entryPoint, isSuspect: lost >= 2, lost }];
+    const isSuspect = lost >= 2;
+    const job = { postingId, seq, attempt, priority, lost };
+    return [{ ...job, routeId, entryPoint, isSuspect, isLimited }];
   });
 }
 
@@ -125,27 +135,37 @@ function fits(queue: Queue, want: Claim, turn: Turn, got: readonly Attempt[]): b
   }
   const there = new Set(turn.retries.map(attemptKey));
   return (
-    keys.length === retryCount(want, turn.retries) &&
+    keys.length === retryCount(queue, want, turn.retries) &&
     new Set(keys).size === keys.length &&
     keys.every((key) => there.has(key))
   );
 }
 
-function retryCount(want: Claim, [...retries]: readonly WaitingRetry[]): number {
+function retryCount(queue: Queue, want: Claim, retries: readonly WaitingRetry[]): number {
   const first = have(retries[0], "retry");
-  const { cap } = sizeFor(want, first.entryPoint);
-  return Math.min(Math.max(cap, 0), first.isSuspect ? 1 : retries.length);
+  const most = mostOf(queue, want, first.postingId);
+  return Math.min(most, first.isSuspect ? 1 : retries.length);
+}
+
+/** Of a posting with a limit no more than there are idle workers. */
+function mostOf(queue: Queue, want: Claim, postingId: number): number {
+  const posting = postingOf(queue, postingId);
+  const { cap } = sizeFor(want, posting.entryPoint);
+  if (posting.maxRunning === null) return cap;
+  return Math.min(cap, want.cap, roomOf(queue, posting));
 }
 
 /** What a claim takes where it is this lane's turn: a range of it, or untouched lanes whole. */
 function laneJobs(queue: Queue, want: Claim, lane: Lane): Attempt[] {
-  const { entryPoint, routeId } = postingOf(queue, lane.postingId);
-  const { cap, floor } = sizeFor(want, entryPoint);
+  const { entryPoint, routeId, maxRunning } = postingOf(queue, lane.postingId);
+  const { floor } = sizeFor(want, entryPoint);
+  const cap = mostOf(queue, want, lane.postingId);
   if (cap < 1) return [];
   const share = (left: number) => Math.min(cap, Math.max(floor, Math.ceil(left * want.share), 1));
   const left = lane.endSeq - lane.cursor;
   const size = Math.min(left, share(left));
-  if (lane.cursor > lane.firstSeq || size < left) return rangeOf(lane, size);
+  const isWhole = lane.cursor === lane.firstSeq && size === left;
+  if (!isWhole || maxRunning !== null) return rangeOf(lane, size);
   const untouched = queue.lanes
     .filter(
       (l) =>
@@ -154,7 +174,8 @@ function laneJobs(queue: Queue, want: Claim, lane: Lane): Attempt[] {
         l.postingId >= lane.postingId &&
         l.cursor === l.firstSeq &&
         routeOf(queue, l) === routeId &&
-        postingOf(queue, l.postingId).entryPoint === entryPoint,
+        postingOf(queue, l.postingId).entryPoint === entryPoint &&
+        postingOf(queue, l.postingId).maxRunning === null,
     )
     .sort((a, b) => a.postingId - b.postingId);
   const total = untouched.reduce((sum, l) => sum + l.endSeq - l.firstSeq, 0);
@@ -172,6 +193,6 @@ function tellTurn(queue: Queue, want: Claim, turn: Turn): string {
   if (turn.kind === "lane") {
     return `[${laneJobs(queue, want, turn.lane).map(attemptKey).join(" ")}]`;
   }
-  const some = retryCount(want, turn.retries);
+  const some = retryCount(queue, want, turn.retries);
   return `${some} of retries [${turn.retries.map(attemptKey).join(" ")}]`;
 }

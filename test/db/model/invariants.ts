@@ -6,9 +6,23 @@ import { attemptKey, type Attempt, type Place, type Queue } from "./queue.ts";
 
 /** What is wrong in the database, a sentence for each fault. */
 export async function faultsOf(db: Db): Promise<string[]> {
-  const rows = await Promise.all([attempts(db), attemptsOfLeases(db), ended(db), owners(db)]);
+  const looks = [attempts, attemptsOfLeases, ended, owners, running];
+  const rows = await Promise.all(looks.map((look) => look(db)));
   return [...(await brokenInvariants(db)), ...rows.flat().map(({ fault }) => fault)];
 }
+
+/** P5: no more jobs of a posting are leased, and have no outcome, than may run. */
+const running = ({ sql }: Db) => sql<{ fault: string }[]>`
+  select format('P5: %s jobs of posting %s are leased, and %s may run', count(*), p.id,
+                p.max_running) as fault
+  from pdoflow.lease l cross join lateral
+    unnest(l.posting_ids, l.first_seqs, l.end_seqs, l.attempts)
+      as r (posting_id, first_seq, end_seq, attempt)
+    cross join lateral generate_series(r.first_seq, r.end_seq - 1) as s (seq)
+    join pdoflow.posting p on p.id = r.posting_id
+  where l.held and not exists (select from pdoflow.outcome o where
+    (o.posting_id, o.seq, o.attempt) = (r.posting_id, s.seq, r.attempt))
+  group by p.id having count(*) > p.max_running`;
 
 /** The attempts of a job are 1, 2, … and each but the last one had failed, for good or not (U2). */
 const attempts = ({ sql }: Db) => sql<{ fault: string }[]>`

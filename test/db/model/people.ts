@@ -20,6 +20,7 @@ export const postAct: fc.Arbitrary<Act> = fc
     osUser: fc.constantFrom("ada", "ada", "ben"),
     tries,
     backoffMs: fc.constantFrom(0, 0, 3_600_000),
+    maxRunning: fc.constantFrom(null, null, null, 1, 2, 4),
     priority,
     priorities: fc.oneof(
       fc.constantFrom([0], Array<number>(6).fill(1)),
@@ -37,6 +38,7 @@ interface Options {
   osUser: string;
   tries: number;
   backoffMs: number;
+  maxRunning: number | null;
   priority: number;
 }
 
@@ -47,13 +49,15 @@ function postStep(each: readonly number[], isUniform: boolean, options: Options)
     kind: "post",
     told:
       `${osUser} posts ${entryPoint} at [${priorities.join(" ")}], ` +
-      `${options.tries} tries, ${options.backoffMs} ms apart`,
+      `${options.tries} tries, ${options.backoffMs} ms apart` +
+      (options.maxRunning === null ? "" : `, at most ${options.maxRunning} at a time`),
     async send(db) {
       const more = isUniform ? options : { ...options, priorities };
       const id = await postJobs(db, each.length, more);
       const routeId = await routeOf(db, id);
-      const { tries, backoffMs } = options;
-      const posting = { id, entryPoint, routeId, jobCount: each.length, tries, backoffMs };
+      const { tries, backoffMs, maxRunning } = options;
+      const jobCount = each.length;
+      const posting = { id, entryPoint, routeId, jobCount, tries, backoffMs, maxRunning };
       return ({ queue }) => addPosting(queue, posting, priorities);
     },
   };

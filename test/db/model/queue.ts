@@ -9,6 +9,8 @@ export interface Posting {
   jobCount: number;
   tries: number;
   backoffMs: number;
+  /** How many of its jobs may be leased without an outcome (P5); null for any number. */
+  maxRunning: number | null;
   state: PostingState;
   isEnded: boolean;
 }
@@ -82,6 +84,15 @@ export function have<T>(element: T | undefined | null, what: string): T {
 
 export const postingOf = (queue: Queue, id: number) =>
   have(queue.postings.get(id), `posting ${id}`);
+
+/** How many more of its jobs may be claimed (P5). */
+export function roomOf(queue: Queue, { id, maxRunning }: Posting): number {
+  if (maxRunning === null) return Infinity;
+  const leased = [...queue.places].filter(
+    ([key, { at }]) => at === "lease" && key.startsWith(`${id}/`),
+  );
+  return maxRunning - leased.length;
+}
 
 /** The lane that a job is in, waiting or not. */
 export const laneOf = (queue: Queue, { postingId, seq }: { postingId: number; seq: number }) =>

@@ -30,7 +30,7 @@ const seqsOf = (first: number, end: number) =>
 export async function readQueue({ sql }: Db): Promise<Queue> {
   const [postings, lanes, jobs, outcomes, retries, leaseRows, pools] = await Promise.all([
     sql<Posting[]>`
-      select id, entry_point, route_id, job_count, tries, backoff_ms, state,
+      select id, entry_point, route_id, job_count, tries, backoff_ms, max_running, state,
              ended_at is not null as is_ended from pdoflow.posting order by id`,
     sql<Lane[]>`
       select posting_id, priority, first_seq, end_seq, state,
