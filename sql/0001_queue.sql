@@ -67,7 +67,8 @@ comment on table pdoflow.posting is
   P3  A finished posting has ended. A cancelled one ends when its last running job has.
   P4  1 to 1000 tries; the backoff and the grace are not negative, a timeout is positive.
   P5  At most max_running of its jobs are in held leases without an outcome, so at most that many
-      run. At most rate_count of its attempts start in any rate_ms. Null: any number.
+      run. At most rate_count of its attempts start in any rate_ms. Null: any number. Where they
+      are changed, what was claimed before is by the limits of then.
   P6  It is not pruned before it has ended, nor within keep_ms after that.
   P7  Its name is for people, and need not be its alone: @name is the newest of that name.';
 -- Serves: status and snapshot, the postings that have not ended, newest first.
@@ -254,3 +255,11 @@ So nothing ever counts jobs (rule 3).
   G2  A posting that has ended has none (P2).';
 -- Serves: totals, fold, finish.
 create index progress_posting on pdoflow.progress (posting_id);
+
+create table pdoflow.variable (
+  name text primary key,
+  value jsonb not null,
+  updated_at timestamptz not null default now()
+);
+comment on table pdoflow.variable is
+'One row: a value that people and programs share by the queue. pdoflow itself reads none of them.';

@@ -12,7 +12,7 @@ import { PdoflowCommand } from "./command.ts";
 import { findPostingsToChange, readSelectors } from "./select.ts";
 
 /** A command that changes the state of postings, and says of each what became of it. */
-abstract class PostingsCommand extends PdoflowCommand {
+export abstract class PostingsCommand extends PdoflowCommand {
   postings = Option.Rest({ name: "posting" });
   state = Option.String("--state", {
     description: "those of them in this state: open, paused, errored_out or cancelled",
@@ -21,7 +21,7 @@ abstract class PostingsCommand extends PdoflowCommand {
   /** Returns the postings that were changed. */
   abstract change(db: Db, ids: number[]): Promise<number[]>;
   abstract readonly did: string;
-  abstract readonly document: (typeof documents)["pause" | "resume" | "cancel"];
+  abstract readonly document: (typeof documents)["pause"]; // all of these have the same
 
   async run() {
     const selectors = await readSelectors(this.postings, this.context.stdin);
@@ -105,7 +105,7 @@ export class CancelCommand extends PostingsCommand {
 }
 
 /** What cancelling these would hit: "cancel 3 postings with 1,200 jobs that have not ended". */
-async function whatEnds(db: Db, ids: number[]): Promise<string> {
+export async function whatEnds(db: Db, ids: number[]): Promise<string> {
   let jobs = 0;
   for (const { waiting, running, retrying } of await readPostingCounts(db, ids)) {
     jobs += waiting + running + retrying;

@@ -63,6 +63,39 @@ export async function retryFailed(
   return row?.jobs ?? null;
 }
 
+/** What is to change of the limits of postings; undefined leaves it as it is, null lifts it. */
+export interface NewLimits {
+  maxRunning?: number | null | undefined;
+  rate?: { count: number | null; ms: number | null } | undefined;
+}
+
+export interface LimitRow {
+  id: number;
+  maxRunning: number | null;
+  rateCount: number | null;
+  rateMs: number | null;
+}
+
+/**
+ * Sets the limits of postings that have not ended (P5), and returns these. They hold for what is
+ * claimed from now on: what pools have in hand goes on.
+ */
+export async function setLimits(
+  { sql, schema, target }: Db,
+  ids: readonly number[],
+  { maxRunning, rate }: NewLimits,
+): Promise<LimitRow[]> {
+  return await sql<LimitRow[]>`
+    with changed as (
+      update ${schema}.posting
+      set max_running = ${maxRunning === undefined ? sql`max_running` : maxRunning},
+          rate_count = ${rate === undefined ? sql`rate_count` : rate.count},
+          rate_ms = ${rate === undefined ? sql`rate_ms` : rate.ms}
+      where id = any (${integers(ids)}::bigint[]) and ended_at is null
+      returning id, max_running, rate_count, rate_ms)
+    select *, pg_notify(${`${target.schema}.posted`}, id::text) from changed order by id`;
+}
+
 export interface StoppedPosting {
   id: number;
   state: "paused" | "errored_out" | "cancelled" | "finished";

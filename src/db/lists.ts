@@ -51,3 +51,27 @@ export async function readDepth({ sql, schema }: Db): Promise<number> {
     from ${schema}.posting p where p.ended_at is null and p.state = 'open'`;
   return row?.jobs ?? 0;
 }
+
+export interface PriorityRow {
+  priority: number;
+  /** How many postings have jobs of it that wait, and how many jobs. */
+  postings: number;
+  waiting: number;
+}
+
+/**
+ * The jobs of open postings that no pool has taken yet, by priority, the highest first. Reads the
+ * open lanes and what is to be retried, not the jobs.
+ */
+export const readPriorities = ({ sql, schema }: Db) => sql<PriorityRow[]>`
+  select priority, count(distinct posting_id)::integer as postings, sum(rest)::bigint as waiting
+  from (
+    select l.priority, l.posting_id, l.end_seq - coalesce((
+      select lane_end_seq from ${schema}.lease
+      where lane_posting_id = l.posting_id and lane_priority = l.priority
+      order by lane_first_seq desc limit 1), l.first_seq) as rest
+    from ${schema}.lane l where l.state = 'open'
+    union all
+    select priority, posting_id, end_seq - first_seq from ${schema}.retry
+    where due_at < 'infinity') waiting
+  where rest > 0 group by priority order by priority desc`;

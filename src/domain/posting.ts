@@ -40,7 +40,7 @@ const milliseconds = (least: number, years = 1) =>
   );
 
 /** How many attempts may start in some time: 10/s, 100/m, 1000/h. */
-const Rate = v.pipe(
+export const Rate = v.pipe(
   v.string("expected a rate such as 10/s, 100/m or 1000/h"),
   v.regex(
     /^[1-9]\d{0,8}\/[smh]$/,
@@ -55,6 +55,13 @@ export function rateOf(text: string | null): { count: number | null; ms: number 
   if (text === null) return { count: null, ms: null };
   const [count, unit = ""] = text.split("/");
   return { count: Number(count), ms: unitMs[unit] ?? 1000 };
+}
+
+/** "10/s" of a number and a time in ms; null where there is no such limit. */
+export function rateText(count: number | null, ms: number | null): string | null {
+  if (count === null || ms === null) return null;
+  const unit = Object.entries(unitMs).find(([, length]) => length === ms)?.[0];
+  return unit === undefined ? `${count} in ${ms} ms` : `${count}/${unit}`;
 }
 
 export type KeepsOutput = PostingOptions["keepsOutput"];
