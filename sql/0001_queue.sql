@@ -254,3 +254,11 @@ So nothing ever counts jobs (rule 3).
   G2  A posting that has ended has none (P2).';
 -- Serves: totals, fold, finish.
 create index progress_posting on pdoflow.progress (posting_id);
+
+create table pdoflow.variable (
+  name text primary key,
+  value jsonb not null,
+  updated_at timestamptz not null default now()
+);
+comment on table pdoflow.variable is
+'One row: a value that people and programs share by the queue. pdoflow itself reads none of them.';

@@ -66,6 +66,12 @@ export abstract class PdoflowCommand extends Command<CliContext> {
     this.context.stdout.write(`${text}\n`);
   }
 
+  /** Data of which there may be much: resolves once whoever reads it has kept up. */
+  async printInPace(text: string): Promise<void> {
+    const { stdout } = this.context;
+    if (!stdout.write(text)) await new Promise((resolve) => stdout.once("drain", resolve));
+  }
+
   /** Data as JSON, in one line: what docs/json.md promises of it, and no more. */
   printJson<const S extends v.GenericSchema<{ version: 1 }>>(
     schema: S,
@@ -74,16 +80,21 @@ export abstract class PdoflowCommand extends Command<CliContext> {
     this.print(JSON.stringify(v.parse(schema, { version: 1, ...value })));
   }
 
+  /** Prints what {@link tableText} makes. */
+  printTable(...data: Parameters<PdoflowCommand["tableText"]>): void {
+    this.print(this.tableText(...data));
+  }
+
   /** Data as lines of columns: cut to a terminal's width, coloured where that is wanted. */
-  printTable(
+  tableText(
     header: readonly string[],
     rows: readonly (readonly (string | number)[])[],
     colorOf: (cell: string) => Color | null = () => null,
-  ): void {
+  ): string {
     const isTerminal = this.context.isTerminal.stdout;
     const { columns, env } = this.context;
     const width = isTerminal ? Number(env["COLUMNS"]) || columns || 80 : null;
-    this.print(table(header, rows, { width, paint: this.paint("stdout"), colorOf }));
+    return table(header, rows, { width, paint: this.paint("stdout"), colorOf });
   }
 
   /** A message for a person, never data. */

@@ -132,6 +132,51 @@ export const documents = {
       }),
     ),
   }),
+  /** A line for each job. */
+  jobs: document({
+    job: v.string(),
+    status: JobStatus,
+    attempts: count,
+    pool: v.nullable(id),
+    host: v.nullable(v.string()),
+    durationMs: v.nullable(v.number()),
+    endedAt: v.nullable(moment),
+    error: v.nullable(v.object({ name: v.string(), message: v.string() })),
+    /** As docs/values.md tells. */
+    args: v.unknown(),
+  }),
+  /** A line for each attempt. */
+  logs: document({
+    job: v.string(),
+    status: JobStatus,
+    attempt: count,
+    stdout: v.nullable(v.string()),
+    stderr: v.nullable(v.string()),
+    error: v.nullable(v.unknown()),
+  }),
+  /** A line for each job, with --json or without. */
+  results: v.object({
+    posting: id,
+    index: count,
+    status: JobStatus,
+    /** What the job returned, as docs/values.md tells; null if it is not done. */
+    result: v.unknown(),
+    error: v.nullable(v.unknown()),
+  }),
+  vars: document({
+    variables: v.array(v.object({ name: v.string(), value: v.unknown(), updatedAt: moment })),
+  }),
+  "vars set": document({ name: v.string() }),
+  "vars delete": document({ name: v.string() }),
+  "priority-stats": document({
+    priorities: v.array(v.object({ priority: v.number(), postings: count, waiting: count })),
+  }),
+  "set-limit": document({
+    postings: v.array(
+      v.object({ id, maxRunning: v.nullable(count), maxRate: v.nullable(v.string()) }),
+    ),
+  }),
+  "set-posting-status": Changes,
   retry: document({
     postings: v.array(v.object({ id, state: PostingState, retried: count })),
   }),

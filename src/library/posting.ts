@@ -3,6 +3,7 @@ import * as v from "valibot";
 import { hasSortedJobs, readResults, type ResultRow } from "../db/results.ts";
 import { type PostingCounts, readPostingCounts } from "../db/status.ts";
 import type { JobError } from "../domain/attempt.ts";
+import { firstPageRows, nextPageSize } from "../domain/page-size.ts";
 import { parse } from "../domain/parse.ts";
 import type { JobCounts, PostingState } from "../domain/posting.ts";
 import { decodeValue } from "../domain/values.ts";
@@ -41,16 +42,6 @@ const WaitLimit = v.optional(
 );
 /** What a timer can hold: 24 days. A longer one would fire at once. */
 const timerMsMax = 2 ** 31 - 1;
-
-/** A page of results is about so many characters of text, and never over so many rows. */
-const pageChars = 2 ** 20;
-const pageRows = 2_000;
-const firstPageRows = 10;
-
-/** The rows of the next page, after one of `rows` rows with `chars` characters. */
-export function nextPageSize(rows: number, chars: number): number {
-  return Math.min(pageRows, Math.ceil((rows * pageChars) / chars));
-}
 
 /** A batch of jobs that was posted. */
 export class Posting<Result = unknown> {

@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 
 import type { Db } from "../../src/db/connect.ts";
 import { close, type Posting, postWork } from "../../src/index.ts";
-import { nextPageSize } from "../../src/library/posting.ts";
+import { nextPageSize } from "../../src/domain/page-size.ts";
 import { freshDatabase, type TestDatabase } from "../database.ts";
 import { drivenPool, only } from "./hand-driven.ts";
 import { anything } from "./jobs.ts";

@@ -1,0 +1,72 @@
+import type { Db } from "../db/connect.ts";
+import { type JobRow, type JobWish, readJobPage } from "../db/jobs.ts";
+import { hasSortedJobs, readResults, type ResultRow } from "../db/results.ts";
+import { findPostings } from "../db/snapshot.ts";
+import { firstPageRows, nextPageSize } from "../domain/page-size.ts";
+import type { IndexRange } from "../domain/selector.ts";
+import type { Selected } from "./select.ts";
+
+/** So many jobs are looked at for one that is wished for, where few are. */
+const widestPage = 100_000;
+
+/** Jobs of postings that are wished for, page by page, by index. */
+export async function* jobPages(
+  db: Db,
+  selected: readonly Selected[],
+  wish: JobWish,
+): AsyncGenerator<{ postingId: number; rows: JobRow[] }> {
+  for (const { id, indices } of selected) {
+    const { isSorted, ranges } = await rangesOf(db, id, indices);
+    const widest = wish.status === "failed" && !isSorted ? widestPage : 2_000;
+    let size = 500;
+    for (const { first: from, last } of ranges) {
+      for (let first = from; first <= last;) {
+        const part = Math.min(size, last - first + 1);
+        const page = { postingId: id, first, size: part, isSorted, ...wish };
+        const rows = [...(await readJobPage(db, page))];
+        if (rows.length > 0) yield { postingId: id, rows };
+        first += part;
+        const chars = rows.reduce((sum, row) => sum + lengthOf(row), part);
+        const fitting = rows.length === 0 ? 8 * part : nextPageSize(part, chars);
+        size = Math.max(1, Math.min(fitting, widest));
+      }
+    }
+  }
+}
+
+/** What came of jobs of postings, page by page, by index. */
+export async function* resultPages(
+  db: Db,
+  selected: readonly Selected[],
+): AsyncGenerator<{ postingId: number; rows: ResultRow[] }> {
+  for (const { id, indices } of selected) {
+    const { isSorted, ranges } = await rangesOf(db, id, indices);
+    let size = firstPageRows;
+    for (const { first: from, last } of ranges) {
+      for (let first = from; first <= last;) {
+        const part = Math.min(size, last - first + 1);
+        const rows = [...(await readResults(db, { postingId: id, first, size: part, isSorted }))];
+        yield { postingId: id, rows };
+        first += part;
+        const chars = rows.reduce(
+          (sum, { result, error }) => sum + (result?.length ?? 0) + (error?.length ?? 0),
+          part,
+        );
+        size = nextPageSize(part, chars);
+      }
+    }
+  }
+}
+
+const lengthOf = ({ args, stdout, stderr }: JobRow) =>
+  args.length + (stdout?.length ?? 0) + (stderr?.length ?? 0);
+
+/** The ranges of indices that a posting has of those that are selected. */
+async function rangesOf(db: Db, id: number, indices: readonly IndexRange[] | null) {
+  const [posting] = await findPostings(db, [id]);
+  const last = (posting?.jobCount ?? 0) - 1;
+  const ranges = (indices ?? [{ first: 0, last }])
+    .filter(({ first }) => first <= last)
+    .map((range) => ({ first: range.first, last: Math.min(range.last, last) }));
+  return { ranges, isSorted: await hasSortedJobs(db, id) };
+}

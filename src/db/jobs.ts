@@ -1,0 +1,75 @@
+import type { JobError } from "../domain/attempt.ts";
+import type { JobCounts } from "../domain/posting.ts";
+import type { Db } from "./connect.ts";
+
+/** Where a job stands, with its newest attempt. */
+export interface JobRow {
+  index: number;
+  seq: number;
+  status: keyof JobCounts;
+  attempts: number;
+  poolId: number | null;
+  host: string | null;
+  durationMs: number | null;
+  endedAt: Date | null;
+  error: JobError | null;
+  /** As JSON text. */
+  args: string;
+  stdout: string | null;
+  stderr: string | null;
+}
+
+export interface JobWish {
+  status: keyof JobCounts | null;
+  host: string | null;
+  poolId: number | null;
+  /** What the text of the arguments has in it. */
+  argument: string | null;
+}
+
+export interface JobPage extends JobWish {
+  postingId: number;
+  /** The index of the first job, and how many are looked at. */
+  first: number;
+  size: number;
+  /** Whether the posting's jobs have an index that differs from their seq (J2). */
+  isSorted: boolean;
+}
+
+/**
+ * Those of some jobs of a posting that are wished for, by index. Asked for by a range, which has no
+ * gap (J1). Where only failures are wished for, the jobs between them are not looked at.
+ */
+export function readJobPage({ sql, schema }: Db, page: JobPage) {
+  const { postingId, first, size, isSorted, status, host, poolId, argument } = page;
+  const place = isSorted ? sql`j.index` : sql`j.seq`;
+  const jobs =
+    status === "failed" && !isSorted
+      ? sql`${schema}.failed_jobs(${postingId}, ${first}, ${first + size}) f
+          join ${schema}.job j on j.posting_id = ${postingId} and j.seq = f.seq`
+      : sql`${schema}.job j`;
+  return sql<JobRow[]>`
+    select s.index, s.seq, s.status, s.attempts, p.id as pool_id, p.host, s.duration_ms,
+           s.ended_at, s.error, s.args::text as args, o.stdout, o.stderr
+    from ${jobs} join ${schema}.job_status s on s.posting_id = j.posting_id and s.seq = j.seq
+      left join lateral (
+        select lease_id, stdout, stderr from ${schema}.outcome
+        where posting_id = ${postingId} and seq = j.seq order by attempt desc limit 1) o on true
+      left join lateral (
+        select o.lease_id as id where s.status <> 'running'
+        union all
+        select l.id from ${schema}.lease l
+          cross join lateral unnest(l.posting_ids, l.first_seqs, l.end_seqs)
+            as u (posting_id, first_seq, end_seq)
+        where s.status = 'running' and l.held and u.posting_id = ${postingId}
+          and u.first_seq <= j.seq and j.seq < u.end_seq
+        limit 1) w on true
+      left join ${schema}.lease l on l.id = w.id
+      left join ${schema}.pool p on p.id = l.pool_id
+    where j.posting_id = ${postingId} and ${place} >= ${first} and ${place} < ${first + size}
+      and ${status === null ? sql`true` : sql`s.status = ${status}`}
+      and ${host === null ? sql`true` : sql`p.host = ${host}`}
+      and ${poolId === null ? sql`true` : sql`p.id = ${poolId}`}
+      and ${argument === null ? sql`true` : sql`position(${argument} in s.args::text) > 0`}
+    order by s.index`;
+}

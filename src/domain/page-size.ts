@@ -1,0 +1,9 @@
+/** A page of rows is about so many characters of text, and never over so many rows. */
+const pageChars = 2 ** 20;
+const pageRows = 2_000;
+export const firstPageRows = 10;
+
+/** The rows of the next page, after one of `rows` rows with `chars` characters. */
+export function nextPageSize(rows: number, chars: number): number {
+  return Math.min(pageRows, Math.ceil((rows * pageChars) / chars));
+}
