@@ -3,6 +3,7 @@ import postgres from "postgres";
 import { exitCodes, PdoflowError } from "../domain/errors.ts";
 import type { Address } from "./addresses.ts";
 import { brokenConnection, dial, TlsFailed } from "./dial.ts";
+import { watchStatements } from "./watch-statements.ts";
 import { oneAtATime } from "./one-at-a-time.ts";
 import { describeAddress, describeTarget, type Target } from "./settings.ts";
 
@@ -77,7 +78,9 @@ export function connect(
     transform: { column: { from: postgres.toCamel } },
     types: { bigint: { to: 20, from: [20], parse: Number, serialize: String } },
   });
-  const sql = isPooled ? oneAtATime(opened) : opened;
+  const { onStatement } = target;
+  const watched = onStatement ? watchStatements(opened, onStatement) : opened;
+  const sql = isPooled ? oneAtATime(watched) : watched;
   const end = (timeout: number) => sql.end({ timeout }).finally(() => ended.abort());
   const [close, abort] = [() => end(5), () => end(0)];
   return {

@@ -27,6 +27,8 @@ export interface Target extends Address {
   applicationName?: string;
   /** Settings for the session, as PGOPTIONS has them. */
   options?: string;
+  /** Called after each statement with its text, which has $1 in the place of parameters. */
+  onStatement?: (text: string, ms: number) => void;
   schema: string;
   /** Where these settings come from, in words: "DATABASE_URL", "the embedded server". */
   source: string;
