@@ -6,8 +6,10 @@ import type { Commands } from "./reference.ts";
 /** The commands, each loaded only when it is asked for: a status line should not load a pool. */
 export const commands: Commands = {
   cancel: async () => [(await import("./control.ts")).CancelCommand],
-  depth: async () => [(await import("./list.ts")).DepthCommand],
+  config: async () => [(await import("./config.ts")).ConfigCommand],
   demo: async () => [(await import("./demo.ts")).DemoCommand],
+  depth: async () => [(await import("./list.ts")).DepthCommand],
+  doctor: async () => [(await import("./doctor.ts")).DoctorCommand],
   down: async () => [(await import("./up.ts")).DownCommand],
   drain: async () => [(await import("./control.ts")).DrainCommand],
   explain: async () => [(await import("./explain.ts")).ExplainCommand],

@@ -10,6 +10,12 @@ import type { Environment } from "./settings.ts";
 /** Where distributions keep the file for all users, unless PGSYSCONFDIR says. */
 const systemFolders = ["/etc/postgresql-common", "/etc", "/usr/local/pgsql/etc"];
 
+/** The files for all users, the first of which to have a service counts. */
+export function sharedServiceFiles(env: Environment): string[] {
+  const folder = env["PGSYSCONFDIR"];
+  return (folder ? [folder] : systemFolders).map((each) => join(each, "pg_service.conf"));
+}
+
 /**
  * What a service says: of `named` or ~/.pg_service.conf, else of the file for all users.
  *
@@ -18,9 +24,7 @@ const systemFolders = ["/etc/postgresql-common", "/etc", "/usr/local/pgsql/etc"]
 export function readService(name: string, named: string | undefined, env: Environment): Settings {
   const home = env["HOME"];
   const own = named ?? (home ? join(home, ".pg_service.conf") : undefined);
-  const folder = env["PGSYSCONFDIR"];
-  const shared = (folder ? [folder] : systemFolders).map((each) => join(each, "pg_service.conf"));
-  const files = [...(own === undefined ? [] : [own]), ...shared];
+  const files = [...(own === undefined ? [] : [own]), ...sharedServiceFiles(env)];
   const others: string[] = [];
   for (const file of files) {
     const text = textOf(file);
