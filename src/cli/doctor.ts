@@ -35,9 +35,8 @@ export class DoctorCommand extends PdoflowCommand {
         const database = describeTarget(target);
         this.printJson(documents.doctor, { server, database, roundTripMs, clockSkewMs, findings });
       } else {
-        this.say(
-          `PostgreSQL ${server}, ${describeTarget(target)}, answers in ${roundTripMs.toFixed(1)} ms`,
-        );
+        const answer = `answers in ${roundTripMs.toFixed(1)} ms`;
+        this.say(`PostgreSQL ${server}, ${describeTarget(target)}, ${answer}`);
         for (const finding of findings) this.#show(finding);
         if (findings.length === 0) this.print("all is well");
       }
