@@ -87,8 +87,11 @@ async function command(): Promise<void> {
   // A pool goes on when whoever read its messages is gone.
   process.stderr.on("error", () => {});
   const { run } = await import("./cli/run.ts");
+  const env = { ...process.env };
+  // postgres.js reads some of them on its own, and not as libpq does.
+  for (const name of Object.keys(env)) if (/^PG[A-Z_]+$/.test(name)) delete process.env[name];
   const context: CliContext = {
-    env: process.env,
+    env,
     cwd: process.cwd(),
     stdin: process.stdin,
     stdout: process.stdout,
@@ -97,7 +100,7 @@ async function command(): Promise<void> {
     pid: process.pid,
     uid: process.getuid?.() ?? -1,
     host: hostname(),
-    home: process.env["HOME"] ?? "",
+    home: env["HOME"] ?? "",
     osUser,
     platform: process.platform,
     cores: availableParallelism(),

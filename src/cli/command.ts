@@ -2,7 +2,7 @@ import { type BaseContext, Command, Option } from "clipanion";
 import * as v from "valibot";
 
 import { type Db, explainDatabaseError } from "../db/connect.ts";
-import { migrate, requireCurrentSchema } from "../db/migrations.ts";
+import { migrate, pendingMigrations, requireCurrentSchema } from "../db/migrations.ts";
 import { answered, openDatabase } from "../db/open.ts";
 import { configuredTarget, schemaName, type Target } from "../db/settings.ts";
 import { exitCodes, type ExitCode, PdoflowError } from "../domain/errors.ts";
@@ -46,6 +46,13 @@ export abstract class PdoflowCommand extends Command<CliContext> {
   });
   color = Option.String("--color", {
     description: "auto, always or never; by default auto: on terminals, unless NO_COLOR is set",
+  });
+
+  quiet = Option.Boolean("-q,--quiet", false, {
+    description: "print data and errors alone, no messages",
+  });
+  verbose = Option.Boolean("-v,--verbose", false, {
+    description: "tell each statement and how long it took, without its parameters",
   });
 
   abstract run(): Promise<ExitCode>;
@@ -99,6 +106,7 @@ export abstract class PdoflowCommand extends Command<CliContext> {
 
   /** A message for a person, never data. */
   say(text: string): void {
+    if (this.quiet) return;
     this.context.stderr.write(this.json ? messageLine(text) : `${text}\n`);
   }
 
@@ -130,8 +138,9 @@ export abstract class PdoflowCommand extends Command<CliContext> {
    * The server that flags and environment name, or the embedded one, started if it does not run.
    */
   async target(): Promise<Target & { isEmbedded: boolean }> {
+    const watch = this.verbose ? { onStatement: this.#tellStatement } : {};
     const configured = configuredTarget(this.database, this.context.env);
-    if (configured) return { ...configured, isEmbedded: false };
+    if (configured) return { ...configured, ...watch, isEmbedded: false };
     const address = await ensureServer(this.embeddedPlace, {
       onProgress: (sentence) => this.say(`pdoflow: ${sentence}`),
     });
@@ -144,9 +153,17 @@ export abstract class PdoflowCommand extends Command<CliContext> {
       tls: false,
       schema: schemaName(this.context.env),
       source: "the embedded server",
+      ...watch,
       isEmbedded: true,
     };
   }
+
+  readonly #tellStatement = (text: string, ms: number) => {
+    const line = text.replace(/\s+/g, " ").trim();
+    this.say(
+      `pdoflow: ${ms.toFixed(1)} ms: ${line.length > 400 ? `${line.slice(0, 400)}…` : line}`,
+    );
+  };
 
   /**
    * Runs `work` with the database of the queue, whose schema is the one that this program knows.
@@ -156,7 +173,8 @@ export abstract class PdoflowCommand extends Command<CliContext> {
     const target = await this.target();
     return await this.explaining(target, async () => {
       await using db = await openDatabase(target, { connections });
-      if (target.isEmbedded) await migrate(db);
+      // A look first: it takes one statement, and nearly always there is nothing to do.
+      if (target.isEmbedded && (await pendingMigrations(db)).length > 0) await migrate(db);
       else await answered(db, requireCurrentSchema(db));
       return await work(db);
     });

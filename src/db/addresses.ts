@@ -1,9 +1,20 @@
+import { existsSync } from "node:fs";
+
 import { InvalidInput } from "../domain/errors.ts";
+
+/** How to encrypt a connection: libpq's sslmode, where false is disable. */
+export type Encryption = false | "allow" | "prefer" | "require" | "verify-ca" | "verify-full";
 
 /** Where one PostgreSQL server listens. `host` may be the folder of a unix socket. */
 export interface Address {
   host: string;
   port: number;
+  /** The number to connect to, where `host` is only what its certificate calls it. */
+  hostaddr?: string;
+  /** What was found to work there, where the settings leave it open. */
+  tls?: Encryption;
+  /** Where it differs from address to address. */
+  password?: string | undefined;
 }
 
 const defaultPort = "5432";
@@ -37,6 +48,13 @@ export function splitAuthority(text: string): {
   };
 }
 
+/** Where servers of a distribution have their socket; /tmp anybody could write to. */
+const socketFolder = "/var/run/postgresql";
+
+/** Where a server is looked for that no host is named of: on this machine, as psql does. */
+export const defaultHost = (port: number): string =>
+  existsSync(`${socketFolder}/.s.PGSQL.${port}`) ? socketFolder : "localhost";
+
 /**
  * The addresses that lists of hosts and of ports name, as libpq has them: one port for all hosts,
  * or one for each; an empty one is the default.
@@ -47,8 +65,15 @@ export function parseAddresses(
   hosts: string,
   ports: string,
   source: string,
+  hostaddrs = "",
 ): [Address, ...Address[]] {
-  const hostList = hosts.split(",");
+  const numberList = hostaddrs === "" ? [] : hostaddrs.split(",");
+  const hostList = hosts === "" && hostaddrs !== "" ? numberList : hosts.split(",");
+  if (numberList.length > 0 && numberList.length !== hostList.length) {
+    throw new InvalidInput(source, [
+      `expected one hostaddr for each of ${hostList.length} hosts, found ${numberList.length}`,
+    ]);
+  }
   const portList = ports.split(",");
   if (portList.length !== 1 && portList.length !== hostList.length) {
     throw new InvalidInput(source, [
@@ -61,7 +86,12 @@ export function parseAddresses(
       const found = portList.length === 1 ? portList[0] : portList[i];
       throw new InvalidInput(source, [`expected a port from 1 to 65535, found ${found}`]);
     }
-    return { host: host === "" ? "localhost" : host, port };
+    const hostaddr = numberList[i];
+    return {
+      host: host === "" ? (hostaddr ?? defaultHost(port)) : host,
+      port,
+      ...(hostaddr ? { hostaddr } : {}),
+    };
   };
   const [first = "", ...others] = hostList;
   return [addressOf(first, 0), ...others.map((host, i) => addressOf(host, i + 1))];

@@ -2,6 +2,8 @@ import postgres from "postgres";
 
 import { exitCodes, PdoflowError } from "../domain/errors.ts";
 import type { Address } from "./addresses.ts";
+import { brokenConnection, dial, TlsFailed } from "./dial.ts";
+import { watchStatements } from "./watch-statements.ts";
 import { oneAtATime } from "./one-at-a-time.ts";
 import { describeAddress, describeTarget, type Target } from "./settings.ts";
 
@@ -35,7 +37,8 @@ export interface ConnectOptions {
 }
 
 /** How long an address has to answer: less where there are others to go to. */
-export const answerMs = ({ others }: Target): number => (others === undefined ? 10_000 : 5_000);
+export const answerMs = (target: Target): number =>
+  target.answerMs ?? (target.others === undefined ? 10_000 : 5_000);
 
 /**
  * Opens up to `connections` connections to one address when they are first needed, without a look
@@ -49,33 +52,51 @@ export function connect(
   // Not `sql.listen`: that opens another connection, which nothing else can use. The option is
   // what it uses itself (postgres/src/index.js), and missing in the types.
   const notified = onNotify ? { onnotify: onNotify } : {};
+  const ended = new AbortController();
   const opened: Sql = postgres({
-    host: address.host,
+    host: address.hostaddr ?? address.host,
     port: address.port,
     user: target.user,
     database: target.database,
-    ...(target.password === undefined ? {} : { password: target.password }),
-    ssl: target.tls,
+    // As a function, since an empty one would be looked up in the environment.
+    password: () => ("password" in address ? address.password : target.password) ?? "",
+    ssl: false,
+    ...encryption(target, address, ended.signal),
     max: connections,
     connect_timeout: answerMs(target) / 1_000,
     idle_timeout: 0,
     max_lifetime: null,
     prepare: !isPooled, // it would stay behind on a server's connection that others get next
     fetch_types: false, // arrays are sent as text (array.ts), so that one round trip is saved
-    connection: { application_name: "pdoflow" },
+    connection: {
+      application_name: target.applicationName ?? "pdoflow",
+      ...(target.options === undefined ? {} : { options: target.options }),
+    },
     ...notified,
     onnotice: () => {},
     // Not `postgres.camel`: it also renames the keys inside jsonb, which are the user's data.
     transform: { column: { from: postgres.toCamel } },
     types: { bigint: { to: 20, from: [20], parse: Number, serialize: String } },
   });
-  const sql = isPooled ? oneAtATime(opened) : opened;
-  const close = () => sql.end({ timeout: 5 });
-  const abort = () => sql.end({ timeout: 0 });
+  const { onStatement } = target;
+  const watched = onStatement ? watchStatements(opened, onStatement) : opened;
+  const sql = isPooled ? oneAtATime(watched) : watched;
+  const end = (timeout: number) => sql.end({ timeout }).finally(() => ended.abort());
+  const [close, abort] = [() => end(5), () => end(0)];
   return {
     ...{ sql, schema: sql(target.schema), target, address, isPooled },
     ...{ close, abort, [Symbol.asyncDispose]: close },
   };
+}
+
+/** The way to a server by TLS; nothing where it is not to be encrypted. */
+function encryption(target: Target, address: Address, signal: AbortSignal) {
+  const tls = address.tls ?? target.tls;
+  if (tls === false || tls === "allow" || address.host.startsWith("/")) return {};
+  const options = { tls, certificates: target.certificates ?? {}, timeoutMs: answerMs(target) };
+  // postgres.js calls it for each connection; where it throws, that would be lost for ever.
+  const socket = () => dial(address, { ...options, signal }).catch(brokenConnection);
+  return { socket };
 }
 
 /** The server could not be reached, refused us, or ended the connection. */
@@ -110,7 +131,7 @@ const remedies: Readonly<Record<string, string>> = {
   ENOTFOUND: "that host is not known. Correct the address.",
   EAI_AGAIN: "that host could not be looked up. Correct the address, or try again.",
   CONNECT_TIMEOUT: "no answer in time. Is a firewall in between?",
-  "28P01": "the password is wrong. Set it in the URL or in PGPASSWORD.",
+  "28P01": "the password is wrong. Set it in ~/.pgpass, the URL or PGPASSWORD.",
   "28000": "the server does not let this role in. Look at its pg_hba.conf.",
   "3D000": "there is no such database. Create it, or correct the URL.",
   "53300": "the server has no free connection. Raise its max_connections, or run fewer pools.",
@@ -172,6 +193,7 @@ export function explainDatabaseError(error: unknown, target: Target): unknown {
 /** Why an address can't be used. */
 function why(error: unknown): string {
   if (error instanceof NoAddressUsable) return error.message;
+  if (error instanceof TlsFailed) return error.message;
   const code = errorCode(error) ?? String(error);
   return remedies[code] ?? `the connection was lost (${code}).`;
 }

@@ -1,4 +1,5 @@
-import { answerMs, connect, type ConnectOptions, type Db, NoAddressUsable } from "./connect.ts";
+import { answerMs, connect, type ConnectOptions, type Db, errorCode } from "./connect.ts";
+import { NoAddressUsable } from "./connect.ts";
 import type { Address } from "./addresses.ts";
 import type { Target } from "./settings.ts";
 
@@ -72,7 +73,30 @@ export async function answered<T>(db: Db, work: Promise<T>): Promise<T> {
   }
 }
 
+/** Where encryption is left open, what does not work is tried the other way, as libpq does. */
 async function openAddress(
+  target: Target,
+  options: ConnectOptions & { address: Address },
+  signal: AbortSignal | undefined,
+): Promise<Db> {
+  const { address } = options;
+  const isOpen = !address.host.startsWith("/") && /^(allow|prefer)$/.test(String(target.tls));
+  if (!isOpen) return await openOneWay(target, options, signal);
+  const [first, second] = target.tls === "allow" ? ([false, "require"] as const) : plainLast;
+  try {
+    return await openOneWay(target, { ...options, address: { ...address, tls: first } }, signal);
+  } catch (error) {
+    signal?.throwIfAborted();
+    if (errorCode(error) !== "28000" && errorCode(error) !== "CONNECTION_TLS") throw error;
+    const other = { ...options, address: { ...address, tls: second } };
+    // Where neither works, the first one tells more: it is what was preferred.
+    return await openOneWay(target, other, signal).catch(() => Promise.reject(error));
+  }
+}
+
+const plainLast = ["prefer", false] as const;
+
+async function openOneWay(
   target: Target,
   options: ConnectOptions & { address: Address },
   signal: AbortSignal | undefined,

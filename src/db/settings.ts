@@ -1,8 +1,16 @@
+import { join } from "node:path";
+
 import * as v from "valibot";
 
 import { InvalidInput } from "../domain/errors.ts";
 import { parse } from "../domain/parse.ts";
-import { type Address, parseAddresses, splitAuthority } from "./addresses.ts";
+import { type Address, type Encryption, parseAddresses } from "./addresses.ts";
+import { type Certificates, readCertificates } from "./certificates.ts";
+import { readConninfo, readLines } from "./conninfo.ts";
+import { fillFromVariables, type Keyword, type Settings } from "./parameters.ts";
+import { passwordFrom } from "./password-file.ts";
+import { requirePrivate, textOf } from "./secret-file.ts";
+import { readService } from "./service-file.ts";
 
 /** How to reach the server, or one of several of which one at a time takes writes. */
 export interface Target extends Address {
@@ -11,7 +19,16 @@ export interface Target extends Address {
   user: string;
   database: string;
   password: string | undefined;
-  tls: false | "prefer" | "require" | "verify-full";
+  tls: Encryption;
+  certificates?: Certificates;
+  /** How long an address has to answer; missing where that is left to us. */
+  answerMs?: number;
+  /** What the server calls the session. */
+  applicationName?: string;
+  /** Settings for the session, as PGOPTIONS has them. */
+  options?: string;
+  /** Called after each statement with its text, which has $1 in the place of parameters. */
+  onStatement?: (text: string, ms: number) => void;
   schema: string;
   /** Where these settings come from, in words: "DATABASE_URL", "the embedded server". */
   source: string;
@@ -45,97 +62,157 @@ export function schemaName(env: Environment): string {
 
 /**
  * The server that the flags and the environment name: `--database`, else `PDOFLOW_DATABASE_URL`,
- * else `DATABASE_URL`, else the `PG…` variables; null where nothing names one.
+ * else `DATABASE_URL`, else the `PG…` variables, else ~/.config/pdoflow/db.conf; null where nothing
+ * names one.
  *
- * @throws {InvalidInput} a URL or a variable has the wrong shape. Its text is not repeated: it
- * may hold a password.
+ * @throws {InvalidInput} a URL, a variable or a file has the wrong shape, or a file with a secret
+ * is open to others. Its text is not repeated: it may hold a password.
  */
 export function configuredTarget(flag: string | undefined, env: Environment): Target | null {
+  const found = configuredSettings(flag, env);
+  return found && targetOf(found.settings, found.source, env);
+}
+
+/** The connection parameters, each with where it comes from; what names the server in words. */
+export function configuredSettings(
+  flag: string | undefined,
+  given: Environment,
+): { settings: Settings; source: string } | null {
+  // As for psql, a variable that is empty is as good as not set.
+  const env = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== ""));
+  const named = namedServer(flag, env);
+  if (!named) return null;
+  const { settings, source } = named;
+  const service = settings.get("service")?.value ?? env["PGSERVICE"];
+  if (service !== undefined) {
+    const file = settings.get("servicefile")?.value ?? env["PGSERVICEFILE"];
+    for (const [keyword, setting] of readService(service, file, env)) {
+      if (!settings.has(keyword)) settings.set(keyword, setting);
+    }
+  }
+  fillFromVariables(settings, env);
+  return { settings, source };
+}
+
+/** What names the server first of all. */
+function namedServer(flag: string | undefined, env: Environment) {
   const named: [string, string | undefined][] = [
     ["--database", flag],
     ["PDOFLOW_DATABASE_URL", env["PDOFLOW_DATABASE_URL"]],
     ["DATABASE_URL", env["DATABASE_URL"]],
   ];
-  for (const [source, url] of named) if (url) return fromUrl(url, source, env);
-  const isNamed = ["PGHOST", "PGDATABASE", "PGUSER", "PGPORT"].some((name) => env[name]);
-  return isNamed ? fromParts({}, "the PG… variables", env) : null;
-}
-
-interface Parts {
-  host?: string | undefined;
-  port?: string | undefined;
-  user?: string | undefined;
-  password?: string | undefined;
-  database?: string | undefined;
-  sslmode?: string | undefined;
-  sessions?: string | undefined;
-}
-
-function fromUrl(text: string, source: string, env: Environment): Target {
-  const { hosts, ports, rest } = splitAuthority(text);
-  const url = rest !== null && URL.canParse(rest) ? new URL(rest) : null;
-  if (!url || !isDecodable(text)) {
-    throw new InvalidInput(source, [
-      "expected a URL such as postgres://user:password@host:5432/database",
-    ]);
+  for (const [source, text] of named) {
+    if (text) return { settings: readConninfo(text, source), source };
   }
-  const decode = (part: string) => (part === "" ? undefined : decodeURIComponent(part));
-  return fromParts(
-    {
-      host: url.searchParams.get("host") ?? decode(hosts),
-      port: url.searchParams.get("port") ?? decode(ports),
-      user: url.searchParams.get("user") ?? decode(url.username),
-      password: url.searchParams.get("password") ?? decode(url.password),
-      database: url.searchParams.get("dbname") ?? decode(url.pathname.slice(1)),
-      sslmode: url.searchParams.get("sslmode") ?? undefined,
-      sessions: url.searchParams.get("target_session_attrs") ?? undefined,
-    },
-    source,
-    env,
-  );
+  const variables = ["PGHOST", "PGHOSTADDR", "PGDATABASE", "PGUSER", "PGPORT"];
+  const isNamed = variables.some((name) => env[name]);
+  const none: Settings = new Map();
+  if (isNamed) return { settings: none, source: "the PG… variables" };
+  if (env["PGSERVICE"]) return { settings: none, source: `the service ${env["PGSERVICE"]}` };
+  const file = settingsFile(env);
+  const text = file === null ? null : textOf(file);
+  if (file === null || text === null) return null;
+  const settings = readSettingsFile(text, file);
+  if (settings.has("password") || settings.has("sslpassword")) requirePrivate(file);
+  return settings.size === 0 ? null : { settings, source: file };
 }
 
-/** Whether all percent codes stand for characters. */
-function isDecodable(text: string): boolean {
-  try {
-    decodeURIComponent(text);
-    return true;
-  } catch {
-    return false;
-  }
+/** The file of a user's own settings: lines `name=value` as in pg_service.conf, or one URL. */
+export function settingsFile(env: Environment): string | null {
+  const config = env["XDG_CONFIG_HOME"];
+  if (config?.startsWith("/")) return join(config, "pdoflow/db.conf");
+  return env["HOME"] ? join(env["HOME"], ".config/pdoflow/db.conf") : null;
 }
 
-function fromParts(parts: Parts, source: string, given: Environment): Target {
-  // As for psql, a variable that is empty is as good as not set.
-  const env = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== ""));
-  const user = parts.user ?? env["PGUSER"] ?? env["USER"] ?? env["LOGNAME"] ?? "postgres";
-  const [first, ...others] = parseAddresses(
-    parts.host ?? env["PGHOST"] ?? "localhost",
-    parts.port ?? env["PGPORT"] ?? "",
-    source,
+function readSettingsFile(text: string, file: string): Settings {
+  const lines = text.split("\n").filter((line) => line.trim() !== "" && !/^\s*#/.test(line));
+  const [url = ""] = lines;
+  if (lines.length === 1 && url.includes("://")) return readConninfo(url.trim(), file);
+  return readLines(text, file, null) ?? new Map();
+}
+
+function targetOf(settings: Settings, source: string, env: Environment): Target {
+  const get = (keyword: Keyword) => settings.get(keyword)?.value;
+  const user = get("user") ?? env["USER"] ?? env["LOGNAME"] ?? "postgres";
+  const database = get("dbname") ?? user;
+  const from = (keyword: Keyword) => {
+    const place = settings.get(keyword)?.from ?? source;
+    return /^PG[A-Z]+$/.test(place) ? "the PG… variables" : place;
+  };
+  const addresses = parseAddresses(
+    get("host") ?? "",
+    get("port") ?? "",
+    from("port"),
+    get("hostaddr"),
   );
-  const sessions = parts.sessions ?? env["PGTARGETSESSIONATTRS"] ?? "any";
+  const sessions = get("target_session_attrs") ?? "any";
   if (!writingSessions.includes(sessions)) {
-    throw new InvalidInput(source, [
+    throw new InvalidInput(from("target_session_attrs"), [
       `expected target_session_attrs read-write, since a queue is written to, found ${sessions}`,
     ]);
   }
-  const sslmode = parse(SslMode, parts.sslmode ?? env["PGSSLMODE"] ?? "prefer", source);
-  const isLocal = first.host.startsWith("/") || sslmode === "disable" || sslmode === "allow";
-  const encrypted = sslmode === "verify-ca" || sslmode === "verify-full" ? "verify-full" : sslmode;
+  const [first, ...others] = withPasswords(addresses, settings, database, user, env);
   return {
     ...first,
     ...(others.length > 0 ? { others } : {}),
     user,
-    database: parts.database ?? env["PGDATABASE"] ?? user,
-    password: parts.password ?? env["PGPASSWORD"],
-    tls: isLocal
-      ? false
-      : encrypted === "require" || encrypted === "verify-full"
-        ? encrypted
-        : "prefer",
+    database,
+    password: first.password ?? get("password"),
+    ...encryptionOf(addresses, settings, from("sslmode"), env),
+    ...session(settings, from("connect_timeout")),
     schema: schemaName(env),
     source,
+  };
+}
+
+/** The addresses, each with what the password file has for it, where no password is given. */
+function withPasswords(
+  [first, ...others]: readonly [Address, ...Address[]],
+  settings: Settings,
+  database: string,
+  user: string,
+  env: Environment,
+): [Address, ...Address[]] {
+  const home = env["HOME"];
+  const file = settings.get("passfile")?.value ?? (home ? join(home, ".pgpass") : undefined);
+  if (settings.has("password") || file === undefined) return [first, ...others];
+  const withPassword = (address: Address): Address => {
+    const password = passwordFrom(file, address, database, user);
+    return password === undefined ? address : { ...address, password };
+  };
+  return [withPassword(first), ...others.map(withPassword)];
+}
+
+function encryptionOf(
+  addresses: readonly Address[],
+  settings: Settings,
+  source: string,
+  env: Environment,
+): Pick<Target, "tls" | "certificates"> {
+  const given = settings.get("sslmode")?.value;
+  const sslmode = given === undefined ? null : parse(SslMode, given, source);
+  if (addresses.every(({ host }) => host.startsWith("/"))) return { tls: false };
+  const mode = sslmode === "disable" ? false : sslmode;
+  const { tls, certificates } = readCertificates(mode, settings, env);
+  return Object.keys(certificates).length === 0 ? { tls } : { tls, certificates };
+}
+
+/** What has to do with a session, and how long to wait for it. */
+function session(settings: Settings, source: string): Partial<Target> {
+  const timeout = settings.get("connect_timeout")?.value;
+  const applicationName = settings.get("application_name")?.value;
+  const options = settings.get("options")?.value;
+  if (timeout !== undefined && !/^-?\d{1,6}$/.test(timeout)) {
+    throw new InvalidInput(source, [
+      `expected a connect_timeout in whole seconds, 0 for no limit, found ${timeout}`,
+    ]);
+  }
+  // The longest that a timer can wait is as good as for ever.
+  const answerMs = Number(timeout) > 0 ? Number(timeout) * 1_000 : 2 ** 31 - 1;
+  return {
+    ...(timeout === undefined ? {} : { answerMs }),
+    ...(applicationName === undefined ? {} : { applicationName }),
+    ...(options === undefined ? {} : { options }),
   };
 }
 
@@ -145,6 +222,7 @@ export function describeTarget(target: Target): string {
   return `database ${target.database} at ${place} as ${target.user} (${target.source})`;
 }
 
-export function describeAddress({ host, port }: Address): string {
-  return host.startsWith("/") ? `socket ${host}` : `${host}:${port}`;
+export function describeAddress({ host, port, hostaddr }: Address): string {
+  const number = hostaddr === undefined || hostaddr === host ? "" : ` (${hostaddr})`;
+  return host.startsWith("/") ? `socket ${host}` : `${host}${number}:${port}`;
 }

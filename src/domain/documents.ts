@@ -193,6 +193,32 @@ export const documents = {
     busyParts: v.nullable(count),
     hints: v.array(v.string()),
   }),
+  config: document({
+    source: v.string(),
+    settings: v.array(
+      v.object({
+        name: v.string(),
+        value: v.nullable(v.string()),
+        isSet: v.boolean(),
+        from: v.nullable(v.string()),
+      }),
+    ),
+    files: v.array(v.object({ path: v.string(), isThere: v.boolean() })),
+  }),
+  doctor: document({
+    server: v.string(),
+    database: v.string(),
+    roundTripMs: v.number(),
+    clockSkewMs: v.number(),
+    findings: v.array(
+      v.object({
+        kind: v.picklist(["problem", "advice"]),
+        about: v.string(),
+        found: v.string(),
+        remedy: v.string(),
+      }),
+    ),
+  }),
   /** On stderr, where something went wrong. */
   error: document({
     error: v.object({ name: v.string(), message: v.string(), exitCode: v.number() }),

@@ -71,27 +71,6 @@ export function pathInside(folder: string, file: string): string | undefined {
   return isOutside ? undefined : path.replaceAll(sep, "/");
 }
 
-/** Up to three of `names` that look like `wanted`, the nearest first; `fit.ts` looks like `fit`. */
-export function similarNames(wanted: string, names: readonly string[]): string[] {
-  const lower = wanted.toLowerCase();
-  const editsMax = Math.min(Math.max(2, wanted.length / 3), wanted.length - 1);
-  return names
-    .map((name) => {
-      const other = name.toLowerCase();
-      return { name, edits: other.startsWith(`${lower}.`) ? 0 : editDistance(lower, other) };
-    })
-    .filter(({ edits }) => edits <= editsMax)
-    .sort((a, b) => a.edits - b.edits)
-    .slice(0, 3)
-    .map(({ name }) => name);
-}
-
-/** The end of a message: ` Did you mean "a" or "b"?`, or nothing. */
-export function didYouMean(names: readonly string[]): string {
-  const quoted = names.map((name) => JSON.stringify(name));
-  return quoted.length === 0 ? "" : ` Did you mean ${quoted.join(" or ")}?`;
-}
-
 /** A file would be used as code though it does not lie in the folder that jobs come from. */
 export class OutsideRoot extends PdoflowError {
   override readonly name = "OutsideRoot";
@@ -140,18 +119,4 @@ function exportFault(path: string): string | undefined {
   if (path === "") return `has no name after "#"`;
   if (path.split(".").every((part) => name.test(part))) return undefined;
   return `has a name after "#" that no export can have`;
-}
-
-/** How many characters to insert, delete or replace to get from `a` to `b`. */
-function editDistance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
-  for (let i = 0; i < a.length; i++) {
-    const next = [i + 1];
-    for (let j = 1; j < row.length; j++) {
-      const replaced = (row[j - 1] ?? 0) + (a[i] === b[j - 1] ? 0 : 1);
-      next.push(Math.min(replaced, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
-    }
-    row = next;
-  }
-  return row[b.length] ?? 0;
 }

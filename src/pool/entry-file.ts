@@ -2,7 +2,6 @@ import { readdir, realpath, stat } from "node:fs/promises";
 import { dirname, isAbsolute, join } from "node:path";
 
 import {
-  didYouMean,
   type EntryPoint,
   formatEntryPoint,
   isFileModule,
@@ -10,8 +9,8 @@ import {
   packageName,
   pathInside,
   RootNotFound,
-  similarNames,
 } from "../domain/entry-point.ts";
+import { didYouMean, similarNames } from "../domain/similar.ts";
 import { exitCodes, PdoflowError } from "../domain/errors.ts";
 
 /**

@@ -1,9 +1,5 @@
-import {
-  didYouMean,
-  type EntryPoint,
-  formatEntryPoint,
-  similarNames,
-} from "../domain/entry-point.ts";
+import { type EntryPoint, formatEntryPoint } from "../domain/entry-point.ts";
+import { didYouMean, similarNames } from "../domain/similar.ts";
 import { exitCodes, PdoflowError } from "../domain/errors.ts";
 import { resolveEntryFile } from "./entry-file.ts";
 

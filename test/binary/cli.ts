@@ -13,6 +13,8 @@ export interface Ended {
 /** A folder of its own for one test, with the compiled binary at hand and a database to use. */
 export interface Cli extends Disposable {
   folder: string;
+  /** The binary, for a test that starts it in its own way. */
+  command: string[];
   /** What the binary is given of the environment. */
   env: Record<string, string>;
   /** Runs the binary to its end. */
@@ -58,6 +60,7 @@ export async function openCli(db: { url: string } | null): Promise<Cli> {
   };
   return {
     folder,
+    command: [program],
     env,
     runWith,
     run: (...args) => runWith({}, ...args),

@@ -138,10 +138,9 @@ describe("a URL", () => {
 
   test.each([
     ["disable", false],
-    ["allow", false],
+    ["allow", "allow"],
     ["prefer", "prefer"],
     ["require", "require"],
-    ["verify-ca", "verify-full"], // stricter than asked, never weaker
     ["verify-full", "verify-full"],
   ])("sslmode=%s", (mode, tls) => {
     expect(read(`postgres://h/?sslmode=${mode}`).tls).toBe(tls as Target["tls"]);
@@ -193,6 +192,19 @@ describe("what is refused", () => {
     ["postgres://u:s3cret@h/d?port=0", "expected a port from 1 to 65535, found 0"],
     ["postgres://u:s3cret@h/d?port=65536", "expected a port from 1 to 65535"],
     ["postgres://u:s3cret@h/d?sslmode=maybe", "expected an sslmode such as require"],
+    [
+      "postgres://u:s3cret@h/d?sslmode=verify-ca",
+      "verify-ca needs the certificate of an authority",
+    ],
+    ["postgres://u:s3cret@h/d?sslmode=require&sslrootcert=/no", "found no such file"],
+    ["postgres://u:s3cret@h/d?sslmode=require&sslrootcert=system", "expected sslmode=verify-full"],
+    ["postgres://u:s3cret@h/d?sslcert=/no", "expected a certificate in /no, found no such file"],
+    ["postgres://u:s3cret@h/d?ssl_mode=require", 'found ssl_mode. Did you mean "sslmode"?'],
+    ["postgres://u:s3cret@h/d?channel_binding=require", "can't do what channel_binding asks for"],
+    ["postgres://u:s3cret@h/d?connect_timeout=soon", "in whole seconds, 0 for no limit"],
+    ["postgres://u:s3cret@a,b/d?hostaddr=127.0.0.1", "expected one hostaddr for each of 2 hosts"],
+    ["host=h password='s3cret", "found something else after host"],
+    ["host=h passwort=s3cret", 'found passwort. Did you mean "password"'],
   ])("%s, and no password is told", (url, expected) => {
     const said = refusal(() => read(url));
     expect(said).toContain("--database: ");

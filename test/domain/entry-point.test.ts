@@ -2,15 +2,14 @@ import { describe, expect, test } from "bun:test";
 import * as fc from "fast-check";
 
 import {
-  didYouMean,
   type EntryPoint,
   formatEntryPoint,
   isFileModule,
   packageName,
   parseEntryPoint,
   pathInside,
-  similarNames,
 } from "../../src/domain/entry-point.ts";
+import { didYouMean, similarNames } from "../../src/domain/similar.ts";
 import { InvalidInput } from "../../src/domain/errors.ts";
 
 test.each([

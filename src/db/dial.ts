@@ -1,0 +1,135 @@
+import { connect as connectTcp, isIP, type Socket } from "node:net";
+import { Duplex } from "node:stream";
+import { checkServerIdentity, connect as connectTls, type TLSSocket } from "node:tls";
+
+import type { Address, Encryption } from "./addresses.ts";
+import type { Certificates } from "./certificates.ts";
+
+/** No encrypted connection could be made to a server that is there, or it is not trusted. */
+export class TlsFailed extends Error {
+  override readonly name = "TlsFailed";
+  readonly code = "CONNECTION_TLS"; // as postgres.js names its own losses
+}
+
+/** The address did not answer. */
+class DialTimeout extends Error {
+  override readonly name = "DialTimeout";
+  readonly code = "CONNECT_TIMEOUT";
+}
+
+export interface DialOptions {
+  tls: Exclude<Encryption, false>;
+  certificates: Certificates;
+  timeoutMs: number;
+  /** Gives up when it is aborted. */
+  signal: AbortSignal;
+}
+
+/**
+ * Opens an encrypted connection, as libpq does, for postgres.js to log in on: that knows neither
+ * verify-ca nor a server without TLS, and does not tell what was wrong with a certificate.
+ *
+ * @throws {TlsFailed} and what the system says of sockets.
+ */
+export async function dial(address: Address, options: DialOptions): Promise<Duplex> {
+  const { host, port, hostaddr } = address;
+  options.signal.throwIfAborted();
+  const socket = connectTcp({ host: hostaddr ?? host, port });
+  const giveUp = () => socket.destroy(new DialTimeout("given up"));
+  const timer = setTimeout(giveUp, options.timeoutMs);
+  options.signal.addEventListener("abort", giveUp);
+  try {
+    if ((await offer(socket)) === "S") return await encrypt(socket, host, options);
+    if (options.tls === "prefer") return socket;
+    throw new TlsFailed(
+      "the server does not encrypt. Turn ssl on there, or ask for sslmode=prefer.",
+    );
+  } catch (error) {
+    socket.destroy();
+    throw error;
+  } finally {
+    clearTimeout(timer);
+    options.signal.removeEventListener("abort", giveUp);
+  }
+}
+
+/** A connection that ends with `error` as soon as it is used: postgres.js then tries anew later. */
+export const brokenConnection = (error: Error): Duplex =>
+  new Duplex({ read: () => {}, write: (_chunk, _encoding, done) => done(error) });
+
+/** Asks the server for TLS. Its answer is one byte: S for yes, N for no. */
+function offer(socket: Socket): Promise<"S" | "N"> {
+  const { promise, resolve, reject } = Promise.withResolvers<"S" | "N">();
+  const request = Buffer.from([0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f]);
+  const onData = (bytes: Buffer) => {
+    const answer = bytes.toString("latin1", 0, 1);
+    // More would be somebody in between, who speaks before the encryption begins.
+    if ((answer === "S" || answer === "N") && bytes.length === 1) resolve(answer);
+    else reject(new TlsFailed("the server answered the offer of TLS with something else."));
+  };
+  const onClose = () => reject(new TlsFailed("the server hung up at the offer of TLS."));
+  socket.once("connect", () => socket.write(request));
+  socket.once("data", onData);
+  socket.once("error", reject);
+  socket.once("close", onClose);
+  return promise.finally(() => {
+    socket.removeListener("data", onData);
+    socket.removeListener("error", reject);
+    socket.removeListener("close", onClose);
+  });
+}
+
+function encrypt(
+  socket: Socket,
+  host: string,
+  { tls, certificates }: DialOptions,
+): Promise<TLSSocket> {
+  const { promise, resolve, reject } = Promise.withResolvers<TLSSocket>();
+  const isChecked = tls === "verify-ca" || tls === "verify-full";
+  let identity: Error | undefined;
+  const encrypted = connectTls({
+    socket,
+    ...certificates,
+    ...(isIP(host) === 0 ? { servername: host } : {}),
+    rejectUnauthorized: isChecked,
+    // The name is what was asked for, a number too, which may not be a server name of TLS.
+    checkServerIdentity: (_name, certificate) => {
+      identity = tls === "verify-full" ? checkServerIdentity(host, certificate) : undefined;
+      return identity;
+    },
+  });
+  const fail = (error: Error) => reject(new TlsFailed(reason(error, host), { cause: error }));
+  const onClose = () => fail(new Error("the server hung up"));
+  encrypted.once("error", fail);
+  encrypted.once("close", onClose);
+  encrypted.once("secureConnect", () => {
+    if (isChecked && (!encrypted.authorized || identity)) {
+      fail(identity ?? new Error(String(encrypted.authorizationError)));
+    } else {
+      resolve(encrypted);
+    }
+  });
+  return promise.finally(() => {
+    encrypted.removeListener("error", fail);
+    encrypted.removeListener("close", onClose);
+  });
+}
+
+/** What is wrong with a certificate, and what to do about it. */
+function reason(error: Error, host: string): string {
+  const code = "code" in error ? String(error.code) : error.message;
+  if (code === "ERR_TLS_CERT_ALTNAME_INVALID") {
+    return (
+      `the server's certificate is for another name than ${host}. Use the name that it has, or ` +
+      "sslmode=verify-ca."
+    );
+  }
+  if (code === "CERT_HAS_EXPIRED") return "the server's certificate has expired. Renew it.";
+  if (/SELF_SIGNED|UNABLE_TO|ISSUER|UNTRUSTED|INVALID_CA/.test(code)) {
+    return (
+      "the server's certificate is not of an authority that is trusted here. Name the right one " +
+      "in sslrootcert."
+    );
+  }
+  return `the encrypted connection could not be made (${error.message || code}).`;
+}

@@ -1,0 +1,48 @@
+import { expect, test } from "bun:test";
+
+import { documentOf } from "./json.ts";
+import { openCli } from "./cli.ts";
+
+test.each([
+  [["pots"], 'there is no command "pots". Did you mean "pool" or "post"?'],
+  [["stauts", "42"], 'there is no command "stauts". Did you mean "status"?'],
+  [["--json", "status"], "Options follow the command"],
+  [["status", "--jsn"], 'there is no option --jsn. Did you mean "--json"?'],
+  [["post", "a.ts#b", "--priorty", "1"], 'no option --priorty. Did you mean "--priority"'],
+  [["explain"], "an argument is missing: expected <"],
+  [["explain", "1/1", "2/2"], '"2/2" is one argument too many.'],
+  [["post", "a.ts#b", "--priority"], "is written --priority=-1"],
+])("pdoflow %p is told with the usage of that command alone", async (args, expected) => {
+  using cli = await openCli(null);
+  const { code, out, err } = await cli.run(...args);
+  const said = args[0] === "--json" ? documentOf("error", err).error.message : err;
+  expect({ code, out }).toEqual({ code: 2, out: "" });
+  expect(said).toContain(expected);
+  const usages = said.match(/^usage: .*/gm) ?? [];
+  const known = expected.includes("command");
+  expect(usages.length).toBe(known ? 0 : 1);
+  if (!known) expect(usages[0]).toStartWith(`usage: pdoflow ${args[0]} [options]`);
+});
+
+test("help is asked for in each of three ways, on stdout, with exit code 0", async () => {
+  using cli = await openCli(null);
+  const pages = [
+    await cli.run("status", "--help"),
+    await cli.run("status", "-h"),
+    await cli.run("help", "status"),
+  ];
+  const out = pages[0]?.out ?? "";
+  for (const page of pages) expect(page).toEqual({ code: 0, out, err: "" });
+  expect(out).toContain("usage: pdoflow status");
+  const overviews = [await cli.run(), await cli.run("--help"), await cli.run("help")];
+  for (const page of overviews) expect(page.out).toMatch(/commands:\n[^]*  status /);
+});
+
+test("--version names the version and the commit", async () => {
+  using cli = await openCli(null);
+  const { code, out } = await cli.run("--version");
+  expect({ code, out }).toEqual({
+    code: 0,
+    out: expect.stringMatching(/^\d+\.\d+\.\d+ \(.*\)\n$/),
+  });
+});

@@ -1,0 +1,87 @@
+import { expect, test } from "bun:test";
+
+import { findingsOf, type Health } from "../../src/domain/health.ts";
+
+const well: Health = {
+  serverVersion: 180_004,
+  isReadOnly: false,
+  isPooled: false,
+  settings: {
+    ...{ fsync: "on", full_page_writes: "on", autovacuum: "on", track_counts: "on" },
+    ...{ synchronous_commit: "on", statement_timeout: "0", transaction_timeout: null },
+    ...{ idle_in_transaction_session_timeout: "0", idle_session_timeout: "0" },
+    ...{ default_transaction_read_only: "off", default_transaction_isolation: "read committed" },
+  },
+  connections: { used: 4, most: 100 },
+  oldestTransaction: 1_000,
+  clockSkewMs: 900,
+  roundTripMs: 1,
+  schema: { name: "pdoflow", version: 7, known: 7, forbidden: [], brokenIndexes: [] },
+  tables: [{ name: "lease", live: 10, dead: 90_000, bytes: 1e6 }],
+  blockers: [],
+  silentPools: [],
+  poolsUp: 1,
+  poolVersions: ["1.0"],
+  orphanedLeases: 0,
+  openPostings: 3,
+};
+const setting = (name: string, value: string): Partial<Health> => ({
+  settings: { ...well.settings, [name]: value },
+});
+const schema = (change: Partial<Health["schema"]>): Partial<Health> => ({
+  schema: { ...well.schema, ...change },
+});
+const blocker = (kind: string, name: string) => ({
+  blockers: [{ kind, name, who: "ada, psql", ageMs: 7_200_000 }],
+});
+
+test("where all is well nothing is found", () => expect(findingsOf(well, "1.0")).toEqual([]));
+
+test.each<[Partial<Health>, "problem" | "advice", RegExp]>([
+  [{ serverVersion: 130_001 }, "problem", /PostgreSQL 13 is older than 14/],
+  [{ isReadOnly: true }, "problem", /takes no writes/],
+  [{ isPooled: true }, "advice", /PgBouncer/],
+  [{ connections: { used: 91, most: 100 } }, "advice", /91 of 100 connections/],
+  [{ connections: { used: 98, most: 100 } }, "problem", /98 of 100 connections/],
+  [{ clockSkewMs: -90_000 }, "advice", /90 s ahead of the server's/],
+  [{ clockSkewMs: 90_000 }, "advice", /90 s behind the server's/],
+  [{ oldestTransaction: 1_500_000_000 }, "problem", /1,500,000,000 transactions ago/],
+  [setting("fsync", "off"), "problem", /destroy the whole database/],
+  [setting("full_page_writes", "off"), "problem", /tear pages/],
+  [setting("autovacuum", "off"), "problem", /dead rows stay/],
+  [setting("track_counts", "off"), "problem", /does not learn/],
+  [setting("default_transaction_read_only", "on"), "problem", /nothing can be posted/],
+  [setting("default_transaction_isolation", "serializable"), "problem", /claims of two pools/],
+  [setting("synchronous_commit", "off"), "advice", /run again/],
+  [setting("statement_timeout", "30s"), "advice", /it is 30s/],
+  [setting("transaction_timeout", "1min"), "advice", /it is 1min/],
+  [setting("idle_in_transaction_session_timeout", "10s"), "advice", /it is 10s/],
+  [setting("idle_session_timeout", "10s"), "advice", /made anew/],
+  [schema({ version: 0 }), "problem", /no schema "pdoflow"/],
+  [schema({ version: 6 }), "problem", /version 6 of 7/],
+  [schema({ version: 8 }), "problem", /newer than 7/],
+  [schema({ forbidden: ["table job"] }), "problem", /may not use all of table job/],
+  [schema({ brokenIndexes: ["job_ccnew"] }), "advice", /job_ccnew/],
+  [{ tables: [{ name: "job", live: 1, dead: 200_000, bytes: 5e7 }] }, "advice", /200,000 dead/],
+  [
+    blocker("session", "77"),
+    "problem",
+    /77 \(ada, psql\) .* 2\.0 hours ago.*terminate_backend\(77/,
+  ],
+  [blocker("prepared transaction", "x"), "problem", /rollback prepared 'x'/],
+  [blocker("replication slot", "s"), "problem", /pg_drop_replication_slot\('s'\)/],
+  [{ orphanedLeases: 2 }, "problem", /2 leases are held for pools that are gone/],
+  [{ poolsUp: 0 }, "advice", /no pool runs/],
+  [{ poolVersions: ["1.0", "0.9"] }, "advice", /other versions run: 0\.9/],
+  [
+    { silentPools: [{ id: 3, host: "n1", pid: 9, beatAgoMs: 61_000 }] },
+    "problem",
+    /pool 3 on n1 \(pid 9\) has not been heard of for 61 s/,
+  ],
+])("%p is found as %s", (change, kind, expected) => {
+  const findings = findingsOf({ ...well, ...change }, "1.0");
+  expect(findings).toHaveLength(1);
+  const [finding] = findings;
+  expect(finding?.kind).toBe(kind);
+  expect(`${finding?.found} ${finding?.remedy}`).toMatch(expected);
+});
