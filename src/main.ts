@@ -82,11 +82,15 @@ function keepMemory(): void {
 async function command(): Promise<void> {
   process.stdout.on("error", (error) => {
     if ("code" in error && error.code === "EPIPE") process.exit(exitCodes.ok); // `| head` is done
-    throw error;
+    process.stderr.write(`pdoflow: what it prints could not be written: ${error.message}\n`);
+    process.exit(exitCodes.output);
   });
   // A pool goes on when whoever read its messages is gone.
   process.stderr.on("error", () => {});
-  const { run } = await import("./cli/run.ts");
+  const [{ run }, { spreadArgs }] = await Promise.all([
+    import("./cli/run.ts"),
+    import("./cli/spread-args.ts"),
+  ]);
   const context: CliContext = {
     env: process.env,
     cwd: process.cwd(),
@@ -107,12 +111,13 @@ async function command(): Promise<void> {
       stdout: process.stdout.isTTY === true,
       stderr: process.stderr.isTTY === true,
     },
-    columns: process.stdout.columns ?? null,
+    columns: process.stdout.columns ?? process.stderr.columns ?? null,
     onStopSignal,
   };
-  const code = await run(args, context);
+  const code = await run(spreadArgs(args), context);
   // The last write calls back after all that was written before it.
-  process.stdout.write("", () => process.exit(code));
+  // That one failed is told a turn later.
+  process.stdout.write("", () => setImmediate(() => process.exit(code)));
 }
 
 function onStopSignal(listener: (signal: string) => void): () => void {

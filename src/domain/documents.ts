@@ -92,6 +92,17 @@ export const documents = {
   }),
   pools: document({ pools: v.array(PoolRow), hasMore: v.boolean() }),
   depth: document({ jobs: count }),
+  post: document({
+    /** Null where nothing was posted: --check and --dry-run. */
+    id: v.nullable(id),
+    entryPoint: v.string(),
+    name: v.nullable(v.string()),
+    jobCount: count,
+    /** False where its --key had been posted before, or nothing was posted. */
+    isNew: v.boolean(),
+    /** With --dry-run: the first calls. */
+    calls: v.array(v.string()),
+  }),
   wait: document({
     end: v.picklist(["ended", "timed out", "stopped"]),
     postings: v.array(
