@@ -13,9 +13,12 @@ const args = process.argv.slice(2);
 const binary = process.platform === "linux" ? "/proc/self/exe" : process.execPath;
 const program = Bun.isStandaloneExecutable ? [binary] : [process.execPath, import.meta.filename];
 
+/** Who wants to end in their own way when nobody reads stdout any more. */
+const stopListeners = new Set<(signal: string) => void>();
+
 switch (args[0]) {
   case "worker":
-    await work(args[1] ?? "");
+    await work(args[1] ?? "", args[2] === "commands");
     break;
   case "check-entry":
     await checkEntry(args[1] ?? "", args[2] ?? "");
@@ -28,8 +31,8 @@ switch (args[0]) {
     await command();
 }
 
-/** A worker process: `pdoflow worker ROOT`, started by a pool alone. */
-async function work(root: string): Promise<void> {
+/** A worker process: `pdoflow worker ROOT [commands]`, started by a pool alone. */
+async function work(root: string, runsCommands: boolean): Promise<void> {
   const [{ runWorker }, api] = await Promise.all([
     import("./pool/worker.ts"),
     import("./index.ts"),
@@ -46,6 +49,7 @@ async function work(root: string): Promise<void> {
   process.on("unhandledRejection", fail);
   runWorker({
     root,
+    runsCommands,
     api,
     send: (message) => process.send?.(message),
     onMessage: (listener) => process.on("message", listener),
@@ -81,7 +85,11 @@ function keepMemory(): void {
 
 async function command(): Promise<void> {
   process.stdout.on("error", (error) => {
-    if ("code" in error && error.code === "EPIPE") process.exit(exitCodes.ok); // `| head` is done
+    if ("code" in error && error.code === "EPIPE") {
+      if (stopListeners.size === 0) process.exit(exitCodes.ok); // `| head` is done
+      for (const listener of stopListeners) listener("SIGPIPE");
+      return;
+    }
     process.stderr.write(`pdoflow: what it prints could not be written: ${error.message}\n`);
     process.exit(exitCodes.output);
   });
@@ -123,7 +131,9 @@ async function command(): Promise<void> {
 function onStopSignal(listener: (signal: string) => void): () => void {
   const signals = ["SIGTERM", "SIGINT", "SIGHUP"] as const;
   for (const signal of signals) process.on(signal, listener);
+  stopListeners.add(listener);
   return () => {
+    stopListeners.delete(listener);
     for (const signal of signals) process.off(signal, listener);
   };
 }

@@ -23,6 +23,7 @@ const commands: Readonly<Record<string, () => Promise<CommandClass<CliContext>[]
   prune: async () => [(await import("./prune.ts")).PruneCommand],
   resume: async () => [(await import("./control.ts")).ResumeCommand],
   retry: async () => [(await import("./failures.ts")).RetryCommand],
+  run: async () => [(await import("./run-command.ts")).RunCommand],
   status: async () => [(await import("./status.ts")).StatusCommand],
   up: async () => [(await import("./up.ts")).UpCommand],
   wait: async () => [(await import("./wait.ts")).WaitCommand],

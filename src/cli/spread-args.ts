@@ -10,7 +10,12 @@ export function spreadArgs(line: readonly string[]): string[] {
   const spread: string[] = [];
   let isTaking = false;
   for (const [at, word] of line.entries()) {
-    if (word === "--") return [...spread, ...line.slice(at)];
+    if (word === "--") {
+      const rest = line.slice(at + 1);
+      // To clipanion those would be files.
+      if (line[0] === "run") return [...spread, ...rest.map((each) => `--command=${each}`)];
+      return [...spread, word, ...rest];
+    }
     if (word === "--args") isTaking = true;
     else if (!isTaking) spread.push(word);
     else if (/^-(?!\d|$|Infinity$)/.test(word)) {

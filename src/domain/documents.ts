@@ -103,6 +103,17 @@ export const documents = {
     /** With --dry-run: the first calls. */
     calls: v.array(v.string()),
   }),
+  /** A line for each job that has ended. */
+  run: document({
+    job: v.string(),
+    state: v.picklist(["done", "failed", "cancelled"]),
+    attempt: count,
+    /** As JSON, in the form of docs/values.md. */
+    result: v.unknown(),
+    error: v.nullable(v.object({ name: v.string(), message: v.string() })),
+    stdout: v.nullable(v.string()),
+    stderr: v.nullable(v.string()),
+  }),
   wait: document({
     end: v.picklist(["ended", "timed out", "stopped"]),
     postings: v.array(
