@@ -27,20 +27,21 @@ export async function takeKey(
   { key, osUser, entryPoint }: NewPosting,
 ): Promise<Posted | null> {
   if (key === undefined || key === null) return null;
-  const taken = await sql`
-    insert into ${schema}.posting_key (poster, poster_os, key, posting_id)
-    values (session_user, ${osUser}, ${key}, ${id})
-    on conflict do nothing
-    returning 1`;
-  if (taken.length > 0) return null;
-  const [before] = await sql<{ id: number; jobCount: number; entryPoint: string }[]>`
-    select p.id, p.job_count, p.entry_point
-    from ${schema}.posting_key k join ${schema}.posting p on p.id = k.posting_id
-    where k.poster = session_user and k.poster_os = ${osUser} and k.key = ${key}`;
-  // Pruned between the two statements: this one's turn will come with the next try.
-  if (!before) throw new Error(`the posting of the key "${key}" has just been pruned`);
-  if (before.entryPoint !== entryPoint) {
-    throw new KeyTaken(key, before.id, before.entryPoint, entryPoint);
+  for (;;) {
+    const taken = await sql`
+      insert into ${schema}.posting_key (poster, poster_os, key, posting_id)
+      values (session_user, ${osUser}, ${key}, ${id})
+      on conflict do nothing
+      returning 1`;
+    if (taken.length > 0) return null;
+    const [before] = await sql<{ id: number; jobCount: number; entryPoint: string }[]>`
+      select p.id, p.job_count, p.entry_point
+      from ${schema}.posting_key k join ${schema}.posting p on p.id = k.posting_id
+      where k.poster = session_user and k.poster_os = ${osUser} and k.key = ${key}`;
+    if (!before) continue; // pruned between the two statements: the key is free again
+    if (before.entryPoint !== entryPoint) {
+      throw new KeyTaken(key, before.id, before.entryPoint, entryPoint);
+    }
+    return { id: before.id, jobCount: before.jobCount, isNew: false };
   }
-  return { id: before.id, jobCount: before.jobCount, isNew: false };
 }

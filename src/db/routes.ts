@@ -28,3 +28,8 @@ export async function findRoute(
   if (!route) throw new Error("a route that was inserted is not there");
   return route.id;
 }
+
+/** Deletes the routes of runs whose postings are gone: each run makes one, the others are few. */
+export const pruneRoutes = ({ sql, schema }: Db) => sql`
+  delete from ${schema}.route r
+  where run <> '' and not exists (select from ${schema}.posting p where p.route_id = r.id)`;
