@@ -1,5 +1,6 @@
 import type { Db } from "../src/db/connect.ts";
-import { claim, readJobs, readRoutes } from "../src/db/leases.ts";
+import { claim, readJobs } from "../src/db/leases.ts";
+import { readRoutes } from "../src/db/routes.ts";
 import {
   finishPostings,
   finishStragglers,

@@ -13,9 +13,12 @@ const args = process.argv.slice(2);
 const binary = process.platform === "linux" ? "/proc/self/exe" : process.execPath;
 const program = Bun.isStandaloneExecutable ? [binary] : [process.execPath, import.meta.filename];
 
+/** Who wants to end in their own way when nobody reads stdout any more. */
+const stopListeners = new Set<(signal: string) => void>();
+
 switch (args[0]) {
   case "worker":
-    await work(args[1] ?? "");
+    await work(args[1] ?? "", args[2] === "commands");
     break;
   case "check-entry":
     await checkEntry(args[1] ?? "", args[2] ?? "");
@@ -28,8 +31,8 @@ switch (args[0]) {
     await command();
 }
 
-/** A worker process: `pdoflow worker ROOT`, started by a pool alone. */
-async function work(root: string): Promise<void> {
+/** A worker process: `pdoflow worker ROOT [commands]`, started by a pool alone. */
+async function work(root: string, runsCommands: boolean): Promise<void> {
   const [{ runWorker }, api] = await Promise.all([
     import("./pool/worker.ts"),
     import("./index.ts"),
@@ -46,6 +49,7 @@ async function work(root: string): Promise<void> {
   process.on("unhandledRejection", fail);
   runWorker({
     root,
+    runsCommands,
     api,
     send: (message) => process.send?.(message),
     onMessage: (listener) => process.on("message", listener),
@@ -81,12 +85,20 @@ function keepMemory(): void {
 
 async function command(): Promise<void> {
   process.stdout.on("error", (error) => {
-    if ("code" in error && error.code === "EPIPE") process.exit(exitCodes.ok); // `| head` is done
-    throw error;
+    if ("code" in error && error.code === "EPIPE") {
+      if (stopListeners.size === 0) process.exit(exitCodes.ok); // `| head` is done
+      for (const listener of stopListeners) listener("SIGPIPE");
+      return;
+    }
+    process.stderr.write(`pdoflow: what it prints could not be written: ${error.message}\n`);
+    process.exit(exitCodes.output);
   });
   // A pool goes on when whoever read its messages is gone.
   process.stderr.on("error", () => {});
-  const { run } = await import("./cli/run.ts");
+  const [{ run }, { spreadArgs }] = await Promise.all([
+    import("./cli/run.ts"),
+    import("./cli/spread-args.ts"),
+  ]);
   const env = { ...process.env };
   // postgres.js reads some of them on its own, and not as libpq does.
   for (const name of Object.keys(env)) if (/^PG[A-Z_]+$/.test(name)) delete process.env[name];
@@ -110,18 +122,21 @@ async function command(): Promise<void> {
       stdout: process.stdout.isTTY === true,
       stderr: process.stderr.isTTY === true,
     },
-    columns: process.stdout.columns ?? null,
+    columns: process.stdout.columns ?? process.stderr.columns ?? null,
     onStopSignal,
   };
-  const code = await run(args, context);
+  const code = await run(spreadArgs(args), context);
   // The last write calls back after all that was written before it.
-  process.stdout.write("", () => process.exit(code));
+  // That one failed is told a turn later.
+  process.stdout.write("", () => setImmediate(() => process.exit(code)));
 }
 
 function onStopSignal(listener: (signal: string) => void): () => void {
   const signals = ["SIGTERM", "SIGINT", "SIGHUP"] as const;
   for (const signal of signals) process.on(signal, listener);
+  stopListeners.add(listener);
   return () => {
+    stopListeners.delete(listener);
     for (const signal of signals) process.off(signal, listener);
   };
 }

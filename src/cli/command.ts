@@ -30,7 +30,10 @@ export interface CliContext extends BaseContext {
   isTerminal: { stdin: boolean; stdout: boolean; stderr: boolean };
   /** How wide the terminal is, where stdout is one. */
   columns: number | null;
-  /** Calls back at each SIGTERM, SIGINT or SIGHUP until the returned function is called. */
+  /**
+   * Calls back at each SIGTERM, SIGINT or SIGHUP, and with SIGPIPE where nobody reads stdout any
+   * more, until the returned function is called.
+   */
   onStopSignal: (listener: (signal: string) => void) => () => void;
 }
 

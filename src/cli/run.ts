@@ -27,6 +27,7 @@ export const commands: Commands = {
   results: async () => [(await import("./results.ts")).ResultsCommand],
   resume: async () => [(await import("./control.ts")).ResumeCommand],
   retry: async () => [(await import("./failures.ts")).RetryCommand],
+  run: async () => [(await import("./run-command.ts")).RunCommand],
   "set-limit": async () => [(await import("./set.ts")).SetLimitCommand],
   "set-posting-status": async () => [(await import("./set.ts")).SetPostingStatusCommand],
   status: async () => [(await import("./status.ts")).StatusCommand],

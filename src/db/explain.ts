@@ -35,7 +35,7 @@ export async function readJobFacts(
                                 'rateMs', p.rate_ms)
        from ${schema}.limit_room(p.id) r where r.jobs < 1) as full,
       json_build_object('id', r.id, 'poster', r.poster, 'posterOs', r.poster_os,
-                        'needs', r.needs) as route,
+                        'needs', r.needs, 'run', r.run) as route,
       (select priority from ${schema}.lane l where l.posting_id = s.posting_id
          and l.first_seq <= s.seq and s.seq < l.end_seq) as priority
     from job join ${schema}.job_status s using (posting_id, seq)

@@ -1,5 +1,4 @@
 import type { KeepsOutput } from "../domain/posting.ts";
-import type { Route } from "../domain/route.ts";
 import { integers, texts } from "./array.ts";
 import type { Db } from "./connect.ts";
 
@@ -211,10 +210,6 @@ export async function nextRetryMs(
       ${integers(routes)}::integer[], ${integers(skip)}::bigint[]) as ms`;
   return row?.ms ?? null;
 }
-
-/** The routes of the queue: who posts, and what their jobs need. */
-export const readRoutes = ({ sql, schema }: Db) => sql<Route[]>`
-  select id, poster, poster_os, needs from ${schema}.route`;
 
 /** Gives back the leases that the database has for a pool and that the pool knows nothing of. */
 export async function giveBackUnknown(

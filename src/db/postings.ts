@@ -5,6 +5,8 @@ import { NothingToPost } from "../domain/errors.ts";
 import { parse } from "../domain/parse.ts";
 import { PostingOptions, rateOf } from "../domain/posting.ts";
 import type { Db, Tx } from "./connect.ts";
+import { takeKey } from "./posting-key.ts";
+import { findRoute } from "./routes.ts";
 
 /**
  * Encoded argument lists in the order of their jobs, as JSON text; with a priority for each or
@@ -23,11 +25,19 @@ export interface NewPosting extends v.InferInput<typeof PostingOptions> {
   osUser: string;
   /** What a pool must have to run its jobs; by default nothing. */
   needs?: Needs;
+  /** Of the run whose pool alone may run its jobs (R2). */
+  run?: string;
+  /** For people; need not be its alone (P7). */
+  name?: string | null;
+  /** Posting the same key again gives the posting that there is (K1). */
+  key?: string | null;
 }
 
 export interface Posted {
   id: number;
   jobCount: number;
+  /** False where its key had been posted before. */
+  isNew: boolean;
 }
 
 /** No JSON text holds this character, so it can separate them. */
@@ -40,6 +50,7 @@ const batchesInFlight = 3;
  * come from, for the message where there are none.
  *
  * @throws {NothingToPost} there was no job; nothing is written.
+ * @throws {KeyTaken} its key belongs to a posting of another entry point.
  * @throws {InvalidInput} an option is out of its range.
  */
 export async function insertPosting(
@@ -80,17 +91,19 @@ async function insertAll(
   id: number,
   { posting, options, batches, source }: Work,
 ): Promise<Posted> {
+  const before = await takeKey(db, sql, id, posting);
+  if (before) return before;
   const { jobCount, hasPriorities } = await insertJobs(db, sql, id, posting.priority, batches);
   if (jobCount === 0) throw new NothingToPost(source);
   const rate = rateOf(options.maxRate);
-  const routeId = await findRoute(db, sql, posting.osUser, posting.needs ?? []);
+  const routeId = await findRoute(db, sql, posting);
   await sql`
-    insert into ${db.schema}.posting (id, entry_point, job_count, route_id, tries, backoff_ms,
-                                      timeout_ms, grace_ms, stop_after, keeps_results,
+    insert into ${db.schema}.posting (id, name, entry_point, job_count, route_id, tries,
+                                      backoff_ms, timeout_ms, grace_ms, stop_after, keeps_results,
                                       keeps_output, keep_ms, max_failures, max_failures_percent,
                                       max_running, rate_count, rate_ms)
-    values (${id}, ${posting.entryPoint}, ${jobCount}, ${routeId}, ${options.tries},
-            ${options.backoffMs}, ${options.timeoutMs}, ${options.graceMs},
+    values (${id}, ${posting.name ?? null}, ${posting.entryPoint}, ${jobCount}, ${routeId},
+            ${options.tries}, ${options.backoffMs}, ${options.timeoutMs}, ${options.graceMs},
             ${options.stopAfter}, ${options.keepsResults}, ${options.keepsOutput},
             ${options.keepMs}, ${options.maxFailures}, ${options.maxFailuresPercent},
             ${options.maxRunning}, ${rate.count}, ${rate.ms})`;
@@ -100,7 +113,7 @@ async function insertAll(
         insert into ${db.schema}.lane (posting_id, priority, first_seq, end_seq, route_id)
         values (${id}, ${posting.priority}, 0, ${jobCount}, ${routeId})`);
   await sql`select ${db.schema}.wake(${id})`;
-  return { id, jobCount };
+  return { id, jobCount, isNew: true };
 }
 
 async function insertJobs(
@@ -161,21 +174,4 @@ async function insertSortedJobs(db: Db, sql: Tx, id: number, routeId: number): P
            ${routeId}::integer
     from (select priority, count(*) as size from pdoflow_stage group by priority) s
     window higher as (order by priority desc)`;
-}
-
-async function findRoute(db: Db, sql: Tx, osUser: string, needs: Needs): Promise<number> {
-  const json = JSON.stringify(needs);
-  const find = () => sql<{ id: number }[]>`
-    select id from ${db.schema}.route
-    where poster = session_user and poster_os = ${osUser} and needs = ${json}::text::jsonb`;
-  let [route] = await find();
-  if (!route) {
-    await sql`
-      insert into ${db.schema}.route (poster, poster_os, needs)
-      values (session_user, ${osUser}, ${json}::text::jsonb)
-      on conflict do nothing`;
-    [route] = await find(); // another poster's row, where theirs came first
-  }
-  if (!route) throw new Error("a route that was inserted is not there");
-  return route.id;
 }

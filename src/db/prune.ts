@@ -1,6 +1,7 @@
 import type { PostingState } from "../domain/posting.ts";
 import { texts } from "./array.ts";
 import type { Db } from "./connect.ts";
+import { pruneRoutes } from "./routes.ts";
 import { isHalfBuilt, type Shrunk, vacuum } from "./vacuum.ts";
 
 /** The states in which a posting may have ended. */
@@ -69,6 +70,7 @@ export async function prune(
   }
   onProgress("deleting leases", jobs);
   await pruneLeases(db);
+  await pruneRoutes(db);
   await db.sql`select ${db.schema}.prune_pools(${wish.olderThanMs})`;
   await patiently(async () => (await dropSpans(db)) === 0);
   onProgress("vacuuming", jobs);

@@ -92,6 +92,28 @@ export const documents = {
   }),
   pools: document({ pools: v.array(PoolRow), hasMore: v.boolean() }),
   depth: document({ jobs: count }),
+  post: document({
+    /** Null where nothing was posted: --check and --dry-run. */
+    id: v.nullable(id),
+    entryPoint: v.string(),
+    name: v.nullable(v.string()),
+    jobCount: count,
+    /** False where its --key had been posted before, or nothing was posted. */
+    isNew: v.boolean(),
+    /** With --dry-run: the first calls. */
+    calls: v.array(v.string()),
+  }),
+  /** A line for each job that has ended. */
+  run: document({
+    job: v.string(),
+    state: v.picklist(["done", "failed", "cancelled"]),
+    attempt: count,
+    /** As JSON, in the form of docs/values.md. */
+    result: v.unknown(),
+    error: v.nullable(v.object({ name: v.string(), message: v.string() })),
+    stdout: v.nullable(v.string()),
+    stderr: v.nullable(v.string()),
+  }),
   wait: document({
     end: v.picklist(["ended", "timed out", "stopped"]),
     postings: v.array(

@@ -11,6 +11,8 @@ export const exitCodes = {
   notFound: 4,
   /** A fault of pdoflow itself. */
   bug: 70,
+  /** What it printed could not be written: a full disk. */
+  output: 74,
   /** The time that was given for it is over, as `timeout` has it. */
   timedOut: 124,
   /** Ended by SIGINT, and by SIGTERM, as shells have it. */

@@ -54,6 +54,12 @@ function whyNot(facts: JobFacts): string {
       `go on with: pdoflow resume ${posting.id}`
     );
   }
+  if (route.run !== "") {
+    return (
+      "waits for the pool of the `pdoflow run` that posted it, the only one that may run it; if " +
+      `that has ended, cancel it: pdoflow cancel ${posting.id}`
+    );
+  }
   if (pools.length === 0) return "waits because no pool is up; start one with: pdoflow pool";
   if (!pools.some((pool) => mayServe(route, pool))) return `waits because ${unserved(facts)}`;
   if (dueInMs !== null && dueInMs > 0) {

@@ -8,6 +8,8 @@ export interface Route {
   /** The user of the operating system, as the poster's own machine told it. */
   posterOs: string;
   needs: Needs;
+  /** Of the run whose pool alone serves it, or empty. */
+  run: string;
 }
 
 /** Whose jobs a pool runs, and what it has. */
@@ -15,11 +17,13 @@ export interface PoolScope {
   provides: Provides;
   /** Database roles or OS users; null for everybody's. */
   posters: readonly string[] | null;
+  /** The pool of a run serves the route of that run, and no other. */
+  run?: string;
 }
 
 /** Whether a pool may run the jobs of a route. */
-export const mayServe = (route: Route, { provides, posters }: PoolScope): boolean =>
-  isTheirs(route, posters) && unmetNeeds(route.needs, provides).length === 0;
+export const mayServe = (route: Route, { provides, posters, run = "" }: PoolScope): boolean =>
+  route.run === run && isTheirs(route, posters) && unmetNeeds(route.needs, provides).length === 0;
 
 /** A name stands for a role or for an OS user; `role/user` for both at once. */
 const isTheirs = ({ poster, posterOs }: Route, posters: readonly string[] | null): boolean =>

@@ -1,11 +1,17 @@
 import { replaceLiterals } from "./argument-text.ts";
 
-/** `json`: one array of argument lists. `ndjson`: one argument list on each line. */
-export type Format = "json" | "ndjson";
+/**
+ * `json`: one array of argument lists. `ndjson`: one argument list on each line. `csv`, `tsv`: a
+ * table. `lines`: each line is the one argument. `words`: the words of each line are the arguments.
+ */
+export const formats = ["json", "ndjson", "csv", "tsv", "lines", "words"] as const;
+export type Format = (typeof formats)[number];
 
 /** The format that the name of a file tells, if it does. */
 export function formatOfName(name: string): Format | undefined {
   if (/\.(ndjson|jsonl)$/i.test(name)) return "ndjson";
+  if (/\.csv$/i.test(name)) return "csv";
+  if (/\.(tsv|tab)$/i.test(name)) return "tsv";
   return /\.json$/i.test(name) ? "json" : undefined;
 }
 

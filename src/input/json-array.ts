@@ -1,6 +1,7 @@
 import { exitCodes, PdoflowError } from "../domain/errors.ts";
 import { argumentText, MalformedJson, type Place } from "./argument-text.ts";
 import { findFault } from "./json-fault.ts";
+import type { PriorityColumn } from "./priority-column.ts";
 import { refuseLonger, type Splitter } from "./splitter.ts";
 
 /** A JSON file holds something else than one array. */
@@ -38,6 +39,7 @@ const [openBracket, closeBracket, openBrace, closeBrace] = [0x5b, 0x5d, 0x7b, 0x
 export class JsonArray implements Splitter, Place {
   readonly end = "a comma or ]";
   readonly #name: string;
+  readonly #priority: PriorityColumn | undefined;
   #part: "before" | "inside" | "after" = "before";
   #index = 0;
   /** What has been read of the element, and whether it ended inside a string or an escape. */
@@ -52,8 +54,9 @@ export class JsonArray implements Splitter, Place {
   #elementLine = 1;
   #elementColumn = 1;
 
-  constructor(name: string) {
+  constructor(name: string, priority?: PriorityColumn) {
     this.#name = name;
+    this.#priority = priority;
   }
 
   push(text: string): string[] {
@@ -154,7 +157,8 @@ export class JsonArray implements Splitter, Place {
       const hint = ender === closeBrace ? undefined : "Is there a comma too many?";
       throw new MalformedJson(this, { offset: text.length, expected, found, hint });
     }
-    texts.push(argumentText(text, this));
+    const args = argumentText(text, this);
+    texts.push(this.#priority ? this.#priority.takeFrom(args, this.element()) : args);
     this.#index += 1;
   }
 

@@ -1,15 +1,18 @@
 import { argumentText, type Place } from "./argument-text.ts";
+import type { PriorityColumn } from "./priority-column.ts";
 import { refuseLonger, type Splitter } from "./splitter.ts";
 
 /** Splits NDJSON, one list or object of arguments on each line. Empty lines are passed over. */
 export class JsonLines implements Splitter, Place {
   readonly end = "the end of the line";
   readonly #name: string;
+  readonly #priority: PriorityColumn | undefined;
   #held = "";
   #line = 0;
 
-  constructor(name: string) {
+  constructor(name: string, priority?: PriorityColumn) {
     this.#name = name;
+    this.#priority = priority;
   }
 
   push(text: string): string[] {
@@ -38,7 +41,9 @@ export class JsonLines implements Splitter, Place {
     const texts: string[] = [];
     for (const line of lines) {
       this.#line += 1;
-      if (/\S/.test(line)) texts.push(argumentText(line, this));
+      if (!/\S/.test(line)) continue;
+      const text = argumentText(line, this);
+      texts.push(this.#priority ? this.#priority.takeFrom(text, this.element()) : text);
     }
     return texts;
   }

@@ -1,6 +1,10 @@
+import { type TableOptions, TableRows } from "./csv.ts";
 import { type Format, formatOfName, sniffFormat } from "./format.ts";
 import { JsonArray } from "./json-array.ts";
 import { JsonLines } from "./json-lines.ts";
+import { eachLine, eachWord } from "./lines.ts";
+import { PriorityColumn } from "./priority-column.ts";
+import type { SharedArguments } from "./shared-arguments.ts";
 import type { Splitter } from "./splitter.ts";
 import { decodeUtf8 } from "./utf8.ts";
 
@@ -8,6 +12,17 @@ import { decodeUtf8 } from "./utf8.ts";
 export interface InputOptions {
   readonly format: Format | "auto";
   readonly name: string;
+  readonly table?: TableOptions;
+  /** The column, or key, that has the priority of each job, and is no argument. */
+  readonly priorityColumn?: string | undefined;
+  /** What every job is passed besides. */
+  readonly shared?: SharedArguments | undefined;
+}
+
+/** Some jobs, in the order of their file. */
+export interface ReadBatch {
+  args: string[];
+  priorities?: number[];
 }
 
 /**
@@ -15,54 +30,100 @@ export interface InputOptions {
  * the file. A batch has at most 1,000 texts and, but for its last text, at most 1 MiB; no batch is
  * empty. Memory is bounded by the chunks of `source` and the longest text, not by the file.
  *
- * `auto`: `.ndjson` and `.jsonl` are ndjson, `.json` is json, else the first lines tell.
+ * `auto`: the ending of the name tells, such as `.ndjson` or `.csv`, else the first lines, which
+ * can be JSON or NDJSON.
  *
  * @throws {PdoflowError} with the place in the file, after some or all of the batches before it.
  */
-export const readArguments = (
+export async function* readArguments(
   source: AsyncIterable<Uint8Array>,
   options: InputOptions,
-): AsyncGenerator<string[], void, undefined> => inBatches(argumentTexts(source, options));
+): AsyncGenerator<ReadBatch, void, undefined> {
+  const { priorityColumn, shared } = options;
+  const priority = priorityColumn === undefined ? undefined : new PriorityColumn(priorityColumn);
+  const batch = new Batch(priority !== undefined);
+  for await (const texts of argumentTexts(source, options, priority)) {
+    const priorities = priority?.take();
+    for (let i = 0; i < texts.length; i += 1) {
+      const text = texts[i] ?? "";
+      for (const args of shared === undefined ? [text] : shared.joinedTo(text, options.name)) {
+        const full = batch.add(args, priorities?.[i]);
+        if (full) yield full;
+      }
+    }
+  }
+  const rest = batch.take();
+  if (rest) yield rest;
+}
+
+const byName: TableOptions = { isPositional: false, hasHeader: true, types: new Map() };
 
 async function* argumentTexts(
   source: AsyncIterable<Uint8Array>,
-  { format, name }: InputOptions,
+  { format, name, table = byName }: InputOptions,
+  priority: PriorityColumn | undefined,
 ): AsyncGenerator<string[], void, undefined> {
+  const splitterFor = (known: Format): Splitter => {
+    switch (known) {
+      case "json":
+        return new JsonArray(name, priority);
+      case "ndjson":
+        return new JsonLines(name, priority);
+      case "csv":
+        return new TableRows(name, ",", table, priority);
+      case "tsv":
+        return new TableRows(name, "\t", table, priority);
+      case "lines":
+        return eachLine(name);
+      case "words":
+        return eachWord(name);
+    }
+  };
   const known = format === "auto" ? formatOfName(name) : format;
-  let splitter = known && splitterFor(known, name);
+  let splitter = known && splitterFor(known);
   let head = "";
   for await (const text of decodeUtf8(source, name)) {
     head += text;
     if (splitter === undefined) {
       const sniffed = sniffFormat(head, false);
       if (sniffed === undefined) continue;
-      splitter = splitterFor(sniffed, name);
+      splitter = splitterFor(sniffed);
     }
     yield splitter.push(head);
     head = "";
   }
-  splitter ??= splitterFor(sniffFormat(head, true) ?? "json", name);
+  splitter ??= splitterFor(sniffFormat(head, true) ?? "json");
   yield splitter.push(head);
   yield splitter.finish();
 }
 
-const splitterFor = (format: Format, name: string): Splitter =>
-  format === "json" ? new JsonArray(name) : new JsonLines(name);
+/** Gathers texts until there are enough for one statement. */
+export class Batch {
+  readonly #hasPriorities: boolean;
+  #args: string[] = [];
+  #priorities: number[] = [];
+  #characters = 0;
 
-async function* inBatches(
-  source: AsyncIterable<string[]>,
-): AsyncGenerator<string[], void, undefined> {
-  let batch: string[] = [];
-  let characters = 0;
-  for await (const texts of source) {
-    for (const text of texts) {
-      batch.push(text);
-      characters += text.length;
-      if (batch.length < 1000 && characters < 1024 * 1024) continue;
-      yield batch;
-      batch = [];
-      characters = 0;
-    }
+  constructor(hasPriorities: boolean) {
+    this.#hasPriorities = hasPriorities;
   }
-  if (batch.length > 0) yield batch;
+
+  /** The batch that is full with this text, if it is. */
+  add(text: string, priority = 0): ReadBatch | null {
+    this.#args.push(text);
+    if (this.#hasPriorities) this.#priorities.push(priority);
+    this.#characters += text.length;
+    return this.#args.length < 1000 && this.#characters < 1024 * 1024 ? null : this.take();
+  }
+
+  /** What is left; null for nothing. */
+  take(): ReadBatch | null {
+    if (this.#args.length === 0) return null;
+    const args = this.#args;
+    const batch = this.#hasPriorities ? { args, priorities: this.#priorities } : { args };
+    this.#args = [];
+    this.#priorities = [];
+    this.#characters = 0;
+    return batch;
+  }
 }

@@ -3,10 +3,10 @@ import {
   type LeasedRange,
   nextRetryMs,
   readJobs,
-  readRoutes,
   readRunnable,
   type RunnablePosting,
 } from "../db/leases.ts";
+import { readRoutes } from "../db/routes.ts";
 import { claimShare, claimSize, type JobTime, measured } from "../domain/chunk-size.ts";
 import { mayServe, type PoolScope } from "../domain/route.ts";
 import type { HeldJob } from "./held-job.ts";
@@ -100,7 +100,7 @@ export class Claimer {
   /** Looks which routes there are. True where there are more than before: then claim again. */
   async refreshRoutes(): Promise<boolean> {
     const before = this.#routes.length;
-    const routes = await this.#link.ask((db) => readRoutes(db));
+    const routes = await this.#link.ask((db) => readRoutes(db, this.#options.run));
     this.#routesReadAt = performance.now();
     this.#routes = routes.filter((route) => mayServe(route, this.#options)).map(({ id }) => id);
     return this.#routes.length > before;

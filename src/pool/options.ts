@@ -1,5 +1,6 @@
 import type { NewPool } from "../db/pools.ts";
 import type { OutcomeState } from "../domain/attempt.ts";
+import type { EndedAttempt } from "./recorder.ts";
 import type { WorkerOptions } from "./worker-process.ts";
 
 export interface PoolOptions extends Omit<NewPool, "slots"> {
@@ -18,6 +19,8 @@ export interface PoolOptions extends Omit<NewPool, "slots"> {
   /** Replace workers when the code of an entry point has changed, between two postings. */
   reloads: boolean;
   log: (line: string) => void;
+  /** Told of each attempt that has ended, before it is recorded. */
+  onEnded?: (ended: EndedAttempt) => void;
 }
 
 export const nothingDone = (): PoolSummary => ({

@@ -243,16 +243,16 @@ export class Pool {
     end: Omit<End, "position" | "isDone">,
     workerPid: number,
   ): void {
-    const session = this.#session;
-    if (!session) return; // declared lost a moment ago
-    const how = { workerPid, now: performance.now(), random: Math.random() };
-    const ended = endedAttempt(job, kind, end, how);
+    const session = this.#session; // null: declared lost a moment ago
+    if (!session) return;
+    const now = performance.now();
+    const ended = endedAttempt(job, kind, end, { workerPid, now, random: Math.random() });
     this.#summary[ended.state]++;
     session.recorder.add(ended);
-    if (kind === "failed") {
-      const isFinal = ended.state === "failed";
-      this.#attempt(() => this.#failureWatch.failed(session, job.posting, isFinal));
-    } else this.#failureWatch.passed(job.posting);
+    this.#options.onEnded?.(ended);
+    const isFinal = ended.state === "failed";
+    if (kind !== "failed") this.#failureWatch.passed(job.posting);
+    else this.#attempt(() => this.#failureWatch.failed(session, job.posting, isFinal));
     if (this.#isDraining) this.#endIfDrained();
   }
 

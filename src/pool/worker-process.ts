@@ -21,6 +21,8 @@ export interface WorkerOptions {
   /** The command that starts this program: the binary, or Bun and src/main.ts. */
   program: readonly string[];
   root: string;
+  /** Whether its jobs may be commands; not so in a pool that serves others. */
+  runsCommands?: boolean;
   env: Readonly<Record<string, string | undefined>>;
   /** A worker is replaced after so many jobs; null for never. */
   jobsMax: number | null;
@@ -77,13 +79,15 @@ export class WorkerProcess {
   #isKilled = false;
   #isDead = false;
 
-  constructor({ program, root, env }: WorkerOptions, oomKills: OomKills, listener: WorkerListener) {
+  constructor(options: WorkerOptions, oomKills: OomKills, listener: WorkerListener) {
+    const { program, root, env, runsCommands } = options;
+    const command = [...program, "worker", root, ...(runsCommands ? ["commands"] : [])];
     this.#oomKills = oomKills;
     const { page, file: pageFile } = SharedPage.create();
     this.page = page;
     this.#files = [createOutputFile(), createOutputFile()];
     try {
-      this.#process = this.#start([...program, "worker", root], root, env, pageFile, listener);
+      this.#process = this.#start(command, root, env, pageFile, listener);
     } catch (error) {
       for (const file of this.#files) closeOutputFile(file);
       throw error;

@@ -1,3 +1,4 @@
+import { commandEntryPoint } from "../domain/command-line.ts";
 import { parseEntryPoint } from "../domain/entry-point.ts";
 import { jobError } from "../domain/job-error.ts";
 import { retryOf } from "../domain/thrown.ts";
@@ -6,6 +7,7 @@ import { encodeResult } from "./job-result.ts";
 import { callEntryPoint, type EntryFunction, loadEntryPoint } from "./load-entry-point.ts";
 import { type End, type PackedMessage, packEnds, type RunMessage, unpackArgs } from "./protocol.ts";
 import { SharedPage } from "./shared-page.ts";
+import { runCommand } from "./shell-command.ts";
 import { provideVirtualPackage } from "./virtual-package.ts";
 import { WorkerOutput } from "./worker-output.ts";
 
@@ -17,6 +19,8 @@ const pageFile = 3;
 
 export interface WorkerContext {
   root: string;
+  /** Whether it runs commands, which is for the pool of a `pdoflow run` alone. */
+  runsCommands: boolean;
   /** What user code gets when it imports "pdoflow". */
   api: Record<string, unknown>;
   send: (message: PackedMessage) => void;
@@ -48,13 +52,16 @@ export function runWorker(context: WorkerContext): void {
 }
 
 async function runChunk(
-  { root, send }: WorkerContext,
+  { root, runsCommands, send }: WorkerContext,
   page: SharedPage,
   output: WorkerOutput,
   message: RunMessage,
 ): Promise<void> {
   const { chunk, slot, entryPoint, args: packed, keepsResults, keepsOutput, startBy } = message;
-  const fn = loadEntryPoint(root, parseEntryPoint(entryPoint));
+  const isCommand = runsCommands && entryPoint === commandEntryPoint;
+  const fn = isCommand
+    ? Promise.resolve(runCommand)
+    : loadEntryPoint(root, parseEntryPoint(entryPoint));
   fn.catch(() => {}); // each job tells it as its own failure
   const args = unpackArgs(packed);
   if (startBy !== null) {

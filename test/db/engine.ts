@@ -4,7 +4,8 @@ import { afterAll } from "bun:test";
 
 import { connect, type Db } from "../../src/db/connect.ts";
 import { cancelPostings, holdPostings, resumePostings } from "../../src/db/control.ts";
-import { type Claim, claim, giveBack, type LeasedRange, readRoutes } from "../../src/db/leases.ts";
+import { type Claim, claim, giveBack, type LeasedRange } from "../../src/db/leases.ts";
+import { readRoutes } from "../../src/db/routes.ts";
 import { type Outcome, recordOutcomes } from "../../src/db/outcomes.ts";
 import { registerPool } from "../../src/db/pools.ts";
 import { insertPosting, type NewPosting } from "../../src/db/postings.ts";
@@ -101,8 +102,7 @@ export async function take(db: Db, poolId: number, want: Partial<Claim> = {}) {
   return (await claim(db, { poolId, ...all, ...want, routes })).ranges;
 }
 
-export const allRoutes = async (db: Db): Promise<number[]> =>
-  (await readRoutes(db)).map(({ id }) => id).sort((a, b) => a - b);
+export const allRoutes = async (db: Db) => (await readRoutes(db)).map(({ id }) => id);
 
 /** The jobs of leased ranges, one by one. */
 export const jobsOf = (ranges: readonly LeasedRange[]): LeasedJob[] =>

@@ -132,7 +132,7 @@ describe("arguments", () => {
         most = Math.max(most, process.memoryUsage.rss());
       }
     }
-    expect(await post(db, many())).toEqual({ id: 1, jobCount: 500_000 });
+    expect(await post(db, many())).toEqual({ id: 1, jobCount: 500_000, isNew: true });
     // Some 40 MB; 80 where batches are sent without waiting for those before.
     expect((most - before) / 2 ** 20).toBeLessThan(60);
     expect([...(await db.sql`select count(*), sum((args -> 0)::int) from pdoflow.job`)]).toEqual([

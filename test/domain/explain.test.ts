@@ -12,7 +12,7 @@ const waiting: JobFacts = {
   dueInMs: null,
   full: null,
   posting: { id: 42, state: "open", reason: null },
-  route: { id: 1, poster: "lab", posterOs: "ann", needs: [] },
+  route: { id: 1, poster: "lab", posterOs: "ann", needs: [], run: "" },
   pools: [{ provides: {}, posters: null }],
   ahead: { higherPriority: 0, samePriority: 0 },
 };

@@ -8,6 +8,7 @@ const route = (needs: string | null): Route => ({
   poster: "lab",
   posterOs: "ann",
   needs: needs === null ? [] : parseNeeds(needs),
+  run: "",
 });
 const provides = parseProvides("gpu,mem=64G");
 
@@ -28,4 +29,13 @@ test.each([
   [[], false],
 ])("a pool for the posters %p: %p", (posters, expected) => {
   expect(mayServe(route(null), { provides, posters })).toBe(expected);
+});
+
+test("the route of a run is served by the pool of that run alone, which serves no other", () => {
+  const ofRun = { ...route(null), run: "7c1" };
+  const pool = { provides, posters: null };
+  expect(mayServe(ofRun, pool)).toBe(false);
+  expect(mayServe(ofRun, { ...pool, run: "7c1" })).toBe(true);
+  expect(mayServe(ofRun, { ...pool, run: "8d2" })).toBe(false);
+  expect(mayServe(route(null), { ...pool, run: "7c1" })).toBe(false);
 });

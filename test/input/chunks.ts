@@ -26,7 +26,8 @@ export async function read(
   name: string,
   { format = "auto", sizes }: { format?: Format | "auto"; sizes?: readonly number[] } = {},
 ): Promise<string[]> {
-  return (await Array.fromAsync(readArguments(chunks(text, sizes), { format, name }))).flat();
+  const batches = await Array.fromAsync(readArguments(chunks(text, sizes), { format, name }));
+  return batches.flatMap(({ args }) => args);
 }
 
 /** The message of the error that reading ends with. */

@@ -13,7 +13,7 @@ async function* source(): AsyncGenerator<Uint8Array> {
 let rssMax = 0;
 let jobs = 0;
 for await (const batch of readArguments(source(), { format: "auto", name: "stdin" })) {
-  jobs += batch.length;
+  jobs += batch.args.length;
   rssMax = Math.max(rssMax, process.memoryUsage.rss());
 }
 process.stdout.write(JSON.stringify({ jobs, rssMax }));

@@ -169,7 +169,7 @@ describe("batches", () => {
   const options = { format: "ndjson", name: "a" } as const;
   const sizesOf = async (text: string) =>
     (await Array.fromAsync(readArguments(chunks(text, [50_000]), options))).map(
-      ({ length }) => length,
+      ({ args }) => args.length,
     );
 
   test("hold 1,000 texts, or about 1 MiB", async () => {
@@ -185,7 +185,7 @@ describe("batches", () => {
       isOver = true;
     }
     for await (const batch of readArguments(source(), options)) {
-      expect([batch.length, isOver]).toEqual([1000, false]);
+      expect([batch.args.length, isOver]).toEqual([1000, false]);
       break;
     }
   });
@@ -200,7 +200,7 @@ describe("batches", () => {
       }
     }
     for await (const batch of readArguments(source(), options)) {
-      expect(batch.length).toBe(1000);
+      expect(batch.args.length).toBe(1000);
       break;
     }
     expect(isClosed).toBe(true);
@@ -218,7 +218,7 @@ describe("batches", () => {
 describe("sources", () => {
   const count = async (source: AsyncIterable<Uint8Array>) => {
     const batches = readArguments(source, { format: "auto", name: "stdin" });
-    return (await Array.fromAsync(batches)).flat().length;
+    return (await Array.fromAsync(batches)).flatMap(({ args }) => args).length;
   };
 
   test("may be a pipe", async () => {

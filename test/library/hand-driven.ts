@@ -1,5 +1,6 @@
 import type { Db } from "../../src/db/connect.ts";
-import { claim, type LeasedRange, readRoutes } from "../../src/db/leases.ts";
+import { claim, type LeasedRange } from "../../src/db/leases.ts";
+import { readRoutes } from "../../src/db/routes.ts";
 import { finishPostings, type Outcome, recordOutcomes } from "../../src/db/outcomes.ts";
 import { registerPool } from "../../src/db/pools.ts";
 import { insertPosting } from "../../src/db/postings.ts";

@@ -1,0 +1,193 @@
+import { resolve } from "node:path";
+
+import { Option } from "clipanion";
+import * as v from "valibot";
+
+import type { NewPosting } from "../db/postings.ts";
+import { parseNeeds } from "../domain/capabilities.ts";
+import { type EntryPoint, formatEntryPoint } from "../domain/entry-point.ts";
+import { parse } from "../domain/parse.ts";
+import { PostingOptions } from "../domain/posting.ts";
+import { postingNamePattern } from "../domain/selector.ts";
+import { parseColumnTypes } from "../input/column.ts";
+import { formats } from "../input/format.ts";
+import { SharedArguments } from "../input/shared-arguments.ts";
+import { checkEntryPoint } from "../pool/check-entry.ts";
+import { PdoflowCommand } from "./command.ts";
+import { JobSources } from "./job-sources.ts";
+import { duration, wholeNumber } from "./numbers.ts";
+
+const Options = v.object({
+  priority: v.optional(wholeNumber(-(2 ** 31), 2 ** 31 - 1), "0"),
+  tries: v.optional(wholeNumber(1, 1000)),
+  backoff: v.optional(duration, "1s"),
+  timeout: v.optional(duration),
+  grace: v.optional(duration, "5s"),
+  stopAfter: v.optional(wholeNumber(0, 1_000_000)),
+  maxFailures: v.optional(
+    v.pipe(
+      v.string(),
+      v.regex(
+        /^([1-9]\d*|\d+(\.\d+)?%)$/,
+        "expected a number of jobs such as 100, or a share such as 5%",
+      ),
+    ),
+  ),
+  maxRunning: v.optional(wholeNumber(1, 2 ** 31 - 1)),
+  output: v.optional(v.picklist(["none", "failures", "all"], "expected none, failures or all")),
+  keep: v.optional(duration),
+  name: v.optional(
+    v.pipe(
+      v.string(),
+      v.regex(postingNamePattern, "expected up to 100 letters, digits or _.:+-, a letter first"),
+    ),
+  ),
+  key: v.optional(
+    v.pipe(
+      v.string(),
+      v.minLength(1, "expected a key, found an empty one"),
+      v.maxLength(500, "expected a key of 500 characters at most"),
+    ),
+  ),
+  format: v.optional(v.picklist(["auto", ...formats], `expected ${formats.join(", ")}`), "auto"),
+});
+
+/** What a command that posts has in common: the options of a posting, and where its jobs are. */
+export abstract class PostingCommand extends PdoflowCommand {
+  root = Option.String("--root", {
+    description: "the folder that the entry point is relative to; by default the current one",
+  });
+  name = Option.String("--name", {
+    description: "what the posting is called: @NAME stands for the newest one of that name",
+  });
+  priority = Option.String("--priority", {
+    description: "higher runs first; by default 0, and lower ones are written --priority=-1",
+  });
+  priorityColumn = Option.String("--priority-column", {
+    description: "the column, or key, of the file that has the priority of each job",
+  });
+  tries = Option.String("--tries", { description: "how often a job is tried; by default 3" });
+  backoff = Option.String("--backoff", {
+    description: "how long before a failed job is tried again, doubled each time; by default 1s",
+  });
+  timeout = Option.String("--timeout", {
+    description:
+      "how long a job may run before it is killed, which counts as a failure; by default for ever",
+  });
+  grace = Option.String("--grace", {
+    description: "how long a job that is killed has between SIGTERM and SIGKILL; by default 5s",
+  });
+  stopAfter = Option.String("--stop-after", {
+    description:
+      "stop the posting after so many failures in a row in one pool, 0 for never; by default 10",
+  });
+  maxFailures = Option.String("--max-failures", {
+    description:
+      "stop the posting when so many jobs, or more than such a share (5%), have failed for good",
+  });
+  maxRunning = Option.String("--limit,--max-running", {
+    description: "how many of these jobs may run at the same time, in all pools together",
+  });
+  maxRate = Option.String("--rate,--max-rate", {
+    description: "how many may start in some time, in all pools together: 10/s, 100/m or 1000/h",
+  });
+  output = Option.String("--output", {
+    description: "of which jobs to keep what they print: none, failures (the default) or all",
+  });
+  keep = Option.String("--keep", {
+    description: "for how long after its end the posting is not pruned, such as 30d",
+  });
+  format = Option.String("--format", {
+    description: `${formats.join(", ")}; by default the ending of the file tells`,
+  });
+  eachLine = Option.Boolean("--each-line", false, {
+    description: "each line of the file is the one argument of a job: the same as --format lines",
+  });
+  positional = Option.Boolean("--positional", false, {
+    description: "pass the cells of a table one by one, not as one object named by the header",
+  });
+  header = Option.Boolean("--header", true, {
+    description: "--no-header where a table has none: its cells are passed one by one",
+  });
+  types = Option.String("--types", {
+    description: "what columns of a table are, such as id=text,mag=number,on=boolean,more=json",
+  });
+  fromGlob = Option.Array("--from-glob", [], {
+    description: "one job for each file that matches, such as 'data/*.fits': its path",
+  });
+  args = Option.Array("--args", [], {
+    description: "arguments of every job, up to the next option: --args 1 2 x",
+  });
+  kw = Option.Array("--kw", [], {
+    description: "a field of the object that every job gets last: --kw degree=2",
+  });
+  each = Option.Array("--each", [], {
+    description: "a job for each of a,b,c or 1-1000:2, or degree=1,2; of several, all combinations",
+  });
+  check = Option.Boolean("--check", {
+    description: "only read and import all, and post nothing; --no-check posts without importing",
+  });
+  progress = Option.Boolean("--progress", false, {
+    description: "show how far it is from the beginning, also where stderr is no terminal",
+  });
+
+  parseOptions() {
+    return parse(Options, this, `options of ${this.path[0] ?? "post"}`);
+  }
+
+  async openSources(files: readonly string[]): Promise<JobSources> {
+    const { format } = this.parseOptions();
+    const { eachLine, positional, header, types, fromGlob, args, kw, each } = this;
+    const wish = {
+      files,
+      globs: fromGlob,
+      format: eachLine ? ("lines" as const) : format,
+      table: {
+        isPositional: positional || !header,
+        hasHeader: header,
+        types: types === undefined ? new Map() : parseColumnTypes(types),
+      },
+      priorityColumn: this.priorityColumn,
+      shared: SharedArguments.parse({ args, kw, each }),
+    };
+    return await JobSources.open(wish, this.context);
+  }
+
+  /** Imports the entry point, unless that is not wanted. */
+  async checkEntry(entryPoint: EntryPoint): Promise<void> {
+    const { program, env, cwd } = this.context;
+    if (this.check === false) return;
+    await checkEntryPoint(program, env, resolve(cwd, this.root ?? "."), entryPoint);
+  }
+
+  /** The posting that the options describe. @throws {InvalidInput} */
+  newPosting(entryPoint: EntryPoint, needs: string | undefined): NewPosting {
+    const options = this.parseOptions();
+    const posting = {
+      entryPoint: formatEntryPoint(entryPoint),
+      name: options.name ?? null,
+      priority: options.priority,
+      tries: options.tries,
+      backoffMs: options.backoff,
+      timeoutMs: options.timeout ?? null,
+      graceMs: options.grace,
+      stopAfter: options.stopAfter,
+      ...failureLimit(options.maxFailures),
+      maxRunning: options.maxRunning ?? null,
+      maxRate: this.maxRate ?? null,
+      keepsOutput: options.output,
+      keepMs: options.keep ?? null,
+      osUser: this.context.osUser(),
+      needs: needs === undefined ? [] : parseNeeds(needs),
+    };
+    parse(PostingOptions, posting, "options of a posting");
+    return posting;
+  }
+}
+
+/** "100" is a number of jobs, "5%" a share. */
+function failureLimit(text: string | undefined) {
+  if (text === undefined) return {};
+  const amount = Number.parseFloat(text);
+  return text.endsWith("%") ? { maxFailuresPercent: amount } : { maxFailures: amount };
+}

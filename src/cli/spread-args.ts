@@ -1,0 +1,27 @@
+/** Commands whose `--args` takes all the words that follow it. */
+const takers = ["post", "run"];
+
+/**
+ * A command line with `--args 1 -2 x` written as `--args=1 --args=-2 --args=x`: it takes the words
+ * up to the next option, which a negative number is not. What follows `--` is left alone.
+ */
+export function spreadArgs(line: readonly string[]): string[] {
+  if (!takers.includes(line[0] ?? "")) return [...line];
+  const spread: string[] = [];
+  let isTaking = false;
+  for (const [at, word] of line.entries()) {
+    if (word === "--") {
+      const rest = line.slice(at + 1);
+      // To clipanion those would be files.
+      if (line[0] === "run") return [...spread, ...rest.map((each) => `--command=${each}`)];
+      return [...spread, word, ...rest];
+    }
+    if (word === "--args") isTaking = true;
+    else if (!isTaking) spread.push(word);
+    else if (/^-(?!\d|$|Infinity$)/.test(word)) {
+      isTaking = false;
+      spread.push(word);
+    } else spread.push(`--args=${word}`);
+  }
+  return spread;
+}

@@ -1,0 +1,139 @@
+import { exitCodes, InvalidInput, PdoflowError } from "../domain/errors.ts";
+import { cellText, type ColumnType, columnTypeOf, WrongCell } from "./column.ts";
+import type { PriorityColumn } from "./priority-column.ts";
+import { type Row, Rows } from "./rows.ts";
+import type { Splitter } from "./splitter.ts";
+
+/** How the rows of a table become arguments. */
+export interface TableOptions {
+  /** Pass the cells one by one, not as one object with the names of the header. */
+  isPositional: boolean;
+  /** Whether the first row has the names of the columns; else they are called 1, 2, … */
+  hasHeader: boolean;
+  /** What columns are, by name, where their first rows do not tell it right. */
+  types: ReadonlyMap<string, ColumnType>;
+}
+
+/** A row has more or fewer cells than there are columns. */
+export class UnevenRow extends PdoflowError {
+  override readonly name = "UnevenRow";
+  readonly exitCode = exitCodes.usage;
+  constructor(place: string, expected: number, found: number) {
+    super(
+      `${place}: expected ${expected} columns as in the first row, found ${found}. ` +
+        "A cell with a separator in it has to be in double quotes.",
+    );
+  }
+}
+
+/** So many rows tell what the columns are. */
+const sampleSize = 1_000;
+
+interface Column {
+  name: string;
+  type: ColumnType;
+  /** Before its value in the text of a job. */
+  lead: string;
+}
+
+/** One job for each row of a table. */
+export class TableRows implements Splitter {
+  readonly #name: string;
+  readonly #rows: Rows;
+  readonly #options: TableOptions;
+  readonly #priority: PriorityColumn | undefined;
+  #header: string[] | undefined;
+  /** Rows that were read before the types of the columns are known. */
+  #sample: Row[] | undefined = [];
+  #columns: Column[] = [];
+  #priorityAt = -1;
+
+  constructor(
+    name: string,
+    separator: string,
+    options: TableOptions,
+    priority: PriorityColumn | undefined,
+  ) {
+    this.#name = name;
+    this.#rows = new Rows(name, separator);
+    this.#options = options;
+    this.#priority = priority;
+  }
+
+  push(text: string): string[] {
+    return this.#take(this.#rows.read(text, false), false);
+  }
+
+  finish(): string[] {
+    return this.#take(this.#rows.read("", true), true);
+  }
+
+  #take(rows: Row[], isLast: boolean): string[] {
+    const [first] = rows;
+    if (this.#header === undefined && first) {
+      if (this.#options.hasHeader) rows.shift();
+      this.#header = this.#readHeader(first);
+    }
+    if (this.#sample === undefined) return rows.map((row) => this.#text(row));
+    for (const row of rows) this.#sample.push(row);
+    if (this.#sample.length < sampleSize && !isLast) return [];
+    const sample = this.#sample;
+    this.#sample = undefined;
+    this.#decideColumns(sample.slice(0, sampleSize));
+    return sample.map((row) => this.#text(row));
+  }
+
+  #readHeader({ cells, line }: Row): string[] {
+    if (!this.#options.hasHeader) return cells.map((_cell, index) => String(index + 1));
+    const names = cells.map((cell) => cell.trim());
+    const problems = names.flatMap((name, index) => {
+      if (name === "") return [`column ${index + 1} has no name`];
+      if (names.indexOf(name) < index) return [`two columns are called "${name}"`];
+      const isOdd = name.startsWith("$") || name.includes("\0");
+      return isOdd ? [`"${name}" can't be a name: it begins with $ or has a NUL`] : [];
+    });
+    const known = this.#options.isPositional ? [] : problems;
+    if (known.length > 0) {
+      const remedy = "give each a name of its own, or use --positional or --no-header";
+      throw new InvalidInput(`${this.#name}: line ${line}`, [...known, remedy]);
+    }
+    return names;
+  }
+
+  #decideColumns(sample: readonly Row[]): void {
+    const header = this.#header ?? [];
+    const { types, isPositional } = this.#options;
+    const unknown = [...types.keys(), ...(this.#priority ? [this.#priority.name] : [])].filter(
+      (name) => !header.includes(name),
+    );
+    if (unknown.length > 0 && header.length > 0) {
+      const problem = `expected a column "${unknown[0]}", found ${header.join(", ")}`;
+      throw new InvalidInput(this.#name, [problem]);
+    }
+    this.#priorityAt = this.#priority ? header.indexOf(this.#priority.name) : -1;
+    this.#columns = header.map((name, index) => ({
+      name,
+      type: types.get(name) ?? columnTypeOf(sample.map(({ cells }) => cells[index] ?? "")),
+      lead: isPositional ? "" : `${JSON.stringify(name)}:`,
+    }));
+  }
+
+  #text({ cells, line }: Row): string {
+    const place = `${this.#name}: line ${line}`;
+    const columns = this.#columns;
+    if (cells.length !== columns.length) throw new UnevenRow(place, columns.length, cells.length);
+    let text = "";
+    for (let index = 0; index < columns.length; index += 1) {
+      const [column, cell = ""] = [columns[index], cells[index]];
+      if (!column) continue;
+      if (index === this.#priorityAt) {
+        this.#priority?.note(cell, place);
+        continue;
+      }
+      const value = cellText(cell, column.type);
+      if (value === undefined) throw new WrongCell(place, column.name, column.type, cell);
+      text += text === "" ? column.lead + value : `,${column.lead}${value}`;
+    }
+    return this.#options.isPositional ? `[${text}]` : `{${text}}`;
+  }
+}

@@ -1,0 +1,50 @@
+import { exitCodes, PdoflowError } from "../domain/errors.ts";
+
+/** A job of a file has no priority of its own, where all should. */
+export class NoPriority extends PdoflowError {
+  override readonly name = "NoPriority";
+  readonly exitCode = exitCodes.usage;
+  constructor(place: string, column: string, found: string) {
+    super(
+      `${place}: expected the priority of the job as "${column}", a whole number of 32 bits, ` +
+        `found ${found}. Name the right column with --priority-column.`,
+    );
+  }
+}
+
+/** Takes the priority of each job from one column, or key, of its file. */
+export class PriorityColumn {
+  readonly name: string;
+  #taken: number[] = [];
+
+  constructor(name: string) {
+    this.name = name;
+  }
+
+  /** Notes the priority of the next job. @throws {NoPriority} */
+  note(value: unknown, place: string): void {
+    const number = typeof value === "string" ? Number(value.trim() || NaN) : value;
+    if (typeof number !== "number" || number !== (number | 0)) {
+      throw new NoPriority(place, this.name, JSON.stringify(value) ?? "none");
+    }
+    this.#taken.push(number);
+  }
+
+  /** `text` without its key. @throws {NoPriority} also where `text` is a list. */
+  takeFrom(text: string, place: string): string {
+    const args: unknown = JSON.parse(text);
+    if (typeof args !== "object" || args === null || Array.isArray(args)) {
+      throw new NoPriority(place, this.name, "a list");
+    }
+    const { [this.name]: priority, ...rest } = Object(args) as Record<string, unknown>;
+    this.note(priority, place);
+    return JSON.stringify(rest);
+  }
+
+  /** Those that were noted since the last time. */
+  take(): number[] {
+    const taken = this.#taken;
+    this.#taken = [];
+    return taken;
+  }
+}

@@ -1,0 +1,124 @@
+import { exitCodes, PdoflowError } from "../domain/errors.ts";
+
+/** A row of a table, and the line that it begins in, from 1. */
+export interface Row {
+  cells: string[];
+  line: number;
+}
+
+/** A quote of a cell is not closed, or is closed in its middle. */
+export class MisplacedQuote extends PdoflowError {
+  override readonly name = "MisplacedQuote";
+  readonly exitCode = exitCodes.usage;
+  constructor(place: string, expected: string, found: string) {
+    super(
+      `${place}: expected ${expected}, found ${found}. A quote inside of quotes is written "".`,
+    );
+  }
+}
+
+/** So long is the longest row: what is longer lacks a quote. */
+const rowMax = 16 * 1024 * 1024;
+
+/** Splits CSV (RFC 4180), or the same with another separator, into rows of cells. */
+export class Rows {
+  readonly #name: string;
+  readonly #separator: string;
+  #held = "";
+  #line = 1;
+
+  constructor(name: string, separator: string) {
+    this.#name = name;
+    this.#separator = separator;
+  }
+
+  /** The rows that end in `text`, or with it where it `isLast`. Empty lines are none. */
+  read(text: string, isLast: boolean): Row[] {
+    const all = this.#held + text;
+    const rows: Row[] = [];
+    let at = 0;
+    while (at < all.length) {
+      const newline = all.indexOf("\n", at);
+      if (newline === -1 && !isLast) break;
+      const end = newline === -1 ? all.length : newline;
+      const line = all.slice(at, all.charAt(end - 1) === "\r" && end > at ? end - 1 : end);
+      if (!line.includes('"')) {
+        if (line !== "") rows.push({ cells: line.split(this.#separator), line: this.#line });
+        this.#line += 1;
+        at = end + 1;
+        continue;
+      }
+      const found = this.#quotedRow(all, at, isLast);
+      if (found === undefined) break;
+      rows.push({ cells: found.cells, line: this.#line });
+      this.#line += all.slice(at, found.next).split("\n").length - 1;
+      at = found.next;
+    }
+    this.#held = all.slice(at);
+    if (this.#held.length > rowMax) {
+      const place = `${this.#name}: line ${this.#line}`;
+      throw new MisplacedQuote(place, "the end of the row", "more than 16 MiB");
+    }
+    return rows;
+  }
+
+  /** The row that begins at `start`, and where the next one does; undefined if it goes on. */
+  #quotedRow(all: string, start: number, isLast: boolean) {
+    const cells: string[] = [];
+    let at = start;
+    for (;;) {
+      const { cell, end } = this.#cell(all, at, start, isLast) ?? {};
+      if (cell === undefined || end === undefined) return undefined;
+      cells.push(cell);
+      if (all.charAt(end) === this.#separator) at = end + 1;
+      else return { cells, next: all.charAt(end) === "\r" ? end + 2 : end + 1 };
+    }
+  }
+
+  /** The cell that begins at `at`, and the index of the separator or line break behind it. */
+  #cell(all: string, at: number, rowStart: number, isLast: boolean) {
+    if (all.charAt(at) !== '"') {
+      const { index = isLast ? all.length : -1 } = this.#endOfCell(all, at);
+      return index === -1 ? undefined : { cell: all.slice(at, index), end: index };
+    }
+    let cell = "";
+    for (let from = at + 1; ;) {
+      const quote = all.indexOf('"', from);
+      if (quote === -1) {
+        if (!isLast) return undefined;
+        throw new MisplacedQuote(
+          this.#place(all, rowStart, at),
+          'a second "',
+          "the end of the file",
+        );
+      }
+      cell += all.slice(from, quote);
+      const next = all.charAt(quote + 1);
+      // Perhaps the second of two quotes, or the first half of a line break, comes next.
+      const isCut = next === "" || (next === "\r" && quote + 2 === all.length);
+      if (isCut && !isLast) return undefined;
+      if (next !== '"') {
+        const isEnd = ["", "\n", "\r", this.#separator].includes(next);
+        if (isEnd) return { cell, end: quote + 1 };
+        const place = this.#place(all, rowStart, quote + 1);
+        throw new MisplacedQuote(place, "the end of the cell", JSON.stringify(next));
+      }
+      cell += '"';
+      from = quote + 2;
+    }
+  }
+
+  #endOfCell(all: string, at: number): { index?: number } {
+    const separator = all.indexOf(this.#separator, at);
+    const newline = all.indexOf("\n", at);
+    if (separator !== -1 && (newline === -1 || separator < newline)) return { index: separator };
+    if (newline === -1) return {};
+    return { index: all.charAt(newline - 1) === "\r" && newline > at ? newline - 1 : newline };
+  }
+
+  #place(all: string, rowStart: number, at: number): string {
+    const before = all.slice(rowStart, at).split("\n");
+    const column = (before.at(-1) ?? "").length + 1;
+    return `${this.#name}: line ${this.#line + before.length - 1}, column ${column}`;
+  }
+}

@@ -1,0 +1,129 @@
+import { exitCodes, InvalidInput, PdoflowError } from "../domain/errors.ts";
+import { wordText } from "./word.ts";
+
+/** Positional arguments were given to jobs that take one object. */
+export class ArgsAfterObject extends PdoflowError {
+  override readonly name = "ArgsAfterObject";
+  readonly exitCode = exitCodes.usage;
+  constructor(source: string) {
+    super(
+      `${source} has objects of keyword arguments, which no further arguments can follow. ` +
+        "Expected --kw or --each NAME=LIST with it, not --args; or lists in the file.",
+    );
+  }
+}
+
+/** One argument of a job that takes each of several values in turn. */
+interface Each {
+  /** Null for a positional one. */
+  name: string | null;
+  size: number;
+  /** JSON text. */
+  at: (index: number) => string;
+}
+
+/** What is said of arguments on the command line, word by word. */
+export interface ArgumentWords {
+  args: readonly string[];
+  kw: readonly string[];
+  each: readonly string[];
+}
+
+/**
+ * Arguments that every job is passed, and lists that are gone through: each job that is read, and
+ * with none that are read one empty one, becomes a job for every combination of their values.
+ */
+export class SharedArguments {
+  readonly #parts: readonly Each[];
+
+  private constructor(parts: readonly Each[]) {
+    this.#parts = parts;
+  }
+
+  /**
+   * Undefined where there is nothing to share.
+   *
+   * @throws {InvalidInput} with each word that is wrong.
+   */
+  static parse({ args, kw, each }: ArgumentWords): SharedArguments | undefined {
+    const problems: string[] = [];
+    const parts = [
+      ...each.map((word) => parseEach(word, problems)),
+      ...args.map((word): Each => ({ name: null, size: 1, at: () => wordText(word) })),
+      ...kw.map((word) => parseKeyword(word, problems)),
+    ];
+    if (problems.length > 0) throw new InvalidInput("arguments", problems);
+    return parts.length === 0 ? undefined : new SharedArguments(parts);
+  }
+
+  /**
+   * The texts of the jobs that one of `source` becomes. The value of the last list changes fastest.
+   *
+   * @throws {ArgsAfterObject}
+   */
+  *joinedTo(text: string, source: string): Generator<string, void, undefined> {
+    const isObject = text.startsWith("{");
+    const hasPositional = this.#parts.some(({ name }) => name === null);
+    if (isObject && hasPositional) throw new ArgsAfterObject(source);
+    const inner = text.slice(1, -1).trim();
+    const total = this.#parts.reduce((product, { size }) => product * size, 1);
+    for (let number = 0; number < total; number += 1) {
+      const { list, fields } = this.#combination(number);
+      if (isObject) yield `{${joined(inner, ...fields)}}`;
+      else {
+        const object = fields.length === 0 ? "" : `{${fields.join(",")}}`;
+        const isAlone = inner === "" && list.length === 0 && object !== "";
+        yield isAlone ? object : `[${joined(inner, ...list, object)}]`;
+      }
+    }
+  }
+
+  /** The values of the combination of a number, as of a clock whose last hand goes fastest. */
+  #combination(number: number): { list: string[]; fields: string[] } {
+    const list: string[] = [];
+    const fields: string[] = [];
+    let rest = number;
+    for (const { name, size, at } of this.#parts.toReversed()) {
+      const value = at(rest % size);
+      rest = Math.floor(rest / size);
+      if (name === null) list.unshift(value);
+      else fields.unshift(`${JSON.stringify(name)}:${value}`);
+    }
+    return { list, fields };
+  }
+}
+
+const joined = (...parts: string[]) => parts.filter((part) => part !== "").join(",");
+
+const keyword = /^([\p{L}_][\p{L}\p{N}_-]*)=(.*)$/su;
+
+function parseKeyword(word: string, problems: string[]): Each {
+  const [, name = null, value = ""] = keyword.exec(word) ?? [];
+  if (name === null) problems.push(`expected --kw name=value, found "${word}"`);
+  return { name, size: 1, at: () => wordText(value) };
+}
+
+function parseEach(word: string, problems: string[]): Each {
+  const [, name = null, list = word] = keyword.exec(word) ?? [];
+  const range = /^(-?\d+)-(-?\d+)(?::(\d+))?$/.exec(list);
+  if (!range) {
+    const values = listValues(list);
+    if (values.length === 0) problems.push(`expected values such as a,b or 1-9, found "${word}"`);
+    return { name, size: values.length, at: (index) => values[index] ?? "null" };
+  }
+  const [first, last, step] = [Number(range[1]), Number(range[2]), Number(range[3] ?? 1)];
+  const isRange = Number.isSafeInteger(first) && Number.isSafeInteger(last) && step > 0;
+  if (!isRange || last < first) {
+    problems.push(`expected a range that goes up, such as 1-1000 or 1-1000:2, found "${list}"`);
+  }
+  const size = Math.floor((last - first) / step) + 1;
+  return { name, size, at: (index) => String(first + index * step) };
+}
+
+/** `a,b,1`, or a JSON array where values have commas. */
+function listValues(list: string): string[] {
+  const text = list.startsWith("[") ? wordText(list) : "";
+  const values: unknown = text.startsWith("[") ? JSON.parse(text) : undefined;
+  if (Array.isArray(values)) return values.map((value) => JSON.stringify(value));
+  return list === "" ? [] : list.split(",").map((value) => wordText(value));
+}

@@ -1,0 +1,38 @@
+import { expect, test } from "bun:test";
+
+import { type ArgumentWords, SharedArguments } from "../../src/input/shared-arguments.ts";
+
+const joined = (text: string, words: Partial<ArgumentWords>) => [
+  ...(SharedArguments.parse({ args: [], kw: [], each: [], ...words })?.joinedTo(text, "a") ?? []),
+];
+
+test.each<[string, Partial<ArgumentWords>, string[]]>([
+  ["[]", { args: ["1", "2", "x"] }, ['[1,2,"x"]']],
+  ["[]", { args: ["007", '"7"', "true", "[1,2]", "{"] }, ['["007","7",true,[1,2],"{"]']],
+  ["[]", { kw: ["a=1", "b=x"] }, ['{"a":1,"b":"x"}']],
+  ["[]", { args: ["1"], kw: ["a=1"] }, ['[1,{"a":1}]']],
+  ['["f"]', { args: ["1"], kw: ["a=1"] }, ['["f",1,{"a":1}]']],
+  ['["f"]', { kw: ["a=1"] }, ['["f",{"a":1}]']],
+  ['{"f":1}', { kw: ["a=1"] }, ['{"f":1,"a":1}']],
+  ["{}", { kw: ["a=1"] }, ['{"a":1}']],
+  ["[]", { each: ["1-5:2"] }, ["[1]", "[3]", "[5]"]],
+  ["[]", { each: ["a,b", "1-2"] }, ['["a",1]', '["a",2]', '["b",1]', '["b",2]']],
+  ["[]", { each: ["-1-1"] }, ["[-1]", "[0]", "[1]"]],
+  ["[]", { each: ["m=a,b"], args: ["9"] }, ['[9,{"m":"a"}]', '[9,{"m":"b"}]']],
+  ["[]", { each: ['["a,b",{"c":1}]'] }, ['["a,b"]', '[{"c":1}]']],
+])("%s with %j becomes %j", (text, words, texts) => expect(joined(text, words)).toEqual(texts));
+
+test("ten million combinations are not made before they are asked for", () => {
+  const shared = SharedArguments.parse({ args: [], kw: [], each: ["1-10000000", "1-1000000"] });
+  expect(shared?.joinedTo("[]", "a").next().value).toBe("[1,1]");
+});
+
+test.each<[Partial<ArgumentWords>, string]>([
+  [{ each: ["5-1"] }, 'expected a range that goes up, such as 1-1000 or 1-1000:2, found "5-1"'],
+  [{ each: [""] }, "expected values such as a,b or 1-9"],
+  [{ kw: ["a"] }, 'expected --kw name=value, found "a"'],
+])("%j: %s", (words, message) => expect(() => joined("[]", words)).toThrow(message));
+
+test("arguments can't follow an object", () => {
+  expect(() => joined('{"a":1}', { args: ["1"] })).toThrow("no further arguments can follow");
+});

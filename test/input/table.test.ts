@@ -1,0 +1,103 @@
+import { expect, test } from "bun:test";
+
+import { anySizes, chunks, fault, read } from "./chunks.ts";
+import { readArguments, type InputOptions } from "../../src/input/read-arguments.ts";
+import { parseColumnTypes } from "../../src/input/column.ts";
+import * as fc from "fast-check";
+
+const table = { isPositional: false, hasHeader: true, types: new Map() };
+
+async function readAs(text: string, options: Partial<InputOptions>) {
+  const all = { format: "csv" as const, name: "a.csv", table, ...options };
+  const batches = await Array.fromAsync(readArguments(chunks(text), all));
+  return {
+    args: batches.flatMap(({ args }) => args),
+    priorities: batches.flatMap(({ priorities }) => priorities ?? []),
+  };
+}
+
+test("a column is numbers or booleans where all its cells are, else text", async () => {
+  const text = "run,file,on,mag,id\n1,a.fits,true,1.5,007\n2,7,false,nan,8\n3,,,-inf,9\n";
+  expect(await read(text, "a.csv")).toEqual([
+    '{"run":1,"file":"a.fits","on":true,"mag":1.5,"id":"007"}',
+    '{"run":2,"file":"7","on":false,"mag":{"$number":"NaN"},"id":"8"}',
+    '{"run":3,"file":"","on":null,"mag":{"$number":"-Infinity"},"id":"9"}',
+  ]);
+});
+
+test("a whole number that no double holds makes a column text", async () => {
+  expect(await read("id\n4295806720123456789\n1\n", "a.csv")).toEqual([
+    '{"id":"4295806720123456789"}',
+    '{"id":"1"}',
+  ]);
+});
+
+test("a cell that is not what the first thousand rows said is told with its place", async () => {
+  const text = `n\n${"1\n".repeat(1000)}x\n`;
+  expect(await fault(text, "a.csv")).toBe(
+    'a.csv: line 1002, column "n": expected a number that a double holds exactly, such as 1.5 or ' +
+      'NaN, found "x". If the column is text, say --types n=text.',
+  );
+  const types = parseColumnTypes("n=text");
+  const { args } = await readAs(text, { table: { ...table, types } });
+  expect([args[0], args[1000]]).toEqual(['{"n":"1"}', '{"n":"x"}']);
+});
+
+test("quotes hold separators, line breaks and quotes, wherever the pieces end", async () => {
+  const text = 'a,b\r\n"x,1","say ""hi""\nthere"\r\n\r\n"",z "q" z\r\n';
+  const whole = ['{"a":"x,1","b":"say \\"hi\\"\\nthere"}', '{"a":"","b":"z \\"q\\" z"}'];
+  await fc.assert(
+    fc.asyncProperty(anySizes, async (sizes) => {
+      expect(await read(text, "a.csv", { sizes })).toEqual(whole);
+    }),
+  );
+});
+
+test.each([
+  ["a,b\n1,2\n3\n", "a.csv: line 3: expected 2 columns as in the first row, found 1"],
+  ['a,b\n1,"x\ny', 'a.csv: line 2, column 3: expected a second ", found the end of the file'],
+  ['a,b\n1,"x"y\n', 'a.csv: line 2, column 6: expected the end of the cell, found "y"'],
+  ["a,\n1,2\n", "a.csv: line 1: column 2 has no name"],
+  ["a,a\n1,2\n", 'a.csv: line 1: two columns are called "a"'],
+])("%j: %s", async (text, message) => expect(await fault(text, "a.csv")).toContain(message));
+
+test("cells are passed one by one where that is wanted, or there is no header", async () => {
+  const positional = { table: { ...table, isPositional: true } };
+  expect((await readAs("a,b\n1,x\n", positional)).args).toEqual(['[1,"x"]']);
+  const bare = { table: { ...table, isPositional: true, hasHeader: false } };
+  expect((await readAs("1,x\n2,y\n", bare)).args).toEqual(['[1,"x"]', '[2,"y"]']);
+});
+
+test("TSV has tabs between its cells", async () => {
+  expect(await read("a\tb\n1\tx, y\n", "a.tsv")).toEqual(['{"a":1,"b":"x, y"}']);
+});
+
+test("the priority of a job is a column, or a key, and no argument", async () => {
+  const priorityColumn = "prio";
+  expect(await readAs("a,prio\n1,5\n2,-3\n", { priorityColumn })).toEqual({
+    args: ['{"a":1}', '{"a":2}'],
+    priorities: [5, -3],
+  });
+  const json = { priorityColumn, format: "json" as const };
+  expect(await readAs('[{"prio":1,"a":2}]', json)).toEqual({ args: ['{"a":2}'], priorities: [1] });
+  expect(readAs("a,prio\n1,high\n", { priorityColumn })).rejects.toThrow(
+    'a.csv: line 2: expected the priority of the job as "prio", a whole number of 32 bits, found "high"',
+  );
+  expect(readAs("[[1]]", json)).rejects.toThrow("a.csv: element 0: expected the priority");
+  expect(readAs("a\n1\n", { priorityColumn })).rejects.toThrow('expected a column "prio", found a');
+});
+
+test("each line is one argument, or has the words of a shell", async () => {
+  expect((await readAs("a b\r\n\n007\n", { format: "lines" })).args).toEqual([
+    '["a b"]',
+    '["007"]',
+  ]);
+  const words = `a.txt 2 "x y" '3' true\n\\"q 007 -1.5\n`;
+  expect((await readAs(words, { format: "words" })).args).toEqual([
+    '["a.txt",2,"x y","3",true]',
+    '["\\"q","007",-1.5]',
+  ]);
+  expect(readAs(`a 'b\n`, { format: "words" })).rejects.toThrow(
+    "a.csv: line 1, column 3: expected",
+  );
+});
