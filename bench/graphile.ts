@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 
-import { type Contender, ContenderFailed, run } from "./contender.ts";
+import { type Contender, ContenderFailed, run, type Task } from "./contender.ts";
 import type { BenchDatabase } from "./server.ts";
 
 interface PostSetting {
@@ -19,38 +19,47 @@ interface DrainSetting {
 }
 
 const packages = join(import.meta.dir, "node_modules");
+export const scripts = join(import.meta.dir, "peers");
 const installed = join(packages, `node-${process.platform}-${process.arch}/bin/node`);
-/** The Node of package.json, since graphile-worker needs a new one, where there is one for us. */
+/** The Node of package.json, since the peers need a new one, where there is one for us. */
 export const node = existsSync(installed) ? installed : "node";
 
-/** graphile-worker as its documentation tunes it for throughput, and some ways around that. */
-export async function graphile({
-  db,
-  url,
-}: BenchDatabase): Promise<Contender<PostSetting, DrainSetting>> {
-  const description = Bun.file(join(packages, "graphile-worker/package.json"));
+export async function installedVersion(name: string): Promise<string> {
+  const description = Bun.file(join(packages, name, "package.json"));
   if (!(await description.exists())) {
-    throw new ContenderFailed("expected graphile-worker, found none. Run: npm --prefix bench ci");
+    throw new ContenderFailed(`expected ${name}, found none. Run: npm --prefix bench ci`);
   }
-  const { version } = await description.json();
+  return (await description.json()).version;
+}
+
+/** graphile-worker as its documentation tunes it for throughput, and some ways around that. */
+export async function graphile(
+  database: BenchDatabase,
+  task: Task = "noop",
+): Promise<Contender<PostSetting, DrainSetting>> {
+  const { db, url } = database;
   const best = { processes: 1, concurrency: 24, localQueue: 500, completeDelayMs: 0 };
   const post = async (asked: { jobs: number } & PostSetting) => {
-    const command = [node, "graphile-post.mjs", JSON.stringify({ url, ...asked })];
-    return Number(JSON.parse(await run(command, import.meta.dir)).ms);
+    const command = [node, "graphile-post.mjs", JSON.stringify({ url, task, ...asked })];
+    return Number(JSON.parse(await run(command, scripts)).ms);
   };
   return {
     name: "graphile-worker",
-    version,
-    postSettings: [1000, 5000].flatMap((batchSize) =>
-      [1, 2].map((inFlight) => ({ batchSize, inFlight })),
-    ),
+    version: await installedVersion("graphile-worker"),
+    database,
+    postSettings: [
+      { batchSize: 5000, inFlight: 2 },
+      { batchSize: 1000, inFlight: 2 },
+      { batchSize: 5000, inFlight: 1 },
+      { batchSize: 1000, inFlight: 1 },
+    ],
     drainSettings: [
       best,
       { ...best, processes: 2 },
-      { ...best, concurrency: 10 },
-      { ...best, concurrency: 96 },
       { ...best, localQueue: 2000 },
       { ...best, localQueue: 2000, processes: 2 },
+      { ...best, concurrency: 10 },
+      { ...best, concurrency: 96 },
       { ...best, completeDelayMs: 25 },
     ],
     async reset() {
@@ -59,9 +68,8 @@ export async function graphile({
     },
     post: (jobs, setting) => post({ jobs, ...setting }),
     async drain({ processes, ...setting }) {
-      const asked = JSON.stringify({ url, ...setting });
-      const command = [node, "graphile-drain.mjs", asked];
-      await Promise.all(Array.from({ length: processes }, () => run(command, import.meta.dir)));
+      const command = [node, "graphile-drain.mjs", JSON.stringify({ url, ...setting })];
+      await Promise.all(Array.from({ length: processes }, () => run(command, scripts)));
     },
     async verify(jobs) {
       // A job that was done is deleted; one that failed stays.

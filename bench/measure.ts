@@ -1,9 +1,3 @@
-/** What one contender reached, in jobs for each second, round by round. */
-export interface Series {
-  name: string;
-  rates: readonly number[];
-}
-
 export interface Spread {
   median: number;
   min: number;
@@ -22,31 +16,28 @@ export function spreadOf(values: readonly number[]): Spread {
 }
 
 /**
- * How many times as fast `a` was as `b`, of each round by itself: whatever else the machine did
- * in a round slowed both.
+ * How many times `b` each `a` was, of each round by itself: whatever else the machine did in a
+ * round slowed both.
  */
-export function ratios(a: Series, b: Series): number[] {
-  return a.rates.map((rate, round) => rate / (b.rates[round] ?? Number.NaN));
+export function ratios(a: readonly number[], b: readonly number[]): number[] {
+  return a.map((value, round) => value / (b[round] ?? Number.NaN));
 }
 
-/** Lines of a table: the median, the least and the most of each series, and of their ratio. */
-export function resultLines(what: string, a: Series, b: Series): string[] {
-  const rate = (n: number) => Math.round(n).toLocaleString("en");
-  const line = (name: string, { median, min, max }: Spread, text: (n: number) => string) =>
-    what.padEnd(7) +
-    name.padEnd(18) +
-    [median, min, max].map((value) => text(value).padStart(11)).join("");
-  return [
-    line(a.name, spreadOf(a.rates), rate),
-    line(b.name, spreadOf(b.rates), rate),
-    line("ratio", spreadOf(ratios(a, b)), (n) => `${n.toFixed(2)} x`),
-  ];
+/** The value that a share of all values is at most, by nearest rank. */
+export function percentile(values: readonly number[], share: number): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  return sorted[Math.max(0, Math.ceil(sorted.length * share) - 1)] ?? Number.NaN;
 }
 
 /** The means of the first tenth of the values, the second, and so on. */
 export function tenths(values: readonly number[]): number[] {
   const cut = (tenth: number) => Math.round((values.length * tenth) / 10);
   return Array.from({ length: 10 }, (_, tenth) => mean(values.slice(cut(tenth), cut(tenth + 1))));
+}
+
+/** By what share the last value differs from the first, in percent. */
+export function lastAgainstFirst(values: readonly number[]): number {
+  return ((values.at(-1) ?? Number.NaN) / (values[0] ?? Number.NaN) - 1) * 100;
 }
 
 /** By what share of their mean the values rise (or fall, below 0) from one to the next, fitted. */
@@ -58,5 +49,22 @@ export function changePerRound(values: readonly number[]): number {
   return rise / spread / average;
 }
 
-const mean = (values: readonly number[]): number =>
-  values.reduce((sum, value) => sum + value, 0) / values.length;
+export const sum = (values: readonly number[]): number =>
+  values.reduce((all, value) => all + value, 0);
+
+export const mean = (values: readonly number[]): number => sum(values) / values.length;
+
+/** Numbers from 0 up to before 1 that are the same in every run. */
+export function dice(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return state / 2 ** 32;
+  };
+}
+
+export async function clock(work: () => Promise<unknown>): Promise<number> {
+  const startedAt = performance.now();
+  await work();
+  return performance.now() - startedAt;
+}

@@ -1,204 +1,119 @@
-// npm run bench: PDOFlow against graphile-worker, and by itself; see README.md.
-import { cpus, loadavg, release } from "node:os";
+// npm run bench: each target of PDOFlow's speed, measured here; see README.md.
+import { mkdirSync, writeFileSync } from "node:fs";
+import { cpus } from "node:os";
+import { dirname, resolve } from "node:path";
 import { parseArgs } from "node:util";
 
-import type { Contender } from "./contender.ts";
-import { graphile, node } from "./graphile.ts";
-import { resultLines } from "./measure.ts";
-import { oldSnapshot, oldSnapshotLines } from "./old-snapshot.ts";
-import { pdoflow } from "./pdoflow.ts";
-import { type BenchDatabase, type BenchServer, startServer } from "./server.ts";
+import type { Bench, Case } from "./case.ts";
+import { cases } from "./cases.ts";
+import { machine, versions } from "./machine.ts";
+import { Peers } from "./peers.ts";
+import { caseLines, conditionLines, summaryLines } from "./print.ts";
+import type { CaseResult, Report } from "./result.ts";
+import { startServer } from "./server.ts";
 
-const usage = `bun bench/run.ts [--case NAME] [--jobs N] [--rounds N] [--quick]
-  --case    peers: beside graphile-worker, the default
-            old-snapshot: while another transaction stays open
-  --jobs    how many jobs are posted and drained in each round
-            by default 100000, and for old-snapshot 300000
-  --rounds  how many rounds, at least 3; by default 5, and for old-snapshot 10
-  --quick   fewer jobs and rounds, less tuning`;
-
-/** A contender with its database, the best settings found, and what it reached in each round. */
-interface Bench<P, D> {
-  contender: Contender<P, D>;
-  database: BenchDatabase;
-  posting: P;
-  draining: D;
-  post: number[];
-  drain: number[];
-}
-
-const say = (line: string) => process.stderr.write(`bench: ${line}\n`);
-
-const cases: Record<string, (options: Options) => Promise<void>> = {
-  peers,
-  "old-snapshot": snapshots,
-};
-
-async function snapshots({ jobs, rounds, isQuick }: Options): Promise<void> {
-  await using server = await startServer(say);
-  const claims = isQuick ? 2_000 : 20_000;
-  const asked = {
-    claims,
-    rounds: rounds ?? (isQuick ? 5 : 10),
-    jobs: jobs ?? (isQuick ? 50_000 : 300_000),
-  };
-  const result = await oldSnapshot(server, asked, say);
-  console.log([machine(), await serverSettings(server), ""].join("\n"));
-  console.log(oldSnapshotLines(result).join("\n"));
-}
-
-async function peers(options: Options): Promise<void> {
-  const { isQuick, jobs = isQuick ? 30_000 : 100_000, rounds = isQuick ? 3 : 5 } = options;
-  const takes = isQuick ? 1 : 2;
-  await using server = await startServer(say);
-  const ours = await server.database("bench_pdoflow");
-  const theirs = await server.database("bench_graphile");
-  const a = await tune(server, ours, await pdoflow(ours, cpus().length), { jobs, takes });
-  const b = await tune(server, theirs, await graphile(theirs), { jobs, takes });
-  for (let round = 1; round <= rounds; round++) {
-    await measure(server, a, jobs);
-    await measure(server, b, jobs);
-    const last = (rates: number[]) => Math.round(rates.at(-1) ?? 0);
-    say(
-      `round ${round} of ${rounds}, jobs/s: ` +
-        [a, b]
-          .map((c) => `${c.contender.name} post ${last(c.post)} drain ${last(c.drain)}`)
-          .join(", "),
-    );
-  }
-  console.log(await conditions(server, a, b));
-  console.log(`\n${jobs.toLocaleString("en")} jobs, ${rounds} rounds, in turn; jobs/s`);
-  console.log(`${" ".repeat(25)}${["median", "min", "max"].map((h) => h.padStart(11)).join("")}`);
-  for (const what of ["post", "drain"] as const) {
-    const series = <P, D>(c: Bench<P, D>) => ({ name: c.contender.name, rates: c[what] });
-    console.log(resultLines(what, series(a), series(b)).join("\n"));
-  }
-}
+const usage = `bun bench/run.ts [--case NAME]… [--quick] [--jobs N] [--rounds N] [--json FILE]
+  --case    run this one alone, and others that are named so too; NAME,NAME is fine
+            ${cases.map(({ name }) => name).join(", ")}
+  --quick   small sizes and few rounds: all cases in less than four minutes
+  --jobs    how many jobs where a case posts or drains, instead of its own number
+  --rounds  how many rounds, instead of at least five (with --quick three)
+  --json    write all figures to this file, which docs/performance.md is made from`;
 
 interface Options {
-  name: string;
-  /** By default as many as the case asks for. */
+  chosen: readonly Case[];
   jobs: number | undefined;
   rounds: number | undefined;
   isQuick: boolean;
+  json: string | undefined;
 }
+
+const say = (line: string) => process.stderr.write(`bench: ${line}\n`);
 
 /** Null where help was asked for. */
 function parseOptions(): Options | null {
   const { values } = parseArgs({
     options: {
-      case: { type: "string", default: "peers" },
+      case: { type: "string", multiple: true, default: [] },
       jobs: { type: "string" },
       rounds: { type: "string" },
       quick: { type: "boolean", default: false },
+      json: { type: "string" },
       help: { type: "boolean", default: false },
     },
   });
   if (values.help) return null;
-  const { case: name, quick: isQuick } = values;
+  const wanted = values.case.flatMap((text) => text.split(","));
+  for (const name of wanted) {
+    if (cases.some((each) => each.name === name)) continue;
+    throw new RangeError(`expected a case, found "${name}"\n${usage}`);
+  }
   const atLeast = (least: number, text: string | undefined, what: string) => {
     if (text === undefined) return undefined;
     if (Number.isInteger(Number(text)) && Number(text) >= least) return Number(text);
     throw new RangeError(`expected at least ${least} ${what}, found ${text}`);
   };
-  const jobs = atLeast(1_000, values.jobs, "jobs");
-  return { name, jobs, rounds: atLeast(3, values.rounds, "rounds"), isQuick };
+  return {
+    chosen: cases.filter(({ name }) => wanted.length === 0 || wanted.includes(name)),
+    jobs: atLeast(1_000, values.jobs, "jobs"),
+    rounds: atLeast(1, values.rounds, "rounds"),
+    isQuick: values.quick,
+    json: values.json,
+  };
 }
 
-/** Tries each setting, with fewer jobs, and keeps the fastest. */
-async function tune<P, D>(
-  server: BenchServer,
-  database: BenchDatabase,
-  contender: Contender<P, D>,
-  { jobs, takes }: { jobs: number; takes: number },
-): Promise<Bench<P, D>> {
-  const some = Math.ceil(jobs / 2);
-  const posting = await fastest(contender, takes, contender.postSettings, async (setting) => {
-    await contender.reset();
-    return await contender.post(some, setting);
-  });
-  const draining = await fastest(contender, takes, contender.drainSettings, async (setting) => {
-    await contender.reset();
-    await contender.post(some, posting);
-    await server.settle(database);
-    const ms = await clock(() => contender.drain(setting));
-    await contender.verify(some);
-    return ms;
-  });
-  return { contender, database, posting, draining, post: [], drain: [] };
-}
-
-async function fastest<S, P, D>(
-  { name }: Contender<P, D>,
-  takes: number,
-  settings: readonly S[],
-  take: (setting: S) => Promise<number>,
-): Promise<S> {
-  const tried: { setting: S; ms: number }[] = [];
-  for (const setting of settings) {
-    let ms = Infinity;
-    for (let i = 0; i < takes; i++) ms = Math.min(ms, await take(setting));
-    say(`tuning ${name}: ${JSON.stringify(setting)} ${Math.round(ms)} ms`);
-    tried.push({ setting, ms });
-  }
-  const best = tried.toSorted((a, b) => a.ms - b.ms)[0];
-  if (!best) throw new Error("expected a setting to try");
-  return best.setting;
-}
-
-/**
- * One round. What its processes take to start and end with an empty queue is not counted, for
- * either of them.
- */
-async function measure<P, D>(server: BenchServer, bench: Bench<P, D>, jobs: number): Promise<void> {
-  const { contender, database, posting, draining } = bench;
-  await contender.reset();
-  const emptyMs = await clock(() => contender.drain(draining));
-  await server.settle(database);
-  bench.post.push((jobs / (await contender.post(jobs, posting))) * 1000);
-  await server.settle(database);
-  const ms = await clock(() => contender.drain(draining));
-  await contender.verify(jobs);
-  bench.drain.push((jobs / (ms - emptyMs)) * 1000);
-}
-
-async function clock(work: () => Promise<void>): Promise<number> {
+/** Runs a case; its failure is a result like others. */
+async function runCase({ name, what, target, run }: Case, bench: Bench): Promise<CaseResult> {
   const startedAt = performance.now();
-  await work();
-  return performance.now() - startedAt;
+  const took = () => Math.round(performance.now() - startedAt) / 1000;
+  say(`${name}: ${what}`);
+  try {
+    const findings = await run(bench);
+    return { name, what, target, failure: null, tookSeconds: took(), ...findings };
+  } catch (error) {
+    const failure = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+    const empty = { sizes: {}, series: [], checks: [] };
+    return { name, what, target, failure, tookSeconds: took(), ...empty };
+  }
 }
 
-function machine(): string {
-  const load = loadavg().map((n) => n.toFixed(1));
-  const cores = `${cpus().length} x ${cpus()[0]?.model}`;
-  return `machine   ${cores}, Linux ${release()}, load ${load.join(" ")}`;
+/** To four digits: more are noise. */
+const rounded = (_key: string, value: unknown) =>
+  typeof value === "number" ? Number(value.toPrecision(Math.abs(value) >= 1e4 ? 6 : 4)) : value;
+
+function write(path: string, report: Report): void {
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, `${JSON.stringify(report, rounded, 2)}\n`);
 }
 
-async function serverSettings(server: BenchServer): Promise<string> {
-  const { server_version: version, ...settings } = await server.settings();
-  const all = Object.entries(settings).map(([name, value]) => `${name} ${value}`);
-  return `server    PostgreSQL ${version}, ${all.join(", ")}`;
-}
-
-async function conditions<P1, D1, P2, D2>(
-  server: BenchServer,
-  a: Bench<P1, D1>,
-  b: Bench<P2, D2>,
-): Promise<string> {
-  const nodeVersion = Bun.spawnSync([node, "--version"]).stdout.toString().trim();
-  return [
-    machine(),
-    `versions  ${[a, b].map(({ contender: c }) => `${c.name} ${c.version}`).join(", ")}, ` +
-      `Bun ${Bun.version}, Node ${nodeVersion}`,
-    await serverSettings(server),
-    ...[a, b].map(
-      (c) => `tuned     ${c.contender.name}: ${JSON.stringify({ ...c.posting, ...c.draining })}`,
-    ),
-  ].join("\n");
+async function runAll({ chosen, isQuick, json, jobs, rounds }: Options): Promise<number> {
+  const cores = cpus().length;
+  await using server = await startServer(say);
+  const tuning = { server, jobs: isQuick ? 10_000 : 60_000, takes: isQuick ? 1 : 2, say };
+  const size = (full: number, quick: number) => (isQuick ? quick : full);
+  const bench: Bench = {
+    ...{ server, cores, isQuick, say, size },
+    peers: new Peers(server, cores, { ...tuning, most: isQuick ? 2 : Infinity }),
+    jobs: (full, quick) => jobs ?? size(full, quick),
+    rounds: (full, quick) => rounds ?? size(full, quick),
+  };
+  const conditions = {
+    ...{ madeAt: new Date().toISOString(), isQuick, machine: machine() },
+    ...{ versions: await versions(), server: await server.settings() },
+  };
+  console.log([...conditionLines(conditions), ""].join("\n"));
+  const results: CaseResult[] = [];
+  for (const each of chosen) {
+    const result = await runCase(each, bench);
+    results.push(result);
+    console.log(caseLines(result).join("\n"));
+    // After each one: a run that is cut short keeps what it has found.
+    if (json) write(resolve(json), { ...conditions, cases: results });
+  }
+  console.log(summaryLines({ cases: results }).join("\n"));
+  return results.some(({ failure }) => failure !== null) ? 1 : 0;
 }
 
 const options = parseOptions();
-const chosen = options && cases[options.name];
-if (!options) console.log(usage);
-else if (chosen) await chosen(options);
-else throw new RangeError(`expected --case ${Object.keys(cases).join(" or ")}\n${usage}`);
+if (options) process.exitCode = await runAll(options);
+else console.log(usage);

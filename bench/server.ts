@@ -8,13 +8,20 @@ import { serverPlace } from "../src/domain/server-place.ts";
 import { ensureServer, stopServer } from "../src/server/server.ts";
 
 export interface BenchDatabase {
+  name: string;
   db: Db;
   url: string;
 }
 
 export interface BenchServer extends AsyncDisposable {
+  /** A folder for files of the cases, removed with the server. */
+  folder: string;
   /** Makes an empty database. */
   database(name: string): Promise<BenchDatabase>;
+  /** Makes a database that is the copy of another one, to which nobody may be connected. */
+  copy(from: BenchDatabase, name: string): Promise<BenchDatabase>;
+  /** Removes a database, so that it takes no disk and no autovacuum from the next case. */
+  drop(database: BenchDatabase): Promise<void>;
   /** Name and value of what a hostile reader would ask for first. */
   settings(): Promise<Record<string, string>>;
   /**
@@ -46,9 +53,21 @@ export async function startServer(onProgress: (sentence: string) => void): Promi
   await ensureServer(place, { onProgress });
   const admin = connectTo(urlOf("pdoflow"));
   return {
+    folder,
     async database(name) {
       await admin.sql`create database ${admin.sql(name)}`;
-      return { db: connectTo(urlOf(name)), url: urlOf(name) };
+      return { name, db: connectTo(urlOf(name)), url: urlOf(name) };
+    },
+    async copy(from, name) {
+      await from.db.close();
+      await admin.sql`create database ${admin.sql(name)} template ${admin.sql(from.name)}
+                      strategy file_copy`;
+      from.db = connectTo(from.url);
+      return { name, db: connectTo(urlOf(name)), url: urlOf(name) };
+    },
+    async drop({ db, name }) {
+      await db.close();
+      await admin.sql`drop database ${admin.sql(name)} with (force)`;
     },
     async settings() {
       const rows = await admin.sql<{ name: string; setting: string }[]>`

@@ -1,4 +1,4 @@
-import type { Db } from "../src/db/connect.ts";
+import { connect, type Db } from "../src/db/connect.ts";
 import { claim, readJobs } from "../src/db/leases.ts";
 import { readRoutes } from "../src/db/routes.ts";
 import {
@@ -50,28 +50,33 @@ export class SqlPool {
     );
   }
 
-  /** Claims up to `most` jobs and ends them; null where there are none. */
-  async turn(most: number): Promise<Turn | null> {
+  /**
+   * Claims up to `most` jobs and ends them; null where there are none. Their arguments are read, as
+   * a pool does, but where `reads` is false: then it is the least that the database must do.
+   */
+  async turn(most: number, reads = true): Promise<Turn | null> {
     const startedAt = performance.now();
     const { ranges } = await claim(this.#db, {
       ...{ poolId: this.#poolId, routes: this.#routes, oldest: false },
       ...{ sizes: [], cap: most, share: 1 },
     });
-    const [range] = ranges;
-    if (!range) return null;
-    const jobs = await readJobs(this.#db, ranges);
+    const [first] = ranges;
+    if (!first) return null;
+    if (reads) await readJobs(this.#db, ranges);
     const claimedAt = performance.now();
-    const { leaseId, attempt, postingId } = range;
-    const outcomes = jobs.map(({ seq }) => ({
-      ...{ leaseId, postingId, seq, attempt, state: "done" as const, ageMs: 1, durationMs: 1 },
-      ...{ workerPid: 1, result: null, error: null, stdout: null, stderr: null, delayMs: null },
-    }));
-    await recordOutcomes(this.#db, this.#poolId, outcomes, [leaseId]);
-    await finishPostings(this.#db, [postingId]);
+    const outcomes = ranges.flatMap(({ leaseId, attempt, postingId, firstSeq, endSeq }) =>
+      Array.from({ length: endSeq - firstSeq }, (_, place) => ({
+        ...{ leaseId, postingId, seq: firstSeq + place, attempt, state: "done" as const },
+        ...{ ageMs: 1, durationMs: 1, workerPid: 1, delayMs: null },
+        ...{ result: null, error: null, stdout: null, stderr: null },
+      })),
+    );
+    await recordOutcomes(this.#db, this.#poolId, outcomes, [first.leaseId]);
+    await finishPostings(this.#db, [...new Set(ranges.map(({ postingId }) => postingId))]);
     const finishedAt = performance.now();
     if (finishedAt - this.#housekeptAt >= housekeepEveryMs) await this.#housekeep();
     return {
-      jobs: jobs.length,
+      jobs: outcomes.length,
       claimMs: claimedAt - startedAt,
       finishMs: finishedAt - claimedAt,
     };
@@ -83,4 +88,18 @@ export class SqlPool {
     await foldProgress(this.#db);
     await finishStragglers(this.#db);
   }
+}
+
+/** As many as a pool records at once. */
+const jobsABatch = 2_000;
+const connections = 2;
+
+/** Drains by the statements alone, without workers, on two connections. */
+export async function drainBySql(db: Db, { reads }: { reads: boolean }): Promise<void> {
+  const all = Array.from({ length: connections }, async () => {
+    await using own = connect(db.target, { connections: 1 });
+    const pool = await SqlPool.register(own);
+    while (await pool.turn(jobsABatch, reads));
+  });
+  await Promise.all(all);
 }

@@ -1,12 +1,12 @@
-// Posts no-op jobs with graphile-worker, as run.ts asks, and prints how long that took in ms.
+// Posts jobs with graphile-worker and prints how long that took in ms.
 import { Logger, makeWorkerUtils } from "graphile-worker";
 
-const { url, jobs, batchSize, inFlight } = JSON.parse(process.argv[2]);
+const { url, jobs, batchSize, inFlight, task } = JSON.parse(process.argv[2]);
 const logger = new Logger(() => () => {});
 const utils = await makeWorkerUtils({ connectionString: url, logger, maxPoolSize: inFlight });
 await utils.migrate();
 
-const spec = (i) => ({ identifier: "noop", payload: [i, i / 2, `file-${i}.txt`] });
+const spec = (i) => ({ identifier: task, payload: [i, i / 2, `file-${i}.txt`] });
 const batches = Math.ceil(jobs / batchSize);
 let next = 0;
 async function post() {

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 
-import { changePerRound, ratios, resultLines, spreadOf, tenths } from "../../bench/measure.ts";
+import { changePerRound, percentile, ratios, spreadOf, tenths } from "../../bench/measure.ts";
 
 test("the spread of an odd number of values has the middle one as its median", () => {
   expect(spreadOf([5, 1, 3])).toEqual({ median: 3, min: 1, max: 5 });
@@ -11,19 +11,13 @@ test("the median of an even number of values lies between the two in the middle"
 });
 
 test("a ratio is taken of two rates of the same round", () => {
-  const a = { name: "a", rates: [100, 10] };
-  const b = { name: "b", rates: [50, 5] };
-  expect(ratios(a, b)).toEqual([2, 2]);
+  expect(ratios([100, 10], [50, 5])).toEqual([2, 2]);
 });
 
-test("the table shows both contenders and their ratio", () => {
-  const a = { name: "ours", rates: [300_000, 100_000, 200_000] };
-  const b = { name: "theirs", rates: [100_000, 100_000, 100_000] };
-  expect(resultLines("post", a, b)).toEqual([
-    "post   ours                  200,000    100,000    300,000",
-    "post   theirs                100,000    100,000    100,000",
-    "post   ratio                  2.00 x     1.00 x     3.00 x",
-  ]);
+test("a percentile is one of the values: the least that so many are not above", () => {
+  const values = Array.from({ length: 100 }, (_, place) => 100 - place);
+  expect([0.5, 0.99, 1].map((share) => percentile(values, share))).toEqual([50, 99, 100]);
+  expect(percentile([7], 0.5)).toBe(7);
 });
 
 test("tenths are the means of ten parts of the values, in their order", () => {

@@ -1,11 +1,13 @@
-// Runs no-op jobs with graphile-worker until there are none left.
+// Runs jobs with graphile-worker until there are none left.
 import { Logger, runOnce } from "graphile-worker";
+
+import { kept, noop } from "./tasks.mjs";
 
 const { url, concurrency, localQueue, completeDelayMs } = JSON.parse(process.argv[2]);
 await runOnce({
   logger: new Logger(() => () => {}),
   noHandleSignals: true,
-  taskList: { noop: ([_number, _float, _name]) => {} },
+  taskList: { noop: (args) => noop(...args), kept: (args) => kept(...args) },
   preset: {
     worker: {
       connectionString: url,
