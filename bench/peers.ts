@@ -22,7 +22,7 @@ export interface RoundsAsked {
   rounds: number;
 }
 
-/** All contenders, each tuned when it is first asked for; their rounds are run once for all cases. */
+/** All contenders, each tuned when it is first asked for; their rounds are run once for all. */
 export class Peers {
   readonly #server: BenchServer;
   readonly #cores: number;

@@ -32,7 +32,8 @@ const columns = `${"".padEnd(46)}${["median", "min", "max"].map((h) => h.padStar
 
 function spreadLine({ name, unit, values }: Series): string {
   const { median, min, max } = spreadOf(values);
-  return `  ${name.padEnd(44)}${[median, min, max].map((n) => figure(n, unit).padStart(17)).join("")}`;
+  const columns = [median, min, max].map((n) => figure(n, unit).padStart(17));
+  return `  ${name.padEnd(44)}${columns.join("")}`;
 }
 
 function checkLine(check: Check): string {

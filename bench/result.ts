@@ -1,4 +1,4 @@
-// What a run of the bench leaves behind: all that is printed, plotted and told of it comes from here.
+// What a run of the bench leaves behind: all that is printed, plotted and told comes from here.
 import { spreadOf } from "./measure.ts";
 
 export type Unit = "jobs/s" | "ms" | "s" | "MB" | "x" | "%" | "count";

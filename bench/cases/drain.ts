@@ -42,7 +42,7 @@ export const drain: Case = {
       notes: [
         "jobs run in worker processes of pdoflow, in the runner's own process of the others",
         "pdoflow keeps an outcome row for each job, pg-boss the job's row, graphile-worker nothing",
-        "the SQL floor: the pool's statements from one process, two connections, 2,000 jobs a claim",
+        "the SQL floor: the pool's statements, one process, two connections, 2,000 jobs a claim",
       ],
     };
   },

@@ -39,20 +39,30 @@ export function nextStart(file: number): number {
   return 0;
 }
 
-/**
- * Pool, while a job runs: empties a file that a job fills without end, so that it does not fill the
- * disk, and returns what it had in the beginning; null where there is no need.
- */
-export function cutOutput(file: number, start: number): string | null {
-  if (fstatSync(file).size < cutAtBytes) return null;
-  const head = decode(read(file, start, keptBytes));
-  ftruncateSync(file, 0);
-  return head;
+/** What was put aside of a file before it was emptied: its beginning, and its end just then. */
+export interface Cut {
+  head: string;
+  tail: string;
 }
 
-/** The beginning that `cutOutput` put aside, and what came after. */
-export function joinOutput(head: string | null, rest: string | null): string | null {
-  return head === null ? rest : `${head}\n… (too much to keep) …\n${rest ?? ""}`;
+/**
+ * Pool, while a job runs: empties a file that a job fills without end, so that it does not fill the
+ * disk. Returns what it had in its beginning, or before (`earlier`), and at its end; `earlier`
+ * where there is no need. What the job writes between the look at the end and the cut is lost.
+ */
+export function cutOutput(file: number, start: number, earlier: Cut | null): Cut | null {
+  if (fstatSync(file).size < cutAtBytes) return earlier;
+  const head = earlier?.head ?? decode(read(file, start, keptBytes));
+  const tail = decode(read(file, fstatSync(file).size - keptBytes, keptBytes));
+  ftruncateSync(file, 0);
+  return { head, tail };
+}
+
+/** What `cutOutput` put aside, and what came after: the beginning, and the end of all. */
+export function joinOutput(cut: Cut | null, rest: string | null): string | null {
+  if (cut === null) return rest;
+  const end = (cut.tail + (rest ?? "")).slice(-keptBytes);
+  return `${cut.head}\n… (too much to keep) …\n${end}`;
 }
 
 export const closeOutputFile = (file: number): void => closeSync(file);

@@ -5,6 +5,7 @@ import type { OomKills } from "./oom-kills.ts";
 import {
   closeOutputFile,
   createOutputFile,
+  type Cut,
   cutOutput,
   joinOutput,
   readOutput,
@@ -70,7 +71,7 @@ export class WorkerProcess {
   /** The files that its stdout and stderr are. */
   readonly #files: readonly [number, number];
   /** What was put aside of them when the running job filled them without end. */
-  #heads: [string | null, string | null] = [null, null];
+  #cuts: [Cut | null, Cut | null] = [null, null];
   /** What the worker said before it left, or what it did that no worker may do. */
   #lastWords: string | null = null;
   #exit: Exit | null = null;
@@ -178,15 +179,15 @@ export class WorkerProcess {
   boundOutput(): void {
     const starts = this.page.outputStarts();
     for (const stream of [0, 1] as const) {
-      const head = cutOutput(this.#files[stream], starts[stream]);
-      this.#heads[stream] ??= head;
+      const earlier = this.#cuts[stream];
+      this.#cuts[stream] = cutOutput(this.#files[stream], starts[stream], earlier);
     }
   }
 
   /** What the running job printed, with what was put aside of it. */
   takeOutput(printed: Output | null): Output | null {
-    const [stdout, stderr] = this.#heads;
-    this.#heads = [null, null];
+    const [stdout, stderr] = this.#cuts;
+    this.#cuts = [null, null];
     if (stdout === null && stderr === null) return printed;
     return {
       stdout: joinOutput(stdout, printed?.stdout ?? null),

@@ -1,0 +1,51 @@
+import { ftruncateSync, writeSync } from "node:fs";
+import { expect, test } from "bun:test";
+
+import {
+  closeOutputFile,
+  createOutputFile,
+  cutOutput,
+  joinOutput,
+  readOutput,
+} from "../../src/pool/output-file.ts";
+
+const most = 64 * 1024 * 1024;
+
+/** A file in which a job has written so much, between a first and a last line. */
+function filled(bytes: number): number {
+  const file = createOutputFile();
+  writeSync(file, "first\n");
+  const { length } = "first\n";
+  const block = Buffer.alloc(1024 * 1024, "x");
+  for (let left = bytes - length; left > 0; left -= block.length) {
+    writeSync(file, block, 0, Math.min(left, block.length));
+  }
+  return file;
+}
+
+test("a file that is cut keeps its beginning and its end, also where nothing follows", () => {
+  const file = filled(most);
+  writeSync(file, "\nlast\n");
+  const cut = cutOutput(file, 0, null);
+  expect(cut?.head).toStartWith("first\nxxx");
+  expect(cut?.tail).toEndWith("xxx\nlast\n");
+  const kept = joinOutput(cut, readOutput(file, 0));
+  expect(kept).toStartWith("first\nxxx");
+  expect(kept).toEndWith("xxx\nlast\n");
+  expect(kept?.length).toBeLessThan(66_000);
+  closeOutputFile(file);
+});
+
+test("of a file that is cut twice the first beginning and the last end are kept", () => {
+  const file = filled(most);
+  const first = cutOutput(file, 0, null);
+  expect(cutOutput(file, 0, first)).toBe(first); // small by now
+  ftruncateSync(file, most);
+  writeSync(file, "second\n");
+  const second = cutOutput(file, 0, first);
+  writeSync(file, "third\n");
+  const kept = joinOutput(second, readOutput(file, 0));
+  expect(kept).toStartWith("first\nxxx");
+  expect(kept).toEndWith("second\nthird\n");
+  closeOutputFile(file);
+});
