@@ -3,7 +3,7 @@ _pdoflow() {
   local cur=${COMP_WORDS[COMP_CWORD]} options="" words=""
   COMPREPLY=()
   if [ "$COMP_CWORD" -eq 1 ]; then
-    COMPREPLY=($(compgen -W "cancel completions config demo depth doctor down drain explain failures jobs list logs migrate pause pool pools post prune results resume retry status up vars wait help --help --version" -- "$cur"))
+    COMPREPLY=($(compgen -W "cancel completions config demo depth doctor down drain explain failures jobs list logs migrate pause pool pools post priority-stats prune results resume retry run set-limit set-posting-status status up vars wait help --help --version" -- "$cur"))
     return
   fi
   case ${COMP_WORDS[1]} in
@@ -24,11 +24,15 @@ _pdoflow() {
     pause) options="--database --json --color -q --quiet -v --verbose --state --reason"; words="" ;;
     pool) options="--database --json --color -q --quiet -v --verbose --max-workers --root --provides --only-mine --posters --oldest-every --rescue-after --recycle-after --recycle-above --reload --idle-timeout --lifetime --grace --once"; words="" ;;
     pools) options="--database --json --color -q --quiet -v --verbose --all"; words="" ;;
-    post) options="--database --json --color -q --quiet -v --verbose --root --priority --tries --backoff --timeout --grace --stop-after --needs --max-failures --max-running --max-rate --output --results --no-results --keep --format --check --no-check"; words="" ;;
+    post) options="--database --json --color -q --quiet -v --verbose --root --name --priority --priority-column --tries --backoff --timeout --grace --stop-after --max-failures --limit --max-running --rate --max-rate --output --keep --format --each-line --positional --header --no-header --types --from-glob --args --kw --each --check --no-check --progress --needs --results --no-results --key --dry-run --wait"; words="" ;;
+    priority-stats) options="--database --json --color -q --quiet -v --verbose"; words="" ;;
     prune) options="--database --json --color -q --quiet -v --verbose --older-than --state --dry-run --yes"; words="" ;;
     results) options="--database --json --color -q --quiet -v --verbose --csv --tsv --state"; words="" ;;
     resume) options="--database --json --color -q --quiet -v --verbose --state"; words="" ;;
     retry) options="--database --json --color -q --quiet -v --verbose --failed --group"; words="" ;;
+    run) options="--database --json --color -q --quiet -v --verbose --root --name --priority --priority-column --tries --backoff --timeout --grace --stop-after --max-failures --limit --max-running --rate --max-rate --output --keep --format --each-line --positional --header --no-header --types --from-glob --args --kw --each --check --no-check --progress --max-workers -k --keep-order"; words="" ;;
+    set-limit) options="--database --json --color -q --quiet -v --verbose --state --max-running --max-rate"; words="" ;;
+    set-posting-status) options="--database --json --color -q --quiet -v --verbose --state --reason --yes"; words="" ;;
     status) options="--database --json --color -q --quiet -v --verbose"; words="" ;;
     up) options="--database --json --color -q --quiet -v --verbose"; words="" ;;
     vars) options="--database --json --color -q --quiet -v --verbose --text"; words="delete get list set" ;;
