@@ -12,7 +12,7 @@ export class MigrateCommand extends PdoflowCommand {
     description: "bring the schema of the database up to this version",
     details: `
       Applies what is missing in one transaction. Any number of machines may run it at once; each
-      but the first finds nothing to do. It refuses a schema that a newer pdoflow has migrated.
+      but the first finds nothing to do. It refuses a schema that is newer than itself.
       The embedded server needs no migrate: it migrates itself.
     `,
     examples: [

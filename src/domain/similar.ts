@@ -19,16 +19,19 @@ export function didYouMean(names: readonly string[]): string {
   return quoted.length === 0 ? "" : ` Did you mean ${quoted.join(" or ")}?`;
 }
 
-/** How many characters to insert, delete or replace to get from `a` to `b`. */
+/** How many characters to insert, delete, replace or swap to get from `a` to `b`. */
 function editDistance(a: string, b: string): number {
+  let above: number[] = [];
   let row = Array.from({ length: b.length + 1 }, (_, j) => j);
   for (let i = 0; i < a.length; i++) {
     const next = [i + 1];
     for (let j = 1; j < row.length; j++) {
       const replaced = (row[j - 1] ?? 0) + (a[i] === b[j - 1] ? 0 : 1);
-      next.push(Math.min(replaced, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
+      const isSwap = j > 1 && a[i] === b[j - 2] && a[i - 1] === b[j - 1];
+      const swapped = isSwap ? (above[j - 2] ?? 0) + 1 : Infinity;
+      next.push(Math.min(replaced, swapped, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
     }
-    row = next;
+    [above, row] = [row, next];
   }
   return row[b.length] ?? 0;
 }

@@ -4,7 +4,7 @@ import { documentOf } from "./json.ts";
 import { openCli } from "./cli.ts";
 
 test.each([
-  [["pots"], 'there is no command "pots". Did you mean "pool" or "post"?'],
+  [["pots"], 'there is no command "pots". Did you mean "post" or '],
   [["stauts", "42"], 'there is no command "stauts". Did you mean "status"?'],
   [["--json", "status"], "Options follow the command"],
   [["status", "--jsn"], 'there is no option --jsn. Did you mean "--json"?'],

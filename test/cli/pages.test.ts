@@ -1,0 +1,76 @@
+import { expect, test } from "bun:test";
+import { readdirSync } from "node:fs";
+import { basename, join } from "node:path";
+
+import { pages, root } from "./pages.ts";
+
+test("help, docs/cli.md, the manual and the completions are current: else bun run docs", async () => {
+  const all = await pages();
+  for (const [path, text] of all) expect(await Bun.file(join(root, path)).text()).toBe(text);
+  const helps = [...all.keys()]
+    .filter((path) => path.includes("/help/"))
+    .map((path) => basename(path));
+  expect(readdirSync(join(root, "test/cli/help")).sort()).toEqual(helps.sort());
+});
+
+const hasNot = (program: string) => Bun.which(program) === null;
+const unless = (program: string) => (hasNot(program) ? ` (skipped: no ${program} here)` : "");
+
+test.skipIf(hasNot("bash"))(`bash completes${unless("bash")}`, () => {
+  const complete = (...words: string[]) => {
+    const script = `source ${join(root, "completions/pdoflow.bash")}
+      COMP_WORDS=(pdoflow ${words.join(" ")}); COMP_CWORD=${words.length}
+      _pdoflow; printf '%s\\n' "\${COMPREPLY[@]}"`;
+    const { stdout, stderr } = Bun.spawnSync(["bash", "--norc", "-c", script]);
+    expect(stderr.toString()).toBe("");
+    return stdout.toString().trim().split("\n");
+  };
+  expect(complete("stat")).toEqual(["status"]);
+  expect(complete("vars", "s")).toEqual(["set"]);
+  expect(complete("post", "--no-c")).toEqual(["--no-check"]);
+});
+
+test.skipIf(hasNot("fish"))(`fish completes${unless("fish")}`, () => {
+  const complete = (line: string) => {
+    const file = join(root, "completions/pdoflow.fish");
+    const command = ["fish", "--no-config", "-c", `source ${file}; complete -C '${line}'`];
+    const { stdout } = Bun.spawnSync(command);
+    return stdout
+      .toString()
+      .split("\n")
+      .map((each) => each.split("\t")[0]);
+  };
+  expect(complete("pdoflow stat")).toContain("status");
+  expect(complete("pdoflow vars s")).toContain("set");
+  expect(complete("pdoflow post --prio")).toContain("--priority");
+});
+
+test.skipIf(hasNot("zsh"))(`zsh completes${unless("zsh")}`, async () => {
+  let screen = "";
+  const shown = Promise.withResolvers<void>();
+  const shell = Bun.spawn(["zsh", "-f", "-i"], {
+    env: { TERM: "dumb", PATH: process.env["PATH"], PS1: "> " },
+    terminal: {
+      cols: 200,
+      rows: 50,
+      data: (_terminal, bytes) => {
+        screen += new TextDecoder().decode(bytes);
+        if (screen.includes("RAN:status --database")) shown.resolve();
+      },
+    },
+  });
+  const file = join(root, "completions/pdoflow.zsh");
+  shell.terminal?.write(`autoload -Uz compinit; compinit -u -D; source ${file}\n`);
+  shell.terminal?.write("pdoflow() { print R''AN:$*; }\n");
+  shell.terminal?.write("pdoflow statu\t--datab\t\n");
+  await Promise.race([shown.promise, shell.exited]);
+  expect(screen).toContain("RAN:status --database");
+  shell.kill("SIGKILL");
+  await shell.exited;
+});
+
+test.skipIf(hasNot("mandoc"))(`the manual is well-formed${unless("mandoc")}`, () => {
+  const page = join(root, "man/pdoflow.1");
+  const { stdout } = Bun.spawnSync(["mandoc", "-T", "lint", "-W", "error", page]);
+  expect(stdout.toString()).toBe("");
+});
