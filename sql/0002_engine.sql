@@ -198,9 +198,12 @@ begin
     select l.posting_id, l.first_seq, l.end_seq,
            sum(l.end_seq - l.first_seq) over (order by l.posting_id) as running_total,
            sum(l.end_seq - l.first_seq) over () as total
-    from pdoflow.lane l join pdoflow.posting p on p.id = l.posting_id
-    where l.posting_id = any (v_locked) and l.priority = p_priority and l.state = 'open'
-      and p.entry_point = p_entry_point and coalesce(p.max_running, p.rate_count) is null
+    -- One by one ("offset 0"): else all open lanes may be read for these.
+    from unnest(v_locked) as locked (id) cross join lateral (
+        select posting_id, priority, first_seq, end_seq from pdoflow.lane
+        where posting_id = locked.id and priority = p_priority and state = 'open' offset 0) l
+      join pdoflow.posting p on p.id = l.posting_id
+    where p.entry_point = p_entry_point and coalesce(p.max_running, p.rate_count) is null
       and not exists (select from pdoflow.lease e
                       where e.lane_posting_id = l.posting_id and e.lane_priority = l.priority))
   select array_agg(posting_id order by posting_id), array_agg(first_seq order by posting_id),

@@ -31,7 +31,7 @@ import { scannedIn } from "./scanned.ts";
 let db: Db;
 /** A posting of 20,000 jobs, which come next in line. */
 let large: number;
-/** 2,000 postings of one job each: the first. They come after it. */
+/** 10,000 postings of one job each: the first. They come after it. */
 let small: number;
 /** A posting of 20,000 jobs of high priority, all of which retry, not one of them yet. */
 let failing: number;
@@ -42,7 +42,7 @@ beforeAll(async () => {
   large = await postJobs(db, 20_000, { priority: 1 });
   for (const priority of [-1, -2, -3]) await postJobs(db, 20_000, { priority });
   small = await postJobs(db, 1);
-  await postLike(small, 2_000);
+  await postLike(small, 10_000);
   failing = await postJobs(db, 20_000, { priority: 9 });
   await db.sql`update pdoflow.lane set state = 'closed' where posting_id = ${failing}`;
   await db.sql`
