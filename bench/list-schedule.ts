@@ -1,4 +1,4 @@
-/** When the last job ends if each worker that is free takes the next one of the list, at no cost. */
+/** When the last job ends if each worker that is free takes the next of the list, at no cost. */
 export function listSchedule(durations: readonly number[], workers: number): number {
   const freeAt = Array.from({ length: workers }, () => 0);
   for (const duration of durations) {

@@ -18,7 +18,7 @@ export interface Timeline {
 export interface Rig extends AsyncDisposable {
   database: BenchDatabase;
   pids: number[];
-  /** Posts one job for each list of arguments, waits until all have ended, and tells how it went. */
+  /** Posts one job for each list of arguments, waits until all have ended, tells how it went. */
   run(task: string, args: readonly (readonly unknown[])[]): Promise<Timeline>;
 }
 
