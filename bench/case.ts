@@ -10,10 +10,10 @@ export interface Bench {
   /** The contenders, their settings tuned once for all cases. */
   peers: Peers;
   /** What the case asks for, if the command line does not say it. */
-  jobs(full: number, quick: number): number;
-  rounds(full: number, quick: number): number;
+  jobs: (full: number, quick: number) => number;
+  rounds: (full: number, quick: number) => number;
   /** A size that the command line does not know. */
-  size(full: number, quick: number): number;
+  size: (full: number, quick: number) => number;
   say: (line: string) => void;
 }
 

@@ -1,9 +1,21 @@
 import type { Case } from "./case.ts";
+import { claimFlat } from "./cases/claim-flat.ts";
 import { drainKept } from "./cases/drain-kept.ts";
 import { drain } from "./cases/drain.ts";
 import { latency } from "./cases/latency.ts";
+import { memory } from "./cases/memory.ts";
+import { oldSnapshotClaims } from "./cases/old-snapshot-claims.ts";
+import { oldSnapshot } from "./cases/old-snapshot.ts";
+import { overhead } from "./cases/overhead.ts";
+import { pools } from "./cases/pools.ts";
+import { postFile } from "./cases/post-file.ts";
 import { postBun, postNode } from "./cases/posting.ts";
 import { smallPostings } from "./cases/small-postings.ts";
+import { start } from "./cases/start.ts";
+import { uneven } from "./cases/uneven.ts";
 
 /** The table of targets, in its order. */
-export const cases: readonly Case[] = [postBun, postNode, drain, drainKept, smallPostings, latency];
+export const cases: readonly Case[] = [
+  ...[postBun, postNode, postFile, drain, drainKept, smallPostings, latency],
+  ...[oldSnapshot, oldSnapshotClaims, claimFlat, pools, overhead, uneven, memory, start],
+];
