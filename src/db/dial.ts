@@ -57,9 +57,24 @@ export async function dial(address: Address, options: DialOptions): Promise<Dupl
 export const brokenConnection = (error: Error): Duplex =>
   new Duplex({ read: () => {}, write: (_chunk, _encoding, done) => done(error) });
 
+/** As Promise.withResolvers, which Node 20 does not have. */
+function deferred<T>(): {
+  promise: Promise<T>;
+  resolve: (value: T) => void;
+  reject: (error: Error) => void;
+} {
+  let resolve: (value: T) => void = () => {};
+  let reject: (error: Error) => void = () => {};
+  const promise = new Promise<T>((onDone, onFailed) => {
+    resolve = onDone;
+    reject = onFailed;
+  });
+  return { promise, resolve, reject };
+}
+
 /** Asks the server for TLS. Its answer is one byte: S for yes, N for no. */
 function offer(socket: Socket): Promise<"S" | "N"> {
-  const { promise, resolve, reject } = Promise.withResolvers<"S" | "N">();
+  const { promise, resolve, reject } = deferred<"S" | "N">();
   const request = Buffer.from([0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f]);
   const onData = (bytes: Buffer) => {
     const answer = bytes.toString("latin1", 0, 1);
@@ -84,7 +99,7 @@ function encrypt(
   host: string,
   { tls, certificates }: DialOptions,
 ): Promise<TLSSocket> {
-  const { promise, resolve, reject } = Promise.withResolvers<TLSSocket>();
+  const { promise, resolve, reject } = deferred<TLSSocket>();
   const isChecked = tls === "verify-ca" || tls === "verify-full";
   let identity: Error | undefined;
   const encrypted = connectTls({

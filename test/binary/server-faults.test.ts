@@ -56,7 +56,7 @@ test("a wrong password: exit code 3, where to set it, and neither password is to
     server.url.replace("&user=pdoflow", `&user=student&password=${password}`);
   const { code, err } = await cli.runWith({ env: { DATABASE_URL: url("wrong-one") } }, "status");
   expect(code).toBe(3);
-  expect(err).toContain("the password is wrong. Set it in the URL or in PGPASSWORD.");
+  expect(err).toContain("the password is wrong. Set it in ~/.pgpass, the URL or PGPASSWORD.");
   expect(err).not.toContain("wrong-one");
   expect(err).not.toContain("right-one");
   // With the right one it gets as far as the schema, which is not there.
