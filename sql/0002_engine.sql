@@ -23,7 +23,7 @@ create function pdoflow.claim(
   p_skip bigint[] default '{}', p_slack_ms integer default 100
 ) returns table (lease_id bigint, posting_id bigint, first_seq integer, end_seq integer,
                  attempt integer, wait_ms integer)
-language plpgsql set enable_seqscan = off as $$
+language plpgsql set enable_seqscan = off set plan_cache_mode = force_generic_plan as $$
 #variable_conflict use_column
 declare
   v_lane record;

@@ -2,9 +2,25 @@
 -- their numbers for ever: "set enable_seqscan = off", and "case when held then pool_id end", for
 -- which no index of held leases serves: that is full of dead entries while an old snapshot is held.
 
--- How many outcomes of one posting a batch holds, by state.
+-- The outcomes in a batch of one posting, lease and attempt: from which to which job, and how many.
 create type pdoflow.outcome_sum as
-  (posting_id bigint, jobs integer, done integer, failed integer, retried integer);
+  (lease_id bigint, posting_id bigint, attempt integer, first_seq integer, last_seq integer,
+   jobs integer, done integer, failed integer, retried integer);
+
+-- Whether all outcomes of these sums are of jobs that one of these leases has (L2). False where
+-- there are more than a few sums, or their jobs do not lie side by side: then refused_places tells.
+create function pdoflow.are_covered(p_held bigint[], p_sums pdoflow.outcome_sum[])
+returns boolean language plpgsql stable as $$
+begin
+  if cardinality(p_sums) > 8 then return false; end if;
+  return not exists (
+    select from unnest(p_sums) s where not exists (
+      select from pdoflow.lease l cross join lateral
+        unnest(l.posting_ids, l.first_seqs, l.end_seqs, l.attempts)
+          as r (posting_id, first_seq, end_seq, attempt)
+      where l.id = any (p_held) and l.id = s.lease_id and r.posting_id = s.posting_id
+        and r.attempt = s.attempt and r.first_seq <= s.first_seq and s.last_seq < r.end_seq));
+end $$;
 
 -- An array of one element as one of p_count like it; any other as it is.
 create function pdoflow.repeated(p_array anyarray, p_count integer) returns anyarray
@@ -17,7 +33,7 @@ end $$;
 -- The places in these arrays of outcomes that are not of a job that one of these leases has (L2).
 create function pdoflow.refused_places(
   p_held bigint[], p_leases bigint[], p_postings bigint[], p_seqs integer[], p_attempts integer[]
-) returns bigint[] language plpgsql stable as $$
+) returns bigint[] language plpgsql stable set enable_nestloop = off as $$
 begin
   return array(
     with range as materialized (
@@ -56,7 +72,6 @@ declare
   v_held bigint[];
   v_cancelled bigint[];
   v_sums pdoflow.outcome_sum[];
-  v_is_covered boolean;
   v_skip bigint[] := '{}'; -- places in the arrays of what is not written
   v_is_again boolean := false;
   v_written integer;
@@ -84,26 +99,14 @@ begin
   -- The batch is added up once, here, and nothing is looked up for each of its rows: nearly always
   -- all are of leases that are held, and none was written before.
   loop
-    with range as materialized (
-      select l.id, r.* from pdoflow.lease l cross join lateral
-        unnest(l.posting_ids, l.first_seqs, l.end_seqs, l.attempts)
-          as r (posting_id, first_seq, end_seq, attempt)
-      where l.id = any (v_held)),
-    sum as (
-      select lease_id, posting_id, attempt, min(seq) as first_seq, max(seq) as last_seq,
-             count(*) as jobs, count(*) filter (where state = 'done') as done,
-             count(*) filter (where state = 'failed') as failed,
-             count(*) filter (where state = 'retried') as retried
+    v_sums := array(
+      select (lease_id, posting_id, attempt, min(seq), max(seq), count(*),
+              count(*) filter (where state = 'done'), count(*) filter (where state = 'failed'),
+              count(*) filter (where state = 'retried'))::pdoflow.outcome_sum
       from unnest(p_leases, p_postings, p_seqs, p_attempts, p_states) with ordinality
         as b (lease_id, posting_id, seq, attempt, state, place)
       where place <> all (v_skip)
-      group by lease_id, posting_id, attempt)
-    select array_agg((posting_id, jobs, done, failed, retried)::pdoflow.outcome_sum),
-           bool_and(exists (
-             select from range r
-             where r.id = s.lease_id and r.posting_id = s.posting_id and r.attempt = s.attempt
-               and r.first_seq <= s.first_seq and s.last_seq < r.end_seq))
-    into v_sums, v_is_covered from sum s;
+      group by lease_id, posting_id, attempt);
 
     -- Locked in one order: the postings that may end whole here, and those that get retries, which
     -- pausing and cancelling are then to see (Y2).
@@ -116,9 +119,9 @@ begin
     order by id for no key update;
 
     -- Not only of a lease that is held, but of a job that it still has, not given back (L2).
-    if not v_is_covered and cardinality(v_skip) = 0 then
+    if cardinality(v_skip) = 0 and not pdoflow.are_covered(v_held, v_sums) then
       v_skip := pdoflow.refused_places(v_held, p_leases, p_postings, p_seqs, p_attempts);
-      continue when cardinality(v_skip) > 0; -- else its job ranges do not lie side by side
+      continue when cardinality(v_skip) > 0;
     end if;
     v_cancelled := array(
       select id from pdoflow.posting

@@ -122,6 +122,7 @@ export async function readJobs(
 export interface RunnablePosting {
   id: number;
   entryPoint: string;
+  jobCount: number;
   tries: number;
   backoffMs: number;
   /** How long a job may run; null for ever. */
@@ -141,7 +142,7 @@ export interface RunnablePosting {
 }
 
 export const readRunnable = ({ sql, schema }: Db, ids: readonly number[]) => sql<RunnablePosting[]>`
-  select id, entry_point, tries, backoff_ms, timeout_ms, grace_ms, stop_after, keeps_results,
+  select id, entry_point, job_count, tries, backoff_ms, timeout_ms, grace_ms, stop_after, keeps_results,
          keeps_output,
          coalesce(max_failures, max_failures_percent) is not null as has_failure_limit,
          coalesce(max_running, rate_count) is not null as is_limited,

@@ -97,7 +97,8 @@ async function insertAll(
   if (jobCount === 0) throw new NothingToPost(source);
   const rate = rateOf(options.maxRate);
   const routeId = await findRoute(db, sql, posting);
-  await sql`
+  // Sent at once, each without waiting for the answer to the one before it.
+  const written = sql`
     insert into ${db.schema}.posting (id, name, entry_point, job_count, route_id, tries,
                                       backoff_ms, timeout_ms, grace_ms, stop_after, keeps_results,
                                       keeps_output, keep_ms, max_failures, max_failures_percent,
@@ -107,12 +108,12 @@ async function insertAll(
             ${options.stopAfter}, ${options.keepsResults}, ${options.keepsOutput},
             ${options.keepMs}, ${options.maxFailures}, ${options.maxFailuresPercent},
             ${options.maxRunning}, ${rate.count}, ${rate.ms})`;
-  await (hasPriorities
+  const sorted = hasPriorities
     ? insertSortedJobs(db, sql, id, routeId)
     : sql`
         insert into ${db.schema}.lane (posting_id, priority, first_seq, end_seq, route_id)
-        values (${id}, ${posting.priority}, 0, ${jobCount}, ${routeId})`);
-  await sql`select ${db.schema}.wake(${id})`;
+        values (${id}, ${posting.priority}, 0, ${jobCount}, ${routeId})`;
+  await Promise.all([written, sorted, sql`select ${db.schema}.wake(${id})`]);
   return { id, jobCount, isNew: true };
 }
 

@@ -38,6 +38,8 @@ export class ClaimLoop {
   #timer: Timer | undefined;
   /** It was said a moment ago that this pool waits. */
   #isNew = false;
+  /** Woken while a claim was under way, which may have looked before there was something. */
+  #isWoken = false;
 
   constructor(listener: ClaimLoopListener, { isOnce }: { isOnce: boolean }) {
     this.#listener = listener;
@@ -69,6 +71,7 @@ export class ClaimLoop {
   /** There is something to claim, or may be: looks now. */
   wake(): void {
     this.#nothingUntil = 0;
+    this.#isWoken = true;
     this.next();
   }
 
@@ -92,6 +95,7 @@ export class ClaimLoop {
       await session.giveBackUnknown();
       this.#mayHaveUnknown = false;
     }
+    this.#isWoken = false;
     const { ranges, jobs, hasPassedBy } = await session.claimer.claim(room);
     if (session.recoveries !== recoveries) {
       this.#mayHaveUnknown = true; // given back meanwhile, or to be given back
@@ -115,6 +119,7 @@ export class ClaimLoop {
     const nextMs = dueMs === 0 ? takenMs : (dueMs ?? (hasPassedBy ? 0 : null));
     this.#nothingShort = !isWaiting;
     if (nextMs === null && room.idle === room.workers) this.#listener.onNothingLeft();
+    if (this.#isWoken) return; // and looks again
     const longestMs = this.#isNew ? soonMs : this.#longestMs();
     this.#isNew = false;
     this.#pause(Math.min(nextMs ?? longestMs, longestMs));

@@ -27,6 +27,7 @@ export function endedAttempt(
     workerPid,
     ageMs: agoMs,
     endedAt: now - agoMs,
+    jobCount: posting.jobCount,
     result: kind === "done" ? text : null,
     error: kind === "done" ? null : text,
     stdout: output?.stdout ?? null,

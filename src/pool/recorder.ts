@@ -11,7 +11,11 @@ const flushAfterMs = 10;
 const retryAfterMs = 500;
 
 /** An outcome that waits to be recorded; `endedAt` is on this process's performance clock. */
-export type EndedAttempt = Outcome & { endedAt: number };
+export type EndedAttempt = Outcome & {
+  endedAt: number;
+  /** How many jobs its posting has. */
+  jobCount: number;
+};
 
 export interface RecorderListener {
   onRefused(count: number): void;
@@ -194,9 +198,16 @@ export class Recorder {
 
   /** Postings of which this pool has nothing more in hand may have come to their end. */
   #finish(batch: readonly EndedAttempt[]): void {
-    const ids = [...new Set(batch.map(({ postingId }) => postingId))];
+    const ends = new Map<number, number>();
+    const whole = new Set<number>(); // the statement that recorded them has ended them
+    for (const { postingId, state, jobCount } of batch) {
+      const count = (ends.get(postingId) ?? 0) + (state === "retried" ? 0 : 1);
+      ends.set(postingId, count);
+      if (count === jobCount) whole.add(postingId);
+    }
+    const ids = [...ends.keys()];
     this.#listener.onWritten(ids);
-    const left = ids.filter((id) => !this.#byPosting.has(id));
+    const left = ids.filter((id) => !this.#byPosting.has(id) && !whole.has(id));
     if (left.length === 0) return;
     // Not awaited: it queues behind the record on the same connection. If it fails, the heartbeat's
     // look for stragglers finds the posting.
