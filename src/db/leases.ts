@@ -142,8 +142,8 @@ export interface RunnablePosting {
 }
 
 export const readRunnable = ({ sql, schema }: Db, ids: readonly number[]) => sql<RunnablePosting[]>`
-  select id, entry_point, job_count, tries, backoff_ms, timeout_ms, grace_ms, stop_after, keeps_results,
-         keeps_output,
+  select id, entry_point, job_count, tries, backoff_ms, timeout_ms, grace_ms, stop_after,
+         keeps_results, keeps_output,
          coalesce(max_failures, max_failures_percent) is not null as has_failure_limit,
          coalesce(max_running, rate_count) is not null as is_limited,
          rate_count is not null as has_rate

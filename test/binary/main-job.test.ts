@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
 import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 
 import { freshDatabase } from "../database.ts";
 import { openCli, until } from "./cli.ts";
@@ -157,15 +158,17 @@ test("SIGTERM: what runs is finished, the rest is given back unused, the exit co
 test("a second signal kills at once, and the jobs that ran go back with their attempt unused", async () => {
   await using db = await freshDatabase();
   using cli = await openCli(db);
-  await cli.write("spin.ts", "export function spin() { for (;;); }");
+  await cli.write(
+    "spin.ts",
+    `import { appendFileSync } from "node:fs";
+     export function spin() { appendFileSync("started", "x"); for (;;); }`,
+  );
+  await cli.write("started", "");
   await cli.write("args.json", "[[],[],[]]");
   await cli.run("post", "spin.ts#spin", "args.json");
   const pool = cli.start("pool", "--max-workers", "2");
-  await until("both workers to spin", async () => {
-    const [row] = await db.sql`select coalesce(sum(r.end_seq - r.first_seq), 0)::int as n
-      from pdoflow.lease cross join unnest(first_seqs, end_seqs) as r (first_seq, end_seq)`;
-    return row?.["n"] >= 2 && workersOf(pool.pid).length === 2;
-  });
+  const started = Bun.file(join(cli.folder, "started"));
+  await until("both workers to spin", async () => (await started.text()) === "xx");
   pool.kill("SIGTERM");
   await until("the pool to drain", async () => {
     const [row] = await db.sql`select state from pdoflow.pool`;
