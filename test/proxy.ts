@@ -18,7 +18,13 @@ export interface Proxy extends AsyncDisposable {
 }
 
 /** `url` is that of a TestDatabase: `postgres:///name?host=…&port=…`. */
-export async function openProxy(url: string): Promise<Proxy> {
+/**
+ * @param onSent called with what a client sends, and with its connection
+ */
+export async function openProxy(
+  url: string,
+  onSent: (bytes: Buffer, connection: object) => void = () => {},
+): Promise<Proxy> {
   const through = new URL(url.replace("postgres:///", "http://host/"));
   const port = through.searchParams.get("port") ?? "5432";
   const host = through.searchParams.get("host") ?? "";
@@ -37,6 +43,7 @@ export async function openProxy(url: string): Promise<Proxy> {
       let isLost = false;
       from.on("data", (bytes: Buffer) => {
         if (trigger !== null && bytes.includes(trigger)) isFrozen = true;
+        if (from === client) onSent(bytes, client);
         isLost ||= isFrozen;
         if (!isLost) to.write(bytes);
       });
