@@ -1,5 +1,5 @@
+import { readFileSync, rmSync } from "node:fs";
 import { expect, test } from "bun:test";
-import { rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -165,6 +165,10 @@ test("a pool that is told to end as soon as it is registered leaves no row that 
   expect([...(await db.sql`select state from pdoflow.pool`)]).toEqual([{ state: "stopped" }]);
 }, 60_000);
 
+/** The processes that a process has started, by Linux. */
+const childrenOf = (pid: number): number[] =>
+  readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim().split(" ").map(Number);
+
 test("a network that swallows packets: the pool stops its workers in time, and goes on afterwards", async () => {
   await using db = await freshDatabase();
   await using proxy = await openProxy(db.url);
@@ -172,8 +176,14 @@ test("a network that swallows packets: the pool stops its workers in time, and g
   await postJobs(cli, db.url);
   const pool = cli.start("pool", "--max-workers", "2", "--rescue-after", "3s");
   await ended(db.sql, 300);
+  const workers = childrenOf(pool.pid);
+  expect(workers).toHaveLength(2);
   proxy.freeze();
   await said(pool, "the workers were stopped, before another pool takes over their jobs");
+  await until("the workers to be gone", async () => {
+    const left = childrenOf(pool.pid);
+    return !workers.some((pid) => left.includes(pid));
+  });
   const [row] = await db.sql`
     select (extract(epoch from clock_timestamp() - beat_at) * 1000)::int as silent_ms from pdoflow.pool`;
   expect(row?.["silentMs"]).toBeLessThan(3_000);
