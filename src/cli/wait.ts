@@ -73,7 +73,9 @@ export class WaitCommand extends PdoflowCommand {
     const isOver = (counts: readonly PostingCounts[]) => {
       last = counts;
       progress.show(counts);
-      const isDone = (one: PostingCounts) => isStopped(one) || endedShare(one) >= until;
+      // All jobs have ended a moment before their posting has.
+      const isFar = (one: PostingCounts) => (until < 1 ? endedShare(one) >= until : one.isEnded);
+      const isDone = (one: PostingCounts) => isStopped(one) || isFar(one);
       return this.any ? counts.some(isDone) : counts.every(isDone);
     };
     try {
