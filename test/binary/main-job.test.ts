@@ -123,17 +123,19 @@ test("SIGTERM: what runs is finished, the rest is given back unused, the exit co
   using cli = await openCli(db);
   await cli.write(
     "wait.ts",
-    `import { existsSync } from "node:fs";
-     export async function wait(i: number) { while (!existsSync("go")) await Bun.sleep(5); return i; }`,
+    `import { appendFileSync, existsSync } from "node:fs";
+     export async function wait(i: number) {
+       appendFileSync("started", "x");
+       while (!existsSync("go")) await Bun.sleep(5);
+       return i;
+     }`,
   );
+  await cli.write("started", "");
   await cli.write("args.json", JSON.stringify(Array.from({ length: 50 }, (_, i) => [i])));
   await cli.run("post", "wait.ts#wait", "args.json");
   const pool = cli.start("pool", "--max-workers", "2");
-  await until("a claim", async () => {
-    const [row] = await db.sql`select count(*)::int as n from pdoflow.lease`;
-    return row?.["n"] > 0;
-  });
-  await until("two workers at work", async () => workersOf(pool.pid).length === 2);
+  const started = Bun.file(join(cli.folder, "started"));
+  await until("two jobs to run", async () => (await started.text()).startsWith("xx"));
   pool.kill("SIGTERM");
   await until("the pool to drain", async () => {
     const [row] = await db.sql`select state from pdoflow.pool`;
