@@ -1,5 +1,5 @@
-// bun bench/page.ts: writes the table of docs/performance.md, and its plot, from bench/results.
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+// Writes the table of docs/performance.md, and its plot, from bench/results: npm run docs.
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { spreadOf } from "./measure.ts";
@@ -73,7 +73,5 @@ function conditions({ madeAt, machine, versions, server }: Report): string {
 }
 
 if (import.meta.main) {
-  mkdirSync(join(root, "docs"), { recursive: true });
   for (const [path, text] of Object.entries(pages(readReports()))) writeFileSync(path, text);
-  Bun.spawnSync([process.execPath, "fmt", page]);
 }

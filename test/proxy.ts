@@ -17,8 +17,8 @@ export interface Proxy extends AsyncDisposable {
   cut(): void;
 }
 
-/** `url` is that of a TestDatabase: `postgres:///name?host=…&port=…`. */
 /**
+ * @param url that of a TestDatabase: `postgres:///name?host=…&port=…`
  * @param onSent called with what a client sends, and with its connection
  */
 export async function openProxy(

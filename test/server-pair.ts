@@ -8,6 +8,7 @@ import { serverPlace } from "../src/domain/server-place.ts";
 import { type Accounts, findAccounts } from "../src/server/account.ts";
 import { serverProcess } from "../src/server/run.ts";
 import { ensureServer, stopServer } from "../src/server/server.ts";
+import { answers } from "./answers.ts";
 
 /** One of two servers. */
 export interface TestServer {
@@ -116,14 +117,4 @@ async function startServer(
       await child.exited;
     },
   };
-}
-
-async function answers({ sql }: Db): Promise<boolean> {
-  try {
-    await sql`select 1`;
-    return true;
-  } catch (error) {
-    if (error instanceof Error && "code" in error) return false; // not yet
-    throw error;
-  }
 }

@@ -8,6 +8,7 @@ import { serverPlace } from "../src/domain/server-place.ts";
 import { findAccounts } from "../src/server/account.ts";
 import { serverProcess } from "../src/server/run.ts";
 import { ensureServer, stopServer } from "../src/server/server.ts";
+import { answers } from "./answers.ts";
 
 /** A server with TLS on, whose certificate is for db.test, and files to connect to it with. */
 export interface TlsServer extends AsyncDisposable {
@@ -150,14 +151,4 @@ async function freePort(): Promise<number> {
   await new Promise((resolve) => server.close(resolve));
   if (address === null || typeof address === "string") throw new Error("expected a port");
   return address.port;
-}
-
-async function answers({ sql }: Db): Promise<boolean> {
-  try {
-    await sql`select 1`;
-    return true;
-  } catch (error) {
-    if (error instanceof Error && "code" in error) return false; // not yet
-    throw error;
-  }
 }

@@ -128,8 +128,7 @@ export class Dispatcher {
       const verdict = running && !slot.verdict ? sentence(running) : null;
       if (!running || !verdict) continue;
       slot.verdict = { job: running.job, ...verdict };
-      slot.isRetiring = true; // starts no other job: that would be killed with this one's worker
-      this.#backlog.unshift(...alike(slot.recall(Infinity)));
+      this.#retire(slot); // starts no other job: that would be killed with this one's worker
       slot.process.end(running.job.posting.graceMs);
     }
   }
@@ -196,13 +195,17 @@ export class Dispatcher {
 
   /** What no worker has started is not to be started now. */
   #takeBack(): void {
-    for (const slot of this.#slots) this.#backlog.unshift(...alike(slot.recall(Infinity)));
+    for (const slot of this.#slots) this.#takeFrom(slot);
+  }
+
+  #takeFrom(slot: Slot): void {
+    this.#backlog.unshift(...alike(slot.recall(Infinity)));
   }
 
   /** Hands it nothing more, and replaces it once it has nothing left. */
   #retire(slot: Slot): void {
     slot.isRetiring = true;
-    this.#backlog.unshift(...alike(slot.recall(Infinity)));
+    this.#takeFrom(slot);
     if (slot.isEmpty) slot.process.kill();
   }
 

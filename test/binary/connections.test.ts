@@ -1,4 +1,4 @@
-import { readFileSync, rmSync } from "node:fs";
+import { rmSync } from "node:fs";
 import { expect, test } from "bun:test";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -10,6 +10,7 @@ import { ensureServer, stopServer } from "../../src/server/server.ts";
 import { freshDatabase, type TestDatabase } from "../database.ts";
 import { openProxy } from "../proxy.ts";
 import { type Cli, openCli, said, until } from "./cli.ts";
+import { workersOf } from "./processes.ts";
 
 const jobs = 3_000;
 
@@ -165,10 +166,6 @@ test("a pool that is told to end as soon as it is registered leaves no row that 
   expect([...(await db.sql`select state from pdoflow.pool`)]).toEqual([{ state: "stopped" }]);
 }, 60_000);
 
-/** The processes that a process has started, by Linux. */
-const childrenOf = (pid: number): number[] =>
-  readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim().split(" ").map(Number);
-
 test("a network that swallows packets: the pool stops its workers in time, and goes on afterwards", async () => {
   await using db = await freshDatabase();
   await using proxy = await openProxy(db.url);
@@ -176,12 +173,12 @@ test("a network that swallows packets: the pool stops its workers in time, and g
   await postJobs(cli, db.url);
   const pool = cli.start("pool", "--max-workers", "2", "--rescue-after", "3s");
   await ended(db.sql, 300);
-  const workers = childrenOf(pool.pid);
+  const workers = workersOf(pool.pid);
   expect(workers).toHaveLength(2);
   proxy.freeze();
   await said(pool, "the workers were stopped, before another pool takes over their jobs");
   await until("the workers to be gone", async () => {
-    const left = childrenOf(pool.pid);
+    const left = workersOf(pool.pid);
     return !workers.some((pid) => left.includes(pid));
   });
   const [row] = await db.sql`

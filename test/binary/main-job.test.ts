@@ -1,26 +1,9 @@
 import { expect, test } from "bun:test";
-import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { freshDatabase } from "../database.ts";
 import { openCli, until } from "./cli.ts";
-
-/** The worker processes of a pool, by its process number. */
-function workersOf(pid: number): number[] {
-  return readdirSync("/proc")
-    .filter((name) => /^\d+$/.test(name))
-    .filter((name) => {
-      try {
-        const [, , ppid] =
-          /^\d+ \(.*\) (\S) (\d+)/s.exec(readFileSync(`/proc/${name}/stat`, "utf8")) ?? [];
-        const line = readFileSync(`/proc/${name}/cmdline`, "utf8").split("\0");
-        return Number(ppid) === pid && line.includes("worker");
-      } catch {
-        return false; // gone between the two looks
-      }
-    })
-    .map(Number);
-}
+import { workersOf } from "./processes.ts";
 
 test("100,000 jobs, a worker killed on the way: each job has exactly one ended outcome", async () => {
   await using db = await freshDatabase();

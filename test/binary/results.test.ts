@@ -1,9 +1,9 @@
-import { readFileSync } from "node:fs";
 import { expect, test } from "bun:test";
 
 import { binary } from "../binary.ts";
 import { freshDatabase, type TestDatabase } from "../database.ts";
 import { documentsOf } from "./json.ts";
+import { peakBytes } from "./processes.ts";
 import { openQueueCli } from "./queue-cli.ts";
 
 test("results are in the order of posting, as NDJSON, with what has not ended", async () => {
@@ -74,16 +74,6 @@ async function bigPosting({ sql }: TestDatabase, count: number): Promise<void> {
                                  duration_ms, state, result)
     select 1, 1, now(), n, 1, 1, 1, 'done', to_jsonb(repeat('x', 100))
     from generate_series(0, ${count - 1}::integer) as n`;
-}
-
-/** Not what resourceUsage says: that begins with the memory of the process that it came from. */
-function peakBytes(pid: number): number {
-  try {
-    const status = readFileSync(`/proc/${pid}/status`, "utf8");
-    return Number(/VmHWM:\s*(\d+) kB/.exec(status)?.[1] ?? 0) * 1024;
-  } catch {
-    return 0; // it has ended
-  }
 }
 
 test("a reader that is slow does not make results pile up in memory", async () => {
