@@ -123,14 +123,15 @@ create table pdoflow.job (
   posting_id bigint not null,
   seq integer not null,
   index integer,
-  args jsonb not null,
+  args json not null,
   primary key (posting_id, seq)
 ) partition by range (posting_id);
 comment on table pdoflow.job is
 'One row: one call of the entry point with its own arguments. Written once, never updated. Its
 partitions and those of outcome are the spans (0005_retention.sql).
   J1  seq counts from 0 without a gap: jobs sorted by priority, higher first, stable.
-  J2  index is its place in what was posted; null where it equals seq (all priorities equal).';
+  J2  index is its place in what was posted; null where it equals seq (all priorities equal).
+The arguments are json, not jsonb: checked when posted, kept and handed out as they came.';
 -- Serves: finding 42/7 where seq and index differ.
 create unique index job_index on pdoflow.job (posting_id, index) where index is not null;
 

@@ -138,7 +138,7 @@ async function insertJobs(
       ? stageJobs(sql, jobCount, text, batch.priorities ?? batch.args.map(() => priority))
       : sql`
           insert into ${db.schema}.job (posting_id, seq, args)
-          select ${id}::bigint, ${jobCount}::integer + place - 1, args::jsonb
+          select ${id}::bigint, ${jobCount}::integer + place - 1, args::json
           from string_to_table(${text}, ${separator}) with ordinality as t (args, place)`;
     const settled = Promise.resolve(sent);
     settled.catch(() => {}); // told by the await below; a later one may fail before that
@@ -151,12 +151,12 @@ async function insertJobs(
 }
 
 const createStage = (sql: Tx) => sql`
-  create temporary table pdoflow_stage (index integer, priority integer, args jsonb)
+  create temporary table pdoflow_stage (index integer, priority integer, args json)
   on commit drop`;
 
 const stageJobs = (sql: Tx, first: number, text: string, priorities: readonly number[]) => sql`
   insert into pdoflow_stage (index, priority, args)
-  select ${first}::integer + place - 1, priority, args::jsonb
+  select ${first}::integer + place - 1, priority, args::json
   from string_to_table(${text}, ${separator}) with ordinality as a (args, place)
     join unnest(${`{${priorities.join(",")}}`}::integer[]) with ordinality as p (priority, place)
       using (place)`;

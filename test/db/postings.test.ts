@@ -46,9 +46,9 @@ describe("all or nothing", () => {
     await using db = await freshQueue();
     const batches = [
       ...Array.from({ length: 20 }, () => ({ args: ["[1]"] })),
-      { args: ['["\\u0000"]'] },
+      { args: ['["half'] },
     ];
-    expect(await refusal(post(db, batches))).toContain("unsupported Unicode escape");
+    expect(await refusal(post(db, batches))).toContain("invalid input syntax for type json");
     expect(await rowCount(db)).toBe(0);
     expect((await post(db, [{ args: ["[1]"] }])).jobCount).toBe(1); // and the connection is well
   });
@@ -112,7 +112,7 @@ describe("arguments", () => {
     expect(jobs.map((job) => JSON.parse(job.args) as unknown)).toEqual(args);
   });
 
-  test("keys in snake_case keep their names where they are read as jsonb, too", async () => {
+  test("keys in snake_case keep their names where they are read as json, too", async () => {
     await using db = await freshQueue();
     await post(db, [{ args: ['[{"snake_case_key": {"inner_key": 1}}]'] }]);
     expect([...(await db.sql`select posting_id, args from pdoflow.job`)]).toEqual([
@@ -135,7 +135,7 @@ describe("arguments", () => {
     expect(await post(db, many())).toEqual({ id: 1, jobCount: 500_000, isNew: true });
     // Some 40 MB; 80 where batches are sent without waiting for those before.
     expect((most - before) / 2 ** 20).toBeLessThan(60);
-    expect([...(await db.sql`select count(*), sum((args -> 0)::int) from pdoflow.job`)]).toEqual([
+    expect([...(await db.sql`select count(*), sum((args ->> 0)::int) from pdoflow.job`)]).toEqual([
       { count: 500_000, sum: (499_999 * 500_000) / 2 },
     ]);
   });
