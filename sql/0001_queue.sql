@@ -157,7 +157,8 @@ comment on table pdoflow.pool is
 'One row: one pool process. Updated by its heartbeat alone, or by the pool that rescues it.
   O1  A pool that is stopped or lost never comes up again; a restarted process is a new row.
   O2  running lists the jobs that its workers had in hand at the last beat, those that had been
-      running for a while: [{"posting": 42, "seq": 7, "attempt": 1}].
+      running for a while: [{"posting": 42, "seq": 7, "attempt": 1}]. Where a job has told how far
+      it is, "progress" (0 to 1) and "note" (a text, or null) say so.
   O3  It is alive as long as its last beat is younger than patience_ms, by the database''s clock
       (rule 9).
   O4  refused counts the outcomes that came after their lease had been let go.

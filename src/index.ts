@@ -4,6 +4,7 @@
  */
 export { job, type JobFunction, type JobOptions } from "./domain/job-mark.ts";
 export type { JobError } from "./domain/attempt.ts";
+export { type CurrentJob, currentJob } from "./domain/current-job.ts";
 export { PdoflowError } from "./domain/errors.ts";
 export { FatalError, RetryAfter } from "./domain/thrown.ts";
 export type { JobCounts, PostingState } from "./domain/posting.ts";

@@ -13,6 +13,7 @@ import { parse } from "../domain/parse.ts";
 import { serverPlace } from "../domain/server-place.ts";
 import { encodeArgs } from "../domain/values.ts";
 import { Pool } from "../pool/pool.ts";
+import { withWorkers } from "../pool/with-workers.ts";
 import { ensureServer, stopServer } from "../server/server.ts";
 import { build } from "../version.ts";
 import { PdoflowCommand } from "./command.ts";
@@ -113,16 +114,16 @@ export class DemoCommand extends PdoflowCommand {
 
   async #work(db: Db, root: string, id: number, jobCount: number) {
     const { context } = this;
+    const worker = { program: context.program, root, env: context.env, ...noLimits };
     const pool = await Pool.start(db.target, {
       host: context.host,
       pid: context.pid,
       version: build,
       osUser: context.osUser(),
-      maxWorkers: context.cores,
       ...{ patienceMs: 15_000, idleTimeoutMs: null, lifetimeMs: null, graceMs: null },
-      ...{ provides: {}, posters: null, oldestEvery: 0, once: true, reloads: false },
+      ...{ provides: {}, posters: null, oldestEvery: 0, once: true },
       log: (line) => this.say(`demo: ${line}`),
-      worker: { program: context.program, root, env: context.env, ...noLimits },
+      ...withWorkers(context.cores, worker, { reloads: false }),
     });
     const progress = new Progress(context, "demo");
     const showing = setInterval(() => {

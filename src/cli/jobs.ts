@@ -73,7 +73,7 @@ export class JobsCommand extends PdoflowCommand {
       return;
     }
     const text = this.tableText(
-      ["job", "status", "attempts", "host", "ms", "arguments", "error"],
+      ["job", "status", "attempts", "host", "ms", "progress", "arguments", "error"],
       rows.map((row) => cellsOf(postingId, row)),
       stateColor,
     );
@@ -87,16 +87,28 @@ const cellsOf = (postingId: number, row: JobRow) => [
   row.attempts,
   row.host ?? "-",
   row.durationMs === null ? "-" : row.durationMs.toFixed(0),
+  progressText(row),
   row.args,
   row.error === null ? "" : `${row.error.name}: ${row.error.message.split("\n")[0]}`,
 ];
 
+/** "40 % fitting"; empty where the job has told nothing. */
+const progressText = ({ progress, note }: JobRow): string =>
+  progress === null ? "" : `${Math.floor(progress * 100)} % ${note ?? ""}`.trimEnd();
+
 /** The arguments are JSON as it is stored: parsing it would lose digits. */
 function lineOf(postingId: number, row: JobRow): string {
   const { index, status, attempts, poolId, host, durationMs, endedAt, error, args } = row;
+  const { progress, note } = row;
   const fields = {
     ...{ version: 1, job: `${postingId}/${index}`, status, attempts, pool: poolId, host },
-    ...{ durationMs, endedAt, error: error && { name: error.name, message: error.message } },
+    ...{
+      durationMs,
+      progress,
+      note,
+      endedAt,
+      error: error && { name: error.name, message: error.message },
+    },
   };
   return `${JSON.stringify(fields).slice(0, -1)},"args":${args}}\n`;
 }

@@ -7,6 +7,7 @@ import { describeTarget, type Target } from "../db/settings.ts";
 import { parseProvides } from "../domain/capabilities.ts";
 import { type ExitCode, exitCodes } from "../domain/errors.ts";
 import { parse } from "../domain/parse.ts";
+import { withWorkers } from "../pool/with-workers.ts";
 import type { PoolOptions, PoolSummary } from "../pool/options.ts";
 import { Pool } from "../pool/pool.ts";
 import { build } from "../version.ts";
@@ -128,12 +129,16 @@ export class PoolCommand extends PdoflowCommand {
 
   #poolOptions(options: Options, target: Target, root: string): PoolOptions {
     const { context } = this;
+    const worker = {
+      ...{ program: context.program, root, env: context.env },
+      jobsMax: options.recycleAfter ?? null,
+      memoryMaxBytes: options.recycleAbove ?? null,
+    };
     return {
       host: context.host,
       pid: context.pid,
       version: build,
       osUser: context.osUser(),
-      maxWorkers: options.maxWorkers ?? context.cores,
       provides: this.provides === undefined ? {} : parseProvides(this.provides),
       posters: this.#posters(target.user),
       patienceMs: options.rescueAfter,
@@ -143,12 +148,7 @@ export class PoolCommand extends PdoflowCommand {
       oldestEvery: options.oldestEvery,
       once: this.once,
       log: (line) => this.say(`pool: ${line}`),
-      reloads: this.reload,
-      worker: {
-        ...{ program: context.program, root, env: context.env },
-        jobsMax: options.recycleAfter ?? null,
-        memoryMaxBytes: options.recycleAbove ?? null,
-      },
+      ...withWorkers(options.maxWorkers ?? context.cores, worker, { reloads: this.reload }),
     };
   }
 

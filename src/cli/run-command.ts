@@ -13,6 +13,7 @@ import { bar, paceOf, roughTime, type Sample, withSample } from "../domain/pace.
 import { parse } from "../domain/parse.ts";
 import { encodeArgs } from "../domain/values.ts";
 import { Pool } from "../pool/pool.ts";
+import { withWorkers } from "../pool/with-workers.ts";
 import { build } from "../version.ts";
 import { amount } from "./amount.ts";
 import { wholeNumber } from "./numbers.ts";
@@ -86,18 +87,19 @@ export class RunCommand extends PostingCommand {
       target: db.target,
     })).finally(() => reading.end());
     const output = new RunOutput(!isCommand || this.keepOrder, (job) => this.#show(job));
+    const worker = {
+      ...{ program: context.program, env: context.env, runsCommands: isCommand },
+      ...{ root: resolve(context.cwd, this.root ?? "."), ...noLimits },
+    };
     return await this.explaining(target, async () => {
       const start = () =>
         Pool.start(target, {
           ...{ host: context.host, pid: context.pid, version: build, osUser: context.osUser() },
-          ...{ maxWorkers, patienceMs: 15_000, idleTimeoutMs: null, lifetimeMs: null },
-          ...{ graceMs: null, provides: {}, posters: null, oldestEvery: 0, reloads: false },
+          ...{ patienceMs: 15_000, idleTimeoutMs: null, lifetimeMs: null },
+          ...{ graceMs: null, provides: {}, posters: null, oldestEvery: 0 },
           ...{ once: true, run: posting.run, onEnded: (end) => output.add(end) },
           log: (line) => (this.context.isTerminal.stderr ? undefined : this.say(`run: ${line}`)),
-          worker: {
-            ...{ program: context.program, env: context.env, runsCommands: isCommand },
-            ...{ root: resolve(context.cwd, this.root ?? "."), ...noLimits },
-          },
+          ...withWorkers(maxWorkers, worker, { reloads: false }),
         });
       return await this.#work(start, id, jobCount, output);
     });

@@ -1,5 +1,6 @@
 import type { JobError } from "../domain/attempt.ts";
 import type { JobCounts } from "../domain/posting.ts";
+import { integers } from "./array.ts";
 import type { Db } from "./connect.ts";
 
 /** Where a job stands, with its newest attempt. */
@@ -11,6 +12,9 @@ export interface JobRow {
   poolId: number | null;
   host: string | null;
   durationMs: number | null;
+  /** While it runs and has told: how far it is, from 0 to 1, and a few words. */
+  progress: number | null;
+  note: string | null;
   endedAt: Date | null;
   error: JobError | null;
   /** As JSON text. */
@@ -50,7 +54,7 @@ export function readJobPage({ sql, schema }: Db, page: JobPage) {
       : sql`${schema}.job j`;
   return sql<JobRow[]>`
     select s.index, s.seq, s.status, s.attempts, p.id as pool_id, p.host, s.duration_ms,
-           s.ended_at, s.error, s.args::text as args, o.stdout, o.stderr
+           g.progress, g.note, s.ended_at, s.error, s.args::text as args, o.stdout, o.stderr
     from ${jobs} join ${schema}.job_status s on s.posting_id = j.posting_id and s.seq = j.seq
       left join lateral (
         select lease_id, stdout, stderr from ${schema}.outcome
@@ -66,10 +70,32 @@ export function readJobPage({ sql, schema }: Db, page: JobPage) {
         limit 1) w on true
       left join ${schema}.lease l on l.id = w.id
       left join ${schema}.pool p on p.id = l.pool_id
+      left join lateral (
+        select progress, note
+        from jsonb_to_recordset(case when s.status = 'running' then p.running else '[]' end)
+          as r (posting bigint, seq integer, progress double precision, note text)
+        where r.posting = ${postingId} and r.seq = j.seq limit 1) g on true
     where j.posting_id = ${postingId} and ${place} >= ${first} and ${place} < ${first + size}
       and ${status === null ? sql`true` : sql`s.status = ${status}`}
       and ${host === null ? sql`true` : sql`p.host = ${host}`}
       and ${poolId === null ? sql`true` : sql`p.id = ${poolId}`}
       and ${argument === null ? sql`true` : sql`position(${argument} in s.args::text) > 0`}
     order by s.index`;
+}
+
+/** The indices of the jobs of ranges that lie in sorted postings (J2), range by range. */
+export async function readIndices(
+  { sql, schema }: Db,
+  ranges: readonly { postingId: number; firstSeq: number; endSeq: number }[],
+): Promise<number[][]> {
+  const rows = await sql<{ indices: string }[]>`
+    select array_to_string(array(select index from ${schema}.job
+                 where posting_id = r.posting_id and seq >= r.first_seq and seq < r.end_seq
+                 order by seq), ',') as indices
+    from unnest(${integers(ranges.map((r) => r.postingId))}::bigint[],
+                ${integers(ranges.map((r) => r.firstSeq))}::integer[],
+                ${integers(ranges.map((r) => r.endSeq))}::integer[])
+        with ordinality as r (posting_id, first_seq, end_seq, place)
+    order by r.place`;
+  return rows.map(({ indices }) => indices.split(",").map(Number));
 }

@@ -136,6 +136,8 @@ export interface RunnablePosting {
   /** Whether only so many may run, or start in some time. */
   isLimited: boolean;
   hasRate: boolean;
+  /** Whether its jobs have an index that differs from their seq (J2). */
+  isSorted: boolean;
   /** Whether return values are kept, and of which jobs what they print. */
   keepsResults: boolean;
   keepsOutput: KeepsOutput;
@@ -146,8 +148,10 @@ export const readRunnable = ({ sql, schema }: Db, ids: readonly number[]) => sql
          keeps_results, keeps_output,
          coalesce(max_failures, max_failures_percent) is not null as has_failure_limit,
          coalesce(max_running, rate_count) is not null as is_limited,
-         rate_count is not null as has_rate
-  from ${schema}.posting
+         rate_count is not null as has_rate,
+         exists (select from ${schema}.lane l where l.posting_id = p.id and l.end_seq < p.job_count)
+           as is_sorted
+  from ${schema}.posting p
   where id = any (${integers(ids)}::bigint[])`;
 
 /** One job of a lease. */

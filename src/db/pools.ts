@@ -29,6 +29,9 @@ export interface RunningJob {
   posting: number;
   seq: number;
   attempt: number;
+  /** How far it says that it is, from 0 to 1, and a few words. */
+  progress?: number;
+  note?: string | null;
 }
 
 export interface Beat {

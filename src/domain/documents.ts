@@ -162,6 +162,9 @@ export const documents = {
     pool: v.nullable(id),
     host: v.nullable(v.string()),
     durationMs: v.nullable(v.number()),
+    /** While it runs: how far it says that it is, from 0 to 1, and a few words. */
+    progress: v.nullable(v.number()),
+    note: v.nullable(v.string()),
     endedAt: v.nullable(moment),
     error: v.nullable(v.object({ name: v.string(), message: v.string() })),
     /** As docs/values.md tells. */

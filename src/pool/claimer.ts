@@ -6,6 +6,7 @@ import {
   readRunnable,
   type RunnablePosting,
 } from "../db/leases.ts";
+import { readIndices } from "../db/jobs.ts";
 import { readRoutes } from "../db/routes.ts";
 import { claimShare, claimSize, type JobTime, measured } from "../domain/chunk-size.ts";
 import { mayServe, type PoolScope } from "../domain/route.ts";
@@ -129,6 +130,7 @@ export class Claimer {
     ]);
     for (const posting of postings) this.#postings.set(posting.id, posting);
     const held: HeldJob[] = [];
+    const indices = await this.#indicesOf(ranges);
     let next = 0;
     for (const range of ranges) {
       const posting = this.#postings.get(range.postingId);
@@ -140,11 +142,20 @@ export class Claimer {
         const { leaseId, attempt } = range;
         const { args } = job;
         const by = posting.hasRate ? startBy : null;
-        held.push({ leaseId, posting, seq, attempt, args, startBy: by });
+        const index = indices.get(range)?.[seq - range.firstSeq] ?? seq;
+        held.push({ leaseId, posting, seq, index, attempt, args, startBy: by });
       }
     }
     while (this.#postings.size > postingsKept) deleteFirst(this.#postings);
     return held;
+  }
+
+  /** Of the ranges of postings whose jobs have one that differs from their seq: most have none. */
+  async #indicesOf(ranges: readonly LeasedRange[]): Promise<Map<LeasedRange, number[]>> {
+    const sorted = ranges.filter(({ postingId }) => this.#postings.get(postingId)?.isSorted);
+    if (sorted.length === 0) return new Map();
+    const indices = await this.#link.ask((db) => readIndices(db, sorted));
+    return new Map(sorted.map((range, i) => [range, indices[i] ?? []]));
   }
 }
 

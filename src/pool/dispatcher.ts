@@ -1,45 +1,24 @@
 import type { RunningJob } from "../db/pools.ts";
 import type { JobError } from "../domain/attempt.ts";
-import { chunkSize, type JobTime, surplus } from "../domain/chunk-size.ts";
+import { chunkSize, surplus } from "../domain/chunk-size.ts";
+import { lostEnd, stoppedEnd } from "./ended-attempt.ts";
 import { alike, type HeldJob } from "./held-job.ts";
 import { OomKills } from "./oom-kills.ts";
-import type { End, Output, WorkerMessage } from "./protocol.ts";
+import type { End, ProgressMessage, WorkerMessage } from "./protocol.ts";
+import { longMs, type Runner, type RunnerListener, signalGraceMs, timedOut } from "./runner.ts";
 import { type Running, Slot, type Verdict } from "./slot.ts";
 import { WorkerProcess, type WorkerOptions } from "./worker-process.ts";
-
-export interface DispatcherListener {
-  onEnd(job: HeldJob, end: End, workerPid: number): void;
-  /** The job had been running for so long when its worker died, for the reason in the verdict. */
-  onLost(verdict: Verdict, durationMs: number, output: Output, workerPid: number): void;
-  /** A worker could not be started; it is tried again. */
-  onSpawnFailed(error: unknown): void;
-  /** Some worker has room. */
-  onHungry(): void;
-  /** A job has been running for a while, and was not before. */
-  onLongJob(): void;
-  /** Whether other pools are alive. */
-  hasPeers(): boolean;
-  /** These take longer than was thought when they were claimed: other pools should have them. */
-  onSurplus(jobs: HeldJob[]): void;
-  /** These came too late to be started (P5). */
-  onLate(jobs: HeldJob[]): void;
-  /** False while no more jobs should be started. */
-  mayStart(): boolean;
-  jobTime(entryPoint: string): JobTime | null;
-}
 
 /** Jobs shorter than this are handed out ahead, so that no worker waits for its pool. */
 const aheadBelowMs = 50;
 const watchEveryMs = 50;
 const respawnMs = 1_000;
-/** From when on a job is told to others as running. */
-export const longMs = 250;
 
 /** Keeps worker processes alive and shares the jobs at hand out among them. */
-export class Dispatcher {
+export class Dispatcher implements Runner {
   readonly #workers: number;
   readonly #options: WorkerOptions;
-  readonly #listener: DispatcherListener;
+  readonly #listener: RunnerListener;
   readonly #slots = new Set<Slot>();
   readonly #oomKills = new OomKills();
   readonly #watching: Timer;
@@ -47,7 +26,7 @@ export class Dispatcher {
   #backlog: HeldJob[][] = [];
   #isStopping = false;
 
-  constructor(workers: number, options: WorkerOptions, listener: DispatcherListener) {
+  constructor(workers: number, options: WorkerOptions, listener: RunnerListener) {
     this.#workers = workers;
     this.#options = options;
     this.#listener = listener;
@@ -55,17 +34,14 @@ export class Dispatcher {
     this.#watching = setInterval(() => this.#watch(), watchEveryMs);
   }
 
-  /** Jobs that no worker has been handed. */
   get backlog(): number {
     return this.#backlog.reduce((sum, jobs) => sum + jobs.length, 0);
   }
 
-  /** Workers that have nothing to do. */
   get idle(): number {
     return [...this.#slots].filter((slot) => slot.isEmpty && slot.hasRoom(false)).length;
   }
 
-  /** All jobs in the hands of this pool that have not ended. */
   get all(): HeldJob[] {
     return [...[...this.#slots].flatMap((slot) => slot.held), ...this.#backlog.flat()];
   }
@@ -74,17 +50,17 @@ export class Dispatcher {
     return this.#backlog.length === 0 && [...this.#slots].every((slot) => slot.isEmpty);
   }
 
-  /** The jobs that have been running for a while. */
   get longRunning(): RunningJob[] {
     const since = performance.now() - longMs;
     return [...this.#slots].flatMap(({ running }) => {
       if (!running || running.since > since) return [];
-      const { posting, seq, attempt } = running.job;
-      return [{ posting: posting.id, seq, attempt }];
+      const { job, progress } = running;
+      const { posting, seq, attempt } = job;
+      const told = progress && { progress: progress.share, note: progress.note };
+      return [{ posting: posting.id, seq, attempt, ...told }];
     });
   }
 
-  /** Takes jobs, to be run after those that are there already. */
   add(jobs: readonly HeldJob[]): void {
     this.#backlog.push(...alike(jobs));
     this.fill();
@@ -129,8 +105,18 @@ export class Dispatcher {
       if (!running || !verdict) continue;
       slot.verdict = { job: running.job, ...verdict };
       this.#retire(slot); // starts no other job: that would be killed with this one's worker
-      slot.process.end(running.job.posting.graceMs);
+      this.#end(slot, running, verdict.error.message, verdict.state);
     }
+  }
+
+  /** Ends what a worker runs: by its signal, where the job listens to that, and then by force. */
+  #end(slot: Slot, running: Running, message: string, state: Verdict["state"]): void {
+    const { chunk, position, job } = running;
+    const { graceMs } = job.posting;
+    const isHeard = slot.process.page.hasSignal(running);
+    const name = state === "cancelled" ? "Cancelled" : "Timeout";
+    slot.process.send({ kind: "stop", chunk, position, reason: { name, message } });
+    slot.process.end(graceMs, isHeard ? Math.min(signalGraceMs, graceMs) : 0);
   }
 
   /** Replaces the workers, each as soon as the job that it runs has ended. */
@@ -179,18 +165,32 @@ export class Dispatcher {
     if (!this.#slots.has(slot)) return; // abandoned: its jobs are others' by now
     if (message.kind === "ready") slot.isReady = true;
     if (message.kind === "late") this.#listener.onLate(slot.recall(Infinity, message.chunk));
-    if (message.kind === "ended") {
-      for (const end of message.ends) {
-        const job = slot.end(message.chunk, end.position);
-        // Taken back or unheard of: user code spoke for jobs that it was not handed.
-        if (job === null) return slot.process.kill();
-        end.output = slot.process.takeOutput(end.output);
-        this.#listener.onEnd(job, end, slot.process.pid);
-      }
-      this.#retireIfWorn(slot);
-    }
+    if (message.kind === "progress") return this.#progress(slot, message);
+    if (message.kind === "ended" && !this.#ended(slot, message)) return slot.process.kill();
     this.fill();
     this.#listener.onHungry();
+  }
+
+  /** False where it speaks of jobs that it was not handed, or that were taken back: user code. */
+  #ended(slot: Slot, { chunk, ends }: { chunk: number; ends: End[] }): boolean {
+    for (const end of ends) {
+      const job = slot.end(chunk, end.position);
+      if (job === null) return false;
+      end.output = slot.process.takeOutput(end.output);
+      // What it throws while it is stopped is for that reason.
+      const verdict = slot.verdict?.job === job && !end.isDone ? slot.verdict : null;
+      if (verdict) this.#listener.onLost(verdict, stoppedEnd(verdict, end), slot.process.pid);
+      else this.#listener.onEnd(job, end, slot.process.pid);
+    }
+    this.#retireIfWorn(slot);
+    return true;
+  }
+
+  #progress(slot: Slot, { chunk, position, share, note }: ProgressMessage): void {
+    const running = slot.look(performance.now());
+    if (running?.chunk !== chunk || running.position !== position) return; // it has ended
+    running.progress = { share, note };
+    this.#listener.onProgress();
   }
 
   /** What no worker has started is not to be started now. */
@@ -226,8 +226,8 @@ export class Dispatcher {
     if (running && lost) {
       const died: Verdict = { job: lost, state: "failed", error: reason };
       const verdict = slot.verdict?.job === lost ? slot.verdict : died;
-      const output = slot.process.lastOutput();
-      this.#listener.onLost(verdict, now - running.since, output, slot.process.pid);
+      const end = lostEnd(verdict, now - running.since, slot.process.lastOutput());
+      this.#listener.onLost(verdict, end, slot.process.pid);
     }
     this.#backlog.unshift(...alike(slot.held.filter((job) => job !== lost)));
     // One that never came up would come down again at once.
@@ -272,11 +272,4 @@ export class Dispatcher {
     this.#backlog.push(...alike(fullest.recall(Math.ceil(fullest.unstarted / 2))));
     this.fill();
   }
-}
-
-function timedOut({ posting }: HeldJob, ageMs: number): Omit<Verdict, "job"> | null {
-  const { timeoutMs } = posting;
-  if (timeoutMs === null || ageMs < timeoutMs) return null;
-  const message = `the job ran longer than its timeout of ${timeoutMs} ms, and was killed`;
-  return { state: "failed", error: { name: "Timeout", message } };
 }

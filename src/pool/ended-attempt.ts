@@ -36,6 +36,13 @@ export function endedAttempt(
   };
 }
 
+/** The end of a job that threw while it was being stopped: the reason, caused by what it threw. */
+export const stoppedEnd = ({ error }: Verdict, end: End): Omit<End, "position" | "isDone"> => ({
+  ...end,
+  // As text: what a worker calls JSON is not parsed here.
+  text: `${JSON.stringify(error).slice(0, -1)},"cause":${end.text ?? "null"}}`,
+});
+
 /** The end of a job whose worker died or was killed, after so many ms. */
 export const lostEnd = (
   { job, error }: Verdict,

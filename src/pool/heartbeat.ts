@@ -23,6 +23,8 @@ const beatsPerPatience = 3;
 /** The share of the patience after which a pool that can't beat stops its workers (rule 10). */
 const silentAfter = 0.8;
 const leastPauseMs = 250;
+/** How far jobs are is told so often at most. */
+const tellEveryMs = 2_000;
 
 /**
  * Proves in regular intervals that its pool is alive, and looks after pools that are not, after
@@ -35,6 +37,8 @@ export class Heartbeat {
   readonly #patienceMs: number;
   readonly #listener: HeartbeatListener;
   #timer: Timer | undefined;
+  /** When the next beat is due, on the performance clock. */
+  #dueAt = 0;
   #silenceTimer: Timer | undefined;
   #isStopped = false;
   #beating: Promise<void> | null = null;
@@ -73,11 +77,23 @@ export class Heartbeat {
 
   /** Beats soon, because there is something to tell. */
   hurry(): void {
-    if (this.#beating === null) this.#schedule(leastPauseMs);
+    this.#within(leastPauseMs);
+  }
+
+  /** Beats before long, because there is something to tell that can wait a little. */
+  tell(): void {
+    this.#within(Math.max(this.#lastSentAt + tellEveryMs - performance.now(), leastPauseMs));
+  }
+
+  /** A beat that is due sooner stays: news that come all the time must not put it off for ever. */
+  #within(ms: number): void {
+    const isLater = this.#beating === null && performance.now() + ms < this.#dueAt;
+    if (isLater) this.#schedule(ms);
   }
 
   #schedule(ms: number): void {
     if (this.#isStopped) return;
+    this.#dueAt = performance.now() + ms;
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => void this.#beatOnce(), ms);
   }

@@ -5,6 +5,8 @@ export interface HeldJob {
   leaseId: number;
   posting: RunnablePosting;
   seq: number;
+  /** Its place in what was posted. */
+  index: number;
   attempt: number;
   /** Its encoded arguments. */
   args: string;

@@ -1,11 +1,13 @@
 import type { NewPool } from "../db/pools.ts";
 import type { OutcomeState } from "../domain/attempt.ts";
+import type { HeldJob } from "./held-job.ts";
 import type { EndedAttempt } from "./recorder.ts";
-import type { WorkerOptions } from "./worker-process.ts";
+import type { Runner, RunnerListener } from "./runner.ts";
 
 export interface PoolOptions extends Omit<NewPool, "slots"> {
+  /** How many jobs it runs at a time. */
   maxWorkers: number;
-  worker: WorkerOptions;
+  makeRunner: (listener: RunnerListener) => Runner;
   /** End when nothing is left to run, retries included. */
   once: boolean;
   /** End when there was nothing to run for so long; null for never. */
@@ -16,8 +18,8 @@ export interface PoolOptions extends Omit<NewPool, "slots"> {
   graceMs: number | null;
   /** One claim in so many goes to the oldest open lane; 0 for none. */
   oldestEvery: number;
-  /** Replace workers when the code of an entry point has changed, between two postings. */
-  reloads: boolean;
+  /** Tells when code has changed and workers are to be replaced; null where they never are. */
+  codeWatch: { hasChanged(jobs: readonly HeldJob[]): Promise<boolean> } | null;
   log: (line: string) => void;
   /** Told of each attempt that has ended, before it is recorded. */
   onEnded?: (ended: EndedAttempt) => void;

@@ -4,15 +4,14 @@ import type { Target } from "../db/settings.ts";
 import type { AttemptEnd } from "../domain/attempt.ts";
 import { ClaimLoop } from "./claim-loop.ts";
 import type { Room } from "./claimer.ts";
-import { CodeWatch } from "./code-watch.ts";
-import { Dispatcher } from "./dispatcher.ts";
-import { endedAttempt, lostEnd } from "./ended-attempt.ts";
+import { endedAttempt } from "./ended-attempt.ts";
 import { FailureWatch } from "./failure-watch.ts";
 import type { HeldJob } from "./held-job.ts";
 import { insist } from "./insist.ts";
 import { Lifetime } from "./lifetime.ts";
 import { countAsFailed, nothingDone, type PoolOptions, type PoolSummary } from "./options.ts";
 import type { End } from "./protocol.ts";
+import type { Runner } from "./runner.ts";
 import { type Links, openLinks, Session } from "./session.ts";
 import { obeyStops } from "./stopped-postings.ts";
 
@@ -29,8 +28,7 @@ export class Pool {
   readonly #summary = nothingDone();
   readonly #claims: ClaimLoop;
   readonly #failureWatch: FailureWatch;
-  readonly #dispatcher: Dispatcher;
-  readonly #codeWatch: CodeWatch | null;
+  readonly #runner: Runner;
   #session: Session | null = null;
   #workersOfAllPools: number;
   #isDraining = false;
@@ -64,13 +62,12 @@ export class Pool {
       options.log(`posting ${id} was stopped: ${reason}`);
       this.#look();
     });
-    this.#codeWatch = options.reloads ? new CodeWatch(options.worker.root) : null;
-    this.#dispatcher = new Dispatcher(options.maxWorkers, options.worker, {
+    this.#runner = options.makeRunner({
       onEnd: (job, end, pid) => this.#end(job, end, pid),
-      onLost: (verdict, durationMs, output, pid) => {
+      onLost: (verdict, end, pid) => {
         if (this.#isKilled) return; // its attempt is unused: it is given back
-        options.log(`job ${verdict.job.posting.id}/${verdict.job.seq}: ${verdict.error.message}`);
-        this.#record(verdict.job, verdict.state, lostEnd(verdict, durationMs, output), pid);
+        options.log(`job ${verdict.job.posting.id}/${verdict.job.index}: ${verdict.error.message}`);
+        this.#record(verdict.job, verdict.state, end, pid);
       },
       onSpawnFailed: (error) => options.log(`a worker could not be started: ${String(error)}`),
       onHungry: () => this.#claims.next(),
@@ -81,6 +78,7 @@ export class Pool {
         this.#attempt(() => this.#giveBack(jobs));
       },
       onLongJob: () => this.#session?.heartbeat.hurry(),
+      onProgress: () => this.#session?.heartbeat.tell(),
       mayStart: () => this.#session?.recorder.isFull !== true,
       jobTime: (entryPoint) => this.#session?.claimer.jobTime(entryPoint) ?? null,
     });
@@ -119,7 +117,7 @@ export class Pool {
     if (graceMs !== null) this.#endTimer = setTimeout(() => this.kill(), graceMs);
     this.#attempt(async () => await this.#session?.markDraining());
     this.#attempt(async () => {
-      await this.#giveBack(this.#dispatcher.recall(() => true));
+      await this.#giveBack(this.#runner.recall(() => true));
       this.#endIfDrained();
     });
   }
@@ -128,7 +126,7 @@ export class Pool {
   kill(): void {
     this.#isDraining = true;
     this.#isKilled = true;
-    void this.#dispatcher.stop();
+    void this.#runner.stop();
     this.#ended.resolve();
   }
 
@@ -137,14 +135,14 @@ export class Pool {
     clearInterval(this.#lookTimer);
     clearTimeout(this.#endTimer);
     await this.#session?.heartbeat.stop();
-    await this.#dispatcher.stop();
+    await this.#runner.stop();
     await Promise.all([this.#links.work.close(), this.#links.side.close()]);
   }
 
   async #openSession(): Promise<void> {
     const row = { ...this.#options, slots: this.#options.maxWorkers };
     const session = await Session.open(this.#links, row, {
-      running: () => this.#dispatcher.longRunning,
+      running: () => this.#runner.longRunning,
       isWaiting: () => this.#claims.isWaiting,
       onBeat: (beat) => this.#onBeat(beat),
       onLost: () => this.#onLost(),
@@ -182,7 +180,7 @@ export class Pool {
   /** Rule 10: what it holds may be rescued any moment, so its workers must not go on. */
   #onSilence(): void {
     this.#isSilent = true;
-    this.#dispatcher.abandon();
+    this.#runner.abandon();
     this.#links.work.reset(); // the same network: whatever it waits for may never come
     this.#options.log(
       `no heartbeat got through for most of ${this.#options.patienceMs} ms: the workers were ` +
@@ -194,7 +192,7 @@ export class Pool {
     const lost = this.#session;
     this.#session = null;
     if (!lost) return;
-    this.#dispatcher.abandon();
+    this.#runner.abandon();
     this.#options.log(`pool ${lost.poolId} was declared lost; going on as a new one`);
     this.#attempt(async () => {
       await lost.bury();
@@ -206,7 +204,7 @@ export class Pool {
   }
 
   async #giveBack(jobs: readonly HeldJob[]): Promise<void> {
-    const back = await this.#session?.giveBack(jobs, () => this.#dispatcher.all);
+    const back = await this.#session?.giveBack(jobs, () => this.#runner.all);
     this.#summary.gaveBack += back ?? 0;
   }
 
@@ -217,7 +215,7 @@ export class Pool {
   }
 
   #tick(): void {
-    const why = this.#lifetime.over(performance.now(), this.#dispatcher.isIdle);
+    const why = this.#lifetime.over(performance.now(), this.#runner.isIdle);
     if (why !== null) this.drain(why);
     this.#look();
   }
@@ -226,7 +224,7 @@ export class Pool {
     const session = this.#session;
     this.#attempt(async () => {
       if (!session) return;
-      await obeyStops(session, this.#links, this.#dispatcher, (jobs) => this.#giveBack(jobs));
+      await obeyStops(session, this.#links, this.#runner, (jobs) => this.#giveBack(jobs));
       this.#claims.next();
     });
   }
@@ -257,15 +255,15 @@ export class Pool {
   }
 
   #endIfDrained(): void {
-    if (this.#dispatcher.isIdle) this.#ended.resolve();
+    if (this.#runner.isIdle) this.#ended.resolve();
   }
 
   get #room(): Room {
     return {
       workers: this.#options.maxWorkers,
       workersOfAllPools: this.#workersOfAllPools,
-      idle: this.#dispatcher.idle,
-      backlog: this.#dispatcher.backlog,
+      idle: this.#runner.idle,
+      backlog: this.#runner.backlog,
       leftMs: this.#lifetime.leftMs(performance.now()),
     };
   }
@@ -273,16 +271,16 @@ export class Pool {
   async #onJobs(session: Session, jobs: HeldJob[]): Promise<void> {
     if (session !== this.#session) return; // declared lost meanwhile, and its leases with it
     this.#lifetime.busy(performance.now());
-    if (await this.#codeWatch?.hasChanged(jobs)) {
+    if (await this.#options.codeWatch?.hasChanged(jobs)) {
       this.#options.log("code has changed: replacing the workers");
-      this.#dispatcher.renew();
+      this.#runner.renew();
     }
     if (this.#isDraining || this.#isSilent) await this.#giveBack(jobs);
-    else this.#dispatcher.add(jobs);
+    else this.#runner.add(jobs);
   }
 
   #onNothingLeft(): void {
-    if (!this.#options.once || !this.#dispatcher.isIdle || !this.#session?.recorder.isIdle) return;
+    if (!this.#options.once || !this.#runner.isIdle || !this.#session?.recorder.isIdle) return;
     this.#isDraining = true;
     this.#ended.resolve();
   }

@@ -1,13 +1,16 @@
 import * as v from "valibot";
 
+import { noteText } from "../domain/current-job.ts";
 import { InvalidInput } from "../domain/errors.ts";
 import { parse } from "../domain/parse.ts";
 import type { KeepsOutput } from "../domain/posting.ts";
+import type { HeldJob } from "./held-job.ts";
+import type { JobIdentity, StopReason } from "./job-context.ts";
 
 /** No JSON text holds this character, so it can separate them. */
 const separator = "\u001e";
 
-/** What a pool tells a worker: a chunk of jobs of one entry point. */
+/** A chunk of jobs of one entry point. */
 export interface RunMessage {
   kind: "run";
   /** Counts the chunks of this worker from 0. */
@@ -17,15 +20,59 @@ export interface RunMessage {
   entryPoint: string;
   /** The encoded arguments of each job; see `packArgs`. */
   args: string;
+  /** Which jobs they are; see `packIds`. */
+  ids: readonly number[];
   keepsResults: boolean;
   keepsOutput: KeepsOutput;
   /** By when to start it, or not at all, by Date.now(); null for any time. */
   startBy: number | null;
 }
 
+/** The job that runs, if this is still it, is to end: it was cancelled, or its time is up. */
+export interface StopMessage {
+  kind: "stop";
+  chunk: number;
+  position: number;
+  reason: StopReason;
+}
+
+/** What a pool tells a worker. */
+export type PoolMessage = RunMessage | StopMessage;
+
 /** Many texts as one: two thousand strings take the channel ten times as long. */
 export const packArgs = (args: readonly string[]): string => args.join(separator);
 export const unpackArgs = (args: string): string[] => args.split(separator);
+
+/** Of a run of jobs: posting, attempt, the index of the first, how many. */
+const idNumbers = 4;
+
+/** Jobs by their runs: those of a chunk nearly always are one. */
+export function packIds(jobs: readonly HeldJob[]): number[] {
+  const ids: number[] = [];
+  let [posting, attempt, next] = [-1, -1, -1];
+  for (const job of jobs) {
+    if (job.posting.id === posting && job.attempt === attempt && job.index === next) {
+      ids[ids.length - 1] = (ids.at(-1) ?? 0) + 1;
+    } else {
+      ids.push(job.posting.id, job.attempt, job.index, 1);
+    }
+    posting = job.posting.id;
+    attempt = job.attempt;
+    next = job.index + 1;
+  }
+  return ids;
+}
+
+/** The job at a position of what `packIds` packed. */
+export function identityAt(ids: readonly number[], position: number): JobIdentity {
+  let left = position;
+  for (let at = 0; at < ids.length; at += idNumbers) {
+    const [posting = 0, attempt = 0, first = 0, count = 0] = ids.slice(at, at + idNumbers);
+    if (left < count) return { posting, index: first + left, attempt };
+    left -= count;
+  }
+  throw new RangeError(`there is no job at position ${position} of its chunk`);
+}
 
 /** What a job printed: both streams, null where there is nothing to keep. */
 export interface Output {
@@ -72,6 +119,19 @@ const Message = v.variant("kind", [
   }),
   /** The chunk came too late to be started. */
   v.strictObject({ kind: v.literal("late"), chunk: v.number() }),
+  /** The running job has told how far it is. */
+  v.strictObject({
+    kind: v.literal("progress"),
+    chunk: v.number(),
+    position: v.number(),
+    share: v.pipe(amount, v.maxValue(1)),
+    note: v.nullable(
+      v.pipe(
+        v.string(),
+        v.transform((note) => noteText(note)),
+      ),
+    ),
+  }),
   /** The last words of a worker that user code brought down from outside of a job's call. */
   v.strictObject({ kind: v.literal("broken"), error: v.string() }),
 ]);
@@ -80,6 +140,8 @@ export type PackedMessage = v.InferOutput<typeof Message>;
 /** What a worker tells its pool. */
 export type WorkerMessage =
   Exclude<PackedMessage, { kind: "ended" }> | { kind: "ended"; chunk: number; ends: End[] };
+
+export type ProgressMessage = Extract<WorkerMessage, { kind: "progress" }>;
 
 /** Numbers in one array: an object for each end would take half of a pool's time. */
 export function packEnds(chunk: number, ends: readonly End[]): PackedMessage {

@@ -8,6 +8,8 @@ export const chunksPerWorker = 2;
 const runningChunk = chunksPerWorker;
 const runningPosition = chunksPerWorker + 1;
 const outputStarts = chunksPerWorker + 2;
+const signalChunk = chunksPerWorker + 4;
+const signalPosition = chunksPerWorker + 5;
 const pageBytes = 64;
 
 /** What fits into the word of a slot. */
@@ -22,7 +24,8 @@ const largestChunk = 0xfff;
  *       that each position is either started by the worker or recalled by the pool, never both.
  *   S2  A slot is loaded again as soon as its chunk has ended for the pool, when the worker may
  *       still be about to ask for its next position: hence the chunk's number (its low 8 bits).
- *   S3  The words of the running job are written by the worker alone: chunk and position, or -1.
+ *   S3  The words of the running job are written by the worker alone: chunk and position, or -1;
+ *       and those of the job that was the last one to ask for its signal.
  *
  * The worker runs user code, which may write anything here: the pool checks what it reads against
  * what it handed out.
@@ -41,6 +44,7 @@ export class SharedPage {
     ftruncateSync(file, pageBytes);
     const page = SharedPage.inherited(file);
     page.rest();
+    Atomics.store(page.#words, signalPosition, -1);
     return { page, file };
   }
 
@@ -102,6 +106,20 @@ export class SharedPage {
   /** Worker: no job runs. */
   rest(): void {
     Atomics.store(this.#words, runningPosition, -1);
+  }
+
+  /** Worker: the running job listens to its signal. */
+  askSignal(): void {
+    Atomics.store(this.#words, signalChunk, Atomics.load(this.#words, runningChunk));
+    Atomics.store(this.#words, signalPosition, Atomics.load(this.#words, runningPosition));
+  }
+
+  /** Pool: whether a job that runs has asked for its signal. */
+  hasSignal({ chunk, position }: { chunk: number; position: number }): boolean {
+    return (
+      Atomics.load(this.#words, signalChunk) === chunk &&
+      Atomics.load(this.#words, signalPosition) === position
+    );
   }
 
   /** Pool: the job that runs, or null. */

@@ -1,6 +1,7 @@
 import type { JobError, OutcomeState } from "../domain/attempt.ts";
 import type { HeldJob } from "./held-job.ts";
-import { packArgs } from "./protocol.ts";
+import type { Progress } from "./job-context.ts";
+import { packArgs, packIds } from "./protocol.ts";
 import { chunksPerWorker } from "./shared-page.ts";
 import type { WorkerProcess } from "./worker-process.ts";
 
@@ -26,6 +27,8 @@ export interface Running {
   position: number;
   /** When it was first seen, on the performance clock. */
   since: number;
+  /** What it has told of itself. */
+  progress: Progress | null;
 }
 
 /** Room for one worker: its process, the chunks it was handed, and what it is seen to run. */
@@ -68,7 +71,7 @@ export class Slot {
     const { entryPoint, keepsResults, keepsOutput } = posting;
     const args = packArgs(jobs.map((job) => job.args));
     const how = { entryPoint, keepsResults, keepsOutput, startBy: jobs[0]?.startBy ?? null };
-    this.process.send({ kind: "run", chunk: number, slot: at, args, ...how });
+    this.process.send({ kind: "run", chunk: number, slot: at, args, ids: packIds(jobs), ...how });
   }
 
   /** The job at a position of a chunk, which is gone from now on; null where there is none. */
@@ -124,7 +127,7 @@ export class Slot {
     if (seen && before?.chunk === seen.chunk && before.position === seen.position) return before;
     const chunk = this.chunks.find(({ number }) => number === seen?.chunk);
     const job = seen && !chunk?.gone[seen.position] ? chunk?.jobs[seen.position] : undefined;
-    this.running = seen && job ? { job, ...seen, since: now } : null;
+    this.running = seen && job ? { job, ...seen, since: now, progress: null } : null;
     return this.running;
   }
 }

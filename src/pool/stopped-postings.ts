@@ -1,6 +1,6 @@
 import { findStopped } from "../db/control.ts";
-import type { Dispatcher } from "./dispatcher.ts";
 import type { HeldJob } from "./held-job.ts";
+import type { Runner } from "./runner.ts";
 import type { Links, Session } from "./session.ts";
 
 /**
@@ -10,7 +10,7 @@ import type { Links, Session } from "./session.ts";
 export async function obeyStops(
   session: Session,
   { side }: Links,
-  dispatcher: Dispatcher,
+  runner: Runner,
   giveBack: (jobs: readonly HeldJob[]) => Promise<void>,
 ): Promise<void> {
   const ids = session.recorder.postings;
@@ -18,8 +18,8 @@ export async function obeyStops(
   const stopped = await side.ask((db) => findStopped(db, ids));
   if (stopped.length === 0) return;
   const byId = new Map(stopped.map((posting) => [posting.id, posting]));
-  await giveBack(dispatcher.recall(({ posting }) => byId.has(posting.id)));
-  dispatcher.condemn(({ job }) => {
+  await giveBack(runner.recall(({ posting }) => byId.has(posting.id)));
+  runner.condemn(({ job }) => {
     const posting = byId.get(job.posting.id);
     if (posting?.state !== "cancelled" || !posting.killsRunning) return null;
     const message = posting.reason ?? "the posting was cancelled";

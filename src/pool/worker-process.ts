@@ -13,7 +13,7 @@ import {
 import {
   type Output,
   parseWorkerMessage,
-  type RunMessage,
+  type PoolMessage,
   type WorkerMessage,
 } from "./protocol.ts";
 import { SharedPage } from "./shared-page.ts";
@@ -134,7 +134,7 @@ export class WorkerProcess {
   }
 
   /** False when the worker is gone; its death is told to the listener. */
-  send(message: RunMessage): boolean {
+  send(message: PoolMessage): boolean {
     try {
       this.#process.send(message);
       return true;
@@ -143,10 +143,15 @@ export class WorkerProcess {
     }
   }
 
-  /** Asks the worker and all its children to end, and insists after `graceMs`. */
-  end(graceMs: number): void {
-    this.#signal("SIGTERM");
-    const timer = setTimeout(() => this.kill(), graceMs);
+  /** In `afterMs` asks the worker and all its children to end, and insists after `graceMs` more. */
+  end(graceMs: number, afterMs = 0): void {
+    let timer: Timer | undefined;
+    const ask = () => {
+      this.#signal("SIGTERM");
+      timer = setTimeout(() => this.kill(), graceMs);
+    };
+    if (afterMs > 0) timer = setTimeout(ask, afterMs);
+    else ask();
     void this.exited.then(() => clearTimeout(timer));
   }
 

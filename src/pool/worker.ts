@@ -1,11 +1,17 @@
 import { commandEntryPoint } from "../domain/command-line.ts";
 import { parseEntryPoint } from "../domain/entry-point.ts";
-import { jobError } from "../domain/job-error.ts";
-import { retryOf } from "../domain/thrown.ts";
-import { decodeArgs } from "../domain/values.ts";
-import { encodeResult } from "./job-result.ts";
-import { callEntryPoint, type EntryFunction, loadEntryPoint } from "./load-entry-point.ts";
-import { type End, type PackedMessage, packEnds, type RunMessage, unpackArgs } from "./protocol.ts";
+import { attempt } from "./attempt.ts";
+import { JobContext, type JobContextListener } from "./job-context.ts";
+import { loadEntryPoint } from "./load-entry-point.ts";
+import {
+  type End,
+  identityAt,
+  type PackedMessage,
+  packEnds,
+  type PoolMessage,
+  type RunMessage,
+  unpackArgs,
+} from "./protocol.ts";
 import { SharedPage } from "./shared-page.ts";
 import { runCommand } from "./shell-command.ts";
 import { provideVirtualPackage } from "./virtual-package.ts";
@@ -24,7 +30,7 @@ export interface WorkerContext {
   /** What user code gets when it imports "pdoflow". */
   api: Record<string, unknown>;
   send: (message: PackedMessage) => void;
-  onMessage: (listener: (message: RunMessage) => void) => void;
+  onMessage: (listener: (message: PoolMessage) => void) => void;
 }
 
 /** The life of a worker process: runs the chunks that its pool sends, until the pool is gone. */
@@ -32,29 +38,47 @@ export function runWorker(context: WorkerContext): void {
   provideVirtualPackage(context.api);
   const page = SharedPage.inherited(pageFile);
   const output = new WorkerOutput();
+  const running: RunningJob = { chunk: -1, position: -1, context: null };
   const chunks: RunMessage[] = [];
   let isRunning = false;
   const pump = async () => {
     if (isRunning) return;
     isRunning = true;
     for (let chunk = chunks.shift(); chunk; chunk = chunks.shift()) {
-      await runChunk(context, page, output, chunk);
+      await runChunk(context, { page, output, running }, chunk);
       // Lets the messages in that came while jobs kept this thread busy.
       await new Promise<void>((resolve) => setImmediate(resolve));
     }
     isRunning = false;
   };
   context.onMessage((message) => {
+    if (message.kind === "stop") {
+      const isIt = message.chunk === running.chunk && message.position === running.position;
+      if (isIt) running.context?.stop(message.reason);
+      return; // else it has ended meanwhile
+    }
     chunks.push(message);
     void pump();
   });
   context.send({ kind: "ready" });
 }
 
+/** What runs now. */
+interface RunningJob {
+  chunk: number;
+  position: number;
+  context: JobContext | null;
+}
+
+interface Desk {
+  page: SharedPage;
+  output: WorkerOutput;
+  running: RunningJob;
+}
+
 async function runChunk(
   { root, runsCommands, send }: WorkerContext,
-  page: SharedPage,
-  output: WorkerOutput,
+  { page, output, running }: Desk,
   message: RunMessage,
 ): Promise<void> {
   const { chunk, slot, entryPoint, args: packed, keepsResults, keepsOutput, startBy } = message;
@@ -78,10 +102,13 @@ async function runChunk(
     endedAt = [];
     sentAt = now;
   };
+  const listener = contextListener(send, page, running);
   for (let position = page.take(slot, chunk); position >= 0; position = page.take(slot, chunk)) {
     page.run(chunk, position, output.starts);
     const startedAt = performance.now();
-    const result = await attempt(fn, args[position] ?? "[]", keepsResults);
+    const context = new JobContext(() => identityAt(message.ids, position), listener);
+    Object.assign(running, { chunk, position, context });
+    const result = await attempt(fn, args[position] ?? "[]", keepsResults, context);
     const now = performance.now();
     const durationMs = now - startedAt;
     const isWanted = keepsOutput === "all" || (keepsOutput === "failures" && !result.isDone);
@@ -94,16 +121,16 @@ async function runChunk(
   flush(performance.now());
 }
 
-/** One attempt: the encoded result (null for undefined) or the encoded error. */
-async function attempt(
-  fn: Promise<EntryFunction>,
-  args: string,
-  keepsResults: boolean,
-): Promise<Pick<End, "isDone" | "text" | "retry">> {
-  try {
-    const result = await callEntryPoint(await fn, decodeArgs(args));
-    return { isDone: true, text: keepsResults ? encodeResult(result) : null, retry: null };
-  } catch (thrown) {
-    return { isDone: false, text: JSON.stringify(jobError(thrown)), retry: retryOf(thrown) };
-  }
-}
+/** What the running job says goes to the pool, or to stderr. */
+const contextListener = (
+  send: WorkerContext["send"],
+  page: SharedPage,
+  running: RunningJob,
+): JobContextListener => ({
+  onSignal: () => page.askSignal(),
+  onProgress: ({ share, note }) => {
+    const { chunk, position } = running;
+    send({ kind: "progress", chunk, position, share, note });
+  },
+  onLog: (line) => void process.stderr.write(line),
+});

@@ -1,0 +1,57 @@
+import { AsyncLocalStorage } from "node:async_hooks";
+
+/** The job that runs, as its own code sees it. */
+export interface CurrentJob {
+  /** `POSTING/INDEX`, as in "42/7": what `pdoflow jobs` calls it. */
+  readonly id: string;
+  /** The number of its posting. */
+  readonly posting: number;
+  /** Its place among the jobs that were posted, from 0. */
+  readonly index: number;
+  /** Which try this is, from 1. */
+  readonly attempt: number;
+  /**
+   * Aborted when the job's posting is cancelled and when the job has run longer than its timeout;
+   * its `reason` is an Error named "Cancelled" or "Timeout". A job that has asked for it has a
+   * second to end by itself (or `graceMs`, where that is shorter) before it is killed.
+   */
+  readonly signal: AbortSignal;
+  /**
+   * Tells how far the job is, for `pdoflow jobs` and the dashboard: `share` from 0 to 1, and a few
+   * words. Call it as often as you like: it is sent a few times a second at most.
+   *
+   * @throws {RangeError} `share` is no number from 0 to 1.
+   */
+  progress(share: number, note?: string): void;
+  /** Prints a line of the job's own output, to its stderr. Formats as console.error does. */
+  log(...values: unknown[]): void;
+}
+
+const storeKey = Symbol.for("pdoflow.current-job.v1");
+
+/** Of the process: ESM, CommonJS and the worker may each have a copy of pdoflow. */
+function store(): AsyncLocalStorage<CurrentJob> {
+  const place = globalThis as { [storeKey]?: AsyncLocalStorage<CurrentJob> };
+  return (place[storeKey] ??= new AsyncLocalStorage());
+}
+
+/**
+ * The job that this code is called by, however deep, also after an await; undefined outside of one,
+ * where a function that `job` marked is called as any other.
+ *
+ * @example currentJob()?.progress(0.4, "fitting");
+ * @example await fetch(url, { signal: currentJob()?.signal });
+ */
+export const currentJob = (): CurrentJob | undefined => store().getStore();
+
+/** Calls `work` as the given job. */
+export const asJob = <T>(job: CurrentJob, work: () => T): T => store().run(job, work);
+
+const longestNote = 200;
+
+/** What a job says of its progress, as jsonb takes it, and not longer than a line. */
+export const noteText = (note: unknown): string =>
+  String(note)
+    .slice(0, longestNote)
+    .replaceAll(/\p{Cc}+/gu, " ")
+    .toWellFormed();

@@ -1,0 +1,66 @@
+import type { RunningJob } from "../db/pools.ts";
+import type { JobTime } from "../domain/chunk-size.ts";
+import type { HeldJob } from "./held-job.ts";
+import type { End } from "./protocol.ts";
+import type { Verdict } from "./slot.ts";
+
+export interface RunnerListener {
+  onEnd(job: HeldJob, end: End, workerPid: number): void;
+  /** Its worker died, or the job was stopped on purpose, for the reason in the verdict. */
+  onLost(verdict: Verdict, end: Omit<End, "position" | "isDone">, workerPid: number): void;
+  /** A worker could not be started; it is tried again. */
+  onSpawnFailed(error: unknown): void;
+  /** Some worker has room. */
+  onHungry(): void;
+  /** A job has been running for a while, and was not before. */
+  onLongJob(): void;
+  /** A job has told how far it is. */
+  onProgress(): void;
+  /** Whether other pools are alive. */
+  hasPeers(): boolean;
+  /** These take longer than was thought when they were claimed: other pools should have them. */
+  onSurplus(jobs: HeldJob[]): void;
+  /** These came too late to be started (P5). */
+  onLate(jobs: HeldJob[]): void;
+  /** False while no more jobs should be started. */
+  mayStart(): boolean;
+  jobTime(entryPoint: string): JobTime | null;
+}
+
+/** What runs the jobs that a pool has claimed. */
+export interface Runner {
+  /** Jobs that no worker has been handed. */
+  readonly backlog: number;
+  /** Workers that have nothing to do. */
+  readonly idle: number;
+  /** All jobs in the hands of this pool that have not ended. */
+  readonly all: HeldJob[];
+  readonly isIdle: boolean;
+  /** The jobs that have been running for a while. */
+  readonly longRunning: RunningJob[];
+  /** Takes jobs, to be run after those that are there already. */
+  add(jobs: readonly HeldJob[]): void;
+  /** Takes back what has not started, where `isWanted`, to be given back (rule 4). */
+  recall(isWanted: (job: HeldJob) => boolean): HeldJob[];
+  /** Stops the jobs that run for which `sentence` gives a verdict. */
+  condemn(sentence: (running: { job: HeldJob }) => Omit<Verdict, "job"> | null): void;
+  /** The code has changed: jobs that start from now on are to run the new one. */
+  renew(): void;
+  /** Stops what runs and forgets all jobs: their leases are gone, or will be. */
+  abandon(): void;
+  /** Ends what runs, whatever it does. */
+  stop(): Promise<void>;
+}
+
+/** From when on a job is told to others as running. */
+export const longMs = 250;
+/** How long a job that has asked for its signal has to end by itself, where it has a grace. */
+export const signalGraceMs = 1_000;
+
+/** The verdict on a job that has been running for so long; null while it may go on. */
+export function timedOut({ posting }: HeldJob, ageMs: number): Omit<Verdict, "job"> | null {
+  const { timeoutMs } = posting;
+  if (timeoutMs === null || ageMs < timeoutMs) return null;
+  const message = `the job ran longer than its timeout of ${timeoutMs} ms, and was stopped`;
+  return { state: "failed", error: { name: "Timeout", message } };
+}
