@@ -34,7 +34,7 @@ const packages: readonly { name: RegExp; where: RegExp; remedy: string }[] = [
   {
     name: /^node:/,
     where:
-      /^(tui|src\/(?!domain\/))|^src\/domain\/(current-job|job-mark|entry-|server-|values)[a-z-]*\.ts$/,
+      /^(tui|src\/(?!domain\/))|^src\/domain\/(current-job|job-mark|entry-|server-|values).*\.ts$/,
     remedy: "The domain is pure: let its caller pass in what it needs of the system.",
   },
   {
