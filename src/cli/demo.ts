@@ -6,7 +6,8 @@ import { Command, Option } from "clipanion";
 
 import { connect, type Db } from "../db/connect.ts";
 import { migrate } from "../db/migrations.ts";
-import { insertPosting, type JobBatch } from "../db/postings.ts";
+import type { JobBatch } from "../db/batches.ts";
+import { insertPosting } from "../db/postings.ts";
 import { readCounts } from "../db/status.ts";
 import { exitCodes } from "../domain/errors.ts";
 import { parse } from "../domain/parse.ts";

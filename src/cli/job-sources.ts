@@ -1,6 +1,6 @@
 import { resolve } from "node:path";
 
-import type { JobBatch } from "../db/postings.ts";
+import type { JobBatch } from "../db/batches.ts";
 import { exitCodes, InvalidInput, PdoflowError } from "../domain/errors.ts";
 import { encodeArgs } from "../domain/values.ts";
 import type { TableOptions } from "../input/csv.ts";

@@ -1,4 +1,4 @@
-import type { JobBatch } from "../db/postings.ts";
+import type { JobBatch } from "../db/batches.ts";
 import { bar, paceOf, roughTime, type Sample, withSample } from "../domain/pace.ts";
 import { amount } from "./amount.ts";
 import type { CliContext } from "./command.ts";

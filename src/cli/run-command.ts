@@ -4,7 +4,8 @@ import { Command, Option } from "clipanion";
 import * as v from "valibot";
 
 import { cancelPostings } from "../db/control.ts";
-import { insertPosting, type JobBatch } from "../db/postings.ts";
+import type { JobBatch } from "../db/batches.ts";
+import { insertPosting } from "../db/postings.ts";
 import { type CommandInput, commandEntryPoint, commandOf } from "../domain/command-line.ts";
 import { documents } from "../domain/documents.ts";
 import { parseEntryPoint } from "../domain/entry-point.ts";

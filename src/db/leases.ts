@@ -2,6 +2,9 @@ import type { KeepsOutput } from "../domain/posting.ts";
 import { integers, texts } from "./array.ts";
 import type { Db } from "./connect.ts";
 
+/** No JSON text holds this character, so it can separate arguments. */
+const separator = "\u001e";
+
 /** A range of jobs of one posting, `firstSeq` up to before `endSeq`, and their attempt. */
 export interface Range {
   postingId: number;
@@ -44,28 +47,48 @@ export interface LimitedPosting {
   waitMs: number;
 }
 
+/** A range that was claimed; its jobs and its posting, where they were read at once. */
+export interface ClaimedRange extends LeasedRange {
+  args: string | null;
+  posting: RunnablePosting | null;
+}
+
 export interface Claimed {
   /** The ranges of one new lease; none where nothing can be had. */
-  ranges: LeasedRange[];
+  ranges: ClaimedRange[];
   /** Postings that were passed by. */
   limited: LimitedPosting[];
 }
 
+/** Up to so many jobs are read in the statement that claims them, while their lane is locked. */
+const readAtOnce = 500;
+
 /** Claims the next jobs in order, for one pool, under one new lease. */
 export async function claim({ sql, schema }: Db, want: Claim): Promise<Claimed> {
   const rows = await sql<
-    ((LeasedRange & { waitMs: null }) | (LimitedPosting & { leaseId: null }))[]
+    ((ClaimedRange & { waitMs: null }) | (LimitedPosting & { leaseId: null }))[]
   >`
-  select * from ${schema}.claim(
+  select * from ${schema}.claim_jobs(
     ${want.poolId}, ${integers(want.routes)}::integer[], ${want.oldest},
     ${texts(want.sizes.map((size) => size.entryPoint))}::text[],
     ${integers(want.sizes.map((size) => size.cap))}::integer[],
     ${integers(want.sizes.map((size) => size.floor))}::integer[],
-    ${want.cap}, ${want.share}, ${integers(want.skip ?? [])}::bigint[], ${want.slackMs ?? 100})`;
+    ${want.cap}, ${want.share}, ${integers(want.skip ?? [])}::bigint[], ${want.slackMs ?? 100},
+    ${readAtOnce}, ${separator})`;
   return {
     ranges: rows.filter((row) => row.leaseId !== null),
     limited: rows.filter((row) => row.leaseId === null),
   };
+}
+
+/** The jobs of a claim, in the order of its ranges; null where they are to be read. */
+export function jobsOfClaim(ranges: readonly ClaimedRange[]): LeasedJob[] | null {
+  const jobs: LeasedJob[] = [];
+  for (const { postingId, firstSeq, endSeq, args } of ranges) {
+    if (args === null) return null;
+    addJobs(jobs, { postingId, firstSeq, endSeq, args });
+  }
+  return jobs;
 }
 
 /** A job of a range, with its arguments as encoded text, never decoded on the way. */
@@ -75,8 +98,6 @@ export interface LeasedJob {
   args: string;
 }
 
-/** No JSON text holds this character, so it can separate them. */
-const separator = "\u001e";
 /** So many jobs come in one row: a row for each would cost more than all else of reading them. */
 const jobsPerRow = 200;
 
@@ -107,15 +128,19 @@ export async function readJobs(
         group by (seq - r.first_seq) / ${jobsPerRow}) j
     order by r.place, j.first_seq`;
   const jobs: LeasedJob[] = [];
-  for (const { postingId, firstSeq, endSeq, args } of rows) {
-    const texts = args.split(separator);
-    if (texts.length !== endSeq - firstSeq)
-      throw new Error(`jobs of posting ${postingId} are gone`);
-    for (const [i, text] of texts.entries()) {
-      jobs.push({ postingId, seq: firstSeq + i, args: text });
-    }
-  }
+  for (const row of rows) addJobs(jobs, row);
   return jobs;
+}
+
+function addJobs(
+  jobs: LeasedJob[],
+  { postingId, firstSeq, endSeq, args }: Omit<Range, "attempt"> & { args: string },
+): void {
+  const texts = args.split(separator);
+  if (texts.length !== endSeq - firstSeq) throw new Error(`jobs of posting ${postingId} are gone`);
+  for (const [i, text] of texts.entries()) {
+    jobs.push({ postingId, seq: firstSeq + i, args: text });
+  }
 }
 
 /** What a pool must know of a posting to run its jobs. */
@@ -143,16 +168,14 @@ export interface RunnablePosting {
   keepsOutput: KeepsOutput;
 }
 
-export const readRunnable = ({ sql, schema }: Db, ids: readonly number[]) => sql<RunnablePosting[]>`
-  select id, entry_point, job_count, tries, backoff_ms, timeout_ms, grace_ms, stop_after,
-         keeps_results, keeps_output,
-         coalesce(max_failures, max_failures_percent) is not null as has_failure_limit,
-         coalesce(max_running, rate_count) is not null as is_limited,
-         rate_count is not null as has_rate,
-         exists (select from ${schema}.lane l where l.posting_id = p.id and l.end_seq < p.job_count)
-           as is_sorted
-  from ${schema}.posting p
-  where id = any (${integers(ids)}::bigint[])`;
+export async function readRunnable(
+  { sql, schema }: Db,
+  ids: readonly number[],
+): Promise<RunnablePosting[]> {
+  const rows = await sql<{ posting: RunnablePosting }[]>`
+    select posting from ${schema}.runnable where id = any (${integers(ids)}::bigint[])`;
+  return rows.map((row) => row.posting);
+}
 
 /** One job of a lease. */
 export interface LeasedSeq {

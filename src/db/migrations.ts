@@ -8,6 +8,8 @@ import retries from "../../sql/0006_retries.sql" with { type: "text" };
 import limits from "../../sql/0007_limits.sql" with { type: "text" };
 import giveBack from "../../sql/0008_give_back.sql" with { type: "text" };
 import byHand from "../../sql/0009_by_hand.sql" with { type: "text" };
+import post from "../../sql/0010_post.sql" with { type: "text" };
+import claimJobs from "../../sql/0011_claim_jobs.sql" with { type: "text" };
 import { type Db, errorCode, type Sql, type Tx } from "./connect.ts";
 
 /**
@@ -23,6 +25,8 @@ export const migrations: readonly { name: string; sql: string }[] = [
   { name: "0007_limits", sql: limits },
   { name: "0008_give_back", sql: giveBack },
   { name: "0009_by_hand", sql: byHand },
+  { name: "0010_post", sql: post },
+  { name: "0011_claim_jobs", sql: claimJobs },
 ];
 
 /** The schema is not there, or older than this program. */

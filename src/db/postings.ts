@@ -5,17 +5,8 @@ import { NothingToPost } from "../domain/errors.ts";
 import { parse } from "../domain/parse.ts";
 import { PostingOptions, rateOf } from "../domain/posting.ts";
 import type { Db, Tx } from "./connect.ts";
+import { Batches, type JobBatch } from "./batches.ts";
 import { takeKey } from "./posting-key.ts";
-import { findRoute } from "./routes.ts";
-
-/**
- * Encoded argument lists in the order of their jobs, as JSON text; with a priority for each or
- * none.
- */
-export interface JobBatch {
-  args: readonly string[];
-  priorities?: readonly number[] | undefined;
-}
 
 export interface NewPosting extends v.InferInput<typeof PostingOptions> {
   entryPoint: string;
@@ -59,16 +50,68 @@ export async function insertPosting(
   batches: AsyncIterable<JobBatch> | Iterable<JobBatch>,
   source: string,
 ): Promise<Posted> {
-  const options = parse(PostingOptions, posting, "options of a posting");
+  const options = optionsText(posting);
+  const read = new Batches(batches);
+  try {
+    const only = await read.onlyOne();
+    if (only && !only.priorities && (posting.key ?? null) === null) {
+      return await postAtOnce(db, posting, options, only.args);
+    }
+    for (;;) {
+      const posted = await db.sql.begin(async (sql) => {
+        const id = await takeId(db, sql);
+        return id === null
+          ? null
+          : await insertAll(db, sql, id, { posting, options, read, source });
+      });
+      if (posted) return posted;
+      await openSpan(db);
+    }
+  } finally {
+    await read.close();
+  }
+}
+
+/** What the poster sets, as `add_posting` takes it. */
+function optionsText(posting: NewPosting): string {
+  const { maxRate, ...options } = parse(PostingOptions, posting, "options of a posting");
+  const rate = rateOf(maxRate);
+  return JSON.stringify({
+    name: posting.name,
+    entry_point: posting.entryPoint,
+    needs: posting.needs ?? [],
+    run: posting.run ?? "",
+    tries: options.tries,
+    backoff_ms: options.backoffMs,
+    timeout_ms: options.timeoutMs,
+    grace_ms: options.graceMs,
+    stop_after: options.stopAfter,
+    keeps_results: options.keepsResults,
+    keeps_output: options.keepsOutput,
+    keep_ms: options.keepMs,
+    max_failures: options.maxFailures,
+    max_failures_percent: options.maxFailuresPercent,
+    max_running: options.maxRunning,
+    rate_count: rate.count,
+    rate_ms: rate.ms,
+  });
+}
+
+const openSpan = ({ sql, schema }: Db) => sql`select ${schema}.open_span()`;
+
+/** A posting that is one batch is one statement: a job posted by itself starts sooner. */
+async function postAtOnce(
+  db: Db,
+  { osUser, priority }: NewPosting,
+  options: string,
+  args: readonly string[],
+): Promise<Posted> {
   for (;;) {
-    const posted = await db.sql.begin(async (sql) => {
-      const id = await takeId(db, sql);
-      return id === null
-        ? null
-        : await insertAll(db, sql, id, { posting, options, batches, source });
-    });
-    if (posted) return posted;
-    await db.sql`select ${db.schema}.open_span()`;
+    const [posted] = await db.sql<{ id: number; jobCount: number }[]>`
+      select * from ${db.schema}.post_batch(
+        ${osUser}, ${options}::text::jsonb, ${priority}, ${args.join(separator)}, ${separator})`;
+    if (posted) return { ...posted, isNew: true };
+    await openSpan(db);
   }
 }
 
@@ -80,8 +123,8 @@ async function takeId(db: Db, sql: Tx): Promise<number | null> {
 
 interface Work {
   posting: NewPosting;
-  options: v.InferOutput<typeof PostingOptions>;
-  batches: AsyncIterable<JobBatch> | Iterable<JobBatch>;
+  options: string;
+  read: Batches;
   source: string;
 }
 
@@ -89,46 +132,34 @@ async function insertAll(
   db: Db,
   sql: Tx,
   id: number,
-  { posting, options, batches, source }: Work,
+  { posting, options, read, source }: Work,
 ): Promise<Posted> {
+  const { schema } = db;
   const before = await takeKey(db, sql, id, posting);
   if (before) return before;
-  const { jobCount, hasPriorities } = await insertJobs(db, sql, id, posting.priority, batches);
+  const { jobCount, hasPriorities } = await insertJobs(db, sql, id, posting.priority, read);
   if (jobCount === 0) throw new NothingToPost(source);
-  const rate = rateOf(options.maxRate);
-  const routeId = await findRoute(db, sql, posting);
   // Sent at once, each without waiting for the answer to the one before it.
-  const written = sql`
-    insert into ${db.schema}.posting (id, name, entry_point, job_count, route_id, tries,
-                                      backoff_ms, timeout_ms, grace_ms, stop_after, keeps_results,
-                                      keeps_output, keep_ms, max_failures, max_failures_percent,
-                                      max_running, rate_count, rate_ms)
-    values (${id}, ${posting.name ?? null}, ${posting.entryPoint}, ${jobCount}, ${routeId},
-            ${options.tries}, ${options.backoffMs}, ${options.timeoutMs}, ${options.graceMs},
-            ${options.stopAfter}, ${options.keepsResults}, ${options.keepsOutput},
-            ${options.keepMs}, ${options.maxFailures}, ${options.maxFailuresPercent},
-            ${options.maxRunning}, ${rate.count}, ${rate.ms})`;
-  const sorted = hasPriorities
-    ? insertSortedJobs(db, sql, id, routeId)
-    : sql`
-        insert into ${db.schema}.lane (posting_id, priority, first_seq, end_seq, route_id)
-        values (${id}, ${posting.priority}, 0, ${jobCount}, ${routeId})`;
-  await Promise.all([written, sorted, sql`select ${db.schema}.wake(${id})`]);
+  await Promise.all([
+    sql`
+      select ${schema}.add_posting(
+        ${id}, ${jobCount}, ${posting.osUser}, ${options}::text::jsonb)`,
+    hasPriorities
+      ? insertSortedJobs(db, sql, id)
+      : sql`
+          insert into ${schema}.lane (posting_id, priority, first_seq, end_seq, route_id)
+          select id, ${posting.priority}, 0, job_count, route_id
+          from ${schema}.posting where id = ${id}`,
+    sql`select ${schema}.wake(${id})`,
+  ]);
   return { id, jobCount, isNew: true };
 }
 
-async function insertJobs(
-  db: Db,
-  sql: Tx,
-  id: number,
-  priority: number,
-  batches: AsyncIterable<JobBatch> | Iterable<JobBatch>,
-) {
+async function insertJobs(db: Db, sql: Tx, id: number, priority: number, batches: Batches) {
   let jobCount = 0;
   let hasPriorities: boolean | null = null;
   const inFlight: Promise<unknown>[] = [];
   for await (const batch of batches) {
-    if (batch.args.length === 0) continue;
     if (hasPriorities === null) {
       hasPriorities = batch.priorities !== undefined;
       if (hasPriorities) await createStage(sql);
@@ -162,7 +193,7 @@ const stageJobs = (sql: Tx, first: number, text: string, priorities: readonly nu
       using (place)`;
 
 /** Jobs with priorities: sorted by it, stable, a lane for each (N1, J1, J2). */
-async function insertSortedJobs(db: Db, sql: Tx, id: number, routeId: number): Promise<void> {
+async function insertSortedJobs(db: Db, sql: Tx, id: number): Promise<void> {
   await sql`
     insert into ${db.schema}.job (posting_id, seq, index, args)
     select ${id}::bigint, row_number() over (order by priority desc, index) - 1,
@@ -172,7 +203,7 @@ async function insertSortedJobs(db: Db, sql: Tx, id: number, routeId: number): P
   await sql`
     insert into ${db.schema}.lane (posting_id, priority, first_seq, end_seq, route_id)
     select ${id}::bigint, priority, sum(size) over higher - size, sum(size) over higher,
-           ${routeId}::integer
+           (select route_id from ${db.schema}.posting where id = ${id})
     from (select priority, count(*) as size from pdoflow_stage group by priority) s
     window higher as (order by priority desc)`;
 }

@@ -1,6 +1,6 @@
 import { setImmediate } from "node:timers/promises";
 
-import type { JobBatch } from "../db/postings.ts";
+import type { JobBatch } from "../db/batches.ts";
 import { exitCodes, InvalidInput, PdoflowError } from "../domain/errors.ts";
 import { parse } from "../domain/parse.ts";
 import { Priority } from "../domain/posting.ts";

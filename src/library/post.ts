@@ -1,6 +1,7 @@
 import * as v from "valibot";
 
-import { insertPosting, type JobBatch } from "../db/postings.ts";
+import type { JobBatch } from "../db/batches.ts";
+import { insertPosting } from "../db/postings.ts";
 import { formatEntryPoint, parseEntryPoint } from "../domain/entry-point.ts";
 import { NothingToPost } from "../domain/errors.ts";
 import { entryPointOf, type JobFunction } from "../domain/job-mark.ts";

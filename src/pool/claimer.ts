@@ -1,5 +1,7 @@
 import {
   claim,
+  type ClaimedRange,
+  jobsOfClaim,
   type LeasedRange,
   nextRetryMs,
   readJobs,
@@ -121,11 +123,12 @@ export class Claimer {
     return oldestEvery > 0 && ++this.#claims % oldestEvery === 0;
   }
 
-  async #read(ranges: LeasedRange[], startBy: number): Promise<HeldJob[]> {
+  async #read(ranges: ClaimedRange[], startBy: number): Promise<HeldJob[]> {
+    for (const { posting } of ranges) if (posting) this.#postings.set(posting.id, posting);
     const unknown = ranges.map((r) => r.postingId).filter((id) => !this.#postings.has(id));
     // Both are sent at once.
     const [jobs, postings] = await Promise.all([
-      this.#link.ask((db) => readJobs(db, ranges)),
+      jobsOfClaim(ranges) ?? this.#link.ask((db) => readJobs(db, ranges)),
       unknown.length === 0 ? [] : this.#link.ask((db) => readRunnable(db, [...new Set(unknown)])),
     ]);
     for (const posting of postings) this.#postings.set(posting.id, posting);

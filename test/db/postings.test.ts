@@ -3,7 +3,9 @@ import { describe, expect, test } from "bun:test";
 import type { Db } from "../../src/db/connect.ts";
 import { readJobs } from "../../src/db/leases.ts";
 import { markListening } from "../../src/db/pools.ts";
-import { insertPosting, type JobBatch } from "../../src/db/postings.ts";
+import type { JobBatch } from "../../src/db/batches.ts";
+import { insertPosting } from "../../src/db/postings.ts";
+import { watchStatements } from "../../src/db/watch-statements.ts";
 import { NothingToPost } from "../../src/domain/errors.ts";
 import {
   entryPoint,
@@ -244,4 +246,32 @@ test("pools are told once for each posting, when it is committed", async () => {
   await db.sql`select pg_notify('pdoflow.posted', 'after')`;
   await until("all have come", () => told.includes("after"));
   expect(told).toEqual(["before", String(id), "after"]);
+});
+
+test("a posting of one batch is one statement, also where a span has to be opened", async () => {
+  await using db = await freshQueue();
+  const said: string[] = [];
+  const spied = { ...db, sql: watchStatements(db.sql, (text) => said.push(text)) };
+  const options = { entryPoint: "work.ts#main", priority: 3, osUser: "ada", tries: 7 };
+  await db.sql`update pdoflow.span set full_bytes = 0`;
+  const spanned = await insertPosting(spied, options, [{ args: ["[1]"] }], "the test");
+  expect(said).toHaveLength(3); // refused for want of a span, open_span, posted
+  said.length = 0;
+  const batches = [{ args: [] }, { args: ["[1]", "[2]"] }, { args: [] }];
+  const posted = await insertPosting(spied, options, batches, "the test");
+  expect(said).toHaveLength(1);
+  expect([spanned.jobCount, posted.jobCount]).toEqual([1, 2]);
+  expect([
+    ...(await db.sql`
+      select l.priority, l.end_seq, p.tries, p.job_count, p.max_running, r.poster_os, r.needs
+      from pdoflow.posting p join pdoflow.lane l on l.posting_id = p.id
+        join pdoflow.route r on r.id = p.route_id where p.id = ${posted.id}`),
+  ]).toEqual([
+    {
+      ...{ priority: 3, endSeq: 2, tries: 7, jobCount: 2 },
+      maxRunning: null,
+      posterOs: "ada",
+      needs: [],
+    },
+  ]);
 });

@@ -4,7 +4,8 @@ import { expect, test } from "bun:test";
 import { connect } from "../../src/db/connect.ts";
 import { readJobs } from "../../src/db/leases.ts";
 import { finishPostings } from "../../src/db/outcomes.ts";
-import { insertPosting, type JobBatch } from "../../src/db/postings.ts";
+import type { JobBatch } from "../../src/db/batches.ts";
+import { insertPosting } from "../../src/db/postings.ts";
 import { countPrunable, prune } from "../../src/db/prune.ts";
 import { findVacuumBlockers } from "../../src/db/vacuum.ts";
 import {
@@ -160,9 +161,10 @@ test("a posting that is being posted is never cut off", async () => {
   const [half, rest] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
   async function* batches(): AsyncGenerator<JobBatch> {
     yield { args: ["[1]"] };
+    yield { args: ["[2]"] }; // the transaction begins once there is more than one batch
     half.resolve();
     await rest.promise;
-    yield { args: ["[2]"] };
+    yield { args: ["[3]"] };
   }
   const options = { entryPoint: "work.ts#main", priority: 0, osUser: "ada" };
   const posting = insertPosting(poster, options, batches(), "the test");

@@ -1,0 +1,62 @@
+-- Claiming and reading in one statement.
+
+create view pdoflow.runnable as
+select id, jsonb_build_object(
+  'id', id, 'entryPoint', entry_point, 'jobCount', job_count, 'tries', tries,
+  'backoffMs', backoff_ms, 'timeoutMs', timeout_ms, 'graceMs', grace_ms,
+  'stopAfter', stop_after, 'keepsResults', keeps_results, 'keepsOutput', keeps_output,
+  'hasFailureLimit', coalesce(max_failures, max_failures_percent) is not null,
+  'isLimited', coalesce(max_running, rate_count) is not null,
+  'hasRate', rate_count is not null,
+  'isSorted', exists (select from pdoflow.lane l
+                      where l.posting_id = p.id and l.end_seq < p.job_count)) as posting
+from pdoflow.posting p;
+comment on view pdoflow.runnable is
+'What a pool must know of a posting to run its jobs (RunnablePosting in src/db/leases.ts).';
+
+-- Does what claim does. Of a claim of p_read_most jobs at most the arguments come with it, with
+-- p_separator between those of a range, and what its postings are: a single job starts sooner by a
+-- round trip, and a thousand postings of one job are read at once. The jobs of a larger claim are
+-- read after it has committed, since a lane is locked until then.
+create function pdoflow.claim_jobs(
+  p_pool bigint, p_routes integer[], p_oldest boolean,
+  p_entry_points text[], p_caps integer[], p_floors integer[],
+  p_cap integer, p_share double precision, p_skip bigint[], p_slack_ms integer,
+  p_read_most integer, p_separator text
+) returns table (lease_id bigint, posting_id bigint, first_seq integer, end_seq integer,
+                 attempt integer, wait_ms integer, args text, posting jsonb)
+language plpgsql set enable_seqscan = off set plan_cache_mode = force_generic_plan as $$
+#variable_conflict use_column
+declare
+  v_claimed record;
+  v_first bigint;
+  v_last bigint;
+begin
+  -- Statements of their own, after the claim: each sees all that was posted before what it claimed.
+  select array_agg(c.lease_id) as leases, array_agg(c.posting_id) as postings,
+         array_agg(c.first_seq) as firsts, array_agg(c.end_seq) as ends,
+         array_agg(c.attempt) as attempts, array_agg(c.wait_ms) as waits,
+         sum(c.end_seq - c.first_seq) as jobs, min(c.posting_id) as least,
+         max(c.posting_id) as greatest
+  into v_claimed
+  from pdoflow.claim(p_pool, p_routes, p_oldest, p_entry_points, p_caps, p_floors, p_cap, p_share,
+                     p_skip, p_slack_ms) c;
+  -- By the least and the greatest posting the server leaves out all other spans before it begins.
+  v_first := v_claimed.least;
+  v_last := v_claimed.greatest;
+  return query
+    select r.lease_id, r.posting_id, r.first_seq, r.end_seq, r.attempt, r.wait_ms, j.args, p.posting
+    from unnest(v_claimed.leases, v_claimed.postings, v_claimed.firsts, v_claimed.ends,
+                v_claimed.attempts, v_claimed.waits) with ordinality
+        as r (lease_id, posting_id, first_seq, end_seq, attempt, wait_ms, place)
+      left join lateral (
+        select string_agg(args::text, p_separator order by seq) as args
+        from pdoflow.job
+        where posting_id = r.posting_id and seq >= r.first_seq and seq < r.end_seq
+          and posting_id >= v_first and posting_id <= v_last
+          and v_claimed.jobs <= p_read_most) j on true
+      left join lateral (
+        select posting from pdoflow.runnable
+        where id = r.posting_id and v_claimed.jobs <= p_read_most) p on true
+    order by r.place;
+end $$;
