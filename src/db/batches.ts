@@ -7,7 +7,7 @@ export interface JobBatch {
   priorities?: readonly number[] | undefined;
 }
 
-/** The batches of a posting that are not empty, to be read once; the first two can be seen before. */
+/** The batches of a posting that are not empty, to be read once; two can be seen before. */
 export class Batches {
   readonly #source: AsyncIterator<JobBatch> | Iterator<JobBatch>;
   readonly #seen: JobBatch[] = [];
