@@ -50,7 +50,7 @@ export class Posting<Result = unknown> {
   readonly jobCount: number;
   readonly #connection: Connection;
 
-  /** Made by `postWork`. */
+  /** @internal Made by `postWork`. */
   constructor(connection: Connection, { id, jobCount }: { id: number; jobCount: number }) {
     this.#connection = connection;
     this.id = id;

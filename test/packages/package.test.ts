@@ -1,0 +1,145 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { readdirSync, readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
+
+import { binary } from "../binary.ts";
+import { freshDatabase } from "../database.ts";
+import { emptyProject, node, packageFile, type Project, tarball } from "./project.ts";
+
+/** `PDOFLOW_TEST_ROWS=1000000 bun test test/packages` posts a million. */
+const rows = Number(process.env["PDOFLOW_TEST_ROWS"] ?? 2_000);
+const timeoutMs = rows < 10_000 ? 120_000 : 1_200_000;
+
+const main = `
+const rows = ${rows};
+function* args() {
+  for (let i = 0; i < rows; i++) yield [i];
+}
+async function main() {
+  const posting = await postWork(double, args());
+  const pool = new ClusterPool({ binary: process.env.BINARY, maxWorkers: 2 });
+  const { done } = await pool.awaitCompletion(posting);
+  await pool.stop();
+  let sum = 0;
+  for await (const { result } of posting.results()) sum += result;
+  console.log(JSON.stringify({ done, sum }));
+}`;
+const esm = `
+import { fileURLToPath } from "node:url";
+import { ClusterPool, job, postWork } from "pdoflow";
+export const double = job((n) => 2 * n);
+${main}
+if (process.argv[1] === fileURLToPath(import.meta.url)) await main();`;
+const cjs = `
+const { ClusterPool, job, postWork } = require("pdoflow");
+exports.double = job((n) => 2 * n);
+const { double } = exports;
+${main}
+if (require.main === module) main();`;
+
+let project: Project;
+beforeAll(async () => {
+  project = await emptyProject();
+  await project.write({ "esm.mjs": esm, "cjs.cjs": cjs });
+}, 120_000);
+afterAll(() => project[Symbol.asyncDispose]());
+
+async function expectWorkDone(where: Project, command: string[]): Promise<void> {
+  await using database = await freshDatabase();
+  const env = { PDOFLOW_DATABASE_URL: database.url, BINARY: await binary() };
+  const said = JSON.parse(await where.run(command, env));
+  expect(said).toEqual({ done: rows, sum: rows * (rows - 1) });
+}
+
+describe("installed in an empty project, it posts, and a compiled pool does the work", () => {
+  test.each([
+    ["20", "esm.mjs"],
+    ["20", "cjs.cjs"],
+    ["newest", "esm.mjs"],
+    ["newest", "cjs.cjs"],
+  ] as const)(
+    "in Node %s: %s",
+    async (which, script) => await expectWorkDone(project, [await node(which), script]),
+    timeoutMs,
+  );
+
+  test(
+    "in Bun",
+    async () => {
+      await using own = await emptyProject("bun");
+      await own.write({ "esm.mjs": esm });
+      await expectWorkDone(own, [process.execPath, "esm.mjs"]);
+    },
+    timeoutMs,
+  );
+});
+
+test("the package is under 100 kB, is code and types alone, and needs two packages", async () => {
+  expect(statSync(await tarball()).size).toBeLessThan(100_000);
+  const folder = join(project.folder, "node_modules/pdoflow");
+  const files = readdirSync(folder, { recursive: true, encoding: "utf8" });
+  expect(files).toContain("esm/index.d.ts");
+  const plain = /(\.(js|d\.ts|json|cjs|md)|^[^.]+)$/; // and folders and the LICENSE
+  expect(files.filter((name) => !plain.test(name))).toEqual([]);
+  const scripts = files.filter((name) => name.endsWith(".js"));
+  const usesBun = scripts.filter((name) =>
+    /\bBun\./.test(readFileSync(join(folder, name), "utf8")),
+  );
+  expect(usesBun).toEqual([]);
+  const { dependencies, scripts: hooks } = await Bun.file(join(folder, "package.json")).json();
+  expect(Object.keys(dependencies)).toEqual(["postgres", "valibot"]);
+  expect(hooks).toBeUndefined();
+  expect(
+    readdirSync(join(project.folder, "node_modules"))
+      .filter((name) => name[0] !== ".")
+      .sort(),
+  ).toEqual(["pdoflow", "postgres", "valibot"]);
+});
+
+test("publint and arethetypeswrong find nothing", async () => {
+  const file = await tarball();
+  const [attw, publint] = [await packageFile(".bin/attw"), await packageFile(".bin/publint")];
+  const newest = await node("newest");
+  expect(await project.run([newest, attw, file])).toContain("No problems found");
+  expect(await project.run([newest, publint, "run", file, "--strict"])).toContain("All good!");
+}, 60_000);
+
+test("a bundle that takes postWork alone has what posts, and loads it when it does", async () => {
+  await project.write({ "app.mjs": `import { postWork } from "pdoflow"; console.log(postWork);` });
+  const { outputs } = await Bun.build({
+    entrypoints: [join(project.folder, "app.mjs")],
+    target: "node",
+    splitting: true,
+    external: ["postgres", "valibot"],
+  });
+  const entry = await outputs.find(({ kind }) => kind === "entry-point")?.text();
+  expect(entry).toContain("postWork");
+  expect(entry).not.toMatch(/from\s*"(valibot|postgres)"|ClusterPool/);
+});
+
+describe("in a strict TypeScript project, what must compile does, and what must not does not", () => {
+  const options = { strict: true, noEmit: true, skipLibCheck: false, target: "es2022" };
+  test.each([
+    ["nodenext", "nodenext", "7"],
+    ["node16", "node16", "6"],
+    ["preserve", "bundler", "7"],
+    ["preserve", "bundler", "6"],
+  ])("module %s, moduleResolution %s, TypeScript %s", async (module, moduleResolution, version) => {
+    const compilerOptions = {
+      ...options,
+      module,
+      moduleResolution,
+      types: [],
+      lib: ["es2022", "dom"],
+    };
+    await project.write({
+      "typed.mts": await Bun.file(join(import.meta.dir, "../library/typed.ts")).text(),
+      "typed.cts": `import pdoflow = require("pdoflow"); pdoflow.job(() => 1);`,
+      "tsconfig.json": JSON.stringify({ compilerOptions, include: ["typed.*"] }),
+    });
+    const six = await packageFile("typescript/bin/tsc");
+    const seven = join(import.meta.dir, "../../node_modules/.bin/tsc");
+    const tsc = version === "6" ? [await node("newest"), six] : [seven];
+    expect(await project.run([...tsc, "--project", "."])).toBe("");
+  });
+});

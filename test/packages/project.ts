@@ -1,0 +1,83 @@
+import { existsSync, mkdirSync, statSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { buildLibrary } from "../../build-library.ts";
+import { alone } from "../../src/server/lock.ts";
+
+const root = join(import.meta.dir, "../..");
+/** What the tests of this folder use; installed by the first of them. */
+const packages = join(import.meta.dir, "node_modules");
+
+let made: Promise<string> | undefined;
+
+/** The tarball that `npm run build:lib` makes, built anew once in each process. */
+export const tarball = (): Promise<string> => (made ??= inTurn(buildLibrary));
+
+let installed: Promise<string> | undefined;
+
+/** The path of a file in test/packages/node_modules. */
+export async function packageFile(path: string): Promise<string> {
+  installed ??= inTurn(installPackages);
+  return join(await installed, path);
+}
+
+async function inTurn<T>(work: () => T): Promise<T> {
+  mkdirSync(join(root, "dist"), { recursive: true });
+  return await alone(join(root, "dist/.packages.lock"), async () => work());
+}
+
+function installPackages(): string {
+  const lock = join(packages, ".package-lock.json");
+  const wanted = join(import.meta.dir, "package-lock.json");
+  if (existsSync(lock) && statSync(lock).mtimeMs > statSync(wanted).mtimeMs) return packages;
+  const command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--silent"];
+  const child = Bun.spawnSync(command, { cwd: import.meta.dir });
+  if (child.success) return packages;
+  throw new Error(`npm ci should have worked in ${import.meta.dir}: ${child.stderr.toString()}`);
+}
+
+/** Node 20, and the newest that we know: those of npm where they are for this machine. */
+export async function node(which: "20" | "newest"): Promise<string> {
+  const path = await packageFile(`node-${which === "20" ? "20" : "linux-x64"}/bin/node`);
+  return existsSync(path) ? path : "node";
+}
+
+/** A folder of a user, with what they installed there. */
+export interface Project extends AsyncDisposable {
+  folder: string;
+  write(files: Readonly<Record<string, string>>): Promise<void>;
+  /** Runs a command that must succeed; gives what it wrote to stdout. */
+  run(command: readonly string[], env?: Readonly<Record<string, string>>): Promise<string>;
+}
+
+export async function emptyProject(installer: "npm" | "bun" = "npm"): Promise<Project> {
+  const folder = await mkdtemp(join(tmpdir(), "pdoflow-project-"));
+  const project: Project = {
+    folder,
+    async write(files) {
+      for (const [name, text] of Object.entries(files)) await Bun.write(join(folder, name), text);
+    },
+    async run(command, env = {}) {
+      const { PATH = "" } = process.env;
+      const child = Bun.spawn([...command], {
+        cwd: folder,
+        env: { PATH, HOME: folder, ...env },
+        stdio: ["ignore", "pipe", "pipe"],
+      });
+      const [out, err] = await Promise.all([child.stdout.text(), child.stderr.text()]);
+      if ((await child.exited) === 0) return out;
+      throw new Error(`${command.join(" ")} should have succeeded, and said:\n${out}${err}`);
+    },
+    [Symbol.asyncDispose]: () => rm(folder, { recursive: true }),
+  };
+  await project.write({ "package.json": JSON.stringify({ name: "mine", private: true }) });
+  const install =
+    installer === "npm"
+      ? ["npm", "install", "--no-audit", "--no-fund", "--prefer-offline"]
+      : [process.execPath, "add"];
+  const { HOME = "" } = process.env; // where what was fetched before is kept
+  await project.run([...install, await tarball()], { HOME });
+  return project;
+}
