@@ -5,7 +5,9 @@
 export { job, type JobFunction, type JobOptions } from "./domain/job-mark.ts";
 export type { JobError } from "./domain/attempt.ts";
 export { type CurrentJob, currentJob } from "./domain/current-job.ts";
+export { ArgumentsRefused } from "./domain/accept-arguments.ts";
 export { PdoflowError } from "./domain/errors.ts";
+export type { StandardSchema } from "./domain/standard-schema.ts";
 export { FatalError, RetryAfter } from "./domain/thrown.ts";
 export type { JobCounts, PostingState } from "./domain/posting.ts";
 export { ClusterPool, type ClusterPoolOptions } from "./library/cluster-pool.ts";

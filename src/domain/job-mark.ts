@@ -9,7 +9,13 @@ import {
   pathInside,
   RootNotFound,
 } from "./entry-point.ts";
-import { exitCodes, PdoflowError } from "./errors.ts";
+import { exitCodes, InvalidInput, PdoflowError } from "./errors.ts";
+import {
+  type InputOf,
+  isStandardSchema,
+  type OutputOf,
+  type StandardSchema,
+} from "./standard-schema.ts";
 
 /** Of the global registry of symbols: ESM and CommonJS are two copies of pdoflow in a process. */
 const jobMark = Symbol.for("pdoflow.job");
@@ -21,11 +27,33 @@ const importMs = 100;
 export type JobFunction = (...args: never[]) => unknown;
 
 export interface JobOptions {
+  /**
+   * A schema (valibot, zod, arktype, …) of the list of arguments or, where the function takes one
+   * argument, of that. What is posted is checked by it, and once more before the function is called
+   * with what it makes of it.
+   */
+  readonly args?: StandardSchema | undefined;
   /** The export's name, for a function whose file can't be searched for it. */
   readonly name?: string;
   /** The file to import, if not the caller's: absolute, relative to the root, or a file: URL. */
   readonly file?: string;
 }
+
+declare const posted: unique symbol;
+
+/** The arguments that a schema means: a list as it is, anything else is the one argument. */
+type ListOf<T> = T extends readonly unknown[] ? T : readonly [T];
+
+type Writable<T extends readonly unknown[]> = T extends readonly [...infer Items] ? Items : never;
+
+/** Of a function with a schema: what may be posted is the schema's input. */
+export interface PostedAs<Args extends readonly unknown[]> {
+  readonly [posted]: Args;
+}
+
+/** The arguments that may be posted for a job. */
+export type PostedArgs<F extends JobFunction> =
+  F extends PostedAs<infer Args> ? Args : Parameters<F>;
 
 interface JobMark {
   readonly options: JobOptions;
@@ -47,11 +75,34 @@ interface Place {
  * Marks `fn` as an entry point of the file that calls `job`, and gives back the same function:
  * a call of it costs what it did. Export it from that file: `export const fit = job(async …)`.
  */
-export function job<F extends JobFunction>(fn: F, options: JobOptions = {}): F {
+export function job<Schema extends StandardSchema, Result>(
+  fn: (...args: Writable<ListOf<OutputOf<Schema>>>) => Result,
+  options: JobOptions & { readonly args: Schema },
+): ((...args: Writable<ListOf<OutputOf<Schema>>>) => Result) & PostedAs<ListOf<InputOf<Schema>>>;
+export function job<F extends JobFunction>(
+  fn: F,
+  options?: JobOptions & { readonly args?: undefined },
+): F;
+export function job(fn: JobFunction, options: JobOptions = {}): JobFunction {
+  if (options.args !== undefined && !isStandardSchema(options.args)) {
+    throw new InvalidInput("options of job", [
+      "expected args to be a schema (valibot, zod, arktype, or another Standard Schema)",
+    ]);
+  }
   const mark: JobMark = { options, place: callerOf(job), name: options.name };
   Object.defineProperty(fn, jobMark, { value: mark, configurable: true });
   markedJobs().add(fn);
   return fn;
+}
+
+/** The schema of a job's arguments; undefined where it has none, or is no job. */
+export const schemaOf = (fn: object): StandardSchema | undefined =>
+  (fn as { [jobMark]?: JobMark })[jobMark]?.options.args;
+
+/** Gives a function that stands for another, such as a bound one, the mark of that. */
+export function copyMark<F extends object>(from: object, to: F): F {
+  const mark = (from as { [jobMark]?: JobMark })[jobMark];
+  return mark ? Object.defineProperty(to, jobMark, { value: mark, configurable: true }) : to;
 }
 
 /** The functions that were marked in this process, in the order in which they were. */

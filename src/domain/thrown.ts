@@ -1,4 +1,5 @@
-const mark = Symbol.for("pdoflow.retry");
+/** Of what is thrown: what it asks for. */
+export const retryMark: unique symbol = Symbol.for("pdoflow.retry");
 const longestMs = 31_536_000_000;
 
 /** What the pool is to do after an attempt that threw: no further one, or one after so many ms. */
@@ -8,7 +9,7 @@ export type Retry = "never" | number;
 export class FatalError extends Error {
   override readonly name = "FatalError";
   /** For every copy of this class: the one of the binary, of the package, of another version. */
-  readonly [mark]: Retry = "never";
+  readonly [retryMark]: Retry = "never";
 }
 
 /**
@@ -17,21 +18,21 @@ export class FatalError extends Error {
  */
 export class RetryAfter extends Error {
   override readonly name = "RetryAfter";
-  readonly [mark]: Retry;
+  readonly [retryMark]: Retry;
   constructor(ms: number, message = `try again in ${ms} ms`, options?: ErrorOptions) {
     super(message, options);
     if (!(ms >= 0 && ms <= longestMs)) {
       throw new RangeError(`RetryAfter: expected milliseconds from 0 to a year, found ${ms}`);
     }
-    this[mark] = Math.round(ms);
+    this[retryMark] = Math.round(ms);
   }
 }
 
 /** What a thrown value asks for; null for the backoff of its posting. */
 export function retryOf(thrown: unknown): Retry | null {
   try {
-    if (typeof thrown !== "object" || thrown === null || !(mark in thrown)) return null;
-    const retry = thrown[mark];
+    if (typeof thrown !== "object" || thrown === null || !(retryMark in thrown)) return null;
+    const retry = thrown[retryMark];
     const isTime = typeof retry === "number" && retry >= 0 && retry <= longestMs;
     return retry === "never" || isTime ? retry : null;
   } catch {

@@ -219,7 +219,8 @@ function pathOf(spot: Spot | undefined): string {
   return path.replace(/^\./, "");
 }
 
-function stepText(step: number | string): string {
+/** As a path has it: `[2]`, `.options` or `["a b"]`. */
+export function stepText(step: number | string): string {
   if (typeof step === "number") return `[${step}]`;
   return /^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u.test(step) ? `.${step}` : JSON.stringify([step]);
 }

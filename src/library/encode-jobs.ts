@@ -1,9 +1,11 @@
 import { setImmediate } from "node:timers/promises";
 
 import type { JobBatch } from "../db/batches.ts";
+import { acceptArguments } from "../domain/accept-arguments.ts";
 import { exitCodes, InvalidInput, PdoflowError } from "../domain/errors.ts";
 import { parse } from "../domain/parse.ts";
 import { Priority } from "../domain/posting.ts";
+import type { StandardSchema } from "../domain/standard-schema.ts";
 import { type Arguments, encodeArgs, UnencodableValue } from "../domain/values.ts";
 import { type Source, SourceReader } from "./source.ts";
 
@@ -13,6 +15,8 @@ export interface JobSources {
   kwargs: Source<object>;
   /** One for each job; undefined where all jobs have the same. */
   priorities: Source<number> | undefined;
+  /** Checks the arguments of each; undefined where any will do. */
+  schema?: StandardSchema | undefined;
 }
 
 /** A batch is full with so many jobs or so many characters. */
@@ -50,7 +54,7 @@ export class UnencodableJob extends PdoflowError {
  * The jobs that `sources` make up, encoded, in batches. `posargs` or `kwargs` without elements
  * counts as not given. Lets other things of the process run between two batches.
  *
- * @throws {UnequalLengths} or {UnencodableJob}
+ * @throws {UnequalLengths}, {UnencodableJob} or {ArgumentsRefused}
  * @throws {InvalidInput} an element is no list of arguments, no object or no priority.
  */
 export async function* encodeJobs(sources: JobSources): AsyncGenerator<JobBatch, void, undefined> {
@@ -68,7 +72,10 @@ export async function* encodeJobs(sources: JobSources): AsyncGenerator<JobBatch,
       const priorities: number[] = [];
       let chars = 0;
       do {
-        const text = encode(index, argumentsOf(index, lists, objects));
+        const given = argumentsOf(index, lists, objects);
+        const checking = sources.schema && check(sources.schema, given, index);
+        if (checking) await checking;
+        const text = encode(index, given);
         args.push(text);
         chars += text.length;
         if (ranks) priorities.push(priorityOf(index, ranks.item));
@@ -114,6 +121,13 @@ function argumentsOf(
   }
   if (lists.isEmpty) return object as Record<string, unknown>;
   return objects.isEmpty ? (list as unknown[]) : [...(list as unknown[]), object];
+}
+
+/** What is posted is what was given: the worker has the schema make of it what it does. */
+function check(schema: StandardSchema, given: Arguments, index: number): Promise<unknown> | null {
+  const list = Array.isArray(given) ? (given as readonly unknown[]) : [given];
+  const accepted = acceptArguments(schema, list, index);
+  return "then" in accepted ? accepted : null;
 }
 
 const kindOf = (value: unknown) =>

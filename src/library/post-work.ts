@@ -1,4 +1,4 @@
-import type { JobFunction } from "../domain/job-mark.ts";
+import type { JobFunction, PostedArgs } from "../domain/job-mark.ts";
 import type { Posting } from "./posting.ts";
 import type { Source } from "./source.ts";
 
@@ -37,12 +37,12 @@ export interface PostOptions {
 }
 
 /** The arguments of one call of `F`. */
-type Args<F extends JobFunction> = Readonly<Parameters<F>>;
-type FirstArg<F extends JobFunction> = Parameters<F>[0] & object;
+type Args<F extends JobFunction> = Readonly<PostedArgs<F>>;
+type FirstArg<F extends JobFunction> = PostedArgs<F>[0] & object;
 type ArgsButLast<F extends JobFunction> =
-  Parameters<F> extends [...infer Head, unknown?] ? Readonly<Head> : never;
+  PostedArgs<F> extends readonly [...infer Head, unknown?] ? Readonly<Head> : never;
 type LastArg<F extends JobFunction> =
-  Required<Parameters<F>> extends [...unknown[], infer Tail] ? Tail & object : object;
+  Required<PostedArgs<F>> extends readonly [...unknown[], infer Tail] ? Tail & object : object;
 /** What a call of `F` gives in the end. */
 export type ResultOf<F extends JobFunction> = Awaited<ReturnType<F>>;
 
@@ -81,6 +81,7 @@ export interface PostWorkOf<F extends JobFunction> {
  * @example const posting = await postWork("fit.ts#fit", [], [{ seed: 1 }, { seed: 2 }]);
  * @throws {NothingToPost} there are no jobs.
  * @throws {UnencodableJob} an argument is a function, a class instance, …; says which and where.
+ * @throws {ArgumentsRefused} the function has a schema, and it refuses the arguments of a job.
  * @throws {UnequalLengths} of `posargs`, `kwargs` and `priority`.
  * @throws {InvalidInput} an option, an entry point, or the shape of an element.
  * @throws {NotAJob} {JobNotExported} {OutsideRoot} no worker could find the function.

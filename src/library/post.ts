@@ -4,7 +4,7 @@ import type { JobBatch } from "../db/batches.ts";
 import { insertPosting } from "../db/postings.ts";
 import { formatEntryPoint, parseEntryPoint } from "../domain/entry-point.ts";
 import { NothingToPost } from "../domain/errors.ts";
-import { entryPointOf, type JobFunction } from "../domain/job-mark.ts";
+import { entryPointOf, type JobFunction, schemaOf } from "../domain/job-mark.ts";
 import { parse } from "../domain/parse.ts";
 import { PostingOptions, Priority } from "../domain/posting.ts";
 import { connectionTo } from "./connection.ts";
@@ -36,7 +36,8 @@ export async function post(
   const { priority, root, db, ...shared } = parse(Options, options, "options of postWork");
   const [base, priorities] = typeof priority === "number" ? [priority, undefined] : [0, priority];
   const entryPoint = await entryPointText(fn, root ?? process.cwd());
-  const jobs = new JobStream(encodeJobs({ ...sources, priorities }));
+  const schema = typeof fn === "string" ? undefined : schemaOf(fn);
+  const jobs = new JobStream(encodeJobs({ ...sources, priorities, schema }));
   try {
     // Before the transaction begins: most postings are one batch, and faults are mostly in it.
     if (await jobs.isEmpty()) throw new NothingToPost("posargs and kwargs");

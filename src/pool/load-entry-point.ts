@@ -1,4 +1,6 @@
 import { type EntryPoint, formatEntryPoint } from "../domain/entry-point.ts";
+import { acceptArguments } from "../domain/accept-arguments.ts";
+import { copyMark, schemaOf } from "../domain/job-mark.ts";
 import { didYouMean, similarNames } from "../domain/similar.ts";
 import { exitCodes, PdoflowError } from "../domain/errors.ts";
 import { resolveEntryFile } from "./entry-file.ts";
@@ -30,15 +32,24 @@ export async function loadEntryPoint(root: string, entryPoint: EntryPoint): Prom
     value = value[name];
   }
   if (!isCallable(value)) throw new NotAFunction(entryPoint, value);
-  return entryPoint.export.includes(".") ? value.bind(owner) : value;
+  return entryPoint.export.includes(".") ? copyMark(value, value.bind(owner)) : value;
 }
 
-/** Calls with a list spread as positional arguments, or with an object as the one argument. */
+/**
+ * Calls with a list spread as positional arguments, or with an object as the one argument; where
+ * the function has a schema, with what that makes of them.
+ *
+ * @throws {ArgumentsRefused} by its schema.
+ */
 export function callEntryPoint(
   fn: EntryFunction,
   args: readonly unknown[] | Readonly<Record<string, unknown>>,
 ): unknown {
-  return Array.isArray(args) ? fn(...(args as readonly unknown[])) : fn(args);
+  const list: readonly unknown[] = Array.isArray(args) ? args : [args];
+  const schema = schemaOf(fn);
+  if (schema === undefined) return fn(...list);
+  const accepted = acceptArguments(schema, list, null);
+  return "then" in accepted ? accepted.then((list) => fn(...list)) : fn(...accepted);
 }
 
 /** The export that an entry point names does not exist. */
