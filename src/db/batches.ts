@@ -1,3 +1,5 @@
+import { ArgumentsTooLarge, largestArguments } from "../domain/arguments-too-large.ts";
+
 /**
  * Encoded argument lists in the order of their jobs, as JSON text; with a priority for each or
  * none.
@@ -12,6 +14,8 @@ export class Batches {
   readonly #source: AsyncIterator<JobBatch> | Iterator<JobBatch>;
   readonly #seen: JobBatch[] = [];
   #isAtEnd = false;
+  /** How many jobs were read. */
+  #count = 0;
 
   constructor(source: AsyncIterable<JobBatch> | Iterable<JobBatch>) {
     this.#source =
@@ -40,7 +44,14 @@ export class Batches {
 
   async #read(): Promise<void> {
     const next = await this.#source.next();
-    if (next.done === true) this.#isAtEnd = true;
-    else if (next.value.args.length > 0) this.#seen.push(next.value);
+    if (next.done === true) {
+      this.#isAtEnd = true;
+      return;
+    }
+    const { args } = next.value;
+    const large = args.findIndex((text) => text.length > largestArguments);
+    if (large >= 0) throw new ArgumentsTooLarge(this.#count + large, args[large]?.length ?? 0);
+    this.#count += args.length;
+    if (args.length > 0) this.#seen.push(next.value);
   }
 }
