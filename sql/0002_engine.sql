@@ -23,7 +23,8 @@ create function pdoflow.claim(
   p_skip bigint[] default '{}', p_slack_ms integer default 100
 ) returns table (lease_id bigint, posting_id bigint, first_seq integer, end_seq integer,
                  attempt integer, wait_ms integer)
-language plpgsql set enable_seqscan = off set plan_cache_mode = force_generic_plan as $$
+language plpgsql set plan_cache_mode = force_generic_plan
+set enable_seqscan = off set enable_mergejoin = off set enable_hashjoin = off as $$
 #variable_conflict use_column
 declare
   v_lane record;
@@ -184,14 +185,16 @@ create function pdoflow.claim_whole_lanes(
 #variable_conflict use_column
 declare
   v_lease bigint;
-  v_locked bigint[];
+  v_locked record;
   v_postings bigint[];
   v_firsts integer[];
   v_ends integer[];
   v_size integer;
 begin
-  select array_agg(l.posting_id) into v_locked from (
-    select posting_id from pdoflow.lane
+  select array_agg(l.posting_id) as ids, array_agg(l.first_seq) as firsts,
+         array_agg(l.end_seq) as ends
+  into v_locked from (
+    select posting_id, first_seq, end_seq from pdoflow.lane
     where route_id = p_route and state = 'open' and priority = p_priority
       and posting_id >= p_first
     order by posting_id limit 500 for no key update skip locked) l;
@@ -200,14 +203,11 @@ begin
     select l.posting_id, l.first_seq, l.end_seq,
            sum(l.end_seq - l.first_seq) over (order by l.posting_id) as running_total,
            sum(l.end_seq - l.first_seq) over () as total
-    -- One by one ("offset 0"): else all open lanes may be read for these.
-    from unnest(v_locked) as locked (id) cross join lateral (
-        select posting_id, priority, first_seq, end_seq from pdoflow.lane
-        where posting_id = locked.id and priority = p_priority and state = 'open' offset 0) l
+    from unnest(v_locked.ids, v_locked.firsts, v_locked.ends) as l (posting_id, first_seq, end_seq)
       join pdoflow.posting p on p.id = l.posting_id
     where p.entry_point = p_entry_point and coalesce(p.max_running, p.rate_count) is null
       and not exists (select from pdoflow.lease e
-                      where e.lane_posting_id = l.posting_id and e.lane_priority = l.priority))
+                      where e.lane_posting_id = l.posting_id and e.lane_priority = p_priority))
   select array_agg(posting_id order by posting_id), array_agg(first_seq order by posting_id),
          array_agg(end_seq order by posting_id)
   into v_postings, v_firsts, v_ends from free

@@ -1,6 +1,8 @@
 -- Plans are made while tables are empty, and kept. Two things see to it that leases are found by
 -- their numbers for ever: "set enable_seqscan = off", and "case when held then pool_id end", for
 -- which no index of held leases serves: that is full of dead entries while an old snapshot is held.
+-- Without merge and hash joins what a batch needs is looked up row by row: where a table has some
+-- thousand rows the planner would rather read all of it, and keep to that as it grows.
 
 -- The outcomes in a batch of one posting, lease and attempt: from which to which job, and how many.
 create type pdoflow.outcome_sum as
@@ -33,7 +35,8 @@ end $$;
 -- The places in these arrays of outcomes that are not of a job that one of these leases has (L2).
 create function pdoflow.refused_places(
   p_held bigint[], p_leases bigint[], p_postings bigint[], p_seqs integer[], p_attempts integer[]
-) returns bigint[] language plpgsql stable set enable_nestloop = off as $$
+) returns bigint[] language plpgsql stable
+set enable_nestloop = off set enable_hashjoin = on as $$
 begin
   return array(
     with range as materialized (
@@ -65,7 +68,8 @@ create function pdoflow.record(
   p_durations_us bigint[], p_pids integer[],
   p_results text[], p_errors text[], p_delays_ms bigint[], p_let_go bigint[],
   p_stdouts text[] default null, p_stderrs text[] default null
-) returns integer language plpgsql set enable_seqscan = off as $$
+) returns integer language plpgsql
+set enable_seqscan = off set enable_mergejoin = off set enable_hashjoin = off as $$
 #variable_conflict use_column
 declare
   v_asked bigint[] := array(select distinct unnest(p_leases || p_let_go));
@@ -110,12 +114,12 @@ begin
 
     -- Locked in one order: the postings that may end whole here, and those that get retries, which
     -- pausing and cancelling are then to see (Y2).
-    perform from pdoflow.posting where id in (
+    perform from pdoflow.posting where id = any (array(
       select s.posting_id
       from (select posting_id, sum(jobs) as jobs, sum(retried) as retried
             from unnest(v_sums) group by posting_id) s
         join pdoflow.posting p on p.id = s.posting_id
-      where s.retried > 0 or p.job_count <= s.jobs)
+      where s.retried > 0 or p.job_count <= s.jobs))
     order by id for no key update;
 
     -- Not only of a lease that is held, but of a job that it still has, not given back (L2).
@@ -124,9 +128,11 @@ begin
       continue when cardinality(v_skip) > 0;
     end if;
     v_cancelled := array(
-      select id from pdoflow.posting
-      where state = 'cancelled'
-        and id in (select posting_id from unnest(v_sums) where retried > 0));
+      select p.id
+      from (select distinct posting_id from unnest(v_sums) where retried > 0) s
+        cross join lateral (
+          select id, state from pdoflow.posting where id = s.posting_id offset 0) p
+      where p.state = 'cancelled');
 
     -- A batch that is sent again is rare, and "on conflict do nothing" costs as much as the rows.
     -- No other writes these rows at the same time: the leases are locked.
@@ -212,7 +218,8 @@ end $$;
 -- in a transaction after the one that recorded: of two pools that record the last outcomes at the
 -- same moment neither sees the other's, but the later caller of this sees both.
 create function pdoflow.finish(p_postings bigint[]) returns setof bigint
-language plpgsql set enable_seqscan = off as $$
+language plpgsql
+set enable_seqscan = off set enable_mergejoin = off set enable_hashjoin = off as $$
 #variable_conflict use_column
 declare
   v_open bigint[];

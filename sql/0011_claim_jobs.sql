@@ -1,7 +1,7 @@
 -- Claiming and reading in one statement.
 
 create view pdoflow.runnable as
-select id, jsonb_build_object(
+select id, json_build_object(
   'id', id, 'entryPoint', entry_point, 'jobCount', job_count, 'tries', tries,
   'backoffMs', backoff_ms, 'timeoutMs', timeout_ms, 'graceMs', grace_ms,
   'stopAfter', stop_after, 'keepsResults', keeps_results, 'keepsOutput', keeps_output,
@@ -24,8 +24,9 @@ create function pdoflow.claim_jobs(
   p_cap integer, p_share double precision, p_skip bigint[], p_slack_ms integer,
   p_read_most integer, p_separator text
 ) returns table (lease_id bigint, posting_id bigint, first_seq integer, end_seq integer,
-                 attempt integer, wait_ms integer, args text, posting jsonb)
-language plpgsql set enable_seqscan = off set plan_cache_mode = force_generic_plan as $$
+                 attempt integer, wait_ms integer, args text, posting json)
+language plpgsql set plan_cache_mode = force_generic_plan
+set enable_seqscan = off set enable_mergejoin = off set enable_hashjoin = off as $$
 #variable_conflict use_column
 declare
   v_claimed record;
