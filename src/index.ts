@@ -9,6 +9,7 @@ export { ArgumentsRefused } from "./domain/accept-arguments.ts";
 export { PdoflowError } from "./domain/errors.ts";
 export type { StandardSchema } from "./domain/standard-schema.ts";
 export { FatalError, RetryAfter } from "./domain/thrown.ts";
+export type { Transaction } from "./db/caller-transaction.ts";
 export type { JobCounts, PostingState } from "./domain/posting.ts";
 export { ClusterPool, type ClusterPoolOptions } from "./library/cluster-pool.ts";
 export { close } from "./library/close.ts";
@@ -16,3 +17,10 @@ export { type PostOptions, type PostWorkOf, postWork, type ResultOf } from "./li
 export type { JobResult, Posting, PostingStatus, WaitOptions } from "./library/posting.ts";
 export { type JobHandle, Registry } from "./library/registry.ts";
 export type { Source } from "./library/source.ts";
+export {
+  fromDrizzle,
+  fromKnex,
+  fromKysely,
+  fromPostgres,
+  fromPrisma,
+} from "./library/transactions.ts";

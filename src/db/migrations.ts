@@ -79,9 +79,13 @@ export async function schemaVersion({
  * @throws {SchemaTooNew} this program is older than the schema.
  */
 export async function requireCurrentSchema(db: Db): Promise<void> {
-  const found = await schemaVersion(db);
-  if (found < migrations.length) throw new SchemaOutdated(db.target.schema, found);
-  if (found > migrations.length) throw new SchemaTooNew(db.target.schema, found);
+  requireCurrentVersion(db.target.schema, await schemaVersion(db));
+}
+
+/** As `requireCurrentSchema`, of a version that was found. */
+export function requireCurrentVersion(schema: string, found: number): void {
+  if (found < migrations.length) throw new SchemaOutdated(schema, found);
+  if (found > migrations.length) throw new SchemaTooNew(schema, found);
 }
 
 /** The migrations that the database lacks, with the text that `migrate` would run. */

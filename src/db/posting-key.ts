@@ -1,5 +1,6 @@
 import { exitCodes, PdoflowError } from "../domain/errors.ts";
-import type { Db, Tx } from "./connect.ts";
+import type { Place } from "./caller-transaction.ts";
+import type { Tx } from "./connect.ts";
 import type { NewPosting, Posted } from "./postings.ts";
 
 /** A key was given before, to a posting of another entry point: surely not the same work. */
@@ -21,7 +22,7 @@ export class KeyTaken extends PdoflowError {
  * @throws {KeyTaken}
  */
 export async function takeKey(
-  { schema }: Db,
+  { schema }: Place,
   sql: Tx,
   id: number,
   { key, osUser, entryPoint }: NewPosting,

@@ -4,7 +4,8 @@ import type { Needs } from "../domain/capabilities.ts";
 import { NothingToPost } from "../domain/errors.ts";
 import { parse } from "../domain/parse.ts";
 import { PostingOptions, rateOf } from "../domain/posting.ts";
-import type { Db, Tx } from "./connect.ts";
+import type { Place } from "./caller-transaction.ts";
+import type { Tx } from "./connect.ts";
 import { Batches, type JobBatch } from "./batches.ts";
 import { takeKey } from "./posting-key.ts";
 
@@ -19,9 +20,9 @@ export interface NewPosting extends v.InferInput<typeof PostingOptions> {
   /** Of the run whose pool alone may run its jobs (R2). */
   run?: string;
   /** For people; need not be its alone (P7). */
-  name?: string | null;
+  name?: string | null | undefined;
   /** Posting the same key again gives the posting that there is (K1). */
-  key?: string | null;
+  key?: string | null | undefined;
 }
 
 export interface Posted {
@@ -38,24 +39,25 @@ const batchesInFlight = 3;
 /**
  * Posts one job for each argument list of `batches`, all or none, and returns once that is
  * committed. Memory is bounded by the batches, not by the posting. `source` names where the jobs
- * come from, for the message where there are none.
+ * come from, for the message where there are none. `openSpan` makes room for more postings.
  *
  * @throws {NothingToPost} there was no job; nothing is written.
  * @throws {KeyTaken} its key belongs to a posting of another entry point.
  * @throws {InvalidInput} an option is out of its range.
  */
 export async function insertPosting(
-  db: Db,
+  db: Place,
   posting: NewPosting,
   batches: AsyncIterable<JobBatch> | Iterable<JobBatch>,
   source: string,
+  openSpan = async () => void (await openSpanBy(db)),
 ): Promise<Posted> {
   const options = optionsText(posting);
   const read = new Batches(batches);
   try {
     const only = await read.onlyOne();
     if (only && !only.priorities && (posting.key ?? null) === null) {
-      return await postAtOnce(db, posting, options, only.args);
+      return await postAtOnce(db, posting, { options, args: only.args, openSpan });
     }
     for (;;) {
       const posted = await db.sql.begin(async (sql) => {
@@ -65,7 +67,7 @@ export async function insertPosting(
           : await insertAll(db, sql, id, { posting, options, read, source });
       });
       if (posted) return posted;
-      await openSpan(db);
+      await openSpan();
     }
   } finally {
     await read.close();
@@ -97,26 +99,30 @@ function optionsText(posting: NewPosting): string {
   });
 }
 
-const openSpan = ({ sql, schema }: Db) => sql`select ${schema}.open_span()`;
+/** In a transaction of its own. */
+export const openSpanBy = ({ sql, schema }: Place) => sql`select ${schema}.open_span()`;
 
 /** A posting that is one batch is one statement: a job posted by itself starts sooner. */
 async function postAtOnce(
-  db: Db,
+  db: Place,
   { osUser, priority }: NewPosting,
-  options: string,
-  args: readonly string[],
+  {
+    options,
+    args,
+    openSpan,
+  }: { options: string; args: readonly string[]; openSpan: () => Promise<void> },
 ): Promise<Posted> {
   for (;;) {
     const [posted] = await db.sql<{ id: number; jobCount: number }[]>`
       select * from ${db.schema}.post_batch(
         ${osUser}, ${options}::text::jsonb, ${priority}, ${args.join(separator)}, ${separator})`;
     if (posted) return { ...posted, isNew: true };
-    await openSpan(db);
+    await openSpan();
   }
 }
 
 /** Null, before anything was read or written, where a span has to be opened first (X1). */
-async function takeId(db: Db, sql: Tx): Promise<number | null> {
+async function takeId(db: Place, sql: Tx): Promise<number | null> {
   const [row] = await sql<{ id: number | null }[]>`select ${db.schema}.take_posting_id() as id`;
   return row?.id ?? null;
 }
@@ -129,7 +135,7 @@ interface Work {
 }
 
 async function insertAll(
-  db: Db,
+  db: Place,
   sql: Tx,
   id: number,
   { posting, options, read, source }: Work,
@@ -155,7 +161,7 @@ async function insertAll(
   return { id, jobCount, isNew: true };
 }
 
-async function insertJobs(db: Db, sql: Tx, id: number, priority: number, batches: Batches) {
+async function insertJobs(db: Place, sql: Tx, id: number, priority: number, batches: Batches) {
   let jobCount = 0;
   let hasPriorities: boolean | null = null;
   const inFlight: Promise<unknown>[] = [];
@@ -193,7 +199,7 @@ const stageJobs = (sql: Tx, first: number, text: string, priorities: readonly nu
       using (place)`;
 
 /** Jobs with priorities: sorted by it, stable, a lane for each (N1, J1, J2). */
-async function insertSortedJobs(db: Db, sql: Tx, id: number): Promise<void> {
+async function insertSortedJobs(db: Place, sql: Tx, id: number): Promise<void> {
   await sql`
     insert into ${db.schema}.job (posting_id, seq, index, args)
     select ${id}::bigint, row_number() over (order by priority desc, index) - 1,
@@ -206,4 +212,5 @@ async function insertSortedJobs(db: Db, sql: Tx, id: number): Promise<void> {
            (select route_id from ${db.schema}.posting where id = ${id})
     from (select priority, count(*) as size from pdoflow_stage group by priority) s
     window higher as (order by priority desc)`;
+  await sql`drop table pdoflow_stage`; // the transaction may go on, and post others
 }

@@ -1,4 +1,5 @@
 import type { JobFunction, PostedArgs } from "../domain/job-mark.ts";
+import type { Transaction } from "../db/caller-transaction.ts";
 import type { Posting } from "./posting.ts";
 import type { Source } from "./source.ts";
 
@@ -30,6 +31,19 @@ export interface PostOptions {
   keepsOutput?: "none" | "failures" | "all" | undefined;
   /** For how long after its end it is not pruned, in ms. Default: null, prune alone decides. */
   keepMs?: number | null | undefined;
+  /**
+   * Posts once, however often it is done: with a key that was posted before, `postWork` gives that
+   * posting, and `isNew` is false.
+   */
+  key?: string | undefined;
+  /** For people: `pdoflow status @name` is the newest posting of that name. */
+  name?: string | undefined;
+  /**
+   * A transaction of yours: its commit posts the jobs, its rollback does not. A client of `pg` or a
+   * manager of TypeORM as it is, or what fromPostgres, fromKysely, fromDrizzle, fromKnex or
+   * fromPrisma makes. Without it, a transaction of its own.
+   */
+  transaction?: Transaction | undefined;
   /** The folder that the entry point is relative to, as for the pools. Default: the current one. */
   root?: string | undefined;
   /** The URL of the database. Default: that of the environment, else the embedded server. */
@@ -85,6 +99,8 @@ export interface PostWorkOf<F extends JobFunction> {
  * @throws {UnequalLengths} of `posargs`, `kwargs` and `priority`.
  * @throws {InvalidInput} an option, an entry point, or the shape of an element.
  * @throws {NotAJob} {JobNotExported} {OutsideRoot} no worker could find the function.
+ * @throws {KeyTaken} the `key` belongs to a posting of another entry point.
+ * @throws {NoTransaction} {SnapshotTooOld} of the option `transaction`.
  * @throws {NoDatabase} {DatabaseUnavailable} {SchemaOutdated}
  * @throws what a generator among its arguments throws, as it is.
  */

@@ -1,13 +1,19 @@
 import * as v from "valibot";
 
 import type { JobBatch } from "../db/batches.ts";
-import { insertPosting } from "../db/postings.ts";
+import {
+  callerPlace,
+  requireTransaction,
+  SnapshotTooOld,
+  type Transaction,
+} from "../db/caller-transaction.ts";
+import { insertPosting, type NewPosting, openSpanBy, type Posted } from "../db/postings.ts";
 import { formatEntryPoint, parseEntryPoint } from "../domain/entry-point.ts";
 import { NothingToPost } from "../domain/errors.ts";
 import { entryPointOf, type JobFunction, schemaOf } from "../domain/job-mark.ts";
 import { parse } from "../domain/parse.ts";
 import { PostingOptions, Priority } from "../domain/posting.ts";
-import { connectionTo } from "./connection.ts";
+import { type Connection, connectionTo } from "./connection.ts";
 import { encodeJobs, type JobSources } from "./encode-jobs.ts";
 import { osUser } from "../db/os-user.ts";
 import type { PostOptions } from "./post-work.ts";
@@ -23,9 +29,22 @@ const Options = v.strictObject({
     ),
     0,
   ),
+  key: v.optional(
+    v.pipe(v.string("expected a text"), v.minLength(1, "expected a key, found none")),
+  ),
+  name: v.optional(v.string("expected a text")),
+  transaction: v.optional(
+    v.custom<Transaction>(
+      (input) => typeof Object(input ?? {}).query === "function",
+      "expected a client of pg in a transaction, or what fromPostgres, fromKysely, fromDrizzle, " +
+        "fromKnex or fromPrisma makes of one",
+    ),
+  ),
   root: v.optional(v.string("expected the path of a folder")),
   db: v.optional(v.string("expected the URL of a database")),
 });
+
+const source = "posargs and kwargs";
 
 /** Does what `postWork` says. */
 export async function post(
@@ -33,25 +52,46 @@ export async function post(
   sources: Pick<JobSources, "posargs" | "kwargs">,
   options: PostOptions,
 ): Promise<Posting> {
-  const { priority, root, db, ...shared } = parse(Options, options, "options of postWork");
+  const { priority, root, db, transaction, ...shared } = parse(
+    Options,
+    options,
+    "options of postWork",
+  );
   const [base, priorities] = typeof priority === "number" ? [priority, undefined] : [0, priority];
   const entryPoint = await entryPointText(fn, root ?? process.cwd());
   const schema = typeof fn === "string" ? undefined : schemaOf(fn);
   const jobs = new JobStream(encodeJobs({ ...sources, priorities, schema }));
   try {
     // Before the transaction begins: most postings are one batch, and faults are mostly in it.
-    if (await jobs.isEmpty()) throw new NothingToPost("posargs and kwargs");
+    if (await jobs.isEmpty()) throw new NothingToPost(source);
     const connection = connectionTo(db);
     const posting = { entryPoint, priority: base, osUser: osUser(), ...shared };
-    const posted = await connection.use(({ posting: db }) =>
-      insertPosting(db, posting, jobs, "posargs and kwargs"),
-    );
+    const posted = transaction
+      ? await postWithin(transaction, connection, posting, jobs)
+      : await connection.use(({ posting: db }) => insertPosting(db, posting, jobs, source));
     return new Posting(connection, posted);
   } catch (error) {
     throw jobs.failure?.error ?? error;
   } finally {
     await jobs.close();
   }
+}
+
+/** Posts in a transaction of the caller's: what becomes of that becomes of the posting. */
+async function postWithin(
+  transaction: Transaction,
+  connection: Connection,
+  posting: NewPosting,
+  jobs: JobStream,
+): Promise<Posted> {
+  const place = callerPlace(transaction, connection.target.schema);
+  await requireTransaction(place);
+  let spansOpened = 0;
+  return await insertPosting(place, posting, jobs, source, async () => {
+    // Others may fill one meanwhile, but hardly so often.
+    if (spansOpened++ === 10) throw new SnapshotTooOld();
+    await connection.use(({ posting }) => openSpanBy(posting));
+  });
 }
 
 async function entryPointText(fn: JobFunction | string, root: string): Promise<string> {

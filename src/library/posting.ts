@@ -1,5 +1,6 @@
 import * as v from "valibot";
 
+import type { Posted } from "../db/postings.ts";
 import { hasSortedJobs, readResults, type ResultRow } from "../db/results.ts";
 import { type PostingCounts, readPostingCounts } from "../db/status.ts";
 import type { JobError } from "../domain/attempt.ts";
@@ -48,13 +49,16 @@ export class Posting<Result = unknown> {
   /** What `pdoflow status` calls it; its jobs are `ID/0`, `ID/1`, … */
   readonly id: number;
   readonly jobCount: number;
+  /** False where its key had been posted before: then it is that posting. */
+  readonly isNew: boolean;
   readonly #connection: Connection;
 
   /** @internal Made by `postWork`. */
-  constructor(connection: Connection, { id, jobCount }: { id: number; jobCount: number }) {
+  constructor(connection: Connection, { id, jobCount, isNew }: Posted) {
     this.#connection = connection;
     this.id = id;
     this.jobCount = jobCount;
+    this.isNew = isNew;
   }
 
   /**

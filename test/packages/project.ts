@@ -68,7 +68,8 @@ export async function emptyProject(installer: "npm" | "bun" = "npm"): Promise<Pr
       });
       const [out, err] = await Promise.all([child.stdout.text(), child.stderr.text()]);
       if ((await child.exited) === 0) return out;
-      throw new Error(`${command.join(" ")} should have succeeded, and said:\n${out}${err}`);
+      const said = (out + err).slice(-4_000); // Node shows whole lines of minified code
+      throw new Error(`${command.join(" ")} should have succeeded, and said:\n${said}`);
     },
     [Symbol.asyncDispose]: () => rm(folder, { recursive: true }),
   };

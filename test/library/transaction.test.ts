@@ -1,0 +1,114 @@
+import { expect, test } from "bun:test";
+
+import { fromPostgres, postWork } from "../../src/index.ts";
+import { freshDatabase, type TestDatabase } from "../database.ts";
+import { anything } from "./jobs.ts";
+
+// test/packages/transactions.test.ts does it with the packages that people use.
+
+const counts = async ({ sql }: TestDatabase) => {
+  const [row] = await sql<{ postings: number; jobs: number }[]>`
+    select (select count(*)::int from pdoflow.posting) as postings,
+           (select count(*)::int from pdoflow.job) as jobs`;
+  return row;
+};
+
+const refusal = (promise: Promise<unknown>) =>
+  promise.then(
+    () => "none",
+    (error: unknown) => String(error),
+  );
+
+function* faulty() {
+  for (let i = 0; i < 12_000; i++) yield [i === 11_000 ? () => {} : i];
+}
+
+test("a client without a transaction is refused, and nothing is posted", async () => {
+  await using database = await freshDatabase();
+  const transaction = fromPostgres(database.sql);
+  const posted = postWork(anything, [[1]], [], { transaction, db: database.url });
+  expect(await refusal(posted)).toStartWith("NoTransaction: Expected a transaction that has begun");
+  expect(await counts(database)).toEqual({ postings: 0, jobs: 0 });
+});
+
+test("what can't run statements is refused, and what gives no rows", async () => {
+  await using database = await freshDatabase();
+  for (const transaction of [{}, null, 7, { query: async () => "rows" }]) {
+    const options = { transaction, db: database.url };
+    // @ts-expect-error: as in a plain JavaScript program
+    expect(await refusal(postWork(anything, [[1]], [], options))).toContain("transaction");
+  }
+});
+
+test("a caller who goes on after a fault in the arguments has posted nothing", async () => {
+  await using database = await freshDatabase();
+  const { sql, url: db } = database;
+  await sql.begin(async (tx) => {
+    const transaction = fromPostgres(tx);
+    const posted = postWork(anything, faulty(), [], { transaction, db });
+    expect(await refusal(posted)).toStartWith("UnencodableJob: Job 11000");
+    await postWork(anything, [[1], [2]], [], { transaction, db });
+  });
+  expect(await counts(database)).toEqual({ postings: 1, jobs: 2 });
+});
+
+test("a transaction goes on where the newest span is full", async () => {
+  await using database = await freshDatabase();
+  const { sql, url: db } = database;
+  await sql`update pdoflow.span set full_bytes = 0`;
+  await sql.begin(async (tx) => {
+    const posting = await postWork(anything, [[1]], [], { transaction: fromPostgres(tx), db });
+    expect(posting.jobCount).toBe(1);
+  });
+  expect(await counts(database)).toEqual({ postings: 1, jobs: 1 });
+});
+
+test("one that sees the database as it was is told to begin anew", async () => {
+  await using database = await freshDatabase();
+  const { sql, url: db } = database;
+  const posted = sql.begin("isolation level repeatable read", async (tx) => {
+    await tx`select 1 from pdoflow.span`;
+    await sql`update pdoflow.span set full_bytes = 0`;
+    await sql`select pdoflow.open_span()`;
+    await postWork(anything, [[1]], [], { transaction: fromPostgres(tx), db });
+  });
+  expect(await refusal(posted)).toStartWith("SnapshotTooOld: Expected to see");
+});
+
+test("a schema that is not there, and one that is too old, are told before anything is tried", async () => {
+  await using database = await freshDatabase();
+  const { sql, url: db } = database;
+  await sql`delete from pdoflow.migration where number > 3`;
+  const post = () =>
+    sql.begin((tx) => postWork(anything, [[1]], [], { transaction: fromPostgres(tx), db }));
+  expect(await refusal(post())).toContain('schema "pdoflow" at version 3');
+  await sql`drop schema pdoflow cascade`;
+  expect(await refusal(post())).toContain('the database has no schema "pdoflow"');
+});
+
+test("the handle of a posting is good as soon as its transaction is committed", async () => {
+  await using database = await freshDatabase();
+  const posting = await database.sql.begin(async (tx) => {
+    const options = { transaction: fromPostgres(tx), db: database.url };
+    const posted = await postWork(anything, [[1]], [], options);
+    expect(await refusal(posted.status())).toStartWith("PostingNotFound");
+    return posted;
+  });
+  expect(await posting.status()).toMatchObject({ state: "open", waiting: 1 });
+});
+
+test("a key that was posted before gives that posting, by itself and in a transaction", async () => {
+  await using database = await freshDatabase();
+  const options = { key: "night", db: database.url };
+  const first = await postWork(anything, [[1]], [], options);
+  const again = await postWork(anything, [[1], [2]], [], options);
+  const within = await database.sql.begin((tx) =>
+    postWork(anything, [[3]], [], { ...options, transaction: fromPostgres(tx) }),
+  );
+  expect([first, again, within].map(({ id, isNew, jobCount }) => [id, isNew, jobCount])).toEqual([
+    [first.id, true, 1],
+    [first.id, false, 1],
+    [first.id, false, 1],
+  ]);
+  expect(await refusal(postWork("other.ts#f", [[1]], [], options))).toStartWith("KeyTaken");
+});
