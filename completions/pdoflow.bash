@@ -3,7 +3,7 @@ _pdoflow() {
   local cur=${COMP_WORDS[COMP_CWORD]} options="" words=""
   COMPREPLY=()
   if [ "$COMP_CWORD" -eq 1 ]; then
-    COMPREPLY=($(compgen -W "cancel completions config demo depth doctor down drain explain failures jobs list logs migrate pause pool pools post priority-stats prune results resume retry run set-limit set-posting-status status up vars wait help --help --version" -- "$cur"))
+    COMPREPLY=($(compgen -W "cancel completions config demo depth doctor down drain explain failures jobs list logs migrate pause pool pools post priority-stats prune results resume retry run set-limit set-posting-status status top up vars wait help --help --version" -- "$cur"))
     return
   fi
   case ${COMP_WORDS[1]} in
@@ -34,6 +34,7 @@ _pdoflow() {
     set-limit) options="--database --json --color -q --quiet -v --verbose --state --max-running --max-rate"; words="" ;;
     set-posting-status) options="--database --json --color -q --quiet -v --verbose --state --reason --yes"; words="" ;;
     status) options="--database --json --color -q --quiet -v --verbose"; words="" ;;
+    top) options="--database --json --color -q --quiet -v --verbose -d --delay --read-only --no-mouse --ascii --theme"; words="" ;;
     up) options="--database --json --color -q --quiet -v --verbose"; words="" ;;
     vars) options="--database --json --color -q --quiet -v --verbose --text"; words="delete get list set" ;;
     wait) options="--database --json --color -q --quiet -v --verbose --timeout --any --until"; words="" ;;

@@ -32,6 +32,7 @@ export const commands: Commands = {
   "set-limit": async () => [(await import("./set.ts")).SetLimitCommand],
   "set-posting-status": async () => [(await import("./set.ts")).SetPostingStatusCommand],
   status: async () => [(await import("./status.ts")).StatusCommand],
+  top: async () => [(await import("./top.ts")).TopCommand],
   up: async () => [(await import("./up.ts")).UpCommand],
   vars: async () => Object.values(await import("./vars.ts")),
   wait: async () => [(await import("./wait.ts")).WaitCommand],

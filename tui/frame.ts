@@ -1,0 +1,76 @@
+import type { Palette, Tone } from "./palette.ts";
+import { clusters } from "./text.ts";
+
+/** A piece of a line. */
+export interface Span {
+  text: string;
+  tone?: Tone;
+}
+
+/** What a view returns for one row of the screen. */
+export interface Line {
+  spans: readonly Span[];
+  /** The row that the keys act on: shown in reverse. */
+  isChosen?: boolean;
+}
+
+export interface Size {
+  columns: number;
+  rows: number;
+}
+
+/** One column of one row. The second column of a wide character has no text. */
+export interface Cell {
+  text: string;
+  sgr: string;
+}
+
+/** What is on the screen: as many rows, and cells in each, as the terminal has. */
+export interface Frame extends Size {
+  cells: readonly (readonly Cell[])[];
+}
+
+export const line = (...spans: readonly (Span | string)[]): Line => ({
+  spans: spans.map((span) => (typeof span === "string" ? { text: span } : span)),
+});
+
+/** What a line says, without its colours. */
+export const textOf = ({ spans }: Line): string =>
+  spans
+    .map(({ text }) => text)
+    .join("")
+    .trimEnd();
+
+export interface Look {
+  palette: Palette;
+  /** Whether the terminal knows more than ASCII. */
+  isUtf8: boolean;
+}
+
+/** Puts lines on a screen: what is too long is cut off, what is missing is blank. */
+export function frameOf(lines: readonly Line[], size: Size, look: Look): Frame {
+  const cells = Array.from({ length: size.rows }, (_, row) =>
+    cellsOf(lines[row] ?? { spans: [] }, size.columns, look),
+  );
+  return { ...size, cells };
+}
+
+function cellsOf({ spans, isChosen = false }: Line, columns: number, look: Look): Cell[] {
+  const cells: Cell[] = [];
+  const sgrOf = (tone: Tone) => {
+    const sgr = look.palette[tone];
+    return isChosen ? (sgr === "" ? "7" : `${sgr};7`) : sgr;
+  };
+  for (const { text, tone = "plain" } of spans) {
+    const sgr = sgrOf(tone);
+    for (const cluster of clusters(text)) {
+      if (cells.length + cluster.width > columns) break;
+      const shown = look.isUtf8 || /^[ -~]$/.test(cluster.text) ? cluster.text : "?";
+      cells.push({ text: shown, sgr });
+      if (cluster.width === 2) cells.push({ text: shown === "?" ? " " : "", sgr });
+    }
+  }
+  const blank = { text: " ", sgr: isChosen ? "7" : "" };
+  while (cells.length < columns) cells.push(blank);
+  return cells;
+}

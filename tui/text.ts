@@ -1,0 +1,106 @@
+/** A character as a person sees it, with the columns that it takes on a terminal. */
+export interface Cluster {
+  text: string;
+  width: 0 | 1 | 2;
+}
+
+/** What terminals act on instead of showing it: whole sequences, then what is left of them. */
+const sequences = new RegExp(
+  [
+    String.raw`(?:\u001b\[|\u009b)[\d;:<=>?]*[ -/]*[@-~]`, // CSI
+    // OSC, DCS and the like, with all that belongs to them
+    String.raw`(?:\u001b[\]PX^_]|[\u009d\u0090\u0098\u009e\u009f])` +
+      String.raw`[^\u0007\u001b\u009c]*(?:\u0007|\u009c|\u001b\\)?`,
+    String.raw`\u001b[ -/]*[0-~]`,
+  ].join("|"),
+  "g",
+);
+const controls = /[\p{Cc}\p{Zl}\p{Zp}]/gu;
+/** Joiners, marks of direction, variation selectors: terminals differ in what they make of them. */
+const formats = /\p{Cf}|\p{Co}|\p{Cs}|\p{Cn}|[\ufe00-\ufe0f]|\p{Emoji_Modifier}/gu;
+/** More marks than that on one letter are there to overflow. */
+const mostMarks = 2;
+
+/** One line of text that a terminal shows and never obeys. */
+export const harmless = (text: string): string =>
+  text.replace(sequences, "").replace(/\t/g, "  ").replace(controls, "·").replace(formats, "");
+
+/** Text of several lines, such as a stack or what a job printed, with each line made harmless. */
+export const harmlessLines = (text: string): string[] =>
+  text
+    .replace(/\r\n?/g, "\n")
+    .split("\n")
+    .map((line) => harmless(line));
+
+/** Code points; marks are letters of their own. */
+export const lettersOf = (text: string): string[] => Array.from(text);
+
+const isAscii = (text: string) => /^[ -~]*$/.test(text);
+
+/** The characters of a line, made harmless; marks stay with the letter that they are on. */
+export function clusters(text: string): Cluster[] {
+  if (isAscii(text)) return lettersOf(text).map((letter) => ({ text: letter, width: 1 }));
+  const found: Cluster[] = [];
+  let marks = 0;
+  for (const letter of harmless(text)) {
+    const width = widthOfLetter(letter);
+    const last = found.at(-1);
+    if (width > 0) {
+      found.push({ text: letter, width });
+      marks = 0;
+    } else if (last && marks < mostMarks) {
+      last.text += letter;
+      marks += 1;
+    }
+  }
+  return found;
+}
+
+function widthOfLetter(letter: string): 0 | 1 | 2 {
+  if (/^\p{M}$/u.test(letter)) return 0;
+  const width = Bun.stringWidth(letter, { ambiguousIsNarrow: true });
+  return width <= 0 ? 0 : width === 1 ? 1 : 2;
+}
+
+export const widthOf = (text: string): number =>
+  isAscii(text) ? text.length : clusters(text).reduce((sum, { width }) => sum + width, 0);
+
+/** The text in no more than `width` columns; where it is cut it ends with `mark`. */
+export function cut(text: string, width: number, mark = "…"): string {
+  if (width <= 0) return "";
+  const all = clusters(text);
+  const total = all.reduce((sum, each) => sum + each.width, 0);
+  if (total <= width) return all.map((each) => each.text).join("");
+  let kept = "";
+  let used = 0;
+  for (const each of all) {
+    if (used + each.width > width - 1) break;
+    kept += each.text;
+    used += each.width;
+  }
+  return kept + mark;
+}
+
+/** The text in exactly `width` columns: cut, or filled with spaces on the other side. */
+export function fit(text: string, width: number, side: "left" | "right" = "left"): string {
+  const shown = cut(text, width);
+  const space = " ".repeat(Math.max(0, width - widthOf(shown)));
+  return side === "left" ? shown + space : space + shown;
+}
+
+/** The text in lines of `width` columns at most. */
+export function wrap(text: string, width: number): string[] {
+  const lines: string[] = [];
+  let line = "";
+  let used = 0;
+  for (const each of clusters(text)) {
+    if (used + each.width > width && line !== "") {
+      lines.push(line);
+      line = "";
+      used = 0;
+    }
+    line += each.text;
+    used += each.width;
+  }
+  return [...lines, line];
+}

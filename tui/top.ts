@@ -1,0 +1,262 @@
+import { frameOf, type Look, textOf } from "./frame.ts";
+import { type Glyphs, glyphsOf } from "./glyphs.ts";
+import { type Effect, type Event, type Model, placeOf, refreshMs, startModel } from "./model.ts";
+import { paletteOf, type Theme } from "./palette.ts";
+import { Screen, type TerminalInput, type TerminalOutput } from "./screen.ts";
+import type { Source } from "./source.ts";
+import type { Terminal } from "./terminal.ts";
+import { update } from "./update.ts";
+import { screenLines } from "./views/screen-lines.ts";
+
+export interface TopOptions {
+  source: Source;
+  input: TerminalInput;
+  output: TerminalOutput;
+  outputFile: number | null;
+  terminal: Terminal;
+  theme: Theme;
+  hasMouse: boolean;
+  readOnly: string | null;
+  everyMs: number;
+  /** Writes a text to a new file, and returns its name. */
+  save: (text: string) => Promise<string>;
+  /** Stops the process as Ctrl-Z does; returns once it goes on. */
+  suspend: () => Promise<void>;
+  /** Calls back when the process is to end. */
+  onStopSignal: (listener: (signal: string) => void) => () => void;
+  /** Calls back for what nobody caught. */
+  onBug: (listener: (error: unknown) => void) => () => void;
+  /** Calls back when the process goes on after it was stopped from outside. */
+  onContinue: (listener: () => void) => () => void;
+  /** What an error means, for a person. */
+  messageOf: (error: unknown) => string;
+}
+
+/** Without an answer for so long, it is said that there is none. */
+const silentMs = 4_000;
+const tickMs = 1_000;
+
+/** Shows the queue until somebody leaves. Resolves to the signal that ended it; null for `q`. */
+export async function runTop(options: TopOptions): Promise<string | null> {
+  using top = new Top(options);
+  return await top.run();
+}
+
+class Top implements Disposable {
+  readonly #options: TopOptions;
+  readonly #screen: Screen;
+  readonly #glyphs: Glyphs;
+  readonly #look: Look;
+  readonly #end = Promise.withResolvers<string | null>();
+  #model: Model;
+  #refreshTimer: ReturnType<typeof setTimeout> | null = null;
+  #refreshingSinceMs: number | null = null;
+  #wantsRefresh = false;
+  #isDrawing = false;
+  #isOver = false;
+
+  constructor(options: TopOptions) {
+    this.#options = options;
+    const { terminal, theme, input, output, outputFile, hasMouse } = options;
+    this.#glyphs = glyphsOf(terminal);
+    this.#look = { palette: paletteOf(terminal.colors, theme), isUtf8: terminal.isUtf8 };
+    this.#screen = new Screen({
+      ...{ input, output, outputFile, terminal, hasMouse },
+      onKey: (key) => this.#on({ kind: "key", key }),
+      onPaste: (text) => this.#on({ kind: "paste", text }),
+      onMouse: (mouse) => this.#on({ kind: "mouse", ...mouse }),
+      onResize: () => this.#on({ kind: "resize", size: this.#screen.size }),
+      onGone: () => this.#leave("SIGHUP"),
+    });
+    this.#model = startModel({
+      size: this.#screen.size,
+      nowMs: performance.now(),
+      everyMs: options.everyMs,
+      readOnly: options.readOnly,
+    });
+  }
+
+  async run(): Promise<string | null> {
+    const { onStopSignal, onBug, onContinue } = this.#options;
+    const undo = [
+      onStopSignal((signal) => this.#leave(signal)),
+      onBug((error) => this.#fail(error)),
+      onContinue(() => this.#resume()),
+    ];
+    const ticker = setInterval(() => this.#on({ kind: "tick" }), tickMs);
+    try {
+      this.#screen.start();
+      this.#on({ kind: "tick" });
+      this.#refresh();
+      return await this.#end.promise;
+    } finally {
+      this.#isOver = true;
+      this.#screen.restore();
+      clearInterval(ticker);
+      if (this.#refreshTimer) clearTimeout(this.#refreshTimer);
+      for (const each of undo) each();
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.#screen[Symbol.dispose]();
+  }
+
+  #leave(signal: string | null): void {
+    this.#isOver = true;
+    this.#screen.restore();
+    this.#end.resolve(signal);
+  }
+
+  /** The terminal first: else nobody could read what went wrong. */
+  #fail(error: unknown): void {
+    this.#isOver = true;
+    this.#screen.restore();
+    this.#end.reject(error);
+  }
+
+  #on(event: Event): void {
+    if (this.#isOver) return;
+    try {
+      const { model, effects } = update(this.#model, event, performance.now());
+      this.#model = model;
+      for (const effect of effects) this.#do(effect);
+      if (event.kind === "tick") this.#watchSilence();
+      this.#drawSoon();
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  /** Many events in one turn, as when a key is held, are one frame. */
+  #drawSoon(): void {
+    if (this.#isDrawing) return;
+    this.#isDrawing = true;
+    setImmediate(() => {
+      this.#isDrawing = false;
+      if (this.#isOver) return;
+      try {
+        const lines = screenLines(this.#model, this.#glyphs).map(({ line }) => line);
+        this.#screen.draw(frameOf(lines, this.#model.size, this.#look));
+      } catch (error) {
+        this.#fail(error);
+      }
+    });
+  }
+
+  #do(effect: Effect): void {
+    switch (effect.kind) {
+      case "refresh":
+        return this.#refresh();
+      case "act":
+        return void this.#act(effect.action);
+      case "copy":
+        return this.#screen.copy(effect.text);
+      case "save":
+        return void this.#save();
+      case "redraw":
+        return this.#screen.forget();
+      case "suspend":
+        return void this.#suspend();
+      case "leave":
+        return this.#leave(effect.signal);
+    }
+  }
+
+  /** Never two at once: what is asked for in the meantime is asked once more, afterwards. */
+  #refresh(): void {
+    if (this.#refreshingSinceMs !== null) {
+      this.#wantsRefresh = true;
+      return;
+    }
+    if (this.#refreshTimer) clearTimeout(this.#refreshTimer);
+    this.#refreshTimer = null;
+    this.#wantsRefresh = false;
+    this.#refreshingSinceMs = performance.now();
+    void this.#readAll()
+      .catch((error: unknown) => {
+        this.#on({ kind: "fault", message: this.#options.messageOf(error) });
+      })
+      .finally(() => {
+        this.#refreshingSinceMs = null;
+        if (!this.#isOver) this.#planRefresh();
+      });
+  }
+
+  #planRefresh(): void {
+    if (this.#wantsRefresh) {
+      this.#refresh();
+      return;
+    }
+    this.#refreshTimer = setTimeout(() => {
+      this.#refreshTimer = null;
+      // Where the server is away it is looked for, frozen or not.
+      if (this.#model.isFrozen && !this.#model.fault) this.#planRefresh();
+      else this.#refresh();
+    }, refreshMs(this.#model));
+  }
+
+  async #readAll(): Promise<void> {
+    const { source } = this.#options;
+    const startedAt = performance.now();
+    const snapshot = await source.snapshot();
+    this.#on({ kind: "snapshot", snapshot, tookMs: performance.now() - startedAt });
+    const place = placeOf(this.#model);
+    switch (place.kind) {
+      case "overview":
+        return;
+      case "numbers":
+        return this.#on({ kind: "numbers", numbers: await source.numbers() });
+      case "jobs": {
+        const { postingId, from, status, fingerprint } = place;
+        const size = Math.max(20, Math.min(200, this.#model.size.rows));
+        const page = await source.jobs({ postingId, from, size, status, fingerprint });
+        return this.#on({ kind: "page", place, page });
+      }
+      case "job": {
+        const { postingId, index } = place;
+        const job = await source.job(postingId, index);
+        return this.#on({ kind: "job", postingId, index, job });
+      }
+    }
+  }
+
+  #watchSilence(): void {
+    const since = this.#refreshingSinceMs;
+    if (since === null || performance.now() - since < silentMs) return;
+    this.#on({ kind: "fault", message: "the server does not answer" });
+  }
+
+  async #act(action: Extract<Effect, { kind: "act" }>["action"]): Promise<void> {
+    try {
+      const text = await this.#options.source.act(action);
+      this.#on({ kind: "acted", text, isGood: true });
+    } catch (error) {
+      this.#on({ kind: "acted", text: this.#options.messageOf(error), isGood: false });
+    }
+  }
+
+  async #save(): Promise<void> {
+    const lines = screenLines(this.#model, this.#glyphs).map(({ line }) => textOf(line));
+    try {
+      const name = await this.#options.save(`${lines.join("\n")}\n`);
+      this.#on({ kind: "acted", text: `saved to ${name}`, isGood: true });
+    } catch (error) {
+      this.#on({ kind: "acted", text: this.#options.messageOf(error), isGood: false });
+    }
+  }
+
+  async #suspend(): Promise<void> {
+    this.#screen.restore();
+    await this.#options.suspend();
+    this.#resume();
+  }
+
+  #resume(): void {
+    if (this.#isOver) return;
+    this.#screen.restore();
+    this.#screen.start();
+    this.#on({ kind: "resize", size: this.#screen.size });
+    this.#refresh();
+  }
+}

@@ -1,0 +1,114 @@
+import type { Line, Span } from "../frame.ts";
+import { line } from "../frame.ts";
+import type { Scene } from "../columns.ts";
+import { type Model, placeOf, refreshMs } from "../model.ts";
+import { sparkline } from "../plot.ts";
+import { widthOf } from "../text.ts";
+import { clock, count, rate, span } from "../words.ts";
+
+/** What stands above everything: where this is, what goes on, and whether it is true still. */
+export function headerLines(scene: Scene): Line[] {
+  const { model } = scene;
+  const { columns, rows } = model.size;
+  const lines = [titleLine(model)];
+  if (model.fault) lines.push(faultLine(model));
+  if (model.snapshot === null) return lines;
+  if (rows >= 10) lines.push(jobsLine(scene));
+  if (rows >= 14) lines.push(poolsLine(model));
+  return lines.map(({ spans }) => ({ spans: fitting(spans, columns) }));
+}
+
+/** Leaves out parts from the end until the rest fits; the first stays. */
+function fitting(spans: readonly Span[], columns: number): Span[] {
+  const kept = [...spans];
+  while (kept.length > 1 && kept.reduce((sum, { text }) => sum + widthOf(text), 0) > columns) {
+    kept.pop();
+  }
+  return kept;
+}
+
+function titleLine(model: Model): Line {
+  const { snapshot } = model;
+  const parts: Span[] = [{ text: "pdoflow top", tone: "strong" }];
+  if (model.isFrozen) parts.push({ text: "  FROZEN", tone: "warn" });
+  if (snapshot) parts.push({ text: `  ${clock(snapshot.at)}` });
+  if (model.readOnly !== null) parts.push({ text: "  read-only", tone: "warn" });
+  if (snapshot) parts.push({ text: `  ${snapshot.database}`, tone: "dim" });
+  if (snapshot)
+    parts.push({ text: `  every ${span(refreshMs({ ...model, fault: null }))}`, tone: "dim" });
+  return { spans: parts };
+}
+
+/** That nothing is heard from the server, for how long, and how old what is shown is. */
+function faultLine(model: Model): Line {
+  const { fault, snapshot, nowMs, takenAtMs } = model;
+  const age = span(nowMs - takenAtMs);
+  const what = snapshot === null ? "NOT CONNECTED" : `STALE: this is ${age} old`;
+  return line(
+    { text: ` ${what} `, tone: "alarm" },
+    { text: ` ${fault?.message ?? ""}`, tone: "bad" },
+  );
+}
+
+function jobsLine({ model, glyphs }: Scene): Line {
+  const jobs = model.snapshot?.jobs;
+  const now = model.rates.at(-1)?.perSecond;
+  const curve = sparkline(
+    model.rates.map(({ perSecond }) => perSecond),
+    15,
+    glyphs,
+  );
+  const failed = jobs?.failed ?? 0;
+  return line(
+    { text: `${now === undefined ? glyphs.none : rate(now)} jobs/s `, tone: "strong" },
+    { text: `running ${count(jobs?.running ?? 0)}  `, tone: "busy" },
+    { text: `waiting ${count(jobs?.waiting ?? 0)}  ` },
+    failed === 0
+      ? { text: "failed 0  ", tone: "dim" }
+      : { text: `failed ${glyphs.failed}${count(failed)}  `, tone: "bad" },
+    { text: `retrying ${count(jobs?.retrying ?? 0)}  `, tone: jobs?.retrying ? "warn" : "dim" },
+    { text: `done ${count(jobs?.done ?? 0)}  `, tone: "good" },
+    { text: curve, tone: "busy" },
+  );
+}
+
+function poolsLine({ snapshot }: Model): Line {
+  const pools = snapshot?.pools ?? [];
+  const up = pools.filter(
+    ({ state, isStale }) => state !== "lost" && state !== "stopped" && !isStale,
+  );
+  const stale = pools.filter(({ isStale }) => isStale).length;
+  const slots = up.reduce((sum, pool) => sum + pool.slots, 0);
+  const busy = up.reduce((sum, pool) => sum + (pool.busy ?? 0), 0);
+  const oldest = snapshot?.oldestWaitingMs ?? null;
+  return line(
+    { text: `pools up ${up.length}`, tone: up.length > 0 ? "good" : "warn" },
+    stale > 0 ? { text: `, ${stale} stale`, tone: "bad" } : "",
+    `  workers busy ${busy}/${slots}`,
+    oldest === null ? "" : `  oldest waits ${span(oldest)}`,
+    snapshot && snapshot.morePostings > 0
+      ? { text: `  and ${count(snapshot.morePostings)} more postings`, tone: "dim" }
+      : "",
+  );
+}
+
+/** The tabs; with `hit`, where a click leads. */
+export function tabs(
+  model: Model,
+): { name: "postings" | "pools" | "failures" | "numbers"; text: string }[] {
+  const { snapshot } = model;
+  const size = (rows: readonly unknown[] | undefined) => (rows ? ` ${count(rows.length)}` : "");
+  return [
+    { name: "postings", text: ` 1 postings${size(snapshot?.postings)} ` },
+    { name: "pools", text: ` 2 pools${size(snapshot?.pools)} ` },
+    { name: "failures", text: ` 3 failures${size(snapshot?.failures)} ` },
+    { name: "numbers", text: " 4 numbers " },
+  ];
+}
+
+export function tabLine(model: Model): Line {
+  const here = placeOf(model).kind === "numbers" ? "numbers" : model.pane;
+  return {
+    spans: tabs(model).map(({ name, text }) => ({ text, tone: name === here ? "bar" : "dim" })),
+  };
+}

@@ -1,0 +1,40 @@
+/** `1,234`, and from a million on `1.23M`: seven columns at most, up to a thousand billion. */
+export function count(value: number): string {
+  if (value < 1_000_000) return Math.round(value).toLocaleString("en");
+  if (value < 1e9) return `${(value / 1e6).toPrecision(3)}M`;
+  return value < 1e12 ? `${(value / 1e9).toPrecision(3)}G` : `${(value / 1e12).toPrecision(3)}T`;
+}
+
+/** `0.42`, `7.1`, `1,234`: jobs in a second. */
+export const rate = (perSecond: number): string =>
+  perSecond >= 10 || perSecond === 0 ? count(perSecond) : perSecond.toFixed(perSecond < 1 ? 2 : 1);
+
+/** `45ms`, `1.5s`, `12s`, `3m`, `2h05`, `4d`: how long something took, in six columns at most. */
+export function span(ms: number): string {
+  const time = Math.max(0, ms);
+  if (time < 1_000) return `${Math.round(time)}ms`;
+  if (time < 9_950) return `${(time / 1_000).toFixed(1)}s`;
+  if (time < 99_500) return `${Math.round(time / 1_000)}s`;
+  const minutes = Math.round(time / 60_000);
+  if (minutes < 100) return `${minutes}m`;
+  if (minutes < 2_880)
+    return `${Math.floor(minutes / 60)}h${String(minutes % 60).padStart(2, "0")}`;
+  return `${count(Math.floor(minutes / 1_440))}d`;
+}
+
+/** `512B`, `8.0K`, `1.2M`. */
+export function bytes(value: number): string {
+  const units = ["B", "K", "M", "G", "T", "P"];
+  let [left, unit] = [value, 0];
+  while (left >= 1_000 && unit < units.length - 1) {
+    left /= 1_024;
+    unit += 1;
+  }
+  return unit === 0 ? `${left}B` : `${left.toFixed(left < 9.95 ? 1 : 0)}${units[unit]}`;
+}
+
+export const plural = (n: number, noun: string): string =>
+  `${n.toLocaleString("en")} ${noun}${n === 1 ? "" : "s"}`;
+
+/** `12:03:59` of a moment, in UTC. */
+export const clock = (at: Date): string => at.toISOString().slice(11, 19);
