@@ -174,35 +174,3 @@ begin
   perform pdoflow.finish(v_ids);
   return v_ids;
 end $$;
-
--- What each job is right now, derived: nothing stores it. Read it for one job or a page of jobs.
-create view pdoflow.job_status as
-select j.posting_id, j.seq, coalesce(j.index, j.seq) as index,
-  case
-    when o.state in ('done', 'cancelled') then o.state::text
-    when r.attempt > 1 then 'retrying'
-    when r.attempt = 1 then 'waiting'
-    -- A failed job runs where it was retried by hand, which it can't be if all have ended (U2).
-    when p.ended_at is null
-         and exists (select from pdoflow.lease l cross join lateral
-                       unnest(l.posting_ids, l.first_seqs, l.end_seqs, l.attempts)
-                         as u (posting_id, first_seq, end_seq, attempt)
-                     where l.held and u.posting_id = j.posting_id
-                       and u.first_seq <= j.seq and j.seq < u.end_seq
-                       and u.attempt > coalesce(o.attempt, 0)) then 'running'
-    when o.state = 'failed' then 'failed'
-    when p.state = 'cancelled' then 'cancelled'
-    else 'waiting'
-  end as status,
-  coalesce(o.attempt, 0) as attempts, j.args, o.result, o.error, o.ended_at, o.duration_ms
-from pdoflow.job j
-  join pdoflow.posting p on p.id = j.posting_id
-  left join lateral (
-    select * from pdoflow.outcome o where o.posting_id = j.posting_id and o.seq = j.seq
-    order by o.attempt desc limit 1) o on true
-  left join lateral (
-    -- Ranges do not overlap: only the last one that begins before the job can hold it.
-    select x.attempt from (
-      select attempt, end_seq from pdoflow.retry
-      where posting_id = j.posting_id and first_seq <= j.seq order by first_seq desc limit 1) x
-    where j.seq < x.end_seq) r on true;

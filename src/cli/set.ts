@@ -7,7 +7,7 @@ import { readPriorities } from "../db/lists.ts";
 import { documents } from "../domain/documents.ts";
 import { exitCodes, InvalidInput } from "../domain/errors.ts";
 import { parse } from "../domain/parse.ts";
-import { Rate, rateOf, rateText } from "../domain/posting.ts";
+import { Rate, rateText } from "../domain/posting.ts";
 import { PdoflowCommand } from "./command.ts";
 import { PostingsCommand, whatEnds } from "./control.ts";
 import { wholeNumber } from "./numbers.ts";
@@ -50,7 +50,7 @@ export class SetLimitCommand extends PdoflowCommand {
       const ids = await findPostingsToChange(db, selectors, this.state);
       const rows = await setLimits(db, ids, {
         maxRunning: maxRunning === "none" ? null : maxRunning,
-        rate: maxRate === undefined ? undefined : rateOf(maxRate === "none" ? null : maxRate),
+        maxRate: maxRate === "none" ? null : maxRate,
       });
       const postings = rows.map(({ id, maxRunning, rateCount, rateMs }) => ({
         ...{ id, maxRunning, maxRate: rateText(rateCount, rateMs) },

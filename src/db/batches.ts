@@ -28,6 +28,11 @@ export class Batches {
     return this.#seen.length === 1 ? (this.#seen[0] ?? null) : null;
   }
 
+  /** Whether nothing is left to read, as far as was looked. */
+  get isEmpty(): boolean {
+    return this.#isAtEnd && this.#seen.length === 0;
+  }
+
   async *[Symbol.asyncIterator](): AsyncGenerator<JobBatch, void, undefined> {
     for (;;) {
       const batch = this.#seen.shift();

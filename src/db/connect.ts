@@ -1,6 +1,6 @@
 import postgres from "postgres";
 
-import { exitCodes, PdoflowError } from "../domain/errors.ts";
+import { type ExitCode, exitCodes, PdoflowError } from "../domain/errors.ts";
 import type { Address } from "./addresses.ts";
 import { brokenConnection, dial, TlsFailed } from "./dial.ts";
 import { watchStatements } from "./watch-statements.ts";
@@ -111,6 +111,16 @@ export class DatabaseRefused extends PdoflowError {
   readonly exitCode = exitCodes.database;
 }
 
+/** What the functions of the queue say of a wish that they do not grant (sql/, errcode PF…). */
+export class QueueRefused extends PdoflowError {
+  override readonly name = "QueueRefused";
+  readonly exitCode: ExitCode;
+  constructor(code: string, message: string, cause: unknown) {
+    super(message, { cause });
+    this.exitCode = code === "PF003" ? exitCodes.notFound : exitCodes.usage;
+  }
+}
+
 /** None of several addresses is there and takes writes. */
 export class NoAddressUsable extends Error {
   override readonly name = "NoAddressUsable";
@@ -139,7 +149,7 @@ const remedies: Readonly<Record<string, string>> = {
   "53100": "the server's disk is full. Nothing was written. Free some space.",
   "53200": "the server is out of memory.",
   "25006": "it takes no writes: a standby, or set to read-only. Name the address of the primary.",
-  "42501": "this role may not do that. Ask the owner of the schema for a grant.",
+  "42501": "this role may not do that. Ask the owner of the schema for a pdoflow grant.",
 };
 
 /**
@@ -180,6 +190,9 @@ export function errorCode(error: unknown): string | null {
 export function explainDatabaseError(error: unknown, target: Target): unknown {
   const code = errorCode(error);
   if (code === null || error instanceof PdoflowError) return error;
+  if (code.startsWith("PF") && error instanceof Error) {
+    return new QueueRefused(code, error.message, error);
+  }
   const where = describeTarget(target);
   const remedy = remedies[code];
   if (isConnectionLoss(error) || /^(28|3D)/.test(code)) {

@@ -12,7 +12,18 @@ export async function holdPostings(
   reason: string,
 ): Promise<number[]> {
   const rows = await sql<{ id: number }[]>`
-    select unnest(${schema}.hold(${integers(ids)}::bigint[], ${state}, ${reason})) as id`;
+    select unnest(${schema}.pause(${integers(ids)}::bigint[], ${reason}, ${state})) as id`;
+  return rows.map(({ id }) => id);
+}
+
+/** Stops a posting of which the caller's pools may run jobs, and they only fail. */
+export async function stopPosting(
+  { sql, schema }: Db,
+  id: number,
+  reason: string,
+): Promise<number[]> {
+  const rows = await sql<{ id: number }[]>`
+    select unnest(${schema}.pool_stop_posting(${integers([id])}::bigint[], ${reason})) as id`;
   return rows.map(({ id }) => id);
 }
 
@@ -48,7 +59,7 @@ export interface FailedPick {
 
 /**
  * Puts failed jobs of a posting back into the queue, for one more attempt at least. Returns how
- * many; null where the posting is cancelled, or not there.
+ * many; null where the posting is cancelled.
  */
 export async function retryFailed(
   { sql, schema }: Db,
@@ -57,7 +68,7 @@ export async function retryFailed(
 ): Promise<number | null> {
   const column = (pick: (range: IndexRange) => number) => indices && integers(indices.map(pick));
   const [row] = await sql<{ jobs: number | null }[]>`
-    select ${schema}.retry_failed(
+    select ${schema}.retry(
       ${postingId}, ${column(({ first }) => first)}::integer[],
       ${column(({ last }) => last)}::integer[], ${fingerprint}) as jobs`;
   return row?.jobs ?? null;
@@ -66,7 +77,8 @@ export async function retryFailed(
 /** What is to change of the limits of postings; undefined leaves it as it is, null lifts it. */
 export interface NewLimits {
   maxRunning?: number | null | undefined;
-  rate?: { count: number | null; ms: number | null } | undefined;
+  /** As in "10/s". */
+  maxRate?: string | null | undefined;
 }
 
 export interface LimitRow {
@@ -81,19 +93,13 @@ export interface LimitRow {
  * claimed from now on: what pools have in hand goes on.
  */
 export async function setLimits(
-  { sql, schema, target }: Db,
+  { sql, schema }: Db,
   ids: readonly number[],
-  { maxRunning, rate }: NewLimits,
+  { maxRunning, maxRate }: NewLimits,
 ): Promise<LimitRow[]> {
+  const limits = JSON.stringify({ maxRunning, maxRate }); // leaves out what is undefined
   return await sql<LimitRow[]>`
-    with changed as (
-      update ${schema}.posting
-      set max_running = ${maxRunning === undefined ? sql`max_running` : maxRunning},
-          rate_count = ${rate === undefined ? sql`rate_count` : rate.count},
-          rate_ms = ${rate === undefined ? sql`rate_ms` : rate.ms}
-      where id = any (${integers(ids)}::bigint[]) and ended_at is null
-      returning id, max_running, rate_count, rate_ms)
-    select *, pg_notify(${`${target.schema}.posted`}, id::text) from changed order by id`;
+    select * from ${schema}.set_limits(${integers(ids)}::bigint[], ${limits}::text::jsonb)`;
 }
 
 export interface StoppedPosting {

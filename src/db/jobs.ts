@@ -72,7 +72,8 @@ export function readJobPage({ sql, schema }: Db, page: JobPage) {
       left join ${schema}.pool p on p.id = l.pool_id
       left join lateral (
         select progress, note
-        from jsonb_to_recordset(case when s.status = 'running' then p.running else '[]' end)
+        from jsonb_to_recordset(
+            case when s.status = 'running' then ${schema}.running_jobs(p.id) else '[]' end)
           as r (posting bigint, seq integer, progress double precision, note text)
         where r.posting = ${postingId} and r.seq = j.seq limit 1) g on true
     where j.posting_id = ${postingId} and ${place} >= ${first} and ${place} < ${first + size}

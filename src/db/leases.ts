@@ -68,7 +68,7 @@ export async function claim({ sql, schema }: Db, want: Claim): Promise<Claimed> 
   const rows = await sql<
     ((ClaimedRange & { waitMs: null }) | (LimitedPosting & { leaseId: null }))[]
   >`
-  select * from ${schema}.claim_jobs(
+  select * from ${schema}.pool_claim(
     ${want.poolId}, ${integers(want.routes)}::integer[], ${want.oldest},
     ${texts(want.sizes.map((size) => size.entryPoint))}::text[],
     ${integers(want.sizes.map((size) => size.cap))}::integer[],
@@ -173,7 +173,7 @@ export async function readRunnable(
   ids: readonly number[],
 ): Promise<RunnablePosting[]> {
   const rows = await sql<{ posting: RunnablePosting }[]>`
-    select posting from ${schema}.runnable where id = any (${integers(ids)}::bigint[])`;
+    select posting from ${schema}.pool_runnable(${integers(ids)}::bigint[])`;
   return rows.map((row) => row.posting);
 }
 
@@ -194,13 +194,13 @@ export async function giveBack(
 ): Promise<number> {
   const kept = rangesOf(keep);
   const [row] = await sql<{ back: number }[]>`
-    select ${schema}.give_back(
+    select ${schema}.pool_give_back(
       ${poolId}, ${integers(leaseIds)}::bigint[],
       ${integers(kept.map((r) => r.leaseId))}::bigint[],
       ${integers(kept.map((r) => r.postingId))}::bigint[],
       ${integers(kept.map((r) => r.firstSeq))}::integer[],
       ${integers(kept.map((r) => r.endSeq))}::integer[],
-      ${integers(kept.map((r) => r.attempt))}::integer[], 0) as back`;
+      ${integers(kept.map((r) => r.attempt))}::integer[]) as back`;
   return row?.back ?? 0;
 }
 
@@ -234,7 +234,7 @@ export async function nextRetryMs(
   skip: readonly number[] = [],
 ): Promise<number | null> {
   const [row] = await sql<{ ms: number | null }[]>`
-    select ${schema}.next_retry_ms(
+    select ${schema}.pool_next_retry_ms(
       ${integers(routes)}::integer[], ${integers(skip)}::bigint[]) as ms`;
   return row?.ms ?? null;
 }
@@ -246,9 +246,5 @@ export async function giveBackUnknown(
   known: readonly number[],
 ): Promise<void> {
   await sql`
-    select ${schema}.give_back(
-      ${poolId},
-      array(select id from ${schema}.lease
-            where pool_id = ${poolId} and held and id <> all (${integers(known)}::bigint[])),
-      '{}', '{}', '{}', '{}', '{}', 0)`;
+    select ${schema}.pool_give_back_unknown(${poolId}, ${integers(known)}::bigint[])`;
 }

@@ -10,6 +10,13 @@ import giveBack from "../../sql/0008_give_back.sql" with { type: "text" };
 import byHand from "../../sql/0009_by_hand.sql" with { type: "text" };
 import post from "../../sql/0010_post.sql" with { type: "text" };
 import claimJobs from "../../sql/0011_claim_jobs.sql" with { type: "text" };
+import roles from "../../sql/0012_roles.sql" with { type: "text" };
+import grants from "../../sql/0013_grants.sql" with { type: "text" };
+import poolDoors from "../../sql/0014_pool_doors.sql" with { type: "text" };
+import postingParts from "../../sql/0015_posting.sql" with { type: "text" };
+import postingDoors from "../../sql/0016_post.sql" with { type: "text" };
+import sqlApi from "../../sql/0017_sql_api.sql" with { type: "text" };
+import sqlViews from "../../sql/0018_sql_views.sql" with { type: "text" };
 import { type Db, errorCode, type Sql, type Tx } from "./connect.ts";
 
 /**
@@ -27,6 +34,13 @@ export const migrations: readonly { name: string; sql: string }[] = [
   { name: "0009_by_hand", sql: byHand },
   { name: "0010_post", sql: post },
   { name: "0011_claim_jobs", sql: claimJobs },
+  { name: "0012_roles", sql: roles },
+  { name: "0013_grants", sql: grants },
+  { name: "0014_pool_doors", sql: poolDoors },
+  { name: "0015_posting", sql: postingParts },
+  { name: "0016_post", sql: postingDoors },
+  { name: "0017_sql_api", sql: sqlApi },
+  { name: "0018_sql_views", sql: sqlViews },
 ];
 
 /** The schema is not there, or older than this program. */
@@ -119,7 +133,10 @@ export async function migrate(db: Db): Promise<string[]> {
   return await db.sql.begin(async (sql) => {
     const turn = `pdoflow migrate ${db.target.schema}`;
     await sql`select pg_advisory_xact_lock(hashtextextended(${turn}, 0))`;
-    await sql`create schema if not exists ${db.schema}`;
+    // Not "if not exists" alone: that asks for a right to the database that an owner may not have.
+    const [home] = await sql`
+      select from pg_namespace where nspname = ${db.target.schema}`;
+    if (!home) await sql`create schema if not exists ${db.schema}`;
     await sql`
       create table if not exists ${db.schema}.migration (
         number integer primary key,
@@ -136,6 +153,7 @@ export async function migrate(db: Db): Promise<string[]> {
         insert into ${db.schema}.migration (number, name)
         values (${first + offset}, ${migration.name})`;
     }
+    if (pending.length > 0) await sql`select ${db.schema}.apply_grants()`;
     return pending.map(({ name }) => name);
   });
 }

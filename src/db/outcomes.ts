@@ -38,7 +38,7 @@ export async function recordOutcomes(
     ? null
     : integers(outcomes.map((o) => o.delayMs));
   const [row] = await sql<{ refused: number }[]>`
-    select ${schema}.record(
+    select ${schema}.pool_record(
       ${poolId}, ${outcomes.length},
       ${column((o) => o.leaseId)}::bigint[], ${column((o) => o.postingId)}::bigint[],
       ${column((o) => o.seq)}::integer[], ${column((o) => o.attempt)}::integer[],
@@ -78,18 +78,15 @@ export async function finishPostings(
   { sql, schema }: Db,
   ids: readonly number[],
 ): Promise<number[]> {
-  const rows = await sql<{ finish: number }[]>`
-    select ${schema}.finish(${integers(ids)}::bigint[])`;
-  return rows.map((row) => row.finish);
+  const rows = await sql<{ id: number }[]>`
+    select ${schema}.pool_finish(${integers(ids)}::bigint[]) as id`;
+  return rows.map(({ id }) => id);
 }
 
 /** Ends postings that a pool which died between its last outcome and `finishPostings` left open. */
 export const finishStragglers = ({ sql, schema }: Db) => sql`
-  select ${schema}.finish(array(
-    select p.id from ${schema}.posting p join (
-      select posting_id, sum(done + failed + cancelled) as ended
-      from ${schema}.progress group by posting_id) g on g.posting_id = p.id
-    where g.ended = p.job_count limit 1000))`;
+  select ${schema}.pool_finish_stragglers()`;
 
 /** Folds up the progress rows of postings that have many. */
-export const foldProgress = ({ sql, schema }: Db) => sql`select ${schema}.fold()`;
+export const foldProgress = ({ sql, schema }: Db) => sql`
+  select ${schema}.pool_fold()`;

@@ -15,12 +15,11 @@ export interface NewPool extends PoolScope {
 /** Writes the row of a pool that starts, and returns its id. */
 export async function registerPool({ sql, schema }: Db, pool: NewPool): Promise<number> {
   const [row] = await sql<{ id: number }[]>`
-    insert into ${schema}.pool (host, pid, version, os_user, slots, patience_ms, provides, posters)
-    values (${pool.host}, ${pool.pid}, ${pool.version}, ${pool.osUser}, ${pool.slots},
-            ${pool.patienceMs}, ${JSON.stringify(pool.provides)}::text::jsonb,
-            ${pool.posters === null ? null : texts(pool.posters)}::text[])
-    returning id`;
-  if (!row) throw new Error("insert … returning returned no row");
+    select ${schema}.pool_register(
+      ${pool.host}, ${pool.pid}, ${pool.version}, ${pool.osUser}, ${pool.slots},
+      ${pool.patienceMs}, ${JSON.stringify(pool.provides)}::text::jsonb,
+      ${pool.posters === null ? null : texts(pool.posters)}::text[]) as id`;
+  if (!row) throw new Error("a function that returns one row returned none");
   return row.id;
 }
 
@@ -56,45 +55,31 @@ export async function beat(
   listens = false,
 ): Promise<Beat> {
   const [row] = await sql<Beat[]>`
-    with beaten as (
-      update ${schema}.pool
-      set beat_at = clock_timestamp(), running = ${JSON.stringify(running)}::text::jsonb,
-          listens = ${listens}
-      where id = ${poolId} and state in ('up', 'draining')
-      returning state)
-    select exists (select from beaten) as is_up,
-           exists (select from beaten where state = 'draining') as is_draining,
-           coalesce(sum(slots), 0)::integer as slots
-    from ${schema}.pool
-    where id = ${poolId} or (state in ('up', 'draining')
-      and beat_at > clock_timestamp() - patience_ms * interval '1 ms')`;
+    select * from ${schema}.pool_beat(
+      ${poolId}, ${JSON.stringify(running)}::text::jsonb, ${listens})`;
   if (!isPooled) await sql`select ${schema}.listen()`;
   return row ?? { isUp: false, isDraining: false, slots: 0 };
 }
 
 /** Says that a pool waits for postings (O5). */
 export const markListening = ({ sql, schema }: Db, poolId: number) => sql`
-  update ${schema}.pool set listens = true where id = ${poolId} and not listens`;
+  select ${schema}.pool_listens(${poolId})`;
 
 /** Ends a pool in an orderly way: gives back all that it holds. Returns how many jobs went back. */
 export async function retirePool({ sql, schema }: Db, poolId: number): Promise<number> {
-  const [row] = await sql<{ back: number }[]>`select ${schema}.retire(${poolId}) as back`;
+  const [row] = await sql<{ back: number }[]>`select ${schema}.pool_retire(${poolId}) as back`;
   return row?.back ?? 0;
 }
 
 /** Tells pools to take no more jobs, by their numbers or their host. Returns those that it told. */
 export async function drainPools(
-  { sql, schema, target }: Db,
+  { sql, schema }: Db,
   which: { ids: readonly number[]; hosts: readonly string[] },
 ): Promise<{ id: number; host: string }[]> {
   return await sql<{ id: number; host: string }[]>`
-    with told as (
-      update ${schema}.pool set state = 'draining'
-      where state = 'up' and (id = any (${integers(which.ids)}::bigint[])
-                              or host = any (${texts(which.hosts)}::text[]))
-      returning id, host)
-    select id, host, pg_notify(${`${target.schema}.changed`}, '') from told order by id`;
+    select id, host from ${schema}.drain_pools(
+      ${integers(which.ids)}::bigint[], ${texts(which.hosts)}::text[])`;
 }
 
 export const markDraining = ({ sql, schema }: Db, poolId: number) => sql`
-  update ${schema}.pool set state = 'draining' where id = ${poolId} and state = 'up'`;
+  select ${schema}.pool_drain(${poolId})`;

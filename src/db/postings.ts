@@ -3,11 +3,12 @@ import type * as v from "valibot";
 import type { Needs } from "../domain/capabilities.ts";
 import { NothingToPost } from "../domain/errors.ts";
 import { parse } from "../domain/parse.ts";
-import { PostingOptions, rateOf } from "../domain/posting.ts";
+import { PostingOptions } from "../domain/posting.ts";
+import { integers } from "./array.ts";
+import { Batches, type JobBatch } from "./batches.ts";
 import type { Place } from "./caller-transaction.ts";
 import type { Tx } from "./connect.ts";
-import { Batches, type JobBatch } from "./batches.ts";
-import { takeKey } from "./posting-key.ts";
+import { KeyTaken } from "./posting-key.ts";
 
 export interface NewPosting extends v.InferInput<typeof PostingOptions> {
   entryPoint: string;
@@ -35,6 +36,8 @@ export interface Posted {
 /** No JSON text holds this character, so it can separate them. */
 const separator = "\u001e";
 const batchesInFlight = 3;
+/** So many staged jobs are sent on at once: up to a megabyte of arguments each. */
+const jobsPerPart = 500;
 
 /**
  * Posts one job for each argument list of `batches`, all or none, and returns once that is
@@ -52,131 +55,133 @@ export async function insertPosting(
   source: string,
   openSpan = async () => void (await openSpanBy(db)),
 ): Promise<Posted> {
-  const options = optionsText(posting);
+  const work = { posting, options: optionsText(posting) };
   const read = new Batches(batches);
   try {
     const only = await read.onlyOne();
-    if (only && !only.priorities && (posting.key ?? null) === null) {
-      return await postAtOnce(db, posting, { options, args: only.args, openSpan });
-    }
-    for (;;) {
-      const posted = await db.sql.begin(async (sql) => {
-        const id = await takeId(db, sql);
-        return id === null
-          ? null
-          : await insertAll(db, sql, id, { posting, options, read, source });
-      });
-      if (posted) return posted;
-      await openSpan();
-    }
+    if (read.isEmpty) throw new NothingToPost(source);
+    return await posted(posting, openSpan, () =>
+      only === null
+        ? db.sql.begin(async (sql) => await postInParts(db, sql, work, read))
+        : postAtOnce(db, work, only),
+    );
   } finally {
     await read.close();
   }
 }
 
-/** What the poster sets, as `add_posting` takes it. */
-function optionsText(posting: NewPosting): string {
-  const { maxRate, ...options } = parse(PostingOptions, posting, "options of a posting");
-  const rate = rateOf(maxRate);
-  return JSON.stringify({
-    name: posting.name,
-    entry_point: posting.entryPoint,
-    needs: posting.needs ?? [],
-    run: posting.run ?? "",
-    tries: options.tries,
-    backoff_ms: options.backoffMs,
-    timeout_ms: options.timeoutMs,
-    grace_ms: options.graceMs,
-    stop_after: options.stopAfter,
-    keeps_results: options.keepsResults,
-    keeps_output: options.keepsOutput,
-    keep_ms: options.keepMs,
-    max_failures: options.maxFailures,
-    max_failures_percent: options.maxFailuresPercent,
-    max_running: options.maxRunning,
-    rate_count: rate.count,
-    rate_ms: rate.ms,
-  });
+interface Work {
+  posting: NewPosting;
+  /** As begin_posting takes them. */
+  options: string;
 }
 
-/** In a transaction of its own. */
-export const openSpanBy = ({ sql, schema }: Place) => sql`select ${schema}.open_span()`;
+/** What begin_posting and post_batch return; nulls where a span has to be opened first (X1). */
+interface Head {
+  postingId: number | null;
+  jobCount: number;
+  isNew: boolean;
+  entryPoint: string;
+}
 
-/** A posting that is one batch is one statement: a job posted by itself starts sooner. */
-async function postAtOnce(
-  db: Place,
-  { osUser, priority }: NewPosting,
-  {
-    options,
-    args,
-    openSpan,
-  }: { options: string; args: readonly string[]; openSpan: () => Promise<void> },
+function optionsText(posting: NewPosting): string {
+  const { name, key, osUser, needs = [], run = "", priority } = posting;
+  const options = parse(PostingOptions, posting, "options of a posting");
+  const all = { ...options, name, key, osUser, needs, run, priority };
+  return JSON.stringify(Object.fromEntries(Object.entries(all).filter(([, v]) => v !== null)));
+}
+
+/** Posts, and again once there is a span with room: `post` reads nothing before it knows. */
+async function posted(
+  posting: NewPosting,
+  openSpan: () => Promise<void>,
+  post: () => Promise<Head>,
 ): Promise<Posted> {
   for (;;) {
-    const [posted] = await db.sql<{ id: number; jobCount: number }[]>`
-      select * from ${db.schema}.post_batch(
-        ${osUser}, ${options}::text::jsonb, ${priority}, ${args.join(separator)}, ${separator})`;
-    if (posted) return { ...posted, isNew: true };
-    await openSpan();
+    const { postingId: id, jobCount, isNew, entryPoint } = await post();
+    if (id === null) {
+      await openSpan();
+      continue;
+    }
+    if (!isNew && entryPoint !== posting.entryPoint) {
+      throw new KeyTaken(posting.key ?? "", id, entryPoint, posting.entryPoint);
+    }
+    return { id, jobCount, isNew };
   }
 }
 
-/** Null, before anything was read or written, where a span has to be opened first (X1). */
-async function takeId(db: Place, sql: Tx): Promise<number | null> {
-  const [row] = await sql<{ id: number | null }[]>`select ${db.schema}.take_posting_id() as id`;
-  return row?.id ?? null;
+/** In a transaction of its own. */
+export const openSpanBy = ({ sql, schema }: Place) => sql`select ${schema}.next_span()`;
+
+/** Most postings are one batch: one statement. */
+async function postAtOnce(db: Place, { posting, options }: Work, batch: JobBatch): Promise<Head> {
+  const { sql, schema } = db;
+  const { args, indexes, lanes } = sorted(batch);
+  const [head] = await sql<Head[]>`
+    select * from ${schema}.post_batch(
+      ${posting.entryPoint}, ${options}::text::jsonb, ${args.join(separator)},
+      ${indexes && integers(indexes)}::integer[],
+      ${lanes && integers(lanes.map(([priority]) => priority))}::integer[],
+      ${lanes && integers(lanes.map(([, size]) => size))}::integer[], false)`;
+  return requireHead(head);
 }
 
-interface Work {
-  posting: NewPosting;
-  options: string;
-  read: Batches;
-  source: string;
+/** By priority, stable; the place of each where priorities differ, and their lanes (N1, J2). */
+function sorted({ args, priorities }: JobBatch) {
+  if (priorities === undefined) return { args, indexes: null, lanes: null };
+  const sizes = new Map<number, number>();
+  for (const priority of priorities) sizes.set(priority, (sizes.get(priority) ?? 0) + 1);
+  const lanes = [...sizes].sort(([a], [b]) => b - a);
+  if (lanes.length === 1) return { args, indexes: null, lanes };
+  const indexes = [...args.keys()].sort((a, b) => (priorities[b] ?? 0) - (priorities[a] ?? 0));
+  return { args: indexes.map((index) => args[index] ?? ""), indexes, lanes };
 }
 
-async function insertAll(
+function requireHead(head: Head | undefined): Head {
+  if (head === undefined) throw new Error("a function that returns one row returned none");
+  return head;
+}
+
+async function postInParts(
   db: Place,
   sql: Tx,
-  id: number,
-  { posting, options, read, source }: Work,
-): Promise<Posted> {
+  { posting, options }: Work,
+  batches: Batches,
+): Promise<Head> {
   const { schema } = db;
-  const before = await takeKey(db, sql, id, posting);
-  if (before) return before;
-  const { jobCount, hasPriorities } = await insertJobs(db, sql, id, posting.priority, read);
-  if (jobCount === 0) throw new NothingToPost(source);
-  // Sent at once, each without waiting for the answer to the one before it.
-  await Promise.all([
-    sql`
-      select ${schema}.add_posting(
-        ${id}, ${jobCount}, ${posting.osUser}, ${options}::text::jsonb)`,
-    hasPriorities
-      ? insertSortedJobs(db, sql, id)
-      : sql`
-          insert into ${schema}.lane (posting_id, priority, first_seq, end_seq, route_id)
-          select id, ${posting.priority}, 0, job_count, route_id
-          from ${schema}.posting where id = ${id}`,
-    sql`select ${schema}.wake(${id})`,
-  ]);
-  return { id, jobCount, isNew: true };
+  const [begun] = await sql<Head[]>`
+    select * from ${schema}.begin_posting(${posting.entryPoint}, ${options}::text::jsonb, false)`;
+  const head = requireHead(begun);
+  if (head.postingId === null || !head.isNew) return head;
+  const isStaged = await sendJobs(db, sql, head.postingId, posting.priority, batches);
+  const lanes = isStaged ? await addStaged(db, sql, head.postingId) : null;
+  const [ended] = await sql<{ jobCount: number }[]>`
+    select ${schema}.end_posting(
+      ${head.postingId}, ${lanes && integers(lanes.map(({ priority }) => priority))}::integer[],
+      ${lanes && integers(lanes.map(({ size }) => size))}::integer[]) as job_count`;
+  return { ...head, jobCount: ended?.jobCount ?? 0 };
 }
 
-async function insertJobs(db: Place, sql: Tx, id: number, priority: number, batches: Batches) {
+/** Sends the jobs as they are read; those with priorities to a table of their own, to be sorted. */
+async function sendJobs(
+  { schema }: Place,
+  sql: Tx,
+  id: number,
+  priority: number,
+  batches: Batches,
+): Promise<boolean> {
   let jobCount = 0;
-  let hasPriorities: boolean | null = null;
+  let isStaged: boolean | null = null;
   const inFlight: Promise<unknown>[] = [];
   for await (const batch of batches) {
-    if (hasPriorities === null) {
-      hasPriorities = batch.priorities !== undefined;
-      if (hasPriorities) await createStage(sql);
+    if (isStaged === null) {
+      isStaged = batch.priorities !== undefined;
+      if (isStaged) await createStage(sql);
     }
     const text = batch.args.join(separator);
-    const sent = hasPriorities
+    const sent = isStaged
       ? stageJobs(sql, jobCount, text, batch.priorities ?? batch.args.map(() => priority))
-      : sql`
-          insert into ${db.schema}.job (posting_id, seq, args)
-          select ${id}::bigint, ${jobCount}::integer + place - 1, args::json
-          from string_to_table(${text}, ${separator}) with ordinality as t (args, place)`;
+      : sql`select ${schema}.add_jobs(${id}, ${text}, null)`;
     const settled = Promise.resolve(sent);
     settled.catch(() => {}); // told by the await below; a later one may fail before that
     inFlight.push(settled);
@@ -184,7 +189,7 @@ async function insertJobs(db: Place, sql: Tx, id: number, priority: number, batc
     if (inFlight.length > batchesInFlight) await inFlight.shift();
   }
   await Promise.all(inFlight);
-  return { jobCount, hasPriorities: hasPriorities ?? false };
+  return isStaged ?? false;
 }
 
 const createStage = (sql: Tx) => sql`
@@ -198,19 +203,18 @@ const stageJobs = (sql: Tx, first: number, text: string, priorities: readonly nu
     join unnest(${`{${priorities.join(",")}}`}::integer[]) with ordinality as p (priority, place)
       using (place)`;
 
-/** Jobs with priorities: sorted by it, stable, a lane for each (N1, J1, J2). */
-async function insertSortedJobs(db: Place, sql: Tx, id: number): Promise<void> {
+/** Jobs with priorities: sorted by it, stable; returns their lanes (N1, J1, J2). */
+async function addStaged({ schema }: Place, sql: Tx, id: number) {
+  const lanes = await sql<{ priority: number; size: number }[]>`
+    select priority, count(*)::integer as size from pdoflow_stage
+    group by priority order by priority desc`;
   await sql`
-    insert into ${db.schema}.job (posting_id, seq, index, args)
-    select ${id}::bigint, row_number() over (order by priority desc, index) - 1,
-           case when differ.yes then index end, args
-    from pdoflow_stage
-      cross join (select count(distinct priority) > 1 as yes from pdoflow_stage) differ`;
-  await sql`
-    insert into ${db.schema}.lane (posting_id, priority, first_seq, end_seq, route_id)
-    select ${id}::bigint, priority, sum(size) over higher - size, sum(size) over higher,
-           (select route_id from ${db.schema}.posting where id = ${id})
-    from (select priority, count(*) as size from pdoflow_stage group by priority) s
-    window higher as (order by priority desc)`;
-  await sql`drop table pdoflow_stage`; // the transaction may go on, and post others
+    select sum(${schema}.add_jobs(${id}, part.args, part.indexes)) from (
+      select string_agg(args::text, ${separator} order by seq) as args,
+             case when ${lanes.length > 1} then array_agg(index order by seq) end as indexes
+      from (select seq, index, args, seq / ${jobsPerPart}::bigint as place
+            from (select row_number() over (order by priority desc, index) - 1 as seq, index, args
+                  from pdoflow_stage) s) placed
+      group by place order by place offset 0) part`;
+  return lanes;
 }

@@ -12,7 +12,7 @@ export async function rescuePools({ sql, schema }: Db): Promise<RescuedPool[]> {
   const all: RescuedPool[] = [];
   for (;;) {
     const [rescued] = await sql<RescuedPool[]>`
-      select pool_id, host, jobs from ${schema}.rescue()`;
+      select pool_id, host, jobs from ${schema}.pool_rescue()`;
     if (!rescued) return all;
     all.push(rescued);
   }

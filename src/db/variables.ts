@@ -7,18 +7,19 @@ export interface Variable {
   updatedAt: Date;
 }
 
-/** All variables by name, or the one that is named. */
+/** The variables that the caller may see by name (V1), or the one that is named. */
 export const readVariables = ({ sql, schema }: Db, name: string | null) => sql<Variable[]>`
-  select name, value::text as value, updated_at from ${schema}.variable
-  where ${name === null ? sql`true` : sql`name = ${name}`} order by name`;
+  select distinct on (name) name, value::text as value, updated_at from ${schema}.variable
+  where owner in ('', ${schema}.caller()) and ${name === null ? sql`true` : sql`name = ${name}`}
+  order by name, owner desc`;
 
 export async function writeVariable({ sql, schema }: Db, name: string, value: string) {
-  await sql`
-    insert into ${schema}.variable (name, value) values (${name}, ${value}::text::jsonb)
-    on conflict (name) do update set value = excluded.value, updated_at = now()`;
+  await sql`select ${schema}.set_variable(${name}, ${value}::text::jsonb)`;
 }
 
 /** Returns whether there was one. */
 export async function deleteVariable({ sql, schema }: Db, name: string): Promise<boolean> {
-  return (await sql`delete from ${schema}.variable where name = ${name} returning name`).length > 0;
+  const [row] = await sql<{ wasThere: boolean }[]>`
+    select ${schema}.delete_variable(${name}) as was_there`;
+  return row?.wasThere ?? false;
 }

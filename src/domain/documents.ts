@@ -32,6 +32,8 @@ const JobCounts = v.object({
   cancelled: count,
 });
 
+const RoleKind = v.picklist(["poster", "viewer", "operator", "pool", "owner"]);
+
 const Posting = v.object({
   id,
   name: v.nullable(v.string()),
@@ -241,6 +243,21 @@ export const documents = {
         about: v.string(),
         found: v.string(),
         remedy: v.string(),
+      }),
+    ),
+  }),
+  /** Of grant and revoke. */
+  grant: document({ role: v.string(), kind: RoleKind, isRevoked: v.boolean() }),
+  /** Of grant without words. */
+  grants: document({
+    grants: v.array(
+      v.object({
+        role: v.string(),
+        kind: RoleKind,
+        posters: v.nullable(v.array(v.string())),
+        share: v.number(),
+        maxOpen: v.nullable(count),
+        maxArgumentBytes: v.nullable(count),
       }),
     ),
   }),

@@ -1,4 +1,4 @@
-import { holdPostings, postingsOverLimit } from "../db/control.ts";
+import { postingsOverLimit, stopPosting } from "../db/control.ts";
 import type { RunnablePosting } from "../db/leases.ts";
 import type { Links, Session } from "./session.ts";
 
@@ -45,7 +45,7 @@ export class FailureWatch {
 
   async #stop(session: Session, id: number, reason: string): Promise<void> {
     await session.recorder.flush(); // the reasons are to be seen when it has stopped
-    const held = await this.#links.side.ask((db) => holdPostings(db, [id], "errored_out", reason));
+    const held = await this.#links.side.ask((db) => stopPosting(db, id, reason));
     this.#inRow.delete(id); // when it is resumed, it has as many failures as before
     if (held.length > 0) this.#onStopped(id, reason);
   }

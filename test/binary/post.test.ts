@@ -169,7 +169,7 @@ test.each(["SIGINT", "SIGTERM"] as const)("%s while it reads leaves nothing", as
   await child.stdin.flush();
   const activity = () => db.sql`
     select 1 from pg_stat_activity
-    where datname = current_database() and query like '%insert into%job%' and pid <> pg_backend_pid()`;
+    where datname = current_database() and query like '%add_jobs%' and pid <> pg_backend_pid()`;
   await until("an insert", async () => (await activity()).length > 0);
   child.kill(signal);
   await child.exited;

@@ -17,6 +17,7 @@ import {
   record,
   recordEach,
   recordPart,
+  refusal,
   resume,
   take,
   untilBlocked,
@@ -155,7 +156,7 @@ test("U2: where a retry by hand is cancelled before it was tried, the failure co
   await finishPostings(db, [id]);
   expect(await counts(db, id)).toMatchObject({ done: 1, failed: 3, cancelled: 0 });
   expect(await retryFailed(db, id, all)).toBeNull(); // cancelled is for good
-  expect(await retryFailed(db, 99, all)).toBeNull();
+  expect(await refusal(retryFailed(db, 99, all))).toContain("there is no posting 99");
   expect(await brokenInvariants(db)).toEqual([]);
 });
 

@@ -1,0 +1,210 @@
+-- What a pool may do. Each of these runs as the owner of the schema, for a role that was granted to
+-- run pools (0012_roles.sql): a pool acts for itself alone, and on what it has leased.
+-- A pool is trusted with the jobs that it has taken, and with no others.
+
+create function pdoflow.require_pool(p_pool bigint) returns void language plpgsql stable as $$
+begin
+  if not exists (select from pdoflow.pool
+                 where id = p_pool and (role = pdoflow.caller() or pdoflow.is_owner())) then
+    raise insufficient_privilege using message =
+      format('there is no pool %s of the role %s', p_pool, pdoflow.caller());
+  end if;
+end $$;
+
+create function pdoflow.pool_register(
+  p_host text, p_pid integer, p_version text, p_os_user text, p_slots integer,
+  p_patience_ms integer, p_provides jsonb, p_posters text[]
+) returns bigint language plpgsql
+security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  v_id bigint;
+begin
+  if p_patience_ms not between 1 and 86400000 or p_slots < 0 then
+    raise exception 'expected a patience of up to a day and some slots, found % ms and %',
+      p_patience_ms, p_slots using errcode = 'PF002';
+  end if;
+  insert into pdoflow.pool (host, pid, version, role, os_user, slots, patience_ms, provides,
+                            posters)
+  values (p_host, p_pid, p_version, pdoflow.caller(), p_os_user, p_slots, p_patience_ms,
+          p_provides, p_posters)
+  returning id into v_id;
+  return v_id;
+end $$;
+
+-- What is told as running is read by whoever rescues this pool: its form is checked here.
+create function pdoflow.pool_beat(p_pool bigint, p_running jsonb, p_listens boolean)
+returns table (is_up boolean, is_draining boolean, slots integer)
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+#variable_conflict use_column
+declare
+  v_state text;
+begin
+  perform pdoflow.require_pool(p_pool);
+  perform from jsonb_to_recordset(p_running) as j (posting bigint, seq integer, attempt integer);
+  update pdoflow.pool set beat_at = clock_timestamp(), running = p_running, listens = p_listens
+  where id = p_pool and state in ('up', 'draining') returning state into v_state;
+  return query
+    select v_state is not null, coalesce(v_state = 'draining', false),
+           coalesce(sum(p.slots), 0)::integer
+    from pdoflow.pool p
+    where id = p_pool or (state in ('up', 'draining')
+      and beat_at > clock_timestamp() - patience_ms * interval '1 ms');
+end $$;
+
+-- Says that a pool waits for postings (O5).
+create function pdoflow.pool_listens(p_pool bigint) returns void language plpgsql
+security definer set search_path = pg_catalog, pg_temp as $$
+begin
+  perform pdoflow.require_pool(p_pool);
+  update pdoflow.pool set listens = true where id = p_pool and not listens;
+end $$;
+
+create function pdoflow.pool_drain(p_pool bigint) returns void language plpgsql
+security definer set search_path = pg_catalog, pg_temp as $$
+begin
+  perform pdoflow.require_pool(p_pool);
+  update pdoflow.pool set state = 'draining' where id = p_pool and state = 'up';
+end $$;
+
+create function pdoflow.pool_retire(p_pool bigint) returns integer language plpgsql
+security definer set search_path = pg_catalog, pg_temp as $$
+begin
+  perform pdoflow.require_pool(p_pool);
+  return pdoflow.retire(p_pool);
+end $$;
+
+-- Of these routes those that the caller's pools may serve (T1).
+create function pdoflow.served(p_routes integer[]) returns integer[] language sql stable as $$
+  select case when pdoflow.runs_all() then p_routes else array(
+    select unnest(p_routes) intersect select unnest(pdoflow.run_routes())) end
+$$;
+
+create function pdoflow.pool_claim(
+  p_pool bigint, p_routes integer[], p_oldest boolean,
+  p_entry_points text[], p_caps integer[], p_floors integer[],
+  p_cap integer, p_share double precision, p_skip bigint[], p_slack_ms integer,
+  p_read_most integer, p_separator text
+) returns table (lease_id bigint, posting_id bigint, first_seq integer, end_seq integer,
+                 attempt integer, wait_ms integer, args text, posting jsonb)
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+#variable_conflict use_column
+begin
+  perform pdoflow.require_pool(p_pool);
+  if p_slack_ms not between 0 and 60000 then
+    raise exception 'expected 0 to 60000 ms of slack, found %', p_slack_ms
+      using errcode = 'PF002';
+  end if;
+  return query select * from pdoflow.claim_jobs(
+    p_pool, pdoflow.served(p_routes), p_oldest, p_entry_points, p_caps, p_floors, p_cap, p_share,
+    p_skip, p_slack_ms, p_read_most, p_separator);
+end $$;
+
+-- What a pool must know of postings to run their jobs, of those that the caller's may run.
+create function pdoflow.pool_runnable(p_postings bigint[]) returns table (posting jsonb)
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
+begin
+  return query
+    select r.posting from pdoflow.runnable r
+    where r.id = any (p_postings) and (pdoflow.runs_all() or exists (
+      select from pdoflow.posting p
+      where p.id = r.id and p.route_id = any (pdoflow.run_routes())));
+end $$;
+
+create function pdoflow.pool_record(
+  p_pool bigint, p_count integer, p_leases bigint[], p_postings bigint[], p_seqs integer[],
+  p_attempts integer[], p_states pdoflow.outcome_state[], p_ages_us bigint[],
+  p_durations_us bigint[], p_pids integer[], p_results text[], p_errors text[],
+  p_delays_ms bigint[], p_let_go bigint[], p_stdouts text[], p_stderrs text[]
+) returns integer language plpgsql
+security definer set search_path = pg_catalog, pg_temp as $$
+begin
+  perform pdoflow.require_pool(p_pool);
+  return pdoflow.record(p_pool, p_count, p_leases, p_postings, p_seqs, p_attempts, p_states,
+                        p_ages_us, p_durations_us, p_pids, p_results, p_errors, p_delays_ms,
+                        p_let_go, p_stdouts, p_stderrs);
+end $$;
+
+-- What is kept must be of these leases: else a pool could lease itself what it likes (L1).
+create function pdoflow.pool_give_back(
+  p_pool bigint, p_leases bigint[], p_keep_leases bigint[], p_keep_postings bigint[],
+  p_keep_firsts integer[], p_keep_ends integer[], p_keep_attempts integer[]
+) returns integer language plpgsql
+security definer set search_path = pg_catalog, pg_temp set enable_seqscan = off as $$
+begin
+  perform pdoflow.require_pool(p_pool);
+  if exists (
+    with kept as (
+      select * from unnest(p_keep_leases, p_keep_postings, p_keep_firsts, p_keep_ends,
+                           p_keep_attempts)
+        as k (lease_id, posting_id, first_seq, end_seq, attempt))
+    select from kept k
+    where not coalesce(k.first_seq < k.end_seq, false)
+      or k.end_seq - k.first_seq is distinct from (
+      select sum(least(r.end_seq, k.end_seq) - greatest(r.first_seq, k.first_seq))
+      from pdoflow.lease l cross join lateral
+        unnest(l.posting_ids, l.first_seqs, l.end_seqs, l.attempts)
+          as r (posting_id, first_seq, end_seq, attempt)
+      where l.id = k.lease_id and l.pool_id = p_pool and r.posting_id = k.posting_id
+        and r.attempt = k.attempt and r.first_seq < k.end_seq and k.first_seq < r.end_seq))
+  then
+    raise exception 'what pool % keeps is not of its leases', p_pool
+      using errcode = 'insufficient_privilege';
+  end if;
+  return pdoflow.give_back(p_pool, p_leases, p_keep_leases, p_keep_postings, p_keep_firsts,
+                           p_keep_ends, p_keep_attempts, 0);
+end $$;
+
+-- Gives back the leases that the database has for a pool and that the pool knows nothing of.
+create function pdoflow.pool_give_back_unknown(p_pool bigint, p_known bigint[])
+returns integer language plpgsql
+security definer set search_path = pg_catalog, pg_temp set enable_seqscan = off as $$
+begin
+  perform pdoflow.require_pool(p_pool);
+  return pdoflow.give_back(
+    p_pool,
+    array(select id from pdoflow.lease
+          where pool_id = p_pool and held and id <> all (p_known)),
+    '{}', '{}', '{}', '{}', '{}', 0);
+end $$;
+
+create function pdoflow.pool_next_retry_ms(p_routes integer[], p_skip bigint[])
+returns double precision language plpgsql stable
+security definer set search_path = pg_catalog, pg_temp as
+$$ begin return pdoflow.next_retry_ms(pdoflow.served(p_routes), p_skip); end $$;
+
+-- Ends those of the postings whose jobs have all ended: what is true of one does not ask who says
+-- so. The same goes for the next three.
+create function pdoflow.pool_finish(p_postings bigint[]) returns setof bigint
+language plpgsql security definer set search_path = pg_catalog, pg_temp as
+$$ begin return query select * from pdoflow.finish(p_postings); end $$;
+
+create function pdoflow.pool_fold() returns void language plpgsql
+security definer set search_path = pg_catalog, pg_temp as
+$$ begin perform pdoflow.fold(); end $$;
+
+-- Ends postings that a pool which died between its last outcome and pool_finish left open.
+create function pdoflow.pool_finish_stragglers() returns setof bigint language plpgsql
+security definer set search_path = pg_catalog, pg_temp as $$
+begin
+  return query select * from pdoflow.finish(array(
+    select p.id from pdoflow.posting p join (
+      select posting_id, sum(done + failed + cancelled) as ended
+      from pdoflow.progress group by posting_id) g on g.posting_id = p.id
+    where g.ended = p.job_count limit 1000));
+end $$;
+
+create function pdoflow.pool_rescue() returns table (pool_id bigint, host text, jobs integer)
+language plpgsql security definer set search_path = pg_catalog, pg_temp as
+$$ begin return query select * from pdoflow.rescue(); end $$;
+
+-- Stops a posting whose jobs only fail. Only one that the caller's pools may run.
+create function pdoflow.pool_stop_posting(p_postings bigint[], p_reason text)
+returns bigint[] language plpgsql
+security definer set search_path = pg_catalog, pg_temp as $$
+begin
+  return pdoflow.hold(array(
+    select id from pdoflow.posting
+    where id = any (p_postings)
+      and (pdoflow.runs_all() or route_id = any (pdoflow.run_routes()))),
+    'errored_out', p_reason);
+end $$;

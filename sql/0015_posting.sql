@@ -1,0 +1,185 @@
+-- Posting, for whoever may: by SQL, and under the command line and the library (docs/sql.md).
+-- Either all at once, post, or begin_posting, add_jobs as often as it takes, and end_posting in one
+-- transaction. All run as the owner, and the posting is the caller's.
+
+create table pdoflow.draft (
+  posting_id bigint primary key,
+  entry_point text not null,
+  options jsonb not null,
+  job_count integer not null default 0,
+  is_sorted boolean not null default false,
+  max_argument_bytes integer
+);
+comment on table pdoflow.draft is
+'One row: a posting of a transaction that has begun it and not ended it.
+  D1  None is ever committed: so what a transaction finds here it has begun itself.';
+
+create function pdoflow.refuse_draft() returns trigger language plpgsql
+security definer set search_path = pg_catalog, pg_temp as $$
+begin
+  if exists (select from pdoflow.draft where posting_id = new.posting_id) then
+    raise exception 'posting % was begun and not ended: call end_posting, or roll back',
+      new.posting_id using errcode = 'PF002';
+  end if;
+  return null;
+end $$;
+create constraint trigger d1_ended after insert on pdoflow.draft
+deferrable initially deferred for each row execute function pdoflow.refuse_draft();
+
+-- A job's arguments are a list, or an object that is the one argument.
+alter table pdoflow.job
+  add constraint j3_list_or_object check (json_typeof(args) in ('array', 'object'));
+-- Serves: how many postings of a poster have not ended.
+create index posting_of_route on pdoflow.posting (route_id) where ended_at is null;
+
+-- An option of a posting that is out of its range.
+create function pdoflow.refuse_option(p_key text, p_expected text, p_found jsonb)
+returns void language plpgsql as $$
+begin
+  raise exception 'option %: expected %, found %', p_key, p_expected, p_found
+    using errcode = 'PF002';
+end $$;
+
+-- An option that is a whole number, or null where p_key may be null.
+create function pdoflow.whole_option(p_key text, p_value jsonb, p_least bigint, p_most bigint)
+returns bigint language plpgsql as $$
+begin
+  if p_value = 'null' then return null; end if;
+  if jsonb_typeof(p_value) <> 'number' or p_value::numeric % 1 <> 0
+     or p_value::numeric not between p_least and p_most then
+    perform pdoflow.refuse_option(
+      p_key, format('a whole number from %s to %s', p_least, p_most), p_value);
+  end if;
+  return p_value::numeric::bigint;
+end $$;
+
+-- Names of postings: of what is ASCII the letters, digits and _.:+- alone, no digit or sign first.
+-- Not [[:alpha:]], which differs from database to database.
+create function pdoflow.name_pattern() returns text language sql immutable return
+  '^[^\x01-\x40\x5b-\x5e\x60\x7b-\x7f]'
+  || '[^\x01-\x2a\x2c\x2f\x3b-\x40\x5b-\x5e\x60\x7b-\x7f]{0,99}$';
+
+-- "10/s" as a number and the time in ms.
+create function pdoflow.rate_option(p_value jsonb, out rate_count integer, out rate_ms integer)
+language plpgsql as $$
+declare
+  v_text text := p_value #>> '{}';
+begin
+  if p_value = 'null' then return; end if;
+  if jsonb_typeof(p_value) <> 'string' or v_text !~ '^[1-9][0-9]{0,8}/[smh]$' then
+    perform pdoflow.refuse_option('maxRate', 'a rate such as "10/s", "100/m" or "1000/h"',
+                                  p_value);
+  end if;
+  rate_count := split_part(v_text, '/', 1)::integer;
+  rate_ms := case right(v_text, 1) when 's' then 1000 when 'm' then 60000 else 3600000 end;
+end $$;
+
+-- What the jobs need of a pool, as pools read it: [["gpu", "has"], ["mem", ">=", 1024]].
+create function pdoflow.is_needs(p_value jsonb) returns boolean language sql immutable as $$
+  select case when jsonb_typeof(p_value) <> 'array' then false else not exists (
+    select from jsonb_array_elements(p_value) as n (need)
+    where case when jsonb_typeof(need) <> 'array' then true else not coalesce(
+      jsonb_typeof(need -> 0) = 'string' and (
+        need ->> 1 = 'has' and jsonb_array_length(need) = 2
+        or need ->> 1 = '=' and jsonb_array_length(need) = 3
+           and jsonb_typeof(need -> 2) in ('string', 'number')
+        or need ->> 1 = '>=' and jsonb_array_length(need) = 3
+           and jsonb_typeof(need -> 2) = 'number'), false) end) end
+$$;
+
+-- The row of a posting with these options, but for its id, route and jobs: defaults where nothing
+-- is said, and an error where something wrong is.
+create function pdoflow.posting_of(p_entry_point text, p_options jsonb)
+returns pdoflow.posting language plpgsql as $$
+declare
+  v pdoflow.posting;
+  v_key text;
+  v_value jsonb;
+  v_year constant bigint := 31536000000;
+begin
+  if p_entry_point is null or p_entry_point !~ '^[^[:cntrl:]]+#[^#[:cntrl:]]+$'
+     or length(p_entry_point) > 2000 then
+    raise exception 'expected an entry point such as path/to/file.ts#name, found %',
+      coalesce(quote_literal(p_entry_point), 'null') using errcode = 'PF002';
+  end if;
+  if jsonb_typeof(p_options) is distinct from 'object' then
+    perform pdoflow.refuse_option('(all)', 'an object', coalesce(p_options, 'null'));
+  end if;
+  v.entry_point := p_entry_point;
+  v.state := 'open';
+  v.kills_running := true;
+  v.tries := 3;
+  v.backoff_ms := 1000;
+  v.grace_ms := 5000;
+  v.stop_after := 10;
+  v.keeps_results := true;
+  v.keeps_output := 'failures';
+  v.posted_at := now();
+  v.done := 0;
+  v.failed := 0;
+  v.cancelled := 0;
+  for v_key, v_value in select * from jsonb_each(p_options) loop
+    if v_value = 'null' and v_key not in ('name', 'key', 'timeoutMs', 'maxFailures',
+      'maxFailuresPercent', 'maxRunning', 'maxRate', 'keepMs') then
+      perform pdoflow.refuse_option(v_key, 'a value', v_value);
+    end if;
+    case v_key
+      when 'tries' then v.tries := pdoflow.whole_option(v_key, v_value, 1, 1000);
+      when 'backoffMs' then v.backoff_ms := pdoflow.whole_option(v_key, v_value, 0, v_year);
+      when 'timeoutMs' then v.timeout_ms := pdoflow.whole_option(v_key, v_value, 1, v_year);
+      when 'graceMs' then v.grace_ms := pdoflow.whole_option(v_key, v_value, 0, v_year);
+      when 'stopAfter' then
+        v.stop_after := pdoflow.whole_option(v_key, v_value, 0, 2147483647);
+      when 'maxFailures' then
+        v.max_failures := pdoflow.whole_option(v_key, v_value, 1, 2147483647);
+      when 'maxFailuresPercent' then
+        if v_value <> 'null' and (jsonb_typeof(v_value) <> 'number'
+                                  or v_value::numeric not between 0 and 100) then
+          perform pdoflow.refuse_option(v_key, 'a number from 0 to 100', v_value);
+        end if;
+        v.max_failures_percent := nullif(v_value, 'null')::real;
+      when 'maxRunning' then
+        v.max_running := pdoflow.whole_option(v_key, v_value, 1, 2147483647);
+      when 'maxRate' then
+        select r.rate_count, r.rate_ms into v.rate_count, v.rate_ms
+        from pdoflow.rate_option(v_value) r;
+      when 'keepsResults' then
+        if jsonb_typeof(v_value) <> 'boolean' then
+          perform pdoflow.refuse_option(v_key, 'true or false', v_value);
+        end if;
+        v.keeps_results := v_value::boolean;
+      when 'keepsOutput' then
+        if v_value #>> '{}' not in ('none', 'failures', 'all') then
+          perform pdoflow.refuse_option(v_key, 'none, failures or all', v_value);
+        end if;
+        v.keeps_output := v_value #>> '{}';
+      when 'keepMs' then
+        v.keep_ms := pdoflow.whole_option(v_key, v_value, 0, 100 * v_year);
+      when 'name' then
+        if v_value <> 'null' and (jsonb_typeof(v_value) <> 'string'
+           or v_value #>> '{}' !~ pdoflow.name_pattern()) then
+          perform pdoflow.refuse_option(
+            v_key, 'up to 100 letters, digits or _.:+-, a letter first', v_value);
+        end if;
+        v.name := v_value #>> '{}';
+      when 'key' then
+        if v_value <> 'null' and (jsonb_typeof(v_value) <> 'string'
+           or length(v_value #>> '{}') not between 1 and 500) then
+          perform pdoflow.refuse_option(v_key, '1 to 500 characters', v_value);
+        end if;
+      when 'osUser', 'run' then
+        if jsonb_typeof(v_value) <> 'string' or length(v_value #>> '{}') > 500 then
+          perform pdoflow.refuse_option(v_key, 'a name', v_value);
+        end if;
+      when 'needs' then
+        if not pdoflow.is_needs(v_value) then
+          perform pdoflow.refuse_option(v_key, 'needs such as [["gpu", "has"]]', v_value);
+        end if;
+      when 'priority' then null; -- of the jobs: pdoflow.priorities_of
+      else
+        raise exception 'there is no option "%" of a posting (docs/sql.md has all)', v_key
+          using errcode = 'PF002';
+    end case;
+  end loop;
+  return v;
+end $$;

@@ -1,0 +1,212 @@
+-- The functions that post (0015_posting.sql).
+
+-- What holds for the caller's postings (T3); nulls for the owner, and where nothing is said.
+create function pdoflow.limits_of_caller(out max_open integer, out max_argument_bytes integer)
+language sql stable as $$
+  select case when bool_or(g.max_open is null) then null else max(g.max_open) end,
+         case when bool_or(g.max_argument_bytes is null) then null
+              else max(g.max_argument_bytes) end
+  from pdoflow.grants_of(pdoflow.caller()) g where kind = 'poster' and not pdoflow.is_owner()
+$$;
+
+-- Refuses where the caller has as many postings that have not ended as it may.
+create function pdoflow.require_room(p_most integer) returns void language plpgsql as $$
+begin
+  if p_most <= (select count(*) from (
+       select from pdoflow.posting
+       where route_id = any (pdoflow.own_routes()) and ended_at is null limit p_most) open) then
+    raise exception 'the role % may have % open postings and has as many: wait until some have '
+      'ended, cancel some, or ask the owner of the queue for more', pdoflow.caller(), p_most
+      using errcode = 'PF001';
+  end if;
+end $$;
+
+-- The id of a new posting of the caller's, or the posting that had its key before. Nulls where a
+-- span has to be opened first, and p_opens is false.
+create function pdoflow.start_posting(
+  p_options jsonb, p_opens boolean,
+  out posting_id bigint, out job_count integer, out is_new boolean, out entry_point text
+) language plpgsql as $$
+#variable_conflict use_column
+declare
+  v_key text := p_options ->> 'key';
+  v_os_user text := coalesce(p_options ->> 'osUser', '');
+begin
+  for v_try in 1..20 loop
+    posting_id := pdoflow.take_posting_id();
+    exit when posting_id is not null or not p_opens;
+    begin
+      perform pdoflow.open_span();
+    exception when duplicate_table or unique_violation then
+      raise exception 'another transaction has opened a span that this one does not see: try again'
+        using errcode = 'serialization_failure';
+    end;
+  end loop;
+  if posting_id is null then
+    if p_opens then
+      raise exception 'no room for a posting was found: try again'
+        using errcode = 'serialization_failure';
+    end if;
+    return;
+  end if;
+  is_new := true;
+  while v_key is not null loop
+    insert into pdoflow.posting_key (poster, poster_os, key, posting_id)
+    values (pdoflow.caller(), v_os_user, v_key, posting_id) on conflict do nothing;
+    exit when found;
+    select p.id, p.job_count, false, p.entry_point
+    into posting_id, job_count, is_new, entry_point
+    from pdoflow.posting_key k join pdoflow.posting p on p.id = k.posting_id
+    where k.poster = pdoflow.caller() and k.poster_os = v_os_user and k.key = v_key;
+    exit when found; -- else it was pruned between the two statements: the key is free again
+  end loop;
+end $$;
+
+-- Writes the jobs of a text with lists of arguments, separated by the character 30, that no JSON
+-- holds; returns how many.
+create function pdoflow.write_jobs(
+  p_posting bigint, p_first integer, p_text text, p_indexes integer[], p_most_bytes integer
+) returns integer language plpgsql as $$
+declare
+  v_place bigint;
+  v_jobs integer;
+begin
+  if p_most_bytes is not null then
+    select place into v_place
+    from string_to_table(p_text, e'\x1e') with ordinality as t (args, place)
+    where octet_length(args) > p_most_bytes limit 1;
+    if found then
+      raise exception 'the arguments of job % have more than % bytes, the most that the role % may '
+        'post: keep large data in files, and post their names',
+        p_first + v_place - 1, p_most_bytes, pdoflow.caller() using errcode = 'PF001';
+    end if;
+  end if;
+  if p_indexes is null then
+    insert into pdoflow.job (posting_id, seq, args)
+    select p_posting, p_first + place - 1, args::json
+    from string_to_table(p_text, e'\x1e') with ordinality as t (args, place);
+  else
+    insert into pdoflow.job (posting_id, seq, index, args)
+    select p_posting, p_first + place - 1, p_indexes[place], args::json
+    from string_to_table(p_text, e'\x1e') with ordinality as t (args, place);
+  end if;
+  get diagnostics v_jobs = row_count;
+  if v_jobs <> cardinality(p_indexes) or array_position(p_indexes, null) is not null then
+    raise exception 'expected an index for each of % jobs, found %', v_jobs, cardinality(p_indexes)
+      using errcode = 'PF002';
+  end if;
+  return v_jobs;
+end $$;
+
+-- Writes the posting and its lanes: of one priority, or of several, the highest first, each with
+-- the number of its jobs (N1).
+create function pdoflow.write_posting(
+  v pdoflow.posting, p_options jsonb, p_is_sorted boolean,
+  p_priorities integer[], p_sizes integer[]
+) returns void language plpgsql as $$
+declare
+  v_most integer := (select max_open from pdoflow.limits_of_caller());
+begin
+  if v.job_count is null or v.job_count < 1 then
+    raise exception 'a posting has at least one job: nothing was posted' using errcode = 'PF002';
+  end if;
+  if p_priorities is null then
+    p_priorities := array[coalesce(pdoflow.whole_option(
+      'priority', p_options -> 'priority', -2147483648, 2147483647), 0)];
+    p_sizes := array[v.job_count];
+  end if;
+  if cardinality(p_priorities) <> cardinality(p_sizes)
+     or p_is_sorted <> (cardinality(p_priorities) > 1)
+     or v.job_count is distinct from (select sum(size) from unnest(p_sizes) as s (size))
+     or p_priorities <> array(select distinct priority from unnest(p_priorities) as p (priority)
+                              order by priority desc) then
+    raise exception 'expected lanes of % jobs, highest priority first, found priorities % of %',
+      v.job_count, p_priorities, p_sizes using errcode = 'PF002';
+  end if;
+  if v_most is not null then
+    perform pg_advisory_xact_lock(hashtextextended('pdoflow.open ' || pdoflow.caller(), 0));
+    perform pdoflow.require_room(v_most); -- a statement after the lock: it sees all
+  end if;
+  -- Late: others who post by a new route of the same kind wait for whoever made it to commit.
+  v.route_id := pdoflow.add_posting(
+    v.id, v.job_count, coalesce(p_options ->> 'osUser', ''),
+    to_jsonb(v) || jsonb_build_object('needs', coalesce(p_options -> 'needs', '[]'),
+                                      'run', coalesce(p_options ->> 'run', '')));
+  insert into pdoflow.lane (posting_id, priority, first_seq, end_seq, route_id)
+  select v.id, priority, sum(size) over higher - size, sum(size) over higher, v.route_id
+  from unnest(p_priorities, p_sizes) with ordinality as l (priority, size, place)
+  window higher as (order by place);
+  perform pdoflow.wake(v.id);
+end $$;
+
+-- Begins a posting; add_jobs and end_posting in the same transaction go on. Where its key was
+-- posted before, is_new is false and there is nothing to go on with.
+create function pdoflow.begin_posting(
+  p_entry_point text, p_options jsonb default '{}', p_opens boolean default true,
+  out posting_id bigint, out job_count integer, out is_new boolean, out entry_point text
+) language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+#variable_conflict use_column
+declare
+  v_limits record;
+begin
+  perform pdoflow.posting_of(p_entry_point, p_options);
+  select * into v_limits from pdoflow.limits_of_caller();
+  if v_limits.max_open is not null then perform pdoflow.require_room(v_limits.max_open); end if;
+  select s.* into posting_id, job_count, is_new, entry_point
+  from pdoflow.start_posting(p_options, p_opens) s;
+  if not is_new or posting_id is null then return; end if;
+  insert into pdoflow.draft (posting_id, entry_point, options, max_argument_bytes)
+  values (posting_id, p_entry_point, p_options, v_limits.max_argument_bytes);
+end $$;
+
+-- The draft of this transaction (D1), locked.
+create function pdoflow.draft_of(p_posting bigint) returns pdoflow.draft language plpgsql as $$
+declare
+  v_draft pdoflow.draft;
+begin
+  select * into v_draft from pdoflow.draft where posting_id = p_posting for update;
+  if not found then
+    raise exception 'posting % was not begun in this transaction', p_posting
+      using errcode = 'PF002';
+  end if;
+  return v_draft;
+end $$;
+
+-- Adds jobs: lists of arguments as text, separated by the character 30; and the place of each in
+-- what is posted, where they are sorted by priority (J2).
+create function pdoflow.add_jobs(
+  p_posting bigint, p_text text, p_indexes integer[]
+) returns integer language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  v_draft pdoflow.draft := pdoflow.draft_of(p_posting);
+  v_jobs integer;
+begin
+  if v_draft.job_count > 0 and v_draft.is_sorted <> (p_indexes is not null) then
+    raise exception 'expected an index for each job or for none' using errcode = 'PF002';
+  end if;
+  v_jobs := pdoflow.write_jobs(p_posting, v_draft.job_count, p_text, p_indexes,
+                               v_draft.max_argument_bytes);
+  update pdoflow.draft set job_count = job_count + v_jobs, is_sorted = p_indexes is not null
+  where posting_id = p_posting;
+  return v_jobs;
+end $$;
+
+-- Ends what begin_posting began, and returns its number of jobs.
+create function pdoflow.end_posting(
+  p_posting bigint, p_priorities integer[] default null, p_sizes integer[] default null
+) returns integer language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  v_draft pdoflow.draft := pdoflow.draft_of(p_posting);
+  v pdoflow.posting := pdoflow.posting_of(v_draft.entry_point, v_draft.options);
+begin
+  v.id := p_posting;
+  v.job_count := v_draft.job_count;
+  perform pdoflow.write_posting(v, v_draft.options, v_draft.is_sorted, p_priorities, p_sizes);
+  delete from pdoflow.draft where posting_id = p_posting;
+  return v.job_count;
+end $$;
+
+-- Room for the next posting (X1), in a transaction of its own.
+create function pdoflow.next_span() returns void language plpgsql
+security definer set search_path = pg_catalog, pg_temp as
+$$ begin perform pdoflow.open_span(); end $$;
