@@ -85,7 +85,7 @@ create function pdoflow.pool_claim(
   p_cap integer, p_share double precision, p_skip bigint[], p_slack_ms integer,
   p_read_most integer, p_separator text
 ) returns table (lease_id bigint, posting_id bigint, first_seq integer, end_seq integer,
-                 attempt integer, wait_ms integer, args text, posting jsonb)
+                 attempt integer, wait_ms integer, args text, posting json)
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
 begin
@@ -100,7 +100,7 @@ begin
 end $$;
 
 -- What a pool must know of postings to run their jobs, of those that the caller's may run.
-create function pdoflow.pool_runnable(p_postings bigint[]) returns table (posting jsonb)
+create function pdoflow.pool_runnable(p_postings bigint[]) returns table (posting json)
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
 begin
   return query
