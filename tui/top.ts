@@ -28,6 +28,8 @@ export interface TopOptions {
   onBug: (listener: (error: unknown) => void) => () => void;
   /** Calls back when the process goes on after it was stopped from outside. */
   onContinue: (listener: () => void) => () => void;
+  /** Whether the shell that started it is gone, and nobody waits for it any more. */
+  isOrphaned: () => boolean;
   /** What an error means, for a person. */
   messageOf: (error: unknown) => string;
 }
@@ -83,7 +85,7 @@ class Top implements Disposable {
       onBug((error) => this.#fail(error)),
       onContinue(() => this.#resume()),
     ];
-    const ticker = setInterval(() => this.#on({ kind: "tick" }), tickMs);
+    const ticker = setInterval(() => this.#tick(), tickMs);
     try {
       this.#screen.start();
       this.#on({ kind: "tick" });
@@ -121,7 +123,6 @@ class Top implements Disposable {
       const { model, effects } = update(this.#model, event, performance.now());
       this.#model = model;
       for (const effect of effects) this.#do(effect);
-      if (event.kind === "tick") this.#watchSilence();
       this.#drawSoon();
     } catch (error) {
       this.#fail(error);
@@ -219,6 +220,12 @@ class Top implements Disposable {
         return this.#on({ kind: "job", postingId, index, job });
       }
     }
+  }
+
+  #tick(): void {
+    if (this.#options.isOrphaned()) this.#leave("SIGHUP");
+    this.#watchSilence();
+    this.#on({ kind: "tick" });
   }
 
   #watchSilence(): void {

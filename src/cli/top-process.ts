@@ -2,7 +2,8 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
 /** What the dashboard needs of the process that it runs in. */
-export const topProcess = (cwd: string) => ({
+export const topProcess = (cwd: string, parent = process.ppid) => ({
+  isOrphaned: () => process.ppid !== parent,
   /** As Ctrl-Z does it: all processes of the job, so that the shell sees it stopped. */
   suspend: async (): Promise<void> => {
     const goesOn = new Promise<void>((resolve) => {
