@@ -9,7 +9,7 @@ export { ArgumentsRefused } from "./domain/accept-arguments.ts";
 export { PdoflowError } from "./domain/errors.ts";
 export type { StandardSchema } from "./domain/standard-schema.ts";
 export { FatalError, RetryAfter } from "./domain/thrown.ts";
-export type { Transaction } from "./db/caller-transaction.ts";
+export type { Transaction } from "./domain/transaction.ts";
 export type { JobCounts, PostingState } from "./domain/posting.ts";
 export { ClusterPool, type ClusterPoolOptions } from "./library/cluster-pool.ts";
 export { close } from "./library/close.ts";

@@ -1,15 +1,7 @@
 import { exitCodes, InvalidInput, PdoflowError } from "../domain/errors.ts";
+import type { Transaction } from "../domain/transaction.ts";
 import type { Db, Sql } from "./connect.ts";
 import { requireCurrentVersion, SchemaOutdated } from "./migrations.ts";
-
-/**
- * An open transaction on somebody else's connection: whatever runs one statement with parameters
- * `$1`, `$2`, … in it and gives its rows, as a list or as a property `rows`. A client of `pg` and a
- * manager of TypeORM are one as they are.
- */
-export interface Transaction {
-  query(text: string, parameters: string[]): PromiseLike<unknown>;
-}
 
 /** Posting was to be part of a transaction, and none has begun on that connection. */
 export class NoTransaction extends PdoflowError {

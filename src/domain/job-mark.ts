@@ -9,7 +9,9 @@ import {
   pathInside,
   RootNotFound,
 } from "./entry-point.ts";
-import { exitCodes, InvalidInput, PdoflowError } from "./errors.ts";
+import { decoratedMethod } from "./decorated-method.ts";
+import { InvalidInput } from "./errors.ts";
+import { JobFileNotFound, JobNotExported, JobStillLoading, named, NotAJob } from "./mark-errors.ts";
 import {
   type InputOf,
   isStandardSchema,
@@ -57,6 +59,8 @@ export type PostedArgs<F extends JobFunction> =
 
 interface JobMark {
   readonly options: JobOptions;
+  /** What it decorates; undefined for a function that was given to `job`. */
+  readonly method: ReturnType<typeof decoratedMethod>;
   /** Where `job` was called; undefined outside of a file, as in `node --eval`. */
   readonly place: Place | undefined;
   /** The name that was found, kept for the next time. */
@@ -81,18 +85,35 @@ export function job<Schema extends StandardSchema, Result>(
 ): ((...args: Writable<ListOf<OutputOf<Schema>>>) => Result) & PostedAs<ListOf<InputOf<Schema>>>;
 export function job<F extends JobFunction>(
   fn: F,
-  options?: JobOptions & { readonly args?: undefined },
+  options?: JobOptions & { readonly args?: undefined; readonly kind?: never },
 ): F;
-export function job(fn: JobFunction, options: JobOptions = {}): JobFunction {
+/** As a decorator, `@job static fit() {}`: marks a static method of an exported class. */
+export function job(
+  method: JobFunction,
+  context: ClassMethodDecoratorContext & { readonly static: true; readonly private: false },
+): void;
+export function job<F extends JobFunction>(
+  owner: abstract new (...args: never[]) => unknown,
+  name: string,
+  descriptor: TypedPropertyDescriptor<F>,
+): void;
+export function job(...call: unknown[]): JobFunction | undefined {
+  const method = decoratedMethod(call);
+  const [fn, options = {}] = method ? [method.fn] : (call as [JobFunction, JobOptions?]);
+  if (typeof fn !== "function") {
+    throw new InvalidInput("job", [
+      `expected a function, found ${fn === null ? "null" : typeof fn}`,
+    ]);
+  }
   if (options.args !== undefined && !isStandardSchema(options.args)) {
     throw new InvalidInput("options of job", [
       "expected args to be a schema (valibot, zod, arktype, or another Standard Schema)",
     ]);
   }
-  const mark: JobMark = { options, place: callerOf(job), name: options.name };
+  const mark: JobMark = { options, method, place: callerOf(job), name: options.name };
   Object.defineProperty(fn, jobMark, { value: mark, configurable: true });
   markedJobs().add(fn);
-  return fn;
+  return method ? undefined : fn;
 }
 
 /** The schema of a job's arguments; undefined where it has none, or is no job. */
@@ -136,63 +157,9 @@ export async function entryPointOf(fn: JobFunction, root: string): Promise<strin
   ]);
   const path = pathInside(realRoot, file);
   if (path === undefined) throw new OutsideRoot(`The job ${named(fn)}`, file, realRoot);
-  mark.name ??= await exportedName(fn, url, mark.place);
+  mark.name ??= await exportedName(fn, url, mark);
   if (mark.name === undefined) throw new JobNotExported(fn, file);
   return formatEntryPoint(parseEntryPoint(`./${path}#${mark.name}`));
-}
-
-/** `entryPointOf` was given a function that `job` never saw. */
-export class NotAJob extends PdoflowError {
-  override readonly name = "NotAJob";
-  readonly exitCode = exitCodes.usage;
-  constructor(fn: JobFunction) {
-    super(
-      `Expected a function that job() marked, found ${named(fn)}. Write it as ` +
-        "`export const fit = job(async …)`, or post it by its entry point, file.ts#name.",
-    );
-  }
-}
-
-/** A worker could not import the job: the file that marked it is not known, or not on disk. */
-export class JobFileNotFound extends PdoflowError {
-  override readonly name = "JobFileNotFound";
-  readonly exitCode = exitCodes.notFound;
-  constructor(fn: JobFunction, file: string | undefined, cause?: unknown) {
-    const where = file === undefined ? "outside of a file" : `in ${file}, which can't be opened`;
-    super(
-      `The job ${named(fn)} was marked ${where}. Expected a file on disk, for workers to import: ` +
-        `mark it in one, or give job(fn, { file: "path/to/file.ts", name }).`,
-      { cause },
-    );
-  }
-}
-
-/** The file that marked the job exports no such function, so a worker could not get at it. */
-export class JobNotExported extends PdoflowError {
-  override readonly name = "JobNotExported";
-  readonly exitCode = exitCodes.notFound;
-  constructor(fn: JobFunction, file: string) {
-    super(
-      `Expected ${file} to export the job ${named(fn)}, found no export that is this function. ` +
-        "Export it there, or give job(fn, { name }) the name that it is exported by.",
-    );
-  }
-}
-
-/** The job is asked for while its file is still being imported, so the exports can't be read. */
-export class JobStillLoading extends PdoflowError {
-  override readonly name = "JobStillLoading";
-  readonly exitCode = exitCodes.usage;
-  constructor(fn: JobFunction, file: string) {
-    super(
-      `Expected ${file}, with the job ${named(fn)}, to be loaded; it is still being imported. ` +
-        "Give job(fn, { name }) the name that it is exported by, or post it from another file.",
-    );
-  }
-}
-
-function named(fn: JobFunction): string {
-  return fn.name === "" ? "(a function without a name)" : JSON.stringify(fn.name);
 }
 
 function fileUrl(fn: JobFunction, { options: { file }, place }: JobMark, root: string): string {
@@ -201,6 +168,9 @@ function fileUrl(fn: JobFunction, { options: { file }, place }: JobMark, root: s
   if (place === undefined) throw new JobFileNotFound(fn, undefined);
   return place.url;
 }
+
+/** What compilers call decorators by. */
+const isHelper = /\/node_modules\/(tslib|@swc\/helpers|@babel\/runtime)\//;
 
 function callerOf(callee: typeof job): Place | undefined {
   const { stackTraceLimit } = Error;
@@ -216,7 +186,7 @@ function callerOf(callee: typeof job): Place | undefined {
       const file = site.getFileName() ?? "";
       const url = isAbsolute(file) ? pathToFileURL(file).href : file;
       const [line, column] = [site.getLineNumber() ?? 1, site.getColumnNumber() ?? 1];
-      if (url.startsWith("file:")) return { url, line, column };
+      if (url.startsWith("file:") && !isHelper.test(url)) return { url, line, column };
     }
     return undefined;
   } finally {
@@ -224,7 +194,7 @@ function callerOf(callee: typeof job): Place | undefined {
   }
 }
 
-async function exportedName(fn: JobFunction, url: string, place: Place | undefined) {
+async function exportedName(fn: JobFunction, url: string, { place, method }: JobMark) {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<undefined>((resolve) => {
     timer = setTimeout(resolve, importMs, undefined);
@@ -236,6 +206,7 @@ async function exportedName(fn: JobFunction, url: string, place: Place | undefin
   // its import of itself would wait for ever. So the name is read off the source; a wrong one
   // would end in a worker's ExportNotFound.
   const file = fileURLToPath(url);
+  if (method?.className) return `${method.className}.${method.name}`;
   const name = place?.url === url && nameInSource(await readFile(file, "utf8"), fn, place);
   if (name) return name;
   throw new JobStillLoading(fn, file);

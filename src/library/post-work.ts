@@ -1,5 +1,5 @@
 import type { JobFunction, PostedArgs } from "../domain/job-mark.ts";
-import type { Transaction } from "../db/caller-transaction.ts";
+import type { Transaction } from "../domain/transaction.ts";
 import type { Posting } from "./posting.ts";
 import type { Source } from "./source.ts";
 

@@ -1,12 +1,7 @@
 import * as v from "valibot";
 
 import type { JobBatch } from "../db/batches.ts";
-import {
-  callerPlace,
-  requireTransaction,
-  SnapshotTooOld,
-  type Transaction,
-} from "../db/caller-transaction.ts";
+import { callerPlace, requireTransaction, SnapshotTooOld } from "../db/caller-transaction.ts";
 import { insertPosting, type NewPosting, openSpanBy, type Posted } from "../db/postings.ts";
 import { formatEntryPoint, parseEntryPoint } from "../domain/entry-point.ts";
 import { NothingToPost } from "../domain/errors.ts";
@@ -16,6 +11,7 @@ import { PostingOptions, Priority } from "../domain/posting.ts";
 import { type Connection, connectionTo } from "./connection.ts";
 import { encodeJobs, type JobSources } from "./encode-jobs.ts";
 import { osUser } from "../db/os-user.ts";
+import type { Transaction } from "../domain/transaction.ts";
 import type { PostOptions } from "./post-work.ts";
 import { Posting } from "./posting.ts";
 import type { Source } from "./source.ts";

@@ -1,4 +1,4 @@
-import type { Transaction } from "../db/caller-transaction.ts";
+import type { Transaction } from "../domain/transaction.ts";
 
 /**
  * A transaction of postgres.js, for the option `transaction` of `postWork`.

@@ -13,6 +13,14 @@ export const fit = job(async (seed: number, options: { rate: number }) => ({
 }));
 export const named = job((options: { seed: number }) => options.seed);
 
+export class Tasks {
+  readonly isNotStatic = true;
+  @job
+  static async count(this: void, text: string): Promise<number> {
+    return text.length;
+  }
+}
+
 export async function typed() {
   const scaled = await postWork(scale, [[1, "a"]]);
   same<typeof scaled, Posting<string>>(1);
@@ -21,6 +29,8 @@ export async function typed() {
     same<typeof row, JobResult<{ seed: number; loss: number }>>(1);
   }
   await postWork(fit, [[1], [2]], [{ rate: 1 }, { rate: 2 }], { priority: [1, 2] });
+  const counted = await postWork(Tasks.count, [["text"]]);
+  same<typeof counted, Posting<number>>(1);
   const untyped = await postWork("models/fit.ts#fit", [[1, new Date(), null]]);
   same<typeof untyped, Posting>(1);
   await Registry.get(named).postWork([], [{ seed: 1 }], { tries: 2 });
@@ -48,4 +58,12 @@ export async function refused() {
   const posting = await postWork(scale, [[1, "a"]]);
   // @ts-expect-error: the result is a text
   for await (const { result } of posting.results()) result?.toFixed();
+}
+
+export class Wrong {
+  // @ts-expect-error: of an object's method, that a worker could not call
+  @job
+  count(text: string): number {
+    return text.length;
+  }
 }

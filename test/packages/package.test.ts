@@ -37,6 +37,8 @@ const { double } = exports;
 ${main}
 if (require.main === module) main();`;
 
+const tscSeven = join(import.meta.dir, "../../node_modules/.bin/tsc");
+
 let project: Project;
 beforeAll(async () => {
   project = await emptyProject();
@@ -72,6 +74,41 @@ describe("installed in an empty project, it posts, and a compiled pool does the 
     },
     timeoutMs,
   );
+});
+
+test.each([
+  ["as the standard has them", {}],
+  ["as experimentalDecorators has them", { experimentalDecorators: true }],
+])("a static method is a job by a decorator, %s", async (_name, decorators) => {
+  await using database = await freshDatabase();
+  const tasks = `
+    import { ClusterPool, job, postWork } from "pdoflow";
+    export class Tasks {
+      @job static double(n: number) { return 2 * n; }
+    }
+    if (import.meta.filename === process.argv[1]) {
+      const posting = await postWork(Tasks.double, [[21]]);
+      await using pool = new ClusterPool({ binary: process.env["BINARY"], maxWorkers: 1 });
+      await pool.awaitCompletion(posting);
+      for await (const { result } of posting.results()) console.log(result);
+    }`;
+  const { folder } = project;
+  const compilerOptions = { target: "es2022", module: "nodenext", outDir: "built", ...decorators };
+  await project.write({
+    "decorated/tasks.mts": tasks,
+    "decorated/tsconfig.json": JSON.stringify({
+      compilerOptions: {
+        ...compilerOptions,
+        types: ["node"],
+        typeRoots: [await packageFile("@types")],
+      },
+      files: ["tasks.mts"],
+    }),
+  });
+  await project.run([tscSeven, "--project", "decorated"]);
+  const env = { PDOFLOW_DATABASE_URL: database.url, BINARY: await binary() };
+  const script = join(folder, "decorated/built/tasks.mjs");
+  expect(await project.run([await node("20"), script], env)).toBe("42\n");
 });
 
 test("the package is under 100 kB, is code and types alone, and needs two packages", async () => {
@@ -138,8 +175,7 @@ describe("in a strict TypeScript project, what must compile does, and what must 
       "tsconfig.json": JSON.stringify({ compilerOptions, include: ["typed.*"] }),
     });
     const six = await packageFile("typescript/bin/tsc");
-    const seven = join(import.meta.dir, "../../node_modules/.bin/tsc");
-    const tsc = version === "6" ? [await node("newest"), six] : [seven];
+    const tsc = version === "6" ? [await node("newest"), six] : [tscSeven];
     expect(await project.run([...tsc, "--project", "."])).toBe("");
   });
 });
