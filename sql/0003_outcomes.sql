@@ -78,6 +78,10 @@ declare
   v_sums pdoflow.outcome_sum[];
   v_skip bigint[] := '{}'; -- places in the arrays of what is not written
   v_is_again boolean := false;
+  -- The usual batch of short jobs: adding it up needs no more than the first and the last of them.
+  v_is_alike boolean := cardinality(p_leases) = 1 and cardinality(p_postings) = 1
+    and cardinality(p_attempts) = 1 and p_states = '{done}';
+  v_now double precision := extract(epoch from now());
   v_written integer;
   v_refused integer := 0;
 begin
@@ -103,14 +107,22 @@ begin
   -- The batch is added up once, here, and nothing is looked up for each of its rows: nearly always
   -- all are of leases that are held, and none was written before.
   loop
-    v_sums := array(
-      select (lease_id, posting_id, attempt, min(seq), max(seq), count(*),
-              count(*) filter (where state = 'done'), count(*) filter (where state = 'failed'),
-              count(*) filter (where state = 'retried'))::pdoflow.outcome_sum
-      from unnest(p_leases, p_postings, p_seqs, p_attempts, p_states) with ordinality
-        as b (lease_id, posting_id, seq, attempt, state, place)
-      where place <> all (v_skip)
-      group by lease_id, posting_id, attempt);
+    if v_is_alike and cardinality(v_skip) = 0 then
+      v_sums := array(
+        select (p_leases[1], p_postings[1], p_attempts[1], min(seq), max(seq), count(*), count(*),
+                0, 0)::pdoflow.outcome_sum
+        from unnest(p_seqs) as seq);
+    else
+      v_sums := array(
+        select (lease_id, posting_id, attempt, min(seq), max(seq), count(*),
+                count(*) filter (where state = 'done'), count(*) filter (where state = 'failed'),
+                count(*) filter (where state = 'retried'))::pdoflow.outcome_sum
+        from (select unnest(p_leases) as lease_id, unnest(p_postings) as posting_id,
+                     unnest(p_seqs) as seq, unnest(p_attempts) as attempt,
+                     unnest(p_states) as state, generate_series(1, p_count) as place) b
+        where place <> all (v_skip)
+        group by lease_id, posting_id, attempt);
+    end if;
 
     -- Locked in one order: the postings that may end whole here, and those that get retries, which
     -- pausing and cancelling are then to see (Y2).
@@ -139,14 +151,18 @@ begin
     begin
       insert into pdoflow.outcome (posting_id, lease_id, ended_at, seq, attempt, worker_pid,
                                    duration_ms, state, result, error, stdout, stderr)
-      select b.posting_id, b.lease_id, now() - b.age_us * interval '1 us', b.seq, b.attempt,
-             b.worker_pid, b.duration_us / 1000.0::real,
+      select b.posting_id, b.lease_id, to_timestamp(v_now - b.age_us / 1e6::double precision),
+             b.seq, b.attempt, b.worker_pid, b.duration_us / 1000.0::real,
              case when b.state = 'retried' and b.posting_id = any (v_cancelled) then 'cancelled'
                   else b.state end, b.result::jsonb, b.error::jsonb, b.stdout, b.stderr
-      from unnest(p_leases, p_postings, p_seqs, p_attempts, p_states, p_ages_us, p_durations_us,
-                  p_pids, p_results, p_errors, p_stdouts, p_stderrs) with ordinality
-        as b (lease_id, posting_id, seq, attempt, state, age_us, duration_us, worker_pid,
-              result, error, stdout, stderr, place)
+      -- In the list of a select, not in "from", where each array is first copied into a table.
+      from (select unnest(p_leases) as lease_id, unnest(p_postings) as posting_id,
+                   unnest(p_seqs) as seq, unnest(p_attempts) as attempt,
+                   unnest(p_states) as state, unnest(p_ages_us) as age_us,
+                   unnest(p_durations_us) as duration_us, unnest(p_pids) as worker_pid,
+                   unnest(p_results) as result, unnest(p_errors) as error,
+                   unnest(p_stdouts) as stdout, unnest(p_stderrs) as stderr,
+                   generate_series(1, p_count) as place) b
       where b.place <> all (v_skip);
       get diagnostics v_written = row_count;
       exit;
