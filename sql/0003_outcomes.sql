@@ -60,6 +60,7 @@ end $$;
 --   p_states   'retried' where another attempt follows, p_delays_ms later
 --   p_ages_us  how long ago, by the pool's own clock, the attempt ended: no clock of a client
 --              enters the database
+--   p_waited_us  how long ago they had these ages
 --   p_let_go   leases that are complete with these outcomes
 -- Returns how many were refused because their lease had been let go before.
 create function pdoflow.record(
@@ -67,7 +68,7 @@ create function pdoflow.record(
   p_attempts integer[], p_states pdoflow.outcome_state[], p_ages_us bigint[],
   p_durations_us bigint[], p_pids integer[],
   p_results text[], p_errors text[], p_delays_ms bigint[], p_let_go bigint[],
-  p_stdouts text[] default null, p_stderrs text[] default null
+  p_stdouts text[] default null, p_stderrs text[] default null, p_waited_us bigint default 0
 ) returns integer language plpgsql
 set enable_seqscan = off set enable_mergejoin = off set enable_hashjoin = off as $$
 #variable_conflict use_column
@@ -81,7 +82,7 @@ declare
   -- The usual batch of short jobs: adding it up needs no more than the first and the last of them.
   v_is_alike boolean := cardinality(p_leases) = 1 and cardinality(p_postings) = 1
     and cardinality(p_attempts) = 1 and p_states = '{done}';
-  v_now double precision := extract(epoch from now());
+  v_ages_from double precision := extract(epoch from now()) - p_waited_us / 1e6;
   v_written integer;
   v_refused integer := 0;
 begin
@@ -151,7 +152,7 @@ begin
     begin
       insert into pdoflow.outcome (posting_id, lease_id, ended_at, seq, attempt, worker_pid,
                                    duration_ms, state, result, error, stdout, stderr)
-      select b.posting_id, b.lease_id, to_timestamp(v_now - b.age_us / 1e6::double precision),
+      select b.posting_id, b.lease_id, to_timestamp(v_ages_from - b.age_us / 1e6::double precision),
              b.seq, b.attempt, b.worker_pid, b.duration_us / 1000.0::real,
              case when b.state = 'retried' and b.posting_id = any (v_cancelled) then 'cancelled'
                   else b.state end, b.result::jsonb, b.error::jsonb, b.stdout, b.stderr

@@ -114,14 +114,15 @@ create function pdoflow.pool_record(
   p_pool bigint, p_count integer, p_leases bigint[], p_postings bigint[], p_seqs integer[],
   p_attempts integer[], p_states pdoflow.outcome_state[], p_ages_us bigint[],
   p_durations_us bigint[], p_pids integer[], p_results text[], p_errors text[],
-  p_delays_ms bigint[], p_let_go bigint[], p_stdouts text[], p_stderrs text[]
+  p_delays_ms bigint[], p_let_go bigint[], p_stdouts text[], p_stderrs text[],
+  p_waited_us bigint
 ) returns integer language plpgsql
 security definer set search_path = pg_catalog, pg_temp as $$
 begin
   perform pdoflow.require_pool(p_pool);
   return pdoflow.record(p_pool, p_count, p_leases, p_postings, p_seqs, p_attempts, p_states,
                         p_ages_us, p_durations_us, p_pids, p_results, p_errors, p_delays_ms,
-                        p_let_go, p_stdouts, p_stderrs);
+                        p_let_go, p_stdouts, p_stderrs, p_waited_us);
 end $$;
 
 -- What is kept must be of these leases: else a pool could lease itself what it likes (L1).

@@ -1,7 +1,7 @@
 import * as v from "valibot";
 
 import { parse } from "../domain/parse.ts";
-import type { EndedAttempt } from "../pool/recorder.ts";
+import type { EndedAttempt } from "../pool/outcome-batch.ts";
 
 const StoredError = v.object({ name: v.string(), message: v.string() });
 

@@ -23,35 +23,68 @@ export interface Outcome {
   delayMs: number | null;
 }
 
+/** Outcomes as the arrays that `record` takes, in PostgreSQL's text form. */
+export interface PackedOutcomes extends ReturnType<typeof packOutcomes> {}
+
+/** Their ages are those of this moment. */
+export function packOutcomes(outcomes: readonly Outcome[]) {
+  const column = (pick: (outcome: Outcome) => number | string) => columnOf(outcomes, pick);
+  return {
+    count: outcomes.length,
+    leases: column((o) => o.leaseId),
+    postings: column((o) => o.postingId),
+    seqs: column((o) => o.seq),
+    attempts: column((o) => o.attempt),
+    states: column((o) => o.state),
+    ages: column((o) => micros(o.ageMs)),
+    durations: column((o) => micros(o.durationMs)),
+    pids: column((o) => o.workerPid),
+    results: textsOrNull(outcomes.map((o) => o.result)),
+    errors: textsOrNull(outcomes.map((o) => o.error)),
+    delays: outcomes.every((o) => o.delayMs === null)
+      ? null
+      : integers(outcomes.map((o) => o.delayMs)),
+    stdouts: textsOrNull(outcomes.map((o) => o.stdout)),
+    stderrs: textsOrNull(outcomes.map((o) => o.stderr)),
+  };
+}
+
 /**
  * Records outcomes whose leases the pool still holds, and lets go of `completeLeases`. Returns how
- * many were refused because their lease had been taken away. Safe to send again.
+ * many were refused because their lease had been taken away. Safe to send again. `packedAt`, on
+ * the performance clock, is when they had the ages that they were packed with.
  */
-export async function recordOutcomes(
+export async function recordPacked(
   { sql, schema }: Db,
+  poolId: number,
+  { packed, packedAt }: { packed: PackedOutcomes; packedAt: number },
+  completeLeases: readonly number[],
+): Promise<number> {
+  const [row] = await sql<{ refused: number }[]>`
+    select ${schema}.pool_record(
+      ${poolId}, ${packed.count}, ${packed.leases}::bigint[], ${packed.postings}::bigint[],
+      ${packed.seqs}::integer[], ${packed.attempts}::integer[],
+      ${packed.states}::text::${schema}.outcome_state[], ${packed.ages}::bigint[],
+      ${packed.durations}::bigint[], ${packed.pids}::integer[], ${packed.results}::text[],
+      ${packed.errors}::text[], ${packed.delays}::bigint[], ${integers(completeLeases)}::bigint[],
+      ${packed.stdouts}::text[], ${packed.stderrs}::text[],
+      ${micros(performance.now() - packedAt)}) as refused`;
+  return row?.refused ?? 0;
+}
+
+/** Does what `recordPacked` says, of outcomes whose ages are those of now. */
+export const recordOutcomes = (
+  db: Db,
   poolId: number,
   outcomes: readonly Outcome[],
   completeLeases: readonly number[],
-): Promise<number> {
-  const column = (pick: (outcome: Outcome) => number | string) => columnOf(outcomes, pick);
-  const delays = outcomes.every((o) => o.delayMs === null)
-    ? null
-    : integers(outcomes.map((o) => o.delayMs));
-  const [row] = await sql<{ refused: number }[]>`
-    select ${schema}.pool_record(
-      ${poolId}, ${outcomes.length},
-      ${column((o) => o.leaseId)}::bigint[], ${column((o) => o.postingId)}::bigint[],
-      ${column((o) => o.seq)}::integer[], ${column((o) => o.attempt)}::integer[],
-      ${column((o) => o.state)}::text::${schema}.outcome_state[],
-      ${column((o) => micros(o.ageMs))}::bigint[], ${column((o) => micros(o.durationMs))}::bigint[],
-      ${column((o) => o.workerPid)}::integer[],
-      ${textsOrNull(outcomes.map((o) => o.result))}::text[],
-      ${textsOrNull(outcomes.map((o) => o.error))}::text[],
-      ${delays}::bigint[], ${integers(completeLeases)}::bigint[],
-      ${textsOrNull(outcomes.map((o) => o.stdout))}::text[],
-      ${textsOrNull(outcomes.map((o) => o.stderr))}::text[]) as refused`;
-  return row?.refused ?? 0;
-}
+) =>
+  recordPacked(
+    db,
+    poolId,
+    { packed: packOutcomes(outcomes), packedAt: performance.now() },
+    completeLeases,
+  );
 
 /**
  * One number or word of each outcome, as PostgreSQL's text form of an array. Where it is the same

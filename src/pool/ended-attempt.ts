@@ -2,7 +2,7 @@ import { type AttemptEnd, outcomeState } from "../domain/attempt.ts";
 import { retryDelayMs } from "../domain/backoff.ts";
 import type { HeldJob } from "./held-job.ts";
 import type { End, Output } from "./protocol.ts";
-import type { EndedAttempt } from "./recorder.ts";
+import type { EndedAttempt } from "./outcome-batch.ts";
 import type { Verdict } from "./slot.ts";
 
 /**

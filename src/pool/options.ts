@@ -1,7 +1,7 @@
 import type { NewPool } from "../db/pools.ts";
 import type { OutcomeState } from "../domain/attempt.ts";
 import type { HeldJob } from "./held-job.ts";
-import type { EndedAttempt } from "./recorder.ts";
+import type { EndedAttempt } from "./outcome-batch.ts";
 import type { Runner, RunnerListener } from "./runner.ts";
 
 export interface PoolOptions extends Omit<NewPool, "slots"> {

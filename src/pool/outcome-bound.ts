@@ -1,4 +1,4 @@
-import type { EndedAttempt } from "./recorder.ts";
+import type { EndedAttempt } from "./outcome-batch.ts";
 
 const countMax = 100_000;
 const bytesMax = 64 * 1024 * 1024;

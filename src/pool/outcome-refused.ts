@@ -1,4 +1,4 @@
-import type { EndedAttempt } from "./recorder.ts";
+import type { EndedAttempt } from "./outcome-batch.ts";
 
 /**
  * An outcome that the database has refused for something about it, without all that may be the

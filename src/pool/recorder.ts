@@ -1,7 +1,8 @@
 import { isRefusal, isWorthAnotherTry } from "../db/connect.ts";
 import type { LeasedSeq } from "../db/leases.ts";
-import { finishPostings, type Outcome, recordOutcomes } from "../db/outcomes.ts";
+import { finishPostings, type Outcome, recordPacked } from "../db/outcomes.ts";
 import type { Link } from "./link.ts";
+import { type EndedAttempt, OutcomeBatch } from "./outcome-batch.ts";
 import { OutcomeBound, sizeOf } from "./outcome-bound.ts";
 import { outcomeRefused } from "./outcome-refused.ts";
 
@@ -9,13 +10,6 @@ const flushAtSize = 4_000;
 const flushAtBytes = 8 * 1024 * 1024;
 const flushAfterMs = 10;
 const retryAfterMs = 500;
-
-/** An outcome that waits to be recorded; `endedAt` is on this process's performance clock. */
-export type EndedAttempt = Outcome & {
-  endedAt: number;
-  /** How many jobs its posting has. */
-  jobCount: number;
-};
 
 export interface RecorderListener {
   onRefused(count: number): void;
@@ -39,6 +33,10 @@ export class Recorder {
   readonly #listener: RecorderListener;
   readonly #bound: OutcomeBound;
   #waiting: EndedAttempt[] = [];
+  /** How many of the first that wait are on their way. */
+  #sent = 0;
+  /** Those behind them, packed meanwhile: the database is not to wait for that. */
+  #next: OutcomeBatch | null = null;
   /** How many of the first that wait were in a batch that the database refused. */
   #suspects = 0;
   /** Outcomes that stand for others, which it refused. */
@@ -97,6 +95,9 @@ export class Recorder {
   add(outcome: EndedAttempt): void {
     this.#waiting.push(outcome);
     this.#bound.add(outcome);
+    if (this.#sent > 0 && this.#waiting.length >= this.#sent + flushAtSize) {
+      this.#next ??= this.#batchFrom(this.#sent);
+    }
     if (this.#waiting.length >= flushAtSize) void this.flush();
     else this.#timer ??= setTimeout(() => void this.flush(), flushAfterMs);
   }
@@ -126,6 +127,7 @@ export class Recorder {
   /** Forgets what was expected: those leases are gone. */
   reset(): void {
     this.#waiting = [];
+    this.#next = null;
     this.#suspects = 0;
     this.#bound.clear();
     this.#byLease.clear();
@@ -134,28 +136,32 @@ export class Recorder {
 
   async #writeAll(): Promise<void> {
     while (this.#waiting.length > 0) {
-      const batch = this.#nextBatch();
-      const complete = this.#completedBy(batch);
-      const now = performance.now();
-      for (const outcome of batch) outcome.ageMs = now - outcome.endedAt;
+      const batch = this.#next ?? this.#batchFrom(0);
+      this.#next = null;
+      const { outcomes } = batch;
+      this.#sent = outcomes.length;
       try {
         const refused = await this.#link.ask((db) =>
-          recordOutcomes(db, this.#poolId, batch, complete),
+          recordPacked(db, this.#poolId, batch, this.#completedBy(batch)),
         );
         if (refused > 0) this.#listener.onRefused(refused);
       } catch (error) {
+        this.#next = null; // what is first is sent again, perhaps by itself
         if (!isWorthAnotherTry(error)) {
-          this.#singleOut(batch, error);
+          this.#singleOut(outcomes, error);
           continue;
         }
         this.#listener.onError(error);
         await Bun.sleep(retryAfterMs);
         continue;
+      } finally {
+        this.#sent = 0;
       }
-      this.#suspects = Math.max(this.#suspects - batch.length, 0);
-      this.#waiting.splice(0, batch.length);
-      this.#bound.remove(batch);
-      for (const outcome of batch) this.forget(outcome);
+      this.#suspects = Math.max(this.#suspects - outcomes.length, 0);
+      this.#waiting.splice(0, outcomes.length);
+      this.#bound.remove(outcomes);
+      for (const [id, count] of batch.byLease) add(this.#byLease, id, -count);
+      for (const [id, count] of batch.byPosting) add(this.#byPosting, id, -count);
       this.#finish(batch);
     }
   }
@@ -184,28 +190,22 @@ export class Recorder {
     );
   }
 
-  #nextBatch(): EndedAttempt[] {
-    const most = this.#suspects > 0 ? 1 : flushAtSize;
+  /** As many as are sent at once, of those that wait, from a place on. */
+  #batchFrom(place: number): OutcomeBatch {
+    const most = place + (this.#suspects > 0 ? 1 : flushAtSize);
     let bytes = 0;
-    let size = 0;
-    for (const outcome of this.#waiting) {
-      bytes += sizeOf(outcome);
-      if (size > 0 && (size >= most || bytes > flushAtBytes)) break;
-      size++;
+    let end = place;
+    for (; end < Math.min(most, this.#waiting.length); end++) {
+      const outcome = this.#waiting[end];
+      if (outcome) bytes += sizeOf(outcome);
+      if (end > place && bytes > flushAtBytes) break;
     }
-    return this.#waiting.slice(0, size);
+    return new OutcomeBatch(this.#waiting.slice(place, end));
   }
 
   /** Postings of which this pool has nothing more in hand may have come to their end. */
-  #finish(batch: readonly EndedAttempt[]): void {
-    const ends = new Map<number, number>();
-    const whole = new Set<number>(); // the statement that recorded them has ended them
-    for (const { postingId, state, jobCount } of batch) {
-      const count = (ends.get(postingId) ?? 0) + (state === "retried" ? 0 : 1);
-      ends.set(postingId, count);
-      if (count === jobCount) whole.add(postingId);
-    }
-    const ids = [...ends.keys()];
+  #finish({ byPosting, whole }: OutcomeBatch): void {
+    const ids = [...byPosting.keys()];
     this.#listener.onWritten(ids);
     const left = ids.filter((id) => !this.#byPosting.has(id) && !whole.has(id));
     if (left.length === 0) return;
@@ -216,10 +216,9 @@ export class Recorder {
       .catch((error: unknown) => this.#listener.onError(error));
   }
 
-  #completedBy(batch: readonly EndedAttempt[]): number[] {
-    const counts = new Map<number, number>();
-    for (const { leaseId } of batch) counts.set(leaseId, (counts.get(leaseId) ?? 0) + 1);
-    return [...counts]
+  /** Leases of which nothing is left to be written once this batch is. */
+  #completedBy({ byLease }: OutcomeBatch): number[] {
+    return [...byLease]
       .filter(([id, count]) => count >= (this.#byLease.get(id) ?? 0))
       .map(([id]) => id);
   }
