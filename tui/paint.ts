@@ -1,6 +1,8 @@
 import type { Cell, Frame } from "./frame.ts";
 
 const escape = "\u001b";
+/** All terminals agree on the width of these: ASCII, lines, blocks and Braille. */
+const certain = /^[ -~\u2500-\u259f\u2800-\u28ff]$/;
 /** Unchanged cells between two changed ones that are cheaper to write again than to skip. */
 const shortGap = 4;
 
@@ -38,7 +40,7 @@ function paintRow(before: readonly Cell[] | null, row: readonly Cell[], y: numbe
       }
       text += each.text;
     }
-    const isPlain = row.slice(from, x + 1).every((each) => /^[ -~]$/.test(each.text));
+    const isPlain = row.slice(from, x + 1).every((each) => certain.test(each.text));
     cursor = isPlain ? x + 1 : null;
   }
   return text;

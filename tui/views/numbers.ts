@@ -28,14 +28,12 @@ export function numbersLines(scene: Scene, height: number): Line[] {
       scene,
       "from post to start",
       numbers.latency,
-      numbers.sampled,
       isWide ? Math.floor((columns - 2) / 2) : columns,
     ),
     histogram(
       scene,
       "duration",
       numbers.duration,
-      numbers.sampled,
       isWide ? Math.floor((columns - 2) / 2) : columns,
     ),
   ];
@@ -66,20 +64,15 @@ function throughput({ model, glyphs }: Scene, numbers: Numbers, height: number):
   ];
 }
 
-function histogram(
-  { glyphs }: Scene,
-  title: string,
-  all: Histogram,
-  sampled: number,
-  width: number,
-): Line[] {
-  const most = Math.max(0, ...all.map(({ count }) => count));
+function histogram({ glyphs }: Scene, title: string, all: Histogram, width: number): Line[] {
+  const most = Math.max(0, ...all.map((each) => each.count));
+  const sampled = all.reduce((sum, each) => sum + each.count, 0);
   const shown = all
     .filter(({ count: n }, at) => n > 0 || (at > 0 && at < all.length - 1))
     .slice(0, 12);
   const head = line(
     { text: title, tone: "title" },
-    { text: `  of the last ${count(sampled)}`, tone: "dim" },
+    { text: `  of ${count(sampled)}`, tone: "dim" },
   );
   if (most === 0) return [head, line({ text: "  nothing yet", tone: "dim" })];
   const room = Math.max(4, width - 18);

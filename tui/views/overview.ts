@@ -21,7 +21,7 @@ export interface Placed {
 }
 
 /** From so many lines on, all three lists are shown, one under the other. */
-const roomForAll = 20;
+const roomForAll = 18;
 
 export function overviewLines(scene: Scene, height: number): Placed[] {
   const { model } = scene;

@@ -1,0 +1,114 @@
+import { expect, test } from "bun:test";
+
+import { bindings, keyName } from "../../tui/keys.ts";
+import { placeOf } from "../../tui/model.ts";
+import { after, busy, posting, press, readable, snapshot, terminals } from "./scene.ts";
+
+const size = { columns: 100, rows: 60 };
+
+test("no key has two meanings, and the help names every one", () => {
+  const keys = bindings.flatMap((each) => each.keys);
+  expect(new Set(keys).size).toBe(keys.length);
+  const help = readable(after(size, [snapshot(busy), ...press("?")]), terminals.color);
+  for (const { keys, help: text } of bindings) {
+    for (const key of keys) expect(help).toContain(keyName(key));
+    expect(help).toContain(text);
+  }
+});
+
+const chosen = (...keys: string[]) =>
+  readable(after(size, [snapshot(busy), ...press(...keys)]), terminals.color)
+    .split("\n")
+    .find((row) => row.startsWith("▸"));
+
+test("arrows and letters move, and the chosen row is kept by its number when rows come", () => {
+  expect(chosen()).toContain("42");
+  expect(chosen("down", "j")).toContain("40");
+  expect(chosen("G", "k")).toContain("37");
+  const more = { ...busy, postings: [posting(43), ...busy.postings] };
+  const model = after(size, [snapshot(busy), ...press("j"), snapshot(more)]);
+  expect(readable(model, terminals.color)).toMatch(/▸ +41 漢字/);
+});
+
+test("a filter takes texts, fields and selectors of the command line", () => {
+  const rows = (filter: string) =>
+    readable(
+      after(size, [snapshot(busy), ...press("/", ...Array.from(filter), "enter")]),
+      terminals.color,
+    )
+      .split("\n")
+      .filter((row) => /^[▸ ] +\d\d .*%/.test(row)).length;
+  expect(rows("spectra")).toBe(1);
+  expect(rows("state:paused")).toBe(1);
+  expect(rows("state:failed")).toBe(2);
+  expect(rows("42")).toBe(1);
+  expect(rows("last:3")).toBe(3);
+  expect(rows("@spectra")).toBe(1);
+  expect(rows("poster:ann fit")).toBe(5);
+  expect(rows("nothing-like-it")).toBe(0);
+});
+
+test("Esc in a filter brings back the one before; what is pasted presses no keys", () => {
+  const typed = after(size, [snapshot(busy), ...press("/", "a", "enter", "/", "b", "escape")]);
+  expect(typed.lists.postings.filter).toBe("a");
+  const pasted = after(size, [snapshot(busy), { kind: "paste", text: "cy" }]);
+  expect(pasted.prompt).toBeNull();
+  expect(pasted.isActing).toBe(false);
+});
+
+test("sorting goes through the columns, and the header says by which", () => {
+  const by = (...keys: string[]) => {
+    const text = readable(
+      after({ columns: 160, rows: 60 }, [snapshot(busy), ...press(...keys)]),
+      terminals.color,
+    );
+    return [...text.matchAll(/^[▸ ] +(\d\d) .*%/gm)].map(([, id]) => id).join(" ");
+  };
+  expect(by()).toBe("42 41 40 39 38 37 36");
+  expect(by("s", "o")).toBe("36 37 38 39 40 41 42");
+  expect(by("s", "s", "s", "s", "s", "s")).toStartWith("39 42");
+});
+
+test("each action asks with numbers, and only y does it", () => {
+  const steps = (...keys: string[]) => after(size, [snapshot(busy), ...press(...keys)]);
+  const question = (...keys: string[]) => {
+    const { prompt } = steps(...keys);
+    return prompt?.kind === "confirm" ? prompt.question : null;
+  };
+  expect(question("p")).toBe("Pause posting 42 (spectra) with 416 jobs that have not ended?");
+  expect(question("r")).toBe("Retry 4 failed jobs of posting 42 (spectra)?");
+  expect(question("*", "c")).toBe(
+    "Cancel 5 postings for good, with 12,003,474 jobs that have not ended?",
+  );
+  expect(question("2", "d")).toBe("Drain pool 3 on node17 with 16 workers?");
+  expect(question("3", "r")).toBe("Retry 10 failed jobs of posting 39 in 1 group?");
+  for (const key of ["n", "escape", "enter", "space", "c"]) {
+    expect(steps("c", key).isActing).toBe(false);
+  }
+  expect(steps("c", "y").isActing).toBe(true);
+});
+
+test("a click chooses a row, a second one opens it, and one on a tab goes there", () => {
+  const lines = readable(after(size, [snapshot(busy)]), terminals.color).split("\n");
+  const y = lines.findIndex((each) => /^ +40 /.test(each));
+  const click = { kind: "mouse", action: "click", x: 10, y } as const;
+  const once = after(size, [snapshot(busy), click]);
+  expect(once.lists.postings.chosen).toBe("40");
+  expect(placeOf(after(size, [snapshot(busy), click, click])).kind).toBe("jobs");
+  const tabs = lines.findIndex((each) => each.includes("4 numbers"));
+  const x = lines[tabs]?.indexOf("4 numbers") ?? 0;
+  const there = after(size, [snapshot(busy), { ...click, x, y: tabs }]);
+  expect(placeOf(there).kind).toBe("numbers");
+});
+
+test("the wheel moves through a list and stops at its ends", () => {
+  const wheel = (action: "wheelup" | "wheeldown") =>
+    ({ kind: "mouse", action, x: 1, y: 10 }) as const;
+  const down = after(size, [
+    snapshot(busy),
+    ...Array.from({ length: 9 }, () => wheel("wheeldown")),
+  ]);
+  expect(down.lists.postings.chosen).toBe("36");
+  const up = after(size, [snapshot(busy), wheel("wheeldown"), wheel("wheelup"), wheel("wheelup")]);
+  expect(up.lists.postings.chosen).toBe("42");
+});

@@ -1,0 +1,88 @@
+import { expect, test } from "bun:test";
+import { Terminal } from "@xterm/headless";
+import * as fc from "fast-check";
+
+import { frameOf, line, type Frame, type Line } from "../../tui/frame.ts";
+import { paint } from "../../tui/paint.ts";
+import { paletteOf } from "../../tui/palette.ts";
+
+const look = { palette: paletteOf("256", "default"), isUtf8: true };
+const tones = ["plain", "bad", "dim", "bar"] as const;
+
+const words = fc.constantFrom(
+  "a",
+  "  ",
+  "漢字",
+  "e\u0301",
+  "█",
+  "─",
+
+  "x".repeat(30),
+  "é",
+  "·",
+);
+const anyLine: fc.Arbitrary<Line> = fc.record({
+  spans: fc.array(fc.record({ text: words, tone: fc.constantFrom(...tones) }), { maxLength: 8 }),
+  isChosen: fc.boolean(),
+});
+const size = { columns: 24, rows: 5 };
+
+const readable = (frame: Frame) =>
+  frame.cells.map((row) =>
+    row
+      .map(({ text }) => text)
+      .join("")
+      .trimEnd(),
+  );
+
+async function shown(terminal: Terminal, text: string): Promise<string[]> {
+  await new Promise<void>((resolve) => terminal.write(text, resolve));
+  const { active } = terminal.buffer;
+  return Array.from({ length: size.rows }, (_, y) =>
+    (active.getLine(y)?.translateToString(true) ?? "").trimEnd(),
+  );
+}
+
+test("what is sent makes the terminal show each frame of a row of them, and nothing else", async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(fc.array(anyLine, { maxLength: 5 }), { minLength: 1, maxLength: 5 }),
+      async (all) => {
+        const { columns: cols, rows } = size;
+        const terminal = new Terminal({ cols, rows, allowProposedApi: true });
+        let before: Frame | null = null;
+        for (const lines of all) {
+          const frame = frameOf(lines, size, look);
+          // Blanks at the end of a row may be written or not: a reader can't tell.
+          expect(await shown(terminal, `\u001b[?7l${paint(before, frame)}`)).toEqual(
+            readable(frame),
+          );
+          before = frame;
+        }
+        expect(terminal.buffer.active.baseY).toBe(0); // nothing has scrolled
+        terminal.dispose();
+      },
+    ),
+    { numRuns: 200 },
+  );
+});
+
+test("where a terminal takes a character to be narrower, what follows still stands in its place", async () => {
+  // This emulator takes it to be one column wide, most terminals two.
+  const terminal = new Terminal({ cols: size.columns, rows: size.rows, allowProposedApi: true });
+  const frame = frameOf([line("🚀ab")], size, look);
+  expect((await shown(terminal, paint(null, frame)))[0]).toBe("🚀 ab");
+  terminal.dispose();
+});
+
+test("a frame that is the same sends nothing, and one that differs a little sends little", () => {
+  const frame = (n: number) => frameOf([line("jobs ", String(n)), line("more")], size, look);
+  expect(paint(frame(1), frame(1))).toBe("");
+  expect(paint(frame(1), frame(2)).length).toBeLessThan(30);
+});
+
+test("a row has as many cells as the screen is wide, with a wide character at its end too", () => {
+  const { cells } = frameOf([line(`${"x".repeat(23)}漢`)], size, look);
+  expect(cells[0]?.length).toBe(24);
+  expect(cells[0]?.at(-1)?.text).toBe(" ");
+});

@@ -1,0 +1,194 @@
+import { frameOf, textOf } from "../../tui/frame.ts";
+import { glyphsOf } from "../../tui/glyphs.ts";
+import { type Event, type Model, startModel } from "../../tui/model.ts";
+import { paletteOf, type Theme } from "../../tui/palette.ts";
+import type { Numbers, Snapshot, TopFailure, TopJob, TopPosting } from "../../tui/source.ts";
+import type { Terminal } from "../../tui/terminal.ts";
+import { update } from "../../tui/update.ts";
+import { screenLines } from "../../tui/views/screen-lines.ts";
+
+/** The database's clock in these scenes. */
+export const nowAt = new Date("2026-11-26T12:00:00Z");
+const ago = (ms: number) => new Date(nowAt.getTime() - ms);
+
+const noJobs = { waiting: 0, running: 0, retrying: 0, done: 0, failed: 0, cancelled: 0 };
+
+export const posting = (id: number, more: Partial<TopPosting> = {}): TopPosting => ({
+  ...{ id, name: null, entryPoint: "jobs/fit.ts#fit", jobCount: 1000, state: "open", reason: null },
+  ...{ poster: "ann", priority: 0, postedAt: ago(id * 60_000), endedAt: null },
+  jobs: { ...noJobs, waiting: 1000 },
+  ...more,
+});
+
+export const failure = (postingId: number, count: number, message: string): TopFailure => ({
+  ...{ postingId, count, message, fingerprint: `f${postingId}${count}`, job: `${postingId}/7` },
+  ...{ firstAt: ago(300_000), lastAt: ago(2_000) },
+});
+
+export const job = (index: number, more: Partial<TopJob> = {}): TopJob => ({
+  ...{ index, status: "done", attempts: 1, host: "node17", poolId: 3, durationMs: 1234 },
+  ...{
+    endedAt: ago(5_000),
+    error: null,
+    args: `[${index}, "m31.fits"]`,
+    stdout: null,
+    stderr: null,
+  },
+  ...more,
+});
+
+/** A queue with something of everything, odd names among it. */
+export const busy: Snapshot = {
+  at: nowAt,
+  database: "science at db.example.org:5432",
+  readOnly: null,
+  postings: [
+    posting(42, {
+      name: "spectra",
+      jobs: { ...noJobs, waiting: 400, running: 16, done: 580, failed: 4 },
+    }),
+    posting(41, {
+      name: "漢字_名前",
+      state: "paused",
+      jobs: { ...noJobs, waiting: 990, done: 10 },
+    }),
+    posting(40, {
+      entryPoint: "a/very/long/path/to/some/folder/with/functions.ts#reduceTheWholeCatalogue",
+      jobCount: 12_345_678,
+      priority: -5,
+      jobs: { ...noJobs, waiting: 12_000_000, running: 8, retrying: 70, done: 345_600 },
+    }),
+    posting(39, {
+      state: "errored_out",
+      reason: "10 failures in a row",
+      jobs: { ...noJobs, waiting: 990, failed: 10 },
+    }),
+    posting(38, { state: "finished", endedAt: ago(1_000), jobs: { ...noJobs, done: 1000 } }),
+    posting(37, {
+      state: "cancelled",
+      endedAt: ago(9_000),
+      jobs: { ...noJobs, done: 1, cancelled: 999 },
+    }),
+    posting(36, {
+      name: "e\u0301mile\u200d\u{1f680}",
+      entryPoint: "evil\u001b[2J\u0007.ts#\u202exyz",
+    }),
+  ],
+  morePostings: 12,
+  jobs: { waiting: 12_001_390, running: 24, retrying: 70, done: 346_190, failed: 14, cancelled: 0 },
+  oldestWaitingMs: 725_000,
+  pools: [
+    {
+      id: 3,
+      host: "node17",
+      pid: 4711,
+      state: "up",
+      slots: 16,
+      busy: 16,
+      work: "42/7 1.2s",
+      beatAgoMs: 900,
+      isStale: false,
+      refused: 0,
+    },
+    {
+      id: 2,
+      host: "node18",
+      pid: 4712,
+      state: "draining",
+      slots: 8,
+      busy: 3,
+      work: "",
+      beatAgoMs: 2_100,
+      isStale: false,
+      refused: 2,
+    },
+    {
+      id: 1,
+      host: "node19",
+      pid: 4713,
+      state: "up",
+      slots: 8,
+      busy: null,
+      work: "",
+      beatAgoMs: 61_000,
+      isStale: true,
+      refused: 0,
+    },
+  ],
+  failures: [
+    failure(
+      39,
+      10,
+      "TypeError: cannot read properties of undefined (reading 'flux') \u001b[31mred",
+    ),
+    failure(42, 4, "RangeError: 漢字 is too far 🚀"),
+  ],
+};
+
+export const empty: Snapshot = {
+  ...busy,
+  ...{
+    postings: [],
+    morePostings: 0,
+    pools: [],
+    failures: [],
+    oldestWaitingMs: null,
+    jobs: noJobs,
+  },
+};
+
+export const numbers: Numbers = {
+  endedByMinute: Array.from({ length: 60 }, (_, i) => Math.round(600 + 500 * Math.sin(i / 5))),
+  failedByMinute: Array.from({ length: 60 }, (_, i) => (i % 20 === 0 ? 3 : 0)),
+  latency: [10, 100, 1_000, 10_000, Infinity].map((upToMs, i) => ({ upToMs, count: 400 >> i })),
+  duration: [1, 10, 100, 1_000, Infinity].map((upToMs, i) => ({ upToMs, count: 10 * i })),
+  sampled: 1_000,
+  depth: 12_001_414,
+  retrying: 70,
+  refused: 2,
+  tables: [
+    { name: "job", bytes: 5_300_000_000, rows: 12_345_678 },
+    { name: "outcome", bytes: 81_920, rows: 346_190 },
+  ],
+};
+
+export const terminals = {
+  color: { colors: "256", isUtf8: true, hasBraille: true, isModern: true },
+  "no color": { colors: "none", isUtf8: true, hasBraille: true, isModern: true },
+  ascii: { colors: "16", isUtf8: false, hasBraille: false, isModern: true },
+} as const satisfies Record<string, Terminal>;
+
+/** The dashboard after these events, each a tenth of a second after the one before. */
+export function after(size: { columns: number; rows: number }, events: readonly Event[]): Model {
+  let nowMs = 1_000_000;
+  let model = startModel({ size, nowMs, everyMs: 2_000, readOnly: null });
+  for (const event of events) model = update(model, event, (nowMs += 100)).model;
+  return model;
+}
+
+export const snapshot = (of: Snapshot): Event => ({ kind: "snapshot", snapshot: of, tookMs: 5 });
+export const press = (...keys: string[]): Event[] => keys.map((key) => ({ kind: "key", key }));
+
+/** What is on the screen, as text. */
+export const textOn = (model: Model, terminal: Terminal): string =>
+  screenLines(model, glyphsOf(terminal))
+    .map(({ line }) => textOf(line))
+    .join("\n");
+
+export const frameOn = (model: Model, terminal: Terminal, theme: Theme = "default") =>
+  frameOf(
+    screenLines(model, glyphsOf(terminal)).map(({ line }) => line),
+    model.size,
+    { palette: paletteOf(terminal.colors, theme), isUtf8: terminal.isUtf8 },
+  );
+
+/** What a person reads: the cells of the screen, without colours. */
+export const readable = (model: Model, terminal: Terminal): string =>
+  frameOn(model, terminal)
+    .cells.map((row) =>
+      row
+        .map(({ text }) => text)
+        .join("")
+        .trimEnd(),
+    )
+    .join("\n");

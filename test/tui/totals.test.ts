@@ -1,0 +1,93 @@
+import { expect, test } from "bun:test";
+import * as fc from "fast-check";
+
+import { glyphsOf } from "../../tui/glyphs.ts";
+import { progressBar } from "../../tui/plot.ts";
+import { endedOf, etaOf } from "../../tui/posting-columns.ts";
+import { count, span } from "../../tui/words.ts";
+import { after, busy, posting, snapshot, terminals } from "./scene.ts";
+
+const glyphs = glyphsOf(terminals.color);
+const size = { columns: 80, rows: 24 };
+
+/** A posting of a thousand jobs that goes on by so many with each snapshot. */
+const course = fc.array(
+  fc.record({
+    done: fc.nat({ max: 60 }),
+    failed: fc.nat({ max: 5 }),
+    seconds: fc.integer({ min: 1, max: 30 }),
+  }),
+  { minLength: 1, maxLength: 25 },
+);
+
+test("whatever the course, an estimate is none, or a time that is not negative; done only at the end", () => {
+  fc.assert(
+    fc.property(course, (steps) => {
+      let [done, failed] = [0, 0];
+      const events = steps.map((step) => {
+        done = Math.min(900, done + step.done);
+        failed = Math.min(1000 - done, failed + step.failed);
+        const jobs = {
+          waiting: 1000 - done - failed,
+          running: 0,
+          retrying: 0,
+          done,
+          failed,
+          cancelled: 0,
+        };
+        return snapshot({ ...busy, postings: [posting(1, { jobs })] });
+      });
+      const model = after(size, events);
+      const [row] = model.snapshot?.postings ?? [];
+      if (!row) throw new Error("the posting is gone");
+      const eta = etaOf({ model, glyphs }, row);
+      expect(eta).toMatch(/^(—|\d+(\.\d)?(ms|s|m|d)|\d+h\d\d)$/);
+      // What has ended is never more than all, and all is what was posted.
+      expect(endedOf(row)).toBeLessThanOrEqual(row.jobCount);
+      expect(endedOf(row) + row.jobs.waiting).toBe(row.jobCount);
+    }),
+  );
+});
+
+test("at a steady pace the estimate is what is left, divided by it", () => {
+  const at = (done: number) =>
+    snapshot({
+      ...busy,
+      postings: [
+        posting(1, {
+          jobs: { waiting: 1000 - done, running: 0, retrying: 0, done, failed: 0, cancelled: 0 },
+        }),
+      ],
+    });
+  // Ten jobs in each tenth of a second: 100/s, and 700 are left.
+  const model = after(
+    size,
+    Array.from({ length: 31 }, (_, i) => at(i * 10)),
+  );
+  const [row] = model.snapshot?.postings ?? [];
+  expect(row && etaOf({ model, glyphs }, row)).toBe("7.0s");
+});
+
+test("a bar is full only where all is done, and empty only where nothing is", () => {
+  fc.assert(
+    fc.property(
+      fc.double({ min: 0, max: 1, noNaN: true }),
+      fc.integer({ min: 2, max: 50 }),
+      (share, width) => {
+        const [full, empty] = progressBar(share, width, glyphs);
+        expect(full.length + empty.length).toBe(width);
+        expect(full.length === width).toBe(share === 1);
+        expect(full.length === 0).toBe(share === 0);
+      },
+    ),
+  );
+});
+
+test("numbers and times stay as wide as their columns", () => {
+  fc.assert(
+    fc.property(fc.double({ min: 0, max: 9e14, noNaN: true }), (value) => {
+      expect(count(value).length).toBeLessThanOrEqual(7);
+      expect(span(value).length).toBeLessThanOrEqual(7);
+    }),
+  );
+});

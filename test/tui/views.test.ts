@@ -1,0 +1,121 @@
+import { expect, test } from "bun:test";
+
+import type { Event } from "../../tui/model.ts";
+import { paint } from "../../tui/paint.ts";
+import {
+  after,
+  busy,
+  empty,
+  frameOn,
+  job,
+  numbers,
+  press,
+  readable,
+  snapshot,
+  terminals,
+} from "./scene.ts";
+
+const sizes = [
+  { columns: 30, rows: 6 },
+  { columns: 60, rows: 15 },
+  { columns: 80, rows: 24 },
+  { columns: 120, rows: 40 },
+  { columns: 300, rows: 100 },
+];
+
+const jobs: Event = {
+  kind: "page",
+  place: {
+    ...{ kind: "jobs", postingId: 42, title: "", status: null, fingerprint: null },
+    ...{ from: 0, before: [], row: 0 },
+  },
+  page: {
+    rows: [
+      job(0),
+      job(1, {
+        status: "failed",
+        error: { name: "Error", message: "no\nsecond line" },
+        stdout: "x",
+      }),
+      job(2, { status: "running", durationMs: null, endedAt: null }),
+    ],
+    next: 3,
+  },
+};
+const failed = job(7, {
+  status: "failed",
+  error: {
+    name: "RangeError",
+    message: "too far",
+    stack: "RangeError: too far\n    at fit (a.ts:1:1)",
+  },
+  stdout: "line one\n\u001b[31mred\u001b[0m\ttab\r\nlast",
+});
+
+const scenes: Record<string, readonly Event[]> = {
+  "first start": [snapshot(empty)],
+  overview: [snapshot(busy)],
+  "an action is asked for": [snapshot(busy), ...press("c")],
+  "a filter is typed": [snapshot(busy), ...press("/", "s", "p", "e")],
+  failures: [snapshot(busy), ...press("3", "space")],
+  help: [snapshot(busy), ...press("?")],
+  jobs: [snapshot(busy), ...press("enter"), jobs],
+  "one job": [
+    ...[snapshot(busy), ...press("enter"), jobs, ...press("down", "enter")],
+    { kind: "job", postingId: 42, index: 1, job: failed },
+  ],
+  numbers: [snapshot(busy), ...press("4"), { kind: "numbers", numbers }],
+  "the server is away": [snapshot(busy), { kind: "fault", message: "the server does not answer" }],
+};
+
+for (const [name, events] of Object.entries(scenes)) {
+  for (const [kind, terminal] of Object.entries(terminals)) {
+    test(`${name}, ${kind}: five sizes`, () => {
+      for (const size of sizes) {
+        const model = after(size, events);
+        // What is told by colour alone would be lost: the text is the same in all three.
+        expect(`\n${readable(model, terminal)}\n`).toMatchSnapshot(`${size.columns}x${size.rows}`);
+      }
+    });
+  }
+}
+
+test("which colours are sent for 80 by 24", () => {
+  const model = after({ columns: 80, rows: 24 }, [snapshot(busy)]);
+  for (const colors of ["256", "16", "none"] as const) {
+    const sent = paint(null, frameOn(model, { ...terminals.color, colors }));
+    expect(sent.replaceAll("\u001b", "^").replaceAll("H", "H\n")).toMatchSnapshot(colors);
+  }
+});
+
+test("without colours no colour is sent, and ASCII is all that a terminal without UTF-8 gets", () => {
+  for (const events of Object.values(scenes)) {
+    const model = after({ columns: 120, rows: 40 }, events);
+    const plain = paint(null, frameOn(model, terminals["no color"]));
+    const numbersSent = [...plain.matchAll(/\[([\d;]*)m/g)].flatMap(([, list]) => list?.split(";"));
+    expect(numbersSent.filter((each) => !/^(0|1|4|7|)$/.test(each ?? ""))).toEqual([]);
+    const ascii = paint(null, frameOn(model, terminals.ascii)).replaceAll("\u001b", "");
+    expect(ascii).toMatch(/^[ -~]*$/);
+  }
+});
+
+test("the colour-blind theme uses neither red nor green", () => {
+  const model = after({ columns: 120, rows: 40 }, [snapshot(busy)]);
+  for (const terminal of [terminals.color, { ...terminals.color, colors: "16" } as const]) {
+    const sent = paint(null, frameOn(model, terminal, "colour-blind"));
+    const used = [...sent.matchAll(/\[([\d;]*)m/g)].map(([, list]) => `;${list};`);
+    const isRedOrGreen = /;(31|32|41|42|38;5;78|38;5;203|48;5;160);/;
+    expect(used.filter((each) => isRedOrGreen.test(each))).toEqual([]);
+  }
+});
+
+test("drawing a screen of 300 by 100 takes less than 8 ms", () => {
+  const model = after({ columns: 300, rows: 100 }, [snapshot(busy)]);
+  const times = Array.from({ length: 30 }, () => {
+    const startedAt = performance.now();
+    paint(null, frameOn(model, terminals.color));
+    return performance.now() - startedAt;
+  });
+  // The best of them: this machine does other things too.
+  expect(Math.min(...times)).toBeLessThan(8);
+});
