@@ -96,32 +96,34 @@ create policy seen on pdoflow.lane for select using (
   (select pdoflow.sees_all()) or (select pdoflow.runs_all())
   or route_id = any ((select pdoflow.own_routes())::integer[])
   or route_id = any ((select pdoflow.run_routes())::integer[]));
--- By the policy of posting. The jobs of a lease are all of one route.
+-- By the policy of posting, looked up for each row: without "offset 0" all postings may be read for
+-- it. The jobs of a lease are all of one route.
 alter table pdoflow.job enable row level security;
 create policy seen on pdoflow.job for select using (
   (select pdoflow.sees_all()) or (select pdoflow.runs_all())
-  or exists (select from pdoflow.posting p where p.id = posting_id));
+  or exists (select from pdoflow.posting p where p.id = posting_id offset 0));
 alter table pdoflow.progress enable row level security;
 create policy seen on pdoflow.progress for select using (
   (select pdoflow.sees_all()) or (select pdoflow.runs_all())
-  or exists (select from pdoflow.posting p where p.id = posting_id));
+  or exists (select from pdoflow.posting p where p.id = posting_id offset 0));
 alter table pdoflow.lease enable row level security;
 create policy seen on pdoflow.lease for select using (
   (select pdoflow.sees_all()) or (select pdoflow.runs_all())
-  or exists (select from pdoflow.posting p where p.id = posting_ids[1]));
+  or exists (select from pdoflow.posting p where p.id = posting_ids[1] offset 0));
 -- What came of jobs is seen by those whose they are, not by whose pools ran them.
 alter table pdoflow.outcome enable row level security;
 create policy seen on pdoflow.outcome for select using (
   (select pdoflow.sees_all()) or exists (
     select from pdoflow.posting p
-    where p.id = posting_id and p.route_id = any ((select pdoflow.own_routes())::integer[])));
+    where p.id = posting_id and p.route_id = any ((select pdoflow.own_routes())::integer[])
+    offset 0));
 alter table pdoflow.retry enable row level security;
 create policy seen on pdoflow.retry for select using (
   (select pdoflow.sees_all()) or route_id = any ((select pdoflow.own_routes())::integer[]));
 alter table pdoflow.permit enable row level security;
 create policy seen on pdoflow.permit for select using (
   (select pdoflow.sees_all()) or exists (
-    select from pdoflow.posting p where p.id = posting_id));
+    select from pdoflow.posting p where p.id = posting_id offset 0));
 
 -- A variable is its poster's own, or everybody's ('').
 alter table pdoflow.variable drop constraint variable_pkey;

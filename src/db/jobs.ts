@@ -55,7 +55,9 @@ export function readJobPage({ sql, schema }: Db, page: JobPage) {
   return sql<JobRow[]>`
     select s.index, s.seq, s.status, s.attempts, p.id as pool_id, p.host, s.duration_ms,
            g.progress, g.note, s.ended_at, s.error, s.args::text as args, o.stdout, o.stderr
-    from ${jobs} join ${schema}.job_status s on s.posting_id = j.posting_id and s.seq = j.seq
+    from ${jobs} cross join lateral (
+        select * from ${schema}.job_status
+        where posting_id = j.posting_id and seq = j.seq and posting_id = ${postingId} offset 0) s
       left join lateral (
         select lease_id, stdout, stderr from ${schema}.outcome
         where posting_id = ${postingId} and seq = j.seq order by attempt desc limit 1) o on true
