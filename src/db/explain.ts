@@ -40,7 +40,8 @@ export async function readJobFacts(
          and l.first_seq <= s.seq and s.seq < l.end_seq) as priority
     from job cross join lateral (
         select * from ${schema}.job_status
-        where posting_id = job.posting_id and seq = job.seq and posting_id = ${postingId} offset 0) s
+        where posting_id = job.posting_id and seq = job.seq and posting_id = ${postingId}
+        offset 0) s
       join ${schema}.posting p on p.id = s.posting_id join ${schema}.route r on r.id = p.route_id`;
   if (!job) return null;
   const { priority, ...facts } = job;

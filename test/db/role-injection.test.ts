@@ -153,7 +153,8 @@ test("odd values are refused or change nothing of others, and break nothing", as
   const pick = (type: string) => {
     const values = odd[type.replace(/^(posting_state|outcome_state)/, "pdoflow.$1")];
     if (!values) throw new Error(`expected odd values of the type ${type}`);
-    return `${nth(values, random.next().value % values.length)}::${type.replace(/^(posting|outcome)_state/, "pdoflow.$&")}`;
+    const name = type.replace(/^(posting|outcome)_state/, "pdoflow.$&");
+    return `${nth(values, random.next().value % values.length)}::${name}`;
   };
   const codes = new Map<string, number>();
   let calls = 0;
