@@ -46,7 +46,7 @@ export function buildLibrary(): string {
 
 /** The package.json that is published. */
 function manifest(): Record<string, unknown> {
-  const { name, version, description, license, engines } = packageJson;
+  const { name, version, description, license } = packageJson;
   const typed = (format: Format, file: string) => ({
     types: `./${format}/${file}.d.ts`,
     default: `./${format}/${file}.js`,
@@ -56,7 +56,8 @@ function manifest(): Record<string, unknown> {
     { import: typed("esm", file), require: typed("cjs", file) },
   ]);
   return {
-    ...{ name, version, description, license, engines },
+    ...{ name, version, description, license },
+    engines: { node: ">=20.3" }, // for AbortSignal.any
     type: "module",
     sideEffects: false,
     main: "./cjs/index.js",

@@ -14,7 +14,11 @@ export type { JobCounts, PostingState } from "./domain/posting.ts";
 export { ClusterPool, type ClusterPoolOptions } from "./library/cluster-pool.ts";
 export { close } from "./library/close.ts";
 export { type PostOptions, type PostWorkOf, postWork, type ResultOf } from "./library/post-work.ts";
-export type { JobResult, Posting, PostingStatus, WaitOptions } from "./library/posting.ts";
+export type { FailedJob } from "./library/failed-jobs.ts";
+export { findPosting } from "./library/find-posting.ts";
+export type { JobResult, Posting, ResultOptions } from "./library/posting.ts";
+export type { PostingStatus } from "./library/posting-status.ts";
+export type { WaitOptions } from "./library/wait-limit.ts";
 export { type JobHandle, Registry } from "./library/registry.ts";
 export type { Source } from "./library/source.ts";
 export {

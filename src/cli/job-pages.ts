@@ -2,7 +2,7 @@ import type { Db } from "../db/connect.ts";
 import { type JobRow, type JobWish, readJobPage } from "../db/jobs.ts";
 import { hasSortedJobs, readResults, type ResultRow } from "../db/results.ts";
 import { findPostings } from "../db/snapshot.ts";
-import { firstPageRows, nextPageSize } from "../domain/page-size.ts";
+import { firstPageRows, nextPageSize, nextStretch } from "../domain/page-size.ts";
 import type { IndexRange } from "../domain/selector.ts";
 import type { Selected } from "./select.ts";
 
@@ -27,8 +27,7 @@ export async function* jobPages(
         if (rows.length > 0) yield { postingId: id, rows };
         first += part;
         const chars = rows.reduce((sum, row) => sum + lengthOf(row), part);
-        const fitting = rows.length === 0 ? 8 * part : nextPageSize(part, chars);
-        size = Math.max(1, Math.min(fitting, widest));
+        size = nextStretch(part, rows.length, chars, widest);
       }
     }
   }

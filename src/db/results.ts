@@ -1,4 +1,6 @@
+import type { Gap } from "../domain/gaps.ts";
 import type { JobCounts } from "../domain/posting.ts";
+import { integers } from "./array.ts";
 import type { Db } from "./connect.ts";
 
 /** Where one job stands, by its index, with the last outcome it has as encoded text. */
@@ -35,6 +37,19 @@ export const readResults = (
   where j.posting_id = ${postingId} and ${isSorted ? sql`j.index` : sql`j.seq`} >= ${first}
     and ${isSorted ? sql`j.index` : sql`j.seq`} < ${first + size}
   order by s.index`;
+
+/** Those jobs of some ranges of a posting that have ended, by seq. Each range is read by itself. */
+export const readEnded = ({ sql, schema }: Db, postingId: number, ranges: readonly Gap[]) => sql<
+  (ResultRow & { seq: number })[]
+>`
+  select s.seq, s.index, s.status, s.result::text as result, s.error::text as error
+  from unnest(${integers(ranges.map(({ first }) => first))}::integer[],
+              ${integers(ranges.map(({ end }) => end))}::integer[]) as r (first_seq, end_seq)
+    cross join lateral (
+      select * from ${schema}.job_status
+      where posting_id = ${postingId} and seq >= r.first_seq and seq < r.end_seq offset 0) s
+  where s.status in ('done', 'failed', 'cancelled')
+  order by s.seq`;
 
 /** Whether the jobs of a posting are stored in another order than that of their posting. */
 export async function hasSortedJobs({ sql, schema }: Db, postingId: number): Promise<boolean> {

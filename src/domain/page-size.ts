@@ -7,3 +7,9 @@ export const firstPageRows = 10;
 export function nextPageSize(rows: number, chars: number): number {
   return Math.min(pageRows, Math.ceil((rows * pageChars) / chars));
 }
+
+/** How many jobs to look at next, where few of them may be found, and `widest` at most. */
+export function nextStretch(looked: number, found: number, chars: number, widest: number): number {
+  const fitting = found === 0 ? 8 * looked : nextPageSize(looked, chars);
+  return Math.max(1, Math.min(fitting, widest));
+}

@@ -9,7 +9,9 @@ import * as v from "valibot";
 import { exitCodes } from "../domain/errors.ts";
 import { parse } from "../domain/parse.ts";
 import { type Ending, PoolProcess } from "./pool-process.ts";
-import type { Posting, PostingStatus, WaitOptions } from "./posting.ts";
+import type { Posting } from "./posting.ts";
+import type { PostingStatus } from "./posting-status.ts";
+import type { WaitOptions } from "./wait-limit.ts";
 
 export interface ClusterPoolOptions {
   /** How many jobs it runs at a time, each in its own process. Default: the number of cores. */

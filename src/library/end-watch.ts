@@ -12,6 +12,8 @@ const outageMs = 300_000;
 interface Waiter {
   resolve: (counts: PostingCounts) => void;
   reject: (error: unknown) => void;
+  /** Told where the posting stands, each time that it was looked at and has not ended. */
+  see: ((counts: PostingCounts) => void) | undefined;
 }
 
 interface Opener {
@@ -37,7 +39,11 @@ export class EndWatch {
   }
 
   /** Resolves once the posting has ended. Rejects with the signal's reason when it is aborted. */
-  async wait(postingId: number, signal: AbortSignal): Promise<PostingCounts> {
+  async wait(
+    postingId: number,
+    signal: AbortSignal,
+    see?: (counts: PostingCounts) => void,
+  ): Promise<PostingCounts> {
     signal.throwIfAborted();
     return await new Promise((resolve, reject) => {
       const give = () => {
@@ -46,6 +52,7 @@ export class EndWatch {
         reject(signal.reason);
       };
       const waiter: Waiter = {
+        see,
         resolve: (counts) => {
           signal.removeEventListener("abort", give);
           resolve(counts);
@@ -130,7 +137,7 @@ export class EndWatch {
       else if (counts.state === "errored_out") {
         const left = counts.waiting + counts.running + counts.retrying;
         this.#settle(id, (w) => w.reject(new PostingStopped(id, left, counts.reason)));
-      }
+      } else for (const waiter of this.#waiters.get(id) ?? []) waiter.see?.(counts);
     }
   }
 

@@ -1,20 +1,23 @@
 import * as v from "valibot";
 
+import type { Db } from "../db/connect.ts";
+import { cancelPostings, holdPostings, resumePostings, retryFailed } from "../db/control.ts";
 import type { Posted } from "../db/postings.ts";
 import { hasSortedJobs, readResults, type ResultRow } from "../db/results.ts";
-import { type PostingCounts, readPostingCounts } from "../db/status.ts";
+import { findPostings } from "../db/snapshot.ts";
+import { readPostingCounts } from "../db/status.ts";
 import type { JobError } from "../domain/attempt.ts";
 import { firstPageRows, nextPageSize } from "../domain/page-size.ts";
 import { parse } from "../domain/parse.ts";
-import type { JobCounts, PostingState } from "../domain/posting.ts";
+import type { JobCounts } from "../domain/posting.ts";
 import { decodeValue } from "../domain/values.ts";
-import type { Connection } from "./connection.ts";
-import { PostingNotFound, WaitTimedOut } from "./wait-errors.ts";
-
-/** Where a posting stands, and how many of its jobs are in which status. */
-export interface PostingStatus extends JobCounts {
-  state: PostingState;
-}
+import { type Connection, connectionTo } from "./connection.ts";
+import { EndedJobs, lengthOf } from "./ended-jobs.ts";
+import { type FailedJob, failedJobs } from "./failed-jobs.ts";
+import { type PostingStatus, statusOf } from "./posting-status.ts";
+import { ConditionMissed, NotRetriable, PostingNotFound } from "./wait-errors.ts";
+import { WaitLimit, type WaitOptions } from "./wait-limit.ts";
+import { watchProgress } from "./watch-progress.ts";
 
 /** Where one job stands. */
 export interface JobResult<Result = unknown> {
@@ -27,22 +30,20 @@ export interface JobResult<Result = unknown> {
   error: JobError | null;
 }
 
-export interface WaitOptions {
-  /** How long to wait, in milliseconds; by default without end. */
-  timeoutMs?: number | undefined;
-  /** Ends the wait, with its reason, when it is aborted. */
-  signal?: AbortSignal | undefined;
+export interface ResultOptions extends WaitOptions {
+  /** "posted", the default, or "ended". */
+  order?: "posted" | "ended" | undefined;
 }
 
-const WaitLimit = v.optional(
-  v.pipe(
-    v.number("expected a number of milliseconds"),
-    v.minValue(0, (issue) => `expected 0 ms or more, found ${issue.received}`),
-  ),
-  Infinity,
+const Order = v.looseObject({
+  order: v.optional(v.picklist(["posted", "ended"], 'expected "posted" or "ended"'), "posted"),
+});
+const Where = v.strictObject({ db: v.optional(v.string("expected the URL of a database")) });
+const PostingId = v.pipe(
+  v.number("expected a number"),
+  v.safeInteger("expected a whole number"),
+  v.minValue(1, "expected 1 or more"),
 );
-/** What a timer can hold: 24 days. A longer one would fire at once. */
-const timerMsMax = 2 ** 31 - 1;
 
 /** A batch of jobs that was posted. */
 export class Posting<Result = unknown> {
@@ -86,49 +87,156 @@ export class Posting<Result = unknown> {
    * @throws the signal's reason when it is aborted.
    */
   async wait(options: WaitOptions = {}): Promise<PostingStatus> {
-    const timeoutMs = parse(WaitLimit, options.timeoutMs, "timeoutMs");
-    const late = new AbortController();
-    const signals = options.signal ? [options.signal, late.signal] : [late.signal];
-    const expire = () => late.abort(new WaitTimedOut(this.id, timeoutMs));
-    const timer = timeoutMs <= timerMsMax ? setTimeout(expire, timeoutMs) : undefined;
+    const limit = new WaitLimit(this.id, options);
     try {
-      return statusOf(await this.#connection.ends.wait(this.id, AbortSignal.any(signals)));
+      return statusOf(await this.#connection.ends.wait(this.id, limit.signal));
     } finally {
-      clearTimeout(timer);
+      limit.end();
     }
   }
 
   /**
-   * Every job of the posting in the order in which they were posted, ended or not, read page by
-   * page as they are taken: a million fit in little memory.
+   * Where the posting stands, now and each time that it has changed, until it has ended: the last
+   * is final. Looked at once a second, and at the end; what changes faster is told as one.
+   *
+   * @example for await (const { percent } of posting.progress()) console.log(percent, "%");
+   * @throws as `wait`.
+   */
+  async *progress(options: WaitOptions = {}): AsyncGenerator<PostingStatus, void, undefined> {
+    const limit = new WaitLimit(this.id, options);
+    try {
+      yield* watchProgress(this.#connection.ends, this.id, limit.signal);
+    } finally {
+      limit.end();
+    }
+  }
+
+  /**
+   * Resolves with the status as soon as it fulfils `condition`, which is asked as often as
+   * `progress` tells one.
+   *
+   * @example await posting.waitUntil(({ done }) => done >= 100, { timeoutMs: 60_000 });
+   * @throws {ConditionMissed} the posting has ended, and the condition does not hold.
+   * @throws as `wait`.
+   */
+  async waitUntil(
+    condition: (status: PostingStatus) => boolean,
+    options: WaitOptions = {},
+  ): Promise<PostingStatus> {
+    let last: PostingStatus | undefined;
+    for await (const status of this.progress(options)) {
+      if (condition(status)) return status;
+      last = status;
+    }
+    throw new ConditionMissed(this.id, last);
+  }
+
+  /**
+   * Every job of the posting, read page by page as they are taken: a million fit in little memory.
+   *
+   * By default in the order in which they were posted, as each stands now, ended or not. With
+   * `order: "ended"` as they end, until all have: each once, within about a second, in no
+   * particular order. That waits, and throws what `wait` throws.
    *
    * @example for await (const { index, result } of posting.results()) console.log(index, result);
    * @throws {PostingNotFound} it was removed.
    * @throws {UndecodableValue} something else than a worker wrote the result.
    */
-  async *results(): AsyncGenerator<JobResult<Result>, void, undefined> {
-    const isSorted = await this.#connection.use(({ reading }) => hasSortedJobs(reading, this.id));
+  async *results(options: ResultOptions = {}): AsyncGenerator<JobResult<Result>, void, undefined> {
+    const { order, ...wait } = parse(Order, options, "options of results");
+    const rows = order === "ended" ? this.#asTheyEnd(wait) : this.#asPosted();
+    for await (const row of rows) yield decodeRow<Result>(row);
+  }
+
+  async *#asPosted(): AsyncGenerator<ResultRow, void, undefined> {
+    const isSorted = await this.#isSorted();
     let size = firstPageRows;
     for (let first = 0; first < this.jobCount;) {
       const page = { postingId: this.id, first, size, isSorted };
       const rows = await this.#connection.use(({ reading }) => readResults(reading, page));
       if (rows.length === 0) throw new PostingNotFound(this.id);
-      for (const row of rows) yield decodeRow<Result>(row);
+      yield* rows;
       first += size;
       const chars = rows.reduce((sum, row) => sum + lengthOf(row), rows.length);
       size = nextPageSize(rows.length, chars);
     }
   }
+
+  async *#asTheyEnd(options: WaitOptions): AsyncGenerator<ResultRow, void, undefined> {
+    const jobs = new EndedJobs(this.#connection, this.id, this.jobCount);
+    for await (const { percent } of this.progress(options)) yield* jobs.look(percent === 100);
+  }
+
+  /**
+   * The jobs that have failed for good, by index, with their errors and what they printed. Where
+   * the jobs all have one priority, those in between are not looked at.
+   *
+   * @example for await (const { index, error } of posting.failures()) console.log(index, error);
+   */
+  async *failures(): AsyncGenerator<FailedJob, void, undefined> {
+    const posting = { postingId: this.id, jobCount: this.jobCount };
+    yield* failedJobs(this.#connection, { ...posting, isSorted: await this.#isSorted() });
+  }
+
+  /**
+   * Puts the jobs that have failed for good back into the queue, for one more attempt at least, and
+   * returns how many. A posting that had finished is open again by that.
+   *
+   * @throws {NotRetriable} the posting was cancelled.
+   * @throws {PostingNotFound} it was removed.
+   */
+  async retryFailed(): Promise<number> {
+    await this.status(); // whether it is there
+    const all = { indices: null, fingerprint: null };
+    const retried = await this.#connection.use(({ reading }) => retryFailed(reading, this.id, all));
+    if (retried === null) throw new NotRetriable(this.id);
+    return retried;
+  }
+
+  /**
+   * Stops it for now: no more of its jobs are started; what runs goes on. Returns whether that
+   * changed anything.
+   *
+   * @throws {PostingNotFound} it was removed.
+   */
+  async pause(reason = "paused by a program"): Promise<boolean> {
+    return await this.#change((db) => holdPostings(db, [this.id], "paused", reason));
+  }
+
+  /** Goes on after `pause`, or after it was stopped for its failures; as `pause` otherwise. */
+  async resume(): Promise<boolean> {
+    return await this.#change((db) => resumePostings(db, [this.id]));
+  }
+
+  /**
+   * Cancels it for good: what waits at once, what runs within two seconds, or not at all where
+   * `keepRunning` is true. As `pause` otherwise.
+   */
+  async cancel({ keepRunning = false, reason = "cancelled by a program" } = {}): Promise<boolean> {
+    const options = { killsRunning: !keepRunning, reason };
+    return await this.#change((db) => cancelPostings(db, [this.id], options));
+  }
+
+  async #change(change: (db: Db) => Promise<number[]>): Promise<boolean> {
+    const changed = await this.#connection.use(({ reading }) => change(reading));
+    if (changed.length === 0) await this.status(); // whether it is there
+    return changed.length > 0;
+  }
+
+  #isSorted(): Promise<boolean> {
+    return this.#connection.use(({ reading }) => hasSortedJobs(reading, this.id));
+  }
 }
 
-const statusOf = ({
-  id: _id,
-  isEnded: _isEnded,
-  reason: _reason,
-  ...status
-}: PostingCounts): PostingStatus => status;
-
-const lengthOf = ({ result, error }: ResultRow) => (result?.length ?? 0) + (error?.length ?? 0);
+/** Does what `findPosting` says. */
+export async function openPosting(id: number, options: { db?: string | undefined }) {
+  const { db } = parse(Where, options, "options of findPosting");
+  const number = parse(PostingId, id, "the number of a posting");
+  const connection = connectionTo(db);
+  const [found] = await connection.use(({ reading }) => findPostings(reading, [number]));
+  if (found === undefined) throw new PostingNotFound(number);
+  return new Posting(connection, { id: number, jobCount: found.jobCount, isNew: false });
+}
 
 function decodeRow<Result>({ index, status, result, error }: ResultRow): JobResult<Result> {
   return {

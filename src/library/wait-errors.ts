@@ -36,3 +36,24 @@ export class WaitTimedOut extends PdoflowError {
     );
   }
 }
+
+/** A posting has ended, and what was waited for did not come about. */
+export class ConditionMissed extends PdoflowError {
+  override readonly name = "ConditionMissed";
+  readonly exitCode = exitCodes.jobsFailed;
+  constructor(id: number, status: object | undefined) {
+    super(
+      `Expected posting ${id} to fulfil the condition at some time, and it has ended as ` +
+        `${JSON.stringify(status)}. Was the condition true for less than a second?`,
+    );
+  }
+}
+
+/** The failed jobs of a posting can't be tried again. */
+export class NotRetriable extends PdoflowError {
+  override readonly name = "NotRetriable";
+  readonly exitCode = exitCodes.usage;
+  constructor(id: number) {
+    super(`Expected posting ${id} to go on, and it was cancelled. Post the jobs that are to run.`);
+  }
+}

@@ -23,6 +23,7 @@ describe("status", () => {
       done: 1,
       failed: 1,
       cancelled: 0,
+      percent: 40,
     });
   });
 

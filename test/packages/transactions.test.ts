@@ -46,7 +46,7 @@ describe("what is posted in a transaction is there once it is committed, and gon
         before: [0, 0],
         after: posted,
       });
-      const common = { name: "of a transaction", max_failures_percent: 12.5, keeps_results: true };
+      const common = { name: "in-transaction", max_failures_percent: 12.5, keeps_results: true };
       expect(rows).toEqual([
         { entry_point: "jobs.ts#one", job_count: 1, ...common },
         { entry_point: "jobs.ts#many", job_count: 6_000, ...common, keeps_results: false },
