@@ -2,6 +2,7 @@ import { connect as connectTcp, isIP, type Socket } from "node:net";
 import { Duplex } from "node:stream";
 import { checkServerIdentity, connect as connectTls, type TLSSocket } from "node:tls";
 
+import { deferred } from "../domain/deferred.ts";
 import type { Address, Encryption } from "./addresses.ts";
 import type { Certificates } from "./certificates.ts";
 
@@ -56,21 +57,6 @@ export async function dial(address: Address, options: DialOptions): Promise<Dupl
 /** A connection that ends with `error` as soon as it is used: postgres.js then tries anew later. */
 export const brokenConnection = (error: Error): Duplex =>
   new Duplex({ read: () => {}, write: (_chunk, _encoding, done) => done(error) });
-
-/** As Promise.withResolvers, which Node 20 does not have. */
-function deferred<T>(): {
-  promise: Promise<T>;
-  resolve: (value: T) => void;
-  reject: (error: Error) => void;
-} {
-  let resolve: (value: T) => void = () => {};
-  let reject: (error: Error) => void = () => {};
-  const promise = new Promise<T>((onDone, onFailed) => {
-    resolve = onDone;
-    reject = onFailed;
-  });
-  return { promise, resolve, reject };
-}
 
 /** Asks the server for TLS. Its answer is one byte: S for yes, N for no. */
 function offer(socket: Socket): Promise<"S" | "N"> {

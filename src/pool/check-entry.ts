@@ -1,5 +1,6 @@
 import { type EntryPoint, formatEntryPoint, parseEntryPoint } from "../domain/entry-point.ts";
 import { exitCodes, type ExitCode, PdoflowError } from "../domain/errors.ts";
+import { bunResolve } from "./bun-resolve.ts";
 import { loadEntryPoint } from "./load-entry-point.ts";
 import { provideVirtualPackage } from "./virtual-package.ts";
 import { workerEnvironment } from "./worker-process.ts";
@@ -72,7 +73,7 @@ export async function answerEntryCheck(
 ): Promise<void> {
   provideVirtualPackage(api);
   try {
-    await loadEntryPoint(root, parseEntryPoint(entryPoint));
+    await loadEntryPoint(root, parseEntryPoint(entryPoint), bunResolve);
     answer({ exitCode: exitCodes.ok, message: "" });
   } catch (error) {
     if (error instanceof PdoflowError) answer({ exitCode: error.exitCode, message: error.message });

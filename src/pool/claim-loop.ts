@@ -35,7 +35,7 @@ export class ClaimLoop {
   #nothingUntil = 0;
   /** …but that was asked for jobs known to be short only, since no worker was idle. */
   #nothingShort = false;
-  #timer: Timer | undefined;
+  #timer: NodeJS.Timeout | undefined;
   /** It was said a moment ago that this pool waits. */
   #isNew = false;
   /** Woken while a claim was under way, which may have looked before there was something. */

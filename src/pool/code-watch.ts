@@ -2,6 +2,7 @@ import { readFile, stat } from "node:fs/promises";
 import { dirname, extname } from "node:path";
 
 import { isFileModule, parseEntryPoint } from "../domain/entry-point.ts";
+import { bunResolve } from "./bun-resolve.ts";
 import { resolveEntryFile } from "./entry-file.ts";
 import type { HeldJob } from "./held-job.ts";
 
@@ -49,7 +50,7 @@ export class CodeWatch {
     const parsed = parseEntryPoint(entryPoint);
     if (!isFileModule(parsed.module)) return "a package";
     try {
-      const files = await localImports(await resolveEntryFile(this.#root, parsed));
+      const files = await localImports(await resolveEntryFile(this.#root, parsed, bunResolve));
       return JSON.stringify([...files].sort(([a], [b]) => (a < b ? -1 : 1)));
     } catch {
       return "not to be read"; // the jobs will say why

@@ -5,8 +5,15 @@ import { lostEnd, stoppedEnd } from "./ended-attempt.ts";
 import { alike, type HeldJob } from "./held-job.ts";
 import { OomKills } from "./oom-kills.ts";
 import type { End, ProgressMessage, WorkerMessage } from "./protocol.ts";
-import { longMs, type Runner, type RunnerListener, signalGraceMs, timedOut } from "./runner.ts";
-import { type Running, Slot, type Verdict } from "./slot.ts";
+import {
+  longMs,
+  type Runner,
+  type RunnerListener,
+  signalGraceMs,
+  timedOut,
+  type Verdict,
+} from "./runner.ts";
+import { type Running, Slot } from "./slot.ts";
 import { WorkerProcess, type WorkerOptions } from "./worker-process.ts";
 
 /** Jobs shorter than this are handed out ahead, so that no worker waits for its pool. */

@@ -3,7 +3,7 @@ import { retryDelayMs } from "../domain/backoff.ts";
 import type { HeldJob } from "./held-job.ts";
 import type { End, Output } from "./protocol.ts";
 import type { EndedAttempt } from "./outcome-batch.ts";
-import type { Verdict } from "./slot.ts";
+import type { Verdict } from "./runner.ts";
 
 /**
  * How an attempt ended, for the recorder. `now` is of the performance clock, `random` in [0, 1).

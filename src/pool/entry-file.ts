@@ -13,6 +13,9 @@ import {
 import { didYouMean, similarNames } from "../domain/similar.ts";
 import { exitCodes, PdoflowError } from "../domain/errors.ts";
 
+/** Finds the file of a package's module from a folder; throws where there is none. */
+export type ResolveModule = (module: string, folder: string) => string;
+
 /**
  * The absolute path of the file to import for an entry point, with all symlinks followed.
  *
@@ -26,13 +29,17 @@ import { exitCodes, PdoflowError } from "../domain/errors.ts";
  * @throws {PackageNotFound} no such package is installed, or it does not export that path.
  * @throws {OutsideRoot} the file exists, and is not one that this root may run.
  */
-export async function resolveEntryFile(root: string, entryPoint: EntryPoint): Promise<string> {
+export async function resolveEntryFile(
+  root: string,
+  entryPoint: EntryPoint,
+  resolve: ResolveModule,
+): Promise<string> {
   const realRoot = await realpath(root).catch((cause: unknown) => {
     throw new RootNotFound(root, cause);
   });
   return isFileModule(entryPoint.module)
     ? await resolveFile(realRoot, entryPoint)
-    : await resolvePackage(realRoot, entryPoint);
+    : await resolvePackage(realRoot, entryPoint, resolve);
 }
 
 async function resolveFile(root: string, entryPoint: EntryPoint): Promise<string> {
@@ -51,7 +58,11 @@ async function resolveFile(root: string, entryPoint: EntryPoint): Promise<string
   return file;
 }
 
-async function resolvePackage(root: string, entryPoint: EntryPoint): Promise<string> {
+async function resolvePackage(
+  root: string,
+  entryPoint: EntryPoint,
+  resolve: ResolveModule,
+): Promise<string> {
   const { module } = entryPoint;
   // Looked for first, because Bun resolves "fs" to a module of its own, and run from source it
   // would download a package that is missing.
@@ -62,7 +73,7 @@ async function resolvePackage(root: string, entryPoint: EntryPoint): Promise<str
   }
   let found: string;
   try {
-    found = Bun.resolveSync(module, root);
+    found = resolve(module, root);
   } catch (cause) {
     throw new PackageNotFound(entryPoint, `${folder} does not export "${module}".`, cause);
   }

@@ -36,10 +36,10 @@ export class Heartbeat {
   readonly #poolId: number;
   readonly #patienceMs: number;
   readonly #listener: HeartbeatListener;
-  #timer: Timer | undefined;
+  #timer: NodeJS.Timeout | undefined;
   /** When the next beat is due, on the performance clock. */
   #dueAt = 0;
-  #silenceTimer: Timer | undefined;
+  #silenceTimer: NodeJS.Timeout | undefined;
   #isStopped = false;
   #beating: Promise<void> | null = null;
   #lastSentAt = performance.now();

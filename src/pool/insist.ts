@@ -1,3 +1,5 @@
+import { setTimeout as sleep } from "node:timers/promises";
+
 import { isWorthAnotherTry } from "../db/connect.ts";
 
 const againMs = 500;
@@ -17,7 +19,7 @@ export async function insist<T>(
       return await work();
     } catch (error) {
       if (!isWorthAnotherTry(error)) throw error;
-      await Bun.sleep(againMs);
+      await sleep(againMs);
     }
   }
   return null;

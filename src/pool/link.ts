@@ -1,5 +1,6 @@
 import { type Db, isConnectionLoss } from "../db/connect.ts";
 import { openDatabase } from "../db/open.ts";
+import { deferred } from "../domain/deferred.ts";
 import type { Target } from "../db/settings.ts";
 
 /** A statement was sent and nothing came back: the network or the server is stuck. */
@@ -53,7 +54,7 @@ export class Link {
   async ask<T>(statement: (db: Db) => PromiseLike<T>): Promise<T> {
     const { deadlineMs } = this.#options;
     const opened = (this.#db ??= this.#open());
-    const late = Promise.withResolvers<never>();
+    const late = deferred<never>();
     const timer = setTimeout(() => late.reject(new NoAnswer(deadlineMs)), deadlineMs);
     try {
       return await Promise.race([opened.then(statement), late.promise]);

@@ -1,9 +1,11 @@
+import { inspect } from "node:util";
+
 import { type EntryPoint, formatEntryPoint } from "../domain/entry-point.ts";
 import { acceptArguments } from "../domain/accept-arguments.ts";
 import { copyMark, schemaOf } from "../domain/job-mark.ts";
 import { didYouMean, similarNames } from "../domain/similar.ts";
 import { exitCodes, PdoflowError } from "../domain/errors.ts";
-import { resolveEntryFile } from "./entry-file.ts";
+import { type ResolveModule, resolveEntryFile } from "./entry-file.ts";
 
 export type EntryFunction = (...args: unknown[]) => unknown;
 
@@ -17,8 +19,12 @@ export type EntryFunction = (...args: unknown[]) => unknown;
  * @throws {NotAFunction} the export is something else.
  * @throws what `resolveEntryFile` throws when there is no such file.
  */
-export async function loadEntryPoint(root: string, entryPoint: EntryPoint): Promise<EntryFunction> {
-  const file = await resolveEntryFile(root, entryPoint);
+export async function loadEntryPoint(
+  root: string,
+  entryPoint: EntryPoint,
+  resolve: ResolveModule,
+): Promise<EntryFunction> {
+  const file = await resolveEntryFile(root, entryPoint, resolve);
   let value: unknown;
   try {
     value = await import(file);
@@ -123,17 +129,24 @@ function describe(value: unknown): string {
   return typeof value === "object" ? "an object" : `a ${typeof value}`;
 }
 
+/** What Bun throws for a file that it can't parse, and for one that it can't find. */
+interface BunMessage {
+  name?: unknown;
+  message?: unknown;
+  position?: { file: string; line: number; column: number } | null;
+}
+
 /** One line for each fault; where the file could not be parsed, with its line and column. */
 function importFault(cause: unknown): string {
   // Bun gathers the faults of one file when there are several.
   if (cause instanceof AggregateError) return cause.errors.map(importFault).join("; ");
-  if (cause instanceof BuildMessage && cause.position !== null) {
-    const { file, line, column } = cause.position;
-    return `${file}:${line}:${column}: ${cause.message}`;
+  const { name, message, position }: BunMessage = Object(cause ?? {});
+  if (name === "BuildMessage" && position) {
+    return `${position.file}:${position.line}:${position.column}: ${String(message)}`;
   }
-  if (cause instanceof ResolveMessage) {
-    return `${cause.message}. Install or write what is missing, then restart the pool.`;
+  if (name === "ResolveMessage") {
+    return `${String(message)}. Install or write what is missing, then restart the pool.`;
   }
   const isError = cause instanceof Error;
-  return `it threw ${isError ? `${cause.name}: ${cause.message}` : Bun.inspect(cause)}`;
+  return `it threw ${isError ? `${cause.name}: ${cause.message}` : inspect(cause)}`;
 }

@@ -10,7 +10,7 @@ const tellAgainMs = 60_000;
 export class OutcomeBound {
   #count = 0;
   #bytes = 0;
-  #timer: Timer | undefined;
+  #timer: NodeJS.Timeout | undefined;
   #isTold = false;
   readonly #tell: (sentence: string) => void;
 

@@ -1,6 +1,7 @@
 import { isWorthAnotherTry } from "../db/connect.ts";
 import type { Beat } from "../db/pools.ts";
 import type { Target } from "../db/settings.ts";
+import { deferred } from "../domain/deferred.ts";
 import type { AttemptEnd } from "../domain/attempt.ts";
 import { ClaimLoop } from "./claim-loop.ts";
 import type { Room } from "./claimer.ts";
@@ -24,7 +25,7 @@ const lookMs = 1_000;
 export class Pool {
   readonly #options: PoolOptions;
   readonly #links: Links;
-  readonly #ended = Promise.withResolvers<void>();
+  readonly #ended = deferred<void>();
   readonly #summary = nothingDone();
   readonly #claims: ClaimLoop;
   readonly #failureWatch: FailureWatch;
@@ -36,8 +37,8 @@ export class Pool {
   /** No beat for so long that the workers were stopped; until the database answers again. */
   #isSilent = false;
   #isRecovering = false;
-  #lookTimer: Timer | undefined;
-  #endTimer: Timer | undefined;
+  #lookTimer: NodeJS.Timeout | undefined;
+  #endTimer: NodeJS.Timeout | undefined;
   readonly #lifetime: Lifetime;
 
   private constructor(target: Target, options: PoolOptions) {

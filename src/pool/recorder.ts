@@ -1,3 +1,5 @@
+import { setTimeout as sleep } from "node:timers/promises";
+
 import { isRefusal, isWorthAnotherTry } from "../db/connect.ts";
 import type { LeasedSeq } from "../db/leases.ts";
 import { finishPostings, type Outcome, recordPacked } from "../db/outcomes.ts";
@@ -47,7 +49,7 @@ export class Recorder {
   /** Writes and exclusive work take turns: each begins when the one before has ended. */
   #turn: Promise<void> = Promise.resolve();
   #flushing: Promise<void> | null = null;
-  #timer: Timer | undefined;
+  #timer: NodeJS.Timeout | undefined;
 
   constructor(link: Link, poolId: number, listener: RecorderListener) {
     this.#link = link;
@@ -152,7 +154,7 @@ export class Recorder {
           continue;
         }
         this.#listener.onError(error);
-        await Bun.sleep(retryAfterMs);
+        await sleep(retryAfterMs);
         continue;
       } finally {
         this.#sent = 0;

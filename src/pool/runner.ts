@@ -1,8 +1,15 @@
 import type { RunningJob } from "../db/pools.ts";
+import type { JobError, OutcomeState } from "../domain/attempt.ts";
 import type { JobTime } from "../domain/chunk-size.ts";
 import type { HeldJob } from "./held-job.ts";
 import type { End } from "./protocol.ts";
-import type { Verdict } from "./slot.ts";
+
+/** Why a job is stopped on purpose, and what becomes of it. */
+export interface Verdict {
+  job: HeldJob;
+  state: Extract<OutcomeState, "failed" | "cancelled">;
+  error: JobError;
+}
 
 export interface RunnerListener {
   onEnd(job: HeldJob, end: End, workerPid: number): void;

@@ -1,7 +1,7 @@
-import type { JobError, OutcomeState } from "../domain/attempt.ts";
 import type { HeldJob } from "./held-job.ts";
 import type { Progress } from "./job-context.ts";
 import { packArgs, packIds } from "./protocol.ts";
+import type { Verdict } from "./runner.ts";
 import { chunksPerWorker } from "./shared-page.ts";
 import type { WorkerProcess } from "./worker-process.ts";
 
@@ -11,13 +11,6 @@ export interface Chunk {
   jobs: HeldJob[];
   gone: boolean[];
   left: number;
-}
-
-/** Why a worker was killed on purpose, and what becomes of the job that it ran. */
-export interface Verdict {
-  job: HeldJob;
-  state: Extract<OutcomeState, "failed" | "cancelled">;
-  error: JobError;
 }
 
 /** The job that a worker runs, as the pool has seen it since. */

@@ -1,6 +1,7 @@
 import { commandEntryPoint } from "../domain/command-line.ts";
 import { parseEntryPoint } from "../domain/entry-point.ts";
 import { attempt } from "./attempt.ts";
+import { bunResolve } from "./bun-resolve.ts";
 import { JobContext, type JobContextListener } from "./job-context.ts";
 import { loadEntryPoint } from "./load-entry-point.ts";
 import {
@@ -85,7 +86,7 @@ async function runChunk(
   const isCommand = runsCommands && entryPoint === commandEntryPoint;
   const fn = isCommand
     ? Promise.resolve(runCommand)
-    : loadEntryPoint(root, parseEntryPoint(entryPoint));
+    : loadEntryPoint(root, parseEntryPoint(entryPoint), bunResolve);
   fn.catch(() => {}); // each job tells it as its own failure
   const args = unpackArgs(packed);
   if (startBy !== null) {

@@ -2,6 +2,7 @@ import { afterAll, describe, expect, test } from "bun:test";
 import { join } from "node:path";
 
 import { parseEntryPoint } from "../../src/domain/entry-point.ts";
+import { bunResolve } from "../../src/pool/bun-resolve.ts";
 import { loadEntryPoint } from "../../src/pool/load-entry-point.ts";
 import { type Answer, answer, type Args } from "../fixtures/entry/host.ts";
 import { makeProject } from "../fixtures/entry/make-project.ts";
@@ -100,7 +101,7 @@ describe.each([
 });
 
 test("a module is imported once in a process", async () => {
-  const load = () => loadEntryPoint(project.root, parseEntryPoint("waits.ts#state"));
+  const load = () => loadEntryPoint(project.root, parseEntryPoint("waits.ts#state"), bunResolve);
   expect(await load()).toBe(await load());
 });
 
