@@ -6,16 +6,21 @@ import { fileURLToPath } from "node:url";
 
 import * as v from "valibot";
 
-import { exitCodes } from "../domain/errors.ts";
 import { parse } from "../domain/parse.ts";
-import { type Ending, PoolProcess } from "./pool-process.ts";
+import { PoolProcess } from "./pool-process.ts";
 import type { Posting } from "./posting.ts";
 import type { PostingStatus } from "./posting-status.ts";
+import { ProgramPool } from "./program-pool.ts";
 import type { WaitOptions } from "./wait-limit.ts";
 
 export interface ClusterPoolOptions {
   /** How many jobs it runs at a time, each in its own process. Default: the number of cores. */
   maxWorkers?: number | undefined;
+  /**
+   * Instead of `maxWorkers`: runs its jobs in this very process, so many at a time, without workers
+   * and without the program `pdoflow`. For jobs that wait more than they compute.
+   */
+  concurrency?: number | undefined;
   /** The folder that entry points are relative to. Default: the current one. */
   root?: string | undefined;
   /** The program `pdoflow`. Default: `PDOFLOW_BINARY`, else the one on the PATH. */
@@ -27,7 +32,16 @@ export interface ClusterPoolOptions {
 }
 
 const maxWorkersText = "expected a whole number of workers from 1 to 1024";
-const Options = v.strictObject({
+const concurrencyText = "expected a whole number of jobs from 1 to 10,000";
+const Shape = v.strictObject({
+  concurrency: v.optional(
+    v.pipe(
+      v.number(concurrencyText),
+      v.integer(concurrencyText),
+      v.minValue(1, concurrencyText),
+      v.maxValue(10_000, concurrencyText),
+    ),
+  ),
   maxWorkers: v.optional(
     v.pipe(
       v.number(maxWorkersText),
@@ -44,14 +58,22 @@ const Options = v.strictObject({
     30_000,
   ),
 });
+const Options = v.pipe(
+  Shape,
+  v.check(
+    ({ concurrency, maxWorkers, binary }) =>
+      concurrency === undefined || (maxWorkers === undefined && binary === undefined),
+    "expected concurrency (jobs run in this process) or maxWorkers and binary (jobs run in " +
+      "processes of their own), not both",
+  ),
+);
 
 const upkeepMs = 1_000;
-/** One that fails so soon after its start would fail again and again. */
-const stillbornMs = 5_000;
 
 /**
  * A pool on this machine, as a child process that runs until it is stopped or this process ends:
- * `pdoflow pool`, which runs the jobs of all postings, not only those of this script.
+ * `pdoflow pool`, which runs the jobs of all postings, not only those of this script. Or, with
+ * `concurrency`, a pool in this process.
  *
  * @example
  * await using pool = new ClusterPool({ maxWorkers: 16 });
@@ -59,35 +81,31 @@ const stillbornMs = 5_000;
  * @throws {InvalidInput} an option has the wrong shape.
  */
 export class ClusterPool implements AsyncDisposable {
-  readonly #command: readonly string[];
-  readonly #env: Readonly<Record<string, string | undefined>>;
+  readonly #start: () => PoolProcess | ProgramPool;
   readonly #graceMs: number;
-  #process: PoolProcess | undefined;
+  #pool: PoolProcess | ProgramPool | undefined;
   #isStopped = false;
 
   constructor(options: ClusterPoolOptions = {}) {
-    const { maxWorkers, root, binary, db, graceMs } = parse(
-      Options,
-      options,
-      "options of ClusterPool",
-    );
-    this.#command = [
-      ...program(binary),
-      "pool",
-      "--max-workers",
-      String(maxWorkers ?? availableParallelism()),
-      "--root",
-      resolve(root ?? "."),
-    ];
+    const parsed = parse(Options, options, "options of ClusterPool");
+    const { maxWorkers, concurrency, binary, db, graceMs } = parsed;
+    const root = resolve(parsed.root ?? ".");
+    const log = (line: string) => void process.stderr.write(`pool: ${line}\n`);
+    const workers = String(maxWorkers ?? availableParallelism());
+    const command = [...program(binary), "pool", "--max-workers", workers, "--root", root];
     // Not an argument: those are for everyone on the machine to see, with the password.
-    this.#env = db === undefined ? process.env : { ...process.env, PDOFLOW_DATABASE_URL: db };
+    const env = db === undefined ? process.env : { ...process.env, PDOFLOW_DATABASE_URL: db };
+    this.#start = () =>
+      concurrency === undefined
+        ? new PoolProcess(command, env)
+        : new ProgramPool(db, { concurrency, root, once: false, graceMs, log });
     this.#graceMs = graceMs;
-    this.#process = this.#start();
+    this.#pool = this.#start();
   }
 
-  /** The process of the pool; undefined while it does not run. */
+  /** The process of the pool, which may be this one; undefined while it does not run. */
   get pid(): number | undefined {
-    return this.#process?.pid;
+    return this.#pool?.pid;
   }
 
   /**
@@ -100,11 +118,11 @@ export class ClusterPool implements AsyncDisposable {
    */
   async upkeep(): Promise<{ restarted: boolean }> {
     if (this.#isStopped) return { restarted: false };
-    const last = this.#process;
-    if (last && last.ending === undefined) return { restarted: false };
-    this.#process = undefined;
-    if (last?.ending && !isMishap(last.ending, last.livedMs)) throw last.failure(last.ending);
-    this.#process = this.#start();
+    const last = this.#pool;
+    if (last?.hasEnded === false) return { restarted: false };
+    this.#pool = undefined;
+    if (last && !last.isMishap) throw last.failure();
+    this.#pool = this.#start();
     return { restarted: true };
   }
 
@@ -134,25 +152,14 @@ export class ClusterPool implements AsyncDisposable {
    * @throws {PoolFailed} it had ended before, or did not end in an orderly way.
    */
   async stop(): Promise<void> {
-    const last = this.#process;
+    const last = this.#pool;
     this.#isStopped = true;
-    this.#process = undefined;
-    if (last === undefined) return;
-    const ending = last.ending ?? (await last.stop(this.#graceMs));
-    // SIGTERM: it was not up yet when it was asked to stop.
-    const isOrderly =
-      ending.kind === "exited"
-        ? ending.code === 0
-        : "signal" in ending && ending.signal === "SIGTERM";
-    if (!isOrderly) throw last.failure(ending);
+    this.#pool = undefined;
+    await last?.end(this.#graceMs);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop();
-  }
-
-  #start(): PoolProcess {
-    return new PoolProcess(this.#command, this.#env);
   }
 
   async #keepUp(signal: AbortSignal): Promise<never> {
@@ -161,13 +168,6 @@ export class ClusterPool implements AsyncDisposable {
       await this.upkeep();
     }
   }
-}
-
-/** Whether starting it again may help. */
-function isMishap(ending: Ending, livedMs: number): boolean {
-  if (ending.kind !== "exited") return ending.kind === "killed";
-  const refusals: readonly number[] = [exitCodes.usage, exitCodes.database, exitCodes.notFound];
-  return !refusals.includes(ending.code) && (ending.code === 0 || livedMs > stillbornMs);
 }
 
 /** The command that starts pdoflow. */

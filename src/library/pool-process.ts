@@ -10,6 +10,8 @@ export type Ending =
 
 /** So much of what the process said is kept, to tell why it ended. */
 const tailChars = 4_096;
+/** One that fails so soon after its start would fail again and again. */
+const stillbornMs = 5_000;
 /** Its workers may hold stderr open after it has ended; its own last words are there by then. */
 const lastWordsMs = 200;
 
@@ -84,13 +86,41 @@ export class PoolProcess {
     return this.ending === undefined ? this.#child.pid : undefined;
   }
 
-  get livedMs(): number {
+  get #livedMs(): number {
     return this.#endedAt - this.#startedAt;
   }
 
+  get hasEnded(): boolean {
+    return this.ending !== undefined;
+  }
+
+  /** Whether starting it again may help, now that it has ended. */
+  get isMishap(): boolean {
+    const { ending } = this;
+    if (ending?.kind !== "exited") return ending?.kind === "killed";
+    const refusals: readonly number[] = [exitCodes.usage, exitCodes.database, exitCodes.notFound];
+    return !refusals.includes(ending.code) && (ending.code === 0 || this.#livedMs > stillbornMs);
+  }
+
   /** Why it ended, as an error to throw. */
-  failure(ending: Ending): PoolFailed {
+  failure(): PoolFailed {
+    const ending = this.ending ?? { kind: "exited", code: 0 };
     return new PoolFailed(this.#command.join(" "), ending, this.#tail.trim());
+  }
+
+  /**
+   * Stops it, if it has not ended.
+   *
+   * @throws {PoolFailed} it did not end in an orderly way.
+   */
+  async end(graceMs: number): Promise<void> {
+    const ending = this.ending ?? (await this.stop(graceMs));
+    // SIGTERM: it was not up yet when it was asked to stop.
+    const isOrderly =
+      ending.kind === "exited"
+        ? ending.code === 0
+        : "signal" in ending && ending.signal === "SIGTERM";
+    if (!isOrderly) throw this.failure();
   }
 
   /**

@@ -14,7 +14,7 @@ export interface JobIdentity {
 
 /** Why a job is to end before it is done. */
 export interface StopReason {
-  name: "Cancelled" | "Timeout";
+  name: "Cancelled" | "Timeout" | "PoolLost" | "PoolEnded";
   message: string;
 }
 

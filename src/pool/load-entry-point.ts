@@ -1,3 +1,4 @@
+import { pathToFileURL } from "node:url";
 import { inspect } from "node:util";
 
 import { type EntryPoint, formatEntryPoint } from "../domain/entry-point.ts";
@@ -27,7 +28,7 @@ export async function loadEntryPoint(
   const file = await resolveEntryFile(root, entryPoint, resolve);
   let value: unknown;
   try {
-    value = await import(file);
+    value = await import(pathToFileURL(file).href); // it may have a # or a % in its name
   } catch (cause) {
     throw new ImportFailed(entryPoint, cause);
   }

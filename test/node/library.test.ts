@@ -86,6 +86,42 @@ describe("in plain Node", () => {
     expect(await node("pool.mjs", database.url)).toBe("2\na: 2\nb: 4\n");
   });
 
+  test("a pool in the script itself runs its jobs, those of other files, and ends", async () => {
+    await using database = await freshDatabase();
+    await write(
+      "other #1%20.mjs",
+      `import { currentJob } from "pdoflow";
+       export const name = async () => { await null; return currentJob().id; };`,
+    );
+    await write(
+      "in-process.mjs",
+      `import { setTimeout as sleep } from "node:timers/promises";
+      import { ClusterPool, currentJob, job, postWork } from "pdoflow";
+      export const nap = job(async (ms) => {
+        await sleep(ms);
+        return [currentJob().id, process.pid > 0, typeof Bun];
+      });
+      const naps = await postWork(nap, [[20], [10]]);
+      const names = await postWork("other #1%20.mjs#name", [[]]);
+      const wrong = await postWork("nowhere.mjs#f", [[]], [], { tries: 1 });
+      const pool = new ClusterPool({ concurrency: 2 });
+      for (const posting of [naps, names, wrong]) {
+        await pool.awaitCompletion(posting, { timeoutMs: 50_000 });
+        for await (const { result, error } of posting.results()) {
+          console.log(JSON.stringify(result ?? error.message.slice(0, 27)));
+        }
+      }
+      await pool.stop();`,
+    );
+    expect((await node("in-process.mjs", database.url)).split("\n")).toEqual([
+      '["1/0",true,"undefined"]',
+      '["1/1",true,"undefined"]',
+      '"2/0"',
+      '"There is no file \\"nowhere.m"',
+      "",
+    ]);
+  });
+
   test("errors keep their names and say what to do", async () => {
     const faults = `
       import { PdoflowError, postWork } from "pdoflow";

@@ -11,7 +11,7 @@ const layers: Readonly<Record<string, readonly string[]>> = {
   pool: ["domain", "version", "db"],
   server: ["domain", "version", "db"],
   tui: ["domain", "version", "db"],
-  library: ["domain", "version", "db"],
+  library: ["domain", "version", "db", "pool"],
   cli: ["domain", "version", "db", "input", "pool", "server", "tui", "examples"],
   index: ["domain", "version", "db", "library"],
   main: ["domain", "version", "db", "input", "pool", "server", "tui", "cli", "index"],

@@ -1,0 +1,220 @@
+import { setImmediate as breathe } from "node:timers/promises";
+
+import type { RunningJob } from "../db/pools.ts";
+import { surplus } from "../domain/chunk-size.ts";
+import { type Deferred, deferred } from "../domain/deferred.ts";
+import { attempt } from "./attempt.ts";
+import { lostEnd, stoppedEnd } from "./ended-attempt.ts";
+import type { HeldJob } from "./held-job.ts";
+import { JobContext, type Progress, type StopReason } from "./job-context.ts";
+import { JobLog } from "./job-log.ts";
+import type { EntryFunction } from "./load-entry-point.ts";
+import { longMs, type Runner, type RunnerListener, timedOut, type Verdict } from "./runner.ts";
+
+export interface InProcessOptions {
+  concurrency: number;
+  load: (entryPoint: string) => Promise<EntryFunction>;
+}
+
+interface Running {
+  job: HeldJob;
+  since: number;
+  context: JobContext;
+  log: JobLog;
+  progress: Progress | null;
+  verdict: Verdict | null;
+  /** Resolves once nobody waits any more for its code to end. */
+  givenUp: Deferred<null>;
+  timer: NodeJS.Timeout | undefined;
+}
+
+const watchEveryMs = 50;
+/** For so long jobs may follow each other before other things of the program have their turn. */
+const turnMs = 10;
+
+/**
+ * Runs jobs in this very process, up to `concurrency` at a time. No job can be killed here: one
+ * that is stopped has its signal and its grace to end; then its attempt is over, whatever it does.
+ */
+export class InProcess implements Runner {
+  readonly #options: InProcessOptions;
+  readonly #listener: RunnerListener;
+  readonly #running = new Set<Running>();
+  readonly #watching: NodeJS.Timeout;
+  #backlog: HeldJob[] = [];
+  #lanes = 0;
+  #turnAt = 0;
+  #isStopping = false;
+
+  constructor(options: InProcessOptions, listener: RunnerListener) {
+    this.#options = options;
+    this.#listener = listener;
+    this.#watching = setInterval(() => this.#watch(), watchEveryMs);
+  }
+
+  get backlog(): number {
+    return this.#backlog.length;
+  }
+
+  get idle(): number {
+    return this.#options.concurrency - this.#running.size;
+  }
+
+  get all(): HeldJob[] {
+    return [...[...this.#running].map(({ job }) => job), ...this.#backlog];
+  }
+
+  get isIdle(): boolean {
+    return this.#running.size === 0 && this.#backlog.length === 0;
+  }
+
+  get longRunning(): RunningJob[] {
+    const since = performance.now() - longMs;
+    return [...this.#running]
+      .filter((running) => running.since <= since)
+      .map(({ job: { posting, seq, attempt }, progress }) => ({
+        ...{ posting: posting.id, seq, attempt },
+        ...(progress && { progress: progress.share, note: progress.note }),
+      }));
+  }
+
+  add(jobs: readonly HeldJob[]): void {
+    this.#backlog.push(...jobs);
+    this.#fill();
+  }
+
+  recall(isWanted: (job: HeldJob) => boolean): HeldJob[] {
+    const all = this.#backlog;
+    this.#backlog = all.filter((job) => !isWanted(job));
+    return all.filter(isWanted);
+  }
+
+  condemn(sentence: (running: Running) => Omit<Verdict, "job"> | null): void {
+    for (const running of this.#running) {
+      const verdict = running.verdict ? null : sentence(running);
+      if (!verdict) continue;
+      const { job, context } = running;
+      running.verdict = { job, ...verdict };
+      const name = verdict.state === "cancelled" ? "Cancelled" : "Timeout";
+      context.stop({ name, message: verdict.error.message });
+      running.timer = setTimeout(() => running.givenUp.resolve(null), job.posting.graceMs);
+    }
+  }
+
+  /** What a process has imported stays as it is. */
+  renew(): void {}
+
+  abandon(): void {
+    this.#backlog = [];
+    this.#giveUp({ name: "PoolLost", message: "its pool does not reach the database any more" });
+  }
+
+  stop(): Promise<void> {
+    this.#isStopping = true;
+    clearInterval(this.#watching);
+    this.#giveUp({ name: "PoolEnded", message: "its pool was ended while it ran" });
+    return Promise.resolve();
+  }
+
+  /** Nobody hears of these any more: their leases are gone, or will be given back. */
+  #giveUp(reason: StopReason): void {
+    for (const running of this.#running) {
+      this.#running.delete(running);
+      clearTimeout(running.timer);
+      running.context.stop(reason);
+      running.givenUp.resolve(null);
+    }
+  }
+
+  #fill(): void {
+    while (this.#lanes < this.#options.concurrency && this.#lanes < this.all.length) {
+      if (!this.#listener.mayStart() || this.#backlog.length === 0) return;
+      void this.#lane();
+    }
+  }
+
+  async #lane(): Promise<void> {
+    this.#lanes++;
+    for (let job = this.#next(); job; job = this.#next()) {
+      await this.#run(job);
+      this.#listener.onHungry();
+      if (performance.now() - this.#turnAt < turnMs) continue;
+      await breathe();
+      this.#turnAt = performance.now();
+    }
+    this.#lanes--;
+  }
+
+  #next(): HeldJob | undefined {
+    return this.#isStopping || !this.#listener.mayStart() ? undefined : this.#backlog.shift();
+  }
+
+  async #run(job: HeldJob): Promise<void> {
+    const { posting, index, attempt: number } = job;
+    const fn = this.#options.load(posting.entryPoint);
+    fn.catch(() => {}); // the attempt tells it as its failure
+    if (job.startBy !== null) {
+      await fn.catch(() => {}); // importing it takes its time, too
+      if (Date.now() > job.startBy) return this.#listener.onLate([job]);
+    }
+    const log = new JobLog();
+    const context = new JobContext(() => ({ posting: posting.id, index, attempt: number }), {
+      onSignal: () => {},
+      onProgress: (progress) => {
+        running.progress = progress;
+        this.#listener.onProgress();
+      },
+      onLog: (line) => log.add(line),
+    });
+    const since = performance.now();
+    const running: Running = {
+      ...{ job, since, context, log, progress: null, verdict: null },
+      ...{ givenUp: deferred<null>(), timer: undefined },
+    };
+    this.#running.add(running);
+    const ended = attempt(fn, job.args, posting.keepsResults, context);
+    this.#tell(running, await Promise.race([ended, running.givenUp.promise]));
+  }
+
+  /** Null where it was given up. */
+  #tell(running: Running, ended: Awaited<ReturnType<typeof attempt>> | null): void {
+    clearTimeout(running.timer);
+    if (!this.#running.delete(running)) return;
+    const { job, log, since, verdict } = running;
+    const durationMs = performance.now() - since;
+    if (ended === null) {
+      const output = { stdout: null, stderr: log.text };
+      if (verdict)
+        this.#listener.onLost(verdict, lostEnd(verdict, durationMs, output), process.pid);
+      return;
+    }
+    const { keepsOutput } = job.posting;
+    const isKept = keepsOutput === "all" || (keepsOutput === "failures" && !ended.isDone);
+    const output = isKept && log.text !== null ? { stdout: null, stderr: log.text } : null;
+    const end = { position: 0, durationMs, agoMs: 0, output, ...ended };
+    if (verdict && !end.isDone) {
+      this.#listener.onLost(verdict, stoppedEnd(verdict, end), process.pid);
+    } else {
+      this.#listener.onEnd(job, end, process.pid);
+    }
+  }
+
+  #watch(): void {
+    const now = performance.now();
+    this.condemn(({ job, since }) => timedOut(job, now - since));
+    const isNew = ({ since }: Running) =>
+      now - since >= longMs && now - since < longMs + watchEveryMs * 1.5;
+    if ([...this.#running].some(isNew)) this.#listener.onLongJob();
+    this.#fill(); // it may not have been allowed to start any
+    const jobs = this.#takeSurplus();
+    if (jobs.length > 0) this.#listener.onSurplus(jobs);
+  }
+
+  #takeSurplus(): HeldJob[] {
+    const last = this.#backlog.at(-1);
+    if (!last || !this.#listener.hasPeers()) return [];
+    const time = this.#listener.jobTime(last.posting.entryPoint);
+    const count = surplus(time, this.#backlog.length, this.#options.concurrency);
+    return count === 0 ? [] : this.#backlog.splice(Math.max(this.#backlog.length - count, 0));
+  }
+}

@@ -1,0 +1,46 @@
+// Jobs that the tests of the in-process pool run, and what these see of them.
+import { setTimeout as sleep } from "node:timers/promises";
+
+import { currentJob, FatalError, job } from "../../src/index.ts";
+
+export const seen = { now: 0, most: 0, aborted: [] as string[], attempts: 0 };
+export const gate = { open: () => {}, opened: Promise.resolve() };
+
+/** From now on jobs wait at the gate. */
+export function closeGate(): void {
+  gate.opened = new Promise((resolve) => (gate.open = resolve));
+}
+
+export const crowd = job(async (n: number) => {
+  seen.most = Math.max(seen.most, ++seen.now);
+  await sleep(5);
+  seen.now--;
+  return { n, pid: process.pid };
+});
+
+export const quick = job((n: number) => n * 2);
+
+export const waits = job(async (n: number) => {
+  currentJob()?.progress(0.5, `job ${n}`);
+  seen.now++;
+  await gate.opened;
+  seen.now--;
+  return n;
+});
+
+export const listens = job(async (how: string) => {
+  const me = currentJob();
+  me?.log("listening", how);
+  seen.now++;
+  await new Promise((resolve) => me?.signal.addEventListener("abort", resolve));
+  seen.now--;
+  seen.aborted.push((me?.signal.reason as Error).name);
+  if (how === "deaf") await new Promise(() => {});
+  throw new Error("stopped");
+});
+
+export const fails = job((how: string) => {
+  seen.attempts++;
+  currentJob()?.log("attempt", currentJob()?.attempt, "of", currentJob()?.id);
+  throw how === "fatal" ? new FatalError("never") : new Error(how);
+});

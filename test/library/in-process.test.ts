@@ -1,0 +1,156 @@
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+
+import { ClusterPool, postWork, type Posting } from "../../src/index.ts";
+import { freshDatabase, type TestDatabase } from "../database.ts";
+import { closeGate, crowd, fails, gate, listens, quick, seen, waits } from "./in-process-jobs.ts";
+import { until } from "./stub.ts";
+
+const root = import.meta.dir;
+const given = (db: TestDatabase, concurrency = 3) => ({ concurrency, root, db: db.url });
+const where = (db: TestDatabase) => ({ root, db: db.url });
+
+beforeEach(() => {
+  Object.assign(seen, { now: 0, most: 0, aborted: [], attempts: 0 });
+  closeGate();
+});
+afterEach(() => gate.open());
+
+const outcomes = async ({ sql }: TestDatabase) => [
+  ...(await sql`
+    select seq, attempt, state, error ->> 'name' as name, stderr
+    from pdoflow.outcome order by seq, attempt`),
+];
+
+async function resultsOf<R>(posting: Posting<R>): Promise<(R | undefined)[]> {
+  const results: (R | undefined)[] = [];
+  for await (const { result } of posting.results()) results.push(result);
+  return results;
+}
+
+test("jobs run in this process, as many at a time as asked for, and the pool ends with its block", async () => {
+  await using db = await freshDatabase();
+  const numbers = Array.from({ length: 30 }, (_, n) => n);
+  const posting = await postWork(
+    crowd,
+    numbers.map((n) => [n] as const),
+    [],
+    where(db),
+  );
+  {
+    await using pool = new ClusterPool(given(db));
+    expect(pool.pid).toBe(process.pid);
+    expect(await pool.awaitCompletion(posting)).toMatchObject({ done: 30, state: "finished" });
+  }
+  expect(seen.most).toBe(3);
+  const results = await resultsOf(posting);
+  expect(results).toEqual(numbers.map((n) => ({ n, pid: process.pid })));
+  const rows = await db.sql`select state, slots, pid from pdoflow.pool`;
+  expect([...rows]).toEqual([{ state: "stopped", slots: 3, pid: process.pid }]);
+});
+
+test("thousands of short jobs leave other things of the program their turns", async () => {
+  await using db = await freshDatabase();
+  function* numbers() {
+    for (let n = 0; n < 20_000; n++) yield [n] as const;
+  }
+  const posting = await postWork(quick, numbers(), [], where(db));
+  let turns = 0;
+  const ticking = setInterval(() => turns++, 1);
+  await using pool = new ClusterPool(given(db));
+  const startedAt = performance.now();
+  expect(await pool.awaitCompletion(posting)).toMatchObject({ done: 20_000 });
+  clearInterval(ticking);
+  expect(turns).toBeGreaterThan((performance.now() - startedAt) / 100);
+});
+
+describe("stop", () => {
+  test("waits for what runs, and gives back what waits with its attempt unused", async () => {
+    await using db = await freshDatabase();
+    const posting = await postWork(waits, [[1], [2], [3], [4], [5]], [], where(db));
+    const pool = new ClusterPool(given(db, 2));
+    await until(() => seen.now === 2);
+    const stopped = pool.stop();
+    expect(await Promise.race([stopped, Bun.sleep(300).then(() => "waits")])).toBe("waits");
+    gate.open();
+    await stopped;
+    expect(await posting.status()).toMatchObject({ done: 2, waiting: 3, running: 0 });
+    expect(await pool.upkeep()).toEqual({ restarted: false });
+  });
+
+  test("fires the signal of what has not ended in the grace, and gives that back, too", async () => {
+    await using db = await freshDatabase();
+    const posting = await postWork(listens, [["deaf"]], [], where(db));
+    const pool = new ClusterPool({ ...given(db), graceMs: 100 });
+    await until(() => seen.now === 1);
+    await pool.stop();
+    expect(seen.aborted).toEqual(["PoolEnded"]);
+    expect(await posting.status()).toMatchObject({ waiting: 1, retrying: 0 });
+    expect(await outcomes(db)).toEqual([]);
+  });
+});
+
+describe("what is to end", () => {
+  test("has its signal; after its grace its attempt is over, and others have their turn", async () => {
+    await using db = await freshDatabase();
+    const options = { ...where(db), timeoutMs: 100, graceMs: 200, tries: 1 };
+    const posting = await postWork(listens, [["deaf"], ["throws"]], [], options);
+    await using pool = new ClusterPool(given(db, 1));
+    expect(await pool.awaitCompletion(posting)).toMatchObject({ failed: 2 });
+    expect(seen.aborted).toEqual(["Timeout", "Timeout"]);
+    const failed = { attempt: 1, state: "failed", name: "Timeout" };
+    expect(await outcomes(db)).toEqual([
+      { seq: 0, ...failed, stderr: "listening deaf\n" },
+      { seq: 1, ...failed, stderr: "listening throws\n" },
+    ]);
+  });
+
+  test("is cancelled with its posting", async () => {
+    await using db = await freshDatabase();
+    const posting = await postWork(listens, [["throws"], ["throws"]], [], where(db));
+    await using pool = new ClusterPool(given(db, 1));
+    await until(() => seen.now === 1);
+    await db.sql`select pdoflow.cancel(array[${posting.id}::bigint], true, 'enough')`;
+    expect(await pool.awaitCompletion(posting)).toMatchObject({ cancelled: 2, failed: 0 });
+    expect(seen.aborted).toEqual(["Cancelled"]);
+  });
+});
+
+test("failures are tried again, for good ones not, and keep what was logged", async () => {
+  await using db = await freshDatabase();
+  const options = { ...where(db), tries: 2, backoffMs: 0 };
+  const posting = await postWork(fails, [["again"], ["fatal"]], [], options);
+  await using pool = new ClusterPool(given(db, 1));
+  expect(await pool.awaitCompletion(posting)).toMatchObject({ failed: 2 });
+  expect(await outcomes(db)).toEqual([
+    { seq: 0, attempt: 1, state: "retried", name: "Error", stderr: "attempt 1 of 1/0\n" },
+    { seq: 0, attempt: 2, state: "failed", name: "Error", stderr: "attempt 2 of 1/0\n" },
+    { seq: 1, attempt: 1, state: "failed", name: "FatalError", stderr: "attempt 1 of 1/1\n" },
+  ]);
+});
+
+test("how far a job is comes with the heartbeat", async () => {
+  await using db = await freshDatabase();
+  await postWork(waits, [[7]], [], where(db));
+  await using pool = new ClusterPool(given(db, 1));
+  await until(async () => {
+    const rows = await db.sql`select from pdoflow.pool where running <> '[]'`;
+    return rows.length > 0;
+  });
+  const [row] = await db.sql`select running from pdoflow.pool`;
+  expect(row?.["running"]).toEqual([
+    { posting: 1, seq: 0, attempt: 1, progress: 0.5, note: "job 7" },
+  ]);
+  expect(pool.pid).toBe(process.pid);
+  gate.open();
+});
+
+test("one that can't run says why, once; options that contradict are refused", async () => {
+  const pool = new ClusterPool({ concurrency: 1, db: "postgres://nobody@127.0.0.1:1/none" });
+  await until(() => pool.pid === undefined);
+  const failure = await pool.upkeep().catch((error: unknown) => error);
+  expect(failure).toMatchObject({ name: "DatabaseUnavailable" });
+  await pool.stop();
+  for (const options of [{ concurrency: 2, maxWorkers: 2 }, { concurrency: 0 }]) {
+    expect(() => new ClusterPool(options)).toThrow("options of ClusterPool: ");
+  }
+});
