@@ -32,7 +32,7 @@ export function buildLibrary(): string {
     writeMigrations(join(target, "sql"), false);
     writeFileSync(join(target, "package.json"), JSON.stringify(manifest(), undefined, 2));
     for (const name of ["LICENSE", "CHANGELOG.md"]) cpSync(join(root, name), join(target, name));
-    cpSync(join(root, "docs/library.md"), join(target, "README.md"));
+    writeFileSync(join(target, "README.md"), readMe());
     const tarball = pack(draft, target);
     const packed = join(root, "dist", basename(tarball));
     rmSync(join(root, "dist/npm"), { recursive: true, force: true });
@@ -42,6 +42,12 @@ export function buildLibrary(): string {
   } finally {
     rmSync(draft, { recursive: true, force: true });
   }
+}
+
+/** The beginning of the guide: the first ten minutes. All of it is on the web. */
+function readMe(): string {
+  const guide = readFileSync(join(root, "docs/library.md"), "utf8");
+  return `${guide.slice(0, guide.indexOf("\n## Post"))}\nMore: docs/library.md of PDOFlow.\n`;
 }
 
 /** The package.json that is published. */
@@ -85,22 +91,65 @@ function compile(draft: string, target: string, format: Format): void {
   );
   const out = join(target, format);
   // Comments are for who reads the types; the code has to be small.
-  tsc(stage, out, { removeComments: true });
+  const code = join(draft, "code");
+  if (format === "esm") tsc(stage, code, { removeComments: true });
+  cpSync(code, out, { recursive: true });
+  if (format === "cjs") edit(out, ".js", asCommonJs);
+  const small = new Bun.Transpiler({ loader: "js", minifyWhitespace: true, target: "node" });
+  edit(out, ".js", (text) => small.transformSync(text));
   tsc(stage, out, { declaration: true, emitDeclarationOnly: true });
-  removeUnusedTypes(out);
+  removeUnused(out, ".d.ts");
+  removeUnused(out, ".js");
   const disposable = '/// <reference lib="esnext.disposable" />\n'; // whatever the user's lib is
   for (const file of Object.values(entries)) {
     const path = join(out, `${file}.d.ts`);
     writeFileSync(path, disposable + readFileSync(path, "utf8"));
   }
-  if (format === "esm") return;
-  writeFileSync(join(target, "cjs/package.json"), JSON.stringify({ type }));
-  // An import() that stays one needs a flag in some test runners. Those of user's files stay.
-  edit(join(target, "cjs"), ".js", (text) =>
-    text.replaceAll(/\bimport\(("\.[^"]+")\)/g, "Promise.resolve().then(() => require($1))"),
-  );
+  if (format === "cjs") writeFileSync(join(out, "package.json"), JSON.stringify({ type }));
 }
 
+/**
+ * The code of an ES module that the compiler wrote, for CommonJS. All but the imports and exports
+ * stays as it is, so that the two files, side by side in the tarball, take little more than one.
+ * That needs files that do not import each other in a circle.
+ */
+function asCommonJs(text: string): string {
+  const names: [string, string][] = [];
+  const pairs = (list: string) =>
+    [...list.matchAll(/(\w+)(?: as (\w+))?/g)].map(([, name = "", other]) => ({ name, other }));
+  const code = text
+    .replaceAll(/^import (\w+) from ("[^"]+").*$/gm, "const $1 = ofDefault(require($2));")
+    .replaceAll(/^import \* as (\w+) from ("[^"]+");$/gm, "const $1 = require($2);")
+    .replaceAll(/^import \{(.*)\} from ("[^"]+");$/gm, (_line, list: string, path: string) => {
+      const fields = pairs(list).map(({ name, other }) => (other ? `${name}: ${other}` : name));
+      return `const { ${fields.join(", ")} } = require(${path});`;
+    })
+    .replaceAll(/^export \{(.*)\} from ("[^"]+");$/gm, (_line, list: string, path: string) =>
+      pairs(list)
+        .map(({ name, other }) => `exports.${other ?? name} = require(${path}).${name};`)
+        .join(" "),
+    )
+    .replaceAll(
+      /^export ((?:async )?(?:class|function\*?|const|let) (\w+))/gm,
+      (_all, own, name) => {
+        names.push([String(name), String(name)]);
+        return String(own);
+      },
+    )
+    .replaceAll(/^export \{(.*)\};$/gm, (_line, list: string) => {
+      for (const { name, other } of pairs(list)) names.push([name, other ?? name]);
+      return "";
+    })
+    // An import() that stays one needs a flag in some test runners. Those of user's files stay.
+    .replaceAll(/\bimport\(("\.[^"]+")\)/g, "Promise.resolve().then(() => require($1))")
+    .replaceAll("import.meta.url", ownUrl);
+  if (/^(import|export) /m.test(code)) throw new BuildFailed(`not yet CommonJS: ${code}`);
+  const exported = names.map(([name, outer]) => `exports.${outer} = ${name};`).join("\n");
+  const helper = code.includes("ofDefault(") ? ofDefault : "";
+  return `"use strict";\nexports.__esModule = true;\n${helper}${code}\n${exported}\n`;
+}
+
+const ofDefault = "const ofDefault = (m) => (m && m.__esModule ? m.default : m);\n";
 const ownUrl = 'require("node:url").pathToFileURL(__filename).href';
 
 /** Node imports no files of SQL: their text is in modules, which both formats share. */
@@ -113,12 +162,20 @@ function writeMigrations(folder: string, hasTypes: boolean): void {
   mkdirSync(folder, { recursive: true });
   for (const name of readdirSync(join(root, "sql"))) {
     const lines = readFileSync(join(root, "sql", name), "utf8").split("\n");
-    const text = JSON.stringify(lines.filter((line) => !/^\s*--/.test(line)).join("\n"));
+    const text = JSON.stringify(withoutComments(lines));
     const path = join(folder, basename(name, ".sql"));
     writeFileSync(`${path}.cjs`, `module.exports = ${text};\n`);
     if (hasTypes) writeFileSync(`${path}.d.cts`, "declare const text: string;\nexport = text;\n");
   }
 }
+
+/** What the tables' rows are is for who reads a schema that lasts: `pdoflow migrate` makes that. */
+const withoutComments = (lines: readonly string[]) =>
+  lines
+    .filter((line) => !/^\s*--/.test(line))
+    .map((line) => line.replace(/^ +/, ""))
+    .join("\n")
+    .replaceAll(/^comment on [^;']*'(?:[^']|'')*';\n/gm, "");
 
 function tsc(stage: string, outDir: string, options: Record<string, boolean>): void {
   const config = {
@@ -139,17 +196,17 @@ function tsc(stage: string, outDir: string, options: Record<string, boolean>): v
   run([join(root, "node_modules/.bin/tsc"), "--project", path], stage);
 }
 
-/** Leaves the declarations that those of the entries name. */
-function removeUnusedTypes(folder: string): void {
-  const used = new Set(Object.values(entries).map((file) => join(folder, `${file}.d.ts`)));
+/** Leaves the files that those of the entries name: code, and declarations. */
+function removeUnused(folder: string, ending: ".js" | ".d.ts"): void {
+  const used = new Set(Object.values(entries).map((file) => join(folder, file + ending)));
   for (const path of used) {
     for (const [, name = ""] of readFileSync(path, "utf8").matchAll(/"(\.[^"\n]+)\.js"/g)) {
-      used.add(join(path, "..", `${name}.d.ts`));
+      used.add(join(path, "..", name + ending));
     }
   }
   for (const name of readdirSync(folder, { recursive: true, encoding: "utf8" })) {
     const path = join(folder, name);
-    if (name.endsWith(".d.ts") && !used.has(path)) rmSync(path);
+    if (name.endsWith(ending) && !used.has(path)) rmSync(path);
   }
 }
 

@@ -34,7 +34,7 @@ export const listens = job(async (how: string) => {
   seen.now++;
   await new Promise((resolve) => me?.signal.addEventListener("abort", resolve));
   seen.now--;
-  seen.aborted.push((me?.signal.reason as Error).name);
+  if (me?.signal.reason instanceof Error) seen.aborted.push(me.signal.reason.name);
   if (how === "deaf") await new Promise(() => {});
   throw new Error("stopped");
 });
