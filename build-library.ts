@@ -23,12 +23,12 @@ class BuildFailed extends Error {
 }
 
 /** Makes the package anew, and returns the path of its tarball. */
-export function buildLibrary(): string {
+export async function buildLibrary(): Promise<string> {
   mkdirSync(join(root, "dist"), { recursive: true });
   const draft = mkdtempSync(join(root, "dist/.npm-"));
   try {
     const target = join(draft, "package");
-    for (const format of ["esm", "cjs"] as const) compile(draft, target, format);
+    for (const format of ["esm", "cjs"] as const) await compile(draft, target, format);
     writeMigrations(join(target, "sql"), false);
     writeFileSync(join(target, "package.json"), JSON.stringify(manifest(), undefined, 2));
     for (const name of ["LICENSE", "CHANGELOG.md"]) cpSync(join(root, name), join(target, name));
@@ -79,7 +79,7 @@ function manifest(): Record<string, unknown> {
  * Compiles what the entries reach, file by file, so that bundlers leave out what is not used. A
  * copy of the sources is compiled, in a folder whose package.json says which format it is.
  */
-function compile(draft: string, target: string, format: Format): void {
+async function compile(draft: string, target: string, format: Format): Promise<void> {
   const stage = join(draft, format);
   cpSync(join(root, "src"), join(stage, "src"), { recursive: true });
   cpSync(join(root, "package.json"), join(stage, "package.json"));
@@ -92,11 +92,12 @@ function compile(draft: string, target: string, format: Format): void {
   const out = join(target, format);
   // Comments are for who reads the types; the code has to be small.
   const code = join(draft, "code");
-  if (format === "esm") tsc(stage, code, { removeComments: true });
+  if (format === "esm") {
+    tsc(stage, code, { removeComments: true });
+    for (const path of filesIn(code, ".js")) writeFileSync(path, await small(path));
+  }
   cpSync(code, out, { recursive: true });
   if (format === "cjs") edit(out, ".js", asCommonJs);
-  const small = new Bun.Transpiler({ loader: "js", minifyWhitespace: true, target: "node" });
-  edit(out, ".js", (text) => small.transformSync(text));
   tsc(stage, out, { declaration: true, emitDeclarationOnly: true });
   removeUnused(out, ".d.ts");
   removeUnused(out, ".js");
@@ -108,48 +109,54 @@ function compile(draft: string, target: string, format: Format): void {
   if (format === "cjs") writeFileSync(join(out, "package.json"), JSON.stringify({ type }));
 }
 
-/**
- * The code of an ES module that the compiler wrote, for CommonJS. All but the imports and exports
- * stays as it is, so that the two files, side by side in the tarball, take little more than one.
- * That needs files that do not import each other in a circle.
- */
-function asCommonJs(text: string): string {
-  const names: [string, string][] = [];
-  const pairs = (list: string) =>
-    [...list.matchAll(/(\w+)(?: as (\w+))?/g)].map(([, name = "", other]) => ({ name, other }));
-  const code = text
-    .replaceAll(/^import (\w+) from ("[^"]+").*$/gm, "const $1 = ofDefault(require($2));")
-    .replaceAll(/^import \* as (\w+) from ("[^"]+");$/gm, "const $1 = require($2);")
-    .replaceAll(/^import \{(.*)\} from ("[^"]+");$/gm, (_line, list: string, path: string) => {
-      const fields = pairs(list).map(({ name, other }) => (other ? `${name}: ${other}` : name));
-      return `const { ${fields.join(", ")} } = require(${path});`;
-    })
-    .replaceAll(/^export \{(.*)\} from ("[^"]+");$/gm, (_line, list: string, path: string) =>
-      pairs(list)
-        .map(({ name, other }) => `exports.${other ?? name} = require(${path}).${name};`)
-        .join(" "),
-    )
-    .replaceAll(
-      /^export ((?:async )?(?:class|function\*?|const|let) (\w+))/gm,
-      (_all, own, name) => {
-        names.push([String(name), String(name)]);
-        return String(own);
-      },
-    )
-    .replaceAll(/^export \{(.*)\};$/gm, (_line, list: string) => {
-      for (const { name, other } of pairs(list)) names.push([name, other ?? name]);
-      return "";
-    })
-    // An import() that stays one needs a flag in some test runners. Those of user's files stay.
-    .replaceAll(/\bimport\(("\.[^"]+")\)/g, "Promise.resolve().then(() => require($1))")
-    .replaceAll("import.meta.url", ownUrl);
-  if (/^(import|export) /m.test(code)) throw new BuildFailed(`not yet CommonJS: ${code}`);
-  const exported = names.map(([name, outer]) => `exports.${outer} = ${name};`).join("\n");
-  const helper = code.includes("ofDefault(") ? ofDefault : "";
-  return `"use strict";\nexports.__esModule = true;\n${helper}${code}\n${exported}\n`;
+/** The code of a module by itself, small: its imports come first, its exports last, in one list. */
+async function small(path: string): Promise<string> {
+  const built = await Bun.build({
+    ...{ entrypoints: [path], target: "node", format: "esm", external: ["*"], minify: true },
+  });
+  const [output] = built.outputs;
+  if (!output) throw new BuildFailed(`${path} could not be made small`);
+  return await output.text();
 }
 
-const ofDefault = "const ofDefault = (m) => (m && m.__esModule ? m.default : m);\n";
+/**
+ * The code of such a module for CommonJS. All but the imports and exports stays as it is, so that
+ * the two files, side by side in the tarball, take little more than one. That needs files that do
+ * not import each other in a circle.
+ */
+function asCommonJs(text: string): string {
+  const pairs = (list: string) =>
+    [...list.matchAll(/([\w$]+)(?: as ([\w$]+))?/g)].map(([, name = "", as = name]) => ({
+      name,
+      as,
+    }));
+  let [rest, head, foot] = [text.trim(), "", ""];
+  const whole =
+    /^import(?:(?<all>\*as )?(?<own> ?[\w$]+) ?from|\{(?<list>[^}]*)\}from)(?<path>"[^"]+");?/;
+  for (let found = whole.exec(rest); found?.groups; found = whole.exec(rest)) {
+    const { all, own, list, path } = found.groups;
+    const fields = pairs(list ?? "").map(({ name, as }) => (name === as ? name : `${name}:${as}`));
+    const module = `require(${path})`;
+    if (list !== undefined) head += `const{${fields.join(",")}}=${module};`;
+    else head += `const ${own?.trim()}=${all ? module : `ofDefault(${module})`};`;
+    rest = rest.slice(found[0].length);
+  }
+  rest = rest.replace(/export\{([^}]*)\};?$/, (_all, list: string) => {
+    foot = pairs(list)
+      .map(({ name, as }) => `exports.${as}=${name};`)
+      .join("");
+    return "";
+  });
+  if (/^import\b|(^|[;}])export\b/.test(rest)) throw new BuildFailed(`not yet CommonJS: ${rest}`);
+  // An import() that stays one needs a flag in some test runners. Those of user's files stay.
+  const body = rest
+    .replaceAll(/\bimport\(("\.[^"]+")\)/g, "Promise.resolve().then(()=>require($1))")
+    .replaceAll("import.meta.url", ownUrl);
+  const helper = head.includes("ofDefault(") ? ofDefault : "";
+  return `"use strict";exports.__esModule=true;${helper}${head}${body}\n${foot}`;
+}
+
+const ofDefault = "const ofDefault=(m)=>m&&m.__esModule?m.default:m;";
 const ownUrl = 'require("node:url").pathToFileURL(__filename).href';
 
 /** Node imports no files of SQL: their text is in modules, which both formats share. */
@@ -211,14 +218,17 @@ function removeUnused(folder: string, ending: ".js" | ".d.ts"): void {
 }
 
 function edit(folder: string, ending: string, change: (text: string) => string): void {
-  for (const name of readdirSync(folder, { recursive: true, encoding: "utf8" })) {
-    if (!name.endsWith(ending)) continue;
-    const path = join(folder, name);
+  for (const path of filesIn(folder, ending)) {
     const text = readFileSync(path, "utf8");
     const changed = change(text);
     if (changed !== text) writeFileSync(path, changed);
   }
 }
+
+const filesIn = (folder: string, ending: string) =>
+  readdirSync(folder, { recursive: true, encoding: "utf8" })
+    .filter((name) => name.endsWith(ending))
+    .map((name) => join(folder, name));
 
 function pack(draft: string, target: string): string {
   const npm = ["npm", "pack", "--json", "--ignore-scripts", "--pack-destination", draft];
@@ -237,7 +247,7 @@ function run(command: string[], cwd: string): string {
 
 if (import.meta.main) {
   try {
-    const tarball = buildLibrary();
+    const tarball = await buildLibrary();
     console.error(`${tarball}: ${(readFileSync(tarball).length / 1000).toFixed(0)} kB`);
   } catch (error) {
     console.error(error instanceof BuildFailed ? `build: ${error.message}` : error);

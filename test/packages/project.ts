@@ -23,9 +23,9 @@ export async function packageFile(path: string): Promise<string> {
   return join(await installed, path);
 }
 
-async function inTurn<T>(work: () => T): Promise<T> {
+async function inTurn<T>(work: () => T | Promise<T>): Promise<T> {
   mkdirSync(join(root, "dist"), { recursive: true });
-  return await alone(join(root, "dist/.packages.lock"), async () => work());
+  return await alone(join(root, "dist/.packages.lock"), async () => await work());
 }
 
 function installPackages(): string {
