@@ -213,6 +213,10 @@ begin
   select posting_id, done, failed, jobs - done - failed - retried, retried from total
   where posting_id not in (select id from whole);
 
+  if exists (select from unnest(v_sums) where failed > 0) then
+    perform pdoflow.note_failures(p_postings, p_seqs, p_states, p_ages_us, p_errors, v_skip);
+  end if;
+
   update pdoflow.lease set held = false where id = any (p_let_go) and id = any (v_held);
 
   if v_written < p_count then

@@ -160,8 +160,15 @@ begin
     where l.posting_id = any (v_ids) and l.state <> 'closed' group by l.posting_id),
   gone as (
     delete from pdoflow.retry where posting_id = any (v_ids)
-    returning posting_id, end_seq - first_seq as size, attempt, case when attempt > 1 then
-      pdoflow.failed_before(posting_id, first_seq, end_seq, attempt) else 0 end as failed)
+    returning posting_id, first_seq, end_seq, end_seq - first_seq as size, attempt,
+      case when attempt > 1 then
+        pdoflow.failed_before(posting_id, first_seq, end_seq, attempt) else 0 end as failed),
+  noted as (
+    insert into pdoflow.failure (posting_id, fingerprint, jobs, first_at, last_at, seq, name,
+                                 message)
+    select g.posting_id, f.* from gone g cross join lateral
+      pdoflow.failures_before(g.posting_id, g.first_seq, g.end_seq, g.attempt) f
+    where g.failed > 0)
   insert into pdoflow.progress (posting_id, cancelled, failed, retrying, returned)
   select posting_id, waiting, 0, 0, 0 from rest
   union all

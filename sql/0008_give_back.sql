@@ -70,6 +70,12 @@ begin
     select i.*, case when state = 'cancelled' then
       pdoflow.failed_before(posting_id, first_seq, end_seq, attempt) else 0 end as failed
     from island i),
+  noted as (
+    insert into pdoflow.failure (posting_id, fingerprint, jobs, first_at, last_at, seq, name,
+                                 message)
+    select g.posting_id, f.* from gone g cross join lateral
+      pdoflow.failures_before(g.posting_id, g.first_seq, g.end_seq, g.attempt) f
+    where g.failed > 0),
   counted as (
     insert into pdoflow.progress (posting_id, retrying, returned, cancelled, failed)
     select posting_id,

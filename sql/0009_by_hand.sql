@@ -79,7 +79,7 @@ begin
   end if;
 
   with failed as (
-    select f.seq, f.attempt, l.priority, l.route_id
+    select f.seq, f.attempt, l.priority, l.route_id, pdoflow.fingerprint(f.error) as fingerprint
     from pdoflow.failed_jobs(p_posting, coalesce(v_seqs[1], 0),
                              coalesce(v_seqs[cardinality(v_seqs)] + 1, v_posting.job_count)) f
       cross join lateral (
@@ -87,6 +87,9 @@ begin
         where posting_id = p_posting and first_seq <= f.seq and f.seq < end_seq limit 1) l
     where (v_seqs is null or f.seq = any (v_seqs))
       and (p_fingerprint is null or starts_with(pdoflow.fingerprint(f.error), p_fingerprint))),
+  unnoted as (
+    insert into pdoflow.failure (posting_id, fingerprint, jobs)
+    select p_posting, fingerprint, -count(*) from failed group by fingerprint),
   placed as (
     select *, seq - row_number() over (partition by priority, attempt order by seq) as island
     from failed),

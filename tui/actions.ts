@@ -1,7 +1,8 @@
 import { chosenRow, shownFailures, shownKeys, shownPools, shownPostings } from "./lists.ts";
 import { keyOfFailure, keyOfPool, keyOfPosting } from "./lists.ts";
 import { type Model, placeOf } from "./model.ts";
-import type { Action, TopFailure, TopPool, TopPosting } from "./source.ts";
+import type { TopFailure, TopPool, TopPosting } from "../src/domain/top-snapshot.ts";
+import type { Action } from "./source.ts";
 import { plural } from "./words.ts";
 
 export type ChangeCommand = "pause" | "resume" | "cancel" | "retry" | "drain";

@@ -3,7 +3,7 @@ import type { Span } from "./frame.ts";
 import type { Glyphs } from "./glyphs.ts";
 import type { Model } from "./model.ts";
 import type { Tone } from "./palette.ts";
-import type { TopFailure, TopPool } from "./source.ts";
+import type { TopFailure, TopPool } from "../src/domain/top-snapshot.ts";
 import type { Column } from "./table.ts";
 import { count, span } from "./words.ts";
 

@@ -1,5 +1,5 @@
 import { parseSelector, type PostingPick } from "../src/domain/selector.ts";
-import type { TopFailure, TopPool, TopPosting } from "./source.ts";
+import type { TopFailure, TopPool, TopPosting } from "../src/domain/top-snapshot.ts";
 
 /** What one row of a list is known by. */
 export interface Facts {

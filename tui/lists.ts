@@ -3,7 +3,7 @@ import { postingColumns } from "./posting-columns.ts";
 import { type Facts, factsOfFailure, factsOfPool, factsOfPosting, passes } from "./filter.ts";
 import type { Glyphs } from "./glyphs.ts";
 import type { ListState, Model, Pane } from "./model.ts";
-import type { TopFailure, TopPool, TopPosting } from "./source.ts";
+import type { TopFailure, TopPool, TopPosting } from "../src/domain/top-snapshot.ts";
 import type { Column } from "./table.ts";
 
 export const keyOfPosting = ({ id }: TopPosting): string => String(id);

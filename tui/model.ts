@@ -1,6 +1,7 @@
 import type { Sample } from "../src/domain/pace.ts";
 import type { Size } from "./frame.ts";
-import type { Action, JobsPage, Numbers, Snapshot, TopJob } from "./source.ts";
+import type { JobsPage, Numbers, Snapshot, TopJob } from "../src/domain/top-snapshot.ts";
+import type { Action } from "./source.ts";
 
 export type Pane = "postings" | "pools" | "failures";
 export const panes = ["postings", "pools", "failures"] as const satisfies readonly Pane[];

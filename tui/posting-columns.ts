@@ -4,7 +4,7 @@ import type { Span } from "./frame.ts";
 import type { Glyphs } from "./glyphs.ts";
 import type { Model } from "./model.ts";
 import { progressBar } from "./plot.ts";
-import type { TopPosting } from "./source.ts";
+import type { TopPosting } from "../src/domain/top-snapshot.ts";
 import type { Column } from "./table.ts";
 import { count, rate, span } from "./words.ts";
 

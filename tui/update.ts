@@ -5,7 +5,7 @@ import { shownKeys } from "./lists.ts";
 import { type Event, type Model, panes, placeOf } from "./model.ts";
 import { promptKey, promptPaste } from "./prompt.ts";
 import { onMouse } from "./pointer.ts";
-import type { Snapshot } from "./source.ts";
+import type { Snapshot } from "../src/domain/top-snapshot.ts";
 import { endedOf } from "./posting-columns.ts";
 
 const rateWindowMs = 60_000;

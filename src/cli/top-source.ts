@@ -1,34 +1,19 @@
-import type {
-  Action,
-  JobsPage,
-  JobsWish,
-  Numbers,
-  Snapshot,
-  Source,
-  TopFailure,
-} from "../../tui/source.ts";
+import type { Action, Source } from "../../tui/source.ts";
 import { type Db, errorCode, explainDatabaseError } from "../db/connect.ts";
 import { cancelPostings, holdPostings, resumePostings, retryFailed } from "../db/control.ts";
-import { readFailures } from "../db/failures.ts";
 import { readJobPage } from "../db/jobs.ts";
-import { readDepth, readPriorities } from "../db/lists.ts";
 import { answered, openDatabase } from "../db/open.ts";
 import { drainPools } from "../db/pools.ts";
 import { hasSortedJobs } from "../db/results.ts";
-import { describeAddress, type Target } from "../db/settings.ts";
-import { findPostings, readPools, readPostings } from "../db/snapshot.ts";
-import { readCounts } from "../db/status.ts";
+import type { Target } from "../db/settings.ts";
+import { findPostings } from "../db/snapshot.ts";
+import { readNumbers } from "../db/top/numbers.ts";
+import { readSnapshot } from "../db/top/snapshot.ts";
+import type { JobsPage, JobsWish, Numbers, Snapshot } from "../domain/top-snapshot.ts";
 import { amount } from "./amount.ts";
-import { noJobs } from "./status.ts";
 
-const mostPostings = 500;
-/** The postings whose failures are looked at: those with the most. */
-const mostFailing = 10;
 /** Jobs looked at for a page of those that are wished for. */
 const mostLookedAt = 100_000;
-/** A pool whose beat is older than that may be gone: it beats three times as often. */
-const staleMs = 15_000;
-
 /** The queue as the dashboard asks for it, over a connection that is replaced when it is lost. */
 export class QueueSource implements Source, AsyncDisposable {
   readonly #target: Target;
@@ -43,7 +28,7 @@ export class QueueSource implements Source, AsyncDisposable {
   }
 
   snapshot(): Promise<Snapshot> {
-    return this.#ask(readSnapshot);
+    return this.#ask((db) => readSnapshot(db));
   }
 
   jobs(wish: JobsWish): Promise<JobsPage> {
@@ -83,92 +68,16 @@ export class QueueSource implements Source, AsyncDisposable {
   }
 }
 
-async function readSnapshot(db: Db): Promise<Snapshot> {
-  const postings = await readPostings(db, mostPostings);
-  const counts = await readCounts(
-    db,
-    postings.map(({ id }) => id),
-  );
-  const pools = await readPools(db);
-  const [clock] = await db.sql<{ at: Date; isReadOnly: boolean }[]>`
-    select clock_timestamp() as at, pg_is_in_recovery()
-      or current_setting('transaction_read_only')::boolean as is_read_only`;
-  if (!clock) throw new Error("a select without from returned no row");
-  const counted = postings.map((row) => ({
-    ...{ ...row, priority: null, jobs: counts.get(row.id) ?? noJobs },
-  }));
-  const jobs = { ...noJobs };
-  for (const row of counted.filter(({ endedAt }) => endedAt === null)) {
-    for (const status of Object.keys(jobs) as (keyof typeof jobs)[])
-      jobs[status] += row.jobs[status];
-  }
-  const waiting = counted.filter((row) => row.jobs.waiting > 0 && row.state === "open");
-  const oldest = Math.min(...waiting.map(({ postedAt }) => postedAt.getTime()));
-  return {
-    at: clock.at,
-    database: `${db.target.database} at ${describeAddress(db.address)}`,
-    readOnly: clock.isReadOnly ? "the server takes no writes" : null,
-    postings: counted,
-    morePostings: 0,
-    jobs,
-    oldestWaitingMs: waiting.length === 0 ? null : Math.max(0, clock.at.getTime() - oldest),
-    pools: pools.map((pool) => ({
-      ...{ ...pool, busy: null, work: "" },
-      isStale: pool.beatAgoMs > staleMs && (pool.state === "up" || pool.state === "draining"),
-    })),
-    failures: await readGroups(db, counted),
-  };
-}
-
-async function readGroups(
-  db: Db,
-  postings: readonly { id: number; jobs: { failed: number } }[],
-): Promise<TopFailure[]> {
-  const failing = postings
-    .filter(({ jobs }) => jobs.failed > 0)
-    .toSorted((a, b) => b.jobs.failed - a.jobs.failed)
-    .slice(0, mostFailing);
-  const found: TopFailure[] = [];
-  for (const { id } of failing) {
-    for (const { fingerprint, count, firstAt, lastAt, index, error } of await readFailures(
-      db,
-      id,
-    )) {
-      const message = `${error.name}: ${error.message.split("\n")[0]}`;
-      found.push({
-        postingId: id,
-        fingerprint,
-        count,
-        firstAt,
-        lastAt,
-        job: `${id}/${index}`,
-        message,
-      });
-    }
-  }
-  return found.toSorted((a, b) => b.count - a.count);
-}
-
-async function readNumbers(db: Db): Promise<Numbers> {
-  const [depth, priorities, pools] = [
-    await readDepth(db),
-    await readPriorities(db),
-    await readPools(db),
-  ];
-  return {
-    ...{ endedByMinute: [], failedByMinute: [], latency: [], duration: [], sampled: 0, tables: [] },
-    depth,
-    retrying: priorities.reduce((sum, { waiting }) => sum + waiting, 0),
-    refused: pools.reduce((sum, { refused }) => sum + refused, 0),
-  };
-}
-
-async function readJobs(db: Db, { postingId, from, size, status }: JobsWish): Promise<JobsPage> {
+async function readJobs(db: Db, wished: JobsWish): Promise<JobsPage> {
+  const { postingId, from, size, status, fingerprint } = wished;
   const [posting] = await findPostings(db, [postingId]);
   const total = posting?.jobCount ?? 0;
   const isSorted = await hasSortedJobs(db, postingId);
-  const wish = { status, host: null, poolId: null, argument: null };
-  const step = status === "failed" && !isSorted ? mostLookedAt : status === null ? size : 2_000;
+  const wish = {
+    ...{ status, fingerprint, host: null, poolId: null, argument: null },
+    mostFailed: size + 1,
+  };
+  const step = status === "failed" && !isSorted ? 10_000 : status === null ? size : 2_000;
   const rows = [];
   let first = from;
   while (first < total && first - from < mostLookedAt && rows.length < size) {

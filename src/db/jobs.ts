@@ -29,6 +29,8 @@ export interface JobWish {
   poolId: number | null;
   /** What the text of the arguments has in it. */
   argument: string | null;
+  /** Of those that failed only the ones that look like this; left out: all. */
+  fingerprint?: string | null;
 }
 
 export interface JobPage extends JobWish {
@@ -38,6 +40,8 @@ export interface JobPage extends JobWish {
   size: number;
   /** Whether the posting's jobs have an index that differs from their seq (J2). */
   isSorted: boolean;
+  /** Where only failures are wished for, of a posting that is not sorted: so many at most. */
+  mostFailed?: number;
 }
 
 /**
@@ -46,10 +50,15 @@ export interface JobPage extends JobWish {
  */
 export function readJobPage({ sql, schema }: Db, page: JobPage) {
   const { postingId, first, size, isSorted, status, host, poolId, argument } = page;
+  const { fingerprint = null, mostFailed = null } = page;
+  const looksSo = (error: string) =>
+    fingerprint === null ? sql`true` : sql`${schema}.fingerprint(${sql(error)}) = ${fingerprint}`;
   const place = isSorted ? sql`j.index` : sql`j.seq`;
   const jobs =
     status === "failed" && !isSorted
-      ? sql`${schema}.failed_jobs(${postingId}, ${first}, ${first + size}) f
+      ? sql`(
+          select seq from ${schema}.failed_jobs(${postingId}, ${first}, ${first + size})
+          where ${looksSo("error")} order by seq limit ${mostFailed}) f
           join ${schema}.job j on j.posting_id = ${postingId} and j.seq = f.seq`
       : sql`${schema}.job j`;
   return sql<JobRow[]>`
@@ -82,6 +91,7 @@ export function readJobPage({ sql, schema }: Db, page: JobPage) {
       and ${status === null ? sql`true` : sql`s.status = ${status}`}
       and ${host === null ? sql`true` : sql`p.host = ${host}`}
       and ${poolId === null ? sql`true` : sql`p.id = ${poolId}`}
+      and ${looksSo("s.error")}
       and ${argument === null ? sql`true` : sql`position(${argument} in s.args::text) > 0`}
     order by s.index`;
 }

@@ -17,6 +17,7 @@ import postingParts from "../../sql/0015_posting.sql" with { type: "text" };
 import postingDoors from "../../sql/0016_post.sql" with { type: "text" };
 import sqlApi from "../../sql/0017_sql_api.sql" with { type: "text" };
 import sqlViews from "../../sql/0018_sql_views.sql" with { type: "text" };
+import numbers from "../../sql/0019_numbers.sql" with { type: "text" };
 import { type Db, errorCode, type Sql, type Tx } from "./connect.ts";
 
 /**
@@ -41,6 +42,7 @@ export const migrations: readonly { name: string; sql: string }[] = [
   { name: "0016_post", sql: postingDoors },
   { name: "0017_sql_api", sql: sqlApi },
   { name: "0018_sql_views", sql: sqlViews },
+  { name: "0019_numbers", sql: numbers },
 ];
 
 /** The schema is not there, or older than this program. */

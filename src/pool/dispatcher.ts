@@ -49,6 +49,10 @@ export class Dispatcher implements Runner {
     return [...this.#slots].filter((slot) => slot.isEmpty && slot.hasRoom(false)).length;
   }
 
+  get busy(): number {
+    return [...this.#slots].filter((slot) => !slot.isEmpty).length;
+  }
+
   get all(): HeldJob[] {
     return [...[...this.#slots].flatMap((slot) => slot.held), ...this.#backlog.flat()];
   }

@@ -1,11 +1,14 @@
 import { finishStragglers, foldProgress } from "../db/outcomes.ts";
 import { type Beat, beat, markListening, type RunningJob } from "../db/pools.ts";
 import { rescuePools } from "../db/rescue.ts";
+import { tell, type Told } from "../db/top/tell.ts";
 import type { Link } from "./link.ts";
 
 export interface HeartbeatListener {
   /** What the workers run, of what has been running for a while (O2). */
   running(): RunningJob[];
+  /** What was done since the last beat, to be told to people. */
+  told(): Told;
   /** Whether it waits for something to do. */
   isWaiting(): boolean;
   /** This pool is alive. */
@@ -123,6 +126,7 @@ export class Heartbeat {
     this.#lastSentAt = sentAt;
     this.#watchSilence();
     this.#listener.onBeat(answer);
+    await this.#link.ask((db) => tell(db, this.#poolId, this.#listener.told()));
     const lost = await this.#link.ask((db) => rescuePools(db));
     for (const pool of lost) this.#listener.onRescue(pool);
     await this.#link.ask((db) => foldProgress(db));

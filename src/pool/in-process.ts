@@ -60,6 +60,10 @@ export class InProcess implements Runner {
     return this.#options.concurrency - this.#running.size;
   }
 
+  get busy(): number {
+    return this.#running.size;
+  }
+
   get all(): HeldJob[] {
     return [...[...this.#running].map(({ job }) => job), ...this.#backlog];
   }

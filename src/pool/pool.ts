@@ -145,6 +145,7 @@ export class Pool {
     const session = await Session.open(this.#links, row, {
       running: () => this.#runner.longRunning,
       isWaiting: () => this.#claims.isWaiting,
+      busy: () => this.#runner.busy,
       onBeat: (beat) => this.#onBeat(beat),
       onLost: () => this.#onLost(),
       onSilence: () => this.#onSilence(),

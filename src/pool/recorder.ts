@@ -15,8 +15,8 @@ const retryAfterMs = 500;
 
 export interface RecorderListener {
   onRefused(count: number): void;
-  /** Outcomes of jobs of these postings were written. */
-  onWritten(postingIds: readonly number[]): void;
+  /** These were written, of jobs of these postings. */
+  onWritten(postingIds: readonly number[], batch: readonly EndedAttempt[]): void;
   /** The database refused something about an outcome of this state; the sentence says what. */
   onReplaced(state: Outcome["state"], sentence: string): void;
   /** No more jobs are started, or they are again, as a sentence. */
@@ -206,9 +206,9 @@ export class Recorder {
   }
 
   /** Postings of which this pool has nothing more in hand may have come to their end. */
-  #finish({ byPosting, whole }: OutcomeBatch): void {
+  #finish({ outcomes, byPosting, whole }: OutcomeBatch): void {
     const ids = [...byPosting.keys()];
-    this.#listener.onWritten(ids);
+    this.#listener.onWritten(ids, outcomes);
     const left = ids.filter((id) => !this.#byPosting.has(id) && !whole.has(id));
     if (left.length === 0) return;
     // Not awaited: it queues behind the record on the same connection. If it fails, the heartbeat's

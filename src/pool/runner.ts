@@ -38,8 +38,9 @@ export interface RunnerListener {
 export interface Runner {
   /** Jobs that no worker has been handed. */
   readonly backlog: number;
-  /** Workers that have nothing to do. */
+  /** Workers that have nothing to do, and those that have. */
   readonly idle: number;
+  readonly busy: number;
   /** All jobs in the hands of this pool that have not ended. */
   readonly all: HeldJob[];
   readonly isIdle: boolean;

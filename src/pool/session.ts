@@ -1,6 +1,7 @@
 import { giveBack, giveBackUnknown, type LeasedSeq } from "../db/leases.ts";
 import { markDraining, type NewPool, registerPool, retirePool } from "../db/pools.ts";
 import { rescuePools } from "../db/rescue.ts";
+import { tell } from "../db/top/tell.ts";
 import type { Target } from "../db/settings.ts";
 import { Claimer, type ClaimerOptions } from "./claimer.ts";
 import type { HeldJob } from "./held-job.ts";
@@ -8,6 +9,7 @@ import { Heartbeat, type HeartbeatListener } from "./heartbeat.ts";
 import { insist } from "./insist.ts";
 import { Link } from "./link.ts";
 import { Recorder, type RecorderListener } from "./recorder.ts";
+import { Tally } from "./tally.ts";
 
 /** The two connections of a pool, however many workers it has (rule 5). */
 export interface Links {
@@ -30,6 +32,11 @@ export const openLinks = (
 
 export interface SessionOptions extends NewPool, ClaimerOptions {}
 
+export interface SessionListener extends Omit<HeartbeatListener, "told">, RecorderListener {
+  /** How many workers have a job in hand. */
+  busy(): number;
+}
+
 /**
  * What belongs to one row of the pool table. A pool that was declared lost (O1) goes on under a new
  * row, in a new session.
@@ -43,6 +50,7 @@ export class Session {
   recoveries = 0;
   readonly #links: Links;
   readonly #patienceMs: number;
+  readonly #listener: HeartbeatListener;
   /** Its leases are gone: nothing that it still has to say will be heard. */
   #isOver = false;
 
@@ -50,21 +58,29 @@ export class Session {
     links: Links,
     pool: SessionOptions,
     poolId: number,
-    listener: HeartbeatListener & RecorderListener,
+    listener: SessionListener,
   ) {
     this.poolId = poolId;
     this.#links = links;
     this.#patienceMs = pool.patienceMs;
     this.claimer = new Claimer(links.work, poolId, pool);
-    this.recorder = new Recorder(links.work, poolId, listener);
-    this.heartbeat = new Heartbeat(links.side, poolId, pool.patienceMs, listener);
+    const tally = new Tally();
+    this.#listener = { ...listener, told: () => tally.take(listener.busy()) };
+    this.recorder = new Recorder(links.work, poolId, {
+      ...listener,
+      onWritten(postingIds, batch) {
+        tally.add(batch);
+        listener.onWritten(postingIds, batch);
+      },
+    });
+    this.heartbeat = new Heartbeat(links.side, poolId, pool.patienceMs, this.#listener);
   }
 
   /** Rescues from pools that were lost, since there may be no other to do so, and registers. */
   static async open(
     links: Links,
     pool: SessionOptions,
-    listener: HeartbeatListener & RecorderListener,
+    listener: SessionListener,
   ): Promise<Session> {
     for (const lost of await links.side.ask((db) => rescuePools(db))) listener.onRescue(lost);
     const poolId = await links.side.ask((db) => registerPool(db, pool));
@@ -127,6 +143,9 @@ export class Session {
   async close(): Promise<number> {
     await this.recorder.flush();
     await this.heartbeat.stop();
+    await this.#links.side
+      .ask((db) => tell(db, this.poolId, this.#listener.told()))
+      .catch((error: unknown) => this.#listener.onError(error));
     const deadline = performance.now() + this.#patienceMs; // then others rescue from it
     const back = await insist(
       () => this.#links.work.ask((db) => retirePool(db, this.poolId)),

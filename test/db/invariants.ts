@@ -51,6 +51,11 @@ const totals = ({ sql }: Db) => sql<{ fault: string }[]>`
   select format('G2: posting %s has ended, and has %s progress rows', id, progress_rows)
   from counted join told using (id) where is_ended and progress_rows > 0
   union all
+  select format('F1: posting %s has %s failed jobs, and its groups have %s', id, t.failed, g.jobs)
+  from told t left join (
+    select posting_id as id, sum(jobs) as jobs from pdoflow.failure group by posting_id) g using (id)
+  where t.failed <> coalesce(g.jobs, 0)
+  union all
   select format('P2: posting %s has not ended, and has totals', id) from pdoflow.posting
   where ended_at is null and done + failed + cancelled > 0`;
 

@@ -206,7 +206,7 @@ describe("comments", () => {
     const numbered = new Set(row?.text.match(/(?<=^ {2})[A-Z]\d(?= {2})/gm));
     expect(numbered.size).toBeGreaterThan(20);
     const tested = new Set<string>();
-    for (const file of new Bun.Glob("*.test.ts").scanSync(import.meta.dir)) {
+    for (const file of new Bun.Glob("**/*.test.ts").scanSync(import.meta.dir)) {
       const text = await Bun.file(`${import.meta.dir}/${file}`).text();
       for (const [title] of text.matchAll(/"(?=[^"\n]*: )[^"\n]*"/g)) {
         for (const [number] of title.matchAll(/\b[A-Z]\d\b/g)) tested.add(number);

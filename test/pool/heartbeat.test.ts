@@ -3,6 +3,7 @@ import { expect, test } from "bun:test";
 import { registerPool } from "../../src/db/pools.ts";
 import { Heartbeat } from "../../src/pool/heartbeat.ts";
 import { Link } from "../../src/pool/link.ts";
+import { Tally } from "../../src/pool/tally.ts";
 import { freshDatabase } from "../database.ts";
 
 const pool = {
@@ -19,6 +20,7 @@ test("news that come all the time do not put the beat off for ever", async () =>
   const heartbeat = new Heartbeat(link, poolId, pool.patienceMs, {
     running: () => [],
     isWaiting: () => false,
+    told: () => new Tally().take(0),
     onBeat: () => void (beats.push(performance.now()) === 3 && third.resolve()),
     onLost: () => third.reject(new Error("lost")),
     onSilence: () => third.reject(new Error("silent")),

@@ -2,7 +2,13 @@ import { frameOf, textOf } from "../../tui/frame.ts";
 import { glyphsOf } from "../../tui/glyphs.ts";
 import { type Event, type Model, startModel } from "../../tui/model.ts";
 import { paletteOf, type Theme } from "../../tui/palette.ts";
-import type { Numbers, Snapshot, TopFailure, TopJob, TopPosting } from "../../tui/source.ts";
+import type {
+  Numbers,
+  Snapshot,
+  TopFailure,
+  TopJob,
+  TopPosting,
+} from "../../src/domain/top-snapshot.ts";
 import type { Terminal } from "../../tui/terminal.ts";
 import { update } from "../../tui/update.ts";
 import { screenLines } from "../../tui/views/screen-lines.ts";
@@ -77,6 +83,7 @@ export const busy: Snapshot = {
   morePostings: 12,
   jobs: { waiting: 12_001_390, running: 24, retrying: 70, done: 346_190, failed: 14, cancelled: 0 },
   oldestWaitingMs: 725_000,
+  endedBySecond: [],
   pools: [
     {
       id: 3,

@@ -4,7 +4,7 @@ import type { Line, Span } from "../frame.ts";
 import { line } from "../frame.ts";
 import type { JobsPlace, Place } from "../model.ts";
 import type { Tone } from "../palette.ts";
-import type { TopJob } from "../source.ts";
+import type { TopJob } from "../../src/domain/top-snapshot.ts";
 import { type Column, Table } from "../table.ts";
 import { harmlessLines, wrap } from "../text.ts";
 import { count, span } from "../words.ts";

@@ -2,7 +2,8 @@ import type { Scene } from "../columns.ts";
 import type { Line } from "../frame.ts";
 import { line } from "../frame.ts";
 import { areaPlot, progressBar } from "../plot.ts";
-import type { Histogram, Numbers } from "../source.ts";
+import type { Histogram } from "../../src/domain/histogram.ts";
+import type { Numbers } from "../../src/domain/top-snapshot.ts";
 import { fit, widthOf } from "../text.ts";
 import { bytes, count, span } from "../words.ts";
 

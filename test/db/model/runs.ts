@@ -154,7 +154,8 @@ export class ModelRuns implements AsyncDisposable {
       with posting as (delete from pdoflow.posting), lane as (delete from pdoflow.lane),
            job as (delete from pdoflow.job), pool as (delete from pdoflow.pool),
            lease as (delete from pdoflow.lease), retry as (delete from pdoflow.retry),
-           outcome as (delete from pdoflow.outcome), progress as (delete from pdoflow.progress)
+           outcome as (delete from pdoflow.outcome), progress as (delete from pdoflow.progress),
+           failure as (delete from pdoflow.failure)
       select setval(pg_get_serial_sequence(format('pdoflow.%I', name), 'id'), 1, false)
       from unnest(array['posting', 'lease', 'pool', 'retry']) as name`;
     for (let count = 0; count < 3; count++) await startPool(this.db);

@@ -1,0 +1,17 @@
+/** In ms: the limits between which attempts are counted by how long they took. */
+export const durationLimits: readonly number[] = [
+  0.1, 0.3, 1, 3, 10, 30, 100, 300, 1_000, 3_000, 10_000, 30_000, 60_000, 300_000, 1_800_000,
+];
+
+/** How many took less than so many milliseconds, and no less than the limit before. */
+export type Histogram = readonly { upToMs: number; count: number }[];
+
+/** Which of the counts is that of a duration: the number of limits that it has reached. */
+export function bucketOf(ms: number): number {
+  const at = durationLimits.findIndex((limit) => ms < limit);
+  return at < 0 ? durationLimits.length : at;
+}
+
+/** The counts between the limits, the last one without a limit. */
+export const histogramOf = (counts: readonly number[]): Histogram =>
+  [...durationLimits, Infinity].map((upToMs, at) => ({ upToMs, count: counts[at] ?? 0 }));

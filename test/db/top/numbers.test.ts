@@ -1,0 +1,68 @@
+import { expect, test } from "bun:test";
+
+import { readNumbers } from "../../../src/db/top/numbers.ts";
+import { readSnapshot } from "../../../src/db/top/snapshot.ts";
+import { tell } from "../../../src/db/top/tell.ts";
+import { bucketOf, durationLimits } from "../../../src/domain/histogram.ts";
+import { newPool, postJobs, queueOfFile } from "../engine.ts";
+
+const freshQueue = queueOfFile();
+
+const seconds = Array.from({ length: 60 }, (_, at) => at);
+const told = {
+  ...{ busy: 3, recent: seconds, done: 7, failed: 2, retried: 1 },
+  durations: [...durationLimits.map((_, at) => (at === 2 ? 9 : 0)), 1],
+  starts: [],
+};
+const counts = (histogram: readonly { count: number }[]) => histogram.map(({ count }) => count);
+
+test("a queue of which no pool has told anything has figures of nothing", async () => {
+  await using db = await freshQueue();
+  const numbers = await readNumbers(db);
+  expect(numbers).toMatchObject({ depth: 0, retrying: 0, refused: 0, sampled: 0 });
+  expect(numbers.endedByMinute).toEqual(Array.from({ length: 60 }, () => 0));
+  expect(numbers.tables.map(({ name }) => name)).toContain("outcome");
+  expect(numbers.tables.filter(({ name }) => name === "job")).toHaveLength(1);
+});
+
+test("D1, D2: what pools tell in a minute is added up", async () => {
+  await using db = await freshQueue();
+  const [a, b] = [await newPool(db), await newPool(db)];
+  for (const pool of [a, a, b]) await tell(db, pool, told);
+  const numbers = await readNumbers(db);
+  const sum = (list: readonly number[]) => list.reduce((total, part) => total + part, 0);
+  expect([sum(numbers.endedByMinute), sum(numbers.failedByMinute)]).toEqual([27, 6]);
+  expect(counts(numbers.duration)).toEqual(told.durations.map((count) => count * 3));
+});
+
+test("how long a job waited is told by the database, from when it was posted", async () => {
+  await using db = await freshQueue();
+  const [pool, id] = [await newPool(db), await postJobs(db, 1)];
+  await db.sql`update pdoflow.posting set posted_at = now() - interval '50 s'`;
+  const starts = [0, 45_000].map((agoMs) => ({ postingId: id, agoMs }));
+  await tell(db, pool, { ...told, starts: [...starts, { postingId: 99, agoMs: 0 }] });
+  const { latency, sampled } = await readNumbers(db);
+  const expected = [...durationLimits, 0].map(() => 0);
+  for (const waitMs of [50_000, 5_000]) expected[bucketOf(waitMs)] = 1;
+  expect([counts(latency), sampled]).toEqual([expected, 2]);
+});
+
+test("figures that are older than two hours are deleted by the next pool that tells", async () => {
+  await using db = await freshQueue();
+  const pool = await newPool(db);
+  await tell(db, pool, told);
+  await db.sql`update pdoflow.tally set minute = minute - interval '121 min'`;
+  await tell(db, pool, { ...told, done: 0, failed: 0, retried: 0 });
+  expect(await db.sql`select from pdoflow.tally`).toHaveLength(0);
+});
+
+test("the last minute is shown by seconds, as far as all pools have told of them", async () => {
+  await using db = await freshQueue();
+  const [early, late] = [await newPool(db), await newPool(db)];
+  for (const pool of [early, late]) await tell(db, pool, told);
+  await db.sql`
+    update pdoflow.pool set beat_at = clock_timestamp() - interval '10.2 s' where id = ${early}`;
+  const { endedBySecond, pools } = await readSnapshot(db);
+  expect(endedBySecond).toEqual(seconds.slice(0, 50).map((second) => second + second + 10));
+  expect(pools.map(({ busy }) => busy)).toEqual([3, 3]);
+});

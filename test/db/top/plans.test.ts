@@ -1,0 +1,68 @@
+// What the dashboard reads does not grow with the backlog or with history (rule 3).
+import { expect, test } from "bun:test";
+
+import { connect, type Db } from "../../../src/db/connect.ts";
+import { readNumbers } from "../../../src/db/top/numbers.ts";
+import { readSnapshot } from "../../../src/db/top/snapshot.ts";
+import { freshQueue, jobsOf, newPool, postJobs, recordPart, take } from "../engine.ts";
+
+/** As many more postings like one, with a lane each. */
+async function postLike({ sql }: Db, id: number, count: number, isEnded: boolean) {
+  await sql`
+    insert into pdoflow.posting (entry_point, job_count, route_id, state, ended_at, done)
+    select entry_point, job_count, route_id, ${isEnded ? "finished" : "open"},
+           ${isEnded ? sql`now()` : null}, ${isEnded ? sql`job_count` : 0}
+    from pdoflow.posting, generate_series(1, ${count}) where id = ${id}`;
+  await sql`
+    insert into pdoflow.lane (posting_id, priority, first_seq, end_seq, route_id, state)
+    select p.id, 0, 0, p.job_count, p.route_id, ${isEnded ? "closed" : "open"}
+    from pdoflow.posting p left join pdoflow.lane l on l.posting_id = p.id
+    where l.posting_id is null`;
+}
+
+/** How many rows of each table a look reads. */
+async function costOf(db: Db, look: (db: Db) => Promise<unknown>) {
+  await db.sql`begin`;
+  const begin = (work: (sql: Db["sql"]) => unknown) => work(db.sql);
+  await look({
+    ...db,
+    sql: new Proxy(db.sql, {
+      get: (sql, name) => (name === "begin" ? begin : Reflect.get(sql, name)),
+    }),
+  });
+  const rows = await db.sql<{ name: string; rows: number }[]>`
+    select regexp_replace(relname, '_\\d+$', '') as name,
+           sum(seq_tup_read + coalesce(idx_tup_fetch, 0))::integer as rows
+    from pg_stat_xact_user_tables where schemaname = 'pdoflow' group by 1`;
+  await db.sql`rollback`;
+  return new Map(rows.map((row) => [row.name, row]));
+}
+
+test("neither jobs and outcomes nor what has ended is read for the dashboard", async () => {
+  await using queue = await freshQueue();
+  await using db = connect(queue.target, { connections: 1 });
+  const pool = await newPool(db);
+  const id = await postJobs(db, 50_000);
+  const jobs = jobsOf(await take(db, pool, { cap: 1_000 }));
+  await recordPart(db, pool, jobs.slice(0, 500));
+  await recordPart(db, pool, jobs.slice(500, 600), { state: "failed" });
+  await postLike(db, id, 30_000, true);
+  await postLike(db, id, 2_000, false);
+  await db.sql`
+    insert into pdoflow.lease (pool_id, held, lane_posting_id, lane_priority, lane_first_seq,
+                               lane_end_seq, posting_ids, first_seqs, end_seqs, attempts)
+    select 1, false, -n, 0, 0, 1, array[-n], '{0}', '{1}', '{1}'
+    from generate_series(1, 50000) as n`;
+  await db.sql`vacuum analyze`;
+  for (const look of [(tx: Db) => readSnapshot(tx), readNumbers]) {
+    const cost = await costOf(db, look);
+    const rowsOf = (name: string) => cost.get(name)?.rows ?? 0;
+    expect(rowsOf("outcome")).toBe(0);
+    expect(rowsOf("job")).toBeLessThan(200); // one example of each group
+    for (const name of ["posting", "lane"]) expect(rowsOf(name)).toBeLessThan(10_000);
+    expect(rowsOf("lease")).toBeLessThan(2_100);
+  }
+  const { postings, morePostings, jobs: all } = await readSnapshot(db);
+  expect([postings.length, morePostings]).toEqual([500, 1_501]);
+  expect(all).toMatchObject({ waiting: 2_001 * 50_000 - 1_000, running: 400, done: 500 });
+}, 60_000);
