@@ -32,7 +32,7 @@ create function pdoflow.kind_calls(p_kind text) returns text[] language sql immu
     else '{}' end ||
   case when p_kind in ('poster', 'operator')
     then array['pause', 'resume', 'cancel', 'retry', 'set_limits', 'set_priority', 'set_variable',
-               'delete_variable']
+               'delete_variable', 'swap_variable']
     else '{}' end ||
   case p_kind when 'operator' then array['drain_pools'] else '{}' end;
 

@@ -32,6 +32,22 @@ begin
   return found;
 end $$;
 
+-- Sets a variable if the caller still sees p_old of it, null for none. Returns whether it was set.
+create function pdoflow.swap_variable(p_name text, p_old jsonb, p_new jsonb) returns boolean
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+  if pdoflow.get_variable(p_name) is distinct from p_old then return false; end if;
+  if coalesce(trim(p_name), '') = '' or p_new is null then
+    perform pdoflow.set_variable(p_name, p_new); -- says what is wrong
+  end if;
+  -- Whoever swaps at the same time has changed the row by then, or made it.
+  insert into pdoflow.variable as v (name, owner, value)
+  values (p_name, pdoflow.variable_owner(), p_new)
+  on conflict (name, owner) do update set value = excluded.value, updated_at = now()
+  where v.value = p_old;
+  return found;
+end $$;
+
 create view pdoflow.postings with (security_barrier) as
 select p.id, p.name, p.entry_point, r.poster, r.poster_os, p.state::text as state, p.reason,
        p.job_count, t.waiting,

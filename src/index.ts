@@ -21,6 +21,7 @@ export type { PostingStatus } from "./library/posting-status.ts";
 export type { WaitOptions } from "./library/wait-limit.ts";
 export { type JobHandle, Registry } from "./library/registry.ts";
 export type { Source } from "./library/source.ts";
+export { Value, type ValueOptions } from "./library/value.ts";
 export {
   fromDrizzle,
   fromKnex,

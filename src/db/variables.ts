@@ -23,3 +23,21 @@ export async function deleteVariable({ sql, schema }: Db, name: string): Promise
     select ${schema}.delete_variable(${name}) as was_there`;
   return row?.wasThere ?? false;
 }
+
+/** What the caller sees of a variable, as JSON text; null where there is none. */
+export async function readVariable({ sql, schema }: Db, name: string): Promise<string | null> {
+  const [row] = await sql<{ value: string | null }[]>`
+    select ${schema}.get_variable(${name})::text as value`;
+  return row?.value ?? null;
+}
+
+/** Sets a variable if it still is `old`, as `readVariable` gave it. Returns whether it was set. */
+export async function swapVariable(
+  { sql, schema }: Db,
+  name: string,
+  { old, value }: { old: string | null; value: string },
+): Promise<boolean> {
+  const [row] = await sql<{ isSet: boolean }[]>`
+    select ${schema}.swap_variable(${name}, ${old}::text::jsonb, ${value}::text::jsonb) as is_set`;
+  return row?.isSet ?? false;
+}

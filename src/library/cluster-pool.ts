@@ -27,12 +27,19 @@ export interface ClusterPoolOptions {
   binary?: string | undefined;
   /** The URL of the database. Default: that of the environment, else the embedded server. */
   db?: string | undefined;
+  /** What this machine has for jobs that need it, such as "gpu,mem=64G". */
+  provides?: string | undefined;
+  /** Runs only jobs that this database role and this user of the system have posted. */
+  onlyMine?: boolean | undefined;
+  /** Runs only jobs of these database roles or users, such as ["ann", "bob"]. */
+  posters?: readonly string[] | undefined;
   /** How long `stop` lets jobs run on before it gives them up, in milliseconds. Default 30,000. */
   graceMs?: number | undefined;
 }
 
 const maxWorkersText = "expected a whole number of workers from 1 to 1024";
 const concurrencyText = "expected a whole number of jobs from 1 to 10,000";
+const posterText = 'expected names of roles or users, such as ["ann", "bob"]';
 const Shape = v.strictObject({
   concurrency: v.optional(
     v.pipe(
@@ -53,6 +60,14 @@ const Shape = v.strictObject({
   root: v.optional(v.string("expected the path of a folder")),
   binary: v.optional(v.string("expected the path of the program pdoflow")),
   db: v.optional(v.string("expected the URL of a database")),
+  provides: v.optional(v.string("expected a text such as gpu,mem=64G")),
+  onlyMine: v.optional(v.boolean("expected true or false"), false),
+  posters: v.optional(
+    v.pipe(
+      v.array(v.pipe(v.string(posterText), v.regex(/^[^,\s-][^,]*$/, posterText)), posterText),
+      v.minLength(1, "expected a name at least: without posters nothing would be run"),
+    ),
+  ),
   graceMs: v.optional(
     v.pipe(v.number("expected milliseconds"), v.minValue(0), v.maxValue(2 ** 31 - 1)),
     30_000,
@@ -61,10 +76,11 @@ const Shape = v.strictObject({
 const Options = v.pipe(
   Shape,
   v.check(
-    ({ concurrency, maxWorkers, binary }) =>
-      concurrency === undefined || (maxWorkers === undefined && binary === undefined),
-    "expected concurrency (jobs run in this process) or maxWorkers and binary (jobs run in " +
-      "processes of their own), not both",
+    ({ concurrency, maxWorkers, binary, provides, posters, onlyMine }) =>
+      concurrency === undefined ||
+      (!onlyMine && [maxWorkers, binary, provides, posters].every((each) => each === undefined)),
+    "expected concurrency (jobs run in this process) or maxWorkers, binary, provides, posters " +
+      "and onlyMine (jobs run in processes of their own), not both",
   ),
 );
 
@@ -88,11 +104,16 @@ export class ClusterPool implements AsyncDisposable {
 
   constructor(options: ClusterPoolOptions = {}) {
     const parsed = parse(Options, options, "options of ClusterPool");
-    const { maxWorkers, concurrency, binary, db, graceMs } = parsed;
+    const { maxWorkers, concurrency, binary, db, graceMs, provides, posters } = parsed;
     const root = resolve(parsed.root ?? ".");
     const log = (line: string) => void process.stderr.write(`pool: ${line}\n`);
     const workers = String(maxWorkers ?? availableParallelism());
-    const command = [...program(binary), "pool", "--max-workers", workers, "--root", root];
+    const command = [
+      ...[...program(binary), "pool", "--max-workers", workers, "--root", root],
+      ...(provides === undefined ? [] : ["--provides", provides]),
+      ...(parsed.onlyMine ? ["--only-mine"] : []),
+      ...(posters === undefined ? [] : ["--posters", posters.join(",")]),
+    ];
     // Not an argument: those are for everyone on the machine to see, with the password.
     const env = db === undefined ? process.env : { ...process.env, PDOFLOW_DATABASE_URL: db };
     this.#start = () =>

@@ -25,12 +25,29 @@ test("a pool is `pdoflow pool`, with the database in its environment alone", asy
   expect(isAlive(pool.pid)).toBe(true);
 });
 
-test.each<[object]>([[{ maxWorkers: 0 }], [{ maxWorkers: 1.5 }], [{ maxworkers: 3 }]])(
-  "the options %p are refused",
-  (options) => {
-    expect(() => new ClusterPool(options)).toThrow("options of ClusterPool");
-  },
-);
+test("what it provides, and whose jobs it runs, are options of the command", async () => {
+  await using program = await stub(obedient);
+  const { binary } = program;
+  await using mine = new ClusterPool({ binary, provides: "gpu,mem=64G", onlyMine: true });
+  await using ours = new ClusterPool({ binary, posters: ["ann", "bob"] });
+  await until(async () => (await program.calls()).length === 2);
+  expect([isAlive(mine.pid), isAlive(ours.pid)]).toEqual([true, true]);
+  const calls = (await program.calls()).join();
+  expect(calls).toContain(" --provides gpu,mem=64G --only-mine");
+  expect(calls).toContain(" --posters ann,bob");
+});
+
+test.each<[object]>([
+  [{ posters: [] }],
+  [{ posters: "ann" }],
+  [{ posters: ["-x"] }],
+  [{ concurrency: 2, onlyMine: true }],
+  [{ maxWorkers: 0 }],
+  [{ maxWorkers: 1.5 }],
+  [{ maxworkers: 3 }],
+])("the options %p are refused", (options) => {
+  expect(() => new ClusterPool(options)).toThrow("options of ClusterPool");
+});
 
 describe("upkeep", () => {
   test("leaves a pool that runs alone, and starts one that was killed again", async () => {
