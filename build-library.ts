@@ -9,7 +9,7 @@ import packageJson from "./package.json" with { type: "json" };
 const root = import.meta.dir;
 
 /** What can be imported, by the file of src that is behind it. */
-const entries = { ".": "index" };
+const entries = { ".": "index", "./testing": "testing" };
 
 /** What the library runs on; the other dependencies are those of the program. */
 const { postgres, valibot } = packageJson.dependencies;

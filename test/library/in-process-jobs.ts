@@ -1,7 +1,7 @@
 // Jobs that the tests of the in-process pool run, and what these see of them.
 import { setTimeout as sleep } from "node:timers/promises";
 
-import { currentJob, FatalError, job } from "../../src/index.ts";
+import { currentJob, FatalError, job, postWork } from "../../src/index.ts";
 
 export const seen = { now: 0, most: 0, aborted: [] as string[], attempts: 0 };
 export const gate = { open: () => {}, opened: Promise.resolve() };
@@ -43,4 +43,10 @@ export const fails = job((how: string) => {
   seen.attempts++;
   currentJob()?.log("attempt", currentJob()?.attempt, "of", currentJob()?.id);
   throw how === "fatal" ? new FatalError("never") : new Error(how);
+});
+
+export const posts = job(async (n: number): Promise<number> => {
+  const posting =
+    n > 0 ? await postWork(posts, [[n - 1]], [], { root: import.meta.dirname }) : null;
+  return posting?.id ?? 0;
 });

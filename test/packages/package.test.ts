@@ -150,7 +150,7 @@ test("a bundle that takes postWork alone has what posts, and loads it when it do
     external: ["postgres", "valibot"],
   });
   const entry = await outputs.find(({ kind }) => kind === "entry-point")?.text();
-  expect(entry).toContain("postWork");
+  expect(entry).toContain("library/post-work.js");
   expect(entry).not.toMatch(/from\s*"(valibot|postgres)"|ClusterPool/);
 });
 

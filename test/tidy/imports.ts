@@ -14,6 +14,7 @@ const layers: Readonly<Record<string, readonly string[]>> = {
   library: ["domain", "version", "db", "pool"],
   cli: ["domain", "version", "db", "input", "pool", "server", "tui", "examples"],
   index: ["domain", "version", "db", "library"],
+  testing: ["library"],
   main: ["domain", "version", "db", "input", "pool", "server", "tui", "cli", "index"],
 };
 

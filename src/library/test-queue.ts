@@ -1,0 +1,150 @@
+import { randomBytes } from "node:crypto";
+
+import * as v from "valibot";
+
+import { openDatabase } from "../db/open.ts";
+import { dropSchema, hasten, makeSchema } from "../db/throwaway.ts";
+import { exitCodes, PdoflowError } from "../domain/errors.ts";
+import { parse } from "../domain/parse.ts";
+import { type Connection, connectionTo } from "./connection.ts";
+import { startInProcess } from "./in-process-pool.ts";
+import type { Posting } from "./posting.ts";
+import type { PostingStatus } from "./posting-status.ts";
+
+export interface TestQueueOptions {
+  /** The URL of a database, in which a schema is made. Default: that of the environment. */
+  db?: string | undefined;
+  /** The folder that entry points are relative to. Default: the current one. */
+  root?: string | undefined;
+}
+
+const Options = v.strictObject({
+  db: v.optional(v.string("expected the URL of a database")),
+  root: v.optional(v.string("expected the path of a folder")),
+});
+const Concurrency = v.optional(
+  v.pipe(v.number("expected a number of jobs"), v.integer(), v.minValue(1), v.maxValue(10_000)),
+  1,
+);
+
+const hastenEveryMs = 10;
+
+/** A second queue was opened while the first was. */
+class TestQueueIsOpen extends PdoflowError {
+  override readonly name = "TestQueueIsOpen";
+  readonly exitCode = exitCodes.usage;
+  constructor() {
+    super(
+      "Expected one test queue at a time in a process, found one that is still open, to which " +
+        "all postings go. Close it first, as `await using` does at the end of its block.",
+    );
+  }
+}
+
+let isOpen = false;
+
+/**
+ * Makes a queue for one test: a schema of its own, to which everything in this process posts until
+ * it is closed, whichever code calls `postWork`. No pool is started: `run` runs what was posted.
+ *
+ * @example
+ * await using queue = await openTestQueue();
+ * const posting = await postWork(fit, [[1], [2]]);
+ * expect(await queue.run(posting)).toMatchObject({ done: 2 });
+ * @throws {NoDatabase} {DatabaseUnavailable}
+ */
+export async function openTestQueue(options: TestQueueOptions = {}): Promise<TestQueue> {
+  const { db, root = "." } = parse(Options, options, "options of openTestQueue");
+  if (isOpen) throw new TestQueueIsOpen();
+  isOpen = true;
+  const restore = setEnvironment({
+    PDOFLOW_SCHEMA: `pdoflow_test_${randomBytes(8).toString("hex")}`,
+    ...(db === undefined ? {} : { PDOFLOW_DATABASE_URL: db }),
+  });
+  const leave = () => {
+    restore();
+    isOpen = false;
+  };
+  try {
+    const connection = connectionTo(undefined);
+    await using admin = await openDatabase(connection.target, { connections: 1 });
+    await makeSchema(admin);
+    return new TestQueue(connection, root, leave);
+  } catch (error) {
+    leave();
+    throw error;
+  }
+}
+
+/** A queue of a test; `openTestQueue` makes it. */
+export class TestQueue implements AsyncDisposable {
+  /** The schema that it is in, as `PDOFLOW_SCHEMA` has it for other processes. */
+  readonly schema: string;
+  readonly #connection: Connection;
+  readonly #root: string;
+  readonly #leave: () => void;
+  #isClosed = false;
+
+  /** @internal */
+  constructor(connection: Connection, root: string, leave: () => void) {
+    this.schema = connection.target.schema;
+    this.#connection = connection;
+    this.#root = root;
+    this.#leave = leave;
+  }
+
+  /**
+   * Runs all that waits, and what its jobs post, in this process and at once: retries do not wait
+   * for their backoff. Resolves when nothing is left to run, with where the posting stands then.
+   *
+   * @example const { done, failed } = await queue.run(posting);
+   * @throws what `Posting.status` does.
+   */
+  async run(posting: Posting, options: { concurrency?: number } = {}): Promise<PostingStatus> {
+    const concurrency = parse(Concurrency, options.concurrency, "concurrency");
+    const pool = await startInProcess(this.#connection.target, {
+      ...{ concurrency, root: this.#root, once: true, graceMs: 0, log: () => {} },
+    });
+    const finished = pool.finished();
+    const over = finished.then(
+      () => true,
+      () => true, // told below
+    );
+    while (!(await Promise.race([over, pause()]))) {
+      await this.#connection.use(({ reading }) => hasten(reading));
+    }
+    await finished;
+    return await posting.status();
+  }
+
+  /** Removes all that was posted: `await using` does it at the end of its block. */
+  async close(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#leave();
+    await this.#connection.close();
+    await using admin = await openDatabase(this.#connection.target, { connections: 1 });
+    await dropSchema(admin);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+}
+
+const pause = () =>
+  new Promise<false>((resolve) => {
+    setTimeout(resolve, hastenEveryMs, false);
+  });
+
+/** Returns what sets it back. */
+function setEnvironment(values: Record<string, string>): () => void {
+  const before = Object.keys(values).map((name) => [name, process.env[name]] as const);
+  Object.assign(process.env, values);
+  return () => {
+    for (const [name, value] of before) {
+      if (value === undefined) delete process.env[name];
+      else process.env[name] = value;
+    }
+  };
+}
