@@ -26,6 +26,8 @@ export interface EmulatedOptions {
   cwd: string;
   columns?: number;
   rows?: number;
+  /** Called with all that the program sends. */
+  onSent?: (bytes: Uint8Array) => void;
 }
 
 /** Runs a command in a pseudo-terminal of its own, with an emulator at the other end. */
@@ -42,6 +44,7 @@ export function emulated(command: readonly string[], options: EmulatedOptions): 
       data: (_terminal, bytes) => {
         const copy = Uint8Array.from(bytes);
         sent.push(copy);
+        options.onSent?.(copy);
         terminal.write(copy);
       },
     },
