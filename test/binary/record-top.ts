@@ -3,8 +3,8 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { freshDatabase } from "../database.ts";
-import { emulated, keys } from "./emulated.ts";
-import { openQueueCli } from "./queue-cli.ts";
+import { type Emulated, emulated, keys } from "./emulated.ts";
+import { openQueueCli, type QueueCli } from "./queue-cli.ts";
 import { animation, pictureOf } from "./recording-svg.ts";
 
 const docs = join(import.meta.dir, "../../docs");
@@ -21,9 +21,8 @@ export async function calibrate(i: number) {
 }
 `;
 
-async function record(): Promise<void> {
-  await using db = await freshDatabase();
-  using cli = await openQueueCli(db);
+/** A night of frames to calibrate, and spectra to fit. */
+async function postAll(cli: QueueCli): Promise<void> {
   await cli.write("survey.ts", source);
   const post = async (entry: string, count: number, ...options: string[]) => {
     const input = JSON.stringify(Array.from({ length: count }, (_, i) => [i]));
@@ -33,6 +32,40 @@ async function record(): Promise<void> {
   };
   await post("calibrate", 800, "--name", "night_0412", "--output", "all");
   await post("fit", 3_000, "--name", "spectra");
+}
+
+/** Looks around as a person would, from an overview to one error and back. */
+async function visit(top: Emulated, watch: (forSeconds: number) => Promise<void>): Promise<void> {
+  await top.shows("night_0412");
+  await watch(5);
+  top.type("3");
+  await top.shows("RangeError");
+  await watch(1);
+  top.type(keys.enter);
+  await top.shows(/\d+\/5 .*RangeError/);
+  await watch(1.5);
+  top.type(keys.enter);
+  await top.shows("stack");
+  await watch(2.5);
+  top.type("1");
+  await top.shows("1 postings");
+  await watch(1);
+  top.type("p");
+  await top.shows("y/n");
+  await watch(1.5);
+  top.type("y");
+  await top.shows("paused 1 posting");
+  await watch(2);
+  top.type("4");
+  await watch(2.5);
+  top.type("q");
+  await top.exited;
+}
+
+async function record(): Promise<void> {
+  await using db = await freshDatabase();
+  using cli = await openQueueCli(db);
+  await postAll(cli);
   const pool = cli.start("pool", "--max-workers", "8");
 
   const startedAt = performance.now();
@@ -54,30 +87,7 @@ async function record(): Promise<void> {
         await Bun.sleep(500);
       }
     };
-    await top.shows("night_0412");
-    await watch(5);
-    top.type("3");
-    await top.shows("RangeError");
-    await watch(1);
-    top.type(keys.enter);
-    await top.shows(/\d+\/5 .*RangeError/);
-    await watch(1.5);
-    top.type(keys.enter);
-    await top.shows("stack");
-    await watch(2.5);
-    top.type("1");
-    await top.shows("1 postings");
-    await watch(1);
-    top.type("p");
-    await top.shows("y/n");
-    await watch(1.5);
-    top.type("y");
-    await top.shows("paused 1 posting");
-    await watch(2);
-    top.type("4");
-    await watch(2.5);
-    top.type("q");
-    await top.exited;
+    await visit(top, watch);
   }
   pool.kill();
   await pool.exited;
