@@ -1,8 +1,8 @@
 /** `1,234`, and from a million on `1.23M`: seven columns at most, up to a thousand billion. */
 export function count(value: number): string {
-  if (value < 1_000_000) return Math.round(value).toLocaleString("en");
-  if (value < 1e9) return `${(value / 1e6).toPrecision(3)}M`;
-  return value < 1e12 ? `${(value / 1e9).toPrecision(3)}G` : `${(value / 1e12).toPrecision(3)}T`;
+  if (value < 999_999.5) return Math.round(value).toLocaleString("en");
+  if (value < 999.5e6) return `${(value / 1e6).toPrecision(3)}M`;
+  return value < 999.5e9 ? `${(value / 1e9).toPrecision(3)}G` : `${(value / 1e12).toPrecision(3)}T`;
 }
 
 /** `0.42`, `7.1`, `1,234`: jobs in a second. */

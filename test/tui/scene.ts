@@ -83,7 +83,7 @@ export const busy: Snapshot = {
   morePostings: 12,
   jobs: { waiting: 12_001_390, running: 24, retrying: 70, done: 346_190, failed: 14, cancelled: 0 },
   oldestWaitingMs: 725_000,
-  endedBySecond: [],
+  endedBySecond: Array.from({ length: 58 }, (_, i) => Math.round(90 + 80 * Math.sin(i / 6))),
   pools: [
     {
       id: 3,

@@ -52,12 +52,7 @@ function faultLine(model: Model): Line {
 
 function jobsLine({ model, glyphs }: Scene): Line {
   const jobs = model.snapshot?.jobs;
-  const now = model.rates.at(-1)?.perSecond;
-  const curve = sparkline(
-    model.rates.map(({ perSecond }) => perSecond),
-    15,
-    glyphs,
-  );
+  const { now, curve } = speedOf(model);
   const failed = jobs?.failed ?? 0;
   return line(
     { text: `${now === undefined ? glyphs.none : rate(now)} jobs/s `, tone: "strong" },
@@ -68,8 +63,20 @@ function jobsLine({ model, glyphs }: Scene): Line {
       : { text: `failed ${glyphs.failed}${count(failed)}  `, tone: "bad" },
     { text: `retrying ${count(jobs?.retrying ?? 0)}  `, tone: jobs?.retrying ? "warn" : "dim" },
     { text: `done ${count(jobs?.done ?? 0)}  `, tone: "good" },
-    { text: curve, tone: "busy" },
+    { text: sparkline(curve, 20, glyphs), tone: "busy" },
   );
+}
+
+/** Jobs in a second, as pools told of the last minute; else as seen from one look to the next. */
+function speedOf({ snapshot, rates }: Model): { now: number | undefined; curve: number[] } {
+  const told = snapshot?.endedBySecond ?? [];
+  const seen = rates.map(({ perSecond }) => perSecond);
+  if (told.length === 0) return { now: seen.at(-1), curve: seen };
+  const thirds = Array.from({ length: Math.floor(told.length / 3) }, (_, i) => {
+    const from = told.length - 3 * (Math.floor(told.length / 3) - i);
+    return told.slice(from, from + 3).reduce((sum, each) => sum + each, 0) / 3;
+  });
+  return { now: seen.at(-1) ?? thirds.at(-1), curve: thirds };
 }
 
 function poolsLine({ snapshot }: Model): Line {
