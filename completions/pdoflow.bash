@@ -3,7 +3,7 @@ _pdoflow() {
   local cur=${COMP_WORDS[COMP_CWORD]} options="" words=""
   COMPREPLY=()
   if [ "$COMP_CWORD" -eq 1 ]; then
-    COMPREPLY=($(compgen -W "cancel completions config demo depth doctor down drain explain failures grant jobs list logs migrate pause pool pools post priority-stats prune results resume retry revoke run set-limit set-posting-status status top up vars wait help --help --version" -- "$cur"))
+    COMPREPLY=($(compgen -W "cancel completions config demo depth doctor down drain explain failures grant jobs list logs migrate pause pool pools post priority-stats prune results resume retry revoke run set-priority set-limit set-posting-status status top up vars wait help --help --version" -- "$cur"))
     return
   fi
   case ${COMP_WORDS[1]} in
@@ -33,6 +33,7 @@ _pdoflow() {
     retry) options="--database --json --color -q --quiet -v --verbose --failed --group"; words="" ;;
     revoke) options="--database --json --color -q --quiet -v --verbose --role --show-sql"; words="" ;;
     run) options="--database --json --color -q --quiet -v --verbose --root --name --priority --priority-column --tries --backoff --timeout --grace --stop-after --max-failures --limit --max-running --rate --max-rate --output --keep --format --each-line --positional --header --no-header --types --from-glob --args --kw --each --check --no-check --progress --max-workers -k --keep-order"; words="" ;;
+    set-priority) options="--database --json --color -q --quiet -v --verbose --state --yes"; words="" ;;
     set-limit) options="--database --json --color -q --quiet -v --verbose --state --max-running --max-rate"; words="" ;;
     set-posting-status) options="--database --json --color -q --quiet -v --verbose --state --reason --yes"; words="" ;;
     status) options="--database --json --color -q --quiet -v --verbose"; words="" ;;

@@ -89,6 +89,8 @@ create table pdoflow.lane (
   route_id integer not null,
   state pdoflow.lane_state not null default 'open',
   closed_by bigint,
+  new_priority integer,
+  rank integer not null generated always as (coalesce(new_priority, priority)) stored,
   primary key (posting_id, priority),
   constraint n1_a_range check (0 <= first_seq and first_seq < end_seq),
   constraint n2_closed_by_a_lease check (closed_by is null or state = 'closed')
@@ -98,9 +100,12 @@ comment on table pdoflow.lane is
   N1  The lanes of a posting cover 0 to job_count, each seq once, higher priority first.
   N2  Its cursor is the end of its newest lease (first_seq before the first one). It is closed by
       the lease that took its last job, or by cancelling, and never opens again.
-  N3  It is held, not open, while its posting is paused or errored out.';
+  N3  It is held, not open, while its posting is paused or errored out.
+  N4  Its priority is that with which it was posted, and its name for ever. It is claimed, and its
+      retries wait, by its rank: what it was posted with or, where that was changed, new_priority.';
 -- Serves: claim, the first open lane of a route by priority, oldest posting first.
-create index lane_open on pdoflow.lane (route_id, priority desc, posting_id) where state = 'open';
+create index lane_open on pdoflow.lane (route_id, rank desc, posting_id, priority desc)
+where state = 'open';
 -- Serves: claim, the oldest open lane of a route, whatever its priority.
 create index lane_oldest on pdoflow.lane (route_id, posting_id) where state = 'open';
 

@@ -57,7 +57,7 @@ begin
     v_is_retry := v_retry.posting_id is not null and (
       v_lane.posting_id is null
       or case when p_oldest then v_retry.posting_id <= v_lane.posting_id
-              else v_retry.priority >= v_lane.priority end);
+              else v_retry.priority >= v_lane.rank end);
     v_posting := case when v_is_retry then v_retry.posting_id else v_lane.posting_id end;
     exit when v_posting is null;
     v_wait := pdoflow.limit_wait_ms(v_posting);
@@ -95,24 +95,25 @@ end $$;
 -- The open lane that comes first: by priority, or the oldest (rule 6). One step of an index for
 -- each route (rule 3).
 create function pdoflow.best_lane(
-  p_routes integer[], p_oldest boolean, p_skip bigint[], out posting_id bigint, out priority integer
+  p_routes integer[], p_oldest boolean, p_skip bigint[],
+  out posting_id bigint, out priority integer, out rank integer
 ) language plpgsql stable as $$
 #variable_conflict use_column
 begin
   if p_oldest then
-    select l.posting_id, l.priority into posting_id, priority
+    select l.posting_id, l.priority, l.rank into posting_id, priority, rank
     from unnest(p_routes) as route (id) cross join lateral (
-      select posting_id, priority from pdoflow.lane
+      select posting_id, priority, rank from pdoflow.lane
       where route_id = route.id and state = 'open' and posting_id <> all (p_skip)
       order by posting_id limit 1) l
     order by l.posting_id limit 1;
   else
-    select l.posting_id, l.priority into posting_id, priority
+    select l.posting_id, l.priority, l.rank into posting_id, priority, rank
     from unnest(p_routes) as route (id) cross join lateral (
-      select posting_id, priority from pdoflow.lane
+      select posting_id, priority, rank from pdoflow.lane
       where route_id = route.id and state = 'open' and posting_id <> all (p_skip)
-      order by priority desc, posting_id limit 1) l
-    order by l.priority desc, l.posting_id limit 1;
+      order by rank desc, posting_id, priority desc limit 1) l
+    order by l.rank desc, l.posting_id, l.priority desc limit 1;
   end if;
 end $$;
 
@@ -160,8 +161,8 @@ begin
     v_size := pdoflow.permit_jobs(p_posting, v_size, p_slack_ms);
     if v_size < 1 then return -1; end if;
   elsif v_cursor is null and v_size = v_lane.end_seq - v_lane.first_seq then
-    return pdoflow.claim_whole_lanes(p_pool, v_lane.route_id, p_priority, v_entry_point,
-                                     p_posting, v_cap, v_floor, p_share);
+    return pdoflow.claim_whole_lanes(p_pool, v_lane.route_id, v_lane.rank, v_entry_point,
+                                     p_posting, p_priority, v_cap, v_floor, p_share);
   end if;
   v_cursor := coalesce(v_cursor, v_lane.first_seq);
   insert into pdoflow.lease (pool_id, lane_posting_id, lane_priority, lane_first_seq, lane_end_seq,
@@ -176,48 +177,51 @@ begin
   return v_lease;
 end $$;
 
--- Takes untouched lanes of one route, priority and entry point whole, up to v_size jobs, under one
+-- Takes untouched lanes of one route, rank and entry point whole, as many as make a claim, under one
 -- lease: single jobs posted one by one are claimed by the hundred. The caller has locked the first.
 create function pdoflow.claim_whole_lanes(
-  p_pool bigint, p_route integer, p_priority integer, p_entry_point text,
-  p_first bigint, p_cap integer, p_floor integer, p_share double precision
+  p_pool bigint, p_route integer, p_rank integer, p_entry_point text,
+  p_first bigint, p_first_priority integer, p_cap integer, p_floor integer, p_share double precision
 ) returns bigint language plpgsql as $$
 #variable_conflict use_column
 declare
   v_lease bigint;
   v_locked record;
   v_postings bigint[];
+  v_priorities integer[];
   v_firsts integer[];
   v_ends integer[];
-  v_size integer;
 begin
-  select array_agg(l.posting_id) as ids, array_agg(l.first_seq) as firsts,
+  select array_agg(l.posting_id) as ids, array_agg(l.priority) as priorities, array_agg(l.first_seq) as firsts,
          array_agg(l.end_seq) as ends
   into v_locked from (
-    select posting_id, first_seq, end_seq from pdoflow.lane
-    where route_id = p_route and state = 'open' and priority = p_priority
-      and posting_id >= p_first
-    order by posting_id limit 500 for no key update skip locked) l;
+    select posting_id, priority, first_seq, end_seq from pdoflow.lane
+    where route_id = p_route and state = 'open' and rank = p_rank and posting_id >= p_first
+    order by posting_id, priority desc limit 500 for no key update skip locked) l;
   -- A statement after the locks: a lane that has a lease by now is not untouched (L1).
   with free as (
-    select l.posting_id, l.first_seq, l.end_seq,
-           sum(l.end_seq - l.first_seq) over (order by l.posting_id) as running_total,
+    select l.*,
+           sum(l.end_seq - l.first_seq) over (order by l.posting_id, l.priority desc)
+             as running_total,
            sum(l.end_seq - l.first_seq) over () as total
-    from unnest(v_locked.ids, v_locked.firsts, v_locked.ends) as l (posting_id, first_seq, end_seq)
+    from unnest(v_locked.ids, v_locked.priorities, v_locked.firsts, v_locked.ends)
+           as l (posting_id, priority, first_seq, end_seq)
       join pdoflow.posting p on p.id = l.posting_id
     where p.entry_point = p_entry_point and coalesce(p.max_running, p.rate_count) is null
       and not exists (select from pdoflow.lease e
-                      where e.lane_posting_id = l.posting_id and e.lane_priority = p_priority))
-  select array_agg(posting_id order by posting_id), array_agg(first_seq order by posting_id),
-         array_agg(end_seq order by posting_id)
-  into v_postings, v_firsts, v_ends from free
-  where posting_id = p_first
+                      where e.lane_posting_id = l.posting_id and e.lane_priority = l.priority))
+  select array_agg(posting_id order by place), array_agg(priority order by place),
+         array_agg(first_seq order by place), array_agg(end_seq order by place)
+  into v_postings, v_priorities, v_firsts, v_ends
+  from (select *, row_number() over (order by posting_id, priority desc) as place from free) free
+  where posting_id = p_first and priority = p_first_priority
      or running_total <= least(p_cap, greatest(p_floor, ceil(total * p_share)));
 
   insert into pdoflow.lease (pool_id, posting_ids, first_seqs, end_seqs, attempts)
   values (p_pool, v_postings, v_firsts, v_ends, array_fill(1, array[cardinality(v_postings)]))
   returning id into v_lease;
-  update pdoflow.lane set state = 'closed', closed_by = v_lease
-  where posting_id = any (v_postings) and priority = p_priority;
+  update pdoflow.lane l set state = 'closed', closed_by = v_lease
+  from unnest(v_postings, v_priorities) as taken (posting_id, priority)
+  where l.posting_id = taken.posting_id and l.priority = taken.priority;
   return v_lease;
 end $$;

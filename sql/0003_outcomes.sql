@@ -188,7 +188,7 @@ begin
         as b (posting_id, seq, attempt, state, delay_ms, place)
       join pdoflow.posting p on p.id = b.posting_id
       cross join lateral (
-        select priority, route_id from pdoflow.lane
+        select rank as priority, route_id from pdoflow.lane
         where posting_id = b.posting_id and first_seq <= b.seq and b.seq < end_seq limit 1) l
     where b.state = 'retried' and b.posting_id <> all (v_cancelled) and b.place <> all (v_skip)
     order by b.place;

@@ -134,6 +134,24 @@ begin
   return v_ids;
 end $$;
 
+-- Gives all jobs of postings that have not ended another priority, those that wait for another
+-- attempt too; what is claimed goes on. Costs what there are of lanes and of such retries, not of
+-- jobs. Returns those that it changed.
+create function pdoflow.rank(p_postings bigint[], p_priority integer) returns bigint[]
+language plpgsql set enable_seqscan = off as $$
+#variable_conflict use_column
+declare
+  v_ids bigint[];
+begin
+  -- As in hold: retries that are being written at this moment are there for the last statement.
+  v_ids := array(select id from pdoflow.posting
+                 where id = any (p_postings) and ended_at is null
+                 order by id for no key update);
+  update pdoflow.lane set new_priority = p_priority where posting_id = any (v_ids);
+  update pdoflow.retry set priority = p_priority where posting_id = any (v_ids);
+  return v_ids;
+end $$;
+
 -- Cancels postings that have not ended: what waits is counted as cancelled at once, what runs is
 -- killed by its pool (or left to end, p_kills false). What waits because it was retried by hand has
 -- failed, as before that (U2). Returns those that it cancelled.

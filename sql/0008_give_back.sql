@@ -61,7 +61,7 @@ begin
     select i.posting_id, l.priority, l.route_id, i.first_seq, i.end_seq, i.attempt,
            case i.state when 'open' then now() else 'infinity' end, i.lost + p_lost
     from island i cross join lateral (
-      select priority, route_id from pdoflow.lane
+      select rank as priority, route_id from pdoflow.lane
       where posting_id = i.posting_id and first_seq <= i.first_seq and i.first_seq < end_seq
       limit 1) l
     where i.state <> 'cancelled'),

@@ -83,7 +83,7 @@ begin
     from pdoflow.failed_jobs(p_posting, coalesce(v_seqs[1], 0),
                              coalesce(v_seqs[cardinality(v_seqs)] + 1, v_posting.job_count)) f
       cross join lateral (
-        select priority, route_id from pdoflow.lane
+        select rank as priority, route_id from pdoflow.lane
         where posting_id = p_posting and first_seq <= f.seq and f.seq < end_seq limit 1) l
     where (v_seqs is null or f.seq = any (v_seqs))
       and (p_fingerprint is null or starts_with(pdoflow.fingerprint(f.error), p_fingerprint))),

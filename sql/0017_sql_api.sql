@@ -198,6 +198,18 @@ begin
     select t.id, t.max_running, t.rate_count, t.rate_ms from told t order by t.id;
 end $$;
 
+-- Gives postings that have not ended another priority; returns those.
+create function pdoflow.set_priority(p_postings bigint[], p_priority integer) returns bigint[]
+language plpgsql security definer set search_path = pg_catalog, pg_temp as
+$$ begin return pdoflow.rank(pdoflow.steerable(p_postings), p_priority); end $$;
+
+create function pdoflow.set_priority(p_posting bigint, p_priority integer) returns boolean
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+  perform pdoflow.require_steerable(p_posting);
+  return cardinality(pdoflow.set_priority(array[p_posting], p_priority)) > 0;
+end $$;
+
 -- Tells pools to take no more jobs, by their numbers or hosts; returns those that it told.
 create function pdoflow.drain_pools(p_ids bigint[], p_hosts text[])
 returns table (id bigint, host text)

@@ -31,6 +31,7 @@ export const commands: Commands = {
   retry: async () => [(await import("./failures.ts")).RetryCommand],
   revoke: async () => [(await import("./grant.ts")).RevokeCommand],
   run: async () => [(await import("./run-command.ts")).RunCommand],
+  "set-priority": async () => [(await import("./set.ts")).SetPriorityCommand],
   "set-limit": async () => [(await import("./set.ts")).SetLimitCommand],
   "set-posting-status": async () => [(await import("./set.ts")).SetPostingStatusCommand],
   status: async () => [(await import("./status.ts")).StatusCommand],

@@ -2,12 +2,19 @@ import { Command, Option } from "clipanion";
 import * as v from "valibot";
 
 import type { Db } from "../db/connect.ts";
-import { cancelPostings, holdPostings, resumePostings, setLimits } from "../db/control.ts";
+import {
+  cancelPostings,
+  holdPostings,
+  resumePostings,
+  setLimits,
+  setPriority,
+} from "../db/control.ts";
 import { readPriorities } from "../db/lists.ts";
 import { documents } from "../domain/documents.ts";
 import { exitCodes, InvalidInput } from "../domain/errors.ts";
 import { parse } from "../domain/parse.ts";
 import { Rate, rateText } from "../domain/posting.ts";
+import { amount } from "./amount.ts";
 import { PdoflowCommand } from "./command.ts";
 import { PostingsCommand, whatEnds } from "./control.ts";
 import { wholeNumber } from "./numbers.ts";
@@ -66,6 +73,36 @@ export class SetLimitCommand extends PdoflowCommand {
       }
       return exitCodes.ok;
     });
+  }
+}
+
+export class SetPriorityCommand extends PostingsCommand {
+  static override paths = [["set-priority"]];
+  static override usage = Command.Usage({
+    description: "give postings another priority",
+    details: `
+      All jobs of a posting that no pool has taken yet, and those that wait for another attempt, go
+      by it from now on, also where each had a priority of its own. What pools have in hand goes on.
+    `,
+    examples: [
+      ["Before all others", "$0 set-priority 42 100"],
+      ["All that are open behind what comes, in a script", "$0 set-priority --state open -1 --yes"],
+    ],
+  });
+  to = Option.String({ name: "priority" });
+  yes = Option.Boolean("--yes", false, { description: "change several without asking" });
+  readonly document = documents["set-priority"];
+
+  get did() {
+    return `given priority ${this.to}`;
+  }
+
+  async change(db: Db, ids: number[]) {
+    const priority = parse(wholeNumber(-(2 ** 31), 2 ** 31 - 1), this.to, "priority");
+    if (ids.length > 1) {
+      await this.confirm(`give ${amount(ids.length, "posting")} priority ${priority}`, this.yes);
+    }
+    return await setPriority(db, ids, priority);
   }
 }
 

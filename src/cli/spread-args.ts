@@ -3,9 +3,17 @@ const takers = ["post", "run"];
 
 /**
  * A command line with `--args 1 -2 x` written as `--args=1 --args=-2 --args=x`: it takes the words
- * up to the next option, which a negative number is not. What follows `--` is left alone.
+ * up to the next option, which a negative number is not. What follows `--` is left alone. For
+ * `set-priority 42 -1` alike: to clipanion -1 would be an option.
  */
 export function spreadArgs(line: readonly string[]): string[] {
+  if (line[0] === "set-priority" && !line.includes("--")) {
+    const isNegative = (word: string) => /^-\d/.test(word);
+    const negative = line.filter(isNegative);
+    return negative.length === 0
+      ? [...line]
+      : [...line.filter((word) => !isNegative(word)), "--", ...negative];
+  }
   if (!takers.includes(line[0] ?? "")) return [...line];
   const spread: string[] = [];
   let isTaking = false;

@@ -50,6 +50,20 @@ export async function cancelPostings(
   return rows.map(({ id }) => id);
 }
 
+/**
+ * Gives all jobs of postings that have not ended another priority; what is claimed goes on. Returns
+ * those postings.
+ */
+export async function setPriority(
+  { sql, schema }: Db,
+  ids: readonly number[],
+  priority: number,
+): Promise<number[]> {
+  const rows = await sql<{ id: number }[]>`
+    select unnest(${schema}.set_priority(${integers(ids)}::bigint[], ${priority})) as id`;
+  return rows.map(({ id }) => id);
+}
+
 /** Which of the failed jobs of a posting: all where both are null. */
 export interface FailedPick {
   indices: readonly IndexRange[] | null;

@@ -36,7 +36,7 @@ export async function readJobFacts(
        from ${schema}.limit_room(p.id) r where r.jobs < 1) as full,
       json_build_object('id', r.id, 'poster', r.poster, 'posterOs', r.poster_os,
                         'needs', r.needs, 'run', r.run) as route,
-      (select priority from ${schema}.lane l where l.posting_id = s.posting_id
+      (select rank from ${schema}.lane l where l.posting_id = s.posting_id
          and l.first_seq <= s.seq and s.seq < l.end_seq) as priority
     from job cross join lateral (
         select * from ${schema}.job_status
@@ -66,13 +66,13 @@ async function countAhead(
     select coalesce(sum(rest) filter (where priority > ${priority}), 0)::float8 as higher_priority,
            coalesce(sum(rest) filter (where priority = ${priority}), 0)::float8 as same_priority
     from (
-      select l.priority, l.end_seq - coalesce((
+      select l.rank as priority, l.end_seq - coalesce((
         select lane_end_seq from ${schema}.lease
         where lane_posting_id = l.posting_id and lane_priority = l.priority
         order by lane_first_seq desc limit 1), l.first_seq) as rest
       from ${schema}.lane l
-      where l.state = 'open' and (l.priority > ${priority}
-        or (l.priority = ${priority} and l.posting_id < ${postingId}))
+      where l.state = 'open' and (l.rank > ${priority}
+        or (l.rank = ${priority} and l.posting_id < ${postingId}))
       limit 1000) lanes`;
   return row ?? { higherPriority: 0, samePriority: 0 };
 }

@@ -66,7 +66,7 @@ export interface PriorityRow {
 export const readPriorities = ({ sql, schema }: Db) => sql<PriorityRow[]>`
   select priority, count(distinct posting_id)::integer as postings, sum(rest)::bigint as waiting
   from (
-    select l.priority, l.posting_id, l.end_seq - coalesce((
+    select l.rank as priority, l.posting_id, l.end_seq - coalesce((
       select lane_end_seq from ${schema}.lease
       where lane_posting_id = l.posting_id and lane_priority = l.priority
       order by lane_first_seq desc limit 1), l.first_seq) as rest

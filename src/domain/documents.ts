@@ -204,6 +204,7 @@ export const documents = {
     ),
   }),
   "set-posting-status": Changes,
+  "set-priority": Changes,
   retry: document({
     postings: v.array(v.object({ id, state: PostingState, retried: count })),
   }),

@@ -73,3 +73,40 @@ test("priority-stats counts what waits at each priority", async () => {
     "priority  postings  waiting\n5                2        3\n0                1        3\n",
   );
 });
+
+test("set-priority moves what waits before or behind others, and what retries with it", async () => {
+  await using db = await freshDatabase();
+  using cli = await openQueueCli(db);
+  await cli.post([1, 2]);
+  await cli.post([3, 4], "--priority", "5");
+  const set = async (...args: string[]) => {
+    const { out } = await cli.run("set-priority", ...args, "--json");
+    return documentOf("set-priority", out).postings;
+  };
+  expect(await set("1", "7")).toEqual([{ id: 1, state: "open", isChanged: true }]);
+  const stats = async () => {
+    const { out } = await cli.run("priority-stats", "--json");
+    return documentOf("priority-stats", out).priorities;
+  };
+  expect(await stats()).toEqual([
+    { priority: 7, postings: 1, waiting: 2 },
+    { priority: 5, postings: 1, waiting: 2 },
+  ]);
+  expect(await set("1", "-3")).toMatchObject([{ isChanged: true }]); // not taken for an option
+  expect((await stats()).map(({ priority }) => priority)).toEqual([5, -3]);
+  expect(await cli.run("set-priority", "1", "2", "0")).toMatchObject({
+    code: 2,
+    err: expect.stringContaining("would give 2 postings priority 0"),
+  });
+  expect(await set("1", "2", "0", "--yes")).toHaveLength(2);
+  expect(await cli.run("set-priority", "1", "high")).toMatchObject({
+    code: 2,
+    err: expect.stringContaining("expected a whole number"),
+  });
+  expect(await cli.run("set-priority", "1")).toMatchObject({ code: 2 });
+  expect(await cli.run("set-priority", "9", "1")).toMatchObject({ code: 4 });
+  await cli.drain();
+  expect((await cli.run("set-priority", "1", "1")).err).toBe(
+    "posting 1 is finished: left as it is\n",
+  );
+});

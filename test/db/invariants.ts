@@ -102,6 +102,12 @@ const retries = ({ sql }: Db) => sql<{ fault: string }[]>`
     select from pdoflow.outcome o where o.posting_id = r.posting_id and o.seq = s.seq
       and o.attempt = r.attempt - 1 and o.state in ('retried', 'failed'))
   union all
+  select format('N4: a retry of posting %s waits at priority %s, its lane has %s', r.posting_id,
+                r.priority, l.rank)
+  from pdoflow.retry r join pdoflow.lane l
+    on l.posting_id = r.posting_id and l.first_seq <= r.first_seq and r.first_seq < l.end_seq
+  where r.priority <> l.rank
+  union all
   select format('Y2: a retry of posting %s (%s) is due at %s', p.id, p.state, r.due_at)
   from pdoflow.retry r join pdoflow.posting p on p.id = r.posting_id
   where (r.due_at = 'infinity') <> (p.state in ('paused', 'errored_out'))

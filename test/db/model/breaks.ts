@@ -25,8 +25,8 @@ export const breaks: readonly Break[] = [
   {
     name: "claims take the lowest priority first",
     routine: "best_lane",
-    find: "order by priority desc, posting_id",
-    instead: "order by priority, posting_id",
+    find: "order by rank desc, posting_id",
+    instead: "order by rank, posting_id",
   },
   {
     name: "a lane that was begun is taken whole once more",
@@ -201,6 +201,18 @@ export const breaks: readonly Break[] = [
     routine: "failed_jobs",
     find: "and n.attempt = o.attempt + 1)",
     instead: "and n.attempt = o.attempt + 2)",
+  },
+  {
+    name: "another priority forgets the retries",
+    routine: "rank",
+    find: "update pdoflow.retry set priority = p_priority",
+    instead: "update pdoflow.retry set priority = priority",
+  },
+  {
+    name: "another priority does not wait for retries that are being recorded",
+    routine: "rank",
+    find: "order by id for no key update",
+    instead: "order by id",
   },
 ];
 

@@ -147,6 +147,12 @@ export function hold(queue: Queue, id: number, state: "paused" | "errored_out"):
   return true;
 }
 
+export function setPriority(queue: Queue, id: number, priority: number): boolean {
+  if (postingOf(queue, id).isEnded) return false;
+  for (const lane of queue.lanes) if (lane.postingId === id) lane.rank = priority;
+  return true;
+}
+
 export function resume(queue: Queue, id: number): boolean {
   const posting = postingOf(queue, id);
   if ((posting.state !== "paused" && posting.state !== "errored_out") || posting.isEnded) {

@@ -58,7 +58,10 @@ function firstInLine(queue: Queue, want: Claim): Turn[] {
   const open = queue.lanes
     .filter((lane) => lane.state === "open" && want.routes.includes(routeOf(queue, lane)))
     .filter(({ postingId }) => hasRoom(queue, postingId))
-    .sort((a, b) => (want.oldest ? 0 : b.priority - a.priority) || a.postingId - b.postingId);
+    .sort(
+      (a, b) =>
+        (want.oldest ? 0 : b.rank - a.rank) || a.postingId - b.postingId || b.priority - a.priority,
+    );
   const lanes = want.oldest
     ? open.filter(({ postingId }) => postingId === open[0]?.postingId)
     : open.slice(0, 1);
@@ -69,7 +72,7 @@ function firstInLine(queue: Queue, want: Claim): Turn[] {
   );
   if (want.oldest) return oldestTurns(lanes, due);
   const best = Math.max(...due.map(({ priority }) => priority));
-  const beaten = lanes.filter(({ priority }) => best >= priority);
+  const beaten = lanes.filter(({ rank }) => best >= rank);
   const turnsOfLanes = lanes.filter((l) => !beaten.includes(l)).map(laneTurn);
   if (due.length === 0 || (lanes.length > 0 && beaten.length === 0)) return turnsOfLanes;
   const groups = Map.groupBy(
@@ -114,7 +117,7 @@ function dueRetries(queue: Queue): WaitingRetry[] {
     const lane = queue.lanes.find(
       (l) => l.postingId === postingId && l.firstSeq <= seq && seq < l.endSeq,
     );
-    const { priority } = have(lane, "lane");
+    const { rank: priority } = have(lane, "lane");
     const { attempt, lost } = place;
     const isSuspect = lost >= 2;
     const job = { postingId, seq, attempt, priority, lost };
@@ -170,14 +173,14 @@ function laneJobs(queue: Queue, want: Claim, lane: Lane): Attempt[] {
     .filter(
       (l) =>
         l.state === "open" &&
-        l.priority === lane.priority &&
+        l.rank === lane.rank &&
         l.postingId >= lane.postingId &&
         l.cursor === l.firstSeq &&
         routeOf(queue, l) === routeId &&
         postingOf(queue, l.postingId).entryPoint === entryPoint &&
         postingOf(queue, l.postingId).maxRunning === null,
     )
-    .sort((a, b) => a.postingId - b.postingId);
+    .sort((a, b) => a.postingId - b.postingId || b.priority - a.priority);
   const total = untouched.reduce((sum, l) => sum + l.endSeq - l.firstSeq, 0);
   let taken = 0;
   return untouched.flatMap((l) => {

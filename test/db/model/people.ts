@@ -2,7 +2,7 @@
 import * as fc from "fast-check";
 
 import type { Db } from "../../../src/db/connect.ts";
-import { retryFailed } from "../../../src/db/control.ts";
+import { retryFailed, setPriority } from "../../../src/db/control.ts";
 import { finishPostings, finishStragglers, foldProgress } from "../../../src/db/outcomes.ts";
 import { cancel, hold, postJobs, resume } from "../engine.ts";
 import * as changes from "./changes.ts";
@@ -79,7 +79,8 @@ function addPosting(
   let firstSeq = 0;
   for (const priority of [...new Set(priorities)].sort((a, b) => b - a)) {
     const endSeq = firstSeq + priorities.filter((p) => p === priority).length;
-    queue.lanes.push({ postingId, priority, firstSeq, endSeq, cursor: firstSeq, state: "open" });
+    const lane = { postingId, priority, rank: priority, firstSeq, endSeq, cursor: firstSeq };
+    queue.lanes.push({ ...lane, state: "open" });
     firstSeq = endSeq;
   }
   for (let seq = 0; seq < posting.jobCount; seq++) {
@@ -129,6 +130,16 @@ export const stopAct = control(
 );
 export const resumeAct = control("resume", resume, changes.resume);
 export const cancelAct = control("cancel", cancel, changes.cancel);
+/** Somebody gives a posting another priority, that of others mostly. */
+export const priorityAct = fc.oneof(
+  ...[-1, 0, 3].map((rank) =>
+    control(
+      `set the priority ${rank}`,
+      (db, id) => setPriority(db, [id], rank),
+      (queue, id) => changes.setPriority(queue, id, rank),
+    ),
+  ),
+);
 
 /** Somebody retries what has failed of a posting, ended or not; mostly of one that has some. */
 export const retryAct: fc.Arbitrary<Act> = pick.map((number) => ({

@@ -17,7 +17,9 @@ export interface Posting {
 
 export interface Lane {
   postingId: number;
+  /** That with which it was posted, and the one that counts (N4). */
   priority: number;
+  rank: number;
   firstSeq: number;
   endSeq: number;
   /** Where its newest lease ends; of no meaning once it is closed. */
@@ -115,8 +117,8 @@ export function linesOf(queue: Queue): string[] {
       ({ id, state, isEnded }) => `posting ${id}: ${state}${isEnded ? ", ended" : ""}`,
     ),
     ...queue.lanes.map(
-      ({ postingId, priority, state, cursor }) =>
-        `lane ${postingId} at ${priority}: ${state}${state === "closed" ? "" : `, at ${cursor}`}`,
+      ({ postingId, priority, rank, state, cursor }) =>
+        `lane ${postingId} at ${priority}, ${rank}: ${state}${state === "closed" ? "" : `, at ${cursor}`}`,
     ),
     ...[...queue.places].map(([key, place]) => `job ${key}: ${Object.values(place).join(" ")}`),
     ...[...queue.outcomes].map(

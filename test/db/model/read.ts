@@ -33,7 +33,7 @@ export async function readQueue({ sql }: Db): Promise<Queue> {
       select id, entry_point, route_id, job_count, tries, backoff_ms, max_running, state,
              ended_at is not null as is_ended from pdoflow.posting order by id`,
     sql<Lane[]>`
-      select posting_id, priority, first_seq, end_seq, state,
+      select posting_id, priority, rank, first_seq, end_seq, state,
              coalesce((select max(lane_end_seq) from pdoflow.lease e
                        where (lane_posting_id, lane_priority) = (l.posting_id, l.priority)),
                       first_seq) as cursor

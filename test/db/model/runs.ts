@@ -21,6 +21,7 @@ import {
   foldAct,
   pauseAct,
   postAct,
+  priorityAct,
   resumeAct,
   retryAct,
   stopAct,
@@ -41,6 +42,7 @@ const act: fc.Arbitrary<Act> = fc.oneof(
   { weight: 2, arbitrary: rescueAct },
   { weight: 3, arbitrary: fc.oneof(beatAct, loseAct) },
   { weight: 3, arbitrary: fc.oneof(pauseAct, stopAct, resumeAct, resumeAct, cancelAct) },
+  { weight: 2, arbitrary: priorityAct },
   { weight: 2, arbitrary: retryAct },
   { weight: 4, arbitrary: fc.oneof(finishAct, foldAct, dueAct, pruneAct) },
 );
@@ -53,6 +55,7 @@ const racer: fc.Arbitrary<Act> = fc.oneof(
   { weight: 2, arbitrary: giveBackAct },
   { weight: 2, arbitrary: rescueAct },
   { weight: 4, arbitrary: fc.oneof(pauseAct, stopAct, resumeAct, cancelAct, cancelAct) },
+  { weight: 2, arbitrary: priorityAct },
   { weight: 2, arbitrary: retryAct },
   { weight: 2, arbitrary: fc.oneof(finishAct, foldAct) },
   { weight: 2, arbitrary: fc.oneof(postAct, beatAct, loseAct) },
