@@ -177,11 +177,12 @@ begin
   return v_lease;
 end $$;
 
--- Takes untouched lanes of one route, rank and entry point whole, as many as make a claim, under one
--- lease: single jobs posted one by one are claimed by the hundred. The caller has locked the first.
+-- Takes untouched lanes of one route, rank and entry point whole, as many as make a claim, under
+-- one lease: single jobs posted one by one are claimed by the hundred. The first one is locked.
 create function pdoflow.claim_whole_lanes(
   p_pool bigint, p_route integer, p_rank integer, p_entry_point text,
-  p_first bigint, p_first_priority integer, p_cap integer, p_floor integer, p_share double precision
+  p_first bigint, p_first_priority integer, p_cap integer, p_floor integer,
+  p_share double precision
 ) returns bigint language plpgsql as $$
 #variable_conflict use_column
 declare
@@ -192,8 +193,8 @@ declare
   v_firsts integer[];
   v_ends integer[];
 begin
-  select array_agg(l.posting_id) as ids, array_agg(l.priority) as priorities, array_agg(l.first_seq) as firsts,
-         array_agg(l.end_seq) as ends
+  select array_agg(l.posting_id) as ids, array_agg(l.priority) as priorities,
+         array_agg(l.first_seq) as firsts, array_agg(l.end_seq) as ends
   into v_locked from (
     select posting_id, priority, first_seq, end_seq from pdoflow.lane
     where route_id = p_route and state = 'open' and rank = p_rank and posting_id >= p_first
