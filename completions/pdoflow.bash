@@ -3,7 +3,7 @@ _pdoflow() {
   local cur=${COMP_WORDS[COMP_CWORD]} options="" words=""
   COMPREPLY=()
   if [ "$COMP_CWORD" -eq 1 ]; then
-    COMPREPLY=($(compgen -W "cancel completions config demo depth doctor down drain explain failures grant jobs list logs migrate pause pool pools post priority-stats prune results resume retry revoke run set-priority set-limit set-posting-status status top up vars wait help --help --version" -- "$cur"))
+    COMPREPLY=($(compgen -W "cancel completions config demo depth doctor down drain execute-job explain failures grant jobs list logs migrate pause pool pools post priority-stats prune results resume retry revoke run set-priority set-limit set-posting-status status top up vars wait help --help --version" -- "$cur"))
     return
   fi
   case ${COMP_WORDS[1]} in
@@ -15,6 +15,7 @@ _pdoflow() {
     doctor) options="--database --json --color -q --quiet -v --verbose"; words="" ;;
     down) options="--database --json --color -q --quiet -v --verbose"; words="" ;;
     drain) options="--database --json --color -q --quiet -v --verbose"; words="" ;;
+    execute-job) options="--database --json --color -q --quiet -v --verbose --root --inspect"; words="" ;;
     explain) options="--database --json --color -q --quiet -v --verbose"; words="" ;;
     failures) options="--database --json --color -q --quiet -v --verbose"; words="" ;;
     grant) options="--database --json --color -q --quiet -v --verbose --role --show-sql --posters --own --share --max-open --max-argument"; words="" ;;

@@ -212,6 +212,13 @@ export const documents = {
   resume: Changes,
   cancel: Changes,
   drain: document({ pools: v.array(v.object({ id, host: v.string() })) }),
+  "execute-job": document({
+    job: v.string(),
+    isDone: v.boolean(),
+    durationMs: v.number(),
+    result: v.unknown(),
+    error: v.nullable(v.unknown()),
+  }),
   explain: document({ job: v.string(), status: JobStatus, why: v.string() }),
   prune: document({
     isDryRun: v.boolean(),
