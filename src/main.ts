@@ -76,10 +76,9 @@ async function execute(root: string): Promise<void> {
     import("./index.ts"),
   ]);
   leaveWithParent();
-  process.once("message", async (job: JobToExecute) => {
-    const ended = await answerExecute(root, job, api);
-    process.send?.(ended, undefined, undefined, () => process.exit(exitCodes.ok));
-  });
+  const job = await new Promise<JobToExecute>((resolve) => process.once("message", resolve));
+  const ended = await answerExecute(root, job, api);
+  process.send?.(ended, undefined, undefined, () => process.exit(exitCodes.ok));
 }
 
 function leaveWithParent(): void {

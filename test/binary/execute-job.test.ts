@@ -67,8 +67,11 @@ test("with --inspect it waits for a debugger, and a signal ends it", async () =>
   for (;;) {
     const opened = await new Promise<boolean>((resolve) => {
       const socket = isThere();
-      socket.onopen = () => (socket.close(), resolve(true));
-      socket.onerror = () => resolve(false);
+      socket.addEventListener("open", () => {
+        socket.close();
+        resolve(true);
+      });
+      socket.addEventListener("error", () => resolve(false));
     });
     if (opened) break;
     if (Date.now() > deadline) throw new Error("no debugger could connect");
