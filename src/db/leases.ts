@@ -26,8 +26,8 @@ export interface ClaimSize {
 
 export interface Claim {
   poolId: number;
-  /** The routes that this pool may serve. */
-  routes: readonly number[];
+  /** The routes that this pool may serve; after a null those whose turn comes later. */
+  routes: readonly (number | null)[];
   /** True for the oldest open lane, whatever its priority. */
   oldest: boolean;
   sizes: readonly ClaimSize[];
@@ -146,6 +146,7 @@ function addJobs(
 /** What a pool must know of a posting to run its jobs. */
 export interface RunnablePosting {
   id: number;
+  routeId: number;
   entryPoint: string;
   jobCount: number;
   tries: number;
