@@ -71,7 +71,9 @@ declare
   v_place bigint;
   v_jobs integer;
 begin
-  if p_most_bytes is not null then
+  -- What no program of pdoflow posts, no other does (docs/values.md).
+  p_most_bytes := least(p_most_bytes, 64 * 1024 * 1024);
+  if octet_length(p_text) > p_most_bytes then
     select place into v_place
     from string_to_table(p_text, e'\x1e') with ordinality as t (args, place)
     where octet_length(args) > p_most_bytes limit 1;
