@@ -1,6 +1,6 @@
 import { chosenRow, shownFailures, shownKeys, shownPools, shownPostings } from "./lists.ts";
 import { keyOfFailure, keyOfPool, keyOfPosting } from "./lists.ts";
-import { type Model, placeOf } from "./model.ts";
+import { type Model, placeOf, readOnlyOf } from "./model.ts";
 import type { TopFailure, TopPool, TopPosting } from "../src/domain/top-snapshot.ts";
 import type { Action } from "./source.ts";
 import { plural } from "./words.ts";
@@ -14,7 +14,8 @@ const refuse = (refusal: string): Intent => ({ refusal });
 
 /** What a command would do to what is marked, or else to what is chosen. */
 export function intentOf(model: Model, command: ChangeCommand): Intent {
-  if (model.readOnly !== null) return refuse(`Nothing can be changed here: ${model.readOnly}`);
+  const readOnly = readOnlyOf(model);
+  if (readOnly !== null) return refuse(`Nothing can be changed here: ${readOnly}`);
   if (command === "drain") return drainIntent(targetPools(model));
   const groups = targetFailures(model);
   if (groups.length > 0) {

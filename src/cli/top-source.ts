@@ -14,6 +14,7 @@ import { amount } from "./amount.ts";
 
 /** Jobs looked at for a page of those that are wished for. */
 const mostLookedAt = 100_000;
+
 /** The queue as the dashboard asks for it, over a connection that is replaced when it is lost. */
 export class QueueSource implements Source, AsyncDisposable {
   readonly #target: Target;
@@ -48,8 +49,14 @@ export class QueueSource implements Source, AsyncDisposable {
     return this.#ask(readNumbers);
   }
 
-  act(action: Action): Promise<string> {
-    return this.#ask((db) => carryOut(db, action));
+  /** Over a connection of its own: it may take long, and what is shown goes on meanwhile. */
+  async act(action: Action): Promise<string> {
+    try {
+      await using db = await openDatabase(this.#target, { connections: 1 });
+      return await carryOut(db, action);
+    } catch (error) {
+      throw explainDatabaseError(error, this.#target);
+    }
   }
 
   async #ask<T>(work: (db: Db) => Promise<T>): Promise<T> {

@@ -1,7 +1,7 @@
 import type { Line, Span } from "../frame.ts";
 import { line } from "../frame.ts";
 import type { Scene } from "../columns.ts";
-import { type Model, placeOf, refreshMs } from "../model.ts";
+import { type Model, placeOf, readOnlyOf, refreshMs } from "../model.ts";
 import { sparkline } from "../plot.ts";
 import { widthOf } from "../text.ts";
 import { clock, count, rate, span } from "../words.ts";
@@ -32,7 +32,7 @@ function titleLine(model: Model): Line {
   const parts: Span[] = [{ text: "pdoflow top", tone: "strong" }];
   if (model.isFrozen) parts.push({ text: "  FROZEN", tone: "warn" });
   if (snapshot) parts.push({ text: `  ${clock(snapshot.at)}` });
-  if (model.readOnly !== null) parts.push({ text: "  read-only", tone: "warn" });
+  if (readOnlyOf(model) !== null) parts.push({ text: "  read-only", tone: "warn" });
   if (snapshot) parts.push({ text: `  ${snapshot.database}`, tone: "dim" });
   if (snapshot)
     parts.push({ text: `  every ${span(refreshMs({ ...model, fault: null }))}`, tone: "dim" });

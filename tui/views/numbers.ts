@@ -10,7 +10,7 @@ import { bytes, count, span } from "../words.ts";
 /** The second screen. What does not fit is left out, the least wanted first. */
 export function numbersLines(scene: Scene, height: number): Line[] {
   const { numbers } = scene.model;
-  if (numbers === null) return [line({ text: "  reading …", tone: "dim" })];
+  if (numbers === null) return [line({ text: "  reading", tone: "dim" })];
   const { columns } = scene.model.size;
   const isWide = columns >= 70;
   const facts = line(
