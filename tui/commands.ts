@@ -62,6 +62,8 @@ export function obey(model: Model, command: Command): Step {
     case "resume":
     case "cancel":
     case "retry":
+    case "raise":
+    case "lower":
     case "drain":
       return ask(model, command);
     default:

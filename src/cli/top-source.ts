@@ -1,6 +1,12 @@
 import type { Action, Source } from "../../tui/source.ts";
 import { type Db, errorCode, explainDatabaseError } from "../db/connect.ts";
-import { cancelPostings, holdPostings, resumePostings, retryFailed } from "../db/control.ts";
+import {
+  cancelPostings,
+  holdPostings,
+  resumePostings,
+  retryFailed,
+  setPriority,
+} from "../db/control.ts";
 import { readJobPage } from "../db/jobs.ts";
 import { answered, openDatabase } from "../db/open.ts";
 import { drainPools } from "../db/pools.ts";
@@ -113,6 +119,8 @@ async function carryOut(db: Db, action: Action): Promise<string> {
       const how = { killsRunning: true, reason: "cancelled by hand" };
       return changed("cancelled", await cancelPostings(db, action.ids, how), action.ids);
     }
+    case "priority":
+      return await changePriorities(db, action.changes);
     case "retry":
       return await retry(
         db,
@@ -125,6 +133,20 @@ async function carryOut(db: Db, action: Action): Promise<string> {
       return `${amount(told.length, "pool")} ${told.length === 1 ? "drains" : "drain"}`;
     }
   }
+}
+
+async function changePriorities(
+  db: Db,
+  changes: readonly { id: number; priority: number }[],
+): Promise<string> {
+  const changed: number[] = [];
+  for (const priority of new Set(changes.map((each) => each.priority))) {
+    const ids = changes.filter((each) => each.priority === priority).map(({ id }) => id);
+    changed.push(...(await setPriority(db, ids, priority)));
+  }
+  const others = changes.length - changed.length;
+  const left = others === 0 ? "" : `; ${amount(others, "other")} could not be`;
+  return `changed the priority of ${amount(changed.length, "posting")}${left}`;
 }
 
 async function retry(

@@ -127,6 +127,24 @@ test("marked postings are paused and resumed together", async () => {
   expect(await states()).toBe("open open open");
 });
 
+test("the priority of what waits goes up and down by key", async () => {
+  await using db = await freshDatabase();
+  using cli = await openQueueCli(db);
+  await cli.post(numbers(5), "fn.ts#quick", "--name", "queued");
+  await using top = emulated([...cli.command, "top"], {
+    ...{ env: cli.env, cwd: cli.folder, columns: 130 },
+  });
+  await top.shows(/queued.* 0 open/);
+  top.type(">");
+  await top.shows("to 1? y/n");
+  top.type("y");
+  await top.shows("changed the priority of 1 posting");
+  await top.shows(/queued.* 1 open/);
+  const [lane] = await db.sql<{ rank: number }[]>`
+    select rank from pdoflow.lane where state = 'open'`;
+  expect(lane?.rank).toBe(1);
+});
+
 test("a group of failures is retried from the list of failures", async () => {
   await using db = await freshDatabase();
   using cli = await openQueueCli(db);
