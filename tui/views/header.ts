@@ -56,14 +56,14 @@ function jobsLine({ model, glyphs }: Scene): Line {
   const failed = jobs?.failed ?? 0;
   return line(
     { text: `${now === undefined ? glyphs.none : rate(now)} jobs/s `, tone: "strong" },
-    { text: `running ${count(jobs?.running ?? 0)}  `, tone: "busy" },
+    { text: sparkline(curve, model.size.columns < 100 ? 10 : 20, glyphs), tone: "busy" },
+    { text: `  running ${count(jobs?.running ?? 0)}  `, tone: "busy" },
     { text: `waiting ${count(jobs?.waiting ?? 0)}  ` },
     failed === 0
       ? { text: "failed 0  ", tone: "dim" }
       : { text: `failed ${glyphs.failed}${count(failed)}  `, tone: "bad" },
     { text: `retrying ${count(jobs?.retrying ?? 0)}  `, tone: jobs?.retrying ? "warn" : "dim" },
     { text: `done ${count(jobs?.done ?? 0)}  `, tone: "good" },
-    { text: sparkline(curve, 20, glyphs), tone: "busy" },
   );
 }
 
