@@ -412,7 +412,7 @@ complete -c pdoflow -n '__fish_seen_subcommand_from vars' -l quiet -d 'print dat
 complete -c pdoflow -n '__fish_seen_subcommand_from vars' -s v -d 'tell each statement and how long it took, without its parameters'
 complete -c pdoflow -n '__fish_seen_subcommand_from vars' -l verbose -d 'tell each statement and how long it took, without its parameters'
 complete -c pdoflow -n '__fish_seen_subcommand_from vars' -l text -d 'the value is text'
-complete -c pdoflow -n __fish_use_subcommand -f -a wait -d 'wait until all jobs of postings have ended'
+complete -c pdoflow -n __fish_use_subcommand -f -a wait -d 'wait until jobs, or all jobs of postings, have ended'
 complete -c pdoflow -n '__fish_seen_subcommand_from wait' -l database -r -d 'URL of the PostgreSQL server; by default that of the environment, else the embedded one'
 complete -c pdoflow -n '__fish_seen_subcommand_from wait' -l json -d 'print JSON, and messages and errors as JSON lines too (docs/json.md)'
 complete -c pdoflow -n '__fish_seen_subcommand_from wait' -l color -r -d 'auto, always or never; by default auto: on terminals, unless NO_COLOR is set'
