@@ -175,11 +175,6 @@ begin
     '{}', '{}', '{}', '{}', '{}', 0);
 end $$;
 
-create function pdoflow.pool_next_retry_ms(p_routes integer[], p_skip bigint[])
-returns double precision language plpgsql stable
-security definer set search_path = pg_catalog, pg_temp as
-$$ begin return pdoflow.next_retry_ms(pdoflow.served(p_routes), p_skip); end $$;
-
 -- Ends those of the postings whose jobs have all ended: what is true of one does not ask who says
 -- so. The same goes for the next three.
 create function pdoflow.pool_finish(p_postings bigint[]) returns setof bigint

@@ -134,8 +134,9 @@ begin
     v.id, v.job_count, coalesce(p_options ->> 'osUser', ''),
     to_jsonb(v) || jsonb_build_object('needs', coalesce(p_options -> 'needs', '[]'),
                                       'run', coalesce(p_options ->> 'run', '')));
-  insert into pdoflow.lane (posting_id, priority, first_seq, end_seq, route_id)
-  select v.id, priority, sum(size) over higher - size, sum(size) over higher, v.route_id
+  insert into pdoflow.lane (posting_id, priority, first_seq, end_seq, route_id, state)
+  select v.id, priority, sum(size) over higher - size, sum(size) over higher, v.route_id,
+         (case when v.starts_at is null then 'open' else 'held' end)::pdoflow.lane_state
   from unnest(p_priorities, p_sizes) with ordinality as l (priority, size, place)
   window higher as (order by place);
   perform pdoflow.wake(v.id);

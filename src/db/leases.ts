@@ -225,21 +225,6 @@ function rangesOf(jobs: readonly LeasedSeq[]): LeasedRange[] {
   return ranges;
 }
 
-/**
- * How long until the next retry is due, in ms, of postings other than `skip`; null where none waits
- * for its time.
- */
-export async function nextRetryMs(
-  { sql, schema }: Db,
-  routes: readonly number[],
-  skip: readonly number[] = [],
-): Promise<number | null> {
-  const [row] = await sql<{ ms: number | null }[]>`
-    select ${schema}.pool_next_retry_ms(
-      ${integers(routes)}::integer[], ${integers(skip)}::bigint[]) as ms`;
-  return row?.ms ?? null;
-}
-
 /** Gives back the leases that the database has for a pool and that the pool knows nothing of. */
 export async function giveBackUnknown(
   { sql, schema }: Db,

@@ -3,13 +3,13 @@ import {
   type ClaimedRange,
   jobsOfClaim,
   type LeasedRange,
-  nextRetryMs,
   readJobs,
   readRunnable,
   type RunnablePosting,
 } from "../db/leases.ts";
 import { readIndices } from "../db/jobs.ts";
 import { readRoutes } from "../db/routes.ts";
+import { nextTimes, startDue } from "../db/starts.ts";
 import { claimShare, claimSize, type JobTime, measured } from "../domain/chunk-size.ts";
 import { mayServe, type PoolScope, type RouteInTurn } from "../domain/route.ts";
 import { Turns } from "../domain/turns.ts";
@@ -115,13 +115,19 @@ export class Claimer {
     return this.#routes.length > before;
   }
 
-  /** How long until there may be something to claim that waits for its time; null for never. */
-  async nextMs(): Promise<number | null> {
+  /**
+   * How long until there may be something to claim that waits for its time, and until a posting
+   * starts; null for never. What is to start by now is started.
+   */
+  async nextMs(): Promise<{ dueMs: number | null; startMs: number | null }> {
     const { skipped } = this.limits;
     const routes = this.#routes.map(({ id }) => id);
-    const retryMs = await this.#link.ask((db) => nextRetryMs(db, routes, skipped));
+    const { retryMs, startMs } = await this.#link.ask((db) => nextTimes(db, routes, skipped));
+    if (startMs !== null && startMs <= 0) await this.#link.ask((db) => startDue(db));
     const limitMs = this.limits.nextMs(performance.now());
-    return retryMs === null || limitMs === null ? (retryMs ?? limitMs) : Math.min(retryMs, limitMs);
+    const dueMs =
+      retryMs === null || limitMs === null ? (retryMs ?? limitMs) : Math.min(retryMs, limitMs);
+    return { dueMs, startMs };
   }
 
   /** Rule 6: a fixed share of the claims, whatever waits with a higher priority. */
