@@ -4,6 +4,7 @@ import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync } from "node:
 import { renameSync, rmSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 
+import { asCommonJs, ownUrl } from "./build-commonjs.ts";
 import packageJson from "./package.json" with { type: "json" };
 
 const root = import.meta.dir;
@@ -76,8 +77,8 @@ function manifest(): Record<string, unknown> {
 }
 
 /**
- * Compiles what the entries reach, file by file, so that bundlers leave out what is not used. A
- * copy of the sources is compiled, in a folder whose package.json says which format it is.
+ * Compiles what the entries reach. A copy of the sources is compiled, in a folder whose
+ * package.json says which format it is.
  */
 async function compile(draft: string, target: string, format: Format): Promise<void> {
   const stage = join(draft, format);
@@ -93,8 +94,10 @@ async function compile(draft: string, target: string, format: Format): Promise<v
   // Comments are for who reads the types; the code has to be small.
   const code = join(draft, "code");
   if (format === "esm") {
-    tsc(stage, code, { removeComments: true });
-    for (const path of filesIn(code, ".js")) writeFileSync(path, await small(path));
+    const plain = join(draft, "plain");
+    tsc(stage, plain, { removeComments: true });
+    await bundle(plain, code);
+    for (const path of filesIn(code, ".js")) writeFileSync(path, await inOrder(path));
   }
   cpSync(code, out, { recursive: true });
   if (format === "cjs") edit(out, ".js", asCommonJs);
@@ -109,55 +112,56 @@ async function compile(draft: string, target: string, format: Format): Promise<v
   if (format === "cjs") writeFileSync(join(out, "package.json"), JSON.stringify({ type }));
 }
 
-/** The code of a module by itself, small: its imports come first, its exports last, in one list. */
-async function small(path: string): Promise<string> {
+/**
+ * Puts modules together that are only ever needed together, small. What the entries name has a file
+ * each, so that bundlers leave out what is not used; what is imported when it is needed stays so.
+ */
+async function bundle(from: string, outdir: string): Promise<void> {
+  const files = Object.values(entries).map((file) => join(from, `${file}.js`));
+  const named = files.flatMap((file) =>
+    [...readFileSync(file, "utf8").matchAll(/ from "(\.[^"]+)"/g)].map(([, name = ""]) =>
+      join(from, name),
+    ),
+  );
+  const others = apart.map((file) => join(from, `${file}.js`));
+  await Bun.build({
+    ...{ entrypoints: [...new Set([...files, ...named, ...others])], root: from, outdir },
+    ...{ target: "node", format: "esm", splitting: true, minify: true },
+    naming: { entry: "[dir]/[name].js", chunk: "chunk-[hash].js" },
+    external: Object.keys(dependencies),
+    plugins: [sharedMigrations],
+  });
+}
+
+/**
+ * What else has a file of its own. The same code in both formats, side by side in the tarball,
+ * takes hardly more room than one, as far as the two are no more than 32 kB from each other.
+ */
+const apart = [
+  ...["db/connect", "db/postings", "domain/values"],
+  ...["library/posting", "pool/pool", "pool/recorder"],
+];
+
+/** The texts of the migrations stay files of their own, which both formats share. */
+const sharedMigrations: Bun.BunPlugin = {
+  name: "shared-migrations",
+  setup(build) {
+    build.onResolve({ filter: /\/sql\/\w+\.cjs$/ }, ({ path }) => ({
+      path: `../sql/${basename(path)}`, // from a chunk: those are at the top
+      external: true,
+    }));
+  },
+};
+
+/** The code of a module with its imports first, and its exports last, in one list. */
+async function inOrder(path: string): Promise<string> {
   const built = await Bun.build({
     ...{ entrypoints: [path], target: "node", format: "esm", external: ["*"], minify: true },
   });
   const [output] = built.outputs;
-  if (!output) throw new BuildFailed(`${path} could not be made small`);
+  if (!output) throw new BuildFailed(`${path} could not be put in order`);
   return await output.text();
 }
-
-/**
- * The code of such a module for CommonJS. All but the imports and exports stays as it is, so that
- * the two files, side by side in the tarball, take little more than one. That needs files that do
- * not import each other in a circle.
- */
-function asCommonJs(text: string): string {
-  const pairs = (list: string) =>
-    [...list.matchAll(/([\w$]+)(?: as ([\w$]+))?/g)].map(([, name = "", as = name]) => ({
-      name,
-      as,
-    }));
-  let [rest, head, foot] = [text.trim(), "", ""];
-  const whole =
-    /^import(?:(?<all>\*as )?(?<own> ?[\w$]+) ?from|\{(?<list>[^}]*)\}from)(?<path>"[^"]+");?/;
-  for (let found = whole.exec(rest); found?.groups; found = whole.exec(rest)) {
-    const { all, own, list, path } = found.groups;
-    const fields = pairs(list ?? "").map(({ name, as }) => (name === as ? name : `${name}:${as}`));
-    const module = `require(${path})`;
-    if (list !== undefined) head += `const{${fields.join(",")}}=${module};`;
-    else head += `const ${own?.trim()}=${all ? module : `ofDefault(${module})`};`;
-    rest = rest.slice(found[0].length);
-  }
-  rest = rest.replace(/export\{([^}]*)\};?$/, (_all, list: string) => {
-    foot = pairs(list)
-      .map(({ name, as }) => `exports.${as}=${name};`)
-      .join("");
-    return "";
-  });
-  if (/^import\b|(^|[;}])export\b/.test(rest)) throw new BuildFailed(`not yet CommonJS: ${rest}`);
-  // An import() that stays one needs a flag in some test runners. Those of user's files stay.
-  const body = rest
-    .replaceAll(/\bimport\(("\.[^"]+")\)/g, "Promise.resolve().then(()=>require($1))")
-    .replaceAll("import.meta.url", ownUrl);
-  const helper = head.includes("ofDefault(") ? ofDefault : "";
-  return `"use strict";exports.__esModule=true;${helper}${head}${body}\n${foot}`;
-}
-
-const ofDefault = "const ofDefault=(m)=>m&&m.__esModule?m.default:m;";
-const ownUrl = 'require("node:url").pathToFileURL(__filename).href';
 
 /** Node imports no files of SQL: their text is in modules, which both formats share. */
 const stagedSource = (text: string) =>
@@ -180,7 +184,7 @@ function writeMigrations(folder: string, hasTypes: boolean): void {
 const withoutComments = (lines: readonly string[]) =>
   lines
     .filter((line) => !/^\s*--/.test(line))
-    .map((line) => line.replace(/^ +/, ""))
+    .map((line) => line.replace(/^ +/, "").replace(/ +-- .*$/, ""))
     .join("\n")
     .replaceAll(/^comment on [^;']*'(?:[^']|'')*';\n/gm, "");
 

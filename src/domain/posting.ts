@@ -23,7 +23,7 @@ const Int32 = v.pipe(
   v.maxValue(2 ** 31 - 1, "expected a number of 32 bits, found a larger one"),
 );
 
-/** Higher runs first; 32 bits, default 0. */
+/** @internal Higher runs first; 32 bits, default 0. */
 export const Priority = Int32;
 
 /** A duration in whole milliseconds, at most so many years. */
@@ -39,26 +39,7 @@ const milliseconds = (least: number, years = 1) =>
     ),
   );
 
-const momentText = 'expected a Date, or a moment with its zone such as "2026-01-01T02:00:00Z"';
-
-const isoOf = (date: Date) => (Number.isNaN(date.getTime()) ? "" : date.toISOString());
-
-/** A Date, or text as ISO 8601 has it, with its zone: as such text in UTC. */
-const Moment = v.pipe(
-  v.union([v.date(momentText), v.string()], momentText),
-  v.check(
-    (moment) =>
-      typeof moment !== "string" ||
-      /^\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)$/.test(moment),
-    momentText,
-  ),
-  v.transform((moment) => new Date(moment)),
-  // Of four-digit years, as the database reads them.
-  v.check((date) => /^\d{4}-/.test(isoOf(date)), momentText),
-  v.transform(isoOf),
-);
-
-/** How many attempts may start in some time: 10/s, 100/m, 1000/h. */
+/** @internal How many attempts may start in some time: 10/s, 100/m, 1000/h. */
 export const Rate = v.pipe(
   v.string("expected a rate such as 10/s, 100/m or 1000/h"),
   v.regex(
@@ -69,23 +50,24 @@ export const Rate = v.pipe(
 
 const unitMs: Record<string, number> = { s: 1000, m: 60_000, h: 3_600_000 };
 
-/** "10/s" as a number, and the time in ms; both null for null. */
+/** @internal "10/s" as a number, and the time in ms; both null for null. */
 export function rateOf(text: string | null): { count: number | null; ms: number | null } {
   if (text === null) return { count: null, ms: null };
   const [count, unit = ""] = text.split("/");
   return { count: Number(count), ms: unitMs[unit] ?? 1000 };
 }
 
-/** "10/s" of a number and a time in ms; null where there is no such limit. */
+/** @internal "10/s" of a number and a time in ms; null where there is no such limit. */
 export function rateText(count: number | null, ms: number | null): string | null {
   if (count === null || ms === null) return null;
   const unit = Object.entries(unitMs).find(([, length]) => length === ms)?.[0];
   return unit === undefined ? `${count} in ${ms} ms` : `${count}/${unit}`;
 }
 
+/** @internal */
 export type KeepsOutput = PostingOptions["keepsOutput"];
 
-/** What the jobs of a posting share, with its default. */
+/** @internal What the jobs of a posting share, with its default. */
 export const PostingOptions = v.object({
   /** How often a job is tried before it has failed, the first time included: 1 to 1000. */
   tries: v.optional(
@@ -161,9 +143,8 @@ export const PostingOptions = v.object({
     v.picklist(["none", "failures", "all"], "expected none, failures or all"),
     "failures",
   ),
-  /** When its jobs may start, at the earliest; null or a moment that is over for at once. */
-  runAt: v.optional(v.nullable(Moment), null),
   /** For how long after its end it is not pruned, whatever prune is told; null for no time. */
   keepMs: v.optional(v.nullable(milliseconds(0, 100)), null),
 });
+/** @internal */
 export type PostingOptions = v.InferOutput<typeof PostingOptions>;

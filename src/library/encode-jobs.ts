@@ -22,6 +22,9 @@ export interface JobSources {
 /** A batch is full with so many jobs or so many characters. */
 const batchJobs = 5_000;
 const batchChars = 2 ** 20;
+/** After so many jobs or characters other things of the process may run: some milliseconds. */
+const pauseJobs = 1_000;
+const pauseChars = 2 ** 18;
 
 /** Sources that belong together do not have the same number of elements. */
 export class UnequalLengths extends PdoflowError {
@@ -52,7 +55,7 @@ export class UnencodableJob extends PdoflowError {
 
 /**
  * The jobs that `sources` make up, encoded, in batches. `posargs` or `kwargs` without elements
- * counts as not given. Lets other things of the process run between two batches.
+ * counts as not given. Lets other things of the process run now and then.
  *
  * @throws {UnequalLengths}, {UnencodableJob} or {ArgumentsRefused}
  * @throws {InvalidInput} an element is no list of arguments, no object or no priority.
@@ -70,7 +73,7 @@ export async function* encodeJobs(sources: JobSources): AsyncGenerator<JobBatch,
     while (!haveEnded(used, index)) {
       const args: string[] = [];
       const priorities: number[] = [];
-      let chars = 0;
+      let [chars, paused] = [0, 0];
       do {
         const given = argumentsOf(index, lists, objects);
         const checking = sources.schema && check(sources.schema, given, index);
@@ -84,6 +87,10 @@ export async function* encodeJobs(sources: JobSources): AsyncGenerator<JobBatch,
           if (reading) await reading;
         }
         index++;
+        if (index % pauseJobs === 0 || chars - paused > pauseChars) {
+          paused = chars;
+          await setImmediate();
+        }
       } while (args.length < batchJobs && chars < batchChars && !haveEnded(used, index));
       yield ranks ? { args, priorities } : { args };
       await setImmediate();

@@ -22,7 +22,7 @@ export interface FailedJob {
 /** So many jobs are looked at for one that has failed; more where an index has only those. */
 const widest = { sorted: 2_000, plain: 100_000 };
 
-/** The failed jobs of a posting by index, page by page. */
+/** @internal The failed jobs of a posting by index, page by page. */
 export async function* failedJobs(
   connection: Connection,
   posting: { postingId: number; jobCount: number; isSorted: boolean },

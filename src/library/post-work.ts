@@ -29,8 +29,6 @@ export interface PostOptions {
   keepsResults?: boolean | undefined;
   /** Of which jobs what they print is kept. Default "failures". */
   keepsOutput?: "none" | "failures" | "all" | undefined;
-  /** When the jobs may start, at the earliest: a Date, or a moment with its zone. Default: now. */
-  runAt?: Date | string | null | undefined;
   /** For how long after its end it is not pruned, in ms. Default: null, prune alone decides. */
   keepMs?: number | null | undefined;
   /**
@@ -91,7 +89,8 @@ export interface PostWorkOf<F extends JobFunction> {
  * `kwargs[i]`; with `kwargs` alone, that is its one argument. Both may be lists, generators or
  * streams, of any length: memory stays small. Arguments can be what docs/values.md lists.
  *
- * `fn` is a function that `job` marked, or an entry point such as "models/fit.ts#fit".
+ * `fn` is a function that `job` marked, or an entry point such as "models/fit.ts#fit", which has
+ * the types of the function where you name it: `postWork<typeof fit>("models/fit.ts#fit", …)`.
  *
  * @example const posting = await postWork(fit, [[1, "a.csv"], [2, "b.csv"]]);
  * @example const posting = await postWork("fit.ts#fit", [], [{ seed: 1 }, { seed: 2 }]);
@@ -113,19 +112,19 @@ export async function postWork(
   options?: PostOptions,
 ): Promise<Posting>;
 export async function postWork<F extends JobFunction>(
-  fn: F,
+  fn: F | string,
   posargs: Source<Args<F>>,
   kwargs?: readonly [],
   options?: PostOptions,
 ): Promise<Posting<ResultOf<F>>>;
 export async function postWork<F extends JobFunction>(
-  fn: F,
+  fn: F | string,
   posargs: readonly [],
   kwargs: Source<FirstArg<F>>,
   options?: PostOptions,
 ): Promise<Posting<ResultOf<F>>>;
 export async function postWork<F extends JobFunction>(
-  fn: F,
+  fn: F | string,
   posargs: Source<ArgsButLast<F>>,
   kwargs: Source<LastArg<F>>,
   options?: PostOptions,

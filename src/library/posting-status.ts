@@ -8,6 +8,7 @@ export interface PostingStatus extends JobCounts {
   percent: number;
 }
 
+/** @internal */
 export function statusOf(counts: PostingCounts): PostingStatus {
   const { state, waiting, running, retrying, done, failed, cancelled } = counts;
   const ended = done + failed + cancelled;

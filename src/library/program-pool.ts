@@ -1,5 +1,4 @@
 import type { Pool } from "../pool/pool.ts";
-import { connectionTo } from "./connection.ts";
 import type { InProcessPoolOptions } from "./in-process-pool.ts";
 
 /** A pool in this very process. */
@@ -51,9 +50,10 @@ export class ProgramPool {
 }
 
 async function start(db: string | undefined, options: InProcessPoolOptions): Promise<Pool> {
-  const connection = connectionTo(db);
   // Not at the top: who posts, or has a pool in another process, needs no engine.
+  const { connectionTo } = await import("./connection.ts");
   const { startInProcess } = await import("./in-process-pool.ts");
+  const connection = connectionTo(db);
   await connection.use(() => Promise.resolve()); // is the schema the one that we know?
   return await startInProcess(connection.target, options);
 }

@@ -36,6 +36,13 @@ export async function typed() {
   await Registry.get(named).postWork([], [{ seed: 1 }], { tries: 2 });
 }
 
+export async function byEntryPoint() {
+  const fitted = await postWork<typeof fit>("models/fit.ts#fit", [[1, { rate: 1 }]]);
+  same<typeof fitted, Posting<{ seed: number; loss: number }>>(1);
+  // @ts-expect-error: a text where a number is expected
+  await postWork<typeof fit>("models/fit.ts#fit", [["1", { rate: 1 }]]);
+}
+
 export async function refused() {
   // @ts-expect-error: a text where a number is expected
   await postWork(scale, [["1", "a"]]);
