@@ -1,32 +1,16 @@
 // Every act of the product by every role (docs/security.md), and the matrix of what was found.
 import { afterAll, beforeAll, expect, test } from "bun:test";
 
-import {
-  cancelPostings,
-  findStopped,
-  holdPostings,
-  postingsOverLimit,
-  resumePostings,
-  retryFailed,
-  setLimits,
-  stopPosting,
-} from "../../src/db/control.ts";
+import { holdPostings, resumePostings } from "../../src/db/control.ts";
 import { type Db, errorCode } from "../../src/db/connect.ts";
-import { readJobFacts } from "../../src/db/explain.ts";
-import { readFailures } from "../../src/db/failures.ts";
-import { readGrants } from "../../src/db/grants.ts";
-import { readJobPage } from "../../src/db/jobs.ts";
-import { readJobs, readRunnable } from "../../src/db/leases.ts";
-import { listPools, listPostings, readPriorities } from "../../src/db/lists.ts";
-import { requireCurrentSchema } from "../../src/db/migrations.ts";
-import { finishStragglers, foldProgress } from "../../src/db/outcomes.ts";
-import { beat, drainPools, registerPool } from "../../src/db/pools.ts";
+
+import { registerPool } from "../../src/db/pools.ts";
 import { prune } from "../../src/db/prune.ts";
-import { rescuePools } from "../../src/db/rescue.ts";
-import { readResults } from "../../src/db/results.ts";
+
 import { readCounts } from "../../src/db/status.ts";
-import { deleteVariable, readVariables, writeVariable } from "../../src/db/variables.ts";
+import { writeVariable } from "../../src/db/variables.ts";
 import { jobsOf, newPool, outcome, postJobs, record, recordEach, take } from "./engine.ts";
+import { type Act, acts, some } from "./acts.ts";
 import { type Roles, trying, withRoles } from "./roles.ts";
 
 /** `poster` acts on a posting of its own; `stranger`, another poster, and all others on that. */
@@ -68,137 +52,11 @@ const session = (actor: string): Db => {
   return db;
 };
 
-const page = { status: null, host: null, poolId: null, argument: null };
-const range = { postingId: 0, firstSeq: 0, endSeq: 3, attempt: 1 };
-const some = async (rows: PromiseLike<{ length: number }>) => (await rows).length > 0;
-
-interface Act {
-  /** Resolves to whether it had an effect, or something was seen. */
-  act: (db: Db) => Promise<boolean>;
-  by: string;
-}
-
-/** All sees: who reads postings of others. */
-const acts: Record<string, Act> = {
-  post: { act: async (db) => (await postJobs(db, 1)) > 0, by: "poster stranger owner" },
-  "see the posting": {
-    act: (db) =>
-      some(listPostings(db, { isAll: true, state: null, before: 1e9, most: 9 })).then(
-        async (isSeen) => isSeen && (await readCounts(db, [id])).size > 0,
-      ),
-    by: "poster viewer operator owner pool",
-  },
-  "read arguments": {
-    act: (db) =>
-      some(readJobPage(db, { ...page, postingId: id, first: 0, size: 9, isSorted: false })),
-    by: "poster viewer operator owner",
-  },
-  "read results": {
-    act: (db) => some(readResults(db, { postingId: id, first: 0, size: 9, isSorted: false })),
-    by: "poster viewer operator owner",
-  },
-  "read failures": { act: (db) => some(readFailures(db, id)), by: "poster viewer operator owner" },
-  "explain a job": {
-    act: async (db) => (await readJobFacts(db, id, 4)) !== null,
-    by: "poster viewer operator owner",
-  },
-  "see priorities": { act: (db) => some(readPriorities(db)), by: "poster viewer operator owner" },
-  pause: {
-    act: (db) => some(holdPostings(db, [id], "paused", "why")),
-    by: "poster operator owner",
-  },
-  "set a limit": {
-    act: (db) => some(setLimits(db, [id], { maxRunning: 1 })),
-    by: "poster operator owner",
-  },
-  retry: {
-    act: async (db) => ((await retryFailed(db, id, { indices: null, fingerprint: null })) ?? 0) > 0,
-    by: "poster operator owner",
-  },
-  cancel: {
-    act: (db) => some(cancelPostings(db, [id], { killsRunning: true, reason: "why" })),
-    by: "poster operator owner",
-  },
-  "read everybody's variable": {
-    act: (db) => some(readVariables(db, "shared")),
-    by: "poster stranger viewer operator owner",
-  },
-  "read the poster's variable": { act: (db) => some(readVariables(db, "own")), by: "poster" },
-  "set a variable": {
-    act: async (db) => {
-      await writeVariable(db, "new", "3");
-      return await deleteVariable(db, "new");
-    },
-    by: "poster stranger operator owner",
-  },
-  "delete everybody's variable": {
-    act: (db) => deleteVariable(db, "shared"),
-    by: "operator owner",
-  },
-  "see pools": {
-    act: (db) => some(listPools(db, true, 9)),
-    by: "poster stranger viewer operator pool ownPool owner",
-  },
-  "drain pools": {
-    act: (db) => some(drainPools(db, { ids: [1], hosts: [] })),
-    by: "operator owner",
-  },
-  "run a pool": {
-    act: async (db) => {
-      const pool = await newPool(db);
-      await rescuePools(db);
-      await foldProgress(db);
-      await finishStragglers(db);
-      return (await beat(db, pool, [])).isUp;
-    },
-    by: "pool ownPool owner",
-  },
-  "claim its jobs": {
-    act: async (db) => some(take(db, await newPool(db), { routes: [1] })),
-    by: "pool owner",
-  },
-  "read its jobs as a pool": {
-    act: (db) => some(readJobs(db, [{ ...range, postingId: id }])),
-    by: "poster viewer operator pool owner",
-  },
-  "know its options as a pool": { act: (db) => some(readRunnable(db, [id])), by: "pool owner" },
-  "record an outcome": {
-    act: async (db) => {
-      const pool = await newPool(db);
-      return (
-        (await record(db, pool, jobsOf(await take(db, pool, { routes: [1] })))) === 0 &&
-        (await readRunnable(db, [id])).length > 0
-      );
-    },
-    by: "pool owner",
-  },
-  "stop it for its failures": {
-    act: (db) => some(stopPosting(db, id, "fails")),
-    by: "pool owner",
-  },
-  "see what stops it": {
-    act: async (db) => {
-      await findStopped(db, [id]);
-      await postingsOverLimit(db, [id]);
-      return true;
-    },
-    by: "poster stranger viewer operator pool ownPool owner",
-  },
-  "see the schema's version": {
-    act: async (db) => {
-      await requireCurrentSchema(db);
-      return true;
-    },
-    by: "poster stranger viewer operator pool ownPool owner",
-  },
-  "see what was granted": { act: (db) => some(readGrants(db)), by: "owner" },
-};
-
 /** Whether an actor can do something; a refusal is one of the server's, and nothing else. */
 async function can(actor: string, act: Act["act"]): Promise<boolean> {
   return await trying(session(actor), async (db) => {
     try {
-      return await act(db);
+      return await act(db, id);
     } catch (error) {
       if (/^(42501|PF003)$/.test(errorCode(error) ?? "")) return false;
       throw error;

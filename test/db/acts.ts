@@ -1,0 +1,181 @@
+// The acts of the product that role-matrix.test.ts has every role do.
+import {
+  cancelPostings,
+  findStopped,
+  holdPostings,
+  postingsOverLimit,
+  retryFailed,
+  setLimits,
+  setPriority,
+  stopPosting,
+} from "../../src/db/control.ts";
+import { type Db, type Sql } from "../../src/db/connect.ts";
+import { readJobFacts } from "../../src/db/explain.ts";
+import { readFailures } from "../../src/db/failures.ts";
+import { readGrants } from "../../src/db/grants.ts";
+import { readJobPage } from "../../src/db/jobs.ts";
+import { readJobs, readRunnable } from "../../src/db/leases.ts";
+import { listPools, listPostings, readPriorities } from "../../src/db/lists.ts";
+import { requireCurrentSchema } from "../../src/db/migrations.ts";
+import { finishStragglers, foldProgress } from "../../src/db/outcomes.ts";
+import { beat, drainPools } from "../../src/db/pools.ts";
+
+import { rescuePools } from "../../src/db/rescue.ts";
+import { readResults } from "../../src/db/results.ts";
+import { readSnapshot } from "../../src/db/top/snapshot.ts";
+import { readCounts } from "../../src/db/status.ts";
+import { deleteVariable, readVariables, writeVariable } from "../../src/db/variables.ts";
+import { jobsOf, newPool, postJobs, record, take } from "./engine.ts";
+
+const page = { status: null, host: null, poolId: null, argument: null };
+const range = { postingId: 0, firstSeq: 0, endSeq: 3, attempt: 1 };
+export const some = async (rows: PromiseLike<{ length: number }>) => (await rows).length > 0;
+
+export interface Act {
+  /** Resolves to whether it had an effect, or something was seen. */
+  act: (db: Db, id: number) => Promise<boolean>;
+  by: string;
+}
+
+/** What begins a transaction of its own does so in one that is open. */
+const insideOf = (sql: Sql): Sql =>
+  new Proxy(sql, {
+    get: (target, name): unknown =>
+      name === "begin"
+        ? (...args: unknown[]) => {
+            const work = args.at(-1);
+            return typeof work === "function" ? work(target) : undefined;
+          }
+        : Reflect.get(target, name),
+  });
+
+/** What the product does with a posting of the poster, and who may do so. */
+export const acts: Record<string, Act> = {
+  post: { act: async (db) => (await postJobs(db, 1)) > 0, by: "poster stranger owner" },
+  "see the posting": {
+    act: (db, id) =>
+      some(listPostings(db, { isAll: true, state: null, before: 1e9, most: 9 })).then(
+        async (isSeen) => isSeen && (await readCounts(db, [id])).size > 0,
+      ),
+    by: "poster viewer operator owner pool",
+  },
+  "read arguments": {
+    act: (db, id) =>
+      some(readJobPage(db, { ...page, postingId: id, first: 0, size: 9, isSorted: false })),
+    by: "poster viewer operator owner",
+  },
+  "read results": {
+    act: (db, id) => some(readResults(db, { postingId: id, first: 0, size: 9, isSorted: false })),
+    by: "poster viewer operator owner",
+  },
+  "read failures": {
+    act: (db, id) => some(readFailures(db, id)),
+    by: "poster viewer operator owner",
+  },
+  "explain a job": {
+    act: async (db, id) => (await readJobFacts(db, id, 4)) !== null,
+    by: "poster viewer operator owner",
+  },
+  "see priorities": { act: (db) => some(readPriorities(db)), by: "poster viewer operator owner" },
+  "see it in top": {
+    act: async (db, id) => {
+      const { postings } = await readSnapshot({ ...db, sql: insideOf(db.sql) });
+      return postings.some((posting) => posting.id === id);
+    },
+    by: "poster viewer operator owner",
+  },
+  "set a priority": {
+    act: (db, id) => some(setPriority(db, [id], 7)),
+    by: "poster operator owner",
+  },
+  pause: {
+    act: (db, id) => some(holdPostings(db, [id], "paused", "why")),
+    by: "poster operator owner",
+  },
+  "set a limit": {
+    act: (db, id) => some(setLimits(db, [id], { maxRunning: 1 })),
+    by: "poster operator owner",
+  },
+  retry: {
+    act: async (db, id) =>
+      ((await retryFailed(db, id, { indices: null, fingerprint: null })) ?? 0) > 0,
+    by: "poster operator owner",
+  },
+  cancel: {
+    act: (db, id) => some(cancelPostings(db, [id], { killsRunning: true, reason: "why" })),
+    by: "poster operator owner",
+  },
+  "read everybody's variable": {
+    act: (db) => some(readVariables(db, "shared")),
+    by: "poster stranger viewer operator owner",
+  },
+  "read the poster's variable": { act: (db) => some(readVariables(db, "own")), by: "poster" },
+  "set a variable": {
+    act: async (db) => {
+      await writeVariable(db, "new", "3");
+      return await deleteVariable(db, "new");
+    },
+    by: "poster stranger operator owner",
+  },
+  "delete everybody's variable": {
+    act: (db) => deleteVariable(db, "shared"),
+    by: "operator owner",
+  },
+  "see pools": {
+    act: (db) => some(listPools(db, true, 9)),
+    by: "poster stranger viewer operator pool ownPool owner",
+  },
+  "drain pools": {
+    act: (db) => some(drainPools(db, { ids: [1], hosts: [] })),
+    by: "operator owner",
+  },
+  "run a pool": {
+    act: async (db) => {
+      const pool = await newPool(db);
+      await rescuePools(db);
+      await foldProgress(db);
+      await finishStragglers(db);
+      return (await beat(db, pool, [])).isUp;
+    },
+    by: "pool ownPool owner",
+  },
+  "claim its jobs": {
+    act: async (db) => some(take(db, await newPool(db), { routes: [1] })),
+    by: "pool owner",
+  },
+  "read its jobs as a pool": {
+    act: (db, id) => some(readJobs(db, [{ ...range, postingId: id }])),
+    by: "poster viewer operator pool owner",
+  },
+  "know its options as a pool": { act: (db, id) => some(readRunnable(db, [id])), by: "pool owner" },
+  "record an outcome": {
+    act: async (db, id) => {
+      const pool = await newPool(db);
+      return (
+        (await record(db, pool, jobsOf(await take(db, pool, { routes: [1] })))) === 0 &&
+        (await readRunnable(db, [id])).length > 0
+      );
+    },
+    by: "pool owner",
+  },
+  "stop it for its failures": {
+    act: (db, id) => some(stopPosting(db, id, "fails")),
+    by: "pool owner",
+  },
+  "see what stops it": {
+    act: async (db, id) => {
+      await findStopped(db, [id]);
+      await postingsOverLimit(db, [id]);
+      return true;
+    },
+    by: "poster stranger viewer operator pool ownPool owner",
+  },
+  "see the schema's version": {
+    act: async (db) => {
+      await requireCurrentSchema(db);
+      return true;
+    },
+    by: "poster stranger viewer operator pool ownPool owner",
+  },
+  "see what was granted": { act: (db) => some(readGrants(db)), by: "owner" },
+};
