@@ -3,7 +3,7 @@ _pdoflow() {
   local cur=${COMP_WORDS[COMP_CWORD]} options="" words=""
   COMPREPLY=()
   if [ "$COMP_CWORD" -eq 1 ]; then
-    COMPREPLY=($(compgen -W "cancel completions config demo depth doctor down drain explain failures grant jobs list logs migrate pause pool pools post priority-stats prune results resume retry revoke run set-priority set-limit set-posting-status status top up vars wait help --help --version" -- "$cur"))
+    COMPREPLY=($(compgen -W "cancel completions config demo depth doctor down drain execute-job explain failures grant jobs list logs migrate pause pool pools post priority-stats prune results resume retry revoke run set-priority set-limit set-posting-status status top up vars wait help --help --version" -- "$cur"))
     return
   fi
   case ${COMP_WORDS[1]} in
@@ -15,6 +15,7 @@ _pdoflow() {
     doctor) options="--database --json --color -q --quiet -v --verbose"; words="" ;;
     down) options="--database --json --color -q --quiet -v --verbose"; words="" ;;
     drain) options="--database --json --color -q --quiet -v --verbose"; words="" ;;
+    execute-job) options="--database --json --color -q --quiet -v --verbose --root --inspect"; words="" ;;
     explain) options="--database --json --color -q --quiet -v --verbose"; words="" ;;
     failures) options="--database --json --color -q --quiet -v --verbose"; words="" ;;
     grant) options="--database --json --color -q --quiet -v --verbose --role --show-sql --posters --own --share --max-open --max-argument"; words="" ;;
@@ -25,14 +26,14 @@ _pdoflow() {
     pause) options="--database --json --color -q --quiet -v --verbose --state --reason"; words="" ;;
     pool) options="--database --json --color -q --quiet -v --verbose --max-workers --root --provides --only-mine --posters --oldest-every --rescue-after --recycle-after --recycle-above --reload --idle-timeout --lifetime --grace --once"; words="" ;;
     pools) options="--database --json --color -q --quiet -v --verbose --all"; words="" ;;
-    post) options="--database --json --color -q --quiet -v --verbose --root --name --priority --priority-column --tries --backoff --timeout --grace --stop-after --max-failures --limit --max-running --rate --max-rate --output --keep --format --each-line --positional --header --no-header --types --from-glob --args --kw --each --check --no-check --progress --needs --results --no-results --key --dry-run --wait"; words="" ;;
+    post) options="--database --json --color -q --quiet -v --verbose --root --name --priority --priority-column --tries --backoff --timeout --grace --stop-after --max-failures --limit --max-running --rate --max-rate --output --at --keep --format --each-line --positional --header --no-header --types --from-glob --args --kw --each --check --no-check --progress --needs --results --no-results --key --dry-run --wait"; words="" ;;
     priority-stats) options="--database --json --color -q --quiet -v --verbose"; words="" ;;
     prune) options="--database --json --color -q --quiet -v --verbose --older-than --state --dry-run --yes"; words="" ;;
     results) options="--database --json --color -q --quiet -v --verbose --csv --tsv --state"; words="" ;;
     resume) options="--database --json --color -q --quiet -v --verbose --state"; words="" ;;
     retry) options="--database --json --color -q --quiet -v --verbose --failed --group"; words="" ;;
     revoke) options="--database --json --color -q --quiet -v --verbose --role --show-sql"; words="" ;;
-    run) options="--database --json --color -q --quiet -v --verbose --root --name --priority --priority-column --tries --backoff --timeout --grace --stop-after --max-failures --limit --max-running --rate --max-rate --output --keep --format --each-line --positional --header --no-header --types --from-glob --args --kw --each --check --no-check --progress --max-workers -k --keep-order"; words="" ;;
+    run) options="--database --json --color -q --quiet -v --verbose --root --name --priority --priority-column --tries --backoff --timeout --grace --stop-after --max-failures --limit --max-running --rate --max-rate --output --at --keep --format --each-line --positional --header --no-header --types --from-glob --args --kw --each --check --no-check --progress --max-workers -k --keep-order"; words="" ;;
     set-priority) options="--database --json --color -q --quiet -v --verbose --state --yes"; words="" ;;
     set-limit) options="--database --json --color -q --quiet -v --verbose --state --max-running --max-rate"; words="" ;;
     set-posting-status) options="--database --json --color -q --quiet -v --verbose --state --reason --yes"; words="" ;;

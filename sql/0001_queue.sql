@@ -48,6 +48,7 @@ create table pdoflow.posting (
   keeps_output text not null default 'failures' check (keeps_output in ('none', 'failures', 'all')),
   keep_ms bigint,
   posted_at timestamptz not null default now(),
+  starts_at timestamptz,
   ended_at timestamptz,
   done integer not null default 0,
   failed integer not null default 0,
@@ -75,9 +76,13 @@ comment on table pdoflow.posting is
       run. At most rate_count of its attempts start in any rate_ms. Null: any number. Where they
       are changed, what was claimed before is by the limits of then.
   P6  It is not pruned before it has ended, nor within keep_ms after that.
+  P8  starts_at is when it starts; null once it has, and for one that began when it was posted.
   P7  Its name is for people, and need not be its alone: @name is the newest of that name.';
 -- Serves: status and snapshot, the postings that have not ended, newest first.
 create index posting_not_ended on pdoflow.posting (id) where ended_at is null;
+-- Serves: which postings are to start, so that no claim walks past those that wait for their time.
+create index posting_starts on pdoflow.posting (starts_at)
+where starts_at is not null and state = 'open';
 -- Serves: @name, the newest posting of a name.
 create index posting_name on pdoflow.posting (name, id) where name is not null;
 
@@ -100,7 +105,7 @@ comment on table pdoflow.lane is
   N1  The lanes of a posting cover 0 to job_count, each seq once, higher priority first.
   N2  Its cursor is the end of its newest lease (first_seq before the first one). It is closed by
       the lease that took its last job, or by cancelling, and never opens again.
-  N3  It is held, not open, while its posting is paused or errored out.
+  N3  It is held, not open, while its posting is paused or errored out, or has not started (P8).
   N4  Its priority is that with which it was posted, and its name for ever. It is claimed, and its
       retries wait, by its rank: what it was posted with or, where that was changed, new_priority.';
 -- Serves: claim, the first open lane of a route by priority, oldest posting first.

@@ -7,7 +7,8 @@
 -- Takes the next jobs of the best lane, or due retries, for p_pool under one new lease, and
 -- returns its ranges; nothing where nothing can be claimed now. A row with a wait_ms and no lease
 -- is a posting that was passed by because it is at a limit (P5), for about so long.
---   p_routes        the routes that this pool may serve
+--   p_routes        the routes that this pool may serve; where a null stands between two of them,
+--                   what comes after it has its turn later, at the same priority (T2)
 --   p_oldest        true: the oldest open lane instead of the one with the highest priority
 --   p_entry_points, p_caps, p_floors   by entry point, how many jobs at most and at least; where
 --                   the cap is 0 and such jobs are first in line, nothing is claimed
@@ -53,11 +54,11 @@ begin
       v_takes_suspects := false;
       continue;
     end if;
-    -- At the same priority a retry goes first: its posting is the older one.
+    -- At the same priority and turn a retry goes first: its posting is the older one.
     v_is_retry := v_retry.posting_id is not null and (
       v_lane.posting_id is null
       or case when p_oldest then v_retry.posting_id <= v_lane.posting_id
-              else v_retry.priority >= v_lane.rank end);
+              else (v_retry.priority, -v_retry.turn) >= (v_lane.rank, -v_lane.turn) end);
     v_posting := case when v_is_retry then v_retry.posting_id else v_lane.posting_id end;
     exit when v_posting is null;
     v_wait := pdoflow.limit_wait_ms(v_posting);
@@ -92,28 +93,35 @@ begin
     where l.id = v_lease;
 end $$;
 
--- The open lane that comes first: by priority, or the oldest (rule 6). One step of an index for
--- each route (rule 3).
+-- Routes with the number of their turn, from 0: the nulls before them (T2).
+create function pdoflow.in_turn(p_routes integer[]) returns table (id integer, turn bigint)
+language sql immutable as $$
+  select id, count(*) filter (where id is null) over (order by place)
+  from unnest(p_routes) with ordinality as route (id, place)
+$$;
+
+-- The open lane that comes first: by priority and turn, or the oldest (rule 6). One step of an
+-- index for each route (rule 3).
 create function pdoflow.best_lane(
   p_routes integer[], p_oldest boolean, p_skip bigint[],
-  out posting_id bigint, out priority integer, out rank integer
+  out posting_id bigint, out priority integer, out rank integer, out turn bigint
 ) language plpgsql stable as $$
 #variable_conflict use_column
 begin
   if p_oldest then
-    select l.posting_id, l.priority, l.rank into posting_id, priority, rank
+    select l.posting_id, l.priority, l.rank, 0 into posting_id, priority, rank, turn
     from unnest(p_routes) as route (id) cross join lateral (
       select posting_id, priority, rank from pdoflow.lane
       where route_id = route.id and state = 'open' and posting_id <> all (p_skip)
       order by posting_id limit 1) l
     order by l.posting_id limit 1;
   else
-    select l.posting_id, l.priority, l.rank into posting_id, priority, rank
-    from unnest(p_routes) as route (id) cross join lateral (
+    select l.posting_id, l.priority, l.rank, route.turn into posting_id, priority, rank, turn
+    from pdoflow.in_turn(p_routes) as route cross join lateral (
       select posting_id, priority, rank from pdoflow.lane
       where route_id = route.id and state = 'open' and posting_id <> all (p_skip)
       order by rank desc, posting_id, priority desc limit 1) l
-    order by l.rank desc, l.posting_id, l.priority desc limit 1;
+    order by l.rank desc, route.turn, l.posting_id, l.priority desc limit 1;
   end if;
 end $$;
 

@@ -127,8 +127,12 @@ begin
                  where id = any (p_postings) and state in ('paused', 'errored_out')
                    and ended_at is null
                  order by id for no key update);
-  update pdoflow.posting set state = 'open', reason = null where id = any (v_ids);
-  update pdoflow.lane set state = 'open' where posting_id = any (v_ids) and state = 'held';
+  update pdoflow.posting
+  set state = 'open', reason = null, starts_at = case when starts_at > now() then starts_at end
+  where id = any (v_ids);
+  update pdoflow.lane set state = 'open'
+  where posting_id = any (v_ids) and state = 'held' and not exists (
+    select from pdoflow.posting p where p.id = posting_id and p.starts_at is not null);
   update pdoflow.retry set due_at = now() where posting_id = any (v_ids) and due_at = 'infinity';
   perform pg_notify('pdoflow.posted', id::text) from unnest(v_ids) as id;
   return v_ids;

@@ -6,10 +6,11 @@
 -- were lost with (Y3).
 create function pdoflow.due_retry(
   p_routes integer[], p_skip bigint[], p_oldest boolean, p_suspects boolean,
-  out route_id integer, out priority integer, out posting_id bigint, out lost integer
+  out route_id integer, out priority integer, out posting_id bigint, out lost integer,
+  out turn bigint
 ) language sql stable as $$
-  select due.route_id, due.priority, due.posting_id, due.lost
-  from unnest(p_routes) as route (id) cross join lateral (
+  select due.route_id, due.priority, due.posting_id, due.lost, route.turn
+  from pdoflow.in_turn(p_routes) as route cross join lateral (
     with recursive level (priority, due_at, posting_id, lost) as (
       (select r.priority, r.due_at, r.posting_id, r.lost from pdoflow.retry r
        where r.route_id = route.id and r.posting_id <> all (p_skip)
@@ -24,7 +25,7 @@ create function pdoflow.due_retry(
         order by r.priority desc, r.due_at limit 1) next
       where p_oldest or level.due_at > now())
     select route.id as route_id, level.* from level where level.due_at <= now()) due
-  order by case when p_oldest then due.due_at end, due.priority desc limit 1
+  order by case when p_oldest then due.due_at end, due.priority desc, route.turn limit 1
 $$;
 
 -- In how many milliseconds the next retry is due, 0 where one is; null where none will be. Steps

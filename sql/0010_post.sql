@@ -27,11 +27,11 @@ begin
   insert into pdoflow.posting (id, name, entry_point, job_count, route_id, tries, backoff_ms,
                                timeout_ms, grace_ms, stop_after, keeps_results, keeps_output,
                                keep_ms, max_failures, max_failures_percent, max_running,
-                               rate_count, rate_ms)
+                               rate_count, rate_ms, starts_at)
   select p_id, o.name, o.entry_point, p_job_count, v_route, o.tries, o.backoff_ms,
          o.timeout_ms, o.grace_ms, o.stop_after, o.keeps_results, o.keeps_output,
          o.keep_ms, o.max_failures, o.max_failures_percent, o.max_running,
-         o.rate_count, o.rate_ms
+         o.rate_count, o.rate_ms, o.starts_at
   from jsonb_populate_record(null::pdoflow.posting, p_options) o;
   return v_route;
 end $$;

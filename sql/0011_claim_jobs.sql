@@ -2,7 +2,7 @@
 
 create view pdoflow.runnable as
 select id, json_build_object(
-  'id', id, 'entryPoint', entry_point, 'jobCount', job_count, 'tries', tries,
+  'id', id, 'routeId', route_id, 'entryPoint', entry_point, 'jobCount', job_count, 'tries', tries,
   'backoffMs', backoff_ms, 'timeoutMs', timeout_ms, 'graceMs', grace_ms,
   'stopAfter', stop_after, 'keepsResults', keeps_results, 'keepsOutput', keeps_output,
   'hasFailureLimit', coalesce(max_failures, max_failures_percent) is not null,

@@ -24,6 +24,8 @@ comment on table pdoflow.grantee is
 another kind. The grants of the server are made of these rows, by apply_grants.
   T1  posters are the roles whose jobs a pool of this role may run, beside those of its own; null:
       everybody''s.
+  T2  Among those of the same priority, each poster has a claim of a pool in its turn; of two that
+      always have jobs waiting one with twice the share has twice the claims.
   T3  A poster has at most max_open postings that have not ended, and no argument list of more
       than max_argument_bytes; null: any. Of several rows that hold for a role the largest counts.';
 

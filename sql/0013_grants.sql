@@ -17,10 +17,12 @@ create function pdoflow.kind_calls(p_kind text) returns text[] language sql immu
   array['caller', 'is_owner', 'grants_of', 'is_a', 'sees_all', 'runs_all', 'own_routes',
         'run_routes'] ||
   case p_kind
-    when 'pool' then array['listen', 'pool_register', 'pool_beat', 'pool_listens', 'pool_drain',
+    when 'pool' then array['listen', 'share_of',
+                           'pool_register', 'pool_beat', 'pool_listens', 'pool_drain',
                            'pool_retire', 'pool_claim', 'pool_runnable', 'pool_record',
                            'pool_give_back',
-                           'pool_give_back_unknown', 'pool_next_retry_ms', 'pool_finish',
+                           'pool_give_back_unknown', 'pool_next_ms', 'pool_start_due',
+                           'pool_finish',
                            'pool_fold', 'pool_finish_stragglers', 'pool_rescue',
                            'pool_stop_posting', 'pool_tell']
     else array['running_jobs', 'fingerprint', 'failed_jobs', 'failed_before', 'seqs_of',

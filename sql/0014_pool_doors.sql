@@ -73,10 +73,17 @@ begin
   return pdoflow.retire(p_pool);
 end $$;
 
--- Of these routes those that the caller's pools may serve (T1).
+-- Of these routes those that the caller's pools may serve (T1), with the nulls between them.
 create function pdoflow.served(p_routes integer[]) returns integer[] language sql stable as $$
   select case when pdoflow.runs_all() then p_routes else array(
-    select unnest(p_routes) intersect select unnest(pdoflow.run_routes())) end
+    select id from unnest(p_routes) with ordinality as route (id, place)
+    where id is null or id = any (pdoflow.run_routes()) order by place) end
+$$;
+
+-- The weight of a poster's turn (T2): the largest that was granted, 1 where nothing was said.
+create function pdoflow.share_of(p_poster text) returns real language sql stable
+security definer set search_path = pg_catalog, pg_temp as $$
+  select coalesce(max(share), 1) from pdoflow.grants_of(p_poster) where kind = 'poster'
 $$;
 
 create function pdoflow.pool_claim(
@@ -167,11 +174,6 @@ begin
           where pool_id = p_pool and held and id <> all (p_known)),
     '{}', '{}', '{}', '{}', '{}', 0);
 end $$;
-
-create function pdoflow.pool_next_retry_ms(p_routes integer[], p_skip bigint[])
-returns double precision language plpgsql stable
-security definer set search_path = pg_catalog, pg_temp as
-$$ begin return pdoflow.next_retry_ms(pdoflow.served(p_routes), p_skip); end $$;
 
 -- Ends those of the postings whose jobs have all ended: what is true of one does not ask who says
 -- so. The same goes for the next three.

@@ -74,6 +74,22 @@ begin
   rate_ms := case right(v_text, 1) when 's' then 1000 when 'm' then 60000 else 3600000 end;
 end $$;
 
+-- A moment as ISO 8601 has it, with its zone.
+create function pdoflow.moment_pattern() returns text language sql immutable return
+  '^\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d{1,6})?)?(Z|[+-]\d\d:?\d\d)$';
+
+-- Null where it is over: such a posting starts at once.
+create function pdoflow.moment_option(p_key text, p_value jsonb) returns timestamptz
+language plpgsql as $$
+declare
+  v_moment timestamptz;
+begin
+  v_moment := p_value #>> '{}';
+  return case when v_moment > now() then v_moment end;
+exception when datetime_field_overflow or invalid_datetime_format then
+  perform pdoflow.refuse_option(p_key, 'a day and a time that there are', p_value);
+end $$;
+
 -- What the jobs need of a pool, as pools read it: [["gpu", "has"], ["mem", ">=", 1024]].
 create function pdoflow.is_needs(p_value jsonb) returns boolean language sql immutable as $$
   select case when jsonb_typeof(p_value) <> 'array' then false else not exists (
@@ -120,7 +136,7 @@ begin
   v.cancelled := 0;
   for v_key, v_value in select * from jsonb_each(p_options) loop
     if v_value = 'null' and v_key not in ('name', 'key', 'timeoutMs', 'maxFailures',
-      'maxFailuresPercent', 'maxRunning', 'maxRate', 'keepMs') then
+      'maxFailuresPercent', 'maxRunning', 'maxRate', 'keepMs', 'runAt') then
       perform pdoflow.refuse_option(v_key, 'a value', v_value);
     end if;
     case v_key
@@ -171,6 +187,13 @@ begin
         if jsonb_typeof(v_value) <> 'string' or length(v_value #>> '{}') > 500 then
           perform pdoflow.refuse_option(v_key, 'a name', v_value);
         end if;
+      when 'runAt' then
+        continue when v_value = 'null';
+        if jsonb_typeof(v_value) <> 'string' or v_value #>> '{}' !~ pdoflow.moment_pattern() then
+          perform pdoflow.refuse_option(
+            v_key, 'a moment with its zone, such as "2026-01-01T02:00:00Z"', v_value);
+        end if;
+        v.starts_at := pdoflow.moment_option(v_key, v_value);
       when 'needs' then
         if not pdoflow.is_needs(v_value) then
           perform pdoflow.refuse_option(v_key, 'needs such as [["gpu", "has"]]', v_value);

@@ -71,7 +71,9 @@ declare
   v_place bigint;
   v_jobs integer;
 begin
-  if p_most_bytes is not null then
+  -- What no program of pdoflow posts, no other does (docs/values.md).
+  p_most_bytes := least(p_most_bytes, 64 * 1024 * 1024);
+  if octet_length(p_text) > p_most_bytes then
     select place into v_place
     from string_to_table(p_text, e'\x1e') with ordinality as t (args, place)
     where octet_length(args) > p_most_bytes limit 1;
@@ -132,8 +134,9 @@ begin
     v.id, v.job_count, coalesce(p_options ->> 'osUser', ''),
     to_jsonb(v) || jsonb_build_object('needs', coalesce(p_options -> 'needs', '[]'),
                                       'run', coalesce(p_options ->> 'run', '')));
-  insert into pdoflow.lane (posting_id, priority, first_seq, end_seq, route_id)
-  select v.id, priority, sum(size) over higher - size, sum(size) over higher, v.route_id
+  insert into pdoflow.lane (posting_id, priority, first_seq, end_seq, route_id, state)
+  select v.id, priority, sum(size) over higher - size, sum(size) over higher, v.route_id,
+         (case when v.starts_at is null then 'open' else 'held' end)::pdoflow.lane_state
   from unnest(p_priorities, p_sizes) with ordinality as l (priority, size, place)
   window higher as (order by place);
   perform pdoflow.wake(v.id);

@@ -51,7 +51,8 @@ alter table pdoflow.failure enable row level security;
 create policy seen on pdoflow.failure for select using (
   (select pdoflow.sees_all()) or exists (
     select from pdoflow.posting p
-    where p.id = posting_id and p.route_id = any ((select pdoflow.own_routes())::integer[])));
+    where p.id = posting_id and p.route_id = any ((select pdoflow.own_routes())::integer[])
+    offset 0));
 alter table pdoflow.tally enable row level security;
 create policy seen on pdoflow.tally for select using ((select pdoflow.sees_all()));
 

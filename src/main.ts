@@ -1,6 +1,7 @@
 import { availableParallelism, hostname } from "node:os";
 
 import type { CliContext } from "./cli/command.ts";
+import type { JobToExecute } from "./pool/execute-job.ts";
 import { exitCodes } from "./domain/errors.ts";
 import { osUser } from "./db/os-user.ts";
 
@@ -22,6 +23,9 @@ switch (args[0]) {
     break;
   case "check-entry":
     await checkEntry(args[1] ?? "", args[2] ?? "");
+    break;
+  case "execute":
+    await execute(args[1] ?? "");
     break;
   case "pool":
     keepMemory();
@@ -63,6 +67,18 @@ async function checkEntry(root: string, entryPoint: string): Promise<void> {
   ]);
   leaveWithParent();
   await answerEntryCheck(root, entryPoint, api, (verdict) => process.send?.(verdict));
+}
+
+/** The process of the one job of a `pdoflow execute-job`. */
+async function execute(root: string): Promise<void> {
+  const [{ answerExecute }, api] = await Promise.all([
+    import("./pool/execute-job.ts"),
+    import("./index.ts"),
+  ]);
+  leaveWithParent();
+  const job = await new Promise<JobToExecute>((resolve) => process.once("message", resolve));
+  const ended = await answerExecute(root, job, api);
+  process.send?.(ended, undefined, undefined, () => process.exit(exitCodes.ok));
 }
 
 function leaveWithParent(): void {

@@ -9,6 +9,7 @@ import { commandsOf, exitCodeFaults, missingCommands, unknownCommands } from "./
 import { bunReachedFrom, deadFiles, filesImportedBy, importFaults } from "./tidy/imports.ts";
 import { errorNameFaults, nameFaults, sizeFaults } from "./tidy/shape.ts";
 import type { Source } from "./tidy/source.ts";
+import { executeFaults, unsafeFaults } from "./tidy/statements.ts";
 import { wordFaults } from "./tidy/words.ts";
 
 const root = join(import.meta.dir, "..");
@@ -76,6 +77,11 @@ test("files, functions and lines are short", () => {
 
 test("nothing is used that is known to go wrong", () => {
   expect(ours.flatMap(wordFaults)).toEqual([]);
+});
+
+test("no statement is put together of input", () => {
+  expect(unsafeFaults(product)).toEqual([]);
+  expect(sql.flatMap(executeFaults)).toEqual([]);
 });
 
 test("every file is named after what it owns", () => {

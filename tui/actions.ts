@@ -1,11 +1,11 @@
 import { chosenRow, shownFailures, shownKeys, shownPools, shownPostings } from "./lists.ts";
 import { keyOfFailure, keyOfPool, keyOfPosting } from "./lists.ts";
-import { type Model, placeOf } from "./model.ts";
+import { type Model, placeOf, readOnlyOf } from "./model.ts";
 import type { TopFailure, TopPool, TopPosting } from "../src/domain/top-snapshot.ts";
 import type { Action } from "./source.ts";
 import { plural } from "./words.ts";
 
-export type ChangeCommand = "pause" | "resume" | "cancel" | "retry" | "drain";
+export type ChangeCommand = "pause" | "resume" | "cancel" | "retry" | "raise" | "lower" | "drain";
 
 /** What a command would do, and how to ask for it; or why it does nothing here. */
 export type Intent = { action: Action; question: string } | { refusal: string };
@@ -14,7 +14,8 @@ const refuse = (refusal: string): Intent => ({ refusal });
 
 /** What a command would do to what is marked, or else to what is chosen. */
 export function intentOf(model: Model, command: ChangeCommand): Intent {
-  if (model.readOnly !== null) return refuse(`Nothing can be changed here: ${model.readOnly}`);
+  const readOnly = readOnlyOf(model);
+  if (readOnly !== null) return refuse(`Nothing can be changed here: ${readOnly}`);
   if (command === "drain") return drainIntent(targetPools(model));
   const groups = targetFailures(model);
   if (groups.length > 0) {
@@ -32,6 +33,8 @@ const wordOf = {
   resume: "resume",
   cancel: "cancel",
   retry: "retry",
+  raise: "raise",
+  lower: "lower",
 } as const;
 
 function postingsIntent(
@@ -58,6 +61,9 @@ function postingsIntent(
         action: { kind: "cancel", ids },
         question: `Cancel ${what} for good, ${withLeft}?`,
       };
+    case "raise":
+    case "lower":
+      return priorityIntent(fit, command === "raise" ? 1 : -1, what);
     case "retry": {
       const failed = sum(({ jobs }) => jobs.failed);
       return {
@@ -68,14 +74,36 @@ function postingsIntent(
   }
 }
 
+/** Only what waits has a place in the queue that can be changed. */
+function hasWaiting({ endedAt, priority }: TopPosting): boolean {
+  return endedAt === null && priority !== null;
+}
+
 /** Which postings a command does something to. */
 const isFor: Record<Exclude<ChangeCommand, "drain">, (posting: TopPosting) => boolean> = {
   pause: ({ state, endedAt }) => state === "open" && endedAt === null,
   resume: ({ state, endedAt }) =>
     (state === "paused" || state === "errored_out") && endedAt === null,
   cancel: ({ state, endedAt }) => state !== "cancelled" && endedAt === null,
+  raise: hasWaiting,
+  lower: hasWaiting,
   retry: ({ state, jobs }) => jobs.failed > 0 && state !== "cancelled",
 };
+
+function priorityIntent(postings: readonly TopPosting[], by: 1 | -1, what: string): Intent {
+  const most = 2 ** 31 - 1;
+  const changes = postings.map(({ id, priority }) => ({
+    id,
+    priority: Math.max(-most - 1, Math.min(most, (priority ?? 0) + by)),
+  }));
+  const [one] = changes;
+  const to = changes.length === 1 && one ? `to ${one.priority}` : `by ${Math.abs(by)}`;
+  const word = by > 0 ? "Raise" : "Lower";
+  return {
+    action: { kind: "priority", changes },
+    question: `${word} the priority of what waits of ${what} ${to}?`,
+  };
+}
 
 function groupsIntent(groups: readonly TopFailure[]): Intent {
   const jobs = groups.reduce((sum, group) => sum + group.count, 0);

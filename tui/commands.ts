@@ -8,7 +8,15 @@ import {
   shownKeys,
   shownPostings,
 } from "./lists.ts";
-import { type Effect, type JobsPlace, type Model, type Place, panes, placeOf } from "./model.ts";
+import {
+  type Effect,
+  jobsOnPage,
+  type JobsPlace,
+  type Model,
+  type Place,
+  panes,
+  placeOf,
+} from "./model.ts";
 import { withList } from "./prompt.ts";
 
 export interface Step {
@@ -54,6 +62,8 @@ export function obey(model: Model, command: Command): Step {
     case "resume":
     case "cancel":
     case "retry":
+    case "raise":
+    case "lower":
     case "drain":
       return ask(model, command);
     default:
@@ -188,10 +198,15 @@ export function move(model: Model, by: number): Step {
 
 /** Beyond the ends of a page lies the next one: pages are found by key, never counted off. */
 function moveInJobs(model: Model, place: JobsPlace, by: number): Step {
-  const rows = model.page?.rows.length ?? 0;
-  const row = place.row + by;
-  const next = model.page?.next ?? null;
-  const previous = place.before.at(-1);
+  if (model.page === null) return just(model); // its rows are on their way
+  const { next, rows: shown } = model.page;
+  const [rows, row] = [shown.length, place.row + by];
+  // All jobs have an index without a gap, so that one may begin anywhere.
+  const isWhole = place.status === null;
+  const total = model.snapshot?.postings.find(({ id }) => id === place.postingId)?.jobCount ?? 0;
+  const earlier =
+    isWhole && place.from > 0 ? Math.max(0, place.from - jobsOnPage(model)) : undefined;
+  const previous = place.before.at(-1) ?? earlier;
   if (row >= rows && next !== null && Math.abs(by) < 1e9) {
     const before = [...place.before, place.from];
     return just(
@@ -202,6 +217,11 @@ function moveInJobs(model: Model, place: JobsPlace, by: number): Step {
   if (row < 0 && previous !== undefined && Math.abs(by) < 1e9) {
     const before = place.before.slice(0, -1);
     const to = { ...place, from: previous, before, row: 1e6 };
+    return just({ ...inPlace(model, to), page: null }, ...refresh);
+  }
+  if (by === 1e9 && isWhole && next !== null) {
+    const from = Math.max(0, total - jobsOnPage(model));
+    const to = { ...place, from, before: [], row: 1e6 };
     return just({ ...inPlace(model, to), page: null }, ...refresh);
   }
   if (by === -1e9 && place.from > 0) {

@@ -55,6 +55,9 @@ export function frameOf(lines: readonly Line[], size: Size, look: Look): Frame {
   return { ...size, cells };
 }
 
+/** What stands for the few other characters that we make ourselves. */
+const asciiForms: Readonly<Record<string, string>> = { "…": "~", "·": ".", "×": "x" };
+
 function cellsOf({ spans, isChosen = false }: Line, columns: number, look: Look): Cell[] {
   const cells: Cell[] = [];
   const sgrOf = (tone: Tone) => {
@@ -65,9 +68,10 @@ function cellsOf({ spans, isChosen = false }: Line, columns: number, look: Look)
     const sgr = sgrOf(tone);
     for (const cluster of clusters(text)) {
       if (cells.length + cluster.width > columns) break;
-      const shown = look.isUtf8 || /^[ -~]$/.test(cluster.text) ? cluster.text : "?";
+      const isShown = look.isUtf8 || /^[ -~]$/.test(cluster.text);
+      const shown = isShown ? cluster.text : (asciiForms[cluster.text] ?? "?");
       cells.push({ text: shown, sgr });
-      if (cluster.width === 2) cells.push({ text: shown === "?" ? " " : "", sgr });
+      if (cluster.width === 2) cells.push({ text: isShown ? "" : " ", sgr });
     }
   }
   const blank = { text: " ", sgr: isChosen ? "7" : "" };

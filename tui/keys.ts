@@ -29,6 +29,8 @@ export type Command =
   | "resume"
   | "cancel"
   | "retry"
+  | "raise"
+  | "lower"
   | "drain"
   | "onlyFailed"
   | "follow"
@@ -120,6 +122,8 @@ export const bindings: readonly Binding[] = [
     hint: "cancel",
     isChange: true,
   },
+  { keys: [">"], command: "raise", help: "priority up by 1", group: "Acting", isChange: true },
+  { keys: ["<"], command: "lower", help: "priority down by 1", group: "Acting", isChange: true },
   { keys: ["d"], command: "drain", help: "drain a pool", group: "Acting", isChange: true },
   { keys: ["?", "f1"], command: "help", help: "this help", group: "Leaving", hint: "help" },
   { keys: ["C-l"], command: "redraw", help: "draw the screen anew", group: "Leaving" },

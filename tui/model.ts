@@ -57,8 +57,8 @@ export interface Model {
   tookMs: number;
   fault: { message: string; sinceMs: number } | null;
   isFrozen: boolean;
-  /** Why nothing may be changed; null where it may. */
-  readOnly: string | null;
+  /** Why nothing may be changed, whatever the server allows; null where it may. */
+  startedReadOnly: string | null;
   everyMs: number;
   places: readonly Place[];
   pane: Pane;
@@ -114,7 +114,7 @@ export function startModel(options: {
   size: Size;
   nowMs: number;
   everyMs: number;
-  readOnly: string | null;
+  startedReadOnly: string | null;
 }): Model {
   return {
     ...options,
@@ -138,7 +138,14 @@ export function startModel(options: {
   };
 }
 
+/** Why nothing may be changed now; null where it may. */
+export const readOnlyOf = ({ startedReadOnly, snapshot }: Model): string | null =>
+  startedReadOnly ?? snapshot?.readOnly ?? null;
+
 export const placeOf = ({ places }: Model): Place => places.at(-1) ?? { kind: "overview" };
+
+/** How many jobs are read at once. */
+export const jobsOnPage = ({ size }: Model): number => Math.max(20, Math.min(200, size.rows));
 
 /** How long after a refresh the next one begins: more where the server is slow. */
 export const refreshMs = ({ everyMs, tookMs, fault, nowMs }: Model): number => {

@@ -4,6 +4,7 @@ import type { JobsPage, JobsWish, Numbers, Snapshot, TopJob } from "../src/domai
 
 export type Action =
   | { kind: "pause" | "resume" | "cancel" | "retry"; ids: readonly number[] }
+  | { kind: "priority"; changes: readonly { id: number; priority: number }[] }
   | { kind: "retryGroup"; groups: readonly { postingId: number; fingerprint: string }[] }
   | { kind: "drain"; ids: readonly number[] };
 

@@ -1,6 +1,14 @@
 import { frameOf, type Look, textOf } from "./frame.ts";
 import { type Glyphs, glyphsOf } from "./glyphs.ts";
-import { type Effect, type Event, type Model, placeOf, refreshMs, startModel } from "./model.ts";
+import {
+  type Effect,
+  type Event,
+  type Model,
+  jobsOnPage,
+  placeOf,
+  refreshMs,
+  startModel,
+} from "./model.ts";
 import { paletteOf, type Theme } from "./palette.ts";
 import { Screen, type TerminalInput, type TerminalOutput } from "./screen.ts";
 import type { Source } from "./source.ts";
@@ -74,7 +82,7 @@ class Top implements Disposable {
       size: this.#screen.size,
       nowMs: performance.now(),
       everyMs: options.everyMs,
-      readOnly: options.readOnly,
+      startedReadOnly: options.readOnly,
     });
   }
 
@@ -210,7 +218,7 @@ class Top implements Disposable {
         return this.#on({ kind: "numbers", numbers: await source.numbers() });
       case "jobs": {
         const { postingId, from, status, fingerprint } = place;
-        const size = Math.max(20, Math.min(200, this.#model.size.rows));
+        const size = jobsOnPage(this.#model);
         const page = await source.jobs({ postingId, from, size, status, fingerprint });
         return this.#on({ kind: "page", place, page });
       }

@@ -92,7 +92,6 @@ function withSnapshot(model: Model, snapshot: Snapshot, tookMs: number): Model {
     fault: null,
     samples,
     ...withRate(model, snapshot),
-    readOnly: model.readOnly ?? snapshot.readOnly,
   };
   return { ...next, lists: keptLists(next) };
 }

@@ -12,7 +12,8 @@ export const rate = (perSecond: number): string =>
 /** `45ms`, `1.5s`, `12s`, `3m`, `2h05`, `4d`: how long something took, in six columns at most. */
 export function span(ms: number): string {
   const time = Math.max(0, ms);
-  if (time < 1_000) return `${Math.round(time)}ms`;
+  if (time > 0 && time < 0.95) return `${time.toFixed(1)}ms`;
+  if (time < 999.5) return `${Math.round(time)}ms`;
   if (time < 9_950) return `${(time / 1_000).toFixed(1)}s`;
   if (time < 99_500) return `${Math.round(time / 1_000)}s`;
   const minutes = Math.round(time / 60_000);

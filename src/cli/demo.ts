@@ -126,7 +126,7 @@ export class DemoCommand extends PdoflowCommand {
       log: (line) => this.say(`demo: ${line}`),
       ...withWorkers(context.cores, worker, { reloads: false }),
     });
-    const progress = new Progress(context, "demo");
+    const progress = new Progress(this, "demo");
     const showing = setInterval(() => {
       readCounts(db, [id]).then(
         (counts) => {

@@ -3,10 +3,11 @@ import { Command, Option } from "clipanion";
 import type { Db } from "../db/connect.ts";
 import { retryFailed } from "../db/control.ts";
 import { type FailureGroup, mostFailures, readFailures } from "../db/failures.ts";
+import { findOfRuns } from "../db/routes.ts";
 import { findPostings } from "../db/snapshot.ts";
 import { readCounts } from "../db/status.ts";
 import { documents } from "../domain/documents.ts";
-import { exitCodes, InvalidInput } from "../domain/errors.ts";
+import { exitCodes, InvalidInput, PdoflowError } from "../domain/errors.ts";
 import type { PostingState } from "../domain/posting.ts";
 import { throwPlace } from "../domain/job-error.ts";
 import { amount } from "./amount.ts";
@@ -104,6 +105,18 @@ export class FailuresCommand extends PdoflowCommand {
 
 const jobsHave = (count: number) => `${amount(count, "job")} ${count === 1 ? "has" : "have"}`;
 
+/** No pool would ever take a retry of it. */
+class PostingOfRun extends PdoflowError {
+  override readonly name = "PostingOfRun";
+  readonly exitCode = exitCodes.usage;
+  constructor(id: number) {
+    super(
+      `posting ${id} is of a "pdoflow run", whose own pool alone runs its jobs, and which has ` +
+        `ended. Nothing was retried: give the run anew, or see what it did: pdoflow failures ${id}`,
+    );
+  }
+}
+
 export class RetryCommand extends PdoflowCommand {
   static override paths = [["retry"]];
   static override usage = Command.Usage({
@@ -141,6 +154,11 @@ export class RetryCommand extends PdoflowCommand {
     }
     return await this.withDatabase(async (db) => {
       const selected = await findSelected(db, selectors);
+      const [ofRun] = await findOfRuns(
+        db,
+        selected.map(({ id }) => id),
+      );
+      if (ofRun !== undefined) throw new PostingOfRun(ofRun);
       const retried = new Map<number, number>();
       for (const { id, indices } of selected) {
         retried.set(id, (await retryFailed(db, id, { indices, fingerprint: group })) ?? 0);

@@ -2,8 +2,10 @@ import type { Db } from "../db/connect.ts";
 import { type JobRow, type JobWish, readJobPage } from "../db/jobs.ts";
 import { hasSortedJobs, readResults, type ResultRow } from "../db/results.ts";
 import { findPostings } from "../db/snapshot.ts";
+import { type PostingCounts, readPostingCounts } from "../db/status.ts";
 import { firstPageRows, nextPageSize, nextStretch } from "../domain/page-size.ts";
 import type { IndexRange } from "../domain/selector.ts";
+import { JobNotFound } from "./job-named.ts";
 import type { Selected } from "./select.ts";
 
 /** So many jobs are looked at for one that is wished for, where few are. */
@@ -55,6 +57,35 @@ export async function* resultPages(
       }
     }
   }
+}
+
+/** Where postings stand or, of those of which only some jobs are selected, where these do. */
+export async function countSelected(
+  db: Db,
+  selected: readonly Selected[],
+): Promise<PostingCounts[]> {
+  const all = await readPostingCounts(
+    db,
+    selected.map(({ id }) => id),
+  );
+  const counts: PostingCounts[] = [];
+  for (const one of selected) {
+    const posting = all.find(({ id }) => id === one.id);
+    if (posting) counts.push(one.indices === null ? posting : await countJobs(db, one, posting));
+  }
+  return counts;
+}
+
+async function countJobs(db: Db, one: Selected, posting: PostingCounts): Promise<PostingCounts> {
+  const none = { waiting: 0, running: 0, retrying: 0, done: 0, failed: 0, cancelled: 0 };
+  const counts = { ...posting, ...none };
+  const wish = { status: null, host: null, poolId: null, argument: null };
+  for await (const { rows } of jobPages(db, [one], wish)) {
+    for (const { status } of rows) counts[status] += 1;
+  }
+  const total = Object.keys(none).reduce((sum, key) => sum + counts[key as keyof typeof none], 0);
+  if (total === 0) throw new JobNotFound(`${one.id}/${one.indices?.[0]?.first ?? 0}`);
+  return { ...counts, isEnded: counts.waiting + counts.running + counts.retrying === 0 };
 }
 
 const lengthOf = ({ args, stdout, stderr }: JobRow) =>

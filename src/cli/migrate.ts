@@ -3,6 +3,7 @@ import { Command, Option } from "clipanion";
 import { connect, explainDatabaseError } from "../db/connect.ts";
 import { migrate, pendingMigrations } from "../db/migrations.ts";
 import { describeTarget } from "../db/settings.ts";
+import { documents } from "../domain/documents.ts";
 import { exitCodes } from "../domain/errors.ts";
 import { PdoflowCommand } from "./command.ts";
 
@@ -30,8 +31,13 @@ export class MigrateCommand extends PdoflowCommand {
     await using db = connect(target, { connections: 1 });
     try {
       const pending = await pendingMigrations(db);
-      if (this.showSql) for (const { name, sql } of pending) this.print(`-- ${name}\n${sql}`);
+      if (this.showSql && !this.json)
+        for (const { name, sql } of pending) this.print(`-- ${name}\n${sql}`);
       const applied = this.dryRun ? pending.map(({ name }) => name) : await migrate(db);
+      if (this.json) {
+        this.printJson(documents.migrate, { isDryRun: this.dryRun, applied });
+        return exitCodes.ok;
+      }
       const verb = this.dryRun ? "would apply" : "applied";
       this.say(
         applied.length === 0

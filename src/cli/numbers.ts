@@ -42,3 +42,17 @@ export const byteSize = v.pipe(
     return Math.round(Number.parseFloat(text) * (units[text.at(-1) ?? ""] ?? 1));
   }),
 );
+
+const momentText = "expected a time such as 2026-01-01T02:00 or 2026-01-01T02:00:00Z";
+
+/** A moment written on the command line, of this machine's zone where it has none. */
+export const localMoment = v.pipe(
+  v.string(),
+  v.regex(
+    /^\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)?$/,
+    (issue) => `${momentText}, found ${issue.received}`,
+  ),
+  v.transform((text) => new Date(text)),
+  v.check((date) => !Number.isNaN(date.getTime()), momentText),
+  v.transform((date) => date.toISOString()),
+);

@@ -71,7 +71,7 @@ export class PostCommand extends PostingCommand {
     const sources = await this.openSources(this.files);
     await this.checkEntry(entryPoint);
     if (this.check === true || this.dryRun) return await this.#onlyRead(sources);
-    const reading = new Reading(this.context, "posting", sources, this.progress);
+    const reading = new Reading(this, "posting", sources, this.progress);
     const posted = await this.withDatabase((db) =>
       insertPosting(db, posting, reading.batches(), sources.name).finally(() => reading.end()),
     );
@@ -81,7 +81,7 @@ export class PostCommand extends PostingCommand {
 
   /** Reads all jobs, as posting them would, and shows the first. */
   async #onlyRead(sources: JobSources): Promise<ExitCode> {
-    const reading = new Reading(this.context, "reading", sources, this.progress);
+    const reading = new Reading(this, "reading", sources, this.progress);
     const first: string[] = [];
     try {
       for await (const { args } of reading.batches()) {

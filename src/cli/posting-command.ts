@@ -15,7 +15,7 @@ import { SharedArguments } from "../input/shared-arguments.ts";
 import { checkEntryPoint } from "../pool/check-entry.ts";
 import { PdoflowCommand } from "./command.ts";
 import { JobSources } from "./job-sources.ts";
-import { duration, wholeNumber } from "./numbers.ts";
+import { duration, localMoment, wholeNumber } from "./numbers.ts";
 
 const Options = v.object({
   priority: v.optional(wholeNumber(-(2 ** 31), 2 ** 31 - 1), "0"),
@@ -35,6 +35,7 @@ const Options = v.object({
   ),
   maxRunning: v.optional(wholeNumber(1, 2 ** 31 - 1)),
   output: v.optional(v.picklist(["none", "failures", "all"], "expected none, failures or all")),
+  at: v.optional(localMoment),
   keep: v.optional(duration),
   name: v.optional(
     v.pipe(
@@ -93,6 +94,10 @@ export abstract class PostingCommand extends PdoflowCommand {
   });
   output = Option.String("--output", {
     description: "of which jobs to keep what they print: none, failures (the default) or all",
+  });
+  at = Option.String("--at", {
+    description:
+      "when the jobs may start, at the earliest: 2026-01-01T02:00, local time, or with a zone",
   });
   keep = Option.String("--keep", {
     description: "for how long after its end the posting is not pruned, such as 30d",
@@ -176,6 +181,7 @@ export abstract class PostingCommand extends PdoflowCommand {
       maxRunning: options.maxRunning ?? null,
       maxRate: this.maxRate ?? null,
       keepsOutput: options.output,
+      runAt: options.at ?? null,
       keepMs: options.keep ?? null,
       osUser: this.context.osUser(),
       needs: needs === undefined ? [] : parseNeeds(needs),

@@ -67,7 +67,7 @@ export class PruneCommand extends PdoflowCommand {
   }
 
   async #prune(db: Db, wish: PruneWish): Promise<Pruned> {
-    const progress = new Progress(this.context, "prune");
+    const progress = new Progress(this, "prune");
     return await prune(db, wish, (doing, jobs) =>
       progress.show(`${doing}, ${amount(jobs, "job")}`),
     ).finally(() => progress.end());

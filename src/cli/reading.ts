@@ -1,9 +1,8 @@
 import type { JobBatch } from "../db/batches.ts";
 import { bar, paceOf, roughTime, type Sample, withSample } from "../domain/pace.ts";
 import { amount } from "./amount.ts";
-import type { CliContext } from "./command.ts";
 import type { JobSources } from "./job-sources.ts";
-import { Progress } from "./progress.ts";
+import { Progress, type ProgressOf } from "./progress.ts";
 
 const everyMs = 250;
 
@@ -16,9 +15,9 @@ export class Reading {
   #sampledAt = -Infinity;
   count = 0;
 
-  constructor(context: CliContext, verb: string, sources: JobSources, isWanted: boolean) {
+  constructor(command: ProgressOf, verb: string, sources: JobSources, isWanted: boolean) {
     this.#sources = sources;
-    this.#progress = new Progress(context, verb, isWanted);
+    this.#progress = new Progress(command, verb, isWanted);
   }
 
   async *batches(): AsyncGenerator<JobBatch, void, undefined> {

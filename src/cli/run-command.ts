@@ -81,7 +81,7 @@ export class RunCommand extends PostingCommand {
       keepsOutput: given.keepsOutput ?? (isCommand ? ("all" as const) : undefined),
       run: crypto.randomUUID(),
     };
-    const reading = new Reading(context, "posting", sources, this.progress);
+    const reading = new Reading(this, "posting", sources, this.progress);
     const batches = isCommand ? commands(this.command, reading.batches()) : reading.batches();
     const { id, jobCount, target } = await this.withDatabase(async (db) => ({
       ...(await insertPosting(db, posting, batches, sources.name)),
@@ -142,7 +142,7 @@ export class RunCommand extends PostingCommand {
   }
 
   #showProgress(jobCount: number, output: RunOutput): Disposable {
-    const progress = new Progress(this.context, "run", this.progress);
+    const progress = new Progress(this, "run", this.progress);
     this.#clear = () => progress.end();
     let samples: Sample[] = [];
     const timer = setInterval(() => {

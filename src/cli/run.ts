@@ -13,6 +13,7 @@ export const commands: Commands = {
   doctor: async () => [(await import("./doctor.ts")).DoctorCommand],
   down: async () => [(await import("./up.ts")).DownCommand],
   drain: async () => [(await import("./control.ts")).DrainCommand],
+  "execute-job": async () => [(await import("./execute-job.ts")).ExecuteJobCommand],
   explain: async () => [(await import("./explain.ts")).ExplainCommand],
   failures: async () => [(await import("./failures.ts")).FailuresCommand],
   grant: async () => [(await import("./grant.ts")).GrantCommand],

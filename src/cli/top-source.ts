@@ -1,6 +1,12 @@
 import type { Action, Source } from "../../tui/source.ts";
 import { type Db, errorCode, explainDatabaseError } from "../db/connect.ts";
-import { cancelPostings, holdPostings, resumePostings, retryFailed } from "../db/control.ts";
+import {
+  cancelPostings,
+  holdPostings,
+  resumePostings,
+  retryFailed,
+  setPriority,
+} from "../db/control.ts";
 import { readJobPage } from "../db/jobs.ts";
 import { answered, openDatabase } from "../db/open.ts";
 import { drainPools } from "../db/pools.ts";
@@ -14,6 +20,7 @@ import { amount } from "./amount.ts";
 
 /** Jobs looked at for a page of those that are wished for. */
 const mostLookedAt = 100_000;
+
 /** The queue as the dashboard asks for it, over a connection that is replaced when it is lost. */
 export class QueueSource implements Source, AsyncDisposable {
   readonly #target: Target;
@@ -48,8 +55,14 @@ export class QueueSource implements Source, AsyncDisposable {
     return this.#ask(readNumbers);
   }
 
-  act(action: Action): Promise<string> {
-    return this.#ask((db) => carryOut(db, action));
+  /** Over a connection of its own: it may take long, and what is shown goes on meanwhile. */
+  async act(action: Action): Promise<string> {
+    try {
+      await using db = await openDatabase(this.#target, { connections: 1 });
+      return await carryOut(db, action);
+    } catch (error) {
+      throw explainDatabaseError(error, this.#target);
+    }
   }
 
   async #ask<T>(work: (db: Db) => Promise<T>): Promise<T> {
@@ -106,6 +119,8 @@ async function carryOut(db: Db, action: Action): Promise<string> {
       const how = { killsRunning: true, reason: "cancelled by hand" };
       return changed("cancelled", await cancelPostings(db, action.ids, how), action.ids);
     }
+    case "priority":
+      return await changePriorities(db, action.changes);
     case "retry":
       return await retry(
         db,
@@ -118,6 +133,20 @@ async function carryOut(db: Db, action: Action): Promise<string> {
       return `${amount(told.length, "pool")} ${told.length === 1 ? "drains" : "drain"}`;
     }
   }
+}
+
+async function changePriorities(
+  db: Db,
+  changes: readonly { id: number; priority: number }[],
+): Promise<string> {
+  const changed: number[] = [];
+  for (const priority of new Set(changes.map((each) => each.priority))) {
+    const ids = changes.filter((each) => each.priority === priority).map(({ id }) => id);
+    changed.push(...(await setPriority(db, ids, priority)));
+  }
+  const others = changes.length - changed.length;
+  const left = others === 0 ? "" : `; ${amount(others, "other")} could not be`;
+  return `changed the priority of ${amount(changed.length, "posting")}${left}`;
 }
 
 async function retry(

@@ -1,5 +1,6 @@
 import { Command } from "clipanion";
 
+import { documents } from "../domain/documents.ts";
 import { exitCodes } from "../domain/errors.ts";
 import { serverState, stopServer } from "../server/server.ts";
 import { PdoflowCommand } from "./command.ts";
@@ -16,7 +17,17 @@ export class UpCommand extends PdoflowCommand {
 
   async run() {
     await this.withDatabase(async ({ target }) => {
-      if (target.source !== "the embedded server") {
+      const isEmbedded = target.source === "the embedded server";
+      if (this.json) {
+        const state = serverState(this.embeddedPlace);
+        this.printJson(documents.up, {
+          isEmbedded,
+          folder: isEmbedded ? this.embeddedPlace.folder : null,
+          pid: isEmbedded && state.kind === "running" ? state.pid : null,
+        });
+        return;
+      }
+      if (!isEmbedded) {
         this.say(`${target.source} names another server, which is in use; nothing to start`);
         return;
       }
@@ -41,6 +52,10 @@ export class DownCommand extends PdoflowCommand {
   async run() {
     const place = this.embeddedPlace;
     const wasRunning = await stopServer(place);
+    if (this.json) {
+      this.printJson(documents.down, { wasRunning, folder: place.folder });
+      return exitCodes.ok;
+    }
     this.say(
       wasRunning
         ? `the embedded PostgreSQL was stopped; its data lies in ${place.folder}`

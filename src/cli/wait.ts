@@ -1,6 +1,7 @@
 import { Command, Option } from "clipanion";
 import * as v from "valibot";
 
+import type { Db } from "../db/connect.ts";
 import type { PostingCounts } from "../db/status.ts";
 import { documents } from "../domain/documents.ts";
 import { type ExitCode, exitCodes } from "../domain/errors.ts";
@@ -10,7 +11,8 @@ import { amount } from "./amount.ts";
 import { PdoflowCommand } from "./command.ts";
 import { duration } from "./numbers.ts";
 import { Progress } from "./progress.ts";
-import { findWholePostings, readSelectors } from "./select.ts";
+import { countSelected } from "./job-pages.ts";
+import { findSelected, readSelectors } from "./select.ts";
 import { watchPostings } from "./waiting.ts";
 
 const Options = v.object({
@@ -40,7 +42,7 @@ class Interrupted extends Error {
 export class WaitCommand extends PdoflowCommand {
   static override paths = [["wait"]];
   static override usage = Command.Usage({
-    description: "wait until all jobs of postings have ended",
+    description: "wait until jobs, or all jobs of postings, have ended",
     details: `
       Exit code 0: all ended, and none failed. 1: jobs failed, or a posting was stopped for its
       failures, which ends only once somebody resumes or cancels it. 124: --timeout is over. 130 and
@@ -51,7 +53,7 @@ export class WaitCommand extends PdoflowCommand {
       ["The first one of several", "$0 wait --any 42 43 44"],
     ],
   });
-  postings = Option.Rest({ name: "posting", required: 1 });
+  postings = Option.Rest({ name: "posting or job", required: 1 });
   timeout = Option.String("--timeout", { description: "give up after so long, such as 10m" });
   any = Option.Boolean("--any", false, { description: "until the first of them, not all" });
   until = Option.String("--until", {
@@ -61,7 +63,7 @@ export class WaitCommand extends PdoflowCommand {
   async run() {
     const { timeout, until } = parse(Options, this, "options of wait");
     const selectors = await readSelectors(this.postings, this.context.stdin);
-    const ids = await this.withDatabase((db) => findWholePostings(db, selectors));
+    const selected = await this.withDatabase((db) => findSelected(db, selectors));
     const stop = new AbortController();
     const offSignals = this.context.onStopSignal((signal) => stop.abort(new Interrupted(signal)));
     const timer = setTimeout(
@@ -80,7 +82,9 @@ export class WaitCommand extends PdoflowCommand {
     };
     try {
       const withDatabase: typeof this.withDatabase = (work) => this.withDatabase(work);
-      await watchPostings({ ids, isOver, signal: stop.signal, withDatabase });
+      const ids = selected.map(({ id }) => id);
+      const read = (db: Db) => countSelected(db, selected);
+      await watchPostings({ ids, read, isOver, signal: stop.signal, withDatabase });
       progress.end();
       return this.#tell(last, last.some(isStopped) ? "stopped" : "ended");
     } catch (error) {
@@ -145,8 +149,8 @@ class Waiting {
   readonly #progress: Progress;
   #samples: Sample[] = [];
 
-  constructor({ context }: WaitCommand) {
-    this.#progress = new Progress(context, "wait");
+  constructor(command: WaitCommand) {
+    this.#progress = new Progress(command, "wait");
   }
 
   show(counts: readonly PostingCounts[]): void {

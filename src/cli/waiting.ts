@@ -1,7 +1,7 @@
 import { DatabaseUnavailable, type Db, isConnectionLoss } from "../db/connect.ts";
 import { listenForEnds } from "../db/endings.ts";
 import { requireWrites } from "../db/open.ts";
-import { type PostingCounts, readPostingCounts } from "../db/status.ts";
+import type { PostingCounts } from "../db/status.ts";
 
 /** A poll is the truth, a notification only makes it come sooner (rule 8). */
 const pollMs = 1_000;
@@ -11,6 +11,8 @@ const outageMs = 300_000;
 /** Looks at postings again and again. */
 export interface Watch {
   ids: readonly number[];
+  /** Reads where they stand, or what of them is waited for. */
+  read: (db: Db) => Promise<PostingCounts[]>;
   /** Told where the postings stand; true where that is what was waited for. */
   isOver: (counts: readonly PostingCounts[]) => boolean;
   signal: AbortSignal;
@@ -53,7 +55,7 @@ async function look(db: Db, watch: Watch, onReached: () => void): Promise<Postin
     for (;;) {
       watch.signal.throwIfAborted();
       await requireWrites(db);
-      const counts = [...(await readPostingCounts(db, watch.ids))];
+      const counts = await watch.read(db);
       onReached();
       if (watch.isOver(counts)) return counts;
       if (unlisten === null) {

@@ -30,6 +30,7 @@ export async function readJobFacts(
        from ${schema}.retry r
        where r.posting_id = s.posting_id and r.first_seq <= s.seq and s.seq < r.end_seq
        limit 1) as due_in_ms,
+      (extract(epoch from p.starts_at - now()) * 1000)::float8 as starts_in_ms,
       json_build_object('id', p.id, 'state', p.state, 'reason', p.reason) as posting,
       (select json_build_object('maxRunning', p.max_running, 'rateCount', p.rate_count,
                                 'rateMs', p.rate_ms)

@@ -80,7 +80,10 @@ async function readSettings({ sql }: Db): Promise<Record<string, string | null>>
   return Object.fromEntries(rows.map(({ name, value }) => [name, value]));
 }
 
-/** What the queue's role needs and has not: tables to read and write, functions to call. */
+/**
+ * What a role needs that was granted nothing by `pdoflow grant`, and has not: tables to read and
+ * write, functions to call. Who was may call one function at least.
+ */
 async function forbiddenThings({ sql, target }: Db): Promise<string[]> {
   const rows = await sql<{ name: string }[]>`
     with home as (select to_regnamespace(quote_ident(${target.schema})) as oid)
@@ -95,7 +98,11 @@ async function forbiddenThings({ sql, target }: Db): Promise<string[]> {
     union all
     select distinct 'function ' || p.proname from pg_proc p, home
     where p.pronamespace = home.oid and not has_function_privilege(p.oid, 'execute')`;
-  return rows.map(({ name }) => name);
+  const granted = await sql`
+    select from pg_proc
+    where pronamespace = to_regnamespace(quote_ident(${target.schema})) and proname = 'caller'
+      and has_function_privilege(oid, 'execute')`;
+  return granted.length > 0 ? [] : rows.map(({ name }) => name);
 }
 
 async function brokenIndexes({ sql, target }: Db): Promise<string[]> {

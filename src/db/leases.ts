@@ -26,8 +26,8 @@ export interface ClaimSize {
 
 export interface Claim {
   poolId: number;
-  /** The routes that this pool may serve. */
-  routes: readonly number[];
+  /** The routes that this pool may serve; after a null those whose turn comes later. */
+  routes: readonly (number | null)[];
   /** True for the oldest open lane, whatever its priority. */
   oldest: boolean;
   sizes: readonly ClaimSize[];
@@ -146,6 +146,7 @@ function addJobs(
 /** What a pool must know of a posting to run its jobs. */
 export interface RunnablePosting {
   id: number;
+  routeId: number;
   entryPoint: string;
   jobCount: number;
   tries: number;
@@ -222,21 +223,6 @@ function rangesOf(jobs: readonly LeasedSeq[]): LeasedRange[] {
     else ranges.push({ leaseId, postingId, attempt, firstSeq: seq, endSeq: seq + 1 });
   }
   return ranges;
-}
-
-/**
- * How long until the next retry is due, in ms, of postings other than `skip`; null where none waits
- * for its time.
- */
-export async function nextRetryMs(
-  { sql, schema }: Db,
-  routes: readonly number[],
-  skip: readonly number[] = [],
-): Promise<number | null> {
-  const [row] = await sql<{ ms: number | null }[]>`
-    select ${schema}.pool_next_retry_ms(
-      ${integers(routes)}::integer[], ${integers(skip)}::bigint[]) as ms`;
-  return row?.ms ?? null;
 }
 
 /** Gives back the leases that the database has for a pool and that the pool knows nothing of. */

@@ -18,6 +18,7 @@ import postingDoors from "../../sql/0016_post.sql" with { type: "text" };
 import sqlApi from "../../sql/0017_sql_api.sql" with { type: "text" };
 import sqlViews from "../../sql/0018_sql_views.sql" with { type: "text" };
 import numbers from "../../sql/0019_numbers.sql" with { type: "text" };
+import starts from "../../sql/0020_starts.sql" with { type: "text" };
 import { type Db, errorCode, type Sql, type Tx } from "./connect.ts";
 
 /**
@@ -43,6 +44,7 @@ export const migrations: readonly { name: string; sql: string }[] = [
   { name: "0017_sql_api", sql: sqlApi },
   { name: "0018_sql_views", sql: sqlViews },
   { name: "0019_numbers", sql: numbers },
+  { name: "0020_starts", sql: starts },
 ];
 
 /** The schema is not there, or older than this program. */

@@ -1,9 +1,19 @@
-import type { Route } from "../domain/route.ts";
+import type { RouteInTurn } from "../domain/route.ts";
+import { integers } from "./array.ts";
 import type { Db } from "./connect.ts";
 
 /** The routes that any pool may serve or, with `run`, that of the pool of that run (R2); by id. */
-export const readRoutes = ({ sql, schema }: Db, run = "") => sql<Route[]>`
-  select id, poster, poster_os, needs, run from ${schema}.route where run = ${run} order by id`;
+export const readRoutes = ({ sql, schema }: Db, run = "") => sql<RouteInTurn[]>`
+  select id, poster, poster_os, needs, run, ${schema}.share_of(poster) as share
+  from ${schema}.route where run = ${run} order by id`;
+
+/** Those of the postings that a `pdoflow run` has posted: only the pool of that run serves them. */
+export async function findOfRuns({ sql, schema }: Db, ids: readonly number[]): Promise<number[]> {
+  const rows = await sql<{ id: number }[]>`
+    select p.id from ${schema}.posting p join ${schema}.route r on r.id = p.route_id
+    where p.id = any (${integers(ids)}::bigint[]) and r.run <> '' order by p.id`;
+  return rows.map(({ id }) => id);
+}
 
 /** Deletes the routes of runs whose postings are gone: each run makes one, the others are few. */
 export const pruneRoutes = ({ sql, schema }: Db) => sql`

@@ -212,6 +212,20 @@ export const documents = {
   resume: Changes,
   cancel: Changes,
   drain: document({ pools: v.array(v.object({ id, host: v.string() })) }),
+  up: document({
+    isEmbedded: v.boolean(),
+    folder: v.nullable(v.string()),
+    pid: v.nullable(count),
+  }),
+  down: document({ wasRunning: v.boolean(), folder: v.string() }),
+  migrate: document({ isDryRun: v.boolean(), applied: v.array(v.string()) }),
+  "execute-job": document({
+    job: v.string(),
+    isDone: v.boolean(),
+    durationMs: v.number(),
+    result: v.unknown(),
+    error: v.nullable(v.unknown()),
+  }),
   explain: document({ job: v.string(), status: JobStatus, why: v.string() }),
   prune: document({
     isDryRun: v.boolean(),

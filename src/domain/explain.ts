@@ -15,6 +15,8 @@ export interface JobFacts {
   host: string | null;
   /** How long until its next attempt is due, in ms; null where it waits for no time. */
   dueInMs: number | null;
+  /** How long until its posting starts, in ms; null where it has. */
+  startsInMs: number | null;
   posting: { id: number; state: PostingState; reason: string | null };
   /** The limits of its posting where it is at one of them; null where it is not. */
   full: { maxRunning: number | null; rateCount: number | null; rateMs: number | null } | null;
@@ -54,6 +56,7 @@ function whyNot(facts: JobFacts): string {
       `go on with: pdoflow resume ${posting.id}`
     );
   }
+  if (facts.startsInMs !== null) return `waits because its posting ${start(facts.startsInMs)}`;
   if (route.run !== "") {
     return (
       "waits for the pool of the `pdoflow run` that posted it, the only one that may run it; if " +
@@ -69,6 +72,9 @@ function whyNot(facts: JobFacts): string {
     return `waits because its posting is at its limit: ${limits(facts.full)}`;
   return `waits ${queue(facts.ahead)}`;
 }
+
+const start = (ms: number) =>
+  ms > 0 ? `starts in ${Math.ceil(ms / 1000)} s` : "is to start now, by the next pool that looks";
 
 /** No pool that is up may run it: for its needs, or for whose it is. */
 function unserved({ route, pools }: JobFacts): string {

@@ -198,7 +198,7 @@ function schemaFindings({ schema }: Health): Finding[] {
       problem(
         "rights",
         `this role may not use all of ${forbidden.join(", ")}`,
-        `let the owner of the schema grant them to this role`,
+        "let the owner of the schema grant them to this role, with pdoflow grant",
       ),
     brokenIndexes.length > 0 &&
       advice(

@@ -39,6 +39,25 @@ const milliseconds = (least: number, years = 1) =>
     ),
   );
 
+const momentText = 'expected a Date, or a moment with its zone such as "2026-01-01T02:00:00Z"';
+
+const isoOf = (date: Date) => (Number.isNaN(date.getTime()) ? "" : date.toISOString());
+
+/** A Date, or text as ISO 8601 has it, with its zone: as such text in UTC. */
+const Moment = v.pipe(
+  v.union([v.date(momentText), v.string()], momentText),
+  v.check(
+    (moment) =>
+      typeof moment !== "string" ||
+      /^\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)$/.test(moment),
+    momentText,
+  ),
+  v.transform((moment) => new Date(moment)),
+  // Of four-digit years, as the database reads them.
+  v.check((date) => /^\d{4}-/.test(isoOf(date)), momentText),
+  v.transform(isoOf),
+);
+
 /** @internal How many attempts may start in some time: 10/s, 100/m, 1000/h. */
 export const Rate = v.pipe(
   v.string("expected a rate such as 10/s, 100/m or 1000/h"),
@@ -143,6 +162,8 @@ export const PostingOptions = v.object({
     v.picklist(["none", "failures", "all"], "expected none, failures or all"),
     "failures",
   ),
+  /** When its jobs may start, at the earliest; null or a moment that is over for at once. */
+  runAt: v.optional(v.nullable(Moment), null),
   /** For how long after its end it is not pruned, whatever prune is told; null for no time. */
   keepMs: v.optional(v.nullable(milliseconds(0, 100)), null),
 });

@@ -12,6 +12,12 @@ export interface Route {
   run: string;
 }
 
+/** A route with what tells when its turn comes. */
+export interface RouteInTurn extends Route {
+  /** The weight of its poster's turns. */
+  share: number;
+}
+
 /** Whose jobs a pool runs, and what it has. */
 export interface PoolScope {
   provides: Provides;

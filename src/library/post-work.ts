@@ -29,6 +29,8 @@ export interface PostOptions {
   keepsResults?: boolean | undefined;
   /** Of which jobs what they print is kept. Default "failures". */
   keepsOutput?: "none" | "failures" | "all" | undefined;
+  /** When the jobs may start, at the earliest: a Date, or a moment with its zone. Default: now. */
+  runAt?: Date | string | null | undefined;
   /** For how long after its end it is not pruned, in ms. Default: null, prune alone decides. */
   keepMs?: number | null | undefined;
   /**

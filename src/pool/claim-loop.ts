@@ -115,14 +115,15 @@ export class ClaimLoop {
       return; // and looks again: who posted just now did not know
     }
     // What was passed by may have been freed meanwhile: that is worth a look, too.
-    const dueMs = await session.claimer.nextMs();
+    const { dueMs, startMs } = await session.claimer.nextMs();
+    if (startMs !== null && startMs <= 0) return; // it was started: looks again
     const nextMs = dueMs === 0 ? takenMs : (dueMs ?? (hasPassedBy ? 0 : null));
     this.#nothingShort = !isWaiting;
     if (nextMs === null && room.idle === room.workers) this.#listener.onNothingLeft();
     if (this.#isWoken) return; // and looks again
     const longestMs = this.#isNew ? soonMs : this.#longestMs();
     this.#isNew = false;
-    this.#pause(Math.min(nextMs ?? longestMs, longestMs));
+    this.#pause(Math.min(nextMs ?? longestMs, startMs ?? longestMs, longestMs));
   }
 
   #pause(ms: number): void {

@@ -3,15 +3,16 @@ import {
   type ClaimedRange,
   jobsOfClaim,
   type LeasedRange,
-  nextRetryMs,
   readJobs,
   readRunnable,
   type RunnablePosting,
 } from "../db/leases.ts";
 import { readIndices } from "../db/jobs.ts";
 import { readRoutes } from "../db/routes.ts";
+import { nextTimes, startDue } from "../db/starts.ts";
 import { claimShare, claimSize, type JobTime, measured } from "../domain/chunk-size.ts";
-import { mayServe, type PoolScope } from "../domain/route.ts";
+import { mayServe, type PoolScope, type RouteInTurn } from "../domain/route.ts";
+import { Turns } from "../domain/turns.ts";
 import type { HeldJob } from "./held-job.ts";
 import { Limits } from "./limits.ts";
 import type { Link } from "./link.ts";
@@ -43,7 +44,8 @@ export class Claimer {
   readonly #options: ClaimerOptions;
   readonly #poolId: number;
   readonly limits = new Limits();
-  #routes: number[] = [];
+  #routes: RouteInTurn[] = [];
+  readonly #turns = new Turns();
   #routesReadAt = -Infinity;
   #claims = 0;
   #postings = new Map<number, RunnablePosting>();
@@ -82,7 +84,7 @@ export class Claimer {
     const startBy = Date.now() + this.limits.slackMs; // from before the claim: on the safe side
     const want = {
       poolId: this.#poolId,
-      routes: this.#routes,
+      routes: this.#turns.order(this.#routes),
       oldest: this.#isOldestsTurn(),
       sizes: [...this.#times].map(([entryPoint, time]) => ({
         entryPoint,
@@ -97,7 +99,11 @@ export class Claimer {
     this.limits.note(limited, performance.now());
     const hasPassedBy = limited.length + want.skip.length > 0;
     if (ranges.length === 0) return { ranges, jobs: [], hasPassedBy };
-    return { ranges, jobs: await this.#read(ranges, startBy), hasPassedBy };
+    const jobs = await this.#read(ranges, startBy);
+    // All of one claim is of one route.
+    const route = this.#routes.find(({ id }) => id === jobs[0]?.posting.routeId);
+    if (route && !want.oldest) this.#turns.claimed(route);
+    return { ranges, jobs, hasPassedBy };
   }
 
   /** Looks which routes there are. True where there are more than before: then claim again. */
@@ -105,16 +111,23 @@ export class Claimer {
     const before = this.#routes.length;
     const routes = await this.#link.ask((db) => readRoutes(db, this.#options.run));
     this.#routesReadAt = performance.now();
-    this.#routes = routes.filter((route) => mayServe(route, this.#options)).map(({ id }) => id);
+    this.#routes = routes.filter((route) => mayServe(route, this.#options));
     return this.#routes.length > before;
   }
 
-  /** How long until there may be something to claim that waits for its time; null for never. */
-  async nextMs(): Promise<number | null> {
+  /**
+   * How long until there may be something to claim that waits for its time, and until a posting
+   * starts; null for never. What is to start by now is started.
+   */
+  async nextMs(): Promise<{ dueMs: number | null; startMs: number | null }> {
     const { skipped } = this.limits;
-    const retryMs = await this.#link.ask((db) => nextRetryMs(db, this.#routes, skipped));
+    const routes = this.#routes.map(({ id }) => id);
+    const { retryMs, startMs } = await this.#link.ask((db) => nextTimes(db, routes, skipped));
+    if (startMs !== null && startMs <= 0) await this.#link.ask((db) => startDue(db));
     const limitMs = this.limits.nextMs(performance.now());
-    return retryMs === null || limitMs === null ? (retryMs ?? limitMs) : Math.min(retryMs, limitMs);
+    const dueMs =
+      retryMs === null || limitMs === null ? (retryMs ?? limitMs) : Math.min(retryMs, limitMs);
+    return { dueMs, startMs };
   }
 
   /** Rule 6: a fixed share of the claims, whatever waits with a higher priority. */

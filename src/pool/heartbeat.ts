@@ -2,6 +2,7 @@ import { finishStragglers, foldProgress } from "../db/outcomes.ts";
 import { type Beat, beat, markListening, type RunningJob } from "../db/pools.ts";
 import { rescuePools } from "../db/rescue.ts";
 import { tell, type Told } from "../db/top/tell.ts";
+import { startDue } from "../db/starts.ts";
 import type { Link } from "./link.ts";
 
 export interface HeartbeatListener {
@@ -131,6 +132,7 @@ export class Heartbeat {
     for (const pool of lost) this.#listener.onRescue(pool);
     await this.#link.ask((db) => foldProgress(db));
     await this.#link.ask((db) => finishStragglers(db));
+    await this.#link.ask((db) => startDue(db)); // a pool that is busy does not ask when the next is
   }
 
   #watchSilence(): void {

@@ -87,3 +87,16 @@ test.each([
   const early = all.slice(0, all.indexOf("higher 9")).filter((name) => name.startsWith("low"));
   expect(early.length > 0 ? "jobs" : "none").toBe(row.gets);
 });
+
+test("a posting of another role has its turn among thousands that were there before", async () => {
+  await using db = await freshDatabase();
+  using cli = await openCli(db);
+  await cli.write("note.ts", note);
+  for (let n = 0; n < 100; n++) await post(db, `many${n}`, { priority: 0, count: 10, ms: 2 });
+  await post(db, "few", { priority: 0, count: 5, ms: 2, osUser: "eve" });
+  await db.sql`update pdoflow.route set poster = 'eve' where poster_os = 'eve'`;
+  expect((await cli.run(...pool, "--once", "--oldest-every", "0")).code).toBe(0);
+  const order = journal(cli);
+  expect(order).toHaveLength(1_005);
+  expect(order.lastIndexOf("few 4")).toBeLessThan(500);
+});

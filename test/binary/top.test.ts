@@ -4,7 +4,7 @@ import { join } from "node:path";
 
 import { freshDatabase } from "../database.ts";
 import { openProxy } from "../proxy.ts";
-import { until } from "./cli.ts";
+import { openCli, until } from "./cli.ts";
 import { emulated, keys } from "./emulated.ts";
 import { openQueueCli } from "./queue-cli.ts";
 
@@ -75,6 +75,10 @@ test("the jobs of a posting are paged by their index, forwards and back", async 
   await top.shows(`${id}/31 `);
   top.type("g");
   await top.shows(`${id}/0 `);
+  top.type("G");
+  await top.shows(`${id}/399 `);
+  top.type("k".repeat(30));
+  await top.shows(`▸ ${id}/369 `);
 });
 
 test("cancelling asks first, says how many jobs, and tells what came of it", async () => {
@@ -121,6 +125,24 @@ test("marked postings are paused and resumed together", async () => {
   top.type("y");
   await top.shows("resumed 2 postings");
   expect(await states()).toBe("open open open");
+});
+
+test("the priority of what waits goes up and down by key", async () => {
+  await using db = await freshDatabase();
+  using cli = await openQueueCli(db);
+  await cli.post(numbers(5), "fn.ts#quick", "--name", "queued");
+  await using top = emulated([...cli.command, "top"], {
+    ...{ env: cli.env, cwd: cli.folder, columns: 130 },
+  });
+  await top.shows(/queued.* 0 open/);
+  top.type(">");
+  await top.shows("to 1? y/n");
+  top.type("y");
+  await top.shows("changed the priority of 1 posting");
+  await top.shows(/queued.* 1 open/);
+  const [lane] = await db.sql<{ rank: number }[]>`
+    select rank from pdoflow.lane where state = 'open'`;
+  expect(lane?.rank).toBe(1);
 });
 
 test("a group of failures is retried from the list of failures", async () => {
@@ -232,4 +254,31 @@ test("Ctrl-L draws all anew, and a resize storm ends with a whole screen", async
   await until("the title on the first row", () =>
     Promise.resolve(top.rows()[0]?.startsWith("pdoflow top")),
   );
+});
+
+test("where there is no server top says so, and never takes the screen", async () => {
+  using cli = await openCli({ url: "postgres://nobody@127.0.0.1:1/none" });
+  const at = { env: cli.env, cwd: cli.folder, columns: 200 };
+  await using top = emulated([...cli.command, "top"], at);
+  expect(await top.exited).toBe(3);
+  await top.shows("nothing listens there");
+  expect(top.sent()).not.toContain("\u001b[?1049h");
+});
+
+test("where a role may only look top is read-only by itself", async () => {
+  await using db = await freshDatabase();
+  using cli = await openQueueCli(db);
+  await cli.post([1], "fn.ts#quick", "--name", "theirs");
+  const role = `looker_${crypto.randomUUID().slice(0, 8)}`;
+  await db.sql.unsafe(`create role ${role}`);
+  expect(await cli.run("grant", "--role", role, "as", "viewer")).toMatchObject({ code: 0 });
+  const env = { ...cli.env, PGOPTIONS: `-c role=${role}` };
+  await using top = emulated([...cli.command, "top"], { env, cwd: cli.folder });
+  await top.shows(/theirs.*open/);
+  await top.shows("read-only");
+  top.type("c");
+  await top.shows(`Nothing can be changed here: the role ${role} may only look`);
+  top.type("q");
+  await top.exited;
+  await db.sql.unsafe(`drop owned by ${role}; drop role ${role}`);
 });

@@ -108,3 +108,60 @@ test("a terminal sees how far it is, once it has taken two seconds", async () =>
   expect(await screen.exited).toBe(0);
   expect(screen.screen()).toContain("posting 1 is finished: 4 done");
 }, 30_000);
+
+test("wait takes jobs, too, and ends when these have", async () => {
+  await using db = await freshDatabase();
+  using cli = await openQueueCli(db);
+  await cli.post([3, 1]);
+  await cli.drain();
+  await db.sql`delete from pdoflow.outcome where seq = 1`; // as if the second one still ran
+  await db.sql`
+    update pdoflow.posting set state = 'open', ended_at = null, done = 0, failed = 0`;
+  await db.sql`update pdoflow.lease set held = true`;
+  const { code, out } = await cli.run("wait", "1/0", "--json");
+  expect(code).toBe(1);
+  expect(documentOf("wait", out).postings).toMatchObject([
+    { id: 1, isEnded: true, jobs: { failed: 1, done: 0, running: 0 } },
+  ]);
+  expect(await cli.run("wait", "1/1", "--timeout", "200ms")).toMatchObject({ code: 124 });
+  expect(await cli.run("wait", "1/2")).toMatchObject({
+    code: 4,
+    err: expect.stringContaining("no job 1/2"),
+  });
+});
+
+test("--quiet shows no progress, also where that was asked for", async () => {
+  await using db = await freshDatabase();
+  using cli = await openQueueCli(db);
+  const post = (...args: string[]) =>
+    cli.runWith(
+      { input: "[[1],[2]]" },
+      "post",
+      "fn.ts#fn",
+      "-",
+      "--no-check",
+      "--progress",
+      ...args,
+    );
+  expect((await post("--quiet")).err).toBe("");
+});
+
+test("a posting of a run is not retried: no pool would take it", async () => {
+  await using db = await freshDatabase();
+  using cli = await openQueueCli(db);
+  expect(await cli.runWith({ input: "x" }, "run", "--", "false")).toMatchObject({ code: 1 });
+  const { code, err } = await cli.run("retry", "last", "--failed");
+  expect(code).toBe(2);
+  expect(err).toContain('posting 1 is of a "pdoflow run"');
+});
+
+test("migrate tells its steps as JSON", async () => {
+  await using db = await freshDatabase();
+  using cli = await openQueueCli(db);
+  await db.sql`drop schema pdoflow cascade`;
+  const would = await cli.run("migrate", "--dry-run", "--json");
+  const { isDryRun, applied } = documentOf("migrate", would.out);
+  expect([isDryRun, applied[0]]).toEqual([true, "0001_queue"]);
+  expect(documentOf("migrate", (await cli.run("migrate", "--json")).out).applied).toEqual(applied);
+  expect(documentOf("migrate", (await cli.run("migrate", "--json")).out).applied).toEqual([]);
+});

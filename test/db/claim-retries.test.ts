@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 
-import { nextRetryMs } from "../../src/db/leases.ts";
+import { nextTimes } from "../../src/db/starts.ts";
 import {
   allRoutes,
   commit,
@@ -198,10 +198,10 @@ describe("when the next retry is due", () => {
     await using db = await freshQueue();
     const pool = await newPool(db);
     const id = await postJobs(db, 1);
-    expect(await nextRetryMs(db, [1])).toBeNull();
+    expect((await nextTimes(db, [1])).retryMs).toBeNull();
     await putBack(db, pool, await take(db, pool));
     await hold(db, id);
-    expect(await nextRetryMs(db, [1])).toBeNull();
+    expect((await nextTimes(db, [1])).retryMs).toBeNull();
   });
 
   test("now, where one is due, else in so many milliseconds", async () => {
@@ -210,11 +210,11 @@ describe("when the next retry is due", () => {
     await postJobs(db, 2, { priorities: [1, 0] });
     const jobs = jobsOf(await takeAll(db, pool));
     await record(db, pool, jobs.slice(0, 1), { state: "retried", delayMs: hourMs });
-    const ms = await nextRetryMs(db, [1]);
+    const { retryMs: ms } = await nextTimes(db, [1]);
     expect(ms).toBeGreaterThan(hourMs - 60_000);
     expect(ms).toBeLessThanOrEqual(hourMs);
     await putBack(db, pool, jobs.slice(1));
-    expect(await nextRetryMs(db, [1])).toBe(0);
-    expect(await nextRetryMs(db, [2])).toBeNull();
+    expect((await nextTimes(db, [1])).retryMs).toBe(0);
+    expect((await nextTimes(db, [2])).retryMs).toBeNull();
   });
 });

@@ -74,7 +74,8 @@ const lanes = ({ sql }: Db) => sql<{ fault: string }[]>`
   select format('N3: lane %s of posting %s (%s) is %s', l.priority, p.id, p.state, l.state)
   from pdoflow.posting p join pdoflow.lane l on l.posting_id = p.id
   where l.state <> 'closed' and l.state::text <>
-    case p.state when 'open' then 'open' when 'cancelled' then 'closed' else 'held' end`;
+    case when p.state = 'open' and p.starts_at is null then 'open'
+         when p.state = 'cancelled' then 'closed' else 'held' end`;
 
 /** L1: ranges of a lane follow each other, and no job of one attempt is in two held leases. */
 const leases = ({ sql }: Db) => sql<{ fault: string }[]>`

@@ -5,7 +5,8 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 
 import { connect, type Db } from "../../src/db/connect.ts";
 import { findStopped, retryFailed } from "../../src/db/control.ts";
-import { nextRetryMs, readJobs, readRunnable } from "../../src/db/leases.ts";
+import { readJobs, readRunnable } from "../../src/db/leases.ts";
+import { nextTimes } from "../../src/db/starts.ts";
 import { finishPostings, finishStragglers, foldProgress } from "../../src/db/outcomes.ts";
 import { readResults } from "../../src/db/results.ts";
 import { findPicked } from "../../src/db/selection.ts";
@@ -214,7 +215,7 @@ test("asking for totals, postings, jobs and results", async () => {
     await take(tx, pool, { cap: 100 });
     await readCounts(tx, [1, large, small]);
     await readPostings(tx, 20);
-    await nextRetryMs(tx, [1]);
+    await nextTimes(tx, [1]);
     await readResults(tx, { postingId: large, first: 100, size: 50, isSorted: false });
     await tx.sql`select * from pdoflow.job_status where posting_id = ${failing} and seq = 7`;
   };

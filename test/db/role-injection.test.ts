@@ -105,6 +105,7 @@ const odd: Record<string, readonly string[]> = {
   ],
   "bigint[]": ["null", "'{}'", "'{1}'", "'{null}'", "'{{1,2},{3,4}}'", "'{1,1,1,99}'"],
   "integer[]": ["null", "'{}'", "'{0}'", "'{null}'", "'{-1,3}'", "'{{1}}'"],
+  "double precision[]": ["null", "'{}'", "'{NaN}'", "'{-1,null}'"],
   "text[]": ["null", "'{}'", `'{"x"}'`, "'{null}'"],
   "jsonb[]": ["null", "'{}'", `array['[1]']::jsonb[]`, "array[null]::jsonb[]"],
   "double precision": ["null", "'NaN'", "'Infinity'", "-1", "0.5"],

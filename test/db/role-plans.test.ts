@@ -6,7 +6,8 @@ import type { Db } from "../../src/db/connect.ts";
 import { findStopped, postingsOverLimit } from "../../src/db/control.ts";
 import { readJobFacts } from "../../src/db/explain.ts";
 import { readJobPage } from "../../src/db/jobs.ts";
-import { nextRetryMs, readJobs, readRunnable } from "../../src/db/leases.ts";
+import { readJobs, readRunnable } from "../../src/db/leases.ts";
+import { nextTimes } from "../../src/db/starts.ts";
 import { finishPostings } from "../../src/db/outcomes.ts";
 import { beat } from "../../src/db/pools.ts";
 import { rescuePools } from "../../src/db/rescue.ts";
@@ -91,7 +92,7 @@ test.each(["pool", "ownPool"])("all that a pool does, by the role %s", async (ro
     await putBack(db, pool, jobs.slice(50), jobs.slice(150));
     await record(db, pool, jobs.slice(150));
     await finishPostings(db, [id]);
-    await nextRetryMs(db, [1, 2]);
+    await nextTimes(db, [1, 2]);
     await beat(db, pool, []);
     await rescuePools(db);
   };

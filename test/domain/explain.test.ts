@@ -10,6 +10,7 @@ const waiting: JobFacts = {
   error: null,
   host: null,
   dueInMs: null,
+  startsInMs: null,
   full: null,
   posting: { id: 42, state: "open", reason: null },
   route: { id: 1, poster: "lab", posterOs: "ann", needs: [], run: "" },
@@ -21,6 +22,11 @@ const error = { name: "TypeError", message: "no 7\nat …" };
 
 test.each<[Partial<JobFacts>, string]>([
   [{}, "42/7 waits for a worker that is free: it is next."],
+  [{ startsInMs: 89_500, pools: [] }, "42/7 waits because its posting starts in 90 s."],
+  [
+    { startsInMs: -1 },
+    "42/7 waits because its posting is to start now, by the next pool that looks.",
+  ],
   [{ pools: [] }, "42/7 waits because no pool is up; start one with: pdoflow pool."],
   [
     { posting: { id: 42, state: "paused", reason: "lunch" } },

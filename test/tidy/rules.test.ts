@@ -5,6 +5,7 @@ import { commandsOf, exitCodeFaults, missingCommands, unknownCommands } from "./
 import { bunReachedFrom, deadFiles, importFaults, importsOf } from "./imports.ts";
 import { errorNameFaults, functionsOf, nameFaults, sizeFaults } from "./shape.ts";
 import { type Source, viewsOf } from "./source.ts";
+import { executeFaults, unsafeFaults } from "./statements.ts";
 import { wordFaults } from "./words.ts";
 
 const source = (path: string, text = ""): Source => ({ path, text });
@@ -218,4 +219,16 @@ test("exit codes and the table of README.md are the same", () => {
     expect.stringContaining("README.md lacks exit code 70 (bug)"),
   ]);
   expect(exitCodeFaults(table(0, 3), { ok: 0 })).toHaveLength(1);
+});
+
+test("a statement that is put together, without a reason, is found", () => {
+  const added = (text: string) =>
+    unsafeFaults([source("src/db/a.ts", text)]).filter((fault) => fault.startsWith("src/db/a.ts"));
+  expect(added("await session.unsafe(text);")).toHaveLength(1);
+  expect(added('await session["unsafe"](text);')).toHaveLength(1);
+  expect(added("// unsafe to do otherwise\nawait sql`select 1`;")).toEqual([]);
+  const execute = (text: string) => executeFaults(source("sql/0001_a.sql", text));
+  expect(execute("  execute 'drop table ' || p_name;")).toHaveLength(1);
+  expect(execute("  execute p_text;")).toHaveLength(1);
+  expect(execute("  execute format('drop table %I', p_name);\n  -- execute p_text")).toEqual([]);
 });

@@ -55,7 +55,7 @@ test("10,000 random keys, clicks and resizes never throw, and never draw outside
         size: { columns: 80, rows: 24 },
         nowMs,
         everyMs: 500,
-        readOnly: null,
+        startedReadOnly: null,
       });
       events.forEach((event, at) => {
         model = update(model, event, (nowMs += 70)).model;

@@ -80,6 +80,8 @@ test("each action asks with numbers, and only y does it", () => {
   expect(question("*", "c")).toBe(
     "Cancel 5 postings for good, with 12,003,474 jobs that have not ended?",
   );
+  expect(question(">")).toBe("Raise the priority of what waits of posting 42 (spectra) to 1?");
+  expect(question("j", "j", "<")).toBe("Lower the priority of what waits of posting 40 to -6?");
   expect(question("2", "d")).toBe("Drain pool 3 on node17 with 16 workers?");
   expect(question("3", "r")).toBe("Retry 10 failed jobs of posting 39 in 1 group?");
   for (const key of ["n", "escape", "enter", "space", "c"]) {

@@ -168,7 +168,7 @@ export const terminals = {
 /** The dashboard after these events, each a tenth of a second after the one before. */
 export function after(size: { columns: number; rows: number }, events: readonly Event[]): Model {
   let nowMs = 1_000_000;
-  let model = startModel({ size, nowMs, everyMs: 2_000, readOnly: null });
+  let model = startModel({ size, nowMs, everyMs: 2_000, startedReadOnly: null });
   for (const event of events) model = update(model, event, (nowMs += 100)).model;
   return model;
 }

@@ -1,18 +1,19 @@
 import type { Line, Span } from "../frame.ts";
 import { line } from "../frame.ts";
 import { bindings, keyName } from "../keys.ts";
-import type { Model } from "../model.ts";
+import { type Model, readOnlyOf } from "../model.ts";
 import { cut, harmless, lettersOf, widthOf } from "../text.ts";
 
 /** What came of the last action, what is asked, and which keys there are. */
 export function footerLines(model: Model): Line[] {
   const { prompt, outcome, size } = model;
+  const readOnly = readOnlyOf(model);
   const lines: Line[] = [];
   if (prompt?.kind === "confirm") {
     lines.push(...wrapped(`${prompt.question} y/n`, size.columns));
     return lines;
   }
-  if (model.isActing) lines.push(line({ text: "working …", tone: "busy" }));
+  if (model.isActing) lines.push(line({ text: "working", tone: "busy" }));
   else if (outcome) lines.push(line({ text: harmless(outcome.text), tone: outcome.tone }));
   if (prompt?.kind === "filter") {
     const text = cut(
@@ -32,7 +33,7 @@ export function footerLines(model: Model): Line[] {
   // Help and the way out first: they are kept where there is no room for more.
   const ordered = bindings.filter(({ hint }) => hint !== undefined).toReversed();
   for (const { keys, hint, isChange } of ordered) {
-    if (isChange && model.readOnly !== null) continue;
+    if (isChange && readOnly !== null) continue;
     const name = keyName(keys[0] ?? "");
     const width = widthOf(`${name} ${hint}  `);
     if (width > left) break;

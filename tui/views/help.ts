@@ -1,7 +1,7 @@
 import type { Line } from "../frame.ts";
 import { line } from "../frame.ts";
 import { bindings, keyName } from "../keys.ts";
-import type { Model } from "../model.ts";
+import { type Model, readOnlyOf } from "../model.ts";
 
 /** The keys, from the very table that they are looked up in. */
 export function helpLines(model: Model, top: number, height: number): Line[] {
@@ -13,7 +13,7 @@ export function helpLines(model: Model, top: number, height: number): Line[] {
       .map(({ keys, help, isChange }) =>
         line(
           { text: `  ${keys.map(keyName).join(" ").padEnd(16)} `, tone: "key" },
-          { text: help, tone: isChange && model.readOnly !== null ? "dim" : "plain" },
+          { text: help, tone: isChange && readOnlyOf(model) !== null ? "dim" : "plain" },
         ),
       ),
   ]);

@@ -92,7 +92,7 @@ export function jobsLines({ model, glyphs }: Scene, place: JobsPlace, height: nu
     table.header(undefined, false),
   ];
   const room = height - lines.length;
-  if (model.page === null) return [...lines, line({ text: "  reading …", tone: "dim" })];
+  if (model.page === null) return [...lines, line({ text: "  reading", tone: "dim" })];
   const { rows } = model.page;
   const top = Math.max(0, Math.min(place.row - Math.floor(room / 2), rows.length - room));
   rows.slice(top, top + room).forEach((row, at) => {
@@ -109,7 +109,7 @@ export function jobLines(
   height: number,
 ): Line[] {
   const title = line({ text: `job ${place.postingId}/${place.index}`, tone: "title" });
-  if (model.job === null) return [title, line({ text: "  reading …", tone: "dim" })];
+  if (model.job === null) return [title, line({ text: "  reading", tone: "dim" })];
   const width = Math.max(10, model.size.columns - 2);
   const all = factLines(model.job, width);
   const room = Math.max(1, height - 2);

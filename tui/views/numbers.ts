@@ -10,7 +10,7 @@ import { bytes, count, span } from "../words.ts";
 /** The second screen. What does not fit is left out, the least wanted first. */
 export function numbersLines(scene: Scene, height: number): Line[] {
   const { numbers } = scene.model;
-  if (numbers === null) return [line({ text: "  reading …", tone: "dim" })];
+  if (numbers === null) return [line({ text: "  reading", tone: "dim" })];
   const { columns } = scene.model.size;
   const isWide = columns >= 70;
   const facts = line(
@@ -22,7 +22,7 @@ export function numbersLines(scene: Scene, height: number): Line[] {
   );
   const lines = [
     facts,
-    ...throughput(scene, numbers, Math.max(2, Math.min(10, Math.floor(height / 3)))),
+    ...throughput(scene, numbers, Math.max(2, Math.min(10, Math.floor(height / 4)))),
   ];
   const [latency, duration] = [
     histogram(
@@ -68,9 +68,8 @@ function throughput({ model, glyphs }: Scene, numbers: Numbers, height: number):
 function histogram({ glyphs }: Scene, title: string, all: Histogram, width: number): Line[] {
   const most = Math.max(0, ...all.map((each) => each.count));
   const sampled = all.reduce((sum, each) => sum + each.count, 0);
-  const shown = all
-    .filter(({ count: n }, at) => n > 0 || (at > 0 && at < all.length - 1))
-    .slice(0, 12);
+  const first = all.findIndex((each) => each.count > 0);
+  const shown = all.slice(first, all.findLastIndex((each) => each.count > 0) + 1).slice(0, 12);
   const head = line(
     { text: title, tone: "title" },
     { text: `  of ${count(sampled)}`, tone: "dim" },

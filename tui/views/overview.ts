@@ -116,7 +116,7 @@ function titleLine({ model, glyphs }: Scene, pane: Pane, rows: number): Line {
 
 /** Something to see at first start. */
 function emptyLines({ model }: Scene, pane: Pane): Line[] {
-  if (model.snapshot === null) return [line("", { text: "  connecting …", tone: "dim" })];
+  if (model.snapshot === null) return [line("", { text: "  connecting", tone: "dim" })];
   if (model.lists[pane].filter !== "") {
     return [line({ text: "  nothing passes the filter; Esc takes it away", tone: "warn" })];
   }

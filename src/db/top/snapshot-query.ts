@@ -31,11 +31,11 @@ const countedParts = (sql: Tx, schema: Schema) => sql`
     from ${schema}.progress group by posting_id),
   beyond as materialized (
     select l.posting_id, sum(l.end_seq - coalesce(e.lane_end_seq, l.first_seq)) as jobs,
-           max(l.priority) as priority
+           max(l.rank) as priority
     from (
-      select posting_id, priority, first_seq, end_seq from ${schema}.lane where state = 'open'
+      select posting_id, priority, rank, first_seq, end_seq from ${schema}.lane where state = 'open'
       union all
-      select l.posting_id, l.priority, l.first_seq, l.end_seq
+      select l.posting_id, l.priority, l.rank, l.first_seq, l.end_seq
       from live cross join lateral (
         select * from ${schema}.lane where posting_id = live.id and state = 'held' offset 0) l
       where live.state in ('paused', 'errored_out')) l

@@ -179,6 +179,18 @@ export const breaks: readonly Break[] = [
     instead: "and state = 'closed'",
   },
   {
+    name: "resuming starts what is yet to start",
+    routine: "reopen",
+    find: "p.starts_at is not null",
+    instead: "false",
+  },
+  {
+    name: "starting forgets the lanes",
+    routine: "start_due",
+    find: "and state = 'held'",
+    instead: "and state = 'closed'",
+  },
+  {
     name: "cancelling does not wait for claims",
     routine: "cancel",
     find: "order by posting_id, priority for no key update",

@@ -159,11 +159,24 @@ export function resume(queue: Queue, id: number): boolean {
     return false;
   }
   posting.state = "open";
-  for (const lane of queue.lanes) {
-    if (lane.postingId === id && lane.state === "held") lane.state = "open";
-  }
+  if (posting.start !== "later") begin(queue, posting);
   for (const [, place] of jobsOf(queue, posting)) if (place.at === "retry") place.due = "now";
   return true;
+}
+
+function begin(queue: Queue, posting: Posting): void {
+  posting.start = "begun";
+  for (const lane of queue.lanes) {
+    if (lane.postingId === posting.id && lane.state === "held") lane.state = "open";
+  }
+}
+
+/** Time passes: what was to start later starts, if it is not paused. */
+export function startAll(queue: Queue): void {
+  for (const posting of queue.postings.values()) {
+    if (posting.start === "later") posting.start = "due";
+    if (posting.start === "due" && posting.state === "open") begin(queue, posting);
+  }
 }
 
 export function cancel(queue: Queue, id: number): boolean {

@@ -2,6 +2,7 @@ import type { Db } from "../../../src/db/connect.ts";
 import { resumePostings } from "../../../src/db/control.ts";
 import { giveBack } from "../../../src/db/leases.ts";
 import { finishStragglers } from "../../../src/db/outcomes.ts";
+import { startDue } from "../../../src/db/starts.ts";
 import { jobsOf, record, rescue, take } from "../engine.ts";
 import { silencePool, startPool } from "./pools.ts";
 import type { Queue } from "./queue.ts";
@@ -9,6 +10,8 @@ import type { Queue } from "./queue.ts";
 /** Nothing is lost: all pools but a new one are gone, and that one gets every job that is left. */
 export async function drain(db: Db, queue: Queue): Promise<void> {
   await resumePostings(db, [...queue.postings.keys()]);
+  await db.sql`update pdoflow.posting set starts_at = now() where starts_at is not null`;
+  await startDue(db);
   for (const { id, isHeld, poolId } of queue.leases.values()) {
     if (isHeld && id % 2 === 0) await giveBack(db, poolId, [id]);
   }

@@ -22,6 +22,7 @@ export const postAct: fc.Arbitrary<Act> = fc
     backoffMs: fc.constantFrom(0, 0, 3_600_000),
     maxRunning: fc.constantFrom(null, null, null, 1, 2, 4),
     priority,
+    runAt: fc.constantFrom(null, null, null, "9000-01-01T00:00:00Z"),
     priorities: fc.oneof(
       fc.constantFrom([0], Array<number>(6).fill(1)),
       fc.array(priority, { minLength: 1, maxLength: 8 }),
@@ -40,6 +41,7 @@ interface Options {
   backoffMs: number;
   maxRunning: number | null;
   priority: number;
+  runAt: string | null;
 }
 
 function postStep(each: readonly number[], isUniform: boolean, options: Options): Step {
@@ -50,14 +52,16 @@ function postStep(each: readonly number[], isUniform: boolean, options: Options)
     told:
       `${osUser} posts ${entryPoint} at [${priorities.join(" ")}], ` +
       `${options.tries} tries, ${options.backoffMs} ms apart` +
-      (options.maxRunning === null ? "" : `, at most ${options.maxRunning} at a time`),
+      (options.maxRunning === null ? "" : `, at most ${options.maxRunning} at a time`) +
+      (options.runAt === null ? "" : ", to start later"),
     async send(db) {
       const more = isUniform ? options : { ...options, priorities };
       const id = await postJobs(db, each.length, more);
       const routeId = await routeOf(db, id);
       const { tries, backoffMs, maxRunning } = options;
       const jobCount = each.length;
-      const posting = { id, entryPoint, routeId, jobCount, tries, backoffMs, maxRunning };
+      const start = options.runAt === null ? ("begun" as const) : ("later" as const);
+      const posting = { id, entryPoint, routeId, jobCount, tries, backoffMs, maxRunning, start };
       return ({ queue }) => addPosting(queue, posting, priorities);
     },
   };
@@ -76,11 +80,12 @@ function addPosting(
 ): void {
   const postingId = posting.id;
   queue.postings.set(postingId, { ...posting, state: "open", isEnded: false });
+  const state = posting.start === "begun" ? "open" : "held";
   let firstSeq = 0;
   for (const priority of [...new Set(priorities)].sort((a, b) => b - a)) {
     const endSeq = firstSeq + priorities.filter((p) => p === priority).length;
     const lane = { postingId, priority, rank: priority, firstSeq, endSeq, cursor: firstSeq };
-    queue.lanes.push({ ...lane, state: "open" });
+    queue.lanes.push({ ...lane, state });
     firstSeq = endSeq;
   }
   for (let seq = 0; seq < posting.jobCount; seq++) {
@@ -213,6 +218,23 @@ export const foldAct: fc.Arbitrary<Act> = pick.map((number) => ({
     };
   },
 }));
+
+/** Time passes: what was to start later starts. */
+export const startAct: fc.Arbitrary<Act> = fc.constant({
+  name: "start",
+  plan: () => ({
+    kind: "start",
+    told: "all that was to start later may",
+    async send(db: Db) {
+      await db.sql.begin(async (sql) => {
+        await sql`
+          update pdoflow.posting set starts_at = now() - interval '1 s' where starts_at > now()`;
+        await sql`select pdoflow.start_due()`;
+      });
+      return ({ queue }: { queue: Queue }) => changes.startAll(queue);
+    },
+  }),
+});
 
 /** Time passes: what was to be retried later is due. */
 export const dueAct: fc.Arbitrary<Act> = fc.constant({

@@ -13,6 +13,8 @@ export interface Posting {
   maxRunning: number | null;
   state: PostingState;
   isEnded: boolean;
+  /** Whether it is yet to start (P8), and its time has come. */
+  start: "begun" | "later" | "due";
 }
 
 export interface Lane {

@@ -31,7 +31,10 @@ export async function readQueue({ sql }: Db): Promise<Queue> {
   const [postings, lanes, jobs, outcomes, retries, leaseRows, pools] = await Promise.all([
     sql<Posting[]>`
       select id, entry_point, route_id, job_count, tries, backoff_ms, max_running, state,
-             ended_at is not null as is_ended from pdoflow.posting order by id`,
+             ended_at is not null as is_ended,
+             case when starts_at is null then 'begun' when starts_at > now() then 'later'
+                  else 'due' end as start
+      from pdoflow.posting order by id`,
     sql<Lane[]>`
       select posting_id, priority, rank, first_seq, end_seq, state,
              coalesce((select max(lane_end_seq) from pdoflow.lease e

@@ -17,6 +17,7 @@ import { claimAct, giveBackAct } from "./leases.ts";
 import {
   cancelAct,
   dueAct,
+  startAct,
   finishAct,
   foldAct,
   pauseAct,
@@ -44,7 +45,7 @@ const act: fc.Arbitrary<Act> = fc.oneof(
   { weight: 3, arbitrary: fc.oneof(pauseAct, stopAct, resumeAct, resumeAct, cancelAct) },
   { weight: 2, arbitrary: priorityAct },
   { weight: 2, arbitrary: retryAct },
-  { weight: 4, arbitrary: fc.oneof(finishAct, foldAct, dueAct, pruneAct) },
+  { weight: 4, arbitrary: fc.oneof(finishAct, foldAct, dueAct, startAct, pruneAct) },
 );
 
 /** What is most worth to happen at the same time as something else. */

@@ -1,0 +1,95 @@
+import { resolve } from "node:path";
+
+import { Command, Option } from "clipanion";
+
+import { readJobPage } from "../db/jobs.ts";
+import { hasSortedJobs } from "../db/results.ts";
+import { findPostings } from "../db/snapshot.ts";
+import type { JobError } from "../domain/attempt.ts";
+import { documents } from "../domain/documents.ts";
+import { exitCodes } from "../domain/errors.ts";
+import { type ExecutedJob, executeJob, type JobToExecute } from "../pool/execute-job.ts";
+import { PdoflowCommand } from "./command.ts";
+import { JobNotFound, jobNamed } from "./job-named.ts";
+import { findSelected } from "./select.ts";
+
+const defaultInspect = "127.0.0.1:6499";
+
+export class ExecuteJobCommand extends PdoflowCommand {
+  static override paths = [["execute-job"]];
+  static override usage = Command.Usage({
+    description: "run one job here and now, to see what it does",
+    details: `
+      Whatever its state, in a process of its own, with this terminal and the environment that a
+      worker has. Nothing of it is recorded, and the queue is not changed: another attempt for a
+      pool is what \`$0 retry\` asks for. What the job prints is printed; what it returned, or why
+      it failed, is said on stderr. Ctrl-C ends it.
+    `,
+    examples: [
+      ["The eighth job of posting 42", "$0 execute-job 42/7"],
+      ["Under a debugger, which it waits for", "$0 execute-job 42/7 --inspect"],
+    ],
+  });
+  job = Option.String({ name: "posting/index" });
+  root = Option.String("--root", {
+    description: "the folder that the entry point is relative to (default: the current one)",
+  });
+  inspect = Option.String("--inspect", {
+    tolerateBoolean: true,
+    description: `wait for a debugger, as in --inspect=HOST:PORT (default: ${defaultInspect})`,
+  });
+
+  async run() {
+    const { context } = this;
+    const found = await this.#find();
+    const inspect =
+      typeof this.inspect === "string" ? this.inspect : this.inspect ? defaultInspect : null;
+    if (inspect !== null)
+      this.say(`waiting for a debugger: https://debug.bun.sh/#${inspect}/pdoflow`);
+    let stoppedBy: string | null = null;
+    const stop = context.onStopSignal((signal) => (stoppedBy = signal));
+    const { program, env, onStopSignal } = context;
+    const ended = await executeJob(found, {
+      ...{ program, env, inspect, printsToStderr: this.json, onStopSignal },
+      root: resolve(context.cwd, this.root ?? "."),
+    });
+    stop();
+    this.#tell(`${found.posting}/${found.index}`, ended);
+    if (ended.isDone) return exitCodes.ok;
+    if (stoppedBy === "SIGINT") return exitCodes.interrupted;
+    return stoppedBy === null ? exitCodes.jobsFailed : exitCodes.terminated;
+  }
+
+  async #find(): Promise<JobToExecute> {
+    const { selector, index } = jobNamed(this.job);
+    return await this.withDatabase(async (db) => {
+      const [selected] = await findSelected(db, [selector]);
+      const [posting] = selected ? await findPostings(db, [selected.id]) : [];
+      if (!posting) throw new JobNotFound(this.job);
+      const [job] = await readJobPage(db, {
+        ...{ postingId: posting.id, first: index, size: 1, status: null, host: null },
+        ...{ isSorted: await hasSortedJobs(db, posting.id), poolId: null, argument: null },
+      });
+      if (!job) throw new JobNotFound(this.job);
+      const { entryPoint } = posting;
+      return { posting: posting.id, index, attempt: job.attempts + 1, entryPoint, args: job.args };
+    });
+  }
+
+  #tell(job: string, { isDone, text, durationMs }: ExecutedJob): void {
+    if (this.json) {
+      const value: unknown = text === null ? null : JSON.parse(text);
+      const error = isDone ? null : value;
+      const result = isDone ? value : null;
+      this.printJson(documents["execute-job"], { job, isDone, durationMs, result, error });
+      return;
+    }
+    const took = `${durationMs < 10 ? durationMs.toFixed(1) : Math.round(durationMs)} ms`;
+    if (isDone) this.say(`job ${job}: done in ${took}, returned ${text ?? "nothing"}`);
+    else {
+      const { name, message, stack }: JobError = JSON.parse(text ?? "{}");
+      this.say(`job ${job}: failed after ${took}: ${stack ?? `${name}: ${message}`}`);
+    }
+    this.say("nothing of this was recorded");
+  }
+}

@@ -1,0 +1,37 @@
+import type { RouteInTurn } from "./route.ts";
+
+/** What of a route says whose turn it is. */
+type Turn = Pick<RouteInTurn, "id" | "poster" | "share">;
+
+/**
+ * Whose turn it is among those who post at the same priority: each poster has a share of the claims
+ * of a pool, so that who posts much does not keep others waiting. A poster who had nothing to do
+ * for a while gets no claims for that time. (Start-time fair queueing.)
+ */
+export class Turns {
+  /** When the last claim began, and the last one of each poster ends, in claims of weight 1. */
+  #now = 0;
+  readonly #ends = new Map<string, number>();
+
+  /** The routes in the order of their turns, with a null before each later turn. */
+  order(routes: readonly Turn[]): (number | null)[] {
+    const groups = Map.groupBy(routes, ({ poster }) => this.#begin(poster));
+    return [...groups]
+      .toSorted(([a], [b]) => a - b)
+      .flatMap(([, group], place) => [
+        ...(place === 0 ? [] : [null]),
+        ...group.map(({ id }) => id),
+      ]);
+  }
+
+  /** A claim has taken jobs of a route. */
+  claimed({ poster, share }: Turn): void {
+    this.#now = this.#begin(poster);
+    this.#ends.set(poster, this.#now + 1 / share);
+    for (const [other, end] of this.#ends) if (end <= this.#now) this.#ends.delete(other);
+  }
+
+  #begin(poster: string): number {
+    return Math.max(this.#now, this.#ends.get(poster) ?? 0);
+  }
+}
