@@ -38,7 +38,7 @@ _pdoflow() {
     set-limit) options="--database --json --color -q --quiet -v --verbose --state --max-running --max-rate"; words="" ;;
     set-posting-status) options="--database --json --color -q --quiet -v --verbose --state --reason --yes"; words="" ;;
     status) options="--database --json --color -q --quiet -v --verbose"; words="" ;;
-    top) options="--database --json --color -q --quiet -v --verbose -d --delay --read-only --no-mouse --ascii --theme"; words="" ;;
+    top) options="--database --json --color -q --quiet -v --verbose -d --delay --once --read-only --no-mouse --ascii --theme"; words="" ;;
     up) options="--database --json --color -q --quiet -v --verbose"; words="" ;;
     vars) options="--database --json --color -q --quiet -v --verbose --text"; words="delete get list set" ;;
     wait) options="--database --json --color -q --quiet -v --verbose --timeout --any --until"; words="" ;;

@@ -389,6 +389,7 @@ complete -c pdoflow -n '__fish_seen_subcommand_from top' -s v -d 'tell each stat
 complete -c pdoflow -n '__fish_seen_subcommand_from top' -l verbose -d 'tell each statement and how long it took, without its parameters'
 complete -c pdoflow -n '__fish_seen_subcommand_from top' -s d -r -d 'seconds from one refresh to the next, 0.5 to 60; by default 2'
 complete -c pdoflow -n '__fish_seen_subcommand_from top' -l delay -r -d 'seconds from one refresh to the next, 0.5 to 60; by default 2'
+complete -c pdoflow -n '__fish_seen_subcommand_from top' -l once -d 'print one frame as text and end, as it does without a terminal'
 complete -c pdoflow -n '__fish_seen_subcommand_from top' -l read-only -d 'change nothing, whatever is pressed'
 complete -c pdoflow -n '__fish_seen_subcommand_from top' -l no-mouse -d 'leave the mouse to the terminal, to select and copy'
 complete -c pdoflow -n '__fish_seen_subcommand_from top' -l ascii -d 'draw with ASCII alone'

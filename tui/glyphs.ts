@@ -39,7 +39,10 @@ const ascii = {
   rule: "-",
 };
 
-export const glyphsOf = ({ isUtf8, hasBraille }: Terminal): Glyphs => ({
+export const glyphsOf = ({
+  isUtf8,
+  hasBraille,
+}: Pick<Terminal, "isUtf8" | "hasBraille">): Glyphs => ({
   ...(isUtf8 ? rich : ascii),
   hasBraille,
 });

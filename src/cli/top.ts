@@ -1,8 +1,11 @@
 import { Command, Option } from "clipanion";
 import * as v from "valibot";
 
+import { glyphsOf } from "../../tui/glyphs.ts";
+import { onceText } from "../../tui/once.ts";
 import { terminalOf } from "../../tui/terminal.ts";
 import { runTop } from "../../tui/top.ts";
+import { readSnapshot } from "../db/top/snapshot.ts";
 import { exitCodes, type ExitCode, PdoflowError } from "../domain/errors.ts";
 import { parse } from "../domain/parse.ts";
 import { PdoflowCommand } from "./command.ts";
@@ -38,16 +41,20 @@ export class TopCommand extends PdoflowCommand {
   static override usage = Command.Usage({
     description: "watch postings, pools and failures, and act on them",
     details: `
-      A dashboard in the terminal: ? tells the keys, q leaves. It needs a terminal that can move its
-      cursor.
+      A dashboard in the terminal: ? tells the keys, q leaves. Into a pipe, or with --once, it prints
+      one frame as text.
     `,
     examples: [
       ["Watch", "$0 top"],
+      ["Once, as text", "$0 top --once"],
       ["For a screen on the wall", "$0 top --read-only --delay 5"],
     ],
   });
   delay = Option.String("-d,--delay", {
     description: "seconds from one refresh to the next, 0.5 to 60; by default 2",
+  });
+  once = Option.Boolean("--once", false, {
+    description: "print one frame as text and end, as it does without a terminal",
   });
   readOnly = Option.Boolean("--read-only", false, {
     description: "change nothing, whatever is pressed",
@@ -58,19 +65,31 @@ export class TopCommand extends PdoflowCommand {
   ascii = Option.Boolean("--ascii", false, { description: "draw with ASCII alone" });
   theme = Option.String("--theme", { description: "default or colour-blind" });
 
+  /** One frame, for a pipe, a log or a terminal that can't be drawn on. */
+  async #printOnce(): Promise<ExitCode> {
+    const { env, columns, isTerminal } = this.context;
+    // A pipe is read by programs and pagers of our time; a terminal shows what its locale says.
+    const known = terminalOf({ ...env, TERM: "xterm" }, { color: "never", isAscii: this.ascii });
+    const isUtf8 = !this.ascii && (known?.isUtf8 === true || !isTerminal.stdout);
+    const glyphs = glyphsOf({ isUtf8, hasBraille: isUtf8 });
+    const width = Math.max(30, Number(env["COLUMNS"]) || columns || 120);
+    return await this.withDatabase(async (db) => {
+      this.print(onceText(await readSnapshot(db), { columns: width, glyphs, isUtf8 }));
+      return exitCodes.ok;
+    });
+  }
+
   async run(): Promise<ExitCode> {
     const { delay, theme } = parse(Options, this, "options of top");
     const { env, isTerminal, stdin, stdout, onStopSignal } = this.context;
     const color = parse(ColorChoice, this.color, "--color");
     const terminal = terminalOf(env, { color, isAscii: this.ascii });
-    if (!isTerminal.stdin || !isTerminal.stdout) {
-      throw new NoTerminal('expected a terminal on stdin and stdout. "pdoflow status" prints.');
-    }
+    if (this.once || !isTerminal.stdin || !isTerminal.stdout) return await this.#printOnce();
     if (!terminal) {
       const term = env["TERM"] ? `TERM=${env["TERM"]}` : "no TERM";
       throw new NoTerminal(
         `expected a terminal that can move its cursor, found ${term}. ` +
-          `"pdoflow status" prints once.`,
+          `"pdoflow top --once" prints one frame as text.`,
       );
     }
     // A wrong address, or a schema that is missing, is told before the screen is taken.
