@@ -41,8 +41,8 @@ export class TopCommand extends PdoflowCommand {
   static override usage = Command.Usage({
     description: "watch postings, pools and failures, and act on them",
     details: `
-      A dashboard in the terminal: ? tells the keys, q leaves. Into a pipe, or with --once, it prints
-      one frame as text.
+      A dashboard in the terminal: ? tells the keys, q leaves. Into a pipe, or with --once, it
+      prints one frame as text.
     `,
     examples: [
       ["Watch", "$0 top"],
