@@ -135,7 +135,7 @@ begin
   v.failed := 0;
   v.cancelled := 0;
   for v_key, v_value in select * from jsonb_each(p_options) loop
-    if v_value = 'null' and v_key not in ('name', 'key', 'timeoutMs', 'maxFailures',
+    if v_value = 'null' and v_key not in ('name', 'key', 'jobKey', 'timeoutMs', 'maxFailures',
       'maxFailuresPercent', 'maxRunning', 'maxRate', 'keepMs', 'runAt') then
       perform pdoflow.refuse_option(v_key, 'a value', v_value);
     end if;
@@ -178,7 +178,7 @@ begin
             v_key, 'up to 100 letters, digits or _.:+-, a letter first', v_value);
         end if;
         v.name := v_value #>> '{}';
-      when 'key' then
+      when 'key', 'jobKey' then
         if v_value <> 'null' and (jsonb_typeof(v_value) <> 'string'
            or length(v_value #>> '{}') not between 1 and 500) then
           perform pdoflow.refuse_option(v_key, '1 to 500 characters', v_value);

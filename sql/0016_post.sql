@@ -139,6 +139,10 @@ begin
          (case when v.starts_at is null then 'open' else 'held' end)::pdoflow.lane_state
   from unnest(p_priorities, p_sizes) with ordinality as l (priority, size, place)
   window higher as (order by place);
+  if p_options ->> 'jobKey' is not null then
+    perform pdoflow.take_job_key(
+      v.id, coalesce(p_options ->> 'osUser', ''), p_options ->> 'jobKey');
+  end if;
   perform pdoflow.wake(v.id);
 end $$;
 

@@ -24,6 +24,8 @@ export interface NewPosting extends v.InferInput<typeof PostingOptions> {
   name?: string | null | undefined;
   /** Posting the same key again gives the posting that there is (K1). */
   key?: string | null | undefined;
+  /** Takes the place of the posting of this key that still waits (K2). */
+  jobKey?: string | null | undefined;
 }
 
 export interface Posted {
@@ -85,9 +87,9 @@ interface Head {
 }
 
 function optionsText(posting: NewPosting): string {
-  const { name, key, osUser, needs = [], run = "", priority } = posting;
+  const { name, key, jobKey, osUser, needs = [], run = "", priority } = posting;
   const options = parse(PostingOptions, posting, "options of a posting");
-  const all = { ...options, name, key, osUser, needs, run, priority };
+  const all = { ...options, name, key, jobKey, osUser, needs, run, priority };
   return JSON.stringify(Object.fromEntries(Object.entries(all).filter(([, v]) => v !== null)));
 }
 

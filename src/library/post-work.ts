@@ -38,6 +38,11 @@ export interface PostOptions {
    * posting, and `isNew` is false.
    */
   key?: string | undefined;
+  /**
+   * Takes the place of the posting with the same job key that still waits, which is cancelled: of
+   * several posted in a row the newest runs. One of which anything was begun goes on.
+   */
+  jobKey?: string | undefined;
   /** For people: `pdoflow status @name` is the newest posting of that name. */
   name?: string | undefined;
   /**

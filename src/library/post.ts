@@ -16,6 +16,7 @@ import type { PostOptions } from "./post-work.ts";
 import { Posting } from "./posting.ts";
 import type { Source } from "./source.ts";
 
+const Key = v.pipe(v.string("expected a text"), v.minLength(1, "expected a key, found none"));
 const Options = v.strictObject({
   ...PostingOptions.entries,
   priority: v.optional(
@@ -25,9 +26,8 @@ const Options = v.strictObject({
     ),
     0,
   ),
-  key: v.optional(
-    v.pipe(v.string("expected a text"), v.minLength(1, "expected a key, found none")),
-  ),
+  key: v.optional(Key),
+  jobKey: v.optional(Key),
   name: v.optional(v.string("expected a text")),
   transaction: v.optional(
     v.custom<Transaction>(
