@@ -21,7 +21,7 @@ _pdoflow() {
     grant) options="--database --json --color -q --quiet -v --verbose --role --show-sql --posters --own --share --max-open --max-argument"; words="" ;;
     jobs) options="--database --json --color -q --quiet -v --verbose --state --host --pool --arg --limit"; words="" ;;
     list) options="--database --json --color -q --quiet -v --verbose --all --state --limit --before"; words="" ;;
-    logs) options="--database --json --color -q --quiet -v --verbose --failed --state"; words="" ;;
+    logs) options="--database --json --color -q --quiet -v --verbose --failed --state -f --follow"; words="" ;;
     migrate) options="--database --json --color -q --quiet -v --verbose --dry-run --show-sql"; words="" ;;
     pause) options="--database --json --color -q --quiet -v --verbose --state --reason"; words="" ;;
     pool) options="--database --json --color -q --quiet -v --verbose --max-workers --root --provides --only-mine --posters --oldest-every --rescue-after --recycle-after --recycle-above --reload --idle-timeout --lifetime --grace --once"; words="" ;;

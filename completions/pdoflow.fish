@@ -143,6 +143,8 @@ complete -c pdoflow -n '__fish_seen_subcommand_from logs' -s v -d 'tell each sta
 complete -c pdoflow -n '__fish_seen_subcommand_from logs' -l verbose -d 'tell each statement and how long it took, without its parameters'
 complete -c pdoflow -n '__fish_seen_subcommand_from logs' -l failed -d 'only of jobs that have failed'
 complete -c pdoflow -n '__fish_seen_subcommand_from logs' -l state -r -d 'only of jobs that are running, retrying, done, failed or cancelled'
+complete -c pdoflow -n '__fish_seen_subcommand_from logs' -s f -d 'go on with what running jobs print, and with jobs as they end'
+complete -c pdoflow -n '__fish_seen_subcommand_from logs' -l follow -d 'go on with what running jobs print, and with jobs as they end'
 complete -c pdoflow -n __fish_use_subcommand -f -a migrate -d 'bring the schema of the database up to this version'
 complete -c pdoflow -n '__fish_seen_subcommand_from migrate' -l database -r -d 'URL of the PostgreSQL server; by default that of the environment, else the embedded one'
 complete -c pdoflow -n '__fish_seen_subcommand_from migrate' -l json -d 'print JSON, and messages and errors as JSON lines too (docs/json.md)'

@@ -24,9 +24,9 @@ create function pdoflow.kind_calls(p_kind text) returns text[] language sql immu
                            'pool_give_back_unknown', 'pool_next_ms', 'pool_start_due',
                            'pool_finish',
                            'pool_fold', 'pool_finish_stragglers', 'pool_rescue',
-                           'pool_stop_posting', 'pool_tell']
+                           'pool_stop_posting', 'pool_tell', 'pool_show']
     else array['running_jobs', 'fingerprint', 'failed_jobs', 'failed_before', 'seqs_of',
-               'limit_room', 'status', 'get_variable']
+               'limit_room', 'status', 'get_variable', 'follow']
   end ||
   case p_kind
     when 'poster' then array['post', 'post_batch', 'begin_posting', 'add_jobs',

@@ -33,7 +33,7 @@ end $$;
 
 -- What is told as running is read by whoever rescues this pool: its form is checked here.
 create function pdoflow.pool_beat(p_pool bigint, p_running jsonb, p_listens boolean)
-returns table (is_up boolean, is_draining boolean, slots integer)
+returns table (is_up boolean, is_draining boolean, slots integer, followed bigint[])
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
 declare
@@ -45,7 +45,10 @@ begin
   where id = p_pool and state in ('up', 'draining') returning state into v_state;
   return query
     select v_state is not null, coalesce(v_state = 'draining', false),
-           coalesce(sum(p.slots), 0)::integer
+           coalesce(sum(p.slots), 0)::integer,
+           array(select f.posting_id from pdoflow.followed f
+                 where f.until > now() and f.posting_id in (
+                   select (j.value ->> 'posting')::bigint from jsonb_array_elements(p_running) j))
     from pdoflow.pool p
     where id = p_pool or (state in ('up', 'draining')
       and beat_at > clock_timestamp() - patience_ms * interval '1 ms');
@@ -70,6 +73,7 @@ create function pdoflow.pool_retire(p_pool bigint) returns integer language plpg
 security definer set search_path = pg_catalog, pg_temp as $$
 begin
   perform pdoflow.require_pool(p_pool);
+  delete from pdoflow.live_output where pool_id = p_pool;
   return pdoflow.retire(p_pool);
 end $$;
 

@@ -1,13 +1,15 @@
 import { Command, Option } from "clipanion";
 import * as v from "valibot";
 
-import type { JobRow } from "../db/jobs.ts";
+import type { Db } from "../db/connect.ts";
+import type { JobRow, JobWish } from "../db/jobs.ts";
 import { documents, JobStatus } from "../domain/documents.ts";
 import { exitCodes, InvalidInput } from "../domain/errors.ts";
 import { parse } from "../domain/parse.ts";
 import { PdoflowCommand } from "./command.ts";
+import { type End, followLogs, type Part } from "./follow-logs.ts";
 import { jobPages } from "./job-pages.ts";
-import { findSelected, readSelectors } from "./select.ts";
+import { findSelected, readSelectors, type Selected } from "./select.ts";
 
 const Options = v.object({ state: v.optional(JobStatus) });
 
@@ -16,11 +18,16 @@ export class LogsCommand extends PdoflowCommand {
   static override usage = Command.Usage({
     description: "print what jobs printed in their newest attempt, and why it failed",
     details: `
+      Prints what is there and ends; with -f it goes on with what running jobs print, about every
+      second, and with jobs as they end, until all of them have. What a job prints just before it
+      ends is then seen only where its output is kept.
+
       Of several jobs a line such as \`==> 42/7 stderr <==\` says whose it is. Output is kept once
       an attempt has ended: by default of failures, with \`post --output all\` of all.
     `,
     examples: [
       ["One job", "$0 logs 42/7"],
+      ["A posting as it runs", "$0 logs 42 -f"],
       ["All that failed", "$0 logs 42 --failed | less"],
     ],
   });
@@ -28,6 +35,10 @@ export class LogsCommand extends PdoflowCommand {
   failed = Option.Boolean("--failed", false, { description: "only of jobs that have failed" });
   state = Option.String("--state", {
     description: "only of jobs that are running, retrying, done, failed or cancelled",
+  });
+
+  follow = Option.Boolean("-f,--follow", false, {
+    description: "go on with what running jobs print, and with jobs as they end",
   });
 
   async run() {
@@ -43,6 +54,7 @@ export class LogsCommand extends PdoflowCommand {
       const [one] = selected;
       const [range] = one?.indices ?? [];
       const isOne = selected.length === 1 && range !== undefined && range.first === range.last;
+      if (this.follow) return await this.#follow(db, selected, wish, isOne);
       let count = 0;
       for await (const { postingId, rows } of jobPages(db, selected, wish)) {
         for (const row of rows) {
@@ -55,23 +67,77 @@ export class LogsCommand extends PdoflowCommand {
       return exitCodes.ok;
     });
   }
+
+  async #follow(db: Db, selected: readonly Selected[], wish: JobWish, isOne: boolean) {
+    const titles = new Titles(isOne);
+    for await (const news of followLogs(db, selected, wish)) {
+      const text = this.json ? lineOfNews(news) : textOfNews(news, titles, wish.status);
+      await this.printInPace(text);
+    }
+    return exitCodes.ok;
+  }
+}
+
+function textOfNews(news: Part | End, titles: Titles, status: JobWish["status"]): string {
+  if ("text" in news) return titles.put(`${news.postingId}/${news.index}`, news.stream, news.text);
+  const { postingId, row, rest } = news;
+  if (status !== null && status !== row.status) return "";
+  return partsOf({ ...row, ...rest })
+    .map(({ name, text }) =>
+      titles.put(`${postingId}/${row.index}`, name, text.endsWith("\n") ? text : `${text}\n`),
+    )
+    .join("");
+}
+
+function lineOfNews(news: Part | End): string {
+  if (!("text" in news)) return lineOf(news.postingId, news.row);
+  const { postingId, index, attempt, stream, text } = news;
+  const job = `${postingId}/${index}`;
+  const printed = { stdout: null, stderr: null, [stream]: text };
+  const line = { version: 1 as const, job, status: "running" as const, attempt, ...printed };
+  return `${JSON.stringify(v.parse(documents.logs, { ...line, error: null }))}\n`;
+}
+
+/** Puts what comes from several streams under a line that says whose it is, where that changes. */
+class Titles {
+  readonly #isOne: boolean;
+  #title: string | null = null;
+  #isAtStart = true;
+
+  constructor(isOne: boolean) {
+    this.#isOne = isOne;
+  }
+
+  /** The text, with the title before it where it is needed. */
+  put(job: string, stream: string, text: string): string {
+    const title = `==> ${job} ${stream} <==`;
+    const isNeeded = title !== this.#title && !(this.#isOne && this.#title === null);
+    const before = isNeeded ? `${this.#isAtStart ? "" : "\n"}${title}\n` : "";
+    this.#title = title;
+    this.#isAtStart = text.endsWith("\n");
+    return before + text;
+  }
 }
 
 /** What was printed, under a line that says by whom unless it is the only one. */
 function textOf(postingId: number, row: JobRow, isOne: boolean): string {
-  const { stdout, stderr, error } = row;
-  const parts = [
-    { name: "stdout", text: stdout },
-    { name: "stderr", text: stderr },
-    { name: "error", text: error && (error.stack ?? `${error.name}: ${error.message}`) },
-  ].filter(({ text }) => text !== null && text !== "");
+  const parts = partsOf(row);
   const isAlone = isOne && parts.length === 1;
   return parts
     .map(({ name, text }) => {
       const title = isAlone ? "" : `==> ${postingId}/${row.index} ${name} <==\n`;
-      return `${title}${text}${text?.endsWith("\n") ? "" : "\n"}`;
+      return `${title}${text}${text.endsWith("\n") ? "" : "\n"}`;
     })
     .join("");
+}
+
+function partsOf({ stdout, stderr, error }: JobRow): { name: string; text: string }[] {
+  const parts = [
+    { name: "stdout", text: stdout ?? "" },
+    { name: "stderr", text: stderr ?? "" },
+    { name: "error", text: error ? (error.stack ?? `${error.name}: ${error.message}`) : "" },
+  ];
+  return parts.filter(({ text }) => text !== "");
 }
 
 function lineOf(postingId: number, row: JobRow): string {

@@ -20,6 +20,7 @@ import sqlViews from "../../sql/0018_sql_views.sql" with { type: "text" };
 import numbers from "../../sql/0019_numbers.sql" with { type: "text" };
 import starts from "../../sql/0020_starts.sql" with { type: "text" };
 import jobKeys from "../../sql/0021_job_keys.sql" with { type: "text" };
+import follow from "../../sql/0022_follow.sql" with { type: "text" };
 import { type Db, errorCode, type Sql, type Tx } from "./connect.ts";
 
 /**
@@ -47,6 +48,7 @@ export const migrations: readonly { name: string; sql: string }[] = [
   { name: "0019_numbers", sql: numbers },
   { name: "0020_starts", sql: starts },
   { name: "0021_job_keys", sql: jobKeys },
+  { name: "0022_follow", sql: follow },
 ];
 
 /** The schema is not there, or older than this program. */

@@ -40,6 +40,8 @@ export interface Beat {
   isDraining: boolean;
   /** The slots of all pools that are alive, this one included. */
   slots: number;
+  /** Of the postings whose jobs it runs those that somebody follows (follow.ts). */
+  followed: number[];
 }
 
 /**
@@ -58,7 +60,7 @@ export async function beat(
     select * from ${schema}.pool_beat(
       ${poolId}, ${JSON.stringify(running)}::text::jsonb, ${listens})`;
   if (!isPooled) await sql`select ${schema}.listen()`;
-  return row ?? { isUp: false, isDraining: false, slots: 0 };
+  return row ?? { isUp: false, isDraining: false, slots: 0, followed: [] };
 }
 
 /** Says that a pool waits for postings (O5). */

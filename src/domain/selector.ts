@@ -91,5 +91,16 @@ export function mergeRanges(ranges: readonly IndexRange[]): IndexRange[] {
   return merged;
 }
 
+/** These ranges but for one index. */
+export const withoutIndex = (ranges: readonly IndexRange[], index: number): IndexRange[] =>
+  ranges.flatMap(({ first, last }) =>
+    index < first || index > last
+      ? [{ first, last }]
+      : [
+          { first, last: index - 1 },
+          { first: index + 1, last },
+        ].filter((range) => range.first <= range.last),
+  );
+
 const wrong = (text: string, expected: string) =>
   new InvalidInput(`selector "${text}"`, [expected]);

@@ -2,8 +2,9 @@ import * as v from "valibot";
 
 import type { Db } from "../db/connect.ts";
 import { cancelPostings, holdPostings, resumePostings, retryFailed } from "../db/control.ts";
+import { EndedJobs, lengthOf } from "../db/ended-jobs.ts";
 import type { Posted } from "../db/postings.ts";
-import { hasSortedJobs, readResults, type ResultRow } from "../db/results.ts";
+import { hasSortedJobs, readEnded, readResults, type ResultRow } from "../db/results.ts";
 import { findPostings } from "../db/snapshot.ts";
 import { readPostingCounts } from "../db/status.ts";
 import type { JobError } from "../domain/attempt.ts";
@@ -12,7 +13,6 @@ import { parse } from "../domain/parse.ts";
 import type { JobCounts } from "../domain/posting.ts";
 import { decodeValue } from "../domain/values.ts";
 import { type Connection, connectionTo } from "./connection.ts";
-import { EndedJobs, lengthOf } from "./ended-jobs.ts";
 import { type FailedJob, failedJobs } from "./failed-jobs.ts";
 import { type PostingStatus, statusOf } from "./posting-status.ts";
 import { ConditionMissed, NotRetriable, PostingNotFound } from "./wait-errors.ts";
@@ -163,7 +163,10 @@ export class Posting<Result = unknown> {
   }
 
   async *#asTheyEnd(options: WaitOptions): AsyncGenerator<ResultRow, void, undefined> {
-    const jobs = new EndedJobs(this.#connection, this.id, this.jobCount);
+    const jobs = new EndedJobs(
+      (ranges) => this.#connection.use(({ reading }) => readEnded(reading, this.id, ranges)),
+      this.jobCount,
+    );
     for await (const { percent } of this.progress(options)) yield* jobs.look(percent === 100);
   }
 

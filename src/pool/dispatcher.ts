@@ -1,3 +1,4 @@
+import type { LiveOutput } from "../db/follow.ts";
 import type { RunningJob } from "../db/pools.ts";
 import type { JobError } from "../domain/attempt.ts";
 import { chunkSize, surplus } from "../domain/chunk-size.ts";
@@ -69,6 +70,18 @@ export class Dispatcher implements Runner {
       const { posting, seq, attempt } = job;
       const told = progress && { progress: progress.share, note: progress.note };
       return [{ posting: posting.id, seq, attempt, ...told }];
+    });
+  }
+
+  output(postings: readonly number[]): LiveOutput[] {
+    const now = performance.now();
+    return [...this.#slots].flatMap((slot) => {
+      const running = slot.look(now);
+      if (!running || !postings.includes(running.job.posting.id)) return [];
+      const { stdout, stderr } = slot.process.liveOutput();
+      if (slot.look(now) !== running) return []; // it may have been another's
+      const { posting, seq, attempt } = running.job;
+      return [{ posting: posting.id, seq, attempt, stdout, stderr }];
     });
   }
 

@@ -1,3 +1,4 @@
+import { type LiveOutput, showOutput } from "../db/follow.ts";
 import { finishStragglers, foldProgress } from "../db/outcomes.ts";
 import { type Beat, beat, markListening, type RunningJob } from "../db/pools.ts";
 import { rescuePools } from "../db/rescue.ts";
@@ -8,6 +9,8 @@ import type { Link } from "./link.ts";
 export interface HeartbeatListener {
   /** What the workers run, of what has been running for a while (O2). */
   running(): RunningJob[];
+  /** What running jobs of these postings print, which somebody follows. */
+  output(postings: readonly number[]): LiveOutput[];
   /** What was done since the last beat, to be told to people. */
   told(): Told;
   /** Whether it waits for something to do. */
@@ -29,6 +32,8 @@ const silentAfter = 0.8;
 const leastPauseMs = 250;
 /** How far jobs are is told so often at most. */
 const tellEveryMs = 2_000;
+/** Beats while somebody follows what its jobs print. */
+const followedEveryMs = 1_000;
 
 /**
  * Proves in regular intervals that its pool is alive, and looks after pools that are not, after
@@ -40,6 +45,7 @@ export class Heartbeat {
   readonly #poolId: number;
   readonly #patienceMs: number;
   readonly #listener: HeartbeatListener;
+  #isFollowed = false;
   #timer: NodeJS.Timeout | undefined;
   /** When the next beat is due, on the performance clock. */
   #dueAt = 0;
@@ -107,7 +113,8 @@ export class Heartbeat {
       .catch((error: unknown) => this.#listener.onError(error))
       .finally(() => {
         this.#beating = null;
-        this.#schedule(this.#patienceMs / beatsPerPatience);
+        const pauseMs = this.#patienceMs / beatsPerPatience;
+        this.#schedule(this.#isFollowed ? Math.min(followedEveryMs, pauseMs) : pauseMs);
       });
     return this.#beating;
   }
@@ -128,11 +135,20 @@ export class Heartbeat {
     this.#watchSilence();
     this.#listener.onBeat(answer);
     await this.#link.ask((db) => tell(db, this.#poolId, this.#listener.told()));
+    await this.#showOutput(answer.followed);
     const lost = await this.#link.ask((db) => rescuePools(db));
     for (const pool of lost) this.#listener.onRescue(pool);
     await this.#link.ask((db) => foldProgress(db));
     await this.#link.ask((db) => finishStragglers(db));
     await this.#link.ask((db) => startDue(db)); // a pool that is busy does not ask when the next is
+  }
+
+  async #showOutput(followed: readonly number[]): Promise<void> {
+    // Once more after nobody follows, or what is followed has ended: so that nothing is left.
+    if (!this.#isFollowed && followed.length === 0) return;
+    this.#isFollowed = followed.length > 0;
+    const output = this.#isFollowed ? this.#listener.output(followed) : [];
+    await this.#link.ask((db) => showOutput(db, this.#poolId, output));
   }
 
   #watchSilence(): void {

@@ -82,6 +82,11 @@ export class InProcess implements Runner {
       }));
   }
 
+  /** It is told when they end: a program's own pool says nothing of it before. */
+  output(): never[] {
+    return [];
+  }
+
   add(jobs: readonly HeldJob[]): void {
     this.#backlog.push(...jobs);
     this.#fill();

@@ -1,9 +1,12 @@
 import { closeSync, constants, fstatSync, ftruncateSync, readSync } from "node:fs";
 
+import type { Tail } from "../db/follow.ts";
 import { createUnnamedFile } from "./unnamed-file.ts";
 
 /** What is kept of one stream of one job: so much of its beginning, and of its end. */
 const keptBytes = 32 * 1024;
+/** While it runs, somebody who follows it sees so much at once. */
+const liveBytes = 16 * 1024;
 /** Between two jobs, a file that has grown beyond this is emptied. */
 const emptyAtBytes = 1024 * 1024;
 /** Within one job: its beginning is put aside, and the file emptied. */
@@ -29,6 +32,14 @@ export function readOutput(file: number, start: number): string | null {
   const head = decode(read(file, from, keptBytes));
   const end = decode(read(file, size - keptBytes, keptBytes));
   return `${head}\n… (${length - 2 * keptBytes} bytes left out) …\n${end}`;
+}
+
+/** The last that was written to `file` since `start`, as it is. */
+export function readTail(file: number, start: number): Tail {
+  const { size } = fstatSync(file);
+  const from = size < start ? 0 : start;
+  const length = Math.min(size - from, liveBytes);
+  return { bytes: read(file, size - length, length), end: size - from };
 }
 
 /** Worker, between two jobs: where the next job's output begins. Empties a file that has grown. */

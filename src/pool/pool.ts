@@ -18,10 +18,7 @@ import { obeyStops } from "./stopped-postings.ts";
 
 const lookMs = 1_000;
 
-/**
- * One pool: claims jobs, hands them to its workers, records their outcomes. All that must survive
- * this process is in the database.
- */
+/** One pool: claims jobs, hands them out, records. What must survive it is in the database. */
 export class Pool {
   readonly #options: PoolOptions;
   readonly #links: Links;
@@ -145,6 +142,7 @@ export class Pool {
     const session = await Session.open(this.#links, row, {
       running: () => this.#runner.longRunning,
       isWaiting: () => this.#claims.isWaiting,
+      output: (postings) => this.#runner.output(postings),
       busy: () => this.#runner.busy,
       onBeat: (beat) => this.#onBeat(beat),
       onLost: () => this.#onLost(),

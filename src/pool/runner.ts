@@ -1,3 +1,4 @@
+import type { LiveOutput } from "../db/follow.ts";
 import type { RunningJob } from "../db/pools.ts";
 import type { JobError, OutcomeState } from "../domain/attempt.ts";
 import type { JobTime } from "../domain/chunk-size.ts";
@@ -46,6 +47,8 @@ export interface Runner {
   readonly isIdle: boolean;
   /** The jobs that have been running for a while. */
   readonly longRunning: RunningJob[];
+  /** What those that run print, of these postings. */
+  output(postings: readonly number[]): LiveOutput[];
   /** Takes jobs, to be run after those that are there already. */
   add(jobs: readonly HeldJob[]): void;
   /** Takes back what has not started, where `isWanted`, to be given back (rule 4). */

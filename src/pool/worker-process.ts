@@ -1,5 +1,6 @@
 import { closeSync, readFileSync } from "node:fs";
 
+import type { Tail } from "../db/follow.ts";
 import type { JobError } from "../domain/attempt.ts";
 import type { OomKills } from "./oom-kills.ts";
 import {
@@ -9,6 +10,7 @@ import {
   cutOutput,
   joinOutput,
   readOutput,
+  readTail,
 } from "./output-file.ts";
 import {
   type Output,
@@ -198,6 +200,12 @@ export class WorkerProcess {
       stdout: joinOutput(stdout, printed?.stdout ?? null),
       stderr: joinOutput(stderr, printed?.stderr ?? null),
     };
+  }
+
+  /** The last that the running job has printed. */
+  liveOutput(): { stdout: Tail; stderr: Tail } {
+    const [out, err] = this.page.outputStarts();
+    return { stdout: readTail(this.#files[0], out), stderr: readTail(this.#files[1], err) };
   }
 
   /** What the job that it ran when it died had printed. */

@@ -12,6 +12,7 @@ import {
 import { type Db, type Sql } from "../../src/db/connect.ts";
 import { readJobFacts } from "../../src/db/explain.ts";
 import { readFailures } from "../../src/db/failures.ts";
+import { follow } from "../../src/db/follow.ts";
 import { readGrants } from "../../src/db/grants.ts";
 import { readJobPage } from "../../src/db/jobs.ts";
 import { readJobs, readRunnable } from "../../src/db/leases.ts";
@@ -72,6 +73,7 @@ export const acts: Record<string, Act> = {
     act: (db, id) => some(readFailures(db, id)),
     by: "poster viewer operator owner",
   },
+  "follow a job": { act: (db, id) => some(follow(db, id)), by: "poster viewer operator owner" },
   "explain a job": {
     act: async (db, id) => (await readJobFacts(db, id, 4)) !== null,
     by: "poster viewer operator owner",

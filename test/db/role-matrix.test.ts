@@ -42,6 +42,10 @@ beforeAll(async () => {
     { state: "failed", error: '{"name":"E","message":"no"}' },
     { result: '"secret"' },
   ]);
+  await roles.db.sql`
+    insert into pdoflow.live_output (posting_id, seq, pool_id, attempt, told_at, stdout,
+                                     stdout_end, stderr, stderr_end)
+    values (${id}, 4, ${pool}, 1, now() + interval '1 h', 'printed', 7, '', 0)`;
 });
 
 afterAll(() => roles[Symbol.asyncDispose]());

@@ -20,6 +20,7 @@ test("news that come all the time do not put the beat off for ever", async () =>
   const heartbeat = new Heartbeat(link, poolId, pool.patienceMs, {
     running: () => [],
     isWaiting: () => false,
+    output: () => [],
     told: () => new Tally().take(0),
     onBeat: () => void (beats.push(performance.now()) === 3 && third.resolve()),
     onLost: () => third.reject(new Error("lost")),

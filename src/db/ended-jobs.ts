@@ -1,19 +1,19 @@
-import { readEnded, type ResultRow } from "../db/results.ts";
-import { Gaps } from "../domain/gaps.ts";
+import type { ResultRow } from "./results.ts";
+import { type Gap, Gaps } from "../domain/gaps.ts";
 import { firstPageRows, nextPageSize } from "../domain/page-size.ts";
-import type { Connection } from "./connection.ts";
 
 /** So far beyond the last job that has ended others are looked for, and so many in vain at once. */
 const outlookJobs = 2_000;
 const vainJobs = 20_000;
+
+type ReadEnded = (ranges: readonly Gap[]) => Promise<readonly (ResultRow & { seq: number })[]>;
 
 /**
  * The jobs of a posting as they end. Jobs are claimed by their seq, so those that have ended are
  * all up to some seq but for a few gaps: those are looked through again, and a little beyond.
  */
 export class EndedJobs {
-  readonly #connection: Connection;
-  readonly #postingId: number;
+  readonly #read: ReadEnded;
   readonly #jobCount: number;
   readonly #gaps: Gaps;
   /** Where the next look begins. */
@@ -22,9 +22,8 @@ export class EndedJobs {
   #furthest = 0;
   #size = firstPageRows;
 
-  constructor(connection: Connection, postingId: number, jobCount: number) {
-    this.#connection = connection;
-    this.#postingId = postingId;
+  constructor(read: ReadEnded, jobCount: number) {
+    this.#read = read;
     this.#jobCount = jobCount;
     this.#gaps = new Gaps(jobCount);
   }
@@ -41,9 +40,7 @@ export class EndedJobs {
         this.#place = 0; // from the beginning, the next time
         return;
       }
-      const rows = await this.#connection.use(({ reading }) =>
-        readEnded(reading, this.#postingId, ranges),
-      );
+      const rows = await this.#read(ranges);
       for (const { seq, ...row } of rows) {
         this.#gaps.remove(seq);
         this.#furthest = Math.max(this.#furthest, seq + 1);
