@@ -46,7 +46,9 @@ test.each<[string, string, (sql: Sql) => PromiseLike<unknown>]>([
   [
     "N1: two lanes of one priority",
     "lane_pkey",
-    (sql) => sql`insert into pdoflow.lane select * from pdoflow.lane`,
+    (sql) => sql`
+      insert into pdoflow.lane (posting_id, priority, first_seq, end_seq, route_id)
+      select posting_id, priority, first_seq, end_seq, route_id from pdoflow.lane`,
   ],
   [
     "N2: an open lane that a lease has closed",
