@@ -11,8 +11,8 @@ const mostGroups = 200;
 
 /**
  * One row with one value of JSON (`Row` in snapshot.ts). Of postings that have not ended it reads
- * all, with their progress rows and, for each lane that is not closed, its newest lease; of what
- * has ended only what is shown. Neither jobs nor outcomes.
+ * all, with their progress rows and the lanes that are not closed; of what has ended only what is
+ * shown. Neither jobs nor outcomes.
  */
 export const snapshotQuery = (sql: Tx, schema: Schema, most: number) => sql<{ value: unknown }[]>`
   ${countedParts(sql, schema)}
@@ -20,64 +20,85 @@ export const snapshotQuery = (sql: Tx, schema: Schema, most: number) => sql<{ va
   ${otherParts(sql, schema)}
   ${documentOf(sql, schema)}`;
 
-/** What has not ended, counted, and what pools hold. */
+/**
+ * What has not ended, added up. Where a lane has a lease, that is held, or has left a progress row:
+ * only for those is the newest lease looked up.
+ */
 const countedParts = (sql: Tx, schema: Schema) => sql`
   with clock as (select clock_timestamp() as at),
+  live_posting as materialized (
+    select id, state, job_count from ${schema}.posting where ended_at is null),
   live as materialized (
-    select id, job_count, state, posted_at from ${schema}.posting where ended_at is null),
+    select count(*) as postings, coalesce(sum(job_count), 0) as jobs from live_posting),
   total as materialized (
     select posting_id, sum(done) as done, sum(failed) as failed, sum(cancelled) as cancelled,
            sum(retrying) as retrying, sum(returned) as returned
     from ${schema}.progress group by posting_id),
-  beyond as materialized (
-    select l.posting_id, sum(l.end_seq - coalesce(e.lane_end_seq, l.first_seq)) as jobs,
-           max(l.rank) as priority
-    from (
-      select posting_id, priority, rank, first_seq, end_seq from ${schema}.lane where state = 'open'
-      union all
-      select l.posting_id, l.priority, l.rank, l.first_seq, l.end_seq
-      from live cross join lateral (
-        select * from ${schema}.lane where posting_id = live.id and state = 'held' offset 0) l
-      where live.state in ('paused', 'errored_out')) l
-      left join lateral (
-        select lane_end_seq from ${schema}.lease
-        where lane_posting_id = l.posting_id and lane_priority = l.priority
-        order by lane_first_seq desc limit 1) e on true
-    group by l.posting_id),
-  counted as materialized (
-    select p.id, p.job_count, p.state, p.posted_at, b.priority,
-           coalesce(b.jobs, 0) + coalesce(t.returned, 0) as waiting,
-           coalesce(t.retrying, 0) as retrying, coalesce(t.done, 0) as done,
-           coalesce(t.failed, 0) as failed, coalesce(t.cancelled, 0) as cancelled
-    from live p left join total t on t.posting_id = p.id left join beyond b on b.posting_id = p.id),
   held as materialized (
     select l.pool_id, r.posting_id, sum(r.end_seq - r.first_seq) as jobs
-    from (select * from ${schema}.lease where held limit 1000) l cross join lateral
+    from (select * from ${schema}.lease where held) l cross join lateral
       unnest(l.posting_ids, l.first_seqs, l.end_seqs) as r (posting_id, first_seq, end_seq)
     group by l.pool_id, r.posting_id),
-  worked_at as materialized (
-    select posting_id as id from held group by posting_id order by sum(jobs) desc
-    limit ${mostHeld}),`;
+  lane as materialized (
+    select posting_id, priority, first_seq, end_seq, true as is_open
+    from ${schema}.lane where state = 'open'
+    union all
+    select l.posting_id, l.priority, l.first_seq, l.end_seq, false
+    from live_posting p cross join lateral (
+      select * from ${schema}.lane where posting_id = p.id and state = 'held' offset 0) l
+    where p.state in ('paused', 'errored_out')),
+  taken as materialized (
+    select l.posting_id, l.priority, e.lane_end_seq - l.first_seq as jobs
+    from (
+      select * from lane
+      where posting_id in (select posting_id from total union select posting_id from held)
+      offset 0) l
+      cross join lateral (
+        select lane_end_seq from ${schema}.lease
+        where lane_posting_id = l.posting_id and lane_priority = l.priority
+        order by lane_first_seq desc limit 1) e),
+  beyond as materialized (
+    select coalesce(sum(l.end_seq - l.first_seq - coalesce(t.jobs, 0)), 0) as jobs,
+           min(l.posting_id) filter (
+             where l.is_open and l.end_seq - l.first_seq > coalesce(t.jobs, 0)) as oldest
+    from lane l left join taken t on t.posting_id = l.posting_id and t.priority = l.priority),
+  summed as materialized (
+    select coalesce(sum(done), 0) as done, coalesce(sum(failed), 0) as failed,
+           coalesce(sum(cancelled), 0) as cancelled, coalesce(sum(retrying), 0) as retrying,
+           coalesce(sum(returned), 0) + (select jobs from beyond) as waiting
+    from total),`;
 
-/** The postings that are shown. */
+/** The postings that are shown, each counted. */
 const chosenParts = (sql: Tx, schema: Schema, most: number) => sql`
+  worked_at as materialized (
+    select posting_id as id from held group by posting_id order by sum(jobs) desc, posting_id desc
+    limit ${mostHeld}),
   chosen as materialized (
-    select id, 1 as rank from counted where id in (select id from worked_at)
-    union all (
-    select id, 2 from counted where id not in (select id from worked_at)
-    order by id desc limit ${most})
-    union all (
-    select id, 3 from ${schema}.posting where ended_at is not null
-    order by id desc limit ${most})
-    order by rank, id desc limit ${most}),
+    select id, min(rank) as rank from (
+      select id, 1 as rank from worked_at
+      union all (
+      select id, 2 from ${schema}.posting where ended_at is null order by id desc limit ${most})
+      union all (
+      select id, 3 from ${schema}.posting where ended_at is not null order by id desc
+      limit (select greatest(${most} - postings, 0) from live))) c
+    group by id order by rank, id desc limit ${most}),
   shown as materialized (
-    select c.rank, p.*, r.poster, n.priority, n.id is not null as is_live, n.waiting, n.retrying,
-           coalesce(n.done, p.done) as all_done, coalesce(n.failed, p.failed) as all_failed,
-           coalesce(n.cancelled, p.cancelled) as all_cancelled
+    select c.rank, p.*, r.poster, n.priority, p.ended_at is null as is_live,
+           coalesce(n.jobs, 0) + coalesce(t.returned, 0) as waiting,
+           coalesce(t.retrying, 0) as retrying, p.done + coalesce(t.done, 0) as all_done,
+           p.failed + coalesce(t.failed, 0) as all_failed,
+           p.cancelled + coalesce(t.cancelled, 0) as all_cancelled
     from chosen c
       cross join lateral (select * from ${schema}.posting where id = c.id offset 0) p
       cross join lateral (select poster from ${schema}.route where id = p.route_id offset 0) r
-      left join counted n on n.id = c.id),`;
+      left join total t on t.posting_id = c.id
+      left join (
+        select l.posting_id, sum(l.end_seq - l.first_seq - coalesce(t.jobs, 0)) as jobs,
+               max(l.priority) filter (
+                 where l.end_seq - l.first_seq > coalesce(t.jobs, 0)) as priority
+        from lane l left join taken t on t.posting_id = l.posting_id and t.priority = l.priority
+        where l.posting_id in (select id from chosen)
+        group by l.posting_id) n on n.posting_id = c.id),`;
 
 /** Pools, and groups of failures. */
 const otherParts = (sql: Tx, schema: Schema) => sql`
@@ -122,15 +143,14 @@ const documentOf = (sql: Tx, schema: Schema) => sql`
       when not ${schema}.is_a('operator', 'poster')
         then format('the role %s may only look', ${schema}.caller()) end,
     'postings', (${postingsOf(sql)}),
-    'open', (select count(*) from counted),
-    'jobs', (select json_build_object(
-      'waiting', coalesce(sum(waiting), 0), 'retrying', coalesce(sum(retrying), 0),
-      'done', coalesce(sum(done), 0), 'failed', coalesce(sum(failed), 0),
-      'cancelled', coalesce(sum(cancelled), 0), 'running', coalesce(
-        sum(job_count - waiting - retrying - done - failed - cancelled), 0)) from counted),
+    'open', live.postings,
+    'jobs', json_build_object(
+      'waiting', waiting, 'retrying', retrying, 'done', done, 'failed', failed,
+      'cancelled', cancelled,
+      'running', live.jobs - waiting - retrying - done - failed - cancelled),
     'oldestWaitingMs', (
-      select extract(epoch from clock.at - min(posted_at)) * 1000 from counted
-      where state = 'open' and waiting > 0),
+      select extract(epoch from clock.at - posted_at) * 1000 from ${schema}.posting
+      where id = (select oldest from beyond)),
     'pools', (${poolsOf(sql)}),
     'failures', (select coalesce(json_agg(json_build_object(
       'postingId', id, 'fingerprint', fingerprint, 'count', jobs, 'firstAt', first_at,
@@ -138,7 +158,7 @@ const documentOf = (sql: Tx, schema: Schema) => sql`
       'job', id || '/' || (select coalesce(j.index, j.seq) from ${schema}.job j
                            where j.posting_id = grouped.id and j.seq = grouped.seq))
       order by jobs desc, last_at desc), '[]') from grouped)) as value
-  from clock`;
+  from clock, live, summed`;
 
 const postingsOf = (sql: Tx) => sql`
     select coalesce(json_agg(json_build_object(
