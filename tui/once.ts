@@ -15,7 +15,7 @@ export function onceText(
   const { postings, pools, failures } = snapshot;
   const height = postings.length + 10 + 4 * (Math.max(pools.length, failures.length) + 5);
   const size = { columns, rows: height + 20 };
-  const empty = startModel({ size, nowMs: 0, everyMs: 1_000, startedReadOnly: null });
+  const empty = startModel({ size, nowMs: 0, everyMs: 0, startedReadOnly: null });
   const { model } = update(empty, { kind: "snapshot", snapshot, tookMs: 0 }, 0);
   const scene = { model, glyphs: { ...glyphs, chosen: " " } };
   const lines = [...headerLines(scene), ...overviewLines(scene, height).map(({ line }) => line)];

@@ -6,6 +6,7 @@ import { onceText } from "../../tui/once.ts";
 import { terminalOf } from "../../tui/terminal.ts";
 import { runTop } from "../../tui/top.ts";
 import { readSnapshot } from "../db/top/snapshot.ts";
+import { documents } from "../domain/documents.ts";
 import { exitCodes, type ExitCode, PdoflowError } from "../domain/errors.ts";
 import { parse } from "../domain/parse.ts";
 import { PdoflowCommand } from "./command.ts";
@@ -46,6 +47,7 @@ export class TopCommand extends PdoflowCommand {
     `,
     examples: [
       ["Watch", "$0 top"],
+      ["What it shows, for a script", "$0 top --json"],
       ["Once, as text", "$0 top --once"],
       ["For a screen on the wall", "$0 top --read-only --delay 5"],
     ],
@@ -64,6 +66,20 @@ export class TopCommand extends PdoflowCommand {
   });
   ascii = Option.Boolean("--ascii", false, { description: "draw with ASCII alone" });
   theme = Option.String("--theme", { description: "default or colour-blind" });
+
+  #printDocument(): Promise<ExitCode> {
+    return this.withDatabase(async (db) => {
+      const { postings, endedBySecond, pools, failures, ...rest } = await readSnapshot(db);
+      this.printJson(documents.top, {
+        ...rest,
+        postings: [...postings],
+        endedBySecond: [...endedBySecond],
+        pools: [...pools],
+        failures: [...failures],
+      });
+      return exitCodes.ok;
+    });
+  }
 
   /** One frame, for a pipe, a log or a terminal that can't be drawn on. */
   async #printOnce(): Promise<ExitCode> {
@@ -84,6 +100,7 @@ export class TopCommand extends PdoflowCommand {
     const { env, isTerminal, stdin, stdout, onStopSignal } = this.context;
     const color = parse(ColorChoice, this.color, "--color");
     const terminal = terminalOf(env, { color, isAscii: this.ascii });
+    if (this.json) return await this.#printDocument();
     if (this.once || !isTerminal.stdin || !isTerminal.stdout) return await this.#printOnce();
     if (!terminal) {
       const term = env["TERM"] ? `TERM=${env["TERM"]}` : "no TERM";

@@ -2,18 +2,9 @@
 // one that is renamed, removed or gets another meaning makes version 2.
 import * as v from "valibot";
 
-const count = v.pipe(v.number(), v.integer(), v.minValue(0));
-const id = v.pipe(v.number(), v.integer(), v.minValue(1));
-/** In UTC, as ISO 8601 has it. */
-const moment = v.union([
-  v.pipe(v.string(), v.isoTimestamp()),
-  v.pipe(
-    v.date(),
-    v.transform((date) => date.toISOString()),
-  ),
-]);
+import { count, id, JobCounts, moment, PostingState } from "./document-parts.ts";
+import { topEntries } from "./top-document.ts";
 
-const PostingState = v.picklist(["open", "paused", "errored_out", "cancelled", "finished"]);
 export const JobStatus = v.picklist([
   "waiting",
   "running",
@@ -22,15 +13,6 @@ export const JobStatus = v.picklist([
   "failed",
   "cancelled",
 ]);
-
-const JobCounts = v.object({
-  waiting: count,
-  running: count,
-  retrying: count,
-  done: count,
-  failed: count,
-  cancelled: count,
-});
 
 const RoleKind = v.picklist(["poster", "viewer", "operator", "pool", "owner"]);
 
@@ -85,6 +67,7 @@ export const documents = {
     postings: v.array(Posting),
     pools: v.array(PoolRow),
   }),
+  top: document(topEntries),
   list: document({
     postings: v.array(Posting),
     /** Whether there are more, which `--before` shows. */

@@ -34,7 +34,7 @@ function titleLine(model: Model): Line {
   if (snapshot) parts.push({ text: `  ${clock(snapshot.at)}` });
   if (readOnlyOf(model) !== null) parts.push({ text: "  read-only", tone: "warn" });
   if (snapshot) parts.push({ text: `  ${snapshot.database}`, tone: "dim" });
-  if (snapshot)
+  if (snapshot && model.everyMs > 0)
     parts.push({ text: `  every ${span(refreshMs({ ...model, fault: null }))}`, tone: "dim" });
   return { spans: parts };
 }
