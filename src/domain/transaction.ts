@@ -4,5 +4,6 @@
  * manager of TypeORM are one as they are.
  */
 export interface Transaction {
+  /** Runs one statement; its text has `$1`, `$2`, … for the parameters, which are texts. */
   query(text: string, parameters: string[]): PromiseLike<unknown>;
 }

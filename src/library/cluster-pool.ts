@@ -13,6 +13,7 @@ import type { PostingStatus } from "./posting-status.ts";
 import { ProgramPool } from "./program-pool.ts";
 import type { WaitOptions } from "./wait-limit.ts";
 
+/** What a pool is to be like. */
 export interface ClusterPoolOptions {
   /** How many jobs it runs at a time, each in its own process. Default: the number of cores. */
   maxWorkers?: number | undefined;
@@ -179,6 +180,7 @@ export class ClusterPool implements AsyncDisposable {
     await last?.end(this.#graceMs);
   }
 
+  /** As `stop`, at the end of an `await using` block. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop();
   }

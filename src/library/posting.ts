@@ -30,6 +30,7 @@ export interface JobResult<Result = unknown> {
   error: JobError | null;
 }
 
+/** In which order results come, and for how long they are waited for. */
 export interface ResultOptions extends WaitOptions {
   /** "posted", the default, or "ended". */
   order?: "posted" | "ended" | undefined;

@@ -37,6 +37,7 @@ export const Registry = {
     return fn;
   },
 
+  /** The functions that were marked, as `for (const fn of Registry)` walks through them. */
   [Symbol.iterator](): Iterator<JobFunction> {
     return markedJobs().values();
   },

@@ -1,3 +1,4 @@
+/** Where a value is. */
 export interface ValueOptions {
   /** The URL of the database. Default: that of the environment, else the embedded server. */
   db?: string | undefined;

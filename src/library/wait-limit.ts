@@ -3,6 +3,7 @@ import * as v from "valibot";
 import { parse } from "../domain/parse.ts";
 import { WaitTimedOut } from "./wait-errors.ts";
 
+/** How long something is waited for. */
 export interface WaitOptions {
   /** How long to wait, in milliseconds; by default without end. */
   timeoutMs?: number | undefined;

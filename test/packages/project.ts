@@ -23,7 +23,7 @@ export async function packageFile(path: string): Promise<string> {
   return join(await installed, path);
 }
 
-async function inTurn<T>(work: () => T | Promise<T>): Promise<T> {
+export async function inTurn<T>(work: () => T | Promise<T>): Promise<T> {
   mkdirSync(join(root, "dist"), { recursive: true });
   return await alone(join(root, "dist/.packages.lock"), async () => await work());
 }
