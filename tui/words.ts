@@ -9,7 +9,7 @@ export function count(value: number): string {
 export const rate = (perSecond: number): string =>
   perSecond >= 10 || perSecond === 0 ? count(perSecond) : perSecond.toFixed(perSecond < 1 ? 2 : 1);
 
-/** `45ms`, `1.5s`, `12s`, `3m`, `2h05`, `4d`: how long something took, in six columns at most. */
+/** `45ms`, `1.5s`, `12s`, `3m`, `2h05`, `4d`: how long something took. */
 export function span(ms: number): string {
   const time = Math.max(0, ms);
   if (time > 0 && time < 0.95) return `${time.toFixed(1)}ms`;
@@ -20,7 +20,8 @@ export function span(ms: number): string {
   if (minutes < 100) return `${minutes}m`;
   if (minutes < 2_880)
     return `${Math.floor(minutes / 60)}h${String(minutes % 60).padStart(2, "0")}`;
-  return `${count(Math.floor(minutes / 1_440))}d`;
+  const days = Math.floor(minutes / 1_440);
+  return days < 1_000 ? `${days}d` : `${count(Math.floor(days / 365))}y`;
 }
 
 /** `512B`, `8.0K`, `1.2M`. */

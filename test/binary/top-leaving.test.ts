@@ -86,6 +86,22 @@ test("after Ctrl-Z the shell has its terminal, and fg brings top back", async ()
   expect(read("after")).toBe(read("before"));
 });
 
+test("stopped and continued from outside it takes the terminal again, and draws all", async () => {
+  await using db = await freshDatabase();
+  using cli = await openCli(db);
+  const { top, pid } = await started(cli);
+  await using _ = top;
+  process.kill(pid, "SIGSTOP");
+  // Somebody else uses the terminal in the meantime.
+  top.terminal.write("\u001b[?1049l\u001b[2Jsomebody else");
+  await top.shows("somebody else");
+  process.kill(pid, "SIGCONT");
+  await top.shows("No postings yet");
+  expect(top.terminal.buffer.active.type).toBe("alternate");
+  top.type("q");
+  await expectRestored(cli, top, 0);
+});
+
 test("where its shell is killed top ends, and gives back the terminal", async () => {
   await using db = await freshDatabase();
   using cli = await openCli(db);

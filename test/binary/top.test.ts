@@ -163,8 +163,12 @@ test("the server goes and comes back: a banner says how old what is shown is", a
   await top.shows("here");
   proxy.thaw();
   await top.hides("STALE");
+  proxy.freeze();
+  await top.shows("STALE");
+  const askedAt = performance.now();
   top.type("q");
   expect(await top.exited).toBe(0);
+  expect(performance.now() - askedAt).toBeLessThan(3_000); // no server keeps anybody
 });
 
 test("Ctrl-L draws all anew, and a resize storm ends with a whole screen", async () => {

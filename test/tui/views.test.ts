@@ -47,6 +47,7 @@ const failed = job(7, {
   error: {
     name: "RangeError",
     message: "too far",
+    cause: { name: "TypeError", message: "the cause" },
     stack: "RangeError: too far\n    at fit (a.ts:1:1)",
   },
   stdout: "line one\n\u001b[31mred\u001b[0m\ttab\r\nlast",

@@ -1,3 +1,4 @@
+import type { JobError } from "../../src/domain/attempt.ts";
 import type { Scene } from "../columns.ts";
 import { failedSpan } from "../columns.ts";
 import type { Line, Span } from "../frame.ts";
@@ -128,6 +129,12 @@ export function jobLines(
   ];
 }
 
+/** What an error came from, and that from; those that it gathers. */
+function causesOf(error: JobError | null): JobError[] {
+  const below = [...(error?.cause ? [error.cause] : []), ...(error?.errors ?? [])];
+  return below.flatMap((each) => [each, ...causesOf(each)]);
+}
+
 function factLines(job: TopJob, width: number): Line[] {
   const fact = (name: string, ...spans: (Span | string)[]) =>
     line({ text: ` ${name.padEnd(10)}`, tone: "dim" }, ...spans);
@@ -151,6 +158,9 @@ function factLines(job: TopJob, width: number): Line[] {
     ...text("arguments", job.args),
     ...(error === null ? [] : text("error", `${error.name}: ${error.message}`)),
     ...text("stack", error?.stack ?? null),
+    ...causesOf(error).flatMap((cause) =>
+      text("caused by", cause.stack ?? `${cause.name}: ${cause.message}`),
+    ),
     ...text("stdout", job.stdout),
     ...text("stderr", job.stderr),
   ];
