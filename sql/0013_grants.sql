@@ -14,7 +14,7 @@ create function pdoflow.kind_reads(p_kind text) returns text[] language sql immu
 
 -- The functions that it may call: those that run as the owner check who calls.
 create function pdoflow.kind_calls(p_kind text) returns text[] language sql immutable return
-  array['caller', 'is_owner', 'grants_of', 'is_a', 'sees_all', 'runs_all', 'own_routes',
+  array['caller', 'is_owner', 'is_a', 'sees_all', 'runs_all', 'own_routes',
         'run_routes'] ||
   case p_kind
     when 'pool' then array['listen', 'share_of',

@@ -40,6 +40,9 @@ declare
   v_state text;
 begin
   perform pdoflow.require_pool(p_pool);
+  if pg_column_size(p_running) > 4 * 1024 * 1024 then
+    raise exception 'expected up to 4 MiB of running jobs' using errcode = 'PF002';
+  end if;
   perform from jsonb_to_recordset(p_running) as j (posting bigint, seq integer, attempt integer);
   update pdoflow.pool set beat_at = clock_timestamp(), running = p_running, listens = p_listens
   where id = p_pool and state in ('up', 'draining') returning state into v_state;

@@ -32,6 +32,11 @@ declare
   v_key text := p_options ->> 'key';
   v_os_user text := coalesce(p_options ->> 'osUser', '');
 begin
+  -- Who may call this may be another: a function of theirs that runs with their rights.
+  if not pdoflow.is_a('poster') then
+    raise exception 'the role % may not post', pdoflow.caller()
+      using errcode = 'insufficient_privilege';
+  end if;
   for v_try in 1..20 loop
     posting_id := pdoflow.take_posting_id();
     exit when posting_id is not null or not p_opens;

@@ -127,6 +127,23 @@ test("who posts is who logged in, whatever the options say", async () => {
   await eve.sql`select pdoflow.cancel(${row?.id ?? 0}::bigint)`;
 });
 
+test("a function of a poster's that others call lets nobody post who may not", async () => {
+  await using lent = await withRoles("poster", "guest");
+  await lent.grant("poster", "poster", { maxOpen: 1 });
+  const { sql } = lent.db;
+  await sql`create schema lent`;
+  await sql`grant all on schema lent to public`;
+  const poster = await lent.as("poster");
+  await poster.sql`
+    create function lent.post() returns bigint language sql security definer
+    as $$ select pdoflow.post('a.ts#f', '[[1]]') $$`;
+  const guest = await lent.as("guest");
+  expect(await refusal(guest.sql`select lent.post()`)).toContain("may not post");
+  expect((await poster.sql`select lent.post()`).length).toBe(1);
+  expect(await code(guest.sql`select pdoflow.grants_of('x')`)).toBe(denied);
+  expect(await code(poster.sql`select pdoflow.grants_of('x')`)).toBe(denied);
+});
+
 test("SET ROLE is followed to a role whose member one is", async () => {
   await using group = await withRoles("student", "group");
   const [student, all] = [group.nameOf("student"), group.nameOf("group")];

@@ -60,9 +60,9 @@ test("the options, functions and columns of docs/sql.md are those that there are
   const names = await roles.db.sql<{ name: string }[]>`
     select unnest(pdoflow.kind_calls('poster') || pdoflow.kind_calls('operator')) as name
     except
-    select unnest(array['post_batch', 'next_span', 'caller', 'is_owner', 'grants_of', 'is_a',
+    select unnest(array['post_batch', 'next_span', 'caller', 'is_owner', 'is_a',
       'sees_all', 'runs_all', 'own_routes', 'run_routes', 'running_jobs', 'fingerprint',
-      'failed_jobs', 'failed_before', 'seqs_of', 'limit_room'])`;
+      'failed_jobs', 'failed_before', 'seqs_of', 'limit_room', 'follow'])`;
   expect(names.length).toBeGreaterThan(10);
   for (const { name } of names) expect([name, page.includes(`${name}(`)]).toEqual([name, true]);
   const columns = await roles.db.sql<{ name: string; columns: string }[]>`
