@@ -1,5 +1,6 @@
 import type { Db } from "./connect.ts";
 import { migrate } from "./migrations.ts";
+import { startDue } from "./starts.ts";
 
 /** Makes the target's schema, which must not be there yet. */
 export async function makeSchema(db: Db): Promise<void> {
@@ -15,8 +16,11 @@ export async function dropSchema({ sql, schema }: Db): Promise<void> {
   });
 }
 
-/** Makes what waits for its time due now. */
-export async function hasten({ sql, schema }: Db): Promise<void> {
+/** Makes what waits for its time due now: retries, and postings that start later. */
+export async function hasten(db: Db): Promise<void> {
+  const { sql, schema } = db;
   await sql`
     update ${schema}.retry set due_at = now() where due_at > now() and due_at < 'infinity'`;
+  await sql`update ${schema}.posting set starts_at = now() where starts_at > now()`;
+  await startDue(db);
 }

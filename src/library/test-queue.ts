@@ -95,13 +95,15 @@ export class TestQueue implements AsyncDisposable {
 
   /**
    * Runs all that waits, and what its jobs post, in this process and at once: retries do not wait
-   * for their backoff. Resolves when nothing is left to run, with where the posting stands then.
+   * for their backoff, nor postings for their `runAt`. Resolves when nothing is left to run, with
+   * where the posting stands then.
    *
    * @example const { done, failed } = await queue.run(posting);
    * @throws what `Posting.status` does.
    */
   async run(posting: Posting, options: { concurrency?: number } = {}): Promise<PostingStatus> {
     const concurrency = parse(Concurrency, options.concurrency, "concurrency");
+    await this.#hasten(); // before the pool may find that nothing is left
     const pool = await startInProcess(this.#connection.target, {
       ...{ concurrency, root: this.#root, once: true, graceMs: 0, log: () => {} },
     });
@@ -110,11 +112,13 @@ export class TestQueue implements AsyncDisposable {
       () => true,
       () => true, // told below
     );
-    while (!(await Promise.race([over, pause()]))) {
-      await this.#connection.use(({ reading }) => hasten(reading));
-    }
+    while (!(await Promise.race([over, pause()]))) await this.#hasten();
     await finished;
     return await posting.status();
+  }
+
+  async #hasten(): Promise<void> {
+    await this.#connection.use(({ reading }) => hasten(reading));
   }
 
   /** Removes all that was posted: `await using` does it at the end of its block. */

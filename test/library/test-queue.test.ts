@@ -45,6 +45,15 @@ test("retries do not wait for their time, and a posting that is stopped is told 
   expect(await queue.run(stopped)).toMatchObject({ state: "errored_out" });
 });
 
+test("a posting that starts later runs at once", async () => {
+  await using db = await freshDatabase();
+  await using queue = await openTestQueue({ db: db.url, root });
+  const runAt = new Date(Date.now() + 3_600_000);
+  const posting = await postWork(quick, [[1]], [], { root, runAt });
+  expect(await posting.status()).toMatchObject({ waiting: 1, state: "open" });
+  expect(await queue.run(posting)).toMatchObject({ done: 1 });
+});
+
 test("what its jobs post is run, too", async () => {
   await using db = await freshDatabase();
   await using queue = await openTestQueue({ db: db.url, root });
