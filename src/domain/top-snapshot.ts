@@ -110,7 +110,7 @@ export interface Numbers {
   duration: Histogram;
   /** How many first attempts the latency is of. */
   sampled: number;
-  /** Jobs that have not ended, and those of them that wait for another attempt. */
+  /** Jobs that wait or run, and those that wait for another attempt. */
   depth: number;
   retrying: number;
   /** Of the last day. */

@@ -53,7 +53,7 @@ const numbersQuery = (sql: Tx, { schema, target }: Db) => sql<{ value: unknown }
     'durations', (select coalesce(json_agg(durations order by place), '[]') from added),
     'depth', (
       select coalesce(sum(job_count), 0) from ${schema}.posting where ended_at is null) - (
-      select coalesce(sum(done + failed + cancelled), 0) from ${schema}.progress),
+      select coalesce(sum(done + failed + cancelled + retrying), 0) from ${schema}.progress),
     'retrying', (select coalesce(sum(retrying), 0) from ${schema}.progress),
     'refused', (
       select coalesce(sum(refused), 0) from ${schema}.pool
@@ -64,7 +64,7 @@ const numbersQuery = (sql: Tx, { schema, target }: Db) => sql<{ value: unknown }
       from (
         select regexp_replace(c.relname, '_\\d+$', '') as name,
                sum(pg_total_relation_size(c.oid)) as bytes,
-               sum(greatest(c.reltuples, 0)) as rows
+               sum(greatest(c.reltuples, pg_stat_get_live_tuples(c.oid))) as rows
         from pg_class c
         where c.relnamespace = (
           select relnamespace from pg_class where oid = ${`${target.schema}.posting`}::regclass)

@@ -4,7 +4,7 @@ import { readNumbers } from "../../../src/db/top/numbers.ts";
 import { readSnapshot } from "../../../src/db/top/snapshot.ts";
 import { tell } from "../../../src/db/top/tell.ts";
 import { bucketOf, durationLimits } from "../../../src/domain/histogram.ts";
-import { newPool, postJobs, queueOfFile } from "../engine.ts";
+import { jobsOf, newPool, postJobs, queueOfFile, recordPart, take } from "../engine.ts";
 
 const freshQueue = queueOfFile();
 
@@ -23,6 +23,17 @@ test("a queue of which no pool has told anything has figures of nothing", async 
   expect(numbers.endedByMinute).toEqual(Array.from({ length: 60 }, () => 0));
   expect(numbers.tables.map(({ name }) => name)).toContain("outcome");
   expect(numbers.tables.filter(({ name }) => name === "job")).toHaveLength(1);
+});
+
+test("what waits, runs or is to be retried is counted", async () => {
+  await using db = await freshQueue();
+  const [pool] = [await newPool(db), await postJobs(db, 100)];
+  const jobs = jobsOf(await take(db, pool, { cap: 10 }));
+  await recordPart(db, pool, jobs.slice(0, 3));
+  await recordPart(db, pool, jobs.slice(3, 5), { state: "retried", delayMs: 1e6 });
+  const { depth, retrying, tables } = await readNumbers(db);
+  expect([depth, retrying]).toEqual([95, 2]);
+  expect(tables.find(({ name }) => name === "job")?.bytes).toBeGreaterThan(8_192);
 });
 
 test("D1, D2: what pools tell in a minute is added up", async () => {
