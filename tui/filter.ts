@@ -45,34 +45,37 @@ export const factsOfFailure = (row: TopFailure): Facts => ({
 });
 
 /**
- * Whether a row has all that a filter asks for. A word is a selector of the command line (42, last,
- * last:3, @name), a field (state:failed), or a text that is in it, in small or capital letters.
- * `newest` are the numbers of the newest postings, the newest first.
+ * Tells whether a row has all that a filter asks for. A word is a selector of the command line (42,
+ * last, last:3, @name), a field (state:failed), or a text that is in it, in small or capital
+ * letters. `newest` are the numbers of the newest postings, the newest first.
  */
-export function passes(facts: Facts, filter: string, newest: readonly number[]): boolean {
-  return filter
+export function filterOf(filter: string, newest: readonly number[]): (facts: Facts) => boolean {
+  const tests = filter
     .split(/\s+/)
     .filter((word) => word !== "")
-    .every((word) => hasWord(facts, word, newest));
+    .map((word) => testOf(word, newest));
+  return (facts) => tests.every((passes) => passes(facts));
 }
 
-function hasWord(facts: Facts, word: string, newest: readonly number[]): boolean {
+function testOf(word: string, newest: readonly number[]): (facts: Facts) => boolean {
   const small = word.toLowerCase();
   const [, field = "", wanted = ""] = /^(\w+):(.*)$/.exec(small) ?? [];
-  const value = facts.fields[field];
-  if (value !== undefined) return value.toLowerCase().includes(wanted);
-  const pick = facts.postingId === null ? null : pickOf(word);
-  const isInText = facts.text.toLowerCase().includes(small);
-  switch (pick?.by) {
-    case "number":
-      return facts.postingId === pick.id;
-    case "last":
-      return newest.slice(0, pick.count).includes(facts.postingId ?? -1);
-    case "name":
-      return facts.name === pick.name || isInText;
-    case undefined:
-      return isInText;
-  }
+  const pick = pickOf(word);
+  return (facts) => {
+    const value = facts.fields[field];
+    if (value !== undefined) return value.toLowerCase().includes(wanted);
+    const isInText = () => facts.text.toLowerCase().includes(small);
+    switch (facts.postingId === null ? undefined : pick?.by) {
+      case "number":
+        return pick?.by === "number" && facts.postingId === pick.id;
+      case "last":
+        return pick?.by === "last" && newest.slice(0, pick.count).includes(facts.postingId ?? -1);
+      case "name":
+        return (pick?.by === "name" && facts.name === pick.name) || isInText();
+      case undefined:
+        return isInText();
+    }
+  };
 }
 
 /** Null where the word is no selector: then it is a text. */

@@ -1,5 +1,5 @@
 import type { Palette, Tone } from "./palette.ts";
-import { clusters } from "./text.ts";
+import { clusters, isSimple } from "./text.ts";
 
 /** A piece of a line. */
 export interface Span {
@@ -58,6 +58,9 @@ export function frameOf(lines: readonly Line[], size: Size, look: Look): Frame {
 /** What stands for the few other characters that we make ourselves. */
 const asciiForms: Readonly<Record<string, string>> = { "…": "~", "·": ".", "×": "x" };
 
+const shownAs = (text: string, { isUtf8 }: Look): string =>
+  isUtf8 || (text.length === 1 && text <= "~") ? text : (asciiForms[text] ?? "?");
+
 function cellsOf({ spans, isChosen = false }: Line, columns: number, look: Look): Cell[] {
   const cells: Cell[] = [];
   const sgrOf = (tone: Tone) => {
@@ -66,12 +69,18 @@ function cellsOf({ spans, isChosen = false }: Line, columns: number, look: Look)
   };
   for (const { text, tone = "plain" } of spans) {
     const sgr = sgrOf(tone);
+    if (isSimple(text)) {
+      // Nearly all that there is, and the quick way.
+      for (let at = 0; at < text.length && cells.length < columns; at++) {
+        const letter = text[at] ?? " ";
+        cells.push({ text: shownAs(letter, look), sgr });
+      }
+      continue;
+    }
     for (const cluster of clusters(text)) {
       if (cells.length + cluster.width > columns) break;
-      const isShown = look.isUtf8 || /^[ -~]$/.test(cluster.text);
-      const shown = isShown ? cluster.text : (asciiForms[cluster.text] ?? "?");
-      cells.push({ text: shown, sgr });
-      if (cluster.width === 2) cells.push({ text: isShown ? "" : " ", sgr });
+      cells.push({ text: shownAs(cluster.text, look), sgr });
+      if (cluster.width === 2) cells.push({ text: look.isUtf8 ? "" : " ", sgr });
     }
   }
   const blank = { text: " ", sgr: isChosen ? "7" : "" };

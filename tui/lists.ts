@@ -1,6 +1,6 @@
 import { failureColumns, poolColumns, type Scene } from "./columns.ts";
 import { postingColumns } from "./posting-columns.ts";
-import { type Facts, factsOfFailure, factsOfPool, factsOfPosting, passes } from "./filter.ts";
+import { type Facts, factsOfFailure, factsOfPool, factsOfPosting, filterOf } from "./filter.ts";
 import type { Glyphs } from "./glyphs.ts";
 import type { ListState, Model, Pane } from "./model.ts";
 import type { TopFailure, TopPool, TopPosting } from "../src/domain/top-snapshot.ts";
@@ -78,8 +78,8 @@ function shown<Row>(
 ): Row[] {
   const { filter, sortedBy, isReversed } = model.lists[pane];
   const newest = (model.snapshot?.postings ?? []).map(({ id }) => id).toSorted((a, b) => b - a);
-  const passed =
-    filter === "" ? [...rows] : rows.filter((row) => passes(factsOf(row), filter, newest));
+  const passes = filterOf(filter, newest);
+  const passed = filter === "" ? [...rows] : rows.filter((row) => passes(factsOf(row)));
   const column = columns[sortedBy - 1];
   const sorted = column
     ? passed.toSorted((a, b) => compare(column.order(a), column.order(b)))

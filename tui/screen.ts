@@ -44,6 +44,8 @@ export interface ScreenOptions extends ScreenEvents {
 const escape = "\u001b";
 /** After a lone ESC nothing more comes for so long: then it was the key. */
 const escapeMs = 40;
+/** More than that is not waited for: a paste without an end. */
+const longestRest = 100_000;
 
 /**
  * The terminal while the dashboard has it: other screen, raw keys, mouse. {@link restore} gives it
@@ -217,7 +219,7 @@ export class Screen implements Disposable {
     const text = typeof data === "string" ? data : this.#decoder.write(Buffer.from(data));
     if (this.#escapeTimer) clearTimeout(this.#escapeTimer);
     const { pieces, rest } = splitInput(this.#rest + text);
-    this.#rest = rest;
+    this.#rest = rest.length > longestRest ? "" : rest;
     if (rest !== "") this.#escapeTimer = setTimeout(() => this.#giveUpRest(), escapeMs);
     for (const { kind, text: sequence } of pieces) {
       if (!this.#isOn) return; // left by one of them

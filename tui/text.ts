@@ -35,11 +35,12 @@ export const harmlessLines = (text: string): string[] =>
 /** Code points; marks are letters of their own. */
 export const lettersOf = (text: string): string[] => Array.from(text);
 
-const isAscii = (text: string) => /^[ -~]*$/.test(text);
+/** Whether each of its code units is a letter of one column: ASCII, and what we draw with. */
+export const isSimple = (text: string) => /^[ -~\u2500-\u259f\u2800-\u28ff—…✗●▸×·]*$/.test(text);
 
 /** The characters of a line, made harmless; marks stay with the letter that they are on. */
 export function clusters(text: string): Cluster[] {
-  if (isAscii(text)) return lettersOf(text).map((letter) => ({ text: letter, width: 1 }));
+  if (isSimple(text)) return lettersOf(text).map((letter) => ({ text: letter, width: 1 }));
   const found: Cluster[] = [];
   let marks = 0;
   for (const letter of harmless(text)) {
@@ -63,11 +64,12 @@ function widthOfLetter(letter: string): 0 | 1 | 2 {
 }
 
 export const widthOf = (text: string): number =>
-  isAscii(text) ? text.length : clusters(text).reduce((sum, { width }) => sum + width, 0);
+  isSimple(text) ? text.length : clusters(text).reduce((sum, { width }) => sum + width, 0);
 
 /** The text in no more than `width` columns; where it is cut it ends with `mark`. */
 export function cut(text: string, width: number, mark = "…"): string {
   if (width <= 0) return "";
+  if (isSimple(text)) return text.length <= width ? text : text.slice(0, width - 1) + mark;
   const all = clusters(text);
   const total = all.reduce((sum, each) => sum + each.width, 0);
   if (total <= width) return all.map((each) => each.text).join("");
