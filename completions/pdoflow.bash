@@ -3,7 +3,7 @@ _pdoflow() {
   local cur=${COMP_WORDS[COMP_CWORD]} options="" words=""
   COMPREPLY=()
   if [ "$COMP_CWORD" -eq 1 ]; then
-    COMPREPLY=($(compgen -W "cancel completions config demo depth doctor down drain execute-job explain failures grant jobs list logs migrate pause pool pools post priority-stats prune results resume retry revoke run set-priority set-limit set-posting-status status top up vars wait help --help --version" -- "$cur"))
+    COMPREPLY=($(compgen -W "cancel completions config demo depth doctor down drain execute-job explain failures grant jobs list logs migrate pause pool pools post priority-stats profile prune results resume retry revoke run set-priority set-limit set-posting-status status top up vars wait help --help --version" -- "$cur"))
     return
   fi
   case ${COMP_WORDS[1]} in
@@ -24,10 +24,11 @@ _pdoflow() {
     logs) options="--database --json --color -q --quiet -v --verbose --failed --state -f --follow"; words="" ;;
     migrate) options="--database --json --color -q --quiet -v --verbose --dry-run --show-sql"; words="" ;;
     pause) options="--database --json --color -q --quiet -v --verbose --state --reason"; words="" ;;
-    pool) options="--database --json --color -q --quiet -v --verbose --max-workers --root --provides --only-mine --posters --oldest-every --rescue-after --recycle-after --recycle-above --reload --idle-timeout --lifetime --grace --once"; words="" ;;
+    pool) options="--database --json --color -q --quiet -v --verbose --max-workers --root --provides --only-mine --posters --oldest-every --rescue-after --recycle-after --recycle-above --reload --idle-timeout --lifetime --grace --profile --once"; words="" ;;
     pools) options="--database --json --color -q --quiet -v --verbose --all"; words="" ;;
     post) options="--database --json --color -q --quiet -v --verbose --root --name --priority --priority-column --tries --backoff --timeout --grace --stop-after --max-failures --limit --max-running --rate --max-rate --output --at --keep --format --each-line --positional --header --no-header --types --from-glob --args --kw --each --check --no-check --progress --needs --results --no-results --key --dry-run --wait"; words="" ;;
     priority-stats) options="--database --json --color -q --quiet -v --verbose"; words="" ;;
+    profile) options="--database --json --color -q --quiet -v --verbose --to"; words="" ;;
     prune) options="--database --json --color -q --quiet -v --verbose --older-than --state --dry-run --yes"; words="" ;;
     results) options="--database --json --color -q --quiet -v --verbose --csv --tsv --state"; words="" ;;
     resume) options="--database --json --color -q --quiet -v --verbose --state"; words="" ;;

@@ -153,6 +153,8 @@ begin
     delete from pdoflow.lane where posting_id in (select id from gone)),
   failures as (
     delete from pdoflow.failure where posting_id in (select id from gone)),
+  profiles as (
+    delete from pdoflow.profile where posting_id in (select id from gone)),
   noted as (
     insert into pdoflow.pruned (posting_id, job_count) select id, job_count from gone)
   select count(*), coalesce(sum(job_count), 0) into postings, jobs from gone;

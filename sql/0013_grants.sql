@@ -8,7 +8,7 @@ create function pdoflow.kind_reads(p_kind text) returns text[] language sql immu
     when 'pool' then array['migration', 'route', 'posting', 'lane', 'job', 'progress', 'lease',
                            'pool']
     else array['migration', 'route', 'posting', 'lane', 'job', 'progress', 'lease', 'pool',
-               'outcome', 'retry', 'permit', 'variable', 'job_status', 'failure', 'tally',
+               'outcome', 'retry', 'permit', 'variable', 'job_status', 'failure', 'tally', 'profile',
                'postings', 'jobs', 'outcomes', 'failures', 'pools']
   end;
 
@@ -24,7 +24,7 @@ create function pdoflow.kind_calls(p_kind text) returns text[] language sql immu
                            'pool_give_back_unknown', 'pool_next_ms', 'pool_start_due',
                            'pool_finish',
                            'pool_fold', 'pool_finish_stragglers', 'pool_rescue',
-                           'pool_stop_posting', 'pool_tell', 'pool_show']
+                           'pool_stop_posting', 'pool_tell', 'pool_show', 'pool_profile']
     else array['running_jobs', 'fingerprint', 'failed_jobs', 'failed_before', 'seqs_of',
                'limit_room', 'status', 'get_variable', 'follow']
   end ||

@@ -19,7 +19,7 @@ const stopListeners = new Set<(signal: string) => void>();
 
 switch (args[0]) {
   case "worker":
-    await work(args[1] ?? "", args[2] === "commands");
+    await work(args[1] ?? "", args[2] === "commands", Number(args[3] ?? 0));
     break;
   case "check-entry":
     await checkEntry(args[1] ?? "", args[2] ?? "");
@@ -35,8 +35,8 @@ switch (args[0]) {
     await command();
 }
 
-/** A worker process: `pdoflow worker ROOT [commands]`, started by a pool alone. */
-async function work(root: string, runsCommands: boolean): Promise<void> {
+/** A worker process: `pdoflow worker ROOT WHAT SHARE`, started by a pool alone. */
+async function work(root: string, runsCommands: boolean, profiles: number): Promise<void> {
   const [{ runWorker }, api] = await Promise.all([
     import("./pool/worker.ts"),
     import("./index.ts"),
@@ -54,6 +54,7 @@ async function work(root: string, runsCommands: boolean): Promise<void> {
   runWorker({
     root,
     runsCommands,
+    profiles,
     api,
     send: (message) => process.send?.(message),
     onMessage: (listener) => process.on("message", listener),

@@ -26,6 +26,15 @@ const Options = v.object({
   lifetime: v.optional(duration),
   grace: v.optional(duration),
   oldestEvery: v.optional(wholeNumber(0, 1_000_000), "10"),
+  profile: v.optional(
+    v.pipe(
+      v.union([v.boolean(), v.string()]),
+      v.transform((given) => (given === true ? "10%" : given === false ? "0%" : given)),
+      v.regex(/^(100|\d{1,2}(\.\d+)?)%$/, "expected a share of the jobs such as 10%"),
+      v.transform((text) => Number.parseFloat(text) / 100),
+    ),
+    false,
+  ),
 });
 
 type Options = v.InferOutput<typeof Options>;
@@ -87,6 +96,10 @@ export class PoolCommand extends PdoflowCommand {
     description:
       "when it ends, how long jobs that run have before they are killed; by default for ever",
   });
+  profile = Option.String("--profile", {
+    tolerateBoolean: true,
+    description: "sample where jobs spend their time, 10% of them or as in --profile=50%",
+  });
   once = Option.Boolean("--once", false, { description: "end when nothing is left to run" });
 
   /** Whose jobs it runs; null for everybody's. */
@@ -133,6 +146,7 @@ export class PoolCommand extends PdoflowCommand {
       ...{ program: context.program, root, env: context.env },
       jobsMax: options.recycleAfter ?? null,
       memoryMaxBytes: options.recycleAbove ?? null,
+      profiles: options.profile,
     };
     return {
       host: context.host,

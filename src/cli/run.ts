@@ -26,6 +26,7 @@ export const commands: Commands = {
   pools: async () => [(await import("./list.ts")).PoolsCommand],
   post: async () => [(await import("./post.ts")).PostCommand],
   "priority-stats": async () => [(await import("./set.ts")).PriorityStatsCommand],
+  profile: async () => [(await import("./profile.ts")).ProfileCommand],
   prune: async () => [(await import("./prune.ts")).PruneCommand],
   results: async () => [(await import("./results.ts")).ResultsCommand],
   resume: async () => [(await import("./control.ts")).ResumeCommand],

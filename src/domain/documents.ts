@@ -195,6 +195,12 @@ export const documents = {
   resume: Changes,
   cancel: Changes,
   drain: document({ pools: v.array(v.object({ id, host: v.string() })) }),
+  profile: document({
+    postings: v.array(id),
+    jobs: count,
+    samples: count,
+    files: v.object({ svg: v.string(), speedscope: v.string() }),
+  }),
   up: document({
     isEmbedded: v.boolean(),
     folder: v.nullable(v.string()),

@@ -5,7 +5,7 @@ import { chunkSize, surplus } from "../domain/chunk-size.ts";
 import { lostEnd, stoppedEnd } from "./ended-attempt.ts";
 import { alike, type HeldJob } from "./held-job.ts";
 import { OomKills } from "./oom-kills.ts";
-import type { End, ProgressMessage, WorkerMessage } from "./protocol.ts";
+import type { End, ProfileMessage, ProgressMessage, WorkerMessage } from "./protocol.ts";
 import {
   longMs,
   type Runner,
@@ -190,6 +190,7 @@ export class Dispatcher implements Runner {
     if (message.kind === "ready") slot.isReady = true;
     if (message.kind === "late") this.#listener.onLate(slot.recall(Infinity, message.chunk));
     if (message.kind === "progress") return this.#progress(slot, message);
+    if (message.kind === "profile") return this.#profile(slot, message);
     if (message.kind === "ended" && !this.#ended(slot, message)) return slot.process.kill();
     this.fill();
     this.#listener.onHungry();
@@ -215,6 +216,11 @@ export class Dispatcher implements Runner {
     if (running?.chunk !== chunk || running.position !== position) return; // it has ended
     running.progress = { share, note };
     this.#listener.onProgress();
+  }
+
+  #profile(slot: Slot, { chunk, position, stacks }: ProfileMessage): void {
+    const job = slot.peek(chunk, position);
+    if (job) this.#listener.onProfile(job, { jobs: 1, stacks });
   }
 
   /** What no worker has started is not to be started now. */

@@ -1,3 +1,4 @@
+import type { OutcomeState } from "../domain/attempt.ts";
 import { postingsOverLimit, stopPosting } from "../db/control.ts";
 import type { RunnablePosting } from "../db/leases.ts";
 import type { Links, Session } from "./session.ts";
@@ -25,7 +26,7 @@ export class FailureWatch {
   }
 
   /** An attempt has failed. Stops its posting where it is the last failure that was allowed. */
-  async failed(session: Session, posting: RunnablePosting, isFinal: boolean): Promise<void> {
+  async failed(session: Session, posting: RunnablePosting, state: OutcomeState): Promise<void> {
     const { id, stopAfter, hasFailureLimit } = posting;
     const failures = (this.#inRow.get(id) ?? 0) + 1;
     this.#inRow.set(id, failures);
@@ -35,7 +36,7 @@ export class FailureWatch {
       const reason = `${failures} attempts in a row failed in one pool`;
       this.#stopping.add(id);
       await this.#stop(session, id, reason).finally(() => this.#stopping.delete(id));
-    } else if (isFinal && hasFailureLimit) {
+    } else if (state === "failed" && hasFailureLimit) {
       await session.recorder.flush(); // to be counted with the failures of other pools
       const [over] = await this.#links.side.ask((db) => postingsOverLimit(db, [id]));
       if (over)

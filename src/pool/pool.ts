@@ -77,6 +77,7 @@ export class Pool {
       },
       onLongJob: () => this.#session?.heartbeat.hurry(),
       onProgress: () => this.#session?.heartbeat.tell(),
+      onProfile: ({ posting }, profile) => this.#session?.profiles.add(posting.id, profile),
       mayStart: () => this.#session?.recorder.isFull !== true,
       jobTime: (entryPoint) => this.#session?.claimer.jobTime(entryPoint) ?? null,
     });
@@ -248,9 +249,8 @@ export class Pool {
     this.#summary[ended.state]++;
     session.recorder.add(ended);
     this.#options.onEnded?.(ended);
-    const isFinal = ended.state === "failed";
     if (kind !== "failed") this.#failureWatch.passed(job.posting);
-    else this.#attempt(() => this.#failureWatch.failed(session, job.posting, isFinal));
+    else this.#attempt(() => this.#failureWatch.failed(session, job.posting, ended.state));
     if (this.#isDraining) this.#endIfDrained();
   }
 

@@ -132,6 +132,16 @@ const Message = v.variant("kind", [
       ),
     ),
   }),
+  /** Where the running job has spent its time; of a share of the jobs, where that is asked for. */
+  v.strictObject({
+    kind: v.literal("profile"),
+    chunk: v.number(),
+    position: v.number(),
+    stacks: v.pipe(
+      v.record(v.pipe(v.string(), v.maxLength(4_096)), v.pipe(amount, v.integer())),
+      v.check((stacks) => Object.keys(stacks).length <= 1_000),
+    ),
+  }),
   /** The last words of a worker that user code brought down from outside of a job's call. */
   v.strictObject({ kind: v.literal("broken"), error: v.string() }),
 ]);
@@ -141,6 +151,7 @@ export type PackedMessage = v.InferOutput<typeof Message>;
 export type WorkerMessage =
   Exclude<PackedMessage, { kind: "ended" }> | { kind: "ended"; chunk: number; ends: End[] };
 
+export type ProfileMessage = Extract<WorkerMessage, { kind: "profile" }>;
 export type ProgressMessage = Extract<WorkerMessage, { kind: "progress" }>;
 
 /** Numbers in one array: an object for each end would take half of a pool's time. */

@@ -1,5 +1,6 @@
 import type { LiveOutput } from "../db/follow.ts";
 import type { RunningJob } from "../db/pools.ts";
+import type { Profile } from "../db/profiles.ts";
 import type { JobError, OutcomeState } from "../domain/attempt.ts";
 import type { JobTime } from "../domain/chunk-size.ts";
 import type { HeldJob } from "./held-job.ts";
@@ -22,6 +23,8 @@ export interface RunnerListener {
   onHungry(): void;
   /** A job has been running for a while, and was not before. */
   onLongJob(): void;
+  /** Where a job has spent its time was sampled. */
+  onProfile(job: HeldJob, profile: Profile): void;
   /** A job has told how far it is. */
   onProgress(): void;
   /** Whether other pools are alive. */

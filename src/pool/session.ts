@@ -8,6 +8,7 @@ import type { HeldJob } from "./held-job.ts";
 import { Heartbeat, type HeartbeatListener } from "./heartbeat.ts";
 import { insist } from "./insist.ts";
 import { Link } from "./link.ts";
+import { Profiles } from "./profiles.ts";
 import { Recorder, type RecorderListener } from "./recorder.ts";
 import { Tally } from "./tally.ts";
 
@@ -46,6 +47,7 @@ export class Session {
   readonly claimer: Claimer;
   readonly recorder: Recorder;
   readonly heartbeat: Heartbeat;
+  readonly profiles: Profiles;
   /** How often it gave back all that it had: a claim that was under way then is void. */
   recoveries = 0;
   readonly #links: Links;
@@ -64,6 +66,7 @@ export class Session {
     this.#links = links;
     this.#patienceMs = pool.patienceMs;
     this.claimer = new Claimer(links.work, poolId, pool);
+    this.profiles = new Profiles(links.side, poolId, (error) => listener.onError(error));
     const tally = new Tally();
     this.#listener = { ...listener, told: () => tally.take(listener.busy()) };
     this.recorder = new Recorder(links.work, poolId, {
@@ -143,6 +146,7 @@ export class Session {
   async close(): Promise<number> {
     await this.recorder.flush();
     await this.heartbeat.stop();
+    await this.profiles.tell();
     await this.#links.side
       .ask((db) => tell(db, this.poolId, this.#listener.told()))
       .catch((error: unknown) => this.#listener.onError(error));

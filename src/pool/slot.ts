@@ -79,6 +79,12 @@ export class Slot {
     return job;
   }
 
+  /** The job at a position of a chunk, if it is not gone. */
+  peek(chunkNumber: number, position: number): HeldJob | null {
+    const chunk = this.chunks.find(({ number }) => number === chunkNumber);
+    return chunk?.gone[position] === false ? (chunk.jobs[position] ?? null) : null;
+  }
+
   /** How many of its jobs the worker has not started. */
   get unstarted(): number {
     return this.#chunks.reduce(

@@ -27,6 +27,8 @@ export interface WorkerOptions {
   /** Whether its jobs may be commands; not so in a pool that serves others. */
   runsCommands?: boolean;
   env: Readonly<Record<string, string | undefined>>;
+  /** The share of the jobs of which is sampled where they spend their time; by default none. */
+  profiles?: number;
   /** A worker is replaced after so many jobs; null for never. */
   jobsMax: number | null;
   /** … or, between two jobs, when it uses more memory than so many bytes; null for never. */
@@ -83,8 +85,9 @@ export class WorkerProcess {
   #isDead = false;
 
   constructor(options: WorkerOptions, oomKills: OomKills, listener: WorkerListener) {
-    const { program, root, env, runsCommands } = options;
-    const command = [...program, "worker", root, ...(runsCommands ? ["commands"] : [])];
+    const { program, root, env, runsCommands, profiles = 0 } = options;
+    const does = runsCommands ? "commands" : "functions";
+    const command = [...program, "worker", root, does, String(profiles)];
     this.#oomKills = oomKills;
     const { page, file: pageFile } = SharedPage.create();
     this.page = page;

@@ -13,6 +13,7 @@ import {
   type RunMessage,
   unpackArgs,
 } from "./protocol.ts";
+import { Sampler } from "./sampler.ts";
 import { SharedPage } from "./shared-page.ts";
 import { runCommand } from "./shell-command.ts";
 import { provideVirtualPackage } from "./virtual-package.ts";
@@ -28,6 +29,8 @@ export interface WorkerContext {
   root: string;
   /** Whether it runs commands, which is for the pool of a `pdoflow run` alone. */
   runsCommands: boolean;
+  /** The share of the jobs that is sampled; 0 for none. */
+  profiles: number;
   /** What user code gets when it imports "pdoflow". */
   api: Record<string, unknown>;
   send: (message: PackedMessage) => void;
@@ -39,6 +42,7 @@ export function runWorker(context: WorkerContext): void {
   provideVirtualPackage(context.api);
   const page = SharedPage.inherited(pageFile);
   const output = new WorkerOutput();
+  const sampler = context.profiles > 0 ? new Sampler(context.profiles, context.root) : null;
   const running: RunningJob = { chunk: -1, position: -1, context: null };
   const chunks: RunMessage[] = [];
   let isRunning = false;
@@ -46,7 +50,7 @@ export function runWorker(context: WorkerContext): void {
     if (isRunning) return;
     isRunning = true;
     for (let chunk = chunks.shift(); chunk; chunk = chunks.shift()) {
-      await runChunk(context, { page, output, running }, chunk);
+      await runChunk(context, { page, output, running, sampler }, chunk);
       // Lets the messages in that came while jobs kept this thread busy.
       await new Promise<void>((resolve) => setImmediate(resolve));
     }
@@ -75,11 +79,12 @@ interface Desk {
   page: SharedPage;
   output: WorkerOutput;
   running: RunningJob;
+  sampler: Sampler | null;
 }
 
 async function runChunk(
   { root, runsCommands, send }: WorkerContext,
-  { page, output, running }: Desk,
+  { page, output, running, sampler }: Desk,
   message: RunMessage,
 ): Promise<void> {
   const { chunk, slot, entryPoint, args: packed, keepsResults, keepsOutput, startBy } = message;
@@ -109,9 +114,14 @@ async function runChunk(
     const startedAt = performance.now();
     const context = new JobContext(() => identityAt(message.ids, position), listener);
     Object.assign(running, { chunk, position, context });
+    const sampling = sampler?.begin();
     const result = await attempt(fn, args[position] ?? "[]", keepsResults, context);
     const now = performance.now();
     const durationMs = now - startedAt;
+    if (sampling) {
+      const { stacks } = await sampling.end();
+      send({ kind: "profile", chunk, position, stacks });
+    }
     const isWanted = keepsOutput === "all" || (keepsOutput === "failures" && !result.isDone);
     const printed = output.collect(durationMs, isWanted);
     page.rest();
