@@ -76,6 +76,7 @@ export function stacksIn(
       }
       names.unshift(name.replaceAll("\n", " "));
     }
+    while (names[0] !== undefined && / (\(native\)|node:\S*)$/.test(names[0])) names.shift();
     const stack = names.join("\n").slice(0, longestStack).toWellFormed().replaceAll("\0", "");
     if (stack !== "") stacks.set(stack, (stacks.get(stack) ?? 0) + count);
   }
