@@ -74,15 +74,7 @@ export class Dispatcher implements Runner {
   }
 
   output(postings: readonly number[]): LiveOutput[] {
-    const now = performance.now();
-    return [...this.#slots].flatMap((slot) => {
-      const running = slot.look(now);
-      if (!running || !postings.includes(running.job.posting.id)) return [];
-      const { stdout, stderr } = slot.process.liveOutput();
-      if (slot.look(now) !== running) return []; // it may have been another's
-      const { posting, seq, attempt } = running.job;
-      return [{ posting: posting.id, seq, attempt, stdout, stderr }];
-    });
+    return [...this.#slots].flatMap((slot) => slot.output(postings) ?? []);
   }
 
   add(jobs: readonly HeldJob[]): void {
