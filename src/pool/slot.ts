@@ -1,3 +1,4 @@
+import type { LiveOutput } from "../db/follow.ts";
 import type { HeldJob } from "./held-job.ts";
 import type { Progress } from "./job-context.ts";
 import { packArgs, packIds } from "./protocol.ts";
@@ -117,6 +118,17 @@ export class Slot {
   /** All jobs that it was handed and that have neither ended nor been taken back. */
   get held(): HeldJob[] {
     return this.chunks.flatMap((chunk) => chunk.jobs.filter((_job, i) => !chunk.gone[i]));
+  }
+
+  /** What its job has printed so far, where that is of one of these postings. */
+  output(postings: readonly number[]): LiveOutput | null {
+    const now = performance.now();
+    const running = this.look(now);
+    if (!running || !postings.includes(running.job.posting.id)) return null;
+    const { stdout, stderr } = this.process.liveOutput();
+    if (this.look(now) !== running) return null; // it may have been another's
+    const { posting, seq, attempt } = running.job;
+    return { posting: posting.id, seq, attempt, stdout, stderr };
   }
 
   /** Looks at the shared page which job runs now. */
