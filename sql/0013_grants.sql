@@ -8,7 +8,8 @@ create function pdoflow.kind_reads(p_kind text) returns text[] language sql immu
     when 'pool' then array['migration', 'route', 'posting', 'lane', 'job', 'progress', 'lease',
                            'pool']
     else array['migration', 'route', 'posting', 'lane', 'job', 'progress', 'lease', 'pool',
-               'outcome', 'retry', 'permit', 'variable', 'job_status', 'failure', 'tally', 'profile',
+               'outcome', 'retry', 'permit', 'variable', 'job_status', 'failure', 'tally',
+               'profile',
                'postings', 'jobs', 'outcomes', 'failures', 'pools']
   end;
 

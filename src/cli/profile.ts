@@ -49,7 +49,8 @@ export class ProfileCommand extends PdoflowCommand {
     if (profile.jobs === 0) throw new NothingSampled(ids);
     const { jobs, stacks } = profile;
     const samples = Object.values(stacks).reduce((sum, count) => sum + count, 0);
-    const title = `posting ${ids.join(", ")}: ${amount(samples, "sample")} of ${amount(jobs, "job")}`;
+    const found = `${amount(samples, "sample")} of ${amount(jobs, "job")}`;
+    const title = `posting ${ids.join(", ")}: ${found}`;
     const path = (kind: string) =>
       resolve(this.context.cwd, this.to ?? ".", `profile-${ids.join("-")}.${kind}`);
     const files = { svg: path("svg"), speedscope: path("speedscope.json") };

@@ -15,7 +15,7 @@ export class Sampler {
   readonly #root: string;
   readonly #session = new Session();
 
-  /** `share` of the jobs, in (0, 1], are sampled; files below `root` are told by their path in it. */
+  /** Of the jobs a share in (0, 1] is sampled; files below `root` are told by their path in it. */
   constructor(share: number, root: string) {
     this.#share = share;
     this.#root = root;
@@ -53,7 +53,7 @@ export class Sampler {
   }
 }
 
-/** The stacks of a profile with how often each was found; what is outside of the job is left out. */
+/** The stacks of a profile and how often each was found; what is outside of the job is left out. */
 export function stacksIn(
   { nodes, samples = [] }: Profiler.Profile,
   nameOf: (frame: Frame) => string | null,

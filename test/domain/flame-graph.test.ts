@@ -28,9 +28,8 @@ test("whatever functions are called, it is XML", () => {
           expect(text).not.toMatch(/[<>]|&(?!(amp|lt|gt|quot);)/);
         }
         // Of controls none but tab and the ends of lines.
-        expect(svg.split("").filter((one) => one < " " && one !== "\n" && one !== "\t")).toEqual(
-          [],
-        );
+        const isControl = (one: string) => one < " " && !"\t\n\r".includes(one);
+        expect(svg.split("").filter(isControl)).toEqual([]);
       },
     ),
   );
