@@ -47,6 +47,8 @@ export class Heartbeat {
   readonly #listener: HeartbeatListener;
   #isFollowed = false;
   #timer: NodeJS.Timeout | undefined;
+  /** When it last looked after others. */
+  #keptHouseAt = -Infinity;
   /** When the next beat is due, on the performance clock. */
   #dueAt = 0;
   #silenceTimer: NodeJS.Timeout | undefined;
@@ -136,6 +138,9 @@ export class Heartbeat {
     this.#listener.onBeat(answer);
     await this.#link.ask((db) => tell(db, this.#poolId, this.#listener.told()));
     await this.#showOutput(answer.followed);
+    // Beats that were hurried come up to four times a second.
+    if (sentAt < this.#keptHouseAt + (this.#patienceMs / beatsPerPatience) * 0.9) return;
+    this.#keptHouseAt = sentAt;
     const lost = await this.#link.ask((db) => rescuePools(db));
     for (const pool of lost) this.#listener.onRescue(pool);
     await this.#link.ask((db) => foldProgress(db));

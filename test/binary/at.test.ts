@@ -14,14 +14,15 @@ test("--at: nothing runs before its time, a pool that waits starts it then, and 
     const [row] = await db.sql`select from pdoflow.pool where listens`;
     return row;
   });
-  const id = await cli.post([1, 2], "fn.ts#quick", "--at", at(1_500));
+  const moment = at(2_000);
+  const id = await cli.post([1, 2], "fn.ts#quick", "--at", moment);
   const hour = await cli.post([3], "fn.ts#quick", "--at", at(3_600_000));
   expect((await cli.run("explain", `${hour}/0`)).out).toMatch(
     /waits because its posting starts in 3\d{3} s/,
   );
   await cli.run("wait", String(id));
   const [row] = await db.sql`
-    select min(o.ended_at) >= p.posted_at + interval '1.3 s' as in_time, count(*)::int as jobs
+    select min(o.ended_at) >= ${moment}::text::timestamptz as in_time, count(*)::int as jobs
     from pdoflow.posting p join pdoflow.outcome o on o.posting_id = p.id group by p.id`;
   expect(row).toEqual({ inTime: true, jobs: 2 });
   pool.kill("SIGTERM");
