@@ -3,6 +3,7 @@
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync } from "node:fs";
 import { renameSync, rmSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
+import { brotliCompressSync } from "node:zlib";
 
 import { asCommonJs, ownUrl } from "./build-commonjs.ts";
 import packageJson from "./package.json" with { type: "json" };
@@ -169,15 +170,24 @@ const stagedSource = (text: string) =>
     .replaceAll(/(\/sql\/\w+)\.sql" with \{ type: "text" \}/g, '$1.cjs"')
     .replaceAll(/((?:\bfrom |\bimport\()"\.[^"]+)\.ts"/g, '$1.js"');
 
+/**
+ * A module for each migration. In the package their texts are packed together, since each by itself
+ * they would take a third more room; while it is compiled only their types count.
+ */
 function writeMigrations(folder: string, hasTypes: boolean): void {
   mkdirSync(folder, { recursive: true });
+  const texts: Record<string, string> = {};
   for (const name of readdirSync(join(root, "sql"))) {
+    const key = basename(name, ".sql");
     const lines = readFileSync(join(root, "sql", name), "utf8").split("\n");
-    const text = JSON.stringify(withoutComments(lines));
-    const path = join(folder, basename(name, ".sql"));
-    writeFileSync(`${path}.cjs`, `module.exports = ${text};\n`);
+    texts[key] = withoutComments(lines);
+    const path = join(folder, key);
+    writeFileSync(`${path}.cjs`, `module.exports=require("./texts.cjs")["${key}"];\n`);
     if (hasTypes) writeFileSync(`${path}.d.cts`, "declare const text: string;\nexport = text;\n");
   }
+  const packed = brotliCompressSync(JSON.stringify(texts)).toString("base64");
+  const unpacked = `require("node:zlib").brotliDecompressSync(Buffer.from("${packed}","base64"))`;
+  writeFileSync(join(folder, "texts.cjs"), `module.exports=JSON.parse(${unpacked});\n`);
 }
 
 /** What the tables' rows are is for who reads a schema that lasts: `pdoflow migrate` makes that. */

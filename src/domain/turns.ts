@@ -15,7 +15,13 @@ export class Turns {
 
   /** The routes in the order of their turns, with a null before each later turn. */
   order(routes: readonly Turn[]): (number | null)[] {
-    const groups = Map.groupBy(routes, ({ poster }) => this.#begin(poster));
+    const groups = new Map<number, Turn[]>(); // not Map.groupBy, which Node 20 does not have
+    for (const route of routes) {
+      const begin = this.#begin(route.poster);
+      const group = groups.get(begin);
+      if (group) group.push(route);
+      else groups.set(begin, [route]);
+    }
     return [...groups]
       .toSorted(([a], [b]) => a - b)
       .flatMap(([, group], place) => [

@@ -133,6 +133,31 @@ test("the package is under 100 kB, is code and types alone, and needs two packag
   ).toEqual(["pdoflow", "postgres", "valibot"]);
 });
 
+test.each(["esm.mjs", "cjs.cjs"])(
+  "pdoflow/testing runs what %s posts, in Node 20",
+  async (file) => {
+    await using database = await freshDatabase();
+    await project.write({
+      "tested.mjs": `
+      import { createRequire } from "node:module";
+      const load = createRequire(import.meta.url);
+      const name = ${JSON.stringify(file)};
+      const isEsm = name === "esm.mjs";
+      const [{ double }, { postWork }, { openTestQueue }] = isEsm
+        ? [await import("./esm.mjs"), await import("pdoflow"), await import("pdoflow/testing")]
+        : [load("./cjs.cjs"), load("pdoflow"), load("pdoflow/testing")];
+      const queue = await openTestQueue();
+      const posting = await postWork(double, [[4], [5]]);
+      const { done } = await queue.run(posting);
+      for await (const { result } of posting.results()) console.log(done, result);
+      await queue.close();`,
+    });
+    const env = { PDOFLOW_DATABASE_URL: database.url };
+    expect(await project.run([await node("20"), "tested.mjs"], env)).toBe("2 8\n2 10\n");
+    expect(await database.sql`select from pdoflow.posting`).toHaveLength(0);
+  },
+);
+
 test("every file of both formats loads, whatever is needed of it first", async () => {
   const load = `
     const { readdirSync } = require("node:fs");
