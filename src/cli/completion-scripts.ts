@@ -19,8 +19,42 @@ const firstWords = (commands: readonly CommandText[]): string[] => [
   ...new Set(commands.map(({ name }) => name.split(" ")[0] ?? "")),
 ];
 
-const secondWords = (commands: readonly CommandText[], first: string): string[] =>
-  commands.flatMap(({ name }) => (name.startsWith(`${first} `) ? [name.split(" ")[1] ?? ""] : []));
+const secondWords = (commands: readonly CommandText[], first: string): string[] => [
+  ...commands.flatMap(({ name }) =>
+    name.startsWith(`${first} `) ? [name.split(" ")[1] ?? ""] : [],
+  ),
+  ...operandWords(commands, first),
+];
+
+/** What an option takes one of, as its description names it: "auto, always or never". */
+const choicesOf = ({ value, description }: OptionText): string[] => {
+  const [list] = /(?:[a-z_]+, )+[a-z_]+ or [a-z_]+/.exec(description) ?? [];
+  return value === null || list === undefined ? [] : list.split(/, | or /);
+};
+
+/** By what "command option" matches, as bash and zsh have patterns: the choices of the option. */
+function choiceCases(commands: readonly CommandText[]): [pattern: string, words: string][] {
+  const found = firstWords(commands).flatMap((first) =>
+    optionsOf(commands, first).flatMap((option) =>
+      option.names.map((name) => ({ first, name, words: choicesOf(option).join(" ") })),
+    ),
+  );
+  return [...Map.groupBy(found, ({ name }) => name)].flatMap(([name, all]) =>
+    [...Map.groupBy(all, ({ words }) => words)].flatMap(([words, some]): [string, string][] => {
+      const each = some.map(({ first }) => `"${first} ${name}"`).join("|");
+      return words === "" ? [] : [[some.length === all.length ? `*" ${name}"` : each, words]];
+    }),
+  );
+}
+
+/** The words that an operand is one of: of `<bash|zsh|fish>`. */
+const operandWords = (commands: readonly CommandText[], first: string): string[] => {
+  const operands = commands.find(({ name }) => name === first)?.operands ?? "";
+  return /<([a-z]+(?:\|[a-z]+)+)>/.exec(operands)?.[1]?.split("|") ?? [];
+};
+
+const takesPostings = (commands: readonly CommandText[], first: string): boolean =>
+  commands.some(({ name, operands }) => name === first && operands.includes("posting"));
 
 /** The options of all commands that begin with a word. */
 function optionsOf(commands: readonly CommandText[], first: string): OptionText[] {
@@ -31,13 +65,19 @@ function optionsOf(commands: readonly CommandText[], first: string): OptionText[
 
 function bashScript(commands: readonly CommandText[]): string {
   const cases = firstWords(commands).map((first) => {
-    const options = optionsOf(commands, first).flatMap(namesOf).join(" ");
+    const all = optionsOf(commands, first);
+    const options = all.flatMap(namesOf).join(" ");
     const words = secondWords(commands, first).join(" ");
-    return `    ${first}) options="${options}"; words="${words}" ;;`;
+    const postings = takesPostings(commands, first) ? " postings=1;" : "";
+    return `    ${first}) options="${options}"; words="${words}";${postings} ;;`;
   });
+  const choices = choiceCases(commands).map(
+    ([pattern, words]) => `    ${pattern}) choices="${words}" ;;`,
+  );
   return `# bash completion for pdoflow: source <(pdoflow completions bash)
 _pdoflow() {
-  local cur=\${COMP_WORDS[COMP_CWORD]} options="" words=""
+  local cur=\${COMP_WORDS[COMP_CWORD]} prev=\${COMP_WORDS[COMP_CWORD-1]}
+  local options="" words="" choices="" postings=""
   COMPREPLY=()
   if [ "$COMP_CWORD" -eq 1 ]; then
     COMPREPLY=($(compgen -W "${firstWords(commands).join(" ")} help --help --version" -- "$cur"))
@@ -46,10 +86,23 @@ _pdoflow() {
   case \${COMP_WORDS[1]} in
 ${cases.join("\n")}
   esac
-  if [[ $cur == -* ]]; then
+  case "\${COMP_WORDS[1]} $prev" in
+${choices.join("\n")}
+  esac
+  if [ -n "$choices" ]; then
+    COMPREPLY=($(compgen -W "$choices" -- "$cur"))
+  elif [[ $cur == -* ]]; then
     COMPREPLY=($(compgen -W "$options --help" -- "$cur"))
   elif [ "$COMP_CWORD" -eq 2 ] && [ -n "$words" ]; then
     COMPREPLY=($(compgen -W "$words" -- "$cur"))
+  elif [ -n "$postings" ]; then
+    postings=$("\${COMP_WORDS[0]}" completions postings 2>/dev/null </dev/null | cut -f 1)
+    # Where bash takes the @ for a word of its own, what follows it is completed alone.
+    if [[ $COMP_WORDBREAKS == *@* && ( $cur == @ || $prev == @ ) ]]; then
+      COMPREPLY=($(compgen -W "$(printf '%s\\n' "$postings" | sed -n 's/^@//p')" -- "\${cur#@}"))
+    else
+      COMPREPLY=($(compgen -W "last $postings" -- "$cur"))
+    fi
   else
     COMPREPLY=($(compgen -f -- "$cur"))
   fi
@@ -73,12 +126,17 @@ function zshScript(commands: readonly CommandText[]): string {
       namesOf(option).map((name) => described(name, option.description)),
     );
     const words = secondWords(commands, first).map(quoted).join(" ");
-    return `    ${first}) options=(${options.join(" ")}); words_=(${words}) ;;`;
+    const postings = takesPostings(commands, first) ? " postings=1;" : "";
+    return `    ${first}) options=(${options.join(" ")}); words_=(${words});${postings} ;;`;
   });
+  const choices = choiceCases(commands).map(
+    ([pattern, words]) => `    ${pattern}) choices=(${words}) ;;`,
+  );
   return `#compdef pdoflow
 # zsh completion for pdoflow: source <(pdoflow completions zsh)
 _pdoflow() {
-  local -a options words_ firsts
+  local -a options words_ firsts choices found
+  local postings line
   firsts=(${firsts.join(" ")})
   if (( CURRENT == 2 )); then
     _describe command firsts
@@ -87,10 +145,21 @@ _pdoflow() {
   case $words[2] in
 ${cases.join("\n")}
   esac
-  if [[ $PREFIX == -* ]]; then
+  case "$words[2] $words[CURRENT-1]" in
+${choices.join("\n")}
+  esac
+  if (( $#choices > 0 )); then
+    _describe value choices
+  elif [[ $PREFIX == -* ]]; then
     _describe option options
   elif (( CURRENT == 3 && $#words_ > 0 )); then
     _describe command words_
+  elif [[ -n $postings ]]; then
+    found=(last)
+    for line in "\${(@f)$($words[1] completions postings 2>/dev/null </dev/null)}"; do
+      [[ -n $line ]] && found+=("\${\${line%%$'\\t'*}//:/\\\\:}:\${line#*$'\\t'}")
+    done
+    _describe posting found
   else
     _files
   fi
@@ -107,10 +176,15 @@ function fishScript(commands: readonly CommandText[]): string {
     return [
       `complete -c pdoflow -n __fish_use_subcommand -f -a ${first} -d ${fishText(summary)}`,
       ...secondWords(commands, first).map((word) => `complete -c pdoflow ${seen} -f -a ${word}`),
+      ...(takesPostings(commands, first)
+        ? [`complete -c pdoflow ${seen} -f -a "last (pdoflow completions postings 2>/dev/null)"`]
+        : []),
       ...optionsOf(commands, first).flatMap((option) =>
         namesOf(option).map((name) => {
           const flag = name.startsWith("--") ? `-l ${name.slice(2)}` : `-s ${name.slice(1)}`;
-          const value = option.value === null ? "" : " -r";
+          const choices = choicesOf(option).join(" ");
+          const given = choices === "" ? " -r" : ` -x -a ${quoted(choices)}`;
+          const value = option.value === null ? "" : given;
           return `complete -c pdoflow ${seen} ${flag}${value} -d ${fishText(option.description)}`;
         }),
       ),

@@ -93,7 +93,8 @@ export abstract class PostingCommand extends PdoflowCommand {
     description: "how many may start in some time, in all pools together: 10/s, 100/m or 1000/h",
   });
   output = Option.String("--output", {
-    description: "of which jobs to keep what they print: none, failures (the default) or all",
+    description:
+      "of which jobs to keep what they print: none, failures or all; by default failures",
   });
   at = Option.String("--at", {
     description:
@@ -103,7 +104,9 @@ export abstract class PostingCommand extends PdoflowCommand {
     description: "for how long after its end the posting is not pruned, such as 30d",
   });
   format = Option.String("--format", {
-    description: `${formats.join(", ")}; by default the ending of the file tells`,
+    description:
+      `${formats.slice(0, -1).join(", ")} or ${formats.at(-1)}; ` +
+      "by default the ending of the file tells",
   });
   eachLine = Option.Boolean("--each-line", false, {
     description: "each line of the file is the one argument of a job: the same as --format lines",

@@ -6,7 +6,10 @@ import type { Commands } from "./reference.ts";
 /** The commands, each loaded only when it is asked for: a status line should not load a pool. */
 export const commands: Commands = {
   cancel: async () => [(await import("./control.ts")).CancelCommand],
-  completions: async () => [(await import("./completions.ts")).CompletionsCommand],
+  completions: async () => [
+    (await import("./completions.ts")).CompletionsCommand,
+    (await import("./complete-postings.ts")).CompletePostingsCommand,
+  ],
   config: async () => [(await import("./config.ts")).ConfigCommand],
   demo: async () => [(await import("./demo.ts")).DemoCommand],
   depth: async () => [(await import("./list.ts")).DepthCommand],

@@ -28,6 +28,11 @@ test.skipIf(hasNot("bash"))(`bash completes${unless("bash")}`, () => {
   expect(complete("stat")).toEqual(["status"]);
   expect(complete("vars", "s")).toEqual(["set"]);
   expect(complete("post", "--no-c")).toEqual(["--no-check"]);
+  expect(complete("list", "--color", "al")).toEqual(["always"]);
+  expect(complete("list", "--state", "f")).toEqual(["finished"]);
+  expect(complete("post", "--output", "f")).toEqual(["failures"]);
+  expect(complete("post", "--format", "j")).toEqual(["json"]);
+  expect(complete("completions", "f")).toEqual(["fish"]);
 });
 
 test.skipIf(hasNot("fish"))(`fish completes${unless("fish")}`, () => {
@@ -43,6 +48,7 @@ test.skipIf(hasNot("fish"))(`fish completes${unless("fish")}`, () => {
   expect(complete("pdoflow stat")).toContain("status");
   expect(complete("pdoflow vars s")).toContain("set");
   expect(complete("pdoflow post --prio")).toContain("--priority");
+  expect(complete("pdoflow jobs 1 --state r")).toEqual(["retrying", "running", ""]);
 });
 
 test.skipIf(hasNot("zsh"))(`zsh completes${unless("zsh")}`, async () => {
