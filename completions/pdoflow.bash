@@ -4,7 +4,7 @@ _pdoflow() {
   local options="" words="" choices="" postings=""
   COMPREPLY=()
   if [ "$COMP_CWORD" -eq 1 ]; then
-    COMPREPLY=($(compgen -W "cancel completions config demo depth doctor down drain execute-job explain failures grant jobs list logs migrate pause pool pools post priority-stats profile prune results resume retry revoke run set-priority set-limit set-posting-status status top up vars wait help --help --version" -- "$cur"))
+    COMPREPLY=($(compgen -W "cancel completions config demo depth doctor down drain execute-job explain failures grant jobs keys list logs migrate pause pool pools post priority-stats profile prune results resume retry revoke run set-priority set-limit set-posting-status status top up vars wait help --help --version" -- "$cur"))
     return
   fi
   case ${COMP_WORDS[1]} in
@@ -21,13 +21,14 @@ _pdoflow() {
     failures) options="--database --json --color -q --quiet -v --verbose"; words=""; postings=1; ;;
     grant) options="--database --json --color -q --quiet -v --verbose --role --show-sql --posters --own --share --max-open --max-argument"; words=""; ;;
     jobs) options="--database --json --color -q --quiet -v --verbose --state --host --pool --arg --limit"; words=""; postings=1; ;;
+    keys) options="--database --json --color -q --quiet -v --verbose"; words="list new show"; ;;
     list) options="--database --json --color -q --quiet -v --verbose --all --state --limit --before"; words=""; ;;
     logs) options="--database --json --color -q --quiet -v --verbose --failed --state -f --follow"; words=""; postings=1; ;;
     migrate) options="--database --json --color -q --quiet -v --verbose --dry-run --show-sql"; words=""; ;;
     pause) options="--database --json --color -q --quiet -v --verbose --state --reason"; words=""; postings=1; ;;
-    pool) options="--database --json --color -q --quiet -v --verbose --max-workers --root --provides --only-mine --posters --oldest-every --rescue-after --recycle-after --recycle-above --reload --idle-timeout --lifetime --grace --profile --once"; words=""; ;;
+    pool) options="--database --json --color -q --quiet -v --verbose --max-workers --root --provides --only-mine --posters --trust --oldest-every --rescue-after --recycle-after --recycle-above --reload --idle-timeout --lifetime --grace --profile --once"; words=""; ;;
     pools) options="--database --json --color -q --quiet -v --verbose --all"; words=""; ;;
-    post) options="--database --json --color -q --quiet -v --verbose --root --name --priority --priority-column --tries --backoff --timeout --grace --stop-after --max-failures --limit --max-running --rate --max-rate --output --at --keep --format --each-line --positional --header --no-header --types --from-glob --args --kw --each --check --no-check --progress --needs --results --no-results --key --dry-run --wait"; words=""; ;;
+    post) options="--database --json --color -q --quiet -v --verbose --root --name --priority --priority-column --tries --backoff --timeout --grace --stop-after --max-failures --limit --max-running --rate --max-rate --output --at --keep --format --each-line --positional --header --no-header --types --from-glob --args --kw --each --check --no-check --progress --needs --results --no-results --key --sign --pin --dry-run --wait"; words=""; ;;
     priority-stats) options="--database --json --color -q --quiet -v --verbose"; words=""; ;;
     profile) options="--database --json --color -q --quiet -v --verbose --to"; words=""; postings=1; ;;
     prune) options="--database --json --color -q --quiet -v --verbose --older-than --state --dry-run --yes"; words=""; ;;

@@ -25,13 +25,14 @@ create function pdoflow.kind_calls(p_kind text) returns text[] language sql immu
                            'pool_give_back_unknown', 'pool_next_ms', 'pool_start_due',
                            'pool_finish',
                            'pool_fold', 'pool_finish_stragglers', 'pool_rescue',
-                           'pool_stop_posting', 'pool_tell', 'pool_show', 'pool_profile']
+                           'pool_stop_posting', 'pool_tell', 'pool_show', 'pool_profile',
+                           'pool_signatures', 'pool_block']
     else array['running_jobs', 'fingerprint', 'failed_jobs', 'failed_before', 'seqs_of',
                'limit_room', 'status', 'get_variable', 'follow']
   end ||
   case p_kind
     when 'poster' then array['post', 'post_batch', 'begin_posting', 'add_jobs',
-                             'end_posting', 'next_span']
+                             'end_posting', 'sign_posting', 'next_span']
     else '{}' end ||
   case when p_kind in ('poster', 'operator')
     then array['pause', 'resume', 'cancel', 'retry', 'set_limits', 'set_priority', 'set_variable',

@@ -4,13 +4,15 @@ import { Command, Option } from "clipanion";
 import * as v from "valibot";
 
 import { describeTarget, type Target } from "../db/settings.ts";
-import { parseProvides } from "../domain/capabilities.ts";
+import { parseProvides, type Provides } from "../domain/capabilities.ts";
 import { type ExitCode, exitCodes } from "../domain/errors.ts";
 import { parse } from "../domain/parse.ts";
 import { withWorkers } from "../pool/with-workers.ts";
 import type { PoolOptions, PoolSummary } from "../pool/options.ts";
 import { Pool } from "../pool/pool.ts";
+import { Trust } from "../pool/trust.ts";
 import { build } from "../version.ts";
+import { amount } from "./amount.ts";
 import { PdoflowCommand } from "./command.ts";
 import { byteSize, duration, wholeNumber } from "./numbers.ts";
 
@@ -70,6 +72,9 @@ export class PoolCommand extends PdoflowCommand {
   });
   posters = Option.String("--posters", {
     description: "run only jobs of these database roles or users, such as ann,bob",
+  });
+  trust = Option.String("--trust", {
+    description: "run only postings signed with a key of this folder (docs/signing.md)",
   });
   oldestEvery = Option.String("--oldest-every", {
     description: "one claim in so many goes to the oldest posting; by default 10, 0 for none",
@@ -142,6 +147,7 @@ export class PoolCommand extends PdoflowCommand {
 
   #poolOptions(options: Options, target: Target, root: string): PoolOptions {
     const { context } = this;
+    const provides = this.provides === undefined ? {} : parseProvides(this.provides);
     const worker = {
       ...{ program: context.program, root, env: context.env },
       jobsMax: options.recycleAfter ?? null,
@@ -153,7 +159,8 @@ export class PoolCommand extends PdoflowCommand {
       pid: context.pid,
       version: build,
       osUser: context.osUser(),
-      provides: this.provides === undefined ? {} : parseProvides(this.provides),
+      provides,
+      trust: this.#trust(root, provides),
       posters: this.#posters(target.user),
       patienceMs: options.rescueAfter,
       idleTimeoutMs: options.idleTimeout ?? null,
@@ -164,6 +171,14 @@ export class PoolCommand extends PdoflowCommand {
       log: (line) => this.say(`pool: ${line}`),
       ...withWorkers(options.maxWorkers ?? context.cores, worker, { reloads: this.reload }),
     };
+  }
+
+  #trust(root: string, provides: Provides): Trust | null {
+    if (this.trust === undefined) return null;
+    const folder = resolve(this.context.cwd, this.trust);
+    const trust = new Trust(folder, { root, provides });
+    this.say(`pool: runs only what is signed by one of ${amount(trust.keyCount, "key")}`);
+    return trust;
   }
 
   /** Says what the pool did in its life; returns the exit code. */

@@ -1,9 +1,14 @@
+import { resolve } from "node:path";
+
 import { Command, Option } from "clipanion";
 
 import { insertPosting, type Posted } from "../db/postings.ts";
+import type { Signer } from "../db/signatures.ts";
 import { documents } from "../domain/documents.ts";
-import { formatEntryPoint, parseEntryPoint } from "../domain/entry-point.ts";
+import { type EntryPoint, formatEntryPoint, parseEntryPoint } from "../domain/entry-point.ts";
 import { type ExitCode, exitCodes, InvalidInput, NothingToPost } from "../domain/errors.ts";
+import { codeDigest } from "../pool/code-digest.ts";
+import { readSigningKey } from "../pool/keys.ts";
 import { amount } from "./amount.ts";
 import type { JobSources } from "./job-sources.ts";
 import { PostingCommand } from "./posting-command.ts";
@@ -50,6 +55,12 @@ export class PostCommand extends PostingCommand {
   key = Option.String("--key", {
     description: "post only once: with a key that was posted before, give that posting's number",
   });
+  signWith = Option.String("--sign", {
+    description: "sign the posting with this private key, for pools with --trust",
+  });
+  pin = Option.Boolean("--pin", false, {
+    description: "with --sign: it runs only with the code that is here now (docs/signing.md)",
+  });
   dryRun = Option.Boolean("--dry-run", false, {
     description: "read and import all, show the first calls, and post nothing",
   });
@@ -60,23 +71,32 @@ export class PostCommand extends PostingCommand {
   async run(): Promise<ExitCode> {
     const entryPoint = parseEntryPoint(this.entryPoint);
     const { key = null } = this.parseOptions();
-    const posting = {
-      ...this.newPosting(entryPoint, this.needs),
-      keepsResults: this.results,
-      key,
-    };
+    const options = this.newPosting(entryPoint, this.needs);
     if (this.check === true && this.wait) {
       throw new InvalidInput("options of post", ["expected --wait or --check, found both"]);
+    }
+    if (this.pin && this.signWith === undefined) {
+      throw new InvalidInput("--pin", ["expected --sign KEYFILE with it"]);
     }
     const sources = await this.openSources(this.files);
     await this.checkEntry(entryPoint);
     if (this.check === true || this.dryRun) return await this.#onlyRead(sources);
+    const signer = await this.#signer(entryPoint);
+    const posting = { ...options, keepsResults: this.results, key, signer };
     const reading = new Reading(this, "posting", sources, this.progress);
     const posted = await this.withDatabase((db) =>
       insertPosting(db, posting, reading.batches(), sources.name).finally(() => reading.end()),
     );
     this.#tell(posted);
     return this.wait ? await this.#wait(posted.id) : exitCodes.ok;
+  }
+
+  async #signer(entryPoint: EntryPoint): Promise<Signer | null> {
+    if (this.signWith === undefined) return null;
+    const { cwd } = this.context;
+    const key = readSigningKey(resolve(cwd, this.signWith));
+    const root = resolve(cwd, this.root ?? ".");
+    return { ...key, code: this.pin ? await codeDigest(root, entryPoint) : null };
   }
 
   /** Reads all jobs, as posting them would, and shows the first. */

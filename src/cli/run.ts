@@ -21,6 +21,7 @@ export const commands: Commands = {
   failures: async () => [(await import("./failures.ts")).FailuresCommand],
   grant: async () => [(await import("./grant.ts")).GrantCommand],
   jobs: async () => [(await import("./jobs.ts")).JobsCommand],
+  keys: async () => Object.values(await import("./keys.ts")),
   list: async () => [(await import("./list.ts")).ListCommand],
   logs: async () => [(await import("./logs.ts")).LogsCommand],
   migrate: async () => [(await import("./migrate.ts")).MigrateCommand],

@@ -4,11 +4,14 @@ import type { Needs } from "../domain/capabilities.ts";
 import { NothingToPost } from "../domain/errors.ts";
 import { parse } from "../domain/parse.ts";
 import { PostingOptions } from "../domain/posting.ts";
+import { statementText } from "../domain/signed-posting.ts";
 import { integers } from "./array.ts";
 import { Batches, type JobBatch } from "./batches.ts";
+import { BlockDigests, sha256 } from "./block-digests.ts";
 import type { Place } from "./caller-transaction.ts";
 import type { Tx } from "./connect.ts";
 import { KeyTaken } from "./posting-key.ts";
+import { type Signer, signPosting } from "./signatures.ts";
 
 export interface NewPosting extends v.InferInput<typeof PostingOptions> {
   entryPoint: string;
@@ -26,6 +29,8 @@ export interface NewPosting extends v.InferInput<typeof PostingOptions> {
   key?: string | null | undefined;
   /** Takes the place of the posting of this key that still waits (K2). */
   jobKey?: string | null | undefined;
+  /** Who vouches for it to pools that run only what is signed; by default nobody. */
+  signer?: Signer | null;
 }
 
 export interface Posted {
@@ -60,7 +65,9 @@ export async function insertPosting(
   const work = { posting, options: optionsText(posting) };
   const read = new Batches(batches);
   try {
-    const only = await read.onlyOne();
+    const batch = await read.onlyOne();
+    // What is signed has its number in it, which is known in the midst of a transaction alone.
+    const only = posting.signer ? null : batch;
     if (read.isEmpty) throw new NothingToPost(source);
     return await posted(posting, openSpan, () =>
       only === null
@@ -155,13 +162,42 @@ async function postInParts(
     select * from ${schema}.begin_posting(${posting.entryPoint}, ${options}::text::jsonb, false)`;
   const head = requireHead(begun);
   if (head.postingId === null || !head.isNew) return head;
-  const isStaged = await sendJobs(db, sql, head.postingId, posting.priority, batches);
+  const digests = posting.signer ? new BlockDigests() : null;
+  const isStaged = await sendJobs(db, sql, head.postingId, posting.priority, batches, digests);
   const lanes = isStaged ? await addStaged(db, sql, head.postingId) : null;
+  if (posting.signer && digests) {
+    await sign(db, sql, { posting, signer: posting.signer, id: head.postingId, digests });
+  }
   const [ended] = await sql<{ jobCount: number }[]>`
     select ${schema}.end_posting(
       ${head.postingId}, ${lanes && integers(lanes.map(({ priority }) => priority))}::integer[],
       ${lanes && integers(lanes.map(({ size }) => size))}::integer[]) as job_count`;
   return { ...head, jobCount: ended?.jobCount ?? 0 };
+}
+
+async function sign(
+  db: Place,
+  sql: Tx,
+  {
+    posting,
+    signer,
+    id,
+    digests,
+  }: { posting: NewPosting; signer: Signer; id: number; digests: BlockDigests },
+): Promise<void> {
+  const { blocks, jobCount } = digests.end();
+  const { entryPoint, needs = [] } = posting;
+  const options = parse(PostingOptions, posting, "options of a posting");
+  const statement = statementText(
+    { entryPoint, options },
+    {
+      ...{ posting: id, jobCount, needs, code: signer.code },
+      arguments: { form: digests.form, blocks: sha256(blocks) },
+    },
+  );
+  const { keyId } = signer;
+  const signature = signer.sign(statement);
+  await signPosting(db, sql, { postingId: id, statement, keyId, signature, blocks });
 }
 
 /** Sends the jobs as they are read; those with priorities to a table of their own, to be sorted. */
@@ -171,6 +207,7 @@ async function sendJobs(
   id: number,
   priority: number,
   batches: Batches,
+  digests: BlockDigests | null,
 ): Promise<boolean> {
   let jobCount = 0;
   let isStaged: boolean | null = null;
@@ -181,8 +218,10 @@ async function sendJobs(
       if (isStaged) await createStage(sql);
     }
     const text = batch.args.join(separator);
-    const sent = isStaged
-      ? stageJobs(sql, jobCount, text, batch.priorities ?? batch.args.map(() => priority))
+    const priorities = isStaged ? (batch.priorities ?? batch.args.map(() => priority)) : undefined;
+    digests?.add(batch.args, priorities);
+    const sent = priorities
+      ? stageJobs(sql, jobCount, text, priorities)
       : sql`select ${schema}.add_jobs(${id}, ${text}, null)`;
     const settled = Promise.resolve(sent);
     settled.catch(() => {}); // told by the await below; a later one may fail before that

@@ -265,6 +265,13 @@ export const documents = {
       }),
     ),
   }),
+  keysNew: document({ keyId: v.string(), privateFile: v.string(), publicFile: v.string() }),
+  /** Of keys show. */
+  key: document({ keyId: v.string(), isPrivate: v.boolean() }),
+  /** Of keys list. */
+  keys: document({
+    keys: v.array(v.object({ keyId: v.string(), file: v.string(), isRevoked: v.boolean() })),
+  }),
   /** On stderr, where something went wrong. */
   error: document({
     error: v.object({ name: v.string(), message: v.string(), exitCode: v.number() }),

@@ -49,7 +49,7 @@ export function explainJob(facts: JobFacts): string {
 function whyNot(facts: JobFacts): string {
   const { posting, route, pools, dueInMs } = facts;
   if (posting.state === "paused" || posting.state === "errored_out") {
-    const state = posting.state === "paused" ? "is paused" : "was stopped for its failures";
+    const state = posting.state === "paused" ? "is paused" : "was stopped";
     const reason = posting.reason ?? "no reason given";
     return (
       `waits because its posting ${state} (${reason}); ` +

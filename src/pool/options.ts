@@ -3,6 +3,7 @@ import type { OutcomeState } from "../domain/attempt.ts";
 import type { HeldJob } from "./held-job.ts";
 import type { EndedAttempt } from "./outcome-batch.ts";
 import type { Runner, RunnerListener } from "./runner.ts";
+import type { Judge } from "./verdict.ts";
 
 export interface PoolOptions extends Omit<NewPool, "slots"> {
   /** How many jobs it runs at a time. */
@@ -20,6 +21,8 @@ export interface PoolOptions extends Omit<NewPool, "slots"> {
   oldestEvery: number;
   /** Tells when code has changed and workers are to be replaced; null where they never are. */
   codeWatch: { hasChanged(jobs: readonly HeldJob[]): Promise<boolean> } | null;
+  /** What it may run; absent where it runs all that it may claim. */
+  trust?: Judge | null;
   log: (line: string) => void;
   /** Told of each attempt that has ended, before it is recorded. */
   onEnded?: (ended: EndedAttempt) => void;

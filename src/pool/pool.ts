@@ -3,6 +3,7 @@ import type { Beat } from "../db/pools.ts";
 import type { Target } from "../db/settings.ts";
 import { deferred } from "../domain/deferred.ts";
 import type { AttemptEnd } from "../domain/attempt.ts";
+import { admit } from "./admit.ts";
 import { ClaimLoop } from "./claim-loop.ts";
 import type { Room } from "./claimer.ts";
 import { endedAttempt } from "./ended-attempt.ts";
@@ -254,9 +255,7 @@ export class Pool {
     if (this.#isDraining) this.#endIfDrained();
   }
 
-  #endIfDrained(): void {
-    if (this.#runner.isIdle) this.#ended.resolve();
-  }
+  readonly #endIfDrained = () => void (this.#runner.isIdle && this.#ended.resolve());
 
   get #room(): Room {
     return {
@@ -268,15 +267,16 @@ export class Pool {
     };
   }
 
-  async #onJobs(session: Session, jobs: HeldJob[]): Promise<void> {
-    if (session !== this.#session) return; // declared lost meanwhile, and its leases with it
+  async #onJobs(session: Session, claimed: HeldJob[]): Promise<void> {
     this.#lifetime.busy(performance.now());
-    if (await this.#options.codeWatch?.hasChanged(jobs)) {
-      this.#options.log("code has changed: replacing the workers");
-      this.#runner.renew();
-    }
-    if (this.#isDraining || this.#isSilent) await this.#giveBack(jobs);
-    else this.#runner.add(jobs);
+    const isHeld = () => session === this.#session && !this.#isKilled;
+    const admitted = await admit(claimed, session, this.#links, this.#options, isHeld);
+    if (!admitted) return; // declared lost meanwhile, and its leases with it
+    this.#summary.stopped += admitted.stopped;
+    if (admitted.isCodeNew) this.#runner.renew();
+    if (this.#isDraining || this.#isSilent) return await this.#giveBack(claimed);
+    this.#runner.add(admitted.jobs);
+    await this.#giveBack(admitted.refused); // after that: what the workers have is kept
   }
 
   #onNothingLeft(): void {

@@ -24,6 +24,7 @@ import { beat, drainPools } from "../../src/db/pools.ts";
 import { rescuePools } from "../../src/db/rescue.ts";
 import { readResults } from "../../src/db/results.ts";
 import { readSnapshot } from "../../src/db/top/snapshot.ts";
+import { readBlock } from "../../src/db/signatures.ts";
 import { readCounts } from "../../src/db/status.ts";
 import { deleteVariable, readVariables, writeVariable } from "../../src/db/variables.ts";
 import { jobsOf, newPool, postJobs, record, take } from "./engine.ts";
@@ -148,6 +149,10 @@ export const acts: Record<string, Act> = {
   "read its jobs as a pool": {
     act: (db, id) => some(readJobs(db, [{ ...range, postingId: id }])),
     by: "poster viewer operator pool owner",
+  },
+  "read its block as a pool": {
+    act: (db, id) => some(readBlock(db, { postingId: id, firstSeq: 0, endSeq: 3 })),
+    by: "pool owner",
   },
   "know its options as a pool": { act: (db, id) => some(readRunnable(db, [id])), by: "pool owner" },
   "record an outcome": {

@@ -111,7 +111,7 @@ test("nobody but the owner reads, writes or calls anything else", async () => {
     union all
     select rolname, 'select on ' || relname from role, pg_class c
     where relnamespace = 'pdoflow'::regnamespace and relkind in ('r', 'p', 'v')
-      and (relname in ('grantee', 'draft', 'span', 'pruned', 'posting_key', 'job_key', 'runnable')
+      and (relname in ('grantee', 'draft', 'signature', 'span', 'pruned', 'posting_key', 'job_key', 'runnable')
            or relname ~ '^(job|outcome)_\\d+$')
       and has_table_privilege(role.oid, c.oid, 'select')
     union all

@@ -34,8 +34,7 @@ test.each<[Partial<JobFacts>, string]>([
   ],
   [
     { posting: { id: 42, state: "errored_out", reason: "10 in a row" } },
-    "42/7 waits because its posting was stopped for its failures (10 in a row); " +
-      "go on with: pdoflow resume 42.",
+    "42/7 waits because its posting was stopped (10 in a row); go on with: pdoflow resume 42.",
   ],
   [
     { route: gpu, pools: [{ provides: parseProvides("mem=64G"), posters: null }] },
