@@ -40,10 +40,10 @@ const countedParts = (sql: Tx, schema: Schema) => sql`
       unnest(l.posting_ids, l.first_seqs, l.end_seqs) as r (posting_id, first_seq, end_seq)
     group by l.pool_id, r.posting_id),
   lane as materialized (
-    select posting_id, priority, first_seq, end_seq, true as is_open
+    select posting_id, priority, rank, first_seq, end_seq, true as is_open
     from ${schema}.lane where state = 'open'
     union all
-    select l.posting_id, l.priority, l.first_seq, l.end_seq, false
+    select l.posting_id, l.priority, l.rank, l.first_seq, l.end_seq, false
     from live_posting p cross join lateral (
       select * from ${schema}.lane where posting_id = p.id and state = 'held' offset 0) l
     where p.state in ('paused', 'errored_out')),
@@ -94,7 +94,7 @@ const chosenParts = (sql: Tx, schema: Schema, most: number) => sql`
       left join total t on t.posting_id = c.id
       left join (
         select l.posting_id, sum(l.end_seq - l.first_seq - coalesce(t.jobs, 0)) as jobs,
-               max(l.priority) filter (
+               max(l.rank) filter (
                  where l.end_seq - l.first_seq > coalesce(t.jobs, 0)) as priority
         from lane l left join taken t on t.posting_id = l.posting_id and t.priority = l.priority
         where l.posting_id in (select id from chosen)

@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
 
+import { setPriority } from "../../../src/db/control.ts";
 import { readSnapshot } from "../../../src/db/top/snapshot.ts";
 import {
   cancel,
@@ -91,4 +92,11 @@ test("a pool that is silent for longer than its patience is stale", async () => 
     [silent, true],
     [alive, false],
   ]);
+});
+
+test("the priority that is shown is the one that counts, also after it was changed", async () => {
+  await using db = await freshQueue();
+  const id = await postJobs(db, 3);
+  await setPriority(db, [id], 7);
+  expect((await readSnapshot(db)).postings).toMatchObject([{ id, priority: 7 }]);
 });
