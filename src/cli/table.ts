@@ -15,7 +15,8 @@ const leastWidth = 4;
 /**
  * Lines of aligned columns without borders: numbers to the right, the rest to the left; a header
  * line first. A pipe gets numbers as programs read them, a terminal with commas, and lines that
- * fit: the widest column is cut.
+ * fit: the widest column is cut. Where all of them would be cut short, each row is several lines,
+ * of a name and its value.
  */
 export function table(
   header: readonly string[],
@@ -36,6 +37,10 @@ export function table(
     ),
     width,
   );
+  const colorOf = style.colorOf ?? (() => null);
+  if (width !== null && rows.length > 0 && totalOf(widths) > width) {
+    return cells.map((row) => upright(header, row, { width, paint, colorOf })).join("\n\n");
+  }
   const isNumber = header.map(
     (_name, column) => rows.length > 0 && rows.every((row) => typeof row[column] === "number"),
   );
@@ -50,11 +55,29 @@ export function table(
       })
       .join("  ")
       .trimEnd();
-  return [
-    line(header, () => "bold"),
-    ...cells.map((row) => line(row, style.colorOf ?? (() => null))),
-  ].join("\n");
+  return [line(header, () => "bold"), ...cells.map((row) => line(row, colorOf))].join("\n");
 }
+
+/** One row as lines of a name and its value. */
+function upright(
+  header: readonly string[],
+  row: readonly string[],
+  { width, paint, colorOf }: Required<TableStyle> & { width: number },
+): string {
+  const nameWidth = Math.max(...header.map((name) => Bun.stringWidth(name)));
+  return header
+    .map((name, column) => {
+      const space = " ".repeat(nameWidth - Bun.stringWidth(name) + 2);
+      const cell = row[column] ?? "";
+      const cut = cutTo(cell, Math.max(width - nameWidth - 2, leastWidth));
+      const color = colorOf(cell);
+      return `${paint("bold", name)}${space}${color === null ? cut : paint(color, cut)}`.trimEnd();
+    })
+    .join("\n");
+}
+
+/** How wide a line of such columns is. */
+const totalOf = (widths: readonly number[]) => widths.reduce((sum, width) => sum + width + 2, -2);
 
 /** A cell is one line, and has no codes that would move the cursor. */
 const oneLine = (text: string) => text.replace(/\p{Cc}+/gu, " ");
@@ -63,15 +86,14 @@ const oneLine = (text: string) => text.replace(/\p{Cc}+/gu, " ");
 function fitted(widths: readonly number[], most: number | null): number[] {
   const fit = [...widths];
   if (most === null) return fit;
-  const total = () => fit.reduce((sum, width) => sum + width + 2, -2);
-  while (total() > most) {
+  while (totalOf(fit) > most) {
     const widest = fit.indexOf(Math.max(...fit));
     const others = Math.max(...fit.filter((_width, column) => column !== widest), leastWidth);
     const width = fit[widest] ?? 0;
     if (width <= leastWidth) break;
     fit[widest] = Math.max(
       leastWidth,
-      Math.min(width - 1, Math.max(others, width - total() + most)),
+      Math.min(width - 1, Math.max(others, width - totalOf(fit) + most)),
     );
   }
   return fit;

@@ -26,6 +26,24 @@ test("a terminal gets commas, and no line is wider than it is", () => {
   expect(lines[1]).toMatch(/^1 +a\/very.*… +12,345$/);
 });
 
+test("where a terminal is too narrow for all columns, each row is lines of names and values", () => {
+  const wide = ["posting", "entry point", "jobs", "state", "waiting", "failed"];
+  const row = (id: string) => [id, "a/very/long/path/to/a/file.ts#name", 12_345, "open", 1, 2];
+  const text = table(wide, [row("1"), row("2")], onTerminal(30));
+  const [first, second] = text.split("\n\n");
+  expect(first?.split("\n")).toEqual([
+    "posting      1",
+    "entry point  a/very/long/path…",
+    "jobs         12,345",
+    "state        open",
+    "waiting      1",
+    "failed       2",
+  ]);
+  expect(second).toStartWith("posting      2\n");
+  // With room for four characters of each it is a table again.
+  expect(table(wide, [row("1")], onTerminal(6 * 6 - 2)).split("\n")).toHaveLength(2);
+});
+
 test("a cell is one line, whatever it says", () => {
   expect(table(["why"], [["two\nlines\u001b[31m"]])).toBe("why\ntwo lines [31m");
 });
