@@ -40,7 +40,7 @@ _pdoflow() {
     set-priority) options="--database --json --color -q --quiet -v --verbose --state --yes"; words=""; postings=1; ;;
     set-limit) options="--database --json --color -q --quiet -v --verbose --state --max-running --max-rate"; words=""; postings=1; ;;
     set-posting-status) options="--database --json --color -q --quiet -v --verbose --state --reason --yes"; words=""; postings=1; ;;
-    status) options="--database --json --color -q --quiet -v --verbose"; words=""; postings=1; ;;
+    status) options="--database --json --color -q --quiet -v --verbose -w --watch"; words=""; postings=1; ;;
     top) options="--database --json --color -q --quiet -v --verbose -d --delay --once --read-only --no-mouse --ascii --theme"; words=""; ;;
     up) options="--database --json --color -q --quiet -v --verbose"; words=""; ;;
     vars) options="--database --json --color -q --quiet -v --verbose --text"; words="delete get list set"; ;;

@@ -423,6 +423,8 @@ complete -c pdoflow -n '__fish_seen_subcommand_from status' -s q -d 'print data 
 complete -c pdoflow -n '__fish_seen_subcommand_from status' -l quiet -d 'print data and errors alone, no messages'
 complete -c pdoflow -n '__fish_seen_subcommand_from status' -s v -d 'tell each statement and how long it took, without its parameters'
 complete -c pdoflow -n '__fish_seen_subcommand_from status' -l verbose -d 'tell each statement and how long it took, without its parameters'
+complete -c pdoflow -n '__fish_seen_subcommand_from status' -s w -d 'show all of it anew every two seconds, until Ctrl-C; into a pipe once'
+complete -c pdoflow -n '__fish_seen_subcommand_from status' -l watch -d 'show all of it anew every two seconds, until Ctrl-C; into a pipe once'
 complete -c pdoflow -n __fish_use_subcommand -f -a top -d 'watch postings, pools and failures, and act on them'
 complete -c pdoflow -n '__fish_seen_subcommand_from top' -l database -r -d 'URL of the PostgreSQL server; by default that of the environment, else the embedded one'
 complete -c pdoflow -n '__fish_seen_subcommand_from top' -l json -d 'print JSON, and messages and errors as JSON lines too (docs/json.md)'

@@ -1,23 +1,41 @@
 import type { Snapshot } from "../src/domain/top-snapshot.ts";
 import { frameOf } from "./frame.ts";
 import type { Glyphs } from "./glyphs.ts";
-import { startModel } from "./model.ts";
+import { type Model, startModel } from "./model.ts";
 import { paletteOf } from "./palette.ts";
 import { update } from "./update.ts";
 import { headerLines } from "./views/header.ts";
 import { overviewLines } from "./views/overview.ts";
 
+export interface TextLook {
+  columns: number;
+  glyphs: Glyphs;
+  isUtf8: boolean;
+}
+
 /** The overview as text: one frame, as high as it takes to have every row. */
-export function onceText(
+export const onceText = (snapshot: Snapshot, look: TextLook): string =>
+  textOf(withSnapshot(null, snapshot, 0, look), look);
+
+/** What is known after one more snapshot: how fast postings go needs more than one. */
+export function withSnapshot(
+  before: Model | null,
   snapshot: Snapshot,
-  { columns, glyphs, isUtf8 }: { columns: number; glyphs: Glyphs; isUtf8: boolean },
-): string {
+  nowMs: number,
+  { columns }: TextLook,
+): Model {
   const { postings, pools, failures } = snapshot;
-  const height = postings.length + 10 + 4 * (Math.max(pools.length, failures.length) + 5);
-  const size = { columns, rows: height + 20 };
-  const empty = startModel({ size, nowMs: 0, everyMs: 0, startedReadOnly: null });
-  const { model } = update(empty, { kind: "snapshot", snapshot, tookMs: 0 }, 0);
+  const rows = postings.length + 30 + 4 * (Math.max(pools.length, failures.length) + 5);
+  const model = before ?? {
+    ...startModel({ size: { columns, rows }, nowMs, everyMs: 0, startedReadOnly: null }),
+  };
+  const event = { kind: "snapshot", snapshot, tookMs: 0 } as const;
+  return update({ ...model, size: { columns, rows } }, event, nowMs).model;
+}
+
+export function textOf(model: Model, { columns, glyphs, isUtf8 }: TextLook): string {
   const scene = { model, glyphs: { ...glyphs, chosen: " " } };
+  const height = model.size.rows - 20;
   const lines = [...headerLines(scene), ...overviewLines(scene, height).map(({ line }) => line)];
   const look = { palette: paletteOf("none", "default"), isUtf8 };
   const { cells } = frameOf(lines, { columns, rows: lines.length }, look);

@@ -9,12 +9,14 @@ import {
   readPostings,
 } from "../db/snapshot.ts";
 import { readCounts } from "../db/status.ts";
+import { readSnapshot } from "../db/top/snapshot.ts";
 import { documents } from "../domain/documents.ts";
-import { exitCodes } from "../domain/errors.ts";
+import { exitCodes, type ExitCode, InvalidInput } from "../domain/errors.ts";
 import type { JobCounts } from "../domain/posting.ts";
 import type { Color } from "./color.ts";
 import { PdoflowCommand } from "./command.ts";
 import { findWholePostings, readSelectors } from "./select.ts";
+import { textLook, watchStatus } from "./status-watch.ts";
 
 const mostPostings = 20;
 
@@ -34,8 +36,12 @@ export class StatusCommand extends PdoflowCommand {
     ],
   });
   postings = Option.Rest({ name: "posting" });
+  watch = Option.Boolean("-w,--watch", false, {
+    description: "show all of it anew every two seconds, until Ctrl-C; into a pipe once",
+  });
 
   async run() {
+    if (this.watch) return await this.#watch();
     const selectors = await readSelectors(this.postings, this.context.stdin);
     const isAll = selectors.length === 0;
     return await this.withDatabase(async (db) => {
@@ -57,6 +63,24 @@ export class StatusCommand extends PdoflowCommand {
       }
       return exitCodes.ok;
     });
+  }
+
+  /** As the dashboard shows it, but with nothing to press. */
+  async #watch(): Promise<ExitCode> {
+    if (this.json || this.postings.length > 0) {
+      throw new InvalidInput("status --watch", [
+        "expected neither --json nor postings: it shows all, to a person. " +
+          "For a script: pdoflow top --json",
+      ]);
+    }
+    const { stdout, onStopSignal, isTerminal } = this.context;
+    const look = textLook(this.context, false);
+    return await this.withDatabase((db) =>
+      watchStatus(() => readSnapshot(db, mostPostings), {
+        ...{ look, onStopSignal, isOnce: !isTerminal.stdout },
+        write: (text) => void stdout.write(text),
+      }),
+    );
   }
 
   #showPostings(postings: readonly (PostingRow & { jobs: JobCounts })[]): void {

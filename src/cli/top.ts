@@ -1,7 +1,6 @@
 import { Command, Option } from "clipanion";
 import * as v from "valibot";
 
-import { glyphsOf } from "../../tui/glyphs.ts";
 import { onceText } from "../../tui/once.ts";
 import { terminalOf } from "../../tui/terminal.ts";
 import { runTop } from "../../tui/top.ts";
@@ -11,6 +10,7 @@ import { exitCodes, type ExitCode, PdoflowError } from "../domain/errors.ts";
 import { parse } from "../domain/parse.ts";
 import { PdoflowCommand } from "./command.ts";
 import { ColorChoice } from "./color.ts";
+import { textLook } from "./status-watch.ts";
 import { topProcess } from "./top-process.ts";
 import { QueueSource } from "./top-source.ts";
 
@@ -83,14 +83,9 @@ export class TopCommand extends PdoflowCommand {
 
   /** One frame, for a pipe, a log or a terminal that can't be drawn on. */
   async #printOnce(): Promise<ExitCode> {
-    const { env, columns, isTerminal } = this.context;
-    // A pipe is read by programs and pagers of our time; a terminal shows what its locale says.
-    const known = terminalOf({ ...env, TERM: "xterm" }, { color: "never", isAscii: this.ascii });
-    const isUtf8 = !this.ascii && (known?.isUtf8 === true || !isTerminal.stdout);
-    const glyphs = glyphsOf({ isUtf8, hasBraille: isUtf8 });
-    const width = Math.max(30, Number(env["COLUMNS"]) || columns || 120);
+    const look = textLook(this.context, this.ascii);
     return await this.withDatabase(async (db) => {
-      this.print(onceText(await readSnapshot(db), { columns: width, glyphs, isUtf8 }));
+      this.print(onceText(await readSnapshot(db), look));
       return exitCodes.ok;
     });
   }
