@@ -188,7 +188,7 @@ export class Dispatcher implements Runner {
     this.#listener.onHungry();
   }
 
-  /** False where it speaks of jobs that it was not handed, or that were taken back: user code. */
+  /** False where it speaks of jobs that can't have ended in it: user code. */
   #ended(slot: Slot, { chunk, ends }: { chunk: number; ends: End[] }): boolean {
     for (const end of ends) {
       const job = slot.end(chunk, end.position);

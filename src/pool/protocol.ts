@@ -95,6 +95,8 @@ export interface End {
   output: Output | null;
 }
 
+/** Three hundred years: no time that a worker tells is longer, and the database takes it. */
+const longestMs = 1e13;
 const amount = v.pipe(v.number(), v.finite(), v.minValue(0));
 const text = v.nullable(v.string());
 
@@ -102,7 +104,7 @@ const text = v.nullable(v.string());
 const Told = v.strictTuple([
   v.pipe(amount, v.integer()),
   text,
-  v.nullable(v.union([v.literal("never"), amount])),
+  v.nullable(v.union([v.literal("never"), v.pipe(amount, v.maxValue(longestMs))])),
   v.nullable(v.strictObject({ stdout: text, stderr: text })),
 ]);
 
@@ -179,7 +181,7 @@ export function parseWorkerMessage(raw: unknown): WorkerMessage {
     const durationMs = numbers[at + 2] ?? -1;
     const agoMs = numbers[at + 3] ?? -1;
     // Written so that NaN fails too.
-    const isSound = Number.isInteger(position) && durationMs >= 0 && agoMs >= 0;
+    const isSound = Number.isInteger(position) && isTime(durationMs) && isTime(agoMs);
     if (!isSound) throw new InvalidInput("message of a worker", ["expected sound numbers"]);
     ends.push({
       position,
@@ -198,3 +200,5 @@ export function parseWorkerMessage(raw: unknown): WorkerMessage {
   }
   return { kind: "ended", chunk, ends };
 }
+
+const isTime = (ms: number) => ms >= 0 && ms <= longestMs;

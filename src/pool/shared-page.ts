@@ -87,6 +87,14 @@ export class SharedPage {
     return Math.max(limitOf(word) - nextOf(word), 0);
   }
 
+  /** Pool: whether the worker may say that this position of the chunk in `slot` has ended. */
+  mayHaveEnded(slot: number, chunk: number, position: number): boolean {
+    const word = Atomics.load(this.#words, slot);
+    const running = this.running();
+    const runs = running?.chunk === chunk && running.position === position;
+    return word >>> 24 === (chunk & 0xff) && position < nextOf(word) && !runs;
+  }
+
   /** Worker: this job runs from now on, and its output begins at these places of the files. */
   run(chunk: number, position: number, starts: readonly [number, number] = [0, 0]): void {
     Atomics.store(this.#words, outputStarts, starts[0]);

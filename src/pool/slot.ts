@@ -68,12 +68,16 @@ export class Slot {
     this.process.send({ kind: "run", chunk: number, slot: at, args, ids: packIds(jobs), ...how });
   }
 
-  /** The job at a position of a chunk, which is gone from now on; null where there is none. */
+  /**
+   * The job at a position of a chunk, which is gone from now on; null where there is none that can
+   * have ended: user code may say so of a job that still runs, or that was not started.
+   */
   end(chunkNumber: number, position: number): HeldJob | null {
     const at = this.#chunks.findIndex((chunk) => chunk?.number === chunkNumber);
     const chunk = this.#chunks[at];
     const job = chunk?.jobs[position];
     if (!chunk || !job || chunk.gone[position]) return null;
+    if (!this.process.page.mayHaveEnded(at, chunkNumber, position)) return null;
     chunk.gone[position] = true;
     if (--chunk.left === 0) this.#chunks[at] = null;
     this.jobsEnded++;

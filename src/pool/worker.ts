@@ -1,3 +1,5 @@
+import { closeSync } from "node:fs";
+
 import { commandEntryPoint } from "../domain/command-line.ts";
 import { parseEntryPoint } from "../domain/entry-point.ts";
 import { attempt } from "./attempt.ts";
@@ -41,6 +43,8 @@ export interface WorkerContext {
 export function runWorker(context: WorkerContext): void {
   provideVirtualPackage(context.api);
   const page = SharedPage.inherited(pageFile);
+  // It stays mapped. A job that makes the file shorter would bring the pool down.
+  closeSync(pageFile);
   const output = new WorkerOutput();
   const sampler = context.profiles > 0 ? new Sampler(context.profiles, context.root) : null;
   const running: RunningJob = { chunk: -1, position: -1, context: null };
