@@ -200,6 +200,8 @@ complete -c pdoflow -n '__fish_seen_subcommand_from pool' -l provides -r -d 'wha
 complete -c pdoflow -n '__fish_seen_subcommand_from pool' -l only-mine -d 'run only jobs that this role and this user of the operating system have posted'
 complete -c pdoflow -n '__fish_seen_subcommand_from pool' -l posters -r -d 'run only jobs of these database roles or users, such as ann,bob'
 complete -c pdoflow -n '__fish_seen_subcommand_from pool' -l trust -r -d 'run only postings signed with a key of this folder (docs/signing.md)'
+complete -c pdoflow -n '__fish_seen_subcommand_from pool' -l allow -r -d 'run only entry points like these, such as \'jobs/**#*\'; may be repeated'
+complete -c pdoflow -n '__fish_seen_subcommand_from pool' -l env -r -d 'give workers only these variables and PATH, HOME, LANG and such; by default all but those that may lead to the database'
 complete -c pdoflow -n '__fish_seen_subcommand_from pool' -l oldest-every -r -d 'one claim in so many goes to the oldest posting; by default 10, 0 for none'
 complete -c pdoflow -n '__fish_seen_subcommand_from pool' -l rescue-after -r -d 'without a heartbeat for so long, its jobs go to other pools; by default 15s'
 complete -c pdoflow -n '__fish_seen_subcommand_from pool' -l recycle-after -r -d 'replace a worker after so many jobs; by default never'

@@ -9,8 +9,11 @@ import { type ExitCode, exitCodes } from "../domain/errors.ts";
 import { parse } from "../domain/parse.ts";
 import { withWorkers } from "../pool/with-workers.ts";
 import type { PoolOptions, PoolSummary } from "../pool/options.ts";
+import { Allow } from "../pool/allow.ts";
 import { Pool } from "../pool/pool.ts";
 import { Trust } from "../pool/trust.ts";
+import type { Judge } from "../pool/verdict.ts";
+import { namedEnvironment } from "../pool/worker-process.ts";
 import { build } from "../version.ts";
 import { amount } from "./amount.ts";
 import { PdoflowCommand } from "./command.ts";
@@ -75,6 +78,14 @@ export class PoolCommand extends PdoflowCommand {
   });
   trust = Option.String("--trust", {
     description: "run only postings signed with a key of this folder (docs/signing.md)",
+  });
+  allow = Option.Array("--allow", {
+    description: "run only entry points like these, such as 'jobs/**#*'; may be repeated",
+  });
+  env = Option.String("--env", {
+    description:
+      "give workers only these variables and PATH, HOME, LANG and such; by default all but those " +
+      "that may lead to the database",
   });
   oldestEvery = Option.String("--oldest-every", {
     description: "one claim in so many goes to the oldest posting; by default 10, 0 for none",
@@ -149,7 +160,7 @@ export class PoolCommand extends PdoflowCommand {
     const { context } = this;
     const provides = this.provides === undefined ? {} : parseProvides(this.provides);
     const worker = {
-      ...{ program: context.program, root, env: context.env },
+      ...{ program: context.program, root, env: this.#workerEnv() },
       jobsMax: options.recycleAfter ?? null,
       memoryMaxBytes: options.recycleAbove ?? null,
       profiles: options.profile,
@@ -160,7 +171,7 @@ export class PoolCommand extends PdoflowCommand {
       version: build,
       osUser: context.osUser(),
       provides,
-      trust: this.#trust(root, provides),
+      trust: this.#judge(root, provides),
       posters: this.#posters(target.user),
       patienceMs: options.rescueAfter,
       idleTimeoutMs: options.idleTimeout ?? null,
@@ -171,6 +182,17 @@ export class PoolCommand extends PdoflowCommand {
       log: (line) => this.say(`pool: ${line}`),
       ...withWorkers(options.maxWorkers ?? context.cores, worker, { reloads: this.reload }),
     };
+  }
+
+  #workerEnv(): Readonly<Record<string, string | undefined>> {
+    const names = this.env?.split(",").map((name) => name.trim());
+    const { env } = this.context;
+    return names ? namedEnvironment(env, names[0] === "" ? names.slice(1) : names) : env;
+  }
+
+  #judge(root: string, provides: Provides): Judge | null {
+    const trust = this.#trust(root, provides);
+    return this.allow === undefined ? trust : new Allow(this.allow, trust);
   }
 
   #trust(root: string, provides: Provides): Trust | null {

@@ -104,9 +104,11 @@ function optionText({ names, description = "", arity = 0 }: NewOption): OptionTe
 const duration = "TIME";
 /** What the values of options are called, where it is more than VALUE. */
 const valueNames: Readonly<Record<string, string>> = {
+  "--allow": "PATTERN",
   "--backoff": duration,
   "--color": "WHEN",
   "--database": "URL",
+  "--env": "NAMES",
   "--format": "FORMAT",
   "--grace": duration,
   "--idle-timeout": duration,

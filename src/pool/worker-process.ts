@@ -2,6 +2,7 @@ import { closeSync, readFileSync } from "node:fs";
 
 import type { Tail } from "../db/follow.ts";
 import type { JobError } from "../domain/attempt.ts";
+import { InvalidInput } from "../domain/errors.ts";
 import type { OomKills } from "./oom-kills.ts";
 import {
   closeOutputFile,
@@ -48,6 +49,25 @@ interface Exit {
 
 /** Variables that may hold a password or lead to one. */
 const secret = /^(PG|DATABASE_URL$|PDOFLOW_)/;
+/** What a program needs to run at all. */
+const basic = /^(PATH|HOME|USER|LOGNAME|SHELL|LANG|LC_[A-Z]+|TZ|TMPDIR|TERM)$/;
+
+/** Of an environment what `--env` names, and what a program needs to run at all. */
+export function namedEnvironment(
+  env: Readonly<Record<string, string | undefined>>,
+  names: readonly string[],
+): Record<string, string | undefined> {
+  const faults = names.filter((name) => secret.test(name) || !/^[A-Za-z_]\w*$/.test(name));
+  if (faults.length > 0) {
+    throw new InvalidInput("--env", [
+      "expected names of variables, and none that may lead to the database, got " +
+        faults.map((name) => JSON.stringify(name)).join(", "),
+    ]);
+  }
+  const kept = Object.entries(env).filter(([name]) => basic.test(name) || names.includes(name));
+  return Object.fromEntries(kept);
+}
+
 /** Is the pool's own: user code may need much memory for a while. */
 const own = "MIMALLOC_PURGE_DELAY";
 
