@@ -2,6 +2,7 @@
 import { expect, test } from "bun:test";
 
 import { freshDatabase } from "../database.ts";
+import { said, until } from "./cli.ts";
 import { expectRefused, openSigning, postingOf } from "./signing.ts";
 
 const changes: [what: string, sql: string, why: string][] = [
@@ -111,4 +112,32 @@ test("refused: one job of a large posting, changed where a pool claims a part of
   const id = await cli.post(1_500, "--stop-after", "0");
   await db.sql`update pdoflow.job set args = '[1 ]' where posting_id = ${id} and seq = 900`;
   await expectRefused(db, cli, id, "arguments of it were changed");
+});
+
+test("refused: what a pool must have for it, changed in the database", async () => {
+  await using db = await freshDatabase();
+  using cli = await openSigning(db);
+  const id = await cli.post(3, "--needs", "gpu");
+  await db.sql`update pdoflow.route set needs = '[]'`;
+  await expectRefused(db, cli, id, 'needs: signed [["gpu","has"]]');
+});
+
+test("refused: arguments that are changed after a pool has verified their block", async () => {
+  await using db = await freshDatabase();
+  using cli = await openSigning(db);
+  await cli.write(
+    "fn.ts",
+    `import { existsSync } from "node:fs";
+     export const fn = async () => { while (!existsSync("go")) await Bun.sleep(5); };`,
+  );
+  const id = await cli.post(50, "--stop-after", "0");
+  const pool = cli.start("pool", "--once", "--max-workers", "1", "--trust", "keys.d");
+  await said(pool, "workers, root");
+  await until("a lease", async () => (await db.sql`select from pdoflow.lease`).length > 0);
+  await db.sql`update pdoflow.job set args = '[666]' where posting_id = ${id} and seq = 49`;
+  await cli.write("go", "");
+  expect(await pool.exited).toBe(1);
+  const { state, reason } = await postingOf(db, id);
+  expect(state).toBe("errored_out");
+  expect(reason).toContain(`arguments of it were changed after it was signed (at job ${id}/49`);
 });
