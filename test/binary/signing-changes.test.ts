@@ -141,3 +141,11 @@ test("refused: arguments that are changed after a pool has verified their block"
   expect(state).toBe("errored_out");
   expect(reason).toContain(`arguments of it were changed after it was signed (at job ${id}/49`);
 });
+
+test("refused: the only job of a posting, changed where a pool claims all of a block", async () => {
+  await using db = await freshDatabase();
+  using cli = await openSigning(db);
+  const id = await cli.post(1);
+  await db.sql`update pdoflow.job set args = '[666]' where posting_id = ${id}`;
+  await expectRefused(db, cli, id, "arguments of it were changed");
+});
