@@ -13,7 +13,7 @@ export function closeGate(): void {
 
 export const crowd = job(async (n: number) => {
   seen.most = Math.max(seen.most, ++seen.now);
-  await sleep(5);
+  await sleep(100); // so that all that may run together do
   seen.now--;
   return { n, pid: process.pid };
 });

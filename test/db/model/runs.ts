@@ -170,7 +170,7 @@ export class ModelRuns implements AsyncDisposable {
   async #vacuum(): Promise<void> {
     await this.db.sql`
       truncate pdoflow.posting, pdoflow.lane, pdoflow.job, pdoflow.pool, pdoflow.lease,
-               pdoflow.retry, pdoflow.outcome, pdoflow.progress, pdoflow.posting_key`;
+               pdoflow.retry, pdoflow.outcome, pdoflow.progress, pdoflow.failure cascade`;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
