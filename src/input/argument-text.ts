@@ -21,7 +21,8 @@ export class NotArguments extends PdoflowError {
     const example = text.length <= 40 ? `[${text}]` : '[7, "a"]';
     super(
       `${place.element()} is ${found}; ` +
-        `expected a list of arguments, such as ${example}, or an object of keyword arguments`,
+        `expected a list of arguments, such as ${example}, or an object of keyword arguments. ` +
+        "(Lines that are one text each: --each-line.)",
     );
   }
 }
