@@ -104,19 +104,27 @@ async function allOfTheDatabase({ sql }: TestDatabase): Promise<string> {
 }
 
 test.each(places)(
-  "a password in $name is in no output and no table",
+  "a password in $name is in no output, no table and no worker",
   async ({ plant }) => {
     await using db = await freshDatabase();
     using cli = await openCli(null);
     const env = { HOME: cli.folder, ...plant(new URL(db.url), cli.folder) };
     await cli.write(
       "fn.ts",
-      `export function fail() { console.log(process.env); throw new Error(JSON.stringify(process.env)); }`,
+      `export function fail() { console.log(process.env);
+         for (const file of ["environ", "cmdline"]) {
+           console.log(file, require("node:fs").readFileSync("/proc/self/" + file, "utf8"));
+         }
+         throw new Error(JSON.stringify(process.env)); }`,
     );
     const said = await sayAll(cli, env);
     for (const { out, err } of said) expect(out + err).not.toContain(planted);
     expect(said[1]?.err).toContain("1 failed"); // the way to the server was found
-    expect(await allOfTheDatabase(db)).not.toContain(planted);
+    const stored = await allOfTheDatabase(db);
+    // What the worker was started with: the job has printed it.
+    expect(stored).toMatch(/environ .*PATH=/);
+    expect(stored).toMatch(/cmdline .*worker/);
+    expect(stored).not.toContain(planted);
   },
   120_000,
 );
