@@ -91,6 +91,16 @@ export function jobsOfClaim(ranges: readonly ClaimedRange[]): LeasedJob[] | null
   return jobs;
 }
 
+/** Jobs that were leased are not in the database: somebody has deleted them by hand. */
+export class JobsGone extends Error {
+  override readonly name = "JobsGone";
+  readonly postingId: number;
+  constructor(postingId: number) {
+    super("jobs of it are not in the database any more");
+    this.postingId = postingId;
+  }
+}
+
 /** A job of a range, with its arguments as encoded text, never decoded on the way. */
 export interface LeasedJob {
   postingId: number;
@@ -137,7 +147,7 @@ function addJobs(
   { postingId, firstSeq, endSeq, args }: Omit<Range, "attempt"> & { args: string },
 ): void {
   const texts = args.split(separator);
-  if (texts.length !== endSeq - firstSeq) throw new Error(`jobs of posting ${postingId} are gone`);
+  if (texts.length !== endSeq - firstSeq) throw new JobsGone(postingId);
   for (const [i, text] of texts.entries()) {
     jobs.push({ postingId, seq: firstSeq + i, args: text });
   }

@@ -1,3 +1,4 @@
+import { JobsGone } from "../db/leases.ts";
 import type { Room } from "./claimer.ts";
 import type { HeldJob } from "./held-job.ts";
 import type { Session } from "./session.ts";
@@ -96,7 +97,9 @@ export class ClaimLoop {
       this.#mayHaveUnknown = false;
     }
     this.#isWoken = false;
-    const { ranges, jobs, hasPassedBy } = await session.claimer.claim(room);
+    const claimed = await this.#claimed(session, room);
+    if (!claimed) return;
+    const { ranges, jobs, hasPassedBy } = claimed;
     if (session.recoveries !== recoveries) {
       this.#mayHaveUnknown = true; // given back meanwhile, or to be given back
       return;
@@ -104,6 +107,18 @@ export class ClaimLoop {
     for (const range of ranges) session.recorder.expect(range, range.endSeq - range.firstSeq);
     if (jobs.length > 0) await this.#listener.onJobs(session, jobs);
     else await this.#rest(session, room, hasPassedBy);
+  }
+
+  /** Null where jobs of the claim are gone: its posting is stopped, and what there is given back. */
+  async #claimed(session: Session, room: Room) {
+    try {
+      return await session.claimer.claim(room);
+    } catch (error) {
+      if (!(error instanceof JobsGone)) throw error;
+      await session.claimer.stopGone(error);
+      this.#mayHaveUnknown = true;
+      return null;
+    }
   }
 
   /** Nothing was there: waits for a notification, for the next retry, or for the next poll. */

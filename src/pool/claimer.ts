@@ -2,11 +2,13 @@ import {
   claim,
   type ClaimedRange,
   jobsOfClaim,
+  JobsGone,
   type LeasedRange,
   readJobs,
   readRunnable,
   type RunnablePosting,
 } from "../db/leases.ts";
+import { stopPosting } from "../db/control.ts";
 import { readIndices } from "../db/jobs.ts";
 import { readRoutes } from "../db/routes.ts";
 import { nextTimes, startDue } from "../db/starts.ts";
@@ -106,6 +108,11 @@ export class Claimer {
     return { ranges, jobs, hasPassedBy };
   }
 
+  /** Stops a posting whose jobs can't be read: else they would be claimed again and again. */
+  async stopGone({ postingId, message }: JobsGone): Promise<void> {
+    await this.#link.ask((db) => stopPosting(db, postingId, message));
+  }
+
   /** Looks which routes there are. True where there are more than before: then claim again. */
   async refreshRoutes(): Promise<boolean> {
     const before = this.#routes.length;
@@ -152,9 +159,8 @@ export class Claimer {
       const posting = this.#postings.get(range.postingId);
       for (let seq = range.firstSeq; seq < range.endSeq; seq++) {
         const job = jobs[next++];
-        if (!job || !posting || job.seq !== seq) {
-          throw new Error(`job ${range.postingId}/${seq} was leased, and is not in the database`);
-        }
+        const isIt = job?.postingId === range.postingId && job.seq === seq;
+        if (!isIt || !posting) throw new JobsGone(range.postingId);
         const { leaseId, attempt } = range;
         const { args } = job;
         const by = posting.hasRate ? startBy : null;
