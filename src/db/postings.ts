@@ -93,11 +93,17 @@ interface Head {
   entryPoint: string;
 }
 
+const defaults = new Map<string, unknown>(
+  Object.entries(parse(PostingOptions, {}, "options of a posting")),
+);
+
+/** What differs from the defaults, which the database has, too: it looks at each option. */
 function optionsText(posting: NewPosting): string {
   const { name, key, jobKey, osUser, needs = [], run = "", priority } = posting;
   const options = parse(PostingOptions, posting, "options of a posting");
   const all = { ...options, name, key, jobKey, osUser, needs, run, priority };
-  return JSON.stringify(Object.fromEntries(Object.entries(all).filter(([, v]) => v !== null)));
+  const told = Object.entries(all).filter(([name, v]) => v !== null && v !== defaults.get(name));
+  return JSON.stringify(Object.fromEntries(told));
 }
 
 /** Posts, and again once there is a span with room: `post` reads nothing before it knows. */

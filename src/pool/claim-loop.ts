@@ -109,7 +109,7 @@ export class ClaimLoop {
     else await this.#rest(session, room, hasPassedBy);
   }
 
-  /** Null where jobs of the claim are gone: its posting is stopped, and what there is given back. */
+  /** Null where jobs of the claim are gone: its posting is stopped, the rest is given back. */
   async #claimed(session: Session, room: Room) {
     try {
       return await session.claimer.claim(room);
