@@ -26,7 +26,7 @@ _pdoflow() {
     logs) options="--database --json --color -q --quiet -v --verbose --failed --state -f --follow"; words=""; postings=1; ;;
     migrate) options="--database --json --color -q --quiet -v --verbose --dry-run --show-sql"; words=""; ;;
     pause) options="--database --json --color -q --quiet -v --verbose --state --reason"; words=""; postings=1; ;;
-    pool) options="--database --json --color -q --quiet -v --verbose --max-workers --root --provides --only-mine --posters --trust --allow --env --oldest-every --rescue-after --recycle-after --recycle-above --reload --idle-timeout --lifetime --grace --profile --once"; words=""; ;;
+    pool) options="--database --json --color -q --quiet -v --verbose --max-workers --root --provides --only-mine --posters --trust --allow --env --oldest-every --rescue-after --recycle-after --recycle-above --worker-user --limit-files --limit-processes --reload --idle-timeout --lifetime --grace --profile --once"; words=""; ;;
     pools) options="--database --json --color -q --quiet -v --verbose --all"; words=""; ;;
     post) options="--database --json --color -q --quiet -v --verbose --root --name --priority --priority-column --tries --backoff --timeout --grace --stop-after --max-failures --limit --max-running --rate --max-rate --output --at --keep --format --each-line --positional --header --no-header --types --from-glob --args --kw --each --check --no-check --progress --needs --results --no-results --key --sign --pin --dry-run --wait"; words=""; ;;
     priority-stats) options="--database --json --color -q --quiet -v --verbose"; words=""; ;;

@@ -1,6 +1,7 @@
 import { availableParallelism, hostname } from "node:os";
 
 import type { CliContext } from "./cli/command.ts";
+import type { Confinement } from "./pool/confinement.ts";
 import type { JobToExecute } from "./pool/execute-job.ts";
 import { exitCodes } from "./domain/errors.ts";
 import { osUser } from "./db/os-user.ts";
@@ -19,7 +20,7 @@ const stopListeners = new Set<(signal: string) => void>();
 
 switch (args[0]) {
   case "worker":
-    await work(args[1] ?? "", args[2] === "commands", Number(args[3] ?? 0));
+    await work(args[1] ?? "", args[2] === "commands", Number(args[3] ?? 0), args[4]);
     break;
   case "check-entry":
     await checkEntry(args[1] ?? "", args[2] ?? "");
@@ -35,10 +36,16 @@ switch (args[0]) {
     await command();
 }
 
-/** A worker process: `pdoflow worker ROOT WHAT SHARE`, started by a pool alone. */
-async function work(root: string, runsCommands: boolean, profiles: number): Promise<void> {
-  const [{ runWorker }, api] = await Promise.all([
+/** A worker process: `pdoflow worker ROOT WHAT SHARE [LESS]`, started by a pool alone. */
+async function work(
+  root: string,
+  runsCommands: boolean,
+  profiles: number,
+  confinement: string | undefined,
+): Promise<void> {
+  const [{ runWorker }, { confine }, api] = await Promise.all([
     import("./pool/worker.ts"),
+    import("./pool/confinement.ts"),
     import("./index.ts"),
   ]);
   leaveWithParent();
@@ -55,6 +62,9 @@ async function work(root: string, runsCommands: boolean, profiles: number): Prom
     root,
     runsCommands,
     profiles,
+    confine: () => {
+      if (confinement !== undefined) confine(JSON.parse(confinement) as Confinement);
+    },
     api,
     send: (message) => process.send?.(message),
     onMessage: (listener) => process.on("message", listener),

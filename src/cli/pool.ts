@@ -10,6 +10,7 @@ import { parse } from "../domain/parse.ts";
 import { withWorkers } from "../pool/with-workers.ts";
 import type { PoolOptions, PoolSummary } from "../pool/options.ts";
 import { Allow } from "../pool/allow.ts";
+import { type Confinement, findWorkerUser, NoConfinement } from "../pool/confinement.ts";
 import { Pool } from "../pool/pool.ts";
 import { Trust } from "../pool/trust.ts";
 import type { Judge } from "../pool/verdict.ts";
@@ -31,6 +32,8 @@ const Options = v.object({
   lifetime: v.optional(duration),
   grace: v.optional(duration),
   oldestEvery: v.optional(wholeNumber(0, 1_000_000), "10"),
+  limitFiles: v.optional(wholeNumber(32, 1_000_000)),
+  limitProcesses: v.optional(wholeNumber(16, 1_000_000)),
   profile: v.optional(
     v.pipe(
       v.union([v.boolean(), v.string()]),
@@ -99,6 +102,15 @@ export class PoolCommand extends PdoflowCommand {
   recycleAbove = Option.String("--recycle-above", {
     description: "replace a worker, between two jobs, that uses more memory than this, such as 2G",
   });
+  workerUser = Option.String("--worker-user", {
+    description: "workers become this user, with no other groups; for a pool that root starts",
+  });
+  limitFiles = Option.String("--limit-files", {
+    description: "how many files a worker may have open",
+  });
+  limitProcesses = Option.String("--limit-processes", {
+    description: "how many processes the user of the workers may have, threads included",
+  });
   reload = Option.Boolean("--reload", false, {
     description: "between two postings, replace the workers where the code has changed",
   });
@@ -164,6 +176,7 @@ export class PoolCommand extends PdoflowCommand {
       jobsMax: options.recycleAfter ?? null,
       memoryMaxBytes: options.recycleAbove ?? null,
       profiles: options.profile,
+      confinement: this.#confinement(options),
     };
     return {
       host: context.host,
@@ -182,6 +195,17 @@ export class PoolCommand extends PdoflowCommand {
       log: (line) => this.say(`pool: ${line}`),
       ...withWorkers(options.maxWorkers ?? context.cores, worker, { reloads: this.reload }),
     };
+  }
+
+  /** None where nothing of it is asked for: a job may want to write a core file. */
+  #confinement({ limitFiles, limitProcesses }: Options): Confinement | null {
+    const { workerUser, context } = this;
+    if ((workerUser ?? limitFiles ?? limitProcesses) === undefined) return null;
+    if (context.platform !== "linux") {
+      throw new NoConfinement("--worker-user and --limit-…: expected Linux, found another system");
+    }
+    const user = workerUser === undefined ? null : findWorkerUser(workerUser, context.uid);
+    return { user, files: limitFiles ?? null, processes: limitProcesses ?? null };
   }
 
   #workerEnv(): Readonly<Record<string, string | undefined>> {

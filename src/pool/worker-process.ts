@@ -3,6 +3,7 @@ import { closeSync, readFileSync } from "node:fs";
 import type { Tail } from "../db/follow.ts";
 import type { JobError } from "../domain/attempt.ts";
 import { InvalidInput } from "../domain/errors.ts";
+import { type Confinement, environmentOf } from "./confinement.ts";
 import type { OomKills } from "./oom-kills.ts";
 import {
   closeOutputFile,
@@ -30,6 +31,8 @@ export interface WorkerOptions {
   env: Readonly<Record<string, string | undefined>>;
   /** The share of the jobs of which is sampled where they spend their time; by default none. */
   profiles?: number;
+  /** What they may do less than their pool; null for nothing less. */
+  confinement?: Confinement | null;
   /** A worker is replaced after so many jobs; null for never. */
   jobsMax: number | null;
   /** … or, between two jobs, when it uses more memory than so many bytes; null for never. */
@@ -105,9 +108,12 @@ export class WorkerProcess {
   #isDead = false;
 
   constructor(options: WorkerOptions, oomKills: OomKills, listener: WorkerListener) {
-    const { program, root, env, runsCommands, profiles = 0 } = options;
+    const { program, root, runsCommands, profiles = 0, confinement = null } = options;
     const does = runsCommands ? "commands" : "functions";
-    const command = [...program, "worker", root, does, String(profiles)];
+    const confined = confinement === null ? [] : [JSON.stringify(confinement)];
+    const command = [...program, "worker", root, does, String(profiles), ...confined];
+    const user = confinement?.user;
+    const env = user ? { ...options.env, ...environmentOf(user) } : options.env;
     this.#oomKills = oomKills;
     const { page, file: pageFile } = SharedPage.create();
     this.page = page;

@@ -33,6 +33,8 @@ export interface WorkerContext {
   runsCommands: boolean;
   /** The share of the jobs that is sampled; 0 for none. */
   profiles: number;
+  /** Confines the process, where that was asked for. */
+  confine: () => void;
   /** What user code gets when it imports "pdoflow". */
   api: Record<string, unknown>;
   send: (message: PackedMessage) => void;
@@ -46,6 +48,7 @@ export function runWorker(context: WorkerContext): void {
   // It stays mapped. A job that makes the file shorter would bring the pool down.
   closeSync(pageFile);
   const output = new WorkerOutput();
+  context.confine(); // from here on only what is open already, before any user code
   const sampler = context.profiles > 0 ? new Sampler(context.profiles, context.root) : null;
   const running: RunningJob = { chunk: -1, position: -1, context: null };
   const chunks: RunMessage[] = [];
