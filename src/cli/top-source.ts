@@ -7,7 +7,8 @@ import {
   retryFailed,
   setPriority,
 } from "../db/control.ts";
-import { readJobPage } from "../db/jobs.ts";
+import { follow } from "../db/follow.ts";
+import { type JobRow, readJobPage } from "../db/jobs.ts";
 import { answered, openDatabase } from "../db/open.ts";
 import { drainPools } from "../db/pools.ts";
 import { hasSortedJobs } from "../db/results.ts";
@@ -20,6 +21,7 @@ import { amount } from "./amount.ts";
 
 /** Jobs looked at for a page of those that are wished for. */
 const mostLookedAt = 100_000;
+const readOnlyServer = "25006";
 
 /** The queue as the dashboard asks for it, over a connection that is replaced when it is lost. */
 export class QueueSource implements Source, AsyncDisposable {
@@ -47,7 +49,7 @@ export class QueueSource implements Source, AsyncDisposable {
       const isSorted = await hasSortedJobs(db, postingId);
       const wish = { status: null, host: null, poolId: null, argument: null };
       const [row] = await readJobPage(db, { postingId, first: index, size: 1, isSorted, ...wish });
-      return row ?? null;
+      return row?.status === "running" ? await withLiveOutput(db, postingId, row) : (row ?? null);
     });
   }
 
@@ -79,6 +81,18 @@ export class QueueSource implements Source, AsyncDisposable {
       throw explainDatabaseError(error, this.#target);
     }
   }
+}
+
+/** With what its pool tells of what it prints; from the next look on, since it is asked to now. */
+async function withLiveOutput(db: Db, postingId: number, row: JobRow): Promise<JobRow> {
+  const all = await follow(db, postingId).catch((error: unknown) => {
+    if (errorCode(error) === readOnlyServer) return []; // nobody can be asked there
+    throw error;
+  });
+  const live = all.find(({ index, attempt }) => index === row.index && attempt > row.attempts);
+  if (!live) return row;
+  const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+  return { ...row, stdout: text(live.stdout), stderr: text(live.stderr) };
 }
 
 async function readJobs(db: Db, wished: JobsWish): Promise<JobsPage> {

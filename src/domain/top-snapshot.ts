@@ -73,6 +73,9 @@ export interface TopJob {
   index: number;
   status: keyof JobCounts;
   attempts: number;
+  /** While it runs and has told: how far it is, from 0 to 1, and a few words. */
+  progress?: number | null;
+  note?: string | null;
   host: string | null;
   poolId: number | null;
   durationMs: number | null;

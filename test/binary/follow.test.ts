@@ -1,5 +1,7 @@
 import { expect, test } from "bun:test";
 
+import { QueueSource } from "../../src/cli/top-source.ts";
+import { configuredTarget } from "../../src/db/settings.ts";
 import { freshDatabase } from "../database.ts";
 import { openCli, until } from "./cli.ts";
 import { documentsOf } from "./json.ts";
@@ -113,4 +115,36 @@ test("logs -f of what prints much tells what was left out, and of what has ended
   const again = await cli.run("logs", "1", "-f");
   expect(again.code).toBe(0);
   expect(again.out).toContain("==> 1/0 error <==\nError: no");
+});
+
+test("the dashboard's view of a job shows what it prints and tells while it runs", async () => {
+  await using db = await freshDatabase();
+  using cli = await openCli(db);
+  await cli.write(
+    "told.ts",
+    `import { existsSync } from "node:fs";
+    import { currentJob } from "pdoflow";
+    export async function fn(name: string) {
+      currentJob()?.progress(0.4, "fitting");
+      console.log(name, "has begun");
+      console.error("and says so");
+      while (!existsSync("end")) await Bun.sleep(20);
+    }`,
+  );
+  await cli.runWith({ input: '[["a"]]' }, "post", "told.ts#fn", "-", "--no-check");
+  const pool = cli.start("pool", "--once", "--max-workers", "1");
+  const target = configuredTarget(db.url, {});
+  if (!target) throw new Error("expected the URL of a database");
+  await using source = new QueueSource(target);
+  const job = await until("it is shown", async () => {
+    const found = await source.job(1, 0);
+    return found?.stdout && found.progress ? found : null;
+  });
+  expect(job).toMatchObject({
+    ...{ status: "running", stdout: "a has begun\n", stderr: "and says so\n" },
+    ...{ progress: 0.4, note: "fitting" },
+  });
+  await cli.write("end", "");
+  expect(await pool.exited).toBe(0);
+  expect(await source.job(1, 0)).toMatchObject({ status: "done", progress: null });
 });

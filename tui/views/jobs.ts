@@ -149,10 +149,15 @@ function factLines(job: TopJob, width: number): Line[] {
           ),
         ];
   const { error } = job;
+  const progressFact = ({ progress = null, note = null }: TopJob): Line[] =>
+    progress === null
+      ? []
+      : [fact("progress", `${Math.floor(100 * progress)} % ${harmlessLines(note ?? "")[0] ?? ""}`)];
   return [
     fact("status", { text: job.status, tone: tones[job.status] }),
     fact("attempts", String(job.attempts)),
     fact("pool", job.poolId === null ? "none" : `${job.poolId} on ${job.host ?? ""}`),
+    ...progressFact(job),
     ...(job.durationMs === null ? [] : [fact("took", span(job.durationMs))]),
     ...(job.endedAt === null ? [] : [fact("ended", job.endedAt.toISOString())]),
     ...text("arguments", job.args),
