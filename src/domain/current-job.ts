@@ -17,6 +17,11 @@ export interface CurrentJob {
    */
   readonly signal: AbortSignal;
   /**
+   * The path of a folder for this attempt alone, in the temp folder of the system: made when it is
+   * first asked for, and removed with what is in it when the attempt has ended, however it did.
+   */
+  readonly tempFolder: string;
+  /**
    * Tells how far the job is, for `pdoflow jobs` and the dashboard: `share` from 0 to 1, and a few
    * words. Call it as often as you like: it is sent a few times a second at most.
    *

@@ -1,6 +1,7 @@
 import { format } from "node:util";
 
 import { type CurrentJob, noteText } from "../domain/current-job.ts";
+import { makeJobFolder, removeJobFolder } from "./job-folder.ts";
 
 /** Progress is sent so often at most. */
 const progressEveryMs = 250;
@@ -45,6 +46,7 @@ export class JobContext implements CurrentJob {
   #abort: AbortController | null = null;
   #stopped: Error | null = null;
   #isOver = false;
+  #folder: string | null = null;
   #next: Progress | null = null;
   #sentAt = -Infinity;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -79,6 +81,11 @@ export class JobContext implements CurrentJob {
     return this.#abort.signal;
   }
 
+  get tempFolder(): string {
+    if (this.#isOver) throw new Error("tempFolder: this job has ended");
+    return (this.#folder ??= makeJobFolder());
+  }
+
   // Not methods: `const { progress, log } = currentJob()` works.
   get progress() {
     return (share: number, note?: string): void => this.#progress(share, note);
@@ -110,6 +117,7 @@ export class JobContext implements CurrentJob {
   end(): void {
     this.#isOver = true;
     if (this.#timer !== undefined) clearTimeout(this.#timer);
+    if (this.#folder !== null) removeJobFolder(this.#folder);
   }
 
   get #known(): JobIdentity {

@@ -4,6 +4,7 @@ import type { Tail } from "../db/follow.ts";
 import type { JobError } from "../domain/attempt.ts";
 import { InvalidInput } from "../domain/errors.ts";
 import { type Confinement, environmentOf } from "./confinement.ts";
+import { removeJobFolders } from "./job-folder.ts";
 import type { OomKills } from "./oom-kills.ts";
 import {
   closeOutputFile,
@@ -147,6 +148,7 @@ export class WorkerProcess {
       ipc: (raw: unknown) => this.#receive(raw, listener),
       onExit: (_process, code, signal) => {
         this.#signal("SIGKILL"); // the children that its jobs have left
+        if (signal !== null || code !== 0) removeJobFolders(this.pid);
         this.#exit = { code, signal };
         this.#settle(listener);
         // A child of a job may hold the channel open after its worker is gone.
