@@ -53,7 +53,7 @@ test("neither jobs and outcomes nor what has ended is read for the dashboard", a
                                lane_end_seq, posting_ids, first_seqs, end_seqs, attempts)
     select 1, false, -n, 0, 0, 1, array[-n], '{0}', '{1}', '{1}'
     from generate_series(1, 50000) as n`;
-  await db.sql`vacuum analyze`;
+  await db.sql`vacuum (analyze, freeze, index_cleanup on)`;
   for (const look of [(tx: Db) => readSnapshot(tx), readNumbers]) {
     const cost = await costOf(db, look);
     const rowsOf = (name: string) => cost.get(name)?.rows ?? 0;
