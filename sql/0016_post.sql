@@ -135,10 +135,10 @@ begin
     perform pdoflow.require_room(v_most); -- a statement after the lock: it sees all
   end if;
   -- Late: others who post by a new route of the same kind wait for whoever made it to commit.
-  v.route_id := pdoflow.add_posting(
-    v.id, v.job_count, coalesce(p_options ->> 'osUser', ''),
-    to_jsonb(v) || jsonb_build_object('needs', coalesce(p_options -> 'needs', '[]'),
-                                      'run', coalesce(p_options ->> 'run', '')));
+  v.route_id := pdoflow.find_route(
+    coalesce(p_options ->> 'osUser', ''), coalesce(p_options -> 'needs', '[]'),
+    coalesce(p_options ->> 'run', ''));
+  insert into pdoflow.posting select v.*;
   insert into pdoflow.lane (posting_id, priority, first_seq, end_seq, route_id, state)
   select v.id, priority, sum(size) over higher - size, sum(size) over higher, v.route_id,
          (case when v.starts_at is null then 'open' else 'held' end)::pdoflow.lane_state

@@ -2,8 +2,7 @@ import { resolve } from "node:path";
 
 import { Command, Option } from "clipanion";
 
-import { readJobPage } from "../db/jobs.ts";
-import { hasSortedJobs } from "../db/results.ts";
+import { readJob } from "../db/jobs.ts";
 import { findPostings } from "../db/snapshot.ts";
 import type { JobError } from "../domain/attempt.ts";
 import { documents } from "../domain/documents.ts";
@@ -66,10 +65,7 @@ export class ExecuteJobCommand extends PdoflowCommand {
       const [selected] = await findSelected(db, [selector]);
       const [posting] = selected ? await findPostings(db, [selected.id]) : [];
       if (!posting) throw new JobNotFound(this.job);
-      const [job] = await readJobPage(db, {
-        ...{ postingId: posting.id, first: index, size: 1, status: null, host: null },
-        ...{ isSorted: await hasSortedJobs(db, posting.id), poolId: null, argument: null },
-      });
+      const job = await readJob(db, posting.id, index);
       if (!job) throw new JobNotFound(this.job);
       const { entryPoint } = posting;
       return { posting: posting.id, index, attempt: job.attempts + 1, entryPoint, args: job.args };

@@ -1,5 +1,5 @@
 import type { Db } from "../db/connect.ts";
-import { type JobRow, type JobWish, readJobPage } from "../db/jobs.ts";
+import { anyJob, type JobRow, type JobWish, readJobPage } from "../db/jobs.ts";
 import { hasSortedJobs, readResults, type ResultRow } from "../db/results.ts";
 import { findPostings } from "../db/snapshot.ts";
 import { type PostingCounts, readPostingCounts } from "../db/status.ts";
@@ -79,8 +79,7 @@ export async function countSelected(
 async function countJobs(db: Db, one: Selected, posting: PostingCounts): Promise<PostingCounts> {
   const none = { waiting: 0, running: 0, retrying: 0, done: 0, failed: 0, cancelled: 0 };
   const counts = { ...posting, ...none };
-  const wish = { status: null, host: null, poolId: null, argument: null };
-  for await (const { rows } of jobPages(db, [one], wish)) {
+  for await (const { rows } of jobPages(db, [one], anyJob)) {
     for (const { status } of rows) counts[status] += 1;
   }
   const total = Object.keys(none).reduce((sum, key) => sum + counts[key as keyof typeof none], 0);

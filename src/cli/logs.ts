@@ -2,7 +2,7 @@ import { Command, Option } from "clipanion";
 import * as v from "valibot";
 
 import type { Db } from "../db/connect.ts";
-import type { JobRow, JobWish } from "../db/jobs.ts";
+import { anyJob, type JobRow, type JobWish } from "../db/jobs.ts";
 import { documents, JobStatus } from "../domain/documents.ts";
 import { exitCodes, InvalidInput } from "../domain/errors.ts";
 import { parse } from "../domain/parse.ts";
@@ -48,7 +48,7 @@ export class LogsCommand extends PdoflowCommand {
     }
     const selectors = await readSelectors(this.jobs, this.context.stdin);
     const status = this.failed ? "failed" : (state ?? null);
-    const wish = { status, host: null, poolId: null, argument: null } as const;
+    const wish = { ...anyJob, status };
     return await this.withDatabase(async (db) => {
       const selected = await findSelected(db, selectors);
       const [one] = selected;

@@ -8,7 +8,7 @@ import {
   setPriority,
 } from "../db/control.ts";
 import { follow } from "../db/follow.ts";
-import { type JobRow, readJobPage } from "../db/jobs.ts";
+import { anyJob, type JobRow, readJob, readJobPage } from "../db/jobs.ts";
 import { answered, openDatabase } from "../db/open.ts";
 import { drainPools } from "../db/pools.ts";
 import { hasSortedJobs } from "../db/results.ts";
@@ -46,9 +46,7 @@ export class QueueSource implements Source, AsyncDisposable {
 
   job(postingId: number, index: number) {
     return this.#ask(async (db) => {
-      const isSorted = await hasSortedJobs(db, postingId);
-      const wish = { status: null, host: null, poolId: null, argument: null };
-      const [row] = await readJobPage(db, { postingId, first: index, size: 1, isSorted, ...wish });
+      const row = await readJob(db, postingId, index);
       return row?.status === "running" ? await withLiveOutput(db, postingId, row) : (row ?? null);
     });
   }
@@ -101,7 +99,7 @@ async function readJobs(db: Db, wished: JobsWish): Promise<JobsPage> {
   const total = posting?.jobCount ?? 0;
   const isSorted = await hasSortedJobs(db, postingId);
   const wish = {
-    ...{ status, fingerprint, host: null, poolId: null, argument: null },
+    ...{ ...anyJob, status, fingerprint },
     mostFailed: size + 1,
   };
   const step = status === "failed" && !isSorted ? 10_000 : status === null ? size : 2_000;

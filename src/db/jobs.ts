@@ -2,6 +2,7 @@ import type { JobError } from "../domain/attempt.ts";
 import type { JobCounts } from "../domain/posting.ts";
 import { integers } from "./array.ts";
 import type { Db } from "./connect.ts";
+import { hasSortedJobs } from "./results.ts";
 
 /** Where a job stands, with its newest attempt. */
 export interface JobRow {
@@ -32,6 +33,9 @@ export interface JobWish {
   /** Of those that failed only the ones that look like this; left out: all. */
   fingerprint?: string | null;
 }
+
+/** All jobs. */
+export const anyJob: JobWish = { status: null, host: null, poolId: null, argument: null };
 
 export interface JobPage extends JobWish {
   postingId: number;
@@ -111,4 +115,15 @@ export async function readIndices(
         with ordinality as r (posting_id, first_seq, end_seq, place)
     order by r.place`;
   return rows.map(({ indices }) => indices.split(",").map(Number));
+}
+
+/** The job at `index` of a posting; undefined where there is none. */
+export async function readJob(
+  db: Db,
+  postingId: number,
+  index: number,
+): Promise<JobRow | undefined> {
+  const isSorted = await hasSortedJobs(db, postingId);
+  const [row] = await readJobPage(db, { ...anyJob, postingId, first: index, size: 1, isSorted });
+  return row;
 }

@@ -8,7 +8,7 @@ import retries from "../../sql/0006_retries.sql" with { type: "text" };
 import limits from "../../sql/0007_limits.sql" with { type: "text" };
 import giveBack from "../../sql/0008_give_back.sql" with { type: "text" };
 import byHand from "../../sql/0009_by_hand.sql" with { type: "text" };
-import post from "../../sql/0010_post.sql" with { type: "text" };
+import findRoute from "../../sql/0010_find_route.sql" with { type: "text" };
 import claimJobs from "../../sql/0011_claim_jobs.sql" with { type: "text" };
 import roles from "../../sql/0012_roles.sql" with { type: "text" };
 import grants from "../../sql/0013_grants.sql" with { type: "text" };
@@ -38,7 +38,7 @@ export const migrations: readonly { name: string; sql: string }[] = [
   { name: "0007_limits", sql: limits },
   { name: "0008_give_back", sql: giveBack },
   { name: "0009_by_hand", sql: byHand },
-  { name: "0010_post", sql: post },
+  { name: "0010_find_route", sql: findRoute },
   { name: "0011_claim_jobs", sql: claimJobs },
   { name: "0012_roles", sql: roles },
   { name: "0013_grants", sql: grants },

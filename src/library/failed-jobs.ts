@@ -1,4 +1,4 @@
-import { type JobRow, readJobPage } from "../db/jobs.ts";
+import { anyJob, type JobRow, readJobPage } from "../db/jobs.ts";
 import { nextStretch } from "../domain/page-size.ts";
 import type { JobError } from "../domain/attempt.ts";
 import type { Connection } from "./connection.ts";
@@ -28,11 +28,10 @@ export async function* failedJobs(
   posting: { postingId: number; jobCount: number; isSorted: boolean },
 ): AsyncGenerator<FailedJob, void, undefined> {
   const { postingId, jobCount, isSorted } = posting;
-  const wish = { status: "failed", host: null, poolId: null, argument: null } as const;
   let size = 500;
   for (let first = 0; first < jobCount;) {
     const part = Math.min(size, jobCount - first);
-    const page = { postingId, first, size: part, isSorted, ...wish };
+    const page = { postingId, first, size: part, isSorted, ...anyJob, status: "failed" as const };
     const rows = await connection.use(({ reading }) => readJobPage(reading, page));
     for (const row of rows) yield failedJob(row);
     first += part;

@@ -148,7 +148,7 @@ export class WorkerProcess {
       ipc: (raw: unknown) => this.#receive(raw, listener),
       onExit: (_process, code, signal) => {
         this.#signal("SIGKILL"); // the children that its jobs have left
-        if (signal !== null || code !== 0) removeJobFolders(this.pid);
+        if (this.page.running() !== null) removeJobFolders(this.pid);
         this.#exit = { code, signal };
         this.#settle(listener);
         // A child of a job may hold the channel open after its worker is gone.
