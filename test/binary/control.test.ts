@@ -116,7 +116,7 @@ test("a posting whose jobs only fail stops after ten in a row, and goes on after
   using cli = await openCli(db);
   await cli.write("bad.ts", `export function bad() { throw new Error("typo"); }`);
   const input = JSON.stringify(Array.from({ length: 100 }, () => []));
-  await cli.runWith({ input }, "post", "bad.ts#bad", "-", "--backoff", "1ms");
+  await cli.runWith({ input }, "post", "bad.ts#bad", "-", "--backoff", "100ms");
   const pool = await cli.run("pool", "--max-workers", "1", "--once");
   expect(pool.code).toBe(1);
   expect(pool.err).toContain("posting 1 was stopped: 10 attempts in a row failed in one pool");
