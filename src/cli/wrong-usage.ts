@@ -33,27 +33,37 @@ export function wrongUsage(
     ].join("\n");
   }
   return [
-    `pdoflow ${whole.name}: ${problem(reason, whole)}`,
+    `pdoflow ${whole.name}: ${problem(line, reason, whole)}`,
     `usage: ${usageOf(whole.name, whole.operands)}`,
     `"pdoflow ${whole.name} --help" tells more.`,
   ].join("\n");
 }
 
 /** What clipanion found, in words that say what to do. */
-function problem(reason: string, { operands, options }: CommandText): string {
+function problem(
+  line: readonly string[],
+  reason: string,
+  { operands, options }: CommandText,
+): string {
   const quoted = /"(.*)"/.exec(reason)?.[1] ?? "";
-  if (/^(Unsupported|Invalid) option name/.test(reason)) {
-    const known = options.flatMap(({ names }) => names);
-    return `there is no option ${quoted}.${didYouMean(similarNames(quoted, known))}`;
+  const known = options.flatMap(({ names }) => names);
+  // Where words follow an option that there is not, clipanion says no more than that.
+  const unknown = reason.startsWith("Command not found")
+    ? line.find((word) => /^--?[a-z]/i.test(word) && !known.includes(word.split("=")[0] ?? ""))
+    : undefined;
+  const option =
+    unknown ?? (/^(Unsupported|Invalid) option name/.test(reason) ? quoted : undefined);
+  if (option !== undefined) {
+    return `there is no option ${option}.${didYouMean(similarNames(option, known))}`;
   }
   if (reason.startsWith("Not enough positional")) {
     const wanted = operands.match(/<[^>]*>/g) ?? [];
     return `an argument is missing: expected ${wanted.join(" ") || "one"}.`;
   }
   if (reason.startsWith("Extraneous positional")) return `"${quoted}" is one argument too many.`;
-  const option = /^Not enough arguments to option (\S+?)\.?$/.exec(reason)?.[1];
-  if (option !== undefined) {
-    return `${option} needs a value; one that begins with - is written ${option}=-1.`;
+  const valued = /^Not enough arguments to option (\S+?)\.?$/.exec(reason)?.[1];
+  if (valued !== undefined) {
+    return `${valued} needs a value; one that begins with - is written ${valued}=-1.`;
   }
   return reason;
 }

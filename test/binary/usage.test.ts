@@ -46,3 +46,10 @@ test("--version names the version and the commit", async () => {
     out: expect.stringMatching(/^\d+\.\d+\.\d+ \(.*\)\n$/),
   });
 });
+
+test("an option that there is not is told where words follow it, too", async () => {
+  using cli = await openCli(null);
+  const { code, err } = await cli.run("post", "fit.ts#fit", "args.json", "--sing", "my.key");
+  expect(code).toBe(2);
+  expect(err).toStartWith('pdoflow post: there is no option --sing. Did you mean "--sign"');
+});
