@@ -258,11 +258,11 @@ export async function untilBlockedOrDone({ sql }: Db, statement: Promise<unknown
   if (isDone) await done;
 }
 
-/** Resolves once `isSo`, asked again and again. @throws where it is not so after ten seconds. */
+/** Resolves once `isSo`, asked again and again. @throws where it is not so after a minute. */
 export async function until(what: string, isSo: () => Promise<boolean> | boolean): Promise<void> {
-  const deadline = performance.now() + 10_000;
+  const deadline = performance.now() + 60_000;
   while (!(await isSo())) {
-    if (performance.now() > deadline) throw new Error(`not within ten seconds: ${what}`);
+    if (performance.now() > deadline) throw new Error(`not within a minute: ${what}`);
     await Bun.sleep(2);
   }
 }
