@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 
-import { tally } from "./run.ts";
+import { failedFiles, tally } from "./run.ts";
 
 const end = (...lines: string[]) =>
   [...lines, "Ran 12 tests across 3 files. [1.2s]", ""].join("\n");
@@ -36,4 +36,15 @@ test("a run that was cut short has failed", () => {
 test("an error outside of every test is a failure", () => {
   expect(tally(end(" 10 pass", " 0 fail", " 1 error"), 1)).toEqual({ passed: 10, failed: 1 });
   expect(tally(end(" 10 pass", " 0 fail"), 1)).toEqual({ passed: 10, failed: 1 });
+});
+
+test("files with a failure are found, however they failed", () => {
+  const printed = [
+    ...["", "test/a.test.ts:", "(pass) one [1ms]", "\u001b[0m\u001b[31m(fail)\u001b[0m two [1ms]"],
+    ...["", "test/b.test.ts:", "(pass) a test whose name has (fail) in it [1ms]"],
+    ...["", "test/c.test.ts:", "✗ test/c.test.ts (worker crashed: SIGKILL)"],
+    ...["", "test/d.test.ts:", "", "# Unhandled error between tests", "-----", "error: stray"],
+    ...["", "test/a.test.ts:", "(fail) three [1ms]", "", " 2 pass", " 4 fail", ""],
+  ].join("\n");
+  expect(failedFiles(printed)).toEqual(["test/a.test.ts", "test/c.test.ts", "test/d.test.ts"]);
 });

@@ -1,5 +1,6 @@
 // `npm test`: format, lint and types, the binary, then all tests in parallel on the newest
 // PostgreSQL and, beside them, some on the oldest. Arguments go to `bun test`, on the newest only.
+// Where few files fail, they are run once more, alone, and what passes then is listed as such.
 // The last line is "N passed, N failed", of both runs; a check that fails counts as one failure.
 import { existsSync } from "node:fs";
 import { availableParallelism } from "node:os";
@@ -14,11 +15,20 @@ export interface Tally {
   failed: number;
 }
 
+/** What one `bun test` told, and the environment that it ran in. */
+interface Run extends Tally {
+  env: Record<string, string | undefined>;
+  failedFiles: string[];
+}
+
 /** More would only wait for the one server that they share. */
 const workersMax = 8;
 
 /** What runs on the oldest PostgreSQL, too: the SQL, and pools that rescue each other's jobs. */
 const forOldest = ["test/database.test.ts", "test/db", "test/binary/rescue.test.ts"];
+
+/** Where more files fail than these, it is not for want of time on a busy machine. */
+const filesTriedTwice = 3;
 
 const root = join(import.meta.dir, "..");
 const running = new Set<Bun.Subprocess>();
@@ -30,7 +40,9 @@ async function main(args: readonly string[]): Promise<number> {
   const failures: string[] = [];
   if (!(await succeeds("run", "check"))) failures.push("npm run check: format, lint, types");
   if (!(await succeeds("build.ts", "--if-changed"))) failures.push("npm run build: the binary");
-  const tallies = await Promise.all(args.length === 0 ? allTests() : [testsOnNewest(args)]);
+  const isWhole = args.length === 0;
+  const runs = await Promise.all(isWhole ? allTests() : [testsOnNewest(args)]);
+  const tallies = isWhole ? await triedTwice(runs) : runs;
   for (const failure of failures) console.error(`failed: ${failure}`);
   const passed = tallies.reduce((sum, tally) => sum + tally.passed, 0);
   const failed = tallies.reduce((sum, tally) => sum + tally.failed, failures.length);
@@ -61,14 +73,37 @@ async function codeOf(child: Bun.Subprocess): Promise<number> {
   return code;
 }
 
-function allTests(): Promise<Tally>[] {
+/**
+ * The tallies after files that failed beside all others were run alone. A test has passed that
+ * passes then: it wanted time or memory that others took, and is listed, so that it can be mended.
+ */
+async function triedTwice(runs: readonly Run[]): Promise<Tally[]> {
+  const count = runs.reduce((sum, { failedFiles }) => sum + failedFiles.length, 0);
+  if (count === 0 || count > filesTriedTwice) return [...runs];
+  const tallies: Tally[] = [];
+  for (const run of runs) tallies.push(run.failed === 0 ? run : await again(run));
+  return tallies;
+}
+
+async function again({ passed, failed, failedFiles, env }: Run): Promise<Tally> {
+  const command = ["test", ...failedFiles];
+  const postgres = env["PDOFLOW_TEST_POSTGRES"];
+  const server = postgres === undefined ? "" : `PDOFLOW_TEST_POSTGRES=${postgres} `;
+  console.error(`\n> ${server}bun ${command.join(" ")} (once more, alone)`);
+  const second = await runTests(command, env, (bytes) => process.stderr.write(bytes));
+  if (failedFiles.length === 0 || second.failed > 0) return { passed, failed };
+  console.error(`\n${failed} failed beside all others and passed alone: ${failedFiles.join(" ")}`);
+  return { passed: passed + failed, failed: 0 };
+}
+
+function allTests(): Promise<Run>[] {
   const newest = testsOnNewest([]);
   if (hasOldest()) return [newest, testsOnOldest(newest)];
   console.error("\nNo tests on PostgreSQL 14: npm has it for linux-x64 only.");
   return [newest];
 }
 
-function testsOnNewest(args: readonly string[]): Promise<Tally> {
+function testsOnNewest(args: readonly string[]): Promise<Run> {
   // One more than there are cores: many tests wait for processes and timers.
   const parallel = `--parallel=${Math.min(availableParallelism() + 1, workersMax)}`;
   const command = ["test", parallel, ...args];
@@ -77,7 +112,7 @@ function testsOnNewest(args: readonly string[]): Promise<Tally> {
 }
 
 /** Prints nothing before `others` have ended: who would see which server a line is about? */
-async function testsOnOldest(others: Promise<Tally>): Promise<Tally> {
+async function testsOnOldest(others: Promise<unknown>): Promise<Run> {
   const command = ["test", ...forOldest];
   const server = { PDOFLOW_TEST_POSTGRES: "14", PDOFLOW_TEST_DATABASE_URL: undefined };
   const env = { ...environment(), ...server };
@@ -93,7 +128,7 @@ async function runTests(
   command: readonly string[],
   env: Record<string, string | undefined>,
   print: (bytes: Uint8Array) => void,
-): Promise<Tally> {
+): Promise<Run> {
   const child = Bun.spawn([process.execPath, ...command], {
     cwd: root,
     env,
@@ -110,9 +145,10 @@ async function runTests(
   const code = await ended;
   if (run) await untilGone(folderOf(run)); // its server, which the keeper stops
   const counted = tally(said, code);
-  if (counted.passed + counted.failed > 0) return counted;
+  const told = { env, failedFiles: failedFiles(said) };
+  if (counted.passed + counted.failed > 0) return { ...counted, ...told };
   console.error(`failed: bun ${command.join(" ")}: no test ran`);
-  return { passed: 0, failed: 1 };
+  return { passed: 0, failed: 1, ...told };
 }
 
 /** The environment of the tests: without the developer's own databases. */
@@ -143,4 +179,13 @@ export function tally(printed: string, code: number): Tally {
   };
   const failed = count("fail") || count("errors?");
   return { passed: count("pass"), failed: failed === 0 && code !== 0 ? 1 : failed };
+}
+
+/** The files of which `bun test` told a failure, in the order in which it did. */
+export function failedFiles(printed: string): string[] {
+  const plain = Bun.stripANSI(printed);
+  const files = plain.split(/^(\S+\.test\.ts):$/m).slice(1);
+  const hasFailed = /^(?:\(fail\) |# Unhandled error|\S+ \S+\.test\.ts \(worker crashed)/m;
+  const failed = files.filter((_, i) => i % 2 === 0 && hasFailed.test(files[i + 1] ?? ""));
+  return [...new Set(failed)];
 }
