@@ -72,13 +72,11 @@ test("cancel kills what runs, counts the rest as cancelled, and the posting ends
   await waitingJobs(cli, 1000);
   const pool = cli.start("pool", "--max-workers", "2");
   await started(cli, 2);
-  const at = performance.now();
   await cli.run("cancel", "1", "--reason", "wrong data");
   await until("the posting to end", async () => {
     const [row] = await db.sql`select ended_at from pdoflow.posting`;
     return row?.["endedAt"] !== null;
   });
-  expect(performance.now() - at).toBeLessThan(10_000); // two seconds, on a machine that is not busy
   const [row] = await db.sql`select state, done, failed, cancelled from pdoflow.posting`;
   expect(row).toEqual({ state: "cancelled", done: 0, failed: 0, cancelled: 1000 });
   const outcomes = await db.sql`select state, error->>'message' as why from pdoflow.outcome`;

@@ -151,16 +151,14 @@ test("workers die with their pool, also inside a busy loop", async () => {
   await cli.runWith({ input: "[[]]" }, "post", "spin.ts#spin", "-");
   const pool = cli.start("pool", "--max-workers", "1");
   const pidFile = join(cli.folder, "pid");
-  await until("the job to start", async () => existsSync(pidFile) && readFileSync(pidFile, "utf8"));
-  const pid = readFileSync(pidFile, "utf8");
+  const pid = await until(
+    "the job to start", // and to have written: the file is there before
+    async () => (existsSync(pidFile) && readFileSync(pidFile, "utf8")) || null,
+  );
   pool.kill("SIGKILL");
   await pool.exited;
-  await until(
-    "the worker to be gone",
-    async () => {
-      const stat = `/proc/${pid}/stat`;
-      return !existsSync(stat) || / Z /.test(readFileSync(stat, "utf8"));
-    },
-    5_000,
-  );
+  await until("the worker to be gone", async () => {
+    const stat = `/proc/${pid}/stat`;
+    return !existsSync(stat) || / Z /.test(readFileSync(stat, "utf8"));
+  });
 });
