@@ -16,7 +16,7 @@ _pdoflow() {
     doctor) options="--database --json --color -q --quiet -v --verbose"; words=""; ;;
     down) options="--database --json --color -q --quiet -v --verbose"; words=""; ;;
     drain) options="--database --json --color -q --quiet -v --verbose"; words=""; ;;
-    execute-job) options="--database --json --color -q --quiet -v --verbose --root --inspect"; words=""; postings=1; ;;
+    execute-job) options="--database --json --color -q --quiet -v --verbose --root --env --inspect"; words=""; postings=1; ;;
     explain) options="--database --json --color -q --quiet -v --verbose"; words=""; postings=1; ;;
     failures) options="--database --json --color -q --quiet -v --verbose"; words=""; postings=1; ;;
     grant) options="--database --json --color -q --quiet -v --verbose --role --show-sql --posters --own --share --max-open --max-argument"; words=""; ;;
@@ -36,7 +36,7 @@ _pdoflow() {
     resume) options="--database --json --color -q --quiet -v --verbose --state"; words=""; postings=1; ;;
     retry) options="--database --json --color -q --quiet -v --verbose --failed --group"; words=""; postings=1; ;;
     revoke) options="--database --json --color -q --quiet -v --verbose --role --show-sql"; words=""; ;;
-    run) options="--database --json --color -q --quiet -v --verbose --root --name --priority --priority-column --tries --backoff --timeout --grace --stop-after --max-failures --limit --max-running --rate --max-rate --output --at --keep --format --each-line --positional --header --no-header --types --from-glob --args --kw --each --check --no-check --progress --max-workers -k --keep-order"; words=""; ;;
+    run) options="--database --json --color -q --quiet -v --verbose --root --name --priority --priority-column --tries --backoff --timeout --grace --stop-after --max-failures --limit --max-running --rate --max-rate --output --at --keep --format --each-line --positional --header --no-header --types --from-glob --args --kw --each --check --no-check --progress --max-workers --env -k --keep-order"; words=""; ;;
     set-priority) options="--database --json --color -q --quiet -v --verbose --state --yes"; words=""; postings=1; ;;
     set-limit) options="--database --json --color -q --quiet -v --verbose --state --max-running --max-rate"; words=""; postings=1; ;;
     set-posting-status) options="--database --json --color -q --quiet -v --verbose --state --reason --yes"; words=""; postings=1; ;;

@@ -7,6 +7,7 @@ import { findPostings } from "../db/snapshot.ts";
 import type { JobError } from "../domain/attempt.ts";
 import { documents } from "../domain/documents.ts";
 import { exitCodes } from "../domain/errors.ts";
+import { parseEnv } from "../pool/environment.ts";
 import { type ExecutedJob, executeJob, type JobToExecute } from "../pool/execute-job.ts";
 import { PdoflowCommand } from "./command.ts";
 import { JobNotFound, jobNamed } from "./job-named.ts";
@@ -33,6 +34,9 @@ export class ExecuteJobCommand extends PdoflowCommand {
   root = Option.String("--root", {
     description: "the folder that the entry point is relative to (default: the current one)",
   });
+  env = Option.String("--env", {
+    description: "variables that the job sees beside the usual ones, as in pool",
+  });
   inspect = Option.String("--inspect", {
     tolerateBoolean: true,
     description: `wait for a debugger, as in --inspect=HOST:PORT (default: ${defaultInspect})`,
@@ -49,7 +53,14 @@ export class ExecuteJobCommand extends PdoflowCommand {
     const stop = context.onStopSignal((signal) => (stoppedBy = signal));
     const { program, env, onStopSignal } = context;
     const ended = await executeJob(found, {
-      ...{ program, env, inspect, printsToStderr: this.json, onStopSignal },
+      ...{
+        program,
+        env,
+        handsOn: parseEnv(this.env),
+        inspect,
+        printsToStderr: this.json,
+        onStopSignal,
+      },
       root: resolve(context.cwd, this.root ?? "."),
     });
     stop();

@@ -11,10 +11,10 @@ import { withWorkers } from "../pool/with-workers.ts";
 import type { PoolOptions, PoolSummary } from "../pool/options.ts";
 import { Allow } from "../pool/allow.ts";
 import { type Confinement, findWorkerUser, NoConfinement } from "../pool/confinement.ts";
+import { parseEnv } from "../pool/environment.ts";
 import { Pool } from "../pool/pool.ts";
 import { Trust } from "../pool/trust.ts";
 import type { Judge } from "../pool/verdict.ts";
-import { namedEnvironment } from "../pool/worker-process.ts";
 import { build } from "../version.ts";
 import { amount } from "./amount.ts";
 import { PdoflowCommand } from "./command.ts";
@@ -87,8 +87,8 @@ export class PoolCommand extends PdoflowCommand {
   });
   env = Option.String("--env", {
     description:
-      "give workers only these variables and PATH, HOME, LANG and such; by default all but those " +
-      "that may lead to the database",
+      "variables that workers see beside PATH, HOME, LANG, SLURM_* and such, as in " +
+      "LICENCE,AWS_*; '*' for all but those that may lead to the database",
   });
   oldestEvery = Option.String("--oldest-every", {
     description: "one claim in so many goes to the oldest posting; by default 10, 0 for none",
@@ -172,7 +172,7 @@ export class PoolCommand extends PdoflowCommand {
     const { context } = this;
     const provides = this.provides === undefined ? {} : parseProvides(this.provides);
     const worker = {
-      ...{ program: context.program, root, env: this.#workerEnv() },
+      ...{ program: context.program, root, env: context.env, handsOn: parseEnv(this.env) },
       jobsMax: options.recycleAfter ?? null,
       memoryMaxBytes: options.recycleAbove ?? null,
       profiles: options.profile,
@@ -206,12 +206,6 @@ export class PoolCommand extends PdoflowCommand {
     }
     const user = workerUser === undefined ? null : findWorkerUser(workerUser, context.uid);
     return { user, files: limitFiles ?? null, processes: limitProcesses ?? null };
-  }
-
-  #workerEnv(): Readonly<Record<string, string | undefined>> {
-    const names = this.env?.split(",").map((name) => name.trim());
-    const { env } = this.context;
-    return names ? namedEnvironment(env, names[0] === "" ? names.slice(1) : names) : env;
   }
 
   #judge(root: string, provides: Provides): Judge | null {

@@ -13,6 +13,7 @@ import { type ExitCode, exitCodes, InvalidInput } from "../domain/errors.ts";
 import { bar, paceOf, roughTime, type Sample, withSample } from "../domain/pace.ts";
 import { parse } from "../domain/parse.ts";
 import { encodeArgs } from "../domain/values.ts";
+import { parseEnv } from "../pool/environment.ts";
 import { Pool } from "../pool/pool.ts";
 import { withWorkers } from "../pool/with-workers.ts";
 import { build } from "../version.ts";
@@ -53,6 +54,10 @@ export class RunCommand extends PostingCommand {
   maxWorkers = Option.String("--max-workers", {
     description: "how many jobs to run at a time; by default the number of cores",
   });
+  env = Option.String("--env", {
+    description:
+      "variables that jobs see beside the usual ones, as in pool; a command: by default '*'",
+  });
   keepOrder = Option.Boolean("-k,--keep-order", false, {
     description: "print what commands print in the order of the lines, not as they end",
   });
@@ -89,7 +94,9 @@ export class RunCommand extends PostingCommand {
     })).finally(() => reading.end());
     const output = new RunOutput(!isCommand || this.keepOrder, (job) => this.#show(job));
     const worker = {
-      ...{ program: context.program, env: context.env, runsCommands: isCommand },
+      ...{ program: context.program, runsCommands: isCommand, env: context.env },
+      // As in the shell that the command was typed in, where nothing else is said.
+      handsOn: parseEnv(this.env ?? (isCommand ? "*" : "")),
       ...{ root: resolve(context.cwd, this.root ?? "."), ...noLimits },
     };
     return await this.explaining(target, async () => {

@@ -30,6 +30,11 @@ export interface ClusterPoolOptions {
   db?: string | undefined;
   /** What this machine has for jobs that need it, such as "gpu,mem=64G". */
   provides?: string | undefined;
+  /**
+   * Variables of the environment that jobs see beside the usual ones (docs/security.md), such as
+   * ["LICENCE", "AWS_*"]; ["*"] for all but those that may lead to the database.
+   */
+  env?: readonly string[] | undefined;
   /** Runs only jobs that this database role and this user of the system have posted. */
   onlyMine?: boolean | undefined;
   /** Runs only jobs of these database roles or users, such as ["ann", "bob"]. */
@@ -41,6 +46,7 @@ export interface ClusterPoolOptions {
 const maxWorkersText = "expected a whole number of workers from 1 to 1024";
 const concurrencyText = "expected a whole number of jobs from 1 to 10,000";
 const posterText = 'expected names of roles or users, such as ["ann", "bob"]';
+const envText = 'expected names of variables, such as ["LICENCE", "AWS_*"]';
 const Shape = v.strictObject({
   concurrency: v.optional(
     v.pipe(
@@ -62,6 +68,7 @@ const Shape = v.strictObject({
   binary: v.optional(v.string("expected the path of the program pdoflow")),
   db: v.optional(v.string("expected the URL of a database")),
   provides: v.optional(v.string("expected a text such as gpu,mem=64G")),
+  env: v.optional(v.array(v.pipe(v.string(envText), v.regex(/^[^,]+$/, envText)), envText)),
   onlyMine: v.optional(v.boolean("expected true or false"), false),
   posters: v.optional(
     v.pipe(
@@ -77,11 +84,11 @@ const Shape = v.strictObject({
 const Options = v.pipe(
   Shape,
   v.check(
-    ({ concurrency, maxWorkers, binary, provides, posters, onlyMine }) =>
+    ({ concurrency, maxWorkers, binary, provides, env, posters, onlyMine }) =>
       concurrency === undefined ||
-      (!onlyMine && [maxWorkers, binary, provides, posters].every((each) => each === undefined)),
-    "expected concurrency (jobs run in this process) or maxWorkers, binary, provides, posters " +
-      "and onlyMine (jobs run in processes of their own), not both",
+      (!onlyMine && [maxWorkers, binary, provides, env, posters].every((x) => x === undefined)),
+    "expected concurrency (jobs run in this process) or maxWorkers, binary, provides, env, " +
+      "posters and onlyMine (jobs run in processes of their own), not both",
   ),
 );
 
@@ -106,11 +113,13 @@ export class ClusterPool implements AsyncDisposable {
   constructor(options: ClusterPoolOptions = {}) {
     const parsed = parse(Options, options, "options of ClusterPool");
     const { maxWorkers, concurrency, binary, db, graceMs, provides, posters } = parsed;
+    const { env: handsOn } = parsed;
     const root = resolve(parsed.root ?? ".");
     const log = (line: string) => void process.stderr.write(`pool: ${line}\n`);
     const workers = String(maxWorkers ?? availableParallelism());
     const command = [
       ...[...program(binary), "pool", "--max-workers", workers, "--root", root],
+      ...(handsOn === undefined ? [] : ["--env", handsOn.join(",")]),
       ...(provides === undefined ? [] : ["--provides", provides]),
       ...(parsed.onlyMine ? ["--only-mine"] : []),
       ...(posters === undefined ? [] : ["--posters", posters.join(",")]),

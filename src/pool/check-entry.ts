@@ -1,9 +1,9 @@
 import { type EntryPoint, formatEntryPoint, parseEntryPoint } from "../domain/entry-point.ts";
 import { exitCodes, type ExitCode, PdoflowError } from "../domain/errors.ts";
 import { bunResolve } from "./bun-resolve.ts";
+import { type Environment, workerEnvironment } from "./environment.ts";
 import { loadEntryPoint } from "./load-entry-point.ts";
 import { provideVirtualPackage } from "./virtual-package.ts";
-import { workerEnvironment } from "./worker-process.ts";
 
 const patienceMs = 60_000;
 
@@ -33,14 +33,14 @@ interface Verdict {
  */
 export async function checkEntryPoint(
   program: readonly string[],
-  env: Readonly<Record<string, string | undefined>>,
+  env: Environment,
   root: string,
   entryPoint: EntryPoint,
 ): Promise<void> {
   const verdict = Promise.withResolvers<Verdict>();
   const name = formatEntryPoint(entryPoint);
   const child = Bun.spawn([...program, "check-entry", root, name], {
-    env: workerEnvironment(env),
+    env: workerEnvironment(env, ["*"]), // the code is of who posts it, and so are these
     stdin: "ignore",
     stdout: 2,
     stderr: "inherit",

@@ -2,11 +2,11 @@ import { commandEntryPoint } from "../domain/command-line.ts";
 import { parseEntryPoint } from "../domain/entry-point.ts";
 import { attempt } from "./attempt.ts";
 import { bunResolve } from "./bun-resolve.ts";
+import { type Environment, workerEnvironment } from "./environment.ts";
 import { JobContext, type JobIdentity } from "./job-context.ts";
 import { loadEntryPoint } from "./load-entry-point.ts";
 import { runCommand } from "./shell-command.ts";
 import { provideVirtualPackage } from "./virtual-package.ts";
-import { workerEnvironment } from "./worker-process.ts";
 
 /** One job, to be run here and now, without a pool. */
 export interface JobToExecute extends JobIdentity {
@@ -25,7 +25,9 @@ export interface ExecutedJob {
 
 export interface ExecuteOptions {
   program: readonly string[];
-  env: Readonly<Record<string, string | undefined>>;
+  env: Environment;
+  /** What the job sees of it beside what is usual. */
+  handsOn: readonly string[];
   root: string;
   /** Where a debugger finds the process, as in "127.0.0.1:6499"; it waits for one. Null: none. */
   inspect: string | null;
@@ -41,13 +43,13 @@ export interface ExecuteOptions {
  */
 export async function executeJob(
   job: JobToExecute,
-  { program, env, root, inspect, printsToStderr, onStopSignal }: ExecuteOptions,
+  { program, env, handsOn, root, inspect, printsToStderr, onStopSignal }: ExecuteOptions,
 ): Promise<ExecutedJob> {
   const startedAt = performance.now();
   let told: ExecutedJob | null = null;
   const child = Bun.spawn([...program, "execute", root], {
     env: {
-      ...workerEnvironment(env),
+      ...workerEnvironment(env, handsOn),
       ...(inspect === null ? {} : { BUN_INSPECT: `ws://${inspect}/pdoflow?wait=1` }),
     },
     stdio: ["inherit", printsToStderr ? 2 : "inherit", "inherit"],

@@ -2,8 +2,8 @@ import { closeSync, readFileSync } from "node:fs";
 
 import type { Tail } from "../db/follow.ts";
 import type { JobError } from "../domain/attempt.ts";
-import { InvalidInput } from "../domain/errors.ts";
 import { type Confinement, environmentOf } from "./confinement.ts";
+import { type Environment, workerEnvironment } from "./environment.ts";
 import { removeJobFolders } from "./job-folder.ts";
 import type { OomKills } from "./oom-kills.ts";
 import {
@@ -29,7 +29,10 @@ export interface WorkerOptions {
   root: string;
   /** Whether its jobs may be commands; not so in a pool that serves others. */
   runsCommands?: boolean;
-  env: Readonly<Record<string, string | undefined>>;
+  /** That of the pool, of which they see what is usual … */
+  env: Environment;
+  /** … and what these name, with all that begins so for PREFIX_*; by default nothing more. */
+  handsOn?: readonly string[];
   /** The share of the jobs of which is sampled where they spend their time; by default none. */
   profiles?: number;
   /** What they may do less than their pool; null for nothing less. */
@@ -49,44 +52,6 @@ export interface WorkerListener {
 interface Exit {
   code: number | null;
   signal: string | number | null;
-}
-
-/** Variables that may hold a password or lead to one. */
-const secret = /^(PG|DATABASE_URL$|PDOFLOW_)/;
-/** What a program needs to run at all. */
-const basic = /^(PATH|HOME|USER|LOGNAME|SHELL|LANG|LC_[A-Z]+|TZ|TMPDIR|TERM)$/;
-
-/** Of an environment what `--env` names, and what a program needs to run at all. */
-export function namedEnvironment(
-  env: Readonly<Record<string, string | undefined>>,
-  names: readonly string[],
-): Record<string, string | undefined> {
-  const faults = names.filter((name) => secret.test(name) || !/^[A-Za-z_]\w*$/.test(name));
-  if (faults.length > 0) {
-    throw new InvalidInput("--env", [
-      "expected names of variables, and none that may lead to the database, got " +
-        faults.map((name) => JSON.stringify(name)).join(", "),
-    ]);
-  }
-  const kept = Object.entries(env).filter(([name]) => basic.test(name) || names.includes(name));
-  return Object.fromEntries(kept);
-}
-
-/** Is the pool's own: user code may need much memory for a while. */
-const own = "MIMALLOC_PURGE_DELAY";
-
-/** The environment of processes that run user code: nothing leads to the database (rule 5). */
-export function workerEnvironment(
-  env: Readonly<Record<string, string | undefined>>,
-): Record<string, string | undefined> {
-  const kept = Object.entries(env).filter(([name]) => !secret.test(name) && name !== own);
-  // A worker in a busy loop does not see that its pool is gone; this makes Bun end it.
-  return {
-    // Else Bun keeps what it made of large files below the home folder.
-    BUN_RUNTIME_TRANSPILER_CACHE_PATH: "0",
-    ...Object.fromEntries(kept),
-    BUN_FEATURE_FLAG_NO_ORPHANS: "1",
-  };
 }
 
 /** One child process that imports user code and runs one job at a time. */
@@ -110,11 +75,12 @@ export class WorkerProcess {
 
   constructor(options: WorkerOptions, oomKills: OomKills, listener: WorkerListener) {
     const { program, root, runsCommands, profiles = 0, confinement = null } = options;
+    const handedOn = workerEnvironment(options.env, options.handsOn ?? []);
     const does = runsCommands ? "commands" : "functions";
     const confined = confinement === null ? [] : [JSON.stringify(confinement)];
     const command = [...program, "worker", root, does, String(profiles), ...confined];
     const user = confinement?.user;
-    const env = user ? { ...options.env, ...environmentOf(user) } : options.env;
+    const env = user ? { ...handedOn, ...environmentOf(user) } : handedOn;
     this.#oomKills = oomKills;
     const { page, file: pageFile } = SharedPage.create();
     this.page = page;
@@ -134,14 +100,14 @@ export class WorkerProcess {
   #start(
     command: string[],
     cwd: string,
-    env: WorkerOptions["env"],
+    env: Environment,
     pageFile: number,
     listener: WorkerListener,
   ) {
     return Bun.spawn(command, {
       cwd,
       detached: true, // a process group of its own, and no Ctrl-C from the terminal
-      env: workerEnvironment(env),
+      env,
       argv0: "pdoflow",
       stdio: ["ignore", ...this.#files, pageFile], // the page is its file 3
       serialization: "advanced",

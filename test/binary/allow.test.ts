@@ -1,4 +1,4 @@
-// What a pool runs: `--allow`, `--env`, and that a refused posting is in nobody's way.
+// What a pool runs: `--allow`, and that a refused posting is in nobody's way.
 import { expect, test } from "bun:test";
 
 import { freshDatabase, type TestDatabase } from "../database.ts";
@@ -72,28 +72,3 @@ test.each(["!jobs/**#*", "/etc/**#*", "jobs/**", "#main", "a b#c", ""])(
     expect(pool.err).toContain("expected patterns of entry points");
   },
 );
-
-test("with --env a job sees what is named and little else, and never the way to the database", async () => {
-  await using db = await freshDatabase();
-  using cli = await openCli(db);
-  await cli.write("env.ts", `export const names = () => Object.keys(process.env).sort();`);
-  const env = { LICENCE: "x", OTHER: "y", PGPASSWORD: "z", DATABASE_URL: "postgres://z" };
-  const seen = async (...options: string[]) => {
-    const id = await post(cli, "env.ts#names", "[[]]");
-    expect((await cli.runWith({ env }, "pool", "--once", ...options)).code).toBe(0);
-    const [row] = await db.sql<{ result: string[] }[]>`
-      select result from pdoflow.outcome where posting_id = ${id}`;
-    return row?.result ?? [];
-  };
-  expect(await seen()).toEqual(expect.arrayContaining(["HOME", "LICENCE", "OTHER", "PATH"]));
-  const named = await seen("--env", "LICENCE,ABSENT");
-  expect(named).toContain("LICENCE");
-  expect(named).not.toContain("OTHER");
-  expect(await seen("--env", "")).not.toContain("LICENCE");
-  for (const names of [await seen(), named]) {
-    expect(names.filter((name) => /^(PG|PDOFLOW_|DATABASE_URL)/.test(name))).toEqual([]);
-  }
-  const refused = await cli.runWith({ env }, "pool", "--once", "--env", "PGPASSWORD");
-  expect(refused.code).toBe(2);
-  expect(refused.err).toContain("none that may lead to the database");
-});

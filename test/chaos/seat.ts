@@ -91,7 +91,8 @@ export class Seat {
     this.#isKilled = false;
     this.#askedAt = null;
     this.#lastLines = [];
-    return Bun.spawn([this.#arena.program, "pool", "--root", jobsFolder, ...this.#flags], {
+    const pool = ["pool", "--env", "CHAOS_JOURNAL", "--root", jobsFolder];
+    return Bun.spawn([this.#arena.program, ...pool, ...this.#flags], {
       cwd: this.#arena.folder,
       env: this.#arena.environment(this.proxy?.url),
       detached: true, // Ctrl-C in our terminal is not meant for it

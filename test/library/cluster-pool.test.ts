@@ -29,18 +29,19 @@ test("what it provides, and whose jobs it runs, are options of the command", asy
   await using program = await stub(obedient);
   const { binary } = program;
   await using mine = new ClusterPool({ binary, provides: "gpu,mem=64G", onlyMine: true });
-  await using ours = new ClusterPool({ binary, posters: ["ann", "bob"] });
+  await using ours = new ClusterPool({ binary, posters: ["ann", "bob"], env: ["A", "B_*"] });
   await until(async () => (await program.calls()).length === 2);
   expect([isAlive(mine.pid), isAlive(ours.pid)]).toEqual([true, true]);
   const calls = (await program.calls()).join();
   expect(calls).toContain(" --provides gpu,mem=64G --only-mine");
-  expect(calls).toContain(" --posters ann,bob");
+  expect(calls).toContain(" --env A,B_* --posters ann,bob");
 });
 
 test.each<[object]>([
   [{ posters: [] }],
   [{ posters: "ann" }],
   [{ posters: ["-x"] }],
+  [{ env: ["A,B"] }],
   [{ concurrency: 2, onlyMine: true }],
   [{ maxWorkers: 0 }],
   [{ maxWorkers: 1.5 }],
