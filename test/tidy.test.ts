@@ -29,7 +29,12 @@ const filesIn = (folder: string, ending: string): Source[] =>
     .map(read);
 
 const product = [...filesIn("src", ".ts"), ...filesIn("tui", ".ts")];
-const builds = [read("build.ts"), read("build-library.ts"), read("build-commonjs.ts")];
+const builds = [
+  read("build.ts"),
+  read("build-library.ts"),
+  read("build-commonjs.ts"),
+  read("build-modules.ts"),
+];
 const ours = [
   ...product,
   ...builds,

@@ -15,7 +15,7 @@ export interface JobError {
   errors?: JobError[];
 }
 
-/** The state of the outcome of attempt number `attempt` (from 1) of at most `tries` (rule 7). */
+/** @internal The state of the outcome of attempt `attempt` (from 1) of at most `tries` (rule 7). */
 export function outcomeState(end: AttemptEnd, attempt: number, tries: number): OutcomeState {
   switch (end) {
     case "done":

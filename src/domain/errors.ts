@@ -31,7 +31,7 @@ export abstract class PdoflowError extends Error {
   abstract readonly exitCode: ExitCode;
 }
 
-/** Something from outside has the wrong shape. `problems` has one line for each fault found. */
+/** @internal Something from outside has the wrong shape. `problems` has a line for each fault. */
 export class InvalidInput extends PdoflowError {
   override readonly name = "InvalidInput";
   readonly exitCode = exitCodes.usage;
@@ -42,7 +42,7 @@ export class InvalidInput extends PdoflowError {
   }
 }
 
-/** A posting without jobs was asked for. */
+/** @internal A posting without jobs was asked for. */
 export class NothingToPost extends PdoflowError {
   override readonly name = "NothingToPost";
   readonly exitCode = exitCodes.usage;

@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { availableParallelism } from "node:os";
-import { resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 
@@ -206,8 +206,9 @@ export class ClusterPool implements AsyncDisposable {
 function program(binary: string | undefined): string[] {
   const named = binary ?? process.env["PDOFLOW_BINARY"];
   if (named) return [named];
-  // In a source checkout; a bundle of this file lies elsewhere.
-  const main = fileURLToPath(new URL("../main.ts", import.meta.url));
-  if (process.versions["bun"] && existsSync(main)) return [process.execPath, main];
-  return ["pdoflow"];
+  if (!process.versions["bun"]) return ["pdoflow"];
+  // In a source checkout; a bundle of this file lies elsewhere. Not `new URL`: bundlers that see
+  // one with import.meta.url look for the file.
+  const main = join(dirname(fileURLToPath(import.meta.url)), "../main.ts");
+  return existsSync(main) ? [process.execPath, main] : ["pdoflow"];
 }

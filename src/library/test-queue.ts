@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 
 import * as v from "valibot";
 
+import { explainDatabaseError } from "../db/connect.ts";
 import { openDatabase } from "../db/open.ts";
 import { dropSchema, hasten, makeSchema } from "../db/throwaway.ts";
 import { exitCodes, PdoflowError } from "../domain/errors.ts";
@@ -51,7 +52,7 @@ let isOpen = false;
  * await using queue = await openTestQueue();
  * const posting = await postWork(fit, [[1], [2]]);
  * expect(await queue.run(posting)).toMatchObject({ done: 2 });
- * @throws {NoDatabase} {DatabaseUnavailable}
+ * @throws {NoDatabase} {DatabaseUnavailable} {DatabaseRefused}
  */
 export async function openTestQueue(options: TestQueueOptions = {}): Promise<TestQueue> {
   const { db, root = "." } = parse(Options, options, "options of openTestQueue");
@@ -65,14 +66,15 @@ export async function openTestQueue(options: TestQueueOptions = {}): Promise<Tes
     restore();
     isOpen = false;
   };
+  let connection: Connection | undefined;
   try {
-    const connection = connectionTo(undefined);
+    connection = connectionTo(undefined);
     await using admin = await openDatabase(connection.target, { connections: 1 });
     await makeSchema(admin);
     return new TestQueue(connection, root, leave);
   } catch (error) {
     leave();
-    throw error;
+    throw connection ? explainDatabaseError(error, connection.target) : error;
   }
 }
 
