@@ -144,7 +144,7 @@ export function markedJobs(): Set<JobFunction> {
  * @throws {JobStillLoading} the file is still being imported, and its text does not tell the name.
  */
 export async function entryPointOf(fn: JobFunction, root: string): Promise<string> {
-  const mark = (fn as { [jobMark]?: JobMark })[jobMark];
+  const mark = (fn as { [jobMark]?: JobMark } | null | undefined)?.[jobMark];
   if (mark === undefined) throw new NotAJob(fn);
   const url = fileUrl(fn, mark, root);
   const [realRoot, file] = await Promise.all([

@@ -5,9 +5,11 @@ import type { JobFunction } from "./job-mark.ts";
 export class NotAJob extends PdoflowError {
   override readonly name = "NotAJob";
   readonly exitCode = exitCodes.usage;
-  constructor(fn: JobFunction) {
+  constructor(fn: unknown) {
+    const other = fn === null ? "null" : `a value of type ${typeof fn}`;
+    const found = typeof fn === "function" ? named(fn as JobFunction) : other;
     super(
-      `Expected a function that job() marked, found ${named(fn)}. Write it as ` +
+      `Expected a function that job() marked, found ${found}. Write it as ` +
         "`export const fit = job(async …)`, or post it by its entry point, file.ts#name.",
     );
   }

@@ -48,6 +48,13 @@ function iteratorOf<T>(name: string, source: Source<T>): Iterator<T> | AsyncIter
   const iterator = asynchronous ?? candidate[Symbol.iterator]?.();
   if (iterator !== undefined && typeof source !== "string") return iterator;
   throw new InvalidInput(name, [
-    `expected a list, a generator or a stream, found ${source === null ? "null" : typeof source}`,
+    `expected a list, a generator or a stream, found ${foundInstead(name, source)}`,
   ]);
+}
+
+function foundInstead(name: string, source: unknown): string {
+  if (source === null) return "null";
+  if (source instanceof Promise) return "a promise: await it first";
+  if (typeof source !== "object" || name !== "kwargs") return typeof source;
+  return "an object. Options come after it: postWork(fn, posargs, [], { tries: 1 })";
 }
