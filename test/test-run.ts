@@ -1,5 +1,5 @@
 // One run of `bun test`: a single process or, with --parallel, a coordinator and its workers.
-import { readFileSync } from "node:fs";
+import { readFileSync, statfsSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -59,7 +59,20 @@ function readIfThere(path: string): string | undefined {
 
 /** The folder of a run's own, made by its server's keeper and removed when the run is over. */
 export const folderOf = ({ pid, startMark }: TestRun): string =>
-  join(tmpdir(), `pdoflow-test-${pid}-${startMark}`);
+  join(memoryFolder() ?? tmpdir(), `pdoflow-test-${pid}-${startMark}`);
+
+/**
+ * Linux's folder in memory, where there is much room and programs may be run: a database is some
+ * 300 files, and to make them on a disk is a quarter of the work of all tests. In containers it
+ * often has 64 MiB only, or may hold no programs.
+ */
+function memoryFolder(): string | null {
+  const folder = "/dev/shm";
+  const mount = readIfThere("/proc/mounts")?.match(/^\S+ \/dev\/shm tmpfs (\S+)/m);
+  if (!mount || mount[1]?.includes("noexec")) return null;
+  const { bavail, bsize } = statfsSync(folder);
+  return bavail * bsize > 8 * 2 ** 30 ? folder : null;
+}
 
 /** Where the embedded server of a run lies. */
 export function placeOf(run: TestRun): ServerPlace {
