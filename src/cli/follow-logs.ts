@@ -2,12 +2,14 @@ import type { Db } from "../db/connect.ts";
 import { EndedJobs } from "../db/ended-jobs.ts";
 import { follow, type LiveRow } from "../db/follow.ts";
 import type { JobRow, JobWish } from "../db/jobs.ts";
+import { requireWrites } from "../db/open.ts";
 import { readEnded } from "../db/results.ts";
 import { findPostings } from "../db/snapshot.ts";
 import { readPostingCounts } from "../db/status.ts";
 import { type IndexRange, withoutIndex } from "../domain/selector.ts";
 import { jobPages } from "./job-pages.ts";
 import type { Selected } from "./select.ts";
+import { mayComeBack } from "./waiting.ts";
 
 const everyMs = 1_000;
 const streams = ["stdout", "stderr"] as const;
@@ -37,36 +39,56 @@ interface Given {
   decoders: { stdout: TextDecoder; stderr: TextDecoder };
 }
 
-/** What jobs print, as they do, and their ends, until all of them have ended. */
+/**
+ * What jobs print, as they do, and their ends, until all of them have ended. A connection that was
+ * lost is replaced by `open`, for five minutes; nothing is given twice, nor left out but for what
+ * jobs have printed meanwhile and whose output is not kept.
+ */
 export async function* followLogs(
-  db: Db,
+  open: () => Promise<Db>,
   selected: readonly Selected[],
   wish: JobWish,
 ): AsyncGenerator<Part | End> {
-  const followed = await Promise.all(
-    selected.map(async ({ id, indices }) => {
+  let db: Db | null = await open();
+  try {
+    const followed: Followed[] = [];
+    for (const { id, indices } of selected) {
       const [posting] = await findPostings(db, [id]);
       const jobCount = posting?.jobCount ?? 0;
       const left = indices?.filter(({ first }) => first < jobCount) ?? null;
-      return new Followed(db, id, jobCount, left, wish);
-    }),
-  );
-  for (;;) {
-    for (const one of followed) yield* one.look();
-    if (followed.every(({ isOver }) => isOver)) return;
-    await Bun.sleep(everyMs);
+      followed.push(new Followed(db, id, jobCount, left, wish));
+    }
+    let reachedAt = performance.now();
+    for (;;) {
+      try {
+        db ??= await open();
+        await requireWrites(db);
+        for (const one of followed) yield* one.look(db);
+        reachedAt = performance.now();
+        if (followed.every(({ isOver }) => isOver)) return;
+      } catch (error) {
+        if (!mayComeBack(error, reachedAt)) throw error;
+        await db?.abort();
+        db = null;
+      }
+      await Bun.sleep(everyMs);
+    }
+  } finally {
+    await db?.close();
   }
 }
 
 class Followed {
   isOver = false;
-  readonly #db: Db;
+  #db: Db;
   readonly #id: number;
   readonly #wish: JobWish;
   readonly #ended: EndedJobs;
   /** The jobs that were asked for and have not ended; null for all. */
   #left: readonly IndexRange[] | null;
   readonly #given = new Map<number, Given>();
+  /** Has ended, and is not given yet: what was about it may have been lost on its way. */
+  #owed: number | null = null;
 
   constructor(
     db: Db,
@@ -79,11 +101,13 @@ class Followed {
     this.#id = id;
     this.#wish = wish;
     this.#left = left;
-    this.#ended = new EndedJobs((ranges) => readEnded(db, id, ranges), jobCount);
+    this.#ended = new EndedJobs((ranges) => readEnded(this.#db, id, ranges), jobCount);
   }
 
-  async *look(): AsyncGenerator<Part | End> {
+  /** What is new. Where it throws, the next look goes on from there, by another connection. */
+  async *look(db: Db): AsyncGenerator<Part | End> {
     if (this.isOver) return;
+    this.#db = db;
     // Asked for before all else: what ends meanwhile is seen below, or the next time.
     const [counts] = await readPostingCounts(this.#db, [this.#id]);
     const isEnded = !counts || counts.waiting + counts.running + counts.retrying === 0;
@@ -120,9 +144,21 @@ class Followed {
   }
 
   async *#endsOfAll(isLast: boolean): AsyncGenerator<End> {
+    yield* this.#endOfOwed();
     for await (const { index } of this.#ended.look(isLast)) {
-      yield* this.#ends([{ first: index, last: index }]);
+      this.#owed = index;
+      yield* this.#endOfOwed();
     }
+  }
+
+  async *#endOfOwed(): AsyncGenerator<End> {
+    if (this.#owed === null) return;
+    const range = { first: this.#owed, last: this.#owed };
+    for await (const end of this.#ends([range])) {
+      this.#owed = null;
+      yield end;
+    }
+    this.#owed = null; // where its row is gone
   }
 
   async *#endsOfSome(left: readonly IndexRange[]): AsyncGenerator<End> {

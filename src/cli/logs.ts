@@ -3,6 +3,7 @@ import * as v from "valibot";
 
 import type { Db } from "../db/connect.ts";
 import { anyJob, type JobRow, type JobWish } from "../db/jobs.ts";
+import { openDatabase } from "../db/open.ts";
 import { documents, JobStatus } from "../domain/documents.ts";
 import { exitCodes, InvalidInput } from "../domain/errors.ts";
 import { parse } from "../domain/parse.ts";
@@ -20,7 +21,8 @@ export class LogsCommand extends PdoflowCommand {
     details: `
       Prints what is there and ends; with -f it goes on with what running jobs print, about every
       second, and with jobs as they end, until all of them have. What a job prints just before it
-      ends is then seen only where its output is kept.
+      ends is then seen only where its output is kept. A connection that is lost is made anew, for
+      five minutes.
 
       Of several jobs a line such as \`==> 42/7 stderr <==\` says whose it is. Output is kept once
       an attempt has ended: by default of failures, with \`post --output all\` of all.
@@ -49,33 +51,44 @@ export class LogsCommand extends PdoflowCommand {
     const selectors = await readSelectors(this.jobs, this.context.stdin);
     const status = this.failed ? "failed" : (state ?? null);
     const wish = { ...anyJob, status };
-    return await this.withDatabase(async (db) => {
-      const selected = await findSelected(db, selectors);
-      const [one] = selected;
-      const [range] = one?.indices ?? [];
-      const isOne = selected.length === 1 && range !== undefined && range.first === range.last;
-      if (this.follow) return await this.#follow(db, selected, wish, isOne);
-      let count = 0;
-      for await (const { postingId, rows } of jobPages(db, selected, wish)) {
-        for (const row of rows) {
-          const text = this.json ? lineOf(postingId, row) : textOf(postingId, row, isOne);
-          if (text !== "") count += 1;
-          await this.printInPace(text);
-        }
+    const selected = await this.withDatabase(async (db) => {
+      const found = await findSelected(db, selectors);
+      if (!this.follow) await this.#print(db, found, wish);
+      return found;
+    });
+    return this.follow ? await this.#follow(selected, wish) : exitCodes.ok;
+  }
+
+  async #print(db: Db, selected: readonly Selected[], wish: JobWish) {
+    const isOne = isOneJob(selected);
+    let count = 0;
+    for await (const { postingId, rows } of jobPages(db, selected, wish)) {
+      for (const row of rows) {
+        const text = this.json ? lineOf(postingId, row) : textOf(postingId, row, isOne);
+        if (text !== "") count += 1;
+        await this.printInPace(text);
       }
-      if (count === 0 && !this.json) this.say("no output was kept of these");
+    }
+    if (count === 0 && !this.json) this.say("no output was kept of these");
+  }
+
+  async #follow(selected: readonly Selected[], wish: JobWish) {
+    const titles = new Titles(isOneJob(selected));
+    const target = await this.target();
+    const open = () => openDatabase(target, { connections: 1 });
+    return await this.explaining(target, async () => {
+      for await (const news of followLogs(open, selected, wish)) {
+        const text = this.json ? lineOfNews(news) : textOfNews(news, titles, wish.status);
+        await this.printInPace(text);
+      }
       return exitCodes.ok;
     });
   }
+}
 
-  async #follow(db: Db, selected: readonly Selected[], wish: JobWish, isOne: boolean) {
-    const titles = new Titles(isOne);
-    for await (const news of followLogs(db, selected, wish)) {
-      const text = this.json ? lineOfNews(news) : textOfNews(news, titles, wish.status);
-      await this.printInPace(text);
-    }
-    return exitCodes.ok;
-  }
+function isOneJob([one, ...others]: readonly Selected[]): boolean {
+  const [range] = one?.indices ?? [];
+  return others.length === 0 && range !== undefined && range.first === range.last;
 }
 
 function textOfNews(news: Part | End, titles: Titles, status: JobWish["status"]): string {

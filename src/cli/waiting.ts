@@ -35,12 +35,16 @@ export async function watchPostings(watch: Watch): Promise<PostingCounts[]> {
         look(db, watch, () => (reachedAt = performance.now())),
       );
     } catch (error) {
-      const cause = error instanceof DatabaseUnavailable ? error.cause : error;
-      const mayComeBack = performance.now() - reachedAt < outageMs && isConnectionLoss(cause);
-      if (!mayComeBack || watch.signal.aborted) throw error;
+      if (!mayComeBack(error, reachedAt) || watch.signal.aborted) throw error;
       await pause(pollMs, watch.signal);
     }
   }
+}
+
+/** Whether a database that was last reached at a time of performance.now() is waited for. */
+export function mayComeBack(error: unknown, reachedAt: number): boolean {
+  const cause = error instanceof DatabaseUnavailable ? error.cause : error;
+  return performance.now() - reachedAt < outageMs && isConnectionLoss(cause);
 }
 
 async function look(db: Db, watch: Watch, onReached: () => void): Promise<PostingCounts[]> {

@@ -3,6 +3,7 @@ import { expect, test } from "bun:test";
 import { QueueSource } from "../../src/cli/top-source.ts";
 import { configuredTarget } from "../../src/db/settings.ts";
 import { freshDatabase } from "../database.ts";
+import { openProxy } from "../proxy.ts";
 import { openCli, until } from "./cli.ts";
 import { documentsOf } from "./json.ts";
 
@@ -115,6 +116,38 @@ test("logs -f of what prints much tells what was left out, and of what has ended
   const again = await cli.run("logs", "1", "-f");
   expect(again.code).toBe(0);
   expect(again.out).toContain("==> 1/0 error <==\nError: no");
+});
+
+test("logs -f goes on after lost connections, and tells each end once", async () => {
+  await using db = await freshDatabase();
+  let lookups = 0;
+  await using proxy = await openProxy(db.url, (bytes) => {
+    // Each other connection is lost as it first asks what a job that has ended has printed.
+    if (bytes.includes("o.stdout, o.stderr") && lookups++ % 2 === 0) proxy.cut();
+  });
+  using cli = await openCli(db);
+  using follower = await openCli({ ...db, url: proxy.url });
+  await cli.write("fn.ts", source);
+  await cli.write("jobs.json", '[["a"],["b"]]');
+  await cli.run("post", "fn.ts#fn", "jobs.json", "--tries", "1", "--output", "all");
+  const pool = cli.start("pool", "--once", "--max-workers", "2");
+  const logs = follower.start("logs", "1", "-f");
+  const { all, ended } = reader(logs);
+  await until("both begin", async () => /a has bégun[^]*b has bégun/.test(all.text));
+  proxy.cut();
+  for (const file of ["a", "a-end"]) await cli.write(file, "");
+  await until("a ends", async () => all.text.includes("a ends"));
+  proxy.cut();
+  for (const file of ["b", "b-end"]) await cli.write(file, "");
+  await ended;
+  expect(await logs.exited).toBe(0);
+  expect(await pool.exited).toBe(1);
+  expect(lookups).toBeGreaterThanOrEqual(4);
+  const lines = all.text.split("\n").filter((line) => /^\S+ (has|goes|ends)|Error/.test(line));
+  expect(lines.sort()).toEqual([
+    "RangeError: b is too far",
+    ...["a ends", "a goes on", "a has bégun", "b ends", "b goes on", "b has bégun"],
+  ]);
 });
 
 test("the dashboard's view of a job shows what it prints and tells while it runs", async () => {
