@@ -67,7 +67,12 @@ export class PoolProcess {
         resolve(ending);
       };
       this.#child.on("error", (error) => {
-        if (this.#child.pid === undefined) end({ kind: "not started", reason: error.message });
+        if (this.#child.pid !== undefined) return;
+        end({ kind: "not started", reason: error.message });
+        // To be seen also where nobody calls what rejects for it.
+        process.stderr.write(
+          `pool: it ${describe({ kind: "not started", reason: error.message })}\n`,
+        );
       });
       this.#child.on("exit", (code, signal) => {
         const ending: Ending =

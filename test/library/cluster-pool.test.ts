@@ -1,4 +1,4 @@
-import { describe, expect, test } from "bun:test";
+import { describe, expect, spyOn, test } from "bun:test";
 import { join } from "node:path";
 
 import { ClusterPool, postWork } from "../../src/index.ts";
@@ -85,13 +85,15 @@ describe("upkeep", () => {
     await pool.stop();
   });
 
-  test("says that the program was not found", async () => {
+  test("says that the program was not found, also where nobody asks", async () => {
+    using written = spyOn(process.stderr, "write").mockReturnValue(true);
     const pool = new ClusterPool({ binary: "/nowhere/pdoflow" });
     await until(() => pool.pid === undefined);
     const error = await pool.upkeep().catch(String);
     expect(error).toMatch(
       /could not be started \(.*ENOENT.*PDOFLOW_BINARY.*\/nowhere\/pdoflow pool/s,
     );
+    expect(written.mock.calls.flat().join("")).toMatch(/^pool: it could not be started .*PATH/);
   });
 
   test("does nothing after stop", async () => {

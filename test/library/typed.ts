@@ -1,5 +1,6 @@
 // What must compile, and what must not, for who uses the package. Nothing here is run.
-import { job, type JobResult, type Posting, postWork, Registry } from "pdoflow";
+import { ClusterPool, findPosting, job, type JobResult, type Posting } from "pdoflow";
+import { postWork, Registry, Value } from "pdoflow";
 
 type IsAny<A> = 0 extends 1 & A ? 1 : 0;
 type Fits<A, B> = [A] extends [B] ? ([B] extends [A] ? 1 : 0) : 0;
@@ -12,6 +13,10 @@ export const fit = job(async (seed: number, options: { rate: number }) => ({
   loss: seed * options.rate,
 }));
 export const named = job((options: { seed: number }) => options.seed);
+
+export const open = job((n: number, name?: string) => [n, name] as const);
+export const sum = job((...numbers: number[]) => numbers.length);
+export const quiet = job(async (): Promise<void> => {});
 
 export class Tasks {
   readonly isNotStatic = true;
@@ -41,6 +46,59 @@ export async function byEntryPoint() {
   same<typeof fitted, Posting<{ seed: number; loss: number }>>(1);
   // @ts-expect-error: a text where a number is expected
   await postWork<typeof fit>("models/fit.ts#fit", [["1", { rate: 1 }]]);
+}
+
+export async function manyShapes() {
+  await postWork(open, [[1], [1, "a"]]);
+  await postWork(sum, [[], [1, 2, 3]]);
+  await postWork(quiet, new Set<[]>([[]]));
+  const numbers: number[] = [1, 2];
+  await postWork(
+    open,
+    numbers.map((n) => [n] as const),
+  );
+  async function* lists() {
+    yield [1] as [number];
+  }
+  await postWork(open, lists());
+  const silent = await postWork(quiet, [[]]);
+  same<typeof silent, Posting<void>>(1);
+  const found = await findPosting(1, sum);
+  same<typeof found, Posting<number>>(1);
+  const unknown = await findPosting(1);
+  same<typeof unknown, Posting>(1);
+  const count = new Value("count", 0);
+  const value = await count.update((n) => n + 1);
+  same<typeof value, number>(1);
+  await new Value<number | null>("last", null).set(3);
+}
+
+export async function refusedElsewhere() {
+  // @ts-expect-error: one of the arguments that may be left out has a wrong type
+  await postWork(open, [[1, 2]]);
+  // @ts-expect-error: one of many
+  await postWork(sum, [["1"]]);
+  // @ts-expect-error: an argument where there is none
+  await postWork(quiet, [[1]]);
+  // @ts-expect-error: options in the place of kwargs
+  await postWork(quiet, [[]], { tries: 1 });
+  // @ts-expect-error: a promise of lists
+  await postWork(sum, Promise.resolve([[1]]));
+  // @ts-expect-error: a moment that is a number
+  await postWork(quiet, [[]], [], { runAt: 5 });
+  // @ts-expect-error: a value of another type
+  await new Value("count", 0).set("a");
+  // @ts-expect-error: a value that becomes one of another type
+  await new Value("count", 0).update((n) => String(n));
+  // @ts-expect-error: a change that takes its time
+  await new Value("count", 0).update(async (n) => n);
+  // @ts-expect-error: an option of a pool that there is not
+  await new ClusterPool({ size: 1 }).stop();
+  const posting = await postWork(quiet, [[]]);
+  // @ts-expect-error: an order that there is not
+  posting.results({ order: "index" });
+  // @ts-expect-error: what is the database's
+  posting.id = 1;
 }
 
 export async function refused() {
