@@ -13,6 +13,7 @@ import { documents } from "../domain/documents.ts";
 import { exitCodes, InvalidInput } from "../domain/errors.ts";
 import { parse } from "../domain/parse.ts";
 import { PdoflowCommand } from "./command.ts";
+import { parseFlags } from "./flags.ts";
 import { wholeNumber } from "./numbers.ts";
 
 const kinds = ["poster", "viewer", "operator", "pool", "owner"] as const;
@@ -109,7 +110,7 @@ export class GrantCommand extends RoleCommand {
   }
 
   #grant(kind: Grant["kind"]): Grant {
-    const { share, maxOpen, maxArgument } = parse(Limits, this, "options of grant");
+    const { share, maxOpen, maxArgument } = parseFlags(Limits, this);
     const forOthers = [
       ...(kind !== "pool" && (this.own || this.posters !== undefined)
         ? ["--own and --posters are for a pool"]
@@ -119,7 +120,7 @@ export class GrantCommand extends RoleCommand {
         : []),
       ...(this.own && this.posters !== undefined ? ["expected --own or --posters, not both"] : []),
     ];
-    if (forOthers.length > 0) throw new InvalidInput("options of grant", forOthers);
+    if (forOthers.length > 0) throw new InvalidInput("options", forOthers);
     const posters = this.posters?.split(",").map((name) => name.trim()) ?? (this.own ? [] : null);
     return {
       ...{ kind, posters, share, maxOpen: maxOpen ?? null },

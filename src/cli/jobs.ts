@@ -4,8 +4,8 @@ import * as v from "valibot";
 import type { JobRow, JobWish } from "../db/jobs.ts";
 import { JobStatus } from "../domain/documents.ts";
 import { exitCodes } from "../domain/errors.ts";
-import { parse } from "../domain/parse.ts";
 import { PdoflowCommand } from "./command.ts";
+import { parseFlags } from "./flags.ts";
 import { jobPages } from "./job-pages.ts";
 import { wholeNumber } from "./numbers.ts";
 import { findSelected, readSelectors } from "./select.ts";
@@ -43,7 +43,7 @@ export class JobsCommand extends PdoflowCommand {
   limit = Option.String("--limit", { description: "how many at most; by default all" });
 
   async run() {
-    const { state = null, pool = null, limit = Infinity } = parse(Options, this, "options of jobs");
+    const { state = null, pool = null, limit = Infinity } = parseFlags(Options, this);
     const selectors = await readSelectors(this.jobs, this.context.stdin);
     const wish: JobWish = {
       status: state,

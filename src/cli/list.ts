@@ -5,9 +5,9 @@ import { countEnded, listPools, listPostings, readDepth } from "../db/lists.ts";
 import { readCounts } from "../db/status.ts";
 import { documents } from "../domain/documents.ts";
 import { exitCodes } from "../domain/errors.ts";
-import { parse } from "../domain/parse.ts";
 import { amount } from "./amount.ts";
 import { PdoflowCommand } from "./command.ts";
+import { parseFlags } from "./flags.ts";
 import { wholeNumber } from "./numbers.ts";
 import { jobStatuses, noJobs, poolCells, poolHeader, stateColor } from "./status.ts";
 
@@ -42,11 +42,7 @@ export class ListCommand extends PdoflowCommand {
   });
 
   async run() {
-    const {
-      limit,
-      before = Number.MAX_SAFE_INTEGER,
-      state = null,
-    } = parse(Options, this, "options of list");
+    const { limit, before = Number.MAX_SAFE_INTEGER, state = null } = parseFlags(Options, this);
     const isAll = this.all || state === "finished";
     return await this.withDatabase(async (db) => {
       const rows = await listPostings(db, { isAll, state, before, most: limit + 1 });

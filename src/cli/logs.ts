@@ -6,8 +6,8 @@ import { anyJob, type JobRow, type JobWish } from "../db/jobs.ts";
 import { openDatabase } from "../db/open.ts";
 import { documents, JobStatus } from "../domain/documents.ts";
 import { exitCodes, InvalidInput } from "../domain/errors.ts";
-import { parse } from "../domain/parse.ts";
 import { PdoflowCommand } from "./command.ts";
+import { parseFlags } from "./flags.ts";
 import { type End, followLogs, type Part } from "./follow-logs.ts";
 import { jobPages } from "./job-pages.ts";
 import { findSelected, readSelectors, type Selected } from "./select.ts";
@@ -44,9 +44,9 @@ export class LogsCommand extends PdoflowCommand {
   });
 
   async run() {
-    const { state } = parse(Options, this, "options of logs");
+    const { state } = parseFlags(Options, this);
     if (this.failed && state !== undefined) {
-      throw new InvalidInput("options of logs", ["expected --failed or --state, found both"]);
+      throw new InvalidInput("options", ["expected --failed or --state, found both"]);
     }
     const selectors = await readSelectors(this.jobs, this.context.stdin);
     const status = this.failed ? "failed" : (state ?? null);

@@ -6,7 +6,6 @@ import * as v from "valibot";
 import { describeTarget, type Target } from "../db/settings.ts";
 import { parseProvides, type Provides } from "../domain/capabilities.ts";
 import { type ExitCode, exitCodes } from "../domain/errors.ts";
-import { parse } from "../domain/parse.ts";
 import { withWorkers } from "../pool/with-workers.ts";
 import type { PoolOptions, PoolSummary } from "../pool/options.ts";
 import { Allow } from "../pool/allow.ts";
@@ -18,6 +17,7 @@ import type { Judge } from "../pool/verdict.ts";
 import { build } from "../version.ts";
 import { amount } from "./amount.ts";
 import { PdoflowCommand } from "./command.ts";
+import { parseFlags } from "./flags.ts";
 import { byteSize, duration, wholeNumber } from "./numbers.ts";
 
 const Options = v.object({
@@ -138,7 +138,7 @@ export class PoolCommand extends PdoflowCommand {
 
   async run() {
     const { context } = this;
-    const options = parse(Options, this, "options of pool");
+    const options = parseFlags(Options, this);
     const root = resolve(context.cwd, this.root ?? ".");
     // The pool opens its own connections; this one makes sure of the schema.
     const target = await this.withDatabase(async (db) => db.target);

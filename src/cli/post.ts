@@ -73,7 +73,7 @@ export class PostCommand extends PostingCommand {
     const { key = null } = this.parseOptions();
     const options = this.newPosting(entryPoint, this.needs);
     if (this.check === true && this.wait) {
-      throw new InvalidInput("options of post", ["expected --wait or --check, found both"]);
+      throw new InvalidInput("options", ["expected --wait or --check, found both"]);
     }
     if (this.pin && this.signWith === undefined) {
       throw new InvalidInput("--pin", ["expected --sign KEYFILE with it"]);

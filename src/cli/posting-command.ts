@@ -14,6 +14,7 @@ import { formats } from "../input/format.ts";
 import { SharedArguments } from "../input/shared-arguments.ts";
 import { checkEntryPoint } from "../pool/check-entry.ts";
 import { PdoflowCommand } from "./command.ts";
+import { parseFlags } from "./flags.ts";
 import { JobSources } from "./job-sources.ts";
 import { duration, localMoment, wholeNumber } from "./numbers.ts";
 
@@ -140,7 +141,7 @@ export abstract class PostingCommand extends PdoflowCommand {
   });
 
   parseOptions() {
-    return parse(Options, this, `options of ${this.path[0] ?? "post"}`);
+    return parseFlags(Options, this);
   }
 
   async openSources(files: readonly string[]): Promise<JobSources> {

@@ -6,9 +6,9 @@ import { countPrunable, type Prunable, prune, type Pruned, type PruneWish } from
 import { findVacuumBlockers, type VacuumBlocker } from "../db/vacuum.ts";
 import { documents } from "../domain/documents.ts";
 import { exitCodes } from "../domain/errors.ts";
-import { parse } from "../domain/parse.ts";
 import { amount } from "./amount.ts";
 import { PdoflowCommand } from "./command.ts";
+import { parseFlags } from "./flags.ts";
 import { duration } from "./numbers.ts";
 import { Progress } from "./progress.ts";
 
@@ -47,7 +47,7 @@ export class PruneCommand extends PdoflowCommand {
   yes = Option.Boolean("--yes", false, { description: "delete several without asking" });
 
   async run() {
-    const options = parse(Options, this, "options of prune");
+    const options = parseFlags(Options, this);
     const wish = { olderThanMs: options.olderThan, states: options.state };
     return await this.withDatabase(async (db) => {
       const most = await countPrunable(db, wish);

@@ -6,6 +6,7 @@ import { JobStatus } from "../domain/documents.ts";
 import { exitCodes, InvalidInput } from "../domain/errors.ts";
 import { parse } from "../domain/parse.ts";
 import { PdoflowCommand } from "./command.ts";
+import { parseFlags } from "./flags.ts";
 import { resultPages } from "./job-pages.ts";
 import { findSelected, readSelectors } from "./select.ts";
 import { Separated, type Separation } from "./separated.ts";
@@ -34,9 +35,9 @@ export class ResultsCommand extends PdoflowCommand {
   });
 
   async run() {
-    const { state } = parse(Options, this, "options of results");
+    const { state } = parseFlags(Options, this);
     if ([this.csv, this.tsv, this.json].filter(Boolean).length > 1) {
-      throw new InvalidInput("options of results", ["expected one of --csv, --tsv and --json"]);
+      throw new InvalidInput("options", ["expected one of --csv, --tsv and --json"]);
     }
     const selectors = await readSelectors(this.jobs, this.context.stdin);
     const separated = this.#separated();

@@ -11,13 +11,13 @@ import { documents } from "../domain/documents.ts";
 import { parseEntryPoint } from "../domain/entry-point.ts";
 import { type ExitCode, exitCodes, InvalidInput } from "../domain/errors.ts";
 import { bar, paceOf, roughTime, type Sample, withSample } from "../domain/pace.ts";
-import { parse } from "../domain/parse.ts";
 import { encodeArgs } from "../domain/values.ts";
 import { parseEnv } from "../pool/environment.ts";
 import { Pool } from "../pool/pool.ts";
 import { withWorkers } from "../pool/with-workers.ts";
 import { build } from "../version.ts";
 import { amount } from "./amount.ts";
+import { parseFlags } from "./flags.ts";
 import { wholeNumber } from "./numbers.ts";
 import { PostingCommand } from "./posting-command.ts";
 import { Progress } from "./progress.ts";
@@ -67,7 +67,7 @@ export class RunCommand extends PostingCommand {
 
   async run(): Promise<ExitCode> {
     const { context, operands } = this;
-    const { maxWorkers = context.cores } = parse(Options, this, "options of run");
+    const { maxWorkers = context.cores } = parseFlags(Options, this);
     const isCommand = this.command.length > 0;
     const entry = isCommand ? commandEntryPoint : operands[0];
     if (entry === undefined) {

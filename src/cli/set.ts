@@ -17,6 +17,7 @@ import { Rate, rateText } from "../domain/posting.ts";
 import { amount } from "./amount.ts";
 import { PdoflowCommand } from "./command.ts";
 import { PostingsCommand, whatEnds } from "./control.ts";
+import { parseFlags } from "./flags.ts";
 import { wholeNumber } from "./numbers.ts";
 import { findPostingsToChange, readSelectors } from "./select.ts";
 
@@ -48,9 +49,9 @@ export class SetLimitCommand extends PdoflowCommand {
   });
 
   async run() {
-    const { maxRunning, maxRate } = parse(Limits, this, "options of set-limit");
+    const { maxRunning, maxRate } = parseFlags(Limits, this);
     if (maxRunning === undefined && maxRate === undefined) {
-      throw new InvalidInput("options of set-limit", ["expected --max-running or --max-rate"]);
+      throw new InvalidInput("options", ["expected --max-running or --max-rate"]);
     }
     const selectors = await readSelectors(this.postings, this.context.stdin);
     return await this.withDatabase(async (db) => {

@@ -10,6 +10,7 @@ import { exitCodes, type ExitCode, PdoflowError } from "../domain/errors.ts";
 import { parse } from "../domain/parse.ts";
 import { PdoflowCommand } from "./command.ts";
 import { ColorChoice } from "./color.ts";
+import { parseFlags } from "./flags.ts";
 import { textLook } from "./status-watch.ts";
 import { topProcess } from "./top-process.ts";
 import { QueueSource } from "./top-source.ts";
@@ -91,7 +92,7 @@ export class TopCommand extends PdoflowCommand {
   }
 
   async run(): Promise<ExitCode> {
-    const { delay, theme } = parse(Options, this, "options of top");
+    const { delay, theme } = parseFlags(Options, this);
     const { env, isTerminal, stdin, stdout, onStopSignal } = this.context;
     const color = parse(ColorChoice, this.color, "--color");
     const terminal = terminalOf(env, { color, isAscii: this.ascii });

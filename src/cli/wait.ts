@@ -6,9 +6,9 @@ import type { PostingCounts } from "../db/status.ts";
 import { documents } from "../domain/documents.ts";
 import { type ExitCode, exitCodes } from "../domain/errors.ts";
 import { bar, paceOf, roughTime, type Sample, withSample } from "../domain/pace.ts";
-import { parse } from "../domain/parse.ts";
 import { amount } from "./amount.ts";
 import { PdoflowCommand } from "./command.ts";
+import { parseFlags } from "./flags.ts";
 import { duration } from "./numbers.ts";
 import { Progress } from "./progress.ts";
 import { countSelected } from "./job-pages.ts";
@@ -61,7 +61,7 @@ export class WaitCommand extends PdoflowCommand {
   });
 
   async run() {
-    const { timeout, until } = parse(Options, this, "options of wait");
+    const { timeout, until } = parseFlags(Options, this);
     const selectors = await readSelectors(this.postings, this.context.stdin);
     const selected = await this.withDatabase((db) => findSelected(db, selectors));
     const stop = new AbortController();

@@ -105,7 +105,7 @@ function parseKeyword(word: string, problems: string[]): Each {
 
 function parseEach(word: string, problems: string[]): Each {
   const [, name = null, list = word] = keyword.exec(word) ?? [];
-  const range = /^(-?\d+)-(-?\d+)(?::(\d+))?$/.exec(list);
+  const range = /^(-?\d+)-(-?\d+)(?::(-?\d+))?$/.exec(list);
   if (!range) {
     const values = listValues(list);
     if (values.length === 0) problems.push(`expected values such as a,b or 1-9, found "${word}"`);

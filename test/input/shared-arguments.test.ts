@@ -29,6 +29,7 @@ test("ten million combinations are not made before they are asked for", () => {
 
 test.each<[Partial<ArgumentWords>, string]>([
   [{ each: ["5-1"] }, 'expected a range that goes up, such as 1-1000 or 1-1000:2, found "5-1"'],
+  [{ each: ["9-1:-2"] }, 'found "9-1:-2"'],
   [{ each: [""] }, "expected values such as a,b or 1-9"],
   [{ kw: ["a"] }, 'expected --kw name=value, found "a"'],
 ])("%j: %s", (words, message) => expect(() => joined("[]", words)).toThrow(message));
