@@ -3,6 +3,8 @@
 -- which no index of held leases serves: that is full of dead entries while an old snapshot is held.
 -- Without merge and hash joins what a batch needs is looked up row by row: where a table has some
 -- thousand rows the planner would rather read all of it, and keep to that as it grows.
+-- Up to PostgreSQL 17 a plan with something in it that is off costs 10,000,000,000 by its estimate,
+-- for which the server would compile it in each call, 200 ms: hence "set jit = off" with these.
 
 -- The outcomes in a batch of one posting, lease and attempt: from which to which job, and how many.
 create type pdoflow.outcome_sum as
@@ -36,7 +38,7 @@ end $$;
 create function pdoflow.refused_places(
   p_held bigint[], p_leases bigint[], p_postings bigint[], p_seqs integer[], p_attempts integer[]
 ) returns bigint[] language plpgsql stable
-set enable_nestloop = off set enable_hashjoin = on as $$
+set jit = off set enable_nestloop = off set enable_hashjoin = on as $$
 begin
   return array(
     with range as materialized (
@@ -70,7 +72,7 @@ create function pdoflow.record(
   p_results text[], p_errors text[], p_delays_ms bigint[], p_let_go bigint[],
   p_stdouts text[] default null, p_stderrs text[] default null, p_waited_us bigint default 0
 ) returns integer language plpgsql
-set enable_seqscan = off set enable_mergejoin = off set enable_hashjoin = off as $$
+set jit = off set enable_seqscan = off set enable_mergejoin = off set enable_hashjoin = off as $$
 #variable_conflict use_column
 declare
   v_asked bigint[] := array(select distinct unnest(p_leases || p_let_go));
@@ -240,7 +242,7 @@ end $$;
 -- same moment neither sees the other's, but the later caller of this sees both.
 create function pdoflow.finish(p_postings bigint[]) returns setof bigint
 language plpgsql
-set enable_seqscan = off set enable_mergejoin = off set enable_hashjoin = off as $$
+set jit = off set enable_seqscan = off set enable_mergejoin = off set enable_hashjoin = off as $$
 #variable_conflict use_column
 declare
   v_open bigint[];

@@ -142,7 +142,7 @@ end $$;
 -- attempt too; what is claimed goes on. Costs what there are of lanes and of such retries, not of
 -- jobs. Returns those that it changed.
 create function pdoflow.rank(p_postings bigint[], p_priority integer) returns bigint[]
-language plpgsql set enable_seqscan = off as $$
+language plpgsql set jit = off set enable_seqscan = off as $$
 #variable_conflict use_column
 declare
   v_ids bigint[];

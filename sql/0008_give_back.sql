@@ -7,7 +7,7 @@
 create function pdoflow.give_back(
   p_pool bigint, p_leases bigint[], p_keep_leases bigint[], p_keep_postings bigint[],
   p_keep_firsts integer[], p_keep_ends integer[], p_keep_attempts integer[], p_lost integer
-) returns integer language plpgsql set enable_seqscan = off as $$
+) returns integer language plpgsql set jit = off set enable_seqscan = off as $$
 #variable_conflict use_column
 declare
   v_held bigint[];

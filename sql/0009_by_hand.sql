@@ -11,7 +11,7 @@ $$;
 
 -- The seqs of jobs that are named by their index, p_firsts to p_lasts, both included.
 create function pdoflow.seqs_of(p_posting bigint, p_firsts integer[], p_lasts integer[])
-returns table (seq integer) language sql stable set enable_seqscan = off as $$
+returns table (seq integer) language sql stable set jit = off set enable_seqscan = off as $$
   select j.seq from unnest(p_firsts, p_lasts) as r (first, last) cross join lateral (
     select seq from pdoflow.job
     where posting_id = p_posting and index is not null and index between r.first and r.last
@@ -23,7 +23,7 @@ $$;
 -- The failures of a posting that count, by seq: not those of jobs that were retried by hand, and
 -- wait or run again or have ended otherwise since (U2).
 create function pdoflow.failed_jobs(p_posting bigint, p_first integer, p_end integer)
-returns setof pdoflow.outcome language sql stable set enable_seqscan = off as $$
+returns setof pdoflow.outcome language sql stable set jit = off set enable_seqscan = off as $$
   with leased as materialized (
     select s.seq, r.attempt
     from pdoflow.lease l cross join lateral
@@ -49,7 +49,7 @@ $$;
 -- How many jobs of a range had failed for good before they were retried by hand for this attempt.
 create function pdoflow.failed_before(
   p_posting bigint, p_first integer, p_end integer, p_attempt integer
-) returns integer language sql stable set enable_seqscan = off as $$
+) returns integer language sql stable set jit = off set enable_seqscan = off as $$
   select count(*)::integer from pdoflow.outcome
   where posting_id = p_posting and seq >= p_first and seq < p_end and state = 'failed'
     and attempt = p_attempt - 1
@@ -61,7 +61,7 @@ $$;
 -- null where the posting is cancelled, or is not there.
 create function pdoflow.retry_failed(
   p_posting bigint, p_firsts integer[], p_lasts integer[], p_fingerprint text
-) returns integer language plpgsql set enable_seqscan = off as $$
+) returns integer language plpgsql set jit = off set enable_seqscan = off as $$
 #variable_conflict use_column
 declare
   v_posting pdoflow.posting;

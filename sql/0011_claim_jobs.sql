@@ -26,7 +26,7 @@ create function pdoflow.claim_jobs(
 ) returns table (lease_id bigint, posting_id bigint, first_seq integer, end_seq integer,
                  attempt integer, wait_ms integer, args text, posting json)
 language plpgsql set plan_cache_mode = force_generic_plan
-set enable_seqscan = off set enable_mergejoin = off set enable_hashjoin = off as $$
+set jit = off set enable_seqscan = off set enable_mergejoin = off set enable_hashjoin = off as $$
 #variable_conflict use_column
 declare
   v_claimed record;

@@ -144,7 +144,7 @@ create function pdoflow.pool_give_back(
   p_pool bigint, p_leases bigint[], p_keep_leases bigint[], p_keep_postings bigint[],
   p_keep_firsts integer[], p_keep_ends integer[], p_keep_attempts integer[]
 ) returns integer language plpgsql
-security definer set search_path = pg_catalog, pg_temp set enable_seqscan = off as $$
+security definer set search_path = pg_catalog, pg_temp set jit = off set enable_seqscan = off as $$
 begin
   perform pdoflow.require_pool(p_pool);
   if exists (
@@ -172,7 +172,7 @@ end $$;
 -- Gives back the leases that the database has for a pool and that the pool knows nothing of.
 create function pdoflow.pool_give_back_unknown(p_pool bigint, p_known bigint[])
 returns integer language plpgsql
-security definer set search_path = pg_catalog, pg_temp set enable_seqscan = off as $$
+security definer set search_path = pg_catalog, pg_temp set jit = off set enable_seqscan = off as $$
 begin
   perform pdoflow.require_pool(p_pool);
   return pdoflow.give_back(

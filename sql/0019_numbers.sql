@@ -60,7 +60,7 @@ create policy seen on pdoflow.tally for select using ((select pdoflow.sees_all()
 create function pdoflow.note_failures(
   p_postings bigint[], p_seqs integer[], p_states pdoflow.outcome_state[], p_ages_us bigint[],
   p_errors text[], p_skip bigint[]
-) returns void language plpgsql set enable_seqscan = off set enable_hashjoin = off
+) returns void language plpgsql set jit = off set enable_seqscan = off set enable_hashjoin = off
 set enable_mergejoin = off as $$
 #variable_conflict use_column
 declare
@@ -94,7 +94,7 @@ end $$;
 
 -- Makes one row of those of one group that nobody else has locked.
 create function pdoflow.fold_failures(p_posting bigint, p_fingerprint text) returns void
-language sql set enable_seqscan = off as $$
+language sql set jit = off set enable_seqscan = off as $$
   with row as materialized (
     select ctid from pdoflow.failure
     where posting_id = p_posting and fingerprint = p_fingerprint
@@ -114,7 +114,7 @@ create function pdoflow.failures_before(
   p_posting bigint, p_first integer, p_end integer, p_attempt integer
 ) returns table (fingerprint text, jobs integer, first_at timestamptz, last_at timestamptz,
                  seq integer, name text, message text)
-language sql stable set enable_seqscan = off as $$
+language sql stable set jit = off set enable_seqscan = off as $$
   select pdoflow.fingerprint(error), 1, ended_at, ended_at, seq, error ->> 'name',
          left(split_part(error ->> 'message', E'\n', 1), 200)
   from pdoflow.outcome
@@ -133,7 +133,7 @@ create function pdoflow.pool_tell(
   p_limits_ms double precision[]
 ) returns void language plpgsql
 security definer set search_path = pg_catalog, pg_temp
-set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off as $$
+set jit = off set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off as $$
 #variable_conflict use_column
 begin
   perform pdoflow.require_pool(p_pool);

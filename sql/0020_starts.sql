@@ -3,7 +3,7 @@
 -- Opens the lanes of postings whose time has come, and tells pools. Every pool calls this now and
 -- then; of several at the same moment each posting is opened by one.
 create function pdoflow.start_due() returns integer
-language plpgsql set enable_seqscan = off as $$
+language plpgsql set jit = off set enable_seqscan = off as $$
 #variable_conflict use_column
 declare
   v_ids bigint[];
@@ -28,7 +28,7 @@ $$ begin return pdoflow.start_due(); end $$;
 create function pdoflow.pool_next_ms(
   p_routes integer[], p_skip bigint[], out retry_ms double precision, out start_ms double precision
 ) language plpgsql stable security definer set search_path = pg_catalog, pg_temp
-set enable_seqscan = off as $$
+set jit = off set enable_seqscan = off as $$
 begin
   retry_ms := pdoflow.next_retry_ms(pdoflow.served(p_routes), p_skip);
   select extract(epoch from starts_at - now()) * 1000 into start_ms from pdoflow.posting

@@ -18,7 +18,7 @@ create index job_key_posting on pdoflow.job_key (posting_id);
 -- Gives the job key of a new posting to it. The posting that had it is cancelled, if nothing of it
 -- was ever claimed. To be called last in a transaction: claims of that posting wait for its end.
 create function pdoflow.take_job_key(p_posting bigint, p_os_user text, p_key text)
-returns void language plpgsql set enable_seqscan = off as $$
+returns void language plpgsql set jit = off set enable_seqscan = off as $$
 #variable_conflict use_column
 declare
   v_before bigint;

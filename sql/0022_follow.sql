@@ -32,7 +32,7 @@ create function pdoflow.follow(p_posting bigint)
 returns table (index integer, attempt integer, stdout bytea, stdout_end bigint, stderr bytea,
                stderr_end bigint)
 language plpgsql security definer set search_path = pg_catalog, pg_temp
-set enable_seqscan = off as $$
+set jit = off set enable_seqscan = off as $$
 #variable_conflict use_column
 begin
   if not exists (select from pdoflow.posting where id = p_posting
@@ -63,7 +63,7 @@ create function pdoflow.pool_show(
   p_pool bigint, p_postings bigint[], p_seqs integer[], p_attempts integer[],
   p_stdouts text[], p_stdout_ends bigint[], p_stderrs text[], p_stderr_ends bigint[]
 ) returns void language plpgsql security definer set search_path = pg_catalog, pg_temp
-set enable_seqscan = off as $$
+set jit = off set enable_seqscan = off as $$
 #variable_conflict use_column
 begin
   perform pdoflow.require_pool(p_pool);

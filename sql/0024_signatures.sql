@@ -51,7 +51,7 @@ create function pdoflow.pool_block(
   p_posting bigint, p_first integer, p_end integer, p_separator text
 ) returns table (args text, indices text)
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp
-set enable_seqscan = off as $$
+set jit = off set enable_seqscan = off as $$
 #variable_conflict use_column
 begin
   return query

@@ -47,3 +47,12 @@ test.each([
   // Of tables of one row there is nothing to save.
   expect(readThen.filter((name) => !/posting|retry/.test(name))).toEqual([]);
 });
+
+test("what has something of the planner's turned off is never compiled", async () => {
+  await using alone = await freshQueue();
+  const names = await alone.sql`
+    select proname from pg_proc where pronamespace = 'pdoflow'::regnamespace
+      and array_to_string(proconfig, ',') like '%enable_%=off%'
+      and not 'jit=off' = any (proconfig)`;
+  expect(names.map(({ proname }) => proname)).toEqual([]);
+});
