@@ -20,7 +20,7 @@ export function jobError(thrown: unknown, depth = 0): JobError {
   return {
     name: textOf(() => thrown.name, 256) || "Error",
     message: textOf(() => thrown.message, longestMessage),
-    ...(typeof stack === "string" ? { stack: clean(stack, longestStack) } : {}),
+    ...(typeof stack === "string" ? { stack: clean(usersOwn(stack), longestStack) } : {}),
     ...(cause === undefined || isDeep ? {} : { cause: jobError(cause, depth + 1) }),
     ...(errors === undefined || errors.length === 0 || depth > deepestErrors
       ? {}
@@ -53,6 +53,17 @@ const clean = (text: string, longest: number): string =>
   (text.length > longest ? `${text.slice(0, longest)}…` : text)
     .replaceAll("\0", "\u2400")
     .toWellFormed();
+
+/**
+ * A stack without the frames at its end that called the job: those of the compiled program, and
+ * what is between. The whole of it where no other would be left.
+ */
+function usersOwn(stack: string): string {
+  const lines = stack.trimEnd().split("\n");
+  const last = lines.findLastIndex((line) => !/\/\$bunfs\/|node:async_hooks:/.test(line));
+  const own = lines.slice(0, last + 1);
+  return own.some((line) => /^\s+at /.test(line)) ? own.join("\n") : stack;
+}
 
 /** Not a string: JSON where that shows it, else what String makes of it. */
 function inspect(thrown: unknown): string {

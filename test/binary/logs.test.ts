@@ -14,7 +14,7 @@ test("logs prints what jobs printed, and why they failed", async () => {
   expect(out).toStartWith(
     "==> 1/1 stdout <==\njob 3\n==> 1/1 error <==\nRangeError: 3 is too far\n",
   );
-  expect(out).toMatch(/\n +at fn \(.*fn\.ts:4:/);
+  expect(out).toMatch(/\n +at fn \(.*fn\.ts:4:\d+\)\n$/); // and nothing of what called it
   const failed = (await cli.run("logs", "1", "--failed")).out;
   expect([...failed.matchAll(/^==> (.*) <==$/gm)].map(([, title]) => title)).toEqual([
     "1/1 stdout",

@@ -78,3 +78,15 @@ test("what a job throws tells whether and when it is tried again", () => {
   expect(retryOf({ [Symbol.for("pdoflow.retry")]: Infinity })).toBeNull();
   expect(retryOf(new Error("any"))).toBeNull();
 });
+
+test("what called the job is left out of a stack, and all is kept where nothing else is there", () => {
+  const stackOf = (stack: string) => jobError(Object.assign(new Error("m"), { stack })).stack;
+  const own = "Error: m\n    at fit (/data/fit.ts:3:9)\n    at go (/data/fit.ts:7:1)";
+  const callers =
+    "\n    at run (node:async_hooks:144:29)\n    at async Qr (/$bunfs/root/pdoflow:4:43)\n";
+  expect(stackOf(own + callers)).toBe(own);
+  expect(stackOf(own)).toBe(own);
+  expect(stackOf(`Error: m${callers}`)).toBe(`Error: m${callers}`);
+  const within = "\n    at each (/$bunfs/root/pdoflow:1:1)\n    at fit (/data/fit.ts:3:9)";
+  expect(stackOf(`Error: m${within}${callers}`)).toBe(`Error: m${within}`);
+});
