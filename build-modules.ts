@@ -1,6 +1,6 @@
 // The modules of the npm package, of compiled sources: which there are, and in which format.
 import { cpSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
-import { renameSync, rmSync, writeFileSync } from "node:fs";
+import { renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { basename, dirname, join, relative } from "node:path";
 
 import { asCommonJs } from "./build-commonjs.ts";
@@ -53,6 +53,17 @@ export async function writeModules(plain: string, draft: string, target: string)
   }
   cpSync(code, cjs, { recursive: true });
   edit(cjs, ".js", asCommonJs);
+  for (const folder of [esm, cjs]) edit(folder, ".js", inShortLines);
+}
+
+/** Node shows the whole line that an error comes from, where nobody catches it. */
+function inShortLines(text: string): string {
+  let begin = 0;
+  return text.replaceAll(/;(?=[\w$#])|\n/g, (found, at: number) => {
+    if (found === ";" && at - begin < 200) return found;
+    begin = at;
+    return found === ";" ? ";\n" : found;
+  });
 }
 
 /** A file of the user is imported by whoever runs, not by the bundler. */
@@ -98,7 +109,10 @@ async function bundle(from: string, outdir: string): Promise<void> {
 /** Names without the hashes, which are there many times and can't be packed. */
 function shortenNames(folder: string): void {
   const names = filesIn(folder, ".js").map((path) => basename(path));
-  const chunks = names.filter((name) => name.startsWith("chunk-")).sort();
+  const size = (name: string) => statSync(join(folder, name)).size;
+  const chunks = names
+    .filter((name) => name.startsWith("chunk-"))
+    .sort((a, b) => size(a) - size(b) || (a < b ? -1 : 1)); // not by hash: order is room, too
   const short = (text: string) =>
     chunks.reduce((so, name, index) => so.replaceAll(name, `${index}.js`), text);
   edit(folder, ".js", short);

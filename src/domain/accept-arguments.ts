@@ -34,7 +34,6 @@ export class ArgumentsRefused extends PdoflowError {
  * Gives a promise only if the schema does: there may be millions.
  *
  * @throws {ArgumentsRefused} with this index.
- * @internal
  */
 export function acceptArguments(
   schema: StandardSchema,

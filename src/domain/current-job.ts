@@ -49,12 +49,12 @@ function store(): AsyncLocalStorage<CurrentJob> {
  */
 export const currentJob = (): CurrentJob | undefined => store().getStore();
 
-/** Calls `work` as the given job. */
+/** @internal Calls `work` as the given job. */
 export const asJob = <T>(job: CurrentJob, work: () => T): T => store().run(job, work);
 
 const longestNote = 200;
 
-/** What a job says of its progress, as jsonb takes it, and not longer than a line. */
+/** @internal What a job says of its progress, as jsonb takes it, and not longer than a line. */
 export const noteText = (note: unknown): string =>
   String(note)
     .slice(0, longestNote)

@@ -116,24 +116,24 @@ export function job(...call: unknown[]): JobFunction | undefined {
   return method ? undefined : fn;
 }
 
-/** The schema of a job's arguments; undefined where it has none, or is no job. */
+/** @internal The schema of a job's arguments; undefined where it has none, or is no job. */
 export const schemaOf = (fn: object): StandardSchema | undefined =>
   (fn as { [jobMark]?: JobMark })[jobMark]?.options.args;
 
-/** Gives a function that stands for another, such as a bound one, the mark of that. */
+/** @internal Gives a function that stands for another, such as a bound one, the mark of that. */
 export function copyMark<F extends object>(from: object, to: F): F {
   const mark = (from as { [jobMark]?: JobMark })[jobMark];
   return mark ? Object.defineProperty(to, jobMark, { value: mark, configurable: true }) : to;
 }
 
-/** The functions that were marked in this process, in the order in which they were. */
+/** @internal The functions that were marked in this process, in the order in which they were. */
 export function markedJobs(): Set<JobFunction> {
   const place = globalThis as { [jobs]?: Set<JobFunction> };
   return (place[jobs] ??= new Set());
 }
 
 /**
- * The entry point `path/to/file.ts#name` of a function that `job` marked, relative to `root`.
+ * @internal The entry point `path/to/file.ts#name` of a function that `job` marked, from `root` on.
  * The name is the one given to `job`, or else that of the export which is this very function,
  * for which the file is imported; the process has loaded it already, so nothing runs twice.
  *

@@ -24,7 +24,7 @@ export type OutputOf<Schema extends StandardSchema> = NonNullable<
   Schema["~standard"]["types"]
 >["output"];
 
-/** Types are not checked in a plain JavaScript program. */
+/** @internal Types are not checked in a plain JavaScript program. */
 export function isStandardSchema(value: unknown): value is StandardSchema {
   const candidate: { "~standard"?: { validate?: unknown } } = Object(value ?? {});
   return typeof candidate["~standard"]?.validate === "function";

@@ -28,7 +28,7 @@ export class RetryAfter extends Error {
   }
 }
 
-/** What a thrown value asks for; null for the backoff of its posting. */
+/** @internal What a thrown value asks for; null for the backoff of its posting. */
 export function retryOf(thrown: unknown): Retry | null {
   try {
     if (typeof thrown !== "object" || thrown === null || !(retryMark in thrown)) return null;

@@ -145,7 +145,7 @@ export async function postWork(
   return await postUntyped(fn, posargs, kwargs, options);
 }
 
-/** `postWork` without the types of the function. */
+/** @internal `postWork` without the types of the function. */
 export async function postUntyped(
   fn: JobFunction | string,
   posargs: Source<readonly unknown[]>,

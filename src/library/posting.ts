@@ -232,7 +232,7 @@ export class Posting<Result = unknown> {
   }
 }
 
-/** Does what `findPosting` says. */
+/** @internal Does what `findPosting` says. */
 export async function openPosting(id: number, options: { db?: string | undefined }) {
   const { db } = parse(Where, options, "options of findPosting");
   const number = parse(PostingId, id, "the number of a posting");

@@ -3,7 +3,7 @@ import { InvalidInput } from "../domain/errors.ts";
 /** A list, a generator, a stream: anything that `for await` can walk through. */
 export type Source<T> = Iterable<T> | AsyncIterable<T>;
 
-/** Reads a source element by element, whichever kind it is. */
+/** @internal Reads a source element by element, whichever kind it is. */
 export class SourceReader<T> {
   readonly name: string;
   /** The element that was read last; undefined at the end. */

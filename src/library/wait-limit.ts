@@ -25,7 +25,7 @@ const Options = v.looseObject({
 /** What a timer can hold: 24 days. A longer one would fire at once. */
 const timerMsMax = 2 ** 31 - 1;
 
-/** How long somebody waits for a posting, as a signal. */
+/** @internal How long somebody waits for a posting, as a signal. */
 export class WaitLimit {
   /** Aborted by the user's signal, or with `WaitTimedOut` after their time. */
   readonly signal: AbortSignal;

@@ -190,6 +190,17 @@ test("a program that loads both formats has one of each class, and of each conne
   expect(await project.run([await node("20"), "both.mjs"], env)).toBe("true true true\n");
 });
 
+test("an error that nobody catches is shown with a line or two of code, not with pages", async () => {
+  await using database = await freshDatabase();
+  const env = { PDOFLOW_DATABASE_URL: database.url };
+  await project.write({
+    "uncaught.mjs": `import { findPosting } from "pdoflow"; await findPosting(404);`,
+  });
+  const said = await project.run([await node("20"), "uncaught.mjs"], env).catch(String);
+  expect(said).toContain("PostingNotFound: Expected posting 404 in the database");
+  expect(said.length).toBeLessThan(2_000);
+});
+
 test("publint and arethetypeswrong find nothing", async () => {
   const file = await tarball();
   const [attw, publint] = [await packageFile(".bin/attw"), await packageFile(".bin/publint")];
