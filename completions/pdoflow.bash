@@ -19,7 +19,7 @@ _pdoflow() {
     execute-job) options="--database --json --color -q --quiet -v --verbose --root --env --inspect"; words=""; postings=1; ;;
     explain) options="--database --json --color -q --quiet -v --verbose"; words=""; postings=1; ;;
     failures) options="--database --json --color -q --quiet -v --verbose"; words=""; postings=1; ;;
-    grant) options="--database --json --color -q --quiet -v --verbose --role --show-sql --posters --own --share --max-open --max-argument"; words=""; ;;
+    grant) options="--database --json --color -q --quiet -v --verbose --role --show-sql --posters --own --share --max-open --max-argument --max-result --max-output"; words=""; ;;
     jobs) options="--database --json --color -q --quiet -v --verbose --state --host --pool --arg --limit"; words=""; postings=1; ;;
     keys) options="--database --json --color -q --quiet -v --verbose"; words="list new show"; ;;
     list) options="--database --json --color -q --quiet -v --verbose --all --state --limit --before"; words=""; ;;

@@ -116,6 +116,8 @@ complete -c pdoflow -n '__fish_seen_subcommand_from grant' -l own -d 'a pool: it
 complete -c pdoflow -n '__fish_seen_subcommand_from grant' -l share -r -d 'a poster: the weight of its turns among others of a priority; by default 1'
 complete -c pdoflow -n '__fish_seen_subcommand_from grant' -l max-open -r -d 'a poster: how many of its postings may be open; by default any number'
 complete -c pdoflow -n '__fish_seen_subcommand_from grant' -l max-argument -r -d 'a poster: how many bytes the arguments of one job may have; by default any'
+complete -c pdoflow -n '__fish_seen_subcommand_from grant' -l max-result -r -d 'a poster: how many bytes a job may return, such as 64K; by default 64M'
+complete -c pdoflow -n '__fish_seen_subcommand_from grant' -l max-output -r -d 'a poster: how much of each of stdout and stderr is kept; by default 64K'
 complete -c pdoflow -n __fish_use_subcommand -f -a jobs -d 'list the jobs of postings'
 complete -c pdoflow -n '__fish_seen_subcommand_from jobs' -f -a "last (pdoflow completions postings 2>/dev/null)"
 complete -c pdoflow -n '__fish_seen_subcommand_from jobs' -l database -r -d 'URL of the PostgreSQL server; by default that of the environment, else the embedded one'

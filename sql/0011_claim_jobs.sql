@@ -1,10 +1,18 @@
 -- Claiming and reading in one statement.
 
+-- How much of its jobs is kept (T4 of 0012_roles.sql).
+alter table pdoflow.posting
+  add column max_result_bytes integer, add column max_output_bytes integer;
+-- Serves: whether something of a batch is to be measured, where nearly always nothing is.
+create index posting_kept on pdoflow.posting (id)
+where max_result_bytes is not null or max_output_bytes is not null;
+
 create view pdoflow.runnable as
 select id, json_build_object(
   'id', id, 'routeId', route_id, 'entryPoint', entry_point, 'jobCount', job_count, 'tries', tries,
   'backoffMs', backoff_ms, 'timeoutMs', timeout_ms, 'graceMs', grace_ms,
   'stopAfter', stop_after, 'keepsResults', keeps_results, 'keepsOutput', keeps_output,
+  'maxResultBytes', max_result_bytes, 'maxOutputBytes', max_output_bytes,
   'hasFailureLimit', coalesce(max_failures, max_failures_percent) is not null,
   'isLimited', coalesce(max_running, rate_count) is not null,
   'hasRate', rate_count is not null,

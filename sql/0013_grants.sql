@@ -100,12 +100,17 @@ returns setof text language sql stable as $$
            quote_ident(p_role), p_row.kind)
   else
     format('insert into pdoflow.grantee as g (role, kind, posters, share, max_open, '
-           'max_argument_bytes) values (%L, %L, %L, %s, %s, %s) on conflict (role, kind) do update '
+           'max_argument_bytes, max_result_bytes, max_output_bytes) '
+           'values (%L, %L, %L, %s, %s, %s, %s, %s) on conflict (role, kind) do update '
            'set posters = excluded.posters, share = excluded.share, '
-           'max_open = excluded.max_open, max_argument_bytes = excluded.max_argument_bytes',
+           'max_open = excluded.max_open, max_argument_bytes = excluded.max_argument_bytes, '
+           'max_result_bytes = excluded.max_result_bytes, '
+           'max_output_bytes = excluded.max_output_bytes',
            quote_ident(p_role), p_row.kind, p_row.posters, p_row.share,
            coalesce(p_row.max_open::text, 'null'),
-           coalesce(p_row.max_argument_bytes::text, 'null')) end
+           coalesce(p_row.max_argument_bytes::text, 'null'),
+           coalesce(p_row.max_result_bytes::text, 'null'),
+           coalesce(p_row.max_output_bytes::text, 'null')) end
   union all
   select s from pdoflow.revoke_statements(p_role) s where p_revokes
   union all

@@ -124,6 +124,36 @@ begin
       where p.id = r.id and p.route_id = any (pdoflow.run_routes())));
 end $$;
 
+-- Refuses outcomes of which more would be kept than their posters may have kept (T4). A pool of
+-- ours sends none; of an error that is longer it leaves name and message, up to 8 Ki characters.
+create function pdoflow.require_kept(
+  p_count integer, p_postings bigint[], p_results text[], p_errors text[], p_stdouts text[],
+  p_stderrs text[]
+) returns void language plpgsql stable set jit = off set enable_seqscan = off as $$
+declare
+  v record;
+begin
+  if not exists (select from pdoflow.posting
+                 where id = any (p_postings)
+                   and (max_result_bytes is not null or max_output_bytes is not null)) then
+    return;
+  end if;
+  select b.posting_id, p.max_result_bytes, p.max_output_bytes into v
+  from unnest(pdoflow.repeated(p_postings, p_count), p_results, p_errors, p_stdouts, p_stderrs)
+      as b (posting_id, result, error, stdout, stderr)
+    join pdoflow.posting p on p.id = b.posting_id
+  where octet_length(b.result) > p.max_result_bytes
+     or octet_length(b.error) > greatest(p.max_result_bytes, 65536)
+     or greatest(octet_length(b.stdout), octet_length(b.stderr)) > p.max_output_bytes
+  limit 1;
+  if found then
+    raise exception 'of jobs of posting % are kept a result of % bytes and % bytes of output',
+      v.posting_id, coalesce(v.max_result_bytes::text, 'any number of'),
+      coalesce(v.max_output_bytes::text, 'any number of')
+      using errcode = 'program_limit_exceeded';
+  end if;
+end $$;
+
 create function pdoflow.pool_record(
   p_pool bigint, p_count integer, p_leases bigint[], p_postings bigint[], p_seqs integer[],
   p_attempts integer[], p_states pdoflow.outcome_state[], p_ages_us bigint[],
@@ -134,6 +164,7 @@ create function pdoflow.pool_record(
 security definer set search_path = pg_catalog, pg_temp as $$
 begin
   perform pdoflow.require_pool(p_pool);
+  perform pdoflow.require_kept(p_count, p_postings, p_results, p_errors, p_stdouts, p_stderrs);
   return pdoflow.record(p_pool, p_count, p_leases, p_postings, p_seqs, p_attempts, p_states,
                         p_ages_us, p_durations_us, p_pids, p_results, p_errors, p_delays_ms,
                         p_let_go, p_stdouts, p_stderrs, p_waited_us);

@@ -1,11 +1,17 @@
 -- The functions that post (0015_posting.sql).
 
--- What holds for the caller's postings (T3); nulls for the owner, and where nothing is said.
-create function pdoflow.limits_of_caller(out max_open integer, out max_argument_bytes integer)
-language sql stable as $$
+-- What holds for the caller's postings (T3, T4); nulls for the owner, and where nothing is said.
+create function pdoflow.limits_of_caller(
+  out max_open integer, out max_argument_bytes integer, out max_result_bytes integer,
+  out max_output_bytes integer
+) language sql stable as $$
   select case when bool_or(g.max_open is null) then null else max(g.max_open) end,
          case when bool_or(g.max_argument_bytes is null) then null
-              else max(g.max_argument_bytes) end
+              else max(g.max_argument_bytes) end,
+         case when bool_or(g.max_result_bytes is null) then null
+              else max(g.max_result_bytes) end,
+         case when bool_or(g.max_output_bytes is null) then null
+              else max(g.max_output_bytes) end
   from pdoflow.grants_of(pdoflow.caller()) g where kind = 'poster' and not pdoflow.is_owner()
 $$;
 
@@ -112,7 +118,7 @@ create function pdoflow.write_posting(
   p_priorities integer[], p_sizes integer[]
 ) returns void language plpgsql as $$
 declare
-  v_most integer := (select max_open from pdoflow.limits_of_caller());
+  v_limits record;
 begin
   if v.job_count is null or v.job_count < 1 then
     raise exception 'a posting has at least one job: nothing was posted' using errcode = 'PF002';
@@ -130,9 +136,12 @@ begin
     raise exception 'expected lanes of % jobs, highest priority first, found priorities % of %',
       v.job_count, p_priorities, p_sizes using errcode = 'PF002';
   end if;
-  if v_most is not null then
+  select * into v_limits from pdoflow.limits_of_caller();
+  v.max_result_bytes := v_limits.max_result_bytes;
+  v.max_output_bytes := v_limits.max_output_bytes;
+  if v_limits.max_open is not null then
     perform pg_advisory_xact_lock(hashtextextended('pdoflow.open ' || pdoflow.caller(), 0));
-    perform pdoflow.require_room(v_most); -- a statement after the lock: it sees all
+    perform pdoflow.require_room(v_limits.max_open); -- a statement after the lock: it sees all
   end if;
   -- Late: others who post by a new route of the same kind wait for whoever made it to commit.
   v.route_id := pdoflow.find_route(

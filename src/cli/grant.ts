@@ -14,7 +14,7 @@ import { exitCodes, InvalidInput } from "../domain/errors.ts";
 import { parse } from "../domain/parse.ts";
 import { PdoflowCommand } from "./command.ts";
 import { parseFlags } from "./flags.ts";
-import { wholeNumber } from "./numbers.ts";
+import { byteSize, wholeNumber } from "./numbers.ts";
 
 const kinds = ["poster", "viewer", "operator", "pool", "owner"] as const;
 
@@ -23,6 +23,13 @@ const Words = v.object({
   as: v.literal("as", "expected: as poster, viewer, operator, pool or owner"),
   kind: v.picklist(kinds, `expected as one of ${kinds.join(", ")}`),
 });
+
+const bytes = (least: number) =>
+  v.pipe(
+    byteSize,
+    v.minValue(least, `expected at least ${least}`),
+    v.maxValue(2 ** 31 - 1, "expected less than 2G"),
+  );
 
 const Limits = v.object({
   share: v.optional(
@@ -36,7 +43,9 @@ const Limits = v.object({
     "1",
   ),
   maxOpen: v.optional(wholeNumber(1, 2 ** 31 - 1)),
-  maxArgument: v.optional(wholeNumber(1, 2 ** 31 - 1)),
+  maxArgument: v.optional(bytes(1)),
+  maxResult: v.optional(bytes(1)),
+  maxOutput: v.optional(bytes(0)),
 });
 
 abstract class RoleCommand extends PdoflowCommand {
@@ -101,6 +110,12 @@ export class GrantCommand extends RoleCommand {
   maxArgument = Option.String("--max-argument", {
     description: "a poster: how many bytes the arguments of one job may have; by default any",
   });
+  maxResult = Option.String("--max-result", {
+    description: "a poster: how many bytes a job may return, such as 64K; by default 64M",
+  });
+  maxOutput = Option.String("--max-output", {
+    description: "a poster: how much of each of stdout and stderr is kept; by default 64K",
+  });
   rest = Option.Rest({ name: "as KIND" });
 
   async run() {
@@ -110,13 +125,14 @@ export class GrantCommand extends RoleCommand {
   }
 
   #grant(kind: Grant["kind"]): Grant {
-    const { share, maxOpen, maxArgument } = parseFlags(Limits, this);
+    const { share, maxOpen, ...most } = parseFlags(Limits, this);
+    const ofPoster = [this.share, this.maxOpen, this.maxArgument, this.maxResult, this.maxOutput];
     const forOthers = [
       ...(kind !== "pool" && (this.own || this.posters !== undefined)
         ? ["--own and --posters are for a pool"]
         : []),
-      ...(kind !== "poster" && [this.share, this.maxOpen, this.maxArgument].some((o) => o)
-        ? ["--share, --max-open and --max-argument are for a poster"]
+      ...(kind !== "poster" && ofPoster.some((o) => o !== undefined)
+        ? ["--share and --max-… are for a poster"]
         : []),
       ...(this.own && this.posters !== undefined ? ["expected --own or --posters, not both"] : []),
     ];
@@ -124,7 +140,9 @@ export class GrantCommand extends RoleCommand {
     const posters = this.posters?.split(",").map((name) => name.trim()) ?? (this.own ? [] : null);
     return {
       ...{ kind, posters, share, maxOpen: maxOpen ?? null },
-      maxArgumentBytes: maxArgument ?? null,
+      maxArgumentBytes: most.maxArgument ?? null,
+      maxResultBytes: most.maxResult ?? null,
+      maxOutputBytes: most.maxOutput ?? null,
     };
   }
 
@@ -138,12 +156,19 @@ export class GrantCommand extends RoleCommand {
   }
 }
 
-function grantCells({ role, kind, posters, share, maxOpen, maxArgumentBytes }: GrantRow): string[] {
+function grantCells({ role, kind, posters, share, ...most }: GrantRow): string[] {
+  const limits = {
+    "--max-open": most.maxOpen,
+    "--max-argument": most.maxArgumentBytes,
+    "--max-result": most.maxResultBytes,
+    "--max-output": most.maxOutputBytes,
+  };
   const more = [
     ...(posters === null ? [] : [posters.length === 0 ? "--own" : `--posters ${posters.join()}`]),
     ...(share === 1 ? [] : [`--share ${share}`]),
-    ...(maxOpen === null ? [] : [`--max-open ${maxOpen}`]),
-    ...(maxArgumentBytes === null ? [] : [`--max-argument ${maxArgumentBytes}`]),
+    ...Object.entries(limits).flatMap(([name, limit]) =>
+      limit === null ? [] : [`${name} ${limit}`],
+    ),
   ];
   return [role, kind, more.join(" ")];
 }
@@ -165,7 +190,8 @@ export class RevokeCommand extends RoleCommand {
     if (kind === "owner") {
       throw new InvalidInput("revoke", ["expected another kind: grant the queue to a new owner"]);
     }
-    const grant = { kind, posters: null, share: 1, maxOpen: null, maxArgumentBytes: null };
+    const most = { maxOpen: null, maxArgumentBytes: null, maxResultBytes: null };
+    const grant = { kind, posters: null, share: 1, ...most, maxOutputBytes: null };
     return await this.change(role, grant, true);
   }
 }

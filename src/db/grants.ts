@@ -14,6 +14,9 @@ export interface Grant {
   /** How many postings of a poster may be open, and how long its arguments may be (T3). */
   maxOpen: number | null;
   maxArgumentBytes: number | null;
+  /** How long a result of its jobs may be, and how much of each stream is kept (T4). */
+  maxResultBytes: number | null;
+  maxOutputBytes: number | null;
 }
 
 export interface GrantRow extends Grant {
@@ -49,11 +52,13 @@ export async function grantStatements(
 /** What was granted, by role. */
 export const readGrants = ({ sql, schema }: Db) => sql<GrantRow[]>`
   select r.rolname::text as role, g.kind, to_json(g.posters) as posters, g.share, g.max_open,
-         g.max_argument_bytes
+         g.max_argument_bytes, g.max_result_bytes, g.max_output_bytes
   from ${schema}.grantee g join pg_roles r on r.oid = g.role order by 1, 2`;
 
 /** A row of grantee whose role is not looked at. */
-function rowOf({ sql, schema }: Db, { kind, posters, share, maxOpen, maxArgumentBytes }: Grant) {
+function rowOf({ sql, schema }: Db, grant: Grant) {
+  const { kind, posters, share, maxOpen, maxArgumentBytes } = grant;
   return sql`row(null, ${kind}, ${posters && texts(posters)}::text[], ${share}::real,
-    ${maxOpen}::integer, ${maxArgumentBytes}::integer)::${schema}.grantee`;
+    ${maxOpen}::integer, ${maxArgumentBytes}::integer, ${grant.maxResultBytes}::integer,
+    ${grant.maxOutputBytes}::integer)::${schema}.grantee`;
 }

@@ -177,6 +177,9 @@ export interface RunnablePosting {
   /** Whether return values are kept, and of which jobs what they print. */
   keepsResults: boolean;
   keepsOutput: KeepsOutput;
+  /** How many bytes of a result, and of what each stream printed, are kept (T4); null: any. */
+  maxResultBytes: number | null;
+  maxOutputBytes: number | null;
 }
 
 export async function readRunnable(

@@ -262,6 +262,8 @@ export const documents = {
         share: v.number(),
         maxOpen: v.nullable(count),
         maxArgumentBytes: v.nullable(count),
+        maxResultBytes: v.nullable(count),
+        maxOutputBytes: v.nullable(count),
       }),
     ),
   }),

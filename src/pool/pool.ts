@@ -7,6 +7,7 @@ import { admit } from "./admit.ts";
 import { ClaimLoop } from "./claim-loop.ts";
 import type { Room } from "./claimer.ts";
 import { endedAttempt } from "./ended-attempt.ts";
+import { keptEnd } from "./kept-end.ts";
 import { FailureWatch } from "./failure-watch.ts";
 import type { HeldJob } from "./held-job.ts";
 import { insist } from "./insist.ts";
@@ -246,11 +247,12 @@ export class Pool {
     const session = this.#session; // null: declared lost a moment ago
     if (!session) return;
     const now = performance.now();
-    const ended = endedAttempt(job, kind, end, { workerPid, now, random: Math.random() });
+    const [keptKind, kept] = keptEnd(kind, end, job.posting);
+    const ended = endedAttempt(job, keptKind, kept, { workerPid, now, random: Math.random() });
     this.#summary[ended.state]++;
     session.recorder.add(ended);
     this.#options.onEnded?.(ended);
-    if (kind !== "failed") this.#failureWatch.passed(job.posting);
+    if (keptKind !== "failed") this.#failureWatch.passed(job.posting);
     else this.#attempt(() => this.#failureWatch.failed(session, job.posting, ended.state));
     if (this.#isDraining) this.#endIfDrained();
   }

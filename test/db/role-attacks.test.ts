@@ -236,6 +236,26 @@ test("T3: so many postings may be open, and arguments be so long", async () => {
   expect(await postJobs(one, 1)).toBeGreaterThan(0);
 });
 
+test("T4: no pool, not even a poster's own, has more of its jobs kept than was granted", async () => {
+  await using limited = await withRoles("bob", "pool");
+  const most = { maxResultBytes: 20, maxOutputBytes: 30 };
+  await limited.grant("bob", "poster", most);
+  await limited.grant("bob", "pool", { posters: [] });
+  const bob = await limited.as("bob");
+  const own = await newPool(bob);
+  await postJobs(bob, 4);
+  await limited.grant("bob", "poster"); // of what was posted before it goes on
+  const jobs = jobsOf(await take(bob, own));
+  const last = [nth(jobs, 3)];
+  const [short, long] = ['"0123456789ab"', '"0123456789abcdefghi"'];
+  expect(await code(recordPart(bob, own, jobs, { result: long }))).toBe("54000");
+  expect(await code(recordPart(bob, own, last, { stderr: "x".repeat(31) }))).toBe("54000");
+  const error = JSON.stringify({ message: "x".repeat(70_000) });
+  expect(await code(recordPart(bob, own, last, { state: "failed", error }))).toBe("54000");
+  const fits = { result: short, stdout: "x".repeat(30), stderr: "é".repeat(15) };
+  expect(await record(bob, own, jobs, fits)).toBe(0);
+});
+
 test("V1: a variable is its poster's own, or everybody's", async () => {
   await writeVariable(operator, "both", "1");
   await writeVariable(ada, "both", "2");

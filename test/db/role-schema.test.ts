@@ -7,7 +7,10 @@ import { refusal } from "./engine.ts";
 import { withRoles } from "./roles.ts";
 
 const poster = { kind: "poster" as const, posters: null, share: 1 };
-const unlimited = { maxOpen: null, maxArgumentBytes: null };
+const unlimited = {
+  ...{ maxOpen: null, maxArgumentBytes: null },
+  ...{ maxResultBytes: null, maxOutputBytes: null },
+};
 
 test("grants are for one schema, whose name may be a word of SQL, and nothing of them stays", async () => {
   await using roles = await withRoles("ada", "owner");

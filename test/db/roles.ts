@@ -14,7 +14,8 @@ export interface Roles extends AsyncDisposable {
   grant: (role: string, kind: RoleKind, more?: Partial<Grant>) => Promise<void>;
 }
 
-const plain = { posters: null, share: 1, maxOpen: null, maxArgumentBytes: null };
+const unlimited = { maxOpen: null, maxArgumentBytes: null, maxResultBytes: null };
+const plain = { posters: null, share: 1, ...unlimited, maxOutputBytes: null };
 
 /** Makes a role for each word, without any right. */
 export async function withRoles(...roles: readonly string[]): Promise<Roles> {
