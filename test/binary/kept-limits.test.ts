@@ -11,10 +11,8 @@ export const give = (size, printed) => {
 };
 export const fail = () => {
   console.error("z".repeat(9000));
-  const cause = new Error("y".repeat(8000), { cause: new Error("w".repeat(8000)) });
-  for (const each of [cause, cause.cause]) each.stack += "v".repeat(16000);
-  const error = new Error("u".repeat(8000), { cause });
-  error.stack += "t".repeat(16000);
+  let error;
+  for (const letter of "vwxyu") error = new Error(letter.repeat(8000), { cause: error });
   throw error;
 };`;
 
