@@ -37,6 +37,7 @@ const rules = [
   "hostnossl all plain 127.0.0.1/32 trust",
   "host all secretive 127.0.0.1/32 scram-sha-256",
   "host all pdoflow 127.0.0.1/32 trust",
+  "host all all 127.0.0.1/32 scram-sha-256",
 ];
 export const planted = "s3cret: \\the 'word'";
 

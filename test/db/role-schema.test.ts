@@ -4,21 +4,17 @@ import { connect } from "../../src/db/connect.ts";
 import { grantKind, revokeKind } from "../../src/db/grants.ts";
 import { migrate } from "../../src/db/migrations.ts";
 import { refusal } from "./engine.ts";
-import { withRoles } from "./roles.ts";
+import { unlimited, withRoles } from "./roles.ts";
 
-const poster = { kind: "poster" as const, posters: null, share: 1 };
-const unlimited = {
-  ...{ maxOpen: null, maxArgumentBytes: null },
-  ...{ maxResultBytes: null, maxOutputBytes: null },
-};
+const poster = { ...unlimited, kind: "poster" as const };
 
 test("grants are for one schema, whose name may be a word of SQL, and nothing of them stays", async () => {
   await using roles = await withRoles("ada", "owner");
   await using db = connect({ ...roles.db.target, schema: "order" }, { connections: 1 });
   await migrate(db);
-  await grantKind(db, roles.nameOf("owner"), { ...poster, ...unlimited, kind: "owner" });
-  await grantKind(db, roles.nameOf("ada"), { ...poster, ...unlimited });
-  await grantKind(db, roles.nameOf("ada"), { ...poster, ...unlimited, kind: "pool", posters: [] });
+  await grantKind(db, roles.nameOf("owner"), { ...poster, kind: "owner" });
+  await grantKind(db, roles.nameOf("ada"), { ...poster });
+  await grantKind(db, roles.nameOf("ada"), { ...poster, kind: "pool", posters: [] });
   const ada = await roles.as("ada");
   await ada.sql`select "order".post('a.ts#f', '[[1]]')`;
   expect([...(await ada.sql`select poster from "order".postings`)]).toEqual([
@@ -26,9 +22,9 @@ test("grants are for one schema, whose name may be a word of SQL, and nothing of
   ]);
   const elsewhere = ada.sql`select pdoflow.post('a.ts#f', '[[1]]')`;
   expect(await refusal(elsewhere)).toContain("permission denied for schema pdoflow");
-  await revokeKind(db, roles.nameOf("ada"), { ...poster, ...unlimited });
+  await revokeKind(db, roles.nameOf("ada"), { ...poster });
   expect(await refusal(ada.sql`select "order".post('a.ts#f', '[[1]]')`)).toContain("denied");
-  await revokeKind(db, roles.nameOf("ada"), { ...poster, ...unlimited, kind: "pool" });
+  await revokeKind(db, roles.nameOf("ada"), { ...poster, kind: "pool" });
   const left = await db.sql`
     with acl as (
       select relname::text as name, relacl as acl from pg_class

@@ -14,8 +14,11 @@ export interface Roles extends AsyncDisposable {
   grant: (role: string, kind: RoleKind, more?: Partial<Grant>) => Promise<void>;
 }
 
-const unlimited = { maxOpen: null, maxArgumentBytes: null, maxResultBytes: null };
-const plain = { posters: null, share: 1, ...unlimited, maxOutputBytes: null };
+/** What holds for a role of which nothing else is said. */
+export const unlimited = {
+  ...{ posters: null, share: 1, maxOpen: null, maxArgumentBytes: null },
+  ...{ maxResultBytes: null, maxOutputBytes: null },
+};
 
 /** Makes a role for each word, without any right. */
 export async function withRoles(...roles: readonly string[]): Promise<Roles> {
@@ -32,7 +35,7 @@ export async function withRoles(...roles: readonly string[]): Promise<Roles> {
       await one.sql`set session authorization ${one.sql(nameOf(role))}`;
       return one;
     },
-    grant: (role, kind, more = {}) => grantKind(db, nameOf(role), { ...plain, kind, ...more }),
+    grant: (role, kind, more = {}) => grantKind(db, nameOf(role), { ...unlimited, kind, ...more }),
     async [Symbol.asyncDispose]() {
       for (const one of open) await one.close();
       const { sql } = db;
