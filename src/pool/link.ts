@@ -30,6 +30,8 @@ export interface LinkOptions {
  * new one is to the next address, where there are several.
  */
 export class Link {
+  /** Was asked to close: what fails by that is of no interest any more. */
+  isClosed = false;
   readonly #target: Target;
   readonly #options: LinkOptions;
   /** Opened by the first statement. */
@@ -81,6 +83,7 @@ export class Link {
   }
 
   async close(): Promise<void> {
+    this.isClosed = true;
     this.#opening.abort(new GivenUp());
     const db = await this.#db?.catch(() => null); // as in reset
     await db?.close();

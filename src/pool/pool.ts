@@ -293,7 +293,7 @@ export class Pool {
 
   /** A lost connection is waited out: polls and beats try again. Anything else ends the pool. */
   #fail(error: unknown): void {
-    if (isWorthAnotherTry(error)) this.#options.log(`the database: ${String(error)}`);
-    else this.#ended.reject(error);
+    if (!isWorthAnotherTry(error)) this.#ended.reject(error);
+    else if (!this.#links.side.isClosed) this.#options.log(`the database: ${String(error)}`);
   }
 }

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { afterEach, beforeEach, describe, expect, spyOn, test } from "bun:test";
 
 import { ClusterPool, postWork, type Posting } from "../../src/index.ts";
 import { freshDatabase, type TestDatabase } from "../database.ts";
@@ -142,6 +142,16 @@ test("how far a job is comes with the heartbeat", async () => {
   ]);
   expect(pool.pid).toBe(process.pid);
   gate.open();
+});
+
+test("one that is stopped as soon as it is started says nothing of its connections", async () => {
+  await using db = await freshDatabase();
+  using written = spyOn(process.stderr, "write").mockReturnValue(true);
+  for (let i = 0; i < 3; i++) await new ClusterPool(given(db)).stop();
+  const said = written.mock.calls.map(([text]) => String(text));
+  expect(new Set(said)).toEqual(
+    new Set(["pool: it is stopped: finishing what runs, giving back the rest\n"]),
+  );
 });
 
 test("one that can't run says why, once; options that contradict are refused", async () => {
