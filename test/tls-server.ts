@@ -37,11 +37,11 @@ const rules = [
   "hostnossl all plain 127.0.0.1/32 trust",
   "host all secretive 127.0.0.1/32 scram-sha-256",
   "host all pdoflow 127.0.0.1/32 trust",
-  "host all all 127.0.0.1/32 scram-sha-256",
 ];
 export const planted = "s3cret: \\the 'word'";
 
-export async function openTlsServer(): Promise<TlsServer> {
+/** `more` are lines of pg_hba.conf for roles of a test's own. */
+export async function openTlsServer(...more: string[]): Promise<TlsServer> {
   const root = mkdtempSync(join(tmpdir(), "pdoflow-tls-"));
   chmodSync(root, 0o755); // root's server runs as another user, who has to pass
   const uid = process.getuid?.() ?? -1;
@@ -51,7 +51,7 @@ export async function openTlsServer(): Promise<TlsServer> {
   await stopServer(place);
   const accounts = findAccounts(place);
   const files = makeCertificates(root);
-  writeFileSync(join(root, "pg_hba.conf"), `${rules.join("\n")}\n`);
+  writeFileSync(join(root, "pg_hba.conf"), `${[...rules, ...more].join("\n")}\n`);
   chmodSync(join(root, "pg_hba.conf"), 0o644);
   const socket = join(root, "s");
   mkdirSync(socket);

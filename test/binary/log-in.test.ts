@@ -29,7 +29,7 @@ const url = (role: string, password = passwordOf(role)) =>
   `postgres://${role}:${encodeURIComponent(password)}@127.0.0.1:${server.port}/pdoflow?sslmode=disable`;
 
 beforeAll(async () => {
-  server = await openTlsServer();
+  server = await openTlsServer(`host all ${actors.join()} 127.0.0.1/32 scram-sha-256`);
   await migrate(server.db);
   await server.db.sql`set password_encryption = 'scram-sha-256'`;
   for (const role of actors) {
