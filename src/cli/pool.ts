@@ -38,7 +38,7 @@ const Options = v.object({
     v.pipe(
       v.union([v.boolean(), v.string()]),
       v.transform((given) => (given === true ? "10%" : given === false ? "0%" : given)),
-      v.regex(/^(100|\d{1,2}(\.\d+)?)%$/, "expected a share of the jobs such as 10%"),
+      v.regex(/^(100(\.0+)?|\d{1,2}(\.\d+)?)%$/, "expected a share of the jobs such as 10%"),
       v.transform((text) => Number.parseFloat(text) / 100),
     ),
     false,

@@ -39,6 +39,11 @@ export interface ClusterPoolOptions {
   onlyMine?: boolean | undefined;
   /** Runs only jobs of these database roles or users, such as ["ann", "bob"]. */
   posters?: readonly string[] | undefined;
+  /**
+   * Of how many jobs it samples where they spend their time, in percent: `pdoflow profile 42` makes
+   * flame graphs of that. Default 0.
+   */
+  profilePercent?: number | undefined;
   /** How long `stop` lets jobs run on before it gives them up, in milliseconds. Default 30,000. */
   graceMs?: number | undefined;
 }
@@ -47,6 +52,7 @@ const maxWorkersText = "expected a whole number of workers from 1 to 1024";
 const concurrencyText = "expected a whole number of jobs from 1 to 10,000";
 const posterText = 'expected names of roles or users, such as ["ann", "bob"]';
 const envText = 'expected names of variables, such as ["LICENCE", "AWS_*"]';
+const shareText = "expected a share of the jobs, from 0 to 100 percent";
 const Shape = v.strictObject({
   concurrency: v.optional(
     v.pipe(
@@ -76,6 +82,9 @@ const Shape = v.strictObject({
       v.minLength(1, "expected a name at least: without posters nothing would be run"),
     ),
   ),
+  profilePercent: v.optional(
+    v.pipe(v.number(shareText), v.minValue(0, shareText), v.maxValue(100, shareText)),
+  ),
   graceMs: v.optional(
     v.pipe(v.number("expected milliseconds"), v.minValue(0), v.maxValue(2 ** 31 - 1)),
     30_000,
@@ -84,11 +93,11 @@ const Shape = v.strictObject({
 const Options = v.pipe(
   Shape,
   v.check(
-    ({ concurrency, maxWorkers, binary, provides, env, posters, onlyMine }) =>
+    ({ concurrency, root: _root, db: _db, graceMs: _graceMs, onlyMine, ...ofProcesses }) =>
       concurrency === undefined ||
-      (!onlyMine && [maxWorkers, binary, provides, env, posters].every((x) => x === undefined)),
+      (!onlyMine && Object.values(ofProcesses).every((each) => each === undefined)),
     "expected concurrency (jobs run in this process) or maxWorkers, binary, provides, env, " +
-      "posters and onlyMine (jobs run in processes of their own), not both",
+      "posters, onlyMine and profilePercent (jobs run in processes of their own), not both",
   ),
 );
 
@@ -113,7 +122,7 @@ export class ClusterPool implements AsyncDisposable {
   constructor(options: ClusterPoolOptions = {}) {
     const parsed = parse(Options, options, "options of ClusterPool");
     const { maxWorkers, concurrency, binary, db, graceMs, provides, posters } = parsed;
-    const { env: handsOn } = parsed;
+    const { env: handsOn, profilePercent } = parsed;
     const root = resolve(parsed.root ?? ".");
     const log = (line: string) => void process.stderr.write(`pool: ${line}\n`);
     const workers = String(maxWorkers ?? availableParallelism());
@@ -123,6 +132,7 @@ export class ClusterPool implements AsyncDisposable {
       ...(provides === undefined ? [] : ["--provides", provides]),
       ...(parsed.onlyMine ? ["--only-mine"] : []),
       ...(posters === undefined ? [] : ["--posters", posters.join(",")]),
+      ...(profilePercent === undefined ? [] : [`--profile=${profilePercent.toFixed(3)}%`]),
     ];
     // Not an argument: those are for everyone on the machine to see, with the password.
     const env = db === undefined ? process.env : { ...process.env, PDOFLOW_DATABASE_URL: db };

@@ -28,12 +28,13 @@ test("a pool is `pdoflow pool`, with the database in its environment alone", asy
 test("what it provides, and whose jobs it runs, are options of the command", async () => {
   await using program = await stub(obedient);
   const { binary } = program;
-  await using mine = new ClusterPool({ binary, provides: "gpu,mem=64G", onlyMine: true });
+  const kind = { provides: "gpu,mem=64G", onlyMine: true, profilePercent: 12.5 };
+  await using mine = new ClusterPool({ binary, ...kind });
   await using ours = new ClusterPool({ binary, posters: ["ann", "bob"], env: ["A", "B_*"] });
   await until(async () => (await program.calls()).length === 2);
   expect([isAlive(mine.pid), isAlive(ours.pid)]).toEqual([true, true]);
   const calls = (await program.calls()).join();
-  expect(calls).toContain(" --provides gpu,mem=64G --only-mine");
+  expect(calls).toContain(" --provides gpu,mem=64G --only-mine --profile=12.500%");
   expect(calls).toContain(" --env A,B_* --posters ann,bob");
 });
 
@@ -43,6 +44,8 @@ test.each<[object]>([
   [{ posters: ["-x"] }],
   [{ env: ["A,B"] }],
   [{ concurrency: 2, onlyMine: true }],
+  [{ concurrency: 2, profilePercent: 10 }],
+  [{ profilePercent: 101 }],
   [{ maxWorkers: 0 }],
   [{ maxWorkers: 1.5 }],
   [{ maxworkers: 3 }],

@@ -98,17 +98,19 @@ for (const begin of [
   "`pool.upkeep",
   "`with pool:",
   "pools that only",
+  "every tenth job is profiled",
 ]) {
   row(begin, async () => {
     await using program = await stub(obedient);
     {
-      const options = { maxWorkers: 16, onlyMine: true, binary: program.binary };
+      const kind = { onlyMine: true, profilePercent: 10 };
+      const options = { maxWorkers: 16, ...kind, binary: program.binary };
       await using pool = new ClusterPool(options);
       await until(async () => (await program.calls()).length === 1);
       expect(await pool.upkeep()).toEqual({ restarted: false });
     }
     expect(await program.calls()).toEqual([
-      expect.stringMatching(/^pool --max-workers 16 --root \S+ --only-mine/),
+      expect.stringMatching(/^pool --max-workers 16 --root \S+ --only-mine --profile=10.000%/),
     ]);
   });
 }
@@ -165,6 +167,6 @@ for (const begin of ["`get_shared", "`set_shared", "`update_shared", "`delete_sh
 
 test("every row but those of the command line has a test", () => {
   expect(rows.length).toBeGreaterThan(20);
-  const notHere = ["every tenth job is profiled", "`pdoflow pool --max-workers 16`"];
+  const notHere = ["`pdoflow pool --max-workers 16`"];
   expect(rows.filter((each) => !covered.has(each) && !notHere.includes(each))).toEqual([]);
 });
