@@ -26,13 +26,16 @@ comment on view pdoflow.runnable is
 -- p_separator between those of a range, and what its postings are: a single job starts sooner by a
 -- round trip, and a thousand postings of one job are read at once. The jobs of a larger claim are
 -- read after it has committed, since a lane is locked until then.
+-- A row stands for one range or, of postings of one job that are alike, for many: postings and
+-- places (their order among the ranges of all rows) are lists then, arguments one for each, and
+-- posting is that of the least of them. No arguments are an empty text: a job that is not there.
 create function pdoflow.claim_jobs(
   p_pool bigint, p_routes integer[], p_oldest boolean,
   p_entry_points text[], p_caps integer[], p_floors integer[],
   p_cap integer, p_share double precision, p_skip bigint[], p_slack_ms integer,
   p_read_most integer, p_separator text
-) returns table (lease_id bigint, posting_id bigint, first_seq integer, end_seq integer,
-                 attempt integer, wait_ms integer, args text, posting json)
+) returns table (lease_id bigint, first_seq integer, end_seq integer, attempt integer,
+                 wait_ms integer, posting_ids text, places text, args text, posting json)
 language plpgsql set plan_cache_mode = force_generic_plan
 set jit = off set enable_seqscan = off set enable_mergejoin = off set enable_hashjoin = off as $$
 #variable_conflict use_column
@@ -54,18 +57,31 @@ begin
   v_first := v_claimed.least;
   v_last := v_claimed.greatest;
   return query
-    select r.lease_id, r.posting_id, r.first_seq, r.end_seq, r.attempt, r.wait_ms, j.args, p.posting
-    from unnest(v_claimed.leases, v_claimed.postings, v_claimed.firsts, v_claimed.ends,
-                v_claimed.attempts, v_claimed.waits) with ordinality
-        as r (lease_id, posting_id, first_seq, end_seq, attempt, wait_ms, place)
-      left join lateral (
-        select string_agg(args::text, p_separator order by seq) as args
-        from pdoflow.job
-        where posting_id = r.posting_id and seq >= r.first_seq and seq < r.end_seq
-          and posting_id >= v_first and posting_id <= v_last
-          and v_claimed.jobs <= p_read_most) j on true
-      left join lateral (
-        select posting from pdoflow.runnable
-        where id = r.posting_id and v_claimed.jobs <= p_read_most) p on true
-    order by r.place;
+    with alike as (
+      select r.lease_id, r.first_seq, r.end_seq, r.attempt, r.wait_ms,
+             string_agg(r.posting_id::text, ',') as posting_ids,
+             string_agg(r.place::text, ',') as places,
+             string_agg(j.args, p_separator) as args, min(r.posting_id) as least
+      from unnest(v_claimed.leases, v_claimed.postings, v_claimed.firsts, v_claimed.ends,
+                  v_claimed.attempts, v_claimed.waits) with ordinality
+          as r (lease_id, posting_id, first_seq, end_seq, attempt, wait_ms, place)
+        left join lateral (
+          select coalesce(string_agg(args::text, p_separator order by seq), '') as args
+          from pdoflow.job
+          where posting_id = r.posting_id and seq >= r.first_seq and seq < r.end_seq
+            and posting_id >= v_first and posting_id <= v_last
+          having v_claimed.jobs <= p_read_most) j on true
+        left join pdoflow.posting p
+          on p.id = r.posting_id and p.job_count = 1 and v_claimed.jobs <= p_read_most
+      -- All that runnable tells of a posting, but for its number.
+      group by r.lease_id, r.first_seq, r.end_seq, r.attempt, r.wait_ms,
+               case when p.id is null then r.place end, p.route_id, p.entry_point, p.tries,
+               p.backoff_ms, p.timeout_ms, p.grace_ms, p.stop_after, p.keeps_results,
+               p.keeps_output, coalesce(p.max_failures, p.max_failures_percent) is null,
+               coalesce(p.max_running, p.rate_count) is null, p.rate_count is null)
+    select a.lease_id, a.first_seq, a.end_seq, a.attempt, a.wait_ms, a.posting_ids, a.places,
+           a.args, p.posting
+    from alike a left join lateral (
+      select posting from pdoflow.runnable
+      where id = a.least and v_claimed.jobs <= p_read_most) p on true;
 end $$;

@@ -63,11 +63,18 @@ export interface Claimed {
 /** Up to so many jobs are read in the statement that claims them, while their lane is locked. */
 const readAtOnce = 500;
 
+/** A row of `pool_claim`: one range or, of postings of one job that are alike, many. */
+interface ClaimRow extends Omit<ClaimedRange, "leaseId" | "postingId"> {
+  leaseId: number | null;
+  waitMs: number | null;
+  postingIds: string;
+  /** The place of each among the ranges of all rows. */
+  places: string;
+}
+
 /** Claims the next jobs in order, for one pool, under one new lease. */
 export async function claim({ sql, schema }: Db, want: Claim): Promise<Claimed> {
-  const rows = await sql<
-    ((ClaimedRange & { waitMs: null }) | (LimitedPosting & { leaseId: null }))[]
-  >`
+  const rows = await sql<ClaimRow[]>`
   select * from ${schema}.pool_claim(
     ${want.poolId}, ${integers(want.routes)}::integer[], ${want.oldest},
     ${texts(want.sizes.map((size) => size.entryPoint))}::text[],
@@ -75,10 +82,27 @@ export async function claim({ sql, schema }: Db, want: Claim): Promise<Claimed> 
     ${integers(want.sizes.map((size) => size.floor))}::integer[],
     ${want.cap}, ${want.share}, ${integers(want.skip ?? [])}::bigint[], ${want.slackMs ?? 100},
     ${readAtOnce}, ${separator})`;
-  return {
-    ranges: rows.filter((row) => row.leaseId !== null),
-    limited: rows.filter((row) => row.leaseId === null),
-  };
+  const claimed: Claimed = { ranges: [], limited: [] };
+  for (const row of rows) addRanges(claimed, row);
+  return { ...claimed, ranges: claimed.ranges.flat() }; // without the places that have none
+}
+
+function addRanges({ ranges, limited }: Claimed, row: ClaimRow): void {
+  const { leaseId, firstSeq, endSeq, attempt, waitMs, posting, args } = row;
+  const ids = row.postingIds.split(",").map(Number);
+  const places = row.places.split(",").map(Number);
+  const texts = ids.length === 1 ? [args] : (args?.split(separator) ?? []);
+  for (const [i, postingId] of ids.entries()) {
+    if (leaseId === null) {
+      limited.push({ postingId, waitMs: waitMs ?? 0 });
+      continue;
+    }
+    ranges[places[i] ?? 0] = {
+      ...{ leaseId, postingId, firstSeq, endSeq, attempt },
+      args: texts[i] || null, // an empty text: to be looked for once more
+      posting: posting && { ...posting, id: postingId },
+    };
+  }
 }
 
 /** The jobs of a claim, in the order of its ranges; null where they are to be read. */
