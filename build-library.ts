@@ -80,6 +80,9 @@ async function compile(draft: string, target: string): Promise<void> {
     const sources = format === "esm" ? esm : stage(draft, format);
     tsc(sources, out, { declaration: true, emitDeclarationOnly: true });
     removeUnused(out, ".d.ts");
+    edit(out, ".d.ts", (text) =>
+      text.replaceAll(/^(?: {4})+/gm, (indent) => "\t".repeat(indent.length / 4)),
+    );
     const disposable = '/// <reference lib="esnext.disposable" />\n'; // whatever the user's lib is
     for (const path of entryPaths(out, ".d.ts")) {
       writeFileSync(path, disposable + readFileSync(path, "utf8"));
@@ -142,7 +145,12 @@ const withoutComments = (lines: readonly string[]) =>
     .filter((line) => !/^\s*--/.test(line))
     .map((line) => line.replace(/^ +/, "").replace(/ +-- .*$/, ""))
     .join("\n")
-    .replaceAll(/^comment on [^;']*'(?:[^']|'')*';\n/gm, "");
+    .replaceAll(/^comment on [^;']*'(?:[^']|'')*';\n/gm, "")
+    .split("'") // every second part is a text of SQL; between two there has to be a line's end
+    .map((part, place) => (place % 2 === 1 || part.trim() === "" ? part : inOneLine(part)))
+    .join("'");
+
+const inOneLine = (part: string) => part.replaceAll(/\n+/g, " ");
 
 function tsc(stage: string, outDir: string, options: Record<string, boolean>): void {
   const config = {

@@ -60,7 +60,7 @@ export async function writeModules(plain: string, draft: string, target: string)
 function inShortLines(text: string): string {
   let begin = 0;
   return text.replaceAll(/;(?=[\w$#])|\n/g, (found, at: number) => {
-    if (found === ";" && at - begin < 200) return found;
+    if (found === ";" && at - begin < 280) return found;
     begin = at;
     return found === ";" ? ";\n" : found;
   });
