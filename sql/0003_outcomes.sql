@@ -272,8 +272,8 @@ end $$;
 
 -- Folds the progress rows of up to 100 postings that have many into one each (G1), and deletes
 -- permits that count no more (M1). The posting is locked, so that finish can't miss a row that is
--- being folded (G2).
-create function pdoflow.fold() returns void language plpgsql as $$
+-- being folded (G2). Of these routes; null: of all.
+create function pdoflow.fold(p_routes integer[] default null) returns void language plpgsql as $$
 #variable_conflict use_column
 declare
   v_postings bigint[];
@@ -281,14 +281,14 @@ begin
   v_postings := array(
     select id from pdoflow.posting where id in (
       select posting_id from pdoflow.progress group by posting_id having count(*) > 50
-      order by posting_id limit 100)
+      order by posting_id limit 100) and (p_routes is null or route_id = any (p_routes))
     order by id for no key update skip locked);
   with gone as (delete from pdoflow.progress where posting_id = any (v_postings) returning *)
   insert into pdoflow.progress (posting_id, done, failed, cancelled, retrying, returned)
   select posting_id, sum(done), sum(failed), sum(cancelled), sum(retrying), sum(returned)
   from gone group by posting_id;
   delete from pdoflow.permit m
-  where starts_by < clock_timestamp() - interval '1 min' and not exists (
+  where p_routes is null and starts_by < clock_timestamp() - interval '1 min' and not exists (
     select from pdoflow.posting p
     where p.id = m.posting_id and m.starts_by > clock_timestamp() - p.rate_ms * interval '2 ms');
 end $$;

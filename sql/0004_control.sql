@@ -19,9 +19,10 @@ $$;
 -- attempt (one that brings its pool down must not do so for ever), all others have not. Any pool
 -- calls this until it returns nothing; of several at the same moment each dead pool is rescued by
 -- one. One pool a transaction: leases come before postings in the order of locks, and those of a
--- second pool would be locked after the postings of the first.
-create function pdoflow.rescue() returns table (pool_id bigint, host text, jobs integer)
-language plpgsql as $$
+-- second pool would be locked after the postings of the first. Given routes, only one whose jobs
+-- are all of these.
+create function pdoflow.rescue(p_routes integer[] default null)
+returns table (pool_id bigint, host text, jobs integer) language plpgsql as $$
 #variable_conflict use_column
 declare
   v_pool record;
@@ -30,6 +31,9 @@ begin
   select p.id, p.host, p.pid, p.running into v_pool from pdoflow.pool p
   where p.state in ('up', 'draining')
     and p.beat_at < clock_timestamp() - p.patience_ms * interval '1 ms'
+    and (p_routes is null or not exists (
+      select from pdoflow.lease l join pdoflow.posting o on o.id = l.posting_ids[1]
+      where l.pool_id = p.id and l.held and o.route_id <> all (p_routes)))
   order by p.id limit 1 for update skip locked;
   if not found then return; end if;
   update pdoflow.pool set state = 'lost', running = '[]' where id = v_pool.id;

@@ -154,6 +154,22 @@ begin
   end if;
 end $$;
 
+-- Refuses outcomes of jobs that the caller's pools may not run, unless this pool has leased them
+-- before: recording locks their postings before it looks whose they are.
+create function pdoflow.require_runnable(p_pool bigint, p_postings bigint[])
+returns void language plpgsql stable set jit = off set enable_seqscan = off as $$
+begin
+  if pdoflow.runs_all() then return; end if;
+  if exists (
+    select from pdoflow.posting p
+    where p.id = any (p_postings) and p.route_id <> all (pdoflow.run_routes())
+      and not exists (select from pdoflow.lease l
+                      where l.pool_id = p_pool and l.held and p.id = any (l.posting_ids))) then
+    raise insufficient_privilege using message =
+      format('pool %s may not run jobs of all these postings', p_pool);
+  end if;
+end $$;
+
 create function pdoflow.pool_record(
   p_pool bigint, p_count integer, p_leases bigint[], p_postings bigint[], p_seqs integer[],
   p_attempts integer[], p_states pdoflow.outcome_state[], p_ages_us bigint[],
@@ -164,6 +180,7 @@ create function pdoflow.pool_record(
 security definer set search_path = pg_catalog, pg_temp as $$
 begin
   perform pdoflow.require_pool(p_pool);
+  perform pdoflow.require_runnable(p_pool, p_postings);
   perform pdoflow.require_kept(p_count, p_postings, p_results, p_errors, p_stdouts, p_stderrs);
   return pdoflow.record(p_pool, p_count, p_leases, p_postings, p_seqs, p_attempts, p_states,
                         p_ages_us, p_durations_us, p_pids, p_results, p_errors, p_delays_ms,
@@ -213,15 +230,23 @@ begin
     '{}', '{}', '{}', '{}', '{}', 0);
 end $$;
 
--- Ends those of the postings whose jobs have all ended: what is true of one does not ask who says
--- so. The same goes for the next three.
+-- The routes whose postings the caller keeps in order; null for all. What this does is true of a
+-- posting whoever says so, but it locks: a pool of one poster's is not to hold up those of others.
+create function pdoflow.upkeep_routes() returns integer[] language sql stable as
+$$ select case when not pdoflow.runs_all() then pdoflow.run_routes() end $$;
+
+-- Ends those of the postings whose jobs have all ended.
 create function pdoflow.pool_finish(p_postings bigint[]) returns setof bigint
 language plpgsql security definer set search_path = pg_catalog, pg_temp as
-$$ begin return query select * from pdoflow.finish(p_postings); end $$;
+$$ begin
+  return query select * from pdoflow.finish(case when pdoflow.runs_all() then p_postings else
+    array(select id from pdoflow.posting
+          where id = any (p_postings) and route_id = any (pdoflow.run_routes())) end);
+end $$;
 
 create function pdoflow.pool_fold() returns void language plpgsql
 security definer set search_path = pg_catalog, pg_temp as
-$$ begin perform pdoflow.fold(); end $$;
+$$ begin perform pdoflow.fold(pdoflow.upkeep_routes()); end $$;
 
 -- Ends postings that a pool which died between its last outcome and pool_finish left open.
 create function pdoflow.pool_finish_stragglers() returns setof bigint language plpgsql
@@ -231,12 +256,13 @@ begin
     select p.id from pdoflow.posting p join (
       select posting_id, sum(done + failed + cancelled) as ended
       from pdoflow.progress group by posting_id) g on g.posting_id = p.id
-    where g.ended = p.job_count limit 1000));
+    where g.ended = p.job_count
+      and (pdoflow.runs_all() or p.route_id = any (pdoflow.run_routes())) limit 1000));
 end $$;
 
 create function pdoflow.pool_rescue() returns table (pool_id bigint, host text, jobs integer)
 language plpgsql security definer set search_path = pg_catalog, pg_temp as
-$$ begin return query select * from pdoflow.rescue(); end $$;
+$$ begin return query select * from pdoflow.rescue(pdoflow.upkeep_routes()); end $$;
 
 -- Stops a posting whose jobs only fail. Only one that the caller's pools may run.
 create function pdoflow.pool_stop_posting(p_postings bigint[], p_reason text)

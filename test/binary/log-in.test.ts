@@ -107,3 +107,22 @@ test("the binary posts and runs with a password; without the right one it does n
   const [row] = await server.db.sql`select poster from pdoflow.postings where id = ${id}`;
   expect(row).toEqual({ poster: "poster" });
 }, 60_000);
+
+test("without the right to advisory locks nobody holds up others by these, and all goes on", async () => {
+  const page = await Bun.file(new URL("../../docs/security.md", import.meta.url)).text();
+  const [block = ""] = /do \$\$\n[^`]+?end \$\$;/.exec(page) ?? [];
+  await server.db.sql.unsafe(block.replace("to boss", "to owner"));
+  const lock = matrix.session("stranger").sql`select pg_advisory_lock_shared(1)`;
+  expect(await lock.then(() => null, errorCode)).toBe("42501");
+  await grantKind(server.db, "stranger", { ...unlimited, kind: "poster", maxOpen: 100 });
+  const as = (role: string, ...args: string[]) =>
+    cli.runWith({ input: "[[1]]", env: { PDOFLOW_DATABASE_URL: url(role) } }, ...args);
+  const posted = await as("stranger", "post", "f.ts#f", "-", "--max-rate", "10/s");
+  expect(posted).toMatchObject({ code: 0, err: "" });
+  await matrix.session("poster").sql`select pdoflow.next_span()`;
+  const ran = await as("pool", "pool", "--once", "--max-workers", "1");
+  expect(ran.err).toContain("1 done, 0 failed");
+  for (const args of [["migrate"], ["prune", "--older-than", "0s", "--yes"]]) {
+    expect([args, (await as("owner", ...args)).code]).toEqual([args, 0]);
+  }
+}, 60_000);

@@ -176,8 +176,9 @@ test("L2: a pool claims, gives back, records and ends for itself alone", async (
   expect(await code(eve.sql`select pdoflow.pool_retire(${theirs})`)).toBe(denied);
   expect(await code(eve.sql`select pdoflow.pool_drain(${theirs})`)).toBe(denied);
   expect(await code(eve.sql`select * from pdoflow.pool_beat(${theirs}, '[]', true)`)).toBe(denied);
-  // By a pool of her own, with the numbers of a lease that is not its.
-  expect(await recordPart(eve, evesPool, jobs)).toBe(5);
+  // By a pool of her own, with the numbers of a lease that is not its; and by one that runs all.
+  expect(await code(recordPart(eve, evesPool, jobs))).toBe(denied);
+  expect(await recordPart(pool, await newPool(pool), jobs)).toBe(5);
   const [kept] = await pool.sql`
     select count(*)::int as n from pdoflow.lease where id = ${nth(held, 0).leaseId} and held`;
   expect(kept).toEqual({ n: 1 });
