@@ -1,14 +1,10 @@
-import { existsSync, mkdirSync, statSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { buildLibrary } from "../../build-library.ts";
-import { alone } from "../../src/server/lock.ts";
-
-const root = join(import.meta.dir, "../..");
-/** What the tests of this folder use; installed by the first of them. */
-const packages = join(import.meta.dir, "node_modules");
+import { installPackages, inTurn } from "./install.ts";
 
 let made: Promise<string> | undefined;
 
@@ -19,23 +15,8 @@ let installed: Promise<string> | undefined;
 
 /** The path of a file in test/packages/node_modules. */
 export async function packageFile(path: string): Promise<string> {
-  installed ??= inTurn(installPackages);
+  installed ??= installPackages();
   return join(await installed, path);
-}
-
-export async function inTurn<T>(work: () => T | Promise<T>): Promise<T> {
-  mkdirSync(join(root, "dist"), { recursive: true });
-  return await alone(join(root, "dist/.packages.lock"), async () => await work());
-}
-
-function installPackages(): string {
-  const lock = join(packages, ".package-lock.json");
-  const wanted = join(import.meta.dir, "package-lock.json");
-  if (existsSync(lock) && statSync(lock).mtimeMs > statSync(wanted).mtimeMs) return packages;
-  const command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--silent"];
-  const child = Bun.spawnSync(command, { cwd: import.meta.dir });
-  if (child.success) return packages;
-  throw new Error(`npm ci should have worked in ${import.meta.dir}: ${child.stderr.toString()}`);
 }
 
 /** Node 20, and the newest that we know: those of npm where they are for this machine. */

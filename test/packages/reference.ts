@@ -5,7 +5,8 @@ import { rm } from "node:fs/promises";
 import { join } from "node:path";
 
 import { buildLibrary } from "../../build-library.ts";
-import { inTurn, node, packageFile } from "./project.ts";
+import { inTurn } from "./install.ts";
+import { node, packageFile } from "./project.ts";
 
 const root = join(import.meta.dir, "../..");
 
