@@ -78,7 +78,8 @@ begin
                case when p.id is null then r.place end, p.route_id, p.entry_point, p.tries,
                p.backoff_ms, p.timeout_ms, p.grace_ms, p.stop_after, p.keeps_results,
                p.keeps_output, coalesce(p.max_failures, p.max_failures_percent) is null,
-               coalesce(p.max_running, p.rate_count) is null, p.rate_count is null)
+               coalesce(p.max_running, p.rate_count) is null, p.rate_count is null,
+               p.max_result_bytes, p.max_output_bytes)
     select a.lease_id, a.first_seq, a.end_seq, a.attempt, a.wait_ms, a.posting_ids, a.places,
            a.args, p.posting
     from alike a left join lateral (

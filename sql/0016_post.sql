@@ -27,6 +27,20 @@ begin
   end if;
 end $$;
 
+-- The same for one of its own that has ended and is to go on: what is retried is open again.
+create function pdoflow.require_room_again(p_posting bigint) returns void language plpgsql as $$
+declare
+  v_most integer := (select max_open from pdoflow.limits_of_caller());
+begin
+  if v_most is null or not exists (
+    select from pdoflow.posting where id = p_posting and ended_at is not null
+      and route_id = any (pdoflow.own_routes())) then
+    return;
+  end if;
+  perform pg_advisory_xact_lock(hashtextextended('pdoflow.open ' || pdoflow.caller(), 0));
+  perform pdoflow.require_room(v_most); -- a statement after the lock: it sees all
+end $$;
+
 -- The id of a new posting of the caller's, or the posting that had its key before. Nulls where a
 -- span has to be opened first, and p_opens is false.
 create function pdoflow.start_posting(

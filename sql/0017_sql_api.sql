@@ -169,6 +169,7 @@ create function pdoflow.retry(
 ) returns integer language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
   perform pdoflow.require_steerable(p_posting);
+  perform pdoflow.require_room_again(p_posting);
   return pdoflow.retry_failed(p_posting, p_firsts, p_lasts, p_fingerprint);
 end $$;
 

@@ -72,3 +72,13 @@ test.each(["!jobs/**#*", "/etc/**#*", "jobs/**", "#main", "a b#c", ""])(
     expect(pool.err).toContain("expected patterns of entry points");
   },
 );
+
+test("a pattern fits packages, too", async () => {
+  await using db = await freshDatabase();
+  using cli = await openCli(db);
+  await cli.write("node_modules/jobs/package.json", '{"name":"jobs","exports":{"./a":"./a.js"}}');
+  await cli.write("node_modules/jobs/a.js", "export const main = (i) => i;");
+  await post(cli, "jobs/a#main");
+  const pool = await cli.run("pool", "--once", "--allow", "jobs/**#*");
+  expect(pool.err).toContain("ended: 1 done, 0 failed");
+});

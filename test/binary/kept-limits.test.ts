@@ -58,3 +58,20 @@ test("a result beyond --max-result fails its job for good, output beyond --max-o
     select error, octet_length(stderr) as size from pdoflow.outcome where posting_id = 3`;
   expect(failed).toEqual({ error: { name: "Error", message: "u".repeat(8000) }, size: 101 });
 });
+
+test("postings of one job that are claimed together keep the limits of when they were posted", async () => {
+  await using roles = await withRoles("ada", "cluster");
+  using cli = await openCli(roles);
+  await cli.write("f.ts", source);
+  const ada = await roles.as("ada");
+  await roles.grant("cluster", "pool");
+  for (const maxResultBytes of [null, 100, 200]) {
+    await roles.grant("ada", "poster", { maxResultBytes });
+    await ada.sql`select pdoflow.post('f.ts#give', '[[150, 1]]')`;
+  }
+  const env = { PGOPTIONS: `-c role=${roles.nameOf("cluster")}` };
+  await cli.runWith({ env }, "pool", "--once", "--max-workers", "1");
+  const rows = await roles.db.sql<{ error: string | null }[]>`
+    select error ->> 'name' as error from pdoflow.outcome order by posting_id`;
+  expect(rows.map(({ error }) => error)).toEqual([null, "ResultTooLarge", null]);
+});

@@ -115,6 +115,13 @@ test.each(places)(
          for (const file of ["environ", "cmdline"]) {
            console.log(file, require("node:fs").readFileSync("/proc/self/" + file, "utf8"));
          }
+         const fs = require("node:fs");
+         const told = fs.readdirSync("/proc").filter((name) => /^\\d+$/.test(name)).map((pid) => {
+           try { return fs.readFileSync("/proc/" + pid + "/cmdline", "utf8"); } catch { return ""; }
+         });
+         const word = ["hunter2", "planted", "secret"].join("-");
+         console.log("in arguments:", told.filter((line) => line.includes(word)).length);
+         console.log("processes:", told.filter((line) => line.includes("pdoflow")).length);
          throw new Error(JSON.stringify(process.env)); }`,
     );
     const said = await sayAll(cli, env);
@@ -124,6 +131,7 @@ test.each(places)(
     // What the worker was started with: the job has printed it.
     expect(stored).toMatch(/environ .*PATH=/);
     expect(stored).toMatch(/cmdline .*worker/);
+    expect(stored).toMatch(/in arguments: 0\\nprocesses: [1-9]/);
     expect(stored).not.toContain(planted);
   },
   120_000,
