@@ -3,13 +3,22 @@ import type { Room } from "./claimer.ts";
 import type { HeldJob } from "./held-job.ts";
 import type { Session } from "./session.ts";
 
+/** A look that found nothing: with what room, and whether all was quiet when it began. */
+interface Look {
+  room: Room;
+  hasPassedBy: boolean;
+  wasQuiet: boolean;
+}
+
 export interface ClaimLoopListener {
   /** The session to claim for; null while nothing is to be claimed. */
   session(): Session | null;
   room(): Room;
+  /** No job is in hand, and no outcome waits to be recorded. */
+  isQuiet(): boolean;
   /** Jobs of this session, which began to be leased just now. */
   onJobs(session: Session, jobs: HeldJob[]): Promise<void>;
-  /** Nothing is left to claim, now or later, and no retry waits for its time. */
+  /** With isOnce: nothing is left to claim, now or later, and all was quiet before that look. */
   onNothingLeft(): void;
   onError(error: unknown): void;
 }
@@ -27,6 +36,7 @@ const takenMs = 50;
  */
 export class ClaimLoop {
   readonly #listener: ClaimLoopListener;
+  readonly #isOnce: boolean;
   /** How long to wait at most before looking again. */
   readonly #longestMs: () => number;
   #isClaiming = false;
@@ -44,6 +54,7 @@ export class ClaimLoop {
 
   constructor(listener: ClaimLoopListener, { isOnce }: { isOnce: boolean }) {
     this.#listener = listener;
+    this.#isOnce = isOnce;
     // A bit of chance, so that many idle pools do not all ask at the same moment.
     this.#longestMs = () => (isOnce ? 50 : pollMs * (0.75 + Math.random() / 2));
   }
@@ -97,6 +108,9 @@ export class ClaimLoop {
       this.#mayHaveUnknown = false;
     }
     this.#isWoken = false;
+    // Outcomes are recorded on another connection: a retry that one of them makes while this look
+    // is under way may not be seen by it.
+    const wasQuiet = this.#listener.isQuiet();
     const claimed = await this.#claimed(session, room);
     if (!claimed) return;
     const { ranges, jobs, hasPassedBy } = claimed;
@@ -106,7 +120,7 @@ export class ClaimLoop {
     }
     for (const range of ranges) session.recorder.expect(range, range.endSeq - range.firstSeq);
     if (jobs.length > 0) await this.#listener.onJobs(session, jobs);
-    else await this.#rest(session, room, hasPassedBy);
+    else await this.#rest(session, { room, hasPassedBy, wasQuiet });
   }
 
   /** Null where jobs of the claim are gone: its posting is stopped, the rest is given back. */
@@ -122,7 +136,7 @@ export class ClaimLoop {
   }
 
   /** Nothing was there: waits for a notification, for the next retry, or for the next poll. */
-  async #rest(session: Session, room: Room, hasPassedBy: boolean): Promise<void> {
+  async #rest(session: Session, { room, hasPassedBy, wasQuiet }: Look): Promise<void> {
     if (await session.claimer.refreshRoutes()) return;
     const isWaiting = room.idle > room.backlog;
     if (isWaiting && (await session.heartbeat.sayWaiting())) {
@@ -134,7 +148,10 @@ export class ClaimLoop {
     if (startMs !== null && startMs <= 0) return; // it was started: looks again
     const nextMs = dueMs === 0 ? takenMs : (dueMs ?? (hasPassedBy ? 0 : null));
     this.#nothingShort = !isWaiting;
-    if (nextMs === null && room.idle === room.workers) this.#listener.onNothingLeft();
+    if (this.#isOnce && nextMs === null && room.idle === room.workers) {
+      if (wasQuiet) this.#listener.onNothingLeft();
+      else if (this.#listener.isQuiet()) return; // and looks again
+    }
     if (this.#isWoken) return; // and looks again
     const longestMs = this.#isNew ? soonMs : this.#longestMs();
     this.#isNew = false;

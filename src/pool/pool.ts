@@ -15,7 +15,7 @@ import { Lifetime } from "./lifetime.ts";
 import { countAsFailed, nothingDone, type PoolOptions, type PoolSummary } from "./options.ts";
 import type { End } from "./protocol.ts";
 import type { Runner } from "./runner.ts";
-import { type Links, openLinks, Session } from "./session.ts";
+import { closeLinks, type Links, openLinks, Session } from "./session.ts";
 import { obeyStops } from "./stopped-postings.ts";
 
 const lookMs = 1_000;
@@ -51,8 +51,12 @@ export class Pool {
       {
         session: () => (this.#isDraining || this.#isSilent ? null : this.#session),
         room: () => this.#room,
+        isQuiet: () => this.#runner.isIdle && this.#session?.recorder.isIdle === true,
         onJobs: (session, jobs) => this.#onJobs(session, jobs),
-        onNothingLeft: () => this.#onNothingLeft(),
+        onNothingLeft: () => {
+          this.#isDraining = true;
+          this.#ended.resolve();
+        },
         onError: (error) => this.#fail(error),
       },
       { isOnce: options.once },
@@ -137,7 +141,7 @@ export class Pool {
     clearTimeout(this.#endTimer);
     await this.#session?.heartbeat.stop();
     await this.#runner.stop();
-    await Promise.all([this.#links.work.close(), this.#links.side.close()]);
+    await closeLinks(this.#links);
   }
 
   async #openSession(): Promise<void> {
@@ -184,7 +188,8 @@ export class Pool {
   #onSilence(): void {
     this.#isSilent = true;
     this.#runner.abandon();
-    this.#links.work.reset(); // the same network: whatever it waits for may never come
+    this.#links.claims.reset(); // the same network: whatever it waits for may never come
+    this.#links.work.reset();
     this.#options.log(
       `no heartbeat got through for most of ${this.#options.patienceMs} ms: the workers were ` +
         "stopped, before another pool takes over their jobs",
@@ -279,12 +284,6 @@ export class Pool {
     if (this.#isDraining || this.#isSilent) return await this.#giveBack(claimed);
     this.#runner.add(admitted.jobs);
     await this.#giveBack(admitted.refused); // after that: what the workers have is kept
-  }
-
-  #onNothingLeft(): void {
-    if (!this.#options.once || !this.#runner.isIdle || !this.#session?.recorder.isIdle) return;
-    this.#isDraining = true;
-    this.#ended.resolve();
   }
 
   #attempt(work: () => Promise<void>): void {

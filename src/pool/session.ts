@@ -12,9 +12,11 @@ import { Profiles } from "./profiles.ts";
 import { Recorder, type RecorderListener } from "./recorder.ts";
 import { Tally } from "./tally.ts";
 
-/** The two connections of a pool, however many workers it has (rule 5). */
+/** The three connections of a pool, however many workers it has (rule 5). */
 export interface Links {
-  /** For claims and outcomes. */
+  /** For claims, which the server makes while it writes outcomes. */
+  claims: Link;
+  /** For outcomes, and for giving back. */
   work: Link;
   /** For the heartbeat, notifications, and looking after others. */
   side: Link;
@@ -27,9 +29,14 @@ export const openLinks = (
   patienceMs: number,
   onNotify: (channel: string) => void,
 ): Links => ({
+  claims: new Link(target, { deadlineMs: workDeadlineMs }),
   work: new Link(target, { deadlineMs: workDeadlineMs }),
   side: new Link(target, { deadlineMs: patienceMs / 3, onNotify }),
 });
+
+export async function closeLinks({ claims, work, side }: Links): Promise<void> {
+  await Promise.all([claims.close(), work.close(), side.close()]);
+}
 
 export interface SessionOptions extends NewPool, ClaimerOptions {}
 
@@ -65,7 +72,7 @@ export class Session {
     this.poolId = poolId;
     this.#links = links;
     this.#patienceMs = pool.patienceMs;
-    this.claimer = new Claimer(links.work, poolId, pool);
+    this.claimer = new Claimer(links.claims, poolId, pool);
     this.profiles = new Profiles(links.side, poolId, (error) => listener.onError(error));
     const tally = new Tally();
     this.#listener = { ...listener, told: () => tally.take(listener.busy()) };

@@ -73,7 +73,7 @@ test("backends that are terminated again and again cost nothing but time", async
   expect(await pool.exited).toBe(0);
 }, 180_000);
 
-test("a pool uses two connections, however many workers it has", async () => {
+test("a pool uses three connections, however many workers it has", async () => {
   await using db = await freshDatabase();
   using cli = await openCli(db);
   await postJobs(cli, db.url);
@@ -85,7 +85,7 @@ test("a pool uses two connections, however many workers it has", async () => {
   const own = await count();
   const pool = cli.start("pool", "--max-workers", "8");
   await ended(db.sql, 100);
-  expect((await count()) - own).toBe(2);
+  expect((await count()) - own).toBe(3);
   pool.kill("SIGTERM");
   expect(await pool.exited).toBe(0);
 }, 120_000);

@@ -33,7 +33,7 @@ testBouncer(
   async () => {
     await using db = await freshDatabase();
     await db.sql`drop schema pdoflow cascade`;
-    // Two pools have two connections each, and commands and the library theirs.
+    // Two pools have three connections each, and commands and the library theirs.
     await using bouncer = await openBouncer(db, 3);
     using cli = await openCli(bouncer);
     await cli.write(
