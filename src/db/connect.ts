@@ -178,9 +178,9 @@ export function isRefusal(error: unknown): boolean {
 }
 
 export function errorCode(error: unknown): string | null {
-  return error instanceof Error && "code" in error && typeof error.code === "string"
-    ? error.code
-    : null;
+  // Not `instanceof Error`: in Jest those of Node are of another realm.
+  const { code }: { code?: unknown } = Object(error ?? {});
+  return typeof code === "string" ? code : null;
 }
 
 /**

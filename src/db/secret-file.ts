@@ -7,12 +7,12 @@ export function textOf(file: string): string | null {
   try {
     return readFileSync(file, "utf8");
   } catch (error) {
-    const code = error instanceof Error && "code" in error ? String(error.code) : "";
+    const { code }: { code?: unknown } = Object(error); // in Jest it is no Error of this realm
     if (code === "ENOENT" || code === "ENOTDIR") return null;
     throw new InvalidInput(file, [
       code === "EACCES"
         ? "it can't be read. Give this user the right to read it"
-        : `expected a file, found that it can't be read (${code})`,
+        : `expected a file, found that it can't be read (${String(code)})`,
     ]);
   }
 }

@@ -1,3 +1,4 @@
+import { createRequire } from "node:module";
 import { readFile, realpath } from "node:fs/promises";
 import { isAbsolute, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
@@ -116,6 +117,8 @@ export function job(...call: unknown[]): JobFunction | undefined {
   return method ? undefined : fn;
 }
 
+type Marked = JobFunction & { [jobMark]?: JobMark };
+
 /** @internal The schema of a job's arguments; undefined where it has none, or is no job. */
 export const schemaOf = (fn: object): StandardSchema | undefined =>
   (fn as { [jobMark]?: JobMark })[jobMark]?.options.args;
@@ -195,21 +198,52 @@ function callerOf(callee: typeof job): Place | undefined {
 }
 
 async function exportedName(fn: JobFunction, url: string, { place, method }: JobMark) {
+  const module = await exportsOf(url);
+  const found = module && findExport(module, fn);
+  if (found) return found;
+  if (method?.className) return `${method.className}.${method.name}`;
+  const file = fileURLToPath(url);
+  const source = await readFile(file, "utf8");
+  const own = [...markedJobs()].filter((each) => (each as Marked)[jobMark]?.place?.url === url);
+  const name = place?.url === url && nameInSource(source, fn, place, own.indexOf(fn));
+  if (name) return name;
+  if (module === undefined) throw new JobStillLoading(fn, file);
+  return undefined;
+}
+
+/**
+ * What a file of this process exports; undefined where it is not to be had: a script that defines a
+ * job and awaits its posting at the top level is still being evaluated, its import of itself would
+ * wait for ever. And test runners (Vitest, Jest) have their own ways to load files, which an
+ * import of ours does not take: it fails, or makes another instance of the file, whose jobs are
+ * nobody's.
+ */
+async function exportsOf(url: string): Promise<object | undefined> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<undefined>((resolve) => {
     timer = setTimeout(resolve, importMs, undefined);
   });
-  const loading: Promise<object> = import(url);
-  const module = await Promise.race([loading, late]).finally(() => clearTimeout(timer));
-  if (module !== undefined) return findExport(module, fn);
-  // A script that defines a job and awaits its posting at the top level is still being evaluated:
-  // its import of itself would wait for ever. So the name is read off the source; a wrong one
-  // would end in a worker's ExportNotFound.
-  const file = fileURLToPath(url);
-  if (method?.className) return `${method.className}.${method.name}`;
-  const name = place?.url === url && nameInSource(await readFile(file, "utf8"), fn, place);
-  if (name) return name;
-  throw new JobStillLoading(fn, file);
+  const before = new Set(markedJobs());
+  try {
+    const loading: Promise<object> = import(url);
+    return await Promise.race([loading, late]);
+  } catch {
+    return requiredExports(url);
+  } finally {
+    clearTimeout(timer);
+    for (const fn of markedJobs()) {
+      if (!before.has(fn) && (fn as Marked)[jobMark]?.place?.url === url) markedJobs().delete(fn);
+    }
+  }
+}
+
+/** Jest takes a require() to what it has loaded itself. */
+function requiredExports(url: string): object | undefined {
+  try {
+    return Object(createRequire(url)(fileURLToPath(url))) as object;
+  } catch {
+    return undefined; // the name is read off the source
+  }
 }
 
 function findExport(module: object, fn: JobFunction): string | undefined {
@@ -239,14 +273,20 @@ function isOwner(value: unknown): value is object {
   return !Array.isArray(value) && !ArrayBuffer.isView(value);
 }
 
-/** Finds `export const NAME = job(` at the place of the call, or `export function NAME`. */
-function nameInSource(source: string, fn: JobFunction, { line, column }: Place) {
+/**
+ * Finds `export const NAME = job(` at the place of the call, or `export function NAME`, or else the
+ * call of that number: a wrong name would end in a worker's ExportNotFound.
+ */
+function nameInSource(source: string, fn: JobFunction, { line, column }: Place, number: number) {
   const lines = source.split("\n").slice(0, line);
   const before = [...lines.slice(0, -1), lines.at(-1)?.slice(0, column - 1)].join("\n");
   const variable = /\bexport\s+(?:const|let|var)\s+([\p{ID_Continue}$]+)[^=;]*=\s*[\w$.]*$/u;
   const functions = /\bexport\s+(?:async\s+)?function\s*\*?\s*([\p{ID_Continue}$]+)/gu;
+  const calls =
+    /(?:\bexport\s+(?:const|let|var)\s+([\p{ID_Continue}$]+)[^=;]*=\s*)?(?<![\w$.])job\(/gu;
   return (
     variable.exec(before)?.[1] ??
-    [...source.matchAll(functions)].map(([, name]) => name).find((name) => name === fn.name)
+    [...source.matchAll(functions)].map(([, name]) => name).find((name) => name === fn.name) ??
+    [...source.matchAll(calls)][number]?.[1]
   );
 }
