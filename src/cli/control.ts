@@ -24,9 +24,10 @@ export abstract class PostingsCommand extends PdoflowCommand {
   abstract readonly document: (typeof documents)["pause"]; // all of these have the same
 
   async run() {
-    const selectors = await readSelectors(this.postings, this.context.stdin);
+    const words = this.postings;
+    const named = { words, selectors: await readSelectors(words, this.context.stdin) };
     return await this.withDatabase(async (db) => {
-      const ids = await findPostingsToChange(db, selectors, this.state);
+      const ids = await findPostingsToChange(db, named, this.state);
       const changed = new Set(await this.change(db, ids));
       const now = (await findPostings(db, ids)).map(({ id, state }) => ({
         id,
@@ -45,7 +46,8 @@ export abstract class PostingsCommand extends PdoflowCommand {
         isChanged ? `posting ${id} was ${this.did}` : `posting ${id} is ${state}: left as it is`,
       );
     }
-    if (now.length === 0) this.say(`no posting is ${this.state}`);
+    if (now.length === 0)
+      this.say(`no posting${this.postings.length > 0 ? " of those" : ""} is ${this.state}`);
   }
 }
 

@@ -7,7 +7,7 @@ import type { NewPosting } from "../db/postings.ts";
 import { parseNeeds } from "../domain/capabilities.ts";
 import { type EntryPoint, formatEntryPoint } from "../domain/entry-point.ts";
 import { parse } from "../domain/parse.ts";
-import { PostingOptions } from "../domain/posting.ts";
+import { PostingOptions, Rate } from "../domain/posting.ts";
 import { postingNamePattern } from "../domain/selector.ts";
 import { parseColumnTypes } from "../input/column.ts";
 import { formats } from "../input/format.ts";
@@ -32,9 +32,14 @@ const Options = v.object({
         /^([1-9]\d*|\d+(\.\d+)?%)$/,
         "expected a number of jobs such as 100, or a share such as 5%",
       ),
+      v.check(
+        (text) => Number.parseFloat(text) <= (text.endsWith("%") ? 100 : 2 ** 31 - 1),
+        "expected 100% at most, or a number of 32 bits",
+      ),
     ),
   ),
   maxRunning: v.optional(wholeNumber(1, 2 ** 31 - 1)),
+  maxRate: v.optional(Rate),
   output: v.optional(v.picklist(["none", "failures", "all"], "expected none, failures or all")),
   at: v.optional(localMoment),
   keep: v.optional(duration),
@@ -183,7 +188,7 @@ export abstract class PostingCommand extends PdoflowCommand {
       stopAfter: options.stopAfter,
       ...failureLimit(options.maxFailures),
       maxRunning: options.maxRunning ?? null,
-      maxRate: this.maxRate ?? null,
+      maxRate: options.maxRate ?? null,
       keepsOutput: options.output,
       runAt: options.at ?? null,
       keepMs: options.keep ?? null,

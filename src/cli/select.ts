@@ -1,6 +1,7 @@
 import * as v from "valibot";
 
 import type { Db } from "../db/connect.ts";
+import { findPostings } from "../db/snapshot.ts";
 import { findInState, findPicked } from "../db/selection.ts";
 import { exitCodes, InvalidInput, PdoflowError } from "../domain/errors.ts";
 import { parse } from "../domain/parse.ts";
@@ -11,6 +12,7 @@ import {
   type Selector,
   selectorsIn,
 } from "../domain/selector.ts";
+import { JobNotFound } from "./job-named.ts";
 
 /** Jobs of one posting: all where `indices` is null. */
 export interface Selected {
@@ -57,12 +59,14 @@ export async function readSelectors(
  * The postings that selectors stand for, each once, in the order in which they were named.
  *
  * @throws {PostingNotFound}
+ * @throws {JobNotFound} where none of the jobs of one exists.
  */
 export async function findSelected(db: Db, selectors: readonly Selector[]): Promise<Selected[]> {
   const selected = new Map<number, Selected>();
   for (const selector of selectors) {
     const ids = await findPicked(db, selector.posting);
     if (ids.length === 0) throw new PostingNotFound(selector);
+    if (selector.indices) await expectJobs(db, ids, selector.indices);
     for (const id of ids) {
       const before = selected.get(id)?.indices ?? [];
       const isWhole = selector.indices === null || selected.get(id)?.indices === null;
@@ -71,6 +75,14 @@ export async function findSelected(db: Db, selectors: readonly Selector[]): Prom
     }
   }
   return [...selected.values()];
+}
+
+/** Some of the jobs are to exist. @throws {JobNotFound} */
+async function expectJobs(db: Db, ids: readonly number[], ranges: readonly IndexRange[]) {
+  for (const { id, jobCount } of await findPostings(db, ids)) {
+    const [one, ...others] = ranges.filter(({ first }) => first >= jobCount);
+    if (one && others.length + 1 === ranges.length) throw new JobNotFound(`${id}/${one.first}`);
+  }
 }
 
 /** As {@link findSelected}, where only whole postings make sense. */
@@ -82,10 +94,13 @@ export async function findWholePostings(db: Db, selectors: readonly Selector[]):
   return (await findSelected(db, selectors)).map(({ id }) => id);
 }
 
-/** The postings that are named and, with `--state`, in that state; of all where none is named. */
+/**
+ * The postings that are named and, with `--state`, in that state; all in that state where no word
+ * names any. `-` is such a word, also where standard input is empty: that names none, not all.
+ */
 export async function findPostingsToChange(
   db: Db,
-  selectors: readonly Selector[],
+  { words, selectors }: { words: readonly string[]; selectors: readonly Selector[] },
   stateText: string | undefined,
 ): Promise<number[]> {
   const state = parse(LiveState, stateText, "--state");
@@ -94,7 +109,7 @@ export async function findPostingsToChange(
     throw new InvalidInput("postings", ["expected some, such as 42, last or @name, or --state"]);
   }
   const inState = await findInState(db, state);
-  if (selectors.length === 0) return inState;
+  if (words.length === 0) return inState;
   const named = new Set(await findWholePostings(db, selectors));
   return inState.filter((id) => named.has(id));
 }

@@ -53,9 +53,10 @@ export class SetLimitCommand extends PdoflowCommand {
     if (maxRunning === undefined && maxRate === undefined) {
       throw new InvalidInput("options", ["expected --max-running or --max-rate"]);
     }
-    const selectors = await readSelectors(this.postings, this.context.stdin);
+    const words = this.postings;
+    const named = { words, selectors: await readSelectors(words, this.context.stdin) };
     return await this.withDatabase(async (db) => {
-      const ids = await findPostingsToChange(db, selectors, this.state);
+      const ids = await findPostingsToChange(db, named, this.state);
       const rows = await setLimits(db, ids, {
         maxRunning: maxRunning === "none" ? null : maxRunning,
         maxRate: maxRate === "none" ? null : maxRate,

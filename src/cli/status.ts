@@ -43,7 +43,7 @@ export class StatusCommand extends PdoflowCommand {
   async run() {
     if (this.watch) return await this.#watch();
     const selectors = await readSelectors(this.postings, this.context.stdin);
-    const isAll = selectors.length === 0;
+    const isAll = this.postings.length === 0; // and not where `-` is empty
     return await this.withDatabase(async (db) => {
       const postings = isAll
         ? await readPostings(db, mostPostings)

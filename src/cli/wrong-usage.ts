@@ -61,6 +61,11 @@ function problem(
     return `an argument is missing: expected ${wanted.join(" ") || "one"}.`;
   }
   if (reason.startsWith("Extraneous positional")) return `"${quoted}" is one argument too many.`;
+  // So does a value that looks like one, where words are before it.
+  const before = line[line.findIndex((word) => /^-\d/.test(word)) - 1] ?? "";
+  if (reason.startsWith("Command not found") && known.includes(before)) {
+    return `${before} needs a value; one that begins with - is written ${before}=-1.`;
+  }
   const valued = /^Not enough arguments to option (\S+?)\.?$/.exec(reason)?.[1];
   if (valued !== undefined) {
     return `${valued} needs a value; one that begins with - is written ${valued}=-1.`;

@@ -13,6 +13,9 @@ export class ArgsAfterObject extends PdoflowError {
   }
 }
 
+/** How many jobs a posting can hold: their numbers have 32 bits. */
+const mostJobs = 2 ** 31;
+
 /** One argument of a job that takes each of several values in turn. */
 interface Each {
   /** Null for a positional one. */
@@ -52,6 +55,12 @@ export class SharedArguments {
       ...args.map((word): Each => ({ name: null, size: 1, at: () => wordText(word) })),
       ...kw.map((word) => parseKeyword(word, problems)),
     ];
+    const total = parts.reduce((product, { size }) => product * size, 1);
+    if (total > mostJobs) {
+      problems.push(
+        `expected ${mostJobs} combinations at most, as a posting holds, found ${total}`,
+      );
+    }
     if (problems.length > 0) throw new InvalidInput("arguments", problems);
     return parts.length === 0 ? undefined : new SharedArguments(parts);
   }

@@ -236,5 +236,5 @@ test("numbers that no job, pool or limit can have are told as what they are", as
   const limit = ["--max-failures", "99999999999"];
   const post = await cli.runWith({ input: "[1]" }, "post", "id.ts#id", "-", ...limit);
   expect(post.code).toBe(2);
-  expect(post.err).toContain("maxFailures: expected a number of 32 bits");
+  expect(post.err).toContain("--max-failures: expected 100% at most, or a number of 32 bits");
 });

@@ -36,6 +36,18 @@ test("postings are named by number, as the last ones, by name, by state, or in a
     code: 4,
     err: expect.stringContaining('no posting has the name "day"'),
   });
+  const empty = (...args: string[]) => cli.runWith({ input: "" }, ...args);
+  expect(await empty("pause", "-", "--state", "open", "--json")).toMatchObject({
+    code: 0,
+    out: expect.stringContaining('"postings":[]'), // not all that are open
+  });
+  expect(await empty("cancel", "-", "--state", "open", "--yes")).toMatchObject({
+    err: "no posting of those is open\n",
+  });
+  expect(await empty("set-limit", "-", "--state", "open", "--max-running", "1", "--json")).toEqual({
+    ...{ code: 0, err: "", out: expect.stringContaining('"postings":[]') },
+  });
+  expect((await empty("status", "-", "--json")).out).toContain('"postings":[]');
   expect(await cli.run("pause", "1/7")).toMatchObject({ code: 2 });
   expect(await cli.run("pause")).toMatchObject({ code: 2 });
 });

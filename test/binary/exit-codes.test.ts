@@ -46,6 +46,11 @@ const rows: readonly Row[] = [
   { code: exitCodes.database, when: "no server answers", args: ["status"], options: noServer },
   { code: exitCodes.notFound, when: "no posting has that number", args: ["jobs", "99"] },
   { code: exitCodes.notFound, when: "no job has that number", args: ["wait", "1/99"] },
+  ...["jobs", "logs", "results", "retry", "explain", "execute-job"].map((command) => ({
+    code: exitCodes.notFound,
+    when: `${command}: no job has that number`,
+    args: [command, "1/99"],
+  })),
   { code: exitCodes.notFound, when: "a file is missing", args: ["post", "fn.ts#fn", "gone.json"] },
   {
     code: exitCodes.notFound,

@@ -47,6 +47,20 @@ test("--version names the version and the commit", async () => {
   });
 });
 
+test("what is wrong with an option is told by its name, wherever it is", async () => {
+  using cli = await openCli(null);
+  const said = async (...args: string[]) => {
+    const { code, err } = await cli.run("post", "fit.ts#fit", "--args", "1", ...args);
+    expect(code).toBe(2);
+    return err.split("\n")[0];
+  };
+  expect(await said("--rate", "5")).toStartWith(
+    "pdoflow post: --max-rate: expected a rate such as",
+  );
+  expect(await said("--max-failures", "200%")).toContain("--max-failures: expected 100% at most");
+  expect(await said("--timeout", "-5s")).toContain("--timeout needs a value; one that begins");
+});
+
 test("an option that there is not is told where words follow it, too", async () => {
   using cli = await openCli(null);
   const { code, err } = await cli.run("post", "fit.ts#fit", "args.json", "--sing", "my.key");
