@@ -18,6 +18,8 @@ export function usesColor(
 
 const codes = { bold: 1, dim: 2, red: 31, green: 32, yellow: 33, cyan: 36 } as const;
 export type Color = keyof typeof codes;
+/** Each code that paint uses, as a part of a pattern. */
+export const paintCodes = [0, ...Object.values(codes)].join("|");
 
 /** Text in a colour, where the stream takes colours. */
 export type Paint = (color: Color, text: string) => string;

@@ -13,6 +13,7 @@ import { ColorChoice, type Color, type Paint, painter, usesColor } from "./color
 import { confirm } from "./confirm.ts";
 import { errorLine, messageLine } from "./error-text.ts";
 import { table } from "./table.ts";
+import { visible, visibleJson } from "./visible.ts";
 
 /** What main.ts knows of the process; commands read nothing else of it. */
 export interface CliContext extends BaseContext {
@@ -76,6 +77,11 @@ export abstract class PdoflowCommand extends Command<CliContext> {
     this.context.stdout.write(`${text}\n`);
   }
 
+  /** Text for a person, in which others may have written something. */
+  show(text: string): void {
+    this.print(visible(text));
+  }
+
   /** Data of which there may be much: resolves once whoever reads it has kept up. */
   async printInPace(text: string): Promise<void> {
     const { stdout } = this.context;
@@ -87,7 +93,7 @@ export abstract class PdoflowCommand extends Command<CliContext> {
     schema: S,
     value: Omit<v.InferInput<S>, "version">,
   ): void {
-    this.print(JSON.stringify(v.parse(schema, { version: 1, ...value })));
+    this.print(visibleJson(v.parse(schema, { version: 1, ...value })));
   }
 
   /** Prints what {@link tableText} makes. */
@@ -110,7 +116,7 @@ export abstract class PdoflowCommand extends Command<CliContext> {
   /** A message for a person, never data. */
   say(text: string): void {
     if (this.quiet) return;
-    this.context.stderr.write(this.json ? messageLine(text) : `${text}\n`);
+    this.context.stderr.write(this.json ? messageLine(text) : `${visible(text)}\n`);
   }
 
   paint(stream: "stdout" | "stderr"): Paint {

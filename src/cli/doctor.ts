@@ -48,7 +48,7 @@ export class DoctorCommand extends PdoflowCommand {
   #show({ kind, about, found, remedy }: Finding): void {
     const paint = this.paint("stdout");
     const mark = kind === "problem" ? paint("red", "problem") : paint("yellow", "advice");
-    this.print(`${mark}: ${about}: ${found}\n  ${remedy}`);
+    this.show(`${mark}: ${about}: ${found}\n  ${remedy}`);
   }
 }
 

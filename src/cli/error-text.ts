@@ -1,4 +1,5 @@
 import { exitCodes, PdoflowError } from "../domain/errors.ts";
+import { visible, visibleJson } from "./visible.ts";
 
 /** What goes to stderr of an error that ends a command: text, or one line of JSON. */
 export function errorLine(error: unknown, path: readonly string[], isJson: boolean): string {
@@ -6,7 +7,7 @@ export function errorLine(error: unknown, path: readonly string[], isJson: boole
     const { name, message, exitCode } = error;
     return isJson
       ? jsonLine({ error: { name, message, exitCode } })
-      : `pdoflow ${path.join(" ")}: ${message}\n`;
+      : `pdoflow ${path.join(" ")}: ${visible(message)}\n`;
   }
   const text = `pdoflow: this is a fault of pdoflow, please report it.\n${Bun.inspect(error)}`;
   return isJson
@@ -21,4 +22,4 @@ export const usageLine = (message: string): string =>
 /** A message on stderr, where a command prints JSON. */
 export const messageLine = (message: string): string => jsonLine({ message });
 
-const jsonLine = (value: object) => `${JSON.stringify({ version: 1, ...value })}\n`;
+const jsonLine = (value: object) => `${visibleJson({ version: 1, ...value })}\n`;

@@ -24,7 +24,7 @@ export class ExplainCommand extends PdoflowCommand {
       if (!facts) throw new JobNotFound(this.job);
       const { id: job, status } = facts;
       if (this.json) this.printJson(documents.explain, { job, status, why: explainJob(facts) });
-      else this.print(explainJob(facts));
+      else this.show(explainJob(facts));
       return exitCodes.ok;
     });
   }

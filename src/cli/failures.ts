@@ -71,7 +71,7 @@ export class FailuresCommand extends PdoflowCommand {
       const [message = ""] = error.message.split("\n");
       const place = throwPlace(error.stack);
       const on = host === null ? "" : ` on ${host}`;
-      this.print(
+      this.show(
         `${paint("bold", fingerprint)}  ${amount(count, "job")}  ` +
           `${paint("red", `${error.name}: ${message}`)}${place === null ? "" : `, at ${place}`}\n` +
           `  from ${firstAt.toISOString()} to ${lastAt.toISOString()}, ` +

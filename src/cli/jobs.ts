@@ -10,6 +10,7 @@ import { jobPages } from "./job-pages.ts";
 import { wholeNumber } from "./numbers.ts";
 import { findSelected, readSelectors } from "./select.ts";
 import { stateColor } from "./status.ts";
+import { escaped } from "./visible.ts";
 
 const Options = v.object({
   state: v.optional(JobStatus),
@@ -69,7 +70,7 @@ export class JobsCommand extends PdoflowCommand {
 
   async #show(postingId: number, rows: readonly JobRow[], isFirst: boolean): Promise<void> {
     if (this.json) {
-      await this.printInPace(rows.map((row) => lineOf(postingId, row)).join(""));
+      await this.printInPace(escaped(rows.map((row) => lineOf(postingId, row)).join("")));
       return;
     }
     const text = this.tableText(

@@ -11,6 +11,7 @@ import { parseFlags } from "./flags.ts";
 import { type End, followLogs, type Part } from "./follow-logs.ts";
 import { jobPages } from "./job-pages.ts";
 import { findSelected, readSelectors, type Selected } from "./select.ts";
+import { visibleJson } from "./visible.ts";
 
 const Options = v.object({ state: v.optional(JobStatus) });
 
@@ -108,7 +109,7 @@ function lineOfNews(news: Part | End): string {
   const job = `${postingId}/${index}`;
   const printed = { stdout: null, stderr: null, [stream]: text };
   const line = { version: 1 as const, job, status: "running" as const, attempt, ...printed };
-  return `${JSON.stringify(v.parse(documents.logs, { ...line, error: null }))}\n`;
+  return `${visibleJson(v.parse(documents.logs, { ...line, error: null }))}\n`;
 }
 
 /** Puts what comes from several streams under a line that says whose it is, where that changes. */
@@ -158,5 +159,5 @@ function lineOf(postingId: number, row: JobRow): string {
   if (attempt === 0) return "";
   const job = `${postingId}/${index}`;
   const line = { version: 1 as const, job, status, attempt, stdout, stderr, error };
-  return `${JSON.stringify(v.parse(documents.logs, line))}\n`;
+  return `${visibleJson(v.parse(documents.logs, line))}\n`;
 }

@@ -10,6 +10,7 @@ import { parseFlags } from "./flags.ts";
 import { resultPages } from "./job-pages.ts";
 import { findSelected, readSelectors } from "./select.ts";
 import { Separated, type Separation } from "./separated.ts";
+import { escaped } from "./visible.ts";
 
 const Options = v.object({ state: v.optional(JobStatus) });
 
@@ -46,7 +47,7 @@ export class ResultsCommand extends PdoflowCommand {
         const wanted = rows.filter(({ status }) => state === undefined || status === state);
         const lines = separated
           ? separated.lines(wanted.map((row) => fieldsOf(postingId, row)))
-          : wanted.map((row) => lineOf(postingId, row)).join("");
+          : escaped(wanted.map((row) => lineOf(postingId, row)).join(""));
         if (lines !== "") await this.printInPace(lines);
       }
       return exitCodes.ok;
