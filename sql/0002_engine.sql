@@ -15,7 +15,7 @@
 --   p_cap           how many at most of an entry point that is not among them (floor 1), and of a
 --                   posting with limits: as many as there are idle workers
 --   p_share         the share of what remains in a lane that one claim may take
---   p_skip          postings to pass by, known to be at a limit
+--   p_skip          postings to pass by: known to be at a limit, or refused by this pool (H1)
 --   p_slack_ms      a job of a posting with a rate starts within so many ms or is given back
 create function pdoflow.claim(
   p_pool bigint, p_routes integer[], p_oldest boolean,
@@ -66,11 +66,11 @@ begin
       if v_is_retry then
         v_lease := pdoflow.claim_retries(p_pool, v_retry.route_id, v_retry.priority, v_posting,
                                          v_retry.lost >= 2, p_entry_points, p_caps, p_cap,
-                                         p_slack_ms);
+                                         p_slack_ms, v_skip);
         v_seeks_retry := v_lease is not null; -- else other pools are taking all that are due
       else
         v_lease := pdoflow.claim_lane(p_pool, v_posting, v_lane.priority, p_entry_points, p_caps,
-                                      p_floors, p_cap, p_share, p_slack_ms);
+                                      p_floors, p_cap, p_share, p_slack_ms, v_skip);
       end if;
       -- Nothing is claimed after a lane was locked in vain: locks of a second one could be waited
       -- for in a circle.
@@ -132,7 +132,7 @@ end $$;
 create function pdoflow.claim_lane(
   p_pool bigint, p_posting bigint, p_priority integer,
   p_entry_points text[], p_caps integer[], p_floors integer[],
-  p_cap integer, p_share double precision, p_slack_ms integer
+  p_cap integer, p_share double precision, p_slack_ms integer, p_skip bigint[]
 ) returns bigint language plpgsql as $$
 #variable_conflict use_column
 declare
@@ -170,7 +170,7 @@ begin
     if v_size < 1 then return -1; end if;
   elsif v_cursor is null and v_size = v_lane.end_seq - v_lane.first_seq then
     return pdoflow.claim_whole_lanes(p_pool, v_lane.route_id, v_lane.rank, v_entry_point,
-                                     p_posting, p_priority, v_cap, v_floor, p_share);
+                                     p_posting, p_priority, v_cap, v_floor, p_share, p_skip);
   end if;
   v_cursor := coalesce(v_cursor, v_lane.first_seq);
   insert into pdoflow.lease (pool_id, lane_posting_id, lane_priority, lane_first_seq, lane_end_seq,
@@ -190,7 +190,7 @@ end $$;
 create function pdoflow.claim_whole_lanes(
   p_pool bigint, p_route integer, p_rank integer, p_entry_point text,
   p_first bigint, p_first_priority integer, p_cap integer, p_floor integer,
-  p_share double precision
+  p_share double precision, p_skip bigint[]
 ) returns bigint language plpgsql as $$
 #variable_conflict use_column
 declare
@@ -206,6 +206,7 @@ begin
   into v_locked from (
     select posting_id, priority, first_seq, end_seq from pdoflow.lane
     where route_id = p_route and state = 'open' and rank = p_rank and posting_id >= p_first
+      and posting_id <> all (p_skip)
     order by posting_id, priority desc limit 500 for no key update skip locked) l;
   -- A statement after the locks: a lane that has a lease by now is not untouched (L1).
   with free as (

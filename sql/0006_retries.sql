@@ -57,7 +57,7 @@ $$;
 -- taking. Null where none was left, 0 where the cap forbids it, -1 where a limit does.
 create function pdoflow.claim_retries(
   p_pool bigint, p_route integer, p_priority integer, p_posting bigint, p_suspect boolean,
-  p_entry_points text[], p_caps integer[], p_cap integer, p_slack_ms integer
+  p_entry_points text[], p_caps integer[], p_cap integer, p_slack_ms integer, p_skip bigint[]
 ) returns bigint language plpgsql as $$
 #variable_conflict use_column
 declare
@@ -98,6 +98,7 @@ begin
     select r.* from pdoflow.retry r join pdoflow.posting p on p.id = r.posting_id
     where r.route_id = p_route and r.priority = p_priority and r.due_at <= now()
       and p.entry_point = v_entry_point and (r.lost >= 2) = (v_lost >= 2)
+      and r.posting_id <> all (p_skip)
       and case when v_is_limited then p.id = p_posting
                else coalesce(p.max_running, p.rate_count) is null end
     order by r.due_at, r.id limit least(v_left, 500) for update of r skip locked

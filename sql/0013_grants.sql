@@ -6,17 +6,17 @@
 create function pdoflow.kind_reads(p_kind text) returns text[] language sql immutable return
   case p_kind
     when 'pool' then array['migration', 'route', 'posting', 'lane', 'job', 'progress', 'lease',
-                           'pool']
+                           'pool', 'refusal']
     else array['migration', 'route', 'posting', 'lane', 'job', 'progress', 'lease', 'pool',
                'outcome', 'retry', 'permit', 'variable', 'job_status', 'failure', 'tally',
-               'profile',
+               'profile', 'refusal',
                'postings', 'jobs', 'outcomes', 'failures', 'pools']
   end;
 
 -- The functions that it may call: those that run as the owner check who calls.
 create function pdoflow.kind_calls(p_kind text) returns text[] language sql immutable return
   array['caller', 'is_owner', 'is_a', 'sees_all', 'runs_all', 'own_routes',
-        'run_routes'] ||
+        'run_routes', 'refusal_of'] ||
   case p_kind
     when 'pool' then array['listen', 'share_of',
                            'pool_register', 'pool_beat', 'pool_listens', 'pool_drain',
@@ -26,7 +26,7 @@ create function pdoflow.kind_calls(p_kind text) returns text[] language sql immu
                            'pool_finish',
                            'pool_fold', 'pool_finish_stragglers', 'pool_rescue',
                            'pool_stop_posting', 'pool_tell', 'pool_show', 'pool_profile',
-                           'pool_signatures', 'pool_block']
+                           'pool_signatures', 'pool_block', 'pool_refuse']
     else array['running_jobs', 'fingerprint', 'failed_jobs', 'failed_before', 'seqs_of',
                'limit_room', 'status', 'get_variable', 'follow']
   end ||

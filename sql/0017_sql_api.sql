@@ -130,8 +130,13 @@ begin
 end $$;
 
 create function pdoflow.resume(p_postings bigint[]) returns bigint[] language plpgsql
-security definer set search_path = pg_catalog, pg_temp as
-$$ begin return pdoflow.reopen(pdoflow.steerable(p_postings)); end $$;
+security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  v_ids bigint[] := pdoflow.steerable(p_postings);
+begin
+  v_ids := pdoflow.forgive(v_ids) || pdoflow.reopen(v_ids);
+  return array(select distinct id from unnest(v_ids) as id order by id);
+end $$;
 
 create function pdoflow.cancel(
   p_postings bigint[], p_kills boolean default true, p_reason text default null

@@ -57,7 +57,8 @@ export class PoolCommand extends PdoflowCommand {
       given back, exit code 0. A second signal kills; the jobs that ran are given back too.
 
       With --once it ends when nothing is left to run, with exit code 1 where a job that it ran has
-      failed for good, or a posting was stopped because its jobs only failed.
+      failed for good, a posting was stopped because its jobs only failed, or is left because this
+      pool refuses it (--trust, --allow).
     `,
     examples: [
       ["Run jobs until it is stopped", "$0 pool --max-workers 16"],
@@ -222,11 +223,12 @@ export class PoolCommand extends PdoflowCommand {
   }
 
   /** Says what the pool did in its life; returns the exit code. */
-  #tell({ done, failed, retried, refused, gaveBack, stopped }: PoolSummary): ExitCode {
+  #tell({ done, failed, retried, refused, gaveBack, ...rest }: PoolSummary): ExitCode {
     this.say(
       `pool: ended: ${done} done, ${failed} failed, ${retried} failed attempts to be tried ` +
         `again, ${gaveBack} given back${refused > 0 ? `, ${refused} refused` : ""}`,
     );
-    return this.once && failed + stopped > 0 ? exitCodes.jobsFailed : exitCodes.ok;
+    const isAllDone = failed + rest.stopped === 0 && !rest.refusesAny;
+    return this.once && !isAllDone ? exitCodes.jobsFailed : exitCodes.ok;
   }
 }

@@ -99,6 +99,9 @@ export class StatusCommand extends PdoflowCommand {
       ]),
       stateColor,
     );
+    for (const { id, state, reason } of postings) {
+      if (state === "open" && reason !== null) this.say(`posting ${id}: ${reason}`);
+    }
   }
 
   #showPools(pools: readonly PoolRow[]): void {

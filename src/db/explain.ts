@@ -32,6 +32,7 @@ export async function readJobFacts(
        limit 1) as due_in_ms,
       (extract(epoch from p.starts_at - now()) * 1000)::float8 as starts_in_ms,
       json_build_object('id', p.id, 'state', p.state, 'reason', p.reason) as posting,
+      ${schema}.refusal_of(p.id) as refusal,
       (select json_build_object('maxRunning', p.max_running, 'rateCount', p.rate_count,
                                 'rateMs', p.rate_ms)
        from ${schema}.limit_room(p.id) r where r.jobs < 1) as full,
@@ -49,13 +50,15 @@ export async function readJobFacts(
   return {
     ...facts,
     id: `${postingId}/${index}`,
-    pools: await readScopes(db),
+    pools: await readScopes(db, postingId),
     ahead: await countAhead(db, { postingId, priority }),
   };
 }
 
-const readScopes = ({ sql, schema }: Db) => sql<JobFacts["pools"]>`
-  select provides, posters from ${schema}.pool
+const readScopes = ({ sql, schema }: Db, postingId: number) => sql<JobFacts["pools"]>`
+  select provides, posters, exists (
+    select from ${schema}.refusal where posting_id = ${postingId} and pool_id = p.id) as refuses
+  from ${schema}.pool p
   where state = 'up' and beat_at > clock_timestamp() - patience_ms * interval '1 ms'`;
 
 /** The jobs in open lanes that come before a lane's; looks at the first 1,000 such lanes. */

@@ -16,7 +16,8 @@ export interface ListWish {
 export const listPostings = ({ sql, schema }: Db, { isAll, state, before, most }: ListWish) => sql<
   PostingRow[]
 >`
-  select p.id, p.name, p.entry_point, p.job_count, p.state, p.reason, r.poster, r.poster_os,
+  select p.id, p.name, p.entry_point, p.job_count, p.state,
+         coalesce(p.reason, ${schema}.refusal_of(p.id)) as reason, r.poster, r.poster_os,
          p.posted_at, p.ended_at
   from ${schema}.posting p join ${schema}.route r on r.id = p.route_id
   where p.id < ${before} and ${isAll ? sql`true` : sql`p.ended_at is null`}

@@ -23,6 +23,7 @@ import jobKeys from "../../sql/0021_job_keys.sql" with { type: "text" };
 import follow from "../../sql/0022_follow.sql" with { type: "text" };
 import profile from "../../sql/0023_profile.sql" with { type: "text" };
 import signatures from "../../sql/0024_signatures.sql" with { type: "text" };
+import refusals from "../../sql/0025_refusals.sql" with { type: "text" };
 import { type Db, errorCode, type Sql, type Tx } from "./connect.ts";
 
 /**
@@ -53,6 +54,7 @@ export const migrations: readonly { name: string; sql: string }[] = [
   { name: "0022_follow", sql: follow },
   { name: "0023_profile", sql: profile },
   { name: "0024_signatures", sql: signatures },
+  { name: "0025_refusals", sql: refusals },
 ];
 
 /** The schema is not there, or older than this program. */

@@ -22,7 +22,8 @@ export const readPostings = ({ sql, schema }: Db, most: number) => sql<PostingRo
     select id from ${schema}.posting where ended_at is null order by id desc limit ${most}),
   newest as (
     select id from ${schema}.posting order by id desc limit ${most})
-  select p.id, p.name, p.entry_point, p.job_count, p.state, p.reason, r.poster, r.poster_os,
+  select p.id, p.name, p.entry_point, p.job_count, p.state,
+         coalesce(p.reason, ${schema}.refusal_of(p.id)) as reason, r.poster, r.poster_os,
          p.posted_at, p.ended_at
   from (select id from open union select id from newest) wanted
     join ${schema}.posting p using (id) join ${schema}.route r on r.id = p.route_id
@@ -30,7 +31,8 @@ export const readPostings = ({ sql, schema }: Db, most: number) => sql<PostingRo
 
 /** The postings with these numbers, those that exist. */
 export const findPostings = ({ sql, schema }: Db, ids: readonly number[]) => sql<PostingRow[]>`
-  select p.id, p.name, p.entry_point, p.job_count, p.state, p.reason, r.poster, r.poster_os,
+  select p.id, p.name, p.entry_point, p.job_count, p.state,
+         coalesce(p.reason, ${schema}.refusal_of(p.id)) as reason, r.poster, r.poster_os,
          p.posted_at, p.ended_at
   from ${schema}.posting p join ${schema}.route r on r.id = p.route_id
   where p.id = any (${integers(ids)}::bigint[])

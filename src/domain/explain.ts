@@ -20,9 +20,11 @@ export interface JobFacts {
   posting: { id: number; state: PostingState; reason: string | null };
   /** The limits of its posting where it is at one of them; null where it is not. */
   full: { maxRunning: number | null; rateCount: number | null; rateMs: number | null } | null;
+  /** Who does not run its posting, and why; null where nobody refused. */
+  refusal: string | null;
   route: Route;
   /** The pools that are up. */
-  pools: readonly { provides: Provides; posters: readonly string[] | null }[];
+  pools: readonly { provides: Provides; posters: readonly string[] | null; refuses: boolean }[];
   /** Jobs that wait and come first. */
   ahead: { higherPriority: number; samePriority: number };
 }
@@ -42,7 +44,7 @@ export function explainJob(facts: JobFacts): string {
       return `${id} is in the hands of a pool${host === null ? "" : ` on ${host}`}.`;
     case "retrying":
     case "waiting":
-      return `${id} ${whyNot(facts)}.`;
+      return `${id} ${whyNot(facts)}${refusalOf(facts)}.`;
   }
 }
 
@@ -65,12 +67,21 @@ function whyNot(facts: JobFacts): string {
   }
   if (pools.length === 0) return "waits because no pool is up; start one with: pdoflow pool";
   if (!pools.some((pool) => mayServe(route, pool))) return `waits because ${unserved(facts)}`;
+  if (!pools.some((pool) => mayServe(route, pool) && !pool.refuses)) {
+    return "waits because no pool that could run it does";
+  }
   if (dueInMs !== null && dueInMs > 0) {
     return `is to be tried again in ${Math.ceil(dueInMs / 1000)} s${lastError(facts)}`;
   }
   if (facts.full !== null)
     return `waits because its posting is at its limit: ${limits(facts.full)}`;
   return `waits ${queue(facts.ahead)}`;
+}
+
+/** Others may run it all the same, so this is told beside what it waits for. */
+function refusalOf({ refusal, posting }: JobFacts): string {
+  if (refusal === null || posting.state !== "open") return "";
+  return `; it was ${refusal}; after mending: pdoflow resume ${posting.id}`;
 }
 
 const start = (ms: number) =>

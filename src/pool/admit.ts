@@ -1,4 +1,3 @@
-import { stopPosting } from "../db/control.ts";
 import type { HeldJob } from "./held-job.ts";
 import { insist } from "./insist.ts";
 import type { PoolOptions } from "./options.ts";
@@ -6,29 +5,27 @@ import type { Links, Session } from "./session.ts";
 import type { Judge, Verdict } from "./verdict.ts";
 
 /** What was claimed, sorted by whether it may run. */
-export interface Admitted {
+interface Admitted {
   jobs: HeldJob[];
   refused: HeldJob[];
-  /** How many postings were stopped. */
-  stopped: number;
   /** Workers may have imported other code than that which these jobs are for. */
   isCodeNew: boolean;
 }
 
 /**
- * Which of the jobs of a claim may run; null where the leases are not held any more. A posting that
- * is refused is stopped, and the reason noted on it: else it would be claimed again and again.
+ * Which of the jobs of a claim may run; null where the leases are not held any more. What is
+ * refused is noted, and not claimed again by this pool (H1): others may run it.
  */
 export async function admit(
   jobs: HeldJob[],
   session: Session,
   links: Links,
-  { trust, codeWatch, host, log }: Pick<PoolOptions, "trust" | "codeWatch" | "host" | "log">,
+  { trust, codeWatch, log }: Pick<PoolOptions, "trust" | "codeWatch" | "log">,
   isWanted: () => boolean,
 ): Promise<Admitted | null> {
   const { recoveries } = session;
   const isHeld = () => isWanted() && session.recoveries === recoveries;
-  const checked = trust ? await insist(() => stopRefused(trust), isHeld) : nothingRefused;
+  const checked = trust ? await insist(() => noteRefused(trust), isHeld) : nothingRefused;
   if (!checked) return null;
   const { refused } = checked;
   for (const [id, why] of refused) log(`posting ${id} was refused: ${why}`);
@@ -38,13 +35,15 @@ export async function admit(
   const isCodeNew = checked.isCodeNew || hasChanged === true;
   if (isCodeNew) log("code has changed: replacing the workers");
   const back = refused.size === 0 ? [] : jobs.filter(isRefused);
-  return isHeld() ? { jobs: kept, refused: back, stopped: refused.size, isCodeNew } : null;
+  return isHeld() ? { jobs: kept, refused: back, isCodeNew } : null;
 
-  async function stopRefused(by: Judge): Promise<Verdict> {
+  async function noteRefused(by: Judge): Promise<Verdict> {
     const verdict = await by.check(jobs, (work) => links.work.ask(work));
-    for (const [id, why] of verdict.refused) {
-      const reason = `refused by the pool on ${host}: ${why}`;
-      await links.work.ask((db) => stopPosting(db, id, reason));
+    if (verdict.refused.size === 0) return verdict;
+    const routeOf = new Map(jobs.map(({ posting }) => [posting.id, posting.routeId]));
+    for (const route of await session.claimer.refusals.add(verdict.refused, routeOf)) {
+      const poster = session.claimer.posterOf(route);
+      log(`too many postings of ${poster} were refused: for 5 minutes it takes none of them`);
     }
     return verdict;
   }

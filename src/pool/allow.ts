@@ -34,6 +34,10 @@ export class Allow implements Judge {
     return { ...verdict, refused: new Map([...refused, ...verdict.refused]) };
   }
 
+  hasChanged(): boolean {
+    return this.#next?.hasChanged() ?? false;
+  }
+
   #allows(entryPoint: string): boolean {
     const known = this.#answers.get(entryPoint);
     if (known !== undefined) return known;

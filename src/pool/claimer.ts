@@ -17,6 +17,8 @@ import { mayServe, type PoolScope, type RouteInTurn } from "../domain/route.ts";
 import { Turns } from "../domain/turns.ts";
 import type { HeldJob } from "./held-job.ts";
 import { Limits } from "./limits.ts";
+import { Refusals } from "./refusals.ts";
+import type { Judge } from "./verdict.ts";
 import type { Link } from "./link.ts";
 
 const postingsKept = 10_000;
@@ -27,6 +29,8 @@ const routesEveryMs = 1_000;
 export interface ClaimerOptions extends PoolScope {
   /** One claim in so many goes to the oldest open lane, so that no posting starves; 0 for none. */
   oldestEvery: number;
+  /** What it may run; absent where it runs all that it may claim. */
+  trust?: Judge | null;
 }
 
 /** What of the pool the size of a claim depends on. */
@@ -46,6 +50,7 @@ export class Claimer {
   readonly #options: ClaimerOptions;
   readonly #poolId: number;
   readonly limits = new Limits();
+  readonly refusals: Refusals;
   #routes: RouteInTurn[] = [];
   readonly #turns = new Turns();
   #routesReadAt = -Infinity;
@@ -57,6 +62,7 @@ export class Claimer {
     this.#link = link;
     this.#options = options;
     this.#poolId = poolId;
+    this.refusals = new Refusals(link, poolId, options.trust ?? null);
   }
 
   jobTime(entryPoint: string): JobTime | null {
@@ -82,11 +88,12 @@ export class Claimer {
     room: Room,
   ): Promise<{ ranges: LeasedRange[]; jobs: HeldJob[]; hasPassedBy: boolean }> {
     if (performance.now() > this.#routesReadAt + routesEveryMs) await this.refreshRoutes();
+    await this.refusals.look();
     this.limits.expire(performance.now());
     const startBy = Date.now() + this.limits.slackMs; // from before the claim: on the safe side
     const want = {
       poolId: this.#poolId,
-      routes: this.#turns.order(this.#routes),
+      routes: this.#turns.order(this.#served),
       oldest: this.#isOldestsTurn(),
       sizes: [...this.#times].map(([entryPoint, time]) => ({
         entryPoint,
@@ -94,12 +101,12 @@ export class Claimer {
       })),
       cap: claimSize(null, room).cap,
       share: claimShare(room.workers, room.workersOfAllPools),
-      skip: this.limits.skipped,
+      skip: [...this.limits.skipped, ...this.refusals.ids],
       slackMs: this.limits.slackMs,
     };
     const { ranges, limited } = await this.#link.ask((db) => claim(db, want));
     this.limits.note(limited, performance.now());
-    const hasPassedBy = limited.length + want.skip.length > 0;
+    const hasPassedBy = limited.length + this.limits.skipped.length > 0;
     if (ranges.length === 0) return { ranges, jobs: [], hasPassedBy };
     const jobs = await this.#read(ranges, startBy);
     // All of one claim is of one route.
@@ -127,14 +134,23 @@ export class Claimer {
    * starts; null for never. What is to start by now is started.
    */
   async nextMs(): Promise<{ dueMs: number | null; startMs: number | null }> {
-    const { skipped } = this.limits;
-    const routes = this.#routes.map(({ id }) => id);
+    const skipped = [...this.limits.skipped, ...this.refusals.ids];
+    const routes = this.#served.map(({ id }) => id);
     const { retryMs, startMs } = await this.#link.ask((db) => nextTimes(db, routes, skipped));
     if (startMs !== null && startMs <= 0) await this.#link.ask((db) => startDue(db));
     const limitMs = this.limits.nextMs(performance.now());
     const dueMs =
       retryMs === null || limitMs === null ? (retryMs ?? limitMs) : Math.min(retryMs, limitMs);
     return { dueMs, startMs };
+  }
+
+  posterOf(routeId: number): string {
+    return this.#routes.find(({ id }) => id === routeId)?.poster ?? "a poster";
+  }
+
+  /** Its routes but for those of which it has refused too much. */
+  get #served(): RouteInTurn[] {
+    return this.#routes.filter(({ id }) => !this.refusals.hasLeft(id));
   }
 
   /** Rule 6: a fixed share of the claims, whatever waits with a higher priority. */

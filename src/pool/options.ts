@@ -36,6 +36,7 @@ export const nothingDone = (): PoolSummary => ({
   refused: 0,
   gaveBack: 0,
   stopped: 0,
+  refusesAny: false,
 });
 
 /** What a pool did in its life: attempts by how they ended, and the rest. */
@@ -45,6 +46,8 @@ export interface PoolSummary extends Record<OutcomeState, number> {
   gaveBack: number;
   /** Postings that it stopped because their jobs failed. */
   stopped: number;
+  /** Whether postings are left that it does not run. */
+  refusesAny: boolean;
 }
 
 /** For outcomes that could not be written as they were: what was thought to be done has failed. */

@@ -107,6 +107,7 @@ export class Pool {
     try {
       await this.#ended.promise;
       this.#summary.gaveBack += (await this.#session?.close()) ?? 0;
+      this.#summary.refusesAny = this.#session?.claimer.refusals.isAny ?? false;
       return this.#summary;
     } finally {
       await this.#close();
@@ -279,7 +280,6 @@ export class Pool {
     const isHeld = () => session === this.#session && !this.#isKilled;
     const admitted = await admit(claimed, session, this.#links, this.#options, isHeld);
     if (!admitted) return; // declared lost meanwhile, and its leases with it
-    this.#summary.stopped += admitted.stopped;
     if (admitted.isCodeNew) this.#runner.renew();
     if (this.#isDraining || this.#isSilent) return await this.#giveBack(claimed);
     this.#runner.add(admitted.jobs);

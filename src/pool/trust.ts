@@ -49,6 +49,7 @@ export class Trust implements Judge {
   #keys: ReadonlyMap<string, { key: KeyObject; isRevoked: boolean }>;
   #keysText: string;
   #keysReadAt = performance.now();
+  #hasOtherKeys = false;
   readonly #vouched = new Map<number, Vouched>();
   readonly #blocks = new Map<string, Map<number, { index: number; args: string }>>();
   /** By entry point: the digest of the code that workers have imported. */
@@ -103,6 +104,14 @@ export class Trust implements Judge {
     this.#keysText = text;
     this.#keys = new Map(keys.map((each) => [each.keyId, each]));
     this.#vouched.clear();
+    this.#hasOtherKeys = true;
+  }
+
+  hasChanged(): boolean {
+    this.#readKeysAgain();
+    const has = this.#hasOtherKeys;
+    this.#hasOtherKeys = false;
+    return has;
   }
 
   #vouch(row: SignatureRow | undefined): Vouched {

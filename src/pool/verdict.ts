@@ -12,6 +12,8 @@ export interface Verdict {
 /** Whoever decides that. `ask` asks the database. */
 export interface Judge {
   check(jobs: readonly HeldJob[], ask: Ask): Promise<Verdict>;
+  /** Whether it may decide otherwise than at the last look: it trusts other keys. */
+  hasChanged(): boolean;
 }
 
 export type Ask = <T>(work: (db: Db) => Promise<T>) => Promise<T>;

@@ -54,7 +54,7 @@ test("refused: a key that is not trusted, one that was taken away, and one that 
 
 async function refusals({ sql }: TestDatabase): Promise<number> {
   const [row] = await sql<{ count: number }[]>`
-    select count(*)::integer as count from pdoflow.posting where reason like '%was revoked%'`;
+    select count(*)::integer as count from pdoflow.refusal where reason like '%was revoked%'`;
   return row?.count ?? 0;
 }
 

@@ -48,7 +48,8 @@ export async function openSigning(db: TestDatabase): Promise<Signing> {
 }
 
 export async function postingOf({ sql }: TestDatabase, id: number) {
-  const [row] = await sql`select state, reason, done from pdoflow.posting where id = ${id}`;
+  const [row] = await sql`
+    select state, pdoflow.refusal_of(id) as reason, done from pdoflow.posting where id = ${id}`;
   return { state: row?.["state"], reason: String(row?.["reason"]), done: row?.["done"] };
 }
 
@@ -59,7 +60,7 @@ export async function expectRefused(db: TestDatabase, cli: Signing, id: number, 
   expect(said).toContain(`posting ${id} was refused: `);
   expect(said).toContain(why);
   const { state, reason, done } = await postingOf(db, id);
-  expect({ state, done }).toEqual({ state: "errored_out", done: 0 });
+  expect({ state, done }).toEqual({ state: "open", done: 0 });
   expect(reason).toMatch(/^refused by the pool on \S+: /);
   expect(reason).toContain(why);
   expect((await cli.run("explain", `${id}/0`)).out).toContain(why);

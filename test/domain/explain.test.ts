@@ -12,9 +12,10 @@ const waiting: JobFacts = {
   dueInMs: null,
   startsInMs: null,
   full: null,
+  refusal: null,
   posting: { id: 42, state: "open", reason: null },
   route: { id: 1, poster: "lab", posterOs: "ann", needs: [], run: "" },
-  pools: [{ provides: {}, posters: null }],
+  pools: [{ provides: {}, posters: null, refuses: false }],
   ahead: { higherPriority: 0, samePriority: 0 },
 };
 const gpu = { ...waiting.route, needs: parseNeeds("gpu,mem>=16G") };
@@ -27,6 +28,19 @@ test.each<[Partial<JobFacts>, string]>([
     { startsInMs: -1 },
     "42/7 waits because its posting is to start now, by the next pool that looks.",
   ],
+  [
+    { refusal: "refused by the pool on a: it is not signed" },
+    "42/7 waits for a worker that is free: it is next; it was refused by the pool on a: " +
+      "it is not signed; after mending: pdoflow resume 42.",
+  ],
+  [
+    {
+      refusal: "refused by the pool on a: it is not signed",
+      pools: [{ provides: {}, posters: null, refuses: true }],
+    },
+    "42/7 waits because no pool that could run it does; it was refused by the pool on a: " +
+      "it is not signed; after mending: pdoflow resume 42.",
+  ],
   [{ pools: [] }, "42/7 waits because no pool is up; start one with: pdoflow pool."],
   [
     { posting: { id: 42, state: "paused", reason: "lunch" } },
@@ -37,21 +51,21 @@ test.each<[Partial<JobFacts>, string]>([
     "42/7 waits because its posting was stopped (10 in a row); go on with: pdoflow resume 42.",
   ],
   [
-    { route: gpu, pools: [{ provides: parseProvides("mem=64G"), posters: null }] },
+    { route: gpu, pools: [{ provides: parseProvides("mem=64G"), posters: null, refuses: false }] },
     "42/7 waits because no pool provides gpu (1 pool seen).",
   ],
   [
     {
       route: gpu,
       pools: [
-        { provides: parseProvides("gpu"), posters: null },
-        { provides: parseProvides("mem=64G"), posters: null },
+        { provides: parseProvides("gpu"), posters: null, refuses: false },
+        { provides: parseProvides("mem=64G"), posters: null, refuses: false },
       ],
     },
     "42/7 waits because no pool provides all of gpu, mem>=16G (2 pools seen).",
   ],
   [
-    { pools: [{ provides: {}, posters: ["bob"] }] },
+    { pools: [{ provides: {}, posters: ["bob"], refuses: false }] },
     "42/7 waits because the pools that could run it run only jobs of other posters than ann " +
       "(1 pool seen).",
   ],

@@ -142,7 +142,7 @@ const documentOf = (sql: Tx, schema: Schema) => sql`
       when current_setting('transaction_read_only')::boolean then 'the server takes no writes'
       when not ${schema}.is_a('operator', 'poster')
         then format('the role %s may only look', ${schema}.caller()) end,
-    'postings', (${postingsOf(sql)}),
+    'postings', (${postingsOf(sql, schema)}),
     'open', live.postings,
     'jobs', json_build_object(
       'waiting', waiting, 'retrying', retrying, 'done', done, 'failed', failed,
@@ -160,10 +160,11 @@ const documentOf = (sql: Tx, schema: Schema) => sql`
       order by jobs desc, last_at desc), '[]') from grouped)) as value
   from clock, live, summed`;
 
-const postingsOf = (sql: Tx) => sql`
+const postingsOf = (sql: Tx, schema: Schema) => sql`
     select coalesce(json_agg(json_build_object(
       'id', id, 'name', name, 'entryPoint', entry_point, 'jobCount', job_count, 'state', state,
-      'reason', reason, 'poster', poster, 'priority', priority, 'postedAt', posted_at,
+      'reason', coalesce(reason, ${schema}.refusal_of(id)), 'poster', poster,
+      'priority', priority, 'postedAt', posted_at,
       'endedAt', ended_at, 'jobs', json_build_object(
         'waiting', coalesce(waiting, 0), 'retrying', coalesce(retrying, 0), 'done', all_done,
         'failed', all_failed, 'cancelled', all_cancelled,
