@@ -105,11 +105,11 @@ export class StatusCommand extends PdoflowCommand {
   }
 
   #showPools(pools: readonly PoolRow[]): void {
-    this.print("");
     if (pools.length === 0) {
-      this.print("no pools; start one with: pdoflow pool");
+      this.say("no pools; start one with: pdoflow pool");
       return;
     }
+    this.print("");
     this.printTable(poolHeader, pools.map(poolCells), stateColor);
   }
 }

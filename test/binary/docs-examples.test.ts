@@ -7,10 +7,13 @@ import { binary } from "../binary.ts";
 import { freshDatabase, type TestDatabase } from "../database.ts";
 import { postJobs, postManySingles } from "../db/engine.ts";
 import { openCli } from "./cli.ts";
+import { documentOf } from "./json.ts";
 
 const folder = join(import.meta.dir, "../../docs");
 const page = (name: string) => Bun.file(join(folder, name)).text();
-const shell = /^```sh\n(.*?)^```$/gms;
+/** All that a page says is run: what is marked `sh run`, in its order. */
+const shellOf = async (name: string) =>
+  [...(await page(name)).matchAll(/^```sh run\n(.*?)^```$/gms)].map(([, text]) => text).join("");
 
 const once = `pdoflow() {
   case $1 in pool | top) command pdoflow "$@" --once ;; *) command pdoflow "$@" ;; esac
@@ -30,7 +33,7 @@ async function runIn(db: TestDatabase, script: string) {
 
 test("docs/signing.md: a posting that is signed is run by a pool that trusts its key", async () => {
   await using db = await freshDatabase();
-  const [block = ""] = [...(await page("signing.md")).matchAll(shell)].map(([, text]) => text);
+  const block = await shellOf("signing.md");
   const { code, err } = await runIn(db, block);
   expect({ code, err }).toEqual({ code: 0, err: expect.stringContaining("3 done, 0 failed") });
   expect(block).toContain("--trust keys.d");
@@ -38,7 +41,7 @@ test("docs/signing.md: a posting that is signed is run by a pool that trusts its
 
 test("docs/security.md: roles are granted what they need", async () => {
   await using db = await freshDatabase();
-  const [block = ""] = [...(await page("security.md")).matchAll(shell)].map(([, text]) => text);
+  const block = await shellOf("security.md");
   const names = ["ada", "cluster", "desk"].map((name) => [name, `${name}_${db.name}`] as const);
   let script = block;
   for (const [name, unique] of names) {
@@ -57,7 +60,7 @@ test("docs/security.md: roles are granted what they need", async () => {
 test("docs/selectors.md: those in a state, and those whose numbers come by a pipe", async () => {
   await using db = await freshDatabase();
   await postManySingles(db.db, 43);
-  const [block = ""] = [...(await page("selectors.md")).matchAll(shell)].map(([, text]) => text);
+  const block = await shellOf("selectors.md");
   const { code, err } = await runIn(db, block);
   expect({ code, err }).toEqual({ code: 0, err: expect.any(String) });
   const open =
@@ -68,9 +71,23 @@ test("docs/selectors.md: those in a state, and those whose numbers come by a pip
 test("docs/top.md: the dashboard starts with the options that it shows", async () => {
   await using db = await freshDatabase();
   await postJobs(db.db, 3);
-  const [block = ""] = [...(await page("top.md")).matchAll(shell)].map(([, text]) => text);
+  const block = await shellOf("top.md");
   const { code, out } = await runIn(db, block);
   expect({ code, out }).toEqual({ code: 0, out: expect.stringContaining("waiting") });
+});
+
+test("docs/database.md: a server is named by a URL, by parameters, and by several hosts", async () => {
+  using cli = await openCli(null);
+  const { PDOFLOW_DATABASE_URL: _, ...env } = cli.env;
+  const lines = (await shellOf("database.md")).trim().split("\n");
+  const hosts = [];
+  for (const line of lines) {
+    const script = `${line}\n${await binary()} config --json`;
+    const out = await Bun.$`bash -ec ${script}`.cwd(cli.folder).env(env).text();
+    const { settings } = documentOf("config", out);
+    hosts.push(settings.find(({ name }) => name === "host")?.value);
+  }
+  expect(hosts).toEqual(["db.example.org", "db.example.org", "db1,db2"]);
 });
 
 test("docs/five-tasks.md: each of them as the page does it", async () => {

@@ -6,13 +6,15 @@ import { freshDatabase } from "../database.ts";
 import { openCli } from "./cli.ts";
 
 const guide = await Bun.file(join(import.meta.dir, "../../docs/posting.md")).text();
-const blocks = [...guide.matchAll(/^```(\w*)\n(.*?)^```$/gms)].map(([, language, text = ""]) => ({
-  language,
-  text,
-}));
+const blocks = [...guide.matchAll(/^```(\w*(?: run)?)\n(.*?)^```$/gms)].map(
+  ([, language, text = ""]) => ({
+    language,
+    text,
+  }),
+);
 const source = blocks.find(({ language }) => language === "ts")?.text ?? "";
 const examples = blocks.flatMap(({ language, text }, at) =>
-  language === "sh" ? [{ script: text, printed: blocks[at + 1]?.text ?? "" }] : [],
+  language === "sh run" ? [{ script: text, printed: blocks[at + 1]?.text ?? "" }] : [],
 );
 
 test.each(examples)("the guide says what is printed by $script", async ({ script, printed }) => {

@@ -1,0 +1,82 @@
+// Which shell examples of the documents are run: those marked `sh run`, all of them, by the test of
+// their page. Any other is here, with the reason.
+import { expect, test } from "bun:test";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+
+const root = join(import.meta.dir, "../..");
+const textOf = (path: string) => readFileSync(join(root, path), "utf8");
+
+/** The test that runs every `sh run` block of a page. */
+const testOf: Readonly<Record<string, string>> = {
+  "README.md": "test/binary/examples.test.ts",
+  "docs/posting.md": "test/binary/posting-guide.test.ts",
+  "docs/database.md": "test/binary/docs-examples.test.ts",
+  "docs/security.md": "test/binary/docs-examples.test.ts",
+  "docs/selectors.md": "test/binary/docs-examples.test.ts",
+  "docs/signing.md": "test/binary/docs-examples.test.ts",
+  "docs/top.md": "test/binary/docs-examples.test.ts",
+};
+
+/** How blocks begin that no test runs, and why. */
+const notRun: readonly (readonly [page: string, beginning: string, why: string])[] = [
+  ["README.md", "git clone", "gets a copy of the repository that the test is in"],
+  ["README.md", "export PDOFLOW_DATABASE_URL", "prepares a server that only its reader has"],
+  ["CONTRIBUTING.md", "bun test ", "is the run of tests that this is one of"],
+  ["CONTRIBUTING.md", "PDOFLOW_TEST_POSTGRES=14", "is the run of tests that this is one of"],
+  ["CONTRIBUTING.md", "bun test/chaos", "takes 20 minutes; test/chaos runs it for less"],
+];
+
+interface Block {
+  page: string;
+  language: string;
+  text: string;
+}
+
+function shellBlocks(page: string, document: string): Block[] {
+  return [...document.matchAll(/^ *```(sh|bash|shell|zsh|sh .*)\n([^]*?)^ *```$/gm)].map(
+    ([, language = "", text = ""]) => ({ page, language, text }),
+  );
+}
+
+function faults(blocks: readonly Block[]): string[] {
+  return blocks.flatMap(({ page, language, text }) => {
+    if (language === "sh run") {
+      return testOf[page] === undefined ? [`${page}: no test runs its "sh run" blocks`] : [];
+    }
+    const isKnown = notRun.some(([where, begin]) => where === page && text.startsWith(begin));
+    return isKnown ? [] : [`${page}: mark it "sh run", or say why it is not: ${text}`];
+  });
+}
+
+const pages = [
+  ...["README.md", "CONTRIBUTING.md"],
+  ...readdirSync(join(root, "docs")).flatMap((name) =>
+    name.endsWith(".md") ? `docs/${name}` : [],
+  ),
+];
+const blocks = pages.flatMap((page) => shellBlocks(page, textOf(page)));
+
+test("each shell example of the documents is run by a test, or it is said why not", () => {
+  expect(faults(blocks)).toEqual([]);
+  expect(blocks.length).toBeGreaterThan(10);
+});
+
+test("the tests that are named read their pages, and no name or reason is left over", () => {
+  for (const [page, path] of Object.entries(testOf)) {
+    expect(textOf(path)).toContain(page.replace("docs/", ""));
+    expect(textOf(path)).toContain("sh run");
+    expect(blocks.some((block) => block.page === page && block.language === "sh run")).toBe(true);
+  }
+  for (const [page, begin] of notRun) {
+    expect(blocks.some((block) => block.page === page && block.text.startsWith(begin))).toBe(true);
+  }
+});
+
+test("an example that is not marked, and one that no test runs, are found", () => {
+  const document = "```sh\npdoflow up\n```\n\n```sh run\npdoflow down\n```\n";
+  expect(faults(shellBlocks("docs/sql.md", document))).toEqual([
+    expect.stringContaining('mark it "sh run"'),
+    expect.stringContaining("no test runs"),
+  ]);
+});
