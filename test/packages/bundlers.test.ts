@@ -68,7 +68,7 @@ let project: Project;
 beforeAll(async () => {
   project = await emptyProject();
   await project.write({ "app.mjs": app, "jobs.mjs": "export const double = (n) => 2 * n;" });
-}, 120_000);
+}, 600_000); // the first of all installs the packages
 afterAll(() => project[Symbol.asyncDispose]());
 
 test.each(Object.entries(bundlers))(

@@ -16,7 +16,7 @@ beforeAll(async () => {
   project = await emptyProject();
   await cp(examples, project.folder, { recursive: true });
   env = { PDOFLOW_DATABASE_URL: database.url, PDOFLOW_BINARY: await binary() };
-}, 180_000);
+}, 600_000); // the first of all installs the packages
 afterAll(async () => {
   await project[Symbol.asyncDispose]();
   await database[Symbol.asyncDispose]();

@@ -43,7 +43,7 @@ let project: Project;
 beforeAll(async () => {
   project = await emptyProject();
   await project.write({ "esm.mjs": esm, "cjs.cjs": cjs });
-}, 120_000);
+}, 600_000); // the first of all installs the packages
 afterAll(() => project[Symbol.asyncDispose]());
 
 async function expectWorkDone(where: Project, command: string[]): Promise<void> {

@@ -47,7 +47,7 @@ beforeAll(async () => {
     ),
   });
   await symlink(await packageFile("vitest"), join(project.folder, "node_modules/vitest"));
-}, 120_000);
+}, 600_000); // the first of all installs the packages
 afterAll(() => project[Symbol.asyncDispose]());
 
 test.each([

@@ -26,7 +26,7 @@ beforeAll(async () => {
   for (const name of packages) {
     await symlink(await packageFile(name), join(project.folder, "node_modules", name));
   }
-}, 120_000);
+}, 600_000); // the first of all installs the packages
 afterAll(() => project[Symbol.asyncDispose]());
 
 describe("what is posted in a transaction is there once it is committed, and gone if it is not", () => {
