@@ -15,6 +15,7 @@ import {
   type Verdict,
 } from "./runner.ts";
 import { type Running, Slot } from "./slot.ts";
+import { UnseenDeaths } from "./unseen-deaths.ts";
 import { WorkerProcess, type WorkerOptions } from "./worker-process.ts";
 
 /** Jobs shorter than this are handed out ahead, so that no worker waits for its pool. */
@@ -29,6 +30,7 @@ export class Dispatcher implements Runner {
   readonly #listener: RunnerListener;
   readonly #slots = new Set<Slot>();
   readonly #oomKills = new OomKills();
+  readonly #unseenDeaths = new UnseenDeaths();
   readonly #watching: Timer;
   /** First in, first out; the jobs of a list can be handed out together. */
   #backlog: HeldJob[][] = [];
@@ -244,11 +246,11 @@ export class Dispatcher implements Runner {
     if (!this.#slots.delete(slot) || this.#isStopping) return;
     const now = performance.now();
     const running = slot.look(now);
-    const lost = running?.job;
-    if (running && lost) {
+    const lost = running?.job ?? (slot.isReady ? this.#unseenDeaths.blame(slot.held) : null);
+    if (lost) {
       const died: Verdict = { job: lost, state: "failed", error: reason };
       const verdict = slot.verdict?.job === lost ? slot.verdict : died;
-      const end = lostEnd(verdict, now - running.since, slot.process.lastOutput());
+      const end = lostEnd(verdict, now - (running?.since ?? now), slot.process.lastOutput());
       this.#listener.onLost(verdict, end, slot.process.pid);
     }
     this.#backlog.unshift(...alike(slot.held.filter((job) => job !== lost)));

@@ -119,9 +119,10 @@ export class Slot {
     return jobs;
   }
 
-  /** All jobs that it was handed and that have neither ended nor been taken back. */
+  /** All jobs that it was handed and that neither ended nor were taken back, in their order. */
   get held(): HeldJob[] {
-    return this.chunks.flatMap((chunk) => chunk.jobs.filter((_job, i) => !chunk.gone[i]));
+    const inOrder = this.chunks.toSorted((a, b) => a.number - b.number);
+    return inOrder.flatMap((chunk) => chunk.jobs.filter((_job, i) => !chunk.gone[i]));
   }
 
   /** What its job has printed so far, where that is of one of these postings. */

@@ -32,6 +32,13 @@ const attacks: Record<string, string> = {
       try { fs.ftruncateSync(fd, 0); } catch {}
     }
     setTimeout(() => process.exit(9), 300);`,
+  "writes into the page that it shares with its pool that nothing runs, and dies": `
+    const memory = fs.openSync("/proc/self/mem", "r+");
+    const pages = fs.readFileSync("/proc/self/maps", "latin1").split("\\n")
+      .filter((line) => /^\\w+-\\w+ rw-s .*(deleted|pdoflow)/.test(line))
+      .map((line) => Number.parseInt(line, 16));
+    for (const at of pages) fs.writeSync(memory, new Int32Array([-1]), 0, 4, at + 12);
+    process.exit(pages.length === 0 ? 0 : 9);`,
   "writes raw bytes into its channel": `
     for (let fd = 3; fd < 64; fd++) {
       try { if (!fs.fstatSync(fd).isSocket()) continue; } catch { continue; }
