@@ -4,10 +4,11 @@ const takers = ["post", "run"];
 /**
  * A command line with `--args 1 -2 x` written as `--args=1 --args=-2 --args=x`: it takes the words
  * up to the next option, which a negative number is not. What follows `--` is left alone. For
- * `set-priority 42 -1` alike: to clipanion -1 would be an option.
+ * `set-priority 42 -1` and `vars set gain -1` alike: to clipanion -1 would be an option.
  */
 export function spreadArgs(line: readonly string[]): string[] {
-  if (line[0] === "set-priority" && !line.includes("--")) {
+  const isSetting = line[0] === "set-priority" || (line[0] === "vars" && line[1] === "set");
+  if (isSetting && !line.includes("--")) {
     const isNegative = (word: string) => /^-\d/.test(word);
     const negative = line.filter(isNegative);
     return negative.length === 0

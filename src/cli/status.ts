@@ -85,7 +85,7 @@ export class StatusCommand extends PdoflowCommand {
 
   #showPostings(postings: readonly (PostingRow & { jobs: JobCounts })[]): void {
     if (postings.length === 0) {
-      this.print("no postings yet; post one with: pdoflow post fn.ts#name args.json");
+      this.say("no postings yet; post one with: pdoflow post fn.ts#name args.json");
       return;
     }
     this.printTable(

@@ -60,6 +60,16 @@ const rows: readonly Row[] = [
   { code: exitCodes.timedOut, when: "the time is over", args: ["wait", "3", "--timeout", "1ms"] },
 ];
 
+test("messages are on stderr, and --quiet leaves them out", async () => {
+  await using db = await freshDatabase();
+  using cli = await openQueueCli(db);
+  const { out, err } = await cli.run("status");
+  expect(out).toBe("");
+  expect(err).toContain("no postings yet");
+  expect(err).toContain("no pools; start one with");
+  expect(await cli.run("status", "-q")).toEqual({ code: 0, out: "", err: "" });
+});
+
 test("each exit code is given for what it is documented for", async () => {
   await using db = await freshDatabase();
   using cli = await openQueueCli(db);

@@ -13,6 +13,9 @@ test("variables are set, read, listed and deleted", async () => {
   expect(await get("calibration")).toBe("1.25\n");
   await set("calibration", '{"gain": [1, 2]}');
   expect(await get("calibration")).toBe('{"gain": [1, 2]}\n');
+  await set("calibration", "-1.5", "--quiet");
+  expect(await get("calibration")).toBe("-1.5\n");
+  await set("calibration", '{"gain": [1, 2]}');
   await set("note", "two words");
   await set("version", "1.10", "--text");
   expect(await get("note")).toBe("two words\n");
