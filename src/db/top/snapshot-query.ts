@@ -163,14 +163,16 @@ const documentOf = (sql: Tx, schema: Schema) => sql`
 const postingsOf = (sql: Tx, schema: Schema) => sql`
     select coalesce(json_agg(json_build_object(
       'id', id, 'name', name, 'entryPoint', entry_point, 'jobCount', job_count, 'state', state,
-      'reason', coalesce(reason, ${schema}.refusal_of(id)), 'poster', poster,
-      'priority', priority, 'postedAt', posted_at,
+      'reason', coalesce(reason, case when has_refusals then ${schema}.refusal_of(id) end),
+      'poster', poster, 'priority', priority, 'postedAt', posted_at,
       'endedAt', ended_at, 'jobs', json_build_object(
         'waiting', coalesce(waiting, 0), 'retrying', coalesce(retrying, 0), 'done', all_done,
         'failed', all_failed, 'cancelled', all_cancelled,
         'running', case when is_live then
           job_count - waiting - retrying - all_done - all_failed - all_cancelled else 0 end))
-      order by rank, id desc), '[]') from shown`;
+      order by rank, id desc), '[]')
+    from shown
+      cross join (select exists (select from ${schema}.refusal) as has_refusals) any_refusal`;
 
 const poolsOf = (sql: Tx) => sql`
     select coalesce(json_agg(json_build_object(
