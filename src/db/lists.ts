@@ -1,6 +1,6 @@
 import type { PostingState } from "../domain/posting.ts";
 import type { Db } from "./connect.ts";
-import type { PoolRow, PostingRow } from "./snapshot.ts";
+import { type PoolRow, postingColumns, type PostingRow } from "./snapshot.ts";
 
 export interface ListWish {
   /** Also those that have ended. */
@@ -16,9 +16,7 @@ export interface ListWish {
 export const listPostings = ({ sql, schema }: Db, { isAll, state, before, most }: ListWish) => sql<
   PostingRow[]
 >`
-  select p.id, p.name, p.entry_point, p.job_count, p.state,
-         coalesce(p.reason, ${schema}.refusal_of(p.id)) as reason, r.poster, r.poster_os,
-         p.posted_at, p.ended_at
+  select ${postingColumns({ sql, schema })}
   from ${schema}.posting p join ${schema}.route r on r.id = p.route_id
   where p.id < ${before} and ${isAll ? sql`true` : sql`p.ended_at is null`}
     and ${state === null ? sql`true` : sql`p.state = ${state}`}

@@ -16,24 +16,26 @@ export interface PostingRow {
   endedAt: Date | null;
 }
 
+/** The columns of a {@link PostingRow}, of a posting `p` and its route `r`. */
+export const postingColumns = ({ sql, schema }: Pick<Db, "sql" | "schema">) => sql`
+  p.id, p.name, p.entry_point, p.job_count, p.state,
+  coalesce(p.reason, ${schema}.refusal_of(p.id)) as reason, r.poster, r.poster_os,
+  p.posted_at, p.ended_at`;
+
 /** All postings that have not ended, the newest first, and then the newest that have: `most`. */
 export const readPostings = ({ sql, schema }: Db, most: number) => sql<PostingRow[]>`
   with open as (
     select id from ${schema}.posting where ended_at is null order by id desc limit ${most}),
   newest as (
     select id from ${schema}.posting order by id desc limit ${most})
-  select p.id, p.name, p.entry_point, p.job_count, p.state,
-         coalesce(p.reason, ${schema}.refusal_of(p.id)) as reason, r.poster, r.poster_os,
-         p.posted_at, p.ended_at
+  select ${postingColumns({ sql, schema })}
   from (select id from open union select id from newest) wanted
     join ${schema}.posting p using (id) join ${schema}.route r on r.id = p.route_id
   order by p.ended_at is not null, p.id desc limit ${most}`;
 
 /** The postings with these numbers, those that exist. */
 export const findPostings = ({ sql, schema }: Db, ids: readonly number[]) => sql<PostingRow[]>`
-  select p.id, p.name, p.entry_point, p.job_count, p.state,
-         coalesce(p.reason, ${schema}.refusal_of(p.id)) as reason, r.poster, r.poster_os,
-         p.posted_at, p.ended_at
+  select ${postingColumns({ sql, schema })}
   from ${schema}.posting p join ${schema}.route r on r.id = p.route_id
   where p.id = any (${integers(ids)}::bigint[])
   order by p.id`;

@@ -68,11 +68,10 @@ export class PoolProcess {
       };
       this.#child.on("error", (error) => {
         if (this.#child.pid !== undefined) return;
-        end({ kind: "not started", reason: error.message });
+        const ending: Ending = { kind: "not started", reason: error.message };
+        end(ending);
         // To be seen also where nobody calls what rejects for it.
-        process.stderr.write(
-          `pool: it ${describe({ kind: "not started", reason: error.message })}\n`,
-        );
+        process.stderr.write(`pool: it ${describe(ending)}\n`);
       });
       this.#child.on("exit", (code, signal) => {
         const ending: Ending =

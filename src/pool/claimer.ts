@@ -101,7 +101,7 @@ export class Claimer {
       })),
       cap: claimSize(null, room).cap,
       share: claimShare(room.workers, room.workersOfAllPools),
-      skip: [...this.limits.skipped, ...this.refusals.ids],
+      skip: this.#skipped,
       slackMs: this.limits.slackMs,
     };
     const { ranges, limited } = await this.#link.ask((db) => claim(db, want));
@@ -134,7 +134,7 @@ export class Claimer {
    * starts; null for never. What is to start by now is started.
    */
   async nextMs(): Promise<{ dueMs: number | null; startMs: number | null }> {
-    const skipped = [...this.limits.skipped, ...this.refusals.ids];
+    const skipped = this.#skipped;
     const routes = this.#served.map(({ id }) => id);
     const { retryMs, startMs } = await this.#link.ask((db) => nextTimes(db, routes, skipped));
     if (startMs !== null && startMs <= 0) await this.#link.ask((db) => startDue(db));
@@ -146,6 +146,11 @@ export class Claimer {
 
   posterOf(routeId: number): string {
     return this.#routes.find(({ id }) => id === routeId)?.poster ?? "a poster";
+  }
+
+  /** The postings that it passes by: of a limit that is reached, and those that it refuses. */
+  get #skipped(): number[] {
+    return [...this.limits.skipped, ...this.refusals.ids];
   }
 
   /** Its routes but for those of which it has refused too much. */
