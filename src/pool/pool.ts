@@ -30,6 +30,7 @@ export class Pool {
   readonly #failureWatch: FailureWatch;
   readonly #runner: Runner;
   #session: Session | null = null;
+  #reopening = Promise.resolve();
   #workersOfAllPools: number;
   #isDraining = false;
   #isKilled = false;
@@ -76,10 +77,10 @@ export class Pool {
       onSpawnFailed: (error) => options.log(`a worker could not be started: ${String(error)}`),
       onHungry: () => this.#claims.next(),
       hasPeers: () => this.#workersOfAllPools > options.maxWorkers,
-      onSurplus: (jobs) => this.#attempt(() => this.#giveBack(jobs)),
+      onSurplus: (jobs) => void this.#attempt(() => this.#giveBack(jobs)),
       onLate: (jobs) => {
         this.#session?.claimer.limits.late(performance.now());
-        this.#attempt(() => this.#giveBack(jobs));
+        void this.#attempt(() => this.#giveBack(jobs));
       },
       onLongJob: () => this.#session?.heartbeat.hurry(),
       onProgress: () => this.#session?.heartbeat.tell(),
@@ -106,9 +107,9 @@ export class Pool {
   async finished(): Promise<PoolSummary> {
     try {
       await this.#ended.promise;
+      if (!this.#isKilled) await this.#reopening; // else it leaves a row that says it is up
       this.#summary.gaveBack += (await this.#session?.close()) ?? 0;
-      this.#summary.refusesAny = this.#session?.claimer.refusals.isAny ?? false;
-      return this.#summary;
+      return { ...this.#summary, refusesAny: this.#session?.claimer.refusals.isAny ?? false };
     } finally {
       await this.#close();
     }
@@ -121,8 +122,8 @@ export class Pool {
     this.#options.log(`${why}: finishing what runs, giving back the rest`);
     const { graceMs } = this.#options;
     if (graceMs !== null) this.#endTimer = setTimeout(() => this.kill(), graceMs);
-    this.#attempt(async () => await this.#session?.markDraining());
-    this.#attempt(async () => {
+    void this.#attempt(async () => await this.#session?.markDraining());
+    void this.#attempt(async () => {
       await this.#giveBack(this.#runner.recall(() => true));
       this.#endIfDrained();
     });
@@ -177,7 +178,7 @@ export class Pool {
     if (isDraining) this.drain("it was told to drain");
     if (!this.#isSilent || this.#isRecovering) return;
     this.#isRecovering = true;
-    this.#attempt(async () => {
+    void this.#attempt(async () => {
       await this.#session?.recover().finally(() => (this.#isRecovering = false));
       this.#isSilent = false;
       this.#options.log("the database answers again");
@@ -199,11 +200,11 @@ export class Pool {
 
   #onLost(): void {
     const lost = this.#session;
-    this.#session = null;
     if (!lost) return;
+    this.#session = null;
     this.#runner.abandon();
     this.#options.log(`pool ${lost.poolId} was declared lost; going on as a new one`);
-    this.#attempt(async () => {
+    this.#reopening = this.#attempt(async () => {
       await lost.bury();
       this.#isSilent = false;
       const isWanted = () => !this.#isDraining;
@@ -231,7 +232,7 @@ export class Pool {
 
   #look(): void {
     const session = this.#session;
-    this.#attempt(async () => {
+    void this.#attempt(async () => {
       if (!session) return;
       await obeyStops(session, this.#links, this.#runner, (jobs) => this.#giveBack(jobs));
       this.#claims.next();
@@ -259,7 +260,7 @@ export class Pool {
     session.recorder.add(ended);
     this.#options.onEnded?.(ended);
     if (keptKind !== "failed") this.#failureWatch.passed(job.posting);
-    else this.#attempt(() => this.#failureWatch.failed(session, job.posting, ended.state));
+    else void this.#attempt(() => this.#failureWatch.failed(session, job.posting, ended.state));
     if (this.#isDraining) this.#endIfDrained();
   }
 
@@ -286,8 +287,8 @@ export class Pool {
     await this.#giveBack(admitted.refused); // after that: what the workers have is kept
   }
 
-  #attempt(work: () => Promise<void>): void {
-    work().catch((error: unknown) => this.#fail(error));
+  #attempt(work: () => Promise<void>): Promise<void> {
+    return work().catch((error: unknown) => this.#fail(error));
   }
 
   /** A lost connection is waited out: polls and beats try again. Anything else ends the pool. */

@@ -8,6 +8,7 @@ import { migrate } from "../../src/db/migrations.ts";
 import { serverPlace } from "../../src/domain/server-place.ts";
 import { ensureServer, stopServer } from "../../src/server/server.ts";
 import { freshDatabase, type TestDatabase } from "../database.ts";
+import { untilBlocked } from "../db/engine.ts";
 import { openProxy } from "../proxy.ts";
 import { type Cli, openCli, said, until } from "./cli.ts";
 import { workersOf } from "./processes.ts";
@@ -213,4 +214,25 @@ test("a statement that an administrator cancels is sent again, and its outcomes 
     { seq: 0, attempt: 1, state: "done" },
     { seq: 1, attempt: 1, state: "done" },
   ]);
+});
+
+test("a pool that is stopped while it takes a new row leaves none that says it is up", async () => {
+  await using db = await freshDatabase();
+  using cli = await openCli(db);
+  await db.sql`
+    create function slowly() returns trigger language plpgsql as $$
+    begin perform pg_advisory_xact_lock(77); return new; end $$`;
+  await db.sql`create trigger slowly before insert on pdoflow.pool execute function slowly()`;
+  const pool = cli.start("pool", "--max-workers", "1", "--rescue-after", "60s");
+  await until("it is up", async () => (await db.sql`select from pdoflow.pool`).length > 0);
+  await using other = connect(db.db.target, { connections: 1 });
+  await other.sql`select pg_advisory_lock(77)`;
+  await db.sql`update pdoflow.pool set state = 'lost'`;
+  await untilBlocked(db.db);
+  pool.kill("SIGTERM");
+  await said(pool, "SIGTERM, once more kills");
+  await other.sql`select pg_advisory_unlock(77)`;
+  expect(await pool.exited).toBe(0);
+  const states = await db.sql`select state from pdoflow.pool order by id`;
+  expect(states.map(({ state }) => state)).toEqual(["lost", "stopped"]);
 });
