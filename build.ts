@@ -1,4 +1,4 @@
-// Compiles the binary. See `usage` below.
+// Compiles the binary, and writes its manual page and completions beside it. See `usage` below.
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync } from "node:fs";
 import { rmSync, statSync, utimesSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
@@ -33,6 +33,7 @@ const sources = [
   "tui",
   "sql",
   "build.ts",
+  "build",
   "third-party.ts",
   "package.json",
   "package-lock.json",
@@ -270,8 +271,13 @@ async function main(): Promise<void> {
   const target = values.target === undefined ? machine() : parseTarget(values.target);
   const suffix = target === machine() ? "" : `-${target}`;
   const outfile = resolve(values.outfile ?? join(root, `dist/pdoflow${suffix}`));
-  if (values["if-changed"] && isUpToDate(outfile) && isToldOf(outfile)) return;
+  const hasPages = existsSync(join(dirname(outfile), "man/pdoflow.1"));
+  if (values["if-changed"] && isUpToDate(outfile) && isToldOf(outfile) && hasPages) return;
   const files = await compile(target, outfile);
+  const { installedPages } = await import("./build/command-pages.ts"); // loads every command
+  for (const [path, text] of await installedPages()) {
+    await Bun.write(join(dirname(outfile), path), text);
+  }
   tell(outfile, bundledPackages(files), await serverParts(target));
   console.error(`${outfile}: pdoflow ${buildText()} for ${target}`);
 }

@@ -1,6 +1,14 @@
 // What docs/supply-chain.md promises of a build.
 import { afterAll, expect, test } from "bun:test";
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+} from "node:fs";
 import { dirname, join } from "node:path";
 
 import * as v from "valibot";
@@ -53,7 +61,7 @@ test("beside the binary stands what is in it, with licences, as text and as Cycl
 /** A folder with all that a build reads, and nothing else of this one. */
 function sourcesIn(name: string): string {
   const folder = join(top, name);
-  for (const each of ["src", "tui", "sql", "examples", "build.ts", "third-party.ts"]) {
+  for (const each of ["src", "tui", "sql", "examples", "build", "build.ts", "third-party.ts"]) {
     cpSync(join(root, each), join(folder, each), { recursive: true });
   }
   for (const each of ["package.json", "package-lock.json", "tsconfig.json", "bunfig.toml"]) {
@@ -82,13 +90,18 @@ test("two builds in two folders are the same, byte for byte", async () => {
       const said = await build.stderr.text();
       if ((await build.exited) !== 0) throw new Error(said);
       const dist = join(folder, "dist");
-      return readdirSync(dist)
+      return readdirSync(dist, { recursive: true, encoding: "utf8" })
+        .filter((name) => statSync(join(dist, name)).isFile())
         .sort()
         .map((name) => `${name} ${sha256(join(dist, name))}`);
     }),
   );
   expect(digests[0]?.map((line) => line.split(" ")[0])).toEqual([
     "THIRD_PARTY",
+    "completions/pdoflow.bash",
+    "completions/pdoflow.fish",
+    "completions/pdoflow.zsh",
+    "man/pdoflow.1",
     "pdoflow",
     "pdoflow.cdx.json",
   ]);

@@ -31,6 +31,7 @@ const filesIn = (folder: string, ending: string): Source[] =>
 const product = [...filesIn("src", ".ts"), ...filesIn("tui", ".ts")];
 const builds = [
   read("build.ts"),
+  ...filesIn("build", ".ts"),
   read("build-library.ts"),
   read("build-commonjs.ts"),
   read("build-modules.ts"),

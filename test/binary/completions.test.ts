@@ -2,7 +2,6 @@ import { dirname, join } from "node:path";
 import { expect, test } from "bun:test";
 
 import { freshDatabase } from "../database.ts";
-import { root } from "../cli/pages.ts";
 import { openQueueCli } from "./queue-cli.ts";
 
 const hasNot = (program: string) => Bun.which(program) === null;
@@ -22,14 +21,15 @@ async function open(db: Awaited<ReturnType<typeof freshDatabase>>) {
     expect(stderr.toString()).toBe("");
     return stdout.toString().trim().split("\n");
   };
-  return { cli, shell, [Symbol.dispose]: () => cli[Symbol.dispose]() };
+  const scripts = join(dirname(cli.command[0] ?? ""), "completions");
+  return { cli, shell, scripts, [Symbol.dispose]: () => cli[Symbol.dispose]() };
 }
 
 test.skipIf(hasNot("bash"))(`bash completes postings${unless("bash")}`, async () => {
   await using db = await freshDatabase();
   using queue = await open(db);
   const complete = (words: string[], env = {}) => {
-    const script = `source ${join(root, "completions/pdoflow.bash")}
+    const script = `source ${join(queue.scripts, "pdoflow.bash")}
       COMP_WORDS=(pdoflow ${words.map((word) => `'${word}'`).join(" ")})
       COMP_CWORD=${words.length}; _pdoflow; printf '%s\\n' "\${COMPREPLY[@]}"`;
     return queue.shell(["bash", "--norc", "-c", script], env);
@@ -47,7 +47,7 @@ test.skipIf(hasNot("bash"))(`bash completes postings${unless("bash")}`, async ()
 test.skipIf(hasNot("fish"))(`fish completes postings${unless("fish")}`, async () => {
   await using db = await freshDatabase();
   using queue = await open(db);
-  const file = join(root, "completions/pdoflow.fish");
+  const file = join(queue.scripts, "pdoflow.fish");
   const lines = queue.shell([
     ...["fish", "--no-config", "-c", `source ${file}; complete -C 'pdoflow wait @'`],
   ]);

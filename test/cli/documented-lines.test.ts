@@ -7,8 +7,8 @@ import { Cli } from "clipanion";
 import type { CliContext } from "../../src/cli/command.ts";
 import { commands } from "../../src/cli/run.ts";
 import { spreadArgs } from "../../src/cli/spread-args.ts";
-import { root } from "./pages.ts";
 
+const root = join(import.meta.dir, "../..");
 const documents = [
   ...["README.md", "examples/README.md", "bench/README.md"],
   ...readdirSync(join(root, "docs")).flatMap((name) =>

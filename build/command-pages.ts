@@ -1,27 +1,25 @@
-// Writes what is made of the commands' own descriptions: bun run docs
+// The texts made from the commands' own descriptions: docs/cli.md, the manual page, completions.
 import { join } from "node:path";
 
-import { helpPage, optionName, usageOf } from "../../src/cli/help.ts";
-import { completionScript, shells } from "../../src/cli/completion-scripts.ts";
-import { allCommandTexts, type CommandText } from "../../src/cli/reference.ts";
-import { commands } from "../../src/cli/run.ts";
+import { completionScript, shells } from "../src/cli/completion-scripts.ts";
+import { helpPage, optionName, usageOf } from "../src/cli/help.ts";
+import { allCommandTexts, type CommandText } from "../src/cli/reference.ts";
+import { commands } from "../src/cli/run.ts";
 
-export const root = join(import.meta.dir, "../..");
-
-/** Each file, by its path from the root. */
-export async function pages(): Promise<Map<string, string>> {
+/** The files that go beside the binary, by their paths from its folder. */
+export async function installedPages(): Promise<Map<string, string>> {
   const texts = await allCommandTexts(commands);
   return new Map([
-    ["docs/cli.md", reference(texts)],
     ["man/pdoflow.1", manual(texts)],
     ...shells.map(
       (shell) => [`completions/pdoflow.${shell}`, completionScript(shell, texts)] as const,
     ),
-    ...texts.map(
-      (text) => [`test/cli/help/${text.name.replace(" ", "-")}.txt`, helpPage(text)] as const,
-    ),
   ]);
 }
+
+/** The text of docs/cli.md, the only one of these pages that git keeps. */
+export const referencePage = async (): Promise<string> =>
+  reference(await allCommandTexts(commands));
 
 function reference(texts: readonly CommandText[]): string {
   const parts = texts.map((text) => {
@@ -65,5 +63,5 @@ const roff = (text: string): string =>
     .replace(/^(?=[.'])/, String.raw`\&`);
 
 if (import.meta.main) {
-  for (const [path, text] of await pages()) await Bun.write(join(root, path), text);
+  await Bun.write(join(import.meta.dir, "../docs/cli.md"), await referencePage());
 }
