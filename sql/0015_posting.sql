@@ -103,6 +103,39 @@ create function pdoflow.is_needs(p_value jsonb) returns boolean language sql imm
            and jsonb_typeof(need -> 2) = 'number'), false) end) end
 $$;
 
+-- What is wrong about an entry point, null for nothing: the rule of src/domain/entry-point.ts. It
+-- also has to be written in the one way that names its file.
+create function pdoflow.entry_point_fault(p_text text) returns text language plpgsql immutable as $$
+declare
+  v_module text := substring(p_text from '^(.*)#[^#]*$');
+  v_export text := substring(p_text from '#([^#]*)$');
+  v_path text := regexp_replace(v_module, '^[.]/', '');
+  v_is_file boolean := v_path ~ '[^/][.][cm]?[jt]sx?$';
+begin
+  return case
+    when v_module is null then 'has no "#" and name'
+    when v_path = '' then 'names no file or package'
+    when v_module ~ '[\x01-\x1f\x7f\u0080-\u009f]' then 'has a control character in it'
+    when strpos(v_module, '\') > 0 then 'has a "\": write "/" between folders'
+    when v_module ~ '^[A-Za-z][A-Za-z0-9+.-]*:' then 'begins with a URL scheme or a drive'
+    when v_module ~ '^/' then 'is absolute: write the path relative to the root'
+    when v_path ~ '(^|/)[.][.](/|$)' then 'leads up with "..": write the path from the root'
+    when strpos(v_module, '?') > 0 then 'has a "?" in its path, which can''t be imported'
+    when v_path ~ '(^|/)[.]?(/|$)' or v_is_file and v_module <> v_path
+      then 'is not the only name of its file: leave out "./", "/./" and "//"'
+    when not v_is_file and v_module = v_path and v_module !~ '^(@[^@/]+/)?[^@/.#][^@/]*(/.+)?$'
+      then 'is neither a file (.ts, .js, …) nor a package'
+    when v_export = '' then 'has no name after "#"'
+    -- Of what is ASCII the letters, digits, _ and $ alone, no digit first; see name_pattern.
+    when v_export !~ ('^[^\x01-\x23\x25-\x40\x5b-\x5e\x60\x7b-\x7f\u0080-\u009f]'
+      || '[^\x01-\x23\x25-\x2d\x2f\x3a-\x40\x5b-\x5e\x60\x7b-\x7f\u0080-\u009f]*$')
+      or v_export ~ '[.]([.0-9]|$)' then 'has a name after "#" that no export can have'
+    when v_export ~ '[.].*[.]'
+      then 'has more than one dot after "#": expected the name of a function, or Class.method'
+    when length(p_text) > 2000 then 'has more than 2000 characters'
+  end;
+end $$;
+
 -- The row of a posting with these options, but for its id, route and jobs: defaults where nothing
 -- is said, and an error where something wrong is.
 create function pdoflow.posting_of(p_entry_point text, p_options jsonb)
@@ -112,11 +145,11 @@ declare
   v_key text;
   v_value jsonb;
   v_year constant bigint := 31536000000;
+  v_fault text := pdoflow.entry_point_fault(p_entry_point);
 begin
-  if p_entry_point is null or p_entry_point !~ '^[^[:cntrl:]]+#[^#[:cntrl:]]+$'
-     or length(p_entry_point) > 2000 then
-    raise exception 'expected an entry point such as path/to/file.ts#name, found %',
-      coalesce(quote_literal(p_entry_point), 'null') using errcode = 'PF002';
+  if v_fault is not null then
+    raise exception 'expected path/to/file.ts#name or package/sub#name, found %, which %',
+      coalesce(quote_literal(left(p_entry_point, 200)), 'null'), v_fault using errcode = 'PF002';
   end if;
   if jsonb_typeof(p_options) is distinct from 'object' then
     perform pdoflow.refuse_option('(all)', 'an object', coalesce(p_options, 'null'));

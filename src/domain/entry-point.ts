@@ -2,19 +2,22 @@ import { isAbsolute, relative, sep } from "node:path";
 
 import * as v from "valibot";
 
-import { exitCodes, PdoflowError } from "./errors.ts";
+import { exitCodes, InvalidInput, PdoflowError } from "./errors.ts";
 import { parse } from "./parse.ts";
 
 const form = "path/to/file.ts#name or package/sub#name";
+const longest = 2_000;
 const fileExtension = /[^/]\.[cm]?[jt]sx?$/;
-const name = /^[\p{ID_Start}$_][\p{ID_Continue}$\u200c\u200d]*$/u;
+/** Beyond ASCII any character: which of them are letters, no two databases agree on. */
+const name = /^[\w$\u00a0-\ud7ff\ue000-\u{10ffff}]+$/u;
 const packagePath = /^(?:@[^@/]+\/)?[^@/.#][^@/]*(?:\/.+)?$/;
 
 /**
  * What a job calls: `file.ts#name`, with the file's path relative to a root, or `package/sub#name`,
  * as the root's own files would import it. It is a file when it has one of the extensions ts, tsx,
  * mts, cts, js, jsx, mjs, cjs or begins with `./`. The name is that of an export, `default` too,
- * or a way into one: `file.ts#Class.method`.
+ * or of a static method of one: `file.ts#Class.method`. `entry_point_fault` in sql/ is the same
+ * rule, for text that is written as `formatEntryPoint` writes it.
  */
 export const EntryPoint = v.pipe(
   v.string(`expected ${form}`),
@@ -25,7 +28,9 @@ export const EntryPoint = v.pipe(
     const module = withoutDots(text.slice(0, Math.max(hash, 0)));
     const exportName = text.slice(hash + 1);
     const fault =
-      hash < 0 ? `has no "#" and name` : (moduleFault(module) ?? exportFault(exportName));
+      hash < 0
+        ? `has no "#" and name`
+        : (moduleFault(module) ?? exportFault(exportName) ?? lengthFault(text));
     if (fault === undefined) return { module, export: exportName };
     addIssue({ message: `expected ${form}, got ${JSON.stringify(text)}, which ${fault}` });
     return NEVER;
@@ -34,13 +39,28 @@ export const EntryPoint = v.pipe(
 export interface EntryPoint {
   /** The path of a file, relative to the root and without `.` and `..`, or a package's. */
   readonly module: string;
-  /** A name, or names with dots between them. */
+  /** A name, or that of a class and of its method with a dot between them. */
   readonly export: string;
 }
 
 /** @throws {InvalidInput} when `text` is not an entry point, with what is wrong about it. */
 export function parseEntryPoint(text: string): EntryPoint {
   return parse(EntryPoint, text, "Entry point");
+}
+
+/**
+ * The same for the entry point of a posting, which is written as `formatEntryPoint` writes it: two
+ * names for one file would be two entry points for --allow, for signatures and for profiles.
+ *
+ * @throws {InvalidInput}
+ */
+export function parsePostedEntryPoint(text: string): EntryPoint {
+  const entryPoint = parseEntryPoint(text);
+  const only = formatEntryPoint(entryPoint);
+  if (only === text) return entryPoint;
+  throw new InvalidInput("Entry point", [
+    `expected ${only}, found another name for it, ${JSON.stringify(text)}`,
+  ]);
 }
 
 /** The one way to write this entry point; what `parseEntryPoint` reads back. */
@@ -117,6 +137,14 @@ function moduleFault(module: string): string | undefined {
 
 function exportFault(path: string): string | undefined {
   if (path === "") return `has no name after "#"`;
-  if (path.split(".").every((part) => name.test(part))) return undefined;
-  return `has a name after "#" that no export can have`;
+  const parts = path.split(".");
+  if (parts.some((part) => !name.test(part) || /^\d/.test(part))) {
+    return `has a name after "#" that no export can have`;
+  }
+  if (parts.length <= 2) return undefined;
+  return `has more than one dot after "#": expected the name of a function, or Class.method`;
+}
+
+function lengthFault(text: string): string | undefined {
+  return Array.from(text).length > longest ? `has more than ${longest} characters` : undefined;
 }

@@ -123,6 +123,9 @@ type Marked = JobFunction & { [jobMark]?: JobMark };
 export const schemaOf = (fn: object): StandardSchema | undefined =>
   (fn as { [jobMark]?: JobMark })[jobMark]?.options.args;
 
+/** @internal Whether `job` has marked it. */
+export const isMarked = (fn: unknown): boolean => typeof fn === "function" && jobMark in fn;
+
 /** @internal Gives a function that stands for another, such as a bound one, the mark of that. */
 export function copyMark<F extends object>(from: object, to: F): F {
   const mark = (from as { [jobMark]?: JobMark })[jobMark];

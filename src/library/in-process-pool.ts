@@ -4,10 +4,9 @@ import { join } from "node:path";
 
 import { osUser } from "../db/os-user.ts";
 import type { Target } from "../db/settings.ts";
-import { parseEntryPoint } from "../domain/entry-point.ts";
 import { entryPointOf, markedJobs } from "../domain/job-mark.ts";
 import { InProcess } from "../pool/in-process.ts";
-import { type EntryFunction, loadEntryPoint } from "../pool/load-entry-point.ts";
+import { type EntryFunction, loadPosted } from "../pool/load-entry-point.ts";
 import { Pool } from "../pool/pool.ts";
 
 export interface InProcessPoolOptions {
@@ -68,7 +67,7 @@ class OwnJobs {
     await this.#asking;
     const own = this.#own.get(entryPoint);
     if (own) return own;
-    return await loadEntryPoint(this.#root, parseEntryPoint(entryPoint), (module, folder) =>
+    return await loadPosted(this.#root, entryPoint, (module, folder) =>
       createRequire(join(folder, "package.json")).resolve(module),
     );
   }

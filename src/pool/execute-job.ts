@@ -1,10 +1,9 @@
 import { commandEntryPoint } from "../domain/command-line.ts";
-import { parseEntryPoint } from "../domain/entry-point.ts";
 import { attempt } from "./attempt.ts";
 import { bunResolve } from "./bun-resolve.ts";
 import { type Environment, workerEnvironment } from "./environment.ts";
 import { JobContext, type JobIdentity } from "./job-context.ts";
-import { loadEntryPoint } from "./load-entry-point.ts";
+import { loadPosted } from "./load-entry-point.ts";
 import { runCommand } from "./shell-command.ts";
 import { provideVirtualPackage } from "./virtual-package.ts";
 
@@ -76,9 +75,7 @@ export async function answerExecute(
 ): Promise<ExecutedJob> {
   provideVirtualPackage(api);
   const isCommand = job.entryPoint === commandEntryPoint;
-  const fn = isCommand
-    ? Promise.resolve(runCommand)
-    : loadEntryPoint(root, parseEntryPoint(job.entryPoint), bunResolve);
+  const fn = isCommand ? Promise.resolve(runCommand) : loadPosted(root, job.entryPoint, bunResolve);
   const context = new JobContext(() => job, {
     onSignal: () => {}, // nobody cancels it, and Ctrl-C ends it
     onProgress: ({ share, note }) =>

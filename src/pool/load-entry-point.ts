@@ -1,9 +1,9 @@
 import { pathToFileURL } from "node:url";
 import { inspect } from "node:util";
 
-import { type EntryPoint, formatEntryPoint } from "../domain/entry-point.ts";
+import { type EntryPoint, formatEntryPoint, parsePostedEntryPoint } from "../domain/entry-point.ts";
 import { acceptArguments } from "../domain/accept-arguments.ts";
-import { copyMark, schemaOf } from "../domain/job-mark.ts";
+import { copyMark, isMarked, schemaOf } from "../domain/job-mark.ts";
 import { didYouMean, similarNames } from "../domain/similar.ts";
 import { exitCodes, PdoflowError } from "../domain/errors.ts";
 import { type ResolveModule, resolveEntryFile } from "./entry-file.ts";
@@ -11,9 +11,24 @@ import { type ResolveModule, resolveEntryFile } from "./entry-file.ts";
 export type EntryFunction = (...args: unknown[]) => unknown;
 
 /**
+ * The same for the text that a posting has, which anybody may have written.
+ *
+ * @throws {InvalidInput} it is no entry point; and what `loadEntryPoint` throws.
+ */
+export async function loadPosted(
+  root: string,
+  text: string,
+  resolve: ResolveModule,
+): Promise<EntryFunction> {
+  return await loadEntryPoint(root, parsePostedEntryPoint(text), resolve);
+}
+
+/**
  * Imports the module of an entry point and gives back the function that it names. A process
  * imports a module once: later calls get the same functions, or the same error, and a file that
- * was changed meanwhile stays as it was. `Class.method` is bound to `Class`.
+ * was changed meanwhile stays as it was. `Class.method` is bound to `Class`. Methods of objects are
+ * no entry points, unless `job` marks them: whoever may post could call all of a database client
+ * that a file happens to export.
  *
  * @throws {ImportFailed} the module, or one that it imports, has a syntax error or threw.
  * @throws {ExportNotFound} it has no such export; names those that it has.
@@ -32,14 +47,21 @@ export async function loadEntryPoint(
   } catch (cause) {
     throw new ImportFailed(entryPoint, cause);
   }
-  let owner: unknown;
-  for (const name of entryPoint.export.split(".")) {
-    if (!hasMember(value, name)) throw new ExportNotFound(entryPoint, name, memberNames(value));
-    owner = value;
-    value = value[name];
+  const [name = "", method] = entryPoint.export.split(".");
+  const exported = member(entryPoint, value, name);
+  if (method === undefined) {
+    if (!isCallable(exported)) throw new NotAFunction(entryPoint, exported);
+    return exported;
   }
-  if (!isCallable(value)) throw new NotAFunction(entryPoint, value);
-  return entryPoint.export.includes(".") ? copyMark(value, value.bind(owner)) : value;
+  const fn = member(entryPoint, exported, method);
+  if (!isClass(exported) && !isMarked(fn)) throw new NotAClass(entryPoint, exported);
+  if (!isCallable(fn)) throw new NotAFunction(entryPoint, fn);
+  return copyMark(fn, fn.bind(exported));
+}
+
+function member(entryPoint: EntryPoint, owner: unknown, name: string): unknown {
+  if (!hasMember(owner, name)) throw new ExportNotFound(entryPoint, name, memberNames(owner));
+  return owner[name];
 }
 
 /**
@@ -78,7 +100,20 @@ export class NotAFunction extends PdoflowError {
   constructor(entryPoint: EntryPoint, found: unknown) {
     super(
       `${formatEntryPoint(entryPoint)}: expected a function, found ${describe(found)}. ` +
-        "Name a function, or a method with a dot before it, as in Class.method.",
+        "Name a function, or a static method with a dot before it, as in Class.method.",
+    );
+  }
+}
+
+/** What an entry point names before its dot is no class. */
+export class NotAClass extends PdoflowError {
+  override readonly name = "NotAClass";
+  readonly exitCode = exitCodes.usage;
+  constructor(entryPoint: EntryPoint, found: unknown) {
+    super(
+      `${formatEntryPoint(entryPoint)}: expected a class before the dot, found ` +
+        `${describe(found)}. Only exported functions and static methods of exported classes are ` +
+        "entry points. Export the function itself, or mark it with job().",
     );
   }
 }
@@ -102,14 +137,12 @@ function isClass(value: unknown): boolean {
   return typeof value === "function" && /^class\b/.test(Function.prototype.toString.call(value));
 }
 
-/** Own members and those of its classes, but not what every object or function has: `call`, … */
+/** Own members, and those of the classes that a class extends: none of what every function has. */
 function hasMember(value: unknown, name: string): value is Record<string, unknown> {
-  let at: unknown = value;
-  while (isOwner(at) && at !== Object.prototype && at !== Function.prototype) {
-    if (Object.hasOwn(at, name)) return true;
-    at = Object.getPrototypeOf(at);
-  }
-  return false;
+  if (!isOwner(value)) return false;
+  if (Object.hasOwn(value, name)) return true;
+  const parent: unknown = isClass(value) ? Object.getPrototypeOf(value) : null;
+  return isClass(parent) && hasMember(parent, name);
 }
 
 /** Names of what an entry point can call, or walk into with a dot. */

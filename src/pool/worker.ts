@@ -1,11 +1,10 @@
 import { closeSync } from "node:fs";
 
 import { commandEntryPoint } from "../domain/command-line.ts";
-import { parseEntryPoint } from "../domain/entry-point.ts";
 import { attempt } from "./attempt.ts";
 import { bunResolve } from "./bun-resolve.ts";
 import { JobContext, type JobContextListener } from "./job-context.ts";
-import { loadEntryPoint } from "./load-entry-point.ts";
+import { loadPosted } from "./load-entry-point.ts";
 import {
   type End,
   identityAt,
@@ -96,9 +95,7 @@ async function runChunk(
 ): Promise<void> {
   const { chunk, slot, entryPoint, args: packed, keepsResults, keepsOutput, startBy } = message;
   const isCommand = runsCommands && entryPoint === commandEntryPoint;
-  const fn = isCommand
-    ? Promise.resolve(runCommand)
-    : loadEntryPoint(root, parseEntryPoint(entryPoint), bunResolve);
+  const fn = isCommand ? Promise.resolve(runCommand) : loadPosted(root, entryPoint, bunResolve);
   fn.catch(() => {}); // each job tells it as its own failure
   const args = unpackArgs(packed);
   if (startBy !== null) {

@@ -130,8 +130,8 @@ test.each<[string, object]>([
 });
 
 test.each([
-  [`'', '[[1]]'`, "expected an entry point such as path/to/file.ts#name"],
-  [`null, '[[1]]'`, "expected an entry point"],
+  [`'', '[[1]]'`, "expected path/to/file.ts#name such as path/to/file.ts#name"],
+  [`null, '[[1]]'`, "expected path/to/file.ts#name"],
   [`'a.ts#f', '{"a": 1}'`, "expected a list of jobs, each a list of arguments or an object"],
   [`'a.ts#f', null`, "expected a list of jobs"],
   [`'a.ts#f', '[]'`, "a posting has at least one job"],

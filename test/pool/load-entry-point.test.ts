@@ -32,8 +32,6 @@ const works: [sentence: string, entryPoint: string, args: Args, value: unknown][
   ["no arguments", "arguments.ts#count", [], [0, []]],
   ["named arguments, as one object", "arguments.ts#count", { a: 1 }, [1, [{ a: 1 }]]],
   ["an inherited static method with its this", "methods.ts#Model.scale", [2], 200],
-  ["a method of an exported object with its this", "methods.ts#counter.from", [1], 8],
-  ["a function deeper in an object", "methods.ts#counter.inner.add", [1], 2],
   ["spaces in folder and file", "with space/a b.ts#here", [], "spaces"],
   ["odd names", "odd ü #1 %20.ts#größe", [], join(project.root, "odd ü #1 %20.ts")],
   ["a hidden file", "./.hidden.ts#f", [], "hidden"],
@@ -64,6 +62,12 @@ const fails: [sentence: string, entryPoint: string, error: string, ...says: stri
   ["an absolute path", "/etc/secret.ts#f", "InvalidInput", "is absolute"],
   ["an unknown export", "reexports.ts#agian", "ExportNotFound", "again, double", `mean "again"?`],
   ["an unknown member", "methods.ts#counter.form", "ExportNotFound", `mean "from"?`],
+  ["a method of an object", "methods.ts#counter.from", "NotAClass", "found an object"],
+  ["a function deeper in an object", "methods.ts#counter.inner.add", "InvalidInput", "one dot"],
+  ["a method of an instance", "methods.ts#model.scale", "ExportNotFound"],
+  ["a method of a list", "methods.ts#list.map", "ExportNotFound"],
+  ["a function of a function", "methods.ts#double.twice", "NotAClass", "found a function"],
+  ["what a class of the runtime has", "methods.ts#List.from", "ExportNotFound"],
   ["what every function has", "values.ts#fit.call", "ExportNotFound"],
   ["a member of null", "values.ts#nothing.x", "ExportNotFound", "found nothing"],
   ["a number", "values.ts#limit", "NotAFunction", "found a number"],
@@ -133,11 +137,15 @@ test("a file that imports pdoflow gets that of the binary, not an installed one"
     ["uses-pdoflow.ts#versions", []],
     ["requires-pdoflow.cjs#version", []],
     ["uses-pdoflow.ts#ownName", [project.root]],
+    ["uses-pdoflow.ts#jobs.from", [1]],
+    ["uses-pdoflow.ts#jobs.drop", []],
   ]);
+  expect(answers.pop()?.error?.name).toBe("NotAClass");
   expect(answers).toEqual([
     { value: ["embedded", "embedded", "embedded"] },
     { value: "embedded" },
     { value: "uses-pdoflow.ts#fit" },
+    { value: 8 }, // of an exported object, but marked
   ]);
 });
 
