@@ -61,7 +61,7 @@ export function connect(
     // As a function, since an empty one would be looked up in the environment.
     password: () => ("password" in address ? address.password : target.password) ?? "",
     ssl: false,
-    ...encryption(target, address, ended.signal),
+    ...{ socket: () => dialFor(target, address, ended.signal) },
     max: connections,
     connect_timeout: answerMs(target) / 1_000,
     idle_timeout: 0,
@@ -89,14 +89,12 @@ export function connect(
   };
 }
 
-/** The way to a server by TLS; nothing where it is not to be encrypted. */
-function encryption(target: Target, address: Address, signal: AbortSignal) {
+/** postgres.js calls it for each connection; if it threw, that connection would be lost for ever. */
+function dialFor(target: Target, address: Address, signal: AbortSignal) {
   const tls = address.tls ?? target.tls;
-  if (tls === false || tls === "allow" || address.host.startsWith("/")) return {};
-  const options = { tls, certificates: target.certificates ?? {}, timeoutMs: answerMs(target) };
-  // postgres.js calls it for each connection; where it throws, that would be lost for ever.
-  const socket = () => dial(address, { ...options, signal }).catch(brokenConnection);
-  return { socket };
+  const isPlain = tls === "allow" || address.host.startsWith("/");
+  const options = { certificates: target.certificates ?? {}, timeoutMs: answerMs(target), signal };
+  return dial(address, { tls: isPlain ? false : tls, ...options }).catch(brokenConnection);
 }
 
 /** The server could not be reached, refused us, or ended the connection. */
@@ -160,7 +158,9 @@ export function isConnectionLoss(error: unknown): boolean {
   const code = errorCode(error);
   return (
     code !== null &&
+    // ERR_… is a fault of a program, except on a socket: there the other end broke off.
     (/^(E(?!RR_)[A-Z_]+|CONNECT_TIMEOUT|CONNECTION_[A-Z_]+)$/.test(code) ||
+      /^ERR_(SSL|TLS|SOCKET|STREAM)_/.test(code) ||
       /^(08|57P0|53300|25006)/.test(code))
   );
 }

@@ -18,8 +18,21 @@ class DialTimeout extends Error {
   readonly code = "CONNECT_TIMEOUT";
 }
 
+/** The connections of a client were closed, and none is opened any more. */
+class ClientClosed extends Error {
+  override readonly name = "ClientClosed";
+  readonly code = "CONNECTION_ENDED"; // as postgres.js has it for a statement that comes later
+}
+
+/** A connection could not be made, for a reason that has no code of its own. */
+class ConnectFailed extends Error {
+  override readonly name = "ConnectFailed";
+  readonly code = "CONNECTION_FAILED"; // as postgres.js names its own losses
+}
+
 export interface DialOptions {
-  tls: Exclude<Encryption, false>;
+  /** False: not encrypted. */
+  tls: Encryption;
   certificates: Certificates;
   timeoutMs: number;
   /** Gives up when it is aborted. */
@@ -27,21 +40,39 @@ export interface DialOptions {
 }
 
 /**
- * Opens an encrypted connection, as libpq does, for postgres.js to log in on: that knows neither
- * verify-ca nor a server without TLS, and does not tell what was wrong with a certificate.
+ * Opens a connection, encrypted where that is wanted, for postgres.js to log in on. Not left to
+ * postgres.js: it knows neither verify-ca nor a server without TLS, does not report what was wrong
+ * with a certificate, and opens connections for queued statements after its client was closed,
+ * which nobody would close.
  *
- * @throws {TlsFailed} and what the system says of sockets.
+ * @throws an error that `isConnectionLoss` recognises, whatever went wrong.
  */
 export async function dial(address: Address, options: DialOptions): Promise<Duplex> {
+  try {
+    return await open(address, options);
+  } catch (error) {
+    if (hasCode(error)) throw error;
+    throw new ConnectFailed("the connection could not be made", { cause: error });
+  }
+}
+
+/** The codes of the system, such as ECONNREFUSED, and our own; not those of a program (ERR_…). */
+const hasCode = (error: unknown): boolean =>
+  error instanceof Error && "code" in error && /^(E(?!RR_)|CONN)/.test(String(error.code));
+
+async function open(address: Address, options: DialOptions): Promise<Duplex> {
   const { host, port, hostaddr } = address;
-  options.signal.throwIfAborted();
-  const socket = connectTcp({ host: hostaddr ?? host, port });
+  if (options.signal.aborted) throw new ClientClosed("the client was closed");
+  const socket = host.startsWith("/")
+    ? connectTcp({ path: `${host}/.s.PGSQL.${port}` })
+    : connectTcp({ host: hostaddr ?? host, port });
   const giveUp = () => socket.destroy(new DialTimeout("given up"));
   const timer = setTimeout(giveUp, options.timeoutMs);
   options.signal.addEventListener("abort", giveUp);
   try {
-    if ((await offer(socket)) === "S") return await encrypt(socket, host, options);
-    if (options.tls === "prefer") return socket;
+    const answer = options.tls === false ? await connected(socket) : await offer(socket);
+    if (answer === "S") return await encrypt(socket, host, options);
+    if (options.tls === false || options.tls === "prefer") return socket;
     throw new TlsFailed(
       "the server does not encrypt. Turn ssl on there, or ask for sslmode=prefer.",
     );
@@ -57,6 +88,17 @@ export async function dial(address: Address, options: DialOptions): Promise<Dupl
 /** A connection that ends with `error` as soon as it is used: postgres.js then tries anew later. */
 export const brokenConnection = (error: Error): Duplex =>
   new Duplex({ read: () => {}, write: (_chunk, _encoding, done) => done(error) });
+
+function connected(socket: Socket): Promise<"connected"> {
+  const { promise, resolve, reject } = deferred<"connected">();
+  const onConnect = () => resolve("connected");
+  socket.once("connect", onConnect);
+  socket.once("error", reject);
+  return promise.finally(() => {
+    socket.removeListener("connect", onConnect);
+    socket.removeListener("error", reject);
+  });
+}
 
 /** Asks the server for TLS. Its answer is one byte: S for yes, N for no. */
 function offer(socket: Socket): Promise<"S" | "N"> {

@@ -109,9 +109,14 @@ describe("a connection that is lost", () => {
     await until("statements work again", () => isAccepted(other.sql`select 1`));
   });
 
-  test.each(["ECONNRESET", "CONNECTION_CLOSED", "CONNECTION_DESTROYED", "57P01", "08006"])(
-    "%s is one",
-    (code) => expect(isConnectionLoss(Object.assign(new Error("x"), { code }))).toBe(true),
+  test.each([
+    "ECONNRESET",
+    "CONNECTION_CLOSED",
+    "CONNECTION_DESTROYED",
+    "ERR_SSL_BAD_RECORD",
+    "57P01",
+  ])("%s is one", (code) =>
+    expect(isConnectionLoss(Object.assign(new Error("x"), { code }))).toBe(true),
   );
 
   test.each(["23505", "40P01", "UNDEFINED_VALUE"])("%s is none", (code) =>

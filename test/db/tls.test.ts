@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { chmodSync, copyFileSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
-import { explainDatabaseError } from "../../src/db/connect.ts";
+import { connect, explainDatabaseError, isConnectionLoss } from "../../src/db/connect.ts";
 import { openDatabase } from "../../src/db/open.ts";
 import { configuredTarget } from "../../src/db/settings.ts";
 import { openTlsServer, planted, type TlsServer } from "../tls-server.ts";
@@ -144,3 +144,21 @@ test("a server without TLS: prefer goes on in plain, require does not", async ()
   expect(await connected("pdoflow", { sslmode: "require" })).toMatch(/the server does not encrypt/);
   await server.setTls("on");
 });
+
+test.each(["prefer", "disable"])(
+  "a statement that was queued when its connections were closed is a lost one (sslmode=%s)",
+  async (sslmode) => {
+    // The server refuses the log-in, so that the second statement needs another connection.
+    const url = `postgres://pdoflow@127.0.0.1:${server.port}/missing?sslmode=${sslmode}`;
+    const target = configuredTarget(url, {});
+    if (!target) throw new Error("expected a target");
+    const db = connect(target, { connections: 1 });
+    const first = db.sql`select 1`.catch((error: unknown) => {
+      void db.close();
+      return error;
+    });
+    const second = db.sql`select 2`.catch((error: unknown) => error);
+    expect(await first).toHaveProperty("code", "3D000");
+    expect(isConnectionLoss(await second)).toBe(true);
+  },
+);
