@@ -18,6 +18,8 @@ export interface Proxy extends AsyncDisposable {
 }
 
 /**
+ * Listens as the server does: on a unix socket, or on a port of 127.0.0.1.
+ *
  * @param url that of a TestDatabase: `postgres:///name?host=…&port=…`
  * @param onSent called with what a client sends, and with its connection
  */
@@ -54,15 +56,14 @@ export async function openProxy(
       from.on("error", () => to.destroy());
     }
   });
-  await new Promise<void>((resolve) => server.listen(join(folder, `.s.PGSQL.${port}`), resolve));
+  const at = await listen(server, host.startsWith("/") ? join(folder, `.s.PGSQL.${port}`) : null);
+  through.searchParams.set("host", at === null ? folder : "127.0.0.1");
+  if (at !== null) through.searchParams.set("port", String(at));
   const cut = () => {
     for (const pair of pairs) for (const socket of pair) socket.destroy();
   };
   return {
-    url: url.replace(
-      encodeURIComponent(through.searchParams.get("host") ?? ""),
-      encodeURIComponent(folder),
-    ),
+    url: through.href.replace("http://host/", "postgres:///"),
     freeze: () => void (isFrozen = true),
     freezeAt: (text) => void (trigger = text),
     thaw: () => {
@@ -76,4 +77,14 @@ export async function openProxy(
       rmSync(folder, { recursive: true, force: true });
     },
   };
+}
+
+/** Listens at a path, or on any port of 127.0.0.1. Returns the port. */
+async function listen(server: net.Server, path: string | null): Promise<number | null> {
+  await new Promise<void>((resolve) => {
+    if (path === null) server.listen(0, "127.0.0.1", resolve);
+    else server.listen(path, resolve);
+  });
+  const address = server.address();
+  return typeof address === "string" ? null : (address?.port ?? null);
 }

@@ -89,7 +89,7 @@ export function connect(
   };
 }
 
-/** postgres.js calls it for each connection; if it threw, that connection would be lost for ever. */
+/** postgres.js calls it for each connection, which would be lost for ever if this threw. */
 function dialFor(target: Target, address: Address, signal: AbortSignal) {
   const tls = address.tls ?? target.tls;
   const isPlain = tls === "allow" || address.host.startsWith("/");

@@ -2,7 +2,6 @@ import {
   chmodSync,
   constants,
   copyFileSync,
-  existsSync,
   mkdirSync,
   mkdtempSync,
   rmSync,
@@ -13,11 +12,15 @@ import { join } from "node:path";
 
 import { type Db, isConnectionLoss } from "../../src/db/connect.ts";
 import { migrate } from "../../src/db/migrations.ts";
-import { type ServerPlace, serverPlace } from "../../src/domain/server-place.ts";
 import type { Target } from "../../src/db/settings.ts";
 import { Link } from "../../src/pool/link.ts";
-import { ensureServer, serverState, stopServer } from "../../src/server/server.ts";
 import { binary } from "../binary.ts";
+import {
+  type ArenaServer,
+  type ArenaServerOptions,
+  openArenaServer,
+  type ServerEnd,
+} from "./arena-server.ts";
 
 export const jobsFolder = join(import.meta.dir, "../fixtures/chaos");
 
@@ -34,47 +37,33 @@ export class Arena {
   readonly journal: string;
   /** The folder for temporary files of pools and workers. */
   readonly scratch: string;
+  readonly server: ArenaServer;
   readonly url: string;
   readonly target: Target;
   readonly #link: Link;
-  readonly #place: ServerPlace;
 
-  private constructor(program: string, folder: string, place: ServerPlace) {
+  private constructor(program: string, folder: string, server: ArenaServer) {
     this.program = program;
     this.folder = folder;
     this.journal = join(folder, "journal");
     this.scratch = join(folder, "scratch");
-    this.#place = place;
-    const { host, port, username: user, database } = place.address;
-    const query = `host=${encodeURIComponent(host)}&port=${port}&user=${user}`;
-    this.url = `postgres:///${database}?${query}`;
-    const target = { host, port, user, database, password: undefined, tls: false } as const;
-    this.target = { ...target, schema: "pdoflow", source: "chaos" };
+    this.server = server;
+    this.url = server.url;
+    this.target = server.target;
     this.#link = new Link(this.target, { deadlineMs: answerMs });
   }
 
-  static async open(): Promise<Arena> {
+  static async open(options: ArenaServerOptions): Promise<Arena> {
     const folder = mkdtempSync(join(tmpdir(), "pdoflow-chaos-"));
     // A copy: the next build would take the file away from under our pools.
     const program = join(folder, "pdoflow");
     copyFileSync(await binary(), program, constants.COPYFILE_FICLONE);
     chmodSync(folder, 0o755); // root's server runs as another user, who has to pass
-    const place = serverPlace({
-      env: { PDOFLOW_DATA: join(folder, "data") },
-      uid: process.getuid?.() ?? -1,
-      platform: process.platform,
-      home: "/nonexistent",
-    });
-    const arena = new Arena(program, folder, place);
+    const arena = new Arena(program, folder, await openArenaServer(folder, options));
     mkdirSync(arena.scratch);
     writeFileSync(arena.journal, "");
-    await ensureServer(place);
     await arena.ask(migrate);
     return arena;
-  }
-
-  get serverLog(): string {
-    return this.#place.log;
   }
 
   /** For a process that finds the database at `url`. */
@@ -102,22 +91,18 @@ export class Arena {
     }
   }
 
-  /** Stops the server, with its clients cut off, or kills it; starts it again after `downMs`. */
-  async restartServer(how: "stop" | "kill", downMs: number): Promise<void> {
-    const state = serverState(this.#place);
-    if (how === "stop") await stopServer(this.#place);
-    else if (state.kind === "running") process.kill(state.pid, "SIGKILL");
+  async restartServer(how: ServerEnd, downMs: number): Promise<void> {
+    await this.server.end(how);
     await Bun.sleep(downMs);
-    await ensureServer(this.#place);
+    await this.server.start();
   }
 
   /** Stops the server. The folder stays where somebody has to look into it. */
   async close({ keep }: { keep: boolean }): Promise<void> {
     await this.#link.close();
-    await stopServer(this.#place);
+    await this.server.end("stop");
     if (keep) return;
-    for (const folder of [this.folder, this.#place.socketFolder]) {
-      if (existsSync(folder)) rmSync(folder, { recursive: true, force: true });
-    }
+    rmSync(this.folder, { recursive: true, force: true });
+    this.server.removeSocket();
   }
 }

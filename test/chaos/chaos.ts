@@ -1,5 +1,6 @@
 // `bun test/chaos/chaos.ts --minutes 20 --seed 7 --pools 3`: lets everything go wrong that can, for
-// so long, and judges at the end whether the promises of docs/architecture.md were kept.
+// so long, and judges at the end whether the promises of docs/architecture.md were kept. With --tls
+// over TCP with TLS offered, with `--postgres 15` on that version.
 import { parseArgs } from "node:util";
 
 import * as v from "valibot";
@@ -32,6 +33,11 @@ const Options = v.object({
     v.pipe(number("a number of pools"), v.integer(), v.minValue(2), v.maxValue(4)),
     "3",
   ),
+  tls: v.optional(v.boolean(), false),
+  postgres: v.optional(
+    v.nullable(v.pipe(number("a major version of PostgreSQL"), v.integer(), v.minValue(14))),
+    null,
+  ),
 });
 type Options = v.InferOutput<typeof Options>;
 
@@ -40,7 +46,13 @@ if (import.meta.main) process.exitCode = await main(process.argv.slice(2));
 async function main(args: string[]): Promise<number> {
   const { values } = parseArgs({
     args,
-    options: { minutes: { type: "string" }, seed: { type: "string" }, pools: { type: "string" } },
+    options: {
+      minutes: { type: "string" },
+      seed: { type: "string" },
+      pools: { type: "string" },
+      tls: { type: "boolean" },
+      postgres: { type: "string" },
+    },
   });
   const options = parse(Options, values, "options of chaos");
   const asked = new AbortController();
@@ -50,7 +62,7 @@ async function main(args: string[]): Promise<number> {
     if (error.stack?.includes("nextWrite") !== true) throw error;
     console.error(`a fault of postgres.js in this process: ${error.message}`);
   });
-  const arena = await Arena.open();
+  const arena = await Arena.open(options);
   console.error(`seed ${options.seed}, in ${arena.folder}`);
   let verdict: Verdict | null = null;
   try {

@@ -2,6 +2,7 @@ import type { Db } from "../../src/db/connect.ts";
 import { cancelPostings, holdPostings, resumePostings } from "../../src/db/control.ts";
 import { drainPools } from "../../src/db/pools.ts";
 import type { Arena } from "./arena.ts";
+import type { ServerEnd } from "./arena-server.ts";
 import type { Chronicle } from "./chronicle.ts";
 import type { Dice } from "./dice.ts";
 import type { Poster } from "./poster.ts";
@@ -35,6 +36,7 @@ const faults: readonly Fault[] = [
   { name: "cut connections", weight: 2, strike: cut },
   { name: "swallow packets", weight: 1, strike: freeze },
   { name: "stop server", weight: 0.5, strike: (world, name) => restart(world, name, "stop") },
+  { name: "halt server", weight: 0.5, strike: (world, name) => restart(world, name, "halt") },
   { name: "kill server", weight: 0.5, strike: (world, name) => restart(world, name, "kill") },
   { name: "pause posting", weight: 2, strike: pause },
   { name: "resume posting", weight: 2, strike: resume },
@@ -168,7 +170,7 @@ async function freeze(world: World, name: string): Promise<void> {
   over();
 }
 
-async function restart(world: World, name: string, how: "stop" | "kill"): Promise<void> {
+async function restart(world: World, name: string, how: ServerEnd): Promise<void> {
   const downMs = world.dice.chance(0.5) ? world.dice.whole(0, 500) : world.dice.whole(500, 4000);
   if (world.isServerDown) return;
   world.isServerDown = true;

@@ -114,6 +114,7 @@ describe("a connection that is lost", () => {
     "CONNECTION_CLOSED",
     "CONNECTION_DESTROYED",
     "ERR_SSL_BAD_RECORD",
+    "08006",
     "57P01",
   ])("%s is one", (code) =>
     expect(isConnectionLoss(Object.assign(new Error("x"), { code }))).toBe(true),
