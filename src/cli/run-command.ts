@@ -1,4 +1,5 @@
 import { resolve } from "node:path";
+import type { Writable } from "node:stream";
 
 import { Command, Option } from "clipanion";
 import * as v from "valibot";
@@ -14,6 +15,7 @@ import { bar, paceOf, roughTime, type Sample, withSample } from "../domain/pace.
 import { encodeArgs } from "../domain/values.ts";
 import { parseEnv } from "../pool/environment.ts";
 import { Pool } from "../pool/pool.ts";
+import { type Piece, Spool } from "../pool/spool.ts";
 import { withWorkers } from "../pool/with-workers.ts";
 import { build } from "../version.ts";
 import { amount } from "./amount.ts";
@@ -41,8 +43,8 @@ export class RunCommand extends PostingCommand {
       parallel does it: {} is the line, {.} without its extension, {/} its last part, {//} its
       folder, {/.} the last part without extension, {#} the number of the job, {1} or {NAME} one
       value of several; where none of them is, the line is appended. Words are run as they are,
-      without a shell. A single word is a line for a shell, with values quoted. What a command
-      prints is printed when it ends, up to 64 KiB of stdout and as much of stderr.
+      without a shell. A single word is a line for a shell, with values quoted. When a command ends,
+      all of its output is printed; the database keeps 64 KiB of stdout and as much of stderr.
     `,
     examples: [
       ["Post, run and print", "$0 run fit.ts#fit args.json --max-workers 8"],
@@ -95,6 +97,7 @@ export class RunCommand extends PostingCommand {
     const output = new RunOutput(!isCommand || this.keepOrder, (job) => this.#show(job));
     const worker = {
       ...{ program: context.program, runsCommands: isCommand, env: context.env },
+      ...(isCommand && !this.json ? { spool: new Spool() } : {}),
       // As in the shell that the command was typed in, where nothing else is said.
       handsOn: parseEnv(this.env ?? (isCommand ? "*" : "")),
       ...{ root: resolve(context.cwd, this.root ?? "."), ...noLimits },
@@ -117,25 +120,34 @@ export class RunCommand extends PostingCommand {
   async #work(start: () => Promise<Pool>, id: number, jobCount: number, output: RunOutput) {
     const stop = Promise.withResolvers<string>();
     let pool: Pool | null = null;
+    const again = Promise.withResolvers<void>();
     let signals = 0;
     const offSignals = this.context.onStopSignal((signal) => {
       stop.resolve(signal);
-      if (signal !== "SIGPIPE" && ++signals > 1) pool?.kill();
+      if (signal === "SIGPIPE")
+        again.resolve(); // nobody reads what is left
+      else if (++signals > 1) {
+        again.resolve();
+        pool?.kill();
+      }
     });
     const showing = this.#showProgress(jobCount, output);
     try {
       pool = await start();
       const finished = pool.finished();
-      const end = await Promise.race([finished, stop.promise]);
+      let end = await Promise.race([finished, stop.promise]);
       if (typeof end !== "string") {
         // It was stopped for its failures: no other pool may go on with it (R2).
         if (output.ended < jobCount) await this.#cancel(id, "its run has ended");
-        return this.#tell(id, jobCount, output);
+        const shown = await Promise.race([output.flush(), stop.promise]);
+        if (shown === undefined) return this.#tell(id, jobCount, output);
+        end = shown;
       }
       const reason = `pdoflow run was ended by ${end}`;
       await this.#cancel(id, reason);
       await finished; // it ends what runs, and then finds nothing more
-      if (end === "SIGPIPE") return exitCodes.ok; // `| head` has all that it wanted
+      if (end === "SIGPIPE") return exitCodes.brokenPipe; // `| head` has all that it wanted
+      await Promise.race([output.flush(), again.promise]);
       this.say(`pdoflow run: posting ${id} is cancelled: ${reason}`);
       return end === "SIGINT" ? exitCodes.interrupted : exitCodes.terminated;
     } finally {
@@ -171,19 +183,19 @@ export class RunCommand extends PostingCommand {
     };
   }
 
-  #show(job: EndedJob): void {
+  async #show(job: EndedJob): Promise<void> {
     this.#clear();
     if (this.json) return this.printJson(documents.run, job);
-    const { stdout, stderr, error } = job;
-    if (this.command.length > 0) {
-      if (stdout !== null) this.context.stdout.write(stdout);
-      if (stderr !== null) this.context.stderr.write(stderr);
-    } else this.print(JSON.stringify(job.result));
+    const { whole, error } = job;
+    if (this.command.length === 0) await this.printInPace(`${JSON.stringify(job.result)}\n`);
+    else if (whole) {
+      await printWhole(whole.stdout, this.context.stdout);
+      await printWhole(whole.stderr, this.context.stderr);
+    }
     if (error !== null) this.say(`job ${job.job} ${job.state}: ${error.name}: ${error.message}`);
   }
 
   #tell(id: number, jobCount: number, output: RunOutput): ExitCode {
-    output.flush();
     const { ended, failed } = output;
     if (failed > 0) {
       this.say(
@@ -194,6 +206,13 @@ export class RunCommand extends PostingCommand {
       this.say(`pdoflow run: ${amount(jobCount - ended, "job")} did not run: pdoflow status ${id}`);
     }
     return failed > 0 || ended < jobCount ? exitCodes.jobsFailed : exitCodes.ok;
+  }
+}
+
+/** Writes all bytes, no faster than they are read; errors of the stream are the process's. */
+async function printWhole(piece: Piece, stream: Writable): Promise<void> {
+  for await (const block of piece.blocks()) {
+    await new Promise<void>((resolve) => stream.write(block, () => resolve()));
   }
 }
 

@@ -2,6 +2,7 @@ import * as v from "valibot";
 
 import { parse } from "../domain/parse.ts";
 import type { EndedAttempt } from "../pool/outcome-batch.ts";
+import type { WholeOutput } from "../pool/protocol.ts";
 
 const StoredError = v.object({ name: v.string(), message: v.string() });
 
@@ -12,20 +13,27 @@ export interface EndedJob {
   attempt: number;
   result: unknown;
   error: { name: string; message: string } | null;
+  /** What the database keeps. */
   stdout: string | null;
   stderr: string | null;
+  /** All that a command printed. */
+  whole: WholeOutput | null;
 }
 
-/** Shows the jobs of a run as they end or, where they are to be in order, as their turn comes. */
+/**
+ * Shows the jobs of a run one after the other, as they end or, if they are to be in order, as their
+ * turn comes. `show` resolves when whoever reads the output has kept up.
+ */
 export class RunOutput {
   readonly #isOrdered: boolean;
-  readonly #show: (job: EndedJob) => void;
+  readonly #show: (job: EndedJob) => Promise<void>;
   readonly #held = new Map<number, EndedJob>();
   #next = 0;
+  #shown: Promise<void> = Promise.resolve();
   ended = 0;
   failed = 0;
 
-  constructor(isOrdered: boolean, show: (job: EndedJob) => void) {
+  constructor(isOrdered: boolean, show: (job: EndedJob) => Promise<void>) {
     this.#isOrdered = isOrdered;
     this.#show = show;
   }
@@ -43,19 +51,26 @@ export class RunOutput {
         end.error === null ? null : parse(StoredError, JSON.parse(end.error), "error of a job"),
       stdout: end.stdout,
       stderr: end.stderr,
+      whole: end.whole ?? null,
     };
-    if (!this.#isOrdered) return this.#show(job);
+    if (!this.#isOrdered) return this.#add(job);
     this.#held.set(end.seq, job);
     for (let at = this.#held.get(this.#next); at; at = this.#held.get(this.#next)) {
       this.#held.delete(this.#next++);
-      this.#show(at);
+      this.#add(at);
     }
   }
 
-  /** Shows what waited for a job that has not ended: the run was stopped. */
-  flush(): void {
+  /** Shows also jobs that waited for one that has not ended, and resolves when all are shown. */
+  async flush(): Promise<void> {
     const rest = [...this.#held].sort(([a], [b]) => a - b);
     this.#held.clear();
-    for (const [, job] of rest) this.#show(job);
+    for (const [, job] of rest) this.#add(job);
+    await this.#shown;
+  }
+
+  #add(job: EndedJob): void {
+    this.#shown = this.#shown.then(() => this.#show(job));
+    this.#shown.catch(() => {}); // flush says it
   }
 }

@@ -32,6 +32,7 @@ export function endedAttempt(
     error: kind === "done" ? null : text,
     stdout: output?.stdout ?? null,
     stderr: output?.stderr ?? null,
+    whole: output?.whole,
     delayMs: state === "retried" ? delayMs : null,
   };
 }
@@ -53,5 +54,5 @@ export const lostEnd = (
   agoMs: 0,
   text: JSON.stringify(error),
   retry: null,
-  output: job.posting.keepsOutput === "none" ? null : output,
+  output: job.posting.keepsOutput === "none" ? { ...output, stdout: null, stderr: null } : output,
 });

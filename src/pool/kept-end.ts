@@ -17,7 +17,11 @@ export function keptEnd(
   let kept = end;
   if (maxOutputBytes !== null && end.output !== null) {
     const { stdout, stderr } = end.output;
-    const output = { stdout: cut(stdout, maxOutputBytes), stderr: cut(stderr, maxOutputBytes) };
+    const output = {
+      ...end.output,
+      stdout: cut(stdout, maxOutputBytes),
+      stderr: cut(stderr, maxOutputBytes),
+    };
     kept = { ...end, output };
   }
   if (maxResultBytes === null || end.text === null) return [kind, kept];

@@ -1,3 +1,4 @@
+import type { WholeOutput } from "./protocol.ts";
 import { type Outcome, packOutcomes, type PackedOutcomes } from "../db/outcomes.ts";
 
 /** An outcome that waits to be recorded; `endedAt` is on this process's performance clock. */
@@ -5,6 +6,8 @@ export type EndedAttempt = Outcome & {
   endedAt: number;
   /** How many jobs its posting has. */
   jobCount: number;
+  /** All that a command of a run has printed. */
+  whole?: WholeOutput | undefined;
 };
 
 /** Outcomes that are sent together, packed and counted once. */

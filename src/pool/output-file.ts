@@ -42,10 +42,17 @@ export function readTail(file: number, start: number): Tail {
   return { bytes: read(file, size - length, length), end: size - from };
 }
 
+export const sizeOfOutput = (file: number): number => fstatSync(file).size;
+
+/** Whether a file has grown so much that it should be emptied between two jobs. */
+export const isLong = (size: number): boolean => size > emptyAtBytes;
+
+export const emptyOutput = (file: number): void => ftruncateSync(file, 0);
+
 /** Worker, between two jobs: where the next job's output begins. Empties a file that has grown. */
 export function nextStart(file: number): number {
   const { size } = fstatSync(file);
-  if (size <= emptyAtBytes) return size;
+  if (!isLong(size)) return size;
   ftruncateSync(file, 0);
   return 0;
 }

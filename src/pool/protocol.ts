@@ -6,6 +6,7 @@ import { parse } from "../domain/parse.ts";
 import type { KeepsOutput } from "../domain/posting.ts";
 import type { HeldJob } from "./held-job.ts";
 import type { JobIdentity, StopReason } from "./job-context.ts";
+import type { Piece } from "./spool.ts";
 
 /** No JSON text holds this character, so it can separate them. */
 const separator = "\u001e";
@@ -36,8 +37,13 @@ export interface StopMessage {
   reason: StopReason;
 }
 
+/** The pool has read what the worker printed, and emptied the files that it was in. */
+export interface EmptiedMessage {
+  kind: "emptied";
+}
+
 /** What a pool tells a worker. */
-export type PoolMessage = RunMessage | StopMessage;
+export type PoolMessage = RunMessage | StopMessage | EmptiedMessage;
 
 /** Many texts as one: two thousand strings take the channel ten times as long. */
 export const packArgs = (args: readonly string[]): string => args.join(separator);
@@ -78,6 +84,19 @@ export function identityAt(ids: readonly number[], position: number): JobIdentit
 export interface Output {
   stdout: string | null;
   stderr: string | null;
+  /** Of a command: from where to where all of it is in the files of its worker. */
+  ranges?: OutputRanges | undefined;
+  /** The same, once the pool has copied it. */
+  whole?: WholeOutput | undefined;
+}
+
+/** Offsets: where stdout begins and ends, then stderr. */
+export type OutputRanges = [number, number, number, number];
+
+/** All that a command printed, to be printed by its run. */
+export interface WholeOutput {
+  stdout: Piece;
+  stderr: Piece;
 }
 
 /** The end of one attempt. */
@@ -99,13 +118,15 @@ export interface End {
 const longestMs = 1e13;
 const amount = v.pipe(v.number(), v.finite(), v.minValue(0));
 const text = v.nullable(v.string());
+const offset = v.pipe(amount, v.integer());
+const Ranges = v.strictTuple([offset, offset, offset, offset]);
 
 /** Of an end, what most ends have nothing of: with its place among the ends. */
 const Told = v.strictTuple([
   v.pipe(amount, v.integer()),
   text,
   v.nullable(v.union([v.literal("never"), v.pipe(amount, v.maxValue(longestMs))])),
-  v.nullable(v.strictObject({ stdout: text, stderr: text })),
+  v.nullable(v.strictObject({ stdout: text, stderr: text, ranges: v.optional(Ranges) })),
 ]);
 
 /** For each end: position, 1 for done, durationMs, agoMs. */
@@ -119,6 +140,8 @@ const Message = v.variant("kind", [
     numbers: v.instance(Float64Array),
     told: v.array(Told),
   }),
+  /** The files of what it prints are long: the pool is to read and empty them. */
+  v.strictObject({ kind: v.literal("full") }),
   /** The chunk came too late to be started. */
   v.strictObject({ kind: v.literal("late"), chunk: v.number() }),
   /** The running job has told how far it is. */

@@ -1,4 +1,4 @@
-import { nextStart, readOutput } from "./output-file.ts";
+import { isLong, nextStart, readOutput, sizeOfOutput } from "./output-file.ts";
 import type { Output } from "./protocol.ts";
 
 const streams = [1, 2] as const;
@@ -10,6 +10,7 @@ const lookAfterMs = 0.05;
 export class WorkerOutput {
   starts: [number, number] = [0, 0];
   #hasPrinted = false;
+  #onEmptied = () => {};
 
   constructor() {
     // A job that writes by other means than these (a child process, a file descriptor) takes longer
@@ -36,6 +37,39 @@ export class WorkerOutput {
     const [stdout, stderr] = streams.map((file) => this.#read(file, isWanted));
     const hasAny = (stdout ?? stderr) !== null && (stdout ?? stderr) !== undefined;
     return hasAny ? { stdout: stdout ?? null, stderr: stderr ?? null } : null;
+  }
+
+  /**
+   * After a command: what it printed, to keep, and where all of it is. The files are not emptied
+   * here: the pool has to read them first.
+   */
+  collectWhole(isWanted: boolean): Output | null {
+    const [outFrom, errFrom] = this.starts;
+    const [out, err] = [sizeOfOutput(1), sizeOfOutput(2)];
+    if (out === outFrom && err === errFrom) return null;
+    const [stdout, stderr] = isWanted
+      ? [readOutput(1, outFrom), readOutput(2, errFrom)]
+      : [null, null];
+    this.starts = [out, err];
+    return { stdout, stderr, ranges: [outFrom, out, errFrom, err] };
+  }
+
+  /** Whether the pool should empty the files before the next command. */
+  get isLong(): boolean {
+    return this.starts.some(isLong);
+  }
+
+  /** Resolves when the pool, which `ask` asks for it, has emptied the files. */
+  async emptied(ask: () => void): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#onEmptied = resolve;
+    ask();
+    await promise;
+    this.starts = [sizeOfOutput(1), sizeOfOutput(2)];
+  }
+
+  onEmptied(): void {
+    this.#onEmptied();
   }
 
   #read(file: 1 | 2, isWanted: boolean): string | null {

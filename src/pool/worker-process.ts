@@ -11,17 +11,21 @@ import {
   createOutputFile,
   type Cut,
   cutOutput,
+  emptyOutput,
   joinOutput,
   readOutput,
   readTail,
+  sizeOfOutput,
 } from "./output-file.ts";
 import {
   type Output,
+  type OutputRanges,
   parseWorkerMessage,
   type PoolMessage,
   type WorkerMessage,
 } from "./protocol.ts";
 import { SharedPage } from "./shared-page.ts";
+import type { Spool } from "./spool.ts";
 
 export interface WorkerOptions {
   /** The command that starts this program: the binary, or Bun and src/main.ts. */
@@ -29,6 +33,8 @@ export interface WorkerOptions {
   root: string;
   /** Whether its jobs may be commands; not so in a pool that serves others. */
   runsCommands?: boolean;
+  /** Where to put all that its commands print; absent where only what is kept is wanted. */
+  spool?: Spool;
   /** That of the pool, of which they see what is usual … */
   env: Environment;
   /** … and what these name, with all that begins so for PREFIX_*; by default nothing more. */
@@ -61,6 +67,7 @@ export class WorkerProcess {
   readonly exited: Promise<unknown>;
   readonly #process: Bun.Subprocess;
   readonly #oomKills: OomKills;
+  readonly #spool: Spool | null;
   /** The files that its stdout and stderr are. */
   readonly #files: readonly [number, number];
   /** What was put aside of them when the running job filled them without end. */
@@ -82,6 +89,7 @@ export class WorkerProcess {
     const user = confinement?.user;
     const env = user ? { ...handedOn, ...environmentOf(user) } : handedOn;
     this.#oomKills = oomKills;
+    this.#spool = options.spool ?? null;
     const { page, file: pageFile } = SharedPage.create();
     this.page = page;
     this.#files = [createOutputFile(), createOutputFile()];
@@ -181,6 +189,7 @@ export class WorkerProcess {
 
   /** Keeps the running job from filling the disk with what it prints. */
   boundOutput(): void {
+    if (this.#spool) return; // all of it is wanted
     const starts = this.page.outputStarts();
     for (const stream of [0, 1] as const) {
       const earlier = this.#cuts[stream];
@@ -190,6 +199,7 @@ export class WorkerProcess {
 
   /** What the running job printed, with what was put aside of it. */
   takeOutput(printed: Output | null): Output | null {
+    if (printed?.ranges) return { ...printed, whole: this.#copied(printed.ranges) };
     const [stdout, stderr] = this.#cuts;
     this.#cuts = [null, null];
     if (stdout === null && stderr === null) return printed;
@@ -197,6 +207,23 @@ export class WorkerProcess {
       stdout: joinOutput(stdout, printed?.stdout ?? null),
       stderr: joinOutput(stderr, printed?.stderr ?? null),
     };
+  }
+
+  #copied([outFrom, out, errFrom, err]: OutputRanges): Output["whole"] {
+    if (!this.#spool) return undefined;
+    const [stdout, stderr] = this.#files;
+    return {
+      stdout: this.#spool.copy(stdout, outFrom, out),
+      stderr: this.#spool.copy(stderr, errFrom, err),
+    };
+  }
+
+  /** Once all that was printed is copied: the worker begins its files anew. */
+  async #empty(spool: Spool): Promise<void> {
+    await spool.copied;
+    if (this.#isDead) return;
+    for (const file of this.#files) emptyOutput(file);
+    this.send({ kind: "emptied" });
   }
 
   /** The last that the running job has printed. */
@@ -212,7 +239,9 @@ export class WorkerProcess {
       stdout: readOutput(this.#files[0], out),
       stderr: readOutput(this.#files[1], err),
     };
-    return this.takeOutput(printed) ?? printed;
+    if (!this.#spool) return this.takeOutput(printed) ?? printed;
+    const [outEnd, errEnd] = [sizeOfOutput(this.#files[0]), sizeOfOutput(this.#files[1])];
+    return { ...printed, whole: this.#copied([out, outEnd, err, errEnd]) };
   }
 
   #receive(raw: unknown, listener: WorkerListener): void {
@@ -225,7 +254,8 @@ export class WorkerProcess {
       this.kill();
       return;
     }
-    if (message.kind === "broken") this.#lastWords = message.error;
+    if (message.kind === "full" && this.#spool) void this.#empty(this.#spool);
+    else if (message.kind === "broken") this.#lastWords = message.error;
     else listener.onMessage(message);
   }
 
@@ -234,7 +264,9 @@ export class WorkerProcess {
     if (this.#exit === null || !this.#isDisconnected || this.#isDead) return;
     this.#isDead = true;
     listener.onDeath(this.#deathBy(this.#exit));
-    for (const file of this.#files) closeOutputFile(file);
+    const close = () => this.#files.forEach(closeOutputFile);
+    if (this.#spool) void this.#spool.copied.then(close);
+    else close();
   }
 
   #deathBy({ code, signal }: Exit): JobError {

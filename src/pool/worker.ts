@@ -63,6 +63,7 @@ export function runWorker(context: WorkerContext): void {
     isRunning = false;
   };
   context.onMessage((message) => {
+    if (message.kind === "emptied") return output.onEmptied();
     if (message.kind === "stop") {
       const isIt = message.chunk === running.chunk && message.position === running.position;
       if (isIt) running.context?.stop(message.reason);
@@ -127,11 +128,15 @@ async function runChunk(
       send({ kind: "profile", chunk, position, stacks });
     }
     const isWanted = keepsOutput === "all" || (keepsOutput === "failures" && !result.isDone);
-    const printed = output.collect(durationMs, isWanted);
+    const printed = isCommand
+      ? output.collectWhole(isWanted)
+      : output.collect(durationMs, isWanted);
     page.rest();
     ends.push({ position, durationMs, agoMs: 0, output: printed, ...result });
     endedAt.push(now);
-    if (now - sentAt >= sendAfterMs) flush(now);
+    const isLong = isCommand && output.isLong;
+    if (isLong || now - sentAt >= sendAfterMs) flush(now);
+    if (isLong) await output.emptied(() => send({ kind: "full" }));
   }
   flush(performance.now());
 }
