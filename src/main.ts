@@ -1,4 +1,6 @@
+import { readFileSync } from "node:fs";
 import { availableParallelism, hostname } from "node:os";
+import { Writable } from "node:stream";
 
 import type { CliContext } from "./cli/command.ts";
 import type { Confinement } from "./pool/confinement.ts";
@@ -14,6 +16,9 @@ const args = process.argv.slice(2);
 // was replaced by a newer version.
 const binary = process.platform === "linux" ? "/proc/self/exe" : process.execPath;
 const program = Bun.isStandaloneExecutable ? [binary] : [process.execPath, import.meta.filename];
+
+/** O_CLOEXEC of Linux, on all machines that Bun runs on. */
+const closeOnExec = 0o2000000;
 
 /** Who wants to end in their own way when nobody reads stdout any more. */
 const stopListeners = new Set<(signal: string) => void>();
@@ -111,14 +116,15 @@ function keepMemory(): void {
 }
 
 async function command(): Promise<void> {
-  process.stdout.on("error", (error) => {
-    if ("code" in error && error.code === "EPIPE") {
-      if (stopListeners.size === 0) process.exit(exitCodes.ok); // `| head` is done
-      for (const listener of stopListeners) listener("SIGPIPE");
-      return;
-    }
-    process.stderr.write(`pdoflow: what it prints could not be written: ${error.message}\n`);
-    process.exit(exitCodes.output);
+  const stdout = wasClosed(1) ? closedStdout() : process.stdout;
+  let lost: number | null = null;
+  stdout.on("error", (error) => {
+    if (lost !== null) return;
+    const isGone = "code" in error && error.code === "EPIPE"; // `| head` is done
+    lost = isGone ? exitCodes.brokenPipe : exitCodes.output;
+    if (!isGone) process.stderr.write(`pdoflow: cannot write the output: ${error.message}\n`);
+    if (stopListeners.size === 0) process.exit(lost);
+    for (const listener of stopListeners) listener("SIGPIPE");
   });
   // A pool goes on when whoever read its messages is gone.
   process.stderr.on("error", () => {});
@@ -133,7 +139,7 @@ async function command(): Promise<void> {
     env,
     cwd: process.cwd(),
     stdin: process.stdin,
-    stdout: process.stdout,
+    stdout,
     stderr: process.stderr,
     colorDepth: 1,
     pid: process.pid,
@@ -155,7 +161,28 @@ async function command(): Promise<void> {
   const code = await run(spreadArgs(args), context);
   // The last write calls back after all that was written before it.
   // That one failed is told a turn later.
-  process.stdout.write("", () => setImmediate(() => process.exit(code)));
+  stdout.write("", () => setImmediate(() => process.exit(lost ?? code)));
+}
+
+/**
+ * Whether this process was started without a file, as by `>&-`. Bun has opened /dev/null in its
+ * place, which is closed on exec: no file that is inherited is.
+ */
+function wasClosed(file: number): boolean {
+  try {
+    const info = readFileSync(`/proc/self/fdinfo/${file}`, "utf8");
+    return (Number.parseInt(/flags:\s*(\d+)/.exec(info)?.[1] ?? "0", 8) & closeOnExec) !== 0;
+  } catch {
+    return false; // there is no /proc
+  }
+}
+
+function closedStdout(): Writable {
+  return new Writable({
+    write(bytes: Uint8Array, _encoding, done) {
+      done(bytes.length === 0 ? null : new Error("standard output is closed"));
+    },
+  });
 }
 
 function onStopSignal(listener: (signal: string) => void): () => void {

@@ -11,12 +11,13 @@ export const exitCodes = {
   notFound: 4,
   /** A fault of pdoflow itself. */
   bug: 70,
-  /** What it printed could not be written: a full disk. */
+  /** What it printed could not be written: a full disk, or standard output is closed. */
   output: 74,
   /** The time that was given for it is over, as `timeout` has it. */
   timedOut: 124,
-  /** Ended by SIGINT, and by SIGTERM, as shells have it. */
+  /** Ended by SIGINT, because nobody reads its output, and by SIGTERM, as shells have it. */
   interrupted: 130,
+  brokenPipe: 141,
   terminated: 143,
 } as const;
 export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];

@@ -1,6 +1,6 @@
 // Each exit code that docs/cli.md has, by a command line that ends with it.
 import { expect, test } from "bun:test";
-import { closeSync, existsSync, openSync } from "node:fs";
+import { existsSync } from "node:fs";
 
 import { exitCodes } from "../../src/domain/errors.ts";
 import { freshDatabase } from "../database.ts";
@@ -88,23 +88,42 @@ test("each exit code is given for what it is documented for", async () => {
   expect(found).toEqual(rows.map(({ when, code }) => `${when}: ${code}`));
 }, 60_000);
 
+const readers = [
+  { to: "> /dev/full", code: exitCodes.output, says: "cannot write the output" },
+  { to: ">&-", code: exitCodes.output, says: "standard output is closed" },
+  { to: "| true", code: exitCodes.brokenPipe, says: "" },
+];
+const printing = [
+  "results 1 --csv",
+  "jobs 1",
+  "post fn.ts#fn --each 1-9999 --no-check --dry-run",
+  "run -q --each 1-3 -- 'echo {}; sleep 0.2'",
+];
+
 test.skipIf(!existsSync("/dev/full"))(
-  "74 where what it prints can't be written (needs /dev/full)",
+  "output that is lost is never exit code 0: full disk, closed stdout, reader that is gone",
   async () => {
     await using db = await freshDatabase();
     using cli = await openQueueCli(db);
     await cli.post([1]);
-    const full = openSync("/dev/full", "w");
-    const { command, env, folder } = cli;
-    const child = Bun.spawn([...command, "status"], {
-      env,
-      cwd: folder,
-      stdout: full,
-      stderr: "ignore",
+    const runs = readers.flatMap((reader) => printing.map((command) => ({ ...reader, command })));
+    const ends = runs.map(async ({ to, says, command }) => {
+      const script = `"$0" ${command} ${to}; echo "\${PIPESTATUS[0]}" >&2`;
+      const shell = Bun.spawn(["bash", "-c", script, ...cli.command], {
+        ...{ env: cli.env, cwd: cli.folder, stdout: "ignore", stderr: "pipe" },
+      });
+      const said = await shell.stderr.text();
+      expect(said).toContain(says);
+      return `${command} ${to}: ${said.trimEnd().split("\n").at(-1)}`;
     });
-    expect(await child.exited).toBe(exitCodes.output);
-    closeSync(full);
+    expect(await Promise.all(ends)).toEqual(
+      runs.map(({ command, to, code }) => `${command} ${to}: ${code}`),
+    );
+    const [open] = await db.sql`select count(*)::int as n from pdoflow.posting where id > 1
+                                and state = 'open'`;
+    expect(open?.["n"]).toBe(0); // a run cancels what nobody will see
   },
+  60_000,
 );
 
 test.each([

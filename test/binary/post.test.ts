@@ -189,7 +189,7 @@ test("stdin that is closed, stdout on a full disk, and a reader that is gone", a
   expect(closed.stderr.toString()).toContain("standard input");
   const full = await sh(`${program} post f.ts#f --no-check --args 1 > /dev/full`);
   expect(full.exitCode).toBe(74);
-  expect(full.stderr.toString()).toContain("could not be written");
+  expect(full.stderr.toString()).toContain("cannot write the output");
   const gone = await sh(`${program} post f.ts#f --each 1-9 --dry-run --no-check | true`);
   expect(gone.exitCode).toBe(0);
   expect(gone.stderr.toString()).not.toContain("fault of pdoflow");
