@@ -132,9 +132,13 @@ create policy seen on pdoflow.permit for select using (
     select from pdoflow.posting p where p.id = posting_id offset 0));
 
 -- A variable is its poster's own, or everybody's ('').
-alter table pdoflow.variable drop constraint variable_pkey;
-alter table pdoflow.variable add column owner text not null default '';
-alter table pdoflow.variable add primary key (name, owner);
+create table pdoflow.variable (
+  name text not null,
+  value jsonb not null,
+  updated_at timestamptz not null default now(),
+  owner text not null default '',
+  primary key (name, owner)
+);
 comment on table pdoflow.variable is
 'One row: a value that people and programs share by the queue. pdoflow itself reads none of them.
   V1  What an operator or the owner of the schema sets is everybody''s (owner is empty). What a

@@ -13,7 +13,7 @@ end $$;
 
 create function pdoflow.pool_register(
   p_host text, p_pid integer, p_version text, p_os_user text, p_slots integer,
-  p_patience_ms integer, p_provides jsonb, p_posters text[]
+  p_patience_ms integer, p_provides jsonb, p_posters text[], p_project text default null
 ) returns bigint language plpgsql
 security definer set search_path = pg_catalog, pg_temp as $$
 declare
@@ -24,9 +24,9 @@ begin
       p_patience_ms, p_slots using errcode = 'PF002';
   end if;
   insert into pdoflow.pool (host, pid, version, role, os_user, slots, patience_ms, provides,
-                            posters)
+                            posters, project)
   values (p_host, p_pid, p_version, pdoflow.caller(), p_os_user, p_slots, p_patience_ms,
-          p_provides, p_posters)
+          p_provides, p_posters, p_project)
   returning id into v_id;
   return v_id;
 end $$;

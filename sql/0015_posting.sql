@@ -136,6 +136,10 @@ begin
   end;
 end $$;
 
+-- Whose code the jobs are (R4): empty where any pool may run them.
+create function pdoflow.project_option(p_options jsonb) returns text language sql immutable return
+  coalesce(nullif(p_options ->> 'project', '*'), '');
+
 -- The row of a posting with these options, but for its id, route and jobs: defaults where nothing
 -- is said, and an error where something wrong is.
 create function pdoflow.posting_of(p_entry_point text, p_options jsonb)
@@ -169,7 +173,7 @@ begin
   v.cancelled := 0;
   for v_key, v_value in select * from jsonb_each(p_options) loop
     if v_value = 'null' and v_key not in ('name', 'key', 'jobKey', 'timeoutMs', 'maxFailures',
-      'maxFailuresPercent', 'maxRunning', 'maxRate', 'keepMs', 'runAt') then
+      'maxFailuresPercent', 'maxRunning', 'maxRate', 'keepMs', 'runAt', 'project') then
       perform pdoflow.refuse_option(v_key, 'a value', v_value);
     end if;
     case v_key
@@ -219,6 +223,12 @@ begin
       when 'osUser', 'run' then
         if jsonb_typeof(v_value) <> 'string' or length(v_value #>> '{}') > 500 then
           perform pdoflow.refuse_option(v_key, 'a name', v_value);
+        end if;
+      when 'project' then
+        if v_value <> 'null' and (jsonb_typeof(v_value) <> 'string'
+           or length(v_value #>> '{}') > 1000 or v_value #>> '{}' !~ '^[^[:cntrl:]]+$') then
+          perform pdoflow.refuse_option(
+            v_key, 'the name of a project, up to 1000 characters, "*" for any', v_value);
         end if;
       when 'runAt' then
         continue when v_value = 'null';

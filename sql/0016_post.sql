@@ -51,6 +51,7 @@ create function pdoflow.start_posting(
 declare
   v_key text := p_options ->> 'key';
   v_os_user text := coalesce(p_options ->> 'osUser', '');
+  v_known record;
 begin
   -- Who may call this may be another: a function of theirs that runs with their rights.
   if not pdoflow.is_a('poster') then
@@ -79,11 +80,22 @@ begin
     insert into pdoflow.posting_key (poster, poster_os, key, posting_id)
     values (pdoflow.caller(), v_os_user, v_key, posting_id) on conflict do nothing;
     exit when found;
-    select p.id, p.job_count, false, p.entry_point
-    into posting_id, job_count, is_new, entry_point
+    -- Into a record: where nothing is found the number that was taken stays.
+    select p.id, p.job_count, p.entry_point, r.project into v_known
     from pdoflow.posting_key k join pdoflow.posting p on p.id = k.posting_id
+      join pdoflow.route r on r.id = p.route_id
     where k.poster = pdoflow.caller() and k.poster_os = v_os_user and k.key = v_key;
-    exit when found; -- else it was pruned between the two statements: the key is free again
+    continue when not found; -- it was pruned between the two statements: the key is free again
+    if v_known.project <> pdoflow.project_option(p_options) then
+      raise exception 'the key "%" belongs to posting % of the project "%": a posting of the '
+        'project "%" needs a key of its own', v_key, v_known.id, v_known.project,
+        pdoflow.project_option(p_options) using errcode = 'PF002';
+    end if;
+    posting_id := v_known.id;
+    job_count := v_known.job_count;
+    entry_point := v_known.entry_point;
+    is_new := false;
+    exit;
   end loop;
 end $$;
 
@@ -160,7 +172,7 @@ begin
   -- Late: others who post by a new route of the same kind wait for whoever made it to commit.
   v.route_id := pdoflow.find_route(
     coalesce(p_options ->> 'osUser', ''), coalesce(p_options -> 'needs', '[]'),
-    coalesce(p_options ->> 'run', ''));
+    coalesce(p_options ->> 'run', ''), pdoflow.project_option(p_options));
   insert into pdoflow.posting select v.*;
   insert into pdoflow.lane (posting_id, priority, first_seq, end_seq, route_id, state)
   select v.id, priority, sum(size) over higher - size, sum(size) over higher, v.route_id,
@@ -169,7 +181,8 @@ begin
   window higher as (order by place);
   if p_options ->> 'jobKey' is not null then
     perform pdoflow.take_job_key(
-      v.id, coalesce(p_options ->> 'osUser', ''), p_options ->> 'jobKey');
+      v.id, coalesce(p_options ->> 'osUser', ''), pdoflow.project_option(p_options),
+      p_options ->> 'jobKey');
   end if;
   perform pdoflow.wake(v.id);
 end $$;

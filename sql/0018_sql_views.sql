@@ -52,7 +52,8 @@ create view pdoflow.postings with (security_barrier) as
 select p.id, p.name, p.entry_point, r.poster, r.poster_os, p.state::text as state, p.reason,
        p.job_count, t.waiting,
        p.job_count - t.waiting - t.retrying - t.done - t.failed - t.cancelled as running,
-       t.retrying, t.done, t.failed, t.cancelled, p.posted_at, p.ended_at
+       t.retrying, t.done, t.failed, t.cancelled, p.posted_at, p.ended_at,
+       nullif(r.project, '') as project
 from pdoflow.posting p join pdoflow.route r on r.id = p.route_id
   cross join lateral (
     select coalesce(sum(done), 0) as done, coalesce(sum(failed), 0) as failed,
@@ -108,6 +109,7 @@ comment on view pdoflow.failures is
 create view pdoflow.pools with (security_barrier) as
 select id, host, role, os_user, version, slots, state, started_at, beat_at,
        state in ('up', 'draining')
-         and beat_at > clock_timestamp() - patience_ms * interval '1 ms' as is_alive
+         and beat_at > clock_timestamp() - patience_ms * interval '1 ms' as is_alive,
+       project
 from pdoflow.pool;
 comment on view pdoflow.pools is 'One row: a pool, of whichever role.';

@@ -11,17 +11,20 @@ create table pdoflow.job_key (
 comment on table pdoflow.job_key is
 'One row: a key that a poster gave postings of which only the newest is to run, and that one.
   K2  Of the postings of a key at most the newest waits untouched: one that did when the next was
-      posted was cancelled in the transaction that posted it.';
+      posted was cancelled in the transaction that posted it. One of another project is not
+      cancelled: posting is refused.';
 -- Serves: deleting postings.
 create index job_key_posting on pdoflow.job_key (posting_id);
 
 -- Gives the job key of a new posting to it. The posting that had it is cancelled, if nothing of it
 -- was ever claimed. To be called last in a transaction: claims of that posting wait for its end.
-create function pdoflow.take_job_key(p_posting bigint, p_os_user text, p_key text)
-returns void language plpgsql set jit = off set enable_seqscan = off as $$
+create function pdoflow.take_job_key(
+  p_posting bigint, p_os_user text, p_project text, p_key text
+) returns void language plpgsql set jit = off set enable_seqscan = off as $$
 #variable_conflict use_column
 declare
   v_before bigint;
+  v_project text;
 begin
   loop
     insert into pdoflow.job_key (poster, poster_os, key, posting_id)
@@ -39,6 +42,14 @@ begin
   perform from pdoflow.lane where posting_id = v_before order by priority for no key update;
   if not exists (select from pdoflow.lane where posting_id = v_before and state = 'closed')
      and not exists (select from pdoflow.lease where lane_posting_id = v_before) then
+    select r.project into v_project
+    from pdoflow.posting p join pdoflow.route r on r.id = p.route_id
+    where p.id = v_before and p.ended_at is null;
+    if v_project <> p_project then
+      raise exception 'the job key "%" belongs to posting % of the project "%", which waits: a '
+        'posting of the project "%" needs a job key of its own', p_key, v_before, v_project,
+        p_project using errcode = 'PF002';
+    end if;
     perform pdoflow.cancel_all(
       array[v_before], false, format('posting %s took its place, by their job key', p_posting));
   end if;

@@ -18,10 +18,13 @@ export const factsOfPosting = (row: TopPosting): Facts => ({
   fields: {
     state: [row.state, ...statuses.filter((status) => row.jobs[status] > 0)].join(" "),
     poster: row.poster,
+    project: row.project ?? "",
     name: row.name ?? "",
     priority: String(row.priority ?? ""),
   },
-  text: [row.id, row.name, row.entryPoint, row.state, row.poster, row.reason].join(" "),
+  text: [row.id, row.name, row.entryPoint, row.state, row.poster, row.project, row.reason].join(
+    " ",
+  ),
 });
 
 const statuses = ["waiting", "running", "retrying", "done", "failed", "cancelled"] as const;

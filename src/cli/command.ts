@@ -4,7 +4,7 @@ import * as v from "valibot";
 import { type Db, explainDatabaseError } from "../db/connect.ts";
 import { migrate, pendingMigrations, requireCurrentSchema } from "../db/migrations.ts";
 import { answered, openDatabase } from "../db/open.ts";
-import { configuredTarget, schemaName, type Target } from "../db/settings.ts";
+import { configuredTarget, embeddedSource, schemaName, type Target } from "../db/settings.ts";
 import { exitCodes, type ExitCode, PdoflowError } from "../domain/errors.ts";
 import { parse } from "../domain/parse.ts";
 import { type ServerPlace, serverPlace } from "../domain/server-place.ts";
@@ -161,7 +161,7 @@ export abstract class PdoflowCommand extends Command<CliContext> {
       password: undefined,
       tls: false,
       schema: schemaName(this.context.env),
-      source: "the embedded server",
+      source: embeddedSource,
       ...watch,
       isEmbedded: true,
     };

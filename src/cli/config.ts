@@ -9,6 +9,7 @@ import { sharedServiceFiles } from "../db/service-file.ts";
 import {
   configuredSettings,
   configuredTarget,
+  embeddedSource,
   schemaName,
   settingsFile,
   type Target,
@@ -42,7 +43,7 @@ export class ConfigCommand extends PdoflowCommand {
     const { env } = this.context;
     const found = configuredSettings(this.database, env);
     const target = configuredTarget(this.database, env);
-    const source = found?.source ?? "the embedded server";
+    const source = found?.source ?? embeddedSource;
     const settings = target ? this.#configured(target) : this.#embedded();
     const schema = env["PDOFLOW_SCHEMA"] === undefined ? "the default" : "PDOFLOW_SCHEMA";
     settings.push({ name: "schema", value: schemaName(env), isSet: true, from: schema });

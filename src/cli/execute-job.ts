@@ -3,12 +3,15 @@ import { resolve } from "node:path";
 import { Command, Option } from "clipanion";
 
 import { readJob } from "../db/jobs.ts";
-import { findPostings } from "../db/snapshot.ts";
+import type { Target } from "../db/settings.ts";
+import { findPostings, type PostingRow } from "../db/snapshot.ts";
 import type { JobError } from "../domain/attempt.ts";
 import { documents } from "../domain/documents.ts";
-import { exitCodes } from "../domain/errors.ts";
+import { exitCodes, InvalidInput } from "../domain/errors.ts";
+import { isOfProject } from "../domain/route.ts";
 import { parseEnv } from "../pool/environment.ts";
 import { type ExecutedJob, executeJob, type JobToExecute } from "../pool/execute-job.ts";
+import { projectOfPool } from "../pool/project.ts";
 import { PdoflowCommand } from "./command.ts";
 import { JobNotFound, jobNamed } from "./job-named.ts";
 import { findSelected } from "./select.ts";
@@ -33,6 +36,9 @@ export class ExecuteJobCommand extends PdoflowCommand {
   job = Option.String({ name: "posting/index" });
   root = Option.String("--root", {
     description: "the folder that the entry point is relative to (default: the current one)",
+  });
+  project = Option.String("--project", {
+    description: "the project of this folder, '*' for any (default: by the root)",
   });
   env = Option.String("--env", {
     description: "variables that the job sees beside the usual ones, as in pool",
@@ -79,8 +85,24 @@ export class ExecuteJobCommand extends PdoflowCommand {
       const job = await readJob(db, posting.id, index);
       if (!job) throw new JobNotFound(this.job);
       const { entryPoint } = posting;
+      this.#requireProject(db.target, posting);
       return { posting: posting.id, index, attempt: job.attempts + 1, entryPoint, args: job.args };
     });
+  }
+
+  /** Other projects may have other code by the same name. */
+  #requireProject(target: Target, { id, project: found }: PostingRow): void {
+    const { env, cwd } = this.context;
+    const root = resolve(cwd, this.root ?? ".");
+    const project = projectOfPool({ option: this.project, env, root, target });
+    if (isOfProject({ project: found ?? "" }, { project })) return;
+    const home = found?.startsWith("/")
+      ? `--root ${found}`
+      : "--root with the folder of that project";
+    throw new InvalidInput("execute-job", [
+      `expected a posting of the project ${project}, found that posting ${id} is of the project ` +
+        `${found}. Give ${home}, or --project '*' to run the code that is here`,
+    ]);
   }
 
   #tell(job: string, { isDone, text, durationMs }: ExecutedJob): void {

@@ -3,15 +3,18 @@ import { resolve } from "node:path";
 import { Command, Option } from "clipanion";
 import * as v from "valibot";
 
+import { countOfOthers } from "../db/lists.ts";
 import { describeTarget, type Target } from "../db/settings.ts";
 import { parseProvides, type Provides } from "../domain/capabilities.ts";
 import { type ExitCode, exitCodes } from "../domain/errors.ts";
+import { startPool } from "../domain/explain.ts";
 import { withWorkers } from "../pool/with-workers.ts";
 import type { PoolOptions, PoolSummary } from "../pool/options.ts";
 import { Allow } from "../pool/allow.ts";
 import { type Confinement, findWorkerUser, NoConfinement } from "../pool/confinement.ts";
 import { parseEnv } from "../pool/environment.ts";
 import { Pool } from "../pool/pool.ts";
+import { projectOfPool } from "../pool/project.ts";
 import { Trust } from "../pool/trust.ts";
 import type { Judge } from "../pool/verdict.ts";
 import { build } from "../version.ts";
@@ -70,6 +73,9 @@ export class PoolCommand extends PdoflowCommand {
   });
   root = Option.String("--root", {
     description: "the folder that entry points are relative to; by default the current one",
+  });
+  project = Option.String("--project", {
+    description: "run the postings of this project and of none; '*' for any (default: by the root)",
   });
   provides = Option.String("--provides", {
     description: "what this machine has for jobs that need it, such as gpu,mem=64G",
@@ -159,10 +165,15 @@ export class PoolCommand extends PdoflowCommand {
         const poolOptions = this.#poolOptions(options, target, root);
         started = await Pool.start(target, poolOptions);
         this.say(
-          `pool: ${poolOptions.maxWorkers} workers, root ${root}, ${describeTarget(target)}`,
+          `pool: ${poolOptions.maxWorkers} workers, root ${root}, ` +
+            `${describeProject(poolOptions.project ?? null)}, ${describeTarget(target)}`,
         );
         obey();
-        return this.#tell(await started.finished());
+        const summary = await started.finished();
+        if (this.once && attemptsOf(summary) === 0) {
+          await this.#tellOfOthers(poolOptions.project ?? null);
+        }
+        return this.#tell(summary);
       } finally {
         ignore();
       }
@@ -172,8 +183,11 @@ export class PoolCommand extends PdoflowCommand {
   #poolOptions(options: Options, target: Target, root: string): PoolOptions {
     const { context } = this;
     const provides = this.provides === undefined ? {} : parseProvides(this.provides);
+    const { project } = this;
+    // What jobs post goes to the same project.
+    const env = project === undefined ? context.env : { ...context.env, PDOFLOW_PROJECT: project };
     const worker = {
-      ...{ program: context.program, root, env: context.env, handsOn: parseEnv(this.env) },
+      ...{ program: context.program, root, env, handsOn: parseEnv(this.env) },
       jobsMax: options.recycleAfter ?? null,
       memoryMaxBytes: options.recycleAbove ?? null,
       profiles: options.profile,
@@ -185,6 +199,7 @@ export class PoolCommand extends PdoflowCommand {
       version: build,
       osUser: context.osUser(),
       provides,
+      project: projectOfPool({ option: project, env: context.env, root, target }),
       trust: this.#judge(root, provides),
       posters: this.#posters(target.user),
       patienceMs: options.rescueAfter,
@@ -222,6 +237,19 @@ export class PoolCommand extends PdoflowCommand {
     return trust;
   }
 
+  /** Says which projects the postings are of that it did not run. */
+  async #tellOfOthers(own: string | null): Promise<void> {
+    if (own === null) return;
+    const others = await this.withDatabase((db) => countOfOthers(db, own));
+    for (const { project, postings } of others) {
+      this.say(
+        `pool: ${amount(postings, "posting")} of the project ${project} ` +
+          `${postings === 1 ? "waits" : "wait"} for a pool of that project; ` +
+          `start one with: ${startPool({ project })}`,
+      );
+    }
+  }
+
   /** Says what the pool did in its life; returns the exit code. */
   #tell({ done, failed, retried, refused, gaveBack, ...rest }: PoolSummary): ExitCode {
     this.say(
@@ -232,3 +260,9 @@ export class PoolCommand extends PdoflowCommand {
     return this.once && !isAllDone ? exitCodes.jobsFailed : exitCodes.ok;
   }
 }
+
+const attemptsOf = ({ done, failed, retried, cancelled }: PoolSummary): number =>
+  done + failed + retried + cancelled;
+
+const describeProject = (project: string | null): string =>
+  project === null ? "any project" : `project ${project}`;

@@ -84,9 +84,10 @@ export class PostCommand extends PostingCommand {
     const signer = await this.#signer(entryPoint);
     const posting = { ...options, keepsResults: this.results, key, signer };
     const reading = new Reading(this, "posting", sources, this.progress);
-    const posted = await this.withDatabase((db) =>
-      insertPosting(db, posting, reading.batches(), sources.name).finally(() => reading.end()),
-    );
+    const posted = await this.withDatabase((db) => {
+      const project = this.projectOf(entryPoint, db.target);
+      return insertPosting(db, { ...posting, project }, reading.batches(), sources.name);
+    }).finally(() => reading.end());
     this.#tell(posted);
     return this.wait ? await this.#wait(posted.id) : exitCodes.ok;
   }

@@ -4,6 +4,7 @@ import { Option } from "clipanion";
 import * as v from "valibot";
 
 import type { NewPosting } from "../db/postings.ts";
+import type { Target } from "../db/settings.ts";
 import { parseNeeds } from "../domain/capabilities.ts";
 import { type EntryPoint, formatEntryPoint } from "../domain/entry-point.ts";
 import { parse } from "../domain/parse.ts";
@@ -13,6 +14,7 @@ import { parseColumnTypes } from "../input/column.ts";
 import { formats } from "../input/format.ts";
 import { SharedArguments } from "../input/shared-arguments.ts";
 import { checkEntryPoint } from "../pool/check-entry.ts";
+import { projectOfPosting } from "../pool/project.ts";
 import { PdoflowCommand } from "./command.ts";
 import { parseFlags } from "./flags.ts";
 import { JobSources } from "./job-sources.ts";
@@ -63,6 +65,10 @@ const Options = v.object({
 export abstract class PostingCommand extends PdoflowCommand {
   root = Option.String("--root", {
     description: "the folder that the entry point is relative to; by default the current one",
+  });
+  project = Option.String("--project", {
+    description:
+      "only pools of this project run the jobs; '*' for all pools (default: by the root)",
   });
   name = Option.String("--name", {
     description: "what the posting is called: @NAME stands for the newest one of that name",
@@ -172,6 +178,13 @@ export abstract class PostingCommand extends PdoflowCommand {
     const { program, env, cwd } = this.context;
     if (this.check === false) return;
     await checkEntryPoint(program, env, resolve(cwd, this.root ?? "."), entryPoint);
+  }
+
+  /** The project whose pools are to run the jobs of an entry point; null for all pools. */
+  projectOf(entryPoint: EntryPoint, target: Target): string | null {
+    const { env, cwd } = this.context;
+    const source = { option: this.project, env, root: resolve(cwd, this.root ?? "."), target };
+    return projectOfPosting(source, formatEntryPoint(entryPoint));
   }
 
   /** The posting that the options describe. @throws {InvalidInput} */

@@ -91,7 +91,12 @@ export class RunCommand extends PostingCommand {
     const reading = new Reading(this, "posting", sources, this.progress);
     const batches = isCommand ? commands(this.command, reading.batches()) : reading.batches();
     const { id, jobCount, target } = await this.withDatabase(async (db) => ({
-      ...(await insertPosting(db, posting, batches, sources.name)),
+      ...(await insertPosting(
+        db,
+        { ...posting, project: isCommand ? null : this.projectOf(entryPoint, db.target) },
+        batches,
+        sources.name,
+      )),
       target: db.target,
     })).finally(() => reading.end());
     const output = new RunOutput(!isCommand || this.keepOrder, (job) => this.#show(job));

@@ -8,13 +8,17 @@ import {
   readPools,
   readPostings,
 } from "../db/snapshot.ts";
+import type { PostingFacts } from "../db/explain.ts";
 import { readCounts } from "../db/status.ts";
 import { readSnapshot } from "../db/top/snapshot.ts";
 import { documents } from "../domain/documents.ts";
 import { exitCodes, type ExitCode, InvalidInput } from "../domain/errors.ts";
 import type { JobCounts } from "../domain/posting.ts";
+import { isOfProject } from "../domain/route.ts";
+import { projectOfPool } from "../pool/project.ts";
 import type { Color } from "./color.ts";
 import { PdoflowCommand } from "./command.ts";
+import { obstacleLines } from "./obstacles.ts";
 import { findWholePostings, readSelectors } from "./select.ts";
 import { textLook, watchStatus } from "./status-watch.ts";
 
@@ -59,6 +63,16 @@ export class StatusCommand extends PdoflowCommand {
       } else {
         this.say(describeTarget(db.target));
         this.#showPostings(counted);
+        // Of this folder's own postings that no pool is up is said below.
+        const own = projectOfPool({
+          ...this.context,
+          option: undefined,
+          root: this.context.cwd,
+          ...db,
+        });
+        const isShown = ({ route, pools }: PostingFacts) =>
+          !isAll || pools.length > 0 || !isOfProject(route, { project: own });
+        for (const line of await obstacleLines(db, counted, isShown)) this.say(line);
         if (isAll) this.#showPools(pools);
       }
       return exitCodes.ok;

@@ -12,6 +12,7 @@ import { parseFlags } from "./flags.ts";
 import { duration } from "./numbers.ts";
 import { Progress } from "./progress.ts";
 import { countSelected } from "./job-pages.ts";
+import { obstacleLines } from "./obstacles.ts";
 import { findSelected, readSelectors } from "./select.ts";
 import { watchPostings } from "./waiting.ts";
 
@@ -26,6 +27,10 @@ const Options = v.object({
     "100%",
   ),
 });
+
+/** A pool may be about to start; and what it refuses it refuses within moments. */
+const hintAfterMs = 1_500;
+const hintEveryMs = 5_000;
 
 type End = "ended" | "timed out" | "stopped";
 
@@ -83,7 +88,12 @@ export class WaitCommand extends PdoflowCommand {
     try {
       const withDatabase: typeof this.withDatabase = (work) => this.withDatabase(work);
       const ids = selected.map(({ id }) => id);
-      const read = (db: Db) => countSelected(db, selected);
+      const hints = new Hints((line) => this.say(`${this.json ? "" : "pdoflow wait: "}${line}`));
+      const read = async (db: Db) => {
+        const counts = await countSelected(db, selected);
+        await hints.look(db, counts);
+        return counts;
+      };
       await watchPostings({ ids, read, isOver, signal: stop.signal, withDatabase });
       progress.end();
       return this.#tell(last, last.some(isStopped) ? "stopped" : "ended");
@@ -142,6 +152,31 @@ function sentence(one: PostingCounts): string {
     ? ` (${reason ?? "no reason given"}; go on with: pdoflow resume ${id})`
     : "";
   return `posting ${id} is ${state}${stopped}: ${parts.join(", ")}${why}`;
+}
+
+/** Says why nothing happens, where no pool runs what is waited for: each reason once. */
+class Hints {
+  readonly #say: (line: string) => void;
+  readonly #said = new Set<string>();
+  #lookAt = performance.now() + hintAfterMs;
+
+  constructor(say: (line: string) => void) {
+    this.#say = say;
+  }
+
+  async look(db: Db, counts: readonly PostingCounts[]): Promise<void> {
+    if (performance.now() < this.#lookAt) return;
+    this.#lookAt = performance.now() + hintEveryMs;
+    const idle = counts.filter(({ isEnded, running }) => !isEnded && running === 0);
+    const lines = await obstacleLines(
+      db,
+      idle.map((one) => ({ id: one.id, jobs: one })),
+    );
+    for (const line of lines) {
+      if (!this.#said.has(line)) this.#say(line);
+      this.#said.add(line);
+    }
+  }
 }
 
 /** How far it is, on a terminal, once it has taken two seconds. */

@@ -1,4 +1,5 @@
 import type { JobFacts } from "../domain/explain.ts";
+import { integers } from "./array.ts";
 import type { Db } from "./connect.ts";
 
 /** What is known of the job at `index` of a posting; null where there is no such job. */
@@ -37,7 +38,7 @@ export async function readJobFacts(
                                 'rateMs', p.rate_ms)
        from ${schema}.limit_room(p.id) r where r.jobs < 1) as full,
       json_build_object('id', r.id, 'poster', r.poster, 'posterOs', r.poster_os,
-                        'needs', r.needs, 'run', r.run) as route,
+                        'needs', r.needs, 'run', r.run, 'project', r.project) as route,
       (select rank from ${schema}.lane l where l.posting_id = s.posting_id
          and l.first_seq <= s.seq and s.seq < l.end_seq) as priority
     from job cross join lateral (
@@ -56,10 +57,36 @@ export async function readJobFacts(
 }
 
 const readScopes = ({ sql, schema }: Db, postingId: number) => sql<JobFacts["pools"]>`
-  select provides, posters, exists (
+  select provides, posters, project, exists (
     select from ${schema}.refusal where posting_id = ${postingId} and pool_id = p.id) as refuses
   from ${schema}.pool p
   where state = 'up' and beat_at > clock_timestamp() - patience_ms * interval '1 ms'`;
+
+/** An open posting, and the pools that are up. */
+export type PostingFacts = Pick<JobFacts, "route" | "pools" | "refusal"> & { id: number };
+
+/** The open ones of these postings, each with the pools that are up. */
+export async function readPostingFacts(db: Db, ids: readonly number[]): Promise<PostingFacts[]> {
+  if (ids.length === 0) return [];
+  const { sql, schema } = db;
+  const postings = await sql<(Omit<PostingFacts, "pools"> & { refusers: number[] })[]>`
+    select p.id, ${schema}.refusal_of(p.id) as refusal,
+      json_build_object('id', r.id, 'poster', r.poster, 'posterOs', r.poster_os,
+                        'needs', r.needs, 'run', r.run, 'project', r.project) as route,
+      array(select pool_id from ${schema}.refusal f where f.posting_id = p.id) as refusers
+    from ${schema}.posting p join ${schema}.route r on r.id = p.route_id
+    where p.id = any (${integers(ids)}::bigint[]) and p.state = 'open' and p.ended_at is null
+      and p.starts_at is null and r.run = ''
+    order by p.id`;
+  if (postings.length === 0) return [];
+  const pools = await sql<(JobFacts["pools"][number] & { id: number })[]>`
+    select id, provides, posters, project from ${schema}.pool
+    where state = 'up' and beat_at > clock_timestamp() - patience_ms * interval '1 ms'`;
+  return postings.map(({ refusers, ...posting }) => ({
+    ...posting,
+    pools: pools.map((pool) => ({ ...pool, refuses: refusers.includes(pool.id) })),
+  }));
+}
 
 /** The jobs in open lanes that come before a lane's; looks at the first 1,000 such lanes. */
 async function countAhead(

@@ -32,7 +32,7 @@ export async function countEnded({ sql, schema }: Db): Promise<{ ended: number; 
 
 /** Pools, the newest first: those that have not ended, or the newest of all. */
 export const listPools = ({ sql, schema }: Db, isAll: boolean, most: number) => sql<PoolRow[]>`
-  select id, host, pid, version, role, os_user, slots, state, started_at, refused,
+  select id, host, pid, version, role, os_user, slots, state, started_at, refused, project,
          (extract(epoch from clock_timestamp() - beat_at) * 1000)::float8 as beat_ago_ms
   from ${schema}.pool
   where ${isAll ? sql`true` : sql`state in ('up', 'draining')`}
@@ -74,3 +74,14 @@ export const readPriorities = ({ sql, schema }: Db) => sql<PriorityRow[]>`
     select priority, posting_id, end_seq - first_seq from ${schema}.retry
     where due_at < 'infinity') waiting
   where rest > 0 group by priority order by priority desc`;
+
+/** How many of the newest 1,000 open postings are of which other project than this one (R4). */
+export const countOfOthers = ({ sql, schema }: Db, project: string) => sql<
+  { project: string; postings: number }[]
+>`
+  select r.project, count(*)::integer as postings
+  from (
+    select route_id from ${schema}.posting where ended_at is null and state = 'open'
+    order by id desc limit 1000) p join ${schema}.route r on r.id = p.route_id
+  where r.run = '' and r.project not in ('', ${project})
+  group by r.project order by postings desc, r.project limit 10`;

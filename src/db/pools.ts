@@ -18,7 +18,8 @@ export async function registerPool({ sql, schema }: Db, pool: NewPool): Promise<
     select ${schema}.pool_register(
       ${pool.host}, ${pool.pid}, ${pool.version}, ${pool.osUser}, ${pool.slots},
       ${pool.patienceMs}, ${JSON.stringify(pool.provides)}::text::jsonb,
-      ${pool.posters === null ? null : texts(pool.posters)}::text[]) as id`;
+      ${pool.posters === null ? null : texts(pool.posters)}::text[],
+      ${pool.project ?? null}) as id`;
   if (!row) throw new Error("a function that returns one row returned none");
   return row.id;
 }

@@ -23,6 +23,8 @@ export interface NewPosting extends v.InferInput<typeof PostingOptions> {
   needs?: Needs;
   /** Of the run whose pool alone may run its jobs (R2). */
   run?: string;
+  /** The project whose code its jobs are (R4); by default none: any pool may run them. */
+  project?: string | null;
   /** For people; need not be its alone (P7). */
   name?: string | null | undefined;
   /** Posting the same key again gives the posting that there is (K1). */
@@ -100,8 +102,9 @@ const defaults = new Map<string, unknown>(
 /** What differs from the defaults, which the database has, too: it looks at each option. */
 function optionsText(posting: NewPosting): string {
   const { name, key, jobKey, osUser, needs = [], run = "", priority } = posting;
+  const project = posting.project ?? null;
   const options = parse(PostingOptions, posting, "options of a posting");
-  const all = { ...options, name, key, jobKey, osUser, needs, run, priority };
+  const all = { ...options, name, key, jobKey, osUser, needs, run, project, priority };
   const told = Object.entries(all).filter(([name, v]) => v !== null && v !== defaults.get(name));
   return JSON.stringify(Object.fromEntries(told));
 }

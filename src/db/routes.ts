@@ -2,10 +2,18 @@ import type { RouteInTurn } from "../domain/route.ts";
 import { integers } from "./array.ts";
 import type { Db } from "./connect.ts";
 
-/** The routes that any pool may serve or, with `run`, that of the pool of that run (R2); by id. */
-export const readRoutes = ({ sql, schema }: Db, run = "") => sql<RouteInTurn[]>`
-  select id, poster, poster_os, needs, run, ${schema}.share_of(poster) as share
-  from ${schema}.route where run = ${run} order by id`;
+/**
+ * The routes that pools of a project may serve (R4), or of any where that is null. With `run`, the
+ * route of the pool of that run (R2). By id.
+ */
+export const readRoutes = (
+  { sql, schema }: Db,
+  { run = "", project = null }: { run?: string; project?: string | null } = {},
+) => sql<RouteInTurn[]>`
+  select id, poster, poster_os, needs, run, project, ${schema}.share_of(poster) as share
+  from ${schema}.route
+  where run = ${run} and ${project === null ? sql`true` : sql`project in ('', ${project})`}
+  order by id`;
 
 /** Those of the postings that a `pdoflow run` has posted: only the pool of that run serves them. */
 export async function findOfRuns({ sql, schema }: Db, ids: readonly number[]): Promise<number[]> {

@@ -34,6 +34,12 @@ export interface Target extends Address {
   source: string;
 }
 
+/** The `source` of a target that is the embedded server. */
+export const embeddedSource = "the embedded server";
+
+/** Whether it is the server that all projects of a user on this machine share. */
+export const isEmbedded = ({ source }: Target): boolean => source === embeddedSource;
+
 /** Where the queue's own connections must lead, since all of them write. */
 const writingSessions: readonly string[] = ["any", "read-write", "primary"];
 

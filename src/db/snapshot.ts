@@ -12,6 +12,8 @@ export interface PostingRow {
   reason: string | null;
   poster: string;
   posterOs: string;
+  /** Whose pools run it (R4); null: all. */
+  project: string | null;
   postedAt: Date;
   endedAt: Date | null;
 }
@@ -20,7 +22,7 @@ export interface PostingRow {
 export const postingColumns = ({ sql, schema }: Pick<Db, "sql" | "schema">) => sql`
   p.id, p.name, p.entry_point, p.job_count, p.state,
   coalesce(p.reason, ${schema}.refusal_of(p.id)) as reason, r.poster, r.poster_os,
-  p.posted_at, p.ended_at`;
+  nullif(r.project, '') as project, p.posted_at, p.ended_at`;
 
 /** All postings that have not ended, the newest first, and then the newest that have: `most`. */
 export const readPostings = ({ sql, schema }: Db, most: number) => sql<PostingRow[]>`
@@ -53,11 +55,13 @@ export interface PoolRow {
   /** How long ago the last heartbeat was, by the database's clock. */
   beatAgoMs: number;
   refused: number;
+  /** The project that it serves, beside postings of none (O6); null: any. */
+  project: string | null;
 }
 
 /** The pools that have not ended, and those of the last day that had outcomes refused. */
 export const readPools = ({ sql, schema }: Db) => sql<PoolRow[]>`
-  select id, host, pid, version, role, os_user, slots, state, started_at, refused,
+  select id, host, pid, version, role, os_user, slots, state, started_at, refused, project,
          (extract(epoch from clock_timestamp() - beat_at) * 1000)::float8 as beat_ago_ms
   from ${schema}.pool
   where state in ('up', 'draining') or (refused > 0 and beat_at > now() - interval '1 day')

@@ -25,6 +25,8 @@ const Posting = v.object({
   reason: v.nullable(v.string()),
   poster: v.string(),
   posterOs: v.string(),
+  /** Whose pools run it; null: all. */
+  project: v.nullable(v.string()),
   postedAt: moment,
   endedAt: v.nullable(moment),
   jobs: JobCounts,
@@ -42,6 +44,8 @@ const PoolRow = v.object({
   startedAt: moment,
   beatAgoMs: v.number(),
   refused: count,
+  /** The project whose postings it runs, beside those of none; null: of any. */
+  project: v.nullable(v.string()),
 });
 
 /** A document: an object with its version, and what `entries` says. */

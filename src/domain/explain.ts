@@ -1,7 +1,7 @@
 import type { JobError } from "./attempt.ts";
-import { formatNeed, type Need, type Provides, unmetNeeds } from "./capabilities.ts";
+import { formatNeed, type Need, unmetNeeds } from "./capabilities.ts";
 import type { JobCounts, PostingState } from "./posting.ts";
-import { mayServe, type Route } from "./route.ts";
+import { isOfProject, mayServe, type PoolScope, type Route } from "./route.ts";
 
 /** What is known of a job, and of what may keep it from running. */
 export interface JobFacts {
@@ -24,9 +24,15 @@ export interface JobFacts {
   refusal: string | null;
   route: Route;
   /** The pools that are up. */
-  pools: readonly { provides: Provides; posters: readonly string[] | null; refuses: boolean }[];
+  pools: readonly PoolFacts[];
   /** Jobs that wait and come first. */
   ahead: { higherPriority: number; samePriority: number };
+}
+
+/** What of a pool that is up says whether it may run a posting. */
+export interface PoolFacts extends PoolScope {
+  /** It does not run this posting. */
+  refuses: boolean;
 }
 
 /** Why a job is where it is, in one sentence, with what to do where something can be done. */
@@ -49,7 +55,7 @@ export function explainJob(facts: JobFacts): string {
 }
 
 function whyNot(facts: JobFacts): string {
-  const { posting, route, pools, dueInMs } = facts;
+  const { posting, route, dueInMs } = facts;
   if (posting.state === "paused" || posting.state === "errored_out") {
     const state = posting.state === "paused" ? "is paused" : "was stopped";
     const reason = posting.reason ?? "no reason given";
@@ -65,11 +71,8 @@ function whyNot(facts: JobFacts): string {
       `that has ended, cancel it: pdoflow cancel ${posting.id}`
     );
   }
-  if (pools.length === 0) return "waits because no pool is up; start one with: pdoflow pool";
-  if (!pools.some((pool) => mayServe(route, pool))) return `waits because ${unserved(facts)}`;
-  if (!pools.some((pool) => mayServe(route, pool) && !pool.refuses)) {
-    return "waits because no pool that could run it does";
-  }
+  const obstacle = obstacleOf(facts);
+  if (obstacle !== null) return `waits because ${obstacle}`;
   if (dueInMs !== null && dueInMs > 0) {
     return `is to be tried again in ${Math.ceil(dueInMs / 1000)} s${lastError(facts)}`;
   }
@@ -87,9 +90,32 @@ function refusalOf({ refusal, posting }: JobFacts): string {
 const start = (ms: number) =>
   ms > 0 ? `starts in ${Math.ceil(ms / 1000)} s` : "is to start now, by the next pool that looks";
 
-/** No pool that is up may run it: for its needs, or for whose it is. */
-function unserved({ route, pools }: JobFacts): string {
-  const seen = pools.length === 1 ? "1 pool seen" : `${pools.length} pools seen`;
+/** Why none of the pools that are up runs jobs of a route; null where one may. */
+export function obstacleOf(facts: Pick<JobFacts, "route" | "pools">): string | null {
+  const { route, pools } = facts;
+  if (pools.length === 0) return `no pool is up; start one with: ${startPool(route)}`;
+  if (!pools.some((pool) => mayServe(route, pool))) return unserved(facts);
+  if (pools.some((pool) => mayServe(route, pool) && !pool.refuses)) return null;
+  return "no pool that could run it does";
+}
+
+/** The command that starts a pool for a route. A project that is a path is a root. */
+export function startPool({ project }: Pick<Route, "project">): string {
+  if (project === "") return "pdoflow pool";
+  const quoted = /^[\w@%+=:,./-]+$/.test(project)
+    ? project
+    : `'${project.replaceAll("'", "'\\''")}'`;
+  return `pdoflow pool --${project.startsWith("/") ? "root" : "project"} ${quoted}`;
+}
+
+/** No pool that is up may run it: for its project, for its needs, or for whose it is. */
+function unserved({ route, pools: all }: Pick<JobFacts, "route" | "pools">): string {
+  const pools = all.filter((pool) => isOfProject(route, pool));
+  const seen = all.length === 1 ? "1 pool seen" : `${all.length} pools seen`;
+  if (pools.length === 0) {
+    const how = `start one with: ${startPool(route)}`;
+    return `no pool serves the project ${route.project} (${seen}); ${how}`;
+  }
   const missing = pools.map((pool) => unmetNeeds(route.needs, pool.provides));
   const always = route.needs.filter((need) => missing.every((unmet) => unmet.includes(need)));
   const named = (needs: readonly Need[]) => needs.map(formatNeed).join(", ");

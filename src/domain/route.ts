@@ -1,6 +1,6 @@
 import { type Needs, type Provides, unmetNeeds } from "./capabilities.ts";
 
-/** Who posts, and what their jobs need of a pool. */
+/** Who posts, what their jobs need of a pool, and whose code they are. */
 export interface Route {
   id: number;
   /** The database role that posted. */
@@ -10,6 +10,8 @@ export interface Route {
   needs: Needs;
   /** Of the run whose pool alone serves it, or empty. */
   run: string;
+  /** The project whose code its jobs are, or empty where any pool may run them (R4). */
+  project: string;
 }
 
 /** A route with what tells when its turn comes. */
@@ -25,11 +27,22 @@ export interface PoolScope {
   posters: readonly string[] | null;
   /** The pool of a run serves the route of that run, and no other. */
   run?: string;
+  /** It runs postings of this project and of none; absent or null: of any (O6). */
+  project?: string | null;
 }
 
 /** Whether a pool may run the jobs of a route. */
-export const mayServe = (route: Route, { provides, posters, run = "" }: PoolScope): boolean =>
-  route.run === run && isTheirs(route, posters) && unmetNeeds(route.needs, provides).length === 0;
+export const mayServe = (route: Route, scope: PoolScope): boolean =>
+  route.run === (scope.run ?? "") &&
+  isOfProject(route, scope) &&
+  isTheirs(route, scope.posters) &&
+  unmetNeeds(route.needs, scope.provides).length === 0;
+
+/** Whether a pool has the code of a route's jobs, by what both say. */
+export const isOfProject = (
+  route: Pick<Route, "project">,
+  { project = null }: Pick<PoolScope, "project">,
+): boolean => project === null || ["", project].includes(route.project);
 
 /** A name stands for a role or for an OS user; `role/user` for both at once. */
 const isTheirs = ({ poster, posterOs }: Route, posters: readonly string[] | null): boolean =>

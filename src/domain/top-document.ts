@@ -5,6 +5,8 @@ import { count, id, JobCounts, moment, PostingState } from "./document-parts.ts"
 const TopPosting = v.object({
   ...{ id, name: v.nullable(v.string()), entryPoint: v.string(), jobCount: count },
   ...{ state: PostingState, reason: v.nullable(v.string()), poster: v.string() },
+  /** Whose pools run it; null: all. */
+  project: v.nullable(v.string()),
   /** The highest of its jobs that wait for their first attempt. */
   priority: v.nullable(v.number()),
   ...{ postedAt: moment, endedAt: v.nullable(moment), jobs: JobCounts },
@@ -20,6 +22,8 @@ const TopPool = v.object({
   beatAgoMs: v.number(),
   isStale: v.boolean(),
   refused: count,
+  /** The project whose postings it runs, beside those of none; null: of any. */
+  project: v.nullable(v.string()),
 });
 
 const TopFailure = v.object({

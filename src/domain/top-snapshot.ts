@@ -33,6 +33,8 @@ export interface TopPosting {
   state: PostingState;
   reason: string | null;
   poster: string;
+  /** Whose pools run it; null: all. */
+  project: string | null;
   /** The highest of its jobs that wait for their first attempt; null where none does. */
   priority: number | null;
   postedAt: Date;
@@ -55,6 +57,8 @@ export interface TopPool {
   isStale: boolean;
   /** Outcomes that it sent too late, and that were refused. */
   refused: number;
+  /** The project whose postings it runs, beside those of none; null: of any. */
+  project: string | null;
 }
 
 /** Failures of a posting that look the same. */

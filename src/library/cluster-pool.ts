@@ -24,6 +24,11 @@ export interface ClusterPoolOptions {
   concurrency?: number | undefined;
   /** The folder that entry points are relative to. Default: the current one. */
   root?: string | undefined;
+  /**
+   * Runs the postings of this project and of none; "*" for those of any. Default:
+   * `PDOFLOW_PROJECT`, else the project of `root` (docs/code.md).
+   */
+  project?: string | undefined;
   /** The program `pdoflow`. Default: `PDOFLOW_BINARY`, else the one on the PATH. */
   binary?: string | undefined;
   /** The URL of the database. Default: that of the environment, else the embedded server. */
@@ -71,6 +76,7 @@ const Shape = v.strictObject({
     ),
   ),
   root: v.optional(v.string("expected the path of a folder")),
+  project: v.optional(v.string("expected the name of a project")),
   binary: v.optional(v.string("expected the path of the program pdoflow")),
   db: v.optional(v.string("expected the URL of a database")),
   provides: v.optional(v.string("expected a text such as gpu,mem=64G")),
@@ -93,13 +99,16 @@ const Shape = v.strictObject({
 const Options = v.pipe(
   Shape,
   v.check(
-    ({ concurrency, root: _root, db: _db, graceMs: _graceMs, onlyMine, ...ofProcesses }) =>
-      concurrency === undefined ||
-      (!onlyMine && Object.values(ofProcesses).every((each) => each === undefined)),
+    (given) => given.concurrency === undefined || !asksForProcesses(given),
     "expected concurrency (jobs run in this process) or maxWorkers, binary, provides, env, " +
       "posters, onlyMine and profilePercent (jobs run in processes of their own), not both",
   ),
 );
+
+function asksForProcesses({ onlyMine, ...given }: v.InferOutput<typeof Shape>): boolean {
+  const { concurrency: _c, root: _r, project: _p, db: _d, graceMs: _g, ...ofProcesses } = given;
+  return onlyMine || Object.values(ofProcesses).some((each) => each !== undefined);
+}
 
 const upkeepMs = 1_000;
 
@@ -121,7 +130,7 @@ export class ClusterPool implements AsyncDisposable {
 
   constructor(options: ClusterPoolOptions = {}) {
     const parsed = parse(Options, options, "options of ClusterPool");
-    const { maxWorkers, concurrency, binary, db, graceMs, provides, posters } = parsed;
+    const { maxWorkers, concurrency, binary, db, graceMs, provides, posters, project } = parsed;
     const { env: handsOn, profilePercent } = parsed;
     const root = resolve(parsed.root ?? ".");
     const log = (line: string) => void process.stderr.write(`pool: ${line}\n`);
@@ -129,6 +138,7 @@ export class ClusterPool implements AsyncDisposable {
     const command = [
       ...[...program(binary), "pool", "--max-workers", workers, "--root", root],
       ...(handsOn === undefined ? [] : ["--env", handsOn.join(",")]),
+      ...(project === undefined ? [] : [`--project=${project}`]),
       ...(provides === undefined ? [] : ["--provides", provides]),
       ...(parsed.onlyMine ? ["--only-mine"] : []),
       ...(posters === undefined ? [] : ["--posters", posters.join(",")]),
@@ -139,7 +149,7 @@ export class ClusterPool implements AsyncDisposable {
     this.#start = () =>
       concurrency === undefined
         ? new PoolProcess(command, env)
-        : new ProgramPool(db, { concurrency, root, once: false, graceMs, log });
+        : new ProgramPool(db, { concurrency, root, project, once: false, graceMs, log });
     this.#graceMs = graceMs;
     this.#pool = this.#start();
   }

@@ -8,10 +8,13 @@ import { entryPointOf, markedJobs } from "../domain/job-mark.ts";
 import { InProcess } from "../pool/in-process.ts";
 import { type EntryFunction, loadPosted } from "../pool/load-entry-point.ts";
 import { Pool } from "../pool/pool.ts";
+import { projectOfPool } from "../pool/project.ts";
 
 export interface InProcessPoolOptions {
   concurrency: number;
   root: string;
+  /** The option that names its project; by default that of the root. */
+  project?: string | undefined;
   /** End when nothing is left to run, retries included. */
   once: boolean;
   graceMs: number;
@@ -21,7 +24,7 @@ export interface InProcessPoolOptions {
 /** Starts a pool that runs its jobs in this process. */
 export async function startInProcess(
   target: Target,
-  { concurrency, root, ...options }: InProcessPoolOptions,
+  { concurrency, root, project: option, ...options }: InProcessPoolOptions,
 ): Promise<Pool> {
   const jobs = new OwnJobs(root);
   const { name, version } = runtime();
@@ -29,6 +32,7 @@ export async function startInProcess(
     ...options,
     ...{ host: hostname(), pid: process.pid, osUser: osUser() },
     version: `in a program (${name} ${version})`,
+    project: projectOfPool({ option, env: process.env, root, target }),
     ...{ provides: {}, posters: null, patienceMs: 15_000, oldestEvery: 10 },
     ...{ idleTimeoutMs: null, lifetimeMs: null, codeWatch: null },
     maxWorkers: concurrency,

@@ -53,6 +53,11 @@ export interface PostOptions {
   transaction?: Transaction | undefined;
   /** The folder that the entry point is relative to, as for the pools. Default: the current one. */
   root?: string | undefined;
+  /**
+   * The project whose pools run the jobs; "*" for all pools. Default: `PDOFLOW_PROJECT`, else, if
+   * `root` has the file of the entry point, the project of `root` (docs/code.md).
+   */
+  project?: string | undefined;
   /** The URL of the database. Default: that of the environment, else the embedded server. */
   db?: string | undefined;
 }

@@ -11,6 +11,7 @@ import { PostingOptions, Priority } from "../domain/posting.ts";
 import { type Connection, connectionTo } from "./connection.ts";
 import { encodeJobs, type JobSources } from "./encode-jobs.ts";
 import { osUser } from "../db/os-user.ts";
+import { projectOfPosting } from "../pool/project.ts";
 import type { Transaction } from "../domain/transaction.ts";
 import type { PostOptions } from "./post-work.ts";
 import { Posting } from "./posting.ts";
@@ -37,6 +38,7 @@ const Options = v.strictObject({
     ),
   ),
   root: v.optional(v.string("expected the path of a folder")),
+  project: v.optional(v.string("expected the name of a project")),
   db: v.optional(v.string("expected the URL of a database")),
 });
 
@@ -48,7 +50,7 @@ export async function post(
   sources: Pick<JobSources, "posargs" | "kwargs">,
   options: PostOptions,
 ): Promise<Posting> {
-  const { priority, root, db, transaction, ...shared } = parse(
+  const { priority, root, db, transaction, project, ...shared } = parse(
     Options,
     options,
     "options of postWork",
@@ -61,7 +63,18 @@ export async function post(
     // Before the transaction begins: most postings are one batch, and faults are mostly in it.
     if (await jobs.isEmpty()) throw new NothingToPost(source);
     const connection = connectionTo(db);
-    const posting = { entryPoint, priority: base, osUser: osUser(), ...shared };
+    const posting = {
+      ...{ entryPoint, priority: base, osUser: osUser(), ...shared },
+      project: projectOfPosting(
+        {
+          option: project,
+          env: process.env,
+          root: root ?? process.cwd(),
+          target: connection.target,
+        },
+        entryPoint,
+      ),
+    };
     const posted = transaction
       ? await postWithin(transaction, connection, posting, jobs)
       : await connection.use(({ posting: db }) => insertPosting(db, posting, jobs, source));

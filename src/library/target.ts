@@ -2,7 +2,13 @@ import { existsSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 
-import { configuredTarget, type Environment, schemaName, type Target } from "../db/settings.ts";
+import {
+  configuredTarget,
+  embeddedSource,
+  type Environment,
+  schemaName,
+  type Target,
+} from "../db/settings.ts";
 import { exitCodes, InvalidInput, PdoflowError } from "../domain/errors.ts";
 import { serverPlace } from "../domain/server-place.ts";
 
@@ -40,7 +46,7 @@ export function findTarget(url: string | undefined, env: Environment): Target {
     password: undefined,
     tls: false,
     schema: schemaName(env),
-    source: "the embedded server",
+    source: embeddedSource,
   };
 }
 

@@ -107,7 +107,7 @@ export class TestQueue implements AsyncDisposable {
     const concurrency = parse(Concurrency, options.concurrency, "concurrency");
     await this.#hasten(); // before the pool may find that nothing is left
     const pool = await startInProcess(this.#connection.target, {
-      ...{ concurrency, root: this.#root, once: true, graceMs: 0, log: () => {} },
+      ...{ concurrency, root: this.#root, project: "*", once: true, graceMs: 0, log: () => {} },
     });
     const finished = pool.finished();
     const over = finished.then(

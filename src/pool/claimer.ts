@@ -123,7 +123,7 @@ export class Claimer {
   /** Looks which routes there are. True where there are more than before: then claim again. */
   async refreshRoutes(): Promise<boolean> {
     const before = this.#routes.length;
-    const routes = await this.#link.ask((db) => readRoutes(db, this.#options.run));
+    const routes = await this.#link.ask((db) => readRoutes(db, this.#options));
     this.#routesReadAt = performance.now();
     this.#routes = routes.filter((route) => mayServe(route, this.#options));
     return this.#routes.length > before;

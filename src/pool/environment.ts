@@ -3,13 +3,13 @@ import { InvalidInput } from "../domain/errors.ts";
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** Variables that may hold a password or lead to one. */
-const database = /^(PG|DATABASE_URL$|PDOFLOW_)/;
+const database = /^(PG|DATABASE_URL$|PDOFLOW_(?!PROJECT$))/;
 /** What a program needs to run at all, what a batch system tells it, and what its libraries ask. */
 const usual = new RegExp(
   `^(${[
     ...["PATH", "LD_LIBRARY_PATH", "HOME", "USER", "LOGNAME", "SHELL", "TERM", "TMPDIR"],
     ...["LANG", "LANGUAGE", "LC_.*", "TZ", "NODE_ENV"],
-    ...["SLURM_.*", "PBS_.*", "LSB_.*", "SGE_.*"],
+    ...["PDOFLOW_PROJECT", "SLURM_.*", "PBS_.*", "LSB_.*", "SGE_.*"],
     ...[
       "OMP_.*",
       "MKL_.*",

@@ -18,7 +18,7 @@ test("R2: the route of a run is read by its pool alone, and goes with its postin
   const { id } = await post("7c1");
   await post("8d2");
   await post("");
-  const readBy = async (run: string) => (await readRoutes(db, run)).map((route) => route.run);
+  const readBy = async (run: string) => (await readRoutes(db, { run })).map((route) => route.run);
   expect([await readBy("7c1"), await readBy("")]).toEqual([["7c1"], [""]]);
   await cancel(db, id);
   await prune(db, all);

@@ -14,7 +14,7 @@ const waiting: JobFacts = {
   full: null,
   refusal: null,
   posting: { id: 42, state: "open", reason: null },
-  route: { id: 1, poster: "lab", posterOs: "ann", needs: [], run: "" },
+  route: { id: 1, poster: "lab", posterOs: "ann", needs: [], run: "", project: "" },
   pools: [{ provides: {}, posters: null, refuses: false }],
   ahead: { higherPriority: 0, samePriority: 0 },
 };
@@ -99,4 +99,19 @@ test.each<[Partial<JobFacts>, string]>([
   ],
 ])("%p", (facts, sentence) => {
   expect(explainJob({ ...waiting, ...facts })).toBe(sentence);
+});
+
+test("a job of a project that no pool serves names the command that starts one", () => {
+  const ofProject = (project: string) =>
+    explainJob({
+      ...waiting,
+      route: { ...waiting.route, project },
+      pools: [{ provides: {}, posters: null, project: "/b", refuses: false }],
+    });
+  expect(ofProject("/a b")).toBe(
+    "42/7 waits because no pool serves the project /a b (1 pool seen); " +
+      "start one with: pdoflow pool --root '/a b'.",
+  );
+  expect(ofProject("sim")).toContain("start one with: pdoflow pool --project sim");
+  expect(ofProject("")).not.toContain("project");
 });

@@ -9,6 +9,7 @@ const route = (needs: string | null): Route => ({
   posterOs: "ann",
   needs: needs === null ? [] : parseNeeds(needs),
   run: "",
+  project: "",
 });
 const provides = parseProvides("gpu,mem=64G");
 
@@ -38,4 +39,13 @@ test("the route of a run is served by the pool of that run alone, which serves n
   expect(mayServe(ofRun, { ...pool, run: "7c1" })).toBe(true);
   expect(mayServe(ofRun, { ...pool, run: "8d2" })).toBe(false);
   expect(mayServe(route(null), { ...pool, run: "7c1" })).toBe(false);
+});
+
+test("a pool serves the routes of its project and of none, or of any project (R4)", () => {
+  const scope = { provides: {}, posters: null };
+  const of = (project: string) => ({ ...route(null), project });
+  expect(mayServe(of("a"), { ...scope, project: "a" })).toBe(true);
+  expect(mayServe(of(""), { ...scope, project: "a" })).toBe(true);
+  expect(mayServe(of("b"), { ...scope, project: "a" })).toBe(false);
+  expect(mayServe(of("b"), { ...scope, project: null })).toBe(true);
 });

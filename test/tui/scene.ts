@@ -22,6 +22,7 @@ const noJobs = { waiting: 0, running: 0, retrying: 0, done: 0, failed: 0, cancel
 export const posting = (id: number, more: Partial<TopPosting> = {}): TopPosting => ({
   ...{ id, name: null, entryPoint: "jobs/fit.ts#fit", jobCount: 1000, state: "open", reason: null },
   ...{ poster: "ann", priority: 0, postedAt: ago(id * 60_000), endedAt: null },
+  project: null,
   jobs: { ...noJobs, waiting: 1000 },
   ...more,
 });
@@ -95,6 +96,7 @@ export const busy: Snapshot = {
       work: "42/7 1.2s",
       beatAgoMs: 900,
       isStale: false,
+      project: null,
       refused: 0,
     },
     {
@@ -107,6 +109,7 @@ export const busy: Snapshot = {
       work: "",
       beatAgoMs: 2_100,
       isStale: false,
+      project: null,
       refused: 2,
     },
     {
@@ -119,6 +122,7 @@ export const busy: Snapshot = {
       work: "",
       beatAgoMs: 61_000,
       isStale: true,
+      project: null,
       refused: 0,
     },
   ],

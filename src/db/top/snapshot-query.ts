@@ -83,14 +83,16 @@ const chosenParts = (sql: Tx, schema: Schema, most: number) => sql`
       limit (select greatest(${most} - postings, 0) from live))) c
     group by id order by rank, id desc limit ${most}),
   shown as materialized (
-    select c.rank, p.*, r.poster, n.priority, p.ended_at is null as is_live,
+    select c.rank, p.*, r.poster, r.project, n.priority, p.ended_at is null as is_live,
            coalesce(n.jobs, 0) + coalesce(t.returned, 0) as waiting,
            coalesce(t.retrying, 0) as retrying, p.done + coalesce(t.done, 0) as all_done,
            p.failed + coalesce(t.failed, 0) as all_failed,
            p.cancelled + coalesce(t.cancelled, 0) as all_cancelled
     from chosen c
       cross join lateral (select * from ${schema}.posting where id = c.id offset 0) p
-      cross join lateral (select poster from ${schema}.route where id = p.route_id offset 0) r
+      cross join lateral (
+        select poster, nullif(project, '') as project from ${schema}.route
+        where id = p.route_id offset 0) r
       left join total t on t.posting_id = c.id
       left join (
         select l.posting_id, sum(l.end_seq - l.first_seq - coalesce(t.jobs, 0)) as jobs,
@@ -103,7 +105,8 @@ const chosenParts = (sql: Tx, schema: Schema, most: number) => sql`
 /** Pools, and groups of failures. */
 const otherParts = (sql: Tx, schema: Schema) => sql`
   pool as (
-    select p.id, p.host, p.pid, p.state, p.slots, p.busy, p.recent, p.refused, p.patience_ms,
+    select p.id, p.host, p.pid, p.state, p.slots, p.busy, p.recent, p.refused, p.project,
+      p.patience_ms,
       coalesce((
       select json_agg(json_build_object('posting', h.posting_id, 'name', h.name, 'jobs', h.jobs))
       from (
@@ -119,7 +122,7 @@ const otherParts = (sql: Tx, schema: Schema) => sql`
       select id from ${schema}.pool where refused > 0 and beat_at > now() - interval '1 day'
         and id > (select max(id) - 1000 from ${schema}.pool)) wanted
       cross join lateral (
-        select id, host, pid, state, slots, busy, recent, refused, patience_ms, beat_at
+        select id, host, pid, state, slots, busy, recent, refused, project, patience_ms, beat_at
         from ${schema}.pool where id = wanted.id offset 0) p),
   grouped as (
     select s.id, f.fingerprint, sum(f.jobs) as jobs, min(f.first_at) as first_at,
@@ -164,7 +167,7 @@ const postingsOf = (sql: Tx, schema: Schema) => sql`
     select coalesce(json_agg(json_build_object(
       'id', id, 'name', name, 'entryPoint', entry_point, 'jobCount', job_count, 'state', state,
       'reason', coalesce(reason, case when has_refusals then ${schema}.refusal_of(id) end),
-      'poster', poster, 'priority', priority, 'postedAt', posted_at,
+      'poster', poster, 'project', project, 'priority', priority, 'postedAt', posted_at,
       'endedAt', ended_at, 'jobs', json_build_object(
         'waiting', coalesce(waiting, 0), 'retrying', coalesce(retrying, 0), 'done', all_done,
         'failed', all_failed, 'cancelled', all_cancelled,
@@ -177,6 +180,7 @@ const postingsOf = (sql: Tx, schema: Schema) => sql`
 const poolsOf = (sql: Tx) => sql`
     select coalesce(json_agg(json_build_object(
       'id', id, 'host', host, 'pid', pid, 'state', state, 'slots', slots, 'busy', busy,
-      'recent', recent, 'beatAgoMs', beat_ago_ms, 'refused', refused, 'holds', holds,
+      'recent', recent, 'beatAgoMs', beat_ago_ms, 'refused', refused, 'project', project,
+      'holds', holds,
       'isStale', state in ('up', 'draining') and beat_ago_ms > patience_ms) order by id), '[]')
       from pool`;

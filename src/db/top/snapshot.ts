@@ -27,6 +27,7 @@ const Posting = v.object({
   state: v.picklist(["open", "paused", "errored_out", "cancelled", "finished"]),
   reason: maybe(v.string()),
   poster: v.string(),
+  project: maybe(v.string()),
   priority: maybe(count),
   postedAt: moment,
   endedAt: maybe(moment),
@@ -44,6 +45,7 @@ const Pool = v.object({
   beatAgoMs: count,
   isStale: v.boolean(),
   refused: count,
+  project: maybe(v.string()),
   holds: v.array(v.object({ posting: count, name: v.string(), jobs: count })),
 });
 
@@ -88,8 +90,8 @@ export async function readSnapshot(db: Db, most = mostPostings): Promise<Snapsho
 }
 
 function shownPool({ holds, ...pool }: v.InferOutput<typeof Pool>): TopPool {
-  const { id, host, pid, state, slots, busy, beatAgoMs, isStale, refused } = pool;
-  return { id, host, pid, state, slots, busy, beatAgoMs, isStale, refused, work: workOf(holds) };
+  const { recent: _recent, ...shown } = pool;
+  return { ...shown, work: workOf(holds) };
 }
 
 /** `42 report ×120, 43 clean ×7`: by how much it holds of which posting. */
