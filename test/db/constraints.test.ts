@@ -18,7 +18,7 @@ const freshQueue = queueOfFile();
 test.each<[string, string, (sql: Sql) => PromiseLike<unknown>]>([
   [
     "R1: a second route for the same poster and needs",
-    "route_poster_poster_os_needs_run_key",
+    "route_poster_poster_os_needs_run_project_key",
     (sql) => sql`
       insert into pdoflow.route (poster, poster_os) select poster, poster_os from pdoflow.route`,
   ],

@@ -31,7 +31,7 @@ test.each<[name: string, mistake: () => unknown, said: string]>([
   [
     "an option that there is not",
     () => new ClusterPool({ size: 1 } as object),
-    "size: there is no such name here, only concurrency, maxWorkers, root, binary, db",
+    "size: there is no such name here, only concurrency, maxWorkers, root, project, binary, db",
   ],
   ["an entry point without a name", () => postWork("fit.ts", [[1]]), 'has no "#" and name'],
   [
