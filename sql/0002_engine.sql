@@ -1,12 +1,19 @@
 -- What must happen in one transaction with several statements, each seeing what was committed
 -- before it began. Every caller runs at READ COMMITTED; the functions are VOLATILE for that reason.
 --
--- Order of locks, so that no two callers wait for each other: lane or retry rows, pool, lease,
--- posting; within a table by key.
+-- Order of locks, so that no two callers ever wait for each other:
+--   1. keys, refusals            4. posting, by id
+--   2. pool                     5. permits of a posting (an advisory lock)
+--   3. lease, by id             6. lane    7. retry
+-- A caller that holds a lock waits only for locks that come later in this list; others it takes
+-- with "skip locked", or not at all. A claim holds its pool, then waits for one posting: for its
+-- permits if it has limits, and for one lane of it. If that was in vain it ends, since a row lock
+-- is kept even where the row turned out to be another one than was looked for; the pool claims again.
 
 -- Takes the next jobs of the best lane, or due retries, for p_pool under one new lease, and
 -- returns its ranges; nothing where nothing can be claimed now. A row with a wait_ms and no lease
--- is a posting that was passed by because it is at a limit (P5), for about so long.
+-- is a posting that was passed by because it is at a limit (P5), for about so long; with a wait_ms
+-- of 0, because another claim was faster: claim again at once.
 --   p_routes        the routes that this pool may serve; where a null stands between two of them,
 --                   what comes after it has its turn later, at the same priority (T2)
 --   p_oldest        true: the oldest open lane instead of the one with the highest priority
@@ -35,7 +42,7 @@ declare
   v_lease bigint;
   v_wait integer;
   v_skip bigint[] := p_skip;
-  v_seeks_retry boolean := true;
+  v_waits boolean := true; -- no lock was taken yet but that of the pool
   v_takes_suspects boolean := true;
 begin
   -- O1: a pool that is lost or stopped gets nothing. Whoever ends or rescues it waits for this
@@ -45,7 +52,7 @@ begin
   for v_round in 1..100 loop
     select * into v_lane from pdoflow.best_lane(p_routes, p_oldest, v_skip);
     select * into v_retry
-    from pdoflow.due_retry(p_routes, v_skip, p_oldest, v_takes_suspects) where v_seeks_retry;
+    from pdoflow.due_retry(p_routes, v_skip, p_oldest, v_takes_suspects) where v_waits;
     -- Y3: a pool has one suspect in hand at most, or it would not be known which one it was.
     -- Asked only then: the index of held leases is full of dead entries while an old snapshot is
     -- held, and "null and …" would look into it.
@@ -67,23 +74,21 @@ begin
         v_lease := pdoflow.claim_retries(p_pool, v_retry.route_id, v_retry.priority, v_posting,
                                          v_retry.lost >= 2, p_entry_points, p_caps, p_cap,
                                          p_slack_ms, v_skip);
-        v_seeks_retry := v_lease is not null; -- else other pools are taking all that are due
+        v_waits := false;
+        continue when v_lease is null; -- other pools are taking all that are due
       else
         v_lease := pdoflow.claim_lane(p_pool, v_posting, v_lane.priority, p_entry_points, p_caps,
-                                      p_floors, p_cap, p_share, p_slack_ms, v_skip);
+                                      p_floors, p_cap, p_share, p_slack_ms, v_skip, v_waits);
       end if;
-      -- Nothing is claimed after a lane was locked in vain: locks of a second one could be waited
-      -- for in a circle.
-      v_wait := case when v_lease = -1 then coalesce(pdoflow.limit_wait_ms(v_posting), 1) end;
-      exit when v_lease >= 0; -- null: another pool was faster, look again
+      exit when v_lease >= 0;
+      v_wait := case when v_lease = -1 then coalesce(pdoflow.limit_wait_ms(v_posting), 1)
+                     else 0 end;
     end if;
-    if v_wait is not null then
-      v_skip := v_skip || v_posting;
-      posting_id := v_posting;
-      wait_ms := v_wait;
-      return next;
-      exit when v_lease = -1;
-    end if;
+    v_skip := v_skip || v_posting;
+    posting_id := v_posting;
+    wait_ms := v_wait;
+    return next;
+    exit when v_lease = -1 or v_wait = 0;
   end loop;
   return query
     select l.id, r.posting_id, r.first_seq, r.end_seq, r.attempt, null::integer
@@ -126,13 +131,14 @@ begin
 end $$;
 
 -- Takes a range of one lane or, where it is untouched and small, several such lanes whole. Null
--- where the lane is not open any more, 0 where the cap forbids it, -1 where a limit does. L1: the
--- lane's row is locked while its newest lease is read and the next one appended; that read is a
--- statement of its own, after the lock, so that it sees the lease of whoever held the lock before.
+-- where the lane is not open any more or, without p_waits, locked by others; 0 where the cap forbids
+-- it, -1 where a limit does. L1: the lane's row is locked while its newest lease is read and the
+-- next one appended; that read is a statement of its own, after the lock, so that it sees the lease
+-- of whoever held the lock before.
 create function pdoflow.claim_lane(
   p_pool bigint, p_posting bigint, p_priority integer,
   p_entry_points text[], p_caps integer[], p_floors integer[],
-  p_cap integer, p_share double precision, p_slack_ms integer, p_skip bigint[]
+  p_cap integer, p_share double precision, p_slack_ms integer, p_skip bigint[], p_waits boolean
 ) returns bigint language plpgsql as $$
 #variable_conflict use_column
 declare
@@ -145,16 +151,23 @@ declare
   v_size integer;
   v_lease bigint;
 begin
-  select * into v_lane from pdoflow.lane
-  where posting_id = p_posting and priority = p_priority and state = 'open'
-  for no key update;
+  select entry_point, coalesce(max_running, rate_count) is not null
+  into v_entry_point, v_is_limited from pdoflow.posting where id = p_posting;
+  if v_is_limited and not pdoflow.lock_permits(p_posting, p_waits) then return null; end if;
+  if p_waits then
+    select * into v_lane from pdoflow.lane
+    where posting_id = p_posting and priority = p_priority and state = 'open'
+    for no key update;
+  else
+    select * into v_lane from pdoflow.lane
+    where posting_id = p_posting and priority = p_priority and state = 'open'
+    for no key update skip locked;
+  end if;
   if not found then return null; end if;
 
   select lane_end_seq into v_cursor from pdoflow.lease
   where lane_posting_id = p_posting and lane_priority = p_priority
   order by lane_first_seq desc limit 1;
-  select entry_point, coalesce(max_running, rate_count) is not null
-  into v_entry_point, v_is_limited from pdoflow.posting where id = p_posting;
   select coalesce(c.cap, p_cap), coalesce(c.floor, 1) into v_cap, v_floor
   from unnest(p_entry_points, p_caps, p_floors) as c (entry_point, cap, floor)
   where c.entry_point = v_entry_point;

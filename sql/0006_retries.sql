@@ -89,6 +89,7 @@ begin
   -- brings its pool down is known (Y3).
   if v_lost >= 2 then v_left := 1; end if;
   if v_is_limited then
+    perform pdoflow.lock_permits(p_posting, true);
     v_left := pdoflow.permit_jobs(p_posting, v_left, p_slack_ms);
     if v_left < 1 then return -1; end if;
   end if;

@@ -36,16 +36,26 @@ create function pdoflow.limit_wait_ms(p_posting bigint) returns integer language
   select greatest(wait_ms, 1) from pdoflow.limit_room(p_posting) where jobs < 1
 $$;
 
+-- Claims of a posting with limits go one by one: they hold this lock, before that of its lane or
+-- retries. Without p_waits false where another claim has it.
+create function pdoflow.lock_permits(p_posting bigint, p_waits boolean) returns boolean
+language plpgsql as $$
+declare
+  v_key bigint := hashtextextended('pdoflow.permit ' || p_posting, 0);
+begin
+  if not p_waits then return pg_try_advisory_xact_lock(v_key); end if;
+  perform pg_advisory_xact_lock(v_key);
+  return true;
+end $$;
+
 -- Permits up to p_want jobs of a posting with limits to be claimed in this transaction; returns how
--- many. Such claims of one posting go one by one: hence a lock, and a statement after it that sees
--- what was permitted while this one waited (M1).
+-- many. To be called after lock_permits: it sees what was permitted while that waited (M1).
 create function pdoflow.permit_jobs(p_posting bigint, p_want integer, p_slack_ms integer)
 returns integer language plpgsql as $$
 #variable_conflict use_column
 declare
   v_jobs integer;
 begin
-  perform pg_advisory_xact_lock(hashtextextended('pdoflow.permit ' || p_posting, 0));
   select least(p_want, jobs) into v_jobs from pdoflow.limit_room(p_posting);
   if v_jobs > 0 then
     insert into pdoflow.permit (posting_id, starts_by, jobs)

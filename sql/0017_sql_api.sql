@@ -186,10 +186,14 @@ language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
 declare
   v_new pdoflow.posting := pdoflow.posting_of('limits#only', p_limits);
+  v_ids bigint[];
 begin
   if p_limits - array['maxRunning', 'maxRate'] <> '{}' then
     raise exception 'expected maxRunning or maxRate, found %', p_limits using errcode = 'PF002';
   end if;
+  v_ids := array(select p.id from pdoflow.posting p
+                 where p.id = any (pdoflow.steerable(p_postings)) and p.ended_at is null
+                 order by p.id for no key update);
   return query
     with changed as (
       update pdoflow.posting p
@@ -198,7 +202,7 @@ begin
           rate_count = case when p_limits ? 'maxRate' then v_new.rate_count
                             else p.rate_count end,
           rate_ms = case when p_limits ? 'maxRate' then v_new.rate_ms else p.rate_ms end
-      where p.id = any (pdoflow.steerable(p_postings)) and p.ended_at is null
+      where p.id = any (v_ids)
       returning p.id, p.max_running, p.rate_count, p.rate_ms),
     told as (select c.*, pg_notify('pdoflow.posted', c.id::text) from changed c)
     select t.id, t.max_running, t.rate_count, t.rate_ms from told t order by t.id;
@@ -225,7 +229,9 @@ begin
   return query
     with told as (
       update pdoflow.pool p set state = 'draining'
-      where p.state = 'up' and (p.id = any (p_ids) or p.host = any (p_hosts))
+      where p.id in (select w.id from pdoflow.pool w
+                     where w.state = 'up' and (w.id = any (p_ids) or w.host = any (p_hosts))
+                     order by w.id for no key update)
       returning p.id, p.host, pg_notify('pdoflow.changed', ''))
     select t.id, t.host from told t order by t.id;
 end $$;

@@ -37,8 +37,10 @@ begin
   update pdoflow.job_key set posting_id = p_posting
   where poster = pdoflow.caller() and poster_os = p_os_user and key = p_key;
   -- In the order in which cancelling locks them; and a statement after the locks, which sees the
-  -- lease of whoever held them before.
-  perform from pdoflow.posting where id = v_before for no key update;
+  -- lease of whoever held them before. Not one that has ended: prune may be deleting it, and waits
+  -- for its job_key.
+  perform from pdoflow.posting where id = v_before and ended_at is null for no key update;
+  if not found then return; end if;
   perform from pdoflow.lane where posting_id = v_before order by priority for no key update;
   if not exists (select from pdoflow.lane where posting_id = v_before and state = 'closed')
      and not exists (select from pdoflow.lease where lane_posting_id = v_before) then

@@ -39,7 +39,7 @@ begin
     and (pdoflow.runs_all() or p.route_id = any (pdoflow.run_routes()))
     and (10 > (select count(*) from pdoflow.refusal x where x.posting_id = p.id)
          or exists (select from pdoflow.refusal x where x.posting_id = p.id and x.host = o.host))
-  group by p.id, o.host order by p.id
+  group by p.id, o.host order by p.id -- in the order of forgive
   on conflict (posting_id, host) do update
   set pool_id = excluded.pool_id, reason = excluded.reason, refused_at = excluded.refused_at;
   return query select f.posting_id, min(f.id) from pdoflow.refusal f
@@ -52,7 +52,10 @@ declare
   v_ids bigint[];
 begin
   with gone as (
-    delete from pdoflow.refusal where posting_id = any (p_postings) returning posting_id)
+    delete from pdoflow.refusal where id in (
+      select id from pdoflow.refusal where posting_id = any (p_postings)
+      order by posting_id, host for update)
+    returning posting_id)
   select array_agg(distinct p.id) into v_ids from gone join pdoflow.posting p on p.id = posting_id
   where p.state = 'open' and p.ended_at is null;
   perform pg_notify('pdoflow.posted', id::text) from unnest(v_ids) as id;

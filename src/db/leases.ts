@@ -41,7 +41,7 @@ export interface Claim {
   slackMs?: number;
 }
 
-/** A posting that is at a limit, for about so long. */
+/** A posting that is at a limit, for about so long; 0 where another claim was faster. */
 export interface LimitedPosting {
   postingId: number;
   waitMs: number;
@@ -72,8 +72,18 @@ interface ClaimRow extends Omit<ClaimedRange, "leaseId" | "postingId"> {
   places: string;
 }
 
+/** How often a claim that waited for a faster one in vain is repeated at once. */
+const repeats = 20;
+
 /** Claims the next jobs in order, for one pool, under one new lease. */
-export async function claim({ sql, schema }: Db, want: Claim): Promise<Claimed> {
+export async function claim(db: Db, want: Claim): Promise<Claimed> {
+  for (let left = repeats; ; left--) {
+    const claimed = await claimOnce(db, want);
+    if (left === 0 || !claimed.limited.some(({ waitMs }) => waitMs === 0)) return claimed;
+  }
+}
+
+async function claimOnce({ sql, schema }: Db, want: Claim): Promise<Claimed> {
   const rows = await sql<ClaimRow[]>`
   select * from ${schema}.pool_claim(
     ${want.poolId}, ${integers(want.routes)}::integer[], ${want.oldest},
