@@ -77,7 +77,7 @@ function peopleLife(storm: Storm, seed: number): Promise<void> {
   const chance = dice(seed);
   return repeat(storm, async (db) => {
     const id = nth(storm.ids, Math.floor(chance() * storm.ids.length));
-    const ids = storm.ids.filter(() => chance() < 0.5).reverse();
+    const ids = storm.ids.filter(() => chance() < 0.5).toReversed();
     await hold(db, id);
     await setPriority(db, ids, Math.floor(chance() * 3));
     await setLimits(db, ids, { maxRunning: chance() < 0.7 ? 1 + Math.floor(chance() * 3) : null });
