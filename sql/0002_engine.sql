@@ -6,9 +6,9 @@
 --   2. pool                     5. permits of a posting (an advisory lock)
 --   3. lease, by id             6. lane    7. retry
 -- A caller that holds a lock waits only for locks that come later in this list; others it takes
--- with "skip locked", or not at all. A claim holds its pool, then waits for one posting: for its
--- permits if it has limits, and for one lane of it. If that was in vain it ends, since a row lock
--- is kept even where the row turned out to be another one than was looked for; the pool claims again.
+-- with "skip locked", or not at all. A claim holds its pool, then waits for the permits of one
+-- posting, if it has limits, and for one lane of it. If that was in vain it ends, because a row lock
+-- stays even if the row does not match any more; the pool claims again.
 
 -- Takes the next jobs of the best lane, or due retries, for p_pool under one new lease, and
 -- returns its ranges; nothing where nothing can be claimed now. A row with a wait_ms and no lease
@@ -138,7 +138,8 @@ end $$;
 create function pdoflow.claim_lane(
   p_pool bigint, p_posting bigint, p_priority integer,
   p_entry_points text[], p_caps integer[], p_floors integer[],
-  p_cap integer, p_share double precision, p_slack_ms integer, p_skip bigint[], p_waits boolean
+  p_cap integer, p_share double precision, p_slack_ms integer, p_skip bigint[],
+  p_waits boolean
 ) returns bigint language plpgsql as $$
 #variable_conflict use_column
 declare

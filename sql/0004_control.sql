@@ -168,6 +168,7 @@ returns bigint[] language plpgsql as $$
 #variable_conflict use_column
 declare
   v_ids bigint[];
+  v_gone record;
 begin
   v_ids := array(select id from pdoflow.posting
                  where id = any (p_postings) and state <> 'cancelled' and ended_at is null
@@ -176,32 +177,30 @@ begin
   where id = any (v_ids);
   perform from pdoflow.lane where posting_id = any (v_ids) and state <> 'closed'
   order by posting_id, priority for no key update;
-  -- A statement after the locks: it sees the newest lease of each lane (L1).
-  with rest as (
-    select l.posting_id, sum(l.end_seq - coalesce(e.lane_end_seq, l.first_seq)) as waiting
-    from pdoflow.lane l left join lateral (
-      select lane_end_seq from pdoflow.lease
-      where lane_posting_id = l.posting_id and lane_priority = l.priority
-      order by lane_first_seq desc limit 1) e on true
-    where l.posting_id = any (v_ids) and l.state <> 'closed' group by l.posting_id),
-  gone as (
+  with gone as (
     delete from pdoflow.retry where posting_id = any (v_ids)
-    returning posting_id, first_seq, end_seq, end_seq - first_seq as size, attempt,
-      case when attempt > 1 then
-        pdoflow.failed_before(posting_id, first_seq, end_seq, attempt) else 0 end as failed),
-  noted as (
-    insert into pdoflow.failure (posting_id, fingerprint, jobs, first_at, last_at, seq, name,
-                                 message)
-    select g.posting_id, f.* from gone g cross join lateral
-      pdoflow.failures_before(g.posting_id, g.first_seq, g.end_seq, g.attempt) f
-    where g.failed > 0)
+    returning posting_id, first_seq, end_seq, attempt)
+  select array_agg(posting_id) as postings, array_agg(first_seq) as firsts,
+         array_agg(end_seq) as ends, array_agg(attempt) as attempts
+  into v_gone from gone;
+  -- A statement after the locks: it sees the newest lease of each lane (L1).
   insert into pdoflow.progress (posting_id, cancelled, failed, retrying, returned)
-  select posting_id, waiting, 0, 0, 0 from rest
+  select l.posting_id, sum(l.end_seq - coalesce(e.lane_end_seq, l.first_seq)), 0, 0, 0
+  from pdoflow.lane l left join lateral (
+    select lane_end_seq from pdoflow.lease
+    where lane_posting_id = l.posting_id and lane_priority = l.priority
+    order by lane_first_seq desc limit 1) e on true
+  where l.posting_id = any (v_ids) and l.state <> 'closed' group by l.posting_id
   union all
-  select posting_id, sum(size - failed), sum(failed),
-         -coalesce(sum(size) filter (where attempt > 1), 0),
-         -coalesce(sum(size) filter (where attempt = 1), 0)
-  from gone group by posting_id;
+  select posting_id, sum(end_seq - first_seq), 0,
+         -coalesce(sum(end_seq - first_seq) filter (where attempt > 1), 0),
+         -coalesce(sum(end_seq - first_seq) filter (where attempt = 1), 0)
+  from unnest(v_gone.postings, v_gone.firsts, v_gone.ends, v_gone.attempts)
+    as g (posting_id, first_seq, end_seq, attempt)
+  group by posting_id
+  union all
+  select posting_id, -jobs, jobs, 0, 0 from pdoflow.restore_failures(
+    v_gone.postings, v_gone.firsts, v_gone.ends, v_gone.attempts);
   update pdoflow.lane set state = 'closed' where posting_id = any (v_ids) and state <> 'closed';
   perform pg_notify('pdoflow.changed', id::text) from unnest(v_ids) as id;
   perform pdoflow.finish(v_ids);

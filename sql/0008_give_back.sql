@@ -13,7 +13,7 @@ declare
   v_held bigint[];
   v_least bigint;
   v_most bigint;
-  v_back integer;
+  v_back record;
 begin
   -- A statement of its own: it waits for outcomes that are being recorded, the next one sees them.
   v_held := array(select id from pdoflow.lease
@@ -65,26 +65,23 @@ begin
       where posting_id = i.posting_id and first_seq <= i.first_seq and i.first_seq < end_seq
       limit 1) l
     where i.state <> 'cancelled'),
-  -- Of jobs that were retried by hand and have not been tried, the failure before counts (U2).
-  gone as (
-    select i.*, case when state = 'cancelled' then
-      pdoflow.failed_before(posting_id, first_seq, end_seq, attempt) else 0 end as failed
-    from island i),
-  noted as (
-    insert into pdoflow.failure (posting_id, fingerprint, jobs, first_at, last_at, seq, name,
-                                 message)
-    select g.posting_id, f.* from gone g cross join lateral
-      pdoflow.failures_before(g.posting_id, g.first_seq, g.end_seq, g.attempt) f
-    where g.failed > 0),
   counted as (
-    insert into pdoflow.progress (posting_id, retrying, returned, cancelled, failed)
+    insert into pdoflow.progress (posting_id, retrying, returned, cancelled)
     select posting_id,
            coalesce(sum(size) filter (where state <> 'cancelled' and attempt > 1), 0),
            coalesce(sum(size) filter (where state <> 'cancelled' and attempt = 1), 0),
-           coalesce(sum(size - failed) filter (where state = 'cancelled'), 0),
-           coalesce(sum(failed), 0)
-    from gone group by posting_id)
-  select coalesce(sum(size), 0) into v_back from island;
+           coalesce(sum(size) filter (where state = 'cancelled'), 0)
+    from island group by posting_id)
+  select coalesce(sum(size), 0) as jobs,
+         array_agg(posting_id) filter (where state = 'cancelled') as postings,
+         array_agg(first_seq) filter (where state = 'cancelled') as firsts,
+         array_agg(end_seq) filter (where state = 'cancelled') as ends,
+         array_agg(attempt) filter (where state = 'cancelled') as attempts
+  into v_back from island;
+  -- Of jobs that were retried by hand and have not been tried, the failure before counts (U2).
+  insert into pdoflow.progress (posting_id, cancelled, failed)
+  select posting_id, -jobs, jobs from pdoflow.restore_failures(
+    v_back.postings, v_back.firsts, v_back.ends, v_back.attempts);
 
   update pdoflow.lease l
   set held = k.posting_ids is not null,
@@ -99,5 +96,5 @@ begin
       as k (lease_id, posting_id, first_seq, end_seq, attempt)
     group by lease_id) k on k.lease_id = h.id
   where l.id = h.id;
-  return v_back;
+  return v_back.jobs;
 end $$;

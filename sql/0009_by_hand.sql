@@ -46,15 +46,6 @@ returns setof pdoflow.outcome language sql stable set jit = off set enable_seqsc
   order by o.seq
 $$;
 
--- How many jobs of a range had failed for good before they were retried by hand for this attempt.
-create function pdoflow.failed_before(
-  p_posting bigint, p_first integer, p_end integer, p_attempt integer
-) returns integer language sql stable set jit = off set enable_seqscan = off as $$
-  select count(*)::integer from pdoflow.outcome
-  where posting_id = p_posting and seq >= p_first and seq < p_end and state = 'failed'
-    and attempt = p_attempt - 1
-$$;
-
 -- Puts jobs of a posting that have failed for good back into the queue, for one attempt more than
 -- they had; a posting that had finished is open again (P2). All of them, or those with an index
 -- from p_firsts to p_lasts, or with a fingerprint that begins with p_fingerprint. Returns how many;

@@ -145,6 +145,22 @@ test("Y2: of a posting that is stopped they wait until it is resumed", async () 
   expect(jobsOf([...(await take(db, pool)), ...(await take(db, pool))])).toHaveLength(3);
 });
 
+test("cancelling many retries by hand calls no function for each and adds no row for each", async () => {
+  await using db = await freshQueue();
+  const even = Array.from({ length: 300 }, (_, index) => 2 * index);
+  const { id } = await withFailures(db, 600, even);
+  expect(await retryFailed(db, id, all)).toBe(300);
+  await using alone = await openTransaction(db);
+  await alone.sql`set local track_functions = 'all'`;
+  await cancel(alone, id);
+  const [cost] = await alone.sql<{ calls: number; groups: number; failed: number }[]>`
+    select (select sum(calls)::integer from pg_stat_xact_user_functions) as calls,
+           (select count(*)::integer from pdoflow.failure where jobs > 0) as groups,
+           (select failed from pdoflow.posting) as failed`;
+  expect(cost?.calls).toBeWithin(1, 60);
+  expect(cost).toMatchObject({ groups: 2, failed: 300 }); // as they failed, and as they count again
+});
+
 test("U2: where a retry by hand is cancelled before it was tried, the failure counts", async () => {
   await using db = await freshQueue();
   const { pool, id } = await withFailures(db, 4, [0, 1, 2]);

@@ -62,7 +62,7 @@ test("the options, functions and columns of docs/sql.md are those that there are
     except
     select unnest(array['post_batch', 'next_span', 'caller', 'is_owner', 'is_a',
       'sees_all', 'runs_all', 'own_routes', 'run_routes', 'running_jobs', 'fingerprint',
-      'failed_jobs', 'failed_before', 'seqs_of', 'limit_room', 'follow', 'sign_posting'])`;
+      'failed_jobs', 'seqs_of', 'limit_room', 'follow', 'sign_posting'])`;
   expect(names.length).toBeGreaterThan(10);
   for (const { name } of names) expect([name, page.includes(`${name}(`)]).toEqual([name, true]);
   const columns = await roles.db.sql<{ name: string; columns: string }[]>`

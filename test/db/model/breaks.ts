@@ -199,8 +199,8 @@ export const breaks: readonly Break[] = [
   {
     name: "cancelling forgets that what was retried by hand had failed",
     routine: "cancel",
-    find: "pdoflow.failed_before(posting_id, first_seq, end_seq, attempt)",
-    instead: "0",
+    find: "select posting_id, -jobs, jobs, 0, 0 from",
+    instead: "select posting_id, 0, 0, 0, 0 from",
   },
   {
     name: "retrying by hand does not wait for others who do the same",
