@@ -1,19 +1,15 @@
 import { resolve } from "node:path";
 
 import type { JobBatch } from "../db/batches.ts";
-import { exitCodes, InvalidInput, PdoflowError } from "../domain/errors.ts";
+import { InvalidInput } from "../domain/errors.ts";
 import { encodeArgs } from "../domain/values.ts";
 import type { TableOptions } from "../input/csv.ts";
 import type { Format } from "../input/format.ts";
 import { Batch, readArguments } from "../input/read-arguments.ts";
 import type { SharedArguments } from "../input/shared-arguments.ts";
+import { ArgumentsNotFound } from "./arguments-not-found.ts";
 import type { CliContext } from "./command.ts";
-
-/** The file of arguments can't be read. */
-export class ArgumentsNotFound extends PdoflowError {
-  override readonly name = "ArgumentsNotFound";
-  readonly exitCode = exitCodes.notFound;
-}
+import { matchingFiles } from "./matching-files.ts";
 
 /** Where the arguments of the jobs of a command come from. */
 export interface SourceWish {
@@ -82,7 +78,7 @@ export class JobSources {
       files.push({ name, bytes: Bun.file(path).stream() });
     }
     const paths = [];
-    for (const pattern of globs) paths.push(...(await matches(pattern, context.cwd)));
+    for (const pattern of globs) paths.push(...(await matchingFiles(pattern, context.cwd)));
     return new JobSources(wish, files, paths, totalBytes === 0 ? null : totalBytes);
   }
 
@@ -124,21 +120,3 @@ async function sizeOf(name: string, path: string): Promise<number> {
   }
   return found.size;
 }
-
-/** The paths of the files that a pattern matches, sorted, and written as the pattern is. */
-async function matches(pattern: string, cwd: string): Promise<string[]> {
-  // Bun's Glob neither leaves its folder nor takes absolute patterns: begin below their first part.
-  const [, folder = "", rest = pattern] = /^((?:[^*?[{\\]*\/)?)(.*)$/s.exec(pattern) ?? [];
-  const scan = new Bun.Glob(rest).scan({ cwd: resolve(cwd, folder), onlyFiles: true });
-  const found = await Array.fromAsync(scan).catch(() => []); // no such folder: told just below
-  if (found.length === 0) {
-    throw new ArgumentsNotFound(
-      `no file matches "${pattern}" in ${cwd}. Put the pattern in quotes, so that the shell ` +
-        "leaves it alone. Nothing was posted.",
-    );
-  }
-  return found.sort(byCodePoint).map((path) => folder + path);
-}
-
-/** As `LC_ALL=C ls` sorts, on all machines alike. */
-const byCodePoint = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);

@@ -18,6 +18,7 @@ import { projectOfPosting } from "../pool/project.ts";
 import { PdoflowCommand } from "./command.ts";
 import { parseFlags } from "./flags.ts";
 import { JobSources } from "./job-sources.ts";
+import { momentNote } from "./local-moment.ts";
 import { duration, localMoment, wholeNumber } from "./numbers.ts";
 
 const Options = v.object({
@@ -142,7 +143,8 @@ export abstract class PostingCommand extends PdoflowCommand {
     description: "a field of the object that every job gets last: --kw degree=2",
   });
   each = Option.Array("--each", [], {
-    description: "a job for each of a,b,c or 1-1000:2, or degree=1,2; of several, all combinations",
+    description:
+      "a job for each of a,b,c or 1-9 or 0-1:0.25, or degree=1,2; of several, all combinations",
   });
   check = Option.Boolean("--check", {
     description: "only read and import all, and post nothing; --no-check posts without importing",
@@ -209,6 +211,8 @@ export abstract class PostingCommand extends PdoflowCommand {
       needs: needs === undefined ? [] : parseNeeds(needs),
     };
     parse(PostingOptions, posting, "options of a posting");
+    const note = this.at === undefined ? null : momentNote(this.at);
+    if (note !== null) this.say(`--at ${this.at}: ${note}`);
     return posting;
   }
 }

@@ -1,4 +1,5 @@
 import { exitCodes, InvalidInput, PdoflowError } from "../domain/errors.ts";
+import { type Values, valuesOf } from "./range.ts";
 import { wordText } from "./word.ts";
 
 /** Positional arguments were given to jobs that take one object. */
@@ -114,25 +115,36 @@ function parseKeyword(word: string, problems: string[]): Each {
 
 function parseEach(word: string, problems: string[]): Each {
   const [, name = null, list = word] = keyword.exec(word) ?? [];
-  const range = /^(-?\d+)-(-?\d+)(?::(-?\d+))?$/.exec(list);
-  if (!range) {
-    const values = listValues(list);
-    if (values.length === 0) problems.push(`expected values such as a,b or 1-9, found "${word}"`);
-    return { name, size: values.length, at: (index) => values[index] ?? "null" };
-  }
-  const [first, last, step] = [Number(range[1]), Number(range[2]), Number(range[3] ?? 1)];
-  const isRange = Number.isSafeInteger(first) && Number.isSafeInteger(last) && step > 0;
-  if (!isRange || last < first) {
-    problems.push(`expected a range that goes up, such as 1-1000 or 1-1000:2, found "${list}"`);
-  }
-  const size = Math.floor((last - first) / step) + 1;
-  return { name, size, at: (index) => String(first + index * step) };
+  const values = listValues(list, problems);
+  const size = values.reduce((sum, part) => sum + part.size, 0);
+  if (size === 0) problems.push(`expected values such as a,b or 1-9, found "${word}"`);
+  const at = (index: number): string => {
+    let rest = index;
+    for (const part of values) {
+      if (rest < part.size) return part.at(rest);
+      rest -= part.size;
+    }
+    return "null";
+  };
+  return { name, size, at };
 }
 
-/** `a,b,1`, or a JSON array where values have commas. */
-function listValues(list: string): string[] {
+/** `a,b,1-9`, or a JSON array where values have commas or look like ranges. */
+function listValues(list: string, problems: string[]): Values[] {
   const text = list.startsWith("[") ? wordText(list) : "";
   const values: unknown = text.startsWith("[") ? JSON.parse(text) : undefined;
-  if (Array.isArray(values)) return values.map((value) => JSON.stringify(value));
-  return list === "" ? [] : list.split(",").map((value) => wordText(value));
+  if (Array.isArray(values)) {
+    return [{ size: values.length, at: (index) => JSON.stringify(values[index]) }];
+  }
+  if (list === "") return [];
+  return list.split(",").flatMap((part, index) => {
+    const found = part === "" ? emptyValue(list, index) : valuesOf(part);
+    if (typeof found !== "string") return [found];
+    problems.push(found);
+    return [{ size: 1, at: () => "null" }];
+  });
 }
+
+const emptyValue = (list: string, index: number): string =>
+  `expected a value in each place of "${list}", found none in place ${index + 1}; write "" for ` +
+  "the empty text";

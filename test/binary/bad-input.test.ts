@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { mkdirSync, symlinkSync } from "node:fs";
+import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { migrations } from "../../src/db/migrations.ts";
@@ -238,3 +238,32 @@ test("numbers that no job, pool or limit can have are told as what they are", as
   expect(post.code).toBe(2);
   expect(post.err).toContain("--max-failures: expected 100% at most, or a number of 32 bits");
 });
+
+test("a mark that stands for nothing ends a run before anything is posted", async () => {
+  await using db = await freshDatabase();
+  using cli = await openCli(db);
+  const run = ["run", "--format", "csv", "-", "--", "echo", "{nme}"];
+  const { code, out, err } = await cli.runWith({ input: "name,n\nbob,3\n" }, ...run);
+  expect({ code, out }).toEqual({ code: 2, out: "" });
+  expect(err).toContain("{nme} stands for nothing in job 1");
+  expect(await db.sql`select from pdoflow.posting`).toHaveLength(0);
+});
+
+test.skipIf(process.platform !== "linux")(
+  "--from-glob names a file whose name is not UTF-8",
+  async () => {
+    using cli = await openCli(null);
+    const name = Buffer.concat([
+      Buffer.from(`${cli.folder}/caf`),
+      Buffer.of(0xe9),
+      Buffer.from(".t"),
+    ]);
+    writeFileSync(name, "");
+    await cli.write("a\uFFFD.x", "");
+    const post = ["post", "f.ts#f", "--no-check", "--dry-run", "--from-glob"];
+    const { code, err } = await cli.run(...post, "*.t");
+    expect(code).toBe(2);
+    expect(err).toContain('expected file names in UTF-8, found "caf\\xe9.t". Rename the file');
+    expect((await cli.run(...post, "*.x")).out).toBe('f.ts#f("a\uFFFD.x")\n');
+  },
+);

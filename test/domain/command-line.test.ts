@@ -18,7 +18,19 @@ test.each<[string[], CommandInput, string[]]>([
     ["a", 5],
     ["echo", "5-a"],
   ],
-  [["echo", "{run}", "{other}"], { run: 5, file: "x" }, ["echo", "5", "{other}"]],
+  [["echo", "{run}", "\\{other}"], { run: 5, file: "x" }, ["echo", "5", "{other}"]],
+  [["echo", "\\{}", "\\{1}", "{}"], ["a"], ["echo", "{}", "{1}", "a"]],
+  [["awk", "{print}", "{}"], ["f"], ["awk", "{print}", "f"]],
+  [["awk", "NR==1{next}{print}", "{file}"], { file: "f" }, ["awk", "NR==1{next}{print}", "f"]],
+  [["x={}; echo ${x} ${1} ${x}"], ["a"], ["x=a; echo ${x} ${1} ${x}"]],
+  [
+    ["grep", "-E", "^[0-9]{3}(ab){2}\\d{4}$"],
+    ["f"],
+    ["grep", "-E", "^[0-9]{3}(ab){2}\\d{4}$", "f"],
+  ],
+  [["jq", '{"a":1}', "{a,b}", "{ x }"], ["f"], ["jq", '{"a":1}', "{a,b}", "{ x }", "f"]],
+  [["curl", "-w", "%{http_code}", "{}"], ["u"], ["curl", "-w", "%{http_code}", "u"]],
+  [["git", "log", "@{upstream}"], ["f"], ["git", "log", "@{upstream}", "f"]],
   [["awk", "{print $1}"], ["f"], ["awk", "{print $1}", "f"]],
   [["gzip -c {} > {.}.gz"], ["it's 1.txt"], ["gzip -c 'it'\\''s 1.txt' > 'it'\\''s 1'.gz"]],
   [["wc -l"], ["$(rm -rf x)", "b"], ["wc -l '$(rm -rf x)' b"]],
@@ -29,6 +41,18 @@ test.each<[string[], CommandInput, string[]]>([
   ],
 ])("%j for %j is %j", (template, input, words) =>
   expect(commandOf(template, input, 7)).toEqual(words),
+);
+
+test.each<[string, CommandInput, string]>([
+  ["{nme}", { name: "bob", n: 3 }, "{nme} stands for nothing in job 7"],
+  ["{nme}", { name: "bob", n: 3 }, '{name}, {n}, {1} to {2}. Did you mean "name"'],
+  ["{nme}", { name: "bob", n: 3 }, "For the text itself write '\\{nme}'."],
+  ["{3}", ["a", "b"], "{3} stands for nothing in job 7"],
+  ["{%}", ["a"], "{%} stands for nothing"],
+  ["{1.}", ["a"], "{1.} stands for nothing"],
+  ["{name}", ["a"], "{name} stands for nothing"],
+])("%s for %j: %s", (word, input, message) =>
+  expect(() => commandOf(["echo", word], input, 7)).toThrow(message),
 );
 
 test("a word that is quoted comes out of a shell as it went in", async () => {

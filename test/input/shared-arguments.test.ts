@@ -19,6 +19,19 @@ test.each<[string, Partial<ArgumentWords>, string[]]>([
   ["[]", { each: ["a,b", "1-2"] }, ['["a",1]', '["a",2]', '["b",1]', '["b",2]']],
   ["[]", { each: ["-1-1"] }, ["[-1]", "[0]", "[1]"]],
   ["[]", { each: ["m=a,b"], args: ["9"] }, ['[9,{"m":"a"}]', '[9,{"m":"b"}]']],
+  ["[]", { each: ["0-1:0.25"] }, ["[0]", "[0.25]", "[0.5]", "[0.75]", "[1]"]],
+  ["[]", { each: ["0.1-0.5:0.1"] }, ["[0.1]", "[0.2]", "[0.3]", "[0.4]", "[0.5]"]],
+  ["[]", { each: ["1..3"] }, ["[1]", "[2]", "[3]"]],
+  ["[]", { each: ["-0.5..0.5:0.5"] }, ["[-0.5]", "[0]", "[0.5]"]],
+  ["[]", { each: ["1e-3-2e-3:5e-4"] }, ["[0.001]", "[0.0015]", "[0.002]"]],
+  ["[]", { each: ["099-101"] }, ['["099"]', '["100"]', '["101"]']],
+  ["[]", { each: ["1-2,9,x=1"] }, ["[1]", "[2]", "[9]", '["x=1"]']],
+  [
+    "[]",
+    { each: ["2026-01-01,3-methyl,-5,1.5"] },
+    ['["2026-01-01"]', '["3-methyl"]', "[-5]", "[1.5]"],
+  ],
+  ["[]", { each: ['["1-2",""]'] }, ['["1-2"]', '[""]']],
   ["[]", { each: ['["a,b",{"c":1}]'] }, ['["a,b"]', '[{"c":1}]']],
 ])("%s with %j becomes %j", (text, words, texts) => expect(joined(text, words)).toEqual(texts));
 
@@ -28,7 +41,14 @@ test("a billion combinations are not made before they are asked for", () => {
 });
 
 test.each<[Partial<ArgumentWords>, string]>([
-  [{ each: ["5-1"] }, 'expected a range that goes up, such as 1-1000 or 1-1000:2, found "5-1"'],
+  [{ each: ["10-1"] }, "expected a range that goes up, such as 1-1000, 1-1000:2, 0-1:0.25"],
+  [{ each: ["1-"] }, 'found "1-"; if it is text, write it as JSON: ["1-"]'],
+  [{ each: ["1..x"] }, 'found "1..x"'],
+  [{ each: ["1-5:x"] }, 'found "1-5:x"'],
+  [{ each: ["1..9..2"] }, 'found "1..9..2"'],
+  [{ each: ["0.1-0.5"] }, "expected the step of a range with fractions, such as 0.1-0.5:0.1"],
+  [{ each: ["a,b,,c"] }, 'found none in place 3; write "" for the empty text'],
+  [{ each: ["1-99999999999999999999"] }, "that a double holds exactly"],
   [{ each: ["9-1:-2"] }, 'found "9-1:-2"'],
   [{ each: [""] }, "expected values such as a,b or 1-9"],
   [{ each: ["1-1000000000000"] }, "expected 2147483648 combinations at most"],

@@ -1,0 +1,84 @@
+import { quoted, wordText } from "./word.ts";
+
+/** The values of one part of a list, as JSON text, made when they are asked for. */
+export interface Values {
+  size: number;
+  at: (index: number) => string;
+}
+
+const decimal = String.raw`-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?`;
+const range = new RegExp(`^(${decimal})(?:-|\\.\\.)(${decimal})(?::(${decimal}))?$`);
+/** No range, and hardly meant as text: 1-, 1..x, 1-5:x, 1 - 5. Not so 2026-01-01 and 3-methyl. */
+const almostRange = new RegExp(
+  `^(?:${decimal}-|${decimal}(?:\\.\\.|–).*|\\.\\.${decimal}|${decimal}-${decimal}:.*|` +
+    `${decimal} +- +${decimal})$`,
+);
+const examples = "such as 1-1000, 1-1000:2, 0-1:0.25 or 1..5";
+const digitsMax = 40;
+
+/**
+ * The values of `part`: a range from, to and step, or the one value that it is.
+ *
+ * @returns a sentence for what is wrong with it.
+ */
+export function valuesOf(part: string): Values | string {
+  const [, first, last, step] = range.exec(part) ?? [];
+  if (first !== undefined && last !== undefined) return rangeOf(part, first, last, step);
+  if (almostRange.test(part)) return wrongRange(part, `a range ${examples}`);
+  return { size: 1, at: () => wordText(part) };
+}
+
+function rangeOf(part: string, first: string, last: string, step: string | undefined) {
+  const ends = [first, last].map(decimalOf);
+  const by = decimalOf(step ?? "1");
+  const scale = Math.max(by.scale, ...ends.map((end) => end.scale));
+  if (step === undefined && scale > 0) {
+    return wrongRange(part, `the step of a range with fractions, such as ${first}-${last}:0.1`);
+  }
+  const [from = 0n, to = 0n, stride = 0n] = [...ends, by].map((each) => scaled(each, scale));
+  const isExact = [from, to].every((end) => String(end).length <= digitsMax);
+  const isWhole = [from, to].every((end) => Number.isSafeInteger(Number(end)));
+  if (!isExact || (scale === 0 && !isWhole)) {
+    return wrongRange(part, "a range of numbers that a double holds exactly");
+  }
+  if (stride <= 0n || to < from) return wrongRange(part, `a range that goes up, ${examples}`);
+  const width = Math.max(paddedWidth(first), paddedWidth(last));
+  const size = Number((to - from) / stride) + 1;
+  const value = (index: number) => decimalText(from + BigInt(index) * stride, scale);
+  // 001-003 is 001, 002, 003, which no number can say.
+  if (width > 0) return { size, at: (index: number) => quoted(value(index).padStart(width, "0")) };
+  return { size, at: value };
+}
+
+const wrongRange = (part: string, expected: string): string =>
+  `expected ${expected}, found "${part}"; if it is text, write it as JSON: ["${part}"]`;
+
+/** `digits` divided by 10 to the power of `scale`. */
+interface Decimal {
+  digits: bigint;
+  scale: number;
+}
+
+/** Exactly, where a double would have rounding noise. */
+function decimalOf(text: string): Decimal {
+  const [mantissa = "", exponent = "0"] = text.toLowerCase().split("e");
+  const [whole = "", fraction = ""] = mantissa.split(".");
+  const power = Math.max(-digitsMax, Math.min(digitsMax, Number(exponent)));
+  const scale = fraction.length - power;
+  const digits = BigInt(whole + fraction);
+  return scale < 0 ? { digits: digits * 10n ** BigInt(-scale), scale: 0 } : { digits, scale };
+}
+
+const scaled = ({ digits, scale }: Decimal, to: number): bigint =>
+  digits * 10n ** BigInt(to - scale);
+
+function decimalText(digits: bigint, scale: number): string {
+  const sign = digits < 0n ? "-" : "";
+  const text = String(digits < 0n ? -digits : digits).padStart(scale + 1, "0");
+  const whole = text.slice(0, text.length - scale);
+  const fraction = text.slice(text.length - scale).replace(/0+$/, "");
+  return sign + whole + (scale === 0 || fraction === "" ? "" : `.${fraction}`);
+}
+
+/** How many digits a whole number with leading zeros has; else 0. */
+const paddedWidth = (text: string): number => (/^0\d+$/.test(text) ? text.length : 0);
