@@ -1,6 +1,7 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 /**
  * The library: marks functions as jobs, posts them, waits for them, runs a pool. For Bun, and for
- * Node from 20 on. Importing it connects to nothing. docs/library.md shows how to use it.
+ * Node 20.19 or later. Importing it connects to nothing. docs/library.md shows how to use it.
  */
 export { job, type JobFunction, type JobOptions } from "./domain/job-mark.ts";
 export type { JobError } from "./domain/attempt.ts";

