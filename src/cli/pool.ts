@@ -118,8 +118,8 @@ export class PoolCommand extends PdoflowCommand {
   limitProcesses = Option.String("--limit-processes", {
     description: "how many processes the user of the workers may have, threads included",
   });
-  reload = Option.Boolean("--reload", false, {
-    description: "between two postings, replace the workers where the code has changed",
+  reload = Option.Boolean("--reload", true, {
+    description: "--no-reload keeps workers that imported code which has changed on disk since",
   });
   idleTimeout = Option.String("--idle-timeout", {
     description: "end when there was nothing to run for so long; by default never",

@@ -31,8 +31,7 @@ export async function admit(
   for (const [id, why] of refused) log(`posting ${id} was refused: ${why}`);
   const isRefused = ({ posting }: HeldJob) => refused.has(posting.id);
   const kept = refused.size === 0 ? jobs : jobs.filter((job) => !isRefused(job));
-  const hasChanged = await codeWatch?.hasChanged(kept);
-  const isCodeNew = checked.isCodeNew || hasChanged === true;
+  const isCodeNew = checked.isCodeNew || (await codeWatch?.hasChanged(kept)) === true;
   if (isCodeNew) log("code has changed: replacing the workers");
   const back = refused.size === 0 ? [] : jobs.filter(isRefused);
   return isHeld() ? { jobs: kept, refused: back, isCodeNew } : null;

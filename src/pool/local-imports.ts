@@ -3,7 +3,7 @@ import { dirname, extname } from "node:path";
 
 import { bunResolve } from "./bun-resolve.ts";
 
-const loaders: Readonly<Record<string, "tsx" | "ts" | "jsx">> = {
+export const loaders: Readonly<Record<string, "tsx" | "ts" | "jsx">> = {
   ".ts": "ts",
   ".mts": "ts",
   ".cts": "ts",

@@ -19,7 +19,10 @@ export interface PoolOptions extends Omit<NewPool, "slots"> {
   graceMs: number | null;
   /** One claim in so many goes to the oldest open lane; 0 for none. */
   oldestEvery: number;
-  /** Tells when code has changed and workers are to be replaced; null where they never are. */
+  /**
+   * Whether code has changed that workers may have imported, before these jobs are handed out: the
+   * workers are replaced then. Null where they never are.
+   */
   codeWatch: { hasChanged(jobs: readonly HeldJob[]): Promise<boolean> } | null;
   /** What it may run; absent where it runs all that it may claim. */
   trust?: Judge | null;

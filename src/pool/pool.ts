@@ -12,11 +12,11 @@ import { FailureWatch } from "./failure-watch.ts";
 import type { HeldJob } from "./held-job.ts";
 import { insist } from "./insist.ts";
 import { Lifetime } from "./lifetime.ts";
+import { lookAround } from "./look-around.ts";
 import { countAsFailed, nothingDone, type PoolOptions, type PoolSummary } from "./options.ts";
 import type { End } from "./protocol.ts";
 import type { Runner } from "./runner.ts";
 import { closeLinks, type Links, openLinks, Session } from "./session.ts";
-import { obeyStops } from "./stopped-postings.ts";
 
 const lookMs = 1_000;
 
@@ -232,9 +232,10 @@ export class Pool {
 
   #look(): void {
     const session = this.#session;
+    if (!session) return;
     void this.#attempt(async () => {
-      if (!session) return;
-      await obeyStops(session, this.#links, this.#runner, (jobs) => this.#giveBack(jobs));
+      const giveBack = (jobs: readonly HeldJob[]) => this.#giveBack(jobs);
+      await lookAround(session, this.#links, this.#runner, this.#options, giveBack);
       this.#claims.next();
     });
   }
@@ -287,9 +288,8 @@ export class Pool {
     await this.#giveBack(admitted.refused); // after that: what the workers have is kept
   }
 
-  #attempt(work: () => Promise<void>): Promise<void> {
-    return work().catch((error: unknown) => this.#fail(error));
-  }
+  readonly #attempt = (work: () => Promise<void>): Promise<void> =>
+    work().catch((error: unknown) => this.#fail(error));
 
   /** A lost connection is waited out: polls and beats try again. Anything else ends the pool. */
   #fail(error: unknown): void {

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 
 import { freshDatabase } from "../database.ts";
-import { openCli } from "./cli.ts";
+import { openCli, until } from "./cli.ts";
 
 const input = JSON.stringify(Array.from({ length: 30 }, (_, i) => [i]));
 
@@ -46,27 +46,101 @@ test("--recycle-above: a worker that leaks is replaced between two jobs", async 
   expect(row?.["workers"]).toBeGreaterThan(1);
 });
 
-test("--reload: the next posting runs the code as it is now, also of a file that it imports", async () => {
-  await using db = await freshDatabase();
-  using cli = await openCli(db);
+/** A pool that runs while the code of its jobs is edited. */
+async function withPool(...flags: string[]) {
+  const db = await freshDatabase();
+  const cli = await openCli(db);
   await cli.write("dep.ts", `export const version = "old";`);
-  await cli.write("fn.ts", `import { version } from "./dep.ts"; export const fn = () => version;`);
-  const post = () => cli.runWith({ input: "[[],[],[]]" }, "post", "fn.ts#fn", "-");
-  const pool = cli.start("pool", "--max-workers", "2", "--reload");
+  await cli.write("other.ts", `export { fn } from "./fn.ts";`);
+  await cli.write(
+    "fn.ts",
+    `import { version } from "./dep.ts";
+     export const fn = async (ms = 0) => { await Bun.sleep(ms); return version; };
+     export const picky = () => { if (version === "old") throw new Error(version); return version; };`,
+  );
+  const pool = cli.start("pool", "--max-workers", "2", ...flags);
+  const said = pool.stderr.text();
+  const edit = () => cli.write("dep.ts", `export const version = "new";`);
+  const post = async (entryPoint: string, ...more: string[]) =>
+    Number((await cli.run("post", entryPoint, "--no-check", ...more)).out);
+  const ended = (id: number) =>
+    until("the end of a posting", async () => {
+      const [row] = await db.sql`select ended_at is not null as is from pdoflow.posting
+        where id = ${id}`;
+      return row?.["is"] === true;
+    });
   const results = async (id: number) => {
-    for (;;) {
-      const [row] = await db.sql`select state from pdoflow.posting where id = ${id}`;
-      if (row?.["state"] === "finished") break;
-      await Bun.sleep(20);
-    }
-    const rows = await db.sql`select distinct result from pdoflow.outcome where posting_id = ${id}`;
+    await ended(id);
+    const rows = await db.sql`
+      select distinct result from pdoflow.outcome
+      where posting_id = ${id} and state = 'done' order by 1`;
     return rows.map(({ result }) => result);
   };
-  await post();
-  expect(await results(1)).toEqual(["old"]);
-  await cli.write("dep.ts", `export const version = "new";`);
-  await post();
-  expect(await results(2)).toEqual(["new"]);
-  pool.kill("SIGTERM");
-  expect(await pool.exited).toBe(0);
+  return {
+    ...{ db, cli, edit, post, ended, results },
+    /** Ends the pool; returns how often it said that it replaces the workers. */
+    async end() {
+      pool.kill("SIGTERM");
+      expect(await pool.exited).toBe(0);
+      return (await said).split("code has changed: replacing the workers").length - 1;
+    },
+    async [Symbol.asyncDispose]() {
+      pool.kill("SIGKILL");
+      cli[Symbol.dispose]();
+      await db[Symbol.asyncDispose]();
+    },
+  };
+}
+
+test("after an edit the next posting runs the new code, also of a file that another one imports", async () => {
+  await using pool = await withPool();
+  expect(await pool.results(await pool.post("fn.ts#fn", "--each", "1-3"))).toEqual(["old"]);
+  await pool.edit();
+  // An entry point that the pool has not run yet, with a file that workers have imported.
+  expect(await pool.results(await pool.post("other.ts#fn", "--each", "1-3"))).toEqual(["new"]);
+  expect(await pool.results(await pool.post("fn.ts#fn", "--each", "1-3"))).toEqual(["new"]);
+  expect(await pool.end()).toBe(1);
+});
+
+test("after an edit a retry runs the new code", async () => {
+  await using pool = await withPool();
+  const id = await pool.post("fn.ts#picky", "--each", "1-4", "--tries", "1", "--stop-after", "0");
+  await pool.ended(id);
+  await pool.edit();
+  expect((await pool.cli.run("retry", String(id), "--failed")).code).toBe(0);
+  expect(await pool.results(id)).toEqual(["new"]);
+  const [row] = await pool.db.sql`
+    select count(*)::integer as done from pdoflow.outcome where attempt = 2 and state = 'done'`;
+  expect(row).toEqual({ done: 4 });
+  expect(await pool.end()).toBe(1);
+});
+
+test("an edit in the midst of a posting: what runs ends with the old code, the rest runs the new", async () => {
+  await using pool = await withPool();
+  const id = await pool.post("fn.ts#fn", "--each", "600,600,600,600,600,600,600,600,600,600");
+  await until("a first job", async () => {
+    const rows = await pool.db.sql`select from pdoflow.outcome`;
+    return rows.length > 0;
+  });
+  await pool.edit();
+  expect(await pool.results(id)).toEqual(["new", "old"]);
+  // In the order in which they began no old code comes after new code.
+  const rows = await pool.db.sql<{ result: string }[]>`
+    select result #>> '{}' as result from pdoflow.outcome
+    order by ended_at - duration_ms * interval '1 ms'`;
+  expect(rows.map(({ result }) => result)).toEqual(
+    rows
+      .map(({ result }) => result)
+      .toSorted()
+      .toReversed(),
+  );
+  expect(await pool.end()).toBe(1);
+});
+
+test("--no-reload: workers keep the code that they have imported", async () => {
+  await using pool = await withPool("--no-reload");
+  expect(await pool.results(await pool.post("fn.ts#fn", "--each", "1-3"))).toEqual(["old"]);
+  await pool.edit();
+  expect(await pool.results(await pool.post("fn.ts#fn", "--each", "1-3"))).toEqual(["old"]);
+  expect(await pool.end()).toBe(0);
 });
