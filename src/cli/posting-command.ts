@@ -59,6 +59,9 @@ const Options = v.object({
       v.maxLength(500, "expected a key of 500 characters at most"),
     ),
   ),
+  separator: v.optional(
+    v.pipe(v.string(), v.regex(/^[^"\r\n]$/, "expected one character, not a quote")),
+  ),
   format: v.optional(v.picklist(["auto", ...formats], `expected ${formats.join(", ")}`), "auto"),
 });
 
@@ -130,6 +133,12 @@ export abstract class PostingCommand extends PdoflowCommand {
   header = Option.Boolean("--header", true, {
     description: "--no-header where a table has none: its cells are passed one by one",
   });
+  separator = Option.String("--separator", {
+    description: "the character between the cells of a table, such as ';' (default: , of CSV)",
+  });
+  na = Option.String("--na", {
+    description: "words, with commas between them, that stand for a missing value: null",
+  });
   types = Option.String("--types", {
     description: "what columns of a table are, such as id=text,mag=number,on=boolean,more=json",
   });
@@ -158,16 +167,19 @@ export abstract class PostingCommand extends PdoflowCommand {
   }
 
   async openSources(files: readonly string[]): Promise<JobSources> {
-    const { format } = this.parseOptions();
+    const options = this.parseOptions();
     const { eachLine, positional, header, types, fromGlob, args, kw, each } = this;
     const wish = {
       files,
       globs: fromGlob,
-      format: eachLine ? ("lines" as const) : format,
+      format: eachLine ? ("lines" as const) : options.format,
       table: {
         isPositional: positional || !header,
         hasHeader: header,
         types: types === undefined ? new Map() : parseColumnTypes(types),
+        separator: options.separator,
+        missing: new Set(this.na?.split(",").map((word) => word.trim())),
+        onNote: (sentence: string) => this.say(sentence),
       },
       priorityColumn: this.priorityColumn,
       shared: SharedArguments.parse({ args, kw, each }),

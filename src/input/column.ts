@@ -19,7 +19,8 @@ export class WrongCell extends PdoflowError {
     const found = cell.length <= 40 ? cell : `${cell.slice(0, 39)}…`;
     super(
       `${place}, column "${column}": expected ${expectations[type]}, found "${found}". ` +
-        `If the column is text, say --types ${column}=text.`,
+        `If the column is text, say --types ${column}=text; if the value is missing, ` +
+        `--na '${found}'.`,
     );
   }
 }
@@ -40,33 +41,61 @@ export function parseColumnTypes(text: string): Map<string, ColumnType> {
 
 const isColumnType = (word: string): word is ColumnType => Object.hasOwn(expectations, word);
 
-/**
- * What a column is by its first cells: numbers or booleans where all that are not empty are, else
- * text.
- */
-export function columnTypeOf(cells: readonly string[]): ColumnType {
-  const full = cells.map((cell) => cell.trim()).filter((cell) => cell !== "");
-  if (full.length === 0) return "text";
-  if (full.every((cell) => numberText(cell) !== undefined)) return "number";
-  return full.every((cell) => cell === "true" || cell === "false") ? "boolean" : "text";
+/** Words that stand for a missing value in a column of numbers or booleans, as R and others do. */
+const usuallyMissing = new Set(["", "NA", "N/A", "n/a", "null", "NULL", "None"]);
+
+/** What the cells of one column are. */
+export class CellReader {
+  readonly #missing: ReadonlySet<string>;
+  /** Null while all cells were missing values. */
+  type: ColumnType | null;
+
+  /** `missing` has the words that are null in any column, text too. */
+  constructor(type: ColumnType | null, missing: ReadonlySet<string>) {
+    this.type = type;
+    this.#missing = missing;
+  }
+
+  /** Numbers or booleans if all `cells` that are not missing are, else text. */
+  decide(cells: readonly string[]): void {
+    const full = cells.map((cell) => cell.trim()).filter((cell) => !this.isMissing(cell));
+    if (full.length === 0) return;
+    if (full.every((cell) => cellNumber(cell) !== undefined)) this.type = "number";
+    else this.type = full.every(isBoolean) ? "boolean" : "text";
+  }
+
+  /** The JSON text of a cell, null for a missing value; undefined if it is not of this type. */
+  text(cell: string): string | undefined {
+    const word = cell.trim();
+    if (this.#missing.has(word)) return "null";
+    if (this.type === null) {
+      this.decide([cell]);
+      if (this.type === null) return "null";
+    }
+    if (this.type === "text") return quoted(cell);
+    if (usuallyMissing.has(word)) return "null";
+    switch (this.type) {
+      case "number":
+        return cellNumber(word);
+      case "boolean":
+        return isBoolean(word) ? word : undefined;
+      case "json":
+        return isJson(word) ? word : undefined;
+    }
+  }
+
+  isMissing(word: string): boolean {
+    return usuallyMissing.has(word) || this.#missing.has(word);
+  }
 }
 
-/**
- * The JSON text of a cell; undefined where it is not what its column is. An empty one is the empty
- * text, and null in a column of anything else.
- */
-export function cellText(cell: string, type: ColumnType): string | undefined {
-  if (type === "text") return quoted(cell);
-  const word = cell.trim();
-  if (word === "") return "null";
-  switch (type) {
-    case "number":
-      return numberText(word);
-    case "boolean":
-      return word === "true" || word === "false" ? word : undefined;
-    case "json":
-      return isJson(word) ? word : undefined;
-  }
+export const isBoolean = (word: string): boolean => word === "true" || word === "false";
+
+/** As numberText, with nan, inf and infinity in any case. */
+export function cellNumber(word: string): string | undefined {
+  if (/^nan$/i.test(word)) return numberText("nan");
+  const [, sign] = /^([+-]?)inf(?:inity)?$/i.exec(word) ?? [];
+  return numberText(sign === undefined ? word : `${sign}inf`);
 }
 
 function isJson(text: string): boolean {

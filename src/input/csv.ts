@@ -1,5 +1,6 @@
 import { exitCodes, InvalidInput, PdoflowError } from "../domain/errors.ts";
-import { cellText, type ColumnType, columnTypeOf, WrongCell } from "./column.ts";
+import { CellReader, type ColumnType, WrongCell } from "./column.ts";
+import { oddCellNote } from "./odd-cell.ts";
 import type { PriorityColumn } from "./priority-column.ts";
 import { type Row, Rows } from "./rows.ts";
 import type { Splitter } from "./splitter.ts";
@@ -12,6 +13,28 @@ export interface TableOptions {
   hasHeader: boolean;
   /** What columns are, by name, where their first rows do not tell it right. */
   types: ReadonlyMap<string, ColumnType>;
+  /** What is between cells, if it was said; else that of the format. */
+  separator?: string | undefined;
+  /** Words that are null in all columns, beside those that are null in columns of numbers. */
+  missing?: ReadonlySet<string> | undefined;
+  /** Hears why a column is text that looks like numbers. */
+  onNote?: ((sentence: string) => void) | undefined;
+}
+
+/** The first row is one cell, in which another separator is. */
+export class OtherSeparator extends PdoflowError {
+  override readonly name = "OtherSeparator";
+  readonly exitCode = exitCodes.usage;
+  constructor(place: string, expected: string, found: string) {
+    const [wanted, other] = [expected, found].map((each) =>
+      each === "\t" ? "a tab" : `"${each}"`,
+    );
+    const remedy = found === "\t" ? "--format tsv" : `--separator '${found}'`;
+    super(
+      `${place}: expected cells with ${wanted} between them, found ${other}. Read it with ` +
+        `${remedy}; if it is one column, say --separator '${expected}'.`,
+    );
+  }
 }
 
 /** A row has more or fewer cells than there are columns. */
@@ -31,7 +54,7 @@ const sampleSize = 1_000;
 
 interface Column {
   name: string;
-  type: ColumnType;
+  cells: CellReader;
   /** Before its value in the text of a job. */
   lead: string;
 }
@@ -47,6 +70,9 @@ export class TableRows implements Splitter {
   #sample: Row[] | undefined = [];
   #columns: Column[] = [];
   #priorityAt = -1;
+  readonly #separator: string;
+  /** Blank lines of a table with one column, which are rows if another row follows. */
+  #blanks: Row[] = [];
 
   constructor(
     name: string,
@@ -55,7 +81,8 @@ export class TableRows implements Splitter {
     priority: PriorityColumn | undefined,
   ) {
     this.#name = name;
-    this.#rows = new Rows(name, separator);
+    this.#separator = options.separator ?? separator;
+    this.#rows = new Rows(name, this.#separator);
     this.#options = options;
     this.#priority = priority;
   }
@@ -68,12 +95,17 @@ export class TableRows implements Splitter {
     return this.#take(this.#rows.read("", true), true);
   }
 
-  #take(rows: Row[], isLast: boolean): string[] {
-    const [first] = rows;
-    if (this.#header === undefined && first) {
-      if (this.#options.hasHeader) rows.shift();
-      this.#header = this.#readHeader(first);
+  #take(found: Row[], isLast: boolean): string[] {
+    let rows = found;
+    if (this.#header === undefined) {
+      while (rows[0]?.isBlank) rows.shift();
+      const [first] = rows;
+      if (first) {
+        if (this.#options.hasHeader) rows.shift();
+        this.#header = this.#readHeader(first);
+      }
     }
+    rows = this.#withoutBlanks(rows);
     if (this.#sample === undefined) return rows.map((row) => this.#text(row));
     for (const row of rows) this.#sample.push(row);
     if (this.#sample.length < sampleSize && !isLast) return [];
@@ -83,7 +115,28 @@ export class TableRows implements Splitter {
     return sample.map((row) => this.#text(row));
   }
 
+  /** A blank line is no row but, of one column, where it is between rows: an empty cell. */
+  #withoutBlanks(rows: readonly Row[]): Row[] {
+    const isOneColumn = this.#header?.length === 1;
+    const kept: Row[] = [];
+    for (const row of rows) {
+      if (row.isBlank) {
+        if (isOneColumn) this.#blanks.push(row);
+        continue;
+      }
+      kept.push(...this.#blanks, row);
+      this.#blanks = [];
+    }
+    return kept;
+  }
+
   #readHeader({ cells, line }: Row): string[] {
+    const [only = "", second] = cells;
+    const other = [";", "\t", ",", "|"].find((each) => only.includes(each));
+    const isSaid = this.#options.separator !== undefined;
+    if (second === undefined && other !== undefined && !isSaid) {
+      throw new OtherSeparator(`${this.#name}: line ${line}`, this.#separator, other);
+    }
     if (!this.#options.hasHeader) return cells.map((_cell, index) => String(index + 1));
     const names = cells.map((cell) => cell.trim());
     const problems = names.flatMap((name, index) => {
@@ -111,11 +164,23 @@ export class TableRows implements Splitter {
       throw new InvalidInput(this.#name, [problem]);
     }
     this.#priorityAt = this.#priority ? header.indexOf(this.#priority.name) : -1;
-    this.#columns = header.map((name, index) => ({
-      name,
-      type: types.get(name) ?? columnTypeOf(sample.map(({ cells }) => cells[index] ?? "")),
-      lead: isPositional ? "" : `${JSON.stringify(name)}:`,
-    }));
+    this.#columns = header.map((name, index) => {
+      const lead = isPositional ? "" : `${JSON.stringify(name)}:`;
+      return { name, lead, cells: this.#cellReader(name, index, sample) };
+    });
+  }
+
+  #cellReader(name: string, index: number, sample: readonly Row[]): CellReader {
+    const { types, missing = new Set<string>(), onNote } = this.#options;
+    const type = types.get(name);
+    const reader = new CellReader(type ?? null, missing);
+    if (type !== undefined) return reader;
+    reader.decide(sample.map(({ cells }) => cells[index] ?? ""));
+    if (onNote && reader.type === "text" && index !== this.#priorityAt) {
+      const note = oddCellNote(name, index, sample, (word) => reader.isMissing(word));
+      if (note !== null) onNote(`${this.#name}: ${note}`);
+    }
+    return reader;
   }
 
   #text({ cells, line }: Row): string {
@@ -130,8 +195,10 @@ export class TableRows implements Splitter {
         this.#priority?.note(cell, place);
         continue;
       }
-      const value = cellText(cell, column.type);
-      if (value === undefined) throw new WrongCell(place, column.name, column.type, cell);
+      const value = column.cells.text(cell);
+      if (value === undefined) {
+        throw new WrongCell(place, column.name, column.cells.type ?? "text", cell);
+      }
       text += text === "" ? column.lead + value : `,${column.lead}${value}`;
     }
     return this.#options.isPositional ? `[${text}]` : `{${text}}`;

@@ -8,7 +8,8 @@ export const formats = ["json", "ndjson", "csv", "tsv", "lines", "words"] as con
 export type Format = (typeof formats)[number];
 
 /** The format that the name of a file tells, if it does. */
-export function formatOfName(name: string): Format | undefined {
+export function formatOfName(path: string): Format | undefined {
+  const name = path.replace(/\.gz$/i, "");
   if (/\.(ndjson|jsonl)$/i.test(name)) return "ndjson";
   if (/\.csv$/i.test(name)) return "csv";
   if (/\.(tsv|tab)$/i.test(name)) return "tsv";

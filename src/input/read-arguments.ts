@@ -6,6 +6,7 @@ import { eachLine, eachWord } from "./lines.ts";
 import { PriorityColumn } from "./priority-column.ts";
 import type { SharedArguments } from "./shared-arguments.ts";
 import type { Splitter } from "./splitter.ts";
+import { uncompressed } from "./uncompressed.ts";
 import { decodeUtf8 } from "./utf8.ts";
 
 /** `name` is for messages and, if the format is `auto`, for its ending. */
@@ -31,7 +32,7 @@ export interface ReadBatch {
  * empty. Memory is bounded by the chunks of `source` and the longest text, not by the file.
  *
  * `auto`: the ending of the name tells, such as `.ndjson` or `.csv`, else the first lines, which
- * can be JSON or NDJSON.
+ * can be JSON or NDJSON. Gzip is unpacked on the way.
  *
  * @throws {PdoflowError} with the place in the file, after some or all of the batches before it.
  */
@@ -79,10 +80,11 @@ async function* argumentTexts(
         return eachWord(name);
     }
   };
-  const known = format === "auto" ? formatOfName(name) : format;
+  const named = formatOfName(name) ?? (table.separator === undefined ? undefined : "csv");
+  const known = format === "auto" ? named : format;
   let splitter = known && splitterFor(known);
   let head = "";
-  for await (const text of decodeUtf8(source, name)) {
+  for await (const text of decodeUtf8(uncompressed(source, name), name)) {
     head += text;
     if (splitter === undefined) {
       const sniffed = sniffFormat(head, false);

@@ -4,6 +4,8 @@ import { exitCodes, PdoflowError } from "../domain/errors.ts";
 export interface Row {
   cells: string[];
   line: number;
+  /** Whether there is nothing in the line. */
+  isBlank?: boolean;
 }
 
 /** A quote of a cell is not closed, or is closed in its middle. */
@@ -32,7 +34,7 @@ export class Rows {
     this.#separator = separator;
   }
 
-  /** The rows that end in `text`, or with it where it `isLast`. Empty lines are none. */
+  /** The rows that end in `text`, or with it where it `isLast`. */
   read(text: string, isLast: boolean): Row[] {
     const all = this.#held + text;
     const rows: Row[] = [];
@@ -43,7 +45,8 @@ export class Rows {
       const end = newline === -1 ? all.length : newline;
       const line = all.slice(at, all.charAt(end - 1) === "\r" && end > at ? end - 1 : end);
       if (!line.includes('"')) {
-        if (line !== "") rows.push({ cells: line.split(this.#separator), line: this.#line });
+        const row = { cells: line.split(this.#separator), line: this.#line };
+        rows.push(line === "" ? { ...row, isBlank: true } : row);
         this.#line += 1;
         at = end + 1;
         continue;

@@ -267,3 +267,20 @@ test.skipIf(process.platform !== "linux")(
     expect((await cli.run(...post, "*.x")).out).toBe('f.ts#f("a\uFFFD.x")\n');
   },
 );
+
+test("--dry-run shows missing values as null, and says which cell makes a column text", async () => {
+  using cli = await openCli(null);
+  await cli.write("missing.csv", "x,y\n1,a\n,b\nNA,c\n");
+  const post = ["post", "f.ts#f", "--no-check", "--dry-run"];
+  const dry = await cli.run(...post, "missing.csv");
+  expect(dry.out).toBe(
+    'f.ts#f({"x":1,"y":"a"})\nf.ts#f({"x":null,"y":"b"})\nf.ts#f({"x":null,"y":"c"})\n',
+  );
+  await cli.write("text.csv", "x;y\n1;a\n2;b\n?;c\n");
+  expect((await cli.run(...post, "text.csv")).err).toContain("--separator ';'");
+  const text = await cli.run(...post, "text.csv", "--separator", ";");
+  expect(text.err).toContain('column "x" is text, because line 4 has "?"');
+  const named = await cli.run(...post, "text.csv", "--separator", ";", "--na", "?");
+  expect(named.err).not.toContain("is text");
+  expect(named.out).toContain('f.ts#f({"x":null,"y":"c"})');
+});

@@ -3,6 +3,8 @@ import { expect, test } from "bun:test";
 import { anySizes, chunks, fault, read } from "./chunks.ts";
 import { readArguments, type InputOptions } from "../../src/input/read-arguments.ts";
 import { parseColumnTypes } from "../../src/input/column.ts";
+import type { TableOptions } from "../../src/input/csv.ts";
+import { gzipSync } from "node:zlib";
 import * as fc from "fast-check";
 
 const table = { isPositional: false, hasHeader: true, types: new Map() };
@@ -36,7 +38,8 @@ test("a cell that is not what the first thousand rows said is told with its plac
   const text = `n\n${"1\n".repeat(1000)}x\n`;
   expect(await fault(text, "a.csv")).toBe(
     'a.csv: line 1002, column "n": expected a number that a double holds exactly, such as 1.5 or ' +
-      'NaN, found "x". If the column is text, say --types n=text.',
+      'NaN, found "x". If the column is text, say --types n=text; if the value is missing, --na ' +
+      "'x'.",
   );
   const types = parseColumnTypes("n=text");
   const { args } = await readAs(text, { table: { ...table, types } });
@@ -101,3 +104,92 @@ test("each line is one argument, or has the words of a shell", async () => {
     "a.csv: line 1, column 3: expected",
   );
 });
+
+async function notesOf(text: string, more: Partial<TableOptions> = {}) {
+  const notes: string[] = [];
+  const options = { table: { ...table, ...more, onNote: (note: string) => notes.push(note) } };
+  return { ...(await readAs(text, options)), notes };
+}
+
+test("missing values are null, and their column stays numeric", async () => {
+  const { args, notes } = await notesOf("x,y\n1,a\n,b\nNA,c\n2.5,d\nInf,e\n-INF,f\n");
+  expect(args).toEqual([
+    '{"x":1,"y":"a"}',
+    '{"x":null,"y":"b"}',
+    '{"x":null,"y":"c"}',
+    '{"x":2.5,"y":"d"}',
+    '{"x":{"$number":"Infinity"},"y":"e"}',
+    '{"x":{"$number":"-Infinity"},"y":"f"}',
+  ]);
+  expect(notes).toEqual([]);
+});
+
+test("--na names more words, which are null in columns of text too", async () => {
+  const missing = new Set(["-", "n.d."]);
+  const { args } = await notesOf("x,y\n1,-\n-,b\nn.d.,NA\n", { missing });
+  expect(args).toEqual(['{"x":1,"y":null}', '{"x":null,"y":"b"}', '{"x":null,"y":"NA"}']);
+});
+
+test("a column whose first thousand cells are missing is what the next one is", async () => {
+  const { args } = await readAs(`x,y\n${",a\n".repeat(1_000)}7,b\n,c\n`, {});
+  expect(args.slice(999)).toEqual(['{"x":null,"y":"a"}', '{"x":7,"y":"b"}', '{"x":null,"y":"c"}']);
+});
+
+test("a column that is text because of one cell: which one, and what to do", async () => {
+  const { args, notes } = await notesOf("x,y\n1,a\n2 m,3\n3,b\n");
+  expect(args[0]).toBe('{"x":"1","y":"a"}');
+  expect(notes).toEqual([
+    'a.csv: column "x" is text, because line 3 has "2 m", while most cells are numbers. If that ' +
+      "is a missing value: --na '2 m'; to say that it is text: --types x=text",
+  ]);
+  expect((await notesOf("x\n1\n2 m\n3\n", { types: parseColumnTypes("x=text") })).notes).toEqual(
+    [],
+  );
+  const german = await notesOf("x;y\n1,5;a\n2,5;b\n", { separator: ";" });
+  expect(german.notes[0]).toContain('line 2 has "1,5". Write decimal numbers with a point');
+});
+
+test("a blank line between rows of one column is a row, and none of several", async () => {
+  expect((await readAs("\nx\n1\n\n3\n\n\n", {})).args).toEqual([
+    '{"x":1}',
+    '{"x":null}',
+    '{"x":3}',
+  ]);
+  expect((await readAs("x,y\n1,2\n\n3,4\n", {})).args).toHaveLength(2);
+});
+
+test.each([
+  [
+    "x;y\n1;2\n",
+    `found ";". Read it with --separator ';'; if it is one column, say --separator ','`,
+  ],
+  ["x\ty\n1\t2\n", "found a tab. Read it with --format tsv"],
+])("%j: cells with another separator: %s", async (text, message) =>
+  expect(await fault(text, "a.csv")).toContain(message),
+);
+
+test("gzip is unpacked, whatever the name, and damage is an error", async () => {
+  const text = `x\n${"1\n".repeat(5_000)}`;
+  const packed = gzipSync(text);
+  const twice = Buffer.concat([packed, gzipSync("2\n")]);
+  const sizes = [3, 1000];
+  expect(await read(twice, "a.csv.gz", { sizes })).toHaveLength(5_001);
+  expect(await read(twice, "a.csv", { sizes })).toHaveLength(5_001);
+  const cut = packed.subarray(0, packed.length - 12);
+  expect(await fault(cut, "a.csv.gz")).toContain(
+    "a.csv.gz: expected whole gzip data, found damage",
+  );
+});
+
+test.each([
+  [
+    "PK\x03\x04\x14\0\x06\0\x08\0",
+    "a.xlsx",
+    "found a spreadsheet (.xlsx). Save the sheet as CSV in UTF-8",
+  ],
+  ["PK\x03\x04\x14\0\x06\0\x08\0", "a.zip", "Unpack it: unzip -p 'a.zip' | pdoflow"],
+  ["\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1\0\0", "a.xls", "found a spreadsheet (.xls)"],
+  ["\x28\xb5\x2f\xfd....", "a.csv.zst", "found a file of zstd. Unpack it: zstd -dc 'a.csv.zst'"],
+])("%j as %s: %s", async (bytes, name, message) =>
+  expect(await fault(Buffer.from(bytes, "latin1"), name)).toContain(message),
+);
