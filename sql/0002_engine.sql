@@ -7,8 +7,8 @@
 --   3. lease, by id             6. lane    7. retry
 -- A caller that holds a lock waits only for locks that come later in this list; others it takes
 -- with "skip locked", or not at all. A claim holds its pool, then waits for the permits of one
--- posting, if it has limits, and for one lane of it. If that was in vain it ends, because a row lock
--- stays even if the row does not match any more; the pool claims again.
+-- posting, if it has limits, and for one lane of it. If that was in vain it ends, because a row
+-- lock stays even if the row does not match any more; the pool claims again.
 
 -- Takes the next jobs of the best lane, or due retries, for p_pool under one new lease, and
 -- returns its ranges; nothing where nothing can be claimed now. A row with a wait_ms and no lease
@@ -131,10 +131,10 @@ begin
 end $$;
 
 -- Takes a range of one lane or, where it is untouched and small, several such lanes whole. Null
--- where the lane is not open any more or, without p_waits, locked by others; 0 where the cap forbids
--- it, -1 where a limit does. L1: the lane's row is locked while its newest lease is read and the
--- next one appended; that read is a statement of its own, after the lock, so that it sees the lease
--- of whoever held the lock before.
+-- where the lane is not open any more or, without p_waits, locked by others; 0 where the cap
+-- forbids it, -1 where a limit does. L1: the lane's row is locked while its newest lease is read
+-- and the next one appended; that read is a statement of its own, after the lock, so that it sees
+-- the lease of whoever held the lock before.
 create function pdoflow.claim_lane(
   p_pool bigint, p_posting bigint, p_priority integer,
   p_entry_points text[], p_caps integer[], p_floors integer[],

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { availableParallelism, hostname } from "node:os";
 import { Writable } from "node:stream";
 
-import type { CliContext } from "./cli/command.ts";
+import type { ProcessContext } from "./cli/context.ts";
 import type { Confinement } from "./pool/confinement.ts";
 import type { JobToExecute } from "./pool/execute-job.ts";
 import { exitCodes } from "./domain/errors.ts";
@@ -135,7 +135,7 @@ async function command(): Promise<void> {
   const env = { ...process.env };
   // postgres.js reads some of them on its own, and not as libpq does.
   for (const name of Object.keys(env)) if (/^PG[A-Z_]+$/.test(name)) delete process.env[name];
-  const context: CliContext = {
+  const context: ProcessContext = {
     env,
     cwd: process.cwd(),
     stdin: process.stdin,

@@ -16,13 +16,9 @@ import {
   type Place,
   panes,
   placeOf,
+  type Step,
 } from "./model.ts";
 import { withList } from "./prompt.ts";
-
-export interface Step {
-  model: Model;
-  effects: readonly Effect[];
-}
 
 const just = (model: Model, ...effects: Effect[]): Step => ({ model, effects });
 

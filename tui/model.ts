@@ -101,6 +101,12 @@ export type Effect =
   | { kind: "redraw" }
   | { kind: "leave"; signal: "SIGINT" | null };
 
+/** What an event or a key leads to. */
+export interface Step {
+  model: Model;
+  effects: readonly Effect[];
+}
+
 const list: ListState = {
   chosen: null,
   row: 0,

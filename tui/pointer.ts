@@ -1,6 +1,6 @@
-import { move, open, obey, type Step } from "./commands.ts";
+import { move, open, obey } from "./commands.ts";
 import type { Glyphs } from "./glyphs.ts";
-import type { Event, Model } from "./model.ts";
+import type { Event, Model, Step } from "./model.ts";
 import { placeOf } from "./model.ts";
 import { tabs } from "./views/header.ts";
 import { screenLines } from "./views/screen-lines.ts";

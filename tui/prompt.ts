@@ -1,6 +1,5 @@
-import type { Step } from "./commands.ts";
 import { bindingOf, type Command } from "./keys.ts";
-import type { ListState, Model } from "./model.ts";
+import type { ListState, Model, Step } from "./model.ts";
 import { harmless, lettersOf } from "./text.ts";
 
 const longestFilter = 200;

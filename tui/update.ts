@@ -1,8 +1,8 @@
 import { withSample } from "../src/domain/pace.ts";
 import { bindingOf } from "./keys.ts";
-import { obey, type Step } from "./commands.ts";
+import { obey } from "./commands.ts";
 import { shownKeys } from "./lists.ts";
-import { type Event, type Model, panes, placeOf } from "./model.ts";
+import { type Event, type Model, panes, placeOf, type Step } from "./model.ts";
 import { promptKey, promptPaste } from "./prompt.ts";
 import { onMouse } from "./pointer.ts";
 import type { Snapshot } from "../src/domain/top-snapshot.ts";

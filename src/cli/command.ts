@@ -1,4 +1,4 @@
-import { type BaseContext, Command, Option } from "clipanion";
+import { Command, Option } from "clipanion";
 import * as v from "valibot";
 
 import { type Db, explainDatabaseError } from "../db/connect.ts";
@@ -11,32 +11,10 @@ import { type ServerPlace, serverPlace } from "../domain/server-place.ts";
 import { ensureServer } from "../server/server.ts";
 import { ColorChoice, type Color, type Paint, painter, usesColor } from "./color.ts";
 import { confirm } from "./confirm.ts";
+import type { CliContext } from "./context.ts";
 import { errorLine, messageLine } from "./error-text.ts";
 import { table } from "./table.ts";
 import { visible, visibleJson } from "./visible.ts";
-
-/** What main.ts knows of the process; commands read nothing else of it. */
-export interface CliContext extends BaseContext {
-  cwd: string;
-  pid: number;
-  uid: number;
-  host: string;
-  home: string;
-  /** The name of the user that this runs as. */
-  osUser: () => string;
-  platform: string;
-  cores: number;
-  /** The command that starts this program again: the binary, or Bun and src/main.ts. */
-  program: readonly string[];
-  isTerminal: { stdin: boolean; stdout: boolean; stderr: boolean };
-  /** How wide the terminal is, where stdout is one. */
-  columns: number | null;
-  /**
-   * Calls back at each SIGTERM, SIGINT or SIGHUP, and with SIGPIPE where nobody reads stdout any
-   * more, until the returned function is called.
-   */
-  onStopSignal: (listener: (signal: string) => void) => () => void;
-}
 
 /** What all commands share: where the database is, and one way out for errors. */
 export abstract class PdoflowCommand extends Command<CliContext> {

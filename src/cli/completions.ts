@@ -6,7 +6,6 @@ import { parse } from "../domain/parse.ts";
 import { PdoflowCommand } from "./command.ts";
 import { completionScript, shells } from "./completion-scripts.ts";
 import { allCommandTexts } from "./reference.ts";
-import { commands } from "./run.ts";
 
 const ShellName = v.picklist(shells, "expected bash, zsh or fish");
 
@@ -24,7 +23,7 @@ export class CompletionsCommand extends PdoflowCommand {
 
   async run() {
     const shell = parse(ShellName, this.shell, "shell");
-    this.print(completionScript(shell, await allCommandTexts(commands)).trimEnd());
+    this.print(completionScript(shell, await allCommandTexts(this.context.commands)).trimEnd());
     return exitCodes.ok;
   }
 }

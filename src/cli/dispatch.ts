@@ -2,18 +2,15 @@ import { Cli } from "clipanion";
 
 import { exitCodes } from "../domain/errors.ts";
 import { build } from "../version.ts";
-import type { CliContext } from "./command.ts";
+import type { CliContext } from "./context.ts";
 import { usageLine } from "./error-text.ts";
 import { helpPage, overviewPage } from "./help.ts";
-import { allCommandTexts, type Commands, commandTexts } from "./reference.ts";
+import { allCommandTexts, commandTexts } from "./reference.ts";
 import { unknownCommand, wrongUsage } from "./wrong-usage.ts";
 
 /** Runs the command that a line names and returns the exit code. Wrong usage is told on stderr. */
-export async function dispatch(
-  args: readonly string[],
-  context: CliContext,
-  commands: Commands,
-): Promise<number> {
+export async function dispatch(args: readonly string[], context: CliContext): Promise<number> {
+  const { commands } = context;
   const line = args[0] === "help" ? [...args.slice(1), "--help"] : args;
   const [word = "--help"] = line;
   const columns = context.isTerminal.stdout ? (context.columns ?? undefined) : undefined;

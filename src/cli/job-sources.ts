@@ -8,7 +8,7 @@ import type { Format } from "../input/format.ts";
 import { Batch, readArguments } from "../input/read-arguments.ts";
 import type { SharedArguments } from "../input/shared-arguments.ts";
 import { ArgumentsNotFound } from "./arguments-not-found.ts";
-import type { CliContext } from "./command.ts";
+import type { CliContext } from "./context.ts";
 import { matchingFiles } from "./matching-files.ts";
 
 /** Where the arguments of the jobs of a command come from. */

@@ -149,12 +149,11 @@ export class PostCommand extends PostingCommand {
 
   /** As `pdoflow wait` does it. */
   async #wait(id: number): Promise<ExitCode> {
-    const { run } = await import("./run.ts");
     const flags = [
       ...(this.json ? ["--json"] : []),
       ...(this.database === undefined ? [] : [`--database=${this.database}`]),
     ];
-    const code = await run(["wait", String(id), ...flags], this.context);
+    const code = await this.context.runCommand(["wait", String(id), ...flags]);
     return Object.values(exitCodes).find((each) => each === code) ?? exitCodes.bug;
   }
 }

@@ -1,4 +1,4 @@
-import type { CliContext } from "./command.ts";
+import type { CliContext } from "./context.ts";
 
 const quietMs = 2_000;
 const everyMs = 200;

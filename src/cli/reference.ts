@@ -1,6 +1,6 @@
 import { Command, type CommandClass } from "clipanion";
 
-import type { CliContext } from "./command.ts";
+import type { CliContext, Commands } from "./context.ts";
 
 /** An option of a command, as people see it. */
 export interface OptionText {
@@ -23,9 +23,6 @@ export interface CommandText {
   options: readonly OptionText[];
   examples: readonly (readonly [what: string, line: string])[];
 }
-
-/** The commands, each loaded only when it is asked for: a status line should not load a pool. */
-export type Commands = Readonly<Record<string, () => Promise<CommandClass<CliContext>[]>>>;
 
 export async function allCommandTexts(commands: Commands): Promise<CommandText[]> {
   const classes = await Promise.all(Object.values(commands).map((load) => load()));

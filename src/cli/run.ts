@@ -1,7 +1,6 @@
 import { exitCodes } from "../domain/errors.ts";
 import { build } from "../version.ts";
-import type { CliContext } from "./command.ts";
-import type { Commands } from "./reference.ts";
+import type { Commands, ProcessContext } from "./context.ts";
 
 /** The commands, each loaded only when it is asked for: a status line should not load a pool. */
 export const commands: Commands = {
@@ -48,11 +47,12 @@ export const commands: Commands = {
 };
 
 /** Runs one command line and returns the exit code. */
-export async function run(args: readonly string[], context: CliContext): Promise<number> {
+export async function run(args: readonly string[], context: ProcessContext): Promise<number> {
   if (args[0] === "--version") {
     context.stdout.write(`${build}\n`);
     return exitCodes.ok;
   }
   const { dispatch } = await import("./dispatch.ts");
-  return await dispatch(args, context, commands);
+  const runCommand = (next: readonly string[]) => run(next, context);
+  return await dispatch(args, { ...context, commands, runCommand });
 }

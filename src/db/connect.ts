@@ -6,9 +6,9 @@ import { brokenConnection, dial, TlsFailed } from "./dial.ts";
 import { watchStatements } from "./watch-statements.ts";
 import { oneAtATime } from "./one-at-a-time.ts";
 import { describeAddress, describeTarget, type Target } from "./settings.ts";
+import type { Sql } from "./sql.ts";
 
-export type Sql = postgres.Sql<{ bigint: number }>;
-export type Tx = postgres.TransactionSql<{ bigint: number }>;
+export type { Sql, Tx } from "./sql.ts";
 
 /** A pool of connections to the database that holds the queue. */
 export interface Db extends AsyncDisposable {

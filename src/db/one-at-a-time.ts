@@ -1,4 +1,4 @@
-import type { Sql } from "./connect.ts";
+import type { Sql } from "./sql.ts";
 
 /**
  * The same, but no connection is sent a statement before the one before it was answered. When

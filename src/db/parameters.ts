@@ -59,6 +59,9 @@ export interface Setting {
 }
 export type Settings = Map<Keyword, Setting>;
 
+/** Variables of the environment by name. */
+export type Environment = Readonly<Record<string, string | undefined>>;
+
 /**
  * Takes in one parameter of a URL, a text or a file; the last one counts. `from` says where it
  * stands.
@@ -81,10 +84,7 @@ export function put(settings: Settings, name: string, value: string, from: strin
 }
 
 /** Fills up from the variables what is not set yet. An empty variable is as good as none. */
-export function fillFromVariables(
-  settings: Settings,
-  env: Readonly<Record<string, string | undefined>>,
-): void {
+export function fillFromVariables(settings: Settings, env: Environment): void {
   for (const [keyword, variable] of Object.entries(obeyed)) {
     const value = variable === null ? undefined : env[variable];
     if (!value || !isObeyed(keyword) || settings.has(keyword)) continue;

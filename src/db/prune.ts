@@ -1,3 +1,5 @@
+import { setTimeout as sleep } from "node:timers/promises";
+
 import type { PostingState } from "../domain/posting.ts";
 import { texts } from "./array.ts";
 import type { Db } from "./connect.ts";
@@ -174,7 +176,7 @@ async function dropSpans({ sql, schema }: Db): Promise<number | null> {
 async function patiently(act: () => Promise<boolean>): Promise<boolean> {
   for (let left = tries; left > 0; left--) {
     if (await act()) return true;
-    await Bun.sleep(pauseMs);
+    await sleep(pauseMs);
   }
   return false;
 }

@@ -3,9 +3,8 @@ import { join } from "node:path";
 import { InvalidInput } from "../domain/errors.ts";
 import { didYouMean, similarNames } from "../domain/similar.ts";
 import { readLines } from "./conninfo.ts";
-import type { Settings } from "./parameters.ts";
+import type { Environment, Settings } from "./parameters.ts";
 import { textOf } from "./secret-file.ts";
-import type { Environment } from "./settings.ts";
 
 /** Where distributions keep the file for all users, unless PGSYSCONFDIR says. */
 const systemFolders = ["/etc/postgresql-common", "/etc", "/usr/local/pgsql/etc"];

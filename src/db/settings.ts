@@ -7,7 +7,7 @@ import { parse } from "../domain/parse.ts";
 import { type Address, type Encryption, parseAddresses } from "./addresses.ts";
 import { type Certificates, readCertificates } from "./certificates.ts";
 import { readConninfo, readLines } from "./conninfo.ts";
-import { fillFromVariables, type Keyword, type Settings } from "./parameters.ts";
+import { type Environment, fillFromVariables, type Keyword, type Settings } from "./parameters.ts";
 import { passwordFrom } from "./password-file.ts";
 import { requirePrivate, textOf } from "./secret-file.ts";
 import { readService } from "./service-file.ts";
@@ -42,8 +42,6 @@ export const isEmbedded = ({ source }: Target): boolean => source === embeddedSo
 
 /** Where the queue's own connections must lead, since all of them write. */
 const writingSessions: readonly string[] = ["any", "read-write", "primary"];
-
-export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** Plain names only: the schema's name is put into the text of the migrations. */
 const Schema = v.pipe(

@@ -1,4 +1,4 @@
-import type { Sql, Tx } from "./connect.ts";
+import type { Sql, Tx } from "./sql.ts";
 
 /** A statement of postgres.js (postgres/src/query.js): a promise, with what its types leave out. */
 interface Statement {

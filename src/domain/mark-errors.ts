@@ -1,5 +1,7 @@
 import { exitCodes, PdoflowError } from "./errors.ts";
-import type { JobFunction } from "./job-mark.ts";
+
+/** A function, of which messages say the name. */
+type Named = { readonly name: string };
 
 /** `entryPointOf` was given a function that `job` never saw. */
 export class NotAJob extends PdoflowError {
@@ -7,7 +9,7 @@ export class NotAJob extends PdoflowError {
   readonly exitCode = exitCodes.usage;
   constructor(fn: unknown) {
     const other = fn === null ? "null" : `a value of type ${typeof fn}`;
-    const found = typeof fn === "function" ? named(fn as JobFunction) : other;
+    const found = typeof fn === "function" ? named(fn) : other;
     super(
       `Expected a function that job() marked, found ${found}. Write it as ` +
         "`export const fit = job(async …)`, or post it by its entry point, file.ts#name.",
@@ -19,7 +21,7 @@ export class NotAJob extends PdoflowError {
 export class JobFileNotFound extends PdoflowError {
   override readonly name = "JobFileNotFound";
   readonly exitCode = exitCodes.notFound;
-  constructor(fn: JobFunction, file: string | undefined, cause?: unknown) {
+  constructor(fn: Named, file: string | undefined, cause?: unknown) {
     const where = file === undefined ? "outside of a file" : `in ${file}, which can't be opened`;
     super(
       `The job ${named(fn)} was marked ${where}. Expected a file on disk, for workers to import: ` +
@@ -33,7 +35,7 @@ export class JobFileNotFound extends PdoflowError {
 export class JobNotExported extends PdoflowError {
   override readonly name = "JobNotExported";
   readonly exitCode = exitCodes.notFound;
-  constructor(fn: JobFunction, file: string) {
+  constructor(fn: Named, file: string) {
     super(
       `Expected ${file} to export the job ${named(fn)}, found no export that is this function. ` +
         "Export it there, or give job(fn, { name }) the name that it is exported by.",
@@ -45,7 +47,7 @@ export class JobNotExported extends PdoflowError {
 export class JobStillLoading extends PdoflowError {
   override readonly name = "JobStillLoading";
   readonly exitCode = exitCodes.usage;
-  constructor(fn: JobFunction, file: string) {
+  constructor(fn: Named, file: string) {
     super(
       `Expected ${file}, with the job ${named(fn)}, to be loaded; it is still being imported. ` +
         "Give job(fn, { name }) the name that it is exported by, or post it from another file.",
@@ -53,6 +55,6 @@ export class JobStillLoading extends PdoflowError {
   }
 }
 
-export function named(fn: JobFunction): string {
+export function named(fn: Named): string {
   return fn.name === "" ? "(a function without a name)" : JSON.stringify(fn.name);
 }

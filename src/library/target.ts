@@ -2,13 +2,8 @@ import { existsSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 
-import {
-  configuredTarget,
-  embeddedSource,
-  type Environment,
-  schemaName,
-  type Target,
-} from "../db/settings.ts";
+import type { Environment } from "../db/parameters.ts";
+import { configuredTarget, embeddedSource, schemaName, type Target } from "../db/settings.ts";
 import { exitCodes, InvalidInput, PdoflowError } from "../domain/errors.ts";
 import { serverPlace } from "../domain/server-place.ts";
 

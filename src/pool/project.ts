@@ -3,7 +3,8 @@ import { join } from "node:path";
 
 import * as v from "valibot";
 
-import { isEmbedded, type Environment, type Target } from "../db/settings.ts";
+import type { Environment } from "../db/parameters.ts";
+import { isEmbedded, type Target } from "../db/settings.ts";
 import { isFileModule, parseEntryPoint } from "../domain/entry-point.ts";
 import { InvalidInput } from "../domain/errors.ts";
 

@@ -4,7 +4,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Cli } from "clipanion";
 
-import type { CliContext } from "../../src/cli/command.ts";
+import type { CliContext } from "../../src/cli/context.ts";
 import { commands } from "../../src/cli/run.ts";
 import { spreadArgs } from "../../src/cli/spread-args.ts";
 

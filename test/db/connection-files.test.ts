@@ -3,7 +3,8 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:f
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 
-import { configuredTarget, type Environment, type Target } from "../../src/db/settings.ts";
+import type { Environment } from "../../src/db/parameters.ts";
+import { configuredTarget, type Target } from "../../src/db/settings.ts";
 
 let home: string;
 beforeEach(() => {

@@ -43,12 +43,6 @@ const namedInSource = (text: string): Named[] =>
     ({ 1: words = "", index }) => ({ words: words.trim(), index }),
   );
 
-/** Commands that README.md does not show. */
-export const missingCommands = (readme: string, commands: readonly string[]): string[] =>
-  commands
-    .filter((name) => !readme.includes(`pdoflow ${name}`))
-    .map((name) => `README.md does not name the command "pdoflow ${name}". Say what it does.`);
-
 /** Where README.md's table of exit codes and src/domain/errors.ts differ. */
 export function exitCodeFaults(readme: string, codes: Readonly<Record<string, number>>): string[] {
   const [, section = ""] = /^#+ [^\n]*exit code[^\n]*\n([^]*?)(?=^#|$(?![^]))/im.exec(readme) ?? [];

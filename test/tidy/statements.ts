@@ -1,4 +1,4 @@
-import { lineAt, type Source, viewsOf } from "./source.ts";
+import { codeLines, lineAt, type Source } from "./source.ts";
 
 interface Use {
   path: string;
@@ -38,20 +38,13 @@ const allowed: readonly Use[] = [
 
 /** Uses of `unsafe` that nobody has given a reason for, and reasons for what is not there. */
 export function unsafeFaults(sources: readonly Source[]): string[] {
-  const found = sources.flatMap(({ path, text }) => {
-    const lines = text.split("\n");
-    // Strings count, too: a method may be named by one.
-    const { comments } = viewsOf(text);
-    return [...text.matchAll(/\bunsafe\b/g)]
-      .filter(({ index }) => (comments[index] ?? " ").trim() === "")
-      .map(({ index }) => ({
-        path,
-        at: lineAt(text, index),
-        line: lines[lineAt(text, index) - 1],
-      }));
-  });
-  const isSame = (use: Use, one: { path: string; line: string | undefined }) =>
-    use.path === one.path && use.line === one.line?.trim();
+  const found = sources.flatMap((source) =>
+    codeLines(source)
+      .filter(({ line }) => /\bunsafe\b/.test(line))
+      .map(({ line, number }) => ({ path: source.path, at: number, line: line.trim() })),
+  );
+  const isSame = (use: Use, one: { path: string; line: string }) =>
+    use.path === one.path && use.line === one.line;
   return [
     ...found
       .filter((one) => !allowed.some((use) => isSame(use, one)))
