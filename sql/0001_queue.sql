@@ -259,7 +259,7 @@ create table pdoflow.outcome (
   worker_pid integer not null,
   duration_ms real not null,
   state pdoflow.outcome_state not null,
-  result jsonb,
+  result json,
   error jsonb,
   stdout text,
   stderr text,
@@ -272,7 +272,8 @@ comment on table pdoflow.outcome is
       a failed one another follows only where that was asked for by hand: of several the highest
       attempt counts, and where none comes of it any more (cancelled) the failure does.
   U3  Written while its lease was held (L2): lease_id tells by which pool.
-  U4  duration_ms is measured by the worker; ended_at is the database''s time.';
+  U4  duration_ms is measured by the worker; ended_at is the database''s time.
+The result is json, as it came: its keys keep their order. Only what jsonb takes is written.';
 
 -- Serves: the failures of a posting, to show and to retry them.
 create index outcome_failed on pdoflow.outcome (posting_id, seq) where state = 'failed';

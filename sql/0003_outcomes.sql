@@ -157,7 +157,10 @@ begin
       select b.posting_id, b.lease_id, to_timestamp(v_ages_from - b.age_us / 1e6::double precision),
              b.seq, b.attempt, b.worker_pid, b.duration_us / 1000.0::real,
              case when b.state = 'retried' and b.posting_id = any (v_cancelled) then 'cancelled'
-                  else b.state end, b.result::jsonb, b.error::jsonb, b.stdout, b.stderr
+                  else b.state end,
+             -- Kept with its keys in their order; but what jsonb refuses, the API could not read.
+             case when b.result::jsonb is not null then b.result::json end,
+             b.error::jsonb, b.stdout, b.stderr
       -- In the list of a select, not in "from", where each array is first copied into a table.
       from (select unnest(p_leases) as lease_id, unnest(p_postings) as posting_id,
                    unnest(p_seqs) as seq, unnest(p_attempts) as attempt,

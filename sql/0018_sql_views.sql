@@ -81,14 +81,15 @@ language sql stable security definer set search_path = pg_catalog, pg_temp as
 $$ select * from pdoflow.postings where id = p_posting $$;
 
 create view pdoflow.jobs with (security_barrier) as
-select posting_id, index, status, attempts, args, result, error, duration_ms, ended_at
+select posting_id, index, status, attempts, args, result::jsonb as result, error, duration_ms,
+       ended_at
 from pdoflow.job_status;
 comment on view pdoflow.jobs is
 'One row: a job of a posting that the caller may see, and where it is: ask for one posting.';
 
 create view pdoflow.outcomes with (security_barrier) as
 select o.posting_id, coalesce(j.index, j.seq) as index, o.attempt, o.state::text as state,
-       o.result, o.error, o.stdout, o.stderr, o.duration_ms, o.ended_at, w.host
+       o.result::jsonb as result, o.error, o.stdout, o.stderr, o.duration_ms, o.ended_at, w.host
 from pdoflow.outcome o join pdoflow.job j on j.posting_id = o.posting_id and j.seq = o.seq
   join pdoflow.posting p on p.id = o.posting_id
   left join pdoflow.lease l on l.id = o.lease_id left join pdoflow.pool w on w.id = l.pool_id

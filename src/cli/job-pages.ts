@@ -1,6 +1,6 @@
 import type { Db } from "../db/connect.ts";
 import { anyJob, type JobRow, type JobWish, readJobPage } from "../db/jobs.ts";
-import { hasSortedJobs, readResults, type ResultRow } from "../db/results.ts";
+import { hasSortedJobs, readResults, type ResultWithArgs } from "../db/results.ts";
 import { findPostings } from "../db/snapshot.ts";
 import { type PostingCounts, readPostingCounts } from "../db/status.ts";
 import { firstPageRows, nextPageSize, nextStretch } from "../domain/page-size.ts";
@@ -39,18 +39,21 @@ export async function* jobPages(
 export async function* resultPages(
   db: Db,
   selected: readonly Selected[],
-): AsyncGenerator<{ postingId: number; rows: ResultRow[] }> {
+  { hasArgs }: { hasArgs: boolean },
+): AsyncGenerator<{ postingId: number; rows: ResultWithArgs[] }> {
   for (const { id, indices } of selected) {
     const { isSorted, ranges } = await rangesOf(db, id, indices);
     let size = firstPageRows;
     for (const { first: from, last } of ranges) {
       for (let first = from; first <= last;) {
         const part = Math.min(size, last - first + 1);
-        const rows = [...(await readResults(db, { postingId: id, first, size: part, isSorted }))];
+        const page = { postingId: id, first, size: part, isSorted, hasArgs };
+        const rows = [...(await readResults(db, page))];
         yield { postingId: id, rows };
         first += part;
         const chars = rows.reduce(
-          (sum, { result, error }) => sum + (result?.length ?? 0) + (error?.length ?? 0),
+          (sum, { result, error, args }) =>
+            sum + (result?.length ?? 0) + (error?.length ?? 0) + (args?.length ?? 0),
           part,
         );
         size = nextPageSize(part, chars);

@@ -1,15 +1,15 @@
 import { Command, Option } from "clipanion";
 import * as v from "valibot";
 
-import type { ResultRow } from "../db/results.ts";
+import type { Db } from "../db/connect.ts";
+import type { ResultWithArgs } from "../db/results.ts";
 import { JobStatus } from "../domain/documents.ts";
 import { exitCodes, InvalidInput } from "../domain/errors.ts";
-import { parse } from "../domain/parse.ts";
 import { PdoflowCommand } from "./command.ts";
 import { parseFlags } from "./flags.ts";
 import { resultPages } from "./job-pages.ts";
-import { findSelected, readSelectors } from "./select.ts";
-import { Separated, type Separation } from "./separated.ts";
+import { inOneLine, ResultTable } from "./result-table.ts";
+import { findSelected, readSelectors, type Selected } from "./select.ts";
 import { escaped } from "./visible.ts";
 
 const Options = v.object({ state: v.optional(JobStatus) });
@@ -20,17 +20,29 @@ export class ResultsCommand extends PdoflowCommand {
     description: "print what the jobs of postings returned",
     details: `
       One JSON object in each line, in the order in which the jobs were posted: posting, index,
-      status, result and error. With --csv or --tsv the fields of a result that is an object are
-      columns, as far as the first results have them. Memory stays the same for any number of jobs.
+      status, result and error. Memory stays the same for any number of jobs.
+
+      With --csv or --tsv a result that is an object has a column for each field, any other is the
+      column "result". The columns are all fields that any result has, in the order in which the
+      function returns them, so the first line is printed when the last result was read; until then
+      the rows wait in the temp folder. NaN, Infinity, dates and digits of a BigInt are written as
+      such, lists and objects as JSON, null as nothing.
     `,
     examples: [
       ["All of posting 42", "$0 results 42 > results.ndjson"],
-      ["Those that are done, for a spreadsheet", "$0 results 42 --state done --csv"],
+      ["Done jobs with their arguments, to plot", "$0 results 42 --state done --args --csv"],
+      ["For a spreadsheet, from code that is not yours", "$0 results 42 --csv --safe"],
     ],
   });
   jobs = Option.Rest({ name: "posting or job", required: 1 });
   csv = Option.Boolean("--csv", false, { description: "comma-separated, with a header" });
   tsv = Option.Boolean("--tsv", false, { description: "tab-separated, with a header" });
+  args = Option.Boolean("--args", false, {
+    description: "also the arguments: columns arg1, arg2, … and those of the last object",
+  });
+  safe = Option.Boolean("--safe", false, {
+    description: "with --csv or --tsv: an apostrophe before texts that spreadsheets would execute",
+  });
   state = Option.String("--state", {
     description: "only jobs that are waiting, running, retrying, done, failed or cancelled",
   });
@@ -40,50 +52,47 @@ export class ResultsCommand extends PdoflowCommand {
     if ([this.csv, this.tsv, this.json].filter(Boolean).length > 1) {
       throw new InvalidInput("options", ["expected one of --csv, --tsv and --json"]);
     }
+    const kind = this.csv ? "csv" : this.tsv ? "tsv" : null;
+    if (this.safe && kind === null) {
+      throw new InvalidInput("--safe", ["expected --csv or --tsv with it"]);
+    }
     const selectors = await readSelectors(this.jobs, this.context.stdin);
-    const separated = this.#separated();
     return await this.withDatabase(async (db) => {
-      for await (const { postingId, rows } of resultPages(db, await findSelected(db, selectors))) {
-        const wanted = rows.filter(({ status }) => state === undefined || status === state);
-        const lines = separated
-          ? separated.lines(wanted.map((row) => fieldsOf(postingId, row)))
-          : escaped(wanted.map((row) => lineOf(postingId, row)).join(""));
-        if (lines !== "") await this.printInPace(lines);
+      const selected = await findSelected(db, selectors);
+      const isWanted = ({ status }: ResultWithArgs) => state === undefined || status === state;
+      if (kind === null) await this.#printLines(db, selected, isWanted);
+      else {
+        using table = new ResultTable({ kind, hasArgs: this.args, isSafe: this.safe });
+        for await (const { postingId, rows } of this.#pages(db, selected)) {
+          table.add(postingId, rows.filter(isWanted));
+        }
+        for (const text of table.texts()) await this.printInPace(text);
       }
       return exitCodes.ok;
     });
   }
 
-  #separated(): Separated | null {
-    const kind: Separation | null = this.csv ? "csv" : this.tsv ? "tsv" : null;
-    return kind && new Separated(kind);
+  #pages(db: Db, selected: readonly Selected[]) {
+    return resultPages(db, selected, { hasArgs: this.args });
   }
-}
 
-/** The values are JSON as it is stored: parsing it would lose digits, and time. */
-const lineOf = (posting: number, { index, status, result, error }: ResultRow) =>
-  `{"posting":${posting},"index":${index},"status":"${status}",` +
-  `"result":${result ?? "null"},"error":${error ?? "null"}}\n`;
+  async #printLines(
+    db: Db,
+    selected: readonly Selected[],
+    isWanted: (row: ResultWithArgs) => boolean,
+  ): Promise<void> {
+    for await (const { postingId, rows } of this.#pages(db, selected)) {
+      const lines = rows.filter(isWanted).map((row) => this.#lineOf(postingId, row));
+      if (lines.length > 0) await this.printInPace(escaped(lines.join("")));
+    }
+  }
 
-function fieldsOf(posting: number, { index, status, result, error }: ResultRow) {
-  const failure = error === null ? null : parse(Failure, JSON.parse(error), "an error");
-  return {
-    ...{ posting, index, status },
-    error: failure && `${failure.name}: ${failure.message}`,
-    ...resultFields(result),
-  };
-}
-
-const Failure = v.object({ name: v.string(), message: v.string() });
-
-/** The fields of a plain object; all else is one field, "result". */
-function resultFields(text: string | null): Record<string, unknown> {
-  if (text === null) return {};
-  const value: unknown = JSON.parse(text);
-  const isObject = typeof value === "object" && value !== null && !Array.isArray(value);
-  if (!isObject || Object.keys(value).some((key) => key.startsWith("$"))) return { result: value };
-  const own = new Set(["posting", "index", "status", "error"]);
-  return Object.fromEntries(
-    Object.entries(value).map(([name, field]) => [own.has(name) ? `result.${name}` : name, field]),
-  );
+  /** The values are JSON as it is stored: parsing it would lose digits, and time. */
+  #lineOf(posting: number, { index, status, result, error, args }: ResultWithArgs): string {
+    const given = this.args ? `,"args":${inOneLine(args ?? "null")}` : "";
+    return (
+      `{"posting":${posting},"index":${index},"status":"${status}",` +
+      `"result":${inOneLine(result ?? "null")},"error":${error ?? "null"}${given}}\n`
+    );
+  }
 }

@@ -11,6 +11,9 @@ export interface ResultRow {
   error: string | null;
 }
 
+/** … with its arguments as JSON text; null unless they were asked for. */
+export type ResultWithArgs = ResultRow & { args: string | null };
+
 export interface ResultPage {
   postingId: number;
   /** The index of the first job of the page. */
@@ -19,6 +22,7 @@ export interface ResultPage {
   size: number;
   /** Whether the posting's jobs have an index that differs from their seq (J2). */
   isSorted: boolean;
+  hasArgs?: boolean;
 }
 
 /**
@@ -28,9 +32,10 @@ export interface ResultPage {
  */
 export const readResults = (
   { sql, schema }: Db,
-  { postingId, first, size, isSorted }: ResultPage,
-) => sql<ResultRow[]>`
-  select s.index, s.status, s.result::text as result, s.error::text as error
+  { postingId, first, size, isSorted, hasArgs = false }: ResultPage,
+) => sql<ResultWithArgs[]>`
+  select s.index, s.status, s.result::text as result, s.error::text as error,
+         ${hasArgs ? sql`s.args::text` : sql`null`} as args
   from ${schema}.job j cross join lateral (
     select * from ${schema}.job_status
     where posting_id = j.posting_id and seq = j.seq and posting_id = ${postingId} offset 0) s

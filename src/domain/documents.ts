@@ -176,6 +176,8 @@ export const documents = {
     /** What the job returned, as docs/values.md tells; null if it is not done. */
     result: v.unknown(),
     error: v.nullable(v.unknown()),
+    /** With --args alone: the list or object that was posted. */
+    args: v.optional(v.unknown()),
   }),
   vars: document({
     variables: v.array(v.object({ name: v.string(), value: v.unknown(), updatedAt: moment })),

@@ -15,7 +15,8 @@ test("--recycle-after: no worker runs many more jobs than that, and none is lost
   await cli.runWith({ input }, "post", "pid.ts#pid", "-");
   await cli.run("pool", "--once", "--max-workers", "1", "--recycle-after", "5");
   const rows = await db.sql`
-    select result, count(*)::int as n from pdoflow.outcome where state = 'done' group by result`;
+    select result::jsonb as result, count(*)::int as n from pdoflow.outcome
+    where state = 'done' group by 1`;
   expect(rows.length).toBeGreaterThan(3);
   expect(rows.reduce((sum, row) => sum + row["n"], 0)).toBe(30);
 });
@@ -40,7 +41,7 @@ test("--recycle-above: a worker that leaks is replaced between two jobs", async 
   );
   await cli.run("pool", "--once", "--max-workers", "1", "--recycle-above", "200M");
   const [row] = await db.sql`
-    select count(*)::int as n, count(distinct result)::int as workers, max(attempt) as attempt
+    select count(*)::int as n, count(distinct result::jsonb)::int as workers, max(attempt) as attempt
     from pdoflow.outcome where state = 'done'`;
   expect(row).toMatchObject({ n: 12, attempt: 1 });
   expect(row?.["workers"]).toBeGreaterThan(1);
@@ -72,7 +73,7 @@ async function withPool(...flags: string[]) {
   const results = async (id: number) => {
     await ended(id);
     const rows = await db.sql`
-      select distinct result from pdoflow.outcome
+      select distinct result::jsonb as result from pdoflow.outcome
       where posting_id = ${id} and state = 'done' order by 1`;
     return rows.map(({ result }) => result);
   };

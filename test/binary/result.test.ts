@@ -22,7 +22,7 @@ test("an outcome that the database refuses is recorded without what it refused, 
   await using db = await freshDatabase();
   using cli = await openCli(db);
   // Stands for what jsonb or the encoding of a database refuses: something about one value.
-  await db.sql`alter table pdoflow.outcome add constraint no_13 check (result <> '13')`;
+  await db.sql`alter table pdoflow.outcome add constraint no_13 check (result::text <> '13')`;
   await cli.write("same.ts", "export const same = (i: number) => i;");
   const input = Array.from({ length: 50 }, (_, i) => `[${i}]\n`).join("");
   await cli.runWith({ input }, "post", "same.ts#same", "-");

@@ -21,9 +21,9 @@ test("a job that ends in its grace counts as it ended, its worker goes, and no o
   expect(pool.err).toContain("40 done, 0 failed, 0 failed attempts");
   const [row] = await db.sql`
     select count(*)::int as outcomes, max(attempt) as attempts,
-           count(distinct result)::int as workers,
-           count(*) filter (where seq > 10 and result = (
-             select result from pdoflow.outcome where seq = 10))::int as after_it
+           count(distinct result::jsonb)::int as workers,
+           count(*) filter (where seq > 10 and result::jsonb = (
+             select result::jsonb from pdoflow.outcome where seq = 10))::int as after_it
     from pdoflow.outcome`;
   expect(row).toEqual({ outcomes: 40, attempts: 1, workers: 2, afterIt: 0 });
 });
