@@ -114,7 +114,8 @@ begin
   v_ids := array(select id from pdoflow.posting
                  where id = any (p_postings) and state = 'open' and ended_at is null
                  order by id for no key update);
-  update pdoflow.posting set state = p_state, reason = p_reason where id = any (v_ids);
+  update pdoflow.posting set state = p_state, reason = left(p_reason, 1000)
+  where id = any (v_ids);
   update pdoflow.lane set state = 'held' where posting_id = any (v_ids) and state = 'open';
   update pdoflow.retry set due_at = 'infinity' where posting_id = any (v_ids);
   perform pg_notify('pdoflow.changed', id::text) from unnest(v_ids) as id;
@@ -173,7 +174,8 @@ begin
   v_ids := array(select id from pdoflow.posting
                  where id = any (p_postings) and state <> 'cancelled' and ended_at is null
                  order by id for no key update);
-  update pdoflow.posting set state = 'cancelled', kills_running = p_kills, reason = p_reason
+  update pdoflow.posting
+  set state = 'cancelled', kills_running = p_kills, reason = left(p_reason, 1000)
   where id = any (v_ids);
   perform from pdoflow.lane where posting_id = any (v_ids) and state <> 'closed'
   order by posting_id, priority for no key update;

@@ -12,8 +12,8 @@ create table pdoflow.span (
 );
 comment on table pdoflow.span is
 'One row: one partition of job and one of outcome, for the postings first_id up to before end_id.
-  X1  Spans do not overlap. Posters get ids in the newest one alone, until its ids are used up or
-      one of its partitions has reached full_bytes.
+  X1  Spans do not overlap. Posters get numbers in the first one that has some left, or in the one
+      after it if one of its partitions has reached full_bytes.
   X2  A poster holds the lock of its span shared, from before it has its id until it has committed.
       Who empties or drops a span holds that lock alone.';
 
@@ -35,90 +35,6 @@ $$ select hashtextextended('pdoflow.span ' || p_first, 0) $$;
 create function pdoflow.is_full(p_span pdoflow.span) returns boolean language sql volatile as $$
   select greatest(pg_table_size(p_span.jobs), pg_table_size(p_span.outcomes)) >= p_span.full_bytes
 $$;
-
--- The id of a new posting, in a span that stays until the caller's transaction ends (X2). Null
--- where the newest span has no room: then call open_span in a transaction of its own, and this
--- again.
-create function pdoflow.take_posting_id() returns bigint language plpgsql as $$
-declare
-  v_span pdoflow.span;
-  v_id bigint;
-begin
-  select * into v_span from pdoflow.span order by first_id desc limit 1;
-  -- What is stored out of line counts too, but asking for that takes as long as all the rest.
-  if not found
-     or greatest(pg_relation_size(v_span.jobs), pg_relation_size(v_span.outcomes))
-        >= v_span.full_bytes
-     or random() < 0.1 and pdoflow.is_full(v_span) then
-    return null;
-  end if;
-  -- A statement after the span was seen: whoever opened it had moved the sequence before. An id
-  -- that was drawn earlier may be drawn again, but by nobody who saw this span.
-  v_id := nextval('pdoflow.posting_id_seq');
-  if v_id < v_span.first_id or v_id >= v_span.end_id then return null; end if;
-  perform pg_advisory_xact_lock_shared(pdoflow.span_lock(v_span.first_id));
-  -- A statement after the lock: the span may have been dropped while the lock was waited for.
-  return (select v_id where exists (
-    select from pdoflow.span where first_id = v_span.first_id));
-end $$;
-
--- Sees to it that the newest span has room for p_ids more postings, and opens one if it has not.
--- Its own locks stop no one who posts, claims or records; but of two callers the second waits, so
--- this is a transaction of its own. A span that was full before its ids were used up makes the
--- next one narrower, one that was nearly empty when they were makes it wider: ids stay short.
--- Security definer: who may post need not own the tables.
-create function pdoflow.open_span(p_ids bigint default 1) returns void
-language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
-declare
-  v_span pdoflow.span;
-  v_next bigint;
-  v_first bigint := 1;
-  v_width bigint := 1000;
-  v_used bigint;
-  v_full bigint := 256 * 1024 * 1024;
-  v_schema text;
-  v_jobs text;
-  v_outcomes text;
-begin
-  perform pg_advisory_xact_lock(pdoflow.span_lock(0));
-  select * into v_span from pdoflow.span order by first_id desc limit 1;
-  select last_value + is_called::integer into v_next from pdoflow.posting_id_seq;
-  if v_span.first_id is not null then
-    if v_next < v_span.first_id then -- someone has set the sequence back
-      v_next := v_span.first_id;
-      perform setval('pdoflow.posting_id_seq', v_next, false);
-    end if;
-    if not pdoflow.is_full(v_span) and v_next + p_ids <= v_span.end_id then return; end if;
-    v_width := v_span.end_id - v_span.first_id;
-    v_used := least(v_next - v_span.first_id, v_width);
-    if pdoflow.is_full(v_span) then
-      v_width := least(v_width, greatest(16, 2 * v_used));
-    elsif 8 * greatest(pg_table_size(v_span.jobs), pg_table_size(v_span.outcomes))
-          < v_span.full_bytes then
-      v_width := least(8 * v_width, 1000000);
-    end if;
-    -- Not of the sequence: ids beyond the span were drawn by posters who could not use them.
-    v_first := greatest(v_span.end_id, (select max(id) + 1 from pdoflow.posting));
-    -- So that a terabyte makes some hundred spans, not thousands: whoever reads one locks a few.
-    v_full := greatest(v_full, (
-      select sum(pg_table_size(jobs) + pg_table_size(outcomes)) / 64 from pdoflow.span));
-  end if;
-  v_schema := (
-    select relnamespace::regnamespace from pg_class where oid = 'pdoflow.span'::regclass);
-  v_jobs := format('%s.job_%s', v_schema, v_first);
-  v_outcomes := format('%s.outcome_%s', v_schema, v_first);
-  -- Not create table … partition of: that locks job and outcome against all who use them.
-  execute format('create table %s (like pdoflow.job including all)', v_jobs);
-  execute format('create table %s (like pdoflow.outcome including all)', v_outcomes);
-  v_width := greatest(v_width, p_ids);
-  execute format('alter table pdoflow.job attach partition %s for values from (%s) to (%s)',
-                 v_jobs, v_first, v_first + v_width);
-  execute format('alter table pdoflow.outcome attach partition %s for values from (%s) to (%s)',
-                 v_outcomes, v_first, v_first + v_width);
-  perform setval('pdoflow.posting_id_seq', v_first, false);
-  insert into pdoflow.span (first_id, end_id, jobs, outcomes, full_bytes)
-  values (v_first, v_first + v_width, v_jobs::regclass, v_outcomes::regclass, v_full);
-end $$;
 
 -- Whether a posting may be pruned that must have ended p_age_ms ago, in one of p_states (P6).
 create function pdoflow.may_go(
@@ -256,7 +172,8 @@ create function pdoflow.prune_pools(p_age_ms bigint) returns integer language sq
   select count(*)::integer from gone
 $$;
 
--- Drops a few of the spans that are empty, but for the newest two. Returns how many; null where
+-- Drops a few of the spans that are empty, whose numbers are all drawn, but for the newest two.
+-- Returns how many; null where
 -- job or outcome is in use just now: this never waits, else all that comes later would wait behind.
 create function pdoflow.drop_spans() returns integer language plpgsql as $$
 declare
@@ -267,6 +184,7 @@ begin
     select s.* from pdoflow.span s
     where first_id < (select min(first_id) from (
                         select first_id from pdoflow.span order by first_id desc limit 2) newest)
+      and end_id <= (select last_value from pdoflow.posting_id_seq)
       and pg_relation_size(jobs) = 0 and pg_relation_size(outcomes) = 0
       and not exists (select from pdoflow.posting where id >= s.first_id and id < s.end_id)
       and not exists (select from pdoflow.pruned
@@ -288,5 +206,3 @@ begin
   end loop;
   return v_dropped;
 end $$;
-
-select pdoflow.open_span();

@@ -74,16 +74,20 @@ create function pdoflow.own_routes() returns integer[] language sql stable
 security definer set search_path = pg_catalog, pg_temp as
 $$ select array(select id from pdoflow.route where poster = pdoflow.caller()) $$;
 
--- The routes that a pool of the caller's may serve, where it may not serve all: T1.
-create function pdoflow.run_routes() returns integer[] language sql stable
+-- Whose jobs a pool of the caller's may run, where it may not run all: T1.
+create function pdoflow.run_posters() returns text[] language sql stable
 security definer set search_path = pg_catalog, pg_temp as $$
   with serving as (
     select posters from pdoflow.grants_of(pdoflow.caller()) where kind = 'pool')
   select array(
-    select id from pdoflow.route where poster in (
-      select unnest(posters) from serving
-      union all select pdoflow.caller() where exists (select from serving)))
+    select unnest(posters) from serving
+    union all select pdoflow.caller() where exists (select from serving))
 $$;
+
+-- The routes of these.
+create function pdoflow.run_routes() returns integer[] language sql stable
+security definer set search_path = pg_catalog, pg_temp as
+$$ select array(select id from pdoflow.route where poster = any (pdoflow.run_posters())) $$;
 
 -- Own postings, those that the caller's pools may run, and all for those who see or run all. A
 -- function in "(select …)" is called once in a statement, not once for each row.
@@ -137,7 +141,9 @@ create table pdoflow.variable (
   value jsonb not null,
   updated_at timestamptz not null default now(),
   owner text not null default '',
-  primary key (name, owner)
+  primary key (owner, name),
+  constraint w_short check (
+    length(name) <= 200 and length(owner) <= 63 and octet_length(value::text) <= 1048576)
 );
 comment on table pdoflow.variable is
 'One row: a value that people and programs share by the queue. pdoflow itself reads none of them.

@@ -18,7 +18,7 @@ create function pdoflow.kind_calls(p_kind text) returns text[] language sql immu
   array['caller', 'is_owner', 'is_a', 'sees_all', 'runs_all', 'own_routes',
         'run_routes', 'refusal_of'] ||
   case p_kind
-    when 'pool' then array['listen', 'share_of',
+    when 'pool' then array['listen', 'share_of', 'pool_routes', 'pool_keep_room',
                            'pool_register', 'pool_beat', 'pool_listens', 'pool_drain',
                            'pool_retire', 'pool_claim', 'pool_runnable', 'pool_record',
                            'pool_give_back',

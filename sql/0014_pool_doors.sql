@@ -18,43 +18,57 @@ create function pdoflow.pool_register(
 security definer set search_path = pg_catalog, pg_temp as $$
 declare
   v_id bigint;
+  v_most integer := case when pdoflow.runs_all() then 10000 else 200 end;
 begin
-  if p_patience_ms not between 1 and 86400000 or p_slots < 0 then
-    raise exception 'expected a patience of up to a day and some slots, found % ms and %',
-      p_patience_ms, p_slots using errcode = 'PF002';
+  if not coalesce(p_patience_ms between 1 and 86400000 and p_slots between 0 and 1024, false) then
+    raise exception 'expected a heartbeat timeout of at most a day and 0 to 1024 worker slots, '
+      'found % ms and %', p_patience_ms, p_slots using errcode = 'PF002';
+  end if;
+  if jsonb_typeof(p_provides) is distinct from 'object' or octet_length(p_provides::text) > 4000
+     or octet_length(p_posters::text) > 100000 or octet_length(p_project) > 1000 then
+    raise exception 'expected what the pool provides as an object of at most 4000 bytes, at most '
+      '100000 bytes of posters, and 1000 of a project' using errcode = 'PF002';
+  end if;
+  if v_most <= (select count(*) from pdoflow.pool
+                where state in ('up', 'draining') and role = pdoflow.caller()) then
+    raise exception 'expected fewer than % pools of the role % that have not ended, found as many: '
+      'stop some, or wait until those that were killed have been declared lost', v_most,
+      pdoflow.caller() using errcode = 'PF001';
   end if;
   insert into pdoflow.pool (host, pid, version, role, os_user, slots, patience_ms, provides,
-                            posters, project)
-  values (p_host, p_pid, p_version, pdoflow.caller(), p_os_user, p_slots, p_patience_ms,
-          p_provides, p_posters, p_project)
+                            posters, project, serves_all)
+  values (left(p_host, 255), p_pid, left(p_version, 100), pdoflow.caller(), left(p_os_user, 100),
+          p_slots, p_patience_ms, p_provides, p_posters, p_project, pdoflow.runs_all())
   returning id into v_id;
   return v_id;
 end $$;
 
--- What is told as running is read by whoever rescues this pool: its form is checked here.
+-- What is told as running is read by whoever rescues this pool: its form is checked here. The slots
+-- are those of pools that claim the same jobs (O7), and were heard of in the last minute.
 create function pdoflow.pool_beat(p_pool bigint, p_running jsonb, p_listens boolean)
-returns table (is_up boolean, is_draining boolean, slots integer, followed bigint[])
+returns table (is_up boolean, is_draining boolean, slots bigint, followed bigint[])
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
 declare
   v_state text;
 begin
   perform pdoflow.require_pool(p_pool);
-  if pg_column_size(p_running) > 4 * 1024 * 1024 then
-    raise exception 'expected up to 4 MiB of running jobs' using errcode = 'PF002';
+  if octet_length(p_running::text) > 1024 * 1024 then
+    raise exception 'expected at most 1 MiB of running jobs' using errcode = 'PF002';
   end if;
   perform from jsonb_to_recordset(p_running) as j (posting bigint, seq integer, attempt integer);
   update pdoflow.pool set beat_at = clock_timestamp(), running = p_running, listens = p_listens
   where id = p_pool and state in ('up', 'draining') returning state into v_state;
   return query
     select v_state is not null, coalesce(v_state = 'draining', false),
-           coalesce(sum(p.slots), 0)::integer,
+           coalesce(sum(p.slots), 0)::bigint,
            array(select f.posting_id from pdoflow.followed f
                  where f.until > now() and f.posting_id in (
                    select (j.value ->> 'posting')::bigint from jsonb_array_elements(p_running) j))
     from pdoflow.pool p
-    where id = p_pool or (state in ('up', 'draining')
-      and beat_at > clock_timestamp() - patience_ms * interval '1 ms');
+    where id = p_pool or (
+      state = 'up' and (serves_all or role = pdoflow.caller())
+      and beat_at > clock_timestamp() - least(patience_ms, 60000) * interval '1 ms');
 end $$;
 
 -- Says that a pool waits for postings (O5).
@@ -79,19 +93,6 @@ begin
   delete from pdoflow.live_output where pool_id = p_pool;
   return pdoflow.retire(p_pool);
 end $$;
-
--- Of these routes those that the caller's pools may serve (T1), with the nulls between them.
-create function pdoflow.served(p_routes integer[]) returns integer[] language sql stable as $$
-  select case when pdoflow.runs_all() then p_routes else array(
-    select id from unnest(p_routes) with ordinality as route (id, place)
-    where id is null or id = any (pdoflow.run_routes()) order by place) end
-$$;
-
--- The weight of a poster's turn (T2): the largest that was granted, 1 where nothing was said.
-create function pdoflow.share_of(p_poster text) returns real language sql stable
-security definer set search_path = pg_catalog, pg_temp as $$
-  select coalesce(max(share), 1) from pdoflow.grants_of(p_poster) where kind = 'poster'
-$$;
 
 create function pdoflow.pool_claim(
   p_pool bigint, p_routes integer[], p_oldest boolean,
@@ -124,8 +125,9 @@ begin
       where p.id = r.id and p.route_id = any (pdoflow.run_routes())));
 end $$;
 
--- Refuses outcomes of which more would be kept than their posters may have kept (T4). A pool of
--- ours sends none; of an error that is longer it leaves name and message, up to 8 Ki characters.
+-- Refuses outcomes of which more would be kept than of any (64 Mi characters of result or error,
+-- 256 KiB of output), or than their posters may have kept (T4). A pool of ours sends none; of an
+-- error that is longer it leaves name and message, up to 8 Ki characters.
 create function pdoflow.require_kept(
   p_count integer, p_postings bigint[], p_results text[], p_errors text[], p_stdouts text[],
   p_stderrs text[]
@@ -133,6 +135,16 @@ create function pdoflow.require_kept(
 declare
   v record;
 begin
+  -- The sizes of whole arrays are known at once: nearly always nothing more is to be measured.
+  if greatest(pg_column_size(p_results), pg_column_size(p_errors)) > 67108864
+     and exists (select from unnest(p_results || p_errors) as kept (text)
+                 where length(kept.text) > 67108864)
+     or greatest(pg_column_size(p_stdouts), pg_column_size(p_stderrs)) > 262144
+     and exists (select from unnest(p_stdouts || p_stderrs) as kept (text)
+                 where octet_length(kept.text) > 262144) then
+    raise exception 'expected at most 64 Mi characters of a result or an error, and 256 KiB of '
+      'output, found more' using errcode = 'program_limit_exceeded';
+  end if;
   if not exists (select from pdoflow.posting
                  where id = any (p_postings)
                    and (max_result_bytes is not null or max_output_bytes is not null)) then
@@ -247,6 +259,16 @@ end $$;
 create function pdoflow.pool_fold() returns void language plpgsql
 security definer set search_path = pg_catalog, pg_temp as
 $$ begin perform pdoflow.fold(pdoflow.upkeep_routes()); end $$;
+
+-- Opens the next span well before it is needed. Only for who runs everybody's jobs: it locks.
+create function pdoflow.pool_keep_room() returns void language plpgsql
+security definer set search_path = pg_catalog, pg_temp as $$
+begin
+  if pdoflow.runs_all() and pdoflow.room() < 10000
+     and pg_try_advisory_xact_lock(pdoflow.span_lock(0)) then
+    perform pdoflow.open_span();
+  end if;
+end $$;
 
 -- Ends postings that a pool which died between its last outcome and pool_finish left open.
 create function pdoflow.pool_finish_stragglers() returns setof bigint language plpgsql

@@ -8,11 +8,30 @@ create table pdoflow.draft (
   options jsonb not null,
   job_count integer not null default 0,
   is_sorted boolean not null default false,
-  max_argument_bytes integer
+  max_argument_bytes integer,
+  constraint w_short check (
+    length(entry_point) <= 2000 and octet_length(options::text) <= 10000)
 );
 comment on table pdoflow.draft is
 'One row: a posting of a transaction that has begun it and not ended it.
   D1  None is ever committed: so what a transaction finds here it has begun itself.';
+
+create table pdoflow.posting_key (
+  poster text not null,
+  poster_os text not null,
+  key text not null,
+  posting_id bigint not null
+    references pdoflow.posting (id) on delete cascade deferrable initially deferred,
+  primary key (poster, poster_os, key),
+  constraint w_short check (
+    length(poster) <= 63 and length(poster_os) <= 100 and length(key) <= 500)
+);
+comment on table pdoflow.posting_key is
+'One row: the key that a poster gave a posting, so that it can be posted again without harm.
+  K1  A key of a poster belongs to one posting. It is written first in the transaction that posts:
+      who posts with the same key at that time waits for its end.';
+-- Serves: deleting postings.
+create index posting_key_posting on pdoflow.posting_key (posting_id);
 
 create function pdoflow.refuse_draft() returns trigger language plpgsql
 security definer set search_path = pg_catalog, pg_temp as $$
@@ -29,14 +48,14 @@ deferrable initially deferred for each row execute function pdoflow.refuse_draft
 -- A job's arguments are a list, or an object that is the one argument.
 alter table pdoflow.job
   add constraint j3_list_or_object check (json_typeof(args) in ('array', 'object'));
--- Serves: how many postings of a poster have not ended.
+-- Serves: how many postings of a poster have not ended, and of which routes there are some.
 create index posting_of_route on pdoflow.posting (route_id) where ended_at is null;
 
 -- An option of a posting that is out of its range.
 create function pdoflow.refuse_option(p_key text, p_expected text, p_found jsonb)
 returns void language plpgsql as $$
 begin
-  raise exception 'option %: expected %, found %', p_key, p_expected, p_found
+  raise exception 'option %: expected %, found %', p_key, p_expected, left(p_found::text, 1000)
     using errcode = 'PF002';
 end $$;
 
@@ -210,6 +229,7 @@ begin
         v.keep_ms := pdoflow.whole_option(v_key, v_value, 0, 100 * v_year);
       when 'name' then
         if v_value <> 'null' and (jsonb_typeof(v_value) <> 'string'
+           or length(v_value #>> '{}') > 100
            or v_value #>> '{}' !~ pdoflow.name_pattern()) then
           perform pdoflow.refuse_option(
             v_key, 'up to 100 letters, digits or _.:+-, a letter first', v_value);
@@ -221,14 +241,14 @@ begin
           perform pdoflow.refuse_option(v_key, '1 to 500 characters', v_value);
         end if;
       when 'osUser', 'run' then
-        if jsonb_typeof(v_value) <> 'string' or length(v_value #>> '{}') > 500 then
-          perform pdoflow.refuse_option(v_key, 'a name', v_value);
+        if jsonb_typeof(v_value) <> 'string' or octet_length(v_value #>> '{}') > 100 then
+          perform pdoflow.refuse_option(v_key, 'a name of at most 100 bytes', v_value);
         end if;
       when 'project' then
         if v_value <> 'null' and (jsonb_typeof(v_value) <> 'string'
-           or length(v_value #>> '{}') > 1000 or v_value #>> '{}' !~ '^[^[:cntrl:]]+$') then
+           or octet_length(v_value #>> '{}') > 1000 or v_value #>> '{}' !~ '^[^[:cntrl:]]+$') then
           perform pdoflow.refuse_option(
-            v_key, 'the name of a project, up to 1000 characters, "*" for any', v_value);
+            v_key, 'the name of a project, up to 1000 bytes, "*" for any', v_value);
         end if;
       when 'runAt' then
         continue when v_value = 'null';
@@ -238,12 +258,15 @@ begin
         end if;
         v.starts_at := pdoflow.moment_option(v_key, v_value);
       when 'needs' then
-        if not pdoflow.is_needs(v_value) then
-          perform pdoflow.refuse_option(v_key, 'needs such as [["gpu", "has"]]', v_value);
+        if octet_length(v_value::text) > 1000 or pg_column_size(v_value) > 1300
+           or not pdoflow.is_needs(v_value) then
+          perform pdoflow.refuse_option(
+            v_key, 'needs such as [["gpu", "has"]], of at most 1000 bytes', v_value);
         end if;
       when 'priority' then null; -- of the jobs: pdoflow.priorities_of
       else
-        raise exception 'there is no option "%" of a posting (docs/sql.md has all)', v_key
+        raise exception 'there is no option "%" of a posting (docs/sql.md has all)',
+          left(v_key, 100)
           using errcode = 'PF002';
     end case;
   end loop;

@@ -41,8 +41,8 @@ begin
   perform pdoflow.require_room(v_most); -- a statement after the lock: it sees all
 end $$;
 
--- The id of a new posting of the caller's, or the posting that had its key before. Nulls where a
--- span has to be opened first, and p_opens is false.
+-- The id of a new posting of the caller's, or the posting that had its key before. Nulls if there is
+-- no room for it, and p_opens is false: then call next_span in a transaction of its own.
 create function pdoflow.start_posting(
   p_options jsonb, p_opens boolean,
   out posting_id bigint, out job_count integer, out is_new boolean, out entry_point text
@@ -58,22 +58,16 @@ begin
     raise exception 'the role % may not post', pdoflow.caller()
       using errcode = 'insufficient_privilege';
   end if;
-  for v_try in 1..20 loop
+  for v_try in 1..200 loop
     posting_id := pdoflow.take_posting_id();
     exit when posting_id is not null or not p_opens;
-    begin
-      perform pdoflow.open_span();
-    exception when duplicate_table or unique_violation then
-      raise exception 'another transaction has opened a span that this one does not see: try again'
-        using errcode = 'serialization_failure';
-    end;
+    perform pdoflow.make_room(v_try);
   end loop;
-  if posting_id is null then
-    if p_opens then
-      raise exception 'no room for a posting was found: try again'
-        using errcode = 'serialization_failure';
-    end if;
-    return;
+  if posting_id is null then return; end if;
+  -- Early, if no pool does so: others have room until the caller's transaction has ended.
+  if p_opens and posting_id % 100 = 0 and not pdoflow.is_kept() and pdoflow.room() < 5000
+     and pg_try_advisory_xact_lock(pdoflow.span_lock(0)) then
+    perform pdoflow.open_span();
   end if;
   is_new := true;
   while v_key is not null loop
@@ -256,5 +250,10 @@ end $$;
 
 -- Room for the next posting (X1), in a transaction of its own.
 create function pdoflow.next_span() returns void language plpgsql
-security definer set search_path = pg_catalog, pg_temp as
-$$ begin perform pdoflow.open_span(); end $$;
+security definer set search_path = pg_catalog, pg_temp as $$
+begin
+  for v_try in 1..200 loop
+    exit when pdoflow.room() > 0;
+    perform pdoflow.make_room(v_try);
+  end loop;
+end $$;

@@ -189,7 +189,8 @@ declare
   v_ids bigint[];
 begin
   if p_limits - array['maxRunning', 'maxRate'] <> '{}' then
-    raise exception 'expected maxRunning or maxRate, found %', p_limits using errcode = 'PF002';
+    raise exception 'expected maxRunning or maxRate, found %', left(p_limits::text, 1000)
+      using errcode = 'PF002';
   end if;
   v_ids := array(select p.id from pdoflow.posting p
                  where p.id = any (pdoflow.steerable(p_postings)) and p.ended_at is null
@@ -220,7 +221,9 @@ begin
   return cardinality(pdoflow.set_priority(array[p_posting], p_priority)) > 0;
 end $$;
 
--- Tells pools to take no more jobs, by their numbers or hosts; returns those that it told.
+-- Tells pools to take no more jobs, by their numbers or hosts; returns those that it told. One that
+-- does not answer has from now on a minute at most before the others declare it lost, however
+-- patient it asked them to be: so this ends pools that are not there (any more), or never were.
 create function pdoflow.drain_pools(p_ids bigint[], p_hosts text[])
 returns table (id bigint, host text)
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
@@ -228,9 +231,11 @@ language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
   return query
     with told as (
-      update pdoflow.pool p set state = 'draining'
+      update pdoflow.pool p
+      set state = 'draining', patience_ms = least(p.patience_ms, 60000)
       where p.id in (select w.id from pdoflow.pool w
-                     where w.state = 'up' and (w.id = any (p_ids) or w.host = any (p_hosts))
+                     where (w.id = any (p_ids) or w.host = any (p_hosts))
+                       and (w.state = 'up' or w.state = 'draining' and w.patience_ms > 60000)
                      order by w.id for no key update)
       returning p.id, p.host, pg_notify('pdoflow.changed', ''))
     select t.id, t.host from told t order by t.id;

@@ -3,7 +3,8 @@
 
 alter table pdoflow.pool
   add busy integer,
-  add recent integer[];
+  add recent integer[],
+  add constraint w_recent_short check (cardinality(recent) <= 60);
 comment on column pdoflow.pool.busy is
 'How many of its workers had a job in hand at the last beat; null before it was told.';
 comment on column pdoflow.pool.recent is
@@ -17,7 +18,8 @@ create table pdoflow.tally (
   retried integer not null,
   durations integer[] not null,
   waits integer[] not null,
-  primary key (minute, pool_id)
+  primary key (minute, pool_id),
+  constraint w_short check (cardinality(durations) <= 100 and cardinality(waits) <= 101)
 );
 comment on table pdoflow.tally is
 'One row: what a pool says that it did in one minute, for people: what it did after its last beat is
@@ -36,7 +38,9 @@ create table pdoflow.failure (
   last_at timestamptz,
   seq integer,
   name text,
-  message text
+  message text,
+  constraint w_short check (
+    length(fingerprint) <= 8 and length(name) <= 200 and length(message) <= 200)
 );
 comment on table pdoflow.failure is
 'One row: what one transaction added to the failed jobs of a posting that look the same, with one of
@@ -72,7 +76,7 @@ begin
                                    message)
       select posting_id, fingerprint, count(*), min(at), max(at),
              (array_agg(seq order by at desc, seq))[1],
-             (array_agg(error ->> 'name' order by at desc, seq))[1],
+             (array_agg(left(error ->> 'name', 200) order by at desc, seq))[1],
              (array_agg(left(split_part(error ->> 'message', E'\n', 1), 200)
                         order by at desc, seq))[1]
       from (
@@ -140,7 +144,7 @@ begin
              (array_agg(o.name order by a.last_at desc, a.seq))[1],
              (array_agg(o.message order by a.last_at desc, a.seq))[1]
       from alike a cross join lateral (
-        select pdoflow.fingerprint(error) as fingerprint, error ->> 'name' as name,
+        select pdoflow.fingerprint(error) as fingerprint, left(error ->> 'name', 200) as name,
                left(split_part(error ->> 'message', E'\n', 1), 200) as message
         from pdoflow.outcome
         where posting_id = a.posting_id and seq = a.seq and attempt = a.attempt) o
@@ -164,6 +168,11 @@ set jit = off set enable_seqscan = off set enable_hashjoin = off set enable_merg
 #variable_conflict use_column
 begin
   perform pdoflow.require_pool(p_pool);
+  if greatest(cardinality(p_recent), cardinality(p_durations), cardinality(p_limits_ms)) > 60
+     or greatest(cardinality(p_postings), cardinality(p_ages_us)) > 10000 then
+    raise exception 'expected the counts of a minute and a sample of starts, found more'
+      using errcode = 'PF002';
+  end if;
   update pdoflow.pool set busy = p_busy, recent = p_recent
   where id = p_pool and state in ('up', 'draining')
     and (busy, recent) is distinct from (p_busy, p_recent);

@@ -6,7 +6,9 @@ create table pdoflow.job_key (
   key text not null,
   posting_id bigint not null
     references pdoflow.posting (id) on delete cascade deferrable initially deferred,
-  primary key (poster, poster_os, key)
+  primary key (poster, poster_os, key),
+  constraint w_short check (
+    length(poster) <= 63 and length(poster_os) <= 100 and length(key) <= 500)
 );
 comment on table pdoflow.job_key is
 'One row: a key that a poster gave postings of which only the newest is to run, and that one.

@@ -19,7 +19,8 @@ create unlogged table pdoflow.live_output (
   stdout_end bigint not null,
   stderr bytea not null,
   stderr_end bigint not null,
-  primary key (posting_id, seq)
+  primary key (posting_id, seq),
+  constraint w_short check (length(stdout) <= 75000 and length(stderr) <= 75000)
 );
 comment on table pdoflow.live_output is
 'One row: the last that a running job of a followed posting has printed, up to its so manieth byte.

@@ -7,7 +7,10 @@ create table pdoflow.signature (
   statement text not null,
   key_id text not null,
   signature text not null,
-  blocks text not null
+  blocks text not null,
+  constraint w_short check (
+    length(statement) <= 100000 and length(key_id) <= 200 and length(signature) <= 1000
+    and octet_length(blocks) <= 1000000000)
 );
 comment on table pdoflow.signature is
 'One row: the signature of a posting.
@@ -19,11 +22,22 @@ comment on table pdoflow.signature is
 create function pdoflow.sign_posting(
   p_posting bigint, p_statement text, p_key_id text, p_signature text, p_blocks text
 ) returns void language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  v_draft pdoflow.draft := pdoflow.draft_of(p_posting);
 begin
-  perform pdoflow.draft_of(p_posting);
   if p_statement is null or p_key_id is null or p_signature is null or p_blocks is null then
     raise exception 'expected a statement, a key, a signature and blocks, found null'
       using errcode = 'PF002';
+  end if;
+  if length(p_statement) > 100000 or length(p_key_id) > 200 or length(p_signature) > 1000 then
+    raise exception 'expected a statement of up to 100000 characters, a key of up to 200 and a '
+      'signature of up to 1000, found %, % and %', length(p_statement), length(p_key_id),
+      length(p_signature) using errcode = 'PF002';
+  end if;
+  -- A line has the end of a block, a space, a digest and the end of the line. A block has a job.
+  if octet_length(p_blocks) > 76::bigint * v_draft.job_count then
+    raise exception 'expected up to % blocks, one for each job, found a list of % bytes',
+      v_draft.job_count, octet_length(p_blocks) using errcode = 'PF002';
   end if;
   insert into pdoflow.signature (posting_id, statement, key_id, signature, blocks)
   values (p_posting, p_statement, p_key_id, p_signature, p_blocks);

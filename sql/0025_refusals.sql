@@ -9,7 +9,8 @@ create table pdoflow.refusal (
   pool_id bigint not null,
   reason text not null,
   refused_at timestamptz not null default now(),
-  unique (posting_id, host)
+  unique (posting_id, host),
+  constraint w_short check (length(host) <= 255 and length(reason) <= 1000)
 );
 comment on table pdoflow.refusal is
 'One row: the pools of a host do not run a posting, and why the last of them did not.

@@ -11,6 +11,8 @@ export interface TableStyle {
 const plain: TableStyle = { width: null, paint: painter(false) };
 /** No column is cut to fewer characters. */
 const leastWidth = 4;
+/** A longer cell is whole in a pipe, but no other row is padded to it: rows may be many. */
+const widestPadding = 300;
 
 /**
  * Lines of aligned columns without borders: numbers to the right, the rest to the left; a header
@@ -24,16 +26,20 @@ export function table(
   style: TableStyle = plain,
 ): string {
   const { width, paint } = style;
+  const most = Math.max(widestPadding, width ?? 0);
   const show = (cell: string | number) =>
     typeof cell === "string"
-      ? oneLine(cell)
+      ? oneLine(width === null ? cell : shortened(cell, width))
       : width === null
         ? `${cell}`
         : cell.toLocaleString("en");
   const cells = rows.map((row) => row.map(show));
   const widths = fitted(
     header.map((name, column) =>
-      Math.max(Bun.stringWidth(name), ...cells.map((row) => Bun.stringWidth(row[column] ?? ""))),
+      cells.reduce(
+        (widest, row) => Math.max(widest, Math.min(most, widthOf(row[column]))),
+        Bun.stringWidth(name),
+      ),
     ),
     width,
   );
@@ -47,10 +53,10 @@ export function table(
   const line = (row: readonly string[], colorOf: (cell: string) => Color | null) =>
     row
       .map((cell, column) => {
-        const cut = cutTo(cell, widths[column] ?? 0);
+        const cut = width === null ? cell : cutTo(cell, widths[column] ?? 0);
         const color = colorOf(cell);
         const shown = color === null ? cut : paint(color, cut);
-        const space = " ".repeat((widths[column] ?? 0) - Bun.stringWidth(cut));
+        const space = " ".repeat(Math.max(0, (widths[column] ?? 0) - Bun.stringWidth(cut)));
         return isNumber[column] ? space + shown : shown + space;
       })
       .join("  ")
@@ -75,6 +81,15 @@ function upright(
     })
     .join("\n");
 }
+
+/**
+ * No more of a cell than a line of the terminal may show: one letter may be of many code units.
+ * Cut before anything else is made of it.
+ */
+const shortened = (cell: string, width: number) =>
+  cell.length > 16 * width + 100 ? `${cell.slice(0, 16 * width)}…` : cell;
+
+const widthOf = (cell: string | undefined) => Bun.stringWidth(cell ?? "");
 
 /** How wide a line of such columns is. */
 const totalOf = (widths: readonly number[]) => widths.reduce((sum, width) => sum + width + 2, -2);

@@ -123,18 +123,21 @@ const readTables = ({ sql, target }: Db) => sql<Health["tables"][number][]>`
 
 async function readPools({ sql, schema }: Db) {
   const silentPools = await sql<Health["silentPools"][number][]>`
-    select id, host, pid,
-           (extract(epoch from clock_timestamp() - beat_at) * 1000)::float8 as beat_ago_ms
+    select id, host, pid, role,
+           (extract(epoch from clock_timestamp() - beat_at) * 1000)::float8 as beat_ago_ms,
+           (extract(epoch from beat_at - clock_timestamp()) * 1000 + patience_ms)::float8 as left_ms
     from ${schema}.pool
-    where state in ('up', 'draining')
-      and beat_at < clock_timestamp() - 2 * patience_ms * interval '1 ms'
-    order by id`;
+    where state in ('up', 'draining') and (
+      beat_at < clock_timestamp() - 2::bigint * patience_ms * interval '1 ms'
+      or beat_at < clock_timestamp() - interval '1 min')
+    order by id limit 100`;
   const [row] = await sql<{ up: number; versions: string[]; orphans: number; open: number }[]>`
     select (select count(*)::integer from ${schema}.pool
             where state in ('up', 'draining')
-              and beat_at >= clock_timestamp() - patience_ms * interval '1 ms') as up,
-           (select coalesce(json_agg(distinct version), '[]') from ${schema}.pool
-            where state in ('up', 'draining')) as versions,
+              and beat_at >= clock_timestamp() - least(patience_ms, 60000) * interval '1 ms') as up,
+           (select coalesce(json_agg(version), '[]') from (
+              select distinct version from ${schema}.pool
+              where state in ('up', 'draining') limit 20) v) as versions,
            (select count(*)::integer from ${schema}.lease l
             where held and not exists (select from ${schema}.pool p
               where p.id = l.pool_id and p.state in ('up', 'draining'))) as orphans,

@@ -7,7 +7,7 @@ import retries from "../../sql/0006_retries.sql" with { type: "text" };
 import limits from "../../sql/0007_limits.sql" with { type: "text" };
 import giveBack from "../../sql/0008_give_back.sql" with { type: "text" };
 import byHand from "../../sql/0009_by_hand.sql" with { type: "text" };
-import findRoute from "../../sql/0010_find_route.sql" with { type: "text" };
+import spans from "../../sql/0010_spans.sql" with { type: "text" };
 import claimJobs from "../../sql/0011_claim_jobs.sql" with { type: "text" };
 import roles from "../../sql/0012_roles.sql" with { type: "text" };
 import grants from "../../sql/0013_grants.sql" with { type: "text" };
@@ -23,6 +23,7 @@ import follow from "../../sql/0022_follow.sql" with { type: "text" };
 import profile from "../../sql/0023_profile.sql" with { type: "text" };
 import signatures from "../../sql/0024_signatures.sql" with { type: "text" };
 import refusals from "../../sql/0025_refusals.sql" with { type: "text" };
+import routes from "../../sql/0026_routes.sql" with { type: "text" };
 
 /**
  * In the order in which they apply; number = place in the list, from 1. Released ones are fixed.
@@ -37,7 +38,7 @@ export const migrations: readonly { name: string; sql: string }[] = [
   { name: "0007_limits", sql: limits },
   { name: "0008_give_back", sql: giveBack },
   { name: "0009_by_hand", sql: byHand },
-  { name: "0010_find_route", sql: findRoute },
+  { name: "0010_spans", sql: spans },
   { name: "0011_claim_jobs", sql: claimJobs },
   { name: "0012_roles", sql: roles },
   { name: "0013_grants", sql: grants },
@@ -53,4 +54,5 @@ export const migrations: readonly { name: string; sql: string }[] = [
   { name: "0023_profile", sql: profile },
   { name: "0024_signatures", sql: signatures },
   { name: "0025_refusals", sql: refusals },
+  { name: "0026_routes", sql: routes },
 ];

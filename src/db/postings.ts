@@ -131,6 +131,9 @@ async function posted(
 /** In a transaction of its own. */
 export const openSpanBy = ({ sql, schema }: Place) => sql`select ${schema}.next_span()`;
 
+/** Makes room for more postings long before there is none, as a pool does with its beats. */
+export const keepRoom = ({ sql, schema }: Place) => sql`select ${schema}.pool_keep_room()`;
+
 /** Most postings are one batch: one statement. */
 async function postAtOnce(db: Place, { posting, options }: Work, batch: JobBatch): Promise<Head> {
   const { sql, schema } = db;

@@ -72,7 +72,7 @@ export async function prune(
   }
   onProgress("deleting leases", jobs);
   await pruneLeases(db);
-  await pruneRoutes(db);
+  await pruneRoutes(db, batch);
   await db.sql`select ${db.schema}.prune_pools(${wish.olderThanMs})`;
   await patiently(async () => (await dropSpans(db)) === 0);
   onProgress("vacuuming", jobs);

@@ -24,8 +24,15 @@ export interface Health {
   };
   tables: readonly { name: string; live: number; dead: number; bytes: number }[];
   blockers: readonly { kind: string; name: string; who: string; ageMs: number | null }[];
-  /** Pools that should be up and are not heard of. */
-  silentPools: readonly { id: number; host: string; pid: number; beatAgoMs: number }[];
+  /** Pools that should be up and are not heard of; `leftMs` until others may rescue from them. */
+  silentPools: readonly {
+    id: number;
+    host: string;
+    pid: number;
+    role: string;
+    beatAgoMs: number;
+    leftMs: number;
+  }[];
   poolsUp: number;
   /** Versions of the pools that are up. */
   poolVersions: readonly string[];
@@ -239,6 +246,31 @@ const blockerFindings = ({ blockers }: Health): Finding[] =>
     ),
   );
 
+function silentPoolFinding({
+  id,
+  host,
+  pid,
+  role,
+  beatAgoMs,
+  leftMs,
+}: Health["silentPools"][number]): Finding {
+  const silent =
+    `pool ${id} on ${host} (pid ${pid}, of the role ${role}) has not been heard of for ` +
+    `${Math.round(beatAgoMs / 1_000)} s`;
+  if (leftMs <= 0) {
+    return problem(
+      "pools",
+      `${silent}, and no other pool has rescued its jobs`,
+      "start a pool, which does so at once: pdoflow pool",
+    );
+  }
+  return advice(
+    "pools",
+    `${silent}, and keeps the jobs that it holds for ${Math.round(leftMs / 1_000)} s more`,
+    `if it is gone, or never was a pool, let the others end it: pdoflow drain ${id}`,
+  );
+}
+
 function poolFindings(health: Health, version: string): Finding[] {
   const others = health.poolVersions.filter((each) => each !== version);
   const found: (Finding | false)[] = [
@@ -258,15 +290,5 @@ function poolFindings(health: Health, version: string): Finding[] {
         "restart them when it suits: pdoflow drain, then pdoflow pool",
       ),
   ];
-  return [
-    ...health.silentPools.map(({ id, host, pid, beatAgoMs }) =>
-      problem(
-        "pools",
-        `pool ${id} on ${host} (pid ${pid}) has not been heard of for ` +
-          `${Math.round(beatAgoMs / 1_000)} s, and no other pool has rescued its jobs`,
-        "start a pool, which does so at once: pdoflow pool",
-      ),
-    ),
-    ...found.filter((each) => each !== false),
-  ];
+  return [...health.silentPools.map(silentPoolFinding), ...found.filter((each) => each !== false)];
 }

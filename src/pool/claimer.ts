@@ -23,6 +23,8 @@ import type { Link } from "./link.ts";
 
 const postingsKept = 10_000;
 const entryPointsKept = 100;
+/** So many routes whose postings have ended are kept: the next posting of one is claimed at once. */
+const routesKept = 100;
 /** A pool that always finds something looks for new routes so often: else they starve (rule 6). */
 const routesEveryMs = 1_000;
 
@@ -120,13 +122,16 @@ export class Claimer {
     await this.#link.ask((db) => stopPosting(db, postingId, message));
   }
 
-  /** Looks which routes there are. True where there are more than before: then claim again. */
+  /** Looks which routes have open postings. True if one was not known: then claim again. */
   async refreshRoutes(): Promise<boolean> {
-    const before = this.#routes.length;
-    const routes = await this.#link.ask((db) => readRoutes(db, this.#options));
+    const read = await this.#link.ask((db) => readRoutes(db, this.#options));
     this.#routesReadAt = performance.now();
-    this.#routes = routes.filter((route) => mayServe(route, this.#options));
-    return this.#routes.length > before;
+    const open = read.filter((route) => mayServe(route, this.#options));
+    const ids = new Set(open.map(({ id }) => id));
+    const known = new Set(this.#routes.map(({ id }) => id));
+    const ended = this.#routes.filter(({ id }) => !ids.has(id)).slice(0, routesKept);
+    this.#routes = [...open, ...ended];
+    return open.some(({ id }) => !known.has(id));
   }
 
   /**

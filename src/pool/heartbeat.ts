@@ -1,5 +1,6 @@
 import { type LiveOutput, showOutput } from "../db/follow.ts";
 import { finishStragglers, foldProgress } from "../db/outcomes.ts";
+import { keepRoom } from "../db/postings.ts";
 import { type Beat, beat, markListening, type RunningJob } from "../db/pools.ts";
 import { rescuePools } from "../db/rescue.ts";
 import { tell, type Told } from "../db/top/tell.ts";
@@ -27,6 +28,8 @@ export interface HeartbeatListener {
 
 /** Beats per patience: a pool is not lost because one or two beats came late. */
 const beatsPerPatience = 3;
+/** However patient the others are: a pool that is silent for a minute does not count any more. */
+const longestPauseMs = 20_000;
 /** The share of the patience after which a pool that can't beat stops its workers (rule 10). */
 const silentAfter = 0.8;
 const leastPauseMs = 250;
@@ -115,8 +118,7 @@ export class Heartbeat {
       .catch((error: unknown) => this.#listener.onError(error))
       .finally(() => {
         this.#beating = null;
-        const pauseMs = this.#patienceMs / beatsPerPatience;
-        this.#schedule(this.#isFollowed ? Math.min(followedEveryMs, pauseMs) : pauseMs);
+        this.#schedule(this.#isFollowed ? Math.min(followedEveryMs, this.#pauseMs) : this.#pauseMs);
       });
     return this.#beating;
   }
@@ -139,13 +141,19 @@ export class Heartbeat {
     await this.#link.ask((db) => tell(db, this.#poolId, this.#listener.told()));
     await this.#showOutput(answer.followed);
     // Beats that were hurried come up to four times a second.
-    if (sentAt < this.#keptHouseAt + (this.#patienceMs / beatsPerPatience) * 0.9) return;
+    if (sentAt < this.#keptHouseAt + this.#pauseMs * 0.9) return;
     this.#keptHouseAt = sentAt;
     const lost = await this.#link.ask((db) => rescuePools(db));
     for (const pool of lost) this.#listener.onRescue(pool);
     await this.#link.ask((db) => foldProgress(db));
     await this.#link.ask((db) => finishStragglers(db));
+    await this.#link.ask((db) => keepRoom(db));
     await this.#link.ask((db) => startDue(db)); // a pool that is busy does not ask when the next is
+  }
+
+  /** Between two beats, where nothing hurries them. */
+  get #pauseMs(): number {
+    return Math.min(this.#patienceMs / beatsPerPatience, longestPauseMs);
   }
 
   async #showOutput(followed: readonly number[]): Promise<void> {

@@ -59,3 +59,15 @@ test.each([
 ] as const)("--color %s, terminal: %p, %p: %p", (choice, isTerminal, env, expected) => {
   expect(usesColor(choice, isTerminal, env)).toBe(expected);
 });
+
+test("a long cell costs its own length, not that of all rows", () => {
+  const many = Array.from({ length: 20_000 }, (_, n) => [
+    String(n),
+    n === 0 ? "x".repeat(1e6) : "h",
+    1,
+  ]);
+  const piped = table(["pool", "host", "workers"], many);
+  expect(piped.length).toBeLessThan(1e6 + 20_000 * 330);
+  expect(piped).toContain("x".repeat(1e6));
+  expect(table(["pool", "host", "workers"], many, onTerminal(80)).length).toBeLessThan(20_001 * 82);
+});

@@ -1,5 +1,6 @@
 // Short words for the stories of prune and of the spans.
 import type { Db } from "../../src/db/connect.ts";
+import { keepRoom } from "../../src/db/postings.ts";
 import type { PruneWish } from "../../src/db/prune.ts";
 import { jobsOf, newPool, postJobs, record, takeAll } from "./engine.ts";
 
@@ -53,9 +54,10 @@ export const spans = async ({ sql }: Db) => [
 /** From now on every span is full as soon as anything is in it. */
 export const fillUp = ({ sql }: Db) => sql`update pdoflow.span set full_bytes = 1`;
 
-/** Uses up the ids of the newest span, so that the next posting opens another. */
+/** Uses up the numbers of the newest span, so that the next posting is in another. */
 export async function opensSpan(db: Db): Promise<number> {
   await db.sql`
     select setval('pdoflow.posting_id_seq', (select max(end_id) - 1 from pdoflow.span))`;
+  await keepRoom(db);
   return await postEnded(db, 1);
 }

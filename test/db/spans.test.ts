@@ -3,6 +3,7 @@ import { expect, test } from "bun:test";
 
 import { connect } from "../../src/db/connect.ts";
 import { readJobs } from "../../src/db/leases.ts";
+import { keepRoom } from "../../src/db/postings.ts";
 import { prune } from "../../src/db/prune.ts";
 import {
   commit,
@@ -17,24 +18,37 @@ import {
 import { brokenInvariants } from "./invariants.ts";
 import { all, fillUp, opensSpan, spans } from "./retention.ts";
 
-test("X1: a full span is followed by a narrower one, used up ids by a wider one", async () => {
+test("X1: the next span is there before it is needed: a wider one, if postings are small", async () => {
   await using db = await freshQueue();
-  await postJobs(db, 3);
-  await fillUp(db);
-  expect(await postJobs(db, 1)).toBe(1001);
   const widths = async () => (await spans(db)).map(({ first, end }) => end - first);
-  expect(await widths()).toEqual([1000, 16]);
-  for (const id of Array.from({ length: 15 }, (_, place) => 1002 + place)) {
-    expect(await postJobs(db, 1)).toBe(id);
-  }
-  expect(await postJobs(db, 1)).toBe(1017);
-  expect(await widths()).toEqual([1000, 16, 128]);
+  await keepRoom(db);
+  await keepRoom(db);
+  expect(await widths()).toEqual([10_000, 10_000]);
+  await postJobs(db, 3);
+  await db.sql`select setval('pdoflow.posting_id_seq', 10500)`;
+  await keepRoom(db);
+  expect(await widths()).toEqual([10_000, 10_000, 80_000]);
+  expect(await postJobs(db, 1)).toBe(10_501);
+  await fillUp(db);
+  expect(await postJobs(db, 1)).toBe(20_001);
+  await keepRoom(db);
+  expect(await widths()).toEqual([10_000, 10_000, 80_000, 10_000]);
+  expect(await postJobs(db, 1)).toBe(100_001);
+  expect(await postJobs(db, 1)).toBe(100_002); // no span is after it: it grows
   expect(await brokenInvariants(db)).toEqual([]);
+});
+
+test("X1: postings go on in the next span when the numbers of one are used up", async () => {
+  await using db = await freshQueue();
+  await db.sql`select setval('pdoflow.posting_id_seq', 9999)`;
+  await keepRoom(db);
+  const ids = [await postJobs(db, 1), await postJobs(db, 1), await postJobs(db, 1)];
+  expect(ids).toEqual([10_000, 10_001, 10_002]);
 });
 
 test("X1: posters that come at the same moment open one span, and no id twice", async () => {
   await using db = await freshQueue();
-  await db.sql`select setval('pdoflow.posting_id_seq', 997)`;
+  await db.sql`select setval('pdoflow.posting_id_seq', 9997)`;
   const posters = Array.from({ length: 6 }, () => connect(db.target, { connections: 1 }));
   const ids = await Promise.all(
     posters.flatMap((poster) => [postJobs(poster, 2), postJobs(poster, 1), postJobs(poster, 3)]),
@@ -42,7 +56,7 @@ test("X1: posters that come at the same moment open one span, and no id twice", 
   await Promise.all(posters.map((poster) => poster.close()));
   expect(new Set(ids).size).toBe(18);
   expect(await spans(db)).toHaveLength(2);
-  expect(Math.max(...ids)).toBeLessThan(1017);
+  expect(Math.max(...ids)).toBeLessThan(10_050);
 });
 
 test("a span is opened while others post, claim and record", async () => {
@@ -55,7 +69,8 @@ test("a span is opened while others post, claim and record", async () => {
   await recordPart(busy, pool, jobsOf(ranges).slice(0, 5));
   await fillUp(db);
   await db.sql`set lock_timeout = '2s'`;
-  expect(await postJobs(db, 1)).toBe(1001);
+  await keepRoom(db);
+  expect(await postJobs(db, 1)).toBe(10_001);
   await commit(busy);
   await busy.close();
 });

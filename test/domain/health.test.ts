@@ -74,9 +74,9 @@ test.each<[Partial<Health>, "problem" | "advice", RegExp]>([
   [{ poolsUp: 0 }, "advice", /no pool runs/],
   [{ poolVersions: ["1.0", "0.9"] }, "advice", /other versions run: 0\.9/],
   [
-    { silentPools: [{ id: 3, host: "n1", pid: 9, beatAgoMs: 61_000 }] },
+    { silentPools: [{ id: 3, host: "n1", pid: 9, role: "r", beatAgoMs: 61_000, leftMs: -1 }] },
     "problem",
-    /pool 3 on n1 \(pid 9\) has not been heard of for 61 s/,
+    /pool 3 on n1 \(pid 9, of the role r\) has not been heard of for 61 s/,
   ],
 ])("%p is found as %s", (change, kind, expected) => {
   const findings = findingsOf({ ...well, ...change }, "1.0");

@@ -68,7 +68,7 @@ test("one that sees the database as it was is told to begin anew", async () => {
   const { sql, url: db } = database;
   const posted = sql.begin("isolation level repeatable read", async (tx) => {
     await tx`select 1 from pdoflow.span`;
-    await sql`update pdoflow.span set full_bytes = 0`;
+    await sql`select setval('pdoflow.posting_id_seq', (select max(end_id) from pdoflow.span))`;
     await sql`select pdoflow.open_span()`;
     await postWork(anything, [[1]], [], { transaction: fromPostgres(tx), db });
   });
