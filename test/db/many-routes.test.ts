@@ -38,8 +38,8 @@ beforeAll(async () => {
   // As if she had posted and cancelled each of them.
   await roles.db.sql`
     insert into pdoflow.route (poster, poster_os)
-    select ${roles.nameOf("eve")}, 'u' || n from generate_series(1, 20000) as n`;
-  await roles.db.sql`select pdoflow.open_span(20000)`;
+    select ${roles.nameOf("eve")}, 'u' || n from generate_series(1, 5000) as n`;
+  await roles.db.sql`select pdoflow.open_span(5000)`;
   await roles.db.sql`
     insert into pdoflow.posting (entry_point, job_count, route_id, state, ended_at, cancelled)
     select 'a.ts#f', 1, id, 'cancelled', now(), 1 from pdoflow.route`;
@@ -59,7 +59,7 @@ const read = (db: Db, act: (db: Db) => PromiseLike<unknown>) =>
     return row?.rows ?? Infinity;
   });
 
-test("of 20,000 routes with postings that have ended a pool reads those that are open", async () => {
+test("of 5,000 routes with postings that have ended a pool reads those that are open", async () => {
   const id = await postJobs(bob, 1);
   expect((await readRoutes(pool)).map(({ poster }) => poster)).toEqual([roles.nameOf("bob")]);
   expect(await read(pool, (db) => readRoutes(db))).toBeLessThan(500);
@@ -72,7 +72,7 @@ test("a claim by one who may run few reads no more for it", async () => {
   const [route] = await readRoutes(evesPool);
   const own = await newPool(evesPool);
   const claim = (db: Db) => take(db, own, { routes: [route?.id ?? 0], cap: 1 });
-  expect(await read(evesPool, claim)).toBeLessThan(1_000);
+  expect(await read(evesPool, claim)).toBeLessThan(500);
   await cancel(eve, id);
 });
 
@@ -85,16 +85,20 @@ test("a role has open postings of at most 500 routes", async () => {
     select pdoflow.post('a.ts#f', '[[1]]', jsonb_build_object('osUser', 'u' || ${n}::text))`;
   const needs = eve.sql`
     select pdoflow.post('a.ts#f', '[[1]]', '{"needs": [["gpu", "has"]]}') as id`;
-  await eve.sql`
-    select pdoflow.post('a.ts#f', '[[1]]', jsonb_build_object('osUser', 'u' || n))
-    from generate_series(1, 500) as n`;
+  await roles.db.sql`
+    insert into pdoflow.posting (entry_point, job_count, route_id)
+    select 'a.ts#f', 1, id from pdoflow.route
+    where poster_os = any (array(select 'u' || n from generate_series(1, 498) as n))`;
+  await post(499);
+  await post(500);
   expect(await refusal(post("a new one"))).toContain("fewer than 500 different combinations of");
   expect(await refusal(post(501))).toContain("fewer than 500"); // its route is there, and not open
   expect(await refusal(needs)).toContain("fewer than 500");
   expect(await post(7)).toHaveLength(1);
   expect(await postJobs(bob, 1)).toBeGreaterThan(0);
-  await eve.sql`
-    select pdoflow.cancel(array(select id from pdoflow.postings where ended_at is null))`;
+  await roles.db.sql`
+    update pdoflow.posting set state = 'cancelled', cancelled = 1, ended_at = now()
+    where ended_at is null and id not in (select posting_id from pdoflow.lane)`;
   expect(await post(501)).toHaveLength(1);
 });
 
@@ -131,7 +135,7 @@ test("V2: a role has at most 1,000 variables, and others read none of them", asy
   await roles.db.sql`vacuum analyze pdoflow.variable`;
   await bob.sql`set enable_seqscan = off`;
   await trying(bob, async (db) => {
-    expect(await readVariables(db, null)).toEqual([]);
+    expect(await readVariables(db, null)).toHaveLength(0);
     const [row] = await db.sql<{ rows: number }[]>`
       select (seq_tup_read + idx_tup_fetch)::float8 as rows from pg_stat_xact_user_tables
       where schemaname = 'pdoflow' and relname = 'variable'`;
@@ -140,12 +144,12 @@ test("V2: a role has at most 1,000 variables, and others read none of them", asy
 });
 
 test("names and keys of one poster are looked up by index by the others", async () => {
-  await roles.db.sql`select pdoflow.open_span(20000)`;
+  await roles.db.sql`select pdoflow.open_span(5000)`;
   await roles.db.sql`
     with posted as (
       insert into pdoflow.posting (entry_point, name, job_count, route_id, state, ended_at, cancelled)
       select 'a.ts#f', 'n' || n, 1, (select max(id) from pdoflow.route), 'cancelled', now(), 1
-      from generate_series(1, 20000) as n returning id),
+      from generate_series(1, 5000) as n returning id),
     keys as (
       insert into pdoflow.posting_key (poster, poster_os, key, posting_id)
       select ${roles.nameOf("eve")}, '', 'k' || id, id from posted)

@@ -79,8 +79,8 @@ const line = letters(30);
 const quoted = (text: string) => `'"' || ${text} || '"'`;
 const asJson = (text: string) => `to_jsonb(${text})`;
 const option = (name: string, value: string) => `jsonb_build_object('${name}', ${value})`;
-const everyOption = (name: "key" | "jobKey" | "name" | "osUser" | "run" | "runAt" | "maxRate") =>
-  option(name, long);
+const options = ["name", "key", "jobKey", "osUser", "run", "project", "runAt", "maxRate"] as const;
+const everyOption = (name: (typeof options)[number]) => option(name, long);
 
 const register = (host: string, version: string, user: string, provides: string, posters: string) =>
   `pool_register(${host}, 1, ${version}, ${user}, 1, 15000, ${provides}, ${posters})`;
@@ -146,6 +146,7 @@ const calls: Readonly<Record<string, readonly string[] | null>> = {
     register(long, long, long, "'{}'", "null"),
     register("'h'", "'v'", "'u'", option("gpu", long), "null"),
     register("'h'", "'v'", "'u'", "'{}'", `array[${long}]`),
+    `pool_register('h', 1, 'v', 'u', 1, 15000, '{}', null, ${long})`,
   ],
   "pool_show(p_stdouts, p_stderrs)": [
     `pool_show($pool, '{$id}', '{1}', '{1}', array[encode(${long}::bytea, 'base64')], '{1}',
@@ -158,9 +159,7 @@ const calls: Readonly<Record<string, readonly string[] | null>> = {
   "post(p_entry_point, p_args, p_options)": [
     `post(${long} || '#f', '[[1]]')`,
     `post('a.ts#f', jsonb_build_array(jsonb_build_array(${long})))`,
-    ...(["name", "key", "jobKey", "osUser", "run", "runAt", "maxRate"] as const).map(
-      (name) => `post('a.ts#f', '[[1]]', ${everyOption(name)})`,
-    ),
+    ...options.map((name) => `post('a.ts#f', '[[1]]', ${everyOption(name)})`),
     `post('a.ts#f', '[[1]]', ${option("needs", `jsonb_build_array(jsonb_build_array(${long}, 'has'))`)})`,
     `post('a.ts#f', '[[1]]', ${option("needs", `(select jsonb_agg(jsonb_build_array('n' || n, 'has')) from generate_series(1, 9999) n)`)})`,
   ],
