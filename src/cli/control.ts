@@ -125,7 +125,10 @@ export class DrainCommand extends PdoflowCommand {
   static override paths = [["drain"]];
   static override usage = Command.Usage({
     description: "let pools finish what they run, and end",
-    details: "They take no more jobs and give back at once what they have not started.",
+    details: `
+      They take no more jobs and give back at once what they have not started. A pool that does not
+      answer for a minute is declared lost, whatever its --rescue-after, and its jobs are released.
+    `,
     examples: [
       ["One pool, by its number", "$0 drain 7"],
       ["All pools of a machine", "$0 drain node17"],

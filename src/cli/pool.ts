@@ -26,7 +26,11 @@ import { byteSize, duration, wholeNumber } from "./numbers.ts";
 const Options = v.object({
   maxWorkers: v.optional(wholeNumber(1, 1024)),
   rescueAfter: v.optional(
-    v.pipe(duration, v.minValue(2_000, "expected at least 2s, for heartbeats may come late")),
+    v.pipe(
+      duration,
+      v.minValue(2_000, "expected at least 2s, for heartbeats may come late"),
+      v.maxValue(86_400_000, "expected at most 1d"),
+    ),
     "15s",
   ),
   recycleAfter: v.optional(wholeNumber(1, 1_000_000_000)),
