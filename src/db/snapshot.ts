@@ -59,10 +59,15 @@ export interface PoolRow {
   project: string | null;
 }
 
-/** The pools that have not ended, and those of the last day that had outcomes refused. */
+/**
+ * The pools that have not ended, and those of the last day that had outcomes refused, as far as they
+ * are among the newest 1,000: there may be any number that have ended.
+ */
 export const readPools = ({ sql, schema }: Db) => sql<PoolRow[]>`
   select id, host, pid, version, role, os_user, slots, state, started_at, refused, project,
          (extract(epoch from clock_timestamp() - beat_at) * 1000)::float8 as beat_ago_ms
   from ${schema}.pool
-  where state in ('up', 'draining') or (refused > 0 and beat_at > now() - interval '1 day')
+  where state in ('up', 'draining') or (
+    refused > 0 and beat_at > now() - interval '1 day'
+    and id > (select max(id) - 1000 from ${schema}.pool))
   order by id`;
