@@ -41,8 +41,8 @@ begin
   perform pdoflow.require_room(v_most); -- a statement after the lock: it sees all
 end $$;
 
--- The id of a new posting of the caller's, or the posting that had its key before. Nulls if there is
--- no room for it, and p_opens is false: then call next_span in a transaction of its own.
+-- The id of a new posting of the caller's, or the posting that had its key before. Nulls if there
+-- is no room for it, and p_opens is false: then call next_span in a transaction of its own.
 create function pdoflow.start_posting(
   p_options jsonb, p_opens boolean,
   out posting_id bigint, out job_count integer, out is_new boolean, out entry_point text

@@ -41,7 +41,7 @@ set jit = off set enable_seqscan = off as $$
 $$;
 
 -- Refuses where the caller has open postings of as many routes as a role may have: each claim of a
--- pool takes a step for each of them. Who never had so many routes does not pay for those of others.
+-- pool takes a step for each of them. A role with fewer routes does not pay for those of others.
 create function pdoflow.require_route_room() returns void language plpgsql stable
 set jit = off set enable_seqscan = off as $$
 declare
@@ -56,9 +56,9 @@ begin
        select count(*) from pdoflow.open_routes() as o (id)
        where exists (
          select from pdoflow.route r where r.id = o.id and r.poster = pdoflow.caller())) then
-    raise exception 'expected open postings with fewer than % different combinations of osUser, '
-      'needs, project and run of the role %, found as many: wait until some have ended, cancel some, or '
-      'give more of them the same needs', v_most, pdoflow.caller() using errcode = 'PF001';
+    raise exception 'expected open postings with fewer than % different combinations of '
+      'osUser, needs, project and run of the role %, found as many: wait until '
+      'some have ended, cancel some, or give more of them the same needs', v_most, pdoflow.caller() using errcode = 'PF001';
   end if;
 end $$;
 
@@ -83,8 +83,8 @@ security definer set search_path = pg_catalog, pg_temp as $$
   select coalesce(max(share), 1) from pdoflow.grants_of(p_poster) where kind = 'poster'
 $$;
 
--- The routes of postings that have not ended and that the caller's pools may run, those of a project
--- or, if p_project is null, of any; or that of a run. By their numbers.
+-- The routes of postings that have not ended and that the caller's pools may run, those of a
+-- project or, if p_project is null, of any; or that of a run. By their numbers.
 create function pdoflow.pool_routes(p_run text, p_project text) returns table (
   id integer, poster text, poster_os text, needs jsonb, run text, project text, share real
 ) language plpgsql stable security definer set search_path = pg_catalog, pg_temp

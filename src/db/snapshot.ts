@@ -60,8 +60,8 @@ export interface PoolRow {
 }
 
 /**
- * The pools that have not ended, and those of the last day that had outcomes refused, as far as they
- * are among the newest 1,000: there may be any number that have ended.
+ * The pools that have not ended, and those of the last day that had outcomes refused, if they are
+ * among the newest 1,000: there may be any number that have ended.
  */
 export const readPools = ({ sql, schema }: Db) => sql<PoolRow[]>`
   select id, host, pid, version, role, os_user, slots, state, started_at, refused, project,

@@ -23,7 +23,7 @@ import type { Link } from "./link.ts";
 
 const postingsKept = 10_000;
 const entryPointsKept = 100;
-/** So many routes whose postings have ended are kept: the next posting of one is claimed at once. */
+/** Of routes whose postings have ended: the next posting of one is claimed at once. */
 const routesKept = 100;
 /** A pool that always finds something looks for new routes so often: else they starve (rule 6). */
 const routesEveryMs = 1_000;
