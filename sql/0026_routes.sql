@@ -58,7 +58,8 @@ begin
          select from pdoflow.route r where r.id = o.id and r.poster = pdoflow.caller())) then
     raise exception 'expected open postings with fewer than % different combinations of '
       'osUser, needs, project and run of the role %, found as many: wait until '
-      'some have ended, cancel some, or give more of them the same needs', v_most, pdoflow.caller() using errcode = 'PF001';
+      'some have ended, cancel some, or give more of them the same needs', v_most,
+      pdoflow.caller() using errcode = 'PF001';
   end if;
 end $$;
 

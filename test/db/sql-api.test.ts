@@ -130,7 +130,7 @@ test.each<[string, object]>([
 });
 
 test.each([
-  [`'', '[[1]]'`, "expected path/to/file.ts#name such as path/to/file.ts#name"],
+  [`'', '[[1]]'`, "expected path/to/file.ts#name or package/sub#name, found ''"],
   [`null, '[[1]]'`, "expected path/to/file.ts#name"],
   [`'a.ts#f', '{"a": 1}'`, "expected a list of jobs, each a list of arguments or an object"],
   [`'a.ts#f', null`, "expected a list of jobs"],
