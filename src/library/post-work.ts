@@ -72,6 +72,16 @@ type LastArg<F extends JobFunction> =
 /** What a call of `F` gives in the end. */
 export type ResultOf<F extends JobFunction> = Awaited<ReturnType<F>>;
 
+/** If the types of the function are not given, F is all that JobFunction says. */
+type AnyArgs<F extends JobFunction> = [JobFunction] extends [F]
+  ? readonly unknown[]
+  : Args<F> | ArgsButLast<F>;
+
+/** What no options have: its name is the message for lists that fit no form together. */
+interface Misfit {
+  "posargs and kwargs do not fit the function together": never;
+}
+
 /** `postWork` for the function of one handle. */
 export interface PostWorkOf<F extends JobFunction> {
   /** One job for each list of arguments. */
@@ -92,6 +102,12 @@ export interface PostWorkOf<F extends JobFunction> {
     kwargs: Source<LastArg<F>>,
     options?: PostOptions,
   ): Promise<Posting<ResultOf<F>>>;
+  /** Never fits: see `postWork`. */
+  (
+    posargs: Source<AnyArgs<F>>,
+    kwargs: Source<FirstArg<F> | LastArg<F>>,
+    options: PostOptions & Misfit,
+  ): Promise<never>;
 }
 
 /**
@@ -141,6 +157,13 @@ export async function postWork<F extends JobFunction>(
   kwargs: Source<LastArg<F>>,
   options?: PostOptions,
 ): Promise<Posting<ResultOf<F>>>;
+/** Never fits: of several forms TypeScript explains the last alone, so this one is like them all. */
+export async function postWork<F extends JobFunction>(
+  fn: F | string,
+  posargs: Source<AnyArgs<F>>,
+  kwargs: Source<FirstArg<F> | LastArg<F>>,
+  options: PostOptions & Misfit,
+): Promise<never>;
 export async function postWork(
   fn: JobFunction | string,
   posargs: Source<readonly unknown[]>,

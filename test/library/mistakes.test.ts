@@ -1,7 +1,12 @@
 import { expect, test } from "bun:test";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 
 import { ClusterPool, postWork as typed, Value } from "../../src/index.ts";
 import { scale } from "./jobs.ts";
+
+const root = join(import.meta.dir, "../..");
 
 /** As a program without types calls it. Nothing listens there: none of these may get so far. */
 const postWork = typed as unknown as (...args: unknown[]) => Promise<unknown>;
@@ -29,6 +34,11 @@ test.each<[name: string, mistake: () => unknown, said: string]>([
     'prioritty: there is no such name here. Did you mean "priority"?',
   ],
   [
+    "an option whose letters are swapped",
+    () => postWork(scale, [[1]], [], { ...options, tires: 3 }),
+    'tires: there is no such name here. Did you mean "tries"?',
+  ],
+  [
     "an option that there is not",
     () => new ClusterPool({ size: 1 } as object),
     "size: there is no such name here, only concurrency, maxWorkers, root, project, binary, db",
@@ -48,3 +58,33 @@ test.each<[name: string, mistake: () => unknown, said: string]>([
     );
   expect(told).toContain(said);
 });
+
+const mistyped = `
+import { job, postWork } from ${JSON.stringify(join(root, "src/index.ts"))};
+const fit = job(async function fit(run: number, options: { rate: number }) {
+  return run * options.rate;
+});
+await postWork(fit, [[1, { rate: 1 }]], [], { tires: 3 });
+await postWork(fit, [[1]], [{ rate: 1 }], { tires: 3 });
+await postWork("fit.ts#fit", [[1, { rate: 1 }]], [], { tires: 3 });
+await postWork(fit, [[1, { rate: 1 }]], [{ rate: 1 }], { tries: 3 });
+await postWork(fit, [["1", { rate: 1 }]], [], { tries: 3 });
+`;
+
+test("TypeScript names an option that is spelled wrongly, and what else is wrong", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "pdoflow-typed-"));
+  const config = {
+    ...{ extends: join(root, "tsconfig.json"), include: [], files: ["a.ts"] },
+    compilerOptions: { typeRoots: [join(root, "node_modules/@types")] },
+  };
+  await Bun.write(join(folder, "tsconfig.json"), JSON.stringify(config));
+  await Bun.write(join(folder, "a.ts"), mistyped);
+  const tsc = [join(root, "node_modules/.bin/tsc"), "--project", folder, "--pretty", "false"];
+  const said = await Bun.spawn(tsc, { cwd: folder, stdout: "pipe" }).stdout.text();
+  rmSync(folder, { recursive: true });
+  const [first, second, third, together, wrong, ...more] = said.split(/^(?=\S*a\.ts\()/m);
+  for (const one of [first, second, third]) expect(one).toContain("Did you mean to write 'tries'?");
+  expect(together).toContain("posargs and kwargs do not fit the function together");
+  expect(wrong).toContain("Type 'string' is not assignable to type 'number'");
+  expect(more).toEqual([]);
+}, 60_000);
