@@ -1,6 +1,6 @@
 -- The queue. Rows are appended; what is updated is updated once in its life (lane, lease) or is
 -- rare (posting, pool). docs/architecture.md tells the story; each table's comment says what one
--- row is and what is always true of it (P1, L1, …). Code and tests cite these numbers.
+-- row is and what is always true of it (P1, L1 and so on). Code and tests cite these numbers.
 -- "pdoflow." is replaced by the name of the schema that a user chose.
 -- Each text that a role writes and others read has a limit in its table (w_short). Arguments and
 -- outcomes are measured by the functions that take them.
@@ -207,7 +207,7 @@ comment on table pdoflow.lease is
 'One row: what one claim took. The arrays are its ranges: posting, first_seq up to before end_seq,
 attempt. Appended; updated once, when it is let go (and when a part of it is given back: rare).
   L1  A range of a lane belongs to no other lease: each lease of a lane starts where the one
-      before it ended (the lane_… columns; null where whole lanes or retries were taken).
+      before it ended (the lane_ columns; null where whole lanes or retries were taken).
   L2  held until all its jobs have ended, or were given back or rescued. An outcome is written
       only while its lease is held by the pool that writes, in the same statement (rule 2).
   L3  Letting it go and putting its unfinished jobs back into the queue is one transaction, so

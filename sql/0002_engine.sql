@@ -55,7 +55,7 @@ begin
     from pdoflow.due_retry(p_routes, v_skip, p_oldest, v_takes_suspects) where v_waits;
     -- Y3: a pool has one suspect in hand at most, or it would not be known which one it was.
     -- Asked only then: the index of held leases is full of dead entries while an old snapshot is
-    -- held, and "null and …" would look into it.
+    -- held, and "null and" something would look into it.
     if coalesce(v_retry.lost, 0) >= 2 and exists (
       select from pdoflow.lease where pool_id = p_pool and held and lost >= 2) then
       v_takes_suspects := false;

@@ -33,7 +33,7 @@ $$;
 -- p_skip, and where one posting has all the retries, no row seems to be left.
 create function pdoflow.next_retry_ms(p_routes integer[], p_skip bigint[] default '{}')
 returns double precision language sql stable set jit = off set enable_seqscan = off as $$
-  -- Not greatest(…, 0): that makes 0 of a null.
+  -- Not greatest(x, 0): that makes 0 of a null.
   select case when min(first.due_at) <= now() then 0
               else extract(epoch from min(first.due_at) - now()) * 1000
          end::double precision

@@ -1,6 +1,6 @@
 -- Giving back what was leased and has not ended (0002_engine.sql).
 
--- Gives back what is unfinished of leases of p_pool, except for the ranges p_keep_…, which stay
+-- Gives back what is unfinished of leases of p_pool, except for the ranges p_keep_, which stay
 -- leased: puts the other jobs without an outcome back into the queue with their attempt unused
 -- and lets go of the leases of which nothing is kept (L3). Returns how many jobs went back.
 --   p_lost   1 where the pool was lost with them in hand, else 0 (Y3)

@@ -5,8 +5,8 @@
 -- stack, its message without numbers. Eight hexadecimal digits.
 create function pdoflow.fingerprint(p_error jsonb) returns text language sql immutable as $$
   select left(md5(concat_ws(' ', p_error ->> 'name', coalesce(
-    substring(p_error ->> 'stack' from '\n\s+at [^\n]*?([^/()\s]+\.[cm]?[jt]sx?:\d+):\d+'),
-    regexp_replace(p_error ->> 'message', '\d+', '#', 'g')))), 8)
+    substring(p_error ->> 'stack' from e'\\n\\s+at [^\\n]*?([^/()\\s]+[.][cm]?[jt]sx?:\\d+):\\d+'),
+    regexp_replace(p_error ->> 'message', '[0-9]+', '#', 'g')))), 8)
 $$;
 
 -- The seqs of jobs that are named by their index, p_firsts to p_lasts, both included.

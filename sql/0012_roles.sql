@@ -90,7 +90,7 @@ security definer set search_path = pg_catalog, pg_temp as
 $$ select array(select id from pdoflow.route where poster = any (pdoflow.run_posters())) $$;
 
 -- Own postings, those that the caller's pools may run, and all for those who see or run all. A
--- function in "(select …)" is called once in a statement, not once for each row.
+-- function in "(select f())" is called once in a statement, not once for each row.
 alter table pdoflow.route enable row level security;
 create policy seen on pdoflow.route for select using (
   (select pdoflow.sees_all()) or (select pdoflow.runs_all())

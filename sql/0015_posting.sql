@@ -75,8 +75,8 @@ end $$;
 -- Names of postings: of what is ASCII the letters, digits and _.:+- alone, no digit or sign first.
 -- Not [[:alpha:]], which differs from database to database.
 create function pdoflow.name_pattern() returns text language sql immutable return
-  '^[^\x01-\x40\x5b-\x5e\x60\x7b-\x7f]'
-  || '[^\x01-\x2a\x2c\x2f\x3b-\x40\x5b-\x5e\x60\x7b-\x7f]{0,99}$';
+  e'^[^\\x01-\\x40\\x5b-\\x5e\\x60\\x7b-\\x7f]'
+  || e'[^\\x01-\\x2a\\x2c\\x2f\\x3b-\\x40\\x5b-\\x5e\\x60\\x7b-\\x7f]{0,99}$';
 
 -- "10/s" as a number and the time in ms.
 create function pdoflow.rate_option(p_value jsonb, out rate_count integer, out rate_ms integer)
@@ -95,7 +95,8 @@ end $$;
 
 -- A moment as ISO 8601 has it, with its zone.
 create function pdoflow.moment_pattern() returns text language sql immutable return
-  '^\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d{1,6})?)?(Z|[+-]\d\d:?\d\d)$';
+  '^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,6})?)?'
+  || '(Z|[+-][0-9]{2}:?[0-9]{2})$';
 
 -- Null where it is over: such a posting starts at once.
 create function pdoflow.moment_option(p_key text, p_value jsonb) returns timestamptz
@@ -134,8 +135,8 @@ begin
   return case
     when v_module is null then 'has no "#" and name'
     when v_path = '' then 'names no file or package'
-    when v_module ~ '[\x01-\x1f\x7f\u0080-\u009f]' then 'has a control character in it'
-    when strpos(v_module, '\') > 0 then 'has a "\": write "/" between folders'
+    when v_module ~ e'[\\x01-\\x1f\\x7f\\u0080-\\u009f]' then 'has a control character in it'
+    when strpos(v_module, chr(92)) > 0 then e'has a "\\": write "/" between folders'
     when v_module ~ '^[A-Za-z][A-Za-z0-9+.-]*:' then 'begins with a URL scheme or a drive'
     when v_module ~ '^/' then 'is absolute: write the path relative to the root'
     when v_path ~ '(^|/)[.][.](/|$)' then 'leads up with "..": write the path from the root'
@@ -143,11 +144,11 @@ begin
     when v_path ~ '(^|/)[.]?(/|$)' or v_is_file and v_module <> v_path
       then 'is not the only name of its file: leave out "./", "/./" and "//"'
     when not v_is_file and v_module = v_path and v_module !~ '^(@[^@/]+/)?[^@/.#][^@/]*(/.+)?$'
-      then 'is neither a file (.ts, .js, …) nor a package'
+      then 'is neither a file (.ts, .js and so on) nor a package'
     when v_export = '' then 'has no name after "#"'
     -- Of what is ASCII the letters, digits, _ and $ alone, no digit first; see name_pattern.
-    when v_export !~ ('^[^\x01-\x23\x25-\x40\x5b-\x5e\x60\x7b-\x7f\u0080-\u009f]'
-      || '[^\x01-\x23\x25-\x2d\x2f\x3a-\x40\x5b-\x5e\x60\x7b-\x7f\u0080-\u009f]*$')
+    when v_export !~ (e'^[^\\x01-\\x23\\x25-\\x40\\x5b-\\x5e\\x60\\x7b-\\x7f\\u0080-\\u009f]'
+      || e'[^\\x01-\\x23\\x25-\\x2d\\x2f\\x3a-\\x40\\x5b-\\x5e\\x60\\x7b-\\x7f\\u0080-\\u009f]*$')
       or v_export ~ '[.]([.0-9]|$)' then 'has a name after "#" that no export can have'
     when v_export ~ '[.].*[.]'
       then 'has more than one dot after "#": expected the name of a function, or Class.method'

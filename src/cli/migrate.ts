@@ -1,7 +1,7 @@
 import { Command, Option } from "clipanion";
 
-import { connect, explainDatabaseError } from "../db/connect.ts";
 import { migrate, pendingMigrations } from "../db/migrations.ts";
+import { openDatabase } from "../db/open.ts";
 import { describeTarget } from "../db/settings.ts";
 import { documents } from "../domain/documents.ts";
 import { exitCodes } from "../domain/errors.ts";
@@ -28,8 +28,8 @@ export class MigrateCommand extends PdoflowCommand {
 
   async run() {
     const target = await this.target();
-    await using db = connect(target, { connections: 1 });
-    try {
+    return await this.explaining(target, async () => {
+      await using db = await openDatabase(target, { connections: 1 });
       const pending = await pendingMigrations(db);
       if (this.showSql && !this.json)
         for (const { name, sql } of pending) this.print(`-- ${name}\n${sql}`);
@@ -45,8 +45,6 @@ export class MigrateCommand extends PdoflowCommand {
           : `${verb} ${applied.join(", ")} to schema ${target.schema} of ${describeTarget(target)}`,
       );
       return exitCodes.ok;
-    } catch (error) {
-      throw explainDatabaseError(error, target);
-    }
+    });
   }
 }

@@ -15,6 +15,18 @@ export class NoTransaction extends PdoflowError {
   }
 }
 
+/** A caller's transaction takes no writes. */
+export class TransactionReadOnly extends PdoflowError {
+  override readonly name = "TransactionReadOnly";
+  readonly exitCode = exitCodes.usage;
+  constructor() {
+    super(
+      "Expected a transaction that may write, found a read-only one. Run SET TRANSACTION READ " +
+        "WRITE first, or begin it so; nothing was posted.",
+    );
+  }
+}
+
 /** The statements of a caller's transaction see the database as it was, and that is too old. */
 export class SnapshotTooOld extends PdoflowError {
   override readonly name = "SnapshotTooOld";
@@ -119,19 +131,21 @@ const camelCase = (name: string) =>
 /**
  * Makes sure of what is otherwise found when a connection is opened.
  *
- * @throws {NoTransaction}
+ * @throws {NoTransaction} {TransactionReadOnly}
  * @throws {SchemaOutdated} and {SchemaTooNew} of the schema.
  */
 export async function requireTransaction(place: CallerPlace): Promise<void> {
   const { sql, schema, target } = place;
   // An error would end the transaction, so what may not be there is asked for first.
-  const [first] = await sql<{ beganAt: string; hasSchema: boolean }[]>`
+  const [first] = await sql<{ beganAt: string; hasSchema: boolean; isReadOnly: boolean }[]>`
     select transaction_timestamp()::text as began_at,
+           current_setting('transaction_read_only')::boolean as is_read_only,
            to_regclass(${`${target.schema}.migration`}) is not null as has_schema`;
   if (!first?.hasSchema) throw new SchemaOutdated(target.schema, 0);
   const [second] = await sql<{ isInside: boolean; number: number }[]>`
     select transaction_timestamp()::text = ${first.beganAt} as is_inside,
            (select coalesce(max(number), 0) from ${schema}.migration) as number`;
   if (!second?.isInside) throw new NoTransaction();
+  if (first.isReadOnly) throw new TransactionReadOnly();
   requireCurrentVersion(target.schema, second.number);
 }

@@ -3,6 +3,7 @@ import postgres from "postgres";
 import { type ExitCode, exitCodes, PdoflowError } from "../domain/errors.ts";
 import type { Address } from "./addresses.ts";
 import { brokenConnection, dial, TlsFailed } from "./dial.ts";
+import { startupParameters } from "./session-settings.ts";
 import { watchStatements } from "./watch-statements.ts";
 import { oneAtATime } from "./one-at-a-time.ts";
 import { describeAddress, describeTarget, type Target } from "./settings.ts";
@@ -20,6 +21,8 @@ export interface Db extends AsyncDisposable {
   address: Address;
   /** Whether a pooler such as PgBouncer is in between: nothing that a session keeps works there. */
   isPooled: boolean;
+  /** Settings that its sessions begin with beside the usual ones (session-settings.ts). */
+  overrides: Readonly<Record<string, string>>;
   /** Ends all connections, waiting up to five seconds for statements that run. */
   close(): Promise<void>;
   /** Ends all connections at once; what was asked is rejected. */
@@ -34,6 +37,8 @@ export interface ConnectOptions {
   address?: Address;
   /** Default false. */
   isPooled?: boolean;
+  /** Default none. */
+  overrides?: Readonly<Record<string, string>>;
 }
 
 /** How long an address has to answer: less where there are others to go to. */
@@ -47,7 +52,7 @@ export const answerMs = (target: Target): number =>
  */
 export function connect(
   target: Target,
-  { connections, onNotify, address = target, isPooled = false }: ConnectOptions,
+  { connections, onNotify, address = target, isPooled = false, overrides = {} }: ConnectOptions,
 ): Db {
   // Not `sql.listen`: that opens another connection, which nothing else can use. The option is
   // what it uses itself (postgres/src/index.js), and missing in the types.
@@ -70,7 +75,8 @@ export function connect(
     fetch_types: false, // arrays are sent as text (array.ts), so that one round trip is saved
     connection: {
       application_name: target.applicationName ?? "pdoflow",
-      ...(target.options === undefined ? {} : { options: target.options }),
+      ...startupParameters(isPooled, target.options),
+      ...overrides,
     },
     ...notified,
     onnotice: () => {},
@@ -84,7 +90,7 @@ export function connect(
   const end = (timeout: number) => sql.end({ timeout }).finally(() => ended.abort());
   const [close, abort] = [() => end(5), () => end(0)];
   return {
-    ...{ sql, schema: sql(target.schema), target, address, isPooled },
+    ...{ sql, schema: sql(target.schema), target, address, isPooled, overrides },
     ...{ close, abort, [Symbol.asyncDispose]: close },
   };
 }

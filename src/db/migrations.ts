@@ -28,6 +28,29 @@ export class SchemaTooNew extends PdoflowError {
   }
 }
 
+/** The database can't hold the texts of the queue. */
+export class EncodingUnsuitable extends PdoflowError {
+  override readonly name = "EncodingUnsuitable";
+  readonly exitCode = exitCodes.database;
+  constructor(database: string, encoding: string) {
+    super(
+      `expected a database with the encoding UTF8, found ${database} with ${encoding}. Run: ` +
+        `create database NAME encoding 'UTF8' template template0`,
+    );
+  }
+}
+
+/** Those that hold any text: SQL_ASCII is no encoding at all. */
+export const suitableEncodings: readonly string[] = ["UTF8", "SQL_ASCII"];
+
+async function requireEncoding({ sql, target }: Db): Promise<void> {
+  const [row] = await sql<{ encoding: string }[]>`
+    select current_setting('server_encoding') as encoding`;
+  const encoding = row?.encoding ?? "";
+  if (!suitableEncodings.includes(encoding))
+    throw new EncodingUnsuitable(target.database, encoding);
+}
+
 /** The version of the schema: the number of the last migration applied, 0 where there is none. */
 export async function schemaVersion({
   sql,
@@ -89,7 +112,13 @@ const inSchema = (sql: string, schema: string) =>
  * nothing left to do.
  */
 export async function migrate(db: Db): Promise<string[]> {
-  return await db.sql.begin(async (sql) => {
+  await requireEncoding(db);
+  return await db.sql.begin("isolation level read committed", async (sql) => {
+    // Where it names the place of the database itself, partitioned tables are refused.
+    await sql`
+      select set_config('default_tablespace', '', true)
+      from pg_database join pg_tablespace t on t.oid = dattablespace
+      where datname = current_database() and spcname = current_setting('default_tablespace')`;
     const turn = `pdoflow migrate ${db.target.schema}`;
     await sql`select pg_advisory_xact_lock(hashtextextended(${turn}, 0))`;
     // Not "if not exists" alone: that asks for a right to the database that an owner may not have.

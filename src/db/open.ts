@@ -1,9 +1,10 @@
 import { answerMs, connect, type ConnectOptions, type Db, errorCode } from "./connect.ts";
 import { NoAddressUsable } from "./connect.ts";
 import type { Address } from "./addresses.ts";
+import { requireSettings } from "./require-settings.ts";
 import type { Target } from "./settings.ts";
 
-export interface OpenOptions extends Omit<ConnectOptions, "address" | "isPooled"> {
+export interface OpenOptions extends Omit<ConnectOptions, "address" | "isPooled" | "overrides"> {
   /** Which of the target's addresses to try first, by its place among them. Default 0. */
   first?: number;
   /** Called with the place of each address before it is tried. */
@@ -102,16 +103,34 @@ async function openOneWay(
   signal: AbortSignal | undefined,
 ): Promise<Db> {
   const db = connect(target, options);
+  const inItsTime = <T>(work: Promise<T>) => inTime(work, answerMs(target), signal);
   try {
-    const { isPooled, isReadOnly } = await inTime(look(db), answerMs(target), signal);
-    if (isReadOnly && target.others !== undefined) throw new ReadOnlyServer();
-    if (!isPooled) return db;
+    const { isPooled, isReadOnly, ...found } = await inItsTime(look(db));
+    const overrides = isPooled ? {} : overridesOf(found);
+    const isOverridden = "default_transaction_read_only" in overrides;
+    if (isReadOnly && !isOverridden && target.others !== undefined) throw new ReadOnlyServer();
+    if (db.isPooled) await inItsTime(requireSettings(db));
+    if ((db.isPooled || !isPooled) && Object.keys(overrides).length === 0) return db;
+    void db.close();
+    if (!isPooled) return connect(target, { ...options, overrides });
   } catch (error) {
     void db.abort();
-    throw error;
+    if (db.isPooled || !refusesParameters(error)) throw error;
   }
-  void db.close();
-  return connect(target, { ...options, isPooled: true });
+  return await openOneWay(target, { ...options, isPooled: true }, signal);
+}
+
+/** Poolers do so with parameters that they don't know; PgBouncer with 08P01. */
+const refusesParameters = (error: unknown): boolean =>
+  /^(08P01|0A000|42704)$/.test(errorCode(error) ?? "");
+
+interface Look {
+  isPooled: boolean;
+  isReadOnly: boolean;
+  /** Where a setting comes from that makes it read-only; null where it is not. */
+  readOnlyBy: string | null;
+  /** Where a limit on transactions comes from (PostgreSQL 17 has one); null where there is none. */
+  timeoutBy: string | null;
 }
 
 /**
@@ -119,13 +138,33 @@ async function openOneWay(
  * sends something of its own there, which is not the process that then answers. Asked as a simple
  * query, which leaves nothing behind in the session.
  */
-async function look({ sql }: Db): Promise<{ isPooled: boolean; isReadOnly: boolean }> {
-  const rows = await sql<{ pid: number; isReadOnly: boolean }[]>`
+async function look({ sql }: Db): Promise<Look> {
+  const rows = await sql<(Omit<Look, "isPooled"> & { pid: number })[]>`
     select pg_backend_pid() as pid,
-           current_setting('transaction_read_only')::boolean as is_read_only`.simple();
+           current_setting('transaction_read_only')::boolean as is_read_only,
+           case when current_setting('default_transaction_read_only')::boolean then (
+             select source from pg_settings where name = 'default_transaction_read_only'
+           ) end as read_only_by,
+           case when current_setting('transaction_timeout', true) <> '0' then (
+             select source from pg_settings where name = 'transaction_timeout'
+           ) end as timeout_by`.simple();
   const [row] = rows;
-  return { isPooled: row?.pid !== rows.state.pid, isReadOnly: row?.isReadOnly ?? true };
+  const { pid, ...found } = row ?? {
+    ...{ pid: null, isReadOnly: true, readOnlyBy: null, timeoutBy: null },
+  };
+  return { isPooled: pid !== rows.state.pid, ...found };
 }
+
+/**
+ * A role or a database that is read-only by default is meant to protect other tables than ours; a
+ * server that is, has been shut off from writes, as before a switch to its standby.
+ */
+const overridesOf = ({ readOnlyBy, timeoutBy }: Pick<Look, "readOnlyBy" | "timeoutBy">) => ({
+  ...(/^(database|user|database user)$/.test(readOnlyBy ?? "")
+    ? { default_transaction_read_only: "off" }
+    : {}),
+  ...(timeoutBy === null || timeoutBy === "client" ? {} : { transaction_timeout: "0" }),
+});
 
 function inTime<T>(work: Promise<T>, ms: number, signal: AbortSignal | undefined): Promise<T> {
   return new Promise((resolve, reject) => {

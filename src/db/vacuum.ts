@@ -73,7 +73,7 @@ const halfBuilt = ({ sql, target }: Db) => sql<{ schema: string; name: string }[
     from pg_index i join pg_class c on c.oid = i.indexrelid
       join pg_namespace n on n.oid = c.relnamespace
       join pg_class t on i.indrelid in (t.oid, t.reltoastrelid)
-    where not i.indisvalid and c.relkind = 'i' and c.relname ~ '_cc(new|old)\\d*$'
+    where not i.indisvalid and c.relkind = 'i' and c.relname ~ '_cc(new|old)[0-9]*$'
       and t.relnamespace = to_regnamespace(quote_ident(${target.schema}))
       and not exists (select from pg_stat_progress_create_index where relid = t.oid)`;
 

@@ -132,7 +132,7 @@ function moduleFault(module: string): string | undefined {
   if (module.split("/").includes("..")) return `leads up with "..": write the path from the root`;
   if (module.includes("?")) return `has a "?" in its path, which can't be imported`;
   if (isFileModule(module) || packagePath.test(module)) return undefined;
-  return "is neither a file (.ts, .js, …) nor a package";
+  return "is neither a file (.ts, .js and so on) nor a package";
 }
 
 function exportFault(path: string): string | undefined {

@@ -80,8 +80,9 @@ export class Connection {
       first: this.#place,
       onTry: (place) => (this.#place = place),
     });
-    const { address, isPooled } = reading;
-    return { reading, posting: connect(this.target, { connections: 4, address, isPooled }) };
+    const { address, isPooled, overrides } = reading;
+    const like = { address, isPooled, overrides };
+    return { reading, posting: connect(this.target, { connections: 4, ...like }) };
   }
 
   #leave(use: Use): void {

@@ -75,6 +75,30 @@ test("one that sees the database as it was is told to begin anew", async () => {
   expect(await refusal(posted)).toStartWith("SnapshotTooOld: Expected to see");
 });
 
+test("a read-only one is refused before anything is tried", async () => {
+  await using database = await freshDatabase();
+  const posted = database.sql.begin("read only", (tx) =>
+    postWork(anything, [[1]], [], { transaction: fromPostgres(tx), db: database.url }),
+  );
+  expect(await refusal(posted)).toStartWith("TransactionReadOnly: Expected a transaction that may");
+});
+
+test("the settings of a caller's session do not matter", async () => {
+  await using database = await freshDatabase();
+  const { sql, url: db } = database;
+  await sql.begin("isolation level serializable", async (tx) => {
+    await tx`select set_config(name, value, true)
+      from (values ('search_path', ''), ('DateStyle', 'SQL, DMY'), ('bytea_output', 'escape'),
+                   ('TimeZone', 'Australia/Lord_Howe'), ('standard_conforming_strings', 'off'),
+                   ('default_tablespace', 'pg_default'), ('enable_indexscan', 'off'),
+                   ('row_security', 'off')) as s (name, value)`;
+    const at = new Date(Date.now() + 3_600_000);
+    const options = { transaction: fromPostgres(tx), db, name: "night", runAt: at };
+    expect((await postWork("a.ts#f", [[1], ["\\"]], [], options)).jobCount).toBe(2);
+  });
+  expect(await counts(database)).toEqual({ postings: 1, jobs: 2 });
+});
+
 test("a schema that is not there, and one that is too old, are told before anything is tried", async () => {
   await using database = await freshDatabase();
   const { sql, url: db } = database;

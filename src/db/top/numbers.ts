@@ -62,7 +62,7 @@ const numbersQuery = (sql: Tx, { schema, target }: Db) => sql<{ value: unknown }
       select coalesce(json_agg(json_build_object('name', name, 'bytes', bytes, 'rows', rows)
                                order by bytes desc), '[]')
       from (
-        select regexp_replace(c.relname, '_\\d+$', '') as name,
+        select regexp_replace(c.relname, '_[0-9]+$', '') as name,
                sum(pg_total_relation_size(c.oid)) as bytes,
                sum(greatest(c.reltuples, pg_stat_get_live_tuples(c.oid))) as rows
         from pg_class c

@@ -1,0 +1,72 @@
+// What our own sessions need to be, whatever was set for the role, the database or the server.
+
+/** A setting that each of our sessions begins with. */
+interface SessionSetting {
+  name: string;
+  value: string;
+  /** Why. */
+  reason: string;
+}
+
+/** Those without which statements fail or mean something else: ours in any case. */
+const required: readonly SessionSetting[] = [
+  {
+    name: "default_transaction_isolation",
+    value: "read committed",
+    reason: "the lock of a lane (L1) is worth nothing to a snapshot that is older",
+  },
+  { name: "row_security", value: "on", reason: "policies say what a role sees; off is an error" },
+  { name: "DateStyle", value: "ISO", reason: "times are read as ISO 8601" },
+  { name: "bytea_output", value: "hex", reason: "bytes are read as hex" },
+  { name: "standard_conforming_strings", value: "on", reason: "our texts have backslashes" },
+  { name: "array_nulls", value: "on", reason: "arrays are sent as text" },
+];
+
+/** What suits our statements; who sets something else in `options` or PGOPTIONS has that. */
+const preferred: readonly SessionSetting[] = [
+  { name: "statement_timeout", value: "0", reason: "pools have deadlines of their own" },
+  { name: "lock_timeout", value: "0", reason: "locks of ours are short, and waited for" },
+  {
+    name: "idle_in_transaction_session_timeout",
+    value: "0",
+    reason: "a posting is one transaction, however slowly its jobs are read",
+  },
+  { name: "idle_session_timeout", value: "0", reason: "a pool may have nothing to do for days" },
+  { name: "jit", value: "off", reason: "to compile takes longer than our statements do" },
+  { name: "enable_indexscan", value: "on", reason: "claims are fast by their indexes alone" },
+  { name: "enable_indexonlyscan", value: "on", reason: "the same" },
+  { name: "enable_bitmapscan", value: "on", reason: "the same" },
+  { name: "enable_nestloop", value: "on", reason: "few rows are joined to large tables" },
+];
+
+/** Through a pooler only what drivers always send, and every pooler therefore passes on. */
+const pooled: ReadonlySet<string> = new Set(["DateStyle"]);
+
+/**
+ * The parameters that a session begins with. They are sent at the log-in, so that a pooler such as
+ * PgBouncer may refuse them: then `isPooled`.
+ */
+export function startupParameters(
+  isPooled: boolean,
+  options: string | undefined,
+): Readonly<Record<string, string>> {
+  const parameters = required.filter(({ name }) => !isPooled || pooled.has(name));
+  // What comes later counts: the user's own after ours.
+  const defaults = isPooled ? [] : preferred.map(({ name, value }) => `-c ${name}=${value}`);
+  const all = [...defaults, ...(options === undefined ? [] : [options])].join(" ");
+  return {
+    ...Object.fromEntries(parameters.map(({ name, value }) => [name, value])),
+    ...(all === "" ? {} : { options: all }),
+  };
+}
+
+/** What must be set for the role where a pooler keeps us from setting it, by name. */
+export const requiredOfPooler: readonly (readonly [name: string, value: string])[] = required
+  .filter(({ name }) => !pooled.has(name))
+  .map(({ name, value }) => [name, value] as const);
+
+/** All of them, by name. */
+export const sessionSettings: readonly (readonly [name: string, value: string])[] = [
+  ...required,
+  ...preferred,
+].map(({ name, value }) => [name, value] as const);
