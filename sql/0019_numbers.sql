@@ -135,7 +135,7 @@ begin
       where r.attempt > 1
       group by r.posting_id, r.attempt, error ->> 'name',
                substr(error ->> 'stack', strpos(error ->> 'stack', E'\n')),
-               regexp_replace(error ->> 'message', '\d+', '#', 'g')),
+               regexp_replace(error ->> 'message', '[0-9]+', '#', 'g')),
     noted as (
       insert into pdoflow.failure (posting_id, fingerprint, jobs, first_at, last_at, seq, name,
                                    message)

@@ -77,6 +77,16 @@ test("no statement is put together of input", () => {
   expect(sql.flatMap(executeFaults)).toEqual([]);
 });
 
+test("sql reads the same in every encoding, and with standard_conforming_strings off", () => {
+  const faults = sql.flatMap(({ path, text }) =>
+    text.split("\n").flatMap((line, i) => {
+      const isPlain = !line.includes("\\") || /\be'/i.test(line);
+      return isPlain && /^[\x20-\x7e]*$/.test(line) ? [] : [`${path}:${i + 1}: ${line}`];
+    }),
+  );
+  expect(faults).toEqual([]);
+});
+
 test("every file is named after what it owns", () => {
   expect(ours.flatMap(({ path }) => nameFaults(path))).toEqual([]);
 });

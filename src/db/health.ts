@@ -6,7 +6,7 @@ import { schemaVersion } from "./migrations.ts";
 import { findVacuumBlockers } from "./vacuum.ts";
 
 const watched = [
-  ...["autovacuum", "default_transaction_isolation", "default_transaction_read_only", "fsync"],
+  ...["autovacuum", "default_transaction_read_only", "fsync", "server_encoding"],
   ...["full_page_writes", "idle_in_transaction_session_timeout", "idle_session_timeout"],
   ...["statement_timeout", "synchronous_commit", "track_counts", "transaction_timeout"],
 ];

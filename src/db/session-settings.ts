@@ -16,7 +16,7 @@ const required: readonly SessionSetting[] = [
     reason: "the lock of a lane (L1) is worth nothing to a snapshot that is older",
   },
   { name: "row_security", value: "on", reason: "policies say what a role sees; off is an error" },
-  { name: "DateStyle", value: "ISO", reason: "times are read as ISO 8601" },
+  { name: "DateStyle", value: "ISO, MDY", reason: "times are read as ISO 8601" },
   { name: "bytea_output", value: "hex", reason: "bytes are read as hex" },
   { name: "standard_conforming_strings", value: "on", reason: "our texts have backslashes" },
   { name: "array_nulls", value: "on", reason: "arrays are sent as text" },

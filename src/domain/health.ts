@@ -138,10 +138,10 @@ const hurtful: readonly (readonly [
   ],
   [
     "problem",
-    "default_transaction_isolation",
-    /^(repeatable read|serializable)$/,
-    "claims of two pools at once fail, and are tried again and again",
-    "alter role … set default_transaction_isolation = 'read committed'",
+    "server_encoding",
+    /^(?!(UTF8|SQL_ASCII)$)/,
+    "the queue holds texts that this encoding does not have",
+    "create database … encoding 'UTF8' template template0, and use that one",
   ],
   [
     "advice",

@@ -29,18 +29,40 @@ test("settings of the database that hurt are found with their remedy", async () 
   await using db = await freshDatabase();
   using cli = await openCli(db);
   const name = db.sql(db.name);
-  await db.sql`alter database ${name} set statement_timeout = '20min'`;
-  await db.sql`alter database ${name} set default_transaction_isolation = 'serializable'`;
-  expect(await examine(cli)).toEqual({
-    code: 1,
-    findings: [
-      ["problem", "default_transaction_isolation"],
-      ["advice", "statement_timeout"],
-    ],
-  });
-  const { out } = await cli.run("doctor");
+  await db.sql`alter database ${name} set statement_timeout = '20min'`; // ours do without
+  expect((await examine(cli)).findings).toEqual([]);
+  const env = { PGOPTIONS: "-c statement_timeout=20min" }; // that was meant for us
+  const { out } = await cli.runWith({ env }, "doctor");
   expect(out).toContain("advice: statement_timeout: it is 20min: large postings");
   expect(out).toContain("  alter role … set statement_timeout = 0");
+});
+
+test("a database whose encoding can't hold the queue is refused by migrate, and found", async () => {
+  await using db = await freshDatabase();
+  const name = `${db.name}_latin1`;
+  for (const encoding of ["LATIN1", "SQL_ASCII"]) {
+    await db.sql.unsafe(
+      `create database ${name} encoding '${encoding}' locale_provider libc locale 'C'
+       template template0`,
+    );
+    try {
+      using cli = await openCli({ url: db.url.replace(db.name, name) });
+      const { code, err } = await cli.run("migrate");
+      if (encoding === "SQL_ASCII") {
+        expect({ code, err }).toEqual({ code: 0, err: expect.stringContaining("applied 0001") });
+        continue;
+      }
+      expect({ code, err }).toEqual({
+        code: 3,
+        err:
+          `pdoflow migrate: expected a database with the encoding UTF8, found ${name} with ` +
+          "LATIN1. Run: create database NAME encoding 'UTF8' template template0\n",
+      });
+      expect((await examine(cli)).findings).toContainEqual(["problem", "server_encoding"]);
+    } finally {
+      await db.sql.unsafe(`drop database ${name} with (force)`);
+    }
+  }
 });
 
 test("a schema that is not there, or out of date, is found", async () => {

@@ -87,3 +87,30 @@ testBouncer(
   },
   120_000,
 );
+
+testBouncer(
+  `what can't be set through PgBouncer is refused with the statement that sets it${why}`,
+  async () => {
+    await using db = await freshDatabase();
+    const name = db.sql(db.name);
+    await db.sql`alter database ${name} set DateStyle = 'SQL, DMY'`; // this one can
+    await using bouncer = await openBouncer(db, 1);
+    using cli = await openCli(bouncer);
+    expect(await cli.run("post", "a.ts#f", "--each", "1", "--no-check")).toMatchObject({ code: 0 });
+    expect(await cli.run("pools")).toMatchObject({ code: 0 });
+    await db.sql`alter database ${name} set default_transaction_isolation = serializable`;
+    await db.sql`
+      select pg_terminate_backend(pid) from pg_stat_activity
+      where datname = current_database() and pid <> pg_backend_pid() and state = 'idle'`;
+    for (const line of ["status", "pool --once", "migrate"]) {
+      const { code, err } = await cli.run(...line.split(" "));
+      expect([line, code]).toEqual([line, 3]);
+      expect(err).toContain(
+        "expected default_transaction_isolation to be read committed, found serializable, which " +
+          "can't be changed through a pooler such as PgBouncer. Run: alter role pdoflow set " +
+          "default_transaction_isolation = 'read committed';",
+      );
+    }
+  },
+  60_000,
+);

@@ -1,31 +1,42 @@
-import { expect, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 
+import { openDatabase } from "../../src/db/open.ts";
+import { sessionSettings } from "../../src/db/session-settings.ts";
 import { close, postWork } from "../../src/index.ts";
-import { freshDatabase } from "../database.ts";
-import { type Cli, openCli } from "./cli.ts";
+import { freshDatabase, type TestDatabase } from "../database.ts";
+import { openCli } from "./cli.ts";
 
-/** What people set for a role or a database, each of which has broken something once. */
-const settings = [
-  "default_transaction_isolation = 'repeatable read'",
-  "default_transaction_isolation = serializable",
-  "default_transaction_read_only = on",
-  "statement_timeout = '1s'",
-  "statement_timeout = '20ms'",
-  "lock_timeout = '200ms'",
-  "idle_in_transaction_session_timeout = '1s'",
-  "idle_session_timeout = '2s'",
-  "default_tablespace = pg_default",
-  "search_path = ''",
-  "DateStyle = 'SQL, DMY'",
-  "TimeZone = 'Australia/Lord_Howe'",
-  "bytea_output = escape",
-  "client_encoding = latin1",
-  "standard_conforming_strings = off",
-  "row_security = off",
-  "jit = on",
-  "enable_indexscan = off",
-  "work_mem = '64kB'",
-] as const;
+/**
+ * What people set for a role or a database, each of which has broken something once, and what a
+ * session of ours has instead; null where it works with that.
+ */
+const settings: readonly (readonly [name: string, value: string, ours: string | null])[] = [
+  ["default_transaction_isolation", "'repeatable read'", "read committed"],
+  ["default_transaction_isolation", "serializable", "read committed"],
+  ["default_transaction_read_only", "on", "off"],
+  ["statement_timeout", "'1s'", "0"],
+  ["statement_timeout", "'20ms'", "0"],
+  ["lock_timeout", "'200ms'", "0"],
+  ["idle_in_transaction_session_timeout", "'1s'", "0"],
+  ["idle_session_timeout", "'2s'", "0"],
+  ["transaction_timeout", "'1s'", "0"],
+  ["default_tablespace", "pg_default", null],
+  ["search_path", "''", '""'],
+  ["DateStyle", "'SQL, DMY'", "ISO, MDY"],
+  ["TimeZone", "'Australia/Lord_Howe'", null],
+  ["bytea_output", "escape", "hex"],
+  ["client_encoding", "latin1", "UTF8"],
+  ["standard_conforming_strings", "off", "on"],
+  ["array_nulls", "off", "on"],
+  ["row_security", "off", "on"],
+  ["jit", "on", "off"],
+  ["enable_indexscan", "off", "on"],
+  ["enable_indexonlyscan", "off", "on"],
+  ["enable_bitmapscan", "off", "on"],
+  ["enable_nestloop", "off", "on"],
+  ["work_mem", "'64kB'", null],
+];
+const allLines = settings.map(([name, value]) => `${name} = ${value}`);
 
 const jobFile = `export const double = (i: number) => i * 2;
 export function fails(i: number) { throw new Error("no " + i); }`;
@@ -48,28 +59,35 @@ async function open(...lines: readonly string[]) {
 
 const ok = (out: unknown = expect.any(String)) => ({ code: 0, out, err: expect.any(String) });
 
-async function runAll(cli: Cli): Promise<void> {
-  expect(await cli.run("post", "jobs.ts#double", "--each", "1-300")).toEqual(ok("1\n"));
-  expect(await cli.run("pool", "--once", "--max-workers", "3")).toEqual(ok());
-  const { code, out } = await cli.run("results", "1");
-  expect(code).toBe(0);
-  expect(out.trim().split("\n")).toHaveLength(300);
-}
+describe("a session begins with what it needs, whatever was set for the database", () => {
+  let db: TestDatabase;
+  beforeAll(async () => void (db = await freshDatabase()));
+  afterAll(() => db[Symbol.asyncDispose]());
 
-test.each(settings)(
-  "a database with %s: a pool with three workers does what was posted",
-  async (line) => {
-    await using at = await open(line);
-    await runAll(at.cli);
-  },
-  60_000,
-);
+  test.each(settings)("%s = %s", async (name, value, ours) => {
+    await db.sql.unsafe(`alter database ${db.name} set ${name} = ${value}`);
+    try {
+      await using opened = await openDatabase(db.db.target, { connections: 1 });
+      const [row] = await opened.sql<{ found: string }[]>`
+        select current_setting(${name}) as found`;
+      expect(row?.found).toBe(ours ?? value.replaceAll("'", ""));
+    } finally {
+      await db.sql.unsafe(`alter database ${db.name} reset ${name}`);
+    }
+  });
 
-test("three pools at once claim as they should where transactions are serializable", async () => {
-  await using at = await open("default_transaction_isolation = serializable");
+  test("the list has no other setting", () => {
+    const tested = new Set(settings.map(([name]) => name));
+    expect(sessionSettings.map(([name]) => name).filter((name) => !tested.has(name))).toEqual([]);
+  });
+});
+
+test("three pools at once claim as they should where transactions are repeatable read", async () => {
+  await using at = await open("default_transaction_isolation = 'repeatable read'");
   expect(await at.cli.run("post", "jobs.ts#double", "--each", "1-20000")).toEqual(ok("1\n"));
   const pools = [1, 2, 3].map(() => at.cli.run("pool", "--once", "--max-workers", "1"));
-  expect((await Promise.all(pools)).map(({ code }) => code)).toEqual([0, 0, 0]);
+  const ended = await Promise.all(pools);
+  expect(ended.map(({ code, err }) => (code === 0 ? 0 : err))).toEqual([0, 0, 0]);
   const [row] = await at.db.sql`select count(*)::int as done from pdoflow.outcome`;
   expect(row).toEqual({ done: 20_000 });
 }, 60_000);
@@ -106,7 +124,7 @@ const lines: readonly [exitCode: number, line: string][] = [
 ];
 
 test("every command works where all of these settings are wrong at once", async () => {
-  await using at = await open(...settings);
+  await using at = await open(...allLines);
   await at.db.sql`drop schema pdoflow cascade`;
   expect(await at.cli.run("migrate")).toEqual(ok());
   const ended: (readonly [number, string])[] = [];
@@ -118,7 +136,7 @@ test("every command works where all of these settings are wrong at once", async 
 }, 60_000);
 
 test("the library works there too", async () => {
-  await using at = await open(...settings);
+  await using at = await open(...allLines);
   const { url } = at.db;
   const options = { db: url, root: at.cli.folder };
   const posting = await postWork("jobs.ts#double", [[1], [2]], [], options);
