@@ -102,7 +102,7 @@ begin
     select relnamespace::regnamespace from pg_class where oid = 'pdoflow.span'::regclass);
   v_jobs := format('%s.job_%s', v_schema, v_first);
   v_outcomes := format('%s.outcome_%s', v_schema, v_first);
-  -- Not create table … partition of: that locks job and outcome against all who use them.
+  -- Not create table with partition of: that locks job and outcome against all who use them.
   execute format('create table %s (like pdoflow.job including all)', v_jobs);
   execute format('create table %s (like pdoflow.outcome including all)', v_outcomes);
   v_width := greatest(v_width, p_ids);
