@@ -26,7 +26,8 @@ create function pdoflow.kind_calls(p_kind text) returns text[] language sql immu
                            'pool_finish',
                            'pool_fold', 'pool_finish_stragglers', 'pool_rescue',
                            'pool_stop_posting', 'pool_tell', 'pool_show', 'pool_profile',
-                           'pool_signatures', 'pool_block', 'pool_refuse']
+                           'pool_signatures', 'pool_block', 'pool_refuse',
+                           'pool_retract']
     else array['running_jobs', 'fingerprint', 'failed_jobs', 'seqs_of',
                'limit_room', 'status', 'get_variable', 'follow']
   end ||

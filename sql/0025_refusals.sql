@@ -1,5 +1,5 @@
--- Postings that pools with --trust or --allow do not run. That is for each pool to say: others may
--- run them, so a refusal stops nothing.
+-- Postings that pools do not run: by --trust or --allow, or for want of their code. That is for each
+-- pool to say: others may run them, so a refusal stops nothing.
 
 create table pdoflow.refusal (
   id bigint generated always as identity primary key,
@@ -7,6 +7,7 @@ create table pdoflow.refusal (
     references pdoflow.posting (id) on delete cascade deferrable initially deferred,
   host text not null,
   pool_id bigint not null,
+  pool_ids bigint[] not null,
   reason text not null,
   refused_at timestamptz not null default now(),
   unique (posting_id, host),
@@ -16,7 +17,8 @@ comment on table pdoflow.refusal is
 'One row: the pools of a host do not run a posting, and why the last of them did not.
   H1  Of about ten hosts at most for a posting: of the first ones, so that the oldest row stays. A
       pool passes a posting by until that is not the one which it found, for then somebody has
-      resumed the posting: that deletes them all.';
+      resumed the posting: that deletes them all. pool_ids are those of the host that refused it and
+      have not changed their mind, of many the last 20; pool_id is the one whose reason it is.';
 alter table pdoflow.refusal enable row level security;
 create policy seen on pdoflow.refusal for select using (
   (select pdoflow.sees_all()) or (select pdoflow.runs_all())
@@ -31,8 +33,8 @@ set jit = off set enable_seqscan = off as $$
 #variable_conflict use_column
 begin
   perform pdoflow.require_pool(p_pool);
-  insert into pdoflow.refusal as f (posting_id, host, pool_id, reason)
-  select p.id, o.host, p_pool, left(min(r.reason), 1000)
+  insert into pdoflow.refusal as f (posting_id, host, pool_id, pool_ids, reason)
+  select p.id, o.host, p_pool, array[p_pool], left(min(r.reason), 1000)
   from unnest(p_postings, p_reasons) as r (id, reason)
     join pdoflow.posting p on p.id = r.id join pdoflow.pool o on o.id = p_pool
   -- By their numbers first: a join would look at all postings that have not ended.
@@ -42,9 +44,26 @@ begin
          or exists (select from pdoflow.refusal x where x.posting_id = p.id and x.host = o.host))
   group by p.id, o.host order by p.id -- in the order of forgive
   on conflict (posting_id, host) do update
-  set pool_id = excluded.pool_id, reason = excluded.reason, refused_at = excluded.refused_at;
+  set pool_id = excluded.pool_id,
+      pool_ids = (array_remove(f.pool_ids, excluded.pool_id) || excluded.pool_id)
+                 [greatest(cardinality(f.pool_ids) - 18, 1):],
+      reason = excluded.reason, refused_at = excluded.refused_at;
   return query select f.posting_id, min(f.id) from pdoflow.refusal f
     where f.posting_id = any (p_postings) group by f.posting_id;
+end $$;
+
+-- Takes back what a pool said of postings that it runs after all.
+create function pdoflow.pool_retract(p_pool bigint, p_postings bigint[]) returns void
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+set jit = off set enable_seqscan = off as $$
+begin
+  perform pdoflow.require_pool(p_pool);
+  -- In the order of pool_refuse.
+  perform from pdoflow.refusal
+  where posting_id = any (p_postings) and p_pool = any (pool_ids) order by posting_id for update;
+  update pdoflow.refusal set pool_ids = array_remove(pool_ids, p_pool)
+  where posting_id = any (p_postings) and p_pool = any (pool_ids);
+  delete from pdoflow.refusal where posting_id = any (p_postings) and pool_ids = '{}';
 end $$;
 
 -- Lets pools look anew at postings that they refused; returns those of them that are open.

@@ -114,7 +114,7 @@ export class RunCommand extends PostingCommand {
           ...{ patienceMs: 15_000, idleTimeoutMs: null, lifetimeMs: null },
           ...{ graceMs: null, provides: {}, posters: null, oldestEvery: 0 },
           ...{ once: true, run: posting.run, onEnded: (end) => output.add(end) },
-          log: (line) => (this.context.isTerminal.stderr ? undefined : this.say(`run: ${line}`)),
+          log: (line) => this.#log(line),
           ...withWorkers(maxWorkers, worker, { reloads: false }),
         });
       return await this.#work(start, id, jobCount, output);
@@ -186,6 +186,13 @@ export class RunCommand extends PostingCommand {
         progress.end();
       },
     };
+  }
+
+  /** On a terminal the progress says enough, except that the code of the jobs is missing. */
+  #log(line: string): void {
+    if (this.context.isTerminal.stderr && !line.includes("is passed by")) return;
+    this.#clear();
+    this.say(`run: ${line}`);
   }
 
   async #show(job: EndedJob): Promise<void> {

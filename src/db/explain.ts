@@ -58,7 +58,8 @@ export async function readJobFacts(
 
 const readScopes = ({ sql, schema }: Db, postingId: number) => sql<JobFacts["pools"]>`
   select provides, posters, project, exists (
-    select from ${schema}.refusal where posting_id = ${postingId} and pool_id = p.id) as refuses
+    select from ${schema}.refusal
+    where posting_id = ${postingId} and p.id = any (pool_ids)) as refuses
   from ${schema}.pool p
   where state = 'up' and beat_at > clock_timestamp() - patience_ms * interval '1 ms'`;
 
@@ -73,7 +74,8 @@ export async function readPostingFacts(db: Db, ids: readonly number[]): Promise<
     select p.id, ${schema}.refusal_of(p.id) as refusal,
       json_build_object('id', r.id, 'poster', r.poster, 'posterOs', r.poster_os,
                         'needs', r.needs, 'run', r.run, 'project', r.project) as route,
-      array(select pool_id from ${schema}.refusal f where f.posting_id = p.id) as refusers
+      array(select unnest(pool_ids) from ${schema}.refusal f
+            where f.posting_id = p.id) as refusers
     from ${schema}.posting p join ${schema}.route r on r.id = p.route_id
     where p.id = any (${integers(ids)}::bigint[]) and p.state = 'open' and p.ended_at is null
       and p.starts_at is null and r.run = ''

@@ -37,6 +37,7 @@ export async function readHealth(db: Db, now: () => number): Promise<Health> {
 
 const noPools = {
   ...{ silentPools: [], poolsUp: 0, poolVersions: [], orphanedLeases: 0, openPostings: 0 },
+  passedBy: { postings: 0, example: null },
 };
 
 /** The server read its clock somewhere between our sending and its answer: the best of five. */
@@ -143,8 +144,18 @@ async function readPools({ sql, schema }: Db) {
               where p.id = l.pool_id and p.state in ('up', 'draining'))) as orphans,
            (select count(*)::integer from ${schema}.posting
             where ended_at is null and state = 'open') as open`;
+  const [passedBy] = await sql<Health["passedBy"][]>`
+    select count(*)::integer as postings,
+           min(id || ': ' || ${schema}.refusal_of(id)) as example
+    from (
+      select distinct p.id from ${schema}.refusal f join ${schema}.posting p on p.id = f.posting_id
+      where p.ended_at is null and p.state = 'open' and exists (
+        select from ${schema}.pool o where o.id = any (f.pool_ids) and o.state = 'up'
+          and o.beat_at >= clock_timestamp() - o.patience_ms * interval '1 ms')
+      limit 1000) refused`;
   return {
     silentPools,
+    passedBy: passedBy ?? noPools.passedBy,
     poolsUp: row?.up ?? 0,
     poolVersions: row?.versions ?? [],
     orphanedLeases: row?.orphans ?? 0,

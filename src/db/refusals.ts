@@ -24,3 +24,7 @@ export const readRefusals = ({ sql, schema }: Db, ids: readonly number[]) => sql
   where f.posting_id = any (${integers(ids)}::bigint[]) and p.state = 'open'
     and p.ended_at is null
   group by f.posting_id`;
+
+/** Takes back what a pool said of postings that it runs after all. */
+export const retractRefusals = ({ sql, schema }: Db, poolId: number, ids: readonly number[]) => sql`
+  select ${schema}.pool_retract(${poolId}, ${integers(ids)}::bigint[])`;

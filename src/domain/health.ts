@@ -39,6 +39,8 @@ export interface Health {
   /** Leases that are held for a pool that is gone. */
   orphanedLeases: number;
   openPostings: number;
+  /** Open postings that a pool which is up does not run, and one of them with the reason. */
+  passedBy: { postings: number; example: string | null };
 }
 
 /** Something that is not as it should be. A problem hurts now; advice is what could be better. */
@@ -283,6 +285,13 @@ function poolFindings(health: Health, version: string): Finding[] {
     health.openPostings > 0 &&
       health.poolsUp === 0 &&
       advice("pools", "postings are open and no pool runs", "start one: pdoflow pool"),
+    health.passedBy.postings > 0 &&
+      advice(
+        "refusals",
+        `pools pass by ${health.passedBy.postings} open postings, such as posting ` +
+          `${health.passedBy.example}`,
+        "give these pools the code or the key, or end them: pdoflow drain",
+      ),
     others.length > 0 &&
       advice(
         "versions",

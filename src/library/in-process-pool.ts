@@ -7,8 +7,10 @@ import type { Target } from "../db/settings.ts";
 import { entryPointOf, markedJobs } from "../domain/job-mark.ts";
 import { InProcess } from "../pool/in-process.ts";
 import { type EntryFunction, loadPosted } from "../pool/load-entry-point.ts";
+import { missingCode } from "../pool/missing-code.ts";
 import { Pool } from "../pool/pool.ts";
 import { projectOfPool } from "../pool/project.ts";
+import { RootWatch } from "../pool/root-watch.ts";
 
 export interface InProcessPoolOptions {
   concurrency: number;
@@ -34,7 +36,11 @@ export async function startInProcess(
     version: `in a program (${name} ${version})`,
     project: projectOfPool({ option, env: process.env, root, target }),
     ...{ provides: {}, posters: null, patienceMs: 15_000, oldestEvery: 10 },
-    ...{ idleTimeoutMs: null, lifetimeMs: null, codeWatch: null },
+    ...{ idleTimeoutMs: null, lifetimeMs: null },
+    codeWatch: new RootWatch(async (entryPoint) => {
+      jobs.forget(entryPoint);
+      return (await missingCode(jobs.load(entryPoint))) === null;
+    }),
     maxWorkers: concurrency,
     makeRunner: (listener) =>
       new InProcess({ concurrency, load: (entryPoint) => jobs.load(entryPoint) }, listener),
@@ -63,6 +69,11 @@ class OwnJobs {
     const loaded = this.#loaded.get(entryPoint) ?? this.#find(entryPoint);
     this.#loaded.set(entryPoint, loaded);
     return loaded;
+  }
+
+  /** What was not there may be by now. */
+  forget(entryPoint: string): void {
+    this.#loaded.delete(entryPoint);
   }
 
   /** One that this process has marked already is it; else the file is imported. */

@@ -1,6 +1,7 @@
 import type { HeldJob } from "./held-job.ts";
 import { insist } from "./insist.ts";
 import type { PoolOptions } from "./options.ts";
+import { noteLack } from "./pass-by.ts";
 import type { Links, Session } from "./session.ts";
 import type { Judge, Verdict } from "./verdict.ts";
 
@@ -31,10 +32,19 @@ export async function admit(
   for (const [id, why] of refused) log(`posting ${id} was refused: ${why}`);
   const isRefused = ({ posting }: HeldJob) => refused.has(posting.id);
   const kept = refused.size === 0 ? jobs : jobs.filter((job) => !isRefused(job));
-  const isCodeNew = checked.isCodeNew || (await codeWatch?.hasChanged(kept)) === true;
+  const isCodeNew = checked.isCodeNew || (await codeWatch.hasChanged(kept));
   if (isCodeNew) log("code has changed: replacing the workers");
-  const back = refused.size === 0 ? [] : jobs.filter(isRefused);
-  return isHeld() ? { jobs: kept, refused: back, isCodeNew } : null;
+  const lacking = Map.groupBy(
+    kept.filter(({ posting }) => codeWatch.reasonFor(posting.entryPoint) !== undefined),
+    ({ posting }) => posting.entryPoint,
+  );
+  const isBack = (job: HeldJob) => isRefused(job) || lacking.has(job.posting.entryPoint);
+  for (const [entryPoint, own] of lacking) {
+    await noteLack(session, entryPoint, own, codeWatch.reasonFor(entryPoint) ?? "no code");
+  }
+  const back = refused.size + lacking.size === 0 ? [] : jobs.filter(isBack);
+  const left = back.length === 0 ? jobs : jobs.filter((job) => !isBack(job));
+  return isHeld() ? { jobs: left, refused: back, isCodeNew } : null;
 
   async function noteRefused(by: Judge): Promise<Verdict> {
     const verdict = await by.check(jobs, (work) => links.work.ask(work));

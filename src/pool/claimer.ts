@@ -17,8 +17,7 @@ import { mayServe, type PoolScope, type RouteInTurn } from "../domain/route.ts";
 import { Turns } from "../domain/turns.ts";
 import type { HeldJob } from "./held-job.ts";
 import { Limits } from "./limits.ts";
-import { Refusals } from "./refusals.ts";
-import type { Judge } from "./verdict.ts";
+import { type Judging, Refusals } from "./refusals.ts";
 import type { Link } from "./link.ts";
 
 const postingsKept = 10_000;
@@ -28,11 +27,9 @@ const routesKept = 100;
 /** A pool that always finds something looks for new routes so often: else they starve (rule 6). */
 const routesEveryMs = 1_000;
 
-export interface ClaimerOptions extends PoolScope {
+export interface ClaimerOptions extends PoolScope, Judging {
   /** One claim in so many goes to the oldest open lane, so that no posting starves; 0 for none. */
   oldestEvery: number;
-  /** What it may run; absent where it runs all that it may claim. */
-  trust?: Judge | null;
 }
 
 /** What of the pool the size of a claim depends on. */
@@ -64,7 +61,7 @@ export class Claimer {
     this.#link = link;
     this.#options = options;
     this.#poolId = poolId;
-    this.refusals = new Refusals(link, poolId, options.trust ?? null);
+    this.refusals = new Refusals(link, poolId, options);
   }
 
   jobTime(entryPoint: string): JobTime | null {

@@ -86,7 +86,8 @@ export class Dispatcher implements Runner {
 
   /** Hands out what is there: first to workers without work, then ahead to the others. */
   fill(): void {
-    if (!this.#listener.mayStart()) return this.#takeBack();
+    // What no worker has started is not to be started now.
+    if (!this.#listener.mayStart()) return this.#slots.forEach((slot) => this.#takeFrom(slot));
     for (const ahead of [false, true]) {
       for (const slot of this.#slots) {
         const jobs = this.#backlog[0];
@@ -182,6 +183,8 @@ export class Dispatcher implements Runner {
   #receive(slot: Slot, message: WorkerMessage): void {
     if (!this.#slots.has(slot)) return; // abandoned: its jobs are others' by now
     if (message.kind === "ready") slot.isReady = true;
+    if (message.kind === "lacking")
+      this.#listener.onLacking(slot.takeBack(message), message.reason);
     if (message.kind === "late") this.#listener.onLate(slot.recall(Infinity, message.chunk));
     if (message.kind === "progress") return this.#progress(slot, message);
     if (message.kind === "profile") return this.#profile(slot, message);
@@ -215,11 +218,6 @@ export class Dispatcher implements Runner {
   #profile(slot: Slot, { chunk, position, stacks }: ProfileMessage): void {
     const job = slot.peek(chunk, position);
     if (job) this.#listener.onProfile(job, { jobs: 1, stacks });
-  }
-
-  /** What no worker has started is not to be started now. */
-  #takeBack(): void {
-    for (const slot of this.#slots) this.#takeFrom(slot);
   }
 
   #takeFrom(slot: Slot): void {

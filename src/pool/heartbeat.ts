@@ -170,3 +170,8 @@ export class Heartbeat {
     this.#silenceTimer = setTimeout(() => this.#listener.onSilence(), Math.max(leftMs, 0));
   }
 }
+
+/** What a pool logs that stops its workers because no beat gets through (rule 10). */
+export const silenceText = (patienceMs: number): string =>
+  `no heartbeat got through for most of ${patienceMs} ms: the workers were stopped, before ` +
+  "another pool takes over their jobs";

@@ -9,6 +9,7 @@ import type { HeldJob } from "./held-job.ts";
 import { JobContext, type Progress, type StopReason } from "./job-context.ts";
 import { JobLog } from "./job-log.ts";
 import type { EntryFunction } from "./load-entry-point.ts";
+import { missingCode } from "./missing-code.ts";
 import { longMs, type Runner, type RunnerListener, timedOut, type Verdict } from "./runner.ts";
 
 export interface InProcessOptions {
@@ -181,8 +182,13 @@ export class InProcess implements Runner {
       ...{ givenUp: deferred<null>(), timer: undefined },
     };
     this.#running.add(running);
-    const ended = attempt(fn, job.args, posting.keepsResults, context);
-    this.#tell(running, await Promise.race([ended, running.givenUp.promise]));
+    const ended = missingCode(fn).then(async (reason) =>
+      reason === null ? await attempt(fn, job.args, posting.keepsResults, context) : reason,
+    );
+    const end = await Promise.race([ended, running.givenUp.promise]);
+    if (typeof end !== "string") return this.#tell(running, end);
+    clearTimeout(running.timer);
+    if (this.#running.delete(running)) this.#listener.onLacking([job], end);
   }
 
   /** Null where it was given up. */

@@ -16,7 +16,7 @@ export async function lookAround(
   { codeWatch, log }: Pick<PoolOptions, "codeWatch" | "log">,
   giveBack: (jobs: readonly HeldJob[]) => Promise<void>,
 ): Promise<void> {
-  if (!runner.isIdle && (await codeWatch?.hasChanged([])) === true) {
+  if (!runner.isIdle && (await codeWatch.hasChanged([]))) {
     log("code has changed: replacing the workers");
     runner.renew();
   }

@@ -5,6 +5,21 @@ import type { EndedAttempt } from "./outcome-batch.ts";
 import type { Runner, RunnerListener } from "./runner.ts";
 import type { Judge } from "./verdict.ts";
 
+/** Looks after the code that jobs run. */
+export interface CodeWatcher {
+  /**
+   * Whether code has changed that workers may have imported, before these jobs are handed out: the
+   * workers are replaced then.
+   */
+  hasChanged(jobs: readonly HeldJob[]): Promise<boolean>;
+  /** Notes that an entry point has no code here, and why. False where that was known. */
+  lack(entryPoint: string, reason: string): boolean;
+  /** Why an entry point has no code here; undefined where that is not known. */
+  reasonFor(entryPoint: string): string | undefined;
+  /** The entry points that had no code here, and may have by now: they are forgotten. */
+  mended(): Promise<string[]>;
+}
+
 export interface PoolOptions extends Omit<NewPool, "slots"> {
   /** How many jobs it runs at a time. */
   maxWorkers: number;
@@ -19,11 +34,7 @@ export interface PoolOptions extends Omit<NewPool, "slots"> {
   graceMs: number | null;
   /** One claim in so many goes to the oldest open lane; 0 for none. */
   oldestEvery: number;
-  /**
-   * Whether code has changed that workers may have imported, before these jobs are handed out: the
-   * workers are replaced then. Null where they never are.
-   */
-  codeWatch: { hasChanged(jobs: readonly HeldJob[]): Promise<boolean> } | null;
+  codeWatch: CodeWatcher;
   /** What it may run; absent where it runs all that it may claim. */
   trust?: Judge | null;
   log: (line: string) => void;
@@ -52,13 +63,3 @@ export interface PoolSummary extends Record<OutcomeState, number> {
   /** Whether postings are left that it does not run. */
   refusesAny: boolean;
 }
-
-/** For outcomes that could not be written as they were: what was thought to be done has failed. */
-export const countAsFailed =
-  (summary: PoolSummary, log: (line: string) => void) =>
-  (state: OutcomeState, sentence: string): void => {
-    log(sentence);
-    if (state !== "done") return;
-    summary.done--;
-    summary.failed++;
-  };

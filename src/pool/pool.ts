@@ -6,14 +6,17 @@ import type { AttemptEnd } from "../domain/attempt.ts";
 import { admit } from "./admit.ts";
 import { ClaimLoop } from "./claim-loop.ts";
 import type { Room } from "./claimer.ts";
+import { countAsFailed, countRefused } from "./count-outcomes.ts";
 import { endedAttempt } from "./ended-attempt.ts";
 import { keptEnd } from "./kept-end.ts";
 import { FailureWatch } from "./failure-watch.ts";
 import type { HeldJob } from "./held-job.ts";
+import { silenceText } from "./heartbeat.ts";
 import { insist } from "./insist.ts";
 import { Lifetime } from "./lifetime.ts";
 import { lookAround } from "./look-around.ts";
-import { countAsFailed, nothingDone, type PoolOptions, type PoolSummary } from "./options.ts";
+import { nothingDone, type PoolOptions, type PoolSummary } from "./options.ts";
+import { passBy } from "./pass-by.ts";
 import type { End } from "./protocol.ts";
 import type { Runner } from "./runner.ts";
 import { closeLinks, type Links, openLinks, Session } from "./session.ts";
@@ -82,6 +85,10 @@ export class Pool {
         this.#session?.claimer.limits.late(performance.now());
         void this.#attempt(() => this.#giveBack(jobs));
       },
+      onLacking: (...lacking) =>
+        void this.#attempt(async () =>
+          this.#giveBack(await passBy(this.#session, this.#runner, options, ...lacking)),
+        ),
       onLongJob: () => this.#session?.heartbeat.hurry(),
       onProgress: () => this.#session?.heartbeat.tell(),
       onProfile: ({ posting }, profile) => this.#session?.profiles.add(posting.id, profile),
@@ -158,10 +165,7 @@ export class Pool {
       onSilence: () => this.#onSilence(),
       onRescue: ({ host, poolId, jobs }) =>
         this.#options.log(`pool ${poolId} on ${host} was lost; ${jobs} of its jobs went back`),
-      onRefused: (count) => {
-        this.#summary.refused += count;
-        this.#options.log(`${count} outcomes were refused: their leases had been taken away`);
-      },
+      onRefused: countRefused(this.#summary, this.#options.log),
       onWritten: (postingIds) => this.#claims.free(postingIds),
       onReplaced: countAsFailed(this.#summary, this.#options.log),
       onHold: (sentence) => this.#options.log(sentence),
@@ -192,10 +196,7 @@ export class Pool {
     this.#runner.abandon();
     this.#links.claims.reset(); // the same network: whatever it waits for may never come
     this.#links.work.reset();
-    this.#options.log(
-      `no heartbeat got through for most of ${this.#options.patienceMs} ms: the workers were ` +
-        "stopped, before another pool takes over their jobs",
-    );
+    this.#options.log(silenceText(this.#options.patienceMs));
   }
 
   #onLost(): void {
@@ -213,10 +214,10 @@ export class Pool {
     });
   }
 
-  async #giveBack(jobs: readonly HeldJob[]): Promise<void> {
+  readonly #giveBack = async (jobs: readonly HeldJob[]): Promise<void> => {
     const back = await this.#session?.giveBack(jobs, () => this.#runner.all);
     this.#summary.gaveBack += back ?? 0;
-  }
+  };
 
   /** Something was stopped: a posting, or this pool. */
   #change(): void {
@@ -234,8 +235,7 @@ export class Pool {
     const session = this.#session;
     if (!session) return;
     void this.#attempt(async () => {
-      const giveBack = (jobs: readonly HeldJob[]) => this.#giveBack(jobs);
-      await lookAround(session, this.#links, this.#runner, this.#options, giveBack);
+      await lookAround(session, this.#links, this.#runner, this.#options, this.#giveBack);
       this.#claims.next();
     });
   }
@@ -271,8 +271,7 @@ export class Pool {
     return {
       workers: this.#options.maxWorkers,
       workersOfAllPools: this.#workersOfAllPools,
-      idle: this.#runner.idle,
-      backlog: this.#runner.backlog,
+      ...{ idle: this.#runner.idle, backlog: this.#runner.backlog },
       leftMs: this.#lifetime.leftMs(performance.now()),
     };
   }

@@ -144,6 +144,13 @@ const Message = v.variant("kind", [
   v.strictObject({ kind: v.literal("full") }),
   /** The chunk came too late to be started. */
   v.strictObject({ kind: v.literal("late"), chunk: v.number() }),
+  /** The code of the chunk is not here: the job at this position was not started after all. */
+  v.strictObject({
+    kind: v.literal("lacking"),
+    chunk: v.number(),
+    position: v.number(),
+    reason: v.pipe(v.string(), v.maxLength(10_000)),
+  }),
   /** The running job has told how far it is. */
   v.strictObject({
     kind: v.literal("progress"),

@@ -33,6 +33,8 @@ export interface RunnerListener {
   onSurplus(jobs: HeldJob[]): void;
   /** These came too late to be started (P5). */
   onLate(jobs: HeldJob[]): void;
+  /** The code of these is not here, and why: none of them was started. */
+  onLacking(jobs: HeldJob[], reason: string): void;
   /** False while no more jobs should be started. */
   mayStart(): boolean;
   jobTime(entryPoint: string): JobTime | null;

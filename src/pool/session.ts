@@ -63,6 +63,10 @@ export class Session {
   /** Its leases are gone: nothing that it still has to say will be heard. */
   #isOver = false;
 
+  get isOver(): boolean {
+    return this.#isOver;
+  }
+
   private constructor(
     links: Links,
     pool: SessionOptions,

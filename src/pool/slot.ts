@@ -119,6 +119,12 @@ export class Slot {
     return jobs;
   }
 
+  /** Takes back a chunk none of whose jobs could run, the one at `position` too. */
+  takeBack({ chunk, position }: { chunk: number; position: number }): HeldJob[] {
+    const job = this.end(chunk, position);
+    return [...(job ? [job] : []), ...this.recall(Infinity, chunk)];
+  }
+
   /** All jobs that it was handed and that neither ended nor were taken back, in their order. */
   get held(): HeldJob[] {
     const inOrder = this.chunks.toSorted((a, b) => a.number - b.number);

@@ -11,5 +11,5 @@ export const withWorkers = (
 ): Pick<PoolOptions, "maxWorkers" | "makeRunner" | "codeWatch"> => ({
   maxWorkers,
   makeRunner: (listener) => new Dispatcher(maxWorkers, worker, listener),
-  codeWatch: reloads ? new CodeWatch(worker.root) : null,
+  codeWatch: new CodeWatch(worker.root, { reloads }),
 });

@@ -5,6 +5,7 @@ import { attempt } from "./attempt.ts";
 import { bunResolve } from "./bun-resolve.ts";
 import { JobContext, type JobContextListener } from "./job-context.ts";
 import { loadPosted } from "./load-entry-point.ts";
+import { missingCode } from "./missing-code.ts";
 import {
   type End,
   identityAt,
@@ -114,9 +115,17 @@ async function runChunk(
     sentAt = now;
   };
   const listener = contextListener(send, page, running);
+  let isLoaded = false;
   for (let position = page.take(slot, chunk); position >= 0; position = page.take(slot, chunk)) {
     page.run(chunk, position, output.starts);
     const startedAt = performance.now();
+    // Not before it counts as running: an import may hang, or end this process.
+    const reason = isLoaded ? null : await missingCode(fn);
+    if (reason !== null) {
+      page.rest();
+      return send({ kind: "lacking", chunk, position, reason: reason.slice(0, 2_000) });
+    }
+    isLoaded = true;
     const context = new JobContext(() => identityAt(message.ids, position), listener);
     Object.assign(running, { chunk, position, context });
     const sampling = sampler?.begin();

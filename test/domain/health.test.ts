@@ -24,6 +24,7 @@ const well: Health = {
   poolVersions: ["1.0"],
   orphanedLeases: 0,
   openPostings: 3,
+  passedBy: { postings: 0, example: null },
 };
 const setting = (name: string, value: string): Partial<Health> => ({
   settings: { ...well.settings, [name]: value },
@@ -71,6 +72,7 @@ test.each<[Partial<Health>, "problem" | "advice", RegExp]>([
   [blocker("prepared transaction", "x"), "problem", /rollback prepared 'x'/],
   [blocker("replication slot", "s"), "problem", /pg_drop_replication_slot\('s'\)/],
   [{ orphanedLeases: 2 }, "problem", /2 leases are held for pools that are gone/],
+  [{ passedBy: { postings: 2, example: "7: refused by the pool on n1: x" } }, "advice", /such as/],
   [{ poolsUp: 0 }, "advice", /no pool runs/],
   [{ poolVersions: ["1.0", "0.9"] }, "advice", /other versions run: 0\.9/],
   [
