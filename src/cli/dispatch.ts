@@ -7,6 +7,7 @@ import { usageLine } from "./error-text.ts";
 import { helpPage, overviewPage } from "./help.ts";
 import { allCommandTexts, commandTexts } from "./reference.ts";
 import { unknownCommand, wrongUsage } from "./wrong-usage.ts";
+import { messageOf } from "../domain/message-of.ts";
 
 /** Runs the command that a line names and returns the exit code. Wrong usage is told on stderr. */
 export async function dispatch(args: readonly string[], context: CliContext): Promise<number> {
@@ -51,5 +52,4 @@ function isForHelp(line: readonly string[]): boolean {
 }
 
 /** The first sentence of clipanion's message; usages follow it, which are told in our way. */
-const reasonOf = (error: unknown): string =>
-  (error instanceof Error ? error.message : String(error)).split("\n")[0] ?? "";
+const reasonOf = (error: unknown): string => messageOf(error).split("\n")[0] ?? "";

@@ -14,6 +14,7 @@ import { parseFlags } from "./flags.ts";
 import { textLook } from "./status-watch.ts";
 import { topProcess } from "./top-process.ts";
 import { QueueSource } from "./top-source.ts";
+import { messageOf } from "../domain/message-of.ts";
 
 /** Nothing can be drawn where this runs. */
 class NoTerminal extends PdoflowError {
@@ -120,7 +121,7 @@ export class TopCommand extends PdoflowCommand {
       everyMs: delay * 1_000,
       onStopSignal,
       ...topProcess(this.context.cwd),
-      messageOf: (error) => (error instanceof Error ? error.message : String(error)),
+      messageOf,
     });
     return codeOf(signal);
   }

@@ -1,5 +1,6 @@
 import postgres from "postgres";
 
+import { messageOf } from "../domain/message-of.ts";
 import { type ExitCode, exitCodes, PdoflowError } from "../domain/errors.ts";
 import type { Address } from "./addresses.ts";
 import { brokenConnection, dial, TlsFailed } from "./dial.ts";
@@ -10,6 +11,9 @@ import { describeAddress, describeTarget, type Target } from "./settings.ts";
 import type { Sql } from "./sql.ts";
 
 export type { Sql, Tx } from "./sql.ts";
+
+// It names its errors after their class, whose name is minified in the binary.
+Object.defineProperty(postgres.PostgresError, "name", { value: "PostgresError" });
 
 /** A pool of connections to the database that holds the queue. */
 export interface Db extends AsyncDisposable {
@@ -139,7 +143,7 @@ export class NoAddressUsable extends Error {
 }
 
 /** SQLSTATE or the code of a socket, and what to do about it. */
-const remedies: Readonly<Record<string, string>> = {
+const remedies: Record<string, string> = {
   ECONNREFUSED: "nothing listens there. Start the server, or correct the address.",
   ENOENT: "there is no socket. Start the server, or correct the address.",
   ENOTFOUND: "that host is not known. Correct the address.",
@@ -153,8 +157,26 @@ const remedies: Readonly<Record<string, string>> = {
   "53100": "the server's disk is full. Nothing was written. Free some space.",
   "53200": "the server is out of memory.",
   "25006": "it takes no writes: a standby, or set to read-only. Name the address of the primary.",
+  "57014": "it was cancelled, by statement_timeout or by an administrator. Raise the timeout.",
+  "55P03": "another transaction has locked what is needed. Try again.",
+  "40001": "another transaction was in the way. Try again.",
+  "40P01": "another transaction was in the way. Try again.",
   "42501": "this role may not do that. Ask the owner of the schema for a pdoflow grant.",
 };
+
+/** The schema is not as this version has made it. */
+const missing = "the schema lacks it: it was changed, or is another version's. Run: pdoflow doctor";
+for (const code of ["42883", "42P01", "42703", "3F000"]) remedies[code] = missing;
+
+/**
+ * Classes of SQLSTATE that only a wrong statement of ours explains: values, constraints, cursors,
+ * and the grammar.
+ */
+const ourFault = /^(2[1-46F]|34|42|P0(?!001))/;
+
+/** True where the server has answered with an error. */
+const isServerError = (error: unknown): error is Error & { code: string } =>
+  error instanceof Error && "severity" in error && errorCode(error) !== null;
 
 /**
  * True where the connection was lost or never made, or leads to a server that takes no writes (any
@@ -204,15 +226,18 @@ export function explainDatabaseError(error: unknown, target: Target): unknown {
   if (isConnectionLoss(error) || /^(28|3D)/.test(code)) {
     return new DatabaseUnavailable(`cannot use ${where}: ${why(error)}`, { cause: error });
   }
-  if (remedy === undefined) return error;
-  const said = error instanceof Error ? error.message : String(error);
-  return new DatabaseRefused(`${where} refused: ${said}: ${remedy}`, { cause: error });
+  if (remedy === undefined && (!isServerError(error) || ourFault.test(code))) return error;
+  const said = `${where} refused: ${messageOf(error)}`;
+  return new DatabaseRefused(
+    remedy === undefined ? `${said} (${code}). Its log may say more.` : `${said}: ${remedy}`,
+    { cause: error },
+  );
 }
 
 /** Why an address can't be used. */
 function why(error: unknown): string {
   if (error instanceof NoAddressUsable) return error.message;
   if (error instanceof TlsFailed) return error.message;
-  const code = errorCode(error) ?? String(error);
+  const code = errorCode(error) ?? messageOf(error);
   return remedies[code] ?? `the connection was lost (${code}).`;
 }

@@ -7,6 +7,7 @@ import { InvalidInput } from "../domain/errors.ts";
 import { bunResolve } from "./bun-resolve.ts";
 import { resolveEntryFile } from "./entry-file.ts";
 import { readLocalImports } from "./local-imports.ts";
+import { messageOf } from "../domain/message-of.ts";
 
 /**
  * The digest of an entry point's code: a line for each file, its own and those that it imports by
@@ -22,7 +23,7 @@ export async function codeDigest(root: string, entryPoint: EntryPoint): Promise<
   const file = await resolveEntryFile(root, entryPoint, bunResolve);
   const home = await realpath(root);
   const files = await readLocalImports(file).catch((error: unknown) => {
-    throw new InvalidInput(`the code of ${text}`, [String(error)]);
+    throw new InvalidInput(`the code of ${text}`, [messageOf(error)]);
   });
   const lines = [...files].map(([path, bytes]) => `${relative(home, path)}\n${sha256(bytes)}\n`);
   return sha256(lines.sort().join(""));

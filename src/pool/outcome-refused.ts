@@ -1,4 +1,5 @@
 import type { EndedAttempt } from "./outcome-batch.ts";
+import { messageOf } from "../domain/message-of.ts";
 
 /**
  * An outcome that the database has refused for something about it, without all that may be the
@@ -6,7 +7,7 @@ import type { EndedAttempt } from "./outcome-batch.ts";
  * was done has failed by that; another try would only be refused again.
  */
 export function outcomeRefused(outcome: EndedAttempt, error: unknown): EndedAttempt {
-  const said = error instanceof Error ? error.message : String(error);
+  const said = messageOf(error);
   const message =
     "the database refused what the job returned, printed or threw: " +
     said.slice(0, 500).replaceAll(/[^\x20-\x7e]/g, "?");

@@ -2,6 +2,7 @@ import { isWorthAnotherTry } from "../db/connect.ts";
 import type { Beat } from "../db/pools.ts";
 import type { Target } from "../db/settings.ts";
 import { deferred } from "../domain/deferred.ts";
+import { messageOf } from "../domain/message-of.ts";
 import type { AttemptEnd } from "../domain/attempt.ts";
 import { admit } from "./admit.ts";
 import { ClaimLoop } from "./claim-loop.ts";
@@ -77,7 +78,7 @@ export class Pool {
         options.log(`job ${verdict.job.posting.id}/${verdict.job.index}: ${verdict.error.message}`);
         this.#record(verdict.job, verdict.state, end, pid);
       },
-      onSpawnFailed: (error) => options.log(`a worker could not be started: ${String(error)}`),
+      onSpawnFailed: (error) => options.log(`a worker could not be started: ${messageOf(error)}`),
       onHungry: () => this.#claims.next(),
       hasPeers: () => this.#workersOfAllPools > options.maxWorkers,
       onSurplus: (jobs) => void this.#attempt(() => this.#giveBack(jobs)),
@@ -293,6 +294,6 @@ export class Pool {
   /** A lost connection is waited out: polls and beats try again. Anything else ends the pool. */
   #fail(error: unknown): void {
     if (!isWorthAnotherTry(error)) this.#ended.reject(error);
-    else if (!this.#links.side.isClosed) this.#options.log(`the database: ${String(error)}`);
+    else if (!this.#links.side.isClosed) this.#options.log(`the database: ${messageOf(error)}`);
   }
 }

@@ -7,6 +7,7 @@ import type { Link } from "./link.ts";
 import { type EndedAttempt, OutcomeBatch } from "./outcome-batch.ts";
 import { OutcomeBound, sizeOf } from "./outcome-bound.ts";
 import { outcomeRefused } from "./outcome-refused.ts";
+import { messageOf } from "../domain/message-of.ts";
 
 const flushAtSize = 4_000;
 const flushAtBytes = 8 * 1024 * 1024;
@@ -185,7 +186,7 @@ export class Recorder {
     this.#bound.add(instead);
     this.#waiting[0] = instead;
     const { postingId, seq } = first;
-    const said = error instanceof Error ? error.message : String(error);
+    const said = messageOf(error);
     this.#listener.onReplaced(
       first.state,
       `posting ${postingId}, seq ${seq}: the database refused this outcome: ${said}`,

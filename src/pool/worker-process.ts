@@ -26,6 +26,7 @@ import {
 } from "./protocol.ts";
 import { SharedPage } from "./shared-page.ts";
 import type { Spool } from "./spool.ts";
+import { messageOf } from "../domain/message-of.ts";
 
 export interface WorkerOptions {
   /** The command that starts this program: the binary, or Bun and src/main.ts. */
@@ -250,7 +251,7 @@ export class WorkerProcess {
       message = parseWorkerMessage(raw);
     } catch (error) {
       // Only user code that writes to the channel itself gets here. Nothing it says can be trusted.
-      this.#lastWords = error instanceof Error ? error.message : String(error);
+      this.#lastWords = messageOf(error);
       this.kill();
       return;
     }

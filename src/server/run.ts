@@ -1,5 +1,6 @@
 import { exitCodes, PdoflowError } from "../domain/errors.ts";
 import type { Accounts } from "./account.ts";
+import { messageOf } from "../domain/message-of.ts";
 
 /** A program of PostgreSQL could not be run, or failed. */
 export class ProgramFailed extends PdoflowError {
@@ -41,7 +42,7 @@ export async function run(
       stderr: "pipe",
     });
   } catch (error) {
-    throw new ProgramFailed(program, accounts.server.name, String(error));
+    throw new ProgramFailed(program, accounts.server.name, messageOf(error));
   }
   const [out, err, code] = await Promise.all([
     child.stdout.text(),

@@ -8,6 +8,7 @@ import type { Accounts } from "./account.ts";
 import { findPostmaster, removeStaleFiles } from "./postmaster.ts";
 import { probe } from "./probe.ts";
 import { ProgramFailed, serverProcess } from "./run.ts";
+import { messageOf } from "../domain/message-of.ts";
 
 /** PostgreSQL ended while starting, or takes no queries. */
 export class ServerDidNotStart extends PdoflowError {
@@ -87,7 +88,7 @@ function launch(place: ServerPlace, accounts: Accounts): Bun.Subprocess {
     child.unref();
     return child;
   } catch (error) {
-    throw new ProgramFailed(program, accounts.server.name, String(error));
+    throw new ProgramFailed(program, accounts.server.name, messageOf(error));
   } finally {
     closeSync(log);
   }
