@@ -24,11 +24,14 @@ comment on view pdoflow.runnable is
 
 -- Does what claim does. Of a claim of p_read_most jobs at most the arguments come with it, with
 -- p_separator between those of a range, and what its postings are: a single job starts sooner by a
--- round trip, and a thousand postings of one job are read at once. The jobs of a larger claim are
--- read after it has committed, since a lane is locked until then.
+-- round trip, and a thousand postings of one job are read at once. The jobs of a larger claim, and
+-- arguments that may have more than 4 MiB together, are read after it has committed, since a lane
+-- is locked until then. What they may have follows from what is stored: at most 88 or 255 times as
+-- small.
 -- A row stands for one range or, of postings of one job that are alike, for many: postings and
 -- places (their order among the ranges of all rows) are lists then, arguments one for each, and
--- posting is that of the least of them. No arguments are an empty text: a job that is not there.
+-- posting is that of the least of them. An empty text stands for arguments that are not read
+-- here, and for a job that is not there.
 create function pdoflow.claim_jobs(
   p_pool bigint, p_routes integer[], p_oldest boolean,
   p_entry_points text[], p_caps integer[], p_floors integer[],
@@ -66,8 +69,15 @@ begin
                   v_claimed.attempts, v_claimed.waits) with ordinality
           as r (lease_id, posting_id, first_seq, end_seq, attempt, wait_ms, place)
         left join lateral (
-          select coalesce(string_agg(args::text, p_separator order by seq), '') as args
-          from pdoflow.job
+          select coalesce(case when bool_and(s.is_small) then
+                   string_agg(case when s.is_small then j.args::text end, p_separator
+                              order by seq)
+                 end, '') as args
+          from pdoflow.job j cross join lateral (
+            select v_claimed.jobs * pg_column_size(j.args)
+              * case pg_column_compression(j.args)
+                  when 'pglz' then 88 when 'lz4' then 255 else 1
+                end <= 4 * 1024 * 1024 as is_small) s
           where posting_id = r.posting_id and seq >= r.first_seq and seq < r.end_seq
             and posting_id >= v_first and posting_id <= v_last
           having v_claimed.jobs <= p_read_most) j on true

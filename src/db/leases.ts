@@ -145,35 +145,117 @@ export interface LeasedJob {
 /** So many jobs come in one row: a row for each would cost more than all else of reading them. */
 const jobsPerRow = 200;
 
+interface JobsRow extends Omit<Range, "attempt"> {
+  /** Null where one of them is too large. */
+  args: string | null;
+}
+
 /**
- * The jobs of the ranges, in the order of the ranges. Those of one range are added up before the
- * next: else they may be joined with all jobs of the posting. The least and the greatest posting
- * are told too: by them the server leaves out all other spans before it begins, by a join only
- * later.
+ * The jobs of the ranges, in the order of the ranges; only the first of them where all would have
+ * more than `mostBytes` of arguments, but one at least. Those of one range are added up before the
+ * next:
+ * else they may be joined with all jobs of the posting. The least and the greatest posting are told
+ * too: by them the server leaves out all other spans before it begins, by a join only later.
+ *
+ * @throws {JobsGone} where the next one to be read is not there.
  */
 export async function readJobs(
-  { sql, schema }: Db,
+  db: Db,
   ranges: readonly Range[],
+  mostBytes = Number.MAX_SAFE_INTEGER,
 ): Promise<LeasedJob[]> {
-  const postingIds = ranges.map((r) => r.postingId);
-  const rows = await sql<{ postingId: number; firstSeq: number; endSeq: number; args: string }[]>`
+  const { sql, schema } = db;
+  const count = ranges.reduce((sum, { firstSeq, endSeq }) => sum + endSeq - firstSeq, 0);
+  const each = Math.floor(mostBytes / Math.max(count, 1));
+  const rows = await sql<JobsRow[]>`
     select r.posting_id, j.first_seq, j.end_seq, j.args
-    from unnest(${integers(postingIds)}::bigint[],
-                ${integers(ranges.map((r) => r.firstSeq))}::integer[],
-                ${integers(ranges.map((r) => r.endSeq))}::integer[])
-        with ordinality as r (posting_id, first_seq, end_seq, place)
+    from ${unnested(db, ranges)}
       cross join lateral (
         select min(seq) as first_seq, max(seq) + 1 as end_seq,
-               string_agg(args::text, ${separator} order by seq) as args
-        from ${schema}.job
-        where posting_id = r.posting_id and seq >= r.first_seq and seq < r.end_seq
-          and posting_id >= ${Math.min(...postingIds, Number.MAX_SAFE_INTEGER)}
-          and posting_id <= ${Math.max(...postingIds, 0)}
+               case when bool_and(${largest(db)} <= ${each}::bigint) then
+                 string_agg(case when ${largest(db)} <= ${each}::bigint then args::text end,
+                            ${separator} order by seq)
+               end as args
+        from ${schema}.job where ${isOf(db, ranges)}
         group by (seq - r.first_seq) / ${jobsPerRow}) j
     order by r.place, j.first_seq`;
   const jobs: LeasedJob[] = [];
-  for (const row of rows) addJobs(jobs, row);
+  const isWhole = addRows(jobs, rows);
+  if (!isWhole) await readLarge(db, ranges, mostBytes, jobs);
   return jobs;
+}
+
+/** Reads on where some are large: as many as fit for sure, as none is unpacked to be measured. */
+async function readLarge(
+  db: Db,
+  ranges: readonly Range[],
+  mostBytes: number,
+  jobs: LeasedJob[],
+): Promise<void> {
+  const { sql, schema } = db;
+  for (let rest = after(ranges, jobs.length); rest[0]; rest = after(ranges, jobs.length)) {
+    const left = mostBytes - jobs.reduce((sum, { args }) => sum + args.length, 0);
+    const fits = sql`(upto <= ${left}::bigint or ${jobs.length === 0})`;
+    const rows = await sql<JobsRow[]>`
+      select posting_id, min(seq) as first_seq, max(seq) + 1 as end_seq,
+             string_agg(case when ${fits} then args::text end, ${separator} order by seq) as args
+      from (
+        select r.place, r.first_seq, j.posting_id, j.seq, j.args,
+               sum(j.size) over in_order as upto, row_number() over in_order as number
+        from ${unnested(db, rest)}
+          cross join lateral (
+            select posting_id, seq, args, ${largest(db)} as size
+            from ${schema}.job where ${isOf(db, rest)} offset 0) j
+        window in_order as (order by r.place, j.seq rows unbounded preceding)) sized
+      where upto <= ${left}::bigint or number = 1
+      group by place, posting_id, (seq - first_seq) / ${jobsPerRow}
+      order by place, min(seq)`;
+    if (rows.length === 0) throw new JobsGone(rest[0].postingId);
+    if (!addRows(jobs, rows)) return;
+  }
+}
+
+const unnested = ({ sql }: Db, ranges: readonly Range[]) => sql`
+  unnest(${integers(ranges.map((r) => r.postingId))}::bigint[],
+         ${integers(ranges.map((r) => r.firstSeq))}::integer[],
+         ${integers(ranges.map((r) => r.endSeq))}::integer[])
+    with ordinality as r (posting_id, first_seq, end_seq, place)`;
+
+/** Of a job that it is of the range `r`. */
+function isOf({ sql }: Db, ranges: readonly Range[]) {
+  const postingIds = ranges.map((r) => r.postingId);
+  return sql`posting_id = r.posting_id and seq >= r.first_seq and seq < r.end_seq
+    and posting_id >= ${Math.min(...postingIds, Number.MAX_SAFE_INTEGER)}
+    and posting_id <= ${Math.max(...postingIds, 0)}`;
+}
+
+/**
+ * How many bytes `args` may have at most, from what is stored: to count them they would have to be
+ * unpacked. The two compressions make texts at most 88 and 255 times as small.
+ */
+const largest = ({ sql }: Db) => sql`
+  pg_column_size(args)::bigint
+    * case pg_column_compression(args) when 'pglz' then 88 when 'lz4' then 255 else 1 end`;
+
+/** What is left of ranges after so many of their jobs. */
+function after(ranges: readonly Range[], count: number): Range[] {
+  const rest: Range[] = [];
+  let skip = count;
+  for (const range of ranges) {
+    const size = range.endSeq - range.firstSeq;
+    if (skip < size) rest.push({ ...range, firstSeq: range.firstSeq + skip });
+    skip = Math.max(skip - size, 0);
+  }
+  return rest;
+}
+
+/** False where it stopped at a row without arguments. */
+function addRows(jobs: LeasedJob[], rows: readonly JobsRow[]): boolean {
+  for (const { args, ...row } of rows) {
+    if (args === null) return false;
+    addJobs(jobs, { ...row, args });
+  }
+  return true;
 }
 
 function addJobs(
@@ -223,61 +305,4 @@ export async function readRunnable(
   const rows = await sql<{ posting: RunnablePosting }[]>`
     select posting from ${schema}.pool_runnable(${integers(ids)}::bigint[])`;
   return rows.map((row) => row.posting);
-}
-
-/** One job of a lease. */
-export interface LeasedSeq {
-  leaseId: number;
-  postingId: number;
-  seq: number;
-  attempt: number;
-}
-
-/** Gives back what is unfinished of leases, except for the jobs in `keep`; returns how many. */
-export async function giveBack(
-  { sql, schema }: Db,
-  poolId: number,
-  leaseIds: readonly number[],
-  keep: readonly LeasedSeq[] = [],
-): Promise<number> {
-  const kept = rangesOf(keep);
-  const [row] = await sql<{ back: number }[]>`
-    select ${schema}.pool_give_back(
-      ${poolId}, ${integers(leaseIds)}::bigint[],
-      ${integers(kept.map((r) => r.leaseId))}::bigint[],
-      ${integers(kept.map((r) => r.postingId))}::bigint[],
-      ${integers(kept.map((r) => r.firstSeq))}::integer[],
-      ${integers(kept.map((r) => r.endSeq))}::integer[],
-      ${integers(kept.map((r) => r.attempt))}::integer[]) as back`;
-  return row?.back ?? 0;
-}
-
-/** Jobs that lie side by side as one range: a lease is looked through for each outcome. */
-function rangesOf(jobs: readonly LeasedSeq[]): LeasedRange[] {
-  const inOrder = jobs.toSorted(
-    (a, b) =>
-      a.leaseId - b.leaseId || a.postingId - b.postingId || a.attempt - b.attempt || a.seq - b.seq,
-  );
-  const ranges: LeasedRange[] = [];
-  for (const { leaseId, postingId, attempt, seq } of inOrder) {
-    const last = ranges.at(-1);
-    const isNext =
-      last?.leaseId === leaseId &&
-      last.postingId === postingId &&
-      last.attempt === attempt &&
-      last.endSeq === seq;
-    if (isNext) last.endSeq = seq + 1;
-    else ranges.push({ leaseId, postingId, attempt, firstSeq: seq, endSeq: seq + 1 });
-  }
-  return ranges;
-}
-
-/** Gives back the leases that the database has for a pool and that the pool knows nothing of. */
-export async function giveBackUnknown(
-  { sql, schema }: Db,
-  poolId: number,
-  known: readonly number[],
-): Promise<void> {
-  await sql`
-    select ${schema}.pool_give_back_unknown(${poolId}, ${integers(known)}::bigint[])`;
 }

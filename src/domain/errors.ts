@@ -11,6 +11,8 @@ export const exitCodes = {
   notFound: 4,
   /** A fault of pdoflow itself. */
   bug: 70,
+  /** The system could not start a worker process. */
+  system: 71,
   /** What it printed could not be written: a full disk, or standard output is closed. */
   output: 74,
   /** The time that was given for it is over, as `timeout` has it. */

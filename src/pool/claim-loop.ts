@@ -16,8 +16,8 @@ export interface ClaimLoopListener {
   room(): Room;
   /** No job is in hand, and no outcome waits to be recorded. */
   isQuiet(): boolean;
-  /** Jobs of this session, which began to be leased just now. */
-  onJobs(session: Session, jobs: HeldJob[]): Promise<void>;
+  /** Jobs of this session, which began to be leased just now; `unread` are to be given back. */
+  onJobs(session: Session, jobs: HeldJob[], unread: HeldJob[]): Promise<void>;
   /** With isOnce: nothing is left to claim, now or later, and all was quiet before that look. */
   onNothingLeft(): void;
   onError(error: unknown): void;
@@ -113,13 +113,13 @@ export class ClaimLoop {
     const wasQuiet = this.#listener.isQuiet();
     const claimed = await this.#claimed(session, room);
     if (!claimed) return;
-    const { ranges, jobs, hasPassedBy } = claimed;
+    const { ranges, jobs, unread, hasPassedBy } = claimed;
     if (session.recoveries !== recoveries) {
       this.#mayHaveUnknown = true; // given back meanwhile, or to be given back
       return;
     }
     for (const range of ranges) session.recorder.expect(range, range.endSeq - range.firstSeq);
-    if (jobs.length > 0) await this.#listener.onJobs(session, jobs);
+    if (jobs.length > 0) await this.#listener.onJobs(session, jobs, unread);
     else await this.#rest(session, { room, hasPassedBy, wasQuiet });
   }
 
@@ -148,7 +148,7 @@ export class ClaimLoop {
     if (startMs !== null && startMs <= 0) return; // it was started: looks again
     const nextMs = dueMs === 0 ? takenMs : (dueMs ?? (hasPassedBy ? 0 : null));
     this.#nothingShort = !isWaiting;
-    if (this.#isOnce && nextMs === null && room.idle === room.workers) {
+    if (this.#isOnce && nextMs === null && room.idle > 0) {
       if (wasQuiet) this.#listener.onNothingLeft();
       else if (this.#listener.isQuiet()) return; // and looks again
     }

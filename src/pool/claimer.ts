@@ -12,16 +12,18 @@ import { stopPosting } from "../db/control.ts";
 import { readIndices } from "../db/jobs.ts";
 import { readRoutes } from "../db/routes.ts";
 import { nextTimes, startDue } from "../db/starts.ts";
-import { claimShare, claimSize, type JobTime, measured } from "../domain/chunk-size.ts";
+import { bytesLeft, countLeft } from "../domain/arguments-at-hand.ts";
+import { claimShare, claimSize, type JobTime } from "../domain/chunk-size.ts";
 import { mayServe, type PoolScope, type RouteInTurn } from "../domain/route.ts";
 import { Turns } from "../domain/turns.ts";
+import { sizeOfArguments } from "./backlog.ts";
+import { entryPointsKept, JobTimes } from "./job-times.ts";
 import type { HeldJob } from "./held-job.ts";
 import { Limits } from "./limits.ts";
 import { type Judging, Refusals } from "./refusals.ts";
 import type { Link } from "./link.ts";
 
 const postingsKept = 10_000;
-const entryPointsKept = 100;
 /** Of routes whose postings have ended: the next posting of one is claimed at once. */
 const routesKept = 100;
 /** A pool that always finds something looks for new routes so often: else they starve (rule 6). */
@@ -39,8 +41,19 @@ export interface Room {
   workersOfAllPools: number;
   idle: number;
   backlog: number;
+  /** The size of the arguments that it keeps. */
+  bytes: number;
   /** How long this pool still has, in ms; Infinity where it has no end. */
   leftMs: number;
+}
+
+/** What one claim brought. */
+export interface ClaimedJobs {
+  ranges: LeasedRange[];
+  jobs: HeldJob[];
+  /** Those whose arguments are too large to be read now. */
+  unread: HeldJob[];
+  hasPassedBy: boolean;
 }
 
 /** Claims jobs for a pool, as many as its workers need for a while, and no more. */
@@ -55,7 +68,9 @@ export class Claimer {
   #routesReadAt = -Infinity;
   #claims = 0;
   #postings = new Map<number, RunnablePosting>();
-  #times = new Map<string, JobTime>();
+  readonly #times = new JobTimes();
+  /** The mean size of arguments in the last claim that had some, by entry point. */
+  #sizes = new Map<string, number>();
 
   constructor(link: Link, poolId: number, options: ClaimerOptions) {
     this.#link = link;
@@ -65,27 +80,26 @@ export class Claimer {
   }
 
   jobTime(entryPoint: string): JobTime | null {
-    return this.#times.get(entryPoint) ?? null;
+    return this.#times.of(entryPoint);
   }
 
-  learn(entryPoint: string, durationMs: number): void {
-    this.#times.set(entryPoint, measured(this.jobTime(entryPoint), durationMs));
-    if (this.#times.size > entryPointsKept) deleteFirst(this.#times);
+  learn(posting: RunnablePosting, attempt: { durationMs: number; isDone: boolean }): void {
+    this.#times.learn(posting, attempt);
   }
 
   /** Whether there is room for any job at all. */
   hasRoom(room: Room): boolean {
+    if (bytesLeft(room.bytes) === 0) return false;
     if (claimSize(null, room).cap > 0) return true;
-    return [...this.#times.values()].some((time) => claimSize(time, room).cap > 0);
+    return this.#times.all.some(([, time]) => claimSize(time, room).cap > 0);
   }
 
   /**
    * The jobs of one claim, and the ranges that they come from; none where none can be had. Postings
-   * that are at a limit are passed by for a while (`hasPassedBy`).
+   * that are at a limit are passed by for a while (`hasPassedBy`). Jobs that are too large to be
+   * read now are `unread`, to be given back.
    */
-  async claim(
-    room: Room,
-  ): Promise<{ ranges: LeasedRange[]; jobs: HeldJob[]; hasPassedBy: boolean }> {
+  async claim(room: Room): Promise<ClaimedJobs> {
     if (performance.now() > this.#routesReadAt + routesEveryMs) await this.refreshRoutes();
     await this.refusals.look();
     this.limits.expire(performance.now());
@@ -94,9 +108,9 @@ export class Claimer {
       poolId: this.#poolId,
       routes: this.#turns.order(this.#served),
       oldest: this.#isOldestsTurn(),
-      sizes: [...this.#times].map(([entryPoint, time]) => ({
+      sizes: this.#times.all.map(([entryPoint, time]) => ({
         entryPoint,
-        ...claimSize(time, room),
+        ...this.#claimSize(entryPoint, time, room),
       })),
       cap: claimSize(null, room).cap,
       share: claimShare(room.workers, room.workersOfAllPools),
@@ -106,12 +120,12 @@ export class Claimer {
     const { ranges, limited } = await this.#link.ask((db) => claim(db, want));
     this.limits.note(limited, performance.now());
     const hasPassedBy = limited.length + this.limits.skipped.length > 0;
-    if (ranges.length === 0) return { ranges, jobs: [], hasPassedBy };
-    const jobs = await this.#read(ranges, startBy);
+    if (ranges.length === 0) return { ranges, jobs: [], unread: [], hasPassedBy };
+    const { jobs, unread } = await this.#read(ranges, startBy, bytesLeft(room.bytes));
     // All of one claim is of one route.
     const route = this.#routes.find(({ id }) => id === jobs[0]?.posting.routeId);
     if (route && !want.oldest) this.#turns.claimed(route);
-    return { ranges, jobs, hasPassedBy };
+    return { ranges, jobs, unread, hasPassedBy };
   }
 
   /** Stops a posting whose jobs can't be read: else they would be claimed again and again. */
@@ -166,16 +180,29 @@ export class Claimer {
     return oldestEvery > 0 && ++this.#claims % oldestEvery === 0;
   }
 
-  async #read(ranges: ClaimedRange[], startBy: number): Promise<HeldJob[]> {
+  #claimSize(entryPoint: string, time: JobTime, room: Room): { cap: number; floor: number } {
+    const { cap, floor } = claimSize(time, room);
+    const meanBytes = this.#sizes.get(entryPoint);
+    if (meanBytes === undefined) return { cap, floor };
+    const most = Math.min(cap, countLeft(bytesLeft(room.bytes), meanBytes));
+    return { cap: most, floor: Math.min(floor, Math.max(most, 1)) };
+  }
+
+  async #read(
+    ranges: ClaimedRange[],
+    startBy: number,
+    mostBytes: number,
+  ): Promise<Pick<ClaimedJobs, "jobs" | "unread">> {
     for (const { posting } of ranges) if (posting) this.#postings.set(posting.id, posting);
     const unknown = ranges.map((r) => r.postingId).filter((id) => !this.#postings.has(id));
     // Both are sent at once.
     const [jobs, postings] = await Promise.all([
-      jobsOfClaim(ranges) ?? this.#link.ask((db) => readJobs(db, ranges)),
+      jobsOfClaim(ranges) ?? this.#link.ask((db) => readJobs(db, ranges, mostBytes)),
       unknown.length === 0 ? [] : this.#link.ask((db) => readRunnable(db, [...new Set(unknown)])),
     ]);
     for (const posting of postings) this.#postings.set(posting.id, posting);
     const held: HeldJob[] = [];
+    const unread: HeldJob[] = [];
     const indices = await this.#indicesOf(ranges);
     let next = 0;
     for (const range of ranges) {
@@ -183,16 +210,28 @@ export class Claimer {
       for (let seq = range.firstSeq; seq < range.endSeq; seq++) {
         const job = jobs[next++];
         const isIt = job?.postingId === range.postingId && job.seq === seq;
-        if (!isIt || !posting) throw new JobsGone(range.postingId);
+        const isUnread = next > jobs.length;
+        if ((!isIt && !isUnread) || !posting) throw new JobsGone(range.postingId);
         const { leaseId, attempt } = range;
-        const { args } = job;
+        const args = job?.args ?? "";
         const by = posting.hasRate ? startBy : null;
         const index = indices.get(range)?.[seq - range.firstSeq] ?? seq;
-        held.push({ leaseId, posting, seq, index, attempt, args, startBy: by });
+        const one = { leaseId, posting, seq, index, attempt, args, startBy: by };
+        if (isUnread) unread.push(one);
+        else held.push(one);
       }
     }
     while (this.#postings.size > postingsKept) deleteFirst(this.#postings);
-    return held;
+    this.#learnSize(held);
+    return { jobs: held, unread };
+  }
+
+  /** All of one claim is of one entry point. */
+  #learnSize(jobs: readonly HeldJob[]): void {
+    const [first] = jobs;
+    if (!first) return;
+    this.#sizes.set(first.posting.entryPoint, sizeOfArguments(jobs) / jobs.length);
+    if (this.#sizes.size > entryPointsKept) deleteFirst(this.#sizes);
   }
 
   /** Of the ranges of postings whose jobs have one that differs from their seq: most have none. */

@@ -3,8 +3,8 @@ import type { RunningJob } from "../db/pools.ts";
 import type { JobError } from "../domain/attempt.ts";
 import { chunkSize, surplus } from "../domain/chunk-size.ts";
 import { lostEnd, stoppedEnd } from "./ended-attempt.ts";
-import { alike, type HeldJob } from "./held-job.ts";
-import { OomKills } from "./oom-kills.ts";
+import { Backlog, fitting } from "./backlog.ts";
+import type { HeldJob } from "./held-job.ts";
 import type { End, ProfileMessage, ProgressMessage, WorkerMessage } from "./protocol.ts";
 import {
   longMs,
@@ -14,54 +14,61 @@ import {
   timedOut,
   type Verdict,
 } from "./runner.ts";
-import { type Running, Slot } from "./slot.ts";
+import { chunkBytes, type Running, type Slot } from "./slot.ts";
 import { UnseenDeaths } from "./unseen-deaths.ts";
-import { WorkerProcess, type WorkerOptions } from "./worker-process.ts";
+import type { WorkerOptions } from "./worker-process.ts";
+import { WorkerSet } from "./worker-set.ts";
 
 /** Jobs shorter than this are handed out ahead, so that no worker waits for its pool. */
 const aheadBelowMs = 50;
 const watchEveryMs = 50;
-const respawnMs = 1_000;
 
 /** Keeps worker processes alive and shares the jobs at hand out among them. */
 export class Dispatcher implements Runner {
   readonly #workers: number;
   readonly #options: WorkerOptions;
   readonly #listener: RunnerListener;
-  readonly #slots = new Set<Slot>();
-  readonly #oomKills = new OomKills();
+  readonly #slots: WorkerSet;
   readonly #unseenDeaths = new UnseenDeaths();
   readonly #watching: Timer;
-  /** First in, first out; the jobs of a list can be handed out together. */
-  #backlog: HeldJob[][] = [];
+  readonly #backlog = new Backlog();
   #isStopping = false;
 
   constructor(workers: number, options: WorkerOptions, listener: RunnerListener) {
     this.#workers = workers;
     this.#options = options;
     this.#listener = listener;
-    for (let i = 0; i < workers; i++) this.#spawn();
+    this.#slots = new WorkerSet(workers, options, {
+      onMessage: (slot, message) => this.#receive(slot, message),
+      onDeath: (slot, reason) => this.#bury(slot, reason),
+      onStartFailed: (failure) => listener.onSpawnFailed(failure),
+    });
+    this.#slots.startMissing();
     this.#watching = setInterval(() => this.#watch(), watchEveryMs);
   }
 
   get backlog(): number {
-    return this.#backlog.reduce((sum, jobs) => sum + jobs.length, 0);
+    return this.#backlog.count;
+  }
+
+  get bytes(): number {
+    return this.#slots.bytes + this.#backlog.bytes;
   }
 
   get idle(): number {
-    return [...this.#slots].filter((slot) => slot.isEmpty && slot.hasRoom(false)).length;
+    return this.#slots.idle;
   }
 
   get busy(): number {
-    return [...this.#slots].filter((slot) => !slot.isEmpty).length;
+    return this.#slots.busy;
   }
 
   get all(): HeldJob[] {
-    return [...[...this.#slots].flatMap((slot) => slot.held), ...this.#backlog.flat()];
+    return [...[...this.#slots].flatMap((slot) => slot.held), ...this.#backlog.all];
   }
 
   get isIdle(): boolean {
-    return this.#backlog.length === 0 && [...this.#slots].every((slot) => slot.isEmpty);
+    return this.#backlog.count === 0 && this.#slots.busy === 0;
   }
 
   get longRunning(): RunningJob[] {
@@ -80,17 +87,17 @@ export class Dispatcher implements Runner {
   }
 
   add(jobs: readonly HeldJob[]): void {
-    this.#backlog.push(...alike(jobs));
+    this.#backlog.push(jobs);
     this.fill();
   }
 
   /** Hands out what is there: first to workers without work, then ahead to the others. */
   fill(): void {
     // What no worker has started is not to be started now.
-    if (!this.#listener.mayStart()) return this.#slots.forEach((slot) => this.#takeFrom(slot));
+    if (!this.#listener.mayStart()) return this.#takeAllBack();
     for (const ahead of [false, true]) {
       for (const slot of this.#slots) {
-        const jobs = this.#backlog[0];
+        const jobs = this.#backlog.first;
         if (!jobs) return;
         const posting = jobs[0]?.posting;
         // With a limit one by one: what waits in a worker counts as running.
@@ -99,8 +106,9 @@ export class Dispatcher implements Runner {
         const isShort = time !== null && time.meanMs + time.deviationMs < aheadBelowMs;
         if (!slot.hasRoom(ahead && isShort && !isLimited)) continue;
         const size = isLimited ? 1 : chunkSize(time, jobs.length, this.#workers);
-        slot.hand(jobs.splice(0, size));
-        if (jobs.length === 0) this.#backlog.shift();
+        const count = fitting(jobs, Math.min(size, jobs.length), chunkBytes);
+        if (!slot.mayCarry(jobs.slice(0, count))) continue;
+        slot.hand(this.#backlog.take(count));
       }
     }
   }
@@ -109,9 +117,10 @@ export class Dispatcher implements Runner {
   recall(isWanted: (job: HeldJob) => boolean): HeldJob[] {
     const all = [
       ...[...this.#slots].flatMap((slot) => slot.recall(Infinity)),
-      ...this.#backlog.flat(),
+      ...this.#backlog.all,
     ];
-    this.#backlog = alike(all.filter((job) => !isWanted(job)));
+    this.#backlog.clear();
+    this.#backlog.push(all.filter((job) => !isWanted(job)));
     return all.filter(isWanted);
   }
 
@@ -146,46 +155,28 @@ export class Dispatcher implements Runner {
 
   /** Kills all workers and forgets all jobs: their leases are gone, or will be. */
   abandon(): void {
-    this.#backlog = [];
+    this.#backlog.clear();
     for (const slot of this.#slots) {
       this.#slots.delete(slot);
       slot.process.kill();
     }
-    for (let i = 0; i < this.#workers; i++) this.#spawn();
+    this.#slots.startMissing();
   }
 
   /** Ends the workers, whatever they do. */
   async stop(): Promise<void> {
     this.#isStopping = true;
     clearInterval(this.#watching);
-    this.#oomKills[Symbol.dispose]();
-    for (const slot of this.#slots) slot.process.kill();
-    await Promise.all([...this.#slots].map((slot) => slot.process.exited));
-  }
-
-  /** Starts one more worker; where the system has no process to spare, once it has. */
-  #spawn(): void {
-    if (this.#isStopping) return;
-    try {
-      const slot: Slot = new Slot(
-        new WorkerProcess(this.#options, this.#oomKills, {
-          onMessage: (message) => this.#receive(slot, message),
-          onDeath: (reason) => this.#bury(slot, reason),
-        }),
-      );
-      this.#slots.add(slot);
-    } catch (error) {
-      this.#listener.onSpawnFailed(error);
-      setTimeout(() => this.#spawn(), respawnMs);
-    }
+    await this.#slots.stop();
   }
 
   #receive(slot: Slot, message: WorkerMessage): void {
     if (!this.#slots.has(slot)) return; // abandoned: its jobs are others' by now
-    if (message.kind === "ready") slot.isReady = true;
+    if (message.kind === "ready") this.#slots.ready(slot);
     if (message.kind === "lacking")
       this.#listener.onLacking(slot.takeBack(message), message.reason);
-    if (message.kind === "late") this.#listener.onLate(slot.recall(Infinity, message.chunk));
+    if (message.kind === "late")
+      this.#listener.onLate(slot.recall(Infinity, ({ number }) => number === message.chunk));
     if (message.kind === "progress") return this.#progress(slot, message);
     if (message.kind === "profile") return this.#profile(slot, message);
     if (message.kind === "ended" && !this.#ended(slot, message)) return slot.process.kill();
@@ -220,8 +211,12 @@ export class Dispatcher implements Runner {
     if (job) this.#listener.onProfile(job, { jobs: 1, stacks });
   }
 
+  #takeAllBack(): void {
+    for (const slot of this.#slots) this.#takeFrom(slot);
+  }
+
   #takeFrom(slot: Slot): void {
-    this.#backlog.unshift(...alike(slot.recall(Infinity)));
+    this.#backlog.unshift(slot.recall(Infinity));
   }
 
   /** Hands it nothing more, and replaces it once it has nothing left. */
@@ -251,47 +246,49 @@ export class Dispatcher implements Runner {
       const end = lostEnd(verdict, now - (running?.since ?? now), slot.process.lastOutput());
       this.#listener.onLost(verdict, end, slot.process.pid);
     }
-    this.#backlog.unshift(...alike(slot.held.filter((job) => job !== lost)));
-    // One that never came up would come down again at once.
-    if (slot.isReady) this.#spawn();
-    else setTimeout(() => this.#spawn(), respawnMs);
+    this.#takeOver(slot.held.filter((job) => job !== lost));
+    this.#slots.replace(slot, reason.message);
     this.fill();
     this.#listener.onHungry();
+  }
+
+  /** Jobs of a worker that died: to be handed to others or, without their arguments, given back. */
+  #takeOver(jobs: readonly HeldJob[]): void {
+    this.#backlog.unshift(jobs.filter(({ args }) => args !== ""));
+    const bare = jobs.filter(({ args }) => args === "");
+    if (bare.length > 0) this.#listener.onSurplus(bare);
   }
 
   #watch(): void {
     const now = performance.now();
     let hasNewLong = false;
+    let hasLetGo = false;
     for (const slot of this.#slots) {
       const running = slot.look(now);
       const ageMs = running ? now - running.since : 0;
       hasNewLong ||= ageMs >= longMs && ageMs < longMs + watchEveryMs * 1.5;
       if (ageMs >= watchEveryMs) slot.process.boundOutput();
+      hasLetGo = slot.letGo() || hasLetGo;
     }
     this.condemn(({ job, since }) => timedOut(job, now - since));
     if (hasNewLong) this.#listener.onLongJob();
-    this.#steal();
+    this.#steal(now);
     this.fill(); // it may not have been allowed to start any
     const jobs = this.#takeSurplus();
     if (jobs.length > 0) this.#listener.onSurplus(jobs);
+    if (hasLetGo) this.#listener.onHungry();
   }
 
   #takeSurplus(): HeldJob[] {
     if (!this.#listener.hasPeers()) return [];
-    const jobs = this.#backlog.at(-1) ?? [];
-    const time = this.#listener.jobTime(jobs[0]?.posting.entryPoint ?? "");
+    const time = this.#listener.jobTime(this.#backlog.last[0]?.posting.entryPoint ?? "");
     const count = surplus(time, this.backlog, this.#workers);
-    if (count === 0) return [];
-    const back = jobs.splice(Math.max(jobs.length - count, 0));
-    if (jobs.length === 0) this.#backlog.pop();
-    return back;
+    return count === 0 ? [] : this.#backlog.takeLast(count);
   }
 
-  #steal(): void {
-    if (this.#backlog.length > 0 || this.idle === 0) return;
-    const fullest = [...this.#slots].sort((a, b) => b.unstarted - a.unstarted)[0];
-    if (!fullest || fullest.unstarted === 0) return;
-    this.#backlog.push(...alike(fullest.recall(Math.ceil(fullest.unstarted / 2))));
+  #steal(now: number): void {
+    if (this.#backlog.count > 0 || this.idle === 0) return;
+    this.#backlog.push(this.#slots.takeSpare(now));
     this.fill();
   }
 }

@@ -1,7 +1,7 @@
 import { type AttemptEnd, outcomeState } from "../domain/attempt.ts";
 import { retryDelayMs } from "../domain/backoff.ts";
 import type { HeldJob } from "./held-job.ts";
-import type { End, Output } from "./protocol.ts";
+import type { End, EndDetails, Output } from "./protocol.ts";
 import type { EndedAttempt } from "./outcome-batch.ts";
 import type { Verdict } from "./runner.ts";
 
@@ -11,7 +11,7 @@ import type { Verdict } from "./runner.ts";
 export function endedAttempt(
   { leaseId, posting, seq, attempt }: HeldJob,
   kind: AttemptEnd,
-  { durationMs, agoMs, text, retry, output }: Omit<End, "position" | "isDone">,
+  { durationMs, agoMs, text, retry, output }: EndDetails,
   { workerPid, now, random }: { workerPid: number; now: number; random: number },
 ): EndedAttempt {
   const state = outcomeState(kind, attempt, retry === "never" ? attempt : posting.tries);
@@ -38,7 +38,7 @@ export function endedAttempt(
 }
 
 /** The end of a job that threw while it was being stopped: the reason, caused by what it threw. */
-export const stoppedEnd = ({ error }: Verdict, end: End): Omit<End, "position" | "isDone"> => ({
+export const stoppedEnd = ({ error }: Verdict, end: End): EndDetails => ({
   ...end,
   // As text: what a worker calls JSON is not parsed here.
   text: `${JSON.stringify(error).slice(0, -1)},"cause":${end.text ?? "null"}}`,
@@ -49,7 +49,7 @@ export const lostEnd = (
   { job, error }: Verdict,
   durationMs: number,
   output: Output,
-): Omit<End, "position" | "isDone"> => ({
+): EndDetails => ({
   durationMs,
   agoMs: 0,
   text: JSON.stringify(error),

@@ -8,7 +8,10 @@ export interface HeldJob {
   /** Its place in what was posted. */
   index: number;
   attempt: number;
-  /** Its encoded arguments. */
+  /**
+   * Its encoded arguments; an empty text where they are large and it has started: it can't be
+   * handed out again.
+   */
   args: string;
   /** By when it must have started, else it is given back (P5), by Date.now(); null for any time. */
   startBy: number | null;

@@ -5,6 +5,7 @@ import { surplus } from "../domain/chunk-size.ts";
 import { type Deferred, deferred } from "../domain/deferred.ts";
 import { attempt } from "./attempt.ts";
 import { lostEnd, stoppedEnd } from "./ended-attempt.ts";
+import { sizeOfArguments } from "./backlog.ts";
 import type { HeldJob } from "./held-job.ts";
 import { JobContext, type Progress, type StopReason } from "./job-context.ts";
 import { JobLog } from "./job-log.ts";
@@ -43,6 +44,8 @@ export class InProcess implements Runner {
   readonly #running = new Set<Running>();
   readonly #watching: NodeJS.Timeout;
   #backlog: HeldJob[] = [];
+  /** The size of the arguments of the backlog. */
+  #bytes = 0;
   #lanes = 0;
   #turnAt = 0;
   #isStopping = false;
@@ -55,6 +58,10 @@ export class InProcess implements Runner {
 
   get backlog(): number {
     return this.#backlog.length;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
   }
 
   get idle(): number {
@@ -90,12 +97,14 @@ export class InProcess implements Runner {
 
   add(jobs: readonly HeldJob[]): void {
     this.#backlog.push(...jobs);
+    this.#bytes += sizeOfArguments(jobs);
     this.#fill();
   }
 
   recall(isWanted: (job: HeldJob) => boolean): HeldJob[] {
     const all = this.#backlog;
     this.#backlog = all.filter((job) => !isWanted(job));
+    this.#bytes = sizeOfArguments(this.#backlog);
     return all.filter(isWanted);
   }
 
@@ -116,6 +125,7 @@ export class InProcess implements Runner {
 
   abandon(): void {
     this.#backlog = [];
+    this.#bytes = 0;
     this.#giveUp({ name: "PoolLost", message: "its pool does not reach the database any more" });
   }
 
@@ -156,7 +166,9 @@ export class InProcess implements Runner {
   }
 
   #next(): HeldJob | undefined {
-    return this.#isStopping || !this.#listener.mayStart() ? undefined : this.#backlog.shift();
+    const job = this.#isStopping || !this.#listener.mayStart() ? undefined : this.#backlog.shift();
+    this.#bytes -= job?.args.length ?? 0;
+    return job;
   }
 
   async #run(job: HeldJob): Promise<void> {
@@ -230,6 +242,8 @@ export class InProcess implements Runner {
     if (!last || !this.#listener.hasPeers()) return [];
     const time = this.#listener.jobTime(last.posting.entryPoint);
     const count = surplus(time, this.#backlog.length, this.#options.concurrency);
-    return count === 0 ? [] : this.#backlog.splice(Math.max(this.#backlog.length - count, 0));
+    const jobs = count === 0 ? [] : this.#backlog.splice(Math.max(this.#backlog.length - count, 0));
+    this.#bytes -= sizeOfArguments(jobs);
+    return jobs;
   }
 }

@@ -18,9 +18,10 @@ import { Lifetime } from "./lifetime.ts";
 import { lookAround } from "./look-around.ts";
 import { nothingDone, type PoolOptions, type PoolSummary } from "./options.ts";
 import { passBy } from "./pass-by.ts";
-import type { End } from "./protocol.ts";
+import type { End, EndDetails } from "./protocol.ts";
 import type { Runner } from "./runner.ts";
 import { closeLinks, type Links, openLinks, Session } from "./session.ts";
+import { NoWorkers, startFailed } from "./worker-starts.ts";
 
 const lookMs = 1_000;
 
@@ -38,6 +39,7 @@ export class Pool {
   #workersOfAllPools: number;
   #isDraining = false;
   #isKilled = false;
+  #noWorkers: NoWorkers | null = null;
   /** No beat for so long that the workers were stopped; until the database answers again. */
   #isSilent = false;
   #isRecovering = false;
@@ -57,11 +59,8 @@ export class Pool {
         session: () => (this.#isDraining || this.#isSilent ? null : this.#session),
         room: () => this.#room,
         isQuiet: () => this.#runner.isIdle && this.#session?.recorder.isIdle === true,
-        onJobs: (session, jobs) => this.#onJobs(session, jobs),
-        onNothingLeft: () => {
-          this.#isDraining = true;
-          this.#ended.resolve();
-        },
+        onJobs: (session, jobs, unread) => this.#onJobs(session, jobs, unread),
+        onNothingLeft: () => this.#endNow(),
         onError: (error) => this.#fail(error),
       },
       { isOnce: options.once },
@@ -78,7 +77,12 @@ export class Pool {
         options.log(`job ${verdict.job.posting.id}/${verdict.job.index}: ${verdict.error.message}`);
         this.#record(verdict.job, verdict.state, end, pid);
       },
-      onSpawnFailed: (error) => options.log(`a worker could not be started: ${messageOf(error)}`),
+      onSpawnFailed: (failure) => {
+        if (failure.isNews) options.log(startFailed(failure));
+        if (!failure.isHopeless || !options.once) return;
+        this.#noWorkers = new NoWorkers(options.maxWorkers, failure);
+        this.#endNow();
+      },
       onHungry: () => this.#claims.next(),
       hasPeers: () => this.#workersOfAllPools > options.maxWorkers,
       onSurplus: (jobs) => void this.#attempt(() => this.#giveBack(jobs)),
@@ -117,6 +121,7 @@ export class Pool {
       await this.#ended.promise;
       if (!this.#isKilled) await this.#reopening; // else it leaves a row that says it is up
       this.#summary.gaveBack += (await this.#session?.close()) ?? 0;
+      if (this.#noWorkers) throw this.#noWorkers;
       return { ...this.#summary, refusesAny: this.#session?.claimer.refusals.isAny ?? false };
     } finally {
       await this.#close();
@@ -139,9 +144,13 @@ export class Pool {
 
   /** Ends now: kills the workers. The jobs that they ran go back with their attempt unused. */
   kill(): void {
-    this.#isDraining = true;
     this.#isKilled = true;
     void this.#runner.stop();
+    this.#endNow();
+  }
+
+  #endNow(): void {
+    this.#isDraining = true;
     this.#ended.resolve();
   }
 
@@ -242,17 +251,12 @@ export class Pool {
   }
 
   #end(job: HeldJob, end: End, workerPid: number): void {
-    if (end.isDone) this.#session?.claimer.learn(job.posting.entryPoint, end.durationMs);
+    this.#session?.claimer.learn(job.posting, end);
     if (job.startBy !== null) this.#session?.claimer.limits.inTime();
     this.#record(job, end.isDone ? "done" : "failed", end, workerPid);
   }
 
-  #record(
-    job: HeldJob,
-    kind: AttemptEnd,
-    end: Omit<End, "position" | "isDone">,
-    workerPid: number,
-  ): void {
+  #record(job: HeldJob, kind: AttemptEnd, end: EndDetails, workerPid: number): void {
     const session = this.#session; // null: declared lost a moment ago
     if (!session) return;
     const now = performance.now();
@@ -269,23 +273,23 @@ export class Pool {
   readonly #endIfDrained = () => void (this.#runner.isIdle && this.#ended.resolve());
 
   get #room(): Room {
+    const { idle, backlog, bytes } = this.#runner;
     return {
-      workers: this.#options.maxWorkers,
+      ...{ idle, backlog, bytes, workers: this.#options.maxWorkers },
       workersOfAllPools: this.#workersOfAllPools,
-      ...{ idle: this.#runner.idle, backlog: this.#runner.backlog },
       leftMs: this.#lifetime.leftMs(performance.now()),
     };
   }
 
-  async #onJobs(session: Session, claimed: HeldJob[]): Promise<void> {
+  async #onJobs(session: Session, claimed: HeldJob[], unread: HeldJob[]): Promise<void> {
     this.#lifetime.busy(performance.now());
     const isHeld = () => session === this.#session && !this.#isKilled;
     const admitted = await admit(claimed, session, this.#links, this.#options, isHeld);
     if (!admitted) return; // declared lost meanwhile, and its leases with it
     if (admitted.isCodeNew) this.#runner.renew();
-    if (this.#isDraining || this.#isSilent) return await this.#giveBack(claimed);
+    if (this.#isDraining || this.#isSilent) return await this.#giveBack([...claimed, ...unread]);
     this.#runner.add(admitted.jobs);
-    await this.#giveBack(admitted.refused); // after that: what the workers have is kept
+    await this.#giveBack([...admitted.refused, ...unread]); // after add: workers keep theirs
   }
 
   readonly #attempt = (work: () => Promise<void>): Promise<void> =>

@@ -114,6 +114,9 @@ export interface End {
   output: Output | null;
 }
 
+/** Of the end of an attempt all but which job it was of, and whether it was done. */
+export type EndDetails = Omit<End, "position" | "isDone">;
+
 /** Three hundred years: no time that a worker tells is longer, and the database takes it. */
 const longestMs = 1e13;
 const amount = v.pipe(v.number(), v.finite(), v.minValue(0));

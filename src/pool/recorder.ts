@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
 import { isRefusal, isWorthAnotherTry } from "../db/connect.ts";
-import type { LeasedSeq } from "../db/leases.ts";
+import type { LeasedSeq } from "../db/give-back.ts";
 import { finishPostings, type Outcome, recordPacked } from "../db/outcomes.ts";
 import type { Link } from "./link.ts";
 import { type EndedAttempt, OutcomeBatch } from "./outcome-batch.ts";

@@ -4,7 +4,8 @@ import type { Profile } from "../db/profiles.ts";
 import type { JobError, OutcomeState } from "../domain/attempt.ts";
 import type { JobTime } from "../domain/chunk-size.ts";
 import type { HeldJob } from "./held-job.ts";
-import type { End } from "./protocol.ts";
+import type { End, EndDetails } from "./protocol.ts";
+import type { StartFailure } from "./worker-starts.ts";
 
 /** Why a job is stopped on purpose, and what becomes of it. */
 export interface Verdict {
@@ -16,9 +17,9 @@ export interface Verdict {
 export interface RunnerListener {
   onEnd(job: HeldJob, end: End, workerPid: number): void;
   /** Its worker died, or the job was stopped on purpose, for the reason in the verdict. */
-  onLost(verdict: Verdict, end: Omit<End, "position" | "isDone">, workerPid: number): void;
-  /** A worker could not be started; it is tried again. */
-  onSpawnFailed(error: unknown): void;
+  onLost(verdict: Verdict, end: EndDetails, workerPid: number): void;
+  /** A worker could not be started. */
+  onSpawnFailed(failure: StartFailure): void;
   /** Some worker has room. */
   onHungry(): void;
   /** A job has been running for a while, and was not before. */
@@ -44,6 +45,8 @@ export interface RunnerListener {
 export interface Runner {
   /** Jobs that no worker has been handed. */
   readonly backlog: number;
+  /** The size of the arguments that are kept here, of jobs that have not ended. */
+  readonly bytes: number;
   /** Workers that have nothing to do, and those that have. */
   readonly idle: number;
   readonly busy: number;

@@ -1,4 +1,4 @@
-import { giveBack, giveBackUnknown, type LeasedSeq } from "../db/leases.ts";
+import { giveBack, giveBackUnknown, type LeasedSeq } from "../db/give-back.ts";
 import { markDraining, type NewPool, registerPool, retirePool } from "../db/pools.ts";
 import { rescuePools } from "../db/rescue.ts";
 import { tell } from "../db/top/tell.ts";

@@ -1,4 +1,4 @@
-import { ftruncateSync } from "node:fs";
+import { closeSync, writeSync } from "node:fs";
 
 import { createUnnamedFile } from "./unnamed-file.ts";
 
@@ -10,6 +10,7 @@ const runningPosition = chunksPerWorker + 1;
 const outputStarts = chunksPerWorker + 2;
 const signalChunk = chunksPerWorker + 4;
 const signalPosition = chunksPerWorker + 5;
+const receivedChunk = chunksPerWorker + 6;
 const pageBytes = 64;
 
 /** What fits into the word of a slot. */
@@ -26,6 +27,8 @@ const largestChunk = 0xfff;
  *       still be about to ask for its next position: hence the chunk's number (its low 8 bits).
  *   S3  The words of the running job are written by the worker alone: chunk and position, or -1;
  *       and those of the job that was the last one to ask for its signal.
+ *   S4  One word is the number of the newest chunk that the worker has received, or -1. What was
+ *       sent after that may still be in the channel, in the memory of the pool.
  *
  * The worker runs user code, which may write anything here: the pool checks what it reads against
  * what it handed out.
@@ -41,11 +44,19 @@ export class SharedPage {
   /** Makes a page with no chunk and nothing running, and its file, for the worker to inherit. */
   static create(): { page: SharedPage; file: number } {
     const file = createUnnamedFile();
-    ftruncateSync(file, pageBytes);
-    const page = SharedPage.inherited(file);
-    page.rest();
-    Atomics.store(page.#words, signalPosition, -1);
-    return { page, file };
+    try {
+      // Written, not only made longer: on a full disk that fails here, and the first access to a
+      // page that has no room on it would be a SIGBUS.
+      writeSync(file, new Uint8Array(pageBytes), 0, pageBytes, 0);
+      const page = SharedPage.inherited(file);
+      page.rest();
+      Atomics.store(page.#words, signalPosition, -1);
+      page.receive(-1);
+      return { page, file };
+    } catch (error) {
+      closeSync(file);
+      throw error;
+    }
   }
 
   /** The page in a file that is open in this process, as a worker inherits it. */
@@ -93,6 +104,16 @@ export class SharedPage {
     const running = this.running();
     const runs = running?.chunk === chunk && running.position === position;
     return word >>> 24 === (chunk & 0xff) && position < nextOf(word) && !runs;
+  }
+
+  /** Worker: chunk number `chunk` has come. */
+  receive(chunk: number): void {
+    Atomics.store(this.#words, receivedChunk, chunk);
+  }
+
+  /** Pool: the newest chunk that has come, or -1. */
+  received(): number {
+    return Atomics.load(this.#words, receivedChunk);
   }
 
   /** Worker: this job runs from now on, and its output begins at these places of the files. */

@@ -1,4 +1,5 @@
 import type { LiveOutput } from "../db/follow.ts";
+import { sizeOfArguments } from "./backlog.ts";
 import type { HeldJob } from "./held-job.ts";
 import type { Progress } from "./job-context.ts";
 import { packArgs, packIds } from "./protocol.ts";
@@ -6,12 +7,23 @@ import type { Verdict } from "./runner.ts";
 import { chunksPerWorker } from "./shared-page.ts";
 import type { WorkerProcess } from "./worker-process.ts";
 
+/** The most bytes of arguments in a chunk of several jobs … */
+export const chunkBytes = 1024 * 1024;
+/** … and in what a worker has not received, unless it is one chunk. */
+const channelBytes = 4 * chunkBytes;
+/** From this size on the arguments of a job that runs are not kept. */
+const largeBytes = 64 * 1024;
+/** A worker that runs a job for so long can't be expected to receive what was sent to it. */
+const busyMs = 50;
+
 /** What a worker was handed at once; positions that ended or were taken back are `gone`. */
 export interface Chunk {
   number: number;
   jobs: HeldJob[];
   gone: boolean[];
   left: number;
+  /** The size of the arguments of its jobs; 0 once they are let go. */
+  bytes: number;
 }
 
 /** The job that a worker runs, as the pool has seen it since. */
@@ -36,6 +48,8 @@ export class Slot {
   jobsEnded = 0;
   readonly #chunks: (Chunk | null)[] = Array.from({ length: chunksPerWorker }, () => null);
   #nextChunk = 0;
+  /** What was sent and may not have been received, though it may have been taken back. */
+  #sent: { number: number; bytes: number }[] = [];
 
   constructor(process: WorkerProcess) {
     this.process = process;
@@ -55,10 +69,20 @@ export class Slot {
     return this.isEmpty || (ahead && this.#chunks.includes(null));
   }
 
+  /** Whether the arguments of these jobs may be sent now, or what was sent is received first. */
+  mayCarry(jobs: readonly HeldJob[]): boolean {
+    const bytes = sizeOfArguments(jobs);
+    if (bytes > chunkBytes) return this.isEmpty && this.#bytesInFlight === 0;
+    return this.#bytesInFlight + bytes <= channelBytes;
+  }
+
   hand(jobs: HeldJob[]): void {
     const at = this.#chunks.indexOf(null);
     const number = this.#nextChunk++;
-    this.#chunks[at] = { number, jobs, gone: jobs.map(() => false), left: jobs.length };
+    const bytes = sizeOfArguments(jobs);
+    const gone = jobs.map(() => false);
+    this.#chunks[at] = { number, jobs, gone, left: jobs.length, bytes };
+    this.#sent.push({ number, bytes });
     this.process.page.load(at, number, jobs.length);
     const posting = jobs[0]?.posting;
     if (!posting) return;
@@ -90,22 +114,61 @@ export class Slot {
     return chunk?.gone[position] === false ? (chunk.jobs[position] ?? null) : null;
   }
 
-  /** How many of its jobs the worker has not started. */
-  get unstarted(): number {
+  /** How many bytes of arguments are in the channel, as far as is known. */
+  get #bytesInFlight(): number {
+    const received = Math.min(this.process.page.received(), this.#nextChunk - 1);
+    while ((this.#sent[0]?.number ?? Infinity) <= received) this.#sent.shift();
+    return this.#sent.reduce((sum, { bytes }) => sum + bytes, 0);
+  }
+
+  /** How many bytes of the arguments of its jobs are kept here. */
+  get bytes(): number {
+    return this.#chunks.reduce((sum, chunk) => sum + (chunk?.bytes ?? 0), 0);
+  }
+
+  /**
+   * Lets go of the arguments of the job that runs, where they are large. Whether it has.
+   */
+  letGo(): boolean {
+    const chunk = this.chunks.find(({ number }) => number === this.running?.chunk);
+    if (!chunk || chunk.bytes < largeBytes || chunk.jobs.length > 1) return false;
+    for (const job of chunk.jobs) job.args = "";
+    chunk.bytes = 0;
+    return true;
+  }
+
+  /**
+   * How many of its jobs the worker has not started and another one may. What is in the channel is
+   * about to start, unless the worker is busy: taking that back would send it again and again.
+   */
+  spare(now: number): number {
+    const mayTake = this.#maySpare(now);
     return this.#chunks.reduce(
-      (sum, chunk, at) => sum + (chunk ? this.process.page.unstarted(at) : 0),
+      (sum, chunk, at) => sum + (chunk && mayTake(chunk) ? this.process.page.unstarted(at) : 0),
       0,
     );
   }
 
+  /** Takes back up to so many of these. */
+  takeSpare(most: number, now: number): HeldJob[] {
+    return this.recall(most, this.#maySpare(now));
+  }
+
+  #maySpare(now: number): (chunk: Chunk) => boolean {
+    const received = this.process.page.received();
+    const running = this.look(now);
+    const isBusy = running !== null && now - running.since >= busyMs;
+    return ({ number }) => number <= received || (isBusy && running.chunk !== number);
+  }
+
   /**
-   * Takes back up to `most` jobs that the worker has not started, the last ones first; of one chunk
-   * or of all.
+   * Takes back up to `most` jobs that the worker has not started, the last ones first; of some
+   * chunks or of all.
    */
-  recall(most: number, number: number | null = null): HeldJob[] {
+  recall(most: number, isWanted: (chunk: Chunk) => boolean = () => true): HeldJob[] {
     const jobs: HeldJob[] = [];
     for (const [at, chunk] of this.#chunks.entries()) {
-      if (!chunk || (number !== null && chunk.number !== number)) continue;
+      if (!chunk || !isWanted(chunk)) continue;
       const { from, to } = this.process.page.recall(at, most - jobs.length);
       for (let position = from; position < Math.min(to, chunk.jobs.length); position++) {
         const job = chunk.jobs[position];
@@ -122,7 +185,7 @@ export class Slot {
   /** Takes back a chunk none of whose jobs could run, the one at `position` too. */
   takeBack({ chunk, position }: { chunk: number; position: number }): HeldJob[] {
     const job = this.end(chunk, position);
-    return [...(job ? [job] : []), ...this.recall(Infinity, chunk)];
+    return [...(job ? [job] : []), ...this.recall(Infinity, ({ number }) => number === chunk)];
   }
 
   /** All jobs that it was handed and that neither ended nor were taken back, in their order. */

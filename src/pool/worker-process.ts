@@ -77,6 +77,7 @@ export class WorkerProcess {
   #lastWords: string | null = null;
   #exit: Exit | null = null;
   #isDisconnected = false;
+  #isReady = false;
   /** By us: the kernel was not asked. */
   #isKilled = false;
   #isDead = false;
@@ -93,11 +94,14 @@ export class WorkerProcess {
     this.#spool = options.spool ?? null;
     const { page, file: pageFile } = SharedPage.create();
     this.page = page;
-    this.#files = [createOutputFile(), createOutputFile()];
+    const files: number[] = [];
     try {
+      for (let i = 0; i < 2; i++) files.push(createOutputFile()); // the second one may fail
+      const [out = -1, err = -1] = files;
+      this.#files = [out, err];
       this.#process = this.#start(command, root, env, pageFile, listener);
     } catch (error) {
-      for (const file of this.#files) closeOutputFile(file);
+      for (const file of files) closeOutputFile(file);
       throw error;
     } finally {
       closeSync(pageFile);
@@ -255,6 +259,7 @@ export class WorkerProcess {
       this.kill();
       return;
     }
+    this.#isReady ||= message.kind === "ready";
     if (message.kind === "full" && this.#spool) void this.#empty(this.#spool);
     else if (message.kind === "broken") this.#lastWords = message.error;
     else listener.onMessage(message);
@@ -278,7 +283,7 @@ export class WorkerProcess {
       return {
         name: "OutOfMemory",
         message:
-          `worker ${this.pid} was killed by the system while it ran this job, ${surely}out of ` +
+          `worker ${this.pid} was killed by the system ${this.#when}, ${surely}out of ` +
           "memory. Allow more memory, or fewer workers.",
       };
     }
@@ -286,7 +291,11 @@ export class WorkerProcess {
     const said = this.#lastWords === null ? "" : `: ${this.#lastWords}`;
     return {
       name: "WorkerDied",
-      message: `worker ${this.pid} ${how} while it ran this job${said}`,
+      message: `worker ${this.pid} ${how} ${this.#when}${said}`,
     };
+  }
+
+  get #when(): string {
+    return this.#isReady ? "while it ran this job" : "before it was ready";
   }
 }

@@ -70,6 +70,7 @@ export function runWorker(context: WorkerContext): void {
       if (isIt) running.context?.stop(message.reason);
       return; // else it has ended meanwhile
     }
+    page.receive(message.chunk);
     chunks.push(message);
     void pump();
   });

@@ -4,7 +4,8 @@ import { afterAll } from "bun:test";
 
 import { connect, type Db } from "../../src/db/connect.ts";
 import { cancelPostings, holdPostings, resumePostings } from "../../src/db/control.ts";
-import { type Claim, claim, giveBack, type LeasedRange } from "../../src/db/leases.ts";
+import { giveBack, type LeasedSeq } from "../../src/db/give-back.ts";
+import { type Claim, claim, type LeasedRange } from "../../src/db/leases.ts";
 import { readRoutes } from "../../src/db/routes.ts";
 import { type Outcome, recordOutcomes } from "../../src/db/outcomes.ts";
 import { registerPool } from "../../src/db/pools.ts";
@@ -13,12 +14,7 @@ import { type RescuedPool, rescuePools } from "../../src/db/rescue.ts";
 import { freshDatabase, type TestDatabase } from "../database.ts";
 
 /** One job of a lease. */
-export interface LeasedJob {
-  leaseId: number;
-  postingId: number;
-  seq: number;
-  attempt: number;
-}
+export type LeasedJob = LeasedSeq;
 
 /** The connections to a database of one test's own, which is dropped with them. */
 export async function freshQueue(): Promise<Db> {

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 
 import type { Db, Sql } from "../../src/db/connect.ts";
-import { giveBack } from "../../src/db/leases.ts";
+import { giveBack } from "../../src/db/give-back.ts";
 import { readCounts, readPostingCounts } from "../../src/db/status.ts";
 import type { JobCounts } from "../../src/domain/posting.ts";
 import { freshDatabase } from "../database.ts";

@@ -39,7 +39,14 @@ test("a pool of --once does not end by a look that began before its last outcome
       session: () => session,
       room: () => {
         looks++;
-        return { workers: 1, workersOfAllPools: 1, idle: 1, backlog: 0, leftMs: Infinity };
+        return {
+          workers: 1,
+          workersOfAllPools: 1,
+          idle: 1,
+          backlog: 0,
+          bytes: 0,
+          leftMs: Infinity,
+        };
       },
       isQuiet: () => ++asked > 2,
       onJobs: async () => {},

@@ -1,6 +1,6 @@
 import type { Db } from "../../../src/db/connect.ts";
 import { resumePostings } from "../../../src/db/control.ts";
-import { giveBack } from "../../../src/db/leases.ts";
+import { giveBack } from "../../../src/db/give-back.ts";
 import { finishStragglers } from "../../../src/db/outcomes.ts";
 import { startDue } from "../../../src/db/starts.ts";
 import { jobsOf, record, rescue, take } from "../engine.ts";
