@@ -32,6 +32,23 @@ test("beside the binary are the licences of what it contains", async () => {
   expect(bare).toEqual([]);
 });
 
+test("npm run sbom lists what the program depends on, without asking the network", () => {
+  const command = ["npm", "run", "--silent", "sbom", "--offline"];
+  const { stderr, success } = Bun.spawnSync(command, { cwd: root });
+  expect([stderr.toString(), success]).toEqual(["", true]);
+  const Sbom = v.object({
+    bomFormat: v.literal("CycloneDX"),
+    components: v.array(v.object({ name: v.string(), version: v.string() })),
+  });
+  const { components } = v.parse(
+    Sbom,
+    JSON.parse(readFileSync(`${root}/dist/pdoflow.cdx.json`, "utf8")),
+  );
+  for (const [name, version] of Object.entries(packageJson.dependencies)) {
+    expect(components).toContainEqual({ name, version });
+  }
+});
+
 /** A folder with all that a build reads, and nothing else of this one. */
 function sourcesIn(name: string): string {
   const folder = join(top, name);

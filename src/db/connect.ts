@@ -70,7 +70,7 @@ export function connect(
     // As a function, since an empty one would be looked up in the environment.
     password: () => ("password" in address ? address.password : target.password) ?? "",
     ssl: false,
-    ...{ socket: () => dialFor(target, address, ended.signal) },
+    ...{ socket: () => dialFor(target, address, ended.signal) }, // missing in the types
     max: connections,
     connect_timeout: answerMs(target) / 1_000,
     idle_timeout: 0,
@@ -94,8 +94,15 @@ export function connect(
   const end = (timeout: number) => sql.end({ timeout }).finally(() => ended.abort());
   const [close, abort] = [() => end(5), () => end(0)];
   return {
-    ...{ sql, schema: sql(target.schema), target, address, isPooled, overrides },
-    ...{ close, abort, [Symbol.asyncDispose]: close },
+    sql,
+    schema: sql(target.schema),
+    target,
+    address,
+    isPooled,
+    overrides,
+    close,
+    abort,
+    [Symbol.asyncDispose]: close,
   };
 }
 
