@@ -1,5 +1,5 @@
--- Postings that pools do not run: by --trust or --allow, or for want of their code. That is for each
--- pool to say: others may run them, so a refusal stops nothing.
+-- Postings that pools do not run: by --trust or --allow, or for want of their code. That is for
+-- each pool to say: others may run them, so a refusal stops nothing.
 
 create table pdoflow.refusal (
   id bigint generated always as identity primary key,

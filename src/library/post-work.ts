@@ -157,7 +157,7 @@ export async function postWork<F extends JobFunction>(
   kwargs: Source<LastArg<F>>,
   options?: PostOptions,
 ): Promise<Posting<ResultOf<F>>>;
-/** Never fits: of several forms TypeScript explains the last alone, so this one is like them all. */
+/** Never fits: of several forms TypeScript explains only the last, so this is like all of them. */
 export async function postWork<F extends JobFunction>(
   fn: F | string,
   posargs: Source<AnyArgs<F>>,
