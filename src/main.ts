@@ -55,11 +55,11 @@ async function work(
   ]);
   leaveWithParent();
   // Ends the process only once these last words are out: exit alone would lose them.
+  const send = process.send?.bind(process); // user code may replace it
+  const exit = process.exit.bind(process);
   const fail = (error: unknown) => {
     const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
-    process.send?.({ kind: "broken", error: text.slice(0, 8_192) }, undefined, undefined, () =>
-      process.exit(1),
-    );
+    send?.({ kind: "broken", error: text.slice(0, 8_192) }, undefined, undefined, () => exit(1));
   };
   process.on("uncaughtException", fail);
   process.on("unhandledRejection", fail);
@@ -71,7 +71,8 @@ async function work(
       if (confinement !== undefined) confine(JSON.parse(confinement) as Confinement);
     },
     api,
-    send: (message) => process.send?.(message),
+    host: process,
+    send: (message) => send?.(message),
     onMessage: (listener) => process.on("message", listener),
   });
 }
@@ -100,7 +101,8 @@ async function execute(root: string): Promise<void> {
 function leaveWithParent(): void {
   // Set for this process alone: the children of jobs may outlive it if they want to.
   delete process.env["BUN_FEATURE_FLAG_NO_ORPHANS"];
-  process.on("disconnect", () => process.exit(0));
+  const exit = process.exit.bind(process);
+  process.on("disconnect", () => exit(0));
 }
 
 /**

@@ -5,6 +5,9 @@
 import { exitCodes, PdoflowError } from "./errors.ts";
 import { typedArrayTypes, UndecodableValue, untag, untagWithin } from "./values-decode.ts";
 
+// User code may replace them.
+const { parse, stringify } = JSON;
+
 type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 
 /** The arguments of one job: a list, or an object of keyword arguments. */
@@ -25,12 +28,13 @@ export class UnencodableValue extends PdoflowError {
 /**
  * JSON text of `value` that jsonb accepts and `decodeValue` reads back (rule 11). Plain JSON values
  * give what JSON.stringify gives. As there, objects and arrays are their enumerable string keys and
- * items.
+ * items. With `callsToJson` an object that has a method toJSON is what that returns, as there; not
+ * so in arguments, which a function would get as something else than its types say.
  *
  * @throws {UnencodableValue} with the path to a function, symbol, class instance or cycle.
  */
-export const encodeValue = (value: unknown): string =>
-  plainText(value) ?? JSON.stringify(tag(value, undefined));
+export const encodeValue = (value: unknown, { callsToJson = false } = {}): string =>
+  plainText(value) ?? stringify(tag(value, undefined, callsToJson));
 
 /**
  * Reverses `encodeValue`. Takes any JSON text; a Buffer comes back as a Uint8Array.
@@ -38,7 +42,7 @@ export const encodeValue = (value: unknown): string =>
  * @throws {UndecodableValue} for a tag with the wrong content.
  */
 export function decodeValue(text: string): unknown {
-  const value: unknown = JSON.parse(text);
+  const value: unknown = parse(text);
   return mayHaveTags(text) ? untag(value) : value;
 }
 
@@ -54,7 +58,7 @@ export function encodeArgs(args: Arguments): string {
   }
   const plain = plainText(args);
   if (plain !== undefined) return plain;
-  if (is(args, Array)) return JSON.stringify(tag(args, undefined));
+  if (is(args, Array)) return stringify(tag(args, undefined));
   const spot = enter(args, undefined);
   const entries = tagEntries(args, spot);
   for (const [name] of entries) {
@@ -62,7 +66,7 @@ export function encodeArgs(args: Arguments): string {
     const found = "an argument whose name has NUL or half a surrogate pair";
     if (!isSafe(name)) throw new UnencodableValue(pathOf(spot), found, "Rename it.");
   }
-  return JSON.stringify(Object.fromEntries(entries));
+  return stringify(Object.fromEntries(entries));
 }
 
 /**
@@ -71,7 +75,7 @@ export function encodeArgs(args: Arguments): string {
  * @throws {UndecodableValue} for any other JSON, and for a tag with the wrong content.
  */
 export function decodeArgs(text: string): unknown[] | Record<string, unknown> {
-  const args: unknown = JSON.parse(text);
+  const args: unknown = parse(text);
   if (!isContainer(args)) throw new UndecodableValue(args, "a list or an object of arguments");
   return mayHaveTags(text) ? untagWithin(args) : args;
 }
@@ -85,7 +89,7 @@ const mayHaveTags = (text: string) => /"(?:\$|\\u0024)/.test(text);
 /** JSON.stringify's text, if nothing in `value` needs a tag or is refused: the usual case. */
 function plainText(value: unknown): string | undefined {
   if (!isPlain(value, 100)) return undefined;
-  const text = JSON.stringify(value);
+  const text = stringify(value);
   // \u: perhaps a NUL or half a surrogate pair. "$: perhaps an object that looks like a tag.
   return /\\u|"\$/.test(text) ? undefined : text;
 }
@@ -123,15 +127,20 @@ interface Spot {
   readonly up?: Spot | undefined;
   readonly container: object;
   step: number | string;
+  readonly callsToJson: boolean;
 }
 
-function tag(value: unknown, spot: Spot | undefined): Json {
+function tag(
+  value: unknown,
+  spot: Spot | undefined,
+  callsToJson = spot?.callsToJson ?? false,
+): Json {
   if (value === undefined) return { $undefined: true };
   if (value === null || typeof value === "boolean") return value;
   if (typeof value === "string") return tagString(value);
   if (typeof value === "number") return tagNumber(value);
   if (typeof value === "bigint") return { $bigint: String(value) };
-  if (typeof value === "object") return tagObject(value, enter(value, spot));
+  if (typeof value === "object") return tagObject(value, enter(value, spot, callsToJson));
   return refuse(value, spot);
 }
 
@@ -145,7 +154,9 @@ const tagString = (text: string): Json =>
 
 function tagObject(value: object, spot: Spot): Json {
   if (is(value, Array)) return tagItems(value, spot);
-  if (isFields(value)) return tagFields(value, spot);
+  if (isFields(value)) {
+    return spot.callsToJson && hasToJson(value) ? tagToJson(value, spot) : tagFields(value, spot);
+  }
   if (is(value, Date)) return { $date: value.toJSON() };
   if (is(value, Map)) return { $map: tagItems([...value], spot) };
   if (is(value, Set)) return { $set: tagItems([...value], spot) };
@@ -156,7 +167,21 @@ function tagObject(value: object, spot: Spot): Json {
   if (is(value, ArrayBuffer)) {
     return { $typed: { type: "ArrayBuffer", data: base64(new Uint8Array(value)) } };
   }
-  return ArrayBuffer.isView(value) ? tagView(value, spot) : refuse(value, spot.up);
+  if (ArrayBuffer.isView(value)) return tagView(value, spot);
+  return spot.callsToJson && hasToJson(value) ? tagToJson(value, spot) : refuse(value, spot.up);
+}
+
+interface HasToJson {
+  toJSON(key: string): unknown;
+}
+
+const hasToJson = (value: object): value is HasToJson =>
+  typeof (value as Partial<HasToJson>).toJSON === "function";
+
+function tagToJson(value: HasToJson, spot: Spot): Json {
+  const key = String(spot.up?.step ?? "");
+  spot.step = "toJSON()";
+  return tag(value.toJSON(key), spot);
 }
 
 function tagView(view: ArrayBufferView, spot: Spot): Json {
@@ -196,7 +221,11 @@ function tagFields(fields: Record<string, unknown>, spot: Spot): Json {
 
 const depthMax = 1000;
 
-function enter(container: object, up: Spot | undefined): Spot {
+function enter(
+  container: object,
+  up: Spot | undefined,
+  callsToJson = up?.callsToJson ?? false,
+): Spot {
   let depth = 0;
   for (let spot = up; spot !== undefined; spot = spot.up) {
     depth += 1;
@@ -210,7 +239,7 @@ function enter(container: object, up: Spot | undefined): Spot {
     const found = `nested in more than ${depthMax} others`;
     throw new UnencodableValue(pathOf(up), found, "Pass a flat list.");
   }
-  return { up, container, step: "" };
+  return { up, container, step: "", callsToJson };
 }
 
 function pathOf(spot: Spot | undefined): string {
@@ -222,7 +251,8 @@ function pathOf(spot: Spot | undefined): string {
 /** As a path has it: `[2]`, `.options` or `["a b"]`. */
 export function stepText(step: number | string): string {
   if (typeof step === "number") return `[${step}]`;
-  return /^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u.test(step) ? `.${step}` : JSON.stringify([step]);
+  if (step === "toJSON()") return ".toJSON()";
+  return /^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u.test(step) ? `.${step}` : stringify([step]);
 }
 
 function refuse(value: unknown, spot: Spot | undefined): never {

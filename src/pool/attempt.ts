@@ -1,3 +1,4 @@
+import type { JobError } from "../domain/attempt.ts";
 import { asJob } from "../domain/current-job.ts";
 import { jobError } from "../domain/job-error.ts";
 import { retryOf } from "../domain/thrown.ts";
@@ -7,21 +8,49 @@ import { encodeResult } from "./job-result.ts";
 import { callEntryPoint, type EntryFunction } from "./load-entry-point.ts";
 import type { End } from "./protocol.ts";
 
-/** One attempt: the encoded result (null for undefined) or the encoded error. */
+// User code may replace it.
+const { stringify } = JSON;
+
+type AttemptResult = Pick<End, "isDone" | "text" | "retry">;
+
+/**
+ * One attempt: the encoded result (null for undefined) or the encoded error. `restore` is called
+ * when the job's code has ended, before anything is made of what came.
+ */
 export async function attempt(
   fn: Promise<EntryFunction>,
   args: string,
   keepsResults: boolean,
   context: JobContext,
-): Promise<Pick<End, "isDone" | "text" | "retry">> {
+  restore: () => void = () => {},
+): Promise<AttemptResult> {
+  let result: unknown;
   try {
     const call = await fn;
     const given = decodeArgs(args);
-    const result = await asJob(context, () => callEntryPoint(call, given));
-    return { isDone: true, text: keepsResults ? encodeResult(result) : null, retry: null };
+    result = await asJob(context, () => callEntryPoint(call, given));
+    restore();
   } catch (thrown) {
-    return { isDone: false, text: JSON.stringify(jobError(thrown)), retry: retryOf(thrown) };
+    restore();
+    return { isDone: false, text: stringify(jobError(thrown)), retry: retryOf(thrown) };
   } finally {
     context.end();
   }
+  if (!keepsResults || result === undefined) return { isDone: true, text: null, retry: null };
+  try {
+    return { isDone: true, text: encodeResult(result), retry: null };
+  } catch (cause) {
+    // Its work is done: once more would do it twice.
+    const text = stringify(resultLost(jobError(cause), context.attempt));
+    return { isDone: false, text, retry: "never" };
+  } finally {
+    if (typeof result === "object") restore(); // a getter or a toJSON of it may have been called
+  }
 }
+
+const resultLost = (error: JobError, number: number): JobError => ({
+  ...error,
+  message:
+    `attempt ${number} of the job returned, so its work is done, but its result can't be kept: ` +
+    `${error.message} Or post with --no-results (keepsResults: false). It is not tried again.`,
+});

@@ -8,10 +8,7 @@ class ResultTooLarge extends Error {
   override readonly name = "ResultTooLarge";
   constructor(length: number) {
     const mib = (length / 2 ** 20).toFixed(0);
-    super(
-      `the job returned ${mib} MiB, and 64 MiB are kept at most. Write it to a file and return ` +
-        "its name, or post with --no-results where nobody reads it.",
-    );
+    super(`it is ${mib} MiB, and 64 MiB are kept at most. Write it to a file and return its name.`);
   }
 }
 
@@ -19,11 +16,12 @@ class ResultTooLarge extends Error {
  * What a job returned, encoded; null for undefined.
  *
  * @throws {UnencodableValue} it holds something that can't be encoded, such as a function.
+ * @throws what a getter or a method `toJSON` of it throws.
  * @throws {ResultTooLarge} it is too large to be kept.
  */
 export function encodeResult(result: unknown): string | null {
   if (result === undefined) return null;
-  const text = encodeValue(result);
+  const text = encodeValue(result, { callsToJson: true });
   if (text.length > largest) throw new ResultTooLarge(text.length);
   return text;
 }

@@ -4,7 +4,7 @@ import { commandEntryPoint } from "../domain/command-line.ts";
 import { attempt } from "./attempt.ts";
 import { bunResolve } from "./bun-resolve.ts";
 import { JobContext, type JobContextListener } from "./job-context.ts";
-import { loadPosted } from "./load-entry-point.ts";
+import { type EntryFunction, loadPosted } from "./load-entry-point.ts";
 import { missingCode } from "./missing-code.ts";
 import {
   type End,
@@ -20,6 +20,13 @@ import { SharedPage } from "./shared-page.ts";
 import { runCommand } from "./shell-command.ts";
 import { provideVirtualPackage } from "./virtual-package.ts";
 import { WorkerOutput } from "./worker-output.ts";
+import { type Host, WorkerState } from "./worker-state.ts";
+
+// Taken before any user code runs, because user code may replace them.
+const now = performance.now.bind(performance);
+const { now: dateNow } = Date;
+const OwnPromise = Promise;
+const nextTurn = setImmediate;
 
 /** Ends are sent together, but none waits longer than this behind short jobs that follow it. */
 const sendAfterMs = 2;
@@ -33,6 +40,8 @@ export interface WorkerContext {
   runsCommands: boolean;
   /** The share of the jobs that is sampled; 0 for none. */
   profiles: number;
+  /** The process that it is. */
+  host: Host;
   /** Confines the process, where that was asked for. */
   confine: () => void;
   /** What user code gets when it imports "pdoflow". */
@@ -48,6 +57,7 @@ export function runWorker(context: WorkerContext): void {
   // It stays mapped. A job that makes the file shorter would bring the pool down.
   closeSync(pageFile);
   const output = new WorkerOutput();
+  const state = new WorkerState(context.host);
   context.confine(); // from here on only what is open already, before any user code
   const sampler = context.profiles > 0 ? new Sampler(context.profiles, context.root) : null;
   const running: RunningJob = { chunk: -1, position: -1, context: null };
@@ -57,9 +67,9 @@ export function runWorker(context: WorkerContext): void {
     if (isRunning) return;
     isRunning = true;
     for (let chunk = chunks.shift(); chunk; chunk = chunks.shift()) {
-      await runChunk(context, { page, output, running, sampler }, chunk);
+      await runChunk(context, { page, output, running, sampler, state }, chunk);
       // Lets the messages in that came while jobs kept this thread busy.
-      await new Promise<void>((resolve) => setImmediate(resolve));
+      await new OwnPromise<void>((resolve) => nextTurn(resolve));
     }
     isRunning = false;
   };
@@ -89,37 +99,39 @@ interface Desk {
   output: WorkerOutput;
   running: RunningJob;
   sampler: Sampler | null;
+  state: WorkerState;
 }
 
 async function runChunk(
   { root, runsCommands, send }: WorkerContext,
-  { page, output, running, sampler }: Desk,
+  { page, output, running, sampler, state }: Desk,
   message: RunMessage,
 ): Promise<void> {
   const { chunk, slot, entryPoint, args: packed, keepsResults, keepsOutput, startBy } = message;
   const isCommand = runsCommands && entryPoint === commandEntryPoint;
-  const fn = isCommand ? Promise.resolve(runCommand) : loadPosted(root, entryPoint, bunResolve);
+  const fn = isCommand ? OwnPromise.resolve(runCommand) : load(root, entryPoint, state);
   fn.catch(() => {}); // each job tells it as its own failure
   const args = unpackArgs(packed);
   if (startBy !== null) {
     await fn.catch(() => {}); // importing it takes its time, too
-    if (Date.now() > startBy) return send({ kind: "late", chunk });
+    if (dateNow() > startBy) return send({ kind: "late", chunk });
   }
   let ends: End[] = [];
   let endedAt: number[] = [];
-  let sentAt = performance.now();
-  const flush = (now: number) => {
-    for (const [i, end] of ends.entries()) end.agoMs = now - (endedAt[i] ?? now);
+  let sentAt = now();
+  const flush = (at: number) => {
+    for (const [i, end] of ends.entries()) end.agoMs = at - (endedAt[i] ?? at);
     if (ends.length > 0) send(packEnds(chunk, ends));
     ends = [];
     endedAt = [];
-    sentAt = now;
+    sentAt = at;
   };
+  const restore = () => state.restore();
   const listener = contextListener(send, page, running);
   let isLoaded = false;
   for (let position = page.take(slot, chunk); position >= 0; position = page.take(slot, chunk)) {
     page.run(chunk, position, output.starts);
-    const startedAt = performance.now();
+    const startedAt = now();
     // Not before it counts as running: an import may hang, or end this process.
     const reason = isLoaded ? null : await missingCode(fn);
     if (reason !== null) {
@@ -130,9 +142,9 @@ async function runChunk(
     const context = new JobContext(() => identityAt(message.ids, position), listener);
     Object.assign(running, { chunk, position, context });
     const sampling = sampler?.begin();
-    const result = await attempt(fn, args[position] ?? "[]", keepsResults, context);
-    const now = performance.now();
-    const durationMs = now - startedAt;
+    const result = await attempt(fn, args[position] ?? "[]", keepsResults, context, restore);
+    const end = now();
+    const durationMs = end - startedAt;
     if (sampling) {
       const { stacks } = await sampling.end();
       send({ kind: "profile", chunk, position, stacks });
@@ -143,12 +155,28 @@ async function runChunk(
       : output.collect(durationMs, isWanted);
     page.rest();
     ends.push({ position, durationMs, agoMs: 0, output: printed, ...result });
-    endedAt.push(now);
+    endedAt.push(end);
     const isLong = isCommand && output.isLong;
-    if (isLong || now - sentAt >= sendAfterMs) flush(now);
+    if (isLong || end - sentAt >= sendAfterMs) flush(end);
     if (isLong) await output.emptied(() => send({ kind: "full" }));
   }
-  flush(performance.now());
+  flush(now());
+}
+
+/** The entry points that were loaded before. */
+const loaded = new Set<string>();
+const mostLoaded = 10_000;
+
+/** Loads it; what its import changes of the process is to stay. */
+async function load(root: string, entryPoint: string, state: WorkerState): Promise<EntryFunction> {
+  if (loaded.has(entryPoint)) return await loadPosted(root, entryPoint, bunResolve);
+  if (loaded.size >= mostLoaded) loaded.clear();
+  try {
+    return await loadPosted(root, entryPoint, bunResolve);
+  } finally {
+    loaded.add(entryPoint);
+    state.adopt();
+  }
 }
 
 /** What the running job says goes to the pool, or to stderr. */

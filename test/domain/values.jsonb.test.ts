@@ -14,7 +14,7 @@ test("any value survives jsonb", async () => {
     fc.asyncProperty(fc.array(anyValue, { maxLength: 50 }), async (values) => {
       const rows = await db.sql<{ text: string }[]>`
         select text::jsonb::text as text
-        from unnest(${texts(values.map(encodeValue))}::text[]) with ordinality as encoded (text, place)
+        from unnest(${texts(values.map((value) => encodeValue(value)))}::text[]) with ordinality as encoded (text, place)
         order by place`;
       expect(rows.map(({ text }) => spell(decodeValue(text)))).toEqual(values.map(spell));
     }),

@@ -1,0 +1,150 @@
+import { globalSlots, WatchedSlots } from "./watched-slots.ts";
+
+// Taken before any user code runs, because user code may replace them.
+const { keys, prototype: ObjectPrototype } = Object;
+const { prototype: ArrayPrototype } = Array;
+const { apply } = Reflect;
+
+/** The process that jobs run in. */
+export type Host = typeof process;
+
+type Listener = (...args: unknown[]) => void;
+
+/** What changes the listeners of a process. */
+const listening = [
+  ...(["on", "once", "addListener", "prependListener", "prependOnceListener"] as const),
+  ...(["off", "removeListener", "removeAllListeners"] as const),
+];
+
+/** What else of a process a worker needs, or a job may have changed for the next. */
+const hostKeys = [...listening, "env", "send", "exit", "emit", "cwd", "chdir", "umask"];
+
+/**
+ * What a job can leave behind in its worker, put back after each: the working folder, the
+ * environment, the umask, the listeners of the process, and the globals that the worker reports
+ * with. There may be 50,000 jobs a second: to see that nothing has changed takes less than a
+ * microsecond, and what is dear to look at is only looked at after a call that may have changed it.
+ */
+export class WorkerState {
+  readonly #host: Host;
+  readonly #env: NodeJS.ProcessEnv;
+  readonly #cwdNow: () => string;
+  readonly #chdir: (folder: string) => void;
+  readonly #umaskNow: (mask?: string | number) => number;
+  #cwd: string | null = null;
+  #umask = 0;
+  #isUmaskSet = true;
+  #hasListened = false;
+  #listeners = new Map<string | symbol, Listener[]>();
+  #slots = new WatchedSlots([]);
+  #envKeys: string[] = [];
+  #inherited: string[] = [];
+
+  constructor(host: Host) {
+    this.#host = host;
+    this.#env = host.env;
+    this.#cwdNow = host.cwd.bind(host);
+    this.#chdir = host.chdir.bind(host);
+    const umask = host.umask.bind(host);
+    this.#umaskNow = (mask) => (mask === undefined ? umask() : umask(mask));
+    host.umask = (mask?: string | number) => {
+      if (mask !== undefined) this.#isUmaskSet = true;
+      return this.#umaskNow(mask);
+    };
+    for (const name of listening) {
+      const original = host[name] as Listener;
+      const noticing = (...args: unknown[]): unknown => {
+        this.#hasListened = true;
+        return apply(original, host, args);
+      };
+      Object.defineProperty(host, name, { value: noticing, writable: true, configurable: true });
+    }
+    this.adopt();
+  }
+
+  /** What is so now stays so: what a module has changed when it was imported is needed by it. */
+  adopt(): void {
+    this.#cwd = this.#whereabouts();
+    if (this.#isUmaskSet) this.#umask = this.#umaskNow();
+    this.#listeners = this.#listenersNow();
+    this.#envKeys = keys(this.#env);
+    this.#inherited = inheritedKeys();
+    this.#slots = new WatchedSlots([
+      ...globalSlots(),
+      [this.#host, hostKeys],
+      [this.#env, this.#envKeys],
+    ]);
+    this.#isUmaskSet = false;
+    this.#hasListened = false;
+  }
+
+  /** After a job: puts back what is not as it was. */
+  restore(): void {
+    if (!this.#slots.areSame()) this.#slots.restore();
+    if (keys(this.#env).length !== this.#envKeys.length) this.#restoreEnv();
+    if (countInherited() !== this.#inherited.length) this.#restorePrototypes();
+    if (this.#whereabouts() !== this.#cwd) this.#goBack();
+    if (this.#isUmaskSet) this.#umaskNow(this.#umask);
+    if (this.#hasListened) this.#restoreListeners();
+    this.#isUmaskSet = false;
+    this.#hasListened = false;
+  }
+
+  /** Null where the folder is gone. */
+  #whereabouts(): string | null {
+    try {
+      return this.#cwdNow();
+    } catch {
+      return null;
+    }
+  }
+
+  #goBack(): void {
+    try {
+      if (this.#cwd !== null) this.#chdir(this.#cwd);
+    } catch {
+      this.#cwd = this.#whereabouts(); // it was removed meanwhile
+    }
+  }
+
+  #restoreEnv(): void {
+    for (const name of keys(this.#env)) {
+      if (!this.#envKeys.includes(name)) delete this.#env[name];
+    }
+    this.#slots.restore();
+    this.#envKeys = keys(this.#env); // some are there again once they were set
+  }
+
+  #restorePrototypes(): void {
+    for (const prototype of [ObjectPrototype, ArrayPrototype]) {
+      for (const key of keys(prototype)) {
+        if (!this.#inherited.includes(key)) Reflect.deleteProperty(prototype, key);
+      }
+    }
+    this.#inherited = inheritedKeys();
+  }
+
+  #restoreListeners(): void {
+    for (const [event, now] of this.#listenersNow()) {
+      const before = this.#listeners.get(event) ?? [];
+      for (const each of now) if (!before.includes(each)) this.#host.removeListener(event, each);
+    }
+    const left = this.#listenersNow();
+    for (const [event, before] of this.#listeners) {
+      const now = left.get(event) ?? [];
+      for (const each of before) if (!now.includes(each)) this.#host.on(event, each);
+    }
+  }
+
+  #listenersNow(): Map<string | symbol, Listener[]> {
+    const events = this.#host.eventNames();
+    return new Map(
+      events.map((event) => [event, this.#host.rawListeners(event) as Listener[]] as const),
+    );
+  }
+}
+
+/** What every object, and every list, seems to have. */
+const inheritedKeys = (): string[] => [...keys(ObjectPrototype), ...keys(ArrayPrototype)];
+
+const countInherited = (): number => keys(ObjectPrototype).length + keys(ArrayPrototype).length;
