@@ -78,7 +78,7 @@ test("no job finds what another has left in the folder, environment, listeners o
   const names = [...source.matchAll(/^ {2}(\w+): \(\) =>/gm)].map(([, name = ""]) => name);
   expect(names.length).toBeGreaterThan(20);
   const post = (name: string, args: readonly unknown[], priority: number) =>
-    db.sql`select pdoflow.post(${`leaves.ts#${name}`}, ${db.sql.json([args] as never)},
+    db.sql`select pdoflow.post(${`leaves.ts#${name}`}, ${JSON.stringify([args])}::text::jsonb,
       ${db.sql.json({ tries: 1, priority, keepsOutput: "all" })})`;
   let priority = 1_000;
   await post("look", ["nothing"], priority--);
