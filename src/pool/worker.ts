@@ -116,14 +116,12 @@ async function runChunk(
     await fn.catch(() => {}); // importing it takes its time, too
     if (dateNow() > startBy) return send({ kind: "late", chunk });
   }
-  let ends: End[] = [];
-  let endedAt: number[] = [];
+  let [ends, endedAt]: [End[], number[]] = [[], []];
   let sentAt = now();
   const flush = (at: number) => {
     for (const [i, end] of ends.entries()) end.agoMs = at - (endedAt[i] ?? at);
     if (ends.length > 0) send(packEnds(chunk, ends));
-    ends = [];
-    endedAt = [];
+    [ends, endedAt] = [[], []];
     sentAt = at;
   };
   const restore = () => state.restore();
