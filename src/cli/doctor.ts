@@ -6,7 +6,8 @@ import { openDatabase } from "../db/open.ts";
 import { describeTarget } from "../db/settings.ts";
 import { documents } from "../domain/documents.ts";
 import { exitCodes } from "../domain/errors.ts";
-import { type Finding, findingsOf } from "../domain/health.ts";
+import type { Finding } from "../domain/finding.ts";
+import { findingsOf } from "../domain/health.ts";
 import { build } from "../version.ts";
 import { PdoflowCommand } from "./command.ts";
 

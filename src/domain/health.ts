@@ -1,5 +1,8 @@
+import { advice, type Finding, problem } from "./finding.ts";
+import { poolFindings, type PoolHealth } from "./pool-findings.ts";
+
 /** What is looked at of a server and a queue to tell whether they are well. Times are in ms. */
-export interface Health {
+export interface Health extends PoolHealth {
   /** As in 180004. */
   serverVersion: number;
   isReadOnly: boolean;
@@ -24,31 +27,6 @@ export interface Health {
   };
   tables: readonly { name: string; live: number; dead: number; bytes: number }[];
   blockers: readonly { kind: string; name: string; who: string; ageMs: number | null }[];
-  /** Pools that should be up and are not heard of; `leftMs` until others may rescue from them. */
-  silentPools: readonly {
-    id: number;
-    host: string;
-    pid: number;
-    role: string;
-    beatAgoMs: number;
-    leftMs: number;
-  }[];
-  poolsUp: number;
-  /** Versions of the pools that are up. */
-  poolVersions: readonly string[];
-  /** Leases that are held for a pool that is gone. */
-  orphanedLeases: number;
-  openPostings: number;
-  /** Open postings that a pool which is up does not run, and one of them with the reason. */
-  passedBy: { postings: number; example: string | null };
-}
-
-/** Something that is not as it should be. A problem hurts now; advice is what could be better. */
-export interface Finding {
-  kind: "problem" | "advice";
-  about: string;
-  found: string;
-  remedy: string;
 }
 
 const hourMs = 3_600_000;
@@ -64,13 +42,6 @@ export function findingsOf(health: Health, version: string): Finding[] {
     ...poolFindings(health, version),
   ];
 }
-
-const problem = (about: string, found: string, remedy: string): Finding => ({
-  ...{ kind: "problem", about, found, remedy },
-});
-const advice = (about: string, found: string, remedy: string): Finding => ({
-  ...{ kind: "advice", about, found, remedy },
-});
 
 function serverFindings(health: Health): Finding[] {
   const { serverVersion, isReadOnly, connections, clockSkewMs, oldestTransaction } = health;
@@ -247,57 +218,3 @@ const blockerFindings = ({ blockers }: Health): Finding[] =>
       blockerRemedies[kind]?.(name) ?? "end it",
     ),
   );
-
-function silentPoolFinding({
-  id,
-  host,
-  pid,
-  role,
-  beatAgoMs,
-  leftMs,
-}: Health["silentPools"][number]): Finding {
-  const silent =
-    `pool ${id} on ${host} (pid ${pid}, of the role ${role}) has not been heard of for ` +
-    `${Math.round(beatAgoMs / 1_000)} s`;
-  if (leftMs <= 0) {
-    return problem(
-      "pools",
-      `${silent}, and no other pool has rescued its jobs`,
-      "start a pool, which does so at once: pdoflow pool",
-    );
-  }
-  return advice(
-    "pools",
-    `${silent}, and keeps the jobs that it holds for ${Math.round(leftMs / 1_000)} s more`,
-    `if it is gone, or never was a pool, let the others end it: pdoflow drain ${id}`,
-  );
-}
-
-function poolFindings(health: Health, version: string): Finding[] {
-  const others = health.poolVersions.filter((each) => each !== version);
-  const found: (Finding | false)[] = [
-    health.orphanedLeases > 0 &&
-      problem(
-        "leases",
-        `${health.orphanedLeases} leases are held for pools that are gone`,
-        "report it: a rescue should have let go of them",
-      ),
-    health.openPostings > 0 &&
-      health.poolsUp === 0 &&
-      advice("pools", "postings are open and no pool runs", "start one: pdoflow pool"),
-    health.passedBy.postings > 0 &&
-      advice(
-        "refusals",
-        `pools pass by ${health.passedBy.postings} open postings, such as posting ` +
-          `${health.passedBy.example}`,
-        "give these pools the code or the key, or end them: pdoflow drain",
-      ),
-    others.length > 0 &&
-      advice(
-        "versions",
-        `pools of other versions run: ${others.join(", ")}`,
-        "restart them when it suits: pdoflow drain, then pdoflow pool",
-      ),
-  ];
-  return [...health.silentPools.map(silentPoolFinding), ...found.filter((each) => each !== false)];
-}
