@@ -64,6 +64,18 @@ export async function beat(
   return row ?? { isUp: false, isDraining: false, slots: 0, followed: [] };
 }
 
+/** Beats only to report what a pool is about to run; false once it was declared lost (O1). */
+export async function reportRunning(
+  { sql, schema }: Db,
+  poolId: number,
+  running: readonly RunningJob[],
+): Promise<boolean> {
+  const [row] = await sql<{ isUp: boolean }[]>`
+    select is_up from ${schema}.pool_beat(
+      ${poolId}, ${JSON.stringify(running)}::text::jsonb, false)`;
+  return row?.isUp ?? false;
+}
+
 /** Says that a pool waits for postings (O5). */
 export const markListening = ({ sql, schema }: Db, poolId: number) => sql`
   select ${schema}.pool_listens(${poolId})`;

@@ -1,7 +1,7 @@
 import { type LiveOutput, showOutput } from "../db/follow.ts";
 import { finishStragglers, foldProgress } from "../db/outcomes.ts";
 import { keepRoom } from "../db/postings.ts";
-import { type Beat, beat, markListening, type RunningJob } from "../db/pools.ts";
+import { type Beat, beat, markListening, reportRunning, type RunningJob } from "../db/pools.ts";
 import { rescuePools } from "../db/rescue.ts";
 import { tell, type Told } from "../db/top/tell.ts";
 import { startDue } from "../db/starts.ts";
@@ -88,6 +88,18 @@ export class Heartbeat {
     // On the connection of the beats: what they say and this come in their order.
     await this.#link.ask((db) => markListening(db, this.#poolId));
     return true;
+  }
+
+  /** Reports what runs, now: resolves once the database knows. */
+  async report(): Promise<void> {
+    const sentAt = performance.now();
+    this.#hasSaidWaiting = false;
+    const running = this.#listener.running();
+    const isUp = await this.#link.ask((db) => reportRunning(db, this.#poolId, running));
+    if (this.#isStopped) return;
+    if (!isUp) return this.#listener.onLost();
+    this.#lastSentAt = Math.max(this.#lastSentAt, sentAt);
+    this.#watchSilence();
   }
 
   /** Beats soon, because there is something to tell. */

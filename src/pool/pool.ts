@@ -5,6 +5,7 @@ import { deferred } from "../domain/deferred.ts";
 import { messageOf } from "../domain/message-of.ts";
 import type { AttemptEnd } from "../domain/attempt.ts";
 import { admit } from "./admit.ts";
+import { Announced } from "./announced.ts";
 import { ClaimLoop } from "./claim-loop.ts";
 import type { Room } from "./claimer.ts";
 import { countAsFailed, countRefused } from "./count-outcomes.ts";
@@ -33,6 +34,7 @@ export class Pool {
   readonly #summary = nothingDone();
   readonly #claims: ClaimLoop;
   readonly #failureWatch: FailureWatch;
+  readonly #announced = new Announced();
   readonly #runner: Runner;
   #session: Session | null = null;
   #reopening = Promise.resolve();
@@ -166,7 +168,7 @@ export class Pool {
   async #openSession(): Promise<void> {
     const row = { ...this.#options, slots: this.#options.maxWorkers };
     const session = await Session.open(this.#links, row, {
-      running: () => this.#runner.longRunning,
+      running: () => this.#announced.running(this.#runner),
       isWaiting: () => this.#claims.isWaiting,
       output: (postings) => this.#runner.output(postings),
       busy: () => this.#runner.busy,
@@ -264,6 +266,7 @@ export class Pool {
     const ended = endedAttempt(job, keptKind, kept, { workerPid, now, random: Math.random() });
     this.#summary[ended.state]++;
     session.recorder.add(ended);
+    this.#announced.ended(job);
     this.#options.onEnded?.(ended);
     if (keptKind !== "failed") this.#failureWatch.passed(job.posting);
     else void this.#attempt(() => this.#failureWatch.failed(session, job.posting, ended.state));
@@ -287,9 +290,21 @@ export class Pool {
     const admitted = await admit(claimed, session, this.#links, this.#options, isHeld);
     if (!admitted) return; // declared lost meanwhile, and its leases with it
     if (admitted.isCodeNew) this.#runner.renew();
+    const isStillHeld = await this.#announce(session, admitted.jobs);
+    if (!isStillHeld || !isHeld()) return;
     if (this.#isDraining || this.#isSilent) return await this.#giveBack([...claimed, ...unread]);
     this.#runner.add(admitted.jobs);
     await this.#giveBack([...admitted.refused, ...unread]); // after add: workers keep theirs
+  }
+
+  /** False where their leases are gone by then. */
+  async #announce(session: Session, jobs: readonly HeldJob[]): Promise<boolean> {
+    const { recoveries, claimer, heartbeat } = session;
+    const isKnown = (entryPoint: string) => claimer.jobTime(entryPoint) !== null;
+    if (!this.#announced.isWanted(jobs, { idle: this.#runner.idle, isKnown })) return true;
+    // Where it can't be reported they run all the same: as a loss of this pool nobody explains.
+    await this.#attempt(() => this.#announced.report(jobs, () => heartbeat.report()));
+    return session.recoveries === recoveries;
   }
 
   readonly #attempt = (work: () => Promise<void>): Promise<void> =>

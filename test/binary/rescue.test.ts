@@ -157,6 +157,29 @@ test("a job that brings its pool down each time does not do so for ever", async 
   expect([...reasons]).toEqual([{ name: "PoolLost" }]);
 }, 180_000);
 
+test("a job that kills its pool at once costs one attempt of one job with each pool", async () => {
+  await using db = await freshDatabase();
+  using cli = await openCli(db);
+  await cli.write(
+    "poison.ts",
+    `export function poison() { process.kill(process.ppid, "SIGKILL"); for (;;); }`,
+  );
+  await cli.write("args.json", "[[],[]]");
+  await cli.run("post", "poison.ts#poison", "args.json", "--tries", "2", "--backoff", "10ms");
+  const attempts = () => db.sql`select seq, attempt from pdoflow.outcome order by seq, attempt`;
+  for (let pools = 1; pools <= 4; pools++) {
+    await cli.run("pool", "--max-workers", "1", "--once", ...patience);
+    // As if its patience had ended.
+    await db.sql`update pdoflow.pool set beat_at = '-infinity'`;
+    await db.sql`select pdoflow.pool_rescue()`;
+    expect(await attempts()).toHaveLength(pools);
+  }
+  await db.sql`select pdoflow.pool_finish_stragglers()`;
+  const [row] = await db.sql`select state, failed from pdoflow.posting`;
+  expect(row).toEqual({ state: "finished", failed: 2 });
+  expect(await db.sql`select from pdoflow.pool where state = 'lost'`).toHaveLength(4);
+}, 60_000);
+
 test("a pool whose workers burn all CPU still beats: no false alarm", async () => {
   await using db = await freshDatabase();
   using cli = await openCli(db);

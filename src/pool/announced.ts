@@ -1,0 +1,54 @@
+import type { RunningJob } from "../db/pools.ts";
+import type { HeldJob } from "./held-job.ts";
+import type { Runner } from "./runner.ts";
+
+/**
+ * Jobs that were reported as running before a worker got them. A job may kill its pool as soon as
+ * it starts, before a heartbeat could report it: the database must know by then which job it was.
+ */
+export class Announced {
+  readonly #jobs = new Set<HeldJob>();
+  #isReporting = false;
+
+  /**
+   * Whether to report these jobs first: nothing is known of their entry point yet, or an attempt
+   * has failed before. All of them must be about to start: else the pool's loss would be charged to
+   * jobs that had not.
+   */
+  isWanted(
+    jobs: readonly HeldJob[],
+    { idle, isKnown }: { idle: number; isKnown: (entryPoint: string) => boolean },
+  ): boolean {
+    if (jobs.length === 0 || jobs.length > idle) return false;
+    return jobs.some(({ posting, attempt }) => attempt > 1 || !isKnown(posting.entryPoint));
+  }
+
+  async report(jobs: readonly HeldJob[], report: () => Promise<void>): Promise<void> {
+    for (const job of jobs) this.#jobs.add(job);
+    this.#isReporting = true;
+    try {
+      await report();
+    } finally {
+      this.#isReporting = false;
+    }
+  }
+
+  ended(job: HeldJob): void {
+    if (this.#jobs.size > 0) this.#jobs.delete(job);
+  }
+
+  /** What runs: what has been running for a while, and what was announced and has not ended. */
+  running({ longRunning, all }: Pick<Runner, "longRunning" | "all">): RunningJob[] {
+    if (this.#jobs.size === 0) return longRunning;
+    const inHand = new Set(all);
+    const running = [...longRunning];
+    for (const job of this.#jobs) {
+      const { posting, seq, attempt } = job;
+      if (!this.#isReporting && !inHand.has(job))
+        this.#jobs.delete(job); // taken back
+      else if (!longRunning.some((other) => other.posting === posting.id && other.seq === seq))
+        running.push({ posting: posting.id, seq, attempt });
+    }
+    return running;
+  }
+}
