@@ -27,6 +27,9 @@ switch (args[0]) {
   case "worker":
     await work(args[1] ?? "", args[2] === "commands", Number(args[3] ?? 0), args[4]);
     break;
+  case "guard":
+    await guard();
+    break;
   case "check-entry":
     await checkEntry(args[1] ?? "", args[2] ?? "");
     break;
@@ -75,6 +78,14 @@ async function work(
     send: (message) => send?.(message),
     onMessage: (listener) => process.on("message", listener),
   });
+}
+
+/** Beside a pool: `pdoflow guard`, started by a pool alone; ends when the pool is gone. */
+async function guard(): Promise<void> {
+  const { runGuard } = await import("./pool/guard.ts");
+  for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"]) process.on(signal, () => {});
+  await runGuard(Bun.stdin.stream());
+  process.exit(exitCodes.ok);
 }
 
 async function checkEntry(root: string, entryPoint: string): Promise<void> {

@@ -4,6 +4,7 @@ import type { Tail } from "../db/follow.ts";
 import type { JobError } from "../domain/attempt.ts";
 import { type Confinement, environmentOf } from "./confinement.ts";
 import { type Environment, workerEnvironment } from "./environment.ts";
+import type { Guard, Watched } from "./guard.ts";
 import { removeJobFolders } from "./job-folder.ts";
 import type { OomKills } from "./oom-kills.ts";
 import {
@@ -25,6 +26,7 @@ import {
   type WorkerMessage,
 } from "./protocol.ts";
 import { SharedPage } from "./shared-page.ts";
+import { workerDeath } from "./worker-death.ts";
 import type { Spool } from "./spool.ts";
 import { messageOf } from "../domain/message-of.ts";
 
@@ -44,6 +46,8 @@ export interface WorkerOptions {
   profiles?: number;
   /** What they may do less than their pool; null for nothing less. */
   confinement?: Confinement | null;
+  /** Kills what it leaves behind. */
+  guard?: Guard;
   /** A worker is replaced after so many jobs; null for never. */
   jobsMax: number | null;
   /** … or, between two jobs, when it uses more memory than so many bytes; null for never. */
@@ -68,6 +72,7 @@ export class WorkerProcess {
   readonly exited: Promise<unknown>;
   readonly #process: Bun.Subprocess;
   readonly #oomKills: OomKills;
+  readonly #watched: Watched | null;
   readonly #spool: Spool | null;
   /** The files that its stdout and stderr are. */
   readonly #files: readonly [number, number];
@@ -89,7 +94,8 @@ export class WorkerProcess {
     const confined = confinement === null ? [] : [JSON.stringify(confinement)];
     const command = [...program, "worker", root, does, String(profiles), ...confined];
     const user = confinement?.user;
-    const env = user ? { ...handedOn, ...environmentOf(user) } : handedOn;
+    const watched = (this.#watched = options.guard?.watch() ?? null);
+    const env = { ...handedOn, ...(user && environmentOf(user)), ...watched?.mark };
     this.#oomKills = oomKills;
     this.#spool = options.spool ?? null;
     const { page, file: pageFile } = SharedPage.create();
@@ -101,12 +107,14 @@ export class WorkerProcess {
       this.#files = [out, err];
       this.#process = this.#start(command, root, env, pageFile, listener);
     } catch (error) {
+      watched?.ended();
       for (const file of files) closeOutputFile(file);
       throw error;
     } finally {
       closeSync(pageFile);
     }
     this.pid = this.#process.pid;
+    watched?.started(this.pid);
     this.exited = this.#process.exited;
   }
 
@@ -127,6 +135,7 @@ export class WorkerProcess {
       ipc: (raw: unknown) => this.#receive(raw, listener),
       onExit: (_process, code, signal) => {
         this.#signal("SIGKILL"); // the children that its jobs have left
+        this.#watched?.ended();
         if (this.page.running() !== null) removeJobFolders(this.pid);
         this.#exit = { code, signal };
         this.#settle(listener);
@@ -277,25 +286,9 @@ export class WorkerProcess {
 
   #deathBy({ code, signal }: Exit): JobError {
     const isForeign = signal === "SIGKILL" && !this.#isKilled;
-    const verdict = isForeign ? this.#oomKills.explain(performance.now()) : null;
-    if (verdict !== null) {
-      const surely = verdict === "certain" ? "" : "probably ";
-      return {
-        name: "OutOfMemory",
-        message:
-          `worker ${this.pid} was killed by the system ${this.#when}, ${surely}out of ` +
-          "memory. Allow more memory, or fewer workers.",
-      };
-    }
-    const how = signal === null ? `exited with code ${code}` : `was killed by ${signal}`;
-    const said = this.#lastWords === null ? "" : `: ${this.#lastWords}`;
-    return {
-      name: "WorkerDied",
-      message: `worker ${this.pid} ${how} ${this.#when}${said}`,
-    };
-  }
-
-  get #when(): string {
-    return this.#isReady ? "while it ran this job" : "before it was ready";
+    return workerDeath({
+      ...{ pid: this.pid, code, signal, isReady: this.#isReady, lastWords: this.#lastWords },
+      oomVerdict: isForeign ? this.#oomKills.explain(performance.now()) : null,
+    });
   }
 }

@@ -1,4 +1,5 @@
 import type { JobError } from "../domain/attempt.ts";
+import { Guard } from "./guard.ts";
 import type { HeldJob } from "./held-job.ts";
 import { OomKills } from "./oom-kills.ts";
 import type { WorkerMessage } from "./protocol.ts";
@@ -19,12 +20,14 @@ export class WorkerSet {
   readonly #listener: WorkerSetListener;
   readonly #slots = new Set<Slot>();
   readonly #oomKills = new OomKills();
+  readonly #guard: Guard;
   readonly #starts: WorkerStarts;
   #isStopped = false;
 
   constructor(wanted: number, options: WorkerOptions, listener: WorkerSetListener) {
     this.#wanted = wanted;
-    this.#options = options;
+    this.#guard = new Guard(options.program);
+    this.#options = { ...options, guard: this.#guard };
     this.#listener = listener;
     this.#starts = new WorkerStarts({
       start: () => this.startMissing(),
@@ -104,5 +107,6 @@ export class WorkerSet {
     this.#oomKills[Symbol.dispose]();
     for (const slot of this.#slots) slot.process.kill();
     await Promise.all([...this.#slots].map((slot) => slot.process.exited));
+    await this.#guard.close();
   }
 }

