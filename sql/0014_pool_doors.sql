@@ -2,8 +2,12 @@
 -- run pools (0012_roles.sql): a pool acts for itself alone, and on what it has leased.
 -- A pool is trusted with the jobs that it has taken, and with no others.
 
+-- A pool of which there is no row was lost in a failover: it takes a new one (PF004).
 create function pdoflow.require_pool(p_pool bigint) returns void language plpgsql stable as $$
 begin
+  if not exists (select from pdoflow.pool where id = p_pool) then
+    raise exception 'there is no pool %', p_pool using errcode = 'PF004';
+  end if;
   if not exists (select from pdoflow.pool
                  where id = p_pool and (role = pdoflow.caller() or pdoflow.is_owner())) then
     raise insufficient_privilege using message =

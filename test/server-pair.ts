@@ -9,6 +9,7 @@ import { type Accounts, findAccounts } from "../src/server/account.ts";
 import { serverProcess } from "../src/server/run.ts";
 import { ensureServer, stopServer } from "../src/server/server.ts";
 import { answers } from "./answers.ts";
+import { signal } from "./chaos/processes.ts";
 
 /** One of two servers. */
 export interface TestServer {
@@ -17,6 +18,8 @@ export interface TestServer {
   db: Db;
   /** Ends it as a crash would: nobody is told. */
   crash(): Promise<void>;
+  /** Stops all of its processes where they are (SIGSTOP), or lets them go on (SIGCONT). */
+  signalAll(name: "SIGSTOP" | "SIGCONT"): void;
 }
 
 /** A server, with the schema, and its hot standby: what the first acknowledges, the second has. */
@@ -111,8 +114,14 @@ async function startServer(
   return {
     host,
     db,
+    signalAll(name) {
+      const ps = Bun.spawnSync(["ps", "-o", "pid=", "--ppid", String(child.pid)]);
+      const children = ps.stdout.toString().trim().split(/\s+/).map(Number);
+      for (const pid of [child.pid, ...children]) signal(pid, name);
+    },
     async crash() {
       void db.abort();
+      this.signalAll("SIGCONT"); // one that is stopped does not end
       child.kill("SIGQUIT");
       await child.exited;
     },

@@ -1,6 +1,6 @@
 import type { PoolScope } from "../domain/route.ts";
 import { integers, texts } from "./array.ts";
-import type { Db } from "./connect.ts";
+import { type Db, errorCode } from "./connect.ts";
 
 export interface NewPool extends PoolScope {
   host: string;
@@ -23,6 +23,9 @@ export async function registerPool({ sql, schema }: Db, pool: NewPool): Promise<
   if (!row) throw new Error("a function that returns one row returned none");
   return row.id;
 }
+
+/** True where the database has no row of the pool that asked: a failover has lost it. */
+export const isPoolGone = (error: unknown): boolean => errorCode(error) === "PF004";
 
 /** A job that a worker has had in hand for a while. */
 export interface RunningJob {

@@ -1,7 +1,9 @@
 import { type Db, isConnectionLoss } from "../db/connect.ts";
-import { openDatabase } from "../db/open.ts";
+import { answered, openDatabase } from "../db/open.ts";
+import { readServerIdentity } from "../db/server-identity.ts";
 import { deferred } from "../domain/deferred.ts";
 import type { Target } from "../db/settings.ts";
+import { Bearing } from "./bearing.ts";
 
 /** A statement was sent and nothing came back: the network or the server is stuck. */
 export class NoAnswer extends Error {
@@ -21,6 +23,8 @@ class GivenUp extends Error {
 export interface LinkOptions {
   /** How long a statement may take before its connection is given up for dead. */
   deadlineMs: number;
+  /** Shared by links that are to lead to the same server. */
+  bearing?: Bearing;
   onNotify?: (channel: string, payload: string) => void;
 }
 
@@ -37,12 +41,15 @@ export class Link {
   /** Opened by the first statement. */
   #db: Promise<Db> | null = null;
   #opening = new AbortController();
-  /** Which of the target's addresses was tried last. */
+  readonly #bearing: Bearing;
+  /** Which of the target's addresses it tried last. */
   #place = 0;
 
   constructor(target: Target, options: LinkOptions) {
     this.#target = target;
     this.#options = options;
+    this.#bearing = options.bearing ?? new Bearing();
+    this.#bearing.add(this);
   }
 
   get target(): Target {
@@ -76,10 +83,15 @@ export class Link {
    */
   reset(): void {
     if (this.#db === null) return;
+    this.leave();
+    this.#moveOn();
+  }
+
+  /** Gives the connection up: the next one is made where the other links have gone. */
+  leave(): void {
     this.#opening.abort(new GivenUp());
-    this.#db.then((db) => db.abort()).catch(() => {}); // never opened: whoever asked was told
+    this.#db?.then((db) => db.abort()).catch(() => {}); // never opened: whoever asked was told
     this.#db = null;
-    this.#place++;
   }
 
   async close(): Promise<void> {
@@ -94,14 +106,29 @@ export class Link {
     this.#opening = new AbortController();
     const opened = openDatabase(this.#target, {
       connections: 1,
-      first: this.#place,
-      onTry: (place) => (this.#place = place),
+      first: this.#bearing.place,
+      onTry: (place) => (this.#place = this.#bearing.place = place),
       signal: this.#opening.signal,
       ...(onNotify ? { onNotify } : {}),
-    });
+    }).then((db) => this.#arrive(db));
     opened.catch(() => {
       if (opened === this.#db) this.#db = null;
     });
     return opened;
+  }
+  async #arrive(db: Db): Promise<Db> {
+    try {
+      this.#bearing.arrive(await answered(db, readServerIdentity(db)), this);
+      return db;
+    } catch (error) {
+      void db.abort();
+      this.#moveOn();
+      throw error;
+    }
+  }
+
+  /** The next connection is to the next address, unless another link has gone there already. */
+  #moveOn(): void {
+    if (this.#place === this.#bearing.place) this.#bearing.place++;
   }
 }

@@ -1,5 +1,5 @@
 import { isWorthAnotherTry } from "../db/connect.ts";
-import type { Beat } from "../db/pools.ts";
+import { type Beat, isPoolGone } from "../db/pools.ts";
 import type { Target } from "../db/settings.ts";
 import { deferred } from "../domain/deferred.ts";
 import { messageOf } from "../domain/message-of.ts";
@@ -312,7 +312,8 @@ export class Pool {
 
   /** A lost connection is waited out: polls and beats try again. Anything else ends the pool. */
   #fail(error: unknown): void {
-    if (!isWorthAnotherTry(error)) this.#ended.reject(error);
+    if (isPoolGone(error)) this.#onLost();
+    else if (!isWorthAnotherTry(error)) this.#ended.reject(error);
     else if (!this.#links.side.isClosed) this.#options.log(`the database: ${messageOf(error)}`);
   }
 }

@@ -1,8 +1,9 @@
 import { giveBack, giveBackUnknown, type LeasedSeq } from "../db/give-back.ts";
-import { markDraining, type NewPool, registerPool, retirePool } from "../db/pools.ts";
+import { isPoolGone, markDraining, type NewPool, registerPool, retirePool } from "../db/pools.ts";
 import { rescuePools } from "../db/rescue.ts";
 import { tell } from "../db/top/tell.ts";
 import type { Target } from "../db/settings.ts";
+import { Bearing } from "./bearing.ts";
 import { Claimer, type ClaimerOptions } from "./claimer.ts";
 import type { HeldJob } from "./held-job.ts";
 import { Heartbeat, type HeartbeatListener } from "./heartbeat.ts";
@@ -24,15 +25,18 @@ export interface Links {
 
 const workDeadlineMs = 60_000;
 
-export const openLinks = (
+export function openLinks(
   target: Target,
   patienceMs: number,
   onNotify: (channel: string) => void,
-): Links => ({
-  claims: new Link(target, { deadlineMs: workDeadlineMs }),
-  work: new Link(target, { deadlineMs: workDeadlineMs }),
-  side: new Link(target, { deadlineMs: patienceMs / 3, onNotify }),
-});
+): Links {
+  const bearing = new Bearing();
+  return {
+    claims: new Link(target, { bearing, deadlineMs: workDeadlineMs }),
+    work: new Link(target, { bearing, deadlineMs: workDeadlineMs }),
+    side: new Link(target, { bearing, deadlineMs: patienceMs / 3, onNotify }),
+  };
+}
 
 export async function closeLinks({ claims, work, side }: Links): Promise<void> {
   await Promise.all([claims.close(), work.close(), side.close()]);
@@ -162,9 +166,12 @@ export class Session {
       .ask((db) => tell(db, this.poolId, this.#listener.told()))
       .catch((error: unknown) => this.#listener.onError(error));
     const deadline = performance.now() + this.#patienceMs; // then others rescue from it
-    const back = await insist(
-      () => this.#links.work.ask((db) => retirePool(db, this.poolId)),
-      () => performance.now() < deadline,
+    const retire = () => this.#links.work.ask((db) => retirePool(db, this.poolId));
+    const back = await insist(retire, () => performance.now() < deadline).catch(
+      (error: unknown) => {
+        if (isPoolGone(error)) return 0; // and its leases with it
+        throw error;
+      },
     );
     return back ?? 0;
   }

@@ -2,6 +2,7 @@ import { expect, test } from "bun:test";
 
 import type { Sql } from "../../src/db/connect.ts";
 import { close, postWork } from "../../src/index.ts";
+import { freshDatabase } from "../database.ts";
 import { openPair, type ServerPair } from "../server-pair.ts";
 import { type Cli, openCli, until } from "./cli.ts";
 
@@ -83,4 +84,60 @@ test("where no address takes writes, each is told with its reason", async () => 
   expect(code).toBe(3);
   expect(err).toContain(`socket ${pair.standby.host}: it takes no writes: a standby`);
   expect(err).toContain("socket /nowhere: there is no socket.");
+}, 60_000);
+
+test("an old primary that comes back: all connections of a pool go on with the new one", async () => {
+  await using pair = await openPair();
+  const { primary, standby } = pair;
+  await until("the standby to have the schema", async () => {
+    const [row] = await standby.db.sql`select to_regclass('pdoflow.refusal') as last`;
+    return row?.["last"] !== null;
+  });
+  await primary.db.sql`alter system reset synchronous_standby_names`;
+  await primary.db.sql`select pg_reload_conf()`;
+  using cli = await openCli({ url: pair.url(primary, standby) });
+  await cli.write("one.ts", "export const one = () => 1;");
+  const pool = cli.start("pool", "--max-workers", "1", "--rescue-after", "3s");
+  await until("the pool to wait, on both", async () => {
+    const waits = await standby.db.sql`select from pdoflow.pool where state = 'up' and listens`;
+    return waits.length > 0;
+  });
+  primary.signalAll("SIGSTOP");
+  await standby.db.sql`select pg_promote()`;
+  const beats = async () =>
+    (
+      await standby.db.sql<{ at: number }[]>`
+      select extract(epoch from beat_at)::float8 as at from pdoflow.pool`
+    )[0]?.at ?? 0;
+  const before = await beats();
+  await until("a beat on the new primary", async () => (await beats()) > before);
+  primary.signalAll("SIGCONT");
+  const posted = await cli.runWith(
+    { env: { PDOFLOW_DATABASE_URL: pair.url(standby) } },
+    ...["post", "one.ts#one", "--each", "1-100"],
+  );
+  expect(posted).toMatchObject({ code: 0 });
+  await until("its jobs to end", async () => {
+    const [row] = await standby.db.sql`select done from pdoflow.posting where ended_at is not null`;
+    return row?.["done"] === 100;
+  });
+  pool.kill("SIGTERM");
+  expect(await pool.exited).toBe(0);
+}, 120_000);
+
+test("a pool whose row a failover has lost goes on under a new one", async () => {
+  await using db = await freshDatabase();
+  using cli = await openCli(db);
+  await cli.write("one.ts", "export const one = () => 1;");
+  const pool = cli.start("pool", "--max-workers", "1", "--rescue-after", "3s");
+  const row = async () =>
+    (await db.sql<{ id: number }[]>`select id from pdoflow.pool where state = 'up' and listens`)[0];
+  const first = await until("the pool to wait", row);
+  await db.sql`delete from pdoflow.pool`;
+  const second = await until("a new row", row);
+  expect(second.id).not.toBe(first.id);
+  expect(await cli.run("post", "one.ts#one", "--each", "1", "--wait")).toMatchObject({ code: 0 });
+  await db.sql`delete from pdoflow.pool`; // also while it ends
+  pool.kill("SIGTERM");
+  expect(await pool.exited).toBe(0);
 }, 60_000);

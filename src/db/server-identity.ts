@@ -1,0 +1,23 @@
+import { type Db, isConnectionLoss } from "./connect.ts";
+
+/** Which server it is, of those that were one once: a primary and its standbys. */
+export interface ServerIdentity {
+  /** The same on a primary and its standbys. */
+  system: string;
+  /** Greater on a standby that was promoted than on its old primary; of eight hex digits. */
+  timeline: string;
+}
+
+/** Null where the server does not say so: a service that keeps it from ordinary roles. */
+export async function readServerIdentity({ sql }: Db): Promise<ServerIdentity | null> {
+  try {
+    const [row] = await sql<ServerIdentity[]>`
+      select system_identifier::text as system,
+             left(pg_walfile_name(pg_current_wal_lsn()), 8) as timeline
+      from pg_control_system()`;
+    return row ?? null;
+  } catch (error) {
+    if (isConnectionLoss(error)) throw error;
+    return null;
+  }
+}
