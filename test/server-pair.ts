@@ -111,17 +111,18 @@ async function startServer(
     if (child.exitCode !== null) throw new Error(await Bun.file(join(host, "log")).text());
     await Bun.sleep(20);
   }
+  const signalAll: TestServer["signalAll"] = (name) => {
+    const ps = Bun.spawnSync(["ps", "-o", "pid=", "--ppid", String(child.pid)]);
+    const children = ps.stdout.toString().trim().split(/\s+/).map(Number);
+    for (const pid of [child.pid, ...children]) signal(pid, name);
+  };
   return {
     host,
     db,
-    signalAll(name) {
-      const ps = Bun.spawnSync(["ps", "-o", "pid=", "--ppid", String(child.pid)]);
-      const children = ps.stdout.toString().trim().split(/\s+/).map(Number);
-      for (const pid of [child.pid, ...children]) signal(pid, name);
-    },
+    signalAll,
     async crash() {
       void db.abort();
-      this.signalAll("SIGCONT"); // one that is stopped does not end
+      signalAll("SIGCONT"); // one that is stopped does not end
       child.kill("SIGQUIT");
       await child.exited;
     },
