@@ -85,9 +85,9 @@ comment on table pdoflow.posting is
       it are retried by hand, it has not ended any more.
   P3  A finished posting has ended. A cancelled one ends when its last running job has.
   P4  1 to 1000 tries; the backoff and the grace are not negative, a timeout is positive.
-  P5  At most max_running of its jobs are in held leases without an outcome, so at most that many
-      run. At most rate_count of its attempts start in any rate_ms. Null: any number. Where they
-      are changed, what was claimed before is by the limits of then.
+  P5  At most max_running of its jobs run (L4). At most rate_count of its attempts start in any
+      rate_ms. Null: any number. Where they are changed, what was claimed before is by the limits
+      of then.
   P6  It is not pruned before it has ended, nor within keep_ms after that.
   P8  starts_at is when it starts; null once it has, and for one that began when it was posted.
   P7  Its name is for people, and need not be its alone: @name is the newest of that name.';
@@ -197,6 +197,7 @@ create table pdoflow.lease (
   lane_first_seq integer,
   lane_end_seq integer,
   lost integer not null default 0,
+  most_running integer,
   posting_ids bigint[] not null,
   first_seqs integer[] not null,
   end_seqs integer[] not null,
@@ -211,7 +212,10 @@ attempt. Appended; updated once, when it is let go (and when a part of it is giv
   L2  held until all its jobs have ended, or were given back or rescued. An outcome is written
       only while its lease is held by the pool that writes, in the same statement (rule 2).
   L3  Letting it go and putting its unfinished jobs back into the queue is one transaction, so
-      that none is lost (rule 1).';
+      that none is lost (rule 1).
+  L4  Its pool runs at most most_running of its jobs at a time; null: any number. Over the held
+      leases of a posting the sum of most_running, or of the jobs without an outcome if these are
+      fewer, is at most max_running (P5).';
 -- Serves: rescue, give back, and the status of a job: the leases that are held.
 create index lease_held on pdoflow.lease (pool_id) where held;
 

@@ -19,8 +19,8 @@
 --   p_oldest        true: the oldest open lane instead of the one with the highest priority
 --   p_entry_points, p_caps, p_floors   by entry point, how many jobs at most and at least; where
 --                   the cap is 0 and such jobs are first in line, nothing is claimed
---   p_cap           how many at most of an entry point that is not among them (floor 1), and of a
---                   posting with limits: as many as there are idle workers
+--   p_cap           how many at most of an entry point that is not among them (floor 1): as many as
+--                   there are idle workers. Of a posting with limits no more run at a time (L4)
 --   p_share         the share of what remains in a lane that one claim may take
 --   p_skip          postings to pass by: known to be at a limit, or refused by this pool (H1)
 --   p_slack_ms      a job of a posting with a rate starts within so many ms or is given back
@@ -30,7 +30,7 @@ create function pdoflow.claim(
   p_cap integer, p_share double precision,
   p_skip bigint[] default '{}', p_slack_ms integer default 100
 ) returns table (lease_id bigint, posting_id bigint, first_seq integer, end_seq integer,
-                 attempt integer, wait_ms integer)
+                 attempt integer, wait_ms integer, most_running integer)
 language plpgsql set plan_cache_mode = force_generic_plan
 set jit = off set enable_seqscan = off set enable_mergejoin = off set enable_hashjoin = off as $$
 #variable_conflict use_column
@@ -91,7 +91,8 @@ begin
     exit when v_lease = -1 or v_wait = 0;
   end loop;
   return query
-    select l.id, r.posting_id, r.first_seq, r.end_seq, r.attempt, null::integer
+    select l.id, r.posting_id, r.first_seq, r.end_seq, r.attempt, null::integer,
+           l.most_running
     from pdoflow.lease l cross join lateral
       unnest(l.posting_ids, l.first_seqs, l.end_seqs, l.attempts)
         as r (posting_id, first_seq, end_seq, attempt)
@@ -148,6 +149,8 @@ declare
   v_is_limited boolean;
   v_cap integer := p_cap;
   v_floor integer := 1;
+  v_ahead integer;
+  v_most_running integer;
   v_cursor integer;
   v_size integer;
   v_lease bigint;
@@ -172,15 +175,16 @@ begin
   select coalesce(c.cap, p_cap), coalesce(c.floor, 1) into v_cap, v_floor
   from unnest(p_entry_points, p_caps, p_floors) as c (entry_point, cap, floor)
   where c.entry_point = v_entry_point;
+  v_ahead := v_cap;
   v_cap := coalesce(v_cap, p_cap);
   v_floor := coalesce(v_floor, 1);
-  if v_is_limited then v_cap := least(v_cap, p_cap); end if;
-  if v_cap < 1 then return 0; end if;
+  if v_cap < 1 or v_is_limited and p_cap < 1 then return 0; end if;
 
   v_size := v_lane.end_seq - coalesce(v_cursor, v_lane.first_seq);
   v_size := least(v_size, v_cap, greatest(v_floor, ceil(v_size * p_share), 1));
   if v_is_limited then
-    v_size := pdoflow.permit_jobs(p_posting, v_size, p_slack_ms);
+    select jobs, most_running into v_size, v_most_running
+    from pdoflow.permit_jobs(p_pool, p_posting, v_size, p_cap, v_ahead, p_slack_ms);
     if v_size < 1 then return -1; end if;
   elsif v_cursor is null and v_size = v_lane.end_seq - v_lane.first_seq then
     return pdoflow.claim_whole_lanes(p_pool, v_lane.route_id, v_lane.rank, v_entry_point,
@@ -188,8 +192,8 @@ begin
   end if;
   v_cursor := coalesce(v_cursor, v_lane.first_seq);
   insert into pdoflow.lease (pool_id, lane_posting_id, lane_priority, lane_first_seq, lane_end_seq,
-                             posting_ids, first_seqs, end_seqs, attempts)
-  values (p_pool, p_posting, p_priority, v_cursor, v_cursor + v_size,
+                             most_running, posting_ids, first_seqs, end_seqs, attempts)
+  values (p_pool, p_posting, p_priority, v_cursor, v_cursor + v_size, v_most_running,
           array[p_posting], array[v_cursor], array[v_cursor + v_size], array[1])
   returning id into v_lease;
   if v_cursor + v_size = v_lane.end_seq then

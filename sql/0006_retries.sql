@@ -65,6 +65,8 @@ declare
   v_entry_point text;
   v_is_limited boolean;
   v_left integer;
+  v_ahead integer;
+  v_most_running integer;
   v_size integer;
   v_lost integer;
   v_postings bigint[] := '{}';
@@ -82,15 +84,16 @@ begin
   if not found then return null; end if;
   select c.cap into v_left from unnest(p_entry_points, p_caps) as c (entry_point, cap)
   where c.entry_point = v_entry_point;
+  v_ahead := v_left;
   v_left := coalesce(v_left, p_cap);
-  if v_is_limited then v_left := least(v_left, p_cap); end if;
-  if v_left < 1 then return 0; end if;
+  if v_left < 1 or v_is_limited and p_cap < 1 then return 0; end if;
   -- Two pools were lost with this range in hand: from now on one job a lease, so that the job that
   -- brings its pool down is known (Y3).
   if v_lost >= 2 then v_left := 1; end if;
   if v_is_limited then
     perform pdoflow.lock_permits(p_posting, true);
-    v_left := pdoflow.permit_jobs(p_posting, v_left, p_slack_ms);
+    select jobs, most_running into v_left, v_most_running
+    from pdoflow.permit_jobs(p_pool, p_posting, v_left, p_cap, v_ahead, p_slack_ms);
     if v_left < 1 then return -1; end if;
   end if;
 
@@ -120,8 +123,10 @@ begin
   end loop;
   if cardinality(v_postings) = 0 then return null; end if;
 
-  insert into pdoflow.lease (pool_id, lost, posting_ids, first_seqs, end_seqs, attempts)
-  values (p_pool, v_lost, v_postings, v_firsts, v_ends, v_attempts) returning id into v_lease;
+  insert into pdoflow.lease (pool_id, lost, most_running, posting_ids, first_seqs, end_seqs,
+                             attempts)
+  values (p_pool, v_lost, v_most_running, v_postings, v_firsts, v_ends, v_attempts)
+  returning id into v_lease;
   insert into pdoflow.progress (posting_id, retrying, returned)
   select t.posting_id, -coalesce(sum(t.size) filter (where t.attempt > 1), 0),
          -coalesce(sum(t.size) filter (where t.attempt = 1), 0)

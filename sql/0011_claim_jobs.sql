@@ -14,7 +14,6 @@ select id, json_build_object(
   'stopAfter', stop_after, 'keepsResults', keeps_results, 'keepsOutput', keeps_output,
   'maxResultBytes', max_result_bytes, 'maxOutputBytes', max_output_bytes,
   'hasFailureLimit', coalesce(max_failures, max_failures_percent) is not null,
-  'isLimited', coalesce(max_running, rate_count) is not null,
   'hasRate', rate_count is not null,
   'isSorted', exists (select from pdoflow.lane l
                       where l.posting_id = p.id and l.end_seq < p.job_count)) as posting
@@ -38,7 +37,8 @@ create function pdoflow.claim_jobs(
   p_cap integer, p_share double precision, p_skip bigint[], p_slack_ms integer,
   p_read_most integer, p_separator text
 ) returns table (lease_id bigint, first_seq integer, end_seq integer, attempt integer,
-                 wait_ms integer, posting_ids text, places text, args text, posting json)
+                 wait_ms integer, most_running integer, posting_ids text, places text, args text,
+                 posting json)
 language plpgsql set plan_cache_mode = force_generic_plan
 set jit = off set enable_seqscan = off set enable_mergejoin = off set enable_hashjoin = off as $$
 #variable_conflict use_column
@@ -51,8 +51,8 @@ begin
   select array_agg(c.lease_id) as leases, array_agg(c.posting_id) as postings,
          array_agg(c.first_seq) as firsts, array_agg(c.end_seq) as ends,
          array_agg(c.attempt) as attempts, array_agg(c.wait_ms) as waits,
-         sum(c.end_seq - c.first_seq) as jobs, min(c.posting_id) as least,
-         max(c.posting_id) as greatest
+         min(c.most_running) as most_running, sum(c.end_seq - c.first_seq) as jobs,
+         min(c.posting_id) as least, max(c.posting_id) as greatest
   into v_claimed
   from pdoflow.claim(p_pool, p_routes, p_oldest, p_entry_points, p_caps, p_floors, p_cap, p_share,
                      p_skip, p_slack_ms) c;
@@ -88,9 +88,10 @@ begin
                case when p.id is null then r.place end, p.route_id, p.entry_point, p.tries,
                p.backoff_ms, p.timeout_ms, p.grace_ms, p.stop_after, p.keeps_results,
                p.keeps_output, coalesce(p.max_failures, p.max_failures_percent) is null,
-               coalesce(p.max_running, p.rate_count) is null, p.rate_count is null,
+               p.rate_count is null,
                p.max_result_bytes, p.max_output_bytes)
-    select a.lease_id, a.first_seq, a.end_seq, a.attempt, a.wait_ms, a.posting_ids, a.places,
+    select a.lease_id, a.first_seq, a.end_seq, a.attempt, a.wait_ms,
+           v_claimed.most_running, a.posting_ids, a.places,
            a.args, p.posting
     from alike a left join lateral (
       select posting from pdoflow.runnable

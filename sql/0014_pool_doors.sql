@@ -104,7 +104,8 @@ create function pdoflow.pool_claim(
   p_cap integer, p_share double precision, p_skip bigint[], p_slack_ms integer,
   p_read_most integer, p_separator text
 ) returns table (lease_id bigint, first_seq integer, end_seq integer, attempt integer,
-                 wait_ms integer, posting_ids text, places text, args text, posting json)
+                 wait_ms integer, most_running integer, posting_ids text, places text, args text,
+                 posting json)
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
 begin

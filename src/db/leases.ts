@@ -49,6 +49,8 @@ export interface LimitedPosting {
 
 /** A range that was claimed; its jobs and its posting, where they were read at once. */
 export interface ClaimedRange extends LeasedRange {
+  /** How many jobs of its lease may run at a time (L4); null for any number. */
+  mostRunning: number | null;
   args: string | null;
   posting: RunnablePosting | null;
 }
@@ -98,7 +100,7 @@ async function claimOnce({ sql, schema }: Db, want: Claim): Promise<Claimed> {
 }
 
 function addRanges({ ranges, limited }: Claimed, row: ClaimRow): void {
-  const { leaseId, firstSeq, endSeq, attempt, waitMs, posting, args } = row;
+  const { leaseId, firstSeq, endSeq, attempt, waitMs, mostRunning, posting, args } = row;
   const ids = row.postingIds.split(",").map(Number);
   const places = row.places.split(",").map(Number);
   const texts = ids.length === 1 ? [args] : (args?.split(separator) ?? []);
@@ -108,7 +110,7 @@ function addRanges({ ranges, limited }: Claimed, row: ClaimRow): void {
       continue;
     }
     ranges[places[i] ?? 0] = {
-      ...{ leaseId, postingId, firstSeq, endSeq, attempt },
+      ...{ leaseId, postingId, firstSeq, endSeq, attempt, mostRunning },
       args: texts[i] || null, // an empty text: to be looked for once more
       posting: posting && { ...posting, id: postingId },
     };
@@ -285,8 +287,6 @@ export interface RunnablePosting {
   stopAfter: number;
   /** Whether so many or such a share of failed jobs stops the posting. */
   hasFailureLimit: boolean;
-  /** Whether only so many may run, or start in some time. */
-  isLimited: boolean;
   hasRate: boolean;
   /** Whether its jobs have an index that differs from their seq (J2). */
   isSorted: boolean;

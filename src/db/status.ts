@@ -20,8 +20,8 @@ export const readPostingCounts = ({ sql, schema }: Db, postingIds: readonly numb
   PostingCounts[]
 >`
   select p.id, p.state, p.ended_at is not null as is_ended, p.reason,
-         t.waiting, t.retrying, t.done, t.failed, t.cancelled,
-         p.job_count - t.waiting - t.retrying - t.done - t.failed - t.cancelled as running
+         p.job_count - t.running - t.retrying - t.done - t.failed - t.cancelled as waiting,
+         t.running, t.retrying, t.done, t.failed, t.cancelled
   from ${schema}.posting p
     cross join lateral (
       select coalesce(sum(done), 0) as done, coalesce(sum(failed), 0) as failed,
@@ -36,7 +36,10 @@ export const readPostingCounts = ({ sql, schema }: Db, postingIds: readonly numb
         order by lane_first_seq desc limit 1) newest on true
       where l.posting_id = p.id and l.state <> 'closed' and p.ended_at is null) c
     cross join lateral (
-      select (c.beyond + g.returned)::integer as waiting, g.retrying::integer as retrying,
+      -- L4: of what is leased no more than that runs.
+      select least(p.max_running, p.job_count - c.beyond - g.returned - g.retrying - p.done - g.done
+               - p.failed - g.failed - p.cancelled - g.cancelled)::integer as running,
+             g.retrying::integer as retrying,
              (p.done + g.done)::integer as done, (p.failed + g.failed)::integer as failed,
              (p.cancelled + g.cancelled)::integer as cancelled) t
   where p.id = any (${integers(postingIds)}::bigint[])

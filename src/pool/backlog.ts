@@ -19,9 +19,18 @@ export class Backlog {
     return this.#lists.flat();
   }
 
-  /** The jobs that come first and can be handed out together. */
-  get first(): readonly HeldJob[] | undefined {
-    return this.#lists[0];
+  /** How many of them idle workers could be handed; `room`: how many workers may have such jobs. */
+  ready(room: (first: HeldJob | undefined) => number): number {
+    return this.#lists.reduce((sum, jobs) => sum + Math.min(jobs.length, room(jobs[0])), 0);
+  }
+
+  has(postingId: number): boolean {
+    return this.#lists.some((jobs) => jobs[0]?.posting.id === postingId);
+  }
+
+  /** The first jobs that are wanted, and can be handed out together. */
+  find(isWanted: (first: HeldJob) => boolean): readonly HeldJob[] | undefined {
+    return this.#lists.find((jobs) => jobs[0] !== undefined && isWanted(jobs[0]));
   }
 
   /** Those that come last. */
@@ -39,10 +48,11 @@ export class Backlog {
     this.#add(jobs, 1);
   }
 
-  /** Takes up to so many of the first. */
-  take(count: number): HeldJob[] {
-    const taken = this.#lists[0]?.splice(0, count) ?? [];
-    if (this.#lists[0]?.length === 0) this.#lists.shift();
+  /** Takes up to so many of jobs that were found. */
+  take(found: readonly HeldJob[], count: number): HeldJob[] {
+    const at = this.#lists.findIndex((list) => list === found);
+    const taken = this.#lists[at]?.splice(0, count) ?? [];
+    if (this.#lists[at]?.length === 0) this.#lists.splice(at, 1);
     this.#add(taken, -1);
     return taken;
   }

@@ -1,9 +1,8 @@
 import type { LiveOutput } from "../db/follow.ts";
 import type { RunningJob } from "../db/pools.ts";
 import type { JobError } from "../domain/attempt.ts";
-import { chunkSize, surplus } from "../domain/chunk-size.ts";
 import { lostEnd, stoppedEnd } from "./ended-attempt.ts";
-import { Backlog, fitting } from "./backlog.ts";
+import { Backlog } from "./backlog.ts";
 import type { HeldJob } from "./held-job.ts";
 import type { End, ProfileMessage, ProgressMessage, WorkerMessage } from "./protocol.ts";
 import {
@@ -14,28 +13,26 @@ import {
   timedOut,
   type Verdict,
 } from "./runner.ts";
-import { chunkBytes, type Running, type Slot } from "./slot.ts";
+import { Sharing } from "./sharing.ts";
+import type { Running, Slot } from "./slot.ts";
 import { UnseenDeaths } from "./unseen-deaths.ts";
 import type { WorkerOptions } from "./worker-process.ts";
 import { WorkerSet } from "./worker-set.ts";
 
-/** Jobs shorter than this are handed out ahead, so that no worker waits for its pool. */
-const aheadBelowMs = 50;
 const watchEveryMs = 50;
 
 /** Keeps worker processes alive and shares the jobs at hand out among them. */
 export class Dispatcher implements Runner {
-  readonly #workers: number;
   readonly #options: WorkerOptions;
   readonly #listener: RunnerListener;
   readonly #slots: WorkerSet;
   readonly #unseenDeaths = new UnseenDeaths();
   readonly #watching: Timer;
   readonly #backlog = new Backlog();
+  readonly #sharing: Sharing;
   #isStopping = false;
 
   constructor(workers: number, options: WorkerOptions, listener: RunnerListener) {
-    this.#workers = workers;
     this.#options = options;
     this.#listener = listener;
     this.#slots = new WorkerSet(workers, options, {
@@ -43,12 +40,13 @@ export class Dispatcher implements Runner {
       onDeath: (slot, reason) => this.#bury(slot, reason),
       onStartFailed: (failure) => listener.onSpawnFailed(failure),
     });
+    this.#sharing = new Sharing(workers, this.#slots, (entry) => listener.jobTime(entry));
     this.#slots.startMissing();
     this.#watching = setInterval(() => this.#watch(), watchEveryMs);
   }
 
   get backlog(): number {
-    return this.#backlog.count;
+    return this.#backlog.ready(this.#sharing.room);
   }
 
   get bytes(): number {
@@ -86,6 +84,10 @@ export class Dispatcher implements Runner {
     return [...this.#slots].flatMap((slot) => slot.output(postings) ?? []);
   }
 
+  isWaiting(postingId: number): boolean {
+    return this.#backlog.has(postingId);
+  }
+
   add(jobs: readonly HeldJob[]): void {
     this.#backlog.push(jobs);
     this.fill();
@@ -97,18 +99,13 @@ export class Dispatcher implements Runner {
     if (!this.#listener.mayStart()) return this.#takeAllBack();
     for (const ahead of [false, true]) {
       for (const slot of this.#slots) {
-        const jobs = this.#backlog.first;
-        if (!jobs) return;
-        const posting = jobs[0]?.posting;
-        // With a limit one by one: what waits in a worker counts as running.
-        const isLimited = posting?.isLimited === true;
-        const time = this.#listener.jobTime(posting?.entryPoint ?? "");
-        const isShort = time !== null && time.meanMs + time.deviationMs < aheadBelowMs;
-        if (!slot.hasRoom(ahead && isShort && !isLimited)) continue;
-        const size = isLimited ? 1 : chunkSize(time, jobs.length, this.#workers);
-        const count = fitting(jobs, Math.min(size, jobs.length), chunkBytes);
-        if (!slot.mayCarry(jobs.slice(0, count))) continue;
-        slot.hand(this.#backlog.take(count));
+        if (this.#backlog.count === 0) return;
+        if (!slot.hasRoom(ahead)) continue;
+        const jobs = this.#backlog.find((first) => this.#sharing.mayHave(slot, first, ahead)) ?? [];
+        const count = this.#sharing.chunkOf(jobs);
+        if (count > 0 && slot.mayCarry(jobs.slice(0, count))) {
+          slot.hand(this.#backlog.take(jobs, count));
+        }
       }
     }
   }
@@ -175,8 +172,10 @@ export class Dispatcher implements Runner {
     if (message.kind === "ready") this.#slots.ready(slot);
     if (message.kind === "lacking")
       this.#listener.onLacking(slot.takeBack(message), message.reason);
-    if (message.kind === "late")
-      this.#listener.onLate(slot.recall(Infinity, ({ number }) => number === message.chunk));
+    if (message.kind === "late") {
+      const late = slot.recall(Infinity, ({ number }) => number === message.chunk);
+      if (late.length > 0) this.#listener.onLate(late);
+    }
     if (message.kind === "progress") return this.#progress(slot, message);
     if (message.kind === "profile") return this.#profile(slot, message);
     if (message.kind === "ended" && !this.#ended(slot, message)) return slot.process.kill();
@@ -274,21 +273,14 @@ export class Dispatcher implements Runner {
     if (hasNewLong) this.#listener.onLongJob();
     this.#steal(now);
     this.fill(); // it may not have been allowed to start any
-    const jobs = this.#takeSurplus();
-    if (jobs.length > 0) this.#listener.onSurplus(jobs);
+    const count = this.#sharing.surplusOf(this.#backlog, this.#listener.hasPeers());
+    if (count > 0) this.#listener.onSurplus(this.#backlog.takeLast(count));
     if (hasLetGo) this.#listener.onHungry();
   }
 
-  #takeSurplus(): HeldJob[] {
-    if (!this.#listener.hasPeers()) return [];
-    const time = this.#listener.jobTime(this.#backlog.last[0]?.posting.entryPoint ?? "");
-    const count = surplus(time, this.backlog, this.#workers);
-    return count === 0 ? [] : this.#backlog.takeLast(count);
-  }
-
   #steal(now: number): void {
-    if (this.#backlog.count > 0 || this.idle === 0) return;
-    this.#backlog.push(this.#slots.takeSpare(now));
+    if (this.backlog > 0 || this.idle === 0) return;
+    this.#backlog.push(this.#slots.takeSpare(now, (job) => this.#sharing.room(job) > 0));
     this.fill();
   }
 }

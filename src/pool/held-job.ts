@@ -3,6 +3,8 @@ import type { RunnablePosting } from "../db/leases.ts";
 /** A leased job in the hands of this pool. */
 export interface HeldJob {
   leaseId: number;
+  /** How many jobs of its lease may run at a time (L4); null for any number. */
+  mostRunning: number | null;
   posting: RunnablePosting;
   seq: number;
   /** Its place in what was posted. */
@@ -23,15 +25,19 @@ export function alike(jobs: readonly HeldJob[]): HeldJob[][] {
   for (const job of jobs) {
     const last = lists.at(-1);
     const first = last?.[0];
-    if (last && first && isAlike(first.posting, job.posting)) last.push(job);
+    if (last && first && isAlike(first, job)) last.push(job);
     else lists.push([job]);
   }
   return lists;
 }
 
-const isAlike = (a: RunnablePosting, b: RunnablePosting) =>
-  a === b ||
-  (a.entryPoint === b.entryPoint &&
-    a.isLimited === b.isLimited &&
-    a.keepsResults === b.keepsResults &&
-    a.keepsOutput === b.keepsOutput);
+/** Those of a lease with a limit are counted together, those with a time are late together. */
+const isAlike = (a: HeldJob, b: HeldJob) =>
+  a.startBy === b.startBy &&
+  (a.mostRunning === null ? b.mostRunning === null : a.leaseId === b.leaseId) &&
+  (a.posting === b.posting || runsAlike(a.posting, b.posting));
+
+const runsAlike = (a: RunnablePosting, b: RunnablePosting) =>
+  a.entryPoint === b.entryPoint &&
+  a.keepsResults === b.keepsResults &&
+  a.keepsOutput === b.keepsOutput;

@@ -47,6 +47,8 @@ export class InProcess implements Runner {
   /** The size of the arguments of the backlog. */
   #bytes = 0;
   #lanes = 0;
+  /** How many jobs of each lease run, or are about to. */
+  readonly #ofLease = new Map<number, number>();
   #turnAt = 0;
   #isStopping = false;
 
@@ -57,7 +59,17 @@ export class InProcess implements Runner {
   }
 
   get backlog(): number {
-    return this.#backlog.length;
+    const counts = new Map<number, number>();
+    return this.#backlog.filter((job) => {
+      if (job.mostRunning === null) return true;
+      const count = counts.get(job.leaseId) ?? this.#started(job);
+      counts.set(job.leaseId, count + 1);
+      return count < job.mostRunning;
+    }).length;
+  }
+
+  isWaiting(postingId: number): boolean {
+    return this.#backlog.some(({ posting }) => posting.id === postingId);
   }
 
   get bytes(): number {
@@ -147,16 +159,22 @@ export class InProcess implements Runner {
   }
 
   #fill(): void {
-    while (this.#lanes < this.#options.concurrency && this.#lanes < this.all.length) {
-      if (!this.#listener.mayStart() || this.#backlog.length === 0) return;
-      void this.#lane();
+    while (this.#lanes < this.#options.concurrency) {
+      const job = this.#next();
+      if (!job) return;
+      void this.#lane(job);
     }
   }
 
-  async #lane(): Promise<void> {
+  /** Runs a job and then others, one after the other, while there are any. */
+  async #lane(first: HeldJob): Promise<void> {
     this.#lanes++;
-    for (let job = this.#next(); job; job = this.#next()) {
+    for (let job: HeldJob | undefined = first; job; job = this.#next()) {
+      const { leaseId } = job;
       await this.#run(job);
+      const others = (this.#ofLease.get(leaseId) ?? 1) - 1;
+      if (others > 0) this.#ofLease.set(leaseId, others);
+      else this.#ofLease.delete(leaseId);
       this.#listener.onHungry();
       if (performance.now() - this.#turnAt < turnMs) continue;
       await breathe();
@@ -165,11 +183,20 @@ export class InProcess implements Runner {
     this.#lanes--;
   }
 
+  /** The next job that may run now, which counts as running from here on (L4). */
   #next(): HeldJob | undefined {
-    const job = this.#isStopping || !this.#listener.mayStart() ? undefined : this.#backlog.shift();
+    if (this.#isStopping || !this.#listener.mayStart()) return undefined;
+    const at = this.#backlog.findIndex(
+      (job) => job.mostRunning === null || this.#started(job) < job.mostRunning,
+    );
+    const [job] = at < 0 ? [] : this.#backlog.splice(at, 1);
+    if (job) this.#ofLease.set(job.leaseId, this.#started(job) + 1);
     this.#bytes -= job?.args.length ?? 0;
     return job;
   }
+
+  /** How many jobs of its lease run. */
+  #started = ({ leaseId }: HeldJob) => this.#ofLease.get(leaseId) ?? 0;
 
   async #run(job: HeldJob): Promise<void> {
     const { posting, index, attempt: number } = job;
@@ -239,9 +266,14 @@ export class InProcess implements Runner {
 
   #takeSurplus(): HeldJob[] {
     const last = this.#backlog.at(-1);
-    if (!last || !this.#listener.hasPeers()) return [];
+    if (!last) return [];
+    const { mostRunning: most, leaseId } = last;
+    // With a limit other pools may have to wait for these, and the limit may be a new one.
+    if (most === null && !this.#listener.hasPeers()) return [];
+    const ofLease = this.#backlog.filter((job) => job.leaseId === leaseId).length;
+    const waiting = most === null ? this.#backlog.length : ofLease;
     const time = this.#listener.jobTime(last.posting.entryPoint);
-    const count = surplus(time, this.#backlog.length, this.#options.concurrency);
+    const count = surplus(time, waiting, most ?? this.#options.concurrency);
     const jobs = count === 0 ? [] : this.#backlog.splice(Math.max(this.#backlog.length - count, 0));
     this.#bytes -= sizeOfArguments(jobs);
     return jobs;

@@ -9,6 +9,7 @@ export class Limits {
   readonly #until = new Map<number, number>();
   #slackMs = 2 * leastSlackMs;
   #lateUntil = 0;
+  #inTimeBy: number | null = null;
 
   /** Forgets the postings that are worth a look by now. */
   expire(now: number): void {
@@ -43,7 +44,10 @@ export class Limits {
     return Math.round(this.#slackMs);
   }
 
-  inTime(): void {
+  /** Of jobs that were claimed together, and so start by the same time, one counts. */
+  inTime(startBy: number): void {
+    if (startBy === this.#inTimeBy) return;
+    this.#inTimeBy = startBy;
     this.#slackMs = Math.max(this.#slackMs * 0.9, leastSlackMs);
   }
 

@@ -178,7 +178,7 @@ export class Pool {
       onRescue: ({ host, poolId, jobs }) =>
         this.#options.log(`pool ${poolId} on ${host} was lost; ${jobs} of its jobs went back`),
       onRefused: countRefused(this.#summary, this.#options.log),
-      onWritten: (postingIds) => this.#claims.free(postingIds),
+      onWritten: (ids) => this.#claims.free(ids.filter((id) => !this.#runner.isWaiting(id))),
       onReplaced: countAsFailed(this.#summary, this.#options.log),
       onHold: (sentence) => this.#options.log(sentence),
       onError: (error) => this.#fail(error),
@@ -254,7 +254,7 @@ export class Pool {
 
   #end(job: HeldJob, end: End, workerPid: number): void {
     this.#session?.claimer.learn(job.posting, end);
-    if (job.startBy !== null) this.#session?.claimer.limits.inTime();
+    if (job.startBy !== null) this.#session?.claimer.limits.inTime(job.startBy);
     this.#record(job, end.isDone ? "done" : "failed", end, workerPid);
   }
 

@@ -43,7 +43,7 @@ export interface RunnerListener {
 
 /** What runs the jobs that a pool has claimed. */
 export interface Runner {
-  /** Jobs that no worker has been handed. */
+  /** Jobs that no worker has been handed, and that an idle one could be (L4). */
   readonly backlog: number;
   /** The size of the arguments that are kept here, of jobs that have not ended. */
   readonly bytes: number;
@@ -55,6 +55,8 @@ export interface Runner {
   readonly isIdle: boolean;
   /** The jobs that have been running for a while. */
   readonly longRunning: RunningJob[];
+  /** Whether jobs of a posting are here that no worker has been handed. */
+  isWaiting(postingId: number): boolean;
   /** What those that run print, of these postings. */
   output(postings: readonly number[]): LiveOutput[];
   /** Takes jobs, to be run after those that are there already. */

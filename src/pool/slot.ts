@@ -59,6 +59,11 @@ export class Slot {
     return this.#chunks.filter((chunk) => chunk !== null);
   }
 
+  /** The leases that it has jobs of. */
+  get leases(): Set<number> {
+    return new Set(this.chunks.flatMap(({ jobs }) => jobs[0]?.leaseId ?? []));
+  }
+
   get isEmpty(): boolean {
     return this.#chunks.every((chunk) => chunk === null);
   }

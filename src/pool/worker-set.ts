@@ -61,11 +61,11 @@ export class WorkerSet {
     return [...this.#slots].reduce((sum, slot) => sum + slot.bytes, 0);
   }
 
-  /** Takes half of the jobs that the fullest worker has to spare. */
-  takeSpare(now: number): HeldJob[] {
+  /** Takes half of the jobs that the fullest worker has to spare, of those that may go to others. */
+  takeSpare(now: number, mayGo: (last: HeldJob | undefined) => boolean): HeldJob[] {
     let [fullest, most]: [Slot | null, number] = [null, 0];
     for (const slot of this.#slots) {
-      const spare = slot.spare(now);
+      const spare = mayGo(slot.held.at(-1)) ? slot.spare(now) : 0;
       if (spare > most) [fullest, most] = [slot, spare];
     }
     return fullest?.takeSpare(Math.ceil(most / 2), now) ?? [];

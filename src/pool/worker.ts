@@ -112,10 +112,8 @@ async function runChunk(
   const fn = isCommand ? OwnPromise.resolve(runCommand) : load(root, entryPoint, state);
   fn.catch(() => {}); // each job tells it as its own failure
   const args = unpackArgs(packed);
-  if (startBy !== null) {
-    await fn.catch(() => {}); // importing it takes its time, too
-    if (dateNow() > startBy) return send({ kind: "late", chunk });
-  }
+  if (startBy !== null) await fn.catch(() => {}); // importing it takes its time, too
+  const isLate = () => startBy !== null && dateNow() > startBy;
   let [ends, endedAt]: [End[], number[]] = [[], []];
   let sentAt = now();
   const flush = (at: number) => {
@@ -127,7 +125,8 @@ async function runChunk(
   const restore = () => state.restore();
   const listener = contextListener(send, page, running);
   let isLoaded = false;
-  for (let position = page.take(slot, chunk); position >= 0; position = page.take(slot, chunk)) {
+  const next = () => (isLate() ? -1 : page.take(slot, chunk));
+  for (let position = next(); position >= 0; position = next()) {
     page.run(chunk, position, output.starts);
     const startedAt = now();
     // Not before it counts as running: an import may hang, or end this process.
@@ -159,6 +158,7 @@ async function runChunk(
     if (isLong) await output.emptied(() => send({ kind: "full" }));
   }
   flush(now());
+  if (isLate()) send({ kind: "late", chunk });
 }
 
 /** The entry points that were loaded before. */

@@ -74,6 +74,33 @@ test("two pools never start more jobs of a posting in a second than may start", 
   expect([...lost]).toEqual([{ attempt: 1 }]); // one that came too late has used up no try
 });
 
+test("short jobs with a limit are claimed by the many, and never more run than may", async () => {
+  await using db = await freshDatabase();
+  using cli = await openCli(db);
+  await cli.write("j.ts", journal);
+  await cli.runWith({ input: jobs(1_500, 0) }, "post", "j.ts#note", "-", "--max-running", "2");
+  const pool = () => cli.run("pool", "--once", "--max-workers", "3");
+  await Promise.all([pool(), pool()]);
+  const all = events(cli.folder);
+  expect(all).toHaveLength(3_000);
+  expect(mostAtOnce(all)).toBeLessThanOrEqual(2);
+  const [row] = await db.sql<{ leases: number }[]>`
+    select count(*)::integer as leases from pdoflow.lease`;
+  expect(row?.leases).toBeLessThan(500); // one for each pair of jobs are 750
+});
+
+test("short jobs with a rate are claimed by the many", async () => {
+  await using db = await freshDatabase();
+  using cli = await openCli(db);
+  await cli.write("j.ts", "export const quick = (n: number) => n;");
+  await cli.run("post", "j.ts#quick", "--each", "1-2000", "--max-rate", "100000/s");
+  const { err } = await cli.run("pool", "--once", "--max-workers", "1");
+  expect(err).toContain("2000 done");
+  const [row] = await db.sql<{ leases: number }[]>`
+    select count(*)::integer as leases from pdoflow.lease`;
+  expect(row?.leases).toBeLessThan(1_000);
+});
+
 test("a rate that can't be read is told", async () => {
   await using db = await freshDatabase();
   using cli = await openCli(db);

@@ -135,11 +135,32 @@ test("P5: one posting with limits is not claimed whole with those behind it", as
   expect(names(await take(db, pool))).toEqual([`${limited}/0`]);
 });
 
-test("P5: it takes no more than there are idle workers", async () => {
+test("L4: of a pool that does not know how long they take, as many as it has idle workers", async () => {
   await using db = await emptyQueue();
   await postJobs(db, 100, { maxRunning: 50 });
-  const sizes = [{ entryPoint: "work.ts#main", cap: 1000, floor: 1 }];
-  expect(jobsOf(await take(db, await newPool(db), { cap: 4, sizes }))).toHaveLength(4);
+  expect(jobsOf(await take(db, await newPool(db), { cap: 4 }))).toHaveLength(4);
+});
+
+test("L4: jobs known to be short are leased by the many, and the lease says how many run", async () => {
+  await using db = await emptyQueue();
+  const id = await postJobs(db, 100, { maxRunning: 3 });
+  const [first, second] = [await newPool(db), await newPool(db)];
+  const sizes = [{ entryPoint: "work.ts#main", cap: 60, floor: 1 }];
+  const want = { oldest: false, share: 1, routes: await allRoutes(db), sizes };
+  const { ranges } = await claim(db, { poolId: first, cap: 2, ...want });
+  const jobs = jobsOf(ranges);
+  expect([jobs.length, nth(ranges, 0).mostRunning]).toEqual([60, 2]);
+  const other = await claim(db, { poolId: second, cap: 4, ...want });
+  expect([jobsOf(other.ranges).length, nth(other.ranges, 0).mostRunning]).toEqual([40, 1]);
+  const status = await db.sql`select running, waiting from pdoflow.status(${id})`;
+  expect([...status]).toEqual([{ running: 3, waiting: 97 }]);
+  await record(db, second, jobsOf(other.ranges), { state: "retried" });
+  const third = await claim(db, { poolId: second, cap: 4, ...want });
+  expect(nth(third.ranges, 0).mostRunning).toBe(1); // two of the other lease may run
+  await recordPart(db, first, jobs.slice(0, 59));
+  await record(db, second, jobsOf(third.ranges), { state: "retried" });
+  const fourth = await claim(db, { poolId: second, cap: 4, ...want });
+  expect(nth(fourth.ranges, 0).mostRunning).toBe(2); // and one is left in it
 });
 
 test("M1: no more are claimed in a second than may start in it", async () => {

@@ -27,10 +27,18 @@ test("jobs that come too late get more time, once for those that were claimed to
   expect(limits.slackMs).toBe(4 * before);
 });
 
+test("of jobs that were claimed together and come in time one counts", () => {
+  const limits = new Limits();
+  limits.late(0);
+  const before = limits.slackMs;
+  for (let job = 0; job < 100; job++) limits.inTime(7);
+  expect(limits.slackMs).toBe(0.9 * before);
+});
+
 test("jobs that come in time get less, from 5 s at most to 50 ms at least", () => {
   const limits = new Limits();
   for (let now = 0; now < 1e6; now += 1e4) limits.late(now);
   expect(limits.slackMs).toBe(5_000);
-  for (let job = 0; job < 100; job++) limits.inTime();
+  for (let job = 0; job < 100; job++) limits.inTime(job);
   expect(limits.slackMs).toBe(50);
 });

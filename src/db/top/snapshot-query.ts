@@ -27,7 +27,7 @@ export const snapshotQuery = (sql: Tx, schema: Schema, most: number) => sql<{ va
 const countedParts = (sql: Tx, schema: Schema) => sql`
   with clock as (select clock_timestamp() as at),
   live_posting as materialized (
-    select id, state, job_count from ${schema}.posting where ended_at is null),
+    select id, state, job_count, starts_at from ${schema}.posting where ended_at is null),
   live as materialized (
     select count(*) as postings, coalesce(sum(job_count), 0) as jobs from live_posting),
   total as materialized (
@@ -46,7 +46,7 @@ const countedParts = (sql: Tx, schema: Schema) => sql`
     select l.posting_id, l.priority, l.rank, l.first_seq, l.end_seq, false
     from live_posting p cross join lateral (
       select * from ${schema}.lane where posting_id = p.id and state = 'held' offset 0) l
-    where p.state in ('paused', 'errored_out')),
+    where p.state in ('paused', 'errored_out') or p.starts_at is not null),
   taken as materialized (
     select l.posting_id, l.priority, e.lane_end_seq - l.first_seq as jobs
     from (
@@ -169,12 +169,16 @@ const postingsOf = (sql: Tx, schema: Schema) => sql`
       'reason', coalesce(reason, case when has_refusals then ${schema}.refusal_of(id) end),
       'poster', poster, 'project', project, 'priority', priority, 'postedAt', posted_at,
       'endedAt', ended_at, 'jobs', json_build_object(
-        'waiting', coalesce(waiting, 0), 'retrying', coalesce(retrying, 0), 'done', all_done,
-        'failed', all_failed, 'cancelled', all_cancelled,
-        'running', case when is_live then
-          job_count - waiting - retrying - all_done - all_failed - all_cancelled else 0 end))
+        'waiting', waiting + leased - running, 'retrying', coalesce(retrying, 0),
+        'done', all_done, 'failed', all_failed, 'cancelled', all_cancelled, 'running', running))
       order by rank, id desc), '[]')
     from shown
+      cross join lateral (
+        select case when is_live then
+          job_count - waiting - retrying - all_done - all_failed - all_cancelled
+          else 0 end as leased) l
+      -- L4: of what is leased no more than that runs.
+      cross join lateral (select least(max_running, leased) as running) r
       cross join (select exists (select from ${schema}.refusal) as has_refusals) any_refusal`;
 
 const poolsOf = (sql: Tx) => sql`

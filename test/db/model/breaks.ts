@@ -126,8 +126,8 @@ export const breaks: readonly Break[] = [
   },
   {
     name: "claims of a posting with a limit do not wait for each other",
-    routine: "permit_jobs",
-    find: "perform pg_advisory_xact_lock(hashtextextended('pdoflow.permit ' || p_posting, 0))",
+    routine: "lock_permits",
+    find: "perform pg_advisory_xact_lock(v_key)",
     instead: "perform 1",
   },
   {
@@ -135,6 +135,12 @@ export const breaks: readonly Break[] = [
     routine: "limit_room",
     find: "l.held and p_posting",
     instead: "false and p_posting",
+  },
+  {
+    name: "a lease counts as all of its jobs, not those that it may run",
+    routine: "limit_room",
+    find: "sum(least(l.most_running, (",
+    instead: "sum(least(null::integer, (",
   },
   {
     name: "retries of a posting with a limit are claimed with those of others",

@@ -240,7 +240,7 @@ export function makeRetriesDue(queue: Queue): void {
 /** Takes these jobs for a pool under a new lease; which ones it may take, claims.ts tells. */
 export function lease(
   queue: Queue,
-  { id, poolId, lost, jobs }: { id: number; poolId: number; lost: number; jobs: Attempt[] },
+  { id, poolId, lost, mostRunning, jobs }: Omit<Lease, "isHeld">,
 ): void {
   for (const job of jobs) {
     const place = have(queue.places.get(jobKey(job)), `job ${jobKey(job)}`);
@@ -251,5 +251,5 @@ export function lease(
     }
     queue.places.set(jobKey(job), { at: "lease", leaseId: id, attempt: job.attempt });
   }
-  queue.leases.set(id, { id, poolId, isHeld: true, lost, jobs });
+  queue.leases.set(id, { id, poolId, isHeld: true, lost, mostRunning, jobs });
 }

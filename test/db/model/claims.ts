@@ -1,6 +1,6 @@
 // Which claims are right: what a pool gets must be first in line, no more than it asked for, and
 // as much as it asked for.
-import type { Claim, LeasedRange } from "../../../src/db/leases.ts";
+import type { Claim, ClaimedRange } from "../../../src/db/leases.ts";
 import { lease } from "./changes.ts";
 import {
   type Attempt,
@@ -26,7 +26,7 @@ interface WaitingRetry extends Attempt {
 type Turn = { kind: "lane"; lane: Lane } | { kind: "retries"; retries: WaitingRetry[] };
 
 /** Changes the queue as this claim does. @throws where it may not have got these ranges. */
-export function claim(queue: Queue, want: Claim, ranges: readonly LeasedRange[]): void {
+export function claim(queue: Queue, want: Claim, ranges: readonly ClaimedRange[]): void {
   const got = ranges.flatMap(({ postingId, firstSeq, endSeq, attempt }) =>
     Array.from({ length: endSeq - firstSeq }, (_, n) => ({
       postingId,
@@ -50,7 +50,13 @@ export function claim(queue: Queue, want: Claim, ranges: readonly LeasedRange[])
   const [first] = ranges;
   if (!first) return;
   const lost = Math.max(...got.map(lostOf));
-  lease(queue, { id: first.leaseId, poolId: want.poolId, lost, jobs: got });
+  const { leaseId: id, mostRunning } = first;
+  const room = Math.min(want.cap, roomOf(queue, postingOf(queue, first.postingId)));
+  const isLimited = postingOf(queue, first.postingId).maxRunning !== null;
+  if (mostRunning !== (isLimited ? room : null)) {
+    throw new Error(`claim: at most ${mostRunning} may run, expected ${isLimited ? room : null}`);
+  }
+  lease(queue, { id, poolId: want.poolId, lost, mostRunning, jobs: got });
 }
 
 /** Whose turn it is; several where the order says nothing of which goes first. */
@@ -150,12 +156,14 @@ function retryCount(queue: Queue, want: Claim, retries: readonly WaitingRetry[])
   return Math.min(most, first.isSuspect ? 1 : retries.length);
 }
 
-/** Of a posting with a limit no more than there are idle workers. */
+/** Of a posting with a limit as many as may run, or more where it is known how long they take. */
 function mostOf(queue: Queue, want: Claim, postingId: number): number {
   const posting = postingOf(queue, postingId);
   const { cap } = sizeFor(want, posting.entryPoint);
   if (posting.maxRunning === null) return cap;
-  return Math.min(cap, want.cap, roomOf(queue, posting));
+  const isKnown = want.sizes.some(({ entryPoint }) => entryPoint === posting.entryPoint);
+  const room = Math.min(want.cap, roomOf(queue, posting));
+  return isKnown && room > 0 ? cap : Math.min(cap, room);
 }
 
 /** What a claim takes where it is this lane's turn: a range of it, or untouched lanes whole. */

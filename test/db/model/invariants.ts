@@ -11,18 +11,21 @@ export async function faultsOf(db: Db): Promise<string[]> {
   return [...(await brokenInvariants(db)), ...rows.flat().map(({ fault }) => fault)];
 }
 
-/** P5: no more jobs of a posting are leased, and have no outcome, than may run. */
+/** L4: no more jobs of a posting may run, by the leases that have jobs without an outcome. */
 const running = ({ sql }: Db) => sql<{ fault: string }[]>`
-  select format('P5: %s jobs of posting %s are leased, and %s may run', count(*), p.id,
+  select format('L4: %s jobs of posting %s may run, expected %s at most', sum(l.most), p.id,
                 p.max_running) as fault
-  from pdoflow.lease l cross join lateral
-    unnest(l.posting_ids, l.first_seqs, l.end_seqs, l.attempts)
-      as r (posting_id, first_seq, end_seq, attempt)
-    cross join lateral generate_series(r.first_seq, r.end_seq - 1) as s (seq)
-    join pdoflow.posting p on p.id = r.posting_id
-  where l.held and not exists (select from pdoflow.outcome o where
-    (o.posting_id, o.seq, o.attempt) = (r.posting_id, s.seq, r.attempt))
-  group by p.id having count(*) > p.max_running`;
+  from (
+    select r.posting_id, least(l.most_running, count(*)) as most
+    from pdoflow.lease l cross join lateral
+      unnest(l.posting_ids, l.first_seqs, l.end_seqs, l.attempts)
+        as r (posting_id, first_seq, end_seq, attempt)
+      cross join lateral generate_series(r.first_seq, r.end_seq - 1) as s (seq)
+    where l.held and not exists (
+      select from pdoflow.outcome o
+      where (o.posting_id, o.seq, o.attempt) = (r.posting_id, s.seq, r.attempt))
+    group by l.id, r.posting_id) l join pdoflow.posting p on p.id = l.posting_id
+  group by p.id having sum(l.most) > p.max_running`;
 
 /** The attempts of a job are 1, 2, … and each but the last one had failed, for good or not (U2). */
 const attempts = ({ sql }: Db) => sql<{ fault: string }[]>`

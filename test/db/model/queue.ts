@@ -41,6 +41,7 @@ export interface Lease {
   poolId: number;
   isHeld: boolean;
   lost: number;
+  mostRunning: number | null;
   /** What it lists: ended or not. */
   jobs: Attempt[];
 }
@@ -89,13 +90,14 @@ export function have<T>(element: T | undefined | null, what: string): T {
 export const postingOf = (queue: Queue, id: number) =>
   have(queue.postings.get(id), `posting ${id}`);
 
-/** How many more of its jobs may be claimed (P5). */
+/** How many more of its jobs may run (L4). */
 export function roomOf(queue: Queue, { id, maxRunning }: Posting): number {
   if (maxRunning === null) return Infinity;
-  const leased = [...queue.places].filter(
-    ([key, { at }]) => at === "lease" && key.startsWith(`${id}/`),
-  );
-  return maxRunning - leased.length;
+  const leases = [...queue.leases.values()].filter(({ isHeld }) => isHeld);
+  return leases.reduce((room, lease) => {
+    const jobs = unfinished(queue, lease).filter(({ postingId }) => postingId === id);
+    return room - Math.min(jobs.length, lease.mostRunning ?? Infinity);
+  }, maxRunning);
 }
 
 /** The lane that a job is in, waiting or not. */

@@ -1,0 +1,55 @@
+import { expect, test } from "bun:test";
+
+import type { HeldJob } from "../../src/pool/held-job.ts";
+import { InProcess } from "../../src/pool/in-process.ts";
+
+const posting: HeldJob["posting"] = {
+  ...{ id: 1, routeId: 1, entryPoint: "a.ts#f", jobCount: 100, tries: 1, backoffMs: 0 },
+  ...{ timeoutMs: null, graceMs: 0, stopAfter: 0, hasFailureLimit: false, hasRate: false },
+  ...{ isSorted: false, keepsResults: false, keepsOutput: "none" },
+  ...{ maxResultBytes: null, maxOutputBytes: null },
+};
+
+const jobs = (leaseId: number, mostRunning: number | null, count: number): HeldJob[] =>
+  Array.from({ length: count }, (_, seq) => ({
+    ...{ leaseId, mostRunning, posting, seq, index: seq, attempt: 1, startBy: null },
+    args: `[${leaseId}]`,
+  }));
+
+test("L4: of a lease with a limit no more run at a time, and others run beside it", async () => {
+  const running = new Map<number, number>();
+  const most = new Map<number, number>();
+  const work = async (arg: unknown) => {
+    const lease = Number(arg);
+    const now = (running.get(lease) ?? 0) + 1;
+    running.set(lease, now);
+    most.set(lease, Math.max(most.get(lease) ?? 0, now));
+    await new Promise((resolve) => setImmediate(resolve));
+    running.set(lease, (running.get(lease) ?? 0) - 1);
+  };
+  const all = Promise.withResolvers<void>();
+  let left = 60;
+  const nothing = () => {};
+  const runner = new InProcess(
+    { concurrency: 5, load: () => Promise.resolve(work) },
+    {
+      onEnd: () => void (--left === 0 && all.resolve()),
+      ...{ onLost: nothing, onSpawnFailed: nothing, onHungry: nothing, onLongJob: nothing },
+      ...{
+        onProfile: nothing,
+        onProgress: nothing,
+        onSurplus: nothing,
+        onLate: nothing,
+        onLacking: nothing,
+      },
+      ...{ hasPeers: () => false, mayStart: () => true, jobTime: () => null },
+    },
+  );
+  runner.add([...jobs(7, 2, 20), ...jobs(8, 1, 20)]);
+  expect([runner.backlog, runner.idle]).toEqual([0, 2]); // an idle worker could have none of them
+  runner.add(jobs(9, null, 20));
+  await all.promise;
+  await runner.stop();
+  expect([most.get(7), most.get(8)]).toEqual([2, 1]);
+  expect(most.get(9)).toBeGreaterThanOrEqual(2);
+});
