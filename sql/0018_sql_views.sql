@@ -72,7 +72,8 @@ end $$;
 create view pdoflow.postings with (security_barrier) as
 select p.id, p.name, p.entry_point, r.poster, r.poster_os, p.state::text as state, p.reason,
        p.job_count,
-       p.job_count - t.running - t.retrying - t.done - t.failed - t.cancelled as waiting, t.running,
+       p.job_count - t.running - t.retrying - t.done - t.failed - t.cancelled as waiting,
+       t.running,
        t.retrying, t.done, t.failed, t.cancelled, p.posted_at, p.ended_at,
        nullif(r.project, '') as project
 from pdoflow.posting p join pdoflow.route r on r.id = p.route_id
@@ -92,7 +93,8 @@ from pdoflow.posting p join pdoflow.route r on r.id = p.route_id
     -- L4: of what is leased no more than that runs.
     select least(p.max_running, p.job_count - c.beyond - g.returned - g.retrying - p.done - g.done
              - p.failed - g.failed - p.cancelled - g.cancelled)::integer as running,
-           g.retrying::integer as retrying, (p.done + g.done)::integer as done, (p.failed + g.failed)::integer as failed,
+           g.retrying::integer as retrying,
+           (p.done + g.done)::integer as done, (p.failed + g.failed)::integer as failed,
            (p.cancelled + g.cancelled)::integer as cancelled) t
 where (select pdoflow.sees_all()) or p.route_id = any ((select pdoflow.own_routes())::integer[]);
 comment on view pdoflow.postings is

@@ -50,6 +50,15 @@ test("a posting at work is counted by status, and its pool holds what is left", 
   expect(oldestWaitingMs).toBeGreaterThan(0);
 });
 
+test("the jobs of a posting that starts later wait", async () => {
+  await using db = await freshQueue();
+  await postJobs(db, 100, { runAt: new Date(Date.now() + 1e9) });
+  const { postings, jobs, oldestWaitingMs } = await readSnapshot(db);
+  expect(postings).toMatchObject([{ jobs: { waiting: 100, running: 0 } }]);
+  expect(jobs).toMatchObject({ waiting: 100, running: 0 });
+  expect(oldestWaitingMs).toBeNull();
+});
+
 test("a paused posting waits, but is not what waits longest; one that is cancelled does not", async () => {
   await using db = await freshQueue();
   const [paused = 0, cancelled = 0] = await postSingles(db, 2);
