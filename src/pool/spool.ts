@@ -34,6 +34,7 @@ export class Spool {
   /** Copies the bytes of `file` between two offsets. The copy is made after this returns. */
   copy(file: number, from: number, to: number): Piece {
     const length = Math.max(to - from, 0);
+    if (length === 0) return new Piece(-1, 0, 0, Promise.resolve(), () => {});
     const segment = this.#segment();
     const start = segment.size;
     segment.size += length;
