@@ -15,6 +15,7 @@ import { bar, paceOf, roughTime, type Sample, withSample } from "../domain/pace.
 import { encodeArgs } from "../domain/values.ts";
 import { parseEnv } from "../pool/environment.ts";
 import { Pool } from "../pool/pool.ts";
+import type { WholeOutput } from "../pool/protocol.ts";
 import { type Piece, Spool } from "../pool/spool.ts";
 import { withWorkers } from "../pool/with-workers.ts";
 import { build } from "../version.ts";
@@ -66,6 +67,8 @@ export class RunCommand extends PostingCommand {
   command = Option.Array("--command", [], { hidden: true });
   /** Takes the progress off the terminal, where something else is to be shown. */
   #clear = () => {};
+  /** Whether some output could not be kept until its turn. */
+  #isCut = false;
 
   async run(): Promise<ExitCode> {
     const { context, operands } = this;
@@ -200,11 +203,18 @@ export class RunCommand extends PostingCommand {
     if (this.json) return this.printJson(documents.run, job);
     const { whole, error } = job;
     if (this.command.length === 0) await this.printInPace(`${JSON.stringify(job.result)}\n`);
-    else if (whole) {
-      await printWhole(whole.stdout, this.context.stdout);
-      await printWhole(whole.stderr, this.context.stderr);
-    }
+    else if (whole) await this.#print(job.job, whole);
     if (error !== null) this.say(`job ${job.job} ${job.state}: ${error.name}: ${error.message}`);
+  }
+
+  async #print(job: string, { stdout, stderr }: WholeOutput): Promise<void> {
+    try {
+      await printWhole(stdout, this.context.stdout);
+      await printWhole(stderr, this.context.stderr);
+    } catch (error) {
+      this.#isCut = true; // the temp folder is full
+      this.say(`job ${job}: its output is incomplete: ${String(error)}`);
+    }
   }
 
   #tell(id: number, jobCount: number, output: RunOutput): ExitCode {
@@ -217,6 +227,7 @@ export class RunCommand extends PostingCommand {
     if (ended < jobCount) {
       this.say(`pdoflow run: ${amount(jobCount - ended, "job")} did not run: pdoflow status ${id}`);
     }
+    if (this.#isCut) return exitCodes.output;
     return failed > 0 || ended < jobCount ? exitCodes.jobsFailed : exitCodes.ok;
   }
 }

@@ -22,7 +22,7 @@ export interface EndedJob {
 
 /**
  * Shows the jobs of a run one after the other, as they end or, if they are to be in order, as their
- * turn comes. `show` resolves when whoever reads the output has kept up.
+ * turn comes. `show` resolves when whoever reads the output has kept up, and never rejects.
  */
 export class RunOutput {
   readonly #isOrdered: boolean;
@@ -39,7 +39,11 @@ export class RunOutput {
   }
 
   add(end: EndedAttempt): void {
-    if (end.state === "retried") return;
+    if (end.state === "retried") {
+      end.whole?.stdout[Symbol.dispose]();
+      end.whole?.stderr[Symbol.dispose]();
+      return;
+    }
     this.ended++;
     if (end.state === "failed") this.failed++;
     const job = {
@@ -71,6 +75,5 @@ export class RunOutput {
 
   #add(job: EndedJob): void {
     this.#shown = this.#shown.then(() => this.#show(job));
-    this.#shown.catch(() => {}); // flush says it
   }
 }

@@ -23,6 +23,7 @@ import {
   type OutputRanges,
   parseWorkerMessage,
   type PoolMessage,
+  type WholeOutput,
   type WorkerMessage,
 } from "./protocol.ts";
 import { SharedPage } from "./shared-page.ts";
@@ -213,7 +214,10 @@ export class WorkerProcess {
 
   /** What the running job printed, with what was put aside of it. */
   takeOutput(printed: Output | null): Output | null {
-    if (printed?.ranges) return { ...printed, whole: this.#copied(printed.ranges) };
+    const spool = this.#spool;
+    if (spool && printed?.ranges) {
+      return { ...printed, whole: this.#copied(spool, printed.ranges) };
+    }
     const [stdout, stderr] = this.#cuts;
     this.#cuts = [null, null];
     if (stdout === null && stderr === null) return printed;
@@ -223,18 +227,14 @@ export class WorkerProcess {
     };
   }
 
-  #copied([outFrom, out, errFrom, err]: OutputRanges): Output["whole"] {
-    if (!this.#spool) return undefined;
+  #copied(spool: Spool, [outFrom, out, errFrom, err]: OutputRanges): WholeOutput {
     const [stdout, stderr] = this.#files;
-    return {
-      stdout: this.#spool.copy(stdout, outFrom, out),
-      stderr: this.#spool.copy(stderr, errFrom, err),
-    };
+    return { stdout: spool.copy(stdout, outFrom, out), stderr: spool.copy(stderr, errFrom, err) };
   }
 
   /** Once all that was printed is copied: the worker begins its files anew. */
-  async #empty(spool: Spool): Promise<void> {
-    await spool.copied;
+  async #empty(): Promise<void> {
+    await this.#spool?.copied;
     if (this.#isDead) return;
     for (const file of this.#files) emptyOutput(file);
     this.send({ kind: "emptied" });
@@ -255,7 +255,7 @@ export class WorkerProcess {
     };
     if (!this.#spool) return this.takeOutput(printed) ?? printed;
     const [outEnd, errEnd] = [sizeOfOutput(this.#files[0]), sizeOfOutput(this.#files[1])];
-    return { ...printed, whole: this.#copied([out, outEnd, err, errEnd]) };
+    return { ...printed, whole: this.#copied(this.#spool, [out, outEnd, err, errEnd]) };
   }
 
   #receive(raw: unknown, listener: WorkerListener): void {
@@ -269,7 +269,7 @@ export class WorkerProcess {
       return;
     }
     this.#isReady ||= message.kind === "ready";
-    if (message.kind === "full" && this.#spool) void this.#empty(this.#spool);
+    if (message.kind === "full") void this.#empty();
     else if (message.kind === "broken") this.#lastWords = message.error;
     else listener.onMessage(message);
   }

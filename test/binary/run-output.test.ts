@@ -3,6 +3,7 @@ import { expect, test } from "bun:test";
 
 import { freshDatabase } from "../database.ts";
 import { openCli } from "./cli.ts";
+import { documentsOf } from "./json.ts";
 import { peakBytes } from "./processes.ts";
 
 /** Every byte value, repeated until there are `size` bytes. */
@@ -70,4 +71,20 @@ test("100 MB of output pass through a run in constant memory", async () => {
   const expected = createHash("sha256").update(Buffer.alloc(100_000_000, line));
   expect(hash.digest("hex")).toBe(expected.digest("hex"));
   expect(most).toBeLessThan(250 * 2 ** 20);
+}, 60_000);
+
+test("run --json has the beginning and the end of long outputs, and goes on after them", async () => {
+  await using db = await freshDatabase();
+  using cli = await openCli(db);
+  const script = "echo begin {}; yes | head -c 3000000; echo end {}";
+  const run = ["run", "--json", "--max-workers", "1", "--each", "1-3", "--timeout", "20s"];
+  const { code, out } = await cli.run(...run, "--", script);
+  expect(code).toBe(0);
+  const jobs = documentsOf("run", out);
+  expect(jobs).toHaveLength(3);
+  for (const [index, { stdout }] of jobs.entries()) {
+    expect(stdout).toStartWith(`begin ${index + 1}\n`);
+    expect(stdout).toEndWith(`end ${index + 1}\n`);
+    expect(stdout?.length).toBeLessThan(70_000);
+  }
 }, 60_000);
