@@ -214,10 +214,8 @@ export class WorkerProcess {
 
   /** What the running job printed, with what was put aside of it. */
   takeOutput(printed: Output | null): Output | null {
-    const spool = this.#spool;
-    if (spool && printed?.ranges) {
-      return { ...printed, whole: this.#copied(spool, printed.ranges) };
-    }
+    const [spool, ranges] = [this.#spool, printed?.ranges];
+    if (printed && spool && ranges) return { ...printed, whole: this.#copied(spool, ranges) };
     const [stdout, stderr] = this.#cuts;
     this.#cuts = [null, null];
     if (stdout === null && stderr === null) return printed;

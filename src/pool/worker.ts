@@ -84,6 +84,7 @@ export function runWorker(context: WorkerContext): void {
     chunks.push(message);
     void pump();
   });
+  state.adopt(); // the listener for messages: a command loads nothing after which it would be
   context.send({ kind: "ready" });
 }
 

@@ -28,7 +28,7 @@ test("what cannot be copied is an error of its own piece alone", async () => {
   const spool = new Spool();
   const file = fileOf("good");
   const [bad, good] = [spool.copy(openSync("/", "r"), 0, 4), spool.copy(file, 0, 4)];
-  await expect(read(bad)).rejects.toThrow("EISDIR");
+  expect(await read(bad).catch(String)).toContain("EISDIR");
   expect(String(await read(good))).toBe("good");
 });
 
