@@ -27,7 +27,8 @@ begin
 end $$;
 
 -- The routes of postings that have not ended. Steps from one to the next by the index: however many
--- postings have ended, and however many routes they had, it costs what there are of open ones.
+-- postings have ended, and however many routes they had, it costs what there are of open ones, and
+-- of dead entries of those that ended and that vacuum may not remove yet.
 create function pdoflow.open_routes() returns setof integer language sql stable
 set jit = off set enable_seqscan = off as $$
   with recursive open (id) as (
@@ -85,7 +86,8 @@ security definer set search_path = pg_catalog, pg_temp as $$
 $$;
 
 -- The routes of postings that have not ended and that the caller's pools may run, those of a
--- project or, if p_project is null, of any; or that of a run. By their numbers.
+-- project or, if p_project is null, of any; or that of a run. By their numbers. As long as they are
+-- few, those whose postings have ended are among them: so no old snapshot makes this slower.
 create function pdoflow.pool_routes(p_run text, p_project text) returns table (
   id integer, poster text, poster_os text, needs jsonb, run text, project text, share real
 ) language plpgsql stable security definer set search_path = pg_catalog, pg_temp
@@ -93,12 +95,16 @@ set jit = off set enable_seqscan = off as $$
 #variable_conflict use_column
 declare
   v_posters text[] := case when not pdoflow.runs_all() then pdoflow.run_posters() end;
+  v_are_few boolean := p_run = '' and 200 >= (
+    select count(*) from (select from pdoflow.route r where r.run = '' limit 201) few);
 begin
   return query
     with found as materialized (
       select r.* from pdoflow.open_routes() as o (id) cross join lateral (
         select * from pdoflow.route where id = o.id and run = '' offset 0) r
-      where p_run = ''
+      where p_run = '' and not v_are_few
+      union all
+      select r.* from pdoflow.route r where v_are_few and r.run = ''
       union all
       select r.* from pdoflow.route r where p_run <> '' and r.run = p_run and r.run <> ''),
     mine as materialized (
