@@ -54,6 +54,9 @@ const Options = v.object({
 
 type Options = v.InferOutput<typeof Options>;
 
+const rootWarning =
+  "pool: its jobs run as root. Start the pool as an ordinary user, or with --worker-user NAME.";
+
 export class PoolCommand extends PdoflowCommand {
   static override paths = [["pool"]];
   static override usage = Command.Usage({
@@ -172,6 +175,8 @@ export class PoolCommand extends PdoflowCommand {
           `pool: ${poolOptions.maxWorkers} workers, root ${root}, ` +
             `${describeProject(poolOptions.project ?? null)}, ${describeTarget(target)}`,
         );
+        const runsAsRoot = context.uid === 0 && this.workerUser === undefined;
+        if (runsAsRoot) this.say(rootWarning);
         obey();
         const summary = await started.finished();
         if (this.once && attemptsOf(summary) === 0) {

@@ -6,22 +6,19 @@ import type { Accounts } from "./account.ts";
 
 /**
  * Writes who may connect, and returns the server's arguments that say so: nobody by network, and
- * by the unix socket the user who starts the server and the account it runs as, which could read
- * the data anyway. The kernel tells the server who is calling: no password.
+ * by the unix socket the user who starts the server alone. The kernel tells the server who is
+ * calling: no password. The account that root's server runs as is not let in: what it posted would
+ * be run by root.
  *
  * The files lie beside the data, not in it, so that root writes nothing into a folder of another
  * account, where a symbolic link could wait.
  */
-export function restrictAccess(place: ServerPlace, { caller, server }: Accounts): string[] {
+export function restrictAccess(place: ServerPlace, { caller }: Accounts): string[] {
   const { username, port } = place.address;
   const hba = join(place.folder, "pg_hba.conf");
   const ident = join(place.folder, "pg_ident.conf");
-  const names = [...new Set([caller.name, server.name])];
   write(hba, [`local all ${username} peer map=pdoflow`]);
-  write(
-    ident,
-    names.map((name) => `pdoflow ${quoted(name)} ${username}`),
-  );
+  write(ident, [`pdoflow ${quoted(caller.name)} ${username}`]);
   return [
     `--unix_socket_directories=${quoted(place.socketFolder)}`, // a list, separated by commas
     `--port=${port}`,

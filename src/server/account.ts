@@ -1,5 +1,3 @@
-import { existsSync, statSync } from "node:fs";
-
 import { exitCodes, PdoflowError } from "../domain/errors.ts";
 import type { ServerPlace } from "../domain/server-place.ts";
 
@@ -32,20 +30,31 @@ export class UnnamedUser extends PdoflowError {
 export class NoServerAccount extends PdoflowError {
   override readonly name = "NoServerAccount";
   readonly exitCode = exitCodes.database;
-  constructor() {
+  constructor(found: string) {
     super(
-      `PostgreSQL refuses to run as root, and of the accounts ${candidates.join(", ")} none ` +
-        `exists here. Add one (useradd --system postgres), run pdoflow as an ordinary user, or ` +
-        `set PDOFLOW_DATABASE_URL to a database.`,
+      `PostgreSQL refuses to run as root, so it needs the account ${serverName}, which could not ` +
+        `be added: ${found}. Add it (${addAccount.join(" ")}), run pdoflow as an ordinary user, ` +
+        `or set PDOFLOW_DATABASE_URL to a database.`,
     );
   }
 }
 
-const candidates = ["postgres", "nobody", "daemon"];
+/**
+ * The account that root's server runs as. It can change the data, and so make root's pools run its
+ * code. So it is none that others use, such as `postgres` or `nobody`, nor `pdoflow`, a likely name
+ * for the user of a pool.
+ */
+const serverName = "pdoflow-db";
+const addAccount = [
+  ...["useradd", "--system", "--user-group", "--no-create-home", "--home-dir", "/"],
+  ...["--shell", "/usr/sbin/nologin", serverName],
+];
+/** Another process may be adding an account: of /etc/passwd there is a lock. */
+const addTries = 20;
 
 /**
- * Finds both accounts. PostgreSQL refuses to run as root, so root's server runs as the owner of
- * the data or, where there is none yet, as the first of `postgres`, `nobody` and `daemon`.
+ * Finds both accounts. PostgreSQL refuses to run as root, so root's server runs as an account of
+ * its own, which is added to the system where it is missing.
  *
  * @throws {UnnamedUser} PostgreSQL's peer authentication asks for a user's name.
  * @throws {NoServerAccount}
@@ -54,12 +63,16 @@ export function findAccounts(place: ServerPlace): Accounts {
   const caller = lookUp();
   if (!caller) throw new UnnamedUser(place.uid);
   if (caller.uid !== 0) return { caller, server: caller };
-  const owners = existsSync(place.data) ? [String(statSync(place.data).uid)] : candidates;
-  for (const owner of owners) {
-    const server = lookUp(owner);
+  let found = "there is no command useradd";
+  for (let i = 0; i < addTries; i++) {
+    const server = lookUp(serverName);
     if (server) return { caller, server };
+    if (!Bun.which("useradd")) break;
+    const { stderr } = Bun.spawnSync(addAccount, { stdout: "ignore", stderr: "pipe" });
+    found = stderr.toString().trim().replaceAll("\n", "; ");
+    if (i > 0) Bun.sleepSync(100);
   }
-  throw new NoServerAccount();
+  throw new NoServerAccount(found);
 }
 
 /**

@@ -92,6 +92,18 @@ function maySearch(account: Account, { uid, gid, mode }: Record<"uid" | "gid" | 
   return (mode & (gid === account.gid ? 0o010 : 0o001)) !== 0;
 }
 
+/** Gives data that another account has served, of an earlier version, to that of today. */
+export function handOver({ data, socketFolder }: ServerPlace, { server }: Accounts): void {
+  const owner = statSync(data, { throwIfNoEntry: false })?.uid;
+  if (owner === undefined || owner === server.uid) return;
+  for (const folder of [data, socketFolder]) {
+    if (statSync(folder, { throwIfNoEntry: false })?.uid !== owner) continue;
+    const chown = ["chown", "-R", "-h", `${server.uid}:${server.gid}`, folder];
+    const { exitCode, stderr } = Bun.spawnSync(chown, { stdout: "ignore", stderr: "pipe" });
+    if (exitCode !== 0) throw new FolderUnusable(folder, new Error(stderr.toString().trim()));
+  }
+}
+
 /**
  * Makes the socket's folder, or checks the one that is there: in /tmp a stranger may have been
  * first. Call it inside `alone`.

@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import type { ServerAddress, ServerPlace } from "../domain/server-place.ts";
 import { findAccounts } from "./account.ts";
 import { FolderUnusable, isSocketFolderPrivate, prepareFolder } from "./folders.ts";
-import { prepareSocketFolder, removeDrafts } from "./folders.ts";
+import { handOver, prepareSocketFolder, removeDrafts } from "./folders.ts";
 import { claimForHost } from "./host.ts";
 import { initialise } from "./initialise.ts";
 import { alone } from "./lock.ts";
@@ -34,6 +34,7 @@ export async function ensureServer(
     return await alone(place.lock, async () => {
       if (await runs(place)) return place.address;
       removeDrafts(place);
+      if (accounts.caller.uid === 0 && !findPostmaster(place)) handOver(place, accounts);
       prepareSocketFolder(place, accounts);
       await unpackProgram(place, onProgress);
       await initialise(place, accounts, onProgress);

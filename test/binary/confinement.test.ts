@@ -53,6 +53,7 @@ test.skipIf(!isRoot || !hasNobody)(
     await using db = await freshDatabase();
     using cli = await open(db);
     const { pool, result } = await resultOf(cli, "who.ts#who", "[[]]", "--worker-user", "nobody");
+    expect(pool.err).not.toContain("run as root");
     expect(pool).toMatchObject({ code: 0 });
     const { uid, gid } = ((line) => ({ uid: line?.[1], gid: line?.[2] }))(
       /uid=(\d+).* gid=(\d+)/.exec(Bun.spawnSync(["id", "nobody"]).stdout.toString()),
@@ -123,4 +124,12 @@ test("who can't become another is told so, and so is a user that there is none",
   expect(asked.err).toContain(isRoot ? "found none of that name" : "only root may");
   expect(await cli.run("pool", "--once", "--worker-user", "root")).toMatchObject({ code: 2 });
   expect(await cli.run("pool", "--once", "--limit-files", "3")).toMatchObject({ code: 2 });
+});
+
+test.skipIf(!isRoot)("a pool whose jobs run as root says so (needs root)", async () => {
+  await using db = await freshDatabase();
+  using cli = await open(db);
+  const pool = await cli.run("pool", "--once", "--max-workers", "1");
+  expect(pool.err).toContain("its jobs run as root");
+  expect(pool.err).toContain("--worker-user NAME");
 });
