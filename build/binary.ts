@@ -1,16 +1,14 @@
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync } from "node:fs";
-import { rmSync, statSync, utimesSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync } from "node:fs";
+import { rmSync, utimesSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 
 import packageJson from "../package.json" with { type: "json" };
 import { packageFolder } from "./package-folder.ts";
 import { serverArchive } from "./server-archive.ts";
+import { isNewerThanSources, sources } from "./sources.ts";
 import { machine, type Target, targets } from "./targets.ts";
 
 const root = join(import.meta.dir, "..");
-
-/** What a binary is made of. */
-const sources = ["src", "tui", "sql", "build", "build.ts", "package.json", "package-lock.json"];
 
 /**
  * Compiles `entrypoint` for `target` into `outfile`, which appears whole or not at all. Returns the
@@ -93,18 +91,5 @@ function commit(): string {
 }
 
 /** Whether `outfile` was built from this commit, after the last change of every source. */
-export function isUpToDate(outfile: string): boolean {
-  if (!existsSync(outfile)) return false;
-  const builtAtMs = statSync(outfile).mtimeMs;
-  const changed = sources
-    .map((name) => join(root, name))
-    .flatMap((path) => [path, ...(isFolder(path) ? filesBelow(path) : [])])
-    .some((path) => existsSync(path) && statSync(path).mtimeMs >= builtAtMs);
-  return !changed && readFileSync(outfile).includes(buildText());
-}
-
-const isFolder = (path: string) => statSync(path, { throwIfNoEntry: false })?.isDirectory();
-
-/** Folders among them: they change when a file is removed. */
-const filesBelow = (folder: string) =>
-  readdirSync(folder, { recursive: true, encoding: "utf8" }).map((name) => join(folder, name));
+export const isUpToDate = (outfile: string): boolean =>
+  isNewerThanSources(outfile) && readFileSync(outfile).includes(buildText());

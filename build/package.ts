@@ -1,10 +1,11 @@
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from "node:fs";
-import { writeFileSync } from "node:fs";
-import { basename, join } from "node:path";
+import { utimesSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 
 import packageJson from "../package.json" with { type: "json" };
 import { migrations } from "../src/db/migration-list.ts";
 import { BuildFailed } from "./build-failed.ts";
+import { isNewerThanSources } from "./sources.ts";
 
 const root = join(import.meta.dir, "..");
 
@@ -12,7 +13,10 @@ const root = join(import.meta.dir, "..");
  * Makes the npm package of the library: the folder dist/npm and its tarball beside it. Returns the
  * path of the tarball. Both appear whole or not at all.
  */
-export function buildPackage(): string {
+export function buildPackage({ ifChanged = false } = {}): string {
+  const packed = join(root, `dist/${packageJson.name}-${packageJson.version}.tgz`);
+  if (ifChanged && isNewerThanSources(packed)) return packed;
+  const startedAt = new Date();
   mkdirSync(join(root, "dist"), { recursive: true });
   const draft = mkdtempSync(join(root, "dist/.npm-"));
   try {
@@ -23,9 +27,9 @@ export function buildPackage(): string {
     for (const name of ["LICENSE", "CHANGELOG.md"]) cpSync(join(root, name), join(folder, name));
     writeFileSync(join(folder, "README.md"), readMe());
     const tarball = pack(folder, draft);
-    const packed = join(root, "dist", basename(tarball));
     rmSync(join(root, "dist/npm"), { recursive: true, force: true });
     renameSync(folder, join(root, "dist/npm"));
+    utimesSync(tarball, startedAt, startedAt); // a source that is edited meanwhile is newer
     renameSync(tarball, packed);
     return packed;
   } finally {

@@ -1,3 +1,4 @@
+import { groupBy } from "./group-by.ts";
 import type { RouteInTurn } from "./route.ts";
 
 /** What of a route says whose turn it is. */
@@ -15,13 +16,7 @@ export class Turns {
 
   /** The routes in the order of their turns, with a null before each later turn. */
   order(routes: readonly Turn[]): (number | null)[] {
-    const groups = new Map<number, Turn[]>(); // not Map.groupBy, which Node 20 does not have
-    for (const route of routes) {
-      const begin = this.#begin(route.poster);
-      const group = groups.get(begin);
-      if (group) group.push(route);
-      else groups.set(begin, [route]);
-    }
+    const groups = groupBy(routes, ({ poster }) => this.#begin(poster));
     return [...groups]
       .toSorted(([a], [b]) => a - b)
       .flatMap(([, group], place) => [

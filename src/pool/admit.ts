@@ -1,3 +1,4 @@
+import { groupBy } from "../domain/group-by.ts";
 import type { HeldJob } from "./held-job.ts";
 import { insist } from "./insist.ts";
 import type { PoolOptions } from "./options.ts";
@@ -34,7 +35,7 @@ export async function admit(
   const kept = refused.size === 0 ? jobs : jobs.filter((job) => !isRefused(job));
   const isCodeNew = checked.isCodeNew || (await codeWatch.hasChanged(kept));
   if (isCodeNew) log("code has changed: replacing the workers");
-  const lacking = Map.groupBy(
+  const lacking = groupBy(
     kept.filter(({ posting }) => codeWatch.reasonFor(posting.entryPoint) !== undefined),
     ({ posting }) => posting.entryPoint,
   );

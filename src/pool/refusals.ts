@@ -1,4 +1,5 @@
 import { readRefusals, refusePostings, retractRefusals } from "../db/refusals.ts";
+import { groupBy } from "../domain/group-by.ts";
 import type { Link } from "./link.ts";
 import type { CodeWatcher } from "./options.ts";
 import type { Judge } from "./verdict.ts";
@@ -72,7 +73,7 @@ export class Refusals {
     }
     const left: number[] = [];
     while (this.#known.size > mostIds) {
-      const byRoute = [...Map.groupBy(this.#known, ([, { routeId }]) => routeId)];
+      const byRoute = [...groupBy(this.#known, ([, { routeId }]) => routeId)];
       const [routeId, most] = byRoute.reduce((a, b) => (b[1].length > a[1].length ? b : a));
       for (const [id] of most) this.#known.delete(id);
       this.#left.set(routeId, performance.now() + leftMs);

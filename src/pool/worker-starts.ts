@@ -44,7 +44,7 @@ export class WorkerStarts {
   readonly #listener: WorkerStartsListener;
   /** Rounds that have failed since a worker was ready. */
   #rounds = 0;
-  #timer: Timer | undefined;
+  #timer: NodeJS.Timeout | undefined;
   #isStopped = false;
 
   constructor(listener: WorkerStartsListener) {

@@ -8,8 +8,9 @@ import { installPackages, inTurn } from "./install.ts";
 
 let made: Promise<string> | undefined;
 
-/** The tarball that `npm run build:lib` makes, built anew once in each process. */
-export const tarball = (): Promise<string> => (made ??= inTurn(buildPackage));
+/** The tarball that `npm run build:lib` makes, built first if a source is newer. */
+export const tarball = (): Promise<string> =>
+  (made ??= inTurn(() => buildPackage({ ifChanged: true })));
 
 let installed: Promise<string> | undefined;
 

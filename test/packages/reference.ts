@@ -12,7 +12,7 @@ const root = join(import.meta.dir, "../..");
 
 /** Makes the pages anew in `out`; gives what TypeDoc complains about. */
 export async function makeReference(out: string): Promise<string> {
-  await inTurn(buildPackage);
+  await inTurn(() => buildPackage({ ifChanged: true }));
   const types = join(root, "dist/npm/lib");
   const files = ["index", "testing"].map((name) => join(types, `${name}.d.ts`));
   const lib = ["es2022", "esnext.disposable", "dom"];
