@@ -27,6 +27,7 @@ returns table (pool_id bigint, host text, jobs integer) language plpgsql as $$
 declare
   v_pool record;
   v_leases bigint[];
+  v_failed integer;
 begin
   select p.id, p.host, p.pid, p.running into v_pool from pdoflow.pool p
   where p.state in ('up', 'draining')
@@ -43,13 +44,13 @@ begin
   perform from pdoflow.posting where id = any (
     array(select unnest(posting_ids) from pdoflow.lease where pool_id = v_pool.id and held))
   order by id for no key update;
-  perform pdoflow.record_lost(v_pool.id, v_pool.running,
+  v_failed := pdoflow.record_lost(v_pool.id, v_pool.running,
     format('pool %s on %s (pid %s) was lost while it ran this job', v_pool.id, v_pool.host,
            v_pool.pid));
   v_leases := array(select id from pdoflow.lease where pool_id = v_pool.id and held);
   pool_id := v_pool.id;
   host := v_pool.host;
-  jobs := pdoflow.give_back(v_pool.id, v_leases, '{}', '{}', '{}', '{}', '{}', 1);
+  jobs := v_failed + pdoflow.give_back(v_pool.id, v_leases, '{}', '{}', '{}', '{}', '{}', 1);
   return next;
 end $$;
 
@@ -69,13 +70,15 @@ begin
   return v_back;
 end $$;
 
--- Records a failed attempt for each job that a lost pool ran: those that it had told (O2), and the
+-- Records a failed attempt for each job that a lost pool ran, and returns how many: those that it had told (O2), and the
 -- job of a lease that was cut down to one job after two pools were lost with it in hand (Y3).
 create function pdoflow.record_lost(p_pool bigint, p_running jsonb, p_message text)
-returns void language plpgsql as $$
+returns integer language plpgsql as $$
 #variable_conflict use_column
+declare
+  v_lost record;
 begin
-  perform pdoflow.record(
+  select count(*)::integer as jobs, pdoflow.record(
     p_pool, count(*)::integer, array_agg(s.lease_id), array_agg(s.posting_id), array_agg(s.seq),
     array_agg(s.attempt),
     array_agg((case when s.attempt < p.tries then 'retried' else 'failed' end)
@@ -83,8 +86,8 @@ begin
     '{0}', '{0}', '{0}',
     array_agg(null::text),
     array_agg(jsonb_build_object('name', 'PoolLost', 'message', p_message)::text),
-    array_agg(least(p.backoff_ms * 2 ^ least(s.attempt - 1, 30), 3600000)::bigint), '{}')
-  from (
+    array_agg(least(p.backoff_ms * 2 ^ least(s.attempt - 1, 30), 3600000)::bigint), '{}') as refused
+  into v_lost from (
     select l.id as lease_id, r.posting_id, j.seq, r.attempt
     from pdoflow.lease l cross join lateral
       unnest(l.posting_ids, l.first_seqs, l.end_seqs, l.attempts)
@@ -100,6 +103,7 @@ begin
       and cardinality(l.posting_ids) = 1 and l.end_seqs[1] - l.first_seqs[1] = 1
   ) s join pdoflow.posting p on p.id = s.posting_id
   having count(*) > 0;
+  return coalesce(v_lost.jobs, 0);
 end $$;
 
 -- Stops postings that are open for now (p_state: paused or errored_out): nothing of them is claimed

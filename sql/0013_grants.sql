@@ -23,7 +23,7 @@ create function pdoflow.kind_calls(p_kind text) returns text[] language sql immu
                            'pool_retire', 'pool_claim', 'pool_runnable', 'pool_record',
                            'pool_give_back',
                            'pool_give_back_unknown', 'pool_next_ms', 'pool_start_due',
-                           'pool_finish',
+                           'pool_finish', 'pool_job_holders',
                            'pool_fold', 'pool_finish_stragglers', 'pool_rescue',
                            'pool_stop_posting', 'pool_tell', 'pool_show', 'pool_profile',
                            'pool_signatures', 'pool_block', 'pool_refuse',

@@ -79,6 +79,26 @@ begin
     order by u.place);
 end $$;
 
+-- The pools, other than this one, that hold jobs of these routes, with the moment of their last
+-- heartbeat and how long until they count as lost, in ms.
+create function pdoflow.pool_job_holders(p_pool bigint, p_routes integer[])
+returns table (id bigint, host text, beat_ms double precision, due_in_ms double precision)
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp
+set jit = off set enable_seqscan = off as $$
+#variable_conflict use_column
+begin
+  perform pdoflow.require_pool(p_pool);
+  return query
+    select p.id, p.host, (extract(epoch from p.beat_at) * 1000)::double precision,
+           (p.patience_ms - extract(epoch from clock_timestamp() - p.beat_at) * 1000)
+             ::double precision
+    from pdoflow.pool p
+    where p.state in ('up', 'draining') and p.id <> p_pool and exists (
+      select from pdoflow.lease l join pdoflow.posting o on o.id = l.posting_ids[1]
+      where l.pool_id = p.id and l.held and o.route_id = any (pdoflow.served(p_routes)))
+    order by p.id;
+end $$;
+
 -- The weight of a poster's turn (T2): the largest that was granted, 1 where nothing was said.
 create function pdoflow.share_of(p_poster text) returns real language sql stable
 security definer set search_path = pg_catalog, pg_temp as $$

@@ -60,7 +60,7 @@ export class Table<Row> {
   header(sortedBy: Column<Row> | undefined, isReversed: boolean): Line {
     const spans = this.#columns.flatMap(({ column, width }, at): Span[] => {
       const isSorted = column === sortedBy;
-      const title = isSorted ? `${column.title}${isReversed ? "^" : "v"}` : column.title;
+      const title = isSorted ? `${column.title} ${isReversed ? "^" : "v"}` : column.title;
       return [
         { text: at === 0 ? " ".repeat(gutter) : " ".repeat(gap) },
         { text: fit(title, width, column.side), tone: isSorted ? "title" : "strong" },

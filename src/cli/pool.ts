@@ -66,8 +66,9 @@ export class PoolCommand extends PdoflowCommand {
       imports the entry point once. SIGTERM or SIGINT: jobs that run are finished, all others are
       given back, exit code 0. A second signal kills; the jobs that ran are given back too.
 
-      With --once it ends when nothing is left to run, with exit code 1 where a job that it ran has
-      failed for good, a posting was stopped because its jobs only failed, or is left because this
+      With --once it ends when nothing is left that it could run. It waits until the jobs of a pool
+      without a heartbeat are released, but not for jobs that live pools run. Exit code 1 if a job
+      that it ran has failed for good, a posting was stopped because its jobs only failed, or is left because this
       pool refuses it (--trust, --allow).
     `,
     examples: [

@@ -101,3 +101,20 @@ export async function drainPools(
 
 export const markDraining = ({ sql, schema }: Db, poolId: number) => sql`
   select ${schema}.pool_drain(${poolId})`;
+
+/** Another pool that holds jobs. Times are in ms. */
+export interface JobHolder {
+  id: number;
+  host: string;
+  /** Its last heartbeat. */
+  beatMs: number;
+  /** How long until it counts as lost, if no other heartbeat comes. */
+  dueInMs: number;
+}
+
+/** The pools, other than this one, that hold jobs of these routes. */
+export const jobHolders = ({ sql, schema }: Db, poolId: number, routes: readonly number[]) => sql<
+  JobHolder[]
+>`
+  select id, host, beat_ms, due_in_ms
+  from ${schema}.pool_job_holders(${poolId}, ${integers(routes)}::integer[])`;

@@ -30,6 +30,8 @@ const againMs = 500;
 const soonMs = 100;
 /** When to look again where a retry is due and could not be had: it is a suspect (Y3), or taken. */
 const takenMs = 50;
+/** With isOnce, how soon to look again whether a pool that holds jobs is alive. */
+const silentMs = 200;
 
 /**
  * Claims whenever there is room: one claim at a time, at once when told that there is something.
@@ -149,6 +151,7 @@ export class ClaimLoop {
     const nextMs = dueMs === 0 ? takenMs : (dueMs ?? (hasPassedBy ? 0 : null));
     this.#nothingShort = !isWaiting;
     if (this.#isOnce && nextMs === null && room.idle > 0) {
+      if (wasQuiet && (await session.awaitsPools())) return this.#pause(silentMs);
       if (wasQuiet) this.#listener.onNothingLeft();
       else if (this.#listener.isQuiet()) return; // and looks again
     }

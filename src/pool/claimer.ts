@@ -160,6 +160,11 @@ export class Claimer {
     return { dueMs, startMs };
   }
 
+  /** The routes that it claims of. */
+  get routeIds(): number[] {
+    return this.#served.map(({ id }) => id);
+  }
+
   posterOf(routeId: number): string {
     return this.#routes.find(({ id }) => id === routeId)?.poster ?? "a poster";
   }

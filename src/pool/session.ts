@@ -11,6 +11,7 @@ import { insist } from "./insist.ts";
 import { Link } from "./link.ts";
 import { Profiles } from "./profiles.ts";
 import { Recorder, type RecorderListener } from "./recorder.ts";
+import { SilentPools } from "./silent-pools.ts";
 import { Tally } from "./tally.ts";
 
 /** The three connections of a pool, however many workers it has (rule 5). */
@@ -59,6 +60,7 @@ export class Session {
   readonly recorder: Recorder;
   readonly heartbeat: Heartbeat;
   readonly profiles: Profiles;
+  readonly #silentPools: SilentPools;
   /** How often it gave back all that it had: a claim that was under way then is void. */
   recoveries = 0;
   readonly #links: Links;
@@ -81,6 +83,7 @@ export class Session {
     this.#links = links;
     this.#patienceMs = pool.patienceMs;
     this.claimer = new Claimer(links.claims, poolId, pool);
+    this.#silentPools = new SilentPools(links.claims, poolId, (line) => listener.onHold(line));
     this.profiles = new Profiles(links.side, poolId, (error) => listener.onError(error));
     const tally = new Tally();
     this.#listener = { ...listener, told: () => tally.take(listener.busy()) };
@@ -124,6 +127,18 @@ export class Session {
       for (const job of jobs) this.recorder.forget(leasedSeq(job));
       return back ?? 0;
     });
+  }
+
+  /**
+   * Whether pools that may be dead hold jobs which this pool would run then. Of those that are dead
+   * by now the jobs are released.
+   */
+  async awaitsPools(): Promise<boolean> {
+    const { isAny, isDue } = await this.#silentPools.look(this.claimer.routeIds);
+    if (!isDue) return isAny;
+    const lost = await this.#links.side.ask((db) => rescuePools(db));
+    for (const pool of lost) this.#listener.onRescue(pool);
+    return true;
   }
 
   /** Gives back leases that the database has for this pool and that are not known here. */

@@ -56,6 +56,45 @@ test("kill -9 of a pool: its running jobs use up an attempt, all others do not, 
   expect(pools.map(({ state }) => state)).toEqual(["lost", "stopped"]);
 }, 120_000);
 
+test("pool --once waits for the jobs of a pool that is dead, and says so", async () => {
+  await using db = await freshDatabase();
+  using cli = await openCli(db);
+  await cli.write("wait.ts", waits);
+  await cli.run("post", "wait.ts#wait", "--each", "1-2", "--backoff", "10ms");
+  const first = cli.start("pool", "--max-workers", "1", "--rescue-after", "4s");
+  await until("a job to be known as running", async () => {
+    const [row] = await db.sql`select jsonb_array_length(running) as n from pdoflow.pool`;
+    return row?.["n"] === 1;
+  });
+  first.kill("SIGKILL");
+  await first.exited;
+  await cli.write("go", "");
+  const { code, err } = await cli.run("pool", "--once", "--max-workers", "1");
+  expect(err).toMatch(/waiting for pool 1 on .*, which holds jobs: unless it shows/);
+  expect(err).toMatch(/pool 1 on .* was lost; [12] of its jobs went back/);
+  expect(code).toBe(0);
+  expect([...(await db.sql`select state, done from pdoflow.posting`)]).toEqual([
+    { state: "finished", done: 2 },
+  ]);
+});
+
+test("pool --once does not wait for the jobs of a pool that is alive", async () => {
+  await using db = await freshDatabase();
+  using cli = await openCli(db);
+  await cli.write("wait.ts", waits);
+  await cli.run("post", "wait.ts#wait", "--each", "1");
+  const first = cli.start("pool", "--max-workers", "1", ...patience);
+  await until("the job to be known as running", async () => {
+    const [row] = await db.sql`select jsonb_array_length(running) as n from pdoflow.pool`;
+    return row?.["n"] === 1;
+  });
+  expect(await cli.run("pool", "--once")).toMatchObject({ code: 0 });
+  expect([...(await db.sql`select state from pdoflow.posting`)]).toEqual([{ state: "open" }]);
+  await cli.write("go", "");
+  first.kill("SIGTERM");
+  await first.exited;
+});
+
 test("a pool that was stopped for longer than its patience does no harm when it goes on", async () => {
   await using db = await freshDatabase();
   using cli = await openCli(db);
