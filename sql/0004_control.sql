@@ -102,6 +102,9 @@ begin
     where l.pool_id = p_pool and l.held and l.lost >= 2
       and cardinality(l.posting_ids) = 1 and l.end_seqs[1] - l.first_seqs[1] = 1
   ) s join pdoflow.posting p on p.id = s.posting_id
+  where not exists (
+    select from pdoflow.outcome o
+    where o.posting_id = s.posting_id and o.seq = s.seq and o.attempt = s.attempt)
   having count(*) > 0;
   return coalesce(v_lost.jobs, 0);
 end $$;

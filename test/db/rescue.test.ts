@@ -100,7 +100,7 @@ describe("what becomes of its jobs", () => {
     await using db = await freshQueue();
     const { pool, jobs } = await silentPool(db, 4);
     await tell(db, pool, jobs.slice(1, 3));
-    expect(await rescue(db)).toMatchObject([{ jobs: 2 }]);
+    expect(await rescue(db)).toMatchObject([{ jobs: 4 }]);
     expect(await outcomes(db)).toEqual([
       { seq: 1, attempt: 1, state: "retried", error: "PoolLost" },
       { seq: 2, attempt: 1, state: "retried", error: "PoolLost" },
