@@ -109,6 +109,7 @@ export class Slot {
     if (!this.process.page.mayHaveEnded(at, chunkNumber, position)) return null;
     chunk.gone[position] = true;
     if (--chunk.left === 0) this.#chunks[at] = null;
+    if (chunk.jobs.length === 1) letGoOf(chunk);
     this.jobsEnded++;
     return job;
   }
@@ -137,8 +138,7 @@ export class Slot {
   letGo(): boolean {
     const chunk = this.chunks.find(({ number }) => number === this.running?.chunk);
     if (!chunk || chunk.bytes < largeBytes || chunk.jobs.length > 1) return false;
-    for (const job of chunk.jobs) job.args = "";
-    chunk.bytes = 0;
+    letGoOf(chunk);
     return true;
   }
 
@@ -220,4 +220,15 @@ export class Slot {
     this.running = seen && job ? { job, ...seen, since: now, progress: null } : null;
     return this.running;
   }
+}
+
+/** From this size on the memory is collected at once: the next such job needs it several times. */
+const collectBytes = 8 * 1024 * 1024;
+
+function letGoOf(chunk: Chunk): void {
+  const { bytes } = chunk;
+  if (bytes < largeBytes) return;
+  for (const job of chunk.jobs) job.args = "";
+  chunk.bytes = 0;
+  if (bytes >= collectBytes) Bun.gc(true);
 }
