@@ -70,8 +70,9 @@ begin
   return v_back;
 end $$;
 
--- Records a failed attempt for each job that a lost pool ran, and returns how many: those that it had told (O2), and the
--- job of a lease that was cut down to one job after two pools were lost with it in hand (Y3).
+-- Records a failed attempt for each job that a lost pool ran, and returns how many: those that it
+-- had told (O2), and the job of a lease that was cut down to one job after two pools were lost with
+-- it in hand (Y3).
 create function pdoflow.record_lost(p_pool bigint, p_running jsonb, p_message text)
 returns integer language plpgsql as $$
 #variable_conflict use_column

@@ -68,8 +68,8 @@ export class PoolCommand extends PdoflowCommand {
 
       With --once it ends when nothing is left that it could run. It waits until the jobs of a pool
       without a heartbeat are released, but not for jobs that live pools run. Exit code 1 if a job
-      that it ran has failed for good, a posting was stopped because its jobs only failed, or is left because this
-      pool refuses it (--trust, --allow).
+      that it ran has failed for good, a posting was stopped because its jobs only failed, or is left
+      because this pool refuses it (--trust, --allow).
     `,
     examples: [
       ["Run jobs until it is stopped", "$0 pool --max-workers 16"],

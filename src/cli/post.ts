@@ -3,6 +3,7 @@ import { resolve } from "node:path";
 import { Command, Option } from "clipanion";
 
 import { insertPosting, type Posted } from "../db/postings.ts";
+import { readPostingCounts } from "../db/status.ts";
 import type { Signer } from "../db/signatures.ts";
 import { documents } from "../domain/documents.ts";
 import { type EntryPoint, formatEntryPoint, parseEntryPoint } from "../domain/entry-point.ts";
@@ -89,7 +90,7 @@ export class PostCommand extends PostingCommand {
       return insertPosting(db, { ...posting, project }, reading.batches(), sources.name);
     }).finally(() => reading.end());
     this.#tell(posted);
-    return this.wait ? await this.#wait(posted.id) : exitCodes.ok;
+    return this.wait ? await this.#wait(posted) : exitCodes.ok;
   }
 
   async #signer(entryPoint: EntryPoint): Promise<Signer | null> {
@@ -148,12 +149,17 @@ export class PostCommand extends PostingCommand {
   }
 
   /** As `pdoflow wait` does it. */
-  async #wait(id: number): Promise<ExitCode> {
+  async #wait({ id, isNew }: Posted): Promise<ExitCode> {
     const flags = [
       ...(this.json ? ["--json"] : []),
       ...(this.database === undefined ? [] : [`--database=${this.database}`]),
     ];
     const code = await this.context.runCommand(["wait", String(id), ...flags]);
+    if (code === exitCodes.ok && !isNew) {
+      // Cancelled long ago: its work was not done.
+      const [now] = await this.withDatabase((db) => readPostingCounts(db, [id]));
+      if (now?.state === "cancelled") return exitCodes.jobsFailed;
+    }
     return Object.values(exitCodes).find((each) => each === code) ?? exitCodes.bug;
   }
 }

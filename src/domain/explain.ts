@@ -1,4 +1,5 @@
 import type { JobError } from "./attempt.ts";
+import { roughTime } from "./pace.ts";
 import { formatNeed, type Need, unmetNeeds } from "./capabilities.ts";
 import type { JobCounts, PostingState } from "./posting.ts";
 import { isOfProject, mayServe, type PoolScope, type Route } from "./route.ts";
@@ -74,7 +75,7 @@ function whyNot(facts: JobFacts): string {
   const obstacle = obstacleOf(facts);
   if (obstacle !== null) return `waits because ${obstacle}`;
   if (dueInMs !== null && dueInMs > 0) {
-    return `is to be tried again in ${Math.ceil(dueInMs / 1000)} s${lastError(facts)}`;
+    return `is to be tried again in ${roughTime(dueInMs)}${lastError(facts)}`;
   }
   if (facts.full !== null)
     return `waits because its posting is at its limit: ${limits(facts.full)}`;
@@ -88,7 +89,7 @@ function refusalOf({ refusal, posting }: JobFacts): string {
 }
 
 const start = (ms: number) =>
-  ms > 0 ? `starts in ${Math.ceil(ms / 1000)} s` : "is to start now, by the next pool that looks";
+  ms > 0 ? `starts in ${roughTime(ms)}` : "is to start now, by the next pool that looks";
 
 /** Why none of the pools that are up runs jobs of a route; null where one may. */
 export function obstacleOf(facts: Pick<JobFacts, "route" | "pools">): string | null {
@@ -144,6 +145,6 @@ function queue({ higherPriority, samePriority }: JobFacts["ahead"]): string {
 function lastError({ error, host }: JobFacts): string {
   if (error === null) return "";
   const where = host === null ? "" : ` on ${host}`;
-  const [line = ""] = error.message.split("\n");
+  const line = (error.message.split("\n")[0] ?? "").replace(/\.$/, ""); // the sentence has its own
   return `; its last attempt failed${where}: ${error.name}: ${line}`;
 }

@@ -24,6 +24,7 @@ const error = { name: "TypeError", message: "no 7\nat …" };
 test.each<[Partial<JobFacts>, string]>([
   [{}, "42/7 waits for a worker that is free: it is next."],
   [{ startsInMs: 89_500, pools: [] }, "42/7 waits because its posting starts in 90 s."],
+  [{ startsInMs: 2.8e9, pools: [] }, "42/7 waits because its posting starts in 32 days."],
   [
     { startsInMs: -1 },
     "42/7 waits because its posting is to start now, by the next pool that looks.",
