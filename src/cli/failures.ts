@@ -17,6 +17,8 @@ import { findSelected, findWholePostings, readSelectors } from "./select.ts";
 interface Failures {
   id: number;
   failed: number;
+  /** Of a `pdoflow run`, which retry refuses. */
+  isOfRun: boolean;
   groups: readonly FailureGroup[];
 }
 
@@ -52,18 +54,20 @@ export class FailuresCommand extends PdoflowCommand {
 
   async #read(db: Db, ids: readonly number[]): Promise<Failures[]> {
     const counts = await readCounts(db, ids);
+    const ofRuns = await findOfRuns(db, ids);
     const postings: Failures[] = [];
     for (const id of ids) {
       postings.push({
         id,
         failed: counts.get(id)?.failed ?? 0,
+        isOfRun: ofRuns.includes(id),
         groups: await readFailures(db, id),
       });
     }
     return postings;
   }
 
-  #show({ id, failed, groups }: Failures): void {
+  #show({ id, failed, isOfRun, groups }: Failures): void {
     const paint = this.paint("stdout");
     this.say(`posting ${id}: ${failed === 0 ? "no jobs have" : jobsHave(failed)} failed`);
     for (const group of groups) {
@@ -76,7 +80,7 @@ export class FailuresCommand extends PdoflowCommand {
           `${paint("red", `${error.name}: ${message}`)}${place === null ? "" : `, at ${place}`}\n` +
           `  from ${firstAt.toISOString()} to ${lastAt.toISOString()}, ` +
           `such as ${id}/${index} in attempt ${attempt}${on}\n` +
-          `  retry: ${retryCommand(id, group)}`,
+          (isOfRun ? "  retry: give the run anew" : `  retry: ${retryCommand(id, group)}`),
       );
     }
     const seen = groups.reduce((sum, { count }) => sum + count, 0);

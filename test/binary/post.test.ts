@@ -222,3 +222,13 @@ test("a million lines are posted in less than 300 MB", async () => {
   expect(most / 1024 ** 2).toBeLessThan(300);
   expect(await count(db)).toEqual({ postings: 1, jobs: 1_000_000 });
 });
+
+test("--wait with the key of a posting that was cancelled exits with 1", async () => {
+  await using db = await freshDatabase();
+  using cli = await openCli(db);
+  await cli.write("k.ts", "export const f = (n: number) => n;");
+  const post = ["post", "k.ts#f", "--each", "1", "--key", "night"];
+  expect((await cli.run(...post)).code).toBe(0);
+  await cli.run("cancel", "1");
+  expect((await cli.run(...post, "--wait")).code).toBe(1);
+});
