@@ -1,7 +1,7 @@
 // Queues of a given size, made by SQL: posting ten million jobs is what another case measures.
-import { insertPosting } from "../src/db/postings.ts";
-import type { Db } from "../src/db/connect.ts";
-import { registerPool } from "../src/db/pools.ts";
+import { insertPosting } from "../src/db/posting/insert.ts";
+import type { Db } from "../src/db/connection/connect.ts";
+import { registerPool } from "../src/db/engine/pools.ts";
 
 const jobsAPosting = 10_000;
 const postingsAStep = 50;

@@ -1,6 +1,6 @@
 // What a transaction that stays open does to the queue, a backup or a report: nothing that it could
 // see is vacuumed. Queues that update a row for each job slow down by the minute then.
-import { connect } from "../src/db/connect.ts";
+import { connect } from "../src/db/connection/connect.ts";
 import type { Bench } from "./case.ts";
 import { type Contender, ContenderFailed } from "./contender.ts";
 import { pdoflow } from "./pdoflow.ts";

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { type Contender, ContenderFailed, run, type Task } from "./contender.ts";
 import { node, scripts } from "./graphile.ts";
 import type { BenchDatabase } from "./server.ts";
-import { migrate } from "../src/db/migrations.ts";
+import { migrate } from "../src/db/admin/migrations.ts";
 
 interface DrainSetting {
   workers: number;

@@ -1,8 +1,8 @@
 // Pools that are up and idle, on a database of their own, and what they did with a posting.
 import { readFileSync } from "node:fs";
 
-import { migrate } from "../src/db/migrations.ts";
-import { insertPosting } from "../src/db/postings.ts";
+import { migrate } from "../src/db/admin/migrations.ts";
+import { insertPosting } from "../src/db/posting/insert.ts";
 import { sum } from "./measure.ts";
 import { binary, root } from "./pdoflow.ts";
 import type { BenchDatabase, BenchServer } from "./server.ts";

@@ -2,8 +2,8 @@ import { chmodSync, mkdtempSync, rmSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 
-import { connect, type Db } from "../src/db/connect.ts";
-import { configuredTarget } from "../src/db/settings.ts";
+import { connect, type Db } from "../src/db/connection/connect.ts";
+import { configuredTarget } from "../src/db/connection/settings.ts";
 import { serverPlace } from "../src/domain/server-place.ts";
 import { ensureServer, stopServer } from "../src/server/server.ts";
 

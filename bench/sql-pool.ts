@@ -1,14 +1,14 @@
-import { connect, type Db } from "../src/db/connect.ts";
-import { claim, readJobs } from "../src/db/leases.ts";
-import { readRoutes } from "../src/db/routes.ts";
+import { connect, type Db } from "../src/db/connection/connect.ts";
+import { claim, readJobs } from "../src/db/engine/leases.ts";
+import { readRoutes } from "../src/db/engine/routes.ts";
 import {
   finishPostings,
   finishStragglers,
   foldProgress,
   recordOutcomes,
-} from "../src/db/outcomes.ts";
-import { registerPool } from "../src/db/pools.ts";
-import { rescuePools } from "../src/db/rescue.ts";
+} from "../src/db/engine/outcomes.ts";
+import { registerPool } from "../src/db/engine/pools.ts";
+import { rescuePools } from "../src/db/engine/rescue.ts";
 
 /** How often a pool folds totals and looks after others, in ms. */
 const housekeepEveryMs = 5_000;

@@ -1,10 +1,10 @@
 // The texts made from the commands' own descriptions: docs/cli.md, the manual page, completions.
 import { join } from "node:path";
 
-import { completionScript, shells } from "../src/cli/completion-scripts.ts";
-import { helpPage, optionName, usageOf } from "../src/cli/help.ts";
-import { allCommandTexts, type CommandText } from "../src/cli/reference.ts";
-import { commands } from "../src/cli/run.ts";
+import { completionScript, shells } from "../src/cli/shell/completion-scripts.ts";
+import { helpPage, optionName, usageOf } from "../src/cli/shell/help.ts";
+import { allCommandTexts, type CommandText } from "../src/cli/shell/reference.ts";
+import { commands } from "../src/cli/commands.ts";
 
 /** The files that go beside the binary, by their paths from its folder. */
 export async function installedPages(): Promise<Map<string, string>> {

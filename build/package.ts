@@ -3,7 +3,7 @@ import { utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 import packageJson from "../package.json" with { type: "json" };
-import { migrations } from "../src/db/migration-list.ts";
+import { migrations } from "../src/db/admin/migration-list.ts";
 import { BuildFailed } from "./build-failed.ts";
 import { isNewerThanSources } from "./sources.ts";
 

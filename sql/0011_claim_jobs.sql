@@ -19,7 +19,7 @@ select id, json_build_object(
                       where l.posting_id = p.id and l.end_seq < p.job_count)) as posting
 from pdoflow.posting p;
 comment on view pdoflow.runnable is
-'What a pool must know of a posting to run its jobs (RunnablePosting in src/db/leases.ts).';
+'What a pool must know of a posting to run its jobs (RunnablePosting in src/db/engine/leases.ts).';
 
 -- Does what claim does. Of a claim of p_read_most jobs at most the arguments come with it, with
 -- p_separator between those of a range, and what its postings are: a single job starts sooner by a

@@ -27,7 +27,7 @@ missing when it is killed. Those that are older than two hours are deleted by wh
   D1  done, failed and retried count attempts by their outcome, in the minute of the beat that told
       of them.
   D2  durations counts attempts by how long they took: under the first limit, from that to the
-      second, and so on (durationLimits in src/domain/histogram.ts). waits does so for the time from
+      second, and so on (durationLimits in src/db/dashboard/histogram.ts). waits does so for the time from
       posting to the start of the first attempt, of a sample.';
 
 create table pdoflow.failure (

@@ -2,11 +2,11 @@ import { readFileSync } from "node:fs";
 import { availableParallelism, hostname } from "node:os";
 import { Writable } from "node:stream";
 
-import type { ProcessContext } from "./cli/context.ts";
-import type { Confinement } from "./pool/confinement.ts";
-import type { JobToExecute } from "./pool/execute-job.ts";
+import type { ProcessContext } from "./cli/shell/context.ts";
+import type { Confinement } from "./pool/run/confinement.ts";
+import type { JobToExecute } from "./pool/worker/execute-job.ts";
 import { exitCodes } from "./domain/errors.ts";
-import { osUser } from "./db/os-user.ts";
+import { osUser } from "./db/connection/os-user.ts";
 
 // An event loop that runs empty before the end is no success.
 process.exitCode = exitCodes.bug;
@@ -52,8 +52,8 @@ async function work(
   confinement: string | undefined,
 ): Promise<void> {
   const [{ runWorker }, { confine }, api] = await Promise.all([
-    import("./pool/worker.ts"),
-    import("./pool/confinement.ts"),
+    import("./pool/worker/worker.ts"),
+    import("./pool/run/confinement.ts"),
     import("./index.ts"),
   ]);
   leaveWithParent();
@@ -82,7 +82,7 @@ async function work(
 
 /** Beside a pool: `pdoflow guard`, started by a pool alone; ends when the pool is gone. */
 async function guard(): Promise<void> {
-  const { runGuard } = await import("./pool/guard.ts");
+  const { runGuard } = await import("./pool/run/guard.ts");
   for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"]) process.on(signal, () => {});
   await runGuard(Bun.stdin.stream());
   process.exit(exitCodes.ok);
@@ -90,7 +90,7 @@ async function guard(): Promise<void> {
 
 async function checkEntry(root: string, entryPoint: string): Promise<void> {
   const [{ answerEntryCheck }, api] = await Promise.all([
-    import("./pool/check-entry.ts"),
+    import("./pool/worker/check-entry.ts"),
     import("./index.ts"),
   ]);
   leaveWithParent();
@@ -100,7 +100,7 @@ async function checkEntry(root: string, entryPoint: string): Promise<void> {
 /** The process of the one job of a `pdoflow execute-job`. */
 async function execute(root: string): Promise<void> {
   const [{ answerExecute }, api] = await Promise.all([
-    import("./pool/execute-job.ts"),
+    import("./pool/worker/execute-job.ts"),
     import("./index.ts"),
   ]);
   leaveWithParent();
@@ -142,8 +142,8 @@ async function command(): Promise<void> {
   // A pool goes on when whoever read its messages is gone.
   process.stderr.on("error", () => {});
   const [{ run }, { spreadArgs }] = await Promise.all([
-    import("./cli/run.ts"),
-    import("./cli/spread-args.ts"),
+    import("./cli/commands.ts"),
+    import("./cli/shell/spread-args.ts"),
   ]);
   const env = { ...process.env };
   // postgres.js reads some of them on its own, and not as libpq does.

@@ -1,4 +1,4 @@
-import type { Db } from "../src/db/connect.ts";
+import type { Db } from "../src/db/connection/connect.ts";
 
 /** Whether a server that was started answers by now. */
 export async function answers({ sql }: Db): Promise<boolean> {

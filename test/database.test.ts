@@ -1,9 +1,9 @@
 import { expect, test } from "bun:test";
 
-import { connect } from "../src/db/connect.ts";
-import { migrations } from "../src/db/migration-list.ts";
-import { schemaVersion } from "../src/db/migrations.ts";
-import { configuredTarget } from "../src/db/settings.ts";
+import { connect } from "../src/db/connection/connect.ts";
+import { migrations } from "../src/db/admin/migration-list.ts";
+import { schemaVersion } from "../src/db/admin/migrations.ts";
+import { configuredTarget } from "../src/db/connection/settings.ts";
 import { serverPlace } from "../src/domain/server-place.ts";
 import { freshDatabase } from "./database.ts";
 import { isOldestWanted, oldestVersion } from "./oldest-server.ts";

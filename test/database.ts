@@ -1,10 +1,10 @@
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 
-import { connect, type Db, type Sql } from "../src/db/connect.ts";
-import { migrations } from "../src/db/migration-list.ts";
-import { migrate } from "../src/db/migrations.ts";
-import { configuredTarget, type Target } from "../src/db/settings.ts";
+import { connect, type Db, type Sql } from "../src/db/connection/connect.ts";
+import { migrations } from "../src/db/admin/migration-list.ts";
+import { migrate } from "../src/db/admin/migrations.ts";
+import { configuredTarget, type Target } from "../src/db/connection/settings.ts";
 import { ensureServer, serverState } from "../src/server/server.ts";
 import { placeOf, thisRun } from "./test-run.ts";
 

@@ -2,8 +2,8 @@ import { chmodSync, copyFileSync, mkdtempSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 
-import { connect, type Db } from "../src/db/connect.ts";
-import { migrate } from "../src/db/migrations.ts";
+import { connect, type Db } from "../src/db/connection/connect.ts";
+import { migrate } from "../src/db/admin/migrations.ts";
 import { serverPlace } from "../src/domain/server-place.ts";
 import { type Accounts, findAccounts } from "../src/server/account.ts";
 import { serverProcess } from "../src/server/run.ts";

@@ -3,7 +3,7 @@ import { expect, test } from "bun:test";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
 
-import { migrations } from "../src/db/migration-list.ts";
+import { migrations } from "../src/db/admin/migration-list.ts";
 import { exitCodes } from "../src/domain/errors.ts";
 import { commandsOf, exitCodeFaults, unknownCommands } from "./tidy/documents.ts";
 import packageJson from "../package.json" with { type: "json" };

@@ -2,7 +2,7 @@ import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } f
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { connect, type Db } from "../src/db/connect.ts";
+import { connect, type Db } from "../src/db/connection/connect.ts";
 import { serverPlace } from "../src/domain/server-place.ts";
 import { findAccounts } from "../src/server/account.ts";
 import { serverProcess } from "../src/server/run.ts";

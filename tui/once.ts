@@ -1,8 +1,8 @@
-import type { Snapshot } from "../src/domain/top-snapshot.ts";
-import { frameOf } from "./frame.ts";
-import type { Glyphs } from "./glyphs.ts";
-import { type Model, startModel } from "./model.ts";
-import { paletteOf } from "./palette.ts";
+import type { Snapshot } from "../src/db/dashboard/top-snapshot.ts";
+import { frameOf } from "./draw/frame.ts";
+import type { Glyphs } from "./draw/glyphs.ts";
+import { type Model, startModel } from "./state/model.ts";
+import { paletteOf } from "./draw/palette.ts";
 import { update } from "./update.ts";
 import { headerLines } from "./views/header.ts";
 import { overviewLines } from "./views/overview.ts";

@@ -1,11 +1,11 @@
-import { move, open, obey } from "./commands.ts";
-import type { Glyphs } from "./glyphs.ts";
-import type { Event, Model, Step } from "./model.ts";
-import { placeOf } from "./model.ts";
+import { move, open, obey } from "./state/commands.ts";
+import type { Glyphs } from "./draw/glyphs.ts";
+import type { Event, Model, Step } from "./state/model.ts";
+import { placeOf } from "./state/model.ts";
 import { tabs } from "./views/header.ts";
 import { screenLines } from "./views/screen-lines.ts";
-import { textOf } from "./frame.ts";
-import { widthOf } from "./text.ts";
+import { textOf } from "./draw/frame.ts";
+import { widthOf } from "./draw/text.ts";
 
 /** Where rows are does not depend on what they are drawn with. */
 const anyGlyphs: Glyphs = {

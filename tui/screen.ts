@@ -4,10 +4,10 @@ import { StringDecoder } from "node:string_decoder";
 
 import Program from "blessed/lib/program.js";
 
-import type { Frame, Size } from "./frame.ts";
+import type { Frame, Size } from "./draw/frame.ts";
 import { splitInput } from "./input.ts";
-import { paint } from "./paint.ts";
-import type { Terminal } from "./terminal.ts";
+import { paint } from "./draw/paint.ts";
+import type { Terminal } from "./draw/terminal.ts";
 
 /** The input of a terminal: that of the process, or one of a test. */
 export interface TerminalInput extends NodeJS.EventEmitter {

@@ -1,5 +1,5 @@
-import { frameOf, type Look, textOf } from "./frame.ts";
-import { type Glyphs, glyphsOf } from "./glyphs.ts";
+import { frameOf, type Look, textOf } from "./draw/frame.ts";
+import { type Glyphs, glyphsOf } from "./draw/glyphs.ts";
 import {
   type Effect,
   type Event,
@@ -8,11 +8,11 @@ import {
   placeOf,
   refreshMs,
   startModel,
-} from "./model.ts";
-import { paletteOf, type Theme } from "./palette.ts";
+} from "./state/model.ts";
+import { paletteOf, type Theme } from "./draw/palette.ts";
 import { Screen, type TerminalInput, type TerminalOutput } from "./screen.ts";
-import type { Source } from "./source.ts";
-import type { Terminal } from "./terminal.ts";
+import type { Source } from "./state/source.ts";
+import type { Terminal } from "./draw/terminal.ts";
 import { update } from "./update.ts";
 import { screenLines } from "./views/screen-lines.ts";
 

@@ -1,12 +1,12 @@
 import { withSample } from "../src/domain/pace.ts";
-import { bindingOf } from "./keys.ts";
-import { obey } from "./commands.ts";
-import { shownKeys } from "./lists.ts";
-import { type Event, type Model, panes, placeOf, type Step } from "./model.ts";
-import { promptKey, promptPaste } from "./prompt.ts";
+import { bindingOf } from "./state/keys.ts";
+import { obey } from "./state/commands.ts";
+import { shownKeys } from "./state/lists.ts";
+import { type Event, type Model, panes, placeOf, type Step } from "./state/model.ts";
+import { promptKey, promptPaste } from "./state/prompt.ts";
 import { onMouse } from "./pointer.ts";
-import type { Snapshot } from "../src/domain/top-snapshot.ts";
-import { endedOf } from "./posting-columns.ts";
+import type { Snapshot } from "../src/db/dashboard/top-snapshot.ts";
+import { endedOf } from "./state/posting-columns.ts";
 
 const rateWindowMs = 60_000;
 /** What is seen between two snapshots that come shortly after another is chance. */

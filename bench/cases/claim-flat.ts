@@ -1,4 +1,4 @@
-import { migrate } from "../../src/db/migrations.ts";
+import { migrate } from "../../src/db/admin/migrations.ts";
 import { endAll, fill } from "../backlog.ts";
 import type { Bench, Case } from "../case.ts";
 import { percentile, ratios } from "../measure.ts";

@@ -1,7 +1,7 @@
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 
-import type { Db } from "../../src/db/connect.ts";
+import type { Db } from "../../src/db/connection/connect.ts";
 import type { Case } from "../case.ts";
 import { ContenderFailed } from "../contender.ts";
 import { ratios } from "../measure.ts";

@@ -1,6 +1,6 @@
 import type { Case } from "../case.ts";
-import type { Db } from "../../src/db/connect.ts";
-import { insertPosting } from "../../src/db/postings.ts";
+import type { Db } from "../../src/db/connection/connect.ts";
+import { insertPosting } from "../../src/db/posting/insert.ts";
 import { clock, ratios } from "../measure.ts";
 import { perSecond } from "../peers.ts";
 

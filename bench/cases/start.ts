@@ -1,4 +1,4 @@
-import { migrate } from "../../src/db/migrations.ts";
+import { migrate } from "../../src/db/admin/migrations.ts";
 import type { Case } from "../case.ts";
 import { run } from "../contender.ts";
 import { clock } from "../measure.ts";

@@ -1,5 +1,5 @@
 import { exitCodes, InvalidInput, PdoflowError } from "../domain/errors.ts";
-import { decodeArgs, encodeArgs } from "../domain/values.ts";
+import { decodeArgs, encodeArgs } from "../job/values.ts";
 import { findFault, type JsonFault } from "./json-fault.ts";
 import { mapOutsideStrings } from "./json-strings.ts";
 

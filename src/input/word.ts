@@ -1,4 +1,4 @@
-import { decodeValue, encodeValue } from "../domain/values.ts";
+import { decodeValue, encodeValue } from "../job/values.ts";
 
 const jsonNumber = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/;
 const notFinite = /^(?:[Nn]a[Nn]|[+-]?(?:Infinity|[Ii]nf))$/;

@@ -2,15 +2,15 @@ import { randomBytes } from "node:crypto";
 
 import * as v from "valibot";
 
-import { explainDatabaseError } from "../db/connect.ts";
-import { openDatabase } from "../db/open.ts";
-import { dropSchema, hasten, makeSchema } from "../db/throwaway.ts";
+import { explainDatabaseError } from "../db/connection/connect.ts";
+import { openDatabase } from "../db/connection/open.ts";
+import { dropSchema, hasten, makeSchema } from "../db/admin/throwaway.ts";
 import { exitCodes, PdoflowError } from "../domain/errors.ts";
 import { parse } from "../domain/parse.ts";
-import { type Connection, connectionTo } from "./connection.ts";
-import { startInProcess } from "./in-process-pool.ts";
-import type { Posting } from "./posting.ts";
-import type { PostingStatus } from "./posting-status.ts";
+import { type Connection, connectionTo } from "./connection/connection.ts";
+import { startInProcess } from "./pool/in-process-pool.ts";
+import type { Posting } from "./posting/posting.ts";
+import type { PostingStatus } from "./wait/posting-status.ts";
 
 export interface TestQueueOptions {
   /** The URL of a database, in which a schema is made. Default: that of the environment. */

@@ -1,10 +1,10 @@
 import { groupBy } from "../domain/group-by.ts";
-import type { HeldJob } from "./held-job.ts";
-import { insist } from "./insist.ts";
+import type { HeldJob } from "./wire/leased-job.ts";
+import { insist } from "./session/retry-until.ts";
 import type { PoolOptions } from "./options.ts";
 import { noteLack } from "./pass-by.ts";
-import type { Links, Session } from "./session.ts";
-import type { Judge, Verdict } from "./verdict.ts";
+import type { Links, Session } from "./session/session.ts";
+import type { Judge, Verdict } from "./trust/admission-policy.ts";
 
 /** What was claimed, sorted by whether it may run. */
 interface Admitted {

@@ -1,6 +1,6 @@
-import type { RunningJob } from "../db/pools.ts";
-import type { HeldJob } from "./held-job.ts";
-import type { Runner } from "./runner.ts";
+import type { RunningJob } from "../db/engine/pools.ts";
+import type { HeldJob } from "./wire/leased-job.ts";
+import type { Runner } from "./run/runner.ts";
 
 /**
  * Jobs that were reported as running before a worker got them. A job may kill its pool as soon as

@@ -1,7 +1,7 @@
 import type { OutcomeState } from "../domain/attempt.ts";
-import { postingsOverLimit, stopPosting } from "../db/control.ts";
-import type { RunnablePosting } from "../db/leases.ts";
-import type { Links, Session } from "./session.ts";
+import { postingsOverLimit, stopPosting } from "../db/engine/control.ts";
+import type { RunnablePosting } from "../db/engine/leases.ts";
+import type { Links, Session } from "./session/session.ts";
 
 /**
  * Stops postings whose jobs only fail, or fail too often, before they waste a cluster's night

@@ -1,7 +1,7 @@
-import type { HeldJob } from "./held-job.ts";
+import type { HeldJob } from "./wire/leased-job.ts";
 import type { PoolOptions } from "./options.ts";
-import type { Runner } from "./runner.ts";
-import type { Links, Session } from "./session.ts";
+import type { Runner } from "./run/runner.ts";
+import type { Links, Session } from "./session/session.ts";
 import { obeyStops } from "./stopped-postings.ts";
 
 /**

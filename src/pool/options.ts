@@ -1,9 +1,9 @@
-import type { NewPool } from "../db/pools.ts";
+import type { NewPool } from "../db/engine/pools.ts";
 import type { OutcomeState } from "../domain/attempt.ts";
-import type { HeldJob } from "./held-job.ts";
-import type { EndedAttempt } from "./outcome-batch.ts";
-import type { Runner, RunnerListener } from "./runner.ts";
-import type { Judge } from "./verdict.ts";
+import type { HeldJob } from "./wire/leased-job.ts";
+import type { EndedAttempt } from "./session/outcome-batch.ts";
+import type { Runner, RunnerListener } from "./run/runner.ts";
+import type { Judge } from "./trust/admission-policy.ts";
 
 /** Looks after the code that jobs run. */
 export interface CodeWatcher {

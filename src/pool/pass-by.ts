@@ -1,8 +1,8 @@
-import type { HeldJob } from "./held-job.ts";
-import { insist } from "./insist.ts";
+import type { HeldJob } from "./wire/leased-job.ts";
+import { insist } from "./session/retry-until.ts";
 import type { PoolOptions } from "./options.ts";
-import type { Runner } from "./runner.ts";
-import type { Session } from "./session.ts";
+import type { Runner } from "./run/runner.ts";
+import type { Session } from "./session/session.ts";
 
 /**
  * Passes by postings of one entry point whose code this root lacks. Returns the jobs of theirs that

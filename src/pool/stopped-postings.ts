@@ -1,7 +1,7 @@
-import { findStopped } from "../db/control.ts";
-import type { HeldJob } from "./held-job.ts";
-import type { Runner } from "./runner.ts";
-import type { Links, Session } from "./session.ts";
+import { findStopped } from "../db/engine/control.ts";
+import type { HeldJob } from "./wire/leased-job.ts";
+import type { Runner } from "./run/runner.ts";
+import type { Links, Session } from "./session/session.ts";
 
 /**
  * Looks whether postings of which a pool has jobs in hand were paused, stopped or cancelled. What

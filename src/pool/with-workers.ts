@@ -1,7 +1,7 @@
-import { CodeWatch } from "./code-watch.ts";
-import { Dispatcher } from "./dispatcher.ts";
+import { CodeWatch } from "./entry/code-watch.ts";
+import { Dispatcher } from "./run/dispatcher.ts";
 import type { PoolOptions } from "./options.ts";
-import type { WorkerOptions } from "./worker-process.ts";
+import type { WorkerOptions } from "./run/worker-process.ts";
 
 /** The options of a pool whose jobs run in so many worker processes. */
 export const withWorkers = (

@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
-import { migrations } from "../../src/db/migration-list.ts";
+import { migrations } from "../../src/db/admin/migration-list.ts";
 import { freshDatabase } from "../database.ts";
 import { type Cli, openCli } from "./cli.ts";
 

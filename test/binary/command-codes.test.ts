@@ -2,7 +2,7 @@
 // their errors are documents.
 import { expect, test } from "bun:test";
 
-import { commands } from "../../src/cli/run.ts";
+import { commands } from "../../src/cli/commands.ts";
 import { exitCodes } from "../../src/domain/errors.ts";
 import { freshDatabase } from "../database.ts";
 import { type Cli, openCli } from "./cli.ts";

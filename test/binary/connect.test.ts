@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { chmodSync } from "node:fs";
 import { join } from "node:path";
 
-import { migrate } from "../../src/db/migrations.ts";
+import { migrate } from "../../src/db/admin/migrations.ts";
 import { openTlsServer, planted, type TlsServer } from "../tls-server.ts";
 import { type Cli, openCli, until } from "./cli.ts";
 

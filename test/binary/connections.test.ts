@@ -3,8 +3,8 @@ import { expect, test } from "bun:test";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { connect } from "../../src/db/connect.ts";
-import { migrate } from "../../src/db/migrations.ts";
+import { connect } from "../../src/db/connection/connect.ts";
+import { migrate } from "../../src/db/admin/migrations.ts";
 import { serverPlace } from "../../src/domain/server-place.ts";
 import { ensureServer, stopServer } from "../../src/server/server.ts";
 import { freshDatabase, type TestDatabase } from "../database.ts";

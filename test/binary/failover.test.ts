@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 
-import type { Sql } from "../../src/db/connect.ts";
+import type { Sql } from "../../src/db/connection/connect.ts";
 import { close, postWork } from "../../src/index.ts";
 import { freshDatabase } from "../database.ts";
 import { openPair, type ServerPair } from "../server-pair.ts";

@@ -2,7 +2,7 @@ import { expect } from "bun:test";
 
 import * as v from "valibot";
 
-import { documents } from "../../src/domain/documents.ts";
+import { documents } from "../../src/cli/output/output-schemas.ts";
 
 /** What a command printed with --json: one document of its schema, with nothing besides. */
 export function documentOf<K extends keyof typeof documents>(

@@ -1,9 +1,9 @@
 // Roles that log in with their own password over TCP, as on a shared server.
 import { afterAll, beforeAll, expect, test } from "bun:test";
 
-import { connect, type Db, errorCode } from "../../src/db/connect.ts";
-import { grantKind } from "../../src/db/grants.ts";
-import { migrate } from "../../src/db/migrations.ts";
+import { connect, type Db, errorCode } from "../../src/db/connection/connect.ts";
+import { grantKind } from "../../src/db/admin/grants.ts";
+import { migrate } from "../../src/db/admin/migrations.ts";
 import { actors, openMatrix, type Matrix, tryAll } from "../db/matrix.ts";
 import { type Roles, unlimited } from "../db/roles.ts";
 import { openTlsServer, type TlsServer } from "../tls-server.ts";

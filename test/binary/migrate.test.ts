@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 
-import { migrations } from "../../src/db/migration-list.ts";
+import { migrations } from "../../src/db/admin/migration-list.ts";
 import { freshDatabase } from "../database.ts";
 import { openCli } from "./cli.ts";
 

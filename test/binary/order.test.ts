@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
-import { insertPosting } from "../../src/db/postings.ts";
+import { insertPosting } from "../../src/db/posting/insert.ts";
 import { freshDatabase, type TestDatabase } from "../database.ts";
 import { type Cli, openCli, until } from "./cli.ts";
 

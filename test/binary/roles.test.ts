@@ -1,7 +1,7 @@
 // The commands of the binary as roles use them, on a queue whose owner is no superuser.
 import { afterAll, beforeAll, expect, test } from "bun:test";
 
-import { migrations } from "../../src/db/migration-list.ts";
+import { migrations } from "../../src/db/admin/migration-list.ts";
 import { type Roles, withRoles } from "../db/roles.ts";
 import { type Cli, type Ended, openCli } from "./cli.ts";
 

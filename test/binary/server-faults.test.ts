@@ -3,8 +3,8 @@ import { chownSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } fr
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { connect } from "../../src/db/connect.ts";
-import { migrate } from "../../src/db/migrations.ts";
+import { connect } from "../../src/db/connection/connect.ts";
+import { migrate } from "../../src/db/admin/migrations.ts";
 import { serverPlace } from "../../src/domain/server-place.ts";
 import { ensureServer, stopServer } from "../../src/server/server.ts";
 import { openCli } from "./cli.ts";

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 
-import { openDatabase } from "../../src/db/open.ts";
-import { sessionSettings } from "../../src/db/session-settings.ts";
+import { openDatabase } from "../../src/db/connection/open.ts";
+import { sessionSettings } from "../../src/db/connection/session-settings.ts";
 import { close, postWork } from "../../src/index.ts";
 import { freshDatabase, type TestDatabase } from "../database.ts";
 import { openCli } from "./cli.ts";

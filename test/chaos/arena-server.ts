@@ -10,8 +10,8 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 
-import { connect } from "../../src/db/connect.ts";
-import { configuredTarget, type Target } from "../../src/db/settings.ts";
+import { connect } from "../../src/db/connection/connect.ts";
+import { configuredTarget, type Target } from "../../src/db/connection/settings.ts";
 import { type ServerPlace, serverPlace } from "../../src/domain/server-place.ts";
 import { type Accounts, findAccounts } from "../../src/server/account.ts";
 import { run, serverProcess } from "../../src/server/run.ts";

@@ -10,10 +10,10 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { type Db, isConnectionLoss } from "../../src/db/connect.ts";
-import { migrate } from "../../src/db/migrations.ts";
-import type { Target } from "../../src/db/settings.ts";
-import { Link } from "../../src/pool/link.ts";
+import { type Db, isConnectionLoss } from "../../src/db/connection/connect.ts";
+import { migrate } from "../../src/db/admin/migrations.ts";
+import type { Target } from "../../src/db/connection/settings.ts";
+import { Link } from "../../src/pool/session/link.ts";
 import { binary } from "../binary.ts";
 import {
   type ArenaServer,

@@ -5,7 +5,7 @@ import { parseArgs } from "node:util";
 
 import * as v from "valibot";
 
-import { connect } from "../../src/db/connect.ts";
+import { connect } from "../../src/db/connection/connect.ts";
 import { parse } from "../../src/domain/parse.ts";
 import { openProxy, type Proxy } from "../proxy.ts";
 import { Arena } from "./arena.ts";

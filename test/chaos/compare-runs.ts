@@ -1,4 +1,4 @@
-import type { Db } from "../../src/db/connect.ts";
+import type { Db } from "../../src/db/connection/connect.ts";
 import type { Chronicle, Trouble } from "./chronicle.ts";
 import type { Run } from "./journal.ts";
 import type { Batch } from "./poster.ts";

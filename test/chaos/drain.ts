@@ -1,4 +1,4 @@
-import { resumePostings } from "../../src/db/control.ts";
+import { resumePostings } from "../../src/db/engine/control.ts";
 import type { Arena } from "./arena.ts";
 import type { Chronicle } from "./chronicle.ts";
 import type { Seat } from "./seat.ts";

@@ -1,6 +1,6 @@
-import type { Db } from "../../src/db/connect.ts";
-import { cancelPostings, holdPostings, resumePostings } from "../../src/db/control.ts";
-import { drainPools } from "../../src/db/pools.ts";
+import type { Db } from "../../src/db/connection/connect.ts";
+import { cancelPostings, holdPostings, resumePostings } from "../../src/db/engine/control.ts";
+import { drainPools } from "../../src/db/engine/pools.ts";
 import type { Arena } from "./arena.ts";
 import type { ServerEnd } from "./arena-server.ts";
 import type { Chronicle } from "./chronicle.ts";

@@ -1,5 +1,5 @@
-import { connect, type Db, isConnectionLoss } from "../../src/db/connect.ts";
-import { insertPosting } from "../../src/db/postings.ts";
+import { connect, type Db, isConnectionLoss } from "../../src/db/connection/connect.ts";
+import { insertPosting } from "../../src/db/posting/insert.ts";
 import { type Arena, jobsFolder } from "./arena.ts";
 import type { Chronicle } from "./chronicle.ts";
 import type { Dice } from "./dice.ts";

@@ -1,4 +1,4 @@
-import type { Db } from "../../src/db/connect.ts";
+import type { Db } from "../../src/db/connection/connect.ts";
 import type { Chronicle } from "./chronicle.ts";
 
 /** What happened in a run, a line for each count. */

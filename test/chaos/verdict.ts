@@ -1,6 +1,6 @@
 import { readdirSync } from "node:fs";
 
-import type { Db } from "../../src/db/connect.ts";
+import type { Db } from "../../src/db/connection/connect.ts";
 import { brokenInvariants } from "../db/invariants.ts";
 import type { Arena } from "./arena.ts";
 import type { Chronicle } from "./chronicle.ts";

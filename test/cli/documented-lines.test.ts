@@ -4,9 +4,9 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Cli } from "clipanion";
 
-import type { CliContext } from "../../src/cli/context.ts";
-import { commands } from "../../src/cli/run.ts";
-import { spreadArgs } from "../../src/cli/spread-args.ts";
+import type { CliContext } from "../../src/cli/shell/context.ts";
+import { commands } from "../../src/cli/commands.ts";
+import { spreadArgs } from "../../src/cli/shell/spread-args.ts";
 
 const root = join(import.meta.dir, "../..");
 const documents = [

@@ -8,25 +8,25 @@ import {
   setLimits,
   setPriority,
   stopPosting,
-} from "../../src/db/control.ts";
-import { type Db, type Sql } from "../../src/db/connect.ts";
-import { readJobFacts } from "../../src/db/explain.ts";
-import { readFailures } from "../../src/db/failures.ts";
-import { follow } from "../../src/db/follow.ts";
-import { readGrants } from "../../src/db/grants.ts";
-import { readJobPage } from "../../src/db/jobs.ts";
-import { readJobs, readRunnable } from "../../src/db/leases.ts";
-import { listPools, listPostings, readPriorities } from "../../src/db/lists.ts";
-import { requireCurrentSchema } from "../../src/db/migrations.ts";
-import { finishStragglers, foldProgress } from "../../src/db/outcomes.ts";
-import { beat, drainPools } from "../../src/db/pools.ts";
+} from "../../src/db/engine/control.ts";
+import { type Db, type Sql } from "../../src/db/connection/connect.ts";
+import { readJobFacts } from "../../src/db/read/explain.ts";
+import { readFailures } from "../../src/db/read/failures.ts";
+import { follow } from "../../src/db/engine/follow.ts";
+import { readGrants } from "../../src/db/admin/grants.ts";
+import { readJobPage } from "../../src/db/read/jobs.ts";
+import { readJobs, readRunnable } from "../../src/db/engine/leases.ts";
+import { listPools, listPostings, readPriorities } from "../../src/db/read/lists.ts";
+import { requireCurrentSchema } from "../../src/db/admin/migrations.ts";
+import { finishStragglers, foldProgress } from "../../src/db/engine/outcomes.ts";
+import { beat, drainPools } from "../../src/db/engine/pools.ts";
 
-import { rescuePools } from "../../src/db/rescue.ts";
-import { readResults } from "../../src/db/results.ts";
-import { readSnapshot } from "../../src/db/top/snapshot.ts";
-import { readBlock } from "../../src/db/signatures.ts";
-import { readCounts } from "../../src/db/status.ts";
-import { deleteVariable, readVariables, writeVariable } from "../../src/db/variables.ts";
+import { rescuePools } from "../../src/db/engine/rescue.ts";
+import { readResults } from "../../src/db/read/results.ts";
+import { readSnapshot } from "../../src/db/dashboard/snapshot.ts";
+import { readBlock } from "../../src/db/posting/signatures.ts";
+import { readCounts } from "../../src/db/read/status.ts";
+import { deleteVariable, readVariables, writeVariable } from "../../src/db/read/variables.ts";
 import { jobsOf, newPool, postJobs, record, take } from "./engine.ts";
 
 const page = { status: null, host: null, poolId: null, argument: null };

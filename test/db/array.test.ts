@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import * as fc from "fast-check";
 
-import { integers, texts } from "../../src/db/array.ts";
+import { integers, texts } from "../../src/db/connection/array.ts";
 import { queueOfFile } from "./engine.ts";
 
 const freshQueue = queueOfFile();

@@ -1,9 +1,9 @@
 import { expect, test } from "bun:test";
 
-import { connect } from "../../src/db/connect.ts";
-import { cancelPostings } from "../../src/db/control.ts";
-import { finishStragglers } from "../../src/db/outcomes.ts";
-import { readCounts } from "../../src/db/status.ts";
+import { connect } from "../../src/db/connection/connect.ts";
+import { cancelPostings } from "../../src/db/engine/control.ts";
+import { finishStragglers } from "../../src/db/engine/outcomes.ts";
+import { readCounts } from "../../src/db/read/status.ts";
 import {
   cancel,
   commit,

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 
-import { nextTimes } from "../../src/db/starts.ts";
+import { nextTimes } from "../../src/db/engine/starts.ts";
 import {
   allRoutes,
   commit,

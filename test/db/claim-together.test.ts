@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 
-import { connect, type Db } from "../../src/db/connect.ts";
-import type { LeasedRange } from "../../src/db/leases.ts";
+import { connect, type Db } from "../../src/db/connection/connect.ts";
+import type { LeasedRange } from "../../src/db/engine/leases.ts";
 import {
   cancel,
   commit,

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 
-import { readJobs } from "../../src/db/leases.ts";
+import { readJobs } from "../../src/db/engine/leases.ts";
 import {
   allRoutes,
   queueOfFile,

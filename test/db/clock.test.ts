@@ -1,7 +1,7 @@
 // Rule 9: all moments are the database's. A machine whose own clock is wrong does no harm.
 import { afterEach, expect, setSystemTime, test } from "bun:test";
 
-import { beat } from "../../src/db/pools.ts";
+import { beat } from "../../src/db/engine/pools.ts";
 import { jobsOf, newPool, postJobs, queueOfFile, recordEach, rescue, take } from "./engine.ts";
 
 const freshQueue = queueOfFile();

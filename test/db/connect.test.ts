@@ -6,9 +6,9 @@ import {
   DatabaseUnavailable,
   explainDatabaseError,
   isConnectionLoss,
-} from "../../src/db/connect.ts";
-import { markListening } from "../../src/db/pools.ts";
-import type { Target } from "../../src/db/settings.ts";
+} from "../../src/db/connection/connect.ts";
+import { markListening } from "../../src/db/engine/pools.ts";
+import type { Target } from "../../src/db/connection/settings.ts";
 import { newPool, postJobs, queueOfFile, until } from "./engine.ts";
 
 const freshQueue = queueOfFile();

@@ -1,7 +1,7 @@
 // What the tables themselves refuse, whatever a program, an old version of it or a person writes.
 import { expect, test } from "bun:test";
 
-import type { Sql } from "../../src/db/connect.ts";
+import type { Sql } from "../../src/db/connection/connect.ts";
 import {
   queueOfFile,
   jobsOf,

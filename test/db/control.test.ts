@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 
-import { readCounts } from "../../src/db/status.ts";
+import { readCounts } from "../../src/db/read/status.ts";
 import {
   cancel,
   commit,

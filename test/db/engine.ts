@@ -2,15 +2,15 @@
 // jobs stands for a pool: it claims, records and gives back as src/pool does, in one line.
 import { afterAll } from "bun:test";
 
-import { connect, type Db } from "../../src/db/connect.ts";
-import { cancelPostings, holdPostings, resumePostings } from "../../src/db/control.ts";
-import { giveBack, type LeasedSeq } from "../../src/db/give-back.ts";
-import { type Claim, claim, type LeasedRange } from "../../src/db/leases.ts";
-import { readRoutes } from "../../src/db/routes.ts";
-import { type Outcome, recordOutcomes } from "../../src/db/outcomes.ts";
-import { registerPool } from "../../src/db/pools.ts";
-import { insertPosting, type NewPosting } from "../../src/db/postings.ts";
-import { type RescuedPool, rescuePools } from "../../src/db/rescue.ts";
+import { connect, type Db } from "../../src/db/connection/connect.ts";
+import { cancelPostings, holdPostings, resumePostings } from "../../src/db/engine/control.ts";
+import { giveBack, type LeasedSeq } from "../../src/db/engine/release.ts";
+import { type Claim, claim, type LeasedRange } from "../../src/db/engine/leases.ts";
+import { readRoutes } from "../../src/db/engine/routes.ts";
+import { type Outcome, recordOutcomes } from "../../src/db/engine/outcomes.ts";
+import { registerPool } from "../../src/db/engine/pools.ts";
+import { insertPosting, type NewPosting } from "../../src/db/posting/insert.ts";
+import { type RescuedPool, rescuePools } from "../../src/db/engine/rescue.ts";
 import { freshDatabase, type TestDatabase } from "../database.ts";
 
 /** One job of a lease. */

@@ -1,10 +1,10 @@
 // Pools that are not real: what a role may say of them, and how they end.
 import { afterAll, beforeAll, expect, test } from "bun:test";
 
-import { type Db } from "../../src/db/connect.ts";
-import { readHealth } from "../../src/db/health.ts";
-import { beat, drainPools, registerPool } from "../../src/db/pools.ts";
-import { rescuePools } from "../../src/db/rescue.ts";
+import { type Db } from "../../src/db/connection/connect.ts";
+import { readHealth } from "../../src/db/admin/health.ts";
+import { beat, drainPools, registerPool } from "../../src/db/engine/pools.ts";
+import { rescuePools } from "../../src/db/engine/rescue.ts";
 import { findingsOf } from "../../src/domain/health.ts";
 import { newPool, refusal } from "./engine.ts";
 import { type Roles, withRoles } from "./roles.ts";

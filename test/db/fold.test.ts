@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 
-import type { Db } from "../../src/db/connect.ts";
-import { finishPostings, foldProgress } from "../../src/db/outcomes.ts";
+import type { Db } from "../../src/db/connection/connect.ts";
+import { finishPostings, foldProgress } from "../../src/db/engine/outcomes.ts";
 import {
   commit,
   queueOfFile,

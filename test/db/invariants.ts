@@ -1,4 +1,4 @@
-import type { Db } from "../../src/db/connect.ts";
+import type { Db } from "../../src/db/connection/connect.ts";
 
 /**
  * What is wrong in the whole database, a sentence for each fault: looks at every job, lane, lease,

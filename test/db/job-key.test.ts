@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 
-import { prune } from "../../src/db/prune.ts";
+import { prune } from "../../src/db/admin/prune.ts";
 import { freshDatabase, type TestDatabase } from "../database.ts";
 import { jobsOf, newPool, postJobs, record, take } from "./engine.ts";
 import { brokenInvariants } from "./invariants.ts";

@@ -1,9 +1,9 @@
 // At most so many running, at most so many starts in some time (P5, M1).
 import { expect, test } from "bun:test";
 
-import { connect, type Db } from "../../src/db/connect.ts";
-import { claim } from "../../src/db/leases.ts";
-import { foldProgress } from "../../src/db/outcomes.ts";
+import { connect, type Db } from "../../src/db/connection/connect.ts";
+import { claim } from "../../src/db/engine/leases.ts";
+import { foldProgress } from "../../src/db/engine/outcomes.ts";
 import {
   allRoutes,
   commit,

@@ -1,10 +1,10 @@
 // What a poster makes in large numbers by what it says of its postings slows down nobody else.
 import { afterAll, beforeAll, expect, test } from "bun:test";
 
-import { type Db, errorCode } from "../../src/db/connect.ts";
-import { prune } from "../../src/db/prune.ts";
-import { readRoutes } from "../../src/db/routes.ts";
-import { readVariables } from "../../src/db/variables.ts";
+import { type Db, errorCode } from "../../src/db/connection/connect.ts";
+import { prune } from "../../src/db/admin/prune.ts";
+import { readRoutes } from "../../src/db/engine/routes.ts";
+import { readVariables } from "../../src/db/read/variables.ts";
 import {
   cancel,
   jobsOf,

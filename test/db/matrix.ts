@@ -1,6 +1,6 @@
 // Roles of all kinds, a posting, and who can do what with it.
-import { type Db, errorCode } from "../../src/db/connect.ts";
-import { writeVariable } from "../../src/db/variables.ts";
+import { type Db, errorCode } from "../../src/db/connection/connect.ts";
+import { writeVariable } from "../../src/db/read/variables.ts";
 import { type Act, acts } from "./acts.ts";
 import { jobsOf, newPool, postJobs, recordEach, take } from "./engine.ts";
 import { type Roles, trying } from "./roles.ts";

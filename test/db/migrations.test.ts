@@ -1,16 +1,16 @@
 import { describe, expect, test } from "bun:test";
 
-import { connect, type Db } from "../../src/db/connect.ts";
-import { beat, markListening } from "../../src/db/pools.ts";
-import { migrations } from "../../src/db/migration-list.ts";
+import { connect, type Db } from "../../src/db/connection/connect.ts";
+import { beat, markListening } from "../../src/db/engine/pools.ts";
+import { migrations } from "../../src/db/admin/migration-list.ts";
 import {
   migrate,
   pendingMigrations,
   requireCurrentSchema,
   schemaVersion,
-} from "../../src/db/migrations.ts";
-import { finishStragglers, foldProgress } from "../../src/db/outcomes.ts";
-import { readCounts } from "../../src/db/status.ts";
+} from "../../src/db/admin/migrations.ts";
+import { finishStragglers, foldProgress } from "../../src/db/engine/outcomes.ts";
+import { readCounts } from "../../src/db/read/status.ts";
 import {
   cancel,
   freshQueue,

@@ -2,7 +2,7 @@
 // claim reads must not grow with it (rule 3).
 import { expect, test } from "bun:test";
 
-import { connect, type Db } from "../../src/db/connect.ts";
+import { connect, type Db } from "../../src/db/connection/connect.ts";
 import { freshQueue, jobsOf, newPool, openTransaction, postJobs, record, take } from "./engine.ts";
 
 interface Plan {

@@ -1,9 +1,9 @@
 // A poster whose transaction stays open makes no other poster wait.
 import { afterAll, beforeAll, expect, test } from "bun:test";
 
-import { type Db, errorCode } from "../../src/db/connect.ts";
-import { keepRoom } from "../../src/db/postings.ts";
-import { beat } from "../../src/db/pools.ts";
+import { type Db, errorCode } from "../../src/db/connection/connect.ts";
+import { keepRoom } from "../../src/db/posting/insert.ts";
+import { beat } from "../../src/db/engine/pools.ts";
 import { newPool, postJobs } from "./engine.ts";
 import { type Roles, withRoles } from "./roles.ts";
 

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 
-import type { Db } from "../../src/db/connect.ts";
+import type { Db } from "../../src/db/connection/connect.ts";
 import {
   queueOfFile,
   jobsOf,

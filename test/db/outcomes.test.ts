@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 
-import type { Db } from "../../src/db/connect.ts";
-import { finishStragglers, recordOutcomes } from "../../src/db/outcomes.ts";
+import type { Db } from "../../src/db/connection/connect.ts";
+import { finishStragglers, recordOutcomes } from "../../src/db/engine/outcomes.ts";
 import {
   cancel,
   commit,

@@ -2,10 +2,10 @@
 // rows fulfil: plans that are right among many postings are not right then (rule 3).
 import { expect, test } from "bun:test";
 
-import { connect } from "../../src/db/connect.ts";
-import { readJobs } from "../../src/db/leases.ts";
-import { finishPostings } from "../../src/db/outcomes.ts";
-import { readResults } from "../../src/db/results.ts";
+import { connect } from "../../src/db/connection/connect.ts";
+import { readJobs } from "../../src/db/engine/leases.ts";
+import { finishPostings } from "../../src/db/engine/outcomes.ts";
+import { readResults } from "../../src/db/read/results.ts";
 import {
   freshQueue,
   jobsOf,

@@ -3,15 +3,15 @@
 // plans that they really have.
 import { afterAll, beforeAll, expect, test } from "bun:test";
 
-import { connect, type Db } from "../../src/db/connect.ts";
-import { findStopped, retryFailed } from "../../src/db/control.ts";
-import { readJobs, readRunnable } from "../../src/db/leases.ts";
-import { nextTimes } from "../../src/db/starts.ts";
-import { finishPostings, finishStragglers, foldProgress } from "../../src/db/outcomes.ts";
-import { readResults } from "../../src/db/results.ts";
-import { findPicked } from "../../src/db/selection.ts";
-import { readPostings } from "../../src/db/snapshot.ts";
-import { readCounts } from "../../src/db/status.ts";
+import { connect, type Db } from "../../src/db/connection/connect.ts";
+import { findStopped, retryFailed } from "../../src/db/engine/control.ts";
+import { readJobs, readRunnable } from "../../src/db/engine/leases.ts";
+import { nextTimes } from "../../src/db/engine/starts.ts";
+import { finishPostings, finishStragglers, foldProgress } from "../../src/db/engine/outcomes.ts";
+import { readResults } from "../../src/db/read/results.ts";
+import { findPicked } from "../../src/db/read/selection.ts";
+import { readPostings } from "../../src/db/read/snapshot.ts";
+import { readCounts } from "../../src/db/read/status.ts";
 import {
   cancel,
   freshQueue,

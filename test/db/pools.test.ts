@@ -1,8 +1,8 @@
 import { expect, test } from "bun:test";
 
-import type { Db } from "../../src/db/connect.ts";
-import { beat, markDraining, registerPool, retirePool } from "../../src/db/pools.ts";
-import { readPools } from "../../src/db/snapshot.ts";
+import type { Db } from "../../src/db/connection/connect.ts";
+import { beat, markDraining, registerPool, retirePool } from "../../src/db/engine/pools.ts";
+import { readPools } from "../../src/db/read/snapshot.ts";
 import {
   commit,
   jobsOf,

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 
-import { insertPosting } from "../../src/db/postings.ts";
-import { prune } from "../../src/db/prune.ts";
+import { insertPosting } from "../../src/db/posting/insert.ts";
+import { prune } from "../../src/db/admin/prune.ts";
 import { cancel, freshQueue } from "./engine.ts";
 import { all } from "./retention.ts";
 

@@ -1,11 +1,11 @@
 import { describe, expect, test } from "bun:test";
 
-import type { Db } from "../../src/db/connect.ts";
-import { readJobs } from "../../src/db/leases.ts";
-import { markListening } from "../../src/db/pools.ts";
-import type { JobBatch } from "../../src/db/batches.ts";
-import { insertPosting } from "../../src/db/postings.ts";
-import { watchStatements } from "../../src/db/watch-statements.ts";
+import type { Db } from "../../src/db/connection/connect.ts";
+import { readJobs } from "../../src/db/engine/leases.ts";
+import { markListening } from "../../src/db/engine/pools.ts";
+import type { JobBatch } from "../../src/db/posting/batches.ts";
+import { insertPosting } from "../../src/db/posting/insert.ts";
+import { watchStatements } from "../../src/db/connection/watch-statements.ts";
 import { parse } from "../../src/domain/parse.ts";
 import { PostingOptions } from "../../src/domain/posting.ts";
 import { NothingToPost } from "../../src/domain/errors.ts";

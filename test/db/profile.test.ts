@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 
-import { readProfile, tellProfile } from "../../src/db/profiles.ts";
+import { readProfile, tellProfile } from "../../src/db/engine/profiles.ts";
 import { newPool, postJobs, queueOfFile, refusal } from "./engine.ts";
 
 const freshQueue = queueOfFile();

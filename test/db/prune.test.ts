@@ -1,13 +1,13 @@
 // What prune may delete and what not, and that nobody has to wait for it.
 import { expect, test } from "bun:test";
 
-import { connect } from "../../src/db/connect.ts";
-import { readJobs } from "../../src/db/leases.ts";
-import { finishPostings } from "../../src/db/outcomes.ts";
-import type { JobBatch } from "../../src/db/batches.ts";
-import { insertPosting } from "../../src/db/postings.ts";
-import { countPrunable, prune } from "../../src/db/prune.ts";
-import { findVacuumBlockers } from "../../src/db/vacuum.ts";
+import { connect } from "../../src/db/connection/connect.ts";
+import { readJobs } from "../../src/db/engine/leases.ts";
+import { finishPostings } from "../../src/db/engine/outcomes.ts";
+import type { JobBatch } from "../../src/db/posting/batches.ts";
+import { insertPosting } from "../../src/db/posting/insert.ts";
+import { countPrunable, prune } from "../../src/db/admin/prune.ts";
+import { findVacuumBlockers } from "../../src/db/admin/vacuum.ts";
 import {
   cancel,
   commit,

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 
-import { setPriority } from "../../src/db/control.ts";
+import { setPriority } from "../../src/db/engine/control.ts";
 import { jobsOf, newPool, postJobs, queueOfFile, recordPart, take } from "./engine.ts";
 
 const freshQueue = queueOfFile();

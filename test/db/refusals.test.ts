@@ -1,9 +1,9 @@
 import { expect, test } from "bun:test";
 
-import { readRefusals, refusePostings } from "../../src/db/refusals.ts";
-import { resumePostings } from "../../src/db/control.ts";
-import { findPostings } from "../../src/db/snapshot.ts";
-import { registerPool } from "../../src/db/pools.ts";
+import { readRefusals, refusePostings } from "../../src/db/engine/refusals.ts";
+import { resumePostings } from "../../src/db/engine/control.ts";
+import { findPostings } from "../../src/db/read/snapshot.ts";
+import { registerPool } from "../../src/db/engine/pools.ts";
 import { newPool, postJobs, postSingles, putBack, queueOfFile, take, takeAll } from "./engine.ts";
 
 const freshQueue = queueOfFile();

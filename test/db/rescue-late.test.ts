@@ -1,7 +1,7 @@
 // What a pool does that does not know yet that it was declared lost.
 import { expect, test } from "bun:test";
 
-import { connect, type Db } from "../../src/db/connect.ts";
+import { connect, type Db } from "../../src/db/connection/connect.ts";
 import {
   commit,
   findDeadlocksSoon,

@@ -1,7 +1,7 @@
 // Short words for the stories of prune and of the spans.
-import type { Db } from "../../src/db/connect.ts";
-import { keepRoom } from "../../src/db/postings.ts";
-import type { PruneWish } from "../../src/db/prune.ts";
+import type { Db } from "../../src/db/connection/connect.ts";
+import { keepRoom } from "../../src/db/posting/insert.ts";
+import type { PruneWish } from "../../src/db/admin/prune.ts";
 import { jobsOf, newPool, postJobs, record, takeAll } from "./engine.ts";
 
 export const all: PruneWish = { olderThanMs: 0, states: ["finished", "cancelled"] };

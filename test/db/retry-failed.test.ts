@@ -1,9 +1,9 @@
 import { expect, test } from "bun:test";
 
-import type { Db } from "../../src/db/connect.ts";
-import { retryFailed } from "../../src/db/control.ts";
-import { finishPostings } from "../../src/db/outcomes.ts";
-import { readCounts } from "../../src/db/status.ts";
+import type { Db } from "../../src/db/connection/connect.ts";
+import { retryFailed } from "../../src/db/engine/control.ts";
+import { finishPostings } from "../../src/db/engine/outcomes.ts";
+import { readCounts } from "../../src/db/read/status.ts";
 import {
   cancel,
   commit,

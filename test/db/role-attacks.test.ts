@@ -1,10 +1,10 @@
 // What a role tries by hand-written SQL to get at more than it may (docs/security.md).
 import { afterAll, beforeAll, expect, test } from "bun:test";
 
-import { cancelPostings } from "../../src/db/control.ts";
-import { type Db, errorCode } from "../../src/db/connect.ts";
-import { claim } from "../../src/db/leases.ts";
-import { readVariables, writeVariable } from "../../src/db/variables.ts";
+import { cancelPostings } from "../../src/db/engine/control.ts";
+import { type Db, errorCode } from "../../src/db/connection/connect.ts";
+import { claim } from "../../src/db/engine/leases.ts";
+import { readVariables, writeVariable } from "../../src/db/read/variables.ts";
 import { jobsOf, newPool, nth, postJobs, record, recordPart, refusal, take } from "./engine.ts";
 import { type Roles, trying, withRoles } from "./roles.ts";
 

@@ -2,7 +2,7 @@
 // odd values (docs/security.md).
 import { afterAll, beforeAll, expect, test } from "bun:test";
 
-import { type Db, errorCode } from "../../src/db/connect.ts";
+import { type Db, errorCode } from "../../src/db/connection/connect.ts";
 import { newPool, nth, postJobs } from "./engine.ts";
 import { type Roles, withRoles } from "./roles.ts";
 

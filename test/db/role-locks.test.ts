@@ -1,7 +1,7 @@
 // Who leaves a transaction open holds up nobody else's jobs by the locks of what it has called.
 import { afterAll, beforeAll, expect, test } from "bun:test";
 
-import { type Db } from "../../src/db/connect.ts";
+import { type Db } from "../../src/db/connection/connect.ts";
 import { jobsOf, newPool, nth, postJobs } from "./engine.ts";
 import { record, recordPart, rescue, take } from "./engine.ts";
 import { type Roles, withRoles } from "./roles.ts";

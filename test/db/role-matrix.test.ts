@@ -1,10 +1,10 @@
 // Every act of the product by every role (docs/security.md), and the matrix of what was found.
 import { afterAll, beforeAll, expect, test } from "bun:test";
 
-import { holdPostings, resumePostings } from "../../src/db/control.ts";
-import { registerPool } from "../../src/db/pools.ts";
-import { prune } from "../../src/db/prune.ts";
-import { readCounts } from "../../src/db/status.ts";
+import { holdPostings, resumePostings } from "../../src/db/engine/control.ts";
+import { registerPool } from "../../src/db/engine/pools.ts";
+import { prune } from "../../src/db/admin/prune.ts";
+import { readCounts } from "../../src/db/read/status.ts";
 import { some } from "./acts.ts";
 import { jobsOf, outcome, postJobs, record, take } from "./engine.ts";
 import { actors, type Matrix, openMatrix, tryAll } from "./matrix.ts";

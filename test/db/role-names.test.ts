@@ -1,8 +1,8 @@
 // Whose a posting is, and what members of a role may (docs/security.md).
 import { expect, test } from "bun:test";
 
-import { connect } from "../../src/db/connect.ts";
-import { prune } from "../../src/db/prune.ts";
+import { connect } from "../../src/db/connection/connect.ts";
+import { prune } from "../../src/db/admin/prune.ts";
 import { postJobs, refusal } from "./engine.ts";
 import { withRoles } from "./roles.ts";
 

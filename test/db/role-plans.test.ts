@@ -2,17 +2,17 @@
 // security either (rule 3): counted as in plans.test.ts.
 import { afterAll, beforeAll, expect, test } from "bun:test";
 
-import type { Db } from "../../src/db/connect.ts";
-import { findStopped, postingsOverLimit } from "../../src/db/control.ts";
-import { readJobFacts } from "../../src/db/explain.ts";
-import { readJobPage } from "../../src/db/jobs.ts";
-import { readJobs, readRunnable } from "../../src/db/leases.ts";
-import { nextTimes } from "../../src/db/starts.ts";
-import { finishPostings } from "../../src/db/outcomes.ts";
-import { beat } from "../../src/db/pools.ts";
-import { rescuePools } from "../../src/db/rescue.ts";
-import { readResults } from "../../src/db/results.ts";
-import { readCounts } from "../../src/db/status.ts";
+import type { Db } from "../../src/db/connection/connect.ts";
+import { findStopped, postingsOverLimit } from "../../src/db/engine/control.ts";
+import { readJobFacts } from "../../src/db/read/explain.ts";
+import { readJobPage } from "../../src/db/read/jobs.ts";
+import { readJobs, readRunnable } from "../../src/db/engine/leases.ts";
+import { nextTimes } from "../../src/db/engine/starts.ts";
+import { finishPostings } from "../../src/db/engine/outcomes.ts";
+import { beat } from "../../src/db/engine/pools.ts";
+import { rescuePools } from "../../src/db/engine/rescue.ts";
+import { readResults } from "../../src/db/read/results.ts";
+import { readCounts } from "../../src/db/read/status.ts";
 import { jobsOf, newPool, postJobs, putBack, record, recordPart, take } from "./engine.ts";
 import { type Roles, trying, withRoles } from "./roles.ts";
 import { scannedIn } from "./scanned.ts";

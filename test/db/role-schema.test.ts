@@ -1,8 +1,8 @@
 import { expect, test } from "bun:test";
 
-import { connect } from "../../src/db/connect.ts";
-import { grantKind, revokeKind } from "../../src/db/grants.ts";
-import { migrate } from "../../src/db/migrations.ts";
+import { connect } from "../../src/db/connection/connect.ts";
+import { grantKind, revokeKind } from "../../src/db/admin/grants.ts";
+import { migrate } from "../../src/db/admin/migrations.ts";
 import { refusal } from "./engine.ts";
 import { unlimited, withRoles } from "./roles.ts";
 

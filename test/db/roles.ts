@@ -1,6 +1,6 @@
 // Roles of the server for the stories of one file: made before them, gone after them.
-import { connect, type Db, type Sql } from "../../src/db/connect.ts";
-import { type Grant, grantKind, type RoleKind } from "../../src/db/grants.ts";
+import { connect, type Db, type Sql } from "../../src/db/connection/connect.ts";
+import { type Grant, grantKind, type RoleKind } from "../../src/db/admin/grants.ts";
 import { freshDatabase } from "../database.ts";
 
 /** A queue, and roles with short names for it. */

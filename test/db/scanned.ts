@@ -1,4 +1,4 @@
-import type { Db } from "../../src/db/connect.ts";
+import type { Db } from "../../src/db/connection/connect.ts";
 
 /** More than all acts of one test may fetch by an index, and less than one whole table has. */
 const manyRows = 15_000;

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 
-import { findInState, findPicked } from "../../src/db/selection.ts";
+import { findInState, findPicked } from "../../src/db/read/selection.ts";
 import { cancel, hold, postSingles, queueOfFile } from "./engine.ts";
 
 const freshQueue = queueOfFile();

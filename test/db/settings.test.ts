@@ -5,7 +5,7 @@ import {
   describeTarget,
   schemaName,
   type Target,
-} from "../../src/db/settings.ts";
+} from "../../src/db/connection/settings.ts";
 import { InvalidInput } from "../../src/domain/errors.ts";
 
 /** What a URL means in an environment where nothing else is said. */

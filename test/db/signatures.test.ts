@@ -1,9 +1,9 @@
 import { expect, test } from "bun:test";
 
-import { blockDigest, parseBlocks, sha256 } from "../../src/db/block-digests.ts";
-import type { Db } from "../../src/db/connect.ts";
-import { insertPosting } from "../../src/db/postings.ts";
-import { readBlock, readSignatures } from "../../src/db/signatures.ts";
+import { blockDigest, parseBlocks, sha256 } from "../../src/db/posting/block-digests.ts";
+import type { Db } from "../../src/db/connection/connect.ts";
+import { insertPosting } from "../../src/db/posting/insert.ts";
+import { readBlock, readSignatures } from "../../src/db/posting/signatures.ts";
 import { parseStatement } from "../../src/domain/signed-posting.ts";
 import { postJobs, queueOfFile, refusal } from "./engine.ts";
 

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 
-import { findPostings, readPostings } from "../../src/db/snapshot.ts";
+import { findPostings, readPostings } from "../../src/db/read/snapshot.ts";
 import { cancel, queueOfFile, postJobs, postSingles } from "./engine.ts";
 
 const freshQueue = queueOfFile();

@@ -1,10 +1,10 @@
 // Which partition a posting's jobs and outcomes are in, and when there is another one.
 import { expect, test } from "bun:test";
 
-import { connect } from "../../src/db/connect.ts";
-import { readJobs } from "../../src/db/leases.ts";
-import { keepRoom } from "../../src/db/postings.ts";
-import { prune } from "../../src/db/prune.ts";
+import { connect } from "../../src/db/connection/connect.ts";
+import { readJobs } from "../../src/db/engine/leases.ts";
+import { keepRoom } from "../../src/db/posting/insert.ts";
+import { prune } from "../../src/db/admin/prune.ts";
 import {
   commit,
   freshQueue,

@@ -2,8 +2,8 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { join } from "node:path";
 
-import { type Db, errorCode } from "../../src/db/connect.ts";
-import { insertPosting } from "../../src/db/postings.ts";
+import { type Db, errorCode } from "../../src/db/connection/connect.ts";
+import { insertPosting } from "../../src/db/posting/insert.ts";
 import { PostingOptions } from "../../src/domain/posting.ts";
 import { freshQueue, jobsOf, newPool, nth, recordEach, take } from "./engine.ts";
 import { type Roles, withRoles } from "./roles.ts";

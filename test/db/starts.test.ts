@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 
-import { connect } from "../../src/db/connect.ts";
-import { nextTimes, startDue } from "../../src/db/starts.ts";
+import { connect } from "../../src/db/connection/connect.ts";
+import { nextTimes, startDue } from "../../src/db/engine/starts.ts";
 import { freshDatabase, type TestDatabase } from "../database.ts";
 import { cancel, hold, newPool, postJobs, resume, take } from "./engine.ts";
 import { scannedIn } from "./scanned.ts";

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 
-import type { Db } from "../../src/db/connect.ts";
-import { readCounts, readPostingCounts } from "../../src/db/status.ts";
+import type { Db } from "../../src/db/connection/connect.ts";
+import { readCounts, readPostingCounts } from "../../src/db/read/status.ts";
 import {
   cancel,
   queueOfFile,

@@ -2,9 +2,9 @@
 // wait for each other. The order of locks is in sql/0002_engine.sql.
 import { expect, test } from "bun:test";
 
-import { connect, type Db, errorCode } from "../../src/db/connect.ts";
-import { setLimits, setPriority } from "../../src/db/control.ts";
-import { finishPostings, foldProgress } from "../../src/db/outcomes.ts";
+import { connect, type Db, errorCode } from "../../src/db/connection/connect.ts";
+import { setLimits, setPriority } from "../../src/db/engine/control.ts";
+import { finishPostings, foldProgress } from "../../src/db/engine/outcomes.ts";
 import {
   cancel,
   findDeadlocksSoon,

@@ -2,8 +2,8 @@
 // (the other files) has to hold for all of them together.
 import { expect, test } from "bun:test";
 
-import { connect, type Db } from "../../src/db/connect.ts";
-import { finishPostings, foldProgress, type Outcome } from "../../src/db/outcomes.ts";
+import { connect, type Db } from "../../src/db/connection/connect.ts";
+import { finishPostings, foldProgress, type Outcome } from "../../src/db/engine/outcomes.ts";
 import {
   cancel,
   queueOfFile,

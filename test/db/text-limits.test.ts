@@ -2,7 +2,7 @@
 // without one fails here.
 import { afterAll, beforeAll, expect, test } from "bun:test";
 
-import { type Db, errorCode } from "../../src/db/connect.ts";
+import { type Db, errorCode } from "../../src/db/connection/connect.ts";
 import { newPool, postJobs, take } from "./engine.ts";
 import { type Roles, withRoles } from "./roles.ts";
 

@@ -2,9 +2,13 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { chmodSync, copyFileSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
-import { connect, explainDatabaseError, isConnectionLoss } from "../../src/db/connect.ts";
-import { openDatabase } from "../../src/db/open.ts";
-import { configuredTarget } from "../../src/db/settings.ts";
+import {
+  connect,
+  explainDatabaseError,
+  isConnectionLoss,
+} from "../../src/db/connection/connect.ts";
+import { openDatabase } from "../../src/db/connection/open.ts";
+import { configuredTarget } from "../../src/db/connection/settings.ts";
 import { openTlsServer, planted, type TlsServer } from "../tls-server.ts";
 
 let server: TlsServer;

@@ -1,8 +1,8 @@
 // Rule 8: NOTIFY is sent only where a pool waits for it.
 import { expect, test } from "bun:test";
 
-import { connect, type Db } from "../../src/db/connect.ts";
-import { beat, markListening } from "../../src/db/pools.ts";
+import { connect, type Db } from "../../src/db/connection/connect.ts";
+import { beat, markListening } from "../../src/db/engine/pools.ts";
 import { freshQueue, newPool, postJobs, rescue, silence } from "./engine.ts";
 
 /** What was heard on the channel of pools up to a mark that is sent at the end. */

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 
-import { connect } from "../../src/db/connect.ts";
+import { connect } from "../../src/db/connection/connect.ts";
 import { queueOfFile } from "./engine.ts";
 
 const freshQueue = queueOfFile();

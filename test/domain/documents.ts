@@ -3,10 +3,10 @@ import { join } from "node:path";
 
 import type * as v from "valibot";
 
-import { documents } from "../../src/domain/documents.ts";
+import { documents } from "../../src/cli/output/output-schemas.ts";
 
 export const page = join(import.meta.dir, "../../docs/json.md");
-const begin = "<!-- from src/domain/documents.ts: bun test/domain/documents.ts -->";
+const begin = "<!-- from src/cli/output/output-schemas.ts: bun test/domain/documents.ts -->";
 
 /** What the page should be, given what it is. */
 export function pageWithShapes(text: string): string {

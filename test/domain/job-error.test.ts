@@ -1,8 +1,8 @@
 import { expect, test } from "bun:test";
 import { runInNewContext } from "node:vm";
 
-import { jobError } from "../../src/domain/job-error.ts";
-import { FatalError, RetryAfter, retryOf } from "../../src/domain/thrown.ts";
+import { jobError } from "../../src/job/job-error.ts";
+import { FatalError, RetryAfter, retryOf } from "../../src/job/thrown.ts";
 
 const circle: { self?: unknown } = {};
 circle.self = circle;

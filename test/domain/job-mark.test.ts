@@ -3,7 +3,7 @@ import { cp, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { entryPointOf, job } from "../../src/domain/job-mark.ts";
+import { entryPointOf, job } from "../../src/job/job-mark.ts";
 
 const top = await mkdtemp(join(tmpdir(), "pdoflow marks ü-"));
 const root = join(top, "root");
@@ -89,7 +89,7 @@ async function makeRoot(): Promise<void> {
   const library = join(top, "node_modules/pdoflow");
   for (const format of ["esm", "cjs"] as const) {
     await Bun.build({
-      entrypoints: [join(import.meta.dir, "../../src/domain/job-mark.ts")],
+      entrypoints: [join(import.meta.dir, "../../src/job/job-mark.ts")],
       target: "node",
       format,
       outdir: library,

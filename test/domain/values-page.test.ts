@@ -2,7 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import { runInThisContext } from "node:vm";
 
-import { decodeValue, encodeValue } from "../../src/domain/values.ts";
+import { decodeValue, encodeValue } from "../../src/job/values.ts";
 import { freshDatabase } from "../database.ts";
 import { spell } from "./any-value.ts";
 

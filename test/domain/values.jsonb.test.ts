@@ -1,8 +1,8 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
 import * as fc from "fast-check";
 
-import { texts } from "../../src/db/array.ts";
-import { decodeValue, encodeValue } from "../../src/domain/values.ts";
+import { texts } from "../../src/db/connection/array.ts";
+import { decodeValue, encodeValue } from "../../src/job/values.ts";
 import { freshDatabase } from "../database.ts";
 import { anyValue, spell } from "./any-value.ts";
 

@@ -8,8 +8,8 @@ import {
   encodeArgs,
   encodeValue,
   UnencodableValue,
-} from "../../src/domain/values.ts";
-import { forms, UndecodableValue } from "../../src/domain/values-decode.ts";
+} from "../../src/job/values.ts";
+import { forms, UndecodableValue } from "../../src/job/values-decode.ts";
 import { anyJson, anyString, anyValue, spell } from "./any-value.ts";
 
 setDefaultTimeout(60_000);

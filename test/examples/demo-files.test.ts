@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import { chmodSync, symlinkSync } from "node:fs";
 import { relative } from "node:path";
 
-import { listFiles } from "../../src/cli/demo-files.ts";
+import { listFiles } from "../../src/cli/demo/demo-files.ts";
 import { makeTree } from "./tree.ts";
 import { withoutRights } from "./without-rights.ts";
 
@@ -40,7 +40,7 @@ test("a folder further down that can't be read is given in place of its files", 
   chmodSync(tree.folder, 0o755);
   chmodSync(tree.at("a"), 0);
   const call = `Array.fromAsync(listFiles(${JSON.stringify(tree.folder)}, 10))`;
-  const paths = withoutRights("../../src/cli/demo-files.ts", "listFiles", call);
+  const paths = withoutRights("../../src/cli/demo/demo-files.ts", "listFiles", call);
   chmodSync(tree.at("a"), 0o755);
   expect(JSON.parse(paths)).toEqual([tree.at("a"), tree.at("b/file")]);
 });

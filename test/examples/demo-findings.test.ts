@@ -2,10 +2,10 @@ import { expect, test } from "bun:test";
 import { linkSync, readFileSync } from "node:fs";
 
 import { inspectFile } from "../../examples/inspect-files.ts";
-import { FileReport, findingsText, sizeText, sumUp } from "../../src/cli/demo-findings.ts";
-import { inspectFilesSource } from "../../src/cli/demo-source.ts";
+import { FileReport, findingsText, sizeText, sumUp } from "../../src/cli/demo/demo-findings.ts";
+import { inspectFilesSource } from "../../src/cli/demo/demo-source.ts";
 import { parse } from "../../src/domain/parse.ts";
-import { decodeValue, encodeValue } from "../../src/domain/values.ts";
+import { decodeValue, encodeValue } from "../../src/job/values.ts";
 import { makeTree } from "./tree.ts";
 
 const report = (path: string, rest: Partial<FileReport> = {}): FileReport => ({

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { join } from "node:path";
 
-import { decodeValue } from "../../src/domain/values.ts";
+import { decodeValue } from "../../src/job/values.ts";
 import { freshDatabase, type TestDatabase } from "../database.ts";
 
 const python = "/usr/bin/python3";

@@ -1,7 +1,7 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import * as fc from "fast-check";
 
-import { decodeArgs, encodeArgs } from "../../src/domain/values.ts";
+import { decodeArgs, encodeArgs } from "../../src/job/values.ts";
 import { argumentText, type Place } from "../../src/input/argument-text.ts";
 import { anyValue, spell } from "../domain/any-value.ts";
 

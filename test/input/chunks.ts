@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 
-import { decodeArgs } from "../../src/domain/values.ts";
+import { decodeArgs } from "../../src/job/values.ts";
 import type { Format } from "../../src/input/format.ts";
 import { readArguments } from "../../src/input/read-arguments.ts";
 import { spell } from "../domain/any-value.ts";

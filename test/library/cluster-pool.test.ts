@@ -2,7 +2,7 @@ import { describe, expect, spyOn, test } from "bun:test";
 import { join } from "node:path";
 
 import { ClusterPool, postWork } from "../../src/index.ts";
-import { PoolProcess } from "../../src/library/pool-process.ts";
+import { PoolProcess } from "../../src/library/pool/pool-process.ts";
 import { freshDatabase } from "../database.ts";
 import { drivenPool } from "./hand-driven.ts";
 import { anything, scale } from "./jobs.ts";

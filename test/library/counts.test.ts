@@ -1,8 +1,8 @@
 import { expect, test } from "bun:test";
 
-import type { Db, Sql } from "../../src/db/connect.ts";
-import { giveBack } from "../../src/db/give-back.ts";
-import { readCounts, readPostingCounts } from "../../src/db/status.ts";
+import type { Db, Sql } from "../../src/db/connection/connect.ts";
+import { giveBack } from "../../src/db/engine/release.ts";
+import { readCounts, readPostingCounts } from "../../src/db/read/status.ts";
 import type { JobCounts } from "../../src/domain/posting.ts";
 import { freshDatabase } from "../database.ts";
 import { drivenPool, only, postJobs } from "./hand-driven.ts";

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 
-import type { Db } from "../../src/db/connect.ts";
-import { migrate } from "../../src/db/migrations.ts";
+import type { Db } from "../../src/db/connection/connect.ts";
+import { migrate } from "../../src/db/admin/migrations.ts";
 import { postWork, type PostOptions, Registry, type Source } from "../../src/index.ts";
 import type { PostingOptions } from "../../src/domain/posting.ts";
 import { freshDatabase, type TestDatabase } from "../database.ts";

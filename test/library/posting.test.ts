@@ -1,8 +1,8 @@
 import { describe, expect, test } from "bun:test";
 
-import type { Db } from "../../src/db/connect.ts";
+import type { Db } from "../../src/db/connection/connect.ts";
 import { close, type Posting, postWork } from "../../src/index.ts";
-import { nextPageSize } from "../../src/domain/page-size.ts";
+import { nextPageSize } from "../../src/db/read/page-size.ts";
 import { freshDatabase, type TestDatabase } from "../database.ts";
 import { drivenPool, only } from "./hand-driven.ts";
 import { anything } from "./jobs.ts";

@@ -1,8 +1,8 @@
 import { expect, test } from "bun:test";
 
 import { deferred } from "../../src/domain/deferred.ts";
-import { ClaimLoop } from "../../src/pool/claim-loop.ts";
-import { closeLinks, openLinks, Session } from "../../src/pool/session.ts";
+import { ClaimLoop } from "../../src/pool/session/claim-loop.ts";
+import { closeLinks, openLinks, Session } from "../../src/pool/session/session.ts";
 import { freshDatabase } from "../database.ts";
 
 const pool = {

@@ -1,9 +1,9 @@
 import { expect, test } from "bun:test";
 
-import { registerPool } from "../../src/db/pools.ts";
-import { Heartbeat } from "../../src/pool/heartbeat.ts";
-import { Link } from "../../src/pool/link.ts";
-import { Tally } from "../../src/pool/tally.ts";
+import { registerPool } from "../../src/db/engine/pools.ts";
+import { Heartbeat } from "../../src/pool/session/heartbeat.ts";
+import { Link } from "../../src/pool/session/link.ts";
+import { Tally } from "../../src/pool/session/tally.ts";
 import { freshDatabase } from "../database.ts";
 
 const pool = {

@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import * as fc from "fast-check";
 
 import { InvalidInput } from "../../src/domain/errors.ts";
-import { type End, packEnds, parseWorkerMessage } from "../../src/pool/protocol.ts";
+import { type End, packEnds, parseWorkerMessage } from "../../src/pool/wire/protocol.ts";
 
 /** PDOFLOW_TEST_FUZZ=100 runs so many times as many; PDOFLOW_TEST_SEED=7 repeats a run. */
 const times = Number(process.env["PDOFLOW_TEST_FUZZ"] ?? 1);

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 
-import type { HeldJob } from "../../src/pool/held-job.ts";
-import { InProcess } from "../../src/pool/in-process.ts";
+import type { HeldJob } from "../../src/pool/wire/leased-job.ts";
+import { InProcess } from "../../src/pool/run/in-process.ts";
 
 const posting: HeldJob["posting"] = {
   ...{ id: 1, routeId: 1, entryPoint: "a.ts#f", jobCount: 100, tries: 1, backoffMs: 0 },

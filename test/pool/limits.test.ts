@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 
-import { Limits } from "../../src/pool/limits.ts";
+import { Limits } from "../../src/pool/session/limits.ts";
 
 test("a posting at its limit is passed by until its time is over, or a job of it has ended", () => {
   const limits = new Limits();

@@ -2,8 +2,8 @@ import { afterAll, describe, expect, test } from "bun:test";
 import { join } from "node:path";
 
 import { parseEntryPoint } from "../../src/domain/entry-point.ts";
-import { bunResolve } from "../../src/pool/bun-resolve.ts";
-import { loadEntryPoint } from "../../src/pool/load-entry-point.ts";
+import { bunResolve } from "../../src/pool/entry/bun-resolve.ts";
+import { loadEntryPoint } from "../../src/pool/entry/load-entry-point.ts";
 import { type Answer, answer, type Args } from "../fixtures/entry/host.ts";
 import { makeProject } from "../fixtures/entry/make-project.ts";
 

@@ -4,8 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import type { JobError } from "../../src/domain/attempt.ts";
-import { oomCounters, OomKills } from "../../src/pool/oom-kills.ts";
-import { WorkerProcess } from "../../src/pool/worker-process.ts";
+import { oomCounters, OomKills } from "../../src/pool/run/oom-kills.ts";
+import { WorkerProcess } from "../../src/pool/run/worker-process.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "pdoflow-oom-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));

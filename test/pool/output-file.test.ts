@@ -7,7 +7,7 @@ import {
   cutOutput,
   joinOutput,
   readOutput,
-} from "../../src/pool/output-file.ts";
+} from "../../src/pool/wire/output-file.ts";
 
 const most = 64 * 1024 * 1024;
 

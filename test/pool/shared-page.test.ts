@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { join } from "node:path";
 
-import { SharedPage } from "../../src/pool/shared-page.ts";
+import { SharedPage } from "../../src/pool/wire/shared-page.ts";
 
 test("positions are taken in order, up to the size of the chunk", () => {
   const page = SharedPage.create().page;

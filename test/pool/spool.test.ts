@@ -1,8 +1,8 @@
 import { closeSync, fstatSync, openSync, readdirSync, readlinkSync, writeSync } from "node:fs";
 import { expect, test } from "bun:test";
 
-import { type Piece, Spool } from "../../src/pool/spool.ts";
-import { createUnnamedFile } from "../../src/pool/unnamed-file.ts";
+import { type Piece, Spool } from "../../src/pool/wire/spool.ts";
+import { createUnnamedFile } from "../../src/pool/wire/unnamed-file.ts";
 
 const read = async (piece: Piece) => Buffer.concat(await Array.fromAsync(piece.blocks()));
 

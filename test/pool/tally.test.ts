@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 
-import type { EndedAttempt } from "../../src/pool/outcome-batch.ts";
-import { Tally } from "../../src/pool/tally.ts";
+import type { EndedAttempt } from "../../src/pool/session/outcome-batch.ts";
+import { Tally } from "../../src/pool/session/tally.ts";
 
 const ended = (more: Partial<EndedAttempt>): EndedAttempt => ({
   ...{ leaseId: 1, postingId: 7, seq: 0, attempt: 1, state: "done", ageMs: 0, durationMs: 2 },

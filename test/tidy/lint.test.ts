@@ -18,7 +18,7 @@ const faults: readonly (readonly [path: string, line: string, rule: string])[] =
   ["src/pool/a.ts", 'export type { A } from "../server/server.ts";', "no-restricted-imports"],
   ["src/pool/b.ts", 'export const a = await import("../cli/post.ts");', "no-restricted-imports"],
   ["src/pool/c.ts", 'import "postgres";', "no-restricted-imports"],
-  ["src/server/a.ts", 'import "../../tui/model.ts";', "no-restricted-imports"],
+  ["src/server/a.ts", 'import "../../tui/state/model.ts";', "no-restricted-imports"],
   ["src/library/a.ts", 'import "../server/server.ts";', "no-restricted-imports"],
   ["src/library/b.ts", 'import "bun";', "no-restricted-imports"],
   ["src/library/c.ts", "await Bun.sleep(1);", "no-restricted-globals"],
@@ -42,7 +42,10 @@ const allowed: readonly (readonly [path: string, line: string])[] = [
   ["src/library/z.ts", 'export { a } from "../pool/z.ts"; void process.env;'],
   ["src/library/pool/z.ts", 'export { a } from "../wait/z.ts"; import "node:fs/promises";'],
   ["src/db/z.ts", 'import "postgres"; import "node:fs"; import "../domain/parse.ts";'],
-  ["src/cli/z.ts", 'import "clipanion"; import "../../tui/model.ts"; import "../input/csv.ts";'],
+  [
+    "src/cli/z.ts",
+    'import "clipanion"; import "../../tui/state/model.ts"; import "../input/csv.ts";',
+  ],
   ["tui/screen.ts", 'import "blessed/lib/widgets/box";'],
   ["test/z.test.ts", 'console.log(process.env, Date.now()); test.skipIf(true)("a", () => {});'],
 ];

@@ -55,8 +55,8 @@ test.each([
 });
 
 const commands = commandsOf([
-  source("src/cli/post.ts", 'static override paths = [["post"]];'),
-  source("src/cli/list.ts", 'static override paths = [["posting", "list"], ["ls"]];'),
+  source("src/cli/commands/post.ts", 'static override paths = [["post"]];'),
+  source("src/cli/commands/list.ts", 'static override paths = [["posting", "list"], ["ls"]];'),
   source("src/cli/version.ts", 'static override paths = [["--version"]];'),
 ]);
 

@@ -1,4 +1,4 @@
-/** A file of the repository: its path from the root, as in "src/db/connect.ts", and its text. */
+/** A file of the repository: its path from the root, as in "src/db/connection/connect.ts", and its text. */
 export interface Source {
   path: string;
   text: string;

@@ -10,27 +10,27 @@ interface Use {
 /** Where text is sent to the server, or run by it, as a statement that was put together. */
 const allowed: readonly Use[] = [
   {
-    path: "src/db/migrations.ts",
+    path: "src/db/admin/migrations.ts",
     line: "await sql.unsafe(migration.sql); // our own text, several statements in one",
     reason: "the text of sql/, with the schema's name, which settings.ts takes as a plain word",
   },
   {
-    path: "src/db/vacuum.ts",
+    path: "src/db/admin/vacuum.ts",
     line: "await session`set lock_timeout = ${session.unsafe(`'${longestWaitMs}ms'`)}`;",
     reason: "SET takes no parameters; the number is a constant of that file",
   },
   {
-    path: "src/db/watch-statements.ts",
+    path: "src/db/connection/watch-statements.ts",
     line: 'if (name !== "unsafe") return found;',
     reason: "passes on what others send, and sends nothing itself",
   },
   {
-    path: "src/library/transactions.ts",
+    path: "src/library/post/transactions.ts",
     line: "unsafe(text: string, parameters: string[]): PromiseLike<unknown>;",
     reason: "the type of a caller's transaction",
   },
   {
-    path: "src/library/transactions.ts",
+    path: "src/library/post/transactions.ts",
     line: "query: (text, parameters) => transaction.unsafe(text, parameters),",
     reason: "a statement of ours with its values as parameters, on a caller's transaction",
   },

@@ -1,8 +1,8 @@
 import { expect, test } from "bun:test";
 import * as fc from "fast-check";
 
-import { bindings } from "../../tui/keys.ts";
-import { type Event, startModel } from "../../tui/model.ts";
+import { bindings } from "../../tui/state/keys.ts";
+import { type Event, startModel } from "../../tui/state/model.ts";
 import { update } from "../../tui/update.ts";
 import { busy, empty, frameOn, job, numbers, posting, snapshot, terminals } from "./scene.ts";
 

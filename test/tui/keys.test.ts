@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 
-import { bindings, keyName } from "../../tui/keys.ts";
-import { placeOf } from "../../tui/model.ts";
+import { bindings, keyName } from "../../tui/state/keys.ts";
+import { placeOf } from "../../tui/state/model.ts";
 import { after, busy, posting, press, readable, snapshot, terminals } from "./scene.ts";
 
 const size = { columns: 100, rows: 60 };

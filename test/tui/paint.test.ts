@@ -2,9 +2,9 @@ import { expect, test } from "bun:test";
 import { Terminal } from "@xterm/headless";
 import * as fc from "fast-check";
 
-import { frameOf, line, type Frame, type Line } from "../../tui/frame.ts";
-import { paint } from "../../tui/paint.ts";
-import { paletteOf } from "../../tui/palette.ts";
+import { frameOf, line, type Frame, type Line } from "../../tui/draw/frame.ts";
+import { paint } from "../../tui/draw/paint.ts";
+import { paletteOf } from "../../tui/draw/palette.ts";
 
 const look = { palette: paletteOf("256", "default"), isUtf8: true };
 const tones = ["plain", "bad", "dim", "bar"] as const;

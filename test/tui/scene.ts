@@ -1,15 +1,15 @@
-import { frameOf, textOf } from "../../tui/frame.ts";
-import { glyphsOf } from "../../tui/glyphs.ts";
-import { type Event, type Model, startModel } from "../../tui/model.ts";
-import { paletteOf, type Theme } from "../../tui/palette.ts";
+import { frameOf, textOf } from "../../tui/draw/frame.ts";
+import { glyphsOf } from "../../tui/draw/glyphs.ts";
+import { type Event, type Model, startModel } from "../../tui/state/model.ts";
+import { paletteOf, type Theme } from "../../tui/draw/palette.ts";
 import type {
   Numbers,
   Snapshot,
   TopFailure,
   TopJob,
   TopPosting,
-} from "../../src/domain/top-snapshot.ts";
-import type { Terminal } from "../../tui/terminal.ts";
+} from "../../src/db/dashboard/top-snapshot.ts";
+import type { Terminal } from "../../tui/draw/terminal.ts";
 import { update } from "../../tui/update.ts";
 import { screenLines } from "../../tui/views/screen-lines.ts";
 

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import * as fc from "fast-check";
 
-import { clusters, cut, fit, harmless, harmlessLines, widthOf, wrap } from "../../tui/text.ts";
+import { clusters, cut, fit, harmless, harmlessLines, widthOf, wrap } from "../../tui/draw/text.ts";
 
 test("escape sequences are taken out whole, other controls are shown as a dot", () => {
   expect(harmless("\u001b[31mred\u001b[0m")).toBe("red");

@@ -2,8 +2,8 @@ import { expect, test } from "bun:test";
 import { EventEmitter } from "node:events";
 
 import { runTop, type TopOptions } from "../../tui/top.ts";
-import type { Snapshot } from "../../src/domain/top-snapshot.ts";
-import type { Source } from "../../tui/source.ts";
+import type { Snapshot } from "../../src/db/dashboard/top-snapshot.ts";
+import type { Source } from "../../tui/state/source.ts";
 import { until } from "../binary/cli.ts";
 import { busy, numbers, terminals } from "./scene.ts";
 

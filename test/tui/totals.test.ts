@@ -1,10 +1,10 @@
 import { expect, test } from "bun:test";
 import * as fc from "fast-check";
 
-import { glyphsOf } from "../../tui/glyphs.ts";
-import { progressBar } from "../../tui/plot.ts";
-import { endedOf, etaOf } from "../../tui/posting-columns.ts";
-import { count, span } from "../../tui/words.ts";
+import { glyphsOf } from "../../tui/draw/glyphs.ts";
+import { progressBar } from "../../tui/draw/plot.ts";
+import { endedOf, etaOf } from "../../tui/state/posting-columns.ts";
+import { count, span } from "../../tui/draw/words.ts";
 import { after, busy, posting, snapshot, terminals } from "./scene.ts";
 
 const glyphs = glyphsOf(terminals.color);

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 
-import type { Event } from "../../tui/model.ts";
-import { paint } from "../../tui/paint.ts";
+import type { Event } from "../../tui/state/model.ts";
+import { paint } from "../../tui/draw/paint.ts";
 import {
   after,
   busy,

@@ -1,8 +1,8 @@
-import type { Line, Span } from "../frame.ts";
-import { line } from "../frame.ts";
-import { bindings, keyName } from "../keys.ts";
-import { type Model, readOnlyOf } from "../model.ts";
-import { cut, harmless, lettersOf, widthOf } from "../text.ts";
+import type { Line, Span } from "../draw/frame.ts";
+import { line } from "../draw/frame.ts";
+import { bindings, keyName } from "../state/keys.ts";
+import { type Model, readOnlyOf } from "../state/model.ts";
+import { cut, harmless, lettersOf, widthOf } from "../draw/text.ts";
 
 /** What came of the last action, what is asked, and which keys there are. */
 export function footerLines(model: Model): Line[] {

@@ -1,10 +1,10 @@
-import type { Line, Span } from "../frame.ts";
-import { line } from "../frame.ts";
-import type { Scene } from "../columns.ts";
-import { type Model, placeOf, readOnlyOf, refreshMs } from "../model.ts";
-import { sparkline } from "../plot.ts";
-import { widthOf } from "../text.ts";
-import { clock, count, rate, span } from "../words.ts";
+import type { Line, Span } from "../draw/frame.ts";
+import { line } from "../draw/frame.ts";
+import type { Scene } from "../state/columns.ts";
+import { type Model, placeOf, readOnlyOf, refreshMs } from "../state/model.ts";
+import { sparkline } from "../draw/plot.ts";
+import { widthOf } from "../draw/text.ts";
+import { clock, count, rate, span } from "../draw/words.ts";
 
 /** What stands above everything: where this is, what goes on, and whether it is true still. */
 export function headerLines(scene: Scene): Line[] {

@@ -1,7 +1,7 @@
-import type { Line } from "../frame.ts";
-import { line } from "../frame.ts";
-import { bindings, keyName } from "../keys.ts";
-import { type Model, readOnlyOf } from "../model.ts";
+import type { Line } from "../draw/frame.ts";
+import { line } from "../draw/frame.ts";
+import { bindings, keyName } from "../state/keys.ts";
+import { type Model, readOnlyOf } from "../state/model.ts";
 
 /** The keys, from the very table that they are looked up in. */
 export function helpLines(model: Model, top: number, height: number): Line[] {

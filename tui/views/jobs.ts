@@ -1,14 +1,14 @@
 import type { JobError } from "../../src/domain/attempt.ts";
-import type { Scene } from "../columns.ts";
-import { failedSpan } from "../columns.ts";
-import type { Line, Span } from "../frame.ts";
-import { line } from "../frame.ts";
-import type { JobsPlace, Place } from "../model.ts";
-import type { Tone } from "../palette.ts";
-import type { TopJob } from "../../src/domain/top-snapshot.ts";
-import { type Column, Table } from "../table.ts";
-import { harmlessLines, wrap } from "../text.ts";
-import { count, span } from "../words.ts";
+import type { Scene } from "../state/columns.ts";
+import { failedSpan } from "../state/columns.ts";
+import type { Line, Span } from "../draw/frame.ts";
+import { line } from "../draw/frame.ts";
+import type { JobsPlace, Place } from "../state/model.ts";
+import type { Tone } from "../draw/palette.ts";
+import type { TopJob } from "../../src/db/dashboard/top-snapshot.ts";
+import { type Column, Table } from "../draw/table.ts";
+import { harmlessLines, wrap } from "../draw/text.ts";
+import { count, span } from "../draw/words.ts";
 
 const tones: Readonly<Record<TopJob["status"], Tone>> = {
   waiting: "plain",

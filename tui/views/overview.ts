@@ -1,7 +1,7 @@
-import { failureColumns, poolColumns, type Scene } from "../columns.ts";
-import { postingColumns } from "../posting-columns.ts";
-import type { Line } from "../frame.ts";
-import { line } from "../frame.ts";
+import { failureColumns, poolColumns, type Scene } from "../state/columns.ts";
+import { postingColumns } from "../state/posting-columns.ts";
+import type { Line } from "../draw/frame.ts";
+import { line } from "../draw/frame.ts";
 import {
   chosenRow,
   keyOfFailure,
@@ -10,9 +10,9 @@ import {
   shownFailures,
   shownPools,
   shownPostings,
-} from "../lists.ts";
-import { type Pane, panes } from "../model.ts";
-import { type Column, Table } from "../table.ts";
+} from "../state/lists.ts";
+import { type Pane, panes } from "../state/model.ts";
+import { type Column, Table } from "../draw/table.ts";
 
 /** A line of the overview, and what a click on it chooses. */
 export interface Placed {

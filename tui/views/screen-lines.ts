@@ -1,13 +1,13 @@
-import type { Scene } from "../columns.ts";
-import type { Line } from "../frame.ts";
-import { line } from "../frame.ts";
-import type { Glyphs } from "../glyphs.ts";
-import { type Model, placeOf } from "../model.ts";
+import type { Scene } from "../state/columns.ts";
+import type { Line } from "../draw/frame.ts";
+import { line } from "../draw/frame.ts";
+import type { Glyphs } from "../draw/glyphs.ts";
+import { type Model, placeOf } from "../state/model.ts";
 import { footerLines } from "./footer.ts";
 import { headerLines, tabLine } from "./header.ts";
 import { helpLines } from "./help.ts";
 import { jobLines, jobsLines } from "./jobs.ts";
-import { numbersLines } from "./numbers.ts";
+import { numbersLines } from "./metrics.ts";
 import { overviewLines, type Placed } from "./overview.ts";
 
 /** Smaller than that nothing is drawn but a sentence. */

@@ -1,4 +1,4 @@
-import type { Db } from "../../../src/db/connect.ts";
+import type { Db } from "../../../src/db/connection/connect.ts";
 
 /** A fault to be put into a function of sql/: the first `find` in its text becomes `instead`. */
 export interface Break {

@@ -1,6 +1,6 @@
 // What each function of sql/ does to the queue, told once more and as plainly as can be: job by
 // job, without ranges, locks or totals.
-import type { Outcome } from "../../../src/db/outcomes.ts";
+import type { Outcome } from "../../../src/db/engine/outcomes.ts";
 import {
   type Attempt,
   attemptKey,

@@ -1,6 +1,6 @@
 // Which claims are right: what a pool gets must be first in line, no more than it asked for, and
 // as much as it asked for.
-import type { Claim, ClaimedRange } from "../../../src/db/leases.ts";
+import type { Claim, ClaimedRange } from "../../../src/db/engine/leases.ts";
 import { lease } from "./changes.ts";
 import {
   type Attempt,

@@ -2,7 +2,7 @@
 // after which the model learns from the database in which order they went.
 import type * as fc from "fast-check";
 
-import { errorCode, type Db } from "../../../src/db/connect.ts";
+import { errorCode, type Db } from "../../../src/db/connection/connect.ts";
 import { untilBlockedOrDone } from "../engine.ts";
 import { faultsOf, wentBack } from "./invariants.ts";
 import { mayDeadlock, mayMeet } from "./known.ts";

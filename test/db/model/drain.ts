@@ -1,8 +1,8 @@
-import type { Db } from "../../../src/db/connect.ts";
-import { resumePostings } from "../../../src/db/control.ts";
-import { giveBack } from "../../../src/db/give-back.ts";
-import { finishStragglers } from "../../../src/db/outcomes.ts";
-import { startDue } from "../../../src/db/starts.ts";
+import type { Db } from "../../../src/db/connection/connect.ts";
+import { resumePostings } from "../../../src/db/engine/control.ts";
+import { giveBack } from "../../../src/db/engine/release.ts";
+import { finishStragglers } from "../../../src/db/engine/outcomes.ts";
+import { startDue } from "../../../src/db/engine/starts.ts";
 import { jobsOf, record, rescue, take } from "../engine.ts";
 import { silencePool, startPool } from "./pools.ts";
 import type { Queue } from "./queue.ts";

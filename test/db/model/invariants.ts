@@ -1,6 +1,6 @@
 // What has to hold at every commit, beside what ../invariants.ts looks at: that each job is in one
 // place, that totals are true, and that the leases of a lane leave no gap.
-import type { Db } from "../../../src/db/connect.ts";
+import type { Db } from "../../../src/db/connection/connect.ts";
 import { brokenInvariants } from "../invariants.ts";
 import { attemptKey, type Attempt, type Place, type Queue } from "./queue.ts";
 

@@ -1,8 +1,8 @@
 // How jobs come into the hands of pools, and leave them without an outcome.
 import * as fc from "fast-check";
 
-import { giveBack } from "../../../src/db/give-back.ts";
-import { type Claim, claim } from "../../../src/db/leases.ts";
+import { giveBack } from "../../../src/db/engine/release.ts";
+import { type Claim, claim } from "../../../src/db/engine/leases.ts";
 import * as changes from "./changes.ts";
 import { claim as applyClaim } from "./claims.ts";
 import { type Attempt, attemptKey, heldLeases } from "./queue.ts";

@@ -1,9 +1,9 @@
 // What people and the upkeep do: post, pause, resume, cancel, finish, fold.
 import * as fc from "fast-check";
 
-import type { Db } from "../../../src/db/connect.ts";
-import { retryFailed, setPriority } from "../../../src/db/control.ts";
-import { finishPostings, finishStragglers, foldProgress } from "../../../src/db/outcomes.ts";
+import type { Db } from "../../../src/db/connection/connect.ts";
+import { retryFailed, setPriority } from "../../../src/db/engine/control.ts";
+import { finishPostings, finishStragglers, foldProgress } from "../../../src/db/engine/outcomes.ts";
 import { cancel, hold, postJobs, resume } from "../engine.ts";
 import * as changes from "./changes.ts";
 import { entryPoints } from "./leases.ts";

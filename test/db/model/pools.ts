@@ -1,8 +1,8 @@
 // The life of a pool: it beats, dies and is rescued.
 import * as fc from "fast-check";
 
-import type { Db } from "../../../src/db/connect.ts";
-import { beat, registerPool } from "../../../src/db/pools.ts";
+import type { Db } from "../../../src/db/connection/connect.ts";
+import { beat, registerPool } from "../../../src/db/engine/pools.ts";
 import { rescue } from "../engine.ts";
 import * as changes from "./changes.ts";
 import { type Attempt, attemptKey, have, heldLeases, type Queue, unfinished } from "./queue.ts";

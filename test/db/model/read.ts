@@ -1,4 +1,4 @@
-import type { Db } from "../../../src/db/connect.ts";
+import type { Db } from "../../../src/db/connection/connect.ts";
 import type { OutcomeState } from "../../../src/domain/attempt.ts";
 import {
   type Attempt,

@@ -1,7 +1,7 @@
 // What pools record: in time, once more, and too late.
 import * as fc from "fast-check";
 
-import { recordOutcomes } from "../../../src/db/outcomes.ts";
+import { recordOutcomes } from "../../../src/db/engine/outcomes.ts";
 import type { OutcomeState } from "../../../src/domain/attempt.ts";
 import { outcome } from "../engine.ts";
 import * as changes from "./changes.ts";

@@ -1,7 +1,7 @@
 // Runs of commands, until one goes wrong: which is then made as short as can be, and told.
 import * as fc from "fast-check";
 
-import { connect, type Db } from "../../../src/db/connect.ts";
+import { connect, type Db } from "../../../src/db/connection/connect.ts";
 import { freshQueue } from "../engine.ts";
 import {
   Alone,

@@ -1,5 +1,5 @@
 // What readers are told of each job: it must be where the tables say that it is.
-import type { Db } from "../../../src/db/connect.ts";
+import type { Db } from "../../../src/db/connection/connect.ts";
 import type { JobCounts } from "../../../src/domain/posting.ts";
 import { jobKey, type Place, type Queue } from "./queue.ts";
 

@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 
-import type { Db } from "../../../src/db/connect.ts";
+import type { Db } from "../../../src/db/connection/connect.ts";
 import type { ModelOutcome } from "./changes.ts";
 import type { Attempt, Pool, Queue } from "./queue.ts";
 

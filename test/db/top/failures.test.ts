@@ -1,8 +1,8 @@
 import { expect, test } from "bun:test";
 
-import type { Db } from "../../../src/db/connect.ts";
-import { retryFailed } from "../../../src/db/control.ts";
-import { readSnapshot } from "../../../src/db/top/snapshot.ts";
+import type { Db } from "../../../src/db/connection/connect.ts";
+import { retryFailed } from "../../../src/db/engine/control.ts";
+import { readSnapshot } from "../../../src/db/dashboard/snapshot.ts";
 import { cancel, jobsOf, newPool, postJobs, queueOfFile, recordPart, take } from "../engine.ts";
 import { brokenInvariants } from "../invariants.ts";
 

@@ -1,9 +1,9 @@
 import { expect, test } from "bun:test";
 
-import { readNumbers } from "../../../src/db/top/numbers.ts";
-import { readSnapshot } from "../../../src/db/top/snapshot.ts";
-import { tell } from "../../../src/db/top/tell.ts";
-import { bucketOf, durationLimits } from "../../../src/domain/histogram.ts";
+import { readNumbers } from "../../../src/db/dashboard/metrics.ts";
+import { readSnapshot } from "../../../src/db/dashboard/snapshot.ts";
+import { tell } from "../../../src/db/dashboard/report.ts";
+import { bucketOf, durationLimits } from "../../../src/db/dashboard/histogram.ts";
 import { jobsOf, newPool, postJobs, queueOfFile, recordPart, take } from "../engine.ts";
 
 const freshQueue = queueOfFile();

@@ -1,9 +1,9 @@
 // What the dashboard reads does not grow with the backlog or with history (rule 3).
 import { expect, test } from "bun:test";
 
-import { connect, type Db } from "../../../src/db/connect.ts";
-import { readNumbers } from "../../../src/db/top/numbers.ts";
-import { readSnapshot } from "../../../src/db/top/snapshot.ts";
+import { connect, type Db } from "../../../src/db/connection/connect.ts";
+import { readNumbers } from "../../../src/db/dashboard/metrics.ts";
+import { readSnapshot } from "../../../src/db/dashboard/snapshot.ts";
 import { freshQueue, jobsOf, newPool, postJobs, recordPart, take } from "../engine.ts";
 
 /** As many more postings like one, with a lane each. */

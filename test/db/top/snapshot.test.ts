@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 
-import { setPriority } from "../../../src/db/control.ts";
-import { readSnapshot } from "../../../src/db/top/snapshot.ts";
+import { setPriority } from "../../../src/db/engine/control.ts";
+import { readSnapshot } from "../../../src/db/dashboard/snapshot.ts";
 import {
   cancel,
   hold,

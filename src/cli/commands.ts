@@ -1,0 +1,58 @@
+import { exitCodes } from "../domain/errors.ts";
+import { build } from "../version.ts";
+import type { Commands, ProcessContext } from "./shell/context.ts";
+
+/** The commands, each loaded only when it is asked for: a status line should not load a pool. */
+export const commands: Commands = {
+  cancel: async () => [(await import("./commands/control.ts")).CancelCommand],
+  completions: async () => [
+    (await import("./commands/completions.ts")).CompletionsCommand,
+    (await import("./commands/complete-postings.ts")).CompletePostingsCommand,
+  ],
+  config: async () => [(await import("./commands/config.ts")).ConfigCommand],
+  demo: async () => [(await import("./demo/demo.ts")).DemoCommand],
+  depth: async () => [(await import("./commands/list.ts")).DepthCommand],
+  doctor: async () => [(await import("./commands/doctor.ts")).DoctorCommand],
+  down: async () => [(await import("./commands/up.ts")).DownCommand],
+  drain: async () => [(await import("./commands/control.ts")).DrainCommand],
+  "execute-job": async () => [(await import("./commands/execute-job.ts")).ExecuteJobCommand],
+  explain: async () => [(await import("./commands/explain.ts")).ExplainCommand],
+  failures: async () => [(await import("./commands/failures.ts")).FailuresCommand],
+  grant: async () => [(await import("./commands/grant.ts")).GrantCommand],
+  jobs: async () => [(await import("./commands/jobs.ts")).JobsCommand],
+  keys: async () => Object.values(await import("./commands/keys.ts")),
+  list: async () => [(await import("./commands/list.ts")).ListCommand],
+  logs: async () => [(await import("./commands/logs.ts")).LogsCommand],
+  migrate: async () => [(await import("./commands/migrate.ts")).MigrateCommand],
+  pause: async () => [(await import("./commands/control.ts")).PauseCommand],
+  pool: async () => [(await import("./commands/pool.ts")).PoolCommand],
+  pools: async () => [(await import("./commands/list.ts")).PoolsCommand],
+  post: async () => [(await import("./commands/post.ts")).PostCommand],
+  "priority-stats": async () => [(await import("./commands/set.ts")).PriorityStatsCommand],
+  profile: async () => [(await import("./commands/profile.ts")).ProfileCommand],
+  prune: async () => [(await import("./commands/prune.ts")).PruneCommand],
+  results: async () => [(await import("./commands/results.ts")).ResultsCommand],
+  resume: async () => [(await import("./commands/control.ts")).ResumeCommand],
+  retry: async () => [(await import("./commands/failures.ts")).RetryCommand],
+  revoke: async () => [(await import("./commands/grant.ts")).RevokeCommand],
+  run: async () => [(await import("./commands/run.ts")).RunCommand],
+  "set-priority": async () => [(await import("./commands/set.ts")).SetPriorityCommand],
+  "set-limit": async () => [(await import("./commands/set.ts")).SetLimitCommand],
+  "set-posting-status": async () => [(await import("./commands/set.ts")).SetPostingStatusCommand],
+  status: async () => [(await import("./commands/status.ts")).StatusCommand],
+  top: async () => [(await import("./commands/top.ts")).TopCommand],
+  up: async () => [(await import("./commands/up.ts")).UpCommand],
+  vars: async () => Object.values(await import("./commands/vars.ts")),
+  wait: async () => [(await import("./commands/wait.ts")).WaitCommand],
+};
+
+/** Runs one command line and returns the exit code. */
+export async function run(args: readonly string[], context: ProcessContext): Promise<number> {
+  if (args[0] === "--version") {
+    context.stdout.write(`${build}\n`);
+    return exitCodes.ok;
+  }
+  const { dispatch } = await import("./shell/dispatch.ts");
+  const runCommand = (next: readonly string[]) => run(next, context);
+  return await dispatch(args, { ...context, commands, runCommand });
+}

@@ -1,0 +1,123 @@
+import { existsSync } from "node:fs";
+import { homedir } from "node:os";
+import { join } from "node:path";
+
+import { Command } from "clipanion";
+
+import { obeyed } from "../../db/connection/parameters.ts";
+import { sharedServiceFiles } from "../../db/connection/service-file.ts";
+import {
+  configuredSettings,
+  configuredTarget,
+  embeddedSource,
+  schemaName,
+  settingsFile,
+  type Target,
+} from "../../db/connection/settings.ts";
+import { documents } from "../output/output-schemas.ts";
+import { exitCodes } from "../../domain/errors.ts";
+import { serverState } from "../../server/server.ts";
+import { PdoflowCommand } from "../shell/command.ts";
+
+/** One line of what is shown. A secret has no value, only whether it is set. */
+interface Line {
+  name: string;
+  value: string | null;
+  isSet: boolean;
+  from: string | null;
+}
+
+export class ConfigCommand extends PdoflowCommand {
+  static override paths = [["config"]];
+  static override usage = Command.Usage({
+    description: "show which settings count and where they come from, connecting to nothing",
+    details: `
+      Of the connection to the database: each parameter, its value, and the flag, variable or file
+      that it comes from. Of passwords only whether they are set. Then the files that were looked
+      for.
+    `,
+    examples: [["What counts here", "$0 config"]],
+  });
+
+  async run() {
+    const { env } = this.context;
+    const found = configuredSettings(this.database, env);
+    const target = configuredTarget(this.database, env);
+    const source = found?.source ?? embeddedSource;
+    const settings = target ? this.#configured(target) : this.#embedded();
+    const schema = env["PDOFLOW_SCHEMA"] === undefined ? "the default" : "PDOFLOW_SCHEMA";
+    settings.push({ name: "schema", value: schemaName(env), isSet: true, from: schema });
+    const files = this.#files().map((path) => ({ path, isThere: existsSync(path) }));
+    if (this.json) this.printJson(documents.config, { source, settings, files });
+    else {
+      this.say(`the server is named by ${source}`);
+      this.printTable(
+        ["setting", "value", "from"],
+        settings.map(({ name, value, isSet, from }) => [
+          name,
+          value ?? (isSet ? "set" : "not set"),
+          from ?? "",
+        ]),
+      );
+      this.print("");
+      this.printTable(
+        ["file", "found"],
+        files.map(({ path, isThere }) => [path, isThere ? "yes" : "no"]),
+      );
+    }
+    return await Promise.resolve(exitCodes.ok);
+  }
+
+  #configured(target: Target): Line[] {
+    const settings = configuredSettings(this.database, this.context.env)?.settings ?? new Map();
+    const addresses = [target, ...(target.others ?? [])];
+    const byDefault: Readonly<Record<string, string>> = {
+      host: addresses.map(({ host }) => host).join(","),
+      port: addresses.map(({ port }) => port).join(","),
+      dbname: target.database,
+      user: target.user,
+      sslmode: target.tls === false ? "disable" : target.tls,
+    };
+    return Object.keys(obeyed).flatMap((name): Line[] => {
+      const setting = [...settings].find(([keyword]) => keyword === name)?.[1];
+      if (name === "password" || name === "sslpassword") {
+        const isSet = setting !== undefined || (name === "password" && hasPassword(target));
+        const from = setting?.from ?? (isSet ? "the password file" : null);
+        return name === "password" || isSet ? [{ name, value: null, isSet, from }] : [];
+      }
+      const value = byDefault[name] ?? setting?.value;
+      if (value === undefined) return [];
+      return [{ name, value, isSet: true, from: setting?.from ?? "the default" }];
+    });
+  }
+
+  #embedded(): Line[] {
+    const place = this.embeddedPlace;
+    const isNamed = this.context.env["PDOFLOW_DATA"] !== undefined;
+    const from = isNamed ? "PDOFLOW_DATA" : "the default";
+    const state = serverState(place).kind;
+    return [
+      { name: "data", value: place.folder, isSet: true, from },
+      { name: "server", value: state, isSet: true, from: null },
+    ];
+  }
+
+  /** The files that may say something, those of PostgreSQL too. */
+  #files(): string[] {
+    const { env, home } = this.context;
+    const own = home || homedir();
+    const ours = settingsFile(env);
+    return [
+      ...(ours === null ? [] : [ours]),
+      env["PGSERVICEFILE"] || join(own, ".pg_service.conf"),
+      ...sharedServiceFiles(env),
+      env["PGPASSFILE"] || join(own, ".pgpass"),
+      ...["root.crt", "postgresql.crt", "postgresql.key"].map((name) =>
+        join(own, ".postgresql", name),
+      ),
+    ];
+  }
+}
+
+const hasPassword = (target: Target): boolean =>
+  [target, ...(target.others ?? [])].some(({ password }) => password !== undefined);

@@ -1,0 +1,58 @@
+import { Command } from "clipanion";
+
+import { readHealth } from "../../db/admin/health.ts";
+import { migrate, pendingMigrations } from "../../db/admin/migrations.ts";
+import { openDatabase } from "../../db/connection/open.ts";
+import { describeTarget } from "../../db/connection/settings.ts";
+import { documents } from "../output/output-schemas.ts";
+import { exitCodes } from "../../domain/errors.ts";
+import type { Finding } from "../../domain/finding.ts";
+import { findingsOf } from "../../domain/health.ts";
+import { build } from "../../version.ts";
+import { PdoflowCommand } from "../shell/command.ts";
+
+export class DoctorCommand extends PdoflowCommand {
+  static override paths = [["doctor"]];
+  static override usage = Command.Usage({
+    description: "look whether the server and the queue are well, and say what to do if not",
+    details: `
+      Looks at the server's version and settings, the schema and this role's rights to it, dead rows
+      and what keeps them, clocks, connections and pools. Changes nothing. Exit code 1 where there
+      is a problem; advice alone leaves it at 0.
+    `,
+    examples: [["Is all well?", "$0 doctor"]],
+  });
+
+  async run() {
+    const target = await this.target();
+    return await this.explaining(target, async () => {
+      await using db = await openDatabase(target, { connections: 1 });
+      if (target.isEmbedded && (await pendingMigrations(db)).length > 0) await migrate(db);
+      const health = await readHealth(db, Date.now);
+      const findings = findingsOf(health, build);
+      const server = versionText(health.serverVersion);
+      const { roundTripMs, clockSkewMs } = health;
+      if (this.json) {
+        const database = describeTarget(target);
+        this.printJson(documents.doctor, { server, database, roundTripMs, clockSkewMs, findings });
+      } else {
+        const answer = `answers in ${roundTripMs.toFixed(1)} ms`;
+        this.say(`PostgreSQL ${server}, ${describeTarget(target)}, ${answer}`);
+        for (const finding of findings) this.#show(finding);
+        if (findings.length === 0) this.print("all is well");
+      }
+      const isIll = findings.some(({ kind }) => kind === "problem");
+      return isIll ? exitCodes.jobsFailed : exitCodes.ok;
+    });
+  }
+
+  #show({ kind, about, found, remedy }: Finding): void {
+    const paint = this.paint("stdout");
+    const mark = kind === "problem" ? paint("red", "problem") : paint("yellow", "advice");
+    this.show(`${mark}: ${about}: ${found}\n  ${remedy}`);
+  }
+}
+
+/** As in "18.4", of 180004. */
+const versionText = (version: number): string =>
+  `${Math.floor(version / 10_000)}.${version % 10_000}`;

@@ -1,0 +1,124 @@
+import { resolve } from "node:path";
+
+import { Command, Option } from "clipanion";
+
+import { readJob } from "../../db/read/jobs.ts";
+import type { Target } from "../../db/connection/settings.ts";
+import { findPostings, type PostingRow } from "../../db/read/snapshot.ts";
+import type { JobError } from "../../domain/attempt.ts";
+import { documents } from "../output/output-schemas.ts";
+import { exitCodes, InvalidInput } from "../../domain/errors.ts";
+import { isOfProject } from "../../domain/route.ts";
+import { parseEnv } from "../../pool/wire/environment.ts";
+import { type ExecutedJob, executeJob, type JobToExecute } from "../../pool/worker/execute-job.ts";
+import { projectOfPool } from "../../pool/entry/project.ts";
+import { PdoflowCommand } from "../shell/command.ts";
+import { JobNotFound, jobNamed } from "../input/job-named.ts";
+import { findSelected } from "../input/select.ts";
+
+const defaultInspect = "127.0.0.1:6499";
+
+export class ExecuteJobCommand extends PdoflowCommand {
+  static override paths = [["execute-job"]];
+  static override usage = Command.Usage({
+    description: "run one job here and now, to see what it does",
+    details: `
+      Whatever its state, in a process of its own, with this terminal and the environment that a
+      worker has. Nothing of it is recorded, and the queue is not changed: another attempt for a
+      pool is what \`$0 retry\` asks for. What the job prints is printed; what it returned, or why
+      it failed, is said on stderr. Ctrl-C ends it.
+    `,
+    examples: [
+      ["The eighth job of posting 42", "$0 execute-job 42/7"],
+      ["Under a debugger, which it waits for", "$0 execute-job 42/7 --inspect"],
+    ],
+  });
+  job = Option.String({ name: "posting/index" });
+  root = Option.String("--root", {
+    description: "the folder that the entry point is relative to (default: the current one)",
+  });
+  project = Option.String("--project", {
+    description: "the project of this folder, '*' for any (default: by the root)",
+  });
+  env = Option.String("--env", {
+    description: "variables that the job sees beside the usual ones, as in pool",
+  });
+  inspect = Option.String("--inspect", {
+    tolerateBoolean: true,
+    description: `wait for a debugger, as in --inspect=HOST:PORT (default: ${defaultInspect})`,
+  });
+
+  async run() {
+    const { context } = this;
+    const found = await this.#find();
+    const inspect =
+      typeof this.inspect === "string" ? this.inspect : this.inspect ? defaultInspect : null;
+    if (inspect !== null)
+      this.say(`waiting for a debugger: https://debug.bun.sh/#${inspect}/pdoflow`);
+    let stoppedBy: string | null = null;
+    const stop = context.onStopSignal((signal) => (stoppedBy = signal));
+    const { program, env, onStopSignal } = context;
+    const ended = await executeJob(found, {
+      ...{
+        program,
+        env,
+        handsOn: parseEnv(this.env),
+        inspect,
+        printsToStderr: this.json,
+        onStopSignal,
+      },
+      root: resolve(context.cwd, this.root ?? "."),
+    });
+    stop();
+    this.#tell(`${found.posting}/${found.index}`, ended);
+    if (ended.isDone) return exitCodes.ok;
+    if (stoppedBy === "SIGINT") return exitCodes.interrupted;
+    return stoppedBy === null ? exitCodes.jobsFailed : exitCodes.terminated;
+  }
+
+  async #find(): Promise<JobToExecute> {
+    const { selector, index } = jobNamed(this.job);
+    return await this.withDatabase(async (db) => {
+      const [selected] = await findSelected(db, [selector]);
+      const [posting] = selected ? await findPostings(db, [selected.id]) : [];
+      if (!posting) throw new JobNotFound(this.job);
+      const job = await readJob(db, posting.id, index);
+      if (!job) throw new JobNotFound(this.job);
+      const { entryPoint } = posting;
+      this.#requireProject(db.target, posting);
+      return { posting: posting.id, index, attempt: job.attempts + 1, entryPoint, args: job.args };
+    });
+  }
+
+  /** Other projects may have other code by the same name. */
+  #requireProject(target: Target, { id, project: found }: PostingRow): void {
+    const { env, cwd } = this.context;
+    const root = resolve(cwd, this.root ?? ".");
+    const project = projectOfPool({ option: this.project, env, root, target });
+    if (isOfProject({ project: found ?? "" }, { project })) return;
+    const home = found?.startsWith("/")
+      ? `--root ${found}`
+      : "--root with the folder of that project";
+    throw new InvalidInput("execute-job", [
+      `expected a posting of the project ${project}, found that posting ${id} is of the project ` +
+        `${found}. Give ${home}, or --project '*' to run the code that is here`,
+    ]);
+  }
+
+  #tell(job: string, { isDone, text, durationMs }: ExecutedJob): void {
+    if (this.json) {
+      const value: unknown = text === null ? null : JSON.parse(text);
+      const error = isDone ? null : value;
+      const result = isDone ? value : null;
+      this.printJson(documents["execute-job"], { job, isDone, durationMs, result, error });
+      return;
+    }
+    const took = `${durationMs < 10 ? durationMs.toFixed(1) : Math.round(durationMs)} ms`;
+    if (isDone) this.say(`job ${job}: done in ${took}, returned ${text ?? "nothing"}`);
+    else {
+      const { name, message, stack }: JobError = JSON.parse(text ?? "{}");
+      this.say(`job ${job}: failed after ${took}: ${stack ?? `${name}: ${message}`}`);
+    }
+    this.say("nothing of this was recorded");
+  }
+}

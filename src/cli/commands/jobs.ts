@@ -1,0 +1,115 @@
+import { Command, Option } from "clipanion";
+import * as v from "valibot";
+
+import type { JobRow, JobWish } from "../../db/read/jobs.ts";
+import { JobStatus } from "../output/output-schemas.ts";
+import { exitCodes } from "../../domain/errors.ts";
+import { PdoflowCommand } from "../shell/command.ts";
+import { parseFlags } from "../shell/flags.ts";
+import { jobPages } from "../input/job-pages.ts";
+import { wholeNumber } from "../shell/flag-types.ts";
+import { findSelected, readSelectors } from "../input/select.ts";
+import { stateColor } from "./status.ts";
+import { escaped } from "../output/escape-control.ts";
+
+const Options = v.object({
+  state: v.optional(JobStatus),
+  pool: v.optional(wholeNumber(1, Number.MAX_SAFE_INTEGER)),
+  limit: v.optional(wholeNumber(1, Number.MAX_SAFE_INTEGER)),
+});
+
+export class JobsCommand extends PdoflowCommand {
+  static override paths = [["jobs"]];
+  static override usage = Command.Usage({
+    description: "list the jobs of postings",
+    details: `
+      Where each stands, with the pool and the host of its newest attempt. Jobs are read page by
+      page as they are printed, so \`| head\` is quick; to find few among millions takes a while,
+      but for failed ones.
+    `,
+    examples: [
+      ["What runs, and where", "$0 jobs 42 --state running"],
+      ["What was about one file", "$0 jobs 42 --arg m31.fits"],
+    ],
+  });
+  jobs = Option.Rest({ name: "posting or job", required: 1 });
+  state = Option.String("--state", {
+    description: "only those that are waiting, running, retrying, done, failed or cancelled",
+  });
+  host = Option.String("--host", { description: "only those of this host" });
+  pool = Option.String("--pool", { description: "only those of this pool" });
+  argument = Option.String("--arg", {
+    description: "only those whose arguments, as JSON, have this text in them",
+  });
+  limit = Option.String("--limit", { description: "how many at most; by default all" });
+
+  async run() {
+    const { state = null, pool = null, limit = Infinity } = parseFlags(Options, this);
+    const selectors = await readSelectors(this.jobs, this.context.stdin);
+    const wish: JobWish = {
+      status: state,
+      host: this.host ?? null,
+      poolId: pool,
+      argument: this.argument ?? null,
+    };
+    return await this.withDatabase(async (db) => {
+      let left = limit;
+      let isFirst = true;
+      const pages = jobPages(db, await findSelected(db, selectors), wish);
+      for await (const { postingId, rows } of pages) {
+        const shown = rows.slice(0, left);
+        left -= shown.length;
+        await this.#show(postingId, shown, isFirst);
+        isFirst = false;
+        if (left === 0) break;
+      }
+      if (isFirst && !this.json) this.say("no such jobs");
+      return exitCodes.ok;
+    });
+  }
+
+  async #show(postingId: number, rows: readonly JobRow[], isFirst: boolean): Promise<void> {
+    if (this.json) {
+      await this.printInPace(escaped(rows.map((row) => lineOf(postingId, row)).join("")));
+      return;
+    }
+    const text = this.tableText(
+      ["job", "status", "attempts", "host", "ms", "progress", "arguments", "error"],
+      rows.map((row) => cellsOf(postingId, row)),
+      stateColor,
+    );
+    await this.printInPace(`${isFirst ? text : text.slice(text.indexOf("\n") + 1)}\n`);
+  }
+}
+
+const cellsOf = (postingId: number, row: JobRow) => [
+  `${postingId}/${row.index}`,
+  row.status,
+  row.attempts,
+  row.host ?? "-",
+  row.durationMs === null ? "-" : row.durationMs.toFixed(0),
+  progressText(row),
+  row.args,
+  row.error === null ? "" : `${row.error.name}: ${row.error.message.split("\n")[0]}`,
+];
+
+/** "40 % fitting"; empty where the job has told nothing. */
+const progressText = ({ progress, note }: JobRow): string =>
+  progress === null ? "" : `${Math.floor(progress * 100)} % ${note ?? ""}`.trimEnd();
+
+/** The arguments are JSON as it is stored: parsing it would lose digits. */
+function lineOf(postingId: number, row: JobRow): string {
+  const { index, status, attempts, poolId, host, durationMs, endedAt, error, args } = row;
+  const { progress, note } = row;
+  const fields = {
+    ...{ version: 1, job: `${postingId}/${index}`, status, attempts, pool: poolId, host },
+    ...{
+      durationMs,
+      progress,
+      note,
+      endedAt,
+      error: error && { name: error.name, message: error.message },
+    },
+  };
+  return `${JSON.stringify(fields).slice(0, -1)},"args":${args}}\n`;
+}

@@ -1,0 +1,169 @@
+import { resolve } from "node:path";
+
+import { Command, Option } from "clipanion";
+
+import { insertPosting, type Posted } from "../../db/posting/insert.ts";
+import { readPostingCounts } from "../../db/read/status.ts";
+import type { Signer } from "../../db/posting/signatures.ts";
+import { documents } from "../output/output-schemas.ts";
+import { type EntryPoint, formatEntryPoint, parseEntryPoint } from "../../domain/entry-point.ts";
+import { type ExitCode, exitCodes, InvalidInput, NothingToPost } from "../../domain/errors.ts";
+import { codeDigest } from "../../pool/entry/code-digest.ts";
+import { readSigningKey } from "../../pool/trust/keys.ts";
+import { amount } from "../output/pluralize.ts";
+import type { JobSources } from "../input/job-sources.ts";
+import { PostingCommand } from "../input/posting-command.ts";
+import { Reading } from "../input/reading-progress.ts";
+
+/** How many calls a dry run shows. */
+const callsShown = 3;
+
+export class PostCommand extends PostingCommand {
+  static override paths = [["post"]];
+  static override usage = Command.Usage({
+    description: "post a batch of jobs",
+    details: `
+      Posts one job for each list or object of arguments, all or none, and prints the number of the
+      posting. An object is passed as the one argument.
+
+      The files are JSON arrays (\`[[1, "a.txt"], [2, "b.txt"]]\`), NDJSON (a list or an object in
+      each line), or CSV or TSV with a header, whose rows become objects. With --each-line each
+      line is an argument, with --format words each line has the arguments, as a shell has them.
+      \`-\`, or no name and a pipe, reads standard input. docs/posting.md tells all.
+
+      Ctrl-C before the number is printed leaves nothing.
+    `,
+    examples: [
+      ["Post the calls in a file", "$0 post fit.ts#fit args.json"],
+      ["A job for each file", "$0 post reduce.ts#reduce --from-glob 'data/*.fits' --kw degree=2"],
+      [
+        "A job for each line of a pipe, before others",
+        "ls | $0 post f.ts#f --each-line --priority 5",
+      ],
+      ["All combinations", "$0 post sim.ts#run --each 1-1000 --each model=a,b"],
+      ["See what would be called", "$0 post fit.ts#fit runs.csv --dry-run"],
+      ["Once, however often this line runs", "$0 post fit.ts#fit args.json --key night-2026-11-25"],
+    ],
+  });
+  entryPoint = Option.String({ name: "file.ts#name" });
+  files = Option.Rest({ name: "file" });
+  needs = Option.String("--needs", {
+    description: "what a pool must provide to run these jobs, such as gpu,mem>=16G",
+  });
+  results = Option.Boolean("--results", true, {
+    description: "keep what the jobs return; --no-results where nobody reads it",
+  });
+  key = Option.String("--key", {
+    description: "post only once: with a key that was posted before, give that posting's number",
+  });
+  signWith = Option.String("--sign", {
+    description: "sign the posting with this private key, for pools with --trust",
+  });
+  pin = Option.Boolean("--pin", false, {
+    description: "with --sign: it runs only with the code that is here now (docs/signing.md)",
+  });
+  dryRun = Option.Boolean("--dry-run", false, {
+    description: "read and import all, show the first calls, and post nothing",
+  });
+  wait = Option.Boolean("--wait", false, {
+    description: "then wait until all jobs have ended; exit code 1 where some failed",
+  });
+
+  async run(): Promise<ExitCode> {
+    const entryPoint = parseEntryPoint(this.entryPoint);
+    const { key = null } = this.parseOptions();
+    const options = this.newPosting(entryPoint, this.needs);
+    if (this.check === true && this.wait) {
+      throw new InvalidInput("options", ["expected --wait or --check, found both"]);
+    }
+    if (this.pin && this.signWith === undefined) {
+      throw new InvalidInput("--pin", ["expected --sign KEYFILE with it"]);
+    }
+    const sources = await this.openSources(this.files);
+    await this.checkEntry(entryPoint);
+    if (this.check === true || this.dryRun) return await this.#onlyRead(sources);
+    const signer = await this.#signer(entryPoint);
+    const posting = { ...options, keepsResults: this.results, key, signer };
+    const reading = new Reading(this, "posting", sources, this.progress);
+    const posted = await this.withDatabase((db) => {
+      const project = this.projectOf(entryPoint, db.target);
+      return insertPosting(db, { ...posting, project }, reading.batches(), sources.name);
+    }).finally(() => reading.end());
+    this.#tell(posted);
+    return this.wait ? await this.#wait(posted) : exitCodes.ok;
+  }
+
+  async #signer(entryPoint: EntryPoint): Promise<Signer | null> {
+    if (this.signWith === undefined) return null;
+    const { cwd } = this.context;
+    const key = readSigningKey(resolve(cwd, this.signWith));
+    const root = resolve(cwd, this.root ?? ".");
+    return { ...key, code: this.pin ? await codeDigest(root, entryPoint) : null };
+  }
+
+  /** Reads all jobs, as posting them would, and shows the first. */
+  async #onlyRead(sources: JobSources): Promise<ExitCode> {
+    const reading = new Reading(this, "reading", sources, this.progress);
+    const first: string[] = [];
+    try {
+      for await (const { args } of reading.batches()) {
+        if (first.length < callsShown) first.push(...args.slice(0, callsShown - first.length));
+      }
+    } finally {
+      reading.end();
+    }
+    if (reading.count === 0) throw new NothingToPost(sources.name);
+    const calls = this.dryRun ? first.map((args) => callText(this.entryPoint, args)) : [];
+    if (this.json) this.#printDocument({ id: null, jobCount: reading.count, isNew: false, calls });
+    else for (const call of calls) this.print(call);
+    const more = this.dryRun && reading.count > calls.length ? ", the first of them above" : "";
+    this.say(
+      `${amount(reading.count, "job")} for ${this.entryPoint} could be posted${more}; ` +
+        "nothing was posted",
+    );
+    return exitCodes.ok;
+  }
+
+  #tell(posted: Posted): void {
+    const { id, jobCount, isNew } = posted;
+    if (this.json) this.#printDocument({ ...posted, calls: [] });
+    else this.print(String(id));
+    if (!isNew) {
+      this.say(`pdoflow post: posting ${id} has the key "${this.key ?? ""}": nothing was posted`);
+    } else if (this.context.isTerminal.stdout && !this.wait) {
+      this.say(
+        `posted ${amount(jobCount, "job")} for ${this.entryPoint} as posting ${id}\n` +
+          `see it:      pdoflow status ${id}\n` +
+          `run it:      pdoflow pool --once\n` +
+          `wait for it: pdoflow wait ${id}`,
+      );
+    }
+  }
+
+  #printDocument(posted: { id: number | null; jobCount: number; isNew: boolean; calls: string[] }) {
+    this.printJson(documents.post, {
+      entryPoint: formatEntryPoint(parseEntryPoint(this.entryPoint)),
+      name: this.name ?? null,
+      ...posted,
+    });
+  }
+
+  /** As `pdoflow wait` does it. */
+  async #wait({ id, isNew }: Posted): Promise<ExitCode> {
+    const flags = [
+      ...(this.json ? ["--json"] : []),
+      ...(this.database === undefined ? [] : [`--database=${this.database}`]),
+    ];
+    const code = await this.context.runCommand(["wait", String(id), ...flags]);
+    if (code === exitCodes.ok && !isNew) {
+      // Cancelled long ago: its work was not done.
+      const [now] = await this.withDatabase((db) => readPostingCounts(db, [id]));
+      if (now?.state === "cancelled") return exitCodes.jobsFailed;
+    }
+    return Object.values(exitCodes).find((each) => each === code) ?? exitCodes.bug;
+  }
+}
+
+/** A call as one would write it. `args` is a list or an object, as JSON text. */
+const callText = (entryPoint: string, args: string): string =>
+  `${entryPoint}(${args.startsWith("[") ? args.slice(1, -1) : args})`;

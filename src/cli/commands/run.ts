@@ -1,0 +1,255 @@
+import { resolve } from "node:path";
+import type { Writable } from "node:stream";
+
+import { Command, Option } from "clipanion";
+import * as v from "valibot";
+
+import { cancelPostings } from "../../db/engine/control.ts";
+import type { JobBatch } from "../../db/posting/batches.ts";
+import { insertPosting } from "../../db/posting/insert.ts";
+import { type CommandInput, commandEntryPoint, commandOf } from "../../pool/worker/command-line.ts";
+import { documents } from "../output/output-schemas.ts";
+import { parseEntryPoint } from "../../domain/entry-point.ts";
+import { type ExitCode, exitCodes, InvalidInput } from "../../domain/errors.ts";
+import { bar, paceOf, roughTime, type Sample, withSample } from "../../domain/pace.ts";
+import { encodeArgs } from "../../job/values.ts";
+import { parseEnv } from "../../pool/wire/environment.ts";
+import { Pool } from "../../pool/pool.ts";
+import type { WholeOutput } from "../../pool/wire/protocol.ts";
+import { type Piece, Spool } from "../../pool/wire/spool.ts";
+import { withWorkers } from "../../pool/with-workers.ts";
+import { build } from "../../version.ts";
+import { amount } from "../output/pluralize.ts";
+import { parseFlags } from "../shell/flags.ts";
+import { wholeNumber } from "../shell/flag-types.ts";
+import { PostingCommand } from "../input/posting-command.ts";
+import { Progress } from "../shell/progress.ts";
+import { Reading } from "../input/reading-progress.ts";
+import { type EndedJob, RunOutput } from "../output/run-output.ts";
+
+const Options = v.object({ maxWorkers: v.optional(wholeNumber(1, 1024)) });
+const showEveryMs = 250;
+const noLimits = { jobsMax: null, memoryMaxBytes: null };
+
+export class RunCommand extends PostingCommand {
+  static override paths = [["run"]];
+  static override usage = Command.Usage({
+    description: "post a batch of jobs, run it here, and print what comes of it",
+    details: `
+      Posts as \`pdoflow post\` does, runs the jobs in a pool of its own that takes no others, and
+      prints what they return, in order, a line of JSON for each: null for those that failed. Exit
+      code 1 where jobs failed. Ctrl-C cancels the posting: 130, and 143 on SIGTERM.
+
+      After \`--\` comes a command instead of an entry point, run for each line that is read, as GNU
+      parallel does it: {} is the line, {.} without its extension, {/} its last part, {//} its
+      folder, {/.} the last part without extension, {#} the number of the job, {1} or {NAME} one
+      value of several; where none of them is, the line is appended. Words are run as they are,
+      without a shell. A single word is a line for a shell, with values quoted. When a command ends,
+      all of its output is printed; the database keeps 64 KiB of stdout and as much of stderr.
+    `,
+    examples: [
+      ["Post, run and print", "$0 run fit.ts#fit args.json --max-workers 8"],
+      ["Commands in parallel", "ls *.fits | $0 run --max-workers 8 -- ./reduce.sh {}"],
+      ["A shell line for each, in order", "ls *.fits | $0 run -k -- 'gzip -c {} > {.}.gz'"],
+    ],
+  });
+  operands = Option.Rest({ name: "file.ts#name or file" });
+  maxWorkers = Option.String("--max-workers", {
+    description: "how many jobs to run at a time; by default the number of cores",
+  });
+  env = Option.String("--env", {
+    description:
+      "variables that jobs see beside the usual ones, as in pool; a command: by default '*'",
+  });
+  keepOrder = Option.Boolean("-k,--keep-order", false, {
+    description: "print what commands print in the order of the lines, not as they end",
+  });
+  command = Option.Array("--command", [], { hidden: true });
+  /** Takes the progress off the terminal, where something else is to be shown. */
+  #clear = () => {};
+  /** Whether some output could not be kept until its turn. */
+  #isCut = false;
+
+  async run(): Promise<ExitCode> {
+    const { context, operands } = this;
+    const { maxWorkers = context.cores } = parseFlags(Options, this);
+    const isCommand = this.command.length > 0;
+    const entry = isCommand ? commandEntryPoint : operands[0];
+    if (entry === undefined) {
+      throw new InvalidInput("run", ["expected an entry point, or a command after --"]);
+    }
+    if (this.check === true) throw new InvalidInput("run", ["expected no --check: use post"]);
+    const entryPoint = parseEntryPoint(entry);
+    if (isCommand && this.format === undefined) this.eachLine = true;
+    const sources = await this.openSources(isCommand ? operands : operands.slice(1));
+    if (!isCommand) await this.checkEntry(entryPoint);
+    const given = this.newPosting(entryPoint, undefined);
+    const posting = {
+      ...given,
+      // As GNU parallel: a command is tried once, and others go on when some fail.
+      ...(isCommand ? { tries: given.tries ?? 1, stopAfter: given.stopAfter ?? 0 } : {}),
+      keepsOutput: given.keepsOutput ?? (isCommand ? ("all" as const) : undefined),
+      run: crypto.randomUUID(),
+    };
+    const reading = new Reading(this, "posting", sources, this.progress);
+    const batches = isCommand ? commands(this.command, reading.batches()) : reading.batches();
+    const { id, jobCount, target } = await this.withDatabase(async (db) => ({
+      ...(await insertPosting(
+        db,
+        { ...posting, project: isCommand ? null : this.projectOf(entryPoint, db.target) },
+        batches,
+        sources.name,
+      )),
+      target: db.target,
+    })).finally(() => reading.end());
+    const output = new RunOutput(!isCommand || this.keepOrder, (job) => this.#show(job));
+    const worker = {
+      ...{ program: context.program, runsCommands: isCommand, env: context.env },
+      ...(isCommand && !this.json ? { spool: new Spool() } : {}),
+      // As in the shell that the command was typed in, where nothing else is said.
+      handsOn: parseEnv(this.env ?? (isCommand ? "*" : "")),
+      ...{ root: resolve(context.cwd, this.root ?? "."), ...noLimits },
+    };
+    return await this.explaining(target, async () => {
+      const start = () =>
+        Pool.start(target, {
+          ...{ host: context.host, pid: context.pid, version: build, osUser: context.osUser() },
+          ...{ patienceMs: 15_000, idleTimeoutMs: null, lifetimeMs: null },
+          ...{ graceMs: null, provides: {}, posters: null, oldestEvery: 0 },
+          ...{ once: true, run: posting.run, onEnded: (end) => output.add(end) },
+          log: (line) => this.#log(line),
+          ...withWorkers(maxWorkers, worker, { reloads: false }),
+        });
+      return await this.#work(start, id, jobCount, output);
+    });
+  }
+
+  /** Runs the pool to its end, or to that of the patience of whoever waits for it. */
+  async #work(start: () => Promise<Pool>, id: number, jobCount: number, output: RunOutput) {
+    const stop = Promise.withResolvers<string>();
+    let pool: Pool | null = null;
+    const again = Promise.withResolvers<void>();
+    let signals = 0;
+    const offSignals = this.context.onStopSignal((signal) => {
+      stop.resolve(signal);
+      if (signal === "SIGPIPE")
+        again.resolve(); // nobody reads what is left
+      else if (++signals > 1) {
+        again.resolve();
+        pool?.kill();
+      }
+    });
+    const showing = this.#showProgress(jobCount, output);
+    try {
+      pool = await start();
+      const finished = pool.finished();
+      let end = await Promise.race([finished, stop.promise]);
+      if (typeof end !== "string") {
+        // It was stopped for its failures: no other pool may go on with it (R2).
+        if (output.ended < jobCount) await this.#cancel(id, "its run has ended");
+        const shown = await Promise.race([output.flush(), stop.promise]);
+        if (shown === undefined) return this.#tell(id, jobCount, output);
+        end = shown;
+      }
+      const reason = `pdoflow run was ended by ${end}`;
+      await this.#cancel(id, reason);
+      await finished; // it ends what runs, and then finds nothing more
+      if (end === "SIGPIPE") return exitCodes.brokenPipe; // `| head` has all that it wanted
+      await Promise.race([output.flush(), again.promise]);
+      this.say(`pdoflow run: posting ${id} is cancelled: ${reason}`);
+      return end === "SIGINT" ? exitCodes.interrupted : exitCodes.terminated;
+    } finally {
+      offSignals();
+      showing[Symbol.dispose]();
+    }
+  }
+
+  async #cancel(id: number, reason: string): Promise<void> {
+    await this.withDatabase((db) => cancelPostings(db, [id], { killsRunning: true, reason }));
+  }
+
+  #showProgress(jobCount: number, output: RunOutput): Disposable {
+    const progress = new Progress(this, "run", this.progress);
+    this.#clear = () => progress.end();
+    let samples: Sample[] = [];
+    const timer = setInterval(() => {
+      const { ended, failed } = output;
+      samples = withSample(samples, { atMs: performance.now(), ended });
+      const pace = paceOf(samples, jobCount);
+      const parts = [`${bar(ended / jobCount, 20)} ${ended} of ${amount(jobCount, "job")}`];
+      if (failed > 0) parts.push(`${failed} failed`);
+      if (pace) parts.push(`${pace.perSecond.toFixed(1)}/s`);
+      const leftMs = pace?.leftMs ?? null;
+      if (leftMs !== null) parts.push(`about ${roughTime(leftMs)} left`);
+      progress.show(parts.join(", "));
+    }, showEveryMs);
+    return {
+      [Symbol.dispose]: () => {
+        clearInterval(timer);
+        progress.end();
+      },
+    };
+  }
+
+  /** On a terminal the progress says enough, except that the code of the jobs is missing. */
+  #log(line: string): void {
+    if (this.context.isTerminal.stderr && !line.includes("is passed by")) return;
+    this.#clear();
+    this.say(`run: ${line}`);
+  }
+
+  async #show(job: EndedJob): Promise<void> {
+    this.#clear();
+    if (this.json) return this.printJson(documents.run, job);
+    const { whole, error } = job;
+    if (this.command.length === 0) await this.printInPace(`${JSON.stringify(job.result)}\n`);
+    else if (whole) await this.#print(job.job, whole);
+    if (error !== null) this.say(`job ${job.job} ${job.state}: ${error.name}: ${error.message}`);
+  }
+
+  async #print(job: string, { stdout, stderr }: WholeOutput): Promise<void> {
+    try {
+      await printWhole(stdout, this.context.stdout);
+      await printWhole(stderr, this.context.stderr);
+    } catch (error) {
+      this.#isCut = true; // the temp folder is full
+      this.say(`job ${job}: its output is incomplete: ${String(error)}`);
+    }
+  }
+
+  #tell(id: number, jobCount: number, output: RunOutput): ExitCode {
+    const { ended, failed } = output;
+    if (failed > 0) {
+      this.say(
+        `pdoflow run: ${failed} of ${amount(jobCount, "job")} failed; why: pdoflow failures ${id}`,
+      );
+    }
+    if (ended < jobCount) {
+      this.say(`pdoflow run: ${amount(jobCount - ended, "job")} did not run: pdoflow status ${id}`);
+    }
+    if (this.#isCut) return exitCodes.output;
+    return failed > 0 || ended < jobCount ? exitCodes.jobsFailed : exitCodes.ok;
+  }
+}
+
+/** Writes all bytes, no faster than they are read; errors of the stream are the process's. */
+async function printWhole(piece: Piece, stream: Writable): Promise<void> {
+  for await (const block of piece.blocks()) {
+    await new Promise<void>((resolve) => stream.write(block, () => resolve()));
+  }
+}
+
+/** The jobs of a command: its words, with the values that were read in their places. */
+async function* commands(
+  template: readonly string[],
+  batches: AsyncIterable<JobBatch>,
+): AsyncGenerator<JobBatch> {
+  let number = 0;
+  for await (const { args, priorities } of batches) {
+    const lines = args.map((text) => {
+      const input = JSON.parse(text) as CommandInput; // a list or an object, as it was read
+      return encodeArgs(commandOf(template, input, ++number));
+    });
+    yield { args: lines, priorities };
+  }
+}

@@ -1,0 +1,174 @@
+import { Command, Option } from "clipanion";
+import * as v from "valibot";
+
+import type { Db } from "../../db/connection/connect.ts";
+import {
+  cancelPostings,
+  holdPostings,
+  resumePostings,
+  setLimits,
+  setPriority,
+} from "../../db/engine/control.ts";
+import { readPriorities } from "../../db/read/lists.ts";
+import { documents } from "../output/output-schemas.ts";
+import { exitCodes, InvalidInput } from "../../domain/errors.ts";
+import { parse } from "../../domain/parse.ts";
+import { Rate, rateText } from "../../domain/posting.ts";
+import { amount } from "../output/pluralize.ts";
+import { PdoflowCommand } from "../shell/command.ts";
+import { PostingsCommand, whatEnds } from "./control.ts";
+import { parseFlags } from "../shell/flags.ts";
+import { wholeNumber } from "../shell/flag-types.ts";
+import { findPostingsToChange, readSelectors } from "../input/select.ts";
+
+const Limits = v.object({
+  maxRunning: v.optional(v.union([v.literal("none"), wholeNumber(1, 2 ** 31 - 1)])),
+  maxRate: v.optional(v.union([v.literal("none"), Rate])),
+});
+
+export class SetLimitCommand extends PdoflowCommand {
+  static override paths = [["set-limit"]];
+  static override usage = Command.Usage({
+    description: "change how many jobs of postings run, or start in some time",
+    details: `
+      In all pools together. It holds for what pools take from now on; what they have in hand goes
+      on. \`none\` lifts a limit; one that is not named stays as it is.
+    `,
+    examples: [
+      ["At most 4 at the same time", "$0 set-limit 42 --max-running 4"],
+      ["As many as there are workers again", "$0 set-limit 42 --max-running none"],
+    ],
+  });
+  postings = Option.Rest({ name: "posting" });
+  state = Option.String("--state", {
+    description: "those of them in this state: open, paused, errored_out or cancelled",
+  });
+  maxRunning = Option.String("--max-running", { description: "how many may run, or none" });
+  maxRate = Option.String("--max-rate", {
+    description: "how many may start in some time, 10/s, 100/m or 1000/h, or none",
+  });
+
+  async run() {
+    const { maxRunning, maxRate } = parseFlags(Limits, this);
+    if (maxRunning === undefined && maxRate === undefined) {
+      throw new InvalidInput("options", ["expected --max-running or --max-rate"]);
+    }
+    const words = this.postings;
+    const named = { words, selectors: await readSelectors(words, this.context.stdin) };
+    return await this.withDatabase(async (db) => {
+      const ids = await findPostingsToChange(db, named, this.state);
+      const rows = await setLimits(db, ids, {
+        maxRunning: maxRunning === "none" ? null : maxRunning,
+        maxRate: maxRate === "none" ? null : maxRate,
+      });
+      const postings = rows.map(({ id, maxRunning, rateCount, rateMs }) => ({
+        ...{ id, maxRunning, maxRate: rateText(rateCount, rateMs) },
+      }));
+      if (this.json) this.printJson(documents["set-limit"], { postings });
+      else {
+        for (const { id, maxRunning, maxRate } of postings) {
+          const running = maxRunning === null ? "any number" : `at most ${maxRunning}`;
+          this.say(`posting ${id}: ${running} may run, ${maxRate ?? "any number"} may start`);
+        }
+        const ended = ids.filter((id) => !postings.some((one) => one.id === id));
+        for (const id of ended) this.say(`posting ${id} has ended: left as it is`);
+      }
+      return exitCodes.ok;
+    });
+  }
+}
+
+export class SetPriorityCommand extends PostingsCommand {
+  static override paths = [["set-priority"]];
+  static override usage = Command.Usage({
+    description: "give postings another priority",
+    details: `
+      All jobs of a posting that no pool has taken yet, and those that wait for another attempt, go
+      by it from now on, also where each had a priority of its own. What pools have in hand goes on.
+    `,
+    examples: [
+      ["Before all others", "$0 set-priority 42 100"],
+      ["All that are open behind what comes, in a script", "$0 set-priority --state open -1 --yes"],
+    ],
+  });
+  to = Option.String({ name: "priority" });
+  yes = Option.Boolean("--yes", false, { description: "change several without asking" });
+  readonly document = documents["set-priority"];
+
+  get did() {
+    return `given priority ${this.to}`;
+  }
+
+  async change(db: Db, ids: number[]) {
+    const priority = parse(wholeNumber(-(2 ** 31), 2 ** 31 - 1), this.to, "priority");
+    if (ids.length > 1) {
+      await this.confirm(`give ${amount(ids.length, "posting")} priority ${priority}`, this.yes);
+    }
+    return await setPriority(db, ids, priority);
+  }
+}
+
+const Status = v.picklist(
+  ["open", "executing", "paused", "errored_out", "cancelled"],
+  "expected open, paused, errored_out or cancelled as the last word",
+);
+
+export class SetPostingStatusCommand extends PostingsCommand {
+  static override paths = [["set-posting-status"]];
+  static override usage = Command.Usage({
+    description: "set the state of postings: open, paused, errored_out or cancelled",
+    details: `
+      For scripts that have the state in a variable: the same as \`$0 resume\`, \`$0 pause\` and
+      \`$0 cancel\`. executing is another word for open.
+    `,
+    examples: [["Stop a posting for now", "$0 set-posting-status 42 paused"]],
+  });
+  to = Option.String({ name: "status" });
+  reason = Option.String("--reason", { description: "why; shown by status" });
+  yes = Option.Boolean("--yes", false, { description: "cancel several without asking" });
+  readonly document = documents["set-posting-status"];
+
+  get did() {
+    return `set to ${this.to}`;
+  }
+
+  async change(db: Db, ids: number[]) {
+    const reason = this.reason ?? "set by hand";
+    const to = parse(Status, this.to, "status");
+    switch (to) {
+      case "open":
+      case "executing":
+        return await resumePostings(db, ids);
+      case "paused":
+      case "errored_out":
+        return await holdPostings(db, ids, to, reason);
+      case "cancelled":
+        if (ids.length > 1) await this.confirm(await whatEnds(db, ids), this.yes);
+        return await cancelPostings(db, ids, { killsRunning: true, reason });
+    }
+  }
+}
+
+export class PriorityStatsCommand extends PdoflowCommand {
+  static override paths = [["priority-stats"]];
+  static override usage = Command.Usage({
+    description: "show how many jobs wait at which priority",
+    details: "Jobs of open postings that no pool has taken yet, the highest priority first.",
+  });
+
+  async run() {
+    return await this.withDatabase(async (db) => {
+      const priorities = await readPriorities(db);
+      if (this.json) this.printJson(documents["priority-stats"], { priorities });
+      else {
+        this.printTable(
+          ["priority", "postings", "waiting"],
+          priorities.map(({ priority, postings, waiting }) => [
+            ...[String(priority), postings, waiting],
+          ]),
+        );
+      }
+      return exitCodes.ok;
+    });
+  }
+}

@@ -1,0 +1,161 @@
+import { Command, Option } from "clipanion";
+
+import { describeTarget } from "../../db/connection/settings.ts";
+import {
+  findPostings,
+  type PoolRow,
+  type PostingRow,
+  readPools,
+  readPostings,
+} from "../../db/read/snapshot.ts";
+import type { PostingFacts } from "../../db/read/explain.ts";
+import { readCounts } from "../../db/read/status.ts";
+import { readSnapshot } from "../../db/dashboard/snapshot.ts";
+import { documents } from "../output/output-schemas.ts";
+import { exitCodes, type ExitCode, InvalidInput } from "../../domain/errors.ts";
+import type { JobCounts } from "../../domain/posting.ts";
+import { isOfProject } from "../../domain/route.ts";
+import { projectOfPool } from "../../pool/entry/project.ts";
+import type { Color } from "../output/color.ts";
+import { PdoflowCommand } from "../shell/command.ts";
+import { obstacleLines } from "../output/obstacles.ts";
+import { findWholePostings, readSelectors } from "../input/select.ts";
+import { textLook, watchStatus } from "../watch/status-watch.ts";
+
+const mostPostings = 20;
+
+export class StatusCommand extends PdoflowCommand {
+  static override paths = [["status"]];
+  static override usage = Command.Usage({
+    description: "show postings, their jobs by status, and pools",
+    details: `
+      Without a number: what has not ended, then the newest of what has, ${mostPostings} at most.
+
+      waiting: to be claimed; running: claimed by a pool; retrying: failed, and waiting for another
+      attempt; done, failed, cancelled: ended.
+    `,
+    examples: [
+      ["All of it", "$0 status"],
+      ["One posting, for a script", "$0 status 42 --json"],
+    ],
+  });
+  postings = Option.Rest({ name: "posting" });
+  watch = Option.Boolean("-w,--watch", false, {
+    description: "show all of it anew every two seconds, until Ctrl-C; into a pipe once",
+  });
+
+  async run() {
+    if (this.watch) return await this.#watch();
+    const selectors = await readSelectors(this.postings, this.context.stdin);
+    const isAll = this.postings.length === 0; // and not where `-` is empty
+    return await this.withDatabase(async (db) => {
+      const postings = isAll
+        ? await readPostings(db, mostPostings)
+        : await findPostings(db, await findWholePostings(db, selectors));
+      const counts = await readCounts(
+        db,
+        postings.map(({ id }) => id),
+      );
+      const pools = isAll ? await readPools(db) : [];
+      const counted = postings.map((row) => ({ ...row, jobs: counts.get(row.id) ?? noJobs }));
+      if (this.json) {
+        this.printJson(documents.status, { database: db.target, postings: counted, pools });
+      } else {
+        this.say(describeTarget(db.target));
+        this.#showPostings(counted);
+        // Of this folder's own postings that no pool is up is said below.
+        const own = projectOfPool({
+          ...this.context,
+          option: undefined,
+          root: this.context.cwd,
+          ...db,
+        });
+        const isShown = ({ route, pools }: PostingFacts) =>
+          !isAll || pools.length > 0 || !isOfProject(route, { project: own });
+        for (const line of await obstacleLines(db, counted, isShown)) this.say(line);
+        if (isAll) this.#showPools(pools);
+      }
+      return exitCodes.ok;
+    });
+  }
+
+  /** As the dashboard shows it, but with nothing to press. */
+  async #watch(): Promise<ExitCode> {
+    if (this.json || this.postings.length > 0) {
+      throw new InvalidInput("status --watch", [
+        "expected neither --json nor postings: it shows all, to a person. " +
+          "For a script: pdoflow top --json",
+      ]);
+    }
+    const { stdout, onStopSignal, isTerminal } = this.context;
+    const look = textLook(this.context, false);
+    return await this.withDatabase((db) =>
+      watchStatus(() => readSnapshot(db, mostPostings), {
+        ...{ look, onStopSignal, isOnce: !isTerminal.stdout },
+        write: (text) => void stdout.write(text),
+      }),
+    );
+  }
+
+  #showPostings(postings: readonly (PostingRow & { jobs: JobCounts })[]): void {
+    if (postings.length === 0) {
+      this.say("no postings yet; post one with: pdoflow post fn.ts#name args.json");
+      return;
+    }
+    this.printTable(
+      ["posting", "entry point", "state", "jobs", ...jobStatuses],
+      postings.map(({ id, entryPoint, state, jobCount, jobs }) => [
+        String(id),
+        entryPoint,
+        state,
+        jobCount,
+        ...jobStatuses.map((status) => jobs[status]),
+      ]),
+      stateColor,
+    );
+    for (const { id, state, reason } of postings) {
+      if (state === "open" && reason !== null) this.say(`posting ${id}: ${reason}`);
+    }
+  }
+
+  #showPools(pools: readonly PoolRow[]): void {
+    if (pools.length === 0) {
+      this.say("no pools; start one with: pdoflow pool");
+      return;
+    }
+    this.print("");
+    this.printTable(poolHeader, pools.map(poolCells), stateColor);
+  }
+}
+
+export const poolHeader = ["pool", "host", "pid", "workers", "state", "last beat", "refused"];
+
+export const poolCells = (pool: PoolRow): (string | number)[] => [
+  ...[String(pool.id), pool.host, String(pool.pid), pool.slots, pool.state],
+  ...[`${(pool.beatAgoMs / 1000).toFixed(1)} s ago`, pool.refused],
+];
+
+/** Red where a person should look, dim where there is nothing more to see. */
+export function stateColor(cell: string): Color | null {
+  if (/^(errored_out|failed|lost)$/.test(cell)) return "red";
+  if (/^(paused|retrying|draining)$/.test(cell)) return "yellow";
+  return /^(finished|cancelled|stopped)$/.test(cell) ? "dim" : null;
+}
+
+export const jobStatuses = [
+  "waiting",
+  "running",
+  "retrying",
+  "done",
+  "failed",
+  "cancelled",
+] as const satisfies readonly (keyof JobCounts)[];
+
+export const noJobs: JobCounts = {
+  waiting: 0,
+  running: 0,
+  retrying: 0,
+  done: 0,
+  failed: 0,
+  cancelled: 0,
+};

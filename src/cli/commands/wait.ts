@@ -1,0 +1,217 @@
+import { Command, Option } from "clipanion";
+import * as v from "valibot";
+
+import type { Db } from "../../db/connection/connect.ts";
+import type { PostingCounts } from "../../db/read/status.ts";
+import { documents } from "../output/output-schemas.ts";
+import { type ExitCode, exitCodes } from "../../domain/errors.ts";
+import { bar, paceOf, roughTime, type Sample, withSample } from "../../domain/pace.ts";
+import { amount } from "../output/pluralize.ts";
+import { PdoflowCommand } from "../shell/command.ts";
+import { parseFlags } from "../shell/flags.ts";
+import { duration } from "../shell/flag-types.ts";
+import { Progress } from "../shell/progress.ts";
+import { countSelected } from "../input/job-pages.ts";
+import { obstacleLines } from "../output/obstacles.ts";
+import { findSelected, readSelectors } from "../input/select.ts";
+import { watchPostings } from "../watch/posting-wait.ts";
+
+const Options = v.object({
+  timeout: v.optional(duration),
+  until: v.optional(
+    v.pipe(
+      v.string(),
+      v.regex(/^(100|[1-9]?\d)(\.\d+)?%$/, "expected a share of the jobs such as 90%"),
+      v.transform((text) => Number.parseFloat(text) / 100),
+    ),
+    "100%",
+  ),
+});
+
+/** A pool may be about to start; and what it refuses it refuses within moments. */
+const hintAfterMs = 1_500;
+const hintEveryMs = 5_000;
+
+type End = "ended" | "timed out" | "stopped";
+
+/** What ended the wait before the jobs did. */
+class Interrupted extends Error {
+  override readonly name = "Interrupted";
+  readonly by: string;
+  constructor(by: string) {
+    super(by);
+    this.by = by;
+  }
+}
+
+export class WaitCommand extends PdoflowCommand {
+  static override paths = [["wait"]];
+  static override usage = Command.Usage({
+    description: "wait until jobs, or all jobs of postings, have ended",
+    details: `
+      Exit code 0: all ended, and none failed. 1: jobs failed, or a posting was stopped for its
+      failures, which ends only once somebody resumes or cancels it. 124: --timeout is over. 130 and
+      143: Ctrl-C or SIGTERM; the postings go on.
+    `,
+    examples: [
+      ["Wait, and see why jobs failed if some did", "$0 wait 42 || $0 failures 42"],
+      ["The first one of several", "$0 wait --any 42 43 44"],
+    ],
+  });
+  postings = Option.Rest({ name: "posting or job", required: 1 });
+  timeout = Option.String("--timeout", { description: "give up after so long, such as 10m" });
+  any = Option.Boolean("--any", false, { description: "until the first of them, not all" });
+  until = Option.String("--until", {
+    description: "until such a share of the jobs of each has ended; by default 100%",
+  });
+
+  async run() {
+    const { timeout, until } = parseFlags(Options, this);
+    const selectors = await readSelectors(this.postings, this.context.stdin);
+    const selected = await this.withDatabase((db) => findSelected(db, selectors));
+    const stop = new AbortController();
+    const offSignals = this.context.onStopSignal((signal) => stop.abort(new Interrupted(signal)));
+    const timer = setTimeout(
+      () => stop.abort(new Interrupted("timeout")),
+      Math.min(timeout ?? Infinity, 2 ** 31 - 1), // what a timer can hold: 24 days
+    );
+    const progress = new Waiting(this);
+    let last: readonly PostingCounts[] = [];
+    const isOver = (counts: readonly PostingCounts[]) => {
+      last = counts;
+      progress.show(counts);
+      // All jobs have ended a moment before their posting has.
+      const isFar = (one: PostingCounts) => (until < 1 ? endedShare(one) >= until : one.isEnded);
+      const isDone = (one: PostingCounts) => isStopped(one) || isFar(one);
+      return this.any ? counts.some(isDone) : counts.every(isDone);
+    };
+    try {
+      const withDatabase: typeof this.withDatabase = (work) => this.withDatabase(work);
+      const ids = selected.map(({ id }) => id);
+      const hints = new Hints((line) => this.say(`${this.json ? "" : "pdoflow wait: "}${line}`));
+      const read = async (db: Db) => {
+        const counts = await countSelected(db, selected);
+        await hints.look(db, counts);
+        return counts;
+      };
+      await watchPostings({ ids, read, isOver, signal: stop.signal, withDatabase });
+      progress.end();
+      return this.#tell(last, last.some(isStopped) ? "stopped" : "ended");
+    } catch (error) {
+      progress.end();
+      if (!(error instanceof Interrupted)) throw error;
+      return this.#interrupted(error.by, last);
+    } finally {
+      clearTimeout(timer);
+      offSignals();
+    }
+  }
+
+  #interrupted(by: string, last: readonly PostingCounts[]): ExitCode {
+    const open = last.filter(({ isEnded }) => !isEnded).map(({ id }) => id);
+    this.say(`${this.json ? "" : "pdoflow wait: "}these go on: posting ${open.join(", ")}`);
+    if (by === "timeout") {
+      this.#tell(last, "timed out");
+      return exitCodes.timedOut;
+    }
+    return by === "SIGINT" ? exitCodes.interrupted : exitCodes.terminated;
+  }
+
+  #tell(counts: readonly PostingCounts[], end: End): ExitCode {
+    if (this.json) {
+      this.printJson(documents.wait, {
+        end,
+        postings: counts.map(({ id, state, isEnded, reason, ...jobs }) => ({
+          ...{ id, state, isEnded, reason },
+          jobs,
+        })),
+      });
+    } else for (const one of counts) this.say(sentence(one));
+    const hasFailed = counts.some((one) => one.failed > 0 || isStopped(one));
+    return hasFailed ? exitCodes.jobsFailed : exitCodes.ok;
+  }
+}
+
+const endedOf = ({ done, failed, cancelled }: PostingCounts) => done + failed + cancelled;
+
+const totalOf = (one: PostingCounts) => endedOf(one) + one.waiting + one.running + one.retrying;
+
+const endedShare = (one: PostingCounts) => (one.isEnded ? 1 : endedOf(one) / totalOf(one));
+
+/** It ends only once somebody resumes or cancels it. */
+const isStopped = ({ state }: PostingCounts) => state === "errored_out";
+
+/** "posting 42 finished: 98 done, 2 failed; why: pdoflow failures 42" */
+function sentence(one: PostingCounts): string {
+  const { id, state, reason, failed } = one;
+  const parts = (["done", "failed", "cancelled", "retrying", "running", "waiting"] as const)
+    .filter((status) => one[status] > 0)
+    .map((status) => `${one[status].toLocaleString("en")} ${status}`);
+  const why = failed > 0 ? `; why: pdoflow failures ${id}` : "";
+  const stopped = isStopped(one)
+    ? ` (${reason ?? "no reason given"}; go on with: pdoflow resume ${id})`
+    : "";
+  return `posting ${id} is ${state}${stopped}: ${parts.join(", ")}${why}`;
+}
+
+/** Says why nothing happens, where no pool runs what is waited for: each reason once. */
+class Hints {
+  readonly #say: (line: string) => void;
+  readonly #said = new Set<string>();
+  #lookAt = performance.now() + hintAfterMs;
+
+  constructor(say: (line: string) => void) {
+    this.#say = say;
+  }
+
+  async look(db: Db, counts: readonly PostingCounts[]): Promise<void> {
+    if (performance.now() < this.#lookAt) return;
+    this.#lookAt = performance.now() + hintEveryMs;
+    const idle = counts.filter(({ isEnded, running }) => !isEnded && running === 0);
+    const lines = await obstacleLines(
+      db,
+      idle.map((one) => ({ id: one.id, jobs: one })),
+    );
+    for (const line of lines) {
+      if (!this.#said.has(line)) this.#say(line);
+      this.#said.add(line);
+    }
+  }
+}
+
+/** How far it is, on a terminal, once it has taken two seconds. */
+class Waiting {
+  readonly #progress: Progress;
+  #samples: Sample[] = [];
+
+  constructor(command: WaitCommand) {
+    this.#progress = new Progress(command, "wait");
+  }
+
+  show(counts: readonly PostingCounts[]): void {
+    const ended = counts.reduce((sum, one) => sum + endedOf(one), 0);
+    const total = counts.reduce((sum, one) => sum + totalOf(one), 0);
+    const failed = counts.reduce((sum, one) => sum + one.failed, 0);
+    this.#samples = withSample(this.#samples, { atMs: performance.now(), ended });
+    const pace = paceOf(this.#samples, total);
+    const share = total === 0 ? 1 : ended / total;
+    this.#progress.show(
+      [
+        `${bar(share, 20)} ${(100 * share).toFixed(1)} % of ${amount(total, "job")}`,
+        ...(failed > 0 ? [`${failed.toLocaleString("en")} failed`] : []),
+        ...(pace === null ? [] : [rate(pace.perSecond)]),
+        ...(pace === null ? [] : [left(pace.leftMs)]),
+      ].join(", "),
+    );
+  }
+
+  end(): void {
+    this.#progress.end();
+  }
+}
+
+const rate = (perSecond: number) =>
+  perSecond >= 10 ? `${Math.round(perSecond).toLocaleString("en")}/s` : `${perSecond.toFixed(1)}/s`;
+
+const left = (ms: number | null) =>
+  ms === null ? "none has ended in the last minute" : `about ${roughTime(ms)} left`;

@@ -1,0 +1,159 @@
+import { relative } from "node:path";
+
+import * as v from "valibot";
+
+import { table } from "../output/table.ts";
+
+/** What examples/inspect-files.ts reports of one file, as it comes back from an outcome. */
+export const FileReport = v.strictObject({
+  path: v.string(),
+  kind: v.string(),
+  bytes: v.number(),
+  gzipBytes: v.number(),
+  entropy: v.number(),
+  sha256: v.nullable(v.string()),
+  inode: v.nullable(v.string()),
+  problem: v.nullable(v.string()),
+});
+export type FileReport = v.InferOutput<typeof FileReport>;
+
+/** Files of one kind, or all of them, added up. */
+export interface Total {
+  files: number;
+  bytes: number;
+  gzipBytes: number;
+}
+
+/** Files with the same content under different paths, which are not names of one file. */
+export interface Duplicate {
+  paths: string[];
+  bytes: number;
+  /** What all but one of them take up. */
+  wastedBytes: number;
+}
+
+export interface Findings {
+  total: Total;
+  /** The kind with the most bytes first. */
+  kinds: ({ kind: string } & Total)[];
+  /**
+   * Of at least 4 KiB, and at most five, each: the ones that gzip makes smallest for their size …
+   */
+  mostCompressible: FileReport[];
+  /** … and those whose bytes are most like random ones. */
+  highestEntropy: FileReport[];
+  /** The most wasteful first; all of them. */
+  duplicates: Duplicate[];
+  unreadable: FileReport[];
+}
+
+/**
+ * Small files say little: a header alone makes them look dense, and a few bytes are never random.
+ */
+const leastBytes = 4096;
+const most = 5;
+
+/** Sums reports up. Their order does not matter. */
+export function sumUp(reports: Iterable<FileReport>): Findings {
+  const total: Total = { files: 0, bytes: 0, gzipBytes: 0 };
+  const kinds = new Map<string, Total>();
+  const all: FileReport[] = [];
+  for (const report of reports) {
+    all.push(report);
+    add(total, report);
+    const ofKind = kinds.get(report.kind) ?? { files: 0, bytes: 0, gzipBytes: 0 };
+    kinds.set(report.kind, ofKind);
+    add(ofKind, report);
+  }
+  all.sort((a, b) => (a.path < b.path ? -1 : 1));
+  const large = all.filter((report) => report.bytes >= leastBytes);
+  return {
+    total,
+    kinds: [...kinds]
+      .map(([kind, sums]) => ({ kind, ...sums }))
+      .sort((a, b) => b.bytes - a.bytes || (a.kind < b.kind ? -1 : 1)),
+    mostCompressible: large.toSorted((a, b) => ratio(a) - ratio(b)).slice(0, most),
+    highestEntropy: large.toSorted((a, b) => b.entropy - a.entropy).slice(0, most),
+    duplicates: duplicatesAmong(all),
+    unreadable: all.filter((report) => report.problem !== null),
+  };
+}
+
+function add(total: Total, { bytes, gzipBytes }: FileReport): void {
+  total.files++;
+  total.bytes += bytes;
+  total.gzipBytes += gzipBytes;
+}
+
+const ratio = ({ bytes, gzipBytes }: FileReport) => gzipBytes / bytes;
+
+function duplicatesAmong(reports: readonly FileReport[]): Duplicate[] {
+  const byContent = Map.groupBy(
+    reports.filter(({ sha256, bytes }) => sha256 !== null && bytes > 0),
+    ({ sha256 }) => sha256,
+  );
+  return [...byContent.values()]
+    .map((same) => [
+      ...new Map(same.map((report) => [report.inode ?? report.path, report])).values(),
+    ])
+    .filter((same) => same.length > 1)
+    .map((same) => {
+      const bytes = same[0]?.bytes ?? 0;
+      return { paths: same.map(({ path }) => path), bytes, wastedBytes: bytes * (same.length - 1) };
+    })
+    .sort((a, b) => b.wastedBytes - a.wastedBytes);
+}
+
+/** Findings as text for a person, with paths relative to `folder` where they are in it. */
+export function findingsText(findings: Findings, folder: string): string {
+  const { total, kinds, mostCompressible, highestEntropy, duplicates, unreadable } = findings;
+  const row = (name: string, { files, bytes, gzipBytes }: Total) => [
+    name,
+    files,
+    sizeText(bytes),
+    bytes === 0 ? "-" : percent(gzipBytes / bytes),
+  ];
+  const name = (path: string) => {
+    const near = relative(folder, path);
+    return near === "" || near.startsWith("../..") ? path : near;
+  };
+  const wasted = duplicates.reduce((sum, { wastedBytes }) => sum + wastedBytes, 0);
+  const parts = [
+    table(
+      ["kind", "files", "size", "gzip"],
+      [...kinds.map((sums) => row(sums.kind, sums)), row("all", total)],
+    ),
+    table(
+      ["gzip", "size", "most compressible"],
+      mostCompressible.map((r) => [percent(ratio(r)), sizeText(r.bytes), name(r.path)]),
+    ),
+    table(
+      ["bits per byte", "size", "highest entropy (8 is random)"],
+      highestEntropy.map((r) => [r.entropy.toFixed(3), sizeText(r.bytes), name(r.path)]),
+    ),
+    table(
+      ["wasted", "copies", `duplicates (${sizeText(wasted)} wasted in all)`],
+      duplicates
+        .slice(0, most)
+        .map((d) => [sizeText(d.wastedBytes), d.paths.length, name(d.paths[0] ?? "")]),
+    ),
+    ...(unreadable.length === 0
+      ? []
+      : [`${unreadable.length} could not be read, the first: ${unreadable[0]?.problem}`]),
+  ];
+  return parts.join("\n\n");
+}
+
+const percent = (share: number) => `${(share * 100).toFixed(1)} %`;
+
+/** A size in the unit that fits: 12 B, 3.4 kB, 5.6 MB, 7.8 GB. */
+export function sizeText(bytes: number): string {
+  if (bytes < 1000) return `${bytes} B`;
+  for (const [unit, size] of [
+    ["kB", 1e3],
+    ["MB", 1e6],
+  ] as const) {
+    if (bytes < size * 999.95) return `${(bytes / size).toFixed(1)} ${unit}`;
+  }
+  return `${(bytes / 1e9).toFixed(1)} GB`;
+}

@@ -1,0 +1,171 @@
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+
+import { Command, Option } from "clipanion";
+
+import { connect, type Db } from "../../db/connection/connect.ts";
+import { migrate } from "../../db/admin/migrations.ts";
+import type { JobBatch } from "../../db/posting/batches.ts";
+import { insertPosting } from "../../db/posting/insert.ts";
+import { readCounts } from "../../db/read/status.ts";
+import { exitCodes } from "../../domain/errors.ts";
+import { parse } from "../../domain/parse.ts";
+import { serverPlace } from "../../domain/server-place.ts";
+import { encodeArgs } from "../../job/values.ts";
+import { Pool } from "../../pool/pool.ts";
+import { withWorkers } from "../../pool/with-workers.ts";
+import { ensureServer, stopServer } from "../../server/server.ts";
+import { build } from "../../version.ts";
+import { PdoflowCommand } from "../shell/command.ts";
+import { listFiles } from "./demo-files.ts";
+import { FileReport, findingsText, sumUp } from "./demo-findings.ts";
+import { inspectFilesSource } from "./demo-source.ts";
+import { Progress } from "../shell/progress.ts";
+
+const mostFiles = 10_000;
+const batchSize = 1_000;
+const noLimits = { jobsMax: null, memoryMaxBytes: null };
+/** Where there are files on most machines, for who has few of their own at hand. */
+const systemFolders = [
+  "/usr/share",
+  "/usr/lib",
+  "/usr/local",
+  "/usr/include",
+  "/System/Library/Fonts",
+];
+
+export class DemoCommand extends PdoflowCommand {
+  static override paths = [["demo"]];
+  static override usage = Command.Usage({
+    description: "see it work: inspect up to 10,000 files, one job for each",
+    details: `
+      Starts a PostgreSQL of its own in the temp folder, posts a job for each file of a folder (by
+      default node_modules and, if that has fewer than 10,000 files, folders of the system), runs
+      them in a pool with a worker for each core, reads the results back, and removes everything
+      again. Your own queue is not touched.
+    `,
+    examples: [["Look at other files", "$0 demo ~/data"]],
+  });
+  folder = Option.String({ name: "folder", required: false });
+
+  async run() {
+    const { context } = this;
+    const folders = this.#folders();
+    const data = join(tmpdir(), `pdoflow-demo-${crypto.randomUUID()}`);
+    const root = mkdtempSync(join(tmpdir(), "pdoflow-demo-root-"));
+    writeFileSync(join(root, "inspect-files.ts"), inspectFilesSource);
+    const place = serverPlace({ ...context, env: { PDOFLOW_DATA: data } });
+    try {
+      const address = await ensureServer(place, {
+        onProgress: (sentence) => this.say(`demo: ${sentence}`),
+      });
+      const target = {
+        ...address,
+        user: address.username,
+        password: undefined,
+        tls: false as const,
+      };
+      await using db = connect(
+        { ...target, schema: "pdoflow", source: "the demo's own server" },
+        { connections: 1 },
+      );
+      await migrate(db);
+      return await this.#inspect(db, root, folders);
+    } finally {
+      await stopServer(place);
+      for (const made of [root, data, place.socketFolder])
+        rmSync(made, { recursive: true, force: true });
+    }
+  }
+
+  #folders(): [string, ...string[]] {
+    const { cwd } = this.context;
+    if (this.folder !== undefined) return [resolve(cwd, this.folder)];
+    const [first = cwd, ...more] = [resolve(cwd, "node_modules"), ...systemFolders].filter(
+      (folder) => existsSync(folder),
+    );
+    return [first, ...more];
+  }
+
+  async #inspect(db: Db, root: string, folders: readonly [string, ...string[]]) {
+    const { context } = this;
+    const entryPoint = "inspect-files.ts#inspectFile";
+    const { id, jobCount } = await insertPosting(
+      db,
+      { entryPoint, priority: 0, osUser: context.osUser() },
+      jobsOf(folders),
+      folders.join(", "),
+    );
+    this.say(
+      `demo: posted ${jobCount.toLocaleString("en")} jobs of ${entryPoint}, one for each file of ` +
+        `${folders.join(", ")}; running them in ${context.cores} worker processes`,
+    );
+    const startedAt = performance.now();
+    const { failed } = await this.#work(db, root, id, jobCount);
+    const seconds = (performance.now() - startedAt) / 1000;
+    this.print(findingsText(sumUp(await readReports(db, id)), folders[0]));
+    this.print(
+      `\n${jobCount.toLocaleString("en")} jobs in ${seconds.toFixed(1)} s: ` +
+        `${Math.round(jobCount / seconds).toLocaleString("en")} jobs/s, ` +
+        "each with its outcome on record",
+    );
+    return failed > 0 ? exitCodes.jobsFailed : exitCodes.ok;
+  }
+
+  async #work(db: Db, root: string, id: number, jobCount: number) {
+    const { context } = this;
+    const worker = { program: context.program, root, env: context.env, ...noLimits };
+    const pool = await Pool.start(db.target, {
+      host: context.host,
+      pid: context.pid,
+      version: build,
+      osUser: context.osUser(),
+      ...{ patienceMs: 15_000, idleTimeoutMs: null, lifetimeMs: null, graceMs: null },
+      ...{ provides: {}, posters: null, oldestEvery: 0, once: true },
+      log: (line) => this.say(`demo: ${line}`),
+      ...withWorkers(context.cores, worker, { reloads: false }),
+    });
+    const progress = new Progress(this, "demo");
+    const showing = setInterval(() => {
+      readCounts(db, [id]).then(
+        (counts) => {
+          const ended = counts.get(id);
+          if (ended) progress.show(`${ended.done + ended.failed} of ${jobCount} files`);
+        },
+        () => clearInterval(showing), // the pool's own statements tell what is wrong
+      );
+    }, 500);
+    const ignore = context.onStopSignal(() => pool.kill());
+    try {
+      return await pool.finished();
+    } finally {
+      ignore();
+      clearInterval(showing);
+      progress.end();
+    }
+  }
+}
+
+/** One job for each of the first 10,000 files, folder after folder. */
+async function* jobsOf(folders: readonly string[]): AsyncGenerator<JobBatch> {
+  let args: string[] = [];
+  let left = mostFiles;
+  for (const folder of folders) {
+    for await (const path of listFiles(folder, left)) {
+      args.push(encodeArgs([path]));
+      left--;
+      if (args.length < batchSize) continue;
+      yield { args };
+      args = [];
+    }
+  }
+  yield { args };
+}
+
+async function readReports(db: Db, id: number): Promise<FileReport[]> {
+  const rows = await db.sql<{ result: unknown }[]>`
+    select result from ${db.schema}.outcome
+    where posting_id = ${id} and state = 'done' order by seq`;
+  return rows.map(({ result }) => parse(FileReport, result, "result of a job"));
+}

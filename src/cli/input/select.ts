@@ -1,0 +1,124 @@
+import * as v from "valibot";
+
+import type { Db } from "../../db/connection/connect.ts";
+import { findPostings } from "../../db/read/snapshot.ts";
+import { findInState, findPicked } from "../../db/read/selection.ts";
+import { exitCodes, InvalidInput, PdoflowError } from "../../domain/errors.ts";
+import { parse } from "../../domain/parse.ts";
+import {
+  type IndexRange,
+  mergeRanges,
+  parseSelector,
+  type Selector,
+  selectorsIn,
+} from "../../domain/selector.ts";
+import { JobNotFound } from "./job-named.ts";
+
+/** Jobs of one posting: all where `indices` is null. */
+export interface Selected {
+  id: number;
+  indices: readonly IndexRange[] | null;
+}
+
+/** The states in which a posting has not ended, as `--state` takes them. */
+export const LiveState = v.optional(
+  v.picklist(
+    ["open", "paused", "errored_out", "cancelled"],
+    "expected open, paused, errored_out or cancelled",
+  ),
+);
+
+/** A posting was named that does not exist. */
+export class PostingNotFound extends PdoflowError {
+  override readonly name = "PostingNotFound";
+  readonly exitCode = exitCodes.notFound;
+  constructor({ posting }: Selector) {
+    const what = {
+      number: () => `there is no posting ${posting.by === "number" ? posting.id : ""}`,
+      last: () => "there are no postings yet",
+      name: () => `no posting has the name "${posting.by === "name" ? posting.name : ""}"`,
+    }[posting.by]();
+    super(`${what}. "pdoflow list --all" shows those that there are.`);
+  }
+}
+
+/** The selectors on a command line, and where `-` is among them, those of standard input. */
+export async function readSelectors(
+  words: readonly string[],
+  input: AsyncIterable<Uint8Array | string>,
+): Promise<Selector[]> {
+  const selectors: Selector[] = [];
+  for (const word of words) {
+    if (word !== "-") selectors.push(parseSelector(word));
+    else selectors.push(...selectorsIn(await textOf(input)));
+  }
+  return selectors;
+}
+
+/**
+ * The postings that selectors stand for, each once, in the order in which they were named.
+ *
+ * @throws {PostingNotFound}
+ * @throws {JobNotFound} where none of the jobs of one exists.
+ */
+export async function findSelected(db: Db, selectors: readonly Selector[]): Promise<Selected[]> {
+  const selected = new Map<number, Selected>();
+  for (const selector of selectors) {
+    const ids = await findPicked(db, selector.posting);
+    if (ids.length === 0) throw new PostingNotFound(selector);
+    if (selector.indices) await expectJobs(db, ids, selector.indices);
+    for (const id of ids) {
+      const before = selected.get(id)?.indices ?? [];
+      const isWhole = selector.indices === null || selected.get(id)?.indices === null;
+      const indices = isWhole ? null : mergeRanges([...before, ...(selector.indices ?? [])]);
+      selected.set(id, { id, indices });
+    }
+  }
+  return [...selected.values()];
+}
+
+/** Some of the jobs are to exist. @throws {JobNotFound} */
+async function expectJobs(db: Db, ids: readonly number[], ranges: readonly IndexRange[]) {
+  for (const { id, jobCount } of await findPostings(db, ids)) {
+    const [one, ...others] = ranges.filter(({ first }) => first >= jobCount);
+    if (one && others.length + 1 === ranges.length) throw new JobNotFound(`${id}/${one.first}`);
+  }
+}
+
+/** As {@link findSelected}, where only whole postings make sense. */
+export async function findWholePostings(db: Db, selectors: readonly Selector[]): Promise<number[]> {
+  const jobs = selectors.find(({ indices }) => indices !== null);
+  if (jobs) {
+    throw new InvalidInput(`selector "${jobs.text}"`, ["expected a posting, found jobs of one"]);
+  }
+  return (await findSelected(db, selectors)).map(({ id }) => id);
+}
+
+/**
+ * The postings that are named and, with `--state`, in that state; all in that state where no word
+ * names any. `-` is such a word, also where standard input is empty: that names none, not all.
+ */
+export async function findPostingsToChange(
+  db: Db,
+  { words, selectors }: { words: readonly string[]; selectors: readonly Selector[] },
+  stateText: string | undefined,
+): Promise<number[]> {
+  const state = parse(LiveState, stateText, "--state");
+  if (state === undefined) {
+    if (selectors.length > 0) return await findWholePostings(db, selectors);
+    throw new InvalidInput("postings", ["expected some, such as 42, last or @name, or --state"]);
+  }
+  const inState = await findInState(db, state);
+  if (words.length === 0) return inState;
+  const named = new Set(await findWholePostings(db, selectors));
+  return inState.filter((id) => named.has(id));
+}
+
+async function textOf(input: AsyncIterable<Uint8Array | string>): Promise<string> {
+  const decoder = new TextDecoder();
+  let text = "";
+  for await (const part of input) {
+    text += typeof part === "string" ? part : decoder.decode(part, { stream: true });
+  }
+  return text;
+}

@@ -1,0 +1,34 @@
+import type { Db } from "../../db/connection/connect.ts";
+import { type PostingFacts, readPostingFacts } from "../../db/read/explain.ts";
+import { obstacleOf } from "../../domain/explain.ts";
+import type { JobCounts } from "../../domain/posting.ts";
+
+/** How many postings are named in one line. */
+const mostNamed = 10;
+
+/** Why open postings wait that no pool runs: a line for each reason. */
+export async function obstacleLines(
+  db: Db,
+  postings: readonly { id: number; jobs: JobCounts }[],
+  isShown: (facts: PostingFacts) => boolean = () => true,
+): Promise<string[]> {
+  const waiting = postings.filter(({ jobs }) => jobs.waiting + jobs.retrying > 0);
+  const facts = await readPostingFacts(
+    db,
+    waiting.map(({ id }) => id),
+  );
+  const byReason = new Map<string, number[]>();
+  for (const each of facts) {
+    const obstacle = isShown(each) ? obstacleOf(each) : null;
+    if (obstacle === null) continue;
+    const reason = each.refusal === null ? obstacle : `${obstacle}: it was ${each.refusal}`;
+    byReason.set(reason, [...(byReason.get(reason) ?? []), each.id]);
+  }
+  return [...byReason].map(([reason, ids]) => {
+    const more = ids.length > mostNamed ? ` and ${ids.length - mostNamed} more` : "";
+    const names = `${ids.slice(0, mostNamed).join(", ")}${more}`;
+    return ids.length === 1
+      ? `posting ${names} waits because ${reason}`
+      : `postings ${names} wait because ${reason}`;
+  });
+}

@@ -1,0 +1,56 @@
+import { closeSync, readSync, writeSync } from "node:fs";
+
+import { createUnnamedFile } from "../../pool/wire/unnamed-file.ts";
+
+/** More than this goes to a file without a name, so that memory stays small. */
+const heldBytes = 4 * 1024 * 1024;
+const blockBytes = 256 * 1024;
+
+/** Lines that are written once and then read once. */
+export class RowSpool implements Disposable {
+  #held: string[] = [];
+  #heldLength = 0;
+  #file: number | null = null;
+
+  /** `lines` end with a line break each. */
+  add(lines: string): void {
+    this.#held.push(lines);
+    this.#heldLength += lines.length;
+    if (this.#heldLength > heldBytes) this.#flush();
+  }
+
+  #flush(): void {
+    this.#file ??= createUnnamedFile();
+    const bytes = Buffer.from(this.#held.join(""));
+    for (let at = 0; at < bytes.length;) at += writeSync(this.#file, bytes, at);
+    this.#held = [];
+    this.#heldLength = 0;
+  }
+
+  /** All lines in their order, some at a time. */
+  *batches(): Generator<string[]> {
+    if (this.#file === null) {
+      yield linesOf(this.#held.join(""));
+      return;
+    }
+    this.#flush();
+    const block = Buffer.allocUnsafe(blockBytes);
+    const decoder = new TextDecoder();
+    let rest = "";
+    for (let at = 0; ;) {
+      const size = readSync(this.#file, block, 0, blockBytes, at);
+      if (size === 0) break;
+      at += size;
+      const text = rest + decoder.decode(block.subarray(0, size), { stream: true });
+      const end = text.lastIndexOf("\n") + 1;
+      rest = text.slice(end);
+      yield linesOf(text.slice(0, end));
+    }
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#file !== null) closeSync(this.#file);
+  }
+}
+
+const linesOf = (text: string): string[] => text.split("\n").filter((line) => line !== "");

@@ -1,0 +1,79 @@
+import * as v from "valibot";
+
+import { parse } from "../../domain/parse.ts";
+import type { EndedAttempt } from "../../pool/session/outcome-batch.ts";
+import type { WholeOutput } from "../../pool/wire/protocol.ts";
+
+const StoredError = v.object({ name: v.string(), message: v.string() });
+
+/** A job that has ended for good, as it is shown. */
+export interface EndedJob {
+  job: string;
+  state: "done" | "failed" | "cancelled";
+  attempt: number;
+  result: unknown;
+  error: { name: string; message: string } | null;
+  /** What the database keeps. */
+  stdout: string | null;
+  stderr: string | null;
+  /** All that a command printed. */
+  whole: WholeOutput | null;
+}
+
+/**
+ * Shows the jobs of a run one after the other, as they end or, if they are to be in order, as their
+ * turn comes. `show` resolves when whoever reads the output has kept up, and never rejects.
+ */
+export class RunOutput {
+  readonly #isOrdered: boolean;
+  readonly #show: (job: EndedJob) => Promise<void>;
+  readonly #held = new Map<number, EndedJob>();
+  #next = 0;
+  #shown: Promise<void> = Promise.resolve();
+  ended = 0;
+  failed = 0;
+
+  constructor(isOrdered: boolean, show: (job: EndedJob) => Promise<void>) {
+    this.#isOrdered = isOrdered;
+    this.#show = show;
+  }
+
+  add(end: EndedAttempt): void {
+    if (end.state === "retried") {
+      end.whole?.stdout[Symbol.dispose]();
+      end.whole?.stderr[Symbol.dispose]();
+      return;
+    }
+    this.ended++;
+    if (end.state === "failed") this.failed++;
+    const job = {
+      job: `${end.postingId}/${end.seq}`,
+      state: end.state,
+      attempt: end.attempt,
+      result: end.result === null ? null : (JSON.parse(end.result) as unknown),
+      error:
+        end.error === null ? null : parse(StoredError, JSON.parse(end.error), "error of a job"),
+      stdout: end.stdout,
+      stderr: end.stderr,
+      whole: end.whole ?? null,
+    };
+    if (!this.#isOrdered) return this.#add(job);
+    this.#held.set(end.seq, job);
+    for (let at = this.#held.get(this.#next); at; at = this.#held.get(this.#next)) {
+      this.#held.delete(this.#next++);
+      this.#add(at);
+    }
+  }
+
+  /** Shows also jobs that waited for one that has not ended, and resolves when all are shown. */
+  async flush(): Promise<void> {
+    const rest = [...this.#held].sort(([a], [b]) => a - b);
+    this.#held.clear();
+    for (const [, job] of rest) this.#add(job);
+    await this.#shown;
+  }
+
+  #add(job: EndedJob): void {
+    this.#shown = this.#shown.then(() => this.#show(job));
+  }
+}

@@ -1,0 +1,55 @@
+import { Cli } from "clipanion";
+
+import { exitCodes } from "../../domain/errors.ts";
+import { build } from "../../version.ts";
+import type { CliContext } from "./context.ts";
+import { usageLine } from "./error-text.ts";
+import { helpPage, overviewPage } from "./help.ts";
+import { allCommandTexts, commandTexts } from "./reference.ts";
+import { unknownCommand, wrongUsage } from "./wrong-usage.ts";
+import { messageOf } from "../../domain/message-of.ts";
+
+/** Runs the command that a line names and returns the exit code. Wrong usage is told on stderr. */
+export async function dispatch(args: readonly string[], context: CliContext): Promise<number> {
+  const { commands } = context;
+  const line = args[0] === "help" ? [...args.slice(1), "--help"] : args;
+  const [word = "--help"] = line;
+  const columns = context.isTerminal.stdout ? (context.columns ?? undefined) : undefined;
+  if (word === "--help" || word === "-h") {
+    context.stdout.write(overviewPage(build, await allCommandTexts(commands), columns));
+    return exitCodes.ok;
+  }
+  const isJson = line.includes("--json");
+  const refuse = (message: string) => {
+    context.stderr.write(isJson ? usageLine(message) : `${message}\n`);
+    return exitCodes.usage;
+  };
+  const load = Object.hasOwn(commands, word) ? commands[word] : undefined;
+  if (!load) return refuse(unknownCommand(word, Object.keys(commands)));
+  const classes = await load();
+  const texts = classes.flatMap(commandTexts);
+  if (isForHelp(line)) {
+    const named = texts.filter(({ name }) => name === line.slice(0, 2).join(" "));
+    const wanted = named.length === 0 ? texts : named;
+    context.stdout.write(wanted.map((text) => helpPage(text, columns)).join("\n"));
+    return exitCodes.ok;
+  }
+  const cli = Cli.from<CliContext>(classes, { binaryName: "pdoflow", enableColors: false });
+  let command;
+  try {
+    command = cli.process([...line], context);
+  } catch (error) {
+    return refuse(wrongUsage(line, reasonOf(error), texts));
+  }
+  return await cli.run(command, context);
+}
+
+/** What follows -- is meant for somebody else. */
+function isForHelp(line: readonly string[]): boolean {
+  const end = line.indexOf("--");
+  const own = end < 0 ? line : line.slice(0, end);
+  return own.includes("--help") || own.includes("-h");
+}
+
+/** The first sentence of clipanion's message; usages follow it, which are told in our way. */
+const reasonOf = (error: unknown): string => messageOf(error).split("\n")[0] ?? "";

@@ -1,0 +1,53 @@
+import { glyphsOf } from "../../../tui/draw/glyphs.ts";
+import { type TextLook, textOf, withSnapshot } from "../../../tui/once.ts";
+import { terminalOf } from "../../../tui/draw/terminal.ts";
+import { exitCodes, type ExitCode } from "../../domain/errors.ts";
+import type { Snapshot } from "../../db/dashboard/top-snapshot.ts";
+
+const everyMs = 2_000;
+/** To the upper left, and nothing below. */
+const clear = "\u001b[H\u001b[2J";
+
+/** How wide text is to be, and of which characters. */
+export function textLook(
+  context: {
+    env: Readonly<Record<string, string | undefined>>;
+    columns: number | null;
+    isTerminal: { stdout: boolean };
+  },
+  isAscii: boolean,
+): TextLook {
+  const { env, columns, isTerminal } = context;
+  // A pipe is read by programs and pagers of our time; a terminal shows what its locale says.
+  const known = terminalOf({ ...env, TERM: "xterm" }, { color: "never", isAscii });
+  const isUtf8 = !isAscii && (known?.isUtf8 === true || !isTerminal.stdout);
+  const glyphs = glyphsOf({ isUtf8, hasBraille: isUtf8 });
+  return { columns: Math.max(30, Number(env["COLUMNS"]) || columns || 120), glyphs, isUtf8 };
+}
+
+/** Writes what there is, again and again until the process is to stop, or once. */
+export async function watchStatus(
+  read: () => Promise<Snapshot>,
+  options: {
+    look: TextLook;
+    isOnce: boolean;
+    write: (text: string) => void;
+    onStopSignal: (listener: (signal: string) => void) => () => void;
+  },
+): Promise<ExitCode> {
+  const { look, isOnce, write, onStopSignal } = options;
+  const stop = Promise.withResolvers<string>();
+  const undo = onStopSignal((signal) => stop.resolve(signal));
+  try {
+    let model = null;
+    for (;;) {
+      model = withSnapshot(model, await read(), performance.now(), look);
+      write(`${isOnce ? "" : clear}${textOf(model, look)}\n`);
+      if (isOnce) return exitCodes.ok;
+      const signal = await Promise.race([stop.promise, Bun.sleep(everyMs)]);
+      if (signal) return signal === "SIGINT" ? exitCodes.interrupted : exitCodes.terminated;
+    }
+  } finally {
+    undo();
+  }
+}

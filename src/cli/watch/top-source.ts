@@ -1,0 +1,173 @@
+import type { Action, Source } from "../../../tui/state/source.ts";
+import { type Db, errorCode, explainDatabaseError } from "../../db/connection/connect.ts";
+import {
+  cancelPostings,
+  holdPostings,
+  resumePostings,
+  retryFailed,
+  setPriority,
+} from "../../db/engine/control.ts";
+import { follow } from "../../db/engine/follow.ts";
+import { anyJob, type JobRow, readJob, readJobPage } from "../../db/read/jobs.ts";
+import { answered, openDatabase } from "../../db/connection/open.ts";
+import { drainPools } from "../../db/engine/pools.ts";
+import { hasSortedJobs } from "../../db/read/results.ts";
+import type { Target } from "../../db/connection/settings.ts";
+import { findPostings } from "../../db/read/snapshot.ts";
+import { readNumbers } from "../../db/dashboard/metrics.ts";
+import { readSnapshot } from "../../db/dashboard/snapshot.ts";
+import type { JobsPage, JobsWish, Numbers, Snapshot } from "../../db/dashboard/top-snapshot.ts";
+import { amount } from "../output/pluralize.ts";
+
+/** Jobs looked at for a page of those that are wished for. */
+const mostLookedAt = 100_000;
+const readOnlyServer = "25006";
+
+/** The queue as the dashboard asks for it, over a connection that is replaced when it is lost. */
+export class QueueSource implements Source, AsyncDisposable {
+  readonly #target: Target;
+  #db: Db | null = null;
+
+  constructor(target: Target) {
+    this.#target = target;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#db?.abort();
+  }
+
+  snapshot(): Promise<Snapshot> {
+    return this.#ask((db) => readSnapshot(db));
+  }
+
+  jobs(wish: JobsWish): Promise<JobsPage> {
+    return this.#ask((db) => readJobs(db, wish));
+  }
+
+  job(postingId: number, index: number) {
+    return this.#ask(async (db) => {
+      const row = await readJob(db, postingId, index);
+      return row?.status === "running" ? await withLiveOutput(db, postingId, row) : (row ?? null);
+    });
+  }
+
+  numbers(): Promise<Numbers> {
+    return this.#ask(readNumbers);
+  }
+
+  /** Over a connection of its own: it may take long, and what is shown goes on meanwhile. */
+  async act(action: Action): Promise<string> {
+    try {
+      await using db = await openDatabase(this.#target, { connections: 1 });
+      return await carryOut(db, action);
+    } catch (error) {
+      throw explainDatabaseError(error, this.#target);
+    }
+  }
+
+  async #ask<T>(work: (db: Db) => Promise<T>): Promise<T> {
+    try {
+      const db = (this.#db ??= await openDatabase(this.#target, { connections: 1 }));
+      return await answered(db, work(db));
+    } catch (error) {
+      // A new connection the next time, to whichever server takes writes by then. But for what the
+      // server has said no to: that it would say again.
+      if (!/^(22|23|42)/.test(errorCode(error) ?? "")) {
+        void this.#db?.abort();
+        this.#db = null;
+      }
+      throw explainDatabaseError(error, this.#target);
+    }
+  }
+}
+
+/** With what its pool tells of what it prints; from the next look on, since it is asked to now. */
+async function withLiveOutput(db: Db, postingId: number, row: JobRow): Promise<JobRow> {
+  const all = await follow(db, postingId).catch((error: unknown) => {
+    if (errorCode(error) === readOnlyServer) return []; // nobody can be asked there
+    throw error;
+  });
+  const live = all.find(({ index, attempt }) => index === row.index && attempt > row.attempts);
+  if (!live) return row;
+  const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+  return { ...row, stdout: text(live.stdout), stderr: text(live.stderr) };
+}
+
+async function readJobs(db: Db, wished: JobsWish): Promise<JobsPage> {
+  const { postingId, from, size, status, fingerprint } = wished;
+  const [posting] = await findPostings(db, [postingId]);
+  const total = posting?.jobCount ?? 0;
+  const isSorted = await hasSortedJobs(db, postingId);
+  const wish = {
+    ...{ ...anyJob, status, fingerprint },
+    mostFailed: size + 1,
+  };
+  const step = status === "failed" && !isSorted ? 10_000 : status === null ? size : 2_000;
+  const rows = [];
+  let first = from;
+  while (first < total && first - from < mostLookedAt && rows.length < size) {
+    const part = Math.min(step, total - first);
+    rows.push(...(await readJobPage(db, { postingId, first, size: part, isSorted, ...wish })));
+    first += part;
+  }
+  const shown = rows.slice(0, size);
+  const last = shown.at(-1);
+  const next = rows.length > size && last ? last.index + 1 : first;
+  return { rows: shown, next: next < total ? next : null };
+}
+
+async function carryOut(db: Db, action: Action): Promise<string> {
+  const changed = (word: string, ids: readonly number[], of: readonly number[]) =>
+    `${word} ${amount(ids.length, "posting")}` +
+    (ids.length < of.length ? `; ${amount(of.length - ids.length, "other")} could not be` : "");
+  switch (action.kind) {
+    case "pause": {
+      const ids = await holdPostings(db, action.ids, "paused", "paused by hand");
+      return changed("paused", ids, action.ids);
+    }
+    case "resume":
+      return changed("resumed", await resumePostings(db, action.ids), action.ids);
+    case "cancel": {
+      const how = { killsRunning: true, reason: "cancelled by hand" };
+      return changed("cancelled", await cancelPostings(db, action.ids, how), action.ids);
+    }
+    case "priority":
+      return await changePriorities(db, action.changes);
+    case "retry":
+      return await retry(
+        db,
+        action.ids.map((postingId) => ({ postingId, fingerprint: null })),
+      );
+    case "retryGroup":
+      return await retry(db, action.groups);
+    case "drain": {
+      const told = await drainPools(db, { ids: action.ids, hosts: [] });
+      return `${amount(told.length, "pool")} ${told.length === 1 ? "drains" : "drain"}`;
+    }
+  }
+}
+
+async function changePriorities(
+  db: Db,
+  changes: readonly { id: number; priority: number }[],
+): Promise<string> {
+  const changed: number[] = [];
+  for (const priority of new Set(changes.map((each) => each.priority))) {
+    const ids = changes.filter((each) => each.priority === priority).map(({ id }) => id);
+    changed.push(...(await setPriority(db, ids, priority)));
+  }
+  const others = changes.length - changed.length;
+  const left = others === 0 ? "" : `; ${amount(others, "other")} could not be`;
+  return `changed the priority of ${amount(changed.length, "posting")}${left}`;
+}
+
+async function retry(
+  db: Db,
+  groups: readonly { postingId: number; fingerprint: string | null }[],
+): Promise<string> {
+  let jobs = 0;
+  for (const { postingId, fingerprint } of groups) {
+    jobs += (await retryFailed(db, postingId, { indices: null, fingerprint })) ?? 0;
+  }
+  return `${amount(jobs, "job")} will be tried once more`;
+}

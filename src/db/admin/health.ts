@@ -1,0 +1,164 @@
+import type { Health } from "../../domain/health.ts";
+import { texts } from "../connection/array.ts";
+import type { Db } from "../connection/connect.ts";
+import { migrations } from "./migration-list.ts";
+import { schemaVersion } from "./migrations.ts";
+import { findVacuumBlockers } from "./vacuum.ts";
+
+const watched = [
+  ...["autovacuum", "default_transaction_read_only", "fsync", "server_encoding"],
+  ...["full_page_writes", "idle_in_transaction_session_timeout", "idle_session_timeout"],
+  ...["statement_timeout", "synchronous_commit", "track_counts", "transaction_timeout"],
+];
+
+/** Looks at a server and its queue, and changes nothing. `now` is this machine's clock. */
+export async function readHealth(db: Db, now: () => number): Promise<Health> {
+  const clock = await compareClocks(db, now);
+  const forbidden = await forbiddenThings(db);
+  const version = forbidden.length === 0 ? await schemaVersion(db) : migrations.length;
+  const isKnown = version > 0 && version <= migrations.length;
+  return {
+    ...(await readServer(db)),
+    ...clock,
+    isPooled: db.isPooled,
+    settings: await readSettings(db),
+    schema: {
+      name: db.target.schema,
+      version,
+      known: migrations.length,
+      forbidden,
+      brokenIndexes: await brokenIndexes(db),
+    },
+    tables: await readTables(db),
+    blockers: await findVacuumBlockers(db),
+    ...(isKnown && forbidden.length === 0 ? await readPools(db) : noPools),
+  };
+}
+
+const noPools = {
+  ...{ silentPools: [], poolsUp: 0, poolVersions: [], orphanedLeases: 0, openPostings: 0 },
+  passedBy: { postings: 0, example: null },
+};
+
+/** The server read its clock somewhere between our sending and its answer: the best of five. */
+async function compareClocks({ sql }: Db, now: () => number) {
+  let best = { clockSkewMs: 0, roundTripMs: Infinity };
+  for (let i = 0; i < 5; i++) {
+    const [sentAt, startedAt] = [now(), performance.now()];
+    const [row] = await sql<{ ms: number }[]>`
+      select (extract(epoch from clock_timestamp()) * 1000)::float8 as ms`;
+    const roundTripMs = performance.now() - startedAt;
+    if (roundTripMs >= best.roundTripMs) continue;
+    best = { roundTripMs, clockSkewMs: (row?.ms ?? 0) - (sentAt + roundTripMs / 2) };
+  }
+  return best;
+}
+
+interface ServerRow {
+  serverVersion: number;
+  isReadOnly: boolean;
+  used: number;
+  most: number;
+  oldestTransaction: number;
+}
+
+async function readServer({ sql }: Db) {
+  const [row] = await sql<ServerRow[]>`
+    select current_setting('server_version_num')::integer as server_version,
+           pg_is_in_recovery() as is_read_only,
+           (select count(*)::integer from pg_stat_activity
+            where backend_type = 'client backend') as used,
+           current_setting('max_connections')::integer as most,
+           (select age(datfrozenxid)::integer from pg_database
+            where datname = current_database()) as oldest_transaction`;
+  if (!row) throw new Error("a select without from returned no row");
+  const { used, most, ...server } = row;
+  return { ...server, connections: { used, most } };
+}
+
+async function readSettings({ sql }: Db): Promise<Record<string, string | null>> {
+  const rows = await sql<{ name: string; value: string | null }[]>`
+    select name, current_setting(name, true) as value from unnest(${texts(watched)}::text[]) name`;
+  return Object.fromEntries(rows.map(({ name, value }) => [name, value]));
+}
+
+/**
+ * What a role needs that was granted nothing by `pdoflow grant`, and has not: tables to read and
+ * write, functions to call. Who was may call one function at least.
+ */
+async function forbiddenThings({ sql, target }: Db): Promise<string[]> {
+  const rows = await sql<{ name: string }[]>`
+    with home as (select to_regnamespace(quote_ident(${target.schema})) as oid)
+    select 'schema ' || ${target.schema} as name from home
+    where not has_schema_privilege(home.oid, 'usage')
+    union all
+    select 'table ' || c.relname from pg_class c, home
+    where c.relnamespace = home.oid and c.relkind in ('r', 'p') and not c.relispartition
+      and not (has_table_privilege(c.oid, 'select')
+        and (c.relname = 'migration' or has_table_privilege(c.oid, 'insert')
+             and has_table_privilege(c.oid, 'update') and has_table_privilege(c.oid, 'delete')))
+    union all
+    select distinct 'function ' || p.proname from pg_proc p, home
+    where p.pronamespace = home.oid and not has_function_privilege(p.oid, 'execute')`;
+  const granted = await sql`
+    select from pg_proc
+    where pronamespace = to_regnamespace(quote_ident(${target.schema})) and proname = 'caller'
+      and has_function_privilege(oid, 'execute')`;
+  return granted.length > 0 ? [] : rows.map(({ name }) => name);
+}
+
+async function brokenIndexes({ sql, target }: Db): Promise<string[]> {
+  const rows = await sql<{ name: string }[]>`
+    select c.relname::text as name from pg_index i join pg_class c on c.oid = i.indexrelid
+    where not i.indisvalid and c.relkind = 'i'
+      and c.relnamespace = to_regnamespace(quote_ident(${target.schema}))
+      and not exists (select from pg_stat_progress_create_index where relid = i.indrelid)
+    order by 1`;
+  return rows.map(({ name }) => name);
+}
+
+const readTables = ({ sql, target }: Db) => sql<Health["tables"][number][]>`
+  select relname::text as name, n_live_tup::float8 as live, n_dead_tup::float8 as dead,
+         pg_total_relation_size(relid)::float8 as bytes
+  from pg_stat_user_tables where schemaname = ${target.schema} order by relname`;
+
+async function readPools({ sql, schema }: Db) {
+  const silentPools = await sql<Health["silentPools"][number][]>`
+    select id, host, pid, role,
+           (extract(epoch from clock_timestamp() - beat_at) * 1000)::float8 as beat_ago_ms,
+           (extract(epoch from beat_at - clock_timestamp()) * 1000 + patience_ms)::float8 as left_ms
+    from ${schema}.pool
+    where state in ('up', 'draining') and (
+      beat_at < clock_timestamp() - 2::bigint * patience_ms * interval '1 ms'
+      or beat_at < clock_timestamp() - interval '1 min')
+    order by id limit 100`;
+  const [row] = await sql<{ up: number; versions: string[]; orphans: number; open: number }[]>`
+    select (select count(*)::integer from ${schema}.pool
+            where state in ('up', 'draining')
+              and beat_at >= clock_timestamp() - least(patience_ms, 60000) * interval '1 ms') as up,
+           (select coalesce(json_agg(version), '[]') from (
+              select distinct version from ${schema}.pool
+              where state in ('up', 'draining') limit 20) v) as versions,
+           (select count(*)::integer from ${schema}.lease l
+            where held and not exists (select from ${schema}.pool p
+              where p.id = l.pool_id and p.state in ('up', 'draining'))) as orphans,
+           (select count(*)::integer from ${schema}.posting
+            where ended_at is null and state = 'open') as open`;
+  const [passedBy] = await sql<Health["passedBy"][]>`
+    select count(*)::integer as postings,
+           min(id || ': ' || ${schema}.refusal_of(id)) as example
+    from (
+      select distinct p.id from ${schema}.refusal f join ${schema}.posting p on p.id = f.posting_id
+      where p.ended_at is null and p.state = 'open' and exists (
+        select from ${schema}.pool o where o.id = any (f.pool_ids) and o.state = 'up'
+          and o.beat_at >= clock_timestamp() - o.patience_ms * interval '1 ms')
+      limit 1000) refused`;
+  return {
+    silentPools,
+    passedBy: passedBy ?? noPools.passedBy,
+    poolsUp: row?.up ?? 0,
+    poolVersions: row?.versions ?? [],
+    orphanedLeases: row?.orphans ?? 0,
+    openPostings: row?.open ?? 0,
+  };
+}

@@ -1,0 +1,147 @@
+import { exitCodes, PdoflowError } from "../../domain/errors.ts";
+import { type Db, errorCode, type Sql, type Tx } from "../connection/connect.ts";
+import { migrations } from "./migration-list.ts";
+
+/** The schema is not there, or older than this program. */
+export class SchemaOutdated extends PdoflowError {
+  override readonly name = "SchemaOutdated";
+  readonly exitCode = exitCodes.database;
+  constructor(schema: string, found: number) {
+    const state =
+      found === 0 ? `has no schema "${schema}"` : `has schema "${schema}" at version ${found}`;
+    super(
+      `the database ${state}; this pdoflow needs version ${migrations.length}. ` +
+        "Run: pdoflow migrate",
+    );
+  }
+}
+
+/** The schema was migrated by a newer pdoflow than this one. */
+export class SchemaTooNew extends PdoflowError {
+  override readonly name = "SchemaTooNew";
+  readonly exitCode = exitCodes.database;
+  constructor(schema: string, found: number) {
+    super(
+      `schema "${schema}" is at version ${found}, newer than this pdoflow knows ` +
+        `(${migrations.length}). Upgrade pdoflow on this machine to the version that migrated it.`,
+    );
+  }
+}
+
+/** The database can't hold the texts of the queue. */
+export class EncodingUnsuitable extends PdoflowError {
+  override readonly name = "EncodingUnsuitable";
+  readonly exitCode = exitCodes.database;
+  constructor(database: string, encoding: string) {
+    super(
+      `expected a database with the encoding UTF8, found ${database} with ${encoding}. Run: ` +
+        `create database NAME encoding 'UTF8' template template0`,
+    );
+  }
+}
+
+/** Those that hold any text: SQL_ASCII is no encoding at all. */
+export const suitableEncodings: readonly string[] = ["UTF8", "SQL_ASCII"];
+
+async function requireEncoding({ sql, target }: Db): Promise<void> {
+  const [row] = await sql<{ encoding: string }[]>`
+    select current_setting('server_encoding') as encoding`;
+  const encoding = row?.encoding ?? "";
+  if (!suitableEncodings.includes(encoding))
+    throw new EncodingUnsuitable(target.database, encoding);
+}
+
+/** The version of the schema: the number of the last migration applied, 0 where there is none. */
+export async function schemaVersion({
+  sql,
+  schema,
+}: {
+  sql: Sql | Tx;
+  schema: Db["schema"];
+}): Promise<number> {
+  try {
+    const [row] = await sql<{ number: number }[]>`
+      select coalesce(max(number), 0) as number from ${schema}.migration`;
+    return row?.number ?? 0;
+  } catch (error) {
+    const code = errorCode(error);
+    if (code === "42P01" || code === "3F000") return 0; // no such table, no such schema
+    throw error;
+  }
+}
+
+/**
+ * @throws {SchemaOutdated} `pdoflow migrate` has to run first.
+ * @throws {SchemaTooNew} this program is older than the schema.
+ */
+export async function requireCurrentSchema(db: Db): Promise<void> {
+  requireCurrentVersion(db.target.schema, await schemaVersion(db));
+}
+
+/** As `requireCurrentSchema`, of a version that was found. */
+export function requireCurrentVersion(schema: string, found: number): void {
+  if (found < migrations.length) throw new SchemaOutdated(schema, found);
+  if (found > migrations.length) throw new SchemaTooNew(schema, found);
+}
+
+/** The migrations that the database lacks, with the text that `migrate` would run. */
+export async function pendingMigrations(db: Db): Promise<{ name: string; sql: string }[]> {
+  const found = await schemaVersion(db);
+  if (found > migrations.length) throw new SchemaTooNew(db.target.schema, found);
+  return migrations.slice(found).map(({ name, sql }) => ({
+    name,
+    sql: withSchema(sql, db.target.schema),
+  }));
+}
+
+/**
+ * The text for another schema, whose name is a plain lower-case one (settings.ts) and may be a word
+ * of SQL. Inside of quotes stand the names of channels.
+ */
+const withSchema = (sql: string, schema: string) =>
+  schema === "pdoflow" ? sql : inSchema(sql, schema);
+
+const inSchema = (sql: string, schema: string) =>
+  sql
+    .replaceAll(/(?<=['"])pdoflow\./g, `${schema}.`)
+    .replaceAll(/(?<!['"\w])pdoflow\./g, `"${schema}".`);
+
+/**
+ * Brings the schema up to this program's version, all or nothing, and returns the names of what was
+ * applied. Safe to run by many at once: they queue for an advisory lock, and the later ones find
+ * nothing left to do.
+ */
+export async function migrate(db: Db): Promise<string[]> {
+  await requireEncoding(db);
+  return await db.sql.begin("isolation level read committed", async (sql) => {
+    // Where it names the place of the database itself, partitioned tables are refused.
+    await sql`
+      select set_config('default_tablespace', '', true)
+      from pg_database join pg_tablespace t on t.oid = dattablespace
+      where datname = current_database() and spcname = current_setting('default_tablespace')`;
+    const turn = `pdoflow migrate ${db.target.schema}`;
+    await sql`select pg_advisory_xact_lock(hashtextextended(${turn}, 0))`;
+    // Not "if not exists" alone: that asks for a right to the database that an owner may not have.
+    const [home] = await sql`
+      select from pg_namespace where nspname = ${db.target.schema}`;
+    if (!home) await sql`create schema if not exists ${db.schema}`;
+    await sql`
+      create table if not exists ${db.schema}.migration (
+        number integer primary key,
+        name text not null,
+        applied_at timestamptz not null default now())`;
+    await sql`
+      comment on table ${db.schema}.migration
+      is 'One row: one migration that was applied.'`;
+    const pending = await pendingMigrations({ ...db, sql: sql as unknown as Sql });
+    const first = migrations.length - pending.length + 1;
+    for (const [offset, migration] of pending.entries()) {
+      await sql.unsafe(migration.sql); // our own text, several statements in one
+      await sql`
+        insert into ${db.schema}.migration (number, name)
+        values (${first + offset}, ${migration.name})`;
+    }
+    if (pending.length > 0) await sql`select ${db.schema}.apply_grants()`;
+    return pending.map(({ name }) => name);
+  });
+}

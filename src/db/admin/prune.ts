@@ -1,0 +1,190 @@
+import { setTimeout as sleep } from "node:timers/promises";
+
+import type { PostingState } from "../../domain/posting.ts";
+import { texts } from "../connection/array.ts";
+import type { Db } from "../connection/connect.ts";
+import { pruneRoutes } from "../engine/routes.ts";
+import { isHalfBuilt, type Shrunk, vacuum } from "./vacuum.ts";
+
+/** The states in which a posting may have ended. */
+export type EndState = Extract<PostingState, "finished" | "cancelled">;
+
+export interface PruneWish {
+  /** How long ago, by the database's clock, a posting must have ended. */
+  olderThanMs: number;
+  states: readonly EndState[];
+}
+
+export interface Prunable {
+  postings: number;
+  jobs: number;
+}
+
+export interface Pruned extends Prunable {
+  /** How much smaller the tables and their indexes are on disk. */
+  bytes: number;
+  /** Spans that are empty, or have jobs to be deleted, and that someone used all the time. */
+  busy: number;
+}
+
+/** What a prune is doing, and of how many jobs it has done that. */
+export type OnProgress = (doing: string, jobs: number) => void;
+
+/** So many rows are looked at or deleted in a transaction: some tens of ms. */
+const batch = 10_000;
+/** How often something that someone uses just now is tried again, and how long after. */
+const tries = 50;
+const pauseMs = 20;
+
+/** How many postings may be pruned, and how many jobs they have. Reads all postings. */
+export async function countPrunable({ sql, schema }: Db, wish: PruneWish): Promise<Prunable> {
+  const [row] = await sql<Prunable[]>`
+    select count(*) as postings, coalesce(sum(job_count), 0)::bigint as jobs
+    from ${schema}.posting p
+    where ${schema}.may_go(p, ${wish.olderThanMs}, ${states(wish)}::${schema}.posting_state[])`;
+  return row ?? { postings: 0, jobs: 0 };
+}
+
+/**
+ * Deletes postings that have ended, with all that is theirs, and gives the space back to the disk;
+ * and finishes what a prune has left that was killed. Each step is a short transaction that makes
+ * nobody wait who posts, claims or records. Several may run at once.
+ */
+export async function prune(
+  db: Db,
+  wish: PruneWish,
+  onProgress: OnProgress = () => {},
+): Promise<Pruned> {
+  const before = await sizeOf(db);
+  const gone = await prunePostings(db, wish, onProgress);
+  const shrunk: Shrunk[] = [];
+  let busy = 0;
+  let jobs = 0;
+  const didJobs = (more: number) => onProgress("deleting jobs", (jobs += more));
+  for (const span of await usedSpans(db)) {
+    if (!span.hasPostings) {
+      if (!(await patiently(() => emptySpan(db, span)))) busy += 1;
+    } else if (span.hasPruned) {
+      const deleted = await pruneJobs(db, span.firstId, didJobs);
+      const share = deleted / Math.max(deleted, span.jobs);
+      for (const table of [span.jobTable, span.outcomeTable]) shrunk.push({ table, share });
+    }
+  }
+  onProgress("deleting leases", jobs);
+  await pruneLeases(db);
+  await pruneRoutes(db, batch);
+  await db.sql`select ${db.schema}.prune_pools(${wish.olderThanMs})`;
+  await patiently(async () => (await dropSpans(db)) === 0);
+  onProgress("vacuuming", jobs);
+  if (gone.postings > 0 || shrunk.length > 0 || (await isHalfBuilt(db))) await vacuum(db, shrunk);
+  return { ...gone, busy, bytes: Math.max(0, before - (await sizeOf(db))) };
+}
+
+const states = (wish: PruneWish) => texts(wish.states);
+
+async function prunePostings(
+  { sql, schema }: Db,
+  wish: PruneWish,
+  onProgress: OnProgress,
+): Promise<Prunable> {
+  const sum = { postings: 0, jobs: 0 };
+  for (let after: number | null = 0; after !== null;) {
+    const rows: (Prunable & { lastId: number | null })[] = await sql`
+      select last_id, postings, jobs from ${schema}.prune_postings(
+        ${after}, ${wish.olderThanMs}, ${states(wish)}::${schema}.posting_state[], ${batch})`;
+    after = rows[0]?.lastId ?? null;
+    sum.postings += rows[0]?.postings ?? 0;
+    sum.jobs += rows[0]?.jobs ?? 0;
+    onProgress("deleting postings", sum.jobs);
+  }
+  return sum;
+}
+
+interface Span {
+  firstId: number;
+  jobTable: string;
+  outcomeTable: string;
+  hasPostings: boolean;
+  hasPruned: boolean;
+  /** How many jobs it holds, about; -1 where that is not known. */
+  jobs: number;
+}
+
+/** The spans in which anything is stored. */
+const usedSpans = ({ sql, schema }: Db) => sql<Span[]>`
+  select s.first_id, j.relname::text as job_table, o.relname::text as outcome_table,
+         j.reltuples::float8 as jobs,
+         exists (select from ${schema}.posting
+                 where id >= s.first_id and id < s.end_id) as has_postings,
+         exists (select from ${schema}.pruned
+                 where posting_id >= s.first_id and posting_id < s.end_id) as has_pruned
+  from ${schema}.span s join pg_class j on j.oid = s.jobs join pg_class o on o.oid = s.outcomes
+  where pg_relation_size(s.jobs) + pg_relation_size(s.outcomes) > 0
+     or exists (select from ${schema}.pruned
+                where posting_id >= s.first_id and posting_id < s.end_id)
+  order by s.first_id`;
+
+/** False where someone uses the span just now. */
+async function emptySpan({ sql, schema }: Db, { firstId }: Span): Promise<boolean> {
+  const [row] = await sql<{ bytes: number | null }[]>`
+    select ${schema}.empty_span(${firstId}) as bytes`;
+  if (row?.bytes === null) return false;
+  // What the notes are about is gone; of many small postings there are many notes.
+  for (;;) {
+    const { count } = await sql`
+      delete from ${schema}.pruned where posting_id in (
+        select n.posting_id from ${schema}.pruned n join ${schema}.span s
+          on n.posting_id >= s.first_id and n.posting_id < s.end_id
+        where s.first_id = ${firstId} and not exists (
+          select from ${schema}.job j where j.posting_id = n.posting_id)
+        limit ${batch})`;
+    if (count === 0) return true;
+  }
+}
+
+/** Deletes the jobs and outcomes of pruned postings of one span; returns of how many jobs. */
+async function pruneJobs(
+  { sql, schema }: Db,
+  firstId: number,
+  onBatch: (jobs: number) => void,
+): Promise<number> {
+  let sum = 0;
+  for (;;) {
+    const [row] = await sql<{ jobs: number | null }[]>`
+      select ${schema}.prune_jobs(${firstId}, ${batch}) as jobs`;
+    if (row === undefined || row.jobs === null) return sum;
+    sum += row.jobs;
+    onBatch(row.jobs);
+  }
+}
+
+async function pruneLeases({ sql, schema }: Db): Promise<void> {
+  for (let after: number | null = 0; after !== null;) {
+    const rows: { lastId: number | null }[] = await sql`
+      select last_id from ${schema}.prune_leases(${after}, ${batch})`;
+    after = rows[0]?.lastId ?? null;
+  }
+}
+
+/** How many of some; null where jobs or outcomes are in use just now. */
+async function dropSpans({ sql, schema }: Db): Promise<number | null> {
+  const [row] = await sql<{ dropped: number | null }[]>`select ${schema}.drop_spans() as dropped`;
+  return row?.dropped ?? null;
+}
+
+/** Tries again for a second: what is in use is mostly free in between. */
+async function patiently(act: () => Promise<boolean>): Promise<boolean> {
+  for (let left = tries; left > 0; left--) {
+    if (await act()) return true;
+    await sleep(pauseMs);
+  }
+  return false;
+}
+
+/** All tables of the queue with their indexes, in bytes. */
+async function sizeOf({ sql, target }: Db): Promise<number> {
+  const [row] = await sql<{ bytes: number }[]>`
+    select coalesce(sum(pg_total_relation_size(oid)), 0)::bigint as bytes from pg_class
+    where relnamespace = to_regnamespace(quote_ident(${target.schema})) and relkind = 'r'`;
+  return row?.bytes ?? 0;
+}

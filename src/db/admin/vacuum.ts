@@ -1,0 +1,120 @@
+import { type Db, errorCode, type Sql } from "../connection/connect.ts";
+
+const longestWaitMs = 2_000;
+
+/** A table of the queue's schema of which a share of the rows was deleted. */
+export interface Shrunk {
+  table: string;
+  share: number;
+}
+
+/**
+ * Makes room in what prune has deleted from: space at the end of a table goes back to the disk, the
+ * rest is used again. Where most was deleted, indexes are built anew beside the old ones, since
+ * vacuum never makes one smaller. Nobody is blocked.
+ */
+export async function vacuum(db: Db, shrunk: readonly Shrunk[]): Promise<void> {
+  const { sql, schema } = db;
+  const others = ["posting", "lane", "lease", "pruned", "pool"];
+  for (const table of others) await sql`vacuum (analyze) ${schema}.${sql(table)}`;
+  for (const { table } of shrunk) await sql`vacuum (analyze) ${schema}.${sql(table)}`;
+  // Building an index waits until all transactions have ended that are open in the database.
+  if (await hasLongTransaction(db)) return;
+  const most = shrunk.filter(({ share }) => share > 0.5).map(({ table }) => table);
+  const tables = [...most, ...(await bloated(db))];
+  await withoutLongWaits(db, async (sql) => {
+    await dropHalfBuilt({ ...db, sql });
+    for (const table of tables) await sql`reindex table concurrently ${schema}.${sql(table)}`;
+  });
+}
+
+/**
+ * Does something that waits for other transactions. Where one of them goes on for long, the rest is
+ * left to the next prune, and so is the index that is half built then.
+ */
+async function withoutLongWaits(
+  { sql, isPooled }: Db,
+  work: (sql: Sql) => Promise<void>,
+): Promise<void> {
+  if (isPooled) return await work(sql); // the setting would stay with a connection of the pooler
+  const session = await sql.reserve();
+  try {
+    await session`set lock_timeout = ${session.unsafe(`'${longestWaitMs}ms'`)}`;
+    await work(session);
+  } catch (error) {
+    if (errorCode(error) !== "55P03") throw error;
+  } finally {
+    await session`reset lock_timeout`.finally(() => session.release());
+  }
+}
+
+async function hasLongTransaction({ sql }: Db): Promise<boolean> {
+  const open = await sql`
+    select from pg_stat_activity
+    where datname = current_database() and backend_type = 'client backend'
+      and pid <> pg_backend_pid() and xact_start < clock_timestamp() - interval '10 s'`;
+  return open.length > 0;
+}
+
+/** Indexes that a prune was building when it was killed: nothing reads them, all writes pay. */
+async function dropHalfBuilt(db: Db): Promise<void> {
+  const { sql } = db;
+  for (const { schema, name } of await halfBuilt(db)) {
+    await sql`drop index concurrently if exists ${sql(schema)}.${sql(name)}`;
+  }
+}
+
+/** Whether a prune has left an index that it was building. */
+export const isHalfBuilt = async (db: Db): Promise<boolean> => (await halfBuilt(db)).length > 0;
+
+/** Also those of what a table keeps out of line, which lie in a schema of their own. */
+const halfBuilt = ({ sql, target }: Db) => sql<{ schema: string; name: string }[]>`
+    select n.nspname::text as schema, c.relname::text as name
+    from pg_index i join pg_class c on c.oid = i.indexrelid
+      join pg_namespace n on n.oid = c.relnamespace
+      join pg_class t on i.indrelid in (t.oid, t.reltoastrelid)
+    where not i.indisvalid and c.relkind = 'i' and c.relname ~ '_cc(new|old)[0-9]*$'
+      and t.relnamespace = to_regnamespace(quote_ident(${target.schema}))
+      and not exists (select from pg_stat_progress_create_index where relid = t.oid)`;
+
+/** Tables with few rows and large indexes. A row takes some 100 bytes in those that it is in. */
+async function bloated({ sql, schema, target }: Db): Promise<string[]> {
+  const rows = await sql<{ name: string }[]>`
+    select relname::text as name from pg_class
+    where relnamespace = to_regnamespace(quote_ident(${target.schema}))
+      and (relname in ('posting', 'lane', 'lease', 'pruned')
+           or oid in (select unnest(array[jobs, outcomes]) from ${schema}.span))
+      and pg_indexes_size(oid) > 1048576 + 200 * greatest(reltuples, 0)`;
+  return rows.map(({ name }) => name);
+}
+
+/** Something whose old view of the database keeps vacuum from removing what was deleted since. */
+export interface VacuumBlocker {
+  kind: "session" | "prepared transaction" | "replication slot";
+  /** Its process id, or its name. */
+  name: string;
+  /** Whose it is: role, program and address, as far as they are known. */
+  who: string;
+  /** For how long, in ms; null where that is not known. */
+  ageMs: number | null;
+}
+
+/** Sessions and prepared transactions older than an hour, and slots that hold rows back. */
+export const findVacuumBlockers = ({ sql }: Db, olderThanMs = 3_600_000) => sql<VacuumBlocker[]>`
+  select 'session' as kind, pid::text as name,
+         concat_ws(', ', usename, nullif(application_name, ''), client_addr::text) as who,
+         (extract(epoch from clock_timestamp() - xact_start) * 1000)::float8 as age_ms
+  from pg_stat_activity
+  where (backend_xmin is not null or backend_xid is not null) and pid <> pg_backend_pid()
+    and xact_start < clock_timestamp() - ${olderThanMs} * interval '1 ms'
+    and (datname = current_database() or datname is null)
+  union all
+  select 'prepared transaction', gid, owner,
+         (extract(epoch from clock_timestamp() - prepared) * 1000)::float8
+  from pg_prepared_xacts
+  where prepared < clock_timestamp() - ${olderThanMs} * interval '1 ms'
+    and database = current_database()
+  union all
+  select 'replication slot', slot_name, slot_type, null
+  from pg_replication_slots where age(xmin) > 100000
+  order by age_ms desc nulls last`;

@@ -1,0 +1,98 @@
+import { existsSync } from "node:fs";
+
+import { InvalidInput } from "../../domain/errors.ts";
+
+/** How to encrypt a connection: libpq's sslmode, where false is disable. */
+export type Encryption = false | "allow" | "prefer" | "require" | "verify-ca" | "verify-full";
+
+/** Where one PostgreSQL server listens. `host` may be the folder of a unix socket. */
+export interface Address {
+  host: string;
+  port: number;
+  /** The number to connect to, where `host` is only what its certificate calls it. */
+  hostaddr?: string;
+  /** What was found to work there, where the settings leave it open. */
+  tls?: Encryption;
+  /** Where it differs from address to address. */
+  password?: string | undefined;
+}
+
+const defaultPort = "5432";
+
+/**
+ * Takes the hosts and ports out of a URL, which may have several (`postgres://a:5432,b:5433/db`)
+ * where URL knows only one. `rest` is the URL without them; null where it can't be one.
+ */
+export function splitAuthority(text: string): {
+  hosts: string;
+  ports: string;
+  rest: string | null;
+} {
+  const nowhere = { hosts: "", ports: "", rest: null };
+  const match = /^postgres(?:ql)?:\/\/([^/?#]*)(.*)$/s.exec(text);
+  if (!match) return nowhere;
+  const [, authority = "", tail = ""] = match;
+  const at = authority.lastIndexOf("@") + 1;
+  const places = authority.slice(at).split(",");
+  const found = places.map((place) => /^(\[[^\]]+\]|[^:[\]]*)(?::(\d*))?$/.exec(place));
+  // Host by host as URL would have it, so that what is no host is refused.
+  const isHost = (host: string) => host === "" || URL.canParse(`postgres://${host}`);
+  if (!found.every((place) => place !== null && isHost(place[1] ?? ""))) return nowhere;
+  return {
+    hosts: found.map((place) => (place?.[1] ?? "").replace(/^\[(.*)\]$/, "$1")).join(","),
+    ports: found.some((place) => place?.[2])
+      ? found.map((place) => place?.[2] ?? "").join(",")
+      : "",
+    // URL refuses a user without a host, as in postgres://user@/db?host=/run/postgresql.
+    rest: `postgres://${authority.slice(0, at)}-${tail}`,
+  };
+}
+
+/** Where servers of a distribution have their socket; /tmp anybody could write to. */
+const socketFolder = "/var/run/postgresql";
+
+/** Where a server is looked for that no host is named of: on this machine, as psql does. */
+export const defaultHost = (port: number): string =>
+  existsSync(`${socketFolder}/.s.PGSQL.${port}`) ? socketFolder : "localhost";
+
+/**
+ * The addresses that lists of hosts and of ports name, as libpq has them: one port for all hosts,
+ * or one for each; an empty one is the default.
+ *
+ * @throws {InvalidInput} there are not as many ports as hosts, or one is none.
+ */
+export function parseAddresses(
+  hosts: string,
+  ports: string,
+  source: string,
+  hostaddrs = "",
+): [Address, ...Address[]] {
+  const numberList = hostaddrs === "" ? [] : hostaddrs.split(",");
+  const hostList = hosts === "" && hostaddrs !== "" ? numberList : hosts.split(",");
+  if (numberList.length > 0 && numberList.length !== hostList.length) {
+    throw new InvalidInput(source, [
+      `expected one hostaddr for each of ${hostList.length} hosts, found ${numberList.length}`,
+    ]);
+  }
+  const portList = ports.split(",");
+  if (portList.length !== 1 && portList.length !== hostList.length) {
+    throw new InvalidInput(source, [
+      `expected one port, or one for each of ${hostList.length} hosts, found ${portList.length}`,
+    ]);
+  }
+  const addressOf = (host: string, i: number): Address => {
+    const port = Number((portList.length === 1 ? portList[0] : portList[i]) || defaultPort);
+    if (!Number.isInteger(port) || port < 1 || port > 65535) {
+      const found = portList.length === 1 ? portList[0] : portList[i];
+      throw new InvalidInput(source, [`expected a port from 1 to 65535, found ${found}`]);
+    }
+    const hostaddr = numberList[i];
+    return {
+      host: host === "" ? (hostaddr ?? defaultHost(port)) : host,
+      port,
+      ...(hostaddr ? { hostaddr } : {}),
+    };
+  };
+  const [first = "", ...others] = hostList;
+  return [addressOf(first, 0), ...others.map((host, i) => addressOf(host, i + 1))];
+}

@@ -1,0 +1,250 @@
+import postgres from "postgres";
+
+import { messageOf } from "../../domain/message-of.ts";
+import { type ExitCode, exitCodes, PdoflowError } from "../../domain/errors.ts";
+import type { Address } from "./addresses.ts";
+import { brokenConnection, dial, TlsFailed } from "./dial.ts";
+import { startupParameters } from "./session-settings.ts";
+import { watchStatements } from "./watch-statements.ts";
+import { oneAtATime } from "./one-at-a-time.ts";
+import { describeAddress, describeTarget, type Target } from "./settings.ts";
+import type { Sql } from "./sql.ts";
+
+export type { Sql, Tx } from "./sql.ts";
+
+// It names its errors after their class, whose name is minified in the binary.
+Object.defineProperty(postgres.PostgresError, "name", { value: "PostgresError" });
+
+/** A pool of connections to the database that holds the queue. */
+export interface Db extends AsyncDisposable {
+  sql: Sql;
+  /** The schema's name as a fragment of SQL: sql`select … from ${db.schema}.posting`. */
+  schema: postgres.Helper<string>;
+  target: Target;
+  /** Which of the target's addresses it is connected to. */
+  address: Address;
+  /** Whether a pooler such as PgBouncer is in between: nothing that a session keeps works there. */
+  isPooled: boolean;
+  /** Settings that its sessions begin with beside the usual ones (session-settings.ts). */
+  overrides: Readonly<Record<string, string>>;
+  /** Ends all connections, waiting up to five seconds for statements that run. */
+  close(): Promise<void>;
+  /** Ends all connections at once; what was asked is rejected. */
+  abort(): Promise<void>;
+}
+
+export interface ConnectOptions {
+  connections: number;
+  /** Called for each notification of a channel that a connection listens to. */
+  onNotify?: (channel: string, payload: string) => void;
+  /** By default the first one of the target. */
+  address?: Address;
+  /** Default false. */
+  isPooled?: boolean;
+  /** Default none. */
+  overrides?: Readonly<Record<string, string>>;
+}
+
+/** How long an address has to answer: less where there are others to go to. */
+export const answerMs = (target: Target): number =>
+  target.answerMs ?? (target.others === undefined ? 10_000 : 5_000);
+
+/**
+ * Opens up to `connections` connections to one address when they are first needed, without a look
+ * at what is there: `openDatabase` finds that out. Identifiers (bigint) come as numbers: they count
+ * rows, and stay far below 2^53.
+ */
+export function connect(
+  target: Target,
+  { connections, onNotify, address = target, isPooled = false, overrides = {} }: ConnectOptions,
+): Db {
+  // Not `sql.listen`: that opens another connection, which nothing else can use. The option is
+  // what it uses itself (postgres/src/index.js), and missing in the types.
+  const notified = onNotify ? { onnotify: onNotify } : {};
+  const ended = new AbortController();
+  const opened: Sql = postgres({
+    host: address.hostaddr ?? address.host,
+    port: address.port,
+    user: target.user,
+    database: target.database,
+    // As a function, since an empty one would be looked up in the environment.
+    password: () => ("password" in address ? address.password : target.password) ?? "",
+    ssl: false,
+    ...{ socket: () => dialFor(target, address, ended.signal) }, // missing in the types
+    max: connections,
+    connect_timeout: answerMs(target) / 1_000,
+    idle_timeout: 0,
+    max_lifetime: null,
+    prepare: !isPooled, // it would stay behind on a server's connection that others get next
+    fetch_types: false, // arrays are sent as text (array.ts), so that one round trip is saved
+    connection: {
+      application_name: target.applicationName ?? "pdoflow",
+      ...startupParameters(isPooled, target.options),
+      ...overrides,
+    },
+    ...notified,
+    onnotice: () => {},
+    // Not `postgres.camel`: it also renames the keys inside jsonb, which are the user's data.
+    transform: { column: { from: postgres.toCamel } },
+    types: { bigint: { to: 20, from: [20], parse: Number, serialize: String } },
+  });
+  const { onStatement } = target;
+  const watched = onStatement ? watchStatements(opened, onStatement) : opened;
+  const sql = isPooled ? oneAtATime(watched) : watched;
+  const end = (timeout: number) => sql.end({ timeout }).finally(() => ended.abort());
+  const [close, abort] = [() => end(5), () => end(0)];
+  return {
+    sql,
+    schema: sql(target.schema),
+    target,
+    address,
+    isPooled,
+    overrides,
+    close,
+    abort,
+    [Symbol.asyncDispose]: close,
+  };
+}
+
+/** postgres.js calls it for each connection, which would be lost for ever if this threw. */
+function dialFor(target: Target, address: Address, signal: AbortSignal) {
+  const tls = address.tls ?? target.tls;
+  const isPlain = tls === "allow" || address.host.startsWith("/");
+  const options = { certificates: target.certificates ?? {}, timeoutMs: answerMs(target), signal };
+  return dial(address, { tls: isPlain ? false : tls, ...options }).catch(brokenConnection);
+}
+
+/** The server could not be reached, refused us, or ended the connection. */
+export class DatabaseUnavailable extends PdoflowError {
+  override readonly name = "DatabaseUnavailable";
+  readonly exitCode = exitCodes.database;
+}
+
+/** The server refused a statement for a reason that whoever runs it can mend. */
+export class DatabaseRefused extends PdoflowError {
+  override readonly name = "DatabaseRefused";
+  readonly exitCode = exitCodes.database;
+}
+
+/** What the functions of the queue say of a wish that they do not grant (sql/, errcode PF…). */
+export class QueueRefused extends PdoflowError {
+  override readonly name = "QueueRefused";
+  readonly exitCode: ExitCode;
+  constructor(code: string, message: string, cause: unknown) {
+    super(message, { cause });
+    this.exitCode = code === "PF003" ? exitCodes.notFound : exitCodes.usage;
+  }
+}
+
+/** None of several addresses is there and takes writes. */
+export class NoAddressUsable extends Error {
+  override readonly name = "NoAddressUsable";
+  readonly code = "CONNECTION_NOWHERE"; // as postgres.js names its own losses
+  readonly failures: readonly { address: Address; error: unknown }[];
+  constructor(failures: readonly { address: Address; error: unknown }[]) {
+    super(
+      failures.map(({ address, error }) => `${describeAddress(address)}: ${why(error)}`).join(" "),
+    );
+    this.failures = failures;
+  }
+}
+
+/** SQLSTATE or the code of a socket, and what to do about it. */
+const remedies: Record<string, string> = {
+  ECONNREFUSED: "nothing listens there. Start the server, or correct the address.",
+  ENOENT: "there is no socket. Start the server, or correct the address.",
+  ENOTFOUND: "that host is not known. Correct the address.",
+  EAI_AGAIN: "that host could not be looked up. Correct the address, or try again.",
+  CONNECT_TIMEOUT: "no answer in time. Is a firewall in between?",
+  "28P01": "the password is wrong. Set it in ~/.pgpass, the URL or PGPASSWORD.",
+  "28000": "the server does not let this role in. Look at its pg_hba.conf.",
+  "3D000": "there is no such database. Create it, or correct the URL.",
+  "53300": "the server has no free connection. Raise its max_connections, or run fewer pools.",
+  "57P03": "the server is starting or stopping. Try again.",
+  "53100": "the server's disk is full. Nothing was written. Free some space.",
+  "53200": "the server is out of memory.",
+  "25006": "it takes no writes: a standby, or set to read-only. Name the address of the primary.",
+  "57014": "it was cancelled, by statement_timeout or by an administrator. Raise the timeout.",
+  "55P03": "another transaction has locked what is needed. Try again.",
+  "40001": "another transaction was in the way. Try again.",
+  "40P01": "another transaction was in the way. Try again.",
+  "42501": "this role may not do that. Ask the owner of the schema for a pdoflow grant.",
+};
+
+/** The schema is not as this version has made it. */
+const missing = "the schema lacks it: it was changed, or is another version's. Run: pdoflow doctor";
+for (const code of ["42883", "42P01", "42703", "3F000"]) remedies[code] = missing;
+
+/**
+ * Classes of SQLSTATE that only a wrong statement of ours explains: values, constraints, cursors,
+ * and the grammar.
+ */
+const ourFault = /^(2[1-46F]|34|42|P0(?!001))/;
+
+/** True where the server has answered with an error. */
+const isServerError = (error: unknown): error is Error & { code: string } =>
+  error instanceof Error && "severity" in error && errorCode(error) !== null;
+
+/**
+ * True where the connection was lost or never made, or leads to a server that takes no writes (any
+ * more): worth another try on a new one.
+ */
+export function isConnectionLoss(error: unknown): boolean {
+  const code = errorCode(error);
+  return (
+    code !== null &&
+    // ERR_… is a fault of a program, except on a socket: there the other end broke off.
+    (/^(E(?!RR_)[A-Z_]+|CONNECT_TIMEOUT|CONNECTION_[A-Z_]+)$/.test(code) ||
+      /^ERR_(SSL|TLS|SOCKET|STREAM)_/.test(code) ||
+      /^(08|57P0|53300|25006)/.test(code))
+  );
+}
+
+/** True where the same statement may well succeed when it is sent again. */
+export function isWorthAnotherTry(error: unknown): boolean {
+  // A conflict; a disk or a memory that is full; a lock, a timeout, an administrator who cancels.
+  const isPassing = /^(40P01|40001|53|55P03|57014|58)/.test(errorCode(error) ?? "");
+  return isPassing || isConnectionLoss(error);
+}
+
+/** True where the server refuses a value: as no jsonb, too large, or against a constraint. */
+export function isRefusal(error: unknown): boolean {
+  return /^(22|23|54|XX000)/.test(errorCode(error) ?? "");
+}
+
+export function errorCode(error: unknown): string | null {
+  // Not `instanceof Error`: in Jest those of Node are of another realm.
+  const { code }: { code?: unknown } = Object(error ?? {});
+  return typeof code === "string" ? code : null;
+}
+
+/**
+ * What a database error means for whoever runs pdoflow, or the error itself where it is not one
+ * that they can do anything about. Never holds a password.
+ */
+export function explainDatabaseError(error: unknown, target: Target): unknown {
+  const code = errorCode(error);
+  if (code === null || error instanceof PdoflowError) return error;
+  if (code.startsWith("PF") && error instanceof Error) {
+    return new QueueRefused(code, error.message, error);
+  }
+  const where = describeTarget(target);
+  const remedy = remedies[code];
+  if (isConnectionLoss(error) || /^(28|3D)/.test(code)) {
+    return new DatabaseUnavailable(`cannot use ${where}: ${why(error)}`, { cause: error });
+  }
+  if (remedy === undefined && (!isServerError(error) || ourFault.test(code))) return error;
+  const said = `${where} refused: ${messageOf(error)}`;
+  return new DatabaseRefused(
+    remedy === undefined ? `${said} (${code}). Its log may say more.` : `${said}: ${remedy}`,
+    { cause: error },
+  );
+}
+
+/** Why an address can't be used. */
+function why(error: unknown): string {
+  if (error instanceof NoAddressUsable) return error.message;
+  if (error instanceof TlsFailed) return error.message;
+  const code = errorCode(error) ?? messageOf(error);
+  return remedies[code] ?? `the connection was lost (${code}).`;
+}

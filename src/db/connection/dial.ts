@@ -1,0 +1,178 @@
+import { connect as connectTcp, isIP, type Socket } from "node:net";
+import { Duplex } from "node:stream";
+import { checkServerIdentity, connect as connectTls, type TLSSocket } from "node:tls";
+
+import { deferred } from "../../domain/deferred.ts";
+import type { Address, Encryption } from "./addresses.ts";
+import type { Certificates } from "./certificates.ts";
+
+/** No encrypted connection could be made to a server that is there, or it is not trusted. */
+export class TlsFailed extends Error {
+  override readonly name = "TlsFailed";
+  readonly code = "CONNECTION_TLS"; // as postgres.js names its own losses
+}
+
+/** The address did not answer. */
+class DialTimeout extends Error {
+  override readonly name = "DialTimeout";
+  readonly code = "CONNECT_TIMEOUT";
+}
+
+/** The connections of a client were closed, and none is opened any more. */
+class ClientClosed extends Error {
+  override readonly name = "ClientClosed";
+  readonly code = "CONNECTION_ENDED"; // as postgres.js has it for a statement that comes later
+}
+
+/** A connection could not be made, for a reason that has no code of its own. */
+class ConnectFailed extends Error {
+  override readonly name = "ConnectFailed";
+  readonly code = "CONNECTION_FAILED"; // as postgres.js names its own losses
+}
+
+export interface DialOptions {
+  /** False: not encrypted. */
+  tls: Encryption;
+  certificates: Certificates;
+  timeoutMs: number;
+  /** Gives up when it is aborted. */
+  signal: AbortSignal;
+}
+
+/**
+ * Opens a connection, encrypted where that is wanted, for postgres.js to log in on. Not left to
+ * postgres.js: it knows neither verify-ca nor a server without TLS, does not report what was wrong
+ * with a certificate, and opens connections for queued statements after its client was closed,
+ * which nobody would close.
+ *
+ * @throws an error that `isConnectionLoss` recognises, whatever went wrong.
+ */
+export async function dial(address: Address, options: DialOptions): Promise<Duplex> {
+  try {
+    return await open(address, options);
+  } catch (error) {
+    if (hasCode(error)) throw error;
+    throw new ConnectFailed("the connection could not be made", { cause: error });
+  }
+}
+
+/** The codes of the system, such as ECONNREFUSED, and our own; not those of a program (ERR_…). */
+const hasCode = (error: unknown): boolean =>
+  error instanceof Error && "code" in error && /^(E(?!RR_)|CONN)/.test(String(error.code));
+
+async function open(address: Address, options: DialOptions): Promise<Duplex> {
+  const { host, port, hostaddr } = address;
+  if (options.signal.aborted) throw new ClientClosed("the client was closed");
+  const socket = host.startsWith("/")
+    ? connectTcp({ path: `${host}/.s.PGSQL.${port}` })
+    : connectTcp({ host: hostaddr ?? host, port });
+  const giveUp = () => socket.destroy(new DialTimeout("given up"));
+  const timer = setTimeout(giveUp, options.timeoutMs);
+  options.signal.addEventListener("abort", giveUp);
+  try {
+    const answer = options.tls === false ? await connected(socket) : await offer(socket);
+    if (answer === "S") return await encrypt(socket, host, options);
+    if (options.tls === false || options.tls === "prefer") return socket;
+    throw new TlsFailed(
+      "the server does not encrypt. Turn ssl on there, or ask for sslmode=prefer.",
+    );
+  } catch (error) {
+    socket.destroy();
+    throw error;
+  } finally {
+    clearTimeout(timer);
+    options.signal.removeEventListener("abort", giveUp);
+  }
+}
+
+/** A connection that ends with `error` as soon as it is used: postgres.js then tries anew later. */
+export const brokenConnection = (error: Error): Duplex =>
+  new Duplex({ read: () => {}, write: (_chunk, _encoding, done) => done(error) });
+
+function connected(socket: Socket): Promise<"connected"> {
+  const { promise, resolve, reject } = deferred<"connected">();
+  const onConnect = () => resolve("connected");
+  socket.once("connect", onConnect);
+  socket.once("error", reject);
+  return promise.finally(() => {
+    socket.removeListener("connect", onConnect);
+    socket.removeListener("error", reject);
+  });
+}
+
+/** Asks the server for TLS. Its answer is one byte: S for yes, N for no. */
+function offer(socket: Socket): Promise<"S" | "N"> {
+  const { promise, resolve, reject } = deferred<"S" | "N">();
+  const request = Buffer.from([0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f]);
+  const onData = (bytes: Buffer) => {
+    const answer = bytes.toString("latin1", 0, 1);
+    // More would be somebody in between, who speaks before the encryption begins.
+    if ((answer === "S" || answer === "N") && bytes.length === 1) resolve(answer);
+    else reject(new TlsFailed("the server answered the offer of TLS with something else."));
+  };
+  const onClose = () => reject(new TlsFailed("the server hung up at the offer of TLS."));
+  socket.once("connect", () => socket.write(request));
+  socket.once("data", onData);
+  socket.once("error", reject);
+  socket.once("close", onClose);
+  return promise.finally(() => {
+    socket.removeListener("data", onData);
+    socket.removeListener("error", reject);
+    socket.removeListener("close", onClose);
+  });
+}
+
+function encrypt(
+  socket: Socket,
+  host: string,
+  { tls, certificates }: DialOptions,
+): Promise<TLSSocket> {
+  const { promise, resolve, reject } = deferred<TLSSocket>();
+  const isChecked = tls === "verify-ca" || tls === "verify-full";
+  let identity: Error | undefined;
+  const encrypted = connectTls({
+    socket,
+    ...certificates,
+    ...(isIP(host) === 0 ? { servername: host } : {}),
+    rejectUnauthorized: isChecked,
+    // The name is what was asked for, a number too, which may not be a server name of TLS.
+    checkServerIdentity: (_name, certificate) => {
+      identity = tls === "verify-full" ? checkServerIdentity(host, certificate) : undefined;
+      return identity;
+    },
+  });
+  const fail = (error: Error) => reject(new TlsFailed(reason(error, host), { cause: error }));
+  const onClose = () => fail(new Error("the server hung up"));
+  encrypted.once("error", fail);
+  encrypted.once("close", onClose);
+  encrypted.once("secureConnect", () => {
+    if (isChecked && (!encrypted.authorized || identity)) {
+      fail(identity ?? new Error(String(encrypted.authorizationError)));
+    } else {
+      resolve(encrypted);
+    }
+  });
+  return promise.finally(() => {
+    encrypted.removeListener("error", fail);
+    encrypted.removeListener("close", onClose);
+  });
+}
+
+/** What is wrong with a certificate, and what to do about it. */
+function reason(error: Error, host: string): string {
+  const code = "code" in error ? String(error.code) : error.message;
+  if (code === "ERR_TLS_CERT_ALTNAME_INVALID") {
+    return (
+      `the server's certificate is for another name than ${host}. Use the name that it has, or ` +
+      "sslmode=verify-ca."
+    );
+  }
+  if (code === "CERT_HAS_EXPIRED") return "the server's certificate has expired. Renew it.";
+  if (/SELF_SIGNED|UNABLE_TO|ISSUER|UNTRUSTED|INVALID_CA/.test(code)) {
+    return (
+      "the server's certificate is not of an authority that is trusted here. Name the right one " +
+      "in sslrootcert."
+    );
+  }
+  return `the encrypted connection could not be made (${error.message || code}).`;
+}

@@ -1,0 +1,107 @@
+// The connection parameters of libpq: which of them count here.
+import { InvalidInput } from "../../domain/errors.ts";
+import { didYouMean, similarNames } from "../../domain/similar.ts";
+
+/** Those that are obeyed, with the variable that sets each. */
+export const obeyed = {
+  host: "PGHOST",
+  hostaddr: "PGHOSTADDR",
+  port: "PGPORT",
+  dbname: "PGDATABASE",
+  user: "PGUSER",
+  password: "PGPASSWORD",
+  passfile: "PGPASSFILE",
+  service: "PGSERVICE",
+  servicefile: "PGSERVICEFILE",
+  sslmode: "PGSSLMODE",
+  sslrootcert: "PGSSLROOTCERT",
+  sslcert: "PGSSLCERT",
+  sslkey: "PGSSLKEY",
+  sslpassword: null,
+  target_session_attrs: "PGTARGETSESSIONATTRS",
+  connect_timeout: "PGCONNECT_TIMEOUT",
+  application_name: "PGAPPNAME",
+  options: "PGOPTIONS",
+} as const satisfies Readonly<Record<string, string | null>>;
+
+export type Keyword = keyof typeof obeyed;
+
+/** Those that ask for a protection which is not there, and the values that ask for none. */
+const unmet: Readonly<Record<string, { variable: string; harmless: readonly string[] }>> = {
+  channel_binding: { variable: "PGCHANNELBINDING", harmless: ["disable", "prefer"] },
+  gssencmode: { variable: "PGGSSENCMODE", harmless: ["disable", "prefer"] },
+  require_auth: { variable: "PGREQUIREAUTH", harmless: [] },
+  requirepeer: { variable: "PGREQUIREPEER", harmless: [] },
+  sslcrl: { variable: "PGSSLCRL", harmless: [] },
+  sslcrldir: { variable: "PGSSLCRLDIR", harmless: [] },
+  sslcertmode: { variable: "PGSSLCERTMODE", harmless: ["allow"] },
+  sslnegotiation: { variable: "PGSSLNEGOTIATION", harmless: ["postgres"] },
+  ssl_min_protocol_version: {
+    variable: "PGSSLMINPROTOCOLVERSION",
+    harmless: ["TLSv1", "TLSv1.1", "TLSv1.2"],
+  },
+};
+
+/** Those that change nothing which would be missed. */
+const ignored: readonly string[] = [
+  ...["client_encoding", "fallback_application_name", "gssdelegation", "gsslib", "keepalives"],
+  ...["keepalives_count", "keepalives_idle", "keepalives_interval", "krbsrvname"],
+  ...["load_balance_hosts", "max_protocol_version", "min_protocol_version"],
+  ...["ssl_max_protocol_version", "sslcompression", "sslsni", "tcp_user_timeout"],
+];
+
+const isObeyed = (name: string): name is Keyword => Object.hasOwn(obeyed, name);
+
+/** A value, and where it comes from in words. */
+export interface Setting {
+  value: string;
+  from: string;
+}
+export type Settings = Map<Keyword, Setting>;
+
+/** Variables of the environment by name. */
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/**
+ * Takes in one parameter of a URL, a text or a file; the last one counts. `from` says where it
+ * stands.
+ *
+ * @throws {InvalidInput} there is none of that name, or it asks for what is not there.
+ */
+export function put(settings: Settings, name: string, value: string, from: string): void {
+  if (isObeyed(name)) {
+    settings.set(name, { value, from });
+  } else if (name === "ssl" && value === "true") {
+    settings.set("sslmode", { value: "require", from }); // as JDBC has it, for libpq too
+  } else if (Object.hasOwn(unmet, name)) {
+    refuseUnmet(name, value, from);
+  } else if (!ignored.includes(name)) {
+    throw new InvalidInput(from, [
+      `expected a connection parameter of PostgreSQL such as sslmode, found ${name}.` +
+        didYouMean(similarNames(name, Object.keys(obeyed))),
+    ]);
+  }
+}
+
+/** Fills up from the variables what is not set yet. An empty variable is as good as none. */
+export function fillFromVariables(settings: Settings, env: Environment): void {
+  for (const [keyword, variable] of Object.entries(obeyed)) {
+    const value = variable === null ? undefined : env[variable];
+    if (!value || !isObeyed(keyword) || settings.has(keyword)) continue;
+    settings.set(keyword, { value, from: variable ?? "" });
+  }
+  for (const [name, { variable }] of Object.entries(unmet)) {
+    const value = env[variable];
+    if (value) refuseUnmet(name, value, variable);
+  }
+}
+
+function refuseUnmet(name: string, value: string, from: string): void {
+  const harmless = unmet[name]?.harmless ?? [];
+  if (harmless.includes(value)) return;
+  const expected = harmless.length === 0 ? "none" : harmless.join(" or ");
+  throw new InvalidInput(from, [
+    `pdoflow can't do what ${name} asks for: expected ${expected}, found ${value}. ` +
+      "Remove it where you can do without that protection",
+  ]);
+}

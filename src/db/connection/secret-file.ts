@@ -1,0 +1,34 @@
+import { readFileSync, statSync } from "node:fs";
+
+import { InvalidInput } from "../../domain/errors.ts";
+
+/** The text of a file; null where there is none. */
+export function textOf(file: string): string | null {
+  try {
+    return readFileSync(file, "utf8");
+  } catch (error) {
+    const { code }: { code?: unknown } = Object(error); // in Jest it is no Error of this realm
+    if (code === "ENOENT" || code === "ENOTDIR") return null;
+    throw new InvalidInput(file, [
+      code === "EACCES"
+        ? "it can't be read. Give this user the right to read it"
+        : `expected a file, found that it can't be read (${String(code)})`,
+    ]);
+  }
+}
+
+/**
+ * Refuses a file with a secret in it that others could read too. As for libpq, root's group may
+ * read what belongs to root, where `groupOfRoot` says so.
+ *
+ * @throws {InvalidInput} saying how to mend it.
+ */
+export function requirePrivate(file: string, { groupOfRoot = false } = {}): void {
+  const { mode, uid } = statSync(file);
+  const forbidden = groupOfRoot && uid === 0 ? 0o037 : 0o077;
+  if ((mode & forbidden) === 0) return;
+  throw new InvalidInput(file, [
+    `expected a file that only its owner can read, found that others can (mode ` +
+      `${(mode & 0o777).toString(8).padStart(4, "0")}). Run: chmod 600 ${file}`,
+  ]);
+}

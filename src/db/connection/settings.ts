@@ -1,0 +1,232 @@
+import { join } from "node:path";
+
+import * as v from "valibot";
+
+import { InvalidInput } from "../../domain/errors.ts";
+import { parse } from "../../domain/parse.ts";
+import { type Address, type Encryption, parseAddresses } from "./addresses.ts";
+import { type Certificates, readCertificates } from "./certificates.ts";
+import { readConninfo, readLines } from "./conninfo.ts";
+import { type Environment, fillFromVariables, type Keyword, type Settings } from "./parameters.ts";
+import { passwordFrom } from "./password-file.ts";
+import { requirePrivate, textOf } from "./secret-file.ts";
+import { readService } from "./service-file.ts";
+
+/** How to reach the server, or one of several of which one at a time takes writes. */
+export interface Target extends Address {
+  /** Where else it may be, in the order in which they are tried; missing where nowhere. */
+  others?: readonly Address[];
+  user: string;
+  database: string;
+  password: string | undefined;
+  tls: Encryption;
+  certificates?: Certificates;
+  /** How long an address has to answer; missing where that is left to us. */
+  answerMs?: number;
+  /** What the server calls the session. */
+  applicationName?: string;
+  /** Settings for the session, as PGOPTIONS has them. */
+  options?: string;
+  /** Called after each statement with its text, which has $1 in the place of parameters. */
+  onStatement?: (text: string, ms: number) => void;
+  schema: string;
+  /** Where these settings come from, in words: "DATABASE_URL", "the embedded server". */
+  source: string;
+}
+
+/** The `source` of a target that is the embedded server. */
+export const embeddedSource = "the embedded server";
+
+/** Whether it is the server that all projects of a user on this machine share. */
+export const isEmbedded = ({ source }: Target): boolean => source === embeddedSource;
+
+/** Where the queue's own connections must lead, since all of them write. */
+const writingSessions: readonly string[] = ["any", "read-write", "primary"];
+
+/** Plain names only: the schema's name is put into the text of the migrations. */
+const Schema = v.pipe(
+  v.string(),
+  v.regex(
+    /^[a-z_][a-z0-9_]{0,40}$/,
+    (issue) =>
+      "expected a schema name of lower case letters, digits and _ (41 at most), " +
+      `found ${issue.received}`,
+  ),
+);
+
+const SslMode = v.picklist(
+  ["disable", "allow", "prefer", "require", "verify-ca", "verify-full"],
+  (issue) => `expected an sslmode such as require or verify-full, found ${issue.received}`,
+);
+
+/** The schema that holds the queue: `PDOFLOW_SCHEMA`, by default `pdoflow`. */
+export function schemaName(env: Environment): string {
+  return parse(Schema, env["PDOFLOW_SCHEMA"] ?? "pdoflow", "PDOFLOW_SCHEMA");
+}
+
+/**
+ * The server that the flags and the environment name: `--database`, else `PDOFLOW_DATABASE_URL`,
+ * else `DATABASE_URL`, else the `PG…` variables, else ~/.config/pdoflow/db.conf; null where nothing
+ * names one.
+ *
+ * @throws {InvalidInput} a URL, a variable or a file has the wrong shape, or a file with a secret
+ * is open to others. Its text is not repeated: it may hold a password.
+ */
+export function configuredTarget(flag: string | undefined, env: Environment): Target | null {
+  const found = configuredSettings(flag, env);
+  return found && targetOf(found.settings, found.source, env);
+}
+
+/** The connection parameters, each with where it comes from; what names the server in words. */
+export function configuredSettings(
+  flag: string | undefined,
+  given: Environment,
+): { settings: Settings; source: string } | null {
+  // As for psql, a variable that is empty is as good as not set.
+  const env = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== ""));
+  const named = namedServer(flag, env);
+  if (!named) return null;
+  const { settings, source } = named;
+  const service = settings.get("service")?.value ?? env["PGSERVICE"];
+  if (service !== undefined) {
+    const file = settings.get("servicefile")?.value ?? env["PGSERVICEFILE"];
+    for (const [keyword, setting] of readService(service, file, env)) {
+      if (!settings.has(keyword)) settings.set(keyword, setting);
+    }
+  }
+  fillFromVariables(settings, env);
+  return { settings, source };
+}
+
+/** What names the server first of all. */
+function namedServer(flag: string | undefined, env: Environment) {
+  const named: [string, string | undefined][] = [
+    ["--database", flag],
+    ["PDOFLOW_DATABASE_URL", env["PDOFLOW_DATABASE_URL"]],
+    ["DATABASE_URL", env["DATABASE_URL"]],
+  ];
+  for (const [source, text] of named) {
+    if (text) return { settings: readConninfo(text, source), source };
+  }
+  const variables = ["PGHOST", "PGHOSTADDR", "PGDATABASE", "PGUSER", "PGPORT"];
+  const isNamed = variables.some((name) => env[name]);
+  const none: Settings = new Map();
+  if (isNamed) return { settings: none, source: "the PG… variables" };
+  if (env["PGSERVICE"]) return { settings: none, source: `the service ${env["PGSERVICE"]}` };
+  const file = settingsFile(env);
+  const text = file === null ? null : textOf(file);
+  if (file === null || text === null) return null;
+  const settings = readSettingsFile(text, file);
+  if (settings.has("password") || settings.has("sslpassword")) requirePrivate(file);
+  return settings.size === 0 ? null : { settings, source: file };
+}
+
+/** The file of a user's own settings: lines `name=value` as in pg_service.conf, or one URL. */
+export function settingsFile(env: Environment): string | null {
+  const config = env["XDG_CONFIG_HOME"];
+  if (config?.startsWith("/")) return join(config, "pdoflow/db.conf");
+  return env["HOME"] ? join(env["HOME"], ".config/pdoflow/db.conf") : null;
+}
+
+function readSettingsFile(text: string, file: string): Settings {
+  const lines = text.split("\n").filter((line) => line.trim() !== "" && !/^\s*#/.test(line));
+  const [url = ""] = lines;
+  if (lines.length === 1 && url.includes("://")) return readConninfo(url.trim(), file);
+  return readLines(text, file, null) ?? new Map();
+}
+
+function targetOf(settings: Settings, source: string, env: Environment): Target {
+  const get = (keyword: Keyword) => settings.get(keyword)?.value;
+  const user = get("user") ?? env["USER"] ?? env["LOGNAME"] ?? "postgres";
+  const database = get("dbname") ?? user;
+  const from = (keyword: Keyword) => {
+    const place = settings.get(keyword)?.from ?? source;
+    return /^PG[A-Z]+$/.test(place) ? "the PG… variables" : place;
+  };
+  const addresses = parseAddresses(
+    get("host") ?? "",
+    get("port") ?? "",
+    from("port"),
+    get("hostaddr"),
+  );
+  const sessions = get("target_session_attrs") ?? "any";
+  if (!writingSessions.includes(sessions)) {
+    throw new InvalidInput(from("target_session_attrs"), [
+      `expected target_session_attrs read-write, since a queue is written to, found ${sessions}`,
+    ]);
+  }
+  const [first, ...others] = withPasswords(addresses, settings, database, user, env);
+  return {
+    ...first,
+    ...(others.length > 0 ? { others } : {}),
+    user,
+    database,
+    password: first.password ?? get("password"),
+    ...encryptionOf(addresses, settings, from("sslmode"), env),
+    ...session(settings, from("connect_timeout")),
+    schema: schemaName(env),
+    source,
+  };
+}
+
+/** The addresses, each with what the password file has for it, where no password is given. */
+function withPasswords(
+  [first, ...others]: readonly [Address, ...Address[]],
+  settings: Settings,
+  database: string,
+  user: string,
+  env: Environment,
+): [Address, ...Address[]] {
+  const home = env["HOME"];
+  const file = settings.get("passfile")?.value ?? (home ? join(home, ".pgpass") : undefined);
+  if (settings.has("password") || file === undefined) return [first, ...others];
+  const withPassword = (address: Address): Address => {
+    const password = passwordFrom(file, address, database, user);
+    return password === undefined ? address : { ...address, password };
+  };
+  return [withPassword(first), ...others.map(withPassword)];
+}
+
+function encryptionOf(
+  addresses: readonly Address[],
+  settings: Settings,
+  source: string,
+  env: Environment,
+): Pick<Target, "tls" | "certificates"> {
+  const given = settings.get("sslmode")?.value;
+  const sslmode = given === undefined ? null : parse(SslMode, given, source);
+  if (addresses.every(({ host }) => host.startsWith("/"))) return { tls: false };
+  const mode = sslmode === "disable" ? false : sslmode;
+  const { tls, certificates } = readCertificates(mode, settings, env);
+  return Object.keys(certificates).length === 0 ? { tls } : { tls, certificates };
+}
+
+/** What has to do with a session, and how long to wait for it. */
+function session(settings: Settings, source: string): Partial<Target> {
+  const timeout = settings.get("connect_timeout")?.value;
+  const applicationName = settings.get("application_name")?.value;
+  const options = settings.get("options")?.value;
+  if (timeout !== undefined && !/^-?\d{1,6}$/.test(timeout)) {
+    throw new InvalidInput(source, [
+      `expected a connect_timeout in whole seconds, 0 for no limit, found ${timeout}`,
+    ]);
+  }
+  // The longest that a timer can wait is as good as for ever.
+  const answerMs = Number(timeout) > 0 ? Number(timeout) * 1_000 : 2 ** 31 - 1;
+  return {
+    ...(timeout === undefined ? {} : { answerMs }),
+    ...(applicationName === undefined ? {} : { applicationName }),
+    ...(options === undefined ? {} : { options }),
+  };
+}
+
+/** The target in words, without its password: `db at host:5432 as user, schema pdoflow`. */
+export function describeTarget(target: Target): string {
+  const place = [target, ...(target.others ?? [])].map(describeAddress).join(", ");
+  return `database ${target.database} at ${place} as ${target.user} (${target.source})`;
+}
+
+export function describeAddress({ host, port, hostaddr }: Address): string {
+  const number = hostaddr === undefined || hostaddr === host ? "" : ` (${hostaddr})`;
+  return host.startsWith("/") ? `socket ${host}` : `${host}${number}:${port}`;
+}

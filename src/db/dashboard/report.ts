@@ -1,0 +1,27 @@
+import { durationLimits } from "./histogram.ts";
+import { integers } from "../connection/array.ts";
+import type { Db } from "../connection/connect.ts";
+
+/** What a pool did since it told before. */
+export interface Told {
+  /** How many of its workers have a job in hand. */
+  busy: number;
+  /** Attempts that ended in each of the last 60 seconds, the oldest first. */
+  recent: readonly number[];
+  done: number;
+  failed: number;
+  retried: number;
+  /** How many attempts took how long (histogram.ts). */
+  durations: readonly number[];
+  /** When jobs of these postings were started for the first time: a sample. */
+  starts: readonly { postingId: number; agoMs: number }[];
+}
+
+/** Tells what a pool did, for people who look: nothing else depends on it. */
+export const tell = ({ sql, schema }: Db, poolId: number, told: Told) => sql`
+  select ${schema}.pool_tell(
+    ${poolId}, ${told.busy}, ${integers(told.recent)}::integer[], ${told.done}, ${told.failed},
+    ${told.retried}, ${integers(told.durations)}::integer[],
+    ${integers(told.starts.map(({ postingId }) => postingId))}::bigint[],
+    ${integers(told.starts.map(({ agoMs }) => Math.round(agoMs * 1_000)))}::bigint[],
+    ${`{${durationLimits.join(",")}}`}::float8[])`;

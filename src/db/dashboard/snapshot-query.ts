@@ -1,0 +1,190 @@
+import type { Db, Tx } from "../connection/connect.ts";
+
+type Schema = Db["schema"];
+
+// Joins with tables are written as lookups (lateral, offset 0): else the planner, which does not
+// know how few rows there are to join, may read a table from one end to the other.
+
+/** So many postings that pools hold jobs of are shown before others, and groups of failures. */
+const mostHeld = 200;
+const mostGroups = 200;
+
+/**
+ * One row with one value of JSON (`Row` in snapshot.ts). Of postings that have not ended it reads
+ * all, with their progress rows and the lanes that are not closed; of what has ended only what is
+ * shown. Neither jobs nor outcomes.
+ */
+export const snapshotQuery = (sql: Tx, schema: Schema, most: number) => sql<{ value: unknown }[]>`
+  ${countedParts(sql, schema)}
+  ${chosenParts(sql, schema, most)}
+  ${otherParts(sql, schema)}
+  ${documentOf(sql, schema)}`;
+
+/**
+ * What has not ended, added up. Where a lane has a lease, that is held, or has left a progress row:
+ * only for those is the newest lease looked up.
+ */
+const countedParts = (sql: Tx, schema: Schema) => sql`
+  with clock as (select clock_timestamp() as at),
+  live_posting as materialized (
+    select id, state, job_count, starts_at from ${schema}.posting where ended_at is null),
+  live as materialized (
+    select count(*) as postings, coalesce(sum(job_count), 0) as jobs from live_posting),
+  total as materialized (
+    select posting_id, sum(done) as done, sum(failed) as failed, sum(cancelled) as cancelled,
+           sum(retrying) as retrying, sum(returned) as returned
+    from ${schema}.progress group by posting_id),
+  held as materialized (
+    select l.pool_id, r.posting_id, sum(r.end_seq - r.first_seq) as jobs
+    from (select * from ${schema}.lease where held) l cross join lateral
+      unnest(l.posting_ids, l.first_seqs, l.end_seqs) as r (posting_id, first_seq, end_seq)
+    group by l.pool_id, r.posting_id),
+  lane as materialized (
+    select posting_id, priority, rank, first_seq, end_seq, true as is_open
+    from ${schema}.lane where state = 'open'
+    union all
+    select l.posting_id, l.priority, l.rank, l.first_seq, l.end_seq, false
+    from live_posting p cross join lateral (
+      select * from ${schema}.lane where posting_id = p.id and state = 'held' offset 0) l
+    where p.state in ('paused', 'errored_out') or p.starts_at is not null),
+  taken as materialized (
+    select l.posting_id, l.priority, e.lane_end_seq - l.first_seq as jobs
+    from (
+      select * from lane
+      where posting_id in (select posting_id from total union select posting_id from held)
+      offset 0) l
+      cross join lateral (
+        select lane_end_seq from ${schema}.lease
+        where lane_posting_id = l.posting_id and lane_priority = l.priority
+        order by lane_first_seq desc limit 1) e),
+  beyond as materialized (
+    select coalesce(sum(l.end_seq - l.first_seq - coalesce(t.jobs, 0)), 0) as jobs,
+           min(l.posting_id) filter (
+             where l.is_open and l.end_seq - l.first_seq > coalesce(t.jobs, 0)) as oldest
+    from lane l left join taken t on t.posting_id = l.posting_id and t.priority = l.priority),
+  summed as materialized (
+    select coalesce(sum(done), 0) as done, coalesce(sum(failed), 0) as failed,
+           coalesce(sum(cancelled), 0) as cancelled, coalesce(sum(retrying), 0) as retrying,
+           coalesce(sum(returned), 0) + (select jobs from beyond) as waiting
+    from total),`;
+
+/** The postings that are shown, each counted. */
+const chosenParts = (sql: Tx, schema: Schema, most: number) => sql`
+  worked_at as materialized (
+    select posting_id as id from held group by posting_id order by sum(jobs) desc, posting_id desc
+    limit ${mostHeld}),
+  chosen as materialized (
+    select id, min(rank) as rank from (
+      select id, 1 as rank from worked_at
+      union all (
+      select id, 2 from ${schema}.posting where ended_at is null order by id desc limit ${most})
+      union all (
+      select id, 3 from ${schema}.posting where ended_at is not null order by id desc
+      limit (select greatest(${most} - postings, 0) from live))) c
+    group by id order by rank, id desc limit ${most}),
+  shown as materialized (
+    select c.rank, p.*, r.poster, r.project, n.priority, p.ended_at is null as is_live,
+           coalesce(n.jobs, 0) + coalesce(t.returned, 0) as waiting,
+           coalesce(t.retrying, 0) as retrying, p.done + coalesce(t.done, 0) as all_done,
+           p.failed + coalesce(t.failed, 0) as all_failed,
+           p.cancelled + coalesce(t.cancelled, 0) as all_cancelled
+    from chosen c
+      cross join lateral (select * from ${schema}.posting where id = c.id offset 0) p
+      cross join lateral (
+        select poster, nullif(project, '') as project from ${schema}.route
+        where id = p.route_id offset 0) r
+      left join total t on t.posting_id = c.id
+      left join (
+        select l.posting_id, sum(l.end_seq - l.first_seq - coalesce(t.jobs, 0)) as jobs,
+               max(l.rank) filter (
+                 where l.end_seq - l.first_seq > coalesce(t.jobs, 0)) as priority
+        from lane l left join taken t on t.posting_id = l.posting_id and t.priority = l.priority
+        where l.posting_id in (select id from chosen)
+        group by l.posting_id) n on n.posting_id = c.id),`;
+
+/** Pools, and groups of failures. */
+const otherParts = (sql: Tx, schema: Schema) => sql`
+  pool as (
+    select p.id, p.host, p.pid, p.state, p.slots, p.busy, p.recent, p.refused, p.project,
+      p.patience_ms,
+      coalesce((
+      select json_agg(json_build_object('posting', h.posting_id, 'name', h.name, 'jobs', h.jobs))
+      from (
+        select posting_id, coalesce(g.name, substring(g.entry_point from '[^#]*$')) as name, jobs
+        from (select * from held where pool_id = p.id order by jobs desc, posting_id limit 3) held
+          cross join lateral (
+            select name, entry_point from ${schema}.posting where id = posting_id offset 0) g
+        order by jobs desc, posting_id) h), '[]') as holds,
+      extract(epoch from clock.at - p.beat_at) * 1000 as beat_ago_ms
+    from clock cross join (
+      select id from ${schema}.pool where state in ('up', 'draining')
+      union
+      select id from ${schema}.pool where refused > 0 and beat_at > now() - interval '1 day'
+        and id > (select max(id) - 1000 from ${schema}.pool)) wanted
+      cross join lateral (
+        select id, host, pid, state, slots, busy, recent, refused, project, patience_ms, beat_at
+        from ${schema}.pool where id = wanted.id offset 0) p),
+  grouped as (
+    select s.id, f.fingerprint, sum(f.jobs) as jobs, min(f.first_at) as first_at,
+           max(f.last_at) as last_at,
+           (array_agg(f.seq order by f.last_at desc nulls last))[1] as seq,
+           (array_agg(f.name order by f.last_at desc nulls last))[1] as name,
+           (array_agg(f.message order by f.last_at desc nulls last))[1] as message
+    from shown s cross join lateral (
+      select * from ${schema}.failure where posting_id = s.id limit 500) f
+    where s.all_failed > 0
+    group by s.id, f.fingerprint having sum(f.jobs) > 0
+    order by max(f.last_at) desc nulls last limit ${mostGroups})`;
+
+/** All of that as JSON. */
+const documentOf = (sql: Tx, schema: Schema) => sql`
+  select json_build_object(
+    'at', clock.at,
+    'readOnly', case
+      when pg_is_in_recovery() then 'the server is a standby'
+      when current_setting('transaction_read_only')::boolean then 'the server takes no writes'
+      when not ${schema}.is_a('operator', 'poster')
+        then format('the role %s may only look', ${schema}.caller()) end,
+    'postings', (${postingsOf(sql, schema)}),
+    'open', live.postings,
+    'jobs', json_build_object(
+      'waiting', waiting, 'retrying', retrying, 'done', done, 'failed', failed,
+      'cancelled', cancelled,
+      'running', live.jobs - waiting - retrying - done - failed - cancelled),
+    'oldestWaitingMs', (
+      select extract(epoch from clock.at - posted_at) * 1000 from ${schema}.posting
+      where id = (select oldest from beyond)),
+    'pools', (${poolsOf(sql)}),
+    'failures', (select coalesce(json_agg(json_build_object(
+      'postingId', id, 'fingerprint', fingerprint, 'count', jobs, 'firstAt', first_at,
+      'lastAt', last_at, 'message', concat_ws(': ', name, message),
+      'job', id || '/' || (select coalesce(j.index, j.seq) from ${schema}.job j
+                           where j.posting_id = grouped.id and j.seq = grouped.seq))
+      order by jobs desc, last_at desc), '[]') from grouped)) as value
+  from clock, live, summed`;
+
+const postingsOf = (sql: Tx, schema: Schema) => sql`
+    select coalesce(json_agg(json_build_object(
+      'id', id, 'name', name, 'entryPoint', entry_point, 'jobCount', job_count, 'state', state,
+      'reason', coalesce(reason, case when has_refusals then ${schema}.refusal_of(id) end),
+      'poster', poster, 'project', project, 'priority', priority, 'postedAt', posted_at,
+      'endedAt', ended_at, 'jobs', json_build_object(
+        'waiting', waiting + leased - running, 'retrying', coalesce(retrying, 0),
+        'done', all_done, 'failed', all_failed, 'cancelled', all_cancelled, 'running', running))
+      order by rank, id desc), '[]')
+    from shown
+      cross join lateral (
+        select case when is_live then
+          job_count - waiting - retrying - all_done - all_failed - all_cancelled
+          else 0 end as leased) l
+      -- L4: of what is leased no more than that runs.
+      cross join lateral (select least(max_running, leased) as running) r
+      cross join (select exists (select from ${schema}.refusal) as has_refusals) any_refusal`;
+
+const poolsOf = (sql: Tx) => sql`
+    select coalesce(json_agg(json_build_object(
+      'id', id, 'host', host, 'pid', pid, 'state', state, 'slots', slots, 'busy', busy,
+      'recent', recent, 'beatAgoMs', beat_ago_ms, 'refused', refused, 'project', project,
+      'holds', holds,
+      'isStale', state in ('up', 'draining') and beat_ago_ms > patience_ms) order by id), '[]')
+      from pool`;

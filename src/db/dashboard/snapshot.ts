@@ -1,0 +1,113 @@
+import * as v from "valibot";
+
+import { parse } from "../../domain/parse.ts";
+import type { Snapshot, TopPool } from "./top-snapshot.ts";
+import type { Db } from "../connection/connect.ts";
+import { describeAddress } from "../connection/settings.ts";
+import { snapshotQuery } from "./snapshot-query.ts";
+import { readOne } from "./read-one.ts";
+
+const count = v.number();
+const moment = v.pipe(
+  v.string(),
+  v.transform((text) => new Date(text)),
+);
+const maybe = v.nullable;
+
+const Counts = v.object({
+  ...{ waiting: count, running: count, retrying: count },
+  ...{ done: count, failed: count, cancelled: count },
+});
+
+const Posting = v.object({
+  id: count,
+  name: maybe(v.string()),
+  entryPoint: v.string(),
+  jobCount: count,
+  state: v.picklist(["open", "paused", "errored_out", "cancelled", "finished"]),
+  reason: maybe(v.string()),
+  poster: v.string(),
+  project: maybe(v.string()),
+  priority: maybe(count),
+  postedAt: moment,
+  endedAt: maybe(moment),
+  jobs: Counts,
+});
+
+const Pool = v.object({
+  id: count,
+  host: v.string(),
+  pid: count,
+  state: v.picklist(["up", "draining", "stopped", "lost"]),
+  slots: count,
+  busy: maybe(count),
+  recent: maybe(v.array(count)),
+  beatAgoMs: count,
+  isStale: v.boolean(),
+  refused: count,
+  project: maybe(v.string()),
+  holds: v.array(v.object({ posting: count, name: v.string(), jobs: count })),
+});
+
+const Failure = v.object({
+  postingId: count,
+  fingerprint: v.string(),
+  count,
+  firstAt: moment,
+  lastAt: moment,
+  job: v.string(),
+  message: v.string(),
+});
+
+const Row = v.object({
+  at: moment,
+  readOnly: maybe(v.string()),
+  postings: v.array(Posting),
+  open: count,
+  jobs: Counts,
+  oldestWaitingMs: maybe(count),
+  pools: v.array(Pool),
+  failures: v.array(Failure),
+});
+
+const mostPostings = 500;
+
+/**
+ * The queue at one moment, by one statement whose cost depends on how many postings and pools there
+ * are, neither on how many jobs wait nor on how many have ended.
+ */
+export async function readSnapshot(db: Db, most = mostPostings): Promise<Snapshot> {
+  const found = await readOne(db, (tx) => snapshotQuery(tx, db.schema, most));
+  const { open, pools, ...rest } = parse(Row, found, "the queue's state");
+  const shown = rest.postings.filter(({ endedAt }) => endedAt === null).length;
+  return {
+    ...rest,
+    database: `${db.target.database} at ${describeAddress(db.address)}`,
+    morePostings: open - shown,
+    endedBySecond: addUp(pools),
+    pools: pools.map(shownPool),
+  };
+}
+
+function shownPool({ holds, ...pool }: v.InferOutput<typeof Pool>): TopPool {
+  const { recent: _recent, ...shown } = pool;
+  return { ...shown, work: workOf(holds) };
+}
+
+/** `42 report ×120, 43 clean ×7`: by how much it holds of which posting. */
+const workOf = (holds: v.InferOutput<typeof Pool>["holds"]): string =>
+  holds.map(({ posting, name, jobs }) => `${posting} ${name} ×${jobs}`).join(", ");
+
+/**
+ * What the pools said of the last seconds, side by side by how long ago they said it. The seconds
+ * after the oldest of those beats are left out: not all have told of them yet.
+ */
+function addUp(pools: readonly (Pick<TopPool, "beatAgoMs"> & { recent: number[] | null })[]) {
+  const told = pools.flatMap(({ beatAgoMs, recent }) =>
+    recent === null || beatAgoMs > 60_000 ? [] : [{ ago: Math.floor(beatAgoMs / 1_000), recent }],
+  );
+  const latest = Math.max(0, ...told.map(({ ago }) => ago));
+  return Array.from({ length: told.length === 0 ? 0 : 60 - latest }, (_, at) =>
+    told.reduce((sum, { ago, recent }) => sum + (recent[at + ago] ?? 0), 0),
+  );
+}

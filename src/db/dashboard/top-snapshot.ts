@@ -1,0 +1,126 @@
+import type { JobError } from "../../domain/attempt.ts";
+import type { Histogram } from "./histogram.ts";
+import type { JobCounts, PostingState } from "../../domain/posting.ts";
+
+// What the dashboard shows. Moments are the database's.
+
+/** The queue at one moment. */
+export interface Snapshot {
+  at: Date;
+  /** Which database, for a person. */
+  database: string;
+  /** Why nothing may be changed here; null where it may. */
+  readOnly: string | null;
+  /** Those that are worked at, then the newest that have not ended, then the newest that have. */
+  postings: readonly TopPosting[];
+  /** How many more there are that have not ended. */
+  morePostings: number;
+  /** Of all postings that have not ended. */
+  jobs: JobCounts;
+  /** Of postings that are open. */
+  oldestWaitingMs: number | null;
+  /** Attempts that ended in each of up to 60 seconds, the oldest first, as far as pools told. */
+  endedBySecond: readonly number[];
+  pools: readonly TopPool[];
+  failures: readonly TopFailure[];
+}
+
+export interface TopPosting {
+  id: number;
+  name: string | null;
+  entryPoint: string;
+  jobCount: number;
+  state: PostingState;
+  reason: string | null;
+  poster: string;
+  /** Whose pools run it; null: all. */
+  project: string | null;
+  /** The highest of its jobs that wait for their first attempt; null where none does. */
+  priority: number | null;
+  postedAt: Date;
+  endedAt: Date | null;
+  jobs: JobCounts;
+}
+
+export interface TopPool {
+  id: number;
+  host: string;
+  pid: number;
+  state: "up" | "draining" | "stopped" | "lost";
+  slots: number;
+  /** How many of its workers ran a job at its last beat; null where it has not told. */
+  busy: number | null;
+  /** What it holds, for a person. */
+  work: string;
+  beatAgoMs: number;
+  /** It is late by a whole patience: others may rescue from it. */
+  isStale: boolean;
+  /** Outcomes that it sent too late, and that were refused. */
+  refused: number;
+  /** The project whose postings it runs, beside those of none; null: of any. */
+  project: string | null;
+}
+
+/** Failures of a posting that look the same. */
+export interface TopFailure {
+  postingId: number;
+  fingerprint: string;
+  count: number;
+  firstAt: Date;
+  lastAt: Date;
+  /** One of the newest. */
+  job: string;
+  message: string;
+}
+
+export interface TopJob {
+  index: number;
+  status: keyof JobCounts;
+  attempts: number;
+  /** While it runs and has told: how far it is, from 0 to 1, and a few words. */
+  progress?: number | null;
+  note?: string | null;
+  host: string | null;
+  poolId: number | null;
+  durationMs: number | null;
+  endedAt: Date | null;
+  error: JobError | null;
+  /** As JSON text. */
+  args: string;
+  stdout: string | null;
+  stderr: string | null;
+}
+
+/** Which jobs of a posting: all, or those of a status, or of a group of failures. */
+export interface JobsWish {
+  postingId: number;
+  /** The first index that is looked at. */
+  from: number;
+  size: number;
+  status: keyof JobCounts | null;
+  fingerprint: string | null;
+}
+
+export interface JobsPage {
+  rows: readonly TopJob[];
+  /** Where the next page begins; null after the last. */
+  next: number | null;
+}
+
+/** The second screen. */
+export interface Numbers {
+  /** Attempts that ended their job in each minute of the last hour, the oldest first. */
+  endedByMinute: readonly number[];
+  failedByMinute: readonly number[];
+  /** From posting to the start of the first attempt, of a sample; how long attempts took. */
+  latency: Histogram;
+  duration: Histogram;
+  /** How many first attempts the latency is of. */
+  sampled: number;
+  /** Jobs that wait or run, and those that wait for another attempt. */
+  depth: number;
+  retrying: number;
+  /** Of the last day. */
+  refused: number;
+  tables: readonly { name: string; bytes: number; rows: number }[];
+}

@@ -1,0 +1,22 @@
+import type { Db } from "../connection/connect.ts";
+
+/**
+ * Calls `onEnded` with the id of each posting that ends, from any process, until the returned
+ * function is called. `onListening` is called at first and after each reconnection: what ended
+ * before is not told, so look for it then. Through a pooler nothing is told.
+ */
+export async function listenForEnds(
+  { sql, target, isPooled }: Db,
+  onEnded: (postingId: number) => void,
+  onListening: () => void,
+): Promise<() => Promise<void>> {
+  if (isPooled) return async () => {};
+  const listening = await sql.listen(
+    `${target.schema}.ended`,
+    (payload) => onEnded(Number(payload)),
+    onListening,
+  );
+  return async () => {
+    await listening.unlisten();
+  };
+}

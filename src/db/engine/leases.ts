@@ -1,0 +1,308 @@
+import type { KeepsOutput } from "../../domain/posting.ts";
+import { integers, texts } from "../connection/array.ts";
+import type { Db } from "../connection/connect.ts";
+
+/** No JSON text holds this character, so it can separate arguments. */
+const separator = "\u001e";
+
+/** A range of jobs of one posting, `firstSeq` up to before `endSeq`, and their attempt. */
+export interface Range {
+  postingId: number;
+  firstSeq: number;
+  endSeq: number;
+  attempt: number;
+}
+
+export interface LeasedRange extends Range {
+  leaseId: number;
+}
+
+/** How many jobs of one entry point a claim may take at most, and takes at least. */
+export interface ClaimSize {
+  entryPoint: string;
+  cap: number;
+  floor: number;
+}
+
+export interface Claim {
+  poolId: number;
+  /** The routes that this pool may serve; after a null those whose turn comes later. */
+  routes: readonly (number | null)[];
+  /** True for the oldest open lane, whatever its priority. */
+  oldest: boolean;
+  sizes: readonly ClaimSize[];
+  /** For an entry point that is not among `sizes`. */
+  cap: number;
+  /** The share of what remains in a lane that may be taken, in (0, 1]. */
+  share: number;
+  /** Postings to pass by, because they are known to be at a limit. */
+  skip?: readonly number[];
+  /** Within how many ms jobs of a posting with a rate are started, or given back. */
+  slackMs?: number;
+}
+
+/** A posting that is at a limit, for about so long; 0 where another claim was faster. */
+export interface LimitedPosting {
+  postingId: number;
+  waitMs: number;
+}
+
+/** A range that was claimed; its jobs and its posting, where they were read at once. */
+export interface ClaimedRange extends LeasedRange {
+  /** How many jobs of its lease may run at a time (L4); null for any number. */
+  mostRunning: number | null;
+  args: string | null;
+  posting: RunnablePosting | null;
+}
+
+export interface Claimed {
+  /** The ranges of one new lease; none where nothing can be had. */
+  ranges: ClaimedRange[];
+  /** Postings that were passed by. */
+  limited: LimitedPosting[];
+}
+
+/** Up to so many jobs are read in the statement that claims them, while their lane is locked. */
+const readAtOnce = 500;
+
+/** A row of `pool_claim`: one range or, of postings of one job that are alike, many. */
+interface ClaimRow extends Omit<ClaimedRange, "leaseId" | "postingId"> {
+  leaseId: number | null;
+  waitMs: number | null;
+  postingIds: string;
+  /** The place of each among the ranges of all rows. */
+  places: string;
+}
+
+/** How often a claim that waited for a faster one in vain is repeated at once. */
+const repeats = 20;
+
+/** Claims the next jobs in order, for one pool, under one new lease. */
+export async function claim(db: Db, want: Claim): Promise<Claimed> {
+  for (let left = repeats; ; left--) {
+    const claimed = await claimOnce(db, want);
+    if (left === 0 || !claimed.limited.some(({ waitMs }) => waitMs === 0)) return claimed;
+  }
+}
+
+async function claimOnce({ sql, schema }: Db, want: Claim): Promise<Claimed> {
+  const rows = await sql<ClaimRow[]>`
+  select * from ${schema}.pool_claim(
+    ${want.poolId}, ${integers(want.routes)}::integer[], ${want.oldest},
+    ${texts(want.sizes.map((size) => size.entryPoint))}::text[],
+    ${integers(want.sizes.map((size) => size.cap))}::integer[],
+    ${integers(want.sizes.map((size) => size.floor))}::integer[],
+    ${want.cap}, ${want.share}, ${integers(want.skip ?? [])}::bigint[], ${want.slackMs ?? 100},
+    ${readAtOnce}, ${separator})`;
+  const claimed: Claimed = { ranges: [], limited: [] };
+  for (const row of rows) addRanges(claimed, row);
+  return { ...claimed, ranges: claimed.ranges.flat() }; // without the places that have none
+}
+
+function addRanges({ ranges, limited }: Claimed, row: ClaimRow): void {
+  const { leaseId, firstSeq, endSeq, attempt, waitMs, mostRunning, posting, args } = row;
+  const ids = row.postingIds.split(",").map(Number);
+  const places = row.places.split(",").map(Number);
+  const texts = ids.length === 1 ? [args] : (args?.split(separator) ?? []);
+  for (const [i, postingId] of ids.entries()) {
+    if (leaseId === null) {
+      limited.push({ postingId, waitMs: waitMs ?? 0 });
+      continue;
+    }
+    ranges[places[i] ?? 0] = {
+      ...{ leaseId, postingId, firstSeq, endSeq, attempt, mostRunning },
+      args: texts[i] || null, // an empty text: to be looked for once more
+      posting: posting && { ...posting, id: postingId },
+    };
+  }
+}
+
+/** The jobs of a claim, in the order of its ranges; null where they are to be read. */
+export function jobsOfClaim(ranges: readonly ClaimedRange[]): LeasedJob[] | null {
+  const jobs: LeasedJob[] = [];
+  for (const { postingId, firstSeq, endSeq, args } of ranges) {
+    if (args === null) return null;
+    addJobs(jobs, { postingId, firstSeq, endSeq, args });
+  }
+  return jobs;
+}
+
+/** Jobs that were leased are not in the database: somebody has deleted them by hand. */
+export class JobsGone extends Error {
+  override readonly name = "JobsGone";
+  readonly postingId: number;
+  constructor(postingId: number) {
+    super("jobs of it are not in the database any more");
+    this.postingId = postingId;
+  }
+}
+
+/** A job of a range, with its arguments as encoded text, never decoded on the way. */
+export interface LeasedJob {
+  postingId: number;
+  seq: number;
+  args: string;
+}
+
+/** So many jobs come in one row: a row for each would cost more than all else of reading them. */
+const jobsPerRow = 200;
+
+interface JobsRow extends Omit<Range, "attempt"> {
+  /** Null where one of them is too large. */
+  args: string | null;
+}
+
+/**
+ * The jobs of the ranges, in the order of the ranges; only the first of them where all would have
+ * more than `mostBytes` of arguments, but one at least. Those of one range are added up before the
+ * next:
+ * else they may be joined with all jobs of the posting. The least and the greatest posting are told
+ * too: by them the server leaves out all other spans before it begins, by a join only later.
+ *
+ * @throws {JobsGone} where the next one to be read is not there.
+ */
+export async function readJobs(
+  db: Db,
+  ranges: readonly Range[],
+  mostBytes = Number.MAX_SAFE_INTEGER,
+): Promise<LeasedJob[]> {
+  const { sql, schema } = db;
+  const count = ranges.reduce((sum, { firstSeq, endSeq }) => sum + endSeq - firstSeq, 0);
+  const each = Math.floor(mostBytes / Math.max(count, 1));
+  const rows = await sql<JobsRow[]>`
+    select r.posting_id, j.first_seq, j.end_seq, j.args
+    from ${unnested(db, ranges)}
+      cross join lateral (
+        select min(seq) as first_seq, max(seq) + 1 as end_seq,
+               case when bool_and(${largest(db)} <= ${each}::bigint) then
+                 string_agg(case when ${largest(db)} <= ${each}::bigint then args::text end,
+                            ${separator} order by seq)
+               end as args
+        from ${schema}.job where ${isOf(db, ranges)}
+        group by (seq - r.first_seq) / ${jobsPerRow}) j
+    order by r.place, j.first_seq`;
+  const jobs: LeasedJob[] = [];
+  const isWhole = addRows(jobs, rows);
+  if (!isWhole) await readLarge(db, ranges, mostBytes, jobs);
+  return jobs;
+}
+
+/** Reads on where some are large: as many as fit for sure, as none is unpacked to be measured. */
+async function readLarge(
+  db: Db,
+  ranges: readonly Range[],
+  mostBytes: number,
+  jobs: LeasedJob[],
+): Promise<void> {
+  const { sql, schema } = db;
+  for (let rest = after(ranges, jobs.length); rest[0]; rest = after(ranges, jobs.length)) {
+    const left = mostBytes - jobs.reduce((sum, { args }) => sum + args.length, 0);
+    const fits = sql`(upto <= ${left}::bigint or ${jobs.length === 0})`;
+    const rows = await sql<JobsRow[]>`
+      select posting_id, min(seq) as first_seq, max(seq) + 1 as end_seq,
+             string_agg(case when ${fits} then args::text end, ${separator} order by seq) as args
+      from (
+        select r.place, r.first_seq, j.posting_id, j.seq, j.args,
+               sum(j.size) over in_order as upto, row_number() over in_order as number
+        from ${unnested(db, rest)}
+          cross join lateral (
+            select posting_id, seq, args, ${largest(db)} as size
+            from ${schema}.job where ${isOf(db, rest)} offset 0) j
+        window in_order as (order by r.place, j.seq rows unbounded preceding)) sized
+      where upto <= ${left}::bigint or number = 1
+      group by place, posting_id, (seq - first_seq) / ${jobsPerRow}
+      order by place, min(seq)`;
+    if (rows.length === 0) throw new JobsGone(rest[0].postingId);
+    if (!addRows(jobs, rows)) return;
+  }
+}
+
+const unnested = ({ sql }: Db, ranges: readonly Range[]) => sql`
+  unnest(${integers(ranges.map((r) => r.postingId))}::bigint[],
+         ${integers(ranges.map((r) => r.firstSeq))}::integer[],
+         ${integers(ranges.map((r) => r.endSeq))}::integer[])
+    with ordinality as r (posting_id, first_seq, end_seq, place)`;
+
+/** Of a job that it is of the range `r`. */
+function isOf({ sql }: Db, ranges: readonly Range[]) {
+  const postingIds = ranges.map((r) => r.postingId);
+  return sql`posting_id = r.posting_id and seq >= r.first_seq and seq < r.end_seq
+    and posting_id >= ${Math.min(...postingIds, Number.MAX_SAFE_INTEGER)}
+    and posting_id <= ${Math.max(...postingIds, 0)}`;
+}
+
+/**
+ * How many bytes `args` may have at most, from what is stored: to count them they would have to be
+ * unpacked. The two compressions make texts at most 88 and 255 times as small.
+ */
+const largest = ({ sql }: Db) => sql`
+  pg_column_size(args)::bigint
+    * case pg_column_compression(args) when 'pglz' then 88 when 'lz4' then 255 else 1 end`;
+
+/** What is left of ranges after so many of their jobs. */
+function after(ranges: readonly Range[], count: number): Range[] {
+  const rest: Range[] = [];
+  let skip = count;
+  for (const range of ranges) {
+    const size = range.endSeq - range.firstSeq;
+    if (skip < size) rest.push({ ...range, firstSeq: range.firstSeq + skip });
+    skip = Math.max(skip - size, 0);
+  }
+  return rest;
+}
+
+/** False where it stopped at a row without arguments. */
+function addRows(jobs: LeasedJob[], rows: readonly JobsRow[]): boolean {
+  for (const { args, ...row } of rows) {
+    if (args === null) return false;
+    addJobs(jobs, { ...row, args });
+  }
+  return true;
+}
+
+function addJobs(
+  jobs: LeasedJob[],
+  { postingId, firstSeq, endSeq, args }: Omit<Range, "attempt"> & { args: string },
+): void {
+  const texts = args.split(separator);
+  if (texts.length !== endSeq - firstSeq) throw new JobsGone(postingId);
+  for (const [i, text] of texts.entries()) {
+    jobs.push({ postingId, seq: firstSeq + i, args: text });
+  }
+}
+
+/** What a pool must know of a posting to run its jobs. */
+export interface RunnablePosting {
+  id: number;
+  routeId: number;
+  entryPoint: string;
+  jobCount: number;
+  tries: number;
+  backoffMs: number;
+  /** How long a job may run; null for ever. */
+  timeoutMs: number | null;
+  /** How long a job that is killed has between SIGTERM and SIGKILL. */
+  graceMs: number;
+  /** After how many failed attempts in a row in one pool the posting is stopped; 0: never. */
+  stopAfter: number;
+  /** Whether so many or such a share of failed jobs stops the posting. */
+  hasFailureLimit: boolean;
+  hasRate: boolean;
+  /** Whether its jobs have an index that differs from their seq (J2). */
+  isSorted: boolean;
+  /** Whether return values are kept, and of which jobs what they print. */
+  keepsResults: boolean;
+  keepsOutput: KeepsOutput;
+  /** How many bytes of a result, and of what each stream printed, are kept (T4); null: any. */
+  maxResultBytes: number | null;
+  maxOutputBytes: number | null;
+}
+
+export async function readRunnable(
+  { sql, schema }: Db,
+  ids: readonly number[],
+): Promise<RunnablePosting[]> {
+  const rows = await sql<{ posting: RunnablePosting }[]>`
+    select posting from ${schema}.pool_runnable(${integers(ids)}::bigint[])`;
+  return rows.map((row) => row.posting);
+}

@@ -1,0 +1,120 @@
+import type { PoolScope } from "../../domain/route.ts";
+import { integers, texts } from "../connection/array.ts";
+import { type Db, errorCode } from "../connection/connect.ts";
+
+export interface NewPool extends PoolScope {
+  host: string;
+  pid: number;
+  version: string;
+  osUser: string;
+  slots: number;
+  /** How long after its last heartbeat it counts as lost. */
+  patienceMs: number;
+}
+
+/** Writes the row of a pool that starts, and returns its id. */
+export async function registerPool({ sql, schema }: Db, pool: NewPool): Promise<number> {
+  const [row] = await sql<{ id: number }[]>`
+    select ${schema}.pool_register(
+      ${pool.host}, ${pool.pid}, ${pool.version}, ${pool.osUser}, ${pool.slots},
+      ${pool.patienceMs}, ${JSON.stringify(pool.provides)}::text::jsonb,
+      ${pool.posters === null ? null : texts(pool.posters)}::text[],
+      ${pool.project ?? null}) as id`;
+  if (!row) throw new Error("a function that returns one row returned none");
+  return row.id;
+}
+
+/** True where the database has no row of the pool that asked: a failover has lost it. */
+export const isPoolGone = (error: unknown): boolean => errorCode(error) === "PF004";
+
+/** A job that a worker has had in hand for a while. */
+export interface RunningJob {
+  posting: number;
+  seq: number;
+  attempt: number;
+  /** How far it says that it is, from 0 to 1, and a few words. */
+  progress?: number;
+  note?: string | null;
+}
+
+export interface Beat {
+  /** False once this pool was declared lost: its leases are gone (O1). */
+  isUp: boolean;
+  /** True where it was told to take no more jobs. */
+  isDraining: boolean;
+  /** The slots of all pools that are alive, this one included. */
+  slots: number;
+  /** Of the postings whose jobs it runs those that somebody follows (follow.ts). */
+  followed: number[];
+}
+
+/**
+ * Proves that a pool is alive, tells what it runs and whether it waits for postings, and asks how
+ * many slots there are beside its own. Listens on the queue's channels by the way: a connection
+ * that was replaced does so again. Not through a pooler, which would leave it to whoever gets the
+ * server's connection next.
+ */
+export async function beat(
+  { sql, schema, isPooled }: Db,
+  poolId: number,
+  running: readonly RunningJob[],
+  listens = false,
+): Promise<Beat> {
+  const [row] = await sql<Beat[]>`
+    select * from ${schema}.pool_beat(
+      ${poolId}, ${JSON.stringify(running)}::text::jsonb, ${listens})`;
+  if (!isPooled) await sql`select ${schema}.listen()`;
+  return row ?? { isUp: false, isDraining: false, slots: 0, followed: [] };
+}
+
+/** Beats only to report what a pool is about to run; false once it was declared lost (O1). */
+export async function reportRunning(
+  { sql, schema }: Db,
+  poolId: number,
+  running: readonly RunningJob[],
+): Promise<boolean> {
+  const [row] = await sql<{ isUp: boolean }[]>`
+    select is_up from ${schema}.pool_beat(
+      ${poolId}, ${JSON.stringify(running)}::text::jsonb, false)`;
+  return row?.isUp ?? false;
+}
+
+/** Says that a pool waits for postings (O5). */
+export const markListening = ({ sql, schema }: Db, poolId: number) => sql`
+  select ${schema}.pool_listens(${poolId})`;
+
+/** Ends a pool in an orderly way: gives back all that it holds. Returns how many jobs went back. */
+export async function retirePool({ sql, schema }: Db, poolId: number): Promise<number> {
+  const [row] = await sql<{ back: number }[]>`select ${schema}.pool_retire(${poolId}) as back`;
+  return row?.back ?? 0;
+}
+
+/** Tells pools to take no more jobs, by their numbers or their host. Returns those that it told. */
+export async function drainPools(
+  { sql, schema }: Db,
+  which: { ids: readonly number[]; hosts: readonly string[] },
+): Promise<{ id: number; host: string }[]> {
+  return await sql<{ id: number; host: string }[]>`
+    select id, host from ${schema}.drain_pools(
+      ${integers(which.ids)}::bigint[], ${texts(which.hosts)}::text[])`;
+}
+
+export const markDraining = ({ sql, schema }: Db, poolId: number) => sql`
+  select ${schema}.pool_drain(${poolId})`;
+
+/** Another pool that holds jobs. Times are in ms. */
+export interface JobHolder {
+  id: number;
+  host: string;
+  /** Its last heartbeat. */
+  beatMs: number;
+  /** How long until it counts as lost, if no other heartbeat comes. */
+  dueInMs: number;
+}
+
+/** The pools, other than this one, that hold jobs of these routes. */
+export const jobHolders = ({ sql, schema }: Db, poolId: number, routes: readonly number[]) => sql<
+  JobHolder[]
+>`
+  select id, host, beat_ms, due_in_ms
+  from ${schema}.pool_job_holders(${poolId}, ${integers(routes)}::integer[])`;

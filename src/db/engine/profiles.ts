@@ -1,0 +1,42 @@
+import { integers } from "../connection/array.ts";
+import type { Db } from "../connection/connect.ts";
+
+/** How often stacks were found: by their functions, the outermost first, a line for each. */
+export type Stacks = Record<string, number>;
+
+export interface Profile {
+  /** How many attempts were sampled. */
+  jobs: number;
+  stacks: Stacks;
+}
+
+/** Adds to what a pool has sampled of the jobs of a posting. */
+export const tellProfile = (
+  { sql, schema }: Db,
+  poolId: number,
+  postingId: number,
+  { jobs, stacks }: Profile,
+) => sql`
+  select ${schema}.pool_profile(
+    ${poolId}, ${postingId}, ${jobs}, ${JSON.stringify(stacks)}::text::jsonb)`;
+
+/** What all pools have sampled of the jobs of postings. */
+export async function readProfile(
+  { sql, schema }: Db,
+  postingIds: readonly number[],
+): Promise<Profile> {
+  const rows = await sql<{ jobs: number; stacks: string }[]>`
+    select jobs, stacks::text as stacks from ${schema}.profile
+    where posting_id = any (${integers(postingIds)}::bigint[])`;
+  const all: Profile = { jobs: 0, stacks: {} };
+  for (const { jobs, stacks } of rows) addProfile(all, { jobs, stacks: JSON.parse(stacks) });
+  return all;
+}
+
+/** Adds one profile to another. */
+export function addProfile(to: Profile, { jobs, stacks }: Profile): void {
+  to.jobs += jobs;
+  for (const [stack, samples] of Object.entries(stacks)) {
+    to.stacks[stack] = (to.stacks[stack] ?? 0) + samples;
+  }
+}

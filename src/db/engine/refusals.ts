@@ -1,0 +1,30 @@
+import { integers, texts } from "../connection/array.ts";
+import type { Db } from "../connection/connect.ts";
+
+/** Of a posting that a pool does not run: its oldest refusal by any pool (H1). */
+export interface OldestRefusal {
+  postingId: number;
+  oldest: number;
+}
+
+/** Notes which postings a pool does not run, with the reason of each. */
+export const refusePostings = (
+  { sql, schema }: Db,
+  poolId: number,
+  refused: ReadonlyMap<number, string>,
+) => sql<OldestRefusal[]>`
+  select * from ${schema}.pool_refuse(
+    ${poolId}, ${integers([...refused.keys()])}::bigint[],
+    ${texts([...refused.values()])}::text[])`;
+
+/** Of these postings those that are open and were refused. */
+export const readRefusals = ({ sql, schema }: Db, ids: readonly number[]) => sql<OldestRefusal[]>`
+  select f.posting_id, min(f.id) as oldest
+  from ${schema}.refusal f join ${schema}.posting p on p.id = f.posting_id
+  where f.posting_id = any (${integers(ids)}::bigint[]) and p.state = 'open'
+    and p.ended_at is null
+  group by f.posting_id`;
+
+/** Takes back what a pool said of postings that it runs after all. */
+export const retractRefusals = ({ sql, schema }: Db, poolId: number, ids: readonly number[]) => sql`
+  select ${schema}.pool_retract(${poolId}, ${integers(ids)}::bigint[])`;

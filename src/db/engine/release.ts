@@ -1,0 +1,60 @@
+import { integers } from "../connection/array.ts";
+import type { Db } from "../connection/connect.ts";
+import type { LeasedRange } from "./leases.ts";
+
+/** One job of a lease. */
+export interface LeasedSeq {
+  leaseId: number;
+  postingId: number;
+  seq: number;
+  attempt: number;
+}
+
+/** Gives back what is unfinished of leases, except for the jobs in `keep`; returns how many. */
+export async function giveBack(
+  { sql, schema }: Db,
+  poolId: number,
+  leaseIds: readonly number[],
+  keep: readonly LeasedSeq[] = [],
+): Promise<number> {
+  const kept = rangesOf(keep);
+  const [row] = await sql<{ back: number }[]>`
+    select ${schema}.pool_give_back(
+      ${poolId}, ${integers(leaseIds)}::bigint[],
+      ${integers(kept.map((r) => r.leaseId))}::bigint[],
+      ${integers(kept.map((r) => r.postingId))}::bigint[],
+      ${integers(kept.map((r) => r.firstSeq))}::integer[],
+      ${integers(kept.map((r) => r.endSeq))}::integer[],
+      ${integers(kept.map((r) => r.attempt))}::integer[]) as back`;
+  return row?.back ?? 0;
+}
+
+/** Jobs that lie side by side as one range: a lease is looked through for each outcome. */
+function rangesOf(jobs: readonly LeasedSeq[]): LeasedRange[] {
+  const inOrder = jobs.toSorted(
+    (a, b) =>
+      a.leaseId - b.leaseId || a.postingId - b.postingId || a.attempt - b.attempt || a.seq - b.seq,
+  );
+  const ranges: LeasedRange[] = [];
+  for (const { leaseId, postingId, attempt, seq } of inOrder) {
+    const last = ranges.at(-1);
+    const isNext =
+      last?.leaseId === leaseId &&
+      last.postingId === postingId &&
+      last.attempt === attempt &&
+      last.endSeq === seq;
+    if (isNext) last.endSeq = seq + 1;
+    else ranges.push({ leaseId, postingId, attempt, firstSeq: seq, endSeq: seq + 1 });
+  }
+  return ranges;
+}
+
+/** Gives back the leases that the database has for a pool and that the pool knows nothing of. */
+export async function giveBackUnknown(
+  { sql, schema }: Db,
+  poolId: number,
+  known: readonly number[],
+): Promise<void> {
+  await sql`
+    select ${schema}.pool_give_back_unknown(${poolId}, ${integers(known)}::bigint[])`;
+}

@@ -1,0 +1,31 @@
+import type { RouteInTurn } from "../../domain/route.ts";
+import { integers } from "../connection/array.ts";
+import type { Db } from "../connection/connect.ts";
+
+/**
+/**
+ * The routes of postings that have not ended and that the caller's pools may serve, of pools of a
+ * project (R4), or of any where that is null. With `run`, the route of the pool of that run (R2).
+ * By id.
+ */
+export const readRoutes = (
+  { sql, schema }: Db,
+  { run = "", project = null }: { run?: string; project?: string | null } = {},
+) => sql<RouteInTurn[]>`
+  select * from ${schema}.pool_routes(${run}, ${project})`;
+
+/** Those of the postings that a `pdoflow run` has posted: only the pool of that run serves them. */
+export async function findOfRuns({ sql, schema }: Db, ids: readonly number[]): Promise<number[]> {
+  const rows = await sql<{ id: number }[]>`
+    select p.id from ${schema}.posting p join ${schema}.route r on r.id = p.route_id
+    where p.id = any (${integers(ids)}::bigint[]) and r.run <> '' order by p.id`;
+  return rows.map(({ id }) => id);
+}
+
+/** Deletes the routes that no posting has any more. */
+export async function pruneRoutes({ sql, schema }: Db, most: number): Promise<void> {
+  for (;;) {
+    const [row] = await sql<{ gone: number }[]>`select ${schema}.prune_routes(${most}) as gone`;
+    if (row === undefined || row.gone === 0) return;
+  }
+}

@@ -1,0 +1,20 @@
+import { exitCodes, PdoflowError } from "../../domain/errors.ts";
+
+/** In characters of JSON. PostgreSQL takes more, but a worker would hold it several times. */
+export const largestArguments = 64 * 2 ** 20;
+
+/** The arguments of one job are more than is stored. */
+export class ArgumentsTooLarge extends PdoflowError {
+  override readonly name = "ArgumentsTooLarge";
+  readonly exitCode = exitCodes.usage;
+  /** The job's place in what was to be posted, from 0. */
+  readonly index: number;
+  constructor(index: number, length: number) {
+    const found = (length / 2 ** 20).toFixed(1);
+    super(
+      `Job ${index}: its arguments are ${found} MiB, and 64 MiB are taken at most. Put them into ` +
+        "a file and pass its name. Nothing was posted.",
+    );
+    this.index = index;
+  }
+}

@@ -1,0 +1,94 @@
+import { createHash } from "node:crypto";
+
+import type { DigestForm } from "../../domain/signed-posting.ts";
+
+/** No JSON text holds this character, so it can separate arguments. */
+const separator = "\u001e";
+/** A block ends with so many jobs, or with so much text. A pool reads whole blocks. */
+const jobsMax = 1_000;
+const lengthMax = 65_536;
+
+export const sha256 = (text: string | NodeJS.ArrayBufferView): string =>
+  createHash("sha256").update(text).digest("hex");
+
+/** A block of jobs of a posting: those before `endSeq`, from the end of the block before. */
+export interface Block {
+  endSeq: number;
+  digest: string;
+}
+
+/** A job as far as it is digested. */
+export interface DigestedJob {
+  index: number;
+  args: string;
+}
+
+/** The digest of the jobs of a block, in the order of their seq. */
+export const blockDigest = (form: DigestForm, jobs: readonly DigestedJob[]): string =>
+  sha256(
+    jobs
+      .map(({ index, args }) => (form === "text" ? args : hashedJob(index, sha256(args))))
+      .join(separator),
+  );
+
+const hashedJob = (index: number, digest: string) => `${index} ${digest}`;
+
+/** Digests the jobs of a posting as they are sent, in the order in which they will be stored. */
+export class BlockDigests {
+  readonly #lines: string[] = [];
+  #jobs: string[] = [];
+  #length = 0;
+  #count = 0;
+  /** Of jobs with priorities, which are sorted when all were read: 32 bytes each. */
+  readonly #digests: Buffer[] = [];
+  readonly #priorities: number[] = [];
+  form: DigestForm = "text";
+
+  add(args: readonly string[], priorities: readonly number[] | undefined): void {
+    if (priorities === undefined) {
+      for (const text of args) this.#push(text);
+      return;
+    }
+    this.form = "index and digest";
+    for (const text of args) this.#digests.push(createHash("sha256").update(text).digest());
+    for (const priority of priorities) this.#priorities.push(priority);
+  }
+
+  #push(text: string): void {
+    this.#jobs.push(text);
+    this.#length += text.length;
+    if (this.#jobs.length === jobsMax || this.#length >= lengthMax) this.#endBlock();
+  }
+
+  #endBlock(): void {
+    this.#count += this.#jobs.length;
+    this.#lines.push(`${this.#count} ${sha256(this.#jobs.join(separator))}\n`);
+    this.#jobs = [];
+    this.#length = 0;
+  }
+
+  /** The list of blocks, and how many jobs are in it. Higher priorities first, stable (J1). */
+  end(): { blocks: string; jobCount: number } {
+    const order = [...this.#digests.keys()].sort(
+      (a, b) => (this.#priorities[b] ?? 0) - (this.#priorities[a] ?? 0),
+    );
+    for (const index of order) {
+      this.#push(hashedJob(index, this.#digests[index]?.toString("hex") ?? ""));
+    }
+    if (this.#jobs.length > 0) this.#endBlock();
+    return { blocks: this.#lines.join(""), jobCount: this.#count };
+  }
+}
+
+/** The blocks of a list that {@link BlockDigests} wrote, which its digest has vouched for. */
+export const parseBlocks = (text: string): Block[] =>
+  text
+    .split("\n")
+    .slice(0, -1)
+    .map((line) => {
+      const [endSeq = "", digest = ""] = line.split(" ");
+      return { endSeq: Number(endSeq), digest };
+    });
+
+export const splitArgs = (text: string): string[] => text.split(separator);
+export const argsSeparator = separator;

@@ -1,0 +1,151 @@
+import { exitCodes, InvalidInput, PdoflowError } from "../../domain/errors.ts";
+import type { Transaction } from "./transaction.ts";
+import type { Db, Sql } from "../connection/connect.ts";
+import { requireCurrentVersion, SchemaOutdated } from "../admin/migrations.ts";
+
+/** Posting was to be part of a transaction, and none has begun on that connection. */
+export class NoTransaction extends PdoflowError {
+  override readonly name = "NoTransaction";
+  readonly exitCode = exitCodes.usage;
+  constructor() {
+    super(
+      "Expected a transaction that has begun, found a connection where each statement is one by " +
+        "itself. Give the client that `begin` was sent on, not a pool of them; nothing was posted.",
+    );
+  }
+}
+
+/** A caller's transaction takes no writes. */
+export class TransactionReadOnly extends PdoflowError {
+  override readonly name = "TransactionReadOnly";
+  readonly exitCode = exitCodes.usage;
+  constructor() {
+    super(
+      "Expected a transaction that may write, found a read-only one. Run SET TRANSACTION READ " +
+        "WRITE first, or begin it so; nothing was posted.",
+    );
+  }
+}
+
+/** The statements of a caller's transaction see the database as it was, and that is too old. */
+export class SnapshotTooOld extends PdoflowError {
+  override readonly name = "SnapshotTooOld";
+  readonly exitCode = exitCodes.database;
+  constructor() {
+    super(
+      "Expected to see where the next posting has its place, found a transaction that sees the " +
+        "database as it was (repeatable read or serializable). Roll it back and try it again.",
+    );
+  }
+}
+
+/** As much of a database as posting needs. */
+export type Place = Pick<Db, "sql" | "schema">;
+
+interface CallerPlace extends Place {
+  target: { schema: string };
+}
+
+/**
+ * What our statements are written for, on a caller's transaction. Only what posting uses of it is
+ * there: statements with values, `schema`, and `begin`, which makes a savepoint.
+ */
+export function callerPlace(transaction: Transaction, schemaName: string): CallerPlace {
+  const schema = { quoted: `"${schemaName}"` };
+  let turn: Promise<unknown> = Promise.resolve();
+  /** One after the other: not every driver queues them. */
+  const inTurn = (text: string, parameters: string[]) => {
+    const answer = turn.then(() => transaction.query(text, parameters));
+    turn = answer.catch(() => {}); // told to who asked
+    return answer;
+  };
+  const sql = async (strings: TemplateStringsArray, ...values: (Value | typeof schema)[]) => {
+    const parameters: string[] = [];
+    const parts = values.map((value, i) => {
+      const isSchema = typeof value === "object" && value !== null;
+      const part = isSchema ? value.quoted : placeOf(value, parameters);
+      return part + (strings[i + 1] ?? "");
+    });
+    const text = (strings[0] ?? "") + parts.join("");
+    if (!/^\s*(select|with)\b|\breturning\b/i.test(text)) {
+      await inTurn(text, parameters);
+      return [];
+    }
+    // As one text: drivers differ in what they make of numbers, and in how they name columns.
+    const packed = `with answer as (${text})
+      select coalesce(json_agg(to_jsonb(answer)), '[]')::text as answer from answer`;
+    return unpack(await inTurn(packed, parameters));
+  };
+  /** What was posted in part must not stay, should the caller go on in spite of an error. */
+  const begin = async <T>(work: (sql: unknown) => Promise<T>): Promise<T> => {
+    await inTurn("savepoint pdoflow_post", []);
+    try {
+      const done = await work(sql);
+      await inTurn("release savepoint pdoflow_post", []);
+      return done;
+    } catch (error) {
+      // Where this fails too, the connection is gone, and its transaction with it.
+      await inTurn("rollback to savepoint pdoflow_post", []).catch(() => {});
+      throw error;
+    }
+  };
+  return {
+    sql: Object.assign(sql, { begin }) as unknown as Sql,
+    schema: schema as unknown as Db["schema"],
+    target: { schema: schemaName },
+  };
+}
+
+type Value = string | number | boolean | null;
+
+/** Adds `value` to the parameters; all are texts, whose type the statement names. */
+function placeOf(value: Value, parameters: string[]): string {
+  if (value === null) return "null";
+  parameters.push(String(value));
+  return `$${parameters.length}::text${typeOf(value)}`;
+}
+
+function typeOf(value: string | number | boolean): string {
+  if (typeof value === "string") return "";
+  if (typeof value === "boolean") return "::boolean";
+  if (!Number.isInteger(value)) return "::double precision";
+  return (value | 0) === value ? "::integer" : "::bigint";
+}
+
+function unpack(answer: unknown): Record<string, unknown>[] {
+  const rows: unknown = Array.isArray(answer) ? answer : Object(answer ?? {}).rows;
+  const text: unknown = Array.isArray(rows) ? Object(rows[0] ?? {}).answer : undefined;
+  if (typeof text !== "string") {
+    throw new InvalidInput("transaction", [
+      "expected its query() to give rows, as a list or as { rows }, as a client of pg does",
+    ]);
+  }
+  return (JSON.parse(text) as Record<string, unknown>[]).map((row) =>
+    Object.fromEntries(Object.entries(row).map(([name, value]) => [camelCase(name), value])),
+  );
+}
+
+const camelCase = (name: string) =>
+  name.replaceAll(/_(\w)/g, (_, letter: string) => letter.toUpperCase());
+
+/**
+ * Makes sure of what is otherwise found when a connection is opened.
+ *
+ * @throws {NoTransaction} {TransactionReadOnly}
+ * @throws {SchemaOutdated} and {SchemaTooNew} of the schema.
+ */
+export async function requireTransaction(place: CallerPlace): Promise<void> {
+  const { sql, schema, target } = place;
+  // An error would end the transaction, so what may not be there is asked for first.
+  const [first] = await sql<{ beganAt: string; hasSchema: boolean; isReadOnly: boolean }[]>`
+    select transaction_timestamp()::text as began_at,
+           current_setting('transaction_read_only')::boolean as is_read_only,
+           to_regclass(${`${target.schema}.migration`}) is not null as has_schema`;
+  if (!first?.hasSchema) throw new SchemaOutdated(target.schema, 0);
+  const [second] = await sql<{ isInside: boolean; number: number }[]>`
+    select transaction_timestamp()::text = ${first.beganAt} as is_inside,
+           (select coalesce(max(number), 0) from ${schema}.migration) as number`;
+  if (!second?.isInside) throw new NoTransaction();
+  if (first.isReadOnly) throw new TransactionReadOnly();
+  requireCurrentVersion(target.schema, second.number);
+}

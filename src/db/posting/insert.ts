@@ -1,0 +1,273 @@
+import type * as v from "valibot";
+
+import type { Needs } from "../../domain/capabilities.ts";
+import { NothingToPost } from "../../domain/errors.ts";
+import { parse } from "../../domain/parse.ts";
+import { PostingOptions } from "../../domain/posting.ts";
+import { statementText } from "../../domain/signed-posting.ts";
+import { integers } from "../connection/array.ts";
+import { Batches, type JobBatch } from "./batches.ts";
+import { BlockDigests, sha256 } from "./block-digests.ts";
+import type { Place } from "./caller-transaction.ts";
+import type { Tx } from "../connection/connect.ts";
+import { KeyTaken } from "./posting-key.ts";
+import { type Signer, signPosting } from "./signatures.ts";
+
+export interface NewPosting extends v.InferInput<typeof PostingOptions> {
+  entryPoint: string;
+  /** Of all jobs that come without one of their own. */
+  priority: number;
+  /** Who posts, by the operating system; the database knows its role itself. */
+  osUser: string;
+  /** What a pool must have to run its jobs; by default nothing. */
+  needs?: Needs;
+  /** Of the run whose pool alone may run its jobs (R2). */
+  run?: string;
+  /** The project whose code its jobs are (R4); by default none: any pool may run them. */
+  project?: string | null;
+  /** For people; need not be its alone (P7). */
+  name?: string | null | undefined;
+  /** Posting the same key again gives the posting that there is (K1). */
+  key?: string | null | undefined;
+  /** Takes the place of the posting of this key that still waits (K2). */
+  jobKey?: string | null | undefined;
+  /** Who vouches for it to pools that run only what is signed; by default nobody. */
+  signer?: Signer | null;
+}
+
+export interface Posted {
+  id: number;
+  jobCount: number;
+  /** False where its key had been posted before. */
+  isNew: boolean;
+}
+
+/** No JSON text holds this character, so it can separate them. */
+const separator = "\u001e";
+const batchesInFlight = 3;
+/** So many staged jobs are sent on at once: up to a megabyte of arguments each. */
+const jobsPerPart = 500;
+
+/**
+ * Posts one job for each argument list of `batches`, all or none, and returns once that is
+ * committed. Memory is bounded by the batches, not by the posting. `source` names where the jobs
+ * come from, for the message where there are none. `openSpan` makes room for more postings.
+ *
+ * @throws {NothingToPost} there was no job; nothing is written.
+ * @throws {KeyTaken} its key belongs to a posting of another entry point.
+ * @throws {InvalidInput} an option is out of its range.
+ */
+export async function insertPosting(
+  db: Place,
+  posting: NewPosting,
+  batches: AsyncIterable<JobBatch> | Iterable<JobBatch>,
+  source: string,
+  openSpan = async () => void (await openSpanBy(db)),
+): Promise<Posted> {
+  const work = { posting, options: optionsText(posting) };
+  const read = new Batches(batches);
+  try {
+    const batch = await read.onlyOne();
+    // What is signed has its number in it, which is known in the midst of a transaction alone.
+    const only = posting.signer ? null : batch;
+    if (read.isEmpty) throw new NothingToPost(source);
+    return await posted(posting, openSpan, () =>
+      only === null
+        ? db.sql.begin(async (sql) => await postInParts(db, sql, work, read))
+        : postAtOnce(db, work, only),
+    );
+  } finally {
+    await read.close();
+  }
+}
+
+interface Work {
+  posting: NewPosting;
+  /** As begin_posting takes them. */
+  options: string;
+}
+
+/** What begin_posting and post_batch return; nulls where a span has to be opened first (X1). */
+interface Head {
+  postingId: number | null;
+  jobCount: number;
+  isNew: boolean;
+  entryPoint: string;
+}
+
+const defaults = new Map<string, unknown>(
+  Object.entries(parse(PostingOptions, {}, "options of a posting")),
+);
+
+/** What differs from the defaults, which the database has, too: it looks at each option. */
+function optionsText(posting: NewPosting): string {
+  const { name, key, jobKey, osUser, needs = [], run = "", priority } = posting;
+  const project = posting.project ?? null;
+  const options = parse(PostingOptions, posting, "options of a posting");
+  const all = { ...options, name, key, jobKey, osUser, needs, run, project, priority };
+  const told = Object.entries(all).filter(([name, v]) => v !== null && v !== defaults.get(name));
+  return JSON.stringify(Object.fromEntries(told));
+}
+
+/** Posts, and again once there is a span with room: `post` reads nothing before it knows. */
+async function posted(
+  posting: NewPosting,
+  openSpan: () => Promise<void>,
+  post: () => Promise<Head>,
+): Promise<Posted> {
+  for (;;) {
+    const { postingId: id, jobCount, isNew, entryPoint } = await post();
+    if (id === null) {
+      await openSpan();
+      continue;
+    }
+    if (!isNew && entryPoint !== posting.entryPoint) {
+      throw new KeyTaken(posting.key ?? "", id, entryPoint, posting.entryPoint);
+    }
+    return { id, jobCount, isNew };
+  }
+}
+
+/** In a transaction of its own. */
+export const openSpanBy = ({ sql, schema }: Place) => sql`select ${schema}.next_span()`;
+
+/** Makes room for more postings long before there is none, as a pool does with its beats. */
+export const keepRoom = ({ sql, schema }: Place) => sql`select ${schema}.pool_keep_room()`;
+
+/** Most postings are one batch: one statement. */
+async function postAtOnce(db: Place, { posting, options }: Work, batch: JobBatch): Promise<Head> {
+  const { sql, schema } = db;
+  const { args, indexes, lanes } = sorted(batch);
+  const [head] = await sql<Head[]>`
+    select * from ${schema}.post_batch(
+      ${posting.entryPoint}, ${options}::text::jsonb, ${args.join(separator)},
+      ${indexes && integers(indexes)}::integer[],
+      ${lanes && integers(lanes.map(([priority]) => priority))}::integer[],
+      ${lanes && integers(lanes.map(([, size]) => size))}::integer[], false)`;
+  return requireHead(head);
+}
+
+/** By priority, stable; the place of each where priorities differ, and their lanes (N1, J2). */
+function sorted({ args, priorities }: JobBatch) {
+  if (priorities === undefined) return { args, indexes: null, lanes: null };
+  const sizes = new Map<number, number>();
+  for (const priority of priorities) sizes.set(priority, (sizes.get(priority) ?? 0) + 1);
+  const lanes = [...sizes].sort(([a], [b]) => b - a);
+  if (lanes.length === 1) return { args, indexes: null, lanes };
+  const indexes = [...args.keys()].sort((a, b) => (priorities[b] ?? 0) - (priorities[a] ?? 0));
+  return { args: indexes.map((index) => args[index] ?? ""), indexes, lanes };
+}
+
+function requireHead(head: Head | undefined): Head {
+  if (head === undefined) throw new Error("a function that returns one row returned none");
+  return head;
+}
+
+async function postInParts(
+  db: Place,
+  sql: Tx,
+  { posting, options }: Work,
+  batches: Batches,
+): Promise<Head> {
+  const { schema } = db;
+  const [begun] = await sql<Head[]>`
+    select * from ${schema}.begin_posting(${posting.entryPoint}, ${options}::text::jsonb, false)`;
+  const head = requireHead(begun);
+  if (head.postingId === null || !head.isNew) return head;
+  const digests = posting.signer ? new BlockDigests() : null;
+  const isStaged = await sendJobs(db, sql, head.postingId, posting.priority, batches, digests);
+  const lanes = isStaged ? await addStaged(db, sql, head.postingId) : null;
+  if (posting.signer && digests) {
+    await sign(db, sql, { posting, signer: posting.signer, id: head.postingId, digests });
+  }
+  const [ended] = await sql<{ jobCount: number }[]>`
+    select ${schema}.end_posting(
+      ${head.postingId}, ${lanes && integers(lanes.map(({ priority }) => priority))}::integer[],
+      ${lanes && integers(lanes.map(({ size }) => size))}::integer[]) as job_count`;
+  return { ...head, jobCount: ended?.jobCount ?? 0 };
+}
+
+async function sign(
+  db: Place,
+  sql: Tx,
+  {
+    posting,
+    signer,
+    id,
+    digests,
+  }: { posting: NewPosting; signer: Signer; id: number; digests: BlockDigests },
+): Promise<void> {
+  const { blocks, jobCount } = digests.end();
+  const { entryPoint, needs = [] } = posting;
+  const options = parse(PostingOptions, posting, "options of a posting");
+  const statement = statementText(
+    { entryPoint, options },
+    {
+      ...{ posting: id, jobCount, needs, code: signer.code },
+      arguments: { form: digests.form, blocks: sha256(blocks) },
+    },
+  );
+  const { keyId } = signer;
+  const signature = signer.sign(statement);
+  await signPosting(db, sql, { postingId: id, statement, keyId, signature, blocks });
+}
+
+/** Sends the jobs as they are read; those with priorities to a table of their own, to be sorted. */
+async function sendJobs(
+  { schema }: Place,
+  sql: Tx,
+  id: number,
+  priority: number,
+  batches: Batches,
+  digests: BlockDigests | null,
+): Promise<boolean> {
+  let jobCount = 0;
+  let isStaged: boolean | null = null;
+  const inFlight: Promise<unknown>[] = [];
+  for await (const batch of batches) {
+    if (isStaged === null) {
+      isStaged = batch.priorities !== undefined;
+      if (isStaged) await createStage(sql);
+    }
+    const text = batch.args.join(separator);
+    const priorities = isStaged ? (batch.priorities ?? batch.args.map(() => priority)) : undefined;
+    digests?.add(batch.args, priorities);
+    const sent = priorities
+      ? stageJobs(sql, jobCount, text, priorities)
+      : sql`select ${schema}.add_jobs(${id}, ${text}, null)`;
+    const settled = Promise.resolve(sent);
+    settled.catch(() => {}); // told by the await below; a later one may fail before that
+    inFlight.push(settled);
+    jobCount += batch.args.length;
+    if (inFlight.length > batchesInFlight) await inFlight.shift();
+  }
+  await Promise.all(inFlight);
+  return isStaged ?? false;
+}
+
+const createStage = (sql: Tx) => sql`
+  create temporary table pdoflow_stage (index integer, priority integer, args json)
+  on commit drop`;
+
+const stageJobs = (sql: Tx, first: number, text: string, priorities: readonly number[]) => sql`
+  insert into pdoflow_stage (index, priority, args)
+  select ${first}::integer + place - 1, priority, args::json
+  from string_to_table(${text}, ${separator}) with ordinality as a (args, place)
+    join unnest(${`{${priorities.join(",")}}`}::integer[]) with ordinality as p (priority, place)
+      using (place)`;
+
+/** Jobs with priorities: sorted by it, stable; returns their lanes (N1, J1, J2). */
+async function addStaged({ schema }: Place, sql: Tx, id: number) {
+  const lanes = await sql<{ priority: number; size: number }[]>`
+    select priority, count(*)::integer as size from pdoflow_stage
+    group by priority order by priority desc`;
+  await sql`
+    select sum(${schema}.add_jobs(${id}, part.args, part.indexes)) from (
+      select string_agg(args::text, ${separator} order by seq) as args,
+             case when ${lanes.length > 1} then array_agg(index order by seq) end as indexes
+      from (select seq, index, args, seq / ${jobsPerPart}::bigint as place
+            from (select row_number() over (order by priority desc, index) - 1 as seq, index, args
+                  from pdoflow_stage) s) placed
+      group by place order by place offset 0) part`;
+  return lanes;
+}

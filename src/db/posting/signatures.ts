@@ -1,0 +1,56 @@
+import { integers } from "../connection/array.ts";
+import { argsSeparator, type DigestedJob, splitArgs } from "./block-digests.ts";
+import type { Place } from "./caller-transaction.ts";
+import type { Db, Tx } from "../connection/connect.ts";
+
+/** Whoever signs postings. */
+export interface Signer {
+  keyId: string;
+  /** The signature of a text, in base64. */
+  sign(text: string): string;
+  /** The digest of the code that the posting may run; null where any may. */
+  code: string | null;
+}
+
+export interface SignatureRow {
+  postingId: number;
+  statement: string;
+  keyId: string;
+  signature: string;
+  blocks: string;
+  maxRunning: number | null;
+  rateCount: number | null;
+  rateMs: number | null;
+}
+
+/** Signs a posting in the transaction that began it. */
+export async function signPosting(
+  { schema }: Place,
+  sql: Tx,
+  {
+    postingId,
+    statement,
+    keyId,
+    signature,
+    blocks,
+  }: Pick<SignatureRow, "postingId" | "statement" | "keyId" | "signature" | "blocks">,
+): Promise<void> {
+  await sql`
+    select ${schema}.sign_posting(${postingId}, ${statement}, ${keyId}, ${signature}, ${blocks})`;
+}
+
+/** Of postings that have one, and that this role may run. */
+export const readSignatures = ({ sql, schema }: Db, ids: readonly number[]) => sql<SignatureRow[]>`
+  select * from ${schema}.pool_signatures(${integers(ids)}::bigint[])`;
+
+/** The jobs of a block as they are stored now. */
+export async function readBlock(
+  { sql, schema }: Db,
+  { postingId, firstSeq, endSeq }: { postingId: number; firstSeq: number; endSeq: number },
+): Promise<DigestedJob[]> {
+  const [row] = await sql<{ args: string | null; indices: string | null }[]>`
+    select * from ${schema}.pool_block(${postingId}, ${firstSeq}, ${endSeq}, ${argsSeparator})`;
+  if (!row || row.args === null || row.indices === null) return [];
+  const indices = row.indices.split(",");
+  return splitArgs(row.args).map((args, i) => ({ args, index: Number(indices[i]) }));
+}

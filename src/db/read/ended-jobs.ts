@@ -1,0 +1,59 @@
+import type { ResultRow } from "./results.ts";
+import { type Gap, Gaps } from "./gaps.ts";
+import { firstPageRows, nextPageSize } from "./page-size.ts";
+
+/** So far beyond the last job that has ended others are looked for, and so many in vain at once. */
+const outlookJobs = 2_000;
+const vainJobs = 20_000;
+
+type ReadEnded = (ranges: readonly Gap[]) => Promise<readonly (ResultRow & { seq: number })[]>;
+
+/**
+ * The jobs of a posting as they end. Jobs are claimed by their seq, so those that have ended are
+ * all up to some seq but for a few gaps: those are looked through again, and a little beyond.
+ */
+export class EndedJobs {
+  readonly #read: ReadEnded;
+  readonly #jobCount: number;
+  readonly #gaps: Gaps;
+  /** Where the next look begins. */
+  #place = 0;
+  /** After the last job that is known to have ended. */
+  #furthest = 0;
+  #size = firstPageRows;
+
+  constructor(read: ReadEnded, jobCount: number) {
+    this.#read = read;
+    this.#jobCount = jobCount;
+    this.#gaps = new Gaps(jobCount);
+  }
+
+  /** Those that have ended since the last look or, where `isLast`, all that were not given yet. */
+  async *look(isLast: boolean): AsyncGenerator<ResultRow, void, undefined> {
+    if (isLast) this.#place = 0;
+    const vainMax = isLast ? Infinity : vainJobs;
+    for (let vain = 0; !this.#gaps.isEmpty && vain < vainMax;) {
+      const end = isLast ? this.#jobCount : this.#furthest + outlookJobs;
+      const ranges = this.#gaps.within(this.#place, end, this.#size);
+      const last = ranges.at(-1);
+      if (last === undefined) {
+        this.#place = 0; // from the beginning, the next time
+        return;
+      }
+      const rows = await this.#read(ranges);
+      for (const { seq, ...row } of rows) {
+        this.#gaps.remove(seq);
+        this.#furthest = Math.max(this.#furthest, seq + 1);
+        yield row;
+      }
+      this.#place = last.end;
+      const looked = ranges.reduce((sum, { first, end }) => sum + end - first, 0);
+      vain += looked - rows.length;
+      const chars = rows.reduce((sum, row) => sum + lengthOf(row), looked);
+      this.#size = nextPageSize(looked, chars);
+    }
+  }
+}
+
+export const lengthOf = ({ result, error }: ResultRow) =>
+  (result?.length ?? 0) + (error?.length ?? 0);

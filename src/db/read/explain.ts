@@ -1,0 +1,111 @@
+import type { JobFacts } from "../../domain/explain.ts";
+import { integers } from "../connection/array.ts";
+import type { Db } from "../connection/connect.ts";
+
+/** What is known of the job at `index` of a posting; null where there is no such job. */
+export async function readJobFacts(
+  db: Db,
+  postingId: number,
+  index: number,
+): Promise<JobFacts | null> {
+  const { sql, schema } = db;
+  const [job] = await sql<(Omit<JobFacts, "id" | "pools" | "ahead"> & { priority: number })[]>`
+    with job as (
+      select posting_id, seq from ${schema}.job
+      where posting_id = ${postingId} and index = ${index} and index is not null
+      union all
+      select posting_id, seq from ${schema}.job
+      where posting_id = ${postingId} and seq = ${index} and index is null)
+    select s.status, s.attempts, s.error,
+      coalesce(
+        (select p.host from ${schema}.lease l join ${schema}.pool p on p.id = l.pool_id
+           cross join lateral unnest(l.posting_ids, l.first_seqs, l.end_seqs)
+             as u (posting_id, first_seq, end_seq)
+         where l.held and u.posting_id = s.posting_id and u.first_seq <= s.seq
+           and s.seq < u.end_seq limit 1),
+        (select p.host from ${schema}.outcome o join ${schema}.lease l on l.id = o.lease_id
+           join ${schema}.pool p on p.id = l.pool_id
+         where o.posting_id = s.posting_id and o.seq = s.seq
+         order by o.attempt desc limit 1)) as host,
+      (select least(extract(epoch from r.due_at - now()) * 1000, 1e12)::float8
+       from ${schema}.retry r
+       where r.posting_id = s.posting_id and r.first_seq <= s.seq and s.seq < r.end_seq
+       limit 1) as due_in_ms,
+      (extract(epoch from p.starts_at - now()) * 1000)::float8 as starts_in_ms,
+      json_build_object('id', p.id, 'state', p.state, 'reason', p.reason) as posting,
+      ${schema}.refusal_of(p.id) as refusal,
+      (select json_build_object('maxRunning', p.max_running, 'rateCount', p.rate_count,
+                                'rateMs', p.rate_ms)
+       from ${schema}.limit_room(p.id) r where r.jobs < 1) as full,
+      json_build_object('id', r.id, 'poster', r.poster, 'posterOs', r.poster_os,
+                        'needs', r.needs, 'run', r.run, 'project', r.project) as route,
+      (select rank from ${schema}.lane l where l.posting_id = s.posting_id
+         and l.first_seq <= s.seq and s.seq < l.end_seq) as priority
+    from job cross join lateral (
+        select * from ${schema}.job_status
+        where posting_id = job.posting_id and seq = job.seq and posting_id = ${postingId}
+        offset 0) s
+      join ${schema}.posting p on p.id = s.posting_id join ${schema}.route r on r.id = p.route_id`;
+  if (!job) return null;
+  const { priority, ...facts } = job;
+  return {
+    ...facts,
+    id: `${postingId}/${index}`,
+    pools: await readScopes(db, postingId),
+    ahead: await countAhead(db, { postingId, priority }),
+  };
+}
+
+const readScopes = ({ sql, schema }: Db, postingId: number) => sql<JobFacts["pools"]>`
+  select provides, posters, project, exists (
+    select from ${schema}.refusal
+    where posting_id = ${postingId} and p.id = any (pool_ids)) as refuses
+  from ${schema}.pool p
+  where state = 'up' and beat_at > clock_timestamp() - patience_ms * interval '1 ms'`;
+
+/** An open posting, and the pools that are up. */
+export type PostingFacts = Pick<JobFacts, "route" | "pools" | "refusal"> & { id: number };
+
+/** The open ones of these postings, each with the pools that are up. */
+export async function readPostingFacts(db: Db, ids: readonly number[]): Promise<PostingFacts[]> {
+  if (ids.length === 0) return [];
+  const { sql, schema } = db;
+  const postings = await sql<(Omit<PostingFacts, "pools"> & { refusers: number[] })[]>`
+    select p.id, ${schema}.refusal_of(p.id) as refusal,
+      json_build_object('id', r.id, 'poster', r.poster, 'posterOs', r.poster_os,
+                        'needs', r.needs, 'run', r.run, 'project', r.project) as route,
+      array(select unnest(pool_ids) from ${schema}.refusal f
+            where f.posting_id = p.id) as refusers
+    from ${schema}.posting p join ${schema}.route r on r.id = p.route_id
+    where p.id = any (${integers(ids)}::bigint[]) and p.state = 'open' and p.ended_at is null
+      and p.starts_at is null and r.run = ''
+    order by p.id`;
+  if (postings.length === 0) return [];
+  const pools = await sql<(JobFacts["pools"][number] & { id: number })[]>`
+    select id, provides, posters, project from ${schema}.pool
+    where state = 'up' and beat_at > clock_timestamp() - patience_ms * interval '1 ms'`;
+  return postings.map(({ refusers, ...posting }) => ({
+    ...posting,
+    pools: pools.map((pool) => ({ ...pool, refuses: refusers.includes(pool.id) })),
+  }));
+}
+
+/** The jobs in open lanes that come before a lane's; looks at the first 1,000 such lanes. */
+async function countAhead(
+  { sql, schema }: Db,
+  { postingId, priority }: { postingId: number; priority: number },
+): Promise<JobFacts["ahead"]> {
+  const [row] = await sql<JobFacts["ahead"][]>`
+    select coalesce(sum(rest) filter (where priority > ${priority}), 0)::float8 as higher_priority,
+           coalesce(sum(rest) filter (where priority = ${priority}), 0)::float8 as same_priority
+    from (
+      select l.rank as priority, l.end_seq - coalesce((
+        select lane_end_seq from ${schema}.lease
+        where lane_posting_id = l.posting_id and lane_priority = l.priority
+        order by lane_first_seq desc limit 1), l.first_seq) as rest
+      from ${schema}.lane l
+      where l.state = 'open' and (l.rank > ${priority}
+        or (l.rank = ${priority} and l.posting_id < ${postingId}))
+      limit 1000) lanes`;
+  return row ?? { higherPriority: 0, samePriority: 0 };
+}

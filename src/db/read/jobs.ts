@@ -1,0 +1,129 @@
+import type { JobError } from "../../domain/attempt.ts";
+import type { JobCounts } from "../../domain/posting.ts";
+import { integers } from "../connection/array.ts";
+import type { Db } from "../connection/connect.ts";
+import { hasSortedJobs } from "./results.ts";
+
+/** Where a job stands, with its newest attempt. */
+export interface JobRow {
+  index: number;
+  seq: number;
+  status: keyof JobCounts;
+  attempts: number;
+  poolId: number | null;
+  host: string | null;
+  durationMs: number | null;
+  /** While it runs and has told: how far it is, from 0 to 1, and a few words. */
+  progress: number | null;
+  note: string | null;
+  endedAt: Date | null;
+  error: JobError | null;
+  /** As JSON text. */
+  args: string;
+  stdout: string | null;
+  stderr: string | null;
+}
+
+export interface JobWish {
+  status: keyof JobCounts | null;
+  host: string | null;
+  poolId: number | null;
+  /** What the text of the arguments has in it. */
+  argument: string | null;
+  /** Of those that failed only the ones that look like this; left out: all. */
+  fingerprint?: string | null;
+}
+
+/** All jobs. */
+export const anyJob: JobWish = { status: null, host: null, poolId: null, argument: null };
+
+export interface JobPage extends JobWish {
+  postingId: number;
+  /** The index of the first job, and how many are looked at. */
+  first: number;
+  size: number;
+  /** Whether the posting's jobs have an index that differs from their seq (J2). */
+  isSorted: boolean;
+  /** Where only failures are wished for, of a posting that is not sorted: so many at most. */
+  mostFailed?: number;
+}
+
+/**
+ * Those of some jobs of a posting that are wished for, by index. Asked for by a range, which has no
+ * gap (J1). Where only failures are wished for, the jobs between them are not looked at.
+ */
+export function readJobPage({ sql, schema }: Db, page: JobPage) {
+  const { postingId, first, size, isSorted, status, host, poolId, argument } = page;
+  const { fingerprint = null, mostFailed = null } = page;
+  const looksSo = (error: string) =>
+    fingerprint === null ? sql`true` : sql`${schema}.fingerprint(${sql(error)}) = ${fingerprint}`;
+  const place = isSorted ? sql`j.index` : sql`j.seq`;
+  const jobs =
+    status === "failed" && !isSorted
+      ? sql`(
+          select seq from ${schema}.failed_jobs(${postingId}, ${first}, ${first + size})
+          where ${looksSo("error")} order by seq limit ${mostFailed}) f
+          join ${schema}.job j on j.posting_id = ${postingId} and j.seq = f.seq`
+      : sql`${schema}.job j`;
+  return sql<JobRow[]>`
+    select s.index, s.seq, s.status, s.attempts, p.id as pool_id, p.host, s.duration_ms,
+           g.progress, g.note, s.ended_at, s.error, s.args::text as args, o.stdout, o.stderr
+    from ${jobs} cross join lateral (
+        select * from ${schema}.job_status
+        where posting_id = j.posting_id and seq = j.seq and posting_id = ${postingId} offset 0) s
+      left join lateral (
+        select lease_id, stdout, stderr from ${schema}.outcome
+        where posting_id = ${postingId} and seq = j.seq order by attempt desc limit 1) o on true
+      left join lateral (
+        select o.lease_id as id where s.status <> 'running'
+        union all
+        select l.id from ${schema}.lease l
+          cross join lateral unnest(l.posting_ids, l.first_seqs, l.end_seqs)
+            as u (posting_id, first_seq, end_seq)
+        where s.status = 'running' and l.held and u.posting_id = ${postingId}
+          and u.first_seq <= j.seq and j.seq < u.end_seq
+        limit 1) w on true
+      left join ${schema}.lease l on l.id = w.id
+      left join ${schema}.pool p on p.id = l.pool_id
+      left join lateral (
+        select progress, note
+        from jsonb_to_recordset(
+            case when s.status = 'running' then ${schema}.running_jobs(p.id) else '[]' end)
+          as r (posting bigint, seq integer, progress double precision, note text)
+        where r.posting = ${postingId} and r.seq = j.seq limit 1) g on true
+    where j.posting_id = ${postingId} and ${place} >= ${first} and ${place} < ${first + size}
+      and ${status === null ? sql`true` : sql`s.status = ${status}`}
+      and ${host === null ? sql`true` : sql`p.host = ${host}`}
+      and ${poolId === null ? sql`true` : sql`p.id = ${poolId}`}
+      and ${looksSo("s.error")}
+      and ${argument === null ? sql`true` : sql`position(${argument} in s.args::text) > 0`}
+    order by s.index`;
+}
+
+/** The indices of the jobs of ranges that lie in sorted postings (J2), range by range. */
+export async function readIndices(
+  { sql, schema }: Db,
+  ranges: readonly { postingId: number; firstSeq: number; endSeq: number }[],
+): Promise<number[][]> {
+  const rows = await sql<{ indices: string }[]>`
+    select array_to_string(array(select index from ${schema}.job
+                 where posting_id = r.posting_id and seq >= r.first_seq and seq < r.end_seq
+                 order by seq), ',') as indices
+    from unnest(${integers(ranges.map((r) => r.postingId))}::bigint[],
+                ${integers(ranges.map((r) => r.firstSeq))}::integer[],
+                ${integers(ranges.map((r) => r.endSeq))}::integer[])
+        with ordinality as r (posting_id, first_seq, end_seq, place)
+    order by r.place`;
+  return rows.map(({ indices }) => indices.split(",").map(Number));
+}
+
+/** The job at `index` of a posting; undefined where there is none. */
+export async function readJob(
+  db: Db,
+  postingId: number,
+  index: number,
+): Promise<JobRow | undefined> {
+  const isSorted = await hasSortedJobs(db, postingId);
+  const [row] = await readJobPage(db, { ...anyJob, postingId, first: index, size: 1, isSorted });
+  return row;
+}

@@ -1,0 +1,87 @@
+import type { PostingState } from "../../domain/posting.ts";
+import type { Db } from "../connection/connect.ts";
+import { type PoolRow, postingColumns, type PostingRow } from "./snapshot.ts";
+
+export interface ListWish {
+  /** Also those that have ended. */
+  isAll: boolean;
+  /** Null: in any. */
+  state: PostingState | null;
+  /** Only those with a smaller number. */
+  before: number;
+  most: number;
+}
+
+/** Postings, the newest first. */
+export const listPostings = ({ sql, schema }: Db, { isAll, state, before, most }: ListWish) => sql<
+  PostingRow[]
+>`
+  select ${postingColumns({ sql, schema })}
+  from ${schema}.posting p join ${schema}.route r on r.id = p.route_id
+  where p.id < ${before} and ${isAll ? sql`true` : sql`p.ended_at is null`}
+    and ${state === null ? sql`true` : sql`p.state = ${state}`}
+  order by p.id desc limit ${most}`;
+
+/** How many of the newest 1,000 postings have ended, and of how many that is. */
+export async function countEnded({ sql, schema }: Db): Promise<{ ended: number; of: number }> {
+  const [row] = await sql<{ ended: number; of: number }[]>`
+    select count(ended_at)::integer as ended, count(*)::integer as of
+    from (select ended_at from ${schema}.posting order by id desc limit 1000) newest`;
+  return row ?? { ended: 0, of: 0 };
+}
+
+/** Pools, the newest first: those that have not ended, or the newest of all. */
+export const listPools = ({ sql, schema }: Db, isAll: boolean, most: number) => sql<PoolRow[]>`
+  select id, host, pid, version, role, os_user, slots, state, started_at, refused, project,
+         (extract(epoch from clock_timestamp() - beat_at) * 1000)::float8 as beat_ago_ms
+  from ${schema}.pool
+  where ${isAll ? sql`true` : sql`state in ('up', 'draining')`}
+  order by id desc limit ${most}`;
+
+/**
+ * How many jobs of postings that are open have not ended: what there is to do for pools. Reads the
+ * postings that have not ended and their totals, not their jobs.
+ */
+export async function readDepth({ sql, schema }: Db): Promise<number> {
+  const [row] = await sql<{ jobs: number }[]>`
+    select coalesce(sum(p.job_count - (
+      select coalesce(sum(done + failed + cancelled), 0) from ${schema}.progress
+      where posting_id = p.id)), 0)::bigint as jobs
+    from ${schema}.posting p where p.ended_at is null and p.state = 'open'`;
+  return row?.jobs ?? 0;
+}
+
+export interface PriorityRow {
+  priority: number;
+  /** How many postings have jobs of it that wait, and how many jobs. */
+  postings: number;
+  waiting: number;
+}
+
+/**
+ * The jobs of open postings that no pool has taken yet, by priority, the highest first. Reads the
+ * open lanes and what is to be retried, not the jobs.
+ */
+export const readPriorities = ({ sql, schema }: Db) => sql<PriorityRow[]>`
+  select priority, count(distinct posting_id)::integer as postings, sum(rest)::bigint as waiting
+  from (
+    select l.rank as priority, l.posting_id, l.end_seq - coalesce((
+      select lane_end_seq from ${schema}.lease
+      where lane_posting_id = l.posting_id and lane_priority = l.priority
+      order by lane_first_seq desc limit 1), l.first_seq) as rest
+    from ${schema}.lane l where l.state = 'open'
+    union all
+    select priority, posting_id, end_seq - first_seq from ${schema}.retry
+    where due_at < 'infinity') waiting
+  where rest > 0 group by priority order by priority desc`;
+
+/** How many of the newest 1,000 open postings are of which other project than this one (R4). */
+export const countOfOthers = ({ sql, schema }: Db, project: string) => sql<
+  { project: string; postings: number }[]
+>`
+  select r.project, count(*)::integer as postings
+  from (
+    select route_id from ${schema}.posting where ended_at is null and state = 'open'
+    order by id desc limit 1000) p join ${schema}.route r on r.id = p.route_id
+  where r.run = '' and r.project not in ('', ${project})
+  group by r.project order by postings desc, r.project limit 10`;

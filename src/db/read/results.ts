@@ -1,0 +1,65 @@
+import type { Gap } from "./gaps.ts";
+import type { JobCounts } from "../../domain/posting.ts";
+import { integers } from "../connection/array.ts";
+import type { Db } from "../connection/connect.ts";
+
+/** Where one job stands, by its index, with the last outcome it has as encoded text. */
+export interface ResultRow {
+  index: number;
+  status: keyof JobCounts;
+  result: string | null;
+  error: string | null;
+}
+
+/** … with its arguments as JSON text; null unless they were asked for. */
+export type ResultWithArgs = ResultRow & { args: string | null };
+
+export interface ResultPage {
+  postingId: number;
+  /** The index of the first job of the page. */
+  first: number;
+  /** How many jobs. */
+  size: number;
+  /** Whether the posting's jobs have an index that differs from their seq (J2). */
+  isSorted: boolean;
+  hasArgs?: boolean;
+}
+
+/**
+ * Some jobs of a posting in the order in which they were posted. They are asked for by a range,
+ * which has no gap (J1), and not by a limit: for that the planner may sort all jobs that follow.
+ * Each is looked up by itself (`offset 0`): else they may be joined with all jobs of the posting.
+ */
+export const readResults = (
+  { sql, schema }: Db,
+  { postingId, first, size, isSorted, hasArgs = false }: ResultPage,
+) => sql<ResultWithArgs[]>`
+  select s.index, s.status, s.result::text as result, s.error::text as error,
+         ${hasArgs ? sql`s.args::text` : sql`null`} as args
+  from ${schema}.job j cross join lateral (
+    select * from ${schema}.job_status
+    where posting_id = j.posting_id and seq = j.seq and posting_id = ${postingId} offset 0) s
+  where j.posting_id = ${postingId} and ${isSorted ? sql`j.index` : sql`j.seq`} >= ${first}
+    and ${isSorted ? sql`j.index` : sql`j.seq`} < ${first + size}
+  order by s.index`;
+
+/** Those jobs of some ranges of a posting that have ended, by seq. Each range is read by itself. */
+export const readEnded = ({ sql, schema }: Db, postingId: number, ranges: readonly Gap[]) => sql<
+  (ResultRow & { seq: number })[]
+>`
+  select s.seq, s.index, s.status, s.result::text as result, s.error::text as error
+  from unnest(${integers(ranges.map(({ first }) => first))}::integer[],
+              ${integers(ranges.map(({ end }) => end))}::integer[]) as r (first_seq, end_seq)
+    cross join lateral (
+      select * from ${schema}.job_status
+      where posting_id = ${postingId} and seq >= r.first_seq and seq < r.end_seq offset 0) s
+  where s.status in ('done', 'failed', 'cancelled')
+  order by s.seq`;
+
+/** Whether the jobs of a posting are stored in another order than that of their posting. */
+export async function hasSortedJobs({ sql, schema }: Db, postingId: number): Promise<boolean> {
+  const [row] = await sql<{ isSorted: boolean }[]>`
+    select index is not null as is_sorted from ${schema}.job
+    where posting_id = ${postingId} and seq = 0`;
+  return row?.isSorted ?? false;
+}

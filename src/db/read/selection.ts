@@ -1,0 +1,32 @@
+import type { PostingState } from "../../domain/posting.ts";
+import type { PostingPick } from "../../domain/selector.ts";
+import type { Db } from "../connection/connect.ts";
+
+/** The numbers of the postings that a pick stands for, in order; none where there is none. */
+export async function findPicked({ sql, schema }: Db, pick: PostingPick): Promise<number[]> {
+  const rows = await (() => {
+    switch (pick.by) {
+      case "number":
+        return sql<{ id: number }[]>`select id from ${schema}.posting where id = ${pick.id}`;
+      case "last":
+        return sql<{ id: number }[]>`
+          select id from (
+            select id from ${schema}.posting order by id desc limit ${pick.count}) newest
+          order by id`;
+      case "name":
+        return sql<{ id: number }[]>`
+          select id from ${schema}.posting where name = ${pick.name} order by id desc limit 1`;
+    }
+  })();
+  return rows.map(({ id }) => id);
+}
+
+/** The postings that have not ended and are in a state, the oldest first. */
+export async function findInState(
+  { sql, schema }: Db,
+  state: Exclude<PostingState, "finished">,
+): Promise<number[]> {
+  const rows = await sql<{ id: number }[]>`
+    select id from ${schema}.posting where ended_at is null and state = ${state} order by id`;
+  return rows.map(({ id }) => id);
+}

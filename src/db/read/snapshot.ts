@@ -1,0 +1,73 @@
+import type { PostingState } from "../../domain/posting.ts";
+import { integers } from "../connection/array.ts";
+import type { Db } from "../connection/connect.ts";
+
+export interface PostingRow {
+  id: number;
+  name: string | null;
+  entryPoint: string;
+  jobCount: number;
+  state: PostingState;
+  /** Why it was paused, stopped or cancelled, where that was told. */
+  reason: string | null;
+  poster: string;
+  posterOs: string;
+  /** Whose pools run it (R4); null: all. */
+  project: string | null;
+  postedAt: Date;
+  endedAt: Date | null;
+}
+
+/** The columns of a {@link PostingRow}, of a posting `p` and its route `r`. */
+export const postingColumns = ({ sql, schema }: Pick<Db, "sql" | "schema">) => sql`
+  p.id, p.name, p.entry_point, p.job_count, p.state,
+  coalesce(p.reason, ${schema}.refusal_of(p.id)) as reason, r.poster, r.poster_os,
+  nullif(r.project, '') as project, p.posted_at, p.ended_at`;
+
+/** All postings that have not ended, the newest first, and then the newest that have: `most`. */
+export const readPostings = ({ sql, schema }: Db, most: number) => sql<PostingRow[]>`
+  with open as (
+    select id from ${schema}.posting where ended_at is null order by id desc limit ${most}),
+  newest as (
+    select id from ${schema}.posting order by id desc limit ${most})
+  select ${postingColumns({ sql, schema })}
+  from (select id from open union select id from newest) wanted
+    join ${schema}.posting p using (id) join ${schema}.route r on r.id = p.route_id
+  order by p.ended_at is not null, p.id desc limit ${most}`;
+
+/** The postings with these numbers, those that exist. */
+export const findPostings = ({ sql, schema }: Db, ids: readonly number[]) => sql<PostingRow[]>`
+  select ${postingColumns({ sql, schema })}
+  from ${schema}.posting p join ${schema}.route r on r.id = p.route_id
+  where p.id = any (${integers(ids)}::bigint[])
+  order by p.id`;
+
+export interface PoolRow {
+  id: number;
+  host: string;
+  pid: number;
+  version: string;
+  role: string;
+  osUser: string;
+  slots: number;
+  state: "up" | "draining" | "stopped" | "lost";
+  startedAt: Date;
+  /** How long ago the last heartbeat was, by the database's clock. */
+  beatAgoMs: number;
+  refused: number;
+  /** The project that it serves, beside postings of none (O6); null: any. */
+  project: string | null;
+}
+
+/**
+ * The pools that have not ended, and those of the last day that had outcomes refused, if they are
+ * among the newest 1,000: there may be any number that have ended.
+ */
+export const readPools = ({ sql, schema }: Db) => sql<PoolRow[]>`
+  select id, host, pid, version, role, os_user, slots, state, started_at, refused, project,
+         (extract(epoch from clock_timestamp() - beat_at) * 1000)::float8 as beat_ago_ms
+  from ${schema}.pool
+  where state in ('up', 'draining') or (
+    refused > 0 and beat_at > now() - interval '1 day'
+    and id > (select max(id) - 1000 from ${schema}.pool))
+  order by id`;

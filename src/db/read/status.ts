@@ -1,0 +1,60 @@
+import type { JobCounts, PostingState } from "../../domain/posting.ts";
+import { integers } from "../connection/array.ts";
+import type { Db } from "../connection/connect.ts";
+
+/** Where one posting stands, all at the same moment. */
+export interface PostingCounts extends JobCounts {
+  id: number;
+  state: PostingState;
+  /** True once its last job has ended: nothing of it changes any more. */
+  isEnded: boolean;
+  /** Why it was paused, stopped or cancelled, where that was told. */
+  reason: string | null;
+}
+
+/**
+ * Where postings stand; one that does not exist is left out. Reads the progress rows, and for each
+ * lane its newest lease: neither jobs nor outcomes. What has ended is read off the posting (P2).
+ */
+export const readPostingCounts = ({ sql, schema }: Db, postingIds: readonly number[]) => sql<
+  PostingCounts[]
+>`
+  select p.id, p.state, p.ended_at is not null as is_ended, p.reason,
+         p.job_count - t.running - t.retrying - t.done - t.failed - t.cancelled as waiting,
+         t.running, t.retrying, t.done, t.failed, t.cancelled
+  from ${schema}.posting p
+    cross join lateral (
+      select coalesce(sum(done), 0) as done, coalesce(sum(failed), 0) as failed,
+             coalesce(sum(cancelled), 0) as cancelled, coalesce(sum(retrying), 0) as retrying,
+             coalesce(sum(returned), 0) as returned
+      from ${schema}.progress where posting_id = p.id and p.ended_at is null) g
+    cross join lateral (
+      select coalesce(sum(l.end_seq - coalesce(newest.lane_end_seq, l.first_seq)), 0) as beyond
+      from ${schema}.lane l left join lateral (
+        select lane_end_seq from ${schema}.lease
+        where lane_posting_id = l.posting_id and lane_priority = l.priority
+        order by lane_first_seq desc limit 1) newest on true
+      where l.posting_id = p.id and l.state <> 'closed' and p.ended_at is null) c
+    cross join lateral (
+      -- L4: of what is leased no more than that runs.
+      select least(p.max_running, p.job_count - c.beyond - g.returned - g.retrying - p.done - g.done
+               - p.failed - g.failed - p.cancelled - g.cancelled)::integer as running,
+             g.retrying::integer as retrying,
+             (p.done + g.done)::integer as done, (p.failed + g.failed)::integer as failed,
+             (p.cancelled + g.cancelled)::integer as cancelled) t
+  where p.id = any (${integers(postingIds)}::bigint[])
+  order by p.id`;
+
+/** How many jobs of each posting are in which status, by the posting's id. */
+export async function readCounts(
+  db: Db,
+  postingIds: readonly number[],
+): Promise<Map<number, JobCounts>> {
+  const rows = await readPostingCounts(db, postingIds);
+  return new Map(
+    rows.map(({ id, waiting, running, retrying, done, failed, cancelled }) => [
+      id,
+      { waiting, running, retrying, done, failed, cancelled },
+    ]),
+  );
+}

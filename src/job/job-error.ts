@@ -1,0 +1,79 @@
+import type { JobError } from "../domain/attempt.ts";
+
+const longestMessage = 8_192;
+const longestStack = 16_384;
+const deepest = 5;
+/** Of the errors of an AggregateError so many are kept, two levels deep. */
+const mostErrors = 10;
+const deepestErrors = 1;
+
+/**
+ * What was thrown, as it is kept: name, message, stack, cause by cause, and of an AggregateError
+ * its errors. Text that jsonb takes. User code can throw anything, so each look at it may throw.
+ */
+export function jobError(thrown: unknown, depth = 0): JobError {
+  if (!isError(thrown)) return { name: "Thrown", message: clean(inspect(thrown), longestMessage) };
+  const stack = look(() => thrown.stack);
+  const cause = look(() => thrown.cause);
+  const errors = look(() => (thrown instanceof AggregateError ? [...thrown.errors] : []));
+  const isDeep = depth >= deepest;
+  return {
+    name: textOf(() => thrown.name, 256) || "Error",
+    message: textOf(() => thrown.message, longestMessage),
+    ...(typeof stack === "string" ? { stack: clean(usersOwn(stack), longestStack) } : {}),
+    ...(cause === undefined || isDeep ? {} : { cause: jobError(cause, depth + 1) }),
+    ...(errors === undefined || errors.length === 0 || depth > deepestErrors
+      ? {}
+      : { errors: errors.slice(0, mostErrors).map((error) => jobError(error, depth + 1)) }),
+  };
+}
+
+/** Also of another realm, as node:vm makes them. */
+function isError(thrown: unknown): thrown is Error {
+  return look(() => thrown instanceof Error || Error.isError(thrown)) ?? false;
+}
+
+/** What user code gives; undefined where it throws. */
+function look<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch {
+    return undefined; // a getter or a Proxy of the job: there is nothing to be seen
+  }
+}
+
+function textOf(read: () => unknown, longest: number): string {
+  const value = look(read);
+  if (value === undefined) return "";
+  return clean(typeof value === "string" ? value : inspect(value), longest);
+}
+
+/** Jsonb takes neither NUL nor half a surrogate pair. */
+const clean = (text: string, longest: number): string =>
+  (text.length > longest ? `${text.slice(0, longest)}…` : text)
+    .replaceAll("\0", "\u2400")
+    .toWellFormed();
+
+/**
+ * A stack without the frames at its end that called the job: those of the compiled program, and
+ * what is between. The whole of it where no other would be left.
+ */
+function usersOwn(stack: string): string {
+  const lines = stack.trimEnd().split("\n");
+  const last = lines.findLastIndex((line) => !/\/\$bunfs\/|node:async_hooks:/.test(line));
+  const own = lines.slice(0, last + 1);
+  return own.some((line) => /^\s+at /.test(line)) ? own.join("\n") : stack;
+}
+
+/** Not a string: JSON where that shows it, else what String makes of it. */
+function inspect(thrown: unknown): string {
+  if (typeof thrown === "string") return thrown;
+  const json = look(() => JSON.stringify(thrown));
+  return json ?? look(() => String(thrown)) ?? "something that can't be shown";
+}
+
+/** File and line where an error was thrown, as in `fit.ts:12`; as `fingerprint` in sql/ has it. */
+export function throwPlace(stack: string | undefined): string | null {
+  const frame = /\n\s+at [^\n]*?([^/()\s]+\.[cm]?[jt]sx?:\d+):\d+/.exec(stack ?? "");
+  return frame?.[1] ?? null;
+}

@@ -1,0 +1,127 @@
+import {
+  connect,
+  type Db,
+  explainDatabaseError,
+  isConnectionLoss,
+} from "../../db/connection/connect.ts";
+import { requireCurrentSchema } from "../../db/admin/migrations.ts";
+import { openDatabase } from "../../db/connection/open.ts";
+import type { Target } from "../../db/connection/settings.ts";
+import { ConnectionClosed, wasClosed } from "../wait/connection-closed.ts";
+import { EndWatch } from "../wait/end-watch.ts";
+import { findTarget } from "./target.ts";
+
+/** So long connections stay open after their last use: a script that is done ends after that. */
+const idleMs = 500;
+
+/** The connections of this process to one database. They are opened when they are needed. */
+interface Open {
+  reading: Db;
+  /** Apart: a posting may read the results of another one while its transaction is open. */
+  posting: Db;
+}
+
+/** Those connections, or the attempt to find the database, and who waits for them or uses them. */
+interface Use {
+  open: Promise<Open>;
+  users: number;
+}
+
+/** A database as this process uses it: opened by the first use, closed soon after the last one. */
+export class Connection {
+  readonly target: Target;
+  readonly ends: EndWatch;
+  #current: Use | null = null;
+  /** Which of the target's addresses was tried last. */
+  #place = 0;
+  #idle: NodeJS.Timeout | undefined;
+  #schemaCheck: Promise<void> | null = null;
+
+  constructor(target: Target) {
+    this.target = target;
+    this.ends = new EndWatch(this);
+  }
+
+  /**
+   * Runs `work` with open connections, to a schema that is the one this pdoflow knows. When they
+   * were lost, the next use opens others, to the next address where there are several.
+   *
+   * @throws {DatabaseUnavailable} the server can't be reached or refuses us.
+   * @throws {SchemaOutdated} and {SchemaTooNew} of the schema.
+   * @throws {ConnectionClosed} by `close()`.
+   */
+  async use<T>(work: (open: Open) => Promise<T>): Promise<T> {
+    const use = (this.#current ??= { open: this.#find(), users: 0 });
+    clearTimeout(this.#idle);
+    use.users++;
+    let isLost = false;
+    try {
+      const open = await use.open;
+      await (this.#schemaCheck ??= this.#checkSchema(open.reading));
+      return await work(open);
+    } catch (error) {
+      if (use !== this.#current && wasClosed(error)) throw new ConnectionClosed(error);
+      isLost = isConnectionLoss(error);
+      throw explainDatabaseError(error, this.target);
+    } finally {
+      if (isLost && use === this.#current) {
+        this.#current = null; // its other users may be luckier
+        this.#place++;
+      }
+      if (--use.users === 0) this.#leave(use);
+    }
+  }
+
+  async close(): Promise<void> {
+    clearTimeout(this.#idle);
+    const use = this.#current;
+    this.#current = null;
+    if (use) await closeOpen(use);
+  }
+
+  async #find(): Promise<Open> {
+    const reading = await openDatabase(this.target, {
+      connections: 2,
+      first: this.#place,
+      onTry: (place) => (this.#place = place),
+    });
+    const { address, isPooled, overrides } = reading;
+    const like = { address, isPooled, overrides };
+    return { reading, posting: connect(this.target, { connections: 4, ...like }) };
+  }
+
+  #leave(use: Use): void {
+    if (use === this.#current) this.#idle = setTimeout(() => void this.close(), idleMs);
+    else void closeOpen(use);
+  }
+
+  /** Once in a process; after a failure again at the next use. */
+  async #checkSchema(db: Db): Promise<void> {
+    try {
+      await requireCurrentSchema(db);
+    } catch (error) {
+      this.#schemaCheck = null;
+      throw error;
+    }
+  }
+}
+
+async function closeOpen(use: Use): Promise<void> {
+  const open = await use.open.catch(() => null); // told to those who waited for it
+  await Promise.all([open?.reading.close(), open?.posting.close()]);
+}
+
+const connections = new Map<string, Connection>();
+
+/** The one connection of this process to the database of `url`, else of the environment. */
+export function connectionTo(url: string | undefined): Connection {
+  const target = findTarget(url, process.env);
+  const key = JSON.stringify(target);
+  const connection = connections.get(key) ?? new Connection(target);
+  connections.set(key, connection);
+  return connection;
+}
+
+export async function closeAll(): Promise<void> {
+  await Promise.all([...connections.values()].map((connection) => connection.close()));
+}

@@ -1,0 +1,64 @@
+import { existsSync } from "node:fs";
+import { homedir } from "node:os";
+import { join } from "node:path";
+
+import type { Environment } from "../../db/connection/parameters.ts";
+import {
+  configuredTarget,
+  embeddedSource,
+  schemaName,
+  type Target,
+} from "../../db/connection/settings.ts";
+import { exitCodes, InvalidInput, PdoflowError } from "../../domain/errors.ts";
+import { serverPlace } from "../../domain/server-place.ts";
+
+/** Nothing names a database, and the embedded server does not run. */
+export class NoDatabase extends PdoflowError {
+  override readonly name = "NoDatabase";
+  readonly exitCode = exitCodes.database;
+  constructor(socket: string) {
+    super(
+      "No database is named by PDOFLOW_DATABASE_URL, DATABASE_URL or PGHOST, and no embedded " +
+        `server listens at ${socket}. Set one of them, or run: pdoflow up`,
+    );
+  }
+}
+
+/**
+ * The database of `url`, else of the environment, else the embedded server of this user, which the
+ * library never starts by itself.
+ *
+ * @throws {NoDatabase} there is none of these.
+ * @throws {InvalidInput} `url` or a variable has the wrong shape.
+ */
+export function findTarget(url: string | undefined, env: Environment): Target {
+  const configured = url === undefined ? configuredTarget(undefined, env) : fromUrl(url, env);
+  if (configured !== null) return configured;
+  const uid = process.getuid?.() ?? -1;
+  const { address } = serverPlace({ env, uid, platform: process.platform, home: homedir() });
+  const socket = join(address.host, `.s.PGSQL.${address.port}`);
+  if (!existsSync(socket)) throw new NoDatabase(socket);
+  return {
+    host: address.host,
+    port: address.port,
+    user: address.username,
+    database: address.database,
+    password: undefined,
+    tls: false,
+    schema: schemaName(env),
+    source: embeddedSource,
+  };
+}
+
+function fromUrl(url: string, env: Environment): Target {
+  const source = "the option db";
+  try {
+    const target = configuredTarget(url, env);
+    // Given "", as on a command line, it went on to the environment.
+    if (target !== null && url !== "") return { ...target, source };
+  } catch (error) {
+    // It calls what it was given by the name of the command line's option.
+    throw error instanceof InvalidInput ? new InvalidInput(source, error.problems) : error;
+  }
+  throw new InvalidInput(source, ["expected the URL of a database, found an empty text"]);
+}

@@ -1,0 +1,100 @@
+import { createRequire } from "node:module";
+import { hostname } from "node:os";
+import { join } from "node:path";
+
+import { osUser } from "../../db/connection/os-user.ts";
+import type { Target } from "../../db/connection/settings.ts";
+import { entryPointOf, markedJobs } from "../../job/job-mark.ts";
+import { InProcess } from "../../pool/run/in-process.ts";
+import { type EntryFunction, loadPosted } from "../../pool/entry/load-entry-point.ts";
+import { missingCode } from "../../pool/worker/missing-code.ts";
+import { Pool } from "../../pool/pool.ts";
+import { projectOfPool } from "../../pool/entry/project.ts";
+import { RootWatch } from "../../pool/entry/root-watch.ts";
+
+export interface InProcessPoolOptions {
+  concurrency: number;
+  root: string;
+  /** The option that names its project; by default that of the root. */
+  project?: string | undefined;
+  /** End when nothing is left to run, retries included. */
+  once: boolean;
+  graceMs: number;
+  log: (line: string) => void;
+}
+
+/** Starts a pool that runs its jobs in this process. */
+export async function startInProcess(
+  target: Target,
+  { concurrency, root, project: option, ...options }: InProcessPoolOptions,
+): Promise<Pool> {
+  const jobs = new OwnJobs(root);
+  const { name, version } = runtime();
+  return await Pool.start(target, {
+    ...options,
+    ...{ host: hostname(), pid: process.pid, osUser: osUser() },
+    version: `in a program (${name} ${version})`,
+    project: projectOfPool({ option, env: process.env, root, target }),
+    ...{ provides: {}, posters: null, patienceMs: 15_000, oldestEvery: 10 },
+    ...{ idleTimeoutMs: null, lifetimeMs: null },
+    codeWatch: new RootWatch(async (entryPoint) => {
+      jobs.forget(entryPoint);
+      return (await missingCode(jobs.load(entryPoint))) === null;
+    }),
+    maxWorkers: concurrency,
+    makeRunner: (listener) =>
+      new InProcess({ concurrency, load: (entryPoint) => jobs.load(entryPoint) }, listener),
+  });
+}
+
+function runtime() {
+  const { bun, node } = process.versions;
+  return bun === undefined ? { name: "node", version: node } : { name: "bun", version: bun };
+}
+
+/** The functions that entry points name, as this process has them. */
+class OwnJobs {
+  readonly #root: string;
+  readonly #loaded = new Map<string, Promise<EntryFunction>>();
+  /** Marked functions, by their entry points. */
+  readonly #own = new Map<string, EntryFunction>();
+  readonly #asked = new WeakSet<object>();
+  #asking: Promise<void> = Promise.resolve();
+
+  constructor(root: string) {
+    this.#root = root;
+  }
+
+  load(entryPoint: string): Promise<EntryFunction> {
+    const loaded = this.#loaded.get(entryPoint) ?? this.#find(entryPoint);
+    this.#loaded.set(entryPoint, loaded);
+    return loaded;
+  }
+
+  /** What was not there may be by now. */
+  forget(entryPoint: string): void {
+    this.#loaded.delete(entryPoint);
+  }
+
+  /** One that this process has marked already is it; else the file is imported. */
+  async #find(entryPoint: string): Promise<EntryFunction> {
+    this.#asking = this.#asking.then(() => this.#ask());
+    await this.#asking;
+    const own = this.#own.get(entryPoint);
+    if (own) return own;
+    return await loadPosted(this.#root, entryPoint, (module, folder) =>
+      createRequire(join(folder, "package.json")).resolve(module),
+    );
+  }
+
+  /** Asks the functions that were marked since for their entry points. */
+  async #ask(): Promise<void> {
+    for (const fn of markedJobs()) {
+      if (this.#asked.has(fn)) continue;
+      this.#asked.add(fn);
+      // One that can't be posted is nobody's entry point.
+      const own = await entryPointOf(fn, this.#root).catch(() => null);
+      if (own !== null) this.#own.set(own, fn as EntryFunction);
+    }
+  }
+}

@@ -1,0 +1,156 @@
+import { type ChildProcess, spawn } from "node:child_process";
+
+import { exitCodes, PdoflowError } from "../../domain/errors.ts";
+
+/** How the process of a pool came to its end. */
+export type Ending =
+  | { kind: "exited"; code: number }
+  | { kind: "killed"; signal: string }
+  | { kind: "not started"; reason: string };
+
+/** So much of what the process said is kept, to tell why it ended. */
+const tailChars = 4_096;
+/** One that fails so soon after its start would fail again and again. */
+const stillbornMs = 5_000;
+/** Its workers may hold stderr open after it has ended; its own last words are there by then. */
+const lastWordsMs = 200;
+
+/** The pool ended by an error, or could not be started. */
+export class PoolFailed extends PdoflowError {
+  override readonly name = "PoolFailed";
+  readonly exitCode = exitCodes.jobsFailed;
+  readonly ending: Ending;
+  /** The end of what it wrote to stderr. */
+  readonly stderr: string;
+  constructor(command: string, ending: Ending, stderr: string) {
+    const said = stderr === "" ? "It said nothing." : `It said:\n${stderr}`;
+    super(
+      `Expected the pool to run until it is stopped, and it ${describe(ending)}. ${said}\n` +
+        `Correct that and start it again; its command is: ${command}`,
+    );
+    this.ending = ending;
+    this.stderr = stderr;
+  }
+}
+
+function describe(ending: Ending): string {
+  if (ending.kind === "exited") return `exited with code ${ending.code}`;
+  if (ending.kind === "killed") return `was killed by ${ending.signal}`;
+  return `could not be started (${ending.reason}): is PDOFLOW_BINARY or the PATH right?`;
+}
+
+/** The process of one pool. What it writes to stderr also goes to ours. */
+export class PoolProcess {
+  /** Set once it has ended. */
+  ending: Ending | undefined;
+  readonly ended: Promise<Ending>;
+  readonly #command: readonly string[];
+  readonly #child: ChildProcess;
+  readonly #startedAt = performance.now();
+  #endedAt = Infinity;
+  #tail = "";
+
+  constructor(command: readonly string[], env: Readonly<Record<string, string | undefined>>) {
+    this.#command = command;
+    const [program = "", ...args] = command;
+    // Our stdout is the script's own data, so what the pool says goes to stderr, all of it.
+    this.#child = spawn(program, args, { env, stdio: ["ignore", 2, "pipe"] });
+    this.#child.stderr?.setEncoding("utf8").on("data", (text: string) => {
+      this.#tail = (this.#tail + text).slice(-tailChars);
+      process.stderr.write(text);
+    });
+    this.ended = new Promise((resolve) => {
+      const end = (ending: Ending) => {
+        process.off("exit", this.#leave);
+        this.ending = ending;
+        this.#endedAt = performance.now();
+        resolve(ending);
+      };
+      this.#child.on("error", (error) => {
+        if (this.#child.pid !== undefined) return;
+        const ending: Ending = { kind: "not started", reason: error.message };
+        end(ending);
+        // To be seen also where nobody calls what rejects for it.
+        process.stderr.write(`pool: it ${describe(ending)}\n`);
+      });
+      this.#child.on("exit", (code, signal) => {
+        const ending: Ending =
+          code === null ? { kind: "killed", signal: signal ?? "?" } : { kind: "exited", code };
+        const timer = setTimeout(end, lastWordsMs, ending);
+        this.#child.on("close", () => {
+          clearTimeout(timer);
+          end(ending);
+        });
+      });
+    });
+    process.on("exit", this.#leave);
+  }
+
+  get pid(): number | undefined {
+    return this.ending === undefined ? this.#child.pid : undefined;
+  }
+
+  get #livedMs(): number {
+    return this.#endedAt - this.#startedAt;
+  }
+
+  get hasEnded(): boolean {
+    return this.ending !== undefined;
+  }
+
+  /** Whether starting it again may help, now that it has ended. */
+  get isMishap(): boolean {
+    const { ending } = this;
+    if (ending?.kind !== "exited") return ending?.kind === "killed";
+    const refusals: readonly number[] = [exitCodes.usage, exitCodes.database, exitCodes.notFound];
+    return !refusals.includes(ending.code) && (ending.code === 0 || this.#livedMs > stillbornMs);
+  }
+
+  /** Why it ended, as an error to throw. */
+  failure(): PoolFailed {
+    const ending = this.ending ?? { kind: "exited", code: 0 };
+    return new PoolFailed(this.#command.join(" "), ending, this.#tail.trim());
+  }
+
+  /**
+   * Stops it, if it has not ended.
+   *
+   * @throws {PoolFailed} it did not end in an orderly way.
+   */
+  async end(graceMs: number): Promise<void> {
+    const ending = this.ending ?? (await this.stop(graceMs));
+    // SIGTERM: it was not up yet when it was asked to stop.
+    const isOrderly =
+      ending.kind === "exited"
+        ? ending.code === 0
+        : "signal" in ending && ending.signal === "SIGTERM";
+    if (!isOrderly) throw this.failure();
+  }
+
+  /**
+   * Asks it to end once the jobs that run have ended; after `graceMs` asks again, at which it gives
+   * them up; and `insistMs` later kills it.
+   */
+  async stop(graceMs: number, insistMs = 5_000): Promise<Ending> {
+    for (const waitMs of [graceMs, insistMs]) {
+      this.#child.kill("SIGTERM");
+      const ending = await this.#endsWithin(waitMs);
+      if (ending) return ending;
+    }
+    this.#child.kill("SIGKILL");
+    return await this.ended;
+  }
+
+  async #endsWithin(ms: number): Promise<Ending | undefined> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<undefined>((resolve) => {
+      timer = setTimeout(resolve, ms, undefined);
+    });
+    return await Promise.race([this.ended, late]).finally(() => clearTimeout(timer));
+  }
+
+  /** A script that ends without having stopped its pool takes it along. */
+  readonly #leave = (): void => {
+    this.#child.kill("SIGTERM");
+  };
+}

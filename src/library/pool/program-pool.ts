@@ -1,0 +1,59 @@
+import type { Pool } from "../../pool/pool.ts";
+import type { InProcessPoolOptions } from "./in-process-pool.ts";
+
+/** A pool in this very process. */
+export class ProgramPool {
+  /** What it failed of, once it has. */
+  #failure: { error: unknown } | undefined;
+  #hasEnded = false;
+  readonly #started: Promise<Pool>;
+  readonly #ended: Promise<void>;
+
+  constructor(db: string | undefined, options: InProcessPoolOptions) {
+    this.#started = start(db, options);
+    this.#ended = this.#run();
+  }
+
+  get pid(): number | undefined {
+    return this.#hasEnded ? undefined : process.pid;
+  }
+
+  get hasEnded(): boolean {
+    return this.#hasEnded;
+  }
+
+  /** A lost connection it waits out; what ends it has to be corrected first. */
+  readonly isMishap = false;
+
+  failure(): unknown {
+    return this.#failure?.error;
+  }
+
+  /** Ends it once the jobs that run have ended, or their grace is over. */
+  async end(): Promise<void> {
+    const pool = await this.#started.catch(() => null); // told below
+    pool?.drain("it is stopped");
+    await this.#ended;
+    if (this.#failure) throw this.#failure.error;
+  }
+
+  async #run(): Promise<void> {
+    try {
+      const pool = await this.#started;
+      await pool.finished();
+    } catch (error) {
+      this.#failure = { error };
+    } finally {
+      this.#hasEnded = true;
+    }
+  }
+}
+
+async function start(db: string | undefined, options: InProcessPoolOptions): Promise<Pool> {
+  // Not at the top: who posts, or has a pool in another process, needs no engine.
+  const { connectionTo } = await import("../connection/connection.ts");
+  const { startInProcess } = await import("./in-process-pool.ts");
+  const connection = connectionTo(db);
+  await connection.use(() => Promise.resolve()); // is the schema the one that we know?
+  return await startInProcess(connection.target, options);
+}

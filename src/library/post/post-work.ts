@@ -1,0 +1,186 @@
+import type { JobFunction, PostedArgs } from "../../job/job-mark.ts";
+import type { Transaction } from "../../db/posting/transaction.ts";
+import type { Posting } from "../posting/posting.ts";
+import type { Source } from "./source.ts";
+
+/** Times are in milliseconds. */
+export interface PostOptions {
+  /** Higher runs first: a whole number of 32 bits, or one for each job. Default 0. */
+  priority?: number | Source<number> | undefined;
+  /** How often a job is tried before it has failed, the first time included. Default 3. */
+  tries?: number | undefined;
+  /** The wait after a job's first failure, doubled after each further one. Default 1000. */
+  backoffMs?: number | undefined;
+  /** How long a job may run before it is killed, which is a failure. Default: for ever. */
+  timeoutMs?: number | null | undefined;
+  /** How long a job that is killed has between SIGTERM and SIGKILL. Default 5000. */
+  graceMs?: number | undefined;
+  /** After so many failures in a row in one pool the posting is stopped. Default 10; 0: never. */
+  stopAfter?: number | undefined;
+  /** The posting is stopped when so many jobs have failed for good. Default: any number may. */
+  maxFailures?: number | null | undefined;
+  /** … or when more than this share of its jobs has, in percent. Default: any share may. */
+  maxFailuresPercent?: number | null | undefined;
+  /** How many of its jobs may run at the same time, in all pools. Default: any number. */
+  maxRunning?: number | null | undefined;
+  /** How many may start in some time, in all pools: "10/s", "100/m" or "1000/h". */
+  maxRate?: string | null | undefined;
+  /** Whether what the jobs return is kept, for `results`. Default true. */
+  keepsResults?: boolean | undefined;
+  /** Of which jobs what they print is kept. Default "failures". */
+  keepsOutput?: "none" | "failures" | "all" | undefined;
+  /** When the jobs may start, at the earliest: a Date, or a moment with its zone. Default: now. */
+  runAt?: Date | string | null | undefined;
+  /** For how long after its end it is not pruned, in ms. Default: null, prune alone decides. */
+  keepMs?: number | null | undefined;
+  /**
+   * Posts once, however often it is done: with a key that was posted before, `postWork` gives that
+   * posting, and `isNew` is false.
+   */
+  key?: string | undefined;
+  /**
+   * Takes the place of the posting with the same job key that still waits, which is cancelled: of
+   * several posted in a row the newest runs. One of which anything was begun goes on.
+   */
+  jobKey?: string | undefined;
+  /** For people: `pdoflow status @name` is the newest posting of that name. */
+  name?: string | undefined;
+  /**
+   * A transaction of yours: its commit posts the jobs, its rollback does not. A client of `pg` or a
+   * manager of TypeORM as it is, or what fromPostgres, fromKysely, fromDrizzle, fromKnex or
+   * fromPrisma makes. Without it, a transaction of its own.
+   */
+  transaction?: Transaction | undefined;
+  /** The folder that the entry point is relative to, as for the pools. Default: the current one. */
+  root?: string | undefined;
+  /**
+   * The project whose pools run the jobs; "*" for all pools. Default: `PDOFLOW_PROJECT`, else, if
+   * `root` has the file of the entry point, the project of `root` (docs/code.md).
+   */
+  project?: string | undefined;
+  /** The URL of the database. Default: that of the environment, else the embedded server. */
+  db?: string | undefined;
+}
+
+/** The arguments of one call of `F`. */
+type Args<F extends JobFunction> = Readonly<PostedArgs<F>>;
+type FirstArg<F extends JobFunction> = PostedArgs<F>[0] & object;
+type ArgsButLast<F extends JobFunction> =
+  PostedArgs<F> extends readonly [...infer Head, unknown?] ? Readonly<Head> : never;
+type LastArg<F extends JobFunction> =
+  Required<PostedArgs<F>> extends readonly [...unknown[], infer Tail] ? Tail & object : object;
+/** What a call of `F` gives in the end. */
+export type ResultOf<F extends JobFunction> = Awaited<ReturnType<F>>;
+
+/** If the types of the function are not given, F is all that JobFunction says. */
+type AnyArgs<F extends JobFunction> = [JobFunction] extends [F]
+  ? readonly unknown[]
+  : Args<F> | ArgsButLast<F>;
+
+/** What no options have: its name is the message for lists that fit no form together. */
+interface Misfit {
+  "posargs and kwargs do not fit the function together": never;
+}
+
+/** `postWork` for the function of one handle. */
+export interface PostWorkOf<F extends JobFunction> {
+  /** One job for each list of arguments. */
+  (
+    posargs: Source<Args<F>>,
+    kwargs?: readonly [],
+    options?: PostOptions,
+  ): Promise<Posting<ResultOf<F>>>;
+  /** One job for each object, which is the one argument. */
+  (
+    posargs: readonly [],
+    kwargs: Source<FirstArg<F>>,
+    options?: PostOptions,
+  ): Promise<Posting<ResultOf<F>>>;
+  /** Job i gets the list i, and the object i as its last argument. */
+  (
+    posargs: Source<ArgsButLast<F>>,
+    kwargs: Source<LastArg<F>>,
+    options?: PostOptions,
+  ): Promise<Posting<ResultOf<F>>>;
+  /** Never fits: see `postWork`. */
+  (
+    posargs: Source<AnyArgs<F>>,
+    kwargs: Source<FirstArg<F> | LastArg<F>>,
+    options: PostOptions & Misfit,
+  ): Promise<never>;
+}
+
+/**
+ * Posts jobs, all or none, and resolves once they are committed; it does not wait for a pool.
+ *
+ * Job i is a call with the list `posargs[i]`. With `kwargs` too, its last argument is the object
+ * `kwargs[i]`; with `kwargs` alone, that is its one argument. Both may be lists, generators or
+ * streams, of any length: memory stays small. Arguments can be what docs/values.md lists.
+ *
+ * `fn` is a function that `job` marked, or an entry point such as "models/fit.ts#fit", which has
+ * the types of the function where you name it: `postWork<typeof fit>("models/fit.ts#fit", …)`.
+ *
+ * @example const posting = await postWork(fit, [[1, "a.csv"], [2, "b.csv"]]);
+ * @example const posting = await postWork("fit.ts#fit", [], [{ seed: 1 }, { seed: 2 }]);
+ * @throws {NothingToPost} there are no jobs.
+ * @throws {UnencodableJob} an argument is a function, a class instance, …; says which and where.
+ * @throws {ArgumentsRefused} the function has a schema, and it refuses the arguments of a job.
+ * @throws {UnequalLengths} of `posargs`, `kwargs` and `priority`.
+ * @throws {InvalidInput} an option, an entry point, or the shape of an element.
+ * @throws {NotAJob} {JobNotExported} {OutsideRoot} no worker could find the function.
+ * @throws {KeyTaken} the `key` belongs to a posting of another entry point.
+ * @throws {NoTransaction} {TransactionReadOnly} {SnapshotTooOld} of the option `transaction`.
+ * @throws {NoDatabase} {DatabaseUnavailable} {SchemaOutdated}
+ * @throws what a generator among its arguments throws, as it is.
+ */
+export async function postWork(
+  entryPoint: string,
+  posargs: Source<readonly unknown[]>,
+  kwargs?: Source<object>,
+  options?: PostOptions,
+): Promise<Posting>;
+export async function postWork<F extends JobFunction>(
+  fn: F | string,
+  posargs: Source<Args<F>>,
+  kwargs?: readonly [],
+  options?: PostOptions,
+): Promise<Posting<ResultOf<F>>>;
+export async function postWork<F extends JobFunction>(
+  fn: F | string,
+  posargs: readonly [],
+  kwargs: Source<FirstArg<F>>,
+  options?: PostOptions,
+): Promise<Posting<ResultOf<F>>>;
+export async function postWork<F extends JobFunction>(
+  fn: F | string,
+  posargs: Source<ArgsButLast<F>>,
+  kwargs: Source<LastArg<F>>,
+  options?: PostOptions,
+): Promise<Posting<ResultOf<F>>>;
+/** Never fits: of several forms TypeScript explains only the last, so this is like all of them. */
+export async function postWork<F extends JobFunction>(
+  fn: F | string,
+  posargs: Source<AnyArgs<F>>,
+  kwargs: Source<FirstArg<F> | LastArg<F>>,
+  options: PostOptions & Misfit,
+): Promise<never>;
+export async function postWork(
+  fn: JobFunction | string,
+  posargs: Source<readonly unknown[]>,
+  kwargs?: Source<object>,
+  options?: PostOptions,
+): Promise<Posting> {
+  return await postUntyped(fn, posargs, kwargs, options);
+}
+
+/** @internal `postWork` without the types of the function. */
+export async function postUntyped(
+  fn: JobFunction | string,
+  posargs: Source<readonly unknown[]>,
+  kwargs: Source<object> = [],
+  options: PostOptions = {},
+): Promise<Posting> {
+  // Not at the top: every worker imports this file, and few jobs post.
+  const { post } = await import("./post.ts");
+  return await post(fn, { posargs, kwargs }, options);
+}

@@ -1,0 +1,153 @@
+import * as v from "valibot";
+
+import type { JobBatch } from "../../db/posting/batches.ts";
+import {
+  callerPlace,
+  requireTransaction,
+  SnapshotTooOld,
+} from "../../db/posting/caller-transaction.ts";
+import {
+  insertPosting,
+  type NewPosting,
+  openSpanBy,
+  type Posted,
+} from "../../db/posting/insert.ts";
+import { formatEntryPoint, parseEntryPoint } from "../../domain/entry-point.ts";
+import { NothingToPost } from "../../domain/errors.ts";
+import { entryPointOf, type JobFunction, schemaOf } from "../../job/job-mark.ts";
+import { parse } from "../../domain/parse.ts";
+import { PostingOptions, Priority } from "../../domain/posting.ts";
+import { type Connection, connectionTo } from "../connection/connection.ts";
+import { encodeJobs, type JobSources } from "./encode-jobs.ts";
+import { osUser } from "../../db/connection/os-user.ts";
+import { projectOfPosting } from "../../pool/entry/project.ts";
+import type { Transaction } from "../../db/posting/transaction.ts";
+import type { PostOptions } from "./post-work.ts";
+import { Posting } from "../posting/posting.ts";
+import type { Source } from "./source.ts";
+
+const Key = v.pipe(v.string("expected a text"), v.minLength(1, "expected a key, found none"));
+const Options = v.strictObject({
+  ...PostingOptions.entries,
+  priority: v.optional(
+    v.union(
+      [Priority, v.custom<Source<number>>((input) => typeof input === "object" && input !== null)],
+      "expected a whole number of 32 bits, or a list of them",
+    ),
+    0,
+  ),
+  key: v.optional(Key),
+  jobKey: v.optional(Key),
+  name: v.optional(v.string("expected a text")),
+  transaction: v.optional(
+    v.custom<Transaction>(
+      (input) => typeof Object(input ?? {}).query === "function",
+      "expected a client of pg in a transaction, or what fromPostgres, fromKysely, fromDrizzle, " +
+        "fromKnex or fromPrisma makes of one",
+    ),
+  ),
+  root: v.optional(v.string("expected the path of a folder")),
+  project: v.optional(v.string("expected the name of a project")),
+  db: v.optional(v.string("expected the URL of a database")),
+});
+
+const source = "posargs and kwargs";
+
+/** Does what `postWork` says. */
+export async function post(
+  fn: JobFunction | string,
+  sources: Pick<JobSources, "posargs" | "kwargs">,
+  options: PostOptions,
+): Promise<Posting> {
+  const { priority, root, db, transaction, project, ...shared } = parse(
+    Options,
+    options,
+    "options of postWork",
+  );
+  const [base, priorities] = typeof priority === "number" ? [priority, undefined] : [0, priority];
+  const entryPoint = await entryPointText(fn, root ?? process.cwd());
+  const schema = typeof fn === "string" ? undefined : schemaOf(fn);
+  const jobs = new JobStream(encodeJobs({ ...sources, priorities, schema }));
+  try {
+    // Before the transaction begins: most postings are one batch, and faults are mostly in it.
+    if (await jobs.isEmpty()) throw new NothingToPost(source);
+    const connection = connectionTo(db);
+    const posting = {
+      ...{ entryPoint, priority: base, osUser: osUser(), ...shared },
+      project: projectOfPosting(
+        {
+          option: project,
+          env: process.env,
+          root: root ?? process.cwd(),
+          target: connection.target,
+        },
+        entryPoint,
+      ),
+    };
+    const posted = transaction
+      ? await postWithin(transaction, connection, posting, jobs)
+      : await connection.use(({ posting: db }) => insertPosting(db, posting, jobs, source));
+    return new Posting(connection, posted);
+  } catch (error) {
+    throw jobs.failure?.error ?? error;
+  } finally {
+    await jobs.close();
+  }
+}
+
+/** Posts in a transaction of the caller's: what becomes of that becomes of the posting. */
+async function postWithin(
+  transaction: Transaction,
+  connection: Connection,
+  posting: NewPosting,
+  jobs: JobStream,
+): Promise<Posted> {
+  const place = callerPlace(transaction, connection.target.schema);
+  await requireTransaction(place);
+  let spansOpened = 0;
+  return await insertPosting(place, posting, jobs, source, async () => {
+    // Others may fill one meanwhile, but hardly so often.
+    if (spansOpened++ === 10) throw new SnapshotTooOld();
+    await connection.use(({ posting }) => openSpanBy(posting));
+  });
+}
+
+async function entryPointText(fn: JobFunction | string, root: string): Promise<string> {
+  return typeof fn === "string"
+    ? formatEntryPoint(parseEntryPoint(fn))
+    : await entryPointOf(fn, root);
+}
+
+/** Batches whose first one can be read before the others. */
+class JobStream {
+  /** What the user's own generator threw, which is no error of the database. */
+  failure: { error: unknown } | undefined;
+  readonly #batches: AsyncGenerator<JobBatch, void, undefined>;
+  #first: IteratorResult<JobBatch, void> | undefined;
+
+  constructor(batches: AsyncGenerator<JobBatch, void, undefined>) {
+    this.#batches = batches;
+  }
+
+  async isEmpty(): Promise<boolean> {
+    this.#first = await this.#next();
+    return this.#first.done === true;
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<JobBatch, void, undefined> {
+    for (let step = this.#first; step?.done === false; step = await this.#next()) yield step.value;
+  }
+
+  async close(): Promise<void> {
+    await this.#batches.return();
+  }
+
+  async #next(): Promise<IteratorResult<JobBatch, void>> {
+    try {
+      return await this.#batches.next();
+    } catch (error) {
+      this.failure = { error };
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,48 @@
+import { anyJob, type JobRow, readJobPage } from "../../db/read/jobs.ts";
+import { nextStretch } from "../../db/read/page-size.ts";
+import type { JobError } from "../../domain/attempt.ts";
+import type { Connection } from "../connection/connection.ts";
+
+/** One job that has failed for good. */
+export interface FailedJob {
+  /** Its place among the jobs that were posted, from 0. */
+  index: number;
+  /** How often it was tried. */
+  attempts: number;
+  /** Why its last attempt failed. */
+  error: JobError | null;
+  endedAt: Date | null;
+  /** The machine that the last attempt ran on; null where it never began. */
+  host: string | null;
+  /** What the last attempt printed, as far as the posting keeps that. */
+  stdout: string | null;
+  stderr: string | null;
+}
+
+/** So many jobs are looked at for one that has failed; more where an index has only those. */
+const widest = { sorted: 2_000, plain: 100_000 };
+
+/** @internal The failed jobs of a posting by index, page by page. */
+export async function* failedJobs(
+  connection: Connection,
+  posting: { postingId: number; jobCount: number; isSorted: boolean },
+): AsyncGenerator<FailedJob, void, undefined> {
+  const { postingId, jobCount, isSorted } = posting;
+  let size = 500;
+  for (let first = 0; first < jobCount;) {
+    const part = Math.min(size, jobCount - first);
+    const page = { postingId, first, size: part, isSorted, ...anyJob, status: "failed" as const };
+    const rows = await connection.use(({ reading }) => readJobPage(reading, page));
+    for (const row of rows) yield failedJob(row);
+    first += part;
+    const chars = rows.reduce((sum, row) => sum + lengthOf(row), part);
+    size = nextStretch(part, rows.length, chars, isSorted ? widest.sorted : widest.plain);
+  }
+}
+
+const failedJob = ({ index, attempts, error, endedAt, host, stdout, stderr }: JobRow) => ({
+  ...{ index, attempts, error, endedAt, host, stdout, stderr },
+});
+
+const lengthOf = ({ args, stdout, stderr }: JobRow) =>
+  args.length + (stdout?.length ?? 0) + (stderr?.length ?? 0);

@@ -1,0 +1,19 @@
+import { errorCode } from "../../db/connection/connect.ts";
+import { exitCodes, PdoflowError } from "../../domain/errors.ts";
+
+/** `close()` was called while something else still used the connections. */
+export class ConnectionClosed extends PdoflowError {
+  override readonly name = "ConnectionClosed";
+  readonly exitCode = exitCodes.usage;
+  constructor(cause: unknown) {
+    super(
+      "Expected the connections to the queue to stay open, found them ended by close(). " +
+        "Await what was begun before you call close().",
+      { cause },
+    );
+  }
+}
+
+/** Whether this process itself ended the connections: no query of theirs will work again. */
+export const wasClosed = (error: unknown): boolean =>
+  /^CONNECTION_(ENDED|DESTROYED)$/.test(errorCode(error) ?? "");

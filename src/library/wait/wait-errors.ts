@@ -1,0 +1,59 @@
+import { exitCodes, PdoflowError } from "../../domain/errors.ts";
+
+/** The posting is not in the database: it was removed, or is in another database. */
+export class PostingNotFound extends PdoflowError {
+  override readonly name = "PostingNotFound";
+  readonly exitCode = exitCodes.notFound;
+  constructor(id: number) {
+    super(
+      `Expected posting ${id} in the database, found none. It was removed, or is in another ` +
+        "database: `pdoflow status` lists those that there are.",
+    );
+  }
+}
+
+/** A posting does not go on until a person resumes it, because its jobs kept failing. */
+export class PostingStopped extends PdoflowError {
+  override readonly name = "PostingStopped";
+  readonly exitCode = exitCodes.jobsFailed;
+  constructor(id: number, left: number, reason: string | null) {
+    super(
+      `Expected posting ${id} to end, and it was stopped with ${left} jobs left` +
+        `${reason === null ? "" : `: ${reason}`}. Its results() have the errors. Correct their ` +
+        `cause, then: pdoflow resume ${id}; or give it up: pdoflow cancel ${id}`,
+    );
+  }
+}
+
+/** A posting did not end in the time that its waiter had. */
+export class WaitTimedOut extends PdoflowError {
+  override readonly name = "WaitTimedOut";
+  readonly exitCode = exitCodes.jobsFailed;
+  constructor(id: number, timeoutMs: number) {
+    super(
+      `Expected posting ${id} to end within ${timeoutMs} ms, and it has not. It goes on: see its ` +
+        "status(), or wait again. Does a pool run that may take it?",
+    );
+  }
+}
+
+/** A posting has ended, and what was waited for did not come about. */
+export class ConditionMissed extends PdoflowError {
+  override readonly name = "ConditionMissed";
+  readonly exitCode = exitCodes.jobsFailed;
+  constructor(id: number, status: object | undefined) {
+    super(
+      `Expected posting ${id} to fulfil the condition at some time, and it has ended as ` +
+        `${JSON.stringify(status)}. Was the condition true for less than a second?`,
+    );
+  }
+}
+
+/** The failed jobs of a posting can't be tried again. */
+export class NotRetriable extends PdoflowError {
+  override readonly name = "NotRetriable";
+  readonly exitCode = exitCodes.usage;
+  constructor(id: number) {
+    super(`Expected posting ${id} to go on, and it was cancelled. Post the jobs that are to run.`);
+  }
+}

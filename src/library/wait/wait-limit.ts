@@ -1,0 +1,45 @@
+import * as v from "valibot";
+
+import { parse } from "../../domain/parse.ts";
+import { WaitTimedOut } from "./wait-errors.ts";
+
+/** How long something is waited for. */
+export interface WaitOptions {
+  /** How long to wait, in milliseconds; by default without end. */
+  timeoutMs?: number | undefined;
+  /** Ends the wait, with its reason, when it is aborted. */
+  signal?: AbortSignal | undefined;
+}
+
+const Options = v.looseObject({
+  timeoutMs: v.optional(
+    v.pipe(
+      v.number("expected a number of milliseconds"),
+      v.minValue(0, (issue) => `expected 0 ms or more, found ${issue.received}`),
+    ),
+    Infinity,
+  ),
+  signal: v.optional(v.instance(AbortSignal, "expected an AbortSignal")),
+});
+
+/** What a timer can hold: 24 days. A longer one would fire at once. */
+const timerMsMax = 2 ** 31 - 1;
+
+/** @internal How long somebody waits for a posting, as a signal. */
+export class WaitLimit {
+  /** Aborted by the user's signal, or with `WaitTimedOut` after their time. */
+  readonly signal: AbortSignal;
+  readonly #timer: NodeJS.Timeout | undefined;
+
+  constructor(postingId: number, options: WaitOptions) {
+    const { timeoutMs, signal } = parse(Options, options, "options of a wait");
+    const late = new AbortController();
+    const expire = () => late.abort(new WaitTimedOut(postingId, timeoutMs));
+    this.#timer = timeoutMs <= timerMsMax ? setTimeout(expire, timeoutMs) : undefined;
+    this.signal = AbortSignal.any(signal ? [signal, late.signal] : [late.signal]);
+  }
+
+  end(): void {
+    clearTimeout(this.#timer);
+  }
+}

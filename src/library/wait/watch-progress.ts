@@ -1,0 +1,39 @@
+import type { PostingCounts } from "../../db/read/status.ts";
+import type { EndWatch } from "./end-watch.ts";
+import { type PostingStatus, statusOf } from "./posting-status.ts";
+
+/** Where a posting stands, each time that it has changed, until it has ended: the last is final. */
+export async function* watchProgress(
+  ends: EndWatch,
+  postingId: number,
+  signal: AbortSignal,
+): AsyncGenerator<PostingStatus, void, undefined> {
+  const left = new AbortController();
+  /** The newest only: who takes long over one has missed those in between. */
+  let seen: PostingCounts | undefined;
+  let tell = () => {};
+  const see = (counts: PostingCounts) => {
+    seen = counts;
+    tell();
+  };
+  const end = ends
+    .wait(postingId, AbortSignal.any([signal, left.signal]), see)
+    .then((counts) => ({ counts }))
+    .catch((error: unknown) => ({ error })); // told below
+  let last = "";
+  try {
+    for (;;) {
+      const news = new Promise<undefined>((resolve) => (tell = () => resolve(undefined)));
+      const ended = seen ? undefined : await Promise.race([end, news]);
+      if (ended && "error" in ended) throw ended.error;
+      const counts: PostingCounts | undefined = ended?.counts ?? seen;
+      seen = undefined;
+      const text = JSON.stringify(counts);
+      if (counts && text !== last) yield statusOf(counts);
+      last = text;
+      if (ended) return;
+    }
+  } finally {
+    left.abort();
+  }
+}

@@ -1,0 +1,138 @@
+import { parseEntryPoint } from "../../domain/entry-point.ts";
+import { bunResolve } from "./bun-resolve.ts";
+import { resolveEntryFile } from "./entry-file.ts";
+import type { HeldJob } from "../wire/leased-job.ts";
+import type { CodeWatcher } from "../options.ts";
+import { anyIsThere, haveChanged, type ModuleGraph, readModuleGraph } from "./module-graph.ts";
+
+/** Looking takes a twentieth of the time at most, and is not put off for longer than this. */
+const leastOften = 20;
+const longestMs = 100;
+const mostKnown = 1_000;
+const mostLacking = 1_000;
+
+/**
+ * Notices that files have changed since workers may have imported them: those of the entry points
+ * that were claimed, and what these import.
+ */
+export class CodeWatch implements CodeWatcher {
+  readonly #root: string;
+  /** Whether workers are replaced at all. */
+  readonly #reloads: boolean;
+  /** Of each file that workers may have imported: what it was before they did. */
+  readonly #stamps = new Map<string, string>();
+  /** By entry point, the files that it needs. */
+  readonly #known = new Map<string, ModuleGraph>();
+  /** Entry points that have no code here, with what was there when that was found. */
+  readonly #lacking = new Map<string, { reason: string; graph: ModuleGraph }>();
+  /** Workers have tried to import what was not there. */
+  #hasTried = false;
+  #lookedAt = -Infinity;
+  #tookMs = 0;
+  /** One look at a time: the workers are replaced before the next one returns. */
+  #turn: Promise<unknown> = Promise.resolve();
+
+  constructor(root: string, { reloads }: { reloads: boolean }) {
+    this.#root = root;
+    this.#reloads = reloads;
+  }
+
+  /**
+   * Whether workers may have imported other code than what there is now. Call it before jobs are
+   * handed out: their files are watched from then on.
+   */
+  async hasChanged(jobs: readonly HeldJob[]): Promise<boolean> {
+    const found = this.#turn.then(() => this.#look(jobs));
+    this.#turn = found;
+    return await found;
+  }
+
+  async #look(jobs: readonly HeldJob[]): Promise<boolean> {
+    const entryPoints = new Set(jobs.map(({ posting }) => posting.entryPoint));
+    const startedAt = performance.now();
+    const waitMs = Math.min(this.#tookMs * leastOften, longestMs);
+    const isDue = startedAt >= this.#lookedAt + waitMs;
+    const isNew = [...entryPoints].some((entryPoint) => !this.#known.has(entryPoint));
+    if (!isDue && !isNew) return false;
+    let hasOther = this.#hasTried || (isDue && (await haveChanged(this.#stamps)));
+    if (hasOther) this.#forget();
+    for (const entryPoint of entryPoints) {
+      if (!(await this.#learn(entryPoint))) continue;
+      hasOther = true;
+      this.#forget();
+      for (const each of entryPoints) await this.#learn(each);
+    }
+    this.#lookedAt = performance.now();
+    this.#tookMs = this.#lookedAt - startedAt;
+    return hasOther && this.#reloads;
+  }
+
+  lack(entryPoint: string, reason: string): boolean {
+    const isNew = this.#lacking.get(entryPoint)?.reason !== reason;
+    const graph = this.#known.get(entryPoint) ?? nothing;
+    this.#lacking.set(entryPoint, { reason, graph });
+    if (this.#lacking.size > mostLacking) deleteFirst(this.#lacking);
+    return isNew;
+  }
+
+  reasonFor(entryPoint: string): string | undefined {
+    return this.#lacking.get(entryPoint)?.reason;
+  }
+
+  async mended(): Promise<string[]> {
+    const found: string[] = [];
+    for (const [entryPoint, { graph }] of this.#lacking) {
+      const { stamps, missing } = graph;
+      const isThere =
+        stamps.size === 0
+          ? (await graphOf(this.#root, entryPoint)) !== nothing
+          : anyIsThere(missing) || (await haveChanged(stamps));
+      if (!isThere) continue;
+      this.#hasTried ||= stamps.size > 0;
+      this.#lacking.delete(entryPoint);
+      this.#known.delete(entryPoint);
+      found.push(entryPoint);
+    }
+    return found;
+  }
+
+  /** The workers that imported all of that are replaced. */
+  #forget(): void {
+    this.#stamps.clear();
+    this.#known.clear();
+    this.#hasTried = false;
+  }
+
+  /** Whether it shares a file with others that has changed since. */
+  async #learn(entryPoint: string): Promise<boolean> {
+    if (this.#known.has(entryPoint)) return false;
+    const graph = await graphOf(this.#root, entryPoint);
+    this.#known.set(entryPoint, graph);
+    if (this.#known.size > mostKnown) deleteFirst(this.#known);
+    const { stamps } = graph;
+    for (const [path, stamp] of stamps) {
+      if ((this.#stamps.get(path) ?? stamp) !== stamp) return true;
+      this.#stamps.set(path, stamp);
+    }
+    return false;
+  }
+}
+
+function deleteFirst<K>(map: Map<K, unknown>): void {
+  for (const key of map.keys()) {
+    map.delete(key);
+    return;
+  }
+}
+
+const nothing: ModuleGraph = { stamps: new Map(), missing: [] };
+
+async function graphOf(root: string, entryPoint: string): Promise<ModuleGraph> {
+  try {
+    return await readModuleGraph(
+      await resolveEntryFile(root, parseEntryPoint(entryPoint), bunResolve),
+    );
+  } catch {
+    return nothing; // there is no such file: the jobs say so
+  }
+}

@@ -1,0 +1,191 @@
+import { pathToFileURL } from "node:url";
+import { inspect } from "node:util";
+
+import {
+  type EntryPoint,
+  formatEntryPoint,
+  parsePostedEntryPoint,
+} from "../../domain/entry-point.ts";
+import { acceptArguments } from "../../job/accept-arguments.ts";
+import { copyMark, isMarked, schemaOf } from "../../job/job-mark.ts";
+import { didYouMean, similarNames } from "../../domain/similar.ts";
+import { exitCodes, PdoflowError } from "../../domain/errors.ts";
+import { type ResolveModule, resolveEntryFile } from "./entry-file.ts";
+
+export type EntryFunction = (...args: unknown[]) => unknown;
+
+/**
+ * The same for the text that a posting has, which anybody may have written.
+ *
+ * @throws {InvalidInput} it is no entry point; and what `loadEntryPoint` throws.
+ */
+export async function loadPosted(
+  root: string,
+  text: string,
+  resolve: ResolveModule,
+): Promise<EntryFunction> {
+  return await loadEntryPoint(root, parsePostedEntryPoint(text), resolve);
+}
+
+/**
+ * Imports the module of an entry point and gives back the function that it names. A process
+ * imports a module once: later calls get the same functions, or the same error, and a file that
+ * was changed meanwhile stays as it was. `Class.method` is bound to `Class`. Methods of objects are
+ * no entry points, unless `job` marks them: whoever may post could call all of a database client
+ * that a file happens to export.
+ *
+ * @throws {ImportFailed} the module, or one that it imports, has a syntax error or threw.
+ * @throws {ExportNotFound} it has no such export; names those that it has.
+ * @throws {NotAFunction} the export is something else.
+ * @throws what `resolveEntryFile` throws when there is no such file.
+ */
+export async function loadEntryPoint(
+  root: string,
+  entryPoint: EntryPoint,
+  resolve: ResolveModule,
+): Promise<EntryFunction> {
+  const file = await resolveEntryFile(root, entryPoint, resolve);
+  let value: unknown;
+  try {
+    const { href } = pathToFileURL(file); // it may have a # or a % in its name
+    value = await import(/* webpackIgnore: true */ /* @vite-ignore */ href);
+  } catch (cause) {
+    throw new ImportFailed(entryPoint, cause);
+  }
+  const [name = "", method] = entryPoint.export.split(".");
+  const exported = member(entryPoint, value, name);
+  if (method === undefined) {
+    if (!isCallable(exported)) throw new NotAFunction(entryPoint, exported);
+    return exported;
+  }
+  const fn = member(entryPoint, exported, method);
+  if (!isClass(exported) && !isMarked(fn)) throw new NotAClass(entryPoint, exported);
+  if (!isCallable(fn)) throw new NotAFunction(entryPoint, fn);
+  return copyMark(fn, fn.bind(exported));
+}
+
+function member(entryPoint: EntryPoint, owner: unknown, name: string): unknown {
+  if (!hasMember(owner, name)) throw new ExportNotFound(entryPoint, name, memberNames(owner));
+  return owner[name];
+}
+
+/**
+ * Calls with a list spread as positional arguments, or with an object as the one argument; where
+ * the function has a schema, with what that makes of them.
+ *
+ * @throws {ArgumentsRefused} by its schema.
+ */
+export function callEntryPoint(
+  fn: EntryFunction,
+  args: readonly unknown[] | Readonly<Record<string, unknown>>,
+): unknown {
+  const list: readonly unknown[] = Array.isArray(args) ? args : [args];
+  const schema = schemaOf(fn);
+  if (schema === undefined) return fn(...list);
+  const accepted = acceptArguments(schema, list, null);
+  return "then" in accepted ? accepted.then((list) => fn(...list)) : fn(...accepted);
+}
+
+/** The export that an entry point names does not exist. */
+export class ExportNotFound extends PdoflowError {
+  override readonly name = "ExportNotFound";
+  readonly exitCode = exitCodes.notFound;
+  constructor(entryPoint: EntryPoint, wanted: string, found: readonly string[]) {
+    super(
+      `${formatEntryPoint(entryPoint)}: expected an export or member "${wanted}", ` +
+        `found ${found.join(", ") || "nothing"}.${didYouMean(similarNames(wanted, found))}`,
+    );
+  }
+}
+
+/** The export that an entry point names can't be called. */
+export class NotAFunction extends PdoflowError {
+  override readonly name = "NotAFunction";
+  readonly exitCode = exitCodes.usage;
+  constructor(entryPoint: EntryPoint, found: unknown) {
+    super(
+      `${formatEntryPoint(entryPoint)}: expected a function, found ${describe(found)}. ` +
+        "Name a function, or a static method with a dot before it, as in Class.method.",
+    );
+  }
+}
+
+/** What an entry point names before its dot is no class. */
+export class NotAClass extends PdoflowError {
+  override readonly name = "NotAClass";
+  readonly exitCode = exitCodes.usage;
+  constructor(entryPoint: EntryPoint, found: unknown) {
+    super(
+      `${formatEntryPoint(entryPoint)}: expected a class before the dot, found ` +
+        `${describe(found)}. Only exported functions and static methods of exported classes are ` +
+        "entry points. Export the function itself, or mark it with job().",
+    );
+  }
+}
+
+/** The user's module could not be imported. `cause` is what it threw, with its own stack. */
+export class ImportFailed extends PdoflowError {
+  override readonly name = "ImportFailed";
+  readonly exitCode = exitCodes.usage;
+  constructor(entryPoint: EntryPoint, cause: unknown) {
+    super(`${formatEntryPoint(entryPoint)} could not be imported: ${importFault(cause)}`, {
+      cause,
+    });
+  }
+}
+
+function isCallable(value: unknown): value is EntryFunction {
+  return typeof value === "function" && !isClass(value);
+}
+
+function isClass(value: unknown): boolean {
+  return typeof value === "function" && /^class\b/.test(Function.prototype.toString.call(value));
+}
+
+/** Own members, and those of the classes that a class extends: none of what every function has. */
+function hasMember(value: unknown, name: string): value is Record<string, unknown> {
+  if (!isOwner(value)) return false;
+  if (Object.hasOwn(value, name)) return true;
+  const parent: unknown = isClass(value) ? Object.getPrototypeOf(value) : null;
+  return isClass(parent) && hasMember(parent, name);
+}
+
+/** Names of what an entry point can call, or walk into with a dot. */
+function memberNames(value: unknown): string[] {
+  if (!isOwner(value)) return [];
+  return Object.entries(Object.getOwnPropertyDescriptors(value))
+    .filter(([name, member]) => name !== "prototype" && isOwner(member.value))
+    .map(([name]) => name);
+}
+
+function isOwner(value: unknown): value is object {
+  return typeof value === "function" || (typeof value === "object" && value !== null);
+}
+
+function describe(value: unknown): string {
+  if (value === null || value === undefined) return String(value);
+  if (isClass(value)) return "a class";
+  return typeof value === "object" ? "an object" : `a ${typeof value}`;
+}
+
+/** What Bun throws for a file that it can't parse, and for one that it can't find. */
+interface BunMessage {
+  name?: unknown;
+  message?: unknown;
+  position?: { file: string; line: number; column: number } | null;
+}
+
+/** One line for each fault; where the file could not be parsed, with its line and column. */
+function importFault(cause: unknown): string {
+  // Bun gathers the faults of one file when there are several.
+  if (cause instanceof AggregateError) return cause.errors.map(importFault).join("; ");
+  const { name, message, position }: BunMessage = Object(cause ?? {});
+  if (name === "BuildMessage" && position) {
+    return `${position.file}:${position.line}:${position.column}: ${String(message)}`;
+  }
+  if (name === "ResolveMessage") {
+    return `${String(message)}. Install or write what is missing, then restart the pool.`;
+  }
+  const isError = cause instanceof Error;
+  return `it threw ${isError ? `${cause.name}: ${cause.message}` : inspect(cause)}`;
+}

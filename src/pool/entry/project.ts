@@ -1,0 +1,86 @@
+import { existsSync, readFileSync, realpathSync } from "node:fs";
+import { join } from "node:path";
+
+import * as v from "valibot";
+
+import type { Environment } from "../../db/connection/parameters.ts";
+import { isEmbedded, type Target } from "../../db/connection/settings.ts";
+import { isFileModule, parseEntryPoint } from "../../domain/entry-point.ts";
+import { InvalidInput } from "../../domain/errors.ts";
+
+/** Where the name of a project comes from. */
+export interface ProjectSource {
+  /** What the user asks for by an option: a name, or `*` for any project. */
+  option: string | undefined;
+  env: Environment;
+  root: string;
+  target: Target;
+}
+
+/** The longest name of a project, as in the database. */
+const mostCharacters = 1_000;
+
+/**
+ * The project whose postings a pool runs, beside those of none; null for any. It is named by the
+ * option, else by `PDOFLOW_PROJECT`, else by its root.
+ *
+ * All projects of a user share the embedded server, on one machine: there the root itself, a path,
+ * tells them apart, also two copies of one project. On any other server roots have other paths on
+ * each machine, so only the name in the root's package.json counts.
+ *
+ * @throws {InvalidInput} the option or the variable is no name.
+ */
+export function projectOfPool({ option, env, root, target }: ProjectSource): string | null {
+  const [name, source] =
+    option === undefined
+      ? [env["PDOFLOW_PROJECT"] || undefined, "PDOFLOW_PROJECT"]
+      : [option, "--project"];
+  if (name !== undefined) return named(name, source);
+  return isEmbedded(target) ? pathOf(root) : packageNameOf(root);
+}
+
+/**
+ * The project of a posting; null where any pool may run it. Where nothing names one it is that of
+ * the root if the root has the file of the entry point, and none otherwise: a program may well post
+ * for code that only the machines of the pools have.
+ *
+ * @throws {InvalidInput} the option or the variable is no name.
+ */
+export function projectOfPosting(source: ProjectSource, entryPoint: string): string | null {
+  const isNamed = (source.option ?? source.env["PDOFLOW_PROJECT"]) !== undefined;
+  const { module } = parseEntryPoint(entryPoint);
+  const isHere = !isFileModule(module) || existsSync(join(source.root, module));
+  return isNamed || isHere ? projectOfPool(source) : null;
+}
+
+function named(name: string, source: string): string | null {
+  if (name === "*") return null;
+  if (name.length > 0 && name.length <= mostCharacters && !/\p{Cc}/u.test(name)) return name;
+  throw new InvalidInput(source, [
+    `expected the name of a project, 1 to ${mostCharacters} characters, or "*" for any project, ` +
+      `found ${JSON.stringify(name)}`,
+  ]);
+}
+
+function pathOf(root: string): string | null {
+  try {
+    return fitting(realpathSync(root));
+  } catch {
+    return null; // there is no such folder: whatever is run there says so
+  }
+}
+
+const Package = v.object({ name: v.pipe(v.string(), v.minLength(1)) });
+
+function packageNameOf(root: string): string | null {
+  try {
+    const found: unknown = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+    const parsed = v.safeParse(Package, found);
+    return parsed.success ? fitting(parsed.output.name) : null;
+  } catch {
+    return null; // there is none, or it is broken: that is for others to say
+  }
+}
+
+const fitting = (name: string): string | null =>
+  name.length <= mostCharacters && !/\p{Cc}/u.test(name) && name !== "*" ? name : null;

@@ -1,0 +1,36 @@
+import type { CodeWatcher } from "../options.ts";
+
+const mostLacking = 1_000;
+
+/** Of a pool that can't replace code which its process has imported: it finds what was missing. */
+export class RootWatch implements CodeWatcher {
+  readonly #isThere: (entryPoint: string) => Promise<boolean>;
+  readonly #reasons = new Map<string, string>();
+
+  constructor(isThere: (entryPoint: string) => Promise<boolean>) {
+    this.#isThere = isThere;
+  }
+
+  hasChanged(): Promise<boolean> {
+    return Promise.resolve(false);
+  }
+
+  lack(entryPoint: string, reason: string): boolean {
+    const isNew = this.#reasons.get(entryPoint) !== reason;
+    if (this.#reasons.size < mostLacking) this.#reasons.set(entryPoint, reason);
+    return isNew;
+  }
+
+  reasonFor(entryPoint: string): string | undefined {
+    return this.#reasons.get(entryPoint);
+  }
+
+  async mended(): Promise<string[]> {
+    const found: string[] = [];
+    for (const entryPoint of this.#reasons.keys()) {
+      if (await this.#isThere(entryPoint)) found.push(entryPoint);
+    }
+    for (const entryPoint of found) this.#reasons.delete(entryPoint);
+    return found;
+  }
+}

@@ -1,0 +1,103 @@
+import { dlopen, FFIType, ptr } from "bun:ffi";
+
+import { exitCodes, PdoflowError } from "../../domain/errors.ts";
+
+/** The user of the operating system that workers become. */
+export interface WorkerUser {
+  uid: number;
+  gid: number;
+  name: string;
+  home: string;
+}
+
+/** What workers may do less than their pool. */
+export interface Confinement {
+  /** Whom they become; null to stay who they are. */
+  user: WorkerUser | null;
+  /** How many files each may have open, and how many processes their user may have; null: as is. */
+  files: number | null;
+  processes: number | null;
+}
+
+/** Workers can't be confined as was asked for. */
+export class NoConfinement extends PdoflowError {
+  override readonly name = "NoConfinement";
+  readonly exitCode = exitCodes.usage;
+}
+
+// From sys/prctl.h and sys/resource.h of Linux, the same on x64 and arm64.
+const setDumpable = 4;
+const setNoNewPrivileges = 38;
+const [limitCore, limitProcesses, limitFiles] = [4, 6, 7];
+
+/**
+ * Confines this process for good, before any user code is there: limits first, then no new
+ * privileges for whatever it starts, then groups, group and user. No core file is written of it.
+ *
+ * @throws {NoConfinement} what could not be done: then no user code may run.
+ */
+export function confine({ user, files, processes }: Confinement): void {
+  const { symbols } = libc();
+  const limit = (which: number, most: number, what: string) => {
+    const both = new BigUint64Array([BigInt(most), BigInt(most)]);
+    must(symbols.setrlimit(which, ptr(both)) === 0, what);
+  };
+  limit(limitCore, 0, "no core files");
+  if (files !== null) limit(limitFiles, files, `${files} open files at most`);
+  if (processes !== null) limit(limitProcesses, processes, `${processes} processes at most`);
+  must(symbols.prctl(setNoNewPrivileges, 1n, 0n, 0n, 0n) === 0, "no new privileges");
+  if (user === null) return;
+  process.setgroups?.([user.gid]);
+  process.setgid?.(user.gid);
+  process.setuid?.(user.uid);
+  const isThem = process.getuid?.() === user.uid && process.getgid?.() === user.gid;
+  must(isThem && process.getgroups?.().every((id) => id === user.gid), `to be ${user.name}`);
+  // Else its own /proc/self would be root's.
+  must(symbols.prctl(setDumpable, 1n, 0n, 0n, 0n) === 0, "a /proc/self of its own");
+}
+
+function must(isDone: boolean | undefined, what: string): void {
+  if (isDone !== true) throw new NoConfinement(`the system refuses a worker ${what}`);
+}
+
+const libc = () =>
+  dlopen("libc.so.6", {
+    setrlimit: { args: [FFIType.i32, FFIType.ptr], returns: FFIType.i32 },
+    prctl: {
+      args: [FFIType.i32, FFIType.u64, FFIType.u64, FFIType.u64, FFIType.u64],
+      returns: FFIType.i32,
+    },
+  });
+
+/**
+ * The user of that name, as `id` and `getent` know it.
+ *
+ * @throws {NoConfinement} there is none, or we are not root and could not become them.
+ */
+export function findWorkerUser(name: string, uid: number): WorkerUser {
+  if (uid !== 0) {
+    throw new NoConfinement(
+      `--worker-user ${name}: only root may become somebody else, and this is uid ${uid}. Start ` +
+        `the pool as root, or as ${name} without the option.`,
+    );
+  }
+  const { stdout } = Bun.spawnSync(["id", name], { stderr: "ignore" });
+  const found = /^uid=(\d+)\(([^)]+)\) gid=(\d+)/.exec(stdout.toString());
+  const [, id, account = name, gid] = found ?? [];
+  if (id === undefined || Number(id) === 0) {
+    throw new NoConfinement(
+      `--worker-user ${name}: expected a user of this system other than root, found ` +
+        (id === undefined ? "none of that name" : "root"),
+    );
+  }
+  const entry = Bun.spawnSync(["getent", "passwd", account], { stderr: "ignore" });
+  const home = entry.stdout.toString().split(":")[5] ?? "/";
+  return { uid: Number(id), gid: Number(gid), name: account, home };
+}
+
+/** The variables that tell a user who they are. */
+export const environmentOf = ({ name, home }: WorkerUser): Record<string, string> => ({
+  USER: name,
+  LOGNAME: name,
+  HOME: home,
+});

@@ -1,0 +1,58 @@
+import { type AttemptEnd, outcomeState } from "../../domain/attempt.ts";
+import { retryDelayMs } from "../../domain/backoff.ts";
+import type { HeldJob } from "../wire/leased-job.ts";
+import type { End, EndDetails, Output } from "../wire/protocol.ts";
+import type { EndedAttempt } from "../session/outcome-batch.ts";
+import type { Verdict } from "./runner.ts";
+
+/**
+ * How an attempt ended, for the recorder. `now` is of the performance clock, `random` in [0, 1).
+ */
+export function endedAttempt(
+  { leaseId, posting, seq, attempt }: HeldJob,
+  kind: AttemptEnd,
+  { durationMs, agoMs, text, retry, output }: EndDetails,
+  { workerPid, now, random }: { workerPid: number; now: number; random: number },
+): EndedAttempt {
+  const state = outcomeState(kind, attempt, retry === "never" ? attempt : posting.tries);
+  const delayMs =
+    typeof retry === "number" ? retry : retryDelayMs(posting.backoffMs, attempt, random);
+  return {
+    leaseId,
+    postingId: posting.id,
+    seq,
+    attempt,
+    state,
+    durationMs,
+    workerPid,
+    ageMs: agoMs,
+    endedAt: now - agoMs,
+    jobCount: posting.jobCount,
+    result: kind === "done" ? text : null,
+    error: kind === "done" ? null : text,
+    stdout: output?.stdout ?? null,
+    stderr: output?.stderr ?? null,
+    whole: output?.whole,
+    delayMs: state === "retried" ? delayMs : null,
+  };
+}
+
+/** The end of a job that threw while it was being stopped: the reason, caused by what it threw. */
+export const stoppedEnd = ({ error }: Verdict, end: End): EndDetails => ({
+  ...end,
+  // As text: what a worker calls JSON is not parsed here.
+  text: `${JSON.stringify(error).slice(0, -1)},"cause":${end.text ?? "null"}}`,
+});
+
+/** The end of a job whose worker died or was killed, after so many ms. */
+export const lostEnd = (
+  { job, error }: Verdict,
+  durationMs: number,
+  output: Output,
+): EndDetails => ({
+  durationMs,
+  agoMs: 0,
+  text: JSON.stringify(error),
+  retry: null,
+  output: job.posting.keepsOutput === "none" ? { ...output, stdout: null, stderr: null } : output,
+});

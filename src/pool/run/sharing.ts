@@ -1,0 +1,60 @@
+import { chunkSize, type JobTime, surplus } from "../../domain/chunk-size.ts";
+import { type Backlog, fitting } from "../wire/backlog.ts";
+import type { HeldJob } from "../wire/leased-job.ts";
+import { chunkBytes, type Slot } from "./slot.ts";
+
+/** Jobs shorter than this are handed out ahead, so that no worker waits for its pool. */
+const aheadBelowMs = 50;
+
+/** Which worker may have which jobs, and how many of them at once. */
+export class Sharing {
+  readonly #workers: number;
+  readonly #slots: Iterable<Slot>;
+  readonly #jobTime: (entryPoint: string) => JobTime | null;
+
+  constructor(
+    workers: number,
+    slots: Iterable<Slot>,
+    jobTime: (entryPoint: string) => JobTime | null,
+  ) {
+    this.#workers = workers;
+    this.#slots = slots;
+    this.#jobTime = jobTime;
+  }
+
+  /** L4: how many more workers may have jobs of the lease of this one. */
+  readonly room = (job: HeldJob | undefined): number => {
+    if (job === undefined || job.mostRunning === null) return Infinity;
+    const having = [...this.#slots].filter((slot) => slot.leases.has(job.leaseId));
+    return Math.max(job.mostRunning - having.length, 0);
+  };
+
+  /** Whether a worker may have this job: to run it next or, `ahead`, after what it runs. */
+  mayHave(slot: Slot, job: HeldJob, ahead: boolean): boolean {
+    const isOfItsLease = job.mostRunning !== null && slot.leases.has(job.leaseId);
+    if (!ahead) return isOfItsLease || this.room(job) > 0;
+    if ((job.mostRunning !== null && !isOfItsLease) || job.startBy !== null) return false;
+    const time = this.#timeOf(job);
+    return time !== null && time.meanMs + time.deviationMs < aheadBelowMs;
+  }
+
+  /** How many of these a worker is handed at once. */
+  chunkOf(jobs: readonly HeldJob[]): number {
+    const [first] = jobs;
+    if (!first) return 0;
+    const size = chunkSize(this.#timeOf(first), jobs.length, first.mostRunning ?? this.#workers);
+    return fitting(jobs, Math.min(size, jobs.length), chunkBytes);
+  }
+
+  /** How many of the last jobs take longer than was thought: others should have them. */
+  surplusOf(backlog: Backlog, hasPeers: boolean): number {
+    const [first] = backlog.last;
+    if (!first) return 0;
+    // Whoever waits for a limit waits for these, too, and the limit may be a new one.
+    const { mostRunning: most } = first;
+    if (most !== null) return surplus(this.#timeOf(first), backlog.last.length, most);
+    return hasPeers ? surplus(this.#timeOf(first), backlog.ready(this.room), this.#workers) : 0;
+  }
+
+  #timeOf = ({ posting }: HeldJob) => this.#jobTime(posting.entryPoint);
+}

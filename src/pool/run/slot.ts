@@ -1,0 +1,234 @@
+import type { LiveOutput } from "../../db/engine/follow.ts";
+import { sizeOfArguments } from "../wire/backlog.ts";
+import type { HeldJob } from "../wire/leased-job.ts";
+import type { Progress } from "../worker/job-context.ts";
+import { packArgs, packIds } from "../wire/protocol.ts";
+import type { Verdict } from "./runner.ts";
+import { chunksPerWorker } from "../wire/shared-page.ts";
+import type { WorkerProcess } from "./worker-process.ts";
+
+/** The most bytes of arguments in a chunk of several jobs … */
+export const chunkBytes = 1024 * 1024;
+/** … and in what a worker has not received, unless it is one chunk. */
+const channelBytes = 4 * chunkBytes;
+/** From this size on the arguments of a job that runs are not kept. */
+const largeBytes = 64 * 1024;
+/** A worker that runs a job for so long can't be expected to receive what was sent to it. */
+const busyMs = 50;
+
+/** What a worker was handed at once; positions that ended or were taken back are `gone`. */
+export interface Chunk {
+  number: number;
+  jobs: HeldJob[];
+  gone: boolean[];
+  left: number;
+  /** The size of the arguments of its jobs; 0 once they are let go. */
+  bytes: number;
+}
+
+/** The job that a worker runs, as the pool has seen it since. */
+export interface Running {
+  job: HeldJob;
+  chunk: number;
+  position: number;
+  /** When it was first seen, on the performance clock. */
+  since: number;
+  /** What it has told of itself. */
+  progress: Progress | null;
+}
+
+/** Room for one worker: its process, the chunks it was handed, and what it is seen to run. */
+export class Slot {
+  readonly process: WorkerProcess;
+  isReady = false;
+  /** No chunk is handed to it any more; when it has none left it is replaced. */
+  isRetiring = false;
+  verdict: Verdict | null = null;
+  running: Running | null = null;
+  jobsEnded = 0;
+  readonly #chunks: (Chunk | null)[] = Array.from({ length: chunksPerWorker }, () => null);
+  #nextChunk = 0;
+  /** What was sent and may not have been received, though it may have been taken back. */
+  #sent: { number: number; bytes: number }[] = [];
+
+  constructor(process: WorkerProcess) {
+    this.process = process;
+  }
+
+  get chunks(): Chunk[] {
+    return this.#chunks.filter((chunk) => chunk !== null);
+  }
+
+  /** The leases that it has jobs of. */
+  get leases(): Set<number> {
+    return new Set(this.chunks.flatMap(({ jobs }) => jobs[0]?.leaseId ?? []));
+  }
+
+  get isEmpty(): boolean {
+    return this.#chunks.every((chunk) => chunk === null);
+  }
+
+  /** Whether it can take one more chunk now: one to run or, with `ahead`, one behind it. */
+  hasRoom(ahead: boolean): boolean {
+    if (!this.isReady || this.isRetiring || this.verdict) return false;
+    return this.isEmpty || (ahead && this.#chunks.includes(null));
+  }
+
+  /** Whether the arguments of these jobs may be sent now, or what was sent is received first. */
+  mayCarry(jobs: readonly HeldJob[]): boolean {
+    const bytes = sizeOfArguments(jobs);
+    if (bytes > chunkBytes) return this.isEmpty && this.#bytesInFlight === 0;
+    return this.#bytesInFlight + bytes <= channelBytes;
+  }
+
+  hand(jobs: HeldJob[]): void {
+    const at = this.#chunks.indexOf(null);
+    const number = this.#nextChunk++;
+    const bytes = sizeOfArguments(jobs);
+    const gone = jobs.map(() => false);
+    this.#chunks[at] = { number, jobs, gone, left: jobs.length, bytes };
+    this.#sent.push({ number, bytes });
+    this.process.page.load(at, number, jobs.length);
+    const posting = jobs[0]?.posting;
+    if (!posting) return;
+    const { entryPoint, keepsResults, keepsOutput } = posting;
+    const args = packArgs(jobs.map((job) => job.args));
+    const how = { entryPoint, keepsResults, keepsOutput, startBy: jobs[0]?.startBy ?? null };
+    this.process.send({ kind: "run", chunk: number, slot: at, args, ids: packIds(jobs), ...how });
+  }
+
+  /**
+   * The job at a position of a chunk, which is gone from now on; null where there is none that can
+   * have ended: user code may say so of a job that still runs, or that was not started.
+   */
+  end(chunkNumber: number, position: number): HeldJob | null {
+    const at = this.#chunks.findIndex((chunk) => chunk?.number === chunkNumber);
+    const chunk = this.#chunks[at];
+    const job = chunk?.jobs[position];
+    if (!chunk || !job || chunk.gone[position]) return null;
+    if (!this.process.page.mayHaveEnded(at, chunkNumber, position)) return null;
+    chunk.gone[position] = true;
+    if (--chunk.left === 0) this.#chunks[at] = null;
+    if (chunk.jobs.length === 1) letGoOf(chunk);
+    this.jobsEnded++;
+    return job;
+  }
+
+  /** The job at a position of a chunk, if it is not gone. */
+  peek(chunkNumber: number, position: number): HeldJob | null {
+    const chunk = this.chunks.find(({ number }) => number === chunkNumber);
+    return chunk?.gone[position] === false ? (chunk.jobs[position] ?? null) : null;
+  }
+
+  /** How many bytes of arguments are in the channel, as far as is known. */
+  get #bytesInFlight(): number {
+    const received = Math.min(this.process.page.received(), this.#nextChunk - 1);
+    while ((this.#sent[0]?.number ?? Infinity) <= received) this.#sent.shift();
+    return this.#sent.reduce((sum, { bytes }) => sum + bytes, 0);
+  }
+
+  /** How many bytes of the arguments of its jobs are kept here. */
+  get bytes(): number {
+    return this.#chunks.reduce((sum, chunk) => sum + (chunk?.bytes ?? 0), 0);
+  }
+
+  /**
+   * Lets go of the arguments of the job that runs, where they are large. Whether it has.
+   */
+  letGo(): boolean {
+    const chunk = this.chunks.find(({ number }) => number === this.running?.chunk);
+    if (!chunk || chunk.bytes < largeBytes || chunk.jobs.length > 1) return false;
+    letGoOf(chunk);
+    return true;
+  }
+
+  /**
+   * How many of its jobs the worker has not started and another one may. What is in the channel is
+   * about to start, unless the worker is busy: taking that back would send it again and again.
+   */
+  spare(now: number): number {
+    const mayTake = this.#maySpare(now);
+    return this.#chunks.reduce(
+      (sum, chunk, at) => sum + (chunk && mayTake(chunk) ? this.process.page.unstarted(at) : 0),
+      0,
+    );
+  }
+
+  /** Takes back up to so many of these. */
+  takeSpare(most: number, now: number): HeldJob[] {
+    return this.recall(most, this.#maySpare(now));
+  }
+
+  #maySpare(now: number): (chunk: Chunk) => boolean {
+    const received = this.process.page.received();
+    const running = this.look(now);
+    const isBusy = running !== null && now - running.since >= busyMs;
+    return ({ number }) => number <= received || (isBusy && running.chunk !== number);
+  }
+
+  /**
+   * Takes back up to `most` jobs that the worker has not started, the last ones first; of some
+   * chunks or of all.
+   */
+  recall(most: number, isWanted: (chunk: Chunk) => boolean = () => true): HeldJob[] {
+    const jobs: HeldJob[] = [];
+    for (const [at, chunk] of this.#chunks.entries()) {
+      if (!chunk || !isWanted(chunk)) continue;
+      const { from, to } = this.process.page.recall(at, most - jobs.length);
+      for (let position = from; position < Math.min(to, chunk.jobs.length); position++) {
+        const job = chunk.jobs[position];
+        if (!job || chunk.gone[position]) continue; // user code has written to the shared page
+        chunk.gone[position] = true;
+        chunk.left--;
+        jobs.push(job);
+      }
+      if (chunk.left === 0) this.#chunks[at] = null;
+    }
+    return jobs;
+  }
+
+  /** Takes back a chunk none of whose jobs could run, the one at `position` too. */
+  takeBack({ chunk, position }: { chunk: number; position: number }): HeldJob[] {
+    const job = this.end(chunk, position);
+    return [...(job ? [job] : []), ...this.recall(Infinity, ({ number }) => number === chunk)];
+  }
+
+  /** All jobs that it was handed and that neither ended nor were taken back, in their order. */
+  get held(): HeldJob[] {
+    const inOrder = this.chunks.toSorted((a, b) => a.number - b.number);
+    return inOrder.flatMap((chunk) => chunk.jobs.filter((_job, i) => !chunk.gone[i]));
+  }
+
+  /** What its job has printed so far, where that is of one of these postings. */
+  output(postings: readonly number[]): LiveOutput | null {
+    const now = performance.now();
+    const running = this.look(now);
+    if (!running || !postings.includes(running.job.posting.id)) return null;
+    const { stdout, stderr } = this.process.liveOutput();
+    if (this.look(now) !== running) return null; // it may have been another's
+    const { posting, seq, attempt } = running.job;
+    return { posting: posting.id, seq, attempt, stdout, stderr };
+  }
+
+  /** Looks at the shared page which job runs now. */
+  look(now: number): Running | null {
+    const seen = this.process.page.running();
+    const before = this.running;
+    if (seen && before?.chunk === seen.chunk && before.position === seen.position) return before;
+    const chunk = this.chunks.find(({ number }) => number === seen?.chunk);
+    const job = seen && !chunk?.gone[seen.position] ? chunk?.jobs[seen.position] : undefined;
+    this.running = seen && job ? { job, ...seen, since: now, progress: null } : null;
+    return this.running;
+  }
+}
+
+/** From this size on the memory is collected at once: the next such job needs it several times. */
+const collectBytes = 8 * 1024 * 1024;
+
+function letGoOf(chunk: Chunk): void {
+  const { bytes } = chunk;
+  if (bytes < largeBytes) return;
+  for (const job of chunk.jobs) job.args = "";
+  chunk.bytes = 0;
+  if (bytes >= collectBytes) Bun.gc(true);
+}

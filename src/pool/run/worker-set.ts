@@ -1,0 +1,112 @@
+import type { JobError } from "../../domain/attempt.ts";
+import { Guard } from "./guard.ts";
+import type { HeldJob } from "../wire/leased-job.ts";
+import { OomKills } from "./oom-kills.ts";
+import type { WorkerMessage } from "../wire/protocol.ts";
+import { Slot } from "./slot.ts";
+import { WorkerProcess, type WorkerOptions } from "./worker-process.ts";
+import { type StartFailure, WorkerStarts } from "./worker-starts.ts";
+
+export interface WorkerSetListener {
+  onMessage(slot: Slot, message: WorkerMessage): void;
+  onDeath(slot: Slot, reason: JobError): void;
+  onStartFailed(failure: StartFailure): void;
+}
+
+/** The workers of a pool: those that run or start, and how those that are missing come back. */
+export class WorkerSet {
+  readonly #wanted: number;
+  readonly #options: WorkerOptions;
+  readonly #listener: WorkerSetListener;
+  readonly #slots = new Set<Slot>();
+  readonly #oomKills = new OomKills();
+  readonly #guard: Guard;
+  readonly #starts: WorkerStarts;
+  #isStopped = false;
+
+  constructor(wanted: number, options: WorkerOptions, listener: WorkerSetListener) {
+    this.#wanted = wanted;
+    this.#guard = new Guard(options.program);
+    this.#options = { ...options, guard: this.#guard };
+    this.#listener = listener;
+    this.#starts = new WorkerStarts({
+      start: () => this.startMissing(),
+      hasReady: () => [...this.#slots].some((slot) => slot.isReady),
+      onFailed: (failure) => listener.onStartFailed(failure),
+    });
+  }
+
+  [Symbol.iterator](): SetIterator<Slot> {
+    return this.#slots.values();
+  }
+
+  has(slot: Slot): boolean {
+    return this.#slots.has(slot);
+  }
+
+  delete(slot: Slot): boolean {
+    return this.#slots.delete(slot);
+  }
+
+  get idle(): number {
+    return [...this.#slots].filter((slot) => slot.isEmpty && slot.hasRoom(false)).length;
+  }
+
+  get busy(): number {
+    return [...this.#slots].filter((slot) => !slot.isEmpty).length;
+  }
+
+  /** The size of the arguments that are kept of their jobs. */
+  get bytes(): number {
+    return [...this.#slots].reduce((sum, slot) => sum + slot.bytes, 0);
+  }
+
+  /** Takes half of what the fullest worker has to spare, of jobs that may go to others. */
+  takeSpare(now: number, mayGo: (last: HeldJob | undefined) => boolean): HeldJob[] {
+    let [fullest, most]: [Slot | null, number] = [null, 0];
+    for (const slot of this.#slots) {
+      const spare = mayGo(slot.held.at(-1)) ? slot.spare(now) : 0;
+      if (spare > most) [fullest, most] = [slot, spare];
+    }
+    return fullest?.takeSpare(Math.ceil(most / 2), now) ?? [];
+  }
+
+  /** Starts the workers that are missing; where the system has no room for more, the rest later. */
+  startMissing(): void {
+    while (!this.#isStopped && this.#slots.size < this.#wanted) {
+      try {
+        const slot: Slot = new Slot(
+          new WorkerProcess(this.#options, this.#oomKills, {
+            onMessage: (message) => this.#listener.onMessage(slot, message),
+            onDeath: (reason) => this.#listener.onDeath(slot, reason),
+          }),
+        );
+        this.#slots.add(slot);
+      } catch (error) {
+        return this.#starts.failed(error instanceof Error ? error.message : String(error));
+      }
+    }
+  }
+
+  /** This worker is ready for jobs. */
+  ready(slot: Slot): void {
+    slot.isReady = true;
+    this.#starts.ready();
+  }
+
+  /** This worker is gone: starts another one, at once unless that would come to the same end. */
+  replace(slot: Slot, reason: string): void {
+    if (slot.isReady) this.startMissing();
+    else this.#starts.failed(reason);
+  }
+
+  /** Kills all, and starts none any more. */
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    this.#starts.stop();
+    this.#oomKills[Symbol.dispose]();
+    for (const slot of this.#slots) slot.process.kill();
+    await Promise.all([...this.#slots].map((slot) => slot.process.exited));
+    await this.#guard.close();
+  }
+}

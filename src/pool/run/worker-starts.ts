@@ -1,0 +1,79 @@
+import { exitCodes, PdoflowError } from "../../domain/errors.ts";
+
+/** A pool that is to end by itself has no worker, and can't have one. */
+export class NoWorkers extends PdoflowError {
+  override readonly name = "NoWorkers";
+  readonly exitCode = exitCodes.system;
+  constructor(wanted: number, { reason }: StartFailure) {
+    super(
+      `expected up to ${wanted} workers, but the system could not start one: ${reason}. ` +
+        "Check the temp folder (TMPDIR), the free disk space, and the limits of files and " +
+        "processes (ulimit -n, ulimit -u).",
+    );
+  }
+}
+
+/** The log line for a worker that could not be started. */
+export const startFailed = ({ reason, pauseMs }: StartFailure) =>
+  `a worker could not be started: ${reason}; trying again in ${pauseMs / 1000} s`;
+
+const firstPauseMs = 250;
+const longestPauseMs = 30_000;
+/** After so many rounds in which no worker could be started, one more is not expected to help. */
+const roundsBeforeHopeless = 5;
+
+export interface StartFailure {
+  reason: string;
+  /** After how long it is tried again. */
+  pauseMs: number;
+  /** Worth a line in the log: not each of a long row is. */
+  isNews: boolean;
+  /** No worker runs, and none could be started for a while. */
+  isHopeless: boolean;
+}
+
+export interface WorkerStartsListener {
+  /** Starts the workers that are missing, until one can't be started. */
+  start(): void;
+  hasReady(): boolean;
+  onFailed(failure: StartFailure): void;
+}
+
+/** When workers that could not be started are tried again: soon, and then less and less often. */
+export class WorkerStarts {
+  readonly #listener: WorkerStartsListener;
+  /** Rounds that have failed since a worker was ready. */
+  #rounds = 0;
+  #timer: NodeJS.Timeout | undefined;
+  #isStopped = false;
+
+  constructor(listener: WorkerStartsListener) {
+    this.#listener = listener;
+  }
+
+  /** A worker is ready for jobs. */
+  ready(): void {
+    this.#rounds = 0;
+  }
+
+  /** A worker could not be started, or has ended before it was ready. */
+  failed(reason: string): void {
+    if (this.#timer !== undefined || this.#isStopped) return; // one of several, told already
+    const pauseMs = Math.min(firstPauseMs * 2 ** this.#rounds, longestPauseMs);
+    this.#rounds++;
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      this.#listener.start();
+    }, pauseMs);
+    this.#listener.onFailed({
+      ...{ reason, pauseMs },
+      isNews: pauseMs < longestPauseMs || this.#rounds % 20 === 0,
+      isHopeless: this.#rounds >= roundsBeforeHopeless && !this.#listener.hasReady(),
+    });
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+    clearTimeout(this.#timer);
+  }
+}

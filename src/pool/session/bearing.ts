@@ -1,0 +1,51 @@
+import type { ServerIdentity } from "../../db/connection/server-identity.ts";
+
+/** A server that was the primary once, while another one is it now. */
+class StaleServer extends Error {
+  override readonly name = "StaleServer";
+  readonly code = "CONNECTION_STALE"; // as postgres.js names its own losses
+  constructor(found: ServerIdentity, known: ServerIdentity) {
+    super(
+      `the server is on timeline ${Number.parseInt(found.timeline, 16)}, and one on timeline ` +
+        `${Number.parseInt(known.timeline, 16)} has taken its place`,
+    );
+  }
+}
+
+/** What follows a bearing: a connection that is left when the others have gone elsewhere. */
+interface Follower {
+  leave(): void;
+}
+
+/**
+ * Where the connections of a pool lead: all to the same server. In a split brain, where an old
+ * primary still takes writes, one would else claim there and another one beat here.
+ */
+export class Bearing {
+  /** Which of the target's addresses was tried last. */
+  place = 0;
+  #server: ServerIdentity | null = null;
+  readonly #followers = new Set<Follower>();
+
+  add(follower: Follower): void {
+    this.#followers.add(follower);
+  }
+
+  /**
+   * A connection has been made to a server. If it is newer than the one so far, or another, all
+   * others leave theirs.
+   *
+   * @throws {StaleServer}
+   */
+  arrive(at: ServerIdentity | null, who: Follower): void {
+    const known = this.#server;
+    if (at === null) return;
+    if (known?.system === at.system) {
+      if (at.timeline < known.timeline) throw new StaleServer(at, known);
+      if (at.timeline === known.timeline) return;
+    }
+    this.#server = at;
+    if (known === null) return;
+    for (const other of this.#followers) if (other !== who) other.leave();
+  }
+}

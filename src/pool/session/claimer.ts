@@ -1,0 +1,256 @@
+import {
+  claim,
+  type ClaimedRange,
+  jobsOfClaim,
+  JobsGone,
+  type LeasedRange,
+  readJobs,
+  readRunnable,
+  type RunnablePosting,
+} from "../../db/engine/leases.ts";
+import { stopPosting } from "../../db/engine/control.ts";
+import { readIndices } from "../../db/read/jobs.ts";
+import { readRoutes } from "../../db/engine/routes.ts";
+import { nextTimes, startDue } from "../../db/engine/starts.ts";
+import { bytesLeft, countLeft } from "../../domain/arguments-at-hand.ts";
+import { claimShare, claimSize, type JobTime } from "../../domain/chunk-size.ts";
+import { mayServe, type PoolScope, type RouteInTurn } from "../../domain/route.ts";
+import { Turns } from "../../domain/turns.ts";
+import { sizeOfArguments } from "../wire/backlog.ts";
+import { entryPointsKept, JobTimes } from "./job-times.ts";
+import type { HeldJob } from "../wire/leased-job.ts";
+import { Limits } from "./limits.ts";
+import { type Judging, Refusals } from "./refusals.ts";
+import type { Link } from "./link.ts";
+
+const postingsKept = 10_000;
+/** Of routes whose postings have ended: the next posting of one is claimed at once. */
+const routesKept = 100;
+/** A pool that always finds something looks for new routes so often: else they starve (rule 6). */
+const routesEveryMs = 1_000;
+
+export interface ClaimerOptions extends PoolScope, Judging {
+  /** One claim in so many goes to the oldest open lane, so that no posting starves; 0 for none. */
+  oldestEvery: number;
+}
+
+/** What of the pool the size of a claim depends on. */
+export interface Room {
+  workers: number;
+  /** The workers of all pools that are alive. */
+  workersOfAllPools: number;
+  idle: number;
+  backlog: number;
+  /** The size of the arguments that it keeps. */
+  bytes: number;
+  /** How long this pool still has, in ms; Infinity where it has no end. */
+  leftMs: number;
+}
+
+/** What one claim brought. */
+export interface ClaimedJobs {
+  ranges: LeasedRange[];
+  jobs: HeldJob[];
+  /** Those whose arguments are too large to be read now. */
+  unread: HeldJob[];
+  hasPassedBy: boolean;
+}
+
+/** Claims jobs for a pool, as many as its workers need for a while, and no more. */
+export class Claimer {
+  readonly #link: Link;
+  readonly #options: ClaimerOptions;
+  readonly #poolId: number;
+  readonly limits = new Limits();
+  readonly refusals: Refusals;
+  #routes: RouteInTurn[] = [];
+  readonly #turns = new Turns();
+  #routesReadAt = -Infinity;
+  #claims = 0;
+  #postings = new Map<number, RunnablePosting>();
+  readonly #times = new JobTimes();
+  /** The mean size of arguments in the last claim that had some, by entry point. */
+  #sizes = new Map<string, number>();
+
+  constructor(link: Link, poolId: number, options: ClaimerOptions) {
+    this.#link = link;
+    this.#options = options;
+    this.#poolId = poolId;
+    this.refusals = new Refusals(link, poolId, options);
+  }
+
+  jobTime(entryPoint: string): JobTime | null {
+    return this.#times.of(entryPoint);
+  }
+
+  learn(posting: RunnablePosting, attempt: { durationMs: number; isDone: boolean }): void {
+    this.#times.learn(posting, attempt);
+  }
+
+  /** Whether there is room for any job at all. */
+  hasRoom(room: Room): boolean {
+    if (bytesLeft(room.bytes) === 0) return false;
+    if (claimSize(null, room).cap > 0) return true;
+    return this.#times.all.some(([, time]) => claimSize(time, room).cap > 0);
+  }
+
+  /**
+   * The jobs of one claim, and the ranges that they come from; none where none can be had. Postings
+   * that are at a limit are passed by for a while (`hasPassedBy`). Jobs that are too large to be
+   * read now are `unread`, to be given back.
+   */
+  async claim(room: Room): Promise<ClaimedJobs> {
+    if (performance.now() > this.#routesReadAt + routesEveryMs) await this.refreshRoutes();
+    await this.refusals.look();
+    this.limits.expire(performance.now());
+    const startBy = Date.now() + this.limits.slackMs; // from before the claim: on the safe side
+    const want = {
+      poolId: this.#poolId,
+      routes: this.#turns.order(this.#served),
+      oldest: this.#isOldestsTurn(),
+      sizes: this.#times.all.map(([entryPoint, time]) => ({
+        entryPoint,
+        ...this.#claimSize(entryPoint, time, room),
+      })),
+      cap: claimSize(null, room).cap,
+      share: claimShare(room.workers, room.workersOfAllPools),
+      skip: this.#skipped,
+      slackMs: this.limits.slackMs,
+    };
+    const { ranges, limited } = await this.#link.ask((db) => claim(db, want));
+    this.limits.note(limited, performance.now());
+    const hasPassedBy = limited.length + this.limits.skipped.length > 0;
+    if (ranges.length === 0) return { ranges, jobs: [], unread: [], hasPassedBy };
+    const { jobs, unread } = await this.#read(ranges, startBy, bytesLeft(room.bytes));
+    // All of one claim is of one route.
+    const route = this.#routes.find(({ id }) => id === jobs[0]?.posting.routeId);
+    if (route && !want.oldest) this.#turns.claimed(route);
+    return { ranges, jobs, unread, hasPassedBy };
+  }
+
+  /** Stops a posting whose jobs can't be read: else they would be claimed again and again. */
+  async stopGone({ postingId, message }: JobsGone): Promise<void> {
+    await this.#link.ask((db) => stopPosting(db, postingId, message));
+  }
+
+  /** Looks which routes have open postings. True if one was not known: then claim again. */
+  async refreshRoutes(): Promise<boolean> {
+    const read = await this.#link.ask((db) => readRoutes(db, this.#options));
+    this.#routesReadAt = performance.now();
+    const open = read.filter((route) => mayServe(route, this.#options));
+    const ids = new Set(open.map(({ id }) => id));
+    const known = new Set(this.#routes.map(({ id }) => id));
+    const ended = this.#routes.filter(({ id }) => !ids.has(id)).slice(0, routesKept);
+    this.#routes = [...open, ...ended];
+    return open.some(({ id }) => !known.has(id));
+  }
+
+  /**
+   * How long until there may be something to claim that waits for its time, and until a posting
+   * starts; null for never. What is to start by now is started.
+   */
+  async nextMs(): Promise<{ dueMs: number | null; startMs: number | null }> {
+    const skipped = this.#skipped;
+    const routes = this.#served.map(({ id }) => id);
+    const { retryMs, startMs } = await this.#link.ask((db) => nextTimes(db, routes, skipped));
+    if (startMs !== null && startMs <= 0) await this.#link.ask((db) => startDue(db));
+    const limitMs = this.limits.nextMs(performance.now());
+    const dueMs =
+      retryMs === null || limitMs === null ? (retryMs ?? limitMs) : Math.min(retryMs, limitMs);
+    return { dueMs, startMs };
+  }
+
+  /** The routes that it claims of. */
+  get routeIds(): number[] {
+    return this.#served.map(({ id }) => id);
+  }
+
+  posterOf(routeId: number): string {
+    return this.#routes.find(({ id }) => id === routeId)?.poster ?? "a poster";
+  }
+
+  /** The postings that it passes by: of a limit that is reached, and those that it refuses. */
+  get #skipped(): number[] {
+    return [...this.limits.skipped, ...this.refusals.ids];
+  }
+
+  /** Its routes but for those of which it has refused too much. */
+  get #served(): RouteInTurn[] {
+    return this.#routes.filter(({ id }) => !this.refusals.hasLeft(id));
+  }
+
+  /** Rule 6: a fixed share of the claims, whatever waits with a higher priority. */
+  #isOldestsTurn(): boolean {
+    const { oldestEvery } = this.#options;
+    return oldestEvery > 0 && ++this.#claims % oldestEvery === 0;
+  }
+
+  #claimSize(entryPoint: string, time: JobTime, room: Room): { cap: number; floor: number } {
+    const { cap, floor } = claimSize(time, room);
+    const meanBytes = this.#sizes.get(entryPoint);
+    if (meanBytes === undefined) return { cap, floor };
+    const most = Math.min(cap, countLeft(bytesLeft(room.bytes), meanBytes));
+    return { cap: most, floor: Math.min(floor, Math.max(most, 1)) };
+  }
+
+  async #read(
+    ranges: ClaimedRange[],
+    startBy: number,
+    mostBytes: number,
+  ): Promise<Pick<ClaimedJobs, "jobs" | "unread">> {
+    for (const { posting } of ranges) if (posting) this.#postings.set(posting.id, posting);
+    const unknown = ranges.map((r) => r.postingId).filter((id) => !this.#postings.has(id));
+    // Both are sent at once.
+    const [jobs, postings] = await Promise.all([
+      jobsOfClaim(ranges) ?? this.#link.ask((db) => readJobs(db, ranges, mostBytes)),
+      unknown.length === 0 ? [] : this.#link.ask((db) => readRunnable(db, [...new Set(unknown)])),
+    ]);
+    for (const posting of postings) this.#postings.set(posting.id, posting);
+    const held: HeldJob[] = [];
+    const unread: HeldJob[] = [];
+    const indices = await this.#indicesOf(ranges);
+    let next = 0;
+    for (const range of ranges) {
+      const posting = this.#postings.get(range.postingId);
+      for (let seq = range.firstSeq; seq < range.endSeq; seq++) {
+        const job = jobs[next++];
+        const isIt = job?.postingId === range.postingId && job.seq === seq;
+        const isUnread = next > jobs.length;
+        if ((!isIt && !isUnread) || !posting) throw new JobsGone(range.postingId);
+        const { leaseId, mostRunning, attempt } = range;
+        const args = job?.args ?? "";
+        const by = posting.hasRate ? startBy : null;
+        const index = indices.get(range)?.[seq - range.firstSeq] ?? seq;
+        const one = { leaseId, mostRunning, posting, seq, index, attempt, args, startBy: by };
+        if (isUnread) unread.push(one);
+        else held.push(one);
+      }
+    }
+    while (this.#postings.size > postingsKept) deleteFirst(this.#postings);
+    this.#learnSize(held);
+    return { jobs: held, unread };
+  }
+
+  /** All of one claim is of one entry point. */
+  #learnSize(jobs: readonly HeldJob[]): void {
+    const [first] = jobs;
+    if (!first) return;
+    this.#sizes.set(first.posting.entryPoint, sizeOfArguments(jobs) / jobs.length);
+    if (this.#sizes.size > entryPointsKept) deleteFirst(this.#sizes);
+  }
+
+  /** Of the ranges of postings whose jobs have one that differs from their seq: most have none. */
+  async #indicesOf(ranges: readonly LeasedRange[]): Promise<Map<LeasedRange, number[]>> {
+    const sorted = ranges.filter(({ postingId }) => this.#postings.get(postingId)?.isSorted);
+    if (sorted.length === 0) return new Map();
+    const indices = await this.#link.ask((db) => readIndices(db, sorted));
+    return new Map(sorted.map((range, i) => [range, indices[i] ?? []]));
+  }
+}
+
+function deleteFirst<K>(map: Map<K, unknown>): void {
+  for (const key of map.keys()) {
+    map.delete(key);
+    return;
+  }
+}

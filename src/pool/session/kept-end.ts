@@ -1,0 +1,73 @@
+import type { RunnablePosting } from "../../db/engine/leases.ts";
+import type { AttemptEnd, JobError } from "../../domain/attempt.ts";
+import type { End } from "../wire/protocol.ts";
+
+type Bounds = Pick<RunnablePosting, "maxResultBytes" | "maxOutputBytes">;
+type Ended = Omit<End, "position" | "isDone">;
+
+/** An error is kept whole up to so many bytes, whatever the limit of results is. */
+const errorBytes = 65_536;
+
+/** What may be kept of the end of an attempt, where its poster has limits (T4). */
+export function keptEnd(
+  kind: AttemptEnd,
+  end: Ended,
+  { maxResultBytes, maxOutputBytes }: Bounds,
+): [AttemptEnd, Ended] {
+  let kept = end;
+  if (maxOutputBytes !== null && end.output !== null) {
+    const { stdout, stderr } = end.output;
+    const output = {
+      ...end.output,
+      stdout: cut(stdout, maxOutputBytes),
+      stderr: cut(stderr, maxOutputBytes),
+    };
+    kept = { ...end, output };
+  }
+  if (maxResultBytes === null || end.text === null) return [kind, kept];
+  const size = Buffer.byteLength(end.text);
+  if (kind !== "done") {
+    const isShort = size <= Math.max(maxResultBytes, errorBytes);
+    return [kind, isShort ? kept : { ...kept, text: headline(end.text) }];
+  }
+  if (size <= maxResultBytes) return [kind, kept];
+  const error: JobError = {
+    name: "ResultTooLarge",
+    message:
+      `the job returned ${size} bytes, and ${maxResultBytes} are kept for the role that posted ` +
+      "it. Write it to a file and return its name, or post with --no-results where nobody reads " +
+      "it.",
+  };
+  return ["failed", { ...kept, text: JSON.stringify(error), retry: "never" }];
+}
+
+/** Of an error its name and message. */
+function headline(text: string): string {
+  const { name, message } = errorIn(text);
+  const [short, long] = [String(name).slice(0, 256), String(message).slice(0, 8_192)];
+  return JSON.stringify({ name: short.toWellFormed(), message: long.toWellFormed() });
+}
+
+/** A worker may call anything JSON. */
+function errorIn(text: string): Partial<JobError> {
+  try {
+    return (JSON.parse(text) ?? {}) as Partial<JobError>;
+  } catch {
+    return { name: "Error", message: "what the job threw was too long to be kept" };
+  }
+}
+
+/** The beginning and the end of a text, whole characters of it, in so many bytes. */
+function cut(text: string | null, most: number): string | null {
+  if (text === null || Buffer.byteLength(text) <= most) return text;
+  const bytes = Buffer.from(text);
+  const mark = `\n… (cut to ${most} bytes) …\n`;
+  const room = most - Buffer.byteLength(mark);
+  if (room <= 0) return null;
+  const isInside = (place: number) => ((bytes[place] ?? 0) & 0xc0) === 0x80;
+  let head = Math.floor(room / 2);
+  let tail = bytes.length - (room - head);
+  while (isInside(head)) head--;
+  while (isInside(tail)) tail++;
+  return bytes.toString("utf8", 0, head) + mark + bytes.toString("utf8", tail);
+}

@@ -1,0 +1,38 @@
+import type { WholeOutput } from "../wire/protocol.ts";
+import { type Outcome, packOutcomes, type PackedOutcomes } from "../../db/engine/outcomes.ts";
+
+/** An outcome that waits to be recorded; `endedAt` is on this process's performance clock. */
+export type EndedAttempt = Outcome & {
+  endedAt: number;
+  /** How many jobs its posting has. */
+  jobCount: number;
+  /** All that a command of a run has printed. */
+  whole?: WholeOutput | undefined;
+};
+
+/** Outcomes that are sent together, packed and counted once. */
+export class OutcomeBatch {
+  readonly outcomes: readonly EndedAttempt[];
+  readonly packed: PackedOutcomes;
+  readonly packedAt = performance.now();
+  /** How many there are of each lease and of each posting. */
+  readonly byLease = new Map<number, number>();
+  readonly byPosting = new Map<number, number>();
+  /** Postings all of whose jobs end here: the statement that records them ends them. */
+  readonly whole = new Set<number>();
+
+  constructor(outcomes: readonly EndedAttempt[]) {
+    this.outcomes = outcomes;
+    const ends = new Map<number, number>();
+    for (const outcome of outcomes) {
+      const { leaseId, postingId, jobCount } = outcome;
+      outcome.ageMs = this.packedAt - outcome.endedAt;
+      this.byLease.set(leaseId, (this.byLease.get(leaseId) ?? 0) + 1);
+      this.byPosting.set(postingId, (this.byPosting.get(postingId) ?? 0) + 1);
+      const ended = (ends.get(postingId) ?? 0) + (outcome.state === "retried" ? 0 : 1);
+      ends.set(postingId, ended);
+      if (ended === jobCount) this.whole.add(postingId);
+    }
+    this.packed = packOutcomes(outcomes);
+  }
+}

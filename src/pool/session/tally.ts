@@ -1,0 +1,67 @@
+import type { Told } from "../../db/dashboard/report.ts";
+import { bucketOf, durationLimits } from "../../db/dashboard/histogram.ts";
+import type { EndedAttempt } from "./outcome-batch.ts";
+
+const seconds = 60;
+/** So many first attempts between two beats are a sample of how long jobs wait. */
+const sampleSize = 200;
+
+/** Counts what a pool records, for the dashboard: told with its beats, never for each job. */
+export class Tally {
+  /** Attempts that ended, by the second of this process's performance clock, modulo 60. */
+  readonly #recent: number[] = Array.from({ length: seconds }, () => 0);
+  #second = Math.floor(performance.now() / 1_000);
+  #since = emptyCounts();
+
+  /** These were recorded. */
+  add(batch: readonly EndedAttempt[]): void {
+    this.#forgetUntil(Math.floor(performance.now() / 1_000));
+    const place = this.#second % seconds;
+    this.#recent[place] = (this.#recent[place] ?? 0) + batch.length;
+    const { durations } = this.#since;
+    for (const ended of batch) {
+      const bucket = bucketOf(ended.durationMs);
+      durations[bucket] = (durations[bucket] ?? 0) + 1;
+      this.#since.states[ended.state]++;
+      if (ended.attempt === 1) this.#sample(ended);
+    }
+  }
+
+  /** What there is to tell since it was told before; `busy` workers have a job in hand. */
+  take(busy: number): Told {
+    const now = performance.now();
+    this.#forgetUntil(Math.floor(now / 1_000));
+    const { states, durations, starts } = this.#since;
+    this.#since = emptyCounts();
+    const oldest = this.#second + 1;
+    return {
+      busy,
+      recent: this.#recent.map((_, at) => this.#recent[(oldest + at) % seconds] ?? 0),
+      done: states.done,
+      failed: states.failed,
+      retried: states.retried,
+      durations,
+      starts: starts.map(({ postingId, startedAt }) => ({ postingId, agoMs: now - startedAt })),
+    };
+  }
+
+  #forgetUntil(second: number): void {
+    if (second - this.#second > seconds) this.#second = second - seconds;
+    while (this.#second < second) this.#recent[++this.#second % seconds] = 0;
+  }
+
+  /** Each of the first attempts is kept with the same chance. */
+  #sample({ postingId, endedAt, durationMs }: EndedAttempt): void {
+    const { starts } = this.#since;
+    const seen = ++this.#since.firsts;
+    const place = seen <= sampleSize ? seen - 1 : Math.floor(Math.random() * seen);
+    if (place < sampleSize) starts[place] = { postingId, startedAt: endedAt - durationMs };
+  }
+}
+
+const emptyCounts = () => ({
+  states: { done: 0, failed: 0, retried: 0, cancelled: 0 },
+  durations: [0, ...durationLimits.map(() => 0)],
+  starts: [] as { postingId: number; startedAt: number }[],
+  firsts: 0,
+});

@@ -1,0 +1,49 @@
+import { allowedBy } from "../../domain/allowed.ts";
+import type { HeldJob } from "../wire/leased-job.ts";
+import type { Ask, Judge, Verdict } from "./admission-policy.ts";
+
+const answersKept = 1_000;
+
+/** Refuses postings whose entry point the owner of the pool does not allow; then asks `next`. */
+export class Allow implements Judge {
+  readonly #isAllowed: (entryPoint: string) => boolean;
+  readonly #patterns: string;
+  readonly #next: Judge | null;
+  /** By entry point, so that a job costs nothing. */
+  #answers = new Map<string, boolean>();
+
+  constructor(patterns: readonly string[], next: Judge | null) {
+    this.#isAllowed = allowedBy(patterns, (pattern) => {
+      const glob = new Bun.Glob(pattern);
+      return (text) => glob.match(text);
+    });
+    this.#patterns = patterns.join(", ");
+    this.#next = next;
+  }
+
+  async check(jobs: readonly HeldJob[], ask: Ask): Promise<Verdict> {
+    const refused = new Map<number, string>();
+    const kept: HeldJob[] = [];
+    for (const job of jobs) {
+      const { id, entryPoint } = job.posting;
+      if (this.#allows(entryPoint)) kept.push(job);
+      else refused.set(id, `it allows only ${this.#patterns}, and this is ${entryPoint}`);
+    }
+    if (this.#next === null || kept.length === 0) return { refused, isCodeNew: false };
+    const verdict = await this.#next.check(kept, ask);
+    return { ...verdict, refused: new Map([...refused, ...verdict.refused]) };
+  }
+
+  hasChanged(): boolean {
+    return this.#next?.hasChanged() ?? false;
+  }
+
+  #allows(entryPoint: string): boolean {
+    const known = this.#answers.get(entryPoint);
+    if (known !== undefined) return known;
+    const answer = this.#isAllowed(entryPoint);
+    if (this.#answers.size >= answersKept) this.#answers = new Map();
+    this.#answers.set(entryPoint, answer);
+    return answer;
+  }
+}

@@ -1,0 +1,166 @@
+import {
+  createHash,
+  createPrivateKey,
+  createPublicKey,
+  generateKeyPairSync,
+  type KeyObject,
+  sign,
+} from "node:crypto";
+import { lstatSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+
+import { requirePrivate } from "../../db/connection/secret-file.ts";
+import { exitCodes, InvalidInput, PdoflowError } from "../../domain/errors.ts";
+
+/** A file of keys was named that does not exist. */
+export class KeyNotFound extends PdoflowError {
+  override readonly name = "KeyNotFound";
+  readonly exitCode = exitCodes.notFound;
+}
+
+/** What a key is called: the beginning of the digest of its public half. */
+export function keyId(key: KeyObject): string {
+  const open = key.type === "public" ? key : createPublicKey(key);
+  const der = open.export({ type: "spki", format: "der" });
+  return createHash("sha256").update(der).digest("hex").slice(0, 32);
+}
+
+/** Makes a key in `file`, which only its owner can read, and its public half in `file`.pub. */
+export function newKey(file: string): { keyId: string; publicFile: string } {
+  const { privateKey, publicKey } = generateKeyPairSync("ed25519");
+  const publicFile = `${file}.pub`;
+  for (const each of [file, publicFile]) {
+    if (lstatSync(each, { throwIfNoEntry: false })) {
+      throw new InvalidInput(each, ["expected no such file yet, found one; it was left as it is"]);
+    }
+  }
+  const pem = (key: KeyObject, type: "pkcs8" | "spki") => key.export({ type, format: "pem" });
+  writeNew(file, pem(privateKey, "pkcs8"), 0o600);
+  writeNew(publicFile, pem(publicKey, "spki"), 0o644);
+  return { keyId: keyId(publicKey), publicFile };
+}
+
+function writeNew(file: string, text: string, mode: number): void {
+  try {
+    writeFileSync(file, text, { mode, flag: "wx" });
+  } catch (error) {
+    throw new InvalidInput(file, [`the key could not be written there: ${reasonOf(error)}`]);
+  }
+}
+
+const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : "unknown");
+
+/** The key to sign with. @throws {InvalidInput} it is none, or others can read it. */
+export function readSigningKey(file: string): { keyId: string; sign: (text: string) => string } {
+  const pem = textOfKey(file);
+  requirePrivate(file);
+  const key = keyOf(file, () => createPrivateKey(pem), "a private key of Ed25519");
+  return {
+    keyId: keyId(key),
+    sign: (text) => sign(null, Buffer.from(text), key).toString("base64"),
+  };
+}
+
+/** A key of either half. */
+export function readAnyKey(file: string): { keyId: string; isPrivate: boolean } {
+  const pem = textOfKey(file);
+  const isPrivate = pem.includes("PRIVATE KEY");
+  const key = isPrivate
+    ? keyOf(file, () => createPrivateKey(pem), "a key of Ed25519")
+    : readPublicKey(file);
+  return { keyId: keyId(key), isPrivate };
+}
+
+function readPublicKey(file: string): KeyObject {
+  const pem = textOfKey(file);
+  if (pem.includes("PRIVATE KEY")) {
+    throw new InvalidInput(file, [
+      "expected a public key, found a private one, which belongs to who signs alone",
+    ]);
+  }
+  return keyOf(file, () => createPublicKey(pem), "a public key of Ed25519");
+}
+
+function textOfKey(file: string): string {
+  try {
+    return readFileSync(file, "utf8");
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "ENOENT") {
+      throw new KeyNotFound(`there is no key ${file}. Make one with: pdoflow keys new ${file}`);
+    }
+    throw new InvalidInput(file, [`expected a key, found what can't be read: ${reasonOf(error)}`]);
+  }
+}
+
+function keyOf(file: string, make: () => KeyObject, expected: string): KeyObject {
+  let key: KeyObject | null;
+  try {
+    key = make();
+  } catch {
+    key = null; // told below: what OpenSSL says of it helps nobody
+  }
+  if (key?.asymmetricKeyType === "ed25519") return key;
+  throw new InvalidInput(file, [
+    `expected ${expected} as \`pdoflow keys new\` writes it, found ` +
+      (key === null ? "something else" : `one of ${key.asymmetricKeyType ?? "another kind"}`),
+  ]);
+}
+
+export interface ListedKey {
+  keyId: string;
+  file: string;
+  isRevoked: boolean;
+  key: KeyObject;
+}
+
+/**
+ * The keys of a folder: each file NAME.pub, and those that the file `revoked` lists.
+ *
+ * @throws {KeyNotFound} there is no such folder.
+ * @throws {InvalidInput} something in it is no key, or others could write there.
+ */
+export function readKeyFolder(folder: string): ListedKey[] {
+  let names: string[];
+  try {
+    names = readdirSync(folder).sort();
+  } catch (error) {
+    throw new KeyNotFound(
+      `expected a folder of keys, found that ${folder} can't be read: ${reasonOf(error)}`,
+    );
+  }
+  requireOwned(folder);
+  const revoked = names.includes("revoked") ? readRevoked(join(folder, "revoked")) : new Set();
+  return names
+    .filter((name) => name.endsWith(".pub"))
+    .map((name) => {
+      const file = join(folder, name);
+      requireOwned(file);
+      const key = readPublicKey(file);
+      return { keyId: keyId(key), file, isRevoked: revoked.has(keyId(key)), key };
+    });
+}
+
+/** Who can write there decides what is run. */
+function requireOwned(path: string): void {
+  const { mode } = statSync(path);
+  if ((mode & 0o022) === 0) return;
+  throw new InvalidInput(path, [
+    "expected that only its owner can write there, found that others can. " +
+      `Run: chmod go-w ${path}`,
+  ]);
+}
+
+/** A key in each line; "#" begins a comment. */
+function readRevoked(file: string): Set<string> {
+  requireOwned(file);
+  const lines = readFileSync(file, "utf8")
+    .split("\n")
+    .map((line) => line.replace(/#.*/, "").trim());
+  const wrong = lines.find((line) => line !== "" && !/^[0-9a-f]{32}$/.test(line));
+  if (wrong !== undefined) {
+    throw new InvalidInput(file, [
+      `expected a key in each line, 32 letters as in "pdoflow keys list", found "${wrong}"`,
+    ]);
+  }
+  return new Set(lines.filter((line) => line !== ""));
+}

@@ -1,0 +1,247 @@
+import { type KeyObject, verify } from "node:crypto";
+
+import { type Block, blockDigest, parseBlocks, sha256 } from "../../db/posting/block-digests.ts";
+import { readBlock, readSignatures, type SignatureRow } from "../../db/posting/signatures.ts";
+import type { Provides } from "../../domain/capabilities.ts";
+import { parseEntryPoint } from "../../domain/entry-point.ts";
+import { PdoflowError } from "../../domain/errors.ts";
+import {
+  changeOf,
+  limitChangeOf,
+  parseStatement,
+  type Statement,
+} from "../../domain/signed-posting.ts";
+import { codeDigest } from "../entry/code-digest.ts";
+import type { HeldJob } from "../wire/leased-job.ts";
+import { readKeyFolder } from "./keys.ts";
+import type { Ask, Judge, Verdict } from "./admission-policy.ts";
+
+/** What a signature has vouched for. */
+interface Vouched {
+  statement: Statement;
+  blocks: Block[];
+}
+
+/** The jobs of a posting within one of its blocks. */
+interface Piece {
+  postingId: number;
+  form: Statement["arguments"]["form"];
+  firstSeq: number;
+  block: Block;
+  jobs: HeldJob[];
+}
+
+/** A posting that this pool does not run. The message says why. */
+class Refused extends Error {
+  override readonly name = "Refused";
+}
+
+const keysReadEveryMs = 1_000;
+const postingsKept = 1_000;
+/** Blocks of which a pool has had a part: it may get the rest with its next claims. */
+const blocksKept = 64;
+
+/** Lets a pool run only what one of its keys has signed, and as it was signed. */
+export class Trust implements Judge {
+  readonly #folder: string;
+  readonly #root: string;
+  readonly #provides: Provides;
+  #keys: ReadonlyMap<string, { key: KeyObject; isRevoked: boolean }>;
+  #keysText: string;
+  #keysReadAt = performance.now();
+  #hasOtherKeys = false;
+  readonly #vouched = new Map<number, Vouched>();
+  readonly #blocks = new Map<string, Map<number, { index: number; args: string }>>();
+  /** By entry point: the digest of the code that workers have imported. */
+  readonly #code = new Map<string, string>();
+
+  /** @throws {PdoflowError} the folder has something else than keys. */
+  constructor(folder: string, { root, provides }: { root: string; provides: Provides }) {
+    this.#folder = folder;
+    this.#root = root;
+    this.#provides = provides;
+    const keys = readKeyFolder(folder);
+    this.#keys = new Map(keys.map((each) => [each.keyId, each]));
+    this.#keysText = textOfKeys(keys);
+  }
+
+  get keyCount(): number {
+    return [...this.#keys.values()].filter(({ isRevoked }) => !isRevoked).length;
+  }
+
+  /** What of these jobs is not to be run. */
+  async check(jobs: readonly HeldJob[], ask: Ask): Promise<Verdict> {
+    this.#readKeysAgain();
+    const refused = new Map<number, string>();
+    const byPosting = Map.groupBy(jobs, ({ posting }) => posting.id);
+    const unknown = [...byPosting.keys()].filter((id) => !this.#vouched.has(id));
+    const rows = unknown.length === 0 ? [] : await ask((db) => readSignatures(db, unknown));
+    const signatures = new Map(rows.map((row) => [row.postingId, row]));
+    let isCodeNew = false;
+    for (const [id, own] of byPosting) {
+      try {
+        const vouched = this.#vouched.get(id) ?? this.#vouch(signatures.get(id));
+        this.#vouched.set(id, vouched);
+        isCodeNew = (await this.#checkPosting(vouched, own)) || isCodeNew;
+        await this.#checkJobs(vouched, own, ask);
+      } catch (error) {
+        if (!(error instanceof Refused)) throw error;
+        this.#vouched.delete(id); // where it is resumed, all is looked at anew
+        refused.set(id, error.message);
+      }
+    }
+    dropOldest(this.#vouched, postingsKept);
+    return { refused, isCodeNew };
+  }
+
+  /** Keys may be added and revoked while the pool runs. */
+  #readKeysAgain(): void {
+    if (performance.now() < this.#keysReadAt + keysReadEveryMs) return;
+    this.#keysReadAt = performance.now();
+    const keys = readKeyFolder(this.#folder);
+    const text = textOfKeys(keys);
+    if (text === this.#keysText) return;
+    this.#keysText = text;
+    this.#keys = new Map(keys.map((each) => [each.keyId, each]));
+    this.#vouched.clear();
+    this.#hasOtherKeys = true;
+  }
+
+  hasChanged(): boolean {
+    this.#readKeysAgain();
+    const has = this.#hasOtherKeys;
+    this.#hasOtherKeys = false;
+    return has;
+  }
+
+  #vouch(row: SignatureRow | undefined): Vouched {
+    if (!row) throw new Refused("it is not signed");
+    const known = this.#keys.get(row.keyId);
+    if (!known) throw new Refused(`it is signed with a key that is not trusted (${row.keyId})`);
+    if (known.isRevoked)
+      throw new Refused(`it is signed with a key that was revoked (${row.keyId})`);
+    const signature = Buffer.from(row.signature, "base64");
+    if (!verify(null, Buffer.from(row.statement), known.key, signature)) {
+      throw new Refused("its signature is not of what is there");
+    }
+    const statement = statementOf(row.statement);
+    if (statement.arguments.blocks !== sha256(row.blocks)) {
+      throw new Refused("the digests of its arguments were changed after it was signed");
+    }
+    const change = limitChangeOf(statement, row, this.#provides);
+    if (change !== null) throw new Refused(`it was changed after it was signed (${change})`);
+    return { statement, blocks: parseBlocks(row.blocks) };
+  }
+
+  /** Whether its code may be another than what workers have imported. */
+  async #checkPosting({ statement }: Vouched, jobs: readonly HeldJob[]): Promise<boolean> {
+    for (const posting of new Set(jobs.map((job) => job.posting))) {
+      const change = changeOf(statement, posting);
+      if (change?.startsWith("number") === true) {
+        throw new Refused(`its signature is that of posting ${statement.posting}`);
+      }
+      if (change !== null) throw new Refused(`it was changed after it was signed (${change})`);
+    }
+    if (statement.code === null) return false;
+    const { entryPoint } = statement;
+    let code: string;
+    try {
+      code = await codeDigest(this.#root, parseEntryPoint(entryPoint));
+    } catch (error) {
+      if (error instanceof PdoflowError) throw new Refused(error.message);
+      throw error;
+    }
+    if (code !== statement.code) {
+      throw new Refused(`the code of ${entryPoint} is not that which its poster saw`);
+    }
+    const isNew = this.#code.get(entryPoint) !== code;
+    this.#code.set(entryPoint, code);
+    return isNew;
+  }
+
+  async #checkJobs(vouched: Vouched, jobs: readonly HeldJob[], ask: Ask): Promise<void> {
+    for (const piece of piecesOf(vouched, jobs)) {
+      const { postingId, firstSeq, form, block } = piece;
+      if (form === "text") for (const job of piece.jobs) if (job.index !== job.seq) refuse(job);
+      if (piece.jobs.length === block.endSeq - firstSeq) {
+        if (blockDigest(form, piece.jobs) !== block.digest) refuse(piece.jobs[0]);
+        continue;
+      }
+      const name = `${postingId}/${firstSeq} ${block.digest}`;
+      let known = this.#blocks.get(name);
+      if (!known) {
+        const range = { postingId, firstSeq, endSeq: block.endSeq };
+        const stored = await ask((db) => readBlock(db, range));
+        if (blockDigest(form, stored) !== block.digest) refuse(piece.jobs[0]);
+        known = new Map(stored.map((job, i) => [firstSeq + i, job]));
+        this.#blocks.set(name, known);
+        dropOldest(this.#blocks, blocksKept);
+      }
+      for (const job of piece.jobs) {
+        const { index, args } = known.get(job.seq) ?? {};
+        if (index !== job.index || args !== job.args) refuse(job);
+      }
+    }
+  }
+}
+
+function refuse(job: HeldJob | undefined): never {
+  throw new Refused(
+    `arguments of it were changed after it was signed (at job ${job?.posting.id}/${job?.index} ` +
+      "or near)",
+  );
+}
+
+function statementOf(text: string): Statement {
+  try {
+    return parseStatement(text);
+  } catch (error) {
+    if (error instanceof PdoflowError) {
+      throw new Refused("it was signed by a pdoflow whose signatures this one does not know");
+    }
+    throw error;
+  }
+}
+
+/** The jobs of one posting, by block. */
+function piecesOf({ statement, blocks }: Vouched, jobs: readonly HeldJob[]): Piece[] {
+  const pieces: Piece[] = [];
+  const { posting: postingId } = statement;
+  const { form } = statement.arguments;
+  let at = -1;
+  let firstSeq = 0;
+  for (const job of jobs.toSorted((a, b) => a.seq - b.seq)) {
+    let block = blocks[at];
+    if (!block || job.seq >= block.endSeq) {
+      at = blockAt(blocks, job.seq);
+      block = blocks[at];
+      if (!block) refuse(job);
+      firstSeq = blocks[at - 1]?.endSeq ?? 0;
+      pieces.push({ postingId, form, firstSeq, block, jobs: [] });
+    }
+    pieces.at(-1)?.jobs.push(job);
+  }
+  return pieces;
+}
+
+/** The place of the first block that ends after `seq`. */
+function blockAt(blocks: readonly Block[], seq: number): number {
+  let low = 0;
+  let high = blocks.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((blocks[middle]?.endSeq ?? 0) > seq) high = middle;
+    else low = middle + 1;
+  }
+  return low;
+}
+
+const textOfKeys = (keys: readonly { keyId: string; isRevoked: boolean }[]): string =>
+  keys.map(({ keyId, isRevoked }) => `${keyId} ${isRevoked}`).join("\n");
+
+function dropOldest<K>(map: Map<K, unknown>, most: number): void {
+  for (const key of map.keys()) {
+    if (map.size <= most) return;
+    map.delete(key);
+  }
+}

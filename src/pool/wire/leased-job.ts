@@ -1,0 +1,43 @@
+import type { RunnablePosting } from "../../db/engine/leases.ts";
+
+/** A leased job in the hands of this pool. */
+export interface HeldJob {
+  leaseId: number;
+  /** How many jobs of its lease may run at a time (L4); null for any number. */
+  mostRunning: number | null;
+  posting: RunnablePosting;
+  seq: number;
+  /** Its place in what was posted. */
+  index: number;
+  attempt: number;
+  /**
+   * Its encoded arguments; an empty text where they are large and it has started: it can't be
+   * handed out again.
+   */
+  args: string;
+  /** By when it must have started, else it is given back (P5), by Date.now(); null for any time. */
+  startBy: number | null;
+}
+
+/** Lists of jobs that can be handed out together, in the order in which they come. */
+export function alike(jobs: readonly HeldJob[]): HeldJob[][] {
+  const lists: HeldJob[][] = [];
+  for (const job of jobs) {
+    const last = lists.at(-1);
+    const first = last?.[0];
+    if (last && first && isAlike(first, job)) last.push(job);
+    else lists.push([job]);
+  }
+  return lists;
+}
+
+/** Those of a lease with a limit are counted together, those with a time are late together. */
+const isAlike = (a: HeldJob, b: HeldJob) =>
+  a.startBy === b.startBy &&
+  (a.mostRunning === null ? b.mostRunning === null : a.leaseId === b.leaseId) &&
+  (a.posting === b.posting || runsAlike(a.posting, b.posting));
+
+const runsAlike = (a: RunnablePosting, b: RunnablePosting) =>
+  a.entryPoint === b.entryPoint &&
+  a.keepsResults === b.keepsResults &&
+  a.keepsOutput === b.keepsOutput;

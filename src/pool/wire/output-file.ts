@@ -1,0 +1,100 @@
+import { closeSync, constants, fstatSync, ftruncateSync, readSync } from "node:fs";
+
+import type { Tail } from "../../db/engine/follow.ts";
+import { createUnnamedFile } from "./unnamed-file.ts";
+
+/** What is kept of one stream of one job: so much of its beginning, and of its end. */
+const keptBytes = 32 * 1024;
+/** While it runs, somebody who follows it sees so much at once. */
+const liveBytes = 16 * 1024;
+/** Between two jobs, a file that has grown beyond this is emptied. */
+const emptyAtBytes = 1024 * 1024;
+/** Within one job: its beginning is put aside, and the file emptied. */
+const cutAtBytes = 64 * 1024 * 1024;
+
+/**
+ * Makes a file without a name for a stream of a worker. A file and not a pipe: nothing has to read
+ * along, what children of a job write is there in order, and what a worker wrote before it was
+ * killed can still be read. Whoever writes appends.
+ */
+export const createOutputFile = (): number => createUnnamedFile(constants.O_APPEND);
+
+/**
+ * What was written to `file` since `start`, its beginning and its end; null where nothing was.
+ * Where the file was emptied meanwhile (`cutOutput`), what came after that.
+ */
+export function readOutput(file: number, start: number): string | null {
+  const { size } = fstatSync(file);
+  if (size === start) return null;
+  const from = size < start ? 0 : start;
+  const length = size - from;
+  if (length <= 2 * keptBytes) return decode(read(file, from, length));
+  const head = decode(read(file, from, keptBytes));
+  const end = decode(read(file, size - keptBytes, keptBytes));
+  return `${head}\n… (${length - 2 * keptBytes} bytes left out) …\n${end}`;
+}
+
+/** The last that was written to `file` since `start`, as it is. */
+export function readTail(file: number, start: number): Tail {
+  const { size } = fstatSync(file);
+  const from = size < start ? 0 : start;
+  const length = Math.min(size - from, liveBytes);
+  return { bytes: read(file, size - length, length), end: size - from };
+}
+
+export const sizeOfOutput = (file: number): number => fstatSync(file).size;
+
+/** Whether a file has grown so much that it should be emptied between two jobs. */
+export const isLong = (size: number): boolean => size > emptyAtBytes;
+
+export const emptyOutput = (file: number): void => ftruncateSync(file, 0);
+
+/** Worker, between two jobs: where the next job's output begins. Empties a file that has grown. */
+export function nextStart(file: number): number {
+  const { size } = fstatSync(file);
+  if (!isLong(size)) return size;
+  ftruncateSync(file, 0);
+  return 0;
+}
+
+/** What was put aside of a file before it was emptied: its beginning, and its end just then. */
+export interface Cut {
+  head: string;
+  tail: string;
+}
+
+/**
+ * Pool, while a job runs: empties a file that a job fills without end, so that it does not fill the
+ * disk. Returns what it had in its beginning, or before (`earlier`), and at its end; `earlier`
+ * where there is no need. What the job writes between the look at the end and the cut is lost.
+ */
+export function cutOutput(file: number, start: number, earlier: Cut | null): Cut | null {
+  if (fstatSync(file).size < cutAtBytes) return earlier;
+  const head = earlier?.head ?? decode(read(file, start, keptBytes));
+  const tail = decode(read(file, fstatSync(file).size - keptBytes, keptBytes));
+  ftruncateSync(file, 0);
+  return { head, tail };
+}
+
+/** What `cutOutput` put aside, and what came after: the beginning, and the end of all. */
+export function joinOutput(cut: Cut | null, rest: string | null): string | null {
+  if (cut === null) return rest;
+  const end = (cut.tail + (rest ?? "")).slice(-keptBytes);
+  return `${cut.head}\n… (too much to keep) …\n${end}`;
+}
+
+export const closeOutputFile = (file: number): void => closeSync(file);
+
+function read(file: number, from: number, length: number): Buffer {
+  const buffer = Buffer.allocUnsafe(length);
+  let size = 0;
+  while (size < length) {
+    const more = readSync(file, buffer, size, length - size, from + size);
+    if (more === 0) break;
+    size += more;
+  }
+  return buffer.subarray(0, size);
+}
+
+/** Text that PostgreSQL takes: what is no UTF-8 becomes U+FFFD, and NUL its picture. */
+const decode = (bytes: Buffer): string => bytes.toString("utf8").replaceAll("\0", "\u2400");

@@ -1,0 +1,237 @@
+import * as v from "valibot";
+
+import { noteText } from "../../job/current-job.ts";
+import { InvalidInput } from "../../domain/errors.ts";
+import { parse } from "../../domain/parse.ts";
+import type { KeepsOutput } from "../../domain/posting.ts";
+import type { HeldJob } from "./leased-job.ts";
+import type { JobIdentity, StopReason } from "../worker/job-context.ts";
+import type { Piece } from "./spool.ts";
+
+/** No JSON text holds this character, so it can separate them. */
+const separator = "\u001e";
+
+/** A chunk of jobs of one entry point. */
+export interface RunMessage {
+  kind: "run";
+  /** Counts the chunks of this worker from 0. */
+  chunk: number;
+  /** Where in the shared page its next position is found. */
+  slot: number;
+  entryPoint: string;
+  /** The encoded arguments of each job; see `packArgs`. */
+  args: string;
+  /** Which jobs they are; see `packIds`. */
+  ids: readonly number[];
+  keepsResults: boolean;
+  keepsOutput: KeepsOutput;
+  /** By when to start it, or not at all, by Date.now(); null for any time. */
+  startBy: number | null;
+}
+
+/** The job that runs, if this is still it, is to end: it was cancelled, or its time is up. */
+export interface StopMessage {
+  kind: "stop";
+  chunk: number;
+  position: number;
+  reason: StopReason;
+}
+
+/** The pool has read what the worker printed, and emptied the files that it was in. */
+export interface EmptiedMessage {
+  kind: "emptied";
+}
+
+/** What a pool tells a worker. */
+export type PoolMessage = RunMessage | StopMessage | EmptiedMessage;
+
+/** Many texts as one: two thousand strings take the channel ten times as long. */
+export const packArgs = (args: readonly string[]): string => args.join(separator);
+export const unpackArgs = (args: string): string[] => args.split(separator);
+
+/** Of a run of jobs: posting, attempt, the index of the first, how many. */
+const idNumbers = 4;
+
+/** Jobs by their runs: those of a chunk nearly always are one. */
+export function packIds(jobs: readonly HeldJob[]): number[] {
+  const ids: number[] = [];
+  let [posting, attempt, next] = [-1, -1, -1];
+  for (const job of jobs) {
+    if (job.posting.id === posting && job.attempt === attempt && job.index === next) {
+      ids[ids.length - 1] = (ids.at(-1) ?? 0) + 1;
+    } else {
+      ids.push(job.posting.id, job.attempt, job.index, 1);
+    }
+    posting = job.posting.id;
+    attempt = job.attempt;
+    next = job.index + 1;
+  }
+  return ids;
+}
+
+/** The job at a position of what `packIds` packed. */
+export function identityAt(ids: readonly number[], position: number): JobIdentity {
+  let left = position;
+  for (let at = 0; at < ids.length; at += idNumbers) {
+    const [posting = 0, attempt = 0, first = 0, count = 0] = ids.slice(at, at + idNumbers);
+    if (left < count) return { posting, index: first + left, attempt };
+    left -= count;
+  }
+  throw new RangeError(`there is no job at position ${position} of its chunk`);
+}
+
+/** What a job printed: both streams, null where there is nothing to keep. */
+export interface Output {
+  stdout: string | null;
+  stderr: string | null;
+  /** Of a command: from where to where all of it is in the files of its worker. */
+  ranges?: OutputRanges | undefined;
+  /** The same, once the pool has copied it. */
+  whole?: WholeOutput | undefined;
+}
+
+/** Offsets: where stdout begins and ends, then stderr. */
+export type OutputRanges = [number, number, number, number];
+
+/** All that a command printed, to be printed by its run. */
+export interface WholeOutput {
+  stdout: Piece;
+  stderr: Piece;
+}
+
+/** The end of one attempt. */
+export interface End {
+  /** The job's position in its chunk. */
+  position: number;
+  isDone: boolean;
+  durationMs: number;
+  /** How long ago it ended, in ms. */
+  agoMs: number;
+  /** The encoded result or error. */
+  text: string | null;
+  /** What the job asked for by what it threw: no further attempt, or one after so many ms. */
+  retry: "never" | number | null;
+  output: Output | null;
+}
+
+/** Of the end of an attempt all but which job it was of, and whether it was done. */
+export type EndDetails = Omit<End, "position" | "isDone">;
+
+/** Three hundred years: no time that a worker tells is longer, and the database takes it. */
+const longestMs = 1e13;
+const amount = v.pipe(v.number(), v.finite(), v.minValue(0));
+const text = v.nullable(v.string());
+const offset = v.pipe(amount, v.integer());
+const Ranges = v.strictTuple([offset, offset, offset, offset]);
+
+/** Of an end, what most ends have nothing of: with its place among the ends. */
+const Told = v.strictTuple([
+  v.pipe(amount, v.integer()),
+  text,
+  v.nullable(v.union([v.literal("never"), v.pipe(amount, v.maxValue(longestMs))])),
+  v.nullable(v.strictObject({ stdout: text, stderr: text, ranges: v.optional(Ranges) })),
+]);
+
+/** For each end: position, 1 for done, durationMs, agoMs. */
+const numbersEach = 4;
+
+const Message = v.variant("kind", [
+  v.strictObject({ kind: v.literal("ready") }),
+  v.strictObject({
+    kind: v.literal("ended"),
+    chunk: v.number(),
+    numbers: v.instance(Float64Array),
+    told: v.array(Told),
+  }),
+  /** The files of what it prints are long: the pool is to read and empty them. */
+  v.strictObject({ kind: v.literal("full") }),
+  /** The chunk came too late to be started. */
+  v.strictObject({ kind: v.literal("late"), chunk: v.number() }),
+  /** The code of the chunk is not here: the job at this position was not started after all. */
+  v.strictObject({
+    kind: v.literal("lacking"),
+    chunk: v.number(),
+    position: v.number(),
+    reason: v.pipe(v.string(), v.maxLength(10_000)),
+  }),
+  /** The running job has told how far it is. */
+  v.strictObject({
+    kind: v.literal("progress"),
+    chunk: v.number(),
+    position: v.number(),
+    share: v.pipe(amount, v.maxValue(1)),
+    note: v.nullable(
+      v.pipe(
+        v.string(),
+        v.transform((note) => noteText(note)),
+      ),
+    ),
+  }),
+  /** Where the running job has spent its time; of a share of the jobs, where that is asked for. */
+  v.strictObject({
+    kind: v.literal("profile"),
+    chunk: v.number(),
+    position: v.number(),
+    stacks: v.pipe(
+      v.record(v.pipe(v.string(), v.maxLength(4_096)), v.pipe(amount, v.integer())),
+      v.check((stacks) => Object.keys(stacks).length <= 1_000),
+    ),
+  }),
+  /** The last words of a worker that user code brought down from outside of a job's call. */
+  v.strictObject({ kind: v.literal("broken"), error: v.string() }),
+]);
+export type PackedMessage = v.InferOutput<typeof Message>;
+
+/** What a worker tells its pool. */
+export type WorkerMessage =
+  Exclude<PackedMessage, { kind: "ended" }> | { kind: "ended"; chunk: number; ends: End[] };
+
+export type ProfileMessage = Extract<WorkerMessage, { kind: "profile" }>;
+export type ProgressMessage = Extract<WorkerMessage, { kind: "progress" }>;
+
+/** Numbers in one array: an object for each end would take half of a pool's time. */
+export function packEnds(chunk: number, ends: readonly End[]): PackedMessage {
+  const numbers = new Float64Array(ends.length * numbersEach);
+  const told: v.InferOutput<typeof Told>[] = [];
+  for (const [i, end] of ends.entries()) {
+    numbers.set([end.position, end.isDone ? 1 : 0, end.durationMs, end.agoMs], i * numbersEach);
+    if (end.text !== null || end.retry !== null || end.output !== null) {
+      told.push([i, end.text, end.retry, end.output]);
+    }
+  }
+  return { kind: "ended", chunk, numbers, told };
+}
+
+/** @throws {InvalidInput} a worker runs user code, which can send anything. */
+export function parseWorkerMessage(raw: unknown): WorkerMessage {
+  const message = parse(Message, raw, "message of a worker");
+  if (message.kind !== "ended") return message;
+  const { chunk, numbers, told } = message;
+  const ends: End[] = [];
+  for (let at = 0; at < numbers.length; at += numbersEach) {
+    const position = numbers[at] ?? -1;
+    const isDone = numbers[at + 1];
+    const durationMs = numbers[at + 2] ?? -1;
+    const agoMs = numbers[at + 3] ?? -1;
+    // Written so that NaN fails too.
+    const isSound = Number.isInteger(position) && isTime(durationMs) && isTime(agoMs);
+    if (!isSound) throw new InvalidInput("message of a worker", ["expected sound numbers"]);
+    ends.push({
+      position,
+      isDone: isDone === 1,
+      durationMs,
+      agoMs,
+      text: null,
+      retry: null,
+      output: null,
+    });
+  }
+  for (const [i, end, retry, output] of told) {
+    const told = ends[i];
+    if (!told) throw new InvalidInput("message of a worker", [`expected an end ${i}`]);
+    Object.assign(told, { text: end, retry, output });
+  }
+  return { kind: "ended", chunk, ends };
+}
+
+const isTime = (ms: number) => ms >= 0 && ms <= longestMs;

@@ -1,0 +1,56 @@
+import type { JobError } from "../../domain/attempt.ts";
+import { asJob } from "../../job/current-job.ts";
+import { jobError } from "../../job/job-error.ts";
+import { retryOf } from "../../job/thrown.ts";
+import { decodeArgs } from "../../job/values.ts";
+import type { JobContext } from "./job-context.ts";
+import { encodeResult } from "./job-result.ts";
+import { callEntryPoint, type EntryFunction } from "../entry/load-entry-point.ts";
+import type { End } from "../wire/protocol.ts";
+
+// User code may replace it.
+const { stringify } = JSON;
+
+type AttemptResult = Pick<End, "isDone" | "text" | "retry">;
+
+/**
+ * One attempt: the encoded result (null for undefined) or the encoded error. `restore` is called
+ * when the job's code has ended, before anything is made of what came.
+ */
+export async function attempt(
+  fn: Promise<EntryFunction>,
+  args: string,
+  keepsResults: boolean,
+  context: JobContext,
+  restore: () => void = () => {},
+): Promise<AttemptResult> {
+  let result: unknown;
+  try {
+    const call = await fn;
+    const given = decodeArgs(args);
+    result = await asJob(context, () => callEntryPoint(call, given));
+    restore();
+  } catch (thrown) {
+    restore();
+    return { isDone: false, text: stringify(jobError(thrown)), retry: retryOf(thrown) };
+  } finally {
+    context.end();
+  }
+  if (!keepsResults || result === undefined) return { isDone: true, text: null, retry: null };
+  try {
+    return { isDone: true, text: encodeResult(result), retry: null };
+  } catch (cause) {
+    // Its work is done: once more would do it twice.
+    const text = stringify(resultLost(jobError(cause), context.attempt));
+    return { isDone: false, text, retry: "never" };
+  } finally {
+    if (typeof result === "object") restore(); // a getter or a toJSON of it may have been called
+  }
+}
+
+const resultLost = (error: JobError, number: number): JobError => ({
+  ...error,
+  message:
+    `attempt ${number} of the job returned, so its work is done, but its result can't be kept: ` +
+    `${error.message} Or post with --no-results (keepsResults: false). It is not tried again.`,
+});

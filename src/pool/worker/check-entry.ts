@@ -1,0 +1,82 @@
+import { type EntryPoint, formatEntryPoint, parseEntryPoint } from "../../domain/entry-point.ts";
+import { exitCodes, type ExitCode, PdoflowError } from "../../domain/errors.ts";
+import { bunResolve } from "../entry/bun-resolve.ts";
+import { type Environment, workerEnvironment } from "../wire/environment.ts";
+import { loadEntryPoint } from "../entry/load-entry-point.ts";
+import { provideVirtualPackage } from "./virtual-package.ts";
+
+const patienceMs = 60_000;
+
+/** An entry point can't be used, as the process that tried to import it told. */
+export class EntryPointUnusable extends PdoflowError {
+  override readonly name = "EntryPointUnusable";
+  readonly exitCode: ExitCode;
+  constructor(message: string, exitCode: ExitCode) {
+    super(
+      `${message} Nothing was posted. (--no-check posts without looking, for code that only the ` +
+        "machines of the pools have.)",
+    );
+    this.exitCode = exitCode;
+  }
+}
+
+interface Verdict {
+  exitCode: ExitCode;
+  message: string;
+}
+
+/**
+ * Imports an entry point in a process of its own, as a worker will, and returns when that has
+ * worked. User code must not run in the process that is about to post: it may end it, or print.
+ *
+ * @throws {EntryPointUnusable} says why, with the exit code of the fault.
+ */
+export async function checkEntryPoint(
+  program: readonly string[],
+  env: Environment,
+  root: string,
+  entryPoint: EntryPoint,
+): Promise<void> {
+  const verdict = Promise.withResolvers<Verdict>();
+  const name = formatEntryPoint(entryPoint);
+  const child = Bun.spawn([...program, "check-entry", root, name], {
+    env: workerEnvironment(env, ["*"]), // the code is of who posts it, and so are these
+    stdin: "ignore",
+    stdout: 2,
+    stderr: "inherit",
+    serialization: "json",
+    ipc: (message: Verdict) => verdict.resolve(message),
+    onExit: (_child, code, signal) => {
+      const how = signal === null ? `exit code ${code}` : String(signal);
+      const message = `${name}: its import ended the process (${how}).`;
+      // Whatever it said before it went came first, or comes within a moment.
+      setTimeout(() => verdict.resolve({ exitCode: exitCodes.usage, message }), 200);
+    },
+  });
+  const timer = setTimeout(() => {
+    const message = `${name}: its import did not end within ${patienceMs / 1000} seconds.`;
+    verdict.resolve({ exitCode: exitCodes.usage, message });
+  }, patienceMs);
+  const { exitCode, message } = await verdict.promise;
+  clearTimeout(timer);
+  child.kill("SIGKILL");
+  await child.exited;
+  if (exitCode !== exitCodes.ok) throw new EntryPointUnusable(message, exitCode);
+}
+
+/** The child's side: imports, and says how it went. */
+export async function answerEntryCheck(
+  root: string,
+  entryPoint: string,
+  api: Record<string, unknown>,
+  answer: (verdict: Verdict) => void,
+): Promise<void> {
+  provideVirtualPackage(api);
+  try {
+    await loadEntryPoint(root, parseEntryPoint(entryPoint), bunResolve);
+    answer({ exitCode: exitCodes.ok, message: "" });
+  } catch (error) {
+    if (error instanceof PdoflowError) answer({ exitCode: error.exitCode, message: error.message });
+    else answer({ exitCode: exitCodes.bug, message: Bun.inspect(error) });
+  }
+}

@@ -1,0 +1,91 @@
+import { commandEntryPoint } from "./command-line.ts";
+import { attempt } from "./attempt.ts";
+import { bunResolve } from "../entry/bun-resolve.ts";
+import { type Environment, workerEnvironment } from "../wire/environment.ts";
+import { JobContext, type JobIdentity } from "./job-context.ts";
+import { loadPosted } from "../entry/load-entry-point.ts";
+import { runCommand } from "./shell-command.ts";
+import { provideVirtualPackage } from "./virtual-package.ts";
+
+/** One job, to be run here and now, without a pool. */
+export interface JobToExecute extends JobIdentity {
+  entryPoint: string;
+  /** As JSON text. */
+  args: string;
+}
+
+/** How it ended. */
+export interface ExecutedJob {
+  isDone: boolean;
+  /** The encoded result (null for undefined) or the encoded error. */
+  text: string | null;
+  durationMs: number;
+}
+
+export interface ExecuteOptions {
+  program: readonly string[];
+  env: Environment;
+  /** What the job sees of it beside what is usual. */
+  handsOn: readonly string[];
+  root: string;
+  /** Where a debugger finds the process, as in "127.0.0.1:6499"; it waits for one. Null: none. */
+  inspect: string | null;
+  /** Whether what the job prints to stdout goes to stderr, since stdout has something else. */
+  printsToStderr: boolean;
+  /** Tells of signals to this process, until the function that it returns is called. */
+  onStopSignal: (listener: (signal: string) => void) => () => void;
+}
+
+/**
+ * Runs a job in a process of its own that has our terminal, and waits for its end. Its environment
+ * is that of a worker. Of a job that ended its process, how it did so is told as its error.
+ */
+export async function executeJob(
+  job: JobToExecute,
+  { program, env, handsOn, root, inspect, printsToStderr, onStopSignal }: ExecuteOptions,
+): Promise<ExecutedJob> {
+  const startedAt = performance.now();
+  let told: ExecutedJob | null = null;
+  const child = Bun.spawn([...program, "execute", root], {
+    env: {
+      ...workerEnvironment(env, handsOn),
+      ...(inspect === null ? {} : { BUN_INSPECT: `ws://${inspect}/pdoflow?wait=1` }),
+    },
+    stdio: ["inherit", printsToStderr ? 2 : "inherit", "inherit"],
+    serialization: "json",
+    ipc: (message: ExecutedJob) => (told = message),
+  });
+  // Of Ctrl-C the terminal tells both.
+  const stop = onStopSignal((signal) => signal !== "SIGINT" && child.kill("SIGTERM"));
+  child.send(job);
+  await child.exited;
+  stop();
+  const { exitCode, signalCode } = child;
+  const how = signalCode === null ? `with exit code ${exitCode}` : `by ${signalCode}`;
+  const error = { name: "WorkerExited", message: `the job ended its process ${how}` };
+  const durationMs = performance.now() - startedAt;
+  return told ?? { isDone: false, text: JSON.stringify(error), durationMs };
+}
+
+/** The child's side: runs the one job that it is sent, and says how it went. */
+export async function answerExecute(
+  root: string,
+  job: JobToExecute,
+  api: Record<string, unknown>,
+): Promise<ExecutedJob> {
+  provideVirtualPackage(api);
+  const isCommand = job.entryPoint === commandEntryPoint;
+  const fn = isCommand ? Promise.resolve(runCommand) : loadPosted(root, job.entryPoint, bunResolve);
+  const context = new JobContext(() => job, {
+    onSignal: () => {}, // nobody cancels it, and Ctrl-C ends it
+    onProgress: ({ share, note }) =>
+      void process.stderr.write(
+        `progress ${Math.round(100 * share)} %${note ? `: ${note}` : ""}\n`,
+      ),
+    onLog: (line) => void process.stderr.write(line),
+  });
+  await fn.catch(() => {}); // importing takes its time, and is told as the job's failure
+  const startedAt = performance.now();
+  const { isDone, text } = await attempt(fn, job.args, true, context);
+  return { isDone, text, durationMs: performance.now() - startedAt };
+}

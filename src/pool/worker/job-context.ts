@@ -1,0 +1,134 @@
+import { format } from "node:util";
+
+import { type CurrentJob, noteText } from "../../job/current-job.ts";
+import { makeJobFolder, removeJobFolder } from "../wire/job-folder.ts";
+
+/** Progress is sent so often at most. */
+const progressEveryMs = 250;
+
+/** Which job it is. */
+export interface JobIdentity {
+  posting: number;
+  index: number;
+  attempt: number;
+}
+
+/** Why a job is to end before it is done. */
+export interface StopReason {
+  name: "Cancelled" | "Timeout" | "PoolLost" | "PoolEnded";
+  message: string;
+}
+
+/** What a job says of its progress. */
+export interface Progress {
+  /** From 0 to 1. */
+  share: number;
+  note: string | null;
+}
+
+/** What is done with what a job says. */
+export interface JobContextListener {
+  /** It has asked for its signal. */
+  onSignal(): void;
+  onProgress(progress: Progress): void;
+  /** A line for its stderr, with its end. */
+  onLog(line: string): void;
+}
+
+/**
+ * What `currentJob()` gives in one attempt. One is made for each, of which there may be 100,000 a
+ * second: what costs anything is made when it is asked for.
+ */
+export class JobContext implements CurrentJob {
+  readonly #identify: () => JobIdentity;
+  readonly #listener: JobContextListener;
+  #identity: JobIdentity | null = null;
+  #abort: AbortController | null = null;
+  #stopped: Error | null = null;
+  #isOver = false;
+  #folder: string | null = null;
+  #next: Progress | null = null;
+  #sentAt = -Infinity;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(identify: () => JobIdentity, listener: JobContextListener) {
+    this.#identify = identify;
+    this.#listener = listener;
+  }
+
+  get id(): string {
+    return `${this.posting}/${this.index}`;
+  }
+
+  get posting(): number {
+    return this.#known.posting;
+  }
+
+  get index(): number {
+    return this.#known.index;
+  }
+
+  get attempt(): number {
+    return this.#known.attempt;
+  }
+
+  get signal(): AbortSignal {
+    if (this.#abort === null) {
+      this.#abort = new AbortController();
+      if (this.#stopped !== null) this.#abort.abort(this.#stopped);
+      else if (!this.#isOver) this.#listener.onSignal();
+    }
+    return this.#abort.signal;
+  }
+
+  get tempFolder(): string {
+    if (this.#isOver) throw new Error("tempFolder: this job has ended");
+    return (this.#folder ??= makeJobFolder());
+  }
+
+  // Not methods: `const { progress, log } = currentJob()` works.
+  get progress() {
+    return (share: number, note?: string): void => this.#progress(share, note);
+  }
+
+  get log() {
+    return (...values: unknown[]): void => this.#listener.onLog(`${format(...values)}\n`);
+  }
+
+  #progress(share: number, note: string | undefined): void {
+    if (typeof share !== "number" || !(share >= 0 && share <= 1)) {
+      throw new RangeError(`progress: expected a share from 0 to 1, found ${String(share)}`);
+    }
+    if (this.#isOver) return;
+    this.#next = { share, note: note === undefined ? null : noteText(note) };
+    const waitMs = this.#sentAt + progressEveryMs - performance.now();
+    if (waitMs <= 0) this.#send();
+    else this.#timer ??= setTimeout(() => this.#send(), waitMs);
+  }
+
+  /** Fires its signal. */
+  stop({ name, message }: StopReason): void {
+    if (this.#isOver || this.#stopped !== null) return;
+    this.#stopped = Object.assign(new Error(message), { name });
+    this.#abort?.abort(this.#stopped);
+  }
+
+  /** The attempt has ended: what its code does from now on concerns nobody. */
+  end(): void {
+    this.#isOver = true;
+    if (this.#timer !== undefined) clearTimeout(this.#timer);
+    if (this.#folder !== null) removeJobFolder(this.#folder);
+  }
+
+  get #known(): JobIdentity {
+    return (this.#identity ??= this.#identify());
+  }
+
+  #send(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#sentAt = performance.now();
+    if (this.#next) this.#listener.onProgress(this.#next);
+    this.#next = null;
+  }
+}

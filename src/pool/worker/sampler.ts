@@ -1,0 +1,85 @@
+import { type Profiler, Session } from "node:inspector";
+
+import type { Profile, Stacks } from "../../db/engine/profiles.ts";
+
+type Frame = Profiler.ProfileNode["callFrame"];
+
+const intervalUs = 1_000;
+/** Of one job so many stacks are told at most, each of so many characters. */
+const mostStacks = 500;
+const longestStack = 4_000;
+
+/** Samples what functions run in a share of the jobs, by the profiler of the runtime itself. */
+export class Sampler {
+  readonly #share: number;
+  readonly #root: string;
+  readonly #session = new Session();
+
+  /** Of the jobs a share in (0, 1] is sampled; files below `root` are told by their path in it. */
+  constructor(share: number, root: string) {
+    this.#share = share;
+    this.#root = root;
+    this.#session.connect();
+    this.#session.post("Profiler.enable");
+    this.#session.post("Profiler.setSamplingInterval", { interval: intervalUs });
+  }
+
+  /** Begins to sample, if it is this job's turn: null where it is not. */
+  begin(): { end: () => Promise<Profile> } | null {
+    if (Math.random() >= this.#share) return null;
+    this.#session.post("Profiler.start");
+    return { end: () => this.#end() };
+  }
+
+  /** @throws what the profiler has to say. */
+  async #end(): Promise<Profile> {
+    const profile = await new Promise<Profiler.Profile>((resolve, reject) => {
+      this.#session.post("Profiler.stop", (error, told) =>
+        error === null ? resolve(told.profile) : reject(error),
+      );
+    });
+    return { jobs: 1, stacks: stacksIn(profile, (frame) => this.#name(frame)) };
+  }
+
+  /** "name path:line"; null for what is not of the job: this program and the runtime. */
+  #name({ functionName, url, lineNumber }: Frame): string | null {
+    const path = url.replace(/^file:\/\//, "");
+    if (path.startsWith("/$bunfs/") || path.startsWith(import.meta.dir)) return null;
+    if (functionName === "(root)") return null;
+    const name = functionName === "" ? "(anonymous)" : functionName;
+    if (path === "") return `${name} (native)`;
+    const place = path.startsWith(`${this.#root}/`) ? path.slice(this.#root.length + 1) : path;
+    return `${name} ${place}${lineNumber > 0 ? `:${lineNumber}` : ""}`;
+  }
+}
+
+/** The stacks of a profile and how often each was found; what is outside of the job is left out. */
+export function stacksIn(
+  { nodes, samples = [] }: Profiler.Profile,
+  nameOf: (frame: Frame) => string | null,
+): Stacks {
+  const parents = new Map<number, number>();
+  const frames = new Map(nodes.map((node) => [node.id, node.callFrame]));
+  for (const { id, children = [] } of nodes) for (const child of children) parents.set(child, id);
+  const counts = new Map<number, number>();
+  for (const sample of samples) counts.set(sample, (counts.get(sample) ?? 0) + 1);
+  const stacks = new Map<string, number>();
+  for (const [leaf, count] of counts) {
+    const names: string[] = [];
+    for (let id: number | undefined = leaf; id !== undefined; id = parents.get(id)) {
+      const frame = frames.get(id);
+      const name = frame ? nameOf(frame) : null;
+      if (name === null) {
+        // What the job called is inside of this; what called the job is outside, and left out.
+        if (names.length > 0 && frame && frame.functionName !== "(root)") break;
+        continue;
+      }
+      names.unshift(name.replaceAll("\n", " "));
+    }
+    while (names[0] !== undefined && / (\(native\)|node:\S*)$/.test(names[0])) names.shift();
+    const stack = names.join("\n").slice(0, longestStack).toWellFormed().replaceAll("\0", "");
+    if (stack !== "") stacks.set(stack, (stacks.get(stack) ?? 0) + count);
+  }
+  const most = [...stacks].sort(([, a], [, b]) => b - a).slice(0, mostStacks);
+  return Object.fromEntries(most);
+}

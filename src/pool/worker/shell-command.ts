@@ -1,0 +1,28 @@
+import { exitCodes, PdoflowError } from "../../domain/errors.ts";
+
+/** A command has ended with another exit code than 0, or was killed. */
+export class CommandFailed extends PdoflowError {
+  override readonly name = "CommandFailed";
+  readonly exitCode = exitCodes.jobsFailed;
+  constructor(how: string, command: string) {
+    super(`${how}: ${command}`);
+    delete this.stack; // there is nothing of the user's in it
+  }
+}
+
+/**
+ * The job that is a command: one word is a line for /bin/sh, several are run as they are. What it
+ * prints is what the job prints. It is in the process group of its worker, and killed with it.
+ */
+export async function runCommand(...words: unknown[]): Promise<{ exitCode: number }> {
+  const command = words.map(String);
+  const isLine = command.length === 1;
+  const child = Bun.spawn(isLine ? ["/bin/sh", "-c", ...command] : command, {
+    stdio: ["ignore", "inherit", "inherit"],
+  });
+  await child.exited;
+  const text = command.join(" ");
+  if (child.signalCode !== null) throw new CommandFailed(`killed by ${child.signalCode}`, text);
+  if (child.exitCode !== 0) throw new CommandFailed(`exit code ${child.exitCode}`, text);
+  return { exitCode: 0 };
+}

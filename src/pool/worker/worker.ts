@@ -1,0 +1,193 @@
+import { closeSync } from "node:fs";
+
+import { commandEntryPoint } from "./command-line.ts";
+import { attempt } from "./attempt.ts";
+import { bunResolve } from "../entry/bun-resolve.ts";
+import { JobContext, type JobContextListener } from "./job-context.ts";
+import { type EntryFunction, loadPosted } from "../entry/load-entry-point.ts";
+import { missingCode } from "./missing-code.ts";
+import {
+  type End,
+  identityAt,
+  type PackedMessage,
+  packEnds,
+  type PoolMessage,
+  type RunMessage,
+  unpackArgs,
+} from "../wire/protocol.ts";
+import { Sampler } from "./sampler.ts";
+import { SharedPage } from "../wire/shared-page.ts";
+import { runCommand } from "./shell-command.ts";
+import { provideVirtualPackage } from "./virtual-package.ts";
+import { WorkerOutput } from "./worker-output.ts";
+import { type Host, WorkerState } from "./worker-state.ts";
+
+// Taken before any user code runs, because user code may replace them.
+const now = performance.now.bind(performance);
+const { now: dateNow } = Date;
+const OwnPromise = Promise;
+const nextTurn = setImmediate;
+
+/** Ends are sent together, but none waits longer than this behind short jobs that follow it. */
+const sendAfterMs = 2;
+
+/** The open file that a worker finds its shared page in. */
+const pageFile = 3;
+
+export interface WorkerContext {
+  root: string;
+  /** Whether it runs commands, which is for the pool of a `pdoflow run` alone. */
+  runsCommands: boolean;
+  /** The share of the jobs that is sampled; 0 for none. */
+  profiles: number;
+  /** The process that it is. */
+  host: Host;
+  /** Confines the process, where that was asked for. */
+  confine: () => void;
+  /** What user code gets when it imports "pdoflow". */
+  api: Record<string, unknown>;
+  send: (message: PackedMessage) => void;
+  onMessage: (listener: (message: PoolMessage) => void) => void;
+}
+
+/** The life of a worker process: runs the chunks that its pool sends, until the pool is gone. */
+export function runWorker(context: WorkerContext): void {
+  provideVirtualPackage(context.api);
+  const page = SharedPage.inherited(pageFile);
+  // It stays mapped. A job that makes the file shorter would bring the pool down.
+  closeSync(pageFile);
+  const output = new WorkerOutput();
+  const state = new WorkerState(context.host);
+  context.confine(); // from here on only what is open already, before any user code
+  const sampler = context.profiles > 0 ? new Sampler(context.profiles, context.root) : null;
+  const running: RunningJob = { chunk: -1, position: -1, context: null };
+  const chunks: RunMessage[] = [];
+  let isRunning = false;
+  const pump = async () => {
+    if (isRunning) return;
+    isRunning = true;
+    for (let chunk = chunks.shift(); chunk; chunk = chunks.shift()) {
+      await runChunk(context, { page, output, running, sampler, state }, chunk);
+      // Lets the messages in that came while jobs kept this thread busy.
+      await new OwnPromise<void>((resolve) => nextTurn(resolve));
+    }
+    isRunning = false;
+  };
+  context.onMessage((message) => {
+    if (message.kind === "emptied") return output.onEmptied();
+    if (message.kind === "stop") {
+      const isIt = message.chunk === running.chunk && message.position === running.position;
+      if (isIt) running.context?.stop(message.reason);
+      return; // else it has ended meanwhile
+    }
+    page.receive(message.chunk);
+    chunks.push(message);
+    void pump();
+  });
+  state.adopt(); // the listener for messages: a command loads nothing after which it would be
+  context.send({ kind: "ready" });
+}
+
+/** What runs now. */
+interface RunningJob {
+  chunk: number;
+  position: number;
+  context: JobContext | null;
+}
+
+interface Desk {
+  page: SharedPage;
+  output: WorkerOutput;
+  running: RunningJob;
+  sampler: Sampler | null;
+  state: WorkerState;
+}
+
+async function runChunk(
+  { root, runsCommands, send }: WorkerContext,
+  { page, output, running, sampler, state }: Desk,
+  message: RunMessage,
+): Promise<void> {
+  const { chunk, slot, entryPoint, args: packed, keepsResults, keepsOutput, startBy } = message;
+  const isCommand = runsCommands && entryPoint === commandEntryPoint;
+  const fn = isCommand ? OwnPromise.resolve(runCommand) : load(root, entryPoint, state);
+  fn.catch(() => {}); // each job tells it as its own failure
+  const args = unpackArgs(packed);
+  if (startBy !== null) await fn.catch(() => {}); // importing it takes its time, too
+  const isLate = () => startBy !== null && dateNow() > startBy;
+  let [ends, endedAt]: [End[], number[]] = [[], []];
+  let sentAt = now();
+  const flush = (at: number) => {
+    for (const [i, end] of ends.entries()) end.agoMs = at - (endedAt[i] ?? at);
+    if (ends.length > 0) send(packEnds(chunk, ends));
+    [ends, endedAt] = [[], []];
+    sentAt = at;
+  };
+  const restore = () => state.restore();
+  const listener = contextListener(send, page, running);
+  let isLoaded = false;
+  const next = () => (isLate() ? -1 : page.take(slot, chunk));
+  for (let position = next(); position >= 0; position = next()) {
+    page.run(chunk, position, output.starts);
+    const startedAt = now();
+    // Not before it counts as running: an import may hang, or end this process.
+    const reason = isLoaded ? null : await missingCode(fn);
+    if (reason !== null) {
+      page.rest();
+      return send({ kind: "lacking", chunk, position, reason: reason.slice(0, 2_000) });
+    }
+    isLoaded = true;
+    const context = new JobContext(() => identityAt(message.ids, position), listener);
+    Object.assign(running, { chunk, position, context });
+    const sampling = sampler?.begin();
+    const result = await attempt(fn, args[position] ?? "[]", keepsResults, context, restore);
+    const end = now();
+    const durationMs = end - startedAt;
+    if (sampling) {
+      const { stacks } = await sampling.end();
+      send({ kind: "profile", chunk, position, stacks });
+    }
+    const isWanted = keepsOutput === "all" || (keepsOutput === "failures" && !result.isDone);
+    const printed = isCommand
+      ? output.collectWhole(isWanted)
+      : output.collect(durationMs, isWanted);
+    page.rest();
+    ends.push({ position, durationMs, agoMs: 0, output: printed, ...result });
+    endedAt.push(end);
+    const isLong = isCommand && output.isLong;
+    if (isLong || end - sentAt >= sendAfterMs) flush(end);
+    if (isLong) await output.emptied(() => send({ kind: "full" }));
+  }
+  flush(now());
+  if (isLate()) send({ kind: "late", chunk });
+}
+
+/** The entry points that were loaded before. */
+const loaded = new Set<string>();
+const mostLoaded = 10_000;
+
+/** Loads it; what its import changes of the process is to stay. */
+async function load(root: string, entryPoint: string, state: WorkerState): Promise<EntryFunction> {
+  if (loaded.has(entryPoint)) return await loadPosted(root, entryPoint, bunResolve);
+  if (loaded.size >= mostLoaded) loaded.clear();
+  try {
+    return await loadPosted(root, entryPoint, bunResolve);
+  } finally {
+    loaded.add(entryPoint);
+    state.adopt();
+  }
+}
+
+/** What the running job says goes to the pool, or to stderr. */
+const contextListener = (
+  send: WorkerContext["send"],
+  page: SharedPage,
+  running: RunningJob,
+): JobContextListener => ({
+  onSignal: () => page.askSignal(),
+  onProgress: ({ share, note }) => {
+    const { chunk, position } = running;
+    send({ kind: "progress", chunk, position, share, note });
+  },
+  onLog: (line) => void process.stderr.write(line),
+});

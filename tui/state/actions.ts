@@ -1,0 +1,194 @@
+import { chosenRow, shownFailures, shownKeys, shownPools, shownPostings } from "./lists.ts";
+import { keyOfFailure, keyOfPool, keyOfPosting } from "./lists.ts";
+import { type Model, placeOf, readOnlyOf } from "./model.ts";
+import type { TopFailure, TopPool, TopPosting } from "../../src/db/dashboard/top-snapshot.ts";
+import type { Action } from "./source.ts";
+import { plural } from "../draw/words.ts";
+
+export type ChangeCommand = "pause" | "resume" | "cancel" | "retry" | "raise" | "lower" | "drain";
+
+/** What a command would do, and how to ask for it; or why it does nothing here. */
+export type Intent = { action: Action; question: string } | { refusal: string };
+
+const refuse = (refusal: string): Intent => ({ refusal });
+
+/** What a command would do to what is marked, or else to what is chosen. */
+export function intentOf(model: Model, command: ChangeCommand): Intent {
+  const readOnly = readOnlyOf(model);
+  if (readOnly !== null) return refuse(`Nothing can be changed here: ${readOnly}`);
+  if (command === "drain") return drainIntent(targetPools(model));
+  const groups = targetFailures(model);
+  if (groups.length > 0) {
+    return command === "retry"
+      ? groupsIntent(groups)
+      : refuse("A group of failures can be retried: r");
+  }
+  const postings = targetPostings(model);
+  if (postings.length === 0) return refuse(`There is nothing to ${wordOf[command]} here`);
+  return postingsIntent(command, postings);
+}
+
+const wordOf = {
+  pause: "pause",
+  resume: "resume",
+  cancel: "cancel",
+  retry: "retry",
+  raise: "raise",
+  lower: "lower",
+} as const;
+
+function postingsIntent(
+  command: Exclude<ChangeCommand, "drain">,
+  all: readonly TopPosting[],
+): Intent {
+  const fit = all.filter((posting) => isFor[command](posting));
+  const ids = fit.map(({ id }) => id);
+  const what = namesOf(fit);
+  if (fit.length === 0) return refuse(`${namesOf(all)}: nothing to ${wordOf[command]}`);
+  const sum = (pick: (posting: TopPosting) => number) =>
+    fit.reduce((total, posting) => total + pick(posting), 0);
+  const left = sum(({ jobs }) => jobs.waiting + jobs.running + jobs.retrying);
+  const withLeft = `with ${plural(left, "job")} that ${left === 1 ? "has" : "have"} not ended`;
+  switch (command) {
+    case "pause":
+    case "resume":
+      return {
+        action: { kind: command, ids },
+        question: `${capital(command)} ${what} ${withLeft}?`,
+      };
+    case "cancel":
+      return {
+        action: { kind: "cancel", ids },
+        question: `Cancel ${what} for good, ${withLeft}?`,
+      };
+    case "raise":
+    case "lower":
+      return priorityIntent(fit, command === "raise" ? 1 : -1, what);
+    case "retry": {
+      const failed = sum(({ jobs }) => jobs.failed);
+      return {
+        action: { kind: "retry", ids },
+        question: `Retry ${plural(failed, "failed job")} of ${what}?`,
+      };
+    }
+  }
+}
+
+/** Only what waits has a place in the queue that can be changed. */
+function hasWaiting({ endedAt, priority }: TopPosting): boolean {
+  return endedAt === null && priority !== null;
+}
+
+/** Which postings a command does something to. */
+const isFor: Record<Exclude<ChangeCommand, "drain">, (posting: TopPosting) => boolean> = {
+  pause: ({ state, endedAt }) => state === "open" && endedAt === null,
+  resume: ({ state, endedAt }) =>
+    (state === "paused" || state === "errored_out") && endedAt === null,
+  cancel: ({ state, endedAt }) => state !== "cancelled" && endedAt === null,
+  raise: hasWaiting,
+  lower: hasWaiting,
+  retry: ({ state, jobs }) => jobs.failed > 0 && state !== "cancelled",
+};
+
+function priorityIntent(postings: readonly TopPosting[], by: 1 | -1, what: string): Intent {
+  const most = 2 ** 31 - 1;
+  const changes = postings.map(({ id, priority }) => ({
+    id,
+    priority: Math.max(-most - 1, Math.min(most, (priority ?? 0) + by)),
+  }));
+  const [one] = changes;
+  const to = changes.length === 1 && one ? `to ${one.priority}` : `by ${Math.abs(by)}`;
+  const word = by > 0 ? "Raise" : "Lower";
+  return {
+    action: { kind: "priority", changes },
+    question: `${word} the priority of what waits of ${what} ${to}?`,
+  };
+}
+
+function groupsIntent(groups: readonly TopFailure[]): Intent {
+  const jobs = groups.reduce((sum, group) => sum + group.count, 0);
+  const where = [...new Set(groups.map(({ postingId }) => postingId))];
+  const of = where.length === 1 ? `posting ${where[0]}` : plural(where.length, "posting");
+  return {
+    action: {
+      kind: "retryGroup",
+      groups: groups.map(({ postingId, fingerprint }) => ({ postingId, fingerprint })),
+    },
+    question: `Retry ${plural(jobs, "failed job")} of ${of} in ${plural(groups.length, "group")}?`,
+  };
+}
+
+function drainIntent(pools: readonly TopPool[]): Intent {
+  const fit = pools.filter(({ state }) => state === "up");
+  if (fit.length === 0) return refuse("There is no pool to drain here: choose one that is up");
+  const slots = fit.reduce((sum, pool) => sum + pool.slots, 0);
+  const [one] = fit;
+  const what =
+    fit.length === 1 && one ? `pool ${one.id} on ${one.host}` : plural(fit.length, "pool");
+  return {
+    action: { kind: "drain", ids: fit.map(({ id }) => id) },
+    question: `Drain ${what} with ${plural(slots, "worker")}?`,
+  };
+}
+
+const capital = (word: string) => `${word[0]?.toUpperCase()}${word.slice(1)}`;
+
+function namesOf(postings: readonly TopPosting[]): string {
+  const [one] = postings;
+  if (postings.length !== 1 || !one) return plural(postings.length, "posting");
+  return `posting ${one.id}${one.name === null ? "" : ` (${one.name})`}`;
+}
+
+/** What is marked and shown, or else what is chosen. */
+function targets<Row>(model: Model, pane: Model["pane"], rows: Row[], keyOf: (row: Row) => string) {
+  const list = model.lists[pane];
+  const marked = rows.filter((row) => list.marked.has(keyOf(row)));
+  if (marked.length > 0) return marked;
+  return rows.slice(chosenRow(list, rows.map(keyOf))).slice(0, 1);
+}
+
+export function targetPostings(model: Model): TopPosting[] {
+  const place = placeOf(model);
+  if (place.kind === "overview") {
+    if (model.pane !== "postings") return [];
+    return targets(model, "postings", shownPostings(model), keyOfPosting);
+  }
+  if (place.kind === "numbers") return [];
+  return (model.snapshot?.postings ?? []).filter(({ id }) => id === place.postingId);
+}
+
+export function targetPools(model: Model): TopPool[] {
+  if (placeOf(model).kind !== "overview" || model.pane !== "pools") return [];
+  return targets(model, "pools", shownPools(model), keyOfPool);
+}
+
+export function targetFailures(model: Model): TopFailure[] {
+  const place = placeOf(model);
+  if (place.kind === "jobs" && place.fingerprint !== null) {
+    return (model.snapshot?.failures ?? []).filter(
+      (each) => each.postingId === place.postingId && each.fingerprint === place.fingerprint,
+    );
+  }
+  if (place.kind !== "overview" || model.pane !== "failures") return [];
+  return targets(model, "failures", shownFailures(model), keyOfFailure);
+}
+
+/** What `y` copies: the number of what is chosen; of a job that failed its error. */
+export function copied(model: Model): string | null {
+  const place = placeOf(model);
+  if (place.kind === "job") {
+    const error = model.job?.error;
+    return error
+      ? (error.stack ?? `${error.name}: ${error.message}`)
+      : `${place.postingId}/${place.index}`;
+  }
+  if (place.kind === "jobs") {
+    const job = model.page?.rows[place.row];
+    return job ? `${place.postingId}/${job.index}` : String(place.postingId);
+  }
+  if (place.kind === "numbers") return null;
+  const [failure] = targetFailures(model);
+  if (failure) return failure.message;
+  const keys = shownKeys(model, model.pane);
+  return keys[chosenRow(model.lists[model.pane], keys)] ?? null;
+}

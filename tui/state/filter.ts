@@ -1,0 +1,91 @@
+import { parseSelector, type PostingPick } from "../../src/domain/selector.ts";
+import type { TopFailure, TopPool, TopPosting } from "../../src/db/dashboard/top-snapshot.ts";
+
+/** What one row of a list is known by. */
+export interface Facts {
+  /** The posting that it is about, and its name; null where it is about none. */
+  postingId: number | null;
+  name: string | null;
+  /** `state`, `poster`, `host` …: what may be asked for as `state:failed`. */
+  fields: Readonly<Record<string, string>>;
+  /** All that is shown of it. */
+  text: string;
+}
+
+export const factsOfPosting = (row: TopPosting): Facts => ({
+  postingId: row.id,
+  name: row.name,
+  fields: {
+    state: [row.state, ...statuses.filter((status) => row.jobs[status] > 0)].join(" "),
+    poster: row.poster,
+    project: row.project ?? "",
+    name: row.name ?? "",
+    priority: String(row.priority ?? ""),
+  },
+  text: [row.id, row.name, row.entryPoint, row.state, row.poster, row.project, row.reason].join(
+    " ",
+  ),
+});
+
+const statuses = ["waiting", "running", "retrying", "done", "failed", "cancelled"] as const;
+
+export const factsOfPool = (row: TopPool): Facts => ({
+  postingId: null,
+  name: null,
+  fields: {
+    state: row.isStale ? `${row.state} stale` : row.state,
+    host: row.host,
+    pool: String(row.id),
+  },
+  text: `${row.id} ${row.host} ${row.pid} ${row.state} ${row.work}`,
+});
+
+export const factsOfFailure = (row: TopFailure): Facts => ({
+  postingId: row.postingId,
+  name: null,
+  fields: { posting: String(row.postingId) },
+  text: `${row.postingId} ${row.job} ${row.message} ${row.fingerprint}`,
+});
+
+/**
+ * Tells whether a row has all that a filter asks for. A word is a selector of the command line (42,
+ * last, last:3, @name), a field (state:failed), or a text that is in it, in small or capital
+ * letters. `newest` are the numbers of the newest postings, the newest first.
+ */
+export function filterOf(filter: string, newest: readonly number[]): (facts: Facts) => boolean {
+  const tests = filter
+    .split(/\s+/)
+    .filter((word) => word !== "")
+    .map((word) => testOf(word, newest));
+  return (facts) => tests.every((passes) => passes(facts));
+}
+
+function testOf(word: string, newest: readonly number[]): (facts: Facts) => boolean {
+  const small = word.toLowerCase();
+  const [, field = "", wanted = ""] = /^(\w+):(.*)$/.exec(small) ?? [];
+  const pick = pickOf(word);
+  return (facts) => {
+    const value = facts.fields[field];
+    if (value !== undefined) return value.toLowerCase().includes(wanted);
+    const isInText = () => facts.text.toLowerCase().includes(small);
+    switch (facts.postingId === null ? undefined : pick?.by) {
+      case "number":
+        return pick?.by === "number" && facts.postingId === pick.id;
+      case "last":
+        return pick?.by === "last" && newest.slice(0, pick.count).includes(facts.postingId ?? -1);
+      case "name":
+        return (pick?.by === "name" && facts.name === pick.name) || isInText();
+      case undefined:
+        return isInText();
+    }
+  };
+}
+
+/** Null where the word is no selector: then it is a text. */
+function pickOf(word: string): PostingPick | null {
+  try {
+    return parseSelector(word).posting;
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,83 @@
+import { bindingOf, type Command } from "./keys.ts";
+import type { ListState, Model, Step } from "./model.ts";
+import { harmless, lettersOf } from "../draw/text.ts";
+
+const longestFilter = 200;
+
+/** By how many lines the help moves; what is not here closes it. */
+const helpSteps: ReadonlyMap<Command, number> = new Map([
+  ["up", -1],
+  ["down", 1],
+  ["pageUp", -10],
+  ["pageDown", 10],
+  ["first", -1e6],
+  ["last", 1e6],
+]);
+
+/** What a key does while something is asked. */
+export function promptKey(model: Model, key: string): Step {
+  const { prompt } = model;
+  switch (prompt?.kind) {
+    case undefined:
+      return { model, effects: [] };
+    case "help": {
+      const move = bindingOf(key)?.command;
+      const step = helpSteps.get(move ?? "back");
+      if (step === undefined) return { model: { ...model, prompt: null }, effects: [] };
+      const top = Math.max(0, Math.min(200, prompt.top + step));
+      return { model: { ...model, prompt: { kind: "help", top } }, effects: [] };
+    }
+    case "confirm": {
+      const isYes = key === "y" || key === "Y";
+      const outcome = { text: "Nothing was changed.", tone: "dim" } as const;
+      if (!isYes) return { model: { ...model, prompt: null, outcome }, effects: [] };
+      const { action } = prompt;
+      return {
+        model: { ...model, prompt: null, isActing: true, outcome: null },
+        effects: [{ kind: "act", action }],
+      };
+    }
+    case "filter":
+      return { model: filterKey(model, prompt, key), effects: [] };
+  }
+}
+
+function filterKey(model: Model, prompt: { text: string; before: string }, key: string): Model {
+  const { text, before } = prompt;
+  switch (key) {
+    case "enter":
+      return { ...model, prompt: null };
+    case "escape":
+      return { ...withFilter(model, before), prompt: null };
+    case "backspace":
+      return typed(model, lettersOf(text).slice(0, -1).join(""), before);
+    case "C-u":
+      return typed(model, "", before);
+    case "C-w":
+      return typed(model, text.replace(/\S*\s*$/, ""), before);
+    case "space":
+      return typed(model, `${text} `, before);
+    default:
+      return lettersOf(key).length === 1 ? typed(model, text + key, before) : model;
+  }
+}
+
+/** Pasted text is text: it presses no keys. */
+export function promptPaste(model: Model, text: string): Model {
+  if (model.prompt?.kind !== "filter") return model;
+  const { text: so, before } = model.prompt;
+  return typed(model, so + harmless(text.replace(/\s+/g, " ")), before);
+}
+
+function typed(model: Model, text: string, before: string): Model {
+  const short = text.slice(0, longestFilter);
+  return { ...withFilter(model, short), prompt: { kind: "filter", text: short, before } };
+}
+
+const withFilter = (model: Model, filter: string): Model => withList(model, { filter, row: 0 });
+
+/** Changes the list that is in front. */
+export const withList = (model: Model, change: Partial<ListState>): Model => ({
+  ...model,
+  lists: { ...model.lists, [model.pane]: { ...model.lists[model.pane], ...change } },
+});
