@@ -40,11 +40,11 @@ async function addPostings(db: Db, count: number): Promise<void> {
 export async function endAll(db: Db): Promise<void> {
   const poolId = await registerPool(db, {
     ...{ host: "bench", pid: process.pid, version: "bench", osUser: "bench", slots: 1 },
-    ...{ patienceMs: 3_600_000, provides: {}, posters: null },
+    ...{ heartbeatTimeoutMs: 3_600_000, provides: {}, posters: null },
   });
   await db.sql.begin(async (sql) => {
     await sql`
-      insert into pdoflow.lease (pool_id, held, lane_posting_id, lane_priority, lane_first_seq,
+      insert into pdoflow.lease (pool_id, active, lane_posting_id, lane_priority, lane_first_seq,
                                  lane_end_seq, posting_ids, first_seqs, end_seqs, attempts)
       select ${poolId}, false, posting_id, priority, 0, end_seq, array[posting_id],
              array[0], array[end_seq], array[1] from pdoflow.lane`;

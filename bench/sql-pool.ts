@@ -36,11 +36,11 @@ export class SqlPool {
     this.#routes = routes;
   }
 
-  /** Its heartbeat would be late while statements are measured: its patience is an hour. */
+  /** Its heartbeat would be late while statements are measured: its heartbeat timeout is an hour. */
   static async register(db: Db): Promise<SqlPool> {
     const poolId = await registerPool(db, {
       ...{ host: "bench", pid: process.pid, version: "bench", osUser: "bench", slots: 1 },
-      ...{ patienceMs: 3_600_000, provides: {}, posters: null },
+      ...{ heartbeatTimeoutMs: 3_600_000, provides: {}, posters: null },
     });
     const routes = await readRoutes(db);
     return new SqlPool(

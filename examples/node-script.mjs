@@ -16,7 +16,7 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
     countWords,
     files.map((path) => [path]),
     [],
-    { tries: 1 },
+    { maxAttempts: 1 },
   );
   const pool = new ClusterPool();
   try {

@@ -7,7 +7,7 @@
 
 create type pdoflow.posting_state as enum
   ('open', 'paused', 'errored_out', 'cancelled', 'finished');
-create type pdoflow.lane_state as enum ('open', 'held', 'closed');
+create type pdoflow.lane_state as enum ('open', 'paused', 'closed');
 create type pdoflow.outcome_state as enum ('done', 'failed', 'retried', 'cancelled');
 
 create table pdoflow.route (
@@ -45,7 +45,7 @@ create table pdoflow.posting (
   state pdoflow.posting_state not null default 'open',
   reason text,
   kills_running boolean not null default true,
-  tries integer not null default 3,
+  max_attempts integer not null default 3,
   backoff_ms bigint not null default 1000,
   timeout_ms bigint,
   grace_ms bigint not null default 5000,
@@ -59,7 +59,7 @@ create table pdoflow.posting (
   keeps_output text not null default 'failures' check (keeps_output in ('none', 'failures', 'all')),
   keep_ms bigint,
   posted_at timestamptz not null default now(),
-  starts_at timestamptz,
+  run_at timestamptz,
   ended_at timestamptz,
   done integer not null default 0,
   failed integer not null default 0,
@@ -70,7 +70,7 @@ create table pdoflow.posting (
   constraint p3_finished_has_ended check (state <> 'finished' or ended_at is not null),
   constraint p6_keep_is_not_negative check (keep_ms >= 0),
   constraint p4_sane_limits check (
-    tries between 1 and 1000 and backoff_ms >= 0 and timeout_ms > 0 and grace_ms >= 0
+    max_attempts between 1 and 1000 and backoff_ms >= 0 and timeout_ms > 0 and grace_ms >= 0
     and stop_after >= 0 and max_failures > 0 and max_failures_percent between 0 and 100
     and max_running > 0 and rate_count > 0 and rate_ms > 0
     and (rate_count is null) = (rate_ms is null)),
@@ -84,18 +84,18 @@ comment on table pdoflow.posting is
       before that they are 0 and the totals are the sum of its progress rows. Where failed jobs of
       it are retried by hand, it has not ended any more.
   P3  A finished posting has ended. A cancelled one ends when its last running job has.
-  P4  1 to 1000 tries; the backoff and the grace are not negative, a timeout is positive.
+  P4  1 to 1000 attempts; the backoff and the grace are not negative, a timeout is positive.
   P5  At most max_running of its jobs run (L4). At most rate_count of its attempts start in any
       rate_ms. Null: any number. Where they are changed, what was claimed before is by the limits
       of then.
   P6  It is not pruned before it has ended, nor within keep_ms after that.
-  P8  starts_at is when it starts; null once it has, and for one that began when it was posted.
+  P8  run_at is when it starts; null once it has, and for one that began when it was posted.
   P7  Its name is for people, and need not be its alone: @name is the newest of that name.';
 -- Serves: status and snapshot, the postings that have not ended, newest first.
 create index posting_not_ended on pdoflow.posting (id) where ended_at is null;
 -- Serves: which postings are to start, so that no claim walks past those that wait for their time.
-create index posting_starts on pdoflow.posting (starts_at)
-where starts_at is not null and state = 'open';
+create index posting_starts on pdoflow.posting (run_at)
+where run_at is not null and state = 'open';
 -- Serves: @name, the newest posting of a name.
 create index posting_name on pdoflow.posting (name, id) where name is not null;
 
@@ -107,8 +107,9 @@ create table pdoflow.lane (
   route_id integer not null,
   state pdoflow.lane_state not null default 'open',
   closed_by bigint,
-  new_priority integer,
-  rank integer not null generated always as (coalesce(new_priority, priority)) stored,
+  override_priority integer,
+  effective_priority integer not null generated always as (coalesce(override_priority, priority))
+    stored,
   primary key (posting_id, priority),
   constraint n1_a_range check (0 <= first_seq and first_seq < end_seq),
   constraint n2_closed_by_a_lease check (closed_by is null or state = 'closed')
@@ -120,10 +121,11 @@ comment on table pdoflow.lane is
       the lease that took its last job, or by cancelling, and never opens again.
   N3  It is held, not open, while its posting is paused or errored out, or has not started (P8).
   N4  Its priority is that with which it was posted, and its name for ever. It is claimed, and its
-      retries wait, by its rank: what it was posted with or, where that was changed, new_priority.';
+      retries wait, by its
+      effective_priority: override_priority if it is set, else priority.';
 -- Serves: claim, the first open lane of a route by priority, oldest posting first.
-create index lane_open on pdoflow.lane (route_id, rank desc, posting_id, priority desc)
-where state = 'open';
+create index lane_open
+on pdoflow.lane (route_id, effective_priority desc, posting_id, priority desc) where state = 'open';
 -- Serves: claim, the oldest open lane of a route, whatever its priority.
 create index lane_oldest on pdoflow.lane (route_id, posting_id) where state = 'open';
 
@@ -155,14 +157,15 @@ create table pdoflow.pool (
   posters text[],
   project text check (project <> ''),
   state text not null default 'up' check (state in ('up', 'draining', 'stopped', 'lost')),
-  patience_ms integer not null default 15000,
+  heartbeat_timeout_ms integer not null default 15000,
   started_at timestamptz not null default now(),
   beat_at timestamptz not null default now(),
   running jsonb not null default '[]',
   listens boolean not null default false,
   refused bigint not null default 0,
   serves_all boolean not null default true,
-  constraint o7_bounds check (slots between 0 and 1024 and patience_ms between 1 and 86400000),
+  constraint o7_bounds check (slots between 0 and 1024 and heartbeat_timeout_ms between 1 and
+    86400000),
   constraint w_short check (
     length(host) <= 255 and length(version) <= 100 and length(role) <= 63
     and length(os_user) <= 100 and octet_length(provides::text) <= 4000
@@ -175,11 +178,11 @@ comment on table pdoflow.pool is
   O2  running lists the jobs that its workers had in hand at the last beat, those that had been
       running for a while: [{"posting": 42, "seq": 7, "attempt": 1}]. Where a job has told how far
       it is, "progress" (0 to 1) and "note" (a text, or null) say so.
-  O3  It is alive as long as its last beat is younger than patience_ms, by the database''s clock
-      (rule 9).
+  O3  It is alive as long as its last beat is younger than heartbeat_timeout_ms, by the
+      database''s clock (rule 9).
   O4  refused counts the outcomes that came after their lease had been let go.
   O6  project is the project whose postings it runs, beside those of none (R4); null: any.
-  O7  It has at most 1024 slots and a patience of at most a day.
+  O7  It has at most 1024 slots and a heartbeat timeout of at most a day.
   O8  serves_all: its role may run everybody''s jobs. Any other pool has no say in how many jobs the
       pools of other roles claim.
   O5  Only where a pool listens is one told of a posting (rule 8). A pool that has found nothing
@@ -190,7 +193,7 @@ create index pool_alive on pdoflow.pool (id) where state in ('up', 'draining');
 create table pdoflow.lease (
   id bigint generated always as identity primary key,
   pool_id bigint not null,
-  held boolean not null default true,
+  active boolean not null default true,
   claimed_at timestamptz not null default now(),
   lane_posting_id bigint,
   lane_priority integer,
@@ -206,18 +209,18 @@ create table pdoflow.lease (
 );
 comment on table pdoflow.lease is
 'One row: what one claim took. The arrays are its ranges: posting, first_seq up to before end_seq,
-attempt. Appended; updated once, when it is let go (and when a part of it is given back: rare).
+attempt. Appended; updated once, when it is let go (and when a part of it is released: rare).
   L1  A range of a lane belongs to no other lease: each lease of a lane starts where the one
       before it ended (the lane_ columns; null where whole lanes or retries were taken).
-  L2  held until all its jobs have ended, or were given back or rescued. An outcome is written
+  L2  held until all its jobs have ended, or were released or rescued. An outcome is written
       only while its lease is held by the pool that writes, in the same statement (rule 2).
   L3  Letting it go and putting its unfinished jobs back into the queue is one transaction, so
       that none is lost (rule 1).
   L4  Its pool runs at most most_running of its jobs at a time; null: any number. Over the held
       leases of a posting the sum of most_running, or of the jobs without an outcome if these are
       fewer, is at most max_running (P5).';
--- Serves: rescue, give back, and the status of a job: the leases that are held.
-create index lease_held on pdoflow.lease (pool_id) where held;
+-- Serves: rescue, release, and the status of a job: the leases that are held.
+create index lease_active on pdoflow.lease (pool_id) where active;
 
 create table pdoflow.permit (
   posting_id bigint not null,
@@ -226,7 +229,7 @@ create table pdoflow.permit (
 );
 comment on table pdoflow.permit is
 'One row: so many jobs of a posting with a rate (P5) were claimed at once, each to start before
-starts_by or not at all (it is given back then). Appended; deleted when its time is long past.
+starts_by or not at all (it is released then). Appended; deleted when its time is long past.
   M1  In any rate_ms before now the permits that could have started then add up to rate_count at
       most. Two jobs that start within rate_ms were both permitted, and the later permit counted
       the earlier one, which could still start within rate_ms of it.';
@@ -248,7 +251,7 @@ create table pdoflow.retry (
 comment on table pdoflow.retry is
 'One row: a range of jobs of one lane that wait again, with the number of their next attempt.
   Y1  Where attempt is over 1, the attempt before failed (for good, if this is by hand). Where it
-      is 1, they were claimed and given back or rescued before they started: no attempt was used up.
+      is 1, they were claimed and released or rescued before they started: no attempt was used up.
   Y2  due_at is infinity while its posting does not run (paused, errored out).
   Y3  lost counts the pools that were lost with this range in hand. From two on its jobs are
       suspects: claimed one by one, and one at a time by a pool, so that the third loss has its
@@ -292,13 +295,13 @@ create table pdoflow.progress (
   failed integer not null default 0,
   cancelled integer not null default 0,
   retrying integer not null default 0,
-  returned integer not null default 0
+  released integer not null default 0
 );
 comment on table pdoflow.progress is
 'One row: what one transaction added to the totals of one posting. Appended, folded up now and then.
 So nothing ever counts jobs (rule 3).
   G1  The sum over a posting is exact at every commit: ended jobs by state, and the jobs that
-      stand in the retry table, after a failure (retrying) or never started (returned).
+      stand in the retry table, after a failure (retrying) or never started (released).
   G2  A posting that has ended has none (P2).';
 -- Serves: totals, fold, finish.
 create index progress_posting on pdoflow.progress (posting_id);

@@ -23,7 +23,7 @@
 --                   there are idle workers. Of a posting with limits no more run at a time (L4)
 --   p_share         the share of what remains in a lane that one claim may take
 --   p_skip          postings to pass by: known to be at a limit, or refused by this pool (H1)
---   p_slack_ms      a job of a posting with a rate starts within so many ms or is given back
+--   p_slack_ms      a job of a posting with a rate starts within so many ms or is released
 create function pdoflow.claim(
   p_pool bigint, p_routes integer[], p_oldest boolean,
   p_entry_points text[], p_caps integer[], p_floors integer[],
@@ -57,7 +57,7 @@ begin
     -- Asked only then: the index of held leases is full of dead entries while an old snapshot is
     -- held, and "null and" something would look into it.
     if coalesce(v_retry.lost, 0) >= 2 and exists (
-      select from pdoflow.lease where pool_id = p_pool and held and lost >= 2) then
+      select from pdoflow.lease where pool_id = p_pool and active and lost >= 2) then
       v_takes_suspects := false;
       continue;
     end if;
@@ -65,7 +65,8 @@ begin
     v_is_retry := v_retry.posting_id is not null and (
       v_lane.posting_id is null
       or case when p_oldest then v_retry.posting_id <= v_lane.posting_id
-              else (v_retry.priority, -v_retry.turn) >= (v_lane.rank, -v_lane.turn) end);
+              else (v_retry.priority, -v_retry.turn)
+                >= (v_lane.effective_priority, -v_lane.turn) end);
     v_posting := case when v_is_retry then v_retry.posting_id else v_lane.posting_id end;
     exit when v_posting is null;
     v_wait := pdoflow.limit_wait_ms(v_posting);
@@ -110,24 +111,26 @@ $$;
 -- index for each route (rule 3).
 create function pdoflow.best_lane(
   p_routes integer[], p_oldest boolean, p_skip bigint[],
-  out posting_id bigint, out priority integer, out rank integer, out turn bigint
+  out posting_id bigint, out priority integer, out effective_priority integer, out turn bigint
 ) language plpgsql stable as $$
 #variable_conflict use_column
 begin
   if p_oldest then
-    select l.posting_id, l.priority, l.rank, 0 into posting_id, priority, rank, turn
+    select l.posting_id, l.priority, l.effective_priority, 0
+    into posting_id, priority, effective_priority, turn
     from unnest(p_routes) as route (id) cross join lateral (
-      select posting_id, priority, rank from pdoflow.lane
+      select posting_id, priority, effective_priority from pdoflow.lane
       where route_id = route.id and state = 'open' and posting_id <> all (p_skip)
       order by posting_id limit 1) l
     order by l.posting_id limit 1;
   else
-    select l.posting_id, l.priority, l.rank, route.turn into posting_id, priority, rank, turn
+    select l.posting_id, l.priority, l.effective_priority, route.turn
+    into posting_id, priority, effective_priority, turn
     from pdoflow.in_turn(p_routes) as route cross join lateral (
-      select posting_id, priority, rank from pdoflow.lane
+      select posting_id, priority, effective_priority from pdoflow.lane
       where route_id = route.id and state = 'open' and posting_id <> all (p_skip)
-      order by rank desc, posting_id, priority desc limit 1) l
-    order by l.rank desc, route.turn, l.posting_id, l.priority desc limit 1;
+      order by effective_priority desc, posting_id, priority desc limit 1) l
+    order by l.effective_priority desc, route.turn, l.posting_id, l.priority desc limit 1;
   end if;
 end $$;
 
@@ -187,7 +190,8 @@ begin
     from pdoflow.permit_jobs(p_pool, p_posting, v_size, p_cap, v_ahead, p_slack_ms);
     if v_size < 1 then return -1; end if;
   elsif v_cursor is null and v_size = v_lane.end_seq - v_lane.first_seq then
-    return pdoflow.claim_whole_lanes(p_pool, v_lane.route_id, v_lane.rank, v_entry_point,
+    return pdoflow.claim_whole_lanes(p_pool, v_lane.route_id, v_lane.effective_priority,
+      v_entry_point,
                                      p_posting, p_priority, v_cap, v_floor, p_share, p_skip);
   end if;
   v_cursor := coalesce(v_cursor, v_lane.first_seq);
@@ -206,7 +210,7 @@ end $$;
 -- Takes untouched lanes of one route, rank and entry point whole, as many as make a claim, under
 -- one lease: single jobs posted one by one are claimed by the hundred. The first one is locked.
 create function pdoflow.claim_whole_lanes(
-  p_pool bigint, p_route integer, p_rank integer, p_entry_point text,
+  p_pool bigint, p_route integer, p_effective_priority integer, p_entry_point text,
   p_first bigint, p_first_priority integer, p_cap integer, p_floor integer,
   p_share double precision, p_skip bigint[]
 ) returns bigint language plpgsql as $$
@@ -223,7 +227,8 @@ begin
          array_agg(l.first_seq) as firsts, array_agg(l.end_seq) as ends
   into v_locked from (
     select posting_id, priority, first_seq, end_seq from pdoflow.lane
-    where route_id = p_route and state = 'open' and rank = p_rank and posting_id >= p_first
+    where route_id = p_route and state = 'open' and effective_priority = p_effective_priority
+      and posting_id >= p_first
       and posting_id <> all (p_skip)
     order by posting_id, priority desc limit 500 for no key update skip locked) l;
   -- A statement after the locks: a lane that has a lease by now is not untouched (L1).

@@ -1,5 +1,5 @@
 -- Plans are made while tables are empty, and kept. Two things see to it that leases are found by
--- their numbers for ever: "set enable_seqscan = off", and "case when held then pool_id end", for
+-- their numbers for ever: "set enable_seqscan = off", and "case when active then pool_id end", for
 -- which no index of held leases serves: that is full of dead entries while an old snapshot is held.
 -- Without merge and hash joins what a batch needs is looked up row by row: where a table has some
 -- thousand rows the planner would rather read all of it, and keep to that as it grows.
@@ -99,12 +99,12 @@ begin
   -- Where something will be refused, the pool's row is locked first, as a rescue does.
   if exists (select from unnest(v_asked) as a (id) where not exists (
                select from pdoflow.lease l
-               where l.id = a.id and case when l.held then l.pool_id end = p_pool)) then
+               where l.id = a.id and case when l.active then l.pool_id end = p_pool)) then
     perform from pdoflow.pool where id = p_pool for no key update;
   end if;
   -- A rescue waits for this lock until these outcomes are there to be seen by it.
   v_held := array(select id from pdoflow.lease
-                  where id = any (v_asked) and case when held then pool_id end = p_pool
+                  where id = any (v_asked) and case when active then pool_id end = p_pool
                   order by id for no key update);
 
   -- The batch is added up once, here, and nothing is looked up for each of its rows: nearly always
@@ -137,7 +137,7 @@ begin
       where s.retried > 0 or p.job_count <= s.jobs))
     order by id for no key update;
 
-    -- Not only of a lease that is held, but of a job that it still has, not given back (L2).
+    -- Not only of a lease that is held, but of a job that it still has, not released (L2).
     if cardinality(v_skip) = 0 and not pdoflow.are_covered(v_held, v_sums) then
       v_skip := pdoflow.refused_places(v_held, p_leases, p_postings, p_seqs, p_attempts);
       continue when cardinality(v_skip) > 0;
@@ -193,7 +193,7 @@ begin
         as b (posting_id, seq, attempt, state, delay_ms, place)
       join pdoflow.posting p on p.id = b.posting_id
       cross join lateral (
-        select rank as priority, route_id from pdoflow.lane
+        select effective_priority as priority, route_id from pdoflow.lane
         where posting_id = b.posting_id and first_seq <= b.seq and b.seq < end_seq limit 1) l
     where b.state = 'retried' and b.posting_id <> all (v_cancelled) and b.place <> all (v_skip)
     order by b.place;
@@ -211,7 +211,7 @@ begin
     from total t
     where p.id = t.posting_id and p.job_count = t.jobs - t.retried and p.ended_at is null
     returning p.id, pg_notify('pdoflow.ended', p.id::text)),
-  -- Rows of jobs that were given back and claimed again, which add up to nothing (G2).
+  -- Rows of jobs that were released and claimed again, which add up to nothing (G2).
   spent as (
     delete from pdoflow.progress where posting_id in (select id from whole))
   insert into pdoflow.progress (posting_id, done, failed, cancelled, retrying)
@@ -222,7 +222,7 @@ begin
     perform pdoflow.note_failures(p_postings, p_seqs, p_states, p_ages_us, p_errors, v_skip);
   end if;
 
-  update pdoflow.lease set held = false where id = any (p_let_go) and id = any (v_held);
+  update pdoflow.lease set active = false where id = any (p_let_go) and id = any (v_held);
 
   if v_written < p_count then
     select count(*) into v_refused
@@ -287,8 +287,8 @@ begin
       order by posting_id limit 100) and (p_routes is null or route_id = any (p_routes))
     order by id for no key update skip locked);
   with gone as (delete from pdoflow.progress where posting_id = any (v_postings) returning *)
-  insert into pdoflow.progress (posting_id, done, failed, cancelled, retrying, returned)
-  select posting_id, sum(done), sum(failed), sum(cancelled), sum(retrying), sum(returned)
+  insert into pdoflow.progress (posting_id, done, failed, cancelled, retrying, released)
+  select posting_id, sum(done), sum(failed), sum(cancelled), sum(retrying), sum(released)
   from gone group by posting_id;
   delete from pdoflow.permit m
   where p_routes is null and starts_by < clock_timestamp() - interval '1 min' and not exists (

@@ -37,7 +37,7 @@ create function pdoflow.is_full(p_span pdoflow.span) returns boolean language sq
 $$;
 
 -- Whether a posting may be pruned that must have ended p_age_ms ago, in one of p_states (P6).
-create function pdoflow.may_go(
+create function pdoflow.is_prunable(
   p_posting pdoflow.posting, p_age_ms bigint, p_states pdoflow.posting_state[]
 ) returns boolean language sql stable as $$
   -- Of nulls greatest takes no notice.
@@ -57,10 +57,10 @@ declare
 begin
   last_id := (select max(id) from (
     select id from pdoflow.posting where id > p_after order by id limit p_most) next);
-  v_leased := array(select unnest(posting_ids) from pdoflow.lease where held); -- Z2
+  v_leased := array(select unnest(posting_ids) from pdoflow.lease where active); -- Z2
   with going as (
     select id from pdoflow.posting p
-    where id > p_after and id <= last_id and pdoflow.may_go(p, p_age_ms, p_states)
+    where id > p_after and id <= last_id and pdoflow.is_prunable(p, p_age_ms, p_states)
       and not exists (select from unnest(v_leased) as l (id) where l.id = p.id)
     order by id for update skip locked),
   gone as (
@@ -145,7 +145,7 @@ end $$;
 
 -- Deletes those of the next p_most leases after p_after that are let go and all of whose postings
 -- are gone. Returns the last that it looked at, null where there was none. (Of a posting that
--- stays, a job that was given back out of one keeps its outcome; the host is then not known.)
+-- stays, a job that was released out of one keeps its outcome; the host is then not known.)
 create function pdoflow.prune_leases(
   p_after bigint, p_most integer, out last_id bigint, out leases integer
 ) language plpgsql as $$
@@ -154,7 +154,7 @@ begin
     select id from pdoflow.lease where id > p_after order by id limit p_most) next);
   with gone as (
     delete from pdoflow.lease l
-    where id > p_after and id <= last_id and not held
+    where id > p_after and id <= last_id and not active
       and not exists (select from pdoflow.posting p where p.id = any (l.posting_ids))
     returning id)
   select count(*) into leases from gone;

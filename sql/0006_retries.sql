@@ -1,4 +1,4 @@
--- Claiming jobs that wait again, after a failure or because they were given back (0002_engine.sql).
+-- Claiming jobs that wait again, after a failure or because they were released (0002_engine.sql).
 
 -- The best retry that is due. Steps from one priority to the next lower one by the index, so that
 -- a million retries that are not due yet cost one step (rule 3). Or, with p_oldest, the one that
@@ -127,7 +127,7 @@ begin
                              attempts)
   values (p_pool, v_lost, v_most_running, v_postings, v_firsts, v_ends, v_attempts)
   returning id into v_lease;
-  insert into pdoflow.progress (posting_id, retrying, returned)
+  insert into pdoflow.progress (posting_id, retrying, released)
   select t.posting_id, -coalesce(sum(t.size) filter (where t.attempt > 1), 0),
          -coalesce(sum(t.size) filter (where t.attempt = 1), 0)
   from (select posting_id, end_seq - first_seq as size, attempt

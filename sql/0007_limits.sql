@@ -20,7 +20,7 @@ create function pdoflow.limit_room(
           as r (posting_id, first_seq, end_seq, attempt)
       where r.posting_id = p_posting))), 0) as jobs
     from pdoflow.lease l
-    where l.held and p_posting = any (l.posting_ids)
+    where l.active and p_posting = any (l.posting_ids)
       and exists (select from posting where max_running is not null)),
   permitted as (
     select coalesce(sum(p.jobs), 0) as jobs, min(p.starts_by) as first

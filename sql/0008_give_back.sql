@@ -1,10 +1,10 @@
--- Giving back what was leased and has not ended (0002_engine.sql).
+-- Releasing what was leased and has not ended (0002_engine.sql).
 
 -- Gives back what is unfinished of leases of p_pool, except for the ranges p_keep_, which stay
 -- leased: puts the other jobs without an outcome back into the queue with their attempt unused
 -- and lets go of the leases of which nothing is kept (L3). Returns how many jobs went back.
 --   p_lost   1 where the pool was lost with them in hand, else 0 (Y3)
-create function pdoflow.give_back(
+create function pdoflow.release(
   p_pool bigint, p_leases bigint[], p_keep_leases bigint[], p_keep_postings bigint[],
   p_keep_firsts integer[], p_keep_ends integer[], p_keep_attempts integer[], p_lost integer
 ) returns integer language plpgsql set jit = off set enable_seqscan = off as $$
@@ -17,7 +17,7 @@ declare
 begin
   -- A statement of its own: it waits for outcomes that are being recorded, the next one sees them.
   v_held := array(select id from pdoflow.lease
-                  where id = any (p_leases) and case when held then pool_id end = p_pool
+                  where id = any (p_leases) and case when active then pool_id end = p_pool
                   order by id for update);
   perform from pdoflow.posting where id = any (
     array(select unnest(posting_ids) from pdoflow.lease where id = any (v_held)))
@@ -61,12 +61,12 @@ begin
     select i.posting_id, l.priority, l.route_id, i.first_seq, i.end_seq, i.attempt,
            case i.state when 'open' then now() else 'infinity' end, i.lost + p_lost
     from island i cross join lateral (
-      select rank as priority, route_id from pdoflow.lane
+      select effective_priority as priority, route_id from pdoflow.lane
       where posting_id = i.posting_id and first_seq <= i.first_seq and i.first_seq < end_seq
       limit 1) l
     where i.state <> 'cancelled'),
   counted as (
-    insert into pdoflow.progress (posting_id, retrying, returned, cancelled)
+    insert into pdoflow.progress (posting_id, retrying, released, cancelled)
     select posting_id,
            coalesce(sum(size) filter (where state <> 'cancelled' and attempt > 1), 0),
            coalesce(sum(size) filter (where state <> 'cancelled' and attempt = 1), 0),
@@ -84,7 +84,7 @@ begin
     v_back.postings, v_back.firsts, v_back.ends, v_back.attempts);
 
   update pdoflow.lease l
-  set held = k.posting_ids is not null,
+  set active = k.posting_ids is not null,
       posting_ids = coalesce(k.posting_ids, l.posting_ids),
       first_seqs = coalesce(k.first_seqs, l.first_seqs),
       end_seqs = coalesce(k.end_seqs, l.end_seqs),

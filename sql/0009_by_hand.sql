@@ -30,7 +30,7 @@ returns setof pdoflow.outcome language sql stable set jit = off set enable_seqsc
       unnest(l.posting_ids, l.first_seqs, l.end_seqs, l.attempts)
         as r (posting_id, first_seq, end_seq, attempt)
       cross join lateral generate_series(r.first_seq, r.end_seq - 1) as s (seq)
-    where l.held and p_posting = any (l.posting_ids) and r.posting_id = p_posting
+    where l.active and p_posting = any (l.posting_ids) and r.posting_id = p_posting
       and r.attempt > 1)
   select o.* from pdoflow.outcome o
   where o.posting_id = p_posting and o.state = 'failed' and o.seq >= p_first and o.seq < p_end
@@ -74,7 +74,7 @@ begin
     from pdoflow.failed_jobs(p_posting, coalesce(v_seqs[1], 0),
                              coalesce(v_seqs[cardinality(v_seqs)] + 1, v_posting.job_count)) f
       cross join lateral (
-        select rank as priority, route_id from pdoflow.lane
+        select effective_priority as priority, route_id from pdoflow.lane
         where posting_id = p_posting and first_seq <= f.seq and f.seq < end_seq limit 1) l
     where (v_seqs is null or f.seq = any (v_seqs))
       and (p_fingerprint is null or starts_with(pdoflow.fingerprint(f.error), p_fingerprint))),

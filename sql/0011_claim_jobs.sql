@@ -9,7 +9,8 @@ where max_result_bytes is not null or max_output_bytes is not null;
 
 create view pdoflow.runnable as
 select id, json_build_object(
-  'id', id, 'routeId', route_id, 'entryPoint', entry_point, 'jobCount', job_count, 'tries', tries,
+  'id', id, 'routeId', route_id, 'entryPoint', entry_point, 'jobCount', job_count,
+  'maxAttempts', max_attempts,
   'backoffMs', backoff_ms, 'timeoutMs', timeout_ms, 'graceMs', grace_ms,
   'stopAfter', stop_after, 'keepsResults', keeps_results, 'keepsOutput', keeps_output,
   'maxResultBytes', max_result_bytes, 'maxOutputBytes', max_output_bytes,
@@ -85,7 +86,7 @@ begin
           on p.id = r.posting_id and p.job_count = 1 and v_claimed.jobs <= p_read_most
       -- All that runnable tells of a posting, but for its number.
       group by r.lease_id, r.first_seq, r.end_seq, r.attempt, r.wait_ms,
-               case when p.id is null then r.place end, p.route_id, p.entry_point, p.tries,
+               case when p.id is null then r.place end, p.route_id, p.entry_point, p.max_attempts,
                p.backoff_ms, p.timeout_ms, p.grace_ms, p.stop_after, p.keeps_results,
                p.keeps_output, coalesce(p.max_failures, p.max_failures_percent) is null,
                p.rate_count is null,

@@ -51,7 +51,7 @@ language sql stable security definer set search_path = pg_catalog, pg_temp as $$
   where pg_has_role(r.oid, g.role, 'usage')
 $$;
 
-create function pdoflow.is_a(variadic p_kinds text[]) returns boolean language sql stable
+create function pdoflow.has_grant(variadic p_kinds text[]) returns boolean language sql stable
 security definer set search_path = pg_catalog, pg_temp as $$
   select pdoflow.is_owner() or exists (
     select from pdoflow.grants_of(pdoflow.caller()) where kind = any (p_kinds))
@@ -60,7 +60,7 @@ $$;
 -- Whether the caller sees all postings and what came of them.
 create function pdoflow.sees_all() returns boolean language sql stable
 security definer set search_path = pg_catalog, pg_temp as
-$$ select pdoflow.is_a('viewer', 'operator') $$;
+$$ select pdoflow.has_grant('viewer', 'operator') $$;
 
 -- Whether the caller runs pools for everybody (T1).
 create function pdoflow.runs_all() returns boolean language sql stable
@@ -177,7 +177,7 @@ select j.posting_id, j.seq, coalesce(j.index, j.seq) as index,
          and exists (select from pdoflow.lease l cross join lateral
                        unnest(l.posting_ids, l.first_seqs, l.end_seqs, l.attempts)
                          as u (posting_id, first_seq, end_seq, attempt)
-                     where l.held and u.posting_id = j.posting_id
+                     where l.active and u.posting_id = j.posting_id
                        and u.first_seq <= j.seq and j.seq < u.end_seq
                        and u.attempt > coalesce(o.attempt, 0)) then 'running'
     when o.state = 'failed' then 'failed'

@@ -15,17 +15,17 @@ create function pdoflow.kind_reads(p_kind text) returns text[] language sql immu
 
 -- The functions that it may call: those that run as the owner check who calls.
 create function pdoflow.kind_calls(p_kind text) returns text[] language sql immutable return
-  array['caller', 'is_owner', 'is_a', 'sees_all', 'runs_all', 'own_routes',
+  array['caller', 'is_owner', 'has_grant', 'sees_all', 'runs_all', 'own_routes',
         'run_routes', 'refusal_of'] ||
   case p_kind
     when 'pool' then array['listen', 'share_of', 'pool_routes', 'pool_keep_room',
                            'pool_register', 'pool_beat', 'pool_listens', 'pool_drain',
-                           'pool_retire', 'pool_claim', 'pool_runnable', 'pool_record',
-                           'pool_give_back',
-                           'pool_give_back_unknown', 'pool_next_ms', 'pool_start_due',
+                           'pool_end', 'pool_claim', 'pool_runnable', 'pool_record',
+                           'pool_release',
+                           'pool_release_unknown', 'pool_next_ms', 'pool_start_due',
                            'pool_finish', 'pool_job_holders',
                            'pool_fold', 'pool_finish_stragglers', 'pool_rescue',
-                           'pool_stop_posting', 'pool_tell', 'pool_show', 'pool_profile',
+                           'pool_stop_posting', 'pool_report', 'pool_show', 'pool_profile',
                            'pool_signatures', 'pool_block', 'pool_refuse',
                            'pool_retract']
     else array['running_jobs', 'fingerprint', 'failed_jobs', 'seqs_of',

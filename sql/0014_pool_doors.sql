@@ -17,16 +17,17 @@ end $$;
 
 create function pdoflow.pool_register(
   p_host text, p_pid integer, p_version text, p_os_user text, p_slots integer,
-  p_patience_ms integer, p_provides jsonb, p_posters text[], p_project text default null
+  p_heartbeat_timeout_ms integer, p_provides jsonb, p_posters text[], p_project text default null
 ) returns bigint language plpgsql
 security definer set search_path = pg_catalog, pg_temp as $$
 declare
   v_id bigint;
   v_most integer := case when pdoflow.runs_all() then 10000 else 200 end;
 begin
-  if not coalesce(p_patience_ms between 1 and 86400000 and p_slots between 0 and 1024, false) then
+  if not coalesce(p_heartbeat_timeout_ms between 1 and 86400000 and p_slots between 0 and 1024,
+    false) then
     raise exception 'expected a heartbeat timeout of at most a day and 0 to 1024 worker slots, '
-      'found % ms and %', p_patience_ms, p_slots using errcode = 'PF002';
+      'found % ms and %', p_heartbeat_timeout_ms, p_slots using errcode = 'PF002';
   end if;
   if jsonb_typeof(p_provides) is distinct from 'object' or octet_length(p_provides::text) > 4000
      or octet_length(p_posters::text) > 100000 or octet_length(p_project) > 1000 then
@@ -39,10 +40,11 @@ begin
       'stop some, or wait until those that were killed have been declared lost', v_most,
       pdoflow.caller() using errcode = 'PF001';
   end if;
-  insert into pdoflow.pool (host, pid, version, role, os_user, slots, patience_ms, provides,
+  insert into pdoflow.pool (host, pid, version, role, os_user, slots, heartbeat_timeout_ms,
+    provides,
                             posters, project, serves_all)
   values (left(p_host, 255), p_pid, left(p_version, 100), pdoflow.caller(), left(p_os_user, 100),
-          p_slots, p_patience_ms, p_provides, p_posters, p_project, pdoflow.runs_all())
+          p_slots, p_heartbeat_timeout_ms, p_provides, p_posters, p_project, pdoflow.runs_all())
   returning id into v_id;
   return v_id;
 end $$;
@@ -72,7 +74,7 @@ begin
     from pdoflow.pool p
     where id = p_pool or (
       state = 'up' and (serves_all or role = pdoflow.caller())
-      and beat_at > clock_timestamp() - least(patience_ms, 60000) * interval '1 ms');
+      and beat_at > clock_timestamp() - least(heartbeat_timeout_ms, 60000) * interval '1 ms');
 end $$;
 
 -- Says that a pool waits for postings (O5).
@@ -90,12 +92,12 @@ begin
   update pdoflow.pool set state = 'draining' where id = p_pool and state = 'up';
 end $$;
 
-create function pdoflow.pool_retire(p_pool bigint) returns integer language plpgsql
+create function pdoflow.pool_end(p_pool bigint) returns integer language plpgsql
 security definer set search_path = pg_catalog, pg_temp as $$
 begin
   perform pdoflow.require_pool(p_pool);
   delete from pdoflow.live_output where pool_id = p_pool;
-  return pdoflow.retire(p_pool);
+  return pdoflow.end_pool(p_pool);
 end $$;
 
 create function pdoflow.pool_claim(
@@ -181,7 +183,7 @@ begin
     select from pdoflow.posting p
     where p.id = any (p_postings) and p.route_id <> all (pdoflow.run_routes())
       and not exists (select from pdoflow.lease l
-                      where l.pool_id = p_pool and l.held and p.id = any (l.posting_ids))) then
+                      where l.pool_id = p_pool and l.active and p.id = any (l.posting_ids))) then
     raise insufficient_privilege using message =
       format('pool %s may not run jobs of all these postings', p_pool);
   end if;
@@ -205,7 +207,7 @@ begin
 end $$;
 
 -- What is kept must be of these leases: else a pool could lease itself what it likes (L1).
-create function pdoflow.pool_give_back(
+create function pdoflow.pool_release(
   p_pool bigint, p_leases bigint[], p_keep_leases bigint[], p_keep_postings bigint[],
   p_keep_firsts integer[], p_keep_ends integer[], p_keep_attempts integer[]
 ) returns integer language plpgsql
@@ -230,20 +232,20 @@ begin
     raise exception 'what pool % keeps is not of its leases', p_pool
       using errcode = 'insufficient_privilege';
   end if;
-  return pdoflow.give_back(p_pool, p_leases, p_keep_leases, p_keep_postings, p_keep_firsts,
+  return pdoflow.release(p_pool, p_leases, p_keep_leases, p_keep_postings, p_keep_firsts,
                            p_keep_ends, p_keep_attempts, 0);
 end $$;
 
 -- Gives back the leases that the database has for a pool and that the pool knows nothing of.
-create function pdoflow.pool_give_back_unknown(p_pool bigint, p_known bigint[])
+create function pdoflow.pool_release_unknown(p_pool bigint, p_known bigint[])
 returns integer language plpgsql
 security definer set search_path = pg_catalog, pg_temp set jit = off set enable_seqscan = off as $$
 begin
   perform pdoflow.require_pool(p_pool);
-  return pdoflow.give_back(
+  return pdoflow.release(
     p_pool,
     array(select id from pdoflow.lease
-          where pool_id = p_pool and held and id <> all (p_known)),
+          where pool_id = p_pool and active and id <> all (p_known)),
     '{}', '{}', '{}', '{}', '{}', 0);
 end $$;
 
@@ -296,7 +298,7 @@ create function pdoflow.pool_stop_posting(p_postings bigint[], p_reason text)
 returns bigint[] language plpgsql
 security definer set search_path = pg_catalog, pg_temp as $$
 begin
-  return pdoflow.hold(array(
+  return pdoflow.pause_postings(array(
     select id from pdoflow.posting
     where id = any (p_postings)
       and (pdoflow.runs_all() or route_id = any (pdoflow.run_routes()))),

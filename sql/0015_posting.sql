@@ -181,7 +181,7 @@ begin
   v.entry_point := p_entry_point;
   v.state := 'open';
   v.kills_running := true;
-  v.tries := 3;
+  v.max_attempts := 3;
   v.backoff_ms := 1000;
   v.grace_ms := 5000;
   v.stop_after := 10;
@@ -197,7 +197,7 @@ begin
       perform pdoflow.refuse_option(v_key, 'a value', v_value);
     end if;
     case v_key
-      when 'tries' then v.tries := pdoflow.whole_option(v_key, v_value, 1, 1000);
+      when 'maxAttempts' then v.max_attempts := pdoflow.whole_option(v_key, v_value, 1, 1000);
       when 'backoffMs' then v.backoff_ms := pdoflow.whole_option(v_key, v_value, 0, v_year);
       when 'timeoutMs' then v.timeout_ms := pdoflow.whole_option(v_key, v_value, 1, v_year);
       when 'graceMs' then v.grace_ms := pdoflow.whole_option(v_key, v_value, 0, v_year);
@@ -257,7 +257,7 @@ begin
           perform pdoflow.refuse_option(
             v_key, 'a moment with its zone, such as "2026-01-01T02:00:00Z"', v_value);
         end if;
-        v.starts_at := pdoflow.moment_option(v_key, v_value);
+        v.run_at := pdoflow.moment_option(v_key, v_value);
       when 'needs' then
         if octet_length(v_value::text) > 1000 or pg_column_size(v_value) > 1300
            or not pdoflow.is_needs(v_value) then

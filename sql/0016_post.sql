@@ -44,7 +44,7 @@ end $$;
 -- The id of a new posting of the caller's, or the posting that had its key before. Nulls if there
 -- is no room for it, and p_opens is false: then call next_span in a transaction of its own.
 create function pdoflow.start_posting(
-  p_options jsonb, p_opens boolean,
+  p_entry_point text, p_options jsonb, p_opens boolean,
   out posting_id bigint, out job_count integer, out is_new boolean, out entry_point text
 ) language plpgsql as $$
 #variable_conflict use_column
@@ -54,7 +54,7 @@ declare
   v_known record;
 begin
   -- Who may call this may be another: a function of theirs that runs with their rights.
-  if not pdoflow.is_a('poster') then
+  if not pdoflow.has_grant('poster') then
     raise exception 'the role % may not post', pdoflow.caller()
       using errcode = 'insufficient_privilege';
   end if;
@@ -80,7 +80,9 @@ begin
       join pdoflow.route r on r.id = p.route_id
     where k.poster = pdoflow.caller() and k.poster_os = v_os_user and k.key = v_key;
     continue when not found; -- it was pruned between the two statements: the key is free again
-    if v_known.project <> pdoflow.project_option(p_options) then
+    -- One of another entry point is its caller's to refuse.
+    if v_known.entry_point = p_entry_point
+       and v_known.project <> pdoflow.project_option(p_options) then
       raise exception 'the key "%" belongs to posting % of the project "%": a posting of the '
         'project "%" needs a key of its own', v_key, v_known.id, v_known.project,
         pdoflow.project_option(p_options) using errcode = 'PF002';
@@ -170,7 +172,7 @@ begin
   insert into pdoflow.posting select v.*;
   insert into pdoflow.lane (posting_id, priority, first_seq, end_seq, route_id, state)
   select v.id, priority, sum(size) over higher - size, sum(size) over higher, v.route_id,
-         (case when v.starts_at is null then 'open' else 'held' end)::pdoflow.lane_state
+         (case when v.run_at is null then 'open' else 'paused' end)::pdoflow.lane_state
   from unnest(p_priorities, p_sizes) with ordinality as l (priority, size, place)
   window higher as (order by place);
   if p_options ->> 'jobKey' is not null then
@@ -195,7 +197,7 @@ begin
   select * into v_limits from pdoflow.limits_of_caller();
   if v_limits.max_open is not null then perform pdoflow.require_room(v_limits.max_open); end if;
   select s.* into posting_id, job_count, is_new, entry_point
-  from pdoflow.start_posting(p_options, p_opens) s;
+  from pdoflow.start_posting(p_entry_point, p_options, p_opens) s;
   if not is_new or posting_id is null then return; end if;
   insert into pdoflow.draft (posting_id, entry_point, options, max_argument_bytes)
   values (posting_id, p_entry_point, p_options, v_limits.max_argument_bytes);

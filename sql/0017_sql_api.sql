@@ -12,7 +12,7 @@ declare
   v pdoflow.posting := pdoflow.posting_of(p_entry_point, p_options);
 begin
   select s.* into posting_id, job_count, is_new, entry_point
-  from pdoflow.start_posting(p_options, p_opens) s;
+  from pdoflow.start_posting(p_entry_point, p_options, p_opens) s;
   if not is_new or posting_id is null then return; end if;
   v.id := posting_id;
   v.job_count := pdoflow.write_jobs(posting_id, 0, p_text, p_indexes, (
@@ -100,15 +100,15 @@ begin
 end $$;
 
 -- Of these postings those that the caller may steer: its own, all for an operator.
-create function pdoflow.steerable(p_postings bigint[]) returns bigint[] language sql stable as $$
+create function pdoflow.can_modify(p_postings bigint[]) returns bigint[] language sql stable as $$
   select array(select id from pdoflow.posting
                where id = any (p_postings)
-                 and (pdoflow.is_a('operator') or route_id = any (pdoflow.own_routes())))
+                 and (pdoflow.has_grant('operator') or route_id = any (pdoflow.own_routes())))
 $$;
 
-create function pdoflow.require_steerable(p_posting bigint) returns void language plpgsql as $$
+create function pdoflow.require_can_modify(p_posting bigint) returns void language plpgsql as $$
 begin
-  if cardinality(pdoflow.steerable(array[p_posting])) = 0 then
+  if cardinality(pdoflow.can_modify(array[p_posting])) = 0 then
     raise exception 'there is no posting % that the role % may change', p_posting,
       pdoflow.caller() using errcode = 'PF003';
   end if;
@@ -126,13 +126,13 @@ begin
     raise exception 'expected the state paused or errored_out, found %', p_state
       using errcode = 'PF002';
   end if;
-  return pdoflow.hold(pdoflow.steerable(p_postings), p_state, p_reason);
+  return pdoflow.pause_postings(pdoflow.can_modify(p_postings), p_state, p_reason);
 end $$;
 
 create function pdoflow.resume(p_postings bigint[]) returns bigint[] language plpgsql
 security definer set search_path = pg_catalog, pg_temp as $$
 declare
-  v_ids bigint[] := pdoflow.steerable(p_postings);
+  v_ids bigint[] := pdoflow.can_modify(p_postings);
 begin
   v_ids := pdoflow.forgive(v_ids) || pdoflow.reopen(v_ids);
   return array(select distinct id from unnest(v_ids) as id order by id);
@@ -141,20 +141,20 @@ end $$;
 create function pdoflow.cancel(
   p_postings bigint[], p_kills boolean default true, p_reason text default null
 ) returns bigint[] language plpgsql security definer set search_path = pg_catalog, pg_temp as
-$$ begin return pdoflow.cancel_all(pdoflow.steerable(p_postings), p_kills, p_reason); end $$;
+$$ begin return pdoflow.cancel_all(pdoflow.can_modify(p_postings), p_kills, p_reason); end $$;
 
 -- The same of one posting: true where that changed something.
 create function pdoflow.pause(p_posting bigint, p_reason text default null) returns boolean
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
-  perform pdoflow.require_steerable(p_posting);
+  perform pdoflow.require_can_modify(p_posting);
   return cardinality(pdoflow.pause(array[p_posting], p_reason)) > 0;
 end $$;
 
 create function pdoflow.resume(p_posting bigint) returns boolean
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
-  perform pdoflow.require_steerable(p_posting);
+  perform pdoflow.require_can_modify(p_posting);
   return cardinality(pdoflow.resume(array[p_posting])) > 0;
 end $$;
 
@@ -162,7 +162,7 @@ create function pdoflow.cancel(
   p_posting bigint, p_kills boolean default true, p_reason text default null
 ) returns boolean language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
-  perform pdoflow.require_steerable(p_posting);
+  perform pdoflow.require_can_modify(p_posting);
   return cardinality(pdoflow.cancel(array[p_posting], p_kills, p_reason)) > 0;
 end $$;
 
@@ -173,7 +173,7 @@ create function pdoflow.retry(
   p_fingerprint text default null
 ) returns integer language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
-  perform pdoflow.require_steerable(p_posting);
+  perform pdoflow.require_can_modify(p_posting);
   perform pdoflow.require_room_again(p_posting);
   return pdoflow.retry_failed(p_posting, p_firsts, p_lasts, p_fingerprint);
 end $$;
@@ -193,7 +193,7 @@ begin
       using errcode = 'PF002';
   end if;
   v_ids := array(select p.id from pdoflow.posting p
-                 where p.id = any (pdoflow.steerable(p_postings)) and p.ended_at is null
+                 where p.id = any (pdoflow.can_modify(p_postings)) and p.ended_at is null
                  order by p.id for no key update);
   return query
     with changed as (
@@ -212,12 +212,12 @@ end $$;
 -- Gives postings that have not ended another priority; returns those.
 create function pdoflow.set_priority(p_postings bigint[], p_priority integer) returns bigint[]
 language plpgsql security definer set search_path = pg_catalog, pg_temp as
-$$ begin return pdoflow.rank(pdoflow.steerable(p_postings), p_priority); end $$;
+$$ begin return pdoflow.set_priorities(pdoflow.can_modify(p_postings), p_priority); end $$;
 
 create function pdoflow.set_priority(p_posting bigint, p_priority integer) returns boolean
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
-  perform pdoflow.require_steerable(p_posting);
+  perform pdoflow.require_can_modify(p_posting);
   return cardinality(pdoflow.set_priority(array[p_posting], p_priority)) > 0;
 end $$;
 
@@ -232,10 +232,11 @@ begin
   return query
     with told as (
       update pdoflow.pool p
-      set state = 'draining', patience_ms = least(p.patience_ms, 60000)
+      set state = 'draining', heartbeat_timeout_ms = least(p.heartbeat_timeout_ms, 60000)
       where p.id in (select w.id from pdoflow.pool w
                      where (w.id = any (p_ids) or w.host = any (p_hosts))
-                       and (w.state = 'up' or w.state = 'draining' and w.patience_ms > 60000)
+                       and (w.state = 'up'
+                         or w.state = 'draining' and w.heartbeat_timeout_ms > 60000)
                      order by w.id for no key update)
       returning p.id, p.host, pg_notify('pdoflow.changed', ''))
     select t.id, t.host from told t order by t.id;

@@ -9,7 +9,7 @@ security definer set search_path = pg_catalog, pg_temp as $$
 $$;
 
 create function pdoflow.variable_owner() returns text language sql stable as
-$$ select case when pdoflow.is_a('operator') then '' else pdoflow.caller() end $$;
+$$ select case when pdoflow.has_grant('operator') then '' else pdoflow.caller() end $$;
 
 -- Refuses what can't be a variable of the caller's: of a length that has no limit, or one more than
 -- a role may have.
@@ -80,7 +80,7 @@ from pdoflow.posting p join pdoflow.route r on r.id = p.route_id
   cross join lateral (
     select coalesce(sum(done), 0) as done, coalesce(sum(failed), 0) as failed,
            coalesce(sum(cancelled), 0) as cancelled, coalesce(sum(retrying), 0) as retrying,
-           coalesce(sum(returned), 0) as returned
+           coalesce(sum(released), 0) as released
     from pdoflow.progress where posting_id = p.id and p.ended_at is null) g
   cross join lateral (
     select coalesce(sum(l.end_seq - coalesce(newest.lane_end_seq, l.first_seq)), 0) as beyond
@@ -91,7 +91,7 @@ from pdoflow.posting p join pdoflow.route r on r.id = p.route_id
     where l.posting_id = p.id and l.state <> 'closed' and p.ended_at is null) c
   cross join lateral (
     -- L4: of what is leased no more than that runs.
-    select least(p.max_running, p.job_count - c.beyond - g.returned - g.retrying - p.done - g.done
+    select least(p.max_running, p.job_count - c.beyond - g.released - g.retrying - p.done - g.done
              - p.failed - g.failed - p.cancelled - g.cancelled)::integer as running,
            g.retrying::integer as retrying,
            (p.done + g.done)::integer as done, (p.failed + g.failed)::integer as failed,
@@ -135,7 +135,7 @@ comment on view pdoflow.failures is
 create view pdoflow.pools with (security_barrier) as
 select id, host, role, os_user, version, slots, state, started_at, beat_at,
        state in ('up', 'draining')
-         and beat_at > clock_timestamp() - patience_ms * interval '1 ms' as is_alive,
+         and beat_at > clock_timestamp() - heartbeat_timeout_ms * interval '1 ms' as is_alive,
        project
 from pdoflow.pool;
 comment on view pdoflow.pools is 'One row: a pool, of whichever role.';

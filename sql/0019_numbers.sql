@@ -27,7 +27,8 @@ missing when it is killed. Those that are older than two hours are deleted by wh
   D1  done, failed and retried count attempts by their outcome, in the minute of the beat that told
       of them.
   D2  durations counts attempts by how long they took: under the first limit, from that to the
-      second, and so on (durationLimits in src/db/dashboard/histogram.ts). waits does so for the time from
+      second, and so on (durationLimits in src/db/dashboard/histogram.ts). waits does so for the
+        time from
       posting to the start of the first attempt, of a sample.';
 
 create table pdoflow.failure (
@@ -158,7 +159,7 @@ end $$;
 --   p_durations  D2, of all attempts since it told before
 --   p_postings, p_ages_us   of a sample of first attempts: when they started, that long ago
 --   p_limits_ms  the limits of the counts in p_durations
-create function pdoflow.pool_tell(
+create function pdoflow.pool_report(
   p_pool bigint, p_busy integer, p_recent integer[], p_done integer, p_failed integer,
   p_retried integer, p_durations integer[], p_postings bigint[], p_ages_us bigint[],
   p_limits_ms double precision[]

@@ -9,12 +9,12 @@ declare
   v_ids bigint[];
 begin
   v_ids := array(select id from pdoflow.posting
-                 where starts_at <= now() and state = 'open'
+                 where run_at <= now() and state = 'open'
                    and (p_routes is null or route_id = any (p_routes))
-                 order by starts_at limit 1000 for no key update skip locked);
+                 order by run_at limit 1000 for no key update skip locked);
   if cardinality(v_ids) = 0 then return 0; end if;
-  update pdoflow.posting set starts_at = null where id = any (v_ids);
-  update pdoflow.lane set state = 'open' where posting_id = any (v_ids) and state = 'held';
+  update pdoflow.posting set run_at = null where id = any (v_ids);
+  update pdoflow.lane set state = 'open' where posting_id = any (v_ids) and state = 'paused';
   perform pdoflow.wake(v_ids[1]);
   return cardinality(v_ids);
 end $$;
@@ -31,10 +31,10 @@ create function pdoflow.pool_next_ms(
 set jit = off set enable_seqscan = off as $$
 begin
   retry_ms := pdoflow.next_retry_ms(pdoflow.served(p_routes), p_skip);
-  select extract(epoch from starts_at - now()) * 1000 into start_ms from pdoflow.posting
-  where starts_at is not null and state = 'open'
+  select extract(epoch from run_at - now()) * 1000 into start_ms from pdoflow.posting
+  where run_at is not null and state = 'open'
     and (pdoflow.runs_all() or route_id = any (pdoflow.run_routes()))
-  order by starts_at limit 1;
+  order by run_at limit 1;
 end $$;
 
 select pdoflow.apply_grants();

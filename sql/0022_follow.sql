@@ -14,7 +14,7 @@ create unlogged table pdoflow.live_output (
   seq integer not null,
   pool_id bigint not null,
   attempt integer not null,
-  told_at timestamptz not null default now(),
+  reported_at timestamptz not null default now(),
   stdout bytea not null,
   stdout_end bigint not null,
   stderr bytea not null,
@@ -42,7 +42,7 @@ begin
   end if;
   if not exists (select from pdoflow.followed where posting_id = p_posting and until > now()) then
     delete from pdoflow.followed where until < now() - interval '1 min';
-    delete from pdoflow.live_output where told_at < now() - interval '1 min';
+    delete from pdoflow.live_output where reported_at < now() - interval '1 min';
     perform pg_notify('pdoflow.changed', p_posting::text);
   end if;
   insert into pdoflow.followed as f (posting_id, until)
@@ -52,7 +52,7 @@ begin
     select coalesce(j.index, j.seq), o.attempt, o.stdout, o.stdout_end, o.stderr, o.stderr_end
     from pdoflow.live_output o
       join pdoflow.job j on j.posting_id = p_posting and j.seq = o.seq
-    where o.posting_id = p_posting and o.told_at > now() - interval '1 min' and not exists (
+    where o.posting_id = p_posting and o.reported_at > now() - interval '1 min' and not exists (
       select from pdoflow.outcome e
       where (e.posting_id, e.seq, e.attempt) = (p_posting, o.seq, o.attempt))
     order by o.seq;
@@ -83,10 +83,10 @@ begin
     select from pdoflow.lease l cross join lateral
       unnest(l.posting_ids, l.first_seqs, l.end_seqs, l.attempts)
         as r (posting_id, first_seq, end_seq, attempt)
-    where l.pool_id = p_pool and l.held and r.posting_id = b.posting_id
+    where l.pool_id = p_pool and l.active and r.posting_id = b.posting_id
       and r.attempt = b.attempt and r.first_seq <= b.seq and b.seq < r.end_seq)
   on conflict (posting_id, seq) do update
-  set pool_id = excluded.pool_id, attempt = excluded.attempt, told_at = excluded.told_at,
+  set pool_id = excluded.pool_id, attempt = excluded.attempt, reported_at = excluded.reported_at,
       stdout = excluded.stdout, stdout_end = excluded.stdout_end, stderr = excluded.stderr,
       stderr_end = excluded.stderr_end;
 end $$;

@@ -5,13 +5,13 @@ create table pdoflow.profile (
   pool_id bigint not null,
   jobs integer not null,
   stacks jsonb not null,
-  told_at timestamptz not null default now(),
+  reported_at timestamptz not null default now(),
   primary key (posting_id, pool_id),
   constraint w_short check (octet_length(stacks::text) <= 8000000)
 );
 comment on table pdoflow.profile is
-'One row: what one pool has sampled of the jobs of one posting. Told every few seconds, while it was
-started to do so.
+'One row: what one pool has sampled of the jobs of one posting. Reported every few seconds, if
+the pool was started to do so.
   F2  stacks has, by the functions from the outermost on with a newline between them, how often the
       sampler found that; the 2,000 most frequent ones, and at most 7 MB of them. jobs is the
       number of attempts sampled.';
@@ -39,7 +39,7 @@ begin
   where p.id = p_posting
     and (pdoflow.runs_all() or p.route_id = any (pdoflow.run_routes()))
   on conflict (posting_id, pool_id) do update
-  set jobs = f.jobs + excluded.jobs, told_at = now(), stacks = (
+  set jobs = f.jobs + excluded.jobs, reported_at = now(), stacks = (
     select coalesce(jsonb_object_agg(t.stack, t.samples), '{}') from (
       select n.stack, n.samples, sum(octet_length(to_json(n.stack)::text) + 24)
                over (order by n.samples desc, n.stack) as bytes from (

@@ -90,12 +90,12 @@ begin
   perform pdoflow.require_pool(p_pool);
   return query
     select p.id, p.host, (extract(epoch from p.beat_at) * 1000)::double precision,
-           (p.patience_ms - extract(epoch from clock_timestamp() - p.beat_at) * 1000)
+           (p.heartbeat_timeout_ms - extract(epoch from clock_timestamp() - p.beat_at) * 1000)
              ::double precision
     from pdoflow.pool p
     where p.state in ('up', 'draining') and p.id <> p_pool and exists (
       select from pdoflow.lease l join pdoflow.posting o on o.id = l.posting_ids[1]
-      where l.pool_id = p.id and l.held and o.route_id = any (pdoflow.served(p_routes)))
+      where l.pool_id = p.id and l.active and o.route_id = any (pdoflow.served(p_routes)))
     order by p.id;
 end $$;
 

@@ -16,12 +16,12 @@ export interface JobError {
 }
 
 /** @internal The state of the outcome of attempt `attempt` (from 1) of at most `tries` (rule 7). */
-export function outcomeState(end: AttemptEnd, attempt: number, tries: number): OutcomeState {
+export function outcomeState(end: AttemptEnd, attempt: number, maxAttempts: number): OutcomeState {
   switch (end) {
     case "done":
     case "cancelled":
       return end;
     case "failed":
-      return attempt < tries ? "retried" : "failed";
+      return attempt < maxAttempts ? "retried" : "failed";
   }
 }

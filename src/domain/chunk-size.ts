@@ -74,7 +74,7 @@ export function claimSize(
 }
 
 /**
- * How many jobs of the backlog a pool should give back, because they take longer than was thought
+ * How many jobs of the backlog a pool should release, because they take longer than was thought
  * when it claimed them: what its workers don't get to in half a second.
  */
 export function surplus(time: JobTime | null, backlog: number, workers: number): number {

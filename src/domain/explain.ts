@@ -39,12 +39,12 @@ export interface PoolFacts extends PoolScope {
 /** Why a job is where it is, in one sentence, with what to do where something can be done. */
 export function explainJob(facts: JobFacts): string {
   const { id, status, attempts, host } = facts;
-  const tries = attempts === 1 ? "1 attempt" : `${attempts} attempts`;
+  const maxAttempts = attempts === 1 ? "1 attempt" : `${attempts} attempts`;
   switch (status) {
     case "done":
-      return `${id} is done, after ${tries}.`;
+      return `${id} is done, after ${maxAttempts}.`;
     case "failed":
-      return `${id} has failed for good after ${tries}${lastError(facts)}.`;
+      return `${id} has failed for good after ${maxAttempts}${lastError(facts)}.`;
     case "cancelled":
       return `${id} is cancelled: ${facts.posting.reason ?? "its posting was cancelled"}.`;
     case "running":

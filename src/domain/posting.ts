@@ -89,12 +89,12 @@ export type KeepsOutput = PostingOptions["keepsOutput"];
 /** @internal What the jobs of a posting share, with its default. */
 export const PostingOptions = v.object({
   /** How often a job is tried before it has failed, the first time included: 1 to 1000. */
-  tries: v.optional(
+  maxAttempts: v.optional(
     v.pipe(
-      v.number("expected a number of tries"),
-      v.integer("expected a whole number of tries"),
-      v.minValue(1, (issue) => `expected at least 1 try, found ${issue.received}`),
-      v.maxValue(1000, (issue) => `expected at most 1000 tries, found ${issue.received}`),
+      v.number("expected a number of attempts"),
+      v.integer("expected a whole number of attempts"),
+      v.minValue(1, (issue) => `expected at least 1 attempt, found ${issue.received}`),
+      v.maxValue(1000, (issue) => `expected at most 1000 attempts, found ${issue.received}`),
     ),
     3,
   ),

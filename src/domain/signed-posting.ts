@@ -28,7 +28,7 @@ const Statement = v.strictObject({
   entryPoint: v.string(),
   jobCount: Count,
   options: v.strictObject({
-    tries: Count,
+    maxAttempts: Count,
     backoffMs: Count,
     timeoutMs: v.nullable(Count),
     graceMs: Count,
@@ -52,7 +52,7 @@ export function statementText(
   { entryPoint, options }: { entryPoint: string; options: PostingOptions },
   rest: Omit<Statement, "format" | "entryPoint" | "options"> & { needs: readonly Need[] },
 ): string {
-  const { tries, backoffMs, timeoutMs, graceMs, stopAfter } = options;
+  const { maxAttempts, backoffMs, timeoutMs, graceMs, stopAfter } = options;
   const { keepsResults, keepsOutput, maxRunning, maxRate } = options;
   const { posting, jobCount, needs, code } = rest;
   const statement: Omit<Statement, "options"> & { options: object } = {
@@ -61,7 +61,7 @@ export function statementText(
     entryPoint,
     jobCount,
     options: {
-      ...{ tries, backoffMs, timeoutMs, graceMs, stopAfter },
+      ...{ maxAttempts, backoffMs, timeoutMs, graceMs, stopAfter },
       ...{ keepsResults, keepsOutput, maxRunning, maxRate, needs },
     },
     arguments: { form: rest.arguments.form, blocks: rest.arguments.blocks },
@@ -86,7 +86,7 @@ export interface RunBy {
   id: number;
   entryPoint: string;
   jobCount: number;
-  tries: number;
+  maxAttempts: number;
   backoffMs: number;
   timeoutMs: number | null;
   graceMs: number;
@@ -95,12 +95,22 @@ export interface RunBy {
   keepsOutput: string;
 }
 
-/** What differs from what was signed, as "tries: signed 3, found 5"; null where nothing does. */
+/**
+ * What differs from what was signed, as "maxAttempts: signed 3, found 5"; null where nothing does.
+ */
 export function changeOf(statement: Statement, posting: RunBy): string | null {
   const { entryPoint, jobCount, options } = statement;
   const signed = { id: statement.posting, entryPoint, jobCount, ...options };
   const names = [
-    ...(["id", "entryPoint", "jobCount", "tries", "backoffMs", "timeoutMs", "graceMs"] as const),
+    ...([
+      "id",
+      "entryPoint",
+      "jobCount",
+      "maxAttempts",
+      "backoffMs",
+      "timeoutMs",
+      "graceMs",
+    ] as const),
     ...(["stopAfter", "keepsResults", "keepsOutput"] as const),
   ];
   for (const name of names) {

@@ -77,7 +77,7 @@ interface Place {
 }
 
 /**
- * Marks `fn` as an entry point of the file that calls `job`, and gives back the same function:
+ * Marks `fn` as an entry point of the file that calls `job`, and releases the same function:
  * a call of it costs what it did. Export it from that file: `export const fit = job(async …)`.
  */
 export function job<Schema extends StandardSchema, Result>(

@@ -1,6 +1,6 @@
 import { groupBy } from "../domain/group-by.ts";
-import type { HeldJob } from "./wire/leased-job.ts";
-import { insist } from "./session/retry-until.ts";
+import type { LeasedJob } from "./wire/leased-job.ts";
+import { retryUntil } from "./session/retry-until.ts";
 import type { PoolOptions } from "./options.ts";
 import { noteLack } from "./pass-by.ts";
 import type { Links, Session } from "./session/session.ts";
@@ -8,8 +8,8 @@ import type { Judge, Verdict } from "./trust/admission-policy.ts";
 
 /** What was claimed, sorted by whether it may run. */
 interface Admitted {
-  jobs: HeldJob[];
-  refused: HeldJob[];
+  jobs: LeasedJob[];
+  refused: LeasedJob[];
   /** Workers may have imported other code than that which these jobs are for. */
   isCodeNew: boolean;
 }
@@ -19,7 +19,7 @@ interface Admitted {
  * refused is noted, and not claimed again by this pool (H1): others may run it.
  */
 export async function admit(
-  jobs: HeldJob[],
+  jobs: LeasedJob[],
   session: Session,
   links: Links,
   { trust, codeWatch, log }: Pick<PoolOptions, "trust" | "codeWatch" | "log">,
@@ -27,11 +27,11 @@ export async function admit(
 ): Promise<Admitted | null> {
   const { recoveries } = session;
   const isHeld = () => isWanted() && session.recoveries === recoveries;
-  const checked = trust ? await insist(() => noteRefused(trust), isHeld) : nothingRefused;
+  const checked = trust ? await retryUntil(() => noteRefused(trust), isHeld) : nothingRefused;
   if (!checked) return null;
   const { refused } = checked;
   for (const [id, why] of refused) log(`posting ${id} was refused: ${why}`);
-  const isRefused = ({ posting }: HeldJob) => refused.has(posting.id);
+  const isRefused = ({ posting }: LeasedJob) => refused.has(posting.id);
   const kept = refused.size === 0 ? jobs : jobs.filter((job) => !isRefused(job));
   const isCodeNew = checked.isCodeNew || (await codeWatch.hasChanged(kept));
   if (isCodeNew) log("code has changed: replacing the workers");
@@ -39,7 +39,7 @@ export async function admit(
     kept.filter(({ posting }) => codeWatch.reasonFor(posting.entryPoint) !== undefined),
     ({ posting }) => posting.entryPoint,
   );
-  const isBack = (job: HeldJob) => isRefused(job) || lacking.has(job.posting.entryPoint);
+  const isBack = (job: LeasedJob) => isRefused(job) || lacking.has(job.posting.entryPoint);
   for (const [entryPoint, own] of lacking) {
     await noteLack(session, entryPoint, own, codeWatch.reasonFor(entryPoint) ?? "no code");
   }

@@ -1,5 +1,5 @@
 import type { RunningJob } from "../db/engine/pools.ts";
-import type { HeldJob } from "./wire/leased-job.ts";
+import type { LeasedJob } from "./wire/leased-job.ts";
 import type { Runner } from "./run/runner.ts";
 
 /**
@@ -7,7 +7,7 @@ import type { Runner } from "./run/runner.ts";
  * it starts, before a heartbeat could report it: the database must know by then which job it was.
  */
 export class Announced {
-  readonly #jobs = new Set<HeldJob>();
+  readonly #jobs = new Set<LeasedJob>();
   #isReporting = false;
 
   /**
@@ -16,14 +16,14 @@ export class Announced {
    * jobs that had not.
    */
   isWanted(
-    jobs: readonly HeldJob[],
+    jobs: readonly LeasedJob[],
     { idle, isKnown }: { idle: number; isKnown: (entryPoint: string) => boolean },
   ): boolean {
     if (jobs.length === 0 || jobs.length > idle) return false;
     return jobs.some(({ posting, attempt }) => attempt > 1 || !isKnown(posting.entryPoint));
   }
 
-  async report(jobs: readonly HeldJob[], report: () => Promise<void>): Promise<void> {
+  async report(jobs: readonly LeasedJob[], report: () => Promise<void>): Promise<void> {
     for (const job of jobs) this.#jobs.add(job);
     this.#isReporting = true;
     try {
@@ -33,7 +33,7 @@ export class Announced {
     }
   }
 
-  ended(job: HeldJob): void {
+  ended(job: LeasedJob): void {
     if (this.#jobs.size > 0) this.#jobs.delete(job);
   }
 

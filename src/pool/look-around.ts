@@ -1,4 +1,4 @@
-import type { HeldJob } from "./wire/leased-job.ts";
+import type { LeasedJob } from "./wire/leased-job.ts";
 import type { PoolOptions } from "./options.ts";
 import type { Runner } from "./run/runner.ts";
 import type { Links, Session } from "./session/session.ts";
@@ -14,11 +14,11 @@ export async function lookAround(
   links: Links,
   runner: Runner,
   { codeWatch, log }: Pick<PoolOptions, "codeWatch" | "log">,
-  giveBack: (jobs: readonly HeldJob[]) => Promise<void>,
+  release: (jobs: readonly LeasedJob[]) => Promise<void>,
 ): Promise<void> {
   if (!runner.isIdle && (await codeWatch.hasChanged([]))) {
     log("code has changed: replacing the workers");
     runner.renew();
   }
-  await obeyStops(session, links, runner, giveBack);
+  await obeyStops(session, links, runner, release);
 }

@@ -1,6 +1,6 @@
 import type { NewPool } from "../db/engine/pools.ts";
 import type { OutcomeState } from "../domain/attempt.ts";
-import type { HeldJob } from "./wire/leased-job.ts";
+import type { LeasedJob } from "./wire/leased-job.ts";
 import type { EndedAttempt } from "./session/outcome-batch.ts";
 import type { Runner, RunnerListener } from "./run/runner.ts";
 import type { Judge } from "./trust/admission-policy.ts";
@@ -11,7 +11,7 @@ export interface CodeWatcher {
    * Whether code has changed that workers may have imported, before these jobs are handed out: the
    * workers are replaced then.
    */
-  hasChanged(jobs: readonly HeldJob[]): Promise<boolean>;
+  hasChanged(jobs: readonly LeasedJob[]): Promise<boolean>;
   /** Notes that an entry point has no code here, and why. False where that was known. */
   lack(entryPoint: string, reason: string): boolean;
   /** Why an entry point has no code here; undefined where that is not known. */
@@ -38,7 +38,7 @@ export interface PoolOptions extends Omit<NewPool, "slots"> {
   /** What it may run; absent where it runs all that it may claim. */
   trust?: Judge | null;
   log: (line: string) => void;
-  /** Told of each attempt that has ended, before it is recorded. */
+  /** PoolReport of each attempt that has ended, before it is recorded. */
   onEnded?: (ended: EndedAttempt) => void;
 }
 
@@ -48,7 +48,7 @@ export const nothingDone = (): PoolSummary => ({
   retried: 0,
   cancelled: 0,
   refused: 0,
-  gaveBack: 0,
+  released: 0,
   stopped: 0,
   refusesAny: false,
 });
@@ -57,7 +57,7 @@ export const nothingDone = (): PoolSummary => ({
 export interface PoolSummary extends Record<OutcomeState, number> {
   /** Outcomes that came after their lease had been taken away. */
   refused: number;
-  gaveBack: number;
+  released: number;
   /** Postings that it stopped because their jobs failed. */
   stopped: number;
   /** Whether postings are left that it does not run. */

@@ -12,9 +12,9 @@ import { countAsFailed, countRefused } from "./count-outcomes.ts";
 import { endedAttempt } from "./run/ended-attempt.ts";
 import { keptEnd } from "./session/kept-end.ts";
 import { FailureWatch } from "./failure-watch.ts";
-import type { HeldJob } from "./wire/leased-job.ts";
+import type { LeasedJob } from "./wire/leased-job.ts";
 import { silenceText } from "./session/heartbeat.ts";
-import { insist } from "./session/retry-until.ts";
+import { retryUntil } from "./session/retry-until.ts";
 import { Lifetime } from "./lifetime.ts";
 import { lookAround } from "./look-around.ts";
 import { nothingDone, type PoolOptions, type PoolSummary } from "./options.ts";
@@ -53,7 +53,7 @@ export class Pool {
     this.#options = options;
     this.#workersOfAllPools = options.maxWorkers;
     this.#lifetime = new Lifetime(performance.now(), options);
-    this.#links = openLinks(target, options.patienceMs, (channel) =>
+    this.#links = openLinks(target, options.heartbeatTimeoutMs, (channel) =>
       channel.endsWith(".changed") ? this.#change() : this.#claims.wake(),
     );
     this.#claims = new ClaimLoop(
@@ -75,7 +75,7 @@ export class Pool {
     this.#runner = options.makeRunner({
       onEnd: (job, end, pid) => this.#end(job, end, pid),
       onLost: (verdict, end, pid) => {
-        if (this.#isKilled) return; // its attempt is unused: it is given back
+        if (this.#isKilled) return; // its attempt is unused: it is released
         options.log(`job ${verdict.job.posting.id}/${verdict.job.index}: ${verdict.error.message}`);
         this.#record(verdict.job, verdict.state, end, pid);
       },
@@ -87,14 +87,14 @@ export class Pool {
       },
       onHungry: () => this.#claims.next(),
       hasPeers: () => this.#workersOfAllPools > options.maxWorkers,
-      onSurplus: (jobs) => void this.#attempt(() => this.#giveBack(jobs)),
+      onSurplus: (jobs) => void this.#attempt(() => this.#release(jobs)),
       onLate: (jobs) => {
         this.#session?.claimer.limits.late(performance.now());
-        void this.#attempt(() => this.#giveBack(jobs));
+        void this.#attempt(() => this.#release(jobs));
       },
       onLacking: (...lacking) =>
         void this.#attempt(async () =>
-          this.#giveBack(await passBy(this.#session, this.#runner, options, ...lacking)),
+          this.#release(await passBy(this.#session, this.#runner, options, ...lacking)),
         ),
       onLongJob: () => this.#session?.heartbeat.hurry(),
       onProgress: () => this.#session?.heartbeat.tell(),
@@ -122,7 +122,7 @@ export class Pool {
     try {
       await this.#ended.promise;
       if (!this.#isKilled) await this.#reopening; // else it leaves a row that says it is up
-      this.#summary.gaveBack += (await this.#session?.close()) ?? 0;
+      this.#summary.released += (await this.#session?.close()) ?? 0;
       if (this.#noWorkers) throw this.#noWorkers;
       return { ...this.#summary, refusesAny: this.#session?.claimer.refusals.isAny ?? false };
     } finally {
@@ -130,16 +130,16 @@ export class Pool {
     }
   }
 
-  /** Claims no more, gives back what has not started, and ends when what runs has ended. */
+  /** Claims no more, releases what has not started, and ends when what runs has ended. */
   drain(why: string): void {
     if (this.#isDraining) return;
     this.#isDraining = true;
-    this.#options.log(`${why}: finishing what runs, giving back the rest`);
+    this.#options.log(`${why}: finishing what runs, releasing the rest`);
     const { graceMs } = this.#options;
     if (graceMs !== null) this.#endTimer = setTimeout(() => this.kill(), graceMs);
     void this.#attempt(async () => await this.#session?.markDraining());
     void this.#attempt(async () => {
-      await this.#giveBack(this.#runner.recall(() => true));
+      await this.#release(this.#runner.withdraw(() => true));
       this.#endIfDrained();
     });
   }
@@ -208,7 +208,7 @@ export class Pool {
     this.#runner.abandon();
     this.#links.claims.reset(); // the same network: whatever it waits for may never come
     this.#links.work.reset();
-    this.#options.log(silenceText(this.#options.patienceMs));
+    this.#options.log(silenceText(this.#options.heartbeatTimeoutMs));
   }
 
   #onLost(): void {
@@ -221,14 +221,14 @@ export class Pool {
       await lost.bury();
       this.#isSilent = false;
       const isWanted = () => !this.#isDraining;
-      await insist(() => this.#openSession(), isWanted);
+      await retryUntil(() => this.#openSession(), isWanted);
       if (this.#isDraining) this.#ended.resolve();
     });
   }
 
-  readonly #giveBack = async (jobs: readonly HeldJob[]): Promise<void> => {
-    const back = await this.#session?.giveBack(jobs, () => this.#runner.all);
-    this.#summary.gaveBack += back ?? 0;
+  readonly #release = async (jobs: readonly LeasedJob[]): Promise<void> => {
+    const back = await this.#session?.release(jobs, () => this.#runner.all);
+    this.#summary.released += back ?? 0;
   };
 
   /** Something was stopped: a posting, or this pool. */
@@ -247,18 +247,18 @@ export class Pool {
     const session = this.#session;
     if (!session) return;
     void this.#attempt(async () => {
-      await lookAround(session, this.#links, this.#runner, this.#options, this.#giveBack);
+      await lookAround(session, this.#links, this.#runner, this.#options, this.#release);
       this.#claims.next();
     });
   }
 
-  #end(job: HeldJob, end: End, workerPid: number): void {
+  #end(job: LeasedJob, end: End, workerPid: number): void {
     this.#session?.claimer.learn(job.posting, end);
     if (job.startBy !== null) this.#session?.claimer.limits.inTime(job.startBy);
     this.#record(job, end.isDone ? "done" : "failed", end, workerPid);
   }
 
-  #record(job: HeldJob, kind: AttemptEnd, end: EndDetails, workerPid: number): void {
+  #record(job: LeasedJob, kind: AttemptEnd, end: EndDetails, workerPid: number): void {
     const session = this.#session; // null: declared lost a moment ago
     if (!session) return;
     const now = performance.now();
@@ -284,7 +284,7 @@ export class Pool {
     };
   }
 
-  async #onJobs(session: Session, claimed: HeldJob[], unread: HeldJob[]): Promise<void> {
+  async #onJobs(session: Session, claimed: LeasedJob[], unread: LeasedJob[]): Promise<void> {
     this.#lifetime.busy(performance.now());
     const isHeld = () => session === this.#session && !this.#isKilled;
     const admitted = await admit(claimed, session, this.#links, this.#options, isHeld);
@@ -292,13 +292,13 @@ export class Pool {
     if (admitted.isCodeNew) this.#runner.renew();
     const isStillHeld = await this.#announce(session, admitted.jobs);
     if (!isStillHeld || !isHeld()) return;
-    if (this.#isDraining || this.#isSilent) return await this.#giveBack([...claimed, ...unread]);
+    if (this.#isDraining || this.#isSilent) return await this.#release([...claimed, ...unread]);
     this.#runner.add(admitted.jobs);
-    await this.#giveBack([...admitted.refused, ...unread]); // after add: workers keep theirs
+    await this.#release([...admitted.refused, ...unread]); // after add: workers keep theirs
   }
 
   /** False where their leases are gone by then. */
-  async #announce(session: Session, jobs: readonly HeldJob[]): Promise<boolean> {
+  async #announce(session: Session, jobs: readonly LeasedJob[]): Promise<boolean> {
     const { recoveries, claimer, heartbeat } = session;
     const isKnown = (entryPoint: string) => claimer.jobTime(entryPoint) !== null;
     if (!this.#announced.isWanted(jobs, { idle: this.#runner.idle, isKnown })) return true;

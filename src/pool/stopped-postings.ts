@@ -1,5 +1,5 @@
 import { findStopped } from "../db/engine/control.ts";
-import type { HeldJob } from "./wire/leased-job.ts";
+import type { LeasedJob } from "./wire/leased-job.ts";
 import type { Runner } from "./run/runner.ts";
 import type { Links, Session } from "./session/session.ts";
 
@@ -11,14 +11,14 @@ export async function obeyStops(
   session: Session,
   { side }: Links,
   runner: Runner,
-  giveBack: (jobs: readonly HeldJob[]) => Promise<void>,
+  release: (jobs: readonly LeasedJob[]) => Promise<void>,
 ): Promise<void> {
   const ids = session.recorder.postings;
   if (ids.length === 0) return;
   const stopped = await side.ask((db) => findStopped(db, ids));
   if (stopped.length === 0) return;
   const byId = new Map(stopped.map((posting) => [posting.id, posting]));
-  await giveBack(runner.recall(({ posting }) => byId.has(posting.id)));
+  await release(runner.withdraw(({ posting }) => byId.has(posting.id)));
   runner.condemn(({ job }) => {
     const posting = byId.get(job.posting.id);
     if (posting?.state !== "cancelled" || !posting.killsRunning) return null;

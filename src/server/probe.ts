@@ -18,7 +18,7 @@ export class ServerRefuses extends PdoflowError {
 /** `accepts`: ready for queries. `later`: starting, stopping or too busy to answer. */
 export type Answer = "accepts" | "later" | "absent";
 
-const patienceMs = 2000;
+const heartbeatTimeoutMs = 2000;
 
 /**
  * Asks the server at `address` to log us in. Nothing less proves that it takes queries: while it
@@ -30,7 +30,7 @@ export function probe({ host, port, username, database }: ServerAddress): Promis
   const path = `${host}/.s.PGSQL.${port}`;
   const { promise, resolve, reject } = Promise.withResolvers<Answer>();
   const socket = connect({ path });
-  socket.setTimeout(patienceMs, () => resolve("later"));
+  socket.setTimeout(heartbeatTimeoutMs, () => resolve("later"));
   socket.on("connect", () => socket.write(startupMessage(username, database)));
   let reply = Buffer.alloc(0);
   socket.on("data", (bytes: Buffer) => {

@@ -37,7 +37,7 @@ async function resultOf(cli: Cli, entry: string, input: string, ...options: stri
     entry,
     "-",
     "--no-check",
-    "--tries",
+    "--max-attempts",
     "1",
     "--output",
     "all",

@@ -54,7 +54,7 @@ async function expectAllDone(sql: TestDatabase["sql"]): Promise<void> {
     select (select done from pdoflow.posting) as done,
            (select count(*) from pdoflow.outcome where state = 'done')::int as outcomes,
            (select max(attempt) from pdoflow.outcome) as attempts,
-           (select count(*) from pdoflow.lease where held)::int as held`;
+           (select count(*) from pdoflow.lease where active)::int as held`;
   expect(row).toEqual({ done: jobs, outcomes: jobs, attempts: 1, held: 0 });
 }
 
@@ -172,7 +172,7 @@ test("a network that swallows packets: the pool stops its workers in time, and g
   await using proxy = await openProxy(db.url);
   using cli = await openCli({ ...db, url: proxy.url });
   await postJobs(cli, db.url);
-  const pool = cli.start("pool", "--max-workers", "2", "--rescue-after", "3s");
+  const pool = cli.start("pool", "--max-workers", "2", "--heartbeat-timeout", "3s");
   await ended(db.sql, 300);
   const workers = workersOf(pool.pid);
   expect(workers).toHaveLength(2);
@@ -223,7 +223,7 @@ test("a pool that is stopped while it takes a new row leaves none that says it i
     create function slowly() returns trigger language plpgsql as $$
     begin perform pg_advisory_xact_lock(77); return new; end $$`;
   await db.sql`create trigger slowly before insert on pdoflow.pool execute function slowly()`;
-  const pool = cli.start("pool", "--max-workers", "1", "--rescue-after", "60s");
+  const pool = cli.start("pool", "--max-workers", "1", "--heartbeat-timeout", "60s");
   await until("it is up", async () => (await db.sql`select from pdoflow.pool`).length > 0);
   await using other = connect(db.db.target, { connections: 1 });
   await other.sql`select pg_advisory_lock(77)`;

@@ -52,7 +52,7 @@ test("pause: what runs goes on, the rest goes back within two seconds; resume ru
   await until("the two that ran to end, and nothing else to be leased", async () => {
     const [row] = await db.sql`
       select (select count(*) from pdoflow.outcome)::int as ended,
-             (select count(*) from pdoflow.lease where held)::int as held`;
+             (select count(*) from pdoflow.lease where active)::int as held`;
     return row?.["ended"] === 2 && row["held"] === 0;
   });
   expect((await cli.run("status", "1")).out).toMatch(/paused +10 +8 +0 +0 +2/);
@@ -120,7 +120,7 @@ test("a posting whose jobs only fail stops after ten in a row, and goes on after
   expect(pool.err).toContain("posting 1 was stopped: 10 attempts in a row failed in one pool");
   const [row] = await db.sql`
     select state, reason, (select count(*) from pdoflow.outcome)::int as n,
-           (select count(*) from pdoflow.lease where held)::int as held
+           (select count(*) from pdoflow.lease where active)::int as held
     from pdoflow.posting`;
   expect(row).toMatchObject({ state: "errored_out", held: 0 });
   expect(row?.["n"]).toBeLessThan(60);
@@ -140,7 +140,7 @@ test("--max-failures stops at a number of failed jobs, or at a share of them", a
     `export async function some(i: number) { await Bun.sleep(5); if (i % 2) throw new Error("odd"); }`,
   );
   const input = JSON.stringify(Array.from({ length: 200 }, (_, i) => [i]));
-  const post = ["post", "some.ts#some", "-", "--tries", "1", "--max-failures"];
+  const post = ["post", "some.ts#some", "-", "--max-attempts", "1", "--max-failures"];
   await cli.runWith({ input }, ...post, "5");
   await cli.runWith({ input }, ...post, "10%");
   await cli.run("pool", "--max-workers", "1", "--once");
@@ -158,7 +158,7 @@ test.each([
   ["its number", () => "1"],
   ["its host", () => hostname()],
 ])(
-  "drain by %s: the pool gives back, finishes what runs, and ends with 0",
+  "drain by %s: the pool releases, finishes what runs, and ends with 0",
   async (_by, name) => {
     await using db = await freshDatabase();
     using cli = await openCli(db);
@@ -188,8 +188,8 @@ test("--idle-timeout ends a pool that has nothing to do, --lifetime one whose ti
   expect(await pool.exited).toBe(0);
   const [row] = await db.sql`
     select (select count(*) from pdoflow.outcome)::int as outcomes,
-           (select count(*) from pdoflow.lease where held)::int as held`;
-  expect(row).toEqual({ outcomes: 0, held: 0 }); // killed by the grace: given back unused
+           (select count(*) from pdoflow.lease where active)::int as held`;
+  expect(row).toEqual({ outcomes: 0, held: 0 }); // killed by the grace: released unused
 });
 
 test("the end of a Slurm allocation: SIGTERM, a grace, and nothing is lost or used up", async () => {

@@ -69,7 +69,7 @@ test("a timeout fires the job's signal; what it throws then is the cause, what i
   using cli = await openCli(db);
   await cli.write("a.ts", jobs);
   const input = '[["throws"],["done"],["fatal"]]';
-  const options = ["--timeout", "300ms", "--grace", "1h", "--tries", "2", "--backoff", "0s"];
+  const options = ["--timeout", "300ms", "--grace", "1h", "--max-attempts", "2", "--backoff", "0s"];
   await cli.runWith({ input }, "post", "a.ts#waits", "-", ...options);
   const pool = await cli.run("pool", "--once", "--max-workers", "1");
   expect(pool.err).toContain("1 done, 2 failed, 1 failed attempts");
@@ -115,7 +115,7 @@ test("a job that asked for its signal and does not end is killed a second later"
   await using db = await freshDatabase();
   using cli = await openCli(db);
   await cli.write("a.ts", jobs);
-  const options = ["--timeout", "200ms", "--grace", "1h", "--tries", "1"];
+  const options = ["--timeout", "200ms", "--grace", "1h", "--max-attempts", "1"];
   await cli.runWith({ input: "[[]]" }, "post", "a.ts#deaf", "-", ...options);
   const pool = await cli.run("pool", "--once", "--max-workers", "1");
   expect(pool.err).toContain("0 done, 1 failed");

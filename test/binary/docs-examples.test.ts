@@ -100,7 +100,7 @@ test("docs/five-tasks.md: each of them as the page does it", async () => {
   );
   expect(tasks).toHaveLength(5);
   // What a run posts, only that run may try again: the others are of a posting by itself.
-  await cli.run("post", "fit.ts#fit", "--each", "1-40", "--tries", "1");
+  await cli.run("post", "fit.ts#fit", "--each", "1-40", "--max-attempts", "1");
   await cli.run("pool", "--once");
   const told = [];
   for (const line of tasks) {

@@ -17,7 +17,7 @@ async function runOne(
   const root = join(cli.folder, "project");
   const posted = await cli.runWith(
     { input: JSON.stringify([args]), cwd: root },
-    ...["post", entryPoint, "-", "--tries", "1"],
+    ...["post", entryPoint, "-", "--max-attempts", "1"],
   );
   expect(posted).toMatchObject({ code: 0, err: "" });
   await cli.runWith({ cwd: "/" }, "pool", "--once", "--max-workers", "1", "--root", root);

@@ -13,7 +13,7 @@ test("explain says why a job is not running, and how it ended", async () => {
   const post = (...args: string[]) =>
     cli.runWith({ input: "[[0],[1]]" }, "post", "fn.ts#fn", "-", ...args);
   const explain = async (job: string) => (await cli.run("explain", job)).out;
-  await post("--tries", "1");
+  await post("--max-attempts", "1");
   expect(await explain("1/0")).toBe(
     "1/0 waits because no pool is up; start one with: pdoflow pool.\n",
   );

@@ -15,7 +15,7 @@ test.each([
     using cli = await openCli(db);
     await cli.write("bad.ts", `export const bad = (i: number) => { throw new Error("no " + i); };`);
     const input = JSON.stringify(Array.from({ length: jobs }, (_, i) => [i]));
-    const options = ["--tries", "1", "--stop-after", stopAfter];
+    const options = ["--max-attempts", "1", "--stop-after", stopAfter];
     await cli.runWith({ input }, "post", "bad.ts#bad", "-", ...options);
     await cli.run("pool", "--once", "--max-workers", "2");
     const [row] = await db.sql`

@@ -97,7 +97,7 @@ test("an old primary that comes back: all connections of a pool go on with the n
   await primary.db.sql`select pg_reload_conf()`;
   using cli = await openCli({ url: pair.url(primary, standby) });
   await cli.write("one.ts", "export const one = () => 1;");
-  const pool = cli.start("pool", "--max-workers", "1", "--rescue-after", "3s");
+  const pool = cli.start("pool", "--max-workers", "1", "--heartbeat-timeout", "3s");
   await until("the pool to wait, on both", async () => {
     const waits = await standby.db.sql`select from pdoflow.pool where state = 'up' and listens`;
     return waits.length > 0;
@@ -129,7 +129,7 @@ test("a pool whose row a failover has lost goes on under a new one", async () =>
   await using db = await freshDatabase();
   using cli = await openCli(db);
   await cli.write("one.ts", "export const one = () => 1;");
-  const pool = cli.start("pool", "--max-workers", "1", "--rescue-after", "3s");
+  const pool = cli.start("pool", "--max-workers", "1", "--heartbeat-timeout", "3s");
   const row = async () =>
     (await db.sql<{ id: number }[]>`select id from pdoflow.pool where state = 'up' and listens`)[0];
   const first = await until("the pool to wait", row);

@@ -17,10 +17,10 @@ test("a posting that could not be stopped for want of an answer is stopped by th
      }`,
   );
   const input = JSON.stringify(Array.from({ length: 200 }, (_, i) => [i]));
-  const options = ["--root", cli.folder, "--tries", "1", "--stop-after", "5"];
+  const options = ["--root", cli.folder, "--max-attempts", "1", "--stop-after", "5"];
   await direct.runWith({ input }, "post", "fail.ts#fail", "-", ...options);
   proxy.freezeAt("pool_stop_posting(");
-  const pool = cli.start("pool", "--max-workers", "1", "--rescue-after", "6s");
+  const pool = cli.start("pool", "--max-workers", "1", "--heartbeat-timeout", "6s");
   await said(pool, "did not answer");
   proxy.thaw();
   proxy.cut(); // else the connection that records finds out after a minute

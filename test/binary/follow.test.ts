@@ -35,7 +35,7 @@ test("logs -f shows what running jobs print, and jobs as they end, and ends with
   using cli = await openCli(db);
   await cli.write("fn.ts", source);
   await cli.write("jobs.json", '[["a"],["b"]]');
-  await cli.run("post", "fn.ts#fn", "jobs.json", "--tries", "1");
+  await cli.run("post", "fn.ts#fn", "jobs.json", "--max-attempts", "1");
   const pool = cli.start("pool", "--once", "--max-workers", "2");
   const logs = cli.start("logs", "1", "-f");
   const one = cli.start("logs", "1/0", "-f", "--json");
@@ -72,7 +72,7 @@ test("nothing is written of what runs while nobody follows, nor of another posti
   await cli.write("jobs.json", '[["a"]]');
   await cli.run("post", "fn.ts#fn", "jobs.json");
   await cli.run("post", "fn.ts#fn", "jobs.json");
-  const pool = cli.start("pool", "--once", "--max-workers", "2", "--rescue-after", "2s");
+  const pool = cli.start("pool", "--once", "--max-workers", "2", "--heartbeat-timeout", "2s");
   const beats = async () =>
     (await db.sql`select beat_at from pdoflow.pool where jsonb_array_length(running) = 2`)[0];
   const first = await until("a beat", beats);
@@ -105,7 +105,7 @@ test("logs -f of what prints much tells what was left out, and of what has ended
        throw new Error("no");
      }`,
   );
-  await cli.run("post", "fn.ts#fn", "--args", "1", "--tries", "1");
+  await cli.run("post", "fn.ts#fn", "--args", "1", "--max-attempts", "1");
   const pool = cli.start("pool", "--once");
   const logs = cli.start("logs", "last/0", "--follow");
   const { all, ended } = reader(logs);
@@ -129,7 +129,7 @@ test("logs -f goes on after lost connections, and tells each end once", async ()
   using follower = await openCli({ ...db, url: proxy.url });
   await cli.write("fn.ts", source);
   await cli.write("jobs.json", '[["a"],["b"]]');
-  await cli.run("post", "fn.ts#fn", "jobs.json", "--tries", "1", "--output", "all");
+  await cli.run("post", "fn.ts#fn", "jobs.json", "--max-attempts", "1", "--output", "all");
   const pool = cli.start("pool", "--once", "--max-workers", "2");
   const logs = follower.start("logs", "1", "-f");
   const { all, ended } = reader(logs);

@@ -69,12 +69,12 @@ test.each(Object.entries(attacks))(
     await cli.write("attack.ts", source(body));
     // So long that none is handed to a worker that still has another's job.
     await cli.write("honest.ts", `export const twice = (i) => Bun.sleep(60).then(() => 2 * i);`);
-    const bad = ["--no-check", "--tries", "1", "--timeout", "3s", "--grace", "100ms"];
+    const bad = ["--no-check", "--max-attempts", "1", "--timeout", "3s", "--grace", "100ms"];
     const honest = JSON.stringify(Array.from({ length: 30 }, (_, i) => [i]));
     expect(
       await cli.runWith({ input: "[[0],[1],[2],[3]]" }, "post", "attack.ts#attack", "-", ...bad),
     ).toMatchObject({ code: 0, err: "" });
-    await cli.runWith({ input: honest }, "post", "honest.ts#twice", "-", "--tries", "1");
+    await cli.runWith({ input: honest }, "post", "honest.ts#twice", "-", "--max-attempts", "1");
 
     const pool = await cli.run("pool", "--once", "--max-workers", "2");
 

@@ -32,7 +32,7 @@ test("a result beyond --max-result fails its job for good, output beyond --max-o
   const post = ["post", "f.ts#give", "-", "--output", "all"];
   await as("ada", given, ...post);
   await as("bob", given, ...post);
-  await as("ada", "[[]]", "post", "f.ts#fail", "-", "--tries", "1");
+  await as("ada", "[[]]", "post", "f.ts#fail", "-", "--max-attempts", "1");
   const pool = await as("cluster", "", "pool", "--once", "--max-workers", "1");
   expect(pool.err).toContain("5 done, 2 failed, 0 failed attempts to be tried again");
   const rows = await roles.db.sql<

@@ -79,7 +79,7 @@ test("no job finds what another has left in the folder, environment, listeners o
   expect(names.length).toBeGreaterThan(20);
   const post = (name: string, args: readonly unknown[], priority: number) =>
     db.sql`select pdoflow.post(${`leaves.ts#${name}`}, ${JSON.stringify([args])}::text::jsonb,
-      ${db.sql.json({ tries: 1, priority, keepsOutput: "all" })})`;
+      ${db.sql.json({ maxAttempts: 1, priority, keepsOutput: "all" })})`;
   let priority = 1_000;
   await post("look", ["nothing"], priority--);
   for (const name of names) {

@@ -33,7 +33,7 @@ export async function children(seconds: string, isLong: boolean) {
 
 test.skipIf(!linux).each([
   ["its pool is killed with -9", [], "kill"],
-  ["it runs into its timeout", ["--timeout", "3s", "--tries", "1"], "wait"],
+  ["it runs into its timeout", ["--timeout", "3s", "--max-attempts", "1"], "wait"],
   ["it is cancelled", ["--grace", "100ms"], "cancel"],
   ["it has ended, and its pool too", [], "end"],
 ])(

@@ -32,7 +32,7 @@ test("100,000 jobs, a worker killed on the way: each job has exactly one ended o
   const [status] = await db.sql`select state, done, failed from pdoflow.posting`;
   expect(status).toEqual({ state: "finished", done: 100_000, failed: 0 });
   const [left] = await db.sql`
-    select (select count(*) from pdoflow.lease where held)::int as held,
+    select (select count(*) from pdoflow.lease where active)::int as held,
            (select count(*) from pdoflow.retry)::int as retries,
            (select count(*) from pdoflow.progress)::int as progress`;
   expect(left).toEqual({ held: 0, retries: 0, progress: 0 });
@@ -101,7 +101,7 @@ test("a failing job is tried three times, with a wait in between, and then the p
   expect(at[2] - at[1]).toBeGreaterThanOrEqual(50);
 });
 
-test("SIGTERM: what runs is finished, the rest is given back unused, the exit code is 0", async () => {
+test("SIGTERM: what runs is finished, the rest is released unused, the exit code is 0", async () => {
   await using db = await freshDatabase();
   using cli = await openCli(db);
   await cli.write(
@@ -130,7 +130,7 @@ test("SIGTERM: what runs is finished, the rest is given back unused, the exit co
   const [row] = await db.sql`
     select (select count(*) from pdoflow.outcome where state = 'done')::int as done,
            (select count(*) from pdoflow.outcome where state <> 'done')::int as other,
-           (select count(*) from pdoflow.lease where held)::int as held`;
+           (select count(*) from pdoflow.lease where active)::int as held`;
   expect(row).toEqual({ done: expect.any(Number), other: 0, held: 0 });
   expect(row?.["done"]).toBeLessThanOrEqual(2);
   // Nothing is lost and no attempt was used: another pool runs them all, each at its first attempt.

@@ -9,7 +9,7 @@ async function printing(body: string, post: string[] = [], jobs = "[[0]]") {
   await cli.write("print.ts", `export async function print(i: number) {\n${body}\n}`);
   const posted = await cli.runWith(
     { input: jobs },
-    ...["post", "print.ts#print", "-", "--tries", "1", ...post],
+    ...["post", "print.ts#print", "-", "--max-attempts", "1", ...post],
   );
   expect(posted).toMatchObject({ code: 0, err: "" });
   const pool = await cli.run("pool", "--once", "--max-workers", "1");
@@ -135,7 +135,7 @@ test("FatalError ends the job at once, RetryAfter sets the time of the next atte
      let calls = 0;
      export function later() { if (++calls < 2) throw new RetryAfter(600); return Date.now(); }`,
   );
-  await cli.runWith({ input: "[[]]" }, "post", "stop.ts#fatal", "-", "--tries", "5");
+  await cli.runWith({ input: "[[]]" }, "post", "stop.ts#fatal", "-", "--max-attempts", "5");
   await cli.runWith({ input: "[[]]" }, "post", "stop.ts#later", "-", "--backoff", "1ms");
   await cli.run("pool", "--once", "--max-workers", "1");
   const rows = await db.sql`

@@ -69,7 +69,7 @@ testBouncer(
     expect(await long.wait({ timeoutMs: 10_000 })).toMatchObject({ cancelled: 1 });
     const [row] = await db.sql`
       select count(*)::int as outcomes, max(attempt) as attempts,
-             (select count(*)::int from pdoflow.lease where held) as held from pdoflow.outcome`;
+             (select count(*)::int from pdoflow.lease where active) as held from pdoflow.outcome`;
     expect(row).toEqual({ outcomes: 3_011, attempts: 1, held: 0 });
     await close();
 

@@ -153,7 +153,7 @@ test("--wait ends when the jobs have, with exit code 1 where some failed", async
   await using db = await freshDatabase();
   using cli = await openPosting(db);
   await cli.write("f.ts", "export const f = () => { throw new Error('no'); };\n");
-  const waiting = cli.run("post", "f.ts#f", "--args", "1", "--tries", "1", "--wait");
+  const waiting = cli.run("post", "f.ts#f", "--args", "1", "--max-attempts", "1", "--wait");
   await until("the posting", async () => (await count(db))?.["postings"] === 1);
   await cli.run("pool", "--once", "--max-workers", "1");
   expect(await waiting).toMatchObject({ code: 1, out: "1\n" });

@@ -34,7 +34,7 @@ export async function openQueueCli(db: TestDatabase): Promise<QueueCli> {
         "post",
         entry,
         "-",
-        ...["--tries", "1", "--stop-after", "0", "--no-check", ...rest],
+        ...["--max-attempts", "1", "--stop-after", "0", "--no-check", ...rest],
       );
       if (run.code !== 0) throw new Error(run.err);
       return Number(run.out);

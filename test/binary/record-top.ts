@@ -26,7 +26,7 @@ async function postAll(cli: QueueCli): Promise<void> {
   await cli.write("survey.ts", source);
   const post = async (entry: string, count: number, ...options: string[]) => {
     const input = JSON.stringify(Array.from({ length: count }, (_, i) => [i]));
-    const flags = ["--tries", "1", "--stop-after", "0", "--no-check", ...options];
+    const flags = ["--max-attempts", "1", "--stop-after", "0", "--no-check", ...options];
     const run = await cli.runWith({ input }, "post", `survey.ts#${entry}`, "-", ...flags);
     if (run.code !== 0) throw new Error(run.err);
   };

@@ -105,7 +105,15 @@ test("after an edit the next posting runs the new code, also of a file that anot
 
 test("after an edit a retry runs the new code", async () => {
   await using pool = await withPool();
-  const id = await pool.post("fn.ts#picky", "--each", "1-4", "--tries", "1", "--stop-after", "0");
+  const id = await pool.post(
+    "fn.ts#picky",
+    "--each",
+    "1-4",
+    "--max-attempts",
+    "1",
+    "--stop-after",
+    "0",
+  );
   await pool.ended(id);
   await pool.edit();
   expect((await pool.cli.run("retry", String(id), "--failed")).code).toBe(0);

@@ -21,7 +21,7 @@ test("an entry point that no pool may call fails its job, and no worker ends by 
   await cli.write("jobs/ok.ts", source);
   await cli.write("outside/evil.ts", source);
   const texts = [...refusedForms, ...refusedNames];
-  const options = db.sql.json({ tries: 1, priority: 1 });
+  const options = db.sql.json({ maxAttempts: 1, priority: 1 });
 
   await db.sql`select pdoflow.post('jobs/ok.ts#pid', '[[]]', '{"priority": 2}')`;
   await db.sql`

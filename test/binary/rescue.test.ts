@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { freshDatabase } from "../database.ts";
 import { openCli, until } from "./cli.ts";
 
-const patience = ["--rescue-after", "2s"];
+const heartbeatTimeout = ["--heartbeat-timeout", "2s"];
 
 /** Runs for as long as the file "go" is missing, and keeps a journal of when it began. */
 const waits = `
@@ -22,7 +22,7 @@ test("kill -9 of a pool: its running jobs use up an attempt, all others do not, 
   await cli.write("wait.ts", waits);
   await cli.write("args.json", JSON.stringify(Array.from({ length: 20 }, (_, i) => [i])));
   await cli.run("post", "wait.ts#wait", "args.json", "--backoff", "10ms");
-  const first = cli.start("pool", "--max-workers", "2", ...patience);
+  const first = cli.start("pool", "--max-workers", "2", ...heartbeatTimeout);
   await until("two jobs to be known as running", async () => {
     const [row] = await db.sql`select jsonb_array_length(running) as n from pdoflow.pool`;
     return row?.["n"] === 2;
@@ -31,7 +31,7 @@ test("kill -9 of a pool: its running jobs use up an attempt, all others do not, 
   await first.exited;
   await cli.write("go", "");
 
-  const second = cli.start("pool", "--max-workers", "2", ...patience);
+  const second = cli.start("pool", "--max-workers", "2", ...heartbeatTimeout);
   await until("the posting to end", async () => {
     const [row] = await db.sql`select state from pdoflow.posting`;
     return row?.["state"] === "finished";
@@ -61,7 +61,7 @@ test("pool --once waits for the jobs of a pool that is dead, and says so", async
   using cli = await openCli(db);
   await cli.write("wait.ts", waits);
   await cli.run("post", "wait.ts#wait", "--each", "1-2", "--backoff", "10ms");
-  const first = cli.start("pool", "--max-workers", "1", "--rescue-after", "4s");
+  const first = cli.start("pool", "--max-workers", "1", "--heartbeat-timeout", "4s");
   await until("a job to be known as running", async () => {
     const [row] = await db.sql`select jsonb_array_length(running) as n from pdoflow.pool`;
     return row?.["n"] === 1;
@@ -83,7 +83,7 @@ test("pool --once does not wait for the jobs of a pool that is alive", async () 
   using cli = await openCli(db);
   await cli.write("wait.ts", waits);
   await cli.run("post", "wait.ts#wait", "--each", "1");
-  const first = cli.start("pool", "--max-workers", "1", ...patience);
+  const first = cli.start("pool", "--max-workers", "1", ...heartbeatTimeout);
   await until("the job to be known as running", async () => {
     const [row] = await db.sql`select jsonb_array_length(running) as n from pdoflow.pool`;
     return row?.["n"] === 1;
@@ -95,23 +95,23 @@ test("pool --once does not wait for the jobs of a pool that is alive", async () 
   await first.exited;
 });
 
-test("a pool that was stopped for longer than its patience does no harm when it goes on", async () => {
+test("a pool that was stopped for longer than its heartbeat timeout does no harm when it goes on", async () => {
   await using db = await freshDatabase();
   using cli = await openCli(db);
   await cli.write("wait.ts", waits);
   await cli.write("args.json", "[[0]]");
   await cli.run("post", "wait.ts#wait", "args.json", "--backoff", "10ms");
-  const first = cli.start("pool", "--max-workers", "1", ...patience);
+  const first = cli.start("pool", "--max-workers", "1", ...heartbeatTimeout);
   await until("the job to be known as running", async () => {
     const [row] = await db.sql`select jsonb_array_length(running) as n from pdoflow.pool`;
     return row?.["n"] === 1;
   });
   first.kill("SIGSTOP");
-  const second = cli.start("pool", "--max-workers", "1", ...patience);
+  const second = cli.start("pool", "--max-workers", "1", ...heartbeatTimeout);
   await until("the second pool to have the job", async () => {
     const [row] = await db.sql`select max(attempt) as n from pdoflow.outcome`;
     const [lease] =
-      await db.sql`select count(*)::int as n from pdoflow.lease where held and pool_id = 2`;
+      await db.sql`select count(*)::int as n from pdoflow.lease where active and pool_id = 2`;
     return row?.["n"] === 1 && lease?.["n"] === 1;
   });
   // The worker of the stopped pool ends the first attempt now, and its pool hears of it later.
@@ -143,10 +143,10 @@ test("outcomes of a pool that was rescued from are refused, counted, and shown b
   await cli.write("wait.ts", waits);
   await cli.write("args.json", "[[0]]");
   await cli.run("post", "wait.ts#wait", "args.json");
-  const pool = cli.start("pool", "--max-workers", "1", "--rescue-after", "60s");
+  const pool = cli.start("pool", "--max-workers", "1", "--heartbeat-timeout", "60s");
   await until("the job to run", async () => existsSync(join(cli.folder, "journal")));
   // What a rescue does first, while the pool is well and does not know.
-  await db.sql`update pdoflow.lease set held = false`;
+  await db.sql`update pdoflow.lease set active = false`;
   await cli.write("go", "");
   await until("the refusal", async () => {
     const [row] = await db.sql`select refused from pdoflow.pool`;
@@ -169,18 +169,26 @@ test("a job that brings its pool down each time does not do so for ever", async 
      }`,
   );
   await cli.write("args.json", JSON.stringify(Array.from({ length: 10 }, (_, i) => [i])));
-  await cli.run("post", "poison.ts#poison", "args.json", "--tries", "2", "--backoff", "10ms");
+  await cli.run(
+    "post",
+    "poison.ts#poison",
+    "args.json",
+    "--max-attempts",
+    "2",
+    "--backoff",
+    "10ms",
+  );
   let pools = 0;
   await until(
     "the posting to end",
     async () => {
       pools++;
-      await cli.run("pool", "--max-workers", "1", "--once", ...patience);
-      // The next pool that starts rescues, once this one has been silent for its patience.
-      await until("the lost pool's patience to end", async () => {
+      await cli.run("pool", "--max-workers", "1", "--once", ...heartbeatTimeout);
+      // The next pool that starts rescues, once this one has been silent for its heartbeat timeout.
+      await until("the lost pool's heartbeat timeout to end", async () => {
         const [row] = await db.sql`
         select count(*)::int as n from pdoflow.pool where state = 'up'
-          and beat_at > clock_timestamp() - patience_ms * interval '1 ms'`;
+          and beat_at > clock_timestamp() - heartbeat_timeout_ms * interval '1 ms'`;
         return row?.["n"] === 0;
       });
       const [row] = await db.sql`select state from pdoflow.posting`;
@@ -204,11 +212,19 @@ test("a job that kills its pool at once costs one attempt of one job with each p
     `export function poison() { process.kill(process.ppid, "SIGKILL"); for (;;); }`,
   );
   await cli.write("args.json", "[[],[]]");
-  await cli.run("post", "poison.ts#poison", "args.json", "--tries", "2", "--backoff", "10ms");
+  await cli.run(
+    "post",
+    "poison.ts#poison",
+    "args.json",
+    "--max-attempts",
+    "2",
+    "--backoff",
+    "10ms",
+  );
   const attempts = () => db.sql`select seq, attempt from pdoflow.outcome order by seq, attempt`;
   for (let pools = 1; pools <= 4; pools++) {
-    await cli.run("pool", "--max-workers", "1", "--once", ...patience);
-    // As if its patience had ended.
+    await cli.run("pool", "--max-workers", "1", "--once", ...heartbeatTimeout);
+    // As if its heartbeat timeout had ended.
     await db.sql`update pdoflow.pool set beat_at = '-infinity'`;
     await db.sql`select pdoflow.pool_rescue()`;
     expect(await attempts()).toHaveLength(pools);
@@ -229,7 +245,7 @@ test("a pool whose workers burn all CPU still beats: no false alarm", async () =
   await cli.write("args.json", JSON.stringify(Array.from({ length: 16 }, () => [9_000])));
   await cli.run("post", "burn.ts#burn", "args.json");
   const pools = [8, 8].map((n) =>
-    cli.start("pool", "--max-workers", String(n), "--rescue-after", "4s"),
+    cli.start("pool", "--max-workers", String(n), "--heartbeat-timeout", "4s"),
   );
   await until(
     "the posting to end",
@@ -257,7 +273,7 @@ test("the journal of a job that ran twice is the proof that it was tried twice, 
   await cli.write("wait.ts", waits);
   await cli.write("args.json", "[[0]]");
   await cli.run("post", "wait.ts#wait", "args.json", "--backoff", "10ms");
-  const pool = cli.start("pool", "--max-workers", "1", ...patience);
+  const pool = cli.start("pool", "--max-workers", "1", ...heartbeatTimeout);
   await until("the job to be known as running", async () => {
     const [row] = await db.sql`select jsonb_array_length(running) as n from pdoflow.pool`;
     return row?.["n"] === 1;
@@ -265,7 +281,7 @@ test("the journal of a job that ran twice is the proof that it was tried twice, 
   pool.kill("SIGKILL");
   await pool.exited;
   await cli.write("go", "");
-  const next = cli.start("pool", "--max-workers", "1", ...patience);
+  const next = cli.start("pool", "--max-workers", "1", ...heartbeatTimeout);
   await until("the posting to end", async () => {
     const [row] = await db.sql`select state from pdoflow.posting`;
     return row?.["state"] === "finished";

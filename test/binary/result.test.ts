@@ -9,7 +9,7 @@ test("a job that returns too much has failed, and its pool goes on", async () =>
   await using db = await freshDatabase();
   using cli = await openCli(db);
   await cli.write("fill.ts", 'export const fill = (mib: number) => "x".repeat(mib * 2 ** 20);');
-  await cli.runWith({ input: "[70]\n[1]\n" }, "post", "fill.ts#fill", "-", "--tries", "1");
+  await cli.runWith({ input: "[70]\n[1]\n" }, "post", "fill.ts#fill", "-", "--max-attempts", "1");
   const pool = await cli.run("pool", "--max-workers", "1", "--once");
   expect(pool.code).toBe(1);
   expect(pool.err).toContain("1 done, 1 failed");

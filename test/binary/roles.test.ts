@@ -45,7 +45,7 @@ async function out(role: string, ...args: string[]): Promise<string> {
 }
 
 test("a poster posts, the cluster's pool runs it, and who may sees it", async () => {
-  const id = await out("ada", "post", "f.ts#f", "--each", "1-3", "--tries", "1");
+  const id = await out("ada", "post", "f.ts#f", "--each", "1-3", "--max-attempts", "1");
   expect((await as("cluster", "pool", "--once", "--max-workers", "1")).code).toBe(0);
   const results = await out("ada", "results", id);
   expect(results).toContain('"index":2,"status":"done","result":3');

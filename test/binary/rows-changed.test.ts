@@ -24,6 +24,6 @@ test.each([
       { id: 1, state: "errored_out", reason: "jobs of it are not in the database any more" },
       { id: 2, state: "finished", reason: null },
     ]);
-    expect([...(await db.sql`select 1 from pdoflow.lease where held`)]).toEqual([]);
+    expect([...(await db.sql`select 1 from pdoflow.lease where active`)]).toEqual([]);
   },
 );

@@ -56,7 +56,7 @@ test("a pool leaves the jobs of a run alone", async () => {
 test("jobs that fail: exit code 1, null among the results, and why", async () => {
   await using db = await freshDatabase();
   using cli = await openQueueCli(db);
-  const options = ["--tries", "1", "--max-workers", "2"];
+  const options = ["--max-attempts", "1", "--max-workers", "2"];
   const { code, out, err } = await cli.run("run", "fn.ts#fn", "--each", "2-4", ...options);
   expect(code).toBe(1);
   expect(out).toBe('{"i":2,"half":1}\nnull\n{"i":4,"half":2}\n');
@@ -92,7 +92,7 @@ test("a command that fails is a failed job with its exit code, tried as often as
   const run = await cli.runWith({ input }, "run", "--", "exit {}");
   expect(run.code).toBe(1);
   expect(run.err).toContain("job 1/1 failed: CommandFailed: exit code 3: exit 3");
-  const again = ["run", "--tries", "2", "--backoff", "0s", "--", "echo {}; exit {}"];
+  const again = ["run", "--max-attempts", "2", "--backoff", "0s", "--", "echo {}; exit {}"];
   expect((await cli.runWith({ input: "3\n" }, ...again)).code).toBe(1);
   const attempts = await db.sql`
     select attempt, state, stdout from pdoflow.outcome where posting_id = 2 order by attempt`;
@@ -117,7 +117,7 @@ test("only the pool of a run takes commands", async () => {
   await using db = await freshDatabase();
   using cli = await openCli(db);
   const command = ["post", "pdoflow/shell#command", "--no-check", "--args", "touch hit"];
-  await cli.run(...command, "--tries", "1");
+  await cli.run(...command, "--max-attempts", "1");
   expect((await cli.run("pool", "--once", "--max-workers", "1")).code).toBe(1);
   expect(await Bun.file(`${cli.folder}/hit`).exists()).toBe(false);
 });
@@ -178,7 +178,7 @@ test("a reader that has had enough ends a run, and nothing goes on behind its ba
 test("a run that is stopped for its failures leaves nothing that no pool may run", async () => {
   await using db = await freshDatabase();
   using cli = await openQueueCli(db);
-  const options = ["--tries", "1", "--max-workers", "1", "--max-failures", "1"];
+  const options = ["--max-attempts", "1", "--max-workers", "1", "--max-failures", "1"];
   const run = await cli.run("run", ...options, "--each", "1-5000", "--", "sleep 0.01; exit {}");
   expect(run.code).toBe(1);
   expect(run.err).toMatch(/\d+ jobs did not run: pdoflow status 1/);

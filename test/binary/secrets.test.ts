@@ -10,7 +10,7 @@ const planted = "hunter2-planted-secret";
 
 interface Place {
   name: string;
-  /** Puts it there, and gives back the environment that leads to it. */
+  /** Puts it there, and releases the environment that leads to it. */
   plant: (url: URL, home: string) => Record<string, string>;
 }
 
@@ -68,7 +68,7 @@ async function sayAll(cli: Cli, env: Record<string, string>): Promise<Ended[]> {
   const run = async (...args: string[]) =>
     all.push(await cli.runWith({ input: "[[1]]", env }, ...args));
   for (const json of [[], ["--json"]]) {
-    await run("post", "fn.ts#fail", "-", "--tries", "1", "--verbose", ...json);
+    await run("post", "fn.ts#fail", "-", "--max-attempts", "1", "--verbose", ...json);
     await run("pool", "--once", "--max-workers", "1", "--verbose", ...json);
     for (const command of ["status", "config", "doctor", "list", "failures"]) {
       await run(command, "--verbose", ...json);

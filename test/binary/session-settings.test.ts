@@ -96,7 +96,7 @@ test("three pools at once claim as they should where transactions are repeatable
 /** A line for each command that talks to the database; the first posts, the second runs. */
 const lines: readonly [exitCode: number, line: string][] = [
   [0, "post jobs.ts#double --each 1-5"],
-  [0, "post jobs.ts#fails --each 1-2 --tries 1"],
+  [0, "post jobs.ts#fails --each 1-2 --max-attempts 1"],
   [1, "pool --once --max-workers 3"],
   [0, "status"],
   [0, "status 1"],

@@ -11,7 +11,11 @@ const changes: [what: string, sql: string, why: string][] = [
     "update pdoflow.posting set entry_point = 'fn.ts#other' where id = $1",
     "it was changed after it was signed (entryPoint: signed fn.ts#fn, found fn.ts#other)",
   ],
-  ["its tries", "update pdoflow.posting set tries = 9 where id = $1", "(tries: signed 3, found 9)"],
+  [
+    "its tries",
+    "update pdoflow.posting set max_attempts = 9 where id = $1",
+    "(maxAttempts: signed 3, found 9)",
+  ],
   [
     "its timeout",
     "update pdoflow.posting set timeout_ms = null where id = $1",
@@ -59,8 +63,8 @@ const changes: [what: string, sql: string, why: string][] = [
   ],
   [
     "what was signed",
-    "update pdoflow.signature set statement = replace(statement, '\"tries\":3', " +
-      "'\"tries\":4') where posting_id = $1",
+    "update pdoflow.signature set statement = replace(statement, '\"maxAttempts\":3', " +
+      "'\"maxAttempts\":4') where posting_id = $1",
     "its signature is not of what is there",
   ],
   [

@@ -35,7 +35,7 @@ test("each attempt has an empty temp folder of its own, which goes with it, howe
     "post",
     "fn.ts#fn",
     "-",
-    "--tries",
+    "--max-attempts",
     "1",
     "--timeout",
     "1s",

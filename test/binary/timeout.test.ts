@@ -41,7 +41,7 @@ test("a timeout kills what a stopped worker runs, and the children of the job wi
        process.kill(process.pid, "SIGSTOP");
      }`,
   );
-  const options = ["--timeout", "300ms", "--grace", "100ms", "--tries", "1"];
+  const options = ["--timeout", "300ms", "--grace", "100ms", "--max-attempts", "1"];
   await cli.runWith({ input: "[0]\n[1]\n[2]\n" }, "post", "stop.ts#stop", "-", ...options);
   const pool = await cli.run("pool", "--max-workers", "1", "--once");
   expect(pool.err).toContain("2 done, 1 failed");

@@ -66,7 +66,7 @@ test("the priority of what waits goes up and down by key", async () => {
   await top.shows("changed the priority of 1 posting");
   await top.shows(/queued.* 1 open/);
   const [lane] = await db.sql<{ rank: number }[]>`
-    select rank from pdoflow.lane where state = 'open'`;
+    select effective_priority from pdoflow.lane where state = 'open'`;
   expect(lane?.rank).toBe(1);
 });
 

@@ -102,7 +102,7 @@ test("stopped and continued from outside it takes the terminal again, and draws 
   await expectRestored(cli, top, 0);
 });
 
-test("where its shell is killed top ends, and gives back the terminal", async () => {
+test("where its shell is killed top ends, and releases the terminal", async () => {
   await using db = await freshDatabase();
   using cli = await openCli(db);
   const inner = `sh -c 'echo $$ > shell; "$0" top; echo never' "$TOP"`;

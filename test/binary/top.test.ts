@@ -135,7 +135,15 @@ test("what a job printed reaches the screen as text alone", async () => {
       throw new Error("\\u001b[?1049l\\u001b]52;c;b3duZWQ=\\u0007gone \\u202e");
     }`,
   );
-  await cli.runWith({ input: "[[]]" }, "post", "evil.ts#evil", "-", "--tries", "1", "--no-check");
+  await cli.runWith(
+    { input: "[[]]" },
+    "post",
+    "evil.ts#evil",
+    "-",
+    "--max-attempts",
+    "1",
+    "--no-check",
+  );
   await cli.drain();
   await using top = emulated([...cli.command, "top"], { env: cli.env, cwd: cli.folder });
   await top.shows("Error: gone");

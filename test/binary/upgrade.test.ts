@@ -20,7 +20,7 @@ test("a pool goes on, and replaces workers, after its binary was deleted or repl
        return i;
      }`,
   );
-  await cli.runWith({ input: "[[0],[1],[2]]" }, "post", "die.ts#die", "-", "--tries", "1");
+  await cli.runWith({ input: "[[0],[1],[2]]" }, "post", "die.ts#die", "-", "--max-attempts", "1");
   const pool = Bun.spawn([program, "pool", "--once", "--max-workers", "1"], {
     cwd: cli.folder,
     env: { PATH: process.env["PATH"] ?? "", PDOFLOW_DATABASE_URL: db.url },

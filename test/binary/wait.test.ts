@@ -117,7 +117,7 @@ test("wait takes jobs, too, and ends when these have", async () => {
   await db.sql`delete from pdoflow.outcome where seq = 1`; // as if the second one still ran
   await db.sql`
     update pdoflow.posting set state = 'open', ended_at = null, done = 0, failed = 0`;
-  await db.sql`update pdoflow.lease set held = true`;
+  await db.sql`update pdoflow.lease set active = true`;
   const { code, out } = await cli.run("wait", "1/0", "--json");
   expect(code).toBe(1);
   expect(documentOf("wait", out).postings).toMatchObject([

@@ -13,7 +13,7 @@ test("O5: a pool says that it waits, not while it has enough to do, and again af
   await using db = await freshDatabase();
   using cli = await openCli(db);
   await cli.write("s.ts", "export const sleep = (ms: number) => Bun.sleep(ms);");
-  const pool = cli.start("pool", "--max-workers", "1", "--rescue-after", "2s");
+  const pool = cli.start("pool", "--max-workers", "1", "--heartbeat-timeout", "2s");
   await listening(db, true);
   const input = JSON.stringify(Array.from({ length: 100 }, () => [200]));
   await cli.runWith({ input }, "post", "s.ts#sleep", "-");

@@ -91,7 +91,7 @@ async function runThree(cli: Cli, body: string, post: string[] = []) {
   );
   const posted = await cli.runWith(
     { input: "[[0],[1],[2]]" },
-    ...["post", "bad.ts#bad", "-", "--tries", "2", "--backoff", "10ms", ...post],
+    ...["post", "bad.ts#bad", "-", "--max-attempts", "2", "--backoff", "10ms", ...post],
   );
   expect(posted.err).toBe("");
   return await cli.run("pool", "--once", "--max-workers", "1");
@@ -131,7 +131,7 @@ test("a timeout kills the child processes of the job too", async () => {
     const child = Bun.spawn(["sleep", "300"]);
     await Bun.write("child.pid", String(child.pid));
     await child.exited;`;
-  await runThree(cli, body, ["--timeout", "500ms", "--tries", "1"]);
+  await runThree(cli, body, ["--timeout", "500ms", "--max-attempts", "1"]);
   const pid = readFileSync(join(cli.folder, "child.pid"), "utf8");
   await until("the child to be gone", async () => {
     const stat = `/proc/${pid}/stat`;

@@ -64,7 +64,7 @@ test("pool --once ends with an error where no worker can be started, and gives i
   expect(code).toBe(71);
   expect(err).toMatch(/expected up to 2 workers, but the system could not start one: ENOENT/);
   expect(err).toMatch(/Check the temp folder \(TMPDIR\)/);
-  expect(await db.sql`select from pdoflow.lease where held`).toHaveLength(0);
+  expect(await db.sql`select from pdoflow.lease where active`).toHaveLength(0);
   expect(await db.sql`select from pdoflow.pool where state = 'stopped'`).toHaveLength(1);
 });
 

@@ -18,7 +18,7 @@ import { Seat } from "./seat.ts";
 import { summary } from "./summary.ts";
 import { judge, type Verdict } from "./verdict.ts";
 
-const patienceMs = 2_000;
+const heartbeatTimeoutMs = 2_000;
 const endOfPoolMs = 20_000;
 /** On average, between two faults and between two postings. */
 const faultEveryMs = 700;
@@ -92,10 +92,18 @@ async function run(arena: Arena, options: Options, asked: AbortSignal): Promise<
     for (let number = 0; number < options.pools; number++) {
       const proxy = number % 2 === 1 ? await openProxy(arena.url) : null;
       if (proxy) proxies.push(proxy);
-      const flags = ["--max-workers", String(dice.whole(2, 4)), "--rescue-after", "2s"];
+      const flags = ["--max-workers", String(dice.whole(2, 4)), "--heartbeat-timeout", "2s"];
       seats.push(new Seat(arena, chronicle, { name: `pool-${number}`, flags, proxy }));
     }
-    const world = { arena, chronicle, dice, seats, poster, patienceMs, isServerDown: false };
+    const world = {
+      arena,
+      chronicle,
+      dice,
+      seats,
+      poster,
+      heartbeatTimeoutMs,
+      isServerDown: false,
+    };
     const work = [poster.run(until, postEveryMs), strike(world, until, faultEveryMs)];
     await Promise.all(work.map((part) => part.finally(() => over.abort())));
     chronicle.tell("the faults are over");

@@ -1,5 +1,5 @@
 import type { Db } from "../../src/db/connection/connect.ts";
-import { cancelPostings, holdPostings, resumePostings } from "../../src/db/engine/control.ts";
+import { cancelPostings, pausePostings, resumePostings } from "../../src/db/engine/control.ts";
 import { drainPools } from "../../src/db/engine/pools.ts";
 import type { Arena } from "./arena.ts";
 import type { ServerEnd } from "./arena-server.ts";
@@ -15,7 +15,7 @@ export interface World {
   dice: Dice;
   seats: readonly Seat[];
   poster: Poster;
-  patienceMs: number;
+  heartbeatTimeoutMs: number;
   isServerDown: boolean;
 }
 
@@ -92,11 +92,11 @@ async function killPool(world: World, name: string): Promise<void> {
   seat.signal("SIGKILL");
 }
 
-/** Of two such faults every other one is longer than the pool's patience. */
+/** Of two such faults every other one is longer than the pool's heartbeat timeout. */
 async function stopPool(world: World, name: string): Promise<void> {
   const seat = someSeat(world);
   const isLong = world.dice.chance(0.5);
-  const ms = world.patienceMs * (isLong ? 1.2 + world.dice.next() : world.dice.next());
+  const ms = world.heartbeatTimeoutMs * (isLong ? 1.2 + world.dice.next() : world.dice.next());
   if (!seat) return;
   const { pid } = seat;
   const over = world.chronicle.fault(name, { pid, more: `for ${Math.round(ms)} ms` });
@@ -159,7 +159,7 @@ async function cut(world: World, name: string): Promise<void> {
 async function freeze(world: World, name: string): Promise<void> {
   const seat = world.dice.pick(world.seats.filter(({ proxy }) => proxy !== null));
   const isLong = world.dice.chance(0.6);
-  const ms = world.patienceMs * (isLong ? 1.2 + world.dice.next() : world.dice.next());
+  const ms = world.heartbeatTimeoutMs * (isLong ? 1.2 + world.dice.next() : world.dice.next());
   if (!seat?.proxy) return;
   const { pid, proxy } = seat;
   const over = world.chronicle.fault(name, { pid, more: `for ${Math.round(ms)} ms` });
@@ -186,7 +186,7 @@ async function pause(world: World, name: string): Promise<void> {
   if (id === null) return;
   world.chronicle.count(name);
   world.chronicle.tell(`${name} ${id}`);
-  await world.arena.ask((db) => holdPostings(db, [id], "paused", "chaos"));
+  await world.arena.ask((db) => pausePostings(db, [id], "paused", "chaos"));
 }
 
 async function resume(world: World, name: string): Promise<void> {

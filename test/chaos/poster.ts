@@ -15,7 +15,7 @@ interface Kind {
   isRough?: boolean;
 }
 
-const rough = { flags: { tries: 5, backoff: 50 }, argument: () => 0.1, isRough: true };
+const rough = { flags: { maxAttempts: 5, backoff: 50 }, argument: () => 0.1, isRough: true };
 
 const kinds: readonly Kind[] = [
   { name: "quick", weight: 3, jobs: [1, 2500] },
@@ -27,7 +27,7 @@ const kinds: readonly Kind[] = [
     weight: 2,
     jobs: [5, 100],
     argument: () => 0.2,
-    flags: { tries: 4, backoff: 50 },
+    flags: { maxAttempts: 4, backoff: 50 },
   },
   { name: "dies", weight: 1, jobs: [2, 20], ...rough },
   { name: "exits", weight: 1, jobs: [2, 20], ...rough },
@@ -110,7 +110,7 @@ export class Poster {
   async #postByBinary(kind: Kind, priority: number, args: string[]): Promise<number | null> {
     const flags = Object.entries(kind.flags ?? {}).flatMap(([name, value]) => [
       `--${name}`,
-      name === "tries" ? String(value) : `${value}ms`,
+      name === "maxAttempts" ? String(value) : `${value}ms`,
     ]);
     const { program, folder } = this.#arena;
     const command = ["post", `jobs.ts#${kind.name}`, "-", "--root", jobsFolder];
@@ -130,13 +130,13 @@ export class Poster {
   }
 
   async #postInProcess(kind: Kind, priority: number, args: string[]): Promise<number | null> {
-    const { tries, backoff, timeout, grace } = kind.flags ?? {};
+    const { maxAttempts, backoff, timeout, grace } = kind.flags ?? {};
     const priorities = this.#dice.chance(0.2) ? args.map(() => this.#dice.whole(-3, 3)) : undefined;
     const options = {
       entryPoint: `jobs.ts#${kind.name}`,
       priority,
       osUser: "chaos",
-      ...(tries === undefined ? {} : { tries }),
+      ...(maxAttempts === undefined ? {} : { maxAttempts }),
       ...(backoff === undefined ? {} : { backoffMs: backoff }),
       ...(timeout === undefined ? {} : { timeoutMs: timeout }),
       ...(grace === undefined ? {} : { graceMs: grace }),

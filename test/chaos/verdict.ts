@@ -104,13 +104,13 @@ async function leasesOfTheGone({ db: { sql, schema } }: Case): Promise<string[]>
     select format('lease %s of pool %s (pid %s), which is %s, holds jobs of posting %s', l.id, p.id,
                   p.pid, p.state, l.posting_ids[1]) as fault
     from ${schema}.lease l join ${schema}.pool p on p.id = l.pool_id
-    where l.held order by l.id limit 20`;
+    where l.active order by l.id limit 20`;
   return rows.map(({ fault }) => fault);
 }
 
 async function nothingLeftInTables({ db: { sql, schema } }: Case): Promise<string[]> {
   const [row] = await sql<Record<string, number>[]>`
-    select (select count(*) from ${schema}.lease where held)::integer as "held leases",
+    select (select count(*) from ${schema}.lease where active)::integer as "held leases",
            (select count(*) from ${schema}.retry)::integer as "retries",
            (select count(*) from ${schema}.progress)::integer as "progress rows",
            (select count(*) from ${schema}.lane where state <> 'closed')::integer as "open lanes",

@@ -2,7 +2,7 @@
 import {
   cancelPostings,
   findStopped,
-  holdPostings,
+  pausePostings,
   postingsOverLimit,
   retryFailed,
   setLimits,
@@ -92,7 +92,7 @@ export const acts: Record<string, Act> = {
     by: "poster operator owner",
   },
   pause: {
-    act: (db, id) => some(holdPostings(db, [id], "paused", "why")),
+    act: (db, id) => some(pausePostings(db, [id], "paused", "why")),
     by: "poster operator owner",
   },
   "set a limit": {

@@ -181,7 +181,7 @@ test("of many and a rescue do not wait for each other", async () => {
   await silence(db, pool);
   await db.sql`
     update pdoflow.pool set running = ${db.sql.json([{ posting: runs, seq: 0, attempt: 1 }])}`;
-  await using recording = await openTransaction(db); // holds the lease that the rescue gives back
+  await using recording = await openTransaction(db); // holds the lease that the rescue releases
   await recordPart(recording, pool, jobs.slice(0, 1));
   const rescuing = rescue(db);
   await untilBlocked(db);

@@ -154,16 +154,16 @@ test("a pool that records keeps nobody from claiming", async () => {
 test("small postings that differ come in the order in which they were posted, each as it is", async () => {
   await using db = await freshQueue();
   const pool = await newPool(db);
-  const tries = [3, 5, 3, 3, 5, 3];
+  const maxAttempts = [3, 5, 3, 3, 5, 3];
   const ids: number[] = [];
-  for (const n of tries) ids.push(await postJobs(db, 1, { tries: n }));
+  for (const n of maxAttempts) ids.push(await postJobs(db, 1, { maxAttempts: n }));
   ids.push(await postJobs(db, 2));
   await db.sql`update pdoflow.job set args = json_build_array(posting_id) where seq = 0`;
   await db.sql`delete from pdoflow.job where posting_id = ${nth(ids, 2)}`;
   const ranges = await take(db, pool);
   expect(ranges.map(({ postingId }) => postingId)).toEqual(ids);
   expect(ranges.map(({ posting }) => posting?.id)).toEqual(ids);
-  expect(ranges.map(({ posting }) => posting?.tries)).toEqual([...tries, 3]);
+  expect(ranges.map(({ posting }) => posting?.maxAttempts)).toEqual([...maxAttempts, 3]);
   const args = ids.map((id) => `[${id}]`);
   args[6] += "\u001e[1]";
   expect(ranges.map((range) => range.args?.replace(/\s/g, "") ?? null)).toEqual(

@@ -224,7 +224,7 @@ describe("what a claim writes", () => {
     const id = await postJobs(db, 2);
     const [range] = await take(db, pool);
     expect(range).toMatchObject({ postingId: id, firstSeq: 0, endSeq: 2, attempt: 1 });
-    const [lease] = await db.sql`select pool_id, held from pdoflow.lease`;
-    expect(lease).toEqual({ poolId: pool, held: true });
+    const [lease] = await db.sql`select pool_id, active from pdoflow.lease`;
+    expect(lease).toEqual({ poolId: pool, active: true });
   });
 });

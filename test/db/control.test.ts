@@ -101,7 +101,7 @@ describe("holding", () => {
     await hold(db, paused);
     await cancel(db, cancelled);
     const [row] = await db.sql`
-      select pdoflow.hold(array[1, 2, 3, 99]::bigint[], 'paused', 'why')::text as held,
+      select pdoflow.pause_postings(array[1, 2, 3, 99]::bigint[], 'paused', 'why')::text as held,
              pdoflow.resume(array[3, 99]::bigint[])::text as resumed`;
     expect(row).toEqual({ held: `{${open}}`, resumed: "{}" });
   });
@@ -135,7 +135,7 @@ describe("holding", () => {
     expect(await brokenInvariants(db)).toEqual([]);
   });
 
-  test("a job that is given back meanwhile waits as long as the others", async () => {
+  test("a job that is released meanwhile waits as long as the others", async () => {
     await using db = await freshQueue();
     const pool = await newPool(db);
     const id = await postJobs(db, 6);

@@ -1,10 +1,10 @@
 // Short words for what the stories of these tests do again and again. Every function that runs
-// jobs stands for a pool: it claims, records and gives back as src/pool does, in one line.
+// jobs stands for a pool: it claims, records and releases as src/pool does, in one line.
 import { afterAll } from "bun:test";
 
 import { connect, type Db } from "../../src/db/connection/connect.ts";
-import { cancelPostings, holdPostings, resumePostings } from "../../src/db/engine/control.ts";
-import { giveBack, type LeasedSeq } from "../../src/db/engine/release.ts";
+import { cancelPostings, pausePostings, resumePostings } from "../../src/db/engine/control.ts";
+import { release, type LeasedSeq } from "../../src/db/engine/release.ts";
 import { type Claim, claim, type LeasedRange } from "../../src/db/engine/leases.ts";
 import { readRoutes } from "../../src/db/engine/routes.ts";
 import { type Outcome, recordOutcomes } from "../../src/db/engine/outcomes.ts";
@@ -86,7 +86,7 @@ export const newPool = (db: Db, host = "here"): Promise<number> =>
     version: "test",
     osUser: "ada",
     slots: 1,
-    patienceMs: 15_000,
+    heartbeatTimeoutMs: 15_000,
     provides: {},
     posters: null,
   });
@@ -187,8 +187,7 @@ export const putBack = (
   poolId: number,
   leased: readonly { leaseId: number }[],
   keep: readonly LeasedJob[] = [],
-): Promise<number> =>
-  giveBack(db, poolId, [...new Set(leased.map(({ leaseId }) => leaseId))], keep);
+): Promise<number> => release(db, poolId, [...new Set(leased.map(({ leaseId }) => leaseId))], keep);
 
 /** What the database says to a statement that it has to refuse. */
 export async function refusal(statement: PromiseLike<unknown>): Promise<string> {
@@ -263,14 +262,14 @@ export async function until(what: string, isSo: () => Promise<boolean> | boolean
   }
 }
 
-/** Lets the last heartbeat of a pool be a minute old, more than its patience. */
+/** Lets the last heartbeat of a pool be a minute old, more than its heartbeat timeout. */
 export const silence = ({ sql, schema }: Db, poolId: number) => sql`
   update ${schema}.pool set beat_at = now() - interval '1 minute' where id = ${poolId}`;
 
 export const rescue = async (db: Db): Promise<RescuedPool[]> => [...(await rescuePools(db))];
 
 export const hold = (db: Db, id: number, state: "paused" | "errored_out" = "paused") =>
-  holdPostings(db, [id], state, "why");
+  pausePostings(db, [id], state, "why");
 
 export const resume = (db: Db, id: number) => resumePostings(db, [id]);
 

@@ -30,11 +30,11 @@ afterAll(() => roles[Symbol.asyncDispose]());
 
 const fake = (db: Db, slots = 1024) =>
   registerPool(db, {
-    ...{ host: "fake", pid: 1, version: "v", osUser: "u", slots, patienceMs: 86_400_000 },
+    ...{ host: "fake", pid: 1, version: "v", osUser: "u", slots, heartbeatTimeoutMs: 86_400_000 },
     ...{ provides: {}, posters: null },
   });
 
-test("a pool that serves its own role alone adds nothing to the slots of other roles", async () => {
+test("O8: a pool that serves its own role alone adds nothing to the slots of other roles", async () => {
   const own = await newPool(eve);
   for (let n = 0; n < 3; n++) await fake(eve);
   const pool = await newPool(cluster);
@@ -51,7 +51,7 @@ test("the slots of all pools may add up to more than 32 bits", async () => {
   await roles.db.sql`update pdoflow.pool set slots = 1, serves_all = false where host = 'fake'`;
 });
 
-test("a pool has at most 1024 slots, and a role at most 200 pools for its own jobs", async () => {
+test("O7: a pool has at most 1024 slots, and a role at most 200 pools for its own jobs", async () => {
   expect(await refusal(fake(eve, 2_147_483_647))).toContain("0 to 1024 worker slots, found");
   await eve.sql`
     select pdoflow.pool_register('many', 1, 'v', 'u', 1, 86400000, '{}', null)
@@ -59,7 +59,7 @@ test("a pool has at most 1024 slots, and a role at most 200 pools for its own jo
       select count(*)::integer from pdoflow.pool
       where state in ('up', 'draining') and role = ${roles.nameOf("eve")}))`;
   expect(await refusal(fake(eve))).toContain("expected fewer than 200 pools of the role");
-  await eve.sql`select pdoflow.pool_retire(id) from pdoflow.pool where host = 'many'`;
+  await eve.sql`select pdoflow.pool_end(id) from pdoflow.pool where host = 'many'`;
   expect(await fake(eve)).toBeGreaterThan(0);
 });
 

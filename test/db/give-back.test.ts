@@ -38,9 +38,11 @@ const waiting = async ({ sql }: Db) =>
   ).map(({ firstSeq, endSeq, attempt }) => [firstSeq, endSeq, attempt]);
 
 const isHeld = async ({ sql }: Db) =>
-  (await sql<{ held: boolean }[]>`select held from pdoflow.lease order by id`).map((l) => l.held);
+  (await sql<{ active: boolean }[]>`select active from pdoflow.lease order by id`).map(
+    (l) => l.active,
+  );
 
-describe("what is given back", () => {
+describe("what is released", () => {
   test("L3: is all that has not ended, in few ranges, its attempt unused", async () => {
     await using db = await freshQueue();
     const { pool, jobs } = await leased(db, 8);
@@ -64,8 +66,8 @@ describe("what is given back", () => {
       [7, 8, 1],
     ]);
     expect([
-      ...(await db.sql`select first_seqs::text, end_seqs::text, held from pdoflow.lease`),
-    ]).toEqual([{ firstSeqs: "{0,5}", endSeqs: "{3,7}", held: true }]);
+      ...(await db.sql`select first_seqs::text, end_seqs::text, active from pdoflow.lease`),
+    ]).toEqual([{ firstSeqs: "{0,5}", endSeqs: "{3,7}", active: true }]);
     await record(db, pool, keep);
     expect(await brokenInvariants(db)).toEqual([]);
   });
@@ -180,7 +182,7 @@ describe("what is kept", () => {
     expect(await brokenInvariants(db)).toEqual([]);
   });
 
-  test("can be given back later", async () => {
+  test("can be released later", async () => {
     await using db = await freshQueue();
     const { pool, jobs } = await leased(db, 3);
     await putBack(db, pool, jobs, jobs.slice(1, 2));
@@ -210,7 +212,7 @@ describe("what is kept", () => {
 });
 
 describe("while outcomes of the lease are being recorded", () => {
-  test("L3: giving back waits, and leaves out what was recorded", async () => {
+  test("L3: releasing waits, and leaves out what was recorded", async () => {
     await using db = await freshQueue();
     const { pool, jobs } = await leased(db, 6);
     await using recording = await openTransaction(db);
@@ -222,7 +224,7 @@ describe("while outcomes of the lease are being recorded", () => {
     expect(await brokenInvariants(db)).toEqual([]);
   });
 
-  test("giving back takes all where that is rolled back", async () => {
+  test("releasing takes all where that is rolled back", async () => {
     await using db = await freshQueue();
     const { pool, jobs } = await leased(db, 6);
     const recording = await openTransaction(db);
@@ -234,7 +236,7 @@ describe("while outcomes of the lease are being recorded", () => {
     expect(await brokenInvariants(db)).toEqual([]);
   });
 
-  test("L2: an outcome waits for giving back, and is refused", async () => {
+  test("L2: an outcome waits for releasing, and is refused", async () => {
     await using db = await freshQueue();
     const { pool, jobs } = await leased(db, 6);
     await using giving = await openTransaction(db);

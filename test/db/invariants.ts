@@ -32,7 +32,7 @@ const totals = ({ sql }: Db) => sql<{ fault: string }[]>`
            count(*) filter (where kind = 'failed') as failed,
            count(*) filter (where kind = 'cancelled' or kind is null) as cancelled,
            count(*) filter (where kind = 'retry' and attempt > 1) as retrying,
-           count(*) filter (where kind = 'retry' and attempt = 1) as returned
+           count(*) filter (where kind = 'retry' and attempt = 1) as released
     from pdoflow.posting p join pdoflow.job j on j.posting_id = p.id
       left join place on place.posting_id = j.posting_id and place.seq = j.seq
     group by p.id),
@@ -40,13 +40,13 @@ const totals = ({ sql }: Db) => sql<{ fault: string }[]>`
     select p.id, p.done + coalesce(sum(g.done), 0) as done,
            p.failed + coalesce(sum(g.failed), 0) as failed,
            p.cancelled + coalesce(sum(g.cancelled), 0) as cancelled,
-           coalesce(sum(g.retrying), 0) as retrying, coalesce(sum(g.returned), 0) as returned,
+           coalesce(sum(g.retrying), 0) as retrying, coalesce(sum(g.released), 0) as released,
            count(g.posting_id) as progress_rows
     from pdoflow.posting p left join pdoflow.progress g on g.posting_id = p.id group by p.id)
   select format('G1: posting %s counts as %s, and is %s', id, told, counted) as fault
   from counted join told using (id)
-  where (counted.done, counted.failed, counted.cancelled, counted.retrying, counted.returned)
-     <> (told.done, told.failed, told.cancelled, told.retrying, told.returned)
+  where (counted.done, counted.failed, counted.cancelled, counted.retrying, counted.released)
+     <> (told.done, told.failed, told.cancelled, told.retrying, told.released)
   union all
   select format('G2: posting %s has ended, and has %s progress rows', id, progress_rows)
   from counted join told using (id) where is_ended and progress_rows > 0
@@ -74,8 +74,8 @@ const lanes = ({ sql }: Db) => sql<{ fault: string }[]>`
   select format('N3: lane %s of posting %s (%s) is %s', l.priority, p.id, p.state, l.state)
   from pdoflow.posting p join pdoflow.lane l on l.posting_id = p.id
   where l.state <> 'closed' and l.state::text <>
-    case when p.state = 'open' and p.starts_at is null then 'open'
-         when p.state = 'cancelled' then 'closed' else 'held' end`;
+    case when p.state = 'open' and p.run_at is null then 'open'
+         when p.state = 'cancelled' then 'closed' else 'paused' end`;
 
 /** L1: ranges of a lane follow each other, and no job of one attempt is in two held leases. */
 const leases = ({ sql }: Db) => sql<{ fault: string }[]>`
@@ -104,10 +104,10 @@ const retries = ({ sql }: Db) => sql<{ fault: string }[]>`
       and o.attempt = r.attempt - 1 and o.state in ('retried', 'failed'))
   union all
   select format('N4: a retry of posting %s waits at priority %s, its lane has %s', r.posting_id,
-                r.priority, l.rank)
+                r.priority, l.effective_priority)
   from pdoflow.retry r join pdoflow.lane l
     on l.posting_id = r.posting_id and l.first_seq <= r.first_seq and r.first_seq < l.end_seq
-  where r.priority <> l.rank
+  where r.priority <> l.effective_priority
   union all
   select format('Y2: a retry of posting %s (%s) is due at %s', p.id, p.state, r.due_at)
   from pdoflow.retry r join pdoflow.posting p on p.id = r.posting_id
@@ -142,7 +142,7 @@ const place = (sql: Db["sql"]) => sql`
     or exists (select from pdoflow.lease l cross join lateral
                  unnest(l.posting_ids, l.first_seqs, l.end_seqs, l.attempts)
                    as r (posting_id, first_seq, end_seq, attempt)
-               where l.held and (r.posting_id, r.attempt) = (f.posting_id, f.attempt + 1)
+               where l.active and (r.posting_id, r.attempt) = (f.posting_id, f.attempt + 1)
                  and r.first_seq <= f.seq and f.seq < r.end_seq)))
   union all
   select posting_id, s.seq, attempt, 'retry' from pdoflow.retry
@@ -152,7 +152,7 @@ const place = (sql: Db["sql"]) => sql`
     cross join lateral unnest(l.posting_ids, l.first_seqs, l.end_seqs, l.attempts)
       as r (posting_id, first_seq, end_seq, attempt)
     cross join lateral generate_series(r.first_seq, r.end_seq - 1) as s (seq)
-  where l.held and not exists (
+  where l.active and not exists (
     select from pdoflow.outcome o
     where (o.posting_id, o.seq, o.attempt) = (r.posting_id, s.seq, r.attempt))
   union all

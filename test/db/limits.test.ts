@@ -49,7 +49,7 @@ test("P5: as many as have ended may be claimed", async () => {
   await recordPart(db, pool, jobs.slice(0, 1));
   expect(jobsOf(await take(db, pool))).toHaveLength(1);
   await putBack(db, pool, jobs, jobs.slice(1, 2));
-  expect(jobsOf(await take(db, pool))).toHaveLength(1); // the one that was given back
+  expect(jobsOf(await take(db, pool))).toHaveLength(1); // the one that was released
 });
 
 test("P5: a job that is tried again counts", async () => {

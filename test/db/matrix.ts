@@ -45,7 +45,7 @@ export async function openMatrix(roles: Roles): Promise<Matrix> {
     { result: '"secret"' },
   ]);
   await roles.db.sql`
-    insert into pdoflow.live_output (posting_id, seq, pool_id, attempt, told_at, stdout,
+    insert into pdoflow.live_output (posting_id, seq, pool_id, attempt, reported_at, stdout,
                                      stdout_end, stderr, stderr_end)
     values (${id}, 4, ${pool}, 1, now() + interval '1 h', 'printed', 7, '', 0)`;
   const can: Matrix["can"] = (actor, act) =>

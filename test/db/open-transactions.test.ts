@@ -78,7 +78,7 @@ test("a poster who finds no room waits for the pool that makes it", async () => 
 });
 
 test("without a pool a poster makes room, and others are told after some seconds at most", async () => {
-  await cluster.sql`select pdoflow.pool_retire(${pool})`;
+  await cluster.sql`select pdoflow.pool_end(${pool})`;
   await usedUp();
   await roles.db.sql`select nextval('pdoflow.posting_id_seq')`;
   await ada.sql`begin`;

@@ -42,11 +42,11 @@ const recorded = ({ sql }: Db) => sql<{ seq: number; attempt: number; state: str
   select seq, attempt, state from pdoflow.outcome order by posting_id, seq, attempt`;
 
 const progressOf = async ({ sql }: Db) => [
-  ...(await sql`select done, failed, cancelled, retrying, returned from pdoflow.progress`),
+  ...(await sql`select done, failed, cancelled, retrying, released from pdoflow.progress`),
 ];
 
 describe("what is refused", () => {
-  test("L2: outcomes of a lease that was given back, counted by the pool (O4)", async () => {
+  test("L2: outcomes of a lease that was released, counted by the pool (O4)", async () => {
     await using db = await freshQueue();
     const { pool, jobs } = await leased(db, 3);
     await putBack(db, pool, jobs);
@@ -91,10 +91,10 @@ describe("what is refused", () => {
     await using db = await freshQueue();
     const { jobs } = await leased(db, 1);
     await recordOutcomes(db, await newPool(db), [], [nth(jobs, 0).leaseId]);
-    expect([...(await db.sql`select held from pdoflow.lease`)]).toEqual([{ held: true }]);
+    expect([...(await db.sql`select active from pdoflow.lease`)]).toEqual([{ active: true }]);
   });
 
-  test("U3: a job that was given back while the rest of its lease was kept", async () => {
+  test("U3: a job that was released while the rest of its lease was kept", async () => {
     await using db = await freshQueue();
     const { pool, jobs } = await leased(db, 2);
     await putBack(db, pool, jobs, jobs.slice(0, 1));
@@ -235,7 +235,7 @@ describe("totals", () => {
       states.map((state) => ({ state })),
     );
     expect(await progressOf(db)).toEqual([
-      { done: 2, failed: 1, cancelled: 1, retrying: 1, returned: 0 },
+      { done: 2, failed: 1, cancelled: 1, retrying: 1, released: 0 },
     ]);
   });
 
@@ -256,7 +256,7 @@ describe("totals", () => {
     expect(ended.sort((a, b) => a - b)).toEqual(ids);
   });
 
-  test.each(["given back", "retried"])("G2: nor where its job had been %s before", async (how) => {
+  test.each(["released", "retried"])("G2: nor where its job had been %s before", async (how) => {
     await using db = await freshQueue();
     const { pool, jobs } = await leased(db, 1);
     if (how === "retried") await record(db, pool, jobs, { state: "retried" });

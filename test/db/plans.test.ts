@@ -62,7 +62,7 @@ async function history() {
   await postJobs(db, 50_000);
   await postLike(await postJobs(db, 1), 50_000);
   await db.sql`
-    insert into pdoflow.lease (pool_id, held, lane_posting_id, lane_priority, lane_first_seq,
+    insert into pdoflow.lease (pool_id, active, lane_posting_id, lane_priority, lane_first_seq,
                                lane_end_seq, posting_ids, first_seqs, end_seqs, attempts)
     select 1, false, -n, 0, 0, 1, array[-n], '{0}', '{1}', '{1}'
     from generate_series(1, 200000) as n`;
@@ -135,7 +135,7 @@ test("claiming the oldest lane", async () => {
 
 test("claiming many lanes whole, and ending them", async () => {
   const act = async (tx: Db, pool: number) => {
-    await tx.sql`update pdoflow.lane set state = 'held' where posting_id = ${large}`;
+    await tx.sql`update pdoflow.lane set state = 'paused' where posting_id = ${large}`;
     const jobs = jobsOf(await take(tx, pool, { cap: 100 }));
     expect(jobs).toHaveLength(100);
     await record(tx, pool, jobs);
@@ -171,7 +171,7 @@ test("folding, and looking for what was left open, which reads all that is open"
   expect((await scanned(act)).filter((name) => !/progress|posting/.test(name))).toEqual([]);
 });
 
-test("giving back a range", async () => {
+test("releasing a range", async () => {
   const act = async (tx: Db, pool: number) => {
     const jobs = jobsOf(await take(tx, pool, { cap: 200 }));
     await recordPart(tx, pool, jobs.slice(0, 100));
@@ -180,9 +180,9 @@ test("giving back a range", async () => {
   expect(await scanned(act)).toEqual([]);
 });
 
-test("giving back lanes that were taken whole", async () => {
+test("releasing lanes that were taken whole", async () => {
   const act = async (tx: Db, pool: number) => {
-    await tx.sql`update pdoflow.lane set state = 'held' where posting_id = ${large}`;
+    await tx.sql`update pdoflow.lane set state = 'paused' where posting_id = ${large}`;
     await putBack(tx, pool, await take(tx, pool, { cap: 100 }));
   };
   expect(await scanned(act)).toEqual([]);

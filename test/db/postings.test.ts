@@ -88,7 +88,12 @@ describe("all or nothing", () => {
 
   test("options out of range are refused", async () => {
     await using db = await freshQueue();
-    for (const bad of [{ tries: 0 }, { tries: 1001 }, { backoffMs: -1 }, { timeoutMs: 0 }]) {
+    for (const bad of [
+      { maxAttempts: 0 },
+      { maxAttempts: 1001 },
+      { backoffMs: -1 },
+      { timeoutMs: 0 },
+    ]) {
       expect(await refusal(postJobs(db, 1, bad))).toContain("InvalidInput");
     }
     expect(await rowCount(db)).toBe(0);
@@ -97,8 +102,8 @@ describe("all or nothing", () => {
   test("options at their limits are accepted", async () => {
     await using db = await freshQueue();
     const year = 365 * 24 * 60 * 60 * 1000;
-    await postJobs(db, 1, { tries: 1000, backoffMs: year, timeoutMs: year, graceMs: year });
-    await postJobs(db, 1, { tries: 1, backoffMs: 0, timeoutMs: 1, graceMs: 0, stopAfter: 0 });
+    await postJobs(db, 1, { maxAttempts: 1000, backoffMs: year, timeoutMs: year, graceMs: year });
+    await postJobs(db, 1, { maxAttempts: 1, backoffMs: 0, timeoutMs: 1, graceMs: 0, stopAfter: 0 });
     expect(await rowCount(db)).toBe(7);
   });
 });
@@ -256,7 +261,7 @@ test("a posting of one batch is one statement, also where a span has to be opene
   await using db = await freshQueue();
   const said: string[] = [];
   const spied = { ...db, sql: watchStatements(db.sql, (text) => said.push(text)) };
-  const options = { entryPoint: "work.ts#main", priority: 3, osUser: "ada", tries: 7 };
+  const options = { entryPoint: "work.ts#main", priority: 3, osUser: "ada", maxAttempts: 7 };
   await db.sql`select setval('pdoflow.posting_id_seq', (select max(end_id) from pdoflow.span))`;
   const spanned = await insertPosting(spied, options, [{ args: ["[1]"] }], "the test");
   expect(said).toHaveLength(3); // refused for want of room, next_span, posted
@@ -267,12 +272,12 @@ test("a posting of one batch is one statement, also where a span has to be opene
   expect([spanned.jobCount, posted.jobCount]).toEqual([1, 2]);
   expect([
     ...(await db.sql`
-      select l.priority, l.end_seq, p.tries, p.job_count, p.max_running, r.poster_os, r.needs
+      select l.priority, l.end_seq, p.max_attempts, p.job_count, p.max_running, r.poster_os, r.needs
       from pdoflow.posting p join pdoflow.lane l on l.posting_id = p.id
         join pdoflow.route r on r.id = p.route_id where p.id = ${posted.id}`),
   ]).toEqual([
     {
-      ...{ priority: 3, endSeq: 2, tries: 7, jobCount: 2 },
+      ...{ priority: 3, endSeq: 2, maxAttempts: 7, jobCount: 2 },
       maxRunning: null,
       posterOs: "ada",
       needs: [],
@@ -286,5 +291,5 @@ test("the database has the same defaults of options as this program", async () =
   const bare = await post(db, [{ args: ["[1]"] }]);
   const [row] = await db.sql`select * from pdoflow.posting where id = ${bare.id}`;
   const { maxRate, runAt, ...same } = told;
-  expect(row).toMatchObject({ ...same, rateCount: maxRate, startsAt: runAt ?? null });
+  expect(row).toMatchObject({ ...same, rateCount: maxRate, runAt: runAt ?? null });
 });

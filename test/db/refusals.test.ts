@@ -29,7 +29,7 @@ test("H1: a refusal stays until its posting is resumed, of about ten hosts, and 
   const scope = { pid: 1, version: "1", osUser: "ada", slots: 1, provides: {}, posters: null };
   const marks = [];
   for (let host = 0; host < 13; host++) {
-    const pool = await registerPool(db, { ...scope, host: `h${host}`, patienceMs: 15_000 });
+    const pool = await registerPool(db, { ...scope, host: `h${host}`, heartbeatTimeoutMs: 15_000 });
     marks.push(...(await refusePostings(db, pool, new Map([[id, `why ${host}`]]))));
   }
   expect(new Set(marks.map(({ oldest }) => oldest)).size).toBe(1);

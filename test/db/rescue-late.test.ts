@@ -30,8 +30,8 @@ import { brokenInvariants } from "./invariants.ts";
 const freshQueue = queueOfFile();
 
 /** A pool that has claimed all jobs of a new posting, and does not beat any more. */
-async function silentPool(db: Db, count: number, tries = 3) {
-  const [pool, id] = [await newPool(db, "lost-host"), await postJobs(db, count, { tries })];
+async function silentPool(db: Db, count: number, maxAttempts = 3) {
+  const [pool, id] = [await newPool(db, "lost-host"), await postJobs(db, count, { maxAttempts })];
   const jobs = jobsOf(await take(db, pool));
   await silence(db, pool);
   return { pool, id, jobs };
@@ -122,7 +122,7 @@ test("a record of which a part is refused and a rescue do not wait for each othe
   expect(await rescue(db)).toMatchObject([{ poolId: pool }]);
 });
 
-test("nor do they where the lease is held, and a job of it was given back", async () => {
+test("nor do they where the lease is held, and a job of it was released", async () => {
   await using db = await freshQueue();
   await findDeadlocksSoon(db);
   const { pool, jobs } = await silentPool(db, 2);

@@ -25,8 +25,8 @@ import { brokenInvariants } from "./invariants.ts";
 const freshQueue = queueOfFile();
 
 /** A pool that has claimed all jobs of a new posting, and does not beat any more. */
-async function silentPool(db: Db, count: number, tries = 3) {
-  const [pool, id] = [await newPool(db, "lost-host"), await postJobs(db, count, { tries })];
+async function silentPool(db: Db, count: number, maxAttempts = 3) {
+  const [pool, id] = [await newPool(db, "lost-host"), await postJobs(db, count, { maxAttempts })];
   const jobs = jobsOf(await take(db, pool));
   await silence(db, pool);
   return { pool, id, jobs };
@@ -44,14 +44,14 @@ const outcomes = async ({ sql }: Db) => [
 ];
 
 describe("which pools", () => {
-  test("O3: only those whose last beat is older than their patience", async () => {
+  test("O3: only those whose last beat is older than their heartbeat timeout", async () => {
     await using db = await freshQueue();
     const [impatient, patient] = [await newPool(db), await newPool(db)];
     await postJobs(db, 2);
     await take(db, impatient, { cap: 1 });
     await take(db, patient);
     await db.sql`update pdoflow.pool set beat_at = now() - interval '10 s'`;
-    await db.sql`update pdoflow.pool set patience_ms = 9000 where id = ${impatient}`;
+    await db.sql`update pdoflow.pool set heartbeat_timeout_ms = 9000 where id = ${impatient}`;
     expect(await rescue(db)).toEqual([{ poolId: impatient, host: "here", jobs: 1 }]);
     expect(await brokenInvariants(db)).toEqual([]);
   });
@@ -252,7 +252,7 @@ describe("a job that brings its pool down", () => {
 
   test("Y3: it fails in the end, and the others are done", async () => {
     await using db = await freshQueue();
-    await postJobs(db, 4, { tries: 2 });
+    await postJobs(db, 4, { maxAttempts: 2 });
     const lethal = 2;
     for (let n = 0; n < 40; n++) {
       const pool = await newPool(db);
@@ -273,13 +273,13 @@ describe("a job that brings its pool down", () => {
     expect(await brokenInvariants(db)).toEqual([]);
   });
 
-  test("an orderly give-back counts as no loss", async () => {
+  test("an orderly release counts as no loss", async () => {
     await using db = await freshQueue();
     await postJobs(db, 2);
     await losePools(db, 1);
     const pool = await newPool(db);
     const [range] = await take(db, pool);
-    await db.sql`select pdoflow.give_back(${pool}, array[${range?.leaseId ?? 0}::bigint],
+    await db.sql`select pdoflow.release(${pool}, array[${range?.leaseId ?? 0}::bigint],
                                           '{}', '{}', '{}', '{}', '{}', 0)`;
     expect([...(await db.sql`select lost from pdoflow.retry`)]).toEqual([{ lost: 1 }]);
   });

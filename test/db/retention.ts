@@ -1,10 +1,10 @@
 // Short words for the stories of prune and of the spans.
 import type { Db } from "../../src/db/connection/connect.ts";
 import { keepRoom } from "../../src/db/posting/insert.ts";
-import type { PruneWish } from "../../src/db/admin/prune.ts";
+import type { PruneOptions } from "../../src/db/admin/prune.ts";
 import { jobsOf, newPool, postJobs, record, takeAll } from "./engine.ts";
 
-export const all: PruneWish = { olderThanMs: 0, states: ["finished", "cancelled"] };
+export const all: PruneOptions = { olderThanMs: 0, states: ["finished", "cancelled"] };
 
 /** Posts and ends jobs; the end was so many days ago. */
 export async function postEnded(

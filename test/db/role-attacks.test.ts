@@ -108,7 +108,14 @@ test("another's posting is not steered", async () => {
            (select count(*)::int from pdoflow.set_limits(array[${id}]::bigint[],
                                                          '{"maxRunning": 1}')) as limited`;
   expect(row).toEqual({ cancelled: "{}", stopped: "{}", limited: 0 });
-  for (const name of ["hold", "reopen", "cancel_all", "retry_failed", "finish", "record"]) {
+  for (const name of [
+    "pause_postings",
+    "reopen",
+    "cancel_all",
+    "retry_failed",
+    "finish",
+    "record",
+  ]) {
     const [can] = await eve.sql`
       select bool_or(has_function_privilege(oid, 'execute')) as may from pg_proc
       where pronamespace = 'pdoflow'::regnamespace and proname = ${name}`;
@@ -160,7 +167,7 @@ test("SET ROLE is followed to a role whose member one is", async () => {
   expect([...(await seen())]).toEqual([{ id: own, poster: student }]);
 });
 
-test("L2: a pool claims, gives back, records and ends for itself alone", async () => {
+test("L2: a pool claims, releases, records and ends for itself alone", async () => {
   const theirs = await newPool(pool);
   await trying(pool, async (db) => {
     const jobs = jobsOf(await take(db, theirs, { cap: 5 }));
@@ -171,16 +178,16 @@ test("L2: a pool claims, gives back, records and ends for itself alone", async (
   expect(await code(record(eve, theirs, jobs))).toBe(denied);
   expect(await code(take(eve, theirs, { routes: [1] }))).toBe(denied);
   const give = eve.sql`
-    select pdoflow.pool_give_back(${theirs}, '{}', '{}', '{}', '{}', '{}', '{}')`;
+    select pdoflow.pool_release(${theirs}, '{}', '{}', '{}', '{}', '{}', '{}')`;
   expect(await code(give)).toBe(denied);
-  expect(await code(eve.sql`select pdoflow.pool_retire(${theirs})`)).toBe(denied);
+  expect(await code(eve.sql`select pdoflow.pool_end(${theirs})`)).toBe(denied);
   expect(await code(eve.sql`select pdoflow.pool_drain(${theirs})`)).toBe(denied);
   expect(await code(eve.sql`select * from pdoflow.pool_beat(${theirs}, '[]', true)`)).toBe(denied);
   // By a pool of her own, with the numbers of a lease that is not its; and by one that runs all.
   expect(await code(recordPart(eve, evesPool, jobs))).toBe(denied);
   expect(await recordPart(pool, await newPool(pool), jobs)).toBe(5);
   const [kept] = await pool.sql`
-    select count(*)::int as n from pdoflow.lease where id = ${nth(held, 0).leaseId} and held`;
+    select count(*)::int as n from pdoflow.lease where id = ${nth(held, 0).leaseId} and active`;
   expect(kept).toEqual({ n: 1 });
   const [outcomes] = await ada.sql`select count(*)::int as n from pdoflow.outcome`;
   expect(outcomes).toEqual({ n: 0 });
@@ -193,7 +200,7 @@ test("L1: what a pool keeps of a lease must have been of it", async () => {
   expect(mine).toMatchObject({ postingId: own, firstSeq: 0, endSeq: 3 });
   const keep = (posting: number, first: number | null, end: number, attempt = 1) =>
     code(eve.sql`
-      select pdoflow.pool_give_back(
+      select pdoflow.pool_release(
         ${evesPool}, array[${mine.leaseId}]::bigint[], array[${mine.leaseId}]::bigint[],
         array[${posting}]::bigint[], array[${first}]::integer[], array[${end}]::integer[],
         array[${attempt}]::integer[])`);

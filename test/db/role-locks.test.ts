@@ -32,7 +32,7 @@ beforeAll(async () => {
   await take(pool, dead);
   await roles.db.sql`update pdoflow.pool set beat_at = now() - interval '1 h' where id = ${dead}`;
   const due = await postJobs(ada, 1, { runAt: new Date(Date.now() + 1e7).toISOString() });
-  await roles.db.sql`update pdoflow.posting set starts_at = now() where id = ${due}`;
+  await roles.db.sql`update pdoflow.posting set run_at = now() where id = ${due}`;
   ids = [running, lost, due];
   await roles.db.sql`insert into pdoflow.permit (posting_id, starts_by, jobs)
     values (${running}, now() - interval '1 h', 1)`;

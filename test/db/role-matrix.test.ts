@@ -1,7 +1,7 @@
 // Every act of the product by every role (docs/security.md), and the matrix of what was found.
 import { afterAll, beforeAll, expect, test } from "bun:test";
 
-import { holdPostings, resumePostings } from "../../src/db/engine/control.ts";
+import { pausePostings, resumePostings } from "../../src/db/engine/control.ts";
 import { registerPool } from "../../src/db/engine/pools.ts";
 import { prune } from "../../src/db/admin/prune.ts";
 import { readCounts } from "../../src/db/read/status.ts";
@@ -25,7 +25,7 @@ test("each act is done by those who may, and by no others", async () => {
 }, 60_000);
 
 test("resuming is for the same ones as pausing", async () => {
-  await holdPostings(roles.db, [matrix.id], "paused", "why");
+  await pausePostings(roles.db, [matrix.id], "paused", "why");
   const able: string[] = [];
   for (const actor of actors) {
     if (await matrix.can(actor, (db) => some(resumePostings(db, [matrix.id])))) able.push(actor);
@@ -73,7 +73,7 @@ test("a poster's pool that may run its own jobs alone runs them", async () => {
   const db = matrix.session("stranger");
   const own = await postJobs(db, 2);
   const pool = await registerPool(db, {
-    ...{ host: "h", pid: 1, version: "t", osUser: "o", slots: 1, patienceMs: 15_000 },
+    ...{ host: "h", pid: 1, version: "t", osUser: "o", slots: 1, heartbeatTimeoutMs: 15_000 },
     ...{ provides: {}, posters: null },
   });
   const jobs = jobsOf(await take(db, pool));

@@ -37,7 +37,7 @@ beforeAll(async () => {
   await finishPostings(db, [ended]);
   await postMany(await postJobs(db, 1), 20_000);
   await db.sql`
-    insert into pdoflow.lease (pool_id, held, lane_posting_id, lane_priority, lane_first_seq,
+    insert into pdoflow.lease (pool_id, active, lane_posting_id, lane_priority, lane_first_seq,
                                lane_end_seq, posting_ids, first_seqs, end_seqs, attempts)
     select 1, false, -n, 0, 0, 1, array[-n], '{0}', '{1}', '{1}'
     from generate_series(1, 50000) as n`;

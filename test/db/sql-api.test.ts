@@ -60,7 +60,7 @@ test("the options, functions and columns of docs/sql.md are those that there are
   const names = await roles.db.sql<{ name: string }[]>`
     select unnest(pdoflow.kind_calls('poster') || pdoflow.kind_calls('operator')) as name
     except
-    select unnest(array['post_batch', 'next_span', 'caller', 'is_owner', 'is_a',
+    select unnest(array['post_batch', 'next_span', 'caller', 'is_owner', 'has_grant',
       'sees_all', 'runs_all', 'own_routes', 'run_routes', 'running_jobs', 'fingerprint',
       'failed_jobs', 'seqs_of', 'limit_room', 'follow', 'sign_posting'])`;
   expect(names.length).toBeGreaterThan(10);
@@ -78,7 +78,7 @@ test("the options, functions and columns of docs/sql.md are those that there are
 });
 
 const all = {
-  ...{ name: "n", tries: 5, backoffMs: 7, timeoutMs: 11, graceMs: 13, stopAfter: 17 },
+  ...{ name: "n", maxAttempts: 5, backoffMs: 7, timeoutMs: 11, graceMs: 13, stopAfter: 17 },
   ...{ maxFailures: 19, maxFailuresPercent: 2.5, maxRunning: 23, maxRate: "29/m" },
   ...{
     runAt: "2026-01-01T02:00:00Z",
@@ -137,9 +137,15 @@ test.each([
   [`'a.ts#f', '[]'`, "a posting has at least one job"],
   [`'a.ts#f', '[1, 2]'`, "job 0: expected a list of arguments or an object, found a number"],
   [`'a.ts#f', '[[1]]', '{"triez": 1}'`, 'there is no option "triez" of a posting'],
-  [`'a.ts#f', '[[1]]', '{"tries": 0}'`, "option tries: expected a whole number from 1 to 1000"],
-  [`'a.ts#f', '[[1]]', '{"tries": 1.5}'`, "option tries: expected a whole number"],
-  [`'a.ts#f', '[[1]]', '{"tries": null}'`, "option tries: expected a value, found null"],
+  [
+    `'a.ts#f', '[[1]]', '{"maxAttempts": 0}'`,
+    "option maxAttempts: expected a whole number from 1 to 1000",
+  ],
+  [`'a.ts#f', '[[1]]', '{"maxAttempts": 1.5}'`, "option maxAttempts: expected a whole number"],
+  [
+    `'a.ts#f', '[[1]]', '{"maxAttempts": null}'`,
+    "option maxAttempts: expected a value, found null",
+  ],
   [`'a.ts#f', '[[1]]', '{"maxRate": "10"}'`, 'option maxRate: expected a rate such as "10/s"'],
   [`'a.ts#f', '[[1]]', '{"priority": [1, 2]}'`, "option priority: expected 1 numbers"],
   [`'a.ts#f', '[[1]]', '{"name": "1a"}'`, "option name: expected up to 100 letters"],

@@ -9,7 +9,7 @@ import { brokenInvariants } from "./invariants.ts";
 
 const soon = () => new Date(Date.now() + 3_600_000);
 const arrive = ({ sql }: TestDatabase) =>
-  sql`update pdoflow.posting set starts_at = now() - interval '1 s' where starts_at is not null`;
+  sql`update pdoflow.posting set run_at = now() - interval '1 s' where run_at is not null`;
 
 async function claimed({ db }: TestDatabase, pool: number): Promise<number[]> {
   return (await take(db, pool)).map(({ postingId }) => postingId);
@@ -91,13 +91,13 @@ test("a claim does not look at those that start later, however many, and startin
   const id = await postJobs(db, 1, { runAt: soon() });
   await db.sql`
     with posted as (
-      insert into pdoflow.posting (entry_point, job_count, route_id, starts_at)
-      select entry_point, 1, route_id, starts_at + n * interval '1 s'
+      insert into pdoflow.posting (entry_point, job_count, route_id, run_at)
+      select entry_point, 1, route_id, run_at + n * interval '1 s'
       from pdoflow.posting, generate_series(1, 20000) as n where id = ${id}
       returning id, route_id)
     insert into pdoflow.lane (posting_id, priority, first_seq, end_seq, route_id, state)
-    select id, 9, 0, 1, route_id, 'held' from posted`;
-  await db.sql`update pdoflow.posting set starts_at = now() where id = ${id}`;
+    select id, 9, 0, 1, route_id, 'paused' from posted`;
+  await db.sql`update pdoflow.posting set run_at = now() where id = ${id}`;
   await db.sql`vacuum analyze`;
   // One whose reads of the last second, which the server counts in, are none.
   await using fresh = connect(db.target, { connections: 1 });

@@ -94,7 +94,7 @@ test("claims of limited postings never deadlock with anybody", async () => {
   for (let n = 0; n < 8; n++) {
     const priorities = Array.from({ length: 400 }, (_, index) => index % 4);
     const limits = n % 2 === 0 ? { maxRunning: 2 } : {};
-    ids.push(await postJobs(db, 400, { priorities, tries: 1000, ...limits }));
+    ids.push(await postJobs(db, 400, { priorities, maxAttempts: 1000, ...limits }));
   }
   const storm: Storm = { db, ids, deadlocks: [], isOver: false };
   const lives = [1, 2, 3, 4, 5, 6].map((seed) => poolLife(storm, seed));

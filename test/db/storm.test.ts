@@ -33,7 +33,7 @@ function dice(seed: number): () => number {
 const hasOpen = async ({ sql }: Db) =>
   (await sql`select from pdoflow.posting where ended_at is null limit 1`).length > 0;
 
-/** Claims, records, fails, gives back and is lost, until nothing is left. */
+/** Claims, records, fails, releases and is lost, until nothing is left. */
 async function poolLife(db: Db, seed: number): Promise<void> {
   await using alone = connect(db.target, { connections: 1 });
   const chance = dice(seed);
@@ -55,7 +55,7 @@ async function poolLife(db: Db, seed: number): Promise<void> {
       const ends = jobs.map(({ attempt }) => endOf(attempt, chance()));
       await recordEach(alone, pool, jobs.slice(0, some), ends.slice(0, some));
       await recordEach(alone, pool, jobs, ends); // some of it for the second time
-      await putBack(alone, pool, jobs); // lets go of the lease: nothing is left to give back
+      await putBack(alone, pool, jobs); // lets go of the lease: nothing is left to release
     }
     // One by one: many at once and a batch may wait for each other (finish.test.ts).
     for (const { postingId } of jobs) await finishPostings(alone, [postingId]);

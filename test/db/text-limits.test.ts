@@ -117,7 +117,7 @@ const calls: Readonly<Record<string, readonly string[] | null>> = {
   "drain_pools(p_hosts)": null,
   "fingerprint(p_error)": null,
   "get_variable(p_name)": null,
-  "is_a(p_kinds)": null,
+  "has_grant(p_kinds)": null,
   "pause(p_reason)": [
     `pause($id::bigint, ${long})`,
     `pause(array[pdoflow.post('a.ts#f', '[[1]]')], ${long}, 'paused')`,

@@ -8,6 +8,6 @@ test.each<[string, AttemptEnd, number, number, OutcomeState]>([
   ["a failure with tries left is retried", "failed", 2, 3, "retried"],
   ["a failure of the last try is final", "failed", 3, 3, "failed"],
   ["a failure of the only try is final", "failed", 1, 1, "failed"],
-])("%s", (_sentence, end, attempt, tries, expected) => {
-  expect(outcomeState(end, attempt, tries)).toBe(expected);
+])("%s", (_sentence, end, attempt, maxAttempts, expected) => {
+  expect(outcomeState(end, attempt, maxAttempts)).toBe(expected);
 });

@@ -58,7 +58,7 @@ test("a few jobs are not trusted to speak for thousands", () => {
   );
 });
 
-test("jobs that turn out to take long are given back, but for what keeps the workers busy", () => {
+test("jobs that turn out to take long are released, but for what keeps the workers busy", () => {
   expect(surplus(steady(1), 1_500, 4)).toBe(0);
   expect(surplus(steady(100), 1_500, 4)).toBe(1_480);
   expect(surplus(steady(60_000), 10, 4)).toBe(6);

@@ -52,7 +52,7 @@ test("a TypeScript file that awaits at its own top level finds its jobs", async 
   expect(await run(process.execPath, "script.ts")).toEqual(["script.ts#fit", "script.ts#typed"]);
 });
 
-test("job gives back the function itself, and marks it without an enumerable property", () => {
+test("job releases the function itself, and marks it without an enumerable property", () => {
   const fn = (x: number) => x + 1;
   expect(job(fn)).toBe(fn);
   expect(Object.keys(fn)).toEqual([]);

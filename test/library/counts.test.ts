@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 
 import type { Db, Sql } from "../../src/db/connection/connect.ts";
-import { giveBack } from "../../src/db/engine/release.ts";
+import { release } from "../../src/db/engine/release.ts";
 import { readCounts, readPostingCounts } from "../../src/db/read/status.ts";
 import type { JobCounts } from "../../src/domain/posting.ts";
 import { freshDatabase } from "../database.ts";
@@ -24,7 +24,7 @@ test("a job is counted once at every step of its life", async () => {
   await pool.end(first, ["done", "failed", "retried"]);
   expect(await now()).toEqual(counts({ waiting: 4, running: 3, retrying: 1, done: 1, failed: 1 }));
 
-  await giveBack(db, pool.id, [first.leaseId]);
+  await release(db, pool.id, [first.leaseId]);
   expect(await now()).toEqual(counts({ waiting: 7, retrying: 1, done: 1, failed: 1 }));
 
   await pool.endAll();
@@ -41,7 +41,7 @@ test("jobs of several lanes are counted together, also while they are held", asy
   const id = await postJobs(db, 6, [1, 2, 1, 2, 3, 3]);
   const pool = await drivenPool(db);
   await pool.claim(1);
-  await db.sql`select pdoflow.hold(array[${id}::bigint], 'paused', null)`;
+  await db.sql`select pdoflow.pause_postings(array[${id}::bigint], 'paused', null)`;
   expect((await readCounts(db, [id])).get(id)).toEqual(counts({ waiting: 5, running: 1 }));
   await db.sql`select pdoflow.cancel(array[${id}::bigint], false, null)`;
   expect((await readCounts(db, [id])).get(id)).toEqual(counts({ cancelled: 5, running: 1 }));

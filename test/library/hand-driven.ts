@@ -8,7 +8,13 @@ import { insertPosting } from "../../src/db/posting/insert.ts";
 /** Posts `count` jobs, of the given priorities if there are any, and returns the posting's id. */
 export async function postJobs(db: Db, count: number, priorities?: number[]): Promise<number> {
   const args = Array.from({ length: count }, (_, index) => `[${index}]`);
-  const options = { entryPoint: "fit.ts#fit", priority: 0, osUser: "test", tries: 3, backoffMs: 0 };
+  const options = {
+    entryPoint: "fit.ts#fit",
+    priority: 0,
+    osUser: "test",
+    maxAttempts: 3,
+    backoffMs: 0,
+  };
   return (await insertPosting(db, options, [{ args, priorities }], "test")).id;
 }
 
@@ -35,7 +41,7 @@ export async function drivenPool(db: Db) {
     version: "0",
     osUser: "test",
     slots: 1,
-    patienceMs: 60_000,
+    heartbeatTimeoutMs: 60_000,
     provides: {},
     posters: null,
   });

@@ -64,7 +64,7 @@ test("thousands of short jobs leave other things of the program their turns", as
 });
 
 describe("stop", () => {
-  test("waits for what runs, and gives back what waits with its attempt unused", async () => {
+  test("waits for what runs, and releases what waits with its attempt unused", async () => {
     await using db = await freshDatabase();
     const posting = await postWork(waits, [[1], [2], [3], [4], [5]], [], where(db));
     const pool = new ClusterPool(given(db, 2));
@@ -92,7 +92,7 @@ describe("stop", () => {
 describe("what is to end", () => {
   test("has its signal; after its grace its attempt is over, and others have their turn", async () => {
     await using db = await freshDatabase();
-    const options = { ...where(db), timeoutMs: 100, graceMs: 200, tries: 1 };
+    const options = { ...where(db), timeoutMs: 100, graceMs: 200, maxAttempts: 1 };
     const posting = await postWork(listens, [["deaf"], ["throws"]], [], options);
     await using pool = new ClusterPool(given(db, 1));
     expect(await pool.awaitCompletion(posting)).toMatchObject({ failed: 2 });
@@ -117,7 +117,7 @@ describe("what is to end", () => {
 
 test("failures are tried again, for good ones not, and keep what was logged", async () => {
   await using db = await freshDatabase();
-  const options = { ...where(db), tries: 2, backoffMs: 0 };
+  const options = { ...where(db), maxAttempts: 2, backoffMs: 0 };
   const posting = await postWork(fails, [["again"], ["fatal"]], [], options);
   await using pool = new ClusterPool(given(db, 1));
   expect(await pool.awaitCompletion(posting)).toMatchObject({ failed: 2 });
@@ -133,7 +133,7 @@ test("how far a job is comes with the heartbeat", async () => {
   await postWork(waits, [[7]], [], where(db));
   await using pool = new ClusterPool(given(db, 1));
   await until(async () => {
-    const rows = await db.sql`select from pdoflow.pool where running <> '[]'`;
+    const rows = await db.sql`select from pdoflow.pool where running -> 0 ? 'progress'`;
     return rows.length > 0;
   });
   const [row] = await db.sql`select running from pdoflow.pool`;
@@ -150,7 +150,7 @@ test("one that is stopped as soon as it is started says nothing of its connectio
   for (let i = 0; i < 3; i++) await new ClusterPool(given(db)).stop();
   const said = written.mock.calls.map(([text]) => String(text));
   expect(new Set(said)).toEqual(
-    new Set(["pool: it is stopped: finishing what runs, giving back the rest\n"]),
+    new Set(["pool: it is stopped: finishing what runs, releasing the rest\n"]),
   );
 });
 

@@ -35,8 +35,8 @@ test.each<[name: string, mistake: () => unknown, said: string]>([
   ],
   [
     "an option whose letters are swapped",
-    () => postWork(scale, [[1]], [], { ...options, tires: 3 }),
-    'tires: there is no such name here. Did you mean "tries"?',
+    () => postWork(scale, [[1]], [], { ...options, maxAttemps: 3 }),
+    'maxAttemps: there is no such name here. Did you mean "maxAttempts"?',
   ],
   [
     "an option that there is not",
@@ -64,11 +64,11 @@ import { job, postWork } from ${JSON.stringify(join(root, "src/index.ts"))};
 const fit = job(async function fit(run: number, options: { rate: number }) {
   return run * options.rate;
 });
-await postWork(fit, [[1, { rate: 1 }]], [], { tires: 3 });
-await postWork(fit, [[1]], [{ rate: 1 }], { tires: 3 });
-await postWork("fit.ts#fit", [[1, { rate: 1 }]], [], { tires: 3 });
-await postWork(fit, [[1, { rate: 1 }]], [{ rate: 1 }], { tries: 3 });
-await postWork(fit, [["1", { rate: 1 }]], [], { tries: 3 });
+await postWork(fit, [[1, { rate: 1 }]], [], { maxAttemps: 3 });
+await postWork(fit, [[1]], [{ rate: 1 }], { maxAttemps: 3 });
+await postWork("fit.ts#fit", [[1, { rate: 1 }]], [], { maxAttemps: 3 });
+await postWork(fit, [[1, { rate: 1 }]], [{ rate: 1 }], { maxAttempts: 3 });
+await postWork(fit, [["1", { rate: 1 }]], [], { maxAttempts: 3 });
 `;
 
 test("TypeScript names an option that is spelled wrongly, and what else is wrong", async () => {
@@ -83,7 +83,8 @@ test("TypeScript names an option that is spelled wrongly, and what else is wrong
   const said = await Bun.spawn(tsc, { cwd: folder, stdout: "pipe" }).stdout.text();
   rmSync(folder, { recursive: true });
   const [first, second, third, together, wrong, ...more] = said.split(/^(?=\S*a\.ts\()/m);
-  for (const one of [first, second, third]) expect(one).toContain("Did you mean to write 'tries'?");
+  for (const one of [first, second, third])
+    expect(one).toContain("Did you mean to write 'maxAttempts'?");
   expect(together).toContain("posargs and kwargs do not fit the function together");
   expect(wrong).toContain("Type 'string' is not assignable to type 'number'");
   expect(more).toEqual([]);

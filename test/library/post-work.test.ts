@@ -56,7 +56,7 @@ test("generators and streams are posted in their order, by entry point too", asy
 
 test("each job can have a priority of its own, and keeps its index", async () => {
   await using database = await freshDatabase();
-  const options = { priority: [1, 3, 2], tries: 5, backoffMs: 20, root, db: database.url };
+  const options = { priority: [1, 3, 2], maxAttempts: 5, backoffMs: 20, root, db: database.url };
   const { id } = await postWork(anything, [["a"], ["b"], ["c"]], [], options);
   const rows = await database.db.sql`
     select index, args->>0 as arg from pdoflow.job where posting_id = ${id} order by seq`;
@@ -65,8 +65,8 @@ test("each job can have a priority of its own, and keeps its index", async () =>
     { index: 2, arg: "c" },
     { index: 0, arg: "a" },
   ]);
-  const [row] = await database.db.sql`select tries, backoff_ms from pdoflow.posting`;
-  expect(row).toEqual({ tries: 5, backoffMs: 20 });
+  const [row] = await database.db.sql`select max_attempts, backoff_ms from pdoflow.posting`;
+  expect(row).toEqual({ maxAttempts: 5, backoffMs: 20 });
 });
 
 describe("nothing is posted", () => {
@@ -102,7 +102,12 @@ describe("nothing is posted", () => {
     ["for a text", ["abc"], "InvalidInput", "posargs", "string"],
     ["for half a priority", [[[1]], [], { priority: [0.5] }], "InvalidInput", "job 0", "0.5"],
     ["for a large priority", [[[1]], [], { priority: 2 ** 31 }], "InvalidInput", "32 bits"],
-    ["for no tries", [[[1]], [], { tries: 0 }], "InvalidInput", "tries: expected at least 1"],
+    [
+      "for no tries",
+      [[[1]], [], { maxAttempts: 0 }],
+      "InvalidInput",
+      "maxAttempts: expected at least 1",
+    ],
     ["for a misspelt option", [[[1]], [], { triez: 1 }], "InvalidInput", "triez"],
     ["for a URL of something else", [[[1]], [], { db: "http://x/" }], "InvalidInput", "option db"],
   ];

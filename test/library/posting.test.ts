@@ -77,7 +77,8 @@ describe("wait", () => {
     await pool.end(only(await pool.claim(1)), ["failed"]);
     const error = posting.wait().catch(String);
     await someoneListens(database.db);
-    await database.db.sql`select pdoflow.hold(array[${posting.id}::bigint], 'errored_out', 'why')`;
+    await database.db
+      .sql`select pdoflow.pause_postings(array[${posting.id}::bigint], 'errored_out', 'why')`;
     expect(await error).toMatch(/^PostingStopped: .* with 3 jobs left: why\. /);
   });
 

@@ -38,10 +38,14 @@ test("retries do not wait for their time, and a posting that is stopped is told 
   await using db = await freshDatabase();
   await using queue = await openTestQueue({ db: db.url, root });
   seen.attempts = 0;
-  const posting = await postWork(fails, [["again"]], [], { root, tries: 4, backoffMs: 3_600_000 });
+  const posting = await postWork(fails, [["again"]], [], {
+    root,
+    maxAttempts: 4,
+    backoffMs: 3_600_000,
+  });
   expect(await queue.run(posting)).toMatchObject({ failed: 1, state: "finished" });
   expect(seen.attempts).toBe(4);
-  const stopped = await postWork(fails, [["a"], ["b"]], [], { root, tries: 9, stopAfter: 2 });
+  const stopped = await postWork(fails, [["a"], ["b"]], [], { root, maxAttempts: 9, stopAfter: 2 });
   expect(await queue.run(stopped)).toMatchObject({ state: "errored_out" });
 });
 

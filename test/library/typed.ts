@@ -38,7 +38,7 @@ export async function typed() {
   same<typeof counted, Posting<number>>(1);
   const untyped = await postWork("models/fit.ts#fit", [[1, new Date(), null]]);
   same<typeof untyped, Posting>(1);
-  await Registry.get(named).postWork([], [{ seed: 1 }], { tries: 2 });
+  await Registry.get(named).postWork([], [{ seed: 1 }], { maxAttempts: 2 });
 }
 
 export async function byEntryPoint() {
@@ -81,7 +81,7 @@ export async function refusedElsewhere() {
   // @ts-expect-error: an argument where there is none
   await postWork(quiet, [[1]]);
   // @ts-expect-error: options in the place of kwargs
-  await postWork(quiet, [[]], { tries: 1 });
+  await postWork(quiet, [[]], { maxAttempts: 1 });
   // @ts-expect-error: a promise of lists
   await postWork(sum, Promise.resolve([[1]]));
   // @ts-expect-error: a moment that is a number
@@ -115,7 +115,7 @@ export async function refused() {
   // @ts-expect-error: an option that there is not
   await postWork(scale, [[1, "a"]], [], { prioritty: 1 });
   // @ts-expect-error: an option of a wrong type
-  await postWork(scale, [[1, "a"]], [], { tries: "3" });
+  await postWork(scale, [[1, "a"]], [], { maxAttempts: "3" });
   // @ts-expect-error: of a handle, too
   await Registry.get(named).postWork([], [{ seed: "1" }]);
   // @ts-expect-error: no function

@@ -103,7 +103,7 @@ describe("in plain Node", () => {
       });
       const naps = await postWork(nap, [[20], [10]]);
       const names = await postWork("other #1%20.mjs#name", [[]]);
-      const wrong = await postWork("nowhere.mjs#f", [[]], [], { tries: 1 });
+      const wrong = await postWork("nowhere.mjs#f", [[]], [], { maxAttempts: 1 });
       const pool = new ClusterPool({ concurrency: 2 });
       for (const posting of [naps, names, wrong]) {
         await pool.awaitCompletion(posting, { timeoutMs: 50_000 });

@@ -6,7 +6,7 @@ import { closeLinks, openLinks, Session } from "../../src/pool/session/session.t
 import { freshDatabase } from "../database.ts";
 
 const pool = {
-  ...{ host: "here", pid: 1, version: "test", osUser: "ada", slots: 1, patienceMs: 15_000 },
+  ...{ host: "here", pid: 1, version: "test", osUser: "ada", slots: 1, heartbeatTimeoutMs: 15_000 },
   ...{ provides: {}, posters: null, oldestEvery: 0, run: "" },
 };
 
@@ -28,7 +28,7 @@ const listener = {
 
 test("a pool of --once does not end by a look that began before its last outcome was recorded", async () => {
   await using db = await freshDatabase();
-  const links = openLinks(db.db.target, pool.patienceMs, () => {});
+  const links = openLinks(db.db.target, pool.heartbeatTimeoutMs, () => {});
   const session = await Session.open(links, pool, listener);
   const ended = deferred<number>();
   let looks = 0;

@@ -7,7 +7,7 @@ import { Tally } from "../../src/pool/session/tally.ts";
 import { freshDatabase } from "../database.ts";
 
 const pool = {
-  ...{ host: "here", pid: 1, version: "0", osUser: "me", slots: 1, patienceMs: 60_000 },
+  ...{ host: "here", pid: 1, version: "0", osUser: "me", slots: 1, heartbeatTimeoutMs: 60_000 },
   ...{ provides: {}, posters: null },
 };
 
@@ -17,7 +17,7 @@ test("news that come all the time do not put the beat off for ever", async () =>
   const link = new Link(database.db.target, { deadlineMs: 20_000 });
   const beats: number[] = [];
   const third = Promise.withResolvers<void>();
-  const heartbeat = new Heartbeat(link, poolId, pool.patienceMs, {
+  const heartbeat = new Heartbeat(link, poolId, pool.heartbeatTimeoutMs, {
     running: () => [],
     isWaiting: () => false,
     output: () => [],

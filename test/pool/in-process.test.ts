@@ -1,16 +1,16 @@
 import { expect, test } from "bun:test";
 
-import type { HeldJob } from "../../src/pool/wire/leased-job.ts";
+import type { LeasedJob } from "../../src/pool/wire/leased-job.ts";
 import { InProcess } from "../../src/pool/run/in-process.ts";
 
-const posting: HeldJob["posting"] = {
-  ...{ id: 1, routeId: 1, entryPoint: "a.ts#f", jobCount: 100, tries: 1, backoffMs: 0 },
+const posting: LeasedJob["posting"] = {
+  ...{ id: 1, routeId: 1, entryPoint: "a.ts#f", jobCount: 100, maxAttempts: 1, backoffMs: 0 },
   ...{ timeoutMs: null, graceMs: 0, stopAfter: 0, hasFailureLimit: false, hasRate: false },
   ...{ isSorted: false, keepsResults: false, keepsOutput: "none" },
   ...{ maxResultBytes: null, maxOutputBytes: null },
 };
 
-const jobs = (leaseId: number, mostRunning: number | null, count: number): HeldJob[] =>
+const jobs = (leaseId: number, mostRunning: number | null, count: number): LeasedJob[] =>
   Array.from({ length: count }, (_, seq) => ({
     ...{ leaseId, mostRunning, posting, seq, index: seq, attempt: 1, startBy: null },
     args: `[${leaseId}]`,

@@ -14,9 +14,9 @@ test("what was recalled is not taken, and what was taken is not recalled", () =>
   page.load(1, 0, 10);
   page.take(1, 0);
   expect(page.unstarted(1)).toBe(9);
-  expect(page.recall(1, 4)).toEqual({ from: 6, to: 10 });
-  expect(page.recall(1, Infinity)).toEqual({ from: 1, to: 6 });
-  expect(page.recall(1, Infinity)).toEqual({ from: 1, to: 1 });
+  expect(page.withdraw(1, 4)).toEqual({ from: 6, to: 10 });
+  expect(page.withdraw(1, Infinity)).toEqual({ from: 1, to: 6 });
+  expect(page.withdraw(1, Infinity)).toEqual({ from: 1, to: 1 });
   expect(page.take(1, 0)).toBe(-1);
 });
 
@@ -59,7 +59,7 @@ test("between two processes, each position is started or recalled, never both (S
     page.load(0, round, 4000);
     while (page.unstarted(0) === 4000); // until the child has begun
     while (page.unstarted(0) > 0) {
-      const { from, to } = page.recall(0, 3);
+      const { from, to } = page.withdraw(0, 3);
       for (let position = from; position < to; position++) recalled.push(round * 4000 + position);
     }
   }

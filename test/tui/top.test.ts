@@ -71,7 +71,7 @@ function setUp(source: Partial<Source>, more: Partial<TopOptions> = {}) {
 
 const leaves = "\u001b[?1049l";
 
-test("a fault of the dashboard itself gives back the terminal, and is thrown", async () => {
+test("a fault of the dashboard itself releases the terminal, and is thrown", async () => {
   const broken = { ...busy, postings: null } as unknown as Snapshot;
   const top = setUp({ snapshot: () => Promise.resolve(broken) });
   const error: unknown = await top.ended.catch((thrown: unknown) => thrown);

@@ -1,6 +1,6 @@
 import type {
   JobsPage,
-  JobsWish,
+  JobsFilter,
   Numbers,
   Snapshot,
   TopJob,
@@ -16,7 +16,7 @@ export type Action =
 
 export interface Source {
   snapshot(): Promise<Snapshot>;
-  jobs(wish: JobsWish): Promise<JobsPage>;
+  jobs(wish: JobsFilter): Promise<JobsPage>;
   /** Null where it is not there any more. */
   job(postingId: number, index: number): Promise<TopJob | null>;
   numbers(): Promise<Numbers>;

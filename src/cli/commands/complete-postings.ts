@@ -6,7 +6,7 @@ import { serverState } from "../../server/server.ts";
 import { PdoflowCommand } from "../shell/command.ts";
 
 /** Who presses Tab does not wait for longer. */
-const patienceMs = 1_000;
+const heartbeatTimeoutMs = 1_000;
 const most = 50;
 
 /**
@@ -19,7 +19,7 @@ export class CompletePostingsCommand extends PdoflowCommand {
   override async execute(): Promise<ExitCode> {
     const lines = this.run().catch(() => exitCodes.ok); // no server, or none for us: no postings
     const late = new Promise<ExitCode>((resolve) => {
-      setTimeout(() => resolve(exitCodes.ok), patienceMs);
+      setTimeout(() => resolve(exitCodes.ok), heartbeatTimeoutMs);
     });
     return await Promise.race([lines, late]);
   }

@@ -1,13 +1,13 @@
 import { Command, Option } from "clipanion";
 
 import type { Db } from "../../db/connection/connect.ts";
-import { cancelPostings, holdPostings, resumePostings } from "../../db/engine/control.ts";
+import { cancelPostings, pausePostings, resumePostings } from "../../db/engine/control.ts";
 import { drainPools } from "../../db/engine/pools.ts";
 import { findPostings } from "../../db/read/snapshot.ts";
 import { readPostingCounts } from "../../db/read/status.ts";
 import { documents } from "../output/output-schemas.ts";
 import { exitCodes, PdoflowError } from "../../domain/errors.ts";
-import { amount } from "../output/pluralize.ts";
+import { pluralize } from "../output/pluralize.ts";
 import { PdoflowCommand } from "../shell/command.ts";
 import { findPostingsToChange, readSelectors } from "../input/select.ts";
 
@@ -67,7 +67,7 @@ export class PauseCommand extends PostingsCommand {
   readonly document = documents.pause;
 
   change(db: Db, ids: number[]) {
-    return holdPostings(db, ids, "paused", this.reason ?? "paused by hand");
+    return pausePostings(db, ids, "paused", this.reason ?? "paused by hand");
   }
 }
 
@@ -112,7 +112,7 @@ export async function whatEnds(db: Db, ids: number[]): Promise<string> {
   for (const { waiting, running, retrying } of await readPostingCounts(db, ids)) {
     jobs += waiting + running + retrying;
   }
-  return `cancel ${amount(ids.length, "posting")} with ${amount(jobs, "job")} that have not ended`;
+  return `cancel ${pluralize(ids.length, "posting")} with ${pluralize(jobs, "unfinished job")}`;
 }
 
 /** No pool that is up has that number or host. */
@@ -126,8 +126,9 @@ export class DrainCommand extends PdoflowCommand {
   static override usage = Command.Usage({
     description: "let pools finish what they run, and end",
     details: `
-      They take no more jobs and give back at once what they have not started. A pool that does not
-      answer for a minute is declared lost, whatever its --rescue-after, and its jobs are released.
+      They take no more jobs and release at once what they have not started. A pool that does not
+      answer for a minute is declared lost, whatever its --heartbeat-timeout, and its jobs are
+      released.
     `,
     examples: [
       ["One pool, by its number", "$0 drain 7"],

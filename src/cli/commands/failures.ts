@@ -10,7 +10,7 @@ import { documents } from "../output/output-schemas.ts";
 import { exitCodes, InvalidInput, PdoflowError } from "../../domain/errors.ts";
 import type { PostingState } from "../../domain/posting.ts";
 import { throwPlace } from "../../job/job-error.ts";
-import { amount } from "../output/pluralize.ts";
+import { pluralize } from "../output/pluralize.ts";
 import { PdoflowCommand } from "../shell/command.ts";
 import { findSelected, findWholePostings, readSelectors } from "../input/select.ts";
 
@@ -76,7 +76,7 @@ export class FailuresCommand extends PdoflowCommand {
       const place = throwPlace(error.stack);
       const on = host === null ? "" : ` on ${host}`;
       this.show(
-        `${paint("bold", fingerprint)}  ${amount(count, "job")}  ` +
+        `${paint("bold", fingerprint)}  ${pluralize(count, "job")}  ` +
           `${paint("red", `${error.name}: ${message}`)}${place === null ? "" : `, at ${place}`}\n` +
           `  from ${firstAt.toISOString()} to ${lastAt.toISOString()}, ` +
           `such as ${id}/${index} in attempt ${attempt}${on}\n` +
@@ -107,7 +107,7 @@ export class FailuresCommand extends PdoflowCommand {
   }
 }
 
-const jobsHave = (count: number) => `${amount(count, "job")} ${count === 1 ? "has" : "have"}`;
+const jobsHave = (count: number) => `${pluralize(count, "job")} ${count === 1 ? "has" : "have"}`;
 
 /** No pool would ever take a retry of it. */
 class PostingOfRun extends PdoflowError {
@@ -184,7 +184,7 @@ export class RetryCommand extends PdoflowCommand {
     this.say(
       retried === 0
         ? `posting ${id}: no job is retried${isCancelled || ", none of these has failed"}`
-        : `posting ${id}: ${amount(retried, "job")} ${retried === 1 ? "is" : "are"} retried` +
+        : `posting ${id}: ${pluralize(retried, "job")} ${retried === 1 ? "is" : "are"} retried` +
             isStopped,
     );
   }

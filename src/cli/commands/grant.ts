@@ -14,7 +14,7 @@ import { exitCodes, InvalidInput } from "../../domain/errors.ts";
 import { parse } from "../../domain/parse.ts";
 import { PdoflowCommand } from "../shell/command.ts";
 import { parseFlags } from "../shell/flags.ts";
-import { byteSize, wholeNumber } from "../shell/flag-types.ts";
+import { byteSize, wholeNumber } from "../shell/flag-values.ts";
 
 const kinds = ["poster", "viewer", "operator", "pool", "owner"] as const;
 

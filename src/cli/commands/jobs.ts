@@ -1,13 +1,13 @@
 import { Command, Option } from "clipanion";
 import * as v from "valibot";
 
-import type { JobRow, JobWish } from "../../db/read/jobs.ts";
+import type { JobRow, JobFilter } from "../../db/read/jobs.ts";
 import { JobStatus } from "../output/output-schemas.ts";
 import { exitCodes } from "../../domain/errors.ts";
 import { PdoflowCommand } from "../shell/command.ts";
 import { parseFlags } from "../shell/flags.ts";
 import { jobPages } from "../input/job-pages.ts";
-import { wholeNumber } from "../shell/flag-types.ts";
+import { wholeNumber } from "../shell/flag-values.ts";
 import { findSelected, readSelectors } from "../input/select.ts";
 import { stateColor } from "./status.ts";
 import { escaped } from "../output/escape-control.ts";
@@ -46,7 +46,7 @@ export class JobsCommand extends PdoflowCommand {
   async run() {
     const { state = null, pool = null, limit = Infinity } = parseFlags(Options, this);
     const selectors = await readSelectors(this.jobs, this.context.stdin);
-    const wish: JobWish = {
+    const wish: JobFilter = {
       status: state,
       host: this.host ?? null,
       poolId: pool,

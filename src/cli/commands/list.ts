@@ -5,10 +5,10 @@ import { countEnded, listPools, listPostings, readDepth } from "../../db/read/li
 import { readCounts } from "../../db/read/status.ts";
 import { documents } from "../output/output-schemas.ts";
 import { exitCodes } from "../../domain/errors.ts";
-import { amount } from "../output/pluralize.ts";
+import { pluralize } from "../output/pluralize.ts";
 import { PdoflowCommand } from "../shell/command.ts";
 import { parseFlags } from "../shell/flags.ts";
-import { wholeNumber } from "../shell/flag-types.ts";
+import { wholeNumber } from "../shell/flag-values.ts";
 import { jobStatuses, noJobs, poolCells, poolHeader, stateColor } from "./status.ts";
 
 const Options = v.object({
@@ -70,7 +70,7 @@ export class ListCommand extends PdoflowCommand {
       if (hasMore && last) this.say(`there are more: pdoflow list --before ${last.id}`);
       if (hidden.ended > 0) {
         const of = hidden.of < 1000 ? "" : " of the newest 1,000";
-        this.say(`${amount(hidden.ended, "posting")}${of} that ended: pdoflow list --all`);
+        this.say(`${pluralize(hidden.ended, "posting")}${of} that ended: pdoflow list --all`);
       }
       return exitCodes.ok;
     });

@@ -2,7 +2,7 @@ import { Command, Option } from "clipanion";
 import * as v from "valibot";
 
 import type { Db } from "../../db/connection/connect.ts";
-import { anyJob, type JobRow, type JobWish } from "../../db/read/jobs.ts";
+import { anyJob, type JobRow, type JobFilter } from "../../db/read/jobs.ts";
 import { openDatabase } from "../../db/connection/open.ts";
 import { documents, JobStatus } from "../output/output-schemas.ts";
 import { exitCodes, InvalidInput } from "../../domain/errors.ts";
@@ -60,7 +60,7 @@ export class LogsCommand extends PdoflowCommand {
     return this.follow ? await this.#follow(selected, wish) : exitCodes.ok;
   }
 
-  async #print(db: Db, selected: readonly Selected[], wish: JobWish) {
+  async #print(db: Db, selected: readonly Selected[], wish: JobFilter) {
     const isOne = isOneJob(selected);
     let count = 0;
     for await (const { postingId, rows } of jobPages(db, selected, wish)) {
@@ -73,7 +73,7 @@ export class LogsCommand extends PdoflowCommand {
     if (count === 0 && !this.json) this.say("no output was kept of these");
   }
 
-  async #follow(selected: readonly Selected[], wish: JobWish) {
+  async #follow(selected: readonly Selected[], wish: JobFilter) {
     const titles = new Titles(isOneJob(selected));
     const target = await this.target();
     const open = () => openDatabase(target, { connections: 1 });
@@ -92,7 +92,7 @@ function isOneJob([one, ...others]: readonly Selected[]): boolean {
   return others.length === 0 && range !== undefined && range.first === range.last;
 }
 
-function textOfNews(news: Part | End, titles: Titles, status: JobWish["status"]): string {
+function textOfNews(news: Part | End, titles: Titles, status: JobFilter["status"]): string {
   if ("text" in news) return titles.put(`${news.postingId}/${news.index}`, news.stream, news.text);
   const { postingId, row, rest } = news;
   if (status !== null && status !== row.status) return "";

@@ -18,14 +18,14 @@ import { projectOfPool } from "../../pool/entry/project.ts";
 import { Trust } from "../../pool/trust/signature-policy.ts";
 import type { Judge } from "../../pool/trust/admission-policy.ts";
 import { build } from "../../version.ts";
-import { amount } from "../output/pluralize.ts";
+import { pluralize } from "../output/pluralize.ts";
 import { PdoflowCommand } from "../shell/command.ts";
 import { parseFlags } from "../shell/flags.ts";
-import { byteSize, duration, wholeNumber } from "../shell/flag-types.ts";
+import { byteSize, duration, wholeNumber } from "../shell/flag-values.ts";
 
 const Options = v.object({
   maxWorkers: v.optional(wholeNumber(1, 1024)),
-  rescueAfter: v.optional(
+  heartbeatTimeout: v.optional(
     v.pipe(
       duration,
       v.minValue(2_000, "expected at least 2s, for heartbeats may come late"),
@@ -64,12 +64,12 @@ export class PoolCommand extends PdoflowCommand {
     details: `
       Claims jobs of all postings and runs them in up to --max-workers processes, each of which
       imports the entry point once. SIGTERM or SIGINT: jobs that run are finished, all others are
-      given back, exit code 0. A second signal kills; the jobs that ran are given back too.
+      released, exit code 0. A second signal kills; the jobs that ran are released too.
 
       With --once it ends when nothing is left that it could run. It waits until the jobs of a pool
       without a heartbeat are released, but not for jobs that live pools run. Exit code 1 if a job
-      that it ran has failed for good, a posting was stopped because its jobs only failed, or is left
-      because this pool refuses it (--trust, --allow).
+      that it ran has failed for good, a posting was stopped because its jobs only failed, or is
+      left because this pool refuses it (--trust, --allow).
     `,
     examples: [
       ["Run jobs until it is stopped", "$0 pool --max-workers 16"],
@@ -108,7 +108,7 @@ export class PoolCommand extends PdoflowCommand {
   oldestEvery = Option.String("--oldest-every", {
     description: "one claim in so many goes to the oldest posting; by default 10, 0 for none",
   });
-  rescueAfter = Option.String("--rescue-after", {
+  heartbeatTimeout = Option.String("--heartbeat-timeout", {
     description: "without a heartbeat for so long, its jobs go to other pools; by default 15s",
   });
   recycleAfter = Option.String("--recycle-after", {
@@ -212,7 +212,7 @@ export class PoolCommand extends PdoflowCommand {
       project: projectOfPool({ option: project, env: context.env, root, target }),
       trust: this.#judge(root, provides),
       posters: this.#posters(target.user),
-      patienceMs: options.rescueAfter,
+      heartbeatTimeoutMs: options.heartbeatTimeout,
       idleTimeoutMs: options.idleTimeout ?? null,
       lifetimeMs: options.lifetime ?? null,
       graceMs: options.grace ?? null,
@@ -243,7 +243,7 @@ export class PoolCommand extends PdoflowCommand {
     if (this.trust === undefined) return null;
     const folder = resolve(this.context.cwd, this.trust);
     const trust = new Trust(folder, { root, provides });
-    this.say(`pool: runs only what is signed by one of ${amount(trust.keyCount, "key")}`);
+    this.say(`pool: runs only what is signed by one of ${pluralize(trust.keyCount, "key")}`);
     return trust;
   }
 
@@ -253,7 +253,7 @@ export class PoolCommand extends PdoflowCommand {
     const others = await this.withDatabase((db) => countOfOthers(db, own));
     for (const { project, postings } of others) {
       this.say(
-        `pool: ${amount(postings, "posting")} of the project ${project} ` +
+        `pool: ${pluralize(postings, "posting")} of the project ${project} ` +
           `${postings === 1 ? "waits" : "wait"} for a pool of that project; ` +
           `start one with: ${startPool({ project })}`,
       );
@@ -261,10 +261,10 @@ export class PoolCommand extends PdoflowCommand {
   }
 
   /** Says what the pool did in its life; returns the exit code. */
-  #tell({ done, failed, retried, refused, gaveBack, ...rest }: PoolSummary): ExitCode {
+  #tell({ done, failed, retried, refused, released, ...rest }: PoolSummary): ExitCode {
     this.say(
       `pool: ended: ${done} done, ${failed} failed, ${retried} failed attempts to be tried ` +
-        `again, ${gaveBack} given back${refused > 0 ? `, ${refused} refused` : ""}`,
+        `again, ${released} released${refused > 0 ? `, ${refused} refused` : ""}`,
     );
     const isAllDone = failed + rest.stopped === 0 && !rest.refusesAny;
     return this.once && !isAllDone ? exitCodes.jobsFailed : exitCodes.ok;

@@ -10,7 +10,7 @@ import { type EntryPoint, formatEntryPoint, parseEntryPoint } from "../../domain
 import { type ExitCode, exitCodes, InvalidInput, NothingToPost } from "../../domain/errors.ts";
 import { codeDigest } from "../../pool/entry/code-digest.ts";
 import { readSigningKey } from "../../pool/trust/keys.ts";
-import { amount } from "../output/pluralize.ts";
+import { pluralize } from "../output/pluralize.ts";
 import type { JobSources } from "../input/job-sources.ts";
 import { PostingCommand } from "../input/posting-command.ts";
 import { Reading } from "../input/reading-progress.ts";
@@ -118,7 +118,7 @@ export class PostCommand extends PostingCommand {
     else for (const call of calls) this.print(call);
     const more = this.dryRun && reading.count > calls.length ? ", the first of them above" : "";
     this.say(
-      `${amount(reading.count, "job")} for ${this.entryPoint} could be posted${more}; ` +
+      `${pluralize(reading.count, "job")} for ${this.entryPoint} could be posted${more}; ` +
         "nothing was posted",
     );
     return exitCodes.ok;
@@ -132,7 +132,7 @@ export class PostCommand extends PostingCommand {
       this.say(`pdoflow post: posting ${id} has the key "${this.key ?? ""}": nothing was posted`);
     } else if (this.context.isTerminal.stdout && !this.wait) {
       this.say(
-        `posted ${amount(jobCount, "job")} for ${this.entryPoint} as posting ${id}\n` +
+        `posted ${pluralize(jobCount, "job")} for ${this.entryPoint} as posting ${id}\n` +
           `see it:      pdoflow status ${id}\n` +
           `run it:      pdoflow pool --once\n` +
           `wait for it: pdoflow wait ${id}`,

@@ -6,7 +6,7 @@ import { readProfile } from "../../db/engine/profiles.ts";
 import { documents } from "../output/output-schemas.ts";
 import { exitCodes, PdoflowError } from "../../domain/errors.ts";
 import { flameGraph, speedscope } from "../output/flame-graph.ts";
-import { amount } from "../output/pluralize.ts";
+import { pluralize } from "../output/pluralize.ts";
 import { PdoflowCommand } from "../shell/command.ts";
 import { findWholePostings, readSelectors } from "../input/select.ts";
 
@@ -49,7 +49,7 @@ export class ProfileCommand extends PdoflowCommand {
     if (profile.jobs === 0) throw new NothingSampled(ids);
     const { jobs, stacks } = profile;
     const samples = Object.values(stacks).reduce((sum, count) => sum + count, 0);
-    const found = `${amount(samples, "sample")} of ${amount(jobs, "job")}`;
+    const found = `${pluralize(samples, "sample")} of ${pluralize(jobs, "job")}`;
     const title = `posting ${ids.join(", ")}: ${found}`;
     const path = (kind: string) =>
       resolve(this.context.cwd, this.to ?? ".", `profile-${ids.join("-")}.${kind}`);

@@ -7,15 +7,15 @@ import {
   type Prunable,
   prune,
   type Pruned,
-  type PruneWish,
+  type PruneOptions,
 } from "../../db/admin/prune.ts";
 import { findVacuumBlockers, type VacuumBlocker } from "../../db/admin/vacuum.ts";
 import { documents } from "../output/output-schemas.ts";
 import { exitCodes } from "../../domain/errors.ts";
-import { amount } from "../output/pluralize.ts";
+import { pluralize } from "../output/pluralize.ts";
 import { PdoflowCommand } from "../shell/command.ts";
 import { parseFlags } from "../shell/flags.ts";
-import { duration } from "../shell/flag-types.ts";
+import { duration } from "../shell/flag-values.ts";
 import { Progress } from "../shell/progress.ts";
 
 const Options = v.object({
@@ -57,7 +57,7 @@ export class PruneCommand extends PdoflowCommand {
     const wish = { olderThanMs: options.olderThan, states: options.state };
     return await this.withDatabase(async (db) => {
       const most = await countPrunable(db, wish);
-      const what = `${amount(most.postings, "posting")} with ${amount(most.jobs, "job")}`;
+      const what = `${pluralize(most.postings, "posting")} with ${pluralize(most.jobs, "job")}`;
       if (this.dryRun) {
         if (this.json) this.#print({ ...most, isDryRun: true });
         else this.say(`would delete ${what}`);
@@ -72,10 +72,10 @@ export class PruneCommand extends PdoflowCommand {
     });
   }
 
-  async #prune(db: Db, wish: PruneWish): Promise<Pruned> {
+  async #prune(db: Db, wish: PruneOptions): Promise<Pruned> {
     const progress = new Progress(this, "prune");
     return await prune(db, wish, (doing, jobs) =>
-      progress.show(`${doing}, ${amount(jobs, "job")}`),
+      progress.show(`${doing}, ${pluralize(jobs, "job")}`),
     ).finally(() => progress.end());
   }
 
@@ -87,12 +87,12 @@ export class PruneCommand extends PdoflowCommand {
 
   #tell({ postings, jobs, bytes, busy }: Pruned, hints: readonly string[]): void {
     this.say(
-      `deleted ${amount(postings, "posting")} with ${amount(jobs, "job")}; ` +
+      `deleted ${pluralize(postings, "posting")} with ${pluralize(jobs, "job")}; ` +
         `the tables are ${size(bytes)} smaller`,
     );
     if (busy > 0) {
       this.say(
-        `${amount(busy, "part")} of the tables could not be emptied, because they were in use ` +
+        `${pluralize(busy, "part")} of the tables could not be emptied, because they were in use ` +
           "all the time. Nothing is wrong with them: the next prune does it.",
       );
     }

@@ -19,9 +19,9 @@ import type { WholeOutput } from "../../pool/wire/protocol.ts";
 import { type Piece, Spool } from "../../pool/wire/spool.ts";
 import { withWorkers } from "../../pool/with-workers.ts";
 import { build } from "../../version.ts";
-import { amount } from "../output/pluralize.ts";
+import { pluralize } from "../output/pluralize.ts";
 import { parseFlags } from "../shell/flags.ts";
-import { wholeNumber } from "../shell/flag-types.ts";
+import { wholeNumber } from "../shell/flag-values.ts";
 import { PostingCommand } from "../input/posting-command.ts";
 import { Progress } from "../shell/progress.ts";
 import { Reading } from "../input/reading-progress.ts";
@@ -87,7 +87,9 @@ export class RunCommand extends PostingCommand {
     const posting = {
       ...given,
       // As GNU parallel: a command is tried once, and others go on when some fail.
-      ...(isCommand ? { tries: given.tries ?? 1, stopAfter: given.stopAfter ?? 0 } : {}),
+      ...(isCommand
+        ? { maxAttempts: given.maxAttempts ?? 1, stopAfter: given.stopAfter ?? 0 }
+        : {}),
       keepsOutput: given.keepsOutput ?? (isCommand ? ("all" as const) : undefined),
       run: crypto.randomUUID(),
     };
@@ -114,7 +116,7 @@ export class RunCommand extends PostingCommand {
       const start = () =>
         Pool.start(target, {
           ...{ host: context.host, pid: context.pid, version: build, osUser: context.osUser() },
-          ...{ patienceMs: 15_000, idleTimeoutMs: null, lifetimeMs: null },
+          ...{ heartbeatTimeoutMs: 15_000, idleTimeoutMs: null, lifetimeMs: null },
           ...{ graceMs: null, provides: {}, posters: null, oldestEvery: 0 },
           ...{ once: true, run: posting.run, onEnded: (end) => output.add(end) },
           log: (line) => this.#log(line),
@@ -124,7 +126,7 @@ export class RunCommand extends PostingCommand {
     });
   }
 
-  /** Runs the pool to its end, or to that of the patience of whoever waits for it. */
+  /** Runs the pool to its end, or to that of the heartbeat timeout of whoever waits for it. */
   async #work(start: () => Promise<Pool>, id: number, jobCount: number, output: RunOutput) {
     const stop = Promise.withResolvers<string>();
     let pool: Pool | null = null;
@@ -176,7 +178,7 @@ export class RunCommand extends PostingCommand {
       const { ended, failed } = output;
       samples = withSample(samples, { atMs: performance.now(), ended });
       const pace = paceOf(samples, jobCount);
-      const parts = [`${bar(ended / jobCount, 20)} ${ended} of ${amount(jobCount, "job")}`];
+      const parts = [`${bar(ended / jobCount, 20)} ${ended} of ${pluralize(jobCount, "job")}`];
       if (failed > 0) parts.push(`${failed} failed`);
       if (pace) parts.push(`${pace.perSecond.toFixed(1)}/s`);
       const leftMs = pace?.leftMs ?? null;
@@ -221,11 +223,14 @@ export class RunCommand extends PostingCommand {
     const { ended, failed } = output;
     if (failed > 0) {
       this.say(
-        `pdoflow run: ${failed} of ${amount(jobCount, "job")} failed; why: pdoflow failures ${id}`,
+        `pdoflow run: ${failed} of ${pluralize(jobCount, "job")} failed; ` +
+          `why: pdoflow failures ${id}`,
       );
     }
     if (ended < jobCount) {
-      this.say(`pdoflow run: ${amount(jobCount - ended, "job")} did not run: pdoflow status ${id}`);
+      this.say(
+        `pdoflow run: ${pluralize(jobCount - ended, "job")} did not run: pdoflow status ${id}`,
+      );
     }
     if (this.#isCut) return exitCodes.output;
     return failed > 0 || ended < jobCount ? exitCodes.jobsFailed : exitCodes.ok;

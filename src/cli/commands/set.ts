@@ -4,7 +4,7 @@ import * as v from "valibot";
 import type { Db } from "../../db/connection/connect.ts";
 import {
   cancelPostings,
-  holdPostings,
+  pausePostings,
   resumePostings,
   setLimits,
   setPriority,
@@ -14,11 +14,11 @@ import { documents } from "../output/output-schemas.ts";
 import { exitCodes, InvalidInput } from "../../domain/errors.ts";
 import { parse } from "../../domain/parse.ts";
 import { Rate, rateText } from "../../domain/posting.ts";
-import { amount } from "../output/pluralize.ts";
+import { pluralize } from "../output/pluralize.ts";
 import { PdoflowCommand } from "../shell/command.ts";
 import { PostingsCommand, whatEnds } from "./control.ts";
 import { parseFlags } from "../shell/flags.ts";
-import { wholeNumber } from "../shell/flag-types.ts";
+import { wholeNumber } from "../shell/flag-values.ts";
 import { findPostingsToChange, readSelectors } from "../input/select.ts";
 
 const Limits = v.object({
@@ -102,7 +102,7 @@ export class SetPriorityCommand extends PostingsCommand {
   async change(db: Db, ids: number[]) {
     const priority = parse(wholeNumber(-(2 ** 31), 2 ** 31 - 1), this.to, "priority");
     if (ids.length > 1) {
-      await this.confirm(`give ${amount(ids.length, "posting")} priority ${priority}`, this.yes);
+      await this.confirm(`give ${pluralize(ids.length, "posting")} priority ${priority}`, this.yes);
     }
     return await setPriority(db, ids, priority);
   }
@@ -141,7 +141,7 @@ export class SetPostingStatusCommand extends PostingsCommand {
         return await resumePostings(db, ids);
       case "paused":
       case "errored_out":
-        return await holdPostings(db, ids, to, reason);
+        return await pausePostings(db, ids, to, reason);
       case "cancelled":
         if (ids.length > 1) await this.confirm(await whatEnds(db, ids), this.yes);
         return await cancelPostings(db, ids, { killsRunning: true, reason });

@@ -6,10 +6,10 @@ import type { PostingCounts } from "../../db/read/status.ts";
 import { documents } from "../output/output-schemas.ts";
 import { type ExitCode, exitCodes } from "../../domain/errors.ts";
 import { bar, paceOf, roughTime, type Sample, withSample } from "../../domain/pace.ts";
-import { amount } from "../output/pluralize.ts";
+import { pluralize } from "../output/pluralize.ts";
 import { PdoflowCommand } from "../shell/command.ts";
 import { parseFlags } from "../shell/flags.ts";
-import { duration } from "../shell/flag-types.ts";
+import { duration } from "../shell/flag-values.ts";
 import { Progress } from "../shell/progress.ts";
 import { countSelected } from "../input/job-pages.ts";
 import { obstacleLines } from "../output/obstacles.ts";
@@ -197,7 +197,7 @@ class Waiting {
     const share = total === 0 ? 1 : ended / total;
     this.#progress.show(
       [
-        `${bar(share, 20)} ${(100 * share).toFixed(1)} % of ${amount(total, "job")}`,
+        `${bar(share, 20)} ${(100 * share).toFixed(1)} % of ${pluralize(total, "job")}`,
         ...(failed > 0 ? [`${failed.toLocaleString("en")} failed`] : []),
         ...(pace === null ? [] : [rate(pace.perSecond)]),
         ...(pace === null ? [] : [left(pace.leftMs)]),

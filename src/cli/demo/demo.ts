@@ -121,7 +121,7 @@ export class DemoCommand extends PdoflowCommand {
       pid: context.pid,
       version: build,
       osUser: context.osUser(),
-      ...{ patienceMs: 15_000, idleTimeoutMs: null, lifetimeMs: null, graceMs: null },
+      ...{ heartbeatTimeoutMs: 15_000, idleTimeoutMs: null, lifetimeMs: null, graceMs: null },
       ...{ provides: {}, posters: null, oldestEvery: 0, once: true },
       log: (line) => this.say(`demo: ${line}`),
       ...withWorkers(context.cores, worker, { reloads: false }),

@@ -1,5 +1,5 @@
 import type { Db } from "../../db/connection/connect.ts";
-import { anyJob, type JobRow, type JobWish, readJobPage } from "../../db/read/jobs.ts";
+import { anyJob, type JobRow, type JobFilter, readJobPage } from "../../db/read/jobs.ts";
 import { hasSortedJobs, readResults, type ResultWithArgs } from "../../db/read/results.ts";
 import { findPostings } from "../../db/read/snapshot.ts";
 import { type PostingCounts, readPostingCounts } from "../../db/read/status.ts";
@@ -15,7 +15,7 @@ const widestPage = 100_000;
 export async function* jobPages(
   db: Db,
   selected: readonly Selected[],
-  wish: JobWish,
+  wish: JobFilter,
 ): AsyncGenerator<{ postingId: number; rows: JobRow[] }> {
   for (const { id, indices } of selected) {
     const { isSorted, ranges } = await rangesOf(db, id, indices);

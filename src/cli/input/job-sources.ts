@@ -12,7 +12,7 @@ import type { CliContext } from "../shell/context.ts";
 import { matchingFiles } from "./matching-files.ts";
 
 /** Where the arguments of the jobs of a command come from. */
-export interface SourceWish {
+export interface SourceOptions {
   files: readonly string[];
   globs: readonly string[];
   format: Format | "auto";
@@ -33,12 +33,12 @@ export class JobSources {
   /** How much there is to read; null where that is not known. */
   readonly totalBytes: number | null;
   bytesRead = 0;
-  readonly #wish: SourceWish;
+  readonly #wish: SourceOptions;
   readonly #files: readonly InputFile[];
   readonly #paths: readonly string[];
 
   private constructor(
-    wish: SourceWish,
+    wish: SourceOptions,
     files: readonly InputFile[],
     paths: readonly string[],
     totalBytes: number | null,
@@ -52,7 +52,7 @@ export class JobSources {
   }
 
   /** @throws {ArgumentsNotFound} {InvalidInput} before anything is read. */
-  static async open(wish: SourceWish, context: CliContext): Promise<JobSources> {
+  static async open(wish: SourceOptions, context: CliContext): Promise<JobSources> {
     const { globs, shared } = wish;
     const isNamed = wish.files.length + globs.length > 0;
     if (!isNamed && shared === undefined && context.isTerminal.stdin) {

@@ -19,11 +19,11 @@ import { PdoflowCommand } from "../shell/command.ts";
 import { parseFlags } from "../shell/flags.ts";
 import { JobSources } from "./job-sources.ts";
 import { momentNote } from "./local-moment.ts";
-import { duration, localMoment, wholeNumber } from "../shell/flag-types.ts";
+import { duration, localMoment, wholeNumber } from "../shell/flag-values.ts";
 
 const Options = v.object({
   priority: v.optional(wholeNumber(-(2 ** 31), 2 ** 31 - 1), "0"),
-  tries: v.optional(wholeNumber(1, 1000)),
+  maxAttempts: v.optional(wholeNumber(1, 1000)),
   backoff: v.optional(duration, "1s"),
   timeout: v.optional(duration),
   grace: v.optional(duration, "5s"),
@@ -83,7 +83,9 @@ export abstract class PostingCommand extends PdoflowCommand {
   priorityColumn = Option.String("--priority-column", {
     description: "the column, or key, of the file that has the priority of each job",
   });
-  tries = Option.String("--tries", { description: "how often a job is tried; by default 3" });
+  maxAttempts = Option.String("--max-attempts", {
+    description: "how often a job is tried; by default 3",
+  });
   backoff = Option.String("--backoff", {
     description: "how long before a failed job is tried again, doubled each time; by default 1s",
   });
@@ -112,7 +114,7 @@ export abstract class PostingCommand extends PdoflowCommand {
     description:
       "of which jobs to keep what they print: none, failures or all; by default failures",
   });
-  at = Option.String("--at", {
+  at = Option.String("--run-at", {
     description:
       "when the jobs may start, at the earliest: 2026-01-01T02:00, local time, or with a zone",
   });
@@ -208,7 +210,7 @@ export abstract class PostingCommand extends PdoflowCommand {
       entryPoint: formatEntryPoint(entryPoint),
       name: options.name ?? null,
       priority: options.priority,
-      tries: options.tries,
+      maxAttempts: options.maxAttempts,
       backoffMs: options.backoff,
       timeoutMs: options.timeout ?? null,
       graceMs: options.grace,
@@ -224,7 +226,7 @@ export abstract class PostingCommand extends PdoflowCommand {
     };
     parse(PostingOptions, posting, "options of a posting");
     const note = this.at === undefined ? null : momentNote(this.at);
-    if (note !== null) this.say(`--at ${this.at}: ${note}`);
+    if (note !== null) this.say(`--run-at ${this.at}: ${note}`);
     return posting;
   }
 }

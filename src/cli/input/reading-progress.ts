@@ -1,6 +1,6 @@
 import type { JobBatch } from "../../db/posting/batches.ts";
 import { bar, paceOf, roughTime, type Sample, withSample } from "../../domain/pace.ts";
-import { amount } from "../output/pluralize.ts";
+import { pluralize } from "../output/pluralize.ts";
 import type { JobSources } from "./job-sources.ts";
 import { Progress, type ProgressOf } from "../shell/progress.ts";
 
@@ -40,7 +40,7 @@ export class Reading {
     this.#jobs = withSample(this.#jobs, { atMs, ended: this.count });
     const rate = paceOf(this.#jobs, this.count)?.perSecond;
     const parts = [
-      amount(this.count, "job"),
+      pluralize(this.count, "job"),
       ...(rate === undefined ? [] : [`${Math.round(rate).toLocaleString("en")}/s`]),
     ];
     if (totalBytes !== null) {

@@ -1,3 +1,3 @@
 /** `1 job`, `1,200 jobs`: for people. */
-export const amount = (count: number, noun: string): string =>
+export const pluralize = (count: number, noun: string): string =>
   `${count.toLocaleString("en")} ${noun}${count === 1 ? "" : "s"}`;

@@ -128,10 +128,10 @@ const valueNames: Readonly<Record<string, string>> = {
   "--reason": "TEXT",
   "--recycle-above": "SIZE",
   "--recycle-after": "N",
-  "--rescue-after": duration,
+  "--heartbeat-timeout": duration,
   "--root": "FOLDER",
   "--state": "STATE",
   "--stop-after": "N",
   "--timeout": duration,
-  "--tries": "N",
+  "--max-attempts": "N",
 };

@@ -1,7 +1,7 @@
 import type { Db } from "../../db/connection/connect.ts";
 import { EndedJobs } from "../../db/read/ended-jobs.ts";
 import { follow, type LiveRow } from "../../db/engine/follow.ts";
-import type { JobRow, JobWish } from "../../db/read/jobs.ts";
+import type { JobRow, JobFilter } from "../../db/read/jobs.ts";
 import { requireWrites } from "../../db/connection/open.ts";
 import { readEnded } from "../../db/read/results.ts";
 import { findPostings } from "../../db/read/snapshot.ts";
@@ -47,7 +47,7 @@ interface Given {
 export async function* followLogs(
   open: () => Promise<Db>,
   selected: readonly Selected[],
-  wish: JobWish,
+  wish: JobFilter,
 ): AsyncGenerator<Part | End> {
   let db: Db | null = await open();
   try {
@@ -82,7 +82,7 @@ class Followed {
   isOver = false;
   #db: Db;
   readonly #id: number;
-  readonly #wish: JobWish;
+  readonly #wish: JobFilter;
   readonly #ended: EndedJobs;
   /** The jobs that were asked for and have not ended; null for all. */
   #left: readonly IndexRange[] | null;
@@ -95,7 +95,7 @@ class Followed {
     id: number,
     jobCount: number,
     left: readonly IndexRange[] | null,
-    wish: JobWish,
+    wish: JobFilter,
   ) {
     this.#db = db;
     this.#id = id;

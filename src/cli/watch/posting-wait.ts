@@ -13,7 +13,7 @@ export interface Watch {
   ids: readonly number[];
   /** Reads where they stand, or what of them is waited for. */
   read: (db: Db) => Promise<PostingCounts[]>;
-  /** Told where the postings stand; true where that is what was waited for. */
+  /** PoolReport where the postings stand; true where that is what was waited for. */
   isOver: (counts: readonly PostingCounts[]) => boolean;
   signal: AbortSignal;
   /** Runs `work` with the database, newly connected. */

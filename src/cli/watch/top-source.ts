@@ -2,7 +2,7 @@ import type { Action, Source } from "../../../tui/state/source.ts";
 import { type Db, errorCode, explainDatabaseError } from "../../db/connection/connect.ts";
 import {
   cancelPostings,
-  holdPostings,
+  pausePostings,
   resumePostings,
   retryFailed,
   setPriority,
@@ -16,8 +16,8 @@ import type { Target } from "../../db/connection/settings.ts";
 import { findPostings } from "../../db/read/snapshot.ts";
 import { readNumbers } from "../../db/dashboard/metrics.ts";
 import { readSnapshot } from "../../db/dashboard/snapshot.ts";
-import type { JobsPage, JobsWish, Numbers, Snapshot } from "../../db/dashboard/top-snapshot.ts";
-import { amount } from "../output/pluralize.ts";
+import type { JobsPage, JobsFilter, Numbers, Snapshot } from "../../db/dashboard/top-snapshot.ts";
+import { pluralize } from "../output/pluralize.ts";
 
 /** Jobs looked at for a page of those that are wished for. */
 const mostLookedAt = 100_000;
@@ -40,7 +40,7 @@ export class QueueSource implements Source, AsyncDisposable {
     return this.#ask((db) => readSnapshot(db));
   }
 
-  jobs(wish: JobsWish): Promise<JobsPage> {
+  jobs(wish: JobsFilter): Promise<JobsPage> {
     return this.#ask((db) => readJobs(db, wish));
   }
 
@@ -93,7 +93,7 @@ async function withLiveOutput(db: Db, postingId: number, row: JobRow): Promise<J
   return { ...row, stdout: text(live.stdout), stderr: text(live.stderr) };
 }
 
-async function readJobs(db: Db, wished: JobsWish): Promise<JobsPage> {
+async function readJobs(db: Db, wished: JobsFilter): Promise<JobsPage> {
   const { postingId, from, size, status, fingerprint } = wished;
   const [posting] = await findPostings(db, [postingId]);
   const total = posting?.jobCount ?? 0;
@@ -118,11 +118,11 @@ async function readJobs(db: Db, wished: JobsWish): Promise<JobsPage> {
 
 async function carryOut(db: Db, action: Action): Promise<string> {
   const changed = (word: string, ids: readonly number[], of: readonly number[]) =>
-    `${word} ${amount(ids.length, "posting")}` +
-    (ids.length < of.length ? `; ${amount(of.length - ids.length, "other")} could not be` : "");
+    `${word} ${pluralize(ids.length, "posting")}` +
+    (ids.length < of.length ? `; ${pluralize(of.length - ids.length, "other")} could not be` : "");
   switch (action.kind) {
     case "pause": {
-      const ids = await holdPostings(db, action.ids, "paused", "paused by hand");
+      const ids = await pausePostings(db, action.ids, "paused", "paused by hand");
       return changed("paused", ids, action.ids);
     }
     case "resume":
@@ -142,7 +142,7 @@ async function carryOut(db: Db, action: Action): Promise<string> {
       return await retry(db, action.groups);
     case "drain": {
       const told = await drainPools(db, { ids: action.ids, hosts: [] });
-      return `${amount(told.length, "pool")} ${told.length === 1 ? "drains" : "drain"}`;
+      return `${pluralize(told.length, "pool")} ${told.length === 1 ? "drains" : "drain"}`;
     }
   }
 }
@@ -157,8 +157,8 @@ async function changePriorities(
     changed.push(...(await setPriority(db, ids, priority)));
   }
   const others = changes.length - changed.length;
-  const left = others === 0 ? "" : `; ${amount(others, "other")} could not be`;
-  return `changed the priority of ${amount(changed.length, "posting")}${left}`;
+  const left = others === 0 ? "" : `; ${pluralize(others, "other")} could not be`;
+  return `changed the priority of ${pluralize(changed.length, "posting")}${left}`;
 }
 
 async function retry(
@@ -169,5 +169,5 @@ async function retry(
   for (const { postingId, fingerprint } of groups) {
     jobs += (await retryFailed(db, postingId, { indices: null, fingerprint })) ?? 0;
   }
-  return `${amount(jobs, "job")} will be tried once more`;
+  return `${pluralize(jobs, "job")} will be tried once more`;
 }

@@ -5,7 +5,7 @@ import control from "../../../sql/0004_control.sql" with { type: "text" };
 import retention from "../../../sql/0005_retention.sql" with { type: "text" };
 import retries from "../../../sql/0006_retries.sql" with { type: "text" };
 import limits from "../../../sql/0007_limits.sql" with { type: "text" };
-import giveBack from "../../../sql/0008_give_back.sql" with { type: "text" };
+import release from "../../../sql/0008_give_back.sql" with { type: "text" };
 import byHand from "../../../sql/0009_by_hand.sql" with { type: "text" };
 import spans from "../../../sql/0010_spans.sql" with { type: "text" };
 import claimJobs from "../../../sql/0011_claim_jobs.sql" with { type: "text" };
@@ -36,7 +36,7 @@ export const migrations: readonly { name: string; sql: string }[] = [
   { name: "0005_retention", sql: retention },
   { name: "0006_retries", sql: retries },
   { name: "0007_limits", sql: limits },
-  { name: "0008_give_back", sql: giveBack },
+  { name: "0008_give_back", sql: release },
   { name: "0009_by_hand", sql: byHand },
   { name: "0010_spans", sql: spans },
   { name: "0011_claim_jobs", sql: claimJobs },

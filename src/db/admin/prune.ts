@@ -9,7 +9,7 @@ import { isHalfBuilt, type Shrunk, vacuum } from "./vacuum.ts";
 /** The states in which a posting may have ended. */
 export type EndState = Extract<PostingState, "finished" | "cancelled">;
 
-export interface PruneWish {
+export interface PruneOptions {
   /** How long ago, by the database's clock, a posting must have ended. */
   olderThanMs: number;
   states: readonly EndState[];
@@ -37,11 +37,12 @@ const tries = 50;
 const pauseMs = 20;
 
 /** How many postings may be pruned, and how many jobs they have. Reads all postings. */
-export async function countPrunable({ sql, schema }: Db, wish: PruneWish): Promise<Prunable> {
+export async function countPrunable({ sql, schema }: Db, wish: PruneOptions): Promise<Prunable> {
   const [row] = await sql<Prunable[]>`
     select count(*) as postings, coalesce(sum(job_count), 0)::bigint as jobs
     from ${schema}.posting p
-    where ${schema}.may_go(p, ${wish.olderThanMs}, ${states(wish)}::${schema}.posting_state[])`;
+    where ${schema}.is_prunable(
+      p, ${wish.olderThanMs}, ${states(wish)}::${schema}.posting_state[])`;
   return row ?? { postings: 0, jobs: 0 };
 }
 
@@ -52,7 +53,7 @@ export async function countPrunable({ sql, schema }: Db, wish: PruneWish): Promi
  */
 export async function prune(
   db: Db,
-  wish: PruneWish,
+  wish: PruneOptions,
   onProgress: OnProgress = () => {},
 ): Promise<Pruned> {
   const before = await sizeOf(db);
@@ -80,11 +81,11 @@ export async function prune(
   return { ...gone, busy, bytes: Math.max(0, before - (await sizeOf(db))) };
 }
 
-const states = (wish: PruneWish) => texts(wish.states);
+const states = (wish: PruneOptions) => texts(wish.states);
 
 async function prunePostings(
   { sql, schema }: Db,
-  wish: PruneWish,
+  wish: PruneOptions,
   onProgress: OnProgress,
 ): Promise<Prunable> {
   const sum = { postings: 0, jobs: 0 };

@@ -21,6 +21,6 @@ export async function hasten(db: Db): Promise<void> {
   const { sql, schema } = db;
   await sql`
     update ${schema}.retry set due_at = now() where due_at > now() and due_at < 'infinity'`;
-  await sql`update ${schema}.posting set starts_at = now() where starts_at > now()`;
+  await sql`update ${schema}.posting set run_at = now() where run_at > now()`;
   await startDue(db);
 }

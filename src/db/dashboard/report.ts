@@ -3,7 +3,7 @@ import { integers } from "../connection/array.ts";
 import type { Db } from "../connection/connect.ts";
 
 /** What a pool did since it told before. */
-export interface Told {
+export interface PoolReport {
   /** How many of its workers have a job in hand. */
   busy: number;
   /** Attempts that ended in each of the last 60 seconds, the oldest first. */
@@ -18,8 +18,8 @@ export interface Told {
 }
 
 /** Tells what a pool did, for people who look: nothing else depends on it. */
-export const tell = ({ sql, schema }: Db, poolId: number, told: Told) => sql`
-  select ${schema}.pool_tell(
+export const tell = ({ sql, schema }: Db, poolId: number, told: PoolReport) => sql`
+  select ${schema}.pool_report(
     ${poolId}, ${told.busy}, ${integers(told.recent)}::integer[], ${told.done}, ${told.failed},
     ${told.retried}, ${integers(told.durations)}::integer[],
     ${integers(told.starts.map(({ postingId }) => postingId))}::bigint[],

@@ -27,26 +27,26 @@ export const snapshotQuery = (sql: Tx, schema: Schema, most: number) => sql<{ va
 const countedParts = (sql: Tx, schema: Schema) => sql`
   with clock as (select clock_timestamp() as at),
   live_posting as materialized (
-    select id, state, job_count, starts_at from ${schema}.posting where ended_at is null),
+    select id, state, job_count, run_at from ${schema}.posting where ended_at is null),
   live as materialized (
     select count(*) as postings, coalesce(sum(job_count), 0) as jobs from live_posting),
   total as materialized (
     select posting_id, sum(done) as done, sum(failed) as failed, sum(cancelled) as cancelled,
-           sum(retrying) as retrying, sum(returned) as returned
+           sum(retrying) as retrying, sum(released) as released
     from ${schema}.progress group by posting_id),
   held as materialized (
     select l.pool_id, r.posting_id, sum(r.end_seq - r.first_seq) as jobs
-    from (select * from ${schema}.lease where held) l cross join lateral
+    from (select * from ${schema}.lease where active) l cross join lateral
       unnest(l.posting_ids, l.first_seqs, l.end_seqs) as r (posting_id, first_seq, end_seq)
     group by l.pool_id, r.posting_id),
   lane as materialized (
-    select posting_id, priority, rank, first_seq, end_seq, true as is_open
+    select posting_id, priority, effective_priority, first_seq, end_seq, true as is_open
     from ${schema}.lane where state = 'open'
     union all
-    select l.posting_id, l.priority, l.rank, l.first_seq, l.end_seq, false
+    select l.posting_id, l.priority, l.effective_priority, l.first_seq, l.end_seq, false
     from live_posting p cross join lateral (
-      select * from ${schema}.lane where posting_id = p.id and state = 'held' offset 0) l
-    where p.state in ('paused', 'errored_out') or p.starts_at is not null),
+      select * from ${schema}.lane where posting_id = p.id and state = 'paused' offset 0) l
+    where p.state in ('paused', 'errored_out') or p.run_at is not null),
   taken as materialized (
     select l.posting_id, l.priority, e.lane_end_seq - l.first_seq as jobs
     from (
@@ -65,7 +65,7 @@ const countedParts = (sql: Tx, schema: Schema) => sql`
   summed as materialized (
     select coalesce(sum(done), 0) as done, coalesce(sum(failed), 0) as failed,
            coalesce(sum(cancelled), 0) as cancelled, coalesce(sum(retrying), 0) as retrying,
-           coalesce(sum(returned), 0) + (select jobs from beyond) as waiting
+           coalesce(sum(released), 0) + (select jobs from beyond) as waiting
     from total),`;
 
 /** The postings that are shown, each counted. */
@@ -84,7 +84,7 @@ const chosenParts = (sql: Tx, schema: Schema, most: number) => sql`
     group by id order by rank, id desc limit ${most}),
   shown as materialized (
     select c.rank, p.*, r.poster, r.project, n.priority, p.ended_at is null as is_live,
-           coalesce(n.jobs, 0) + coalesce(t.returned, 0) as waiting,
+           coalesce(n.jobs, 0) + coalesce(t.released, 0) as waiting,
            coalesce(t.retrying, 0) as retrying, p.done + coalesce(t.done, 0) as all_done,
            p.failed + coalesce(t.failed, 0) as all_failed,
            p.cancelled + coalesce(t.cancelled, 0) as all_cancelled
@@ -96,7 +96,7 @@ const chosenParts = (sql: Tx, schema: Schema, most: number) => sql`
       left join total t on t.posting_id = c.id
       left join (
         select l.posting_id, sum(l.end_seq - l.first_seq - coalesce(t.jobs, 0)) as jobs,
-               max(l.rank) filter (
+               max(l.effective_priority) filter (
                  where l.end_seq - l.first_seq > coalesce(t.jobs, 0)) as priority
         from lane l left join taken t on t.posting_id = l.posting_id and t.priority = l.priority
         where l.posting_id in (select id from chosen)
@@ -106,7 +106,7 @@ const chosenParts = (sql: Tx, schema: Schema, most: number) => sql`
 const otherParts = (sql: Tx, schema: Schema) => sql`
   pool as (
     select p.id, p.host, p.pid, p.state, p.slots, p.busy, p.recent, p.refused, p.project,
-      p.patience_ms,
+      p.heartbeat_timeout_ms,
       coalesce((
       select json_agg(json_build_object('posting', h.posting_id, 'name', h.name, 'jobs', h.jobs))
       from (
@@ -122,7 +122,8 @@ const otherParts = (sql: Tx, schema: Schema) => sql`
       select id from ${schema}.pool where refused > 0 and beat_at > now() - interval '1 day'
         and id > (select max(id) - 1000 from ${schema}.pool)) wanted
       cross join lateral (
-        select id, host, pid, state, slots, busy, recent, refused, project, patience_ms, beat_at
+        select id, host, pid, state, slots, busy, recent, refused, project,
+               heartbeat_timeout_ms, beat_at
         from ${schema}.pool where id = wanted.id offset 0) p),
   grouped as (
     select s.id, f.fingerprint, sum(f.jobs) as jobs, min(f.first_at) as first_at,
@@ -143,7 +144,7 @@ const documentOf = (sql: Tx, schema: Schema) => sql`
     'readOnly', case
       when pg_is_in_recovery() then 'the server is a standby'
       when current_setting('transaction_read_only')::boolean then 'the server takes no writes'
-      when not ${schema}.is_a('operator', 'poster')
+      when not ${schema}.has_grant('operator', 'poster')
         then format('the role %s may only look', ${schema}.caller()) end,
     'postings', (${postingsOf(sql, schema)}),
     'open', live.postings,
@@ -186,5 +187,6 @@ const poolsOf = (sql: Tx) => sql`
       'id', id, 'host', host, 'pid', pid, 'state', state, 'slots', slots, 'busy', busy,
       'recent', recent, 'beatAgoMs', beat_ago_ms, 'refused', refused, 'project', project,
       'holds', holds,
-      'isStale', state in ('up', 'draining') and beat_ago_ms > patience_ms) order by id), '[]')
+      'isStale', state in ('up', 'draining') and beat_ago_ms > heartbeat_timeout_ms)
+        order by id), '[]')
       from pool`;

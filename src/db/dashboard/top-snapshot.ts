@@ -53,7 +53,7 @@ export interface TopPool {
   /** What it holds, for a person. */
   work: string;
   beatAgoMs: number;
-  /** It is late by a whole patience: others may rescue from it. */
+  /** It is late by a whole heartbeat timeout: others may rescue from it. */
   isStale: boolean;
   /** Outcomes that it sent too late, and that were refused. */
   refused: number;
@@ -92,7 +92,7 @@ export interface TopJob {
 }
 
 /** Which jobs of a posting: all, or those of a status, or of a group of failures. */
-export interface JobsWish {
+export interface JobsFilter {
   postingId: number;
   /** The first index that is looked at. */
   from: number;

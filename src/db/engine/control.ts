@@ -5,7 +5,7 @@ import type { Db } from "../connection/connect.ts";
 /**
  * Stops postings for now: nothing of them is claimed until they are resumed. Returns those stopped.
  */
-export async function holdPostings(
+export async function pausePostings(
   { sql, schema }: Db,
   ids: readonly number[],
   state: "paused" | "errored_out",

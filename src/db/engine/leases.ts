@@ -37,7 +37,7 @@ export interface Claim {
   share: number;
   /** Postings to pass by, because they are known to be at a limit. */
   skip?: readonly number[];
-  /** Within how many ms jobs of a posting with a rate are started, or given back. */
+  /** Within how many ms jobs of a posting with a rate are started, or released. */
   slackMs?: number;
 }
 
@@ -277,7 +277,7 @@ export interface RunnablePosting {
   routeId: number;
   entryPoint: string;
   jobCount: number;
-  tries: number;
+  maxAttempts: number;
   backoffMs: number;
   /** How long a job may run; null for ever. */
   timeoutMs: number | null;

@@ -9,7 +9,7 @@ export interface NewPool extends PoolScope {
   osUser: string;
   slots: number;
   /** How long after its last heartbeat it counts as lost. */
-  patienceMs: number;
+  heartbeatTimeoutMs: number;
 }
 
 /** Writes the row of a pool that starts, and returns its id. */
@@ -17,7 +17,7 @@ export async function registerPool({ sql, schema }: Db, pool: NewPool): Promise<
   const [row] = await sql<{ id: number }[]>`
     select ${schema}.pool_register(
       ${pool.host}, ${pool.pid}, ${pool.version}, ${pool.osUser}, ${pool.slots},
-      ${pool.patienceMs}, ${JSON.stringify(pool.provides)}::text::jsonb,
+      ${pool.heartbeatTimeoutMs}, ${JSON.stringify(pool.provides)}::text::jsonb,
       ${pool.posters === null ? null : texts(pool.posters)}::text[],
       ${pool.project ?? null}) as id`;
   if (!row) throw new Error("a function that returns one row returned none");
@@ -83,9 +83,9 @@ export async function reportRunning(
 export const markListening = ({ sql, schema }: Db, poolId: number) => sql`
   select ${schema}.pool_listens(${poolId})`;
 
-/** Ends a pool in an orderly way: gives back all that it holds. Returns how many jobs went back. */
-export async function retirePool({ sql, schema }: Db, poolId: number): Promise<number> {
-  const [row] = await sql<{ back: number }[]>`select ${schema}.pool_retire(${poolId}) as back`;
+/** Ends a pool in an orderly way: releases all that it holds. Returns how many jobs went back. */
+export async function endPool({ sql, schema }: Db, poolId: number): Promise<number> {
+  const [row] = await sql<{ back: number }[]>`select ${schema}.pool_end(${poolId}) as back`;
   return row?.back ?? 0;
 }
 

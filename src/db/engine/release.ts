@@ -11,7 +11,7 @@ export interface LeasedSeq {
 }
 
 /** Gives back what is unfinished of leases, except for the jobs in `keep`; returns how many. */
-export async function giveBack(
+export async function release(
   { sql, schema }: Db,
   poolId: number,
   leaseIds: readonly number[],
@@ -19,7 +19,7 @@ export async function giveBack(
 ): Promise<number> {
   const kept = rangesOf(keep);
   const [row] = await sql<{ back: number }[]>`
-    select ${schema}.pool_give_back(
+    select ${schema}.pool_release(
       ${poolId}, ${integers(leaseIds)}::bigint[],
       ${integers(kept.map((r) => r.leaseId))}::bigint[],
       ${integers(kept.map((r) => r.postingId))}::bigint[],
@@ -50,11 +50,11 @@ function rangesOf(jobs: readonly LeasedSeq[]): LeasedRange[] {
 }
 
 /** Gives back the leases that the database has for a pool and that the pool knows nothing of. */
-export async function giveBackUnknown(
+export async function releaseUnknown(
   { sql, schema }: Db,
   poolId: number,
   known: readonly number[],
 ): Promise<void> {
   await sql`
-    select ${schema}.pool_give_back_unknown(${poolId}, ${integers(known)}::bigint[])`;
+    select ${schema}.pool_release_unknown(${poolId}, ${integers(known)}::bigint[])`;
 }

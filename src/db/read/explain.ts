@@ -21,7 +21,7 @@ export async function readJobFacts(
         (select p.host from ${schema}.lease l join ${schema}.pool p on p.id = l.pool_id
            cross join lateral unnest(l.posting_ids, l.first_seqs, l.end_seqs)
              as u (posting_id, first_seq, end_seq)
-         where l.held and u.posting_id = s.posting_id and u.first_seq <= s.seq
+         where l.active and u.posting_id = s.posting_id and u.first_seq <= s.seq
            and s.seq < u.end_seq limit 1),
         (select p.host from ${schema}.outcome o join ${schema}.lease l on l.id = o.lease_id
            join ${schema}.pool p on p.id = l.pool_id
@@ -31,7 +31,7 @@ export async function readJobFacts(
        from ${schema}.retry r
        where r.posting_id = s.posting_id and r.first_seq <= s.seq and s.seq < r.end_seq
        limit 1) as due_in_ms,
-      (extract(epoch from p.starts_at - now()) * 1000)::float8 as starts_in_ms,
+      (extract(epoch from p.run_at - now()) * 1000)::float8 as starts_in_ms,
       json_build_object('id', p.id, 'state', p.state, 'reason', p.reason) as posting,
       ${schema}.refusal_of(p.id) as refusal,
       (select json_build_object('maxRunning', p.max_running, 'rateCount', p.rate_count,
@@ -39,7 +39,7 @@ export async function readJobFacts(
        from ${schema}.limit_room(p.id) r where r.jobs < 1) as full,
       json_build_object('id', r.id, 'poster', r.poster, 'posterOs', r.poster_os,
                         'needs', r.needs, 'run', r.run, 'project', r.project) as route,
-      (select rank from ${schema}.lane l where l.posting_id = s.posting_id
+      (select effective_priority from ${schema}.lane l where l.posting_id = s.posting_id
          and l.first_seq <= s.seq and s.seq < l.end_seq) as priority
     from job cross join lateral (
         select * from ${schema}.job_status
@@ -61,7 +61,7 @@ const readScopes = ({ sql, schema }: Db, postingId: number) => sql<JobFacts["poo
     select from ${schema}.refusal
     where posting_id = ${postingId} and p.id = any (pool_ids)) as refuses
   from ${schema}.pool p
-  where state = 'up' and beat_at > clock_timestamp() - patience_ms * interval '1 ms'`;
+  where state = 'up' and beat_at > clock_timestamp() - heartbeat_timeout_ms * interval '1 ms'`;
 
 /** An open posting, and the pools that are up. */
 export type PostingFacts = Pick<JobFacts, "route" | "pools" | "refusal"> & { id: number };
@@ -78,12 +78,12 @@ export async function readPostingFacts(db: Db, ids: readonly number[]): Promise<
             where f.posting_id = p.id) as refusers
     from ${schema}.posting p join ${schema}.route r on r.id = p.route_id
     where p.id = any (${integers(ids)}::bigint[]) and p.state = 'open' and p.ended_at is null
-      and p.starts_at is null and r.run = ''
+      and p.run_at is null and r.run = ''
     order by p.id`;
   if (postings.length === 0) return [];
   const pools = await sql<(JobFacts["pools"][number] & { id: number })[]>`
     select id, provides, posters, project from ${schema}.pool
-    where state = 'up' and beat_at > clock_timestamp() - patience_ms * interval '1 ms'`;
+    where state = 'up' and beat_at > clock_timestamp() - heartbeat_timeout_ms * interval '1 ms'`;
   return postings.map(({ refusers, ...posting }) => ({
     ...posting,
     pools: pools.map((pool) => ({ ...pool, refuses: refusers.includes(pool.id) })),
@@ -99,13 +99,13 @@ async function countAhead(
     select coalesce(sum(rest) filter (where priority > ${priority}), 0)::float8 as higher_priority,
            coalesce(sum(rest) filter (where priority = ${priority}), 0)::float8 as same_priority
     from (
-      select l.rank as priority, l.end_seq - coalesce((
+      select l.effective_priority as priority, l.end_seq - coalesce((
         select lane_end_seq from ${schema}.lease
         where lane_posting_id = l.posting_id and lane_priority = l.priority
         order by lane_first_seq desc limit 1), l.first_seq) as rest
       from ${schema}.lane l
-      where l.state = 'open' and (l.rank > ${priority}
-        or (l.rank = ${priority} and l.posting_id < ${postingId}))
+      where l.state = 'open' and (l.effective_priority > ${priority}
+        or (l.effective_priority = ${priority} and l.posting_id < ${postingId}))
       limit 1000) lanes`;
   return row ?? { higherPriority: 0, samePriority: 0 };
 }

@@ -24,7 +24,7 @@ export interface JobRow {
   stderr: string | null;
 }
 
-export interface JobWish {
+export interface JobFilter {
   status: keyof JobCounts | null;
   host: string | null;
   poolId: number | null;
@@ -35,9 +35,9 @@ export interface JobWish {
 }
 
 /** All jobs. */
-export const anyJob: JobWish = { status: null, host: null, poolId: null, argument: null };
+export const anyJob: JobFilter = { status: null, host: null, poolId: null, argument: null };
 
-export interface JobPage extends JobWish {
+export interface JobPage extends JobFilter {
   postingId: number;
   /** The index of the first job, and how many are looked at. */
   first: number;
@@ -80,7 +80,7 @@ export function readJobPage({ sql, schema }: Db, page: JobPage) {
         select l.id from ${schema}.lease l
           cross join lateral unnest(l.posting_ids, l.first_seqs, l.end_seqs)
             as u (posting_id, first_seq, end_seq)
-        where s.status = 'running' and l.held and u.posting_id = ${postingId}
+        where s.status = 'running' and l.active and u.posting_id = ${postingId}
           and u.first_seq <= j.seq and j.seq < u.end_seq
         limit 1) w on true
       left join ${schema}.lease l on l.id = w.id

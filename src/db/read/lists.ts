@@ -2,7 +2,7 @@ import type { PostingState } from "../../domain/posting.ts";
 import type { Db } from "../connection/connect.ts";
 import { type PoolRow, postingColumns, type PostingRow } from "./snapshot.ts";
 
-export interface ListWish {
+export interface ListFilter {
   /** Also those that have ended. */
   isAll: boolean;
   /** Null: in any. */
@@ -13,9 +13,10 @@ export interface ListWish {
 }
 
 /** Postings, the newest first. */
-export const listPostings = ({ sql, schema }: Db, { isAll, state, before, most }: ListWish) => sql<
-  PostingRow[]
->`
+export const listPostings = (
+  { sql, schema }: Db,
+  { isAll, state, before, most }: ListFilter,
+) => sql<PostingRow[]>`
   select ${postingColumns({ sql, schema })}
   from ${schema}.posting p join ${schema}.route r on r.id = p.route_id
   where p.id < ${before} and ${isAll ? sql`true` : sql`p.ended_at is null`}
@@ -65,7 +66,7 @@ export interface PriorityRow {
 export const readPriorities = ({ sql, schema }: Db) => sql<PriorityRow[]>`
   select priority, count(distinct posting_id)::integer as postings, sum(rest)::bigint as waiting
   from (
-    select l.rank as priority, l.posting_id, l.end_seq - coalesce((
+    select l.effective_priority as priority, l.posting_id, l.end_seq - coalesce((
       select lane_end_seq from ${schema}.lease
       where lane_posting_id = l.posting_id and lane_priority = l.priority
       order by lane_first_seq desc limit 1), l.first_seq) as rest

@@ -26,7 +26,7 @@ export const readPostingCounts = ({ sql, schema }: Db, postingIds: readonly numb
     cross join lateral (
       select coalesce(sum(done), 0) as done, coalesce(sum(failed), 0) as failed,
              coalesce(sum(cancelled), 0) as cancelled, coalesce(sum(retrying), 0) as retrying,
-             coalesce(sum(returned), 0) as returned
+             coalesce(sum(released), 0) as released
       from ${schema}.progress where posting_id = p.id and p.ended_at is null) g
     cross join lateral (
       select coalesce(sum(l.end_seq - coalesce(newest.lane_end_seq, l.first_seq)), 0) as beyond
@@ -37,7 +37,7 @@ export const readPostingCounts = ({ sql, schema }: Db, postingIds: readonly numb
       where l.posting_id = p.id and l.state <> 'closed' and p.ended_at is null) c
     cross join lateral (
       -- L4: of what is leased no more than that runs.
-      select least(p.max_running, p.job_count - c.beyond - g.returned - g.retrying - p.done - g.done
+      select least(p.max_running, p.job_count - c.beyond - g.released - g.retrying - p.done - g.done
                - p.failed - g.failed - p.cancelled - g.cancelled)::integer as running,
              g.retrying::integer as retrying,
              (p.done + g.done)::integer as done, (p.failed + g.failed)::integer as failed,

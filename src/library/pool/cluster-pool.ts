@@ -197,7 +197,7 @@ export class ClusterPool implements AsyncDisposable {
   }
 
   /**
-   * Stops the pool: jobs that run may end within `graceMs`, after that they are given back, and
+   * Stops the pool: jobs that run may end within `graceMs`, after that they are released, and
    * another pool runs them again. `await using` does it at the end of its block.
    *
    * @throws {PoolFailed} it had ended before, or did not end in an orderly way.

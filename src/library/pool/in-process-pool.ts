@@ -35,7 +35,7 @@ export async function startInProcess(
     ...{ host: hostname(), pid: process.pid, osUser: osUser() },
     version: `in a program (${name} ${version})`,
     project: projectOfPool({ option, env: process.env, root, target }),
-    ...{ provides: {}, posters: null, patienceMs: 15_000, oldestEvery: 10 },
+    ...{ provides: {}, posters: null, heartbeatTimeoutMs: 15_000, oldestEvery: 10 },
     ...{ idleTimeoutMs: null, lifetimeMs: null },
     codeWatch: new RootWatch(async (entryPoint) => {
       jobs.forget(entryPoint);

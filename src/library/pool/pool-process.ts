@@ -129,10 +129,10 @@ export class PoolProcess {
 
   /**
    * Asks it to end once the jobs that run have ended; after `graceMs` asks again, at which it gives
-   * them up; and `insistMs` later kills it.
+   * them up; and `retryForMs` later kills it.
    */
-  async stop(graceMs: number, insistMs = 5_000): Promise<Ending> {
-    for (const waitMs of [graceMs, insistMs]) {
+  async stop(graceMs: number, retryForMs = 5_000): Promise<Ending> {
+    for (const waitMs of [graceMs, retryForMs]) {
       this.#child.kill("SIGTERM");
       const ending = await this.#endsWithin(waitMs);
       if (ending) return ending;

@@ -8,7 +8,7 @@ export interface PostOptions {
   /** Higher runs first: a whole number of 32 bits, or one for each job. Default 0. */
   priority?: number | Source<number> | undefined;
   /** How often a job is tried before it has failed, the first time included. Default 3. */
-  tries?: number | undefined;
+  maxAttempts?: number | undefined;
   /** The wait after a job's first failure, doubled after each further one. Default 1000. */
   backoffMs?: number | undefined;
   /** How long a job may run before it is killed, which is a failure. Default: for ever. */

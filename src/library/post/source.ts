@@ -56,5 +56,5 @@ function foundInstead(name: string, source: unknown): string {
   if (source === null) return "null";
   if (source instanceof Promise) return "a promise: await it first";
   if (typeof source !== "object" || name !== "kwargs") return typeof source;
-  return "an object. Options come after it: postWork(fn, posargs, [], { tries: 1 })";
+  return "an object. Options come after it: postWork(fn, posargs, [], { maxAttempts: 1 })";
 }

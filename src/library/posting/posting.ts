@@ -3,7 +3,7 @@ import * as v from "valibot";
 import type { Db } from "../../db/connection/connect.ts";
 import {
   cancelPostings,
-  holdPostings,
+  pausePostings,
   resumePostings,
   retryFailed,
 } from "../../db/engine/control.ts";
@@ -209,7 +209,7 @@ export class Posting<Result = unknown> {
    * @throws {PostingNotFound} it was removed.
    */
   async pause(reason = "paused by a program"): Promise<boolean> {
-    return await this.#change((db) => holdPostings(db, [this.id], "paused", reason));
+    return await this.#change((db) => pausePostings(db, [this.id], "paused", reason));
   }
 
   /** Goes on after `pause`, or after it was stopped for its failures; as `pause` otherwise. */

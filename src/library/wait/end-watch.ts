@@ -12,7 +12,7 @@ const outageMs = 300_000;
 interface Waiter {
   resolve: (counts: PostingCounts) => void;
   reject: (error: unknown) => void;
-  /** Told where the posting stands, each time that it was looked at and has not ended. */
+  /** PoolReport where the posting stands, each time that it was looked at and has not ended. */
   see: ((counts: PostingCounts) => void) | undefined;
 }
 

@@ -1,7 +1,7 @@
 import { parseEntryPoint } from "../../domain/entry-point.ts";
 import { bunResolve } from "./bun-resolve.ts";
 import { resolveEntryFile } from "./entry-file.ts";
-import type { HeldJob } from "../wire/leased-job.ts";
+import type { LeasedJob } from "../wire/leased-job.ts";
 import type { CodeWatcher } from "../options.ts";
 import { anyIsThere, haveChanged, type ModuleGraph, readModuleGraph } from "./module-graph.ts";
 
@@ -41,13 +41,13 @@ export class CodeWatch implements CodeWatcher {
    * Whether workers may have imported other code than what there is now. Call it before jobs are
    * handed out: their files are watched from then on.
    */
-  async hasChanged(jobs: readonly HeldJob[]): Promise<boolean> {
+  async hasChanged(jobs: readonly LeasedJob[]): Promise<boolean> {
     const found = this.#turn.then(() => this.#look(jobs));
     this.#turn = found;
     return await found;
   }
 
-  async #look(jobs: readonly HeldJob[]): Promise<boolean> {
+  async #look(jobs: readonly LeasedJob[]): Promise<boolean> {
     const entryPoints = new Set(jobs.map(({ posting }) => posting.entryPoint));
     const startedAt = performance.now();
     const waitMs = Math.min(this.#tookMs * leastOften, longestMs);

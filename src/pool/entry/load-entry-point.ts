@@ -28,7 +28,7 @@ export async function loadPosted(
 }
 
 /**
- * Imports the module of an entry point and gives back the function that it names. A process
+ * Imports the module of an entry point and releases the function that it names. A process
  * imports a module once: later calls get the same functions, or the same error, and a file that
  * was changed meanwhile stays as it was. `Class.method` is bound to `Class`. Methods of objects are
  * no entry points, unless `job` marks them: whoever may post could call all of a database client

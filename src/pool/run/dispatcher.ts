@@ -3,7 +3,7 @@ import type { RunningJob } from "../../db/engine/pools.ts";
 import type { JobError } from "../../domain/attempt.ts";
 import { lostEnd, stoppedEnd } from "./ended-attempt.ts";
 import { Backlog } from "../wire/backlog.ts";
-import type { HeldJob } from "../wire/leased-job.ts";
+import type { LeasedJob } from "../wire/leased-job.ts";
 import type { End, ProfileMessage, ProgressMessage, WorkerMessage } from "../wire/protocol.ts";
 import {
   longMs,
@@ -61,7 +61,7 @@ export class Dispatcher implements Runner {
     return this.#slots.busy;
   }
 
-  get all(): HeldJob[] {
+  get all(): LeasedJob[] {
     return [...[...this.#slots].flatMap((slot) => slot.held), ...this.#backlog.all];
   }
 
@@ -88,7 +88,7 @@ export class Dispatcher implements Runner {
     return this.#backlog.has(postingId);
   }
 
-  add(jobs: readonly HeldJob[]): void {
+  add(jobs: readonly LeasedJob[]): void {
     this.#backlog.push(jobs);
     this.fill();
   }
@@ -110,10 +110,10 @@ export class Dispatcher implements Runner {
     }
   }
 
-  /** Takes back what no worker has started, where `isWanted`, to be given back (rule 4). */
-  recall(isWanted: (job: HeldJob) => boolean): HeldJob[] {
+  /** Takes back what no worker has started, where `isWanted`, to be released (rule 4). */
+  withdraw(isWanted: (job: LeasedJob) => boolean): LeasedJob[] {
     const all = [
-      ...[...this.#slots].flatMap((slot) => slot.recall(Infinity)),
+      ...[...this.#slots].flatMap((slot) => slot.withdraw(Infinity)),
       ...this.#backlog.all,
     ];
     this.#backlog.clear();
@@ -173,7 +173,7 @@ export class Dispatcher implements Runner {
     if (message.kind === "lacking")
       this.#listener.onLacking(slot.takeBack(message), message.reason);
     if (message.kind === "late") {
-      const late = slot.recall(Infinity, ({ number }) => number === message.chunk);
+      const late = slot.withdraw(Infinity, ({ number }) => number === message.chunk);
       if (late.length > 0) this.#listener.onLate(late);
     }
     if (message.kind === "progress") return this.#progress(slot, message);
@@ -215,7 +215,7 @@ export class Dispatcher implements Runner {
   }
 
   #takeFrom(slot: Slot): void {
-    this.#backlog.unshift(slot.recall(Infinity));
+    this.#backlog.unshift(slot.withdraw(Infinity));
   }
 
   /** Hands it nothing more, and replaces it once it has nothing left. */
@@ -251,8 +251,8 @@ export class Dispatcher implements Runner {
     this.#listener.onHungry();
   }
 
-  /** Jobs of a worker that died: to be handed to others or, without their arguments, given back. */
-  #takeOver(jobs: readonly HeldJob[]): void {
+  /** Jobs of a worker that died: to be handed to others or, without their arguments, released. */
+  #takeOver(jobs: readonly LeasedJob[]): void {
     this.#backlog.unshift(jobs.filter(({ args }) => args !== ""));
     const bare = jobs.filter(({ args }) => args === "");
     if (bare.length > 0) this.#listener.onSurplus(bare);

@@ -1,6 +1,6 @@
 import { type AttemptEnd, outcomeState } from "../../domain/attempt.ts";
 import { retryDelayMs } from "../../domain/backoff.ts";
-import type { HeldJob } from "../wire/leased-job.ts";
+import type { LeasedJob } from "../wire/leased-job.ts";
 import type { End, EndDetails, Output } from "../wire/protocol.ts";
 import type { EndedAttempt } from "../session/outcome-batch.ts";
 import type { Verdict } from "./runner.ts";
@@ -9,12 +9,12 @@ import type { Verdict } from "./runner.ts";
  * How an attempt ended, for the recorder. `now` is of the performance clock, `random` in [0, 1).
  */
 export function endedAttempt(
-  { leaseId, posting, seq, attempt }: HeldJob,
+  { leaseId, posting, seq, attempt }: LeasedJob,
   kind: AttemptEnd,
   { durationMs, agoMs, text, retry, output }: EndDetails,
   { workerPid, now, random }: { workerPid: number; now: number; random: number },
 ): EndedAttempt {
-  const state = outcomeState(kind, attempt, retry === "never" ? attempt : posting.tries);
+  const state = outcomeState(kind, attempt, retry === "never" ? attempt : posting.maxAttempts);
   const delayMs =
     typeof retry === "number" ? retry : retryDelayMs(posting.backoffMs, attempt, random);
   return {

@@ -6,8 +6,9 @@ import { type Deferred, deferred } from "../../domain/deferred.ts";
 import { attempt } from "../worker/attempt.ts";
 import { lostEnd, stoppedEnd } from "./ended-attempt.ts";
 import { sizeOfArguments } from "../wire/backlog.ts";
-import type { HeldJob } from "../wire/leased-job.ts";
-import { JobContext, type Progress, type StopReason } from "../worker/job-context.ts";
+import type { LeasedJob } from "../wire/leased-job.ts";
+import type { StopReason } from "../wire/protocol.ts";
+import { JobContext, type Progress } from "../worker/job-context.ts";
 import { JobLog } from "../worker/job-log.ts";
 import type { EntryFunction } from "../entry/load-entry-point.ts";
 import { missingCode } from "../worker/missing-code.ts";
@@ -19,7 +20,7 @@ export interface InProcessOptions {
 }
 
 interface Running {
-  job: HeldJob;
+  job: LeasedJob;
   since: number;
   context: JobContext;
   log: JobLog;
@@ -43,7 +44,7 @@ export class InProcess implements Runner {
   readonly #listener: RunnerListener;
   readonly #running = new Set<Running>();
   readonly #watching: NodeJS.Timeout;
-  #backlog: HeldJob[] = [];
+  #backlog: LeasedJob[] = [];
   /** The size of the arguments of the backlog. */
   #bytes = 0;
   #lanes = 0;
@@ -84,7 +85,7 @@ export class InProcess implements Runner {
     return this.#running.size;
   }
 
-  get all(): HeldJob[] {
+  get all(): LeasedJob[] {
     return [...[...this.#running].map(({ job }) => job), ...this.#backlog];
   }
 
@@ -107,13 +108,13 @@ export class InProcess implements Runner {
     return [];
   }
 
-  add(jobs: readonly HeldJob[]): void {
+  add(jobs: readonly LeasedJob[]): void {
     this.#backlog.push(...jobs);
     this.#bytes += sizeOfArguments(jobs);
     this.#fill();
   }
 
-  recall(isWanted: (job: HeldJob) => boolean): HeldJob[] {
+  withdraw(isWanted: (job: LeasedJob) => boolean): LeasedJob[] {
     const all = this.#backlog;
     this.#backlog = all.filter((job) => !isWanted(job));
     this.#bytes = sizeOfArguments(this.#backlog);
@@ -148,7 +149,7 @@ export class InProcess implements Runner {
     return Promise.resolve();
   }
 
-  /** Nobody hears of these any more: their leases are gone, or will be given back. */
+  /** Nobody hears of these any more: their leases are gone, or will be released. */
   #giveUp(reason: StopReason): void {
     for (const running of this.#running) {
       this.#running.delete(running);
@@ -167,9 +168,9 @@ export class InProcess implements Runner {
   }
 
   /** Runs a job and then others, one after the other, while there are any. */
-  async #lane(first: HeldJob): Promise<void> {
+  async #lane(first: LeasedJob): Promise<void> {
     this.#lanes++;
-    for (let job: HeldJob | undefined = first; job; job = this.#next()) {
+    for (let job: LeasedJob | undefined = first; job; job = this.#next()) {
       const { leaseId } = job;
       await this.#run(job);
       const others = (this.#ofLease.get(leaseId) ?? 1) - 1;
@@ -184,7 +185,7 @@ export class InProcess implements Runner {
   }
 
   /** The next job that may run now, which counts as running from here on (L4). */
-  #next(): HeldJob | undefined {
+  #next(): LeasedJob | undefined {
     if (this.#isStopping || !this.#listener.mayStart()) return undefined;
     const at = this.#backlog.findIndex(
       (job) => job.mostRunning === null || this.#started(job) < job.mostRunning,
@@ -196,9 +197,9 @@ export class InProcess implements Runner {
   }
 
   /** How many jobs of its lease run. */
-  #started = ({ leaseId }: HeldJob) => this.#ofLease.get(leaseId) ?? 0;
+  #started = ({ leaseId }: LeasedJob) => this.#ofLease.get(leaseId) ?? 0;
 
-  async #run(job: HeldJob): Promise<void> {
+  async #run(job: LeasedJob): Promise<void> {
     const { posting, index, attempt: number } = job;
     const fn = this.#options.load(posting.entryPoint);
     fn.catch(() => {}); // the attempt tells it as its failure
@@ -264,7 +265,7 @@ export class InProcess implements Runner {
     if (jobs.length > 0) this.#listener.onSurplus(jobs);
   }
 
-  #takeSurplus(): HeldJob[] {
+  #takeSurplus(): LeasedJob[] {
     const last = this.#backlog.at(-1);
     if (!last) return [];
     const { mostRunning: most, leaseId } = last;

@@ -3,19 +3,19 @@ import type { RunningJob } from "../../db/engine/pools.ts";
 import type { Profile } from "../../db/engine/profiles.ts";
 import type { JobError, OutcomeState } from "../../domain/attempt.ts";
 import type { JobTime } from "../../domain/chunk-size.ts";
-import type { HeldJob } from "../wire/leased-job.ts";
+import type { LeasedJob } from "../wire/leased-job.ts";
 import type { End, EndDetails } from "../wire/protocol.ts";
 import type { StartFailure } from "./worker-starts.ts";
 
 /** Why a job is stopped on purpose, and what becomes of it. */
 export interface Verdict {
-  job: HeldJob;
+  job: LeasedJob;
   state: Extract<OutcomeState, "failed" | "cancelled">;
   error: JobError;
 }
 
 export interface RunnerListener {
-  onEnd(job: HeldJob, end: End, workerPid: number): void;
+  onEnd(job: LeasedJob, end: End, workerPid: number): void;
   /** Its worker died, or the job was stopped on purpose, for the reason in the verdict. */
   onLost(verdict: Verdict, end: EndDetails, workerPid: number): void;
   /** A worker could not be started. */
@@ -25,17 +25,17 @@ export interface RunnerListener {
   /** A job has been running for a while, and was not before. */
   onLongJob(): void;
   /** Where a job has spent its time was sampled. */
-  onProfile(job: HeldJob, profile: Profile): void;
+  onProfile(job: LeasedJob, profile: Profile): void;
   /** A job has told how far it is. */
   onProgress(): void;
   /** Whether other pools are alive. */
   hasPeers(): boolean;
   /** These take longer than was thought when they were claimed: other pools should have them. */
-  onSurplus(jobs: HeldJob[]): void;
+  onSurplus(jobs: LeasedJob[]): void;
   /** These came too late to be started (P5). */
-  onLate(jobs: HeldJob[]): void;
+  onLate(jobs: LeasedJob[]): void;
   /** The code of these is not here, and why: none of them was started. */
-  onLacking(jobs: HeldJob[], reason: string): void;
+  onLacking(jobs: LeasedJob[], reason: string): void;
   /** False while no more jobs should be started. */
   mayStart(): boolean;
   jobTime(entryPoint: string): JobTime | null;
@@ -51,7 +51,7 @@ export interface Runner {
   readonly idle: number;
   readonly busy: number;
   /** All jobs in the hands of this pool that have not ended. */
-  readonly all: HeldJob[];
+  readonly all: LeasedJob[];
   readonly isIdle: boolean;
   /** The jobs that have been running for a while. */
   readonly longRunning: RunningJob[];
@@ -60,11 +60,11 @@ export interface Runner {
   /** What those that run print, of these postings. */
   output(postings: readonly number[]): LiveOutput[];
   /** Takes jobs, to be run after those that are there already. */
-  add(jobs: readonly HeldJob[]): void;
-  /** Takes back what has not started, where `isWanted`, to be given back (rule 4). */
-  recall(isWanted: (job: HeldJob) => boolean): HeldJob[];
+  add(jobs: readonly LeasedJob[]): void;
+  /** Takes back what has not started, where `isWanted`, to be released (rule 4). */
+  withdraw(isWanted: (job: LeasedJob) => boolean): LeasedJob[];
   /** Stops the jobs that run for which `sentence` gives a verdict. */
-  condemn(sentence: (running: { job: HeldJob }) => Omit<Verdict, "job"> | null): void;
+  condemn(sentence: (running: { job: LeasedJob }) => Omit<Verdict, "job"> | null): void;
   /** The code has changed: jobs that start from now on are to run the new one. */
   renew(): void;
   /** Stops what runs and forgets all jobs: their leases are gone, or will be. */
@@ -79,7 +79,7 @@ export const longMs = 250;
 export const signalGraceMs = 1_000;
 
 /** The verdict on a job that has been running for so long; null while it may go on. */
-export function timedOut({ posting }: HeldJob, ageMs: number): Omit<Verdict, "job"> | null {
+export function timedOut({ posting }: LeasedJob, ageMs: number): Omit<Verdict, "job"> | null {
   const { timeoutMs } = posting;
   if (timeoutMs === null || ageMs < timeoutMs) return null;
   const message = `the job ran longer than its timeout of ${timeoutMs} ms, and was stopped`;

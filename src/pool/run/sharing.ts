@@ -1,6 +1,6 @@
 import { chunkSize, type JobTime, surplus } from "../../domain/chunk-size.ts";
 import { type Backlog, fitting } from "../wire/backlog.ts";
-import type { HeldJob } from "../wire/leased-job.ts";
+import type { LeasedJob } from "../wire/leased-job.ts";
 import { chunkBytes, type Slot } from "./slot.ts";
 
 /** Jobs shorter than this are handed out ahead, so that no worker waits for its pool. */
@@ -23,14 +23,14 @@ export class Sharing {
   }
 
   /** L4: how many more workers may have jobs of the lease of this one. */
-  readonly room = (job: HeldJob | undefined): number => {
+  readonly room = (job: LeasedJob | undefined): number => {
     if (job === undefined || job.mostRunning === null) return Infinity;
     const having = [...this.#slots].filter((slot) => slot.leases.has(job.leaseId));
     return Math.max(job.mostRunning - having.length, 0);
   };
 
   /** Whether a worker may have this job: to run it next or, `ahead`, after what it runs. */
-  mayHave(slot: Slot, job: HeldJob, ahead: boolean): boolean {
+  mayHave(slot: Slot, job: LeasedJob, ahead: boolean): boolean {
     const isOfItsLease = job.mostRunning !== null && slot.leases.has(job.leaseId);
     if (!ahead) return isOfItsLease || this.room(job) > 0;
     if ((job.mostRunning !== null && !isOfItsLease) || job.startBy !== null) return false;
@@ -39,7 +39,7 @@ export class Sharing {
   }
 
   /** How many of these a worker is handed at once. */
-  chunkOf(jobs: readonly HeldJob[]): number {
+  chunkOf(jobs: readonly LeasedJob[]): number {
     const [first] = jobs;
     if (!first) return 0;
     const size = chunkSize(this.#timeOf(first), jobs.length, first.mostRunning ?? this.#workers);
@@ -56,5 +56,5 @@ export class Sharing {
     return hasPeers ? surplus(this.#timeOf(first), backlog.ready(this.room), this.#workers) : 0;
   }
 
-  #timeOf = ({ posting }: HeldJob) => this.#jobTime(posting.entryPoint);
+  #timeOf = ({ posting }: LeasedJob) => this.#jobTime(posting.entryPoint);
 }

@@ -1,6 +1,6 @@
 import type { LiveOutput } from "../../db/engine/follow.ts";
 import { sizeOfArguments } from "../wire/backlog.ts";
-import type { HeldJob } from "../wire/leased-job.ts";
+import type { LeasedJob } from "../wire/leased-job.ts";
 import type { Progress } from "../worker/job-context.ts";
 import { packArgs, packIds } from "../wire/protocol.ts";
 import type { Verdict } from "./runner.ts";
@@ -19,7 +19,7 @@ const busyMs = 50;
 /** What a worker was handed at once; positions that ended or were taken back are `gone`. */
 export interface Chunk {
   number: number;
-  jobs: HeldJob[];
+  jobs: LeasedJob[];
   gone: boolean[];
   left: number;
   /** The size of the arguments of its jobs; 0 once they are let go. */
@@ -28,7 +28,7 @@ export interface Chunk {
 
 /** The job that a worker runs, as the pool has seen it since. */
 export interface Running {
-  job: HeldJob;
+  job: LeasedJob;
   chunk: number;
   position: number;
   /** When it was first seen, on the performance clock. */
@@ -75,13 +75,13 @@ export class Slot {
   }
 
   /** Whether the arguments of these jobs may be sent now, or what was sent is received first. */
-  mayCarry(jobs: readonly HeldJob[]): boolean {
+  mayCarry(jobs: readonly LeasedJob[]): boolean {
     const bytes = sizeOfArguments(jobs);
     if (bytes > chunkBytes) return this.isEmpty && this.#bytesInFlight === 0;
     return this.#bytesInFlight + bytes <= channelBytes;
   }
 
-  hand(jobs: HeldJob[]): void {
+  hand(jobs: LeasedJob[]): void {
     const at = this.#chunks.indexOf(null);
     const number = this.#nextChunk++;
     const bytes = sizeOfArguments(jobs);
@@ -101,7 +101,7 @@ export class Slot {
    * The job at a position of a chunk, which is gone from now on; null where there is none that can
    * have ended: user code may say so of a job that still runs, or that was not started.
    */
-  end(chunkNumber: number, position: number): HeldJob | null {
+  end(chunkNumber: number, position: number): LeasedJob | null {
     const at = this.#chunks.findIndex((chunk) => chunk?.number === chunkNumber);
     const chunk = this.#chunks[at];
     const job = chunk?.jobs[position];
@@ -115,7 +115,7 @@ export class Slot {
   }
 
   /** The job at a position of a chunk, if it is not gone. */
-  peek(chunkNumber: number, position: number): HeldJob | null {
+  peek(chunkNumber: number, position: number): LeasedJob | null {
     const chunk = this.chunks.find(({ number }) => number === chunkNumber);
     return chunk?.gone[position] === false ? (chunk.jobs[position] ?? null) : null;
   }
@@ -155,8 +155,8 @@ export class Slot {
   }
 
   /** Takes back up to so many of these. */
-  takeSpare(most: number, now: number): HeldJob[] {
-    return this.recall(most, this.#maySpare(now));
+  takeSpare(most: number, now: number): LeasedJob[] {
+    return this.withdraw(most, this.#maySpare(now));
   }
 
   #maySpare(now: number): (chunk: Chunk) => boolean {
@@ -170,11 +170,11 @@ export class Slot {
    * Takes back up to `most` jobs that the worker has not started, the last ones first; of some
    * chunks or of all.
    */
-  recall(most: number, isWanted: (chunk: Chunk) => boolean = () => true): HeldJob[] {
-    const jobs: HeldJob[] = [];
+  withdraw(most: number, isWanted: (chunk: Chunk) => boolean = () => true): LeasedJob[] {
+    const jobs: LeasedJob[] = [];
     for (const [at, chunk] of this.#chunks.entries()) {
       if (!chunk || !isWanted(chunk)) continue;
-      const { from, to } = this.process.page.recall(at, most - jobs.length);
+      const { from, to } = this.process.page.withdraw(at, most - jobs.length);
       for (let position = from; position < Math.min(to, chunk.jobs.length); position++) {
         const job = chunk.jobs[position];
         if (!job || chunk.gone[position]) continue; // user code has written to the shared page
@@ -188,13 +188,13 @@ export class Slot {
   }
 
   /** Takes back a chunk none of whose jobs could run, the one at `position` too. */
-  takeBack({ chunk, position }: { chunk: number; position: number }): HeldJob[] {
+  takeBack({ chunk, position }: { chunk: number; position: number }): LeasedJob[] {
     const job = this.end(chunk, position);
-    return [...(job ? [job] : []), ...this.recall(Infinity, ({ number }) => number === chunk)];
+    return [...(job ? [job] : []), ...this.withdraw(Infinity, ({ number }) => number === chunk)];
   }
 
   /** All jobs that it was handed and that neither ended nor were taken back, in their order. */
-  get held(): HeldJob[] {
+  get held(): LeasedJob[] {
     const inOrder = this.chunks.toSorted((a, b) => a.number - b.number);
     return inOrder.flatMap((chunk) => chunk.jobs.filter((_job, i) => !chunk.gone[i]));
   }

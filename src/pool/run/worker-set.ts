@@ -1,6 +1,6 @@
 import type { JobError } from "../../domain/attempt.ts";
 import { Guard } from "./guard.ts";
-import type { HeldJob } from "../wire/leased-job.ts";
+import type { LeasedJob } from "../wire/leased-job.ts";
 import { OomKills } from "./oom-kills.ts";
 import type { WorkerMessage } from "../wire/protocol.ts";
 import { Slot } from "./slot.ts";
@@ -62,7 +62,7 @@ export class WorkerSet {
   }
 
   /** Takes half of what the fullest worker has to spare, of jobs that may go to others. */
-  takeSpare(now: number, mayGo: (last: HeldJob | undefined) => boolean): HeldJob[] {
+  takeSpare(now: number, mayGo: (last: LeasedJob | undefined) => boolean): LeasedJob[] {
     let [fullest, most]: [Slot | null, number] = [null, 0];
     for (const slot of this.#slots) {
       const spare = mayGo(slot.held.at(-1)) ? slot.spare(now) : 0;

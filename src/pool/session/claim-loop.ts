@@ -1,6 +1,6 @@
 import { JobsGone } from "../../db/engine/leases.ts";
 import type { Room } from "./claimer.ts";
-import type { HeldJob } from "../wire/leased-job.ts";
+import type { LeasedJob } from "../wire/leased-job.ts";
 import type { Session } from "./session.ts";
 
 /** A look that found nothing: with what room, and whether all was quiet when it began. */
@@ -16,8 +16,8 @@ export interface ClaimLoopListener {
   room(): Room;
   /** No job is in hand, and no outcome waits to be recorded. */
   isQuiet(): boolean;
-  /** Jobs of this session, which began to be leased just now; `unread` are to be given back. */
-  onJobs(session: Session, jobs: HeldJob[], unread: HeldJob[]): Promise<void>;
+  /** Jobs of this session, which began to be leased just now; `unread` are to be released. */
+  onJobs(session: Session, jobs: LeasedJob[], unread: LeasedJob[]): Promise<void>;
   /** With isOnce: nothing is left to claim, now or later, and all was quiet before that look. */
   onNothingLeft(): void;
   onError(error: unknown): void;
@@ -106,7 +106,7 @@ export class ClaimLoop {
   async #claim(session: Session, room: Room): Promise<void> {
     const { recoveries } = session;
     if (this.#mayHaveUnknown) {
-      await session.giveBackUnknown();
+      await session.releaseUnknown();
       this.#mayHaveUnknown = false;
     }
     this.#isWoken = false;
@@ -117,7 +117,7 @@ export class ClaimLoop {
     if (!claimed) return;
     const { ranges, jobs, unread, hasPassedBy } = claimed;
     if (session.recoveries !== recoveries) {
-      this.#mayHaveUnknown = true; // given back meanwhile, or to be given back
+      this.#mayHaveUnknown = true; // released meanwhile, or to be released
       return;
     }
     for (const range of ranges) session.recorder.expect(range, range.endSeq - range.firstSeq);
@@ -125,7 +125,7 @@ export class ClaimLoop {
     else await this.#rest(session, { room, hasPassedBy, wasQuiet });
   }
 
-  /** Null where jobs of the claim are gone: its posting is stopped, the rest is given back. */
+  /** Null where jobs of the claim are gone: its posting is stopped, the rest is released. */
   async #claimed(session: Session, room: Room) {
     try {
       return await session.claimer.claim(room);

@@ -18,7 +18,7 @@ import { mayServe, type PoolScope, type RouteInTurn } from "../../domain/route.t
 import { Turns } from "../../domain/turns.ts";
 import { sizeOfArguments } from "../wire/backlog.ts";
 import { entryPointsKept, JobTimes } from "./job-times.ts";
-import type { HeldJob } from "../wire/leased-job.ts";
+import type { LeasedJob } from "../wire/leased-job.ts";
 import { Limits } from "./limits.ts";
 import { type Judging, Refusals } from "./refusals.ts";
 import type { Link } from "./link.ts";
@@ -50,9 +50,9 @@ export interface Room {
 /** What one claim brought. */
 export interface ClaimedJobs {
   ranges: LeasedRange[];
-  jobs: HeldJob[];
+  jobs: LeasedJob[];
   /** Those whose arguments are too large to be read now. */
-  unread: HeldJob[];
+  unread: LeasedJob[];
   hasPassedBy: boolean;
 }
 
@@ -97,7 +97,7 @@ export class Claimer {
   /**
    * The jobs of one claim, and the ranges that they come from; none where none can be had. Postings
    * that are at a limit are passed by for a while (`hasPassedBy`). Jobs that are too large to be
-   * read now are `unread`, to be given back.
+   * read now are `unread`, to be released.
    */
   async claim(room: Room): Promise<ClaimedJobs> {
     if (performance.now() > this.#routesReadAt + routesEveryMs) await this.refreshRoutes();
@@ -206,8 +206,8 @@ export class Claimer {
       unknown.length === 0 ? [] : this.#link.ask((db) => readRunnable(db, [...new Set(unknown)])),
     ]);
     for (const posting of postings) this.#postings.set(posting.id, posting);
-    const held: HeldJob[] = [];
-    const unread: HeldJob[] = [];
+    const held: LeasedJob[] = [];
+    const unread: LeasedJob[] = [];
     const indices = await this.#indicesOf(ranges);
     let next = 0;
     for (const range of ranges) {
@@ -232,7 +232,7 @@ export class Claimer {
   }
 
   /** All of one claim is of one entry point. */
-  #learnSize(jobs: readonly HeldJob[]): void {
+  #learnSize(jobs: readonly LeasedJob[]): void {
     const [first] = jobs;
     if (!first) return;
     this.#sizes.set(first.posting.entryPoint, sizeOfArguments(jobs) / jobs.length);

@@ -9,7 +9,7 @@ import {
   type RunningJob,
 } from "../../db/engine/pools.ts";
 import { rescuePools } from "../../db/engine/rescue.ts";
-import { tell, type Told } from "../../db/dashboard/report.ts";
+import { tell, type PoolReport } from "../../db/dashboard/report.ts";
 import { startDue } from "../../db/engine/starts.ts";
 import type { Link } from "./link.ts";
 
@@ -19,7 +19,7 @@ export interface HeartbeatListener {
   /** What running jobs of these postings print, which somebody follows. */
   output(postings: readonly number[]): LiveOutput[];
   /** What was done since the last beat, to be told to people. */
-  told(): Told;
+  told(): PoolReport;
   /** Whether it waits for something to do. */
   isWaiting(): boolean;
   /** This pool is alive. */
@@ -32,11 +32,14 @@ export interface HeartbeatListener {
   onError(error: unknown): void;
 }
 
-/** Beats per patience: a pool is not lost because one or two beats came late. */
-const beatsPerPatience = 3;
+/** Beats per heartbeat timeout: a pool is not lost because one or two beats came late. */
+const beatsPerTimeout = 3;
 /** However patient the others are: a pool that is silent for a minute does not count any more. */
 const longestPauseMs = 20_000;
-/** The share of the patience after which a pool that can't beat stops its workers (rule 10). */
+/**
+ * The share of the heartbeat timeout after which a pool that can't beat stops its workers (rule
+ * 10).
+ */
 const silentAfter = 0.8;
 const leastPauseMs = 250;
 /** How far jobs are is told so often at most. */
@@ -52,7 +55,7 @@ const followedEveryMs = 1_000;
 export class Heartbeat {
   readonly #link: Link;
   readonly #poolId: number;
-  readonly #patienceMs: number;
+  readonly #heartbeatTimeoutMs: number;
   readonly #listener: HeartbeatListener;
   #isFollowed = false;
   #timer: NodeJS.Timeout | undefined;
@@ -67,10 +70,10 @@ export class Heartbeat {
   /** What the database knows, or will know after what was sent. */
   #hasSaidWaiting = false;
 
-  constructor(link: Link, poolId: number, patienceMs: number, listener: HeartbeatListener) {
+  constructor(link: Link, poolId: number, heartbeatTimeoutMs: number, listener: HeartbeatListener) {
     this.#link = link;
     this.#poolId = poolId;
-    this.#patienceMs = patienceMs;
+    this.#heartbeatTimeoutMs = heartbeatTimeoutMs;
     this.#listener = listener;
   }
 
@@ -171,7 +174,7 @@ export class Heartbeat {
 
   /** Between two beats, where nothing hurries them. */
   get #pauseMs(): number {
-    return Math.min(this.#patienceMs / beatsPerPatience, longestPauseMs);
+    return Math.min(this.#heartbeatTimeoutMs / beatsPerTimeout, longestPauseMs);
   }
 
   async #showOutput(followed: readonly number[]): Promise<void> {
@@ -184,12 +187,12 @@ export class Heartbeat {
 
   #watchSilence(): void {
     clearTimeout(this.#silenceTimer);
-    const leftMs = this.#lastSentAt + this.#patienceMs * silentAfter - performance.now();
+    const leftMs = this.#lastSentAt + this.#heartbeatTimeoutMs * silentAfter - performance.now();
     this.#silenceTimer = setTimeout(() => this.#listener.onSilence(), Math.max(leftMs, 0));
   }
 }
 
 /** What a pool logs that stops its workers because no beat gets through (rule 10). */
-export const silenceText = (patienceMs: number): string =>
-  `no heartbeat got through for most of ${patienceMs} ms: the workers were stopped, before ` +
-  "another pool takes over their jobs";
+export const silenceText = (heartbeatTimeoutMs: number): string =>
+  `no heartbeat got through for most of ${heartbeatTimeoutMs} ms: the workers were stopped, ` +
+  "before another pool takes over their jobs";

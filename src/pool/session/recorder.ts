@@ -65,7 +65,7 @@ export class Recorder {
     add(this.#byPosting, postingId, count);
   }
 
-  /** One of the expected outcomes was written, or will not come: its job was given back. */
+  /** One of the expected outcomes was written, or will not come: its job was released. */
   forget({ leaseId, postingId }: Pick<LeasedSeq, "leaseId" | "postingId">): void {
     add(this.#byLease, leaseId, -1);
     add(this.#byPosting, postingId, -1);
@@ -90,7 +90,7 @@ export class Recorder {
     return this.#bound.isFull;
   }
 
-  /** Nothing is leased any more: all was written or given back, not only sent. */
+  /** Nothing is leased any more: all was written or released, not only sent. */
   get isIdle(): boolean {
     return this.#byLease.size === 0 && this.#flushing === null;
   }

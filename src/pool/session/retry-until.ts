@@ -10,7 +10,7 @@ const againMs = 500;
  *
  * @throws what another try would not mend.
  */
-export async function insist<T>(
+export async function retryUntil<T>(
   work: () => Promise<T>,
   isWanted: () => boolean,
 ): Promise<T | null> {

@@ -1,19 +1,19 @@
-import { giveBack, giveBackUnknown, type LeasedSeq } from "../../db/engine/release.ts";
+import { release, releaseUnknown, type LeasedSeq } from "../../db/engine/release.ts";
 import {
   isPoolGone,
   markDraining,
   type NewPool,
   registerPool,
-  retirePool,
+  endPool,
 } from "../../db/engine/pools.ts";
 import { rescuePools } from "../../db/engine/rescue.ts";
 import { tell } from "../../db/dashboard/report.ts";
 import type { Target } from "../../db/connection/settings.ts";
 import { Bearing } from "./bearing.ts";
 import { Claimer, type ClaimerOptions } from "./claimer.ts";
-import type { HeldJob } from "../wire/leased-job.ts";
+import type { LeasedJob } from "../wire/leased-job.ts";
 import { Heartbeat, type HeartbeatListener } from "./heartbeat.ts";
-import { insist } from "./retry-until.ts";
+import { retryUntil } from "./retry-until.ts";
 import { Link } from "./link.ts";
 import { Profiles } from "./profiles.ts";
 import { Recorder, type RecorderListener } from "./recorder.ts";
@@ -24,7 +24,7 @@ import { Tally } from "./tally.ts";
 export interface Links {
   /** For claims, which the server makes while it writes outcomes. */
   claims: Link;
-  /** For outcomes, and for giving back. */
+  /** For outcomes, and for releasing. */
   work: Link;
   /** For the heartbeat, notifications, and looking after others. */
   side: Link;
@@ -34,14 +34,14 @@ const workDeadlineMs = 60_000;
 
 export function openLinks(
   target: Target,
-  patienceMs: number,
+  heartbeatTimeoutMs: number,
   onNotify: (channel: string) => void,
 ): Links {
   const bearing = new Bearing();
   return {
     claims: new Link(target, { bearing, deadlineMs: workDeadlineMs }),
     work: new Link(target, { bearing, deadlineMs: workDeadlineMs }),
-    side: new Link(target, { bearing, deadlineMs: patienceMs / 3, onNotify }),
+    side: new Link(target, { bearing, deadlineMs: heartbeatTimeoutMs / 3, onNotify }),
   };
 }
 
@@ -67,10 +67,10 @@ export class Session {
   readonly heartbeat: Heartbeat;
   readonly profiles: Profiles;
   readonly #silentPools: SilentPools;
-  /** How often it gave back all that it had: a claim that was under way then is void. */
+  /** How often it released all that it had: a claim that was under way then is void. */
   recoveries = 0;
   readonly #links: Links;
-  readonly #patienceMs: number;
+  readonly #heartbeatTimeoutMs: number;
   readonly #listener: HeartbeatListener;
   /** Its leases are gone: nothing that it still has to say will be heard. */
   #isOver = false;
@@ -87,7 +87,7 @@ export class Session {
   ) {
     this.poolId = poolId;
     this.#links = links;
-    this.#patienceMs = pool.patienceMs;
+    this.#heartbeatTimeoutMs = pool.heartbeatTimeoutMs;
     this.claimer = new Claimer(links.claims, poolId, pool);
     this.#silentPools = new SilentPools(links.claims, poolId, (line) => listener.onHold(line));
     this.profiles = new Profiles(links.side, poolId, (error) => listener.onError(error));
@@ -100,7 +100,7 @@ export class Session {
         listener.onWritten(postingIds, batch);
       },
     });
-    this.heartbeat = new Heartbeat(links.side, poolId, pool.patienceMs, this.#listener);
+    this.heartbeat = new Heartbeat(links.side, poolId, pool.heartbeatTimeoutMs, this.#listener);
   }
 
   /** Rescues from pools that were lost, since there may be no other to do so, and registers. */
@@ -118,7 +118,7 @@ export class Session {
    * Gives back jobs that no worker has started, and keeps leased what `kept` and the outcomes still
    * to be written belong to. Returns how many went back.
    */
-  async giveBack(jobs: readonly HeldJob[], kept: () => readonly HeldJob[]): Promise<number> {
+  async release(jobs: readonly LeasedJob[], kept: () => readonly LeasedJob[]): Promise<number> {
     if (jobs.length === 0) return 0;
     // While no outcome is being written: what is kept must be known to the last one.
     return await this.recorder.exclusively(async () => {
@@ -126,8 +126,8 @@ export class Session {
       const keep = [...kept().map(leasedSeq), ...this.recorder.waiting].filter(({ leaseId }) =>
         leases.has(leaseId),
       );
-      const back = await insist(
-        () => this.#links.work.ask((db) => giveBack(db, this.poolId, [...leases], keep)),
+      const back = await retryUntil(
+        () => this.#links.work.ask((db) => release(db, this.poolId, [...leases], keep)),
         () => !this.#isOver,
       );
       for (const job of jobs) this.recorder.forget(leasedSeq(job));
@@ -148,18 +148,18 @@ export class Session {
   }
 
   /** Gives back leases that the database has for this pool and that are not known here. */
-  async giveBackUnknown(): Promise<void> {
+  async releaseUnknown(): Promise<void> {
     await this.recorder.exclusively(() =>
-      this.#links.work.ask((db) => giveBackUnknown(db, this.poolId, this.recorder.leases)),
+      this.#links.work.ask((db) => releaseUnknown(db, this.poolId, this.recorder.leases)),
     );
   }
 
-  /** After its workers were stopped: records what had ended, and gives back all the rest. */
+  /** After its workers were stopped: records what had ended, and releases all the rest. */
   async recover(): Promise<void> {
     this.recoveries++;
     await this.recorder.flush();
     await this.recorder.exclusively(() =>
-      this.#links.work.ask((db) => giveBackUnknown(db, this.poolId, [])),
+      this.#links.work.ask((db) => releaseUnknown(db, this.poolId, [])),
     );
     this.recorder.reset();
   }
@@ -177,7 +177,7 @@ export class Session {
   }
 
   /**
-   * Writes what is left to write, gives back what is unfinished, and says that the pool has ended.
+   * Writes what is left to write, releases what is unfinished, and says that the pool has ended.
    */
   async close(): Promise<number> {
     await this.recorder.flush();
@@ -186,9 +186,9 @@ export class Session {
     await this.#links.side
       .ask((db) => tell(db, this.poolId, this.#listener.told()))
       .catch((error: unknown) => this.#listener.onError(error));
-    const deadline = performance.now() + this.#patienceMs; // then others rescue from it
-    const retire = () => this.#links.work.ask((db) => retirePool(db, this.poolId));
-    const back = await insist(retire, () => performance.now() < deadline).catch(
+    const deadline = performance.now() + this.#heartbeatTimeoutMs; // then others rescue from it
+    const retire = () => this.#links.work.ask((db) => endPool(db, this.poolId));
+    const back = await retryUntil(retire, () => performance.now() < deadline).catch(
       (error: unknown) => {
         if (isPoolGone(error)) return 0; // and its leases with it
         throw error;
@@ -198,7 +198,7 @@ export class Session {
   }
 }
 
-const leasedSeq = ({ leaseId, posting, seq, attempt }: HeldJob): LeasedSeq => ({
+const leasedSeq = ({ leaseId, posting, seq, attempt }: LeasedJob): LeasedSeq => ({
   leaseId,
   postingId: posting.id,
   seq,

@@ -1,4 +1,4 @@
-import type { Told } from "../../db/dashboard/report.ts";
+import type { PoolReport } from "../../db/dashboard/report.ts";
 import { bucketOf, durationLimits } from "../../db/dashboard/histogram.ts";
 import type { EndedAttempt } from "./outcome-batch.ts";
 
@@ -28,7 +28,7 @@ export class Tally {
   }
 
   /** What there is to tell since it was told before; `busy` workers have a job in hand. */
-  take(busy: number): Told {
+  take(busy: number): PoolReport {
     const now = performance.now();
     this.#forgetUntil(Math.floor(now / 1_000));
     const { states, durations, starts } = this.#since;

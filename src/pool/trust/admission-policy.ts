@@ -1,5 +1,5 @@
 import type { Db } from "../../db/connection/connect.ts";
-import type { HeldJob } from "../wire/leased-job.ts";
+import type { LeasedJob } from "../wire/leased-job.ts";
 
 /** What of the jobs of a claim is not to be run. */
 export interface Verdict {
@@ -11,7 +11,7 @@ export interface Verdict {
 
 /** Whoever decides that. `ask` asks the database. */
 export interface Judge {
-  check(jobs: readonly HeldJob[], ask: Ask): Promise<Verdict>;
+  check(jobs: readonly LeasedJob[], ask: Ask): Promise<Verdict>;
   /** Whether it may decide otherwise than at the last look: it trusts other keys. */
   hasChanged(): boolean;
 }

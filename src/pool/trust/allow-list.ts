@@ -1,5 +1,5 @@
 import { allowedBy } from "../../domain/allowed.ts";
-import type { HeldJob } from "../wire/leased-job.ts";
+import type { LeasedJob } from "../wire/leased-job.ts";
 import type { Ask, Judge, Verdict } from "./admission-policy.ts";
 
 const answersKept = 1_000;
@@ -21,9 +21,9 @@ export class Allow implements Judge {
     this.#next = next;
   }
 
-  async check(jobs: readonly HeldJob[], ask: Ask): Promise<Verdict> {
+  async check(jobs: readonly LeasedJob[], ask: Ask): Promise<Verdict> {
     const refused = new Map<number, string>();
-    const kept: HeldJob[] = [];
+    const kept: LeasedJob[] = [];
     for (const job of jobs) {
       const { id, entryPoint } = job.posting;
       if (this.#allows(entryPoint)) kept.push(job);

@@ -12,7 +12,7 @@ import {
   type Statement,
 } from "../../domain/signed-posting.ts";
 import { codeDigest } from "../entry/code-digest.ts";
-import type { HeldJob } from "../wire/leased-job.ts";
+import type { LeasedJob } from "../wire/leased-job.ts";
 import { readKeyFolder } from "./keys.ts";
 import type { Ask, Judge, Verdict } from "./admission-policy.ts";
 
@@ -28,7 +28,7 @@ interface Piece {
   form: Statement["arguments"]["form"];
   firstSeq: number;
   block: Block;
-  jobs: HeldJob[];
+  jobs: LeasedJob[];
 }
 
 /** A posting that this pool does not run. The message says why. */
@@ -70,7 +70,7 @@ export class Trust implements Judge {
   }
 
   /** What of these jobs is not to be run. */
-  async check(jobs: readonly HeldJob[], ask: Ask): Promise<Verdict> {
+  async check(jobs: readonly LeasedJob[], ask: Ask): Promise<Verdict> {
     this.#readKeysAgain();
     const refused = new Map<number, string>();
     const byPosting = Map.groupBy(jobs, ({ posting }) => posting.id);
@@ -134,7 +134,7 @@ export class Trust implements Judge {
   }
 
   /** Whether its code may be another than what workers have imported. */
-  async #checkPosting({ statement }: Vouched, jobs: readonly HeldJob[]): Promise<boolean> {
+  async #checkPosting({ statement }: Vouched, jobs: readonly LeasedJob[]): Promise<boolean> {
     for (const posting of new Set(jobs.map((job) => job.posting))) {
       const change = changeOf(statement, posting);
       if (change?.startsWith("number") === true) {
@@ -159,7 +159,7 @@ export class Trust implements Judge {
     return isNew;
   }
 
-  async #checkJobs(vouched: Vouched, jobs: readonly HeldJob[], ask: Ask): Promise<void> {
+  async #checkJobs(vouched: Vouched, jobs: readonly LeasedJob[], ask: Ask): Promise<void> {
     for (const piece of piecesOf(vouched, jobs)) {
       const { postingId, firstSeq, form, block } = piece;
       if (form === "text") for (const job of piece.jobs) if (job.index !== job.seq) refuse(job);
@@ -185,7 +185,7 @@ export class Trust implements Judge {
   }
 }
 
-function refuse(job: HeldJob | undefined): never {
+function refuse(job: LeasedJob | undefined): never {
   throw new Refused(
     `arguments of it were changed after it was signed (at job ${job?.posting.id}/${job?.index} ` +
       "or near)",
@@ -204,7 +204,7 @@ function statementOf(text: string): Statement {
 }
 
 /** The jobs of one posting, by block. */
-function piecesOf({ statement, blocks }: Vouched, jobs: readonly HeldJob[]): Piece[] {
+function piecesOf({ statement, blocks }: Vouched, jobs: readonly LeasedJob[]): Piece[] {
   const pieces: Piece[] = [];
   const { posting: postingId } = statement;
   const { form } = statement.arguments;

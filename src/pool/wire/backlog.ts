@@ -1,9 +1,9 @@
-import { alike, type HeldJob } from "./leased-job.ts";
+import { alike, type LeasedJob } from "./leased-job.ts";
 
 /** Jobs that no worker has been handed, first in, first out, and how large their arguments are. */
 export class Backlog {
   /** The jobs of a list can be handed out together. */
-  #lists: HeldJob[][] = [];
+  #lists: LeasedJob[][] = [];
   #count = 0;
   #bytes = 0;
 
@@ -15,12 +15,12 @@ export class Backlog {
     return this.#bytes;
   }
 
-  get all(): HeldJob[] {
+  get all(): LeasedJob[] {
     return this.#lists.flat();
   }
 
   /** How many of them idle workers could be handed; `room`: how many workers may have such jobs. */
-  ready(room: (first: HeldJob | undefined) => number): number {
+  ready(room: (first: LeasedJob | undefined) => number): number {
     return this.#lists.reduce((sum, jobs) => sum + Math.min(jobs.length, room(jobs[0])), 0);
   }
 
@@ -29,27 +29,27 @@ export class Backlog {
   }
 
   /** The first jobs that are wanted, and can be handed out together. */
-  find(isWanted: (first: HeldJob) => boolean): readonly HeldJob[] | undefined {
+  find(isWanted: (first: LeasedJob) => boolean): readonly LeasedJob[] | undefined {
     return this.#lists.find((jobs) => jobs[0] !== undefined && isWanted(jobs[0]));
   }
 
   /** Those that come last. */
-  get last(): readonly HeldJob[] {
+  get last(): readonly LeasedJob[] {
     return this.#lists.at(-1) ?? [];
   }
 
-  push(jobs: readonly HeldJob[]): void {
+  push(jobs: readonly LeasedJob[]): void {
     this.#lists.push(...alike(jobs));
     this.#add(jobs, 1);
   }
 
-  unshift(jobs: readonly HeldJob[]): void {
+  unshift(jobs: readonly LeasedJob[]): void {
     this.#lists.unshift(...alike(jobs));
     this.#add(jobs, 1);
   }
 
   /** Takes up to so many of jobs that were found. */
-  take(found: readonly HeldJob[], count: number): HeldJob[] {
+  take(found: readonly LeasedJob[], count: number): LeasedJob[] {
     const at = this.#lists.findIndex((list) => list === found);
     const taken = this.#lists[at]?.splice(0, count) ?? [];
     if (this.#lists[at]?.length === 0) this.#lists.splice(at, 1);
@@ -58,7 +58,7 @@ export class Backlog {
   }
 
   /** Takes up to so many of the last. */
-  takeLast(count: number): HeldJob[] {
+  takeLast(count: number): LeasedJob[] {
     const last = this.#lists.at(-1) ?? [];
     const taken = last.splice(Math.max(last.length - count, 0));
     if (last.length === 0) this.#lists.pop();
@@ -72,21 +72,21 @@ export class Backlog {
     this.#bytes = 0;
   }
 
-  #add(jobs: readonly HeldJob[], sign: 1 | -1): void {
+  #add(jobs: readonly LeasedJob[], sign: 1 | -1): void {
     this.#count += sign * jobs.length;
     this.#bytes += sign * sizeOfArguments(jobs);
   }
 }
 
 /** About so many bytes of memory: texts of Latin letters take one for each. */
-export function sizeOfArguments(jobs: readonly HeldJob[]): number {
+export function sizeOfArguments(jobs: readonly LeasedJob[]): number {
   let bytes = 0;
   for (const { args } of jobs) bytes += args.length;
   return bytes;
 }
 
 /** How many of the first jobs, at least one, have up to `mostBytes` of arguments together. */
-export function fitting(jobs: readonly HeldJob[], count: number, mostBytes: number): number {
+export function fitting(jobs: readonly LeasedJob[], count: number, mostBytes: number): number {
   let bytes = 0;
   for (let i = 0; i < count; i++) {
     bytes += jobs[i]?.args.length ?? 0;

@@ -1,7 +1,7 @@
 import type { RunnablePosting } from "../../db/engine/leases.ts";
 
 /** A leased job in the hands of this pool. */
-export interface HeldJob {
+export interface LeasedJob {
   leaseId: number;
   /** How many jobs of its lease may run at a time (L4); null for any number. */
   mostRunning: number | null;
@@ -15,13 +15,13 @@ export interface HeldJob {
    * handed out again.
    */
   args: string;
-  /** By when it must have started, else it is given back (P5), by Date.now(); null for any time. */
+  /** By when it must have started, else it is released (P5), by Date.now(); null for any time. */
   startBy: number | null;
 }
 
 /** Lists of jobs that can be handed out together, in the order in which they come. */
-export function alike(jobs: readonly HeldJob[]): HeldJob[][] {
-  const lists: HeldJob[][] = [];
+export function alike(jobs: readonly LeasedJob[]): LeasedJob[][] {
+  const lists: LeasedJob[][] = [];
   for (const job of jobs) {
     const last = lists.at(-1);
     const first = last?.[0];
@@ -32,7 +32,7 @@ export function alike(jobs: readonly HeldJob[]): HeldJob[][] {
 }
 
 /** Those of a lease with a limit are counted together, those with a time are late together. */
-const isAlike = (a: HeldJob, b: HeldJob) =>
+const isAlike = (a: LeasedJob, b: LeasedJob) =>
   a.startBy === b.startBy &&
   (a.mostRunning === null ? b.mostRunning === null : a.leaseId === b.leaseId) &&
   (a.posting === b.posting || runsAlike(a.posting, b.posting));

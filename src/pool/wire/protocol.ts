@@ -4,9 +4,21 @@ import { noteText } from "../../job/current-job.ts";
 import { InvalidInput } from "../../domain/errors.ts";
 import { parse } from "../../domain/parse.ts";
 import type { KeepsOutput } from "../../domain/posting.ts";
-import type { HeldJob } from "./leased-job.ts";
-import type { JobIdentity, StopReason } from "../worker/job-context.ts";
+import type { LeasedJob } from "./leased-job.ts";
 import type { Piece } from "./spool.ts";
+
+/** Which job it is. */
+export interface JobIdentity {
+  posting: number;
+  index: number;
+  attempt: number;
+}
+
+/** Why a job is to end before it is done. */
+export interface StopReason {
+  name: "Cancelled" | "Timeout" | "PoolLost" | "PoolEnded";
+  message: string;
+}
 
 /** No JSON text holds this character, so it can separate them. */
 const separator = "\u001e";
@@ -53,7 +65,7 @@ export const unpackArgs = (args: string): string[] => args.split(separator);
 const idNumbers = 4;
 
 /** Jobs by their runs: those of a chunk nearly always are one. */
-export function packIds(jobs: readonly HeldJob[]): number[] {
+export function packIds(jobs: readonly LeasedJob[]): number[] {
   const ids: number[] = [];
   let [posting, attempt, next] = [-1, -1, -1];
   for (const job of jobs) {

@@ -81,7 +81,7 @@ export class SharedPage {
   }
 
   /** Pool: takes back at most `most` positions that were not started, the last ones. */
-  recall(slot: number, most: number): { from: number; to: number } {
+  withdraw(slot: number, most: number): { from: number; to: number } {
     for (;;) {
       const word = Atomics.load(this.#words, slot);
       const to = limitOf(word);

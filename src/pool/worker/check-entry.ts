@@ -5,7 +5,7 @@ import { type Environment, workerEnvironment } from "../wire/environment.ts";
 import { loadEntryPoint } from "../entry/load-entry-point.ts";
 import { provideVirtualPackage } from "./virtual-package.ts";
 
-const patienceMs = 60_000;
+const heartbeatTimeoutMs = 60_000;
 
 /** An entry point can't be used, as the process that tried to import it told. */
 export class EntryPointUnusable extends PdoflowError {
@@ -54,9 +54,9 @@ export async function checkEntryPoint(
     },
   });
   const timer = setTimeout(() => {
-    const message = `${name}: its import did not end within ${patienceMs / 1000} seconds.`;
+    const message = `${name}: its import did not end within ${heartbeatTimeoutMs / 1000} seconds.`;
     verdict.resolve({ exitCode: exitCodes.usage, message });
-  }, patienceMs);
+  }, heartbeatTimeoutMs);
   const { exitCode, message } = await verdict.promise;
   clearTimeout(timer);
   child.kill("SIGKILL");

@@ -2,22 +2,10 @@ import { format } from "node:util";
 
 import { type CurrentJob, noteText } from "../../job/current-job.ts";
 import { makeJobFolder, removeJobFolder } from "../wire/job-folder.ts";
+import type { JobIdentity, StopReason } from "../wire/protocol.ts";
 
 /** Progress is sent so often at most. */
 const progressEveryMs = 250;
-
-/** Which job it is. */
-export interface JobIdentity {
-  posting: number;
-  index: number;
-  attempt: number;
-}
-
-/** Why a job is to end before it is done. */
-export interface StopReason {
-  name: "Cancelled" | "Timeout" | "PoolLost" | "PoolEnded";
-  message: string;
-}
 
 /** What a job says of its progress. */
 export interface Progress {

@@ -1,4 +1,5 @@
 import { type Profiler, Session } from "node:inspector";
+import { join } from "node:path";
 
 import type { Profile, Stacks } from "../../db/engine/profiles.ts";
 
@@ -8,6 +9,9 @@ const intervalUs = 1_000;
 /** Of one job so many stacks are told at most, each of so many characters. */
 const mostStacks = 500;
 const longestStack = 4_000;
+
+/** The folder of this program, whose frames are left out. */
+const program = join(import.meta.dir, "../..");
 
 /** Samples what functions run in a share of the jobs, by the profiler of the runtime itself. */
 export class Sampler {
@@ -44,7 +48,7 @@ export class Sampler {
   /** "name path:line"; null for what is not of the job: this program and the runtime. */
   #name({ functionName, url, lineNumber }: Frame): string | null {
     const path = url.replace(/^file:\/\//, "");
-    if (path.startsWith("/$bunfs/") || path.startsWith(import.meta.dir)) return null;
+    if (path.startsWith("/$bunfs/") || path.startsWith(program)) return null;
     if (functionName === "(root)") return null;
     const name = functionName === "" ? "(anonymous)" : functionName;
     if (path === "") return `${name} (native)`;

@@ -25,8 +25,8 @@ export const breaks: readonly Break[] = [
   {
     name: "claims take the lowest priority first",
     routine: "best_lane",
-    find: "order by rank desc, posting_id",
-    instead: "order by rank, posting_id",
+    find: "order by effective_priority desc, posting_id",
+    instead: "order by effective_priority, posting_id",
   },
   {
     name: "a lane that was begun is taken whole once more",
@@ -49,7 +49,7 @@ export const breaks: readonly Break[] = [
   {
     name: "outcomes are not fenced by the lease",
     routine: "record",
-    find: "where id = any (v_asked) and case when held then pool_id end = p_pool",
+    find: "where id = any (v_asked) and case when active then pool_id end = p_pool",
     instead: "where id = any (v_asked)",
   },
   {
@@ -77,27 +77,27 @@ export const breaks: readonly Break[] = [
     instead: "else now()",
   },
   {
-    name: "giving back forgets the last job of a range",
-    routine: "give_back",
+    name: "releasing forgets the last job of a range",
+    routine: "release",
     find: "generate_series(r.first_seq, r.end_seq - 1)",
     instead: "generate_series(r.first_seq, r.end_seq - 2)",
   },
   {
-    name: "giving back does not lock the lease",
-    routine: "give_back",
+    name: "releasing does not lock the lease",
+    routine: "release",
     find: "order by id for update",
     instead: "order by id",
   },
   {
-    name: "a lease that was given back is not let go of",
-    routine: "give_back",
-    find: "set held = k.posting_ids is not null",
-    instead: "set held = l.held",
+    name: "a lease that was released is not let go of",
+    routine: "release",
+    find: "set active = k.posting_ids is not null",
+    instead: "set active = l.active",
   },
   {
-    name: "a rescue does not give back",
+    name: "a rescue does not release",
     routine: "rescue",
-    find: "jobs := pdoflow.give_back(v_pool.id, v_leases, '{}', '{}', '{}', '{}', '{}', 1)",
+    find: "jobs := pdoflow.release(v_pool.id, v_leases, '{}', '{}', '{}', '{}', '{}', 1)",
     instead: "jobs := 0",
   },
   {
@@ -109,7 +109,7 @@ export const breaks: readonly Break[] = [
   {
     name: "a pool gets a second suspect",
     routine: "claim",
-    find: "where pool_id = p_pool and held and lost >= 2",
+    find: "where pool_id = p_pool and active and lost >= 2",
     instead: "where false",
   },
   {
@@ -133,7 +133,7 @@ export const breaks: readonly Break[] = [
   {
     name: "a limit counts what is leased as free",
     routine: "limit_room",
-    find: "l.held and p_posting",
+    find: "l.active and p_posting",
     instead: "false and p_posting",
   },
   {
@@ -169,7 +169,7 @@ export const breaks: readonly Break[] = [
   {
     name: "folding loses the returned jobs",
     routine: "fold",
-    find: "sum(returned)",
+    find: "sum(released)",
     instead: "0",
   },
   {
@@ -181,19 +181,19 @@ export const breaks: readonly Break[] = [
   {
     name: "resuming forgets the lanes",
     routine: "resume",
-    find: "and state = 'held'",
+    find: "and state = 'paused'",
     instead: "and state = 'closed'",
   },
   {
     name: "resuming starts what is yet to start",
     routine: "reopen",
-    find: "p.starts_at is not null",
+    find: "p.run_at is not null",
     instead: "false",
   },
   {
     name: "starting forgets the lanes",
     routine: "start_due",
-    find: "and state = 'held'",
+    find: "and state = 'paused'",
     instead: "and state = 'closed'",
   },
   {
@@ -222,13 +222,13 @@ export const breaks: readonly Break[] = [
   },
   {
     name: "another priority forgets the retries",
-    routine: "rank",
+    routine: "set_priorities",
     find: "update pdoflow.retry set priority = p_priority",
     instead: "update pdoflow.retry set priority = priority",
   },
   {
     name: "another priority does not wait for retries that are being recorded",
-    routine: "rank",
+    routine: "set_priorities",
     find: "order by id for no key update",
     instead: "order by id",
   },

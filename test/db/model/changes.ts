@@ -77,7 +77,7 @@ function recordOne(queue: Queue, outcome: ModelOutcome): Outcome["state"] {
 }
 
 /** Gives back what is unfinished of leases but for `keep`; returns how many jobs. */
-export function giveBack(
+export function release(
   queue: Queue,
   poolId: number,
   leaseIds: readonly number[],
@@ -116,13 +116,14 @@ export function rescue(queue: Queue): { poolId: number; jobs: number }[] {
     const blamed = leases.flatMap((lease) =>
       lease.jobs
         .filter((job) => running.has(attemptKey(job)) || isSuspect(lease))
+        .filter((job) => !queue.outcomes.has(attemptKey(job)))
         .map((job) => ({ ...job, leaseId: lease.id, ...lossOf(queue, job) })),
     );
     pool.state = "lost";
     pool.running = [];
     record(queue, pool.id, blamed, []);
     const ids = leases.map(({ id }) => id);
-    return { poolId: pool.id, jobs: giveBack(queue, pool.id, ids, [], 1) };
+    return { poolId: pool.id, jobs: blamed.length + release(queue, pool.id, ids, [], 1) };
   });
 }
 
@@ -130,8 +131,8 @@ export function rescue(queue: Queue): { poolId: number; jobs: number }[] {
 const isSuspect = ({ lost, jobs }: Lease) => lost >= 2 && jobs.length === 1;
 
 function lossOf(queue: Queue, { postingId, attempt }: Attempt) {
-  const { tries, backoffMs } = postingOf(queue, postingId);
-  const state = attempt < tries ? ("retried" as const) : ("failed" as const);
+  const { maxAttempts, backoffMs } = postingOf(queue, postingId);
+  const state = attempt < maxAttempts ? ("retried" as const) : ("failed" as const);
   return { state, delayMs: backoffMs };
 }
 
@@ -141,7 +142,7 @@ export function hold(queue: Queue, id: number, state: "paused" | "errored_out"):
   if (posting.state !== "open" || posting.isEnded) return false;
   posting.state = state;
   for (const lane of queue.lanes) {
-    if (lane.postingId === id && lane.state === "open") lane.state = "held";
+    if (lane.postingId === id && lane.state === "open") lane.state = "paused";
   }
   for (const [, place] of jobsOf(queue, posting)) if (place.at === "retry") place.due = "never";
   return true;
@@ -167,7 +168,7 @@ export function resume(queue: Queue, id: number): boolean {
 function begin(queue: Queue, posting: Posting): void {
   posting.start = "begun";
   for (const lane of queue.lanes) {
-    if (lane.postingId === posting.id && lane.state === "held") lane.state = "open";
+    if (lane.postingId === posting.id && lane.state === "paused") lane.state = "open";
   }
 }
 

@@ -1,6 +1,6 @@
 import type { Db } from "../../../src/db/connection/connect.ts";
 import { resumePostings } from "../../../src/db/engine/control.ts";
-import { giveBack } from "../../../src/db/engine/release.ts";
+import { release } from "../../../src/db/engine/release.ts";
 import { finishStragglers } from "../../../src/db/engine/outcomes.ts";
 import { startDue } from "../../../src/db/engine/starts.ts";
 import { jobsOf, record, rescue, take } from "../engine.ts";
@@ -10,10 +10,10 @@ import type { Queue } from "./queue.ts";
 /** Nothing is lost: all pools but a new one are gone, and that one gets every job that is left. */
 export async function drain(db: Db, queue: Queue): Promise<void> {
   await resumePostings(db, [...queue.postings.keys()]);
-  await db.sql`update pdoflow.posting set starts_at = now() where starts_at is not null`;
+  await db.sql`update pdoflow.posting set run_at = now() where run_at is not null`;
   await startDue(db);
   for (const { id, isHeld, poolId } of queue.leases.values()) {
-    if (isHeld && id % 2 === 0) await giveBack(db, poolId, [id]);
+    if (isHeld && id % 2 === 0) await release(db, poolId, [id]);
   }
   for (const { id } of queue.pools.values()) await silencePool(db, id);
   await rescue(db);

@@ -21,7 +21,7 @@ const running = ({ sql }: Db) => sql<{ fault: string }[]>`
       unnest(l.posting_ids, l.first_seqs, l.end_seqs, l.attempts)
         as r (posting_id, first_seq, end_seq, attempt)
       cross join lateral generate_series(r.first_seq, r.end_seq - 1) as s (seq)
-    where l.held and not exists (
+    where l.active and not exists (
       select from pdoflow.outcome o
       where (o.posting_id, o.seq, o.attempt) = (r.posting_id, s.seq, r.attempt))
     group by l.id, r.posting_id) l join pdoflow.posting p on p.id = l.posting_id
@@ -45,7 +45,7 @@ const attempts = ({ sql }: Db) => sql<{ fault: string }[]>`
 /** The attempt number of a job never goes down from lease to lease, and follows its outcomes. */
 const attemptsOfLeases = ({ sql }: Db) => sql<{ fault: string }[]>`
   with leased as (
-    select l.id, l.held, r.posting_id, s.seq, r.attempt,
+    select l.id, l.active, r.posting_id, s.seq, r.attempt,
            lag(r.attempt) over (partition by r.posting_id, s.seq order by l.id) as before
     from pdoflow.lease l cross join lateral
       unnest(l.posting_ids, l.first_seqs, l.end_seqs, l.attempts)
@@ -60,7 +60,7 @@ const attemptsOfLeases = ({ sql }: Db) => sql<{ fault: string }[]>`
   from leased l cross join lateral (
     select count(*) as many from pdoflow.outcome o
     where (o.posting_id, o.seq) = (l.posting_id, l.seq) and o.attempt < l.attempt) o
-  where held and attempt <> o.many + 1`;
+  where active and attempt <> o.many + 1`;
 
 /** Nothing of a posting that has ended is left to claim or to run. */
 const ended = ({ sql }: Db) => sql<{ fault: string }[]>`
@@ -77,7 +77,7 @@ const ended = ({ sql }: Db) => sql<{ fault: string }[]>`
       as r (posting_id, first_seq, end_seq, attempt)
     cross join lateral generate_series(r.first_seq, r.end_seq - 1) as s (seq)
     join pdoflow.posting p on p.id = r.posting_id
-  where l.held and p.ended_at is not null and not exists (
+  where l.active and p.ended_at is not null and not exists (
     select from pdoflow.outcome o
     where (o.posting_id, o.seq, o.attempt) = (r.posting_id, s.seq, r.attempt))`;
 
@@ -85,7 +85,7 @@ const ended = ({ sql }: Db) => sql<{ fault: string }[]>`
 const owners = ({ sql }: Db) => sql<{ fault: string }[]>`
   select format('owners: pool %s is %s, and holds lease %s', p.id, p.state, l.id) as fault
   from pdoflow.lease l join pdoflow.pool p on p.id = l.pool_id
-  where l.held and p.state in ('lost', 'stopped')
+  where l.active and p.state in ('lost', 'stopped')
   union all
   select format('owners: outcome %s/%s#%s is of lease %s, which there is none of', posting_id, seq,
                 attempt, lease_id)

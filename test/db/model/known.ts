@@ -9,9 +9,9 @@ import type { Step } from "./step.ts";
 const isClaimOfLost = (a: Step, b: Step) =>
   a.kind === "claim" && b.kind === "rescue" && a.isSilent === true;
 
-/** A pool does not record what it is giving back at the same moment; the fence would not hold. */
+/** A pool does not record what it is releasing at the same moment; the fence would not hold. */
 const isOwnGiveBack = (a: Step, b: Step) =>
-  a.kind === "give back a part" && a.poolId === b.poolId && b.kind !== "claim";
+  a.kind === "release a part" && a.poolId === b.poolId && b.kind !== "claim";
 
 /** Whether the model may let two steps happen at the same time. */
 export const mayMeet = (a: Step, b: Step): boolean =>

@@ -1,7 +1,7 @@
 // How jobs come into the hands of pools, and leave them without an outcome.
 import * as fc from "fast-check";
 
-import { giveBack } from "../../../src/db/engine/release.ts";
+import { release } from "../../../src/db/engine/release.ts";
 import { type Claim, claim } from "../../../src/db/engine/leases.ts";
 import * as changes from "./changes.ts";
 import { claim as applyClaim } from "./claims.ts";
@@ -56,11 +56,11 @@ export function claimStep(want: Claim): Step {
   };
 }
 
-/** A pool gives back one or all of its leases, but for some jobs. */
+/** A pool releases one or all of its leases, but for some jobs. */
 export const giveBackAct: fc.Arbitrary<Act> = fc
   .record({ pool: pick, lease: fc.option(pick), keep: fc.oneof(fc.constant(0), bits) })
   .map(({ pool, lease, keep }) => ({
-    name: "give back",
+    name: "release",
     plan({ queue }) {
       const holders = alive(queue).filter(({ id }) => heldLeases(queue, id).length > 0);
       const poolId = choose(holders, pool)?.id;
@@ -82,16 +82,16 @@ function giveBackStep(
   keep: (Attempt & { leaseId: number })[],
 ): Step {
   return {
-    kind: keep.length > 0 ? "give back a part" : "give back",
+    kind: keep.length > 0 ? "release a part" : "release",
     poolId,
     told:
-      `pool ${poolId} gives back leases ${leaseIds.join(" ")} ` +
+      `pool ${poolId} releases leases ${leaseIds.join(" ")} ` +
       `but for ${keep.map(attemptKey).join(" ") || "nothing"}`,
     async send(db) {
-      const count = await giveBack(db, poolId, leaseIds, keep);
+      const count = await release(db, poolId, leaseIds, keep);
       return ({ queue }) => {
-        const expected = changes.giveBack(queue, poolId, leaseIds, keep, 0);
-        if (count !== expected) throw new Error(`give back: ${count} went back, not ${expected}`);
+        const expected = changes.release(queue, poolId, leaseIds, keep, 0);
+        if (count !== expected) throw new Error(`release: ${count} went back, not ${expected}`);
       };
     },
   };

@@ -11,14 +11,14 @@ import { jobKey, type Posting, type Queue } from "./queue.ts";
 import { type Act, choose, pick, type Step } from "./step.ts";
 
 const priority = fc.integer({ min: -1, max: 2 });
-const tries = fc.integer({ min: 1, max: 3 });
+const maxAttempts = fc.integer({ min: 1, max: 3 });
 
 /** One posting; every third one is of a single job, and some have priorities for each job. */
 export const postAct: fc.Arbitrary<Act> = fc
   .record({
     entryPoint: fc.constantFrom(...entryPoints),
     osUser: fc.constantFrom("ada", "ada", "ben"),
-    tries,
+    maxAttempts,
     backoffMs: fc.constantFrom(0, 0, 3_600_000),
     maxRunning: fc.constantFrom(null, null, null, 1, 2, 4),
     priority,
@@ -37,7 +37,7 @@ export const postAct: fc.Arbitrary<Act> = fc
 interface Options {
   entryPoint: string;
   osUser: string;
-  tries: number;
+  maxAttempts: number;
   backoffMs: number;
   maxRunning: number | null;
   priority: number;
@@ -51,17 +51,26 @@ function postStep(each: readonly number[], isUniform: boolean, options: Options)
     kind: "post",
     told:
       `${osUser} posts ${entryPoint} at [${priorities.join(" ")}], ` +
-      `${options.tries} tries, ${options.backoffMs} ms apart` +
+      `${options.maxAttempts} maxAttempts, ${options.backoffMs} ms apart` +
       (options.maxRunning === null ? "" : `, at most ${options.maxRunning} at a time`) +
       (options.runAt === null ? "" : ", to start later"),
     async send(db) {
       const more = isUniform ? options : { ...options, priorities };
       const id = await postJobs(db, each.length, more);
       const routeId = await routeOf(db, id);
-      const { tries, backoffMs, maxRunning } = options;
+      const { maxAttempts, backoffMs, maxRunning } = options;
       const jobCount = each.length;
       const start = options.runAt === null ? ("begun" as const) : ("later" as const);
-      const posting = { id, entryPoint, routeId, jobCount, tries, backoffMs, maxRunning, start };
+      const posting = {
+        id,
+        entryPoint,
+        routeId,
+        jobCount,
+        maxAttempts,
+        backoffMs,
+        maxRunning,
+        start,
+      };
       return ({ queue }) => addPosting(queue, posting, priorities);
     },
   };
@@ -80,7 +89,7 @@ function addPosting(
 ): void {
   const postingId = posting.id;
   queue.postings.set(postingId, { ...posting, state: "open", isEnded: false });
-  const state = posting.start === "begun" ? "open" : "held";
+  const state = posting.start === "begun" ? "open" : "paused";
   let firstSeq = 0;
   for (const priority of [...new Set(priorities)].sort((a, b) => b - a)) {
     const endSeq = firstSeq + priorities.filter((p) => p === priority).length;
@@ -228,7 +237,7 @@ export const startAct: fc.Arbitrary<Act> = fc.constant({
     async send(db: Db) {
       await db.sql.begin(async (sql) => {
         await sql`
-          update pdoflow.posting set starts_at = now() - interval '1 s' where starts_at > now()`;
+          update pdoflow.posting set run_at = now() - interval '1 s' where run_at > now()`;
         await sql`select pdoflow.start_due()`;
       });
       return ({ queue }: { queue: Queue }) => changes.startAll(queue);

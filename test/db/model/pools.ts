@@ -16,7 +16,7 @@ export const startPool = (db: Db): Promise<number> =>
     version: "test",
     osUser: "ada",
     slots: 1,
-    patienceMs: 3_600_000,
+    heartbeatTimeoutMs: 3_600_000,
     provides: {},
     posters: null,
   });

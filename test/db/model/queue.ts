@@ -7,7 +7,7 @@ export interface Posting {
   entryPoint: string;
   routeId: number;
   jobCount: number;
-  tries: number;
+  maxAttempts: number;
   backoffMs: number;
   /** How many of its jobs may be leased without an outcome (P5); null for any number. */
   maxRunning: number | null;
@@ -26,7 +26,7 @@ export interface Lane {
   endSeq: number;
   /** Where its newest lease ends; of no meaning once it is closed. */
   cursor: number;
-  state: "open" | "held" | "closed";
+  state: "open" | "paused" | "closed";
 }
 
 /** One attempt at one job. */
@@ -59,7 +59,7 @@ export type Place =
 export interface Pool {
   id: number;
   state: "up" | "draining" | "stopped" | "lost";
-  /** Its last heartbeat is older than its patience. */
+  /** Its last heartbeat is older than its heartbeat timeout. */
   isSilent: boolean;
   refused: number;
   /** What it told to run at its last heartbeat. */

@@ -31,13 +31,13 @@ const seqsOf = (first: number, end: number) =>
 export async function readQueue({ sql }: Db): Promise<Queue> {
   const [postings, lanes, jobs, outcomes, retries, leaseRows, pools] = await Promise.all([
     sql<Posting[]>`
-      select id, entry_point, route_id, job_count, tries, backoff_ms, max_running, state,
+      select id, entry_point, route_id, job_count, max_attempts, backoff_ms, max_running, state,
              ended_at is not null as is_ended,
-             case when starts_at is null then 'begun' when starts_at > now() then 'later'
+             case when run_at is null then 'begun' when run_at > now() then 'later'
                   else 'due' end as start
       from pdoflow.posting order by id`,
     sql<Lane[]>`
-      select posting_id, priority, rank, first_seq, end_seq, state,
+      select posting_id, priority, effective_priority as rank, first_seq, end_seq, state,
              coalesce((select max(lane_end_seq) from pdoflow.lease e
                        where (lane_posting_id, lane_priority) = (l.posting_id, l.priority)),
                       first_seq) as cursor
@@ -53,7 +53,7 @@ export async function readQueue({ sql }: Db): Promise<Queue> {
                else case when due_at <= now() then 'now' else 'later' end end as due
       from pdoflow.retry cross join lateral generate_series(first_seq, end_seq - 1) as s (seq)`,
     sql<LeaseRow[]>`
-      select id, pool_id, held as is_held, lost, most_running,
+      select id, pool_id, active as is_held, lost, most_running,
              (select json_agg(json_build_array(r.p, r.f, r.e, r.a))
               from unnest(posting_ids, first_seqs, end_seqs, attempts) as r (p, f, e, a)) as ranges
       from pdoflow.lease order by id`,

@@ -53,7 +53,7 @@ const isGone = ({ leases }: Queue, { leaseId }: { leaseId: number }) =>
 /** Of six two or three are done, and two are to be retried where they may, half of them later. */
 function endOf(queue: Queue, job: Attempt & { leaseId: number }, luck: number): ModelOutcome {
   const { leaseId, postingId, seq, attempt } = job;
-  const { tries, state: posting } = postingOf(queue, postingId);
+  const { maxAttempts, state: posting } = postingOf(queue, postingId);
   const end = (state: OutcomeState, delayMs: number | null = null) => ({
     leaseId,
     postingId,
@@ -65,7 +65,7 @@ function endOf(queue: Queue, job: Attempt & { leaseId: number }, luck: number): 
   const face = luck % 6;
   if (face < 2) return end("done");
   if (face === 2) return end(posting === "cancelled" ? "cancelled" : "done");
-  if (face === 3 || attempt >= tries) return end("failed");
+  if (face === 3 || attempt >= maxAttempts) return end("failed");
   return end("retried", face === 4 ? 3_600_000 : 0);
 }
 
@@ -100,7 +100,7 @@ export const resendAct: fc.Arbitrary<Act> = pick.map((number) => ({
 }));
 
 /**
- * Its lease is held, for other jobs: this one was given back. The fence is the lease, so such an
+ * Its lease is held, for other jobs: this one was released. The fence is the lease, so such an
  * outcome is not refused: a known fault (../outcomes.test.ts), which pools do not run into.
  */
 function isStray({ leases, outcomes }: Queue, o: Attempt & { leaseId: number }): boolean {
@@ -109,7 +109,7 @@ function isStray({ leases, outcomes }: Queue, o: Attempt & { leaseId: number }):
   return (lease?.isHeld ?? false) && !isListed && !outcomes.has(attemptKey(o));
 }
 
-/** A pool that was rescued from, or gave back, records all the same: what it says is refused. */
+/** A pool that was rescued from, or released, records all the same: what it says is refused. */
 export const lateAct: fc.Arbitrary<Act> = fc
   .record({ pool: pick, jobs: bits, end: pick })
   .map(({ pool, jobs, end }) => ({

@@ -53,7 +53,7 @@ test("neither jobs and outcomes nor what has ended is read for the dashboard", a
   await postLike(db, id, 30_000, true);
   await postLike(db, id, 2_000, false);
   await db.sql`
-    insert into pdoflow.lease (pool_id, held, lane_posting_id, lane_priority, lane_first_seq,
+    insert into pdoflow.lease (pool_id, active, lane_posting_id, lane_priority, lane_first_seq,
                                lane_end_seq, posting_ids, first_seqs, end_seqs, attempts)
     select 1, false, -n, 0, 0, 1, array[-n], '{0}', '{1}', '{1}'
     from generate_series(1, 50000) as n`;

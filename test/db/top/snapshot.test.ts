@@ -92,7 +92,7 @@ test("what has ended comes last, the newest first", async () => {
   expect(postings[1]).toMatchObject({ state: "finished", jobs: { running: 0, done: 1 } });
 });
 
-test("a pool that is silent for longer than its patience is stale", async () => {
+test("a pool that is silent for longer than its heartbeat timeout is stale", async () => {
   await using db = await freshQueue();
   const [silent, alive] = [await newPool(db), await newPool(db)];
   await silence(db, silent);

@@ -19,6 +19,6 @@ test("N4: what got another priority is claimed by it, retries too, and keeps its
   expect(await setPriority(db, [second], -1)).toEqual([second]);
   expect(await next()).toMatchObject({ postingId: first });
   const [lane] = await db.sql`
-    select priority, rank from pdoflow.lane where posting_id = ${second}`;
-  expect(lane).toEqual({ priority: 0, rank: -1 });
+    select priority, effective_priority from pdoflow.lane where posting_id = ${second}`;
+  expect(lane).toEqual({ priority: 0, effectivePriority: -1 });
 });
