@@ -1,13 +1,14 @@
-// Writes the table of docs/performance.md, and its plot, from bench/results: npm run docs.
+// Writes the figures of docs/performance.md and bench/NOTES.md, and the plot, from bench/results:
+// npm run docs.
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
+import { comparisons, comparisonTable } from "./comparison.ts";
 import { spreadOf } from "./measure.ts";
 import { plot } from "./plot.ts";
 import { boundText, type Check, figure, type Report, verdictOf } from "./result.ts";
 
 const root = join(import.meta.dir, "..");
-const page = join(root, "docs/performance.md");
 const begin = "<!-- from bench/results -->";
 const end = "<!-- end -->";
 
@@ -19,23 +20,27 @@ export function readReports(): Report[] {
   return names.sort().map((name) => JSON.parse(readFileSync(join(folder, name), "utf8")) as Report);
 }
 
-/** The files of docs that follow from the reports, by their paths, with their texts. */
+/** The files that follow from the reports, by their paths, with their texts. */
 export function pages(reports: readonly Report[]): Record<string, string> {
+  const compared = comparisons(reports);
+  const performance = join(root, "docs/performance.md");
+  const notes = join(root, "bench/NOTES.md");
+  return {
+    [performance]: withFigures(performance, comparisonTable(compared)),
+    [notes]: withFigures(notes, table(reports)),
+    [join(root, "docs/performance.svg")]: plot(compared),
+  };
+}
+
+/** The text of a page, with new figures between its two comments. */
+function withFigures(page: string, figures: string): string {
   const text = readFileSync(page, "utf8");
   const [before] = text.split(begin);
   const [, after] = text.split(end);
   if (before === undefined || after === undefined) {
     throw new Error(`expected ${begin} and ${end} in ${page}`);
   }
-  const ratios = reports
-    .flatMap(({ cases }) => cases)
-    .flatMap(({ name, checks }) =>
-      checks.filter(({ unit }) => unit === "x").map((check) => ({ ...check, case: name })),
-    );
-  return {
-    [page]: `${before}${begin}\n\n${table(reports)}\n${end}${after}`,
-    [join(root, "docs/performance.svg")]: plot(ratios),
-  };
+  return `${before}${begin}\n\n${figures}\n${end}${after}`;
 }
 
 function table(reports: readonly Report[]): string {

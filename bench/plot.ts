@@ -1,58 +1,100 @@
-// A plot of ratios as SVG, for pages in light and in dark.
+// Draws comparisons as SVG on logarithmic axes, for pages in light and in dark.
+import { type Comparison, type Contender, contenders } from "./comparison.ts";
 import { spreadOf } from "./measure.ts";
-import { type Check, verdictOf } from "./result.ts";
 
-const labelWidth = 330;
+const labelWidth = 300;
 const width = 900;
-const rowHeight = 26;
+const rowHeight = 38;
+const axisHeight = 44;
 
-/** Colours follow the reader's choice; met and missed differ by shape, too. */
+/** Contenders differ by shape and by colour. */
 const style = `
-  text { font: 13px sans-serif; fill: #24292f; }
-  .axis { stroke: #8c959f; } .bar { fill: #54aeff; } .missed { fill: #fb8f44; }
-  .spread { stroke: #24292f; } .target { stroke: #cf222e; stroke-dasharray: 3 2; }
+  text { font: 13px sans-serif; fill: #24292f; } .tick { font-size: 11px; fill: #57606a; }
+  .title { font-weight: bold; } .grid { stroke: #d0d7de; }
+  .c0 { fill: #0969da; stroke: #0969da; } .c1 { fill: #bc4c00; stroke: #bc4c00; }
+  .c2 { fill: #6e7781; stroke: #6e7781; }
   @media (prefers-color-scheme: dark) {
-    text { fill: #e6edf3; } .spread { stroke: #e6edf3; } .bar { fill: #1f6feb; }
-    .missed { fill: #db6d28; } .target { stroke: #ff7b72; }
+    text { fill: #e6edf3; } .tick { fill: #9198a1; } .grid { stroke: #30363d; }
+    .c0 { fill: #4493f8; stroke: #4493f8; } .c1 { fill: #f0883e; stroke: #f0883e; }
+    .c2 { fill: #9198a1; stroke: #9198a1; }
   }`;
 
-/** One bar for each ratio, with its least and most as a line, and its target as a dashed one. */
-export function plot(ratios: readonly (Check & { case: string })[]): string {
-  const most = Math.max(1, ...ratios.flatMap(({ values }) => values));
-  const at = (ratio: number) => labelWidth + (ratio / most) * (width - labelWidth - 60);
-  const bars = ratios.map((ratio, place) => bar(ratio, 10 + place * rowHeight, at));
-  const height = 20 + ratios.length * rowHeight;
+/** Two panels: rates, of which more is better, and latencies, of which less is. */
+export function plot(all: readonly Comparison[]): string {
+  const rates = all.filter(({ isLessBetter }) => !isLessBetter);
+  const latencies = all.filter(({ isLessBetter }) => isLessBetter);
+  const first = panel(rates, "jobs per second: further right is better", 34);
+  const second = panel(latencies, "milliseconds: further left is better", first.bottom + 14);
+  const height = second.bottom + 4;
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" role="img">`,
-    "<title>PDOFlow against others: ratios, with least and most, and targets</title>",
+    "<title>PDOFlow, graphile-worker and pg-boss: median, least and most of each task</title>",
     `<style>${style}</style>`,
-    `<line class="axis" x1="${at(1)}" x2="${at(1)}" y1="4" y2="${height - 4}"/>`,
-    ...bars,
+    ...contenders.map(legend),
+    ...first.lines,
+    ...second.lines,
     "</svg>",
     "",
   ].join("\n");
 }
 
-function bar(ratio: Check & { case: string }, y: number, at: (ratio: number) => number): string {
-  const { median, min, max } = spreadOf(ratio.values);
-  const isMissed = verdictOf(ratio) === "missed";
-  const { bound } = ratio;
-  const target =
-    bound === null ? null : "atLeast" in bound ? bound.atLeast : Object.values(bound)[0];
-  const middle = y + rowHeight / 2 - 3;
-  const x = (value: number) => at(value).toFixed(1);
-  return [
-    `<text x="4" y="${y + 14}">${escape(`${ratio.case}: ${ratio.name}`)}</text>`,
-    `<rect class="bar${isMissed ? " missed" : ""}" x="${labelWidth}" y="${y + 3}" height="14"`,
-    `  width="${(at(median) - labelWidth).toFixed(1)}"/>`,
-    `<line class="spread" x1="${x(min)}" x2="${x(max)}" y1="${middle}" y2="${middle}"/>`,
-    target === null || target === undefined
-      ? ""
-      : `<line class="target" x1="${x(target)}" x2="${x(target)}" y1="${y}" y2="${y + 20}"/>`,
-    `<text x="${(Math.max(at(max), at(median)) + 6).toFixed(1)}" y="${y + 14}">` +
-      `${median.toFixed(2)} x${isMissed ? " ✗" : ""}</text>`,
-  ].join("\n");
+function legend(contender: Contender, index: number): string {
+  const x = labelWidth + index * 150;
+  return `${mark(index, x, 14)}<text x="${x + 12}" y="18">${contender}</text>`;
 }
 
-const escape = (text: string): string =>
-  text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
+interface Panel {
+  lines: string[];
+  bottom: number;
+}
+
+function panel(all: readonly Comparison[], title: string, top: number): Panel {
+  const values = all.flatMap((each) => Object.values(each.values).flat());
+  const low = 10 ** Math.floor(Math.log10(Math.min(...values)));
+  const high = Math.max(...values) * 1.2;
+  const scale = (width - labelWidth - 24) / Math.log10(high / low);
+  const at = (value: number) => labelWidth + Math.log10(value / low) * scale;
+  const begin = top + axisHeight;
+  const bottom = begin + all.length * rowHeight;
+  const grid = ticks(low, high).map(
+    (tick) =>
+      `<line class="grid" x1="${fixed(at(tick))}" x2="${fixed(at(tick))}" y1="${begin - 6}" ` +
+      `y2="${bottom}"/><text class="tick" text-anchor="middle" x="${fixed(at(tick))}" ` +
+      `y="${begin - 10}">${tick.toLocaleString("en")}</text>`,
+  );
+  const rows = all.map((each, index) => row(each, begin + index * rowHeight, at));
+  const heading = `<text class="title" x="${labelWidth}" y="${top + 16}">${title}</text>`;
+  return { lines: [heading, ...grid, ...rows], bottom };
+}
+
+/** 1, 2 and 5 of each power of ten. */
+function ticks(low: number, high: number): number[] {
+  const powers = Array.from({ length: 12 }, (_, power) => low * 10 ** power);
+  const all = powers.flatMap((power) => [power, 2 * power, 5 * power]);
+  return all.filter((tick) => tick <= high);
+}
+
+function row({ task, values }: Comparison, top: number, at: (value: number) => number): string {
+  const lines = contenders.flatMap((contender, index) => {
+    const measured = values[contender];
+    if (!measured) return [];
+    const { median, min, max } = spreadOf(measured);
+    const y = top + 9 + index * 10;
+    return [
+      `<line class="c${index}" x1="${fixed(at(min))}" x2="${fixed(at(max))}" y1="${y}" y2="${y}"/>`,
+      mark(index, at(median), y),
+    ];
+  });
+  return [`<text x="4" y="${top + 23}">${task}</text>`, ...lines].join("\n");
+}
+
+function mark(index: number, x: number, y: number): string {
+  const points = [
+    `<circle class="c0" cx="${fixed(x)}" cy="${y}" r="5"/>`,
+    `<rect class="c1" x="${fixed(x - 4)}" y="${y - 4}" width="8" height="8"/>`,
+    `<path class="c2" d="M${fixed(x)} ${y - 5}l5 5l-5 5l-5-5z"/>`,
+  ];
+  return points[index] ?? "";
+}
+
+const fixed = (value: number): string => value.toFixed(1);

@@ -1,0 +1,73 @@
+// PDOFlow beside its peers: the figures of bench/results that docs/performance.md shows.
+import { ratios, spreadOf, type Spread } from "./measure.ts";
+import { figure, type Report, type Unit } from "./result.ts";
+
+export const contenders = ["PDOFlow", "graphile-worker", "pg-boss"] as const;
+export type Contender = (typeof contenders)[number];
+
+/** One task, with the figures of each contender that was measured. */
+export interface Comparison {
+  task: string;
+  unit: Unit;
+  isLessBetter: boolean;
+  values: Partial<Record<Contender, readonly number[]>>;
+}
+
+const tasks: readonly { task: string; of: string; series?: string }[] = [
+  { task: "post 300,000 jobs from Node", of: "post-node" },
+  { task: "post 300,000 jobs, PDOFlow from Bun", of: "post-bun" },
+  { task: "run 300,000 no-op jobs", of: "drain" },
+  { task: "run 100,000 jobs with 1 KiB of output", of: "drain-kept" },
+  { task: "run 50,000 postings of one job each", of: "small-postings" },
+  { task: "start a job in an idle pool, median", of: "latency", series: "p50 " },
+  { task: "start a job in an idle pool, 99th percentile", of: "latency", series: "p99 " },
+];
+
+/** A series is named after its contender, perhaps with a prefix, or with a remark after a comma. */
+function contenderOf(name: string, prefix: string): Contender | undefined {
+  const [base = ""] = name.startsWith(prefix) ? name.slice(prefix.length).split(",") : [];
+  return contenders.find((contender) => contender.toLowerCase() === base);
+}
+
+export function comparisons(reports: readonly Report[]): Comparison[] {
+  const cases = reports.flatMap((report) => report.cases);
+  return tasks.flatMap(({ task, of, series: prefix = "" }) => {
+    const result = cases.findLast(({ name, failure }) => name === of && failure === null);
+    if (!result) return [];
+    const values: Comparison["values"] = {};
+    for (const { name, values: measured } of result.series) {
+      const contender = contenderOf(name, prefix);
+      if (contender) values[contender] = measured;
+    }
+    const unit = prefix === "" ? "jobs/s" : "ms";
+    return [{ task, unit, isLessBetter: unit === "ms", values }];
+  });
+}
+
+/** How PDOFlow compares with a peer, by the median of the ratios of all rounds. */
+function againstPeer({ values, isLessBetter }: Comparison, peer: Contender): string {
+  const [ours, theirs] = [values.PDOFlow, values[peer]];
+  if (!ours || !theirs) return "";
+  const { median } = spreadOf(isLessBetter ? ratios(theirs, ours) : ratios(ours, theirs));
+  return median >= 1
+    ? `${median.toFixed(1)} times as fast`
+    : `**${(1 / median).toFixed(1)} times slower**`;
+}
+
+function cell({ median, min, max }: Spread, unit: Unit): string {
+  const bare = (value: number) => figure(value, unit).replace(` ${unit}`, "");
+  return `${figure(median, unit)} (${bare(min)} to ${bare(max)})`;
+}
+
+export function comparisonTable(all: readonly Comparison[]): string {
+  const rows = all.map((each) => {
+    const figures = contenders.map((contender) => {
+      const values = each.values[contender];
+      return values ? cell(spreadOf(values), each.unit) : "";
+    });
+    const against = [againstPeer(each, "graphile-worker"), againstPeer(each, "pg-boss")];
+    return `| ${[each.task, ...figures, ...against].join(" | ")} |`;
+  });
+  const heads = ["task", ...contenders, "PDOFlow and graphile-worker", "PDOFlow and pg-boss"];
+  return [`| ${heads.join(" | ")} |`, `|${" --- |".repeat(heads.length)}`, ...rows, ""].join("\n");
+}
