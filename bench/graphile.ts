@@ -21,7 +21,7 @@ interface DrainSetting {
 const packages = join(import.meta.dir, "node_modules");
 export const scripts = join(import.meta.dir, "peers");
 const installed = join(packages, `node-${process.platform}-${process.arch}/bin/node`);
-/** The Node of package.json, since the peers need a new one, where there is one for us. */
+/** The Node of package.json if npm has one for this machine: the peers need a recent one. */
 export const node = existsSync(installed) ? installed : "node";
 
 export async function installedVersion(name: string): Promise<string> {

@@ -1,4 +1,4 @@
-// What a run of the bench leaves behind: all that is printed, plotted and told comes from here.
+// The results of a run of the bench: everything that is printed and plotted comes from here.
 import { spreadOf } from "./measure.ts";
 
 export type Unit = "jobs/s" | "ms" | "s" | "MB" | "x" | "%" | "count";

@@ -24,7 +24,7 @@ export interface Rig extends AsyncDisposable {
 
 const deadlineMs = 300_000;
 
-/** Starts `pools` pools of so many workers, and waits until each of them listens. */
+/** Starts the pools, and waits until each of them listens. */
 export async function openRig(server: BenchServer, pools: number, workers: number): Promise<Rig> {
   const database = await server.database(`rig_${crypto.randomUUID().replaceAll("-", "")}`);
   const { db, url } = database;
@@ -84,7 +84,7 @@ async function until(what: string, isSo: () => Promise<boolean>): Promise<void> 
   }
 }
 
-/** The processes that a process has started, and those that they have. */
+/** The descendants of a process. */
 export function childrenOf(pid: number): number[] {
   const text = readIfThere(`/proc/${pid}/task/${pid}/children`);
   const children = text.split(" ").filter(Boolean).map(Number);

@@ -51,7 +51,7 @@ export class SqlPool {
   }
 
   /**
-   * Claims up to `most` jobs and ends them; null where there are none. Their arguments are read, as
+   * Claims up to `most` jobs and ends them; null if there are none. Their arguments are read, as
    * a pool does, but where `reads` is false: then it is the least that the database must do.
    */
   async turn(most: number, reads = true): Promise<Turn | null> {

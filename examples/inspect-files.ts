@@ -30,10 +30,10 @@ export interface FileReport {
   /** Its size after gzip, each mebibyte compressed for itself. */
   gzipBytes: number;
   /**
-   * Shannon entropy of its bytes in bits for each: 0 where all are equal, 8 where all are random.
+   * Shannon entropy in bits per byte: 0 if all bytes are equal, 8 if all are random.
    */
   entropy: number;
-  /** In hexadecimal; null where there was nothing to read: a link, a folder, no permission. */
+  /** In hexadecimal; null if there was nothing to read: a link, a folder, no permission. */
   sha256: string | null;
   /** Device and number; two paths that share it are two names of one file (hard links). */
   inode: string | null;

@@ -65,7 +65,7 @@ export const postFile: Case = {
       ],
       notes: [
         "start and end of the command are in its time; memory is VmHWM with that of its children",
-        "tenths are told by the size of the table meanwhile; the commit is in the last one",
+        "tenths are measured by the size of the table; the last one includes the commit",
       ],
     };
   },

@@ -42,7 +42,11 @@ const gap = "[\\s/*#-]+";
 const banned = Object.entries(phrases).map(([phrase, remedy]) => ({
   phrase,
   remedy,
-  pattern: new RegExp(`\\b${phrase.replaceAll(" ", gap)}\\b`, "gi"),
+  // "told apart" and "told to" are plain English.
+  pattern: new RegExp(
+    `\\b${phrase.replaceAll(" ", gap)}\\b${phrase.endsWith("told") ? "(?! (apart|to)\\b)" : ""}`,
+    "gi",
+  ),
 }));
 
 /** The lines of a source that contain a banned phrase. */

@@ -4,6 +4,7 @@ import { expect, test } from "bun:test";
 import { commandsOf, exitCodeFaults, unknownCommands } from "./documents.ts";
 import { deadFiles } from "./imports.ts";
 import { errorNameFaults, nameFaults } from "./names.ts";
+import { proseFaults, proseOf, ratesOf } from "./prose.ts";
 import type { Source } from "./source.ts";
 import { executeFaults, unsafeFaults } from "./statements.ts";
 import { wordFaults } from "./words.ts";
@@ -100,4 +101,18 @@ test("a statement that is put together, without a reason, is found", () => {
   expect(execute("  execute 'drop table ' || p_name;")).toHaveLength(1);
   expect(execute("  execute p_text;")).toHaveLength(1);
   expect(execute("  execute format('drop table %I', p_name);\n  -- execute p_text")).toEqual([]);
+});
+
+test("a phrase that readers parse twice is found, also across lines of a comment", () => {
+  const text = "/** Tried so\n * many times; a cell is told apart, a person is told. */";
+  expect(proseFaults({ path: "src/a.ts", text })).toEqual([
+    expect.stringContaining('src/a.ts:1: "so many"'),
+    expect.stringContaining('src/a.ts:2: "is told"'),
+  ]);
+});
+
+test("rates count prose alone, for each 1,000 words", () => {
+  const { words, rates } = ratesOf(proseOf("Those that `tell` wait.\n\n```sh\nwho tells\n```\n"));
+  expect(words).toBe(3);
+  expect(rates).toMatchObject({ "those that": 1_000 / 3, "tell/told": 0, "who/whoever": 0 });
 });
