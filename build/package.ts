@@ -22,7 +22,7 @@ export function buildPackage({ ifChanged = false } = {}): string {
   try {
     const folder = join(draft, "package");
     run(["tsc", "--project", "build/package.tsconfig.json", "--outDir", join(folder, "lib")], root);
-    writeMigrations(join(folder, "lib/db/migration-list.js"));
+    writeMigrations(join(folder, "lib/db/admin/migration-list.js"));
     writeFileSync(join(folder, "package.json"), `${JSON.stringify(manifest(), null, 2)}\n`);
     for (const name of ["LICENSE", "CHANGELOG.md"]) cpSync(join(root, name), join(folder, name));
     writeFileSync(join(folder, "README.md"), readMe());

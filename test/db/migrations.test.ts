@@ -29,8 +29,12 @@ import {
   takeAll,
   until,
 } from "./engine.ts";
+import { catalogOf } from "./catalog.ts";
 
 const names = migrations.map(({ name }) => name);
+
+/** Migration 1 as it was released; nothing has been released, so as it is. */
+const released = migrations[0]?.sql ?? "";
 
 /** A database in which no pdoflow has ever been. */
 async function emptyDatabase(): Promise<Db> {
@@ -100,6 +104,50 @@ describe("migrating", () => {
     for (const act of [requireCurrentSchema, pendingMigrations, migrate]) {
       expect(await refusal(act(db))).toContain('schema "pdoflow" is at version 99, newer than');
     }
+  });
+});
+
+describe("upgrading", () => {
+  /** What a schema consists of that was released with an older pdoflow and then upgraded. */
+  async function upgraded(old: string[], later: string[]): Promise<string[]> {
+    await using db = await emptyDatabase();
+    await db.sql`create schema pdoflow`;
+    await db.sql`create table pdoflow.migration (
+      number integer primary key, name text not null, applied_at timestamptz not null default now())`;
+    await db.sql`comment on table pdoflow.migration is 'One row: one migration that was applied.'`;
+    for (const text of [...old, ...later]) await db.sql.unsafe(text);
+    await db.sql`select pdoflow.apply_grants()`;
+    return await catalogOf(db.sql);
+  }
+
+  const fresh = async () => {
+    await using db = await freshQueue();
+    return await catalogOf(db.sql);
+  };
+
+  test("an upgraded schema equals a new one", async () => {
+    const later = migrations.slice(1).map(({ sql }) => sql);
+    expect(await upgraded([released], later)).toEqual(await fresh());
+  });
+
+  test("a migration that does less or more than the files of the nouns is found", async () => {
+    const before = [released, "drop index pdoflow.posting_name"];
+    const same = "create index posting_name on pdoflow.posting (name, id) where name is not null";
+    const now = await fresh();
+    expect(await upgraded(before, [same])).toEqual(now);
+    expect(await upgraded(before, [])).not.toEqual(now);
+    expect(await upgraded([released], ["alter table pdoflow.lane add extra text"])).not.toEqual(
+      now,
+    );
+  });
+
+  test("the body of each function is valid", async () => {
+    await using db = await freshQueue();
+    const rows = await db.sql<{ text: string }[]>`
+      select pg_get_functiondef(oid) as text from pg_proc
+      where pronamespace = 'pdoflow'::regnamespace`;
+    expect(rows.length).toBeGreaterThan(100);
+    for (const { text } of rows) await db.sql.unsafe(text);
   });
 });
 

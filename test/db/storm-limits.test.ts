@@ -1,5 +1,5 @@
 // Limited and unlimited postings, retries, people and rescues at the same time: no two of them may
-// wait for each other. The order of locks is in sql/0002_engine.sql.
+// wait for each other. The order of locks is in sql/README.md.
 import { expect, test } from "bun:test";
 
 import { connect, type Db, errorCode } from "../../src/db/connection/connect.ts";

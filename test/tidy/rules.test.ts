@@ -97,7 +97,7 @@ test("a statement that is put together, without a reason, is found", () => {
   expect(added("await session.unsafe(text);")).toHaveLength(1);
   expect(added('await session["unsafe"](text);')).toHaveLength(1);
   expect(added("// unsafe to do otherwise\nawait sql`select 1`;")).toEqual([]);
-  const execute = (text: string) => executeFaults(source("sql/0001_a.sql", text));
+  const execute = (text: string) => executeFaults(source("sql/engine/a.sql", text));
   expect(execute("  execute 'drop table ' || p_name;")).toHaveLength(1);
   expect(execute("  execute p_text;")).toHaveLength(1);
   expect(execute("  execute format('drop table %I', p_name);\n  -- execute p_text")).toEqual([]);

@@ -84,11 +84,15 @@ export function requireCurrentVersion(schema: string, found: number): void {
   if (found > migrations.length) throw new SchemaTooNew(schema, found);
 }
 
-/** The migrations that the database lacks, with the text that `migrate` would run. */
+/**
+ * The migrations that the database lacks, with the text that `migrate` would run. The first creates
+ * the whole schema as it is now, so an empty database needs no other.
+ */
 export async function pendingMigrations(db: Db): Promise<{ name: string; sql: string }[]> {
   const found = await schemaVersion(db);
   if (found > migrations.length) throw new SchemaTooNew(db.target.schema, found);
-  return migrations.slice(found).map(({ name, sql }) => ({
+  const pending = found === 0 ? migrations.slice(0, 1) : migrations.slice(found);
+  return pending.map(({ name, sql }) => ({
     name,
     sql: withSchema(sql, db.target.schema),
   }));
@@ -134,12 +138,13 @@ export async function migrate(db: Db): Promise<string[]> {
       comment on table ${db.schema}.migration
       is 'One row: one migration that was applied.'`;
     const pending = await pendingMigrations({ ...db, sql: sql as unknown as Sql });
-    const first = migrations.length - pending.length + 1;
-    for (const [offset, migration] of pending.entries()) {
+    for (const migration of pending) {
       await sql.unsafe(migration.sql); // our own text, several statements in one
+    }
+    for (const [index, { name }] of migrations.entries()) {
       await sql`
-        insert into ${db.schema}.migration (number, name)
-        values (${first + offset}, ${migration.name})`;
+        insert into ${db.schema}.migration (number, name) values (${index + 1}, ${name})
+        on conflict do nothing`;
     }
     if (pending.length > 0) await sql`select ${db.schema}.apply_grants()`;
     return pending.map(({ name }) => name);

@@ -1,0 +1,141 @@
+-- What posters call for their own postings and operators for all (docs/sql.md).
+
+-- Of these postings those that the caller may steer: its own, all for an operator.
+create function pdoflow.can_modify(p_postings bigint[]) returns bigint[] language sql stable as $$
+  select array(select id from pdoflow.posting
+               where id = any (p_postings)
+                 and (pdoflow.has_grant('operator') or route_id = any (pdoflow.own_routes())))
+$$;
+
+create function pdoflow.require_can_modify(p_posting bigint) returns void language plpgsql as $$
+begin
+  if cardinality(pdoflow.can_modify(array[p_posting])) = 0 then
+    raise exception 'there is no posting % that the role % may change', p_posting,
+      pdoflow.caller() using errcode = 'PF003';
+  end if;
+end $$;
+
+-- Stops postings for now, until they are resumed; returns those that it stopped.
+create function pdoflow.pause(
+  p_postings bigint[], p_reason text default null, p_state pdoflow.posting_state default 'paused'
+) returns bigint[] language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+  if p_state not in ('paused', 'errored_out') then
+    raise exception 'expected the state paused or errored_out, found %', p_state
+      using errcode = 'PF002';
+  end if;
+  return pdoflow.pause_postings(pdoflow.can_modify(p_postings), p_state, p_reason);
+end $$;
+
+-- The same of one posting: true where that changed something.
+create function pdoflow.pause(p_posting bigint, p_reason text default null) returns boolean
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+  perform pdoflow.require_can_modify(p_posting);
+  return cardinality(pdoflow.pause(array[p_posting], p_reason)) > 0;
+end $$;
+
+create function pdoflow.resume(p_postings bigint[]) returns bigint[] language plpgsql
+security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  v_ids bigint[] := pdoflow.can_modify(p_postings);
+begin
+  v_ids := pdoflow.forgive(v_ids) || pdoflow.reopen(v_ids);
+  return array(select distinct id from unnest(v_ids) as id order by id);
+end $$;
+
+create function pdoflow.resume(p_posting bigint) returns boolean
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+  perform pdoflow.require_can_modify(p_posting);
+  return cardinality(pdoflow.resume(array[p_posting])) > 0;
+end $$;
+
+create function pdoflow.cancel(
+  p_postings bigint[], p_kills boolean default true, p_reason text default null
+) returns bigint[] language plpgsql security definer set search_path = pg_catalog, pg_temp as
+$$ begin return pdoflow.cancel_all(pdoflow.can_modify(p_postings), p_kills, p_reason); end $$;
+
+create function pdoflow.cancel(
+  p_posting bigint, p_kills boolean default true, p_reason text default null
+) returns boolean language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+  perform pdoflow.require_can_modify(p_posting);
+  return cardinality(pdoflow.cancel(array[p_posting], p_kills, p_reason)) > 0;
+end $$;
+
+-- Tries failed jobs of a posting once more: all, those with an index from p_firsts to p_lasts, or
+-- with a fingerprint that begins so. Returns how many; null of a posting that is cancelled.
+create function pdoflow.retry(
+  p_posting bigint, p_firsts integer[] default null, p_lasts integer[] default null,
+  p_fingerprint text default null
+) returns integer language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+  perform pdoflow.require_can_modify(p_posting);
+  perform pdoflow.require_room_again(p_posting);
+  return pdoflow.retry_failed(p_posting, p_firsts, p_lasts, p_fingerprint);
+end $$;
+
+-- Sets limits of postings that have not ended: {"maxRunning": 4, "maxRate": "10/s"}, null for none;
+-- one that is not named stays. Returns the postings with the limits that they have now.
+create function pdoflow.set_limits(p_postings bigint[], p_limits jsonb)
+returns table (id bigint, max_running integer, rate_count integer, rate_ms integer)
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+#variable_conflict use_column
+declare
+  v_new pdoflow.posting := pdoflow.posting_of('limits#only', p_limits);
+  v_ids bigint[];
+begin
+  if p_limits - array['maxRunning', 'maxRate'] <> '{}' then
+    raise exception 'expected maxRunning or maxRate, found %', left(p_limits::text, 1000)
+      using errcode = 'PF002';
+  end if;
+  v_ids := array(select p.id from pdoflow.posting p
+                 where p.id = any (pdoflow.can_modify(p_postings)) and p.ended_at is null
+                 order by p.id for no key update);
+  return query
+    with changed as (
+      update pdoflow.posting p
+      set max_running = case when p_limits ? 'maxRunning' then v_new.max_running
+                             else p.max_running end,
+          rate_count = case when p_limits ? 'maxRate' then v_new.rate_count
+                            else p.rate_count end,
+          rate_ms = case when p_limits ? 'maxRate' then v_new.rate_ms else p.rate_ms end
+      where p.id = any (v_ids)
+      returning p.id, p.max_running, p.rate_count, p.rate_ms),
+    told as (select c.*, pg_notify('pdoflow.posted', c.id::text) from changed c)
+    select t.id, t.max_running, t.rate_count, t.rate_ms from told t order by t.id;
+end $$;
+
+-- Gives postings that have not ended another priority; returns those.
+create function pdoflow.set_priority(p_postings bigint[], p_priority integer) returns bigint[]
+language plpgsql security definer set search_path = pg_catalog, pg_temp as
+$$ begin return pdoflow.set_priorities(pdoflow.can_modify(p_postings), p_priority); end $$;
+
+create function pdoflow.set_priority(p_posting bigint, p_priority integer) returns boolean
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+  perform pdoflow.require_can_modify(p_posting);
+  return cardinality(pdoflow.set_priority(array[p_posting], p_priority)) > 0;
+end $$;
+
+-- Tells pools to take no more jobs, by their numbers or hosts; returns those that it told. One that
+-- does not answer has from now on a minute at most before the others declare it lost, however
+-- patient it asked them to be: so this ends pools that are not there (any more), or never were.
+create function pdoflow.drain_pools(p_ids bigint[], p_hosts text[])
+returns table (id bigint, host text)
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+#variable_conflict use_column
+begin
+  return query
+    with told as (
+      update pdoflow.pool p
+      set state = 'draining', heartbeat_timeout_ms = least(p.heartbeat_timeout_ms, 60000)
+      where p.id in (select w.id from pdoflow.pool w
+                     where (w.id = any (p_ids) or w.host = any (p_hosts))
+                       and (w.state = 'up'
+                         or w.state = 'draining' and w.heartbeat_timeout_ms > 60000)
+                     order by w.id for no key update)
+      returning p.id, p.host, pg_notify('pdoflow.changed', ''))
+    select t.id, t.host from told t order by t.id;
+end $$;

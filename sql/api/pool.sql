@@ -1,0 +1,227 @@
+-- What pools call. These functions run as the owner of the schema, for roles that were granted the
+-- kind pool. A pool acts only for itself and on the jobs that it has leased.
+
+-- A pool of which there is no row was lost in a failover: it takes a new one (PF004).
+create function pdoflow.require_pool(p_pool bigint) returns void language plpgsql stable as $$
+begin
+  if not exists (select from pdoflow.pool where id = p_pool) then
+    raise exception 'there is no pool %', p_pool using errcode = 'PF004';
+  end if;
+  if not exists (select from pdoflow.pool
+                 where id = p_pool and (role = pdoflow.caller() or pdoflow.is_owner())) then
+    raise insufficient_privilege using message =
+      format('there is no pool %s of the role %s', p_pool, pdoflow.caller());
+  end if;
+end $$;
+
+create function pdoflow.pool_register(
+  p_host text, p_pid integer, p_version text, p_os_user text, p_slots integer,
+  p_heartbeat_timeout_ms integer, p_provides jsonb, p_posters text[], p_project text default null
+) returns bigint language plpgsql
+security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  v_id bigint;
+  v_most integer := case when pdoflow.runs_all() then 10000 else 200 end;
+begin
+  if not coalesce(p_heartbeat_timeout_ms between 1 and 86400000 and p_slots between 0 and 1024,
+    false) then
+    raise exception 'expected a heartbeat timeout of at most a day and 0 to 1024 worker slots, '
+      'found % ms and %', p_heartbeat_timeout_ms, p_slots using errcode = 'PF002';
+  end if;
+  if jsonb_typeof(p_provides) is distinct from 'object' or octet_length(p_provides::text) > 4000
+     or octet_length(p_posters::text) > 100000 or octet_length(p_project) > 1000 then
+    raise exception 'expected what the pool provides as an object of at most 4000 bytes, at most '
+      '100000 bytes of posters, and 1000 of a project' using errcode = 'PF002';
+  end if;
+  if v_most <= (select count(*) from pdoflow.pool
+                where state in ('up', 'draining') and role = pdoflow.caller()) then
+    raise exception 'expected fewer than % pools of the role % that have not ended, found as many: '
+      'stop some, or wait until those that were killed have been declared lost', v_most,
+      pdoflow.caller() using errcode = 'PF001';
+  end if;
+  insert into pdoflow.pool (host, pid, version, role, os_user, slots, heartbeat_timeout_ms,
+    provides,
+                            posters, project, serves_all)
+  values (left(p_host, 255), p_pid, left(p_version, 100), pdoflow.caller(), left(p_os_user, 100),
+          p_slots, p_heartbeat_timeout_ms, p_provides, p_posters, p_project, pdoflow.runs_all())
+  returning id into v_id;
+  return v_id;
+end $$;
+
+-- What is told as running is read by whoever rescues this pool: its form is checked here. The slots
+-- are those of pools that claim the same jobs (O7), and were heard of in the last minute.
+create function pdoflow.pool_beat(p_pool bigint, p_running jsonb, p_listens boolean)
+returns table (is_up boolean, is_draining boolean, slots bigint, followed bigint[])
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+#variable_conflict use_column
+declare
+  v_state text;
+begin
+  perform pdoflow.require_pool(p_pool);
+  if octet_length(p_running::text) > 1024 * 1024 then
+    raise exception 'expected at most 1 MiB of running jobs' using errcode = 'PF002';
+  end if;
+  perform from jsonb_to_recordset(p_running) as j (posting bigint, seq integer, attempt integer);
+  update pdoflow.pool set beat_at = clock_timestamp(), running = p_running, listens = p_listens
+  where id = p_pool and state in ('up', 'draining') returning state into v_state;
+  return query
+    select v_state is not null, coalesce(v_state = 'draining', false),
+           coalesce(sum(p.slots), 0)::bigint,
+           array(select f.posting_id from pdoflow.followed f
+                 where f.until > now() and f.posting_id in (
+                   select (j.value ->> 'posting')::bigint from jsonb_array_elements(p_running) j))
+    from pdoflow.pool p
+    where id = p_pool or (
+      state = 'up' and (serves_all or role = pdoflow.caller())
+      and beat_at > clock_timestamp() - least(heartbeat_timeout_ms, 60000) * interval '1 ms');
+end $$;
+
+-- Says that a pool waits for postings (O5).
+create function pdoflow.pool_listens(p_pool bigint) returns void language plpgsql
+security definer set search_path = pg_catalog, pg_temp as $$
+begin
+  perform pdoflow.require_pool(p_pool);
+  update pdoflow.pool set listens = true where id = p_pool and not listens;
+end $$;
+
+create function pdoflow.pool_drain(p_pool bigint) returns void language plpgsql
+security definer set search_path = pg_catalog, pg_temp as $$
+begin
+  perform pdoflow.require_pool(p_pool);
+  update pdoflow.pool set state = 'draining' where id = p_pool and state = 'up';
+end $$;
+
+create function pdoflow.pool_end(p_pool bigint) returns integer language plpgsql
+security definer set search_path = pg_catalog, pg_temp as $$
+begin
+  perform pdoflow.require_pool(p_pool);
+  delete from pdoflow.live_output where pool_id = p_pool;
+  return pdoflow.end_pool(p_pool);
+end $$;
+
+-- The routes whose postings the caller keeps in order; null for all. What this does is true of a
+-- posting whoever says so, but it locks: a pool of one poster's is not to hold up those of others.
+create function pdoflow.upkeep_routes() returns integer[] language sql stable as
+$$ select case when not pdoflow.runs_all() then pdoflow.run_routes() end $$;
+
+-- The routes of postings that have not ended and that the caller's pools may run, those of a
+-- project or, if p_project is null, of any; or that of a run. By their numbers. As long as they are
+-- few, those whose postings have ended are among them: so no old snapshot makes this slower.
+create function pdoflow.pool_routes(p_run text, p_project text) returns table (
+  id integer, poster text, poster_os text, needs jsonb, run text, project text, share real
+) language plpgsql stable security definer set search_path = pg_catalog, pg_temp
+set jit = off set enable_seqscan = off as $$
+#variable_conflict use_column
+declare
+  v_posters text[] := case when not pdoflow.runs_all() then pdoflow.run_posters() end;
+  v_are_few boolean := p_run = '' and 200 >= (
+    select count(*) from (select from pdoflow.route r where r.run = '' limit 201) few);
+begin
+  return query
+    with found as materialized (
+      select r.* from pdoflow.open_routes() as o (id) cross join lateral (
+        select * from pdoflow.route where id = o.id and run = '' offset 0) r
+      where p_run = '' and not v_are_few
+      union all
+      select r.* from pdoflow.route r where v_are_few and r.run = ''
+      union all
+      select r.* from pdoflow.route r where p_run <> '' and r.run = p_run and r.run <> ''),
+    mine as materialized (
+      select * from found f
+      where (v_posters is null or f.poster = any (v_posters))
+        and (p_project is null or f.project in ('', p_project))),
+    weight as materialized (
+      select m.poster, pdoflow.share_of(m.poster) as share
+      from (select distinct poster from mine) m)
+    select m.id, m.poster, m.poster_os, m.needs, m.run, m.project, w.share
+    from mine m join weight w using (poster) order by m.id;
+end $$;
+
+-- In how many ms the next retry is due, and the next posting that starts later; nulls where there
+-- is none.
+create function pdoflow.pool_next_ms(
+  p_routes integer[], p_skip bigint[], out retry_ms double precision, out start_ms double precision
+) language plpgsql stable security definer set search_path = pg_catalog, pg_temp
+set jit = off set enable_seqscan = off as $$
+begin
+  retry_ms := pdoflow.next_retry_ms(pdoflow.served(p_routes), p_skip);
+  select extract(epoch from run_at - now()) * 1000 into start_ms from pdoflow.posting
+  where run_at is not null and state = 'open'
+    and (pdoflow.runs_all() or route_id = any (pdoflow.run_routes()))
+  order by run_at limit 1;
+end $$;
+
+create function pdoflow.pool_start_due() returns integer language plpgsql
+security definer set search_path = pg_catalog, pg_temp as
+$$ begin return pdoflow.start_due(pdoflow.upkeep_routes()); end $$;
+
+-- Ends those of the postings whose jobs have all ended.
+create function pdoflow.pool_finish(p_postings bigint[]) returns setof bigint
+language plpgsql security definer set search_path = pg_catalog, pg_temp as
+$$ begin
+  return query select * from pdoflow.finish(case when pdoflow.runs_all() then p_postings else
+    array(select id from pdoflow.posting
+          where id = any (p_postings) and route_id = any (pdoflow.run_routes())) end);
+end $$;
+
+-- Ends postings that a pool which died between its last outcome and pool_finish left open.
+create function pdoflow.pool_finish_stragglers() returns setof bigint language plpgsql
+security definer set search_path = pg_catalog, pg_temp as $$
+begin
+  return query select * from pdoflow.finish(array(
+    select p.id from pdoflow.posting p join (
+      select posting_id, sum(done + failed + cancelled) as ended
+      from pdoflow.progress group by posting_id) g on g.posting_id = p.id
+    where g.ended = p.job_count
+      and (pdoflow.runs_all() or p.route_id = any (pdoflow.run_routes())) limit 1000));
+end $$;
+
+create function pdoflow.pool_fold() returns void language plpgsql
+security definer set search_path = pg_catalog, pg_temp as
+$$ begin perform pdoflow.fold(pdoflow.upkeep_routes()); end $$;
+
+-- Opens the next span well before it is needed. Only for who runs everybody's jobs: it locks.
+create function pdoflow.pool_keep_room() returns void language plpgsql
+security definer set search_path = pg_catalog, pg_temp as $$
+begin
+  if pdoflow.runs_all() and pdoflow.room() < 10000
+     and pg_try_advisory_xact_lock(pdoflow.span_lock(0)) then
+    perform pdoflow.open_span();
+  end if;
+end $$;
+
+create function pdoflow.pool_rescue() returns table (pool_id bigint, host text, jobs integer)
+language plpgsql security definer set search_path = pg_catalog, pg_temp as
+$$ begin return query select * from pdoflow.rescue(pdoflow.upkeep_routes()); end $$;
+
+-- The pools, other than this one, that hold jobs of these routes, with the moment of their last
+-- heartbeat and how long until they count as lost, in ms.
+create function pdoflow.pool_job_holders(p_pool bigint, p_routes integer[])
+returns table (id bigint, host text, beat_ms double precision, due_in_ms double precision)
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp
+set jit = off set enable_seqscan = off as $$
+#variable_conflict use_column
+begin
+  perform pdoflow.require_pool(p_pool);
+  return query
+    select p.id, p.host, (extract(epoch from p.beat_at) * 1000)::double precision,
+           (p.heartbeat_timeout_ms - extract(epoch from clock_timestamp() - p.beat_at) * 1000)
+             ::double precision
+    from pdoflow.pool p
+    where p.state in ('up', 'draining') and p.id <> p_pool and exists (
+      select from pdoflow.lease l join pdoflow.posting o on o.id = l.posting_ids[1]
+      where l.pool_id = p.id and l.active and o.route_id = any (pdoflow.served(p_routes)))
+    order by p.id;
+end $$;
+
+-- Stops a posting whose jobs only fail. Only one that the caller's pools may run.
+create function pdoflow.pool_stop_posting(p_postings bigint[], p_reason text)
+returns bigint[] language plpgsql
+security definer set search_path = pg_catalog, pg_temp as $$
+begin
+  return pdoflow.pause_postings(array(
+    select id from pdoflow.posting
+    where id = any (p_postings)
+      and (pdoflow.runs_all() or route_id = any (pdoflow.run_routes()))),
+    'errored_out', p_reason);
+end $$;

@@ -1,0 +1,109 @@
+-- What pools call to get jobs, and to refuse postings.
+
+create function pdoflow.pool_claim(
+  p_pool bigint, p_routes integer[], p_oldest boolean,
+  p_entry_points text[], p_caps integer[], p_floors integer[],
+  p_cap integer, p_share double precision, p_skip bigint[], p_slack_ms integer,
+  p_read_most integer, p_separator text
+) returns table (lease_id bigint, first_seq integer, end_seq integer, attempt integer,
+                 wait_ms integer, most_running integer, posting_ids text, places text, args text,
+                 posting json)
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+#variable_conflict use_column
+begin
+  perform pdoflow.require_pool(p_pool);
+  if p_slack_ms not between 0 and 60000 then
+    raise exception 'expected 0 to 60000 ms of slack, found %', p_slack_ms
+      using errcode = 'PF002';
+  end if;
+  return query select * from pdoflow.claim_jobs(
+    p_pool, pdoflow.served(p_routes), p_oldest, p_entry_points, p_caps, p_floors, p_cap, p_share,
+    p_skip, p_slack_ms, p_read_most, p_separator);
+end $$;
+
+-- What a pool must know of postings to run their jobs, of those that the caller's may run.
+create function pdoflow.pool_runnable(p_postings bigint[]) returns table (posting json)
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
+begin
+  return query
+    select r.posting from pdoflow.runnable r
+    where r.id = any (p_postings) and (pdoflow.runs_all() or exists (
+      select from pdoflow.posting p
+      where p.id = r.id and p.route_id = any (pdoflow.run_routes())));
+end $$;
+
+-- The signatures of postings that the caller's pools may run, with those options that pools do not
+-- read otherwise.
+create function pdoflow.pool_signatures(p_postings bigint[]) returns table (
+  posting_id bigint, statement text, key_id text, signature text, blocks text,
+  max_running integer, rate_count integer, rate_ms integer
+) language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
+#variable_conflict use_column
+begin
+  return query
+    select s.posting_id, s.statement, s.key_id, s.signature, s.blocks,
+           p.max_running, p.rate_count, p.rate_ms
+    from pdoflow.signature s join pdoflow.posting p on p.id = s.posting_id
+    where s.posting_id = any (p_postings)
+      and (pdoflow.runs_all() or p.route_id = any (pdoflow.run_routes()));
+end $$;
+
+-- The arguments of a range of jobs, and their indices, as they are stored now: of a posting that
+-- the caller's pools may run.
+create function pdoflow.pool_block(
+  p_posting bigint, p_first integer, p_end integer, p_separator text
+) returns table (args text, indices text)
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp
+set jit = off set enable_seqscan = off as $$
+#variable_conflict use_column
+begin
+  return query
+    select string_agg(j.args::text, p_separator order by j.seq),
+           string_agg(coalesce(j.index, j.seq)::text, ',' order by j.seq)
+    from pdoflow.job j
+    where j.posting_id = p_posting and j.seq >= p_first and j.seq < p_end
+      and exists (select from pdoflow.posting p where p.id = p_posting
+                  and (pdoflow.runs_all() or p.route_id = any (pdoflow.run_routes())));
+end $$;
+
+-- Notes that a pool does not run postings of those that the caller's may run, and returns for each
+-- its oldest refusal.
+create function pdoflow.pool_refuse(p_pool bigint, p_postings bigint[], p_reasons text[])
+returns table (posting_id bigint, oldest bigint)
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+set jit = off set enable_seqscan = off as $$
+#variable_conflict use_column
+begin
+  perform pdoflow.require_pool(p_pool);
+  insert into pdoflow.refusal as f (posting_id, host, pool_id, pool_ids, reason)
+  select p.id, o.host, p_pool, array[p_pool], left(min(r.reason), 1000)
+  from unnest(p_postings, p_reasons) as r (id, reason)
+    join pdoflow.posting p on p.id = r.id join pdoflow.pool o on o.id = p_pool
+  -- By their numbers first: a join would look at all postings that have not ended.
+  where p.id = any (p_postings) and r.reason is not null and p.ended_at is null
+    and (pdoflow.runs_all() or p.route_id = any (pdoflow.run_routes()))
+    and (10 > (select count(*) from pdoflow.refusal x where x.posting_id = p.id)
+         or exists (select from pdoflow.refusal x where x.posting_id = p.id and x.host = o.host))
+  group by p.id, o.host order by p.id -- in the order of forgive
+  on conflict (posting_id, host) do update
+  set pool_id = excluded.pool_id,
+      pool_ids = (array_remove(f.pool_ids, excluded.pool_id) || excluded.pool_id)
+                 [greatest(cardinality(f.pool_ids) - 18, 1):],
+      reason = excluded.reason, refused_at = excluded.refused_at;
+  return query select f.posting_id, min(f.id) from pdoflow.refusal f
+    where f.posting_id = any (p_postings) group by f.posting_id;
+end $$;
+
+-- Takes back what a pool said of postings that it runs after all.
+create function pdoflow.pool_retract(p_pool bigint, p_postings bigint[]) returns void
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+set jit = off set enable_seqscan = off as $$
+begin
+  perform pdoflow.require_pool(p_pool);
+  -- In the order of pool_refuse.
+  perform from pdoflow.refusal
+  where posting_id = any (p_postings) and p_pool = any (pool_ids) order by posting_id for update;
+  update pdoflow.refusal set pool_ids = array_remove(pool_ids, p_pool)
+  where posting_id = any (p_postings) and p_pool = any (pool_ids);
+  delete from pdoflow.refusal where posting_id = any (p_postings) and pool_ids = '{}';
+end $$;

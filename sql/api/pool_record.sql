@@ -1,0 +1,118 @@
+-- What pools call to record outcomes and to release jobs.
+
+-- Refuses outcomes of which more would be kept than of any (64 Mi characters of result or error,
+-- 256 KiB of output), or than their posters may have kept (T4). A pool of ours sends none; of an
+-- error that is longer it leaves name and message, up to 8 Ki characters.
+create function pdoflow.require_kept(
+  p_count integer, p_postings bigint[], p_results text[], p_errors text[], p_stdouts text[],
+  p_stderrs text[]
+) returns void language plpgsql stable set jit = off set enable_seqscan = off as $$
+declare
+  v record;
+begin
+  -- The sizes of whole arrays are known at once: nearly always nothing more is to be measured.
+  if greatest(pg_column_size(p_results), pg_column_size(p_errors)) > 67108864
+     and exists (select from unnest(p_results || p_errors) as kept (text)
+                 where length(kept.text) > 67108864)
+     or greatest(pg_column_size(p_stdouts), pg_column_size(p_stderrs)) > 262144
+     and exists (select from unnest(p_stdouts || p_stderrs) as kept (text)
+                 where octet_length(kept.text) > 262144) then
+    raise exception 'expected at most 64 Mi characters of a result or an error, and 256 KiB of '
+      'output, found more' using errcode = 'program_limit_exceeded';
+  end if;
+  if not exists (select from pdoflow.posting
+                 where id = any (p_postings)
+                   and (max_result_bytes is not null or max_output_bytes is not null)) then
+    return;
+  end if;
+  select b.posting_id, p.max_result_bytes, p.max_output_bytes into v
+  from unnest(pdoflow.repeated(p_postings, p_count), p_results, p_errors, p_stdouts, p_stderrs)
+      as b (posting_id, result, error, stdout, stderr)
+    join pdoflow.posting p on p.id = b.posting_id
+  where octet_length(b.result) > p.max_result_bytes
+     or octet_length(b.error) > greatest(p.max_result_bytes, 65536)
+     or greatest(octet_length(b.stdout), octet_length(b.stderr)) > p.max_output_bytes
+  limit 1;
+  if found then
+    raise exception 'of jobs of posting % are kept a result of % bytes and % bytes of output',
+      v.posting_id, coalesce(v.max_result_bytes::text, 'any number of'),
+      coalesce(v.max_output_bytes::text, 'any number of')
+      using errcode = 'program_limit_exceeded';
+  end if;
+end $$;
+
+-- Refuses outcomes of jobs that the caller's pools may not run, unless this pool has leased them
+-- before: recording locks their postings before it looks whose they are.
+create function pdoflow.require_runnable(p_pool bigint, p_postings bigint[])
+returns void language plpgsql stable set jit = off set enable_seqscan = off as $$
+begin
+  if pdoflow.runs_all() then return; end if;
+  if exists (
+    select from pdoflow.posting p
+    where p.id = any (p_postings) and p.route_id <> all (pdoflow.run_routes())
+      and not exists (select from pdoflow.lease l
+                      where l.pool_id = p_pool and l.active and p.id = any (l.posting_ids))) then
+    raise insufficient_privilege using message =
+      format('pool %s may not run jobs of all these postings', p_pool);
+  end if;
+end $$;
+
+create function pdoflow.pool_record(
+  p_pool bigint, p_count integer, p_leases bigint[], p_postings bigint[], p_seqs integer[],
+  p_attempts integer[], p_states pdoflow.outcome_state[], p_ages_us bigint[],
+  p_durations_us bigint[], p_pids integer[], p_results text[], p_errors text[],
+  p_delays_ms bigint[], p_let_go bigint[], p_stdouts text[], p_stderrs text[],
+  p_waited_us bigint
+) returns integer language plpgsql
+security definer set search_path = pg_catalog, pg_temp as $$
+begin
+  perform pdoflow.require_pool(p_pool);
+  perform pdoflow.require_runnable(p_pool, p_postings);
+  perform pdoflow.require_kept(p_count, p_postings, p_results, p_errors, p_stdouts, p_stderrs);
+  return pdoflow.record(p_pool, p_count, p_leases, p_postings, p_seqs, p_attempts, p_states,
+                        p_ages_us, p_durations_us, p_pids, p_results, p_errors, p_delays_ms,
+                        p_let_go, p_stdouts, p_stderrs, p_waited_us);
+end $$;
+
+-- What is kept must be of these leases: else a pool could lease itself what it likes (L1).
+create function pdoflow.pool_release(
+  p_pool bigint, p_leases bigint[], p_keep_leases bigint[], p_keep_postings bigint[],
+  p_keep_firsts integer[], p_keep_ends integer[], p_keep_attempts integer[]
+) returns integer language plpgsql
+security definer set search_path = pg_catalog, pg_temp set jit = off set enable_seqscan = off as $$
+begin
+  perform pdoflow.require_pool(p_pool);
+  if exists (
+    with kept as (
+      select * from unnest(p_keep_leases, p_keep_postings, p_keep_firsts, p_keep_ends,
+                           p_keep_attempts)
+        as k (lease_id, posting_id, first_seq, end_seq, attempt))
+    select from kept k
+    where not coalesce(k.first_seq < k.end_seq, false)
+      or k.end_seq - k.first_seq is distinct from (
+      select sum(least(r.end_seq, k.end_seq) - greatest(r.first_seq, k.first_seq))
+      from pdoflow.lease l cross join lateral
+        unnest(l.posting_ids, l.first_seqs, l.end_seqs, l.attempts)
+          as r (posting_id, first_seq, end_seq, attempt)
+      where l.id = k.lease_id and l.pool_id = p_pool and r.posting_id = k.posting_id
+        and r.attempt = k.attempt and r.first_seq < k.end_seq and k.first_seq < r.end_seq))
+  then
+    raise exception 'what pool % keeps is not of its leases', p_pool
+      using errcode = 'insufficient_privilege';
+  end if;
+  return pdoflow.release(p_pool, p_leases, p_keep_leases, p_keep_postings, p_keep_firsts,
+                           p_keep_ends, p_keep_attempts, 0);
+end $$;
+
+-- Gives back the leases that the database has for a pool and that the pool knows nothing of.
+create function pdoflow.pool_release_unknown(p_pool bigint, p_known bigint[])
+returns integer language plpgsql
+security definer set search_path = pg_catalog, pg_temp set jit = off set enable_seqscan = off as $$
+begin
+  perform pdoflow.require_pool(p_pool);
+  return pdoflow.release(
+    p_pool,
+    array(select id from pdoflow.lease
+          where pool_id = p_pool and active and id <> all (p_known)),
+    '{}', '{}', '{}', '{}', '{}', 0);
+end $$;

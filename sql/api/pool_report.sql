@@ -1,0 +1,107 @@
+-- What pools report for people: metrics, live output and profiles.
+
+-- What a pool tells with its beat, for people.
+--   p_recent     attempts that ended in each of the last 60 seconds
+--   p_durations  D2, of all attempts since it told before
+--   p_postings, p_ages_us   of a sample of first attempts: when they started, that long ago
+--   p_limits_ms  the limits of the counts in p_durations
+create function pdoflow.pool_report(
+  p_pool bigint, p_busy integer, p_recent integer[], p_done integer, p_failed integer,
+  p_retried integer, p_durations integer[], p_postings bigint[], p_ages_us bigint[],
+  p_limits_ms double precision[]
+) returns void language plpgsql
+security definer set search_path = pg_catalog, pg_temp
+set jit = off set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off as $$
+#variable_conflict use_column
+begin
+  perform pdoflow.require_pool(p_pool);
+  if greatest(cardinality(p_recent), cardinality(p_durations), cardinality(p_limits_ms)) > 60
+     or greatest(cardinality(p_postings), cardinality(p_ages_us)) > 10000 then
+    raise exception 'expected the counts of a minute and a sample of starts, found more'
+      using errcode = 'PF002';
+  end if;
+  update pdoflow.pool set busy = p_busy, recent = p_recent
+  where id = p_pool and state in ('up', 'draining')
+    and (busy, recent) is distinct from (p_busy, p_recent);
+  if p_done + p_failed + p_retried > 0 then
+    insert into pdoflow.tally as t (pool_id, minute, done, failed, retried, durations, waits)
+    select p_pool, date_trunc('minute', now()), p_done, p_failed, p_retried, p_durations, array(
+      select count(w.wait_ms)::integer
+      from generate_series(0, cardinality(p_limits_ms)) as i (bucket) left join (
+        select 1000 * extract(
+          epoch from now() - b.age_us * interval '1 us' - p.posted_at) as wait_ms
+        from unnest(p_postings, p_ages_us) as b (posting_id, age_us)
+          join pdoflow.posting p on p.id = b.posting_id) w
+        on width_bucket(w.wait_ms::double precision, p_limits_ms) = i.bucket
+      group by i.bucket order by i.bucket)
+    on conflict (minute, pool_id) do update
+    set done = t.done + excluded.done, failed = t.failed + excluded.failed,
+        retried = t.retried + excluded.retried,
+        durations = array(select a + b from unnest(t.durations, excluded.durations)
+                            with ordinality as u (a, b, place) order by place),
+        waits = array(select a + b from unnest(t.waits, excluded.waits)
+                        with ordinality as u (a, b, place) order by place);
+  end if;
+  delete from pdoflow.tally where minute < now() - interval '2 hours';
+end $$;
+
+-- What running jobs of a pool have printed; what it told of others before is gone by that. In
+-- base64, since bytes may be cut within a letter.
+create function pdoflow.pool_show(
+  p_pool bigint, p_postings bigint[], p_seqs integer[], p_attempts integer[],
+  p_stdouts text[], p_stdout_ends bigint[], p_stderrs text[], p_stderr_ends bigint[]
+) returns void language plpgsql security definer set search_path = pg_catalog, pg_temp
+set jit = off set enable_seqscan = off as $$
+#variable_conflict use_column
+begin
+  perform pdoflow.require_pool(p_pool);
+  delete from pdoflow.live_output o
+  where o.pool_id = p_pool and not exists (
+    select from unnest(p_postings, p_seqs) as b (posting_id, seq)
+    where (b.posting_id, b.seq) = (o.posting_id, o.seq));
+  insert into pdoflow.live_output (posting_id, seq, pool_id, attempt, stdout, stdout_end, stderr,
+                                   stderr_end)
+  select b.posting_id, b.seq, p_pool, b.attempt, decode(b.stdout, 'base64'), b.stdout_end,
+         decode(b.stderr, 'base64'), b.stderr_end
+  from unnest(p_postings, p_seqs, p_attempts, p_stdouts, p_stdout_ends, p_stderrs, p_stderr_ends)
+    as b (posting_id, seq, attempt, stdout, stdout_end, stderr, stderr_end)
+  -- Of what it has leased alone.
+  where length(b.stdout) < 100000 and length(b.stderr) < 100000 and exists (
+    select from pdoflow.lease l cross join lateral
+      unnest(l.posting_ids, l.first_seqs, l.end_seqs, l.attempts)
+        as r (posting_id, first_seq, end_seq, attempt)
+    where l.pool_id = p_pool and l.active and r.posting_id = b.posting_id
+      and r.attempt = b.attempt and r.first_seq <= b.seq and b.seq < r.end_seq)
+  on conflict (posting_id, seq) do update
+  set pool_id = excluded.pool_id, attempt = excluded.attempt, reported_at = excluded.reported_at,
+      stdout = excluded.stdout, stdout_end = excluded.stdout_end, stderr = excluded.stderr,
+      stderr_end = excluded.stderr_end;
+end $$;
+
+-- Adds what a pool has sampled since it told before.
+create function pdoflow.pool_profile(
+  p_pool bigint, p_posting bigint, p_jobs integer, p_stacks jsonb
+) returns void language plpgsql
+security definer set search_path = pg_catalog, pg_temp as $$
+#variable_conflict use_column
+begin
+  perform pdoflow.require_pool(p_pool);
+  if jsonb_typeof(p_stacks) is distinct from 'object' or octet_length(p_stacks::text) > 8000000
+     or p_jobs is null or p_jobs < 0 then
+    raise exception 'expected the stacks of a profile' using errcode = 'PF002';
+  end if;
+  insert into pdoflow.profile as f (posting_id, pool_id, jobs, stacks)
+  select p.id, p_pool, p_jobs, p_stacks from pdoflow.posting p
+  where p.id = p_posting
+    and (pdoflow.runs_all() or p.route_id = any (pdoflow.run_routes()))
+  on conflict (posting_id, pool_id) do update
+  set jobs = f.jobs + excluded.jobs, reported_at = now(), stacks = (
+    select coalesce(jsonb_object_agg(t.stack, t.samples), '{}') from (
+      select n.stack, n.samples, sum(octet_length(to_json(n.stack)::text) + 24)
+               over (order by n.samples desc, n.stack) as bytes from (
+        select s.key as stack, sum(s.value::bigint) as samples from (
+          select * from jsonb_each_text(f.stacks)
+          union all select * from jsonb_each_text(excluded.stacks)) s
+        group by s.key order by 2 desc, 1 limit 2000) n) t
+    where t.bytes <= 7000000);
+end $$;

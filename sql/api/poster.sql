@@ -1,0 +1,188 @@
+-- Posting, from SQL and under the command line and the library (docs/sql.md): post in one call; or
+-- begin_posting, then add_jobs any number of times, then end_posting, in one transaction. These
+-- functions run as the owner, and the posting belongs to the caller.
+
+-- Posts jobs, given as a text like that of add_jobs, in one statement. Nulls where a span has to be
+-- opened first, and p_opens is false.
+create function pdoflow.post_batch(
+  p_entry_point text, p_options jsonb, p_text text, p_indexes integer[], p_priorities integer[],
+  p_sizes integer[], p_opens boolean,
+  out posting_id bigint, out job_count integer, out is_new boolean, out entry_point text
+) language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+#variable_conflict use_column
+declare
+  v pdoflow.posting := pdoflow.posting_of(p_entry_point, p_options);
+begin
+  select s.* into posting_id, job_count, is_new, entry_point
+  from pdoflow.start_posting(p_entry_point, p_options, p_opens) s;
+  if not is_new or posting_id is null then return; end if;
+  v.id := posting_id;
+  v.job_count := pdoflow.write_jobs(posting_id, 0, p_text, p_indexes, (
+    select max_argument_bytes from pdoflow.limits_of_caller()));
+  perform pdoflow.write_posting(v, p_options, p_indexes is not null, p_priorities, p_sizes);
+  job_count := v.job_count;
+  entry_point := p_entry_point;
+end $$;
+
+-- Posts one job for each element of p_args, a list of arguments or an object that is the one
+-- argument, all or none, and returns the number of the posting.
+create function pdoflow.post(p_entry_point text, p_args jsonb, p_options jsonb default '{}')
+returns bigint language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  v_wrong record;
+  v_priorities integer[];
+  v_lanes record;
+  v_jobs record;
+  v_posted record;
+begin
+  if jsonb_typeof(p_args) is distinct from 'array' then
+    raise exception 'expected a list of jobs, each a list of arguments or an object, found %',
+      coalesce(jsonb_typeof(p_args), 'null') using errcode = 'PF002';
+  end if;
+  select place - 1 as index, jsonb_typeof(value) as kind into v_wrong
+  from jsonb_array_elements(p_args) with ordinality as a (value, place)
+  where jsonb_typeof(value) not in ('array', 'object') limit 1;
+  if found then
+    raise exception 'job %: expected a list of arguments or an object, found a %; one job with '
+      'the arguments 1 and 2 is [[1, 2]]', v_wrong.index, v_wrong.kind using errcode = 'PF002';
+  end if;
+  v_priorities := pdoflow.priorities_of(p_options, jsonb_array_length(p_args));
+  select array_agg(priority order by priority desc) as priorities,
+         array_agg(size order by priority desc) as sizes into v_lanes
+  from (select priority, count(*)::integer as size
+        from unnest(v_priorities) as p (priority) group by priority) l;
+  select string_agg(value::text, e'\x1e' order by v_priorities[place] desc, place) as text,
+         array_agg(place::integer - 1 order by v_priorities[place] desc, place) as indexes
+  into v_jobs from jsonb_array_elements(p_args) with ordinality as a (value, place);
+  select * into v_posted from pdoflow.post_batch(
+    p_entry_point, p_options, coalesce(v_jobs.text, ''),
+    case when cardinality(v_lanes.priorities) > 1 then v_jobs.indexes end,
+    v_lanes.priorities, v_lanes.sizes, true);
+  if v_posted.entry_point <> p_entry_point then
+    raise exception 'the key "%" belongs to posting % of %: a posting of % needs a key of its own',
+      p_options ->> 'key', v_posted.posting_id, v_posted.entry_point, p_entry_point
+      using errcode = 'PF002';
+  end if;
+  return v_posted.posting_id;
+end $$;
+
+-- Begins a posting; add_jobs and end_posting in the same transaction go on. Where its key was
+-- posted before, is_new is false and there is nothing to go on with.
+create function pdoflow.begin_posting(
+  p_entry_point text, p_options jsonb default '{}', p_opens boolean default true,
+  out posting_id bigint, out job_count integer, out is_new boolean, out entry_point text
+) language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+#variable_conflict use_column
+declare
+  v_limits record;
+begin
+  perform pdoflow.posting_of(p_entry_point, p_options);
+  select * into v_limits from pdoflow.limits_of_caller();
+  if v_limits.max_open is not null then perform pdoflow.require_room(v_limits.max_open); end if;
+  select s.* into posting_id, job_count, is_new, entry_point
+  from pdoflow.start_posting(p_entry_point, p_options, p_opens) s;
+  if not is_new or posting_id is null then return; end if;
+  insert into pdoflow.draft (posting_id, entry_point, options, max_argument_bytes)
+  values (posting_id, p_entry_point, p_options, v_limits.max_argument_bytes);
+end $$;
+
+-- The draft of this transaction (D1), locked.
+create function pdoflow.draft_of(p_posting bigint) returns pdoflow.draft language plpgsql as $$
+declare
+  v_draft pdoflow.draft;
+begin
+  select * into v_draft from pdoflow.draft where posting_id = p_posting for update;
+  if not found then
+    raise exception 'posting % was not begun in this transaction', p_posting
+      using errcode = 'PF002';
+  end if;
+  return v_draft;
+end $$;
+
+-- Adds jobs: lists of arguments as text, separated by the character 30; and the place of each in
+-- what is posted, where they are sorted by priority (J2).
+create function pdoflow.add_jobs(
+  p_posting bigint, p_text text, p_indexes integer[]
+) returns integer language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  v_draft pdoflow.draft := pdoflow.draft_of(p_posting);
+  v_jobs integer;
+begin
+  if v_draft.job_count > 0 and v_draft.is_sorted <> (p_indexes is not null) then
+    raise exception 'expected an index for each job or for none' using errcode = 'PF002';
+  end if;
+  v_jobs := pdoflow.write_jobs(p_posting, v_draft.job_count, p_text, p_indexes,
+                               v_draft.max_argument_bytes);
+  update pdoflow.draft set job_count = job_count + v_jobs, is_sorted = p_indexes is not null
+  where posting_id = p_posting;
+  return v_jobs;
+end $$;
+
+-- Adds jobs as post takes them to what begin_posting began; returns how many.
+create function pdoflow.add_jobs(p_posting bigint, p_args jsonb[]) returns integer
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  v_wrong record;
+begin
+  select place - 1 as index, coalesce(jsonb_typeof(value), 'null') as kind into v_wrong
+  from unnest(p_args) with ordinality as a (value, place)
+  where coalesce(jsonb_typeof(value), 'null') not in ('array', 'object') limit 1;
+  if found then
+    raise exception 'job % of these: expected a list of arguments or an object, found a %',
+      v_wrong.index, v_wrong.kind using errcode = 'PF002';
+  end if;
+  if coalesce(cardinality(p_args), 0) = 0 then return 0; end if;
+  return pdoflow.add_jobs(p_posting, (
+    select string_agg(value::text, e'\x1e' order by place)
+    from unnest(p_args) with ordinality as a (value, place)), null);
+end $$;
+
+-- Signs what begin_posting began.
+create function pdoflow.sign_posting(
+  p_posting bigint, p_statement text, p_key_id text, p_signature text, p_blocks text
+) returns void language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  v_draft pdoflow.draft := pdoflow.draft_of(p_posting);
+begin
+  if p_statement is null or p_key_id is null or p_signature is null or p_blocks is null then
+    raise exception 'expected a statement, a key, a signature and blocks, found null'
+      using errcode = 'PF002';
+  end if;
+  if length(p_statement) > 100000 or length(p_key_id) > 200 or length(p_signature) > 1000 then
+    raise exception 'expected a statement of up to 100000 characters, a key of up to 200 and a '
+      'signature of up to 1000, found %, % and %', length(p_statement), length(p_key_id),
+      length(p_signature) using errcode = 'PF002';
+  end if;
+  -- A line has the end of a block, a space, a digest and the end of the line. A block has a job.
+  if octet_length(p_blocks) > 76::bigint * v_draft.job_count then
+    raise exception 'expected up to % blocks, one for each job, found a list of % bytes',
+      v_draft.job_count, octet_length(p_blocks) using errcode = 'PF002';
+  end if;
+  insert into pdoflow.signature (posting_id, statement, key_id, signature, blocks)
+  values (p_posting, p_statement, p_key_id, p_signature, p_blocks);
+end $$;
+
+-- Ends what begin_posting began, and returns its number of jobs.
+create function pdoflow.end_posting(
+  p_posting bigint, p_priorities integer[] default null, p_sizes integer[] default null
+) returns integer language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  v_draft pdoflow.draft := pdoflow.draft_of(p_posting);
+  v pdoflow.posting := pdoflow.posting_of(v_draft.entry_point, v_draft.options);
+begin
+  v.id := p_posting;
+  v.job_count := v_draft.job_count;
+  perform pdoflow.write_posting(v, v_draft.options, v_draft.is_sorted, p_priorities, p_sizes);
+  delete from pdoflow.draft where posting_id = p_posting;
+  return v.job_count;
+end $$;
+
+-- Room for the next posting (X1), in a transaction of its own.
+create function pdoflow.next_span() returns void language plpgsql
+security definer set search_path = pg_catalog, pg_temp as $$
+begin
+  for v_try in 1..200 loop
+    exit when pdoflow.room() > 0;
+    perform pdoflow.make_room(v_try);
+  end loop;
+end $$;

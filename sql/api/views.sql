@@ -1,0 +1,160 @@
+-- What programs in any language can read (docs/sql.md), without knowing lanes and leases. The views
+-- read as the owner, so each has its own condition: the caller sees all, or posted it.
+
+-- Which jobs a pool has had in hand for a while (O2), of those that the caller may see.
+create function pdoflow.running_jobs(p_pool bigint) returns jsonb language sql stable
+security definer set search_path = pg_catalog, pg_temp as $$
+  select case when pdoflow.sees_all() then p.running else coalesce((
+    select jsonb_agg(j.value)
+    from jsonb_array_elements(p.running) as j (value)
+      join pdoflow.posting o on o.id = (j.value ->> 'posting')::bigint
+    where o.route_id = any (pdoflow.own_routes())), '[]') end
+  from pdoflow.pool p where p.id = p_pool
+$$;
+
+-- What each job is right now, derived: nothing stores it. Read it for one job or a page of jobs. It
+-- reads as the owner, so it has its own condition.
+create view pdoflow.job_status with (security_barrier) as
+select j.posting_id, j.seq, coalesce(j.index, j.seq) as index,
+  case
+    when o.state in ('done', 'cancelled') then o.state::text
+    when r.attempt > 1 then 'retrying'
+    when r.attempt = 1 then 'waiting'
+    -- A failed job runs where it was retried by hand, which it can't be if all have ended (U2).
+    when p.ended_at is null
+         and exists (select from pdoflow.lease l cross join lateral
+                       unnest(l.posting_ids, l.first_seqs, l.end_seqs, l.attempts)
+                         as u (posting_id, first_seq, end_seq, attempt)
+                     where l.active and u.posting_id = j.posting_id
+                       and u.first_seq <= j.seq and j.seq < u.end_seq
+                       and u.attempt > coalesce(o.attempt, 0)) then 'running'
+    when o.state = 'failed' then 'failed'
+    when p.state = 'cancelled' then 'cancelled'
+    else 'waiting'
+  end as status,
+  coalesce(o.attempt, 0) as attempts, j.args, o.result, o.error, o.ended_at, o.duration_ms
+from pdoflow.job j
+  join pdoflow.posting p on p.id = j.posting_id
+  left join lateral (
+    select * from pdoflow.outcome o where o.posting_id = j.posting_id and o.seq = j.seq
+    order by o.attempt desc limit 1) o on true
+  left join lateral (
+    -- Ranges do not overlap: only the last one that begins before the job can hold it.
+    select x.attempt from (
+      select attempt, end_seq from pdoflow.retry
+      where posting_id = j.posting_id and first_seq <= j.seq order by first_seq desc limit 1) x
+    where j.seq < x.end_seq) r on true
+where (select pdoflow.sees_all()) or p.route_id = any ((select pdoflow.own_routes())::integer[]);
+
+create view pdoflow.postings with (security_barrier) as
+select p.id, p.name, p.entry_point, r.poster, r.poster_os, p.state::text as state, p.reason,
+       p.job_count,
+       p.job_count - t.running - t.retrying - t.done - t.failed - t.cancelled as waiting,
+       t.running,
+       t.retrying, t.done, t.failed, t.cancelled, p.posted_at, p.ended_at,
+       nullif(r.project, '') as project
+from pdoflow.posting p join pdoflow.route r on r.id = p.route_id
+  cross join lateral (
+    select coalesce(sum(done), 0) as done, coalesce(sum(failed), 0) as failed,
+           coalesce(sum(cancelled), 0) as cancelled, coalesce(sum(retrying), 0) as retrying,
+           coalesce(sum(released), 0) as released
+    from pdoflow.progress where posting_id = p.id and p.ended_at is null) g
+  cross join lateral (
+    select coalesce(sum(l.end_seq - coalesce(newest.lane_end_seq, l.first_seq)), 0) as beyond
+    from pdoflow.lane l left join lateral (
+      select lane_end_seq from pdoflow.lease
+      where lane_posting_id = l.posting_id and lane_priority = l.priority
+      order by lane_first_seq desc limit 1) newest on true
+    where l.posting_id = p.id and l.state <> 'closed' and p.ended_at is null) c
+  cross join lateral (
+    -- L4: of what is leased no more than that runs.
+    select least(p.max_running, p.job_count - c.beyond - g.released - g.retrying - p.done - g.done
+             - p.failed - g.failed - p.cancelled - g.cancelled)::integer as running,
+           g.retrying::integer as retrying,
+           (p.done + g.done)::integer as done, (p.failed + g.failed)::integer as failed,
+           (p.cancelled + g.cancelled)::integer as cancelled) t
+where (select pdoflow.sees_all()) or p.route_id = any ((select pdoflow.own_routes())::integer[]);
+comment on view pdoflow.postings is
+'One row: a posting that the caller may see, and how many of its jobs are where.';
+
+-- Where a posting stands; no row where there is none that the caller may see.
+create function pdoflow.status(p_posting bigint) returns setof pdoflow.postings
+language sql stable security definer set search_path = pg_catalog, pg_temp as
+$$ select * from pdoflow.postings where id = p_posting $$;
+
+create view pdoflow.jobs with (security_barrier) as
+select posting_id, index, status, attempts, args, result::jsonb as result, error, duration_ms,
+       ended_at
+from pdoflow.job_status;
+comment on view pdoflow.jobs is
+'One row: a job of a posting that the caller may see, and where it is: ask for one posting.';
+
+create view pdoflow.outcomes with (security_barrier) as
+select o.posting_id, coalesce(j.index, j.seq) as index, o.attempt, o.state::text as state,
+       o.result::jsonb as result, o.error, o.stdout, o.stderr, o.duration_ms, o.ended_at, w.host
+from pdoflow.outcome o join pdoflow.job j on j.posting_id = o.posting_id and j.seq = o.seq
+  join pdoflow.posting p on p.id = o.posting_id
+  left join pdoflow.lease l on l.id = o.lease_id left join pdoflow.pool w on w.id = l.pool_id
+where (select pdoflow.sees_all()) or p.route_id = any ((select pdoflow.own_routes())::integer[]);
+comment on view pdoflow.outcomes is
+'One row: the end of one attempt at one job of a posting that the caller may see.';
+
+create view pdoflow.failures with (security_barrier) as
+select p.id as posting_id, coalesce(j.index, j.seq) as index, f.attempt,
+       pdoflow.fingerprint(f.error) as fingerprint, f.error ->> 'name' as name,
+       f.error ->> 'message' as message, f.error, f.ended_at
+from pdoflow.posting p cross join lateral pdoflow.failed_jobs(p.id, 0, 2147483647) f
+  join pdoflow.job j on j.posting_id = p.id and j.seq = f.seq
+where (select pdoflow.sees_all()) or p.route_id = any ((select pdoflow.own_routes())::integer[]);
+comment on view pdoflow.failures is
+'One row: a job that has failed for good, of a posting that the caller may see.';
+
+create view pdoflow.pools with (security_barrier) as
+select id, host, role, os_user, version, slots, state, started_at, beat_at,
+       state in ('up', 'draining')
+         and beat_at > clock_timestamp() - heartbeat_timeout_ms * interval '1 ms' as is_alive,
+       project
+from pdoflow.pool;
+comment on view pdoflow.pools is 'One row: a pool, of whichever role.';
+
+-- Who does not run a posting that has not ended, and why, in a sentence; null where nobody refused.
+create function pdoflow.refusal_of(p_posting bigint) returns text language sql stable as $$
+  select format('refused by the pool on %s: %s', f.host, f.reason)
+    || case when f.hosts > 1 then format(' (and by pools on %s more hosts)', f.hosts - 1)
+            else '' end
+  from (select id, host, reason, count(*) over () as hosts from pdoflow.refusal
+        where posting_id = p_posting) f
+  where exists (select from pdoflow.posting where id = p_posting and ended_at is null)
+  order by f.id limit 1
+$$;
+
+-- Follows a posting for the next 15 seconds, and returns what its running jobs have printed, as far
+-- as their pools have told. Of a posting that the caller may not see the output of: nothing.
+create function pdoflow.follow(p_posting bigint)
+returns table (index integer, attempt integer, stdout bytea, stdout_end bigint, stderr bytea,
+               stderr_end bigint)
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+set jit = off set enable_seqscan = off as $$
+#variable_conflict use_column
+begin
+  if not exists (select from pdoflow.posting where id = p_posting
+                   and (pdoflow.sees_all() or route_id = any (pdoflow.own_routes()))) then
+    return;
+  end if;
+  if not exists (select from pdoflow.followed where posting_id = p_posting and until > now()) then
+    delete from pdoflow.followed where until < now() - interval '1 min';
+    delete from pdoflow.live_output where reported_at < now() - interval '1 min';
+    perform pg_notify('pdoflow.changed', p_posting::text);
+  end if;
+  insert into pdoflow.followed as f (posting_id, until)
+  values (p_posting, now() + interval '15 s')
+  on conflict (posting_id) do update set until = excluded.until;
+  return query
+    select coalesce(j.index, j.seq), o.attempt, o.stdout, o.stdout_end, o.stderr, o.stderr_end
+    from pdoflow.live_output o
+      join pdoflow.job j on j.posting_id = p_posting and j.seq = o.seq
+    where o.posting_id = p_posting and o.reported_at > now() - interval '1 min' and not exists (
+      select from pdoflow.outcome e
+      where (e.posting_id, e.seq, e.attempt) = (p_posting, o.seq, o.attempt))
+    order by o.seq;
+end $$;

@@ -1,0 +1,126 @@
+-- Claiming. These functions consist of several statements, each of which must see what was
+-- committed before it began: callers run at READ COMMITTED, and the functions are VOLATILE.
+
+-- Routes with the number of their turn, from 0: the nulls before them (T2).
+create function pdoflow.in_turn(p_routes integer[]) returns table (id integer, turn bigint)
+language sql immutable as $$
+  select id, count(*) filter (where id is null) over (order by place)
+  from unnest(p_routes) with ordinality as route (id, place)
+$$;
+
+-- The open lane that comes first: by priority and turn, or the oldest (rule 6). One step of an
+-- index for each route (rule 3).
+create function pdoflow.best_lane(
+  p_routes integer[], p_oldest boolean, p_skip bigint[],
+  out posting_id bigint, out priority integer, out effective_priority integer, out turn bigint
+) language plpgsql stable as $$
+#variable_conflict use_column
+begin
+  if p_oldest then
+    select l.posting_id, l.priority, l.effective_priority, 0
+    into posting_id, priority, effective_priority, turn
+    from unnest(p_routes) as route (id) cross join lateral (
+      select posting_id, priority, effective_priority from pdoflow.lane
+      where route_id = route.id and state = 'open' and posting_id <> all (p_skip)
+      order by posting_id limit 1) l
+    order by l.posting_id limit 1;
+  else
+    select l.posting_id, l.priority, l.effective_priority, route.turn
+    into posting_id, priority, effective_priority, turn
+    from pdoflow.in_turn(p_routes) as route cross join lateral (
+      select posting_id, priority, effective_priority from pdoflow.lane
+      where route_id = route.id and state = 'open' and posting_id <> all (p_skip)
+      order by effective_priority desc, posting_id, priority desc limit 1) l
+    order by l.effective_priority desc, route.turn, l.posting_id, l.priority desc limit 1;
+  end if;
+end $$;
+
+-- Takes the next jobs of the best lane, or due retries, for p_pool under one new lease, and
+-- returns its ranges; nothing where nothing can be claimed now. A row with a wait_ms and no lease
+-- is a posting that was passed by because it is at a limit (P5), for about so long; with a wait_ms
+-- of 0, because another claim was faster: claim again at once.
+--   p_routes        the routes that this pool may serve; where a null stands between two of them,
+--                   what comes after it has its turn later, at the same priority (T2)
+--   p_oldest        true: the oldest open lane instead of the one with the highest priority
+--   p_entry_points, p_caps, p_floors   by entry point, how many jobs at most and at least; where
+--                   the cap is 0 and such jobs are first in line, nothing is claimed
+--   p_cap           how many at most of an entry point that is not among them (floor 1): as many as
+--                   there are idle workers. Of a posting with limits no more run at a time (L4)
+--   p_share         the share of what remains in a lane that one claim may take
+--   p_skip          postings to pass by: known to be at a limit, or refused by this pool (H1)
+--   p_slack_ms      a job of a posting with a rate starts within so many ms or is released
+create function pdoflow.claim(
+  p_pool bigint, p_routes integer[], p_oldest boolean,
+  p_entry_points text[], p_caps integer[], p_floors integer[],
+  p_cap integer, p_share double precision,
+  p_skip bigint[] default '{}', p_slack_ms integer default 100
+) returns table (lease_id bigint, posting_id bigint, first_seq integer, end_seq integer,
+                 attempt integer, wait_ms integer, most_running integer)
+language plpgsql set plan_cache_mode = force_generic_plan
+set jit = off set enable_seqscan = off set enable_mergejoin = off set enable_hashjoin = off as $$
+#variable_conflict use_column
+declare
+  v_lane record;
+  v_retry record;
+  v_is_retry boolean;
+  v_posting bigint;
+  v_lease bigint;
+  v_wait integer;
+  v_skip bigint[] := p_skip;
+  v_waits boolean := true; -- no lock was taken yet but that of the pool
+  v_takes_suspects boolean := true;
+begin
+  -- O1: a pool that is lost or stopped gets nothing. Whoever ends or rescues it waits for this
+  -- claim or passes it by, and so sees the lease that it appends.
+  perform from pdoflow.pool where id = p_pool and state in ('up', 'draining') for key share;
+  if not found then return; end if;
+  for v_round in 1..100 loop
+    select * into v_lane from pdoflow.best_lane(p_routes, p_oldest, v_skip);
+    select * into v_retry
+    from pdoflow.due_retry(p_routes, v_skip, p_oldest, v_takes_suspects) where v_waits;
+    -- Y3: a pool has one suspect in hand at most, or it would not be known which one it was.
+    -- Asked only then: the index of held leases is full of dead entries while an old snapshot is
+    -- held, and "null and" something would look into it.
+    if coalesce(v_retry.lost, 0) >= 2 and exists (
+      select from pdoflow.lease where pool_id = p_pool and active and lost >= 2) then
+      v_takes_suspects := false;
+      continue;
+    end if;
+    -- At the same priority and turn a retry goes first: its posting is the older one.
+    v_is_retry := v_retry.posting_id is not null and (
+      v_lane.posting_id is null
+      or case when p_oldest then v_retry.posting_id <= v_lane.posting_id
+              else (v_retry.priority, -v_retry.turn)
+                >= (v_lane.effective_priority, -v_lane.turn) end);
+    v_posting := case when v_is_retry then v_retry.posting_id else v_lane.posting_id end;
+    exit when v_posting is null;
+    v_wait := pdoflow.limit_wait_ms(v_posting);
+    if v_wait is null then
+      if v_is_retry then
+        v_lease := pdoflow.claim_retries(p_pool, v_retry.route_id, v_retry.priority, v_posting,
+                                         v_retry.lost >= 2, p_entry_points, p_caps, p_cap,
+                                         p_slack_ms, v_skip);
+        v_waits := false;
+        continue when v_lease is null; -- other pools are taking all that are due
+      else
+        v_lease := pdoflow.claim_lane(p_pool, v_posting, v_lane.priority, p_entry_points, p_caps,
+                                      p_floors, p_cap, p_share, p_slack_ms, v_skip, v_waits);
+      end if;
+      exit when v_lease >= 0;
+      v_wait := case when v_lease = -1 then coalesce(pdoflow.limit_wait_ms(v_posting), 1)
+                     else 0 end;
+    end if;
+    v_skip := v_skip || v_posting;
+    posting_id := v_posting;
+    wait_ms := v_wait;
+    return next;
+    exit when v_lease = -1 or v_wait = 0;
+  end loop;
+  return query
+    select l.id, r.posting_id, r.first_seq, r.end_seq, r.attempt, null::integer,
+           l.most_running
+    from pdoflow.lease l cross join lateral
+      unnest(l.posting_ids, l.first_seqs, l.end_seqs, l.attempts)
+        as r (posting_id, first_seq, end_seq, attempt)
+    where l.id = v_lease;
+end $$;

@@ -1,0 +1,93 @@
+-- Claiming jobs and reading their arguments in one statement.
+
+create view pdoflow.runnable as
+select id, json_build_object(
+  'id', id, 'routeId', route_id, 'entryPoint', entry_point, 'jobCount', job_count,
+  'maxAttempts', max_attempts,
+  'backoffMs', backoff_ms, 'timeoutMs', timeout_ms, 'graceMs', grace_ms,
+  'stopAfter', stop_after, 'keepsResults', keeps_results, 'keepsOutput', keeps_output,
+  'maxResultBytes', max_result_bytes, 'maxOutputBytes', max_output_bytes,
+  'hasFailureLimit', coalesce(max_failures, max_failures_percent) is not null,
+  'hasRate', rate_count is not null,
+  'isSorted', exists (select from pdoflow.lane l
+                      where l.posting_id = p.id and l.end_seq < p.job_count)) as posting
+from pdoflow.posting p;
+comment on view pdoflow.runnable is
+'What a pool must know of a posting to run its jobs (RunnablePosting in src/db/engine/leases.ts).';
+
+-- Does what claim does. Of a claim of p_read_most jobs at most the arguments come with it, with
+-- p_separator between those of a range, and what its postings are: a single job starts sooner by a
+-- round trip, and a thousand postings of one job are read at once. The jobs of a larger claim, and
+-- arguments that may have more than 4 MiB together, are read after it has committed, since a lane
+-- is locked until then. What they may have follows from what is stored: at most 88 or 255 times as
+-- small.
+-- A row stands for one range or, of postings of one job that are alike, for many: postings and
+-- places (their order among the ranges of all rows) are lists then, arguments one for each, and
+-- posting is that of the least of them. An empty text stands for arguments that are not read
+-- here, and for a job that is not there.
+create function pdoflow.claim_jobs(
+  p_pool bigint, p_routes integer[], p_oldest boolean,
+  p_entry_points text[], p_caps integer[], p_floors integer[],
+  p_cap integer, p_share double precision, p_skip bigint[], p_slack_ms integer,
+  p_read_most integer, p_separator text
+) returns table (lease_id bigint, first_seq integer, end_seq integer, attempt integer,
+                 wait_ms integer, most_running integer, posting_ids text, places text, args text,
+                 posting json)
+language plpgsql set plan_cache_mode = force_generic_plan
+set jit = off set enable_seqscan = off set enable_mergejoin = off set enable_hashjoin = off as $$
+#variable_conflict use_column
+declare
+  v_claimed record;
+  v_first bigint;
+  v_last bigint;
+begin
+  -- Statements of their own, after the claim: each sees all that was posted before what it claimed.
+  select array_agg(c.lease_id) as leases, array_agg(c.posting_id) as postings,
+         array_agg(c.first_seq) as firsts, array_agg(c.end_seq) as ends,
+         array_agg(c.attempt) as attempts, array_agg(c.wait_ms) as waits,
+         min(c.most_running) as most_running, sum(c.end_seq - c.first_seq) as jobs,
+         min(c.posting_id) as least, max(c.posting_id) as greatest
+  into v_claimed
+  from pdoflow.claim(p_pool, p_routes, p_oldest, p_entry_points, p_caps, p_floors, p_cap, p_share,
+                     p_skip, p_slack_ms) c;
+  -- By the least and the greatest posting the server leaves out all other spans before it begins.
+  v_first := v_claimed.least;
+  v_last := v_claimed.greatest;
+  return query
+    with alike as (
+      select r.lease_id, r.first_seq, r.end_seq, r.attempt, r.wait_ms,
+             string_agg(r.posting_id::text, ',') as posting_ids,
+             string_agg(r.place::text, ',') as places,
+             string_agg(j.args, p_separator) as args, min(r.posting_id) as least
+      from unnest(v_claimed.leases, v_claimed.postings, v_claimed.firsts, v_claimed.ends,
+                  v_claimed.attempts, v_claimed.waits) with ordinality
+          as r (lease_id, posting_id, first_seq, end_seq, attempt, wait_ms, place)
+        left join lateral (
+          select coalesce(case when bool_and(s.is_small) then
+                   string_agg(case when s.is_small then j.args::text end, p_separator
+                              order by seq)
+                 end, '') as args
+          from pdoflow.job j cross join lateral (
+            select v_claimed.jobs * pg_column_size(j.args)
+              * case pg_column_compression(j.args)
+                  when 'pglz' then 88 when 'lz4' then 255 else 1
+                end <= 4 * 1024 * 1024 as is_small) s
+          where posting_id = r.posting_id and seq >= r.first_seq and seq < r.end_seq
+            and posting_id >= v_first and posting_id <= v_last
+          having v_claimed.jobs <= p_read_most) j on true
+        left join pdoflow.posting p
+          on p.id = r.posting_id and p.job_count = 1 and v_claimed.jobs <= p_read_most
+      -- All that runnable tells of a posting, but for its number.
+      group by r.lease_id, r.first_seq, r.end_seq, r.attempt, r.wait_ms,
+               case when p.id is null then r.place end, p.route_id, p.entry_point, p.max_attempts,
+               p.backoff_ms, p.timeout_ms, p.grace_ms, p.stop_after, p.keeps_results,
+               p.keeps_output, coalesce(p.max_failures, p.max_failures_percent) is null,
+               p.rate_count is null,
+               p.max_result_bytes, p.max_output_bytes)
+    select a.lease_id, a.first_seq, a.end_seq, a.attempt, a.wait_ms,
+           v_claimed.most_running, a.posting_ids, a.places,
+           a.args, p.posting
+    from alike a left join lateral (
+      select posting from pdoflow.runnable
+      where id = a.least and v_claimed.jobs <= p_read_most) p on true;
+end $$;

@@ -1,0 +1,126 @@
+-- Claiming jobs that were never claimed before.
+
+-- Takes a range of one lane or, where it is untouched and small, several such lanes whole. Null
+-- where the lane is not open any more or, without p_waits, locked by others; 0 where the cap
+-- forbids it, -1 where a limit does. L1: the lane's row is locked while its newest lease is read
+-- and the next one appended; that read is a statement of its own, after the lock, so that it sees
+-- the lease of whoever held the lock before.
+create function pdoflow.claim_lane(
+  p_pool bigint, p_posting bigint, p_priority integer,
+  p_entry_points text[], p_caps integer[], p_floors integer[],
+  p_cap integer, p_share double precision, p_slack_ms integer, p_skip bigint[],
+  p_waits boolean
+) returns bigint language plpgsql as $$
+#variable_conflict use_column
+declare
+  v_lane pdoflow.lane;
+  v_entry_point text;
+  v_is_limited boolean;
+  v_cap integer := p_cap;
+  v_floor integer := 1;
+  v_ahead integer;
+  v_most_running integer;
+  v_cursor integer;
+  v_size integer;
+  v_lease bigint;
+begin
+  select entry_point, coalesce(max_running, rate_count) is not null
+  into v_entry_point, v_is_limited from pdoflow.posting where id = p_posting;
+  if v_is_limited and not pdoflow.lock_permits(p_posting, p_waits) then return null; end if;
+  if p_waits then
+    select * into v_lane from pdoflow.lane
+    where posting_id = p_posting and priority = p_priority and state = 'open'
+    for no key update;
+  else
+    select * into v_lane from pdoflow.lane
+    where posting_id = p_posting and priority = p_priority and state = 'open'
+    for no key update skip locked;
+  end if;
+  if not found then return null; end if;
+
+  select lane_end_seq into v_cursor from pdoflow.lease
+  where lane_posting_id = p_posting and lane_priority = p_priority
+  order by lane_first_seq desc limit 1;
+  select coalesce(c.cap, p_cap), coalesce(c.floor, 1) into v_cap, v_floor
+  from unnest(p_entry_points, p_caps, p_floors) as c (entry_point, cap, floor)
+  where c.entry_point = v_entry_point;
+  v_ahead := v_cap;
+  v_cap := coalesce(v_cap, p_cap);
+  v_floor := coalesce(v_floor, 1);
+  if v_cap < 1 or v_is_limited and p_cap < 1 then return 0; end if;
+
+  v_size := v_lane.end_seq - coalesce(v_cursor, v_lane.first_seq);
+  v_size := least(v_size, v_cap, greatest(v_floor, ceil(v_size * p_share), 1));
+  if v_is_limited then
+    select jobs, most_running into v_size, v_most_running
+    from pdoflow.permit_jobs(p_pool, p_posting, v_size, p_cap, v_ahead, p_slack_ms);
+    if v_size < 1 then return -1; end if;
+  elsif v_cursor is null and v_size = v_lane.end_seq - v_lane.first_seq then
+    return pdoflow.claim_whole_lanes(p_pool, v_lane.route_id, v_lane.effective_priority,
+      v_entry_point,
+                                     p_posting, p_priority, v_cap, v_floor, p_share, p_skip);
+  end if;
+  v_cursor := coalesce(v_cursor, v_lane.first_seq);
+  insert into pdoflow.lease (pool_id, lane_posting_id, lane_priority, lane_first_seq, lane_end_seq,
+                             most_running, posting_ids, first_seqs, end_seqs, attempts)
+  values (p_pool, p_posting, p_priority, v_cursor, v_cursor + v_size, v_most_running,
+          array[p_posting], array[v_cursor], array[v_cursor + v_size], array[1])
+  returning id into v_lease;
+  if v_cursor + v_size = v_lane.end_seq then
+    update pdoflow.lane set state = 'closed', closed_by = v_lease
+    where posting_id = p_posting and priority = p_priority;
+  end if;
+  return v_lease;
+end $$;
+
+-- Takes untouched lanes of one route, rank and entry point whole, as many as make a claim, under
+-- one lease: single jobs posted one by one are claimed by the hundred. The first one is locked.
+create function pdoflow.claim_whole_lanes(
+  p_pool bigint, p_route integer, p_effective_priority integer, p_entry_point text,
+  p_first bigint, p_first_priority integer, p_cap integer, p_floor integer,
+  p_share double precision, p_skip bigint[]
+) returns bigint language plpgsql as $$
+#variable_conflict use_column
+declare
+  v_lease bigint;
+  v_locked record;
+  v_postings bigint[];
+  v_priorities integer[];
+  v_firsts integer[];
+  v_ends integer[];
+begin
+  select array_agg(l.posting_id) as ids, array_agg(l.priority) as priorities,
+         array_agg(l.first_seq) as firsts, array_agg(l.end_seq) as ends
+  into v_locked from (
+    select posting_id, priority, first_seq, end_seq from pdoflow.lane
+    where route_id = p_route and state = 'open' and effective_priority = p_effective_priority
+      and posting_id >= p_first
+      and posting_id <> all (p_skip)
+    order by posting_id, priority desc limit 500 for no key update skip locked) l;
+  -- A statement after the locks: a lane that has a lease by now is not untouched (L1).
+  with free as (
+    select l.*,
+           sum(l.end_seq - l.first_seq) over (order by l.posting_id, l.priority desc)
+             as running_total,
+           sum(l.end_seq - l.first_seq) over () as total
+    from unnest(v_locked.ids, v_locked.priorities, v_locked.firsts, v_locked.ends)
+           as l (posting_id, priority, first_seq, end_seq)
+      join pdoflow.posting p on p.id = l.posting_id
+    where p.entry_point = p_entry_point and coalesce(p.max_running, p.rate_count) is null
+      and not exists (select from pdoflow.lease e
+                      where e.lane_posting_id = l.posting_id and e.lane_priority = l.priority))
+  select array_agg(posting_id order by place), array_agg(priority order by place),
+         array_agg(first_seq order by place), array_agg(end_seq order by place)
+  into v_postings, v_priorities, v_firsts, v_ends
+  from (select *, row_number() over (order by posting_id, priority desc) as place from free) free
+  where posting_id = p_first and priority = p_first_priority
+     or running_total <= least(p_cap, greatest(p_floor, ceil(total * p_share)));
+
+  insert into pdoflow.lease (pool_id, posting_ids, first_seqs, end_seqs, attempts)
+  values (p_pool, v_postings, v_firsts, v_ends, array_fill(1, array[cardinality(v_postings)]))
+  returning id into v_lease;
+  update pdoflow.lane l set state = 'closed', closed_by = v_lease
+  from unnest(v_postings, v_priorities) as taken (posting_id, priority)
+  where l.posting_id = taken.posting_id and l.priority = taken.priority;
+  return v_lease;
+end $$;

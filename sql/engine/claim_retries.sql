@@ -1,0 +1,138 @@
+-- Claiming jobs that wait again, after a failure or because they were released.
+
+-- The best retry that is due. Steps from one priority to the next lower one by the index, so that
+-- a million retries that are not due yet cost one step (rule 3). Or, with p_oldest, the one that
+-- has been due for longest, of whatever priority (rule 6). Without p_suspects none that two pools
+-- were lost with (Y3).
+create function pdoflow.due_retry(
+  p_routes integer[], p_skip bigint[], p_oldest boolean, p_suspects boolean,
+  out route_id integer, out priority integer, out posting_id bigint, out lost integer,
+  out turn bigint
+) language sql stable as $$
+  select due.route_id, due.priority, due.posting_id, due.lost, route.turn
+  from pdoflow.in_turn(p_routes) as route cross join lateral (
+    with recursive level (priority, due_at, posting_id, lost) as (
+      (select r.priority, r.due_at, r.posting_id, r.lost from pdoflow.retry r
+       where r.route_id = route.id and r.posting_id <> all (p_skip)
+         and (p_suspects or r.lost < 2)
+       order by r.priority desc, r.due_at limit 1)
+      union all
+      select next.priority, next.due_at, next.posting_id, next.lost
+      from level cross join lateral (
+        select r.priority, r.due_at, r.posting_id, r.lost from pdoflow.retry r
+        where r.route_id = route.id and r.priority < level.priority
+          and r.posting_id <> all (p_skip) and (p_suspects or r.lost < 2)
+        order by r.priority desc, r.due_at limit 1) next
+      where p_oldest or level.due_at > now())
+    select route.id as route_id, level.* from level where level.due_at <= now()) due
+  order by case when p_oldest then due.due_at end, due.priority desc, route.turn limit 1
+$$;
+
+-- In how many milliseconds the next retry is due, 0 where one is; null where none will be. Steps
+-- from priority to priority as due_retry does. Before PostgreSQL 18 it is planned without a look at
+-- p_skip, and where one posting has all the retries, no row seems to be left.
+create function pdoflow.next_retry_ms(p_routes integer[], p_skip bigint[] default '{}')
+returns double precision language sql stable set jit = off set enable_seqscan = off as $$
+  -- Not greatest(x, 0): that makes 0 of a null.
+  select case when min(first.due_at) <= now() then 0
+              else extract(epoch from min(first.due_at) - now()) * 1000
+         end::double precision
+  from unnest(p_routes) as route (id) cross join lateral (
+    with recursive level (priority, due_at) as (
+      (select r.priority, r.due_at from pdoflow.retry r
+       where r.route_id = route.id and r.posting_id <> all (p_skip)
+       order by r.priority desc, r.due_at limit 1)
+      union all
+      select next.priority, next.due_at
+      from level cross join lateral (
+        select r.priority, r.due_at from pdoflow.retry r
+        where r.route_id = route.id and r.priority < level.priority
+          and r.posting_id <> all (p_skip)
+        order by r.priority desc, r.due_at limit 1) next)
+    select due_at from level where due_at < 'infinity') first
+$$;
+
+-- Takes due retries like the first one of a posting, which is due: of its route, priority and entry
+-- point, and of the posting alone where that has limits. Passes by those that another pool is
+-- taking. Null where none was left, 0 where the cap forbids it, -1 where a limit does.
+create function pdoflow.claim_retries(
+  p_pool bigint, p_route integer, p_priority integer, p_posting bigint, p_suspect boolean,
+  p_entry_points text[], p_caps integer[], p_cap integer, p_slack_ms integer, p_skip bigint[]
+) returns bigint language plpgsql as $$
+#variable_conflict use_column
+declare
+  v_row record;
+  v_entry_point text;
+  v_is_limited boolean;
+  v_left integer;
+  v_ahead integer;
+  v_most_running integer;
+  v_size integer;
+  v_lost integer;
+  v_postings bigint[] := '{}';
+  v_firsts integer[] := '{}';
+  v_ends integer[] := '{}';
+  v_attempts integer[] := '{}';
+  v_lease bigint;
+begin
+  select p.entry_point, r.lost, coalesce(p.max_running, p.rate_count) is not null
+  into v_entry_point, v_lost, v_is_limited
+  from pdoflow.retry r join pdoflow.posting p on p.id = r.posting_id
+  where r.route_id = p_route and r.priority = p_priority and r.due_at <= now()
+    and r.posting_id = p_posting and (r.lost >= 2) = p_suspect
+  order by r.due_at, r.id limit 1;
+  if not found then return null; end if;
+  select c.cap into v_left from unnest(p_entry_points, p_caps) as c (entry_point, cap)
+  where c.entry_point = v_entry_point;
+  v_ahead := v_left;
+  v_left := coalesce(v_left, p_cap);
+  if v_left < 1 or v_is_limited and p_cap < 1 then return 0; end if;
+  -- Two pools were lost with this range in hand: from now on one job a lease, so that the job that
+  -- brings its pool down is known (Y3).
+  if v_lost >= 2 then v_left := 1; end if;
+  if v_is_limited then
+    perform pdoflow.lock_permits(p_posting, true);
+    select jobs, most_running into v_left, v_most_running
+    from pdoflow.permit_jobs(p_pool, p_posting, v_left, p_cap, v_ahead, p_slack_ms);
+    if v_left < 1 then return -1; end if;
+  end if;
+
+  -- No more rows are locked than may be taken, so that others can take the rest.
+  for v_row in
+    select r.* from pdoflow.retry r join pdoflow.posting p on p.id = r.posting_id
+    where r.route_id = p_route and r.priority = p_priority and r.due_at <= now()
+      and p.entry_point = v_entry_point and (r.lost >= 2) = (v_lost >= 2)
+      and r.posting_id <> all (p_skip)
+      and case when v_is_limited then p.id = p_posting
+               else coalesce(p.max_running, p.rate_count) is null end
+    order by r.due_at, r.id limit least(v_left, 500) for update of r skip locked
+  loop
+    v_size := least(v_row.end_seq - v_row.first_seq, v_left);
+    v_lost := greatest(v_lost, v_row.lost);
+    v_postings := v_postings || v_row.posting_id;
+    v_firsts := v_firsts || v_row.first_seq;
+    v_ends := v_ends || (v_row.first_seq + v_size);
+    v_attempts := v_attempts || v_row.attempt;
+    if v_row.first_seq + v_size = v_row.end_seq then
+      delete from pdoflow.retry where id = v_row.id;
+    else
+      update pdoflow.retry set first_seq = v_row.first_seq + v_size where id = v_row.id;
+    end if;
+    v_left := v_left - v_size;
+    exit when v_left = 0;
+  end loop;
+  if cardinality(v_postings) = 0 then return null; end if;
+
+  insert into pdoflow.lease (pool_id, lost, most_running, posting_ids, first_seqs, end_seqs,
+                             attempts)
+  values (p_pool, v_lost, v_most_running, v_postings, v_firsts, v_ends, v_attempts)
+  returning id into v_lease;
+  insert into pdoflow.progress (posting_id, retrying, released)
+  select t.posting_id, -coalesce(sum(t.size) filter (where t.attempt > 1), 0),
+         -coalesce(sum(t.size) filter (where t.attempt = 1), 0)
+  from (select posting_id, end_seq - first_seq as size, attempt
+        from unnest(v_postings, v_firsts, v_ends, v_attempts)
+          as u (posting_id, first_seq, end_seq, attempt)) t
+  group by t.posting_id;
+  return v_lease;
+end $$;

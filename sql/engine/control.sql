@@ -1,0 +1,125 @@
+-- Pausing, resuming and cancelling postings, and changing their priority.
+
+-- Stops postings that are open for now (p_state: paused or errored_out): nothing of them is claimed
+-- until they are resumed. Returns those that it stopped.
+create function pdoflow.pause_postings(
+  p_postings bigint[], p_state pdoflow.posting_state, p_reason text)
+returns bigint[] language plpgsql as $$
+#variable_conflict use_column
+declare
+  v_ids bigint[];
+begin
+  -- Waits for outcomes that are being recorded with retries, which the statements below then see.
+  v_ids := array(select id from pdoflow.posting
+                 where id = any (p_postings) and state = 'open' and ended_at is null
+                 order by id for no key update);
+  update pdoflow.posting set state = p_state, reason = left(p_reason, 1000)
+  where id = any (v_ids);
+  update pdoflow.lane set state = 'paused' where posting_id = any (v_ids) and state = 'open';
+  update pdoflow.retry set due_at = 'infinity' where posting_id = any (v_ids);
+  perform pg_notify('pdoflow.changed', id::text) from unnest(v_ids) as id;
+  return v_ids;
+end $$;
+
+-- Opens postings that were paused or errored out again. Returns those that it opened.
+create function pdoflow.reopen(p_postings bigint[]) returns bigint[] language plpgsql as $$
+#variable_conflict use_column
+declare
+  v_ids bigint[];
+begin
+  v_ids := array(select id from pdoflow.posting
+                 where id = any (p_postings) and state in ('paused', 'errored_out')
+                   and ended_at is null
+                 order by id for no key update);
+  update pdoflow.posting
+  set state = 'open', reason = null, run_at = case when run_at > now() then run_at end
+  where id = any (v_ids);
+  update pdoflow.lane set state = 'open'
+  where posting_id = any (v_ids) and state = 'paused' and not exists (
+    select from pdoflow.posting p where p.id = posting_id and p.run_at is not null);
+  update pdoflow.retry set due_at = now() where posting_id = any (v_ids) and due_at = 'infinity';
+  perform pg_notify('pdoflow.posted', id::text) from unnest(v_ids) as id;
+  return v_ids;
+end $$;
+
+-- Lets pools look anew at postings that they refused; returns those of them that are open.
+create function pdoflow.forgive(p_postings bigint[]) returns bigint[] language plpgsql as $$
+declare
+  v_ids bigint[];
+begin
+  with gone as (
+    delete from pdoflow.refusal where id in (
+      select id from pdoflow.refusal where posting_id = any (p_postings)
+      order by posting_id, host for update)
+    returning posting_id)
+  select array_agg(distinct p.id) into v_ids from gone join pdoflow.posting p on p.id = posting_id
+  where p.state = 'open' and p.ended_at is null;
+  perform pg_notify('pdoflow.posted', id::text) from unnest(v_ids) as id;
+  return coalesce(v_ids, '{}');
+end $$;
+
+-- Gives all jobs of postings that have not ended another priority, those that wait for another
+-- attempt too; what is claimed goes on. Costs what there are of lanes and of such retries, not of
+-- jobs. Returns those that it changed.
+create function pdoflow.set_priorities(p_postings bigint[], p_priority integer) returns bigint[]
+language plpgsql set jit = off set enable_seqscan = off as $$
+#variable_conflict use_column
+declare
+  v_ids bigint[];
+begin
+  -- As in hold: retries that are being written at this moment are there for the last statement.
+  v_ids := array(select id from pdoflow.posting
+                 where id = any (p_postings) and ended_at is null
+                 order by id for no key update);
+  update pdoflow.lane set override_priority = p_priority where posting_id = any (v_ids);
+  update pdoflow.retry set priority = p_priority where posting_id = any (v_ids);
+  return v_ids;
+end $$;
+
+-- Cancels postings that have not ended: what waits is counted as cancelled at once, what runs is
+-- killed by its pool (or left to end, p_kills false). What waits because it was retried by hand has
+-- failed, as before that (U2). Returns those that it cancelled.
+create function pdoflow.cancel_all(p_postings bigint[], p_kills boolean, p_reason text)
+returns bigint[] language plpgsql as $$
+#variable_conflict use_column
+declare
+  v_ids bigint[];
+  v_gone record;
+begin
+  v_ids := array(select id from pdoflow.posting
+                 where id = any (p_postings) and state <> 'cancelled' and ended_at is null
+                 order by id for no key update);
+  update pdoflow.posting
+  set state = 'cancelled', kills_running = p_kills, reason = left(p_reason, 1000)
+  where id = any (v_ids);
+  perform from pdoflow.lane where posting_id = any (v_ids) and state <> 'closed'
+  order by posting_id, priority for no key update;
+  with gone as (
+    delete from pdoflow.retry where posting_id = any (v_ids)
+    returning posting_id, first_seq, end_seq, attempt)
+  select array_agg(posting_id) as postings, array_agg(first_seq) as firsts,
+         array_agg(end_seq) as ends, array_agg(attempt) as attempts
+  into v_gone from gone;
+  -- A statement after the locks: it sees the newest lease of each lane (L1).
+  insert into pdoflow.progress (posting_id, cancelled, failed, retrying, released)
+  select l.posting_id, sum(l.end_seq - coalesce(e.lane_end_seq, l.first_seq)), 0, 0, 0
+  from pdoflow.lane l left join lateral (
+    select lane_end_seq from pdoflow.lease
+    where lane_posting_id = l.posting_id and lane_priority = l.priority
+    order by lane_first_seq desc limit 1) e on true
+  where l.posting_id = any (v_ids) and l.state <> 'closed' group by l.posting_id
+  union all
+  select posting_id, sum(end_seq - first_seq), 0,
+         -coalesce(sum(end_seq - first_seq) filter (where attempt > 1), 0),
+         -coalesce(sum(end_seq - first_seq) filter (where attempt = 1), 0)
+  from unnest(v_gone.postings, v_gone.firsts, v_gone.ends, v_gone.attempts)
+    as g (posting_id, first_seq, end_seq, attempt)
+  group by posting_id
+  union all
+  select posting_id, -jobs, jobs, 0, 0 from pdoflow.restore_failures(
+    v_gone.postings, v_gone.firsts, v_gone.ends, v_gone.attempts);
+  update pdoflow.lane set state = 'closed' where posting_id = any (v_ids) and state <> 'closed';
+  perform pg_notify('pdoflow.changed', id::text) from unnest(v_ids) as id;
+  perform pdoflow.finish(v_ids);
+  return v_ids;
+end $$;

@@ -1,0 +1,103 @@
+-- Failed jobs, grouped by what they have in common (F1).
+
+-- What failures have in common: the error's name, and where it was thrown (file and line of the
+-- first frame, without folders: they differ from machine to machine) or, of an error without a
+-- stack, its message without numbers. Eight hexadecimal digits.
+create function pdoflow.fingerprint(p_error jsonb) returns text language sql immutable as $$
+  select left(md5(concat_ws(' ', p_error ->> 'name', coalesce(
+    substring(p_error ->> 'stack' from e'\\n\\s+at [^\\n]*?([^/()\\s]+[.][cm]?[jt]sx?:\\d+):\\d+'),
+    regexp_replace(p_error ->> 'message', '[0-9]+', '#', 'g')))), 8)
+$$;
+
+-- Adds the failures among these outcomes, but for those at the places in p_skip (F1).
+create function pdoflow.note_failures(
+  p_postings bigint[], p_seqs integer[], p_states pdoflow.outcome_state[], p_ages_us bigint[],
+  p_errors text[], p_skip bigint[]
+) returns void language plpgsql set jit = off set enable_seqscan = off set enable_hashjoin = off
+set enable_mergejoin = off as $$
+#variable_conflict use_column
+declare
+  v_many record;
+begin
+  for v_many in
+    with noted as (
+      insert into pdoflow.failure (posting_id, fingerprint, jobs, first_at, last_at, seq, name,
+                                   message)
+      select posting_id, fingerprint, count(*), min(at), max(at),
+             (array_agg(seq order by at desc, seq))[1],
+             (array_agg(left(error ->> 'name', 200) order by at desc, seq))[1],
+             (array_agg(left(split_part(error ->> 'message', E'\n', 1), 200)
+                        order by at desc, seq))[1]
+      from (
+        select posting_id, seq, now() - age_us * interval '1 us' as at, error::jsonb as error,
+               pdoflow.fingerprint(error::jsonb) as fingerprint
+        from unnest(p_postings, p_seqs, p_states, p_ages_us, p_errors) with ordinality
+          as b (posting_id, seq, state, age_us, error, place)
+        where state = 'failed' and place <> all (p_skip)) f
+      group by posting_id, fingerprint
+      returning posting_id, fingerprint)
+    select posting_id, fingerprint from noted n
+    where (select count(*) from (
+      select from pdoflow.failure f
+      where f.posting_id = n.posting_id and f.fingerprint = n.fingerprint limit 50) few) = 50
+  loop
+    perform pdoflow.fold_failures(v_many.posting_id, v_many.fingerprint);
+  end loop;
+end $$;
+
+-- Makes one row of those of one group that nobody else has locked.
+create function pdoflow.fold_failures(p_posting bigint, p_fingerprint text) returns void
+language sql set jit = off set enable_seqscan = off as $$
+  with row as materialized (
+    select ctid from pdoflow.failure
+    where posting_id = p_posting and fingerprint = p_fingerprint
+    for update skip locked),
+  gone as (
+    delete from pdoflow.failure where ctid = any (array(select ctid from row)) returning *)
+  insert into pdoflow.failure (posting_id, fingerprint, jobs, first_at, last_at, seq, name, message)
+  select p_posting, p_fingerprint, sum(jobs), min(first_at), max(last_at),
+         (array_agg(seq order by last_at desc nulls last))[1],
+         (array_agg(name order by last_at desc nulls last))[1],
+         (array_agg(message order by last_at desc nulls last))[1]
+  from gone having count(*) > 0
+$$;
+
+-- Counts failures again, of jobs that were retried by hand and will not be tried: of these ranges
+-- those that failed in the attempt before. Returns how many, by posting. A fingerprint takes 50 us,
+-- so it is made once for errors that differ in nothing that it depends on.
+create function pdoflow.restore_failures(
+  p_postings bigint[], p_firsts integer[], p_ends integer[], p_attempts integer[]
+) returns table (posting_id bigint, jobs integer) language plpgsql
+set jit = off set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off as $$
+#variable_conflict use_column
+begin
+  return query
+    with alike as (
+      select r.posting_id, r.attempt - 1 as attempt, max(o.seq) as seq, count(*) as jobs,
+             min(o.ended_at) as first_at, max(o.ended_at) as last_at
+      from unnest(p_postings, p_firsts, p_ends, p_attempts)
+          as r (posting_id, first_seq, end_seq, attempt)
+        cross join lateral (
+          select seq, ended_at, error from pdoflow.outcome
+          where posting_id = r.posting_id and seq >= r.first_seq and seq < r.end_seq
+            and state = 'failed' and attempt = r.attempt - 1) o
+      where r.attempt > 1
+      group by r.posting_id, r.attempt, error ->> 'name',
+               substr(error ->> 'stack', strpos(error ->> 'stack', E'\n')),
+               regexp_replace(error ->> 'message', '[0-9]+', '#', 'g')),
+    noted as (
+      insert into pdoflow.failure (posting_id, fingerprint, jobs, first_at, last_at, seq, name,
+                                   message)
+      select a.posting_id, o.fingerprint, sum(a.jobs), min(a.first_at), max(a.last_at),
+             (array_agg(a.seq order by a.last_at desc, a.seq))[1],
+             (array_agg(o.name order by a.last_at desc, a.seq))[1],
+             (array_agg(o.message order by a.last_at desc, a.seq))[1]
+      from alike a cross join lateral (
+        select pdoflow.fingerprint(error) as fingerprint, left(error ->> 'name', 200) as name,
+               left(split_part(error ->> 'message', E'\n', 1), 200) as message
+        from pdoflow.outcome
+        where posting_id = a.posting_id and seq = a.seq and attempt = a.attempt) o
+      group by a.posting_id, o.fingerprint
+      returning posting_id, jobs)
+    select posting_id, sum(jobs)::integer from noted group by posting_id;
+end $$;

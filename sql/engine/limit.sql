@@ -1,0 +1,86 @@
+-- How many jobs of a posting run at a time, and how many start within a time (P5).
+
+-- How many more jobs of a posting its limits (P5) allow to run and to start, null for any number;
+-- the smaller of the two; and if it is 0, for about how long. All null if it has no limits.
+create function pdoflow.limit_room(
+  p_posting bigint, out running integer, out starts integer, out jobs integer,
+  out wait_ms integer
+) language sql stable as $$
+  with posting as (
+    select max_running, rate_count, rate_ms from pdoflow.posting
+    where id = p_posting and coalesce(max_running, rate_count) is not null),
+  -- L4: what is leased and has no outcome runs, or may at any moment.
+  leased as (
+    select coalesce(sum(least(l.most_running, (
+      select sum(r.end_seq - r.first_seq - (
+        select count(*) from pdoflow.outcome o
+        where o.posting_id = p_posting and o.seq >= r.first_seq and o.seq < r.end_seq
+          and o.attempt = r.attempt))
+      from unnest(l.posting_ids, l.first_seqs, l.end_seqs, l.attempts)
+          as r (posting_id, first_seq, end_seq, attempt)
+      where r.posting_id = p_posting))), 0) as jobs
+    from pdoflow.lease l
+    where l.active and p_posting = any (l.posting_ids)
+      and exists (select from posting where max_running is not null)),
+  permitted as (
+    select coalesce(sum(p.jobs), 0) as jobs, min(p.starts_by) as first
+    from pdoflow.permit p, posting
+    where p.posting_id = p_posting
+      and p.starts_by > clock_timestamp() - posting.rate_ms * interval '1 ms')
+  select (max_running - leased.jobs)::integer, (rate_count - permitted.jobs)::integer,
+         least(max_running - leased.jobs, rate_count - permitted.jobs)::integer,
+         case when rate_count <= permitted.jobs then ceil(1000 * extract(epoch from
+                permitted.first + rate_ms * interval '1 ms' - clock_timestamp()))
+              when max_running <= leased.jobs then 100
+         end::integer
+  from posting, leased, permitted
+$$;
+
+-- For how many milliseconds a posting is about to stay at its limits; null where it is not.
+create function pdoflow.limit_wait_ms(p_posting bigint) returns integer language sql stable as $$
+  select greatest(wait_ms, 1) from pdoflow.limit_room(p_posting) where jobs < 1
+$$;
+
+-- Claims of a posting with limits go one by one: they hold this lock, before that of its lane or
+-- retries. Without p_waits false where another claim has it.
+create function pdoflow.lock_permits(p_posting bigint, p_waits boolean) returns boolean
+language plpgsql as $$
+declare
+  v_key bigint := hashtextextended('pdoflow.permit ' || p_posting, 0);
+begin
+  if not p_waits then return pg_try_advisory_xact_lock(v_key); end if;
+  perform pg_advisory_xact_lock(v_key);
+  return true;
+end $$;
+
+-- Permits up to p_want jobs of a posting with limits to be claimed in this transaction by a pool
+-- with p_idle idle workers, of which at most most_running run at a time (L4); 0 jobs if none. To be
+-- called after lock_permits: it sees what was permitted while that waited (M1).
+--   p_ahead  how many jobs keep all of its workers busy for a quarter of a second; null: not known.
+--            Of a posting with a rate a 32nd of these: all must have started within p_slack_ms
+create function pdoflow.permit_jobs(
+  p_pool bigint, p_posting bigint, p_want integer, p_idle integer, p_ahead integer,
+  p_slack_ms integer, out jobs integer, out most_running integer
+) language plpgsql as $$
+#variable_conflict use_variable
+declare
+  v_workers integer := (select greatest(slots, 1) from pdoflow.pool where id = p_pool);
+  v_starts integer;
+begin
+  select case when r.running is not null then least(p_idle, r.running) end, r.starts
+  into most_running, v_starts from pdoflow.limit_room(p_posting) r;
+  -- As many workers' share of these as may run them; to count what of 2,000 has ended is 0.3 ms.
+  jobs := least(p_want, 2000, v_starts, greatest(
+    most_running, p_ahead::bigint * least(most_running, v_workers) / v_workers));
+  if p_ahead is null then
+    jobs := least(jobs, p_idle);
+  elsif v_starts is not null then
+    jobs := least(jobs, greatest(p_idle, p_ahead / 32));
+  end if;
+  if jobs < 1 or most_running < 1 then
+    jobs := 0;
+  elsif v_starts is not null then
+    insert into pdoflow.permit (posting_id, starts_by, jobs)
+    values (p_posting, clock_timestamp() + p_slack_ms * interval '1 ms', jobs);
+  end if;
+end $$;

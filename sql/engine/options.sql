@@ -1,0 +1,240 @@
+-- The options of a posting (docs/sql.md): each is checked here, whatever program posts.
+
+-- An option of a posting that is out of its range.
+create function pdoflow.refuse_option(p_key text, p_expected text, p_found jsonb)
+returns void language plpgsql as $$
+begin
+  raise exception 'option %: expected %, found %', p_key, p_expected, left(p_found::text, 1000)
+    using errcode = 'PF002';
+end $$;
+
+-- An option that is a whole number, or null where p_key may be null.
+create function pdoflow.whole_option(p_key text, p_value jsonb, p_least bigint, p_most bigint)
+returns bigint language plpgsql as $$
+begin
+  if p_value = 'null' then return null; end if;
+  if jsonb_typeof(p_value) <> 'number' or p_value::numeric % 1 <> 0
+     or p_value::numeric not between p_least and p_most then
+    perform pdoflow.refuse_option(
+      p_key, format('a whole number from %s to %s', p_least, p_most), p_value);
+  end if;
+  return p_value::numeric::bigint;
+end $$;
+
+-- Names of postings: of what is ASCII the letters, digits and _.:+- alone, no digit or sign first.
+-- Not [[:alpha:]], which differs from database to database.
+create function pdoflow.name_pattern() returns text language sql immutable return
+  e'^[^\\x01-\\x40\\x5b-\\x5e\\x60\\x7b-\\x7f]'
+  || e'[^\\x01-\\x2a\\x2c\\x2f\\x3b-\\x40\\x5b-\\x5e\\x60\\x7b-\\x7f]{0,99}$';
+
+-- "10/s" as a number and the time in ms.
+create function pdoflow.rate_option(p_value jsonb, out rate_count integer, out rate_ms integer)
+language plpgsql as $$
+declare
+  v_text text := p_value #>> '{}';
+begin
+  if p_value = 'null' then return; end if;
+  if jsonb_typeof(p_value) <> 'string' or v_text !~ '^[1-9][0-9]{0,8}/[smh]$' then
+    perform pdoflow.refuse_option('maxRate', 'a rate such as "10/s", "100/m" or "1000/h"',
+                                  p_value);
+  end if;
+  rate_count := split_part(v_text, '/', 1)::integer;
+  rate_ms := case right(v_text, 1) when 's' then 1000 when 'm' then 60000 else 3600000 end;
+end $$;
+
+-- A moment as ISO 8601 has it, with its zone.
+create function pdoflow.moment_pattern() returns text language sql immutable return
+  '^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,6})?)?'
+  || '(Z|[+-][0-9]{2}:?[0-9]{2})$';
+
+-- Null where it is over: such a posting starts at once.
+create function pdoflow.moment_option(p_key text, p_value jsonb) returns timestamptz
+language plpgsql as $$
+declare
+  v_moment timestamptz;
+begin
+  v_moment := p_value #>> '{}';
+  return case when v_moment > now() then v_moment end;
+exception when datetime_field_overflow or invalid_datetime_format then
+  perform pdoflow.refuse_option(p_key, 'a day and a time that there are', p_value);
+end $$;
+
+-- What the jobs need of a pool, as pools read it: [["gpu", "has"], ["mem", ">=", 1024]].
+create function pdoflow.is_needs(p_value jsonb) returns boolean language sql immutable as $$
+  select case when jsonb_typeof(p_value) <> 'array' then false else not exists (
+    select from jsonb_array_elements(p_value) as n (need)
+    where case when jsonb_typeof(need) <> 'array' then true else not coalesce(
+      jsonb_typeof(need -> 0) = 'string' and (
+        need ->> 1 = 'has' and jsonb_array_length(need) = 2
+        or need ->> 1 = '=' and jsonb_array_length(need) = 3
+           and jsonb_typeof(need -> 2) in ('string', 'number')
+        or need ->> 1 = '>=' and jsonb_array_length(need) = 3
+           and jsonb_typeof(need -> 2) = 'number'), false) end) end
+$$;
+
+-- What is wrong about an entry point, null for nothing: the rule of src/domain/entry-point.ts. It
+-- also has to be written in the one way that names its file.
+create function pdoflow.entry_point_fault(p_text text) returns text language plpgsql immutable as $$
+declare
+  v_module text := substring(p_text from '^(.*)#[^#]*$');
+  v_export text := substring(p_text from '#([^#]*)$');
+  v_path text := regexp_replace(v_module, '^[.]/', '');
+  v_is_file boolean := v_path ~ '[^/][.][cm]?[jt]sx?$';
+begin
+  return case
+    when v_module is null then 'has no "#" and name'
+    when v_path = '' then 'names no file or package'
+    when v_module ~ e'[\\x01-\\x1f\\x7f\\u0080-\\u009f]' then 'has a control character in it'
+    when strpos(v_module, chr(92)) > 0 then e'has a "\\": write "/" between folders'
+    when v_module ~ '^[A-Za-z][A-Za-z0-9+.-]*:' then 'begins with a URL scheme or a drive'
+    when v_module ~ '^/' then 'is absolute: write the path relative to the root'
+    when v_path ~ '(^|/)[.][.](/|$)' then 'leads up with "..": write the path from the root'
+    when strpos(v_module, '?') > 0 then 'has a "?" in its path, which can''t be imported'
+    when v_path ~ '(^|/)[.]?(/|$)' or v_is_file and v_module <> v_path
+      then 'is not the only name of its file: leave out "./", "/./" and "//"'
+    when not v_is_file and v_module = v_path and v_module !~ '^(@[^@/]+/)?[^@/.#][^@/]*(/.+)?$'
+      then 'is neither a file (.ts, .js and so on) nor a package'
+    when v_export = '' then 'has no name after "#"'
+    -- Of what is ASCII the letters, digits, _ and $ alone, no digit first; see name_pattern.
+    when v_export !~ (e'^[^\\x01-\\x23\\x25-\\x40\\x5b-\\x5e\\x60\\x7b-\\x7f\\u0080-\\u009f]'
+      || e'[^\\x01-\\x23\\x25-\\x2d\\x2f\\x3a-\\x40\\x5b-\\x5e\\x60\\x7b-\\x7f\\u0080-\\u009f]*$')
+      or v_export ~ '[.]([.0-9]|$)' then 'has a name after "#" that no export can have'
+    when v_export ~ '[.].*[.]'
+      then 'has more than one dot after "#": expected the name of a function, or Class.method'
+    when length(p_text) > 2000 then 'has more than 2000 characters'
+  end;
+end $$;
+
+-- Whose code the jobs are (R4): empty where any pool may run them.
+create function pdoflow.project_option(p_options jsonb) returns text language sql immutable return
+  coalesce(nullif(p_options ->> 'project', '*'), '');
+
+-- The row of a posting with these options, but for its id, route and jobs: defaults where nothing
+-- is said, and an error where something wrong is.
+create function pdoflow.posting_of(p_entry_point text, p_options jsonb)
+returns pdoflow.posting language plpgsql as $$
+declare
+  v pdoflow.posting;
+  v_key text;
+  v_value jsonb;
+  v_year constant bigint := 31536000000;
+  v_fault text := pdoflow.entry_point_fault(p_entry_point);
+begin
+  if v_fault is not null then
+    raise exception 'expected path/to/file.ts#name or package/sub#name, found %, which %',
+      coalesce(quote_literal(left(p_entry_point, 200)), 'null'), v_fault using errcode = 'PF002';
+  end if;
+  if jsonb_typeof(p_options) is distinct from 'object' then
+    perform pdoflow.refuse_option('(all)', 'an object', coalesce(p_options, 'null'));
+  end if;
+  v.entry_point := p_entry_point;
+  v.state := 'open';
+  v.kills_running := true;
+  v.max_attempts := 3;
+  v.backoff_ms := 1000;
+  v.grace_ms := 5000;
+  v.stop_after := 10;
+  v.keeps_results := true;
+  v.keeps_output := 'failures';
+  v.posted_at := now();
+  v.done := 0;
+  v.failed := 0;
+  v.cancelled := 0;
+  for v_key, v_value in select * from jsonb_each(p_options) loop
+    if v_value = 'null' and v_key not in ('name', 'key', 'jobKey', 'timeoutMs', 'maxFailures',
+      'maxFailuresPercent', 'maxRunning', 'maxRate', 'keepMs', 'runAt', 'project') then
+      perform pdoflow.refuse_option(v_key, 'a value', v_value);
+    end if;
+    case v_key
+      when 'maxAttempts' then v.max_attempts := pdoflow.whole_option(v_key, v_value, 1, 1000);
+      when 'backoffMs' then v.backoff_ms := pdoflow.whole_option(v_key, v_value, 0, v_year);
+      when 'timeoutMs' then v.timeout_ms := pdoflow.whole_option(v_key, v_value, 1, v_year);
+      when 'graceMs' then v.grace_ms := pdoflow.whole_option(v_key, v_value, 0, v_year);
+      when 'stopAfter' then
+        v.stop_after := pdoflow.whole_option(v_key, v_value, 0, 2147483647);
+      when 'maxFailures' then
+        v.max_failures := pdoflow.whole_option(v_key, v_value, 1, 2147483647);
+      when 'maxFailuresPercent' then
+        if v_value <> 'null' and (jsonb_typeof(v_value) <> 'number'
+                                  or v_value::numeric not between 0 and 100) then
+          perform pdoflow.refuse_option(v_key, 'a number from 0 to 100', v_value);
+        end if;
+        v.max_failures_percent := nullif(v_value, 'null')::real;
+      when 'maxRunning' then
+        v.max_running := pdoflow.whole_option(v_key, v_value, 1, 2147483647);
+      when 'maxRate' then
+        select r.rate_count, r.rate_ms into v.rate_count, v.rate_ms
+        from pdoflow.rate_option(v_value) r;
+      when 'keepsResults' then
+        if jsonb_typeof(v_value) <> 'boolean' then
+          perform pdoflow.refuse_option(v_key, 'true or false', v_value);
+        end if;
+        v.keeps_results := v_value::boolean;
+      when 'keepsOutput' then
+        if v_value #>> '{}' not in ('none', 'failures', 'all') then
+          perform pdoflow.refuse_option(v_key, 'none, failures or all', v_value);
+        end if;
+        v.keeps_output := v_value #>> '{}';
+      when 'keepMs' then
+        v.keep_ms := pdoflow.whole_option(v_key, v_value, 0, 100 * v_year);
+      when 'name' then
+        if v_value <> 'null' and (jsonb_typeof(v_value) <> 'string'
+           or length(v_value #>> '{}') > 100
+           or v_value #>> '{}' !~ pdoflow.name_pattern()) then
+          perform pdoflow.refuse_option(
+            v_key, 'up to 100 letters, digits or _.:+-, a letter first', v_value);
+        end if;
+        v.name := v_value #>> '{}';
+      when 'key', 'jobKey' then
+        if v_value <> 'null' and (jsonb_typeof(v_value) <> 'string'
+           or length(v_value #>> '{}') not between 1 and 500) then
+          perform pdoflow.refuse_option(v_key, '1 to 500 characters', v_value);
+        end if;
+      when 'osUser', 'run' then
+        if jsonb_typeof(v_value) <> 'string' or octet_length(v_value #>> '{}') > 100 then
+          perform pdoflow.refuse_option(v_key, 'a name of at most 100 bytes', v_value);
+        end if;
+      when 'project' then
+        if v_value <> 'null' and (jsonb_typeof(v_value) <> 'string'
+           or octet_length(v_value #>> '{}') > 1000 or v_value #>> '{}' !~ '^[^[:cntrl:]]+$') then
+          perform pdoflow.refuse_option(
+            v_key, 'the name of a project, up to 1000 bytes, "*" for any', v_value);
+        end if;
+      when 'runAt' then
+        continue when v_value = 'null';
+        if jsonb_typeof(v_value) <> 'string' or v_value #>> '{}' !~ pdoflow.moment_pattern() then
+          perform pdoflow.refuse_option(
+            v_key, 'a moment with its zone, such as "2026-01-01T02:00:00Z"', v_value);
+        end if;
+        v.run_at := pdoflow.moment_option(v_key, v_value);
+      when 'needs' then
+        if octet_length(v_value::text) > 1000 or pg_column_size(v_value) > 1300
+           or not pdoflow.is_needs(v_value) then
+          perform pdoflow.refuse_option(
+            v_key, 'needs such as [["gpu", "has"]], of at most 1000 bytes', v_value);
+        end if;
+      when 'priority' then null; -- of the jobs: pdoflow.priorities_of
+      else
+        raise exception 'there is no option "%" of a posting (docs/sql.md has all)',
+          left(v_key, 100)
+          using errcode = 'PF002';
+    end case;
+  end loop;
+  return v;
+end $$;
+
+-- The priority of each job: one for all, or a list of as many. Null where it is one for all.
+create function pdoflow.priorities_of(p_options jsonb, p_jobs integer) returns integer[]
+language plpgsql as $$
+declare
+  v_list jsonb := p_options -> 'priority';
+begin
+  if jsonb_typeof(v_list) is distinct from 'array' then return null; end if;
+  if jsonb_array_length(v_list) <> p_jobs then
+    raise exception 'option priority: expected % numbers, one for each job, found %', p_jobs,
+      jsonb_array_length(v_list) using errcode = 'PF002';
+  end if;
+  return array(
+    select coalesce(pdoflow.whole_option('priority', value, -2147483648, 2147483647), 0)
+    from jsonb_array_elements(v_list) with ordinality as p (value, place) order by place);
+end $$;

@@ -1,0 +1,225 @@
+-- Writing a posting: its number, keys, jobs, route and lanes.
+
+-- What holds for the caller's postings (T3, T4); nulls for the owner, and where nothing is said.
+create function pdoflow.limits_of_caller(
+  out max_open integer, out max_argument_bytes integer, out max_result_bytes integer,
+  out max_output_bytes integer
+) language sql stable as $$
+  select case when bool_or(g.max_open is null) then null else max(g.max_open) end,
+         case when bool_or(g.max_argument_bytes is null) then null
+              else max(g.max_argument_bytes) end,
+         case when bool_or(g.max_result_bytes is null) then null
+              else max(g.max_result_bytes) end,
+         case when bool_or(g.max_output_bytes is null) then null
+              else max(g.max_output_bytes) end
+  from pdoflow.grants_of(pdoflow.caller()) g where kind = 'poster' and not pdoflow.is_owner()
+$$;
+
+-- Refuses where the caller has as many postings that have not ended as it may.
+create function pdoflow.require_room(p_most integer) returns void language plpgsql as $$
+begin
+  if p_most <= (select count(*) from (
+       select from pdoflow.posting
+       where route_id = any (pdoflow.own_routes()) and ended_at is null limit p_most) open) then
+    raise exception 'the role % may have % open postings and has as many: wait until some have '
+      'ended, cancel some, or ask the owner of the queue for more', pdoflow.caller(), p_most
+      using errcode = 'PF001';
+  end if;
+end $$;
+
+-- The same for one of its own that has ended and is to go on: what is retried is open again.
+create function pdoflow.require_room_again(p_posting bigint) returns void language plpgsql as $$
+declare
+  v_most integer := (select max_open from pdoflow.limits_of_caller());
+begin
+  if v_most is null or not exists (
+    select from pdoflow.posting where id = p_posting and ended_at is not null
+      and route_id = any (pdoflow.own_routes())) then
+    return;
+  end if;
+  perform pg_advisory_xact_lock(hashtextextended('pdoflow.open ' || pdoflow.caller(), 0));
+  perform pdoflow.require_room(v_most); -- a statement after the lock: it sees all
+end $$;
+
+-- The id of a new posting of the caller's, or the posting that had its key before. Nulls if there
+-- is no room for it, and p_opens is false: then call next_span in a transaction of its own.
+create function pdoflow.start_posting(
+  p_entry_point text, p_options jsonb, p_opens boolean,
+  out posting_id bigint, out job_count integer, out is_new boolean, out entry_point text
+) language plpgsql as $$
+#variable_conflict use_column
+declare
+  v_key text := p_options ->> 'key';
+  v_os_user text := coalesce(p_options ->> 'osUser', '');
+  v_known record;
+begin
+  -- Who may call this may be another: a function of theirs that runs with their rights.
+  if not pdoflow.has_grant('poster') then
+    raise exception 'the role % may not post', pdoflow.caller()
+      using errcode = 'insufficient_privilege';
+  end if;
+  for v_try in 1..200 loop
+    posting_id := pdoflow.take_posting_id();
+    exit when posting_id is not null or not p_opens;
+    perform pdoflow.make_room(v_try);
+  end loop;
+  if posting_id is null then return; end if;
+  -- Early, if no pool does so: others have room until the caller's transaction has ended.
+  if p_opens and posting_id % 100 = 0 and not pdoflow.is_kept() and pdoflow.room() < 5000
+     and pg_try_advisory_xact_lock(pdoflow.span_lock(0)) then
+    perform pdoflow.open_span();
+  end if;
+  is_new := true;
+  while v_key is not null loop
+    insert into pdoflow.posting_key (poster, poster_os, key, posting_id)
+    values (pdoflow.caller(), v_os_user, v_key, posting_id) on conflict do nothing;
+    exit when found;
+    -- Into a record: where nothing is found the number that was taken stays.
+    select p.id, p.job_count, p.entry_point, r.project into v_known
+    from pdoflow.posting_key k join pdoflow.posting p on p.id = k.posting_id
+      join pdoflow.route r on r.id = p.route_id
+    where k.poster = pdoflow.caller() and k.poster_os = v_os_user and k.key = v_key;
+    continue when not found; -- it was pruned between the two statements: the key is free again
+    -- One of another entry point is its caller's to refuse.
+    if v_known.entry_point = p_entry_point
+       and v_known.project <> pdoflow.project_option(p_options) then
+      raise exception 'the key "%" belongs to posting % of the project "%": a posting of the '
+        'project "%" needs a key of its own', v_key, v_known.id, v_known.project,
+        pdoflow.project_option(p_options) using errcode = 'PF002';
+    end if;
+    posting_id := v_known.id;
+    job_count := v_known.job_count;
+    entry_point := v_known.entry_point;
+    is_new := false;
+    exit;
+  end loop;
+end $$;
+
+-- Writes the jobs of a text with lists of arguments, separated by the character 30, that no JSON
+-- holds; returns how many.
+create function pdoflow.write_jobs(
+  p_posting bigint, p_first integer, p_text text, p_indexes integer[], p_most_bytes integer
+) returns integer language plpgsql as $$
+declare
+  v_place bigint;
+  v_jobs integer;
+begin
+  -- What no program of pdoflow posts, no other does (docs/values.md).
+  p_most_bytes := least(p_most_bytes, 64 * 1024 * 1024);
+  if octet_length(p_text) > p_most_bytes then
+    select place into v_place
+    from string_to_table(p_text, e'\x1e') with ordinality as t (args, place)
+    where octet_length(args) > p_most_bytes limit 1;
+    if found then
+      raise exception 'the arguments of job % have more than % bytes, the most that the role % may '
+        'post: keep large data in files, and post their names',
+        p_first + v_place - 1, p_most_bytes, pdoflow.caller() using errcode = 'PF001';
+    end if;
+  end if;
+  if p_indexes is null then
+    insert into pdoflow.job (posting_id, seq, args)
+    select p_posting, p_first + place - 1, args::json
+    from string_to_table(p_text, e'\x1e') with ordinality as t (args, place);
+  else
+    insert into pdoflow.job (posting_id, seq, index, args)
+    select p_posting, p_first + place - 1, p_indexes[place], args::json
+    from string_to_table(p_text, e'\x1e') with ordinality as t (args, place);
+  end if;
+  get diagnostics v_jobs = row_count;
+  if v_jobs <> cardinality(p_indexes) or array_position(p_indexes, null) is not null then
+    raise exception 'expected an index for each of % jobs, found %', v_jobs, cardinality(p_indexes)
+      using errcode = 'PF002';
+  end if;
+  return v_jobs;
+end $$;
+
+-- Gives the job key of a new posting to it. The posting that had it is cancelled, if nothing of it
+-- was ever claimed. To be called last in a transaction: claims of that posting wait for its end.
+create function pdoflow.take_job_key(
+  p_posting bigint, p_os_user text, p_project text, p_key text
+) returns void language plpgsql set jit = off set enable_seqscan = off as $$
+#variable_conflict use_column
+declare
+  v_before bigint;
+  v_project text;
+begin
+  loop
+    insert into pdoflow.job_key (poster, poster_os, key, posting_id)
+    values (pdoflow.caller(), p_os_user, p_key, p_posting) on conflict do nothing;
+    if found then return; end if;
+    select posting_id into v_before from pdoflow.job_key
+    where poster = pdoflow.caller() and poster_os = p_os_user and key = p_key for no key update;
+    exit when found; -- else it was pruned between the two statements
+  end loop;
+  update pdoflow.job_key set posting_id = p_posting
+  where poster = pdoflow.caller() and poster_os = p_os_user and key = p_key;
+  -- In the order in which cancelling locks them; and a statement after the locks, which sees the
+  -- lease of whoever held them before. Not one that has ended: prune may be deleting it, and waits
+  -- for its job_key.
+  perform from pdoflow.posting where id = v_before and ended_at is null for no key update;
+  if not found then return; end if;
+  perform from pdoflow.lane where posting_id = v_before order by priority for no key update;
+  if not exists (select from pdoflow.lane where posting_id = v_before and state = 'closed')
+     and not exists (select from pdoflow.lease where lane_posting_id = v_before) then
+    select r.project into v_project
+    from pdoflow.posting p join pdoflow.route r on r.id = p.route_id
+    where p.id = v_before and p.ended_at is null;
+    if v_project <> p_project then
+      raise exception 'the job key "%" belongs to posting % of the project "%", which waits: a '
+        'posting of the project "%" needs a job key of its own', p_key, v_before, v_project,
+        p_project using errcode = 'PF002';
+    end if;
+    perform pdoflow.cancel_all(
+      array[v_before], false, format('posting %s took its place, by their job key', p_posting));
+  end if;
+end $$;
+
+-- Writes the posting and its lanes: of one priority, or of several, the highest first, each with
+-- the number of its jobs (N1).
+create function pdoflow.write_posting(
+  v pdoflow.posting, p_options jsonb, p_is_sorted boolean,
+  p_priorities integer[], p_sizes integer[]
+) returns void language plpgsql as $$
+declare
+  v_limits record;
+begin
+  if v.job_count is null or v.job_count < 1 then
+    raise exception 'a posting has at least one job: nothing was posted' using errcode = 'PF002';
+  end if;
+  if p_priorities is null then
+    p_priorities := array[coalesce(pdoflow.whole_option(
+      'priority', p_options -> 'priority', -2147483648, 2147483647), 0)];
+    p_sizes := array[v.job_count];
+  end if;
+  if cardinality(p_priorities) <> cardinality(p_sizes)
+     or p_is_sorted <> (cardinality(p_priorities) > 1)
+     or v.job_count is distinct from (select sum(size) from unnest(p_sizes) as s (size))
+     or p_priorities <> array(select distinct priority from unnest(p_priorities) as p (priority)
+                              order by priority desc) then
+    raise exception 'expected lanes of % jobs, highest priority first, found priorities % of %',
+      v.job_count, p_priorities, p_sizes using errcode = 'PF002';
+  end if;
+  select * into v_limits from pdoflow.limits_of_caller();
+  v.max_result_bytes := v_limits.max_result_bytes;
+  v.max_output_bytes := v_limits.max_output_bytes;
+  if v_limits.max_open is not null then
+    perform pg_advisory_xact_lock(hashtextextended('pdoflow.open ' || pdoflow.caller(), 0));
+    perform pdoflow.require_room(v_limits.max_open); -- a statement after the lock: it sees all
+  end if;
+  -- Late: others who post by a new route of the same kind wait for whoever made it to commit.
+  v.route_id := pdoflow.find_route(
+    coalesce(p_options ->> 'osUser', ''), coalesce(p_options -> 'needs', '[]'),
+    coalesce(p_options ->> 'run', ''), pdoflow.project_option(p_options));
+  insert into pdoflow.posting select v.*;
+  insert into pdoflow.lane (posting_id, priority, first_seq, end_seq, route_id, state)
+  select v.id, priority, sum(size) over higher - size, sum(size) over higher, v.route_id,
+         (case when v.run_at is null then 'open' else 'paused' end)::pdoflow.lane_state
+  from unnest(p_priorities, p_sizes) with ordinality as l (priority, size, place)
+  window higher as (order by place);
+  if p_options ->> 'jobKey' is not null then
+    perform pdoflow.take_job_key(
+      v.id, coalesce(p_options ->> 'osUser', ''), pdoflow.project_option(p_options),
+      p_options ->> 'jobKey');
+  end if;
+  perform pdoflow.wake(v.id);
+end $$;

@@ -1,0 +1,192 @@
+-- Retention. job and outcome are partitioned by posting, so that whole spans can be truncated or
+-- dropped instead of deleted row by row. Each function here is one short transaction; a prune that
+-- is killed between two of them leaves nothing that the next prune does not find.
+
+-- Whether a posting may be pruned that must have ended p_age_ms ago, in one of p_states (P6).
+create function pdoflow.is_prunable(
+  p_posting pdoflow.posting, p_age_ms bigint, p_states pdoflow.posting_state[]
+) returns boolean language sql stable as $$
+  -- Of nulls greatest takes no notice.
+  select p_posting.ended_at <= now() - greatest(p_age_ms, p_posting.keep_ms) * interval '1 ms'
+         and p_posting.state = any (p_states)
+$$;
+
+-- Deletes those of the next p_most postings after p_after that may go, with their lanes (Z1).
+-- Returns the last that it looked at, null where there was none. Passes by a posting that someone
+-- has locked.
+create function pdoflow.prune_postings(
+  p_after bigint, p_age_ms bigint, p_states pdoflow.posting_state[], p_most integer,
+  out last_id bigint, out postings integer, out jobs bigint
+) language plpgsql as $$
+declare
+  v_leased bigint[];
+begin
+  last_id := (select max(id) from (
+    select id from pdoflow.posting where id > p_after order by id limit p_most) next);
+  v_leased := array(select unnest(posting_ids) from pdoflow.lease where active); -- Z2
+  with going as (
+    select id from pdoflow.posting p
+    where id > p_after and id <= last_id and pdoflow.is_prunable(p, p_age_ms, p_states)
+      and not exists (select from unnest(v_leased) as l (id) where l.id = p.id)
+    order by id for update skip locked),
+  gone as (
+    delete from pdoflow.posting where id in (select id from going) returning id, job_count),
+  lanes as (
+    delete from pdoflow.lane where posting_id in (select id from gone)),
+  failures as (
+    delete from pdoflow.failure where posting_id in (select id from gone)),
+  profiles as (
+    delete from pdoflow.profile where posting_id in (select id from gone)),
+  noted as (
+    insert into pdoflow.pruned (posting_id, job_count) select id, job_count from gone)
+  select count(*), coalesce(sum(job_count), 0) into postings, jobs from gone;
+end $$;
+
+-- Cuts off all jobs and outcomes of a span that has no posting any more. Returns how many bytes
+-- that freed; null where somebody uses the span just now: nobody who claims, posts or records is
+-- ever made to queue behind this.
+create function pdoflow.empty_span(p_first bigint) returns bigint language plpgsql as $$
+declare
+  v_span pdoflow.span;
+  v_bytes bigint;
+begin
+  if not pg_try_advisory_xact_lock(pdoflow.span_lock(p_first)) then return null; end if;
+  select * into v_span from pdoflow.span where first_id = p_first;
+  if not found then return 0; end if;
+  begin
+    execute format('lock table %s, %s in access exclusive mode nowait', v_span.jobs,
+                   v_span.outcomes);
+  exception when lock_not_available then
+    return null;
+  end;
+  -- A statement after the lock: it sees all that has been posted.
+  if exists (select from pdoflow.posting where id >= v_span.first_id and id < v_span.end_id) then
+    return 0;
+  end if;
+  v_bytes := pg_total_relation_size(v_span.jobs) + pg_total_relation_size(v_span.outcomes);
+  execute format('truncate %s, %s', v_span.jobs, v_span.outcomes);
+  return v_bytes - pg_total_relation_size(v_span.jobs) - pg_total_relation_size(v_span.outcomes);
+end $$;
+
+-- Deletes jobs and outcomes of pruned postings in a span, of p_most jobs at most. Returns of how
+-- many; null where nothing is left, or another prune is at it.
+create function pdoflow.prune_jobs(p_first bigint, p_most integer) returns integer
+language plpgsql as $$
+declare
+  v_span pdoflow.span;
+  v_one pdoflow.pruned;
+  v_ids bigint[];
+  v_end integer;
+begin
+  select * into v_span from pdoflow.span where first_id = p_first;
+  select * into v_one from pdoflow.pruned
+  where posting_id >= v_span.first_id and posting_id < v_span.end_id
+  order by posting_id limit 1 for update skip locked;
+  if not found then return null; end if;
+
+  if v_one.from_seq > 0 or v_one.job_count > p_most then
+    v_end := least(v_one.from_seq + p_most, v_one.job_count);
+    execute format('delete from %s where posting_id = $1 and seq >= $2 and seq < $3',
+                   v_span.outcomes) using v_one.posting_id, v_one.from_seq, v_end;
+    execute format('delete from %s where posting_id = $1 and seq >= $2 and seq < $3',
+                   v_span.jobs) using v_one.posting_id, v_one.from_seq, v_end;
+    update pdoflow.pruned set from_seq = v_end where posting_id = v_one.posting_id;
+    delete from pdoflow.pruned where posting_id = v_one.posting_id and from_seq = job_count;
+    return v_end - v_one.from_seq;
+  end if;
+  v_ids := array(
+    select posting_id from (
+      select posting_id, from_seq, sum(job_count) over (order by posting_id) as total from (
+        select * from pdoflow.pruned
+        where posting_id >= v_one.posting_id and posting_id < v_span.end_id
+        order by posting_id limit 1000 for update skip locked) next) few
+    where total <= p_most and from_seq = 0);
+  execute format('delete from %s where posting_id = any ($1)', v_span.outcomes) using v_ids;
+  execute format('delete from %s where posting_id = any ($1)', v_span.jobs) using v_ids;
+  with gone as (
+    delete from pdoflow.pruned where posting_id = any (v_ids) returning job_count)
+  select sum(job_count) into v_end from gone;
+  return v_end;
+end $$;
+
+-- Deletes those of the next p_most leases after p_after that are let go and all of whose postings
+-- are gone. Returns the last that it looked at, null where there was none. (Of a posting that
+-- stays, a job that was released out of one keeps its outcome; the host is then not known.)
+create function pdoflow.prune_leases(
+  p_after bigint, p_most integer, out last_id bigint, out leases integer
+) language plpgsql as $$
+begin
+  last_id := (select max(id) from (
+    select id from pdoflow.lease where id > p_after order by id limit p_most) next);
+  with gone as (
+    delete from pdoflow.lease l
+    where id > p_after and id <= last_id and not active
+      and not exists (select from pdoflow.posting p where p.id = any (l.posting_ids))
+    returning id)
+  select count(*) into leases from gone;
+end $$;
+
+-- Deletes pools that ended p_age_ms ago, and a day at least: a machine that was suspended may wake
+-- up, and its pool must find itself lost. Those that a lease names stay.
+create function pdoflow.prune_pools(p_age_ms bigint) returns integer language sql volatile as $$
+  with gone as (
+    delete from pdoflow.pool p
+    where state in ('stopped', 'lost')
+      and beat_at < now() - greatest(p_age_ms * interval '1 ms', interval '1 day')
+      and not exists (select from pdoflow.lease l where l.pool_id = p.id)
+    returning id)
+  select count(*)::integer from gone
+$$;
+
+-- Deletes up to p_most routes that no posting has; returns how many. A statement after the locks:
+-- whoever posts by one of them now waits, and then makes it anew; whoever did before has committed,
+-- and is seen, or is passed by (R3).
+create function pdoflow.prune_routes(p_most integer) returns integer language plpgsql as $$
+declare
+  v_ids integer[];
+  v_gone integer;
+begin
+  v_ids := array(
+    select id from pdoflow.route r
+    where not exists (select from pdoflow.posting p where p.route_id = r.id)
+    order by id limit p_most for update skip locked);
+  delete from pdoflow.route r where id = any (v_ids)
+    and not exists (select from pdoflow.posting p where p.route_id = r.id);
+  get diagnostics v_gone = row_count;
+  return v_gone;
+end $$;
+
+-- Drops a few of the spans that are empty, whose numbers are all drawn, but for the newest two.
+-- Returns how many; null where
+-- job or outcome is in use just now: this never waits, else all that comes later would wait behind.
+create function pdoflow.drop_spans() returns integer language plpgsql as $$
+declare
+  v_span pdoflow.span;
+  v_dropped integer := 0;
+begin
+  for v_span in
+    select s.* from pdoflow.span s
+    where first_id < (select min(first_id) from (
+                        select first_id from pdoflow.span order by first_id desc limit 2) newest)
+      and end_id <= (select last_value from pdoflow.posting_id_seq)
+      and pg_relation_size(jobs) = 0 and pg_relation_size(outcomes) = 0
+      and not exists (select from pdoflow.posting where id >= s.first_id and id < s.end_id)
+      and not exists (select from pdoflow.pruned
+                      where posting_id >= s.first_id and posting_id < s.end_id)
+    order by first_id limit 10
+  loop
+    begin
+      execute format('lock table only pdoflow.job, only pdoflow.outcome, %s, %s
+                      in access exclusive mode nowait', v_span.jobs, v_span.outcomes);
+    exception when lock_not_available then
+      return nullif(v_dropped, 0);
+    end;
+    -- X2: a poster who has an id of it, and has inserted nothing yet, holds the span's own lock.
+    continue when not pg_try_advisory_xact_lock(pdoflow.span_lock(v_span.first_id))
+      or exists (select from pdoflow.posting where id >= v_span.first_id and id < v_span.end_id);
+    execute format('drop table %s, %s', v_span.jobs, v_span.outcomes);
+    delete from pdoflow.span where first_id = v_span.first_id;
+    v_dropped := v_dropped + 1;
+  end loop;
+  return v_dropped;
+end $$;

@@ -1,0 +1,116 @@
+-- Releasing leased jobs that have not ended.
+
+-- Gives back what is unfinished of leases of p_pool, except for the ranges p_keep_, which stay
+-- leased: puts the other jobs without an outcome back into the queue with their attempt unused
+-- and lets go of the leases of which nothing is kept (L3). Returns how many jobs went back.
+--   p_lost   1 where the pool was lost with them in hand, else 0 (Y3)
+create function pdoflow.release(
+  p_pool bigint, p_leases bigint[], p_keep_leases bigint[], p_keep_postings bigint[],
+  p_keep_firsts integer[], p_keep_ends integer[], p_keep_attempts integer[], p_lost integer
+) returns integer language plpgsql set jit = off set enable_seqscan = off as $$
+#variable_conflict use_column
+declare
+  v_held bigint[];
+  v_least bigint;
+  v_most bigint;
+  v_back record;
+begin
+  -- A statement of its own: it waits for outcomes that are being recorded, the next one sees them.
+  v_held := array(select id from pdoflow.lease
+                  where id = any (p_leases) and case when active then pool_id end = p_pool
+                  order by id for update);
+  perform from pdoflow.posting where id = any (
+    array(select unnest(posting_ids) from pdoflow.lease where id = any (v_held)))
+  order by id for share;
+  -- By these the server leaves out all other spans before it begins, by a join only later.
+  select min(u.id), max(u.id) into v_least, v_most
+  from pdoflow.lease l cross join lateral unnest(l.posting_ids) as u (id)
+  where l.id = any (v_held);
+
+  with range as (
+    select row_number() over () as number, l.id as lease_id, l.lost, r.* from pdoflow.lease l
+      cross join lateral unnest(l.posting_ids, l.first_seqs, l.end_seqs, l.attempts)
+        as r (posting_id, first_seq, end_seq, attempt)
+    where l.id = any (v_held)),
+  kept as (
+    select * from unnest(p_keep_leases, p_keep_postings, p_keep_firsts, p_keep_ends,
+                         p_keep_attempts)
+      as k (lease_id, posting_id, first_seq, end_seq, attempt)),
+  unfinished as (
+    select r.number, r.lost, r.posting_id, r.attempt, s.seq,
+           s.seq - row_number() over (partition by r.number order by s.seq) as island
+    -- For each range by itself: a join would read all outcomes of the posting, of the spans told.
+    from range r cross join lateral (
+      select seq from generate_series(r.first_seq, r.end_seq - 1) as u (seq)
+      except
+      select seq from pdoflow.outcome
+      where posting_id = r.posting_id and seq >= r.first_seq and seq < r.end_seq
+        and attempt = r.attempt and posting_id >= v_least and posting_id <= v_most) s
+    where not exists (select from kept k where k.lease_id = r.lease_id
+                        and k.posting_id = r.posting_id
+                        and k.first_seq <= s.seq and s.seq < k.end_seq)),
+  island as (
+    select u.posting_id, u.attempt, u.lost, min(u.seq) as first_seq, max(u.seq) + 1 as end_seq,
+           count(*) as size,
+           -- Not a join: the planner takes the islands for many, and reads all postings.
+           (select state from pdoflow.posting where id = u.posting_id) as state
+    from unfinished u group by u.number, u.posting_id, u.attempt, u.lost, u.island),
+  back as (
+    insert into pdoflow.retry (posting_id, priority, route_id, first_seq, end_seq, attempt,
+                               due_at, lost)
+    select i.posting_id, l.priority, l.route_id, i.first_seq, i.end_seq, i.attempt,
+           case i.state when 'open' then now() else 'infinity' end, i.lost + p_lost
+    from island i cross join lateral (
+      select effective_priority as priority, route_id from pdoflow.lane
+      where posting_id = i.posting_id and first_seq <= i.first_seq and i.first_seq < end_seq
+      limit 1) l
+    where i.state <> 'cancelled'),
+  counted as (
+    insert into pdoflow.progress (posting_id, retrying, released, cancelled)
+    select posting_id,
+           coalesce(sum(size) filter (where state <> 'cancelled' and attempt > 1), 0),
+           coalesce(sum(size) filter (where state <> 'cancelled' and attempt = 1), 0),
+           coalesce(sum(size) filter (where state = 'cancelled'), 0)
+    from island group by posting_id)
+  select coalesce(sum(size), 0) as jobs,
+         array_agg(posting_id) filter (where state = 'cancelled') as postings,
+         array_agg(first_seq) filter (where state = 'cancelled') as firsts,
+         array_agg(end_seq) filter (where state = 'cancelled') as ends,
+         array_agg(attempt) filter (where state = 'cancelled') as attempts
+  into v_back from island;
+  -- Of jobs that were retried by hand and have not been tried, the failure before counts (U2).
+  insert into pdoflow.progress (posting_id, cancelled, failed)
+  select posting_id, -jobs, jobs from pdoflow.restore_failures(
+    v_back.postings, v_back.firsts, v_back.ends, v_back.attempts);
+
+  update pdoflow.lease l
+  set active = k.posting_ids is not null,
+      posting_ids = coalesce(k.posting_ids, l.posting_ids),
+      first_seqs = coalesce(k.first_seqs, l.first_seqs),
+      end_seqs = coalesce(k.end_seqs, l.end_seqs),
+      attempts = coalesce(k.attempts, l.attempts)
+  from unnest(v_held) as h (id) left join (
+    select lease_id, array_agg(posting_id) as posting_ids, array_agg(first_seq) as first_seqs,
+           array_agg(end_seq) as end_seqs, array_agg(attempt) as attempts
+    from unnest(p_keep_leases, p_keep_postings, p_keep_firsts, p_keep_ends, p_keep_attempts)
+      as k (lease_id, posting_id, first_seq, end_seq, attempt)
+    group by lease_id) k on k.lease_id = h.id
+  where l.id = h.id;
+  return v_back.jobs;
+end $$;
+
+-- Ends a pool in an orderly way: releases all that it holds, and marks it as stopped (O1). Waits
+-- for a claim that is under way. Returns how many jobs went back.
+create function pdoflow.end_pool(p_pool bigint) returns integer language plpgsql as $$
+#variable_conflict use_column
+declare
+  v_back integer;
+begin
+  perform from pdoflow.pool where id = p_pool and state in ('up', 'draining') for update;
+  if not found then return 0; end if;
+  v_back := pdoflow.release(
+    p_pool, array(select id from pdoflow.lease where pool_id = p_pool and active),
+    '{}', '{}', '{}', '{}', '{}', 0);
+  update pdoflow.pool set state = 'stopped', running = '[]' where id = p_pool;
+  return v_back;
+end $$;

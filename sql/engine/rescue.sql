@@ -1,0 +1,81 @@
+-- Rescuing the jobs of lost pools.
+
+-- Declares a pool lost whose heartbeat is older than its heartbeat timeout, and puts what it held
+-- back into the queue: outcomes that it had recorded stay, jobs that it was known to run have used
+-- up their attempt (one that brings its pool down must not do so for ever), all others have not.
+-- Any pool calls this until it returns nothing; of several at the same moment each dead pool is
+-- rescued by one. One pool a transaction: leases come before postings in the order of locks, and
+-- those of a second pool would be locked after the postings of the first. Given routes, only one
+-- whose jobs are all of these.
+create function pdoflow.rescue(p_routes integer[] default null)
+returns table (pool_id bigint, host text, jobs integer) language plpgsql as $$
+#variable_conflict use_column
+declare
+  v_pool record;
+  v_leases bigint[];
+  v_failed integer;
+begin
+  select p.id, p.host, p.pid, p.running into v_pool from pdoflow.pool p
+  where p.state in ('up', 'draining')
+    and p.beat_at < clock_timestamp() - p.heartbeat_timeout_ms * interval '1 ms'
+    and (p_routes is null or not exists (
+      select from pdoflow.lease l join pdoflow.posting o on o.id = l.posting_ids[1]
+      where l.pool_id = p.id and l.active and o.route_id <> all (p_routes)))
+  order by p.id limit 1 for update skip locked;
+  if not found then return; end if;
+  update pdoflow.pool set state = 'lost', running = '[]' where id = v_pool.id;
+  -- All leases, then all postings, each by their numbers, before the two steps below that lock
+  -- some of them: cancelling many at the same moment goes by the same order.
+  perform from pdoflow.lease where pool_id = v_pool.id and active order by id for update;
+  perform from pdoflow.posting where id = any (
+    array(select unnest(posting_ids) from pdoflow.lease where pool_id = v_pool.id and active))
+  order by id for no key update;
+  v_failed := pdoflow.record_lost(v_pool.id, v_pool.running,
+    format('pool %s on %s (pid %s) was lost while it ran this job', v_pool.id, v_pool.host,
+           v_pool.pid));
+  v_leases := array(select id from pdoflow.lease where pool_id = v_pool.id and active);
+  pool_id := v_pool.id;
+  host := v_pool.host;
+  jobs := v_failed + pdoflow.release(v_pool.id, v_leases, '{}', '{}', '{}', '{}', '{}', 1);
+  return next;
+end $$;
+
+-- Records a failed attempt for each job that a lost pool ran, and returns how many: those that it
+-- had told (O2), and the job of a lease that was cut down to one job after two pools were lost with
+-- it in hand (Y3).
+create function pdoflow.record_lost(p_pool bigint, p_running jsonb, p_message text)
+returns integer language plpgsql as $$
+#variable_conflict use_column
+declare
+  v_lost record;
+begin
+  select count(*)::integer as jobs, pdoflow.record(
+    p_pool, count(*)::integer, array_agg(s.lease_id), array_agg(s.posting_id), array_agg(s.seq),
+    array_agg(s.attempt),
+    array_agg((case when s.attempt < p.max_attempts then 'retried' else 'failed' end)
+                ::pdoflow.outcome_state),
+    '{0}', '{0}', '{0}',
+    array_agg(null::text),
+    array_agg(jsonb_build_object('name', 'PoolLost', 'message', p_message)::text),
+    array_agg(least(p.backoff_ms * 2 ^ least(s.attempt - 1, 30), 3600000)::bigint), '{}') as refused
+  into v_lost from (
+    select l.id as lease_id, r.posting_id, j.seq, r.attempt
+    from pdoflow.lease l cross join lateral
+      unnest(l.posting_ids, l.first_seqs, l.end_seqs, l.attempts)
+        as r (posting_id, first_seq, end_seq, attempt)
+      join jsonb_to_recordset(p_running) as j (posting bigint, seq integer, attempt integer)
+        on j.posting = r.posting_id and j.attempt = r.attempt
+       and r.first_seq <= j.seq and j.seq < r.end_seq
+    where l.pool_id = p_pool and l.active
+    union
+    select l.id, l.posting_ids[1], l.first_seqs[1], l.attempts[1]
+    from pdoflow.lease l
+    where l.pool_id = p_pool and l.active and l.lost >= 2
+      and cardinality(l.posting_ids) = 1 and l.end_seqs[1] - l.first_seqs[1] = 1
+  ) s join pdoflow.posting p on p.id = s.posting_id
+  where not exists (
+    select from pdoflow.outcome o
+    where o.posting_id = s.posting_id and o.seq = s.seq and o.attempt = s.attempt)
+  having count(*) > 0;
+  return coalesce(v_lost.jobs, 0);
+end $$;

@@ -1,0 +1,95 @@
+-- Retrying permanently failed jobs by hand: another attempt at the same job.
+
+-- The seqs of jobs that are named by their index, p_firsts to p_lasts, both included.
+create function pdoflow.seqs_of(p_posting bigint, p_firsts integer[], p_lasts integer[])
+returns table (seq integer) language sql stable set jit = off set enable_seqscan = off as $$
+  select j.seq from unnest(p_firsts, p_lasts) as r (first, last) cross join lateral (
+    select seq from pdoflow.job
+    where posting_id = p_posting and index is not null and index between r.first and r.last
+    union all
+    select seq from pdoflow.job
+    where posting_id = p_posting and index is null and seq between r.first and r.last) j
+$$;
+
+-- The failures of a posting that count, by seq: not those of jobs that were retried by hand, and
+-- wait or run again or have ended otherwise since (U2).
+create function pdoflow.failed_jobs(p_posting bigint, p_first integer, p_end integer)
+returns setof pdoflow.outcome language sql stable set jit = off set enable_seqscan = off as $$
+  with leased as materialized (
+    select s.seq, r.attempt
+    from pdoflow.lease l cross join lateral
+      unnest(l.posting_ids, l.first_seqs, l.end_seqs, l.attempts)
+        as r (posting_id, first_seq, end_seq, attempt)
+      cross join lateral generate_series(r.first_seq, r.end_seq - 1) as s (seq)
+    where l.active and p_posting = any (l.posting_ids) and r.posting_id = p_posting
+      and r.attempt > 1)
+  select o.* from pdoflow.outcome o
+  where o.posting_id = p_posting and o.state = 'failed' and o.seq >= p_first and o.seq < p_end
+    and not exists (
+      select from pdoflow.outcome n
+      where n.posting_id = p_posting and n.seq = o.seq and n.attempt = o.attempt + 1)
+    and (o.seq, o.attempt + 1) not in (select seq, attempt from leased)
+    and not exists (
+      select from (
+        select end_seq from pdoflow.retry
+        where posting_id = p_posting and first_seq <= o.seq order by first_seq desc limit 1) r
+      where o.seq < r.end_seq)
+  order by o.seq
+$$;
+
+-- Puts jobs of a posting that have failed for good back into the queue, for one attempt more than
+-- they had; a posting that had finished is open again (P2). All of them, or those with an index
+-- from p_firsts to p_lasts, or with a fingerprint that begins with p_fingerprint. Returns how many;
+-- null where the posting is cancelled, or is not there.
+create function pdoflow.retry_failed(
+  p_posting bigint, p_firsts integer[], p_lasts integer[], p_fingerprint text
+) returns integer language plpgsql set jit = off set enable_seqscan = off as $$
+#variable_conflict use_column
+declare
+  v_posting pdoflow.posting;
+  v_seqs integer[];
+  v_jobs integer;
+begin
+  -- Whoever ends, stops or cancels it, or retries the same jobs, waits or is waited for: what the
+  -- statements below see is then true until this has been committed.
+  select * into v_posting from pdoflow.posting
+  where id = p_posting and state <> 'cancelled' for no key update;
+  if not found then return null; end if;
+  if p_firsts is not null then
+    v_seqs := array(select seq from pdoflow.seqs_of(p_posting, p_firsts, p_lasts) order by seq);
+    if cardinality(v_seqs) = 0 then return 0; end if;
+  end if;
+
+  with failed as (
+    select f.seq, f.attempt, l.priority, l.route_id, pdoflow.fingerprint(f.error) as fingerprint
+    from pdoflow.failed_jobs(p_posting, coalesce(v_seqs[1], 0),
+                             coalesce(v_seqs[cardinality(v_seqs)] + 1, v_posting.job_count)) f
+      cross join lateral (
+        select effective_priority as priority, route_id from pdoflow.lane
+        where posting_id = p_posting and first_seq <= f.seq and f.seq < end_seq limit 1) l
+    where (v_seqs is null or f.seq = any (v_seqs))
+      and (p_fingerprint is null or starts_with(pdoflow.fingerprint(f.error), p_fingerprint))),
+  unnoted as (
+    insert into pdoflow.failure (posting_id, fingerprint, jobs)
+    select p_posting, fingerprint, -count(*) from failed group by fingerprint),
+  placed as (
+    select *, seq - row_number() over (partition by priority, attempt order by seq) as island
+    from failed),
+  back as (
+    insert into pdoflow.retry (posting_id, priority, route_id, first_seq, end_seq, attempt, due_at)
+    select p_posting, priority, route_id, min(seq), max(seq) + 1, attempt + 1,
+           case when v_posting.state in ('open', 'finished') then now() else 'infinity' end
+    from placed group by priority, route_id, attempt, island
+    returning end_seq - first_seq as size)
+  select coalesce(sum(size), 0) into v_jobs from back;
+  if v_jobs = 0 then return 0; end if;
+
+  -- Where it has not ended its own totals are 0.
+  insert into pdoflow.progress (posting_id, done, failed, cancelled, retrying)
+  values (p_posting, v_posting.done, v_posting.failed - v_jobs, v_posting.cancelled, v_jobs);
+  update pdoflow.posting
+  set state = 'open', reason = null, ended_at = null, done = 0, failed = 0, cancelled = 0
+  where id = p_posting and ended_at is not null;
+  perform pdoflow.wake(p_posting);
+  return v_jobs;
+end $$;

@@ -1,0 +1,86 @@
+-- Which routes pools read. Posters create routes by their options (osUser, needs, run, project), so
+-- only prune reads all routes. Pools read those of postings that have not ended, and a role can
+-- have a limited number of these.
+
+-- The route of who posts (R1), made if it is the first of its kind. It is locked as a foreign key
+-- would lock it: prune_routes passes it by until the caller's transaction has ended (R3).
+create function pdoflow.find_route(
+  p_os_user text, p_needs jsonb, p_run text, p_project text
+) returns integer language plpgsql as $$
+declare
+  v_route integer;
+begin
+  loop
+    select id into v_route from pdoflow.route
+    where poster = pdoflow.caller() and poster_os = p_os_user and needs = p_needs and run = p_run
+      and project = p_project
+    for key share;
+    if not found or not exists (
+      select from pdoflow.posting where route_id = v_route and ended_at is null) then
+      perform pdoflow.require_route_room();
+    end if;
+    if v_route is not null then return v_route; end if;
+    insert into pdoflow.route (poster, poster_os, needs, run, project)
+    values (pdoflow.caller(), p_os_user, p_needs, p_run, p_project)
+    on conflict do nothing; -- another poster's row, where theirs came first
+  end loop;
+end $$;
+
+-- The routes of postings that have not ended. Steps from one to the next by the index: however many
+-- postings have ended, and however many routes they had, it costs what there are of open ones, and
+-- of dead entries of those that ended and that vacuum may not remove yet.
+create function pdoflow.open_routes() returns setof integer language sql stable
+set jit = off set enable_seqscan = off as $$
+  with recursive open (id) as (
+    (select p.route_id from pdoflow.posting p
+     where p.ended_at is null order by p.route_id limit 1)
+    union all
+    select (select p.route_id from pdoflow.posting p
+            where p.ended_at is null and p.route_id > o.id order by p.route_id limit 1)
+    from open o where o.id is not null)
+  select id from open where id is not null
+$$;
+
+-- Refuses where the caller has open postings of as many routes as a role may have: each claim of a
+-- pool takes a step for each of them. A role with fewer routes does not pay for those of others.
+create function pdoflow.require_route_room() returns void language plpgsql stable
+set jit = off set enable_seqscan = off as $$
+declare
+  v_most constant integer := 500;
+begin
+  if pdoflow.is_owner() or v_most > (
+       select count(*) from (
+         select from pdoflow.route where poster = pdoflow.caller() limit v_most) own) then
+    return;
+  end if;
+  if v_most <= (
+       select count(*) from pdoflow.open_routes() as o (id)
+       where exists (
+         select from pdoflow.route r where r.id = o.id and r.poster = pdoflow.caller())) then
+    raise exception 'expected open postings with fewer than % different combinations of '
+      'osUser, needs, project and run of the role %, found as many: wait until '
+      'some have ended, cancel some, or give more of them the same needs', v_most,
+      pdoflow.caller() using errcode = 'PF001';
+  end if;
+end $$;
+
+-- Of these routes those that the caller's pools may serve (T1), with the nulls between them.
+create function pdoflow.served(p_routes integer[]) returns integer[] language plpgsql stable
+set jit = off set enable_seqscan = off as $$
+declare
+  v_posters text[];
+begin
+  if pdoflow.runs_all() then return p_routes; end if;
+  v_posters := pdoflow.run_posters();
+  return array(
+    select u.id from unnest(p_routes) with ordinality as u (id, place)
+    where u.id is null or exists (
+      select from pdoflow.route r where r.id = u.id and r.poster = any (v_posters))
+    order by u.place);
+end $$;
+
+-- The weight of a poster's turn (T2): the largest that was granted, 1 where nothing was said.
+create function pdoflow.share_of(p_poster text) returns real language sql stable
+security definer set search_path = pg_catalog, pg_temp as $$
+  select coalesce(max(share), 1) from pdoflow.grants_of(p_poster) where kind = 'poster'
+$$;

@@ -1,0 +1,20 @@
+-- Postings that start later (P8).
+
+-- Opens the lanes of postings whose time has come, and tells pools. Every pool calls this now and
+-- then; of several at the same moment each posting is opened by one.
+create function pdoflow.start_due(p_routes integer[] default null) returns integer
+language plpgsql set jit = off set enable_seqscan = off as $$
+#variable_conflict use_column
+declare
+  v_ids bigint[];
+begin
+  v_ids := array(select id from pdoflow.posting
+                 where run_at <= now() and state = 'open'
+                   and (p_routes is null or route_id = any (p_routes))
+                 order by run_at limit 1000 for no key update skip locked);
+  if cardinality(v_ids) = 0 then return 0; end if;
+  update pdoflow.posting set run_at = null where id = any (v_ids);
+  update pdoflow.lane set state = 'open' where posting_id = any (v_ids) and state = 'paused';
+  perform pdoflow.wake(v_ids[1]);
+  return cardinality(v_ids);
+end $$;

@@ -1,0 +1,174 @@
+-- Granting and revoking. kind_reads and kind_calls list what a kind of role can read and call; only
+-- the owner can use anything else. migrate() calls apply_grants after the last migration: roles
+-- with a grant get access to new functions and tables, other roles do not.
+
+-- The relations that a kind of role may read.
+create function pdoflow.kind_reads(p_kind text) returns text[] language sql immutable return
+  case p_kind
+    when 'pool' then array['migration', 'route', 'posting', 'lane', 'job', 'progress', 'lease',
+                           'pool', 'refusal']
+    else array['migration', 'route', 'posting', 'lane', 'job', 'progress', 'lease', 'pool',
+               'outcome', 'retry', 'permit', 'variable', 'job_status', 'failure', 'tally',
+               'profile', 'refusal',
+               'postings', 'jobs', 'outcomes', 'failures', 'pools']
+  end;
+
+-- The functions that it may call: those that run as the owner check who calls.
+create function pdoflow.kind_calls(p_kind text) returns text[] language sql immutable return
+  array['caller', 'is_owner', 'has_grant', 'sees_all', 'runs_all', 'own_routes',
+        'run_routes', 'refusal_of'] ||
+  case p_kind
+    when 'pool' then array['listen', 'share_of', 'pool_routes', 'pool_keep_room',
+                           'pool_register', 'pool_beat', 'pool_listens', 'pool_drain',
+                           'pool_end', 'pool_claim', 'pool_runnable', 'pool_record',
+                           'pool_release',
+                           'pool_release_unknown', 'pool_next_ms', 'pool_start_due',
+                           'pool_finish', 'pool_job_holders',
+                           'pool_fold', 'pool_finish_stragglers', 'pool_rescue',
+                           'pool_stop_posting', 'pool_report', 'pool_show', 'pool_profile',
+                           'pool_signatures', 'pool_block', 'pool_refuse',
+                           'pool_retract']
+    else array['running_jobs', 'fingerprint', 'failed_jobs', 'seqs_of',
+               'limit_room', 'status', 'get_variable', 'follow']
+  end ||
+  case p_kind
+    when 'poster' then array['post', 'post_batch', 'begin_posting', 'add_jobs',
+                             'end_posting', 'sign_posting', 'next_span']
+    else '{}' end ||
+  case when p_kind in ('poster', 'operator')
+    then array['pause', 'resume', 'cancel', 'retry', 'set_limits', 'set_priority', 'set_variable',
+               'delete_variable', 'swap_variable']
+    else '{}' end ||
+  case p_kind when 'operator' then array['drain_pools'] else '{}' end;
+
+-- The statements that give a role what is of a kind. Names are written out: with this search_path.
+create function pdoflow.grant_statements(p_role text, p_kind text) returns setof text
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  with home as (select relnamespace as oid from pg_class where oid = 'pdoflow.posting'::regclass)
+  select format('grant usage on schema %s to %I', oid::regnamespace, p_role) from home
+  union all
+  -- What pools run just now is told by running_jobs.
+  select case when c.relname = 'pool' then
+      format('grant select (%s) on %s to %I', (
+        select string_agg(quote_ident(attname), ', ' order by attnum) from pg_attribute
+        where attrelid = c.oid and attnum > 0 and not attisdropped and attname <> 'running'),
+        c.oid::regclass, p_role)
+    else format('grant select on %s to %I', c.oid::regclass, p_role) end
+  from pg_class c, home
+  where c.relnamespace = home.oid and c.relname = any (pdoflow.kind_reads(p_kind))
+  union all
+  select format('grant execute on function %s to %I', p.oid::regprocedure, p_role)
+  from pg_proc p, home
+  where p.pronamespace = home.oid and p.proname = any (pdoflow.kind_calls(p_kind))
+$$;
+
+create function pdoflow.revoke_statements(p_role text) returns setof text
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  select format('revoke all on %s in schema %s from %I', what.kind, relnamespace::regnamespace,
+                p_role)
+  from pg_class, unnest(array['all tables', 'all functions', 'all sequences']) as what (kind)
+  where oid = 'pdoflow.posting'::regclass
+  union all
+  select format('revoke all on schema %s from %I', relnamespace::regnamespace, p_role)
+  from pg_class where oid = 'pdoflow.posting'::regclass
+$$;
+
+-- Makes the grants of the server those of the table grantee. Those of other roles stay.
+create function pdoflow.apply_grants() returns void language plpgsql as $$
+declare
+  v_statement text;
+begin
+  -- Whoever has a right to the schema could call what is new, if nothing was said.
+  for v_statement in
+    select format('revoke all on function %s from public', oid::regprocedure) from pg_proc
+    where pronamespace = (select relnamespace from pg_class
+                          where oid = 'pdoflow.posting'::regclass)
+      and (proacl is null or exists (select from aclexplode(proacl) where grantee = 0))
+    union all
+    select s from pdoflow.grantee g join pg_roles r on r.oid = g.role
+      cross join lateral pdoflow.grant_statements(r.rolname, g.kind) s
+  loop
+    execute v_statement;
+  end loop;
+end $$;
+
+-- The statements that grant a kind to a role, with what is said of it in p_row, or revoke it: then
+-- all is taken, and what other kinds give comes back.
+create function pdoflow.change_statements(p_role text, p_row pdoflow.grantee, p_revokes boolean)
+returns setof text language sql stable as $$
+  select case when p_revokes then
+    format('delete from pdoflow.grantee where role = %L::regrole and kind = %L',
+           quote_ident(p_role), p_row.kind)
+  else
+    format('insert into pdoflow.grantee as g (role, kind, posters, share, max_open, '
+           'max_argument_bytes, max_result_bytes, max_output_bytes) '
+           'values (%L, %L, %L, %s, %s, %s, %s, %s) on conflict (role, kind) do update '
+           'set posters = excluded.posters, share = excluded.share, '
+           'max_open = excluded.max_open, max_argument_bytes = excluded.max_argument_bytes, '
+           'max_result_bytes = excluded.max_result_bytes, '
+           'max_output_bytes = excluded.max_output_bytes',
+           quote_ident(p_role), p_row.kind, p_row.posters, p_row.share,
+           coalesce(p_row.max_open::text, 'null'),
+           coalesce(p_row.max_argument_bytes::text, 'null'),
+           coalesce(p_row.max_result_bytes::text, 'null'),
+           coalesce(p_row.max_output_bytes::text, 'null')) end
+  union all
+  select s from pdoflow.revoke_statements(p_role) s where p_revokes
+  union all
+  select s from pdoflow.grantee g join pg_roles r on r.oid = g.role
+    cross join lateral pdoflow.grant_statements(p_role, g.kind) s
+  where r.rolname = p_role and g.kind <> p_row.kind and p_revokes
+  union all
+  select s from pdoflow.grant_statements(p_role, p_row.kind) s where not p_revokes
+$$;
+
+-- Says of a role to which nothing can be granted why.
+create function pdoflow.require_grantable(p_role text) returns void language plpgsql as $$
+begin
+  if to_regrole(quote_ident(p_role)) is null then
+    raise exception 'there is no role "%": make it first, with create role', p_role
+      using errcode = 'PF003';
+  end if;
+  if exists (select from pg_roles where rolname = p_role and rolsuper)
+     or to_regrole(quote_ident(p_role)) = (
+       select relowner from pg_class where oid = 'pdoflow.posting'::regclass) then
+    raise exception 'the role "%" is the owner of the queue or a superuser, who may do all', p_role
+      using errcode = 'PF002';
+  end if;
+end $$;
+
+-- The statements that make a role the owner of all there is in the schema.
+create function pdoflow.owner_statements(p_role text) returns setof text
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  with home as (select relnamespace as oid from pg_class where oid = 'pdoflow.posting'::regclass)
+  select format('delete from pdoflow.grantee where role = %L::regrole', quote_ident(p_role))
+  union all
+  select format('alter schema %s owner to %I', oid::regnamespace, p_role) from home
+  union all
+  select format('alter %s %s owner to %I',
+                case relkind when 'v' then 'view' else 'table' end, c.oid::regclass, p_role)
+  from pg_class c, home where c.relnamespace = home.oid and relkind in ('r', 'p', 'v')
+  union all
+  select format('alter function %s owner to %I', p.oid::regprocedure, p_role)
+  from pg_proc p, home where p.pronamespace = home.oid
+  union all
+  select format('alter type %s owner to %I', t.oid::regtype, p_role)
+  from pg_type t left join pg_class c on c.oid = t.typrelid, home
+  where t.typnamespace = home.oid and t.typelem = 0
+    and (t.typtype = 'e' or c.relkind = 'c')
+$$;
+
+-- Grants p_row.kind to a role, or revokes it; the kind 'owner' hands all over.
+create function pdoflow.change_grants(p_role text, p_row pdoflow.grantee, p_revokes boolean)
+returns void language plpgsql as $$
+declare
+  v_statement text;
+begin
+  perform pdoflow.require_grantable(p_role);
+  for v_statement in
+    select * from pdoflow.change_statements(p_role, p_row, p_revokes) where p_row.kind <> 'owner'
+    union all select * from pdoflow.owner_statements(p_role) where p_row.kind = 'owner'
+  loop
+    execute v_statement;
+  end loop;
+end $$;

@@ -1,0 +1,36 @@
+create table pdoflow.lease (
+  id bigint generated always as identity primary key,
+  pool_id bigint not null,
+  active boolean not null default true,
+  claimed_at timestamptz not null default now(),
+  lane_posting_id bigint,
+  lane_priority integer,
+  lane_first_seq integer,
+  lane_end_seq integer,
+  lost integer not null default 0,
+  most_running integer,
+  posting_ids bigint[] not null,
+  first_seqs integer[] not null,
+  end_seqs integer[] not null,
+  attempts integer[] not null,
+  constraint l1_no_overlap unique (lane_posting_id, lane_priority, lane_first_seq)
+);
+comment on table pdoflow.lease is
+'One row: what one claim took. The arrays are its ranges: posting, first_seq up to before end_seq,
+attempt. Appended; updated once, when it is let go (and when a part of it is released: rare).
+  L1  A range of a lane belongs to no other lease: each lease of a lane starts where the one
+      before it ended (the lane_ columns; null where whole lanes or retries were taken).
+  L2  held until all its jobs have ended, or were released or rescued. An outcome is written
+      only while its lease is held by the pool that writes, in the same statement (rule 2).
+  L3  Letting it go and putting its unfinished jobs back into the queue is one transaction, so
+      that none is lost (rule 1).
+  L4  Its pool runs at most most_running of its jobs at a time; null: any number. Over the held
+      leases of a posting the sum of most_running, or of the jobs without an outcome if these are
+      fewer, is at most max_running (P5).';
+-- Serves: rescue, release, and the status of a job: the leases that are held.
+create index lease_active on pdoflow.lease (pool_id) where active;
+
+alter table pdoflow.lease enable row level security;
+create policy seen on pdoflow.lease for select using (
+  (select pdoflow.sees_all()) or (select pdoflow.runs_all())
+  or exists (select from pdoflow.posting p where p.id = posting_ids[1] offset 0));

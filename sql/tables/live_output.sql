@@ -1,0 +1,18 @@
+create unlogged table pdoflow.live_output (
+  posting_id bigint not null,
+  seq integer not null,
+  pool_id bigint not null,
+  attempt integer not null,
+  reported_at timestamptz not null default now(),
+  stdout bytea not null,
+  stdout_end bigint not null,
+  stderr bytea not null,
+  stderr_end bigint not null,
+  primary key (posting_id, seq),
+  constraint w_short check (length(stdout) <= 75000 and length(stderr) <= 75000)
+);
+comment on table pdoflow.live_output is
+'One row: the last that a running job of a followed posting has printed, up to its so manieth byte.
+Written with the beats of its pool, of bounded size, and deleted when it has ended.';
+
+alter table pdoflow.live_output enable row level security;

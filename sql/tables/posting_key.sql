@@ -1,0 +1,16 @@
+create table pdoflow.posting_key (
+  poster text not null,
+  poster_os text not null,
+  key text not null,
+  posting_id bigint not null
+    references pdoflow.posting (id) on delete cascade deferrable initially deferred,
+  primary key (poster, poster_os, key),
+  constraint w_short check (
+    length(poster) <= 63 and length(poster_os) <= 100 and length(key) <= 500)
+);
+comment on table pdoflow.posting_key is
+'One row: the key that a poster gave a posting, so that it can be posted again without harm.
+  K1  A key of a poster belongs to one posting. It is written first in the transaction that posts:
+      who posts with the same key at that time waits for its end.';
+-- Serves: deleting postings.
+create index posting_key_posting on pdoflow.posting_key (posting_id);

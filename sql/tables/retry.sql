@@ -1,0 +1,28 @@
+create table pdoflow.retry (
+  id bigint generated always as identity primary key,
+  posting_id bigint not null,
+  priority integer not null,
+  route_id integer not null,
+  first_seq integer not null,
+  end_seq integer not null,
+  attempt integer not null,
+  due_at timestamptz not null,
+  lost integer not null default 0,
+  constraint y1_a_range check (first_seq < end_seq and attempt >= 1)
+);
+comment on table pdoflow.retry is
+'One row: a range of jobs of one lane that wait again, with the number of their next attempt.
+  Y1  Where attempt is over 1, the attempt before failed (for good, if this is by hand). Where it
+      is 1, they were claimed and released or rescued before they started: no attempt was used up.
+  Y2  due_at is infinity while its posting does not run (paused, errored out).
+  Y3  lost counts the pools that were lost with this range in hand. From two on its jobs are
+      suspects: claimed one by one, and one at a time by a pool, so that the third loss has its
+      culprit.';
+-- Serves: claim, the retries that are due, by priority.
+create index retry_due on pdoflow.retry (route_id, priority desc, due_at);
+-- Serves: pause, resume, cancel, and the status of a job.
+create index retry_posting on pdoflow.retry (posting_id, first_seq);
+
+alter table pdoflow.retry enable row level security;
+create policy seen on pdoflow.retry for select using (
+  (select pdoflow.sees_all()) or route_id = any ((select pdoflow.own_routes())::integer[]));

@@ -1,0 +1,14 @@
+create table pdoflow.span (
+  first_id bigint primary key,
+  end_id bigint not null,
+  jobs regclass not null,
+  outcomes regclass not null,
+  full_bytes bigint not null,
+  constraint x1_a_range check (0 < first_id and first_id < end_id)
+);
+comment on table pdoflow.span is
+'One row: one partition of job and one of outcome, for the postings first_id up to before end_id.
+  X1  Spans do not overlap. Posters get numbers in the first one that has some left, or in the one
+      after it if one of its partitions has reached full_bytes.
+  X2  A poster holds the lock of its span shared, from before it has its id until it has committed.
+      Who empties or drops a span holds that lock alone.';

@@ -1,0 +1,9 @@
+-- Rows are appended. A lane or a lease is updated once in its life; postings and pools are updated
+-- rarely. Each table comment says what a row is and which invariants hold (P1, L1 and so on); code
+-- and tests cite their numbers. A constraint w_short limits the texts that one role writes and
+-- others read; functions measure arguments and outcomes.
+
+create type pdoflow.posting_state as enum
+  ('open', 'paused', 'errored_out', 'cancelled', 'finished');
+create type pdoflow.lane_state as enum ('open', 'paused', 'closed');
+create type pdoflow.outcome_state as enum ('done', 'failed', 'retried', 'cancelled');
