@@ -212,3 +212,24 @@ test("failures without a place look the same by their message, whatever its numb
     from unnest(array['after 5 ms', 'after 712 ms', 'killed']) as m`;
   expect(prints).toHaveLength(2);
 });
+
+test("retrying many failures makes one fingerprint for all errors that differ only in numbers", async () => {
+  await using db = await freshQueue();
+  const { id } = await withFailures(
+    db,
+    600,
+    Array.from({ length: 300 }, (_, index) => 2 * index),
+  );
+  const [print] = await db.sql<{ fingerprint: string }[]>`select fingerprint from pdoflow.failure`;
+  await using alone = await openTransaction(db);
+  await alone.sql`set local track_functions = 'all'`;
+  expect(await retryFailed(alone, id, { indices: null, fingerprint: "0" })).toBe(0);
+  expect(
+    await retryFailed(alone, id, { indices: null, fingerprint: print?.fingerprint ?? null }),
+  ).toBe(300);
+  const [cost] = await alone.sql<{ calls: number }[]>`
+    select sum(calls)::integer as calls from pg_stat_xact_user_functions
+    where funcname = 'fingerprint'`;
+  expect(cost?.calls).toBeWithin(1, 3);
+  expect(await brokenInvariants(alone)).toEqual([]);
+});
