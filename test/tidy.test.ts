@@ -104,6 +104,21 @@ test("README.md has each exit code", () => {
   expect(exitCodeFaults(readme, exitCodes)).toEqual([]);
 });
 
+test("documents wrap at 100 columns, except for tables and code", () => {
+  const isGenerated = /^docs\/(cli|json)\.md$|^docs\/architecture\.md$/;
+  const wide = documents
+    .filter(({ path }) => !isGenerated.test(path))
+    .flatMap(({ path, text }) =>
+      text
+        .replaceAll(/^ *```[^]*?^ *```$|^ *(\||- \d{4}-).*$/gm, (block) =>
+          block.replaceAll(/./g, ""),
+        )
+        .split("\n")
+        .flatMap((line, i) => (Bun.stringWidth(line) > 100 ? `${path}:${i + 1}` : [])),
+    );
+  expect(wide).toEqual([]);
+});
+
 /** Not yet plain: this list only shrinks. */
 const notYetPlain = /^(docs\/architecture\.md|docs\/cli\.md|docs\/json\.md|sql\/|tui\/|test\/)/;
 const alsoNotYet = /^src\/(cli|db|domain|input|job|library|pool|index|main|testing)\b/;

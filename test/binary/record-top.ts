@@ -34,9 +34,10 @@ async function postAll(cli: QueueCli): Promise<void> {
   await post("fit", 3_000, "--name", "spectra");
 }
 
-/** Looks around as a person would, from an overview to one error and back. */
+/** Navigates as a person would, from an overview to one error and back. */
 async function visit(top: Emulated, watch: (forSeconds: number) => Promise<void>): Promise<void> {
   await top.shows("night_0412");
+  await Bun.sleep(2_000); // several snapshots: rates and curves need more than one
   await watch(5);
   top.type("3");
   await top.shows("RangeError");
@@ -67,6 +68,8 @@ async function record(): Promise<void> {
   using cli = await openQueueCli(db);
   await postAll(cli);
   const pool = cli.start("pool", "--max-workers", "8");
+  // The first frame shows jobs that have ended, failed and run.
+  await cli.run("wait", "1", "--until", "20%");
 
   const startedAt = performance.now();
   const seconds = () => (performance.now() - startedAt) / 1_000;
@@ -80,7 +83,7 @@ async function record(): Promise<void> {
       onSent: (bytes) => events.push([seconds(), "o", decoder.decode(bytes, { stream: true })]),
     });
     const see = () => frames.push({ at: seconds(), svg: pictureOf(top.terminal) });
-    /** Looks on for a while, as whoever watches the recording does. */
+    /** Takes pictures for a while. */
     const watch = async (forSeconds: number) => {
       for (const until = seconds() + forSeconds; seconds() < until;) {
         see();
@@ -92,8 +95,14 @@ async function record(): Promise<void> {
   pool.kill();
   await pool.exited;
 
+  // What came before the first picture is there at once.
+  const firstAt = frames[0]?.at ?? 0;
   const header = { version: 2, width: columns, height: rows, title: "pdoflow top" };
-  const lines = [header, ...events.map(([at, ...rest]) => [Number(at.toFixed(3)), ...rest])];
+  const cue = ([at, ...rest]: (typeof events)[number]) => [
+    Number(Math.max(0, at - firstAt).toFixed(3)),
+    ...rest,
+  ];
+  const lines = [header, ...events.map(cue)];
   writeFileSync(
     join(docs, "top.cast"),
     `${lines.map((each) => JSON.stringify(each)).join("\n")}\n`,
