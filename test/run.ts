@@ -25,7 +25,7 @@ interface Run extends Tally {
 const workersMax = 8;
 
 /** What runs on the oldest PostgreSQL, too: the SQL, and pools that rescue each other's jobs. */
-const forOldest = ["test/database.test.ts", "test/db", "test/binary/rescue.test.ts"];
+const forOldest = ["test/database.test.ts", "test/db", "test/binary/pool/rescue.test.ts"];
 
 /** Where more files fail than these, it is not for want of time on a busy machine. */
 const filesTriedTwice = 3;

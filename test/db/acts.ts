@@ -1,4 +1,4 @@
-// The acts of the product that role-matrix.test.ts has every role do.
+// The acts of the product that roles/matrix.test.ts has every role do.
 import {
   cancelPostings,
   findStopped,

@@ -16,7 +16,7 @@ import { PdoflowError } from "../../src/domain/errors.ts";
 import { parseSelector, selectorsIn } from "../../src/domain/selector.ts";
 import { decodeArgs, decodeValue, encodeValue } from "../../src/job/values.ts";
 import { formats } from "../../src/input/format.ts";
-import { spell } from "../domain/any-value.ts";
+import { spell } from "../job/any-value.ts";
 import { anySizes, read } from "../input/chunks.ts";
 
 setDefaultTimeout(120_000);

@@ -3,7 +3,7 @@ import * as fc from "fast-check";
 
 import { decodeArgs, encodeArgs } from "../../src/job/values.ts";
 import { argumentText, type Place } from "../../src/input/argument-text.ts";
-import { anyValue, spell } from "../domain/any-value.ts";
+import { anyValue, spell } from "../job/any-value.ts";
 
 setDefaultTimeout(60_000);
 

@@ -3,7 +3,7 @@ import * as fc from "fast-check";
 import { decodeArgs } from "../../src/job/values.ts";
 import type { Format } from "../../src/input/format.ts";
 import { readArguments } from "../../src/input/read-arguments.ts";
-import { spell } from "../domain/any-value.ts";
+import { spell } from "../job/any-value.ts";
 
 /** Gives `text` as UTF-8 in pieces of these sizes, over and over; in one piece by default. */
 export async function* chunks(

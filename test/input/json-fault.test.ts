@@ -2,7 +2,7 @@ import { expect, setDefaultTimeout, test } from "bun:test";
 import * as fc from "fast-check";
 
 import { findFault } from "../../src/input/json-fault.ts";
-import { anyJson } from "../domain/any-value.ts";
+import { anyJson } from "../job/any-value.ts";
 
 setDefaultTimeout(60_000);
 

@@ -7,7 +7,7 @@ import * as fc from "fast-check";
 
 import { PdoflowError } from "../../src/domain/errors.ts";
 import { readArguments } from "../../src/input/read-arguments.ts";
-import { anyJson, spell } from "../domain/any-value.ts";
+import { anyJson, spell } from "../job/any-value.ts";
 import { anySizes, chunks, fault, read, spelled } from "./chunks.ts";
 
 setDefaultTimeout(60_000);

@@ -9,13 +9,13 @@ const textOf = (path: string) => readFileSync(join(root, path), "utf8");
 
 /** The test that runs every `sh run` block of a page. */
 const testOf: Readonly<Record<string, string>> = {
-  "README.md": "test/binary/examples.test.ts",
-  "docs/posting.md": "test/binary/posting-guide.test.ts",
-  "docs/database.md": "test/binary/docs-examples.test.ts",
-  "docs/security.md": "test/binary/docs-examples.test.ts",
-  "docs/selectors.md": "test/binary/docs-examples.test.ts",
-  "docs/signing.md": "test/binary/docs-examples.test.ts",
-  "docs/top.md": "test/binary/docs-examples.test.ts",
+  "README.md": "test/binary/shell/examples.test.ts",
+  "docs/posting.md": "test/binary/post/posting-guide.test.ts",
+  "docs/database.md": "test/binary/shell/docs-examples.test.ts",
+  "docs/security.md": "test/binary/shell/docs-examples.test.ts",
+  "docs/selectors.md": "test/binary/shell/docs-examples.test.ts",
+  "docs/signing.md": "test/binary/shell/docs-examples.test.ts",
+  "docs/top.md": "test/binary/shell/docs-examples.test.ts",
 };
 
 /** How blocks begin that no test runs, and why. */

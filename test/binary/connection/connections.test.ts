@@ -1,0 +1,238 @@
+import { rmSync } from "node:fs";
+import { expect, test } from "bun:test";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { connect } from "../../../src/db/connection/connect.ts";
+import { migrate } from "../../../src/db/admin/migrations.ts";
+import { serverPlace } from "../../../src/domain/server-place.ts";
+import { ensureServer, stopServer } from "../../../src/server/server.ts";
+import { freshDatabase, type TestDatabase } from "../../database.ts";
+import { untilBlocked } from "../../db/engine.ts";
+import { openProxy } from "../../proxy.ts";
+import { type Cli, openCli, said, until } from "../cli.ts";
+import { workersOf } from "../processes.ts";
+
+const jobs = 3_000;
+
+async function postJobs(cli: Cli, url: string): Promise<void> {
+  await cli.write(
+    "nap.ts",
+    "export async function nap(i: number) { await Bun.sleep(1); return i; }",
+  );
+  const input = Array.from({ length: jobs }, (_, i) => `[${i}]\n`).join("");
+  const posted = await cli.runWith(
+    { input, env: { PDOFLOW_DATABASE_URL: url } },
+    "post",
+    "nap.ts#nap",
+    "-",
+  );
+  expect(posted).toMatchObject({ code: 0, err: "" });
+}
+
+const ended = (sql: TestDatabase["sql"], least: number) =>
+  until(
+    `${least} outcomes`,
+    async () => {
+      const [row] = await sql`select count(*)::int as n from pdoflow.outcome`;
+      return row?.["n"] >= least;
+    },
+    40_000,
+  );
+
+/** Each job has ended once, at its first attempt, and nothing is left over. */
+async function expectAllDone(sql: TestDatabase["sql"]): Promise<void> {
+  await until(
+    "the posting to end",
+    async () => {
+      const [row] = await sql`select state from pdoflow.posting`;
+      return row?.["state"] === "finished";
+    },
+    40_000,
+  );
+  const [row] = await sql`
+    select (select done from pdoflow.posting) as done,
+           (select count(*) from pdoflow.outcome where state = 'done')::int as outcomes,
+           (select max(attempt) from pdoflow.outcome) as attempts,
+           (select count(*) from pdoflow.lease where active)::int as held`;
+  expect(row).toEqual({ done: jobs, outcomes: jobs, attempts: 1, held: 0 });
+}
+
+test("backends that are terminated again and again cost nothing but time", async () => {
+  await using db = await freshDatabase();
+  using cli = await openCli(db);
+  await postJobs(cli, db.url);
+  const pool = cli.start("pool", "--max-workers", "2");
+  for (let round = 1; round <= 5; round++) {
+    await ended(db.sql, round * 200);
+    await db.sql`
+      select pg_terminate_backend(pid) from pg_stat_activity
+      where datname = current_database() and pid <> pg_backend_pid()`;
+  }
+  await expectAllDone(db.sql);
+  pool.kill("SIGTERM");
+  expect(await pool.exited).toBe(0);
+}, 180_000);
+
+test("a pool uses three connections, however many workers it has", async () => {
+  await using db = await freshDatabase();
+  using cli = await openCli(db);
+  await postJobs(cli, db.url);
+  const count = async () => {
+    const [row] = await db.sql`
+      select count(*)::int as n from pg_stat_activity where datname = current_database()`;
+    return row?.["n"] as number;
+  };
+  const own = await count();
+  const pool = cli.start("pool", "--max-workers", "8");
+  await ended(db.sql, 100);
+  expect((await count()) - own).toBe(3);
+  pool.kill("SIGTERM");
+  expect(await pool.exited).toBe(0);
+}, 120_000);
+
+test("a server that restarts in the middle loses nothing", async () => {
+  const data = join(tmpdir(), `pdoflow-restart-${crypto.randomUUID()}`);
+  const place = serverPlace({
+    env: { PDOFLOW_DATA: data },
+    uid: process.getuid?.() ?? -1,
+    platform: process.platform,
+    home: "/nonexistent",
+  });
+  try {
+    const { host, port, username: user, database } = await ensureServer(place);
+    const target = {
+      host,
+      port,
+      user,
+      database,
+      password: undefined,
+      tls: false as const,
+      schema: "pdoflow",
+      source: "a test",
+    };
+    await using db = connect(target, { connections: 1 });
+    await migrate(db);
+    const folder = encodeURIComponent(host);
+    const url = `postgres:///${database}?host=${folder}&port=${port}&user=${user}`;
+    using cli = await openCli({ url });
+    await postJobs(cli, url);
+    const pool = cli.start("pool", "--max-workers", "2");
+    await ended(db.sql, 300);
+    await stopServer(place);
+    await ensureServer(place);
+    const looking = connect(target, { connections: 1 });
+    await expectAllDone(looking.sql);
+    pool.kill("SIGTERM");
+    expect(await pool.exited).toBe(0);
+    await looking.close();
+  } finally {
+    await stopServer(place);
+    for (const made of [data, place.socketFolder]) rmSync(made, { recursive: true, force: true });
+  }
+}, 180_000);
+
+test("connections that are cut are made anew, and what was sent twice is written once", async () => {
+  await using db = await freshDatabase();
+  await using proxy = await openProxy(db.url);
+  using cli = await openCli({ ...db, url: proxy.url });
+  await postJobs(cli, db.url);
+  const pool = cli.start("pool", "--max-workers", "2");
+  for (let round = 1; round <= 10; round++) {
+    await ended(db.sql, round * 150);
+    proxy.cut();
+  }
+  await expectAllDone(db.sql);
+  pool.kill("SIGTERM");
+  expect(await pool.exited).toBe(0);
+}, 180_000);
+
+test("a network that swallows packets while a pool starts: it says so and ends with 3", async () => {
+  await using db = await freshDatabase();
+  await using proxy = await openProxy(db.url);
+  using cli = await openCli({ ...db, url: proxy.url });
+  proxy.freezeAt("migration"); // the look at the schema, after the log-in
+  const pool = await cli.run("pool");
+  expect(pool).toMatchObject({ code: 3, out: "" });
+  expect(pool.err).toContain("no answer in time");
+}, 60_000);
+
+test("a pool that is told to end as soon as it is registered leaves no row that is up", async () => {
+  await using db = await freshDatabase();
+  using cli = await openCli(db);
+  const pool = cli.start("pool", "--max-workers", "1");
+  while ((await db.sql`select from pdoflow.pool`).length === 0) await Bun.sleep(0);
+  pool.kill("SIGTERM");
+  expect(await pool.exited).toBe(0);
+  expect([...(await db.sql`select state from pdoflow.pool`)]).toEqual([{ state: "stopped" }]);
+}, 60_000);
+
+test("a network that swallows packets: the pool stops its workers in time, and goes on afterwards", async () => {
+  await using db = await freshDatabase();
+  await using proxy = await openProxy(db.url);
+  using cli = await openCli({ ...db, url: proxy.url });
+  await postJobs(cli, db.url);
+  const pool = cli.start("pool", "--max-workers", "2", "--heartbeat-timeout", "3s");
+  await ended(db.sql, 300);
+  const workers = workersOf(pool.pid);
+  expect(workers).toHaveLength(2);
+  proxy.freeze();
+  await said(pool, "the workers were stopped, before another pool takes over their jobs");
+  await until("the workers to be gone", async () => {
+    const left = workersOf(pool.pid);
+    return !workers.some((pid) => left.includes(pid));
+  });
+  const [row] = await db.sql`
+    select (extract(epoch from clock_timestamp() - beat_at) * 1000)::int as silent_ms from pdoflow.pool`;
+  expect(row?.["silentMs"]).toBeLessThan(3_000);
+  proxy.thaw();
+  await expectAllDone(db.sql);
+  pool.kill("SIGTERM");
+  expect(await pool.exited).toBe(0);
+}, 180_000);
+
+test("a statement that an administrator cancels is sent again, and its outcomes are kept", async () => {
+  await using db = await freshDatabase();
+  using cli = await openCli(db);
+  await cli.write("id.ts", "export const id = (i: number) => i;");
+  await cli.runWith({ input: "[1]\n[2]\n" }, "post", "id.ts#id", "-");
+  await using locker = connect(db.db.target, { connections: 1 });
+  await locker.sql`begin`;
+  await locker.sql`lock table pdoflow.outcome in share mode`;
+  const pool = cli.start("pool", "--max-workers", "1", "--once");
+  await until("what records to be cancelled", async () => {
+    const cancelled = await db.sql`
+      select pg_cancel_backend(pid) from pg_stat_activity
+      where datname = current_database() and wait_event_type = 'Lock'`;
+    return cancelled.length > 0;
+  });
+  await said(pool, "canceling statement");
+  await locker.sql`commit`;
+  expect(await pool.exited).toBe(0);
+  const rows = await db.sql`select seq, attempt, state from pdoflow.outcome order by seq`;
+  expect([...rows]).toEqual([
+    { seq: 0, attempt: 1, state: "done" },
+    { seq: 1, attempt: 1, state: "done" },
+  ]);
+});
+
+test("a pool that is stopped while it takes a new row leaves none that says it is up", async () => {
+  await using db = await freshDatabase();
+  using cli = await openCli(db);
+  await db.sql`
+    create function slowly() returns trigger language plpgsql as $$
+    begin perform pg_advisory_xact_lock(77); return new; end $$`;
+  await db.sql`create trigger slowly before insert on pdoflow.pool execute function slowly()`;
+  const pool = cli.start("pool", "--max-workers", "1", "--heartbeat-timeout", "60s");
+  await until("it is up", async () => (await db.sql`select from pdoflow.pool`).length > 0);
+  await using other = connect(db.db.target, { connections: 1 });
+  await other.sql`select pg_advisory_lock(77)`;
+  await db.sql`update pdoflow.pool set state = 'lost'`;
+  await untilBlocked(db.db);
+  pool.kill("SIGTERM");
+  await said(pool, "SIGTERM, once more kills");
+  await other.sql`select pg_advisory_unlock(77)`;
+  expect(await pool.exited).toBe(0);
+  const states = await db.sql`select state from pdoflow.pool order by id`;
+  expect(states.map(({ state }) => state)).toEqual(["lost", "stopped"]);
+});

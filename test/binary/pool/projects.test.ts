@@ -1,0 +1,129 @@
+// Whose code a posting is of, so that a pool in another folder does not run its own instead.
+import { expect, test } from "bun:test";
+import { mkdirSync, realpathSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { freshDatabase, type TestDatabase } from "../../database.ts";
+import { type Cli, openCli } from "../cli.ts";
+
+/** Two folders that have an f.ts each, with a package.json where they have a name. */
+async function writeProjects(cli: Cli, names: { a?: string; b?: string } = {}) {
+  for (const each of ["a", "b"] as const) {
+    mkdirSync(join(cli.folder, each));
+    await cli.write(`${each}/f.ts`, `export const f = (n: number) => "${each}" + n;`);
+    const name = names[each];
+    if (name !== undefined) await cli.write(`${each}/package.json`, JSON.stringify({ name }));
+  }
+  const runIn =
+    (folder: string, env: Record<string, string> = {}) =>
+    (...args: string[]) =>
+      cli.runWith({ cwd: join(cli.folder, folder), env }, ...args);
+  return { inA: runIn("a"), inB: runIn("b"), runIn };
+}
+
+const results = async ({ sql }: TestDatabase) => {
+  const rows = await sql<{ result: unknown }[]>`
+    select result from pdoflow.outcome order by posting_id, seq`;
+  return rows.map(({ result }) => result);
+};
+
+test("on the embedded server a pool runs only the postings of its own folder, and says what waits", async () => {
+  using cli = await openCli(null);
+  const data = join(tmpdir(), `pdoflow-projects-${crypto.randomUUID()}`);
+  const { runIn } = await writeProjects(cli, { a: "copy", b: "copy" }); // two copies of one project
+  const [inA, inB] = [runIn("a", { PDOFLOW_DATA: data }), runIn("b", { PDOFLOW_DATA: data })];
+  const a = join(realpathSync(cli.folder), "a");
+  try {
+    expect(await inA("post", "f.ts#f", "--each", "1-2")).toMatchObject({ code: 0, out: "1\n" });
+    const wrong = await inB("pool", "--once");
+    expect(wrong.code).toBe(0);
+    expect(wrong.err).toContain(
+      `1 posting of the project ${a} waits for a pool of that project; ` +
+        `start one with: pdoflow pool --root ${a}`,
+    );
+    expect(JSON.parse((await inB("status", "--json")).out)).toMatchObject({
+      postings: [{ project: a, jobs: { waiting: 2, done: 0 } }],
+    });
+    expect((await inB("status")).err).toContain(`pdoflow pool --root ${a}`);
+    expect((await inB("explain", "1/0")).out).toContain(`pdoflow pool --root ${a}`);
+    const executed = await inB("execute-job", "1/0");
+    expect(executed.code).toBe(2);
+    expect(executed.err).toContain(`--root ${a}`);
+
+    expect((await inB("pool", "--once", "--root", "../a")).code).toBe(0);
+    expect((await inB("results", "1")).out).toMatch(/"a1"[^]*"a2"/);
+    // A key of one project is not taken for that of another.
+    await inA("post", "f.ts#f", "--each", "1", "--key", "night");
+    const taken = await inB("post", "f.ts#f", "--each", "1", "--key", "night");
+    expect(taken).toMatchObject({ code: 2, out: "" });
+    expect(taken.err).toContain(`belongs to posting 2 of the project "${a}"`);
+  } finally {
+    await inA("down");
+    rmSync(data, { recursive: true, force: true });
+  }
+}, 120_000);
+
+test("on a server of their own, roots of any path serve each other where no project is named", async () => {
+  await using db = await freshDatabase();
+  using cli = await openCli(db);
+  const { inA, inB } = await writeProjects(cli, { a: "sim" });
+  expect((await inB("post", "f.ts#f", "--each", "1")).code).toBe(0);
+  expect((await inA("pool", "--once")).code).toBe(0); // a posting of no project: any pool
+  expect((await inA("post", "f.ts#f", "--each", "2")).code).toBe(0);
+  expect((await inB("pool", "--once")).code).toBe(0); // a pool of no project: any posting
+  expect(await results(db)).toEqual(["a1", "b2"]);
+});
+
+test("the names of two packages tell their projects apart, and --project overrules them", async () => {
+  await using db = await freshDatabase();
+  using cli = await openCli(db);
+  const { inA, inB, runIn } = await writeProjects(cli, { a: "sim", b: "report" });
+  await inA("post", "f.ts#f", "--each", "1");
+  const wrong = await inB("pool", "--once");
+  expect(wrong.err).toContain("1 posting of the project sim waits");
+  expect((await inA("explain", "1/0")).out).toContain("no pool is up");
+  await inA("pool", "--once");
+  expect(await results(db)).toEqual(["a1"]);
+
+  await inA("post", "f.ts#f", "--each", "2", "--project", "report");
+  await inB("pool", "--once");
+  expect(await results(db)).toEqual(["a1", "b2"]);
+  await inA("post", "f.ts#f", "--each", "3");
+  await inB("pool", "--once", "--project", "*");
+  expect(await results(db)).toEqual(["a1", "b2", "b3"]);
+  await runIn("a", { PDOFLOW_PROJECT: "*" })("post", "f.ts#f", "--each", "4");
+  await inB("pool", "--once");
+  expect(await results(db)).toEqual(["a1", "b2", "b3", "b4"]);
+  await db.sql`select pdoflow.post('f.ts#f', '[[5]]', '{"project": "report"}')`;
+  await inA("pool", "--once");
+  await inB("pool", "--once");
+  expect(await results(db)).toEqual(["a1", "b2", "b3", "b4", "b5"]);
+  expect(await inA("post", "f.ts#f", "--each", "1", "--project", "")).toMatchObject({ code: 2 });
+});
+
+test("what is posted for code that is not here belongs to no project", async () => {
+  await using db = await freshDatabase();
+  using cli = await openCli(db);
+  const { inA, inB } = await writeProjects(cli, { a: "web", b: "worker" });
+  await cli.write("b/g.ts", "export const g = () => 'g';");
+  expect((await inA("post", "g.ts#g", "--each", "1", "--no-check")).code).toBe(0);
+  await inB("pool", "--once");
+  expect(await results(db)).toEqual(["g"]);
+});
+
+test("jobs post to the project of their pool, and wait says which pool is missing", async () => {
+  await using db = await freshDatabase();
+  using cli = await openCli(db);
+  const { inA, inB } = await writeProjects(cli);
+  await cli.write("b/env.ts", "export const env = () => process.env.PDOFLOW_PROJECT;");
+  await inB("post", "env.ts#env", "--each", "1", "--project", "x");
+  await inB("pool", "--once", "--project", "x");
+  expect(await results(db)).toEqual(["x"]);
+  await inA("post", "f.ts#f", "--each", "1", "--project", "y");
+  const waited = await inA("wait", "2", "--timeout", "4s");
+  expect(waited.code).toBe(124);
+  expect(waited.err).toContain(
+    "posting 2 waits because no pool is up; start one with: pdoflow pool --project y",
+  );
+});

@@ -1,0 +1,93 @@
+import { expect, test } from "bun:test";
+import { chmodSync, mkdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
+
+import { freshDatabase, type TestDatabase } from "../../database.ts";
+import { type Cli, openCli, said, until } from "../cli.ts";
+import { workersOf } from "../processes.ts";
+
+const code = `export const fn = (i: number) => i;`;
+
+async function post(cli: Cli, jobs: number): Promise<void> {
+  await cli.write("fn.ts", code);
+  const input = JSON.stringify(Array.from({ length: jobs }, (_, i) => [i]));
+  expect(await cli.runWith({ input }, "post", "fn.ts#fn", "-")).toMatchObject({ code: 0 });
+}
+
+const done = async ({ sql }: TestDatabase) =>
+  (await sql`select count(*)::int as n from pdoflow.outcome where state = 'done'`)[0]?.["n"];
+
+/** A file system of its own, which can be full; null where this user may not mount one. */
+function mounted(cli: Cli, how: string): (Disposable & { path: string }) | null {
+  const path = join(cli.folder, "mounted");
+  mkdirSync(path);
+  const options = ["-t", "tmpfs", "-o", how, "tmpfs", path];
+  if (Bun.spawnSync(["mount", ...options]).exitCode !== 0) return null;
+  return { path, [Symbol.dispose]: () => void Bun.spawnSync(["umount", "-l", path]) };
+}
+
+test("a pool survives a full temp folder, and goes on when there is room", async () => {
+  await using db = await freshDatabase();
+  using cli = await openCli(db);
+  using small = mounted(cli, "size=1m");
+  if (small === null) return console.log("not run: this user may not mount a file system");
+  await post(cli, 3);
+  const full = join(small.path, "full");
+  const [program = ""] = cli.command;
+  Bun.spawnSync(["dd", "if=/dev/zero", `of=${full}`, "bs=64k"]);
+  const pool = Bun.spawn([program, "pool", "--max-workers", "2"], {
+    ...{ cwd: cli.folder, env: { ...cli.env, TMPDIR: small.path } },
+    ...{ stdin: "ignore", stdout: "pipe", stderr: "pipe" },
+  });
+  await said(pool, "a worker could not be started: ENOSPC");
+  rmSync(full);
+  await until("the jobs to be done", async () => (await done(db)) === 3);
+  // One more time, of a pool whose workers run.
+  Bun.spawnSync(["dd", "if=/dev/zero", `of=${full}`, "bs=64k"]);
+  for (const pid of workersOf(pool.pid)) process.kill(pid, "SIGKILL");
+  await until("the workers to be gone", async () => workersOf(pool.pid).length === 0);
+  rmSync(full);
+  await until("the workers to be back", async () => workersOf(pool.pid).length === 2);
+  pool.kill("SIGTERM");
+  expect(await pool.exited).toBe(0);
+});
+
+/** What a pool of --once ends with where the temp folder is this one. */
+const onceWith = async (cli: Cli, TMPDIR: string) =>
+  await cli.runWith({ env: { TMPDIR } }, "pool", "--once", "--max-workers", "2");
+
+test("pool --once ends with an error where no worker can be started, and gives its jobs back", async () => {
+  await using db = await freshDatabase();
+  using cli = await openCli(db);
+  await post(cli, 3);
+  const { code, err } = await onceWith(cli, "/nonexistent");
+  expect(code).toBe(71);
+  expect(err).toMatch(/expected up to 2 workers, but the system could not start one: ENOENT/);
+  expect(err).toMatch(/Check the temp folder \(TMPDIR\)/);
+  expect(await db.sql`select from pdoflow.lease where active`).toHaveLength(0);
+  expect(await db.sql`select from pdoflow.pool where state = 'stopped'`).toHaveLength(1);
+});
+
+test("pool --once ends with an error where its temp folder is read-only", async () => {
+  await using db = await freshDatabase();
+  using cli = await openCli(db);
+  using fileSystem = mounted(cli, "ro"); // root may write to any folder of another one
+  const folder = join(cli.folder, "mounted");
+  if (!fileSystem) chmodSync(folder, 0o500);
+  expect(await onceWith(cli, folder)).toMatchObject({ code: 71 });
+});
+
+test("pool --once goes on with the workers that there are, where not all can be started", async () => {
+  await using db = await freshDatabase();
+  using cli = await openCli(db);
+  await post(cli, 200);
+  const limited = `ulimit -n 40; exec "$@"`;
+  const child = Bun.spawn(
+    ["bash", "-c", limited, "bash", ...cli.command, "pool", "--once", "--max-workers", "8"],
+    { cwd: cli.folder, env: cli.env, stdin: "ignore", stdout: "pipe", stderr: "pipe" },
+  );
+  const [err, code] = await Promise.all([child.stderr.text(), child.exited]);
+  expect(err).toMatch(/a worker could not be started: EMFILE/);
+  expect(code).toBe(0);
+  expect(await done(db)).toBe(200);
+});

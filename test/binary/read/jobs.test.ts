@@ -1,0 +1,59 @@
+import { expect, test } from "bun:test";
+
+import { freshDatabase } from "../../database.ts";
+import { documentsOf } from "./json.ts";
+import { openQueueCli } from "../queue-cli.ts";
+
+test("jobs are found by state, host, pool and argument, and by number", async () => {
+  await using db = await freshDatabase();
+  using cli = await openQueueCli(db);
+  await cli.post([10, 3, 12, 7]);
+  await cli.drain();
+  await cli.post([5]);
+  await db.sql`update pdoflow.pool set host = 'node17'`;
+  const found = async (...args: string[]) =>
+    documentsOf("jobs", (await cli.run("jobs", ...args, "--json")).out).map(({ job }) => job);
+  expect(await found("1")).toEqual(["1/0", "1/1", "1/2", "1/3"]);
+  expect(await found("1", "--state", "failed")).toEqual(["1/1", "1/3"]);
+  expect(await found("1", "2", "--state", "waiting")).toEqual(["2/0"]);
+  expect(await found("1", "2", "--host", "node17", "--state", "done")).toEqual(["1/0", "1/2"]);
+  expect(await found("1", "--pool", "9")).toEqual([]);
+  expect(await found("1", "--arg", "1")).toEqual(["1/0", "1/2"]);
+  expect(await found("1/1-2,99")).toEqual(["1/1", "1/2"]);
+  expect(await found("last:2", "--limit", "3")).toEqual(["1/0", "1/1", "1/2"]);
+  const [job] = documentsOf("jobs", (await cli.run("jobs", "1/1", "--json")).out);
+  expect(job).toMatchObject({
+    ...{ job: "1/1", status: "failed", attempts: 1, pool: 1, host: "node17", args: [3] },
+    error: { name: "RangeError", message: "3 is too far" },
+  });
+  const { out } = await cli.run("jobs", "1/0", "2");
+  expect(out.split("\n").map((line) => line.split(/ +/).slice(0, 4).join(" "))).toEqual([
+    "job status attempts host",
+    "1/0 done 1 node17",
+    "2/0 waiting 0 -",
+    "",
+  ]);
+  expect(await cli.run("jobs", "1", "--state", "open")).toMatchObject({ code: 2 });
+  expect((await cli.run("jobs", "2", "--state", "failed")).err).toBe("no such jobs\n");
+  expect((await cli.run("jobs", "2/7")).err).toBe("pdoflow jobs: there is no job 2/7\n");
+});
+
+test("jobs with priorities are told by their index, what runs with its pool", async () => {
+  await using db = await freshDatabase();
+  using cli = await openQueueCli(db);
+  await cli.post([10, 3, 12]);
+  await db.sql`update pdoflow.job set index = 2 - seq`;
+  await db.sql`
+    insert into pdoflow.pool (host, pid, version, os_user, slots)
+    values ('here', 1, 'test', 'ada', 1)`;
+  await db.sql`
+    insert into pdoflow.lease (pool_id, lane_posting_id, lane_priority, lane_first_seq,
+                               lane_end_seq, posting_ids, first_seqs, end_seqs, attempts)
+    values (1, 1, 0, 0, 1, '{1}', '{0}', '{1}', '{1}')`;
+  const { out } = await cli.run("jobs", "1", "--json");
+  expect(documentsOf("jobs", out)).toMatchObject([
+    { job: "1/0", args: [12], status: "waiting", host: null },
+    { job: "1/1", args: [3], status: "waiting" },
+    { job: "1/2", args: [10], status: "running", host: "here", pool: 1 },
+  ]);
+});

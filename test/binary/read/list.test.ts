@@ -1,0 +1,51 @@
+import { expect, test } from "bun:test";
+
+import { freshDatabase } from "../../database.ts";
+import { documentOf } from "./json.ts";
+import { openQueueCli } from "../queue-cli.ts";
+
+test("list shows what has not ended, and says how much is hidden", async () => {
+  await using db = await freshDatabase();
+  using cli = await openQueueCli(db);
+  await cli.post([1]);
+  await cli.post([2]);
+  await cli.drain();
+  for (const i of [3, 4, 5]) await cli.post([i]);
+  await cli.run("pause", "4");
+  const ids = async (...args: string[]) => {
+    const list = documentOf("list", (await cli.run("list", ...args, "--json")).out);
+    return [list.postings.map(({ id }) => id), list.hidden, list.hasMore];
+  };
+  expect(await ids()).toEqual([[5, 4, 3], 2, false]);
+  expect(await ids("--all")).toEqual([[5, 4, 3, 2, 1], 0, false]);
+  expect(await ids("--state", "paused")).toEqual([[4], 2, false]);
+  expect(await ids("--state", "finished")).toEqual([[2, 1], 0, false]);
+  expect(await ids("--limit", "2")).toEqual([[5, 4], 2, true]);
+  expect(await ids("--limit", "2", "--before", "4")).toEqual([[3], 2, false]);
+  const { out, err } = await cli.run("list");
+  expect(out).toMatch(/^posting  name +entry point +state +jobs/);
+  expect(out.split("\n")).toHaveLength(5);
+  expect(err).toBe("2 postings that ended: pdoflow list --all\n");
+});
+
+test("depth is one number: the jobs of open postings that have not ended", async () => {
+  await using db = await freshDatabase();
+  using cli = await openQueueCli(db);
+  expect((await cli.run("depth")).out).toBe("0\n");
+  await cli.post([1, 2, 3]);
+  await cli.post([1, 2, 3, 4]);
+  await cli.run("pause", "2");
+  expect((await cli.run("depth")).out).toBe("3\n");
+  await db.sql`insert into pdoflow.progress (posting_id, done) values (1, 1)`;
+  expect(documentOf("depth", (await cli.run("depth", "--json")).out).jobs).toBe(2);
+});
+
+test("pools lists those that run, and with --all those that have ended", async () => {
+  await using db = await freshDatabase();
+  using cli = await openQueueCli(db);
+  await cli.drain();
+  const live = await cli.run("pools");
+  expect(live.err).toBe("no pools; start one with: pdoflow pool\n");
+  const { pools } = documentOf("pools", (await cli.run("pools", "--all", "--json")).out);
+  expect(pools).toMatchObject([{ id: 1, state: "stopped", slots: 1 }]);
+});

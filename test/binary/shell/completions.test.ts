@@ -1,0 +1,78 @@
+import { dirname, join } from "node:path";
+import { expect, test } from "bun:test";
+
+import { freshDatabase } from "../../database.ts";
+import { openQueueCli } from "../queue-cli.ts";
+
+const hasNot = (program: string) => Bun.which(program) === null;
+const unless = (program: string) => (hasNot(program) ? ` (skipped: no ${program} here)` : "");
+
+/** A queue with posting 1, which has ended, 2 with a name, and 3; and a shell that has pdoflow. */
+async function open(db: Awaited<ReturnType<typeof freshDatabase>>) {
+  const cli = await openQueueCli(db);
+  await cli.post([1]);
+  await cli.drain();
+  await cli.post([1, 2], "--name", "nightly");
+  await cli.post([1]);
+  const path = `${dirname(cli.command[0] ?? "")}:${process.env["PATH"]}`;
+  const shell = (command: string[], env: Record<string, string> = {}) => {
+    const all = { ...cli.env, ...env, PATH: path };
+    const { stdout, stderr } = Bun.spawnSync(command, { cwd: cli.folder, env: all });
+    expect(stderr.toString()).toBe("");
+    return stdout.toString().trim().split("\n");
+  };
+  const scripts = join(dirname(cli.command[0] ?? ""), "completions");
+  return { cli, shell, scripts, [Symbol.dispose]: () => cli[Symbol.dispose]() };
+}
+
+test.skipIf(hasNot("bash"))(`bash completes postings${unless("bash")}`, async () => {
+  await using db = await freshDatabase();
+  using queue = await open(db);
+  const complete = (words: string[], env = {}) => {
+    const script = `source ${join(queue.scripts, "pdoflow.bash")}
+      COMP_WORDS=(pdoflow ${words.map((word) => `'${word}'`).join(" ")})
+      COMP_CWORD=${words.length}; _pdoflow; printf '%s\\n' "\${COMPREPLY[@]}"`;
+    return queue.shell(["bash", "--norc", "-c", script], env);
+  };
+  expect(complete(["status", ""])).toEqual(["last", "3", "2", "@nightly"]);
+  expect(complete(["pause", "2", "3"])).toEqual(["3"]);
+  expect(complete(["pause", "@", "ni"])).toEqual(["nightly"]);
+  expect(complete(["pause", "@"])).toEqual(["nightly"]);
+  // No server: nothing, and no word of it.
+  const nowhere = { PDOFLOW_DATABASE_URL: "postgres://nobody@127.0.0.1:9/none" };
+  expect(complete(["status", ""], nowhere)).toEqual(["last"]);
+  expect(complete(["status", ""], { PDOFLOW_DATABASE_URL: "nonsense" })).toEqual(["last"]);
+});
+
+test.skipIf(hasNot("fish"))(`fish completes postings${unless("fish")}`, async () => {
+  await using db = await freshDatabase();
+  using queue = await open(db);
+  const file = join(queue.scripts, "pdoflow.fish");
+  const lines = queue.shell([
+    ...["fish", "--no-config", "-c", `source ${file}; complete -C 'pdoflow wait @'`],
+  ]);
+  expect(lines).toEqual(["@nightly\t2, fn.ts#fn, 2 jobs, open"]);
+});
+
+test("asking for postings to complete starts no server, and does not wait for one", async () => {
+  await using db = await freshDatabase();
+  using queue = await open(db);
+  const { cli } = queue;
+  const none = await cli.runWith(
+    { env: { PDOFLOW_DATABASE_URL: "", PDOFLOW_DATA: join(cli.folder, "data") } },
+    "completions",
+    "postings",
+  );
+  expect(none).toEqual({ code: 0, out: "", err: "" });
+  expect(await Array.fromAsync(new Bun.Glob("data/**").scan(cli.folder))).toEqual([]);
+  // Takes the connection and says nothing.
+  using silent = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
+  const startedAt = performance.now();
+  const late = await cli.runWith(
+    { env: { PDOFLOW_DATABASE_URL: `postgres://nobody@127.0.0.1:${silent.port}/none` } },
+    "completions",
+    "postings",
+  );
+  expect(late).toEqual({ code: 0, out: "", err: "" });
+  expect(performance.now() - startedAt).toBeLessThan(8_000);
+});

@@ -1,0 +1,118 @@
+// The examples of pages that have no test of their own are run, in their order. Pools end there
+// once nothing is left, and top prints one frame: `--once` is added to both.
+import { expect, test } from "bun:test";
+import { dirname, join } from "node:path";
+
+import { binary } from "../../binary.ts";
+import { freshDatabase, type TestDatabase } from "../../database.ts";
+import { postJobs, postManySingles } from "../../db/engine.ts";
+import { openCli } from "../cli.ts";
+import { documentOf } from "../read/json.ts";
+
+const folder = join(import.meta.dir, "../../../docs");
+const page = (name: string) => Bun.file(join(folder, name)).text();
+/** All that a page says is run: what is marked `sh run`, in its order. */
+const shellOf = async (name: string) =>
+  [...(await page(name)).matchAll(/^```sh run\n(.*?)^```$/gms)].map(([, text]) => text).join("");
+
+const once = `pdoflow() {
+  case $1 in pool | top) command pdoflow "$@" --once ;; *) command pdoflow "$@" ;; esac
+}
+`;
+
+/** Runs a script where there are fit.ts and args.json, as a person would with bash. */
+async function runIn(db: TestDatabase, script: string) {
+  using cli = await openCli(db);
+  await cli.write("fit.ts", "export const fit = (n: number) => n * n;");
+  await cli.write("args.json", "[[1],[2],[3]]");
+  const env = { ...cli.env, PATH: `${dirname(await binary())}:${cli.env["PATH"] ?? ""}` };
+  const run = Bun.$`bash -eo pipefail -c ${once + script}`.cwd(cli.folder).env(env);
+  const { exitCode, stdout, stderr } = await run.nothrow().quiet();
+  return { code: exitCode, out: stdout.toString(), err: stderr.toString() };
+}
+
+test("docs/signing.md: a posting that is signed is run by a pool that trusts its key", async () => {
+  await using db = await freshDatabase();
+  const block = await shellOf("signing.md");
+  const { code, err } = await runIn(db, block);
+  expect({ code, err }).toEqual({ code: 0, err: expect.stringContaining("3 done, 0 failed") });
+  expect(block).toContain("--trust keys.d");
+});
+
+test("docs/security.md: roles are granted what they need", async () => {
+  await using db = await freshDatabase();
+  const block = await shellOf("security.md");
+  const names = ["ada", "cluster", "desk"].map((name) => [name, `${name}_${db.name}`] as const);
+  let script = block;
+  for (const [name, unique] of names) {
+    script = script.replaceAll(new RegExp(`--role ${name}\\b`, "g"), `--role ${unique}`);
+    await db.sql`create role ${db.sql(unique)}`;
+  }
+  const { code, out, err } = await runIn(db, script);
+  expect({ code, err }).toEqual({ code: 0, err: expect.any(String) });
+  for (const [, unique] of names) expect(out).toContain(unique);
+  for (const [, unique] of names) {
+    await db.sql`drop owned by ${db.sql(unique)}`;
+    await db.sql`drop role ${db.sql(unique)}`;
+  }
+});
+
+test("docs/selectors.md: those in a state, and those whose numbers come by a pipe", async () => {
+  await using db = await freshDatabase();
+  await postManySingles(db.db, 43);
+  const block = await shellOf("selectors.md");
+  const { code, err } = await runIn(db, block);
+  expect({ code, err }).toEqual({ code: 0, err: expect.any(String) });
+  const open =
+    await db.sql`select id::integer from pdoflow.posting where state = 'open' order by id`;
+  expect([...open]).toEqual([{ id: 42 }, { id: 43 }]);
+});
+
+test("docs/top.md: the dashboard starts with the options that it shows", async () => {
+  await using db = await freshDatabase();
+  await postJobs(db.db, 3);
+  const block = await shellOf("top.md");
+  const { code, out } = await runIn(db, block);
+  expect({ code, out }).toEqual({ code: 0, out: expect.stringContaining("waiting") });
+});
+
+test("docs/database.md: a server is named by a URL, by parameters, and by several hosts", async () => {
+  using cli = await openCli(null);
+  const { PDOFLOW_DATABASE_URL: _, ...env } = cli.env;
+  const lines = (await shellOf("database.md")).trim().split("\n");
+  const hosts = [];
+  for (const line of lines) {
+    const script = `${line}\n${await binary()} config --json`;
+    const out = await Bun.$`bash -ec ${script}`.cwd(cli.folder).env(env).text();
+    const { settings } = documentOf("config", out);
+    hosts.push(settings.find(({ name }) => name === "host")?.value);
+  }
+  expect(hosts).toEqual([...Array<string>(3).fill("db.example.org"), "db1,db2"]);
+});
+
+test("docs/five-tasks.md: each of them as the page does it", async () => {
+  await using db = await freshDatabase();
+  using cli = await openCli(db);
+  const text = await page("five-tasks.md");
+  await cli.write("fit.ts", /^```ts\n(.*?)^```$/ms.exec(text)?.[1] ?? "");
+  const tasks = [...text.matchAll(/^\|[^|]*\| \d: `pdoflow ([^`]*)`/gm)].map(
+    ([, line = ""]) => line,
+  );
+  expect(tasks).toHaveLength(5);
+  // What a run posts, only that run may try again: the others are of a posting by itself.
+  await cli.run("post", "fit.ts#fit", "--each", "1-40", "--max-attempts", "1");
+  await cli.run("pool", "--once");
+  const told = [];
+  for (const line of tasks) {
+    const words = line.replace(/\b42\b/, "1").split(" ");
+    const { code, out } = await cli.run(...words, ...(words[0] === "pool" ? ["--once"] : []));
+    told.push({ line, code, out: out.replaceAll(/\s+/g, " ") });
+  }
+  expect(told).toMatchObject([
+    { code: 1, out: expect.stringContaining("1600") }, // 5 of 40 have failed
+    { code: 0, out: expect.stringContaining("no convergence at") },
+    { code: 0, out: expect.stringContaining("fitting 35") },
+    { code: 0 },
+    { code: 1 }, // the five, tried again
+  ]);
+}, 120_000);

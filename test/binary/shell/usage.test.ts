@@ -1,0 +1,69 @@
+import { expect, test } from "bun:test";
+
+import { documentOf } from "../read/json.ts";
+import { openCli } from "../cli.ts";
+
+test.each([
+  [["pots"], 'there is no command "pots". Did you mean "post" or '],
+  [["stauts", "42"], 'there is no command "stauts". Did you mean "status"?'],
+  [["--json", "status"], "Options follow the command"],
+  [["status", "--jsn"], 'there is no option --jsn. Did you mean "--json"?'],
+  [["post", "a.ts#b", "--priorty", "1"], 'no option --priorty. Did you mean "--priority"'],
+  [["explain"], "an argument is missing: expected <"],
+  [["explain", "1/1", "2/2"], '"2/2" is one argument too many.'],
+  [["post", "a.ts#b", "--priority"], "is written --priority=-1"],
+])("pdoflow %p is told with the usage of that command alone", async (args, expected) => {
+  using cli = await openCli(null);
+  const { code, out, err } = await cli.run(...args);
+  const said = args[0] === "--json" ? documentOf("error", err).error.message : err;
+  expect({ code, out }).toEqual({ code: 2, out: "" });
+  expect(said).toContain(expected);
+  const usages = said.match(/^usage: .*/gm) ?? [];
+  const known = expected.includes("command");
+  expect(usages.length).toBe(known ? 0 : 1);
+  if (!known) expect(usages[0]).toStartWith(`usage: pdoflow ${args[0]} [options]`);
+});
+
+test("help is asked for in each of three ways, on stdout, with exit code 0", async () => {
+  using cli = await openCli(null);
+  const pages = [
+    await cli.run("status", "--help"),
+    await cli.run("status", "-h"),
+    await cli.run("help", "status"),
+  ];
+  const out = pages[0]?.out ?? "";
+  for (const page of pages) expect(page).toEqual({ code: 0, out, err: "" });
+  expect(out).toContain("usage: pdoflow status");
+  const overviews = [await cli.run(), await cli.run("--help"), await cli.run("help")];
+  for (const page of overviews) expect(page.out).toMatch(/commands:\n[^]*  status /);
+});
+
+test("--version names the version and the commit", async () => {
+  using cli = await openCli(null);
+  const { code, out } = await cli.run("--version");
+  expect({ code, out }).toEqual({
+    code: 0,
+    out: expect.stringMatching(/^\d+\.\d+\.\d+ \(.*\)\n$/),
+  });
+});
+
+test("what is wrong with an option is told by its name, wherever it is", async () => {
+  using cli = await openCli(null);
+  const said = async (...args: string[]) => {
+    const { code, err } = await cli.run("post", "fit.ts#fit", "--args", "1", ...args);
+    expect(code).toBe(2);
+    return err.split("\n")[0];
+  };
+  expect(await said("--rate", "5")).toStartWith(
+    "pdoflow post: --max-rate: expected a rate such as",
+  );
+  expect(await said("--max-failures", "200%")).toContain("--max-failures: expected 100% at most");
+  expect(await said("--timeout", "-5s")).toContain("--timeout needs a value; one that begins");
+});
+
+test("an option that there is not is told where words follow it, too", async () => {
+  using cli = await openCli(null);
+  const { code, err } = await cli.run("post", "fit.ts#fit", "args.json", "--sing", "my.key");
+  expect(code).toBe(2);
+  expect(err).toStartWith('pdoflow post: there is no option --sing. Did you mean "--sign"');
+});

@@ -1,0 +1,127 @@
+import { expect, test } from "bun:test";
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+
+import { freshDatabase } from "../../database.ts";
+import { type Cli, openCli, until } from "../cli.ts";
+import { type Emulated, emulated, keys } from "./emulated.ts";
+
+/** What a shell sees of top: the settings of the terminal before and after, and the exit code. */
+const script = `
+  stty -a > before
+  sh -c 'echo $$ > pid; exec "$0" top' "$TOP"
+  echo $? > code
+  stty -a > after
+  echo the end
+  read line`;
+
+async function started(cli: Cli): Promise<{ top: Emulated; pid: number }> {
+  const env = { ...cli.env, TOP: cli.command[0] ?? "" };
+  const top = emulated(["/bin/sh", "-c", script], { env, cwd: cli.folder });
+  await top.shows("No postings yet");
+  return { top, pid: Number(readFileSync(join(cli.folder, "pid"), "utf8")) };
+}
+
+/** Waits for the shell to go on, and looks at what it has been left with. */
+async function expectRestored(cli: Cli, top: Emulated, code: number): Promise<void> {
+  await top.shows("the end");
+  const read = (name: string) => readFileSync(join(cli.folder, name), "utf8");
+  expect(read("after")).toBe(read("before"));
+  expect(read("code").trim()).toBe(String(code));
+  const { modes, buffer } = top.terminal;
+  expect(buffer.active.type).toBe("normal");
+  expect(modes.mouseTrackingMode).toBe("none");
+  expect(modes.bracketedPasteMode).toBe(false);
+  expect(modes.wraparoundMode).toBe(true);
+  // The last word on the cursor is that it is shown.
+  expect(top.sent().lastIndexOf("\u001b[?25h")).toBeGreaterThan(
+    top.sent().lastIndexOf("\u001b[?25l"),
+  );
+}
+
+const ways: [name: string, code: number, leave: (top: Emulated, pid: number) => void][] = [
+  ["q", 0, (top) => top.type("q")],
+  ["Ctrl-C", 130, (top) => top.type(keys.ctrlC)],
+  ["q while help is shown, twice", 0, (top) => top.type("?qq")],
+  ["Ctrl-C while a filter is typed", 130, (top) => top.type(`/abc${keys.ctrlC}`)],
+  ["SIGINT", 130, (_top, pid) => process.kill(pid, "SIGINT")],
+  ["SIGTERM", 143, (_top, pid) => process.kill(pid, "SIGTERM")],
+  ["SIGHUP", 143, (_top, pid) => process.kill(pid, "SIGHUP")],
+];
+
+for (const [name, code, leave] of ways) {
+  test(`after ${name} the terminal is as it was, with exit code ${code}`, async () => {
+    await using db = await freshDatabase();
+    using cli = await openCli(db);
+    const { top, pid } = await started(cli);
+    await using _ = top;
+    leave(top, pid);
+    await expectRestored(cli, top, code);
+  });
+}
+
+test("after Ctrl-Z the shell has its terminal, and fg brings top back", async () => {
+  await using db = await freshDatabase();
+  using cli = await openCli(db);
+  const shell = ["/bin/bash", "--norc", "--noprofile", "-i"];
+  const env = { ...cli.env, TOP: cli.command[0] ?? "", PS1: "ready> " };
+  await using top = emulated(shell, { env, cwd: cli.folder });
+  await top.shows("ready>");
+  top.type('stty -a > before; "$TOP" top; echo code $?; stty -a > after\r');
+  await top.shows("No postings yet");
+  top.type(keys.ctrlZ);
+  await top.shows("Stopped");
+  expect(top.terminal.buffer.active.type).toBe("normal");
+  top.type("stty -a > stopped; fg\r");
+  await top.shows("No postings yet");
+  expect(top.terminal.buffer.active.type).toBe("alternate");
+  top.type("?");
+  await top.shows("Moving");
+  top.type("qq");
+  await top.hides("postings");
+  await top.shows("ready>");
+  top.type("stty -a > after; echo writ''ten\r");
+  await top.shows("written");
+  const read = (name: string) => readFileSync(join(cli.folder, name), "utf8");
+  expect(read("after")).toBe(read("before"));
+});
+
+test("stopped and continued from outside it takes the terminal again, and draws all", async () => {
+  await using db = await freshDatabase();
+  using cli = await openCli(db);
+  const { top, pid } = await started(cli);
+  await using _ = top;
+  process.kill(pid, "SIGSTOP");
+  // Somebody else uses the terminal in the meantime.
+  top.terminal.write("\u001b[?1049l\u001b[2Jsomebody else");
+  await top.shows("somebody else");
+  process.kill(pid, "SIGCONT");
+  await top.shows("No postings yet");
+  expect(top.terminal.buffer.active.type).toBe("alternate");
+  top.type("q");
+  await expectRestored(cli, top, 0);
+});
+
+test("where its shell is killed top ends, and releases the terminal", async () => {
+  await using db = await freshDatabase();
+  using cli = await openCli(db);
+  const inner = `sh -c 'echo $$ > shell; "$0" top; echo never' "$TOP"`;
+  const outer = `stty -a > before; ${inner}; while pgrep -s 0 -x pdoflow; do sleep 0.1; done
+    stty -a > after; echo the end; read line`;
+  const env = { ...cli.env, TOP: cli.command[0] ?? "" };
+  await using top = emulated(["/bin/sh", "-c", outer], { env, cwd: cli.folder });
+  await top.shows("No postings yet");
+  process.kill(Number(readFileSync(join(cli.folder, "shell"), "utf8")), "SIGKILL");
+  await top.shows("the end");
+  const read = (name: string) => readFileSync(join(cli.folder, name), "utf8");
+  expect(read("after")).toBe(read("before"));
+  expect(top.terminal.buffer.active.type).toBe("normal");
+});
+
+test("where the terminal goes away top ends", async () => {
+  await using db = await freshDatabase();
+  using cli = await openCli(db);
+  const { top, pid } = await started(cli);
+  await top[Symbol.asyncDispose]();
+  await until("top to end", () => Promise.resolve(!existsSync(`/proc/${pid}`)));
+});

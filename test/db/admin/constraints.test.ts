@@ -1,0 +1,101 @@
+// What the tables themselves refuse, whatever a program, an old version of it or a person writes.
+import { expect, test } from "bun:test";
+
+import type { Sql } from "../../../src/db/connection/connect.ts";
+import {
+  queueOfFile,
+  jobsOf,
+  newPool,
+  postJobs,
+  putBack,
+  recordPart,
+  refusal,
+  take,
+} from "../engine.ts";
+
+const freshQueue = queueOfFile();
+
+test.each<[string, string, (sql: Sql) => PromiseLike<unknown>]>([
+  [
+    "R1: a second route for the same poster and needs",
+    "route_poster_poster_os_needs_run_project_key",
+    (sql) => sql`
+      insert into pdoflow.route (poster, poster_os) select poster, poster_os from pdoflow.route`,
+  ],
+  [
+    "P1: a posting without jobs",
+    "p1_not_empty",
+    (sql) => sql`update pdoflow.posting set job_count = 0`,
+  ],
+  [
+    "P2: an end without true totals",
+    "p2_ended_is_counted",
+    (sql) => sql`update pdoflow.posting set ended_at = now(), done = 1`,
+  ],
+  [
+    "P3: a finished posting that has not ended",
+    "p3_finished_has_ended",
+    (sql) => sql`update pdoflow.posting set state = 'finished'`,
+  ],
+  ["P4: no tries", "p4_sane_limits", (sql) => sql`update pdoflow.posting set max_attempts = 0`],
+  [
+    "P4: 1001 tries",
+    "p4_sane_limits",
+    (sql) => sql`update pdoflow.posting set max_attempts = 1001`,
+  ],
+  ["P4: backoff", "p4_sane_limits", (sql) => sql`update pdoflow.posting set backoff_ms = -1`],
+  ["P4: timeout", "p4_sane_limits", (sql) => sql`update pdoflow.posting set timeout_ms = 0`],
+  ["P4: grace", "p4_sane_limits", (sql) => sql`update pdoflow.posting set grace_ms = -1`],
+  ["N1: an empty lane", "n1_a_range", (sql) => sql`update pdoflow.lane set end_seq = first_seq`],
+  [
+    "N1: two lanes of one priority",
+    "lane_pkey",
+    (sql) => sql`
+      insert into pdoflow.lane (posting_id, priority, first_seq, end_seq, route_id)
+      select posting_id, priority, first_seq, end_seq, route_id from pdoflow.lane`,
+  ],
+  [
+    "N2: an open lane that a lease has closed",
+    "n2_closed_by_a_lease",
+    (sql) => sql`update pdoflow.lane set closed_by = 1`,
+  ],
+  [
+    "J1: a job twice",
+    "job_1_pkey",
+    (sql) => sql`insert into pdoflow.job select * from pdoflow.job`,
+  ],
+  [
+    "J2: an index twice",
+    "job_1_posting_id_index_idx",
+    (sql) => sql`update pdoflow.job set index = 0`,
+  ],
+  [
+    "L1: a second lease that starts at the same job",
+    "l1_no_overlap",
+    (sql) => sql`
+      insert into pdoflow.lease (pool_id, lane_posting_id, lane_priority, lane_first_seq,
+                                 lane_end_seq, posting_ids, first_seqs, end_seqs, attempts)
+      select pool_id, lane_posting_id, lane_priority, lane_first_seq, lane_end_seq, posting_ids,
+             first_seqs, end_seqs, attempts from pdoflow.lease`,
+  ],
+  ["Y1: an empty retry", "y1_a_range", (sql) => sql`update pdoflow.retry set end_seq = first_seq`],
+  ["Y1: attempt 0", "y1_a_range", (sql) => sql`update pdoflow.retry set attempt = 0`],
+  [
+    "U1: a second outcome of one attempt",
+    "outcome_1_pkey",
+    (sql) => sql`insert into pdoflow.outcome select * from pdoflow.outcome`,
+  ],
+  [
+    "O1: a state that no pool has",
+    "pool_state_check",
+    (sql) => sql`update pdoflow.pool set state = 'asleep'`,
+  ],
+])("%s", async (_, constraint, write) => {
+  await using db = await freshQueue();
+  const pool = await newPool(db);
+  await postJobs(db, 5);
+  const jobs = jobsOf(await take(db, pool, { cap: 3 }));
+  await recordPart(db, pool, jobs.slice(0, 1));
+  await putBack(db, pool, jobs);
+  expect(await refusal(write(db.sql))).toContain(constraint);
+});

@@ -1,0 +1,230 @@
+import { describe, expect, test } from "bun:test";
+
+import { readJobs } from "../../../src/db/engine/leases.ts";
+import {
+  allRoutes,
+  queueOfFile,
+  names,
+  newPool,
+  postJobs,
+  postSingles,
+  take,
+  takeAll,
+} from "../engine.ts";
+
+const freshQueue = queueOfFile();
+
+describe("order", () => {
+  test("higher priority comes first, and the older posting within a priority", async () => {
+    await using db = await freshQueue();
+    const pool = await newPool(db);
+    const [a, b, c, d] = [
+      await postJobs(db, 2),
+      await postJobs(db, 1, { priority: 5 }),
+      await postJobs(db, 1, { priority: -5 }),
+      await postJobs(db, 2, { priority: 5 }),
+    ];
+    const taken = await takeAll(db, pool, { cap: 1 });
+    expect(names(taken)).toEqual(
+      [b, d, d, a, a, c].map((id, n) => `${id}/${[0, 0, 1, 0, 1, 0][n]}`),
+    );
+  });
+
+  test("N1: a posting of several priorities is claimed lane by lane", async () => {
+    await using db = await freshQueue();
+    const id = await postJobs(db, 5, { priorities: [1, 9, 1, 9, -1] });
+    const taken = await takeAll(db, await newPool(db));
+    expect(taken.map(({ firstSeq, endSeq }) => [firstSeq, endSeq])).toEqual([
+      [0, 2],
+      [2, 4],
+      [4, 5],
+    ]);
+    expect((await readJobs(db, taken)).map(({ args }) => args)).toEqual(
+      [1, 3, 0, 2, 4].map((index) => `[${index}]`),
+    );
+    expect(taken.every(({ postingId }) => postingId === id)).toBe(true);
+  });
+
+  test("the oldest open lane comes first where that is asked for", async () => {
+    await using db = await freshQueue();
+    const pool = await newPool(db);
+    const old = await postJobs(db, 2, { priority: -1000 });
+    await postJobs(db, 2, { priority: 1000 });
+    expect(names(await take(db, pool, { oldest: true, cap: 1 }))).toEqual([`${old}/0`]);
+  });
+
+  test("the oldest of the lanes of all routes comes first where that is asked for", async () => {
+    await using db = await freshQueue();
+    const old = await postJobs(db, 1, { osUser: "ada" });
+    await postJobs(db, 1, { osUser: "ben", priority: 7 });
+    const routes = (await allRoutes(db)).toReversed();
+    expect(names(await take(db, await newPool(db), { oldest: true, routes }))).toEqual([
+      `${old}/0`,
+    ]);
+  });
+
+  test("the best lane of all routes comes first", async () => {
+    await using db = await freshQueue();
+    await postJobs(db, 1, { osUser: "ada" });
+    const best = await postJobs(db, 1, { osUser: "ben", priority: 7 });
+    expect(names(await take(db, await newPool(db), { cap: 1 }))).toEqual([`${best}/0`]);
+  });
+
+  test("lanes of routes that a pool may not serve are passed by", async () => {
+    await using db = await freshQueue();
+    const mine = await postJobs(db, 1, { osUser: "ada" });
+    await postJobs(db, 1, { osUser: "ben", priority: 7 });
+    const [first = 0] = await allRoutes(db);
+    const pool = await newPool(db);
+    expect(names(await takeAll(db, pool, { routes: [first] }))).toEqual([`${mine}/0`]);
+    expect(await take(db, pool, { routes: [] })).toEqual([]);
+  });
+});
+
+describe("size", () => {
+  const sizes = (taken: { firstSeq: number; endSeq: number }[]) =>
+    taken.map(({ firstSeq, endSeq }) => endSeq - firstSeq);
+
+  test("a claim takes no more than the cap", async () => {
+    await using db = await freshQueue();
+    await postJobs(db, 10);
+    expect(sizes(await takeAll(db, await newPool(db), { cap: 4 }))).toEqual([4, 4, 2]);
+  });
+
+  test("a claim takes its share of what remains, and at least one", async () => {
+    await using db = await freshQueue();
+    await postJobs(db, 100);
+    const taken = await takeAll(db, await newPool(db), { share: 0.5 });
+    expect(sizes(taken)).toEqual([50, 25, 13, 6, 3, 2, 1]);
+  });
+
+  test("cap and floor of an entry point stand for it, and for no other", async () => {
+    await using db = await freshQueue();
+    const pool = await newPool(db);
+    await postJobs(db, 100, { entryPoint: "a.ts#known" });
+    await postJobs(db, 100, { entryPoint: "b.ts#unknown" });
+    const known = { entryPoint: "a.ts#known", cap: 60, floor: 30 };
+    const taken = await takeAll(db, pool, { sizes: [known], cap: 50, share: 0.1 });
+    expect(sizes(taken).slice(0, 4)).toEqual([30, 30, 30, 10]);
+    expect(sizes(taken).slice(4, 7)).toEqual([10, 9, 9]);
+  });
+
+  test("the cap counts more than the floor", async () => {
+    await using db = await freshQueue();
+    await postJobs(db, 100);
+    const size = { entryPoint: "work.ts#main", cap: 7, floor: 30 };
+    expect(sizes(await take(db, await newPool(db), { sizes: [size] }))).toEqual([7]);
+  });
+
+  test("where the cap of the first in line is 0 nothing is taken, and others may", async () => {
+    await using db = await freshQueue();
+    const first = await postJobs(db, 1, { priority: 1 });
+    await postJobs(db, 1, { entryPoint: "b.ts#other" });
+    const notNow = { entryPoint: "work.ts#main", cap: 0, floor: 1 };
+    expect(await take(db, await newPool(db), { sizes: [notNow] })).toEqual([]);
+    expect(await take(db, await newPool(db), { cap: 0 })).toEqual([]);
+    expect(names(await take(db, await newPool(db), { cap: 1 }))).toEqual([`${first}/0`]);
+  });
+});
+
+describe("many small postings", () => {
+  test("they are claimed whole, under one lease, up to the cap", async () => {
+    await using db = await freshQueue();
+    const ids = await postSingles(db, 5);
+    const pool = await newPool(db);
+    const taken = await take(db, pool, { cap: 3 });
+    expect(names(taken)).toEqual(ids.slice(0, 3).map((id) => `${id}/0`));
+    expect(new Set(taken.map(({ leaseId }) => leaseId)).size).toBe(1);
+    expect(names(await take(db, pool))).toEqual(ids.slice(3).map((id) => `${id}/0`));
+  });
+
+  test("a claim takes its share of them", async () => {
+    await using db = await freshQueue();
+    await postSingles(db, 8);
+    expect(await take(db, await newPool(db), { share: 0.5 })).toHaveLength(4);
+  });
+
+  test("a claim takes none that would go beyond the cap", async () => {
+    await using db = await freshQueue();
+    const [a, b, c] = [await postJobs(db, 2), await postJobs(db, 2), await postJobs(db, 2)];
+    const taken = await takeAll(db, await newPool(db), { cap: 5 });
+    expect(taken.map(({ postingId }) => postingId)).toEqual([a, b, c]);
+    expect(new Set(taken.map(({ leaseId }) => leaseId)).size).toBe(2);
+  });
+
+  test("entry points do not mix in a lease", async () => {
+    await using db = await freshQueue();
+    const pool = await newPool(db);
+    const a = await postJobs(db, 1, { entryPoint: "a.ts#run" });
+    const b = await postJobs(db, 1, { entryPoint: "b.ts#run" });
+    const c = await postJobs(db, 1, { entryPoint: "a.ts#run" });
+    expect(names(await take(db, pool))).toEqual([`${a}/0`, `${c}/0`]);
+    expect(names(await take(db, pool))).toEqual([`${b}/0`]);
+  });
+
+  test("priorities and routes do not mix in a lease", async () => {
+    await using db = await freshQueue();
+    const ids = [
+      await postJobs(db, 1, { priority: 1 }),
+      await postJobs(db, 1),
+      await postJobs(db, 1, { osUser: "ben" }),
+    ];
+    const taken = await takeAll(db, await newPool(db));
+    expect(names(taken)).toEqual(ids.map((id) => `${id}/0`));
+    expect(new Set(taken.map(({ leaseId }) => leaseId)).size).toBe(3);
+  });
+
+  test("L1: a lane of which a range was taken is not taken whole by those behind it", async () => {
+    await using db = await freshQueue();
+    const pool = await newPool(db);
+    const large = await postJobs(db, 4, { priority: 1, priorities: [2, 1, 1, 1] });
+    expect(names(await take(db, pool))).toEqual([`${large}/0`]);
+    expect(names(await take(db, pool, { cap: 2 }))).toEqual([`${large}/1`, `${large}/2`]);
+    const small = await postJobs(db, 1, { priority: 1 });
+    await db.sql`update pdoflow.lane set posting_id = -1 where posting_id = ${small}`;
+    await db.sql`update pdoflow.posting set id = -1 where id = ${small}`; // before the large one
+    expect(names(await take(db, pool))).toEqual(["-1/0"]);
+    expect(names(await take(db, pool))).toEqual([`${large}/3`]);
+  });
+});
+
+describe("what a claim writes", () => {
+  test("N2: the lease that takes the last job of a lane closes it", async () => {
+    await using db = await freshQueue();
+    const pool = await newPool(db);
+    const lane = async () => (await db.sql`select state, closed_by from pdoflow.lane`)[0];
+    await postJobs(db, 3);
+    await take(db, pool, { cap: 2 });
+    expect(await lane()).toEqual({ state: "open", closedBy: null });
+    const [last] = await take(db, pool);
+    expect(await lane()).toEqual({ state: "closed", closedBy: last?.leaseId });
+  });
+
+  test("N2: a lane that is taken whole is closed by that lease", async () => {
+    await using db = await freshQueue();
+    await postSingles(db, 2);
+    const [first] = await take(db, await newPool(db));
+    expect([...(await db.sql`select distinct state, closed_by from pdoflow.lane`)]).toEqual([
+      { state: "closed", closedBy: first?.leaseId },
+    ]);
+  });
+
+  test("a claim that finds nothing writes nothing", async () => {
+    await using db = await freshQueue();
+    const pool = await newPool(db);
+    await postJobs(db, 1);
+    await take(db, pool);
+    expect(await take(db, pool)).toEqual([]);
+    expect(await db.sql`select from pdoflow.lease`).toHaveLength(1);
+  });
+
+  test("attempts count from 1, and the lease is held by the pool that claimed", async () => {
+    await using db = await freshQueue();
+    const pool = await newPool(db);
+    const id = await postJobs(db, 2);
+    const [range] = await take(db, pool);
+    expect(range).toMatchObject({ postingId: id, firstSeq: 0, endSeq: 2, attempt: 1 });
+    const [lease] = await db.sql`select pool_id, active from pdoflow.lease`;
+    expect(lease).toEqual({ poolId: pool, active: true });
+  });
+});

@@ -1,0 +1,24 @@
+import { expect, test } from "bun:test";
+
+import { setPriority } from "../../../src/db/engine/control.ts";
+import { jobsOf, newPool, postJobs, queueOfFile, recordPart, take } from "../engine.ts";
+
+const freshQueue = queueOfFile();
+
+test("N4: what got another priority is claimed by it, retries too, and keeps its own", async () => {
+  await using db = await freshQueue();
+  const first = await postJobs(db, 2);
+  const second = await postJobs(db, 2);
+  const pool = await newPool(db);
+  const next = async () => (await take(db, pool, { cap: 1 }))[0];
+  expect(await setPriority(db, [second], 5)).toEqual([second]);
+  const ranges = await take(db, pool, { cap: 1 });
+  expect(ranges).toMatchObject([{ postingId: second }]);
+  await recordPart(db, pool, jobsOf(ranges), { state: "retried", delayMs: 0 });
+  expect(await next()).toMatchObject({ postingId: second, attempt: 2 });
+  expect(await setPriority(db, [second], -1)).toEqual([second]);
+  expect(await next()).toMatchObject({ postingId: first });
+  const [lane] = await db.sql`
+    select priority, effective_priority from pdoflow.lane where posting_id = ${second}`;
+  expect(lane).toEqual({ priority: 0, effectivePriority: -1 });
+});

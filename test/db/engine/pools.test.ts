@@ -1,0 +1,159 @@
+import { expect, test } from "bun:test";
+
+import type { Db } from "../../../src/db/connection/connect.ts";
+import { beat, markDraining, registerPool, endPool } from "../../../src/db/engine/pools.ts";
+import { readPools } from "../../../src/db/read/snapshot.ts";
+import {
+  commit,
+  jobsOf,
+  newPool,
+  openTransaction,
+  postJobs,
+  queueOfFile,
+  record,
+  recordPart,
+  rescue,
+  silence,
+  take,
+  untilBlocked,
+} from "../engine.ts";
+import { brokenInvariants } from "../invariants.ts";
+
+const freshQueue = queueOfFile();
+
+const stateOf = async ({ sql }: Db, pool: number) =>
+  (await sql`select state from pdoflow.pool where id = ${pool}`)[0]?.["state"] as unknown;
+
+test("a pool that starts is up, has just beaten, and has the role it connects as", async () => {
+  await using db = await freshQueue();
+  const pool = await registerPool(db, {
+    host: "h",
+    pid: 7,
+    version: "1.0",
+    osUser: "ada",
+    slots: 4,
+    heartbeatTimeoutMs: 9_000,
+    provides: {},
+    posters: null,
+  });
+  const [row] = await db.sql`
+    select host, pid, version, os_user, slots, heartbeat_timeout_ms, state, running, refused,
+           role = session_user as is_me, clock_timestamp() - beat_at < interval '9 s' as is_fresh
+    from pdoflow.pool where id = ${pool}`;
+  const given = {
+    host: "h",
+    pid: 7,
+    version: "1.0",
+    osUser: "ada",
+    slots: 4,
+    heartbeatTimeoutMs: 9_000,
+  };
+  const rest = { state: "up", running: [], refused: 0, isMe: true, isFresh: true };
+  expect(row).toEqual({ ...given, ...rest });
+});
+
+test("O3: a beat keeps a pool from being lost", async () => {
+  await using db = await freshQueue();
+  const pool = await newPool(db);
+  await silence(db, pool);
+  expect(await beat(db, pool, [])).toMatchObject({ isUp: true });
+  expect(await rescue(db)).toEqual([]);
+});
+
+test("O2: a beat tells what is running, and the next one tells it anew", async () => {
+  await using db = await freshQueue();
+  const pool = await newPool(db);
+  const running = async () => (await db.sql`select running from pdoflow.pool`)[0]?.["running"];
+  await beat(db, pool, [{ posting: 42, seq: 7, attempt: 1 }]);
+  expect(await running()).toEqual([{ posting: 42, seq: 7, attempt: 1 }]);
+  await beat(db, pool, []);
+  expect(await running()).toEqual([]);
+});
+
+test("O1: a pool that was lost learns it from its next beat, and stays lost", async () => {
+  await using db = await freshQueue();
+  const pool = await newPool(db);
+  await silence(db, pool);
+  await rescue(db);
+  expect(await beat(db, pool, [{ posting: 1, seq: 1, attempt: 1 }])).toMatchObject({ isUp: false });
+  await markDraining(db, pool);
+  await endPool(db, pool);
+  expect(await stateOf(db, pool)).toBe("lost");
+  expect([...(await db.sql`select running from pdoflow.pool`)]).toEqual([{ running: [] }]);
+});
+
+test("O1: a pool that has stopped does not come up again", async () => {
+  await using db = await freshQueue();
+  const pool = await newPool(db);
+  await markDraining(db, pool);
+  expect(await stateOf(db, pool)).toBe("draining");
+  expect(await beat(db, pool, [])).toMatchObject({ isUp: true });
+  await endPool(db, pool);
+  expect(await beat(db, pool, [])).toMatchObject({ isUp: false });
+  await markDraining(db, pool);
+  expect(await stateOf(db, pool)).toBe("stopped");
+});
+
+test("L3: a pool that retires releases what it holds, and what it is claiming", async () => {
+  await using db = await freshQueue();
+  const pool = await newPool(db);
+  await postJobs(db, 5);
+  await take(db, pool, { cap: 3 });
+  await using claiming = await openTransaction(db);
+  await take(claiming, pool);
+  const retiring = endPool(db, pool);
+  await untilBlocked(db);
+  await commit(claiming);
+  expect(await retiring).toBe(5);
+  expect(await endPool(db, pool)).toBe(0);
+  expect(await take(db, pool)).toEqual([]);
+  expect(await brokenInvariants(db)).toEqual([]);
+});
+
+test("L2: what a pool records while it retires is kept, and afterwards refused", async () => {
+  await using db = await freshQueue();
+  const pool = await newPool(db);
+  await postJobs(db, 3);
+  const jobs = jobsOf(await take(db, pool));
+  await using recording = await openTransaction(db);
+  await recordPart(recording, pool, jobs.slice(0, 2));
+  const retiring = endPool(db, pool);
+  await untilBlocked(db);
+  await commit(recording);
+  expect(await retiring).toBe(1);
+  expect(await record(db, pool, jobs.slice(2))).toBe(1);
+  expect(await brokenInvariants(db)).toEqual([]);
+});
+
+test("a beat counts the slots of the pools that are alive", async () => {
+  await using db = await freshQueue();
+  const [mine, silent, stopped] = [await newPool(db), await newPool(db), await newPool(db)];
+  await newPool(db);
+  await silence(db, silent);
+  await endPool(db, stopped);
+  expect(await beat(db, mine, [])).toMatchObject({ isUp: true, slots: 2 });
+});
+
+test("a pool counts itself, though its beat before was long ago", async () => {
+  await using db = await freshQueue();
+  const pool = await newPool(db);
+  await silence(db, pool);
+  expect(await beat(db, pool, [])).toMatchObject({ slots: 1 });
+});
+
+test("O4: pools are shown that are alive, and those with outcomes refused lately", async () => {
+  await using db = await freshQueue();
+  const [alive, stopped, refusing, longAgo] = [
+    await newPool(db),
+    await newPool(db),
+    await newPool(db),
+    await newPool(db),
+  ];
+  for (const pool of [stopped, refusing, longAgo]) await endPool(db, pool);
+  await db.sql`update pdoflow.pool set refused = 3 where id in (${refusing}, ${longAgo})`;
+  await db.sql`update pdoflow.pool set beat_at = now() - interval '2 days' where id = ${longAgo}`;
+  expect((await readPools(db)).map(({ id, refused }) => [id, refused])).toEqual([
+    [alive, 0],
+    [refusing, 3],
+  ]);
+});

@@ -1,0 +1,142 @@
+// What a pool does that does not know yet that it was declared lost.
+import { expect, test } from "bun:test";
+
+import { connect, type Db } from "../../../src/db/connection/connect.ts";
+import {
+  commit,
+  findDeadlocksSoon,
+  queueOfFile,
+  hold,
+  jobsOf,
+  type LeasedJob,
+  names,
+  newPool,
+  nth,
+  openTransaction,
+  postJobs,
+  putBack,
+  record,
+  recordElsewhere,
+  recordPart,
+  rescue,
+  silence,
+  take,
+  takeAll,
+  untilBlocked,
+  untilBlockedOrDone,
+} from "../engine.ts";
+import { brokenInvariants } from "../invariants.ts";
+
+const freshQueue = queueOfFile();
+
+/** A pool that has claimed all jobs of a new posting, and does not beat any more. */
+async function silentPool(db: Db, count: number, maxAttempts = 3) {
+  const [pool, id] = [await newPool(db, "lost-host"), await postJobs(db, count, { maxAttempts })];
+  const jobs = jobsOf(await take(db, pool));
+  await silence(db, pool);
+  return { pool, id, jobs };
+}
+
+/** What its last heartbeat told: the jobs that its workers had had in hand for a while (O2). */
+async function tell({ sql }: Db, pool: number, jobs: readonly LeasedJob[]) {
+  const running = jobs.map(({ postingId, seq, attempt }) => ({ posting: postingId, seq, attempt }));
+  await sql`update pdoflow.pool set running = ${sql.json(running)} where id = ${pool}`;
+}
+
+const outcomes = async ({ sql }: Db) => [
+  ...(await sql`select seq, attempt, state, error ->> 'name' as error from pdoflow.outcome
+                order by posting_id, seq, attempt`),
+];
+
+test("L2: what it records afterwards is refused and counted (O4)", async () => {
+  await using db = await freshQueue();
+  const { pool, jobs } = await silentPool(db, 3);
+  await rescue(db);
+  expect(await record(db, pool, jobs)).toBe(3);
+  expect([...(await db.sql`select state, refused from pdoflow.pool`)]).toEqual([
+    { state: "lost", refused: 3 },
+  ]);
+  expect(await outcomes(db)).toEqual([]);
+});
+
+test("U3: it does not end the job that another pool has by now", async () => {
+  await using db = await freshQueue();
+  const { pool, jobs } = await silentPool(db, 1);
+  await rescue(db);
+  const other = await newPool(db);
+  const again = jobsOf(await take(db, other));
+  expect(await record(db, pool, jobs, { state: "failed" })).toBe(1);
+  expect(await record(db, other, again)).toBe(0);
+  expect(await outcomes(db)).toMatchObject([{ attempt: 1, state: "done" }]);
+});
+
+test("L3: a rescue waits for what it is recording, and leaves that as it is", async () => {
+  await using db = await freshQueue();
+  const { pool, jobs } = await silentPool(db, 4);
+  await tell(db, pool, jobs);
+  await using recording = await openTransaction(db);
+  await recordPart(recording, pool, jobs.slice(0, 3));
+  const rescuing = rescue(db);
+  await untilBlocked(db);
+  await commit(recording);
+  await rescuing;
+  expect((await outcomes(db)).map((o) => o["state"])).toEqual(["done", "done", "done", "retried"]);
+  expect(await brokenInvariants(db)).toEqual([]);
+});
+
+test("O1: it gets no more jobs: nobody would rescue them", async () => {
+  await using db = await freshQueue();
+  const { pool } = await silentPool(db, 1);
+  await rescue(db);
+  expect(await take(db, pool)).toEqual([]);
+});
+
+test("O1: what it is claiming while it is declared lost does not stay leased", async () => {
+  await using db = await freshQueue();
+  const { pool } = await silentPool(db, 1);
+  const second = await postJobs(db, 1);
+  await using claiming = await openTransaction(db);
+  await take(claiming, pool);
+  const rescuing = rescue(db);
+  await untilBlockedOrDone(db, rescuing);
+  await commit(claiming);
+  await rescuing;
+  await rescue(db);
+  expect(names(await takeAll(db, await newPool(db)))).toContain(`${second}/0`);
+});
+
+test("a record of which a part is refused and a rescue do not wait for each other", async () => {
+  await using db = await freshQueue();
+  await findDeadlocksSoon(db);
+  const { pool, id, jobs } = await silentPool(db, 2);
+  const unknown = { ...nth(jobs, 1), leaseId: 99 };
+  await using pausing = await openTransaction(db);
+  await hold(pausing, id); // makes the record wait, after it has locked its lease
+  await using recorder = await openTransaction(db);
+  const recording = recordPart(recorder, pool, [nth(jobs, 0), unknown], { state: "retried" });
+  await untilBlocked(db);
+  expect(await rescue(db)).toEqual([]); // passes by a pool that is just recording
+  await commit(pausing);
+  expect(await recording).toBe(1);
+  await commit(recorder);
+  expect(await rescue(db)).toMatchObject([{ poolId: pool }]);
+});
+
+test("nor do they where the lease is held, and a job of it was released", async () => {
+  await using db = await freshQueue();
+  await findDeadlocksSoon(db);
+  const { pool, jobs } = await silentPool(db, 2);
+  await putBack(db, pool, jobs, jobs.slice(0, 1));
+  await using blocker = await openTransaction(db);
+  await recordElsewhere(blocker, nth(jobs, 0));
+  await using other = connect(db.target, { connections: 1 });
+  const recording = recordPart(other, pool, jobs); // holds its lease, and waits for the blocker
+  await untilBlocked(db);
+  const rescuing = rescue(db);
+  await untilBlocked(db, 2);
+  await blocker.sql`rollback`;
+  const [refused, rescued] = await Promise.all([recording, rescuing]);
+  expect(refused).toBe(1);
+  expect(rescued).toMatchObject([{ poolId: pool, jobs: 0 }]);
+  expect(await brokenInvariants(db)).toEqual([]);
+});

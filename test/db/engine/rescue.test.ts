@@ -1,0 +1,286 @@
+import { describe, expect, test } from "bun:test";
+
+import type { Db } from "../../../src/db/connection/connect.ts";
+import { finishStragglers } from "../../../src/db/engine/outcomes.ts";
+import {
+  cancel,
+  commit,
+  queueOfFile,
+  hold,
+  jobsOf,
+  type LeasedJob,
+  names,
+  newPool,
+  openTransaction,
+  postJobs,
+  record,
+  recordPart,
+  rescue,
+  silence,
+  take,
+  takeAll,
+} from "../engine.ts";
+import { brokenInvariants } from "../invariants.ts";
+
+const freshQueue = queueOfFile();
+
+/** A pool that has claimed all jobs of a new posting, and does not beat any more. */
+async function silentPool(db: Db, count: number, maxAttempts = 3) {
+  const [pool, id] = [await newPool(db, "lost-host"), await postJobs(db, count, { maxAttempts })];
+  const jobs = jobsOf(await take(db, pool));
+  await silence(db, pool);
+  return { pool, id, jobs };
+}
+
+/** What its last heartbeat told: the jobs that its workers had had in hand for a while (O2). */
+async function tell({ sql }: Db, pool: number, jobs: readonly LeasedJob[]) {
+  const running = jobs.map(({ postingId, seq, attempt }) => ({ posting: postingId, seq, attempt }));
+  await sql`update pdoflow.pool set running = ${sql.json(running)} where id = ${pool}`;
+}
+
+const outcomes = async ({ sql }: Db) => [
+  ...(await sql`select seq, attempt, state, error ->> 'name' as error from pdoflow.outcome
+                order by posting_id, seq, attempt`),
+];
+
+describe("which pools", () => {
+  test("O3: only those whose last beat is older than their heartbeat timeout", async () => {
+    await using db = await freshQueue();
+    const [impatient, patient] = [await newPool(db), await newPool(db)];
+    await postJobs(db, 2);
+    await take(db, impatient, { cap: 1 });
+    await take(db, patient);
+    await db.sql`update pdoflow.pool set beat_at = now() - interval '10 s'`;
+    await db.sql`update pdoflow.pool set heartbeat_timeout_ms = 9000 where id = ${impatient}`;
+    expect(await rescue(db)).toEqual([{ poolId: impatient, host: "here", jobs: 1 }]);
+    expect(await brokenInvariants(db)).toEqual([]);
+  });
+
+  test("O1: not those that stopped, nor those that were rescued before", async () => {
+    await using db = await freshQueue();
+    const [stopped, lost] = [await newPool(db), await newPool(db)];
+    await db.sql`update pdoflow.pool set beat_at = now() - interval '1 day'`;
+    await db.sql`update pdoflow.pool set state = 'stopped' where id = ${stopped}`;
+    expect(await rescue(db)).toMatchObject([{ poolId: lost }]);
+    expect(await rescue(db)).toEqual([]);
+  });
+
+  test("those that were draining, too", async () => {
+    await using db = await freshQueue();
+    const { pool } = await silentPool(db, 3);
+    await db.sql`update pdoflow.pool set state = 'draining'`;
+    expect(await rescue(db)).toEqual([{ poolId: pool, host: "lost-host", jobs: 3 }]);
+  });
+
+  test("each by one of those that rescue at the same moment", async () => {
+    await using db = await freshQueue();
+    const { pool } = await silentPool(db, 3);
+    await using first = await openTransaction(db);
+    expect(await rescue(first)).toMatchObject([{ poolId: pool, jobs: 3 }]);
+    expect(await rescue(db)).toEqual([]);
+    await commit(first);
+    expect(await rescue(db)).toEqual([]);
+    expect(await brokenInvariants(db)).toEqual([]);
+  });
+});
+
+describe("what becomes of its jobs", () => {
+  test("L3: those without an outcome wait again, with their attempt unused", async () => {
+    await using db = await freshQueue();
+    const { pool, jobs } = await silentPool(db, 4);
+    await recordPart(db, pool, jobs.slice(0, 1));
+    await rescue(db);
+    const again = await take(db, await newPool(db));
+    expect(again).toMatchObject([{ firstSeq: 1, endSeq: 4, attempt: 1 }]);
+    expect(await outcomes(db)).toEqual([{ seq: 0, attempt: 1, state: "done", error: null }]);
+    expect(await brokenInvariants(db)).toEqual([]);
+  });
+
+  test("those that it was known to run have used up their attempt", async () => {
+    await using db = await freshQueue();
+    const { pool, jobs } = await silentPool(db, 4);
+    await tell(db, pool, jobs.slice(1, 3));
+    expect(await rescue(db)).toMatchObject([{ jobs: 4 }]);
+    expect(await outcomes(db)).toEqual([
+      { seq: 1, attempt: 1, state: "retried", error: "PoolLost" },
+      { seq: 2, attempt: 1, state: "retried", error: "PoolLost" },
+    ]);
+    expect(await brokenInvariants(db)).toEqual([]);
+    await db.sql`update pdoflow.retry set due_at = now()`;
+    const attempts = jobsOf(await takeAll(db, await newPool(db))).map((j) => [j.seq, j.attempt]);
+    expect(new Map(attempts as [number, number][])).toEqual(
+      new Map([
+        [0, 1],
+        [1, 2],
+        [2, 2],
+        [3, 1],
+      ]),
+    );
+  });
+
+  test("those that it was known to run for the last time have failed, and say why", async () => {
+    await using db = await freshQueue();
+    const { pool, jobs } = await silentPool(db, 1, 1);
+    await tell(db, pool, jobs);
+    await rescue(db);
+    await finishStragglers(db);
+    const [row] = await db.sql`select error from pdoflow.outcome`;
+    expect(row?.["error"]).toEqual({
+      name: "PoolLost",
+      message: `pool ${pool} on lost-host (pid 1) was lost while it ran this job`,
+    });
+    expect([...(await db.sql`select state, failed from pdoflow.posting`)]).toEqual([
+      { state: "finished", failed: 1 },
+    ]);
+    expect(await brokenInvariants(db)).toEqual([]);
+  });
+
+  test("a job that was known to run, and then ended, keeps its outcome", async () => {
+    await using db = await freshQueue();
+    const { pool, jobs } = await silentPool(db, 2);
+    await tell(db, pool, jobs);
+    await recordPart(db, pool, jobs.slice(0, 1));
+    await rescue(db);
+    expect(await outcomes(db)).toMatchObject([{ state: "done" }, { state: "retried" }]);
+    expect(await brokenInvariants(db)).toEqual([]);
+  });
+
+  test("a job that it told of and does not hold is none of its business", async () => {
+    await using db = await freshQueue();
+    const { pool, jobs } = await silentPool(db, 2);
+    await record(db, pool, jobs.slice(0, 1), { state: "retried" });
+    await tell(db, pool, jobs.slice(0, 1));
+    await rescue(db);
+    expect(await outcomes(db)).toMatchObject([{ seq: 0, attempt: 1, error: null }]);
+  });
+
+  test("nor is a job of which it told an attempt before the one that it holds", async () => {
+    await using db = await freshQueue();
+    const pool = await newPool(db);
+    await postJobs(db, 2);
+    const jobs = jobsOf(await take(db, pool));
+    await tell(db, pool, jobs.slice(0, 1));
+    await recordPart(db, pool, jobs.slice(0, 1), { state: "retried", error: "{}" });
+    await take(db, pool);
+    await silence(db, pool);
+    expect(await rescue(db)).toMatchObject([{ jobs: 2 }]);
+    expect(await outcomes(db)).toMatchObject([{ seq: 0, attempt: 1, error: null }]);
+  });
+
+  test("Y2: those of a paused posting wait until it is resumed", async () => {
+    await using db = await freshQueue();
+    const { pool, id, jobs } = await silentPool(db, 3);
+    await tell(db, pool, jobs.slice(0, 1));
+    await hold(db, id);
+    await rescue(db);
+    expect(await brokenInvariants(db)).toEqual([]);
+  });
+
+  test("P3: those of a cancelled posting are cancelled, and the posting ends", async () => {
+    await using db = await freshQueue();
+    const { pool, id, jobs } = await silentPool(db, 3);
+    await tell(db, pool, jobs.slice(0, 1));
+    await cancel(db, id);
+    await rescue(db);
+    await finishStragglers(db);
+    expect([...(await db.sql`select state, cancelled from pdoflow.posting`)]).toEqual([
+      { state: "cancelled", cancelled: 3 },
+    ]);
+    expect(await brokenInvariants(db)).toEqual([]);
+  });
+});
+
+describe("a job that brings its pool down", () => {
+  /** Loses one pool after the other, each with all that it can claim in hand; returns the sizes. */
+  async function losePools(db: Db, count: number): Promise<number[]> {
+    const sizes: number[] = [];
+    for (let n = 0; n < count; n++) {
+      const pool = await newPool(db);
+      sizes.push(names(await take(db, pool)).length);
+      await silence(db, pool);
+      await rescue(db);
+    }
+    return sizes;
+  }
+
+  test("Y3: after two losses its range is handed out one job at a time", async () => {
+    await using db = await freshQueue();
+    await postJobs(db, 3);
+    expect(await losePools(db, 2)).toEqual([3, 3]);
+    expect([...(await db.sql`select first_seq, end_seq, lost from pdoflow.retry`)]).toEqual([
+      { firstSeq: 0, endSeq: 3, lost: 2 },
+    ]);
+    expect(names(await take(db, await newPool(db)))).toEqual(["1/0"]);
+    expect(names(await take(db, await newPool(db)))).toEqual(["1/1"]);
+  });
+
+  test("Y3: a pool has one of them in hand at most, beside any others", async () => {
+    await using db = await freshQueue();
+    await postJobs(db, 2);
+    await losePools(db, 2);
+    const pool = await newPool(db);
+    const [suspect] = jobsOf(await take(db, pool));
+    expect(await take(db, pool)).toEqual([]);
+    const other = await postJobs(db, 1, { priority: -1 });
+    expect(names(await take(db, pool))).toEqual([`${other}/0`]);
+    await record(db, pool, suspect ? [suspect] : []);
+    expect(names(await take(db, pool))).toEqual(["1/1"]);
+  });
+
+  test("Y3: and the third loss is charged to the job that was in hand", async () => {
+    await using db = await freshQueue();
+    await postJobs(db, 3);
+    expect(await losePools(db, 3)).toEqual([3, 3, 1]);
+    expect(await outcomes(db)).toEqual([
+      { seq: 0, attempt: 1, state: "retried", error: "PoolLost" },
+    ]);
+    expect(await brokenInvariants(db)).toEqual([]);
+  });
+
+  test("Y3: it is handed out with no other that waits again", async () => {
+    await using db = await freshQueue();
+    const pool = await newPool(db);
+    await postJobs(db, 3);
+    const jobs = jobsOf(await take(db, pool));
+    await record(db, pool, jobs, { state: "retried" });
+    await db.sql`
+      update pdoflow.retry set lost = case first_seq when 1 then 2 else 0 end,
+                               due_at = now() - (9 - first_seq) * interval '1 s'`;
+    const seqs = async () => jobsOf(await take(db, pool)).map(({ seq }) => seq);
+    expect([await seqs(), await seqs()]).toEqual([[0, 2], [1]]);
+  });
+
+  test("Y3: it fails in the end, and the others are done", async () => {
+    await using db = await freshQueue();
+    await postJobs(db, 4, { maxAttempts: 2 });
+    const lethal = 2;
+    for (let n = 0; n < 40; n++) {
+      const pool = await newPool(db);
+      const jobs = jobsOf(await take(db, pool));
+      if (jobs.length === 0) break;
+      if (jobs.some(({ seq }) => seq === lethal)) {
+        await silence(db, pool);
+        await rescue(db);
+        await db.sql`update pdoflow.retry set due_at = now()`;
+      } else {
+        await record(db, pool, jobs);
+      }
+    }
+    await finishStragglers(db);
+    expect([...(await db.sql`select state, done, failed from pdoflow.posting`)]).toEqual([
+      { state: "finished", done: 3, failed: 1 },
+    ]);
+    expect(await brokenInvariants(db)).toEqual([]);
+  });
+
+  test("an orderly release counts as no loss", async () => {
+    await using db = await freshQueue();
+    await postJobs(db, 2);
+    await losePools(db, 1);
+    const pool = await newPool(db);
+    const [range] = await take(db, pool);
+    await db.sql`select pdoflow.release(${pool}, array[${range?.leaseId ?? 0}::bigint],
+                                          '{}', '{}', '{}', '{}', '{}', 0)`;
+    expect([...(await db.sql`select lost from pdoflow.retry`)]).toEqual([{ lost: 1 }]);
+  });
+});

@@ -1,0 +1,54 @@
+// Rule 8: NOTIFY is sent only where a pool waits for it.
+import { expect, test } from "bun:test";
+
+import { connect, type Db } from "../../../src/db/connection/connect.ts";
+import { beat, markListening } from "../../../src/db/engine/pools.ts";
+import { freshQueue, newPool, postJobs, rescue, silence } from "../engine.ts";
+
+/** What was heard on the channel of pools up to a mark that is sent at the end. */
+async function heard(db: Db, work: () => Promise<unknown>): Promise<string[]> {
+  const all: string[] = [];
+  const { promise, resolve } = Promise.withResolvers<void>();
+  await using ear = connect(db.target, {
+    connections: 1,
+    onNotify: (_channel, payload) => (payload === "end" ? resolve() : all.push(payload)),
+  });
+  await ear.sql`select pdoflow.listen()`;
+  await work();
+  await db.sql`select pg_notify('pdoflow.posted', 'end')`;
+  await promise;
+  return all;
+}
+
+test("O5: nobody is told of a posting while no pool waits", async () => {
+  await using db = await freshQueue();
+  const busy = await newPool(db);
+  await beat(db, busy, [], false);
+  expect(await heard(db, () => postJobs(db, 1))).toEqual([]);
+});
+
+test("O5: a pool that waits is told, once for each posting", async () => {
+  await using db = await freshQueue();
+  await markListening(db, await newPool(db));
+  await newPool(db);
+  expect(await heard(db, () => postJobs(db, 3))).toEqual(["1"]);
+});
+
+test("O5: a beat says that it does not wait any more", async () => {
+  await using db = await freshQueue();
+  const pool = await newPool(db);
+  await markListening(db, pool);
+  await beat(db, pool, [], false);
+  expect(await heard(db, () => postJobs(db, 1))).toEqual([]);
+  await beat(db, pool, [], true);
+  expect(await heard(db, () => postJobs(db, 1))).toEqual(["2"]);
+});
+
+test("O5: a pool that is lost does not count", async () => {
+  await using db = await freshQueue();
+  const pool = await newPool(db);
+  await markListening(db, pool);
+  await silence(db, pool);
+  await rescue(db);
+  expect(await heard(db, () => postJobs(db, 1))).toEqual([]);
+});

@@ -1,0 +1,78 @@
+// The whole engine against a model of it: what pools and people do in any order, and at the same
+// time. PDOFLOW_TEST_MODEL_RUNS=5000 makes it longer, PDOFLOW_TEST_MODEL_SEED begins elsewhere, and
+// PDOFLOW_TEST_MODEL_BREAKS=1 shows that it finds the faults of model/breaks.ts.
+import { expect, test } from "bun:test";
+
+import {
+  commit,
+  findDeadlocksSoon,
+  freshQueue,
+  hold,
+  jobsOf,
+  newPool,
+  openTransaction,
+  postJobs,
+  record,
+  take,
+  untilBlocked,
+} from "../engine.ts";
+import { brokenInvariants } from "../invariants.ts";
+import { breakRoutine, breaks } from "./breaks.ts";
+import { ModelRuns } from "./runs.ts";
+
+const suiteMs = 15_000;
+const breakMs = 120_000;
+const runsAtOnce = 5;
+const longest = Number(process.env["PDOFLOW_TEST_MODEL_RUNS"] ?? 0);
+const firstSeed = Number(process.env["PDOFLOW_TEST_MODEL_SEED"] ?? 1);
+const isBreaking = process.env["PDOFLOW_TEST_MODEL_BREAKS"] === "1";
+
+test(
+  "the queue does what the model says, and no invariant breaks",
+  async () => {
+    await using runs = await ModelRuns.open();
+    const deadline = performance.now() + suiteMs;
+    const isOver = () => (longest > 0 ? runs.tally.runs >= longest : performance.now() > deadline);
+    for (let seed = firstSeed; !isOver(); seed++) {
+      const failure = await runs.failure(seed, runsAtOnce);
+      if (failure !== null) throw new Error(failure);
+      if (longest > 0 && seed % 10 === 0) console.log(`seed ${seed}`, JSON.stringify(runs.tally));
+    }
+    expect(runs.tally.runs).toBeGreaterThan(0);
+  },
+  { timeout: 24 * 3_600_000 },
+);
+
+test.skipIf(!isBreaking).each(breaks)(
+  `the model finds it where $name${isBreaking ? "" : " (asked for by PDOFLOW_TEST_MODEL_BREAKS=1)"}`,
+  async (fault) => {
+    await using runs = await ModelRuns.open();
+    await breakRoutine(runs.db, fault);
+    const deadline = performance.now() + breakMs;
+    let failure: string | null = null;
+    for (let seed = firstSeed; failure === null && performance.now() < deadline; seed++) {
+      failure = await runs.failure(seed, runsAtOnce, false);
+    }
+    console.log(`${fault.name}: found in run ${runs.tally.runs}\n${failure?.split("\n\n")[0]}`);
+    expect(failure).not.toBeNull();
+  },
+  2 * breakMs,
+);
+
+test("a batch and its second sending do not wait for each other", async () => {
+  await using db = await freshQueue();
+  await findDeadlocksSoon(db);
+  const [pool, id] = [await newPool(db), await postJobs(db, 1)];
+  const jobs = jobsOf(await take(db, pool));
+  await using pausing = await openTransaction(db);
+  await hold(pausing, id); // makes both wait, after they have locked the lease
+  await using again = await openTransaction(db);
+  const sendings = [
+    record(db, pool, jobs, { state: "retried" }),
+    record(again, pool, jobs, { state: "retried" }).then(() => commit(again)),
+  ];
+  await untilBlocked(db, 2);
+  await commit(pausing);
+  await Promise.all(sendings);
+  expect(await brokenInvariants(db)).toEqual([]);
+});
