@@ -19,7 +19,7 @@ export interface TestDatabase extends AsyncDisposable {
 }
 
 /**
- * Makes a database; disposing it drops it, and cuts off whoever is still connected. The server is
+ * Makes a database; disposing it drops it, and cuts off remaining connections. The server is
  * that of `PDOFLOW_TEST_DATABASE_URL`, whose role must be a superuser, or else an embedded one,
  * shared by all tests of this run: it must not be killed, and nothing on it is durable.
  */

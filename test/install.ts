@@ -1,5 +1,5 @@
 // `bun test/install.ts` puts the packages of package-lock.json into node_modules, unless they are
-// there. Any number of processes may run it at once. For who runs `bun test` on a fresh clone.
+// there. Any number of processes may run it at once. It serves `bun test` on a fresh clone.
 import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 

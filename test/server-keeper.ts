@@ -16,7 +16,7 @@ const place = placeOf(run);
 
 const asked = new AbortController();
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => asked.abort());
-// Whoever waited for "ready" may be gone: then the run is over, which is seen below.
+// The process that waited for "ready" may be gone: then the run is over, which is seen below.
 process.stdout.on("error", () => {});
 
 if (isFirst()) {

@@ -16,7 +16,7 @@ export interface TestServer {
   /** The folder of its socket: what a URL calls its host. */
   host: string;
   db: Db;
-  /** Ends it as a crash would: nobody is told. */
+  /** Ends it as a crash would, without a message. */
   crash(): Promise<void>;
   /** Stops all of its processes where they are (SIGSTOP), or lets them go on (SIGCONT). */
   signalAll(name: "SIGSTOP" | "SIGCONT"): void;

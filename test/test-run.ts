@@ -30,7 +30,7 @@ export function runOf(pid: number): TestRun | null {
 
 export const isOver = ({ pid, startMark }: TestRun): boolean => startMarkOf(pid) !== startMark;
 
-/** When process `pid` started, in digits; null where there is none, or a zombie. */
+/** When process `pid` started, in digits; null if it does not exist, or is a zombie. */
 function startMarkOf(pid: number): string | null {
   if (process.platform !== "linux") return startMarkByPs(pid);
   const stat = readIfThere(`/proc/${pid}/stat`);
@@ -62,7 +62,7 @@ export const folderOf = ({ pid, startMark }: TestRun): string =>
   join(memoryFolder() ?? tmpdir(), `pdoflow-test-${pid}-${startMark}`);
 
 /**
- * Linux's folder in memory, where there is much room and programs may be run: a database is some
+ * Linux's folder in memory, if it has much room and programs may run there: a database is some
  * 300 files, and to make them on a disk is a quarter of the work of all tests. In containers it
  * often has 64 MiB only, or may hold no programs.
  */

@@ -120,13 +120,13 @@ test("documents wrap at 100 columns, except for tables and code", () => {
 });
 
 /** Not yet plain: this list only shrinks. */
-const notYetPlain = /^(docs\/architecture\.md|docs\/cli\.md|docs\/json\.md|sql\/|tui\/|test\/)/;
+const notYetPlain = /^(docs\/architecture\.md|docs\/cli\.md|docs\/json\.md|sql\/|tui\/)/;
 const alsoNotYet = /^src\/(cli|db|domain|input|job|library|pool|index|main|testing)\b/;
 
 test("no document, message or comment has a phrase that readers parse twice", () => {
   const isPlain = ({ path }: Source) => !notYetPlain.test(path) && !alsoNotYet.test(path);
-  const own = "test/tidy/prose.ts"; // has all of them
-  const texts = [...documents, ...ours, ...sql].filter(({ path }) => path !== own);
+  const own = /^test\/tidy\/(prose|rules\.test)\.ts$/; // the list itself
+  const texts = [...documents, ...ours, ...sql].filter(({ path }) => !own.test(path));
   expect(texts.filter(isPlain).flatMap(proseFaults)).toEqual([]);
 });
 

@@ -23,7 +23,7 @@ export interface TlsServer extends AsyncDisposable {
   /** Of the role `certified`. */
   cert: string;
   key: string;
-  /** Turns TLS on or off, for whoever connects from then on. */
+  /** Turns TLS on or off for later connections. */
   setTls(to: "on" | "off"): Promise<void>;
   /** Where to put files of a test. */
   folder: string;

@@ -60,7 +60,7 @@ begin
     if cardinality(v_seqs) = 0 then return 0; end if;
   end if;
 
-  -- A fingerprint takes 50 us: it is made once for errors that differ in nothing that it depends on.
+  -- A fingerprint takes 50 us: errors that do not differ in its inputs share one.
   with keyed as materialized (
     select f.seq, f.attempt, l.priority, l.route_id, e.name, e.stack, e.message,
            md5(jsonb_build_array(e.name, e.stack, e.message)::text) as kind

@@ -14,7 +14,7 @@ test("a ratio is taken of two rates of the same round", () => {
   expect(ratios([100, 10], [50, 5])).toEqual([2, 2]);
 });
 
-test("a percentile is one of the values: the least that so many are not above", () => {
+test("a percentile is the smallest value that N percent of the values do not exceed", () => {
   const values = Array.from({ length: 100 }, (_, place) => 100 - place);
   expect([0.5, 0.99, 1].map((share) => percentile(values, share))).toEqual([50, 99, 100]);
   expect(percentile([7], 0.5)).toBe(7);
@@ -25,7 +25,7 @@ test("tenths are the means of ten parts of the values, in their order", () => {
   expect(tenths(values)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
 });
 
-test("rates that do not change have no trend, and those that fall have one below zero", () => {
+test("constant rates have no trend, and falling rates have one below zero", () => {
   expect(changePerRound([100, 100, 100, 100])).toBe(0);
   expect(changePerRound([110, 100, 90])).toBeCloseTo(-0.1);
   expect(changePerRound([90, 110, 90, 110, 90])).toBeCloseTo(0);

@@ -46,7 +46,7 @@ export interface Batch {
   number: number;
   jobCount: number;
   isRough: boolean;
-  /** Once the poster was told so. */
+  /** Once the poster got the answer. */
   postingId: number | null;
 }
 

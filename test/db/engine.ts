@@ -72,7 +72,7 @@ export async function postJobs(
   return id;
 }
 
-/** Posts so many jobs one by one, as a web application does; returns the postings' ids. */
+/** Posts N jobs one by one, as a web application does; returns the postings' ids. */
 export async function postSingles(db: Db, count: number): Promise<number[]> {
   const ids: number[] = [];
   while (ids.length < count) ids.push(await postJobs(db, 1));
@@ -172,7 +172,7 @@ export const recordEach = (
     [],
   );
 
-/** Writes an outcome by hand, so that whoever records the same waits for this transaction. */
+/** Writes an outcome by hand, so that a second writer waits for this transaction. */
 export const recordElsewhere = (
   { sql }: Db,
   { leaseId, postingId, seq, attempt }: LeasedJob,
@@ -181,7 +181,7 @@ export const recordElsewhere = (
                                duration_ms, state)
   values (${postingId}, ${leaseId}, now(), ${seq}, ${attempt}, 1, 1, 'done')`;
 
-/** Gives back the leases that `leased` are of, except for the jobs in `keep`; returns how many. */
+/** Releases the leases of `leased`, except for the jobs in `keep`; returns how many. */
 export const putBack = (
   db: Db,
   poolId: number,
@@ -253,7 +253,7 @@ export async function untilBlockedOrDone({ sql }: Db, statement: Promise<unknown
   if (isDone) await done;
 }
 
-/** Resolves once `isSo`, asked again and again. @throws where it is not so after a minute. */
+/** Resolves once `isSo`, asked again and again. @throws if it is not so after a minute. */
 export async function until(what: string, isSo: () => Promise<boolean> | boolean): Promise<void> {
   const deadline = performance.now() + 60_000;
   while (!(await isSo())) {

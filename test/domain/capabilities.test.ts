@@ -44,6 +44,6 @@ test.each([
   ["needs", () => parseNeeds("mem>16G"), 'found "mem>16G"'],
   ["needs", () => parseNeeds("mem>=lots"), "expected a number after >="],
   ["needs", () => parseNeeds("mem>="), 'found "mem>="'],
-])("a part that is wrong is told (%s)", (_which, parse, says) => {
+])("a part that is wrong is reported (%s)", (_which, parse, says) => {
   expect(parse).toThrow(says);
 });

@@ -8,8 +8,8 @@ const routesOf = (shares: readonly number[]) =>
   shares.map((share, id) => ({ id, poster: `p${id}`, share }));
 
 /**
- * Claims so many times as a pool does where all of one priority have jobs waiting, but for those
- * that `isIdle`; of one turn, that of the oldest posting. Returns whose the claims were.
+ * Claims repeatedly, as a pool does if all posters of one priority except idle ones have waiting
+ * jobs; in one turn, from the oldest posting. Returns the poster of each claim.
  */
 function claims(
   turns: Turns,
@@ -43,7 +43,7 @@ test("of posters who always have jobs waiting, each gets its share, within one c
   );
 });
 
-test("whoever comes with one job waits for one claim of each other at most", () => {
+test("a poster with one job waits for at most one claim of each other poster", () => {
   fc.assert(
     fc.property(fc.integer({ min: 1, max: 8 }), fc.integer({ min: 0, max: 100 }), (others, n) => {
       const turns = new Turns();

@@ -24,7 +24,7 @@ test("a file's hash and size are those of its bytes", () => {
   expect(report.sha256).toBe("ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
 });
 
-test("entropy is 0 where all bytes are equal, 1 where there are two, 8 where all 256 are", () => {
+test("entropy is 0 if all bytes are equal, 1 with two values, 8 with all 256", () => {
   const all = Uint8Array.from({ length: 512 }, (_, i) => i % 256);
   using tree = makeTree({ equal: "a".repeat(999), two: "ab".repeat(500), all, noise: noise(1e5) });
   expect(inspectFile(tree.at("equal")).entropy).toBe(0);

@@ -27,7 +27,7 @@ async function run(...args: string[]): Promise<{ code: number; out: string; err:
 }
 
 test.skipIf(!hasPsycopg)(
-  "examples/post.py posts as many jobs as it is told, in order",
+  "examples/post.py posts the given number of jobs, in order",
   async () => {
     const file = join(import.meta.dir, "../../examples/post.py");
     const { code, out, err } = await run(file, "25000");

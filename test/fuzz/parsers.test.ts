@@ -21,7 +21,7 @@ import { anySizes, read } from "../input/chunks.ts";
 
 setDefaultTimeout(120_000);
 
-/** PDOFLOW_TEST_FUZZ=100 runs so many times as many; PDOFLOW_TEST_SEED=7 repeats a run. */
+/** PDOFLOW_TEST_FUZZ=100 runs a hundred times as many; PDOFLOW_TEST_SEED=7 repeats a run. */
 const times = Number(process.env["PDOFLOW_TEST_FUZZ"] ?? 1);
 const seed = Number(process.env["PDOFLOW_TEST_SEED"] ?? 8);
 const fuzz = (numRuns: number) => ({ numRuns: numRuns * times, seed });

@@ -12,7 +12,7 @@ test.each<[string, Format | undefined]>([
   ["a.txt", undefined],
 ])("the name %s tells %p", (name, format) => expect(formatOfName(name)).toBe(format));
 
-describe("without a name, the text is told by its first lines", () => {
+describe("without a name, the format is detected from the first lines", () => {
   test.each([
     ["[1]\n[2]", ["[1]", "[2]"]],
     ["\n[1]\n\n[2]\n", ["[1]", "[2]"]],

@@ -34,7 +34,7 @@ test("a whole number that no double holds makes a column text", async () => {
   ]);
 });
 
-test("a cell that is not what the first thousand rows said is told with its place", async () => {
+test("a cell that does not fit the type of the first thousand rows is reported with its position", async () => {
   const text = `n\n${"1\n".repeat(1000)}x\n`;
   expect(await fault(text, "a.csv")).toBe(
     'a.csv: line 1002, column "n": expected a number that a double holds exactly, such as 1.5 or ' +

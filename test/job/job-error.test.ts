@@ -79,7 +79,7 @@ test("what a job throws tells whether and when it is tried again", () => {
   expect(retryOf(new Error("any"))).toBeNull();
 });
 
-test("what called the job is left out of a stack, and all is kept where nothing else is there", () => {
+test("the callers of the job are left out of a stack, unless nothing else is there", () => {
   const stackOf = (stack: string) => jobError(Object.assign(new Error("m"), { stack })).stack;
   const own = "Error: m\n    at fit (/data/fit.ts:3:9)\n    at go (/data/fit.ts:7:1)";
   const callers =

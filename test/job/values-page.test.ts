@@ -26,7 +26,7 @@ test("the tables are found", () => {
   expect([other.length, reading.length]).toEqual([12, 7]);
 });
 
-describe("what SQL and Python are told to write is what JavaScript stores", () => {
+describe("the SQL and Python of the page write exactly what JavaScript stores", () => {
   test.each(other)("%s in SQL", async (code, sql) => {
     await using db = await freshDatabase();
     const [row] = await db.sql.unsafe(`select (${sql})::text as text`);

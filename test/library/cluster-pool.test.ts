@@ -80,7 +80,7 @@ describe("upkeep", () => {
     expect(await nameOf(pool.stop())).toBe("PoolFailed");
   });
 
-  test("tells of a pool that fails at its start, whatever the code", async () => {
+  test("reports a pool that fails at its start, whatever the code", async () => {
     await using program = await stub("exit 1");
     const pool = new ClusterPool({ binary: program.binary });
     await until(() => pool.pid === undefined);
@@ -135,7 +135,7 @@ describe("stop", () => {
     expect(await pool.stop(50, 50)).toEqual({ kind: "killed", signal: "SIGKILL" });
   });
 
-  test("tells of a pool that had crashed", async () => {
+  test("reports a pool that had crashed", async () => {
     await using program = await stub("echo 'out of memory' >&2; kill -9 $$");
     const pool = new ClusterPool({ binary: program.binary });
     await until(() => pool.pid === undefined);

@@ -36,7 +36,7 @@ describe("progress", () => {
     expect(told).toEqual([0, 50, 100]);
   });
 
-  test("of a posting that has ended is told once, and one that is left is not waited for", async () => {
+  test("of an ended posting is reported once, and an abandoned one is not waited for", async () => {
     await using database = await freshDatabase();
     const [ended, open] = [await post(database, 1), await post(database, 1)];
     const pool = await drivenPool(database.db);
@@ -143,7 +143,7 @@ describe("results as they end", () => {
   });
 });
 
-test("failures are those that failed for good, and are tried again by hand", async () => {
+test("failures are permanently failed jobs, and can be retried by hand", async () => {
   await using database = await freshDatabase();
   for (const priority of [0, [3, 2, 1]]) {
     const posting = await post(database, 3, priority);

@@ -34,7 +34,7 @@ test("jobs that are posted without a word of the queue run in this process, in a
   expect(process.env["PDOFLOW_SCHEMA"]).toBeUndefined();
 });
 
-test("retries do not wait for their time, and a posting that is stopped is told as that", async () => {
+test("retries do not wait for their time, and a stopped posting is reported as stopped", async () => {
   await using db = await freshDatabase();
   await using queue = await openTestQueue({ db: db.url, root });
   seen.attempts = 0;

@@ -63,7 +63,7 @@ test("a transaction goes on where the newest span is full", async () => {
   expect(await counts(database)).toEqual({ postings: 1, jobs: 1 });
 });
 
-test("one that sees the database as it was is told to begin anew", async () => {
+test("one with an old snapshot is asked to begin again", async () => {
   await using database = await freshDatabase();
   const { sql, url: db } = database;
   const posted = sql.begin("isolation level repeatable read", async (tx) => {
@@ -99,7 +99,7 @@ test("the settings of a caller's session do not matter", async () => {
   expect(await counts(database)).toEqual({ postings: 1, jobs: 2 });
 });
 
-test("a schema that is not there, and one that is too old, are told before anything is tried", async () => {
+test("a missing schema, and one that is too old, are reported before anything is tried", async () => {
   await using database = await freshDatabase();
   const { sql, url: db } = database;
   await sql`delete from pdoflow.migration where number > 3`;

@@ -1,4 +1,4 @@
-// What must compile, and what must not, for who uses the package. Nothing here is run.
+// What must compile, and what must not, for users of the package. Nothing here is run.
 import { ClusterPool, findPosting, job, type JobResult, type Posting } from "pdoflow";
 import { postWork, Registry, Value } from "pdoflow";
 
@@ -78,7 +78,7 @@ export async function refusedElsewhere() {
   await postWork(open, [[1, 2]]);
   // @ts-expect-error: one of many
   await postWork(sum, [["1"]]);
-  // @ts-expect-error: an argument where there is none
+  // @ts-expect-error: an argument for a function without parameters
   await postWork(quiet, [[1]]);
   // @ts-expect-error: options in the place of kwargs
   await postWork(quiet, [[]], { maxAttempts: 1 });

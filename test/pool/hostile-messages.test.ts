@@ -4,7 +4,7 @@ import * as fc from "fast-check";
 import { InvalidInput } from "../../src/domain/errors.ts";
 import { type End, packEnds, parseWorkerMessage } from "../../src/pool/wire/protocol.ts";
 
-/** PDOFLOW_TEST_FUZZ=100 runs so many times as many; PDOFLOW_TEST_SEED=7 repeats a run. */
+/** PDOFLOW_TEST_FUZZ=100 runs a hundred times as many; PDOFLOW_TEST_SEED=7 repeats a run. */
 const times = Number(process.env["PDOFLOW_TEST_FUZZ"] ?? 1);
 const seed = Number(process.env["PDOFLOW_TEST_SEED"] ?? 8);
 const fuzz = { numRuns: 3_000 * times, seed };

@@ -18,7 +18,7 @@ test("a posting at its limit is passed by until its time is over, or a job of it
   expect(limits.nextMs(1_200)).toBe(null);
 });
 
-test("jobs that come too late get more time, once for those that were claimed together", () => {
+test("jobs that come too late get more time, once per claim", () => {
   const limits = new Limits();
   const before = limits.slackMs;
   for (const now of [10, 11, 12]) limits.late(now);

@@ -23,7 +23,7 @@ function filled(bytes: number): number {
   return file;
 }
 
-test("a file that is cut keeps its beginning and its end, also where nothing follows", () => {
+test("a file that is cut keeps its beginning and its end, even if nothing follows", () => {
   const file = filled(most);
   writeSync(file, "\nlast\n");
   const cut = cutOutput(file, 0, null);

@@ -10,7 +10,7 @@ const ended = (more: Partial<EndedAttempt>): EndedAttempt => ({
   ...more,
 });
 
-test("what ended is told once, by state, duration and second", () => {
+test("ended attempts are reported once, by state, duration and second", () => {
   const tally = new Tally();
   tally.add([ended({}), ended({ state: "failed" }), ended({ state: "retried", durationMs: 1e9 })]);
   const told = tally.take(2);
@@ -21,7 +21,7 @@ test("what ended is told once, by state, duration and second", () => {
   expect(tally.take(0)).toMatchObject({ done: 0, failed: 0, retried: 0, starts: [] });
 });
 
-test("of starts a sample is told, of first attempts alone", () => {
+test("a sample of starts is reported, of first attempts alone", () => {
   const tally = new Tally();
   tally.add([ended({ attempt: 2 })]);
   tally.add(Array.from({ length: 5_000 }, (_, postingId) => ended({ postingId })));

@@ -10,7 +10,7 @@ import { after, busy, posting, snapshot, terminals } from "./scene.ts";
 const glyphs = glyphsOf(terminals.color);
 const size = { columns: 80, rows: 24 };
 
-/** A posting of a thousand jobs that goes on by so many with each snapshot. */
+/** A posting of a thousand jobs that advances by a fixed number with each snapshot. */
 const course = fc.array(
   fc.record({
     done: fc.nat({ max: 60 }),
@@ -68,7 +68,7 @@ test("at a steady pace the estimate is what is left, divided by it", () => {
   expect(row && etaOf({ model, glyphs }, row)).toBe("7.0s");
 });
 
-test("a bar is full only where all is done, and empty only where nothing is", () => {
+test("a bar is full only if all is done, and empty only if nothing is", () => {
   fc.assert(
     fc.property(
       fc.double({ min: 0, max: 1, noNaN: true }),

@@ -75,7 +75,7 @@ for (const [name, events] of Object.entries(scenes)) {
     test(`${name}, ${kind}: five sizes`, () => {
       for (const size of sizes) {
         const model = after(size, events);
-        // What is told by colour alone would be lost: the text is the same in all three.
+        // Anything shown by colour alone would be lost: the text is the same in all three.
         expect(`\n${readable(model, terminal)}\n`).toMatchSnapshot(`${size.columns}x${size.rows}`);
       }
     });

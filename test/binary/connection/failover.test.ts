@@ -77,7 +77,7 @@ test("a server that takes no more writes is left for the other one", async () =>
   await close();
 }, 120_000);
 
-test("where no address takes writes, each is told with its reason", async () => {
+test("if no address takes writes, each is reported with its reason", async () => {
   await using pair = await openPair();
   using cli = await openCli({ url: pair.url(pair.standby, { ...pair.primary, host: "/nowhere" }) });
   const { code, err } = await cli.run("status");

@@ -44,7 +44,7 @@ async function ownServer() {
   };
 }
 
-test("a wrong password: exit code 3, where to set it, and neither password is told", async () => {
+test("a wrong password: exit code 3, where to set it, and neither password is printed", async () => {
   await using server = await ownServer();
   using cli = await openCli(null);
   const { sql } = server.db;

@@ -4,7 +4,7 @@ import { freshDatabase } from "../../database.ts";
 import { documentOf } from "../read/json.ts";
 import { openQueueCli } from "../queue-cli.ts";
 
-test("failures that look the same are told once, with the command that retries them", async () => {
+test("failures that look the same are printed once, with the command that retries them", async () => {
   await using db = await freshDatabase();
   using cli = await openQueueCli(db);
   await cli.post([1, 3, 13, 7, 23]);

@@ -101,7 +101,7 @@ test("short jobs with a rate are claimed by the many", async () => {
   expect(row?.leases).toBeLessThan(1_000);
 });
 
-test("a rate that can't be read is told", async () => {
+test("a rate that can't be read is refused", async () => {
   await using db = await freshDatabase();
   using cli = await openCli(db);
   await cli.write("j.ts", journal);

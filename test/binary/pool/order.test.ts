@@ -9,7 +9,7 @@ import { type Cli, openCli, until } from "../cli.ts";
 /** A pool with one worker, so that the journal has the order in which jobs were handed out. */
 const pool = ["pool", "--max-workers", "1"];
 
-/** Jobs that append their name to a journal, and then take so many ms. */
+/** Jobs that append their name to a journal, and then take the given milliseconds. */
 const note = `
   import { appendFileSync } from "node:fs";
   export async function note(name: string, ms: number) {

@@ -49,7 +49,7 @@ test("--posters and --only-mine run the jobs of some posters only", async () => 
   ]);
 });
 
-test("needs and provisions that can't be read are told", async () => {
+test("needs and provisions that can't be read are refused", async () => {
   await using db = await freshDatabase();
   using cli = await openCli(db);
   await ready(cli);

@@ -62,7 +62,7 @@ const mistakes: Mistake[] = [
     says: /there is no file "nowhere\.json"/,
   },
   {
-    name: "an unknown export, with those that there are",
+    name: "an unknown export, with a list of the exports",
     files: { "args.json": "[[1]]" },
     args: ["post", "fit.ts#fitt", "args.json"],
     code: 4,
@@ -158,7 +158,7 @@ const mistakes: Mistake[] = [
   },
 ];
 
-test.each(mistakes)("$name is told on stderr and writes nothing", async (mistake) => {
+test.each(mistakes)("$name is reported on stderr and writes nothing", async (mistake) => {
   await using db = await freshDatabase();
   using cli = await openCli(db);
   await cli.write("fit.ts", good);
@@ -227,7 +227,7 @@ test("a schema newer than the binary: exit code 3, and that this pdoflow is too 
   }
 });
 
-test("numbers that no job, pool or limit can have are told as what they are", async () => {
+test("numbers that no job, pool or limit can have are refused with the expected range", async () => {
   await using db = await freshDatabase();
   using cli = await openCli(db);
   await cli.write("id.ts", "export const id = (i: number) => i;");

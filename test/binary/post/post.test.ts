@@ -117,7 +117,7 @@ test("--check and --dry-run read all and write nothing", async () => {
   expect(await count(db)).toEqual({ postings: 0, jobs: 0 });
 });
 
-test("the same key gives the same posting, also to those who post it at the same time", async () => {
+test("the same key gives the same posting, also to concurrent posters", async () => {
   await using db = await freshDatabase();
   using cli = await openPosting(db);
   const post = () =>

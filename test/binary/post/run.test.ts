@@ -70,7 +70,7 @@ test("jobs that fail: exit code 1, null among the results, and why", async () =>
   ]);
 });
 
-test("commands run as jobs, a line each, with what they print grouped", async () => {
+test("commands run as jobs, a line each, with their output grouped", async () => {
   await using db = await freshDatabase();
   using cli = await openCli(db);
   await cli.write("r.sh", 'echo "$1 begins"; echo "$1 warns" >&2; echo "$1 ends"\n');

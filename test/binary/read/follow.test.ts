@@ -150,7 +150,7 @@ test("logs -f goes on after lost connections, and tells each end once", async ()
   ]);
 });
 
-test("the dashboard's view of a job shows what it prints and tells while it runs", async () => {
+test("the dashboard's view of a running job shows its output and progress", async () => {
   await using db = await freshDatabase();
   using cli = await openCli(db);
   await cli.write(

@@ -38,7 +38,7 @@ test("jobs are found by state, host, pool and argument, and by number", async ()
   expect((await cli.run("jobs", "2/7")).err).toBe("pdoflow jobs: there is no job 2/7\n");
 });
 
-test("jobs with priorities are told by their index, what runs with its pool", async () => {
+test("jobs with priorities are listed by their index, running jobs with their pool", async () => {
   await using db = await freshDatabase();
   using cli = await openQueueCli(db);
   await cli.post([10, 3, 12]);

@@ -40,7 +40,7 @@ test("depth is one number: the jobs of open postings that have not ended", async
   expect(documentOf("depth", (await cli.run("depth", "--json")).out).jobs).toBe(2);
 });
 
-test("pools lists those that run, and with --all those that have ended", async () => {
+test("pools lists running pools, and with --all ended ones too", async () => {
   await using db = await freshDatabase();
   using cli = await openQueueCli(db);
   await cli.drain();

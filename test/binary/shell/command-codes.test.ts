@@ -48,7 +48,7 @@ const lines: readonly (readonly [line: string, names?: true])[] = [
   ["vars set a 1"],
   ["wait 9", true],
 ];
-/** Those that need none. */
+/** Commands that need none. */
 const alone = ["completions bash", "config", "demo", "down", "keys new"];
 
 const noServer = { env: { PDOFLOW_DATABASE_URL: "postgres://nobody@127.0.0.1:1/none" } };
@@ -73,13 +73,13 @@ test("every command is here", () => {
   expect([...new Set(named)].toSorted()).toEqual(Object.keys(commands).toSorted());
 });
 
-test("each command that needs a server ends with 3 where none answers", async () => {
+test("each command that needs a server ends with 3 if none answers", async () => {
   using cli = await openCli(null);
   const all = lines.map(([line]) => line).filter(withoutFile);
   expect(await codesOf(cli, noServer, all)).toEqual(allWith(all, exitCodes.database));
 }, 120_000);
 
-test("each command that names something ends with 4 where there is none", async () => {
+test("each command that names something ends with 4 if it does not exist", async () => {
   await using db = await freshDatabase();
   using cli = await openCli(db);
   const all = lines.flatMap(([line, names]) => (names ? [line] : []));

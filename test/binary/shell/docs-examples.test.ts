@@ -20,7 +20,7 @@ const once = `pdoflow() {
 }
 `;
 
-/** Runs a script where there are fit.ts and args.json, as a person would with bash. */
+/** Runs a script with bash, in a folder with fit.ts and args.json. */
 async function runIn(db: TestDatabase, script: string) {
   using cli = await openCli(db);
   await cli.write("fit.ts", "export const fit = (n: number) => n * n;");

@@ -12,7 +12,7 @@ test.each([
   [["explain"], "an argument is missing: expected <"],
   [["explain", "1/1", "2/2"], '"2/2" is one argument too many.'],
   [["post", "a.ts#b", "--priority"], "is written --priority=-1"],
-])("pdoflow %p is told with the usage of that command alone", async (args, expected) => {
+])("pdoflow %p is refused with the usage of that command alone", async (args, expected) => {
   using cli = await openCli(null);
   const { code, out, err } = await cli.run(...args);
   const said = args[0] === "--json" ? documentOf("error", err).error.message : err;
@@ -47,7 +47,7 @@ test("--version names the version and the commit", async () => {
   });
 });
 
-test("what is wrong with an option is told by its name, wherever it is", async () => {
+test("a wrong option is reported by its name, wherever it is", async () => {
   using cli = await openCli(null);
   const said = async (...args: string[]) => {
     const { code, err } = await cli.run("post", "fit.ts#fit", "--args", "1", ...args);
@@ -61,7 +61,7 @@ test("what is wrong with an option is told by its name, wherever it is", async (
   expect(await said("--timeout", "-5s")).toContain("--timeout needs a value; one that begins");
 });
 
-test("an option that there is not is told where words follow it, too", async () => {
+test("an unknown option is reported even if words follow it", async () => {
   using cli = await openCli(null);
   const { code, err } = await cli.run("post", "fit.ts#fit", "args.json", "--sing", "my.key");
   expect(code).toBe(2);

@@ -51,7 +51,7 @@ test("top --json is what the dashboard shows, with failures in groups and figure
   expect(told).toEqual({ done: 20 - failed, failed });
 });
 
-test("a wrong --delay is told before anything is printed", async () => {
+test("a wrong --delay is reported before anything is printed", async () => {
   await using db = await freshDatabase();
   using cli = await openQueueCli(db);
   const { code, out, err } = await cli.run("top", "--once", "--delay", "0.1");

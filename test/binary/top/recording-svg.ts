@@ -98,7 +98,7 @@ export function animation(
     const after = next ? `${end}%,100%{visibility:hidden}` : "";
     return `@keyframes f${i}{${before}${shown}${after}}.f${i}{animation:f${i} ${whole.toFixed(1)}s step-end infinite}`;
   });
-  // Where nothing moves, the first one is seen.
+  // Without animation, the first one is visible.
   const groups = distinct.map(
     ({ svg }, i) => `<g class="f${i}"${i === 0 ? "" : ' visibility="hidden"'}>${svg}</g>`,
   );

@@ -31,7 +31,7 @@ for (const term of [...terms, "xterm-ghostty", "ghostty", "xterm", "something-ne
   });
 }
 
-test("NO_COLOR and --color never send no colour, and all is told by words", async () => {
+test("NO_COLOR and --color never send no colour, and words say everything", async () => {
   await using db = await freshDatabase();
   using cli = await openQueueCli(db);
   await cli.post([1, 3], "fn.ts#fn", "--name", "shown");

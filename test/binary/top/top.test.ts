@@ -197,7 +197,7 @@ test("Ctrl-L draws all anew, and a resize storm ends with a whole screen", async
   );
 });
 
-test("where there is no server top says so, and never takes the screen", async () => {
+test("without a server, top says so and never takes the screen", async () => {
   using cli = await openCli({ url: "postgres://nobody@127.0.0.1:1/none" });
   const at = { env: cli.env, cwd: cli.folder, columns: 200 };
   await using top = emulated([...cli.command, "top"], at);

@@ -54,7 +54,7 @@ afterAll(async () => {
   await server[Symbol.asyncDispose]();
 });
 
-test("each act is done by those who may, who have logged in, and by no others", async () => {
+test("only roles with the right, which have logged in, can do each act", async () => {
   const [row] = await matrix.session("poster").sql`
     select session_user::text as who, inet_client_addr() is not null as remote`;
   expect(row).toEqual({ who: "poster", remote: true });

@@ -36,7 +36,7 @@ async function grant(role: string, ...words: string[]): Promise<void> {
 const as = (role: string, ...args: string[]): Promise<Ended> =>
   cli.runWith({ env: { PGOPTIONS: `-c role=${roles.nameOf(role)}` } }, ...args);
 
-/** Runs a command that has to work, and gives what it prints. */
+/** Runs a command that has to work, and returns its output. */
 async function out(role: string, ...args: string[]): Promise<string> {
   const ended = await as(role, ...args);
   expect({ args, ...ended }).toMatchObject({ args, code: 0 });
@@ -80,7 +80,7 @@ test("commands that a role may not run say so, and what to do", async () => {
   }
 }, 60_000);
 
-test("a limit is told as what it is", async () => {
+test("a limit is reported with its value", async () => {
   for (const n of ["1", "2", "3"]) await out("ada", "post", "f.ts#f", "--args", n);
   const { code, err } = await as("ada", "post", "f.ts#f", "--args", "4");
   expect({ code, err }).toEqual({ code: 2, err: expect.stringContaining("may have 3 open") });
@@ -94,7 +94,7 @@ test("doctor has nothing to say against a role that was granted something", asyn
   expect((await as("nobody", "doctor")).out).toContain("rights");
 });
 
-test("grant lists, --show-sql changes nothing and says all, and mistakes are told", async () => {
+test("grant lists, --show-sql changes nothing and says all, and mistakes are reported", async () => {
   const list = (await cli.run("grant")).out;
   expect(list).toMatch(/bob_\w+ +pool +--own/);
   expect(list).toMatch(/ada_\w+ +poster +--max-open 3/);

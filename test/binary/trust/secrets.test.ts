@@ -62,7 +62,7 @@ const places: Place[] = [
   },
 ];
 
-/** All that commands print that go well, and of those that can't reach the server. */
+/** The output of commands that succeed, and of commands that can't reach the server. */
 async function sayAll(cli: Cli, env: Record<string, string>): Promise<Ended[]> {
   const all: Ended[] = [];
   const run = async (...args: string[]) =>

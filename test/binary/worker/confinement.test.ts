@@ -116,7 +116,7 @@ test.skipIf(process.platform !== "linux")(
   },
 );
 
-test("who can't become another is told so, and so is a user that there is none", async () => {
+test("a pool that cannot become another user says so, and an unknown user is refused", async () => {
   await using db = await freshDatabase();
   using cli = await open(db);
   const asked = await cli.run("pool", "--once", "--worker-user", "nobody-of-this-name");

@@ -91,7 +91,7 @@ describe("migrating", () => {
     expect(await tables(db, "pdoflow")).toEqual([]);
   });
 
-  test("a database without a schema is told what to do", async () => {
+  test("a database without a schema is refused with the remedy", async () => {
     await using db = await emptyDatabase();
     expect(await refusal(requireCurrentSchema(db))).toContain(
       `the database has no schema "pdoflow"; this pdoflow needs version ${names.length}. ` +
@@ -207,7 +207,7 @@ describe("a schema of another name", () => {
     await postJobs(db, 1);
     const id = await postJobs(other, 1);
     await cancel(other, id);
-    await until("all three are told", () => told.length === 3);
+    await until("all three are notified", () => told.length === 3);
     expect(told).toEqual(["other_queue.posted", "other_queue.changed", "other_queue.ended"]);
   });
 

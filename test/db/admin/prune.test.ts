@@ -270,7 +270,7 @@ test("pools that ended long ago go, unless a lease names them", async () => {
   expect((await kept(db))?.["posting"]).toBe(`${running}`);
 });
 
-test("who holds vacuum back is told", async () => {
+test("the transaction that holds vacuum back is reported", async () => {
   await using db = await freshQueue();
   const old = await openTransaction(db);
   await old.sql`set transaction isolation level repeatable read`;

@@ -6,7 +6,7 @@ import { jobsOf, newPool, postJobs, record, takeAll } from "../engine.ts";
 
 export const all: PruneOptions = { olderThanMs: 0, states: ["finished", "cancelled"] };
 
-/** Posts and ends jobs; the end was so many days ago. */
+/** Posts and ends jobs; the end was N days ago. */
 export async function postEnded(
   db: Db,
   count: number,

@@ -59,7 +59,7 @@ describe("what goes wrong is explained", () => {
     ["no such host", { host: "nowhere.invalid" }, /nowhere\.invalid.*(not known|looked up)/],
     ["no such database", { database: "no_such" }, /database no_such .*there is no such database/],
     ["no such role", { user: "no_such" }, /as no_such .*does not let this role in/],
-  ])("%s, and no password is told", async (_, wrong, message) => {
+  ])("%s, and no password is printed", async (_, wrong, message) => {
     await using db = await freshQueue();
     await using other = connect({ ...db.target, password, ...wrong }, { connections: 1 });
     const error = await explained(other.sql`select 1`, other.target);
@@ -92,7 +92,7 @@ describe("what goes wrong is explained", () => {
 });
 
 describe("a connection that is lost", () => {
-  test("is told as such, and statements work again on a new one", async () => {
+  test("is reported as lost, and statements work again on a new one", async () => {
     await using db = await freshQueue();
     await using other = connect(db.target, { connections: 1 });
     const [row] = await other.sql<{ pid: number }[]>`select pg_backend_pid() as pid`;
@@ -139,7 +139,7 @@ test("notifications of both channels come over the connection that works", async
   await markListening(db, await newPool(db));
   const id = await postJobs(db, 1);
   await db.sql`select pdoflow.cancel(array[${id}::bigint], true, 'why')`;
-  await until("both are told", () => told.length === 2);
+  await until("both are notified", () => told.length === 2);
   expect(told).toEqual([`pdoflow.posted ${id}`, `pdoflow.changed ${id}`]);
 });
 

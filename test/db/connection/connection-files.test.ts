@@ -97,7 +97,7 @@ describe("the service file", () => {
     expect(target({ ...env, PGSERVICE: "a", PGSERVICEFILE: file }).host).toBe("named");
   });
 
-  test("a service that no file has, or a line that is none, is told", () => {
+  test("an unknown service and a malformed line are refused", () => {
     write(".pg_service.conf", "[prod]\nhost=h\nprot=1\n[bad]\nhost\n");
     expect(() => target({ PGSERVICE: "prdo" })).toThrow(
       /expected a section \[prdo\].* Did you mean "prod"\?/,
@@ -150,7 +150,7 @@ describe("the password file", () => {
 });
 
 describe("the settings file of a user", () => {
-  test("names the server where nothing else does", () => {
+  test("names the server if nothing else does", () => {
     const file = write(".config/pdoflow/db.conf", "# ours\nhost=db.example\nuser=ben\n");
     expect(target({})).toMatchObject({ host: "db.example", user: "ben", source: file });
     expect(target({ PGHOST: "other" }).host).toBe("other");

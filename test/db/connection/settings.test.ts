@@ -8,7 +8,7 @@ import {
 } from "../../../src/db/connection/settings.ts";
 import { InvalidInput } from "../../../src/domain/errors.ts";
 
-/** What a URL means in an environment where nothing else is said. */
+/** The meaning of a URL in an empty environment. */
 function read(url: string, env: Record<string, string> = { USER: "ada" }): Target {
   const target = configuredTarget(url, env);
   if (!target) throw new Error("expected a target");
@@ -54,7 +54,7 @@ describe("which server", () => {
     expect(configuredTarget(flag, env)).toMatchObject({ host, source });
   });
 
-  test("where nothing names one there is none: a password or a user's name alone do not", () => {
+  test("without a name there is no server: a password or a user's name alone do not count", () => {
     expect(configuredTarget(undefined, {})).toBeNull();
     expect(configuredTarget(undefined, { PGPASSWORD: "x", USER: "ada", PGHOST: "" })).toBeNull();
   });
@@ -205,20 +205,20 @@ describe("what is refused", () => {
     ["postgres://u:s3cret@a,b/d?hostaddr=127.0.0.1", "expected one hostaddr for each of 2 hosts"],
     ["host=h password='s3cret", "found something else after host"],
     ["host=h passwort=s3cret", 'found passwort. Did you mean "password"'],
-  ])("%s, and no password is told", (url, expected) => {
+  ])("%s, and no password is printed", (url, expected) => {
     const said = refusal(() => read(url));
     expect(said).toContain("--database: ");
     expect(said).toContain(expected);
     expect(said).not.toContain("s3cret");
   });
 
-  test("a wrong percent code, and no password is told", () => {
+  test("a wrong percent code, and no password is printed", () => {
     const said = refusal(() => read("postgres://u:s3cret%zz@h/d"));
     expect(said).toStartWith("--database: expected ");
     expect(said).not.toContain("s3cret");
   });
 
-  test("it is told where it came from", () => {
+  test("a value is reported with its source", () => {
     expect(refusal(() => configuredTarget(undefined, { DATABASE_URL: "x" }))).toStartWith(
       "DATABASE_URL: ",
     );

@@ -5,7 +5,7 @@ import { queueOfFile } from "../engine.ts";
 
 const freshQueue = queueOfFile();
 
-test("each statement is told once with its time, and never with a parameter", async () => {
+test("each statement is logged once with its time, and never with a parameter", async () => {
   await using db = await freshQueue();
   const told: string[] = [];
   const onStatement = (text: string, ms: number) => {

@@ -46,7 +46,7 @@ test("D1, D2: what pools tell in a minute is added up", async () => {
   expect(counts(numbers.duration)).toEqual(told.durations.map((count) => count * 3));
 });
 
-test("how long a job waited is told by the database, from when it was posted", async () => {
+test("the database measures how long a job waited, from its posting", async () => {
   await using db = await freshQueue();
   const [pool, id] = [await newPool(db), await postJobs(db, 1)];
   await db.sql`update pdoflow.posting set posted_at = now() - interval '50 s'`;

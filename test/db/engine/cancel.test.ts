@@ -32,7 +32,7 @@ const freshQueue = queueOfFile();
 
 const none = { waiting: 0, running: 0, retrying: 0, done: 0, failed: 0, cancelled: 0 };
 
-test("ends a posting at once where nothing of it was in flight, and tells so", async () => {
+test("ends a posting at once if no job of it runs, and says so", async () => {
   await using db = await freshQueue();
   const ended: string[] = [];
   await db.sql.listen("pdoflow.ended", (id) => ended.push(id));
@@ -42,7 +42,7 @@ test("ends a posting at once where nothing of it was in flight, and tells so", a
     { state: "cancelled", reason: "why", cancelled: 5 },
   ]);
   expect(await takeAll(db, await newPool(db))).toEqual([]);
-  await until("the end is told", () => ended.length === 1);
+  await until("the end is notified", () => ended.length === 1);
   expect(await brokenInvariants(db)).toEqual([]);
 });
 

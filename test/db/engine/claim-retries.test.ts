@@ -79,7 +79,7 @@ describe("which retry", () => {
     expect(names(await take(db, pool, { oldest: true }))).toEqual([`${old}/0`]);
   });
 
-  test("one of a lower priority is found behind those that are not due", async () => {
+  test("one of a lower priority is found behind retries that are not due", async () => {
     await using db = await freshQueue();
     const pool = await newPool(db);
     const id = await postJobs(db, 3, { priorities: [2, 1, 0] });
@@ -169,7 +169,7 @@ describe("how much", () => {
 });
 
 describe("while another pool claims retries", () => {
-  test("those that it has in hand are passed by", async () => {
+  test("jobs that it has in hand are skipped", async () => {
     await using db = await freshQueue();
     const pool = await newPool(db);
     await postJobs(db, 4);
@@ -194,7 +194,7 @@ describe("while another pool claims retries", () => {
 });
 
 describe("when the next retry is due", () => {
-  test("never, where there is none, or where its posting is paused", async () => {
+  test("never, if there is none, or if its posting is paused", async () => {
     await using db = await freshQueue();
     const pool = await newPool(db);
     const id = await postJobs(db, 1);
@@ -204,7 +204,7 @@ describe("when the next retry is due", () => {
     expect((await nextTimes(db, [1])).retryMs).toBeNull();
   });
 
-  test("now, where one is due, else in so many milliseconds", async () => {
+  test("now, if one is due, else in N milliseconds", async () => {
     await using db = await freshQueue();
     const pool = await newPool(db);
     await postJobs(db, 2, { priorities: [1, 0] });

@@ -68,7 +68,7 @@ describe.each(["paused", "errored_out"] as const)("%s", (state) => {
     expect(await brokenInvariants(db)).toEqual([]);
   });
 
-  test("its state and its reason are told, and are gone when it is resumed", async () => {
+  test("its state and its reason are shown, and are gone when it is resumed", async () => {
     await using db = await freshQueue();
     const id = await postJobs(db, 2);
     const posting = async () => (await db.sql`select state, reason from pdoflow.posting`)[0];
@@ -91,7 +91,7 @@ describe.each(["paused", "errored_out"] as const)("%s", (state) => {
 });
 
 describe("holding", () => {
-  test("returns those that it stopped: not what is paused, cancelled or unknown", async () => {
+  test("returns the postings it stopped: none that is paused, cancelled or unknown", async () => {
     await using db = await freshQueue();
     const [open, paused, cancelled] = [
       await postJobs(db, 1),
@@ -164,7 +164,7 @@ describe("holding", () => {
     expect(await brokenInvariants(db)).toEqual([]);
   });
 
-  test("pools are told of it, and woken by resuming", async () => {
+  test("pools are notified of it, and woken by resuming", async () => {
     await using db = await freshQueue();
     const told: string[] = [];
     const id = await postJobs(db, 1);
@@ -172,7 +172,7 @@ describe("holding", () => {
     await db.sql.listen("pdoflow.posted", (posting) => told.push(`posted ${posting}`));
     await hold(db, id);
     await resume(db, id);
-    await until("both are told", () => told.length === 2);
+    await until("both are notified", () => told.length === 2);
     expect(told).toEqual([`changed ${id}`, `posted ${id}`]);
   });
 });

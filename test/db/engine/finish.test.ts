@@ -89,7 +89,7 @@ test("a posting does not end before its last job has, nor with a retry to come",
   expect(await brokenInvariants(db)).toEqual([]);
 });
 
-test("the end is told once, when it is committed", async () => {
+test("the end is notified once, when it is committed", async () => {
   await using db = await freshQueue();
   const told: string[] = [];
   await db.sql.listen("pdoflow.ended", (id) => told.push(id));

@@ -1,4 +1,4 @@
-// At most so many running, at most so many starts in some time (P5, M1).
+// At most N running jobs, at most N starts in a period (P5, M1).
 import { expect, test } from "bun:test";
 
 import { connect, type Db } from "../../../src/db/connection/connect.ts";

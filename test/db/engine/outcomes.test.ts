@@ -151,7 +151,7 @@ describe("what is sent twice, for want of an answer", () => {
     expect(await progressOf(db)).toMatchObject([{ retrying: 2 }]);
   });
 
-  test("keeps what was told first", async () => {
+  test("keeps the first report", async () => {
     await using db = await freshQueue();
     const { pool, jobs } = await leased(db, 2);
     const told = jobs.slice(0, 1);
@@ -252,7 +252,7 @@ describe("totals", () => {
       ids.map((id, n) => ({ id, state: "finished", done: [1, 1, 3][n], ended: true })),
     );
     expect(await progressOf(db)).toEqual([]);
-    await until("all ends are told", () => ended.length === 3);
+    await until("all ends are notified", () => ended.length === 3);
     expect(ended.sort((a, b) => a - b)).toEqual(ids);
   });
 

@@ -56,7 +56,7 @@ describe("which pools", () => {
     expect(await brokenInvariants(db)).toEqual([]);
   });
 
-  test("O1: not those that stopped, nor those that were rescued before", async () => {
+  test("O1: neither stopped pools nor pools that were rescued before", async () => {
     await using db = await freshQueue();
     const [stopped, lost] = [await newPool(db), await newPool(db)];
     await db.sql`update pdoflow.pool set beat_at = now() - interval '1 day'`;
@@ -65,14 +65,14 @@ describe("which pools", () => {
     expect(await rescue(db)).toEqual([]);
   });
 
-  test("those that were draining, too", async () => {
+  test("draining pools, too", async () => {
     await using db = await freshQueue();
     const { pool } = await silentPool(db, 3);
     await db.sql`update pdoflow.pool set state = 'draining'`;
     expect(await rescue(db)).toEqual([{ poolId: pool, host: "lost-host", jobs: 3 }]);
   });
 
-  test("each by one of those that rescue at the same moment", async () => {
+  test("each by only one of several concurrent rescuers", async () => {
     await using db = await freshQueue();
     const { pool } = await silentPool(db, 3);
     await using first = await openTransaction(db);
@@ -96,7 +96,7 @@ describe("what becomes of its jobs", () => {
     expect(await brokenInvariants(db)).toEqual([]);
   });
 
-  test("those that it was known to run have used up their attempt", async () => {
+  test("jobs that it was known to run have used up their attempt", async () => {
     await using db = await freshQueue();
     const { pool, jobs } = await silentPool(db, 4);
     await tell(db, pool, jobs.slice(1, 3));
@@ -118,7 +118,7 @@ describe("what becomes of its jobs", () => {
     );
   });
 
-  test("those that it was known to run for the last time have failed, and say why", async () => {
+  test("jobs that it was known to run for the last time have failed, and say why", async () => {
     await using db = await freshQueue();
     const { pool, jobs } = await silentPool(db, 1, 1);
     await tell(db, pool, jobs);

@@ -20,14 +20,14 @@ async function heard(db: Db, work: () => Promise<unknown>): Promise<string[]> {
   return all;
 }
 
-test("O5: nobody is told of a posting while no pool waits", async () => {
+test("O5: no notification is sent while no pool waits", async () => {
   await using db = await freshQueue();
   const busy = await newPool(db);
   await beat(db, busy, [], false);
   expect(await heard(db, () => postJobs(db, 1))).toEqual([]);
 });
 
-test("O5: a pool that waits is told, once for each posting", async () => {
+test("O5: a waiting pool is notified once for each posting", async () => {
   await using db = await freshQueue();
   await markListening(db, await newPool(db));
   await newPool(db);

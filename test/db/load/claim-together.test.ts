@@ -34,7 +34,7 @@ async function takeAllTogether(db: Db, count: number, cap: number): Promise<Leas
       taken.push(...(await takeAll(alone, await newPool(alone), { cap, routes })));
     }),
   );
-  // Whoever got nothing because others were faster, time after time, has left early.
+  // A pool that got nothing because others were faster, time after time, has left early.
   return [...taken, ...(await takeAll(db, await newPool(db), { cap, routes }))];
 }
 

@@ -112,7 +112,7 @@ test("claims of limited postings never deadlock with anybody", async () => {
   expect(await deadlocksOfServer(db)).toBe(0);
 });
 
-/** As the server counts them: those that were retried unseen too. */
+/** As the server counts them, including hidden retries. */
 async function deadlocksOfServer({ sql }: Db): Promise<number> {
   const [row] = await sql<{ deadlocks: number }[]>`
     select deadlocks::integer from pg_stat_database where datname = current_database()`;

@@ -137,7 +137,7 @@ export const breaks: readonly Break[] = [
     instead: "false and p_posting",
   },
   {
-    name: "a lease counts as all of its jobs, not those that it may run",
+    name: "a lease counts as all of its jobs, not as the number that it may run",
     routine: "limit_room",
     find: "sum(least(l.most_running, (",
     instead: "sum(least(null::integer, (",

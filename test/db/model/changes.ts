@@ -76,7 +76,7 @@ function recordOne(queue: Queue, outcome: ModelOutcome): Outcome["state"] {
   return state;
 }
 
-/** Gives back what is unfinished of leases but for `keep`; returns how many jobs. */
+/** Releases the unfinished jobs of leases except `keep`; returns how many jobs. */
 export function release(
   queue: Queue,
   poolId: number,

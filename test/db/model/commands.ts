@@ -167,7 +167,7 @@ function acceptDeadlock(
   tally.deadlocks += 1;
 }
 
-/** The model takes over what the database has, where nothing is wrong with that. */
+/** The model takes over the database's state, if nothing is wrong with that. */
 async function learn(model: Model, real: Real, steps: readonly Step[]): Promise<void> {
   model.queue = await look(real, model.queue, steps);
   for (const { batch } of steps) if (batch) model.sent.push(batch);

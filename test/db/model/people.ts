@@ -178,7 +178,7 @@ export const retryAct: fc.Arbitrary<Act> = pick.map((number) => ({
   },
 }));
 
-/** Finishes all postings, or those that may have been left behind. */
+/** Finishes all postings, or only postings that may have been left behind. */
 export const finishAct: fc.Arbitrary<Act> = fc.boolean().map((isForStragglers) => ({
   name: "finish",
   plan({ queue }) {
@@ -202,7 +202,7 @@ export const finishAct: fc.Arbitrary<Act> = fc.boolean().map((isForStragglers) =
 
 const byNumber = (a: number, b: number) => a - b;
 
-/** Folds one posting's rows: it gets so many that it is worth it, which add nothing to its sum. */
+/** Folds one posting's rows: it gets enough rows to be worth it, which add nothing to its sum. */
 export const foldAct: fc.Arbitrary<Act> = pick.map((number) => ({
   name: "fold",
   plan({ queue }) {

@@ -82,7 +82,7 @@ const prelude = fc
   )
   .map(([posts, crashes]) => [...posts, ...crashes.flat()].map((one) => new Alone(one)));
 
-/** Up to 40 commands, most of them alone: what they say is told by the model in full. */
+/** Up to 40 commands, most of them alone: the model predicts their answers in full. */
 const commands = fc.commands([alone, alone, alone, alone, together, overlapping], {
   maxCommands: 40,
   size: "max",
@@ -112,7 +112,7 @@ export class ModelRuns implements AsyncDisposable {
 
   /**
    * What goes wrong in `numRuns` runs from this seed, in words, with the shortest commands that
-   * were found in a minute (or those that were found first); null if nothing does.
+   * were found in a minute (or the first faults found); null if nothing does.
    */
   async failure(seed: number, numRuns: number, isShrunk = true): Promise<string | null> {
     await this.#vacuum();

@@ -1,4 +1,4 @@
-// What readers are told of each job: it must be where the tables say that it is.
+// The status that readers see of each job: it must match the tables.
 import type { Db } from "../../../src/db/connection/connect.ts";
 import type { JobCounts } from "../../../src/domain/posting.ts";
 import { jobKey, type Place, type Queue } from "./queue.ts";
@@ -16,7 +16,7 @@ export async function wrongStatuses({ sql }: Db, queue: Queue): Promise<string[]
     const place = queue.places.get(jobKey(row));
     const expected = place && statusAt(place);
     const told = [];
-    if (row.status !== expected) told.push(`${jobKey(row)} is told as ${row.status}`);
+    if (row.status !== expected) told.push(`${jobKey(row)} is shown as ${row.status}`);
     if (row.isFailure !== (expected === "failed")) told.push(`${jobKey(row)} is in failed_jobs`);
     return told.map((what) => `${what}, and is ${JSON.stringify(place)}`);
   });

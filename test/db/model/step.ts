@@ -37,8 +37,8 @@ export interface Step {
 }
 
 /**
- * What a pool or a person may do, whatever the queue is like: null where there is nothing for it
- * to do. The numbers in it choose among what is there.
+ * An act of a pool or a person, possible in any state of the queue: null if it has nothing to do.
+ * Its numbers choose among the existing rows.
  */
 export interface Act {
   name: string;

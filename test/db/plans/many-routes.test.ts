@@ -59,7 +59,7 @@ const read = (db: Db, act: (db: Db) => PromiseLike<unknown>) =>
     return row?.rows ?? Infinity;
   });
 
-test("of 5,000 routes with postings that have ended a pool reads those that are open", async () => {
+test("a pool reads only routes with open postings, of 5,000 with ended ones", async () => {
   const id = await postJobs(bob, 1);
   expect((await readRoutes(pool)).map(({ poster }) => poster)).toEqual([roles.nameOf("bob")]);
   expect(await read(pool, (db) => readRoutes(db))).toBeLessThan(500);

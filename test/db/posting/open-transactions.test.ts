@@ -77,7 +77,7 @@ test("a poster who finds no room waits for the pool that makes it", async () => 
   expect(await posted).toHaveLength(1);
 });
 
-test("without a pool a poster makes room, and others are told after some seconds at most", async () => {
+test("without a pool a poster makes room, and others get an error after some seconds at most", async () => {
   await cluster.sql`select pdoflow.pool_end(${pool})`;
   await usedUp();
   await roles.db.sql`select nextval('pdoflow.posting_id_seq')`;

@@ -214,7 +214,7 @@ describe("priorities", () => {
   });
 });
 
-describe("who posts", () => {
+describe("the poster", () => {
   test("R1: the postings of one poster share a route, another has their own", async () => {
     await using db = await freshQueue();
     for (const osUser of ["ada", "ben", "ada"]) await postJobs(db, 1, { osUser });
@@ -240,7 +240,7 @@ describe("who posts", () => {
   });
 });
 
-test("pools are told once for each posting, when it is committed", async () => {
+test("pools are notified once for each posting, when it is committed", async () => {
   await using db = await freshQueue();
   const told: string[] = [];
   await markListening(db, await newPool(db));

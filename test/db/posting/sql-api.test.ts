@@ -53,7 +53,7 @@ test("the statements of docs/sql.md do what it says, by a poster with a table of
   ]);
 });
 
-test("the options, functions and columns of docs/sql.md are those that there are", async () => {
+test("docs/sql.md lists exactly the options, functions and columns that exist", async () => {
   for (const option of Object.keys(PostingOptions.entries)) {
     expect([option, page.includes(`\`${option}\``)]).toEqual([option, true]);
   }

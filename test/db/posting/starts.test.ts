@@ -84,7 +84,7 @@ test("what starts is told to pools that wait, once for all of it", async () => {
   expect(told).toHaveLength(2);
 });
 
-test("a claim does not look at those that start later, however many, and starting few not at the rest", async () => {
+test("a claim reads no delayed postings, however many, and starting a few does not read the rest", async () => {
   await using database = await freshDatabase();
   const { db } = database;
   const pool = await newPool(db);

@@ -38,7 +38,7 @@ async function agreed(db: Db, id: number) {
   return counts;
 }
 
-test("what waits, runs, retries and has ended is told, by the posting and by the job", async () => {
+test("waiting, running, retrying and ended jobs are shown, by the posting and by the job", async () => {
   await using db = await freshQueue();
   const pool = await newPool(db);
   const id = await postJobs(db, 10);
@@ -69,7 +69,7 @@ test("a retry that was claimed again runs", async () => {
   expect(await agreed(db, id)).toEqual({ ...none, retrying: 1, running: 1 });
 });
 
-test("jobs of a cancelled posting are cancelled, but for those that run", async () => {
+test("jobs of a cancelled posting are cancelled, except for running ones", async () => {
   await using db = await freshQueue();
   const pool = await newPool(db);
   const id = await postJobs(db, 6);
@@ -80,7 +80,7 @@ test("jobs of a cancelled posting are cancelled, but for those that run", async 
   expect(await agreed(db, id)).toEqual({ ...none, done: 1, running: 1, cancelled: 4 });
 });
 
-test("P2: once a posting has ended its own totals are told", async () => {
+test("P2: once a posting has ended its own totals are shown", async () => {
   await using db = await freshQueue();
   const pool = await newPool(db);
   const id = await postJobs(db, 2);
@@ -99,7 +99,7 @@ test("lanes that were taken whole run", async () => {
   expect(await agreed(db, second)).toEqual({ ...none, waiting: 1 });
 });
 
-test("J2: jobs are told by the place in which they were posted", async () => {
+test("J2: jobs are identified by the order in which they were posted", async () => {
   await using db = await freshQueue();
   const pool = await newPool(db);
   const id = await postJobs(db, 4, { priorities: [0, 5, 0, 5] });
@@ -109,7 +109,7 @@ test("J2: jobs are told by the place in which they were posted", async () => {
   expect(await agreed(db, id)).toEqual({ ...none, waiting: 2, running: 1, done: 1 });
 });
 
-test("the last outcome of a job is told with its attempt, result and error", async () => {
+test("the last outcome of a job is shown with its attempt, result and error", async () => {
   await using db = await freshQueue();
   const pool = await newPool(db);
   await postJobs(db, 1);

@@ -123,7 +123,7 @@ test("another's posting is not steered", async () => {
   }
 });
 
-test("who posts is who logged in, whatever the options say", async () => {
+test("the poster is the role that logged in, whatever the options say", async () => {
   const forged = eve.sql`
     select pdoflow.post('a.ts#f', '[[1]]', '{"poster": "ada"}')`;
   expect(await refusal(forged)).toContain('there is no option "poster"');
@@ -230,7 +230,7 @@ test("T1: a pool claims and reads what its role may run, whatever routes it name
   expect((await eve.sql`select from pdoflow.job where posting_id = ${id}`).length).toBe(0);
 });
 
-test("T3: so many postings may be open, and arguments be so long", async () => {
+test("T3: open postings and the length of arguments are limited", async () => {
   await using limited = await withRoles("bob");
   await limited.grant("bob", "poster", { maxOpen: 2, maxArgumentBytes: 20 });
   const [one, two] = [await limited.as("bob"), await limited.as("bob")];

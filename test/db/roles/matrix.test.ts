@@ -20,7 +20,7 @@ beforeAll(async () => {
 
 afterAll(() => roles[Symbol.asyncDispose]());
 
-test("each act is done by those who may, and by no others", async () => {
+test("only roles with the right can do each act", async () => {
   expect(await tryAll(matrix)).toEqual([]);
 }, 60_000);
 

@@ -24,7 +24,7 @@ test("a grant holds for all members of a role, and members of the owner own the 
   expect(await deputy.sql`select poster from pdoflow.postings`).toHaveLength(1);
 });
 
-test("a posting is of the name that posted it: not of a role renamed, but of who gets the name", async () => {
+test("a posting belongs to the name that posted it: not to a renamed role, but to its new bearer", async () => {
   await using roles = await withRoles("ada", "eve");
   const { sql } = roles.db;
   await roles.grant("ada", "poster");
