@@ -2,7 +2,9 @@ import { Command, Option } from "clipanion";
 import * as v from "valibot";
 
 import type { Db } from "../../db/connection/connect.ts";
+import { watchPostings } from "../../db/read/posting-watch.ts";
 import type { PostingCounts } from "../../db/read/status.ts";
+import { Bell } from "../../domain/bell.ts";
 import { documents } from "../output/output-schemas.ts";
 import { type ExitCode, exitCodes } from "../../domain/errors.ts";
 import { bar, paceOf, roughTime, type Sample, withSample } from "../../domain/pace.ts";
@@ -14,7 +16,6 @@ import { Progress } from "../shell/progress.ts";
 import { countSelected } from "../input/job-pages.ts";
 import { obstacleLines } from "../output/obstacles.ts";
 import { findSelected, readSelectors } from "../input/select.ts";
-import { watchPostings } from "../watch/posting-wait.ts";
 
 const Options = v.object({
   timeout: v.optional(duration),
@@ -86,15 +87,19 @@ export class WaitCommand extends PdoflowCommand {
       return this.any ? counts.some(isDone) : counts.every(isDone);
     };
     try {
-      const withDatabase: typeof this.withDatabase = (work) => this.withDatabase(work);
-      const ids = selected.map(({ id }) => id);
+      const ids = new Set(selected.map(({ id }) => id));
       const hints = new Hints((line) => this.say(`${this.json ? "" : "pdoflow wait: "}${line}`));
-      const read = async (db: Db) => {
-        const counts = await countSelected(db, selected);
-        await hints.look(db, counts);
-        return counts;
-      };
-      await watchPostings({ ids, read, isOver, signal: stop.signal, withDatabase });
+      await watchPostings({
+        check: async (db) => {
+          const counts = await countSelected(db, selected);
+          await hints.look(db, counts);
+          return isOver(counts) ? counts : undefined;
+        },
+        concerns: (id) => id === null || ids.has(id),
+        bell: new Bell(),
+        signal: stop.signal,
+        withDatabase: (work) => this.withDatabase(work),
+      });
       progress.end();
       return this.#tell(last, last.some(isStopped) ? "stopped" : "ended");
     } catch (error) {

@@ -9,7 +9,7 @@ import { readPostingCounts } from "../../db/read/status.ts";
 import { type IndexRange, withoutIndex } from "../../domain/selector.ts";
 import { jobPages } from "../input/job-pages.ts";
 import type { Selected } from "../input/select.ts";
-import { mayComeBack } from "./posting-wait.ts";
+import { mayComeBack } from "../../db/read/posting-watch.ts";
 
 const everyMs = 1_000;
 const streams = ["stdout", "stderr"] as const;

@@ -1,18 +1,14 @@
-import { DatabaseUnavailable, type Db, isConnectionLoss } from "../../db/connection/connect.ts";
-import { listenForEnds } from "../../db/engine/endings.ts";
-import { requireWrites } from "../../db/connection/open.ts";
+import { DatabaseUnavailable, type Db } from "../../db/connection/connect.ts";
+import { watchPostings } from "../../db/read/posting-watch.ts";
 import { type PostingCounts, readPostingCounts } from "../../db/read/status.ts";
+import { Bell } from "../../domain/bell.ts";
 import { wasClosed } from "./connection-closed.ts";
 import { PostingNotFound, PostingStopped } from "./wait-errors.ts";
-
-const pollMs = 1_000;
-/** A restart of the server is waited out; one that stays away so long is told. */
-const outageMs = 300_000;
 
 interface Waiter {
   resolve: (counts: PostingCounts) => void;
   reject: (error: unknown) => void;
-  /** PoolReport where the posting stands, each time that it was looked at and has not ended. */
+  /** Called with the counts after each check that finds the posting unfinished. */
   see: ((counts: PostingCounts) => void) | undefined;
 }
 
@@ -20,19 +16,14 @@ interface Opener {
   use<T>(work: (open: { reading: Db }) => Promise<T>): Promise<T>;
 }
 
-/**
- * Waits for the ends of postings: with one LISTEN, and one poll a second, for all of them that
- * this process waits for. The poll is the truth, a notification only makes it come sooner.
- */
+/** Waits for the ends of postings: one loop serves all callers in this process. */
 export class EndWatch {
   readonly #opener: Opener;
   readonly #waiters = new Map<number, Set<Waiter>>();
-  /** Postings to look at now, without waiting for the next poll. */
+  /** Postings to check now, without waiting for the next poll. */
   readonly #due = new Set<number>();
+  readonly #bell = new Bell();
   #isRunning = false;
-  /** When the database last answered. */
-  #reachedAt = -Infinity;
-  #wake = () => {};
 
   constructor(opener: Opener) {
     this.#opener = opener;
@@ -48,7 +39,7 @@ export class EndWatch {
     return await new Promise((resolve, reject) => {
       const give = () => {
         this.#remove(postingId, waiter);
-        this.#wake(); // to end, if it was the last
+        this.#bell.ring(); // the loop ends if this was the last waiter
         reject(signal.reason);
       };
       const waiter: Waiter = {
@@ -64,7 +55,8 @@ export class EndWatch {
       };
       signal.addEventListener("abort", give, { once: true });
       this.#waiters.set(postingId, (this.#waiters.get(postingId) ?? new Set()).add(waiter));
-      this.#lookAt([postingId]);
+      this.#due.add(postingId);
+      this.#bell.ring();
       void this.#run();
     });
   }
@@ -75,57 +67,37 @@ export class EndWatch {
     if (waiters?.size === 0) this.#waiters.delete(postingId);
   }
 
-  #lookAt(postingIds: Iterable<number>): void {
-    for (const id of postingIds) if (this.#waiters.has(id)) this.#due.add(id);
-    this.#wake();
-  }
-
-  /** Lives as long as somebody waits. Never rejects: whoever waits is told. */
+  /** Runs while anybody waits. Never rejects: errors go to the waiters. */
   async #run(): Promise<void> {
     if (this.#isRunning) return;
     this.#isRunning = true;
     try {
       while (this.#waiters.size > 0) {
-        try {
-          await this.#opener.use(({ reading }) => this.#watch(reading));
-        } catch (error) {
-          if (!this.#mayComeBack(error)) throw error;
-          await this.#pause(pollMs);
-        }
+        await watchPostings({
+          check: async (db, isPoll) => {
+            await this.#check(db, isPoll);
+            return this.#waiters.size === 0 ? true : undefined;
+          },
+          concerns: (postingId) => this.#concerns(postingId),
+          bell: this.#bell,
+          withDatabase: (work) => this.#opener.use(({ reading }) => work(reading)),
+          isFinal: (error) => wasClosed(error instanceof DatabaseUnavailable ? error.cause : error),
+        });
       }
     } catch (error) {
-      for (const id of this.#waiters.keys()) this.#settle(id, (w) => w.reject(error));
+      for (const id of this.#waiters.keys()) this.#settle(id, (waiter) => waiter.reject(error));
     } finally {
       this.#isRunning = false;
-      this.#reachedAt = -Infinity;
     }
   }
 
-  async #watch(db: Db): Promise<void> {
-    let unlisten: (() => Promise<void>) | null = null;
-    let pollAt = 0;
-    while (this.#waiters.size > 0) {
-      const isPoll = performance.now() >= pollAt;
-      if (isPoll) await requireWrites(db);
-      await this.#look(db, isPoll);
-      this.#reachedAt = performance.now();
-      // After the first look: for what has ended already there is no need to listen.
-      if (this.#waiters.size > 0) unlisten ??= await this.#listen(db);
-      if (performance.now() >= pollAt) pollAt = performance.now() + pollMs;
-      if (this.#due.size === 0) await this.#pause(pollAt - performance.now());
-    }
-    // Nobody waits: whether this reaches the server matters to no one.
-    await unlisten?.().catch(() => {});
+  #concerns(postingId: number | null): boolean {
+    const ids = postingId === null ? this.#waiters.keys() : [postingId];
+    for (const id of ids) if (this.#waiters.has(id)) this.#due.add(id);
+    return this.#due.size > 0;
   }
 
-  /** Whether the database was there a while ago, and was lost. */
-  #mayComeBack(error: unknown): boolean {
-    const cause = error instanceof DatabaseUnavailable ? error.cause : error;
-    const isOver = performance.now() - this.#reachedAt > outageMs;
-    return !isOver && isConnectionLoss(cause) && !wasClosed(cause);
-  }
-
-  async #look(db: Db, isPoll: boolean): Promise<void> {
+  async #check(db: Db, isPoll: boolean): Promise<void> {
     const ids = [...(isPoll ? this.#waiters.keys() : this.#due)];
     this.#due.clear();
     if (ids.length === 0) return;
@@ -141,27 +113,9 @@ export class EndWatch {
     }
   }
 
-  #settle(postingId: number, tell: (waiter: Waiter) => void): void {
+  #settle(postingId: number, settle: (waiter: Waiter) => void): void {
     const waiters = this.#waiters.get(postingId) ?? [];
     this.#waiters.delete(postingId);
-    for (const waiter of waiters) tell(waiter);
-  }
-
-  async #listen(db: Db): Promise<() => Promise<void>> {
-    return await listenForEnds(
-      db,
-      (id) => this.#lookAt([id]),
-      () => this.#lookAt(this.#waiters.keys()),
-    );
-  }
-
-  #pause(ms: number): Promise<void> {
-    return new Promise((resolve) => {
-      const timer = setTimeout(resolve, Math.max(ms, 0));
-      this.#wake = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-    });
+    for (const waiter of waiters) settle(waiter);
   }
 }

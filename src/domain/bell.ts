@@ -1,0 +1,29 @@
+/** Wakes a loop that sleeps between two checks. */
+export class Bell {
+  #hasRung = false;
+  #wake = () => {};
+
+  /** Ends the present sleep, or the next one if nobody sleeps now. */
+  ring(): void {
+    this.#hasRung = true;
+    this.#wake();
+  }
+
+  /** Returns after `ms`, when the bell rings or rang since the last sleep, or on abort. */
+  async sleep(ms: number, signal?: AbortSignal): Promise<void> {
+    if (!this.#hasRung && !signal?.aborted) {
+      await new Promise<void>((resolve) => {
+        const done = () => {
+          clearTimeout(timer);
+          signal?.removeEventListener("abort", done);
+          resolve();
+        };
+        const timer = setTimeout(done, Math.max(ms, 0));
+        signal?.addEventListener("abort", done, { once: true });
+        this.#wake = done;
+      });
+    }
+    this.#hasRung = false;
+    this.#wake = () => {};
+  }
+}
