@@ -61,3 +61,15 @@ export function exitCodeFaults(readme: string, codes: Readonly<Record<string, nu
       .map((row) => `README.md has an exit code ${row} that errors.ts lacks. Remove its row.`),
   ];
 }
+
+const named = /`((?:src|sql|test|tui|build|bench|docs)\/[\w./-]+|[\w.-]+\.ts)`/g;
+
+/** Files and folders that a document names and that do not exist. Bare names are of the product. */
+export const unknownPaths = ({ path, text }: Source, paths: readonly string[]): string[] =>
+  [...text.matchAll(named)].flatMap(({ 1: name = "", index }) => {
+    const bare = name.replace(/\/$/, "");
+    const isThere = paths.some(
+      (each) => each === bare || each.startsWith(`${bare}/`) || each.endsWith(`/${bare}`),
+    );
+    return isThere ? [] : [`${path}:${lineAt(text, index)}: ${name} does not exist`];
+  });
