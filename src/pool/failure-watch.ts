@@ -12,7 +12,7 @@ export class FailureWatch {
   readonly #onStopped: (id: number, reason: string) => void;
   /** By posting: failed attempts since the last one that was done. */
   readonly #inRow = new Map<number, number>();
-  /** Those that are being stopped. */
+  /** The postings that are being stopped. */
   readonly #stopping = new Set<number>();
 
   constructor(links: Links, onStopped: (id: number, reason: string) => void) {

@@ -1,48 +1,58 @@
 import type { NewPool } from "../db/engine/pools.ts";
 import type { OutcomeState } from "../domain/attempt.ts";
-import type { LeasedJob } from "./wire/leased-job.ts";
+import type { CodeWatcher } from "./entry/code-watcher.ts";
+import type { Runner, RunnerContext } from "./run/runner.ts";
 import type { EndedAttempt } from "./session/outcome-batch.ts";
-import type { Runner, RunnerListener } from "./run/runner.ts";
-import type { Judge } from "./trust/admission-policy.ts";
-
-/** Looks after the code that jobs run. */
-export interface CodeWatcher {
-  /**
-   * Whether code has changed that workers may have imported, before these jobs are handed out: the
-   * workers are replaced then.
-   */
-  hasChanged(jobs: readonly LeasedJob[]): Promise<boolean>;
-  /** Notes that an entry point has no code here, and why. False where that was known. */
-  lack(entryPoint: string, reason: string): boolean;
-  /** Why an entry point has no code here; undefined where that is not known. */
-  reasonFor(entryPoint: string): string | undefined;
-  /** The entry points that had no code here, and may have by now: they are forgotten. */
-  mended(): Promise<string[]>;
-}
+import type { AdmissionPolicy } from "./trust/admission-policy.ts";
 
 export interface PoolOptions extends Omit<NewPool, "slots"> {
-  /** How many jobs it runs at a time. */
+  /** The number of jobs that may run at a time. */
   maxWorkers: number;
-  makeRunner: (listener: RunnerListener) => Runner;
+  makeRunner: (context: RunnerContext) => Runner;
   /** End when nothing is left to run, retries included. */
   once: boolean;
-  /** End when there was nothing to run for so long; null for never. */
+  /** End after this long without a job; null for never. */
   idleTimeoutMs: number | null;
-  /** End after so long, and take no jobs that can't be expected to end before; null for never. */
+  /** End after this long, and claim no job that is expected to take longer; null for never. */
   lifetimeMs: number | null;
-  /** When it drains, how long jobs that run have to end before they are killed; null for ever. */
+  /** When draining, kill the jobs that still run after this long; null for never. */
   graceMs: number | null;
-  /** One claim in so many goes to the oldest open lane; 0 for none. */
+  /** One in N claims goes to the oldest open lane; 0 for none. */
   oldestEvery: number;
   codeWatch: CodeWatcher;
-  /** What it may run; absent where it runs all that it may claim. */
-  trust?: Judge | null;
+  /** Which jobs may run; null for all. */
+  policy: AdmissionPolicy | null;
   log: (line: string) => void;
-  /** PoolReport of each attempt that has ended, before it is recorded. */
+  /** Called for each attempt that has ended, before it is recorded. */
   onEnded?: (ended: EndedAttempt) => void;
 }
 
-export const nothingDone = (): PoolSummary => ({
+/** What a pool does unless its options say otherwise. */
+export const poolDefaults = {
+  provides: {},
+  posters: null,
+  policy: null,
+  heartbeatTimeoutMs: 15_000,
+  oldestEvery: 10,
+  once: false,
+  idleTimeoutMs: null,
+  lifetimeMs: null,
+  graceMs: null,
+} satisfies Partial<PoolOptions>;
+
+/** What a pool did in its life: the number of attempts by state, and more. */
+export interface PoolSummary extends Record<OutcomeState, number> {
+  /** Outcomes that the database refused because their leases had been taken away. */
+  refused: number;
+  /** Jobs that were released without an attempt. */
+  released: number;
+  /** Postings that were stopped because their jobs failed. */
+  stopped: number;
+  /** Whether postings are left that this pool does not admit. */
+  refusesAny: boolean;
+}
+
+export const emptySummary = (): PoolSummary => ({
   done: 0,
   failed: 0,
   retried: 0,
@@ -52,14 +62,3 @@ export const nothingDone = (): PoolSummary => ({
   stopped: 0,
   refusesAny: false,
 });
-
-/** What a pool did in its life: attempts by how they ended, and the rest. */
-export interface PoolSummary extends Record<OutcomeState, number> {
-  /** Outcomes that came after their lease had been taken away. */
-  refused: number;
-  released: number;
-  /** Postings that it stopped because their jobs failed. */
-  stopped: number;
-  /** Whether postings are left that it does not run. */
-  refusesAny: boolean;
-}

@@ -3,13 +3,13 @@ import { Dispatcher } from "./run/dispatcher.ts";
 import type { PoolOptions } from "./options.ts";
 import type { WorkerOptions } from "./run/worker-process.ts";
 
-/** The options of a pool whose jobs run in so many worker processes. */
+/** The options of a pool that runs its jobs in worker processes. */
 export const withWorkers = (
   maxWorkers: number,
   worker: WorkerOptions,
   { reloads }: { reloads: boolean },
 ): Pick<PoolOptions, "maxWorkers" | "makeRunner" | "codeWatch"> => ({
   maxWorkers,
-  makeRunner: (listener) => new Dispatcher(maxWorkers, worker, listener),
+  makeRunner: (context) => new Dispatcher(maxWorkers, worker, context),
   codeWatch: new CodeWatch(worker.root, { reloads }),
 });

@@ -19,10 +19,10 @@ const listener = {
   onLost: () => {},
   onSilence: () => {},
   onRescue: () => {},
-  onRefused: () => {},
   onWritten: () => {},
-  onReplaced: () => {},
-  onHold: () => {},
+  outcomes: { onRefused: () => {}, onReplaced: () => {}, onBacklog: () => {} },
+  isCurrent: () => true,
+  log: () => {},
   onError: () => {},
 };
 

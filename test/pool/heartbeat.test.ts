@@ -21,7 +21,7 @@ test("news that come all the time do not put the beat off for ever", async () =>
     running: () => [],
     isWaiting: () => false,
     output: () => [],
-    told: () => new Tally().take(0),
+    takeReport: () => new Tally().take(0),
     onBeat: () => void (beats.push(performance.now()) === 3 && third.resolve()),
     onLost: () => third.reject(new Error("lost")),
     onSilence: () => third.reject(new Error("silent")),

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 
 import type { LeasedJob } from "../../src/pool/wire/leased-job.ts";
-import { InProcess } from "../../src/pool/run/in-process.ts";
+import { InProcessRunner } from "../../src/pool/run/in-process-runner.ts";
 
 const posting: LeasedJob["posting"] = {
   ...{ id: 1, routeId: 1, entryPoint: "a.ts#f", jobCount: 100, maxAttempts: 1, backoffMs: 0 },
@@ -30,19 +30,24 @@ test("L4: of a lease with a limit no more run at a time, and others run beside i
   const all = Promise.withResolvers<void>();
   let left = 60;
   const nothing = () => {};
-  const runner = new InProcess(
+  const runner = new InProcessRunner(
     { concurrency: 5, load: () => Promise.resolve(work) },
     {
-      onEnd: () => void (--left === 0 && all.resolve()),
-      ...{ onLost: nothing, onSpawnFailed: nothing, onHungry: nothing, onLongJob: nothing },
-      ...{
-        onProfile: nothing,
+      attempts: {
+        onEnd: () => void (--left === 0 && all.resolve()),
+        onTerminated: nothing,
+        onLongJob: nothing,
         onProgress: nothing,
-        onSurplus: nothing,
-        onLate: nothing,
-        onLacking: nothing,
+        onProfile: nothing,
       },
-      ...{ hasPeers: () => false, mayStart: () => true, jobTime: () => null },
+      supply: {
+        onRoom: nothing,
+        onReturned: nothing,
+        mayStart: () => true,
+        hasPeers: () => false,
+        jobTime: () => null,
+      },
+      onStartFailed: nothing,
     },
   );
   runner.add([...jobs(7, 2, 20), ...jobs(8, 1, 20)]);

@@ -75,7 +75,7 @@ async function deathOf(oomKills: OomKills, beforehand: () => void): Promise<JobE
       beforehand();
       process.kill(worker.pid, "SIGKILL");
     },
-    onDeath: death.resolve,
+    onExit: death.resolve,
   });
   return await death.promise;
 }

@@ -9,14 +9,14 @@ import { parseProvides, type Provides } from "../../domain/capabilities.ts";
 import { type ExitCode, exitCodes } from "../../domain/errors.ts";
 import { startPool } from "../../domain/explain.ts";
 import { withWorkers } from "../../pool/with-workers.ts";
-import type { PoolOptions, PoolSummary } from "../../pool/options.ts";
-import { Allow } from "../../pool/trust/allow-list.ts";
+import { poolDefaults, type PoolOptions, type PoolSummary } from "../../pool/options.ts";
+import { AllowList } from "../../pool/trust/allow-list.ts";
 import { type Confinement, findWorkerUser, NoConfinement } from "../../pool/run/confinement.ts";
 import { parseEnv } from "../../pool/wire/environment.ts";
 import { Pool } from "../../pool/pool.ts";
 import { projectOfPool } from "../../pool/entry/project.ts";
-import { Trust } from "../../pool/trust/signature-policy.ts";
-import type { Judge } from "../../pool/trust/admission-policy.ts";
+import { SignaturePolicy } from "../../pool/trust/signature-policy.ts";
+import type { AdmissionPolicy } from "../../pool/trust/admission-policy.ts";
 import { build } from "../../version.ts";
 import { pluralize } from "../output/pluralize.ts";
 import { PdoflowCommand } from "../shell/command.ts";
@@ -204,13 +204,14 @@ export class PoolCommand extends PdoflowCommand {
       confinement: this.#confinement(options),
     };
     return {
+      ...poolDefaults,
       host: context.host,
       pid: context.pid,
       version: build,
       osUser: context.osUser(),
       provides,
       project: projectOfPool({ option: project, env: context.env, root, target }),
-      trust: this.#judge(root, provides),
+      policy: this.#policy(root, provides),
       posters: this.#posters(target.user),
       heartbeatTimeoutMs: options.heartbeatTimeout,
       idleTimeoutMs: options.idleTimeout ?? null,
@@ -234,17 +235,17 @@ export class PoolCommand extends PdoflowCommand {
     return { user, files: limitFiles ?? null, processes: limitProcesses ?? null };
   }
 
-  #judge(root: string, provides: Provides): Judge | null {
-    const trust = this.#trust(root, provides);
-    return this.allow === undefined ? trust : new Allow(this.allow, trust);
+  #policy(root: string, provides: Provides): AdmissionPolicy | null {
+    const signatures = this.#signatures(root, provides);
+    return this.allow === undefined ? signatures : new AllowList(this.allow, signatures);
   }
 
-  #trust(root: string, provides: Provides): Trust | null {
+  #signatures(root: string, provides: Provides): SignaturePolicy | null {
     if (this.trust === undefined) return null;
     const folder = resolve(this.context.cwd, this.trust);
-    const trust = new Trust(folder, { root, provides });
-    this.say(`pool: runs only what is signed by one of ${pluralize(trust.keyCount, "key")}`);
-    return trust;
+    const policy = new SignaturePolicy(folder, { root, provides });
+    this.say(`pool: runs only what is signed by one of ${pluralize(policy.keyCount, "key")}`);
+    return policy;
   }
 
   /** Says which projects the postings are of that it did not run. */

@@ -14,6 +14,7 @@ import { type ExitCode, exitCodes, InvalidInput } from "../../domain/errors.ts";
 import { bar, paceOf, roughTime, type Sample, withSample } from "../../domain/pace.ts";
 import { encodeArgs } from "../../job/values.ts";
 import { parseEnv } from "../../pool/wire/environment.ts";
+import { poolDefaults } from "../../pool/options.ts";
 import { Pool } from "../../pool/pool.ts";
 import type { WholeOutput } from "../../pool/wire/protocol.ts";
 import { type Piece, Spool } from "../../pool/wire/spool.ts";
@@ -29,7 +30,6 @@ import { type EndedJob, RunOutput } from "../output/run-output.ts";
 
 const Options = v.object({ maxWorkers: v.optional(wholeNumber(1, 1024)) });
 const showEveryMs = 250;
-const noLimits = { jobsMax: null, memoryMaxBytes: null };
 
 export class RunCommand extends PostingCommand {
   static override paths = [["run"]];
@@ -110,20 +110,32 @@ export class RunCommand extends PostingCommand {
       ...(isCommand && !this.json ? { spool: new Spool() } : {}),
       // As in the shell that the command was typed in, where nothing else is said.
       handsOn: parseEnv(this.env ?? (isCommand ? "*" : "")),
-      ...{ root: resolve(context.cwd, this.root ?? "."), ...noLimits },
+      root: resolve(context.cwd, this.root ?? "."),
     };
     return await this.explaining(target, async () => {
       const start = () =>
         Pool.start(target, {
-          ...{ host: context.host, pid: context.pid, version: build, osUser: context.osUser() },
-          ...{ heartbeatTimeoutMs: 15_000, idleTimeoutMs: null, lifetimeMs: null },
-          ...{ graceMs: null, provides: {}, posters: null, oldestEvery: 0 },
-          ...{ once: true, run: posting.run, onEnded: (end) => output.add(end) },
+          ...this.#poolDefaults(),
+          run: posting.run,
+          onEnded: (end) => output.add(end),
           log: (line) => this.#log(line),
           ...withWorkers(maxWorkers, worker, { reloads: false }),
         });
       return await this.#work(start, id, jobCount, output);
     });
+  }
+
+  #poolDefaults() {
+    const { host, pid, osUser } = this.context;
+    return {
+      ...poolDefaults,
+      host,
+      pid,
+      version: build,
+      osUser: osUser(),
+      oldestEvery: 0,
+      once: true,
+    };
   }
 
   /** Runs the pool to its end, or to that of the heartbeat timeout of whoever waits for it. */
@@ -195,7 +207,7 @@ export class RunCommand extends PostingCommand {
 
   /** On a terminal the progress says enough, except that the code of the jobs is missing. */
   #log(line: string): void {
-    if (this.context.isTerminal.stderr && !line.includes("is passed by")) return;
+    if (this.context.isTerminal.stderr && !line.includes("is skipped")) return;
     this.#clear();
     this.say(`run: ${line}`);
   }

@@ -13,6 +13,7 @@ import { exitCodes } from "../../domain/errors.ts";
 import { parse } from "../../domain/parse.ts";
 import { serverPlace } from "../../domain/server-place.ts";
 import { encodeArgs } from "../../job/values.ts";
+import { poolDefaults } from "../../pool/options.ts";
 import { Pool } from "../../pool/pool.ts";
 import { withWorkers } from "../../pool/with-workers.ts";
 import { ensureServer, stopServer } from "../../server/server.ts";
@@ -25,7 +26,6 @@ import { Progress } from "../shell/progress.ts";
 
 const mostFiles = 10_000;
 const batchSize = 1_000;
-const noLimits = { jobsMax: null, memoryMaxBytes: null };
 /** Where there are files on most machines, for who has few of their own at hand. */
 const systemFolders = [
   "/usr/share",
@@ -115,14 +115,15 @@ export class DemoCommand extends PdoflowCommand {
 
   async #work(db: Db, root: string, id: number, jobCount: number) {
     const { context } = this;
-    const worker = { program: context.program, root, env: context.env, ...noLimits };
+    const worker = { program: context.program, root, env: context.env };
     const pool = await Pool.start(db.target, {
+      ...poolDefaults,
       host: context.host,
       pid: context.pid,
       version: build,
       osUser: context.osUser(),
-      ...{ heartbeatTimeoutMs: 15_000, idleTimeoutMs: null, lifetimeMs: null, graceMs: null },
-      ...{ provides: {}, posters: null, oldestEvery: 0, once: true },
+      oldestEvery: 0,
+      once: true,
       log: (line) => this.say(`demo: ${line}`),
       ...withWorkers(context.cores, worker, { reloads: false }),
     });

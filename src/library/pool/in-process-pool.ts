@@ -5,9 +5,10 @@ import { join } from "node:path";
 import { osUser } from "../../db/connection/os-user.ts";
 import type { Target } from "../../db/connection/settings.ts";
 import { entryPointOf, markedJobs } from "../../job/job-mark.ts";
-import { InProcess } from "../../pool/run/in-process.ts";
+import { InProcessRunner } from "../../pool/run/in-process-runner.ts";
 import { type EntryFunction, loadPosted } from "../../pool/entry/load-entry-point.ts";
 import { missingCode } from "../../pool/worker/missing-code.ts";
+import { poolDefaults } from "../../pool/options.ts";
 import { Pool } from "../../pool/pool.ts";
 import { projectOfPool } from "../../pool/entry/project.ts";
 import { RootWatch } from "../../pool/entry/root-watch.ts";
@@ -31,19 +32,20 @@ export async function startInProcess(
   const jobs = new OwnJobs(root);
   const { name, version } = runtime();
   return await Pool.start(target, {
+    ...poolDefaults,
     ...options,
-    ...{ host: hostname(), pid: process.pid, osUser: osUser() },
+    host: hostname(),
+    pid: process.pid,
+    osUser: osUser(),
     version: `in a program (${name} ${version})`,
     project: projectOfPool({ option, env: process.env, root, target }),
-    ...{ provides: {}, posters: null, heartbeatTimeoutMs: 15_000, oldestEvery: 10 },
-    ...{ idleTimeoutMs: null, lifetimeMs: null },
     codeWatch: new RootWatch(async (entryPoint) => {
       jobs.forget(entryPoint);
       return (await missingCode(jobs.load(entryPoint))) === null;
     }),
     maxWorkers: concurrency,
-    makeRunner: (listener) =>
-      new InProcess({ concurrency, load: (entryPoint) => jobs.load(entryPoint) }, listener),
+    makeRunner: (context) =>
+      new InProcessRunner({ concurrency, load: (entryPoint) => jobs.load(entryPoint) }, context),
   });
 }
 

@@ -2,7 +2,7 @@ import { parseEntryPoint } from "../../domain/entry-point.ts";
 import { bunResolve } from "./bun-resolve.ts";
 import { resolveEntryFile } from "./entry-file.ts";
 import type { LeasedJob } from "../wire/leased-job.ts";
-import type { CodeWatcher } from "../options.ts";
+import type { CodeWatcher } from "./code-watcher.ts";
 import { anyIsThere, haveChanged, type ModuleGraph, readModuleGraph } from "./module-graph.ts";
 
 /** Looking takes a twentieth of the time at most, and is not put off for longer than this. */
@@ -67,7 +67,7 @@ export class CodeWatch implements CodeWatcher {
     return hasOther && this.#reloads;
   }
 
-  lack(entryPoint: string, reason: string): boolean {
+  noteMissing(entryPoint: string, reason: string): boolean {
     const isNew = this.#lacking.get(entryPoint)?.reason !== reason;
     const graph = this.#known.get(entryPoint) ?? nothing;
     this.#lacking.set(entryPoint, { reason, graph });
@@ -79,7 +79,7 @@ export class CodeWatch implements CodeWatcher {
     return this.#lacking.get(entryPoint)?.reason;
   }
 
-  async mended(): Promise<string[]> {
+  async takeMended(): Promise<string[]> {
     const found: string[] = [];
     for (const [entryPoint, { graph }] of this.#lacking) {
       const { stamps, missing } = graph;

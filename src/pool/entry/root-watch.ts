@@ -1,4 +1,4 @@
-import type { CodeWatcher } from "../options.ts";
+import type { CodeWatcher } from "./code-watcher.ts";
 
 const mostLacking = 1_000;
 
@@ -15,7 +15,7 @@ export class RootWatch implements CodeWatcher {
     return Promise.resolve(false);
   }
 
-  lack(entryPoint: string, reason: string): boolean {
+  noteMissing(entryPoint: string, reason: string): boolean {
     const isNew = this.#reasons.get(entryPoint) !== reason;
     if (this.#reasons.size < mostLacking) this.#reasons.set(entryPoint, reason);
     return isNew;
@@ -25,7 +25,7 @@ export class RootWatch implements CodeWatcher {
     return this.#reasons.get(entryPoint);
   }
 
-  async mended(): Promise<string[]> {
+  async takeMended(): Promise<string[]> {
     const found: string[] = [];
     for (const entryPoint of this.#reasons.keys()) {
       if (await this.#isThere(entryPoint)) found.push(entryPoint);

@@ -1,56 +1,38 @@
 import type { LiveOutput } from "../../db/engine/follow.ts";
-import type { RunningJob } from "../../db/engine/pools.ts";
 import type { JobError } from "../../domain/attempt.ts";
-import { lostEnd, stoppedEnd } from "./ended-attempt.ts";
-import { Backlog } from "../wire/backlog.ts";
 import type { LeasedJob } from "../wire/leased-job.ts";
 import type { End, ProfileMessage, ProgressMessage, WorkerMessage } from "../wire/protocol.ts";
+import { BaseRunner, watchEveryMs } from "./base-runner.ts";
+import { CrashAttribution } from "./crash-attribution.ts";
+import { lostEnd, stoppedEnd } from "./ended-attempt.ts";
 import {
-  longMs,
-  type Runner,
-  type RunnerListener,
+  type RunnerContext,
   signalGraceMs,
-  timedOut,
-  type Verdict,
+  type Termination,
+  type TerminationReason,
 } from "./runner.ts";
 import { Sharing } from "./sharing.ts";
-import type { Running, Slot } from "./slot.ts";
-import { UnseenDeaths } from "./unseen-deaths.ts";
+import type { WorkerRun, WorkerSlot } from "./worker-slot.ts";
 import type { WorkerOptions } from "./worker-process.ts";
 import { WorkerSet } from "./worker-set.ts";
 
-const watchEveryMs = 50;
-
-/** Keeps worker processes alive and shares the jobs at hand out among them. */
-export class Dispatcher implements Runner {
+/** Runs jobs in worker processes: keeps the processes alive and shares the jobs among them. */
+export class Dispatcher extends BaseRunner<WorkerRun> {
   readonly #options: WorkerOptions;
-  readonly #listener: RunnerListener;
   readonly #slots: WorkerSet;
-  readonly #unseenDeaths = new UnseenDeaths();
-  readonly #watching: Timer;
-  readonly #backlog = new Backlog();
+  readonly #crashes = new CrashAttribution();
   readonly #sharing: Sharing;
-  #isStopping = false;
 
-  constructor(workers: number, options: WorkerOptions, listener: RunnerListener) {
+  constructor(workers: number, options: WorkerOptions, context: RunnerContext) {
+    super(workers, context);
     this.#options = options;
-    this.#listener = listener;
     this.#slots = new WorkerSet(workers, options, {
       onMessage: (slot, message) => this.#receive(slot, message),
-      onDeath: (slot, reason) => this.#bury(slot, reason),
-      onStartFailed: (failure) => listener.onSpawnFailed(failure),
+      onWorkerExit: (slot, reason) => this.#onWorkerExit(slot, reason),
+      onStartFailed: (failure) => context.onStartFailed(failure),
     });
-    this.#sharing = new Sharing(workers, this.#slots, (entry) => listener.jobTime(entry));
+    this.#sharing = new Sharing(workers, this.#slots, (entry) => context.supply.jobTime(entry));
     this.#slots.startMissing();
-    this.#watching = setInterval(() => this.#watch(), watchEveryMs);
-  }
-
-  get backlog(): number {
-    return this.#backlog.ready(this.#sharing.room);
-  }
-
-  get bytes(): number {
-    return this.#slots.bytes + this.#backlog.bytes;
   }
 
   get idle(): number {
@@ -61,98 +43,68 @@ export class Dispatcher implements Runner {
     return this.#slots.busy;
   }
 
-  get all(): LeasedJob[] {
-    return [...[...this.#slots].flatMap((slot) => slot.held), ...this.#backlog.all];
+  protected get handedOut(): LeasedJob[] {
+    return [...this.#slots].flatMap((slot) => slot.unfinished);
   }
 
-  get isIdle(): boolean {
-    return this.#backlog.count === 0 && this.#slots.busy === 0;
+  protected get handedOutBytes(): number {
+    return this.#slots.bytes;
   }
 
-  get longRunning(): RunningJob[] {
-    const since = performance.now() - longMs;
-    return [...this.#slots].flatMap(({ running }) => {
-      if (!running || running.since > since) return [];
-      const { job, progress } = running;
-      const { posting, seq, attempt } = job;
-      const told = progress && { progress: progress.share, note: progress.note };
-      return [{ posting: posting.id, seq, attempt, ...told }];
-    });
+  protected running(now: number): WorkerRun[] {
+    return [...this.#slots].flatMap((slot) => slot.poll(now) ?? []);
+  }
+
+  protected room(job: LeasedJob | undefined): number {
+    return this.#sharing.room(job);
   }
 
   output(postings: readonly number[]): LiveOutput[] {
     return [...this.#slots].flatMap((slot) => slot.output(postings) ?? []);
   }
 
-  isWaiting(postingId: number): boolean {
-    return this.#backlog.has(postingId);
-  }
-
-  add(jobs: readonly LeasedJob[]): void {
-    this.#backlog.push(jobs);
-    this.fill();
-  }
-
-  /** Hands out what is there: first to workers without work, then ahead to the others. */
-  fill(): void {
-    // What no worker has started is not to be started now.
-    if (!this.#listener.mayStart()) return this.#takeAllBack();
+  /** Hands out the backlog: first to idle workers, then ahead to the others. */
+  protected fill(): void {
+    if (!this.context.supply.mayStart()) return this.jobs.unshift(this.takeUnstarted());
     for (const ahead of [false, true]) {
       for (const slot of this.#slots) {
-        if (this.#backlog.count === 0) return;
+        if (this.jobs.count === 0) return;
         if (!slot.hasRoom(ahead)) continue;
-        const jobs = this.#backlog.find((first) => this.#sharing.mayHave(slot, first, ahead)) ?? [];
+        const jobs = this.jobs.find((first) => this.#sharing.mayHave(slot, first, ahead)) ?? [];
         const count = this.#sharing.chunkOf(jobs);
         if (count > 0 && slot.mayCarry(jobs.slice(0, count))) {
-          slot.hand(this.#backlog.take(jobs, count));
+          slot.hand(this.jobs.take(jobs, count));
         }
       }
     }
   }
 
-  /** Takes back what no worker has started, where `isWanted`, to be released (rule 4). */
-  withdraw(isWanted: (job: LeasedJob) => boolean): LeasedJob[] {
-    const all = [
-      ...[...this.#slots].flatMap((slot) => slot.withdraw(Infinity)),
-      ...this.#backlog.all,
-    ];
-    this.#backlog.clear();
-    this.#backlog.push(all.filter((job) => !isWanted(job)));
-    return all.filter(isWanted);
+  protected takeUnstarted(): LeasedJob[] {
+    return [...this.#slots].flatMap((slot) => slot.withdraw(Infinity));
   }
 
-  /** Kills the workers that run a job for which `sentence` gives a verdict. */
-  condemn(sentence: (running: Running) => Omit<Verdict, "job"> | null): void {
-    const now = performance.now();
-    for (const slot of this.#slots) {
-      const running = slot.look(now);
-      const verdict = running && !slot.verdict ? sentence(running) : null;
-      if (!running || !verdict) continue;
-      slot.verdict = { job: running.job, ...verdict };
-      this.#retire(slot); // starts no other job: that would be killed with this one's worker
-      this.#end(slot, running, verdict.error.message, verdict.state);
-    }
-  }
-
-  /** Ends what a worker runs: by its signal, where the job listens to that, and then by force. */
-  #end(slot: Slot, running: Running, message: string, state: Verdict["state"]): void {
+  protected terminateOne(running: WorkerRun, reason: TerminationReason): void {
+    const slot = [...this.#slots].find((each) => each.running === running);
+    if (!slot || slot.termination) return;
     const { chunk, position, job } = running;
     const { graceMs } = job.posting;
-    const isHeard = slot.process.page.hasSignal(running);
-    const name = state === "cancelled" ? "Cancelled" : "Timeout";
+    slot.termination = { job, ...reason };
+    this.#replace(slot); // starts no other job: that would be killed with this one's worker
+    const hasSignal = slot.process.page.hasSignal(running);
+    const name = reason.state === "cancelled" ? "Cancelled" : "Timeout";
+    const { message } = reason.error;
     slot.process.send({ kind: "stop", chunk, position, reason: { name, message } });
-    slot.process.end(graceMs, isHeard ? Math.min(signalGraceMs, graceMs) : 0);
+    slot.process.end(graceMs, hasSignal ? Math.min(signalGraceMs, graceMs) : 0);
   }
 
-  /** Replaces the workers, each as soon as the job that it runs has ended. */
-  renew(): void {
-    for (const slot of this.#slots) this.#retire(slot);
+  /** Each worker is replaced as soon as the job that it runs has ended. */
+  replaceWorkers(): void {
+    for (const slot of this.#slots) this.#replace(slot);
     this.fill();
   }
 
-  /** Kills all workers and forgets all jobs: their leases are gone, or will be. */
   abandon(): void {
-    this.#backlog.clear();
+    this.jobs.clear();
     for (const slot of this.#slots) {
       this.#slots.delete(slot);
       slot.process.kill();
@@ -160,127 +112,109 @@ export class Dispatcher implements Runner {
     this.#slots.startMissing();
   }
 
-  /** Ends the workers, whatever they do. */
   async stop(): Promise<void> {
-    this.#isStopping = true;
-    clearInterval(this.#watching);
+    this.stopWatching();
     await this.#slots.stop();
   }
 
-  #receive(slot: Slot, message: WorkerMessage): void {
-    if (!this.#slots.has(slot)) return; // abandoned: its jobs are others' by now
+  #receive(slot: WorkerSlot, message: WorkerMessage): void {
+    if (!this.#slots.has(slot)) return; // abandoned: other pools may have its jobs by now
+    const { supply } = this.context;
     if (message.kind === "ready") this.#slots.ready(slot);
     if (message.kind === "lacking")
-      this.#listener.onLacking(slot.takeBack(message), message.reason);
+      supply.onReturned(slot.takeBack(message), { missingCode: message.reason });
     if (message.kind === "late") {
       const late = slot.withdraw(Infinity, ({ number }) => number === message.chunk);
-      if (late.length > 0) this.#listener.onLate(late);
+      if (late.length > 0) supply.onReturned(late, "late");
     }
     if (message.kind === "progress") return this.#progress(slot, message);
     if (message.kind === "profile") return this.#profile(slot, message);
     if (message.kind === "ended" && !this.#ended(slot, message)) return slot.process.kill();
     this.fill();
-    this.#listener.onHungry();
+    supply.onRoom();
   }
 
-  /** False where it speaks of jobs that can't have ended in it: user code. */
-  #ended(slot: Slot, { chunk, ends }: { chunk: number; ends: End[] }): boolean {
+  /** Returns false if the message, forged by user code, names jobs that can't have ended. */
+  #ended(slot: WorkerSlot, { chunk, ends }: { chunk: number; ends: End[] }): boolean {
+    const { attempts } = this.context;
     for (const end of ends) {
       const job = slot.end(chunk, end.position);
       if (job === null) return false;
       end.output = slot.process.takeOutput(end.output);
-      // What it throws while it is stopped is for that reason.
-      const verdict = slot.verdict?.job === job && !end.isDone ? slot.verdict : null;
-      if (verdict) this.#listener.onLost(verdict, stoppedEnd(verdict, end), slot.process.pid);
-      else this.#listener.onEnd(job, end, slot.process.pid);
+      // An error that a job throws while it is being stopped comes from the stop.
+      const termination = slot.termination?.job === job && !end.isDone ? slot.termination : null;
+      const { pid } = slot.process;
+      if (termination) attempts.onTerminated(termination, stoppedEnd(termination, end), pid);
+      else attempts.onEnd(job, end, pid);
     }
-    this.#retireIfWorn(slot);
+    if (slot.isReplaced || this.#isWorn(slot)) this.#replace(slot);
     return true;
   }
 
-  #progress(slot: Slot, { chunk, position, share, note }: ProgressMessage): void {
-    const running = slot.look(performance.now());
+  #progress(slot: WorkerSlot, { chunk, position, share, note }: ProgressMessage): void {
+    const running = slot.poll(performance.now());
     if (running?.chunk !== chunk || running.position !== position) return; // it has ended
     running.progress = { share, note };
-    this.#listener.onProgress();
+    this.context.attempts.onProgress();
   }
 
-  #profile(slot: Slot, { chunk, position, stacks }: ProfileMessage): void {
+  #profile(slot: WorkerSlot, { chunk, position, stacks }: ProfileMessage): void {
     const job = slot.peek(chunk, position);
-    if (job) this.#listener.onProfile(job, { jobs: 1, stacks });
+    if (job) this.context.attempts.onProfile(job, { jobs: 1, stacks });
   }
 
-  #takeAllBack(): void {
-    for (const slot of this.#slots) this.#takeFrom(slot);
-  }
-
-  #takeFrom(slot: Slot): void {
-    this.#backlog.unshift(slot.withdraw(Infinity));
-  }
-
-  /** Hands it nothing more, and replaces it once it has nothing left. */
-  #retire(slot: Slot): void {
-    slot.isRetiring = true;
-    this.#takeFrom(slot);
+  /** Hands it no more jobs, and replaces it once it has none left. */
+  #replace(slot: WorkerSlot): void {
+    slot.isReplaced = true;
+    this.jobs.unshift(slot.withdraw(Infinity));
     if (slot.isEmpty) slot.process.kill();
   }
 
-  #retireIfWorn(slot: Slot): void {
-    const { jobsMax, memoryMaxBytes } = this.#options;
-    const isWorn =
-      (jobsMax !== null && slot.jobsEnded >= jobsMax) ||
-      (memoryMaxBytes !== null && slot.process.memoryBytes() > memoryMaxBytes);
-    if (isWorn || slot.isRetiring) this.#retire(slot);
+  #isWorn(slot: WorkerSlot): boolean {
+    const { jobsMax = null, memoryMaxBytes = null } = this.#options;
+    if (jobsMax !== null && slot.jobsEnded >= jobsMax) return true;
+    return memoryMaxBytes !== null && slot.process.memoryBytes() > memoryMaxBytes;
   }
 
-  /** Rule 7: of a dead worker's jobs, the one that it ran is lost; the rest goes to the others. */
-  #bury(slot: Slot, reason: JobError): void {
-    if (!this.#slots.delete(slot) || this.#isStopping) return;
+  /** Rule 7: of a dead worker's jobs the one that it ran is lost; other workers get the rest. */
+  #onWorkerExit(slot: WorkerSlot, reason: JobError): void {
+    if (!this.#slots.delete(slot) || this.isStopped) return;
     const now = performance.now();
-    const running = slot.look(now);
-    const lost = running?.job ?? (slot.isReady ? this.#unseenDeaths.blame(slot.held) : null);
+    const running = slot.poll(now);
+    const jobs = slot.unfinished;
+    const lost = running?.job ?? (slot.isReady ? this.#crashes.attributeCrash(jobs) : null);
     if (lost) {
-      const died: Verdict = { job: lost, state: "failed", error: reason };
-      const verdict = slot.verdict?.job === lost ? slot.verdict : died;
-      const end = lostEnd(verdict, now - (running?.since ?? now), slot.process.lastOutput());
-      this.#listener.onLost(verdict, end, slot.process.pid);
+      const crash: Termination = { job: lost, state: "failed", error: reason };
+      const termination = slot.termination?.job === lost ? slot.termination : crash;
+      const end = lostEnd(termination, now - (running?.since ?? now), slot.process.lastOutput());
+      this.context.attempts.onTerminated(termination, end, slot.process.pid);
     }
-    this.#takeOver(slot.held.filter((job) => job !== lost));
+    this.#takeOver(jobs.filter((job) => job !== lost));
     this.#slots.replace(slot, reason.message);
     this.fill();
-    this.#listener.onHungry();
+    this.context.supply.onRoom();
   }
 
-  /** Jobs of a worker that died: to be handed to others or, without their arguments, released. */
+  /** Hands jobs of a dead worker to others or, if their arguments are gone, releases them. */
   #takeOver(jobs: readonly LeasedJob[]): void {
-    this.#backlog.unshift(jobs.filter(({ args }) => args !== ""));
+    this.jobs.unshift(jobs.filter(({ args }) => args !== ""));
     const bare = jobs.filter(({ args }) => args === "");
-    if (bare.length > 0) this.#listener.onSurplus(bare);
+    if (bare.length > 0) this.context.supply.onReturned(bare, "surplus");
   }
 
-  #watch(): void {
-    const now = performance.now();
-    let hasNewLong = false;
-    let hasLetGo = false;
+  protected tend(running: readonly WorkerRun[], now: number): void {
+    let hasFreed = false;
     for (const slot of this.#slots) {
-      const running = slot.look(now);
-      const ageMs = running ? now - running.since : 0;
-      hasNewLong ||= ageMs >= longMs && ageMs < longMs + watchEveryMs * 1.5;
-      if (ageMs >= watchEveryMs) slot.process.boundOutput();
-      hasLetGo = slot.letGo() || hasLetGo;
+      const run = running.find((each) => each === slot.running);
+      if (run && now - run.since >= watchEveryMs) slot.process.boundOutput();
+      hasFreed = slot.letGo() || hasFreed;
     }
-    this.condemn(({ job, since }) => timedOut(job, now - since));
-    if (hasNewLong) this.#listener.onLongJob();
     this.#steal(now);
-    this.fill(); // it may not have been allowed to start any
-    const count = this.#sharing.surplusOf(this.#backlog, this.#listener.hasPeers());
-    if (count > 0) this.#listener.onSurplus(this.#backlog.takeLast(count));
-    if (hasLetGo) this.#listener.onHungry();
+    if (hasFreed) this.context.supply.onRoom();
   }
 
   #steal(now: number): void {
     if (this.backlog > 0 || this.idle === 0) return;
-    this.#backlog.push(this.#slots.takeSpare(now, (job) => this.#sharing.room(job) > 0));
-    this.fill();
+    this.jobs.push(this.#slots.takeSpare(now, (job) => this.#sharing.room(job) > 0));
   }
 }

@@ -3,7 +3,7 @@ import { retryDelayMs } from "../../domain/backoff.ts";
 import type { LeasedJob } from "../wire/leased-job.ts";
 import type { End, EndDetails, Output } from "../wire/protocol.ts";
 import type { EndedAttempt } from "../session/outcome-batch.ts";
-import type { Verdict } from "./runner.ts";
+import type { Termination } from "./runner.ts";
 
 /**
  * How an attempt ended, for the recorder. `now` is of the performance clock, `random` in [0, 1).
@@ -38,7 +38,7 @@ export function endedAttempt(
 }
 
 /** The end of a job that threw while it was being stopped: the reason, caused by what it threw. */
-export const stoppedEnd = ({ error }: Verdict, end: End): EndDetails => ({
+export const stoppedEnd = ({ error }: Termination, end: End): EndDetails => ({
   ...end,
   // As text: what a worker calls JSON is not parsed here.
   text: `${JSON.stringify(error).slice(0, -1)},"cause":${end.text ?? "null"}}`,
@@ -46,7 +46,7 @@ export const stoppedEnd = ({ error }: Verdict, end: End): EndDetails => ({
 
 /** The end of a job whose worker died or was killed, after so many ms. */
 export const lostEnd = (
-  { job, error }: Verdict,
+  { job, error }: Termination,
   durationMs: number,
   output: Output,
 ): EndDetails => ({

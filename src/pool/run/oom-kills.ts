@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 
 /** How sure it is that the kernel killed a process of ours, for want of memory. */
-export type OomVerdict = "certain" | "probable";
+export type OomCertainty = "certain" | "probable";
 
 /** A file in which the kernel counts the processes that it killed for want of memory. */
 export interface OomCounter {
@@ -40,7 +40,7 @@ export class OomKills implements Disposable {
    * Whether a worker that has just died of SIGKILL was killed so; each kill explains one death.
    * `now` is of the performance clock.
    */
-  explain(now: number): OomVerdict | null {
+  explain(now: number): OomCertainty | null {
     this.look(now);
     if (!this.#counter || this.#open === 0 || now - this.#seenAt > explainsForMs) return null;
     this.#open--;

@@ -7,81 +7,87 @@ import type { LeasedJob } from "../wire/leased-job.ts";
 import type { End, EndDetails } from "../wire/protocol.ts";
 import type { StartFailure } from "./worker-starts.ts";
 
-/** Why a job is stopped on purpose, and what becomes of it. */
-export interface Verdict {
-  job: LeasedJob;
+/** Why an attempt ends before its job does, and with which state. */
+export interface TerminationReason {
   state: Extract<OutcomeState, "failed" | "cancelled">;
   error: JobError;
 }
 
-export interface RunnerListener {
+/** An attempt that was stopped on purpose, or whose worker died. */
+export interface Termination extends TerminationReason {
+  job: LeasedJob;
+}
+
+/** Receives what happens to jobs that were started. */
+export interface AttemptListener {
   onEnd(job: LeasedJob, end: End, workerPid: number): void;
-  /** Its worker died, or the job was stopped on purpose, for the reason in the verdict. */
-  onLost(verdict: Verdict, end: EndDetails, workerPid: number): void;
-  /** A worker could not be started. */
-  onSpawnFailed(failure: StartFailure): void;
-  /** Some worker has room. */
-  onHungry(): void;
-  /** A job has been running for a while, and was not before. */
+  onTerminated(termination: Termination, end: EndDetails, workerPid: number): void;
+  /** A job has just become a long one (`longMs`). */
   onLongJob(): void;
-  /** Where a job has spent its time was sampled. */
-  onProfile(job: LeasedJob, profile: Profile): void;
-  /** A job has told how far it is. */
+  /** A job has reported its progress. */
   onProgress(): void;
-  /** Whether other pools are alive. */
-  hasPeers(): boolean;
-  /** These take longer than was thought when they were claimed: other pools should have them. */
-  onSurplus(jobs: LeasedJob[]): void;
-  /** These came too late to be started (P5). */
-  onLate(jobs: LeasedJob[]): void;
-  /** The code of these is not here, and why: none of them was started. */
-  onLacking(jobs: LeasedJob[], reason: string): void;
+  onProfile(job: LeasedJob, profile: Profile): void;
+}
+
+/**
+ * Why a runner returns jobs that it has not started: they take longer than expected, so that other
+ * pools should have them; they are too late to be started (P5); or their code is not here.
+ */
+export type ReturnCause = "surplus" | "late" | { missingCode: string };
+
+/** Supplies a runner with jobs, and takes jobs back from it. */
+export interface JobSupply {
+  /** Some worker has room. */
+  onRoom(): void;
+  onReturned(jobs: LeasedJob[], cause: ReturnCause): void;
   /** False while no more jobs should be started. */
   mayStart(): boolean;
+  /** Whether other pools are alive. */
+  hasPeers(): boolean;
   jobTime(entryPoint: string): JobTime | null;
 }
 
-/** What runs the jobs that a pool has claimed. */
+/** What a runner needs from its pool. */
+export interface RunnerContext {
+  attempts: AttemptListener;
+  supply: JobSupply;
+  /** A worker could not be started. */
+  onStartFailed(failure: StartFailure): void;
+}
+
+/** Runs the jobs that a pool has claimed. */
 export interface Runner {
-  /** Jobs that no worker has been handed, and that an idle one could be (L4). */
+  /** The number of jobs that no worker has, and that an idle worker could run (L4). */
   readonly backlog: number;
   /** The size of the arguments that are kept here, of jobs that have not ended. */
   readonly bytes: number;
-  /** Workers that have nothing to do, and those that have. */
+  /** The number of workers without a job, and with one. */
   readonly idle: number;
   readonly busy: number;
-  /** All jobs in the hands of this pool that have not ended. */
+  /** All jobs of this pool that have not ended. */
   readonly all: LeasedJob[];
   readonly isIdle: boolean;
   /** The jobs that have been running for a while. */
   readonly longRunning: RunningJob[];
-  /** Whether jobs of a posting are here that no worker has been handed. */
+  /** Whether jobs of a posting wait here for a worker. */
   isWaiting(postingId: number): boolean;
-  /** What those that run print, of these postings. */
+  /** The output so far of running jobs of these postings. */
   output(postings: readonly number[]): LiveOutput[];
-  /** Takes jobs, to be run after those that are there already. */
+  /** Takes jobs, to be run after the jobs that are here already. */
   add(jobs: readonly LeasedJob[]): void;
-  /** Takes back what has not started, where `isWanted`, to be released (rule 4). */
+  /** Takes back jobs that have not started, if they are wanted, to be released (rule 4). */
   withdraw(isWanted: (job: LeasedJob) => boolean): LeasedJob[];
-  /** Stops the jobs that run for which `sentence` gives a verdict. */
-  condemn(sentence: (running: { job: LeasedJob }) => Omit<Verdict, "job"> | null): void;
-  /** The code has changed: jobs that start from now on are to run the new one. */
-  renew(): void;
-  /** Stops what runs and forgets all jobs: their leases are gone, or will be. */
+  /** Stops the running jobs for which `reasonFor` returns a reason. */
+  terminate(reasonFor: (running: { job: LeasedJob }) => TerminationReason | null): void;
+  /** The code has changed: jobs that start from now on run the new code. */
+  replaceWorkers(): void;
+  /** Stops all running jobs and forgets all jobs: their leases are gone, or will be. */
   abandon(): void;
-  /** Ends what runs, whatever it does. */
+  /** Stops all running jobs and all workers, and starts none again. */
   stop(): Promise<void>;
 }
 
-/** From when on a job is told to others as running. */
+/** From this age on a job is reported to the database as running. */
 export const longMs = 250;
-/** How long a job that has asked for its signal has to end by itself, where it has a grace. */
+/** The time that a job which listens to its signal has to end by itself. */
 export const signalGraceMs = 1_000;
-
-/** The verdict on a job that has been running for so long; null while it may go on. */
-export function timedOut({ posting }: LeasedJob, ageMs: number): Omit<Verdict, "job"> | null {
-  const { timeoutMs } = posting;
-  if (timeoutMs === null || ageMs < timeoutMs) return null;
-  const message = `the job ran longer than its timeout of ${timeoutMs} ms, and was stopped`;
-  return { state: "failed", error: { name: "Timeout", message } };
-}

@@ -1,7 +1,7 @@
-import { chunkSize, type JobTime, surplus } from "../../domain/chunk-size.ts";
-import { type Backlog, fitting } from "../wire/backlog.ts";
+import { chunkSize, type JobTime } from "../../domain/chunk-size.ts";
+import { fitting } from "../wire/backlog.ts";
 import type { LeasedJob } from "../wire/leased-job.ts";
-import { chunkBytes, type Slot } from "./slot.ts";
+import { chunkBytes, type WorkerSlot } from "./worker-slot.ts";
 
 /** Jobs shorter than this are handed out ahead, so that no worker waits for its pool. */
 const aheadBelowMs = 50;
@@ -9,12 +9,12 @@ const aheadBelowMs = 50;
 /** Which worker may have which jobs, and how many of them at once. */
 export class Sharing {
   readonly #workers: number;
-  readonly #slots: Iterable<Slot>;
+  readonly #slots: Iterable<WorkerSlot>;
   readonly #jobTime: (entryPoint: string) => JobTime | null;
 
   constructor(
     workers: number,
-    slots: Iterable<Slot>,
+    slots: Iterable<WorkerSlot>,
     jobTime: (entryPoint: string) => JobTime | null,
   ) {
     this.#workers = workers;
@@ -30,7 +30,7 @@ export class Sharing {
   };
 
   /** Whether a worker may have this job: to run it next or, `ahead`, after what it runs. */
-  mayHave(slot: Slot, job: LeasedJob, ahead: boolean): boolean {
+  mayHave(slot: WorkerSlot, job: LeasedJob, ahead: boolean): boolean {
     const isOfItsLease = job.mostRunning !== null && slot.leases.has(job.leaseId);
     if (!ahead) return isOfItsLease || this.room(job) > 0;
     if ((job.mostRunning !== null && !isOfItsLease) || job.startBy !== null) return false;
@@ -44,16 +44,6 @@ export class Sharing {
     if (!first) return 0;
     const size = chunkSize(this.#timeOf(first), jobs.length, first.mostRunning ?? this.#workers);
     return fitting(jobs, Math.min(size, jobs.length), chunkBytes);
-  }
-
-  /** How many of the last jobs take longer than was thought: others should have them. */
-  surplusOf(backlog: Backlog, hasPeers: boolean): number {
-    const [first] = backlog.last;
-    if (!first) return 0;
-    // Whoever waits for a limit waits for these, too, and the limit may be a new one.
-    const { mostRunning: most } = first;
-    if (most !== null) return surplus(this.#timeOf(first), backlog.last.length, most);
-    return hasPeers ? surplus(this.#timeOf(first), backlog.ready(this.room), this.#workers) : 0;
   }
 
   #timeOf = ({ posting }: LeasedJob) => this.#jobTime(posting.entryPoint);

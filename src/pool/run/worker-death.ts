@@ -11,15 +11,15 @@ export interface WorkerDeath {
   /** What it said before it left. */
   lastWords: string | null;
   /** Whether the kernel has killed for memory; null where we have killed it. */
-  oomVerdict: ReturnType<OomKills["explain"]>;
+  oomKill: ReturnType<OomKills["explain"]>;
 }
 
 /** Why it has ended, as an error for the job that it ran. */
 export function workerDeath(death: WorkerDeath): JobError {
-  const { pid, code, signal, lastWords, oomVerdict } = death;
+  const { pid, code, signal, lastWords, oomKill } = death;
   const when = death.isReady ? "while it ran this job" : "before it was ready";
-  if (oomVerdict !== null) {
-    const surely = oomVerdict === "certain" ? "" : "probably ";
+  if (oomKill !== null) {
+    const surely = oomKill === "certain" ? "" : "probably ";
     return {
       name: "OutOfMemory",
       message:

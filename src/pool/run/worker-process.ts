@@ -50,15 +50,15 @@ export interface WorkerOptions {
   /** Kills what it leaves behind. */
   guard?: Guard;
   /** A worker is replaced after so many jobs; null for never. */
-  jobsMax: number | null;
+  jobsMax?: number | null;
   /** … or, between two jobs, when it uses more memory than so many bytes; null for never. */
-  memoryMaxBytes: number | null;
+  memoryMaxBytes?: number | null;
 }
 
 export interface WorkerListener {
   onMessage(message: WorkerMessage): void;
   /** The process is gone. `reason` says how, as an error for the job that it had in hand. */
-  onDeath(reason: JobError): void;
+  onExit(reason: JobError): void;
 }
 
 interface Exit {
@@ -155,7 +155,7 @@ export class WorkerProcess {
     });
   }
 
-  /** False when the worker is gone; its death is told to the listener. */
+  /** False when the worker is gone; the listener gets its exit. */
   send(message: PoolMessage): boolean {
     try {
       this.#process.send(message);
@@ -276,7 +276,7 @@ export class WorkerProcess {
   #settle(listener: WorkerListener): void {
     if (this.#exit === null || !this.#isDisconnected || this.#isDead) return;
     this.#isDead = true;
-    listener.onDeath(this.#deathBy(this.#exit));
+    listener.onExit(this.#deathBy(this.#exit));
     const close = () => this.#files.forEach(closeOutputFile);
     if (this.#spool) void this.#spool.copied.then(close);
     else close();
@@ -286,7 +286,7 @@ export class WorkerProcess {
     const isForeign = signal === "SIGKILL" && !this.#isKilled;
     return workerDeath({
       ...{ pid: this.pid, code, signal, isReady: this.#isReady, lastWords: this.#lastWords },
-      oomVerdict: isForeign ? this.#oomKills.explain(performance.now()) : null,
+      oomKill: isForeign ? this.#oomKills.explain(performance.now()) : null,
     });
   }
 }

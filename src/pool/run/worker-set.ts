@@ -3,13 +3,13 @@ import { Guard } from "./guard.ts";
 import type { LeasedJob } from "../wire/leased-job.ts";
 import { OomKills } from "./oom-kills.ts";
 import type { WorkerMessage } from "../wire/protocol.ts";
-import { Slot } from "./slot.ts";
+import { WorkerSlot } from "./worker-slot.ts";
 import { WorkerProcess, type WorkerOptions } from "./worker-process.ts";
 import { type StartFailure, WorkerStarts } from "./worker-starts.ts";
 
 export interface WorkerSetListener {
-  onMessage(slot: Slot, message: WorkerMessage): void;
-  onDeath(slot: Slot, reason: JobError): void;
+  onMessage(slot: WorkerSlot, message: WorkerMessage): void;
+  onWorkerExit(slot: WorkerSlot, reason: JobError): void;
   onStartFailed(failure: StartFailure): void;
 }
 
@@ -18,7 +18,7 @@ export class WorkerSet {
   readonly #wanted: number;
   readonly #options: WorkerOptions;
   readonly #listener: WorkerSetListener;
-  readonly #slots = new Set<Slot>();
+  readonly #slots = new Set<WorkerSlot>();
   readonly #oomKills = new OomKills();
   readonly #guard: Guard;
   readonly #starts: WorkerStarts;
@@ -36,15 +36,15 @@ export class WorkerSet {
     });
   }
 
-  [Symbol.iterator](): SetIterator<Slot> {
+  [Symbol.iterator](): SetIterator<WorkerSlot> {
     return this.#slots.values();
   }
 
-  has(slot: Slot): boolean {
+  has(slot: WorkerSlot): boolean {
     return this.#slots.has(slot);
   }
 
-  delete(slot: Slot): boolean {
+  delete(slot: WorkerSlot): boolean {
     return this.#slots.delete(slot);
   }
 
@@ -63,9 +63,9 @@ export class WorkerSet {
 
   /** Takes half of what the fullest worker has to spare, of jobs that may go to others. */
   takeSpare(now: number, mayGo: (last: LeasedJob | undefined) => boolean): LeasedJob[] {
-    let [fullest, most]: [Slot | null, number] = [null, 0];
+    let [fullest, most]: [WorkerSlot | null, number] = [null, 0];
     for (const slot of this.#slots) {
-      const spare = mayGo(slot.held.at(-1)) ? slot.spare(now) : 0;
+      const spare = mayGo(slot.unfinished.at(-1)) ? slot.spare(now) : 0;
       if (spare > most) [fullest, most] = [slot, spare];
     }
     return fullest?.takeSpare(Math.ceil(most / 2), now) ?? [];
@@ -75,10 +75,10 @@ export class WorkerSet {
   startMissing(): void {
     while (!this.#isStopped && this.#slots.size < this.#wanted) {
       try {
-        const slot: Slot = new Slot(
+        const slot: WorkerSlot = new WorkerSlot(
           new WorkerProcess(this.#options, this.#oomKills, {
             onMessage: (message) => this.#listener.onMessage(slot, message),
-            onDeath: (reason) => this.#listener.onDeath(slot, reason),
+            onExit: (reason) => this.#listener.onWorkerExit(slot, reason),
           }),
         );
         this.#slots.add(slot);
@@ -89,13 +89,13 @@ export class WorkerSet {
   }
 
   /** This worker is ready for jobs. */
-  ready(slot: Slot): void {
+  ready(slot: WorkerSlot): void {
     slot.isReady = true;
     this.#starts.ready();
   }
 
   /** This worker is gone: starts another one, at once unless that would come to the same end. */
-  replace(slot: Slot, reason: string): void {
+  replace(slot: WorkerSlot, reason: string): void {
     if (slot.isReady) this.startMissing();
     else this.#starts.failed(reason);
   }

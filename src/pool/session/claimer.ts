@@ -20,7 +20,7 @@ import { sizeOfArguments } from "../wire/backlog.ts";
 import { entryPointsKept, JobTimes } from "./job-times.ts";
 import type { LeasedJob } from "../wire/leased-job.ts";
 import { Limits } from "./limits.ts";
-import { type Judging, Refusals } from "./refusals.ts";
+import { type RefusalSources, Refusals } from "./refusals.ts";
 import type { Link } from "./link.ts";
 
 const postingsKept = 10_000;
@@ -29,7 +29,7 @@ const routesKept = 100;
 /** A pool that always finds something looks for new routes so often: else they starve (rule 6). */
 const routesEveryMs = 1_000;
 
-export interface ClaimerOptions extends PoolScope, Judging {
+export interface ClaimerOptions extends PoolScope, RefusalSources {
   /** One claim in so many goes to the oldest open lane, so that no posting starves; 0 for none. */
   oldestEvery: number;
 }
@@ -53,7 +53,7 @@ export interface ClaimedJobs {
   jobs: LeasedJob[];
   /** Those whose arguments are too large to be read now. */
   unread: LeasedJob[];
-  hasPassedBy: boolean;
+  hasSkipped: boolean;
 }
 
 /** Claims jobs for a pool, as many as its workers need for a while, and no more. */
@@ -96,12 +96,12 @@ export class Claimer {
 
   /**
    * The jobs of one claim, and the ranges that they come from; none where none can be had. Postings
-   * that are at a limit are passed by for a while (`hasPassedBy`). Jobs that are too large to be
+   * that are at a limit are passed by for a while (`hasSkipped`). Jobs that are too large to be
    * read now are `unread`, to be released.
    */
   async claim(room: Room): Promise<ClaimedJobs> {
     if (performance.now() > this.#routesReadAt + routesEveryMs) await this.refreshRoutes();
-    await this.refusals.look();
+    await this.refusals.refresh();
     this.limits.expire(performance.now());
     const startBy = Date.now() + this.limits.slackMs; // from before the claim: on the safe side
     const want = {
@@ -119,13 +119,13 @@ export class Claimer {
     };
     const { ranges, limited } = await this.#link.ask((db) => claim(db, want));
     this.limits.note(limited, performance.now());
-    const hasPassedBy = limited.length + this.limits.skipped.length > 0;
-    if (ranges.length === 0) return { ranges, jobs: [], unread: [], hasPassedBy };
+    const hasSkipped = limited.length + this.limits.skipped.length > 0;
+    if (ranges.length === 0) return { ranges, jobs: [], unread: [], hasSkipped };
     const { jobs, unread } = await this.#read(ranges, startBy, bytesLeft(room.bytes));
     // All of one claim is of one route.
     const route = this.#routes.find(({ id }) => id === jobs[0]?.posting.routeId);
     if (route && !want.oldest) this.#turns.claimed(route);
-    return { ranges, jobs, unread, hasPassedBy };
+    return { ranges, jobs, unread, hasSkipped };
   }
 
   /** Stops a posting whose jobs can't be read: else they would be claimed again and again. */
@@ -176,7 +176,7 @@ export class Claimer {
 
   /** Its routes but for those of which it has refused too much. */
   get #served(): RouteInTurn[] {
-    return this.#routes.filter(({ id }) => !this.refusals.hasLeft(id));
+    return this.#routes.filter(({ id }) => !this.refusals.skipsRoute(id));
   }
 
   /** Rule 6: a fixed share of the claims, whatever waits with a higher priority. */

@@ -14,19 +14,19 @@ import { startDue } from "../../db/engine/starts.ts";
 import type { Link } from "./link.ts";
 
 export interface HeartbeatListener {
-  /** What the workers run, of what has been running for a while (O2). */
+  /** The jobs that have been running for a while (O2). */
   running(): RunningJob[];
-  /** What running jobs of these postings print, which somebody follows. */
+  /** The output so far of running jobs of these postings, which somebody follows. */
   output(postings: readonly number[]): LiveOutput[];
-  /** What was done since the last beat, to be told to people. */
-  told(): PoolReport;
+  /** The counts since the last beat, for the dashboard. */
+  takeReport(): PoolReport;
   /** Whether it waits for something to do. */
   isWaiting(): boolean;
   /** This pool is alive. */
   onBeat(beat: Beat): void;
-  /** Another pool has rescued from this one (O1): what it holds is not its own any more. */
+  /** Another pool has rescued this one's jobs (O1): its leases are gone. */
   onLost(): void;
-  /** No beat went through for so long that another pool may soon rescue from this one. */
+  /** No beat has got through for most of the heartbeat timeout. */
   onSilence(): void;
   onRescue(pool: { poolId: number; host: string; jobs: number }): void;
   onError(error: unknown): void;
@@ -34,7 +34,7 @@ export interface HeartbeatListener {
 
 /** Beats per heartbeat timeout: a pool is not lost because one or two beats came late. */
 const beatsPerTimeout = 3;
-/** However patient the others are: a pool that is silent for a minute does not count any more. */
+/** Also with a long heartbeat timeout: people should see within a minute that a pool is silent. */
 const longestPauseMs = 20_000;
 /**
  * The share of the heartbeat timeout after which a pool that can't beat stops its workers (rule
@@ -42,15 +42,15 @@ const longestPauseMs = 20_000;
  */
 const silentAfter = 0.8;
 const leastPauseMs = 250;
-/** How far jobs are is told so often at most. */
-const tellEveryMs = 2_000;
-/** Beats while somebody follows what its jobs print. */
+/** Progress of jobs is reported at most this often. */
+const reportEveryMs = 2_000;
+/** Beats come this often while somebody follows the output of its jobs. */
 const followedEveryMs = 1_000;
 
 /**
- * Proves in regular intervals that its pool is alive, and looks after pools that are not, after
- * totals to fold and postings to end. Its clock runs from the moment a beat was sent, never from
- * when it was answered: the database may have seen it that early.
+ * Proves at regular intervals that its pool is alive. Also does the housekeeping of the queue:
+ * rescues the jobs of lost pools, folds totals, and ends postings. Its clock runs from the moment at
+ * which a beat was sent, not from the answer, because the database may have seen it that early.
  */
 export class Heartbeat {
   readonly #link: Link;
@@ -59,7 +59,7 @@ export class Heartbeat {
   readonly #listener: HeartbeatListener;
   #isFollowed = false;
   #timer: NodeJS.Timeout | undefined;
-  /** When it last looked after others. */
+  /** When it last did the housekeeping. */
   #keptHouseAt = -Infinity;
   /** When the next beat is due, on the performance clock. */
   #dueAt = 0;
@@ -67,8 +67,8 @@ export class Heartbeat {
   #isStopped = false;
   #beating: Promise<void> | null = null;
   #lastSentAt = performance.now();
-  /** What the database knows, or will know after what was sent. */
-  #hasSaidWaiting = false;
+  /** The database knows that the pool waits, or will after the statements that were sent. */
+  #hasReportedWaiting = false;
 
   constructor(link: Link, poolId: number, heartbeatTimeoutMs: number, listener: HeartbeatListener) {
     this.#link = link;
@@ -90,19 +90,19 @@ export class Heartbeat {
     await this.#beating;
   }
 
-  /** Says that the pool waits for something to do (O5). False where that has been said already. */
-  async sayWaiting(): Promise<boolean> {
-    if (this.#hasSaidWaiting) return false;
-    this.#hasSaidWaiting = true;
-    // On the connection of the beats: what they say and this come in their order.
+  /** Reports that the pool waits for jobs (O5). False if that was reported already. */
+  async reportWaiting(): Promise<boolean> {
+    if (this.#hasReportedWaiting) return false;
+    this.#hasReportedWaiting = true;
+    // On the connection of the beats, so that both arrive in order.
     await this.#link.ask((db) => markListening(db, this.#poolId));
     return true;
   }
 
-  /** Reports what runs, now: resolves once the database knows. */
+  /** Reports the running jobs now; resolves once the database knows. */
   async report(): Promise<void> {
     const sentAt = performance.now();
-    this.#hasSaidWaiting = false;
+    this.#hasReportedWaiting = false;
     const running = this.#listener.running();
     const isUp = await this.#link.ask((db) => reportRunning(db, this.#poolId, running));
     if (this.#isStopped) return;
@@ -111,17 +111,17 @@ export class Heartbeat {
     this.#watchSilence();
   }
 
-  /** Beats soon, because there is something to tell. */
+  /** Beats within a quarter of a second, for urgent news. */
   hurry(): void {
     this.#within(leastPauseMs);
   }
 
-  /** Beats before long, because there is something to tell that can wait a little. */
-  tell(): void {
-    this.#within(Math.max(this.#lastSentAt + tellEveryMs - performance.now(), leastPauseMs));
+  /** Beats within two seconds, for news that can wait a little. */
+  reportSoon(): void {
+    this.#within(Math.max(this.#lastSentAt + reportEveryMs - performance.now(), leastPauseMs));
   }
 
-  /** A beat that is due sooner stays: news that come all the time must not put it off for ever. */
+  /** A beat that is due sooner stays, so that constant news does not delay it for ever. */
   #within(ms: number): void {
     const isLater = this.#beating === null && performance.now() + ms < this.#dueAt;
     if (isLater) this.#schedule(ms);
@@ -147,9 +147,9 @@ export class Heartbeat {
   async #beat(): Promise<void> {
     const sentAt = performance.now();
     const running = this.#listener.running();
-    this.#hasSaidWaiting = this.#listener.isWaiting();
+    this.#hasReportedWaiting = this.#listener.isWaiting();
     const answer = await this.#link.ask((db) =>
-      beat(db, this.#poolId, running, this.#hasSaidWaiting),
+      beat(db, this.#poolId, running, this.#hasReportedWaiting),
     );
     if (this.#isStopped) return;
     if (!answer.isUp) {
@@ -159,7 +159,7 @@ export class Heartbeat {
     this.#lastSentAt = sentAt;
     this.#watchSilence();
     this.#listener.onBeat(answer);
-    await this.#link.ask((db) => tell(db, this.#poolId, this.#listener.told()));
+    await this.#link.ask((db) => tell(db, this.#poolId, this.#listener.takeReport()));
     await this.#showOutput(answer.followed);
     // Beats that were hurried come up to four times a second.
     if (sentAt < this.#keptHouseAt + this.#pauseMs * 0.9) return;
@@ -169,16 +169,16 @@ export class Heartbeat {
     await this.#link.ask((db) => foldProgress(db));
     await this.#link.ask((db) => finishStragglers(db));
     await this.#link.ask((db) => keepRoom(db));
-    await this.#link.ask((db) => startDue(db)); // a pool that is busy does not ask when the next is
+    await this.#link.ask((db) => startDue(db)); // a busy pool does not ask when the next one is due
   }
 
-  /** Between two beats, where nothing hurries them. */
+  /** Between two beats, without urgent news. */
   get #pauseMs(): number {
     return Math.min(this.#heartbeatTimeoutMs / beatsPerTimeout, longestPauseMs);
   }
 
   async #showOutput(followed: readonly number[]): Promise<void> {
-    // Once more after nobody follows, or what is followed has ended: so that nothing is left.
+    // Once more after the last viewer has left, so that no output stays behind.
     if (!this.#isFollowed && followed.length === 0) return;
     this.#isFollowed = followed.length > 0;
     const output = this.#isFollowed ? this.#listener.output(followed) : [];
@@ -192,7 +192,7 @@ export class Heartbeat {
   }
 }
 
-/** What a pool logs that stops its workers because no beat gets through (rule 10). */
+/** The log line of a pool that stops its workers because no beat gets through (rule 10). */
 export const silenceText = (heartbeatTimeoutMs: number): string =>
   `no heartbeat got through for most of ${heartbeatTimeoutMs} ms: the workers were stopped, ` +
   "before another pool takes over their jobs";

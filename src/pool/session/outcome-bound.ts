@@ -2,20 +2,20 @@ import type { EndedAttempt } from "./outcome-batch.ts";
 
 const countMax = 100_000;
 const bytesMax = 64 * 1024 * 1024;
-/** Shorter waits are no news: jobs with large results may end faster than these are written. */
-const tellAfterMs = 5_000;
-const tellAgainMs = 60_000;
+/** Shorter waits are not logged: jobs with large results may end faster than they are written. */
+const logAfterMs = 5_000;
+const logAgainMs = 60_000;
 
 /** How much a pool keeps of what ended and is not written. Above it, it starts no more jobs. */
 export class OutcomeBound {
   #count = 0;
   #bytes = 0;
   #timer: NodeJS.Timeout | undefined;
-  #isTold = false;
-  readonly #tell: (sentence: string) => void;
+  #isLogged = false;
+  readonly #log: (sentence: string) => void;
 
-  constructor(tell: (sentence: string) => void) {
-    this.#tell = tell;
+  constructor(log: (sentence: string) => void) {
+    this.#log = log;
   }
 
   get isFull(): boolean {
@@ -25,7 +25,7 @@ export class OutcomeBound {
   add(outcome: EndedAttempt): void {
     this.#count++;
     this.#bytes += sizeOf(outcome);
-    if (this.isFull) this.#timer ??= setTimeout(() => this.#say(), tellAfterMs).unref();
+    if (this.isFull) this.#timer ??= setTimeout(() => this.#report(), logAfterMs).unref();
   }
 
   remove(outcomes: readonly EndedAttempt[]): void {
@@ -40,11 +40,11 @@ export class OutcomeBound {
     this.#end();
   }
 
-  #say(): void {
-    this.#isTold = true;
-    this.#timer = setTimeout(() => this.#say(), tellAgainMs).unref();
+  #report(): void {
+    this.#isLogged = true;
+    this.#timer = setTimeout(() => this.#report(), logAgainMs).unref();
     const size = (this.#bytes / 1024 / 1024).toFixed(0);
-    this.#tell(
+    this.#log(
       `${this.#count} outcomes (${size} MiB) wait to be written: no more jobs are started until ` +
         "the database takes them",
     );
@@ -53,8 +53,8 @@ export class OutcomeBound {
   #end(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    if (this.#isTold) this.#tell("the database takes outcomes again: jobs go on");
-    this.#isTold = false;
+    if (this.#isLogged) this.#log("the database takes outcomes again: jobs go on");
+    this.#isLogged = false;
   }
 }
 

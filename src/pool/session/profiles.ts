@@ -1,9 +1,9 @@
 import { addProfile, type Profile, tellProfile } from "../../db/engine/profiles.ts";
 import type { Link } from "./link.ts";
 
-const tellEveryMs = 2_000;
+const sendEveryMs = 2_000;
 
-/** What was sampled of the jobs of a pool, told every two seconds where there is something. */
+/** Profiles of the jobs of a pool, sent to the database every two seconds. */
 export class Profiles {
   readonly #link: Link;
   readonly #poolId: number;
@@ -21,16 +21,16 @@ export class Profiles {
     const sum = this.#byPosting.get(postingId);
     if (sum) addProfile(sum, profile);
     else this.#byPosting.set(postingId, { jobs: profile.jobs, stacks: { ...profile.stacks } });
-    this.#timer ??= setTimeout(() => void this.tell(), tellEveryMs);
+    this.#timer ??= setTimeout(() => void this.send(), sendEveryMs);
   }
 
-  /** A profile is for people to look at: one that the database did not take is not sent again. */
-  async tell(): Promise<void> {
+  /** A profile that the database did not accept is dropped: it is only for people to look at. */
+  async send(): Promise<void> {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    const told = this.#byPosting;
+    const profiles = this.#byPosting;
     this.#byPosting = new Map();
-    for (const [postingId, profile] of told) {
+    for (const [postingId, profile] of profiles) {
       try {
         await this.#link.ask((db) => tellProfile(db, this.#poolId, postingId, profile));
       } catch (error) {

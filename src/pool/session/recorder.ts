@@ -14,21 +14,27 @@ const flushAtBytes = 8 * 1024 * 1024;
 const flushAfterMs = 10;
 const retryAfterMs = 500;
 
-export interface RecorderListener {
+/** Receives what becomes of outcomes, as sentences to log. */
+export interface OutcomeListener {
+  /** The database refused outcomes, because their leases had been taken away. */
   onRefused(count: number): void;
-  /** These were written, of jobs of these postings. */
-  onWritten(postingIds: readonly number[], batch: readonly EndedAttempt[]): void;
-  /** The database refused something about an outcome of this state; the sentence says what. */
+  /** The database could not store an outcome of this state; another one replaces it. */
   onReplaced(state: Outcome["state"], sentence: string): void;
-  /** No more jobs are started, or they are again, as a sentence. */
-  onHold(sentence: string): void;
+  /** So many outcomes wait that no jobs are started; or jobs are started again. */
+  onBacklog(sentence: string): void;
+}
+
+export interface RecorderListener {
+  outcomes: OutcomeListener;
+  /** A batch of outcomes, of jobs of these postings, was written. */
+  onWritten(postingIds: readonly number[], batch: readonly EndedAttempt[]): void;
   onError(error: unknown): void;
 }
 
 /**
- * Collects outcomes and records them in batches: when 4,000 are there, when the oldest is 10 ms
- * old, or as soon as the batch before is written. What could not be written for want of a
- * connection stays and is sent again; the statement makes that harmless.
+ * Collects outcomes and records them in batches: when there are 4,000, when the oldest is 10 ms
+ * old, or as soon as the batch before is written. If the connection fails, a batch is sent again;
+ * the statement makes that harmless.
  */
 export class Recorder {
   readonly #link: Link;
@@ -36,13 +42,13 @@ export class Recorder {
   readonly #listener: RecorderListener;
   readonly #bound: OutcomeBound;
   #waiting: EndedAttempt[] = [];
-  /** How many of the first that wait are on their way. */
+  /** How many of the first waiting outcomes are on their way. */
   #sent = 0;
-  /** Those behind them, packed meanwhile: the database is not to wait for that. */
+  /** The outcomes behind them, packed meanwhile so that the database need not wait for it. */
   #next: OutcomeBatch | null = null;
-  /** How many of the first that wait were in a batch that the database refused. */
+  /** How many of the first waiting outcomes were in a batch that the database refused. */
   #suspects = 0;
-  /** Outcomes that stand for others, which it refused. */
+  /** Outcomes that replace others, which the database refused. */
   readonly #refused = new WeakSet<EndedAttempt>();
   /** How many outcomes of each lease, and of each posting, are still to be written. */
   #byLease = new Map<number, number>();
@@ -56,7 +62,7 @@ export class Recorder {
     this.#link = link;
     this.#poolId = poolId;
     this.#listener = listener;
-    this.#bound = new OutcomeBound((sentence) => listener.onHold(sentence));
+    this.#bound = new OutcomeBound((sentence) => listener.outcomes.onBacklog(sentence));
   }
 
   /** `count` jobs of a posting were leased: as many outcomes will come. */
@@ -85,12 +91,12 @@ export class Recorder {
     return this.#waiting;
   }
 
-  /** So much waits that no more jobs should be started. */
+  /** Whether so many outcomes wait that no more jobs should be started. */
   get isFull(): boolean {
     return this.#bound.isFull;
   }
 
-  /** Nothing is leased any more: all was written or released, not only sent. */
+  /** Whether no lease is left: all outcomes are written, not only sent, or their jobs released. */
   get isIdle(): boolean {
     return this.#byLease.size === 0 && this.#flushing === null;
   }
@@ -105,7 +111,7 @@ export class Recorder {
     else this.#timer ??= setTimeout(() => void this.flush(), flushAfterMs);
   }
 
-  /** Writes all that waits. Resolves once that, and whatever came meanwhile, is written. */
+  /** Writes all waiting outcomes; resolves once these, and new ones, are written. */
   flush(): Promise<void> {
     clearTimeout(this.#timer);
     this.#timer = undefined;
@@ -122,12 +128,12 @@ export class Recorder {
     const result = this.#turn.then(work);
     this.#turn = result.then(
       () => {},
-      () => {}, // told to whoever asked for the work
+      () => {}, // the caller gets the error
     );
     return result;
   }
 
-  /** Forgets what was expected: those leases are gone. */
+  /** Forgets all outcomes, expected and waiting: their leases are gone. */
   reset(): void {
     this.#waiting = [];
     this.#next = null;
@@ -147,9 +153,9 @@ export class Recorder {
         const refused = await this.#link.ask((db) =>
           recordPacked(db, this.#poolId, batch, this.#completedBy(batch)),
         );
-        if (refused > 0) this.#listener.onRefused(refused);
+        if (refused > 0) this.#listener.outcomes.onRefused(refused);
       } catch (error) {
-        this.#next = null; // what is first is sent again, perhaps by itself
+        this.#next = null; // the first outcomes are sent again, perhaps one by one
         if (!isWorthAnotherTry(error)) {
           this.#singleOut(outcomes, error);
           continue;
@@ -170,10 +176,10 @@ export class Recorder {
   }
 
   /**
-   * One of a batch is refused by the database: they are sent one by one, and that one without what
-   * may be the reason.
+   * The database has refused a batch because of one of its outcomes: sends them one by one, and
+   * that one without its values.
    *
-   * @throws the error, where it has nothing to do with what a job gave.
+   * @throws the error, if it has nothing to do with the values of a job.
    */
   #singleOut(batch: readonly EndedAttempt[], error: unknown): void {
     const [first] = batch;
@@ -187,39 +193,39 @@ export class Recorder {
     this.#waiting[0] = instead;
     const { postingId, seq } = first;
     const said = messageOf(error);
-    this.#listener.onReplaced(
+    this.#listener.outcomes.onReplaced(
       first.state,
       `posting ${postingId}, seq ${seq}: the database refused this outcome: ${said}`,
     );
   }
 
-  /** As many as are sent at once, of those that wait, from a place on. */
-  #batchFrom(place: number): OutcomeBatch {
-    const most = place + (this.#suspects > 0 ? 1 : flushAtSize);
+  /** The waiting outcomes from an index on that are sent at once. */
+  #batchFrom(start: number): OutcomeBatch {
+    const most = start + (this.#suspects > 0 ? 1 : flushAtSize);
     let bytes = 0;
-    let end = place;
+    let end = start;
     for (; end < Math.min(most, this.#waiting.length); end++) {
       const outcome = this.#waiting[end];
       if (outcome) bytes += sizeOf(outcome);
-      if (end > place && bytes > flushAtBytes) break;
+      if (end > start && bytes > flushAtBytes) break;
     }
-    return new OutcomeBatch(this.#waiting.slice(place, end));
+    return new OutcomeBatch(this.#waiting.slice(start, end));
   }
 
-  /** Postings of which this pool has nothing more in hand may have come to their end. */
+  /** Postings of which this pool has no more jobs may have ended. */
   #finish({ outcomes, byPosting, whole }: OutcomeBatch): void {
     const ids = [...byPosting.keys()];
     this.#listener.onWritten(ids, outcomes);
     const left = ids.filter((id) => !this.#byPosting.has(id) && !whole.has(id));
     if (left.length === 0) return;
-    // Not awaited: it queues behind the record on the same connection. If it fails, the heartbeat's
-    // look for stragglers finds the posting.
+    // Not awaited: it queues behind the record on the same connection. If it fails, the heartbeat
+    // finds the posting later.
     this.#link
       .ask((db) => finishPostings(db, left))
       .catch((error: unknown) => this.#listener.onError(error));
   }
 
-  /** Leases of which nothing is left to be written once this batch is. */
+  /** Leases that have no outcome left to be written after this batch. */
   #completedBy({ byLease }: OutcomeBatch): number[] {
     return [...byLease]
       .filter(([id, count]) => count >= (this.#byLease.get(id) ?? 0))
@@ -227,7 +233,7 @@ export class Recorder {
   }
 }
 
-/** Counts up or down; what reaches 0 is no longer there. */
+/** Counts up or down; a count of 0 is removed. */
 function add(counts: Map<number, number>, key: number, by: number): void {
   const count = (counts.get(key) ?? 0) + by;
   if (count > 0) counts.set(key, count);

@@ -1,44 +1,44 @@
 import { readRefusals, refusePostings, retractRefusals } from "../../db/engine/refusals.ts";
 import { groupBy } from "../../domain/group-by.ts";
 import type { Link } from "./link.ts";
-import type { CodeWatcher } from "../options.ts";
-import type { Judge } from "../trust/admission-policy.ts";
+import type { CodeWatcher } from "../entry/code-watcher.ts";
+import type { AdmissionPolicy } from "../trust/admission-policy.ts";
 
-const lookEveryMs = 1_000;
-/** Claims pass by so many one by one, which costs them some milliseconds; of more, their routes. */
-const mostIds = 500;
-/** How long a route is left whose postings were refused too often. */
-const leftMs = 300_000;
+const refreshEveryMs = 1_000;
+/** Claims skip up to N postings one by one, in some milliseconds; then they skip whole routes. */
+const idsMax = 500;
+/** How long a route is skipped if too many of its postings were refused. */
+const skipRouteMs = 300_000;
 
-/** Who says what a pool does not run. */
-export interface Judging {
-  /** What it may run; absent where it runs all that it may claim. */
-  trust?: Judge | null;
+/** What decides which postings a pool does not run. */
+export interface RefusalSources {
+  /** Null to run all postings that it may claim. */
+  policy?: AdmissionPolicy | null;
   codeWatch?: CodeWatcher;
 }
 
 interface Known {
   oldest: number;
   routeId: number;
-  /** Where it is passed by for want of this code. */
-  lacks: string | null;
+  /** Set if it is refused because this code is missing. */
+  missing: string | null;
 }
 
 /** The postings that a pool does not run, so that it claims no jobs of them again (H1). */
 export class Refusals {
   readonly #link: Link;
   readonly #poolId: number;
-  readonly #judge: Judge | null;
+  readonly #policy: AdmissionPolicy | null;
   readonly #codeWatch: CodeWatcher | null;
   readonly #known = new Map<number, Known>();
   /** Until when routes are left out altogether (performance clock). */
-  readonly #left = new Map<number, number>();
-  #lookedAt = performance.now();
+  readonly #skippedRoutes = new Map<number, number>();
+  #refreshedAt = performance.now();
 
-  constructor(link: Link, poolId: number, { trust, codeWatch }: Judging) {
+  constructor(link: Link, poolId: number, { policy, codeWatch }: RefusalSources) {
     this.#link = link;
     this.#poolId = poolId;
-    this.#judge = trust ?? null;
+    this.#policy = policy ?? null;
     this.#codeWatch = codeWatch ?? null;
   }
 
@@ -48,11 +48,11 @@ export class Refusals {
 
   /** Whether there is anything that it does not run. */
   get isAny(): boolean {
-    return this.#known.size + this.#left.size > 0;
+    return this.#known.size + this.#skippedRoutes.size > 0;
   }
 
-  hasLeft(routeId: number): boolean {
-    return this.#left.has(routeId);
+  skipsRoute(routeId: number): boolean {
+    return this.#skippedRoutes.has(routeId);
   }
 
   /**
@@ -63,36 +63,36 @@ export class Refusals {
   async add(
     refused: ReadonlyMap<number, string>,
     routeOf: ReadonlyMap<number, number>,
-    lacks: string | null = null,
+    missing: string | null = null,
   ): Promise<number[]> {
     const rows = await this.#link.ask((db) => refusePostings(db, this.#poolId, refused));
     const oldest = new Map(rows.map((row) => [row.postingId, row.oldest]));
     for (const id of refused.keys()) {
       const routeId = routeOf.get(id) ?? 0;
-      this.#known.set(id, { oldest: oldest.get(id) ?? 0, routeId, lacks });
+      this.#known.set(id, { oldest: oldest.get(id) ?? 0, routeId, missing });
     }
     const left: number[] = [];
-    while (this.#known.size > mostIds) {
+    while (this.#known.size > idsMax) {
       const byRoute = [...groupBy(this.#known, ([, { routeId }]) => routeId)];
       const [routeId, most] = byRoute.reduce((a, b) => (b[1].length > a[1].length ? b : a));
       for (const [id] of most) this.#known.delete(id);
-      this.#left.set(routeId, performance.now() + leftMs);
+      this.#skippedRoutes.set(routeId, performance.now() + skipRouteMs);
       left.push(routeId);
     }
     return left;
   }
 
   /** Forgets those that were resumed, or do not wait any more; all where other keys are trusted. */
-  async look(): Promise<void> {
+  async refresh(): Promise<void> {
     const now = performance.now();
-    if (!this.isAny || now < this.#lookedAt + lookEveryMs) return;
-    this.#lookedAt = now;
-    if (this.#judge?.hasChanged() === true) {
+    if (!this.isAny || now < this.#refreshedAt + refreshEveryMs) return;
+    this.#refreshedAt = now;
+    if (this.#policy?.hasChanged() === true) {
       this.#known.clear();
-      this.#left.clear();
+      this.#skippedRoutes.clear();
     }
-    await this.#lookForCode();
-    for (const [id, until] of this.#left) if (until <= now) this.#left.delete(id);
+    await this.#retractMended();
+    for (const [id, until] of this.#skippedRoutes) if (until <= now) this.#skippedRoutes.delete(id);
     if (this.#known.size === 0) return;
     const rows = await this.#link.ask((db) => readRefusals(db, this.ids));
     const oldest = new Map(rows.map((row) => [row.postingId, row.oldest]));
@@ -102,12 +102,12 @@ export class Refusals {
   }
 
   /** Takes back what it said of postings whose code may be here by now. */
-  async #lookForCode(): Promise<void> {
-    const mended = (await this.#codeWatch?.mended()) ?? [];
+  async #retractMended(): Promise<void> {
+    const mended = (await this.#codeWatch?.takeMended()) ?? [];
     if (mended.length === 0) return;
-    this.#left.clear();
+    this.#skippedRoutes.clear();
     const known = [...this.#known];
-    const ids = known.flatMap(([id, { lacks }]) => (mended.includes(lacks ?? "") ? [id] : []));
+    const ids = known.flatMap(([id, { missing }]) => (mended.includes(missing ?? "") ? [id] : []));
     await this.#link.ask((db) => retractRefusals(db, this.#poolId, ids));
     for (const id of ids) this.#known.delete(id);
   }

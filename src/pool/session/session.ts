@@ -7,7 +7,7 @@ import {
   endPool,
 } from "../../db/engine/pools.ts";
 import { rescuePools } from "../../db/engine/rescue.ts";
-import { tell } from "../../db/dashboard/report.ts";
+import { type PoolReport, tell } from "../../db/dashboard/report.ts";
 import type { Target } from "../../db/connection/settings.ts";
 import { Bearing } from "./bearing.ts";
 import { Claimer, type ClaimerOptions } from "./claimer.ts";
@@ -20,13 +20,13 @@ import { Recorder, type RecorderListener } from "./recorder.ts";
 import { SilentPools } from "./silent-pools.ts";
 import { Tally } from "./tally.ts";
 
-/** The three connections of a pool, however many workers it has (rule 5). */
+/** The three connections of a pool, for any number of workers (rule 5). */
 export interface Links {
   /** For claims, which the server makes while it writes outcomes. */
   claims: Link;
   /** For outcomes, and for releasing. */
   work: Link;
-  /** For the heartbeat, notifications, and looking after others. */
+  /** For the heartbeat, notifications, and checks of other pools. */
   side: Link;
 }
 
@@ -51,14 +51,17 @@ export async function closeLinks({ claims, work, side }: Links): Promise<void> {
 
 export interface SessionOptions extends NewPool, ClaimerOptions {}
 
-export interface SessionListener extends Omit<HeartbeatListener, "told">, RecorderListener {
-  /** How many workers have a job in hand. */
+export interface SessionListener extends Omit<HeartbeatListener, "takeReport">, RecorderListener {
+  /** The number of workers that have a job. */
   busy(): number;
+  /** Whether the leases of this session are still the pool's own. */
+  isCurrent(session: Session): boolean;
+  log(line: string): void;
 }
 
 /**
- * What belongs to one row of the pool table. A pool that was declared lost (O1) goes on under a new
- * row, in a new session.
+ * Everything that belongs to one row of the table `pool`. A pool that was declared lost (O1) goes on
+ * with a new row, in a new session.
  */
 export class Session {
   readonly poolId: number;
@@ -67,17 +70,12 @@ export class Session {
   readonly heartbeat: Heartbeat;
   readonly profiles: Profiles;
   readonly #silentPools: SilentPools;
-  /** How often it released all that it had: a claim that was under way then is void. */
+  /** How often it has released all its leases: a claim that was under way at that time is void. */
   recoveries = 0;
   readonly #links: Links;
   readonly #heartbeatTimeoutMs: number;
-  readonly #listener: HeartbeatListener;
-  /** Its leases are gone: nothing that it still has to say will be heard. */
-  #isOver = false;
-
-  get isOver(): boolean {
-    return this.#isOver;
-  }
+  readonly #listener: SessionListener;
+  readonly #tally = new Tally();
 
   private constructor(
     links: Links,
@@ -89,21 +87,32 @@ export class Session {
     this.#links = links;
     this.#heartbeatTimeoutMs = pool.heartbeatTimeoutMs;
     this.claimer = new Claimer(links.claims, poolId, pool);
-    this.#silentPools = new SilentPools(links.claims, poolId, (line) => listener.onHold(line));
+    this.#listener = listener;
+    this.#silentPools = new SilentPools(links.claims, poolId, (line) => listener.log(line));
     this.profiles = new Profiles(links.side, poolId, (error) => listener.onError(error));
-    const tally = new Tally();
-    this.#listener = { ...listener, told: () => tally.take(listener.busy()) };
     this.recorder = new Recorder(links.work, poolId, {
       ...listener,
-      onWritten(postingIds, batch) {
-        tally.add(batch);
+      onWritten: (postingIds, batch) => {
+        this.#tally.add(batch);
         listener.onWritten(postingIds, batch);
       },
     });
-    this.heartbeat = new Heartbeat(links.side, poolId, pool.heartbeatTimeoutMs, this.#listener);
+    this.heartbeat = new Heartbeat(links.side, poolId, pool.heartbeatTimeoutMs, {
+      ...listener,
+      takeReport: () => this.#takeReport(),
+    });
   }
 
-  /** Rescues from pools that were lost, since there may be no other to do so, and registers. */
+  /** Its leases are gone: the database refuses whatever it still reports. */
+  get isOver(): boolean {
+    return !this.#listener.isCurrent(this);
+  }
+
+  #takeReport(): PoolReport {
+    return this.#tally.take(this.#listener.busy());
+  }
+
+  /** Rescues the jobs of lost pools, because no other pool may be left to do so, and registers. */
   static async open(
     links: Links,
     pool: SessionOptions,
@@ -115,12 +124,12 @@ export class Session {
   }
 
   /**
-   * Gives back jobs that no worker has started, and keeps leased what `kept` and the outcomes still
-   * to be written belong to. Returns how many went back.
+   * Releases jobs that no worker has started. Keeps the leases of the jobs of `kept`, and of
+   * outcomes that are not written yet. Returns how many jobs were released.
    */
   async release(jobs: readonly LeasedJob[], kept: () => readonly LeasedJob[]): Promise<number> {
     if (jobs.length === 0) return 0;
-    // While no outcome is being written: what is kept must be known to the last one.
+    // While no outcome is being written: otherwise the jobs to keep might change meanwhile.
     return await this.recorder.exclusively(async () => {
       const leases = new Set(jobs.map((job) => job.leaseId));
       const keep = [...kept().map(leasedSeq), ...this.recorder.waiting].filter(({ leaseId }) =>
@@ -128,7 +137,7 @@ export class Session {
       );
       const back = await retryUntil(
         () => this.#links.work.ask((db) => release(db, this.poolId, [...leases], keep)),
-        () => !this.#isOver,
+        () => !this.isOver,
       );
       for (const job of jobs) this.recorder.forget(leasedSeq(job));
       return back ?? 0;
@@ -136,25 +145,25 @@ export class Session {
   }
 
   /**
-   * Whether pools that may be dead hold jobs which this pool would run then. Of those that are dead
-   * by now the jobs are released.
+   * Whether pools that may be dead have jobs which this pool could run. Releases the jobs of pools
+   * that are dead.
    */
   async awaitsPools(): Promise<boolean> {
-    const { isAny, isDue } = await this.#silentPools.look(this.claimer.routeIds);
+    const { isAny, isDue } = await this.#silentPools.poll(this.claimer.routeIds);
     if (!isDue) return isAny;
     const lost = await this.#links.side.ask((db) => rescuePools(db));
     for (const pool of lost) this.#listener.onRescue(pool);
     return true;
   }
 
-  /** Gives back leases that the database has for this pool and that are not known here. */
+  /** Releases leases that the database has for this pool, but that are unknown here. */
   async releaseUnknown(): Promise<void> {
     await this.recorder.exclusively(() =>
       this.#links.work.ask((db) => releaseUnknown(db, this.poolId, this.recorder.leases)),
     );
   }
 
-  /** After its workers were stopped: records what had ended, and releases all the rest. */
+  /** After its workers were stopped: records the outcomes that it has, and releases the rest. */
   async recover(): Promise<void> {
     this.recoveries++;
     await this.recorder.flush();
@@ -164,11 +173,10 @@ export class Session {
     this.recorder.reset();
   }
 
-  /** Declared lost: says what had ended, to be refused and counted, and no more. */
-  async bury(): Promise<void> {
+  /** Declared lost: sends the outcomes that it has, to be refused and counted. */
+  async abandon(): Promise<void> {
     await this.heartbeat.stop();
     await this.recorder.flush();
-    this.#isOver = true;
     this.recorder.reset();
   }
 
@@ -177,18 +185,18 @@ export class Session {
   }
 
   /**
-   * Writes what is left to write, releases what is unfinished, and says that the pool has ended.
+   * Writes the outcomes that are left, releases unfinished jobs, and marks the pool as ended.
    */
   async close(): Promise<number> {
     await this.recorder.flush();
     await this.heartbeat.stop();
-    await this.profiles.tell();
+    await this.profiles.send();
     await this.#links.side
-      .ask((db) => tell(db, this.poolId, this.#listener.told()))
+      .ask((db) => tell(db, this.poolId, this.#takeReport()))
       .catch((error: unknown) => this.#listener.onError(error));
     const deadline = performance.now() + this.#heartbeatTimeoutMs; // then others rescue from it
-    const retire = () => this.#links.work.ask((db) => endPool(db, this.poolId));
-    const back = await retryUntil(retire, () => performance.now() < deadline).catch(
+    const end = () => this.#links.work.ask((db) => endPool(db, this.poolId));
+    const back = await retryUntil(end, () => performance.now() < deadline).catch(
       (error: unknown) => {
         if (isPoolGone(error)) return 0; // and its leases with it
         throw error;

@@ -1,8 +1,8 @@
 import { jobHolders } from "../../db/engine/pools.ts";
 import type { Link } from "./link.ts";
 
-/** How long a pool may owe its heartbeat before anything is said of it. */
-const patienceToSayMs = 1_000;
+/** A pool may be late with its heartbeat for this long before a line is logged. */
+const logAfterMs = 1_000;
 
 /**
  * Pools that hold jobs which this pool could run, and may be dead: with --once it waits until each
@@ -11,30 +11,30 @@ const patienceToSayMs = 1_000;
 export class SilentPools {
   readonly #link: Link;
   readonly #poolId: number;
-  readonly #say: (sentence: string) => void;
+  readonly #log: (sentence: string) => void;
   /** By pool: its heartbeat when it was first seen, and when that was. */
-  readonly #seen = new Map<number, { beatMs: number; at: number; isSaid: boolean }>();
+  readonly #seen = new Map<number, { beatMs: number; at: number; isLogged: boolean }>();
 
-  constructor(link: Link, poolId: number, say: (sentence: string) => void) {
+  constructor(link: Link, poolId: number, log: (sentence: string) => void) {
     this.#link = link;
     this.#poolId = poolId;
-    this.#say = say;
+    this.#log = log;
   }
 
-  /** Looks once. `isDue`: the jobs of one of them are to be released now. */
-  async look(routes: readonly number[]): Promise<{ isAny: boolean; isDue: boolean }> {
+  /** Checks once. `isDue`: the jobs of one of them are to be released now. */
+  async poll(routes: readonly number[]): Promise<{ isAny: boolean; isDue: boolean }> {
     const now = performance.now();
     const holders = await this.#link.ask((db) => jobHolders(db, this.#poolId, routes));
     let [isAny, isDue] = [false, false];
     for (const { id, host, beatMs, dueInMs } of holders) {
-      const seen = this.#seen.get(id) ?? { beatMs, at: now, isSaid: false };
+      const seen = this.#seen.get(id) ?? { beatMs, at: now, isLogged: false };
       this.#seen.set(id, seen);
       if (beatMs !== seen.beatMs && dueInMs > 0) continue; // it is alive
       isAny = true;
       isDue ||= dueInMs <= 0;
-      if (seen.isSaid || now < seen.at + patienceToSayMs) continue;
-      seen.isSaid = true;
-      this.#say(
+      if (seen.isLogged || now < seen.at + logAfterMs) continue;
+      seen.isLogged = true;
+      this.#log(
         `waiting for pool ${id} on ${host}, which holds jobs: unless it shows that it is alive, ` +
           `they are released in ${Math.ceil(Math.max(dueInMs, 0) / 1000)} s`,
       );

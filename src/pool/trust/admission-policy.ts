@@ -1,19 +1,20 @@
 import type { Db } from "../../db/connection/connect.ts";
 import type { LeasedJob } from "../wire/leased-job.ts";
 
-/** What of the jobs of a claim is not to be run. */
-export interface Verdict {
-  /** The postings that are not to be run, with the reason of each. */
+/** Which jobs of a claim may not run. */
+export interface PolicyDecision {
+  /** The reason for each posting that may not run. */
   refused: Map<number, string>;
-  /** Whether workers may have imported other code than what was signed. */
+  /** Whether workers may have imported other code than the code that was signed. */
   isCodeNew: boolean;
 }
 
-/** Whoever decides that. `ask` asks the database. */
-export interface Judge {
-  check(jobs: readonly LeasedJob[], ask: Ask): Promise<Verdict>;
-  /** Whether it may decide otherwise than at the last look: it trusts other keys. */
+/** Decides which postings a pool runs. */
+export interface AdmissionPolicy {
+  check(jobs: readonly LeasedJob[], ask: AskDatabase): Promise<PolicyDecision>;
+  /** Whether it may decide differently since the last call, because the trusted keys changed. */
   hasChanged(): boolean;
 }
 
-export type Ask = <T>(work: (db: Db) => Promise<T>) => Promise<T>;
+/** Sends a statement to the database. */
+export type AskDatabase = <T>(work: (db: Db) => Promise<T>) => Promise<T>;

@@ -1,18 +1,18 @@
 import { allowedBy } from "../../domain/allowed.ts";
 import type { LeasedJob } from "../wire/leased-job.ts";
-import type { Ask, Judge, Verdict } from "./admission-policy.ts";
+import type { AdmissionPolicy, AskDatabase, PolicyDecision } from "./admission-policy.ts";
 
 const answersKept = 1_000;
 
 /** Refuses postings whose entry point the owner of the pool does not allow; then asks `next`. */
-export class Allow implements Judge {
+export class AllowList implements AdmissionPolicy {
   readonly #isAllowed: (entryPoint: string) => boolean;
   readonly #patterns: string;
-  readonly #next: Judge | null;
+  readonly #next: AdmissionPolicy | null;
   /** By entry point, so that a job costs nothing. */
   #answers = new Map<string, boolean>();
 
-  constructor(patterns: readonly string[], next: Judge | null) {
+  constructor(patterns: readonly string[], next: AdmissionPolicy | null) {
     this.#isAllowed = allowedBy(patterns, (pattern) => {
       const glob = new Bun.Glob(pattern);
       return (text) => glob.match(text);
@@ -21,7 +21,7 @@ export class Allow implements Judge {
     this.#next = next;
   }
 
-  async check(jobs: readonly LeasedJob[], ask: Ask): Promise<Verdict> {
+  async check(jobs: readonly LeasedJob[], ask: AskDatabase): Promise<PolicyDecision> {
     const refused = new Map<number, string>();
     const kept: LeasedJob[] = [];
     for (const job of jobs) {
@@ -30,8 +30,8 @@ export class Allow implements Judge {
       else refused.set(id, `it allows only ${this.#patterns}, and this is ${entryPoint}`);
     }
     if (this.#next === null || kept.length === 0) return { refused, isCodeNew: false };
-    const verdict = await this.#next.check(kept, ask);
-    return { ...verdict, refused: new Map([...refused, ...verdict.refused]) };
+    const decision = await this.#next.check(kept, ask);
+    return { ...decision, refused: new Map([...refused, ...decision.refused]) };
   }
 
   hasChanged(): boolean {

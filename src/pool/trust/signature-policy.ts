@@ -14,10 +14,10 @@ import {
 import { codeDigest } from "../entry/code-digest.ts";
 import type { LeasedJob } from "../wire/leased-job.ts";
 import { readKeyFolder } from "./keys.ts";
-import type { Ask, Judge, Verdict } from "./admission-policy.ts";
+import type { AdmissionPolicy, AskDatabase, PolicyDecision } from "./admission-policy.ts";
 
-/** What a signature has vouched for. */
-interface Vouched {
+/** What was signed, of a posting whose signature is valid. */
+interface SignedPosting {
   statement: Statement;
   blocks: Block[];
 }
@@ -42,7 +42,7 @@ const postingsKept = 1_000;
 const blocksKept = 64;
 
 /** Lets a pool run only what one of its keys has signed, and as it was signed. */
-export class Trust implements Judge {
+export class SignaturePolicy implements AdmissionPolicy {
   readonly #folder: string;
   readonly #root: string;
   readonly #provides: Provides;
@@ -50,7 +50,7 @@ export class Trust implements Judge {
   #keysText: string;
   #keysReadAt = performance.now();
   #hasOtherKeys = false;
-  readonly #vouched = new Map<number, Vouched>();
+  readonly #signed = new Map<number, SignedPosting>();
   readonly #blocks = new Map<string, Map<number, { index: number; args: string }>>();
   /** By entry point: the digest of the code that workers have imported. */
   readonly #code = new Map<string, string>();
@@ -70,27 +70,27 @@ export class Trust implements Judge {
   }
 
   /** What of these jobs is not to be run. */
-  async check(jobs: readonly LeasedJob[], ask: Ask): Promise<Verdict> {
+  async check(jobs: readonly LeasedJob[], ask: AskDatabase): Promise<PolicyDecision> {
     this.#readKeysAgain();
     const refused = new Map<number, string>();
     const byPosting = Map.groupBy(jobs, ({ posting }) => posting.id);
-    const unknown = [...byPosting.keys()].filter((id) => !this.#vouched.has(id));
+    const unknown = [...byPosting.keys()].filter((id) => !this.#signed.has(id));
     const rows = unknown.length === 0 ? [] : await ask((db) => readSignatures(db, unknown));
     const signatures = new Map(rows.map((row) => [row.postingId, row]));
     let isCodeNew = false;
     for (const [id, own] of byPosting) {
       try {
-        const vouched = this.#vouched.get(id) ?? this.#vouch(signatures.get(id));
-        this.#vouched.set(id, vouched);
-        isCodeNew = (await this.#checkPosting(vouched, own)) || isCodeNew;
-        await this.#checkJobs(vouched, own, ask);
+        const signed = this.#signed.get(id) ?? this.#verify(signatures.get(id));
+        this.#signed.set(id, signed);
+        isCodeNew = (await this.#checkPosting(signed, own)) || isCodeNew;
+        await this.#checkJobs(signed, own, ask);
       } catch (error) {
         if (!(error instanceof Refused)) throw error;
-        this.#vouched.delete(id); // where it is resumed, all is looked at anew
+        this.#signed.delete(id); // where it is resumed, all is looked at anew
         refused.set(id, error.message);
       }
     }
-    dropOldest(this.#vouched, postingsKept);
+    dropOldest(this.#signed, postingsKept);
     return { refused, isCodeNew };
   }
 
@@ -103,7 +103,7 @@ export class Trust implements Judge {
     if (text === this.#keysText) return;
     this.#keysText = text;
     this.#keys = new Map(keys.map((each) => [each.keyId, each]));
-    this.#vouched.clear();
+    this.#signed.clear();
     this.#hasOtherKeys = true;
   }
 
@@ -114,7 +114,7 @@ export class Trust implements Judge {
     return has;
   }
 
-  #vouch(row: SignatureRow | undefined): Vouched {
+  #verify(row: SignatureRow | undefined): SignedPosting {
     if (!row) throw new Refused("it is not signed");
     const known = this.#keys.get(row.keyId);
     if (!known) throw new Refused(`it is signed with a key that is not trusted (${row.keyId})`);
@@ -134,7 +134,7 @@ export class Trust implements Judge {
   }
 
   /** Whether its code may be another than what workers have imported. */
-  async #checkPosting({ statement }: Vouched, jobs: readonly LeasedJob[]): Promise<boolean> {
+  async #checkPosting({ statement }: SignedPosting, jobs: readonly LeasedJob[]): Promise<boolean> {
     for (const posting of new Set(jobs.map((job) => job.posting))) {
       const change = changeOf(statement, posting);
       if (change?.startsWith("number") === true) {
@@ -159,8 +159,12 @@ export class Trust implements Judge {
     return isNew;
   }
 
-  async #checkJobs(vouched: Vouched, jobs: readonly LeasedJob[], ask: Ask): Promise<void> {
-    for (const piece of piecesOf(vouched, jobs)) {
+  async #checkJobs(
+    signed: SignedPosting,
+    jobs: readonly LeasedJob[],
+    ask: AskDatabase,
+  ): Promise<void> {
+    for (const piece of piecesOf(signed, jobs)) {
       const { postingId, firstSeq, form, block } = piece;
       if (form === "text") for (const job of piece.jobs) if (job.index !== job.seq) refuse(job);
       if (piece.jobs.length === block.endSeq - firstSeq) {
@@ -204,7 +208,7 @@ function statementOf(text: string): Statement {
 }
 
 /** The jobs of one posting, by block. */
-function piecesOf({ statement, blocks }: Vouched, jobs: readonly LeasedJob[]): Piece[] {
+function piecesOf({ statement, blocks }: SignedPosting, jobs: readonly LeasedJob[]): Piece[] {
   const pieces: Piece[] = [];
   const { posting: postingId } = statement;
   const { form } = statement.arguments;

@@ -81,7 +81,7 @@ testBouncer(
     const unexpected = (await Promise.all(said))
       .flatMap((text) => text.trim().split("\n"))
       .filter(
-        (line) => !/^pool: (2 workers|SIGTERM|it was told to drain|ended|job \d+\/0)/.test(line),
+        (line) => !/^pool: (2 workers|SIGTERM|it was asked to drain|ended|job \d+\/0)/.test(line),
       );
     expect(unexpected).toEqual([]);
   },

@@ -166,7 +166,7 @@ test.each([
     const pool = cli.start("pool", "--max-workers", "2");
     await started(cli, 2);
     expect((await cli.run("drain", name())).err).toContain("pool 1 on");
-    await said(pool, "it was told to drain");
+    await said(pool, "it was asked to drain");
     await cli.write("go", "");
     expect(await pool.exited).toBe(0);
     const [row] = await db.sql`select count(*)::int as n from pdoflow.outcome where state = 'done'`;

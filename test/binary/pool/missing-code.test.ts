@@ -81,7 +81,7 @@ test("a pool without the file passes a posting by, says why once, and another po
 
   expect((await runIn("good", "pool", "--once")).code).toBe(0);
   expect(await ended(db, id)).toEqual({ done: 60, failed: 0 });
-  expect((await old.end()).split("is passed by").length - 1).toBe(1);
+  expect((await old.end()).split("is skipped").length - 1).toBe(1);
 }, 60_000);
 
 test("a pool looks again by itself when the file, the export or an import appears", async () => {

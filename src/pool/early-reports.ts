@@ -1,21 +1,21 @@
 import type { RunningJob } from "../db/engine/pools.ts";
-import type { LeasedJob } from "./wire/leased-job.ts";
 import type { Runner } from "./run/runner.ts";
+import type { LeasedJob } from "./wire/leased-job.ts";
 
 /**
  * Jobs that were reported as running before a worker got them. A job may kill its pool as soon as
- * it starts, before a heartbeat could report it: the database must know by then which job it was.
+ * it starts, before a heartbeat reports it. The database must know by then which job it was.
  */
-export class Announced {
+export class EarlyReports {
   readonly #jobs = new Set<LeasedJob>();
   #isReporting = false;
 
   /**
    * Whether to report these jobs first: nothing is known of their entry point yet, or an attempt
-   * has failed before. All of them must be about to start: else the pool's loss would be charged to
-   * jobs that had not.
+   * has failed before. All of them must be about to start; otherwise a loss of the pool would be
+   * charged to jobs that had not started.
    */
-  isWanted(
+  isNeeded(
     jobs: readonly LeasedJob[],
     { idle, isKnown }: { idle: number; isKnown: (entryPoint: string) => boolean },
   ): boolean {
@@ -37,7 +37,7 @@ export class Announced {
     if (this.#jobs.size > 0) this.#jobs.delete(job);
   }
 
-  /** What runs: what has been running for a while, and what was announced and has not ended. */
+  /** The long-running jobs, and the reported jobs that have not ended. */
   running({ longRunning, all }: Pick<Runner, "longRunning" | "all">): RunningJob[] {
     if (this.#jobs.size === 0) return longRunning;
     const inHand = new Set(all);
@@ -45,7 +45,7 @@ export class Announced {
     for (const job of this.#jobs) {
       const { posting, seq, attempt } = job;
       if (!this.#isReporting && !inHand.has(job))
-        this.#jobs.delete(job); // taken back
+        this.#jobs.delete(job); // it was released
       else if (!longRunning.some((other) => other.posting === posting.id && other.seq === seq))
         running.push({ posting: posting.id, seq, attempt });
     }

@@ -1,28 +1,29 @@
 import { findStopped } from "../db/engine/control.ts";
-import type { LeasedJob } from "./wire/leased-job.ts";
 import type { Runner } from "./run/runner.ts";
 import type { Links, Session } from "./session/session.ts";
+import type { LeasedJob } from "./wire/leased-job.ts";
 
 /**
- * Looks whether postings of which a pool has jobs in hand were paused, stopped or cancelled. What
- * has not started goes back; what runs goes on, or is killed where the posting was cancelled.
+ * Checks which postings of this pool's jobs were paused, stopped or cancelled. Returns their jobs
+ * that have not started, to be released. Running jobs go on, unless their posting was cancelled in
+ * a way that kills them.
  */
-export async function obeyStops(
+export async function withdrawStopped(
   session: Session,
   { side }: Links,
   runner: Runner,
-  release: (jobs: readonly LeasedJob[]) => Promise<void>,
-): Promise<void> {
+): Promise<LeasedJob[]> {
   const ids = session.recorder.postings;
-  if (ids.length === 0) return;
+  if (ids.length === 0) return [];
   const stopped = await side.ask((db) => findStopped(db, ids));
-  if (stopped.length === 0) return;
+  if (stopped.length === 0) return [];
   const byId = new Map(stopped.map((posting) => [posting.id, posting]));
-  await release(runner.withdraw(({ posting }) => byId.has(posting.id)));
-  runner.condemn(({ job }) => {
+  const jobs = runner.withdraw(({ posting }) => byId.has(posting.id));
+  runner.terminate(({ job }) => {
     const posting = byId.get(job.posting.id);
     if (posting?.state !== "cancelled" || !posting.killsRunning) return null;
     const message = posting.reason ?? "the posting was cancelled";
     return { state: "cancelled", error: { name: "Cancelled", message } };
   });
+  return jobs;
 }

@@ -1,9 +1,9 @@
 import type { LiveOutput } from "../../db/engine/follow.ts";
 import { sizeOfArguments } from "../wire/backlog.ts";
 import type { LeasedJob } from "../wire/leased-job.ts";
-import type { Progress } from "../worker/job-context.ts";
 import { packArgs, packIds } from "../wire/protocol.ts";
-import type { Verdict } from "./runner.ts";
+import type { RunningAttempt } from "./base-runner.ts";
+import type { Termination } from "./runner.ts";
 import { chunksPerWorker } from "../wire/shared-page.ts";
 import type { WorkerProcess } from "./worker-process.ts";
 
@@ -26,25 +26,21 @@ export interface Chunk {
   bytes: number;
 }
 
-/** The job that a worker runs, as the pool has seen it since. */
-export interface Running {
-  job: LeasedJob;
+/** The job that a worker runs. */
+export interface WorkerRun extends RunningAttempt {
   chunk: number;
   position: number;
-  /** When it was first seen, on the performance clock. */
-  since: number;
-  /** What it has told of itself. */
-  progress: Progress | null;
 }
 
-/** Room for one worker: its process, the chunks it was handed, and what it is seen to run. */
-export class Slot {
+/** One worker: its process, the chunks that it was handed, and the job that it runs. */
+export class WorkerSlot {
   readonly process: WorkerProcess;
   isReady = false;
-  /** No chunk is handed to it any more; when it has none left it is replaced. */
-  isRetiring = false;
-  verdict: Verdict | null = null;
-  running: Running | null = null;
+  /** It gets no more chunks, and is replaced once it has none left. */
+  isReplaced = false;
+  /** Why the job that it runs is being stopped. */
+  termination: Termination | null = null;
+  running: WorkerRun | null = null;
   jobsEnded = 0;
   readonly #chunks: (Chunk | null)[] = Array.from({ length: chunksPerWorker }, () => null);
   #nextChunk = 0;
@@ -70,7 +66,7 @@ export class Slot {
 
   /** Whether it can take one more chunk now: one to run or, with `ahead`, one behind it. */
   hasRoom(ahead: boolean): boolean {
-    if (!this.isReady || this.isRetiring || this.verdict) return false;
+    if (!this.isReady || this.isReplaced || this.termination) return false;
     return this.isEmpty || (ahead && this.#chunks.includes(null));
   }
 
@@ -161,7 +157,7 @@ export class Slot {
 
   #maySpare(now: number): (chunk: Chunk) => boolean {
     const received = this.process.page.received();
-    const running = this.look(now);
+    const running = this.poll(now);
     const isBusy = running !== null && now - running.since >= busyMs;
     return ({ number }) => number <= received || (isBusy && running.chunk !== number);
   }
@@ -194,7 +190,7 @@ export class Slot {
   }
 
   /** All jobs that it was handed and that neither ended nor were taken back, in their order. */
-  get held(): LeasedJob[] {
+  get unfinished(): LeasedJob[] {
     const inOrder = this.chunks.toSorted((a, b) => a.number - b.number);
     return inOrder.flatMap((chunk) => chunk.jobs.filter((_job, i) => !chunk.gone[i]));
   }
@@ -202,16 +198,16 @@ export class Slot {
   /** What its job has printed so far, where that is of one of these postings. */
   output(postings: readonly number[]): LiveOutput | null {
     const now = performance.now();
-    const running = this.look(now);
+    const running = this.poll(now);
     if (!running || !postings.includes(running.job.posting.id)) return null;
     const { stdout, stderr } = this.process.liveOutput();
-    if (this.look(now) !== running) return null; // it may have been another's
+    if (this.poll(now) !== running) return null; // it may have been another's
     const { posting, seq, attempt } = running.job;
     return { posting: posting.id, seq, attempt, stdout, stderr };
   }
 
-  /** Looks at the shared page which job runs now. */
-  look(now: number): Running | null {
+  /** Reads from the shared page which job runs now. */
+  poll(now: number): WorkerRun | null {
     const seen = this.process.page.running();
     const before = this.running;
     if (seen && before?.chunk === seen.chunk && before.position === seen.position) return before;

@@ -1,0 +1,117 @@
+import { groupBy } from "../domain/group-by.ts";
+import type { PoolOptions } from "./options.ts";
+import { retryUntil } from "./session/retry-until.ts";
+import type { Links, Session } from "./session/session.ts";
+import type { AdmissionPolicy, PolicyDecision } from "./trust/admission-policy.ts";
+import type { LeasedJob } from "./wire/leased-job.ts";
+
+/** Claimed jobs, sorted by whether they may run here. */
+export interface Admitted {
+  jobs: LeasedJob[];
+  /** To be released, for other pools. */
+  refused: LeasedJob[];
+  /** Workers may have imported other code than these jobs need. */
+  isCodeNew: boolean;
+}
+
+/**
+ * Decides which of the claimed jobs may run: the policy must admit them, and their code must be
+ * here. Postings that are not admitted are noted, so that this pool does not claim them again (H1).
+ */
+export class Admission {
+  readonly #links: Links;
+  readonly #options: Pick<PoolOptions, "policy" | "codeWatch" | "log">;
+
+  constructor(links: Links, options: Pick<PoolOptions, "policy" | "codeWatch" | "log">) {
+    this.#links = links;
+    this.#options = options;
+  }
+
+  /** Returns null if the leases of the jobs are gone meanwhile. */
+  async admit(
+    session: Session,
+    jobs: LeasedJob[],
+    isWanted: () => boolean,
+  ): Promise<Admitted | null> {
+    const { policy, codeWatch, log } = this.#options;
+    const { recoveries } = session;
+    const isHeld = () => isWanted() && session.recoveries === recoveries;
+    const decision = policy
+      ? await retryUntil(() => this.#decide(session, policy, jobs), isHeld)
+      : nothingRefused;
+    if (!decision) return null;
+    for (const [id, why] of decision.refused) log(`posting ${id} was refused: ${why}`);
+    const admitted = jobs.filter(({ posting }) => !decision.refused.has(posting.id));
+    const isCodeNew = decision.isCodeNew || (await codeWatch.hasChanged(admitted));
+    if (isCodeNew) log("code has changed: replacing the workers");
+    const missing = groupBy(
+      admitted.filter(({ posting }) => codeWatch.reasonFor(posting.entryPoint) !== undefined),
+      ({ posting }) => posting.entryPoint,
+    );
+    for (const [entryPoint, own] of missing) {
+      const reason = codeWatch.reasonFor(entryPoint) ?? "no code";
+      await this.#noteMissing(session, entryPoint, own, reason);
+    }
+    if (!isHeld()) return null;
+    const mayRun = ({ posting }: LeasedJob) =>
+      !decision.refused.has(posting.id) && !missing.has(posting.entryPoint);
+    return {
+      jobs: jobs.filter(mayRun),
+      refused: jobs.filter((job) => !mayRun(job)),
+      isCodeNew,
+    };
+  }
+
+  /** Skips the postings of jobs, all of one entry point, whose code is not here. */
+  async skipMissing(session: Session, jobs: readonly LeasedJob[], reason: string): Promise<void> {
+    const [first] = jobs;
+    if (!first) return;
+    const { codeWatch, log } = this.#options;
+    const { id, entryPoint } = first.posting;
+    if (codeWatch.noteMissing(entryPoint, reason)) {
+      log(
+        `posting ${id} is skipped, like all postings of ${entryPoint}: ${reason} ` +
+          "The pool checks again when the code here has changed.",
+      );
+    }
+    await this.#noteMissing(session, entryPoint, jobs, reason);
+  }
+
+  async #noteMissing(
+    session: Session,
+    entryPoint: string,
+    jobs: readonly LeasedJob[],
+    reason: string,
+  ): Promise<void> {
+    const routes = routesOf(jobs);
+    const refused = new Map([...routes.keys()].map((id) => [id, reason]));
+    await retryUntil(
+      () => session.claimer.refusals.add(refused, routes, entryPoint),
+      () => !session.isOver,
+    );
+  }
+
+  async #decide(
+    session: Session,
+    policy: AdmissionPolicy,
+    jobs: readonly LeasedJob[],
+  ): Promise<PolicyDecision> {
+    const decision = await policy.check(jobs, (work) => this.#links.work.ask(work));
+    const { refused } = decision;
+    if (refused.size === 0) return decision;
+    for (const route of await session.claimer.refusals.add(refused, routesOf(jobs))) {
+      const poster = session.claimer.posterOf(route);
+      this.#options.log(
+        `too many postings of ${poster} were refused: ` +
+          "the pool takes no postings of that role for 5 minutes",
+      );
+    }
+    return decision;
+  }
+}
+
+const nothingRefused: PolicyDecision = { refused: new Map(), isCodeNew: false };
+
+/** The route of each posting. */
+const routesOf = (jobs: readonly LeasedJob[]): Map<number, number> =>
+  new Map(jobs.map(({ posting }) => [posting.id, posting.routeId]));

@@ -1,0 +1,101 @@
+import type { Profile } from "../db/engine/profiles.ts";
+import type { AttemptEnd, OutcomeState } from "../domain/attempt.ts";
+import type { FailureWatch } from "./failure-watch.ts";
+import type { PoolOptions, PoolSummary } from "./options.ts";
+import { endedAttempt } from "./run/ended-attempt.ts";
+import type { AttemptListener, Termination } from "./run/runner.ts";
+import { keptEnd } from "./session/kept-end.ts";
+import type { OutcomeListener } from "./session/recorder.ts";
+import type { Session } from "./session/session.ts";
+import type { PoolState } from "./state.ts";
+import type { LeasedJob } from "./wire/leased-job.ts";
+import type { End, EndDetails } from "./wire/protocol.ts";
+
+/** What the results of a pool need to know of it. */
+export interface ResultsContext {
+  state(): PoolState;
+  /** Null while the pool has no row: its leases are gone, and no outcome would be accepted. */
+  session(): Session | null;
+  /** An attempt was handed to the recorder. */
+  onRecorded(job: LeasedJob): void;
+  /** Runs work whose failure the pool handles. */
+  attempt(work: () => Promise<void>): Promise<void>;
+}
+
+/** The last stage: turns what runners report into outcomes, and counts them. */
+export class Results implements AttemptListener, OutcomeListener {
+  readonly #pool: ResultsContext;
+  readonly #options: Pick<PoolOptions, "log" | "onEnded">;
+  readonly #summary: PoolSummary;
+  readonly #failureWatch: FailureWatch;
+
+  constructor(
+    pool: ResultsContext,
+    options: Pick<PoolOptions, "log" | "onEnded">,
+    summary: PoolSummary,
+    failureWatch: FailureWatch,
+  ) {
+    this.#pool = pool;
+    this.#options = options;
+    this.#summary = summary;
+    this.#failureWatch = failureWatch;
+  }
+
+  onEnd(job: LeasedJob, end: End, workerPid: number): void {
+    const claimer = this.#pool.session()?.claimer;
+    claimer?.learn(job.posting, end);
+    if (job.startBy !== null) claimer?.limits.inTime(job.startBy);
+    this.#record(job, end.isDone ? "done" : "failed", end, workerPid);
+  }
+
+  onTerminated({ job, state, error }: Termination, end: EndDetails, workerPid: number): void {
+    if (this.#pool.state() === "stopping") return; // its job is released: the attempt is not used
+    this.#options.log(`job ${job.posting.id}/${job.index}: ${error.message}`);
+    this.#record(job, state, end, workerPid);
+  }
+
+  onLongJob(): void {
+    this.#pool.session()?.heartbeat.hurry();
+  }
+
+  onProgress(): void {
+    this.#pool.session()?.heartbeat.reportSoon();
+  }
+
+  onProfile({ posting }: LeasedJob, profile: Profile): void {
+    this.#pool.session()?.profiles.add(posting.id, profile);
+  }
+
+  onRefused(count: number): void {
+    this.#summary.refused += count;
+    this.#options.log(`${count} outcomes were refused: their leases had been taken away`);
+  }
+
+  onReplaced(state: OutcomeState, sentence: string): void {
+    this.#options.log(sentence);
+    if (state !== "done") return;
+    this.#summary.done--;
+    this.#summary.failed++;
+  }
+
+  onBacklog(sentence: string): void {
+    this.#options.log(sentence);
+  }
+
+  #record(job: LeasedJob, kind: AttemptEnd, end: EndDetails, workerPid: number): void {
+    const session = this.#pool.session();
+    if (!session) return;
+    const now = performance.now();
+    const [keptKind, kept] = keptEnd(kind, end, job.posting);
+    const ended = endedAttempt(job, keptKind, kept, { workerPid, now, random: Math.random() });
+    this.#summary[ended.state]++;
+    session.recorder.add(ended);
+    this.#options.onEnded?.(ended);
+    if (keptKind !== "failed") this.#failureWatch.passed(job.posting);
+    else {
+      const { posting } = job;
+      void this.#pool.attempt(() => this.#failureWatch.failed(session, posting, ended.state));
+    }
+    this.#pool.onRecorded(job);
+  }
+}

@@ -1,0 +1,152 @@
+import type { LiveOutput } from "../../db/engine/follow.ts";
+import type { RunningJob } from "../../db/engine/pools.ts";
+import { surplus } from "../../domain/chunk-size.ts";
+import { Backlog } from "../wire/backlog.ts";
+import type { LeasedJob } from "../wire/leased-job.ts";
+import type { Progress } from "../worker/job-context.ts";
+import { longMs, type Runner, type RunnerContext, type TerminationReason } from "./runner.ts";
+
+export const watchEveryMs = 50;
+
+/** A job that runs, as its runner sees it. */
+export interface RunningAttempt {
+  job: LeasedJob;
+  /** When it was first seen, on the performance clock. */
+  since: number;
+  /** The progress that it has reported. */
+  progress: Progress | null;
+}
+
+/** What both runners do: keep a backlog, watch over what runs, and return surplus jobs. */
+export abstract class BaseRunner<R extends RunningAttempt> implements Runner {
+  protected readonly context: RunnerContext;
+  protected readonly jobs = new Backlog();
+  readonly #workers: number;
+  /** Null once the runner has been stopped. */
+  #watchTimer: NodeJS.Timeout | null;
+
+  constructor(workers: number, context: RunnerContext) {
+    this.#workers = workers;
+    this.context = context;
+    this.#watchTimer = setInterval(() => this.#watch(), watchEveryMs);
+  }
+
+  abstract readonly idle: number;
+  abstract readonly busy: number;
+  /** The jobs that workers have. */
+  protected abstract readonly handedOut: LeasedJob[];
+  /** The size of the arguments that are kept of these jobs. */
+  protected abstract readonly handedOutBytes: number;
+  /** The jobs that run now and are not being terminated. */
+  protected abstract running(now: number): R[];
+  protected abstract terminateOne(running: R, reason: TerminationReason): void;
+  /** L4: how many more workers may have jobs of the lease of this one. */
+  protected abstract room(job: LeasedJob | undefined): number;
+  /** Starts jobs of the backlog, as far as workers are idle. */
+  protected abstract fill(): void;
+  /** Takes from the workers the jobs that they have not started. */
+  protected abstract takeUnstarted(): LeasedJob[];
+  /** Called every `watchEveryMs`, before workers are filled. */
+  protected abstract tend(running: readonly R[], now: number): void;
+  abstract output(postings: readonly number[]): LiveOutput[];
+  abstract replaceWorkers(): void;
+  abstract abandon(): void;
+  abstract stop(): Promise<void>;
+
+  get backlog(): number {
+    return this.jobs.ready((first) => this.room(first));
+  }
+
+  get bytes(): number {
+    return this.handedOutBytes + this.jobs.bytes;
+  }
+
+  get all(): LeasedJob[] {
+    return [...this.handedOut, ...this.jobs.all];
+  }
+
+  get isIdle(): boolean {
+    return this.jobs.count === 0 && this.busy === 0;
+  }
+
+  get longRunning(): RunningJob[] {
+    const now = performance.now();
+    return this.running(now)
+      .filter(({ since }) => now - since >= longMs)
+      .map(({ job: { posting, seq, attempt }, progress }) => ({
+        posting: posting.id,
+        seq,
+        attempt,
+        ...(progress && { progress: progress.share, note: progress.note }),
+      }));
+  }
+
+  isWaiting(postingId: number): boolean {
+    return this.jobs.has(postingId);
+  }
+
+  add(jobs: readonly LeasedJob[]): void {
+    this.jobs.push(jobs);
+    this.fill();
+  }
+
+  withdraw(isWanted: (job: LeasedJob) => boolean): LeasedJob[] {
+    const all = [...this.takeUnstarted(), ...this.jobs.all];
+    this.jobs.clear();
+    this.jobs.push(all.filter((job) => !isWanted(job)));
+    return all.filter(isWanted);
+  }
+
+  terminate(reasonFor: (running: R) => TerminationReason | null): void {
+    for (const running of this.running(performance.now())) {
+      const reason = reasonFor(running);
+      if (reason) this.terminateOne(running, reason);
+    }
+  }
+
+  protected get isStopped(): boolean {
+    return this.#watchTimer === null;
+  }
+
+  protected stopWatching(): void {
+    if (this.#watchTimer) clearInterval(this.#watchTimer);
+    this.#watchTimer = null;
+  }
+
+  #watch(): void {
+    const now = performance.now();
+    const running = this.running(now);
+    this.terminate(({ job, since }) => timedOut(job, now - since));
+    if (running.some(({ since }) => isNewlyLong(now - since))) this.context.attempts.onLongJob();
+    this.tend(running, now);
+    this.fill(); // the pool may not have allowed it before
+    const jobs = this.#takeSurplus();
+    if (jobs.length > 0) this.context.supply.onReturned(jobs, "surplus");
+  }
+
+  #takeSurplus(): LeasedJob[] {
+    const { last } = this.jobs;
+    const [first] = last;
+    if (!first) return [];
+    const { supply } = this.context;
+    const { mostRunning } = first;
+    // With a limit other pools may have to wait for these jobs, and the limit may have changed.
+    if (mostRunning === null && !supply.hasPeers()) return [];
+    const waiting = mostRunning === null ? this.backlog : last.length;
+    const time = supply.jobTime(first.posting.entryPoint);
+    const count = surplus(time, waiting, mostRunning ?? this.#workers);
+    return count === 0 ? [] : this.jobs.takeLast(count);
+  }
+}
+
+/** True in one or two rounds of the watch. */
+const isNewlyLong = (ageMs: number): boolean =>
+  ageMs >= longMs && ageMs < longMs + watchEveryMs * 1.5;
+
+/** Why a job that has been running for `ageMs` is stopped; null if it may go on. */
+function timedOut({ posting }: LeasedJob, ageMs: number): TerminationReason | null {
+  const { timeoutMs } = posting;
+  if (timeoutMs === null || ageMs < timeoutMs) return null;
+  const message = `the job ran longer than its timeout of ${timeoutMs} ms, and was stopped`;
+  return { state: "failed", error: { name: "Timeout", message } };
+}

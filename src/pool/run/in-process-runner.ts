@@ -1,0 +1,210 @@
+import { setImmediate as breathe } from "node:timers/promises";
+
+import { type Deferred, deferred } from "../../domain/deferred.ts";
+import type { EntryFunction } from "../entry/load-entry-point.ts";
+import type { LeasedJob } from "../wire/leased-job.ts";
+import type { StopReason } from "../wire/protocol.ts";
+import { attempt } from "../worker/attempt.ts";
+import { JobContext } from "../worker/job-context.ts";
+import { JobLog } from "../worker/job-log.ts";
+import { missingCode } from "../worker/missing-code.ts";
+import { BaseRunner, type RunningAttempt } from "./base-runner.ts";
+import { lostEnd, stoppedEnd } from "./ended-attempt.ts";
+import type { RunnerContext, Termination, TerminationReason } from "./runner.ts";
+
+export interface InProcessOptions {
+  concurrency: number;
+  load: (entryPoint: string) => Promise<EntryFunction>;
+}
+
+interface InProcessRun extends RunningAttempt {
+  context: JobContext;
+  log: JobLog;
+  termination: Termination | null;
+  /** Resolves once the runner no longer waits for its code to end. */
+  givenUp: Deferred<null>;
+  graceTimer: NodeJS.Timeout | undefined;
+}
+
+/** Jobs may follow each other for this long before the rest of the program has its turn. */
+const turnMs = 10;
+
+/**
+ * Runs jobs in this process, up to `concurrency` at a time. No job can be killed here: a job that
+ * is stopped gets its signal and its grace period; then its attempt is over, whatever it does.
+ */
+export class InProcessRunner extends BaseRunner<InProcessRun> {
+  readonly #options: InProcessOptions;
+  readonly #running = new Set<InProcessRun>();
+  #lanes = 0;
+  /** By lease, the number of jobs that run or are about to. */
+  readonly #ofLease = new Map<number, number>();
+  #turnAt = 0;
+
+  constructor(options: InProcessOptions, context: RunnerContext) {
+    super(options.concurrency, context);
+    this.#options = options;
+  }
+
+  get idle(): number {
+    return this.#options.concurrency - this.#running.size;
+  }
+
+  get busy(): number {
+    return this.#running.size;
+  }
+
+  protected get handedOut(): LeasedJob[] {
+    return [...this.#running].map(({ job }) => job);
+  }
+
+  /** The arguments of a job that runs belong to the program. */
+  protected readonly handedOutBytes = 0;
+
+  protected running(): InProcessRun[] {
+    return [...this.#running];
+  }
+
+  protected room(job: LeasedJob | undefined): number {
+    if (job === undefined || job.mostRunning === null) return Infinity;
+    return Math.max(job.mostRunning - (this.#ofLease.get(job.leaseId) ?? 0), 0);
+  }
+
+  /** A program's own pool reports output when a job ends, and not before. */
+  output(): never[] {
+    return [];
+  }
+
+  protected takeUnstarted(): LeasedJob[] {
+    return [];
+  }
+
+  protected terminateOne(running: InProcessRun, reason: TerminationReason): void {
+    if (running.termination) return;
+    const { job, context, givenUp } = running;
+    running.termination = { job, ...reason };
+    const name = reason.state === "cancelled" ? "Cancelled" : "Timeout";
+    context.stop({ name, message: reason.error.message });
+    running.graceTimer = setTimeout(() => givenUp.resolve(null), job.posting.graceMs);
+  }
+
+  /** A process can't replace the code that it has imported. */
+  replaceWorkers(): void {}
+
+  abandon(): void {
+    this.jobs.clear();
+    this.#giveUp({ name: "PoolLost", message: "its pool does not reach the database any more" });
+  }
+
+  stop(): Promise<void> {
+    this.stopWatching();
+    this.#giveUp({ name: "PoolEnded", message: "its pool was ended while it ran" });
+    return Promise.resolve();
+  }
+
+  /** Their ends are not reported: their leases are gone, or will be released. */
+  #giveUp(reason: StopReason): void {
+    for (const running of this.#running) {
+      this.#running.delete(running);
+      clearTimeout(running.graceTimer);
+      running.context.stop(reason);
+      running.givenUp.resolve(null);
+    }
+  }
+
+  protected tend(): void {}
+
+  protected fill(): void {
+    while (this.#lanes < this.#options.concurrency) {
+      const job = this.#next();
+      if (!job) return;
+      void this.#lane(job);
+    }
+  }
+
+  /** Runs a job, and then others, one after the other, while there are any. */
+  async #lane(first: LeasedJob): Promise<void> {
+    this.#lanes++;
+    for (let job: LeasedJob | undefined = first; job; job = this.#next()) {
+      const { leaseId } = job;
+      await this.#run(job);
+      const others = (this.#ofLease.get(leaseId) ?? 1) - 1;
+      if (others > 0) this.#ofLease.set(leaseId, others);
+      else this.#ofLease.delete(leaseId);
+      this.context.supply.onRoom();
+      if (performance.now() - this.#turnAt < turnMs) continue;
+      await breathe();
+      this.#turnAt = performance.now();
+    }
+    this.#lanes--;
+  }
+
+  /** The next job that may run now, which counts as running from here on (L4). */
+  #next(): LeasedJob | undefined {
+    if (this.isStopped || !this.context.supply.mayStart()) return undefined;
+    const found = this.jobs.find((first) => this.room(first) > 0);
+    const [job] = found ? this.jobs.take(found, 1) : [];
+    if (job) this.#ofLease.set(job.leaseId, (this.#ofLease.get(job.leaseId) ?? 0) + 1);
+    return job;
+  }
+
+  async #run(job: LeasedJob): Promise<void> {
+    const { posting, index, attempt: number } = job;
+    const { attempts, supply } = this.context;
+    const fn = this.#options.load(posting.entryPoint);
+    fn.catch(() => {}); // the attempt reports it as its failure
+    if (job.startBy !== null) {
+      await fn.catch(() => {}); // an import takes time, too
+      if (Date.now() > job.startBy) return supply.onReturned([job], "late");
+    }
+    const log = new JobLog();
+    const context = new JobContext(() => ({ posting: posting.id, index, attempt: number }), {
+      onSignal: () => {},
+      onProgress: (progress) => {
+        running.progress = progress;
+        attempts.onProgress();
+      },
+      onLog: (line) => log.add(line),
+    });
+    const running: InProcessRun = {
+      job,
+      since: performance.now(),
+      progress: null,
+      context,
+      log,
+      termination: null,
+      givenUp: deferred<null>(),
+      graceTimer: undefined,
+    };
+    this.#running.add(running);
+    const ended = missingCode(fn).then(async (reason) =>
+      reason === null ? await attempt(fn, job.args, posting.keepsResults, context) : reason,
+    );
+    const end = await Promise.race([ended, running.givenUp.promise]);
+    clearTimeout(running.graceTimer);
+    if (!this.#running.delete(running)) return; // given up
+    if (typeof end === "string") supply.onReturned([job], { missingCode: end });
+    else this.#report(running, end);
+  }
+
+  /** `ended` is null if the job did not end within its grace period. */
+  #report(
+    { job, log, since, termination }: InProcessRun,
+    ended: Awaited<ReturnType<typeof attempt>> | null,
+  ): void {
+    const { attempts } = this.context;
+    const durationMs = performance.now() - since;
+    if (ended === null) {
+      const output = { stdout: null, stderr: log.text };
+      if (!termination) return;
+      attempts.onTerminated(termination, lostEnd(termination, durationMs, output), process.pid);
+      return;
+    }
+    const { keepsOutput } = job.posting;
+    const isKept = keepsOutput === "all" || (keepsOutput === "failures" && !ended.isDone);
+    const output = isKept && log.text !== null ? { stdout: null, stderr: log.text } : null;
+    const end = { position: 0, durationMs, agoMs: 0, output, ...ended };
+    if (!termination || end.isDone) attempts.onEnd(job, end, process.pid);
+    else attempts.onTerminated(termination, stoppedEnd(termination, end), process.pid);
+  }
+}
