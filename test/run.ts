@@ -1,13 +1,15 @@
-// `npm test`: format, lint and types, the binary, then all tests in parallel on the newest
-// PostgreSQL and, beside them, some on the oldest. Arguments go to `bun test`, on the newest only.
-// Where few files fail, they are run once more, alone, and what passes then is listed as such.
-// The last line is "N passed, N failed", of both runs; a check that fails counts as one failure.
-import { existsSync } from "node:fs";
+// Runs checks, the build, then tests: `bun test/run.ts` the fast ring (`npm test`), `--all` all rings
+// of test/rings.ts (`npm run test:all`), `--ci` those of .ci/run. Other arguments go to `bun test`.
+// A failed file is never run again, except with --ci: there at most two are, and what passes then
+// is printed as `flaky: FILE`. The last line is "N passed, N failed", the sum of all rings; a check
+// that fails counts as one failure.
+import { existsSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 
 import { isDevelopersOwn } from "./environment.ts";
 import { hasOldest } from "./oldest-server.ts";
+import { type Ring, rings } from "./rings.ts";
 import { folderOf, runOf } from "./test-run.ts";
 
 export interface Tally {
@@ -15,20 +17,20 @@ export interface Tally {
   failed: number;
 }
 
-/** What one `bun test` told, and the environment that it ran in. */
+/** What one `bun test` reported, and how to repeat it. */
 interface Run extends Tally {
-  env: Record<string, string | undefined>;
+  ring: Ring;
   failedFiles: string[];
 }
 
 /** More would only wait for the one server that they share. */
 const workersMax = 8;
 
-/** What runs on the oldest PostgreSQL, too: the SQL, and pools that rescue each other's jobs. */
-const forOldest = ["test/database.test.ts", "test/db", "test/binary/pool/rescue.test.ts"];
+/** If more files fail in CI, their failures are real. */
+const retriedFilesMax = 2;
 
-/** Where more files fail than these, it is not for want of time on a busy machine. */
-const filesTriedTwice = 3;
+/** How long each file took, so that the slowest start first. */
+const timings = "dist/.test-timings.json";
 
 const root = join(import.meta.dir, "..");
 const running = new Set<Bun.Subprocess>();
@@ -37,20 +39,36 @@ if (import.meta.main) process.exitCode = await main(process.argv.slice(2));
 
 async function main(args: readonly string[]): Promise<number> {
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, stop);
-  const isWhole = args.length === 0;
+  const isCi = args[0] === "--ci";
+  const wanted = ringsOf(args);
   const failures: string[] = [];
-  // A test that needs them tries again where this fails, and tells why.
-  const packages = isWhole ? succeeds("test/packages/install.ts") : null;
+  // A test that needs the packages installs them too, and reports why it cannot.
+  const usesPackages = wanted.some((ring) => ring.usesPackages);
+  const packages = usesPackages ? succeeds("test/packages/install.ts") : null;
   if (!(await succeeds("run", "check"))) failures.push("npm run check: format, lint, types");
   if (!(await succeeds("build.ts", "--if-changed"))) failures.push("npm run build: the binary");
   await packages;
-  const runs = await Promise.all(isWhole ? allTests() : [testsOnNewest(args)]);
-  const tallies = isWhole ? await triedTwice(runs) : runs;
+  let runs: Run[] = [];
+  for (const ring of wanted) runs.push(await runRing(ring));
+  if (isCi) runs = await retryFailed(runs);
   for (const failure of failures) console.error(`failed: ${failure}`);
-  const passed = tallies.reduce((sum, tally) => sum + tally.passed, 0);
-  const failed = tallies.reduce((sum, tally) => sum + tally.failed, failures.length);
+  for (const file of runs.flatMap((run) => run.failedFiles)) console.error(`failed: ${file}`);
+  const passed = runs.reduce((sum, run) => sum + run.passed, 0);
+  const failed = runs.reduce((sum, run) => sum + run.failed, failures.length);
   console.log(`${passed} passed, ${failed} failed`);
   return failed === 0 ? 0 : 1;
+}
+
+/** The rings that a command line asks for. */
+function ringsOf(args: readonly string[]): readonly Ring[] {
+  const [first] = args;
+  if (args.length === 0) return rings.fast;
+  if (first !== "--all" && first !== "--ci") return [{ name: "chosen", args }];
+  return rings[first === "--all" ? "all" : "ci"].filter((ring: Ring) => {
+    if (ring.postgres === undefined || hasOldest()) return true;
+    console.error("\nNo tests on PostgreSQL 14: npm has it for linux-x64 only.");
+    return false;
+  });
 }
 
 /** What we have started ends with us where we are asked to. */
@@ -76,65 +94,43 @@ async function codeOf(child: Bun.Subprocess): Promise<number> {
   return code;
 }
 
-/**
- * The tallies after files that failed beside all others were run alone. A test has passed that
- * passes then: it wanted time or memory that others took, and is listed, so that it can be mended.
- */
-async function triedTwice(runs: readonly Run[]): Promise<Tally[]> {
+/** The runs after failed files ran once more, alone: those that pass are printed as flaky. */
+async function retryFailed(runs: readonly Run[]): Promise<Run[]> {
   const count = runs.reduce((sum, { failedFiles }) => sum + failedFiles.length, 0);
-  if (count === 0 || count > filesTriedTwice) return [...runs];
-  const tallies: Tally[] = [];
-  for (const run of runs) tallies.push(run.failed === 0 ? run : await again(run));
-  return tallies;
+  if (count === 0 || count > retriedFilesMax) return [...runs];
+  const retried: Run[] = [];
+  for (const run of runs) retried.push(run.failedFiles.length === 0 ? run : await retry(run));
+  return retried;
 }
 
-async function again({ passed, failed, failedFiles, env }: Run): Promise<Tally> {
-  const command = ["test", ...failedFiles];
-  const postgres = env["PDOFLOW_TEST_POSTGRES"];
-  const server = postgres === undefined ? "" : `PDOFLOW_TEST_POSTGRES=${postgres} `;
-  console.error(`\n> ${server}bun ${command.join(" ")} (once more, alone)`);
-  const second = await runTests(command, env, (bytes) => process.stderr.write(bytes));
-  if (failedFiles.length === 0 || second.failed > 0) return { passed, failed };
-  console.error(`\n${failed} failed beside all others and passed alone: ${failedFiles.join(" ")}`);
-  return { passed: passed + failed, failed: 0 };
+async function retry(run: Run): Promise<Run> {
+  const { ring, failedFiles, passed, failed } = run;
+  const { postgres } = ring;
+  const again: Ring = { name: `${ring.name}, once more`, args: failedFiles };
+  const second = await runTests(postgres === undefined ? again : { ...again, postgres }, []);
+  if (second.failed > 0) return run;
+  for (const file of failedFiles) console.error(`flaky: ${file}`);
+  return { ring, failedFiles: [], passed: passed + failed, failed: 0 };
 }
 
-function allTests(): Promise<Run>[] {
-  const newest = testsOnNewest([]);
-  if (hasOldest()) return [newest, testsOnOldest(newest)];
-  console.error("\nNo tests on PostgreSQL 14: npm has it for linux-x64 only.");
-  return [newest];
-}
-
-function testsOnNewest(args: readonly string[]): Promise<Run> {
+function runRing(ring: Ring): Promise<Run> {
   // One more than there are cores: many tests wait for processes and timers.
-  const parallel = `--parallel=${Math.min(availableParallelism() + 1, workersMax)}`;
-  const command = ["test", parallel, ...args];
-  console.error(`\n> bun ${command.join(" ")}`);
-  return runTests(command, environment(), (bytes) => process.stderr.write(bytes));
+  const workers = Math.min(availableParallelism() + 1, workersMax);
+  const isTimed = ring.name === rings.fast[0].name;
+  if (isTimed && !existsSync(join(root, timings)))
+    writeFileSync(join(root, timings), '{"version":1,"files":{}}');
+  const timed = isTimed ? [`--timings=${timings}`, "--update-timings"] : [];
+  return runTests(ring, [`--parallel=${workers}`, ...timed]);
 }
 
-/** Prints nothing before `others` have ended: who would see which server a line is about? */
-async function testsOnOldest(others: Promise<unknown>): Promise<Run> {
-  const command = ["test", ...forOldest];
-  const server = { PDOFLOW_TEST_POSTGRES: "14", PDOFLOW_TEST_DATABASE_URL: undefined };
-  const env = { ...environment(), ...server };
-  const said: Uint8Array[] = [];
-  const tally = await runTests(command, env, (bytes) => said.push(bytes));
-  await others;
-  console.error(`\n> PDOFLOW_TEST_POSTGRES=14 bun ${command.join(" ")}`);
-  for (const bytes of said) process.stderr.write(bytes);
-  return tally;
-}
-
-async function runTests(
-  command: readonly string[],
-  env: Record<string, string | undefined>,
-  print: (bytes: Uint8Array) => void,
-): Promise<Run> {
+async function runTests(ring: Ring, flags: readonly string[]): Promise<Run> {
+  const command = ["test", ...flags, ...ring.args];
+  const { postgres } = ring;
+  const server = postgres === undefined ? "" : `PDOFLOW_TEST_POSTGRES=${postgres} `;
+  console.error(`\n> ${server}bun ${command.join(" ")}`);
   const child = Bun.spawn([process.execPath, ...command], {
     cwd: root,
-    env,
+    env: environment(ring),
     stdio: ["ignore", "inherit", "pipe"],
   });
   const ended = codeOf(child);
@@ -142,23 +138,24 @@ async function runTests(
   let said = "";
   const decoder = new TextDecoder();
   for await (const bytes of child.stderr) {
-    print(bytes);
+    process.stderr.write(bytes);
     said += decoder.decode(bytes, { stream: true });
   }
   const code = await ended;
   if (run) await untilGone(folderOf(run)); // its server, which the keeper stops
   const counted = tally(said, code);
-  const told = { env, failedFiles: failedFiles(said) };
-  if (counted.passed + counted.failed > 0) return { ...counted, ...told };
+  const result = { ring, failedFiles: failedFiles(said) };
+  if (counted.passed + counted.failed > 0) return { ...counted, ...result };
   console.error(`failed: bun ${command.join(" ")}: no test ran`);
-  return { passed: 0, failed: 1, ...told };
+  return { passed: 0, failed: 1, ...result };
 }
 
 /** The environment of the tests: without the developer's own databases. */
-function environment(): Record<string, string | undefined> {
+function environment({ postgres }: Ring): Record<string, string | undefined> {
   const kept = Object.entries(process.env).filter(([name]) => !isDevelopersOwn(name));
   const colour = process.stderr.isTTY ? { FORCE_COLOR: "1" } : {};
-  return { ...Object.fromEntries(kept), ...colour };
+  const other = { PDOFLOW_TEST_POSTGRES: postgres, PDOFLOW_TEST_DATABASE_URL: undefined };
+  return { ...Object.fromEntries(kept), ...colour, ...(postgres !== undefined && other) };
 }
 
 async function untilGone(folder: string): Promise<void> {

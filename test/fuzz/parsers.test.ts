@@ -19,7 +19,7 @@ import { formats } from "../../src/input/format.ts";
 import { spell } from "../job/any-value.ts";
 import { anySizes, read } from "../input/chunks.ts";
 
-setDefaultTimeout(120_000);
+setDefaultTimeout(1_500_000);
 
 /** PDOFLOW_TEST_FUZZ=100 runs a hundred times as many; PDOFLOW_TEST_SEED=7 repeats a run. */
 const times = Number(process.env["PDOFLOW_TEST_FUZZ"] ?? 1);

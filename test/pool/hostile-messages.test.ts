@@ -1,8 +1,10 @@
-import { expect, test } from "bun:test";
+import { expect, setDefaultTimeout, test } from "bun:test";
 import * as fc from "fast-check";
 
 import { InvalidInput } from "../../src/domain/errors.ts";
 import { type End, packEnds, parseWorkerMessage } from "../../src/pool/wire/protocol.ts";
+
+setDefaultTimeout(1_500_000);
 
 /** PDOFLOW_TEST_FUZZ=100 runs a hundred times as many; PDOFLOW_TEST_SEED=7 repeats a run. */
 const times = Number(process.env["PDOFLOW_TEST_FUZZ"] ?? 1);

@@ -6,9 +6,8 @@ import { binary } from "../binary.ts";
 import { freshDatabase } from "../database.ts";
 import { emptyProject, node, packageFile, type Project } from "./project.ts";
 
-/** `PDOFLOW_TEST_ROWS=1000000 bun test test/packages` posts a million. */
-const rows = Number(process.env["PDOFLOW_TEST_ROWS"] ?? 2_000);
-const timeoutMs = rows < 10_000 ? 120_000 : 1_200_000;
+const rows = 2_000;
+const timeoutMs = 120_000;
 
 const main = `
 const rows = ${rows};

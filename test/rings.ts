@@ -1,0 +1,41 @@
+// Which tests run when:
+//   npm test          the fast ring
+//   npm run test:all  all rings
+//   .ci/run           the fast ring and the oldest PostgreSQL, and the binary in an empty folder
+// A file is slow if its name ends with `.slow.test.ts`; everything else is fast. With a file, a
+// folder or any other argument, `npm test` ignores the rings, as `bun test` does.
+
+export interface Ring {
+  name: string;
+  /** Arguments for `bun test`: what to run, or what to leave out. */
+  args: readonly string[];
+  /** A PostgreSQL other than the newest. */
+  postgres?: "14";
+  /** Whether its tests use the packages of `test/packages`. */
+  usesPackages?: boolean;
+}
+
+const slow = ".slow.test.ts";
+const without = (...globs: string[]) => globs.map((glob) => `--path-ignore-patterns=${glob}`);
+
+/** Unit tests, the database, commands in process, the binary, and ten seconds of chaos. */
+const fastRing: Ring = { name: "fast", args: without(`**/*${slow}`) };
+
+/** Packages, bundlers, a million jobs, two builds, large memory, failover, long fuzz and chaos. */
+const slowRing: Ring = { name: "slow", args: [slow], usesPackages: true };
+
+/** SQL on the oldest supported version. Load and the model depend less on the version. */
+const oldestRing: Ring = {
+  name: "PostgreSQL 14",
+  args: [
+    ...without(`**/*${slow}`, "test/db/load/**", "test/db/model/**", "test/db/connection/**"),
+    ...["test/database.test.ts", "test/db"],
+  ],
+  postgres: "14",
+};
+
+export const rings = {
+  fast: [fastRing],
+  ci: [fastRing, oldestRing],
+  all: [fastRing, slowRing, oldestRing],
+} as const satisfies Record<string, readonly Ring[]>;
