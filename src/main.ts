@@ -139,7 +139,7 @@ async function command(): Promise<void> {
     if (stopListeners.size === 0) process.exit(lost);
     for (const listener of stopListeners) listener("SIGPIPE");
   });
-  // A pool goes on when whoever read its messages is gone.
+  // A pool continues when the reader of its messages is gone.
   process.stderr.on("error", () => {});
   const [{ run }, { spreadArgs }] = await Promise.all([
     import("./cli/commands.ts"),
@@ -173,7 +173,7 @@ async function command(): Promise<void> {
   };
   const code = await run(spreadArgs(args), context);
   // The last write calls back after all that was written before it.
-  // That one failed is told a turn later.
+  // A failed write is reported a turn later.
   stdout.write("", () => setImmediate(() => process.exit(lost ?? code)));
 }
 

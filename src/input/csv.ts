@@ -15,7 +15,7 @@ export interface TableOptions {
   types: ReadonlyMap<string, ColumnType>;
   /** What is between cells, if it was said; else that of the format. */
   separator?: string | undefined;
-  /** Words that are null in all columns, beside those that are null in columns of numbers. */
+  /** Words that are null in all columns, besides the default ones in columns of numbers. */
   missing?: ReadonlySet<string> | undefined;
   /** Hears why a column is text that looks like numbers. */
   onNote?: ((sentence: string) => void) | undefined;
@@ -49,7 +49,7 @@ export class UnevenRow extends PdoflowError {
   }
 }
 
-/** So many rows tell what the columns are. */
+/** The rows that determine the types of the columns. */
 const sampleSize = 1_000;
 
 interface Column {

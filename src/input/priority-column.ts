@@ -41,7 +41,7 @@ export class PriorityColumn {
     return JSON.stringify(rest);
   }
 
-  /** Those that were noted since the last time. */
+  /** The priorities noted since the last call. */
   take(): number[] {
     const taken = this.#taken;
     this.#taken = [];

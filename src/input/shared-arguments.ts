@@ -45,7 +45,7 @@ export class SharedArguments {
   }
 
   /**
-   * Undefined where there is nothing to share.
+   * Undefined if there is nothing to share.
    *
    * @throws {InvalidInput} with each word that is wrong.
    */

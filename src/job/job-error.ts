@@ -3,7 +3,7 @@ import type { JobError } from "../domain/attempt.ts";
 const longestMessage = 8_192;
 const longestStack = 16_384;
 const deepest = 5;
-/** Of the errors of an AggregateError so many are kept, two levels deep. */
+/** The most errors of an AggregateError that are kept, two levels deep. */
 const mostErrors = 10;
 const deepestErrors = 1;
 

@@ -2,7 +2,7 @@
 export const retryMark: unique symbol = Symbol.for("pdoflow.retry");
 const longestMs = 31_536_000_000;
 
-/** What the pool is to do after an attempt that threw: no further one, or one after so many ms. */
+/** What follows an attempt that threw: no further attempt, or one after this many ms. */
 export type Retry = "never" | number;
 
 /** Thrown by a job: it has failed for good, whatever tries are left. */

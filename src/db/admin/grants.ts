@@ -1,7 +1,7 @@
 import { texts } from "../connection/array.ts";
 import type { Db } from "../connection/connect.ts";
 
-/** What a role may be: what each may do is told in docs/security.md. */
+/** The kinds of grants; docs/security.md describes the rights of each. */
 export type RoleKind = "poster" | "viewer" | "operator" | "pool" | "owner";
 
 /** A kind with what holds for it; what is undefined is the default. */

@@ -40,7 +40,7 @@ export class EncodingUnsuitable extends PdoflowError {
   }
 }
 
-/** Those that hold any text: SQL_ASCII is no encoding at all. */
+/** Encodings that hold any text: SQL_ASCII is no encoding at all. */
 export const suitableEncodings: readonly string[] = ["UTF8", "SQL_ASCII"];
 
 async function requireEncoding({ sql, target }: Db): Promise<void> {
@@ -51,7 +51,7 @@ async function requireEncoding({ sql, target }: Db): Promise<void> {
     throw new EncodingUnsuitable(target.database, encoding);
 }
 
-/** The version of the schema: the number of the last migration applied, 0 where there is none. */
+/** The version of the schema: the number of the last migration applied, 0 if there is none. */
 export async function schemaVersion({
   sql,
   schema,

@@ -30,7 +30,7 @@ export interface Pruned extends Prunable {
 /** What a prune is doing, and of how many jobs it has done that. */
 export type OnProgress = (doing: string, jobs: number) => void;
 
-/** So many rows are looked at or deleted in a transaction: some tens of ms. */
+/** The rows read or deleted in one transaction: some tens of ms. */
 const batch = 10_000;
 /** How often something that someone uses just now is tried again, and how long after. */
 const tries = 50;
@@ -47,9 +47,9 @@ export async function countPrunable({ sql, schema }: Db, wish: PruneOptions): Pr
 }
 
 /**
- * Deletes postings that have ended, with all that is theirs, and gives the space back to the disk;
- * and finishes what a prune has left that was killed. Each step is a short transaction that makes
- * nobody wait who posts, claims or records. Several may run at once.
+ * Deletes ended postings with all their rows, and returns the space to the disk. It also finishes
+ * the work of a killed prune. Each step is a short transaction that delays no posting, claiming or
+ * recording. Several may run at once.
  */
 export async function prune(
   db: Db,

@@ -24,8 +24,8 @@ const systemRoots = [
 ];
 
 /**
- * How to encrypt, and with which certificates, as libpq has it: those that are named, else those in
- * ~/.postgresql. Where there is a root certificate, `require` checks as `verify-ca` does.
+ * How to encrypt, and with which certificates, as in libpq: the named ones, else the files in
+ * ~/.postgresql. With a root certificate, `require` checks as `verify-ca` does.
  *
  * @throws {InvalidInput} a file that is needed is not there, or others can read the key.
  */

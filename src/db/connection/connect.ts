@@ -45,7 +45,7 @@ export interface ConnectOptions {
   overrides?: Readonly<Record<string, string>>;
 }
 
-/** How long an address has to answer: less where there are others to go to. */
+/** How long an address has to answer: less if there are other addresses. */
 export const answerMs = (target: Target): number =>
   target.answerMs ?? (target.others === undefined ? 10_000 : 5_000);
 
@@ -120,7 +120,7 @@ export class DatabaseUnavailable extends PdoflowError {
   readonly exitCode = exitCodes.database;
 }
 
-/** The server refused a statement for a reason that whoever runs it can mend. */
+/** The server refused a statement for a reason that the user can fix. */
 export class DatabaseRefused extends PdoflowError {
   override readonly name = "DatabaseRefused";
   readonly exitCode = exitCodes.database;
@@ -219,8 +219,8 @@ export function errorCode(error: unknown): string | null {
 }
 
 /**
- * What a database error means for whoever runs pdoflow, or the error itself where it is not one
- * that they can do anything about. Never holds a password.
+ * The meaning of a database error for users of pdoflow, or the error itself if users cannot fix
+ * it. Never holds a password.
  */
 export function explainDatabaseError(error: unknown, target: Target): unknown {
   const code = errorCode(error);

@@ -73,8 +73,8 @@ function readText(text: string, source: string): Settings {
 }
 
 /**
- * The lines `name=value` of a file: of all of it, or of the section `[section]` alone; null where
- * there is no such section. Comments begin a line with #.
+ * The lines `name=value` of a file: of all of it, or of the section `[section]` alone; null if
+ * the file lacks that section. Comments begin a line with #.
  *
  * @throws {InvalidInput} a line is something else.
  */

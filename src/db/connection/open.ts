@@ -26,7 +26,7 @@ class ReadOnlyServer extends Error {
 }
 
 /**
- * Connects to the first address of the target that answers and, where there are several, takes
+ * Connects to the first address of the target that answers and, if there are several, takes
  * writes; and finds out whether a pooler is in between.
  *
  * @throws {NoAddressUsable} none of several does; whatever was wrong, if there is only one.
@@ -52,7 +52,7 @@ export async function openDatabase(target: Target, options: OpenOptions): Promis
 
 /**
  * Makes sure that a connection which only reads has not been left with a server that takes no more
- * writes, where there are others to go to: it would never see a change.
+ * writes, if there are other addresses: it would never see a change.
  *
  * @throws an error that counts as a lost connection.
  */
@@ -127,9 +127,9 @@ const refusesParameters = (error: unknown): boolean =>
 interface Look {
   isPooled: boolean;
   isReadOnly: boolean;
-  /** Where a setting comes from that makes it read-only; null where it is not. */
+  /** The source of a setting that makes it read-only; null if it accepts writes. */
   readOnlyBy: string | null;
-  /** Where a limit on transactions comes from (PostgreSQL 17 has one); null where there is none. */
+  /** The source of a limit on transactions (PostgreSQL 17 has one); null without a limit. */
   timeoutBy: string | null;
 }
 

@@ -2,7 +2,7 @@
 import { InvalidInput } from "../../domain/errors.ts";
 import { didYouMean, similarNames } from "../../domain/similar.ts";
 
-/** Those that are obeyed, with the variable that sets each. */
+/** Parameters that we use, with the variable that sets each. */
 export const obeyed = {
   host: "PGHOST",
   hostaddr: "PGHOSTADDR",
@@ -26,7 +26,7 @@ export const obeyed = {
 
 export type Keyword = keyof typeof obeyed;
 
-/** Those that ask for a protection which is not there, and the values that ask for none. */
+/** Parameters that ask for a protection we lack, and their values that ask for none. */
 const unmet: Readonly<Record<string, { variable: string; harmless: readonly string[] }>> = {
   channel_binding: { variable: "PGCHANNELBINDING", harmless: ["disable", "prefer"] },
   gssencmode: { variable: "PGGSSENCMODE", harmless: ["disable", "prefer"] },
@@ -42,7 +42,7 @@ const unmet: Readonly<Record<string, { variable: string; harmless: readonly stri
   },
 };
 
-/** Those that change nothing which would be missed. */
+/** Parameters that can be ignored without harm. */
 const ignored: readonly string[] = [
   ...["client_encoding", "fallback_application_name", "gssdelegation", "gsslib", "keepalives"],
   ...["keepalives_count", "keepalives_idle", "keepalives_interval", "krbsrvname"],

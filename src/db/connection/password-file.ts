@@ -10,7 +10,7 @@ const entry = new RegExp(`^${field.repeat(4)}(.*?)\r?$`);
 /**
  * The password that a file as ~/.pgpass has for a server: of the first line
  * `host:port:database:user:password` that fits, where * fits all and a backslash makes the next
- * letter plain. Undefined where there is none.
+ * letter plain. Undefined if there is none.
  *
  * @throws {InvalidInput} there is one, and others can read it.
  */

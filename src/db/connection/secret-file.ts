@@ -2,7 +2,7 @@ import { readFileSync, statSync } from "node:fs";
 
 import { InvalidInput } from "../../domain/errors.ts";
 
-/** The text of a file; null where there is none. */
+/** The text of a file; null if it does not exist. */
 export function textOf(file: string): string | null {
   try {
     return readFileSync(file, "utf8");

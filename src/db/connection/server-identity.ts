@@ -1,6 +1,6 @@
 import { type Db, isConnectionLoss } from "./connect.ts";
 
-/** Which server it is, of those that were one once: a primary and its standbys. */
+/** Identifies a server among a primary and its standbys, which share their past. */
 export interface ServerIdentity {
   /** The same on a primary and its standbys. */
   system: string;

@@ -11,7 +11,7 @@ interface Statement {
 
 type OnStatement = (text: string, ms: number) => void;
 
-/** The same, and `onStatement` is told of each statement that has ended, of transactions too. */
+/** The same, and calls `onStatement` after each statement, also of transactions. */
 export function watchStatements<T extends Sql | Tx>(sql: T, onStatement: OnStatement): T {
   return new Proxy(sql, {
     apply(target, self, args) {

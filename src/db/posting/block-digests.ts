@@ -4,7 +4,7 @@ import type { DigestForm } from "../../domain/signed-posting.ts";
 
 /** No JSON text holds this character, so it can separate arguments. */
 const separator = "\u001e";
-/** A block ends with so many jobs, or with so much text. A pool reads whole blocks. */
+/** The jobs, and the text, that end a block. A pool reads whole blocks. */
 const jobsMax = 1_000;
 const lengthMax = 65_536;
 

@@ -17,7 +17,7 @@ export interface NewPosting extends v.InferInput<typeof PostingOptions> {
   entryPoint: string;
   /** Of all jobs that come without one of their own. */
   priority: number;
-  /** Who posts, by the operating system; the database knows its role itself. */
+  /** The poster's user of the operating system; the database knows its role. */
   osUser: string;
   /** What a pool must have to run its jobs; by default nothing. */
   needs?: Needs;
@@ -45,13 +45,13 @@ export interface Posted {
 /** No JSON text holds this character, so it can separate them. */
 const separator = "\u001e";
 const batchesInFlight = 3;
-/** So many staged jobs are sent on at once: up to a megabyte of arguments each. */
+/** The staged jobs sent at once: up to a megabyte of arguments each. */
 const jobsPerPart = 500;
 
 /**
  * Posts one job for each argument list of `batches`, all or none, and returns once that is
  * committed. Memory is bounded by the batches, not by the posting. `source` names where the jobs
- * come from, for the message where there are none. `openSpan` makes room for more postings.
+ * come from, for the message if there are none. `openSpan` makes room for more postings.
  *
  * @throws {NothingToPost} there was no job; nothing is written.
  * @throws {KeyTaken} its key belongs to a posting of another entry point.

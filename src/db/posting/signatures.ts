@@ -3,7 +3,7 @@ import { argsSeparator, type DigestedJob, splitArgs } from "./block-digests.ts";
 import type { Place } from "./caller-transaction.ts";
 import type { Db, Tx } from "../connection/connect.ts";
 
-/** Whoever signs postings. */
+/** Signs postings. */
 export interface Signer {
   keyId: string;
   /** The signature of a text, in base64. */

@@ -2,15 +2,15 @@ import type { ResultRow } from "./results.ts";
 import { type Gap, Gaps } from "./gaps.ts";
 import { firstPageRows, nextPageSize } from "./page-size.ts";
 
-/** So far beyond the last job that has ended others are looked for, and so many in vain at once. */
+/** How far beyond the last ended job to search, and the jobs searched in vain at once. */
 const outlookJobs = 2_000;
 const vainJobs = 20_000;
 
 type ReadEnded = (ranges: readonly Gap[]) => Promise<readonly (ResultRow & { seq: number })[]>;
 
 /**
- * The jobs of a posting as they end. Jobs are claimed by their seq, so those that have ended are
- * all up to some seq but for a few gaps: those are looked through again, and a little beyond.
+ * The jobs of a posting as they end. Jobs are claimed by their seq, so all jobs
+ * up to some seq have ended except for a few gaps: these are read again, and a little beyond.
  */
 export class EndedJobs {
   readonly #read: ReadEnded;
@@ -28,7 +28,7 @@ export class EndedJobs {
     this.#gaps = new Gaps(jobCount);
   }
 
-  /** Those that have ended since the last look or, where `isLast`, all that were not given yet. */
+  /** Jobs that have ended since the last call or, if `isLast`, all that it has not yet returned. */
   async *look(isLast: boolean): AsyncGenerator<ResultRow, void, undefined> {
     if (isLast) this.#place = 0;
     const vainMax = isLast ? Infinity : vainJobs;

@@ -2,7 +2,7 @@ import type { JobFacts } from "../../domain/explain.ts";
 import { integers } from "../connection/array.ts";
 import type { Db } from "../connection/connect.ts";
 
-/** What is known of the job at `index` of a posting; null where there is no such job. */
+/** The facts about the job at `index` of a posting; null if it does not exist. */
 export async function readJobFacts(
   db: Db,
   postingId: number,

@@ -14,7 +14,7 @@ export interface FailureGroup {
   error: JobError;
 }
 
-/** So many failures of a posting are looked at. */
+/** The most failures of a posting that are read. */
 export const mostFailures = 100_000;
 
 /** The failures of a posting that count, grouped by their fingerprint, the largest group first. */

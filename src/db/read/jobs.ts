@@ -30,7 +30,7 @@ export interface JobFilter {
   poolId: number | null;
   /** What the text of the arguments has in it. */
   argument: string | null;
-  /** Of those that failed only the ones that look like this; left out: all. */
+  /** Only failed jobs with this fingerprint; left out: all. */
   fingerprint?: string | null;
 }
 
@@ -44,7 +44,7 @@ export interface JobPage extends JobFilter {
   size: number;
   /** Whether the posting's jobs have an index that differs from their seq (J2). */
   isSorted: boolean;
-  /** Where only failures are wished for, of a posting that is not sorted: so many at most. */
+  /** The most jobs to read if the filter is for failures of an unsorted posting. */
   mostFailed?: number;
 }
 
@@ -117,7 +117,7 @@ export async function readIndices(
   return rows.map(({ indices }) => indices.split(",").map(Number));
 }
 
-/** The job at `index` of a posting; undefined where there is none. */
+/** The job at `index` of a posting; undefined if it does not exist. */
 export async function readJob(
   db: Db,
   postingId: number,

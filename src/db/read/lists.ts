@@ -3,7 +3,7 @@ import type { Db } from "../connection/connect.ts";
 import { type PoolRow, postingColumns, type PostingRow } from "./snapshot.ts";
 
 export interface ListFilter {
-  /** Also those that have ended. */
+  /** Include ended postings. */
   isAll: boolean;
   /** Null: in any. */
   state: PostingState | null;
@@ -31,7 +31,7 @@ export async function countEnded({ sql, schema }: Db): Promise<{ ended: number; 
   return row ?? { ended: 0, of: 0 };
 }
 
-/** Pools, the newest first: those that have not ended, or the newest of all. */
+/** Pools, the newest first: running ones, or the newest of all. */
 export const listPools = ({ sql, schema }: Db, isAll: boolean, most: number) => sql<PoolRow[]>`
   select id, host, pid, version, role, os_user, slots, state, started_at, refused, project,
          (extract(epoch from clock_timestamp() - beat_at) * 1000)::float8 as beat_ago_ms

@@ -1,4 +1,4 @@
-/** A page of rows is about so many characters of text, and never over so many rows. */
+/** The approximate characters of a page of rows, and its most rows. */
 const pageChars = 2 ** 20;
 const pageRows = 2_000;
 export const firstPageRows = 10;

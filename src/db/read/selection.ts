@@ -2,7 +2,7 @@ import type { PostingState } from "../../domain/posting.ts";
 import type { PostingPick } from "../../domain/selector.ts";
 import type { Db } from "../connection/connect.ts";
 
-/** The numbers of the postings that a pick stands for, in order; none where there is none. */
+/** The numbers of the postings that a pick stands for, in order; none if there is none. */
 export async function findPicked({ sql, schema }: Db, pick: PostingPick): Promise<number[]> {
   const rows = await (() => {
     switch (pick.by) {

@@ -8,7 +8,7 @@ export interface PostingRow {
   entryPoint: string;
   jobCount: number;
   state: PostingState;
-  /** Why it was paused, stopped or cancelled, where that was told. */
+  /** Why it was paused, stopped or cancelled, if a reason was given. */
   reason: string | null;
   poster: string;
   posterOs: string;
@@ -35,7 +35,7 @@ export const readPostings = ({ sql, schema }: Db, most: number) => sql<PostingRo
     join ${schema}.posting p using (id) join ${schema}.route r on r.id = p.route_id
   order by p.ended_at is not null, p.id desc limit ${most}`;
 
-/** The postings with these numbers, those that exist. */
+/** The existing postings with these numbers. */
 export const findPostings = ({ sql, schema }: Db, ids: readonly number[]) => sql<PostingRow[]>`
   select ${postingColumns({ sql, schema })}
   from ${schema}.posting p join ${schema}.route r on r.id = p.route_id

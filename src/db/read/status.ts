@@ -8,7 +8,7 @@ export interface PostingCounts extends JobCounts {
   state: PostingState;
   /** True once its last job has ended: nothing of it changes any more. */
   isEnded: boolean;
-  /** Why it was paused, stopped or cancelled, where that was told. */
+  /** Why it was paused, stopped or cancelled, if a reason was given. */
   reason: string | null;
 }
 

@@ -24,7 +24,7 @@ export async function deleteVariable({ sql, schema }: Db, name: string): Promise
   return row?.wasThere ?? false;
 }
 
-/** What the caller sees of a variable, as JSON text; null where there is none. */
+/** The value of a variable for the caller, as JSON text; null if it is not set. */
 export async function readVariable({ sql, schema }: Db, name: string): Promise<string | null> {
   const [row] = await sql<{ value: string | null }[]>`
     select ${schema}.get_variable(${name})::text as value`;

@@ -44,7 +44,7 @@ export class Connection {
 
   /**
    * Runs `work` with open connections, to a schema that is the one this pdoflow knows. When they
-   * were lost, the next use opens others, to the next address where there are several.
+   * were lost, the next use opens others, to the next address if there are several.
    *
    * @throws {DatabaseUnavailable} the server can't be reached or refuses us.
    * @throws {SchemaOutdated} and {SchemaTooNew} of the schema.
@@ -107,7 +107,7 @@ export class Connection {
 }
 
 async function closeOpen(use: Use): Promise<void> {
-  const open = await use.open.catch(() => null); // told to those who waited for it
+  const open = await use.open.catch(() => null); // its waiters get the error
   await Promise.all([open?.reading.close(), open?.posting.close()]);
 }
 

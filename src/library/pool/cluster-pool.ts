@@ -18,7 +18,7 @@ export interface ClusterPoolOptions {
   /** How many jobs it runs at a time, each in its own process. Default: the number of cores. */
   maxWorkers?: number | undefined;
   /**
-   * Instead of `maxWorkers`: runs its jobs in this very process, so many at a time, without workers
+   * Instead of `maxWorkers`: runs at most this many jobs at a time in this process, without workers
    * and without the program `pdoflow`. For jobs that wait more than they compute.
    */
   concurrency?: number | undefined;
@@ -37,7 +37,7 @@ export interface ClusterPoolOptions {
   provides?: string | undefined;
   /**
    * Variables of the environment that jobs see beside the usual ones (docs/security.md), such as
-   * ["LICENCE", "AWS_*"]; ["*"] for all but those that may lead to the database.
+   * ["LICENCE", "AWS_*"]; ["*"] for all that can't lead to the database.
    */
   env?: readonly string[] | undefined;
   /** Runs only jobs that this database role and this user of the system have posted. */

@@ -50,7 +50,7 @@ export class ProgramPool {
 }
 
 async function start(db: string | undefined, options: InProcessPoolOptions): Promise<Pool> {
-  // Not at the top: who posts, or has a pool in another process, needs no engine.
+  // Not at the top: programs that only post, or run a pool as a process, need no engine.
   const { connectionTo } = await import("../connection/connection.ts");
   const { startInProcess } = await import("./in-process-pool.ts");
   const connection = connectionTo(db);

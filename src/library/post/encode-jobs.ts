@@ -19,10 +19,10 @@ export interface JobSources {
   schema?: StandardSchema | undefined;
 }
 
-/** A batch is full with so many jobs or so many characters. */
+/** The jobs or characters that fill a batch. */
 const batchJobs = 5_000;
 const batchChars = 2 ** 20;
-/** After so many jobs or characters other things of the process may run: some milliseconds. */
+/** The jobs or characters after which other work of the process may run: some milliseconds. */
 const pauseJobs = 1_000;
 const pauseChars = 2 ** 18;
 

@@ -15,9 +15,9 @@ export interface PostOptions {
   timeoutMs?: number | null | undefined;
   /** How long a job that is killed has between SIGTERM and SIGKILL. Default 5000. */
   graceMs?: number | undefined;
-  /** After so many failures in a row in one pool the posting is stopped. Default 10; 0: never. */
+  /** Stop the posting after N failures in a row in one pool. Default 10; 0: never. */
   stopAfter?: number | undefined;
-  /** The posting is stopped when so many jobs have failed for good. Default: any number may. */
+  /** Stop the posting when N jobs have permanently failed. Default: no limit. */
   maxFailures?: number | null | undefined;
   /** … or when more than this share of its jobs has, in percent. Default: any share may. */
   maxFailuresPercent?: number | null | undefined;
@@ -27,7 +27,7 @@ export interface PostOptions {
   maxRate?: string | null | undefined;
   /** Whether what the jobs return is kept, for `results`. Default true. */
   keepsResults?: boolean | undefined;
-  /** Of which jobs what they print is kept. Default "failures". */
+  /** Keep job output for none, failures or all. Default "failures". */
   keepsOutput?: "none" | "failures" | "all" | undefined;
   /** When the jobs may start, at the earliest: a Date, or a moment with its zone. Default: now. */
   runAt?: Date | string | null | undefined;

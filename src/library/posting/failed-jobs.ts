@@ -19,7 +19,7 @@ export interface FailedJob {
   stderr: string | null;
 }
 
-/** So many jobs are looked at for one that has failed; more where an index has only those. */
+/** The jobs read to find a failed one; more if an index contains only failures. */
 const widest = { sorted: 2_000, plain: 100_000 };
 
 /** @internal The failed jobs of a posting by index, page by page. */

@@ -103,7 +103,7 @@ export class Posting<Result = unknown> {
 
   /**
    * Where the posting stands, now and each time that it has changed, until it has ended: the last
-   * is final. Looked at once a second, and at the end; what changes faster is told as one.
+   * is final. Polled once a second, and at the end; faster changes are reported as one.
    *
    * @example for await (const { percent } of posting.progress()) console.log(percent, "%");
    * @throws as `wait`.

@@ -37,7 +37,7 @@ export class StoredValue {
     this.#connection = connectionTo(parse(Options, options, "options of Value").db);
   }
 
-  /** Undefined where it is not set. */
+  /** Undefined if it is not set. */
   async read(): Promise<Found | undefined> {
     return decode(await this.#use((db) => readVariable(db, this.#name)));
   }

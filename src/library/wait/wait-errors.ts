@@ -7,7 +7,7 @@ export class PostingNotFound extends PdoflowError {
   constructor(id: number) {
     super(
       `Expected posting ${id} in the database, found none. It was removed, or is in another ` +
-        "database: `pdoflow status` lists those that there are.",
+        "database. Run: pdoflow status",
     );
   }
 }
