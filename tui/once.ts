@@ -7,22 +7,22 @@ import { update } from "./update.ts";
 import { headerLines } from "./views/header.ts";
 import { overviewLines } from "./views/overview.ts";
 
-export interface TextLook {
+export interface TextStyle {
   columns: number;
   glyphs: Glyphs;
   isUtf8: boolean;
 }
 
 /** The overview as text: one frame, as high as it takes to have every row. */
-export const onceText = (snapshot: Snapshot, look: TextLook): string =>
-  textOf(withSnapshot(null, snapshot, 0, look), look);
+export const onceText = (snapshot: Snapshot, style: TextStyle): string =>
+  textOf(withSnapshot(null, snapshot, 0, style), style);
 
 /** What is known after one more snapshot: how fast postings go needs more than one. */
 export function withSnapshot(
   before: Model | null,
   snapshot: Snapshot,
   nowMs: number,
-  { columns }: TextLook,
+  { columns }: TextStyle,
 ): Model {
   const { postings, pools, failures } = snapshot;
   const rows = postings.length + 30 + 4 * (Math.max(pools.length, failures.length) + 5);
@@ -33,12 +33,12 @@ export function withSnapshot(
   return update({ ...model, size: { columns, rows } }, event, nowMs).model;
 }
 
-export function textOf(model: Model, { columns, glyphs, isUtf8 }: TextLook): string {
+export function textOf(model: Model, { columns, glyphs, isUtf8 }: TextStyle): string {
   const scene = { model, glyphs: { ...glyphs, chosen: " " } };
   const height = model.size.rows - 20;
   const lines = [...headerLines(scene), ...overviewLines(scene, height).map(({ line }) => line)];
-  const look = { palette: paletteOf("none", "default"), isUtf8 };
-  const { cells } = frameOf(lines, { columns, rows: lines.length }, look);
+  const style = { palette: paletteOf("none", "default"), isUtf8 };
+  const { cells } = frameOf(lines, { columns, rows: lines.length }, style);
   const rows = cells.map((row) =>
     row
       .map(({ text }) => text)

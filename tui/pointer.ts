@@ -1,29 +1,18 @@
 import { move, open, obey } from "./state/commands.ts";
-import type { Glyphs } from "./draw/glyphs.ts";
+import { glyphsOf } from "./draw/glyphs.ts";
 import type { Event, Model, Step } from "./state/model.ts";
-import { placeOf } from "./state/model.ts";
+import { viewOf } from "./state/model.ts";
 import { tabs } from "./views/header.ts";
 import { screenLines } from "./views/screen-lines.ts";
 import { textOf } from "./draw/frame.ts";
 import { widthOf } from "./draw/text.ts";
 
-/** Where rows are does not depend on what they are drawn with. */
-const anyGlyphs: Glyphs = {
-  chosen: ">",
-  marked: "*",
-  failed: "!",
-  none: "-",
-  more: "~",
-  full: "#",
-  empty: ".",
-  levels: ["#"],
-  rule: "-",
-  hasBraille: false,
-};
+/** The position of rows does not depend on the glyphs. */
+const anyGlyphs = glyphsOf({ isUtf8: false, hasBraille: false });
 
 const wheelRows = 3;
 
-/** A click chooses a row, or opens the chosen one; on a tab it goes there. */
+/** A click chooses a row, or opens the chosen one. A click on a tab goes there. */
 export function onMouse(model: Model, event: Extract<Event, { kind: "mouse" }>): Step {
   const none: Step = { model, effects: [] };
   if (model.prompt) return none;
@@ -52,15 +41,15 @@ export function onMouse(model: Model, event: Extract<Event, { kind: "mouse" }>):
   return { model: { ...model, pane, lists: { ...model.lists, [pane]: list } }, effects: [] };
 }
 
-/** The rows of a page are found from the chosen one, which is on the screen. */
+/** Finds the clicked row by its distance from the chosen one, which is on the screen. */
 function clickInJobs(model: Model, y: number, rows: number): Step {
-  const place = placeOf(model);
-  if (place.kind !== "jobs" || !model.page) return { model, effects: [] };
+  const view = viewOf(model);
+  if (view.kind !== "jobs" || !model.page) return { model, effects: [] };
   const lines = screenLines(model, anyGlyphs);
   const chosenY = lines.findIndex(({ line }) => line.isChosen);
-  const row = place.row + y - chosenY;
+  const row = view.row + y - chosenY;
   if (chosenY < 0 || y >= rows - 1 || row < 0 || row >= model.page.rows.length) {
     return { model, effects: [] };
   }
-  return row === place.row ? open(model) : move(model, row - place.row);
+  return row === view.row ? open(model) : move(model, row - view.row);
 }

@@ -1,11 +1,11 @@
-import { frameOf, type Look, textOf } from "./draw/frame.ts";
+import { frameOf, type Style, textOf } from "./draw/frame.ts";
 import { type Glyphs, glyphsOf } from "./draw/glyphs.ts";
 import {
   type Effect,
   type Event,
   type Model,
   jobsOnPage,
-  placeOf,
+  viewOf,
   refreshMs,
   startModel,
 } from "./state/model.ts";
@@ -26,27 +26,27 @@ export interface TopOptions {
   hasMouse: boolean;
   readOnly: string | null;
   everyMs: number;
-  /** Writes a text to a new file, and returns its name. */
+  /** Writes a text to a new file and returns its name. */
   save: (text: string) => Promise<string>;
-  /** Stops the process as Ctrl-Z does; returns once it goes on. */
+  /** Stops the process like Ctrl-Z; returns when it continues. */
   suspend: () => Promise<void>;
-  /** Calls back when the process is to end. */
+  /** Calls back when the process shall end. */
   onStopSignal: (listener: (signal: string) => void) => () => void;
-  /** Calls back for what nobody caught. */
+  /** Calls back with uncaught errors. */
   onBug: (listener: (error: unknown) => void) => () => void;
-  /** Calls back when the process goes on after it was stopped from outside. */
+  /** Calls back when the process continues after it was stopped from outside. */
   onContinue: (listener: () => void) => () => void;
-  /** Whether the shell that started it is gone, and nobody waits for it any more. */
+  /** Whether the shell that started the process is gone. */
   isOrphaned: () => boolean;
-  /** What an error means, for a person. */
+  /** The message of an error, for people. */
   messageOf: (error: unknown) => string;
 }
 
-/** Without an answer for so long, it is said that there is none. */
+/** After this time without an answer the screen says so. */
 const silentMs = 4_000;
 const tickMs = 1_000;
 
-/** Shows the queue until somebody leaves. Resolves to the signal that ended it; null for `q`. */
+/** Shows the queue until the user quits. Resolves to the signal that ended it; null for `q`. */
 export async function runTop(options: TopOptions): Promise<string | null> {
   using top = new Top(options);
   return await top.run();
@@ -56,7 +56,7 @@ class Top implements Disposable {
   readonly #options: TopOptions;
   readonly #screen: Screen;
   readonly #glyphs: Glyphs;
-  readonly #look: Look;
+  readonly #style: Style;
   readonly #end = Promise.withResolvers<string | null>();
   #model: Model;
   #refreshTimer: ReturnType<typeof setTimeout> | null = null;
@@ -69,7 +69,7 @@ class Top implements Disposable {
     this.#options = options;
     const { terminal, theme, input, output, outputFile, hasMouse } = options;
     this.#glyphs = glyphsOf(terminal);
-    this.#look = { palette: paletteOf(terminal.colors, theme), isUtf8: terminal.isUtf8 };
+    this.#style = { palette: paletteOf(terminal.colors, theme), isUtf8: terminal.isUtf8 };
     this.#screen = new Screen({
       ...{ input, output, outputFile, terminal, hasMouse },
       onKey: (key) => this.#on({ kind: "key", key }),
@@ -118,7 +118,7 @@ class Top implements Disposable {
     this.#end.resolve(signal);
   }
 
-  /** The terminal first: else nobody could read what went wrong. */
+  /** Restores the terminal first, so that the error can be read. */
   #fail(error: unknown): void {
     this.#isOver = true;
     this.#screen.restore();
@@ -137,7 +137,7 @@ class Top implements Disposable {
     }
   }
 
-  /** Many events in one turn, as when a key is held, are one frame. */
+  /** Draws once for all events of a turn, such as a key that repeats. */
   #drawSoon(): void {
     if (this.#isDrawing) return;
     this.#isDrawing = true;
@@ -146,7 +146,7 @@ class Top implements Disposable {
       if (this.#isOver) return;
       try {
         const lines = screenLines(this.#model, this.#glyphs).map(({ line }) => line);
-        this.#screen.draw(frameOf(lines, this.#model.size, this.#look));
+        this.#screen.draw(frameOf(lines, this.#model.size, this.#style));
       } catch (error) {
         this.#fail(error);
       }
@@ -172,7 +172,7 @@ class Top implements Disposable {
     }
   }
 
-  /** Never two at once: what is asked for in the meantime is asked once more, afterwards. */
+  /** Never two at once: a request that comes meanwhile leads to one more refresh afterwards. */
   #refresh(): void {
     if (this.#refreshingSinceMs !== null) {
       this.#wantsRefresh = true;
@@ -199,7 +199,7 @@ class Top implements Disposable {
     }
     this.#refreshTimer = setTimeout(() => {
       this.#refreshTimer = null;
-      // Where the server is away it is looked for, frozen or not.
+      // A lost server is tried again even if the screen is frozen.
       if (this.#model.isFrozen && !this.#model.fault) this.#planRefresh();
       else this.#refresh();
     }, refreshMs(this.#model));
@@ -210,20 +210,24 @@ class Top implements Disposable {
     const startedAt = performance.now();
     const snapshot = await source.snapshot();
     this.#on({ kind: "snapshot", snapshot, tookMs: performance.now() - startedAt });
-    const place = placeOf(this.#model);
-    switch (place.kind) {
+    const view = viewOf(this.#model);
+    switch (view.kind) {
       case "overview":
         return;
-      case "numbers":
-        return this.#on({ kind: "numbers", numbers: await source.numbers() });
+      case "metrics":
+        return this.#on({ kind: "metrics", metrics: await source.metrics() });
+      case "pool": {
+        const { poolId } = view;
+        return this.#on({ kind: "pool", poolId, details: await source.pool(poolId) });
+      }
       case "jobs": {
-        const { postingId, from, status, fingerprint } = place;
+        const { postingId, from, status, fingerprint } = view;
         const size = jobsOnPage(this.#model);
         const page = await source.jobs({ postingId, from, size, status, fingerprint });
-        return this.#on({ kind: "page", place, page });
+        return this.#on({ kind: "page", view, page });
       }
       case "job": {
-        const { postingId, index } = place;
+        const { postingId, index } = view;
         const job = await source.job(postingId, index);
         return this.#on({ kind: "job", postingId, index, job });
       }

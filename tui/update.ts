@@ -2,19 +2,31 @@ import { withSample } from "../src/domain/pace.ts";
 import { bindingOf } from "./state/keys.ts";
 import { obey } from "./state/commands.ts";
 import { shownKeys } from "./state/lists.ts";
-import { type Event, type Model, panes, placeOf, type Step } from "./state/model.ts";
+import { type Event, type Model, panes, viewOf, type Step } from "./state/model.ts";
 import { promptKey, promptPaste } from "./state/prompt.ts";
 import { onMouse } from "./pointer.ts";
 import type { Snapshot } from "../src/db/dashboard/top-snapshot.ts";
 import { endedOf } from "./state/posting-columns.ts";
 
 const rateWindowMs = 60_000;
-/** What is seen between two snapshots that come shortly after another is chance. */
+/** Two snapshots that are closer together say nothing about the rate. */
 const leastSeconds = 0.4;
 
-/** What becomes of the dashboard when something happens, and what is to be done then. */
+/** How long the last line shows a message. */
+const outcomeMs = 8_000;
+
+/** The model after an event, and what to do then. */
 export function update(before: Model, event: Event, nowMs: number): Step {
-  const model = { ...before, nowMs };
+  const { model, effects } = next({ ...before, nowMs }, event);
+  if (model.outcome !== before.outcome) {
+    return { model: { ...model, outcomeSinceMs: nowMs }, effects };
+  }
+  const isOver = model.outcome !== null && nowMs - model.outcomeSinceMs > outcomeMs;
+  return isOver ? { model: { ...model, outcome: null }, effects } : { model, effects };
+}
+
+function next(model: Model, event: Event): Step {
+  const { nowMs } = model;
   switch (event.kind) {
     case "key":
       return onKey(model, event.key);
@@ -29,21 +41,26 @@ export function update(before: Model, event: Event, nowMs: number): Step {
     case "snapshot":
       return { model: withSnapshot(model, event.snapshot, event.tookMs), effects: [] };
     case "page": {
-      const place = placeOf(model);
-      const isHere = place.kind === "jobs" && isSamePage(place, event.place);
+      const view = viewOf(model);
+      const isHere = view.kind === "jobs" && isSamePage(view, event.view);
       if (!isHere) return { model, effects: [] };
-      const row = Math.max(0, Math.min(place.row, event.page.rows.length - 1));
-      const places = [...model.places.slice(0, -1), { ...place, row }];
-      return { model: { ...model, page: event.page, places }, effects: [] };
+      const row = Math.max(0, Math.min(view.row, event.page.rows.length - 1));
+      const views = [...model.views.slice(0, -1), { ...view, row }];
+      return { model: { ...model, page: event.page, views }, effects: [] };
     }
     case "job": {
-      const place = placeOf(model);
+      const view = viewOf(model);
       const isHere =
-        place.kind === "job" && place.postingId === event.postingId && place.index === event.index;
+        view.kind === "job" && view.postingId === event.postingId && view.index === event.index;
       return { model: isHere ? { ...model, job: event.job } : model, effects: [] };
     }
-    case "numbers":
-      return { model: { ...model, numbers: event.numbers }, effects: [] };
+    case "pool": {
+      const view = viewOf(model);
+      const isHere = view.kind === "pool" && view.poolId === event.poolId;
+      return { model: isHere ? { ...model, poolDetails: event.details } : model, effects: [] };
+    }
+    case "metrics":
+      return { model: { ...model, metrics: event.metrics }, effects: [] };
     case "fault": {
       const sinceMs = model.fault?.sinceMs ?? nowMs;
       return { model: { ...model, fault: { message: event.message, sinceMs } }, effects: [] };
@@ -70,7 +87,7 @@ const isSamePage = (a: PageId, b: PageId) =>
 
 function onKey(model: Model, key: string): Step {
   const binding = bindingOf(key);
-  // These work everywhere, or else a prompt could lock somebody in.
+  // These work in a prompt too: nobody can be locked in.
   const isAlways = /^(interrupt|suspend|redraw)$/.test(binding?.command ?? "");
   if (model.prompt && !isAlways) return promptKey(model, key);
   return binding ? obey(model, binding.command) : { model, effects: [] };
@@ -96,7 +113,7 @@ function withSnapshot(model: Model, snapshot: Snapshot, tookMs: number): Model {
   return { ...next, lists: keptLists(next) };
 }
 
-/** Of postings that both snapshots have: one that comes or goes is no jump. */
+/** Counts postings that are in both snapshots: one that comes or goes is no jump. */
 function withRate(model: Model, snapshot: Snapshot): Pick<Model, "rates" | "ratedFrom"> {
   const from = model.ratedFrom;
   if (!from) return { rates: [], ratedFrom: snapshot };
@@ -112,7 +129,7 @@ function withRate(model: Model, snapshot: Snapshot): Pick<Model, "rates" | "rate
   return { rates, ratedFrom: snapshot };
 }
 
-/** Marks of what is gone are gone with it. */
+/** Removes the marks of rows that are gone. */
 function keptLists(model: Model): Model["lists"] {
   const lists = { ...model.lists };
   for (const pane of panes) {

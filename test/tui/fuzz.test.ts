@@ -4,12 +4,12 @@ import * as fc from "fast-check";
 import { bindings } from "../../tui/state/keys.ts";
 import { type Event, startModel } from "../../tui/state/model.ts";
 import { update } from "../../tui/update.ts";
-import { busy, empty, frameOn, job, numbers, posting, snapshot, terminals } from "./scene.ts";
+import { busy, empty, frameOn, job, metrics, posting, snapshot, terminals } from "./scene.ts";
 
 const allKeys = [...bindings.flatMap(({ keys }) => keys), "x", "n", "é", "漢", "😀", "C-u", "f9"];
 const pageOf = (from: number): Event => ({
   kind: "page",
-  place: {
+  view: {
     ...{ kind: "jobs", postingId: 42, title: "", status: null, fingerprint: null },
     ...{ from, before: [], row: 0 },
   },
@@ -42,7 +42,7 @@ const anyEvent: fc.Arbitrary<Event> = fc.oneof(
     pageOf(2),
     { kind: "job", postingId: 42, index: 0, job: job(0, { stdout: "a\n".repeat(300) }) },
     { kind: "job", postingId: 42, index: 0, job: null },
-    { kind: "numbers", numbers },
+    { kind: "metrics", metrics },
   ),
 );
 

@@ -46,10 +46,10 @@ test("however input is cut, nothing of it is lost", () => {
   fc.assert(
     fc.property(fc.array(part), fc.nat(), (parts, at) => {
       const input = parts.join("");
-      const place = at % (input.length + 1);
+      const view = at % (input.length + 1);
       let rest = "";
       let read = "";
-      for (const chunk of [input.slice(0, place), input.slice(place)]) {
+      for (const chunk of [input.slice(0, view), input.slice(view)]) {
         const split = splitInput(rest + chunk);
         rest = split.rest;
         read += split.pieces.map(({ text }) => text).join("");

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 
 import { bindings, keyName } from "../../tui/state/keys.ts";
-import { placeOf } from "../../tui/state/model.ts";
+import { viewOf } from "../../tui/state/model.ts";
 import { after, busy, posting, press, readable, snapshot, terminals } from "./scene.ts";
 
 const size = { columns: 100, rows: 60 };
@@ -27,7 +27,7 @@ test("arrows and letters move, and the chosen row is kept by its number when row
   expect(chosen("G", "k")).toContain("37");
   const more = { ...busy, postings: [posting(43), ...busy.postings] };
   const model = after(size, [snapshot(busy), ...press("j"), snapshot(more)]);
-  expect(readable(model, terminals.color)).toMatch(/▸ +41 漢字/);
+  expect(readable(model, terminals.color)).toMatch(/▸ +41 ║ 漢字/);
 });
 
 test("a filter takes texts, fields and selectors of the command line", () => {
@@ -66,10 +66,10 @@ test("sorting goes through the columns, and the header says by which", () => {
   };
   expect(by()).toBe("42 41 40 39 38 37 36");
   expect(by("s", "o")).toBe("36 37 38 39 40 41 42");
-  expect(by("s", "s", "s", "s", "s", "s")).toStartWith("39 42");
+  expect(by("s", "s", "s", "s", "s", "s", "s")).toStartWith("39 42");
 });
 
-test("each action asks with numbers, and only y does it", () => {
+test("each action asks for confirmation with numbers, and only y carries it out", () => {
   const steps = (...keys: string[]) => after(size, [snapshot(busy), ...press(...keys)]);
   const question = (...keys: string[]) => {
     const { prompt } = steps(...keys);
@@ -80,8 +80,12 @@ test("each action asks with numbers, and only y does it", () => {
   expect(question("*", "c")).toBe(
     "Cancel 5 postings for good, with 12,003,474 jobs that have not ended?",
   );
-  expect(question(">")).toBe("Raise the priority of what waits of posting 42 (spectra) to 1?");
-  expect(question("j", "j", "<")).toBe("Lower the priority of what waits of posting 40 to -6?");
+  expect(question(">")).toBe(
+    "Raise the priority of the waiting jobs of posting 42 (spectra) to 1?",
+  );
+  expect(question("j", "j", "<")).toBe(
+    "Lower the priority of the waiting jobs of posting 40 to -6?",
+  );
   expect(question("2", "d")).toBe("Drain pool 3 on node17 with 16 workers?");
   expect(question("3", "r")).toBe("Retry 10 failed jobs of posting 39 in 1 group?");
   for (const key of ["n", "escape", "enter", "space", "c"]) {
@@ -96,11 +100,11 @@ test("a click chooses a row, a second one opens it, and one on a tab goes there"
   const click = { kind: "mouse", action: "click", x: 10, y } as const;
   const once = after(size, [snapshot(busy), click]);
   expect(once.lists.postings.chosen).toBe("40");
-  expect(placeOf(after(size, [snapshot(busy), click, click])).kind).toBe("jobs");
-  const tabs = lines.findIndex((each) => each.includes("4 numbers"));
-  const x = lines[tabs]?.indexOf("4 numbers") ?? 0;
+  expect(viewOf(after(size, [snapshot(busy), click, click])).kind).toBe("jobs");
+  const tabs = lines.findIndex((each) => each.includes("4 metrics"));
+  const x = lines[tabs]?.indexOf("4 metrics") ?? 0;
   const there = after(size, [snapshot(busy), { ...click, x, y: tabs }]);
-  expect(placeOf(there).kind).toBe("numbers");
+  expect(viewOf(there).kind).toBe("metrics");
 });
 
 test("the wheel moves through a list and stops at its ends", () => {

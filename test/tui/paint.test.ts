@@ -6,7 +6,7 @@ import { frameOf, line, type Frame, type Line } from "../../tui/draw/frame.ts";
 import { paint } from "../../tui/draw/paint.ts";
 import { paletteOf } from "../../tui/draw/palette.ts";
 
-const look = { palette: paletteOf("256", "default"), isUtf8: true };
+const style = { palette: paletteOf("256", "default"), isUtf8: true };
 const tones = ["plain", "bad", "dim", "bar"] as const;
 
 const words = fc.constantFrom(
@@ -52,7 +52,7 @@ test("what is sent makes the terminal show each frame of a row of them, and noth
         const terminal = new Terminal({ cols, rows, allowProposedApi: true });
         let before: Frame | null = null;
         for (const lines of all) {
-          const frame = frameOf(lines, size, look);
+          const frame = frameOf(lines, size, style);
           // Blanks at the end of a row may be written or not: a reader can't tell.
           expect(await shown(terminal, `\u001b[?7l${paint(before, frame)}`)).toEqual(
             readable(frame),
@@ -67,22 +67,22 @@ test("what is sent makes the terminal show each frame of a row of them, and noth
   );
 });
 
-test("where a terminal takes a character to be narrower, what follows still stands in its place", async () => {
+test("where a terminal takes a character to be narrower, what follows still stands in its view", async () => {
   // This emulator takes it to be one column wide, most terminals two.
   const terminal = new Terminal({ cols: size.columns, rows: size.rows, allowProposedApi: true });
-  const frame = frameOf([line("🚀ab")], size, look);
+  const frame = frameOf([line("🚀ab")], size, style);
   expect((await shown(terminal, paint(null, frame)))[0]).toBe("🚀 ab");
   terminal.dispose();
 });
 
 test("a frame that is the same sends nothing, and one that differs a little sends little", () => {
-  const frame = (n: number) => frameOf([line("jobs ", String(n)), line("more")], size, look);
+  const frame = (n: number) => frameOf([line("jobs ", String(n)), line("more")], size, style);
   expect(paint(frame(1), frame(1))).toBe("");
   expect(paint(frame(1), frame(2)).length).toBeLessThan(30);
 });
 
 test("a row has as many cells as the screen is wide, with a wide character at its end too", () => {
-  const { cells } = frameOf([line(`${"x".repeat(23)}漢`)], size, look);
+  const { cells } = frameOf([line(`${"x".repeat(23)}漢`)], size, style);
   expect(cells[0]?.length).toBe(24);
   expect(cells[0]?.at(-1)?.text).toBe(" ");
 });

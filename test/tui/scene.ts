@@ -3,7 +3,7 @@ import { glyphsOf } from "../../tui/draw/glyphs.ts";
 import { type Event, type Model, startModel } from "../../tui/state/model.ts";
 import { paletteOf, type Theme } from "../../tui/draw/palette.ts";
 import type {
-  Numbers,
+  Metrics,
   Snapshot,
   TopFailure,
   TopJob,
@@ -22,6 +22,7 @@ const noJobs = { waiting: 0, running: 0, retrying: 0, done: 0, failed: 0, cancel
 export const posting = (id: number, more: Partial<TopPosting> = {}): TopPosting => ({
   ...{ id, name: null, entryPoint: "jobs/fit.ts#fit", jobCount: 1000, state: "open", reason: null },
   ...{ poster: "ann", priority: 0, postedAt: ago(id * 60_000), endedAt: null },
+  ...{ runAt: null, missing: null },
   project: null,
   jobs: { ...noJobs, waiting: 1000 },
   ...more,
@@ -148,7 +149,7 @@ export const empty: Snapshot = {
   },
 };
 
-export const numbers: Numbers = {
+export const metrics: Metrics = {
   endedByMinute: Array.from({ length: 60 }, (_, i) => Math.round(600 + 500 * Math.sin(i / 5))),
   failedByMinute: Array.from({ length: 60 }, (_, i) => (i % 20 === 0 ? 3 : 0)),
   latency: [10, 100, 1_000, 10_000, Infinity].map((upToMs, i) => ({ upToMs, count: 400 >> i })),

@@ -5,7 +5,7 @@ import { runTop, type TopOptions } from "../../tui/top.ts";
 import type { Snapshot } from "../../src/db/dashboard/top-snapshot.ts";
 import type { Source } from "../../tui/state/source.ts";
 import { until } from "../binary/cli.ts";
-import { busy, numbers, terminals } from "./scene.ts";
+import { busy, metrics, terminals } from "./scene.ts";
 
 /** The two streams of a terminal, made of nothing. */
 class FakeInput extends EventEmitter {
@@ -38,7 +38,8 @@ function setUp(source: Partial<Source>, more: Partial<TopOptions> = {}) {
       snapshot: () => Promise.resolve(busy),
       jobs: () => Promise.resolve({ rows: [], next: null }),
       job: () => Promise.resolve(null),
-      numbers: () => Promise.resolve(numbers),
+      pool: () => Promise.resolve(null),
+      metrics: () => Promise.resolve(metrics),
       act: () => Promise.resolve("done"),
       ...source,
     },

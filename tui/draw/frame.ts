@@ -41,16 +41,16 @@ export const textOf = ({ spans }: Line): string =>
     .join("")
     .trimEnd();
 
-export interface Look {
+export interface Style {
   palette: Palette;
   /** Whether the terminal knows more than ASCII. */
   isUtf8: boolean;
 }
 
 /** Puts lines on a screen: what is too long is cut off, what is missing is blank. */
-export function frameOf(lines: readonly Line[], size: Size, look: Look): Frame {
+export function frameOf(lines: readonly Line[], size: Size, style: Style): Frame {
   const cells = Array.from({ length: size.rows }, (_, row) =>
-    cellsOf(lines[row] ?? { spans: [] }, size.columns, look),
+    cellsOf(lines[row] ?? { spans: [] }, size.columns, style),
   );
   return { ...size, cells };
 }
@@ -58,13 +58,13 @@ export function frameOf(lines: readonly Line[], size: Size, look: Look): Frame {
 /** What stands for the few other characters that we make ourselves. */
 const asciiForms: Readonly<Record<string, string>> = { "…": "~", "·": ".", "×": "x" };
 
-const shownAs = (text: string, { isUtf8 }: Look): string =>
+const shownAs = (text: string, { isUtf8 }: Style): string =>
   isUtf8 || (text.length === 1 && text <= "~") ? text : (asciiForms[text] ?? "?");
 
-function cellsOf({ spans, isChosen = false }: Line, columns: number, look: Look): Cell[] {
+function cellsOf({ spans, isChosen = false }: Line, columns: number, style: Style): Cell[] {
   const cells: Cell[] = [];
   const sgrOf = (tone: Tone) => {
-    const sgr = look.palette[tone];
+    const sgr = style.palette[tone];
     return isChosen ? (sgr === "" ? "7" : `${sgr};7`) : sgr;
   };
   for (const { text, tone = "plain" } of spans) {
@@ -73,14 +73,14 @@ function cellsOf({ spans, isChosen = false }: Line, columns: number, look: Look)
       // Nearly all that there is, and the quick way.
       for (let at = 0; at < text.length && cells.length < columns; at++) {
         const letter = text[at] ?? " ";
-        cells.push({ text: shownAs(letter, look), sgr });
+        cells.push({ text: shownAs(letter, style), sgr });
       }
       continue;
     }
     for (const cluster of clusters(text)) {
       if (cells.length + cluster.width > columns) break;
-      cells.push({ text: shownAs(cluster.text, look), sgr });
-      if (cluster.width === 2) cells.push({ text: look.isUtf8 ? "" : " ", sgr });
+      cells.push({ text: shownAs(cluster.text, style), sgr });
+      if (cluster.width === 2) cells.push({ text: style.isUtf8 ? "" : " ", sgr });
     }
   }
   const blank = { text: " ", sgr: isChosen ? "7" : "" };

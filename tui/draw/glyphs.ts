@@ -1,42 +1,75 @@
 import type { Terminal } from "./terminal.ts";
 
+export type StateSign = "running" | "waiting" | "paused" | "stopped" | "cancelled" | "finished";
+
 /** The characters that views draw with, for a terminal that has them or not. */
 export interface Glyphs {
   chosen: string;
   marked: string;
   failed: string;
+  /** Before the name of a posting: its state at a glance. */
+  states: Readonly<Record<StateSign, string>>;
+  ascending: string;
+  descending: string;
   none: string;
   more: string;
   full: string;
   empty: string;
-  /** Eighths of a column, the lowest first. */
+  /** Eighths of a row, the lowest first. */
   levels: readonly string[];
   rule: string;
+  /** The vertical axis of a plot, and its foot. */
+  axis: string;
+  corner: string;
   hasBraille: boolean;
 }
 
 const rich = {
   chosen: "▸",
-  marked: "●",
+  marked: "◆",
   failed: "✗",
+  states: {
+    running: "●",
+    waiting: "○",
+    paused: "║",
+    stopped: "■",
+    cancelled: "×",
+    finished: "✓",
+  },
+  ascending: "▲",
+  descending: "▼",
   none: "—",
   more: "…",
   full: "█",
   empty: "░",
   levels: ["▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"],
   rule: "─",
+  axis: "│",
+  corner: "└",
 };
 
 const ascii = {
   chosen: ">",
   marked: "*",
   failed: "!",
+  states: {
+    running: "@",
+    waiting: ".",
+    paused: "=",
+    stopped: "#",
+    cancelled: "x",
+    finished: "+",
+  },
+  ascending: "^",
+  descending: "v",
   none: "-",
   more: "~",
   full: "#",
   empty: ".",
   levels: [".", ".", ":", ":", "-", "=", "+", "#"],
   rule: "-",
+  axis: "|",
+  corner: "+",
 };
 
 export const glyphsOf = ({

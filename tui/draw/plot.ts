@@ -1,6 +1,6 @@
 import type { Glyphs } from "./glyphs.ts";
 
-/** One column for each value, the newest at the right; blank where there are too few values. */
+/** One column for each value, the newest at the right. Too few values leave blanks at the left. */
 export function sparkline(values: readonly number[], width: number, glyphs: Glyphs): string {
   const shown = values.slice(Math.max(0, values.length - width));
   const most = Math.max(...shown, 0);
@@ -14,7 +14,7 @@ export function sparkline(values: readonly number[], width: number, glyphs: Glyp
   return " ".repeat(Math.max(0, width - shown.length)) + text;
 }
 
-/** A bar of exactly `width` columns: full only where all is done, empty only where nothing is. */
+/** A bar of exactly `width` columns: full only if all is done, empty only if nothing is. */
 export function progressBar(share: number, width: number, glyphs: Glyphs): [string, string] {
   const part = Number.isFinite(share) ? Math.min(1, Math.max(0, share)) : 0;
   const exact = part * width;
@@ -23,13 +23,17 @@ export function progressBar(share: number, width: number, glyphs: Glyphs): [stri
   return [glyphs.full.repeat(full), glyphs.empty.repeat(Math.max(0, width - full))];
 }
 
+/** `42%`: 100 % only if all is done. */
+export const percent = (share: number): string =>
+  `${share >= 1 ? 100 : Math.min(99, Math.floor(share * 100))}%`;
+
 /** The dots of a Braille pattern by column and by row from the top. */
 const dots = [
   [0x01, 0x02, 0x04, 0x40],
   [0x08, 0x10, 0x20, 0x80],
 ] as const;
 
-/** The values as an area of so many columns and rows, in Braille or, without it, in characters. */
+/** The values as an area of `width` by `height`, in Braille or, without it, in blocks. */
 export function areaPlot(
   values: readonly number[],
   { width, height }: { width: number; height: number },
@@ -56,12 +60,12 @@ export function areaPlot(
   );
 }
 
-/** As many values as there are places: the greatest of those that share one. */
-function resample(values: readonly number[], places: number): number[] {
-  if (values.length === 0) return Array.from({ length: places }, () => 0);
-  return Array.from({ length: places }, (_, at) => {
-    const from = Math.floor((at * values.length) / places);
-    const to = Math.max(from + 1, Math.floor(((at + 1) * values.length) / places));
+/** Resamples to `size` values: the greatest of each part. */
+function resample(values: readonly number[], size: number): number[] {
+  if (values.length === 0) return Array.from({ length: size }, () => 0);
+  return Array.from({ length: size }, (_, at) => {
+    const from = Math.floor((at * values.length) / size);
+    const to = Math.max(from + 1, Math.floor(((at + 1) * values.length) / size));
     return Math.max(0, ...values.slice(from, to));
   });
 }

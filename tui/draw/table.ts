@@ -1,43 +1,97 @@
 import type { Line, Span } from "./frame.ts";
 import type { Glyphs } from "./glyphs.ts";
-import { cut, fit, widthOf } from "./text.ts";
+import { cut, cutStart, fit, widthOf } from "./text.ts";
 
 export interface Column<Row> {
   title: string;
-  /** Columns of the terminal; the one that is flexible takes what is left, but no less. */
+  /** The least width, in columns of the terminal. */
   width: number;
-  isFlexible?: true;
-  /** Where there is no room, the columns with the highest rank go first; those with 0 stay. */
+  /**
+   * The width this column would like for a row. A column without it keeps its least width, so that
+   * the layout stays where it is while the numbers in it change.
+   */
+  wants?: (row: Row) => number;
+  /** The widest that other columns make room for. The column may still grow into unused space. */
+  widest?: number;
+  /** The order in which columns are dropped: the highest rank first, rank 0 never. */
   rank: number;
   side?: "left" | "right";
+  /** Which end of a text that is too long is cut off (default: the end). */
+  cuts?: "start";
   cell: (row: Row, width: number) => Span | readonly Span[];
-  /** What rows are sorted by. */
+  /** The value that rows are sorted by. */
   order: (row: Row) => number | string;
 }
 
-const gap = 1;
+export interface FittedColumn<Row> {
+  column: Column<Row>;
+  width: number;
+}
 
-/** The columns that fit, with their widths. */
+const gap = 1;
+/** Columns above this rank are shown only if no text has to be cut to make room for them. */
+const lastNeededRank = 6;
+const defaultWidest = 32;
+
+/** Chooses the columns that fit, and divides the spare width among those that want more. */
 export function fittingColumns<Row>(
   columns: readonly Column<Row>[],
+  rows: readonly Row[],
   width: number,
-): { column: Column<Row>; width: number }[] {
+): FittedColumn<Row>[] {
+  const wanted = new Map(columns.map((column) => [column, wantedWidth(column, rows)] as const));
+  const want = (column: Column<Row>) => wanted.get(column) ?? column.width;
+  const most = (column: Column<Row>) => Math.min(want(column), column.widest ?? defaultWidest);
+  const total = (kept: readonly Column<Row>[], widthOfColumn: (column: Column<Row>) => number) =>
+    kept.reduce((sum, column) => sum + Math.max(column.width, widthOfColumn(column)) + gap, -gap);
   let kept = [...columns];
-  const needed = () => kept.reduce((sum, column) => sum + column.width + gap, -gap);
-  while (needed() > width) {
+  for (;;) {
     const rank = Math.max(...kept.map((column) => column.rank));
-    if (rank === 0) break;
+    const needed = total(kept, rank > lastNeededRank ? most : ({ width: least }) => least);
+    if (rank === 0 || needed <= width) break;
     kept = kept.filter((column) => column !== kept.findLast((each) => each.rank === rank));
   }
-  let spare = Math.max(0, width - needed());
-  let flexible = kept.filter(({ isFlexible }) => isFlexible).length;
-  return kept.map((column) => {
-    if (!column.isFlexible) return { column, width: column.width };
-    const part = Math.ceil(spare / flexible);
-    spare -= part;
-    flexible -= 1;
-    return { column, width: column.width + part };
-  });
+  const spare = Math.max(0, width - total(kept, ({ width: least }) => least));
+  const extra = shared(
+    kept.map((column) => Math.max(0, most(column) - column.width)),
+    spare,
+  );
+  const rest = spare - extra.reduce((sum, each) => sum + each, 0);
+  const more = shared(
+    kept.map((column, at) => Math.max(0, want(column) - column.width - (extra[at] ?? 0))),
+    rest,
+  );
+  return kept.map((column, at) => ({
+    column,
+    width: column.width + (extra[at] ?? 0) + (more[at] ?? 0),
+  }));
+}
+
+/** The width of the widest row, and no less than that of the title. */
+function wantedWidth<Row>({ title, width, wants }: Column<Row>, rows: readonly Row[]): number {
+  if (!wants) return width;
+  let widest = Math.max(width, title.length);
+  for (const row of rows) widest = Math.max(widest, wants(row));
+  return widest;
+}
+
+/** Divides spare columns: small wishes are granted in full, the others get equal parts. */
+function shared(wishes: readonly number[], spare: number): number[] {
+  const given = wishes.map(() => 0);
+  let left = spare;
+  let open = wishes.filter((wish) => wish > 0).length;
+  for (const at of wishes
+    .keys()
+    .toArray()
+    .sort((a, b) => (wishes[a] ?? 0) - (wishes[b] ?? 0))) {
+    const wish = wishes[at] ?? 0;
+    if (wish <= 0) continue;
+    const part = Math.min(wish, Math.floor(left / open));
+    given[at] = part;
+    left -= part;
+    open -= 1;
+  }
+  return given;
 }
 
 export interface Choice {
@@ -45,26 +99,33 @@ export interface Choice {
   isMarked: boolean;
 }
 
-/** How many columns stand before a row, for what says that it is chosen or marked. */
+/** Columns before each row for the signs that it is chosen or marked. */
 const gutter = 2;
 
 export class Table<Row> {
-  readonly #columns: { column: Column<Row>; width: number }[];
+  readonly #columns: FittedColumn<Row>[];
   readonly #glyphs: Glyphs;
 
-  constructor(columns: readonly Column<Row>[], width: number, glyphs: Glyphs) {
-    this.#columns = fittingColumns(columns, width - gutter);
+  constructor(
+    columns: readonly Column<Row>[],
+    rows: readonly Row[],
+    { width, glyphs }: { width: number; glyphs: Glyphs },
+  ) {
+    this.#columns = fittingColumns(columns, rows, width - gutter);
     this.#glyphs = glyphs;
   }
 
   header(sortedBy: Column<Row> | undefined, isReversed: boolean): Line {
     const spans = this.#columns.flatMap(({ column, width }, at): Span[] => {
-      const isSorted = column === sortedBy;
-      const title = isSorted ? `${column.title} ${isReversed ? "^" : "v"}` : column.title;
-      return [
-        { text: at === 0 ? " ".repeat(gutter) : " ".repeat(gap) },
-        { text: fit(title, width, column.side), tone: isSorted ? "title" : "strong" },
-      ];
+      const before = { text: " ".repeat(at === 0 ? gutter : gap) };
+      if (column !== sortedBy) {
+        return [before, { text: fit(column.title, width, column.side), tone: "strong" }];
+      }
+      const arrow = isReversed ? this.#glyphs.ascending : this.#glyphs.descending;
+      // The arrow stands apart from the title, and is seen in a narrow column too.
+      const title = width > column.title.length + 1 ? `${column.title} ` : column.title;
+      const text = `${cut(title, width - 1, "")}${arrow}`;
+      return [before, { text: fit(text, width, column.side), tone: "title" }];
     });
     return { spans };
   }
@@ -76,22 +137,22 @@ export class Table<Row> {
       const parts = Array.isArray(cell) ? (cell as readonly Span[]) : [cell as Span];
       return [
         ...(at === 0 ? [] : [{ text: " ".repeat(gap) }]),
-        ...this.#fitted(parts, width, column.side),
+        ...this.#fitted(parts, width, column),
       ];
     });
     const mark = `${isChosen ? chosen : " "}${isMarked ? marked : " "}`;
     return { isChosen, spans: [{ text: mark, tone: "strong" }, ...spans] };
   }
 
-  #fitted(parts: readonly Span[], width: number, side: "left" | "right" = "left"): Span[] {
+  #fitted(parts: readonly Span[], width: number, { side, cuts }: Column<Row>): Span[] {
     let left = width;
     const shown: Span[] = [];
     for (const part of parts) {
-      const text = cut(part.text, left, this.#glyphs.more);
+      const text = (cuts === "start" ? cutStart : cut)(part.text, left, this.#glyphs.more);
       left -= widthOf(text);
       shown.push({ ...part, text });
     }
     const space = { text: " ".repeat(Math.max(0, left)) };
-    return side === "left" ? [...shown, space] : [space, ...shown];
+    return side === "right" ? [space, ...shown] : [...shown, space];
   }
 }

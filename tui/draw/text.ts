@@ -36,7 +36,8 @@ export const harmlessLines = (text: string): string[] =>
 export const lettersOf = (text: string): string[] => Array.from(text);
 
 /** Whether each of its code units is a letter of one column: ASCII, and what we draw with. */
-export const isSimple = (text: string) => /^[ -~\u2500-\u259f\u2800-\u28ff—…✗●▸×·]*$/.test(text);
+export const isSimple = (text: string) =>
+  /^[ -~\u2500-\u259f\u2800-\u28ff—…✗●▸×·◆○■✓▲▼]*$/.test(text);
 
 /** The characters of a line, made harmless; marks stay with the letter that they are on. */
 export function clusters(text: string): Cluster[] {
@@ -81,6 +82,23 @@ export function cut(text: string, width: number, mark = "…"): string {
     used += each.width;
   }
   return kept + mark;
+}
+
+/** The same, but the beginning is cut off: for paths, whose end says more. */
+export function cutStart(text: string, width: number, mark = "…"): string {
+  if (width <= 0) return "";
+  if (isSimple(text)) return text.length <= width ? text : mark + text.slice(1 - width || Infinity);
+  const all = clusters(text);
+  const total = all.reduce((sum, each) => sum + each.width, 0);
+  if (total <= width) return all.map((each) => each.text).join("");
+  let kept = "";
+  let used = 0;
+  for (const each of all.toReversed()) {
+    if (used + each.width > width - 1) break;
+    kept = each.text + kept;
+    used += each.width;
+  }
+  return mark + kept;
 }
 
 /** The text in exactly `width` columns: cut, or filled with spaces on the other side. */

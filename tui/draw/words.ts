@@ -9,7 +9,7 @@ export function count(value: number): string {
 export const rate = (perSecond: number): string =>
   perSecond >= 10 || perSecond === 0 ? count(perSecond) : perSecond.toFixed(perSecond < 1 ? 2 : 1);
 
-/** `45ms`, `1.5s`, `12s`, `3m`, `2h05`, `4d`: how long something took. */
+/** `45ms`, `1.5s`, `12s`, `3m`, `2h05m`, `4d`: how long something took. */
 export function span(ms: number): string {
   const time = Math.max(0, ms);
   if (time > 0 && time < 0.95) return `${time.toFixed(1)}ms`;
@@ -19,10 +19,17 @@ export function span(ms: number): string {
   const minutes = Math.round(time / 60_000);
   if (minutes < 100) return `${minutes}m`;
   if (minutes < 2_880)
-    return `${Math.floor(minutes / 60)}h${String(minutes % 60).padStart(2, "0")}`;
+    return `${Math.floor(minutes / 60)}h${String(minutes % 60).padStart(2, "0")}m`;
   const days = Math.floor(minutes / 1_440);
   return days < 1_000 ? `${days}d` : `${count(Math.floor(days / 365))}y`;
 }
+
+/** `5s`, `3m`, `2h05m`, `4d`: for times that nobody needs to the millisecond. */
+export const time = (ms: number): string =>
+  ms < 9_950 ? `${Math.floor(Math.max(0, ms) / 1_000)}s` : span(ms);
+
+/** `5s ago`. */
+export const ago = (ms: number): string => (ms < 1_000 ? "now" : `${time(ms)} ago`);
 
 /** `512B`, `8.0K`, `1.2M`. */
 export function bytes(value: number): string {
@@ -38,5 +45,11 @@ export function bytes(value: number): string {
 export const plural = (n: number, noun: string): string =>
   `${n.toLocaleString("en")} ${noun}${n === 1 ? "" : "s"}`;
 
-/** `12:03:59` of a moment, in UTC. */
-export const clock = (at: Date): string => at.toISOString().slice(11, 19);
+/** `12:03:59 UTC`. */
+export const clock = (at: Date): string => `${at.toISOString().slice(11, 19)} UTC`;
+
+/** `2026-12-31 02:00 UTC`. */
+export const day = (at: Date): string => `${at.toISOString().slice(0, 16).replace("T", " ")} UTC`;
+
+/** `2026-12-31 02:00:05 UTC`. */
+export const moment = (at: Date): string => `${at.toISOString().slice(0, 10)} ${clock(at)}`;

@@ -1,41 +1,32 @@
 import { chosenRow, shownFailures, shownKeys, shownPools, shownPostings } from "./lists.ts";
 import { keyOfFailure, keyOfPool, keyOfPosting } from "./lists.ts";
-import { type Model, placeOf, readOnlyOf } from "./model.ts";
+import { type Model, viewOf, readOnlyOf } from "./model.ts";
 import type { TopFailure, TopPool, TopPosting } from "../../src/db/dashboard/top-snapshot.ts";
 import type { Action } from "./source.ts";
 import { plural } from "../draw/words.ts";
 
 export type ChangeCommand = "pause" | "resume" | "cancel" | "retry" | "raise" | "lower" | "drain";
 
-/** What a command would do, and how to ask for it; or why it does nothing here. */
+/** The action of a command with the question to confirm it, or why it is refused. */
 export type Intent = { action: Action; question: string } | { refusal: string };
 
 const refuse = (refusal: string): Intent => ({ refusal });
 
-/** What a command would do to what is marked, or else to what is chosen. */
+/** The intent of a command for the marked rows, or else for the chosen one. */
 export function intentOf(model: Model, command: ChangeCommand): Intent {
   const readOnly = readOnlyOf(model);
-  if (readOnly !== null) return refuse(`Nothing can be changed here: ${readOnly}`);
+  if (readOnly !== null) return refuse(`Read-only: ${readOnly}`);
   if (command === "drain") return drainIntent(targetPools(model));
   const groups = targetFailures(model);
   if (groups.length > 0) {
     return command === "retry"
       ? groupsIntent(groups)
-      : refuse("A group of failures can be retried: r");
+      : refuse("A group of failures can only be retried. Press r.");
   }
   const postings = targetPostings(model);
-  if (postings.length === 0) return refuse(`There is nothing to ${wordOf[command]} here`);
+  if (postings.length === 0) return refuse(`There is no posting to ${command} here`);
   return postingsIntent(command, postings);
 }
-
-const wordOf = {
-  pause: "pause",
-  resume: "resume",
-  cancel: "cancel",
-  retry: "retry",
-  raise: "raise",
-  lower: "lower",
-} as const;
 
 function postingsIntent(
   command: Exclude<ChangeCommand, "drain">,
@@ -44,7 +35,7 @@ function postingsIntent(
   const fit = all.filter((posting) => isFor[command](posting));
   const ids = fit.map(({ id }) => id);
   const what = namesOf(fit);
-  if (fit.length === 0) return refuse(`${namesOf(all)}: nothing to ${wordOf[command]}`);
+  if (fit.length === 0) return refuse(`${namesOf(all)}: nothing to ${command}`);
   const sum = (pick: (posting: TopPosting) => number) =>
     fit.reduce((total, posting) => total + pick(posting), 0);
   const left = sum(({ jobs }) => jobs.waiting + jobs.running + jobs.retrying);
@@ -74,12 +65,12 @@ function postingsIntent(
   }
 }
 
-/** Only what waits has a place in the queue that can be changed. */
+/** Only waiting jobs have a priority that can be changed. */
 function hasWaiting({ endedAt, priority }: TopPosting): boolean {
   return endedAt === null && priority !== null;
 }
 
-/** Which postings a command does something to. */
+/** Whether a command changes a posting. */
 const isFor: Record<Exclude<ChangeCommand, "drain">, (posting: TopPosting) => boolean> = {
   pause: ({ state, endedAt }) => state === "open" && endedAt === null,
   resume: ({ state, endedAt }) =>
@@ -101,7 +92,7 @@ function priorityIntent(postings: readonly TopPosting[], by: 1 | -1, what: strin
   const word = by > 0 ? "Raise" : "Lower";
   return {
     action: { kind: "priority", changes },
-    question: `${word} the priority of what waits of ${what} ${to}?`,
+    question: `${word} the priority of the waiting jobs of ${what} ${to}?`,
   };
 }
 
@@ -120,7 +111,7 @@ function groupsIntent(groups: readonly TopFailure[]): Intent {
 
 function drainIntent(pools: readonly TopPool[]): Intent {
   const fit = pools.filter(({ state }) => state === "up");
-  if (fit.length === 0) return refuse("There is no pool to drain here: choose one that is up");
+  if (fit.length === 0) return refuse("There is no pool to drain here. Choose a pool that is up.");
   const slots = fit.reduce((sum, pool) => sum + pool.slots, 0);
   const [one] = fit;
   const what =
@@ -139,7 +130,7 @@ function namesOf(postings: readonly TopPosting[]): string {
   return `posting ${one.id}${one.name === null ? "" : ` (${one.name})`}`;
 }
 
-/** What is marked and shown, or else what is chosen. */
+/** The marked rows that are shown, or else the chosen row. */
 function targets<Row>(model: Model, pane: Model["pane"], rows: Row[], keyOf: (row: Row) => string) {
   const list = model.lists[pane];
   const marked = rows.filter((row) => list.marked.has(keyOf(row)));
@@ -148,45 +139,46 @@ function targets<Row>(model: Model, pane: Model["pane"], rows: Row[], keyOf: (ro
 }
 
 export function targetPostings(model: Model): TopPosting[] {
-  const place = placeOf(model);
-  if (place.kind === "overview") {
+  const view = viewOf(model);
+  if (view.kind === "overview") {
     if (model.pane !== "postings") return [];
     return targets(model, "postings", shownPostings(model), keyOfPosting);
   }
-  if (place.kind === "numbers") return [];
-  return (model.snapshot?.postings ?? []).filter(({ id }) => id === place.postingId);
+  if (view.kind === "metrics" || view.kind === "pool") return [];
+  return (model.snapshot?.postings ?? []).filter(({ id }) => id === view.postingId);
 }
 
 export function targetPools(model: Model): TopPool[] {
-  if (placeOf(model).kind !== "overview" || model.pane !== "pools") return [];
+  if (viewOf(model).kind !== "overview" || model.pane !== "pools") return [];
   return targets(model, "pools", shownPools(model), keyOfPool);
 }
 
 export function targetFailures(model: Model): TopFailure[] {
-  const place = placeOf(model);
-  if (place.kind === "jobs" && place.fingerprint !== null) {
+  const view = viewOf(model);
+  if (view.kind === "jobs" && view.fingerprint !== null) {
     return (model.snapshot?.failures ?? []).filter(
-      (each) => each.postingId === place.postingId && each.fingerprint === place.fingerprint,
+      (each) => each.postingId === view.postingId && each.fingerprint === view.fingerprint,
     );
   }
-  if (place.kind !== "overview" || model.pane !== "failures") return [];
+  if (view.kind !== "overview" || model.pane !== "failures") return [];
   return targets(model, "failures", shownFailures(model), keyOfFailure);
 }
 
-/** What `y` copies: the number of what is chosen; of a job that failed its error. */
+/** The text that `y` copies: the number of the chosen row, or the error of a failed job. */
 export function copied(model: Model): string | null {
-  const place = placeOf(model);
-  if (place.kind === "job") {
+  const view = viewOf(model);
+  if (view.kind === "job") {
     const error = model.job?.error;
     return error
       ? (error.stack ?? `${error.name}: ${error.message}`)
-      : `${place.postingId}/${place.index}`;
+      : `${view.postingId}/${view.index}`;
   }
-  if (place.kind === "jobs") {
-    const job = model.page?.rows[place.row];
-    return job ? `${place.postingId}/${job.index}` : String(place.postingId);
+  if (view.kind === "jobs") {
+    const job = model.page?.rows[view.row];
+    return job ? `${view.postingId}/${job.index}` : String(view.postingId);
   }
-  if (place.kind === "numbers") return null;
+  if (view.kind === "metrics") return null;
+  if (view.kind === "pool") return String(view.poolId);
   const [failure] = targetFailures(model);
   if (failure) return failure.message;
   const keys = shownKeys(model, model.pane);

@@ -5,9 +5,10 @@ import type { Model } from "./model.ts";
 import type { Tone } from "../draw/palette.ts";
 import type { TopFailure, TopPool } from "../../src/db/dashboard/top-snapshot.ts";
 import type { Column } from "../draw/table.ts";
-import { count, span } from "../draw/words.ts";
+import { widthOf } from "../draw/text.ts";
+import { ago, count } from "../draw/words.ts";
 
-/** What the cells of a list are made of. */
+/** What views and cells are drawn from. */
 export interface Scene {
   model: Model;
   glyphs: Glyphs;
@@ -15,22 +16,50 @@ export interface Scene {
 
 type Cell = Span | string;
 
-/** A column of a {@link Column.rank} and a width; numbers stand at the right. */
+/** A column of a fixed width: metrics and states. */
 export const column = <Row>(
   [title, width, rank]: readonly [title: string, width: number, rank: number],
   cell: (row: Row, width: number) => Cell | readonly Span[],
   order: (row: Row) => number | string,
-  more: { side?: "right"; isFlexible?: true } = {},
+  more: Partial<Pick<Column<Row>, "side" | "wants" | "widest" | "cuts">> = {},
 ): Column<Row> => ({
-  ...{ title, width, rank, order, ...more },
-  cell: (row, room) => {
-    const made = cell(row, room);
+  title,
+  width,
+  rank,
+  order,
+  ...more,
+  cell: (row, given) => {
+    const made = cell(row, given);
     return typeof made === "string" ? { text: made } : made;
   },
 });
 
+/** A column of text, which grows with its rows. */
+export const textColumn = <Row>(
+  layout: readonly [title: string, width: number, rank: number],
+  text: (row: Row) => string,
+  more: Partial<Pick<Column<Row>, "widest" | "cuts">> & { tone?: Tone } = {},
+): Column<Row> => {
+  const { tone = "plain", ...rest } = more;
+  return column(layout, (row) => ({ text: text(row), tone }), text, {
+    wants: (row) => widthOf(text(row)),
+    ...rest,
+  });
+};
+
 export const right = { side: "right" } as const;
-export const flexible = { isFlexible: true } as const;
+
+/** A column of ids, as wide as the longest. */
+export const idColumn = <Row>(
+  layout: readonly [title: string, width: number, rank: number],
+  id: (row: Row) => number,
+): Column<Row> =>
+  column(
+    layout,
+    (row) => ({ text: String(id(row)), tone: "strong" }),
+    (row) => -id(row),
+    { side: "right", wants: (row) => String(id(row)).length },
+  );
 
 const stateTones: Readonly<Record<PostingState | TopPool["state"], Tone>> = {
   open: "busy",
@@ -49,83 +78,64 @@ export const stateSpan = (state: PostingState | TopPool["state"]): Span => ({
   tone: stateTones[state],
 });
 
+/** The state of a pool; "stale" if its heartbeat is late. */
+export const poolStateSpan = ({ state, isStale }: TopPool): Span =>
+  isStale ? { text: "stale", tone: "bad" } : stateSpan(state);
+
 export const failedSpan = (failed: number, { failed: sign }: Glyphs): Span =>
   failed === 0 ? { text: "0", tone: "dim" } : { text: `${sign}${count(failed)}`, tone: "bad" };
 
 export function poolColumns({ glyphs }: Scene): Column<TopPool>[] {
-  const beat = ({ beatAgoMs, isStale }: TopPool): Span => ({
-    text: span(beatAgoMs),
+  const heartbeat = ({ beatAgoMs, isStale }: TopPool): Span => ({
+    text: ago(beatAgoMs),
     tone: isStale ? "bad" : "plain",
   });
-  const refused = ({ refused }: TopPool): Span => ({
-    text: count(refused),
-    tone: refused > 0 ? "warn" : "dim",
+  const refused = (row: TopPool): Span => ({
+    text: count(row.refused),
+    tone: row.refused > 0 ? "warn" : "dim",
   });
-  const state = ({ state, isStale }: TopPool): Span =>
-    isStale ? { text: "stale", tone: "bad" } : stateSpan(state);
-  const busy = ({ busy, slots }: TopPool) => `${busy ?? glyphs.none}/${slots}`;
-  const number = ({ id }: TopPool): Span => ({ text: String(id), tone: "strong" });
+  const busy = ({ busy: n, slots }: TopPool) => `${n ?? glyphs.none}/${slots}`;
   return [
-    column(["pool", 6, 0], number, ({ id }) => -id, right),
+    idColumn(["pool", 4, 0], ({ id }) => id),
+    textColumn(["host", 8, 1], ({ host }) => host),
     column(
-      ["host", 10, 1],
-      ({ host }) => host,
-      ({ host }) => host,
-      flexible,
-    ),
-    column(
-      ["pid", 7, 6],
+      ["pid", 7, 7],
       ({ pid }) => String(pid),
       ({ pid }) => pid,
       right,
     ),
-    column(["busy", 7, 2], busy, ({ busy }) => -(busy ?? 0), right),
-    column(
-      ["works at", 16, 4],
-      ({ work }) => work || glyphs.none,
-      ({ work }) => work,
-      flexible,
-    ),
-    column(["beat", 6, 3], beat, ({ beatAgoMs }) => -beatAgoMs, right),
-    column(["refused", 8, 5], refused, ({ refused }) => -refused, right),
-    column(["state", 8, 0], state, (row) => state(row).text),
+    column(["busy", 7, 2], busy, (row) => -(row.busy ?? 0), right),
+    column(["heartbeat", 9, 3], heartbeat, ({ beatAgoMs }) => -beatAgoMs, right),
+    column(["refused", 7, 6], refused, (row) => -row.refused, right),
+    column(["state", 8, 0], poolStateSpan, (row) => poolStateSpan(row).text),
+    textColumn(["works on", 10, 4], ({ work }) => work || glyphs.none, { widest: 60 }),
   ];
 }
 
 export function failureColumns({ model, glyphs }: Scene): Column<TopFailure>[] {
   const nowMs = model.snapshot?.at.getTime() ?? 0;
-  const ago = (at: Date) => span(nowMs - at.getTime());
-  const number = (row: TopFailure) => failedSpan(row.count, glyphs);
+  const since = (at: Date) => ago(nowMs - at.getTime());
   return [
-    column(["failed", 8, 0], number, (row) => -row.count, right),
     column(
-      ["posting", 8, 1],
-      ({ postingId }) => String(postingId),
-      (row) => -row.postingId,
+      ["failed", 8, 0],
+      (row) => failedSpan(row.count, glyphs),
+      (row) => -row.count,
       right,
     ),
+    idColumn(["posting", 7, 1], ({ postingId }) => postingId),
     column(
-      ["error", 10, 0],
-      ({ message }) => message,
-      ({ message }) => message,
-      flexible,
-    ),
-    column(
-      ["first", 6, 4],
-      ({ firstAt }) => ago(firstAt),
+      ["first", 7, 4],
+      ({ firstAt }) => since(firstAt),
       (row) => row.firstAt.getTime(),
       right,
     ),
     column(
-      ["last", 6, 2],
-      ({ lastAt }) => ago(lastAt),
+      ["last", 7, 2],
+      ({ lastAt }) => since(lastAt),
       (row) => -row.lastAt.getTime(),
       right,
     ),
-    column(
-      ["such as", 12, 3],
-      ({ job }) => job,
-      ({ job }) => job,
-    ),
+    textColumn(["example", 8, 3], ({ job }) => job),
+    textColumn(["error", 10, 0], ({ message }) => message, { widest: 80 }),
   ];
 }

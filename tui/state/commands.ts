@@ -1,31 +1,32 @@
 import { type ChangeCommand, copied, intentOf } from "./actions.ts";
-import type { Command } from "./keys.ts";
+import { bindings, type Command, keyName } from "./keys.ts";
 import {
   chosenRow,
   keyOfFailure,
   ordersOf,
   shownFailures,
   shownKeys,
+  shownPools,
   shownPostings,
 } from "./lists.ts";
 import {
   type Effect,
   jobsOnPage,
-  type JobsPlace,
+  type JobsView,
   type Model,
-  type Place,
+  type View,
   panes,
-  placeOf,
+  viewOf,
   type Step,
 } from "./model.ts";
 import { withList } from "./prompt.ts";
 
 const just = (model: Model, ...effects: Effect[]): Step => ({ model, effects });
 
-/** How often it may be refreshed, in milliseconds. */
-const paces = [500, 1_000, 2_000, 5_000, 10_000, 30_000, 60_000];
+/** The refresh intervals to choose from, in milliseconds. */
+const intervals = [500, 1_000, 2_000, 5_000, 10_000, 30_000, 60_000];
 
-/** What a command does. */
+/** Carries out a command. */
 export function obey(model: Model, command: Command): Step {
   switch (command) {
     case "up":
@@ -51,9 +52,9 @@ export function obey(model: Model, command: Command): Step {
     case "postings":
     case "pools":
     case "failures":
-      return just({ ...model, places: [{ kind: "overview" }], pane: command });
-    case "numbers":
-      return just({ ...model, places: [{ kind: "numbers" }] }, { kind: "refresh" });
+      return just({ ...model, views: [{ kind: "overview" }], pane: command });
+    case "metrics":
+      return just({ ...model, views: [{ kind: "metrics" }] }, { kind: "refresh" });
     case "pause":
     case "resume":
     case "cancel":
@@ -63,36 +64,36 @@ export function obey(model: Model, command: Command): Step {
     case "drain":
       return ask(model, command);
     default:
-      return look(model, command);
+      return showOrLeave(model, command);
   }
 }
 
-type LookCommand = Exclude<
+type OtherCommand = Exclude<
   Command,
   | ("up" | "down" | "pageUp" | "pageDown" | "first" | "last" | "open" | "back")
-  | ("nextPane" | "previousPane" | "postings" | "pools" | "failures" | "numbers")
+  | ("nextPane" | "previousPane" | "postings" | "pools" | "failures" | "metrics")
   | ChangeCommand
 >;
 
-function look(model: Model, command: LookCommand): Step {
-  const isList = placeOf(model).kind === "overview";
+function showOrLeave(model: Model, command: OtherCommand): Step {
+  const isList = viewOf(model).kind === "overview";
   const list = model.lists[model.pane];
+  if (!isList && isForLists(command)) return just(withMessage(model, listsOnly(model, command)));
   switch (command) {
     case "filter": {
-      if (!isList) return just(model);
       const { filter } = list;
       return just({ ...model, prompt: { kind: "filter", text: filter, before: filter } });
     }
     case "sort": {
       const sortedBy = (list.sortedBy + 1) % ordersOf(model, model.pane);
-      return just(isList ? withList(model, { sortedBy }) : model);
+      return just(withList(model, { sortedBy }));
     }
     case "reverse":
-      return just(isList ? withList(model, { isReversed: !list.isReversed }) : model);
+      return just(withList(model, { isReversed: !list.isReversed }));
     case "mark":
     case "markAll":
     case "unmark":
-      return just(isList ? mark(model, command) : model);
+      return just(mark(model, command));
     case "freeze":
       return just({ ...model, isFrozen: !model.isFrozen }, ...(model.isFrozen ? refresh : []));
     case "refresh":
@@ -100,10 +101,13 @@ function look(model: Model, command: LookCommand): Step {
     case "faster":
       return just({
         ...model,
-        everyMs: paces.findLast((ms) => ms < model.everyMs) ?? model.everyMs,
+        everyMs: intervals.findLast((ms) => ms < model.everyMs) ?? model.everyMs,
       });
     case "slower":
-      return just({ ...model, everyMs: paces.find((ms) => ms > model.everyMs) ?? model.everyMs });
+      return just({
+        ...model,
+        everyMs: intervals.find((ms) => ms > model.everyMs) ?? model.everyMs,
+      });
     case "copy": {
       const text = copied(model);
       if (text === null) return just(model);
@@ -130,6 +134,24 @@ function look(model: Model, command: LookCommand): Step {
 
 const refresh: readonly Effect[] = [{ kind: "refresh" }];
 
+const listCommands = ["filter", "sort", "reverse", "mark", "markAll", "unmark"] as const;
+type ListCommand = (typeof listCommands)[number];
+
+const isForLists = (command: Command): command is ListCommand =>
+  (listCommands as readonly Command[]).includes(command);
+
+const withMessage = (model: Model, text: string): Model => ({
+  ...model,
+  outcome: { text, tone: "dim" },
+});
+
+/** Why a key does nothing here, and which one might help. */
+function listsOnly(model: Model, command: ListCommand): string {
+  const key = bindings.find((each) => each.command === command)?.keys[0] ?? "";
+  const hint = viewOf(model).kind === "jobs" ? " Here F shows failed jobs only." : "";
+  return `${keyName(key)} works in the lists of postings, pools and failures.${hint}`;
+}
+
 function ask(model: Model, command: ChangeCommand): Step {
   if (model.isActing) return just(model);
   const intent = intentOf(model, command);
@@ -150,31 +172,31 @@ function mark(model: Model, command: "mark" | "markAll" | "unmark"): Model {
   return move(withList(model, { marked }), 1).model;
 }
 
-/** Puts another place where one is. */
-const inPlace = (model: Model, place: Place): Model => ({
+/** Replaces the view on top. */
+const withView = (model: Model, view: View): Model => ({
   ...model,
-  places: [...model.places.slice(0, -1), place],
+  views: [...model.views.slice(0, -1), view],
 });
 
 function change(model: Model, command: "onlyFailed" | "follow"): Step {
-  const place = placeOf(model);
-  if (command === "follow" && place.kind === "job") {
-    return just(inPlace(model, { ...place, isFollowed: !place.isFollowed }));
+  const view = viewOf(model);
+  if (command === "follow" && view.kind === "job") {
+    return just(withView(model, { ...view, isFollowed: !view.isFollowed }));
   }
-  if (command !== "onlyFailed" || place.kind !== "jobs" || place.fingerprint !== null) {
+  if (command !== "onlyFailed" || view.kind !== "jobs" || view.fingerprint !== null) {
     return just(model);
   }
-  const status = place.status === "failed" ? null : "failed";
-  const next = { ...place, status, from: 0, before: [], row: 0 } as const;
-  return just({ ...inPlace(model, next), page: null }, ...refresh);
+  const status = view.status === "failed" ? null : "failed";
+  const next = { ...view, status, from: 0, before: [], row: 0 } as const;
+  return just({ ...withView(model, next), page: null }, ...refresh);
 }
 
-/** So many rows are a page; what the header and the footer take is left out. */
+/** The rows of a page: the screen without header and footer. */
 const pageOf = ({ size }: Model) => Math.max(1, size.rows - 10);
 
 export function move(model: Model, by: number): Step {
-  const place = placeOf(model);
-  switch (place.kind) {
+  const view = viewOf(model);
+  switch (view.kind) {
     case "overview": {
       const keys = shownKeys(model, model.pane);
       const now = chosenRow(model.lists[model.pane], keys);
@@ -182,63 +204,66 @@ export function move(model: Model, by: number): Step {
       return just(withList(model, { row, chosen: keys[row] ?? null }));
     }
     case "jobs":
-      return moveInJobs(model, place, by);
-    case "job": {
-      const top = Math.max(0, Math.min(1e6, place.top + by));
-      return just(inPlace(model, { ...place, top, isFollowed: by >= 1e9 }));
+      return moveInJobs(model, view, by);
+    case "pool": {
+      const top = Math.max(0, Math.min(1e6, view.top + by));
+      return just(withView(model, { ...view, top }));
     }
-    case "numbers":
+    case "job": {
+      const top = Math.max(0, Math.min(1e6, view.top + by));
+      return just(withView(model, { ...view, top, isFollowed: by >= 1e9 }));
+    }
+    case "metrics":
       return just(model);
   }
 }
 
-/** Beyond the ends of a page lies the next one: pages are found by key, never counted off. */
-function moveInJobs(model: Model, place: JobsPlace, by: number): Step {
+/** Moving beyond the end of a page reads the next one: by index, never by an offset. */
+function moveInJobs(model: Model, view: JobsView, by: number): Step {
   if (model.page === null) return just(model); // its rows are on their way
   const { next, rows: shown } = model.page;
-  const [rows, row] = [shown.length, place.row + by];
-  // All jobs have an index without a gap, so that one may begin anywhere.
-  const isWhole = place.status === null;
-  const total = model.snapshot?.postings.find(({ id }) => id === place.postingId)?.jobCount ?? 0;
-  const earlier =
-    isWhole && place.from > 0 ? Math.max(0, place.from - jobsOnPage(model)) : undefined;
-  const previous = place.before.at(-1) ?? earlier;
+  const [rows, row] = [shown.length, view.row + by];
+  // Indices have no gaps, so that a page of all jobs may begin anywhere.
+  const isWhole = view.status === null;
+  const total = model.snapshot?.postings.find(({ id }) => id === view.postingId)?.jobCount ?? 0;
+  const earlier = isWhole && view.from > 0 ? Math.max(0, view.from - jobsOnPage(model)) : undefined;
+  const previous = view.before.at(-1) ?? earlier;
   if (row >= rows && next !== null && Math.abs(by) < 1e9) {
-    const before = [...place.before, place.from];
+    const before = [...view.before, view.from];
     return just(
-      { ...inPlace(model, { ...place, from: next, before, row: 0 }), page: null },
+      { ...withView(model, { ...view, from: next, before, row: 0 }), page: null },
       ...refresh,
     );
   }
   if (row < 0 && previous !== undefined && Math.abs(by) < 1e9) {
-    const before = place.before.slice(0, -1);
-    const to = { ...place, from: previous, before, row: 1e6 };
-    return just({ ...inPlace(model, to), page: null }, ...refresh);
+    const before = view.before.slice(0, -1);
+    const to = { ...view, from: previous, before, row: 1e6 };
+    return just({ ...withView(model, to), page: null }, ...refresh);
   }
   if (by === 1e9 && isWhole && next !== null) {
     const from = Math.max(0, total - jobsOnPage(model));
-    const to = { ...place, from, before: [], row: 1e6 };
-    return just({ ...inPlace(model, to), page: null }, ...refresh);
+    const to = { ...view, from, before: [], row: 1e6 };
+    return just({ ...withView(model, to), page: null }, ...refresh);
   }
-  if (by === -1e9 && place.from > 0) {
+  if (by === -1e9 && view.from > 0) {
     return just(
-      { ...inPlace(model, { ...place, from: 0, before: [], row: 0 }), page: null },
+      { ...withView(model, { ...view, from: 0, before: [], row: 0 }), page: null },
       ...refresh,
     );
   }
-  return just(inPlace(model, { ...place, row: Math.max(0, Math.min(rows - 1, row)) }));
+  return just(withView(model, { ...view, row: Math.max(0, Math.min(rows - 1, row)) }));
 }
 
 export function open(model: Model): Step {
-  const place = placeOf(model);
-  if (place.kind === "jobs") {
-    const job = model.page?.rows[place.row];
+  const view = viewOf(model);
+  if (view.kind === "jobs") {
+    const job = model.page?.rows[view.row];
     if (!job) return just(model);
-    const { postingId } = place;
+    const { postingId } = view;
     const to = { kind: "job", postingId, index: job.index, top: 0, isFollowed: false } as const;
-    return just({ ...model, job: null, places: [...model.places, to] }, ...refresh);
+    return just({ ...model, job: null, views: [...model.views, to] }, ...refresh);
   }
-  if (place.kind !== "overview") return just(model);
+  if (view.kind !== "overview") return just(model);
   const jobs = { kind: "jobs", from: 0, before: [], row: 0 } as const;
   const keys = shownKeys(model, model.pane);
   const row = chosenRow(model.lists[model.pane], keys);
@@ -247,7 +272,7 @@ export function open(model: Model): Step {
     if (!posting) return just(model);
     const title = `posting ${posting.id}  ${posting.name ?? posting.entryPoint}`;
     const to = { ...jobs, postingId: posting.id, title, status: null, fingerprint: null };
-    return just({ ...model, page: null, places: [...model.places, to] }, ...refresh);
+    return just({ ...model, page: null, views: [...model.views, to] }, ...refresh);
   }
   if (model.pane === "failures") {
     const group = shownFailures(model).find((each) => keyOfFailure(each) === keys[row]);
@@ -255,24 +280,27 @@ export function open(model: Model): Step {
     const { postingId, fingerprint, message } = group;
     const title = `posting ${postingId}  ${message}`;
     const to = { ...jobs, postingId, title, status: "failed", fingerprint } as const;
-    return just({ ...model, page: null, places: [...model.places, to] }, ...refresh);
+    return just({ ...model, page: null, views: [...model.views, to] }, ...refresh);
   }
-  return just(model);
+  const pool = shownPools(model)[row];
+  if (!pool) return just(model);
+  const to = { kind: "pool", poolId: pool.id, top: 0 } as const;
+  return just({ ...model, poolDetails: null, views: [...model.views, to] }, ...refresh);
 }
 
 function back(model: Model): Step {
-  if (model.places.length > 1) {
-    const next = { ...model, places: model.places.slice(0, -1), job: null };
+  if (model.views.length > 1) {
+    const next = { ...model, views: model.views.slice(0, -1), job: null };
     return just(next, ...refresh);
   }
-  if (placeOf(model).kind === "numbers") return just({ ...model, places: [{ kind: "overview" }] });
+  if (viewOf(model).kind === "metrics") return just({ ...model, views: [{ kind: "overview" }] });
   const list = model.lists[model.pane];
   if (list.filter !== "") return just(withList(model, { filter: "" }));
   return just(list.marked.size > 0 ? withList(model, { marked: new Set() }) : model);
 }
 
 function toPane(model: Model, by: number): Step {
-  if (placeOf(model).kind !== "overview") return just(model);
+  if (viewOf(model).kind !== "overview") return just(model);
   const at = (panes.indexOf(model.pane) + by + panes.length) % panes.length;
   return just({ ...model, pane: panes[at] ?? "postings" });
 }

@@ -1,14 +1,15 @@
 import { parseSelector, type PostingPick } from "../../src/domain/selector.ts";
+import { noteOf, shownState } from "./posting-columns.ts";
 import type { TopFailure, TopPool, TopPosting } from "../../src/db/dashboard/top-snapshot.ts";
 
-/** What one row of a list is known by. */
+/** The facts by which a row of a list is filtered. */
 export interface Facts {
-  /** The posting that it is about, and its name; null where it is about none. */
+  /** The posting of the row, and its name; null for a pool. */
   postingId: number | null;
   name: string | null;
-  /** `state`, `poster`, `host` …: what may be asked for as `state:failed`. */
+  /** `state`, `poster`, `host` …: the fields of a filter such as `state:failed`. */
   fields: Readonly<Record<string, string>>;
-  /** All that is shown of it. */
+  /** Everything the row shows. */
   text: string;
 }
 
@@ -16,13 +17,17 @@ export const factsOfPosting = (row: TopPosting): Facts => ({
   postingId: row.id,
   name: row.name,
   fields: {
-    state: [row.state, ...statuses.filter((status) => row.jobs[status] > 0)].join(" "),
+    state: [
+      row.state,
+      shownState(row).text,
+      ...statuses.filter((status) => row.jobs[status] > 0),
+    ].join(" "),
     poster: row.poster,
     project: row.project ?? "",
     name: row.name ?? "",
     priority: String(row.priority ?? ""),
   },
-  text: [row.id, row.name, row.entryPoint, row.state, row.poster, row.project, row.reason].join(
+  text: [row.id, row.name, row.entryPoint, row.state, row.poster, row.project, noteOf(row)].join(
     " ",
   ),
 });
@@ -48,9 +53,9 @@ export const factsOfFailure = (row: TopFailure): Facts => ({
 });
 
 /**
- * Tells whether a row has all that a filter asks for. A word is a selector of the command line (42,
+ * Whether a row matches all words of a filter. A word is a selector of the command line (42,
  * last, last:3, @name), a field (state:failed), or a text that is in it, in small or capital
- * letters. `newest` are the numbers of the newest postings, the newest first.
+ * letters. `newest` are the metrics of the newest postings, the newest first.
  */
 export function filterOf(filter: string, newest: readonly number[]): (facts: Facts) => boolean {
   const tests = filter
@@ -81,7 +86,7 @@ function testOf(word: string, newest: readonly number[]): (facts: Facts) => bool
   };
 }
 
-/** Null where the word is no selector: then it is a text. */
+/** Null if the word is not a selector, and so a text. */
 function pickOf(word: string): PostingPick | null {
   try {
     return parseSelector(word).posting;

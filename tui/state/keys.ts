@@ -12,7 +12,7 @@ export type Command =
   | "postings"
   | "pools"
   | "failures"
-  | "numbers"
+  | "metrics"
   | "filter"
   | "sort"
   | "reverse"
@@ -40,76 +40,124 @@ export type Command =
   | "quit"
   | "interrupt";
 
+/** A key and what it does. Without a `hint` the last line of the screen never shows it. */
 export interface Binding {
-  /** As the terminal names them. */
+  /** The names that the terminal gives the keys. */
   keys: readonly string[];
   command: Command;
   help: string;
-  group: "Moving" | "Looking" | "Acting" | "Leaving";
-  /** For the last line of the screen, where there is room. */
+  group: (typeof keyGroups)[number];
+  /** One or two words for the last line of the screen. */
   hint?: string;
-  /** Does nothing where nothing may be changed. */
+  /** Changes the queue: refused in read-only mode. */
   isChange?: true;
 }
 
-/** All keys that there are: what is bound, and what the help says. */
+export const keyGroups = ["Moving", "Viewing", "Acting", "Leaving"] as const;
+
+/** All keys. The help is made from this table. */
 export const bindings: readonly Binding[] = [
   { keys: ["up", "k"], command: "up", help: "one row up", group: "Moving" },
-  { keys: ["down", "j"], command: "down", help: "one row down", group: "Moving" },
-  { keys: ["pageup", "C-b"], command: "pageUp", help: "a page up", group: "Moving" },
-  { keys: ["pagedown", "C-f"], command: "pageDown", help: "a page down", group: "Moving" },
+  { keys: ["down", "j"], command: "down", help: "one row down", group: "Moving", hint: "scroll" },
+  { keys: ["pageup", "C-b"], command: "pageUp", help: "one page up", group: "Moving" },
+  { keys: ["pagedown", "C-f"], command: "pageDown", help: "one page down", group: "Moving" },
   { keys: ["home", "g"], command: "first", help: "to the first row", group: "Moving" },
   { keys: ["end", "G"], command: "last", help: "to the last row", group: "Moving" },
   {
     keys: ["enter", "right", "l"],
     command: "open",
-    help: "into it: posting, its jobs, one job",
+    help: "open a posting, a job, a pool or a group of failures",
     group: "Moving",
     hint: "open",
   },
-  { keys: ["escape", "left", "h", "backspace"], command: "back", help: "back", group: "Moving" },
-  { keys: ["tab"], command: "nextPane", help: "the next list", group: "Moving" },
-  { keys: ["S-tab"], command: "previousPane", help: "the list before", group: "Moving" },
+  {
+    keys: ["escape", "left", "h", "backspace"],
+    command: "back",
+    help: "back; in a list: remove the filter, then the marks",
+    group: "Moving",
+    hint: "back",
+  },
+  { keys: ["tab"], command: "nextPane", help: "next list", group: "Moving" },
+  { keys: ["S-tab"], command: "previousPane", help: "previous list", group: "Moving" },
   { keys: ["1"], command: "postings", help: "postings", group: "Moving" },
   { keys: ["2"], command: "pools", help: "pools", group: "Moving" },
+  { keys: ["3"], command: "failures", help: "failures, similar ones grouped", group: "Moving" },
   {
-    keys: ["3"],
-    command: "failures",
-    help: "failures by what they have in common",
+    keys: ["4"],
+    command: "metrics",
+    help: "metrics: throughput, latency, table sizes",
     group: "Moving",
   },
-  { keys: ["4"], command: "numbers", help: "throughput, latency, sizes", group: "Moving" },
   {
     keys: ["/"],
     command: "filter",
-    help: "show only what has a text: m31 state:failed poster:ann 42 last @name",
-    group: "Looking",
+    help: "filter a list: m31 state:failed poster:ann 42 last @name",
+    group: "Viewing",
     hint: "filter",
   },
-  { keys: ["s"], command: "sort", help: "sort by the next column", group: "Looking", hint: "sort" },
-  { keys: ["o"], command: "reverse", help: "the other way round", group: "Looking" },
+  { keys: ["s"], command: "sort", help: "sort by the next column", group: "Viewing", hint: "sort" },
+  { keys: ["o"], command: "reverse", help: "reverse the order", group: "Viewing" },
   {
     keys: ["F"],
     command: "onlyFailed",
-    help: "of jobs: only failed ones, or all",
-    group: "Looking",
+    help: "in a posting: show failed jobs only, or all",
+    group: "Viewing",
+    hint: "failed only",
   },
-  { keys: ["e"], command: "follow", help: "follow the end of a job's output", group: "Looking" },
-  { keys: ["f"], command: "freeze", help: "freeze, and go on", group: "Looking" },
-  { keys: ["R", "f5"], command: "refresh", help: "refresh now", group: "Looking" },
-  { keys: ["+", "="], command: "faster", help: "refresh more often", group: "Looking" },
-  { keys: ["-"], command: "slower", help: "refresh less often", group: "Looking" },
-  { keys: ["y"], command: "copy", help: "copy the number, or the error", group: "Looking" },
-  { keys: ["S"], command: "save", help: "save the screen to a file", group: "Looking" },
-  { keys: ["space"], command: "mark", help: "mark, to act on several", group: "Acting" },
-  { keys: ["*"], command: "markAll", help: "mark all that the filter shows", group: "Acting" },
-  { keys: ["U"], command: "unmark", help: "unmark all", group: "Acting" },
-  { keys: ["p"], command: "pause", help: "pause", group: "Acting", hint: "pause", isChange: true },
-  { keys: ["u"], command: "resume", help: "resume", group: "Acting", isChange: true },
+  {
+    keys: ["e"],
+    command: "follow",
+    help: "in a job: follow the end of its output",
+    group: "Viewing",
+    hint: "follow",
+  },
+  { keys: ["f"], command: "freeze", help: "freeze the screen, or go on", group: "Viewing" },
+  {
+    keys: ["R", "f5"],
+    command: "refresh",
+    help: "refresh now",
+    group: "Viewing",
+    hint: "refresh",
+  },
+  { keys: ["+", "="], command: "faster", help: "refresh more often", group: "Viewing" },
+  { keys: ["-"], command: "slower", help: "refresh less often", group: "Viewing" },
+  {
+    keys: ["y"],
+    command: "copy",
+    help: "copy the number, or the error of a failed job",
+    group: "Viewing",
+    hint: "copy",
+  },
+  { keys: ["S"], command: "save", help: "save the screen to a file", group: "Viewing" },
+  {
+    keys: ["space"],
+    command: "mark",
+    help: "mark a row, to act on several",
+    group: "Acting",
+    hint: "mark",
+  },
+  { keys: ["*"], command: "markAll", help: "mark all rows that match the filter", group: "Acting" },
+  { keys: ["U"], command: "unmark", help: "remove all marks", group: "Acting" },
+  {
+    keys: ["p"],
+    command: "pause",
+    help: "pause postings",
+    group: "Acting",
+    hint: "pause",
+    isChange: true,
+  },
+  {
+    keys: ["u"],
+    command: "resume",
+    help: "resume paused or stopped postings",
+    group: "Acting",
+    hint: "resume",
+    isChange: true,
+  },
   {
     keys: ["r"],
     command: "retry",
-    help: "retry what has failed",
+    help: "retry failed jobs",
     group: "Acting",
     hint: "retry",
     isChange: true,
@@ -117,19 +165,38 @@ export const bindings: readonly Binding[] = [
   {
     keys: ["c"],
     command: "cancel",
-    help: "cancel for good",
+    help: "cancel postings for good",
     group: "Acting",
     hint: "cancel",
     isChange: true,
   },
-  { keys: [">"], command: "raise", help: "priority up by 1", group: "Acting", isChange: true },
-  { keys: ["<"], command: "lower", help: "priority down by 1", group: "Acting", isChange: true },
-  { keys: ["d"], command: "drain", help: "drain a pool", group: "Acting", isChange: true },
+  {
+    keys: [">"],
+    command: "raise",
+    help: "raise the priority by 1",
+    group: "Acting",
+    isChange: true,
+  },
+  {
+    keys: ["<"],
+    command: "lower",
+    help: "lower the priority by 1",
+    group: "Acting",
+    isChange: true,
+  },
+  {
+    keys: ["d"],
+    command: "drain",
+    help: "drain pools: they finish their jobs and stop",
+    group: "Acting",
+    hint: "drain",
+    isChange: true,
+  },
   { keys: ["?", "f1"], command: "help", help: "this help", group: "Leaving", hint: "help" },
-  { keys: ["C-l"], command: "redraw", help: "draw the screen anew", group: "Leaving" },
-  { keys: ["C-z"], command: "suspend", help: "to the shell; fg comes back", group: "Leaving" },
+  { keys: ["C-l"], command: "redraw", help: "redraw the screen", group: "Leaving" },
+  { keys: ["C-z"], command: "suspend", help: "suspend; fg resumes", group: "Leaving" },
   { keys: ["q"], command: "quit", help: "quit", group: "Leaving", hint: "quit" },
-  { keys: ["C-c"], command: "interrupt", help: "quit, with exit code 130", group: "Leaving" },
+  { keys: ["C-c"], command: "interrupt", help: "quit with exit code 130", group: "Leaving" },
 ];
 
 const byKey = new Map(bindings.flatMap((each) => each.keys.map((key) => [key, each] as const)));
@@ -153,7 +220,7 @@ const names: Readonly<Record<string, string>> = {
   space: "Space",
 };
 
-/** As a person calls it: `Ctrl-C`, `PgUp`. */
+/** The name people use: `Ctrl-C`, `PgUp`. */
 export const keyName = (key: string): string =>
   names[key] ??
   (key.startsWith("C-") ? `Ctrl-${key.slice(2).toUpperCase()}` : key.replace(/^f(\d)/, "F$1"));

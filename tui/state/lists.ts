@@ -1,7 +1,7 @@
 import { failureColumns, poolColumns, type Scene } from "./columns.ts";
 import { postingColumns } from "./posting-columns.ts";
 import { type Facts, factsOfFailure, factsOfPool, factsOfPosting, filterOf } from "./filter.ts";
-import type { Glyphs } from "../draw/glyphs.ts";
+import { glyphsOf } from "../draw/glyphs.ts";
 import type { ListState, Model, Pane } from "./model.ts";
 import type { TopFailure, TopPool, TopPosting } from "../../src/db/dashboard/top-snapshot.ts";
 import type { Column } from "../draw/table.ts";
@@ -11,21 +11,10 @@ export const keyOfPool = ({ id }: TopPool): string => String(id);
 export const keyOfFailure = ({ postingId, fingerprint }: TopFailure): string =>
   `${postingId} ${fingerprint}`;
 
-/** Which columns a list is sorted by does not depend on how they are drawn. */
-const undrawn: Glyphs = {
-  chosen: "",
-  marked: "",
-  failed: "",
-  none: "",
-  more: "",
-  full: "",
-  empty: "",
-  levels: [],
-  rule: "",
-  hasBraille: false,
-};
+/** Columns also define the orders of a list, which do not depend on how they are drawn. */
+const anyGlyphs = glyphsOf({ isUtf8: false, hasBraille: false });
 
-/** The rows of a list that pass its filter, in its order. */
+/** The rows of a list that match its filter, in its order. */
 export const shownPostings = (model: Model): TopPosting[] =>
   shown(
     model,
@@ -56,18 +45,27 @@ export function shownKeys(model: Model, pane: Pane): string[] {
   }
 }
 
-/** How many orders a list has: that of the server, and one for each column. */
-export function ordersOf(model: Model, pane: Pane): number {
-  const scene = plain(model);
-  const columns = {
-    postings: () => postingColumns(scene).length,
-    pools: () => poolColumns(scene).length,
-    failures: () => failureColumns(scene).length,
-  };
-  return columns[pane]() + 1;
+/** The title of the column that a list is sorted by; null for the server's order. */
+export function sortTitle(model: Model, pane: Pane): string | null {
+  const { sortedBy } = model.lists[pane];
+  return columnsOf(model, pane)[sortedBy - 1]?.title ?? null;
 }
 
-const plain = (model: Model): Scene => ({ model, glyphs: undrawn });
+/** The number of orders of a list: the server's, and one per column. */
+export const ordersOf = (model: Model, pane: Pane): number => columnsOf(model, pane).length + 1;
+
+function columnsOf(model: Model, pane: Pane): readonly { title: string }[] {
+  switch (pane) {
+    case "postings":
+      return postingColumns(plain(model));
+    case "pools":
+      return poolColumns(plain(model));
+    case "failures":
+      return failureColumns(plain(model));
+  }
+}
+
+const plain = (model: Model): Scene => ({ model, glyphs: anyGlyphs });
 
 function shown<Row>(
   model: Model,
@@ -90,7 +88,7 @@ function shown<Row>(
 const compare = (a: number | string, b: number | string) =>
   typeof a === "number" && typeof b === "number" ? a - b : String(a).localeCompare(String(b), "en");
 
-/** Which row is chosen: the one of that key, or where it was. */
+/** The chosen row: the one with the chosen key; if it is gone, the one at its position. */
 export function chosenRow({ chosen, row }: ListState, keys: readonly string[]): number {
   const found = chosen === null ? -1 : keys.indexOf(chosen);
   return found >= 0 ? found : Math.max(0, Math.min(row, keys.length - 1));

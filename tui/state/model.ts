@@ -1,35 +1,42 @@
 import type { Sample } from "../../src/domain/pace.ts";
 import type { Size } from "../draw/frame.ts";
-import type { JobsPage, Numbers, Snapshot, TopJob } from "../../src/db/dashboard/top-snapshot.ts";
+import type {
+  JobsPage,
+  Metrics,
+  PoolDetails,
+  Snapshot,
+  TopJob,
+} from "../../src/db/dashboard/top-snapshot.ts";
 import type { Action } from "./source.ts";
 
 export type Pane = "postings" | "pools" | "failures";
 export const panes = ["postings", "pools", "failures"] as const satisfies readonly Pane[];
 
-/** Where one is: a place on top of others, back to which Esc leads. */
-export type Place =
+/** What the screen shows. Views are stacked: Esc leads back to the one below. */
+export type View =
   | { kind: "overview" }
-  | { kind: "numbers" }
-  | JobsPlace
-  | { kind: "job"; postingId: number; index: number; top: number; isFollowed: boolean };
+  | { kind: "metrics" }
+  | JobsView
+  | { kind: "job"; postingId: number; index: number; top: number; isFollowed: boolean }
+  | { kind: "pool"; poolId: number; top: number };
 
-export interface JobsPlace {
+export interface JobsView {
   kind: "jobs";
   postingId: number;
   title: string;
   status: TopJob["status"] | null;
   fingerprint: string | null;
-  /** Where the page begins, and those before it did. */
+  /** The first index of the page, and of the pages before it. */
   from: number;
   before: readonly number[];
   /** Which row of the page is chosen. */
   row: number;
 }
 
-/** What is chosen, sorted and marked in a list. Rows are told by their key: they come and go. */
+/** The chosen row, the order and the marks of a list. Rows come and go, so they are kept by key. */
 export interface ListState {
   chosen: string | null;
-  /** Which row the chosen one was, for when it is gone. */
+  /** The position of the chosen row, for when it is gone. */
   row: number;
   marked: ReadonlySet<string>;
   filter: string;
@@ -42,6 +49,7 @@ export type Prompt =
   | { kind: "confirm"; action: Action; question: string }
   | { kind: "help"; top: number };
 
+/** A message in the last line: the result of an action. */
 export interface Outcome {
   text: string;
   tone: "good" | "bad" | "dim";
@@ -52,29 +60,32 @@ export interface Model {
   /** A clock that only goes forward, in milliseconds. */
   nowMs: number;
   snapshot: Snapshot | null;
-  /** When it came, by that clock, and how long the server took. */
+  /** When the snapshot came, by that clock, and how long the server took. */
   takenAtMs: number;
   tookMs: number;
   fault: { message: string; sinceMs: number } | null;
   isFrozen: boolean;
-  /** Why nothing may be changed, whatever the server allows; null where it may. */
+  /** Why changes are refused whatever the server allows; null if they are not. */
   startedReadOnly: string | null;
   everyMs: number;
-  places: readonly Place[];
+  views: readonly View[];
   pane: Pane;
   lists: Readonly<Record<Pane, ListState>>;
   page: JobsPage | null;
   job: TopJob | null;
-  numbers: Numbers | null;
+  poolDetails: PoolDetails | null;
+  metrics: Metrics | null;
   prompt: Prompt | null;
   outcome: Outcome | null;
-  /** Something that was asked for is still being done. */
+  /** Since when the outcome is shown: it goes away after a while. */
+  outcomeSinceMs: number;
+  /** An action is still on its way. */
   isActing: boolean;
-  /** How many jobs of each posting had ended, lately. */
+  /** How many jobs of each posting had ended, during the last minute. */
   samples: ReadonlyMap<number, readonly Sample[]>;
-  /** Jobs that ended between two snapshots, in a second: the last minute. */
+  /** Jobs per second between two snapshots, during the last minute. */
   rates: readonly { atMs: number; perSecond: number }[];
-  /** From which on the next of them is measured. */
+  /** The snapshot from which the next rate is measured. */
   ratedFrom: Snapshot | null;
 }
 
@@ -85,13 +96,14 @@ export type Event =
   | { kind: "resize"; size: Size }
   | { kind: "tick" }
   | { kind: "snapshot"; snapshot: Snapshot; tookMs: number }
-  | { kind: "page"; place: JobsPlace; page: JobsPage }
+  | { kind: "page"; view: JobsView; page: JobsPage }
   | { kind: "job"; postingId: number; index: number; job: TopJob | null }
-  | { kind: "numbers"; numbers: Numbers }
+  | { kind: "pool"; details: PoolDetails | null; poolId: number }
+  | { kind: "metrics"; metrics: Metrics }
   | { kind: "fault"; message: string }
   | { kind: "acted"; text: string; isGood: boolean };
 
-/** What the model asks of the world. */
+/** What the dashboard does besides drawing. */
 export type Effect =
   | { kind: "refresh" }
   | { kind: "act"; action: Action }
@@ -101,7 +113,7 @@ export type Effect =
   | { kind: "redraw" }
   | { kind: "leave"; signal: "SIGINT" | null };
 
-/** What an event or a key leads to. */
+/** The model after an event, and what to do. */
 export interface Step {
   model: Model;
   effects: readonly Effect[];
@@ -129,14 +141,16 @@ export function startModel(options: {
     tookMs: 0,
     fault: null,
     isFrozen: false,
-    places: [{ kind: "overview" }],
+    views: [{ kind: "overview" }],
     pane: "postings",
     lists: { postings: list, pools: list, failures: list },
     page: null,
     job: null,
-    numbers: null,
+    poolDetails: null,
+    metrics: null,
     prompt: null,
     outcome: null,
+    outcomeSinceMs: options.nowMs,
     isActing: false,
     samples: new Map(),
     rates: [],
@@ -144,16 +158,16 @@ export function startModel(options: {
   };
 }
 
-/** Why nothing may be changed now; null where it may. */
+/** Why changes are refused now; null if they are not. */
 export const readOnlyOf = ({ startedReadOnly, snapshot }: Model): string | null =>
   startedReadOnly ?? snapshot?.readOnly ?? null;
 
-export const placeOf = ({ places }: Model): Place => places.at(-1) ?? { kind: "overview" };
+export const viewOf = ({ views }: Model): View => views.at(-1) ?? { kind: "overview" };
 
-/** How many jobs are read at once. */
+/** How many jobs one page has. */
 export const jobsOnPage = ({ size }: Model): number => Math.max(20, Math.min(200, size.rows));
 
-/** How long after a refresh the next one begins: more where the server is slow. */
+/** The time from one refresh to the next: longer if the server is slow. */
 export const refreshMs = ({ everyMs, tookMs, fault, nowMs }: Model): number => {
   if (fault) return Math.min(10_000, Math.max(1_000, (nowMs - fault.sinceMs) / 4));
   return Math.max(everyMs, Math.min(60_000, 10 * tookMs));

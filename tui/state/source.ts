@@ -1,12 +1,13 @@
 import type {
   JobsPage,
   JobsFilter,
-  Numbers,
+  Metrics,
+  PoolDetails,
   Snapshot,
   TopJob,
 } from "../../src/db/dashboard/top-snapshot.ts";
 
-// What the dashboard asks of the queue.
+// The queue, as the dashboard reads and changes it.
 
 export type Action =
   | { kind: "pause" | "resume" | "cancel" | "retry"; ids: readonly number[] }
@@ -16,10 +17,12 @@ export type Action =
 
 export interface Source {
   snapshot(): Promise<Snapshot>;
-  jobs(wish: JobsFilter): Promise<JobsPage>;
-  /** Null where it is not there any more. */
+  jobs(filter: JobsFilter): Promise<JobsPage>;
+  /** Null if the job was deleted. */
   job(postingId: number, index: number): Promise<TopJob | null>;
-  numbers(): Promise<Numbers>;
-  /** What came of it, for a person. */
+  /** Null if the pool was deleted. */
+  pool(poolId: number): Promise<PoolDetails | null>;
+  metrics(): Promise<Metrics>;
+  /** Returns a sentence about what was done. */
   act(action: Action): Promise<string>;
 }

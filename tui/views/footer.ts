@@ -1,49 +1,84 @@
 import type { Line, Span } from "../draw/frame.ts";
 import { line } from "../draw/frame.ts";
-import { bindings, keyName } from "../state/keys.ts";
-import { type Model, readOnlyOf } from "../state/model.ts";
+import { type Binding, bindings, type Command, keyName } from "../state/keys.ts";
+import { sortTitle } from "../state/lists.ts";
+import { type Model, viewOf, readOnlyOf } from "../state/model.ts";
 import { cut, harmless, lettersOf, widthOf } from "../draw/text.ts";
 
-/** What came of the last action, what is asked, and which keys there are. */
+/** The keys that the last line shows, by what is on the screen. Help and quit always follow. */
+const shownCommands: Readonly<Record<string, readonly Command[]>> = {
+  postings: ["open", "filter", "sort", "mark", "pause", "resume", "retry", "cancel"],
+  pools: ["open", "filter", "sort", "mark", "drain"],
+  failures: ["open", "filter", "sort", "mark", "retry"],
+  metrics: ["back", "refresh"],
+  jobs: ["open", "back", "onlyFailed", "retry", "pause", "cancel", "copy"],
+  job: ["back", "follow", "copy", "down"],
+  pool: ["back", "down"],
+};
+
+/** One line: a question, the filter being typed, or the last message and the keys. */
 export function footerLines(model: Model): Line[] {
-  const { prompt, outcome, size } = model;
-  const readOnly = readOnlyOf(model);
-  const lines: Line[] = [];
-  if (prompt?.kind === "confirm") {
-    lines.push(...wrapped(`${prompt.question} y/n`, size.columns));
-    return lines;
-  }
-  if (model.isActing) lines.push(line({ text: "working", tone: "busy" }));
-  else if (outcome) lines.push(line({ text: harmless(outcome.text), tone: outcome.tone }));
+  const { prompt, size } = model;
+  if (prompt?.kind === "confirm") return wrapped(`${prompt.question} y/n`, size.columns);
   if (prompt?.kind === "filter") {
-    const text = cut(
-      lettersOf(prompt.text)
-        .slice(-Math.max(1, size.columns - 3))
-        .join(""),
-      size.columns - 2,
-    );
-    lines.push(line({ text: "/", tone: "key" }, text, { text: " ", tone: "bar" }));
-    return lines;
+    const last = lettersOf(prompt.text).slice(-Math.max(1, size.columns - 3));
+    const text = cut(last.join(""), size.columns - 2);
+    return [line({ text: "/", tone: "key" }, text, { text: " ", tone: "bar" })];
   }
-  const { filter, marked } = model.lists[model.pane];
-  const hints: Span[] = [];
-  if (filter !== "") hints.push({ text: `filter: ${filter}  `, tone: "warn" });
-  if (marked.size > 0) hints.push({ text: `${marked.size} marked  `, tone: "warn" });
-  let left = size.columns - hints.reduce((sum, { text }) => sum + widthOf(text), 0);
-  // Help and the way out first: they are kept where there is no room for more.
-  const ordered = bindings.filter(({ hint }) => hint !== undefined).toReversed();
-  for (const { keys, hint, isChange } of ordered) {
-    if (isChange && readOnly !== null) continue;
-    const name = keyName(keys[0] ?? "");
-    const width = widthOf(`${name} ${hint}  `);
-    if (width > left) break;
-    left -= width;
-    hints.push({ text: name, tone: "key" }, { text: ` ${hint}  `, tone: "dim" });
-  }
-  return [...lines, { spans: hints }];
+  const message = messageSpans(model);
+  const left = size.columns - message.reduce((sum, { text }) => sum + widthOf(text), 0);
+  return [{ spans: [...message, ...keySpans(model, left)] }];
 }
 
-/** In two lines where one is too short: the question must be seen whole, with its number. */
+function messageSpans(model: Model): Span[] {
+  const { outcome } = model;
+  if (model.isActing) return [{ text: "working  ", tone: "busy" }];
+  if (outcome) return [{ text: `${harmless(outcome.text)}  `, tone: outcome.tone }];
+  if (viewOf(model).kind !== "overview") return [];
+  const { filter, marked, isReversed } = model.lists[model.pane];
+  const spans: Span[] = [];
+  const sort = sortTitle(model, model.pane);
+  if (sort !== null || isReversed) {
+    spans.push({
+      text: `sort: ${sort ?? "newest"}${isReversed ? " reversed" : ""}  `,
+      tone: "busy",
+    });
+  }
+  if (filter !== "") spans.push({ text: `filter: ${filter}  `, tone: "warn" });
+  if (marked.size > 0) spans.push({ text: `${marked.size} marked  `, tone: "warn" });
+  return spans;
+}
+
+/** The keys in a fixed order. If not all fit, help and quit are kept. */
+function keySpans(model: Model, columns: number): Span[] {
+  const view = viewOf(model);
+  const commands = shownCommands[view.kind === "overview" ? model.pane : view.kind] ?? [];
+  const readOnly = readOnlyOf(model);
+  const hints = (wanted: readonly Command[]) =>
+    wanted.flatMap((command) => {
+      const binding = bindings.find((each) => each.command === command);
+      return binding && !(binding.isChange && readOnly !== null) ? [hintSpans(binding)] : [];
+    });
+  const widthOfHint = (spans: readonly Span[]) =>
+    spans.reduce((sum, { text }) => sum + widthOf(text), 0);
+  let left = columns;
+  const fitted = (all: readonly Span[][]) =>
+    all.filter((spans) => {
+      const width = widthOfHint(spans);
+      if (width > left) return false;
+      left -= width;
+      return true;
+    });
+  const always = fitted(hints(["quit", "help"])).toReversed();
+  return [...fitted(hints(commands)), ...always].flat();
+}
+
+const hintSpans = ({ keys, hint, command }: Binding): Span[] => [
+  { text: keyName(keys[0] ?? ""), tone: "key" },
+  { text: ` ${hint ?? command}  `, tone: "dim" },
+];
+
+/** In several lines if one is too short: the whole question must be seen, with its number. */
 function wrapped(text: string, columns: number): Line[] {
   const lines: string[] = [""];
   for (const word of text.split(" ")) {

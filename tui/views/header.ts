@@ -1,12 +1,12 @@
 import type { Line, Span } from "../draw/frame.ts";
 import { line } from "../draw/frame.ts";
 import type { Scene } from "../state/columns.ts";
-import { type Model, placeOf, readOnlyOf, refreshMs } from "../state/model.ts";
-import { sparkline } from "../draw/plot.ts";
+import { type Model, viewOf, readOnlyOf, refreshMs } from "../state/model.ts";
+import { percent, progressBar, sparkline } from "../draw/plot.ts";
 import { widthOf } from "../draw/text.ts";
-import { clock, count, rate, span } from "../draw/words.ts";
+import { clock, count, plural, rate, time } from "../draw/words.ts";
 
-/** What stands above everything: where this is, what goes on, and whether it is true still. */
+/** The lines above everything: the connection, the throughput and totals, the pools. */
 export function headerLines(scene: Scene): Line[] {
   const { model } = scene;
   const { columns, rows } = model.size;
@@ -14,35 +14,49 @@ export function headerLines(scene: Scene): Line[] {
   if (model.fault) lines.push(faultLine(model));
   if (model.snapshot === null) return lines;
   if (rows >= 10) lines.push(jobsLine(scene));
-  if (rows >= 14) lines.push(poolsLine(model));
+  if (rows >= 14) lines.push(poolsLine(scene));
   return lines.map(({ spans }) => ({ spans: fitting(spans, columns) }));
 }
+
+const widthOfAll = (spans: readonly Span[]) =>
+  spans.reduce((sum, { text }) => sum + widthOf(text), 0);
 
 /** Leaves out parts from the end until the rest fits; the first stays. */
 function fitting(spans: readonly Span[], columns: number): Span[] {
   const kept = [...spans];
-  while (kept.length > 1 && kept.reduce((sum, { text }) => sum + widthOf(text), 0) > columns) {
-    kept.pop();
-  }
+  while (kept.length > 1 && widthOfAll(kept) > columns) kept.pop();
   return kept;
 }
 
+/** The clock and the refresh interval stand at the right, if there is room for them. */
 function titleLine(model: Model): Line {
-  const { snapshot } = model;
-  const parts: Span[] = [{ text: "pdoflow top", tone: "strong" }];
-  if (model.isFrozen) parts.push({ text: "  FROZEN", tone: "warn" });
-  if (snapshot) parts.push({ text: `  ${clock(snapshot.at)}` });
-  if (readOnlyOf(model) !== null) parts.push({ text: "  read-only", tone: "warn" });
-  if (snapshot) parts.push({ text: `  ${snapshot.database}`, tone: "dim" });
-  if (snapshot && model.everyMs > 0)
-    parts.push({ text: `  every ${span(refreshMs({ ...model, fault: null }))}`, tone: "dim" });
-  return { spans: parts };
+  const { snapshot, size } = model;
+  const left: Span[] = [{ text: "pdoflow top", tone: "strong" }];
+  if (model.isFrozen) left.push({ text: "  FROZEN", tone: "warn" });
+  if (readOnlyOf(model) !== null) left.push({ text: "  read-only", tone: "warn" });
+  if (!snapshot) return { spans: left };
+  const right: Span[] = [{ text: `  ${clock(snapshot.at)}` }];
+  if (model.everyMs > 0) right.unshift({ text: `  every ${everyText(model)}`, tone: "dim" });
+  const database = { text: `  ${snapshot.database}`, tone: "dim" } as const;
+  const spare = (spans: Span[]) => size.columns - widthOfAll([...left, ...spans]);
+  if (spare([database, ...right]) >= 0) left.push(database);
+  const shown = spare(right) >= 0 ? right : right.slice(-1);
+  if (spare(shown) < 0) return { spans: left };
+  return { spans: [...left, { text: " ".repeat(spare(shown)) }, ...shown] };
 }
 
-/** That nothing is heard from the server, for how long, and how old what is shown is. */
+/** The interval that was chosen; the real one if the server is too slow for it. */
+function everyText(model: Model): string {
+  const ms = refreshMs({ ...model, fault: null });
+  const isSlower = ms > model.everyMs * 1.5 && ms >= 1_000;
+  const seconds = (isSlower ? Math.round(ms / 1_000) * 1_000 : model.everyMs) / 1_000;
+  return `${seconds}s${isSlower ? " (slow server)" : ""}`;
+}
+
+/** Says that the server does not answer, and how old the data on the screen is. */
 function faultLine(model: Model): Line {
   const { fault, snapshot, nowMs, takenAtMs } = model;
-  const age = span(nowMs - takenAtMs);
+  const age = time(nowMs - takenAtMs);
   const what = snapshot === null ? "NOT CONNECTED" : `STALE: this is ${age} old`;
   return line(
     { text: ` ${what} `, tone: "alarm" },
@@ -52,34 +66,39 @@ function faultLine(model: Model): Line {
 
 function jobsLine({ model, glyphs }: Scene): Line {
   const jobs = model.snapshot?.jobs;
-  const { now, curve } = speedOf(model);
-  const failed = jobs?.failed ?? 0;
+  const { now, curve } = throughputOf(model);
+  const [failed, retrying] = [jobs?.failed ?? 0, jobs?.retrying ?? 0];
+  const { columns } = model.size;
+  const width = columns < 100 ? 10 : columns < 160 ? 20 : 60;
+  const { running, waiting, finished } = glyphs.states;
   return line(
     { text: `${now === undefined ? glyphs.none : rate(now)} jobs/s `, tone: "strong" },
-    { text: sparkline(curve, model.size.columns < 100 ? 10 : 20, glyphs), tone: "busy" },
-    { text: `  running ${count(jobs?.running ?? 0)}  `, tone: "busy" },
-    { text: `waiting ${count(jobs?.waiting ?? 0)}  ` },
+    { text: sparkline(curve, width, glyphs), tone: "busy" },
+    { text: columns < 100 ? "" : ` peak ${rate(Math.max(now ?? 0, ...curve))}`, tone: "dim" },
+    { text: `  ${running} ${count(jobs?.running ?? 0)} running`, tone: "busy" },
+    { text: `  ${waiting} ${count(jobs?.waiting ?? 0)} waiting` },
     failed === 0
-      ? { text: "failed 0  ", tone: "dim" }
-      : { text: `failed ${glyphs.failed}${count(failed)}  `, tone: "bad" },
-    { text: `retrying ${count(jobs?.retrying ?? 0)}  `, tone: jobs?.retrying ? "warn" : "dim" },
-    { text: `done ${count(jobs?.done ?? 0)}  `, tone: "good" },
+      ? { text: "  0 failed", tone: "dim" }
+      : { text: `  ${glyphs.failed}${count(failed)} failed`, tone: "bad" },
+    { text: `  ${count(retrying)} retrying`, tone: retrying > 0 ? "warn" : "dim" },
+    { text: `  ${finished} ${count(jobs?.done ?? 0)} done`, tone: "good" },
   );
 }
 
-/** Jobs in a second, as pools told of the last minute; else as seen from one look to the next. */
-function speedOf({ snapshot, rates }: Model): { now: number | undefined; curve: number[] } {
-  const told = snapshot?.endedBySecond ?? [];
+/** Jobs per second as pools reported them for the last minute; else as seen between snapshots. */
+function throughputOf({ snapshot, rates }: Model): { now: number | undefined; curve: number[] } {
+  const reported = snapshot?.endedBySecond ?? [];
   const seen = rates.map(({ perSecond }) => perSecond);
-  if (told.length === 0) return { now: seen.at(-1), curve: seen };
-  const thirds = Array.from({ length: Math.floor(told.length / 3) }, (_, i) => {
-    const from = told.length - 3 * (Math.floor(told.length / 3) - i);
-    return told.slice(from, from + 3).reduce((sum, each) => sum + each, 0) / 3;
+  if (reported.length === 0) return { now: seen.at(-1), curve: seen };
+  const thirds = Array.from({ length: Math.floor(reported.length / 3) }, (_, i) => {
+    const from = reported.length - 3 * (Math.floor(reported.length / 3) - i);
+    return reported.slice(from, from + 3).reduce((sum, each) => sum + each, 0) / 3;
   });
   return { now: seen.at(-1) ?? thirds.at(-1), curve: thirds };
 }
 
-function poolsLine({ snapshot }: Model): Line {
+function poolsLine({ model, glyphs }: Scene): Line {
+  const { snapshot } = model;
   const pools = snapshot?.pools ?? [];
   const up = pools.filter(
     ({ state, isStale }) => state !== "lost" && state !== "stopped" && !isStale,
@@ -87,34 +106,51 @@ function poolsLine({ snapshot }: Model): Line {
   const stale = pools.filter(({ isStale }) => isStale).length;
   const slots = up.reduce((sum, pool) => sum + pool.slots, 0);
   const busy = up.reduce((sum, pool) => sum + (pool.busy ?? 0), 0);
+  const [full, empty] = progressBar(slots === 0 ? 0 : busy / slots, 8, glyphs);
   const oldest = snapshot?.oldestWaitingMs ?? null;
   return line(
-    { text: `pools up ${up.length}`, tone: up.length > 0 ? "good" : "warn" },
+    { text: `${plural(up.length, "pool")} up`, tone: up.length > 0 ? "good" : "warn" },
     stale > 0 ? { text: `, ${stale} stale`, tone: "bad" } : "",
-    `  workers busy ${busy}/${slots}`,
-    oldest === null ? "" : `  oldest waits ${span(oldest)}`,
+    `  ${busy}/${slots} workers busy `,
+    { text: full, tone: "good" },
+    { text: empty, tone: "dim" },
+    ...totalSpans(model),
+    oldest === null ? "" : `  longest wait ${time(oldest)}`,
     snapshot && snapshot.morePostings > 0
       ? { text: `  and ${count(snapshot.morePostings)} more postings`, tone: "dim" }
       : "",
   );
 }
 
-/** The tabs; with `hit`, where a click leads. */
-export function tabs(
-  model: Model,
-): { name: "postings" | "pools" | "failures" | "numbers"; text: string }[] {
-  const { snapshot } = model;
-  const size = (rows: readonly unknown[] | undefined) => (rows ? ` ${count(rows.length)}` : "");
+/** How much of all open postings has ended. */
+function totalSpans({ snapshot }: Model): Span[] {
+  if (!snapshot) return [];
+  const { waiting, running, retrying, done, failed, cancelled } = snapshot.jobs;
+  const ended = done + failed + cancelled;
+  const all = ended + waiting + running + retrying;
+  return all === 0 ? [] : [{ text: `  ${percent(ended / all)} of ${count(all)} jobs ended` }];
+}
+
+export type Tab = "postings" | "pools" | "failures" | "metrics";
+
+export function tabs(model: Model): { name: Tab; text: string }[] {
+  const { snapshot, size } = model;
+  // A narrow screen has no room for the counts.
+  const isNarrow = size.columns < 60;
+  const tab = (name: Tab, at: number, rows?: readonly unknown[]) => ({
+    name,
+    text: isNarrow ? `${at} ${name} ` : ` ${at} ${name}${rows ? ` ${count(rows.length)}` : ""} `,
+  });
   return [
-    { name: "postings", text: ` 1 postings${size(snapshot?.postings)} ` },
-    { name: "pools", text: ` 2 pools${size(snapshot?.pools)} ` },
-    { name: "failures", text: ` 3 failures${size(snapshot?.failures)} ` },
-    { name: "numbers", text: " 4 numbers " },
+    tab("postings", 1, snapshot?.postings),
+    tab("pools", 2, snapshot?.pools),
+    tab("failures", 3, snapshot?.failures),
+    tab("metrics", 4),
   ];
 }
 
 export function tabLine(model: Model): Line {
-  const here = placeOf(model).kind === "numbers" ? "numbers" : model.pane;
+  const here = viewOf(model).kind === "metrics" ? "metrics" : model.pane;
   return {
     spans: tabs(model).map(({ name, text }) => ({ text, tone: name === here ? "bar" : "dim" })),
   };

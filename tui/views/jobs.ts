@@ -1,143 +1,135 @@
 import type { JobError } from "../../src/domain/attempt.ts";
 import type { Scene } from "../state/columns.ts";
-import { failedSpan } from "../state/columns.ts";
+import { column, failedSpan, right, textColumn } from "../state/columns.ts";
+import { shareOf, shownState } from "../state/posting-columns.ts";
 import type { Line, Span } from "../draw/frame.ts";
 import { line } from "../draw/frame.ts";
-import type { JobsPlace, Place } from "../state/model.ts";
-import type { Tone } from "../draw/palette.ts";
+import type { Glyphs } from "../draw/glyphs.ts";
+import type { JobsView, View } from "../state/model.ts";
+import { percent, progressBar } from "../draw/plot.ts";
 import type { TopJob } from "../../src/db/dashboard/top-snapshot.ts";
 import { type Column, Table } from "../draw/table.ts";
 import { harmlessLines, wrap } from "../draw/text.ts";
-import { count, span } from "../draw/words.ts";
+import { ago, bytes, count, moment, plural, span } from "../draw/words.ts";
+import { fact, scrolled } from "./details.ts";
 
-const tones: Readonly<Record<TopJob["status"], Tone>> = {
-  waiting: "plain",
-  running: "busy",
-  retrying: "warn",
-  done: "good",
-  failed: "bad",
-  cancelled: "dim",
-};
+function statusSpan({ status }: TopJob, { states, failed }: Glyphs): Span {
+  switch (status) {
+    case "waiting":
+      return { text: `${states.waiting} waiting`, tone: "plain" };
+    case "running":
+      return { text: `${states.running} running`, tone: "busy" };
+    case "retrying":
+      return { text: `${states.waiting} retrying`, tone: "warn" };
+    case "done":
+      return { text: `${states.finished} done`, tone: "good" };
+    case "failed":
+      return { text: `${failed} failed`, tone: "bad" };
+    case "cancelled":
+      return { text: `${states.cancelled} cancelled`, tone: "dim" };
+  }
+}
 
 const firstLine = ({ error }: TopJob) =>
   error === null ? "" : `${error.name}: ${error.message.split("\n")[0]}`;
 
-function columnsOf(postingId: number): Column<TopJob>[] {
-  const right = { side: "right" } as const;
+/** The attempt that runs counts too. */
+const attemptsOf = ({ status, attempts }: TopJob) =>
+  String(status === "running" ? attempts + 1 : attempts);
+
+function columnsOf(postingId: number, glyphs: Glyphs): Column<TopJob>[] {
   const order = ({ index }: TopJob) => index;
+  const job = (row: TopJob) => `${postingId}/${row.index}`;
+  const took = ({ durationMs }: TopJob) => (durationMs === null ? "" : span(durationMs));
   return [
+    textColumn(["job", 8, 0], job, { tone: "strong" }),
+    column(["status", 11, 0], (row) => statusSpan(row, glyphs), order),
+    column(["attempt", 7, 3], attemptsOf, order, right),
+    column(["took", 6, 2], took, order, right),
+    textColumn(["host", 8, 4], ({ host }) => host ?? ""),
     {
-      title: "job",
-      width: 12,
-      rank: 0,
-      order,
-      cell: ({ index }) => ({ text: `${postingId}/${index}`, tone: "strong" }),
-    },
-    {
-      title: "status",
-      width: 9,
-      rank: 0,
-      order,
-      cell: ({ status }) => ({ text: status, tone: tones[status] }),
-    },
-    {
-      title: "tries",
-      width: 5,
-      rank: 3,
-      order,
-      ...right,
-      cell: ({ attempts }) => ({ text: String(attempts) }),
-    },
-    {
-      title: "took",
-      width: 6,
-      rank: 2,
-      order,
-      ...right,
-      cell: ({ durationMs }) => ({ text: durationMs === null ? "" : span(durationMs) }),
-    },
-    { title: "host", width: 10, rank: 4, order, cell: ({ host }) => ({ text: host ?? "" }) },
-    {
-      title: "arguments and error",
-      width: 6,
-      rank: 1,
-      isFlexible: true,
-      order,
-      cell: (job) => whatSpans(job),
+      ...textColumn(["arguments and error", 6, 1], (row) => `${firstLine(row)}  ${row.args}`),
+      cell: whatSpans,
+      widest: 120,
     },
   ];
 }
 
-const whatSpans = (job: TopJob): Span[] =>
-  job.error === null
-    ? [{ text: job.args, tone: "dim" }]
-    : [
-        { text: `${firstLine(job)}  `, tone: job.status === "failed" ? "bad" : "warn" },
-        { text: job.args, tone: "dim" },
-      ];
+function whatSpans(job: TopJob): Span[] {
+  const args: Span = { text: job.args, tone: "dim" };
+  if (job.error !== null) {
+    return [{ text: `${firstLine(job)}  `, tone: job.status === "failed" ? "bad" : "warn" }, args];
+  }
+  const { progress = null, note = null } = job;
+  if (progress === null) return [args];
+  return [{ text: `${percent(progress)} ${harmlessLines(note ?? "")[0]}  `, tone: "busy" }, args];
+}
 
-export function jobsLines({ model, glyphs }: Scene, place: JobsPlace, height: number): Line[] {
-  const posting = model.snapshot?.postings.find(({ id }) => id === place.postingId);
-  const facts: Span[] = posting
-    ? [
-        { text: `  ${posting.state}` },
-        { text: `  ${count(posting.jobs.done)} of ${count(posting.jobCount)} done  ` },
-        failedSpan(posting.jobs.failed, glyphs),
-        { text: " failed" },
-      ]
-    : [];
-  const which = place.status === null ? "" : `  only ${place.status}`;
-  const table = new Table(columnsOf(place.postingId), model.size.columns, glyphs);
-  const lines = [
-    line({ text: place.title, tone: "title" }, ...facts, { text: which, tone: "warn" }),
-    table.header(undefined, false),
-  ];
-  const room = height - lines.length;
-  if (model.page === null) return [...lines, line({ text: "  reading", tone: "dim" })];
-  const { rows } = model.page;
-  const top = Math.max(0, Math.min(place.row - Math.floor(room / 2), rows.length - room));
-  rows.slice(top, top + room).forEach((row, at) => {
-    lines.push(table.row(row, { isChosen: top + at === place.row, isMarked: false }));
+export function jobsLines({ model, glyphs }: Scene, view: JobsView, height: number): Line[] {
+  const { page, size } = model;
+  const table = new Table(columnsOf(view.postingId, glyphs), page?.rows ?? [], {
+    width: size.columns,
+    glyphs,
   });
-  if (rows.length === 0) lines.push(line({ text: "  no such jobs", tone: "dim" }));
+  const lines = [jobsTitle({ model, glyphs }, view), table.header(undefined, false)];
+  const room = height - lines.length;
+  if (page === null) return [...lines, line({ text: "  reading", tone: "dim" })];
+  const { rows } = page;
+  const top = Math.max(0, Math.min(view.row - Math.floor(room / 2), rows.length - room));
+  rows.slice(top, top + room).forEach((row, at) => {
+    lines.push(table.row(row, { isChosen: top + at === view.row, isMarked: false }));
+  });
+  if (rows.length === 0) lines.push(emptyLine(view));
   return lines;
 }
 
-/** All that is known of one job. */
-export function jobLines(
-  { model, glyphs }: Scene,
-  place: Extract<Place, { kind: "job" }>,
-  height: number,
-): Line[] {
-  const title = line({ text: `job ${place.postingId}/${place.index}`, tone: "title" });
-  if (model.job === null) return [title, line({ text: "  reading", tone: "dim" })];
-  const width = Math.max(10, model.size.columns - 2);
-  const all = factLines(model.job, width);
-  const room = Math.max(1, height - 2);
-  const last = Math.max(0, all.length - room);
-  const top = place.isFollowed ? last : Math.min(place.top, last);
-  const part =
-    all.length <= room
-      ? ""
-      : `  ${top + 1} to ${Math.min(all.length, top + room)} of ${all.length} lines`;
-  const rule = glyphs.rule.repeat(model.size.columns);
-  const follows = place.isFollowed ? "  following" : "";
-  return [
-    { spans: [...title.spans, { text: `${part}${follows}`, tone: "dim" }] },
-    line({ text: rule, tone: "dim" }),
-    ...all.slice(top, top + room),
-  ];
+const emptyLine = ({ status }: JobsView): Line =>
+  status === "failed"
+    ? line("  No failed jobs. Press ", { text: "F", tone: "key" }, " to see all jobs.")
+    : line({ text: "  no jobs", tone: "dim" });
+
+function jobsTitle({ model, glyphs }: Scene, view: JobsView): Line {
+  const posting = model.snapshot?.postings.find(({ id }) => id === view.postingId);
+  const only = view.status === null ? "" : `  only ${view.status} jobs`;
+  const title: Span = { text: view.title, tone: "title" };
+  if (!posting) return line(title, { text: only, tone: "warn" });
+  const [full, empty] = progressBar(shareOf(posting), 10, glyphs);
+  const { text, tone } = shownState(posting);
+  return line(
+    title,
+    { text: `  ${text}  `, tone },
+    { text: full, tone: "good" },
+    { text: empty, tone: "dim" },
+    ` ${count(posting.jobs.done)} of ${count(posting.jobCount)} done  `,
+    failedSpan(posting.jobs.failed, glyphs),
+    " failed",
+    { text: only, tone: "warn" },
+  );
 }
 
-/** What an error came from, and that from; those that it gathers. */
+/** Everything about one job. */
+export function jobLines(
+  scene: Scene,
+  view: Extract<View, { kind: "job" }>,
+  height: number,
+): Line[] {
+  const { model } = scene;
+  const title = `job ${view.postingId}/${view.index}`;
+  if (model.job === null) {
+    return [line({ text: title, tone: "title" }), line({ text: "  reading", tone: "dim" })];
+  }
+  const width = Math.max(10, model.size.columns - 2);
+  return scrolled(scene, title, factLines(scene, model.job, width), view, height);
+}
+
+/** The causes of an error, and the errors it gathers, at any depth. */
 function causesOf(error: JobError | null): JobError[] {
   const below = [...(error?.cause ? [error.cause] : []), ...(error?.errors ?? [])];
   return below.flatMap((each) => [each, ...causesOf(each)]);
 }
 
-function factLines(job: TopJob, width: number): Line[] {
-  const fact = (name: string, ...spans: (Span | string)[]) =>
-    line({ text: ` ${name.padEnd(10)}`, tone: "dim" }, ...spans);
+function factLines({ model, glyphs }: Scene, job: TopJob, width: number): Line[] {
+  const nowMs = model.snapshot?.at.getTime() ?? 0;
   const text = (name: string, value: string | null): Line[] =>
     value === null || value === ""
       ? []
@@ -148,19 +140,20 @@ function factLines(job: TopJob, width: number): Line[] {
             wrap(each, width).map((part) => line(`  ${part}`)),
           ),
         ];
-  const { error } = job;
-  const progressFact = ({ progress = null, note = null }: TopJob): Line[] =>
-    progress === null
+  const { error, endedAt } = job;
+  const ended =
+    endedAt === null
       ? []
-      : [fact("progress", `${Math.floor(100 * progress)} % ${harmlessLines(note ?? "")[0] ?? ""}`)];
+      : [fact("ended", `${moment(endedAt)}, ${ago(nowMs - endedAt.getTime())}`)];
   return [
-    fact("status", { text: job.status, tone: tones[job.status] }),
-    fact("attempts", String(job.attempts)),
+    fact("status", statusSpan(job, glyphs)),
+    fact("attempts", attemptsOf(job)),
     fact("pool", job.poolId === null ? "none" : `${job.poolId} on ${job.host ?? ""}`),
-    ...progressFact(job),
+    ...progressFact(job, glyphs),
     ...(job.durationMs === null ? [] : [fact("took", span(job.durationMs))]),
-    ...(job.endedAt === null ? [] : [fact("ended", job.endedAt.toISOString())]),
+    ...ended,
     ...text("arguments", job.args),
+    ...text(resultTitle(job), job.result?.text ?? null),
     ...(error === null ? [] : text("error", `${error.name}: ${error.message}`)),
     ...text("stack", error?.stack ?? null),
     ...causesOf(error).flatMap((cause) =>
@@ -169,4 +162,17 @@ function factLines(job: TopJob, width: number): Line[] {
     ...text("stdout", job.stdout),
     ...text("stderr", job.stderr),
   ];
+}
+
+/** Long results are shown in part: the title says so, and how to read all of it. */
+function resultTitle({ result }: TopJob): string {
+  if (!result || result.length <= result.text.length) return "result";
+  return `result: the first ${plural(result.text.length, "character")} of ${bytes(result.length)}; all of it: pdoflow results`;
+}
+
+function progressFact({ progress = null, note = null }: TopJob, glyphs: Glyphs): Line[] {
+  if (progress === null) return [];
+  const [full, empty] = progressBar(progress, 16, glyphs);
+  const text = ` ${percent(progress)} ${harmlessLines(note ?? "")[0] ?? ""}`;
+  return [fact("progress", { text: full, tone: "busy" }, { text: empty, tone: "dim" }, text)];
 }

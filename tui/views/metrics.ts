@@ -3,66 +3,85 @@ import type { Line } from "../draw/frame.ts";
 import { line } from "../draw/frame.ts";
 import { areaPlot, progressBar } from "../draw/plot.ts";
 import type { Histogram } from "../../src/db/dashboard/histogram.ts";
-import type { Numbers } from "../../src/db/dashboard/top-snapshot.ts";
+import type { Metrics } from "../../src/db/dashboard/top-snapshot.ts";
 import { fit, widthOf } from "../draw/text.ts";
 import { bytes, count, span } from "../draw/words.ts";
 
-/** The second screen. What does not fit is left out, the least wanted first. */
-export function numbersLines(scene: Scene, height: number): Line[] {
-  const { numbers } = scene.model;
-  if (numbers === null) return [line({ text: "  reading", tone: "dim" })];
+/** The metrics screen: throughput of the last hour, latencies, durations and tables. */
+export function metricsLines(scene: Scene, height: number): Line[] {
+  const { metrics } = scene.model;
+  if (metrics === null) return [line({ text: "  reading", tone: "dim" })];
   const { columns } = scene.model.size;
   const isWide = columns >= 70;
-  const facts = line(
-    `waiting and running ${count(numbers.depth)}  retrying ${count(numbers.retrying)}  `,
-    {
-      text: `refused writes ${count(numbers.refused)}`,
-      tone: numbers.refused > 0 ? "warn" : "dim",
-    },
-  );
-  const lines = [
-    facts,
-    ...throughput(scene, numbers, Math.max(2, Math.min(10, Math.floor(height / 4)))),
-  ];
-  const [latency, duration] = [
-    histogram(
-      scene,
-      "from post to start",
-      numbers.latency,
-      isWide ? Math.floor((columns - 2) / 2) : columns,
-    ),
-    histogram(
-      scene,
-      "duration",
-      numbers.duration,
-      isWide ? Math.floor((columns - 2) / 2) : columns,
-    ),
-  ];
-  const half = Math.floor((columns - 2) / 2);
-  if (isWide) lines.push(...beside(latency, duration, half));
-  else lines.push(...latency, ...duration);
-  lines.push(...tableLines(numbers));
-  return lines.slice(0, height);
+  const half = isWide ? Math.floor((columns - 2) / 2) : columns;
+  const latency = histogram(scene, "time from posting to start", metrics.latency, half);
+  const duration = histogram(scene, "duration of attempts", metrics.duration, half);
+  return [
+    factsLine(metrics),
+    ...throughput(scene, metrics, Math.max(2, Math.min(12, Math.floor(height / 4)))),
+    ...(isWide ? beside(latency, duration, half) : [...latency, ...duration]),
+    ...tableLines(metrics),
+  ].slice(0, height);
 }
 
-function throughput({ model, glyphs }: Scene, numbers: Numbers, height: number): Line[] {
-  const most = Math.max(0, ...numbers.endedByMinute);
-  const failed = numbers.failedByMinute.reduce((sum, value) => sum + value, 0);
-  const ended = numbers.endedByMinute.reduce((sum, value) => sum + value, 0);
-  const width = Math.max(1, Math.min(model.size.columns - 1, 120));
-  const plot = areaPlot(numbers.endedByMinute, { width, height }, glyphs);
+const factsLine = ({ depth, retrying, refused }: Metrics): Line =>
+  line(`${count(depth)} waiting or running  ${count(retrying)} retrying  `, {
+    text: `${count(refused)} refused writes in 24h`,
+    tone: refused > 0 ? "warn" : "dim",
+  });
+
+/** The widest label of the vertical axis. */
+const labelWidth = 7;
+const minutes = 60;
+
+/** Jobs per minute as an area, with a scale at the left and the time below. */
+function throughput({ model, glyphs }: Scene, metrics: Metrics, height: number): Line[] {
+  const sum = (values: readonly number[]) => values.reduce((all, value) => all + value, 0);
+  const most = Math.max(0, ...metrics.endedByMinute);
+  const failed = sum(metrics.failedByMinute);
+  // Each minute gets the same number of columns, so that the time axis is true.
+  const room = Math.max(15, model.size.columns - labelWidth - 4);
+  const width = room >= minutes ? Math.min(2, Math.floor(room / minutes)) * minutes : room;
+  const plot = areaPlot(metrics.endedByMinute, { width, height }, glyphs);
+  const label = (row: number) => {
+    if (row === 0) return count(most);
+    const isMiddle = height >= 5 && row === Math.floor(height / 2);
+    return isMiddle ? count((most * (height - row)) / height) : "";
+  };
   return [
     line(
-      { text: "the last hour", tone: "title" },
-      `  ${count(ended)} jobs ended, `,
-      {
-        text: `${count(failed)} failed`,
-        tone: failed > 0 ? "bad" : "dim",
-      },
-      `, at most ${count(most)} in a minute`,
+      { text: "jobs per minute, the last hour", tone: "title" },
+      `  ${count(sum(metrics.endedByMinute))} ended, `,
+      { text: `${count(failed)} failed`, tone: failed > 0 ? "bad" : "dim" },
     ),
-    ...plot.map((text) => line({ text: ` ${text}`, tone: "busy" })),
+    ...plot.map((text, row) =>
+      line(
+        { text: `${label(row).padStart(labelWidth)} ${glyphs.axis}`, tone: "dim" },
+        {
+          text,
+          tone: "busy",
+        },
+      ),
+    ),
+    line({
+      text: `${"0".padStart(labelWidth)} ${glyphs.corner}${glyphs.rule.repeat(width)}`,
+      tone: "dim",
+    }),
+    line({ text: `${" ".repeat(labelWidth + 1)}${timeAxis(width)}`, tone: "dim" }),
   ];
+}
+
+/** `-60m … -30m … now`, each label below its minute. */
+function timeAxis(width: number): string {
+  const step = width >= 90 ? 10 : width >= 40 ? 15 : 30;
+  let text = "";
+  for (let ago = minutes; ago >= 0; ago -= step) {
+    const label = ago === 0 ? "now" : `-${ago}m`;
+    const at = Math.round(((minutes - ago) / minutes) * width);
+    const start = ago === 0 ? width - label.length + 1 : at;
+    text = text.padEnd(start) + label;
+  }
+  return text;
 }
 
 function histogram({ glyphs }: Scene, title: string, all: Histogram, width: number): Line[] {
@@ -72,10 +91,10 @@ function histogram({ glyphs }: Scene, title: string, all: Histogram, width: numb
   const shown = all.slice(first, all.findLastIndex((each) => each.count > 0) + 1).slice(0, 12);
   const head = line(
     { text: title, tone: "title" },
-    { text: `  of ${count(sampled)}`, tone: "dim" },
+    { text: `  ${count(sampled)} in the last hour`, tone: "dim" },
   );
   if (most === 0) return [head, line({ text: "  nothing yet", tone: "dim" })];
-  const room = Math.max(4, width - 18);
+  const room = Math.max(4, width - 19);
   return [
     head,
     ...shown.map(({ upToMs, count: n }) => {
@@ -86,7 +105,7 @@ function histogram({ glyphs }: Scene, title: string, all: Histogram, width: numb
   ];
 }
 
-/** Two columns of lines. */
+/** Two blocks of lines side by side. */
 function beside(left: readonly Line[], right: readonly Line[], width: number): Line[] {
   return Array.from({ length: Math.max(left.length, right.length) }, (_, at) => {
     const spans = left[at]?.spans ?? [];
@@ -96,7 +115,7 @@ function beside(left: readonly Line[], right: readonly Line[], width: number): L
   });
 }
 
-function tableLines({ tables }: Numbers): Line[] {
+function tableLines({ tables }: Metrics): Line[] {
   return [
     line({ text: "tables", tone: "title" }),
     ...tables.map(({ name, bytes: size, rows }) =>

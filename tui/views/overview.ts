@@ -14,33 +14,33 @@ import {
 import { type Pane, panes } from "../state/model.ts";
 import { type Column, Table } from "../draw/table.ts";
 
-/** A line of the overview, and what a click on it chooses. */
-export interface Placed {
+/** A line of the screen, and the row that a click on it chooses. */
+export interface ScreenLine {
   line: Line;
   hit: { pane: Pane; key: string | null } | null;
 }
 
-/** From so many lines on, all three lists are shown, one under the other. */
-const roomForAll = 18;
+/** From this height on all three lists are shown, one below the other. */
+const heightForAll = 18;
 
-export function overviewLines(scene: Scene, height: number): Placed[] {
+export function overviewLines(scene: Scene, height: number): ScreenLine[] {
   const { model } = scene;
-  if (height < roomForAll) return paneLines(scene, model.pane, height, false);
-  const sizes = {
+  if (height < heightForAll) return paneLines(scene, model.pane, height, false);
+  const rows = {
     pools: model.snapshot?.pools.length ?? 0,
     failures: model.snapshot?.failures.length ?? 0,
   };
   const least = 5;
   const part = (pane: "pools" | "failures") => {
     const most = Math.floor(height / (model.pane === pane ? 2 : 4));
-    return Math.max(least, Math.min(sizes[pane] + 3, most));
+    return Math.max(least, Math.min(rows[pane] + 3, most));
   };
   const heights = { pools: part("pools"), failures: part("failures"), postings: 0 };
   heights.postings = height - heights.pools - heights.failures;
   return panes.flatMap((pane) => paneLines(scene, pane, heights[pane], true));
 }
 
-function paneLines(scene: Scene, pane: Pane, height: number, hasTitle: boolean): Placed[] {
+function paneLines(scene: Scene, pane: Pane, height: number, hasTitle: boolean): ScreenLine[] {
   const { model } = scene;
   switch (pane) {
     case "postings":
@@ -64,7 +64,7 @@ function paneLines(scene: Scene, pane: Pane, height: number, hasTitle: boolean):
   }
 }
 
-interface ListOf<Row> {
+interface List<Row> {
   rows: readonly Row[];
   keyOf: (row: Row) => string;
   columns: readonly Column<Row>[];
@@ -75,57 +75,60 @@ function listLines<Row>(
   pane: Pane,
   height: number,
   hasTitle: boolean,
-  { rows, keyOf, columns }: ListOf<Row>,
-): Placed[] {
+  { rows, keyOf, columns }: List<Row>,
+): ScreenLine[] {
   const { model, glyphs } = scene;
   const list = model.lists[pane];
   const isHere = model.pane === pane;
-  const table = new Table(columns, model.size.columns, glyphs);
+  const table = new Table(columns, rows, { width: model.size.columns, glyphs });
   const keys = rows.map(keyOf);
   const chosen = chosenRow(list, keys);
-  const placed: Placed[] = [];
-  if (hasTitle)
-    placed.push({ line: titleLine(scene, pane, rows.length), hit: { pane, key: null } });
-  placed.push({ line: table.header(columns[list.sortedBy - 1], list.isReversed), hit: null });
-  const room = Math.max(0, height - placed.length);
-  // The chosen row stays in sight, in the middle where the list is longer than the screen.
+  const lines: ScreenLine[] = [];
+  if (hasTitle) lines.push({ line: titleLine(scene, pane, rows.length), hit: { pane, key: null } });
+  if (rows.length > 0) {
+    lines.push({ line: table.header(columns[list.sortedBy - 1], list.isReversed), hit: null });
+  }
+  const room = Math.max(0, height - lines.length);
+  // The chosen row stays in sight, in the middle if the list is longer than the screen.
   const top = Math.max(0, Math.min(chosen - Math.floor(room / 2), rows.length - room));
   rows.slice(top, top + room).forEach((row, at) => {
     const key = keys[top + at] ?? "";
     const isChosen = isHere && top + at === chosen;
     const choice = { isChosen, isMarked: list.marked.has(key) };
-    placed.push({ line: table.row(row, choice), hit: { pane, key } });
+    lines.push({ line: table.row(row, choice), hit: { pane, key } });
   });
   if (rows.length === 0) {
-    placed.push(...emptyLines(scene, pane).map((each) => ({ line: each, hit: null })));
+    lines.push(...emptyLines(scene, pane).map((each) => ({ line: each, hit: null })));
   }
-  const blank: Placed = { line: line(""), hit: null };
-  while (placed.length < height) placed.push(blank);
-  return placed.slice(0, height);
+  const blank: ScreenLine = { line: line(""), hit: null };
+  while (lines.length < height) lines.push(blank);
+  return lines.slice(0, height);
 }
 
 function titleLine({ model, glyphs }: Scene, pane: Pane, rows: number): Line {
   const number = panes.indexOf(pane) + 1;
-  const text = `${glyphs.rule} ${number} ${pane} ${rows} `;
+  const { filter } = model.lists[pane];
+  const text = `${glyphs.rule} ${number} ${pane} ${rows} ${filter === "" ? "" : "(filtered) "}`;
   const rest = glyphs.rule.repeat(Math.max(0, model.size.columns - text.length));
+  const isHere = model.pane === pane;
   return line(
-    { text, tone: model.pane === pane ? "title" : "strong" },
-    { text: rest, tone: "dim" },
+    { text, tone: isHere ? "title" : "strong" },
+    { text: rest, tone: isHere ? "busy" : "dim" },
   );
 }
 
-/** Something to see at first start. */
+/** Text for a list without rows: it says what to do. */
 function emptyLines({ model }: Scene, pane: Pane): Line[] {
   if (model.snapshot === null) return [line("", { text: "  connecting", tone: "dim" })];
   if (model.lists[pane].filter !== "") {
-    return [line({ text: "  nothing passes the filter; Esc takes it away", tone: "warn" })];
+    return [line({ text: "  Nothing matches the filter. Press Esc to remove it.", tone: "warn" })];
   }
   switch (pane) {
     case "postings":
       return [
         line("  No postings yet. Post one:"),
         line({ text: "    pdoflow post fn.ts#name args.json", tone: "key" }),
-        line("  or see one at work:"),
+        line("  or watch an example:"),
         line({ text: "    pdoflow demo", tone: "key" }),
       ];
     case "pools":

@@ -2,27 +2,28 @@ import type { Scene } from "../state/columns.ts";
 import type { Line } from "../draw/frame.ts";
 import { line } from "../draw/frame.ts";
 import type { Glyphs } from "../draw/glyphs.ts";
-import { type Model, placeOf } from "../state/model.ts";
+import { type Model, viewOf } from "../state/model.ts";
 import { footerLines } from "./footer.ts";
 import { headerLines, tabLine } from "./header.ts";
 import { helpLines } from "./help.ts";
 import { jobLines, jobsLines } from "./jobs.ts";
-import { numbersLines } from "./metrics.ts";
-import { overviewLines, type Placed } from "./overview.ts";
+import { metricsLines } from "./metrics.ts";
+import { poolLines } from "./pool.ts";
+import { overviewLines, type ScreenLine } from "./overview.ts";
 
-/** Smaller than that nothing is drawn but a sentence. */
+/** On a smaller screen only a sentence is drawn. */
 const least = { columns: 30, rows: 6 };
 
-/** What is on each row of the screen, and where there is something to click. */
-export function screenLines(model: Model, glyphs: Glyphs): Placed[] {
+/** The rows of the screen, and what a click on each chooses. */
+export function screenLines(model: Model, glyphs: Glyphs): ScreenLine[] {
   const { columns, rows } = model.size;
   if (columns < least.columns || rows < least.rows) {
     const text = `needs ${least.columns}x${least.rows}`;
     return [{ line: line(text), hit: null }];
   }
   const scene: Scene = { model, glyphs };
-  const place = placeOf(model);
-  const isTop = place.kind === "overview" || place.kind === "numbers";
+  const view = viewOf(model);
+  const isTop = view.kind === "overview" || view.kind === "metrics";
   const above = [...headerLines(scene), ...(isTop && rows >= 8 ? [tabLine(model)] : [])];
   const below = footerLines(model).slice(0, 3);
   const height = Math.max(0, rows - above.length - below.length);
@@ -31,22 +32,24 @@ export function screenLines(model: Model, glyphs: Glyphs): Placed[] {
   return [...above.map(plain), ...middle, ...below.map(plain)].slice(0, rows);
 }
 
-const plain = (each: Line): Placed => ({ line: each, hit: null });
+const plain = (each: Line): ScreenLine => ({ line: each, hit: null });
 
-function middleLines(scene: Scene, height: number): Placed[] {
+function middleLines(scene: Scene, height: number): ScreenLine[] {
   const { model } = scene;
-  const place = placeOf(model);
+  const view = viewOf(model);
   if (model.prompt?.kind === "help") {
     return helpLines(model, model.prompt.top, height).map(plain);
   }
-  switch (place.kind) {
+  switch (view.kind) {
     case "overview":
       return overviewLines(scene, height);
-    case "numbers":
-      return numbersLines(scene, height).map(plain);
+    case "metrics":
+      return metricsLines(scene, height).map(plain);
     case "jobs":
-      return jobsLines(scene, place, height).map(plain);
+      return jobsLines(scene, view, height).map(plain);
     case "job":
-      return jobLines(scene, place, height).map(plain);
+      return jobLines(scene, view, height).map(plain);
+    case "pool":
+      return poolLines(scene, view, height).map(plain);
   }
 }

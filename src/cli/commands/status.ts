@@ -20,7 +20,7 @@ import type { Color } from "../output/color.ts";
 import { PdoflowCommand } from "../shell/command.ts";
 import { obstacleLines } from "../output/obstacles.ts";
 import { findWholePostings, readSelectors } from "../input/select.ts";
-import { textLook, watchStatus } from "../watch/status-watch.ts";
+import { textStyle, watchStatus } from "../watch/status-watch.ts";
 
 const mostPostings = 20;
 
@@ -88,10 +88,10 @@ export class StatusCommand extends PdoflowCommand {
       ]);
     }
     const { stdout, onStopSignal, isTerminal } = this.context;
-    const look = textLook(this.context, false);
+    const style = textStyle(this.context, false);
     return await this.withDatabase((db) =>
       watchStatus(() => readSnapshot(db, mostPostings), {
-        ...{ look, onStopSignal, isOnce: !isTerminal.stdout },
+        ...{ style, onStopSignal, isOnce: !isTerminal.stdout },
         write: (text) => void stdout.write(text),
       }),
     );

@@ -11,7 +11,7 @@ import { parse } from "../../domain/parse.ts";
 import { PdoflowCommand } from "../shell/command.ts";
 import { ColorChoice } from "../output/color.ts";
 import { parseFlags } from "../shell/flags.ts";
-import { textLook } from "../watch/status-watch.ts";
+import { textStyle } from "../watch/status-watch.ts";
 import { topProcess } from "../watch/top-process.ts";
 import { QueueSource } from "../watch/top-source.ts";
 import { messageOf } from "../../domain/message-of.ts";
@@ -85,9 +85,9 @@ export class TopCommand extends PdoflowCommand {
 
   /** One frame, for a pipe, a log or a terminal that can't be drawn on. */
   async #printOnce(): Promise<ExitCode> {
-    const look = textLook(this.context, this.ascii);
+    const style = textStyle(this.context, this.ascii);
     return await this.withDatabase(async (db) => {
-      this.print(onceText(await readSnapshot(db), look));
+      this.print(onceText(await readSnapshot(db), style));
       return exitCodes.ok;
     });
   }

@@ -1,5 +1,5 @@
 import { glyphsOf } from "../../../tui/draw/glyphs.ts";
-import { type TextLook, textOf, withSnapshot } from "../../../tui/once.ts";
+import { type TextStyle, textOf, withSnapshot } from "../../../tui/once.ts";
 import { terminalOf } from "../../../tui/draw/terminal.ts";
 import { exitCodes, type ExitCode } from "../../domain/errors.ts";
 import type { Snapshot } from "../../db/dashboard/top-snapshot.ts";
@@ -9,14 +9,14 @@ const everyMs = 2_000;
 const clear = "\u001b[H\u001b[2J";
 
 /** How wide text is to be, and of which characters. */
-export function textLook(
+export function textStyle(
   context: {
     env: Readonly<Record<string, string | undefined>>;
     columns: number | null;
     isTerminal: { stdout: boolean };
   },
   isAscii: boolean,
-): TextLook {
+): TextStyle {
   const { env, columns, isTerminal } = context;
   // A pipe is read by programs and pagers of our time; a terminal shows what its locale says.
   const known = terminalOf({ ...env, TERM: "xterm" }, { color: "never", isAscii });
@@ -29,20 +29,20 @@ export function textLook(
 export async function watchStatus(
   read: () => Promise<Snapshot>,
   options: {
-    look: TextLook;
+    style: TextStyle;
     isOnce: boolean;
     write: (text: string) => void;
     onStopSignal: (listener: (signal: string) => void) => () => void;
   },
 ): Promise<ExitCode> {
-  const { look, isOnce, write, onStopSignal } = options;
+  const { style, isOnce, write, onStopSignal } = options;
   const stop = Promise.withResolvers<string>();
   const undo = onStopSignal((signal) => stop.resolve(signal));
   try {
     let model = null;
     for (;;) {
-      model = withSnapshot(model, await read(), performance.now(), look);
-      write(`${isOnce ? "" : clear}${textOf(model, look)}\n`);
+      model = withSnapshot(model, await read(), performance.now(), style);
+      write(`${isOnce ? "" : clear}${textOf(model, style)}\n`);
       if (isOnce) return exitCodes.ok;
       const signal = await Promise.race([stop.promise, Bun.sleep(everyMs)]);
       if (signal) return signal === "SIGINT" ? exitCodes.interrupted : exitCodes.terminated;

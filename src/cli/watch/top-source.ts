@@ -14,16 +14,25 @@ import { drainPools } from "../../db/engine/pools.ts";
 import { hasSortedJobs } from "../../db/read/results.ts";
 import type { Target } from "../../db/connection/settings.ts";
 import { findPostings } from "../../db/read/snapshot.ts";
-import { readNumbers } from "../../db/dashboard/metrics.ts";
+import { readJobResult } from "../../db/dashboard/job-result.ts";
+import { readRunningIndices } from "../../db/dashboard/running-jobs.ts";
+import { readPoolDetails } from "../../db/dashboard/pool-details.ts";
+import { readMetrics } from "../../db/dashboard/metrics.ts";
 import { readSnapshot } from "../../db/dashboard/snapshot.ts";
-import type { JobsPage, JobsFilter, Numbers, Snapshot } from "../../db/dashboard/top-snapshot.ts";
+import type {
+  JobsPage,
+  JobsFilter,
+  Metrics,
+  PoolDetails,
+  Snapshot,
+} from "../../db/dashboard/top-snapshot.ts";
 import { pluralize } from "../output/pluralize.ts";
 
-/** Jobs looked at for a page of those that are wished for. */
-const mostLookedAt = 100_000;
+/** Jobs read for one page of jobs that match a filter. */
+const mostReadJobs = 100_000;
 const readOnlyServer = "25006";
 
-/** The queue as the dashboard asks for it, over a connection that is replaced when it is lost. */
+/** The queue, read over one connection that is replaced when it is lost. */
 export class QueueSource implements Source, AsyncDisposable {
   readonly #target: Target;
   #db: Db | null = null;
@@ -40,22 +49,28 @@ export class QueueSource implements Source, AsyncDisposable {
     return this.#ask((db) => readSnapshot(db));
   }
 
-  jobs(wish: JobsFilter): Promise<JobsPage> {
-    return this.#ask((db) => readJobs(db, wish));
+  jobs(filter: JobsFilter): Promise<JobsPage> {
+    return this.#ask((db) => readJobs(db, filter));
   }
 
   job(postingId: number, index: number) {
     return this.#ask(async (db) => {
       const row = await readJob(db, postingId, index);
-      return row?.status === "running" ? await withLiveOutput(db, postingId, row) : (row ?? null);
+      if (row?.status === "running") return await withLiveOutput(db, postingId, row);
+      if (row?.status !== "done") return row ?? null;
+      return { ...row, result: await readJobResult(db, { postingId, seq: row.seq }) };
     });
   }
 
-  numbers(): Promise<Numbers> {
-    return this.#ask(readNumbers);
+  pool(poolId: number): Promise<PoolDetails | null> {
+    return this.#ask((db) => readPoolDetails(db, poolId));
   }
 
-  /** Over a connection of its own: it may take long, and what is shown goes on meanwhile. */
+  metrics(): Promise<Metrics> {
+    return this.#ask(readMetrics);
+  }
+
+  /** Uses its own connection: an action may take long, and refreshes go on meanwhile. */
   async act(action: Action): Promise<string> {
     try {
       await using db = await openDatabase(this.#target, { connections: 1 });
@@ -70,8 +85,8 @@ export class QueueSource implements Source, AsyncDisposable {
       const db = (this.#db ??= await openDatabase(this.#target, { connections: 1 }));
       return await answered(db, work(db));
     } catch (error) {
-      // A new connection the next time, to whichever server takes writes by then. But for what the
-      // server has said no to: that it would say again.
+      // Connect anew next time, perhaps to another server that takes writes by then. A statement
+      // that the server refused would be refused again, so it keeps the connection.
       if (!/^(22|23|42)/.test(errorCode(error) ?? "")) {
         void this.#db?.abort();
         this.#db = null;
@@ -81,10 +96,10 @@ export class QueueSource implements Source, AsyncDisposable {
   }
 }
 
-/** With what its pool tells of what it prints; from the next look on, since it is asked to now. */
+/** Adds the output so far. This call asks the pool for it, so it is there from the next call on. */
 async function withLiveOutput(db: Db, postingId: number, row: JobRow): Promise<JobRow> {
   const all = await follow(db, postingId).catch((error: unknown) => {
-    if (errorCode(error) === readOnlyServer) return []; // nobody can be asked there
+    if (errorCode(error) === readOnlyServer) return []; // a standby cannot ask the pool
     throw error;
   });
   const live = all.find(({ index, attempt }) => index === row.index && attempt > row.attempts);
@@ -93,27 +108,42 @@ async function withLiveOutput(db: Db, postingId: number, row: JobRow): Promise<J
   return { ...row, stdout: text(live.stdout), stderr: text(live.stderr) };
 }
 
-async function readJobs(db: Db, wished: JobsFilter): Promise<JobsPage> {
-  const { postingId, from, size, status, fingerprint } = wished;
+async function readJobs(db: Db, filter: JobsFilter): Promise<JobsPage> {
+  const { postingId, from, size, status, fingerprint } = filter;
   const [posting] = await findPostings(db, [postingId]);
   const total = posting?.jobCount ?? 0;
   const isSorted = await hasSortedJobs(db, postingId);
-  const wish = {
-    ...{ ...anyJob, status, fingerprint },
-    mostFailed: size + 1,
-  };
+  const matching = { ...anyJob, status, fingerprint, mostFailed: size + 1 };
   const step = status === "failed" && !isSorted ? 10_000 : status === null ? size : 2_000;
+  // A page of all jobs begins with those that run now: nobody has to search for them.
+  const running = status === null && from === 0 ? await readRunning(db, postingId, isSorted) : [];
   const rows = [];
   let first = from;
-  while (first < total && first - from < mostLookedAt && rows.length < size) {
+  while (first < total && first - from < mostReadJobs && rows.length < size) {
     const part = Math.min(step, total - first);
-    rows.push(...(await readJobPage(db, { postingId, first, size: part, isSorted, ...wish })));
+    rows.push(...(await readJobPage(db, { postingId, first, size: part, isSorted, ...matching })));
     first += part;
   }
   const shown = rows.slice(0, size);
   const last = shown.at(-1);
   const next = rows.length > size && last ? last.index + 1 : first;
-  return { rows: shown, next: next < total ? next : null };
+  const isShown = new Set(running.map(({ index }) => index));
+  const others = shown.filter(({ index }) => !isShown.has(index));
+  return { rows: [...running, ...others], next: next < total ? next : null };
+}
+
+/** The most running jobs that a page begins with. */
+const mostRunning = 64;
+
+/** Jobs of a posting that pools have reported as running for a while, by index. */
+async function readRunning(db: Db, postingId: number, isSorted: boolean): Promise<JobRow[]> {
+  const indices = await readRunningIndices(db, postingId, mostRunning);
+  const rows = await Promise.all(
+    indices.map((first) =>
+      readJobPage(db, { ...anyJob, status: "running", postingId, first, size: 1, isSorted }),
+    ),
+  );
+  return rows.flat();
 }
 
 async function carryOut(db: Db, action: Action): Promise<string> {
@@ -141,8 +171,8 @@ async function carryOut(db: Db, action: Action): Promise<string> {
     case "retryGroup":
       return await retry(db, action.groups);
     case "drain": {
-      const told = await drainPools(db, { ids: action.ids, hosts: [] });
-      return `${pluralize(told.length, "pool")} ${told.length === 1 ? "drains" : "drain"}`;
+      const drained = await drainPools(db, { ids: action.ids, hosts: [] });
+      return `${pluralize(drained.length, "pool")} ${drained.length === 1 ? "drains" : "drain"}`;
     }
   }
 }
@@ -169,5 +199,5 @@ async function retry(
   for (const { postingId, fingerprint } of groups) {
     jobs += (await retryFailed(db, postingId, { indices: null, fingerprint })) ?? 0;
   }
-  return `${pluralize(jobs, "job")} will be tried once more`;
+  return `${pluralize(jobs, "job")} will be retried`;
 }

@@ -2,7 +2,7 @@ import * as v from "valibot";
 
 import { histogramOf } from "./histogram.ts";
 import { parse } from "../../domain/parse.ts";
-import type { Numbers } from "./top-snapshot.ts";
+import type { Metrics } from "./top-snapshot.ts";
 import type { Db, Tx } from "../connection/connect.ts";
 import { readOne } from "./read-one.ts";
 
@@ -19,8 +19,8 @@ const Row = v.object({
 });
 
 /** The figures of the second screen: of the last hour as pools told them, and of now. */
-export async function readNumbers(db: Db): Promise<Numbers> {
-  const found = parse(Row, await readOne(db, (tx) => numbersQuery(tx, db)), "the figures");
+export async function readMetrics(db: Db): Promise<Metrics> {
+  const found = parse(Row, await readOne(db, (tx) => metricsQuery(tx, db)), "the figures");
   const { minutes, waits, durations, ...rest } = found;
   return {
     ...rest,
@@ -33,7 +33,7 @@ export async function readNumbers(db: Db): Promise<Numbers> {
 }
 
 /** The rows of tables are the planner's estimates: to count them would read them. */
-const numbersQuery = (sql: Tx, { schema, target }: Db) => sql<{ value: unknown }[]>`
+const metricsQuery = (sql: Tx, { schema, target }: Db) => sql<{ value: unknown }[]>`
   with hour as (
     select minute, sum(done) as done, sum(failed) as failed from ${schema}.tally
     where minute > now() - interval '1 hour' group by minute),

@@ -83,7 +83,7 @@ const chosenParts = (sql: Tx, schema: Schema, most: number) => sql`
       limit (select greatest(${most} - postings, 0) from live))) c
     group by id order by rank, id desc limit ${most}),
   shown as materialized (
-    select c.rank, p.*, r.poster, r.project, n.priority, p.ended_at is null as is_live,
+    select c.rank, p.*, r.poster, r.project, r.needs, n.priority, p.ended_at is null as is_live,
            coalesce(n.jobs, 0) + coalesce(t.released, 0) as waiting,
            coalesce(t.retrying, 0) as retrying, p.done + coalesce(t.done, 0) as all_done,
            p.failed + coalesce(t.failed, 0) as all_failed,
@@ -91,7 +91,7 @@ const chosenParts = (sql: Tx, schema: Schema, most: number) => sql`
     from chosen c
       cross join lateral (select * from ${schema}.posting where id = c.id offset 0) p
       cross join lateral (
-        select poster, nullif(project, '') as project from ${schema}.route
+        select poster, needs, nullif(project, '') as project from ${schema}.route
         where id = p.route_id offset 0) r
       left join total t on t.posting_id = c.id
       left join (
@@ -106,7 +106,7 @@ const chosenParts = (sql: Tx, schema: Schema, most: number) => sql`
 const otherParts = (sql: Tx, schema: Schema) => sql`
   pool as (
     select p.id, p.host, p.pid, p.state, p.slots, p.busy, p.recent, p.refused, p.project,
-      p.heartbeat_timeout_ms,
+      p.provides, p.heartbeat_timeout_ms,
       coalesce((
       select json_agg(json_build_object('posting', h.posting_id, 'name', h.name, 'jobs', h.jobs))
       from (
@@ -123,7 +123,7 @@ const otherParts = (sql: Tx, schema: Schema) => sql`
         and id > (select max(id) - 1000 from ${schema}.pool)) wanted
       cross join lateral (
         select id, host, pid, state, slots, busy, recent, refused, project,
-               heartbeat_timeout_ms, beat_at
+               provides, heartbeat_timeout_ms, beat_at
         from ${schema}.pool where id = wanted.id offset 0) p),
   grouped as (
     select s.id, f.fingerprint, sum(f.jobs) as jobs, min(f.first_at) as first_at,
@@ -169,7 +169,7 @@ const postingsOf = (sql: Tx, schema: Schema) => sql`
       'id', id, 'name', name, 'entryPoint', entry_point, 'jobCount', job_count, 'state', state,
       'reason', coalesce(reason, case when has_refusals then ${schema}.refusal_of(id) end),
       'poster', poster, 'project', project, 'priority', priority, 'postedAt', posted_at,
-      'endedAt', ended_at, 'jobs', json_build_object(
+      'runAt', run_at, 'needs', needs, 'endedAt', ended_at, 'jobs', json_build_object(
         'waiting', waiting + leased - running, 'retrying', coalesce(retrying, 0),
         'done', all_done, 'failed', all_failed, 'cancelled', all_cancelled, 'running', running))
       order by rank, id desc), '[]')
@@ -186,7 +186,7 @@ const poolsOf = (sql: Tx) => sql`
     select coalesce(json_agg(json_build_object(
       'id', id, 'host', host, 'pid', pid, 'state', state, 'slots', slots, 'busy', busy,
       'recent', recent, 'beatAgoMs', beat_ago_ms, 'refused', refused, 'project', project,
-      'holds', holds,
+      'provides', provides, 'holds', holds,
       'isStale', state in ('up', 'draining') and beat_ago_ms > heartbeat_timeout_ms)
         order by id), '[]')
       from pool`;

@@ -1,5 +1,6 @@
 import * as v from "valibot";
 
+import { formatNeed, type Needs, type Provides, unmetNeeds } from "../../domain/capabilities.ts";
 import { parse } from "../../domain/parse.ts";
 import type { Snapshot, TopPool } from "./top-snapshot.ts";
 import type { Db } from "../connection/connect.ts";
@@ -30,6 +31,8 @@ const Posting = v.object({
   project: maybe(v.string()),
   priority: maybe(count),
   postedAt: moment,
+  runAt: maybe(moment),
+  needs: v.custom<Needs>((value) => Array.isArray(value)),
   endedAt: maybe(moment),
   jobs: Counts,
 });
@@ -46,6 +49,7 @@ const Pool = v.object({
   isStale: v.boolean(),
   refused: count,
   project: maybe(v.string()),
+  provides: v.custom<Provides>((value) => typeof value === "object" && value !== null),
   holds: v.array(v.object({ posting: count, name: v.string(), jobs: count })),
 });
 
@@ -82,6 +86,10 @@ export async function readSnapshot(db: Db, most = mostPostings): Promise<Snapsho
   const shown = rest.postings.filter(({ endedAt }) => endedAt === null).length;
   return {
     ...rest,
+    postings: rest.postings.map(({ needs, ...posting }) => ({
+      ...posting,
+      missing: missingOf(needs, pools),
+    })),
     database: `${db.target.database} at ${describeAddress(db.address)}`,
     morePostings: open - shown,
     endedBySecond: addUp(pools),
@@ -90,8 +98,21 @@ export async function readSnapshot(db: Db, most = mostPostings): Promise<Snapsho
 }
 
 function shownPool({ holds, ...pool }: v.InferOutput<typeof Pool>): TopPool {
-  const { recent: _recent, ...shown } = pool;
+  const { recent: _recent, provides: _provides, ...shown } = pool;
   return { ...shown, work: workOf(holds) };
+}
+
+/** Which needs no pool meets; null if one does, or if there are no pools to ask. */
+function missingOf(
+  needs: Needs,
+  pools: readonly Pick<v.InferOutput<typeof Pool>, "state" | "isStale" | "provides">[],
+): string | null {
+  const up = pools.filter(({ state, isStale }) => state === "up" && !isStale);
+  const unmet = up.map(({ provides }) => unmetNeeds(needs, provides));
+  if (up.length === 0 || unmet.some((each) => each.length === 0)) return null;
+  const never = needs.filter((need) => unmet.every((each) => each.includes(need)));
+  const named = (never.length > 0 ? never : needs).map(formatNeed).join(", ");
+  return never.length > 0 ? `no pool provides ${named}` : `no pool provides all of ${named}`;
 }
 
 /** `42 report ×120, 43 clean ×7`: by how much it holds of which posting. */

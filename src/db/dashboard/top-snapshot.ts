@@ -38,6 +38,10 @@ export interface TopPosting {
   /** The highest of its jobs that wait for their first attempt; null where none does. */
   priority: number | null;
   postedAt: Date;
+  /** When its jobs may start; null if they may start now. */
+  runAt: Date | null;
+  /** What its jobs need and no pool provides, as a sentence; null if a pool can run them. */
+  missing: string | null;
   endedAt: Date | null;
   jobs: JobCounts;
 }
@@ -87,14 +91,43 @@ export interface TopJob {
   error: JobError | null;
   /** As JSON text. */
   args: string;
+  /** The return value of a done job as JSON text, or its beginning, and the length of all of it. */
+  result?: { text: string; length: number } | null;
   stdout: string | null;
   stderr: string | null;
 }
 
-/** Which jobs of a posting: all, or those of a status, or of a group of failures. */
+/** The process of a pool, and the jobs it runs. */
+export interface PoolDetails {
+  id: number;
+  host: string;
+  pid: number;
+  state: TopPool["state"];
+  version: string;
+  role: string;
+  osUser: string;
+  slots: number;
+  /** As `--provides` takes it; empty for nothing. */
+  provides: string;
+  project: string | null;
+  startedAt: Date;
+  refused: number;
+  /** Jobs that had been running for a while at the last heartbeat. */
+  running: readonly {
+    postingId: number;
+    index: number;
+    attempt: number;
+    entryPoint: string;
+    /** From 0 to 1; null if the job reports no progress. */
+    progress: number | null;
+    note: string | null;
+  }[];
+}
+
+/** Selects jobs of a posting: all, those with a status, or those of a group of failures. */
 export interface JobsFilter {
   postingId: number;
-  /** The first index that is looked at. */
+  /** The first index to read. */
   from: number;
   size: number;
   status: keyof JobCounts | null;
@@ -108,7 +141,7 @@ export interface JobsPage {
 }
 
 /** The second screen. */
-export interface Numbers {
+export interface Metrics {
   /** Attempts that ended their job in each minute of the last hour, the oldest first. */
   endedByMinute: readonly number[];
   failedByMinute: readonly number[];

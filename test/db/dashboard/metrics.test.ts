@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 
-import { readNumbers } from "../../../src/db/dashboard/metrics.ts";
+import { readMetrics } from "../../../src/db/dashboard/metrics.ts";
 import { readSnapshot } from "../../../src/db/dashboard/snapshot.ts";
 import { tell } from "../../../src/db/dashboard/report.ts";
 import { bucketOf, durationLimits } from "../../../src/db/dashboard/histogram.ts";
@@ -18,11 +18,11 @@ const counts = (histogram: readonly { count: number }[]) => histogram.map(({ cou
 
 test("a queue of which no pool has told anything has figures of nothing", async () => {
   await using db = await freshQueue();
-  const numbers = await readNumbers(db);
-  expect(numbers).toMatchObject({ depth: 0, retrying: 0, refused: 0, sampled: 0 });
-  expect(numbers.endedByMinute).toEqual(Array.from({ length: 60 }, () => 0));
-  expect(numbers.tables.map(({ name }) => name)).toContain("outcome");
-  expect(numbers.tables.filter(({ name }) => name === "job")).toHaveLength(1);
+  const metrics = await readMetrics(db);
+  expect(metrics).toMatchObject({ depth: 0, retrying: 0, refused: 0, sampled: 0 });
+  expect(metrics.endedByMinute).toEqual(Array.from({ length: 60 }, () => 0));
+  expect(metrics.tables.map(({ name }) => name)).toContain("outcome");
+  expect(metrics.tables.filter(({ name }) => name === "job")).toHaveLength(1);
 });
 
 test("what waits, runs or is to be retried is counted", async () => {
@@ -31,7 +31,7 @@ test("what waits, runs or is to be retried is counted", async () => {
   const jobs = jobsOf(await take(db, pool, { cap: 10 }));
   await recordPart(db, pool, jobs.slice(0, 3));
   await recordPart(db, pool, jobs.slice(3, 5), { state: "retried", delayMs: 1e6 });
-  const { depth, retrying, tables } = await readNumbers(db);
+  const { depth, retrying, tables } = await readMetrics(db);
   expect([depth, retrying]).toEqual([95, 2]);
   expect(tables.find(({ name }) => name === "job")?.bytes).toBeGreaterThan(8_192);
 });
@@ -40,10 +40,10 @@ test("D1, D2: what pools tell in a minute is added up", async () => {
   await using db = await freshQueue();
   const [a, b] = [await newPool(db), await newPool(db)];
   for (const pool of [a, a, b]) await tell(db, pool, told);
-  const numbers = await readNumbers(db);
+  const metrics = await readMetrics(db);
   const sum = (list: readonly number[]) => list.reduce((total, part) => total + part, 0);
-  expect([sum(numbers.endedByMinute), sum(numbers.failedByMinute)]).toEqual([27, 6]);
-  expect(counts(numbers.duration)).toEqual(told.durations.map((count) => count * 3));
+  expect([sum(metrics.endedByMinute), sum(metrics.failedByMinute)]).toEqual([27, 6]);
+  expect(counts(metrics.duration)).toEqual(told.durations.map((count) => count * 3));
 });
 
 test("the database measures how long a job waited, from its posting", async () => {
@@ -52,7 +52,7 @@ test("the database measures how long a job waited, from its posting", async () =
   await db.sql`update pdoflow.posting set posted_at = now() - interval '50 s'`;
   const starts = [0, 45_000].map((agoMs) => ({ postingId: id, agoMs }));
   await tell(db, pool, { ...told, starts: [...starts, { postingId: 99, agoMs: 0 }] });
-  const { latency, sampled } = await readNumbers(db);
+  const { latency, sampled } = await readMetrics(db);
   const expected = [...durationLimits, 0].map(() => 0);
   for (const waitMs of [50_000, 5_000]) expected[bucketOf(waitMs)] = 1;
   expect([counts(latency), sampled]).toEqual([expected, 2]);

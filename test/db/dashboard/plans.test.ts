@@ -2,7 +2,7 @@
 import { expect, test } from "bun:test";
 
 import { connect, type Db } from "../../../src/db/connection/connect.ts";
-import { readNumbers } from "../../../src/db/dashboard/metrics.ts";
+import { readMetrics } from "../../../src/db/dashboard/metrics.ts";
 import { readSnapshot } from "../../../src/db/dashboard/snapshot.ts";
 import { freshQueue, jobsOf, newPool, postJobs, recordPart, take } from "../engine.ts";
 
@@ -58,7 +58,7 @@ test("neither jobs and outcomes nor what has ended is read for the dashboard", a
     select 1, false, -n, 0, 0, 1, array[-n], '{0}', '{1}', '{1}'
     from generate_series(1, 50000) as n`;
   await db.sql`vacuum (analyze, freeze, index_cleanup on)`;
-  for (const look of [(tx: Db) => readSnapshot(tx), readNumbers]) {
+  for (const look of [(tx: Db) => readSnapshot(tx), readMetrics]) {
     const cost = await costOf(db, look);
     const rowsOf = (name: string) => cost.get(name)?.rows ?? 0;
     expect(rowsOf("outcome")).toBe(0);

@@ -1,0 +1,67 @@
+import * as v from "valibot";
+
+import { formatNeed } from "../../domain/capabilities.ts";
+import { parse } from "../../domain/parse.ts";
+import type { Db } from "../connection/connect.ts";
+import { readOne } from "./read-one.ts";
+import type { PoolDetails } from "./top-snapshot.ts";
+
+const Row = v.object({
+  id: v.number(),
+  host: v.string(),
+  pid: v.number(),
+  state: v.picklist(["up", "draining", "stopped", "lost"]),
+  version: v.string(),
+  role: v.string(),
+  osUser: v.string(),
+  slots: v.number(),
+  provides: v.record(v.string(), v.union([v.literal(true), v.number(), v.string()])),
+  project: v.nullable(v.string()),
+  startedAt: v.pipe(
+    v.string(),
+    v.transform((text) => new Date(text)),
+  ),
+  refused: v.number(),
+  running: v.array(
+    v.object({
+      postingId: v.number(),
+      index: v.number(),
+      attempt: v.number(),
+      entryPoint: v.string(),
+      progress: v.nullable(v.number()),
+      note: v.nullable(v.string()),
+    }),
+  ),
+});
+
+/** Reads one pool with the jobs its last heartbeat reported; null if the pool was deleted. */
+export async function readPoolDetails(db: Db, poolId: number): Promise<PoolDetails | null> {
+  const { schema } = db;
+  const found = await readOne(
+    db,
+    (sql) => sql<{ value: unknown }[]>`
+      select (
+        select json_build_object(
+          'id', p.id, 'host', p.host, 'pid', p.pid, 'state', p.state, 'version', p.version,
+          'role', p.role, 'osUser', p.os_user, 'slots', p.slots, 'provides', p.provides,
+          'project', p.project, 'startedAt', p.started_at, 'refused', p.refused,
+          'running', (
+            select coalesce(json_agg(json_build_object(
+              'postingId', o.id, 'index', coalesce(j.index, j.seq), 'attempt', r.attempt,
+              'entryPoint', o.entry_point, 'progress', r.progress, 'note', r.note)), '[]')
+            from jsonb_to_recordset(${schema}.running_jobs(p.id))
+                as r (posting bigint, seq integer, attempt integer, progress float8, note text)
+              cross join lateral (
+                select id, entry_point from ${schema}.posting where id = r.posting offset 0) o
+              cross join lateral (
+                select index, seq from ${schema}.job
+                where posting_id = r.posting and seq = r.seq offset 0) j))
+        from ${schema}.pool p where p.id = ${poolId}) as value`,
+  );
+  if (found === null) return null;
+  const { provides, ...pool } = parse(Row, found, "the pool");
+  const named = Object.entries(provides).map(([name, value]) =>
+    formatNeed(value === true ? [name, "has"] : [name, "=", value]),
+  );
+  return { ...pool, provides: named.join(",") };
+}
