@@ -4,7 +4,17 @@ import * as fc from "fast-check";
 import { bindings } from "../../tui/state/keys.ts";
 import { type Event, startModel } from "../../tui/state/model.ts";
 import { update } from "../../tui/update.ts";
-import { busy, empty, frameOn, job, metrics, posting, snapshot, terminals } from "./scene.ts";
+import {
+  busy,
+  empty,
+  frameOn,
+  job,
+  metrics,
+  poolEvent,
+  posting,
+  snapshot,
+  terminals,
+} from "./scene.ts";
 
 const allKeys = [...bindings.flatMap(({ keys }) => keys), "x", "n", "é", "漢", "😀", "C-u", "f9"];
 const pageOf = (from: number): Event => ({
@@ -43,6 +53,7 @@ const anyEvent: fc.Arbitrary<Event> = fc.oneof(
     { kind: "job", postingId: 42, index: 0, job: job(0, { stdout: "a\n".repeat(300) }) },
     { kind: "job", postingId: 42, index: 0, job: null },
     { kind: "metrics", metrics },
+    poolEvent,
   ),
 );
 

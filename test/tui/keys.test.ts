@@ -2,7 +2,8 @@ import { expect, test } from "bun:test";
 
 import { bindings, keyName } from "../../tui/state/keys.ts";
 import { viewOf } from "../../tui/state/model.ts";
-import { after, busy, posting, press, readable, snapshot, terminals } from "./scene.ts";
+import { update } from "../../tui/update.ts";
+import { after, busy, poolEvent, posting, press, readable, snapshot, terminals } from "./scene.ts";
 
 const size = { columns: 100, rows: 60 };
 
@@ -117,4 +118,32 @@ test("the wheel moves through a list and stops at its ends", () => {
   expect(down.lists.postings.chosen).toBe("36");
   const up = after(size, [snapshot(busy), wheel("wheeldown"), wheel("wheelup"), wheel("wheelup")]);
   expect(up.lists.postings.chosen).toBe("42");
+});
+
+test("a message leaves after some seconds, and a newer one has its full time", () => {
+  const pressed = after(size, [snapshot(busy), ...press("c", "n")]);
+  const at = (model: typeof pressed, ms: number) =>
+    update(model, { kind: "tick" }, pressed.nowMs + ms).model;
+  expect(pressed.outcome?.text).toBe("Nothing was changed.");
+  expect(at(pressed, 5_000).outcome?.text).toBe("Nothing was changed.");
+  expect(at(pressed, 9_000).outcome).toBeNull();
+  const again = at(pressed, 7_000);
+  const newer = update(again, { kind: "acted", text: "paused", isGood: true }, again.nowMs).model;
+  expect(at(newer, 12_000).outcome?.text).toBe("paused");
+});
+
+test("/ in the jobs of a posting says that it does nothing there", () => {
+  const model = after(size, [snapshot(busy), ...press("enter", "/")]);
+  expect(model.prompt).toBeNull();
+  expect(readable(model, terminals.color)).toContain("/ works in the lists of postings");
+});
+
+test("Enter on a pool opens it, with its process and the jobs it runs; Esc leads back", () => {
+  const events = [snapshot(busy), ...press("2", "enter"), poolEvent];
+  const text = readable(after(size, events), terminals.color);
+  expect(text).toMatch(/^pool 3$/m);
+  expect(text).toMatch(/host +node17 +pid 4711/);
+  expect(text).toContain("provides  gpu,mem=64G");
+  expect(text).toMatch(/42\/7 +attempt 2 .*50% halfway/);
+  expect(viewOf(after(size, [...events, ...press("escape")])).kind).toBe("overview");
 });

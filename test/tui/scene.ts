@@ -164,6 +164,22 @@ export const metrics: Metrics = {
   ],
 };
 
+export const poolEvent: Event = {
+  kind: "pool",
+  poolId: 3,
+  details: {
+    ...{ id: 3, host: "node17", pid: 4711, state: "up", version: "0.1.0", role: "ann" },
+    ...{ osUser: "ann", slots: 16, provides: "gpu,mem=64G", project: null, refused: 0 },
+    startedAt: ago(3_600_000),
+    running: [
+      {
+        ...{ postingId: 42, index: 7, attempt: 2, entryPoint: "jobs/fit.ts#fit" },
+        ...{ progress: 0.5, note: "halfway" },
+      },
+    ],
+  },
+};
+
 export const terminals = {
   color: { colors: "256", isUtf8: true, hasBraille: true, isModern: true },
   "no color": { colors: "none", isUtf8: true, hasBraille: true, isModern: true },

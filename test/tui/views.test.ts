@@ -10,6 +10,7 @@ import {
   frameOn,
   job,
   metrics,
+  poolEvent,
   posting,
   press,
   readable,
@@ -68,6 +69,7 @@ const scenes: Record<string, readonly Event[]> = {
     { kind: "job", postingId: 42, index: 1, job: failed },
   ],
   metrics: [snapshot(busy), ...press("4"), { kind: "metrics", metrics }],
+  "one pool": [snapshot(busy), ...press("2", "enter"), poolEvent],
   "the server is away": [snapshot(busy), { kind: "fault", message: "the server does not answer" }],
 };
 

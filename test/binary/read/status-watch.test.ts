@@ -12,7 +12,7 @@ test("status --watch shows what changes, until Ctrl-C", async () => {
     env: cli.env,
     cwd: cli.folder,
   });
-  await watch.shows(/small.*0%.*open/);
+  await watch.shows(/small.*0%.*waiting/);
   await cli.drain();
   await watch.shows(/small.*100%.*finished/);
   watch.type("\u0003");

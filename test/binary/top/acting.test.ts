@@ -59,12 +59,12 @@ test("the priority of what waits goes up and down by key", async () => {
   await using top = emulated([...cli.command, "top"], {
     ...{ env: cli.env, cwd: cli.folder, columns: 130 },
   });
-  await top.shows(/queued.* 0 open/);
+  await top.shows(/queued.* 0 waiting/);
   top.type(">");
   await top.shows("to 1? y/n");
   top.type("y");
   await top.shows("changed the priority of 1 posting");
-  await top.shows(/queued.* 1 open/);
+  await top.shows(/queued.* 1 waiting/);
   const [lane] = await db.sql<{ rank: number }[]>`
     select effective_priority from pdoflow.lane where state = 'open'`;
   expect(lane?.rank).toBe(1);
@@ -80,7 +80,7 @@ test("a group of failures is retried from the list of failures", async () => {
   top.type(`3/RangeError${keys.enter}r`);
   await top.shows("Retry 4 failed jobs of posting 1 in 1 group? y/n");
   top.type("y");
-  await top.shows("4 jobs will be tried once more");
+  await top.shows("4 jobs will be retried");
 });
 
 test("with --read-only nothing can be changed", async () => {
@@ -93,7 +93,7 @@ test("with --read-only nothing can be changed", async () => {
   });
   await top.shows("read-only");
   top.type("c");
-  await top.shows("Nothing can be changed here: it was started with --read-only");
+  await top.shows("Read-only: it was started with --read-only");
 });
 
 test("where a role may only look top is read-only by itself", async () => {
@@ -105,10 +105,10 @@ test("where a role may only look top is read-only by itself", async () => {
   expect(await cli.run("grant", "--role", role, "as", "viewer")).toMatchObject({ code: 0 });
   const env = { ...cli.env, PGOPTIONS: `-c role=${role}` };
   await using top = emulated([...cli.command, "top"], { env, cwd: cli.folder });
-  await top.shows(/theirs.*open/);
+  await top.shows(/theirs.*waiting/);
   await top.shows("read-only");
   top.type("c");
-  await top.shows(`Nothing can be changed here: the role ${role} may only look`);
+  await top.shows(`Read-only: the role ${role} may only look`);
   top.type("q");
   await top.exited;
   await db.sql.unsafe(`drop owned by ${role}; drop role ${role}`);

@@ -20,7 +20,7 @@ for (const term of [...terms, "xterm-ghostty", "ghostty", "xterm", "something-ne
     await cli.post([1, 2, 3], "fn.ts#quick", "--name", "shown");
     const env = { ...cli.env, TERM: term, TERMINFO: "/nowhere" };
     await using top = emulated([...cli.command, "top"], { env, cwd: cli.folder });
-    await top.shows(/shown.*open/);
+    await top.shows(/shown.*waiting/);
     top.type("?");
     await top.shows("Moving");
     top.type("?q");
@@ -67,11 +67,11 @@ test("without a mouse the terminal is asked for none; with it a click chooses a 
   await deaf.shows("first");
   expect(deaf.terminal.modes.mouseTrackingMode).toBe("none");
   await using top = emulated([...cli.command, "top"], at);
-  await top.shows(/▸ +2 second/);
+  await top.shows(/▸ +2 . second/);
   expect(top.terminal.modes.mouseTrackingMode).toBe("vt200");
   const y = top.rows().findIndex((row) => row.includes("first")) + 1;
   top.type(`\u001b[<0;10;${y}M\u001b[<0;10;${y}m`);
-  await top.shows(/▸ +1 first/);
+  await top.shows(/▸ +1 . first/);
 });
 
 const hasTmux = Bun.which("tmux") !== null;
@@ -97,7 +97,7 @@ test.skipIf(!hasTmux)(
       const url = `PDOFLOW_DATABASE_URL=${cli.env["PDOFLOW_DATABASE_URL"] ?? ""}`;
       const start = ["new-session", "-d", "-x", "100", "-y", "30", "-e", url];
       tmux(...start, "sh", "-c", `${cli.command.join(" ")} top -d 0.5; echo code $?; read line`);
-      await shows(/slowly.*open/);
+      await shows(/slowly.*(waiting|running)/);
       await shows(/[1-9][\d.]* jobs\/s/); // it goes on while one looks
       tmux("send-keys", "Enter");
       await shows(/\/0 .*(running|done)/);

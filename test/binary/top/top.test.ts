@@ -22,7 +22,7 @@ test("top shows what a pool does, as it does it", async () => {
     env: cli.env,
     cwd: cli.folder,
   });
-  await top.shows(/small.*0%.*open/);
+  await top.shows(/small.*0%.*waiting/);
   await top.shows("No pools. Start one: pdoflow pool");
   await cli.drain();
   await top.shows(/small.*100%.*finished/);
@@ -30,9 +30,39 @@ test("top shows what a pool does, as it does it", async () => {
     { input: JSON.stringify(numbers(500).map((i) => [i])) },
     ...["post", "fn.ts#quick", "-", "--name", "large", "--no-check"],
   );
-  await top.shows(/large.*open/);
+  await top.shows(/large.*waiting/);
   top.type("q");
   expect(await top.exited).toBe(0);
+});
+
+test("a done job shows its result, running jobs come first, and a pool opens with its jobs", async () => {
+  await using db = await freshDatabase();
+  using cli = await openQueueCli(db);
+  await cli.write(
+    "long.ts",
+    `export async function long(i: number) {
+      if (i === 199) await new Promise((resolve) => setTimeout(resolve, 600_000));
+      return { twice: 2 * i };
+    }`,
+  );
+  const input = JSON.stringify(numbers(200).map((i) => [i]));
+  const posted = await cli.runWith({ input }, "post", "long.ts#long", "-", "--no-check");
+  expect(posted).toMatchObject({ code: 0 });
+  const id = Number(posted.out);
+  const pool = cli.start("pool", "--max-workers", "1");
+  await using top = emulated([...cli.command, "top", "--delay", "0.5"], {
+    ...{ env: cli.env, cwd: cli.folder, columns: 110 },
+  });
+  await top.shows(/long\.ts#long.*9\d%.*running/);
+  top.type(keys.enter);
+  await top.shows(new RegExp(`▸ ${id}/199 .*running[^\n]*\n +${id}/0 .*done`));
+  top.type(`j${keys.enter}`);
+  await top.shows(/result\s+\{"twice":0\}/);
+  top.type(`2${keys.enter}`);
+  await top.shows(new RegExp(`${id}/199 +attempt 1 +long\\.ts#long`));
+  top.type("q");
+  expect(await top.exited).toBe(0);
+  pool.kill("SIGKILL");
 });
 
 test("top of an empty queue says how to post", async () => {
@@ -58,7 +88,7 @@ test("top leads from a posting to its jobs, to one job with its error and output
   await top.shows("job 3");
   await top.shows(/at fn \(.*fn\.ts:4/);
   top.type(keys.escape);
-  await top.shows("only failed");
+  await top.shows("only failed jobs");
   top.type(keys.escape);
   await top.shows("1 postings");
 });
@@ -148,7 +178,7 @@ test("what a job printed reaches the screen as text alone", async () => {
   await using top = emulated([...cli.command, "top"], { env: cli.env, cwd: cli.folder });
   await top.shows("Error: gone");
   top.type(`1${keys.enter}`);
-  await top.shows("1/0 ");
+  await top.shows("▸ 1/0 ");
   top.type(keys.enter);
   await top.shows("red blink 漢字");
   expect(top.sent()).not.toContain("\u001b]52");

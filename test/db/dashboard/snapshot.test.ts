@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
 
+import { parseNeeds } from "../../../src/domain/capabilities.ts";
 import { setPriority } from "../../../src/db/engine/control.ts";
 import { readSnapshot } from "../../../src/db/dashboard/snapshot.ts";
 import {
@@ -52,9 +53,10 @@ test("a posting at work is counted by status, and its pool holds what is left", 
 
 test("the jobs of a posting that starts later wait", async () => {
   await using db = await freshQueue();
-  await postJobs(db, 100, { runAt: new Date(Date.now() + 1e9) });
+  const runAt = new Date(Date.now() + 1e9);
+  await postJobs(db, 100, { runAt });
   const { postings, jobs, oldestWaitingMs } = await readSnapshot(db);
-  expect(postings).toMatchObject([{ jobs: { waiting: 100, running: 0 } }]);
+  expect(postings).toMatchObject([{ runAt, jobs: { waiting: 100, running: 0 } }]);
   expect(jobs).toMatchObject({ waiting: 100, running: 0 });
   expect(oldestWaitingMs).toBeNull();
 });
@@ -108,4 +110,14 @@ test("the priority that is shown is the one that counts, also after it was chang
   const id = await postJobs(db, 3);
   await setPriority(db, [id], 7);
   expect((await readSnapshot(db)).postings).toMatchObject([{ id, priority: 7 }]);
+});
+
+test("a posting that needs what no pool provides says so; without pools nobody can know", async () => {
+  await using db = await freshQueue();
+  await postJobs(db, 1, { needs: parseNeeds("gpu,mem>=16G") });
+  await postJobs(db, 1);
+  const missing = async () => (await readSnapshot(db)).postings.map((each) => each.missing);
+  expect(await missing()).toEqual([null, null]);
+  await newPool(db);
+  expect(await missing()).toEqual([null, "no pool provides gpu, mem>=16G"]);
 });
