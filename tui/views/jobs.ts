@@ -167,7 +167,8 @@ function factLines({ model, glyphs }: Scene, job: TopJob, width: number): Line[]
 /** Long results are shown in part: the title says so, and how to read all of it. */
 function resultTitle({ result }: TopJob): string {
   if (!result || result.length <= result.text.length) return "result";
-  return `result: the first ${plural(result.text.length, "character")} of ${bytes(result.length)}; all of it: pdoflow results`;
+  const shown = plural(result.text.length, "character");
+  return `result: the first ${shown} of ${bytes(result.length)}; all of it: pdoflow results`;
 }
 
 function progressFact({ progress = null, note = null }: TopJob, glyphs: Glyphs): Line[] {
