@@ -94,7 +94,7 @@ async function checkEntry(root: string, entryPoint: string): Promise<void> {
     import("./index.ts"),
   ]);
   leaveWithParent();
-  await answerEntryCheck(root, entryPoint, api, (verdict) => process.send?.(verdict));
+  await answerEntryCheck(root, entryPoint, api, (check) => process.send?.(check));
 }
 
 /** The process of the one job of a `pdoflow execute-job`. */

@@ -1,9 +1,9 @@
 import { exitCodes, PdoflowError } from "../domain/errors.ts";
-import type { Issue, StandardSchema, Verdict } from "./standard-schema.ts";
+import type { Issue, StandardSchema, SchemaResult } from "./standard-schema.ts";
 import { type Retry, retryMark } from "./thrown.ts";
 import { stepText } from "./values.ts";
 
-const mostProblems = 5;
+const problemsMax = 5;
 
 /** The arguments of a job are not what its schema asks for. */
 export class ArgumentsRefused extends PdoflowError {
@@ -11,14 +11,13 @@ export class ArgumentsRefused extends PdoflowError {
   readonly exitCode = exitCodes.usage;
   /** In a worker: another try would find the same. */
   readonly [retryMark]: Retry = "never";
-  /** What is wrong, each with its path in the arguments, as in `[1].rate`. */
+  /** The problems, each with its path in the arguments, as in `[1].rate`. */
   readonly problems: readonly { readonly path: string; readonly message: string }[];
-  /** The job's place in what was to be posted, from 0; null for the job that runs. */
+  /** The job's index in its posting, from 0; null for the running job. */
   readonly index: number | null;
   constructor(problems: readonly { path: string; message: string }[], index: number | null) {
-    const shown = problems.slice(0, mostProblems).map((each) => problemText(each));
-    const more =
-      problems.length > mostProblems ? `; and ${problems.length - mostProblems} more` : "";
+    const shown = problems.slice(0, problemsMax).map((each) => problemText(each));
+    const more = problems.length > problemsMax ? `; and ${problems.length - problemsMax} more` : "";
     const said = `the schema refuses its arguments: ${shown.join("; ")}${more}.`;
     super(
       index === null ? `The job has not run: ${said}` : `Job ${index}: ${said} Nothing was posted.`,
@@ -40,48 +39,48 @@ export function acceptArguments(
   args: readonly unknown[],
   index: number | null,
 ): readonly unknown[] | Promise<readonly unknown[]> {
-  const verdict = schema["~standard"].validate(args);
-  return "then" in verdict
-    ? verdict.then((verdict) => judgeList(schema, args, index, verdict))
-    : judgeList(schema, args, index, verdict);
+  const result = schema["~standard"].validate(args);
+  return "then" in result
+    ? result.then((result) => checkList(schema, args, index, result))
+    : checkList(schema, args, index, result);
 }
 
-function judgeList(
+function checkList(
   schema: StandardSchema,
   args: readonly unknown[],
   index: number | null,
-  list: Verdict,
+  list: SchemaResult,
 ): readonly unknown[] | Promise<readonly unknown[]> {
   // A schema of objects may take a list for one, and make an object of it.
   if (list.issues === undefined && Array.isArray(list.value)) return list.value;
   if (args.length !== 1) throw refusal(list, index);
-  const verdict = schema["~standard"].validate(args[0]);
-  return "then" in verdict
-    ? verdict.then((verdict) => judgeOne(list, verdict, index))
-    : judgeOne(list, verdict, index);
+  const result = schema["~standard"].validate(args[0]);
+  return "then" in result
+    ? result.then((result) => checkOne(list, result, index))
+    : checkOne(list, result, index);
 }
 
-function judgeOne(list: Verdict, one: Verdict, index: number | null): readonly unknown[] {
+function checkOne(list: SchemaResult, one: SchemaResult, index: number | null): readonly unknown[] {
   if (one.issues === undefined) return [one.value];
-  // The one that knew its way around in what it was given.
+  // The result whose issues point into the arguments.
   const isOfList = list.issues?.some(({ path }) => typeof keyOf(path?.[0]) === "number");
   const isOfOne = one.issues.some(({ path }) => path !== undefined && path.length > 0);
   throw refusal(isOfOne && isOfList !== true ? one : list, index);
 }
 
-function refusal(verdict: Verdict, index: number | null): ArgumentsRefused {
-  const issues = verdict.issues ?? [{ message: "expected one argument, or a list of them" }];
+function refusal(result: SchemaResult, index: number | null): ArgumentsRefused {
+  const issues = result.issues ?? [{ message: "expected one argument, or a list of them" }];
   return new ArgumentsRefused(
     issues.map(({ path = [], message }) => ({ path: pathText(path), message })),
     index,
   );
 }
 
-type Step = NonNullable<Issue["path"]>[number];
+type PathStep = NonNullable<Issue["path"]>[number];
 
-const keyOf = (step: Step | undefined) => (typeof step === "object" ? step.key : step);
+const keyOf = (step: PathStep | undefined) => (typeof step === "object" ? step.key : step);
 
-const pathText = (path: readonly Step[]): string =>
+const pathText = (path: readonly PathStep[]): string =>
   path
     .map((step) => {
       const key = keyOf(step);

@@ -13,17 +13,17 @@ export interface CurrentJob {
   /**
    * Aborted when the job's posting is cancelled and when the job has run longer than its timeout;
    * its `reason` is an Error named "Cancelled" or "Timeout". A job that has asked for it has a
-   * second to end by itself (or `graceMs`, where that is shorter) before it is killed.
+   * second to end by itself (or `graceMs`, if that is shorter) before it is killed.
    */
   readonly signal: AbortSignal;
   /**
-   * The path of a folder for this attempt alone, in the temp folder of the system: made when it is
-   * first asked for, and removed with what is in it when the attempt has ended, however it did.
+   * The path of a folder for this attempt alone, in the temp folder of the system: made on
+   * first use, and removed with its contents when the attempt has ended.
    */
   readonly tempFolder: string;
   /**
-   * Tells how far the job is, for `pdoflow jobs` and the dashboard: `share` from 0 to 1, and a few
-   * words. Call it as often as you like: it is sent a few times a second at most.
+   * Reports the progress of the job, for `pdoflow jobs` and the dashboard: `share` from 0 to 1, and
+   * a few words. Call it as often as you like: it is sent at most a few times a second.
    *
    * @throws {RangeError} `share` is no number from 0 to 1.
    */
@@ -54,7 +54,7 @@ export const asJob = <T>(job: CurrentJob, work: () => T): T => store().run(job, 
 
 const longestNote = 200;
 
-/** @internal What a job says of its progress, as jsonb takes it, and not longer than a line. */
+/** @internal The note of a job on its progress, as text for jsonb, at most one line. */
 export const noteText = (note: unknown): string =>
   String(note)
     .slice(0, longestNote)

@@ -9,9 +9,9 @@ interface DecoratedMethod {
 }
 
 /**
- * The method that `job` marks where it is a decorator: called with the method and its context or,
- * where a compiler has `experimentalDecorators`, with the class, the name and the descriptor.
- * Undefined where it is called as a function.
+ * The method that `job` marks if it is used as a decorator: called with the method and its context
+ * or, if the compiler has `experimentalDecorators`, with the class, the name and the descriptor.
+ * Undefined if it is called as a function.
  *
  * @throws {InvalidInput} it decorates something else than a static method.
  */

@@ -3,13 +3,13 @@ import type { JobError } from "../domain/attempt.ts";
 const longestMessage = 8_192;
 const longestStack = 16_384;
 const deepest = 5;
-/** The most errors of an AggregateError that are kept, two levels deep. */
-const mostErrors = 10;
+/** The most errors that are kept of an AggregateError, two levels deep. */
+const errorsMax = 10;
 const deepestErrors = 1;
 
 /**
- * What was thrown, as it is kept: name, message, stack, cause by cause, and of an AggregateError
- * its errors. Text that jsonb takes. User code can throw anything, so each look at it may throw.
+ * A thrown value in the form that is kept: name, message, stack, cause by cause, and the errors of
+ * an AggregateError, as text for jsonb. User code can throw anything, so each access may throw.
  */
 export function jobError(thrown: unknown, depth = 0): JobError {
   if (!isError(thrown)) return { name: "Thrown", message: clean(inspect(thrown), longestMessage) };
@@ -24,7 +24,7 @@ export function jobError(thrown: unknown, depth = 0): JobError {
     ...(cause === undefined || isDeep ? {} : { cause: jobError(cause, depth + 1) }),
     ...(errors === undefined || errors.length === 0 || depth > deepestErrors
       ? {}
-      : { errors: errors.slice(0, mostErrors).map((error) => jobError(error, depth + 1)) }),
+      : { errors: errors.slice(0, errorsMax).map((error) => jobError(error, depth + 1)) }),
   };
 }
 
@@ -33,7 +33,7 @@ function isError(thrown: unknown): thrown is Error {
   return look(() => thrown instanceof Error || Error.isError(thrown)) ?? false;
 }
 
-/** What user code gives; undefined where it throws. */
+/** A value from user code; undefined if that throws. */
 function look<T>(read: () => T): T | undefined {
   try {
     return read();
@@ -55,8 +55,8 @@ const clean = (text: string, longest: number): string =>
     .toWellFormed();
 
 /**
- * A stack without the frames at its end that called the job: those of the compiled program, and
- * what is between. The whole of it where no other would be left.
+ * A stack without the frames at its end that called the job: the frames of the compiled program
+ * and all between. The whole stack if no other frame would be left.
  */
 function usersOwn(stack: string): string {
   const lines = stack.trimEnd().split("\n");
@@ -65,7 +65,7 @@ function usersOwn(stack: string): string {
   return own.some((line) => /^\s+at /.test(line)) ? own.join("\n") : stack;
 }
 
-/** Not a string: JSON where that shows it, else what String makes of it. */
+/** Not a string: as JSON if possible, otherwise by String. */
 function inspect(thrown: unknown): string {
   if (typeof thrown === "string") return thrown;
   const json = look(() => JSON.stringify(thrown));

@@ -45,7 +45,7 @@ export interface JobOptions {
 declare const posted: unique symbol;
 
 /** The arguments that a schema means: a list as it is, anything else is the one argument. */
-type ListOf<T> = T extends readonly unknown[] ? T : readonly [T];
+type ArgumentList<T> = T extends readonly unknown[] ? T : readonly [T];
 
 type Writable<T extends readonly unknown[]> = T extends readonly [...infer Items] ? Items : never;
 
@@ -60,15 +60,15 @@ export type PostedArgs<F extends JobFunction> =
 
 interface JobMark {
   readonly options: JobOptions;
-  /** What it decorates; undefined for a function that was given to `job`. */
+  /** The decorated method; undefined for a function that was given to `job`. */
   readonly method: ReturnType<typeof decoratedMethod>;
   /** Where `job` was called; undefined outside of a file, as in `node --eval`. */
-  readonly place: Place | undefined;
+  readonly place: SourcePosition | undefined;
   /** The name that was found, kept for the next time. */
   name: string | undefined;
 }
 
-interface Place {
+interface SourcePosition {
   /** A file: URL. */
   readonly url: string;
   /** From 1, as `column`. */
@@ -81,9 +81,10 @@ interface Place {
  * a call of it costs what it did. Export it from that file: `export const fit = job(async …)`.
  */
 export function job<Schema extends StandardSchema, Result>(
-  fn: (...args: Writable<ListOf<OutputOf<Schema>>>) => Result,
+  fn: (...args: Writable<ArgumentList<OutputOf<Schema>>>) => Result,
   options: JobOptions & { readonly args: Schema },
-): ((...args: Writable<ListOf<OutputOf<Schema>>>) => Result) & PostedAs<ListOf<InputOf<Schema>>>;
+): ((...args: Writable<ArgumentList<OutputOf<Schema>>>) => Result) &
+  PostedAs<ArgumentList<InputOf<Schema>>>;
 export function job<F extends JobFunction>(
   fn: F,
   options?: JobOptions & { readonly args?: undefined; readonly kind?: never },
@@ -119,7 +120,7 @@ export function job(...call: unknown[]): JobFunction | undefined {
 
 type Marked = JobFunction & { [jobMark]?: JobMark };
 
-/** @internal The schema of a job's arguments; undefined where it has none, or is no job. */
+/** @internal The schema of a job's arguments; undefined if it has none, or is no job. */
 export const schemaOf = (fn: object): StandardSchema | undefined =>
   (fn as { [jobMark]?: JobMark })[jobMark]?.options.args;
 
@@ -147,7 +148,7 @@ export function markedJobs(): Set<JobFunction> {
  * @throws {JobFileNotFound} the file that marked it is not one on disk.
  * @throws {OutsideRoot} the file is not in the root.
  * @throws {JobNotExported} no export of the file is this function.
- * @throws {JobStillLoading} the file is still being imported, and its text does not tell the name.
+ * @throws {JobStillLoading} the file is still being imported; its text does not reveal the name.
  */
 export async function entryPointOf(fn: JobFunction, root: string): Promise<string> {
   const mark = (fn as { [jobMark]?: JobMark } | null | undefined)?.[jobMark];
@@ -178,7 +179,7 @@ function fileUrl(fn: JobFunction, { options: { file }, place }: JobMark, root: s
 /** What compilers call decorators by. */
 const isHelper = /\/node_modules\/(tslib|@swc\/helpers|@babel\/runtime)\//;
 
-function callerOf(callee: typeof job): Place | undefined {
+function callerOf(callee: typeof job): SourcePosition | undefined {
   const { stackTraceLimit } = Error;
   const prepareStackTrace: unknown = Reflect.get(Error, "prepareStackTrace");
   try {
@@ -240,7 +241,7 @@ async function exportsOf(url: string): Promise<object | undefined> {
   }
 }
 
-/** Jest takes a require() to what it has loaded itself. */
+/** Jest resolves a require() to the modules that it has loaded itself. */
 function requiredExports(url: string): object | undefined {
   try {
     return Object(createRequire(url)(fileURLToPath(url))) as object;
@@ -280,7 +281,12 @@ function isOwner(value: unknown): value is object {
  * Finds `export const NAME = job(` at the place of the call, or `export function NAME`, or else the
  * call of that number: a wrong name would end in a worker's ExportNotFound.
  */
-function nameInSource(source: string, fn: JobFunction, { line, column }: Place, number: number) {
+function nameInSource(
+  source: string,
+  fn: JobFunction,
+  { line, column }: SourcePosition,
+  number: number,
+) {
   const lines = source.split("\n").slice(0, line);
   const before = [...lines.slice(0, -1), lines.at(-1)?.slice(0, column - 1)].join("\n");
   const variable = /\bexport\s+(?:const|let|var)\s+([\p{ID_Continue}$]+)[^=;]*=\s*[\w$.]*$/u;

@@ -1,6 +1,6 @@
 import { exitCodes, PdoflowError } from "../domain/errors.ts";
 
-/** A function, of which messages say the name. */
+/** A function, named in messages. */
 type Named = { readonly name: string };
 
 /** `entryPointOf` was given a function that `job` never saw. */

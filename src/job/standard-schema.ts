@@ -3,13 +3,13 @@ export interface StandardSchema<Input = unknown, Output = Input> {
   readonly "~standard": {
     readonly version: 1;
     readonly vendor: string;
-    readonly validate: (value: unknown) => Verdict<Output> | Promise<Verdict<Output>>;
+    readonly validate: (value: unknown) => SchemaResult<Output> | Promise<SchemaResult<Output>>;
     readonly types?: { readonly input: Input; readonly output: Output } | undefined;
   };
 }
 
-/** What a schema says of a value: the value that it makes of it, or what is wrong with it. */
-export type Verdict<Output = unknown> =
+/** The result of a validation: the output value, or the issues. */
+export type SchemaResult<Output = unknown> =
   { readonly value: Output; readonly issues?: undefined } | { readonly issues: readonly Issue[] };
 
 export interface Issue {

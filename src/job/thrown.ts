@@ -1,4 +1,4 @@
-/** Of what is thrown: what it asks for. */
+/** The request that a thrown value carries. */
 export const retryMark: unique symbol = Symbol.for("pdoflow.retry");
 const longestMs = 31_536_000_000;
 
@@ -28,7 +28,7 @@ export class RetryAfter extends Error {
   }
 }
 
-/** @internal What a thrown value asks for; null for the backoff of its posting. */
+/** @internal The request of a thrown value; null for the backoff of its posting. */
 export function retryOf(thrown: unknown): Retry | null {
   try {
     if (typeof thrown !== "object" || thrown === null || !(retryMark in thrown)) return null;

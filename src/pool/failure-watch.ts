@@ -25,13 +25,13 @@ export class FailureWatch {
     if (this.#inRow.size > 0) this.#inRow.delete(id);
   }
 
-  /** An attempt has failed. Stops its posting where it is the last failure that was allowed. */
+  /** An attempt has failed. Stops its posting if it may not fail again. */
   async failed(session: Session, posting: RunnablePosting, state: OutcomeState): Promise<void> {
     const { id, stopAfter, hasFailureLimit } = posting;
     const failures = (this.#inRow.get(id) ?? 0) + 1;
     this.#inRow.set(id, failures);
     if (this.#stopping.has(id)) return;
-    // Not "===": what was asked of a database that did not answer is asked again by the next one.
+    // Not "===": if the database did not answer, the next failure asks again.
     if (stopAfter > 0 && failures >= stopAfter) {
       const reason = `${failures} attempts in a row failed in one pool`;
       this.#stopping.add(id);

@@ -1,4 +1,4 @@
-/** When a pool is to end by itself. Times are of the performance clock. */
+/** When a pool ends by itself. Times are on the performance clock. */
 export class Lifetime {
   readonly #endsAt: number;
   readonly #idleTimeoutMs: number;
@@ -13,7 +13,7 @@ export class Lifetime {
     this.#idleSince = now;
   }
 
-  /** It has got something to do: a job may have ended before anyone asks. */
+  /** The pool has claimed jobs. They may have ended before `over` is called. */
   busy(now: number): void {
     this.#idleSince = now;
   }
@@ -22,7 +22,7 @@ export class Lifetime {
     return this.#endsAt - now;
   }
 
-  /** Why it is to end now; null where it goes on. To be asked every second or so. */
+  /** Why the pool ends now; null if it goes on. Call it about every second. */
   over(now: number, isIdle: boolean): string | null {
     if (!isIdle) this.#idleSince = now;
     if (now >= this.#endsAt) return "its lifetime is over";

@@ -108,10 +108,9 @@ export class Poster {
   }
 
   async #postByBinary(kind: Kind, priority: number, args: string[]): Promise<number | null> {
-    const flags = Object.entries(kind.flags ?? {}).flatMap(([name, value]) => [
-      `--${name}`,
-      name === "maxAttempts" ? String(value) : `${value}ms`,
-    ]);
+    const flags = Object.entries(kind.flags ?? {}).flatMap(([name, value]) =>
+      name === "maxAttempts" ? ["--max-attempts", String(value)] : [`--${name}`, `${value}ms`],
+    );
     const { program, folder } = this.#arena;
     const command = ["post", `jobs.ts#${kind.name}`, "-", "--root", jobsFolder];
     const child = Bun.spawn([program, ...command, `--priority=${priority}`, ...flags], {

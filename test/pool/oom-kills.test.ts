@@ -42,7 +42,7 @@ test.each([
 test("a kill that was seen long ago explains no death", () => {
   const { oomKills, kill } = counter("memory.events");
   kill(1); // a job's child
-  oomKills.look(1_000);
+  oomKills.poll(1_000);
   expect(oomKills.explain(61_000)).toBeNull();
 });
 

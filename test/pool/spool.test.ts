@@ -1,10 +1,10 @@
 import { closeSync, fstatSync, openSync, readdirSync, readlinkSync, writeSync } from "node:fs";
 import { expect, test } from "bun:test";
 
-import { type Piece, Spool } from "../../src/pool/wire/spool.ts";
+import { type SpoolRange, Spool } from "../../src/pool/wire/spool.ts";
 import { createUnnamedFile } from "../../src/pool/wire/unnamed-file.ts";
 
-const read = async (piece: Piece) => Buffer.concat(await Array.fromAsync(piece.blocks()));
+const read = async (piece: SpoolRange) => Buffer.concat(await Array.fromAsync(piece.blocks()));
 
 function fileOf(text: string): number {
   const file = createUnnamedFile();

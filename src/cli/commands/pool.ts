@@ -181,9 +181,9 @@ export class PoolCommand extends PdoflowCommand {
         obey();
         const summary = await started.finished();
         if (this.once && attemptsOf(summary) === 0) {
-          await this.#tellOfOthers(poolOptions.project ?? null);
+          await this.#reportOthers(poolOptions.project ?? null);
         }
-        return this.#tell(summary);
+        return this.#report(summary);
       } finally {
         ignore();
       }
@@ -224,7 +224,7 @@ export class PoolCommand extends PdoflowCommand {
     };
   }
 
-  /** None where nothing of it is asked for: a job may want to write a core file. */
+  /** Null if no option asks for it: a job may want to write a core file. */
   #confinement({ limitFiles, limitProcesses }: Options): Confinement | null {
     const { workerUser, context } = this;
     if ((workerUser ?? limitFiles ?? limitProcesses) === undefined) return null;
@@ -244,12 +244,14 @@ export class PoolCommand extends PdoflowCommand {
     if (this.trust === undefined) return null;
     const folder = resolve(this.context.cwd, this.trust);
     const policy = new SignaturePolicy(folder, { root, provides });
-    this.say(`pool: runs only what is signed by one of ${pluralize(policy.keyCount, "key")}`);
+    this.say(
+      `pool: runs only postings that are signed by one of ${pluralize(policy.keyCount, "key")}`,
+    );
     return policy;
   }
 
   /** Says which projects the postings are of that it did not run. */
-  async #tellOfOthers(own: string | null): Promise<void> {
+  async #reportOthers(own: string | null): Promise<void> {
     if (own === null) return;
     const others = await this.withDatabase((db) => countOfOthers(db, own));
     for (const { project, postings } of others) {
@@ -262,7 +264,7 @@ export class PoolCommand extends PdoflowCommand {
   }
 
   /** Says what the pool did in its life; returns the exit code. */
-  #tell({ done, failed, retried, refused, released, ...rest }: PoolSummary): ExitCode {
+  #report({ done, failed, retried, refused, released, ...rest }: PoolSummary): ExitCode {
     this.say(
       `pool: ended: ${done} done, ${failed} failed, ${retried} failed attempts to be tried ` +
         `again, ${released} released${refused > 0 ? `, ${refused} refused` : ""}`,

@@ -17,7 +17,7 @@ import { parseEnv } from "../../pool/wire/environment.ts";
 import { poolDefaults } from "../../pool/options.ts";
 import { Pool } from "../../pool/pool.ts";
 import type { WholeOutput } from "../../pool/wire/protocol.ts";
-import { type Piece, Spool } from "../../pool/wire/spool.ts";
+import { type SpoolRange, Spool } from "../../pool/wire/spool.ts";
 import { withWorkers } from "../../pool/with-workers.ts";
 import { build } from "../../version.ts";
 import { pluralize } from "../output/pluralize.ts";
@@ -108,7 +108,7 @@ export class RunCommand extends PostingCommand {
     const worker = {
       ...{ program: context.program, runsCommands: isCommand, env: context.env },
       ...(isCommand && !this.json ? { spool: new Spool() } : {}),
-      // As in the shell that the command was typed in, where nothing else is said.
+      // As in the shell in which the command was typed, unless an option says otherwise.
       handsOn: parseEnv(this.env ?? (isCommand ? "*" : "")),
       root: resolve(context.cwd, this.root ?? "."),
     };
@@ -138,7 +138,7 @@ export class RunCommand extends PostingCommand {
     };
   }
 
-  /** Runs the pool to its end, or to that of the heartbeat timeout of whoever waits for it. */
+  /** Runs the pool until it ends, or until a signal ends it. */
   async #work(start: () => Promise<Pool>, id: number, jobCount: number, output: RunOutput) {
     const stop = Promise.withResolvers<string>();
     let pool: Pool | null = null;
@@ -147,7 +147,7 @@ export class RunCommand extends PostingCommand {
     const offSignals = this.context.onStopSignal((signal) => {
       stop.resolve(signal);
       if (signal === "SIGPIPE")
-        again.resolve(); // nobody reads what is left
+        again.resolve(); // nobody reads the rest
       else if (++signals > 1) {
         again.resolve();
         pool?.kill();
@@ -162,12 +162,12 @@ export class RunCommand extends PostingCommand {
         // It was stopped for its failures: no other pool may go on with it (R2).
         if (output.ended < jobCount) await this.#cancel(id, "its run has ended");
         const shown = await Promise.race([output.flush(), stop.promise]);
-        if (shown === undefined) return this.#tell(id, jobCount, output);
+        if (shown === undefined) return this.#report(id, jobCount, output);
         end = shown;
       }
       const reason = `pdoflow run was ended by ${end}`;
       await this.#cancel(id, reason);
-      await finished; // it ends what runs, and then finds nothing more
+      await finished; // it ends the running jobs, and then finds no more
       if (end === "SIGPIPE") return exitCodes.brokenPipe; // `| head` has all that it wanted
       await Promise.race([output.flush(), again.promise]);
       this.say(`pdoflow run: posting ${id} is cancelled: ${reason}`);
@@ -231,7 +231,7 @@ export class RunCommand extends PostingCommand {
     }
   }
 
-  #tell(id: number, jobCount: number, output: RunOutput): ExitCode {
+  #report(id: number, jobCount: number, output: RunOutput): ExitCode {
     const { ended, failed } = output;
     if (failed > 0) {
       this.say(
@@ -250,7 +250,7 @@ export class RunCommand extends PostingCommand {
 }
 
 /** Writes all bytes, no faster than they are read; errors of the stream are the process's. */
-async function printWhole(piece: Piece, stream: Writable): Promise<void> {
+async function printWhole(piece: SpoolRange, stream: Writable): Promise<void> {
   for await (const block of piece.blocks()) {
     await new Promise<void>((resolve) => stream.write(block, () => resolve()));
   }

@@ -13,7 +13,7 @@ import type { PostingStatus } from "../wait/posting-status.ts";
 import { ProgramPool } from "./program-pool.ts";
 import type { WaitOptions } from "../wait/wait-limit.ts";
 
-/** What a pool is to be like. */
+/** The options of a pool. */
 export interface ClusterPoolOptions {
   /** How many jobs it runs at a time, each in its own process. Default: the number of cores. */
   maxWorkers?: number | undefined;

@@ -73,7 +73,7 @@ class OwnJobs {
     return loaded;
   }
 
-  /** What was not there may be by now. */
+  /** A function that was missing may be here by now. */
   forget(entryPoint: string): void {
     this.#loaded.delete(entryPoint);
   }

@@ -8,7 +8,7 @@ export type Ending =
   | { kind: "killed"; signal: string }
   | { kind: "not started"; reason: string };
 
-/** So much of what the process said is kept, to tell why it ended. */
+/** This much of the output of the process is kept, to report why it ended. */
 const tailChars = 4_096;
 /** One that fails so soon after its start would fail again and again. */
 const stillbornMs = 5_000;
@@ -20,7 +20,7 @@ export class PoolFailed extends PdoflowError {
   override readonly name = "PoolFailed";
   readonly exitCode = exitCodes.jobsFailed;
   readonly ending: Ending;
-  /** The end of what it wrote to stderr. */
+  /** The end of its stderr. */
   readonly stderr: string;
   constructor(command: string, ending: Ending, stderr: string) {
     const said = stderr === "" ? "It said nothing." : `It said:\n${stderr}`;
@@ -39,7 +39,7 @@ function describe(ending: Ending): string {
   return `could not be started (${ending.reason}): is PDOFLOW_BINARY or the PATH right?`;
 }
 
-/** The process of one pool. What it writes to stderr also goes to ours. */
+/** The process of one pool. Its stderr also goes to ours. */
 export class PoolProcess {
   /** Set once it has ended. */
   ending: Ending | undefined;
@@ -70,7 +70,7 @@ export class PoolProcess {
         if (this.#child.pid !== undefined) return;
         const ending: Ending = { kind: "not started", reason: error.message };
         end(ending);
-        // To be seen also where nobody calls what rejects for it.
+        // To be seen even if nobody awaits the call that rejects with it.
         process.stderr.write(`pool: it ${describe(ending)}\n`);
       });
       this.#child.on("exit", (code, signal) => {

@@ -10,8 +10,8 @@ import { readLocalImports } from "./local-imports.ts";
 import { messageOf } from "../../domain/message-of.ts";
 
 /**
- * The digest of an entry point's code: a line for each file, its own and those that it imports by
- * relative paths, at whatever remove, with its path from the root and the digest of its bytes.
+ * The digest of an entry point's code: a line for each file, its own and its direct and
+ * indirect imports by relative paths, with the path from the root and the digest of the bytes.
  *
  * @throws {InvalidInput} it is a package's, or a file of it can't be read.
  */

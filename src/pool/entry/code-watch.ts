@@ -5,29 +5,29 @@ import type { LeasedJob } from "../wire/leased-job.ts";
 import type { CodeWatcher } from "./code-watcher.ts";
 import { anyIsThere, haveChanged, type ModuleGraph, readModuleGraph } from "./module-graph.ts";
 
-/** Looking takes a twentieth of the time at most, and is not put off for longer than this. */
-const leastOften = 20;
+/** Checks take at most a twentieth of the time, and come at least this often. */
+const checkShare = 20;
 const longestMs = 100;
-const mostKnown = 1_000;
-const mostLacking = 1_000;
+const knownMax = 1_000;
+const missingMax = 1_000;
 
 /**
- * Notices that files have changed since workers may have imported them: those of the entry points
- * that were claimed, and what these import.
+ * Notices that files have changed since workers may have imported them: the files of claimed entry
+ * points and their imports.
  */
 export class CodeWatch implements CodeWatcher {
   readonly #root: string;
   /** Whether workers are replaced at all. */
   readonly #reloads: boolean;
-  /** Of each file that workers may have imported: what it was before they did. */
+  /** By file that workers may have imported: its stamp before they did. */
   readonly #stamps = new Map<string, string>();
   /** By entry point, the files that it needs. */
   readonly #known = new Map<string, ModuleGraph>();
-  /** Entry points that have no code here, with what was there when that was found. */
-  readonly #lacking = new Map<string, { reason: string; graph: ModuleGraph }>();
-  /** Workers have tried to import what was not there. */
+  /** Entry points whose code is missing, with the files that were here at that time. */
+  readonly #missing = new Map<string, { reason: string; graph: ModuleGraph }>();
+  /** Workers have tried to import missing files. */
   #hasTried = false;
-  #lookedAt = -Infinity;
+  #checkedAt = -Infinity;
   #tookMs = 0;
   /** One look at a time: the workers are replaced before the next one returns. */
   #turn: Promise<unknown> = Promise.resolve();
@@ -38,20 +38,20 @@ export class CodeWatch implements CodeWatcher {
   }
 
   /**
-   * Whether workers may have imported other code than what there is now. Call it before jobs are
+   * Whether workers may have imported other code than the present code. Call it before jobs are
    * handed out: their files are watched from then on.
    */
   async hasChanged(jobs: readonly LeasedJob[]): Promise<boolean> {
-    const found = this.#turn.then(() => this.#look(jobs));
+    const found = this.#turn.then(() => this.#check(jobs));
     this.#turn = found;
     return await found;
   }
 
-  async #look(jobs: readonly LeasedJob[]): Promise<boolean> {
+  async #check(jobs: readonly LeasedJob[]): Promise<boolean> {
     const entryPoints = new Set(jobs.map(({ posting }) => posting.entryPoint));
     const startedAt = performance.now();
-    const waitMs = Math.min(this.#tookMs * leastOften, longestMs);
-    const isDue = startedAt >= this.#lookedAt + waitMs;
+    const waitMs = Math.min(this.#tookMs * checkShare, longestMs);
+    const isDue = startedAt >= this.#checkedAt + waitMs;
     const isNew = [...entryPoints].some((entryPoint) => !this.#known.has(entryPoint));
     if (!isDue && !isNew) return false;
     let hasOther = this.#hasTried || (isDue && (await haveChanged(this.#stamps)));
@@ -62,26 +62,26 @@ export class CodeWatch implements CodeWatcher {
       this.#forget();
       for (const each of entryPoints) await this.#learn(each);
     }
-    this.#lookedAt = performance.now();
-    this.#tookMs = this.#lookedAt - startedAt;
+    this.#checkedAt = performance.now();
+    this.#tookMs = this.#checkedAt - startedAt;
     return hasOther && this.#reloads;
   }
 
   noteMissing(entryPoint: string, reason: string): boolean {
-    const isNew = this.#lacking.get(entryPoint)?.reason !== reason;
+    const isNew = this.#missing.get(entryPoint)?.reason !== reason;
     const graph = this.#known.get(entryPoint) ?? nothing;
-    this.#lacking.set(entryPoint, { reason, graph });
-    if (this.#lacking.size > mostLacking) deleteFirst(this.#lacking);
+    this.#missing.set(entryPoint, { reason, graph });
+    if (this.#missing.size > missingMax) deleteFirst(this.#missing);
     return isNew;
   }
 
   reasonFor(entryPoint: string): string | undefined {
-    return this.#lacking.get(entryPoint)?.reason;
+    return this.#missing.get(entryPoint)?.reason;
   }
 
   async takeMended(): Promise<string[]> {
     const found: string[] = [];
-    for (const [entryPoint, { graph }] of this.#lacking) {
+    for (const [entryPoint, { graph }] of this.#missing) {
       const { stamps, missing } = graph;
       const isThere =
         stamps.size === 0
@@ -89,7 +89,7 @@ export class CodeWatch implements CodeWatcher {
           : anyIsThere(missing) || (await haveChanged(stamps));
       if (!isThere) continue;
       this.#hasTried ||= stamps.size > 0;
-      this.#lacking.delete(entryPoint);
+      this.#missing.delete(entryPoint);
       this.#known.delete(entryPoint);
       found.push(entryPoint);
     }
@@ -108,7 +108,7 @@ export class CodeWatch implements CodeWatcher {
     if (this.#known.has(entryPoint)) return false;
     const graph = await graphOf(this.#root, entryPoint);
     this.#known.set(entryPoint, graph);
-    if (this.#known.size > mostKnown) deleteFirst(this.#known);
+    if (this.#known.size > knownMax) deleteFirst(this.#known);
     const { stamps } = graph;
     for (const [path, stamp] of stamps) {
       if ((this.#stamps.get(path) ?? stamp) !== stamp) return true;

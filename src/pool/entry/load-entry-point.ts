@@ -123,7 +123,7 @@ export class NotAClass extends PdoflowError {
   }
 }
 
-/** The user's module could not be imported. `cause` is what it threw, with its own stack. */
+/** The user's module could not be imported. `cause` is the error, with its own stack. */
 export class ImportFailed extends PdoflowError {
   override readonly name = "ImportFailed";
   readonly exitCode = exitCodes.usage;
@@ -142,7 +142,7 @@ function isClass(value: unknown): boolean {
   return typeof value === "function" && /^class\b/.test(Function.prototype.toString.call(value));
 }
 
-/** Own members, and those of the classes that a class extends: none of what every function has. */
+/** Own members, and members of the base classes; not the members that every function has. */
 function hasMember(value: unknown, name: string): value is Record<string, unknown> {
   if (!isOwner(value)) return false;
   if (Object.hasOwn(value, name)) return true;

@@ -14,7 +14,7 @@ export const loaders: Readonly<Record<string, "tsx" | "ts" | "jsx">> = {
   ".jsx": "jsx",
 };
 
-/** A file and the files that it imports by relative paths, at whatever remove, with their bytes. */
+/** A file and its imports by relative paths, direct and indirect, with their bytes. */
 export async function readLocalImports(
   file: string,
   found = new Map<string, Buffer>(),

@@ -4,7 +4,7 @@ import { dirname, extname, isAbsolute } from "node:path";
 import { bunResolve } from "./bun-resolve.ts";
 import { loaders } from "./local-imports.ts";
 
-/** The files of a module and of what it imports, as they were at one moment. */
+/** The files of a module and of its imports, as they were at one moment. */
 export interface ModuleGraph {
   /** By path: what changes when the file does. */
   stamps: Map<string, string>;
@@ -13,20 +13,20 @@ export interface ModuleGraph {
 }
 
 /** Of larger programs the rest is not watched. */
-const mostFiles = 5_000;
-/** What is installed is not edited: a change of it needs a new pool. */
+const filesMax = 5_000;
+/** Installed packages are not edited: a change of one needs a new pool. */
 const installed = /[\\/]node_modules[\\/]/;
 const ofRuntime = /^(node:|bun:|bun$|pdoflow(\/|$))/;
 
 /**
- * Reads the graph of a file: what it imports and requires, at whatever remove, also by a path of
- * tsconfig.json or of a workspace, but not what is installed.
+ * Reads the graph of a file: its direct and indirect imports and requires, also by a path of
+ * tsconfig.json or of a workspace, but not installed packages.
  */
 export async function readModuleGraph(file: string): Promise<ModuleGraph> {
   const graph: ModuleGraph = { stamps: new Map(), missing: [] };
   const left = [file];
   for (let path = left.pop(); path !== undefined; path = left.pop()) {
-    if (graph.stamps.has(path) || graph.stamps.size >= mostFiles) continue;
+    if (graph.stamps.has(path) || graph.stamps.size >= filesMax) continue;
     // Before it is read: a change between the two shows the next time.
     graph.stamps.set(path, await stampOf(path));
     const folder = dirname(path);

@@ -18,7 +18,7 @@ export interface ProjectSource {
 }
 
 /** The longest name of a project, as in the database. */
-const mostCharacters = 1_000;
+const nameMax = 1_000;
 
 /**
  * The project whose postings a pool runs, beside those of none; null for any. It is named by the
@@ -55,9 +55,9 @@ export function projectOfPosting(source: ProjectSource, entryPoint: string): str
 
 function named(name: string, source: string): string | null {
   if (name === "*") return null;
-  if (name.length > 0 && name.length <= mostCharacters && !/\p{Cc}/u.test(name)) return name;
+  if (name.length > 0 && name.length <= nameMax && !/\p{Cc}/u.test(name)) return name;
   throw new InvalidInput(source, [
-    `expected the name of a project, 1 to ${mostCharacters} characters, or "*" for any project, ` +
+    `expected the name of a project, 1 to ${nameMax} characters, or "*" for any project, ` +
       `found ${JSON.stringify(name)}`,
   ]);
 }
@@ -83,4 +83,4 @@ function packageNameOf(root: string): string | null {
 }
 
 const fitting = (name: string): string | null =>
-  name.length <= mostCharacters && !/\p{Cc}/u.test(name) && name !== "*" ? name : null;
+  name.length <= nameMax && !/\p{Cc}/u.test(name) && name !== "*" ? name : null;

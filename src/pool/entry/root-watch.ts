@@ -1,8 +1,8 @@
 import type { CodeWatcher } from "./code-watcher.ts";
 
-const mostLacking = 1_000;
+const missingMax = 1_000;
 
-/** Of a pool that can't replace code which its process has imported: it finds what was missing. */
+/** For a pool that can't replace code once its process has imported it: finds missing code. */
 export class RootWatch implements CodeWatcher {
   readonly #isThere: (entryPoint: string) => Promise<boolean>;
   readonly #reasons = new Map<string, string>();
@@ -17,7 +17,7 @@ export class RootWatch implements CodeWatcher {
 
   noteMissing(entryPoint: string, reason: string): boolean {
     const isNew = this.#reasons.get(entryPoint) !== reason;
-    if (this.#reasons.size < mostLacking) this.#reasons.set(entryPoint, reason);
+    if (this.#reasons.size < missingMax) this.#reasons.set(entryPoint, reason);
     return isNew;
   }
 

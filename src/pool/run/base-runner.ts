@@ -3,7 +3,7 @@ import type { RunningJob } from "../../db/engine/pools.ts";
 import { surplus } from "../../domain/chunk-size.ts";
 import { Backlog } from "../wire/backlog.ts";
 import type { LeasedJob } from "../wire/leased-job.ts";
-import type { Progress } from "../worker/job-context.ts";
+import type { JobProgress } from "../worker/job-context.ts";
 import { longMs, type Runner, type RunnerContext, type TerminationReason } from "./runner.ts";
 
 export const watchEveryMs = 50;
@@ -14,7 +14,7 @@ export interface RunningAttempt {
   /** When it was first seen, on the performance clock. */
   since: number;
   /** The progress that it has reported. */
-  progress: Progress | null;
+  progress: JobProgress | null;
 }
 
 /** What both runners do: keep a backlog, watch over what runs, and return surplus jobs. */

@@ -12,7 +12,7 @@ export interface WorkerUser {
 
 /** What workers may do less than their pool. */
 export interface Confinement {
-  /** Whom they become; null to stay who they are. */
+  /** The user that they become; null to stay the user of the pool. */
   user: WorkerUser | null;
   /** How many files each may have open, and how many processes their user may have; null: as is. */
   files: number | null;
@@ -95,7 +95,7 @@ export function findWorkerUser(name: string, uid: number): WorkerUser {
   return { uid: Number(id), gid: Number(gid), name: account, home };
 }
 
-/** The variables that tell a user who they are. */
+/** The variables that name the user. */
 export const environmentOf = ({ name, home }: WorkerUser): Record<string, string> => ({
   USER: name,
   LOGNAME: name,

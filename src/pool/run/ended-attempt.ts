@@ -37,14 +37,14 @@ export function endedAttempt(
   };
 }
 
-/** The end of a job that threw while it was being stopped: the reason, caused by what it threw. */
+/** The end of a job that threw while it was being stopped: the reason, with its error as cause. */
 export const stoppedEnd = ({ error }: Termination, end: End): EndDetails => ({
   ...end,
-  // As text: what a worker calls JSON is not parsed here.
+  // As text: JSON of a worker is not to be trusted, nor parsed here.
   text: `${JSON.stringify(error).slice(0, -1)},"cause":${end.text ?? "null"}}`,
 });
 
-/** The end of a job whose worker died or was killed, after so many ms. */
+/** The end of a job whose worker died or was killed, after `durationMs`. */
 export const lostEnd = (
   { job, error }: Termination,
   durationMs: number,

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from "node:fs";
 
-/** The variable by which the processes of a worker are known: what a job starts inherits it. */
+/** The variable that marks the processes of a worker: the children of a job inherit it. */
 const markVariable = "PDOFLOW_WORKER";
 
 /** A worker that a guard knows. */
@@ -89,7 +89,7 @@ export async function runGuard(input: AsyncIterable<Uint8Array>): Promise<void> 
   await sweep([...workers.keys()]);
 }
 
-/** Kills what has one of these marks, until nothing has: it may be starting others meanwhile. */
+/** Kills all processes with one of these marks, until none is left: they may start new ones. */
 async function sweep(marks: readonly string[]): Promise<void> {
   if (marks.length === 0 || process.platform !== "linux") return;
   const giveUpAt = performance.now() + sweepMs;

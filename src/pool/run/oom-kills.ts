@@ -7,21 +7,21 @@ export type OomCertainty = "certain" | "probable";
 /** A file in which the kernel counts the processes that it killed for want of memory. */
 export interface OomCounter {
   path: string;
-  /** Of the whole machine: those that it counts may be somebody else's. */
+  /** It counts for the whole machine, so also the processes of others. */
   isShared: boolean;
 }
 
-/** A kill explains the death of a worker for so long. */
+/** A kill explains the exit of a worker for this long. */
 const explainsForMs = 5_000;
-const lookEveryMs = 1_000;
+const pollEveryMs = 1_000;
 
 /**
- * Tells a SIGKILL of the kernel, for want of memory, from any other: by counters, as the signal
+ * Distinguishes a SIGKILL of the kernel, out of memory, from any other: by counters, as the signal
  * itself does not say. The kernel counts before it kills.
  */
 export class OomKills implements Disposable {
   readonly #counter: OomCounter | null;
-  readonly #looking: Timer;
+  readonly #pollTimer: Timer;
   #counted = 0;
   /** Kills that explain no death so far, and when the last one was seen. */
   #open = 0;
@@ -31,9 +31,9 @@ export class OomKills implements Disposable {
   constructor(counters: readonly OomCounter[] = oomCounters(read("/proc/self/cgroup") ?? "")) {
     this.#counter = counters.find(({ path }) => countIn(path) !== null) ?? null;
     this.#counted = this.#count();
-    // Also where no worker has died: a job's child may have been killed.
-    this.#looking = setInterval(() => this.look(performance.now()), lookEveryMs);
-    this.#looking.unref();
+    // Also if no worker has exited: a child of a job may have been killed.
+    this.#pollTimer = setInterval(() => this.poll(performance.now()), pollEveryMs);
+    this.#pollTimer.unref();
   }
 
   /**
@@ -41,14 +41,14 @@ export class OomKills implements Disposable {
    * `now` is of the performance clock.
    */
   explain(now: number): OomCertainty | null {
-    this.look(now);
+    this.poll(now);
     if (!this.#counter || this.#open === 0 || now - this.#seenAt > explainsForMs) return null;
     this.#open--;
     return this.#counter.isShared ? "probable" : "certain";
   }
 
   /** Sees which kills are new, for a kill of long ago does not explain a death. */
-  look(now: number): void {
+  poll(now: number): void {
     const count = this.#count();
     if (count > this.#counted) {
       const isRecent = now - this.#seenAt <= explainsForMs;
@@ -63,7 +63,7 @@ export class OomKills implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    clearInterval(this.#looking);
+    clearInterval(this.#pollTimer);
   }
 }
 

@@ -29,7 +29,7 @@ export class Sharing {
     return Math.max(job.mostRunning - having.length, 0);
   };
 
-  /** Whether a worker may have this job: to run it next or, `ahead`, after what it runs. */
+  /** Whether a worker may have this job: to run it next or, `ahead`, after its running job. */
   mayHave(slot: WorkerSlot, job: LeasedJob, ahead: boolean): boolean {
     const isOfItsLease = job.mostRunning !== null && slot.leases.has(job.leaseId);
     if (!ahead) return isOfItsLease || this.room(job) > 0;

@@ -8,7 +8,7 @@ export interface WorkerDeath {
   signal: string | number | null;
   /** Whether it was ready for jobs. */
   isReady: boolean;
-  /** What it said before it left. */
+  /** Its last message, if it sent one. */
   lastWords: string | null;
   /** Whether the kernel has killed for memory; null where we have killed it. */
   oomKill: ReturnType<OomKills["explain"]>;

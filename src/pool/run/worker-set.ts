@@ -13,7 +13,7 @@ export interface WorkerSetListener {
   onStartFailed(failure: StartFailure): void;
 }
 
-/** The workers of a pool: those that run or start, and how those that are missing come back. */
+/** The workers of a pool: keeps the wanted number of them alive. */
 export class WorkerSet {
   readonly #wanted: number;
   readonly #options: WorkerOptions;

@@ -19,7 +19,7 @@ export const startFailed = ({ reason, pauseMs }: StartFailure) =>
 
 const firstPauseMs = 250;
 const longestPauseMs = 30_000;
-/** After so many rounds in which no worker could be started, one more is not expected to help. */
+/** After N rounds in which no worker could be started, one more is not expected to help. */
 const roundsBeforeHopeless = 5;
 
 export interface StartFailure {
@@ -58,7 +58,7 @@ export class WorkerStarts {
 
   /** A worker could not be started, or has ended before it was ready. */
   failed(reason: string): void {
-    if (this.#timer !== undefined || this.#isStopped) return; // one of several, told already
+    if (this.#timer !== undefined || this.#isStopped) return; // one of several, reported already
     const pauseMs = Math.min(firstPauseMs * 2 ** this.#rounds, longestPauseMs);
     this.#rounds++;
     this.#timer = setTimeout(() => {

@@ -12,7 +12,7 @@ class StaleServer extends Error {
   }
 }
 
-/** What follows a bearing: a connection that is left when the others have gone elsewhere. */
+/** A connection that is given up when the others have moved to another server. */
 interface Follower {
   leave(): void;
 }
@@ -22,8 +22,8 @@ interface Follower {
  * primary still takes writes, one would else claim there and another one beat here.
  */
 export class Bearing {
-  /** Which of the target's addresses was tried last. */
-  place = 0;
+  /** The index of the target's address that was tried last. */
+  address = 0;
   #server: ServerIdentity | null = null;
   readonly #followers = new Set<Follower>();
 
@@ -37,7 +37,7 @@ export class Bearing {
    *
    * @throws {StaleServer}
    */
-  arrive(at: ServerIdentity | null, who: Follower): void {
+  arrive(at: ServerIdentity | null, follower: Follower): void {
     const known = this.#server;
     if (at === null) return;
     if (known?.system === at.system) {
@@ -46,6 +46,6 @@ export class Bearing {
     }
     this.#server = at;
     if (known === null) return;
-    for (const other of this.#followers) if (other !== who) other.leave();
+    for (const other of this.#followers) if (other !== follower) other.leave();
   }
 }

@@ -26,15 +26,15 @@ import type { Link } from "./link.ts";
 const postingsKept = 10_000;
 /** Of routes whose postings have ended: the next posting of one is claimed at once. */
 const routesKept = 100;
-/** A pool that always finds something looks for new routes so often: else they starve (rule 6). */
+/** A busy pool reads the routes this often; otherwise new routes would starve (rule 6). */
 const routesEveryMs = 1_000;
 
 export interface ClaimerOptions extends PoolScope, RefusalSources {
-  /** One claim in so many goes to the oldest open lane, so that no posting starves; 0 for none. */
+  /** One in N claims goes to the oldest open lane, so that no posting starves; 0 for none. */
   oldestEvery: number;
 }
 
-/** What of the pool the size of a claim depends on. */
+/** The state of the pool on which the size of a claim depends. */
 export interface Room {
   workers: number;
   /** The workers of all pools that are alive. */
@@ -43,15 +43,15 @@ export interface Room {
   backlog: number;
   /** The size of the arguments that it keeps. */
   bytes: number;
-  /** How long this pool still has, in ms; Infinity where it has no end. */
+  /** The time until this pool ends, in ms; Infinity if it has no end. */
   leftMs: number;
 }
 
-/** What one claim brought. */
+/** The result of one claim. */
 export interface ClaimedJobs {
   ranges: LeasedRange[];
   jobs: LeasedJob[];
-  /** Those whose arguments are too large to be read now. */
+  /** Jobs whose arguments are too large to be read now. */
   unread: LeasedJob[];
   hasSkipped: boolean;
 }
@@ -128,12 +128,12 @@ export class Claimer {
     return { ranges, jobs, unread, hasSkipped };
   }
 
-  /** Stops a posting whose jobs can't be read: else they would be claimed again and again. */
+  /** Stops a posting whose jobs can't be read; otherwise they would be claimed again and again. */
   async stopGone({ postingId, message }: JobsGone): Promise<void> {
     await this.#link.ask((db) => stopPosting(db, postingId, message));
   }
 
-  /** Looks which routes have open postings. True if one was not known: then claim again. */
+  /** Reads which routes have open postings. True if there is a new one: then claim again. */
   async refreshRoutes(): Promise<boolean> {
     const read = await this.#link.ask((db) => readRoutes(db, this.#options));
     this.#routesReadAt = performance.now();
@@ -147,7 +147,7 @@ export class Claimer {
 
   /**
    * How long until there may be something to claim that waits for its time, and until a posting
-   * starts; null for never. What is to start by now is started.
+   * starts; null for never. Starts the postings that are due.
    */
   async nextMs(): Promise<{ dueMs: number | null; startMs: number | null }> {
     const skipped = this.#skipped;
@@ -169,12 +169,12 @@ export class Claimer {
     return this.#routes.find(({ id }) => id === routeId)?.poster ?? "a poster";
   }
 
-  /** The postings that it passes by: of a limit that is reached, and those that it refuses. */
+  /** The postings to skip: they are at a limit, or refused. */
   get #skipped(): number[] {
     return [...this.limits.skipped, ...this.refusals.ids];
   }
 
-  /** Its routes but for those of which it has refused too much. */
+  /** Its routes, without routes whose postings it has refused too often. */
   get #served(): RouteInTurn[] {
     return this.#routes.filter(({ id }) => !this.refusals.skipsRoute(id));
   }
@@ -189,20 +189,20 @@ export class Claimer {
     const { cap, floor } = claimSize(time, room);
     const meanBytes = this.#sizes.get(entryPoint);
     if (meanBytes === undefined) return { cap, floor };
-    const most = Math.min(cap, countLeft(bytesLeft(room.bytes), meanBytes));
-    return { cap: most, floor: Math.min(floor, Math.max(most, 1)) };
+    const cappedBySize = Math.min(cap, countLeft(bytesLeft(room.bytes), meanBytes));
+    return { cap: cappedBySize, floor: Math.min(floor, Math.max(cappedBySize, 1)) };
   }
 
   async #read(
     ranges: ClaimedRange[],
     startBy: number,
-    mostBytes: number,
+    bytesMax: number,
   ): Promise<Pick<ClaimedJobs, "jobs" | "unread">> {
     for (const { posting } of ranges) if (posting) this.#postings.set(posting.id, posting);
     const unknown = ranges.map((r) => r.postingId).filter((id) => !this.#postings.has(id));
     // Both are sent at once.
     const [jobs, postings] = await Promise.all([
-      jobsOfClaim(ranges) ?? this.#link.ask((db) => readJobs(db, ranges, mostBytes)),
+      jobsOfClaim(ranges) ?? this.#link.ask((db) => readJobs(db, ranges, bytesMax)),
       unknown.length === 0 ? [] : this.#link.ask((db) => readRunnable(db, [...new Set(unknown)])),
     ]);
     for (const posting of postings) this.#postings.set(posting.id, posting);

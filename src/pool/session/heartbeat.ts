@@ -41,7 +41,7 @@ const longestPauseMs = 20_000;
  * 10).
  */
 const silentAfter = 0.8;
-const leastPauseMs = 250;
+const pauseMinMs = 250;
 /** Progress of jobs is reported at most this often. */
 const reportEveryMs = 2_000;
 /** Beats come this often while somebody follows the output of its jobs. */
@@ -49,8 +49,8 @@ const followedEveryMs = 1_000;
 
 /**
  * Proves at regular intervals that its pool is alive. Also does the housekeeping of the queue:
- * rescues the jobs of lost pools, folds totals, and ends postings. Its clock runs from the moment at
- * which a beat was sent, not from the answer, because the database may have seen it that early.
+ * rescues the jobs of lost pools, folds totals, and ends postings. Its clock runs from the moment
+ * at which a beat was sent, not from the answer: the database may have seen it that early.
  */
 export class Heartbeat {
   readonly #link: Link;
@@ -113,12 +113,12 @@ export class Heartbeat {
 
   /** Beats within a quarter of a second, for urgent news. */
   hurry(): void {
-    this.#within(leastPauseMs);
+    this.#within(pauseMinMs);
   }
 
   /** Beats within two seconds, for news that can wait a little. */
   reportSoon(): void {
-    this.#within(Math.max(this.#lastSentAt + reportEveryMs - performance.now(), leastPauseMs));
+    this.#within(Math.max(this.#lastSentAt + reportEveryMs - performance.now(), pauseMinMs));
   }
 
   /** A beat that is due sooner stays, so that constant news does not delay it for ever. */

@@ -6,8 +6,8 @@ export const entryPointsKept = 100;
 const carefulUpTo = 100;
 
 /**
- * How long the jobs of each entry point take. Failed attempts often end sooner than those that are
- * done: they count only while nothing is known of these.
+ * How long the jobs of each entry point take. Failed attempts often end sooner than successful
+ * ones, and count only while no success is known.
  */
 export class JobTimes {
   readonly #done = new Map<string, JobTime>();

@@ -1,19 +1,18 @@
 import type { RunnablePosting } from "../../db/engine/leases.ts";
 import type { AttemptEnd, JobError } from "../../domain/attempt.ts";
-import type { End } from "../wire/protocol.ts";
+import type { EndDetails } from "../wire/protocol.ts";
 
 type Bounds = Pick<RunnablePosting, "maxResultBytes" | "maxOutputBytes">;
-type Ended = Omit<End, "position" | "isDone">;
 
-/** An error is kept whole up to so many bytes, whatever the limit of results is. */
+/** Errors up to this size are kept whole, whatever the limit of results is. */
 const errorBytes = 65_536;
 
-/** What may be kept of the end of an attempt, where its poster has limits (T4). */
+/** Cuts the end of an attempt to the limits of its poster (T4). */
 export function keptEnd(
   kind: AttemptEnd,
-  end: Ended,
+  end: EndDetails,
   { maxResultBytes, maxOutputBytes }: Bounds,
-): [AttemptEnd, Ended] {
+): [AttemptEnd, EndDetails] {
   let kept = end;
   if (maxOutputBytes !== null && end.output !== null) {
     const { stdout, stderr } = end.output;
@@ -48,7 +47,7 @@ function headline(text: string): string {
   return JSON.stringify({ name: short.toWellFormed(), message: long.toWellFormed() });
 }
 
-/** A worker may call anything JSON. */
+/** A worker may send anything instead of JSON. */
 function errorIn(text: string): Partial<JobError> {
   try {
     return (JSON.parse(text) ?? {}) as Partial<JobError>;
@@ -57,14 +56,14 @@ function errorIn(text: string): Partial<JobError> {
   }
 }
 
-/** The beginning and the end of a text, whole characters of it, in so many bytes. */
+/** The beginning and the end of a text, in whole characters, within a limit of bytes. */
 function cut(text: string | null, most: number): string | null {
   if (text === null || Buffer.byteLength(text) <= most) return text;
   const bytes = Buffer.from(text);
   const mark = `\n… (cut to ${most} bytes) …\n`;
   const room = most - Buffer.byteLength(mark);
   if (room <= 0) return null;
-  const isInside = (place: number) => ((bytes[place] ?? 0) & 0xc0) === 0x80;
+  const isInside = (offset: number) => ((bytes[offset] ?? 0) & 0xc0) === 0x80;
   let head = Math.floor(room / 2);
   let tail = bytes.length - (room - head);
   while (isInside(head)) head--;

@@ -1,22 +1,22 @@
 import type { LimitedPosting } from "../../db/engine/leases.ts";
 
-const leastSlackMs = 50;
-const mostSlackMs = 5_000;
+const slackMinMs = 50;
+const slackMaxMs = 5_000;
 
 /** What a pool knows of postings that have limits (P5). All times are on the performance clock. */
 export class Limits {
-  /** Until when postings are to be passed by. */
+  /** By posting, until when it is skipped. */
   readonly #until = new Map<number, number>();
-  #slackMs = 2 * leastSlackMs;
+  #slackMs = 2 * slackMinMs;
   #lateUntil = 0;
   #inTimeBy: number | null = null;
 
-  /** Forgets the postings that are worth a look by now. */
+  /** Forgets the postings that need not be skipped any more. */
   expire(now: number): void {
     for (const [id, until] of this.#until) if (until <= now) this.#until.delete(id);
   }
 
-  /** The postings not to be looked at yet. */
+  /** The postings to skip. */
   get skipped(): number[] {
     return [...this.#until.keys()];
   }
@@ -25,12 +25,12 @@ export class Limits {
     for (const { postingId, waitMs } of limited) this.#until.set(postingId, now + waitMs);
   }
 
-  /** Jobs of these have ended. True where one of them was passed by, and is worth a look now. */
+  /** Jobs of these postings have ended. True if one of the postings was skipped until now. */
   free(postingIds: readonly number[]): boolean {
     return postingIds.map((id) => this.#until.delete(id)).includes(true);
   }
 
-  /** How long until the first of them is worth a look, in ms; null where there is none. */
+  /** The time until a skipped posting may be claimed from, in ms; null if none is skipped. */
   nextMs(now: number): number | null {
     if (this.#until.size === 0) return null;
     return Math.max(Math.min(...this.#until.values()) - now, 1);
@@ -38,7 +38,7 @@ export class Limits {
 
   /**
    * How long a job of a posting with a rate may take from its claim to its start, in ms. The
-   * shorter, the closer to its rate the posting comes; but where they come too late, none starts.
+   * shorter, the closer to its rate the posting comes; but jobs that come too late do not start.
    */
   get slackMs(): number {
     return Math.round(this.#slackMs);
@@ -48,13 +48,13 @@ export class Limits {
   inTime(startBy: number): void {
     if (startBy === this.#inTimeBy) return;
     this.#inTimeBy = startBy;
-    this.#slackMs = Math.max(this.#slackMs * 0.9, leastSlackMs);
+    this.#slackMs = Math.max(this.#slackMs * 0.9, slackMinMs);
   }
 
   /** Of jobs that were claimed together and come too late together, one counts. */
   late(now: number): void {
     if (now < this.#lateUntil) return;
-    this.#slackMs = Math.min(this.#slackMs * 2, mostSlackMs);
+    this.#slackMs = Math.min(this.#slackMs * 2, slackMaxMs);
     this.#lateUntil = now + this.#slackMs;
   }
 }

@@ -31,10 +31,10 @@ export interface LinkOptions {
 /**
  * One connection to the database that is replaced when it does not answer: a server that is
  * stopped, or a firewall that drops packets, closes nothing, and a client would wait for ever. The
- * new one is to the next address, where there are several.
+ * new one goes to the next address, if there are several.
  */
 export class Link {
-  /** Was asked to close: what fails by that is of no interest any more. */
+  /** Was asked to close: errors that follow from that are of no interest. */
   isClosed = false;
   readonly #target: Target;
   readonly #options: LinkOptions;
@@ -42,8 +42,8 @@ export class Link {
   #db: Promise<Db> | null = null;
   #opening = new AbortController();
   readonly #bearing: Bearing;
-  /** Which of the target's addresses it tried last. */
-  #place = 0;
+  /** The index of the target's address that it tried last. */
+  #address = 0;
 
   constructor(target: Target, options: LinkOptions) {
     this.#target = target;
@@ -78,7 +78,7 @@ export class Link {
   }
 
   /**
-   * Gives the connection up for dead: what was asked on it is rejected, what is asked next gets a
+   * Gives the connection up for dead: its statements are rejected, and the next statement opens a
    * new one.
    */
   reset(): void {
@@ -90,7 +90,7 @@ export class Link {
   /** Gives the connection up: the next one is made where the other links have gone. */
   leave(): void {
     this.#opening.abort(new GivenUp());
-    this.#db?.then((db) => db.abort()).catch(() => {}); // never opened: whoever asked was told
+    this.#db?.then((db) => db.abort()).catch(() => {}); // never opened: the callers got the error
     this.#db = null;
   }
 
@@ -106,8 +106,8 @@ export class Link {
     this.#opening = new AbortController();
     const opened = openDatabase(this.#target, {
       connections: 1,
-      first: this.#bearing.place,
-      onTry: (place) => (this.#place = this.#bearing.place = place),
+      first: this.#bearing.address,
+      onTry: (address) => (this.#address = this.#bearing.address = address),
       signal: this.#opening.signal,
       ...(onNotify ? { onNotify } : {}),
     }).then((db) => this.#arrive(db));
@@ -129,6 +129,6 @@ export class Link {
 
   /** The next connection is to the next address, unless another link has gone there already. */
   #moveOn(): void {
-    if (this.#place === this.#bearing.place) this.#bearing.place++;
+    if (this.#address === this.#bearing.address) this.#bearing.address++;
   }
 }

@@ -6,7 +6,7 @@ const bytesMax = 64 * 1024 * 1024;
 const logAfterMs = 5_000;
 const logAgainMs = 60_000;
 
-/** How much a pool keeps of what ended and is not written. Above it, it starts no more jobs. */
+/** Limits the outcomes that wait to be written. At the limit a pool starts no more jobs. */
 export class OutcomeBound {
   #count = 0;
   #bytes = 0;
@@ -58,7 +58,7 @@ export class OutcomeBound {
   }
 }
 
-/** About so many bytes of memory: texts of Latin letters take one for each. */
+/** The size in memory, in bytes, estimated: a Latin letter takes one byte. */
 export function sizeOf({ result, error, stdout, stderr }: EndedAttempt): number {
   const length = (text: string | null) => (text === null ? 0 : text.length);
   return length(result) + length(error) + length(stdout) + length(stderr);

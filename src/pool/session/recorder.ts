@@ -77,7 +77,7 @@ export class Recorder {
     add(this.#byPosting, postingId, -1);
   }
 
-  /** The leases of which outcomes are still to be written. */
+  /** The leases that have outcomes left to be written. */
   get leases(): number[] {
     return [...this.#byLease.keys()];
   }
@@ -123,7 +123,7 @@ export class Recorder {
     return this.#flushing;
   }
 
-  /** Runs `work` while no outcome is being written, so that what is leased does not change. */
+  /** Runs `work` while no outcome is being written, so that the leases do not change. */
   exclusively<T>(work: () => Promise<T>): Promise<T> {
     const result = this.#turn.then(work);
     this.#turn = result.then(

@@ -31,7 +31,7 @@ export class Refusals {
   readonly #policy: AdmissionPolicy | null;
   readonly #codeWatch: CodeWatcher | null;
   readonly #known = new Map<number, Known>();
-  /** Until when routes are left out altogether (performance clock). */
+  /** By route, until when all its postings are skipped (performance clock). */
   readonly #skippedRoutes = new Map<number, number>();
   #refreshedAt = performance.now();
 
@@ -82,7 +82,7 @@ export class Refusals {
     return left;
   }
 
-  /** Forgets those that were resumed, or do not wait any more; all where other keys are trusted. */
+  /** Forgets postings that were resumed or have ended; all postings if the trusted keys changed. */
   async refresh(): Promise<void> {
     const now = performance.now();
     if (!this.isAny || now < this.#refreshedAt + refreshEveryMs) return;
@@ -101,7 +101,7 @@ export class Refusals {
     }
   }
 
-  /** Takes back what it said of postings whose code may be here by now. */
+  /** Retracts the refusals of postings whose code may be here by now. */
   async #retractMended(): Promise<void> {
     const mended = (await this.#codeWatch?.takeMended()) ?? [];
     if (mended.length === 0) return;

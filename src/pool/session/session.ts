@@ -60,8 +60,8 @@ export interface SessionListener extends Omit<HeartbeatListener, "takeReport">, 
 }
 
 /**
- * Everything that belongs to one row of the table `pool`. A pool that was declared lost (O1) goes on
- * with a new row, in a new session.
+ * Everything that belongs to one row of the table `pool`. A pool that was declared lost (O1) goes
+ * on with a new row, in a new session.
  */
 export class Session {
   readonly poolId: number;

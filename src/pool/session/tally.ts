@@ -3,10 +3,10 @@ import { bucketOf, durationLimits } from "../../db/dashboard/histogram.ts";
 import type { EndedAttempt } from "./outcome-batch.ts";
 
 const seconds = 60;
-/** So many first attempts between two beats are a sample of how long jobs wait. */
+/** The number of first attempts per beat that are sampled for how long jobs wait. */
 const sampleSize = 200;
 
-/** Counts what a pool records, for the dashboard: told with its beats, never for each job. */
+/** Counts the outcomes of a pool for the dashboard; reported with its beats, not job by job. */
 export class Tally {
   /** Attempts that ended, by the second of this process's performance clock, modulo 60. */
   readonly #recent: number[] = Array.from({ length: seconds }, () => 0);
@@ -16,8 +16,8 @@ export class Tally {
   /** These were recorded. */
   add(batch: readonly EndedAttempt[]): void {
     this.#forgetUntil(Math.floor(performance.now() / 1_000));
-    const place = this.#second % seconds;
-    this.#recent[place] = (this.#recent[place] ?? 0) + batch.length;
+    const index = this.#second % seconds;
+    this.#recent[index] = (this.#recent[index] ?? 0) + batch.length;
     const { durations } = this.#since;
     for (const ended of batch) {
       const bucket = bucketOf(ended.durationMs);
@@ -27,7 +27,7 @@ export class Tally {
     }
   }
 
-  /** What there is to tell since it was told before; `busy` workers have a job in hand. */
+  /** The report since the last one; `busy` workers have a job. */
   take(busy: number): PoolReport {
     const now = performance.now();
     this.#forgetUntil(Math.floor(now / 1_000));
@@ -54,8 +54,8 @@ export class Tally {
   #sample({ postingId, endedAt, durationMs }: EndedAttempt): void {
     const { starts } = this.#since;
     const seen = ++this.#since.firsts;
-    const place = seen <= sampleSize ? seen - 1 : Math.floor(Math.random() * seen);
-    if (place < sampleSize) starts[place] = { postingId, startedAt: endedAt - durationMs };
+    const index = seen <= sampleSize ? seen - 1 : Math.floor(Math.random() * seen);
+    if (index < sampleSize) starts[index] = { postingId, startedAt: endedAt - durationMs };
   }
 }
 

@@ -18,7 +18,7 @@ export class KeyNotFound extends PdoflowError {
   readonly exitCode = exitCodes.notFound;
 }
 
-/** What a key is called: the beginning of the digest of its public half. */
+/** The name of a key: the beginning of the digest of its public half. */
 export function keyId(key: KeyObject): string {
   const open = key.type === "public" ? key : createPublicKey(key);
   const der = open.export({ type: "spki", format: "der" });
@@ -75,7 +75,7 @@ function readPublicKey(file: string): KeyObject {
   const pem = textOfKey(file);
   if (pem.includes("PRIVATE KEY")) {
     throw new InvalidInput(file, [
-      "expected a public key, found a private one, which belongs to who signs alone",
+      "expected a public key, found a private one, which only its signer may have",
     ]);
   }
   return keyOf(file, () => createPublicKey(pem), "a public key of Ed25519");
@@ -97,7 +97,7 @@ function keyOf(file: string, make: () => KeyObject, expected: string): KeyObject
   try {
     key = make();
   } catch {
-    key = null; // told below: what OpenSSL says of it helps nobody
+    key = null; // reported below: the message of OpenSSL helps nobody
   }
   if (key?.asymmetricKeyType === "ed25519") return key;
   throw new InvalidInput(file, [
@@ -114,7 +114,7 @@ export interface ListedKey {
 }
 
 /**
- * The keys of a folder: each file NAME.pub, and those that the file `revoked` lists.
+ * The keys of a folder: each file NAME.pub; the file `revoked` lists revoked ones.
  *
  * @throws {KeyNotFound} there is no such folder.
  * @throws {InvalidInput} something in it is no key, or others could write there.
@@ -140,7 +140,7 @@ export function readKeyFolder(folder: string): ListedKey[] {
     });
 }
 
-/** Who can write there decides what is run. */
+/** Anyone who can write there decides which code runs. */
 function requireOwned(path: string): void {
   const { mode } = statSync(path);
   if ((mode & 0o022) === 0) return;

@@ -23,7 +23,7 @@ interface SignedPosting {
 }
 
 /** The jobs of a posting within one of its blocks. */
-interface Piece {
+interface SignedRange {
   postingId: number;
   form: Statement["arguments"]["form"];
   firstSeq: number;
@@ -38,7 +38,7 @@ class Refused extends Error {
 
 const keysReadEveryMs = 1_000;
 const postingsKept = 1_000;
-/** Blocks of which a pool has had a part: it may get the rest with its next claims. */
+/** Partly claimed blocks are kept: the rest may come with the next claims. */
 const blocksKept = 64;
 
 /** Lets a pool run only what one of its keys has signed, and as it was signed. */
@@ -69,7 +69,7 @@ export class SignaturePolicy implements AdmissionPolicy {
     return [...this.#keys.values()].filter(({ isRevoked }) => !isRevoked).length;
   }
 
-  /** What of these jobs is not to be run. */
+  /** Decides which of these jobs may run. */
   async check(jobs: readonly LeasedJob[], ask: AskDatabase): Promise<PolicyDecision> {
     this.#readKeysAgain();
     const refused = new Map<number, string>();
@@ -86,7 +86,7 @@ export class SignaturePolicy implements AdmissionPolicy {
         await this.#checkJobs(signed, own, ask);
       } catch (error) {
         if (!(error instanceof Refused)) throw error;
-        this.#signed.delete(id); // where it is resumed, all is looked at anew
+        this.#signed.delete(id); // if it is resumed, it is checked anew
         refused.set(id, error.message);
       }
     }
@@ -208,8 +208,8 @@ function statementOf(text: string): Statement {
 }
 
 /** The jobs of one posting, by block. */
-function piecesOf({ statement, blocks }: SignedPosting, jobs: readonly LeasedJob[]): Piece[] {
-  const pieces: Piece[] = [];
+function piecesOf({ statement, blocks }: SignedPosting, jobs: readonly LeasedJob[]): SignedRange[] {
+  const pieces: SignedRange[] = [];
   const { posting: postingId } = statement;
   const { form } = statement.arguments;
   let at = -1;

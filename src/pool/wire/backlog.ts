@@ -33,7 +33,7 @@ export class Backlog {
     return this.#lists.find((jobs) => jobs[0] !== undefined && isWanted(jobs[0]));
   }
 
-  /** Those that come last. */
+  /** The last list. */
   get last(): readonly LeasedJob[] {
     return this.#lists.at(-1) ?? [];
   }
@@ -48,7 +48,7 @@ export class Backlog {
     this.#add(jobs, 1);
   }
 
-  /** Takes up to so many of jobs that were found. */
+  /** Takes up to `count` of the jobs of a list that was found. */
   take(found: readonly LeasedJob[], count: number): LeasedJob[] {
     const at = this.#lists.findIndex((list) => list === found);
     const taken = this.#lists[at]?.splice(0, count) ?? [];
@@ -57,7 +57,7 @@ export class Backlog {
     return taken;
   }
 
-  /** Takes up to so many of the last. */
+  /** Takes up to `count` jobs from the end of the last list. */
   takeLast(count: number): LeasedJob[] {
     const last = this.#lists.at(-1) ?? [];
     const taken = last.splice(Math.max(last.length - count, 0));
@@ -78,19 +78,19 @@ export class Backlog {
   }
 }
 
-/** About so many bytes of memory: texts of Latin letters take one for each. */
+/** The size in memory, in bytes, estimated: a Latin letter takes one byte. */
 export function sizeOfArguments(jobs: readonly LeasedJob[]): number {
   let bytes = 0;
   for (const { args } of jobs) bytes += args.length;
   return bytes;
 }
 
-/** How many of the first jobs, at least one, have up to `mostBytes` of arguments together. */
-export function fitting(jobs: readonly LeasedJob[], count: number, mostBytes: number): number {
+/** How many of the first jobs, at least one, have up to `bytesMax` of arguments together. */
+export function fitting(jobs: readonly LeasedJob[], count: number, bytesMax: number): number {
   let bytes = 0;
   for (let i = 0; i < count; i++) {
     bytes += jobs[i]?.args.length ?? 0;
-    if (bytes > mostBytes) return Math.max(i, 1);
+    if (bytes > bytesMax) return Math.max(i, 1);
   }
   return count;
 }

@@ -4,7 +4,7 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** Variables that may hold a password or lead to one. */
 const database = /^(PG|DATABASE_URL$|PDOFLOW_(?!PROJECT$))/;
-/** What a program needs to run at all, what a batch system tells it, and what its libraries ask. */
+/** Variables that programs need, that batch systems set, and that numeric libraries read. */
 const usual = new RegExp(
   `^(${[
     ...["PATH", "LD_LIBRARY_PATH", "HOME", "USER", "LOGNAME", "SHELL", "TERM", "TMPDIR"],
@@ -20,7 +20,7 @@ const usual = new RegExp(
     ],
   ].join("|")})$`,
 );
-/** Batch systems have such as SLURM_JWT and PBS_JOBCOOKIE among theirs. */
+/** Batch systems set secrets such as SLURM_JWT and PBS_JOBCOOKIE. */
 const secret = /JWT|COOKIE|TOKEN|SECRET|PASSW|CREDENTIAL|KEY/;
 /** Is the pool's own: user code may need much memory for a while. */
 const own = "MIMALLOC_PURGE_DELAY";
@@ -42,7 +42,7 @@ export function parseEnv(text: string | undefined): string[] {
 }
 
 /**
- * The environment of processes that run user code: of ours what is usual and what `handsOn` names.
+ * The environment of processes that run user code: the usual variables, and those in `handsOn`.
  * Nothing leads to the database (rule 5).
  */
 export function workerEnvironment(
@@ -58,7 +58,7 @@ export function workerEnvironment(
     ([name]) => !database.test(name) && name !== own && (isUsual(name) || isNamed(name)),
   );
   return {
-    // Else Bun keeps what it made of large files below the home folder.
+    // Otherwise Bun writes its cache of large files below the home folder.
     BUN_RUNTIME_TRANSPILER_CACHE_PATH: "0",
     ...Object.fromEntries(kept),
     // A worker in a busy loop does not see that its pool is gone; this makes Bun end it.

@@ -7,7 +7,7 @@ export interface LeasedJob {
   mostRunning: number | null;
   posting: RunnablePosting;
   seq: number;
-  /** Its place in what was posted. */
+  /** Its index in its posting. */
   index: number;
   attempt: number;
   /**
@@ -31,7 +31,7 @@ export function alike(jobs: readonly LeasedJob[]): LeasedJob[][] {
   return lists;
 }
 
-/** Those of a lease with a limit are counted together, those with a time are late together. */
+/** Jobs of a lease with a limit are counted together; jobs with a deadline are late together. */
 const isAlike = (a: LeasedJob, b: LeasedJob) =>
   a.startBy === b.startBy &&
   (a.mostRunning === null ? b.mostRunning === null : a.leaseId === b.leaseId) &&

@@ -3,9 +3,9 @@ import { closeSync, constants, fstatSync, ftruncateSync, readSync } from "node:f
 import type { Tail } from "../../db/engine/follow.ts";
 import { createUnnamedFile } from "./unnamed-file.ts";
 
-/** What is kept of one stream of one job: so much of its beginning, and of its end. */
+/** This much is kept of the beginning, and of the end, of one stream of one job. */
 const keptBytes = 32 * 1024;
-/** While it runs, somebody who follows it sees so much at once. */
+/** The most that a viewer gets at once while the job runs. */
 const liveBytes = 16 * 1024;
 /** Between two jobs, a file that has grown beyond this is emptied. */
 const emptyAtBytes = 1024 * 1024;
@@ -15,7 +15,7 @@ const cutAtBytes = 64 * 1024 * 1024;
 /**
  * Makes a file without a name for a stream of a worker. A file and not a pipe: nothing has to read
  * along, what children of a job write is there in order, and what a worker wrote before it was
- * killed can still be read. Whoever writes appends.
+ * killed can still be read. All writes append.
  */
 export const createOutputFile = (): number => createUnnamedFile(constants.O_APPEND);
 
@@ -57,7 +57,7 @@ export function nextStart(file: number): number {
   return 0;
 }
 
-/** What was put aside of a file before it was emptied: its beginning, and its end just then. */
+/** The beginning and the end of a file, put aside before it was emptied. */
 export interface Cut {
   head: string;
   tail: string;
@@ -96,5 +96,5 @@ function read(file: number, from: number, length: number): Buffer {
   return buffer.subarray(0, size);
 }
 
-/** Text that PostgreSQL takes: what is no UTF-8 becomes U+FFFD, and NUL its picture. */
+/** Text that PostgreSQL accepts: invalid UTF-8 becomes U+FFFD, and NUL its picture. */
 const decode = (bytes: Buffer): string => bytes.toString("utf8").replaceAll("\0", "\u2400");

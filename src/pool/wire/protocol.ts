@@ -5,7 +5,7 @@ import { InvalidInput } from "../../domain/errors.ts";
 import { parse } from "../../domain/parse.ts";
 import type { KeepsOutput } from "../../domain/posting.ts";
 import type { LeasedJob } from "./leased-job.ts";
-import type { Piece } from "./spool.ts";
+import type { SpoolRange } from "./spool.ts";
 
 /** Which job it is. */
 export interface JobIdentity {
@@ -107,8 +107,8 @@ export type OutputRanges = [number, number, number, number];
 
 /** All that a command printed, to be printed by its run. */
 export interface WholeOutput {
-  stdout: Piece;
-  stderr: Piece;
+  stdout: SpoolRange;
+  stderr: SpoolRange;
 }
 
 /** The end of one attempt. */

@@ -32,16 +32,16 @@ export class Spool {
   }
 
   /** Copies the bytes of `file` between two offsets. The copy is made after this returns. */
-  copy(file: number, from: number, to: number): Piece {
+  copy(file: number, from: number, to: number): SpoolRange {
     const length = Math.max(to - from, 0);
-    if (length === 0) return new Piece(-1, 0, 0, Promise.resolve(), () => {});
+    if (length === 0) return new SpoolRange(-1, 0, 0, Promise.resolve(), () => {});
     const segment = this.#segment();
     const start = segment.size;
     segment.size += length;
     segment.pieces++;
     const ready = this.#copied.then(() => copyBytes(file, from, length, segment.file, start));
     this.#copied = ready.catch(() => {}); // whoever reads the piece gets the error
-    return new Piece(
+    return new SpoolRange(
       segment.file,
       start,
       length,
@@ -69,7 +69,7 @@ export class Spool {
 }
 
 /** Bytes in a spool. They are there until they were read, or it is disposed of. */
-export class Piece implements Disposable {
+export class SpoolRange implements Disposable {
   readonly length: number;
   readonly #file: number;
   readonly #start: number;

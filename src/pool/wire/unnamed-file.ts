@@ -21,7 +21,7 @@ export function createUnnamedFile(flags = 0): number {
   const path = join(tmpdir(), `pdoflow-${crypto.randomUUID()}`);
   const always = constants.O_RDWR | constants.O_CREAT | constants.O_EXCL;
   const file = openSync(path, always | flags, 0o600);
-  unlinkSync(path); // at once; who is killed before that leaves an empty file behind
+  unlinkSync(path); // at once; a process that is killed before leaves an empty file
   return file;
 }
 

@@ -7,7 +7,7 @@ import { provideVirtualPackage } from "./virtual-package.ts";
 
 const heartbeatTimeoutMs = 60_000;
 
-/** An entry point can't be used, as the process that tried to import it told. */
+/** An entry point can't be used, as the process found that tried to import it. */
 export class EntryPointUnusable extends PdoflowError {
   override readonly name = "EntryPointUnusable";
   readonly exitCode: ExitCode;
@@ -20,7 +20,7 @@ export class EntryPointUnusable extends PdoflowError {
   }
 }
 
-interface Verdict {
+interface EntryCheck {
   exitCode: ExitCode;
   message: string;
 }
@@ -37,27 +37,27 @@ export async function checkEntryPoint(
   root: string,
   entryPoint: EntryPoint,
 ): Promise<void> {
-  const verdict = Promise.withResolvers<Verdict>();
+  const check = Promise.withResolvers<EntryCheck>();
   const name = formatEntryPoint(entryPoint);
   const child = Bun.spawn([...program, "check-entry", root, name], {
-    env: workerEnvironment(env, ["*"]), // the code is of who posts it, and so are these
+    env: workerEnvironment(env, ["*"]), // the code belongs to the poster, and so do these
     stdin: "ignore",
     stdout: 2,
     stderr: "inherit",
     serialization: "json",
-    ipc: (message: Verdict) => verdict.resolve(message),
+    ipc: (message: EntryCheck) => check.resolve(message),
     onExit: (_child, code, signal) => {
       const how = signal === null ? `exit code ${code}` : String(signal);
       const message = `${name}: its import ended the process (${how}).`;
       // Whatever it said before it went came first, or comes within a moment.
-      setTimeout(() => verdict.resolve({ exitCode: exitCodes.usage, message }), 200);
+      setTimeout(() => check.resolve({ exitCode: exitCodes.usage, message }), 200);
     },
   });
   const timer = setTimeout(() => {
     const message = `${name}: its import did not end within ${heartbeatTimeoutMs / 1000} seconds.`;
-    verdict.resolve({ exitCode: exitCodes.usage, message });
+    check.resolve({ exitCode: exitCodes.usage, message });
   }, heartbeatTimeoutMs);
-  const { exitCode, message } = await verdict.promise;
+  const { exitCode, message } = await check.promise;
   clearTimeout(timer);
   child.kill("SIGKILL");
   await child.exited;
@@ -69,7 +69,7 @@ export async function answerEntryCheck(
   root: string,
   entryPoint: string,
   api: Record<string, unknown>,
-  answer: (verdict: Verdict) => void,
+  answer: (check: EntryCheck) => void,
 ): Promise<void> {
   provideVirtualPackage(api);
   try {

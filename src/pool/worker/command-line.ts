@@ -1,7 +1,7 @@
 import { exitCodes, PdoflowError } from "../../domain/errors.ts";
 import { didYouMean, similarNames } from "../../domain/similar.ts";
 
-/** What a command is run for: the values of one job, by place or by name. */
+/** The values that a command gets: those of one job, by index or by name. */
 export type CommandInput = readonly unknown[] | Readonly<Record<string, unknown>>;
 
 /** The entry point of jobs that are commands; run by the pool of a `pdoflow run` alone. */
@@ -73,7 +73,7 @@ function isOthers(name: string, before: string): boolean {
   return /[%@]$/.test(before) || awkStatements.includes(name); // %{http_code}, HEAD@{upstream}
 }
 
-/** What stands for the name between the braces; undefined where nothing does. */
+/** The value for the name between the braces; undefined if there is none. */
 function valueOf(
   name: string,
   input: CommandInput,

@@ -26,27 +26,27 @@ export interface ExecutedJob {
 export interface ExecuteOptions {
   program: readonly string[];
   env: Environment;
-  /** What the job sees of it beside what is usual. */
+  /** The names of more variables that the job sees. */
   handsOn: readonly string[];
   root: string;
   /** Where a debugger finds the process, as in "127.0.0.1:6499"; it waits for one. Null: none. */
   inspect: string | null;
   /** Whether what the job prints to stdout goes to stderr, since stdout has something else. */
   printsToStderr: boolean;
-  /** Tells of signals to this process, until the function that it returns is called. */
+  /** Calls `listener` for signals to this process, until the returned function is called. */
   onStopSignal: (listener: (signal: string) => void) => () => void;
 }
 
 /**
  * Runs a job in a process of its own that has our terminal, and waits for its end. Its environment
- * is that of a worker. Of a job that ended its process, how it did so is told as its error.
+ * is that of a worker. If a job ends its process, its error says how.
  */
 export async function executeJob(
   job: JobToExecute,
   { program, env, handsOn, root, inspect, printsToStderr, onStopSignal }: ExecuteOptions,
 ): Promise<ExecutedJob> {
   const startedAt = performance.now();
-  let told: ExecutedJob | null = null;
+  let result: ExecutedJob | null = null;
   const child = Bun.spawn([...program, "execute", root], {
     env: {
       ...workerEnvironment(env, handsOn),
@@ -54,9 +54,9 @@ export async function executeJob(
     },
     stdio: ["inherit", printsToStderr ? 2 : "inherit", "inherit"],
     serialization: "json",
-    ipc: (message: ExecutedJob) => (told = message),
+    ipc: (message: ExecutedJob) => (result = message),
   });
-  // Of Ctrl-C the terminal tells both.
+  // The terminal sends Ctrl-C to both.
   const stop = onStopSignal((signal) => signal !== "SIGINT" && child.kill("SIGTERM"));
   child.send(job);
   await child.exited;
@@ -65,7 +65,7 @@ export async function executeJob(
   const how = signalCode === null ? `with exit code ${exitCode}` : `by ${signalCode}`;
   const error = { name: "WorkerExited", message: `the job ended its process ${how}` };
   const durationMs = performance.now() - startedAt;
-  return told ?? { isDone: false, text: JSON.stringify(error), durationMs };
+  return result ?? { isDone: false, text: JSON.stringify(error), durationMs };
 }
 
 /** The child's side: runs the one job that it is sent, and says how it went. */
@@ -85,7 +85,7 @@ export async function answerExecute(
       ),
     onLog: (line) => void process.stderr.write(line),
   });
-  await fn.catch(() => {}); // importing takes its time, and is told as the job's failure
+  await fn.catch(() => {}); // an import takes time; its failure is the job's
   const startedAt = performance.now();
   const { isDone, text } = await attempt(fn, job.args, true, context);
   return { isDone, text, durationMs: performance.now() - startedAt };

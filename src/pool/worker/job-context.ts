@@ -4,28 +4,28 @@ import { type CurrentJob, noteText } from "../../job/current-job.ts";
 import { makeJobFolder, removeJobFolder } from "../wire/job-folder.ts";
 import type { JobIdentity, StopReason } from "../wire/protocol.ts";
 
-/** Progress is sent so often at most. */
+/** The shortest time between two reports of progress. */
 const progressEveryMs = 250;
 
-/** What a job says of its progress. */
-export interface Progress {
+/** The progress of a job, as it reports it. */
+export interface JobProgress {
   /** From 0 to 1. */
   share: number;
   note: string | null;
 }
 
-/** What is done with what a job says. */
+/** Receives the reports of a job. */
 export interface JobContextListener {
   /** It has asked for its signal. */
   onSignal(): void;
-  onProgress(progress: Progress): void;
+  onProgress(progress: JobProgress): void;
   /** A line for its stderr, with its end. */
   onLog(line: string): void;
 }
 
 /**
- * What `currentJob()` gives in one attempt. One is made for each, of which there may be 100,000 a
- * second: what costs anything is made when it is asked for.
+ * The return value of `currentJob()` in one attempt. There may be 100,000 attempts a second, so
+ * everything that costs time is made on demand.
  */
 export class JobContext implements CurrentJob {
   readonly #identify: () => JobIdentity;
@@ -35,7 +35,7 @@ export class JobContext implements CurrentJob {
   #stopped: Error | null = null;
   #isOver = false;
   #folder: string | null = null;
-  #next: Progress | null = null;
+  #next: JobProgress | null = null;
   #sentAt = -Infinity;
   #timer: ReturnType<typeof setTimeout> | undefined;
 

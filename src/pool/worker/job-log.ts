@@ -1,7 +1,7 @@
 const headChars = 32_768;
 const tailChars = 32_768;
 
-/** What a job has logged: the beginning and the end, where it is more than is kept. */
+/** The log of a job; of a long log, the beginning and the end. */
 export class JobLog {
   #head = "";
   #tail = "";
@@ -19,7 +19,7 @@ export class JobLog {
     this.#tail = this.#tail.slice(-tailChars);
   }
 
-  /** Without NUL, which the database does not take; null where nothing was logged. */
+  /** Without NUL, which the database does not accept; null if the log is empty. */
   get text(): string | null {
     const text =
       this.#cut > 0 ? `${this.#head}… ${this.#cut} characters …\n${this.#tail}` : this.#all;

@@ -13,10 +13,10 @@ class ResultTooLarge extends Error {
 }
 
 /**
- * What a job returned, encoded; null for undefined.
+ * The encoded return value of a job; null for undefined.
  *
  * @throws {UnencodableValue} it holds something that can't be encoded, such as a function.
- * @throws what a getter or a method `toJSON` of it throws.
+ * @throws any error of a getter or of a method `toJSON`.
  * @throws {ResultTooLarge} it is too large to be kept.
  */
 export function encodeResult(result: unknown): string | null {

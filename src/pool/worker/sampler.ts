@@ -3,11 +3,11 @@ import { join } from "node:path";
 
 import type { Profile, Stacks } from "../../db/engine/profiles.ts";
 
-type Frame = Profiler.ProfileNode["callFrame"];
+type StackFrame = Profiler.ProfileNode["callFrame"];
 
 const intervalUs = 1_000;
-/** Of one job so many stacks are told at most, each of so many characters. */
-const mostStacks = 500;
+/** The most stacks that are reported of one job, and the most characters of a stack. */
+const stacksMax = 500;
 const longestStack = 4_000;
 
 /** The folder of this program, whose frames are left out. */
@@ -19,7 +19,7 @@ export class Sampler {
   readonly #root: string;
   readonly #session = new Session();
 
-  /** Of the jobs a share in (0, 1] is sampled; files below `root` are told by their path in it. */
+  /** Samples this share of the jobs, in (0, 1]; names files below `root` by their relative path. */
   constructor(share: number, root: string) {
     this.#share = share;
     this.#root = root;
@@ -28,7 +28,7 @@ export class Sampler {
     this.#session.post("Profiler.setSamplingInterval", { interval: intervalUs });
   }
 
-  /** Begins to sample, if it is this job's turn: null where it is not. */
+  /** Begins to sample this job; null if it is not sampled. */
   begin(): { end: () => Promise<Profile> } | null {
     if (Math.random() >= this.#share) return null;
     this.#session.post("Profiler.start");
@@ -38,15 +38,15 @@ export class Sampler {
   /** @throws what the profiler has to say. */
   async #end(): Promise<Profile> {
     const profile = await new Promise<Profiler.Profile>((resolve, reject) => {
-      this.#session.post("Profiler.stop", (error, told) =>
-        error === null ? resolve(told.profile) : reject(error),
+      this.#session.post("Profiler.stop", (error, stopped) =>
+        error === null ? resolve(stopped.profile) : reject(error),
       );
     });
     return { jobs: 1, stacks: stacksIn(profile, (frame) => this.#name(frame)) };
   }
 
-  /** "name path:line"; null for what is not of the job: this program and the runtime. */
-  #name({ functionName, url, lineNumber }: Frame): string | null {
+  /** "name path:line"; null for frames of this program and of the runtime. */
+  #name({ functionName, url, lineNumber }: StackFrame): string | null {
     const path = url.replace(/^file:\/\//, "");
     if (path.startsWith("/$bunfs/") || path.startsWith(program)) return null;
     if (functionName === "(root)") return null;
@@ -57,10 +57,10 @@ export class Sampler {
   }
 }
 
-/** The stacks of a profile and how often each was found; what is outside of the job is left out. */
+/** The stacks of a profile, with their counts, without the frames outside of the job. */
 export function stacksIn(
   { nodes, samples = [] }: Profiler.Profile,
-  nameOf: (frame: Frame) => string | null,
+  nameOf: (frame: StackFrame) => string | null,
 ): Stacks {
   const parents = new Map<number, number>();
   const frames = new Map(nodes.map((node) => [node.id, node.callFrame]));
@@ -84,6 +84,6 @@ export function stacksIn(
     const stack = names.join("\n").slice(0, longestStack).toWellFormed().replaceAll("\0", "");
     if (stack !== "") stacks.set(stack, (stacks.get(stack) ?? 0) + count);
   }
-  const most = [...stacks].sort(([, a], [, b]) => b - a).slice(0, mostStacks);
+  const most = [...stacks].sort(([, a], [, b]) => b - a).slice(0, stacksMax);
   return Object.fromEntries(most);
 }

@@ -11,7 +11,7 @@ interface Slot {
   descriptor: PropertyDescriptor;
 }
 
-/** Properties of objects that are compared with what they were, and put back. */
+/** Properties of objects whose values are compared with earlier ones, and restored. */
 export class WatchedSlots {
   readonly #slots: Slot[] = [];
   /** Whether all of them are as they were. */
@@ -82,7 +82,7 @@ function comparison(slots: readonly Slot[]): () => boolean {
 const valueOf = (owner: object, key: string | symbol): unknown =>
   (owner as Record<string | symbol, unknown>)[key];
 
-/** What a worker reports with: each takes its nanoseconds after each job, so no more than that. */
+/** The globals that a worker needs to report. Each costs nanoseconds after each job: no more. */
 export const globalSlots = (): [object, (string | symbol)[]][] => [
   [
     globalThis,

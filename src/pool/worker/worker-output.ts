@@ -30,7 +30,7 @@ export class WorkerOutput {
     }
   }
 
-  /** After a job: what it printed, null where that is nothing or `isWanted` is false. */
+  /** After a job: its output; null if it is empty or not wanted. */
   collect(durationMs: number, isWanted: boolean): Output | null {
     if (!this.#hasPrinted && durationMs < lookAfterMs) return null;
     this.#hasPrinted = false;
@@ -40,8 +40,8 @@ export class WorkerOutput {
   }
 
   /**
-   * After a command: what it printed, to keep, and where all of it is. The files are not emptied
-   * here: the pool has to read them first.
+   * After a command: the output to keep, and the offsets of all its output. The files are not
+   * emptied here: the pool has to read them first.
    */
   collectWhole(isWanted: boolean): Output | null {
     const [outFrom, errFrom] = this.starts;
