@@ -55,7 +55,74 @@ export function explainJob(facts: JobFacts): string {
   }
 }
 
-function whyNot(facts: JobFacts): string {
+/** What is known of a posting, and of what may keep its jobs from running. */
+export interface PostingFacts extends Omit<
+  JobFacts,
+  "id" | "status" | "attempts" | "error" | "host"
+> {
+  isEnded: boolean;
+  jobs: JobCounts;
+}
+
+/** Where a posting stands, why nothing of it runs, how far it is, and what to do. */
+export function explainPosting(facts: PostingFacts): string {
+  const { posting, jobs, startsInMs } = facts;
+  const { id, state } = posting;
+  const reason = posting.reason ?? "no reason given";
+  if (state === "finished") {
+    const why = jobs.failed === 0 ? "" : ` See why: pdoflow failures ${id}.`;
+    return `posting ${id} has finished: ${endedJobs(jobs)}.${why}`;
+  }
+  if (state === "cancelled") return `posting ${id} is cancelled (${reason}). ${progress(jobs)}`;
+  const what = {
+    paused: () => `is paused (${reason}); go on with: pdoflow resume ${id}`,
+    errored_out: () =>
+      `was stopped (${reason}); see why: pdoflow failures ${id}; ` +
+      `after mending the cause: pdoflow resume ${id}`,
+    open: () => (startsInMs === null ? whyOpen(facts) : start(startsInMs)) + refusalOf(facts),
+  }[state]();
+  return `posting ${id} ${what}. ${progress(jobs)}`;
+}
+
+function whyOpen(facts: PostingFacts): string {
+  const { jobs, full } = facts;
+  const left = jobs.waiting + jobs.retrying;
+  if (jobs.running > 0) {
+    const limit = full === null || left === 0 ? "" : `, and is at its limit: ${limits(full)}`;
+    return `is running: pools have ${countJobs(jobs.running)} in hand${limit}`;
+  }
+  if (left === 0) return "has no jobs left to run, and is about to end";
+  const last = jobs.waiting > 0 ? { dueInMs: null } : {};
+  return whyNot({ ...facts, ...last, error: null, host: null });
+}
+
+/** How many of its jobs have ended. */
+function progress(jobs: JobCounts): string {
+  const all = sumOf(jobs);
+  const ended = jobs.done + jobs.failed + jobs.cancelled;
+  const has = ended === 1 ? "has" : "have";
+  if (ended === 0) return `None of its ${countJobs(all)} has ended.`;
+  return `${ended} of its ${countJobs(all)} ${has} ended: ${endedJobs(jobs)}.`;
+}
+
+/** As in "8 of its 10 jobs are done, 2 have failed". */
+function endedJobs(jobs: JobCounts): string {
+  const { done, failed, cancelled } = jobs;
+  const be = (count: number) => (count === 1 ? "is" : "are");
+  const texts = [`${done} of its ${countJobs(sumOf(jobs))} ${be(done)} done`];
+  if (failed > 0) texts.push(`${failed} ${failed === 1 ? "has" : "have"} failed`);
+  if (cancelled > 0) texts.push(`${cancelled} ${be(cancelled)} cancelled`);
+  return texts.join(", ");
+}
+
+const sumOf = (jobs: JobCounts) => Object.values(jobs).reduce((sum, count) => sum + count, 0);
+
+const countJobs = (count: number) => (count === 1 ? "1 job" : `${count.toLocaleString("en")} jobs`);
+
+/** What decides whether a job waits, and for what. */
+type WaitFacts = Omit<JobFacts, "id" | "status" | "attempts">;
+
+function whyNot(facts: WaitFacts): string {
   const { posting, route, dueInMs } = facts;
   if (posting.state === "paused" || posting.state === "errored_out") {
     const state = posting.state === "paused" ? "is paused" : "was stopped";
@@ -83,7 +150,7 @@ function whyNot(facts: JobFacts): string {
 }
 
 /** Others may run it all the same, so this is told beside what it waits for. */
-function refusalOf({ refusal, posting }: JobFacts): string {
+function refusalOf({ refusal, posting }: Pick<JobFacts, "refusal" | "posting">): string {
   if (refusal === null || posting.state !== "open") return "";
   return `; it was ${refusal}; after mending: pdoflow resume ${posting.id}`;
 }
@@ -136,13 +203,12 @@ function limits({ maxRunning, rateCount, rateMs }: NonNullable<JobFacts["full"]>
 }
 
 function queue({ higherPriority, samePriority }: JobFacts["ahead"]): string {
-  const jobs = (count: number) => (count === 1 ? "1 job" : `${count.toLocaleString("en")} jobs`);
-  if (higherPriority > 0) return `behind ${jobs(higherPriority)} of higher priority`;
-  if (samePriority > 0) return `behind ${jobs(samePriority)} posted before it`;
+  if (higherPriority > 0) return `behind ${countJobs(higherPriority)} of higher priority`;
+  if (samePriority > 0) return `behind ${countJobs(samePriority)} posted before it`;
   return "for a worker that is free: it is next";
 }
 
-function lastError({ error, host }: JobFacts): string {
+function lastError({ error, host }: Pick<JobFacts, "error" | "host">): string {
   if (error === null) return "";
   const where = host === null ? "" : ` on ${host}`;
   const line = (error.message.split("\n")[0] ?? "").replace(/\.$/, ""); // the sentence has its own

@@ -9,6 +9,8 @@ export interface Health extends PoolHealth {
   isPooled: boolean;
   /** By name, as `show` has them; null where the server knows none of that name. */
   settings: Readonly<Record<string, string | null>>;
+  /** Tablespaces of the queue in which a probe could not be written, with the server's reason. */
+  fullTablespaces: readonly { name: string; reason: string }[];
   connections: { used: number; most: number };
   /** The oldest transaction of the database, in transactions ago. */
   oldestTransaction: number;
@@ -36,6 +38,13 @@ export function findingsOf(health: Health, version: string): Finding[] {
   return [
     ...serverFindings(health),
     ...settingFindings(health.settings),
+    ...health.fullTablespaces.map(({ name, reason }) =>
+      problem(
+        "disk",
+        `writing 16 MiB failed in the tablespace ${name}: ${reason}`,
+        "free some space on the server's disk, or repair it",
+      ),
+    ),
     ...schemaFindings(health),
     ...tableFindings(health),
     ...blockerFindings(health),

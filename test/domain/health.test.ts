@@ -6,6 +6,7 @@ const well: Health = {
   serverVersion: 180_004,
   isReadOnly: false,
   isPooled: false,
+  fullTablespaces: [],
   settings: {
     ...{ fsync: "on", full_page_writes: "on", autovacuum: "on", track_counts: "on" },
     ...{ synchronous_commit: "on", statement_timeout: "0", transaction_timeout: null },

@@ -14,11 +14,12 @@ import { PdoflowCommand } from "../shell/command.ts";
 export class DoctorCommand extends PdoflowCommand {
   static override paths = [["doctor"]];
   static override usage = Command.Usage({
-    description: "look whether the server and the queue are well, and say what to do if not",
+    description: "check that the server and the queue are well, and say what to do if not",
     details: `
-      Looks at the server's version and settings, the schema and this role's rights to it, dead rows
-      and what keeps them, clocks, connections and pools. Changes nothing. Exit code 1 where there
-      is a problem; advice alone leaves it at 0.
+      Checks the server's version and settings, its disk, the schema and this role's rights to it,
+      dead rows and what keeps them, clocks, connections and pools. For the disk it writes 16 MiB
+      to a temporary table and rolls that back; it changes nothing. The exit code is 1 if there is a
+      problem, and 0 if there is only advice.
     `,
     examples: [["Is all well?", "$0 doctor"]],
   });

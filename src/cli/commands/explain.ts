@@ -1,31 +1,52 @@
 import { Command, Option } from "clipanion";
 
-import { readJobFacts } from "../../db/read/explain.ts";
+import type { Db } from "../../db/connection/connect.ts";
+import { readJobFacts, readPostingFacts } from "../../db/read/explain.ts";
 import { documents } from "../output/output-schemas.ts";
 import { exitCodes } from "../../domain/errors.ts";
-import { explainJob } from "../../domain/explain.ts";
+import { explainJob, explainPosting } from "../../domain/explain.ts";
+import { parseSelector, type Selector } from "../../domain/selector.ts";
 import { PdoflowCommand } from "../shell/command.ts";
 import { JobNotFound, jobNamed } from "../input/job-named.ts";
-import { findSelected } from "../input/select.ts";
+import { findSelected, PostingNotFound } from "../input/select.ts";
 
 export class ExplainCommand extends PdoflowCommand {
   static override paths = [["explain"]];
   static override usage = Command.Usage({
-    description: "say in one sentence why a job is not running, or how it ended",
-    examples: [["The eighth job of posting 42", "$0 explain 42/7"]],
+    description: "say why a posting or a job is not running, or how it ended",
+    examples: [
+      ["Posting 42 as a whole", "$0 explain 42"],
+      ["The eighth job of posting 42", "$0 explain 42/7"],
+    ],
   });
-  job = Option.String({ name: "posting/index" });
+  subject = Option.String({ name: "posting or posting/index" });
 
   async run() {
-    const { selector, index } = jobNamed(this.job);
+    const selector = parseSelector(this.subject);
     return await this.withDatabase(async (db) => {
-      const [posting] = await findSelected(db, [selector]);
-      const facts = posting && (await readJobFacts(db, posting.id, index));
-      if (!facts) throw new JobNotFound(this.job);
-      const { id: job, status } = facts;
-      if (this.json) this.printJson(documents.explain, { job, status, why: explainJob(facts) });
-      else this.show(explainJob(facts));
+      const { why, ...rest } = await (selector.indices === null
+        ? explainWhole(db, selector)
+        : explainOne(db, this.subject));
+      if (this.json) this.printJson(documents.explain, { ...rest, why });
+      else this.show(why);
       return exitCodes.ok;
     });
   }
+}
+
+async function explainWhole(db: Db, selector: Selector) {
+  const [selected] = await findSelected(db, [selector]);
+  const facts = selected && (await readPostingFacts(db, selected.id));
+  if (!facts) throw new PostingNotFound(selector);
+  const { id: posting, state: status } = facts.posting;
+  return { posting, job: null, status, why: explainPosting(facts) };
+}
+
+async function explainOne(db: Db, text: string) {
+  const { selector, index } = jobNamed(text);
+  const [selected] = await findSelected(db, [selector]);
+  const facts = selected && (await readJobFacts(db, selected.id, index));
+  if (!facts) throw new JobNotFound(text);
+  const { id: job, status } = facts;
+  return { posting: selected.id, job, status, why: explainJob(facts) };
 }

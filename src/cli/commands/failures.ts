@@ -2,10 +2,15 @@ import { Command, Option } from "clipanion";
 
 import type { Db } from "../../db/connection/connect.ts";
 import { retryFailed } from "../../db/engine/control.ts";
-import { type FailureGroup, mostFailures, readFailures } from "../../db/read/failures.ts";
+import {
+  type FailureGroup,
+  mostFailures,
+  readFailures,
+  readRetrying,
+} from "../../db/read/failures.ts";
 import { findOfRuns } from "../../db/engine/routes.ts";
 import { findPostings } from "../../db/read/snapshot.ts";
-import { readCounts } from "../../db/read/status.ts";
+import { readPostingCounts } from "../../db/read/status.ts";
 import { documents } from "../output/output-schemas.ts";
 import { exitCodes, InvalidInput, PdoflowError } from "../../domain/errors.ts";
 import type { PostingState } from "../../domain/posting.ts";
@@ -16,23 +21,27 @@ import { findSelected, findWholePostings, readSelectors } from "../input/select.
 
 interface Failures {
   id: number;
+  state: PostingState;
+  reason: string | null;
   failed: number;
-  /** Of a `pdoflow run`, which retry refuses. */
-  isOfRun: boolean;
-  groups: readonly FailureGroup[];
+  retrying: number;
+  groups: readonly Group[];
 }
 
-const retryCommand = (id: number, { fingerprint }: FailureGroup) =>
-  `pdoflow retry ${id} --group ${fingerprint}`;
+interface Group extends FailureGroup {
+  state: "failed" | "retrying";
+  /** Null if the jobs are being retried already, or if retry refuses them: those of a `run`. */
+  retryWith: string | null;
+}
 
 export class FailuresCommand extends PdoflowCommand {
   static override paths = [["failures"]];
   static override usage = Command.Usage({
-    description: "show why jobs of postings have failed, those alike as one",
+    description: "show why jobs of postings failed, grouped by error",
     details: `
-      By default of the newest posting. Failures are alike where the error has the same name and was
-      thrown at the same place, or, without a stack, has the same message but for its numbers. Only
-      failures that count: not of jobs that are being retried.
+      Without an argument, shows the newest posting. Errors form a group if they have the same name
+      and were thrown at the same line or, without a stack, have the same message apart from
+      numbers. Jobs that are being retried are in groups of their own, with their last error.
     `,
     examples: [
       ["Why posting 42 has failed", "$0 failures 42"],
@@ -53,37 +62,58 @@ export class FailuresCommand extends PdoflowCommand {
   }
 
   async #read(db: Db, ids: readonly number[]): Promise<Failures[]> {
-    const counts = await readCounts(db, ids);
+    const counts = new Map((await readPostingCounts(db, ids)).map((row) => [row.id, row]));
     const ofRuns = await findOfRuns(db, ids);
     const postings: Failures[] = [];
     for (const id of ids) {
-      postings.push({
-        id,
-        failed: counts.get(id)?.failed ?? 0,
-        isOfRun: ofRuns.includes(id),
-        groups: await readFailures(db, id),
-      });
+      const { state = "open", reason = null, failed = 0 } = counts.get(id) ?? {};
+      const retryOf = ({ fingerprint }: FailureGroup) =>
+        ofRuns.includes(id) ? null : `pdoflow retry ${id} --group ${fingerprint}`;
+      const final = (await readFailures(db, id)).map((group): Group => ({
+        ...group,
+        state: "failed",
+        retryWith: retryOf(group),
+      }));
+      const again = (state === "cancelled" ? [] : await readRetrying(db, id)).map(
+        (group): Group => ({ ...group, state: "retrying", retryWith: null }),
+      );
+      const retrying = again.reduce((sum, { count }) => sum + count, 0);
+      postings.push({ id, state, reason, failed, retrying, groups: [...final, ...again] });
     }
     return postings;
   }
 
-  #show({ id, failed, isOfRun, groups }: Failures): void {
+  #show({ id, state, reason, failed, retrying, groups }: Failures): void {
     const paint = this.paint("stdout");
-    this.say(`posting ${id}: ${failed === 0 ? "no jobs have" : jobsHave(failed)} failed`);
+    const again = retrying === 0 ? "" : `, ${retrying} ${beVerb(retrying)} being retried`;
+    this.say(`posting ${id}: ${failed === 0 ? "no jobs have" : jobsHave(failed)} failed${again}`);
+    if (state === "errored_out") {
+      this.say(
+        `posting ${id} was stopped: ${reason ?? "no reason given"}\n` +
+          `After mending the cause, run: pdoflow resume ${id}\n` +
+          "To allow more failures in a row, post with --stop-after N, or --stop-after 0 for any.",
+      );
+    }
     for (const group of groups) {
       const { fingerprint, count, error, index, attempt, host, firstAt, lastAt } = group;
       const [message = ""] = error.message.split("\n");
       const place = throwPlace(error.stack);
       const on = host === null ? "" : ` on ${host}`;
+      const isAgain = group.state === "retrying";
+      const next = group.retryWith ?? (isAgain ? "under way" : "give the run anew");
       this.show(
-        `${paint("bold", fingerprint)}  ${pluralize(count, "job")}  ` +
+        `${paint("bold", fingerprint)}  ${pluralize(count, "job")}` +
+          `${isAgain ? " being retried" : ""}  ` +
           `${paint("red", `${error.name}: ${message}`)}${place === null ? "" : `, at ${place}`}\n` +
           `  from ${firstAt.toISOString()} to ${lastAt.toISOString()}, ` +
           `such as ${id}/${index} in attempt ${attempt}${on}\n` +
-          (isOfRun ? "  retry: give the run anew" : `  retry: ${retryCommand(id, group)}`),
+          `  retry: ${next}`,
       );
     }
-    const seen = groups.reduce((sum, { count }) => sum + count, 0);
+    const seen = groups.reduce(
+      (sum, { state, count }) => sum + (state === "failed" ? count : 0),
+      0,
+    );
     if (seen === mostFailures && failed > seen) {
       this.say(`only the first ${seen.toLocaleString("en")} of them were looked at`);
     }
@@ -91,22 +121,22 @@ export class FailuresCommand extends PdoflowCommand {
 
   #printJson(postings: readonly Failures[]): void {
     this.printJson(documents.failures, {
-      postings: postings.map(({ id, failed, groups }) => ({
-        id,
-        failed,
+      postings: postings.map(({ groups, ...posting }) => ({
+        ...posting,
         groups: groups.map((group) => {
-          const { fingerprint, count, firstAt, lastAt, index, attempt, host } = group;
+          const { state, fingerprint, count, firstAt, lastAt, retryWith } = group;
+          const { index, attempt, host } = group;
           const { name, message, stack = null } = group.error;
           const error = { name, message, stack, place: throwPlace(stack ?? undefined) };
-          const example = { job: `${id}/${index}`, attempt, host, error };
-          const retryWith = retryCommand(id, group);
-          return { fingerprint, count, firstAt, lastAt, example, retryWith };
+          const example = { job: `${posting.id}/${index}`, attempt, host, error };
+          return { state, fingerprint, count, firstAt, lastAt, example, retryWith };
         }),
       })),
     });
   }
 }
 
+const beVerb = (count: number) => (count === 1 ? "is" : "are");
 const jobsHave = (count: number) => `${pluralize(count, "job")} ${count === 1 ? "has" : "have"}`;
 
 /** No pool would ever take a retry of it. */

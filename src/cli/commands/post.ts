@@ -11,6 +11,8 @@ import { type ExitCode, exitCodes, InvalidInput, NothingToPost } from "../../dom
 import { codeDigest } from "../../pool/entry/code-digest.ts";
 import { readSigningKey } from "../../pool/trust/keys.ts";
 import { pluralize } from "../output/pluralize.ts";
+import { CountedJobs } from "../input/counted-jobs.ts";
+import { type KeyDifferences, keyDifferences } from "../input/key-differences.ts";
 import type { JobSources } from "../input/job-sources.ts";
 import { PostingCommand } from "../input/posting-command.ts";
 import { Reading } from "../input/reading-progress.ts";
@@ -85,11 +87,27 @@ export class PostCommand extends PostingCommand {
     const signer = await this.#signer(entryPoint);
     const posting = { ...options, keepsResults: this.results, key, signer };
     const reading = new Reading(this, "posting", sources, this.progress);
-    const posted = await this.withDatabase((db) => {
-      const project = this.projectOf(entryPoint, db.target);
-      return insertPosting(db, { ...posting, project }, reading.batches(), sources.name);
-    }).finally(() => reading.end());
-    this.#tell(posted);
+    // Counted only where the key may be known: that takes some microseconds a job.
+    const counted = key === null ? null : new CountedJobs(reading.batches());
+    let posted;
+    try {
+      posted = await this.withDatabase(async (db) => {
+        const project = this.projectOf(entryPoint, db.target);
+        const done = await insertPosting(
+          db,
+          { ...posting, project },
+          counted ?? reading.batches(),
+          sources.name,
+        );
+        const known =
+          done.isNew || !counted ? null : await keyDifferences(db, done.id, posting, counted);
+        return { ...done, known };
+      });
+    } finally {
+      await counted?.close();
+      reading.end();
+    }
+    this.#tell(posted, posted.known);
     return this.wait ? await this.#wait(posted) : exitCodes.ok;
   }
 
@@ -124,12 +142,18 @@ export class PostCommand extends PostingCommand {
     return exitCodes.ok;
   }
 
-  #tell(posted: Posted): void {
-    const { id, jobCount, isNew } = posted;
-    if (this.json) this.#printDocument({ ...posted, calls: [] });
+  #tell({ id, jobCount, isNew }: Posted, known: KeyDifferences | null): void {
+    if (this.json) this.#printDocument({ id, jobCount, isNew, calls: [] });
     else this.print(String(id));
-    if (!isNew) {
-      this.say(`pdoflow post: posting ${id} has the key "${this.key ?? ""}": nothing was posted`);
+    if (known) {
+      const { isCancelled, differences } = known;
+      this.say(
+        `pdoflow post: posting ${id} has the key "${this.key ?? ""}": nothing was posted` +
+          (differences.length === 0
+            ? ""
+            : `. What you gave now differs: ${differences.join(", ")}`) +
+          (isCancelled ? `. Posting ${id} is cancelled: to post these jobs, use another key` : ""),
+      );
     } else if (this.context.isTerminal.stdout && !this.wait) {
       this.say(
         `posted ${pluralize(jobCount, "job")} for ${this.entryPoint} as posting ${id}\n` +

@@ -4,13 +4,16 @@ import type { Writable } from "node:stream";
 import { Command, Option } from "clipanion";
 import * as v from "valibot";
 
+import { type Db, errorCode } from "../../db/connection/connect.ts";
+import type { Target } from "../../db/connection/settings.ts";
 import { cancelPostings } from "../../db/engine/control.ts";
+import { readRoutes } from "../../db/engine/routes.ts";
 import type { JobBatch } from "../../db/posting/batches.ts";
 import { insertPosting } from "../../db/posting/insert.ts";
 import { type CommandInput, commandEntryPoint, commandOf } from "../../pool/worker/command-line.ts";
 import { documents } from "../output/output-schemas.ts";
 import { parseEntryPoint } from "../../domain/entry-point.ts";
-import { type ExitCode, exitCodes, InvalidInput } from "../../domain/errors.ts";
+import { type ExitCode, exitCodes, InvalidInput, PdoflowError } from "../../domain/errors.ts";
 import { bar, paceOf, roughTime, type Sample, withSample } from "../../domain/pace.ts";
 import { encodeArgs } from "../../job/values.ts";
 import { parseEnv } from "../../pool/wire/environment.ts";
@@ -95,15 +98,26 @@ export class RunCommand extends PostingCommand {
     };
     const reading = new Reading(this, "posting", sources, this.progress);
     const batches = isCommand ? commands(this.command, reading.batches()) : reading.batches();
-    const { id, jobCount, target } = await this.withDatabase(async (db) => ({
-      ...(await insertPosting(
-        db,
-        { ...posting, project: isCommand ? null : this.projectOf(entryPoint, db.target) },
-        batches,
-        sources.name,
-      )),
-      target: db.target,
-    })).finally(() => reading.end());
+    const { id, jobCount, target } = await this.withDatabase(async (db) => {
+      await requirePoolGrant(db);
+      const project = isCommand ? null : this.projectOf(entryPoint, db.target);
+      const posted = await insertPosting(db, { ...posting, project }, batches, sources.name);
+      return { ...posted, target: db.target };
+    }).finally(() => reading.end());
+    try {
+      return await this.#runJobs({ id, jobCount, target, run: posting.run }, maxWorkers);
+    } catch (error) {
+      await this.#abandon(id);
+      throw error;
+    }
+  }
+
+  async #runJobs(
+    { id, jobCount, target, run }: { id: number; jobCount: number; target: Target; run: string },
+    maxWorkers: number,
+  ): Promise<ExitCode> {
+    const { context } = this;
+    const isCommand = this.command.length > 0;
     const output = new RunOutput(!isCommand || this.keepOrder, (job) => this.#show(job));
     const worker = {
       ...{ program: context.program, runsCommands: isCommand, env: context.env },
@@ -116,7 +130,7 @@ export class RunCommand extends PostingCommand {
       const start = () =>
         Pool.start(target, {
           ...this.#poolDefaults(),
-          run: posting.run,
+          run,
           onEnded: (end) => output.add(end),
           log: (line) => this.#log(line),
           ...withWorkers(maxWorkers, worker, { reloads: false }),
@@ -175,6 +189,15 @@ export class RunCommand extends PostingCommand {
     } finally {
       offSignals();
       showing[Symbol.dispose]();
+    }
+  }
+
+  /** After an error: only this run could have run the jobs (R2). */
+  async #abandon(id: number): Promise<void> {
+    try {
+      await this.#cancel(id, "its run has failed");
+    } catch {
+      this.say(`posting ${id} is still open, and no other pool runs it: pdoflow cancel ${id}`);
     }
   }
 
@@ -246,6 +269,28 @@ export class RunCommand extends PostingCommand {
     }
     if (this.#isCut) return exitCodes.output;
     return failed > 0 || ended < jobCount ? exitCodes.jobsFailed : exitCodes.ok;
+  }
+}
+
+/** The role may post, but no pool of it would run what it has posted. */
+class RunNeedsPool extends PdoflowError {
+  override readonly name = "RunNeedsPool";
+  readonly exitCode = exitCodes.database;
+  constructor() {
+    super(
+      "pdoflow run needs a role that may run pools, and this role may not. Nothing was posted. " +
+        "Ask the owner of the schema for: pdoflow grant --role ROLE as pool --own. To have the " +
+        "jobs run by the pools of others, use: pdoflow post",
+    );
+  }
+}
+
+/** Asks what only roles with a grant for pools may ask. @throws {RunNeedsPool} */
+async function requirePoolGrant(db: Db): Promise<void> {
+  try {
+    await readRoutes(db, { run: crypto.randomUUID() });
+  } catch (error) {
+    throw errorCode(error) === "42501" ? new RunNeedsPool() : error;
   }
 }
 

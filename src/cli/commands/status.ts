@@ -8,7 +8,7 @@ import {
   readPools,
   readPostings,
 } from "../../db/read/snapshot.ts";
-import type { PostingFacts } from "../../db/read/explain.ts";
+import type { WaitingPosting } from "../../db/read/explain.ts";
 import { readCounts } from "../../db/read/status.ts";
 import { readSnapshot } from "../../db/dashboard/snapshot.ts";
 import { documents } from "../output/output-schemas.ts";
@@ -70,7 +70,7 @@ export class StatusCommand extends PdoflowCommand {
           root: this.context.cwd,
           ...db,
         });
-        const isShown = ({ route, pools }: PostingFacts) =>
+        const isShown = ({ route, pools }: WaitingPosting) =>
           !isAll || pools.length > 0 || !isOfProject(route, { project: own });
         for (const line of await obstacleLines(db, counted, isShown)) this.say(line);
         if (isAll) this.#showPools(pools);

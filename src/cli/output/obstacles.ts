@@ -1,5 +1,5 @@
 import type { Db } from "../../db/connection/connect.ts";
-import { type PostingFacts, readPostingFacts } from "../../db/read/explain.ts";
+import { type WaitingPosting, readWaitingPostings } from "../../db/read/explain.ts";
 import { obstacleOf } from "../../domain/explain.ts";
 import type { JobCounts } from "../../domain/posting.ts";
 
@@ -10,10 +10,10 @@ const mostNamed = 10;
 export async function obstacleLines(
   db: Db,
   postings: readonly { id: number; jobs: JobCounts }[],
-  isShown: (facts: PostingFacts) => boolean = () => true,
+  isShown: (facts: WaitingPosting) => boolean = () => true,
 ): Promise<string[]> {
   const waiting = postings.filter(({ jobs }) => jobs.waiting + jobs.retrying > 0);
-  const facts = await readPostingFacts(
+  const facts = await readWaitingPostings(
     db,
     waiting.map(({ id }) => id),
   );

@@ -119,9 +119,13 @@ export const documents = {
     postings: v.array(
       v.object({
         id,
+        state: PostingState,
+        reason: v.nullable(v.string()),
         failed: count,
+        retrying: count,
         groups: v.array(
           v.object({
+            state: v.picklist(["failed", "retrying"]),
             fingerprint: v.string(),
             count,
             firstAt: moment,
@@ -137,7 +141,8 @@ export const documents = {
                 stack: v.nullable(v.string()),
               }),
             }),
-            retryWith: v.string(),
+            /** Null if they are being retried already, or belong to a `run`. */
+            retryWith: v.nullable(v.string()),
           }),
         ),
       }),
@@ -221,7 +226,13 @@ export const documents = {
     result: v.unknown(),
     error: v.nullable(v.unknown()),
   }),
-  explain: document({ job: v.string(), status: JobStatus, why: v.string() }),
+  explain: document({
+    posting: id,
+    /** Null if the whole posting was asked about: then the status is its state. */
+    job: v.nullable(v.string()),
+    status: v.picklist([...JobStatus.options, "open", "paused", "errored_out", "finished"]),
+    why: v.string(),
+  }),
   prune: document({
     isDryRun: v.boolean(),
     postings: count,

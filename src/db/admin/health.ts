@@ -1,6 +1,7 @@
 import type { Health } from "../../domain/health.ts";
 import { texts } from "../connection/array.ts";
 import type { Db } from "../connection/connect.ts";
+import { probeTablespaces } from "./disk-probe.ts";
 import { migrations } from "./migration-list.ts";
 import { schemaVersion } from "./migrations.ts";
 import { findVacuumBlockers } from "./vacuum.ts";
@@ -11,7 +12,7 @@ const watched = [
   ...["statement_timeout", "synchronous_commit", "track_counts", "transaction_timeout"],
 ];
 
-/** Looks at a server and its queue, and changes nothing. `now` is this machine's clock. */
+/** Checks a server and its queue, and leaves nothing behind. `now` is this machine's clock. */
 export async function readHealth(db: Db, now: () => number): Promise<Health> {
   const clock = await compareClocks(db, now);
   const forbidden = await forbiddenThings(db);
@@ -22,6 +23,7 @@ export async function readHealth(db: Db, now: () => number): Promise<Health> {
     ...clock,
     isPooled: db.isPooled,
     settings: await readSettings(db),
+    fullTablespaces: await probeTablespaces(db),
     schema: {
       name: db.target.schema,
       version,

@@ -1,6 +1,7 @@
-import type { JobFacts } from "../../domain/explain.ts";
+import type { JobFacts, PostingFacts } from "../../domain/explain.ts";
 import { integers } from "../connection/array.ts";
 import type { Db } from "../connection/connect.ts";
+import { readCounts } from "./status.ts";
 
 /** The facts about the job at `index` of a posting; null if it does not exist. */
 export async function readJobFacts(
@@ -56,6 +57,36 @@ export async function readJobFacts(
   };
 }
 
+/** What is known of a posting; null if there is none of this number. */
+export async function readPostingFacts(db: Db, id: number): Promise<PostingFacts | null> {
+  const { sql, schema } = db;
+  type Row = Omit<PostingFacts, "pools" | "ahead" | "jobs"> & { priority: number | null };
+  const [row] = await sql<Row[]>`
+    select (p.ended_at is not null) as is_ended,
+      (select least(extract(epoch from min(due_at) - now()) * 1000, 1e12)::float8
+       from ${schema}.retry where posting_id = p.id) as due_in_ms,
+      (extract(epoch from p.run_at - now()) * 1000)::float8 as starts_in_ms,
+      json_build_object('id', p.id, 'state', p.state, 'reason', p.reason) as posting,
+      ${schema}.refusal_of(p.id) as refusal,
+      (select json_build_object('maxRunning', p.max_running, 'rateCount', p.rate_count,
+                                'rateMs', p.rate_ms)
+       from ${schema}.limit_room(p.id) r where r.jobs < 1) as full,
+      json_build_object('id', r.id, 'poster', r.poster, 'posterOs', r.poster_os,
+                        'needs', r.needs, 'run', r.run, 'project', r.project) as route,
+      (select max(effective_priority) from ${schema}.lane
+       where posting_id = p.id and state = 'open') as priority
+    from ${schema}.posting p join ${schema}.route r on r.id = p.route_id
+    where p.id = ${id}`;
+  const jobs = (await readCounts(db, [id])).get(id);
+  if (!row || !jobs) return null;
+  const { priority, ...facts } = row;
+  const ahead =
+    priority === null
+      ? { higherPriority: 0, samePriority: 0 }
+      : await countAhead(db, { postingId: id, priority });
+  return { ...facts, jobs, pools: await readScopes(db, id), ahead };
+}
+
 const readScopes = ({ sql, schema }: Db, postingId: number) => sql<JobFacts["pools"]>`
   select provides, posters, project, exists (
     select from ${schema}.refusal
@@ -64,13 +95,16 @@ const readScopes = ({ sql, schema }: Db, postingId: number) => sql<JobFacts["poo
   where state = 'up' and beat_at > clock_timestamp() - heartbeat_timeout_ms * interval '1 ms'`;
 
 /** An open posting, and the pools that are up. */
-export type PostingFacts = Pick<JobFacts, "route" | "pools" | "refusal"> & { id: number };
+export type WaitingPosting = Pick<JobFacts, "route" | "pools" | "refusal"> & { id: number };
 
 /** The open ones of these postings, each with the pools that are up. */
-export async function readPostingFacts(db: Db, ids: readonly number[]): Promise<PostingFacts[]> {
+export async function readWaitingPostings(
+  db: Db,
+  ids: readonly number[],
+): Promise<WaitingPosting[]> {
   if (ids.length === 0) return [];
   const { sql, schema } = db;
-  const postings = await sql<(Omit<PostingFacts, "pools"> & { refusers: number[] })[]>`
+  const postings = await sql<(Omit<WaitingPosting, "pools"> & { refusers: number[] })[]>`
     select p.id, ${schema}.refusal_of(p.id) as refusal,
       json_build_object('id', r.id, 'poster', r.poster, 'posterOs', r.poster_os,
                         'needs', r.needs, 'run', r.run, 'project', r.project) as route,

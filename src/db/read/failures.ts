@@ -1,3 +1,5 @@
+import type { PendingQuery, Row } from "postgres";
+
 import type { JobError } from "../../domain/attempt.ts";
 import type { Db } from "../connection/connect.ts";
 
@@ -18,10 +20,49 @@ export interface FailureGroup {
 export const mostFailures = 100_000;
 
 /** The failures of a posting that count, grouped by their fingerprint, the largest group first. */
-export const readFailures = ({ sql, schema }: Db, postingId: number) => sql<FailureGroup[]>`
-  with failed as materialized (
-    select seq, attempt, ended_at, lease_id, ${schema}.fingerprint(error) as fingerprint
-    from ${schema}.failed_jobs(${postingId}, 0, 2147483647) limit ${mostFailures}),
+export const readFailures = (db: Db, postingId: number) =>
+  readGroups(
+    db,
+    postingId,
+    db.sql`
+      select seq, attempt, ended_at, lease_id, ${db.schema}.fingerprint(error) as fingerprint
+      from ${db.schema}.failed_jobs(${postingId}, 0, 2147483647) limit ${mostFailures}`,
+  );
+
+/**
+ * The last failures of jobs that wait for another attempt or are in it, grouped in the same way.
+ * What was released may be both in a lease and waiting.
+ */
+export const readRetrying = (db: Db, postingId: number) =>
+  readGroups(
+    db,
+    postingId,
+    db.sql`
+      select distinct on (o.seq) o.seq, o.attempt, o.ended_at, o.lease_id,
+             ${db.schema}.fingerprint(o.error) as fingerprint
+      from (
+        select first_seq, end_seq, attempt from ${db.schema}.retry
+        where posting_id = ${postingId} and attempt > 1
+        union all
+        select r.first_seq, r.end_seq, r.attempt
+        from ${db.schema}.lease l cross join lateral
+          unnest(l.posting_ids, l.first_seqs, l.end_seqs, l.attempts)
+            as r (posting_id, first_seq, end_seq, attempt)
+        where l.active and ${postingId} = any (l.posting_ids) and r.posting_id = ${postingId}
+          and r.attempt > 1) again
+        join ${db.schema}.outcome o
+          on o.posting_id = ${postingId} and o.seq >= again.first_seq and o.seq < again.end_seq
+            and o.attempt = again.attempt - 1 and o.error is not null
+      where not exists (
+        select from ${db.schema}.outcome n
+        where n.posting_id = ${postingId} and n.seq = o.seq and n.attempt = again.attempt)
+      order by o.seq limit ${mostFailures}`,
+  );
+
+const readGroups = ({ sql, schema }: Db, postingId: number, failed: PendingQuery<Row[]>) => sql<
+  FailureGroup[]
+>`
+  with failed as materialized (${failed}),
   grouped as (
     select fingerprint, count(*)::integer as count, min(ended_at) as first_at,
            max(ended_at) as last_at, (array_agg(seq order by ended_at desc, seq))[1] as seq

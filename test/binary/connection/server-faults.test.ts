@@ -93,6 +93,10 @@ test.skipIf(!isRoot)(
       select (select count(*) from pdoflow.posting)::int as postings,
              (select count(*) from pdoflow.job)::int as jobs`;
       expect(row).toEqual({ postings: 0, jobs: 0 });
+      const doctor = await cli.runWith({ env: { PDOFLOW_DATABASE_URL: server.url } }, "doctor");
+      expect(doctor.code).toBe(1);
+      expect(doctor.out).toContain("problem: disk: writing 16 MiB failed in the tablespace small:");
+      expect(await sql`select from pg_class where relname like 'pdoflow_probe%'`).toHaveLength(0);
       await sql`alter table pdoflow.job_1 set tablespace pg_default`;
     } finally {
       Bun.spawnSync(["umount", "-l", disk]);

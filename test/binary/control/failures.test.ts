@@ -68,3 +68,37 @@ test("retry says what it expects, and what it left as it was", async () => {
   expect(await cli.run("retry", "7/1")).toMatchObject({ code: 4 });
   expect((await cli.run("retry", "1", "--failed")).err).toContain("it is cancelled: post it anew");
 });
+
+test("failures shows the errors of jobs that are being retried, and how to go on", async () => {
+  await using db = await freshDatabase();
+  using cli = await openQueueCli(db);
+  await cli.post([3, 13, 23, 7], "--max-attempts", "3", "--backoff", "1h", "--stop-after", "4");
+  await cli.drain();
+  const text = await cli.run("failures");
+  expect(text.err).toMatch(
+    /^posting 1: no jobs have failed, 4 are being retried\nposting 1 was stopped: 4 .*\n/,
+  );
+  expect(text.err).toContain("After mending the cause, run: pdoflow resume 1\n");
+  expect(text.err).toContain("--stop-after 0");
+  expect(text.out).toMatch(/^[0-9a-f]{8} {2}3 jobs being retried {2}RangeError: .*, at fn\.ts:4\n/);
+  expect(text.out).not.toContain("pdoflow retry");
+  const { postings } = documentOf("failures", (await cli.run("failures", "--json")).out);
+  expect(postings).toMatchObject([
+    {
+      ...{ id: 1, state: "errored_out", failed: 0, retrying: 4 },
+      groups: [
+        { state: "retrying", count: 3, example: { attempt: 1 }, retryWith: null },
+        { state: "retrying", count: 1, example: { job: "1/3" }, retryWith: null },
+      ],
+    },
+  ]);
+});
+
+test("failures gives no retry command for a posting of run, in JSON neither", async () => {
+  await using db = await freshDatabase();
+  using cli = await openQueueCli(db);
+  const run = await cli.run("run", "fn.ts#fn", "--each", "3", "--max-attempts", "1");
+  expect(run.code).toBe(1);
+  const { postings } = documentOf("failures", (await cli.run("failures", "--json")).out);
+  expect(postings).toMatchObject([{ failed: 1, groups: [{ state: "failed", retryWith: null }] }]);
+});

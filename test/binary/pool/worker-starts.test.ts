@@ -91,3 +91,15 @@ test("pool --once goes on with the workers that there are, where not all can be 
   expect(code).toBe(0);
   expect(await done(db)).toBe(200);
 });
+
+test("run cancels its posting when no worker can start", async () => {
+  await using db = await freshDatabase();
+  using cli = await openCli(db);
+  await cli.write("fn.ts", code);
+  const env = { TMPDIR: "/nonexistent" };
+  const run = await cli.runWith({ env }, "run", "fn.ts#fn", "--each", "1-2", "--no-check");
+  expect(run.code).toBe(71);
+  expect(await db.sql`select state, reason from pdoflow.posting`).toMatchObject([
+    { state: "cancelled", reason: "its run has failed" },
+  ]);
+});

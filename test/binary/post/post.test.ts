@@ -140,6 +140,33 @@ test("the same key gives the same posting, also to concurrent posters", async ()
   expect(other.err).toContain("belongs to posting");
 });
 
+test("a key that was posted before says in what the new posting differs", async () => {
+  await using db = await freshDatabase();
+  using cli = await openPosting(db);
+  const post = async (input: string, ...options: string[]) => {
+    const all = ["post", "f.ts#f", "--no-check", "--key", "night", ...options];
+    const { code, out, err } = await cli.runWith({ input }, ...all);
+    expect({ code, out }).toEqual({ code: 0, out: "1\n" });
+    return err;
+  };
+  expect(await post("[1]\n[2]\n", "--max-attempts", "5")).toBe("");
+  const known = 'pdoflow post: posting 1 has the key "night": nothing was posted';
+  expect(await post("[1]\n[2]\n", "--max-attempts", "5")).toBe(`${known}\n`);
+  expect(await post("[1]\n[3]\n", "--priority", "7")).toBe(
+    `${known}. What you gave now differs: other arguments, ` +
+      "--max-attempts 3 (posting 1: 5), --priority 7 (posting 1: 0)\n",
+  );
+  const jobs = "[1]\n".repeat(40_000);
+  expect(await post(jobs, "--max-attempts", "5")).toBe(
+    `${known}. What you gave now differs: 40,000 jobs (posting 1: 2)\n`,
+  );
+  await cli.run("cancel", "1");
+  expect(await post("[1]\n[2]\n", "--max-attempts", "5")).toBe(
+    `${known}. Posting 1 is cancelled: to post these jobs, use another key\n`,
+  );
+  expect(await count(db)).toEqual({ postings: 1, jobs: 2 });
+});
+
 test("a key of a posting that failed to be posted is free", async () => {
   await using db = await freshDatabase();
   using cli = await openPosting(db);

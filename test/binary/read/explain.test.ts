@@ -34,3 +34,35 @@ test("explain says why a job is not running, and how it ended", async () => {
   expect(await cli.run("explain", "9/9")).toMatchObject({ code: 4 });
   expect(await cli.run("explain", "nine")).toMatchObject({ code: 2 });
 });
+
+test("explain of a whole posting says how far it is, and why nothing of it runs", async () => {
+  await using db = await freshDatabase();
+  using cli = await openCli(db);
+  await cli.write(
+    "fn.ts",
+    `export function fn(i: number) { if (i === 1) throw new RangeError("too far"); return i; }`,
+  );
+  const explain = async (posting: string) => (await cli.run("explain", posting)).out;
+  const post = (...args: string[]) =>
+    cli.runWith({ input: "[[0],[1]]" }, "post", "fn.ts#fn", "-", ...args);
+  await post("--max-attempts", "1");
+  expect(await explain("1")).toBe(
+    "posting 1 waits because no pool is up; start one with: pdoflow pool. " +
+      "None of its 2 jobs has ended.\n",
+  );
+  await cli.run("pool", "--once", "--max-workers", "1");
+  expect(await explain("last")).toBe(
+    "posting 1 has finished: 1 of its 2 jobs is done, 1 has failed. " +
+      "See why: pdoflow failures 1.\n",
+  );
+  await post("--stop-after", "1", "--max-attempts", "3", "--backoff", "1h");
+  await cli.run("pool", "--once", "--max-workers", "1");
+  expect(await explain("2")).toMatch(
+    /^posting 2 was stopped \(1 .*\); see why: pdoflow failures 2; .*: pdoflow resume 2\. /,
+  );
+  await post("--name", "later", "--run-at", "2999-01-01T00:00:00Z");
+  expect(await explain("@later")).toMatch(/^posting 3 starts in \d+ days\. None of its 2 jobs/);
+  const json = JSON.parse((await cli.run("explain", "3", "--json")).out);
+  expect(json).toMatchObject({ posting: 3, job: null, status: "open" });
+  expect(await cli.run("explain", "9")).toMatchObject({ code: 4 });
+});

@@ -56,6 +56,15 @@ test("a poster posts, the cluster's pool runs it, and who may sees it", async ()
   expect(await out("bob", "list", "--all")).not.toContain("f.ts#f");
 }, 60_000);
 
+test("run of a poster who may run no pools is refused before anything is posted", async () => {
+  const run = await as("ada", "run", "f.ts#f", "--each", "1-2");
+  expect(run).toMatchObject({ code: 3, out: "" });
+  expect(run.err).toContain("Nothing was posted. Ask the owner of the schema for: pdoflow grant");
+  const open = await roles.db.sql`select from pdoflow.posting p join pdoflow.route r
+    on r.id = p.route_id where r.run <> ''`;
+  expect(open).toHaveLength(0);
+});
+
 test("a poster runs her own jobs at once, with a pool that may run no others", async () => {
   const adas = await out("ada", "post", "f.ts#f", "--args", "7");
   expect(await out("bob", "run", "f.ts#f", "--each", "4,5")).toBe("4\n5");
