@@ -14,9 +14,10 @@ begin
   end if;
 end $$;
 
+-- Adds a pool, whose p_process is {"host": "a", "pid": 1, "version": "0.1.0", "osUser": "ada"}.
 create function pdoflow.pool_register(
-  p_host text, p_pid integer, p_version text, p_os_user text, p_slots integer,
-  p_heartbeat_timeout_ms integer, p_provides jsonb, p_posters text[], p_project text default null
+  p_process jsonb, p_slots integer, p_heartbeat_timeout_ms integer, p_provides jsonb,
+  p_posters text[], p_project text default null
 ) returns bigint language plpgsql
 security definer set search_path = pg_catalog, pg_temp as $$
 declare
@@ -40,10 +41,11 @@ begin
       pdoflow.caller() using errcode = 'PF001';
   end if;
   insert into pdoflow.pool (host, pid, version, role, os_user, slots, heartbeat_timeout_ms,
-    provides,
-                            posters, project, serves_all)
-  values (left(p_host, 255), p_pid, left(p_version, 100), pdoflow.caller(), left(p_os_user, 100),
-          p_slots, p_heartbeat_timeout_ms, p_provides, p_posters, p_project, pdoflow.runs_all())
+                            provides, posters, project, serves_all)
+  values (left(p_process ->> 'host', 255), (p_process ->> 'pid')::integer,
+          left(p_process ->> 'version', 100), pdoflow.caller(),
+          left(p_process ->> 'osUser', 100), p_slots, p_heartbeat_timeout_ms, p_provides,
+          p_posters, p_project, pdoflow.runs_all())
   returning id into v_id;
   return v_id;
 end $$;

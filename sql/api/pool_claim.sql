@@ -1,10 +1,7 @@
 -- What pools call to get jobs, and to refuse postings.
 
 create function pdoflow.pool_claim(
-  p_pool bigint, p_routes integer[], p_oldest boolean,
-  p_entry_points text[], p_caps integer[], p_floors integer[],
-  p_cap integer, p_share double precision, p_skip bigint[], p_slack_ms integer,
-  p_read_most integer, p_separator text
+  p_pool bigint, p_options pdoflow.claim_options, p_read_most integer
 ) returns table (lease_id bigint, first_seq integer, end_seq integer, attempt integer,
                  wait_ms integer, most_running integer, posting_ids text, places text, args text,
                  posting json)
@@ -12,13 +9,12 @@ language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
 begin
   perform pdoflow.require_pool(p_pool);
-  if p_slack_ms not between 0 and 60000 then
-    raise exception 'expected 0 to 60000 ms of slack, found %', p_slack_ms
+  if p_options.slack_ms not between 0 and 60000 then
+    raise exception 'expected 0 to 60000 ms of slack, found %', p_options.slack_ms
       using errcode = 'PF002';
   end if;
-  return query select * from pdoflow.claim_jobs(
-    p_pool, pdoflow.served(p_routes), p_oldest, p_entry_points, p_caps, p_floors, p_cap, p_share,
-    p_skip, p_slack_ms, p_read_most, p_separator);
+  p_options.routes := pdoflow.served(p_options.routes);
+  return query select * from pdoflow.claim_jobs(p_pool, p_options, p_read_most);
 end $$;
 
 -- What a pool must know of postings to run their jobs, of those that the caller's may run.
@@ -51,14 +47,14 @@ end $$;
 -- The arguments of a range of jobs, and their indices, as they are stored now: of a posting that
 -- the caller's pools may run.
 create function pdoflow.pool_block(
-  p_posting bigint, p_first integer, p_end integer, p_separator text
+  p_posting bigint, p_first integer, p_end integer
 ) returns table (args text, indices text)
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 set jit = off set enable_seqscan = off as $$
 #variable_conflict use_column
 begin
   return query
-    select string_agg(j.args::text, p_separator order by j.seq),
+    select string_agg(j.args::text, pdoflow.separator() order by j.seq),
            string_agg(coalesce(j.index, j.seq)::text, ',' order by j.seq)
     from pdoflow.job j
     where j.posting_id = p_posting and j.seq >= p_first and j.seq < p_end

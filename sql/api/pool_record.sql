@@ -57,21 +57,15 @@ begin
   end if;
 end $$;
 
-create function pdoflow.pool_record(
-  p_pool bigint, p_count integer, p_leases bigint[], p_postings bigint[], p_seqs integer[],
-  p_attempts integer[], p_states pdoflow.outcome_state[], p_ages_us bigint[],
-  p_durations_us bigint[], p_pids integer[], p_results text[], p_errors text[],
-  p_delays_ms bigint[], p_let_go bigint[], p_stdouts text[], p_stderrs text[],
-  p_waited_us bigint
-) returns integer language plpgsql
+create function pdoflow.pool_record(p_pool bigint, p_batch pdoflow.outcome_batch)
+returns integer language plpgsql
 security definer set search_path = pg_catalog, pg_temp as $$
 begin
   perform pdoflow.require_pool(p_pool);
-  perform pdoflow.require_runnable(p_pool, p_postings);
-  perform pdoflow.require_kept(p_count, p_postings, p_results, p_errors, p_stdouts, p_stderrs);
-  return pdoflow.record(p_pool, p_count, p_leases, p_postings, p_seqs, p_attempts, p_states,
-                        p_ages_us, p_durations_us, p_pids, p_results, p_errors, p_delays_ms,
-                        p_let_go, p_stdouts, p_stderrs, p_waited_us);
+  perform pdoflow.require_runnable(p_pool, p_batch.postings);
+  perform pdoflow.require_kept(p_batch.count, p_batch.postings, p_batch.results, p_batch.errors,
+                               p_batch.stdouts, p_batch.stderrs);
+  return pdoflow.record(p_pool, p_batch);
 end $$;
 
 -- What is kept must be of these leases: else a pool could lease itself what it likes (L1).
@@ -91,9 +85,7 @@ begin
     where not coalesce(k.first_seq < k.end_seq, false)
       or k.end_seq - k.first_seq is distinct from (
       select sum(least(r.end_seq, k.end_seq) - greatest(r.first_seq, k.first_seq))
-      from pdoflow.lease l cross join lateral
-        unnest(l.posting_ids, l.first_seqs, l.end_seqs, l.attempts)
-          as r (posting_id, first_seq, end_seq, attempt)
+      from pdoflow.lease l cross join lateral pdoflow.ranges_of(l) as r
       where l.id = k.lease_id and l.pool_id = p_pool and r.posting_id = k.posting_id
         and r.attempt = k.attempt and r.first_seq < k.end_seq and k.first_seq < r.end_seq))
   then

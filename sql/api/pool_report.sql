@@ -2,17 +2,21 @@
 
 -- What a pool tells with its beat, for people.
 --   p_recent     attempts that ended in each of the last 60 seconds
---   p_durations  D2, of all attempts since it told before
+--   p_ended      {"done": 3, "failed": 1, "retried": 0}: attempts since the report before
+--   p_durations  C2, of all attempts since it told before
 --   p_postings, p_ages_us   of a sample of first attempts: when they started, that long ago
 --   p_limits_ms  the limits of the counts in p_durations
 create function pdoflow.pool_report(
-  p_pool bigint, p_busy integer, p_recent integer[], p_done integer, p_failed integer,
-  p_retried integer, p_durations integer[], p_postings bigint[], p_ages_us bigint[],
-  p_limits_ms double precision[]
+  p_pool bigint, p_busy integer, p_recent integer[], p_ended jsonb, p_durations integer[],
+  p_postings bigint[], p_ages_us bigint[], p_limits_ms double precision[]
 ) returns void language plpgsql
 security definer set search_path = pg_catalog, pg_temp
 set jit = off set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off as $$
 #variable_conflict use_column
+declare
+  v_done integer := p_ended ->> 'done';
+  v_failed integer := p_ended ->> 'failed';
+  v_retried integer := p_ended ->> 'retried';
 begin
   perform pdoflow.require_pool(p_pool);
   if greatest(cardinality(p_recent), cardinality(p_durations), cardinality(p_limits_ms)) > 60
@@ -23,9 +27,9 @@ begin
   update pdoflow.pool set busy = p_busy, recent = p_recent
   where id = p_pool and state in ('up', 'draining')
     and (busy, recent) is distinct from (p_busy, p_recent);
-  if p_done + p_failed + p_retried > 0 then
+  if v_done + v_failed + v_retried > 0 then
     insert into pdoflow.tally as t (pool_id, minute, done, failed, retried, durations, waits)
-    select p_pool, date_trunc('minute', now()), p_done, p_failed, p_retried, p_durations, array(
+    select p_pool, date_trunc('minute', now()), v_done, v_failed, v_retried, p_durations, array(
       select count(w.wait_ms)::integer
       from generate_series(0, cardinality(p_limits_ms)) as i (bucket) left join (
         select 1000 * extract(
@@ -67,9 +71,7 @@ begin
     as b (posting_id, seq, attempt, stdout, stdout_end, stderr, stderr_end)
   -- Of what it has leased alone.
   where length(b.stdout) < 100000 and length(b.stderr) < 100000 and exists (
-    select from pdoflow.lease l cross join lateral
-      unnest(l.posting_ids, l.first_seqs, l.end_seqs, l.attempts)
-        as r (posting_id, first_seq, end_seq, attempt)
+    select from pdoflow.lease l cross join lateral pdoflow.ranges_of(l) as r
     where l.pool_id = p_pool and l.active and r.posting_id = b.posting_id
       and r.attempt = b.attempt and r.first_seq <= b.seq and b.seq < r.end_seq)
   on conflict (posting_id, seq) do update

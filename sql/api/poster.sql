@@ -51,7 +51,8 @@ begin
          array_agg(size order by priority desc) as sizes into v_lanes
   from (select priority, count(*)::integer as size
         from unnest(v_priorities) as p (priority) group by priority) l;
-  select string_agg(value::text, e'\x1e' order by v_priorities[place] desc, place) as text,
+  select string_agg(value::text, pdoflow.separator()
+                    order by v_priorities[place] desc, place) as text,
          array_agg(place::integer - 1 order by v_priorities[place] desc, place) as indexes
   into v_jobs from jsonb_array_elements(p_args) with ordinality as a (value, place);
   select * into v_posted from pdoflow.post_batch(
@@ -133,7 +134,7 @@ begin
   end if;
   if coalesce(cardinality(p_args), 0) = 0 then return 0; end if;
   return pdoflow.add_jobs(p_posting, (
-    select string_agg(value::text, e'\x1e' order by place)
+    select string_agg(value::text, pdoflow.separator() order by place)
     from unnest(p_args) with ordinality as a (value, place)), null);
 end $$;
 

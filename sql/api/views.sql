@@ -22,9 +22,7 @@ select j.posting_id, j.seq, coalesce(j.index, j.seq) as index,
     when r.attempt = 1 then 'waiting'
     -- A failed job runs where it was retried by hand, which it can't be if all have ended (U2).
     when p.ended_at is null
-         and exists (select from pdoflow.lease l cross join lateral
-                       unnest(l.posting_ids, l.first_seqs, l.end_seqs, l.attempts)
-                         as u (posting_id, first_seq, end_seq, attempt)
+         and exists (select from pdoflow.lease l cross join lateral pdoflow.ranges_of(l) as u
                      where l.active and u.posting_id = j.posting_id
                        and u.first_seq <= j.seq and j.seq < u.end_seq
                        and u.attempt > coalesce(o.attempt, 0)) then 'running'
@@ -60,11 +58,9 @@ from pdoflow.posting p join pdoflow.route r on r.id = p.route_id
            coalesce(sum(released), 0) as released
     from pdoflow.progress where posting_id = p.id and p.ended_at is null) g
   cross join lateral (
-    select coalesce(sum(l.end_seq - coalesce(newest.lane_end_seq, l.first_seq)), 0) as beyond
-    from pdoflow.lane l left join lateral (
-      select lane_end_seq from pdoflow.lease
-      where lane_posting_id = l.posting_id and lane_priority = l.priority
-      order by lane_first_seq desc limit 1) newest on true
+    select coalesce(sum(l.end_seq - coalesce(newest.seq, l.first_seq)), 0) as beyond
+    from pdoflow.lane l
+      left join lateral pdoflow.lane_cursor(l.posting_id, l.priority) newest on true
     where l.posting_id = p.id and l.state <> 'closed' and p.ended_at is null) c
   cross join lateral (
     -- L4: of what is leased no more than that runs.

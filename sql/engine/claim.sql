@@ -35,26 +35,27 @@ begin
   end if;
 end $$;
 
+-- How a pool claims.
+--   routes        the routes that this pool may serve; if a null stands between two of them, the
+--                 routes after it have their turn later, at the same priority (T2)
+--   oldest        true: the oldest open lane instead of the one with the highest priority
+--   entry_points, caps, floors   by entry point, how many jobs at most and at least. If the cap is
+--                 0 and such jobs are first in line, nothing is claimed
+--   cap           how many at most of any other entry point (floor 1): the number of idle workers.
+--                 Of a posting with limits no more run at a time (L4)
+--   share         the share of the remaining jobs of a lane that one claim may take
+--   skip          postings to pass over: at a limit, or refused by this pool (H1)
+--   slack_ms      a job of a posting with a rate starts within this time, or is released
+create type pdoflow.claim_options as (
+  routes integer[], oldest boolean, entry_points text[], caps integer[], floors integer[],
+  cap integer, share double precision, skip bigint[], slack_ms integer);
+
 -- Takes the next jobs of the best lane, or due retries, for p_pool under one new lease, and
 -- returns its ranges; nothing where nothing can be claimed now. A row with a wait_ms and no lease
 -- is a posting that was passed by because it is at a limit (P5), for about so long; with a wait_ms
 -- of 0, because another claim was faster: claim again at once.
---   p_routes        the routes that this pool may serve; where a null stands between two of them,
---                   what comes after it has its turn later, at the same priority (T2)
---   p_oldest        true: the oldest open lane instead of the one with the highest priority
---   p_entry_points, p_caps, p_floors   by entry point, how many jobs at most and at least; where
---                   the cap is 0 and such jobs are first in line, nothing is claimed
---   p_cap           how many at most of an entry point that is not among them (floor 1): as many as
---                   there are idle workers. Of a posting with limits no more run at a time (L4)
---   p_share         the share of what remains in a lane that one claim may take
---   p_skip          postings to pass by: known to be at a limit, or refused by this pool (H1)
---   p_slack_ms      a job of a posting with a rate starts within so many ms or is released
-create function pdoflow.claim(
-  p_pool bigint, p_routes integer[], p_oldest boolean,
-  p_entry_points text[], p_caps integer[], p_floors integer[],
-  p_cap integer, p_share double precision,
-  p_skip bigint[] default '{}', p_slack_ms integer default 100
-) returns table (lease_id bigint, posting_id bigint, first_seq integer, end_seq integer,
+create function pdoflow.claim(p_pool bigint, p_options pdoflow.claim_options)
+returns table (lease_id bigint, posting_id bigint, first_seq integer, end_seq integer,
                  attempt integer, wait_ms integer, most_running integer)
 language plpgsql set plan_cache_mode = force_generic_plan
 set jit = off set enable_seqscan = off set enable_mergejoin = off set enable_hashjoin = off as $$
@@ -66,7 +67,6 @@ declare
   v_posting bigint;
   v_lease bigint;
   v_wait integer;
-  v_skip bigint[] := p_skip;
   v_waits boolean := true; -- no lock was taken yet but that of the pool
   v_takes_suspects boolean := true;
 begin
@@ -75,9 +75,11 @@ begin
   perform from pdoflow.pool where id = p_pool and state in ('up', 'draining') for key share;
   if not found then return; end if;
   for v_round in 1..100 loop
-    select * into v_lane from pdoflow.best_lane(p_routes, p_oldest, v_skip);
+    select * into v_lane from pdoflow.best_lane(
+      p_options.routes, p_options.oldest, p_options.skip);
     select * into v_retry
-    from pdoflow.due_retry(p_routes, v_skip, p_oldest, v_takes_suspects) where v_waits;
+    from pdoflow.due_retry(p_options.routes, p_options.skip, p_options.oldest, v_takes_suspects)
+    where v_waits;
     -- Y3: a pool has one suspect in hand at most, or it would not be known which one it was.
     -- Asked only then: the index of held leases is full of dead entries while an old snapshot is
     -- held, and "null and" something would look into it.
@@ -89,7 +91,7 @@ begin
     -- At the same priority and turn a retry goes first: its posting is the older one.
     v_is_retry := v_retry.posting_id is not null and (
       v_lane.posting_id is null
-      or case when p_oldest then v_retry.posting_id <= v_lane.posting_id
+      or case when p_options.oldest then v_retry.posting_id <= v_lane.posting_id
               else (v_retry.priority, -v_retry.turn)
                 >= (v_lane.effective_priority, -v_lane.turn) end);
     v_posting := case when v_is_retry then v_retry.posting_id else v_lane.posting_id end;
@@ -98,19 +100,17 @@ begin
     if v_wait is null then
       if v_is_retry then
         v_lease := pdoflow.claim_retries(p_pool, v_retry.route_id, v_retry.priority, v_posting,
-                                         v_retry.lost >= 2, p_entry_points, p_caps, p_cap,
-                                         p_slack_ms, v_skip);
+                                         v_retry.lost >= 2, p_options);
         v_waits := false;
         continue when v_lease is null; -- other pools are taking all that are due
       else
-        v_lease := pdoflow.claim_lane(p_pool, v_posting, v_lane.priority, p_entry_points, p_caps,
-                                      p_floors, p_cap, p_share, p_slack_ms, v_skip, v_waits);
+        v_lease := pdoflow.claim_lane(p_pool, v_posting, v_lane.priority, p_options, v_waits);
       end if;
       exit when v_lease >= 0;
       v_wait := case when v_lease = -1 then coalesce(pdoflow.limit_wait_ms(v_posting), 1)
                      else 0 end;
     end if;
-    v_skip := v_skip || v_posting;
+    p_options.skip := p_options.skip || v_posting;
     posting_id := v_posting;
     wait_ms := v_wait;
     return next;
@@ -119,8 +119,6 @@ begin
   return query
     select l.id, r.posting_id, r.first_seq, r.end_seq, r.attempt, null::integer,
            l.most_running
-    from pdoflow.lease l cross join lateral
-      unnest(l.posting_ids, l.first_seqs, l.end_seqs, l.attempts)
-        as r (posting_id, first_seq, end_seq, attempt)
+    from pdoflow.lease l cross join lateral pdoflow.ranges_of(l) r
     where l.id = v_lease;
 end $$;

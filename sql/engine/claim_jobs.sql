@@ -26,10 +26,7 @@ comment on view pdoflow.runnable is
 -- posting is that of the least of them. An empty text stands for arguments that are not read
 -- here, and for a job that is not there.
 create function pdoflow.claim_jobs(
-  p_pool bigint, p_routes integer[], p_oldest boolean,
-  p_entry_points text[], p_caps integer[], p_floors integer[],
-  p_cap integer, p_share double precision, p_skip bigint[], p_slack_ms integer,
-  p_read_most integer, p_separator text
+  p_pool bigint, p_options pdoflow.claim_options, p_read_most integer
 ) returns table (lease_id bigint, first_seq integer, end_seq integer, attempt integer,
                  wait_ms integer, most_running integer, posting_ids text, places text, args text,
                  posting json)
@@ -48,8 +45,7 @@ begin
          min(c.most_running) as most_running, sum(c.end_seq - c.first_seq) as jobs,
          min(c.posting_id) as least, max(c.posting_id) as greatest
   into v_claimed
-  from pdoflow.claim(p_pool, p_routes, p_oldest, p_entry_points, p_caps, p_floors, p_cap, p_share,
-                     p_skip, p_slack_ms) c;
+  from pdoflow.claim(p_pool, p_options) c;
   -- By the least and the greatest posting the server leaves out all other spans before it begins.
   v_first := v_claimed.least;
   v_last := v_claimed.greatest;
@@ -58,14 +54,14 @@ begin
       select r.lease_id, r.first_seq, r.end_seq, r.attempt, r.wait_ms,
              string_agg(r.posting_id::text, ',') as posting_ids,
              string_agg(r.place::text, ',') as places,
-             string_agg(j.args, p_separator) as args, min(r.posting_id) as least
+             string_agg(j.args, pdoflow.separator()) as args, min(r.posting_id) as least
       from unnest(v_claimed.leases, v_claimed.postings, v_claimed.firsts, v_claimed.ends,
                   v_claimed.attempts, v_claimed.waits) with ordinality
           as r (lease_id, posting_id, first_seq, end_seq, attempt, wait_ms, place)
         left join lateral (
           select coalesce(case when bool_and(s.is_small) then
-                   string_agg(case when s.is_small then j.args::text end, p_separator
-                              order by seq)
+                   string_agg(case when s.is_small then j.args::text end,
+                              pdoflow.separator() order by seq)
                  end, '') as args
           from pdoflow.job j cross join lateral (
             select v_claimed.jobs * pg_column_size(j.args)

@@ -6,9 +6,7 @@
 -- and the next one appended; that read is a statement of its own, after the lock, so that it sees
 -- the lease of whoever held the lock before.
 create function pdoflow.claim_lane(
-  p_pool bigint, p_posting bigint, p_priority integer,
-  p_entry_points text[], p_caps integer[], p_floors integer[],
-  p_cap integer, p_share double precision, p_slack_ms integer, p_skip bigint[],
+  p_pool bigint, p_posting bigint, p_priority integer, p_options pdoflow.claim_options,
   p_waits boolean
 ) returns bigint language plpgsql as $$
 #variable_conflict use_column
@@ -16,7 +14,7 @@ declare
   v_lane pdoflow.lane;
   v_entry_point text;
   v_is_limited boolean;
-  v_cap integer := p_cap;
+  v_cap integer := p_options.cap;
   v_floor integer := 1;
   v_ahead integer;
   v_most_running integer;
@@ -38,27 +36,26 @@ begin
   end if;
   if not found then return null; end if;
 
-  select lane_end_seq into v_cursor from pdoflow.lease
-  where lane_posting_id = p_posting and lane_priority = p_priority
-  order by lane_first_seq desc limit 1;
-  select coalesce(c.cap, p_cap), coalesce(c.floor, 1) into v_cap, v_floor
-  from unnest(p_entry_points, p_caps, p_floors) as c (entry_point, cap, floor)
+  select c.seq into v_cursor from pdoflow.lane_cursor(p_posting, p_priority) c;
+  select coalesce(c.cap, p_options.cap), coalesce(c.floor, 1) into v_cap, v_floor
+  from unnest(p_options.entry_points, p_options.caps, p_options.floors)
+    as c (entry_point, cap, floor)
   where c.entry_point = v_entry_point;
   v_ahead := v_cap;
-  v_cap := coalesce(v_cap, p_cap);
+  v_cap := coalesce(v_cap, p_options.cap);
   v_floor := coalesce(v_floor, 1);
-  if v_cap < 1 or v_is_limited and p_cap < 1 then return 0; end if;
+  if v_cap < 1 or v_is_limited and p_options.cap < 1 then return 0; end if;
 
   v_size := v_lane.end_seq - coalesce(v_cursor, v_lane.first_seq);
-  v_size := least(v_size, v_cap, greatest(v_floor, ceil(v_size * p_share), 1));
+  v_size := least(v_size, v_cap, greatest(v_floor, ceil(v_size * p_options.share), 1));
   if v_is_limited then
     select jobs, most_running into v_size, v_most_running
-    from pdoflow.permit_jobs(p_pool, p_posting, v_size, p_cap, v_ahead, p_slack_ms);
+    from pdoflow.permit_jobs(p_pool, p_posting, v_size, p_options.cap, v_ahead,
+                             p_options.slack_ms);
     if v_size < 1 then return -1; end if;
   elsif v_cursor is null and v_size = v_lane.end_seq - v_lane.first_seq then
-    return pdoflow.claim_whole_lanes(p_pool, v_lane.route_id, v_lane.effective_priority,
-      v_entry_point,
-                                     p_posting, p_priority, v_cap, v_floor, p_share, p_skip);
+    return pdoflow.claim_whole_lanes(p_pool, v_lane, v_entry_point, v_cap, v_floor,
+                                     p_options.share, p_options.skip);
   end if;
   v_cursor := coalesce(v_cursor, v_lane.first_seq);
   insert into pdoflow.lease (pool_id, lane_posting_id, lane_priority, lane_first_seq, lane_end_seq,
@@ -73,11 +70,11 @@ begin
   return v_lease;
 end $$;
 
--- Takes untouched lanes of one route, rank and entry point whole, as many as make a claim, under
--- one lease: single jobs posted one by one are claimed by the hundred. The first one is locked.
+-- Takes untouched lanes like p_first (of its route, effective priority and entry point) whole, as
+-- many as make a claim, under one lease: jobs posted one by one are claimed by the hundred. p_first
+-- is locked.
 create function pdoflow.claim_whole_lanes(
-  p_pool bigint, p_route integer, p_effective_priority integer, p_entry_point text,
-  p_first bigint, p_first_priority integer, p_cap integer, p_floor integer,
+  p_pool bigint, p_first pdoflow.lane, p_entry_point text, p_cap integer, p_floor integer,
   p_share double precision, p_skip bigint[]
 ) returns bigint language plpgsql as $$
 #variable_conflict use_column
@@ -93,8 +90,8 @@ begin
          array_agg(l.first_seq) as firsts, array_agg(l.end_seq) as ends
   into v_locked from (
     select posting_id, priority, first_seq, end_seq from pdoflow.lane
-    where route_id = p_route and state = 'open' and effective_priority = p_effective_priority
-      and posting_id >= p_first
+    where route_id = p_first.route_id and state = 'open'
+      and effective_priority = p_first.effective_priority and posting_id >= p_first.posting_id
       and posting_id <> all (p_skip)
     order by posting_id, priority desc limit 500 for no key update skip locked) l;
   -- A statement after the locks: a lane that has a lease by now is not untouched (L1).
@@ -113,7 +110,7 @@ begin
          array_agg(first_seq order by place), array_agg(end_seq order by place)
   into v_postings, v_priorities, v_firsts, v_ends
   from (select *, row_number() over (order by posting_id, priority desc) as place from free) free
-  where posting_id = p_first and priority = p_first_priority
+  where posting_id = p_first.posting_id and priority = p_first.priority
      or running_total <= least(p_cap, greatest(p_floor, ceil(total * p_share)));
 
   insert into pdoflow.lease (pool_id, posting_ids, first_seqs, end_seqs, attempts)

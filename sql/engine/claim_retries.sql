@@ -57,7 +57,7 @@ $$;
 -- taking. Null where none was left, 0 where the cap forbids it, -1 where a limit does.
 create function pdoflow.claim_retries(
   p_pool bigint, p_route integer, p_priority integer, p_posting bigint, p_suspect boolean,
-  p_entry_points text[], p_caps integer[], p_cap integer, p_slack_ms integer, p_skip bigint[]
+  p_options pdoflow.claim_options
 ) returns bigint language plpgsql as $$
 #variable_conflict use_column
 declare
@@ -82,18 +82,20 @@ begin
     and r.posting_id = p_posting and (r.lost >= 2) = p_suspect
   order by r.due_at, r.id limit 1;
   if not found then return null; end if;
-  select c.cap into v_left from unnest(p_entry_points, p_caps) as c (entry_point, cap)
+  select c.cap into v_left
+  from unnest(p_options.entry_points, p_options.caps) as c (entry_point, cap)
   where c.entry_point = v_entry_point;
   v_ahead := v_left;
-  v_left := coalesce(v_left, p_cap);
-  if v_left < 1 or v_is_limited and p_cap < 1 then return 0; end if;
+  v_left := coalesce(v_left, p_options.cap);
+  if v_left < 1 or v_is_limited and p_options.cap < 1 then return 0; end if;
   -- Two pools were lost with this range in hand: from now on one job a lease, so that the job that
   -- brings its pool down is known (Y3).
   if v_lost >= 2 then v_left := 1; end if;
   if v_is_limited then
     perform pdoflow.lock_permits(p_posting, true);
     select jobs, most_running into v_left, v_most_running
-    from pdoflow.permit_jobs(p_pool, p_posting, v_left, p_cap, v_ahead, p_slack_ms);
+    from pdoflow.permit_jobs(p_pool, p_posting, v_left, p_options.cap, v_ahead,
+                             p_options.slack_ms);
     if v_left < 1 then return -1; end if;
   end if;
 
@@ -102,7 +104,7 @@ begin
     select r.* from pdoflow.retry r join pdoflow.posting p on p.id = r.posting_id
     where r.route_id = p_route and r.priority = p_priority and r.due_at <= now()
       and p.entry_point = v_entry_point and (r.lost >= 2) = (v_lost >= 2)
-      and r.posting_id <> all (p_skip)
+      and r.posting_id <> all (p_options.skip)
       and case when v_is_limited then p.id = p_posting
                else coalesce(p.max_running, p.rate_count) is null end
     order by r.due_at, r.id limit least(v_left, 500) for update of r skip locked

@@ -102,11 +102,8 @@ begin
   into v_gone from gone;
   -- A statement after the locks: it sees the newest lease of each lane (L1).
   insert into pdoflow.progress (posting_id, cancelled, failed, retrying, released)
-  select l.posting_id, sum(l.end_seq - coalesce(e.lane_end_seq, l.first_seq)), 0, 0, 0
-  from pdoflow.lane l left join lateral (
-    select lane_end_seq from pdoflow.lease
-    where lane_posting_id = l.posting_id and lane_priority = l.priority
-    order by lane_first_seq desc limit 1) e on true
+  select l.posting_id, sum(l.end_seq - coalesce(e.seq, l.first_seq)), 0, 0, 0
+  from pdoflow.lane l left join lateral pdoflow.lane_cursor(l.posting_id, l.priority) e on true
   where l.posting_id = any (v_ids) and l.state <> 'closed' group by l.posting_id
   union all
   select posting_id, sum(end_seq - first_seq), 0,

@@ -16,8 +16,7 @@ create function pdoflow.limit_room(
         select count(*) from pdoflow.outcome o
         where o.posting_id = p_posting and o.seq >= r.first_seq and o.seq < r.end_seq
           and o.attempt = r.attempt))
-      from unnest(l.posting_ids, l.first_seqs, l.end_seqs, l.attempts)
-          as r (posting_id, first_seq, end_seq, attempt)
+      from pdoflow.ranges_of(l) as r
       where r.posting_id = p_posting))), 0) as jobs
     from pdoflow.lease l
     where l.active and p_posting = any (l.posting_ids)

@@ -95,6 +95,9 @@ begin
   end loop;
 end $$;
 
+-- Separates the arguments of jobs in one text; no JSON text contains it.
+create function pdoflow.separator() returns text language sql immutable return e'\x1e';
+
 -- Writes the jobs of a text with lists of arguments, separated by the character 30, that no JSON
 -- holds; returns how many.
 create function pdoflow.write_jobs(
@@ -108,7 +111,7 @@ begin
   p_most_bytes := least(p_most_bytes, 64 * 1024 * 1024);
   if octet_length(p_text) > p_most_bytes then
     select place into v_place
-    from string_to_table(p_text, e'\x1e') with ordinality as t (args, place)
+    from string_to_table(p_text, pdoflow.separator()) with ordinality as t (args, place)
     where octet_length(args) > p_most_bytes limit 1;
     if found then
       raise exception 'the arguments of job % have more than % bytes, the most that the role % may '
@@ -119,11 +122,11 @@ begin
   if p_indexes is null then
     insert into pdoflow.job (posting_id, seq, args)
     select p_posting, p_first + place - 1, args::json
-    from string_to_table(p_text, e'\x1e') with ordinality as t (args, place);
+    from string_to_table(p_text, pdoflow.separator()) with ordinality as t (args, place);
   else
     insert into pdoflow.job (posting_id, seq, index, args)
     select p_posting, p_first + place - 1, p_indexes[place], args::json
-    from string_to_table(p_text, e'\x1e') with ordinality as t (args, place);
+    from string_to_table(p_text, pdoflow.separator()) with ordinality as t (args, place);
   end if;
   get diagnostics v_jobs = row_count;
   if v_jobs <> cardinality(p_indexes) or array_position(p_indexes, null) is not null then

@@ -19,9 +19,7 @@ begin
   if cardinality(p_sums) > 8 then return false; end if;
   return not exists (
     select from unnest(p_sums) s where not exists (
-      select from pdoflow.lease l cross join lateral
-        unnest(l.posting_ids, l.first_seqs, l.end_seqs, l.attempts)
-          as r (posting_id, first_seq, end_seq, attempt)
+      select from pdoflow.lease l cross join lateral pdoflow.ranges_of(l) as r
       where l.id = any (p_held) and l.id = s.lease_id and r.posting_id = s.posting_id
         and r.attempt = s.attempt and r.first_seq <= s.first_seq and s.last_seq < r.end_seq));
 end $$;
@@ -42,9 +40,7 @@ set jit = off set enable_nestloop = off set enable_hashjoin = on as $$
 begin
   return array(
     with range as materialized (
-      select l.id, r.* from pdoflow.lease l cross join lateral
-        unnest(l.posting_ids, l.first_seqs, l.end_seqs, l.attempts)
-          as r (posting_id, first_seq, end_seq, attempt)
+      select l.id, r.* from pdoflow.lease l cross join lateral pdoflow.ranges_of(l) as r
       where l.id = any (p_held))
     select b.place
     from unnest(p_leases, p_postings, p_seqs, p_attempts) with ordinality
@@ -55,155 +51,121 @@ begin
         and r.first_seq <= b.seq and b.seq < r.end_seq));
 end $$;
 
--- Records ended attempts, at most one for each posting, seq and attempt (U1), only those whose
--- lease p_pool still holds (L2). Sent again after a lost answer it changes nothing.
---   p_count    how many outcomes there are; an array from p_leases to p_pids with one element
---              stands for as many like it
---   p_states   'retried' where another attempt follows, p_delays_ms later
---   p_ages_us  how long ago, by the pool's own clock, the attempt ended: no clock of a client
+-- A batch of ended attempts.
+--   count      how many there are; an array from leases to pids with one element stands for that
+--              many equal elements
+--   states     'retried' if another attempt follows, delays_ms later
+--   ages_us    how long ago the attempt ended, by the clock of the pool: no clock of a client
 --              enters the database
---   p_waited_us  how long ago they had these ages
---   p_let_go   leases that are complete with these outcomes
--- Returns how many were refused because their lease had been let go before.
-create function pdoflow.record(
-  p_pool bigint, p_count integer, p_leases bigint[], p_postings bigint[], p_seqs integer[],
-  p_attempts integer[], p_states pdoflow.outcome_state[], p_ages_us bigint[],
-  p_durations_us bigint[], p_pids integer[],
-  p_results text[], p_errors text[], p_delays_ms bigint[], p_let_go bigint[],
-  p_stdouts text[] default null, p_stderrs text[] default null, p_waited_us bigint default 0
-) returns integer language plpgsql
-set jit = off set enable_seqscan = off set enable_mergejoin = off set enable_hashjoin = off as $$
-#variable_conflict use_column
-declare
-  v_asked bigint[] := array(select distinct unnest(p_leases || p_let_go));
-  v_held bigint[];
-  v_cancelled bigint[];
-  v_sums pdoflow.outcome_sum[];
-  v_skip bigint[] := '{}'; -- places in the arrays of what is not written
-  v_is_again boolean := false;
-  -- The usual batch of short jobs: adding it up needs no more than the first and the last of them.
-  v_is_alike boolean := cardinality(p_leases) = 1 and cardinality(p_postings) = 1
-    and cardinality(p_attempts) = 1 and p_states = '{done}';
-  v_ages_from double precision := extract(epoch from now()) - p_waited_us / 1e6;
-  v_written integer;
-  v_refused integer := 0;
+--   let_go     leases that are complete with these outcomes
+--   waited_us  how long ago they had these ages
+create type pdoflow.outcome_batch as (
+  count integer, leases bigint[], postings bigint[], seqs integer[], attempts integer[],
+  states pdoflow.outcome_state[], ages_us bigint[], durations_us bigint[], pids integer[],
+  results text[], errors text[], delays_ms bigint[], let_go bigint[],
+  stdouts text[], stderrs text[], waited_us bigint);
+
+-- Locks those of these leases that p_pool still has (L2), and returns them. A rescue waits for this
+-- lock until the outcomes that are recorded under it are visible.
+create function pdoflow.lock_leases(p_pool bigint, p_asked bigint[]) returns bigint[]
+language plpgsql as $$
 begin
-  p_leases := pdoflow.repeated(p_leases, p_count);
-  p_postings := pdoflow.repeated(p_postings, p_count);
-  p_seqs := pdoflow.repeated(p_seqs, p_count);
-  p_attempts := pdoflow.repeated(p_attempts, p_count);
-  p_states := pdoflow.repeated(p_states, p_count);
-  p_ages_us := pdoflow.repeated(p_ages_us, p_count);
-  p_durations_us := pdoflow.repeated(p_durations_us, p_count);
-  p_pids := pdoflow.repeated(p_pids, p_count);
-  -- Where something will be refused, the pool's row is locked first, as a rescue does.
-  if exists (select from unnest(v_asked) as a (id) where not exists (
+  -- If something will be refused, the row of the pool is locked first, as a rescue does.
+  if exists (select from unnest(p_asked) as a (id) where not exists (
                select from pdoflow.lease l
                where l.id = a.id and case when l.active then l.pool_id end = p_pool)) then
     perform from pdoflow.pool where id = p_pool for no key update;
   end if;
-  -- A rescue waits for this lock until these outcomes are there to be seen by it.
-  v_held := array(select id from pdoflow.lease
-                  where id = any (v_asked) and case when active then pool_id end = p_pool
-                  order by id for no key update);
+  return array(select id from pdoflow.lease
+               where id = any (p_asked) and case when active then pool_id end = p_pool
+               order by id for no key update);
+end $$;
 
-  -- The batch is added up once, here, and nothing is looked up for each of its rows: nearly always
-  -- all are of leases that are held, and none was written before.
-  loop
-    if v_is_alike and cardinality(v_skip) = 0 then
-      v_sums := array(
-        select (p_leases[1], p_postings[1], p_attempts[1], min(seq), max(seq), count(*), count(*),
-                0, 0)::pdoflow.outcome_sum
-        from unnest(p_seqs) as seq);
-    else
-      v_sums := array(
-        select (lease_id, posting_id, attempt, min(seq), max(seq), count(*),
-                count(*) filter (where state = 'done'), count(*) filter (where state = 'failed'),
-                count(*) filter (where state = 'retried'))::pdoflow.outcome_sum
-        from (select unnest(p_leases) as lease_id, unnest(p_postings) as posting_id,
-                     unnest(p_seqs) as seq, unnest(p_attempts) as attempt,
-                     unnest(p_states) as state, generate_series(1, p_count) as place) b
-        where place <> all (v_skip)
-        group by lease_id, posting_id, attempt);
-    end if;
-
-    -- Locked in one order: the postings that may end whole here, and those that get retries, which
-    -- pausing and cancelling are then to see (Y2).
-    perform from pdoflow.posting where id = any (array(
-      select s.posting_id
-      from (select posting_id, sum(jobs) as jobs, sum(retried) as retried
-            from unnest(v_sums) group by posting_id) s
-        join pdoflow.posting p on p.id = s.posting_id
-      where s.retried > 0 or p.job_count <= s.jobs))
-    order by id for no key update;
-
-    -- Not only of a lease that is held, but of a job that it still has, not released (L2).
-    if cardinality(v_skip) = 0 and not pdoflow.are_covered(v_held, v_sums) then
-      v_skip := pdoflow.refused_places(v_held, p_leases, p_postings, p_seqs, p_attempts);
-      continue when cardinality(v_skip) > 0;
-    end if;
-    v_cancelled := array(
-      select p.id
-      from (select distinct posting_id from unnest(v_sums) where retried > 0) s
-        cross join lateral (
-          select id, state from pdoflow.posting where id = s.posting_id offset 0) p
-      where p.state = 'cancelled');
-
-    -- A batch that is sent again is rare, and "on conflict do nothing" costs as much as the rows.
-    -- No other writes these rows at the same time: the leases are locked.
-    begin
-      insert into pdoflow.outcome (posting_id, lease_id, ended_at, seq, attempt, worker_pid,
-                                   duration_ms, state, result, error, stdout, stderr)
-      select b.posting_id, b.lease_id, to_timestamp(v_ages_from - b.age_us / 1e6::double precision),
-             b.seq, b.attempt, b.worker_pid, b.duration_us / 1000.0::real,
-             case when b.state = 'retried' and b.posting_id = any (v_cancelled) then 'cancelled'
-                  else b.state end,
-             -- Kept with its keys in their order; but what jsonb refuses, the API could not read.
-             case when b.result::jsonb is not null then b.result::json end,
-             b.error::jsonb, b.stdout, b.stderr
-      -- In the list of a select, not in "from", where each array is first copied into a table.
-      from (select unnest(p_leases) as lease_id, unnest(p_postings) as posting_id,
-                   unnest(p_seqs) as seq, unnest(p_attempts) as attempt,
-                   unnest(p_states) as state, unnest(p_ages_us) as age_us,
-                   unnest(p_durations_us) as duration_us, unnest(p_pids) as worker_pid,
-                   unnest(p_results) as result, unnest(p_errors) as error,
-                   unnest(p_stdouts) as stdout, unnest(p_stderrs) as stderr,
-                   generate_series(1, p_count) as place) b
-      where b.place <> all (v_skip);
-      get diagnostics v_written = row_count;
-      exit;
-    exception when unique_violation then
-      if v_is_again then raise; end if; -- the same job twice in one batch
-      v_is_again := true;
-      v_skip := v_skip || array(
-        select b.place
-        from unnest(p_postings, p_seqs, p_attempts) with ordinality
-               as b (posting_id, seq, attempt, place)
-        where exists (select from pdoflow.outcome o
-                      where o.posting_id = b.posting_id and o.seq = b.seq
-                        and o.attempt = b.attempt));
-    end;
-  end loop;
-
-  if exists (select from unnest(v_sums) where retried > 0) then
-    insert into pdoflow.retry (posting_id, priority, route_id, first_seq, end_seq, attempt, due_at)
-    select b.posting_id, l.priority, l.route_id, b.seq, b.seq + 1, b.attempt + 1,
-           case p.state when 'open' then now() + b.delay_ms * interval '1 ms' else 'infinity' end
-    from unnest(p_postings, p_seqs, p_attempts, p_states, p_delays_ms) with ordinality
-        as b (posting_id, seq, attempt, state, delay_ms, place)
-      join pdoflow.posting p on p.id = b.posting_id
-      cross join lateral (
-        select effective_priority as priority, route_id from pdoflow.lane
-        where posting_id = b.posting_id and first_seq <= b.seq and b.seq < end_seq limit 1) l
-    where b.state = 'retried' and b.posting_id <> all (v_cancelled) and b.place <> all (v_skip)
-    order by b.place;
+-- Adds up a batch, but for the positions in p_skip. Done once, so that nothing is looked up for
+-- each outcome: nearly always all are of active leases, and none was written before.
+create function pdoflow.sums_of(p_batch pdoflow.outcome_batch, p_skip bigint[], p_is_alike boolean)
+returns pdoflow.outcome_sum[] language plpgsql as $$
+begin
+  -- The usual batch of short jobs: its first and last job are enough.
+  if p_is_alike and cardinality(p_skip) = 0 then
+    return array(
+      select (p_batch.leases[1], p_batch.postings[1], p_batch.attempts[1], min(seq), max(seq),
+              count(*), count(*), 0, 0)::pdoflow.outcome_sum
+      from unnest(p_batch.seqs) as seq);
   end if;
+  return array(
+    select (lease_id, posting_id, attempt, min(seq), max(seq), count(*),
+            count(*) filter (where state = 'done'), count(*) filter (where state = 'failed'),
+            count(*) filter (where state = 'retried'))::pdoflow.outcome_sum
+    from (select unnest(p_batch.leases) as lease_id, unnest(p_batch.postings) as posting_id,
+                 unnest(p_batch.seqs) as seq, unnest(p_batch.attempts) as attempt,
+                 unnest(p_batch.states) as state, generate_series(1, p_batch.count) as place) b
+    where place <> all (p_skip)
+    group by lease_id, posting_id, attempt);
+end $$;
 
+-- Writes the outcomes of a batch, but for the positions in p_skip; returns how many. Retries of
+-- cancelled postings are cancelled.
+create function pdoflow.insert_outcomes(
+  p_batch pdoflow.outcome_batch, p_skip bigint[], p_cancelled bigint[]
+) returns integer language plpgsql as $$
+#variable_conflict use_column
+declare
+  v_from double precision := extract(epoch from now()) - p_batch.waited_us / 1e6;
+  v_written integer;
+begin
+  insert into pdoflow.outcome (posting_id, lease_id, ended_at, seq, attempt, worker_pid,
+                               duration_ms, state, result, error, stdout, stderr)
+  select b.posting_id, b.lease_id, to_timestamp(v_from - b.age_us / 1e6::double precision),
+         b.seq, b.attempt, b.worker_pid, b.duration_us / 1000.0::real,
+         case when b.state = 'retried' and b.posting_id = any (p_cancelled) then 'cancelled'
+              else b.state end,
+         -- Written as json with its keys in their order; but jsonb must accept it for the API.
+         case when b.result::jsonb is not null then b.result::json end,
+         b.error::jsonb, b.stdout, b.stderr
+  -- In the list of a select, not in "from", where each array is first copied into a table.
+  from (select unnest(p_batch.leases) as lease_id, unnest(p_batch.postings) as posting_id,
+               unnest(p_batch.seqs) as seq, unnest(p_batch.attempts) as attempt,
+               unnest(p_batch.states) as state, unnest(p_batch.ages_us) as age_us,
+               unnest(p_batch.durations_us) as duration_us, unnest(p_batch.pids) as worker_pid,
+               unnest(p_batch.results) as result, unnest(p_batch.errors) as error,
+               unnest(p_batch.stdouts) as stdout, unnest(p_batch.stderrs) as stderr,
+               generate_series(1, p_batch.count) as place) b
+  where b.place <> all (p_skip);
+  get diagnostics v_written = row_count;
+  return v_written;
+end $$;
+
+-- Puts the jobs of a batch that have another attempt back into the queue.
+create function pdoflow.insert_retries(
+  p_batch pdoflow.outcome_batch, p_skip bigint[], p_cancelled bigint[]
+) returns void language plpgsql as $$
+#variable_conflict use_column
+begin
+  insert into pdoflow.retry (posting_id, priority, route_id, first_seq, end_seq, attempt, due_at)
+  select b.posting_id, l.priority, l.route_id, b.seq, b.seq + 1, b.attempt + 1,
+         case p.state when 'open' then now() + b.delay_ms * interval '1 ms' else 'infinity' end
+  from unnest(p_batch.postings, p_batch.seqs, p_batch.attempts, p_batch.states,
+              p_batch.delays_ms) with ordinality
+      as b (posting_id, seq, attempt, state, delay_ms, place)
+    join pdoflow.posting p on p.id = b.posting_id
+    cross join lateral (
+      select effective_priority as priority, route_id from pdoflow.lane
+      where posting_id = b.posting_id and first_seq <= b.seq and b.seq < end_seq limit 1) l
+  where b.state = 'retried' and b.posting_id <> all (p_cancelled) and b.place <> all (p_skip)
+  order by b.place;
+end $$;
+
+-- Counts what was recorded. A posting whose jobs all end in one batch needs no progress row, so
+-- that small postings are cheap.
+create function pdoflow.add_progress(p_sums pdoflow.outcome_sum[], p_cancelled bigint[])
+returns void language plpgsql as $$
+#variable_conflict use_column
+begin
   with total as (
     select posting_id, sum(done) as done, sum(failed) as failed, sum(jobs) as jobs,
-           coalesce(sum(retried) filter (where posting_id <> all (v_cancelled)), 0) as retried
-    from unnest(v_sums) group by posting_id),
-  -- A posting all of whose jobs end here needs no progress row: small postings are cheap.
+           coalesce(sum(retried) filter (where posting_id <> all (p_cancelled)), 0) as retried
+    from unnest(p_sums) group by posting_id),
   whole as (
     update pdoflow.posting p
     set done = t.done, failed = t.failed, cancelled = t.jobs - t.done - t.failed, ended_at = now(),
@@ -217,25 +179,105 @@ begin
   insert into pdoflow.progress (posting_id, done, failed, cancelled, retrying)
   select posting_id, done, failed, jobs - done - failed - retried, retried from total
   where posting_id not in (select id from whole);
+end $$;
 
-  if exists (select from unnest(v_sums) where failed > 0) then
-    perform pdoflow.note_failures(p_postings, p_seqs, p_states, p_ages_us, p_errors, v_skip);
-  end if;
-
-  update pdoflow.lease set active = false where id = any (p_let_go) and id = any (v_held);
-
-  if v_written < p_count then
-    select count(*) into v_refused
-    from unnest(p_leases, p_postings, p_seqs, p_attempts)
-      as b (lease_id, posting_id, seq, attempt)
-    where not exists (select from pdoflow.outcome o
-                      where o.posting_id = b.posting_id and o.seq = b.seq
-                        and o.attempt = b.attempt and o.lease_id = b.lease_id);
-    -- A rescue that has the row just now would wait for our leases, and we for it.
-    if v_refused > 0 then
-      update pdoflow.pool set refused = refused + v_refused
-      where id in (select id from pdoflow.pool where id = p_pool for no key update skip locked);
-    end if;
+-- Counts the outcomes of a batch that were refused, and adds them to the pool (O4).
+create function pdoflow.count_refused(p_pool bigint, p_batch pdoflow.outcome_batch)
+returns integer language plpgsql as $$
+#variable_conflict use_column
+declare
+  v_refused integer;
+begin
+  select count(*) into v_refused
+  from unnest(p_batch.leases, p_batch.postings, p_batch.seqs, p_batch.attempts)
+    as b (lease_id, posting_id, seq, attempt)
+  where not exists (select from pdoflow.outcome o
+                    where o.posting_id = b.posting_id and o.seq = b.seq
+                      and o.attempt = b.attempt and o.lease_id = b.lease_id);
+  -- A rescue that has the row at this moment would wait for our leases, and we for it.
+  if v_refused > 0 then
+    update pdoflow.pool set refused = refused + v_refused
+    where id in (select id from pdoflow.pool where id = p_pool for no key update skip locked);
   end if;
   return v_refused;
+end $$;
+
+-- Records ended attempts, at most one for each posting, seq and attempt (U1), and only if p_pool
+-- still has their lease (L2). Recording a batch again, after a lost answer, changes nothing.
+-- Returns how many were refused because their lease had been let go before.
+create function pdoflow.record(p_pool bigint, p_batch pdoflow.outcome_batch)
+returns integer language plpgsql
+set jit = off set enable_seqscan = off set enable_mergejoin = off set enable_hashjoin = off as $$
+#variable_conflict use_column
+declare
+  v_held bigint[];
+  v_cancelled bigint[];
+  v_sums pdoflow.outcome_sum[];
+  v_skip bigint[] := '{}'; -- positions in the arrays of outcomes that are not written
+  v_is_again boolean := false;
+  v_is_alike boolean := cardinality(p_batch.leases) = 1 and cardinality(p_batch.postings) = 1
+    and cardinality(p_batch.attempts) = 1 and p_batch.states = '{done}';
+  v_written integer;
+begin
+  p_batch.leases := pdoflow.repeated(p_batch.leases, p_batch.count);
+  p_batch.postings := pdoflow.repeated(p_batch.postings, p_batch.count);
+  p_batch.seqs := pdoflow.repeated(p_batch.seqs, p_batch.count);
+  p_batch.attempts := pdoflow.repeated(p_batch.attempts, p_batch.count);
+  p_batch.states := pdoflow.repeated(p_batch.states, p_batch.count);
+  p_batch.ages_us := pdoflow.repeated(p_batch.ages_us, p_batch.count);
+  p_batch.durations_us := pdoflow.repeated(p_batch.durations_us, p_batch.count);
+  p_batch.pids := pdoflow.repeated(p_batch.pids, p_batch.count);
+  v_held := pdoflow.lock_leases(
+    p_pool, array(select distinct unnest(p_batch.leases || p_batch.let_go)));
+  loop
+    v_sums := pdoflow.sums_of(p_batch, v_skip, v_is_alike);
+    -- Locked in one order: the postings that may end whole here, and those that get retries, which
+    -- pausing and cancelling then see (Y2).
+    perform from pdoflow.posting where id = any (array(
+      select s.posting_id
+      from (select posting_id, sum(jobs) as jobs, sum(retried) as retried
+            from unnest(v_sums) group by posting_id) s
+        join pdoflow.posting p on p.id = s.posting_id
+      where s.retried > 0 or p.job_count <= s.jobs))
+    order by id for no key update;
+    -- Not only of an active lease, but of a job that the lease still has, not released (L2).
+    if cardinality(v_skip) = 0 and not pdoflow.are_covered(v_held, v_sums) then
+      v_skip := pdoflow.refused_places(
+        v_held, p_batch.leases, p_batch.postings, p_batch.seqs, p_batch.attempts);
+      continue when cardinality(v_skip) > 0;
+    end if;
+    v_cancelled := array(
+      select p.id
+      from (select distinct posting_id from unnest(v_sums) where retried > 0) s
+        cross join lateral (
+          select id, state from pdoflow.posting where id = s.posting_id offset 0) p
+      where p.state = 'cancelled');
+    -- A batch that is sent again is rare, and "on conflict do nothing" costs as much as the rows.
+    -- No other writes these rows at the same time: the leases are locked.
+    begin
+      v_written := pdoflow.insert_outcomes(p_batch, v_skip, v_cancelled);
+      exit;
+    exception when unique_violation then
+      if v_is_again then raise; end if; -- the same job twice in one batch
+      v_is_again := true;
+      v_skip := v_skip || array(
+        select b.place
+        from unnest(p_batch.postings, p_batch.seqs, p_batch.attempts) with ordinality
+               as b (posting_id, seq, attempt, place)
+        where exists (select from pdoflow.outcome o
+                      where o.posting_id = b.posting_id and o.seq = b.seq
+                        and o.attempt = b.attempt));
+    end;
+  end loop;
+  if exists (select from unnest(v_sums) where retried > 0) then
+    perform pdoflow.insert_retries(p_batch, v_skip, v_cancelled);
+  end if;
+  perform pdoflow.add_progress(v_sums, v_cancelled);
+  if exists (select from unnest(v_sums) where failed > 0) then
+    perform pdoflow.note_failures(p_batch.postings, p_batch.seqs, p_batch.states, p_batch.ages_us,
+                                  p_batch.errors, v_skip);
+  end if;
+  update pdoflow.lease set active = false where id = any (p_batch.let_go) and id = any (v_held);
+  return case when v_written < p_batch.count then pdoflow.count_refused(p_pool, p_batch)
+              else 0 end;
 end $$;

@@ -1,5 +1,49 @@
 -- Releasing leased jobs that have not ended.
 
+-- The ranges of jobs of these leases that have no outcome, except for the ranges p_keep_; size is
+-- their number of jobs, state that of the posting.
+create function pdoflow.unfinished(
+  p_held bigint[], p_keep_leases bigint[], p_keep_postings bigint[], p_keep_firsts integer[],
+  p_keep_ends integer[]
+) returns table (posting_id bigint, attempt integer, lost integer, first_seq integer,
+                 end_seq integer, size bigint, state pdoflow.posting_state)
+language plpgsql as $$
+#variable_conflict use_column
+declare
+  v_least bigint;
+  v_most bigint;
+begin
+  -- With these the planner excludes all other spans in advance, with a join only at run time.
+  select min(u.id), max(u.id) into v_least, v_most
+  from pdoflow.lease l cross join lateral unnest(l.posting_ids) as u (id)
+  where l.id = any (p_held);
+  return query
+    with range as (
+      select row_number() over () as number, l.id as lease_id, l.lost, r.* from pdoflow.lease l
+        cross join lateral pdoflow.ranges_of(l) as r
+      where l.id = any (p_held)),
+    kept as (
+      select * from unnest(p_keep_leases, p_keep_postings, p_keep_firsts, p_keep_ends)
+        as k (lease_id, posting_id, first_seq, end_seq)),
+    waiting as (
+      select r.number, r.lost, r.posting_id, r.attempt, s.seq,
+             s.seq - row_number() over (partition by r.number order by s.seq) as island
+      -- For each range by itself: a join would read all outcomes of the posting in those spans.
+      from range r cross join lateral (
+        select seq from generate_series(r.first_seq, r.end_seq - 1) as u (seq)
+        except
+        select seq from pdoflow.outcome
+        where posting_id = r.posting_id and seq >= r.first_seq and seq < r.end_seq
+          and attempt = r.attempt and posting_id >= v_least and posting_id <= v_most) s
+      where not exists (select from kept k where k.lease_id = r.lease_id
+                          and k.posting_id = r.posting_id
+                          and k.first_seq <= s.seq and s.seq < k.end_seq))
+    select u.posting_id, u.attempt, u.lost, min(u.seq), max(u.seq) + 1, count(*),
+           -- Not a join: the planner expects many ranges, and reads all postings.
+           (select state from pdoflow.posting where id = u.posting_id)
+    from waiting u group by u.number, u.posting_id, u.attempt, u.lost, u.island;
+end $$;
+
 -- Gives back what is unfinished of leases of p_pool, except for the ranges p_keep_, which stay
 -- leased: puts the other jobs without an outcome back into the queue with their attempt unused
 -- and lets go of the leases of which nothing is kept (L3). Returns how many jobs went back.
@@ -11,8 +55,6 @@ create function pdoflow.release(
 #variable_conflict use_column
 declare
   v_held bigint[];
-  v_least bigint;
-  v_most bigint;
   v_back record;
 begin
   -- A statement of its own: it waits for outcomes that are being recorded, the next one sees them.
@@ -22,39 +64,9 @@ begin
   perform from pdoflow.posting where id = any (
     array(select unnest(posting_ids) from pdoflow.lease where id = any (v_held)))
   order by id for share;
-  -- By these the server leaves out all other spans before it begins, by a join only later.
-  select min(u.id), max(u.id) into v_least, v_most
-  from pdoflow.lease l cross join lateral unnest(l.posting_ids) as u (id)
-  where l.id = any (v_held);
-
-  with range as (
-    select row_number() over () as number, l.id as lease_id, l.lost, r.* from pdoflow.lease l
-      cross join lateral unnest(l.posting_ids, l.first_seqs, l.end_seqs, l.attempts)
-        as r (posting_id, first_seq, end_seq, attempt)
-    where l.id = any (v_held)),
-  kept as (
-    select * from unnest(p_keep_leases, p_keep_postings, p_keep_firsts, p_keep_ends,
-                         p_keep_attempts)
-      as k (lease_id, posting_id, first_seq, end_seq, attempt)),
-  unfinished as (
-    select r.number, r.lost, r.posting_id, r.attempt, s.seq,
-           s.seq - row_number() over (partition by r.number order by s.seq) as island
-    -- For each range by itself: a join would read all outcomes of the posting, of the spans told.
-    from range r cross join lateral (
-      select seq from generate_series(r.first_seq, r.end_seq - 1) as u (seq)
-      except
-      select seq from pdoflow.outcome
-      where posting_id = r.posting_id and seq >= r.first_seq and seq < r.end_seq
-        and attempt = r.attempt and posting_id >= v_least and posting_id <= v_most) s
-    where not exists (select from kept k where k.lease_id = r.lease_id
-                        and k.posting_id = r.posting_id
-                        and k.first_seq <= s.seq and s.seq < k.end_seq)),
-  island as (
-    select u.posting_id, u.attempt, u.lost, min(u.seq) as first_seq, max(u.seq) + 1 as end_seq,
-           count(*) as size,
-           -- Not a join: the planner takes the islands for many, and reads all postings.
-           (select state from pdoflow.posting where id = u.posting_id) as state
-    from unfinished u group by u.number, u.posting_id, u.attempt, u.lost, u.island),
+  with island as (
+    select * from pdoflow.unfinished(v_held, p_keep_leases, p_keep_postings, p_keep_firsts,
+                                     p_keep_ends)),
   back as (
     insert into pdoflow.retry (posting_id, priority, route_id, first_seq, end_seq, attempt,
                                due_at, lost)

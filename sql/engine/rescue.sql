@@ -49,20 +49,19 @@ returns integer language plpgsql as $$
 declare
   v_lost record;
 begin
-  select count(*)::integer as jobs, pdoflow.record(
-    p_pool, count(*)::integer, array_agg(s.lease_id), array_agg(s.posting_id), array_agg(s.seq),
+  select count(*)::integer as jobs, pdoflow.record(p_pool, row(
+    count(*), array_agg(s.lease_id), array_agg(s.posting_id), array_agg(s.seq),
     array_agg(s.attempt),
     array_agg((case when s.attempt < p.max_attempts then 'retried' else 'failed' end)
                 ::pdoflow.outcome_state),
     '{0}', '{0}', '{0}',
     array_agg(null::text),
     array_agg(jsonb_build_object('name', 'PoolLost', 'message', p_message)::text),
-    array_agg(least(p.backoff_ms * 2 ^ least(s.attempt - 1, 30), 3600000)::bigint), '{}') as refused
+    array_agg(least(p.backoff_ms * 2 ^ least(s.attempt - 1, 30), 3600000)::bigint), '{}',
+    null, null, 0)::pdoflow.outcome_batch) as refused
   into v_lost from (
     select l.id as lease_id, r.posting_id, j.seq, r.attempt
-    from pdoflow.lease l cross join lateral
-      unnest(l.posting_ids, l.first_seqs, l.end_seqs, l.attempts)
-        as r (posting_id, first_seq, end_seq, attempt)
+    from pdoflow.lease l cross join lateral pdoflow.ranges_of(l) as r
       join jsonb_to_recordset(p_running) as j (posting bigint, seq integer, attempt integer)
         on j.posting = r.posting_id and j.attempt = r.attempt
        and r.first_seq <= j.seq and j.seq < r.end_seq

@@ -17,9 +17,7 @@ create function pdoflow.failed_jobs(p_posting bigint, p_first integer, p_end int
 returns setof pdoflow.outcome language sql stable set jit = off set enable_seqscan = off as $$
   with leased as materialized (
     select s.seq, r.attempt
-    from pdoflow.lease l cross join lateral
-      unnest(l.posting_ids, l.first_seqs, l.end_seqs, l.attempts)
-        as r (posting_id, first_seq, end_seq, attempt)
+    from pdoflow.lease l cross join lateral pdoflow.ranges_of(l) as r
       cross join lateral generate_series(r.first_seq, r.end_seq - 1) as s (seq)
     where l.active and p_posting = any (l.posting_ids) and r.posting_id = p_posting
       and r.attempt > 1)

@@ -41,6 +41,11 @@ security definer set search_path = pg_catalog, pg_temp as $$
     select from pdoflow.grants_of(pdoflow.caller()) where kind = 'pool' and posters is null)
 $$;
 
+-- Whether the caller can read all postings, as a viewer or to run their jobs.
+create function pdoflow.reads_all() returns boolean language sql stable
+security definer set search_path = pg_catalog, pg_temp as
+$$ select pdoflow.sees_all() or pdoflow.runs_all() $$;
+
 -- The routes of the caller's own postings.
 create function pdoflow.own_routes() returns integer[] language sql stable
 security definer set search_path = pg_catalog, pg_temp as

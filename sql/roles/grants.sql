@@ -15,8 +15,8 @@ create function pdoflow.kind_reads(p_kind text) returns text[] language sql immu
 
 -- The functions that it may call: those that run as the owner check who calls.
 create function pdoflow.kind_calls(p_kind text) returns text[] language sql immutable return
-  array['caller', 'is_owner', 'has_grant', 'sees_all', 'runs_all', 'own_routes',
-        'run_routes', 'refusal_of'] ||
+  array['caller', 'is_owner', 'has_grant', 'sees_all', 'runs_all', 'reads_all', 'own_routes',
+        'run_routes', 'refusal_of', 'ranges_of', 'lane_cursor'] ||
   case p_kind
     when 'pool' then array['listen', 'share_of', 'pool_routes', 'pool_keep_room',
                            'pool_register', 'pool_beat', 'pool_listens', 'pool_drain',

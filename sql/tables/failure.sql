@@ -11,14 +11,15 @@ create table pdoflow.failure (
     length(fingerprint) <= 8 and length(name) <= 200 and length(message) <= 200)
 );
 comment on table pdoflow.failure is
-'One row: what one transaction added to the failed jobs of a posting that look the same, with one of
-them as the example. Appended; folded up by who appends to many.
-  F1  The sum of jobs over a posting is the number of its failed jobs (G1, P2). Over a fingerprint
-      it is how many of them have it.';
+'One row: the failed jobs that one transaction added to a group of a posting. The jobs of a group
+look the same, and one of them is the example. Appended; a transaction that adds to many rows
+folds them.
+  F1  The sum of jobs over a posting is its number of failed jobs (G1, P2). Over a fingerprint it
+      is the size of that group.';
 -- Serves: groups of failures, and folding them.
 create index failure_posting on pdoflow.failure (posting_id, fingerprint);
 
--- What came of jobs is seen by those whose they are; how much is done, by who sees all.
+-- Only the poster of a job, viewers and operators see its outcome.
 alter table pdoflow.failure enable row level security;
 create policy seen on pdoflow.failure for select using (
   (select pdoflow.sees_all()) or exists (

@@ -3,7 +3,7 @@ create unlogged table pdoflow.followed (
   until timestamptz not null
 );
 comment on table pdoflow.followed is
-'One row: somebody looks at what jobs of this posting print, and says so again before until. Its
-pools hear of it with their beat.';
+'One row: somebody follows the output of this posting, and repeats that before until. Pools learn
+it with their heartbeat.';
 
 alter table pdoflow.followed enable row level security;

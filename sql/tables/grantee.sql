@@ -8,20 +8,22 @@ create table pdoflow.grantee (
   max_result_bytes integer check (max_result_bytes > 0),
   max_output_bytes integer check (max_output_bytes >= 0),
   primary key (role, kind),
-  constraint r3_of_its_kind check (
+  constraint t5_of_its_kind check (
     case kind when 'poster' then posters is null
               else (posters is null or kind = 'pool') and share = 1
                 and coalesce(max_open, max_argument_bytes, max_result_bytes, max_output_bytes)
                   is null end)
 );
 comment on table pdoflow.grantee is
-'One row: what a role, and the roles that are members of it, may do, beside what it may do as
-another kind. The grants of the server are made of these rows, by apply_grants.
-  T1  posters are the roles whose jobs a pool of this role may run, beside those of its own; null:
-      everybody''s.
-  T2  Among those of the same priority, each poster has a claim of a pool in its turn; of two that
-      always have jobs waiting one with twice the share has twice the claims.
+'One row: a kind that was granted to a role and its members. A role can have several kinds.
+apply_grants derives the grants of the server from these rows.
+  T1  posters are the roles whose jobs a pool of this role can run, besides those of its own;
+      null: of all roles.
+  T2  At the same priority the posters take turns: each has a claim of a pool in its turn. If two
+      of them always have waiting jobs, one with twice the share gets twice the claims.
   T3  A poster has at most max_open postings that have not ended, and no argument list of more
-      than max_argument_bytes; null: any. Of several rows that hold for a role the largest counts.
-  T4  Of a job of its postings no result of more than max_result_bytes is kept, and of what it
-      prints to stdout, and to stderr, max_output_bytes; as it was when they were posted.';
+      than max_argument_bytes; null: no limit. If several rows apply to a role, the largest limit
+      counts.
+  T4  Of a job of its postings, results of up to max_result_bytes are kept, and up to
+      max_output_bytes each of stdout and stderr. The limits of the time of posting apply.
+  T5  Only a poster has a share and limits, and only a pool has posters.';

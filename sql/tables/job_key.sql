@@ -9,9 +9,9 @@ create table pdoflow.job_key (
     length(poster) <= 63 and length(poster_os) <= 100 and length(key) <= 500)
 );
 comment on table pdoflow.job_key is
-'One row: a key that a poster gave postings of which only the newest is to run, and that one.
-  K2  Of the postings of a key at most the newest waits untouched: one that did when the next was
-      posted was cancelled in the transaction that posted it. One of another project is not
-      cancelled: posting is refused.';
+'One row: a key of a poster for postings of which only the newest should run, and that posting.
+  B1  At most the newest posting of a key waits untouched. A new posting cancels the one before in
+      the transaction that posts it, if nothing of it was ever claimed. If the one before belongs
+      to another project, the new posting is refused.';
 -- Serves: deleting postings.
 create index job_key_posting on pdoflow.job_key (posting_id);

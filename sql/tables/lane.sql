@@ -14,14 +14,14 @@ create table pdoflow.lane (
   constraint n2_closed_by_a_lease check (closed_by is null or state = 'closed')
 );
 comment on table pdoflow.lane is
-'One row: the jobs of one posting that share a priority, first_seq up to before end_seq.
+'One row: the jobs of one posting that have the same priority, from first_seq to before end_seq.
   N1  The lanes of a posting cover 0 to job_count, each seq once, higher priority first.
-  N2  Its cursor is the end of its newest lease (first_seq before the first one). It is closed by
-      the lease that took its last job, or by cancelling, and never opens again.
-  N3  It is held, not open, while its posting is paused or errored out, or has not started (P8).
-  N4  Its priority is that with which it was posted, and its name for ever. It is claimed, and its
-      retries wait, by its
-      effective_priority: override_priority if it is set, else priority.';
+  N2  The cursor of a lane is the end of its newest lease, or first_seq if it has none. The lease
+      that takes its last job closes the lane, and so does cancelling. A closed lane never opens
+      again.
+  N3  It is paused, not open, while its posting is paused, errored out or not yet started (P8).
+  N4  priority is the priority at posting; it identifies the lane and never changes. Claims and
+      retries use effective_priority: override_priority if it is set, else priority.';
 -- Serves: claim, the first open lane of a route by priority, oldest posting first.
 create index lane_open
 on pdoflow.lane (route_id, effective_priority desc, posting_id, priority desc) where state = 'open';
@@ -30,6 +30,6 @@ create index lane_oldest on pdoflow.lane (route_id, posting_id) where state = 'o
 
 alter table pdoflow.lane enable row level security;
 create policy seen on pdoflow.lane for select using (
-  (select pdoflow.sees_all()) or (select pdoflow.runs_all())
+  (select pdoflow.reads_all())
   or route_id = any ((select pdoflow.own_routes())::integer[])
   or route_id = any ((select pdoflow.run_routes())::integer[]));

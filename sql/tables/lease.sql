@@ -16,21 +16,22 @@ create table pdoflow.lease (
   constraint l1_no_overlap unique (lane_posting_id, lane_priority, lane_first_seq)
 );
 comment on table pdoflow.lease is
-'One row: what one claim took. The arrays are its ranges: posting, first_seq up to before end_seq,
-attempt. Appended; updated once, when it is let go (and when a part of it is released: rare).
-  L1  A range of a lane belongs to no other lease: each lease of a lane starts where the one
-      before it ended (the lane_ columns; null where whole lanes or retries were taken).
-  L2  held until all its jobs have ended, or were released or rescued. An outcome is written
-      only while its lease is held by the pool that writes, in the same statement (rule 2).
-  L3  Letting it go and putting its unfinished jobs back into the queue is one transaction, so
-      that none is lost (rule 1).
-  L4  Its pool runs at most most_running of its jobs at a time; null: any number. Over the held
-      leases of a posting the sum of most_running, or of the jobs without an outcome if these are
-      fewer, is at most max_running (P5).';
--- Serves: rescue, release, and the status of a job: the leases that are held.
+'One row: the jobs that one claim took. The arrays are its ranges: posting, first_seq to before
+end_seq, attempt. Appended; updated once, when it ends (and in the rare case that a part is
+released).
+  L1  A range of a lane belongs to no other lease. Each lease of a lane starts where the one
+      before it ended (the lane_ columns; null if whole lanes or retries were taken).
+  L2  It is active until all its jobs have ended or were released or rescued. An outcome is only
+      written while its lease is active and belongs to the pool that writes (rule 2).
+  L3  It ends in the transaction that puts its unfinished jobs back into the queue, so that no job
+      is lost (rule 1).
+  L4  Its pool runs at most most_running of its jobs at a time; null: no limit. Each active lease
+      of a posting counts its most_running, or its jobs without an outcome if these are fewer. The
+      sum is at most max_running (P5).';
+-- Serves: rescue, release, and the status of a job: the active leases.
 create index lease_active on pdoflow.lease (pool_id) where active;
 
 alter table pdoflow.lease enable row level security;
 create policy seen on pdoflow.lease for select using (
-  (select pdoflow.sees_all()) or (select pdoflow.runs_all())
+  (select pdoflow.reads_all())
   or exists (select from pdoflow.posting p where p.id = posting_ids[1] offset 0));

@@ -15,17 +15,17 @@ create table pdoflow.outcome (
 ) partition by range (posting_id);
 comment on table pdoflow.outcome is
 'One row: the recorded end of one attempt at one job. Written once, never updated.
-  U1  At most one for each posting, seq and attempt, whoever ran it (rule 2).
-  U2  done, failed and cancelled end the job; retried means that another attempt follows. After
-      a failed one another follows only where that was asked for by hand: of several the highest
-      attempt counts, and where none comes of it any more (cancelled) the failure does.
-  U3  Written while its lease was held (L2): lease_id tells by which pool.
-  U4  duration_ms is measured by the worker; ended_at is the database''s time.
-The result is json, as it came: its keys keep their order. Only what jsonb takes is written.';
+  U1  Each posting, seq and attempt has at most one, whichever pools ran it (rule 2).
+  U2  done, failed and cancelled end the job; retried means that another attempt follows. A failed
+      job gets another attempt only by hand. Then the highest attempt counts; if that attempt
+      never happens because of cancelling, the failure counts.
+  U3  It was written while its lease was active (L2): lease_id leads to the pool.
+  U4  The worker measures duration_ms; ended_at is the time of the database.
+result is json, so that its keys keep their order, but only what jsonb accepts is written.';
 -- Serves: the failures of a posting, to show and to retry them.
 create index outcome_failed on pdoflow.outcome (posting_id, seq) where state = 'failed';
 
--- What came of jobs is seen by those whose they are, not by whose pools ran them.
+-- Roles whose pools run jobs do not see their outcomes.
 alter table pdoflow.outcome enable row level security;
 create policy seen on pdoflow.outcome for select using (
   (select pdoflow.sees_all()) or exists (

@@ -4,12 +4,12 @@ create table pdoflow.permit (
   jobs integer not null
 );
 comment on table pdoflow.permit is
-'One row: so many jobs of a posting with a rate (P5) were claimed at once, each to start before
-starts_by or not at all (it is released then). Appended; deleted when its time is long past.
-  M1  In any rate_ms before now the permits that could have started then add up to rate_count at
-      most. Two jobs that start within rate_ms were both permitted, and the later permit counted
-      the earlier one, which could still start within rate_ms of it.';
--- Serves: the permits of a posting that count now, and deleting those that do not any more.
+'One row: some jobs of a posting with a rate (P5) that were claimed at once. Each starts before
+starts_by, or is released. Appended; deleted long after starts_by.
+  M1  In any period of rate_ms, the permits whose jobs could start in it add up to at most
+      rate_count. Of two jobs that start within rate_ms, the later permit counted the earlier one,
+      whose job could still start within rate_ms of it.';
+-- Serves: the permits of a posting that count now, and deleting expired ones.
 create index permit_recent on pdoflow.permit (posting_id, starts_by);
 
 alter table pdoflow.permit enable row level security;

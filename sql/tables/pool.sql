@@ -20,8 +20,8 @@ create table pdoflow.pool (
   busy integer,
   recent integer[],
   constraint w_recent_short check (cardinality(recent) <= 60),
-  constraint o7_bounds check (slots between 0 and 1024 and heartbeat_timeout_ms between 1 and
-    86400000),
+  constraint o7_bounds check (
+    slots between 0 and 1024 and heartbeat_timeout_ms between 1 and 86400000),
   constraint w_short check (
     length(host) <= 255 and length(version) <= 100 and length(role) <= 63
     and length(os_user) <= 100 and octet_length(provides::text) <= 4000
@@ -29,23 +29,25 @@ create table pdoflow.pool (
     and octet_length(project) <= 1000)
 );
 comment on table pdoflow.pool is
-'One row: one pool process. Updated by its heartbeat alone, or by the pool that rescues it.
-  O1  A pool that is stopped or lost never comes up again; a restarted process is a new row.
-  O2  running lists the jobs that its workers had in hand at the last beat, those that had been
-      running for a while: [{"posting": 42, "seq": 7, "attempt": 1}]. Where a job has told how far
-      it is, "progress" (0 to 1) and "note" (a text, or null) say so.
-  O3  It is alive as long as its last beat is younger than heartbeat_timeout_ms, by the
-      database''s clock (rule 9).
-  O4  refused counts the outcomes that came after their lease had been let go.
-  O6  project is the project whose postings it runs, beside those of none (R4); null: any.
+'One row: one pool process. Updated by its heartbeats, and by a pool that rescues its jobs.
+  O1  A stopped or lost pool never comes up again; a restarted process is a new row.
+  O2  running lists the jobs that its workers had for a while at the last heartbeat: [{"posting":
+      42, "seq": 7, "attempt": 1}]. If a job has reported its progress, "progress" (0 to 1) and
+      "note" (a text or null) are added.
+  O3  It is alive while its last heartbeat is younger than heartbeat_timeout_ms, by the clock of
+      the database (rule 9).
+  O4  refused counts the outcomes that arrived after their lease had ended.
+  O5  Only a pool that listens is notified of postings (rule 8). A pool that found nothing says
+      that it listens and then checks once more. It says that it stopped listening with a later
+      heartbeat.
+  O6  project is the project whose postings it runs, besides those of no project (R4); null: of
+      all.
   O7  It has at most 1024 slots and a heartbeat timeout of at most a day.
-  O8  serves_all: its role may run everybody''s jobs. Any other pool has no say in how many jobs the
-      pools of other roles claim.
-  O5  Only where a pool listens is one told of a posting (rule 8). A pool that has found nothing
-      says that it listens and then looks once more; that it does not, it says with a later beat.';
+  O8  serves_all: its role can run the jobs of all roles. Other pools do not influence how many
+      jobs the pools of other roles claim.';
 comment on column pdoflow.pool.busy is
-'How many of its workers had a job in hand at the last beat; null before it was told.';
+'How many of its workers had a job at the last heartbeat; null before its first report.';
 comment on column pdoflow.pool.recent is
-'How many attempts ended in each of the 60 seconds before the last beat, the oldest first.';
--- Serves: beat and rescue, the pools that should be alive.
+'How many attempts ended in each of the 60 seconds before the last heartbeat, oldest first.';
+-- Serves: heartbeats and rescue, the pools that should be alive.
 create index pool_alive on pdoflow.pool (id) where state in ('up', 'draining');

@@ -9,8 +9,8 @@ create table pdoflow.posting_key (
     length(poster) <= 63 and length(poster_os) <= 100 and length(key) <= 500)
 );
 comment on table pdoflow.posting_key is
-'One row: the key that a poster gave a posting, so that it can be posted again without harm.
-  K1  A key of a poster belongs to one posting. It is written first in the transaction that posts:
-      who posts with the same key at that time waits for its end.';
+'One row: the key of a posting. Posting again with the same key does no harm.
+  K1  A key of a poster belongs to one posting. The transaction that posts writes it first: others
+      that post with the same key wait for its end.';
 -- Serves: deleting postings.
 create index posting_key_posting on pdoflow.posting_key (posting_id);

@@ -7,15 +7,15 @@ create table pdoflow.progress (
   released integer not null default 0
 );
 comment on table pdoflow.progress is
-'One row: what one transaction added to the totals of one posting. Appended, folded up now and then.
-So nothing ever counts jobs (rule 3).
-  G1  The sum over a posting is exact at every commit: ended jobs by state, and the jobs that
-      stand in the retry table, after a failure (retrying) or never started (released).
+'One row: what one transaction added to the totals of one posting. Appended, and folded now and
+then, so that nothing ever counts jobs (rule 3).
+  G1  The sum over a posting is exact at every commit: ended jobs by state, and the jobs in the
+      retry table, either after a failure (retrying) or never started (released).
   G2  A posting that has ended has none (P2).';
 -- Serves: totals, fold, finish.
 create index progress_posting on pdoflow.progress (posting_id);
 
 alter table pdoflow.progress enable row level security;
 create policy seen on pdoflow.progress for select using (
-  (select pdoflow.sees_all()) or (select pdoflow.runs_all())
+  (select pdoflow.reads_all())
   or exists (select from pdoflow.posting p where p.id = posting_id offset 0));

@@ -4,8 +4,8 @@ create table pdoflow.pruned (
   from_seq integer not null default 0
 );
 comment on table pdoflow.pruned is
-'One row: a posting that prune has deleted. Of its jobs and outcomes those from from_seq on may
-still be there; the row goes with the last of them.
-  Z1  There is no such posting and no lane of it: whoever reads finds all of a posting or nothing.
-  Z2  No held lease names it, so nothing can be recorded for it any more: a posting that has ended
-      stays as long as a pool holds other jobs by the same lease.';
+'One row: a posting that prune has deleted. Its jobs and outcomes from from_seq on may still exist;
+the row is deleted with the last of them.
+  Z1  The posting and its lanes do not exist, so readers find either all of a posting or nothing.
+  Z2  No active lease contains it, so nothing can be recorded for it. An ended posting stays while
+      a pool has other jobs of the same lease.';

@@ -12,12 +12,13 @@ create table pdoflow.retry (
 );
 comment on table pdoflow.retry is
 'One row: a range of jobs of one lane that wait again, with the number of their next attempt.
-  Y1  Where attempt is over 1, the attempt before failed (for good, if this is by hand). Where it
-      is 1, they were claimed and released or rescued before they started: no attempt was used up.
-  Y2  due_at is infinity while its posting does not run (paused, errored out).
-  Y3  lost counts the pools that were lost with this range in hand. From two on its jobs are
-      suspects: claimed one by one, and one at a time by a pool, so that the third loss has its
-      culprit.';
+  Y1  If attempt is more than 1, the attempt before failed (permanently, if retried by hand). If
+      it is 1, the jobs were claimed and released or rescued before they started, and used no
+      attempt.
+  Y2  due_at is infinity while its posting is paused or errored out.
+  Y3  lost counts the pools that were lost while they had this range. From two on its jobs are
+      suspects: each is claimed alone, and a pool has only one at a time. So a third loss has
+      exactly one cause.';
 -- Serves: claim, the retries that are due, by priority.
 create index retry_due on pdoflow.retry (route_id, priority desc, due_at);
 -- Serves: pause, resume, cancel, and the status of a job.

@@ -11,6 +11,6 @@ create table pdoflow.signature (
 );
 comment on table pdoflow.signature is
 'One row: the signature of a posting.
-  S4  Written in the transaction that posts, and by none after it. statement is the very text that
-      was signed, by the key key_id, in base64 in signature. It holds the digest of blocks, which
+  A1  Written only in the transaction that posts. statement is the exact text that was signed with
+      the key key_id; signature is in base64. The statement contains the digest of blocks, which
       has a line for each block of jobs: the seq before which it ends, and the digest of its jobs.';

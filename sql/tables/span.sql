@@ -7,8 +7,8 @@ create table pdoflow.span (
   constraint x1_a_range check (0 < first_id and first_id < end_id)
 );
 comment on table pdoflow.span is
-'One row: one partition of job and one of outcome, for the postings first_id up to before end_id.
-  X1  Spans do not overlap. Posters get numbers in the first one that has some left, or in the one
-      after it if one of its partitions has reached full_bytes.
-  X2  A poster holds the lock of its span shared, from before it has its id until it has committed.
-      Who empties or drops a span holds that lock alone.';
+'One row: one partition of job and one of outcome, for the postings first_id to before end_id.
+  X1  Spans do not overlap. Postings get numbers from the first span that has any left, or from
+      the one after it if one of its partitions has reached full_bytes.
+  X2  A poster has the lock of its span, shared, from before it has its number until it commits.
+      To empty or drop a span, that lock is taken exclusively.';

@@ -1,4 +1,3 @@
--- A variable is its poster's own, or everybody's ('').
 create table pdoflow.variable (
   name text not null,
   value jsonb not null,
@@ -9,9 +8,10 @@ create table pdoflow.variable (
     length(name) <= 200 and length(owner) <= 63 and octet_length(value::text) <= 1048576)
 );
 comment on table pdoflow.variable is
-'One row: a value that people and programs share by the queue. pdoflow itself reads none of them.
-  V1  What an operator or the owner of the schema sets is everybody''s (owner is empty). What a
-      poster sets is theirs alone, and comes before everybody''s of the same name for them.';
+'One row: a value that people and programs share through the queue. pdoflow itself reads none.
+  V1  Variables set by operators and the owner belong to all (owner is empty). Those of a poster
+      belong to the poster, and take precedence for it over one of the same name that belongs to
+      all.';
 
 alter table pdoflow.variable enable row level security;
 create policy seen on pdoflow.variable for select using (

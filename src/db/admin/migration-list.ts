@@ -30,6 +30,7 @@ import routeEngine from "../../../sql/engine/route.sql" with { type: "text" };
 import spanEngine from "../../../sql/engine/span.sql" with { type: "text" };
 import postEngine from "../../../sql/engine/post.sql" with { type: "text" };
 import limitEngine from "../../../sql/engine/limit.sql" with { type: "text" };
+import leaseEngine from "../../../sql/engine/lease.sql" with { type: "text" };
 import claimEngine from "../../../sql/engine/claim.sql" with { type: "text" };
 import claimLaneEngine from "../../../sql/engine/claim_lane.sql" with { type: "text" };
 import claimRetriesEngine from "../../../sql/engine/claim_retries.sql" with { type: "text" };
@@ -91,6 +92,7 @@ const baseline = [
   spanEngine,
   postEngine,
   limitEngine,
+  leaseEngine,
   claimEngine,
   claimLaneEngine,
   claimRetriesEngine,

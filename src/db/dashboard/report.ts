@@ -18,10 +18,14 @@ export interface PoolReport {
 }
 
 /** Tells what a pool did, for people who look: nothing else depends on it. */
-export const tell = ({ sql, schema }: Db, poolId: number, told: PoolReport) => sql`
+export function tell({ sql, schema }: Db, poolId: number, told: PoolReport) {
+  const { done, failed, retried } = told;
+  return sql`
   select ${schema}.pool_report(
-    ${poolId}, ${told.busy}, ${integers(told.recent)}::integer[], ${told.done}, ${told.failed},
-    ${told.retried}, ${integers(told.durations)}::integer[],
+    ${poolId}, ${told.busy}, ${integers(told.recent)}::integer[],
+    ${JSON.stringify({ done, failed, retried })}::text::jsonb,
+    ${integers(told.durations)}::integer[],
     ${integers(told.starts.map(({ postingId }) => postingId))}::bigint[],
     ${integers(told.starts.map(({ agoMs }) => Math.round(agoMs * 1_000)))}::bigint[],
     ${`{${durationLimits.join(",")}}`}::float8[])`;
+}

@@ -1,9 +1,7 @@
 import type { KeepsOutput } from "../../domain/posting.ts";
+import { separator } from "../../domain/separator.ts";
 import { integers, texts } from "../connection/array.ts";
 import type { Db } from "../connection/connect.ts";
-
-/** No JSON text holds this character, so it can separate arguments. */
-const separator = "\u001e";
 
 /** A range of jobs of one posting, `firstSeq` up to before `endSeq`, and their attempt. */
 export interface Range {
@@ -87,13 +85,17 @@ export async function claim(db: Db, want: Claim): Promise<Claimed> {
 
 async function claimOnce({ sql, schema }: Db, want: Claim): Promise<Claimed> {
   const rows = await sql<ClaimRow[]>`
-  select * from ${schema}.pool_claim(
-    ${want.poolId}, ${integers(want.routes)}::integer[], ${want.oldest},
-    ${texts(want.sizes.map((size) => size.entryPoint))}::text[],
-    ${integers(want.sizes.map((size) => size.cap))}::integer[],
-    ${integers(want.sizes.map((size) => size.floor))}::integer[],
-    ${want.cap}, ${want.share}, ${integers(want.skip ?? [])}::bigint[], ${want.slackMs ?? 100},
-    ${readAtOnce}, ${separator})`;
+    select * from ${schema}.pool_claim(
+      ${want.poolId},
+      row(
+        ${integers(want.routes)}::integer[], ${want.oldest}::boolean,
+        ${texts(want.sizes.map((size) => size.entryPoint))}::text[],
+        ${integers(want.sizes.map((size) => size.cap))}::integer[],
+        ${integers(want.sizes.map((size) => size.floor))}::integer[],
+        ${want.cap}::integer, ${want.share}::double precision,
+        ${integers(want.skip ?? [])}::bigint[], ${want.slackMs ?? 100}::integer
+      )::${schema}.claim_options,
+      ${readAtOnce})`;
   const claimed: Claimed = { ranges: [], limited: [] };
   for (const row of rows) addRanges(claimed, row);
   return { ...claimed, ranges: claimed.ranges.flat() }; // without the places that have none

@@ -62,13 +62,16 @@ export async function recordPacked(
 ): Promise<number> {
   const [row] = await sql<{ refused: number }[]>`
     select ${schema}.pool_record(
-      ${poolId}, ${packed.count}, ${packed.leases}::bigint[], ${packed.postings}::bigint[],
+      ${poolId},
+      row(
+      ${packed.count}::integer, ${packed.leases}::bigint[], ${packed.postings}::bigint[],
       ${packed.seqs}::integer[], ${packed.attempts}::integer[],
       ${packed.states}::text::${schema}.outcome_state[], ${packed.ages}::bigint[],
       ${packed.durations}::bigint[], ${packed.pids}::integer[], ${packed.results}::text[],
       ${packed.errors}::text[], ${packed.delays}::bigint[], ${integers(completeLeases)}::bigint[],
       ${packed.stdouts}::text[], ${packed.stderrs}::text[],
-      ${micros(performance.now() - packedAt)}) as refused`;
+      ${micros(performance.now() - packedAt)}::bigint
+      )::${schema}.outcome_batch) as refused`;
   return row?.refused ?? 0;
 }
 

@@ -14,9 +14,10 @@ export interface NewPool extends PoolScope {
 
 /** Writes the row of a pool that starts, and returns its id. */
 export async function registerPool({ sql, schema }: Db, pool: NewPool): Promise<number> {
+  const { host, pid, version, osUser } = pool;
   const [row] = await sql<{ id: number }[]>`
     select ${schema}.pool_register(
-      ${pool.host}, ${pool.pid}, ${pool.version}, ${pool.osUser}, ${pool.slots},
+      ${JSON.stringify({ host, pid, version, osUser })}::text::jsonb, ${pool.slots},
       ${pool.heartbeatTimeoutMs}, ${JSON.stringify(pool.provides)}::text::jsonb,
       ${pool.posters === null ? null : texts(pool.posters)}::text[],
       ${pool.project ?? null}) as id`;

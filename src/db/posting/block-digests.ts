@@ -1,9 +1,8 @@
 import { createHash } from "node:crypto";
 
+import { separator } from "../../domain/separator.ts";
 import type { DigestForm } from "../../domain/signed-posting.ts";
 
-/** No JSON text holds this character, so it can separate arguments. */
-const separator = "\u001e";
 /** The jobs, and the text, that end a block. A pool reads whole blocks. */
 const jobsMax = 1_000;
 const lengthMax = 65_536;
@@ -91,4 +90,3 @@ export const parseBlocks = (text: string): Block[] =>
     });
 
 export const splitArgs = (text: string): string[] => text.split(separator);
-export const argsSeparator = separator;

@@ -4,6 +4,7 @@ import type { Needs } from "../../domain/capabilities.ts";
 import { NothingToPost } from "../../domain/errors.ts";
 import { parse } from "../../domain/parse.ts";
 import { PostingOptions } from "../../domain/posting.ts";
+import { separator } from "../../domain/separator.ts";
 import { statementText } from "../../domain/signed-posting.ts";
 import { integers } from "../connection/array.ts";
 import { Batches, type JobBatch } from "./batches.ts";
@@ -29,7 +30,7 @@ export interface NewPosting extends v.InferInput<typeof PostingOptions> {
   name?: string | null | undefined;
   /** Posting the same key again gives the posting that there is (K1). */
   key?: string | null | undefined;
-  /** Takes the place of the posting of this key that still waits (K2). */
+  /** Takes the place of the posting of this key that still waits (B1). */
   jobKey?: string | null | undefined;
   /** Who vouches for it to pools that run only what is signed; by default nobody. */
   signer?: Signer | null;
@@ -42,8 +43,6 @@ export interface Posted {
   isNew: boolean;
 }
 
-/** No JSON text holds this character, so it can separate them. */
-const separator = "\u001e";
 const batchesInFlight = 3;
 /** The staged jobs sent at once: up to a megabyte of arguments each. */
 const jobsPerPart = 500;

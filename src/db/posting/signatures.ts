@@ -1,5 +1,5 @@
 import { integers } from "../connection/array.ts";
-import { argsSeparator, type DigestedJob, splitArgs } from "./block-digests.ts";
+import { type DigestedJob, splitArgs } from "./block-digests.ts";
 import type { Place } from "./caller-transaction.ts";
 import type { Db, Tx } from "../connection/connect.ts";
 
@@ -49,7 +49,7 @@ export async function readBlock(
   { postingId, firstSeq, endSeq }: { postingId: number; firstSeq: number; endSeq: number },
 ): Promise<DigestedJob[]> {
   const [row] = await sql<{ args: string | null; indices: string | null }[]>`
-    select * from ${schema}.pool_block(${postingId}, ${firstSeq}, ${endSeq}, ${argsSeparator})`;
+    select * from ${schema}.pool_block(${postingId}, ${firstSeq}, ${endSeq})`;
   if (!row || row.args === null || row.indices === null) return [];
   const indices = row.indices.split(",");
   return splitArgs(row.args).map((args, i) => ({ args, index: Number(indices[i]) }));

@@ -4,6 +4,7 @@ import { noteText } from "../../job/current-job.ts";
 import { InvalidInput } from "../../domain/errors.ts";
 import { parse } from "../../domain/parse.ts";
 import type { KeepsOutput } from "../../domain/posting.ts";
+import { separator } from "../../domain/separator.ts";
 import type { LeasedJob } from "./leased-job.ts";
 import type { SpoolRange } from "./spool.ts";
 
@@ -19,9 +20,6 @@ export interface StopReason {
   name: "Cancelled" | "Timeout" | "PoolLost" | "PoolEnded";
   message: string;
 }
-
-/** No JSON text holds this character, so it can separate them. */
-const separator = "\u001e";
 
 /** A chunk of jobs of one entry point. */
 export interface RunMessage {

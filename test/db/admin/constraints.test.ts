@@ -86,6 +86,17 @@ test.each<[string, string, (sql: Sql) => PromiseLike<unknown>]>([
     (sql) => sql`insert into pdoflow.outcome select * from pdoflow.outcome`,
   ],
   [
+    "T5: a viewer with a share",
+    "t5_of_its_kind",
+    (sql) => sql`
+      insert into pdoflow.grantee (role, kind, share) values ('pg_monitor', 'viewer', 2)`,
+  ],
+  [
+    "J3: arguments that are neither a list nor an object",
+    "j3_list_or_object",
+    (sql) => sql`update pdoflow.job set args = '1'`,
+  ],
+  [
     "O1: a state that no pool has",
     "pool_state_check",
     (sql) => sql`update pdoflow.pool set state = 'asleep'`,

@@ -36,7 +36,7 @@ test("what waits, runs or is to be retried is counted", async () => {
   expect(tables.find(({ name }) => name === "job")?.bytes).toBeGreaterThan(8_192);
 });
 
-test("D1, D2: what pools tell in a minute is added up", async () => {
+test("C1, C2: what pools tell in a minute is added up", async () => {
   await using db = await freshQueue();
   const [a, b] = [await newPool(db), await newPool(db)];
   for (const pool of [a, a, b]) await tell(db, pool, told);

@@ -5,7 +5,7 @@ import { newPool, postJobs, queueOfFile, refusal } from "../engine.ts";
 
 const freshQueue = queueOfFile();
 
-test("F2: what pools sample is added up, for each pool by itself, and read as one", async () => {
+test("Q1: what pools sample is added up, for each pool by itself, and read as one", async () => {
   await using db = await freshQueue();
   const id = await postJobs(db, 3);
   const [one, other] = [await newPool(db), await newPool(db)];
@@ -21,7 +21,7 @@ test("F2: what pools sample is added up, for each pool by itself, and read as on
   expect(await readProfile(db, [id])).toEqual({ jobs: 4, stacks: { "a\nb": 5, a: 1, c: 6 } });
 });
 
-test("F2: of more than 2,000 stacks the most frequent ones are kept", async () => {
+test("Q1: of more than 2,000 stacks the most frequent ones are kept", async () => {
   await using db = await freshQueue();
   const id = await postJobs(db, 1);
   const pool = await newPool(db);

@@ -48,13 +48,13 @@ export const breaks: readonly Break[] = [
   },
   {
     name: "outcomes are not fenced by the lease",
-    routine: "record",
-    find: "where id = any (v_asked) and case when active then pool_id end = p_pool",
-    instead: "where id = any (v_asked)",
+    routine: "lock_leases",
+    find: "where id = any (p_asked) and case when active then pool_id end = p_pool",
+    instead: "where id = any (p_asked)",
   },
   {
     name: "recording does not lock the lease",
-    routine: "record",
+    routine: "lock_leases",
     find: "order by id for no key update)",
     instead: "order by id)",
   },
@@ -66,19 +66,19 @@ export const breaks: readonly Break[] = [
   },
   {
     name: "a retry has the attempt number of the one before",
-    routine: "record",
+    routine: "insert_retries",
     find: "b.attempt + 1",
     instead: "b.attempt",
   },
   {
     name: "a retry of a paused posting is due",
-    routine: "record",
+    routine: "insert_retries",
     find: "else 'infinity'",
     instead: "else now()",
   },
   {
     name: "releasing forgets the last job of a range",
-    routine: "release",
+    routine: "unfinished",
     find: "generate_series(r.first_seq, r.end_seq - 1)",
     instead: "generate_series(r.first_seq, r.end_seq - 2)",
   },
@@ -97,8 +97,8 @@ export const breaks: readonly Break[] = [
   {
     name: "a rescue does not release",
     routine: "rescue",
-    find: "jobs := pdoflow.release(v_pool.id, v_leases, '{}', '{}', '{}', '{}', '{}', 1)",
-    instead: "jobs := 0",
+    find: "jobs := v_failed + pdoflow.release(v_pool.id, v_leases, '{}', '{}', '{}', '{}', '{}', 1)",
+    instead: "jobs := v_failed",
   },
   {
     name: "a rescue blames nobody",
@@ -174,13 +174,13 @@ export const breaks: readonly Break[] = [
   },
   {
     name: "pausing does not wait for cancelling",
-    routine: "hold",
+    routine: "pause_postings",
     find: "order by id for no key update",
     instead: "order by id",
   },
   {
     name: "resuming forgets the lanes",
-    routine: "resume",
+    routine: "reopen",
     find: "and state = 'paused'",
     instead: "and state = 'closed'",
   },
@@ -198,13 +198,13 @@ export const breaks: readonly Break[] = [
   },
   {
     name: "cancelling does not wait for claims",
-    routine: "cancel",
+    routine: "cancel_all",
     find: "order by posting_id, priority for no key update",
     instead: "order by posting_id, priority",
   },
   {
     name: "cancelling forgets that what was retried by hand had failed",
-    routine: "cancel",
+    routine: "cancel_all",
     find: "select posting_id, -jobs, jobs, 0, 0 from",
     instead: "select posting_id, 0, 0, 0, 0 from",
   },

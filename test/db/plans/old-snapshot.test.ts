@@ -16,7 +16,8 @@ async function blocksOfClaim(db: Db, pool: number): Promise<number> {
   const [row] = await tx.sql<{ "QUERY PLAN": Plan[]; queryPlan?: Plan[] }[]>`
     explain (analyze, buffers, format json)
     select * from pdoflow.claim(
-      ${pool}, array(select id from pdoflow.route), false, '{}', '{}', '{}', 5, 1)`;
+      ${pool}, row(array(select id from pdoflow.route), false, '{}', '{}', '{}', 5, 1, '{}', 100)
+        ::pdoflow.claim_options)`;
   await tx.sql`rollback`;
   const [plan] = Object.values(row ?? {})[0] as Plan[];
   if (!plan) throw new Error("expected a plan");

@@ -12,7 +12,7 @@ const statesOf = async ({ sql }: TestDatabase) =>
 const keyed = (db: TestDatabase, jobs: number, options = {}) =>
   postJobs(db.db, jobs, { jobKey: "mail", ...options });
 
-describe("K2: of postings with the same job key only the newest waits", () => {
+describe("B1: of postings with the same job key only the newest waits", () => {
   test("one that waits is cancelled by the next, whatever its size, lanes and time", async () => {
     await using db = await freshDatabase();
     await keyed(db, 1);

@@ -51,7 +51,7 @@ test("with priorities the order of seq is signed, and the index of each", async 
   expect(sorted).toEqual({ ends: [961, 1_500], form: "index and digest" }); // 68 characters each
 });
 
-test("S4: only the transaction that began a posting signs it", async () => {
+test("A1: only the transaction that began a posting signs it", async () => {
   await using db = await freshQueue();
   const id = await postJobs(db, 1);
   const late = db.sql`select pdoflow.sign_posting(${id}, 'a', 'b', 'c', 'd')`;

@@ -83,10 +83,12 @@ const options = ["name", "key", "jobKey", "osUser", "run", "project", "runAt", "
 const everyOption = (name: (typeof options)[number]) => option(name, long);
 
 const register = (host: string, version: string, user: string, provides: string, posters: string) =>
-  `pool_register(${host}, 1, ${version}, ${user}, 1, 15000, ${provides}, ${posters})`;
+  `pool_register(jsonb_build_object('host', ${host}, 'pid', 1, 'version', ${version},
+     'osUser', ${user}), 1, 15000, ${provides}, ${posters})`;
 const record = (result: string, error: string, stdout: string, stderr: string) =>
-  `pool_record($pool, 1, '{$lease}', '{$id}', '{0}', '{1}', '{failed}', '{0}', '{1}', '{1}',
-     array[${result}], array[${error}], null, '{}', array[${stdout}], array[${stderr}], 0)`;
+  `pool_record($pool, row(1, '{$lease}', '{$id}', '{0}', '{1}', '{failed}', '{0}', '{1}', '{1}',
+     array[${result}], array[${error}], null, '{}', array[${stdout}], array[${stderr}], 0)
+     ::pdoflow.outcome_batch)`;
 const sign = (statement: string, key: string, signature: string, blocks: string) =>
   `sign_posting((select posting_id from pdoflow.begin_posting('a.ts#f')), ${statement}, ${key},
      ${signature}, ${blocks})`;
@@ -126,15 +128,15 @@ const calls: Readonly<Record<string, readonly string[] | null>> = {
     `pool_beat($pool, jsonb_build_array(jsonb_build_object(
        'posting', 1, 'seq', 1, 'attempt', 1, 'note', ${long})), false)`,
   ],
-  "pool_block(p_separator)": null,
-  "pool_claim(p_entry_points, p_separator)": null,
+  "pool_claim(p_options)": null,
+  "pool_report(p_ended)": null,
   "pool_routes(p_run, p_project)": null,
   "pool_profile(p_stacks)": [
     `pool_profile($pool, $id, 1, jsonb_build_object(${letters(9_000, "y")}, 1))`,
     `pool_profile($pool, $id, 1, jsonb_build_object(${letters(5_000, "y")}, 1))`,
     `pool_profile($pool, $id, 1, jsonb_build_object(${letters(5_000, "z")}, 1))`,
   ],
-  "pool_record(p_results, p_errors, p_stdouts, p_stderrs)": [
+  "pool_record(p_batch)": [
     record(quoted(huge), "null", "null", "null"),
     record("null", quoted(long), "null", "null"),
     record("null", "null", long, "null"),
@@ -142,11 +144,12 @@ const calls: Readonly<Record<string, readonly string[] | null>> = {
     record("null", `jsonb_build_object('name', ${line}, 'message', ${line})::text`, "null", "null"),
   ],
   "pool_refuse(p_reasons)": [`pool_refuse($pool, '{$id}', array[${long}])`],
-  "pool_register(p_host, p_version, p_os_user, p_provides, p_posters, p_project)": [
+  "pool_register(p_process, p_provides, p_posters, p_project)": [
     register(long, long, long, "'{}'", "null"),
     register("'h'", "'v'", "'u'", option("gpu", long), "null"),
     register("'h'", "'v'", "'u'", "'{}'", `array[${long}]`),
-    `pool_register('h', 1, 'v', 'u', 1, 15000, '{}', null, ${long})`,
+    `pool_register('{"host": "h", "pid": 1, "version": "v", "osUser": "u"}', 1, 15000, '{}', null,
+       ${long})`,
   ],
   "pool_show(p_stdouts, p_stderrs)": [
     `pool_show($pool, '{$id}', '{1}', '{1}', array[encode(${long}::bytea, 'base64')], '{1}',
@@ -195,10 +198,10 @@ test("each API function that takes a text is called with a long one", async () =
     select distinct p.proname || '(' || (
       select string_agg(p.proargnames[place], ', ' order by place)
       from unnest(p.proargtypes) with ordinality as t (type, place)
-      where format_type(t.type, null) ~ 'text|json|bytea|char|name') || ')' as call
+      where format_type(t.type, null) ~ 'text|json|bytea|char|name|claim_options|outcome_batch') || ')' as call
     from pg_proc p join door on door.name = p.proname
     where p.pronamespace = 'pdoflow'::regnamespace
-      and exists (select from unnest(p.proargtypes) t where format_type(t, null) ~ 'text|json|bytea|char|name')
+      and exists (select from unnest(p.proargtypes) t where format_type(t, null) ~ 'text|json|bytea|char|name|claim_options|outcome_batch')
     order by 1`;
   const wanted = Object.keys(calls).toSorted();
   expect(doors.map(({ call }) => call).toSorted()).toEqual(wanted);

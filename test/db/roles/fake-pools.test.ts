@@ -54,7 +54,7 @@ test("the slots of all pools may add up to more than 32 bits", async () => {
 test("O7: a pool has at most 1024 slots, and a role at most 200 pools for its own jobs", async () => {
   expect(await refusal(fake(eve, 2_147_483_647))).toContain("0 to 1024 worker slots, found");
   await eve.sql`
-    select pdoflow.pool_register('many', 1, 'v', 'u', 1, 86400000, '{}', null)
+    select pdoflow.pool_register('{"host": "many", "pid": 1, "version": "v", "osUser": "u"}', 1, 86400000, '{}', null)
     from generate_series(1, 200 - (
       select count(*)::integer from pdoflow.pool
       where state in ('up', 'draining') and role = ${roles.nameOf("eve")}))`;

@@ -65,7 +65,8 @@ test("what lies in the way by name is not called by what runs as the owner", asy
   await eve.sql.unsafe(`select pdoflow.set_variable('x', '1'::pg_catalog.jsonb)`);
   await eve.sql.unsafe(`select pdoflow.pause(array[1]::bigint[])`);
   await eve.sql.unsafe(
-    `select pdoflow.pool_register('h', 1, 'v', 'u', 1, 1000, '{}'::pg_catalog.jsonb, null)`,
+    `select pdoflow.pool_register('{"host": "h", "pid": 1, "version": "v", "osUser": "u"}'::pg_catalog.jsonb,
+       1, 1000, '{}'::pg_catalog.jsonb, null)`,
   );
   await eve.sql.unsafe(`select pdoflow.caller(), now()`);
   await eve.sql`reset search_path`;
@@ -116,6 +117,19 @@ const odd: Record<string, readonly string[]> = {
   name: ["null", "'x'"],
 };
 
+/** The fields of the composite types that functions take. */
+const fields: Record<string, readonly string[]> = {
+  claim_options: [
+    ...["integer[]", "boolean", "text[]", "integer[]", "integer[]", "integer"],
+    ...["double precision", "bigint[]", "integer"],
+  ],
+  outcome_batch: [
+    ...["integer", "bigint[]", "bigint[]", "integer[]", "integer[]", "outcome_state[]"],
+    ...["bigint[]", "bigint[]", "integer[]", "text[]", "text[]", "bigint[]", "bigint[]"],
+    ...["text[]", "text[]", "bigint"],
+  ],
+};
+
 /** Numbers that are the same in each run. */
 function* dice(seed: number): Generator<number, never> {
   for (let state = seed; ;) {
@@ -151,7 +165,9 @@ test("odd values are refused or change nothing of others, and break nothing", as
       and has_function_privilege(oid, 'execute') and provariadic = 0 order by proname, oid`;
   expect(callable.length).toBeGreaterThan(35);
   const random = dice(7);
-  const pick = (type: string) => {
+  const pick = (type: string): string => {
+    const parts = fields[type.replace("pdoflow.", "")];
+    if (parts) return `row(${parts.map(pick).join(", ")})::pdoflow.${type.replace("pdoflow.", "")}`;
     const values = odd[type.replace(/^(posting_state|outcome_state)/, "pdoflow.$1")];
     if (!values) throw new Error(`expected odd values of the type ${type}`);
     const name = type.replace(/^(posting|outcome)_state/, "pdoflow.$&");
