@@ -30,7 +30,7 @@ import {
   takeAll,
   until,
 } from "../engine.ts";
-import { catalogOf } from "../catalog.ts";
+import { catalogOf } from "./catalog.ts";
 
 const names = migrations.map(({ name }) => name);
 

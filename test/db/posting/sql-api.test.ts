@@ -62,7 +62,8 @@ test("docs/sql.md lists exactly the options, functions and columns that exist", 
     except
     select unnest(array['post_batch', 'next_span', 'caller', 'is_owner', 'has_grant',
       'sees_all', 'runs_all', 'own_routes', 'run_routes', 'running_jobs', 'fingerprint',
-      'failed_jobs', 'seqs_of', 'limit_room', 'follow', 'sign_posting'])`;
+      'failed_jobs', 'seqs_of', 'limit_room', 'follow', 'sign_posting',
+      'ranges_of', 'lane_cursor', 'reads_all'])`;
   expect(names.length).toBeGreaterThan(10);
   for (const { name } of names) expect([name, page.includes(`${name}(`)]).toEqual([name, true]);
   const columns = await roles.db.sql<{ name: string; columns: string }[]>`

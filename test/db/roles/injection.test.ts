@@ -164,7 +164,7 @@ test("odd values are refused or change nothing of others, and break nothing", as
     where pronamespace = 'pdoflow'::regnamespace and prosecdef and prokind = 'f'
       and has_function_privilege(oid, 'execute') and provariadic = 0 order by proname, oid`;
   expect(callable.length).toBeGreaterThan(35);
-  const random = dice(7);
+  const random = dice(11);
   const pick = (type: string): string => {
     const parts = fields[type.replace("pdoflow.", "")];
     if (parts) return `row(${parts.map(pick).join(", ")})::pdoflow.${type.replace("pdoflow.", "")}`;

@@ -1,4 +1,4 @@
-import type { Sql } from "../../src/db/connection/connect.ts";
+import type { Sql } from "../../../src/db/connection/connect.ts";
 
 /**
  * Describes everything that the schema pdoflow consists of, a line for each part: two schemas with
