@@ -94,7 +94,7 @@ async function codeOf(child: Bun.Subprocess): Promise<number> {
   return code;
 }
 
-/** The runs after failed files ran once more, alone: those that pass are printed as flaky. */
+/** The runs after failed files ran once more, alone: files that pass are printed as flaky. */
 async function retryFailed(runs: readonly Run[]): Promise<Run[]> {
   const count = runs.reduce((sum, { failedFiles }) => sum + failedFiles.length, 0);
   if (count === 0 || count > retriedFilesMax) return [...runs];

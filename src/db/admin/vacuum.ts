@@ -77,7 +77,7 @@ const halfBuilt = ({ sql, target }: Db) => sql<{ schema: string; name: string }[
       and t.relnamespace = to_regnamespace(quote_ident(${target.schema}))
       and not exists (select from pg_stat_progress_create_index where relid = t.oid)`;
 
-/** Tables with few rows and large indexes. A row takes some 100 bytes in each index that contains it. */
+/** Tables with few rows and large indexes. A row takes some 100 bytes per index. */
 async function bloated({ sql, schema, target }: Db): Promise<string[]> {
   const rows = await sql<{ name: string }[]>`
     select relname::text as name from pg_class

@@ -66,8 +66,8 @@ export function schemaName(env: Environment): string {
 
 /**
  * The server that the flags and the environment name: `--database`, else `PDOFLOW_DATABASE_URL`,
- * else `DATABASE_URL`, else the `PG…` variables, else ~/.config/pdoflow/db.conf; null if none of them
- * names one.
+ * else `DATABASE_URL`, else the `PG…` variables, else ~/.config/pdoflow/db.conf; null if none
+ * of them names one.
  *
  * @throws {InvalidInput} a URL, a variable or a file has the wrong shape, or a file with a secret
  * is open to others. Its text is not repeated: it may hold a password.
