@@ -152,7 +152,7 @@ export class Screen implements Disposable {
     this.#shown = null;
   }
 
-  /** Puts text into the clipboard of whoever sits at the terminal (OSC 52). */
+  /** Puts text into the clipboard of the terminal's user (OSC 52). */
   copy(text: string): void {
     if (this.#isOn) this.#send(`${escape}]52;c;${Buffer.from(text).toString("base64")}\u0007`);
   }

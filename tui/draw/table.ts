@@ -33,7 +33,7 @@ const gap = 1;
 const lastNeededRank = 6;
 const defaultWidest = 32;
 
-/** Chooses the columns that fit, and divides the spare width among those that want more. */
+/** Chooses the columns that fit, and divides the spare width among columns that need more. */
 export function fittingColumns<Row>(
   columns: readonly Column<Row>[],
   rows: readonly Row[],

@@ -3,7 +3,7 @@ export const durationLimits: readonly number[] = [
   0.1, 0.3, 1, 3, 10, 30, 100, 300, 1_000, 3_000, 10_000, 30_000, 60_000, 300_000, 1_800_000,
 ];
 
-/** How many took less than so many milliseconds, and no less than the limit before. */
+/** Counts by duration: below `upToMs` milliseconds, and not below the limit before. */
 export type Histogram = readonly { upToMs: number; count: number }[];
 
 /** Which of the counts is that of a duration: the number of limits that it has reached. */

@@ -5,7 +5,7 @@ type Schema = Db["schema"];
 // Joins with tables are written as lookups (lateral, offset 0): else the planner, which does not
 // know how few rows there are to join, may read a table from one end to the other.
 
-/** So many postings that pools hold jobs of are shown before others, and groups of failures. */
+/** The most active postings shown before others, and the most groups of failures. */
 const mostHeld = 200;
 const mostGroups = 200;
 

@@ -11,7 +11,7 @@ export interface Snapshot {
   database: string;
   /** Why nothing may be changed here; null where it may. */
   readOnly: string | null;
-  /** Those that are worked at, then the newest that have not ended, then the newest that have. */
+  /** Active postings, then the newest open ones, then the newest ended ones. */
   postings: readonly TopPosting[];
   /** How many more there are that have not ended. */
   morePostings: number;
@@ -35,7 +35,7 @@ export interface TopPosting {
   poster: string;
   /** Whose pools run it; null: all. */
   project: string | null;
-  /** The highest of its jobs that wait for their first attempt; null where none does. */
+  /** The highest priority of its waiting jobs; null if no job waits for its first attempt. */
   priority: number | null;
   postedAt: Date;
   /** When its jobs may start; null if they may start now. */
@@ -150,7 +150,7 @@ export interface Metrics {
   duration: Histogram;
   /** How many first attempts the latency is of. */
   sampled: number;
-  /** Jobs that wait or run, and those that wait for another attempt. */
+  /** Waiting, running and retrying jobs. */
   depth: number;
   retrying: number;
   /** Of the last day. */

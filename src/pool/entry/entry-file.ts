@@ -13,7 +13,7 @@ import {
 import { didYouMean, similarNames } from "../../domain/similar.ts";
 import { exitCodes, PdoflowError } from "../../domain/errors.ts";
 
-/** Finds the file of a package's module from a folder; throws where there is none. */
+/** Finds the file of a package's module from a folder; throws if it does not exist. */
 export type ResolveModule = (module: string, folder: string) => string;
 
 /**
@@ -25,7 +25,7 @@ export type ResolveModule = (module: string, folder: string) => string;
  * above, and its file must lie inside that package.
  *
  * @throws {RootNotFound} there is no such folder.
- * @throws {EntryFileNotFound} there is no such file in the root; names those that look like it.
+ * @throws {EntryFileNotFound} there is no such file in the root; names similar files.
  * @throws {PackageNotFound} no such package is installed, or it does not export that path.
  * @throws {OutsideRoot} the file exists, and is not one that this root may run.
  */

@@ -31,11 +31,11 @@ export async function loadPosted(
  * Imports the module of an entry point and releases the function that it names. A process
  * imports a module once: later calls get the same functions, or the same error, and a file that
  * was changed meanwhile stays as it was. `Class.method` is bound to `Class`. Methods of objects are
- * no entry points, unless `job` marks them: whoever may post could call all of a database client
+ * no entry points, unless `job` marks them: posters could call every method of a database client
  * that a file happens to export.
  *
  * @throws {ImportFailed} the module, or one that it imports, has a syntax error or threw.
- * @throws {ExportNotFound} it has no such export; names those that it has.
+ * @throws {ExportNotFound} it has no such export; names its exports.
  * @throws {NotAFunction} the export is something else.
  * @throws what `resolveEntryFile` throws when there is no such file.
  */

@@ -40,7 +40,7 @@ export function projectOfPool({ option, env, root, target }: ProjectSource): str
 }
 
 /**
- * The project of a posting; null where any pool may run it. Where nothing names one it is that of
+ * The project of a posting; null if any pool may run it. Without a name it is the project of
  * the root if the root has the file of the entry point, and none otherwise: a program may well post
  * for code that only the machines of the pools have.
  *

@@ -49,9 +49,9 @@ export interface WorkerOptions {
   confinement?: Confinement | null;
   /** Kills what it leaves behind. */
   guard?: Guard;
-  /** A worker is replaced after so many jobs; null for never. */
+  /** A worker is replaced after N jobs; null for never. */
   jobsMax?: number | null;
-  /** … or, between two jobs, when it uses more memory than so many bytes; null for never. */
+  /** … or, between two jobs, when it uses more than N bytes of memory; null for never. */
   memoryMaxBytes?: number | null;
 }
 
@@ -202,7 +202,7 @@ export class WorkerProcess {
     }
   }
 
-  /** Keeps the running job from filling the disk with what it prints. */
+  /** Keeps the output of the running job from filling the disk. */
   boundOutput(): void {
     if (this.#spool) return; // all of it is wanted
     const starts = this.page.outputStarts();

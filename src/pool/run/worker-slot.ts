@@ -94,7 +94,7 @@ export class WorkerSlot {
   }
 
   /**
-   * The job at a position of a chunk, which is gone from now on; null where there is none that can
+   * The job at a position of a chunk, which is gone from now on; null if none of them can
    * have ended: user code may say so of a job that still runs, or that was not started.
    */
   end(chunkNumber: number, position: number): LeasedJob | null {
@@ -150,7 +150,7 @@ export class WorkerSlot {
     );
   }
 
-  /** Takes back up to so many of these. */
+  /** Takes back at most `most` of these. */
   takeSpare(most: number, now: number): LeasedJob[] {
     return this.withdraw(most, this.#maySpare(now));
   }

@@ -95,7 +95,7 @@ export class Claimer {
   }
 
   /**
-   * The jobs of one claim, and the ranges that they come from; none where none can be had. Postings
+   * The jobs of one claim, and the ranges that they come from; none if none is available. Postings
    * that are at a limit are passed by for a while (`hasSkipped`). Jobs that are too large to be
    * read now are `unread`, to be released.
    */

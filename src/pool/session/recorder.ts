@@ -20,7 +20,7 @@ export interface OutcomeListener {
   onRefused(count: number): void;
   /** The database could not store an outcome of this state; another one replaces it. */
   onReplaced(state: Outcome["state"], sentence: string): void;
-  /** So many outcomes wait that no jobs are started; or jobs are started again. */
+  /** Too many outcomes wait to start jobs; or jobs are started again. */
   onBacklog(sentence: string): void;
 }
 
@@ -91,7 +91,7 @@ export class Recorder {
     return this.#waiting;
   }
 
-  /** Whether so many outcomes wait that no more jobs should be started. */
+  /** Whether too many outcomes wait to start more jobs. */
   get isFull(): boolean {
     return this.#bound.isFull;
   }

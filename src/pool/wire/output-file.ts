@@ -20,7 +20,7 @@ const cutAtBytes = 64 * 1024 * 1024;
 export const createOutputFile = (): number => createUnnamedFile(constants.O_APPEND);
 
 /**
- * What was written to `file` since `start`, its beginning and its end; null where nothing was.
+ * What was written to `file` since `start`, its beginning and its end; null if nothing was.
  * Where the file was emptied meanwhile (`cutOutput`), what came after that.
  */
 export function readOutput(file: number, start: number): string | null {
@@ -66,7 +66,7 @@ export interface Cut {
 /**
  * Pool, while a job runs: empties a file that a job fills without end, so that it does not fill the
  * disk. Returns what it had in its beginning, or before (`earlier`), and at its end; `earlier`
- * where there is no need. What the job writes between the look at the end and the cut is lost.
+ * if there is no need. What the job writes between the look at the end and the cut is lost.
  */
 export function cutOutput(file: number, start: number, earlier: Cut | null): Cut | null {
   if (fstatSync(file).size < cutAtBytes) return earlier;

@@ -90,7 +90,7 @@ export function identityAt(ids: readonly number[], position: number): JobIdentit
   throw new RangeError(`there is no job at position ${position} of its chunk`);
 }
 
-/** What a job printed: both streams, null where there is nothing to keep. */
+/** The output of a job: both streams, null if there is nothing to keep. */
 export interface Output {
   stdout: string | null;
   stderr: string | null;
@@ -119,7 +119,7 @@ export interface End {
   agoMs: number;
   /** The encoded result or error. */
   text: string | null;
-  /** What the job asked for by what it threw: no further attempt, or one after so many ms. */
+  /** What follows a thrown error: no further attempt, or one after this many ms. */
   retry: "never" | number | null;
   output: Output | null;
 }
@@ -153,7 +153,7 @@ const Message = v.variant("kind", [
     numbers: v.instance(Float64Array),
     told: v.array(Told),
   }),
-  /** The files of what it prints are long: the pool is to read and empty them. */
+  /** Its output files are long: the pool should read and empty them. */
   v.strictObject({ kind: v.literal("full") }),
   /** The chunk came too late to be started. */
   v.strictObject({ kind: v.literal("late"), chunk: v.number() }),

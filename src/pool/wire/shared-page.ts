@@ -70,7 +70,7 @@ export class SharedPage {
     Atomics.store(this.#words, slot, ((chunk & 0xff) << 24) | size);
   }
 
-  /** Worker: the position to start next of `chunk`, or -1 where none is left. */
+  /** Worker: the position to start next of `chunk`, or -1 if none is left. */
   take(slot: number, chunk: number): number {
     for (;;) {
       const word = Atomics.load(this.#words, slot);

@@ -40,7 +40,7 @@ export class Spool {
     segment.size += length;
     segment.pieces++;
     const ready = this.#copied.then(() => copyBytes(file, from, length, segment.file, start));
-    this.#copied = ready.catch(() => {}); // whoever reads the piece gets the error
+    this.#copied = ready.catch(() => {}); // the reader of the piece gets the error
     return new SpoolRange(
       segment.file,
       start,

@@ -11,8 +11,8 @@ export class CommandFailed extends PdoflowError {
 }
 
 /**
- * The job that is a command: one word is a line for /bin/sh, several are run as they are. What it
- * prints is what the job prints. It is in the process group of its worker, and killed with it.
+ * The job that is a command: one word is a line for /bin/sh, several are run as they are. Its
+ * output is the job's output. It is in the process group of its worker, and killed with it.
  */
 export async function runCommand(...words: unknown[]): Promise<{ exitCode: number }> {
   const command = words.map(String);
