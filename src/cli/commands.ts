@@ -2,7 +2,7 @@ import { exitCodes } from "../domain/errors.ts";
 import { build } from "../version.ts";
 import type { Commands, ProcessContext } from "./shell/context.ts";
 
-/** The commands, each loaded only when it is asked for: a status line should not load a pool. */
+/** The commands. Each is loaded when it is called, so that `status` does not load a pool. */
 export const commands: Commands = {
   cancel: async () => [(await import("./commands/control.ts")).CancelCommand],
   completions: async () => [

@@ -1,23 +1,23 @@
-/** What a process of pdoflow exits with. Documented in README.md; scripts rely on it. */
+/** The exit codes of pdoflow. They are documented in README.md, and scripts rely on them. */
 export const exitCodes = {
   ok: 0,
-  /** Everything worked, and jobs failed. */
+  /** The command worked, but jobs failed. */
   jobsFailed: 1,
-  /** The command line, or what it was given to read, is wrong. */
+  /** The command line or its input is wrong. */
   usage: 2,
-  /** The database could not be reached, refused us, or has the wrong schema. */
+  /** The database cannot be reached, refused the connection, or has the wrong schema. */
   database: 3,
-  /** Something that was named does not exist: a posting, a job, a file, an export. */
+  /** A posting, job, file or export does not exist. */
   notFound: 4,
-  /** A fault of pdoflow itself. */
+  /** A bug in pdoflow. */
   bug: 70,
   /** The system could not start a worker process. */
   system: 71,
-  /** What it printed could not be written: a full disk, or standard output is closed. */
+  /** The output could not be written: the disk is full or standard output is closed. */
   output: 74,
-  /** The time that was given for it is over, as `timeout` has it. */
+  /** The timeout has passed; the same code as the command `timeout`. */
   timedOut: 124,
-  /** Ended by SIGINT, because nobody reads its output, and by SIGTERM, as shells have it. */
+  /** Ended by SIGINT, by a closed pipe (SIGPIPE) or by SIGTERM, as in shells. */
   interrupted: 130,
   brokenPipe: 141,
   terminated: 143,
@@ -25,16 +25,15 @@ export const exitCodes = {
 export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
 
 /**
- * An error that a user can do something about: its message says what was expected, what was
- * found and what to do. Each subclass is one situation and spells its `name`, because the
- * binary is minified.
+ * An error that a user can fix. Its message states what was expected, what was found and a remedy.
+ * Each subclass is one situation and spells out its `name`, because the binary is minified.
  */
 export abstract class PdoflowError extends Error {
   abstract override readonly name: string;
   abstract readonly exitCode: ExitCode;
 }
 
-/** @internal Something from outside has the wrong shape. `problems` has a line for each fault. */
+/** @internal Input is invalid. `problems` has one text for each problem. */
 export class InvalidInput extends PdoflowError {
   override readonly name = "InvalidInput";
   readonly exitCode = exitCodes.usage;
@@ -45,11 +44,11 @@ export class InvalidInput extends PdoflowError {
   }
 }
 
-/** @internal A posting without jobs was asked for. */
+/** @internal The input has no jobs. */
 export class NothingToPost extends PdoflowError {
   override readonly name = "NothingToPost";
   readonly exitCode = exitCodes.usage;
   constructor(source: string) {
-    super(`${source} holds no jobs: expected at least one list of arguments. Nothing was posted.`);
+    super(`${source}: expected at least one list of arguments, found none. Nothing was posted.`);
   }
 }

@@ -4,51 +4,51 @@ import { formatNeed, type Need, unmetNeeds } from "./capabilities.ts";
 import type { JobCounts, PostingState } from "./posting.ts";
 import { isOfProject, mayServe, type PoolScope, type Route } from "./route.ts";
 
-/** What is known of a job, and of what may keep it from running. */
+/** The facts about a job and about everything that can keep it from running. */
 export interface JobFacts {
-  /** `42/7` */
+  /** Such as 42/7. */
   id: string;
   status: keyof JobCounts;
   attempts: number;
-  /** Of its last attempt, if that failed. */
+  /** The error of its last attempt, if that failed. */
   error: JobError | null;
-  /** The host of the pool that ran its last attempt, or has it now. */
+  /** The host of the pool that runs it now, or ran its last attempt. */
   host: string | null;
-  /** How long until its next attempt is due, in ms; null where it waits for no time. */
+  /** The time until its next attempt is due, in ms; null if no retry is due. */
   dueInMs: number | null;
-  /** How long until its posting starts, in ms; null where it has. */
+  /** The time until its posting starts, in ms; null if it has started. */
   startsInMs: number | null;
   posting: { id: number; state: PostingState; reason: string | null };
-  /** The limits of its posting where it is at one of them; null where it is not. */
+  /** The limits that its posting has reached; null if none. */
   full: { maxRunning: number | null; rateCount: number | null; rateMs: number | null } | null;
-  /** Who does not run its posting, and why; null where nobody refused. */
+  /** Which pool refused its posting, and why; null if none did. */
   refusal: string | null;
   route: Route;
-  /** The pools that are up. */
+  /** The live pools. */
   pools: readonly PoolFacts[];
-  /** Jobs that wait and come first. */
+  /** The number of waiting jobs that run before it. */
   ahead: { higherPriority: number; samePriority: number };
 }
 
-/** What of a pool that is up says whether it may run a posting. */
+/** The facts that decide whether a live pool can run a posting. */
 export interface PoolFacts extends PoolScope {
-  /** It does not run this posting. */
+  /** Whether it refused this posting. */
   refuses: boolean;
 }
 
-/** Why a job is where it is, in one sentence, with what to do where something can be done. */
+/** Explains the status of a job in one sentence, with a remedy if there is one. */
 export function explainJob(facts: JobFacts): string {
   const { id, status, attempts, host } = facts;
-  const maxAttempts = attempts === 1 ? "1 attempt" : `${attempts} attempts`;
+  const attemptsText = attempts === 1 ? "1 attempt" : `${attempts} attempts`;
   switch (status) {
     case "done":
-      return `${id} is done, after ${maxAttempts}.`;
+      return `${id} is done, after ${attemptsText}.`;
     case "failed":
-      return `${id} has failed for good after ${maxAttempts}${lastError(facts)}.`;
+      return `${id} has permanently failed after ${attemptsText}${lastError(facts)}.`;
     case "cancelled":
       return `${id} is cancelled: ${facts.posting.reason ?? "its posting was cancelled"}.`;
     case "running":
-      return `${id} is in the hands of a pool${host === null ? "" : ` on ${host}`}.`;
+      return `${id} is claimed by a pool${host === null ? "" : ` on ${host}`}.`;
     case "retrying":
     case "waiting":
       return `${id} ${whyNot(facts)}${refusalOf(facts)}.`;
@@ -129,20 +129,20 @@ function whyNot(facts: WaitFacts): string {
     const reason = posting.reason ?? "no reason given";
     return (
       `waits because its posting ${state} (${reason}); ` +
-      `go on with: pdoflow resume ${posting.id}`
+      `resume it with: pdoflow resume ${posting.id}`
     );
   }
   if (facts.startsInMs !== null) return `waits because its posting ${start(facts.startsInMs)}`;
   if (route.run !== "") {
     return (
-      "waits for the pool of the `pdoflow run` that posted it, the only one that may run it; if " +
-      `that has ended, cancel it: pdoflow cancel ${posting.id}`
+      "waits for the `pdoflow run` that posted it, because no other pool can run it; if that run " +
+      `has ended, cancel the posting with: pdoflow cancel ${posting.id}`
     );
   }
   const obstacle = obstacleOf(facts);
   if (obstacle !== null) return `waits because ${obstacle}`;
   if (dueInMs !== null && dueInMs > 0) {
-    return `is to be tried again in ${roughTime(dueInMs)}${lastError(facts)}`;
+    return `will be retried in ${roughTime(dueInMs)}${lastError(facts)}`;
   }
   if (facts.full !== null)
     return `waits because its posting is at its limit: ${limits(facts.full)}`;
@@ -152,22 +152,22 @@ function whyNot(facts: WaitFacts): string {
 /** Others may run it all the same, so this is told beside what it waits for. */
 function refusalOf({ refusal, posting }: Pick<JobFacts, "refusal" | "posting">): string {
   if (refusal === null || posting.state !== "open") return "";
-  return `; it was ${refusal}; after mending: pdoflow resume ${posting.id}`;
+  return `; it was ${refusal}; when this is fixed, run: pdoflow resume ${posting.id}`;
 }
 
 const start = (ms: number) =>
-  ms > 0 ? `starts in ${roughTime(ms)}` : "is to start now, by the next pool that looks";
+  ms > 0 ? `starts in ${roughTime(ms)}` : "starts at the next poll of a pool";
 
-/** Why none of the pools that are up runs jobs of a route; null where one may. */
+/** Why no live pool runs jobs of a route; null if one can. */
 export function obstacleOf(facts: Pick<JobFacts, "route" | "pools">): string | null {
   const { route, pools } = facts;
-  if (pools.length === 0) return `no pool is up; start one with: ${startPool(route)}`;
+  if (pools.length === 0) return `no pool is running; start one with: ${startPool(route)}`;
   if (!pools.some((pool) => mayServe(route, pool))) return unserved(facts);
   if (pools.some((pool) => mayServe(route, pool) && !pool.refuses)) return null;
-  return "no pool that could run it does";
+  return "every pool that could run it has refused it";
 }
 
-/** The command that starts a pool for a route. A project that is a path is a root. */
+/** The command that starts a pool for a route. A project that is a path is its root folder. */
 export function startPool({ project }: Pick<Route, "project">): string {
   if (project === "") return "pdoflow pool";
   const quoted = /^[\w@%+=:,./-]+$/.test(project)
@@ -176,23 +176,22 @@ export function startPool({ project }: Pick<Route, "project">): string {
   return `pdoflow pool --${project.startsWith("/") ? "root" : "project"} ${quoted}`;
 }
 
-/** No pool that is up may run it: for its project, for its needs, or for whose it is. */
+/** Why no live pool can run it: because of its project, its needs or its poster. */
 function unserved({ route, pools: all }: Pick<JobFacts, "route" | "pools">): string {
   const pools = all.filter((pool) => isOfProject(route, pool));
-  const seen = all.length === 1 ? "1 pool seen" : `${all.length} pools seen`;
+  const live = all.length === 1 ? "1 live pool" : `${all.length} live pools`;
   if (pools.length === 0) {
     const how = `start one with: ${startPool(route)}`;
-    return `no pool serves the project ${route.project} (${seen}); ${how}`;
+    return `no pool serves the project ${route.project} (${live}); ${how}`;
   }
   const missing = pools.map((pool) => unmetNeeds(route.needs, pool.provides));
   const always = route.needs.filter((need) => missing.every((unmet) => unmet.includes(need)));
   const named = (needs: readonly Need[]) => needs.map(formatNeed).join(", ");
-  if (always.length > 0) return `no pool provides ${named(always)} (${seen})`;
+  if (always.length > 0) return `no pool provides ${named(always)} (${live})`;
   if (missing.every((unmet) => unmet.length > 0)) {
-    return `no pool provides all of ${named(route.needs)} (${seen})`;
+    return `no pool provides all of ${named(route.needs)} (${live})`;
   }
-  const others = `jobs of other posters than ${route.posterOs}`;
-  return `the pools that could run it run only ${others} (${seen})`;
+  return `the pools that could run it do not run jobs of ${route.posterOs} (${live})`;
 }
 
 function limits({ maxRunning, rateCount, rateMs }: NonNullable<JobFacts["full"]>): string {
@@ -205,7 +204,7 @@ function limits({ maxRunning, rateCount, rateMs }: NonNullable<JobFacts["full"]>
 function queue({ higherPriority, samePriority }: JobFacts["ahead"]): string {
   if (higherPriority > 0) return `behind ${countJobs(higherPriority)} of higher priority`;
   if (samePriority > 0) return `behind ${countJobs(samePriority)} posted before it`;
-  return "for a worker that is free: it is next";
+  return "for a free worker: it is next";
 }
 
 function lastError({ error, host }: Pick<JobFacts, "error" | "host">): string {

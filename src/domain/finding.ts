@@ -1,4 +1,4 @@
-/** Something that is not as it should be. A problem hurts now; advice is what could be better. */
+/** A finding of doctor. A problem needs a remedy now; advice is optional. */
 export interface Finding {
   kind: "problem" | "advice";
   about: string;
@@ -7,8 +7,14 @@ export interface Finding {
 }
 
 export const problem = (about: string, found: string, remedy: string): Finding => ({
-  ...{ kind: "problem", about, found, remedy },
+  kind: "problem",
+  about,
+  found,
+  remedy,
 });
 export const advice = (about: string, found: string, remedy: string): Finding => ({
-  ...{ kind: "advice", about, found, remedy },
+  kind: "advice",
+  about,
+  found,
+  remedy,
 });

@@ -4,10 +4,10 @@ import { InvalidInput } from "./errors.ts";
 import { didYouMean, similarNames } from "./similar.ts";
 
 /**
- * The one door from outside: flags, files, environment, rows of jsonb, messages between processes.
- * Returns what `schema` makes of `input`; inside, types are trusted.
+ * Validates all data from outside: flags, files, environment, rows of jsonb and messages between
+ * processes. Code behind it trusts the types.
  *
- * @throws {InvalidInput} naming `what` and every problem found, each with the path to it.
+ * @throws {InvalidInput} with `what` and every problem, each with its path.
  */
 export function parse<T>(schema: v.GenericSchema<unknown, T>, input: unknown, what: string): T {
   const result = v.safeParse(schema, input);
@@ -16,8 +16,8 @@ export function parse<T>(schema: v.GenericSchema<unknown, T>, input: unknown, wh
     what,
     result.issues.map((issue) => {
       const path = v.getDotPath(issue);
-      const said = isUnknownName(issue) ? unknownName(issue, schema) : issue.message;
-      return path === null ? said : `${path}: ${said}`;
+      const text = isUnknownName(issue) ? unknownName(issue, schema) : issue.message;
+      return path === null ? text : `${path}: ${text}`;
     }),
   );
 }
@@ -26,9 +26,9 @@ const isUnknownName = ({ type, expected }: v.BaseIssue<unknown>) =>
   type === "strict_object" && expected === "never";
 
 function unknownName({ path }: v.BaseIssue<unknown>, schema: object): string {
-  // The names that there are, of the outermost object.
+  // Known names are listed for the outermost object only.
   const known = path?.length === 1 && "entries" in schema ? Object.keys(schema.entries ?? {}) : [];
   const like = didYouMean(similarNames(String(path?.at(-1)?.key), known));
-  if (like !== "" || known.length === 0) return `there is no such name here.${like}`;
-  return `there is no such name here, only ${known.join(", ")}`;
+  if (like !== "" || known.length === 0) return `unknown name.${like}`;
+  return `unknown name; expected one of ${known.join(", ")}`;
 }

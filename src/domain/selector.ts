@@ -6,44 +6,44 @@ export interface IndexRange {
   last: number;
 }
 
-/** Which postings: by number, the newest so many, or the newest of a name. */
+/** Selects postings by number, the newest N, or the newest with a name. */
 export type PostingPick =
   { by: "number"; id: number } | { by: "last"; count: number } | { by: "name"; name: string };
 
-/** What one word on the command line stands for: postings, or some jobs of one. */
+/** One word on the command line that selects postings, or jobs of one posting. */
 export interface Selector {
   posting: PostingPick;
-  /** Null: all of its jobs. Sorted, without overlaps. */
+  /** Sorted, without overlaps; null selects all jobs. */
   indices: readonly IndexRange[] | null;
-  /** As it was written. */
+  /** The original word. */
   text: string;
 }
 
 export const selectorForms = "42, 42/7, 42/1-100,205, last, last:3, @name or -";
 
-/** What a posting may be called, so that `@name` and `@name/7` can't be read in two ways. */
+/** Names of postings, chosen so that `@name` and `@name/7` are unambiguous. */
 export const postingNamePattern = /^[\p{L}_][\p{L}\p{N}_.:+-]{0,99}$/u;
 
 const largestIndex = 2 ** 31 - 1;
 
 /**
- * Reads one selector: `42`, `last`, `last:3` and `@name` are postings; followed by `/7`, `/1-100`
- * or `/1-100,205` they are jobs of that posting, by index. `-` is not one: {@link selectorsIn}
- * reads what comes from standard input then.
+ * Parses one selector. `42`, `last`, `last:3` and `@name` select postings; with `/7`, `/1-100` or
+ * `/1-100,205` they select jobs of a posting by index. `-` is not a selector: the caller reads
+ * standard input with {@link selectorsIn}.
  *
- * @throws {InvalidInput} saying what was expected.
+ * @throws {InvalidInput}
  */
 export function parseSelector(text: string): Selector {
   const [posting = "", ...rest] = text.split("/");
   const indices = rest.length === 0 ? null : parseIndices(text, rest.join("/"));
   const pick = parsePick(text, posting);
   if (indices !== null && pick.by === "last" && pick.count > 1) {
-    throw wrong(text, "expected jobs of one posting, as in last/7");
+    throw wrong(text, "expected jobs of one posting, such as last/7");
   }
   return { posting: pick, indices, text };
 }
 
-/** Selectors separated by white space, as a pipe brings them: one or more a line. */
+/** Parses selectors separated by white space, from standard input. */
 export const selectorsIn = (text: string): Selector[] =>
   text
     .split(/\s+/)
@@ -60,7 +60,7 @@ function parsePick(text: string, posting: string): PostingPick {
   if (posting.startsWith("@")) {
     const name = posting.slice(1);
     if (postingNamePattern.test(name)) return { by: "name", name };
-    throw wrong(text, "expected a name of letters, digits, _ . : + and - after the @");
+    throw wrong(text, "expected a name of letters, digits and _.:+- after the @");
   }
   throw wrong(text, `expected ${selectorForms}`);
 }
@@ -70,17 +70,17 @@ function parseIndices(text: string, list: string): IndexRange[] {
     const [, from, to] = /^(\d{1,10})(?:-(\d{1,10}))?$/.exec(part) ?? [];
     const range = { first: Number(from ?? Number.NaN), last: Number(to ?? from) };
     if (!(range.last <= largestIndex)) {
-      throw wrong(text, "expected indices after the slash, as in 42/7 or 42/1-100,205");
+      throw wrong(text, "expected indices after the slash, such as 42/7 or 42/1-100,205");
     }
     if (range.last < range.first) {
-      throw wrong(text, `expected the smaller index first, as in ${range.last}-${range.first}`);
+      throw wrong(text, `expected the smaller index first, such as ${range.last}-${range.first}`);
     }
     return range;
   });
   return mergeRanges(ranges);
 }
 
-/** Sorted, and ranges that touch or overlap made one: no job is selected twice. */
+/** Sorts ranges and merges adjacent and overlapping ones, so that no job is selected twice. */
 export function mergeRanges(ranges: readonly IndexRange[]): IndexRange[] {
   const merged: IndexRange[] = [];
   for (const range of ranges.toSorted((a, b) => a.first - b.first)) {
@@ -91,7 +91,7 @@ export function mergeRanges(ranges: readonly IndexRange[]): IndexRange[] {
   return merged;
 }
 
-/** These ranges but for one index. */
+/** The ranges without one index. */
 export const withoutIndex = (ranges: readonly IndexRange[], index: number): IndexRange[] =>
   ranges.flatMap(({ first, last }) =>
     index < first || index > last

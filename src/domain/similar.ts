@@ -1,4 +1,4 @@
-/** Up to three of `names` that look like `wanted`, the nearest first; `fit.ts` looks like `fit`. */
+/** Up to three names similar to `wanted`, the most similar first; `fit.ts` is similar to `fit`. */
 export function similarNames(wanted: string, names: readonly string[]): string[] {
   const lower = wanted.toLowerCase();
   const editsMax = Math.min(Math.max(2, wanted.length / 3), wanted.length - 1);
@@ -13,13 +13,13 @@ export function similarNames(wanted: string, names: readonly string[]): string[]
     .map(({ name }) => name);
 }
 
-/** The end of a message: ` Did you mean "a" or "b"?`, or nothing. */
+/** The end of a message, ` Did you mean "a" or "b"?`, or an empty text. */
 export function didYouMean(names: readonly string[]): string {
   const quoted = names.map((name) => JSON.stringify(name));
   return quoted.length === 0 ? "" : ` Did you mean ${quoted.join(" or ")}?`;
 }
 
-/** How many characters to insert, delete, replace or swap to get from `a` to `b`. */
+/** The number of insertions, deletions, replacements and swaps that turn `a` into `b`. */
 function editDistance(a: string, b: string): number {
   let above: number[] = [];
   let row = Array.from({ length: b.length + 1 }, (_, j) => j);

@@ -3,14 +3,14 @@ import { join } from "node:path";
 
 import type * as v from "valibot";
 
-import { documents } from "../../src/cli/output/output-schemas.ts";
+import { outputSchemas } from "../../src/cli/output/output-schemas.ts";
 
 export const page = join(import.meta.dir, "../../docs/json.md");
 const begin = "<!-- from src/cli/output/output-schemas.ts: bun test/cli/output-schemas.ts -->";
 
 /** What the page should be, given what it is. */
 export function pageWithShapes(text: string): string {
-  const shapes = Object.entries(documents).map(
+  const shapes = Object.entries(outputSchemas).map(
     ([name, schema]) => `## ${name}\n\n\`\`\`text\n${shapeOf(schema)}\n\`\`\`\n`,
   );
   return `${text.split(begin)[0]}${begin}\n\n${shapes.join("\n")}`;

@@ -22,38 +22,35 @@ const gpu = { ...waiting.route, needs: parseNeeds("gpu,mem>=16G") };
 const error = { name: "TypeError", message: "no 7\nat …" };
 
 test.each<[Partial<JobFacts>, string]>([
-  [{}, "42/7 waits for a worker that is free: it is next."],
+  [{}, "42/7 waits for a free worker: it is next."],
   [{ startsInMs: 89_500, pools: [] }, "42/7 waits because its posting starts in 90 s."],
   [{ startsInMs: 2.8e9, pools: [] }, "42/7 waits because its posting starts in 32 days."],
-  [
-    { startsInMs: -1 },
-    "42/7 waits because its posting is to start now, by the next pool that looks.",
-  ],
+  [{ startsInMs: -1 }, "42/7 waits because its posting starts at the next poll of a pool."],
   [
     { refusal: "refused by the pool on a: it is not signed" },
-    "42/7 waits for a worker that is free: it is next; it was refused by the pool on a: " +
-      "it is not signed; after mending: pdoflow resume 42.",
+    "42/7 waits for a free worker: it is next; it was refused by the pool on a: " +
+      "it is not signed; when this is fixed, run: pdoflow resume 42.",
   ],
   [
     {
       refusal: "refused by the pool on a: it is not signed",
       pools: [{ provides: {}, posters: null, refuses: true }],
     },
-    "42/7 waits because no pool that could run it does; it was refused by the pool on a: " +
-      "it is not signed; after mending: pdoflow resume 42.",
+    "42/7 waits because every pool that could run it has refused it; it was refused by the pool on a: " +
+      "it is not signed; when this is fixed, run: pdoflow resume 42.",
   ],
-  [{ pools: [] }, "42/7 waits because no pool is up; start one with: pdoflow pool."],
+  [{ pools: [] }, "42/7 waits because no pool is running; start one with: pdoflow pool."],
   [
     { posting: { id: 42, state: "paused", reason: "lunch" } },
-    "42/7 waits because its posting is paused (lunch); go on with: pdoflow resume 42.",
+    "42/7 waits because its posting is paused (lunch); resume it with: pdoflow resume 42.",
   ],
   [
     { posting: { id: 42, state: "errored_out", reason: "10 in a row" } },
-    "42/7 waits because its posting was stopped (10 in a row); go on with: pdoflow resume 42.",
+    "42/7 waits because its posting was stopped (10 in a row); resume it with: pdoflow resume 42.",
   ],
   [
     { route: gpu, pools: [{ provides: parseProvides("mem=64G"), posters: null, refuses: false }] },
-    "42/7 waits because no pool provides gpu (1 pool seen).",
+    "42/7 waits because no pool provides gpu (1 live pool).",
   ],
   [
     {
@@ -63,12 +60,11 @@ test.each<[Partial<JobFacts>, string]>([
         { provides: parseProvides("mem=64G"), posters: null, refuses: false },
       ],
     },
-    "42/7 waits because no pool provides all of gpu, mem>=16G (2 pools seen).",
+    "42/7 waits because no pool provides all of gpu, mem>=16G (2 live pools).",
   ],
   [
     { pools: [{ provides: {}, posters: ["bob"], refuses: false }] },
-    "42/7 waits because the pools that could run it run only jobs of other posters than ann " +
-      "(1 pool seen).",
+    "42/7 waits because the pools that could run it do not run jobs of ann (1 live pool).",
   ],
   [
     { full: { maxRunning: 3, rateCount: 10, rateMs: 1000 } },
@@ -86,13 +82,13 @@ test.each<[Partial<JobFacts>, string]>([
   [{ ahead: { higherPriority: 0, samePriority: 1 } }, "42/7 waits behind 1 job posted before it."],
   [
     { status: "retrying", attempts: 1, error, host: "node1", dueInMs: 3_200 },
-    "42/7 is to be tried again in 4 s; its last attempt failed on node1: TypeError: no 7.",
+    "42/7 will be retried in 4 s; its last attempt failed on node1: TypeError: no 7.",
   ],
-  [{ status: "running", host: "node1" }, "42/7 is in the hands of a pool on node1."],
+  [{ status: "running", host: "node1" }, "42/7 is claimed by a pool on node1."],
   [{ status: "done", attempts: 1 }, "42/7 is done, after 1 attempt."],
   [
     { status: "failed", attempts: 3, error, host: "node1" },
-    "42/7 has failed for good after 3 attempts; its last attempt failed on node1: TypeError: no 7.",
+    "42/7 has permanently failed after 3 attempts; its last attempt failed on node1: TypeError: no 7.",
   ],
   [
     { status: "cancelled", posting: { id: 42, state: "cancelled", reason: "wrong data" } },
@@ -110,7 +106,7 @@ test("a job of a project that no pool serves names the command that starts one",
       pools: [{ provides: {}, posters: null, project: "/b", refuses: false }],
     });
   expect(ofProject("/a b")).toBe(
-    "42/7 waits because no pool serves the project /a b (1 pool seen); " +
+    "42/7 waits because no pool serves the project /a b (1 live pool); " +
       "start one with: pdoflow pool --root '/a b'.",
   );
   expect(ofProject("sim")).toContain("start one with: pdoflow pool --project sim");

@@ -34,7 +34,7 @@ test.each([
   ["42/7/8", "expected indices"],
   ["42/x", "expected indices"],
   ["42/9999999999", "expected indices"],
-  ["42/9-3", "expected the smaller index first, as in 3-9"],
+  ["42/9-3", "expected the smaller index first, such as 3-9"],
   ["last:3/7", "expected jobs of one posting"],
   ["@", "expected a name"],
   ["@two words", "expected a name"],

@@ -31,17 +31,17 @@ test.each<[name: string, mistake: () => unknown, said: string]>([
   [
     "an option that is spelled wrongly",
     () => postWork(scale, [[1]], [], { ...options, prioritty: 1 }),
-    'prioritty: there is no such name here. Did you mean "priority"?',
+    'prioritty: unknown name. Did you mean "priority"?',
   ],
   [
     "an option whose letters are swapped",
     () => postWork(scale, [[1]], [], { ...options, maxAttemps: 3 }),
-    'maxAttemps: there is no such name here. Did you mean "maxAttempts"?',
+    'maxAttemps: unknown name. Did you mean "maxAttempts"?',
   ],
   [
     "an option that there is not",
     () => new ClusterPool({ size: 1 } as object),
-    "size: there is no such name here, only concurrency, maxWorkers, root, project, binary, db",
+    "size: unknown name; expected one of concurrency, maxWorkers, root, project, binary, db",
   ],
   ["an entry point without a name", () => postWork("fit.ts", [[1]]), 'has no "#" and name'],
   [

@@ -5,21 +5,21 @@ import { type ExitCode, exitCodes } from "../../domain/errors.ts";
 import { serverState } from "../../server/server.ts";
 import { PdoflowCommand } from "../shell/command.ts";
 
-/** Who presses Tab does not wait for longer. */
-const heartbeatTimeoutMs = 1_000;
-const most = 50;
+/** Completion after Tab must not take longer. */
+const timeoutMs = 1_000;
+const postingLimit = 50;
 
 /**
- * What completions ask for: the postings that have not ended, by number and by name, each with some
- * words after a tab. Silent in all cases, and starts no server.
+ * Prints the candidates for shell completion: the open postings, by number and by name, each with
+ * a description after a tab. Never prints an error and never starts a server.
  */
 export class CompletePostingsCommand extends PdoflowCommand {
   static override paths = [["completions", "postings"]];
 
   override async execute(): Promise<ExitCode> {
-    const lines = this.run().catch(() => exitCodes.ok); // no server, or none for us: no postings
+    const lines = this.run().catch(() => exitCodes.ok); // no server or no access: no candidates
     const late = new Promise<ExitCode>((resolve) => {
-      setTimeout(() => resolve(exitCodes.ok), heartbeatTimeoutMs);
+      setTimeout(() => resolve(exitCodes.ok), timeoutMs);
     });
     return await Promise.race([lines, late]);
   }
@@ -29,9 +29,14 @@ export class CompletePostingsCommand extends PdoflowCommand {
     const mayAsk = isConfigured || serverState(this.embeddedPlace).kind === "running";
     if (!mayAsk) return exitCodes.ok;
     await using db = await openDatabase(await this.target(), { connections: 1 });
-    const wish = { isAll: false, state: null, before: Number.MAX_SAFE_INTEGER, most };
+    const filter = {
+      isAll: false,
+      state: null,
+      before: Number.MAX_SAFE_INTEGER,
+      most: postingLimit,
+    };
     const names = new Set<string>();
-    for (const { id, name, entryPoint, jobCount, state } of await listPostings(db, wish)) {
+    for (const { id, name, entryPoint, jobCount, state } of await listPostings(db, filter)) {
       const text = `${entryPoint}, ${jobCount} jobs, ${state}`;
       this.print(`${id}\t${name === null ? "" : `@${name}, `}${text}`);
       if (name === null || names.has(name)) continue;

@@ -12,7 +12,7 @@ const ShellName = v.picklist(shells, "expected bash, zsh or fish");
 export class CompletionsCommand extends PdoflowCommand {
   static override paths = [["completions"]];
   static override usage = Command.Usage({
-    description: "print a script that completes command lines in bash, zsh or fish",
+    description: "print a completion script for bash, zsh or fish",
     examples: [
       ["bash, in ~/.bashrc", "source <($0 completions bash)"],
       ["zsh, in ~/.zshrc after compinit", "source <($0 completions zsh)"],

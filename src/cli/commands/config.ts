@@ -14,13 +14,13 @@ import {
   settingsFile,
   type Target,
 } from "../../db/connection/settings.ts";
-import { documents } from "../output/output-schemas.ts";
+import { outputSchemas } from "../output/output-schemas.ts";
 import { exitCodes } from "../../domain/errors.ts";
 import { serverState } from "../../server/server.ts";
 import { PdoflowCommand } from "../shell/command.ts";
 
-/** One line of what is shown. A secret has no value, only whether it is set. */
-interface Line {
+/** One setting as it is shown. A secret has no value, only whether it is set. */
+interface Setting {
   name: string;
   value: string | null;
   isSet: boolean;
@@ -30,13 +30,12 @@ interface Line {
 export class ConfigCommand extends PdoflowCommand {
   static override paths = [["config"]];
   static override usage = Command.Usage({
-    description: "show which settings count and where they come from, connecting to nothing",
+    description: "show the connection settings and where each comes from, without connecting",
     details: `
-      Of the connection to the database: each parameter, its value, and the flag, variable or file
-      that it comes from. Of passwords only whether they are set. Then the files that were looked
-      for.
+      Lists each connection parameter with its value and the flag, variable or file that sets it,
+      then the configuration files and whether they exist. Passwords are never printed.
     `,
-    examples: [["What counts here", "$0 config"]],
+    examples: [["Show the settings in this folder", "$0 config"]],
   });
 
   async run() {
@@ -48,9 +47,9 @@ export class ConfigCommand extends PdoflowCommand {
     const schema = env["PDOFLOW_SCHEMA"] === undefined ? "the default" : "PDOFLOW_SCHEMA";
     settings.push({ name: "schema", value: schemaName(env), isSet: true, from: schema });
     const files = this.#files().map((path) => ({ path, isThere: existsSync(path) }));
-    if (this.json) this.printJson(documents.config, { source, settings, files });
+    if (this.json) this.printJson(outputSchemas.config, { source, settings, files });
     else {
-      this.say(`the server is named by ${source}`);
+      this.say(`the server is set by ${source}`);
       this.printTable(
         ["setting", "value", "from"],
         settings.map(({ name, value, isSet, from }) => [
@@ -68,7 +67,7 @@ export class ConfigCommand extends PdoflowCommand {
     return await Promise.resolve(exitCodes.ok);
   }
 
-  #configured(target: Target): Line[] {
+  #configured(target: Target): Setting[] {
     const settings = configuredSettings(this.database, this.context.env)?.settings ?? new Map();
     const addresses = [target, ...(target.others ?? [])];
     const byDefault: Readonly<Record<string, string>> = {
@@ -78,7 +77,7 @@ export class ConfigCommand extends PdoflowCommand {
       user: target.user,
       sslmode: target.tls === false ? "disable" : target.tls,
     };
-    return Object.keys(obeyed).flatMap((name): Line[] => {
+    return Object.keys(obeyed).flatMap((name): Setting[] => {
       const setting = [...settings].find(([keyword]) => keyword === name)?.[1];
       if (name === "password" || name === "sslpassword") {
         const isSet = setting !== undefined || (name === "password" && hasPassword(target));
@@ -91,7 +90,7 @@ export class ConfigCommand extends PdoflowCommand {
     });
   }
 
-  #embedded(): Line[] {
+  #embedded(): Setting[] {
     const place = this.embeddedPlace;
     const isNamed = this.context.env["PDOFLOW_DATA"] !== undefined;
     const from = isNamed ? "PDOFLOW_DATA" : "the default";
@@ -102,7 +101,7 @@ export class ConfigCommand extends PdoflowCommand {
     ];
   }
 
-  /** The files that may say something, those of PostgreSQL too. */
+  /** The files that may hold settings, including those of PostgreSQL. */
   #files(): string[] {
     const { env, home } = this.context;
     const own = home || homedir();

@@ -5,23 +5,23 @@ import { cancelPostings, pausePostings, resumePostings } from "../../db/engine/c
 import { drainPools } from "../../db/engine/pools.ts";
 import { findPostings } from "../../db/read/snapshot.ts";
 import { readPostingCounts } from "../../db/read/status.ts";
-import { documents } from "../output/output-schemas.ts";
+import { outputSchemas } from "../output/output-schemas.ts";
 import { exitCodes, PdoflowError } from "../../domain/errors.ts";
 import { pluralize } from "../output/pluralize.ts";
 import { PdoflowCommand } from "../shell/command.ts";
 import { findPostingsToChange, readSelectors } from "../input/select.ts";
 
-/** A command that changes the state of postings, and says of each what became of it. */
+/** A command that changes the state of postings and reports each one's new state. */
 export abstract class PostingsCommand extends PdoflowCommand {
   postings = Option.Rest({ name: "posting" });
   state = Option.String("--state", {
-    description: "those of them in this state: open, paused, errored_out or cancelled",
+    description: "only postings in this state: open, paused, errored_out or cancelled",
   });
 
   /** Returns the postings that were changed. */
   abstract change(db: Db, ids: number[]): Promise<number[]>;
   abstract readonly did: string;
-  abstract readonly document: (typeof documents)["pause"]; // all of these have the same
+  abstract readonly schema: (typeof outputSchemas)["pause"]; // the same for all of these commands
 
   async run() {
     const words = this.postings;
@@ -34,37 +34,36 @@ export abstract class PostingsCommand extends PdoflowCommand {
         state,
         isChanged: changed.has(id),
       }));
-      if (this.json) this.printJson(this.document, { postings: now });
-      else this.#tell(now);
+      if (this.json) this.printJson(this.schema, { postings: now });
+      else this.#report(now);
       return exitCodes.ok;
     });
   }
 
-  #tell(now: readonly { id: number; state: string; isChanged: boolean }[]): void {
+  #report(now: readonly { id: number; state: string; isChanged: boolean }[]): void {
     for (const { id, state, isChanged } of now) {
       this.say(
-        isChanged ? `posting ${id} was ${this.did}` : `posting ${id} is ${state}: left as it is`,
+        isChanged ? `posting ${id} was ${this.did}` : `posting ${id} is ${state}: not changed`,
       );
     }
     if (now.length === 0)
-      this.say(`no posting${this.postings.length > 0 ? " of those" : ""} is ${this.state}`);
+      this.say(`none of ${this.postings.length > 0 ? "these" : "the"} postings is ${this.state}`);
   }
 }
 
 export class PauseCommand extends PostingsCommand {
   static override paths = [["pause"]];
   static override usage = Command.Usage({
-    description: "stop postings for now",
-    details:
-      "No more of their jobs are started, on any pool, until `$0 resume`. What runs goes on.",
+    description: "pause postings",
+    details: "Pools start no more of their jobs until `$0 resume`. Running jobs continue.",
     examples: [
-      ["Stop two postings", "$0 pause 42 43"],
-      ["Stop all that are open", "$0 pause --state open"],
+      ["Pause two postings", "$0 pause 42 43"],
+      ["Pause all open postings", "$0 pause --state open"],
     ],
   });
-  reason = Option.String("--reason", { description: "why; shown by status" });
+  reason = Option.String("--reason", { description: "the reason, shown by status" });
   readonly did = "paused";
-  readonly document = documents.pause;
+  readonly schema = outputSchemas.pause;
 
   change(db: Db, ids: number[]) {
     return pausePostings(db, ids, "paused", this.reason ?? "paused by hand");
@@ -74,10 +73,10 @@ export class PauseCommand extends PostingsCommand {
 export class ResumeCommand extends PostingsCommand {
   static override paths = [["resume"]];
   static override usage = Command.Usage({
-    description: "go on with postings that were paused, or stopped for their failures",
+    description: "resume postings that were paused, or stopped because of failures",
   });
   readonly did = "resumed";
-  readonly document = documents.resume;
+  readonly schema = outputSchemas.resume;
 
   change(db: Db, ids: number[]) {
     return resumePostings(db, ids);
@@ -87,27 +86,29 @@ export class ResumeCommand extends PostingsCommand {
 export class CancelCommand extends PostingsCommand {
   static override paths = [["cancel"]];
   static override usage = Command.Usage({
-    description: "cancel postings for good",
+    description: "cancel postings permanently",
     details: `
-      What waits is cancelled at once; what runs is killed within two seconds, with SIGTERM and,
-      after the posting's grace, SIGKILL. With --keep-running it is left to end.
+      Waiting jobs are cancelled at once. Running jobs are killed within two seconds, with SIGTERM
+      and, after the posting's grace period, SIGKILL. With --keep-running they run to their end.
     `,
   });
-  keepRunning = Option.Boolean("--keep-running", false, { description: "let what runs end" });
-  reason = Option.String("--reason", { description: "why; kept with the jobs that are killed" });
-  yes = Option.Boolean("--yes", false, { description: "cancel several without asking" });
+  keepRunning = Option.Boolean("--keep-running", false, { description: "let running jobs finish" });
+  reason = Option.String("--reason", { description: "the reason, recorded with killed jobs" });
+  yes = Option.Boolean("--yes", false, {
+    description: "cancel several postings without asking for confirmation",
+  });
   readonly did = "cancelled";
-  readonly document = documents.cancel;
+  readonly schema = outputSchemas.cancel;
 
   async change(db: Db, ids: number[]) {
-    if (ids.length > 1) await this.confirm(await whatEnds(db, ids), this.yes);
+    if (ids.length > 1) await this.confirm(await describeCancel(db, ids), this.yes);
     const reason = this.reason ?? "cancelled by hand";
     return await cancelPostings(db, ids, { killsRunning: !this.keepRunning, reason });
   }
 }
 
-/** What cancelling these would hit: "cancel 3 postings with 1,200 jobs that have not ended". */
-export async function whatEnds(db: Db, ids: number[]): Promise<string> {
+/** As in "cancel 3 postings with 1,200 unfinished jobs". */
+export async function describeCancel(db: Db, ids: number[]): Promise<string> {
   let jobs = 0;
   for (const { waiting, running, retrying } of await readPostingCounts(db, ids)) {
     jobs += waiting + running + retrying;
@@ -115,7 +116,7 @@ export async function whatEnds(db: Db, ids: number[]): Promise<string> {
   return `cancel ${pluralize(ids.length, "posting")} with ${pluralize(jobs, "unfinished job")}`;
 }
 
-/** No pool that is up has that number or host. */
+/** No live pool has that number or host. */
 class PoolNotFound extends PdoflowError {
   override readonly name = "PoolNotFound";
   readonly exitCode = exitCodes.notFound;
@@ -124,15 +125,15 @@ class PoolNotFound extends PdoflowError {
 export class DrainCommand extends PdoflowCommand {
   static override paths = [["drain"]];
   static override usage = Command.Usage({
-    description: "let pools finish what they run, and end",
+    description: "let pools finish their running jobs and exit",
     details: `
-      They take no more jobs and release at once what they have not started. A pool that does not
-      answer for a minute is declared lost, whatever its --heartbeat-timeout, and its jobs are
-      released.
+      A draining pool claims no more jobs and releases the jobs it has not started. If it does not
+      respond within a minute, it is declared lost, regardless of its --heartbeat-timeout, and its
+      jobs are released.
     `,
     examples: [
-      ["One pool, by its number", "$0 drain 7"],
-      ["All pools of a machine", "$0 drain node17"],
+      ["Drain one pool by its number", "$0 drain 7"],
+      ["Drain all pools on a machine", "$0 drain node17"],
     ],
   });
   pools = Option.Rest({ name: "pool or host", required: 1 });
@@ -142,15 +143,16 @@ export class DrainCommand extends PdoflowCommand {
     const ids = this.pools.filter(isNumber).map(Number).filter(Number.isSafeInteger);
     const hosts = this.pools.filter((text) => !isNumber(text));
     return await this.withDatabase(async (db) => {
-      const told = await drainPools(db, { ids, hosts });
-      if (this.json) this.printJson(documents.drain, { pools: told });
-      else for (const { id, host } of told) this.say(`pool ${id} on ${host} drains`);
+      const drained = await drainPools(db, { ids, hosts });
+      if (this.json) this.printJson(outputSchemas.drain, { pools: drained });
+      else for (const { id, host } of drained) this.say(`pool ${id} on ${host} is draining`);
       const missed = this.pools.find(
-        (name) => !told.some(({ id, host }) => String(id) === name || host === name),
+        (name) => !drained.some(({ id, host }) => String(id) === name || host === name),
       );
       if (missed === undefined) return exitCodes.ok;
       throw new PoolNotFound(
-        `no pool that is up has the number or host "${missed}". "pdoflow status" lists them.`,
+        `expected the number or host of a live pool, found "${missed}". List pools with: ` +
+          "pdoflow pools",
       );
     });
   }

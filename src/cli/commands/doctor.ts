@@ -4,7 +4,7 @@ import { readHealth } from "../../db/admin/health.ts";
 import { migrate, pendingMigrations } from "../../db/admin/migrations.ts";
 import { openDatabase } from "../../db/connection/open.ts";
 import { describeTarget } from "../../db/connection/settings.ts";
-import { documents } from "../output/output-schemas.ts";
+import { outputSchemas } from "../output/output-schemas.ts";
 import { exitCodes } from "../../domain/errors.ts";
 import type { Finding } from "../../domain/finding.ts";
 import { findingsOf } from "../../domain/health.ts";
@@ -14,14 +14,14 @@ import { PdoflowCommand } from "../shell/command.ts";
 export class DoctorCommand extends PdoflowCommand {
   static override paths = [["doctor"]];
   static override usage = Command.Usage({
-    description: "check that the server and the queue are well, and say what to do if not",
+    description: "check the server and the queue, and suggest a remedy for each problem",
     details: `
-      Checks the server's version and settings, its disk, the schema and this role's rights to it,
-      dead rows and what keeps them, clocks, connections and pools. For the disk it writes 16 MiB
-      to a temporary table and rolls that back; it changes nothing. The exit code is 1 if there is a
-      problem, and 0 if there is only advice.
+      Checks the server's version, settings and disk, the schema and this role's privileges, dead
+      rows and the transactions that keep them, clocks, connections and pools. To check the disk, it
+      writes 16 MiB to a temporary table and rolls back; nothing changes. The exit code is 1 if
+      there is a problem, and 0 if there is only advice.
     `,
-    examples: [["Is all well?", "$0 doctor"]],
+    examples: [["Check the server and the queue", "$0 doctor"]],
   });
 
   async run() {
@@ -35,15 +35,21 @@ export class DoctorCommand extends PdoflowCommand {
       const { roundTripMs, clockSkewMs } = health;
       if (this.json) {
         const database = describeTarget(target);
-        this.printJson(documents.doctor, { server, database, roundTripMs, clockSkewMs, findings });
+        this.printJson(outputSchemas.doctor, {
+          server,
+          database,
+          roundTripMs,
+          clockSkewMs,
+          findings,
+        });
       } else {
         const answer = `answers in ${roundTripMs.toFixed(1)} ms`;
         this.say(`PostgreSQL ${server}, ${describeTarget(target)}, ${answer}`);
         for (const finding of findings) this.#show(finding);
-        if (findings.length === 0) this.print("all is well");
+        if (findings.length === 0) this.print("no problems found");
       }
-      const isIll = findings.some(({ kind }) => kind === "problem");
-      return isIll ? exitCodes.jobsFailed : exitCodes.ok;
+      const hasProblem = findings.some(({ kind }) => kind === "problem");
+      return hasProblem ? exitCodes.jobsFailed : exitCodes.ok;
     });
   }
 
@@ -54,6 +60,6 @@ export class DoctorCommand extends PdoflowCommand {
   }
 }
 
-/** As in "18.4", of 180004. */
+/** 180004 is "18.4". */
 const versionText = (version: number): string =>
   `${Math.floor(version / 10_000)}.${version % 10_000}`;

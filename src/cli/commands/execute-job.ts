@@ -6,7 +6,7 @@ import { readJob } from "../../db/read/jobs.ts";
 import type { Target } from "../../db/connection/settings.ts";
 import { findPostings, type PostingRow } from "../../db/read/snapshot.ts";
 import type { JobError } from "../../domain/attempt.ts";
-import { documents } from "../output/output-schemas.ts";
+import { outputSchemas } from "../output/output-schemas.ts";
 import { exitCodes, InvalidInput } from "../../domain/errors.ts";
 import { isOfProject } from "../../domain/route.ts";
 import { parseEnv } from "../../pool/wire/environment.ts";
@@ -21,27 +21,27 @@ const defaultInspect = "127.0.0.1:6499";
 export class ExecuteJobCommand extends PdoflowCommand {
   static override paths = [["execute-job"]];
   static override usage = Command.Usage({
-    description: "run one job here and now, to see what it does",
+    description: "run one job on this machine, to debug it",
     details: `
-      Whatever its state, in a process of its own, with this terminal and the environment that a
-      worker has. Nothing of it is recorded, and the queue is not changed: another attempt for a
-      pool is what \`$0 retry\` asks for. What the job prints is printed; what it returned, or why
-      it failed, is said on stderr. Ctrl-C ends it.
+      Runs the job whatever its state, in a new process with this terminal and the environment of a
+      worker. Nothing is recorded and the queue does not change; to have a pool run the job again,
+      use \`$0 retry\`. The job's output is printed. Its return value or error goes to stderr.
+      Ctrl-C stops it.
     `,
     examples: [
-      ["The eighth job of posting 42", "$0 execute-job 42/7"],
-      ["Under a debugger, which it waits for", "$0 execute-job 42/7 --inspect"],
+      ["Run the eighth job of posting 42", "$0 execute-job 42/7"],
+      ["Wait for a debugger first", "$0 execute-job 42/7 --inspect"],
     ],
   });
   job = Option.String({ name: "posting/index" });
   root = Option.String("--root", {
-    description: "the folder that the entry point is relative to (default: the current one)",
+    description: "the folder to which the entry point is relative (default: the current folder)",
   });
   project = Option.String("--project", {
-    description: "the project of this folder, '*' for any (default: by the root)",
+    description: "the project of this folder, '*' for any (default: derived from the root)",
   });
   env = Option.String("--env", {
-    description: "variables that the job sees beside the usual ones, as in pool",
+    description: "further environment variables for the job, as in `pdoflow pool --env`",
   });
   inspect = Option.String("--inspect", {
     tolerateBoolean: true,
@@ -59,18 +59,16 @@ export class ExecuteJobCommand extends PdoflowCommand {
     const stop = context.onStopSignal((signal) => (stoppedBy = signal));
     const { program, env, onStopSignal } = context;
     const ended = await executeJob(found, {
-      ...{
-        program,
-        env,
-        handsOn: parseEnv(this.env),
-        inspect,
-        printsToStderr: this.json,
-        onStopSignal,
-      },
+      program,
+      env,
+      handsOn: parseEnv(this.env),
+      inspect,
+      printsToStderr: this.json,
+      onStopSignal,
       root: resolve(context.cwd, this.root ?? "."),
     });
     stop();
-    this.#tell(`${found.posting}/${found.index}`, ended);
+    this.#report(`${found.posting}/${found.index}`, ended);
     if (ended.isDone) return exitCodes.ok;
     if (stoppedBy === "SIGINT") return exitCodes.interrupted;
     return stoppedBy === null ? exitCodes.jobsFailed : exitCodes.terminated;
@@ -90,7 +88,7 @@ export class ExecuteJobCommand extends PdoflowCommand {
     });
   }
 
-  /** Other projects may have other code by the same name. */
+  /** Another project may have different code under the same name. */
   #requireProject(target: Target, { id, project: found }: PostingRow): void {
     const { env, cwd } = this.context;
     const root = resolve(cwd, this.root ?? ".");
@@ -98,19 +96,19 @@ export class ExecuteJobCommand extends PdoflowCommand {
     if (isOfProject({ project: found ?? "" }, { project })) return;
     const home = found?.startsWith("/")
       ? `--root ${found}`
-      : "--root with the folder of that project";
+      : "--root FOLDER with the folder of that project";
     throw new InvalidInput("execute-job", [
-      `expected a posting of the project ${project}, found that posting ${id} is of the project ` +
-        `${found}. Give ${home}, or --project '*' to run the code that is here`,
+      `expected a posting of project ${project}, but posting ${id} belongs to project ` +
+        `${found}. Use ${home}, or --project '*' to run the code in this folder`,
     ]);
   }
 
-  #tell(job: string, { isDone, text, durationMs }: ExecutedJob): void {
+  #report(job: string, { isDone, text, durationMs }: ExecutedJob): void {
     if (this.json) {
       const value: unknown = text === null ? null : JSON.parse(text);
       const error = isDone ? null : value;
       const result = isDone ? value : null;
-      this.printJson(documents["execute-job"], { job, isDone, durationMs, result, error });
+      this.printJson(outputSchemas["execute-job"], { job, isDone, durationMs, result, error });
       return;
     }
     const took = `${durationMs < 10 ? durationMs.toFixed(1) : Math.round(durationMs)} ms`;
@@ -119,6 +117,6 @@ export class ExecuteJobCommand extends PdoflowCommand {
       const { name, message, stack }: JobError = JSON.parse(text ?? "{}");
       this.say(`job ${job}: failed after ${took}: ${stack ?? `${name}: ${message}`}`);
     }
-    this.say("nothing of this was recorded");
+    this.say("nothing was recorded");
   }
 }

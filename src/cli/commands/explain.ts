@@ -2,7 +2,7 @@ import { Command, Option } from "clipanion";
 
 import type { Db } from "../../db/connection/connect.ts";
 import { readJobFacts, readPostingFacts } from "../../db/read/explain.ts";
-import { documents } from "../output/output-schemas.ts";
+import { outputSchemas } from "../output/output-schemas.ts";
 import { exitCodes } from "../../domain/errors.ts";
 import { explainJob, explainPosting } from "../../domain/explain.ts";
 import { parseSelector, type Selector } from "../../domain/selector.ts";
@@ -13,10 +13,10 @@ import { findSelected, PostingNotFound } from "../input/select.ts";
 export class ExplainCommand extends PdoflowCommand {
   static override paths = [["explain"]];
   static override usage = Command.Usage({
-    description: "say why a posting or a job is not running, or how it ended",
+    description: "explain why a posting or a job is not running, or how it ended",
     examples: [
-      ["Posting 42 as a whole", "$0 explain 42"],
-      ["The eighth job of posting 42", "$0 explain 42/7"],
+      ["Explain a whole posting", "$0 explain 42"],
+      ["Explain the eighth job of posting 42", "$0 explain 42/7"],
     ],
   });
   subject = Option.String({ name: "posting or posting/index" });
@@ -27,7 +27,7 @@ export class ExplainCommand extends PdoflowCommand {
       const { why, ...rest } = await (selector.indices === null
         ? explainWhole(db, selector)
         : explainOne(db, this.subject));
-      if (this.json) this.printJson(documents.explain, { ...rest, why });
+      if (this.json) this.printJson(outputSchemas.explain, { ...rest, why });
       else this.show(why);
       return exitCodes.ok;
     });

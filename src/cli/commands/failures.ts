@@ -11,7 +11,7 @@ import {
 import { findOfRuns } from "../../db/engine/routes.ts";
 import { findPostings } from "../../db/read/snapshot.ts";
 import { readPostingCounts } from "../../db/read/status.ts";
-import { documents } from "../output/output-schemas.ts";
+import { outputSchemas } from "../output/output-schemas.ts";
 import { exitCodes, InvalidInput, PdoflowError } from "../../domain/errors.ts";
 import type { PostingState } from "../../domain/posting.ts";
 import { throwPlace } from "../../job/job-error.ts";
@@ -44,8 +44,8 @@ export class FailuresCommand extends PdoflowCommand {
       numbers. Jobs that are being retried are in groups of their own, with their last error.
     `,
     examples: [
-      ["Why posting 42 has failed", "$0 failures 42"],
-      ["Try one kind of failure again", "$0 retry 42 --group 3f2a91bc"],
+      ["Show why jobs of posting 42 failed", "$0 failures 42"],
+      ["Retry one group of failures", "$0 retry 42 --group 3f2a91bc"],
     ],
   });
   postings = Option.Rest({ name: "posting" });
@@ -106,7 +106,7 @@ export class FailuresCommand extends PdoflowCommand {
           `${isAgain ? " being retried" : ""}  ` +
           `${paint("red", `${error.name}: ${message}`)}${place === null ? "" : `, at ${place}`}\n` +
           `  from ${firstAt.toISOString()} to ${lastAt.toISOString()}, ` +
-          `such as ${id}/${index} in attempt ${attempt}${on}\n` +
+          `for example ${id}/${index} in attempt ${attempt}${on}\n` +
           `  retry: ${next}`,
       );
     }
@@ -115,12 +115,12 @@ export class FailuresCommand extends PdoflowCommand {
       0,
     );
     if (seen === mostFailures && failed > seen) {
-      this.say(`only the first ${seen.toLocaleString("en")} of them were looked at`);
+      this.say(`only the first ${seen.toLocaleString("en")} failures are grouped here`);
     }
   }
 
   #printJson(postings: readonly Failures[]): void {
-    this.printJson(documents.failures, {
+    this.printJson(outputSchemas.failures, {
       postings: postings.map(({ groups, ...posting }) => ({
         ...posting,
         groups: groups.map((group) => {
@@ -139,14 +139,15 @@ export class FailuresCommand extends PdoflowCommand {
 const beVerb = (count: number) => (count === 1 ? "is" : "are");
 const jobsHave = (count: number) => `${pluralize(count, "job")} ${count === 1 ? "has" : "have"}`;
 
-/** No pool would ever take a retry of it. */
+/** No pool would ever run a retry of a posting of `pdoflow run`. */
 class PostingOfRun extends PdoflowError {
   override readonly name = "PostingOfRun";
   readonly exitCode = exitCodes.usage;
   constructor(id: number) {
     super(
-      `posting ${id} is of a "pdoflow run", whose own pool alone runs its jobs, and which has ` +
-        `ended. Nothing was retried: give the run anew, or see what it did: pdoflow failures ${id}`,
+      `posting ${id} belongs to a finished "pdoflow run"; only that run could execute its jobs. ` +
+        "Nothing was retried. Start the run again, or inspect its failures: " +
+        `pdoflow failures ${id}`,
     );
   }
 }
@@ -154,22 +155,22 @@ class PostingOfRun extends PdoflowError {
 export class RetryCommand extends PdoflowCommand {
   static override paths = [["retry"]];
   static override usage = Command.Usage({
-    description: "try failed jobs once more, in place",
+    description: "retry failed jobs",
     details: `
-      They keep their number, their arguments and their earlier attempts, and get one attempt more
-      than they had; a posting that had finished is open again. Jobs that have not failed are left
-      as they are, and so is a posting that was cancelled.
+      Gives each failed job one more attempt. Jobs keep their number, arguments and earlier
+      attempts; a finished posting becomes open again. Jobs that have not failed and cancelled
+      postings do not change.
     `,
     examples: [
-      ["All failed jobs of a posting", "$0 retry 42 --failed"],
-      ["One job", "$0 retry 42/7"],
-      ["Those that `$0 failures` shows as one", "$0 retry 42 --group 3f2a91bc"],
+      ["Retry all failed jobs of a posting", "$0 retry 42 --failed"],
+      ["Retry one job", "$0 retry 42/7"],
+      ["Retry one group of `$0 failures`", "$0 retry 42 --group 3f2a91bc"],
     ],
   });
   jobs = Option.Rest({ name: "posting or job", required: 1 });
   failed = Option.Boolean("--failed", false, { description: "all failed jobs of whole postings" });
   group = Option.String("--group", {
-    description: "only failures with this fingerprint, or one that begins so",
+    description: "only failures whose fingerprint begins with this",
   });
 
   async run() {
@@ -183,7 +184,7 @@ export class RetryCommand extends PdoflowCommand {
     const whole = selectors.find(({ indices }) => indices === null);
     if (whole && !this.failed && group === null) {
       throw new InvalidInput(`selector "${whole.text}"`, [
-        "expected jobs such as 42/7; for all that have failed, say --failed",
+        "expected jobs such as 42/7. To retry all failed jobs of a posting, add --failed",
       ]);
     }
     return await this.withDatabase(async (db) => {
@@ -198,24 +199,23 @@ export class RetryCommand extends PdoflowCommand {
         retried.set(id, (await retryFailed(db, id, { indices, fingerprint: group })) ?? 0);
       }
       const now = await findPostings(db, [...retried.keys()]);
-      const told = now.map(({ id, state }) => ({ id, state, retried: retried.get(id) ?? 0 }));
-      if (this.json) this.printJson(documents.retry, { postings: told });
-      else for (const one of told) this.#tell(one);
+      const postings = now.map(({ id, state }) => ({ id, state, retried: retried.get(id) ?? 0 }));
+      if (this.json) this.printJson(outputSchemas.retry, { postings });
+      else for (const one of postings) this.#report(one);
       return exitCodes.ok;
     });
   }
 
-  #tell({ id, state, retried }: { id: number; state: PostingState; retried: number }): void {
-    const isCancelled = state === "cancelled" ? `, it is cancelled: post it anew` : "";
-    const isStopped =
-      state === "paused" || state === "errored_out"
-        ? `; it is ${state}, go on with: pdoflow resume ${id}`
-        : "";
-    this.say(
-      retried === 0
-        ? `posting ${id}: no job is retried${isCancelled || ", none of these has failed"}`
-        : `posting ${id}: ${pluralize(retried, "job")} ${retried === 1 ? "is" : "are"} retried` +
-            isStopped,
-    );
+  #report({ id, state, retried }: { id: number; state: PostingState; retried: number }): void {
+    if (retried === 0) {
+      const why =
+        state === "cancelled" ? "it is cancelled; post it again" : "none of these jobs has failed";
+      this.say(`posting ${id}: no job is retried: ${why}`);
+      return;
+    }
+    const isStopped = state === "paused" || state === "errored_out";
+    const remedy = isStopped ? `; it is ${state}, resume it with: pdoflow resume ${id}` : "";
+    const verb = retried === 1 ? "is" : "are";
+    this.say(`posting ${id}: ${pluralize(retried, "job")} ${verb} retried${remedy}`);
   }
 }

@@ -9,7 +9,7 @@ import {
   readGrants,
   revokeKind,
 } from "../../db/admin/grants.ts";
-import { documents } from "../output/output-schemas.ts";
+import { outputSchemas } from "../output/output-schemas.ts";
 import { exitCodes, InvalidInput } from "../../domain/errors.ts";
 import { parse } from "../../domain/parse.ts";
 import { PdoflowCommand } from "../shell/command.ts";
@@ -21,13 +21,13 @@ const kinds = ["poster", "viewer", "operator", "pool", "owner"] as const;
 const Words = v.object({
   role: v.pipe(v.string("expected --role NAME"), v.minLength(1, "expected the name of a role")),
   as: v.literal("as", "expected: as poster, viewer, operator, pool or owner"),
-  kind: v.picklist(kinds, `expected as one of ${kinds.join(", ")}`),
+  kind: v.picklist(kinds, `expected one of ${kinds.join(", ")} after "as"`),
 });
 
-const bytes = (least: number) =>
+const bytes = (min: number) =>
   v.pipe(
     byteSize,
-    v.minValue(least, `expected at least ${least}`),
+    v.minValue(min, `expected at least ${min}`),
     v.maxValue(2 ** 31 - 1, "expected less than 2G"),
   );
 
@@ -51,13 +51,15 @@ const Limits = v.object({
 abstract class RoleCommand extends PdoflowCommand {
   role = Option.String("--role", { description: "the database role" });
   showSql = Option.Boolean("--show-sql", false, {
-    description: "print the statements, and run none",
+    description: "print the SQL statements instead of running them",
   });
 
   protected words(rest: readonly string[]) {
     const [as, kind, ...more] = rest;
     if (more.length > 0) {
-      throw new InvalidInput("words", [`expected nothing after ${kind ?? ""}: ${more.join(" ")}`]);
+      throw new InvalidInput("words", [
+        `expected no more words after "${kind ?? ""}", found "${more.join(" ")}"`,
+      ]);
     }
     return parse(Words, { role: this.role, as, kind }, "words");
   }
@@ -73,7 +75,7 @@ abstract class RoleCommand extends PdoflowCommand {
       else await grantKind(db, role, grant);
       const verb = revokes ? "is no longer" : "is now";
       if (this.json)
-        this.printJson(documents.grant, { role, kind: grant.kind, isRevoked: revokes });
+        this.printJson(outputSchemas.grant, { role, kind: grant.kind, isRevoked: revokes });
       else this.say(`${role} ${verb} ${grant.kind} of the queue in schema ${db.target.schema}`);
       return exitCodes.ok;
     });
@@ -83,38 +85,40 @@ abstract class RoleCommand extends PdoflowCommand {
 export class GrantCommand extends RoleCommand {
   static override paths = [["grant"]];
   static override usage = Command.Usage({
-    description: "let a database role post, look, steer, run pools or own the queue",
+    description: "allow a database role to post, view, operate, run pools or own the queue",
     details: `
-      A poster posts, and sees and steers its own postings; a viewer sees all; an operator sees and
-      steers all; a pool runs jobs; the owner is one role, to which everything is handed over. A
-      role may be several. docs/security.md tells what each may do. Without words it lists what was
-      granted.
+      A poster posts jobs and controls its own postings. A viewer sees all postings. An operator
+      sees and controls all postings. A pool runs jobs. The owner is a single role, and granting it
+      transfers the queue. A role can have several of these; docs/security.md describes each.
+      Without arguments, lists the current grants.
     `,
     examples: [
-      ["Ada may post", "$0 grant --role ada as poster --max-open 1000"],
-      ["A pool for everybody's jobs", "$0 grant --role cluster as pool"],
-      ["Ada may run her own jobs on her own machine", "$0 grant --role ada as pool --own"],
-      ["See what would be run", "$0 grant --role ada as poster --show-sql"],
+      ["Allow ada to post", "$0 grant --role ada as poster --max-open 1000"],
+      ["Allow a pool to run all jobs", "$0 grant --role cluster as pool"],
+      ["Allow ada to run her own jobs on her machine", "$0 grant --role ada as pool --own"],
+      ["Print the SQL statements only", "$0 grant --role ada as poster --show-sql"],
     ],
   });
   posters = Option.String("--posters", {
-    description: "a pool: the roles whose jobs it may run, with its own; by default everybody's",
+    description: "for a pool: run jobs of these roles and its own only (default: all roles)",
   });
-  own = Option.Boolean("--own", false, { description: "a pool: it may run its role's jobs alone" });
+  own = Option.Boolean("--own", false, {
+    description: "for a pool: run jobs of its own role only",
+  });
   share = Option.String("--share", {
-    description: "a poster: the weight of its turns among others of a priority; by default 1",
+    description: "for a poster: its weight among posters of equal priority (default: 1)",
   });
   maxOpen = Option.String("--max-open", {
-    description: "a poster: how many of its postings may be open; by default any number",
+    description: "for a poster: at most N open postings (default: unlimited)",
   });
   maxArgument = Option.String("--max-argument", {
-    description: "a poster: how many bytes the arguments of one job may have; by default any",
+    description: "for a poster: the largest arguments of a job (default: unlimited)",
   });
   maxResult = Option.String("--max-result", {
-    description: "a poster: how many bytes a job may return, such as 64K; by default 64M",
+    description: "for a poster: the largest return value of a job, such as 64K (default: 64M)",
   });
   maxOutput = Option.String("--max-output", {
-    description: "a poster: how much of each of stdout and stderr is kept; by default 64K",
+    description: "for a poster: how much of stdout and of stderr to keep per job (default: 64K)",
   });
   rest = Option.Rest({ name: "as KIND" });
 
@@ -125,73 +129,87 @@ export class GrantCommand extends RoleCommand {
   }
 
   #grant(kind: Grant["kind"]): Grant {
-    const { share, maxOpen, ...most } = parseFlags(Limits, this);
+    const { share, maxOpen, maxArgument, maxResult, maxOutput } = parseFlags(Limits, this);
     const ofPoster = [this.share, this.maxOpen, this.maxArgument, this.maxResult, this.maxOutput];
-    const forOthers = [
+    const problems = [
       ...(kind !== "pool" && (this.own || this.posters !== undefined)
-        ? ["--own and --posters are for a pool"]
+        ? ["--own and --posters apply to a pool only"]
         : []),
       ...(kind !== "poster" && ofPoster.some((o) => o !== undefined)
-        ? ["--share and --max-… are for a poster"]
+        ? ["--share and the --max options apply to a poster only"]
         : []),
-      ...(this.own && this.posters !== undefined ? ["expected --own or --posters, not both"] : []),
+      ...(this.own && this.posters !== undefined
+        ? ["expected --own or --posters, found both"]
+        : []),
     ];
-    if (forOthers.length > 0) throw new InvalidInput("options", forOthers);
+    if (problems.length > 0) throw new InvalidInput("options", problems);
     const posters = this.posters?.split(",").map((name) => name.trim()) ?? (this.own ? [] : null);
     return {
-      ...{ kind, posters, share, maxOpen: maxOpen ?? null },
-      maxArgumentBytes: most.maxArgument ?? null,
-      maxResultBytes: most.maxResult ?? null,
-      maxOutputBytes: most.maxOutput ?? null,
+      kind,
+      posters,
+      share,
+      maxOpen: maxOpen ?? null,
+      maxArgumentBytes: maxArgument ?? null,
+      maxResultBytes: maxResult ?? null,
+      maxOutputBytes: maxOutput ?? null,
     };
   }
 
   async list() {
     return await this.withDatabase(async (db) => {
       const grants = [...(await readGrants(db))];
-      if (this.json) this.printJson(documents.grants, { grants });
+      if (this.json) this.printJson(outputSchemas.grants, { grants });
       else this.printTable(["role", "as", "with"], grants.map(grantCells));
       return exitCodes.ok;
     });
   }
 }
 
-function grantCells({ role, kind, posters, share, ...most }: GrantRow): string[] {
+function grantCells({ role, kind, posters, share, ...caps }: GrantRow): string[] {
   const limits = {
-    "--max-open": most.maxOpen,
-    "--max-argument": most.maxArgumentBytes,
-    "--max-result": most.maxResultBytes,
-    "--max-output": most.maxOutputBytes,
+    "--max-open": caps.maxOpen,
+    "--max-argument": caps.maxArgumentBytes,
+    "--max-result": caps.maxResultBytes,
+    "--max-output": caps.maxOutputBytes,
   };
-  const more = [
+  const options = [
     ...(posters === null ? [] : [posters.length === 0 ? "--own" : `--posters ${posters.join()}`]),
     ...(share === 1 ? [] : [`--share ${share}`]),
     ...Object.entries(limits).flatMap(([name, limit]) =>
       limit === null ? [] : [`${name} ${limit}`],
     ),
   ];
-  return [role, kind, more.join(" ")];
+  return [role, kind, options.join(" ")];
 }
 
 export class RevokeCommand extends RoleCommand {
   static override paths = [["revoke"]];
   static override usage = Command.Usage({
-    description: "take from a database role what was granted",
+    description: "revoke a grant from a database role",
     details: `
-      What it has posted stays. Sessions that are open lose their rights at once. A queue always has
-      an owner: grant that to another role.
+      Its postings remain. Open sessions lose the privilege at once. A queue always has an owner; to
+      change it, grant ownership to another role.
     `,
-    examples: [["Ada may post no more", "$0 revoke --role ada as poster"]],
+    examples: [["Stop ada from posting", "$0 revoke --role ada as poster"]],
   });
   rest = Option.Rest({ name: "as KIND" });
 
   async run() {
     const { role, kind } = this.words(this.rest);
     if (kind === "owner") {
-      throw new InvalidInput("revoke", ["expected another kind: grant the queue to a new owner"]);
+      throw new InvalidInput("revoke", [
+        "expected poster, viewer, operator or pool, found owner. Grant ownership to another role",
+      ]);
     }
-    const most = { maxOpen: null, maxArgumentBytes: null, maxResultBytes: null };
-    const grant = { kind, posters: null, share: 1, ...most, maxOutputBytes: null };
+    const grant = {
+      kind,
+      posters: null,
+      share: 1,
+      maxOpen: null,
+      maxArgumentBytes: null,
+      maxResultBytes: null,
+      maxOutputBytes: null,
+    };
     return await this.change(role, grant, true);
   }
 }

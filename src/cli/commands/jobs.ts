@@ -10,7 +10,7 @@ import { jobPages } from "../input/job-pages.ts";
 import { wholeNumber } from "../shell/flag-values.ts";
 import { findSelected, readSelectors } from "../input/select.ts";
 import { stateColor } from "./status.ts";
-import { escaped } from "../output/escape-control.ts";
+import { escapeJson } from "../output/escape-control.ts";
 
 const Options = v.object({
   state: v.optional(JobStatus),
@@ -23,30 +23,30 @@ export class JobsCommand extends PdoflowCommand {
   static override usage = Command.Usage({
     description: "list the jobs of postings",
     details: `
-      Where each stands, with the pool and the host of its newest attempt. Jobs are read page by
-      page as they are printed, so \`| head\` is quick; to find few among millions takes a while,
-      but for failed ones.
+      Shows the state of each job, with the pool and the host of its latest attempt. Jobs are read
+      page by page as they are printed, so \`| head\` is quick. Finding a few jobs among millions
+      takes a while, except for failed ones.
     `,
     examples: [
-      ["What runs, and where", "$0 jobs 42 --state running"],
-      ["What was about one file", "$0 jobs 42 --arg m31.fits"],
+      ["List running jobs with their hosts", "$0 jobs 42 --state running"],
+      ["Find the jobs for one file", "$0 jobs 42 --arg m31.fits"],
     ],
   });
   jobs = Option.Rest({ name: "posting or job", required: 1 });
   state = Option.String("--state", {
-    description: "only those that are waiting, running, retrying, done, failed or cancelled",
+    description: "only jobs that are waiting, running, retrying, done, failed or cancelled",
   });
-  host = Option.String("--host", { description: "only those of this host" });
-  pool = Option.String("--pool", { description: "only those of this pool" });
+  host = Option.String("--host", { description: "only jobs that ran on this host" });
+  pool = Option.String("--pool", { description: "only jobs that this pool ran" });
   argument = Option.String("--arg", {
-    description: "only those whose arguments, as JSON, have this text in them",
+    description: "only jobs whose arguments, as JSON, contain this text",
   });
-  limit = Option.String("--limit", { description: "how many at most; by default all" });
+  limit = Option.String("--limit", { description: "list at most N jobs (default: all)" });
 
   async run() {
     const { state = null, pool = null, limit = Infinity } = parseFlags(Options, this);
     const selectors = await readSelectors(this.jobs, this.context.stdin);
-    const wish: JobFilter = {
+    const filter: JobFilter = {
       status: state,
       host: this.host ?? null,
       poolId: pool,
@@ -55,7 +55,7 @@ export class JobsCommand extends PdoflowCommand {
     return await this.withDatabase(async (db) => {
       let left = limit;
       let isFirst = true;
-      const pages = jobPages(db, await findSelected(db, selectors), wish);
+      const pages = jobPages(db, await findSelected(db, selectors), filter);
       for await (const { postingId, rows } of pages) {
         const shown = rows.slice(0, left);
         left -= shown.length;
@@ -63,14 +63,14 @@ export class JobsCommand extends PdoflowCommand {
         isFirst = false;
         if (left === 0) break;
       }
-      if (isFirst && !this.json) this.say("no such jobs");
+      if (isFirst && !this.json) this.say("no job matches");
       return exitCodes.ok;
     });
   }
 
   async #show(postingId: number, rows: readonly JobRow[], isFirst: boolean): Promise<void> {
     if (this.json) {
-      await this.printInPace(escaped(rows.map((row) => lineOf(postingId, row)).join("")));
+      await this.printInPace(escapeJson(rows.map((row) => lineOf(postingId, row)).join("")));
       return;
     }
     const text = this.tableText(
@@ -93,23 +93,26 @@ const cellsOf = (postingId: number, row: JobRow) => [
   row.error === null ? "" : `${row.error.name}: ${row.error.message.split("\n")[0]}`,
 ];
 
-/** "40 % fitting"; empty where the job has told nothing. */
+/** "40 % fitting"; empty if the job has not reported any progress. */
 const progressText = ({ progress, note }: JobRow): string =>
   progress === null ? "" : `${Math.floor(progress * 100)} % ${note ?? ""}`.trimEnd();
 
-/** The arguments are JSON as it is stored: parsing it would lose digits. */
+/** Copies the arguments as stored JSON, because parsing would lose digits. */
 function lineOf(postingId: number, row: JobRow): string {
   const { index, status, attempts, poolId, host, durationMs, endedAt, error, args } = row;
   const { progress, note } = row;
   const fields = {
-    ...{ version: 1, job: `${postingId}/${index}`, status, attempts, pool: poolId, host },
-    ...{
-      durationMs,
-      progress,
-      note,
-      endedAt,
-      error: error && { name: error.name, message: error.message },
-    },
+    version: 1,
+    job: `${postingId}/${index}`,
+    status,
+    attempts,
+    pool: poolId,
+    host,
+    durationMs,
+    progress,
+    note,
+    endedAt,
+    error: error && { name: error.name, message: error.message },
   };
   return `${JSON.stringify(fields).slice(0, -1)},"args":${args}}\n`;
 }

@@ -3,7 +3,7 @@ import * as v from "valibot";
 
 import { countEnded, listPools, listPostings, readDepth } from "../../db/read/lists.ts";
 import { readCounts } from "../../db/read/status.ts";
-import { documents } from "../output/output-schemas.ts";
+import { outputSchemas } from "../output/output-schemas.ts";
 import { exitCodes } from "../../domain/errors.ts";
 import { pluralize } from "../output/pluralize.ts";
 import { PdoflowCommand } from "../shell/command.ts";
@@ -25,20 +25,20 @@ const Options = v.object({
 export class ListCommand extends PdoflowCommand {
   static override paths = [["list"]];
   static override usage = Command.Usage({
-    description: "list the postings that have not ended, the newest first",
-    details: "Those that have ended are hidden, and it says how many; with --all they are shown.",
+    description: "list unfinished postings, newest first",
+    details: "Finished and cancelled postings are counted, and listed only with --all.",
     examples: [
-      ["All that people wait for", "$0 list"],
-      ["What was stopped for its failures", "$0 list --state errored_out"],
+      ["List unfinished postings", "$0 list"],
+      ["List postings that were stopped because of failures", "$0 list --state errored_out"],
     ],
   });
-  all = Option.Boolean("--all", false, { description: "also those that have ended" });
+  all = Option.Boolean("--all", false, { description: "include finished and cancelled postings" });
   state = Option.String("--state", {
-    description: "only those that are open, paused, errored_out, cancelled or finished",
+    description: "only postings that are open, paused, errored_out, cancelled or finished",
   });
-  limit = Option.String("--limit", { description: "how many at most; by default 50" });
+  limit = Option.String("--limit", { description: "list at most N postings (default: 50)" });
   before = Option.String("--before", {
-    description: "only those with a smaller number: to go on where a list ended",
+    description: "only postings with a number below N, to continue a previous list",
   });
 
   async run() {
@@ -55,7 +55,7 @@ export class ListCommand extends PdoflowCommand {
       const postings = shown.map((row) => ({ ...row, jobs: counts.get(row.id) ?? noJobs }));
       const hidden = isAll ? { ended: 0, of: 0 } : await countEnded(db);
       if (this.json) {
-        this.printJson(documents.list, { postings, hasMore, hidden: hidden.ended });
+        this.printJson(outputSchemas.list, { postings, hasMore, hidden: hidden.ended });
         return exitCodes.ok;
       }
       this.printTable(
@@ -67,10 +67,10 @@ export class ListCommand extends PdoflowCommand {
         stateColor,
       );
       const last = postings.at(-1);
-      if (hasMore && last) this.say(`there are more: pdoflow list --before ${last.id}`);
+      if (hasMore && last) this.say(`more postings: pdoflow list --before ${last.id}`);
       if (hidden.ended > 0) {
         const of = hidden.of < 1000 ? "" : " of the newest 1,000";
-        this.say(`${pluralize(hidden.ended, "posting")}${of} that ended: pdoflow list --all`);
+        this.say(`not shown: ${pluralize(hidden.ended, "ended posting")}${of}: pdoflow list --all`);
       }
       return exitCodes.ok;
     });
@@ -80,19 +80,20 @@ export class ListCommand extends PdoflowCommand {
 export class PoolsCommand extends PdoflowCommand {
   static override paths = [["pools"]];
   static override usage = Command.Usage({
-    description: "list the pools that run, the newest first",
-    details: "With --all also those that were stopped or lost, the newest 100.",
+    description: "list live pools, newest first",
   });
-  all = Option.Boolean("--all", false, { description: "also those that have ended" });
+  all = Option.Boolean("--all", false, {
+    description: "include stopped and lost pools, 100 pools at most",
+  });
 
   async run() {
     return await this.withDatabase(async (db) => {
-      const most = this.all ? 100 : 10_000;
-      const rows = await listPools(db, this.all, most + 1);
-      const [pools, hasMore] = [rows.slice(0, most), rows.length > most];
-      if (this.json) this.printJson(documents.pools, { pools, hasMore });
+      const limit = this.all ? 100 : 10_000;
+      const rows = await listPools(db, this.all, limit + 1);
+      const [pools, hasMore] = [rows.slice(0, limit), rows.length > limit];
+      if (this.json) this.printJson(outputSchemas.pools, { pools, hasMore });
       else this.printTable(poolHeader, pools.map(poolCells), stateColor);
-      if (hasMore && !this.json) this.say(`these are the newest ${most}; there were more`);
+      if (hasMore && !this.json) this.say(`only the newest ${limit} pools are listed`);
       if (rows.length === 0 && !this.json) this.say("no pools; start one with: pdoflow pool");
       return exitCodes.ok;
     });
@@ -102,18 +103,17 @@ export class PoolsCommand extends PdoflowCommand {
 export class DepthCommand extends PdoflowCommand {
   static override paths = [["depth"]];
   static override usage = Command.Usage({
-    description: "print how many jobs there are for pools to do: one number",
+    description: "print the number of unfinished jobs in open postings, for autoscaling",
     details: `
-      Counts the jobs of open postings that have not ended: those that wait, and those that run, so
-      that who scales pools by it does not stop those that are busy. Not those of postings that are
-      paused or stopped.
+      Running jobs count too, so an autoscaler does not stop busy pools. Jobs of paused and stopped
+      postings do not count.
     `,
   });
 
   async run() {
     return await this.withDatabase(async (db) => {
       const jobs = await readDepth(db);
-      if (this.json) this.printJson(documents.depth, { jobs });
+      if (this.json) this.printJson(outputSchemas.depth, { jobs });
       else this.print(String(jobs));
       return exitCodes.ok;
     });

@@ -4,44 +4,42 @@ import * as v from "valibot";
 import type { Db } from "../../db/connection/connect.ts";
 import { anyJob, type JobRow, type JobFilter } from "../../db/read/jobs.ts";
 import { openDatabase } from "../../db/connection/open.ts";
-import { documents, JobStatus } from "../output/output-schemas.ts";
+import { JobStatus, outputSchemas } from "../output/output-schemas.ts";
 import { exitCodes, InvalidInput } from "../../domain/errors.ts";
 import { PdoflowCommand } from "../shell/command.ts";
 import { parseFlags } from "../shell/flags.ts";
-import { type End, followLogs, type Part } from "../watch/follow-logs.ts";
+import { followLogs, type LogEnd, type LogPart } from "../watch/follow-logs.ts";
 import { jobPages } from "../input/job-pages.ts";
 import { findSelected, readSelectors, type Selected } from "../input/select.ts";
-import { visibleJson } from "../output/escape-control.ts";
+import { toEscapedJson } from "../output/escape-control.ts";
 
 const Options = v.object({ state: v.optional(JobStatus) });
 
 export class LogsCommand extends PdoflowCommand {
   static override paths = [["logs"]];
   static override usage = Command.Usage({
-    description: "print what jobs printed in their newest attempt, and why it failed",
+    description: "print the output and the error of jobs' latest attempts",
     details: `
-      Prints what is there and ends; with -f it goes on with what running jobs print, about every
-      second, and with jobs as they end, until all of them have. What a job prints just before it
-      ends is then seen only where its output is kept. A connection that is lost is made anew, for
-      five minutes.
+      Prints the stored output. With -f, follows running jobs, about once a second, and prints jobs
+      as they end, until all have ended. The last output of a job is then shown only if its output
+      is stored. A lost connection is restored for up to five minutes.
 
-      Of several jobs a line such as \`==> 42/7 stderr <==\` says whose it is. Output is kept once
-      an attempt has ended: by default of failures, with \`post --output all\` of all.
+      Output of several jobs is separated by lines such as \`==> 42/7 stderr <==\`. Output is stored
+      when an attempt ends: by default for failed jobs, with \`post --output all\` for all jobs.
     `,
     examples: [
-      ["One job", "$0 logs 42/7"],
-      ["A posting as it runs", "$0 logs 42 -f"],
-      ["All that failed", "$0 logs 42 --failed | less"],
+      ["Print the output of one job", "$0 logs 42/7"],
+      ["Follow a posting while it runs", "$0 logs 42 -f"],
+      ["Read the output of all failed jobs", "$0 logs 42 --failed | less"],
     ],
   });
   jobs = Option.Rest({ name: "posting or job", required: 1 });
-  failed = Option.Boolean("--failed", false, { description: "only of jobs that have failed" });
+  failed = Option.Boolean("--failed", false, { description: "only failed jobs" });
   state = Option.String("--state", {
-    description: "only of jobs that are running, retrying, done, failed or cancelled",
+    description: "only jobs that are running, retrying, done, failed or cancelled",
   });
-
   follow = Option.Boolean("-f,--follow", false, {
-    description: "go on with what running jobs print, and with jobs as they end",
+    description: "follow running jobs, and print jobs as they end",
   });
 
   async run() {
@@ -51,35 +49,35 @@ export class LogsCommand extends PdoflowCommand {
     }
     const selectors = await readSelectors(this.jobs, this.context.stdin);
     const status = this.failed ? "failed" : (state ?? null);
-    const wish = { ...anyJob, status };
+    const filter = { ...anyJob, status };
     const selected = await this.withDatabase(async (db) => {
       const found = await findSelected(db, selectors);
-      if (!this.follow) await this.#print(db, found, wish);
+      if (!this.follow) await this.#print(db, found, filter);
       return found;
     });
-    return this.follow ? await this.#follow(selected, wish) : exitCodes.ok;
+    return this.follow ? await this.#follow(selected, filter) : exitCodes.ok;
   }
 
-  async #print(db: Db, selected: readonly Selected[], wish: JobFilter) {
+  async #print(db: Db, selected: readonly Selected[], filter: JobFilter) {
     const isOne = isOneJob(selected);
     let count = 0;
-    for await (const { postingId, rows } of jobPages(db, selected, wish)) {
+    for await (const { postingId, rows } of jobPages(db, selected, filter)) {
       for (const row of rows) {
         const text = this.json ? lineOf(postingId, row) : textOf(postingId, row, isOne);
         if (text !== "") count += 1;
         await this.printInPace(text);
       }
     }
-    if (count === 0 && !this.json) this.say("no output was kept of these");
+    if (count === 0 && !this.json) this.say("no output is stored for these jobs");
   }
 
-  async #follow(selected: readonly Selected[], wish: JobFilter) {
+  async #follow(selected: readonly Selected[], filter: JobFilter) {
     const titles = new Titles(isOneJob(selected));
     const target = await this.target();
     const open = () => openDatabase(target, { connections: 1 });
     return await this.explaining(target, async () => {
-      for await (const news of followLogs(open, selected, wish)) {
-        const text = this.json ? lineOfNews(news) : textOfNews(news, titles, wish.status);
+      for await (const news of followLogs(open, selected, filter)) {
+        const text = this.json ? lineOfNews(news) : textOfNews(news, titles, filter.status);
         await this.printInPace(text);
       }
       return exitCodes.ok;
@@ -92,7 +90,7 @@ function isOneJob([one, ...others]: readonly Selected[]): boolean {
   return others.length === 0 && range !== undefined && range.first === range.last;
 }
 
-function textOfNews(news: Part | End, titles: Titles, status: JobFilter["status"]): string {
+function textOfNews(news: LogPart | LogEnd, titles: Titles, status: JobFilter["status"]): string {
   if ("text" in news) return titles.put(`${news.postingId}/${news.index}`, news.stream, news.text);
   const { postingId, row, rest } = news;
   if (status !== null && status !== row.status) return "";
@@ -103,16 +101,16 @@ function textOfNews(news: Part | End, titles: Titles, status: JobFilter["status"
     .join("");
 }
 
-function lineOfNews(news: Part | End): string {
+function lineOfNews(news: LogPart | LogEnd): string {
   if (!("text" in news)) return lineOf(news.postingId, news.row);
   const { postingId, index, attempt, stream, text } = news;
   const job = `${postingId}/${index}`;
   const printed = { stdout: null, stderr: null, [stream]: text };
   const line = { version: 1 as const, job, status: "running" as const, attempt, ...printed };
-  return `${visibleJson(v.parse(documents.logs, { ...line, error: null }))}\n`;
+  return `${toEscapedJson(v.parse(outputSchemas.logs, { ...line, error: null }))}\n`;
 }
 
-/** Puts what comes from several streams under a line that says whose it is, where that changes. */
+/** Separates the output of several streams by title lines, printed when the stream changes. */
 class Titles {
   readonly #isOne: boolean;
   #title: string | null = null;
@@ -122,7 +120,7 @@ class Titles {
     this.#isOne = isOne;
   }
 
-  /** The text, with the title before it where it is needed. */
+  /** The text, after a title line if one is needed. */
   put(job: string, stream: string, text: string): string {
     const title = `==> ${job} ${stream} <==`;
     const isNeeded = title !== this.#title && !(this.#isOne && this.#title === null);
@@ -133,7 +131,7 @@ class Titles {
   }
 }
 
-/** What was printed, under a line that says by whom unless it is the only one. */
+/** The output of a job, each stream under a title line unless it is the only one. */
 function textOf(postingId: number, row: JobRow, isOne: boolean): string {
   const parts = partsOf(row);
   const isAlone = isOne && parts.length === 1;
@@ -159,5 +157,5 @@ function lineOf(postingId: number, row: JobRow): string {
   if (attempt === 0) return "";
   const job = `${postingId}/${index}`;
   const line = { version: 1 as const, job, status, attempt, stdout, stderr, error };
-  return `${visibleJson(v.parse(documents.logs, line))}\n`;
+  return `${toEscapedJson(v.parse(outputSchemas.logs, line))}\n`;
 }

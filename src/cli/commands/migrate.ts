@@ -3,28 +3,28 @@ import { Command, Option } from "clipanion";
 import { migrate, pendingMigrations } from "../../db/admin/migrations.ts";
 import { openDatabase } from "../../db/connection/open.ts";
 import { describeTarget } from "../../db/connection/settings.ts";
-import { documents } from "../output/output-schemas.ts";
+import { outputSchemas } from "../output/output-schemas.ts";
 import { exitCodes } from "../../domain/errors.ts";
 import { PdoflowCommand } from "../shell/command.ts";
 
 export class MigrateCommand extends PdoflowCommand {
   static override paths = [["migrate"]];
   static override usage = Command.Usage({
-    description: "bring the schema of the database up to this version",
+    description: "create the database schema, or upgrade it to this version",
     details: `
-      Applies what is missing in one transaction. Any number of machines may run it at once; each
-      but the first finds nothing to do. It refuses a schema that is newer than itself.
-      The embedded server needs no migrate: it migrates itself.
+      Applies all missing migrations in one transaction. Several machines can run it at once: the
+      first one migrates, the others find nothing to do. It refuses a schema that is newer than this
+      program. The embedded server is migrated automatically.
     `,
     examples: [
-      ["See what would be run", "$0 migrate --dry-run --show-sql"],
-      ["Migrate the server of the environment", "$0 migrate"],
+      ["Print the pending SQL statements", "$0 migrate --dry-run --show-sql"],
+      ["Migrate the configured database", "$0 migrate"],
     ],
   });
   dryRun = Option.Boolean("--dry-run", false, {
-    description: "change nothing, list what is missing",
+    description: "list the missing migrations without applying them",
   });
-  showSql = Option.Boolean("--show-sql", false, { description: "print the statements" });
+  showSql = Option.Boolean("--show-sql", false, { description: "print the SQL statements" });
 
   async run() {
     const target = await this.target();
@@ -35,7 +35,7 @@ export class MigrateCommand extends PdoflowCommand {
         for (const { name, sql } of pending) this.print(`-- ${name}\n${sql}`);
       const applied = this.dryRun ? pending.map(({ name }) => name) : await migrate(db);
       if (this.json) {
-        this.printJson(documents.migrate, { isDryRun: this.dryRun, applied });
+        this.printJson(outputSchemas.migrate, { isDryRun: this.dryRun, applied });
         return exitCodes.ok;
       }
       const verb = this.dryRun ? "would apply" : "applied";

@@ -28,7 +28,7 @@ const Options = v.object({
   heartbeatTimeout: v.optional(
     v.pipe(
       duration,
-      v.minValue(2_000, "expected at least 2s, for heartbeats may come late"),
+      v.minValue(2_000, "expected at least 2s, because heartbeats can be late"),
       v.maxValue(86_400_000, "expected at most 1d"),
     ),
     "15s",
@@ -45,7 +45,7 @@ const Options = v.object({
     v.pipe(
       v.union([v.boolean(), v.string()]),
       v.transform((given) => (given === true ? "10%" : given === false ? "0%" : given)),
-      v.regex(/^(100(\.0+)?|\d{1,2}(\.\d+)?)%$/, "expected a share of the jobs such as 10%"),
+      v.regex(/^(100(\.0+)?|\d{1,2}(\.\d+)?)%$/, "expected a percentage of the jobs such as 10%"),
       v.transform((text) => Number.parseFloat(text) / 100),
     ),
     false,
@@ -55,97 +55,100 @@ const Options = v.object({
 type Options = v.InferOutput<typeof Options>;
 
 const rootWarning =
-  "pool: its jobs run as root. Start the pool as an ordinary user, or with --worker-user NAME.";
+  "pool: warning: jobs run as root. Start the pool as an ordinary user, or use --worker-user NAME.";
 
 export class PoolCommand extends PdoflowCommand {
   static override paths = [["pool"]];
   static override usage = Command.Usage({
     description: "run jobs in worker processes on this machine",
     details: `
-      Claims jobs of all postings and runs them in up to --max-workers processes, each of which
-      imports the entry point once. SIGTERM or SIGINT: jobs that run are finished, all others are
-      released, exit code 0. A second signal kills; the jobs that ran are released too.
+      Claims jobs of all postings and runs them in up to --max-workers processes. Each process
+      imports an entry point once. On SIGTERM or SIGINT the pool finishes its running jobs, releases
+      all others and exits with 0. A second signal kills the running jobs; they are released too.
 
-      With --once it ends when nothing is left that it could run. It waits until the jobs of a pool
-      without a heartbeat are released, but not for jobs that live pools run. Exit code 1 if a job
-      that it ran has failed for good, a posting was stopped because its jobs only failed, or is
-      left because this pool refuses it (--trust, --allow).
+      With --once the pool exits when no job is left that it can run. It waits for the jobs of a
+      pool without a heartbeat to be released, but not for jobs that live pools run. The exit code
+      is 1 if a job permanently failed, if a posting was stopped because of failures, or if this
+      pool refused a posting (--trust, --allow).
     `,
     examples: [
-      ["Run jobs until it is stopped", "$0 pool --max-workers 16"],
-      ["Run what is there, then end", "$0 pool --once"],
+      ["Run jobs until stopped", "$0 pool --max-workers 16"],
+      ["Run all waiting jobs, then exit", "$0 pool --once"],
     ],
   });
   maxWorkers = Option.String("--max-workers", {
-    description: "how many jobs to run at a time; by default the number of cores",
+    description: "run at most N jobs at the same time (default: the number of CPU cores)",
   });
   root = Option.String("--root", {
-    description: "the folder that entry points are relative to; by default the current one",
+    description: "the folder to which entry points are relative (default: the current folder)",
   });
   project = Option.String("--project", {
-    description: "run the postings of this project and of none; '*' for any (default: by the root)",
+    description:
+      "run postings of this project and postings without one; '*' for any (default: derived from " +
+      "the root)",
   });
   provides = Option.String("--provides", {
-    description: "what this machine has for jobs that need it, such as gpu,mem=64G",
+    description: "resources of this machine that jobs may need, such as gpu,mem=64G",
   });
   onlyMine = Option.Boolean("--only-mine", false, {
-    description: "run only jobs that this role and this user of the operating system have posted",
+    description: "run only jobs posted by this database role and this operating system user",
   });
   posters = Option.String("--posters", {
     description: "run only jobs of these database roles or users, such as ann,bob",
   });
   trust = Option.String("--trust", {
-    description: "run only postings signed with a key of this folder (docs/signing.md)",
+    description: "run only postings signed with a key in this folder (docs/signing.md)",
   });
   allow = Option.Array("--allow", {
-    description: "run only entry points like these, such as 'jobs/**#*'; may be repeated",
+    description: "run only entry points that match, such as 'jobs/**#*'; can be repeated",
   });
   env = Option.String("--env", {
     description:
-      "variables that workers see beside PATH, HOME, LANG, SLURM_* and such, as in " +
-      "LICENCE,AWS_*; '*' for all but those that may lead to the database",
+      "environment variables to pass to workers besides PATH, HOME, LANG, SLURM_* and similar, " +
+      "such as LICENCE,AWS_*; '*' for all except those that give access to the database",
   });
   oldestEvery = Option.String("--oldest-every", {
-    description: "one claim in so many goes to the oldest posting; by default 10, 0 for none",
+    description: "let every Nth claim prefer the oldest posting; 0 for never (default: 10)",
   });
   heartbeatTimeout = Option.String("--heartbeat-timeout", {
-    description: "without a heartbeat for so long, its jobs go to other pools; by default 15s",
+    description: "release this pool's jobs after this long without a heartbeat (default: 15s)",
   });
   recycleAfter = Option.String("--recycle-after", {
-    description: "replace a worker after so many jobs; by default never",
+    description: "replace a worker process after N jobs (default: never)",
   });
   recycleAbove = Option.String("--recycle-above", {
-    description: "replace a worker, between two jobs, that uses more memory than this, such as 2G",
+    description:
+      "replace a worker process between jobs when it uses more memory than this, such as 2G " +
+      "(default: never)",
   });
   workerUser = Option.String("--worker-user", {
-    description: "workers become this user, with no other groups; for a pool that root starts",
+    description: "run workers as this user, without supplementary groups; requires root",
   });
   limitFiles = Option.String("--limit-files", {
-    description: "how many files a worker may have open",
+    description: "limit each worker to N open files",
   });
   limitProcesses = Option.String("--limit-processes", {
-    description: "how many processes the user of the workers may have, threads included",
+    description: "limit the workers' user to N processes and threads",
   });
   reload = Option.Boolean("--reload", true, {
-    description: "--no-reload keeps workers that imported code which has changed on disk since",
+    description: "with --no-reload, keep workers whose imported code has changed on disk",
   });
   idleTimeout = Option.String("--idle-timeout", {
-    description: "end when there was nothing to run for so long; by default never",
+    description: "exit after this long without a job to run (default: never)",
   });
   lifetime = Option.String("--lifetime", {
-    description: "end after so long, and take no job that can't be expected to end before",
+    description: "exit after this long, and claim no job that is unlikely to finish before",
   });
   grace = Option.String("--grace", {
-    description:
-      "when it ends, how long jobs that run have before they are killed; by default for ever",
+    description: "when stopping, kill jobs that still run after this long (default: never)",
   });
   profile = Option.String("--profile", {
     tolerateBoolean: true,
-    description: "sample where jobs spend their time, 10% of them or as in --profile=50%",
+    description: "profile a percentage of the jobs, as in --profile=50% (default: 10%)",
   });
-  once = Option.Boolean("--once", false, { description: "end when nothing is left to run" });
+  once = Option.Boolean("--once", false, { description: "exit when no job is left to run" });
 
-  /** Whose jobs it runs; null for everybody's. */
+  /** The posters whose jobs it runs; null for all. */
   #posters(role: string): string[] | null {
     if (this.onlyMine) return [`${role}/${this.context.osUser()}`];
     return this.posters === undefined ? null : this.posters.split(",").map((name) => name.trim());
@@ -155,19 +158,19 @@ export class PoolCommand extends PdoflowCommand {
     const { context } = this;
     const options = parseFlags(Options, this);
     const root = resolve(context.cwd, this.root ?? ".");
-    // The pool opens its own connections; this one makes sure of the schema.
+    // The pool opens its own connections; this one checks the schema.
     const target = await this.withDatabase(async (db) => db.target);
     return await this.explaining(target, async () => {
-      // From before it is registered on: one that is ended then must not leave its row behind.
+      // Listens before the pool is registered, so that a signal then does not leave its row behind.
       const signals: string[] = [];
       let started: Pool | null = null;
-      const obey = () => {
+      const handleSignals = () => {
         if (signals.length > 1) started?.kill();
-        else if (signals.length === 1) started?.drain(`${signals[0]}, once more kills`);
+        else if (signals.length === 1) started?.drain(`${signals[0]}; a second signal kills`);
       };
-      const ignore = context.onStopSignal((signal) => {
+      const offSignals = context.onStopSignal((signal) => {
         signals.push(signal);
-        obey();
+        handleSignals();
       });
       try {
         const poolOptions = this.#poolOptions(options, target, root);
@@ -178,14 +181,14 @@ export class PoolCommand extends PdoflowCommand {
         );
         const runsAsRoot = context.uid === 0 && this.workerUser === undefined;
         if (runsAsRoot) this.say(rootWarning);
-        obey();
+        handleSignals();
         const summary = await started.finished();
         if (this.once && attemptsOf(summary) === 0) {
           await this.#reportOthers(poolOptions.project ?? null);
         }
         return this.#report(summary);
       } finally {
-        ignore();
+        offSignals();
       }
     });
   }
@@ -194,10 +197,13 @@ export class PoolCommand extends PdoflowCommand {
     const { context } = this;
     const provides = this.provides === undefined ? {} : parseProvides(this.provides);
     const { project } = this;
-    // What jobs post goes to the same project.
+    // Jobs post to the same project.
     const env = project === undefined ? context.env : { ...context.env, PDOFLOW_PROJECT: project };
     const worker = {
-      ...{ program: context.program, root, env, handsOn: parseEnv(this.env) },
+      program: context.program,
+      root,
+      env,
+      handsOn: parseEnv(this.env),
       jobsMax: options.recycleAfter ?? null,
       memoryMaxBytes: options.recycleAbove ?? null,
       profiles: options.profile,
@@ -229,7 +235,10 @@ export class PoolCommand extends PdoflowCommand {
     const { workerUser, context } = this;
     if ((workerUser ?? limitFiles ?? limitProcesses) === undefined) return null;
     if (context.platform !== "linux") {
-      throw new NoConfinement("--worker-user and --limit-…: expected Linux, found another system");
+      throw new NoConfinement(
+        `--worker-user, --limit-files and --limit-processes: expected Linux, found ` +
+          `${context.platform}. Leave them out.`,
+      );
     }
     const user = workerUser === undefined ? null : findWorkerUser(workerUser, context.uid);
     return { user, files: limitFiles ?? null, processes: limitProcesses ?? null };
@@ -256,9 +265,9 @@ export class PoolCommand extends PdoflowCommand {
     const others = await this.withDatabase((db) => countOfOthers(db, own));
     for (const { project, postings } of others) {
       this.say(
-        `pool: ${pluralize(postings, "posting")} of the project ${project} ` +
-          `${postings === 1 ? "waits" : "wait"} for a pool of that project; ` +
-          `start one with: ${startPool({ project })}`,
+        `pool: ${pluralize(postings, "posting")} of project ${project} ` +
+          `${postings === 1 ? "waits" : "wait"} for a pool of that project. ` +
+          `Start one with: ${startPool({ project })}`,
       );
     }
   }
@@ -266,8 +275,8 @@ export class PoolCommand extends PdoflowCommand {
   /** Says what the pool did in its life; returns the exit code. */
   #report({ done, failed, retried, refused, released, ...rest }: PoolSummary): ExitCode {
     this.say(
-      `pool: ended: ${done} done, ${failed} failed, ${retried} failed attempts to be tried ` +
-        `again, ${released} released${refused > 0 ? `, ${refused} refused` : ""}`,
+      `pool: ended: ${done} done, ${failed} failed, ${retried} failed attempts to be retried, ` +
+        `${released} released${refused > 0 ? `, ${refused} refused` : ""}`,
     );
     const isAllDone = failed + rest.stopped === 0 && !rest.refusesAny;
     return this.once && !isAllDone ? exitCodes.jobsFailed : exitCodes.ok;

@@ -5,7 +5,7 @@ import { Command, Option } from "clipanion";
 import { insertPosting, type Posted } from "../../db/posting/insert.ts";
 import { readPostingCounts } from "../../db/read/status.ts";
 import type { Signer } from "../../db/posting/signatures.ts";
-import { documents } from "../output/output-schemas.ts";
+import { outputSchemas } from "../output/output-schemas.ts";
 import { type EntryPoint, formatEntryPoint, parseEntryPoint } from "../../domain/entry-point.ts";
 import { type ExitCode, exitCodes, InvalidInput, NothingToPost } from "../../domain/errors.ts";
 import { codeDigest } from "../../pool/entry/code-digest.ts";
@@ -17,7 +17,7 @@ import type { JobSources } from "../input/job-sources.ts";
 import { PostingCommand } from "../input/posting-command.ts";
 import { Reading } from "../input/reading-progress.ts";
 
-/** How many calls a dry run shows. */
+/** The number of calls that a dry run shows. */
 const callsShown = 3;
 
 export class PostCommand extends PostingCommand {
@@ -25,50 +25,53 @@ export class PostCommand extends PostingCommand {
   static override usage = Command.Usage({
     description: "post a batch of jobs",
     details: `
-      Posts one job for each list or object of arguments, all or none, and prints the number of the
-      posting. An object is passed as the one argument.
+      Posts one job for each list or object of arguments, all or none, and prints the posting's
+      number. An object is passed as the only argument.
 
-      The files are JSON arrays (\`[[1, "a.txt"], [2, "b.txt"]]\`), NDJSON (a list or an object in
-      each line), or CSV or TSV with a header, whose rows become objects. With --each-line each
-      line is an argument, with --format words each line has the arguments, as a shell has them.
-      \`-\`, or no name and a pipe, reads standard input. docs/posting.md tells all.
+      A file is a JSON array (\`[[1, "a.txt"], [2, "b.txt"]]\`), NDJSON (a list or an object per
+      line), or CSV or TSV with a header, whose rows become objects. With --each-line, each line is
+      the only argument of a job. \`-\`, or no file name and a pipe, reads standard input. See
+      docs/posting.md.
 
-      Ctrl-C before the number is printed leaves nothing.
+      If you press Ctrl-C before the number is printed, nothing is posted.
     `,
     examples: [
       ["Post the calls in a file", "$0 post fit.ts#fit args.json"],
-      ["A job for each file", "$0 post reduce.ts#reduce --from-glob 'data/*.fits' --kw degree=2"],
       [
-        "A job for each line of a pipe, before others",
+        "Post a job for each file",
+        "$0 post reduce.ts#reduce --from-glob 'data/*.fits' --kw degree=2",
+      ],
+      [
+        "Post a job for each line of a pipe, with a higher priority",
         "ls | $0 post f.ts#f --each-line --priority 5",
       ],
-      ["All combinations", "$0 post sim.ts#run --each 1-1000 --each model=a,b"],
-      ["See what would be called", "$0 post fit.ts#fit runs.csv --dry-run"],
-      ["Once, however often this line runs", "$0 post fit.ts#fit args.json --key night-2026-11-25"],
+      ["Post all combinations", "$0 post sim.ts#run --each 1-1000 --each model=a,b"],
+      ["Show the calls without posting", "$0 post fit.ts#fit runs.csv --dry-run"],
+      ["Post at most once", "$0 post fit.ts#fit args.json --key night-2026-11-25"],
     ],
   });
   entryPoint = Option.String({ name: "file.ts#name" });
   files = Option.Rest({ name: "file" });
   needs = Option.String("--needs", {
-    description: "what a pool must provide to run these jobs, such as gpu,mem>=16G",
+    description: "resources that a pool must provide to run the jobs, such as gpu,mem>=16G",
   });
   results = Option.Boolean("--results", true, {
-    description: "keep what the jobs return; --no-results where nobody reads it",
+    description: "with --no-results, do not keep the return values of the jobs",
   });
   key = Option.String("--key", {
-    description: "post only once: with a key that was posted before, give that posting's number",
+    description: "post at most once: if this key exists, print the number of its posting instead",
   });
   signWith = Option.String("--sign", {
     description: "sign the posting with this private key, for pools with --trust",
   });
   pin = Option.Boolean("--pin", false, {
-    description: "with --sign: it runs only with the code that is here now (docs/signing.md)",
+    description: "with --sign, allow only the current version of the code (docs/signing.md)",
   });
   dryRun = Option.Boolean("--dry-run", false, {
-    description: "read and import all, show the first calls, and post nothing",
+    description: "read and check everything, show the first calls, and post nothing",
   });
   wait = Option.Boolean("--wait", false, {
-    description: "then wait until all jobs have ended; exit code 1 where some failed",
+    description: "wait until all jobs have ended; exit with 1 if a job failed",
   });
 
   async run(): Promise<ExitCode> {
@@ -79,11 +82,11 @@ export class PostCommand extends PostingCommand {
       throw new InvalidInput("options", ["expected --wait or --check, found both"]);
     }
     if (this.pin && this.signWith === undefined) {
-      throw new InvalidInput("--pin", ["expected --sign KEYFILE with it"]);
+      throw new InvalidInput("--pin", ["expected --sign KEYFILE together with --pin"]);
     }
     const sources = await this.openSources(this.files);
     await this.checkEntry(entryPoint);
-    if (this.check === true || this.dryRun) return await this.#onlyRead(sources);
+    if (this.check === true || this.dryRun) return await this.#dryRun(sources);
     const signer = await this.#signer(entryPoint);
     const posting = { ...options, keepsResults: this.results, key, signer };
     const reading = new Reading(this, "posting", sources, this.progress);
@@ -107,7 +110,7 @@ export class PostCommand extends PostingCommand {
       await counted?.close();
       reading.end();
     }
-    this.#tell(posted, posted.known);
+    this.#report(posted, posted.known);
     return this.wait ? await this.#wait(posted) : exitCodes.ok;
   }
 
@@ -119,8 +122,8 @@ export class PostCommand extends PostingCommand {
     return { ...key, code: this.pin ? await codeDigest(root, entryPoint) : null };
   }
 
-  /** Reads all jobs, as posting them would, and shows the first. */
-  async #onlyRead(sources: JobSources): Promise<ExitCode> {
+  /** Reads all jobs as posting would, and shows the first ones. */
+  async #dryRun(sources: JobSources): Promise<ExitCode> {
     const reading = new Reading(this, "reading", sources, this.progress);
     const first: string[] = [];
     try {
@@ -132,18 +135,18 @@ export class PostCommand extends PostingCommand {
     }
     if (reading.count === 0) throw new NothingToPost(sources.name);
     const calls = this.dryRun ? first.map((args) => callText(this.entryPoint, args)) : [];
-    if (this.json) this.#printDocument({ id: null, jobCount: reading.count, isNew: false, calls });
+    if (this.json) this.#printJson({ id: null, jobCount: reading.count, isNew: false, calls });
     else for (const call of calls) this.print(call);
-    const more = this.dryRun && reading.count > calls.length ? ", the first of them above" : "";
+    const more = this.dryRun && reading.count > calls.length ? " (the first are above)" : "";
     this.say(
-      `${pluralize(reading.count, "job")} for ${this.entryPoint} could be posted${more}; ` +
+      `checked ${pluralize(reading.count, "job")} for ${this.entryPoint}${more}; ` +
         "nothing was posted",
     );
     return exitCodes.ok;
   }
 
-  #tell({ id, jobCount, isNew }: Posted, known: KeyDifferences | null): void {
-    if (this.json) this.#printDocument({ id, jobCount, isNew, calls: [] });
+  #report({ id, jobCount, isNew }: Posted, known: KeyDifferences | null): void {
+    if (this.json) this.#printJson({ id, jobCount, isNew, calls: [] });
     else this.print(String(id));
     if (known) {
       const { isCancelled, differences } = known;
@@ -157,22 +160,22 @@ export class PostCommand extends PostingCommand {
     } else if (this.context.isTerminal.stdout && !this.wait) {
       this.say(
         `posted ${pluralize(jobCount, "job")} for ${this.entryPoint} as posting ${id}\n` +
-          `see it:      pdoflow status ${id}\n` +
-          `run it:      pdoflow pool --once\n` +
-          `wait for it: pdoflow wait ${id}`,
+          `status: pdoflow status ${id}\n` +
+          `run:    pdoflow pool --once\n` +
+          `wait:   pdoflow wait ${id}`,
       );
     }
   }
 
-  #printDocument(posted: { id: number | null; jobCount: number; isNew: boolean; calls: string[] }) {
-    this.printJson(documents.post, {
+  #printJson(posted: { id: number | null; jobCount: number; isNew: boolean; calls: string[] }) {
+    this.printJson(outputSchemas.post, {
       entryPoint: formatEntryPoint(parseEntryPoint(this.entryPoint)),
       name: this.name ?? null,
       ...posted,
     });
   }
 
-  /** As `pdoflow wait` does it. */
+  /** Runs `pdoflow wait` in this process. */
   async #wait({ id, isNew }: Posted): Promise<ExitCode> {
     const flags = [
       ...(this.json ? ["--json"] : []),
@@ -180,7 +183,7 @@ export class PostCommand extends PostingCommand {
     ];
     const code = await this.context.runCommand(["wait", String(id), ...flags]);
     if (code === exitCodes.ok && !isNew) {
-      // Cancelled long ago: its work was not done.
+      // The posting of the key was cancelled before: its jobs are not done.
       const [now] = await this.withDatabase((db) => readPostingCounts(db, [id]));
       if (now?.state === "cancelled") return exitCodes.jobsFailed;
     }
@@ -188,6 +191,6 @@ export class PostCommand extends PostingCommand {
   }
 }
 
-/** A call as one would write it. `args` is a list or an object, as JSON text. */
+/** A call as source code. `args` is a list or an object, as JSON text. */
 const callText = (entryPoint: string, args: string): string =>
   `${entryPoint}(${args.startsWith("[") ? args.slice(1, -1) : args})`;

@@ -10,7 +10,7 @@ import {
   type PruneOptions,
 } from "../../db/admin/prune.ts";
 import { findVacuumBlockers, type VacuumBlocker } from "../../db/admin/vacuum.ts";
-import { documents } from "../output/output-schemas.ts";
+import { outputSchemas } from "../output/output-schemas.ts";
 import { exitCodes } from "../../domain/errors.ts";
 import { pluralize } from "../output/pluralize.ts";
 import { PdoflowCommand } from "../shell/command.ts";
@@ -32,68 +32,70 @@ export class PruneCommand extends PdoflowCommand {
   static override usage = Command.Usage({
     description: "delete postings that ended long ago, with their jobs and results",
     details: `
-      Only postings that have ended are deleted, never one whose \`post --keep\` has not run out. It
-      may run at any time, beside pools and other prunes: nobody waits for it. Where it is stopped,
-      the next one finishes what it began. The disk gets its space back.
+      Deletes only ended postings, and none whose \`post --keep\` time has not passed. It can run at
+      any time, next to pools and other prunes, without blocking them. If it is interrupted, the
+      next prune continues. The disk space is returned to the system.
     `,
     examples: [
-      ["What ended a month ago, by cron", "$0 prune --older-than 30d --yes"],
-      ["Only count", "$0 prune --older-than 12h --state cancelled --dry-run"],
+      ["Delete postings that ended a month ago, from cron", "$0 prune --older-than 30d --yes"],
+      ["Count only", "$0 prune --older-than 12h --state cancelled --dry-run"],
     ],
   });
   olderThan = Option.String("--older-than", {
-    description: "how long ago they must have ended, such as 12h or 30d; must be given",
+    description: "only postings that ended at least this long ago, such as 12h or 30d (required)",
   });
   state = Option.String("--state", {
-    description: "how they must have ended; by default finished,cancelled",
+    description: "only postings in these states (default: finished,cancelled)",
   });
   dryRun = Option.Boolean("--dry-run", false, {
-    description: "change nothing, say how much would be deleted",
+    description: "only print how much would be deleted",
   });
-  yes = Option.Boolean("--yes", false, { description: "delete several without asking" });
+  yes = Option.Boolean("--yes", false, {
+    description: "delete several postings without asking for confirmation",
+  });
 
   async run() {
     const options = parseFlags(Options, this);
-    const wish = { olderThanMs: options.olderThan, states: options.state };
+    const filter = { olderThanMs: options.olderThan, states: options.state };
     return await this.withDatabase(async (db) => {
-      const most = await countPrunable(db, wish);
-      const what = `${pluralize(most.postings, "posting")} with ${pluralize(most.jobs, "job")}`;
+      const found = await countPrunable(db, filter);
+      const what = `${pluralize(found.postings, "posting")} with ${pluralize(found.jobs, "job")}`;
       if (this.dryRun) {
-        if (this.json) this.#print({ ...most, isDryRun: true });
+        if (this.json) this.#printJson({ ...found, isDryRun: true });
         else this.say(`would delete ${what}`);
         return exitCodes.ok;
       }
-      if (most.postings > 1) await this.confirm(`delete ${what} for good`, this.yes);
-      const pruned = await this.#prune(db, wish);
+      if (found.postings > 1) await this.confirm(`delete ${what} permanently`, this.yes);
+      const pruned = await this.#prune(db, filter);
       const hints = (await findVacuumBlockers(db)).map(hint);
-      if (this.json) this.#print({ ...pruned, isDryRun: false, hints });
-      else this.#tell(pruned, hints);
+      if (this.json) this.#printJson({ ...pruned, isDryRun: false, hints });
+      else this.#report(pruned, hints);
       return exitCodes.ok;
     });
   }
 
-  async #prune(db: Db, wish: PruneOptions): Promise<Pruned> {
+  async #prune(db: Db, filter: PruneOptions): Promise<Pruned> {
     const progress = new Progress(this, "prune");
-    return await prune(db, wish, (doing, jobs) =>
+    return await prune(db, filter, (doing, jobs) =>
       progress.show(`${doing}, ${pluralize(jobs, "job")}`),
     ).finally(() => progress.end());
   }
 
-  #print(told: Prunable & Partial<Pruned> & { isDryRun: boolean; hints?: string[] }): void {
-    const { isDryRun, postings, jobs, bytes = null, busy = null, hints = [] } = told;
-    const numbers = { postings, jobs, freedBytes: bytes, busyParts: busy };
-    this.printJson(documents.prune, { isDryRun, ...numbers, hints });
+  #printJson(found: Prunable & Partial<Pruned> & { isDryRun: boolean; hints?: string[] }): void {
+    const { isDryRun, postings, jobs, bytes = null, busy = null, hints = [] } = found;
+    const totals = { postings, jobs, freedBytes: bytes, busyParts: busy };
+    this.printJson(outputSchemas.prune, { isDryRun, ...totals, hints });
   }
 
-  #tell({ postings, jobs, bytes, busy }: Pruned, hints: readonly string[]): void {
+  #report({ postings, jobs, bytes, busy }: Pruned, hints: readonly string[]): void {
     this.say(
       `deleted ${pluralize(postings, "posting")} with ${pluralize(jobs, "job")}; ` +
         `the tables are ${size(bytes)} smaller`,
     );
     if (busy > 0) {
       this.say(
-        `${pluralize(busy, "part")} of the tables could not be emptied, because they were in use ` +
-          "all the time. Nothing is wrong with them: the next prune does it.",
+        `${pluralize(busy, "part")} of the tables could not be emptied because they were in use; ` +
+          "the next prune empties them.",
       );
     }
     for (const one of hints) this.say(one);
@@ -105,16 +107,16 @@ function size(bytes: number): string {
   return bytes < 1e9 ? `${(bytes / 1e6).toFixed(1)} MB` : `${(bytes / 1e9).toFixed(2)} GB`;
 }
 
-/** What keeps deleted rows on the disk, and how to end that. */
+/** A transaction that keeps deleted rows on the disk, with a remedy. */
 function hint({ kind, name, who, ageMs }: VacuumBlocker): string {
   const since = ageMs === null ? "" : `, open for ${(ageMs / 3_600_000).toFixed(1)} hours`;
   const remedy = {
     session: `select pg_terminate_backend(${name})`,
     "prepared transaction": `commit prepared or rollback prepared '${name}'`,
-    "replication slot": `drop the slot if nobody reads it: pg_drop_replication_slot('${name}')`,
+    "replication slot": `if it is unused, select pg_drop_replication_slot('${name}')`,
   }[kind];
   return (
-    `hint: ${kind} ${name} (${who}${since}) sees the database as it was then, so no space of ` +
-    `what was deleted since can be used again. End it, or: ${remedy}`
+    `hint: ${kind} ${name} (${who}${since}) holds an old snapshot, so the space of rows deleted ` +
+    `since then cannot be reused. End it, or: ${remedy}`
   );
 }

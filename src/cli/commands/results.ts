@@ -10,38 +10,40 @@ import { parseFlags } from "../shell/flags.ts";
 import { resultPages } from "../input/job-pages.ts";
 import { inOneLine, ResultTable } from "../output/result-table.ts";
 import { findSelected, readSelectors, type Selected } from "../input/select.ts";
-import { escaped } from "../output/escape-control.ts";
+import { escapeJson } from "../output/escape-control.ts";
 
 const Options = v.object({ state: v.optional(JobStatus) });
 
 export class ResultsCommand extends PdoflowCommand {
   static override paths = [["results"]];
   static override usage = Command.Usage({
-    description: "print what the jobs of postings returned",
+    description: "print the results of jobs",
     details: `
-      One JSON object in each line, in the order in which the jobs were posted: posting, index,
-      status, result and error. Memory stays the same for any number of jobs.
+      Prints one JSON object per line, in the order in which the jobs were posted: posting, index,
+      status, result and error. Memory use does not depend on the number of jobs.
 
-      With --csv or --tsv a result that is an object has a column for each field, any other is the
-      column "result". The columns are all fields that any result has, in the order in which the
-      function returns them, so the first line is printed when the last result was read; until then
-      the rows wait in the temp folder. NaN, Infinity, dates and digits of a BigInt are written as
-      such, lists and objects as JSON, null as nothing.
+      With --csv or --tsv, each field of a result object becomes a column; any other result goes to
+      the column "result". The columns are the union of all fields, so printing starts after the
+      last result has been read. Until then the rows are kept in the temporary folder. NaN,
+      Infinity, dates and BigInts are written as text, lists and objects as JSON, null as an empty
+      cell.
     `,
     examples: [
-      ["All of posting 42", "$0 results 42 > results.ndjson"],
-      ["Done jobs with their arguments, to plot", "$0 results 42 --state done --args --csv"],
-      ["For a spreadsheet, from code that is not yours", "$0 results 42 --csv --safe"],
+      ["Save the results of posting 42", "$0 results 42 > results.ndjson"],
+      ["Plot done jobs with their arguments", "$0 results 42 --state done --args --csv"],
+      ["Open results of untrusted code in a spreadsheet", "$0 results 42 --csv --safe"],
     ],
   });
   jobs = Option.Rest({ name: "posting or job", required: 1 });
-  csv = Option.Boolean("--csv", false, { description: "comma-separated, with a header" });
-  tsv = Option.Boolean("--tsv", false, { description: "tab-separated, with a header" });
+  csv = Option.Boolean("--csv", false, {
+    description: "print comma-separated values with a header",
+  });
+  tsv = Option.Boolean("--tsv", false, { description: "print tab-separated values with a header" });
   args = Option.Boolean("--args", false, {
-    description: "also the arguments: columns arg1, arg2, … and those of the last object",
+    description: "add the arguments: columns arg1, arg2, … and the fields of a last object",
   });
   safe = Option.Boolean("--safe", false, {
-    description: "with --csv or --tsv: an apostrophe before texts that spreadsheets would execute",
+    description: "with --csv or --tsv, put an apostrophe before text that looks like a formula",
   });
   state = Option.String("--state", {
     description: "only jobs that are waiting, running, retrying, done, failed or cancelled",
@@ -54,7 +56,7 @@ export class ResultsCommand extends PdoflowCommand {
     }
     const kind = this.csv ? "csv" : this.tsv ? "tsv" : null;
     if (this.safe && kind === null) {
-      throw new InvalidInput("--safe", ["expected --csv or --tsv with it"]);
+      throw new InvalidInput("--safe", ["expected --csv or --tsv together with --safe"]);
     }
     const selectors = await readSelectors(this.jobs, this.context.stdin);
     return await this.withDatabase(async (db) => {
@@ -83,11 +85,11 @@ export class ResultsCommand extends PdoflowCommand {
   ): Promise<void> {
     for await (const { postingId, rows } of this.#pages(db, selected)) {
       const lines = rows.filter(isWanted).map((row) => this.#lineOf(postingId, row));
-      if (lines.length > 0) await this.printInPace(escaped(lines.join("")));
+      if (lines.length > 0) await this.printInPace(escapeJson(lines.join("")));
     }
   }
 
-  /** The values are JSON as it is stored: parsing it would lose digits, and time. */
+  /** Copies the values as stored JSON, because parsing would lose digits and time. */
   #lineOf(posting: number, { index, status, result, error, args }: ResultWithArgs): string {
     const given = this.args ? `,"args":${inOneLine(args ?? "null")}` : "";
     return (

@@ -11,7 +11,7 @@ import { readRoutes } from "../../db/engine/routes.ts";
 import type { JobBatch } from "../../db/posting/batches.ts";
 import { insertPosting } from "../../db/posting/insert.ts";
 import { type CommandInput, commandEntryPoint, commandOf } from "../../pool/worker/command-line.ts";
-import { documents } from "../output/output-schemas.ts";
+import { outputSchemas } from "../output/output-schemas.ts";
 import { parseEntryPoint } from "../../domain/entry-point.ts";
 import { type ExitCode, exitCodes, InvalidInput, PdoflowError } from "../../domain/errors.ts";
 import { bar, paceOf, roughTime, type Sample, withSample } from "../../domain/pace.ts";
@@ -37,40 +37,42 @@ const showEveryMs = 250;
 export class RunCommand extends PostingCommand {
   static override paths = [["run"]];
   static override usage = Command.Usage({
-    description: "post a batch of jobs, run it here, and print what comes of it",
+    description: "post a batch of jobs, run it on this machine, and print the results",
     details: `
-      Posts as \`pdoflow post\` does, runs the jobs in a pool of its own that takes no others, and
-      prints what they return, in order, a line of JSON for each: null for those that failed. Exit
-      code 1 where jobs failed. Ctrl-C cancels the posting: 130, and 143 on SIGTERM.
+      Posts jobs like \`pdoflow post\`, runs them in its own pool, and prints the results in order,
+      one JSON value per line, null for a failed job. The exit code is 1 if jobs failed. Ctrl-C
+      cancels the posting (exit code 130), and so does SIGTERM (143).
 
-      After \`--\` comes a command instead of an entry point, run for each line that is read, as GNU
-      parallel does it: {} is the line, {.} without its extension, {/} its last part, {//} its
-      folder, {/.} the last part without extension, {#} the number of the job, {1} or {NAME} one
-      value of several; where none of them is, the line is appended. Words are run as they are,
-      without a shell. A single word is a line for a shell, with values quoted. When a command ends,
-      all of its output is printed; the database keeps 64 KiB of stdout and as much of stderr.
+      To run a command instead of an entry point, put it after \`--\`. It runs once for each input
+      line, like GNU parallel. {} is replaced by the line, {.} by the line without its extension,
+      {/} by its base name, {//} by its folder, {/.} by its base name without extension, {#} by the
+      job's number, and {1} or {NAME} by one of several values. Without any of these, the line is
+      appended. Several words run without a shell. A single word runs in a shell, with values
+      quoted. The output of a command is printed when it ends; the database keeps 64 KiB of stdout
+      and of stderr.
     `,
     examples: [
       ["Post, run and print", "$0 run fit.ts#fit args.json --max-workers 8"],
-      ["Commands in parallel", "ls *.fits | $0 run --max-workers 8 -- ./reduce.sh {}"],
-      ["A shell line for each, in order", "ls *.fits | $0 run -k -- 'gzip -c {} > {.}.gz'"],
+      ["Run commands in parallel", "ls *.fits | $0 run --max-workers 8 -- ./reduce.sh {}"],
+      ["Run a shell command per line, in order", "ls *.fits | $0 run -k -- 'gzip -c {} > {.}.gz'"],
     ],
   });
   operands = Option.Rest({ name: "file.ts#name or file" });
   maxWorkers = Option.String("--max-workers", {
-    description: "how many jobs to run at a time; by default the number of cores",
+    description: "run at most N jobs at the same time (default: the number of CPU cores)",
   });
   env = Option.String("--env", {
     description:
-      "variables that jobs see beside the usual ones, as in pool; a command: by default '*'",
+      "further environment variables for jobs, as in `pdoflow pool --env` (default for commands: " +
+      "'*')",
   });
   keepOrder = Option.Boolean("-k,--keep-order", false, {
-    description: "print what commands print in the order of the lines, not as they end",
+    description: "print the output of commands in input order, not as they end",
   });
   command = Option.Array("--command", [], { hidden: true });
-  /** Takes the progress off the terminal, where something else is to be shown. */
+  /** Clears the progress line before other text is printed. */
   #clear = () => {};
-  /** Whether some output could not be kept until its turn. */
+  /** Whether some output could not be kept until it was printed. */
   #isCut = false;
 
   async run(): Promise<ExitCode> {
@@ -81,7 +83,9 @@ export class RunCommand extends PostingCommand {
     if (entry === undefined) {
       throw new InvalidInput("run", ["expected an entry point, or a command after --"]);
     }
-    if (this.check === true) throw new InvalidInput("run", ["expected no --check: use post"]);
+    if (this.check === true) {
+      throw new InvalidInput("run", ["--check is not available here. Use: pdoflow post --check"]);
+    }
     const entryPoint = parseEntryPoint(entry);
     if (isCommand && this.format === undefined) this.eachLine = true;
     const sources = await this.openSources(isCommand ? operands : operands.slice(1));
@@ -89,7 +93,7 @@ export class RunCommand extends PostingCommand {
     const given = this.newPosting(entryPoint, undefined);
     const posting = {
       ...given,
-      // As GNU parallel: a command is tried once, and others go on when some fail.
+      // Like GNU parallel: a command has one attempt, and failures do not stop the others.
       ...(isCommand
         ? { maxAttempts: given.maxAttempts ?? 1, stopAfter: given.stopAfter ?? 0 }
         : {}),
@@ -120,11 +124,13 @@ export class RunCommand extends PostingCommand {
     const isCommand = this.command.length > 0;
     const output = new RunOutput(!isCommand || this.keepOrder, (job) => this.#show(job));
     const worker = {
-      ...{ program: context.program, runsCommands: isCommand, env: context.env },
-      ...(isCommand && !this.json ? { spool: new Spool() } : {}),
-      // As in the shell in which the command was typed, unless an option says otherwise.
-      handsOn: parseEnv(this.env ?? (isCommand ? "*" : "")),
+      program: context.program,
       root: resolve(context.cwd, this.root ?? "."),
+      runsCommands: isCommand,
+      env: context.env,
+      ...(isCommand && !this.json ? { spool: new Spool() } : {}),
+      // By default a command sees the environment of the shell it was typed in.
+      handsOn: parseEnv(this.env ?? (isCommand ? "*" : "")),
     };
     return await this.explaining(target, async () => {
       const start = () =>
@@ -173,7 +179,7 @@ export class RunCommand extends PostingCommand {
       const finished = pool.finished();
       let end = await Promise.race([finished, stop.promise]);
       if (typeof end !== "string") {
-        // It was stopped for its failures: no other pool may go on with it (R2).
+        // It was stopped because of failures, and no other pool may run the rest (R2).
         if (output.ended < jobCount) await this.#cancel(id, "its run has ended");
         const shown = await Promise.race([output.flush(), stop.promise]);
         if (shown === undefined) return this.#report(id, jobCount, output);
@@ -228,7 +234,7 @@ export class RunCommand extends PostingCommand {
     };
   }
 
-  /** On a terminal the progress says enough, except that the code of the jobs is missing. */
+  /** On a terminal the progress line replaces the log, except for missing code of the jobs. */
   #log(line: string): void {
     if (this.context.isTerminal.stderr && !line.includes("is skipped")) return;
     this.#clear();
@@ -237,7 +243,7 @@ export class RunCommand extends PostingCommand {
 
   async #show(job: EndedJob): Promise<void> {
     this.#clear();
-    if (this.json) return this.printJson(documents.run, job);
+    if (this.json) return this.printJson(outputSchemas.run, job);
     const { whole, error } = job;
     if (this.command.length === 0) await this.printInPace(`${JSON.stringify(job.result)}\n`);
     else if (whole) await this.#print(job.job, whole);
@@ -249,7 +255,7 @@ export class RunCommand extends PostingCommand {
       await printWhole(stdout, this.context.stdout);
       await printWhole(stderr, this.context.stderr);
     } catch (error) {
-      this.#isCut = true; // the temp folder is full
+      this.#isCut = true; // the temporary folder is full
       this.say(`job ${job}: its output is incomplete: ${String(error)}`);
     }
   }
@@ -301,7 +307,7 @@ async function printWhole(piece: SpoolRange, stream: Writable): Promise<void> {
   }
 }
 
-/** The jobs of a command: its words, with the values that were read in their places. */
+/** The jobs of a command: its words, with the placeholders replaced by the input values. */
 async function* commands(
   template: readonly string[],
   batches: AsyncIterable<JobBatch>,

@@ -10,13 +10,13 @@ import {
   setPriority,
 } from "../../db/engine/control.ts";
 import { readPriorities } from "../../db/read/lists.ts";
-import { documents } from "../output/output-schemas.ts";
+import { outputSchemas } from "../output/output-schemas.ts";
 import { exitCodes, InvalidInput } from "../../domain/errors.ts";
 import { parse } from "../../domain/parse.ts";
 import { Rate, rateText } from "../../domain/posting.ts";
 import { pluralize } from "../output/pluralize.ts";
 import { PdoflowCommand } from "../shell/command.ts";
-import { PostingsCommand, whatEnds } from "./control.ts";
+import { describeCancel, PostingsCommand } from "./control.ts";
 import { parseFlags } from "../shell/flags.ts";
 import { wholeNumber } from "../shell/flag-values.ts";
 import { findPostingsToChange, readSelectors } from "../input/select.ts";
@@ -29,23 +29,25 @@ const Limits = v.object({
 export class SetLimitCommand extends PdoflowCommand {
   static override paths = [["set-limit"]];
   static override usage = Command.Usage({
-    description: "change how many jobs of postings run, or start in some time",
+    description: "limit how many jobs of a posting run at the same time, or start per time",
     details: `
-      In all pools together. It holds for what pools take from now on; what they have in hand goes
-      on. \`none\` lifts a limit; one that is not named stays as it is.
+      The limits apply to all pools together, from the next claim on; jobs that pools have already
+      claimed are not affected. \`none\` removes a limit. A limit that you do not name is unchanged.
     `,
     examples: [
-      ["At most 4 at the same time", "$0 set-limit 42 --max-running 4"],
-      ["As many as there are workers again", "$0 set-limit 42 --max-running none"],
+      ["Run at most 4 jobs at the same time", "$0 set-limit 42 --max-running 4"],
+      ["Remove the limit", "$0 set-limit 42 --max-running none"],
     ],
   });
   postings = Option.Rest({ name: "posting" });
   state = Option.String("--state", {
-    description: "those of them in this state: open, paused, errored_out or cancelled",
+    description: "only postings in this state: open, paused, errored_out or cancelled",
   });
-  maxRunning = Option.String("--max-running", { description: "how many may run, or none" });
+  maxRunning = Option.String("--max-running", {
+    description: "run at most N jobs at the same time, or `none`",
+  });
   maxRate = Option.String("--max-rate", {
-    description: "how many may start in some time, 10/s, 100/m or 1000/h, or none",
+    description: "start at most N jobs per time: 10/s, 100/m or 1000/h, or `none`",
   });
 
   async run() {
@@ -62,16 +64,19 @@ export class SetLimitCommand extends PdoflowCommand {
         maxRate: maxRate === "none" ? null : maxRate,
       });
       const postings = rows.map(({ id, maxRunning, rateCount, rateMs }) => ({
-        ...{ id, maxRunning, maxRate: rateText(rateCount, rateMs) },
+        id,
+        maxRunning,
+        maxRate: rateText(rateCount, rateMs),
       }));
-      if (this.json) this.printJson(documents["set-limit"], { postings });
+      if (this.json) this.printJson(outputSchemas["set-limit"], { postings });
       else {
         for (const { id, maxRunning, maxRate } of postings) {
-          const running = maxRunning === null ? "any number" : `at most ${maxRunning}`;
-          this.say(`posting ${id}: ${running} may run, ${maxRate ?? "any number"} may start`);
+          this.say(
+            `posting ${id}: max running ${maxRunning ?? "none"}, max rate ${maxRate ?? "none"}`,
+          );
         }
         const ended = ids.filter((id) => !postings.some((one) => one.id === id));
-        for (const id of ended) this.say(`posting ${id} has ended: left as it is`);
+        for (const id of ended) this.say(`posting ${id} has ended: not changed`);
       }
       return exitCodes.ok;
     });
@@ -81,19 +86,24 @@ export class SetLimitCommand extends PdoflowCommand {
 export class SetPriorityCommand extends PostingsCommand {
   static override paths = [["set-priority"]];
   static override usage = Command.Usage({
-    description: "give postings another priority",
+    description: "change the priority of postings",
     details: `
-      All jobs of a posting that no pool has taken yet, and those that wait for another attempt, go
-      by it from now on, also where each had a priority of its own. What pools have in hand goes on.
+      Applies to all waiting and retrying jobs of a posting and replaces the priorities of single
+      jobs. Jobs that pools have already claimed are not affected.
     `,
     examples: [
-      ["Before all others", "$0 set-priority 42 100"],
-      ["All that are open behind what comes, in a script", "$0 set-priority --state open -1 --yes"],
+      ["Run a posting before all others", "$0 set-priority 42 100"],
+      [
+        "Run all open postings after new ones, from a script",
+        "$0 set-priority --state open -1 --yes",
+      ],
     ],
   });
   to = Option.String({ name: "priority" });
-  yes = Option.Boolean("--yes", false, { description: "change several without asking" });
-  readonly document = documents["set-priority"];
+  yes = Option.Boolean("--yes", false, {
+    description: "change several postings without asking for confirmation",
+  });
+  readonly schema = outputSchemas["set-priority"];
 
   get did() {
     return `given priority ${this.to}`;
@@ -118,15 +128,17 @@ export class SetPostingStatusCommand extends PostingsCommand {
   static override usage = Command.Usage({
     description: "set the state of postings: open, paused, errored_out or cancelled",
     details: `
-      For scripts that have the state in a variable: the same as \`$0 resume\`, \`$0 pause\` and
-      \`$0 cancel\`. executing is another word for open.
+      Does the same as \`$0 resume\`, \`$0 pause\` and \`$0 cancel\`, for scripts that have the
+      state in a variable. \`executing\` means open.
     `,
-    examples: [["Stop a posting for now", "$0 set-posting-status 42 paused"]],
+    examples: [["Pause a posting", "$0 set-posting-status 42 paused"]],
   });
   to = Option.String({ name: "status" });
-  reason = Option.String("--reason", { description: "why; shown by status" });
-  yes = Option.Boolean("--yes", false, { description: "cancel several without asking" });
-  readonly document = documents["set-posting-status"];
+  reason = Option.String("--reason", { description: "the reason, shown by status" });
+  yes = Option.Boolean("--yes", false, {
+    description: "cancel several postings without asking for confirmation",
+  });
+  readonly schema = outputSchemas["set-posting-status"];
 
   get did() {
     return `set to ${this.to}`;
@@ -143,7 +155,7 @@ export class SetPostingStatusCommand extends PostingsCommand {
       case "errored_out":
         return await pausePostings(db, ids, to, reason);
       case "cancelled":
-        if (ids.length > 1) await this.confirm(await whatEnds(db, ids), this.yes);
+        if (ids.length > 1) await this.confirm(await describeCancel(db, ids), this.yes);
         return await cancelPostings(db, ids, { killsRunning: true, reason });
     }
   }
@@ -152,19 +164,21 @@ export class SetPostingStatusCommand extends PostingsCommand {
 export class PriorityStatsCommand extends PdoflowCommand {
   static override paths = [["priority-stats"]];
   static override usage = Command.Usage({
-    description: "show how many jobs wait at which priority",
-    details: "Jobs of open postings that no pool has taken yet, the highest priority first.",
+    description: "show the number of waiting jobs at each priority",
+    details: "Counts the waiting jobs of open postings, highest priority first.",
   });
 
   async run() {
     return await this.withDatabase(async (db) => {
       const priorities = await readPriorities(db);
-      if (this.json) this.printJson(documents["priority-stats"], { priorities });
+      if (this.json) this.printJson(outputSchemas["priority-stats"], { priorities });
       else {
         this.printTable(
           ["priority", "postings", "waiting"],
           priorities.map(({ priority, postings, waiting }) => [
-            ...[String(priority), postings, waiting],
+            String(priority),
+            postings,
+            waiting,
           ]),
         );
       }

@@ -11,7 +11,7 @@ import {
 import type { WaitingPosting } from "../../db/read/explain.ts";
 import { readCounts } from "../../db/read/status.ts";
 import { readSnapshot } from "../../db/dashboard/snapshot.ts";
-import { documents } from "../output/output-schemas.ts";
+import { outputSchemas } from "../output/output-schemas.ts";
 import { exitCodes, type ExitCode, InvalidInput } from "../../domain/errors.ts";
 import type { JobCounts } from "../../domain/posting.ts";
 import { isOfProject } from "../../domain/route.ts";
@@ -22,35 +22,36 @@ import { obstacleLines } from "../output/obstacles.ts";
 import { findWholePostings, readSelectors } from "../input/select.ts";
 import { textStyle, watchStatus } from "../watch/status-watch.ts";
 
-const mostPostings = 20;
+const postingLimit = 20;
 
 export class StatusCommand extends PdoflowCommand {
   static override paths = [["status"]];
   static override usage = Command.Usage({
     description: "show postings, their jobs by status, and pools",
     details: `
-      Without a number: what has not ended, then the newest of what has, ${mostPostings} at most.
+      Without a posting, shows unfinished postings, then the newest ended ones, at most
+      ${postingLimit}.
 
-      waiting: to be claimed; running: claimed by a pool; retrying: failed, and waiting for another
-      attempt; done, failed, cancelled: ended.
+      Waiting jobs have not been claimed, running jobs are claimed by a pool, and retrying jobs have
+      failed and wait for another attempt. Done, failed and cancelled jobs have ended.
     `,
     examples: [
-      ["All of it", "$0 status"],
-      ["One posting, for a script", "$0 status 42 --json"],
+      ["Show all postings and pools", "$0 status"],
+      ["Show one posting, for a script", "$0 status 42 --json"],
     ],
   });
   postings = Option.Rest({ name: "posting" });
   watch = Option.Boolean("-w,--watch", false, {
-    description: "show all of it anew every two seconds, until Ctrl-C; into a pipe once",
+    description: "refresh every two seconds until Ctrl-C; print once if stdout is not a terminal",
   });
 
   async run() {
     if (this.watch) return await this.#watch();
     const selectors = await readSelectors(this.postings, this.context.stdin);
-    const isAll = this.postings.length === 0; // and not where `-` is empty
+    const isAll = this.postings.length === 0; // not if `-` was given and standard input is empty
     return await this.withDatabase(async (db) => {
       const postings = isAll
-        ? await readPostings(db, mostPostings)
+        ? await readPostings(db, postingLimit)
         : await findPostings(db, await findWholePostings(db, selectors));
       const counts = await readCounts(
         db,
@@ -59,11 +60,11 @@ export class StatusCommand extends PdoflowCommand {
       const pools = isAll ? await readPools(db) : [];
       const counted = postings.map((row) => ({ ...row, jobs: counts.get(row.id) ?? noJobs }));
       if (this.json) {
-        this.printJson(documents.status, { database: db.target, postings: counted, pools });
+        this.printJson(outputSchemas.status, { database: db.target, postings: counted, pools });
       } else {
         this.say(describeTarget(db.target));
         this.#showPostings(counted);
-        // Of this folder's own postings that no pool is up is said below.
+        // For this folder's own project, #showPools reports below that no pool is live.
         const own = projectOfPool({
           ...this.context,
           option: undefined,
@@ -79,19 +80,20 @@ export class StatusCommand extends PdoflowCommand {
     });
   }
 
-  /** As the dashboard shows it, but with nothing to press. */
+  /** The dashboard without keys. */
   async #watch(): Promise<ExitCode> {
     if (this.json || this.postings.length > 0) {
       throw new InvalidInput("status --watch", [
-        "expected neither --json nor postings: it shows all, to a person. " +
-          "For a script: pdoflow top --json",
+        "expected neither --json nor postings. For a script, use: pdoflow top --json",
       ]);
     }
     const { stdout, onStopSignal, isTerminal } = this.context;
     const style = textStyle(this.context, false);
     return await this.withDatabase((db) =>
-      watchStatus(() => readSnapshot(db, mostPostings), {
-        ...{ style, onStopSignal, isOnce: !isTerminal.stdout },
+      watchStatus(() => readSnapshot(db, postingLimit), {
+        style,
+        onStopSignal,
+        isOnce: !isTerminal.stdout,
         write: (text) => void stdout.write(text),
       }),
     );
@@ -131,11 +133,16 @@ export class StatusCommand extends PdoflowCommand {
 export const poolHeader = ["pool", "host", "pid", "workers", "state", "last beat", "refused"];
 
 export const poolCells = (pool: PoolRow): (string | number)[] => [
-  ...[String(pool.id), pool.host, String(pool.pid), pool.slots, pool.state],
-  ...[`${(pool.beatAgoMs / 1000).toFixed(1)} s ago`, pool.refused],
+  String(pool.id),
+  pool.host,
+  String(pool.pid),
+  pool.slots,
+  pool.state,
+  `${(pool.beatAgoMs / 1000).toFixed(1)} s ago`,
+  pool.refused,
 ];
 
-/** Red where a person should look, dim where there is nothing more to see. */
+/** Red for states that need attention, dim for ended ones. */
 export function stateColor(cell: string): Color | null {
   if (/^(errored_out|failed|lost)$/.test(cell)) return "red";
   if (/^(paused|retrying|draining)$/.test(cell)) return "yellow";

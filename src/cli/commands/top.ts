@@ -5,7 +5,7 @@ import { onceText } from "../../../tui/once.ts";
 import { terminalOf } from "../../../tui/draw/terminal.ts";
 import { runTop } from "../../../tui/top.ts";
 import { readSnapshot } from "../../db/dashboard/snapshot.ts";
-import { documents } from "../output/output-schemas.ts";
+import { outputSchemas } from "../output/output-schemas.ts";
 import { exitCodes, type ExitCode, PdoflowError } from "../../domain/errors.ts";
 import { parse } from "../../domain/parse.ts";
 import { PdoflowCommand } from "../shell/command.ts";
@@ -16,7 +16,7 @@ import { topProcess } from "../watch/top-process.ts";
 import { QueueSource } from "../watch/top-source.ts";
 import { messageOf } from "../../domain/message-of.ts";
 
-/** Nothing can be drawn where this runs. */
+/** The terminal cannot show a dashboard. */
 class NoTerminal extends PdoflowError {
   override readonly name = "NoTerminal";
   readonly exitCode = exitCodes.usage;
@@ -42,37 +42,37 @@ const Options = v.object({
 export class TopCommand extends PdoflowCommand {
   static override paths = [["top"]];
   static override usage = Command.Usage({
-    description: "watch postings, pools and failures, and act on them",
+    description: "watch and control postings, pools and failures in a dashboard",
     details: `
-      A dashboard in the terminal: ? tells the keys, q leaves. Into a pipe, or with --once, it
-      prints one frame as text.
+      Opens a dashboard in the terminal. Press ? for the keys and q to quit. Without a terminal, or
+      with --once, it prints one frame as text.
     `,
     examples: [
-      ["Watch", "$0 top"],
-      ["What it shows, for a script", "$0 top --json"],
-      ["Once, as text", "$0 top --once"],
-      ["For a screen on the wall", "$0 top --read-only --delay 5"],
+      ["Open the dashboard", "$0 top"],
+      ["Print its data, for a script", "$0 top --json"],
+      ["Print one frame as text", "$0 top --once"],
+      ["Show it on a wall screen", "$0 top --read-only --delay 5"],
     ],
   });
   delay = Option.String("-d,--delay", {
-    description: "seconds from one refresh to the next, 0.5 to 60; by default 2",
+    description: "seconds between refreshes, from 0.5 to 60 (default: 2)",
   });
-  once = Option.Boolean("--once", false, {
-    description: "print one frame as text and end, as it does without a terminal",
-  });
+  once = Option.Boolean("--once", false, { description: "print one frame as text and exit" });
   readOnly = Option.Boolean("--read-only", false, {
-    description: "change nothing, whatever is pressed",
+    description: "disable all keys that change something",
   });
   noMouse = Option.Boolean("--no-mouse", false, {
-    description: "leave the mouse to the terminal, to select and copy",
+    description: "leave the mouse to the terminal, for selecting and copying text",
   });
-  ascii = Option.Boolean("--ascii", false, { description: "draw with ASCII alone" });
-  theme = Option.String("--theme", { description: "default or colour-blind" });
+  ascii = Option.Boolean("--ascii", false, { description: "draw with ASCII characters only" });
+  theme = Option.String("--theme", {
+    description: "the colours: default or colour-blind (default: default)",
+  });
 
-  #printDocument(): Promise<ExitCode> {
+  #printJson(): Promise<ExitCode> {
     return this.withDatabase(async (db) => {
       const { postings, endedBySecond, pools, failures, ...rest } = await readSnapshot(db);
-      this.printJson(documents.top, {
+      this.printJson(outputSchemas.top, {
         ...rest,
         postings: [...postings],
         endedBySecond: [...endedBySecond],
@@ -83,7 +83,7 @@ export class TopCommand extends PdoflowCommand {
     });
   }
 
-  /** One frame, for a pipe, a log or a terminal that can't be drawn on. */
+  /** One frame, for a pipe, a log or a terminal without cursor control. */
   async #printOnce(): Promise<ExitCode> {
     const style = textStyle(this.context, this.ascii);
     return await this.withDatabase(async (db) => {
@@ -97,16 +97,16 @@ export class TopCommand extends PdoflowCommand {
     const { env, isTerminal, stdin, stdout, onStopSignal } = this.context;
     const color = parse(ColorChoice, this.color, "--color");
     const terminal = terminalOf(env, { color, isAscii: this.ascii });
-    if (this.json) return await this.#printDocument();
+    if (this.json) return await this.#printJson();
     if (this.once || !isTerminal.stdin || !isTerminal.stdout) return await this.#printOnce();
     if (!terminal) {
       const term = env["TERM"] ? `TERM=${env["TERM"]}` : "no TERM";
       throw new NoTerminal(
         `expected a terminal that can move its cursor, found ${term}. ` +
-          `"pdoflow top --once" prints one frame as text.`,
+          "Print one frame as text with: pdoflow top --once",
       );
     }
-    // A wrong address, or a schema that is missing, is told before the screen is taken.
+    // Reports a wrong address or a missing schema before the dashboard opens.
     await this.withDatabase(() => Promise.resolve());
     await using source = new QueueSource(await this.target());
     const signal = await runTop({

@@ -1,6 +1,6 @@
 import { Command } from "clipanion";
 
-import { documents } from "../output/output-schemas.ts";
+import { outputSchemas } from "../output/output-schemas.ts";
 import { exitCodes } from "../../domain/errors.ts";
 import { serverState, stopServer } from "../../server/server.ts";
 import { PdoflowCommand } from "../shell/command.ts";
@@ -8,10 +8,10 @@ import { PdoflowCommand } from "../shell/command.ts";
 export class UpCommand extends PdoflowCommand {
   static override paths = [["up"]];
   static override usage = Command.Usage({
-    description: "start the embedded PostgreSQL, unless it runs",
+    description: "start the embedded PostgreSQL, if it is not running",
     details: `
-      Every command starts it where no other server is configured; this one also says where it
-      lies. It is shared by all processes of this user, and runs until \`$0 down\`.
+      Every command starts it when no other server is configured; this command also prints its
+      folder. All processes of this user share it, and it runs until \`$0 down\`.
     `,
   });
 
@@ -20,7 +20,7 @@ export class UpCommand extends PdoflowCommand {
       const isEmbedded = target.source === "the embedded server";
       if (this.json) {
         const state = serverState(this.embeddedPlace);
-        this.printJson(documents.up, {
+        this.printJson(outputSchemas.up, {
           isEmbedded,
           folder: isEmbedded ? this.embeddedPlace.folder : null,
           pid: isEmbedded && state.kind === "running" ? state.pid : null,
@@ -28,14 +28,14 @@ export class UpCommand extends PdoflowCommand {
         return;
       }
       if (!isEmbedded) {
-        this.say(`${target.source} names another server, which is in use; nothing to start`);
+        this.say(`nothing to start: ${target.source} sets another server`);
         return;
       }
       const place = this.embeddedPlace;
       const state = serverState(place);
       this.say(
-        `the embedded PostgreSQL runs${state.kind === "running" ? ` (pid ${state.pid})` : ""}, ` +
-          `its data lies in ${place.folder}`,
+        `the embedded PostgreSQL is running` +
+          `${state.kind === "running" ? ` (pid ${state.pid})` : ""}; data folder: ${place.folder}`,
       );
     });
     return exitCodes.ok;
@@ -46,20 +46,20 @@ export class DownCommand extends PdoflowCommand {
   static override paths = [["down"]];
   static override usage = Command.Usage({
     description: "stop the embedded PostgreSQL",
-    details: "Whoever is connected is cut off; what was committed is safe. The data stays.",
+    details: "Open connections are closed. Committed data is safe and remains on the disk.",
   });
 
   async run() {
     const place = this.embeddedPlace;
     const wasRunning = await stopServer(place);
     if (this.json) {
-      this.printJson(documents.down, { wasRunning, folder: place.folder });
+      this.printJson(outputSchemas.down, { wasRunning, folder: place.folder });
       return exitCodes.ok;
     }
     this.say(
       wasRunning
-        ? `the embedded PostgreSQL was stopped; its data lies in ${place.folder}`
-        : `no embedded PostgreSQL runs in ${place.folder}`,
+        ? `the embedded PostgreSQL was stopped; data folder: ${place.folder}`
+        : `no embedded PostgreSQL is running in ${place.folder}`,
     );
     return exitCodes.ok;
   }

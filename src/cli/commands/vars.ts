@@ -6,26 +6,27 @@ import {
   type Variable,
   writeVariable,
 } from "../../db/read/variables.ts";
-import { documents } from "../output/output-schemas.ts";
+import { outputSchemas } from "../output/output-schemas.ts";
 import { exitCodes, InvalidInput, PdoflowError } from "../../domain/errors.ts";
 import { encodeValue } from "../../job/values.ts";
 import { PdoflowCommand } from "../shell/command.ts";
 
-/** A variable was named that was not set. */
+/** The variable does not exist. */
 class VariableNotFound extends PdoflowError {
   override readonly name = "VariableNotFound";
   readonly exitCode = exitCodes.notFound;
   constructor(name: string) {
-    super(`there is no variable "${name}". "pdoflow vars list" shows those that there are.`);
+    super(`there is no variable "${name}". List variables with: pdoflow vars list`);
   }
 }
 
-/** What vars get and vars list print. */
+/** Prints variables as JSON, for `vars get` and `vars list`. */
 abstract class VarsCommand extends PdoflowCommand {
   protected printVariables(variables: readonly Variable[]): void {
-    this.printJson(documents.vars, {
+    this.printJson(outputSchemas.vars, {
       variables: variables.map(({ name, value, updatedAt }) => ({
-        ...{ name, updatedAt },
+        name,
+        updatedAt,
         value: JSON.parse(value) as unknown,
       })),
     });
@@ -55,7 +56,8 @@ export class VarsGetCommand extends VarsCommand {
   static override paths = [["vars", "get"]];
   static override usage = Command.Usage({
     description: "print the value of a variable",
-    details: "Text as it is, all else as JSON; with --json always JSON (docs/values.md).",
+    details:
+      "Prints text as it is and other values as JSON, with --json always JSON (docs/values.md).",
   });
   name = Option.String({ name: "name" });
 
@@ -74,28 +76,28 @@ export class VarsGetCommand extends VarsCommand {
 export class VarsSetCommand extends PdoflowCommand {
   static override paths = [["vars", "set"]];
   static override usage = Command.Usage({
-    description: "set a variable: a value that people and programs share by the queue",
+    description: "set a variable, a value shared by all users of the queue",
     details: `
-      A value that is JSON is stored as what it says, \`5\` as a number, \`{"a": 1}\` as an object;
-      all else as text, and with --text in any case.
+      A value that is valid JSON is stored as JSON: \`5\` as a number, \`{"a": 1}\` as an object.
+      Any other value, or any value with --text, is stored as text.
     `,
     examples: [
-      ["A number", "$0 vars set calibration 1.25"],
-      ["Text that looks like a number", "$0 vars set version 1.10 --text"],
+      ["Set a number", "$0 vars set calibration 1.25"],
+      ["Set text that looks like a number", "$0 vars set version 1.10 --text"],
     ],
   });
   name = Option.String({ name: "name" });
   value = Option.String({ name: "value" });
-  text = Option.Boolean("--text", false, { description: "the value is text" });
+  text = Option.Boolean("--text", false, { description: "store the value as text" });
 
   async run() {
     if (this.name.trim() === "" || this.name.includes("\0")) {
-      throw new InvalidInput("name", ["expected some characters, found none"]);
+      throw new InvalidInput("name", ["expected a name without NUL, found an empty name or a NUL"]);
     }
     const value = this.text ? this.value : jsonOrText(this.value);
     return await this.withDatabase(async (db) => {
       await writeVariable(db, this.name, encodeValue(value));
-      if (this.json) this.printJson(documents["vars set"], { name: this.name });
+      if (this.json) this.printJson(outputSchemas["vars set"], { name: this.name });
       return exitCodes.ok;
     });
   }
@@ -105,7 +107,7 @@ function jsonOrText(text: string): unknown {
   try {
     return JSON.parse(text) as unknown;
   } catch {
-    return text; // any text may be given
+    return text; // not JSON
   }
 }
 
@@ -117,7 +119,7 @@ export class VarsDeleteCommand extends PdoflowCommand {
   async run() {
     return await this.withDatabase(async (db) => {
       if (!(await deleteVariable(db, this.name))) throw new VariableNotFound(this.name);
-      if (this.json) this.printJson(documents["vars delete"], { name: this.name });
+      if (this.json) this.printJson(outputSchemas["vars delete"], { name: this.name });
       return exitCodes.ok;
     });
   }

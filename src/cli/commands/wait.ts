@@ -5,7 +5,7 @@ import type { Db } from "../../db/connection/connect.ts";
 import { watchPostings } from "../../db/read/posting-watch.ts";
 import type { PostingCounts } from "../../db/read/status.ts";
 import { Bell } from "../../domain/bell.ts";
-import { documents } from "../output/output-schemas.ts";
+import { outputSchemas } from "../output/output-schemas.ts";
 import { type ExitCode, exitCodes } from "../../domain/errors.ts";
 import { bar, paceOf, roughTime, type Sample, withSample } from "../../domain/pace.ts";
 import { pluralize } from "../output/pluralize.ts";
@@ -22,20 +22,20 @@ const Options = v.object({
   until: v.optional(
     v.pipe(
       v.string(),
-      v.regex(/^(100|[1-9]?\d)(\.\d+)?%$/, "expected a share of the jobs such as 90%"),
+      v.regex(/^(100|[1-9]?\d)(\.\d+)?%$/, "expected a percentage of the jobs such as 90%"),
       v.transform((text) => Number.parseFloat(text) / 100),
     ),
     "100%",
   ),
 });
 
-/** A pool may be about to start; and what it refuses it refuses within moments. */
+/** Long enough for a pool to start, and to refuse a posting. */
 const hintAfterMs = 1_500;
 const hintEveryMs = 5_000;
 
 type End = "ended" | "timed out" | "stopped";
 
-/** What ended the wait before the jobs did. */
+/** The wait was interrupted before the jobs ended. */
 class Interrupted extends Error {
   override readonly name = "Interrupted";
   readonly by: string;
@@ -48,22 +48,24 @@ class Interrupted extends Error {
 export class WaitCommand extends PdoflowCommand {
   static override paths = [["wait"]];
   static override usage = Command.Usage({
-    description: "wait until jobs, or all jobs of postings, have ended",
+    description: "wait until postings or jobs have ended",
     details: `
-      Exit code 0: all ended, and none failed. 1: jobs failed, or a posting was stopped for its
-      failures, which ends only once somebody resumes or cancels it. 124: --timeout is over. 130 and
-      143: Ctrl-C or SIGTERM; the postings go on.
+      The exit code is 0 if all jobs ended and none failed. It is 1 if jobs failed, or if a posting
+      was stopped because of failures; such a posting ends only when it is resumed or cancelled. It
+      is 124 after --timeout, 130 after Ctrl-C and 143 after SIGTERM; the postings continue.
     `,
     examples: [
-      ["Wait, and see why jobs failed if some did", "$0 wait 42 || $0 failures 42"],
-      ["The first one of several", "$0 wait --any 42 43 44"],
+      ["Wait, and show failures if there are any", "$0 wait 42 || $0 failures 42"],
+      ["Wait for the first of several postings", "$0 wait --any 42 43 44"],
     ],
   });
   postings = Option.Rest({ name: "posting or job", required: 1 });
-  timeout = Option.String("--timeout", { description: "give up after so long, such as 10m" });
-  any = Option.Boolean("--any", false, { description: "until the first of them, not all" });
+  timeout = Option.String("--timeout", {
+    description: "give up after this long, such as 10m (default: never)",
+  });
+  any = Option.Boolean("--any", false, { description: "wait for the first posting, not for all" });
   until = Option.String("--until", {
-    description: "until such a share of the jobs of each has ended; by default 100%",
+    description: "wait until P% of the jobs of each posting have ended (default: 100%)",
   });
 
   async run() {
@@ -74,14 +76,14 @@ export class WaitCommand extends PdoflowCommand {
     const offSignals = this.context.onStopSignal((signal) => stop.abort(new Interrupted(signal)));
     const timer = setTimeout(
       () => stop.abort(new Interrupted("timeout")),
-      Math.min(timeout ?? Infinity, 2 ** 31 - 1), // what a timer can hold: 24 days
+      Math.min(timeout ?? Infinity, 2 ** 31 - 1), // the longest timer: 24 days
     );
-    const progress = new Waiting(this);
+    const progress = new WaitProgress(this);
     let last: readonly PostingCounts[] = [];
     const isOver = (counts: readonly PostingCounts[]) => {
       last = counts;
       progress.show(counts);
-      // All jobs have ended a moment before their posting has.
+      // A posting ends a moment after its last job.
       const isFar = (one: PostingCounts) => (until < 1 ? endedShare(one) >= until : one.isEnded);
       const isDone = (one: PostingCounts) => isStopped(one) || isFar(one);
       return this.any ? counts.some(isDone) : counts.every(isDone);
@@ -92,7 +94,7 @@ export class WaitCommand extends PdoflowCommand {
       await watchPostings({
         check: async (db) => {
           const counts = await countSelected(db, selected);
-          await hints.look(db, counts);
+          await hints.check(db, counts);
           return isOver(counts) ? counts : undefined;
         },
         concerns: (id) => id === null || ids.has(id),
@@ -101,7 +103,7 @@ export class WaitCommand extends PdoflowCommand {
         withDatabase: (work) => this.withDatabase(work),
       });
       progress.end();
-      return this.#tell(last, last.some(isStopped) ? "stopped" : "ended");
+      return this.#report(last, last.some(isStopped) ? "stopped" : "ended");
     } catch (error) {
       progress.end();
       if (!(error instanceof Interrupted)) throw error;
@@ -114,20 +116,23 @@ export class WaitCommand extends PdoflowCommand {
 
   #interrupted(by: string, last: readonly PostingCounts[]): ExitCode {
     const open = last.filter(({ isEnded }) => !isEnded).map(({ id }) => id);
-    this.say(`${this.json ? "" : "pdoflow wait: "}these go on: posting ${open.join(", ")}`);
+    this.say(`${this.json ? "" : "pdoflow wait: "}these postings continue: ${open.join(", ")}`);
     if (by === "timeout") {
-      this.#tell(last, "timed out");
+      this.#report(last, "timed out");
       return exitCodes.timedOut;
     }
     return by === "SIGINT" ? exitCodes.interrupted : exitCodes.terminated;
   }
 
-  #tell(counts: readonly PostingCounts[], end: End): ExitCode {
+  #report(counts: readonly PostingCounts[], end: End): ExitCode {
     if (this.json) {
-      this.printJson(documents.wait, {
+      this.printJson(outputSchemas.wait, {
         end,
         postings: counts.map(({ id, state, isEnded, reason, ...jobs }) => ({
-          ...{ id, state, isEnded, reason },
+          id,
+          state,
+          isEnded,
+          reason,
           jobs,
         })),
       });
@@ -143,7 +148,7 @@ const totalOf = (one: PostingCounts) => endedOf(one) + one.waiting + one.running
 
 const endedShare = (one: PostingCounts) => (one.isEnded ? 1 : endedOf(one) / totalOf(one));
 
-/** It ends only once somebody resumes or cancels it. */
+/** A stopped posting ends only when it is resumed or cancelled. */
 const isStopped = ({ state }: PostingCounts) => state === "errored_out";
 
 /** "posting 42 finished: 98 done, 2 failed; why: pdoflow failures 42" */
@@ -154,24 +159,24 @@ function sentence(one: PostingCounts): string {
     .map((status) => `${one[status].toLocaleString("en")} ${status}`);
   const why = failed > 0 ? `; why: pdoflow failures ${id}` : "";
   const stopped = isStopped(one)
-    ? ` (${reason ?? "no reason given"}; go on with: pdoflow resume ${id})`
+    ? ` (${reason ?? "no reason given"}; resume with: pdoflow resume ${id})`
     : "";
   return `posting ${id} is ${state}${stopped}: ${parts.join(", ")}${why}`;
 }
 
-/** Says why nothing happens, where no pool runs what is waited for: each reason once. */
+/** Reports why no pool runs the jobs, each reason once. */
 class Hints {
   readonly #say: (line: string) => void;
   readonly #said = new Set<string>();
-  #lookAt = performance.now() + hintAfterMs;
+  #checkAt = performance.now() + hintAfterMs;
 
   constructor(say: (line: string) => void) {
     this.#say = say;
   }
 
-  async look(db: Db, counts: readonly PostingCounts[]): Promise<void> {
-    if (performance.now() < this.#lookAt) return;
-    this.#lookAt = performance.now() + hintEveryMs;
+  async check(db: Db, counts: readonly PostingCounts[]): Promise<void> {
+    if (performance.now() < this.#checkAt) return;
+    this.#checkAt = performance.now() + hintEveryMs;
     const idle = counts.filter(({ isEnded, running }) => !isEnded && running === 0);
     const lines = await obstacleLines(
       db,
@@ -184,8 +189,8 @@ class Hints {
   }
 }
 
-/** How far it is, on a terminal, once it has taken two seconds. */
-class Waiting {
+/** Shows the progress of the jobs on a terminal, after two seconds. */
+class WaitProgress {
   readonly #progress: Progress;
   #samples: Sample[] = [];
 
@@ -219,4 +224,4 @@ const rate = (perSecond: number) =>
   perSecond >= 10 ? `${Math.round(perSecond).toLocaleString("en")}/s` : `${perSecond.toFixed(1)}/s`;
 
 const left = (ms: number | null) =>
-  ms === null ? "none has ended in the last minute" : `about ${roughTime(ms)} left`;
+  ms === null ? "no job has ended in the last minute" : `about ${roughTime(ms)} left`;

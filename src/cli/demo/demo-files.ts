@@ -4,26 +4,26 @@ import { join } from "node:path";
 
 import { exitCodes, PdoflowError } from "../../domain/errors.ts";
 
-/** The folder whose files were asked for can't be read. */
+/** The given folder cannot be read. */
 export class FolderNotReadable extends PdoflowError {
   override readonly name = "FolderNotReadable";
   readonly exitCode = exitCodes.notFound;
   constructor(folder: string, cause: unknown) {
     const reason = cause instanceof Error ? cause.message : String(cause);
-    super(`expected a folder that can be read, found ${folder}: ${reason}. Name another one.`);
+    super(`expected a readable folder, found ${folder}: ${reason}. Choose another folder.`);
   }
 }
 
 /**
- * The paths of the first `most` ordinary files below `folder`, depth first and sorted by name: the
- * same ones for the same tree. Links are not followed, and names that begin with a dot are passed
- * over, as a shell does. A folder further down that can't be read is given in place of its files,
- * so that whoever looks at it meets the reason.
+ * The paths of the first `limit` ordinary files below `folder`, depth first and sorted by name, so
+ * the same tree gives the same files. Symbolic links are not followed and names that begin with a
+ * dot are skipped. A subfolder that cannot be read is returned in place of its files, so that its
+ * job reports the reason.
  *
  * @throws {FolderNotReadable} `folder` itself can't be read.
  */
-export async function* listFiles(folder: string, most: number): AsyncGenerator<string> {
-  let left = most;
+export async function* listFiles(folder: string, limit: number): AsyncGenerator<string> {
+  let left = limit;
   if (left <= 0) return;
   const entries = await entriesOf(folder).catch((error: unknown) => {
     throw new FolderNotReadable(folder, error);
@@ -45,7 +45,7 @@ async function* filesAmong(entries: readonly Dirent[], folder: string): AsyncGen
   }
 }
 
-/** By UTF-16 code units: the order of a locale may change with the machine. */
+/** Sorted by UTF-16 code units, because the order of a locale depends on the machine. */
 async function entriesOf(folder: string): Promise<Dirent[]> {
   const entries = await readdir(folder, { withFileTypes: true });
   return entries

@@ -4,7 +4,7 @@ import * as v from "valibot";
 
 import { table } from "../output/table.ts";
 
-/** What examples/inspect-files.ts reports of one file, as it comes back from an outcome. */
+/** The report of examples/inspect-files.ts on one file, as read from an outcome. */
 export const FileReport = v.strictObject({
   path: v.string(),
   kind: v.string(),
@@ -24,11 +24,11 @@ export interface Total {
   gzipBytes: number;
 }
 
-/** Files with the same content under different paths, which are not names of one file. */
+/** Different files with the same content. Hard links to one file do not count. */
 export interface Duplicate {
   paths: string[];
   bytes: number;
-  /** What all but one of them take up. */
+  /** The size of all copies but one. */
   wastedBytes: number;
 }
 
@@ -36,24 +36,20 @@ export interface Findings {
   total: Total;
   /** The kind with the most bytes first. */
   kinds: ({ kind: string } & Total)[];
-  /**
-   * Of at least 4 KiB, and at most five, each: the ones that gzip makes smallest for their size …
-   */
+  /** At most five files of at least 4 KiB: the ones with the smallest gzip ratio. */
   mostCompressible: FileReport[];
-  /** … and those whose bytes are most like random ones. */
+  /** At most five files of at least 4 KiB: the ones whose bytes look most random. */
   highestEntropy: FileReport[];
-  /** The most wasteful first; all of them. */
+  /** All duplicates, the most wasteful first. */
   duplicates: Duplicate[];
   unreadable: FileReport[];
 }
 
-/**
- * Small files say little: a header alone makes them look dense, and a few bytes are never random.
- */
-const leastBytes = 4096;
-const most = 5;
+/** Compression and entropy of smaller files mean little. */
+const minBytes = 4096;
+const listed = 5;
 
-/** Sums reports up. Their order does not matter. */
+/** Sums up reports. Their order does not matter. */
 export function sumUp(reports: Iterable<FileReport>): Findings {
   const total: Total = { files: 0, bytes: 0, gzipBytes: 0 };
   const kinds = new Map<string, Total>();
@@ -66,14 +62,14 @@ export function sumUp(reports: Iterable<FileReport>): Findings {
     add(ofKind, report);
   }
   all.sort((a, b) => (a.path < b.path ? -1 : 1));
-  const large = all.filter((report) => report.bytes >= leastBytes);
+  const large = all.filter((report) => report.bytes >= minBytes);
   return {
     total,
     kinds: [...kinds]
       .map(([kind, sums]) => ({ kind, ...sums }))
       .sort((a, b) => b.bytes - a.bytes || (a.kind < b.kind ? -1 : 1)),
-    mostCompressible: large.toSorted((a, b) => ratio(a) - ratio(b)).slice(0, most),
-    highestEntropy: large.toSorted((a, b) => b.entropy - a.entropy).slice(0, most),
+    mostCompressible: large.toSorted((a, b) => ratio(a) - ratio(b)).slice(0, listed),
+    highestEntropy: large.toSorted((a, b) => b.entropy - a.entropy).slice(0, listed),
     duplicates: duplicatesAmong(all),
     unreadable: all.filter((report) => report.problem !== null),
   };
@@ -104,7 +100,7 @@ function duplicatesAmong(reports: readonly FileReport[]): Duplicate[] {
     .sort((a, b) => b.wastedBytes - a.wastedBytes);
 }
 
-/** Findings as text for a person, with paths relative to `folder` where they are in it. */
+/** Findings as text, with the paths inside `folder` relative to it. */
 export function findingsText(findings: Findings, folder: string): string {
   const { total, kinds, mostCompressible, highestEntropy, duplicates, unreadable } = findings;
   const row = (name: string, { files, bytes, gzipBytes }: Total) => [
@@ -134,7 +130,7 @@ export function findingsText(findings: Findings, folder: string): string {
     table(
       ["wasted", "copies", `duplicates (${sizeText(wasted)} wasted in all)`],
       duplicates
-        .slice(0, most)
+        .slice(0, listed)
         .map((d) => [sizeText(d.wastedBytes), d.paths.length, name(d.paths[0] ?? "")]),
     ),
     ...(unreadable.length === 0
@@ -146,7 +142,7 @@ export function findingsText(findings: Findings, folder: string): string {
 
 const percent = (share: number) => `${(share * 100).toFixed(1)} %`;
 
-/** A size in the unit that fits: 12 B, 3.4 kB, 5.6 MB, 7.8 GB. */
+/** A size in a readable unit: 12 B, 3.4 kB, 5.6 MB, 7.8 GB. */
 export function sizeText(bytes: number): string {
   if (bytes < 1000) return `${bytes} B`;
   for (const [unit, size] of [

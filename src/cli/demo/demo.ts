@@ -24,9 +24,9 @@ import { FileReport, findingsText, sumUp } from "./demo-findings.ts";
 import { inspectFilesSource } from "./demo-source.ts";
 import { Progress } from "../shell/progress.ts";
 
-const mostFiles = 10_000;
+const fileLimit = 10_000;
 const batchSize = 1_000;
-/** Where there are files on most machines, for who has few of their own at hand. */
+/** Folders with many files on most machines, used if node_modules has too few. */
 const systemFolders = [
   "/usr/share",
   "/usr/lib",
@@ -38,14 +38,14 @@ const systemFolders = [
 export class DemoCommand extends PdoflowCommand {
   static override paths = [["demo"]];
   static override usage = Command.Usage({
-    description: "see it work: inspect up to 10,000 files, one job for each",
+    description: "run a demo: inspect up to 10,000 files, one job per file",
     details: `
-      Starts a PostgreSQL of its own in the temp folder, posts a job for each file of a folder (by
-      default node_modules and, if that has fewer than 10,000 files, folders of the system), runs
-      them in a pool with a worker for each core, reads the results back, and removes everything
-      again. Your own queue is not touched.
+      Starts a temporary PostgreSQL, posts a job for each file in a folder, runs the jobs with one
+      worker per CPU core, prints the results, and removes everything again. The default folder is
+      node_modules, followed by system folders if it has fewer than 10,000 files. Your own queue is
+      not touched.
     `,
-    examples: [["Look at other files", "$0 demo ~/data"]],
+    examples: [["Inspect your own files", "$0 demo ~/data"]],
   });
   folder = Option.String({ name: "folder", required: false });
 
@@ -65,11 +65,10 @@ export class DemoCommand extends PdoflowCommand {
         user: address.username,
         password: undefined,
         tls: false as const,
+        schema: "pdoflow",
+        source: "the demo's own server",
       };
-      await using db = connect(
-        { ...target, schema: "pdoflow", source: "the demo's own server" },
-        { connections: 1 },
-      );
+      await using db = connect(target, { connections: 1 });
       await migrate(db);
       return await this.#inspect(db, root, folders);
     } finally {
@@ -98,7 +97,7 @@ export class DemoCommand extends PdoflowCommand {
       folders.join(", "),
     );
     this.say(
-      `demo: posted ${jobCount.toLocaleString("en")} jobs of ${entryPoint}, one for each file of ` +
+      `demo: posted ${jobCount.toLocaleString("en")} jobs of ${entryPoint}, one for each file in ` +
         `${folders.join(", ")}; running them in ${context.cores} worker processes`,
     );
     const startedAt = performance.now();
@@ -108,7 +107,7 @@ export class DemoCommand extends PdoflowCommand {
     this.print(
       `\n${jobCount.toLocaleString("en")} jobs in ${seconds.toFixed(1)} s: ` +
         `${Math.round(jobCount / seconds).toLocaleString("en")} jobs/s, ` +
-        "each with its outcome on record",
+        "each with a recorded outcome",
     );
     return failed > 0 ? exitCodes.jobsFailed : exitCodes.ok;
   }
@@ -134,7 +133,7 @@ export class DemoCommand extends PdoflowCommand {
           const ended = counts.get(id);
           if (ended) progress.show(`${ended.done + ended.failed} of ${jobCount} files`);
         },
-        () => clearInterval(showing), // the pool's own statements tell what is wrong
+        () => clearInterval(showing), // the pool's own statements report the error
       );
     }, 500);
     const ignore = context.onStopSignal(() => pool.kill());
@@ -151,7 +150,7 @@ export class DemoCommand extends PdoflowCommand {
 /** One job for each of the first 10,000 files, folder after folder. */
 async function* jobsOf(folders: readonly string[]): AsyncGenerator<JobBatch> {
   let args: string[] = [];
-  let left = mostFiles;
+  let left = fileLimit;
   for (const folder of folders) {
     for await (const path of listFiles(folder, left)) {
       args.push(encodeArgs([path]));

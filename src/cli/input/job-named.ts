@@ -1,7 +1,7 @@
 import { exitCodes, InvalidInput, PdoflowError } from "../../domain/errors.ts";
 import { parseSelector, type Selector } from "../../domain/selector.ts";
 
-/** A job was named that does not exist. */
+/** The job does not exist. */
 export class JobNotFound extends PdoflowError {
   override readonly name = "JobNotFound";
   readonly exitCode = exitCodes.notFound;
@@ -11,9 +11,9 @@ export class JobNotFound extends PdoflowError {
 }
 
 /**
- * The posting and the index of one job, as in "42/7" or "last/0".
+ * Parses the posting and the index of one job, such as "42/7" or "last/0".
  *
- * @throws {InvalidInput} for no job, or several.
+ * @throws {InvalidInput} if the text does not name exactly one job.
  */
 export function jobNamed(text: string): { selector: Selector; index: number } {
   const selector = parseSelector(text);

@@ -8,23 +8,23 @@ import type { IndexRange } from "../../domain/selector.ts";
 import { JobNotFound } from "./job-named.ts";
 import type { Selected } from "./select.ts";
 
-/** So many jobs are looked at for one that is wished for, where few are. */
+/** The number of jobs that one query scans at most when few of them match. */
 const widestPage = 100_000;
 
-/** Jobs of postings that are wished for, page by page, by index. */
+/** The matching jobs of postings, page by page, by index. */
 export async function* jobPages(
   db: Db,
   selected: readonly Selected[],
-  wish: JobFilter,
+  filter: JobFilter,
 ): AsyncGenerator<{ postingId: number; rows: JobRow[] }> {
   for (const { id, indices } of selected) {
     const { isSorted, ranges } = await rangesOf(db, id, indices);
-    const widest = wish.status === "failed" && !isSorted ? widestPage : 2_000;
+    const widest = filter.status === "failed" && !isSorted ? widestPage : 2_000;
     let size = 500;
     for (const { first: from, last } of ranges) {
       for (let first = from; first <= last;) {
         const part = Math.min(size, last - first + 1);
-        const page = { postingId: id, first, size: part, isSorted, ...wish };
+        const page = { postingId: id, first, size: part, isSorted, ...filter };
         const rows = [...(await readJobPage(db, page))];
         if (rows.length > 0) yield { postingId: id, rows };
         first += part;
@@ -35,7 +35,7 @@ export async function* jobPages(
   }
 }
 
-/** What came of jobs of postings, page by page, by index. */
+/** The results of jobs of postings, page by page, by index. */
 export async function* resultPages(
   db: Db,
   selected: readonly Selected[],
@@ -62,7 +62,7 @@ export async function* resultPages(
   }
 }
 
-/** Where postings stand or, of those of which only some jobs are selected, where these do. */
+/** Counts the jobs of postings by status; only the selected jobs, if not all are selected. */
 export async function countSelected(
   db: Db,
   selected: readonly Selected[],
@@ -93,7 +93,7 @@ async function countJobs(db: Db, one: Selected, posting: PostingCounts): Promise
 const lengthOf = ({ args, stdout, stderr }: JobRow) =>
   args.length + (stdout?.length ?? 0) + (stderr?.length ?? 0);
 
-/** The ranges of indices that a posting has of those that are selected. */
+/** The selected ranges of indices, limited to the jobs that the posting has. */
 async function rangesOf(db: Db, id: number, indices: readonly IndexRange[] | null) {
   const [posting] = await findPostings(db, [id]);
   const last = (posting?.jobCount ?? 0) - 1;

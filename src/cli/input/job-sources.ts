@@ -11,7 +11,7 @@ import { ArgumentsNotFound } from "./arguments-not-found.ts";
 import type { CliContext } from "../shell/context.ts";
 import { matchingFiles } from "./matching-files.ts";
 
-/** Where the arguments of the jobs of a command come from. */
+/** The sources of job arguments that a command line names. */
 export interface SourceOptions {
   files: readonly string[];
   globs: readonly string[];
@@ -26,43 +26,44 @@ interface InputFile {
   bytes: AsyncIterable<Uint8Array>;
 }
 
-/** The jobs of a command line, read as they are asked for. */
+/** The jobs of a command line, read on demand. */
 export class JobSources {
-  /** For messages: where the jobs come from. */
+  /** For messages, such as "a.json, b.json". */
   readonly name: string;
-  /** How much there is to read; null where that is not known. */
+  /** The size of all files; null if it is unknown. */
   readonly totalBytes: number | null;
   bytesRead = 0;
-  readonly #wish: SourceOptions;
+  readonly #options: SourceOptions;
   readonly #files: readonly InputFile[];
   readonly #paths: readonly string[];
 
   private constructor(
-    wish: SourceOptions,
+    options: SourceOptions,
     files: readonly InputFile[],
     paths: readonly string[],
     totalBytes: number | null,
   ) {
-    this.#wish = wish;
+    this.#options = options;
     this.#files = files;
     this.#paths = paths;
     this.totalBytes = totalBytes;
-    const names = [...files.map((file) => file.name), ...wish.globs];
+    const names = [...files.map((file) => file.name), ...options.globs];
     this.name = names.length === 0 ? "the command line" : names.join(", ");
   }
 
   /** @throws {ArgumentsNotFound} {InvalidInput} before anything is read. */
-  static async open(wish: SourceOptions, context: CliContext): Promise<JobSources> {
-    const { globs, shared } = wish;
-    const isNamed = wish.files.length + globs.length > 0;
+  static async open(options: SourceOptions, context: CliContext): Promise<JobSources> {
+    const { globs, shared } = options;
+    const isNamed = options.files.length + globs.length > 0;
     if (!isNamed && shared === undefined && context.isTerminal.stdin) {
       throw new InvalidInput("arguments", [
-        "expected a file of arguments, - for a pipe, or --args, --each or --from-glob",
+        "expected a file of arguments, - for standard input, --args, --each or --from-glob, " +
+          "found none of them",
       ]);
     }
-    const names = isNamed || shared !== undefined ? wish.files : ["-"];
+    const names = isNamed || shared !== undefined ? options.files : ["-"];
     if (names.filter((name) => name === "-").length > 1) {
-      throw new InvalidInput("arguments", ["expected - once: standard input can be read once"]);
+      throw new InvalidInput("arguments", ["expected - at most once, found it twice"]);
     }
     const files: InputFile[] = [];
     let totalBytes: number | null = 0;
@@ -79,17 +80,17 @@ export class JobSources {
     }
     const paths = [];
     for (const pattern of globs) paths.push(...(await matchingFiles(pattern, context.cwd)));
-    return new JobSources(wish, files, paths, totalBytes === 0 ? null : totalBytes);
+    return new JobSources(options, files, paths, totalBytes === 0 ? null : totalBytes);
   }
 
   async *batches(): AsyncGenerator<JobBatch, void, undefined> {
-    const { format, table, priorityColumn, shared } = this.#wish;
+    const { format, table, priorityColumn, shared } = this.#options;
     for (const { name, bytes } of this.#files) {
       const options = { name, format, table, priorityColumn, shared };
       yield* readArguments(this.#counted(bytes), options);
     }
     const batch = new Batch(false);
-    const isAlone = this.#files.length + this.#wish.globs.length === 0;
+    const isAlone = this.#files.length + this.#options.globs.length === 0;
     const texts = isAlone ? ["[]"] : this.#paths.map((path) => encodeArgs([path]));
     for (const text of texts) {
       for (const args of shared?.joinedTo(text, this.name) ?? [text]) {
@@ -112,11 +113,11 @@ export class JobSources {
 async function sizeOf(name: string, path: string): Promise<number> {
   const found = await Bun.file(path)
     .stat()
-    .catch(() => null); // told just below
+    .catch(() => null); // reported below
   if (!found) throw new ArgumentsNotFound(`there is no file "${name}". Nothing was posted.`);
   if (found.isDirectory()) {
-    const remedy = `for its files: --from-glob '${name.replace(/\/$/, "")}/*'`;
-    throw new InvalidInput(name, [`expected a file of arguments, found a folder; ${remedy}`]);
+    const remedy = `To post its files, use --from-glob '${name.replace(/\/$/, "")}/*'`;
+    throw new InvalidInput(name, [`expected a file of arguments, found a folder. ${remedy}`]);
   }
   return found.size;
 }

@@ -1,6 +1,6 @@
 /**
- * What to say of a local time, such as 2027-03-28T02:30, that does not occur or occurs twice,
- * because the clocks of this machine's zone are changed; null for any other.
+ * A note on a local time, such as 2027-03-28T02:30, that does not occur or occurs twice because of
+ * daylight saving time; null for any other time.
  */
 export function momentNote(text: string): string | null {
   const [, day = "", time = ""] = /^(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d(?::\d\d)?)/.exec(text) ?? [];
@@ -10,16 +10,16 @@ export function momentNote(text: string): string | null {
   const { timeZone } = Intl.DateTimeFormat().resolvedOptions();
   const said = `using ${localText(taken)}${offsetText(taken)}, which is ${taken.toISOString()}`;
   if (localText(taken) !== wanted) {
-    return `there is no such time in ${timeZone}, because clocks go forward; ${said}`;
+    return `this time does not exist in ${timeZone} because clocks go forward; ${said}`;
   }
   const others = [-dayMs, dayMs].map((ms) => sameTimeElsewhere(taken, new Date(+taken + ms)));
   const isTwice = others.some((other) => +other !== +taken && localText(other) === wanted);
-  return isTwice ? `it occurs twice in ${timeZone}, because clocks go back; ${said}` : null;
+  return isTwice ? `this time occurs twice in ${timeZone} because clocks go back; ${said}` : null;
 }
 
 const dayMs = 86_400_000;
 
-/** The moment that the local time of `moment` would be with the offset of `other`. */
+/** The moment with the local time of `moment` and the offset of `other`. */
 const sameTimeElsewhere = (moment: Date, other: Date): Date =>
   new Date(+moment + (other.getTimezoneOffset() - moment.getTimezoneOffset()) * 60_000);
 

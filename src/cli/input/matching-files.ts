@@ -4,28 +4,28 @@ import { dirname, resolve } from "node:path";
 import { exitCodes, PdoflowError } from "../../domain/errors.ts";
 import { ArgumentsNotFound } from "./arguments-not-found.ts";
 
-/** The name of a file is not UTF-8, and arguments are JSON, which is. */
+/** The name of a file is not UTF-8, so it cannot be a JSON argument. */
 export class NameNotUtf8 extends PdoflowError {
   override readonly name = "NameNotUtf8";
   readonly exitCode = exitCodes.usage;
   constructor(pattern: string, found: string) {
     super(
       `--from-glob '${pattern}': expected file names in UTF-8, found ${found}. Rename the file, ` +
-        "or write a pattern that does not match it. Nothing was posted.",
+        "or use a pattern that does not match it. Nothing was posted.",
     );
   }
 }
 
-/** The paths of the files that a pattern matches, sorted, and written as the pattern is. */
+/** The sorted paths of the files that match a pattern, relative if the pattern is relative. */
 export async function matchingFiles(pattern: string, cwd: string): Promise<string[]> {
-  // Bun's Glob neither leaves its folder nor takes absolute patterns: begin below their first part.
+  // Bun's Glob neither leaves its folder nor takes absolute patterns: start below the fixed part.
   const [, folder = "", rest = pattern] = /^((?:[^*?[{\\]*\/)?)(.*)$/s.exec(pattern) ?? [];
   const scan = new Bun.Glob(rest).scan({ cwd: resolve(cwd, folder), onlyFiles: true });
-  const found = await Array.fromAsync(scan).catch(() => []); // no such folder: told just below
+  const found = await Array.fromAsync(scan).catch(() => []); // no such folder: reported below
   if (found.length === 0) {
     throw new ArgumentsNotFound(
-      `no file matches "${pattern}" in ${cwd}. Put the pattern in quotes, so that the shell ` +
-        "leaves it alone. Nothing was posted.",
+      `no file matches "${pattern}" in ${cwd}. Quote the pattern so that the shell does not ` +
+        "expand it. Nothing was posted.",
     );
   }
   const paths = found.sort(byCodePoint).map((path) => folder + path);
@@ -34,12 +34,12 @@ export async function matchingFiles(pattern: string, cwd: string): Promise<strin
   return paths;
 }
 
-/** As `LC_ALL=C ls` sorts, on all machines alike. */
+/** The order of `LC_ALL=C ls`, the same on all machines. */
 const byCodePoint = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
 const isThere = (path: string): boolean => lstatSync(path, { throwIfNoEntry: false }) !== undefined;
 
-/** A path that lost bytes when it was read as UTF-8, as its folder has it: "d/caf\xe9.txt". */
+/** The bytes of a path that is not UTF-8, as in "d/caf\xe9.txt". */
 function bytesOf(path: string, shown: string): string {
   const names = namesIn(dirname(path)).filter((bytes) => path.endsWith(`/${bytes.toString()}`));
   const name = names.map((bytes) => escapeBytes(bytes.toString("latin1")))[0];

@@ -33,11 +33,11 @@ const Options = v.object({
       v.string(),
       v.regex(
         /^([1-9]\d*|\d+(\.\d+)?%)$/,
-        "expected a number of jobs such as 100, or a share such as 5%",
+        "expected a number of jobs such as 100, or a percentage such as 5%",
       ),
       v.check(
         (text) => Number.parseFloat(text) <= (text.endsWith("%") ? 100 : 2 ** 31 - 1),
-        "expected 100% at most, or a number of 32 bits",
+        "expected at most 100%, or at most 2147483647 jobs",
       ),
     ),
   ),
@@ -49,119 +49,125 @@ const Options = v.object({
   name: v.optional(
     v.pipe(
       v.string(),
-      v.regex(postingNamePattern, "expected up to 100 letters, digits or _.:+-, a letter first"),
+      v.regex(
+        postingNamePattern,
+        "expected a letter, followed by at most 99 letters, digits or _.:+-",
+      ),
     ),
   ),
   key: v.optional(
     v.pipe(
       v.string(),
-      v.minLength(1, "expected a key, found an empty one"),
-      v.maxLength(500, "expected a key of 500 characters at most"),
+      v.minLength(1, "expected a key, found an empty text"),
+      v.maxLength(500, "expected a key of at most 500 characters"),
     ),
   ),
   separator: v.optional(
-    v.pipe(v.string(), v.regex(/^[^"\r\n]$/, "expected one character, not a quote")),
+    v.pipe(v.string(), v.regex(/^[^"\r\n]$/, "expected one character other than a quote")),
   ),
   format: v.optional(v.picklist(["auto", ...formats], `expected ${formats.join(", ")}`), "auto"),
 });
 
-/** What a command that posts has in common: the options of a posting, and where its jobs are. */
+/** The options that `post` and `run` share: options of the posting and the sources of its jobs. */
 export abstract class PostingCommand extends PdoflowCommand {
   root = Option.String("--root", {
-    description: "the folder that the entry point is relative to; by default the current one",
+    description: "the folder to which the entry point is relative (default: the current folder)",
   });
   project = Option.String("--project", {
     description:
-      "only pools of this project run the jobs; '*' for all pools (default: by the root)",
+      "let only pools of this project run the jobs, '*' for all pools (default: derived from the " +
+      "root)",
   });
   name = Option.String("--name", {
-    description: "what the posting is called: @NAME stands for the newest one of that name",
+    description: "name the posting; @NAME selects the newest posting with that name",
   });
   priority = Option.String("--priority", {
-    description: "higher runs first; by default 0, and lower ones are written --priority=-1",
+    description: "run jobs with a higher priority first, as in --priority=-1 (default: 0)",
   });
   priorityColumn = Option.String("--priority-column", {
-    description: "the column, or key, of the file that has the priority of each job",
+    description: "the column or key of the file that holds the priority of each job",
   });
   maxAttempts = Option.String("--max-attempts", {
-    description: "how often a job is tried; by default 3",
+    description: "try each job at most N times (default: 3)",
   });
   backoff = Option.String("--backoff", {
-    description: "how long before a failed job is tried again, doubled each time; by default 1s",
+    description: "wait this long before a retry, doubled with each attempt (default: 1s)",
   });
   timeout = Option.String("--timeout", {
-    description:
-      "how long a job may run before it is killed, which counts as a failure; by default for ever",
+    description: "kill an attempt that runs longer than this (default: none)",
   });
   grace = Option.String("--grace", {
-    description: "how long a job that is killed has between SIGTERM and SIGKILL; by default 5s",
+    description: "when killing a job, wait this long between SIGTERM and SIGKILL (default: 5s)",
   });
   stopAfter = Option.String("--stop-after", {
     description:
-      "stop the posting after so many failures in a row in one pool, 0 for never; by default 10",
+      "stop the posting after N failures in a row in one pool, 0 for never (default: 10)",
   });
   maxFailures = Option.String("--max-failures", {
     description:
-      "stop the posting when so many jobs, or more than such a share (5%), have failed for good",
+      "stop the posting after N jobs, or more than P% of them, have permanently failed " +
+      "(default: none)",
   });
-  maxRunning = Option.String("--limit,--max-running", {
-    description: "how many of these jobs may run at the same time, in all pools together",
+  maxRunning = Option.String("--max-running", {
+    description: "run at most N of the jobs at the same time, in all pools (default: none)",
   });
-  maxRate = Option.String("--rate,--max-rate", {
-    description: "how many may start in some time, in all pools together: 10/s, 100/m or 1000/h",
+  maxRate = Option.String("--max-rate", {
+    description:
+      "start at most N of the jobs per time, in all pools: 10/s, 100/m or 1000/h (default: none)",
   });
   output = Option.String("--output", {
-    description:
-      "of which jobs to keep what they print: none, failures or all; by default failures",
+    description: "keep job output for: none, failures or all (default: failures)",
   });
   at = Option.String("--run-at", {
     description:
-      "when the jobs may start, at the earliest: 2026-01-01T02:00, local time, or with a zone",
+      "start no job before this time, such as 2026-01-01T02:00 in local time, or with a UTC offset",
   });
   keep = Option.String("--keep", {
-    description: "for how long after its end the posting is not pruned, such as 30d",
+    description: "protect the posting from prune for this long after it ends, such as 30d",
   });
   format = Option.String("--format", {
     description:
-      `${formats.slice(0, -1).join(", ")} or ${formats.at(-1)}; ` +
-      "by default the ending of the file tells",
+      `the format of the file: ${formats.slice(0, -1).join(", ")} or ${formats.at(-1)} ` +
+      "(default: by its extension)",
   });
   eachLine = Option.Boolean("--each-line", false, {
-    description: "each line of the file is the one argument of a job: the same as --format lines",
+    description: "pass each line as the only argument of a job, like --format lines",
   });
   positional = Option.Boolean("--positional", false, {
-    description: "pass the cells of a table one by one, not as one object named by the header",
+    description: "pass the cells of a table row as separate arguments instead of one object",
   });
   header = Option.Boolean("--header", true, {
-    description: "--no-header where a table has none: its cells are passed one by one",
+    description: "with --no-header, the table has no header and cells are separate arguments",
   });
   separator = Option.String("--separator", {
-    description: "the character between the cells of a table, such as ';' (default: , of CSV)",
+    description: "the character between the cells of a table, such as ';' (default: ',' for CSV)",
   });
   na = Option.String("--na", {
-    description: "words, with commas between them, that stand for a missing value: null",
+    description: "comma-separated words that mean a missing value (null)",
   });
   types = Option.String("--types", {
-    description: "what columns of a table are, such as id=text,mag=number,on=boolean,more=json",
+    description: "the types of table columns, such as id=text,mag=number,on=boolean,more=json",
   });
   fromGlob = Option.Array("--from-glob", [], {
-    description: "one job for each file that matches, such as 'data/*.fits': its path",
+    description: "post a job for each matching file, such as 'data/*.fits', with its path",
   });
   args = Option.Array("--args", [], {
-    description: "arguments of every job, up to the next option: --args 1 2 x",
+    description: "pass these arguments to every job, as in --args 1 2 x, up to the next option",
   });
   kw = Option.Array("--kw", [], {
-    description: "a field of the object that every job gets last: --kw degree=2",
+    description: "add a field to the object that every job gets last, as in --kw degree=2",
   });
   each = Option.Array("--each", [], {
     description:
-      "a job for each of a,b,c or 1-9 or 0-1:0.25, or degree=1,2; of several, all combinations",
+      "post a job for each value of a,b,c, 1-9, 0-1:0.25 or degree=1,2; several options are " +
+      "combined",
   });
   check = Option.Boolean("--check", {
-    description: "only read and import all, and post nothing; --no-check posts without importing",
+    description:
+      "read the arguments and import the code without posting; --no-check posts without importing",
   });
   progress = Option.Boolean("--progress", false, {
-    description: "show how far it is from the beginning, also where stderr is no terminal",
+    description: "always show progress, even if stderr is not a terminal",
   });
 
   parseOptions() {
@@ -171,7 +177,7 @@ export abstract class PostingCommand extends PdoflowCommand {
   async openSources(files: readonly string[]): Promise<JobSources> {
     const options = this.parseOptions();
     const { eachLine, positional, header, types, fromGlob, args, kw, each } = this;
-    const wish = {
+    const sources = {
       files,
       globs: fromGlob,
       format: eachLine ? ("lines" as const) : options.format,
@@ -186,17 +192,17 @@ export abstract class PostingCommand extends PdoflowCommand {
       priorityColumn: this.priorityColumn,
       shared: SharedArguments.parse({ args, kw, each }),
     };
-    return await JobSources.open(wish, this.context);
+    return await JobSources.open(sources, this.context);
   }
 
-  /** Imports the entry point, unless that is not wanted. */
+  /** Imports the entry point, unless --no-check was given. */
   async checkEntry(entryPoint: EntryPoint): Promise<void> {
     const { program, env, cwd } = this.context;
     if (this.check === false) return;
     await checkEntryPoint(program, env, resolve(cwd, this.root ?? "."), entryPoint);
   }
 
-  /** The project whose pools are to run the jobs of an entry point; null for all pools. */
+  /** The project whose pools run the jobs of an entry point; null for all pools. */
   projectOf(entryPoint: EntryPoint, target: Target): string | null {
     const { env, cwd } = this.context;
     const source = { option: this.project, env, root: resolve(cwd, this.root ?? "."), target };
@@ -231,9 +237,9 @@ export abstract class PostingCommand extends PdoflowCommand {
   }
 }
 
-/** "100" is a number of jobs, "5%" a share. */
+/** "100" is a number of jobs, "5%" a percentage. */
 function failureLimit(text: string | undefined) {
   if (text === undefined) return {};
-  const amount = Number.parseFloat(text);
-  return text.endsWith("%") ? { maxFailuresPercent: amount } : { maxFailures: amount };
+  const limit = Number.parseFloat(text);
+  return text.endsWith("%") ? { maxFailuresPercent: limit } : { maxFailures: limit };
 }

@@ -2,11 +2,11 @@ import type { JobBatch } from "../../db/posting/batches.ts";
 import { bar, paceOf, roughTime, type Sample, withSample } from "../../domain/pace.ts";
 import { pluralize } from "../output/pluralize.ts";
 import type { JobSources } from "./job-sources.ts";
-import { Progress, type ProgressOf } from "../shell/progress.ts";
+import { Progress, type ProgressOwner } from "../shell/progress.ts";
 
 const everyMs = 250;
 
-/** Shows how far the jobs of a command line have been read, as they are read. */
+/** Counts the jobs of a command line as they are read, and shows the progress. */
 export class Reading {
   readonly #sources: JobSources;
   readonly #progress: Progress;
@@ -15,7 +15,7 @@ export class Reading {
   #sampledAt = -Infinity;
   count = 0;
 
-  constructor(command: ProgressOf, verb: string, sources: JobSources, isWanted: boolean) {
+  constructor(command: ProgressOwner, verb: string, sources: JobSources, isWanted: boolean) {
     this.#sources = sources;
     this.#progress = new Progress(command, verb, isWanted);
   }

@@ -14,13 +14,13 @@ import {
 } from "../../domain/selector.ts";
 import { JobNotFound } from "./job-named.ts";
 
-/** Jobs of one posting: all where `indices` is null. */
+/** Jobs of one posting; all of them if `indices` is null. */
 export interface Selected {
   id: number;
   indices: readonly IndexRange[] | null;
 }
 
-/** The states in which a posting has not ended, as `--state` takes them. */
+/** The values of `--state` for commands that change postings. */
 export const LiveState = v.optional(
   v.picklist(
     ["open", "paused", "errored_out", "cancelled"],
@@ -28,7 +28,7 @@ export const LiveState = v.optional(
   ),
 );
 
-/** A posting was named that does not exist. */
+/** The posting does not exist. */
 export class PostingNotFound extends PdoflowError {
   override readonly name = "PostingNotFound";
   readonly exitCode = exitCodes.notFound;
@@ -38,11 +38,11 @@ export class PostingNotFound extends PdoflowError {
       last: () => "there are no postings yet",
       name: () => `no posting has the name "${posting.by === "name" ? posting.name : ""}"`,
     }[posting.by]();
-    super(`${what}. "pdoflow list --all" shows those that there are.`);
+    super(`${what}. List postings with: pdoflow list --all`);
   }
 }
 
-/** The selectors on a command line, and where `-` is among them, those of standard input. */
+/** The selectors on a command line; `-` stands for the selectors on standard input. */
 export async function readSelectors(
   words: readonly string[],
   input: AsyncIterable<Uint8Array | string>,
@@ -56,10 +56,10 @@ export async function readSelectors(
 }
 
 /**
- * The postings that selectors stand for, each once, in the order in which they were named.
+ * The selected postings, each once, in the order in which they were named.
  *
  * @throws {PostingNotFound}
- * @throws {JobNotFound} where none of the jobs of one exists.
+ * @throws {JobNotFound} if none of the jobs of a selector exists.
  */
 export async function findSelected(db: Db, selectors: readonly Selector[]): Promise<Selected[]> {
   const selected = new Map<number, Selected>();
@@ -77,7 +77,7 @@ export async function findSelected(db: Db, selectors: readonly Selector[]): Prom
   return [...selected.values()];
 }
 
-/** Some of the jobs are to exist. @throws {JobNotFound} */
+/** @throws {JobNotFound} if none of the jobs exists. */
 async function expectJobs(db: Db, ids: readonly number[], ranges: readonly IndexRange[]) {
   for (const { id, jobCount } of await findPostings(db, ids)) {
     const [one, ...others] = ranges.filter(({ first }) => first >= jobCount);
@@ -85,18 +85,20 @@ async function expectJobs(db: Db, ids: readonly number[], ranges: readonly Index
   }
 }
 
-/** As {@link findSelected}, where only whole postings make sense. */
+/** Like {@link findSelected}, for commands that take whole postings only. */
 export async function findWholePostings(db: Db, selectors: readonly Selector[]): Promise<number[]> {
   const jobs = selectors.find(({ indices }) => indices !== null);
   if (jobs) {
-    throw new InvalidInput(`selector "${jobs.text}"`, ["expected a posting, found jobs of one"]);
+    throw new InvalidInput(`selector "${jobs.text}"`, [
+      "expected a whole posting, found single jobs",
+    ]);
   }
   return (await findSelected(db, selectors)).map(({ id }) => id);
 }
 
 /**
- * The postings that are named and, with `--state`, in that state; all in that state where no word
- * names any. `-` is such a word, also where standard input is empty: that names none, not all.
+ * The named postings, with `--state` only the ones in that state; without names, all postings in
+ * that state. `-` with an empty standard input names no posting.
  */
 export async function findPostingsToChange(
   db: Db,
@@ -106,7 +108,9 @@ export async function findPostingsToChange(
   const state = parse(LiveState, stateText, "--state");
   if (state === undefined) {
     if (selectors.length > 0) return await findWholePostings(db, selectors);
-    throw new InvalidInput("postings", ["expected some, such as 42, last or @name, or --state"]);
+    throw new InvalidInput("postings", [
+      "expected postings such as 42, last or @name, or --state, found neither",
+    ]);
   }
   const inState = await findInState(db, state);
   if (words.length === 0) return inState;

@@ -1,6 +1,6 @@
 import { decodeValue } from "../../job/values.ts";
 
-/** Whether it is a list or an object that stands for one value, such as {"$number":"NaN"}. */
+/** Whether a value is an object with fields, not a list or a tag such as {"$number":"NaN"}. */
 export function isFields(value: unknown): value is Record<string, unknown> {
   if (typeof value !== "object" || value === null || Array.isArray(value)) return false;
   const keys = Object.keys(value);
@@ -8,8 +8,8 @@ export function isFields(value: unknown): value is Record<string, unknown> {
 }
 
 /**
- * A value of parsed JSON as programs that read tables expect it: NaN, Infinity, digits and dates as
- * such, text as it is, nothing for null and undefined, and lists and objects as JSON.
+ * A value of parsed JSON as a cell of a table: numbers (NaN, Infinity and BigInts included), dates
+ * and text as plain text, null and undefined as an empty cell, lists and objects as JSON.
  */
 export function cellOf(value: unknown): string {
   if (value === null || value === undefined) return "";
@@ -22,7 +22,7 @@ export function cellOf(value: unknown): string {
   return JSON.stringify(value);
 }
 
-/** The text of a tagged value; null for one that has no plain form, or is no tag after all. */
+/** The text of a tagged value; null if it has no plain form or is not a valid tag. */
 function plainText(tagged: object): string | null {
   const [[tag, content] = []] = Object.entries(tagged);
   switch (tag) {
@@ -46,6 +46,6 @@ function textOf(tagged: object): string | null {
     const text = decodeValue(JSON.stringify(tagged));
     return typeof text === "string" ? text : null;
   } catch {
-    return null; // written by hand, and wrong: shown as it is
+    return null; // an invalid tag: shown as JSON
   }
 }

@@ -1,12 +1,12 @@
 import * as v from "valibot";
 
-/** When colours are used: on a terminal that has them, always, or never. */
+/** When to use colours: on terminals that support them, always, or never. */
 export const ColorChoice = v.optional(
   v.picklist(["auto", "always", "never"], "expected auto, always or never"),
   "auto",
 );
 
-/** Whether to colour what goes to a stream. NO_COLOR and TERM=dumb hold unless a flag says more. */
+/** Whether to use colours on a stream. A flag overrides NO_COLOR and TERM=dumb. */
 export function usesColor(
   choice: "auto" | "always" | "never",
   isTerminal: boolean,
@@ -18,10 +18,10 @@ export function usesColor(
 
 const codes = { bold: 1, dim: 2, red: 31, green: 32, yellow: 33, cyan: 36 } as const;
 export type Color = keyof typeof codes;
-/** Each code that paint uses, as a part of a pattern. */
+/** The codes that paint uses, as part of a regular expression. */
 export const paintCodes = [0, ...Object.values(codes)].join("|");
 
-/** Text in a colour, where the stream takes colours. */
+/** Colours text, if the stream takes colours. */
 export type Paint = (color: Color, text: string) => string;
 
 export const painter = (isOn: boolean): Paint =>

@@ -1,10 +1,10 @@
-export type Separation = "csv" | "tsv";
+export type CsvFormat = "csv" | "tsv";
 
 /**
- * One line of CSV (RFC 4180) or TSV, with \t, \n and \\ for what a field has of them. With
- * `isSafe`, a text that a spreadsheet would take for a formula has an apostrophe before it.
+ * One line of CSV (RFC 4180), or of TSV, in which tabs, line breaks and backslashes are escaped.
+ * With `isSafe`, text that a spreadsheet would take for a formula starts with an apostrophe.
  */
-export function separatedLine(kind: Separation, cells: readonly string[], isSafe: boolean): string {
+export function csvLine(kind: CsvFormat, cells: readonly string[], isSafe: boolean): string {
   const safe = isSafe ? cells.map(withoutFormula) : cells;
   return kind === "csv" ? `${safe.map(quoted).join(",")}\r\n` : `${safe.map(escaped).join("\t")}\n`;
 }

@@ -1,7 +1,7 @@
-// Where functions spend their time, as files that people open: an SVG by itself, and the format of
-// speedscope (https://github.com/jlfwong/speedscope/wiki/Importing-from-custom-sources).
+// Two files made from a CPU profile: a flame graph as SVG, and the format of speedscope
+// (https://github.com/jlfwong/speedscope/wiki/Importing-from-custom-sources).
 
-/** A function, how often it was found, and what it called. */
+/** A function, the number of samples in it, and the functions that it called. */
 interface Frame {
   name: string;
   samples: number;
@@ -14,14 +14,15 @@ const rowHeight = 18;
 const width = 1_200;
 const margin = 10;
 const titleHeight = 40;
-/** What is narrower is left out: nobody could point at it. */
-const leastWidth = 0.3;
+/** Narrower boxes are left out: they could not be seen. */
+const minWidth = 0.3;
 const charWidth = 6.6;
 const deepest = 400;
 
 /**
- * An SVG of stacks: a row for each depth, the outermost function below, as wide as it was found
- * often. Pointing at one tells its name, its samples and its share. In light and dark.
+ * A flame graph as SVG: a row for each depth, with the outermost function at the bottom. The width
+ * of a box is its number of samples; its tooltip shows name, samples and percentage. Supports light
+ * and dark mode.
  */
 export function flameGraph(stacks: Stacks, title: string): string {
   const root = treeOf(stacks);
@@ -34,7 +35,7 @@ export function flameGraph(stacks: Stacks, title: string): string {
     const calls = [...frame.calls.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
     for (const call of calls) {
       const wide = call.samples * perSample;
-      if (wide >= leastWidth && depth < deepest) {
+      if (wide >= minWidth && depth < deepest) {
         boxes.push(
           box(call, { x: left, y: height - margin - (depth + 1) * rowHeight, wide }, root),
         );
@@ -66,15 +67,15 @@ function box(
   const share = ((100 * samples) / root.samples).toFixed(1);
   const room = Math.floor((wide - 6) / charWidth);
   const label = room < 3 ? "" : name.length <= room ? name : `${name.slice(0, room - 1)}…`;
-  const place = `x="${x.toFixed(1)}" y="${y}" width="${wide.toFixed(1)}" height="${rowHeight - 1}"`;
+  const area = `x="${x.toFixed(1)}" y="${y}" width="${wide.toFixed(1)}" height="${rowHeight - 1}"`;
   const text = label && `<text x="${(x + 3).toFixed(1)}" y="${y + 13}">${escaped(label)}</text>`;
   return (
     `<g><title>${escaped(name)}: ${samples} samples, ${share} %</title>` +
-    `<rect ${place} fill="${colorOf(name)}"/>${text}</g>`
+    `<rect ${area} fill="${colorOf(name)}"/>${text}</g>`
   );
 }
 
-/** The same for the same name, among warm colours. */
+/** A warm colour derived from the name. */
 function colorOf(name: string): string {
   let hash = 0;
   for (let i = 0; i < name.length; i++) hash = (hash * 31 + name.charCodeAt(i)) >>> 0;
@@ -83,7 +84,7 @@ function colorOf(name: string): string {
 
 const escaped = (text: string) =>
   text
-    // What XML has no form for.
+    // Characters that XML cannot contain.
     .replace(/[^\t\n\r -\uD7FF\uE000-\uFFFD]/g, "?")
     .replaceAll("&", "&amp;")
     .replaceAll("<", "&lt;")
@@ -113,17 +114,17 @@ function depthOf(root: Frame): number {
   return depth;
 }
 
-/** The file that speedscope opens: one "sampled" profile, a sample a millisecond. */
+/** A file for speedscope: one "sampled" profile with one sample per millisecond. */
 export function speedscope(stacks: Stacks, title: string): object {
-  const places = new Map<string, number>();
+  const indices = new Map<string, number>();
   const samples: number[][] = [];
   const weights: number[] = [];
   for (const [stack, count] of Object.entries(stacks)) {
     samples.push(
       stack.split("\n").map((name) => {
-        const place = places.get(name) ?? places.size;
-        places.set(name, place);
-        return place;
+        const index = indices.get(name) ?? indices.size;
+        indices.set(name, index);
+        return index;
       }),
     );
     weights.push(count);
@@ -133,11 +134,16 @@ export function speedscope(stacks: Stacks, title: string): object {
     $schema: "https://www.speedscope.app/file-format-schema.json",
     exporter: "pdoflow",
     name: title,
-    shared: { frames: [...places.keys()].map((name) => ({ name })) },
+    shared: { frames: [...indices.keys()].map((name) => ({ name })) },
     profiles: [
       {
-        ...{ type: "sampled", name: title, unit: "milliseconds" },
-        ...{ startValue: 0, endValue: total, samples, weights },
+        type: "sampled",
+        name: title,
+        unit: "milliseconds",
+        startValue: 0,
+        endValue: total,
+        samples,
+        weights,
       },
     ],
   };

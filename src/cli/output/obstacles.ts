@@ -3,10 +3,10 @@ import { type WaitingPosting, readWaitingPostings } from "../../db/read/explain.
 import { obstacleOf } from "../../domain/explain.ts";
 import type { JobCounts } from "../../domain/posting.ts";
 
-/** How many postings are named in one line. */
-const mostNamed = 10;
+/** The number of postings that one line names at most. */
+const maxNamed = 10;
 
-/** Why open postings wait that no pool runs: a line for each reason. */
+/** Why no pool runs the waiting postings, one line for each reason. */
 export async function obstacleLines(
   db: Db,
   postings: readonly { id: number; jobs: JobCounts }[],
@@ -25,8 +25,8 @@ export async function obstacleLines(
     byReason.set(reason, [...(byReason.get(reason) ?? []), each.id]);
   }
   return [...byReason].map(([reason, ids]) => {
-    const more = ids.length > mostNamed ? ` and ${ids.length - mostNamed} more` : "";
-    const names = `${ids.slice(0, mostNamed).join(", ")}${more}`;
+    const more = ids.length > maxNamed ? ` and ${ids.length - maxNamed} more` : "";
+    const names = `${ids.slice(0, maxNamed).join(", ")}${more}`;
     return ids.length === 1
       ? `posting ${names} waits because ${reason}`
       : `postings ${names} wait because ${reason}`;

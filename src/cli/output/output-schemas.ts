@@ -1,5 +1,5 @@
-// What `--json` prints: one schema for each command, told in docs/json.md. A field may be added;
-// one that is renamed, removed or gets another meaning makes version 2.
+// The output of `--json`: one schema for each command, documented in docs/json.md. Fields can be
+// added. Renaming, removing or redefining a field requires version 2.
 import * as v from "valibot";
 
 import { count, id, JobCounts, moment, PostingState } from "./schema-parts.ts";
@@ -25,7 +25,7 @@ const Posting = v.object({
   reason: v.nullable(v.string()),
   poster: v.string(),
   posterOs: v.string(),
-  /** Whose pools run it; null: all. */
+  /** The project whose pools run it; null: all pools. */
   project: v.nullable(v.string()),
   postedAt: moment,
   endedAt: v.nullable(moment),
@@ -44,22 +44,22 @@ const PoolRow = v.object({
   startedAt: moment,
   beatAgoMs: v.number(),
   refused: count,
-  /** The project whose postings it runs, beside those of none; null: of any. */
+  /** The project whose postings it runs, besides postings without one; null: any. */
   project: v.nullable(v.string()),
 });
 
-/** A document: an object with its version, and what `entries` says. */
-const document = <const T extends v.ObjectEntries>(entries: T) =>
+/** An object with `version` and the given entries. */
+const output = <const T extends v.ObjectEntries>(entries: T) =>
   v.object({ version: v.literal(1), ...entries });
 
-/** What a command changed, or left as it was because it could not be changed. */
-const Changes = document({
+/** Postings that a command changed, or could not change. */
+const Changes = output({
   postings: v.array(v.object({ id, state: PostingState, isChanged: v.boolean() })),
 });
 
-/** By command: what it prints on stdout. */
-export const documents = {
-  status: document({
+/** The output of each command on stdout. */
+export const outputSchemas = {
+  status: output({
     database: v.object({
       host: v.string(),
       port: v.number(),
@@ -71,39 +71,39 @@ export const documents = {
     postings: v.array(Posting),
     pools: v.array(PoolRow),
   }),
-  top: document(topEntries),
-  list: document({
+  top: output(topEntries),
+  list: output({
     postings: v.array(Posting),
-    /** Whether there are more, which `--before` shows. */
+    /** Whether there are more postings; list them with `--before`. */
     hasMore: v.boolean(),
-    /** Of the newest 1,000 postings, how many have ended and are not shown. */
+    /** The number of ended postings among the newest 1,000 that are not shown. */
     hidden: count,
   }),
-  pools: document({ pools: v.array(PoolRow), hasMore: v.boolean() }),
-  depth: document({ jobs: count }),
-  post: document({
-    /** Null where nothing was posted: --check and --dry-run. */
+  pools: output({ pools: v.array(PoolRow), hasMore: v.boolean() }),
+  depth: output({ jobs: count }),
+  post: output({
+    /** Null if nothing was posted, with --check or --dry-run. */
     id: v.nullable(id),
     entryPoint: v.string(),
     name: v.nullable(v.string()),
     jobCount: count,
-    /** False where its --key had been posted before, or nothing was posted. */
+    /** False if its --key existed before, or if nothing was posted. */
     isNew: v.boolean(),
     /** With --dry-run: the first calls. */
     calls: v.array(v.string()),
   }),
-  /** A line for each job that has ended. */
-  run: document({
+  /** One line for each ended job. */
+  run: output({
     job: v.string(),
     state: v.picklist(["done", "failed", "cancelled"]),
     attempt: count,
-    /** As JSON, in the form of docs/values.md. */
+    /** In the form of docs/values.md. */
     result: v.unknown(),
     error: v.nullable(v.object({ name: v.string(), message: v.string() })),
     stdout: v.nullable(v.string()),
     stderr: v.nullable(v.string()),
   }),
-  wait: document({
+  wait: output({
     end: v.picklist(["ended", "timed out", "stopped"]),
     postings: v.array(
       v.object({
@@ -115,7 +115,7 @@ export const documents = {
       }),
     ),
   }),
-  failures: document({
+  failures: output({
     postings: v.array(
       v.object({
         id,
@@ -148,24 +148,24 @@ export const documents = {
       }),
     ),
   }),
-  /** A line for each job. */
-  jobs: document({
+  /** One line for each job. */
+  jobs: output({
     job: v.string(),
     status: JobStatus,
     attempts: count,
     pool: v.nullable(id),
     host: v.nullable(v.string()),
     durationMs: v.nullable(v.number()),
-    /** While it runs: how far it says that it is, from 0 to 1, and a few words. */
+    /** While it runs: the progress that it reported, from 0 to 1, and a note. */
     progress: v.nullable(v.number()),
     note: v.nullable(v.string()),
     endedAt: v.nullable(moment),
     error: v.nullable(v.object({ name: v.string(), message: v.string() })),
-    /** As docs/values.md tells. */
+    /** In the form of docs/values.md. */
     args: v.unknown(),
   }),
-  /** A line for each attempt. */
-  logs: document({
+  /** One line for each attempt. */
+  logs: output({
     job: v.string(),
     status: JobStatus,
     attempt: count,
@@ -173,67 +173,67 @@ export const documents = {
     stderr: v.nullable(v.string()),
     error: v.nullable(v.unknown()),
   }),
-  /** A line for each job, with --json or without. */
+  /** One line for each job, with or without --json. */
   results: v.object({
     posting: id,
     index: count,
     status: JobStatus,
-    /** What the job returned, as docs/values.md tells; null if it is not done. */
+    /** The return value, in the form of docs/values.md; null if the job is not done. */
     result: v.unknown(),
     error: v.nullable(v.unknown()),
-    /** With --args alone: the list or object that was posted. */
+    /** Only with --args: the posted list or object. */
     args: v.optional(v.unknown()),
   }),
-  vars: document({
+  vars: output({
     variables: v.array(v.object({ name: v.string(), value: v.unknown(), updatedAt: moment })),
   }),
-  "vars set": document({ name: v.string() }),
-  "vars delete": document({ name: v.string() }),
-  "priority-stats": document({
+  "vars set": output({ name: v.string() }),
+  "vars delete": output({ name: v.string() }),
+  "priority-stats": output({
     priorities: v.array(v.object({ priority: v.number(), postings: count, waiting: count })),
   }),
-  "set-limit": document({
+  "set-limit": output({
     postings: v.array(
       v.object({ id, maxRunning: v.nullable(count), maxRate: v.nullable(v.string()) }),
     ),
   }),
   "set-posting-status": Changes,
   "set-priority": Changes,
-  retry: document({
+  retry: output({
     postings: v.array(v.object({ id, state: PostingState, retried: count })),
   }),
   pause: Changes,
   resume: Changes,
   cancel: Changes,
-  drain: document({ pools: v.array(v.object({ id, host: v.string() })) }),
-  profile: document({
+  drain: output({ pools: v.array(v.object({ id, host: v.string() })) }),
+  profile: output({
     postings: v.array(id),
     jobs: count,
     samples: count,
     files: v.object({ svg: v.string(), speedscope: v.string() }),
   }),
-  up: document({
+  up: output({
     isEmbedded: v.boolean(),
     folder: v.nullable(v.string()),
     pid: v.nullable(count),
   }),
-  down: document({ wasRunning: v.boolean(), folder: v.string() }),
-  migrate: document({ isDryRun: v.boolean(), applied: v.array(v.string()) }),
-  "execute-job": document({
+  down: output({ wasRunning: v.boolean(), folder: v.string() }),
+  migrate: output({ isDryRun: v.boolean(), applied: v.array(v.string()) }),
+  "execute-job": output({
     job: v.string(),
     isDone: v.boolean(),
     durationMs: v.number(),
     result: v.unknown(),
     error: v.nullable(v.unknown()),
   }),
-  explain: document({
+  explain: output({
     posting: id,
     /** Null if the whole posting was asked about: then the status is its state. */
     job: v.nullable(v.string()),
     status: v.picklist([...JobStatus.options, "open", "paused", "errored_out", "finished"]),
     why: v.string(),
   }),
-  prune: document({
+  prune: output({
     isDryRun: v.boolean(),
     postings: count,
     jobs: count,
@@ -241,7 +241,7 @@ export const documents = {
     busyParts: v.nullable(count),
     hints: v.array(v.string()),
   }),
-  config: document({
+  config: output({
     source: v.string(),
     settings: v.array(
       v.object({
@@ -253,7 +253,7 @@ export const documents = {
     ),
     files: v.array(v.object({ path: v.string(), isThere: v.boolean() })),
   }),
-  doctor: document({
+  doctor: output({
     server: v.string(),
     database: v.string(),
     roundTripMs: v.number(),
@@ -267,10 +267,10 @@ export const documents = {
       }),
     ),
   }),
-  /** Of grant and revoke. */
-  grant: document({ role: v.string(), kind: RoleKind, isRevoked: v.boolean() }),
-  /** Of grant without words. */
-  grants: document({
+  /** The output of grant and revoke. */
+  grant: output({ role: v.string(), kind: RoleKind, isRevoked: v.boolean() }),
+  /** The output of grant without arguments. */
+  grants: output({
     grants: v.array(
       v.object({
         role: v.string(),
@@ -284,17 +284,17 @@ export const documents = {
       }),
     ),
   }),
-  keysNew: document({ keyId: v.string(), privateFile: v.string(), publicFile: v.string() }),
-  /** Of keys show. */
-  key: document({ keyId: v.string(), isPrivate: v.boolean() }),
-  /** Of keys list. */
-  keys: document({
+  keysNew: output({ keyId: v.string(), privateFile: v.string(), publicFile: v.string() }),
+  /** The output of keys show. */
+  key: output({ keyId: v.string(), isPrivate: v.boolean() }),
+  /** The output of keys list. */
+  keys: output({
     keys: v.array(v.object({ keyId: v.string(), file: v.string(), isRevoked: v.boolean() })),
   }),
-  /** On stderr, where something went wrong. */
-  error: document({
+  /** An error, on stderr. */
+  error: output({
     error: v.object({ name: v.string(), message: v.string(), exitCode: v.number() }),
   }),
-  /** On stderr: what a person would be told. */
-  message: document({ message: v.string() }),
+  /** A message, on stderr. */
+  message: output({ message: v.string() }),
 } as const;

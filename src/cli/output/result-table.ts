@@ -5,9 +5,9 @@ import { InvalidInput } from "../../domain/errors.ts";
 import { parse } from "../../domain/parse.ts";
 import { cellOf, isFields } from "./cell.ts";
 import { RowSpool } from "./row-spool.ts";
-import { separatedLine, type Separation } from "./csv-writer.ts";
+import { csvLine, type CsvFormat } from "./csv-writer.ts";
 
-/** More columns are no table, and their names would fill the memory. */
+/** The names of more columns could fill the memory. */
 const columnsMax = 10_000;
 const own = ["posting", "index", "status", "error"];
 
@@ -22,25 +22,25 @@ const Line = v.strictTuple([
   v.unknown(),
 ]);
 
-export interface TableWish {
-  kind: Separation;
-  /** Whether the arguments are columns, too. */
+export interface ResultTableOptions {
+  kind: CsvFormat;
+  /** Whether the arguments are columns too. */
   hasArgs: boolean;
   isSafe: boolean;
 }
 
 /**
- * Results as a table whose columns are all fields that any of them has, in the order in which they
- * come. So the rows are read to the last one before the first line is printed.
+ * A table of results whose columns are all fields of all results, in order of appearance. So all
+ * rows are read before the first line is printed.
  */
 export class ResultTable implements Disposable {
-  readonly #wish: TableWish;
+  readonly #options: ResultTableOptions;
   readonly #rows = new RowSpool();
   readonly #ofArgs = new Set<string>();
   readonly #ofResults = new Set<string>();
 
-  constructor(wish: TableWish) {
-    this.#wish = wish;
+  constructor(options: ResultTableOptions) {
+    this.#options = options;
   }
 
   add(posting: number, rows: readonly ResultWithArgs[]): void {
@@ -48,24 +48,24 @@ export class ResultTable implements Disposable {
       const failure = error === null ? null : parse(Failure, JSON.parse(error), "an error");
       const said = failure && `${failure.name}: ${failure.message}`;
       note(this.#ofResults, resultFields(result === null ? null : JSON.parse(result)));
-      if (this.#wish.hasArgs) note(this.#ofArgs, argFields(JSON.parse(args ?? "[]")));
+      if (this.#options.hasArgs) note(this.#ofArgs, argFields(JSON.parse(args ?? "[]")));
       const head = JSON.stringify([posting, index, status, said]).slice(0, -1);
       return `${head},${inOneLine(result ?? "null")},${inOneLine(args ?? "null")}]\n`;
     });
     this.#rows.add(lines.join(""));
   }
 
-  /** The header, then all rows, some at a time. */
+  /** The header, then all rows in blocks. */
   *texts(): Generator<string> {
-    const { kind, isSafe } = this.#wish;
-    yield separatedLine(kind, this.#header(), isSafe);
+    const { kind, isSafe } = this.#options;
+    yield csvLine(kind, this.#header(), isSafe);
     for (const lines of this.#rows.batches()) {
       const rows = lines.map((line) => this.#cells(JSON.parse(line)));
-      yield rows.map((cells) => separatedLine(kind, cells, isSafe)).join("");
+      yield rows.map((cells) => csvLine(kind, cells, isSafe)).join("");
     }
   }
 
-  /** Names as they are, unless a column before has the same. */
+  /** Field names, with a prefix if an earlier column has the same name. */
   #header(): string[] {
     const names = new Set(own);
     const add = (prefix: string, fields: ReadonlySet<string>) => {
@@ -82,7 +82,7 @@ export class ResultTable implements Disposable {
 
   #cells(line: unknown): string[] {
     const [posting, index, status, error, result, args] = parse(Line, line, "a row");
-    const ofArgs = this.#wish.hasArgs ? argFields(args) : new Map<string, unknown>();
+    const ofArgs = this.#options.hasArgs ? argFields(args) : new Map<string, unknown>();
     const ofResult = resultFields(result);
     return [
       ...[String(posting), String(index), status, error ?? ""],
@@ -96,26 +96,26 @@ export class ResultTable implements Disposable {
   }
 }
 
-/** JSON that others wrote may have line breaks, between its values alone. */
+/** Stored JSON may contain line breaks between its values. */
 export const inOneLine = (json: string): string => json.replace(/[\r\n]+/g, " ");
 
 function note(columns: Set<string>, fields: ReadonlyMap<string, unknown>): void {
   for (const name of fields.keys()) columns.add(name);
   if (columns.size <= columnsMax) return;
   throw new InvalidInput("results", [
-    `expected at most ${columnsMax} different fields for a table, found more; print them as ` +
-      "NDJSON, without --csv and --tsv",
+    `expected at most ${columnsMax} different fields for a table, found more. Print NDJSON ` +
+      "instead, without --csv and --tsv",
   ]);
 }
 
-/** The fields of an object; anything else is one field, "result". */
+/** The fields of an object; any other value is one field, "result". */
 function resultFields(result: unknown): ReadonlyMap<string, unknown> {
   if (isFields(result)) return new Map(Object.entries(result));
   const isNothing = typeof result !== "string" && cellOf(result) === ""; // null, undefined
   return new Map(isNothing ? [] : [["result", result]]);
 }
 
-/** The fields of an object that is all or the last argument; others are arg1, arg2 and so on. */
+/** The fields of an only or last argument that is an object; other arguments are arg1, arg2, … */
 function argFields(args: unknown): ReadonlyMap<string, unknown> {
   if (!Array.isArray(args)) return new Map(Object.entries(args ?? {}));
   const list: readonly unknown[] = args;

@@ -2,17 +2,17 @@ import { closeSync, readSync, writeSync } from "node:fs";
 
 import { createUnnamedFile } from "../../pool/wire/unnamed-file.ts";
 
-/** More than this goes to a file without a name, so that memory stays small. */
+/** More lines than this go to an unnamed file, so that memory use stays small. */
 const heldBytes = 4 * 1024 * 1024;
 const blockBytes = 256 * 1024;
 
-/** Lines that are written once and then read once. */
+/** Lines that are written and then read once. */
 export class RowSpool implements Disposable {
   #held: string[] = [];
   #heldLength = 0;
   #file: number | null = null;
 
-  /** `lines` end with a line break each. */
+  /** Each line ends with a line break. */
   add(lines: string): void {
     this.#held.push(lines);
     this.#heldLength += lines.length;
@@ -27,7 +27,7 @@ export class RowSpool implements Disposable {
     this.#heldLength = 0;
   }
 
-  /** All lines in their order, some at a time. */
+  /** All lines in order, in blocks. */
   *batches(): Generator<string[]> {
     if (this.#file === null) {
       yield linesOf(this.#held.join(""));

@@ -6,23 +6,23 @@ import type { WholeOutput } from "../../pool/wire/protocol.ts";
 
 const StoredError = v.object({ name: v.string(), message: v.string() });
 
-/** A job that has ended for good, as it is shown. */
+/** A permanently ended job, as it is shown. */
 export interface EndedJob {
   job: string;
   state: "done" | "failed" | "cancelled";
   attempt: number;
   result: unknown;
   error: { name: string; message: string } | null;
-  /** What the database keeps. */
+  /** The output that the database keeps. */
   stdout: string | null;
   stderr: string | null;
-  /** All that a command printed. */
+  /** The complete output of a command. */
   whole: WholeOutput | null;
 }
 
 /**
- * Shows the jobs of a run one after the other, as they end or, if they are to be in order, as their
- * turn comes. `show` resolves when whoever reads the output has kept up, and never rejects.
+ * Shows the jobs of a run one after the other, as they end or, if ordered, in their order. `show`
+ * resolves when the reader of the output has kept up, and never rejects.
  */
 export class RunOutput {
   readonly #isOrdered: boolean;
@@ -65,7 +65,7 @@ export class RunOutput {
     }
   }
 
-  /** Shows also jobs that waited for one that has not ended, and resolves when all are shown. */
+  /** Shows also the jobs after one that has not ended, and resolves when all are shown. */
   async flush(): Promise<void> {
     const rest = [...this.#held].sort(([a], [b]) => a - b);
     this.#held.clear();

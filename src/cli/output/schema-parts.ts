@@ -1,10 +1,10 @@
 import * as v from "valibot";
 
-// What several documents have.
+// Parts that several output schemas share.
 
 export const count = v.pipe(v.number(), v.integer(), v.minValue(0));
 export const id = v.pipe(v.number(), v.integer(), v.minValue(1));
-/** In UTC, as ISO 8601 has it. */
+/** A time in UTC, in ISO 8601. */
 export const moment = v.union([
   v.pipe(v.string(), v.isoTimestamp()),
   v.pipe(

@@ -1,24 +1,23 @@
 import { type Color, type Paint, painter } from "./color.ts";
 
 export interface TableStyle {
-  /** Where it is for a terminal: the columns that there are. Null for a pipe: nothing is cut. */
+  /** The width of the terminal. Null for a pipe: nothing is cut. */
   width: number | null;
   paint: Paint;
-  /** The colour of a cell, by what it says. */
+  /** The colour of a cell, by its text. */
   colorOf?: (cell: string) => Color | null;
 }
 
 const plain: TableStyle = { width: null, paint: painter(false) };
 /** No column is cut to fewer characters. */
-const leastWidth = 4;
-/** A longer cell is whole in a pipe, but no other row is padded to it: rows may be many. */
-const widestPadding = 300;
+const minWidth = 4;
+/** A pipe shows longer cells whole, but pads no other row to their width. */
+const maxPadding = 300;
 
 /**
- * Lines of aligned columns without borders: numbers to the right, the rest to the left; a header
- * line first. A pipe gets numbers as programs read them, a terminal with commas, and lines that
- * fit: the widest column is cut. Where all of them would be cut short, each row is several lines,
- * of a name and its value.
+ * Aligned columns without borders, below a header line; numbers are right-aligned. A pipe gets
+ * plain numbers. A terminal gets numbers with commas and lines that fit: the widest columns are
+ * cut. If cutting is not enough, each row is printed as several lines of name and value.
  */
 export function table(
   header: readonly string[],
@@ -26,7 +25,7 @@ export function table(
   style: TableStyle = plain,
 ): string {
   const { width, paint } = style;
-  const most = Math.max(widestPadding, width ?? 0);
+  const limit = Math.max(maxPadding, width ?? 0);
   const show = (cell: string | number) =>
     typeof cell === "string"
       ? oneLine(width === null ? cell : shortened(cell, width))
@@ -37,7 +36,7 @@ export function table(
   const widths = fitted(
     header.map((name, column) =>
       cells.reduce(
-        (widest, row) => Math.max(widest, Math.min(most, widthOf(row[column]))),
+        (widest, row) => Math.max(widest, Math.min(limit, widthOf(row[column]))),
         Bun.stringWidth(name),
       ),
     ),
@@ -75,40 +74,37 @@ function upright(
     .map((name, column) => {
       const space = " ".repeat(nameWidth - Bun.stringWidth(name) + 2);
       const cell = row[column] ?? "";
-      const cut = cutTo(cell, Math.max(width - nameWidth - 2, leastWidth));
+      const cut = cutTo(cell, Math.max(width - nameWidth - 2, minWidth));
       const color = colorOf(cell);
       return `${paint("bold", name)}${space}${color === null ? cut : paint(color, cut)}`.trimEnd();
     })
     .join("\n");
 }
 
-/**
- * No more of a cell than a line of the terminal may show: one letter may be of many code units.
- * Cut before anything else is made of it.
- */
+/** Cuts a long cell early, to at most what a line of the terminal can show. */
 const shortened = (cell: string, width: number) =>
   cell.length > 16 * width + 100 ? `${cell.slice(0, 16 * width)}…` : cell;
 
 const widthOf = (cell: string | undefined) => Bun.stringWidth(cell ?? "");
 
-/** How wide a line of such columns is. */
+/** The width of a line. */
 const totalOf = (widths: readonly number[]) => widths.reduce((sum, width) => sum + width + 2, -2);
 
-/** A cell is one line, and has no codes that would move the cursor. */
+/** Replaces line breaks and control characters in a cell. */
 const oneLine = (text: string) => text.replace(/\p{Cc}+/gu, " ");
 
-/** The widths of columns, the widest cut until all fit. */
-function fitted(widths: readonly number[], most: number | null): number[] {
+/** The widths of columns, with the widest cut until the line fits. */
+function fitted(widths: readonly number[], limit: number | null): number[] {
   const fit = [...widths];
-  if (most === null) return fit;
-  while (totalOf(fit) > most) {
+  if (limit === null) return fit;
+  while (totalOf(fit) > limit) {
     const widest = fit.indexOf(Math.max(...fit));
-    const others = Math.max(...fit.filter((_width, column) => column !== widest), leastWidth);
+    const others = Math.max(...fit.filter((_width, column) => column !== widest), minWidth);
     const width = fit[widest] ?? 0;
-    if (width <= leastWidth) break;
+    if (width <= minWidth) break;
     fit[widest] = Math.max(
-      leastWidth,
-      Math.min(width - 1, Math.max(others, width - totalOf(fit) + most)),
+      minWidth,
+      Math.min(width - 1, Math.max(others, width - totalOf(fit) + limit)),
     );
   }
   return fit;

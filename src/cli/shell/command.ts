@@ -19,32 +19,32 @@ import { confirm } from "./confirm.ts";
 import type { CliContext } from "./context.ts";
 import { errorLine, messageLine } from "./error-text.ts";
 import { table } from "../output/table.ts";
-import { visible, visibleJson } from "../output/escape-control.ts";
+import { escapeControl, toEscapedJson } from "../output/escape-control.ts";
 
-/** What all commands share: where the database is, and one way out for errors. */
+/** The base of all commands: common options, the database, printing and errors. */
 export abstract class PdoflowCommand extends Command<CliContext> {
   database = Option.String("--database", {
     description:
-      "URL of the PostgreSQL server; by default that of the environment, else the embedded one",
+      "the URL of the PostgreSQL server (default: from the environment, else the embedded server)",
   });
 
   json = Option.Boolean("--json", false, {
-    description: "print JSON, and messages and errors as JSON lines too (docs/json.md)",
+    description: "print JSON, with messages and errors as JSON lines (docs/json.md)",
   });
   color = Option.String("--color", {
-    description: "auto, always or never; by default auto: on terminals, unless NO_COLOR is set",
+    description:
+      "use colours: auto, always or never (default: auto, on terminals unless NO_COLOR is set)",
   });
-
   quiet = Option.Boolean("-q,--quiet", false, {
-    description: "print data and errors alone, no messages",
+    description: "print data and errors only, no messages",
   });
   verbose = Option.Boolean("-v,--verbose", false, {
-    description: "tell each statement and how long it took, without its parameters",
+    description: "log every SQL statement with its duration, without parameters",
   });
 
   abstract run(): Promise<ExitCode>;
 
-  /** Left alone, clipanion prints errors to stdout, where scripts read data. */
+  /** By default clipanion prints errors to stdout, where scripts read data. */
   override async execute(): Promise<ExitCode> {
     try {
       parse(ColorChoice, this.color, "--color");
@@ -55,28 +55,28 @@ export abstract class PdoflowCommand extends Command<CliContext> {
     }
   }
 
-  /** Data, for a script or a person. */
+  /** Prints data to stdout. */
   print(text: string): void {
     this.context.stdout.write(`${text}\n`);
   }
 
-  /** Text for a person, in which others may have written something. */
+  /** Prints text that may contain control characters from other users. */
   show(text: string): void {
-    this.print(visible(text));
+    this.print(escapeControl(text));
   }
 
-  /** Data of which there may be much: resolves once whoever reads it has kept up. */
+  /** Prints large data; resolves when the reader has kept up. */
   async printInPace(text: string): Promise<void> {
     const { stdout } = this.context;
     if (!stdout.write(text)) await new Promise((resolve) => stdout.once("drain", resolve));
   }
 
-  /** Data as JSON, in one line: what docs/json.md promises of it, and no more. */
+  /** Prints one line of JSON, with exactly the fields of docs/json.md. */
   printJson<const S extends v.GenericSchema<{ version: 1 }>>(
     schema: S,
     value: Omit<v.InferInput<S>, "version">,
   ): void {
-    this.print(visibleJson(v.parse(schema, { version: 1, ...value })));
+    this.print(toEscapedJson(v.parse(schema, { version: 1, ...value })));
   }
 
   /** Prints what {@link tableText} makes. */
@@ -84,7 +84,7 @@ export abstract class PdoflowCommand extends Command<CliContext> {
     this.print(this.tableText(...data));
   }
 
-  /** Data as lines of columns: cut to a terminal's width, coloured where that is wanted. */
+  /** A table as text, cut to the width of the terminal, with colours if they are enabled. */
   tableText(
     header: readonly string[],
     rows: readonly (readonly (string | number)[])[],
@@ -96,10 +96,10 @@ export abstract class PdoflowCommand extends Command<CliContext> {
     return table(header, rows, { width, paint: this.paint("stdout"), colorOf });
   }
 
-  /** A message for a person, never data. */
+  /** Prints a message to stderr, never data. */
   say(text: string): void {
     if (this.quiet) return;
-    this.context.stderr.write(this.json ? messageLine(text) : `${visible(text)}\n`);
+    this.context.stderr.write(this.json ? messageLine(text) : `${escapeControl(text)}\n`);
   }
 
   paint(stream: "stdout" | "stderr"): Paint {
@@ -109,7 +109,7 @@ export abstract class PdoflowCommand extends Command<CliContext> {
   }
 
   /**
-   * Goes on where `isSure`, or someone at the terminal says yes to `what`: "cancel 3 postings".
+   * Returns if `isSure`, or if the user confirms `what`, such as "cancel 3 postings".
    *
    * @throws {NotConfirmed}
    */
@@ -126,11 +126,9 @@ export abstract class PdoflowCommand extends Command<CliContext> {
     return serverPlace(this.context);
   }
 
-  /**
-   * The server that flags and environment name, or the embedded one, started if it does not run.
-   */
+  /** The configured server, or the embedded one, which is started if necessary. */
   async target(): Promise<Target & { isEmbedded: boolean }> {
-    const watch = this.verbose ? { onStatement: this.#tellStatement } : {};
+    const watch = this.verbose ? { onStatement: this.#logStatement } : {};
     const configured = configuredTarget(this.database, this.context.env);
     if (configured) return { ...configured, ...watch, isEmbedded: false };
     const address = await ensureServer(this.embeddedPlace, {
@@ -150,7 +148,7 @@ export abstract class PdoflowCommand extends Command<CliContext> {
     };
   }
 
-  readonly #tellStatement = (text: string, ms: number) => {
+  readonly #logStatement = (text: string, ms: number) => {
     const line = text.replace(/\s+/g, " ").trim();
     this.say(
       `pdoflow: ${ms.toFixed(1)} ms: ${line.length > 400 ? `${line.slice(0, 400)}…` : line}`,
@@ -158,21 +156,21 @@ export abstract class PdoflowCommand extends Command<CliContext> {
   };
 
   /**
-   * Runs `work` with the database of the queue, whose schema is the one that this program knows.
-   * The embedded server is migrated here; a configured one by `pdoflow migrate` alone.
+   * Runs `work` with the database of the queue after checking its schema version. The embedded
+   * server is migrated here; a configured server only by `pdoflow migrate`.
    */
   async withDatabase<T>(work: (db: Db) => Promise<T>, { connections = 1 } = {}): Promise<T> {
     const target = await this.target();
     return await this.explaining(target, async () => {
       await using db = await openDatabase(target, { connections });
-      // A look first: it takes one statement, and nearly always there is nothing to do.
+      // Checked first, with one statement, because migrations are nearly never pending.
       if (target.isEmbedded && (await pendingMigrations(db)).length > 0) await migrate(db);
       else await answered(db, requireCurrentSchema(db));
       return await work(db);
     });
   }
 
-  /** Runs `work`, and says of an error of the database of `target` what it means. */
+  /** Runs `work` and explains errors of the database of `target`. */
   async explaining<T>(target: Target, work: () => Promise<T>): Promise<T> {
     try {
       return await work();

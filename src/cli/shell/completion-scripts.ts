@@ -3,13 +3,13 @@ import type { CommandText, OptionText } from "./reference.ts";
 export const shells = ["bash", "zsh", "fish"] as const;
 export type Shell = (typeof shells)[number];
 
-/** The script that completes command lines of pdoflow in a shell. */
+/** The completion script of a shell. */
 export function completionScript(shell: Shell, commands: readonly CommandText[]): string {
   const scripts = { bash: bashScript, zsh: zshScript, fish: fishScript };
   return scripts[shell](commands);
 }
 
-/** `--no-check` too, where the description says that there is one. */
+/** Includes `--no-check` if the description mentions it. */
 const namesOf = ({ names, description }: OptionText): string[] => [
   ...names,
   ...(/--no-[a-z-]+/.exec(description) ?? []),
@@ -26,13 +26,13 @@ const secondWords = (commands: readonly CommandText[], first: string): string[] 
   ...operandWords(commands, first),
 ];
 
-/** What an option takes one of, as its description names it: "auto, always or never". */
+/** The values of an option, if its description lists them: "auto, always or never". */
 const choicesOf = ({ value, description }: OptionText): string[] => {
   const [list] = /(?:[a-z_]+, )+[a-z_]+ or [a-z_]+/.exec(description) ?? [];
   return value === null || list === undefined ? [] : list.split(/, | or /);
 };
 
-/** By what "command option" matches, as bash and zsh have patterns: the choices of the option. */
+/** For each shell pattern of "command option", the values of the option. */
 function choiceCases(commands: readonly CommandText[]): [pattern: string, words: string][] {
   const found = firstWords(commands).flatMap((first) =>
     optionsOf(commands, first).flatMap((option) =>
@@ -47,7 +47,7 @@ function choiceCases(commands: readonly CommandText[]): [pattern: string, words:
   );
 }
 
-/** The words that an operand is one of: of `<bash|zsh|fish>`. */
+/** The values of an operand such as `<bash|zsh|fish>`. */
 const operandWords = (commands: readonly CommandText[], first: string): string[] => {
   const operands = commands.find(({ name }) => name === first)?.operands ?? "";
   return /<([a-z]+(?:\|[a-z]+)+)>/.exec(operands)?.[1]?.split("|") ?? [];
@@ -97,7 +97,7 @@ ${choices.join("\n")}
     COMPREPLY=($(compgen -W "$words" -- "$cur"))
   elif [ -n "$postings" ]; then
     postings=$("\${COMP_WORDS[0]}" completions postings 2>/dev/null </dev/null | cut -f 1)
-    # Where bash takes the @ for a word of its own, what follows it is completed alone.
+    # If bash treats @ as a separate word, complete the word after it.
     if [[ $COMP_WORDBREAKS == *@* && ( $cur == @ || $prev == @ ) ]]; then
       COMPREPLY=($(compgen -W "$(printf '%s\\n' "$postings" | sed -n 's/^@//p')" -- "\${cur#@}"))
     else
@@ -111,7 +111,7 @@ complete -o filenames -F _pdoflow pdoflow
 `;
 }
 
-/** In single quotes, as all three shells have them. */
+/** In single quotes, which work in all three shells. */
 const quoted = (text: string): string => `'${text.replaceAll("'", String.raw`'\''`)}'`;
 
 function zshScript(commands: readonly CommandText[]): string {

@@ -1,31 +1,31 @@
 import { exitCodes, PdoflowError } from "../../domain/errors.ts";
 
-/** Something that can't be undone was asked for, and nobody has said yes. */
+/** The user did not confirm an action that cannot be undone. */
 export class NotConfirmed extends PdoflowError {
   override readonly name = "NotConfirmed";
   readonly exitCode = exitCodes.usage;
 }
 
-export interface Asking {
-  /** Whether someone sits there who can answer. */
+export interface Prompt {
+  /** Whether a user can answer. */
   isTerminal: boolean;
   input: AsyncIterable<Uint8Array | string>;
   ask: (text: string) => void;
 }
 
 /**
- * Resolves where `isSure`, or someone at the terminal says yes to `what`, as in "cancel 3 postings
- * with 1,200 jobs".
+ * Resolves if `isSure`, or if the user answers yes to `what`, such as "cancel 3 postings with 1,200
+ * jobs".
  *
- * @throws {NotConfirmed} in all other cases.
+ * @throws {NotConfirmed} otherwise.
  */
-export async function confirm(what: string, isSure: boolean, asking: Asking): Promise<void> {
+export async function confirm(what: string, isSure: boolean, prompt: Prompt): Promise<void> {
   if (isSure) return;
-  if (!asking.isTerminal) {
-    throw new NotConfirmed(`would ${what}. Nothing was changed: say --yes to do it.`);
+  if (!prompt.isTerminal) {
+    throw new NotConfirmed(`would ${what}. Nothing was changed. To confirm, add --yes.`);
   }
-  asking.ask(`${what[0]?.toUpperCase()}${what.slice(1)}? [y/N] `);
-  const answer = await firstLine(asking.input);
+  prompt.ask(`${what[0]?.toUpperCase()}${what.slice(1)}? [y/N] `);
+  const answer = await firstLine(prompt.input);
   if (!/^(y|yes)$/i.test(answer.trim())) throw new NotConfirmed("Nothing was changed.");
 }
 

@@ -9,7 +9,7 @@ import { allCommandTexts, commandTexts } from "./reference.ts";
 import { unknownCommand, wrongUsage } from "./wrong-usage.ts";
 import { messageOf } from "../../domain/message-of.ts";
 
-/** Runs the command that a line names and returns the exit code. Wrong usage is told on stderr. */
+/** Runs a command line and returns the exit code. Wrong usage is reported on stderr. */
 export async function dispatch(args: readonly string[], context: CliContext): Promise<number> {
   const { commands } = context;
   const line = args[0] === "help" ? [...args.slice(1), "--help"] : args;
@@ -44,12 +44,12 @@ export async function dispatch(args: readonly string[], context: CliContext): Pr
   return await cli.run(command, context);
 }
 
-/** What follows -- is meant for somebody else. */
+/** Words after -- belong to another program. */
 function isForHelp(line: readonly string[]): boolean {
   const end = line.indexOf("--");
   const own = end < 0 ? line : line.slice(0, end);
   return own.includes("--help") || own.includes("-h");
 }
 
-/** The first sentence of clipanion's message; usages follow it, which are told in our way. */
+/** The first line of clipanion's message; its usage lines are replaced by ours. */
 const reasonOf = (error: unknown): string => messageOf(error).split("\n")[0] ?? "";

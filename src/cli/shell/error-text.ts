@@ -1,34 +1,34 @@
 import { exitCodes, PdoflowError } from "../../domain/errors.ts";
-import { visible, visibleJson } from "../output/escape-control.ts";
+import { escapeControl, toEscapedJson } from "../output/escape-control.ts";
 
-/** What goes to stderr of an error that ends a command: text, or one line of JSON. */
+/** The text on stderr for an error that ends a command, or one line of JSON. */
 export function errorLine(error: unknown, path: readonly string[], isJson: boolean): string {
   if (error instanceof PdoflowError) {
     const { name, message, exitCode } = error;
     return isJson
       ? jsonLine({ error: { name, message, exitCode } })
-      : `pdoflow ${path.join(" ")}: ${visible(message)}\n`;
+      : `pdoflow ${path.join(" ")}: ${escapeControl(message)}\n`;
   }
-  const text = `pdoflow: this is a fault of pdoflow, please report it.\n${faultText(error)}`;
+  const text = `pdoflow: this is a bug in pdoflow, please report it.\n${bugText(error)}`;
   return isJson
     ? jsonLine({ error: { name: "Bug", message: text, exitCode: exitCodes.bug } })
     : `${text}\n`;
 }
 
-/** With its place and its causes, but not the lines around it: the program's text is minified. */
-function faultText(error: unknown): string {
+/** With stack and causes, but without the source lines around, because the program is minified. */
+function bugText(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const code = "code" in error ? ` (${String(error.code)})` : "";
   const [, ...frames] = (error.stack ?? "").split(/\n(?=\s+at )/);
   const text = [`${error.name}: ${error.message}${code}`, ...frames].join("\n");
-  return error.cause === undefined ? text : `${text}\ncaused by ${faultText(error.cause)}`;
+  return error.cause === undefined ? text : `${text}\ncaused by ${bugText(error.cause)}`;
 }
 
-/** A command line that can't be read. */
+/** A command line that cannot be parsed, as JSON. */
 export const usageLine = (message: string): string =>
   jsonLine({ error: { name: "UsageError", message, exitCode: exitCodes.usage } });
 
-/** A message on stderr, where a command prints JSON. */
+/** A message on stderr, as JSON. */
 export const messageLine = (message: string): string => jsonLine({ message });
 
-const jsonLine = (value: object) => `${visibleJson({ version: 1, ...value })}\n`;
+const jsonLine = (value: object) => `${toEscapedJson({ version: 1, ...value })}\n`;

@@ -1,17 +1,17 @@
 import * as v from "valibot";
 
-/** A whole number written on the command line, from `least` to `most`. */
-export const wholeNumber = (least: number, most: number) =>
+/** A whole number on the command line, from `min` to `max`. */
+export const wholeNumber = (min: number, max: number) =>
   v.pipe(
     v.string(),
     v.transform(Number),
     v.check(
-      (n) => Number.isInteger(n) && n >= least && n <= most,
-      `expected a whole number from ${least} to ${most}`,
+      (n) => Number.isInteger(n) && n >= min && n <= max,
+      `expected a whole number from ${min} to ${max}`,
     ),
   );
 
-/** A duration written on the command line, such as 500ms, 2s, 5m, 1h: in milliseconds. */
+/** A duration on the command line, such as 500ms, 2s, 5m or 1h, in milliseconds. */
 export const duration = v.pipe(
   v.string(),
   v.regex(
@@ -30,7 +30,7 @@ export const duration = v.pipe(
   }),
 );
 
-/** An amount of memory written on the command line, such as 512M or 2G: in bytes. */
+/** A size on the command line, such as 512M or 2G, in bytes. */
 export const byteSize = v.pipe(
   v.string(),
   v.regex(
@@ -45,7 +45,7 @@ export const byteSize = v.pipe(
 
 const momentText = "expected a time such as 2026-01-01T02:00 or 2026-01-01T02:00:00Z";
 
-/** A moment written on the command line, of this machine's zone where it has none. */
+/** A time on the command line, in this machine's time zone unless it has an offset. */
 export const localMoment = v.pipe(
   v.string(),
   v.regex(

@@ -3,9 +3,9 @@ import * as v from "valibot";
 import { InvalidInput } from "../../domain/errors.ts";
 
 /**
- * What `schema` makes of the options of a command, whose fields are called as the options are.
+ * Parses the options of a command, whose fields are named like the options in camelCase.
  *
- * @throws {InvalidInput} naming each option as it is typed, and what was found.
+ * @throws {InvalidInput} with each wrong option as it is typed, and its value.
  */
 export function parseFlags<T>(schema: v.GenericSchema<unknown, T>, command: object): T {
   const result = v.safeParse(schema, command);
@@ -13,15 +13,15 @@ export function parseFlags<T>(schema: v.GenericSchema<unknown, T>, command: obje
   const faults = result.issues.map((issue) => {
     const name = v.getDotPath(issue) ?? "";
     const typed: unknown = Reflect.get(command, name);
-    const isTold = typeof typed !== "string" || /\b(found|got)\b/.test(issue.message);
-    const found = isTold ? "" : `, found ${JSON.stringify(typed)}`;
-    return { flag: flagOf(name), said: issue.message + found };
+    const hasFound = typeof typed !== "string" || /\b(found|got)\b/.test(issue.message);
+    const found = hasFound ? "" : `, found ${JSON.stringify(typed)}`;
+    return { flag: flagOf(name), text: issue.message + found };
   });
   const [one, ...others] = faults;
-  if (one && others.length === 0) throw new InvalidInput(one.flag, [one.said]);
+  if (one && others.length === 0) throw new InvalidInput(one.flag, [one.text]);
   throw new InvalidInput(
     "options",
-    faults.map(({ flag, said }) => `${flag}: ${said}`),
+    faults.map(({ flag, text }) => `${flag}: ${text}`),
   );
 }
 

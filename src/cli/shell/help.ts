@@ -2,7 +2,7 @@ import type { CommandText, OptionText } from "./reference.ts";
 
 const widthMax = 100;
 
-/** What `pdoflow COMMAND --help` prints. */
+/** The text of `pdoflow COMMAND --help`. */
 export function helpPage(command: CommandText, columns = widthMax): string {
   const width = Math.min(columns, widthMax);
   const { name, summary, operands, details, options, examples } = command;
@@ -23,7 +23,7 @@ export function helpPage(command: CommandText, columns = widthMax): string {
   ].join("\n");
 }
 
-/** What `pdoflow --help` prints. */
+/** The text of `pdoflow --help`. */
 export function overviewPage(
   build: string,
   commands: readonly CommandText[],
@@ -42,7 +42,7 @@ export function overviewPage(
     ),
     "",
     ...wrap(
-      "pdoflow COMMAND --help tells all of a command, pdoflow --version the version.",
+      "Run pdoflow COMMAND --help for the options of a command, pdoflow --version for the version.",
       width,
       "",
     ),
@@ -58,10 +58,10 @@ export const usageOf = (name: string, operands: string): string =>
 export const optionName = ({ names, value }: OptionText): string =>
   `${names.join(", ")}${value === null ? "" : ` ${value}`}`;
 
-/** Without the marks of Markdown. */
+/** Without Markdown. */
 const plain = (text: string): string => text.replaceAll("`", "");
 
-/** Names, and beside them what they mean; below them where there is no room. */
+/** Names with their descriptions beside them, or below them if there is no room. */
 function rows(pairs: readonly (readonly [string, string])[], width: number): string[] {
   const longest = Math.max(...pairs.map(([name]) => name.length));
   const indent = " ".repeat(Math.min(longest, 28, Math.floor(width / 3)) + 4);

@@ -2,18 +2,18 @@ import type { CliContext } from "./context.ts";
 
 const quietMs = 2_000;
 const everyMs = 200;
-/** How often where each time is a line of its own: in a log file. */
+/** In a log file, where each update is a line. */
 const logEveryMs = 10_000;
 
-/** The command whose progress it is. */
-export interface ProgressOf {
+/** The command that shows its progress. */
+export interface ProgressOwner {
   context: CliContext;
   quiet: boolean;
 }
 
 /**
- * A line on the terminal that says how far something is, once it has taken two seconds. One that
- * `isWanted` is there from the beginning on, and without a terminal as a line now and then.
+ * A progress line on the terminal, shown after two seconds. If `isWanted`, it is shown from the
+ * start, and without a terminal a line is printed every ten seconds.
  */
 export class Progress {
   readonly #context: CliContext;
@@ -23,7 +23,7 @@ export class Progress {
   readonly #startedAt = performance.now();
   #shownAt = -Infinity;
 
-  constructor({ context, quiet }: ProgressOf, verb: string, isWanted = false) {
+  constructor({ context, quiet }: ProgressOwner, verb: string, isWanted = false) {
     this.#context = context;
     this.#isQuiet = quiet;
     this.#verb = verb;
@@ -42,7 +42,7 @@ export class Progress {
       stderr.write(`${line}\n`);
       return;
     }
-    // A line that wraps could not be taken back.
+    // A wrapped line could not be cleared.
     const width = (Number(env["COLUMNS"]) || columns || 80) - 1;
     stderr.write(`\r\u001b[K${line.length > width ? `${line.slice(0, width - 1)}…` : line}`);
   }

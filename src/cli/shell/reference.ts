@@ -2,23 +2,23 @@ import { Command, type CommandClass } from "clipanion";
 
 import type { CliContext, Commands } from "./context.ts";
 
-/** An option of a command, as people see it. */
+/** An option in help, manual, docs and completions. */
 export interface OptionText {
   /** As in ["-q", "--quiet"]. */
   names: readonly string[];
-  /** What its value is called; null where it takes none. */
+  /** The name of its value, such as N; null if it takes none. */
   value: string | null;
   description: string;
 }
 
-/** All that is said of one command: help, manual, docs and completions are made of it. */
+/** The description of a command, from which help, manual, docs and completions are made. */
 export interface CommandText {
   /** As in "status", or "vars set". */
   name: string;
   summary: string;
-  /** Paragraphs in Markdown, a line each. */
+  /** Paragraphs in Markdown, each without line breaks. */
   details: readonly string[];
-  /** What follows the name: `<file.ts#name> [args.json]`. */
+  /** The operands, such as `<file.ts#name> [args.json]`. */
   operands: string;
   options: readonly OptionText[];
   examples: readonly (readonly [what: string, line: string])[];
@@ -29,7 +29,7 @@ export async function allCommandTexts(commands: Commands): Promise<CommandText[]
   return classes.flat().flatMap((each) => commandTexts(each));
 }
 
-/** One text for a command, or none where it is not to be seen. */
+/** The text of a command; none for an internal command. */
 export function commandTexts(command: CommandClass<CliContext>): CommandText[] {
   const { usage } = command;
   if (usage === undefined) return [];
@@ -48,7 +48,7 @@ export function commandTexts(command: CommandClass<CliContext>): CommandText[] {
   ];
 }
 
-/** What the fields of a command tell clipanion when it is registered. */
+/** The options and operands that the fields of a command register with clipanion. */
 function definitionsOf(command: CommandClass<CliContext>) {
   const options: OptionText[] = [];
   const operands: string[] = [];
@@ -98,40 +98,72 @@ function optionText({ names, description = "", arity = 0 }: NewOption): OptionTe
   return { names, value: arity === 0 ? null : (valueNames[name] ?? "VALUE"), description };
 }
 
-const duration = "TIME";
-/** What the values of options are called, where it is more than VALUE. */
+const duration = "DURATION";
+/** The names of option values; the default is VALUE. */
 const valueNames: Readonly<Record<string, string>> = {
   "--allow": "PATTERN",
+  "--arg": "TEXT",
+  "--args": "WORDS",
   "--backoff": duration,
   "--color": "WHEN",
+  "--before": "N",
   "--database": "URL",
+  "--delay": "SECONDS",
+  "--each": "LIST",
   "--env": "NAMES",
   "--format": "FORMAT",
+  "--from-glob": "PATTERN",
   "--grace": duration,
+  "--group": "FINGERPRINT",
+  "--host": "HOST",
   "--idle-timeout": duration,
+  "--inspect": "HOST:PORT",
   "--keep": duration,
   "--key": "KEY",
+  "--kw": "NAME=VALUE",
   "--lifetime": duration,
   "--limit": "N",
+  "--limit-files": "N",
+  "--limit-processes": "N",
+  "--max-argument": "SIZE",
   "--max-failures": "N|P%",
+  "--max-open": "N",
+  "--max-output": "SIZE",
   "--max-rate": "N/TIME",
+  "--max-result": "SIZE",
   "--max-running": "N",
   "--max-workers": "N",
+  "--na": "WORDS",
   "--name": "NAME",
   "--needs": "LIST",
   "--older-than": duration,
   "--oldest-every": "N",
   "--output": "WHICH",
+  "--pool": "N",
   "--posters": "LIST",
   "--priority": "N",
+  "--priority-column": "NAME",
+  "--profile": "P%",
+  "--project": "NAME",
   "--provides": "LIST",
   "--reason": "TEXT",
   "--recycle-above": "SIZE",
   "--recycle-after": "N",
   "--heartbeat-timeout": duration,
+  "--role": "ROLE",
   "--root": "FOLDER",
+  "--run-at": "TIME",
+  "--separator": "CHARACTER",
+  "--share": "WEIGHT",
+  "--sign": "FILE",
   "--state": "STATE",
   "--stop-after": "N",
+  "--theme": "THEME",
   "--timeout": duration,
+  "--to": "FOLDER",
+  "--trust": "FOLDER",
+  "--types": "LIST",
+  "--until": "P%",
+  "--worker-user": "USER",
   "--max-attempts": "N",
 };

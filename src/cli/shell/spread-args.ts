@@ -1,10 +1,10 @@
-/** Commands whose `--args` takes all the words that follow it. */
+/** The commands with `--args`. */
 const takers = ["post", "run"];
 
 /**
- * A command line with `--args 1 -2 x` written as `--args=1 --args=-2 --args=x`: it takes the words
- * up to the next option, which a negative number is not. What follows `--` is left alone. For
- * `set-priority 42 -1` and `vars set gain -1` alike: to clipanion -1 would be an option.
+ * Rewrites `--args 1 -2 x` as `--args=1 --args=-2 --args=x`, up to the next option; a negative
+ * number is not one. Words after `--` do not change. Negative numbers of `set-priority 42 -1` and
+ * `vars set gain -1` move after `--`, because clipanion would take them for options.
  */
 export function spreadArgs(line: readonly string[]): string[] {
   const isSetting = line[0] === "set-priority" || (line[0] === "vars" && line[1] === "set");
@@ -18,10 +18,10 @@ export function spreadArgs(line: readonly string[]): string[] {
   if (!takers.includes(line[0] ?? "")) return [...line];
   const spread: string[] = [];
   let isTaking = false;
-  for (const [at, word] of line.entries()) {
+  for (const [index, word] of line.entries()) {
     if (word === "--") {
-      const rest = line.slice(at + 1);
-      // To clipanion those would be files.
+      const rest = line.slice(index + 1);
+      // clipanion would take the words of the command for files.
       if (line[0] === "run") return [...spread, ...rest.map((each) => `--command=${each}`)];
       return [...spread, word, ...rest];
     }

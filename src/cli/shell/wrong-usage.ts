@@ -2,21 +2,21 @@ import { didYouMean, similarNames } from "../../domain/similar.ts";
 import { usageOf } from "./help.ts";
 import type { CommandText } from "./reference.ts";
 
-/** What to tell of a command that there is not. */
+/** The message for an unknown command. */
 export function unknownCommand(word: string, known: readonly string[]): string {
   if (word.startsWith("-")) {
     return (
-      `pdoflow: expected a command, found the option ${word}. Options follow the command, as in ` +
-      `"pdoflow status --json".`
+      `pdoflow: expected a command, found the option ${word}. Put options after the command, as ` +
+      `in: pdoflow status --json`
     );
   }
   return (
     `pdoflow: there is no command "${word}".${didYouMean(similarNames(word, known))} ` +
-    `"pdoflow --help" lists those that there are.`
+    `List commands with: pdoflow --help`
   );
 }
 
-/** What to tell of a line that its command can't read, and how that command is used. */
+/** The message for a command line that the command cannot parse, with its usage. */
 export function wrongUsage(
   line: readonly string[],
   reason: string,
@@ -35,11 +35,11 @@ export function wrongUsage(
   return [
     `pdoflow ${whole.name}: ${problem(line, reason, whole)}`,
     `usage: ${usageOf(whole.name, whole.operands)}`,
-    `"pdoflow ${whole.name} --help" tells more.`,
+    `See: pdoflow ${whole.name} --help`,
   ].join("\n");
 }
 
-/** What clipanion found, in words that say what to do. */
+/** The problem that clipanion found, with a remedy. */
 function problem(
   line: readonly string[],
   reason: string,
@@ -47,7 +47,7 @@ function problem(
 ): string {
   const quoted = /"(.*)"/.exec(reason)?.[1] ?? "";
   const known = options.flatMap(({ names }) => names);
-  // Where words follow an option that there is not, clipanion says no more than that.
+  // If words follow an unknown option, clipanion reports only "Command not found".
   const unknown = reason.startsWith("Command not found")
     ? line.find((word) => /^--?[a-z]/i.test(word) && !known.includes(word.split("=")[0] ?? ""))
     : undefined;
@@ -60,15 +60,15 @@ function problem(
     const wanted = operands.match(/<[^>]*>/g) ?? [];
     return `an argument is missing: expected ${wanted.join(" ") || "one"}.`;
   }
-  if (reason.startsWith("Extraneous positional")) return `"${quoted}" is one argument too many.`;
-  // So does a value that looks like one, where words are before it.
+  if (reason.startsWith("Extraneous positional")) return `unexpected argument "${quoted}".`;
+  // The same happens if a value looks like an option and words precede it.
   const before = line[line.findIndex((word) => /^-\d/.test(word)) - 1] ?? "";
   if (reason.startsWith("Command not found") && known.includes(before)) {
-    return `${before} needs a value; one that begins with - is written ${before}=-1.`;
+    return `${before} needs a value. Write a value that begins with - as ${before}=-1.`;
   }
   const valued = /^Not enough arguments to option (\S+?)\.?$/.exec(reason)?.[1];
   if (valued !== undefined) {
-    return `${valued} needs a value; one that begins with - is written ${valued}=-1.`;
+    return `${valued} needs a value. Write a value that begins with - as ${valued}=-1.`;
   }
   return reason;
 }

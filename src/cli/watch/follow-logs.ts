@@ -16,8 +16,8 @@ const streams = ["stdout", "stderr"] as const;
 const hasEnded = ({ status }: JobRow) =>
   status === "done" || status === "failed" || status === "cancelled";
 
-/** Some more of what an attempt has printed, while it runs. */
-export interface Part {
+/** New output of a running attempt. */
+export interface LogPart {
   postingId: number;
   index: number;
   attempt: number;
@@ -25,45 +25,45 @@ export interface Part {
   text: string;
 }
 
-/** An attempt that has ended, and what was kept of its output and not given as parts before. */
-export interface End {
+/** An ended attempt, with the stored output that was not yielded as parts before. */
+export interface LogEnd {
   postingId: number;
   row: JobRow;
   rest: { stdout: string | null; stderr: string | null };
 }
 
-/** How far what an attempt prints has been given. */
-interface Given {
+/** How much of an attempt's output has been yielded. */
+interface Yielded {
   attempt: number;
   ends: { stdout: number; stderr: number };
   decoders: { stdout: TextDecoder; stderr: TextDecoder };
 }
 
 /**
- * What jobs print, as they do, and their ends, until all of them have ended. A connection that was
- * lost is replaced by `open`, for five minutes; nothing is given twice, nor left out but for what
- * jobs have printed meanwhile and whose output is not kept.
+ * Yields the output of jobs while they run, and their ends, until all of them have ended. For five
+ * minutes a lost connection is replaced by `open`. Nothing is yielded twice, and nothing is missing
+ * except output that was printed meanwhile and is not stored.
  */
 export async function* followLogs(
   open: () => Promise<Db>,
   selected: readonly Selected[],
-  wish: JobFilter,
-): AsyncGenerator<Part | End> {
+  filter: JobFilter,
+): AsyncGenerator<LogPart | LogEnd> {
   let db: Db | null = await open();
   try {
-    const followed: Followed[] = [];
+    const followed: FollowedPosting[] = [];
     for (const { id, indices } of selected) {
       const [posting] = await findPostings(db, [id]);
       const jobCount = posting?.jobCount ?? 0;
       const left = indices?.filter(({ first }) => first < jobCount) ?? null;
-      followed.push(new Followed(db, id, jobCount, left, wish));
+      followed.push(new FollowedPosting(db, id, jobCount, left, filter));
     }
     let reachedAt = performance.now();
     for (;;) {
       try {
         db ??= await open();
         await requireWrites(db);
-        for (const one of followed) yield* one.look(db);
+        for (const one of followed) yield* one.poll(db);
         reachedAt = performance.now();
         if (followed.every(({ isOver }) => isOver)) return;
       } catch (error) {
@@ -78,119 +78,119 @@ export async function* followLogs(
   }
 }
 
-class Followed {
+class FollowedPosting {
   isOver = false;
   #db: Db;
   readonly #id: number;
-  readonly #wish: JobFilter;
+  readonly #filter: JobFilter;
   readonly #ended: EndedJobs;
-  /** The jobs that were asked for and have not ended; null for all. */
+  /** The selected jobs that have not ended; null for all. */
   #left: readonly IndexRange[] | null;
-  readonly #given = new Map<number, Given>();
-  /** Has ended, and is not given yet: what was about it may have been lost on its way. */
-  #owed: number | null = null;
+  readonly #yielded = new Map<number, Yielded>();
+  /** A job whose end was seen but not yielded, because the connection may have been lost. */
+  #pending: number | null = null;
 
   constructor(
     db: Db,
     id: number,
     jobCount: number,
     left: readonly IndexRange[] | null,
-    wish: JobFilter,
+    filter: JobFilter,
   ) {
     this.#db = db;
     this.#id = id;
-    this.#wish = wish;
+    this.#filter = filter;
     this.#left = left;
     this.#ended = new EndedJobs((ranges) => readEnded(this.#db, id, ranges), jobCount);
   }
 
-  /** What is new. Where it throws, the next look goes on from there, by another connection. */
-  async *look(db: Db): AsyncGenerator<Part | End> {
+  /** Yields what is new. If it throws, the next poll continues on another connection. */
+  async *poll(db: Db): AsyncGenerator<LogPart | LogEnd> {
     if (this.isOver) return;
     this.#db = db;
-    // Asked for before all else: what ends meanwhile is seen below, or the next time.
+    // Read first: a job that ends meanwhile is seen below, or at the next poll.
     const [counts] = await readPostingCounts(this.#db, [this.#id]);
     const isEnded = !counts || counts.waiting + counts.running + counts.retrying === 0;
-    const { status } = this.#wish;
+    const { status } = this.#filter;
     const shows = !isEnded && (status === null || status === "running");
     for (const row of shows ? await follow(this.#db, this.#id) : []) {
-      if (this.#isAskedFor(row.index)) yield* this.#parts(row);
+      if (this.#isSelected(row.index)) yield* this.#parts(row);
     }
     yield* this.#left === null ? this.#endsOfAll(isEnded) : this.#endsOfSome(this.#left);
     this.isOver = isEnded || this.#left?.length === 0;
   }
 
-  #isAskedFor(index: number): boolean {
+  #isSelected(index: number): boolean {
     return this.#left?.some(({ first, last }) => first <= index && index <= last) ?? true;
   }
 
-  *#parts(row: LiveRow): Generator<Part> {
+  *#parts(row: LiveRow): Generator<LogPart> {
     const { index, attempt } = row;
-    const before = this.#given.get(index);
-    const given = before?.attempt === attempt ? before : nothingGiven(attempt);
-    this.#given.set(index, given);
+    const before = this.#yielded.get(index);
+    const yielded = before?.attempt === attempt ? before : nothingYielded(attempt);
+    this.#yielded.set(index, yielded);
     for (const stream of streams) {
       const end = row[`${stream}End`];
       const bytes = row[stream];
       const start = end - bytes.length;
-      // Where a job prints without end, its file is emptied now and then.
-      const known = end < given.ends[stream] ? 0 : given.ends[stream];
-      given.ends[stream] = end;
+      // The file of a job that prints endlessly is truncated from time to time.
+      const known = end < yielded.ends[stream] ? 0 : yielded.ends[stream];
+      yielded.ends[stream] = end;
       const fresh = bytes.subarray(Math.max(known - start, 0));
       const gap = start > known ? `… (${start - known} bytes left out) …\n` : "";
-      const text = gap + given.decoders[stream].decode(fresh, { stream: true });
+      const text = gap + yielded.decoders[stream].decode(fresh, { stream: true });
       if (text !== "") yield { postingId: this.#id, index, attempt, stream, text };
     }
   }
 
-  async *#endsOfAll(isLast: boolean): AsyncGenerator<End> {
-    yield* this.#endOfOwed();
+  async *#endsOfAll(isLast: boolean): AsyncGenerator<LogEnd> {
+    yield* this.#endOfPending();
     for await (const { index } of this.#ended.look(isLast)) {
-      this.#owed = index;
-      yield* this.#endOfOwed();
+      this.#pending = index;
+      yield* this.#endOfPending();
     }
   }
 
-  async *#endOfOwed(): AsyncGenerator<End> {
-    if (this.#owed === null) return;
-    const range = { first: this.#owed, last: this.#owed };
+  async *#endOfPending(): AsyncGenerator<LogEnd> {
+    if (this.#pending === null) return;
+    const range = { first: this.#pending, last: this.#pending };
     for await (const end of this.#ends([range])) {
-      this.#owed = null;
+      this.#pending = null;
       yield end;
     }
-    this.#owed = null; // where its row is gone
+    this.#pending = null; // if its row is gone
   }
 
-  async *#endsOfSome(left: readonly IndexRange[]): AsyncGenerator<End> {
+  async *#endsOfSome(left: readonly IndexRange[]): AsyncGenerator<LogEnd> {
     for await (const end of this.#ends(left)) {
       this.#left = withoutIndex(this.#left ?? [], end.row.index);
       yield end;
     }
   }
 
-  async *#ends(indices: readonly IndexRange[]): AsyncGenerator<End> {
-    const wish = { ...this.#wish, status: null };
-    for await (const { rows } of jobPages(this.#db, [{ id: this.#id, indices }], wish)) {
+  async *#ends(indices: readonly IndexRange[]): AsyncGenerator<LogEnd> {
+    const filter = { ...this.#filter, status: null };
+    for await (const { rows } of jobPages(this.#db, [{ id: this.#id, indices }], filter)) {
       for (const row of rows.filter(hasEnded)) {
         const rest = this.#rest(row);
-        this.#given.delete(row.index);
+        this.#yielded.delete(row.index);
         yield { postingId: this.#id, row, rest };
       }
     }
   }
 
-  /** What was kept, but for what has been given. */
-  #rest({ index, attempts, stdout, stderr }: JobRow): End["rest"] {
-    const given = this.#given.get(index);
-    const after = (text: string | null, stream: Part["stream"]) =>
-      text === null || given?.attempt !== attempts
+  /** The stored output that was not yielded before. */
+  #rest({ index, attempts, stdout, stderr }: JobRow): LogEnd["rest"] {
+    const yielded = this.#yielded.get(index);
+    const after = (text: string | null, stream: LogPart["stream"]) =>
+      text === null || yielded?.attempt !== attempts
         ? text
-        : Buffer.from(text).subarray(given.ends[stream]).toString("utf8");
+        : Buffer.from(text).subarray(yielded.ends[stream]).toString("utf8");
     return { stdout: after(stdout, "stdout"), stderr: after(stderr, "stderr") };
   }
 }
 
-const nothingGiven = (attempt: number): Given => ({
+const nothingYielded = (attempt: number): Yielded => ({
   attempt,
   ends: { stdout: 0, stderr: 0 },
   decoders: { stdout: new TextDecoder(), stderr: new TextDecoder() },

@@ -5,7 +5,7 @@ import { exitCodes, type ExitCode } from "../../domain/errors.ts";
 import type { Snapshot } from "../../db/dashboard/top-snapshot.ts";
 
 const everyMs = 2_000;
-/** To the upper left, and nothing below. */
+/** Moves to the upper left corner and clears the screen. */
 const clear = "\u001b[H\u001b[2J";
 
 /** How wide text is to be, and of which characters. */
@@ -18,14 +18,14 @@ export function textStyle(
   isAscii: boolean,
 ): TextStyle {
   const { env, columns, isTerminal } = context;
-  // A pipe is read by programs and pagers of our time; a terminal shows what its locale says.
+  // Pipes get UTF-8, terminals what their locale supports.
   const known = terminalOf({ ...env, TERM: "xterm" }, { color: "never", isAscii });
   const isUtf8 = !isAscii && (known?.isUtf8 === true || !isTerminal.stdout);
   const glyphs = glyphsOf({ isUtf8, hasBraille: isUtf8 });
   return { columns: Math.max(30, Number(env["COLUMNS"]) || columns || 120), glyphs, isUtf8 };
 }
 
-/** Writes what there is, again and again until the process is to stop, or once. */
+/** Writes a snapshot every two seconds until a signal, or once. */
 export async function watchStatus(
   read: () => Promise<Snapshot>,
   options: {

@@ -1,23 +1,23 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
-/** What the dashboard needs of the process that it runs in. */
+/** The process functions of the dashboard. */
 export const topProcess = (cwd: string, parent = process.ppid) => ({
   isOrphaned: () => process.ppid !== parent,
-  /** As Ctrl-Z does it: all processes of the job, so that the shell sees it stopped. */
+  /** Like Ctrl-Z: stops all processes of the job, so that the shell sees it stopped. */
   suspend: async (): Promise<void> => {
-    const goesOn = new Promise<void>((resolve) => {
+    const continued = new Promise<void>((resolve) => {
       const done = () => {
         process.off("SIGCONT", done);
         clearTimeout(timer);
         resolve();
       };
       process.on("SIGCONT", done);
-      // Where no shell would let it go on the system ignores the signal, and so do we.
+      // Without a shell that could continue it, the system ignores the signal, and so do we.
       const timer = setTimeout(done, 200);
     });
     process.kill(0, "SIGTSTP");
-    await goesOn;
+    await continued;
   },
   onContinue: (listener: () => void) => {
     process.on("SIGCONT", listener);
@@ -31,7 +31,7 @@ export const topProcess = (cwd: string, parent = process.ppid) => ({
       process.off("unhandledRejection", listener);
     };
   },
-  /** In the folder where it runs; an older file is never lost. */
+  /** Saves text in the current folder without overwriting a file. */
   save: async (text: string): Promise<string> => {
     for (let n = 1; ; n++) {
       const name = `pdoflow-top-${n}.txt`;

@@ -149,7 +149,7 @@ async function readRunning(db: Db, postingId: number, isSorted: boolean): Promis
 async function carryOut(db: Db, action: Action): Promise<string> {
   const changed = (word: string, ids: readonly number[], of: readonly number[]) =>
     `${word} ${pluralize(ids.length, "posting")}` +
-    (ids.length < of.length ? `; ${pluralize(of.length - ids.length, "other")} could not be` : "");
+    (ids.length < of.length ? `; ${pluralize(of.length - ids.length, "other")} not changed` : "");
   switch (action.kind) {
     case "pause": {
       const ids = await pausePostings(db, action.ids, "paused", "paused by hand");
@@ -187,7 +187,7 @@ async function changePriorities(
     changed.push(...(await setPriority(db, ids, priority)));
   }
   const others = changes.length - changed.length;
-  const left = others === 0 ? "" : `; ${pluralize(others, "other")} could not be`;
+  const left = others === 0 ? "" : `; ${pluralize(others, "other")} not changed`;
   return `changed the priority of ${pluralize(changed.length, "posting")}${left}`;
 }
 

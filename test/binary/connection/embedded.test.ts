@@ -46,11 +46,11 @@ test("any command starts the embedded server; post, pool and status share it; do
 
   const up = await machine.run("up");
   expect(up).toMatchObject({ code: 0, out: "" });
-  expect(up.err).toContain(`its data lies in ${machine.data}`);
+  expect(up.err).toContain(`data folder: ${machine.data}`);
   const down = await machine.run("down");
   expect(down).toMatchObject({ code: 0, out: "" });
   expect(down.err).toContain("was stopped");
-  expect((await machine.run("down")).err).toContain("no embedded PostgreSQL runs");
+  expect((await machine.run("down")).err).toContain("no embedded PostgreSQL is running");
   // What was committed is there after the next start.
   expect((await machine.run("status", "1")).out).toContain("add.ts#add");
 }, 120_000);
@@ -76,7 +76,7 @@ test("where another server is configured, up says so and starts nothing", async 
   );
   expect(code).toBe(3);
   expect(err).toContain("PDOFLOW_DATABASE_URL");
-  expect((await machine.run("down")).err).toContain("no embedded PostgreSQL runs");
+  expect((await machine.run("down")).err).toContain("no embedded PostgreSQL is running");
 });
 
 test("demo runs real jobs on real files and leaves nothing behind", async () => {

@@ -66,7 +66,7 @@ test("retry says what it expects, and what it left as it was", async () => {
   });
   expect(await cli.run("retry", "1", "--group", "xyz")).toMatchObject({ code: 2 });
   expect(await cli.run("retry", "7/1")).toMatchObject({ code: 4 });
-  expect((await cli.run("retry", "1", "--failed")).err).toContain("it is cancelled: post it anew");
+  expect((await cli.run("retry", "1", "--failed")).err).toContain("it is cancelled; post it again");
 });
 
 test("failures shows the errors of jobs that are being retried, and how to go on", async () => {

@@ -24,7 +24,7 @@ test("limits are set, kept, lifted, and hold for what is claimed then", async ()
   );
   await cli.drain();
   expect((await cli.run("set-limit", "1", "--max-running", "1")).err).toBe(
-    "posting 1 has ended: left as it is\n",
+    "posting 1 has ended: not changed\n",
   );
   expect(await cli.run("set-limit", "1")).toMatchObject({ code: 2 });
   expect(await cli.run("set-limit", "1", "--max-running", "0")).toMatchObject({ code: 2 });

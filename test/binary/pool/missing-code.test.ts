@@ -71,12 +71,16 @@ test("a pool without the file passes a posting by, says why once, and another po
   const second = await roots.post("f.ts#f", "--each", "1");
   await refused(db, second);
   expect((await runIn("good", "explain", `${id}/0`)).out).toMatch(
-    /no pool that could run it does; it was refused by the pool on .*There is no file "f.ts"/,
+    /every pool that could run it has refused it; it was refused by the pool on .*There is no file "f.ts"/,
   );
-  expect((await runIn("good", "status")).err).toMatch(/no pool that could run it does.*"f.ts"/);
+  expect((await runIn("good", "status")).err).toMatch(
+    /every pool that could run it has refused it.*"f.ts"/,
+  );
   const waited = await runIn("good", "wait", String(id), "--timeout", "3s");
-  expect(waited.err).toMatch(/no pool that could run it does.*There is no file "f.ts"/);
-  expect((await runIn("good", "doctor")).out).toContain("pools pass by 2 open postings");
+  expect(waited.err).toMatch(
+    /every pool that could run it has refused it.*There is no file "f.ts"/,
+  );
+  expect((await runIn("good", "doctor")).out).toContain("pools refuse 2 open postings");
   expect(await attempts(db)).toBe(0);
 
   expect((await runIn("good", "pool", "--once")).code).toBe(0);

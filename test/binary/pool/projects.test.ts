@@ -39,7 +39,7 @@ test("on the embedded server a pool runs only the postings of its own folder, an
     const wrong = await inB("pool", "--once");
     expect(wrong.code).toBe(0);
     expect(wrong.err).toContain(
-      `1 posting of the project ${a} waits for a pool of that project; ` +
+      `1 posting of project ${a} waits for a pool of that project. ` +
         `start one with: pdoflow pool --root ${a}`,
     );
     expect(JSON.parse((await inB("status", "--json")).out)).toMatchObject({
@@ -81,7 +81,7 @@ test("the names of two packages tell their projects apart, and --project overrul
   const { inA, inB, runIn } = await writeProjects(cli, { a: "sim", b: "report" });
   await inA("post", "f.ts#f", "--each", "1");
   const wrong = await inB("pool", "--once");
-  expect(wrong.err).toContain("1 posting of the project sim waits");
+  expect(wrong.err).toContain("1 posting of project sim waits");
   expect((await inA("explain", "1/0")).out).toContain("no pool is up");
   await inA("pool", "--once");
   expect(await results(db)).toEqual(["a1"]);
@@ -124,6 +124,6 @@ test("jobs post to the project of their pool, and wait says which pool is missin
   const waited = await inA("wait", "2", "--timeout", "4s");
   expect(waited.code).toBe(124);
   expect(waited.err).toContain(
-    "posting 2 waits because no pool is up; start one with: pdoflow pool --project y",
+    "posting 2 waits because no pool is running; start one with: pdoflow pool --project y",
   );
 });

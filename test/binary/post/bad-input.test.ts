@@ -53,7 +53,7 @@ const mistakes: Mistake[] = [
     files: { "args.json": "[]" },
     args: ["post", "fit.ts#fit", "args.json"],
     code: 2,
-    says: /args\.json holds no jobs.*Nothing was posted/,
+    says: /args\.json: expected at least one list of arguments, found none.*Nothing was posted/,
   },
   {
     name: "a file of arguments that does not exist",
@@ -236,7 +236,7 @@ test("numbers that no job, pool or limit can have are refused with the expected 
   const limit = ["--max-failures", "99999999999"];
   const post = await cli.runWith({ input: "[1]" }, "post", "id.ts#id", "-", ...limit);
   expect(post.code).toBe(2);
-  expect(post.err).toContain("--max-failures: expected 100% at most, or a number of 32 bits");
+  expect(post.err).toContain("--max-failures: expected at most 100%, or at most 2147483647 jobs");
 });
 
 test("a mark that stands for nothing ends a run before anything is posted", async () => {

@@ -102,7 +102,7 @@ test("--check and --dry-run read all and write nothing", async () => {
   using cli = await openPosting(db);
   const check = await cli.run("post", "f.ts#f", "--each", "1-1000", "--check");
   expect(check).toMatchObject({ code: 0, out: "" });
-  expect(check.err).toBe("1,000 jobs for f.ts#f could be posted; nothing was posted\n");
+  expect(check.err).toBe("checked 1,000 jobs for f.ts#f; nothing was posted\n");
   const dry = await cli.run("post", "f.ts#f", "--each", "1-1000", "--kw", "d=2", "--dry-run");
   expect(dry.out).toBe('f.ts#f(1,{"d":2})\nf.ts#f(2,{"d":2})\nf.ts#f(3,{"d":2})\n');
   const json = await cli.run("post", "f.ts#f", "--each", "1-1000", "--dry-run", "--json");
@@ -219,7 +219,7 @@ test("stdin that is closed, stdout on a full disk, and a reader that is gone", a
   expect(full.stderr.toString()).toContain("cannot write the output");
   const gone = await sh(`${program} post f.ts#f --each 1-9 --dry-run --no-check | true`);
   expect(gone.exitCode).toBe(0);
-  expect(gone.stderr.toString()).not.toContain("fault of pdoflow");
+  expect(gone.stderr.toString()).not.toContain("bug in pdoflow");
 });
 
 test("a terminal of 40 columns: the progress is one line, and is taken back", async () => {

@@ -106,7 +106,7 @@ test("what a role may not do is found", async () => {
     const env = { PGOPTIONS: `-c role=${role}` };
     const { code, out } = await cli.runWith({ env }, "doctor");
     expect(code).toBe(1);
-    expect(out).toMatch(/problem: rights: this role may not use all of .*table job/);
+    expect(out).toMatch(/problem: rights: this role lacks privileges on .*table job/);
     expect(out).not.toContain("table migration");
   } finally {
     await db.sql`drop owned by ${db.sql(role)}`;

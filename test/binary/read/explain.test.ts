@@ -15,7 +15,7 @@ test("explain says why a job is not running, and how it ended", async () => {
   const explain = async (job: string) => (await cli.run("explain", job)).out;
   await post("--max-attempts", "1");
   expect(await explain("1/0")).toBe(
-    "1/0 waits because no pool is up; start one with: pdoflow pool.\n",
+    "1/0 waits because no pool is running; start one with: pdoflow pool.\n",
   );
   await cli.run("pause", "1", "--reason", "lunch");
   expect(await explain("1/0")).toContain("its posting is paused (lunch)");
@@ -23,7 +23,7 @@ test("explain says why a job is not running, and how it ended", async () => {
   await cli.run("pool", "--once", "--max-workers", "1");
   expect(await explain("1/0")).toBe("1/0 is done, after 1 attempt.\n");
   expect(await explain("1/1")).toMatch(
-    /^1\/1 has failed for good after 1 attempt; its last .* failed on \S+: RangeError: too far/,
+    /^1\/1 has permanently failed after 1 attempt; its last .* failed on \S+: RangeError: too far/,
   );
   await post("--needs", "gpu");
   await db.sql`update pdoflow.pool set state = 'up', beat_at = now() + interval '1 hour'`;

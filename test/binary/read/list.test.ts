@@ -25,7 +25,7 @@ test("list shows what has not ended, and says how much is hidden", async () => {
   const { out, err } = await cli.run("list");
   expect(out).toMatch(/^posting  name +entry point +state +jobs/);
   expect(out.split("\n")).toHaveLength(5);
-  expect(err).toBe("2 postings that ended: pdoflow list --all\n");
+  expect(err).toBe("not shown: 2 ended postings: pdoflow list --all\n");
 });
 
 test("depth is one number: the jobs of open postings that have not ended", async () => {

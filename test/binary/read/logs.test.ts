@@ -37,6 +37,6 @@ test("where no output is kept logs says so", async () => {
   await cli.drain();
   expect(await cli.run("logs", "1")).toEqual({
     ...{ code: 0, out: "" },
-    err: "no output was kept of these\n",
+    err: "no output is stored for these jobs\n",
   });
 });

@@ -38,7 +38,7 @@ test("wait --timeout ends with 124, --any with the first, --until with a part", 
   const late = await cli.run("wait", "1", "2", "--timeout", "300ms", "--json");
   expect(late.code).toBe(124);
   expect(documentOf("wait", late.out)).toMatchObject({ end: "timed out" });
-  expect(documentOf("message", late.err).message).toBe("these go on: posting 2");
+  expect(documentOf("message", late.err).message).toBe("these postings continue: 2");
   expect(await cli.run("wait", "2", "1", "--any")).toMatchObject({ code: 0 });
   await db.sql`
     insert into pdoflow.progress (posting_id, done) values (2, 3)`; // three of four
@@ -56,7 +56,7 @@ test("a posting that was stopped for its failures ends the wait: it would never 
   await db.sql`update pdoflow.posting set state = 'errored_out', reason = 'too bad'`;
   const { code, err } = await cli.run("wait", String(id));
   expect(code).toBe(1);
-  expect(err).toContain("too bad; go on with: pdoflow resume 1");
+  expect(err).toContain("too bad; resume with: pdoflow resume 1");
 });
 
 test.each([
@@ -74,7 +74,7 @@ test.each([
   });
   child.kill(signal);
   expect(await child.exited).toBe(code);
-  expect(await child.stderr.text()).toBe("pdoflow wait: these go on: posting 1\n");
+  expect(await child.stderr.text()).toBe("pdoflow wait: these postings continue: 1\n");
   expect((await db.sql`select from pdoflow.posting where state = 'open'`).length).toBe(1);
 });
 

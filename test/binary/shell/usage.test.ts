@@ -6,11 +6,11 @@ import { openCli } from "../cli.ts";
 test.each([
   [["pots"], 'there is no command "pots". Did you mean "post" or '],
   [["stauts", "42"], 'there is no command "stauts". Did you mean "status"?'],
-  [["--json", "status"], "Options follow the command"],
+  [["--json", "status"], "Put options after the command"],
   [["status", "--jsn"], 'there is no option --jsn. Did you mean "--json"?'],
   [["post", "a.ts#b", "--priorty", "1"], 'no option --priorty. Did you mean "--priority"'],
   [["explain"], "an argument is missing: expected <"],
-  [["explain", "1/1", "2/2"], '"2/2" is one argument too many.'],
+  [["explain", "1/1", "2/2"], 'unexpected argument "2/2".'],
   [["post", "a.ts#b", "--priority"], "is written --priority=-1"],
 ])("pdoflow %p is refused with the usage of that command alone", async (args, expected) => {
   using cli = await openCli(null);
@@ -57,8 +57,10 @@ test("a wrong option is reported by its name, wherever it is", async () => {
   expect(await said("--rate", "5")).toStartWith(
     "pdoflow post: --max-rate: expected a rate such as",
   );
-  expect(await said("--max-failures", "200%")).toContain("--max-failures: expected 100% at most");
-  expect(await said("--timeout", "-5s")).toContain("--timeout needs a value; one that begins");
+  expect(await said("--max-failures", "200%")).toContain("--max-failures: expected at most 100%");
+  expect(await said("--timeout", "-5s")).toContain(
+    "--timeout needs a value. Write a value that begins",
+  );
 });
 
 test("an unknown option is reported even if words follow it", async () => {

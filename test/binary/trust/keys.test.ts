@@ -22,7 +22,7 @@ test("keys: a private key is its owner's alone, and files are never overwritten"
   expect(post.err).toContain("expected a file that only its owner can read");
   const pin = await cli.run("post", "fn.ts#fn", "--args", "1", "--pin");
   expect(pin).toMatchObject({ code: 2, out: "" });
-  expect(pin.err).toContain("expected --sign KEYFILE with it");
+  expect(pin.err).toContain("expected --sign KEYFILE together with --pin");
 });
 
 test("keys: a folder that is not to be trusted is refused before a pool is started", async () => {

@@ -125,7 +125,11 @@ test("grant lists, --show-sql changes nothing and says all, and mistakes are rep
     [["grant", "--role", nobody, "as", "poster", "--share", "0"], 2, "from 0.01 to 100"],
     [["grant", "as", "poster"], 2, "expected --role NAME"],
     [["grant", "--role", "pdoflow", "as", "poster"], 2, "who may do all"],
-    [["revoke", "--role", nobody, "as", "owner"], 2, "to a new owner"],
+    [
+      ["revoke", "--role", nobody, "as", "owner"],
+      2,
+      "found owner. Grant ownership to another role",
+    ],
   ] as const) {
     const { code: found, err } = await cli.run(...args);
     expect([args, found, err]).toEqual([args, code, expect.stringContaining(message)]);

@@ -71,7 +71,7 @@ test("doctor finds a silent pool, and drain ends it, however patient it asked to
   expect((await beat(cluster, pool, [])).slots).toBeLessThan(1024);
   const found = findingsOf(await readHealth(roles.db, Date.now), "v");
   expect(found.find(({ found }) => found.startsWith(`pool ${silent} `))).toMatchObject({
-    remedy: `if it is gone, or never was a pool, let the others end it: pdoflow drain ${silent}`,
+    remedy: `if it is gone, let other pools end it with: pdoflow drain ${silent}`,
   });
   expect(await rescuePools(cluster)).toEqual([]);
   await drainPools(operator, { ids: [silent], hosts: [] });
