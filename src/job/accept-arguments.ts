@@ -5,7 +5,7 @@ import { stepText } from "./values.ts";
 
 const problemsMax = 5;
 
-/** The arguments of a job are not what its schema asks for. */
+/** The schema of a job refuses its arguments. */
 export class ArgumentsRefused extends PdoflowError {
   override readonly name = "ArgumentsRefused";
   readonly exitCode = exitCodes.usage;

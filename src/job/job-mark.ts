@@ -216,11 +216,11 @@ async function exportedName(fn: JobFunction, url: string, { place, method }: Job
 }
 
 /**
- * The exports of a file of this process; undefined if not available: a script that defines a
- * job and awaits its posting at the top level is still being evaluated, its import of itself would
- * wait for ever. And test runners (Vitest, Jest) have their own ways to load files, which an
- * import of ours does not take: it fails, or makes another instance of the file, whose jobs are
- * nobody's.
+ * The exports of a file of this process; undefined if they are not available: a script that
+ * defines a job and awaits its posting at the top level is still being evaluated, its import of
+ * itself would wait for ever. And test runners (Vitest, Jest) have their own ways to load files,
+ * which an import of ours does not take: it fails, or makes another instance of the file, whose
+ * jobs are nobody's.
  */
 async function exportsOf(url: string): Promise<object | undefined> {
   let timer: NodeJS.Timeout | undefined;

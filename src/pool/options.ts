@@ -27,7 +27,7 @@ export interface PoolOptions extends Omit<NewPool, "slots"> {
   onEnded?: (ended: EndedAttempt) => void;
 }
 
-/** What a pool does unless its options say otherwise. */
+/** The defaults of a pool. */
 export const poolDefaults = {
   provides: {},
   posters: null,
@@ -40,7 +40,7 @@ export const poolDefaults = {
   graceMs: null,
 } satisfies Partial<PoolOptions>;
 
-/** What a pool did in its life: the number of attempts by state, and more. */
+/** The counts of a pool's whole life: attempts by state, and more. */
 export interface PoolSummary extends Record<OutcomeState, number> {
   /** Outcomes that the database refused because their leases had been taken away. */
   refused: number;

@@ -11,7 +11,7 @@ import type { PoolState } from "./state.ts";
 import type { LeasedJob } from "./wire/leased-job.ts";
 import type { End, EndDetails } from "./wire/protocol.ts";
 
-/** What the results of a pool need to know of it. */
+/** The pool, as its results need it. */
 export interface ResultsContext {
   state(): PoolState;
   /** Null while the pool has no row: its leases are gone, and no outcome would be accepted. */

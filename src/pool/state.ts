@@ -1,7 +1,7 @@
 /**
  * The lifecycle of a pool.
  *
- * | state      | what it means                                                                  |
+ * | state      | meaning                                                                        |
  * | ---------- | ------------------------------------------------------------------------------ |
  * | starting   | it connects and registers; it has no row in the table `pool` yet               |
  * | running    | it claims jobs and runs them                                                   |
@@ -91,7 +91,7 @@ const transitions: Record<PoolState, Partial<Record<PoolEvent, PoolState>>> = {
   },
   lost: { opened: "running", drain: "stopping", lost: "lost", stop: "stopping" },
   stopping: {
-    opened: "stopping", // it was told to stop while it registered anew
+    opened: "stopping", // it was stopped while it registered anew
     drain: "stopping",
     silence: "stopping",
     answered: "stopping",

@@ -120,8 +120,8 @@ function addRanges({ ranges, limited }: Claimed, row: ClaimRow): void {
 }
 
 /** The jobs of a claim, in the order of its ranges; null where they are to be read. */
-export function jobsOfClaim(ranges: readonly ClaimedRange[]): LeasedJob[] | null {
-  const jobs: LeasedJob[] = [];
+export function jobsOfClaim(ranges: readonly ClaimedRange[]): JobArguments[] | null {
+  const jobs: JobArguments[] = [];
   for (const { postingId, firstSeq, endSeq, args } of ranges) {
     if (args === null) return null;
     addJobs(jobs, { postingId, firstSeq, endSeq, args });
@@ -140,7 +140,7 @@ export class JobsGone extends Error {
 }
 
 /** A job of a range, with its arguments as encoded text, never decoded on the way. */
-export interface LeasedJob {
+export interface JobArguments {
   postingId: number;
   seq: number;
   args: string;
@@ -167,7 +167,7 @@ export async function readJobs(
   db: Db,
   ranges: readonly Range[],
   mostBytes = Number.MAX_SAFE_INTEGER,
-): Promise<LeasedJob[]> {
+): Promise<JobArguments[]> {
   const { sql, schema } = db;
   const count = ranges.reduce((sum, { firstSeq, endSeq }) => sum + endSeq - firstSeq, 0);
   const each = Math.floor(mostBytes / Math.max(count, 1));
@@ -183,7 +183,7 @@ export async function readJobs(
         from ${schema}.job where ${isOf(db, ranges)}
         group by (seq - r.first_seq) / ${jobsPerRow}) j
     order by r.place, j.first_seq`;
-  const jobs: LeasedJob[] = [];
+  const jobs: JobArguments[] = [];
   const isWhole = addRows(jobs, rows);
   if (!isWhole) await readLarge(db, ranges, mostBytes, jobs);
   return jobs;
@@ -194,7 +194,7 @@ async function readLarge(
   db: Db,
   ranges: readonly Range[],
   mostBytes: number,
-  jobs: LeasedJob[],
+  jobs: JobArguments[],
 ): Promise<void> {
   const { sql, schema } = db;
   for (let rest = after(ranges, jobs.length); rest[0]; rest = after(ranges, jobs.length)) {
@@ -254,7 +254,7 @@ function after(ranges: readonly Range[], count: number): Range[] {
 }
 
 /** False where it stopped at a row without arguments. */
-function addRows(jobs: LeasedJob[], rows: readonly JobsRow[]): boolean {
+function addRows(jobs: JobArguments[], rows: readonly JobsRow[]): boolean {
   for (const { args, ...row } of rows) {
     if (args === null) return false;
     addJobs(jobs, { ...row, args });
@@ -263,7 +263,7 @@ function addRows(jobs: LeasedJob[], rows: readonly JobsRow[]): boolean {
 }
 
 function addJobs(
-  jobs: LeasedJob[],
+  jobs: JobArguments[],
   { postingId, firstSeq, endSeq, args }: Omit<Range, "attempt"> & { args: string },
 ): void {
   const texts = args.split(separator);

@@ -96,7 +96,7 @@ async function findPackage(root: string, name: string): Promise<string | undefin
   }
 }
 
-/** What the first folder or file on the way that does not exist was perhaps meant to be. */
+/** Names similar to the first folder or file of the path that does not exist. */
 async function similarPaths(root: string, module: string): Promise<string[]> {
   const segments = module.split("/").filter((segment) => segment !== ".");
   for (const [depth, segment] of segments.entries()) {

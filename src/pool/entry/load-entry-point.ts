@@ -71,7 +71,7 @@ function member(entryPoint: EntryPoint, owner: unknown, name: string): unknown {
 
 /**
  * Calls with a list spread as positional arguments, or with an object as the one argument; where
- * the function has a schema, with what that makes of them.
+ * the function has a schema, with the output of the schema.
  *
  * @throws {ArgumentsRefused} by its schema.
  */
@@ -110,7 +110,7 @@ export class NotAFunction extends PdoflowError {
   }
 }
 
-/** What an entry point names before its dot is no class. */
+/** The name before the dot of an entry point is no class. */
 export class NotAClass extends PdoflowError {
   override readonly name = "NotAClass";
   readonly exitCode = exitCodes.usage;
@@ -150,7 +150,7 @@ function hasMember(value: unknown, name: string): value is Record<string, unknow
   return isClass(parent) && hasMember(parent, name);
 }
 
-/** Names of what an entry point can call, or walk into with a dot. */
+/** The names that an entry point can call, or follow with a dot. */
 function memberNames(value: unknown): string[] {
   if (!isOwner(value)) return [];
   return Object.entries(Object.getOwnPropertyDescriptors(value))

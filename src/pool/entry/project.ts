@@ -10,7 +10,7 @@ import { InvalidInput } from "../../domain/errors.ts";
 
 /** Where the name of a project comes from. */
 export interface ProjectSource {
-  /** What the user asks for by an option: a name, or `*` for any project. */
+  /** The value of the option: a name, or `*` for any project. */
   option: string | undefined;
   env: Environment;
   root: string;

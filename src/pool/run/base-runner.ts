@@ -17,7 +17,7 @@ export interface RunningAttempt {
   progress: JobProgress | null;
 }
 
-/** What both runners do: keep a backlog, watch over what runs, and return surplus jobs. */
+/** The common part of both runners: backlog, watch over running jobs, return of surplus jobs. */
 export abstract class BaseRunner<R extends RunningAttempt> implements Runner {
   protected readonly context: RunnerContext;
   protected readonly jobs = new Backlog();

@@ -70,7 +70,7 @@ function start(program: readonly string[]): Bun.Subprocess<"pipe", "ignore", "ig
   }
 }
 
-/** The process itself: reads what its pool writes, until the pool is gone. */
+/** The process itself: reads the lines of its pool, until the pool is gone. */
 export async function runGuard(input: AsyncIterable<Uint8Array>): Promise<void> {
   const workers = new Map<string, number>();
   const decoder = new TextDecoder();

@@ -47,7 +47,7 @@ export interface JobSupply {
   jobTime(entryPoint: string): JobTime | null;
 }
 
-/** What a runner needs from its pool. */
+/** The pool, as its runner needs it. */
 export interface RunnerContext {
   attempts: AttemptListener;
   supply: JobSupply;

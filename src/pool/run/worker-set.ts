@@ -61,7 +61,7 @@ export class WorkerSet {
     return [...this.#slots].reduce((sum, slot) => sum + slot.bytes, 0);
   }
 
-  /** Takes half of what the fullest worker has to spare, of jobs that may go to others. */
+  /** Takes half of the jobs that the fullest worker can spare and others may run. */
   takeSpare(now: number, mayGo: (last: LeasedJob | undefined) => boolean): LeasedJob[] {
     let [fullest, most]: [WorkerSlot | null, number] = [null, 0];
     for (const slot of this.#slots) {

@@ -3,7 +3,7 @@ import type { LimitedPosting } from "../../db/engine/leases.ts";
 const slackMinMs = 50;
 const slackMaxMs = 5_000;
 
-/** What a pool knows of postings that have limits (P5). All times are on the performance clock. */
+/** Postings that are at a limit (P5), for one pool. All times are on the performance clock. */
 export class Limits {
   /** By posting, until when it is skipped. */
   readonly #until = new Map<number, number>();

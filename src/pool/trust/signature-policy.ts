@@ -16,7 +16,7 @@ import type { LeasedJob } from "../wire/leased-job.ts";
 import { readKeyFolder } from "./keys.ts";
 import type { AdmissionPolicy, AskDatabase, PolicyDecision } from "./admission-policy.ts";
 
-/** What was signed, of a posting whose signature is valid. */
+/** The signed statement of a posting whose signature is valid. */
 interface SignedPosting {
   statement: Statement;
   blocks: Block[];
@@ -41,7 +41,7 @@ const postingsKept = 1_000;
 /** Partly claimed blocks are kept: the rest may come with the next claims. */
 const blocksKept = 64;
 
-/** Lets a pool run only what one of its keys has signed, and as it was signed. */
+/** Admits only postings that one of the pool's keys has signed, unchanged since. */
 export class SignaturePolicy implements AdmissionPolicy {
   readonly #folder: string;
   readonly #root: string;

@@ -1,6 +1,5 @@
+import type { Environment } from "../../db/connection/parameters.ts";
 import { InvalidInput } from "../../domain/errors.ts";
-
-export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** Variables that may hold a password or lead to one. */
 const database = /^(PG|DATABASE_URL$|PDOFLOW_(?!PROJECT$))/;

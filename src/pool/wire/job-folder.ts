@@ -2,7 +2,7 @@ import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-/** What the names of the folders of jobs of a process begin with. */
+/** The prefix of the names of the job folders of a process. */
 const prefix = (pid: number) => `pdoflow-job-${pid}-`;
 
 /** Makes an empty folder for a job of this process, in the temp folder of the system. */

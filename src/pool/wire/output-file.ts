@@ -14,14 +14,14 @@ const cutAtBytes = 64 * 1024 * 1024;
 
 /**
  * Makes a file without a name for a stream of a worker. A file and not a pipe: nothing has to read
- * along, what children of a job write is there in order, and what a worker wrote before it was
- * killed can still be read. All writes append.
+ * along, output of the children of a job is there in order, and the output of a killed worker can
+ * still be read. All writes append.
  */
 export const createOutputFile = (): number => createUnnamedFile(constants.O_APPEND);
 
 /**
- * What was written to `file` since `start`, its beginning and its end; null if nothing was.
- * Where the file was emptied meanwhile (`cutOutput`), what came after that.
+ * The text in `file` since `start`, its beginning and its end; null if there is none. If the file
+ * was emptied meanwhile (`cutOutput`), the text since then.
  */
 export function readOutput(file: number, start: number): string | null {
   const { size } = fstatSync(file);
@@ -65,8 +65,8 @@ export interface Cut {
 
 /**
  * Pool, while a job runs: empties a file that a job fills without end, so that it does not fill the
- * disk. Returns what it had in its beginning, or before (`earlier`), and at its end; `earlier`
- * if there is no need. What the job writes between the look at the end and the cut is lost.
+ * disk. Returns its beginning (that of `earlier` if it was cut before) and its end; `earlier` if
+ * there is no need. Output between the read of the end and the cut is lost.
  */
 export function cutOutput(file: number, start: number, earlier: Cut | null): Cut | null {
   if (fstatSync(file).size < cutAtBytes) return earlier;
@@ -76,7 +76,7 @@ export function cutOutput(file: number, start: number, earlier: Cut | null): Cut
   return { head, tail };
 }
 
-/** What `cutOutput` put aside, and what came after: the beginning, and the end of all. */
+/** Joins the text that `cutOutput` put aside with the text after it: the beginning, and the end. */
 export function joinOutput(cut: Cut | null, rest: string | null): string | null {
   if (cut === null) return rest;
   const end = (cut.tail + (rest ?? "")).slice(-keptBytes);

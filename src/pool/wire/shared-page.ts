@@ -27,11 +27,11 @@ const largestChunk = 0xfff;
  *       still be about to ask for its next position: hence the chunk's number (its low 8 bits).
  *   S3  The words of the running job are written by the worker alone: chunk and position, or -1;
  *       and those of the job that was the last one to ask for its signal.
- *   S4  One word is the number of the newest chunk that the worker has received, or -1. What was
+ *   S4  One word is the number of the newest chunk that the worker has received, or -1. Chunks
  *       sent after that may still be in the channel, in the memory of the pool.
  *
- * The worker runs user code, which may write anything here: the pool checks what it reads against
- * what it handed out.
+ * The worker runs user code, which may write anything here. The pool therefore compares it with the
+ * chunks that it has handed out.
  */
 export class SharedPage {
   readonly #words: Int32Array;

@@ -7,7 +7,7 @@ export type CommandInput = readonly unknown[] | Readonly<Record<string, unknown>
 /** The entry point of jobs that are commands; run by the pool of a `pdoflow run` alone. */
 export const commandEntryPoint = "pdoflow/shell#command";
 
-/** A mark, or what a user may take for one, such as {%} and {1.}, with what is before it. */
+/** A mark, or a text that looks like one, such as {%} and {1.}, with the text before it. */
 const mark =
   /([\\$]?)\{(\/?\.|\/{0,2}|#{1,2}|%{1,2}|[\p{L}\p{N}_][\p{L}\p{N}_-]*(?:\/?\.|\/{1,2})?)\}/gu;
 

@@ -1,7 +1,8 @@
 import { commandEntryPoint } from "./command-line.ts";
 import { attempt } from "./attempt.ts";
 import { bunResolve } from "../entry/bun-resolve.ts";
-import { type Environment, workerEnvironment } from "../wire/environment.ts";
+import type { Environment } from "../../db/connection/parameters.ts";
+import { workerEnvironment } from "../wire/environment.ts";
 import type { JobIdentity } from "../wire/protocol.ts";
 import { JobContext } from "./job-context.ts";
 import { loadPosted } from "../entry/load-entry-point.ts";
@@ -31,7 +32,7 @@ export interface ExecuteOptions {
   root: string;
   /** Where a debugger finds the process, as in "127.0.0.1:6499"; it waits for one. Null: none. */
   inspect: string | null;
-  /** Whether what the job prints to stdout goes to stderr, since stdout has something else. */
+  /** Whether the stdout of the job goes to stderr, because stdout is used otherwise. */
   printsToStderr: boolean;
   /** Calls `listener` for signals to this process, until the returned function is called. */
   onStopSignal: (listener: (signal: string) => void) => () => void;

@@ -101,7 +101,7 @@ export class JobContext implements CurrentJob {
     this.#abort?.abort(this.#stopped);
   }
 
-  /** The attempt has ended: what its code does from now on concerns nobody. */
+  /** The attempt has ended: reports of its code are ignored from now on. */
   end(): void {
     this.#isOver = true;
     if (this.#timer !== undefined) clearTimeout(this.#timer);

@@ -35,7 +35,7 @@ export class Sampler {
     return { end: () => this.#end() };
   }
 
-  /** @throws what the profiler has to say. */
+  /** @throws an error of the profiler. */
   async #end(): Promise<Profile> {
     const profile = await new Promise<Profiler.Profile>((resolve, reject) => {
       this.#session.post("Profiler.stop", (error, stopped) =>

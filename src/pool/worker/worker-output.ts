@@ -6,7 +6,7 @@ const streams = [1, 2] as const;
 /** To look at the files costs two system calls, more than many a job: */
 const lookAfterMs = 0.05;
 
-/** In a worker: what each job prints, found in the files that its stdout and stderr are. */
+/** In a worker: the output of each job, in the files of its stdout and stderr. */
 export class WorkerOutput {
   starts: [number, number] = [0, 0];
   #hasPrinted = false;
