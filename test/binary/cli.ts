@@ -10,26 +10,30 @@ export interface Ended {
   err: string;
 }
 
-/** A folder of its own for one test, with the compiled binary at hand and a database to use. */
-export interface Cli extends Disposable {
+/** A folder for one test, with `pdoflow` and a database. */
+export interface CommandLine extends Disposable {
   folder: string;
-  /** The binary, for a test that starts it in its own way. */
-  command: string[];
-  /** What the binary is given of the environment. */
+  /** What a command is given of the environment. */
   env: Record<string, string>;
-  /** Runs the binary to its end. */
+  /** Runs a command to its end. */
   run(...args: string[]): Promise<Ended>;
   runWith(
     options: { input?: string; env?: Record<string, string>; cwd?: string },
     ...args: string[]
   ): Promise<Ended>;
-  /** Starts the binary and returns while it runs. */
-  start(...args: string[]): Bun.Subprocess<"ignore", "pipe", "pipe">;
   write(name: string, text: string): Promise<void>;
 }
 
+/** The compiled binary. */
+export interface Cli extends CommandLine {
+  /** The binary, for a test that starts it in its own way. */
+  command: string[];
+  /** Starts the binary and returns while it runs. */
+  start(...args: string[]): Bun.Subprocess<"ignore", "pipe", "pipe">;
+}
+
 /** What a user's shell has, and nothing of the developer's: no PG variables. */
-function environment(url: string | null): Record<string, string> {
+export function environment(url: string | null): Record<string, string> {
   const env: Record<string, string> = {
     PATH: process.env["PATH"] ?? "",
     HOME: tmpdir(),

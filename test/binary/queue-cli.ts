@@ -1,5 +1,6 @@
 import type { TestDatabase } from "../database.ts";
-import { type Cli, openCli } from "./cli.ts";
+import { openCommands } from "../cli/in-process.ts";
+import { type Cli, type CommandLine, openCli } from "./cli.ts";
 
 /** Functions that end in all the ways that there are, by their argument. */
 const source = `
@@ -12,16 +13,24 @@ export function fn(i: number) {
 export const quick = (i: number) => i;
 `;
 
-export interface QueueCli extends Cli {
+interface Queue {
   /** Posts a job for each argument, and returns the posting's number. */
   post(jobs: readonly number[], ...options: string[]): Promise<number>;
   /** Runs all that can be run. */
   drain(): Promise<void>;
 }
 
-/** A folder with the functions `fn.ts#fn` and `#quick`. */
-export async function openQueueCli(db: TestDatabase): Promise<QueueCli> {
-  const cli = await openCli(db);
+export type QueueCli = Cli & Queue;
+
+/** A folder with the functions `fn.ts#fn` and `#quick`, and the compiled binary. */
+export const openQueueCli = async (db: TestDatabase): Promise<QueueCli> =>
+  await withQueue(await openCli(db));
+
+/** The same with commands that run in this process. */
+export const openQueueCommands = async (db: TestDatabase): Promise<CommandLine & Queue> =>
+  await withQueue(await openCommands(db));
+
+async function withQueue<C extends CommandLine>(cli: C): Promise<C & Queue> {
   await cli.write("fn.ts", source);
   return {
     ...cli,

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { binary } from "../../binary.ts";
 import { freshDatabase, type TestDatabase } from "../../database.ts";
 import { type Cli, openCli, until } from "../cli.ts";
-import { documentOf } from "../read/json.ts";
+import { documentOf } from "../../cli/commands/json.ts";
 import { peakBytes } from "../processes.ts";
 import { inTerminal } from "../top/terminal.ts";
 

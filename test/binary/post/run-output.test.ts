@@ -3,7 +3,7 @@ import { expect, test } from "bun:test";
 
 import { freshDatabase } from "../../database.ts";
 import { openCli } from "../cli.ts";
-import { documentsOf } from "../read/json.ts";
+import { documentsOf } from "../../cli/commands/json.ts";
 import { peakBytes } from "../processes.ts";
 
 /** Every byte value, repeated until there are `size` bytes. */

@@ -3,7 +3,7 @@ import { expect, test } from "bun:test";
 import { binary } from "../../binary.ts";
 import { freshDatabase } from "../../database.ts";
 import { openCli, until } from "../cli.ts";
-import { documentsOf } from "../read/json.ts";
+import { documentsOf } from "../../cli/commands/json.ts";
 import { openQueueCli } from "../queue-cli.ts";
 import { inTerminal } from "../top/terminal.ts";
 

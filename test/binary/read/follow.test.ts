@@ -5,7 +5,7 @@ import { configuredTarget } from "../../../src/db/connection/settings.ts";
 import { freshDatabase } from "../../database.ts";
 import { openProxy } from "../../proxy.ts";
 import { openCli, until } from "../cli.ts";
-import { documentsOf } from "./json.ts";
+import { documentsOf } from "../../cli/commands/json.ts";
 
 /** Prints a line, and the next one once there is a file of that name. */
 const source = `

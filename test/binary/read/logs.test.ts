@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 
 import { freshDatabase } from "../../database.ts";
-import { documentsOf } from "./json.ts";
+import { documentsOf } from "../../cli/commands/json.ts";
 import { openQueueCli } from "../queue-cli.ts";
 
 test("logs prints what jobs printed, and why they failed", async () => {

@@ -4,7 +4,7 @@ import { join } from "node:path";
 
 import { freshDatabase } from "../../database.ts";
 import { openCli } from "../cli.ts";
-import { documentOf } from "./json.ts";
+import { documentOf } from "../../cli/commands/json.ts";
 
 const code = `
 function burn(ms: number) { const end = performance.now() + ms; let x = 0; while (performance.now() < end) x += Math.sqrt(x + 1); return x; }

@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 
 import { binary } from "../../binary.ts";
 import { freshDatabase, type TestDatabase } from "../../database.ts";
-import { documentsOf } from "./json.ts";
+import { documentsOf } from "../../cli/commands/json.ts";
 import { peakBytes } from "../processes.ts";
 import { openQueueCli } from "../queue-cli.ts";
 

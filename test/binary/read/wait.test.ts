@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 
 import { freshDatabase } from "../../database.ts";
 import { until } from "../cli.ts";
-import { documentOf } from "./json.ts";
+import { documentOf } from "../../cli/commands/json.ts";
 import { openQueueCli } from "../queue-cli.ts";
 import { inTerminal } from "../top/terminal.ts";
 

@@ -3,7 +3,7 @@ import { expect, test } from "bun:test";
 
 import { freshDatabase } from "../../database.ts";
 import { type Cli, openCli } from "../cli.ts";
-import { documentOf } from "../read/json.ts";
+import { documentOf } from "../../cli/commands/json.ts";
 import { inTerminal } from "../top/terminal.ts";
 
 async function post(cli: Cli, count = 1): Promise<void> {

@@ -7,7 +7,7 @@ import { binary } from "../../binary.ts";
 import { freshDatabase, type TestDatabase } from "../../database.ts";
 import { postJobs, postManySingles } from "../../db/engine.ts";
 import { openCli } from "../cli.ts";
-import { documentOf } from "../read/json.ts";
+import { documentOf } from "../../cli/commands/json.ts";
 
 const folder = join(import.meta.dir, "../../../docs");
 const page = (name: string) => Bun.file(join(folder, name)).text();

@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 
 import { freshDatabase } from "../../database.ts";
 import { openCli, said, until } from "../cli.ts";
-import { documentsOf } from "../read/json.ts";
+import { documentsOf } from "../../cli/commands/json.ts";
 
 const jobs = `
   import { setImmediate as turn } from "node:timers/promises";

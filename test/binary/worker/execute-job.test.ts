@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 
 import { freshDatabase } from "../../database.ts";
 import { said } from "../cli.ts";
-import { documentOf } from "../read/json.ts";
+import { documentOf } from "../../cli/commands/json.ts";
 import { openQueueCli } from "../queue-cli.ts";
 
 test("a job is executed here, with its output, whatever its state, and nothing is recorded", async () => {

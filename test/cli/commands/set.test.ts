@@ -1,12 +1,12 @@
 import { expect, test } from "bun:test";
 
 import { freshDatabase } from "../../database.ts";
-import { documentOf } from "../read/json.ts";
-import { openQueueCli } from "../queue-cli.ts";
+import { documentOf } from "./json.ts";
+import { openQueueCommands } from "../../binary/queue-cli.ts";
 
 test("limits are set, kept, lifted, and hold for what is claimed then", async () => {
   await using db = await freshDatabase();
-  using cli = await openQueueCli(db);
+  using cli = await openQueueCommands(db);
   await cli.post([1, 2, 4], "--max-rate", "10/m");
   const set = async (...args: string[]) => {
     const { out } = await cli.run("set-limit", ...args, "--json");
@@ -33,7 +33,7 @@ test("limits are set, kept, lifted, and hold for what is claimed then", async ()
 
 test("set-posting-status pauses, resumes and cancels", async () => {
   await using db = await freshDatabase();
-  using cli = await openQueueCli(db);
+  using cli = await openQueueCommands(db);
   await cli.post([1]);
   await cli.post([1]);
   const set = async (to: string, ...args: string[]) => {
@@ -58,7 +58,7 @@ test("set-posting-status pauses, resumes and cancels", async () => {
 
 test("priority-stats counts what waits at each priority", async () => {
   await using db = await freshDatabase();
-  using cli = await openQueueCli(db);
+  using cli = await openQueueCommands(db);
   await cli.post([1, 2, 3]);
   await cli.post([1], "--priority", "5");
   await cli.post([1, 2], "--priority", "5");
@@ -76,7 +76,7 @@ test("priority-stats counts what waits at each priority", async () => {
 
 test("set-priority moves what waits before or behind others, and what retries with it", async () => {
   await using db = await freshDatabase();
-  using cli = await openQueueCli(db);
+  using cli = await openQueueCommands(db);
   await cli.post([1, 2]);
   await cli.post([3, 4], "--priority", "5");
   const set = async (...args: string[]) => {

@@ -5,8 +5,9 @@ import { expect, test } from "bun:test";
 import { commands } from "../../../src/cli/commands.ts";
 import { exitCodes } from "../../../src/domain/errors.ts";
 import { freshDatabase } from "../../database.ts";
-import { type Cli, openCli } from "../cli.ts";
-import { documentOf } from "../read/json.ts";
+import { openCommands } from "../in-process.ts";
+import { type CommandLine } from "../../binary/cli.ts";
+import { documentOf } from "../commands/json.ts";
 
 /** A command line of each command that needs a server, and whether it names what can be missing. */
 const lines: readonly (readonly [line: string, names?: true])[] = [
@@ -54,7 +55,11 @@ const alone = ["completions bash", "config", "demo", "down", "keys new"];
 const noServer = { env: { PDOFLOW_DATABASE_URL: "postgres://nobody@127.0.0.1:1/none" } };
 
 /** The code of each line with --json, once as the process's and once as its last error tells it. */
-async function codesOf(cli: Cli, options: Parameters<Cli["runWith"]>[0], all: readonly string[]) {
+async function codesOf(
+  cli: CommandLine,
+  options: Parameters<CommandLine["runWith"]>[0],
+  all: readonly string[],
+) {
   const found: string[] = [];
   for (const line of all) {
     const { code, err } = await cli.runWith(options, ...line.split(" "), "--json");
@@ -74,20 +79,20 @@ test("every command is here", () => {
 });
 
 test("each command that needs a server ends with 3 if none answers", async () => {
-  using cli = await openCli(null);
+  using cli = await openCommands(null);
   const all = lines.map(([line]) => line).filter(withoutFile);
   expect(await codesOf(cli, noServer, all)).toEqual(allWith(all, exitCodes.database));
 }, 120_000);
 
 test("each command that names something ends with 4 if it does not exist", async () => {
   await using db = await freshDatabase();
-  using cli = await openCli(db);
+  using cli = await openCommands(db);
   const all = lines.flatMap(([line, names]) => (names ? [line] : []));
   expect(await codesOf(cli, {}, all)).toEqual(allWith(all, exitCodes.notFound));
 }, 120_000);
 
 test("each command ends with 2 for an option that there is not, and does nothing", async () => {
-  using cli = await openCli(null);
+  using cli = await openCommands(null);
   const all = [...lines.map(([line]) => line), ...alone].map((line) => `${line} --nonsense`);
   expect(await codesOf(cli, noServer, all)).toEqual(allWith(all, exitCodes.usage));
 }, 120_000);

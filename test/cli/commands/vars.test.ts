@@ -1,12 +1,12 @@
 import { expect, test } from "bun:test";
 
 import { freshDatabase } from "../../database.ts";
-import { openCli } from "../cli.ts";
-import { documentOf } from "../read/json.ts";
+import { openCommands } from "../in-process.ts";
+import { documentOf } from "./json.ts";
 
 test("variables are set, read, listed and deleted", async () => {
   await using db = await freshDatabase();
-  using cli = await openCli(db);
+  using cli = await openCommands(db);
   const get = async (name: string) => (await cli.run("vars", "get", name)).out;
   const set = (...args: string[]) => cli.run("vars", "set", ...args);
   expect(await set("calibration", "1.25")).toEqual({ code: 0, out: "", err: "" });

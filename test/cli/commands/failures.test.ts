@@ -1,12 +1,12 @@
 import { expect, test } from "bun:test";
 
 import { freshDatabase } from "../../database.ts";
-import { documentOf } from "../read/json.ts";
-import { openQueueCli } from "../queue-cli.ts";
+import { documentOf } from "./json.ts";
+import { openQueueCommands } from "../../binary/queue-cli.ts";
 
 test("failures that look the same are printed once, with the command that retries them", async () => {
   await using db = await freshDatabase();
-  using cli = await openQueueCli(db);
+  using cli = await openQueueCommands(db);
   await cli.post([1, 3, 13, 7, 23]);
   await cli.drain();
   const { out, code } = await cli.run("failures", "1", "--json");
@@ -38,7 +38,7 @@ test("failures that look the same are printed once, with the command that retrie
 
 test("what has failed is retried in place, and ends the posting once more", async () => {
   await using db = await freshDatabase();
-  using cli = await openQueueCli(db);
+  using cli = await openQueueCommands(db);
   await cli.post([1, 3, 13, 7]);
   await cli.drain();
   expect((await cli.run("retry", "1/0-1")).err).toBe("posting 1: 1 job is retried\n");
@@ -57,7 +57,7 @@ test("what has failed is retried in place, and ends the posting once more", asyn
 
 test("retry says what it expects, and what it left as it was", async () => {
   await using db = await freshDatabase();
-  using cli = await openQueueCli(db);
+  using cli = await openQueueCommands(db);
   await cli.post([1, 3]);
   await cli.run("cancel", "1");
   expect(await cli.run("retry", "1")).toMatchObject({

@@ -1,11 +1,11 @@
 import { expect, test } from "bun:test";
 
 import { freshDatabase } from "../../database.ts";
-import { openCli } from "../cli.ts";
+import { openCommands } from "../in-process.ts";
 
 test("explain says why a job is not running, and how it ended", async () => {
   await using db = await freshDatabase();
-  using cli = await openCli(db);
+  using cli = await openCommands(db);
   await cli.write(
     "fn.ts",
     `export function fn(i: number) { if (i === 1) throw new RangeError("too far"); return i; }`,

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 
-import { documentOf } from "../read/json.ts";
-import { openCli } from "../cli.ts";
+import { documentOf } from "../commands/json.ts";
+import { openCommands } from "../in-process.ts";
 
 test.each([
   [["pots"], 'there is no command "pots". Did you mean "post" or '],
@@ -13,7 +13,7 @@ test.each([
   [["explain", "1/1", "2/2"], 'unexpected argument "2/2".'],
   [["post", "a.ts#b", "--priority"], "is written --priority=-1"],
 ])("pdoflow %p is refused with the usage of that command alone", async (args, expected) => {
-  using cli = await openCli(null);
+  using cli = await openCommands(null);
   const { code, out, err } = await cli.run(...args);
   const said = args[0] === "--json" ? documentOf("error", err).error.message : err;
   expect({ code, out }).toEqual({ code: 2, out: "" });
@@ -25,7 +25,7 @@ test.each([
 });
 
 test("help is asked for in each of three ways, on stdout, with exit code 0", async () => {
-  using cli = await openCli(null);
+  using cli = await openCommands(null);
   const pages = [
     await cli.run("status", "--help"),
     await cli.run("status", "-h"),
@@ -39,7 +39,7 @@ test("help is asked for in each of three ways, on stdout, with exit code 0", asy
 });
 
 test("--version names the version and the commit", async () => {
-  using cli = await openCli(null);
+  using cli = await openCommands(null);
   const { code, out } = await cli.run("--version");
   expect({ code, out }).toEqual({
     code: 0,
@@ -48,7 +48,7 @@ test("--version names the version and the commit", async () => {
 });
 
 test("a wrong option is reported by its name, wherever it is", async () => {
-  using cli = await openCli(null);
+  using cli = await openCommands(null);
   const said = async (...args: string[]) => {
     const { code, err } = await cli.run("post", "fit.ts#fit", "--args", "1", ...args);
     expect(code).toBe(2);
@@ -64,7 +64,7 @@ test("a wrong option is reported by its name, wherever it is", async () => {
 });
 
 test("an unknown option is reported even if words follow it", async () => {
-  using cli = await openCli(null);
+  using cli = await openCommands(null);
   const { code, err } = await cli.run("post", "fit.ts#fit", "args.json", "--sing", "my.key");
   expect(code).toBe(2);
   expect(err).toStartWith('pdoflow post: there is no option --sing. Did you mean "--sign"');

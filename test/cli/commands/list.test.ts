@@ -2,11 +2,11 @@ import { expect, test } from "bun:test";
 
 import { freshDatabase } from "../../database.ts";
 import { documentOf } from "./json.ts";
-import { openQueueCli } from "../queue-cli.ts";
+import { openQueueCommands } from "../../binary/queue-cli.ts";
 
 test("list shows what has not ended, and says how much is hidden", async () => {
   await using db = await freshDatabase();
-  using cli = await openQueueCli(db);
+  using cli = await openQueueCommands(db);
   await cli.post([1]);
   await cli.post([2]);
   await cli.drain();
@@ -30,7 +30,7 @@ test("list shows what has not ended, and says how much is hidden", async () => {
 
 test("depth is one number: the jobs of open postings that have not ended", async () => {
   await using db = await freshDatabase();
-  using cli = await openQueueCli(db);
+  using cli = await openQueueCommands(db);
   expect((await cli.run("depth")).out).toBe("0\n");
   await cli.post([1, 2, 3]);
   await cli.post([1, 2, 3, 4]);
@@ -42,7 +42,7 @@ test("depth is one number: the jobs of open postings that have not ended", async
 
 test("pools lists running pools, and with --all ended ones too", async () => {
   await using db = await freshDatabase();
-  using cli = await openQueueCli(db);
+  using cli = await openQueueCommands(db);
   await cli.drain();
   const live = await cli.run("pools");
   expect(live.err).toBe("no pools; start one with: pdoflow pool\n");

@@ -4,12 +4,13 @@ import { join } from "node:path";
 
 import { freshDatabase } from "../../database.ts";
 import { documentOf } from "./json.ts";
-import { type Cli, openCli } from "../cli.ts";
+import { openCommands } from "../in-process.ts";
+import { type CommandLine } from "../../binary/cli.ts";
 
 const ofTests: readonly string[] = ["fsync", "full_page_writes", "synchronous_commit"];
 
 /** What doctor finds but for what is so on all servers of tests, which need not be durable. */
-async function examine(cli: Cli): Promise<{ code: number; findings: [string, string][] }> {
+async function examine(cli: CommandLine): Promise<{ code: number; findings: [string, string][] }> {
   const { code, out } = await cli.run("doctor", "--json");
   const { findings } = documentOf("doctor", out);
   const ours = findings.filter(({ about }) => !ofTests.includes(about));
@@ -18,7 +19,7 @@ async function examine(cli: Cli): Promise<{ code: number; findings: [string, str
 
 test("a queue that is well has no findings", async () => {
   await using db = await freshDatabase();
-  using cli = await openCli(db);
+  using cli = await openCommands(db);
   expect((await examine(cli)).findings).toEqual([]);
   const { out, err } = await cli.run("doctor");
   expect(err).toMatch(/^PostgreSQL \d+\.\d+, database .* answers in [\d.]+ ms$/m);
@@ -27,7 +28,7 @@ test("a queue that is well has no findings", async () => {
 
 test("settings of the database that hurt are found with their remedy", async () => {
   await using db = await freshDatabase();
-  using cli = await openCli(db);
+  using cli = await openCommands(db);
   const name = db.sql(db.name);
   await db.sql`alter database ${name} set statement_timeout = '20min'`; // ours do without
   expect((await examine(cli)).findings).toEqual([]);
@@ -46,7 +47,7 @@ test("a database whose encoding can't hold the queue is refused by migrate, and 
        template template0`,
     );
     try {
-      using cli = await openCli({ url: db.url.replace(db.name, name) });
+      using cli = await openCommands({ url: db.url.replace(db.name, name) });
       const { code, err } = await cli.run("migrate");
       if (encoding === "SQL_ASCII") {
         expect({ code, err }).toEqual({ code: 0, err: expect.stringContaining("applied 0001") });
@@ -67,7 +68,7 @@ test("a database whose encoding can't hold the queue is refused by migrate, and 
 
 test("a schema that is not there, or out of date, is found", async () => {
   await using db = await freshDatabase();
-  using cli = await openCli(db);
+  using cli = await openCommands(db);
   await db.sql`
     delete from pdoflow.migration
     where number = (select max(number) from pdoflow.migration)`;
@@ -78,7 +79,7 @@ test("a schema that is not there, or out of date, is found", async () => {
 
 test("a pool that is silent and leases of none are found", async () => {
   await using db = await freshDatabase();
-  using cli = await openCli(db);
+  using cli = await openCommands(db);
   const [pool] = await db.sql<{ id: number }[]>`
     insert into pdoflow.pool (host, pid, version, os_user, slots, beat_at)
     values ('n1', 1, 'old', 'ada', 1, now() - interval '1 hour') returning id`;
@@ -97,7 +98,7 @@ test("a pool that is silent and leases of none are found", async () => {
 
 test("what a role may not do is found", async () => {
   await using db = await freshDatabase();
-  using cli = await openCli(db);
+  using cli = await openCommands(db);
   const role = `pdoflow_test_${crypto.randomUUID().replaceAll("-", "")}`;
   await db.sql`create role ${db.sql(role)}`;
   try {
@@ -115,7 +116,7 @@ test("what a role may not do is found", async () => {
 });
 
 test("config shows what counts and where it comes from, and no secret", async () => {
-  using cli = await openCli(null);
+  using cli = await openCommands(null);
   await cli.write(".pg_service.conf", "[queue]\nhost=db.example\nport=7\nuser=ben\n");
   await cli.write(".pgpass", "db.example:7:*:ben:s3cret\n");
   chmodSync(join(cli.folder, ".pgpass"), 0o600);
@@ -138,7 +139,7 @@ test("config shows what counts and where it comes from, and no secret", async ()
 });
 
 test("config says so where no password is set, and which folder the embedded server has", async () => {
-  using cli = await openCli(null);
+  using cli = await openCommands(null);
   const { out } = await cli.run("config", "--database", "postgres://h/");
   expect(out).toMatch(/^password +not set$/m);
   const env = { PDOFLOW_DATA: join(cli.folder, "data") };

@@ -2,11 +2,11 @@ import { expect, test } from "bun:test";
 
 import { freshDatabase } from "../../database.ts";
 import { documentsOf } from "./json.ts";
-import { openQueueCli } from "../queue-cli.ts";
+import { openQueueCommands } from "../../binary/queue-cli.ts";
 
 test("jobs are found by state, host, pool and argument, and by number", async () => {
   await using db = await freshDatabase();
-  using cli = await openQueueCli(db);
+  using cli = await openQueueCommands(db);
   await cli.post([10, 3, 12, 7]);
   await cli.drain();
   await cli.post([5]);
@@ -40,7 +40,7 @@ test("jobs are found by state, host, pool and argument, and by number", async ()
 
 test("jobs with priorities are listed by their index, running jobs with their pool", async () => {
   await using db = await freshDatabase();
-  using cli = await openQueueCli(db);
+  using cli = await openQueueCommands(db);
   await cli.post([10, 3, 12]);
   await db.sql`update pdoflow.job set index = 2 - seq`;
   await db.sql`

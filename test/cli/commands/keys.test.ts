@@ -3,11 +3,11 @@ import { chmodSync, copyFileSync, rmSync, statSync, writeFileSync } from "node:f
 import { join } from "node:path";
 
 import { freshDatabase } from "../../database.ts";
-import { openCli } from "../cli.ts";
-import { openSigning } from "./signing.ts";
+import { openCommands } from "../in-process.ts";
+import { openSigning } from "../../binary/trust/signing.ts";
 
 test("keys: a private key is its owner's alone, and files are never overwritten", async () => {
-  using cli = await openCli(null);
+  using cli = await openCommands(null);
   const path = (name: string) => join(cli.folder, name);
   const made = await cli.run("keys", "new", "my.key");
   expect(made).toMatchObject({ code: 0 });

@@ -1,14 +1,14 @@
 import { expect, test } from "bun:test";
 
 import { freshDatabase } from "../../database.ts";
-import { documentOf } from "../read/json.ts";
-import { openQueueCli } from "../queue-cli.ts";
+import { documentOf } from "./json.ts";
+import { openQueueCommands } from "../../binary/queue-cli.ts";
 
 const numbers = (count: number) => Array.from({ length: count }, (_, i) => i);
 
 test("without a terminal top prints one frame, without anything that steers a terminal", async () => {
   await using db = await freshDatabase();
-  using cli = await openQueueCli(db);
+  using cli = await openQueueCommands(db);
   await cli.post(numbers(20), "fn.ts#fn", "--name", "night");
   await cli.drain();
   await db.sql`
@@ -27,13 +27,13 @@ test("without a terminal top prints one frame, without anything that steers a te
 
 test("top --once of an empty queue says how to post", async () => {
   await using db = await freshDatabase();
-  using cli = await openQueueCli(db);
+  using cli = await openQueueCommands(db);
   expect((await cli.run("top", "--once")).out).toContain("pdoflow post fn.ts#name args.json");
 });
 
 test("top --json is what the dashboard shows, with failures in groups and figures of pools", async () => {
   await using db = await freshDatabase();
-  using cli = await openQueueCli(db);
+  using cli = await openQueueCommands(db);
   const id = await cli.post(numbers(20));
   await cli.drain();
   const { out, code } = await cli.run("top", "--json");
@@ -53,7 +53,7 @@ test("top --json is what the dashboard shows, with failures in groups and figure
 
 test("a wrong --delay is reported before anything is printed", async () => {
   await using db = await freshDatabase();
-  using cli = await openQueueCli(db);
+  using cli = await openQueueCommands(db);
   const { code, out, err } = await cli.run("top", "--once", "--delay", "0.1");
   expect([code, out]).toEqual([2, ""]);
   expect(err).toContain("expected 0.5 seconds or more");

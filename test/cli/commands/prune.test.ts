@@ -1,11 +1,11 @@
 import { expect, test } from "bun:test";
 
 import { freshDatabase } from "../../database.ts";
-import { openCli } from "../cli.ts";
+import { openCommands } from "../in-process.ts";
 
 test("prune deletes what ended long ago, but not what was to be kept", async () => {
   await using db = await freshDatabase();
-  using cli = await openCli(db);
+  using cli = await openCommands(db);
   await cli.write("id.ts", "export const id = (x: number) => x;");
   const post = (...args: string[]) =>
     cli.runWith({ input: "[[1],[2],[3]]" }, "post", "id.ts#id", "-", ...args);
@@ -35,7 +35,7 @@ test.each([
   [["--older-than", "1d", "--state", "open"], "expected finished, cancelled, or both"],
 ])("prune %p is refused: it says what it expects", async (args, says) => {
   await using db = await freshDatabase();
-  using cli = await openCli(db);
+  using cli = await openCommands(db);
   const { code, err } = await cli.run("prune", ...args);
   expect(code).toBe(2);
   expect(err).toContain(says);

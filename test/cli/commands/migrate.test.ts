@@ -2,11 +2,11 @@ import { expect, test } from "bun:test";
 
 import { migrations } from "../../../src/db/admin/migration-list.ts";
 import { freshDatabase } from "../../database.ts";
-import { openCli } from "../cli.ts";
+import { openCommands } from "../in-process.ts";
 
 test("--dry-run changes nothing, --show-sql prints what would run", async () => {
   await using db = await freshDatabase();
-  using cli = await openCli(db);
+  using cli = await openCommands(db);
   await db.sql`drop schema pdoflow cascade`;
   const { code, out, err } = await cli.run("migrate", "--dry-run", "--show-sql");
   expect(code).toBe(0);
@@ -17,7 +17,7 @@ test("--dry-run changes nothing, --show-sql prints what would run", async () => 
 
 test("ten migrates at the same moment: one applies, all succeed", async () => {
   await using db = await freshDatabase();
-  using cli = await openCli(db);
+  using cli = await openCommands(db);
   await db.sql`drop schema pdoflow cascade`;
   const all = await Promise.all(Array.from({ length: 10 }, () => cli.run("migrate")));
   expect(all.map(({ code }) => code)).toEqual(Array.from({ length: 10 }, () => 0));
@@ -28,7 +28,7 @@ test("ten migrates at the same moment: one applies, all succeed", async () => {
 
 test("a schema of another name works from migrate to the last outcome", async () => {
   await using db = await freshDatabase();
-  using cli = await openCli(db);
+  using cli = await openCommands(db);
   const env = { PDOFLOW_SCHEMA: "my_queue" };
   await cli.write("id.ts", "export const id = (x: number) => x;");
   expect(await cli.runWith({ env }, "migrate")).toMatchObject({ code: 0 });
