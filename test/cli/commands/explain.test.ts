@@ -37,7 +37,7 @@ test("explain says why a job is not running, and how it ended", async () => {
 
 test("explain of a whole posting says how far it is, and why nothing of it runs", async () => {
   await using db = await freshDatabase();
-  using cli = await openCli(db);
+  using cli = await openCommands(db);
   await cli.write(
     "fn.ts",
     `export function fn(i: number) { if (i === 1) throw new RangeError("too far"); return i; }`,

@@ -71,7 +71,7 @@ test("retry says what it expects, and what it left as it was", async () => {
 
 test("failures shows the errors of jobs that are being retried, and how to go on", async () => {
   await using db = await freshDatabase();
-  using cli = await openQueueCli(db);
+  using cli = await openQueueCommands(db);
   await cli.post([3, 13, 23, 7], "--max-attempts", "3", "--backoff", "1h", "--stop-after", "4");
   await cli.drain();
   const text = await cli.run("failures");
@@ -96,7 +96,7 @@ test("failures shows the errors of jobs that are being retried, and how to go on
 
 test("failures gives no retry command for a posting of run, in JSON neither", async () => {
   await using db = await freshDatabase();
-  using cli = await openQueueCli(db);
+  using cli = await openQueueCommands(db);
   const run = await cli.run("run", "fn.ts#fn", "--each", "3", "--max-attempts", "1");
   expect(run.code).toBe(1);
   const { postings } = documentOf("failures", (await cli.run("failures", "--json")).out);
