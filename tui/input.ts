@@ -1,9 +1,9 @@
-/** A piece of what a terminal has sent: one key or click, or text that was pasted. */
+/** A piece of terminal input: one key or click, or pasted text. */
 export type Piece = { kind: "sequence"; text: string } | { kind: "paste"; text: string };
 
 const pasteStart = "\u001b[200~";
 const pasteEnd = "\u001b[201~";
-/** Longer than any that is known: what never ends is not a sequence. */
+/** Longer than any known sequence: input that goes on is not a sequence. */
 const longestSequence = 64;
 
 const whole = new RegExp(
@@ -21,8 +21,8 @@ const begun = new RegExp(
 );
 
 /**
- * Splits what has arrived into single keys: several may come in one piece, and one in several.
- * `rest` is the beginning of one that is not here yet.
+ * Splits input into single keys: several may come in one piece, and one in several. `rest` is the
+ * beginning of a key whose end has not arrived.
  */
 export function splitInput(text: string): { pieces: Piece[]; rest: string } {
   const pieces: Piece[] = [];

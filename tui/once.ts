@@ -13,11 +13,11 @@ export interface TextStyle {
   isUtf8: boolean;
 }
 
-/** The overview as text: one frame, as high as it takes to have every row. */
+/** The overview as text: one frame, high enough for every row. */
 export const onceText = (snapshot: Snapshot, style: TextStyle): string =>
   textOf(withSnapshot(null, snapshot, 0, style), style);
 
-/** What is known after one more snapshot: how fast postings go needs more than one. */
+/** The model after one more snapshot: throughput needs at least two. */
 export function withSnapshot(
   before: Model | null,
   snapshot: Snapshot,

@@ -28,28 +28,28 @@ export interface ScreenEvents {
   onPaste: (text: string) => void;
   onMouse: (event: { action: "click" | "wheelup" | "wheeldown"; x: number; y: number }) => void;
   onResize: () => void;
-  /** Nobody is at the other end any more. */
+  /** The terminal was closed. */
   onGone: () => void;
 }
 
 export interface ScreenOptions extends ScreenEvents {
   input: TerminalInput;
   output: TerminalOutput;
-  /** Where to write when there is no time left for a stream: the number of an open file. */
+  /** The file descriptor for the last write, when there is no time for a stream. */
   outputFile: number | null;
   terminal: Terminal;
   hasMouse: boolean;
 }
 
 const escape = "\u001b";
-/** After a lone ESC nothing more comes for so long: then it was the key. */
+/** A lone ESC was the key if nothing follows within this time. */
 const escapeMs = 40;
-/** More than that is not waited for: a paste without an end. */
+/** A longer rest is dropped: a paste without an end. */
 const longestRest = 100_000;
 
 /**
- * The terminal while the dashboard has it: other screen, raw keys, mouse. {@link restore} gives it
- * back as it was, at once, in whatever state the process is.
+ * The terminal while the dashboard uses it: second screen, raw keys, mouse. {@link restore} puts it
+ * back as it was, at once, whatever the state of the process.
  */
 export class Screen implements Disposable {
   readonly #options: ScreenOptions;
@@ -65,8 +65,8 @@ export class Screen implements Disposable {
 
   constructor(options: ScreenOptions) {
     this.#options = options;
-    // Without terminfo, which is not there in a binary; and it sees one key at a time, because of
-    // several in one piece it would lose all but the mouse's first.
+    // Without terminfo, which a binary does not contain. It gets one key at a time: of several keys
+    // in one piece it would lose some.
     this.#program = new Program({
       input: this.#keys,
       output: Object.assign(new EventEmitter(), { writable: true, isTTY: true }),
@@ -89,7 +89,7 @@ export class Screen implements Disposable {
     return { columns: columns || 80, rows: rows || 24 };
   }
 
-  /** Takes the terminal; draws nothing yet. */
+  /** Takes over the terminal; draws nothing yet. */
   start(): void {
     if (this.#isOn) return;
     this.#isOn = true;
@@ -107,7 +107,7 @@ export class Screen implements Disposable {
     this.#shown = null;
   }
 
-  /** Gives the terminal back. Does nothing where that has been done. */
+  /** Restores the terminal. A second call does nothing. */
   readonly restore = (): void => {
     if (!this.#isOn) return;
     this.#isOn = false;
@@ -132,7 +132,7 @@ export class Screen implements Disposable {
     this.#program.destroy();
   }
 
-  /** Shows a frame, as soon as the terminal takes it; of several in the meantime the newest. */
+  /** Shows a frame as soon as the terminal takes it; skips frames that newer ones replace. */
   draw(frame: Frame): void {
     if (!this.#isOn) return;
     if (this.#isBlocked) {
@@ -142,17 +142,17 @@ export class Screen implements Disposable {
     const text = paint(this.#shown, frame);
     this.#shown = frame;
     if (text === "") return;
-    // One update at a time, where the terminal knows that: nothing flickers.
+    // Modern terminals show one update at a time, so that nothing flickers.
     const { isModern } = this.#options.terminal;
     this.#send(isModern ? `${escape}[?2026h${text}${escape}[?2026l` : text);
   }
 
-  /** Forgets what is on the screen: the next frame is drawn whole. */
+  /** Forgets the screen's content: the next frame is drawn whole. */
   forget(): void {
     this.#shown = null;
   }
 
-  /** Puts text into the clipboard of the terminal's user (OSC 52). */
+  /** Puts text into the user's clipboard (OSC 52). */
   copy(text: string): void {
     if (this.#isOn) this.#send(`${escape}]52;c;${Buffer.from(text).toString("base64")}\u0007`);
   }
@@ -178,7 +178,7 @@ export class Screen implements Disposable {
     }
     const bytes = Buffer.from(text);
     let sent = 0;
-    // A terminal that is stopped (Ctrl-S) or gone must not keep us.
+    // A terminal that is stopped (Ctrl-S) or gone must not block the exit.
     for (let tries = 0; sent < bytes.length && tries < 50; tries++) {
       try {
         sent += writeSync(outputFile, bytes, sent);
@@ -193,7 +193,7 @@ export class Screen implements Disposable {
     try {
       this.#options.input.setRawMode?.(isRaw);
     } catch (error) {
-      // A terminal that has been hung up takes no settings; nothing is left to be restored.
+      // A terminal that was hung up takes no settings, and needs no restoring.
       if (isRaw) throw error;
     }
   }
@@ -228,7 +228,7 @@ export class Screen implements Disposable {
     }
   };
 
-  /** What has begun like a sequence and did not go on was a key of its own. */
+  /** The beginning of a sequence that did not go on was a key of its own. */
   #giveUpRest(): void {
     const rest = this.#rest;
     if (rest.startsWith(`${escape}[200~`)) return; // a long paste is on its way
@@ -237,7 +237,7 @@ export class Screen implements Disposable {
   }
 
   #press(sequence: string): void {
-    // Blessed would take the two halves of a letter beyond 16 bits apart.
+    // Blessed would split a letter beyond 16 bits into its halves.
     if (sequence > "\u007f") this.#options.onKey(sequence);
     else this.#keys.emit("data", Buffer.from(sequence));
   }

@@ -5,7 +5,7 @@ import { splitInput } from "../../tui/input.ts";
 
 const texts = (input: string) => splitInput(input).pieces.map(({ text }) => text);
 
-test("several keys in one piece are told apart", () => {
+test("several keys in one piece are separated", () => {
   expect(texts("j\u001b[Aé😀\u001b[<0;5;7M\u001bx\r")).toEqual([
     ...["j", "\u001b[A", "é", "😀", "\u001b[<0;5;7M", "\u001bx", "\r"],
   ]);
@@ -20,7 +20,7 @@ test("a key that comes in two pieces waits for its rest", () => {
   expect(splitInput("\u001b").rest).toBe("\u001b");
 });
 
-test("what is pasted is one piece, whatever is in it", () => {
+test("pasted text is one piece, even with keys in it", () => {
   expect(splitInput("\u001b[200~q\rc\u001b[A\u001b[201~x").pieces).toEqual([
     { kind: "paste", text: "q\rc\u001b[A" },
     { kind: "sequence", text: "x" },
@@ -28,7 +28,7 @@ test("what is pasted is one piece, whatever is in it", () => {
   expect(splitInput("\u001b[200~half").rest).toBe("\u001b[200~half");
 });
 
-test("however input is cut, nothing of it is lost", () => {
+test("no input is lost, wherever it is cut", () => {
   const part = fc.constantFrom(
     "\u001b",
     "[",

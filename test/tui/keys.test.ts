@@ -49,7 +49,7 @@ test("a filter takes texts, fields and selectors of the command line", () => {
   expect(rows("nothing-like-it")).toBe(0);
 });
 
-test("Esc in a filter brings back the one before; what is pasted presses no keys", () => {
+test("Esc restores the previous filter; pasted text presses no keys", () => {
   const typed = after(size, [snapshot(busy), ...press("/", "a", "enter", "/", "b", "escape")]);
   expect(typed.lists.postings.filter).toBe("a");
   const pasted = after(size, [snapshot(busy), { kind: "paste", text: "cy" }]);

@@ -43,7 +43,7 @@ async function shown(terminal: Terminal, text: string): Promise<string[]> {
   );
 }
 
-test("what is sent makes the terminal show each frame of a row of them, and nothing else", async () => {
+test("the terminal shows exactly each frame of a sequence", async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.array(fc.array(anyLine, { maxLength: 5 }), { minLength: 1, maxLength: 5 }),
@@ -67,7 +67,7 @@ test("what is sent makes the terminal show each frame of a row of them, and noth
   );
 });
 
-test("where a terminal takes a character to be narrower, what follows still stands in its view", async () => {
+test("text after a character of uncertain width stands in its column", async () => {
   // This emulator takes it to be one column wide, most terminals two.
   const terminal = new Terminal({ cols: size.columns, rows: size.rows, allowProposedApi: true });
   const frame = frameOf([line("🚀ab")], size, style);

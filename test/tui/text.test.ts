@@ -13,7 +13,7 @@ test("escape sequences are taken out whole, other controls are shown as a dot", 
   expect(harmless("a\u202eb\u200bc")).toBe("abc");
 });
 
-test("whatever it is given, nothing is left that a terminal obeys", () => {
+test("harmless text contains nothing that a terminal obeys", () => {
   const part = fc.constantFrom(
     "\u001b",
     "[",

@@ -81,7 +81,7 @@ test("a fault of the dashboard itself releases the terminal, and is thrown", asy
   expect(top.input.isRaw).toBe(false);
 });
 
-test("what nobody caught elsewhere in the process gives it back too", async () => {
+test("an uncaught error elsewhere in the process restores the terminal too", async () => {
   const top = setUp({});
   await top.sends("spectra");
   top.bug(new RangeError("elsewhere"));
@@ -166,7 +166,7 @@ test("a terminal that takes nothing is not flooded, and gets the newest frame on
   expect(await top.ended).toBe("SIGTERM");
 });
 
-test("what is done by keys reaches the source once, and its answer stays on the screen", async () => {
+test("an action by keys reaches the source once, and its result is shown", async () => {
   const acts: unknown[] = [];
   const top = setUp({
     act: (action) => {
@@ -182,7 +182,7 @@ test("what is done by keys reaches the source once, and its answer stays on the 
   await top.ended;
 });
 
-test("an input that ends is somebody who is gone", async () => {
+test("top ends when its input ends", async () => {
   const top = setUp({});
   await top.sends("spectra");
   top.input.emit("end");

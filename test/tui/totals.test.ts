@@ -20,7 +20,7 @@ const course = fc.array(
   { minLength: 1, maxLength: 25 },
 );
 
-test("whatever the course, an estimate is none, or a time that is not negative; done only at the end", () => {
+test("an estimate is none or a time that is not negative, and 100 % only comes at the end", () => {
   fc.assert(
     fc.property(course, (steps) => {
       let [done, failed] = [0, 0];
@@ -49,7 +49,7 @@ test("whatever the course, an estimate is none, or a time that is not negative; 
   );
 });
 
-test("at a steady pace the estimate is what is left, divided by it", () => {
+test("at a steady pace the estimate is the remaining work divided by the pace", () => {
   const at = (done: number) =>
     snapshot({
       ...busy,

@@ -7,10 +7,10 @@ export interface Span {
   tone?: Tone;
 }
 
-/** What a view returns for one row of the screen. */
+/** One row of the screen, as a view returns it. */
 export interface Line {
   spans: readonly Span[];
-  /** The row that the keys act on: shown in reverse. */
+  /** The row that keys act on, shown in reverse. */
   isChosen?: boolean;
 }
 
@@ -25,7 +25,7 @@ export interface Cell {
   sgr: string;
 }
 
-/** What is on the screen: as many rows, and cells in each, as the terminal has. */
+/** The whole screen: a cell for each position of the terminal. */
 export interface Frame extends Size {
   cells: readonly (readonly Cell[])[];
 }
@@ -34,7 +34,7 @@ export const line = (...spans: readonly (Span | string)[]): Line => ({
   spans: spans.map((span) => (typeof span === "string" ? { text: span } : span)),
 });
 
-/** What a line says, without its colours. */
+/** The text of a line, without its colours. */
 export const textOf = ({ spans }: Line): string =>
   spans
     .map(({ text }) => text)
@@ -47,7 +47,7 @@ export interface Style {
   isUtf8: boolean;
 }
 
-/** Puts lines on a screen: what is too long is cut off, what is missing is blank. */
+/** Puts lines on a screen: long lines are cut off, missing ones are blank. */
 export function frameOf(lines: readonly Line[], size: Size, style: Style): Frame {
   const cells = Array.from({ length: size.rows }, (_, row) =>
     cellsOf(lines[row] ?? { spans: [] }, size.columns, style),
@@ -55,7 +55,7 @@ export function frameOf(lines: readonly Line[], size: Size, style: Style): Frame
   return { ...size, cells };
 }
 
-/** What stands for the few other characters that we make ourselves. */
+/** ASCII for the few other characters that views use. */
 const asciiForms: Readonly<Record<string, string>> = { "…": "~", "·": ".", "×": "x" };
 
 const shownAs = (text: string, { isUtf8 }: Style): string =>
@@ -70,7 +70,7 @@ function cellsOf({ spans, isChosen = false }: Line, columns: number, style: Styl
   for (const { text, tone = "plain" } of spans) {
     const sgr = sgrOf(tone);
     if (isSimple(text)) {
-      // Nearly all that there is, and the quick way.
+      // The fast path, for nearly all text.
       for (let at = 0; at < text.length && cells.length < columns; at++) {
         const letter = text[at] ?? " ";
         cells.push({ text: shownAs(letter, style), sgr });

@@ -1,14 +1,14 @@
 import type { Cell, Frame } from "./frame.ts";
 
 const escape = "\u001b";
-/** All terminals agree on the width of these: ASCII, lines, blocks and Braille. */
+/** Characters of the same width on all terminals: ASCII, lines, blocks and Braille. */
 const certain = /^[ -~\u2500-\u259f\u2800-\u28ff]$/;
-/** Unchanged cells between two changed ones that are cheaper to write again than to skip. */
+/** A gap of unchanged cells up to this width is cheaper to write again than to skip. */
 const shortGap = 4;
 
 /**
- * What to send to a terminal that shows `before`, so that it shows `after`. Where they have
- * different sizes, or nothing is known of what is there, all is drawn anew.
+ * The text that makes a terminal showing `before` show `after`. If the sizes differ, or `before` is
+ * unknown, the screen is drawn whole.
  */
 export function paint(before: Frame | null, after: Frame): string {
   const known =
@@ -22,7 +22,7 @@ export function paint(before: Frame | null, after: Frame): string {
 function paintRow(before: readonly Cell[] | null, row: readonly Cell[], y: number): string {
   let text = "";
   let sgr: string | null = null;
-  /** Where the cursor is; null where a character may have been wider or narrower than we think. */
+  /** The cursor's column; null after a character whose width is uncertain. */
   let cursor: number | null = null;
   for (let x = 0; x < row.length; x++) {
     const cell = row[x];

@@ -1,11 +1,11 @@
-/** What a piece of text means. A palette says how that looks; the words say it too. */
+/** The meaning of a piece of text. A palette gives it a colour; the text always says it too. */
 export type Tone =
   "plain" | "dim" | "strong" | "title" | "good" | "busy" | "warn" | "bad" | "key" | "alarm" | "bar";
 
 export type ColorDepth = "none" | "16" | "256";
 export type Theme = "default" | "colour-blind";
 
-/** For each tone the numbers of an SGR sequence; empty for what looks like all else. */
+/** For each tone the numbers of an SGR sequence; empty for the terminal's normal text. */
 export type Palette = Readonly<Record<Tone, string>>;
 
 const none: Palette = {
@@ -22,7 +22,7 @@ const none: Palette = {
   bar: "7",
 };
 
-/** The colours that the terminal's owner has chosen for the sixteen. */
+/** The sixteen colours, as set in the terminal. */
 const sixteen: Palette = {
   plain: "",
   dim: "2",
@@ -37,7 +37,7 @@ const sixteen: Palette = {
   bar: "30;46",
 };
 
-/** Blue, yellow and orange: told apart without a sense for red and green. */
+/** Blue, yellow and orange, for people who confuse red and green. */
 const blindSixteen: Palette = { ...sixteen, good: "34", bad: "1;35", alarm: "1;37;45" };
 
 const many: Palette = {

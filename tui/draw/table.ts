@@ -8,7 +8,7 @@ export interface Column<Row> {
   width: number;
   /**
    * The width this column would like for a row. A column without it keeps its least width, so that
-   * the layout stays where it is while the numbers in it change.
+   * the layout is stable while its numbers change.
    */
   wants?: (row: Row) => number;
   /** The widest that other columns make room for. The column may still grow into unused space. */

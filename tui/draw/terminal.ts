@@ -1,37 +1,37 @@
 import type { ColorDepth } from "./palette.ts";
 
-/** What a terminal can do, by what the environment says of it. */
+/** The abilities of a terminal, according to the environment. */
 export interface Terminal {
   colors: ColorDepth;
   /** Whether it shows more than ASCII. */
   isUtf8: boolean;
-  /** Whether its font has the patterns of Braille, with which curves are drawn. */
+  /** Whether its font has Braille patterns, which curves are drawn with. */
   hasBraille: boolean;
-  /** Whether it knows a second screen, a mouse and a title: all that came after the VT100. */
+  /** Whether it is newer than a VT100: it has a second screen, a mouse and a title. */
   isModern: boolean;
 }
 
 type Env = Readonly<Record<string, string | undefined>>;
 
-/** Null where the cursor can't be moved: nothing can be drawn there. */
+/** Null if the terminal cannot move its cursor, so that nothing can be drawn. */
 export function terminalOf(
   env: Env,
-  wish: { color: "auto" | "always" | "never"; isAscii: boolean },
+  choice: { color: "auto" | "always" | "never"; isAscii: boolean },
 ): Terminal | null {
   const term = env["TERM"] ?? "";
   if (/^(|dumb|unknown|emacs|network)$/.test(term)) return null;
   const isOld = /^vt\d+|^ansi/.test(term);
   const isConsole = /^(linux|cons25)/.test(term);
-  const isUtf8 = !wish.isAscii && !isOld && isUtf8Locale(env);
+  const isUtf8 = !choice.isAscii && !isOld && isUtf8Locale(env);
   return {
-    colors: colorsOf(env, wish.color, term, isOld),
+    colors: colorsOf(env, choice.color, term, isOld),
     isUtf8,
     hasBraille: isUtf8 && !isConsole,
     isModern: !isOld,
   };
 }
 
-/** As the C library decides: the first of the three that is set. */
+/** Like the C library: the first of the three that is set counts. */
 const isUtf8Locale = (env: Env) =>
   /utf-?8/i.test(env["LC_ALL"] || env["LC_CTYPE"] || env["LANG"] || "");
 

@@ -1,10 +1,10 @@
-/** A character as a person sees it, with the columns that it takes on a terminal. */
+/** A character as people see it, with its width on a terminal. */
 export interface Cluster {
   text: string;
   width: 0 | 1 | 2;
 }
 
-/** What terminals act on instead of showing it: whole sequences, then what is left of them. */
+/** Sequences that terminals obey instead of showing them, whole or incomplete. */
 const sequences = new RegExp(
   [
     String.raw`(?:\u001b\[|\u009b)[\d;:<=>?]*[ -/]*[@-~]`, // CSI
@@ -16,30 +16,30 @@ const sequences = new RegExp(
   "g",
 );
 const controls = /[\p{Cc}\p{Zl}\p{Zp}]/gu;
-/** Joiners, marks of direction, variation selectors: terminals differ in what they make of them. */
+/** Joiners, direction marks and variation selectors: terminals show them differently. */
 const formats = /\p{Cf}|\p{Co}|\p{Cs}|\p{Cn}|[\ufe00-\ufe0f]|\p{Emoji_Modifier}/gu;
-/** More marks than that on one letter are there to overflow. */
+/** More marks on one letter only serve to overflow its cell. */
 const mostMarks = 2;
 
-/** One line of text that a terminal shows and never obeys. */
+/** Makes a line harmless: a terminal shows all of it and obeys nothing. */
 export const harmless = (text: string): string =>
   text.replace(sequences, "").replace(/\t/g, "  ").replace(controls, "·").replace(formats, "");
 
-/** Text of several lines, such as a stack or what a job printed, with each line made harmless. */
+/** Splits text such as a stack or the output of a job into harmless lines. */
 export const harmlessLines = (text: string): string[] =>
   text
     .replace(/\r\n?/g, "\n")
     .split("\n")
     .map((line) => harmless(line));
 
-/** Code points; marks are letters of their own. */
+/** The code points of a text; marks count as letters. */
 export const lettersOf = (text: string): string[] => Array.from(text);
 
-/** Whether each of its code units is a letter of one column: ASCII, and what we draw with. */
+/** Whether each code unit is one column wide: ASCII, and the glyphs of the views. */
 export const isSimple = (text: string) =>
   /^[ -~\u2500-\u259f\u2800-\u28ff—…✗●▸×·◆○■✓▲▼]*$/.test(text);
 
-/** The characters of a line, made harmless; marks stay with the letter that they are on. */
+/** The characters of a line, made harmless; marks stay with their letter. */
 export function clusters(text: string): Cluster[] {
   if (isSimple(text)) return lettersOf(text).map((letter) => ({ text: letter, width: 1 }));
   const found: Cluster[] = [];
@@ -67,7 +67,7 @@ function widthOfLetter(letter: string): 0 | 1 | 2 {
 export const widthOf = (text: string): number =>
   isSimple(text) ? text.length : clusters(text).reduce((sum, { width }) => sum + width, 0);
 
-/** The text in no more than `width` columns; where it is cut it ends with `mark`. */
+/** The text in at most `width` columns; a cut text ends with `mark`. */
 export function cut(text: string, width: number, mark = "…"): string {
   if (width <= 0) return "";
   if (isSimple(text)) return text.length <= width ? text : text.slice(0, width - 1) + mark;
@@ -84,7 +84,7 @@ export function cut(text: string, width: number, mark = "…"): string {
   return kept + mark;
 }
 
-/** The same, but the beginning is cut off: for paths, whose end says more. */
+/** Cuts off the beginning instead: the end of a path says more. */
 export function cutStart(text: string, width: number, mark = "…"): string {
   if (width <= 0) return "";
   if (isSimple(text)) return text.length <= width ? text : mark + text.slice(1 - width || Infinity);

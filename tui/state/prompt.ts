@@ -4,7 +4,7 @@ import { harmless, lettersOf } from "../draw/text.ts";
 
 const longestFilter = 200;
 
-/** By how many lines the help moves; what is not here closes it. */
+/** The number of lines by which the help moves. Any other key closes it. */
 const helpSteps: ReadonlyMap<Command, number> = new Map([
   ["up", -1],
   ["down", 1],
@@ -14,7 +14,7 @@ const helpSteps: ReadonlyMap<Command, number> = new Map([
   ["last", 1e6],
 ]);
 
-/** What a key does while something is asked. */
+/** Handles a key while a prompt is open. */
 export function promptKey(model: Model, key: string): Step {
   const { prompt } = model;
   switch (prompt?.kind) {
@@ -62,11 +62,11 @@ function filterKey(model: Model, prompt: { text: string; before: string }, key: 
   }
 }
 
-/** Pasted text is text: it presses no keys. */
+/** Pasted text goes into a filter; it never acts as keys. */
 export function promptPaste(model: Model, text: string): Model {
   if (model.prompt?.kind !== "filter") return model;
-  const { text: so, before } = model.prompt;
-  return typed(model, so + harmless(text.replace(/\s+/g, " ")), before);
+  const { text: typedSoFar, before } = model.prompt;
+  return typed(model, typedSoFar + harmless(text.replace(/\s+/g, " ")), before);
 }
 
 function typed(model: Model, text: string, before: string): Model {
@@ -76,7 +76,7 @@ function typed(model: Model, text: string, before: string): Model {
 
 const withFilter = (model: Model, filter: string): Model => withList(model, { filter, row: 0 });
 
-/** Changes the list that is in front. */
+/** Changes the list in front. */
 export const withList = (model: Model, change: Partial<ListState>): Model => ({
   ...model,
   lists: { ...model.lists, [model.pane]: { ...model.lists[model.pane], ...change } },

@@ -8,7 +8,7 @@ const everyMs = 2_000;
 /** Moves to the upper left corner and clears the screen. */
 const clear = "\u001b[H\u001b[2J";
 
-/** How wide text is to be, and of which characters. */
+/** The width of the text, and its characters. */
 export function textStyle(
   context: {
     env: Readonly<Record<string, string | undefined>>;

@@ -1,4 +1,4 @@
-/** In ms: the limits between which attempts are counted by how long they took. */
+/** Limits in milliseconds: attempts are counted by duration between them. */
 export const durationLimits: readonly number[] = [
   0.1, 0.3, 1, 3, 10, 30, 100, 300, 1_000, 3_000, 10_000, 30_000, 60_000, 300_000, 1_800_000,
 ];
@@ -6,12 +6,12 @@ export const durationLimits: readonly number[] = [
 /** Counts by duration: below `upToMs` milliseconds, and not below the limit before. */
 export type Histogram = readonly { upToMs: number; count: number }[];
 
-/** Which of the counts is that of a duration: the number of limits that it has reached. */
+/** The bucket of a duration: the number of limits it has reached. */
 export function bucketOf(ms: number): number {
   const at = durationLimits.findIndex((limit) => ms < limit);
   return at < 0 ? durationLimits.length : at;
 }
 
-/** The counts between the limits, the last one without a limit. */
+/** The counts with their limits; the last has none. */
 export const histogramOf = (counts: readonly number[]): Histogram =>
   [...durationLimits, Infinity].map((upToMs, at) => ({ upToMs, count: counts[at] ?? 0 }));

@@ -18,7 +18,7 @@ const Row = v.object({
   tables: v.array(v.object({ name: v.string(), bytes: count, rows: count })),
 });
 
-/** The figures of the second screen: of the last hour as pools told them, and of now. */
+/** Reads the metrics: of the last hour as pools reported them, and of now. */
 export async function readMetrics(db: Db): Promise<Metrics> {
   const found = parse(Row, await readOne(db, (tx) => metricsQuery(tx, db)), "the figures");
   const { minutes, waits, durations, ...rest } = found;
@@ -32,7 +32,7 @@ export async function readMetrics(db: Db): Promise<Metrics> {
   };
 }
 
-/** The rows of tables are the planner's estimates: to count them would read them. */
+/** Row counts of tables are the planner's estimates: counting would read every row. */
 const metricsQuery = (sql: Tx, { schema, target }: Db) => sql<{ value: unknown }[]>`
   with hour as (
     select minute, sum(done) as done, sum(failed) as failed from ${schema}.tally

@@ -1,12 +1,12 @@
 import type { Db, Tx } from "../connection/connect.ts";
 
-/** What a look may cost the server at most. */
+/** The statement timeout of one read. */
 const mostMs = 5_000;
 
 /**
- * The value of the one column of the one row of a statement, sent together with the settings that
- * hold for it alone, whatever pooler is in between. It is planned without compiling it, and without
- * reading whole tables where an index serves: plans are made while tables are small, and kept.
+ * Reads one value of one row. The settings are sent with the statement and hold for it alone, so
+ * that they pass any pooler. Compilation and sequential scans are off: plans are made and kept while
+ * tables are small.
  */
 export async function readOne(
   { sql }: Db,

@@ -2,16 +2,16 @@ import { durationLimits } from "./histogram.ts";
 import { integers } from "../connection/array.ts";
 import type { Db } from "../connection/connect.ts";
 
-/** What a pool did since it told before. */
+/** The work of a pool since its last report. */
 export interface PoolReport {
-  /** How many of its workers have a job in hand. */
+  /** Workers that run a job. */
   busy: number;
   /** Attempts that ended in each of the last 60 seconds, the oldest first. */
   recent: readonly number[];
   done: number;
   failed: number;
   retried: number;
-  /** How many attempts took how long (histogram.ts). */
+  /** Counts of attempts by duration (histogram.ts). */
   durations: readonly number[];
   /** When jobs of these postings were started for the first time: a sample. */
   starts: readonly { postingId: number; agoMs: number }[];

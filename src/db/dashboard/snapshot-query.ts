@@ -68,7 +68,7 @@ const countedParts = (sql: Tx, schema: Schema) => sql`
            coalesce(sum(released), 0) + (select jobs from beyond) as waiting
     from total),`;
 
-/** The postings that are shown, each counted. */
+/** The postings that are shown, with their counts. */
 const chosenParts = (sql: Tx, schema: Schema, most: number) => sql`
   worked_at as materialized (
     select posting_id as id from held group by posting_id order by sum(jobs) desc, posting_id desc
@@ -137,7 +137,7 @@ const otherParts = (sql: Tx, schema: Schema) => sql`
     group by s.id, f.fingerprint having sum(f.jobs) > 0
     order by max(f.last_at) desc nulls last limit ${mostGroups})`;
 
-/** All of that as JSON. */
+/** The whole snapshot as JSON. */
 const documentOf = (sql: Tx, schema: Schema) => sql`
   select json_build_object(
     'at', clock.at,

@@ -77,8 +77,8 @@ const Row = v.object({
 const mostPostings = 500;
 
 /**
- * The queue at one moment, by one statement whose cost depends on how many postings and pools there
- * are, neither on how many jobs wait nor on how many have ended.
+ * Reads the queue at one moment by one statement. Its cost grows with the number of postings and
+ * pools, not with the number of waiting or ended jobs.
  */
 export async function readSnapshot(db: Db, most = mostPostings): Promise<Snapshot> {
   const found = await readOne(db, (tx) => snapshotQuery(tx, db.schema, most));
@@ -115,20 +115,20 @@ function missingOf(
   return never.length > 0 ? `no pool provides ${named}` : `no pool provides all of ${named}`;
 }
 
-/** `42 report ×120, 43 clean ×7`: by how much it holds of which posting. */
+/** `42 report ×120, 43 clean ×7`: the postings whose jobs a pool holds, the most first. */
 const workOf = (holds: v.InferOutput<typeof Pool>["holds"]): string =>
   holds.map(({ posting, name, jobs }) => `${posting} ${name} ×${jobs}`).join(", ");
 
 /**
- * What the pools said of the last seconds, side by side by how long ago they said it. The seconds
- * after the oldest of those beats are left out: not all have told of them yet.
+ * Adds up the pools' reports by second. The newest seconds are left out if a pool has not reported
+ * them yet.
  */
 function addUp(pools: readonly (Pick<TopPool, "beatAgoMs"> & { recent: number[] | null })[]) {
-  const told = pools.flatMap(({ beatAgoMs, recent }) =>
+  const reported = pools.flatMap(({ beatAgoMs, recent }) =>
     recent === null || beatAgoMs > 60_000 ? [] : [{ ago: Math.floor(beatAgoMs / 1_000), recent }],
   );
-  const latest = Math.max(0, ...told.map(({ ago }) => ago));
-  return Array.from({ length: told.length === 0 ? 0 : 60 - latest }, (_, at) =>
-    told.reduce((sum, { ago, recent }) => sum + (recent[at + ago] ?? 0), 0),
+  const latest = Math.max(0, ...reported.map(({ ago }) => ago));
+  return Array.from({ length: reported.length === 0 ? 0 : 60 - latest }, (_, at) =>
+    reported.reduce((sum, { ago, recent }) => sum + (recent[at + ago] ?? 0), 0),
   );
 }

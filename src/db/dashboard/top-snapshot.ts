@@ -2,24 +2,24 @@ import type { JobError } from "../../domain/attempt.ts";
 import type { Histogram } from "./histogram.ts";
 import type { JobCounts, PostingState } from "../../domain/posting.ts";
 
-// What the dashboard shows. Moments are the database's.
+// The data of the dashboard. Times are the database's.
 
 /** The queue at one moment. */
 export interface Snapshot {
   at: Date;
-  /** Which database, for a person. */
+  /** The database and its server, for people. */
   database: string;
-  /** Why nothing may be changed here; null where it may. */
+  /** Why changes are refused; null if they are allowed. */
   readOnly: string | null;
   /** Active postings, then the newest open ones, then the newest ended ones. */
   postings: readonly TopPosting[];
-  /** How many more there are that have not ended. */
+  /** The number of postings that have not ended and are not in the list. */
   morePostings: number;
-  /** Of all postings that have not ended. */
+  /** Totals of all postings that have not ended. */
   jobs: JobCounts;
-  /** Of postings that are open. */
+  /** How long the oldest open posting has waited. */
   oldestWaitingMs: number | null;
-  /** Attempts that ended in each of up to 60 seconds, the oldest first, as far as pools told. */
+  /** Attempts that ended in each of up to 60 seconds, as pools reported; the oldest first. */
   endedBySecond: readonly number[];
   pools: readonly TopPool[];
   failures: readonly TopFailure[];
@@ -33,7 +33,7 @@ export interface TopPosting {
   state: PostingState;
   reason: string | null;
   poster: string;
-  /** Whose pools run it; null: all. */
+  /** The project whose pools run it; null for all pools. */
   project: string | null;
   /** The highest priority of its waiting jobs; null if no job waits for its first attempt. */
   priority: number | null;
@@ -52,27 +52,27 @@ export interface TopPool {
   pid: number;
   state: "up" | "draining" | "stopped" | "lost";
   slots: number;
-  /** How many of its workers ran a job at its last beat; null where it has not told. */
+  /** Workers that ran a job at the last heartbeat; null before the first report. */
   busy: number | null;
-  /** What it holds, for a person. */
+  /** The jobs it holds, for people. */
   work: string;
   beatAgoMs: number;
-  /** It is late by a whole heartbeat timeout: others may rescue from it. */
+  /** Its heartbeat timeout has passed: other pools may rescue its jobs. */
   isStale: boolean;
-  /** Outcomes that it sent too late, and that were refused. */
+  /** Outcomes that were refused because they came too late. */
   refused: number;
-  /** The project whose postings it runs, beside those of none; null: of any. */
+  /** The project whose postings it runs, besides postings without one; null for any. */
   project: string | null;
 }
 
-/** Failures of a posting that look the same. */
+/** Similar failures of a posting. */
 export interface TopFailure {
   postingId: number;
   fingerprint: string;
   count: number;
   firstAt: Date;
   lastAt: Date;
-  /** One of the newest. */
+  /** One of the newest failed jobs. */
   job: string;
   message: string;
 }
@@ -81,7 +81,7 @@ export interface TopJob {
   index: number;
   status: keyof JobCounts;
   attempts: number;
-  /** While it runs and has told: how far it is, from 0 to 1, and a few words. */
+  /** Reported progress of a running job, from 0 to 1, with a note. */
   progress?: number | null;
   note?: string | null;
   host: string | null;
@@ -136,24 +136,24 @@ export interface JobsFilter {
 
 export interface JobsPage {
   rows: readonly TopJob[];
-  /** Where the next page begins; null after the last. */
+  /** The first index of the next page; null after the last. */
   next: number | null;
 }
 
-/** The second screen. */
+/** The metrics screen. */
 export interface Metrics {
-  /** Attempts that ended their job in each minute of the last hour, the oldest first. */
+  /** Jobs that ended in each minute of the last hour, the oldest first. */
   endedByMinute: readonly number[];
   failedByMinute: readonly number[];
-  /** From posting to the start of the first attempt, of a sample; how long attempts took. */
+  /** Time from posting to the first start, of a sample; durations of attempts. */
   latency: Histogram;
   duration: Histogram;
-  /** How many first attempts the latency is of. */
+  /** The size of the latency sample. */
   sampled: number;
   /** Waiting, running and retrying jobs. */
   depth: number;
   retrying: number;
-  /** Of the last day. */
+  /** Refused outcomes of the last day. */
   refused: number;
   tables: readonly { name: string; bytes: number; rows: number }[];
 }
