@@ -1,13 +1,13 @@
 import { replaceLiterals } from "./argument-text.ts";
 
 /**
- * `json`: one array of argument lists. `ndjson`: one argument list on each line. `csv`, `tsv`: a
- * table. `lines`: each line is the one argument. `words`: the words of each line are the arguments.
+ * `json`: one array of argument lists. `ndjson`: an argument list per line. `csv`, `tsv`: a table.
+ * `lines`: each line is the only argument.
  */
-export const formats = ["json", "ndjson", "csv", "tsv", "lines", "words"] as const;
+export const formats = ["json", "ndjson", "csv", "tsv", "lines"] as const;
 export type Format = (typeof formats)[number];
 
-/** The format that the name of a file tells, if it does. */
+/** The format of a file by its extension, if that is known. */
 export function formatOfName(path: string): Format | undefined {
   const name = path.replace(/\.gz$/i, "");
   if (/\.(ndjson|jsonl)$/i.test(name)) return "ndjson";
@@ -19,9 +19,9 @@ export function formatOfName(path: string): Format | undefined {
 const lineMax = 1024 * 1024;
 
 /**
- * The format of text that begins with `head`, or undefined if it takes more of it to tell: of the
- * whole text it always does. A whole JSON value on the first line and more after it is NDJSON. A
- * single line is JSON if it is an array of nothing but lists and objects, else one job of NDJSON.
+ * The format of a text that begins with `head`; undefined if more text is needed, which is never
+ * the case if `head` is the whole text. A complete JSON value on the first line, followed by more
+ * text, means NDJSON. A single line is JSON if it is an array of lists and objects, else NDJSON.
  */
 export function sniffFormat(head: string, isWhole: boolean): Format | undefined {
   const [, line = "", more = ""] = /^\s*([^\n]*)(?:\s*(\S))?/.exec(head) ?? [];
@@ -37,6 +37,6 @@ function parse(line: string): unknown {
   try {
     return JSON.parse(replaceLiterals(line, () => "null"));
   } catch {
-    return undefined; // not JSON on its own: the beginning of a longer text, or a fault
+    return undefined; // the beginning of a longer text, or not JSON
   }
 }

@@ -2,7 +2,7 @@ import { type TableOptions, TableRows } from "./csv.ts";
 import { type Format, formatOfName, sniffFormat } from "./format.ts";
 import { JsonArray } from "./json-array.ts";
 import { JsonLines } from "./json-lines.ts";
-import { eachLine, eachWord } from "./lines.ts";
+import { Lines } from "./lines.ts";
 import { PriorityColumn } from "./priority-column.ts";
 import type { SharedArguments } from "./shared-arguments.ts";
 import type { Splitter } from "./splitter.ts";
@@ -75,9 +75,7 @@ async function* argumentTexts(
       case "tsv":
         return new TableRows(name, "\t", table, priority);
       case "lines":
-        return eachLine(name);
-      case "words":
-        return eachWord(name);
+        return new Lines(name);
     }
   };
   const named = formatOfName(name) ?? (table.separator === undefined ? undefined : "csv");

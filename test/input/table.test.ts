@@ -90,19 +90,11 @@ test("the priority of a job is a column, or a key, and no argument", async () =>
   expect(readAs("a\n1\n", { priorityColumn })).rejects.toThrow('expected a column "prio", found a');
 });
 
-test("each line is one argument, or has the words of a shell", async () => {
+test("with --format lines, each line is the only argument", async () => {
   expect((await readAs("a b\r\n\n007\n", { format: "lines" })).args).toEqual([
     '["a b"]',
     '["007"]',
   ]);
-  const words = `a.txt 2 "x y" '3' true\n\\"q 007 -1.5\n`;
-  expect((await readAs(words, { format: "words" })).args).toEqual([
-    '["a.txt",2,"x y","3",true]',
-    '["\\"q","007",-1.5]',
-  ]);
-  expect(readAs(`a 'b\n`, { format: "words" })).rejects.toThrow(
-    "a.csv: line 1, column 3: expected",
-  );
 });
 
 async function notesOf(text: string, more: Partial<TableOptions> = {}) {

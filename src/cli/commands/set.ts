@@ -18,6 +18,7 @@ import { pluralize } from "../output/pluralize.ts";
 import { PdoflowCommand } from "../shell/command.ts";
 import { describeCancel, PostingsCommand } from "./control.ts";
 import { parseFlags } from "../shell/flags.ts";
+import { pythonParity } from "../shell/reference.ts";
 import { wholeNumber } from "../shell/flag-values.ts";
 import { findPostingsToChange, readSelectors } from "../input/select.ts";
 
@@ -126,6 +127,7 @@ const Status = v.picklist(
 export class SetPostingStatusCommand extends PostingsCommand {
   static override paths = [["set-posting-status"]];
   static override usage = Command.Usage({
+    category: pythonParity,
     description: "set the state of postings: open, paused, errored_out or cancelled",
     details: `
       Does the same as \`$0 resume\`, \`$0 pause\` and \`$0 cancel\`, for scripts that have the
@@ -164,6 +166,7 @@ export class SetPostingStatusCommand extends PostingsCommand {
 export class PriorityStatsCommand extends PdoflowCommand {
   static override paths = [["priority-stats"]];
   static override usage = Command.Usage({
+    category: pythonParity,
     description: "show the number of waiting jobs at each priority",
     details: "Counts the waiting jobs of open postings, highest priority first.",
   });

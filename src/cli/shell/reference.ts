@@ -24,9 +24,13 @@ export interface CommandText {
   examples: readonly (readonly [what: string, line: string])[];
 }
 
+/** The usage category of commands that exist only for scripts of the Python original. */
+export const pythonParity = "Python parity";
+
+/** The texts of all commands except those of {@link pythonParity}, which only --help shows. */
 export async function allCommandTexts(commands: Commands): Promise<CommandText[]> {
-  const classes = await Promise.all(Object.values(commands).map((load) => load()));
-  return classes.flat().flatMap((each) => commandTexts(each));
+  const classes = (await Promise.all(Object.values(commands).map((load) => load()))).flat();
+  return classes.filter(({ usage }) => usage?.category !== pythonParity).flatMap(commandTexts);
 }
 
 /** The text of a command; none for an internal command. */

@@ -111,7 +111,7 @@ test("--check and --dry-run read all and write nothing", async () => {
   const bad = await cli.runWith({ input: "[1]\n[2\n" }, "post", "f.ts#f", "--check");
   expect(bad.code).toBe(2);
   expect(bad.err).toContain("standard input: line 2, column 3: expected a comma or ]");
-  expect((await cli.run("post", "f.ts#f", "--args", "1", "--rate", "often", "--check")).code).toBe(
+  expect((await cli.run("post", "f.ts#f", "--args", "1", "--max-rate", "often", "--check")).code).toBe(
     2,
   );
   expect(await count(db)).toEqual({ postings: 0, jobs: 0 });

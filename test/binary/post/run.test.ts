@@ -41,7 +41,7 @@ test("a pool leaves the jobs of a run alone", async () => {
     "1-3",
     "--max-workers",
     "1",
-    "--limit",
+    "--max-running",
     "1",
   );
   await until("its first claim", async () => (await db.sql`select from pdoflow.lease`).length > 0);

@@ -82,7 +82,7 @@ for (const [what, sql, why] of changes) {
   test(`refused: changed in the database: ${what}`, async () => {
     await using db = await freshDatabase();
     using cli = await openSigning(db);
-    const id = await cli.post(3, "--timeout", "60s", "--limit", "5", "--rate", "100/m");
+    const id = await cli.post(3, "--timeout", "60s", "--max-running", "5", "--max-rate", "100/m");
     await db.sql.unsafe(sql.replaceAll("$1", String(id)));
     await expectRefused(db, cli, id, why);
   });
@@ -91,8 +91,8 @@ for (const [what, sql, why] of changes) {
 test("a limit that was made stricter is no reason to refuse", async () => {
   await using db = await freshDatabase();
   using cli = await openSigning(db);
-  const id = await cli.post(3, "--limit", "5");
-  await cli.run("set-limit", String(id), "--limit", "1");
+  const id = await cli.post(3, "--max-running", "5");
+  await cli.run("set-limit", String(id), "--max-running", "1");
   await cli.drain();
   expect(await postingOf(db, id)).toMatchObject({ state: "finished", done: 3 });
 });

@@ -54,7 +54,7 @@ test("a wrong option is reported by its name, wherever it is", async () => {
     expect(code).toBe(2);
     return err.split("\n")[0];
   };
-  expect(await said("--rate", "5")).toStartWith(
+  expect(await said("--max-rate", "5")).toStartWith(
     "pdoflow post: --max-rate: expected a rate such as",
   );
   expect(await said("--max-failures", "200%")).toContain("--max-failures: expected at most 100%");
