@@ -75,7 +75,8 @@ test("words, lists, ranges and globs on the command line", async () => {
   await cli.run("post", "f.ts#f", "--from-glob", "d/*.fits", "--args", "9");
   await cli.run("post", "f.ts#f", "--from-glob", join(cli.folder, "d/c*"));
   await cli.runWith({ input: "a b\n007\n" }, "post", "f.ts#f", "--each-line");
-  await cli.runWith({ input: "a 'b c' 7\n" }, "post", "f.ts#f", "--format", "words");
+  const table = ["--format", "csv", "--no-header"];
+  await cli.runWith({ input: "a,b c,7\n" }, "post", "f.ts#f", ...table);
   expect(await argsOf(db, 1)).toEqual([[1, -2, "x", { a: 1 }]]);
   expect(await argsOf(db, 2)).toEqual([1, 3, 5].flatMap((n) => ["p", "q"].map((m) => [n, { m }])));
   expect(await argsOf(db, 3)).toEqual([
@@ -111,9 +112,9 @@ test("--check and --dry-run read all and write nothing", async () => {
   const bad = await cli.runWith({ input: "[1]\n[2\n" }, "post", "f.ts#f", "--check");
   expect(bad.code).toBe(2);
   expect(bad.err).toContain("standard input: line 2, column 3: expected a comma or ]");
-  expect((await cli.run("post", "f.ts#f", "--args", "1", "--max-rate", "often", "--check")).code).toBe(
-    2,
-  );
+  expect(
+    (await cli.run("post", "f.ts#f", "--args", "1", "--max-rate", "often", "--check")).code,
+  ).toBe(2);
   expect(await count(db)).toEqual({ postings: 0, jobs: 0 });
 });
 

@@ -10,7 +10,15 @@ test("a pool with --trust runs what is signed, in blocks, pieces of blocks and b
   await using db = await freshDatabase();
   using cli = await openSigning(db);
   const large = await cli.post(4_321, "--pin");
-  const small = await cli.post(1, "--max-attempts", "2", "--max-running", "1", "--max-rate", "100/s");
+  const small = await cli.post(
+    1,
+    "--max-attempts",
+    "2",
+    "--max-running",
+    "1",
+    "--max-rate",
+    "100/s",
+  );
   await cli.write(
     "jobs.csv",
     `i,p\n${Array.from({ length: 2_500 }, (_, i) => `${i},${i % 7}\n`).join("")}`,
