@@ -1,8 +1,9 @@
+import type { RunnablePosting } from "../db/engine/leases.ts";
 import { groupBy } from "../domain/group-by.ts";
 import type { PoolOptions } from "./options.ts";
 import { retryUntil } from "./session/retry-until.ts";
 import type { Links, Session } from "./session/session.ts";
-import type { AdmissionPolicy, PolicyDecision } from "./trust/admission-policy.ts";
+import type { AdmissionPolicy, AskDatabase, PolicyDecision } from "./trust/admission-policy.ts";
 import type { LeasedJob } from "./wire/leased-job.ts";
 
 /** Claimed jobs, sorted by whether they may run here. */
@@ -85,8 +86,14 @@ export class Admission {
   ): Promise<void> {
     const routes = routesOf(jobs);
     const refused = new Map([...routes.keys()].map((id) => [id, reason]));
+    const screen = (postings: readonly RunnablePosting[]) =>
+      new Map(
+        postings.flatMap((posting) =>
+          posting.entryPoint === entryPoint ? [[posting.id, reason] as const] : [],
+        ),
+      );
     await retryUntil(
-      () => session.claimer.refusals.add(refused, routes, entryPoint),
+      () => session.claimer.refusals.add(refused, routes, screen, entryPoint),
       () => !session.isOver,
     );
   }
@@ -96,10 +103,15 @@ export class Admission {
     policy: AdmissionPolicy,
     jobs: readonly LeasedJob[],
   ): Promise<PolicyDecision> {
-    const decision = await policy.check(jobs, (work) => this.#links.work.ask(work));
+    const ask: AskDatabase = (work) => this.#links.work.ask(work);
+    const decision = await policy.check(jobs, ask);
     const { refused } = decision;
     if (refused.size === 0) return decision;
-    for (const route of await session.claimer.refusals.add(refused, routesOf(jobs))) {
+    const screen = (postings: readonly RunnablePosting[]) => policy.screen(postings, ask);
+    const { refusals } = session.claimer;
+    const { ahead, skippedRoutes } = await refusals.add(refused, routesOf(jobs), screen);
+    for (const [id, why] of ahead) this.#options.log(`posting ${id} was refused: ${why}`);
+    for (const route of skippedRoutes) {
       const poster = session.claimer.posterOf(route);
       this.#options.log(
         `too many postings of ${poster} were refused: ` +

@@ -1,5 +1,6 @@
 import { integers, texts } from "../connection/array.ts";
 import type { Db } from "../connection/connect.ts";
+import type { RunnablePosting } from "./leases.ts";
 
 /** Of a posting that a pool does not run: its oldest refusal by any pool (H1). */
 export interface OldestRefusal {
@@ -16,6 +17,23 @@ export const refusePostings = (
   select * from ${schema}.pool_refuse(
     ${poolId}, ${integers([...refused.keys()])}::bigint[],
     ${texts([...refused.values()])}::text[])`;
+
+/** The postings of a route that would be claimed next, but for those in `skip`: at most `most`. */
+export async function readNextPostings(
+  { sql, schema }: Db,
+  routeId: number,
+  skip: readonly number[],
+  most: number,
+): Promise<RunnablePosting[]> {
+  const rows = await sql<{ posting: RunnablePosting }[]>`
+    select posting from ${schema}.pool_runnable(array(
+      select distinct posting_id from (
+        select posting_id from ${schema}.lane
+        where route_id = ${routeId} and state = 'open'
+          and posting_id <> all (${integers(skip)}::bigint[])
+        order by effective_priority desc, posting_id, priority desc limit ${most}) next))`;
+  return rows.map(({ posting }) => posting);
+}
 
 /** Of these postings those that are open and were refused. */
 export const readRefusals = ({ sql, schema }: Db, ids: readonly number[]) => sql<OldestRefusal[]>`

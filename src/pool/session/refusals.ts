@@ -1,4 +1,10 @@
-import { readRefusals, refusePostings, retractRefusals } from "../../db/engine/refusals.ts";
+import type { RunnablePosting } from "../../db/engine/leases.ts";
+import {
+  readNextPostings,
+  readRefusals,
+  refusePostings,
+  retractRefusals,
+} from "../../db/engine/refusals.ts";
 import { groupBy } from "../../domain/group-by.ts";
 import type { Link } from "./link.ts";
 import type { CodeWatcher } from "../entry/code-watcher.ts";
@@ -6,7 +12,7 @@ import type { AdmissionPolicy } from "../trust/admission-policy.ts";
 
 const refreshEveryMs = 1_000;
 /** Claims skip up to N postings one by one, in some milliseconds; then they skip whole routes. */
-const idsMax = 500;
+const refusedMaxDefault = 500;
 /** How long a route is skipped if too many of its postings were refused. */
 const skipRouteMs = 300_000;
 
@@ -15,6 +21,21 @@ export interface RefusalSources {
   /** Null to run all postings that it may claim. */
   policy?: AdmissionPolicy | null;
   codeWatch?: CodeWatcher;
+  /** How many postings it skips one by one before it skips a whole route; default 500. */
+  refusedMax?: number;
+}
+
+/** Which of these postings are not run either, each with the reason. */
+export type Screen = (
+  postings: readonly RunnablePosting[],
+) => ReadonlyMap<number, string> | Promise<ReadonlyMap<number, string>>;
+
+/** What came of refusing postings. */
+export interface Refused {
+  /** Postings that were refused by the way, before they were claimed. */
+  ahead: ReadonlyMap<number, string>;
+  /** Routes that are skipped from now on, because too many of their postings were refused. */
+  skippedRoutes: number[];
 }
 
 interface Known {
@@ -35,7 +56,14 @@ export class Refusals {
   readonly #skippedRoutes = new Map<number, number>();
   #refreshedAt = performance.now();
 
-  constructor(link: Link, poolId: number, { policy, codeWatch }: RefusalSources) {
+  readonly #max: number;
+
+  constructor(
+    link: Link,
+    poolId: number,
+    { policy, codeWatch, refusedMax = refusedMaxDefault }: RefusalSources,
+  ) {
+    this.#max = refusedMax;
     this.#link = link;
     this.#poolId = poolId;
     this.#policy = policy ?? null;
@@ -56,23 +84,41 @@ export class Refusals {
   }
 
   /**
-   * Notes postings that were refused, with the reason and the route of each; and the entry point
-   * whose code is not here, where that is why. Returns the routes that it leaves out from now on,
-   * because there were too many.
+   * Notes claimed postings that were refused, with the reason and the route of each; `missing` is
+   * the entry point if its code is not here. Each claim costs a transaction, so it also screens the
+   * postings that come next on the same routes: as many as it has refused, so that a pool which
+   * refuses little reads little.
    */
   async add(
     refused: ReadonlyMap<number, string>,
     routeOf: ReadonlyMap<number, number>,
+    screen: Screen,
     missing: string | null = null,
-  ): Promise<number[]> {
-    const rows = await this.#link.ask((db) => refusePostings(db, this.#poolId, refused));
+  ): Promise<Refused> {
+    const ahead = new Map<number, string>();
+    const routes = new Map([...refused.keys()].map((id) => [id, routeOf.get(id) ?? 0]));
+    for (const routeId of new Set(routes.values())) {
+      const skip = [...this.ids, ...routes.keys()];
+      const most = Math.min(skip.length, this.#max);
+      const next = await this.#link.ask((db) => readNextPostings(db, routeId, skip, most));
+      for (const [id, reason] of await screen(next)) {
+        ahead.set(id, reason);
+        routes.set(id, routeId);
+      }
+    }
+    const all = new Map([...refused, ...ahead]);
+    const rows = await this.#link.ask((db) => refusePostings(db, this.#poolId, all));
     const oldest = new Map(rows.map((row) => [row.postingId, row.oldest]));
-    for (const id of refused.keys()) {
-      const routeId = routeOf.get(id) ?? 0;
+    for (const [id, routeId] of routes) {
       this.#known.set(id, { oldest: oldest.get(id) ?? 0, routeId, missing });
     }
+    return { ahead, skippedRoutes: this.#skipRoutes() };
+  }
+
+  /** Of the routes with the most refused postings, until few enough are left. */
+  #skipRoutes(): number[] {
     const left: number[] = [];
-    while (this.#known.size > idsMax) {
+    while (this.#known.size > this.#max) {
       const byRoute = [...groupBy(this.#known, ([, { routeId }]) => routeId)];
       const [routeId, most] = byRoute.reduce((a, b) => (b[1].length > a[1].length ? b : a));
       for (const [id] of most) this.#known.delete(id);

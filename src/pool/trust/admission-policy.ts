@@ -1,4 +1,5 @@
 import type { Db } from "../../db/connection/connect.ts";
+import type { RunnablePosting } from "../../db/engine/leases.ts";
 import type { LeasedJob } from "../wire/leased-job.ts";
 
 /** Which jobs of a claim may not run. */
@@ -12,6 +13,11 @@ export interface PolicyDecision {
 /** Decides which postings a pool runs. */
 export interface AdmissionPolicy {
   check(jobs: readonly LeasedJob[], ask: AskDatabase): Promise<PolicyDecision>;
+  /** The postings that it would refuse whatever their jobs are, each with the reason. */
+  screen(
+    postings: readonly RunnablePosting[],
+    ask: AskDatabase,
+  ): Promise<ReadonlyMap<number, string>>;
   /** Whether it may decide differently since the last call, because the trusted keys changed. */
   hasChanged(): boolean;
 }

@@ -1,3 +1,4 @@
+import type { RunnablePosting } from "../../db/engine/leases.ts";
 import { allowedBy } from "../../domain/allowed.ts";
 import type { LeasedJob } from "../wire/leased-job.ts";
 import type { AdmissionPolicy, AskDatabase, PolicyDecision } from "./admission-policy.ts";
@@ -27,15 +28,31 @@ export class AllowList implements AdmissionPolicy {
     for (const job of jobs) {
       const { id, entryPoint } = job.posting;
       if (this.#allows(entryPoint)) kept.push(job);
-      else refused.set(id, `it allows only ${this.#patterns}, and this is ${entryPoint}`);
+      else refused.set(id, this.#reasonFor(entryPoint));
     }
     if (this.#next === null || kept.length === 0) return { refused, isCodeNew: false };
     const decision = await this.#next.check(kept, ask);
     return { ...decision, refused: new Map([...refused, ...decision.refused]) };
   }
 
+  async screen(
+    postings: readonly RunnablePosting[],
+    ask: AskDatabase,
+  ): Promise<ReadonlyMap<number, string>> {
+    const allowed = postings.filter(({ entryPoint }) => this.#allows(entryPoint));
+    const refused = postings.filter((posting) => !allowed.includes(posting));
+    return new Map([
+      ...refused.map(({ id, entryPoint }) => [id, this.#reasonFor(entryPoint)] as const),
+      ...((await this.#next?.screen(allowed, ask)) ?? []),
+    ]);
+  }
+
   hasChanged(): boolean {
     return this.#next?.hasChanged() ?? false;
+  }
+
+  #reasonFor(entryPoint: string): string {
+    return `it allows only ${this.#patterns}, and this is ${entryPoint}`;
   }
 
   #allows(entryPoint: string): boolean {

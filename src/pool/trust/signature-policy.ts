@@ -1,5 +1,6 @@
 import { type KeyObject, verify } from "node:crypto";
 
+import type { RunnablePosting } from "../../db/engine/leases.ts";
 import { type Block, blockDigest, parseBlocks, sha256 } from "../../db/posting/block-digests.ts";
 import { readBlock, readSignatures, type SignatureRow } from "../../db/posting/signatures.ts";
 import type { Provides } from "../../domain/capabilities.ts";
@@ -74,15 +75,16 @@ export class SignaturePolicy implements AdmissionPolicy {
     this.#readKeysAgain();
     const refused = new Map<number, string>();
     const byPosting = Map.groupBy(jobs, ({ posting }) => posting.id);
-    const unknown = [...byPosting.keys()].filter((id) => !this.#signed.has(id));
-    const rows = unknown.length === 0 ? [] : await ask((db) => readSignatures(db, unknown));
-    const signatures = new Map(rows.map((row) => [row.postingId, row]));
+    const signatures = await this.#readSignatures([...byPosting.keys()], ask);
     let isCodeNew = false;
     for (const [id, own] of byPosting) {
       try {
         const signed = this.#signed.get(id) ?? this.#verify(signatures.get(id));
         this.#signed.set(id, signed);
-        isCodeNew = (await this.#checkPosting(signed, own)) || isCodeNew;
+        for (const posting of new Set(own.map((job) => job.posting))) {
+          checkOptions(signed, posting);
+        }
+        isCodeNew = (await this.#checkCode(signed)) || isCodeNew;
         await this.#checkJobs(signed, own, ask);
       } catch (error) {
         if (!(error instanceof Refused)) throw error;
@@ -92,6 +94,36 @@ export class SignaturePolicy implements AdmissionPolicy {
     }
     dropOldest(this.#signed, postingsKept);
     return { refused, isCodeNew };
+  }
+
+  /** Code that was pinned is not looked at: that takes files, and a claim is soon enough. */
+  async screen(
+    postings: readonly RunnablePosting[],
+    ask: AskDatabase,
+  ): Promise<ReadonlyMap<number, string>> {
+    const refused = new Map<number, string>();
+    const ids = postings.map(({ id }) => id);
+    const signatures = await this.#readSignatures(ids, ask);
+    for (const posting of postings) {
+      const { id } = posting;
+      try {
+        checkOptions(this.#signed.get(id) ?? this.#verify(signatures.get(id)), posting);
+      } catch (error) {
+        if (!(error instanceof Refused)) throw error;
+        refused.set(id, error.message);
+      }
+    }
+    return refused;
+  }
+
+  /** The signatures of postings that were not verified yet. */
+  async #readSignatures(
+    ids: readonly number[],
+    ask: AskDatabase,
+  ): Promise<ReadonlyMap<number, SignatureRow>> {
+    const unknown = ids.filter((id) => !this.#signed.has(id));
+    const rows = unknown.length === 0 ? [] : await ask((db) => readSignatures(db, unknown));
+    return new Map(rows.map((row) => [row.postingId, row]));
   }
 
   /** Keys may be added and revoked while the pool runs. */
@@ -134,14 +166,7 @@ export class SignaturePolicy implements AdmissionPolicy {
   }
 
   /** Whether its code may be another than what workers have imported. */
-  async #checkPosting({ statement }: SignedPosting, jobs: readonly LeasedJob[]): Promise<boolean> {
-    for (const posting of new Set(jobs.map((job) => job.posting))) {
-      const change = changeOf(statement, posting);
-      if (change?.startsWith("number") === true) {
-        throw new Refused(`its signature is that of posting ${statement.posting}`);
-      }
-      if (change !== null) throw new Refused(`it was changed after it was signed (${change})`);
-    }
+  async #checkCode({ statement }: SignedPosting): Promise<boolean> {
     if (statement.code === null) return false;
     const { entryPoint } = statement;
     let code: string;
@@ -187,6 +212,15 @@ export class SignaturePolicy implements AdmissionPolicy {
       }
     }
   }
+}
+
+/** @throws {Refused} the posting is not as it was signed. */
+function checkOptions({ statement }: SignedPosting, posting: RunnablePosting): void {
+  const change = changeOf(statement, posting);
+  if (change?.startsWith("number") === true) {
+    throw new Refused(`its signature is that of posting ${statement.posting}`);
+  }
+  if (change !== null) throw new Refused(`it was changed after it was signed (${change})`);
 }
 
 function refuse(job: LeasedJob | undefined): never {

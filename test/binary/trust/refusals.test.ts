@@ -63,14 +63,16 @@ test("a posting that a running pool refused for its code is run once it is resum
   expect(await pool.exited).toBe(0);
 });
 
-test("a pool that has refused more postings than it remembers leaves out their poster, and ends", async () => {
+test("postings that a pool refuses are refused together, not one for each claim", async () => {
   await using db = await freshDatabase();
   using cli = await openSigning(db);
-  await db.sql`
-    select pdoflow.post('fn.ts#other', '[[1]]') from generate_series(1, 520)`;
+  await db.sql`select pdoflow.post('fn.ts#other', '[[1]]') from generate_series(1, 40)`;
   const pool = await cli.run("pool", "--once", "--max-workers", "1", "--trust", "keys.d");
   expect(pool.code).toBe(1);
-  expect(pool.err).toContain("for 5 minutes it takes none of them");
-  const [row] = await db.sql`select count(*)::integer as count from pdoflow.outcome`;
-  expect(row).toEqual({ count: 0 });
+  expect(pool.err.match(/was refused: it is not signed/g)).toHaveLength(40);
+  const [row] = await db.sql<{ refusals: number; leases: number }[]>`
+    select (select count(*)::integer from pdoflow.refusal) as refusals,
+           (select count(*)::integer from pdoflow.lease) as leases`;
+  expect(row?.refusals).toBe(40);
+  expect(row?.leases).toBeWithin(1, 10);
 });
