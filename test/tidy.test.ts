@@ -58,6 +58,28 @@ test("every SQL file is part of the migrations, which are in the order of their 
   expect(numbers).toEqual(migrations.map((_, i) => i + 1));
 });
 
+test("SQL functions have up to 80 lines and up to 8 parameters", () => {
+  const functions = sql.flatMap(({ text }) =>
+    [...text.matchAll(/^create function pdoflow\.(\w+)\(([^$]*?)\)\s+(?:returns|language)/gm)].map(
+      ([head, name, parameters = ""], _, all) => {
+        const start = text.indexOf(head);
+        const body = text.slice(
+          start,
+          text.indexOf("\n\n", text.indexOf(";", start + head.length)),
+        );
+        const inputs = parameters.split(/,(?![^(]*\))/).filter((p) => !/^\s*(out\b|$)/.test(p));
+        return {
+          name,
+          lines: body.split("$$;")[0]?.split("\n").length ?? 0,
+          inputs: inputs.length,
+        };
+      },
+    ),
+  );
+  expect(functions.length).toBeGreaterThan(120);
+  expect(functions.filter(({ lines, inputs }) => lines > 80 || inputs > 8)).toEqual([]);
+});
+
 test("no line is wider than 100 columns", () => {
   const wide = [...product, ...builds, ...sql].flatMap(({ path, text }) =>
     text

@@ -83,24 +83,31 @@ returns table (id bigint, max_running integer, rate_count integer, rate_ms integ
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
 declare
-  v_new pdoflow.posting := pdoflow.posting_of('limits#only', p_limits);
+  v_max_running integer;
+  v_rate record;
   v_ids bigint[];
 begin
+  if jsonb_typeof(p_limits) is distinct from 'object' then
+    perform pdoflow.refuse_option('(all)', 'an object', coalesce(p_limits, 'null'));
+  end if;
   if p_limits - array['maxRunning', 'maxRate'] <> '{}' then
     raise exception 'expected maxRunning or maxRate, found %', left(p_limits::text, 1000)
       using errcode = 'PF002';
   end if;
+  v_max_running := pdoflow.whole_option(
+    'maxRunning', coalesce(p_limits -> 'maxRunning', 'null'), 1, 2147483647);
+  select * into v_rate from pdoflow.rate_option(coalesce(p_limits -> 'maxRate', 'null'));
   v_ids := array(select p.id from pdoflow.posting p
                  where p.id = any (pdoflow.can_modify(p_postings)) and p.ended_at is null
                  order by p.id for no key update);
   return query
     with changed as (
       update pdoflow.posting p
-      set max_running = case when p_limits ? 'maxRunning' then v_new.max_running
+      set max_running = case when p_limits ? 'maxRunning' then v_max_running
                              else p.max_running end,
-          rate_count = case when p_limits ? 'maxRate' then v_new.rate_count
+          rate_count = case when p_limits ? 'maxRate' then v_rate.rate_count
                             else p.rate_count end,
-          rate_ms = case when p_limits ? 'maxRate' then v_new.rate_ms else p.rate_ms end
+          rate_ms = case when p_limits ? 'maxRate' then v_rate.rate_ms else p.rate_ms end
       where p.id = any (v_ids)
       returning p.id, p.max_running, p.rate_count, p.rate_ms),
     told as (select c.*, pg_notify('pdoflow.posted', c.id::text) from changed c)

@@ -1,9 +1,9 @@
 -- What pools report for people: metrics, live output and profiles.
 
--- What a pool tells with its beat, for people.
+-- Adds the report of a pool, for people.
 --   p_recent     attempts that ended in each of the last 60 seconds
---   p_ended      {"done": 3, "failed": 1, "retried": 0}: attempts since the report before
---   p_durations  C2, of all attempts since it told before
+--   p_ended      {"done": 3, "failed": 1, "retried": 0}: attempts since the last report
+--   p_durations  C2, of all attempts since the last report
 --   p_postings, p_ages_us   of a sample of first attempts: when they started, that long ago
 --   p_limits_ms  the limits of the counts in p_durations
 create function pdoflow.pool_report(

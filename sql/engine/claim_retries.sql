@@ -129,12 +129,21 @@ begin
                              attempts)
   values (p_pool, v_lost, v_most_running, v_postings, v_firsts, v_ends, v_attempts)
   returning id into v_lease;
+  perform pdoflow.uncount_retries(v_postings, v_firsts, v_ends, v_attempts);
+  return v_lease;
+end $$;
+
+-- Counts these ranges as no longer in the retry table (G1).
+create function pdoflow.uncount_retries(
+  p_postings bigint[], p_firsts integer[], p_ends integer[], p_attempts integer[]
+) returns void language plpgsql as $$
+#variable_conflict use_column
+begin
   insert into pdoflow.progress (posting_id, retrying, released)
   select t.posting_id, -coalesce(sum(t.size) filter (where t.attempt > 1), 0),
          -coalesce(sum(t.size) filter (where t.attempt = 1), 0)
   from (select posting_id, end_seq - first_seq as size, attempt
-        from unnest(v_postings, v_firsts, v_ends, v_attempts)
+        from unnest(p_postings, p_firsts, p_ends, p_attempts)
           as u (posting_id, first_seq, end_seq, attempt)) t
   group by t.posting_id;
-  return v_lease;
 end $$;

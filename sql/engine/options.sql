@@ -109,8 +109,49 @@ end $$;
 create function pdoflow.project_option(p_options jsonb) returns text language sql immutable return
   coalesce(nullif(p_options ->> 'project', '*'), '');
 
--- The row of a posting with these options, but for its id, route and jobs: defaults where nothing
--- is said, and an error where something wrong is.
+-- Refuses a wrong value of an option that is a text, a key or needs, and an unknown option.
+create function pdoflow.check_option(p_key text, p_value jsonb) returns void
+language plpgsql as $$
+begin
+  case p_key
+    when 'name' then
+      if p_value <> 'null' and (jsonb_typeof(p_value) <> 'string'
+         or length(p_value #>> '{}') > 100
+         or p_value #>> '{}' !~ pdoflow.name_pattern()) then
+        perform pdoflow.refuse_option(
+          p_key, 'up to 100 letters, digits or _.:+-, a letter first', p_value);
+      end if;
+    when 'key', 'jobKey' then
+      if p_value <> 'null' and (jsonb_typeof(p_value) <> 'string'
+         or length(p_value #>> '{}') not between 1 and 500) then
+        perform pdoflow.refuse_option(p_key, '1 to 500 characters', p_value);
+      end if;
+    when 'osUser', 'run' then
+      if jsonb_typeof(p_value) <> 'string' or octet_length(p_value #>> '{}') > 100 then
+        perform pdoflow.refuse_option(p_key, 'a name of at most 100 bytes', p_value);
+      end if;
+    when 'project' then
+      if p_value <> 'null' and (jsonb_typeof(p_value) <> 'string'
+         or octet_length(p_value #>> '{}') > 1000 or p_value #>> '{}' !~ '^[^[:cntrl:]]+$') then
+        perform pdoflow.refuse_option(
+          p_key, 'the name of a project, up to 1000 bytes, "*" for any', p_value);
+      end if;
+    when 'needs' then
+      if octet_length(p_value::text) > 1000 or pg_column_size(p_value) > 1300
+         or not pdoflow.is_needs(p_value) then
+        perform pdoflow.refuse_option(
+          p_key, 'needs such as [["gpu", "has"]], of at most 1000 bytes', p_value);
+      end if;
+    when 'priority' then null; -- of the jobs: pdoflow.priorities_of
+    else
+      raise exception 'there is no option "%" of a posting (docs/sql.md has all)',
+        left(p_key, 100)
+        using errcode = 'PF002';
+  end case;
+end $$;
+
+-- The row of a posting with these options, without its id, route and jobs. Missing options have
+-- their defaults; a wrong one raises an error.
 create function pdoflow.posting_of(p_entry_point text, p_options jsonb)
 returns pdoflow.posting language plpgsql as $$
 declare
@@ -175,31 +216,10 @@ begin
           perform pdoflow.refuse_option(v_key, 'none, failures or all', v_value);
         end if;
         v.keeps_output := v_value #>> '{}';
-      when 'keepMs' then
-        v.keep_ms := pdoflow.whole_option(v_key, v_value, 0, 100 * v_year);
+      when 'keepMs' then v.keep_ms := pdoflow.whole_option(v_key, v_value, 0, 100 * v_year);
       when 'name' then
-        if v_value <> 'null' and (jsonb_typeof(v_value) <> 'string'
-           or length(v_value #>> '{}') > 100
-           or v_value #>> '{}' !~ pdoflow.name_pattern()) then
-          perform pdoflow.refuse_option(
-            v_key, 'up to 100 letters, digits or _.:+-, a letter first', v_value);
-        end if;
+        perform pdoflow.check_option(v_key, v_value);
         v.name := v_value #>> '{}';
-      when 'key', 'jobKey' then
-        if v_value <> 'null' and (jsonb_typeof(v_value) <> 'string'
-           or length(v_value #>> '{}') not between 1 and 500) then
-          perform pdoflow.refuse_option(v_key, '1 to 500 characters', v_value);
-        end if;
-      when 'osUser', 'run' then
-        if jsonb_typeof(v_value) <> 'string' or octet_length(v_value #>> '{}') > 100 then
-          perform pdoflow.refuse_option(v_key, 'a name of at most 100 bytes', v_value);
-        end if;
-      when 'project' then
-        if v_value <> 'null' and (jsonb_typeof(v_value) <> 'string'
-           or octet_length(v_value #>> '{}') > 1000 or v_value #>> '{}' !~ '^[^[:cntrl:]]+$') then
-          perform pdoflow.refuse_option(
-            v_key, 'the name of a project, up to 1000 bytes, "*" for any', v_value);
-        end if;
       when 'runAt' then
         continue when v_value = 'null';
         if jsonb_typeof(v_value) <> 'string' or v_value #>> '{}' !~ pdoflow.moment_pattern() then
@@ -207,17 +227,7 @@ begin
             v_key, 'a moment with its zone, such as "2026-01-01T02:00:00Z"', v_value);
         end if;
         v.run_at := pdoflow.moment_option(v_key, v_value);
-      when 'needs' then
-        if octet_length(v_value::text) > 1000 or pg_column_size(v_value) > 1300
-           or not pdoflow.is_needs(v_value) then
-          perform pdoflow.refuse_option(
-            v_key, 'needs such as [["gpu", "has"]], of at most 1000 bytes', v_value);
-        end if;
-      when 'priority' then null; -- of the jobs: pdoflow.priorities_of
-      else
-        raise exception 'there is no option "%" of a posting (docs/sql.md has all)',
-          left(v_key, 100)
-          using errcode = 'PF002';
+      else perform pdoflow.check_option(v_key, v_value);
     end case;
   end loop;
   return v;

@@ -48,15 +48,12 @@ const countedParts = (sql: Tx, schema: Schema) => sql`
       select * from ${schema}.lane where posting_id = p.id and state = 'paused' offset 0) l
     where p.state in ('paused', 'errored_out') or p.run_at is not null),
   taken as materialized (
-    select l.posting_id, l.priority, e.lane_end_seq - l.first_seq as jobs
+    select l.posting_id, l.priority, e.seq - l.first_seq as jobs
     from (
       select * from lane
       where posting_id in (select posting_id from total union select posting_id from held)
       offset 0) l
-      cross join lateral (
-        select lane_end_seq from ${schema}.lease
-        where lane_posting_id = l.posting_id and lane_priority = l.priority
-        order by lane_first_seq desc limit 1) e),
+      cross join lateral ${schema}.lane_cursor(l.posting_id, l.priority) e),
   beyond as materialized (
     select coalesce(sum(l.end_seq - l.first_seq - coalesce(t.jobs, 0)), 0) as jobs,
            min(l.posting_id) filter (

@@ -20,8 +20,7 @@ export async function readJobFacts(
     select s.status, s.attempts, s.error,
       coalesce(
         (select p.host from ${schema}.lease l join ${schema}.pool p on p.id = l.pool_id
-           cross join lateral unnest(l.posting_ids, l.first_seqs, l.end_seqs)
-             as u (posting_id, first_seq, end_seq)
+           cross join lateral ${schema}.ranges_of(l) as u
          where l.active and u.posting_id = s.posting_id and u.first_seq <= s.seq
            and s.seq < u.end_seq limit 1),
         (select p.host from ${schema}.outcome o join ${schema}.lease l on l.id = o.lease_id
@@ -134,9 +133,7 @@ async function countAhead(
            coalesce(sum(rest) filter (where priority = ${priority}), 0)::float8 as same_priority
     from (
       select l.effective_priority as priority, l.end_seq - coalesce((
-        select lane_end_seq from ${schema}.lease
-        where lane_posting_id = l.posting_id and lane_priority = l.priority
-        order by lane_first_seq desc limit 1), l.first_seq) as rest
+        select seq from ${schema}.lane_cursor(l.posting_id, l.priority)), l.first_seq) as rest
       from ${schema}.lane l
       where l.state = 'open' and (l.effective_priority > ${priority}
         or (l.effective_priority = ${priority} and l.posting_id < ${postingId}))

@@ -78,8 +78,7 @@ export function readJobPage({ sql, schema }: Db, page: JobPage) {
         select o.lease_id as id where s.status <> 'running'
         union all
         select l.id from ${schema}.lease l
-          cross join lateral unnest(l.posting_ids, l.first_seqs, l.end_seqs)
-            as u (posting_id, first_seq, end_seq)
+          cross join lateral ${schema}.ranges_of(l) as u
         where s.status = 'running' and l.active and u.posting_id = ${postingId}
           and u.first_seq <= j.seq and j.seq < u.end_seq
         limit 1) w on true

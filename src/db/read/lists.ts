@@ -67,9 +67,7 @@ export const readPriorities = ({ sql, schema }: Db) => sql<PriorityRow[]>`
   select priority, count(distinct posting_id)::integer as postings, sum(rest)::bigint as waiting
   from (
     select l.effective_priority as priority, l.posting_id, l.end_seq - coalesce((
-      select lane_end_seq from ${schema}.lease
-      where lane_posting_id = l.posting_id and lane_priority = l.priority
-      order by lane_first_seq desc limit 1), l.first_seq) as rest
+      select seq from ${schema}.lane_cursor(l.posting_id, l.priority)), l.first_seq) as rest
     from ${schema}.lane l where l.state = 'open'
     union all
     select priority, posting_id, end_seq - first_seq from ${schema}.retry

@@ -29,11 +29,9 @@ export const readPostingCounts = ({ sql, schema }: Db, postingIds: readonly numb
              coalesce(sum(released), 0) as released
       from ${schema}.progress where posting_id = p.id and p.ended_at is null) g
     cross join lateral (
-      select coalesce(sum(l.end_seq - coalesce(newest.lane_end_seq, l.first_seq)), 0) as beyond
-      from ${schema}.lane l left join lateral (
-        select lane_end_seq from ${schema}.lease
-        where lane_posting_id = l.posting_id and lane_priority = l.priority
-        order by lane_first_seq desc limit 1) newest on true
+      select coalesce(sum(l.end_seq - coalesce(newest.seq, l.first_seq)), 0) as beyond
+      from ${schema}.lane l
+        left join lateral ${schema}.lane_cursor(l.posting_id, l.priority) newest on true
       where l.posting_id = p.id and l.state <> 'closed' and p.ended_at is null) c
     cross join lateral (
       -- L4: of what is leased no more than that runs.

@@ -42,7 +42,7 @@ export const breaks: readonly Break[] = [
   },
   {
     name: "claimed retries are not counted",
-    routine: "claim_retries",
+    routine: "uncount_retries",
     find: "select t.posting_id, -coalesce",
     instead: "select t.posting_id, 0 * coalesce",
   },
