@@ -1,6 +1,6 @@
 -- What posters call for their own postings and operators for all (docs/sql.md).
 
--- Of these postings those that the caller may steer: its own, all for an operator.
+-- The postings among these that the caller can modify: its own; for an operator all.
 create function pdoflow.can_modify(p_postings bigint[]) returns bigint[] language sql stable as $$
   select array(select id from pdoflow.posting
                where id = any (p_postings)
@@ -15,7 +15,7 @@ begin
   end if;
 end $$;
 
--- Stops postings for now, until they are resumed; returns those that it stopped.
+-- Stops postings until they are resumed; returns the stopped postings.
 create function pdoflow.pause(
   p_postings bigint[], p_reason text default null, p_state pdoflow.posting_state default 'paused'
 ) returns bigint[] language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
@@ -27,7 +27,7 @@ begin
   return pdoflow.pause_postings(pdoflow.can_modify(p_postings), p_state, p_reason);
 end $$;
 
--- The same of one posting: true where that changed something.
+-- The same for one posting: true if that changed something.
 create function pdoflow.pause(p_posting bigint, p_reason text default null) returns boolean
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
@@ -64,8 +64,8 @@ begin
   return cardinality(pdoflow.cancel(array[p_posting], p_kills, p_reason)) > 0;
 end $$;
 
--- Tries failed jobs of a posting once more: all, those with an index from p_firsts to p_lasts, or
--- with a fingerprint that begins so. Returns how many; null of a posting that is cancelled.
+-- Retries failed jobs of a posting: all, those with an index from p_firsts to p_lasts, or with a
+-- fingerprint that begins with p_fingerprint. Returns how many; null if the posting is cancelled.
 create function pdoflow.retry(
   p_posting bigint, p_firsts integer[] default null, p_lasts integer[] default null,
   p_fingerprint text default null
@@ -76,8 +76,8 @@ begin
   return pdoflow.retry_failed(p_posting, p_firsts, p_lasts, p_fingerprint);
 end $$;
 
--- Sets limits of postings that have not ended: {"maxRunning": 4, "maxRate": "10/s"}, null for none;
--- one that is not named stays. Returns the postings with the limits that they have now.
+-- Sets limits of postings that have not ended: {"maxRunning": 4, "maxRate": "10/s"}, null for none.
+-- Limits that are not named stay. Returns the postings with their limits.
 create function pdoflow.set_limits(p_postings bigint[], p_limits jsonb)
 returns table (id bigint, max_running integer, rate_count integer, rate_ms integer)
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
@@ -114,7 +114,7 @@ begin
     select t.id, t.max_running, t.rate_count, t.rate_ms from told t order by t.id;
 end $$;
 
--- Gives postings that have not ended another priority; returns those.
+-- Changes the priority of postings that have not ended; returns these.
 create function pdoflow.set_priority(p_postings bigint[], p_priority integer) returns bigint[]
 language plpgsql security definer set search_path = pg_catalog, pg_temp as
 $$ begin return pdoflow.set_priorities(pdoflow.can_modify(p_postings), p_priority); end $$;
@@ -126,9 +126,9 @@ begin
   return cardinality(pdoflow.set_priority(array[p_posting], p_priority)) > 0;
 end $$;
 
--- Tells pools to take no more jobs, by their numbers or hosts; returns those that it told. One that
--- does not answer has from now on a minute at most before the others declare it lost, however
--- patient it asked them to be: so this ends pools that are not there (any more), or never were.
+-- Drains pools, by id or host; returns the pools that were up. A pool that does not answer has at
+-- most one minute from now, whatever its heartbeat timeout, before the others declare it lost: so
+-- this also ends pools that no longer exist.
 create function pdoflow.drain_pools(p_ids bigint[], p_hosts text[])
 returns table (id bigint, host text)
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$

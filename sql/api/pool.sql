@@ -1,7 +1,7 @@
 -- What pools call. These functions run as the owner of the schema, for roles that were granted the
 -- kind pool. A pool acts only for itself and on the jobs that it has leased.
 
--- A pool of which there is no row was lost in a failover: it takes a new one (PF004).
+-- A pool without a row was lost in a failover: it registers again (PF004).
 create function pdoflow.require_pool(p_pool bigint) returns void language plpgsql stable as $$
 begin
   if not exists (select from pdoflow.pool where id = p_pool) then
@@ -50,8 +50,8 @@ begin
   return v_id;
 end $$;
 
--- What is told as running is read by whoever rescues this pool: its form is checked here. The slots
--- are those of pools that claim the same jobs (O7), and were heard of in the last minute.
+-- Another pool reads p_running when it rescues this one, so its form is checked here. The slots are
+-- those of pools that claim the same jobs (O8) and had a heartbeat in the last minute.
 create function pdoflow.pool_beat(p_pool bigint, p_running jsonb, p_listens boolean)
 returns table (is_up boolean, is_draining boolean, slots bigint, followed bigint[])
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
@@ -101,14 +101,14 @@ begin
   return pdoflow.end_pool(p_pool);
 end $$;
 
--- The routes whose postings the caller keeps in order; null for all. What this does is true of a
--- posting whoever says so, but it locks: a pool of one poster's is not to hold up those of others.
+-- The routes whose postings the caller maintains; null for all. This would be correct for any
+-- posting, but it locks: the pool of one poster must not delay those of others.
 create function pdoflow.upkeep_routes() returns integer[] language sql stable as
 $$ select case when not pdoflow.runs_all() then pdoflow.run_routes() end $$;
 
--- The routes of postings that have not ended and that the caller's pools may run, those of a
--- project or, if p_project is null, of any; or that of a run. By their numbers. As long as they are
--- few, those whose postings have ended are among them: so no old snapshot makes this slower.
+-- The routes of postings that have not ended and that the pools of the caller can run: of a project
+-- or, if p_project is null, of any; or that of a run. Sorted by id. As long as routes are few,
+-- routes whose postings have ended are included, so that no old snapshot makes this slower.
 create function pdoflow.pool_routes(p_run text, p_project text) returns table (
   id integer, poster text, poster_os text, needs jsonb, run text, project text, share real
 ) language plpgsql stable security definer set search_path = pg_catalog, pg_temp
@@ -139,8 +139,8 @@ begin
     from mine m join weight w using (poster) order by m.id;
 end $$;
 
--- In how many ms the next retry is due, and the next posting that starts later; nulls where there
--- is none.
+-- In how many ms the next retry is due, and the next posting that starts later; null if there is
+-- none.
 create function pdoflow.pool_next_ms(
   p_routes integer[], p_skip bigint[], out retry_ms double precision, out start_ms double precision
 ) language plpgsql stable security definer set search_path = pg_catalog, pg_temp
@@ -166,7 +166,7 @@ $$ begin
           where id = any (p_postings) and route_id = any (pdoflow.run_routes())) end);
 end $$;
 
--- Ends postings that a pool which died between its last outcome and pool_finish left open.
+-- Ends postings that a pool left open because it died between its last outcome and pool_finish.
 create function pdoflow.pool_finish_stragglers() returns setof bigint language plpgsql
 security definer set search_path = pg_catalog, pg_temp as $$
 begin
@@ -182,7 +182,7 @@ create function pdoflow.pool_fold() returns void language plpgsql
 security definer set search_path = pg_catalog, pg_temp as
 $$ begin perform pdoflow.fold(pdoflow.upkeep_routes()); end $$;
 
--- Opens the next span well before it is needed. Only for who runs everybody's jobs: it locks.
+-- Opens the next span well before it is needed. Only for pools that run all postings: it locks.
 create function pdoflow.pool_keep_room() returns void language plpgsql
 security definer set search_path = pg_catalog, pg_temp as $$
 begin
@@ -196,8 +196,8 @@ create function pdoflow.pool_rescue() returns table (pool_id bigint, host text, 
 language plpgsql security definer set search_path = pg_catalog, pg_temp as
 $$ begin return query select * from pdoflow.rescue(pdoflow.upkeep_routes()); end $$;
 
--- The pools, other than this one, that hold jobs of these routes, with the moment of their last
--- heartbeat and how long until they count as lost, in ms.
+-- The other pools that have jobs of these routes, with the time of their last heartbeat and how
+-- long until they count as lost, in ms.
 create function pdoflow.pool_job_holders(p_pool bigint, p_routes integer[])
 returns table (id bigint, host text, beat_ms double precision, due_in_ms double precision)
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp
@@ -216,7 +216,7 @@ begin
     order by p.id;
 end $$;
 
--- Stops a posting whose jobs only fail. Only one that the caller's pools may run.
+-- Stops a posting whose jobs only fail. Only one that the pools of the caller can run.
 create function pdoflow.pool_stop_posting(p_postings bigint[], p_reason text)
 returns bigint[] language plpgsql
 security definer set search_path = pg_catalog, pg_temp as $$

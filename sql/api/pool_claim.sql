@@ -17,7 +17,8 @@ begin
   return query select * from pdoflow.claim_jobs(p_pool, p_options, p_read_most);
 end $$;
 
--- What a pool must know of postings to run their jobs, of those that the caller's may run.
+-- What a pool needs to know of postings to run their jobs; only of postings that the caller can
+-- run.
 create function pdoflow.pool_runnable(p_postings bigint[]) returns table (posting json)
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
 begin
@@ -28,8 +29,8 @@ begin
       where p.id = r.id and p.route_id = any (pdoflow.run_routes())));
 end $$;
 
--- The signatures of postings that the caller's pools may run, with those options that pools do not
--- read otherwise.
+-- The signatures of postings that the pools of the caller can run, with the options that pools do
+-- not read otherwise.
 create function pdoflow.pool_signatures(p_postings bigint[]) returns table (
   posting_id bigint, statement text, key_id text, signature text, blocks text,
   max_running integer, rate_count integer, rate_ms integer
@@ -44,8 +45,8 @@ begin
       and (pdoflow.runs_all() or p.route_id = any (pdoflow.run_routes()));
 end $$;
 
--- The arguments of a range of jobs, and their indices, as they are stored now: of a posting that
--- the caller's pools may run.
+-- The arguments of a range of jobs, and their indexes, as stored now; only of a posting that the
+-- pools of the caller can run.
 create function pdoflow.pool_block(
   p_posting bigint, p_first integer, p_end integer
 ) returns table (args text, indices text)
@@ -62,8 +63,8 @@ begin
                   and (pdoflow.runs_all() or p.route_id = any (pdoflow.run_routes())));
 end $$;
 
--- Notes that a pool does not run postings of those that the caller's may run, and returns for each
--- its oldest refusal.
+-- Records that a pool refuses postings that the pools of the caller can run, and returns the oldest
+-- refusal of each.
 create function pdoflow.pool_refuse(p_pool bigint, p_postings bigint[], p_reasons text[])
 returns table (posting_id bigint, oldest bigint)
 language plpgsql security definer set search_path = pg_catalog, pg_temp
@@ -75,7 +76,7 @@ begin
   select p.id, o.host, p_pool, array[p_pool], left(min(r.reason), 1000)
   from unnest(p_postings, p_reasons) as r (id, reason)
     join pdoflow.posting p on p.id = r.id join pdoflow.pool o on o.id = p_pool
-  -- By their numbers first: a join would look at all postings that have not ended.
+  -- By id first: a join would read all postings that have not ended.
   where p.id = any (p_postings) and r.reason is not null and p.ended_at is null
     and (pdoflow.runs_all() or p.route_id = any (pdoflow.run_routes()))
     and (10 > (select count(*) from pdoflow.refusal x where x.posting_id = p.id)
@@ -90,7 +91,7 @@ begin
     where f.posting_id = any (p_postings) group by f.posting_id;
 end $$;
 
--- Takes back what a pool said of postings that it runs after all.
+-- Retracts the refusals of a pool for postings that it runs after all.
 create function pdoflow.pool_retract(p_pool bigint, p_postings bigint[]) returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 set jit = off set enable_seqscan = off as $$

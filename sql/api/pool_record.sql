@@ -1,8 +1,8 @@
 -- What pools call to record outcomes and to release jobs.
 
--- Refuses outcomes of which more would be kept than of any (64 Mi characters of result or error,
--- 256 KiB of output), or than their posters may have kept (T4). A pool of ours sends none; of an
--- error that is longer it leaves name and message, up to 8 Ki characters.
+-- Raises an error for outcomes above the limits: 64 Mi characters of a result or an error, 256 KiB
+-- of output, and the limits of the poster (T4). Our own pools never send one; they reduce a longer
+-- error to its name and message, up to 8 Ki characters.
 create function pdoflow.require_kept(
   p_count integer, p_postings bigint[], p_results text[], p_errors text[], p_stdouts text[],
   p_stderrs text[]
@@ -10,7 +10,7 @@ create function pdoflow.require_kept(
 declare
   v record;
 begin
-  -- The sizes of whole arrays are known at once: nearly always nothing more is to be measured.
+  -- The sizes of whole arrays are known at once: nearly always nothing else is measured.
   if greatest(pg_column_size(p_results), pg_column_size(p_errors)) > 67108864
      and exists (select from unnest(p_results || p_errors) as kept (text)
                  where length(kept.text) > 67108864)
@@ -41,8 +41,8 @@ begin
   end if;
 end $$;
 
--- Refuses outcomes of jobs that the caller's pools may not run, unless this pool has leased them
--- before: recording locks their postings before it looks whose they are.
+-- Raises an error for outcomes of jobs that the pools of the caller cannot run, unless this pool
+-- has leased them before: recording locks their postings before it checks the lease.
 create function pdoflow.require_runnable(p_pool bigint, p_postings bigint[])
 returns void language plpgsql stable set jit = off set enable_seqscan = off as $$
 begin
@@ -68,7 +68,7 @@ begin
   return pdoflow.record(p_pool, p_batch);
 end $$;
 
--- What is kept must be of these leases: else a pool could lease itself what it likes (L1).
+-- The kept ranges must belong to these leases, or a pool could lease any jobs for itself (L1).
 create function pdoflow.pool_release(
   p_pool bigint, p_leases bigint[], p_keep_leases bigint[], p_keep_postings bigint[],
   p_keep_firsts integer[], p_keep_ends integer[], p_keep_attempts integer[]
@@ -96,7 +96,7 @@ begin
                            p_keep_ends, p_keep_attempts, 0);
 end $$;
 
--- Gives back the leases that the database has for a pool and that the pool knows nothing of.
+-- Releases the leases that the database has for a pool and that the pool does not know.
 create function pdoflow.pool_release_unknown(p_pool bigint, p_known bigint[])
 returns integer language plpgsql
 security definer set search_path = pg_catalog, pg_temp set jit = off set enable_seqscan = off as $$

@@ -49,8 +49,8 @@ begin
   delete from pdoflow.tally where minute < now() - interval '2 hours';
 end $$;
 
--- What running jobs of a pool have printed; what it told of others before is gone by that. In
--- base64, since bytes may be cut within a letter.
+-- The output of the running jobs of a pool; it replaces its report before. In base64, because bytes
+-- may be cut within a character.
 create function pdoflow.pool_show(
   p_pool bigint, p_postings bigint[], p_seqs integer[], p_attempts integer[],
   p_stdouts text[], p_stdout_ends bigint[], p_stderrs text[], p_stderr_ends bigint[]
@@ -69,7 +69,7 @@ begin
          decode(b.stderr, 'base64'), b.stderr_end
   from unnest(p_postings, p_seqs, p_attempts, p_stdouts, p_stdout_ends, p_stderrs, p_stderr_ends)
     as b (posting_id, seq, attempt, stdout, stdout_end, stderr, stderr_end)
-  -- Of what it has leased alone.
+  -- Only of jobs that it has leased.
   where length(b.stdout) < 100000 and length(b.stderr) < 100000 and exists (
     select from pdoflow.lease l cross join lateral pdoflow.ranges_of(l) as r
     where l.pool_id = p_pool and l.active and r.posting_id = b.posting_id
@@ -80,7 +80,7 @@ begin
       stderr_end = excluded.stderr_end;
 end $$;
 
--- Adds what a pool has sampled since it told before.
+-- Adds the samples of a pool since its last report.
 create function pdoflow.pool_profile(
   p_pool bigint, p_posting bigint, p_jobs integer, p_stacks jsonb
 ) returns void language plpgsql

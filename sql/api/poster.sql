@@ -2,8 +2,8 @@
 -- begin_posting, then add_jobs any number of times, then end_posting, in one transaction. These
 -- functions run as the owner, and the posting belongs to the caller.
 
--- Posts jobs, given as a text like that of add_jobs, in one statement. Nulls where a span has to be
--- opened first, and p_opens is false.
+-- Posts jobs, given as a text like that of add_jobs, in one statement. Nulls if a span has to be
+-- opened first and p_opens is false.
 create function pdoflow.post_batch(
   p_entry_point text, p_options jsonb, p_text text, p_indexes integer[], p_priorities integer[],
   p_sizes integer[], p_opens boolean,
@@ -67,8 +67,8 @@ begin
   return v_posted.posting_id;
 end $$;
 
--- Begins a posting; add_jobs and end_posting in the same transaction go on. Where its key was
--- posted before, is_new is false and there is nothing to go on with.
+-- Begins a posting; add_jobs and end_posting in the same transaction continue it. If its key was
+-- posted before, is_new is false and nothing is to be added.
 create function pdoflow.begin_posting(
   p_entry_point text, p_options jsonb default '{}', p_opens boolean default true,
   out posting_id bigint, out job_count integer, out is_new boolean, out entry_point text
@@ -100,8 +100,8 @@ begin
   return v_draft;
 end $$;
 
--- Adds jobs: lists of arguments as text, separated by the character 30; and the place of each in
--- what is posted, where they are sorted by priority (J2).
+-- Adds jobs: lists of arguments as one text (separator), and the index of each if they are sorted
+-- by priority (J2).
 create function pdoflow.add_jobs(
   p_posting bigint, p_text text, p_indexes integer[]
 ) returns integer language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
@@ -119,7 +119,7 @@ begin
   return v_jobs;
 end $$;
 
--- Adds jobs as post takes them to what begin_posting began; returns how many.
+-- Adds jobs, given as for post, to a posting that begin_posting began; returns how many.
 create function pdoflow.add_jobs(p_posting bigint, p_args jsonb[]) returns integer
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
@@ -138,7 +138,7 @@ begin
     from unnest(p_args) with ordinality as a (value, place)), null);
 end $$;
 
--- Signs what begin_posting began.
+-- Signs a posting that begin_posting began.
 create function pdoflow.sign_posting(
   p_posting bigint, p_statement text, p_key_id text, p_signature text, p_blocks text
 ) returns void language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
@@ -154,7 +154,8 @@ begin
       'signature of up to 1000, found %, % and %', length(p_statement), length(p_key_id),
       length(p_signature) using errcode = 'PF002';
   end if;
-  -- A line has the end of a block, a space, a digest and the end of the line. A block has a job.
+  -- A line consists of the end of a block, a space, a digest and a line feed. A block has at least
+  -- one job.
   if octet_length(p_blocks) > 76::bigint * v_draft.job_count then
     raise exception 'expected up to % blocks, one for each job, found a list of % bytes',
       v_draft.job_count, octet_length(p_blocks) using errcode = 'PF002';
@@ -163,7 +164,7 @@ begin
   values (p_posting, p_statement, p_key_id, p_signature, p_blocks);
 end $$;
 
--- Ends what begin_posting began, and returns its number of jobs.
+-- Ends a posting that begin_posting began, and returns its number of jobs.
 create function pdoflow.end_posting(
   p_posting bigint, p_priorities integer[] default null, p_sizes integer[] default null
 ) returns integer language plpgsql security definer set search_path = pg_catalog, pg_temp as $$

@@ -1,6 +1,6 @@
 -- Shared variables (docs/sql.md).
 
--- A variable of the caller's own, or everybody's (V1); null where there is none.
+-- A variable of the caller, or one that belongs to all (V1); null if there is none.
 create function pdoflow.get_variable(p_name text) returns jsonb language sql stable
 security definer set search_path = pg_catalog, pg_temp as $$
   select value from pdoflow.variable
@@ -10,8 +10,7 @@ $$;
 create function pdoflow.variable_owner() returns text language sql stable as
 $$ select case when pdoflow.has_grant('operator') then '' else pdoflow.caller() end $$;
 
--- Refuses what can't be a variable of the caller's: of a length that has no limit, or one more than
--- a role may have.
+-- Raises an error for a name or value that is too long, or one variable more than a role can have.
 create function pdoflow.require_variable(p_name text, p_value jsonb) returns void
 language plpgsql as $$
 declare
@@ -46,7 +45,7 @@ begin
   on conflict (name, owner) do update set value = excluded.value, updated_at = now();
 end $$;
 
--- Returns whether there was one.
+-- Returns whether it existed.
 create function pdoflow.delete_variable(p_name text) returns boolean language plpgsql
 security definer set search_path = pg_catalog, pg_temp as $$
 begin
@@ -54,13 +53,13 @@ begin
   return found;
 end $$;
 
--- Sets a variable if the caller still sees p_old of it, null for none. Returns whether it was set.
+-- Sets a variable if the caller still sees p_old, null for none. Returns whether it was set.
 create function pdoflow.swap_variable(p_name text, p_old jsonb, p_new jsonb) returns boolean
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
   if pdoflow.get_variable(p_name) is distinct from p_old then return false; end if;
   perform pdoflow.require_variable(p_name, p_new);
-  -- Whoever swaps at the same time has changed the row by then, or made it.
+  -- Others that swap at the same moment have changed or created the row by then.
   insert into pdoflow.variable as v (name, owner, value)
   values (p_name, pdoflow.variable_owner(), p_new)
   on conflict (name, owner) do update set value = excluded.value, updated_at = now()

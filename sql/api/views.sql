@@ -1,7 +1,7 @@
 -- What programs in any language can read (docs/sql.md), without knowing lanes and leases. The views
 -- read as the owner, so each has its own condition: the caller sees all, or posted it.
 
--- Which jobs a pool has had in hand for a while (O2), of those that the caller may see.
+-- The jobs that a pool has had for a while (O2), if the caller can see them.
 create function pdoflow.running_jobs(p_pool bigint) returns jsonb language sql stable
 security definer set search_path = pg_catalog, pg_temp as $$
   select case when pdoflow.sees_all() then p.running else coalesce((
@@ -12,15 +12,15 @@ security definer set search_path = pg_catalog, pg_temp as $$
   from pdoflow.pool p where p.id = p_pool
 $$;
 
--- What each job is right now, derived: nothing stores it. Read it for one job or a page of jobs. It
--- reads as the owner, so it has its own condition.
+-- The present state of each job, derived: nothing stores it. Read it for one job or a page of jobs.
+-- It reads as the owner, so it has its own condition.
 create view pdoflow.job_status with (security_barrier) as
 select j.posting_id, j.seq, coalesce(j.index, j.seq) as index,
   case
     when o.state in ('done', 'cancelled') then o.state::text
     when r.attempt > 1 then 'retrying'
     when r.attempt = 1 then 'waiting'
-    -- A failed job runs where it was retried by hand, which it can't be if all have ended (U2).
+    -- A failed job runs if it was retried by hand, which is impossible once all have ended (U2).
     when p.ended_at is null
          and exists (select from pdoflow.lease l cross join lateral pdoflow.ranges_of(l) as u
                      where l.active and u.posting_id = j.posting_id
@@ -37,7 +37,7 @@ from pdoflow.job j
     select * from pdoflow.outcome o where o.posting_id = j.posting_id and o.seq = j.seq
     order by o.attempt desc limit 1) o on true
   left join lateral (
-    -- Ranges do not overlap: only the last one that begins before the job can hold it.
+    -- Ranges do not overlap: only the last one that begins at or before the job can contain it.
     select x.attempt from (
       select attempt, end_seq from pdoflow.retry
       where posting_id = j.posting_id and first_seq <= j.seq order by first_seq desc limit 1) x
@@ -73,7 +73,7 @@ where (select pdoflow.sees_all()) or p.route_id = any ((select pdoflow.own_route
 comment on view pdoflow.postings is
 'One row: a posting that the caller may see, and how many of its jobs are where.';
 
--- Where a posting stands; no row where there is none that the caller may see.
+-- The totals of a posting; no row if the caller can see no such posting.
 create function pdoflow.status(p_posting bigint) returns setof pdoflow.postings
 language sql stable security definer set search_path = pg_catalog, pg_temp as
 $$ select * from pdoflow.postings where id = p_posting $$;
@@ -113,7 +113,7 @@ select id, host, role, os_user, version, slots, state, started_at, beat_at,
 from pdoflow.pool;
 comment on view pdoflow.pools is 'One row: a pool, of whichever role.';
 
--- Who does not run a posting that has not ended, and why, in a sentence; null where nobody refused.
+-- Which pools refused a posting that has not ended, and why, in a sentence; null if none did.
 create function pdoflow.refusal_of(p_posting bigint) returns text language sql stable as $$
   select format('refused by the pool on %s: %s', f.host, f.reason)
     || case when f.hosts > 1 then format(' (and by pools on %s more hosts)', f.hosts - 1)
@@ -124,8 +124,8 @@ create function pdoflow.refusal_of(p_posting bigint) returns text language sql s
   order by f.id limit 1
 $$;
 
--- Follows a posting for the next 15 seconds, and returns what its running jobs have printed, as far
--- as their pools have told. Of a posting that the caller may not see the output of: nothing.
+-- Follows a posting for the next 15 seconds, and returns the output of its running jobs that pools
+-- have reported. Nothing if the caller cannot see the output of this posting.
 create function pdoflow.follow(p_posting bigint)
 returns table (index integer, attempt integer, stdout bytea, stdout_end bigint, stderr bytea,
                stderr_end bigint)

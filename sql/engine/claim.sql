@@ -1,7 +1,7 @@
 -- Claiming. These functions consist of several statements, each of which must see what was
 -- committed before it began: callers run at READ COMMITTED, and the functions are VOLATILE.
 
--- Routes with the number of their turn, from 0: the nulls before them (T2).
+-- Routes with the number of their turn, from 0: the number of nulls before them (T2).
 create function pdoflow.in_turn(p_routes integer[]) returns table (id integer, turn bigint)
 language sql immutable as $$
   select id, count(*) filter (where id is null) over (order by place)
@@ -50,10 +50,10 @@ create type pdoflow.claim_options as (
   routes integer[], oldest boolean, entry_points text[], caps integer[], floors integer[],
   cap integer, share double precision, skip bigint[], slack_ms integer);
 
--- Takes the next jobs of the best lane, or due retries, for p_pool under one new lease, and
--- returns its ranges; nothing where nothing can be claimed now. A row with a wait_ms and no lease
--- is a posting that was passed by because it is at a limit (P5), for about so long; with a wait_ms
--- of 0, because another claim was faster: claim again at once.
+-- Takes the next jobs of the best lane, or due retries, for p_pool under one new lease, and returns
+-- its ranges; no row if nothing can be claimed now. A row with a wait_ms and no lease is a posting
+-- that was skipped because it is at a limit (P5) for about that time. If its wait_ms is 0, another
+-- claim was faster: claim again at once.
 create function pdoflow.claim(p_pool bigint, p_options pdoflow.claim_options)
 returns table (lease_id bigint, posting_id bigint, first_seq integer, end_seq integer,
                  attempt integer, wait_ms integer, most_running integer)
@@ -70,8 +70,8 @@ declare
   v_waits boolean := true; -- no lock was taken yet but that of the pool
   v_takes_suspects boolean := true;
 begin
-  -- O1: a pool that is lost or stopped gets nothing. Whoever ends or rescues it waits for this
-  -- claim or passes it by, and so sees the lease that it appends.
+  -- O1: a lost or stopped pool gets nothing. A transaction that ends or rescues it waits for this
+  -- claim or skips the pool, and so sees the new lease.
   perform from pdoflow.pool where id = p_pool and state in ('up', 'draining') for key share;
   if not found then return; end if;
   for v_round in 1..100 loop
@@ -80,9 +80,9 @@ begin
     select * into v_retry
     from pdoflow.due_retry(p_options.routes, p_options.skip, p_options.oldest, v_takes_suspects)
     where v_waits;
-    -- Y3: a pool has one suspect in hand at most, or it would not be known which one it was.
-    -- Asked only then: the index of held leases is full of dead entries while an old snapshot is
-    -- held, and "null and" something would look into it.
+    -- Y3: a pool has at most one suspect, or nobody would know which one it was. Queried only in
+    -- this case: while an old snapshot is open, the index of active leases is full of dead entries,
+    -- and the query would read it even after "null and".
     if coalesce(v_retry.lost, 0) >= 2 and exists (
       select from pdoflow.lease where pool_id = p_pool and active and lost >= 2) then
       v_takes_suspects := false;

@@ -15,16 +15,15 @@ from pdoflow.posting p;
 comment on view pdoflow.runnable is
 'What a pool must know of a posting to run its jobs (RunnablePosting in src/db/engine/leases.ts).';
 
--- Does what claim does. Of a claim of p_read_most jobs at most the arguments come with it, with
--- p_separator between those of a range, and what its postings are: a single job starts sooner by a
--- round trip, and a thousand postings of one job are read at once. The jobs of a larger claim, and
--- arguments that may have more than 4 MiB together, are read after it has committed, since a lane
--- is locked until then. What they may have follows from what is stored: at most 88 or 255 times as
--- small.
--- A row stands for one range or, of postings of one job that are alike, for many: postings and
--- places (their order among the ranges of all rows) are lists then, arguments one for each, and
--- posting is that of the least of them. An empty text stands for arguments that are not read
--- here, and for a job that is not there.
+-- Claims, and reads. If at most p_read_most jobs are claimed, their arguments are returned,
+-- separated within a range, and their postings: a single job starts sooner by a round trip, and a
+-- thousand postings of one job are read at once. The jobs of a larger claim, and arguments that may
+-- exceed 4 MiB together, are read after the commit, because a lane is locked until then. The bound
+-- follows from the stored size: compression shrinks texts at most 88 or 255 times. A row stands for
+-- one range or, for similar postings of one job, for many: postings and places (their order among
+-- the ranges of all rows) are then lists, arguments has one element for each, and posting describes
+-- the lowest of them. An empty text stands for arguments that are not read here, and for a job that
+-- does not exist.
 create function pdoflow.claim_jobs(
   p_pool bigint, p_options pdoflow.claim_options, p_read_most integer
 ) returns table (lease_id bigint, first_seq integer, end_seq integer, attempt integer,
@@ -38,7 +37,7 @@ declare
   v_first bigint;
   v_last bigint;
 begin
-  -- Statements of their own, after the claim: each sees all that was posted before what it claimed.
+  -- Separate statements, after the claim: each sees everything that was posted before the claim.
   select array_agg(c.lease_id) as leases, array_agg(c.posting_id) as postings,
          array_agg(c.first_seq) as firsts, array_agg(c.end_seq) as ends,
          array_agg(c.attempt) as attempts, array_agg(c.wait_ms) as waits,
@@ -46,7 +45,7 @@ begin
          min(c.posting_id) as least, max(c.posting_id) as greatest
   into v_claimed
   from pdoflow.claim(p_pool, p_options) c;
-  -- By the least and the greatest posting the server leaves out all other spans before it begins.
+  -- With the lowest and the highest posting the planner excludes all other spans in advance.
   v_first := v_claimed.least;
   v_last := v_claimed.greatest;
   return query
@@ -73,7 +72,7 @@ begin
           having v_claimed.jobs <= p_read_most) j on true
         left join pdoflow.posting p
           on p.id = r.posting_id and p.job_count = 1 and v_claimed.jobs <= p_read_most
-      -- All that runnable tells of a posting, but for its number.
+      -- All columns of runnable, except for the id.
       group by r.lease_id, r.first_seq, r.end_seq, r.attempt, r.wait_ms,
                case when p.id is null then r.place end, p.route_id, p.entry_point, p.max_attempts,
                p.backoff_ms, p.timeout_ms, p.grace_ms, p.stop_after, p.keeps_results,

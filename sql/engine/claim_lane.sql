@@ -1,10 +1,10 @@
 -- Claiming jobs that were never claimed before.
 
--- Takes a range of one lane or, where it is untouched and small, several such lanes whole. Null
--- where the lane is not open any more or, without p_waits, locked by others; 0 where the cap
--- forbids it, -1 where a limit does. L1: the lane's row is locked while its newest lease is read
--- and the next one appended; that read is a statement of its own, after the lock, so that it sees
--- the lease of whoever held the lock before.
+-- Takes a range of one lane or, if the lane is untouched and small, several such lanes whole. Null
+-- if the lane is not open any more or, without p_waits, is locked; 0 if the cap forbids it, -1 if a
+-- limit does. L1: the row of the lane is locked while its newest lease is read and the next one
+-- appended. That read is a separate statement after the lock, so that it sees the lease of the
+-- previous owner of the lock.
 create function pdoflow.claim_lane(
   p_pool bigint, p_posting bigint, p_priority integer, p_options pdoflow.claim_options,
   p_waits boolean

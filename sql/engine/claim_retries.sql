@@ -1,8 +1,8 @@
 -- Claiming jobs that wait again, after a failure or because they were released.
 
--- The best retry that is due. Steps from one priority to the next lower one by the index, so that
--- a million retries that are not due yet cost one step (rule 3). Or, with p_oldest, the one that
--- has been due for longest, of whatever priority (rule 6). Without p_suspects none that two pools
+-- The best retry that is due. Steps from one priority to the next lower one in the index, so that a
+-- million retries that are not due yet cost one step (rule 3). With p_oldest: the retry that has
+-- been due longest, whatever its priority (rule 6). Without p_suspects: no retry that two pools
 -- were lost with (Y3).
 create function pdoflow.due_retry(
   p_routes integer[], p_skip bigint[], p_oldest boolean, p_suspects boolean,
@@ -28,9 +28,9 @@ create function pdoflow.due_retry(
   order by case when p_oldest then due.due_at end, due.priority desc, route.turn limit 1
 $$;
 
--- In how many milliseconds the next retry is due, 0 where one is; null where none will be. Steps
--- from priority to priority as due_retry does. Before PostgreSQL 18 it is planned without a look at
--- p_skip, and where one posting has all the retries, no row seems to be left.
+-- In how many milliseconds the next retry is due, 0 if one is, null if there is none. Steps from
+-- priority to priority as due_retry does. PostgreSQL before 18 plans it without knowing p_skip, and
+-- if one posting has all the retries, it expects no row.
 create function pdoflow.next_retry_ms(p_routes integer[], p_skip bigint[] default '{}')
 returns double precision language sql stable set jit = off set enable_seqscan = off as $$
   -- Not greatest(x, 0): that makes 0 of a null.
@@ -52,9 +52,9 @@ returns double precision language sql stable set jit = off set enable_seqscan = 
     select due_at from level where due_at < 'infinity') first
 $$;
 
--- Takes due retries like the first one of a posting, which is due: of its route, priority and entry
--- point, and of the posting alone where that has limits. Passes by those that another pool is
--- taking. Null where none was left, 0 where the cap forbids it, -1 where a limit does.
+-- Takes due retries like the first one of a posting: of its route, priority and entry point, and
+-- only of this posting if it has limits. Skips retries that another pool is taking. Null if none
+-- was left, 0 if the cap forbids it, -1 if a limit does.
 create function pdoflow.claim_retries(
   p_pool bigint, p_route integer, p_priority integer, p_posting bigint, p_suspect boolean,
   p_options pdoflow.claim_options
@@ -88,8 +88,8 @@ begin
   v_ahead := v_left;
   v_left := coalesce(v_left, p_options.cap);
   if v_left < 1 or v_is_limited and p_options.cap < 1 then return 0; end if;
-  -- Two pools were lost with this range in hand: from now on one job a lease, so that the job that
-  -- brings its pool down is known (Y3).
+  -- Two pools were lost with this range: from now on one job a lease, so that the job that kills
+  -- its pool is known (Y3).
   if v_lost >= 2 then v_left := 1; end if;
   if v_is_limited then
     perform pdoflow.lock_permits(p_posting, true);
@@ -99,7 +99,7 @@ begin
     if v_left < 1 then return -1; end if;
   end if;
 
-  -- No more rows are locked than may be taken, so that others can take the rest.
+  -- Locks no more rows than it takes, so that others can take the rest.
   for v_row in
     select r.* from pdoflow.retry r join pdoflow.posting p on p.id = r.posting_id
     where r.route_id = p_route and r.priority = p_priority and r.due_at <= now()

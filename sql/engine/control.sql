@@ -1,7 +1,7 @@
 -- Pausing, resuming and cancelling postings, and changing their priority.
 
--- Stops postings that are open for now (p_state: paused or errored_out): nothing of them is claimed
--- until they are resumed. Returns those that it stopped.
+-- Stops open postings (p_state: paused or errored_out): nothing of them is claimed until they are
+-- resumed. Returns the stopped postings.
 create function pdoflow.pause_postings(
   p_postings bigint[], p_state pdoflow.posting_state, p_reason text)
 returns bigint[] language plpgsql as $$
@@ -9,7 +9,7 @@ returns bigint[] language plpgsql as $$
 declare
   v_ids bigint[];
 begin
-  -- Waits for outcomes that are being recorded with retries, which the statements below then see.
+  -- Waits for outcomes with retries that are being recorded; the statements below see them.
   v_ids := array(select id from pdoflow.posting
                  where id = any (p_postings) and state = 'open' and ended_at is null
                  order by id for no key update);
@@ -21,7 +21,7 @@ begin
   return v_ids;
 end $$;
 
--- Opens postings that were paused or errored out again. Returns those that it opened.
+-- Opens paused and errored out postings again. Returns the opened postings.
 create function pdoflow.reopen(p_postings bigint[]) returns bigint[] language plpgsql as $$
 #variable_conflict use_column
 declare
@@ -42,7 +42,7 @@ begin
   return v_ids;
 end $$;
 
--- Lets pools look anew at postings that they refused; returns those of them that are open.
+-- Deletes the refusals of postings, so that pools check them again; returns the open ones of them.
 create function pdoflow.forgive(p_postings bigint[]) returns bigint[] language plpgsql as $$
 declare
   v_ids bigint[];
@@ -58,16 +58,16 @@ begin
   return coalesce(v_ids, '{}');
 end $$;
 
--- Gives all jobs of postings that have not ended another priority, those that wait for another
--- attempt too; what is claimed goes on. Costs what there are of lanes and of such retries, not of
--- jobs. Returns those that it changed.
+-- Changes the priority of all jobs of postings that have not ended, also of jobs that wait for
+-- another attempt; claimed jobs continue. The cost depends on the number of lanes and such retries,
+-- not of jobs. Returns the changed postings.
 create function pdoflow.set_priorities(p_postings bigint[], p_priority integer) returns bigint[]
 language plpgsql set jit = off set enable_seqscan = off as $$
 #variable_conflict use_column
 declare
   v_ids bigint[];
 begin
-  -- As in hold: retries that are being written at this moment are there for the last statement.
+  -- As in pause_postings: retries that are being written are visible to the last statement.
   v_ids := array(select id from pdoflow.posting
                  where id = any (p_postings) and ended_at is null
                  order by id for no key update);
@@ -76,9 +76,9 @@ begin
   return v_ids;
 end $$;
 
--- Cancels postings that have not ended: what waits is counted as cancelled at once, what runs is
--- killed by its pool (or left to end, p_kills false). What waits because it was retried by hand has
--- failed, as before that (U2). Returns those that it cancelled.
+-- Cancels postings that have not ended. Waiting jobs count as cancelled at once; running jobs are
+-- killed by their pool, or continue to their end (p_kills false). Jobs that wait because they were
+-- retried by hand have failed, as before (U2). Returns the cancelled postings.
 create function pdoflow.cancel_all(p_postings bigint[], p_kills boolean, p_reason text)
 returns bigint[] language plpgsql as $$
 #variable_conflict use_column

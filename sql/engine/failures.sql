@@ -1,15 +1,15 @@
 -- Failed jobs, grouped by what they have in common (F1).
 
--- What failures have in common: the error's name, and where it was thrown (file and line of the
--- first frame, without folders: they differ from machine to machine) or, of an error without a
--- stack, its message without numbers. Eight hexadecimal digits.
+-- What failures have in common: the name of the error, and where it was thrown (file and line of
+-- the first frame, without folders, which differ between machines). Of an error without a stack:
+-- its message without numbers. Eight hexadecimal digits.
 create function pdoflow.fingerprint(p_error jsonb) returns text language sql immutable as $$
   select left(md5(concat_ws(' ', p_error ->> 'name', coalesce(
     substring(p_error ->> 'stack' from e'\\n\\s+at [^\\n]*?([^/()\\s]+[.][cm]?[jt]sx?:\\d+):\\d+'),
     regexp_replace(p_error ->> 'message', '[0-9]+', '#', 'g')))), 8)
 $$;
 
--- Adds the failures among these outcomes, but for those at the places in p_skip (F1).
+-- Adds the failures among these outcomes, except for the positions in p_skip (F1).
 create function pdoflow.note_failures(
   p_postings bigint[], p_seqs integer[], p_states pdoflow.outcome_state[], p_ages_us bigint[],
   p_errors text[], p_skip bigint[]
@@ -45,7 +45,7 @@ begin
   end loop;
 end $$;
 
--- Makes one row of those of one group that nobody else has locked.
+-- Folds the rows of one group into one, except for rows that others have locked.
 create function pdoflow.fold_failures(p_posting bigint, p_fingerprint text) returns void
 language sql set jit = off set enable_seqscan = off as $$
   with row as materialized (
@@ -62,9 +62,9 @@ language sql set jit = off set enable_seqscan = off as $$
   from gone having count(*) > 0
 $$;
 
--- Counts failures again, of jobs that were retried by hand and will not be tried: of these ranges
--- those that failed in the attempt before. Returns how many, by posting. A fingerprint takes 50 us,
--- so it is made once for errors that differ in nothing that it depends on.
+-- Counts failures again, of jobs that were retried by hand and whose retry was cancelled: the jobs
+-- of these ranges that failed in the attempt before. Returns how many, by posting. A fingerprint
+-- takes 50 us, so errors that do not differ in its inputs share one.
 create function pdoflow.restore_failures(
   p_postings bigint[], p_firsts integer[], p_ends integer[], p_attempts integer[]
 ) returns table (posting_id bigint, jobs integer) language plpgsql

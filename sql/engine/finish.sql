@@ -1,8 +1,8 @@
 -- Ending postings, and keeping their progress short.
 
--- Ends those of p_postings whose jobs have all ended, and tells who waits for them. To be called
--- in a transaction after the one that recorded: of two pools that record the last outcomes at the
--- same moment neither sees the other's, but the later caller of this sees both.
+-- Ends the postings of p_postings whose jobs have all ended, and notifies their waiters. To be
+-- called in a transaction after the one that recorded: of two pools that record the last outcomes
+-- at the same moment neither sees the other, but the later caller of this sees both.
 create function pdoflow.finish(p_postings bigint[]) returns setof bigint
 language plpgsql
 set jit = off set enable_seqscan = off set enable_mergejoin = off set enable_hashjoin = off as $$
@@ -10,8 +10,8 @@ set jit = off set enable_seqscan = off set enable_mergejoin = off set enable_has
 declare
   v_open bigint[];
 begin
-  -- One with a lane that is not closed can't have ended: its progress rows, of which there may be
-  -- many dead ones where an old snapshot is held, need not be summed.
+  -- A posting with a lane that is not closed has not ended. So its progress rows need not be added
+  -- up, of which many may be dead while an old snapshot is open.
   v_open := array(select id from pdoflow.posting p
                   where id = any (p_postings) and ended_at is null
                     and not exists (select from pdoflow.lane l
@@ -33,9 +33,9 @@ begin
     select id from finished;
 end $$;
 
--- Folds the progress rows of up to 100 postings that have many into one each (G1), and deletes
--- permits that count no more (M1). The posting is locked, so that finish can't miss a row that is
--- being folded (G2). Of these routes; null: of all.
+-- Folds the progress rows of up to 100 postings with many rows into one each (G1), and deletes
+-- expired permits (M1). The posting is locked, so that finish sees either the old rows or the new
+-- one (G2). Only of these routes; null: of all.
 create function pdoflow.fold(p_routes integer[] default null) returns void language plpgsql as $$
 #variable_conflict use_column
 declare

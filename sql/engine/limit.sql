@@ -1,7 +1,7 @@
 -- How many jobs of a posting run at a time, and how many start within a time (P5).
 
--- How many more jobs of a posting its limits (P5) allow to run and to start, null for any number;
--- the smaller of the two; and if it is 0, for about how long. All null if it has no limits.
+-- How many more jobs of a posting its limits (P5) allow to run and to start, null for no limit; the
+-- smaller of the two; and if it is 0, for about how long. All null if it has no limits.
 create function pdoflow.limit_room(
   p_posting bigint, out running integer, out starts integer, out jobs integer,
   out wait_ms integer
@@ -9,7 +9,7 @@ create function pdoflow.limit_room(
   with posting as (
     select max_running, rate_count, rate_ms from pdoflow.posting
     where id = p_posting and coalesce(max_running, rate_count) is not null),
-  -- L4: what is leased and has no outcome runs, or may at any moment.
+  -- L4: a leased job without an outcome runs, or may run at any moment.
   leased as (
     select coalesce(sum(least(l.most_running, (
       select sum(r.end_seq - r.first_seq - (
@@ -35,13 +35,13 @@ create function pdoflow.limit_room(
   from posting, leased, permitted
 $$;
 
--- For how many milliseconds a posting is about to stay at its limits; null where it is not.
+-- For how many milliseconds a posting stays at its limits; null if it is not at one.
 create function pdoflow.limit_wait_ms(p_posting bigint) returns integer language sql stable as $$
   select greatest(wait_ms, 1) from pdoflow.limit_room(p_posting) where jobs < 1
 $$;
 
--- Claims of a posting with limits go one by one: they hold this lock, before that of its lane or
--- retries. Without p_waits false where another claim has it.
+-- Claims of a posting with limits go one by one: they take this lock before that of its lane or
+-- retries. Without p_waits: false if another claim has it.
 create function pdoflow.lock_permits(p_posting bigint, p_waits boolean) returns boolean
 language plpgsql as $$
 declare
@@ -52,9 +52,9 @@ begin
   return true;
 end $$;
 
--- Permits up to p_want jobs of a posting with limits to be claimed in this transaction by a pool
--- with p_idle idle workers, of which at most most_running run at a time (L4); 0 jobs if none. To be
--- called after lock_permits: it sees what was permitted while that waited (M1).
+-- Permits a pool with p_idle idle workers to claim up to p_want jobs of a posting with limits in
+-- this transaction, at most most_running of which run at a time (L4); 0 jobs if none. To be called
+-- after lock_permits: it sees what was permitted while that waited (M1).
 --   p_ahead  how many jobs keep all of its workers busy for a quarter of a second; null: not known.
 --            Of a posting with a rate a 32nd of these: all must have started within p_slack_ms
 create function pdoflow.permit_jobs(
@@ -68,7 +68,8 @@ declare
 begin
   select case when r.running is not null then least(p_idle, r.running) end, r.starts
   into most_running, v_starts from pdoflow.limit_room(p_posting) r;
-  -- As many workers' share of these as may run them; to count what of 2,000 has ended is 0.3 ms.
+  -- The share of these for the workers that may run them; counting the outcomes of 2,000 jobs takes
+  -- 0.3 ms.
   jobs := least(p_want, 2000, v_starts, greatest(
     most_running, p_ahead::bigint * least(most_running, v_workers) / v_workers));
   if p_ahead is null then

@@ -1,6 +1,6 @@
 -- The options of a posting (docs/sql.md): each is checked here, whatever program posts.
 
--- An option of a posting that is out of its range.
+-- Raises an error for an option with a wrong value.
 create function pdoflow.refuse_option(p_key text, p_expected text, p_found jsonb)
 returns void language plpgsql as $$
 begin
@@ -8,7 +8,7 @@ begin
     using errcode = 'PF002';
 end $$;
 
--- An option that is a whole number, or null where p_key may be null.
+-- An option that is a whole number, or null if p_key can be null.
 create function pdoflow.whole_option(p_key text, p_value jsonb, p_least bigint, p_most bigint)
 returns bigint language plpgsql as $$
 begin
@@ -21,8 +21,8 @@ begin
   return p_value::numeric::bigint;
 end $$;
 
--- Names of postings: of what is ASCII the letters, digits and _.:+- alone, no digit or sign first.
--- Not [[:alpha:]], which differs from database to database.
+-- Names of postings: from ASCII only letters, digits and _.:+-, no digit or sign first. Not
+-- [[:alpha:]], which differs between databases.
 create function pdoflow.name_pattern() returns text language sql immutable return
   e'^[^\\x01-\\x40\\x5b-\\x5e\\x60\\x7b-\\x7f]'
   || e'[^\\x01-\\x2a\\x2c\\x2f\\x3b-\\x40\\x5b-\\x5e\\x60\\x7b-\\x7f]{0,99}$';
@@ -42,12 +42,12 @@ begin
   rate_ms := case right(v_text, 1) when 's' then 1000 when 'm' then 60000 else 3600000 end;
 end $$;
 
--- A moment as ISO 8601 has it, with its zone.
+-- A moment in ISO 8601, with its zone.
 create function pdoflow.moment_pattern() returns text language sql immutable return
   '^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,6})?)?'
   || '(Z|[+-][0-9]{2}:?[0-9]{2})$';
 
--- Null where it is over: such a posting starts at once.
+-- Null if it has passed: such a posting starts at once.
 create function pdoflow.moment_option(p_key text, p_value jsonb) returns timestamptz
 language plpgsql as $$
 declare
@@ -72,8 +72,8 @@ create function pdoflow.is_needs(p_value jsonb) returns boolean language sql imm
            and jsonb_typeof(need -> 2) = 'number'), false) end) end
 $$;
 
--- What is wrong about an entry point, null for nothing: the rule of src/domain/entry-point.ts. It
--- also has to be written in the one way that names its file.
+-- What is wrong with an entry point, null if nothing: the rule of src/domain/entry-point.ts. It
+-- must also be the only way to write the path of its file.
 create function pdoflow.entry_point_fault(p_text text) returns text language plpgsql immutable as $$
 declare
   v_module text := substring(p_text from '^(.*)#[^#]*$');
@@ -95,7 +95,7 @@ begin
     when not v_is_file and v_module = v_path and v_module !~ '^(@[^@/]+/)?[^@/.#][^@/]*(/.+)?$'
       then 'is neither a file (.ts, .js and so on) nor a package'
     when v_export = '' then 'has no name after "#"'
-    -- Of what is ASCII the letters, digits, _ and $ alone, no digit first; see name_pattern.
+    -- From ASCII only letters, digits, _ and $, no digit first; see name_pattern.
     when v_export !~ (e'^[^\\x01-\\x23\\x25-\\x40\\x5b-\\x5e\\x60\\x7b-\\x7f\\u0080-\\u009f]'
       || e'[^\\x01-\\x23\\x25-\\x2d\\x2f\\x3a-\\x40\\x5b-\\x5e\\x60\\x7b-\\x7f\\u0080-\\u009f]*$')
       or v_export ~ '[.]([.0-9]|$)' then 'has a name after "#" that no export can have'
@@ -105,7 +105,7 @@ begin
   end;
 end $$;
 
--- Whose code the jobs are (R4): empty where any pool may run them.
+-- The project of the jobs (R4); empty if any pool can run them.
 create function pdoflow.project_option(p_options jsonb) returns text language sql immutable return
   coalesce(nullif(p_options ->> 'project', '*'), '');
 
@@ -233,7 +233,7 @@ begin
   return v;
 end $$;
 
--- The priority of each job: one for all, or a list of as many. Null where it is one for all.
+-- The priority of each job, if it is a list of that length; null if it is one for all.
 create function pdoflow.priorities_of(p_options jsonb, p_jobs integer) returns integer[]
 language plpgsql as $$
 declare

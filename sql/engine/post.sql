@@ -1,6 +1,6 @@
 -- Writing a posting: its number, keys, jobs, route and lanes.
 
--- What holds for the caller's postings (T3, T4); nulls for the owner, and where nothing is said.
+-- The limits of the postings of the caller (T3, T4); null for the owner, and for no limit.
 create function pdoflow.limits_of_caller(
   out max_open integer, out max_argument_bytes integer, out max_result_bytes integer,
   out max_output_bytes integer
@@ -15,7 +15,7 @@ create function pdoflow.limits_of_caller(
   from pdoflow.grants_of(pdoflow.caller()) g where kind = 'poster' and not pdoflow.is_owner()
 $$;
 
--- Refuses where the caller has as many postings that have not ended as it may.
+-- Raises an error if the caller has reached its number of postings that have not ended.
 create function pdoflow.require_room(p_most integer) returns void language plpgsql as $$
 begin
   if p_most <= (select count(*) from (
@@ -27,7 +27,7 @@ begin
   end if;
 end $$;
 
--- The same for one of its own that has ended and is to go on: what is retried is open again.
+-- The same for an ended posting of the caller that continues: a retried posting is open again.
 create function pdoflow.require_room_again(p_posting bigint) returns void language plpgsql as $$
 declare
   v_most integer := (select max_open from pdoflow.limits_of_caller());
@@ -41,8 +41,8 @@ begin
   perform pdoflow.require_room(v_most); -- a statement after the lock: it sees all
 end $$;
 
--- The id of a new posting of the caller's, or the posting that had its key before. Nulls if there
--- is no room for it, and p_opens is false: then call next_span in a transaction of its own.
+-- The id of a new posting of the caller, or the posting that has its key. Nulls if there is no room
+-- for it and p_opens is false: then call next_span in a transaction of its own.
 create function pdoflow.start_posting(
   p_entry_point text, p_options jsonb, p_opens boolean,
   out posting_id bigint, out job_count integer, out is_new boolean, out entry_point text
@@ -53,7 +53,8 @@ declare
   v_os_user text := coalesce(p_options ->> 'osUser', '');
   v_known record;
 begin
-  -- Who may call this may be another: a function of theirs that runs with their rights.
+  -- The role that may call this may differ from the caller: a function of theirs that runs with
+  -- their rights.
   if not pdoflow.has_grant('poster') then
     raise exception 'the role % may not post', pdoflow.caller()
       using errcode = 'insufficient_privilege';
@@ -64,7 +65,7 @@ begin
     perform pdoflow.make_room(v_try);
   end loop;
   if posting_id is null then return; end if;
-  -- Early, if no pool does so: others have room until the caller's transaction has ended.
+  -- Early, if no pool does it: others have room until the transaction of the caller ends.
   if p_opens and posting_id % 100 = 0 and not pdoflow.is_kept() and pdoflow.room() < 5000
      and pg_try_advisory_xact_lock(pdoflow.span_lock(0)) then
     perform pdoflow.open_span();
@@ -74,13 +75,13 @@ begin
     insert into pdoflow.posting_key (poster, poster_os, key, posting_id)
     values (pdoflow.caller(), v_os_user, v_key, posting_id) on conflict do nothing;
     exit when found;
-    -- Into a record: where nothing is found the number that was taken stays.
+    -- Into a record: if nothing is found, the number that was taken stays.
     select p.id, p.job_count, p.entry_point, r.project into v_known
     from pdoflow.posting_key k join pdoflow.posting p on p.id = k.posting_id
       join pdoflow.route r on r.id = p.route_id
     where k.poster = pdoflow.caller() and k.poster_os = v_os_user and k.key = v_key;
     continue when not found; -- it was pruned between the two statements: the key is free again
-    -- One of another entry point is its caller's to refuse.
+    -- A posting of another entry point is refused by the calling function.
     if v_known.entry_point = p_entry_point
        and v_known.project <> pdoflow.project_option(p_options) then
       raise exception 'the key "%" belongs to posting % of the project "%": a posting of the '
@@ -98,8 +99,7 @@ end $$;
 -- Separates the arguments of jobs in one text; no JSON text contains it.
 create function pdoflow.separator() returns text language sql immutable return e'\x1e';
 
--- Writes the jobs of a text with lists of arguments, separated by the character 30, that no JSON
--- holds; returns how many.
+-- Writes jobs, whose arguments come as one text (separator); returns how many.
 create function pdoflow.write_jobs(
   p_posting bigint, p_first integer, p_text text, p_indexes integer[], p_most_bytes integer
 ) returns integer language plpgsql as $$
@@ -107,7 +107,7 @@ declare
   v_place bigint;
   v_jobs integer;
 begin
-  -- What no program of pdoflow posts, no other does (docs/values.md).
+  -- The limit of all programs of pdoflow (docs/values.md).
   p_most_bytes := least(p_most_bytes, 64 * 1024 * 1024);
   if octet_length(p_text) > p_most_bytes then
     select place into v_place
@@ -136,7 +136,7 @@ begin
   return v_jobs;
 end $$;
 
--- Gives the job key of a new posting to it. The posting that had it is cancelled, if nothing of it
+-- Gives its job key to a new posting. The posting that had the key is cancelled if nothing of it
 -- was ever claimed. To be called last in a transaction: claims of that posting wait for its end.
 create function pdoflow.take_job_key(
   p_posting bigint, p_os_user text, p_project text, p_key text
@@ -156,9 +156,9 @@ begin
   end loop;
   update pdoflow.job_key set posting_id = p_posting
   where poster = pdoflow.caller() and poster_os = p_os_user and key = p_key;
-  -- In the order in which cancelling locks them; and a statement after the locks, which sees the
-  -- lease of whoever held them before. Not one that has ended: prune may be deleting it, and waits
-  -- for its job_key.
+  -- In the order in which cancelling locks; and a statement after the locks, which sees the lease
+  -- of their previous owners. Not an ended posting: prune may be deleting it, and waits for its
+  -- job_key.
   perform from pdoflow.posting where id = v_before and ended_at is null for no key update;
   if not found then return; end if;
   perform from pdoflow.lane where posting_id = v_before order by priority for no key update;
@@ -177,8 +177,8 @@ begin
   end if;
 end $$;
 
--- Writes the posting and its lanes: of one priority, or of several, the highest first, each with
--- the number of its jobs (N1).
+-- Writes the posting and its lanes: of one priority, or of several, highest first, each with its
+-- number of jobs (N1).
 create function pdoflow.write_posting(
   v pdoflow.posting, p_options jsonb, p_is_sorted boolean,
   p_priorities integer[], p_sizes integer[]
@@ -209,7 +209,7 @@ begin
     perform pg_advisory_xact_lock(hashtextextended('pdoflow.open ' || pdoflow.caller(), 0));
     perform pdoflow.require_room(v_limits.max_open); -- a statement after the lock: it sees all
   end if;
-  -- Late: others who post by a new route of the same kind wait for whoever made it to commit.
+  -- Late: others that post with the same new route wait for this transaction.
   v.route_id := pdoflow.find_route(
     coalesce(p_options ->> 'osUser', ''), coalesce(p_options -> 'needs', '[]'),
     coalesce(p_options ->> 'run', ''), pdoflow.project_option(p_options));

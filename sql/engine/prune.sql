@@ -2,18 +2,17 @@
 -- dropped instead of deleted row by row. Each function here is one short transaction; a prune that
 -- is killed between two of them leaves nothing that the next prune does not find.
 
--- Whether a posting may be pruned that must have ended p_age_ms ago, in one of p_states (P6).
+-- Whether a posting can be pruned: it ended at least p_age_ms ago, in one of p_states (P6).
 create function pdoflow.is_prunable(
   p_posting pdoflow.posting, p_age_ms bigint, p_states pdoflow.posting_state[]
 ) returns boolean language sql stable as $$
-  -- Of nulls greatest takes no notice.
+  -- greatest ignores nulls.
   select p_posting.ended_at <= now() - greatest(p_age_ms, p_posting.keep_ms) * interval '1 ms'
          and p_posting.state = any (p_states)
 $$;
 
--- Deletes those of the next p_most postings after p_after that may go, with their lanes (Z1).
--- Returns the last that it looked at, null where there was none. Passes by a posting that someone
--- has locked.
+-- Deletes the prunable ones of the next p_most postings after p_after, with their lanes (Z1).
+-- Returns the last that it checked, null if there was none. Skips locked postings.
 create function pdoflow.prune_postings(
   p_after bigint, p_age_ms bigint, p_states pdoflow.posting_state[], p_most integer,
   out last_id bigint, out postings integer, out jobs bigint
@@ -42,9 +41,8 @@ begin
   select count(*), coalesce(sum(job_count), 0) into postings, jobs from gone;
 end $$;
 
--- Cuts off all jobs and outcomes of a span that has no posting any more. Returns how many bytes
--- that freed; null where somebody uses the span just now: nobody who claims, posts or records is
--- ever made to queue behind this.
+-- Truncates the jobs and outcomes of a span that has no posting any more. Returns how many bytes
+-- that freed; null if the span is in use: claims, postings and outcomes never wait for this.
 create function pdoflow.empty_span(p_first bigint) returns bigint language plpgsql as $$
 declare
   v_span pdoflow.span;
@@ -59,7 +57,7 @@ begin
   exception when lock_not_available then
     return null;
   end;
-  -- A statement after the lock: it sees all that has been posted.
+  -- A statement after the lock: it sees everything that has been posted.
   if exists (select from pdoflow.posting where id >= v_span.first_id and id < v_span.end_id) then
     return 0;
   end if;
@@ -68,8 +66,8 @@ begin
   return v_bytes - pg_total_relation_size(v_span.jobs) - pg_total_relation_size(v_span.outcomes);
 end $$;
 
--- Deletes jobs and outcomes of pruned postings in a span, of p_most jobs at most. Returns of how
--- many; null where nothing is left, or another prune is at it.
+-- Deletes jobs and outcomes of pruned postings in a span, of at most p_most jobs. Returns of how
+-- many; null if nothing is left, or another prune is doing it.
 create function pdoflow.prune_jobs(p_first bigint, p_most integer) returns integer
 language plpgsql as $$
 declare
@@ -109,9 +107,9 @@ begin
   return v_end;
 end $$;
 
--- Deletes those of the next p_most leases after p_after that are let go and all of whose postings
--- are gone. Returns the last that it looked at, null where there was none. (Of a posting that
--- stays, a job that was released out of one keeps its outcome; the host is then not known.)
+-- Deletes those of the next p_most leases after p_after that have ended and whose postings are all
+-- gone. Returns the last that it checked, null if there was none. (If a posting stays, a job that
+-- was released from a deleted lease keeps its outcome; its host is then unknown.)
 create function pdoflow.prune_leases(
   p_after bigint, p_most integer, out last_id bigint, out leases integer
 ) language plpgsql as $$
@@ -126,8 +124,8 @@ begin
   select count(*) into leases from gone;
 end $$;
 
--- Deletes pools that ended p_age_ms ago, and a day at least: a machine that was suspended may wake
--- up, and its pool must find itself lost. Those that a lease names stay.
+-- Deletes pools that ended p_age_ms ago, at least a day: a suspended machine may wake up, and its
+-- pool must find itself lost. Pools with leases stay.
 create function pdoflow.prune_pools(p_age_ms bigint) returns integer language sql volatile as $$
   with gone as (
     delete from pdoflow.pool p
@@ -138,9 +136,9 @@ create function pdoflow.prune_pools(p_age_ms bigint) returns integer language sq
   select count(*)::integer from gone
 $$;
 
--- Deletes up to p_most routes that no posting has; returns how many. A statement after the locks:
--- whoever posts by one of them now waits, and then makes it anew; whoever did before has committed,
--- and is seen, or is passed by (R3).
+-- Deletes up to p_most routes that no posting has; returns how many. A statement after the locks: a
+-- transaction that posts with one of them now waits and then creates it again; one that did so
+-- before has committed and is visible, or its route is skipped (R3).
 create function pdoflow.prune_routes(p_most integer) returns integer language plpgsql as $$
 declare
   v_ids integer[];
@@ -156,9 +154,9 @@ begin
   return v_gone;
 end $$;
 
--- Drops a few of the spans that are empty, whose numbers are all drawn, but for the newest two.
--- Returns how many; null where
--- job or outcome is in use just now: this never waits, else all that comes later would wait behind.
+-- Drops a few spans that are empty and whose numbers are all drawn, but not the newest two. Returns
+-- how many; null if job or outcome is in use: this never waits, because everything after it would
+-- wait too.
 create function pdoflow.drop_spans() returns integer language plpgsql as $$
 declare
   v_span pdoflow.span;
@@ -181,7 +179,8 @@ begin
     exception when lock_not_available then
       return nullif(v_dropped, 0);
     end;
-    -- X2: a poster who has an id of it, and has inserted nothing yet, holds the span's own lock.
+    -- X2: a poster that has a number of it, and has inserted nothing yet, holds the lock of the
+    -- span.
     continue when not pg_try_advisory_xact_lock(pdoflow.span_lock(v_span.first_id))
       or exists (select from pdoflow.posting where id >= v_span.first_id and id < v_span.end_id);
     execute format('drop table %s, %s', v_span.jobs, v_span.outcomes);

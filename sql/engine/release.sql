@@ -44,9 +44,9 @@ begin
     from waiting u group by u.number, u.posting_id, u.attempt, u.lost, u.island;
 end $$;
 
--- Gives back what is unfinished of leases of p_pool, except for the ranges p_keep_, which stay
--- leased: puts the other jobs without an outcome back into the queue with their attempt unused
--- and lets go of the leases of which nothing is kept (L3). Returns how many jobs went back.
+-- Releases the unfinished jobs of leases of p_pool, except for the ranges p_keep_, which stay
+-- leased: puts jobs without an outcome back into the queue with their attempt unused, and ends the
+-- leases of which nothing is kept (L3). Returns the number of released jobs.
 --   p_lost   1 where the pool was lost with them in hand, else 0 (Y3)
 create function pdoflow.release(
   p_pool bigint, p_leases bigint[], p_keep_leases bigint[], p_keep_postings bigint[],
@@ -57,7 +57,8 @@ declare
   v_held bigint[];
   v_back record;
 begin
-  -- A statement of its own: it waits for outcomes that are being recorded, the next one sees them.
+  -- A separate statement: it waits for outcomes that are being recorded, and the next one sees
+  -- them.
   v_held := array(select id from pdoflow.lease
                   where id = any (p_leases) and case when active then pool_id end = p_pool
                   order by id for update);
@@ -90,7 +91,7 @@ begin
          array_agg(end_seq) filter (where state = 'cancelled') as ends,
          array_agg(attempt) filter (where state = 'cancelled') as attempts
   into v_back from island;
-  -- Of jobs that were retried by hand and have not been tried, the failure before counts (U2).
+  -- For jobs that were retried by hand and not attempted since, the failure before counts (U2).
   insert into pdoflow.progress (posting_id, cancelled, failed)
   select posting_id, -jobs, jobs from pdoflow.restore_failures(
     v_back.postings, v_back.firsts, v_back.ends, v_back.attempts);
@@ -111,8 +112,8 @@ begin
   return v_back.jobs;
 end $$;
 
--- Ends a pool in an orderly way: releases all that it holds, and marks it as stopped (O1). Waits
--- for a claim that is under way. Returns how many jobs went back.
+-- Ends a pool in an orderly way: releases all its jobs, and marks it as stopped (O1). Waits for a
+-- claim that is under way. Returns the number of released jobs.
 create function pdoflow.end_pool(p_pool bigint) returns integer language plpgsql as $$
 #variable_conflict use_column
 declare

@@ -1,12 +1,12 @@
 -- Rescuing the jobs of lost pools.
 
--- Declares a pool lost whose heartbeat is older than its heartbeat timeout, and puts what it held
--- back into the queue: outcomes that it had recorded stay, jobs that it was known to run have used
--- up their attempt (one that brings its pool down must not do so for ever), all others have not.
--- Any pool calls this until it returns nothing; of several at the same moment each dead pool is
--- rescued by one. One pool a transaction: leases come before postings in the order of locks, and
--- those of a second pool would be locked after the postings of the first. Given routes, only one
--- whose jobs are all of these.
+-- Declares a pool lost whose heartbeat is older than its heartbeat timeout, and puts its jobs back
+-- into the queue. Recorded outcomes stay. Jobs that it reported as running have used their attempt,
+-- because a job that kills its pool must not do so forever; all others have not. Each pool calls
+-- this until it returns nothing; if several do at the same moment, each dead pool is rescued by
+-- one. One pool a transaction: leases come before postings in the order of locks, and those of a
+-- second pool would be locked after the postings of the first. With p_routes: only a pool whose
+-- jobs all have these routes.
 create function pdoflow.rescue(p_routes integer[] default null)
 returns table (pool_id bigint, host text, jobs integer) language plpgsql as $$
 #variable_conflict use_column
@@ -24,8 +24,8 @@ begin
   order by p.id limit 1 for update skip locked;
   if not found then return; end if;
   update pdoflow.pool set state = 'lost', running = '[]' where id = v_pool.id;
-  -- All leases, then all postings, each by their numbers, before the two steps below that lock
-  -- some of them: cancelling many at the same moment goes by the same order.
+  -- All leases, then all postings, each by id, before the two steps below that lock some of them:
+  -- cancelling many postings uses the same order.
   perform from pdoflow.lease where pool_id = v_pool.id and active order by id for update;
   perform from pdoflow.posting where id = any (
     array(select unnest(posting_ids) from pdoflow.lease where pool_id = v_pool.id and active))
@@ -40,9 +40,9 @@ begin
   return next;
 end $$;
 
--- Records a failed attempt for each job that a lost pool ran, and returns how many: those that it
--- had told (O2), and the job of a lease that was cut down to one job after two pools were lost with
--- it in hand (Y3).
+-- Records a failed attempt for each job that a lost pool ran, and returns how many: the jobs that
+-- it had reported (O2), and the job of a lease that was reduced to one job after two pools were
+-- lost with it (Y3).
 create function pdoflow.record_lost(p_pool bigint, p_running jsonb, p_message text)
 returns integer language plpgsql as $$
 #variable_conflict use_column

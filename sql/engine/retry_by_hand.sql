@@ -1,6 +1,6 @@
 -- Retrying permanently failed jobs by hand: another attempt at the same job.
 
--- The seqs of jobs that are named by their index, p_firsts to p_lasts, both included.
+-- The seqs of the jobs with the indexes p_firsts to p_lasts, both included.
 create function pdoflow.seqs_of(p_posting bigint, p_firsts integer[], p_lasts integer[])
 returns table (seq integer) language sql stable set jit = off set enable_seqscan = off as $$
   select j.seq from unnest(p_firsts, p_lasts) as r (first, last) cross join lateral (
@@ -11,8 +11,8 @@ returns table (seq integer) language sql stable set jit = off set enable_seqscan
     where posting_id = p_posting and index is null and seq between r.first and r.last) j
 $$;
 
--- The failures of a posting that count, by seq: not those of jobs that were retried by hand, and
--- wait or run again or have ended otherwise since (U2).
+-- The failures of a posting that count, by seq. Jobs that were retried by hand do not count if they
+-- wait, run or have ended otherwise since (U2).
 create function pdoflow.failed_jobs(p_posting bigint, p_first integer, p_end integer)
 returns setof pdoflow.outcome language sql stable set jit = off set enable_seqscan = off as $$
   with leased as materialized (
@@ -35,10 +35,10 @@ returns setof pdoflow.outcome language sql stable set jit = off set enable_seqsc
   order by o.seq
 $$;
 
--- Puts jobs of a posting that have failed for good back into the queue, for one attempt more than
--- they had; a posting that had finished is open again (P2). All of them, or those with an index
--- from p_firsts to p_lasts, or with a fingerprint that begins with p_fingerprint. Returns how many;
--- null where the posting is cancelled, or is not there.
+-- Puts permanently failed jobs of a posting back into the queue for another attempt; a posting that
+-- had finished is open again (P2). All of them, or those with an index from p_firsts to p_lasts, or
+-- with a fingerprint that begins with p_fingerprint. Returns how many; null if the posting is
+-- cancelled or does not exist.
 create function pdoflow.retry_failed(
   p_posting bigint, p_firsts integer[], p_lasts integer[], p_fingerprint text
 ) returns integer language plpgsql set jit = off set enable_seqscan = off as $$
@@ -48,8 +48,8 @@ declare
   v_seqs integer[];
   v_jobs integer;
 begin
-  -- Whoever ends, stops or cancels it, or retries the same jobs, waits or is waited for: what the
-  -- statements below see is then true until this has been committed.
+  -- Others that end, stop or cancel it, or retry the same jobs, wait for this lock, or this waits
+  -- for theirs. So the result of the statements below stays true until the commit.
   select * into v_posting from pdoflow.posting
   where id = p_posting and state <> 'cancelled' for no key update;
   if not found then return null; end if;
@@ -96,7 +96,7 @@ begin
   select coalesce(sum(size), 0) into v_jobs from back;
   if v_jobs = 0 then return 0; end if;
 
-  -- Where it has not ended its own totals are 0.
+  -- If it has not ended, its own totals are 0.
   insert into pdoflow.progress (posting_id, done, failed, cancelled, retrying)
   values (p_posting, v_posting.done, v_posting.failed - v_jobs, v_posting.cancelled, v_jobs);
   update pdoflow.posting

@@ -2,8 +2,8 @@
 -- only prune reads all routes. Pools read those of postings that have not ended, and a role can
 -- have a limited number of these.
 
--- The route of who posts (R1), made if it is the first of its kind. It is locked as a foreign key
--- would lock it: prune_routes passes it by until the caller's transaction has ended (R3).
+-- The route of the caller (R1), created if it is the first of its kind. It is locked like the
+-- target of a foreign key: prune_routes skips it until the transaction of the caller ends (R3).
 create function pdoflow.find_route(
   p_os_user text, p_needs jsonb, p_run text, p_project text
 ) returns integer language plpgsql as $$
@@ -26,9 +26,9 @@ begin
   end loop;
 end $$;
 
--- The routes of postings that have not ended. Steps from one to the next by the index: however many
--- postings have ended, and however many routes they had, it costs what there are of open ones, and
--- of dead entries of those that ended and that vacuum may not remove yet.
+-- The routes of postings that have not ended. Steps from one to the next in the index: its cost
+-- depends on the open routes, and on dead entries that vacuum cannot remove yet, not on ended
+-- postings.
 create function pdoflow.open_routes() returns setof integer language sql stable
 set jit = off set enable_seqscan = off as $$
   with recursive open (id) as (
@@ -41,8 +41,8 @@ set jit = off set enable_seqscan = off as $$
   select id from open where id is not null
 $$;
 
--- Refuses where the caller has open postings of as many routes as a role may have: each claim of a
--- pool takes a step for each of them. A role with fewer routes does not pay for those of others.
+-- Raises an error if the caller has open postings of as many routes as a role can have: each claim
+-- takes a step for each of them. Cheap for roles with few routes.
 create function pdoflow.require_route_room() returns void language plpgsql stable
 set jit = off set enable_seqscan = off as $$
 declare
@@ -64,7 +64,7 @@ begin
   end if;
 end $$;
 
--- Of these routes those that the caller's pools may serve (T1), with the nulls between them.
+-- Of these routes those that the pools of the caller can serve (T1), and the nulls between them.
 create function pdoflow.served(p_routes integer[]) returns integer[] language plpgsql stable
 set jit = off set enable_seqscan = off as $$
 declare
@@ -79,7 +79,7 @@ begin
     order by u.place);
 end $$;
 
--- The weight of a poster's turn (T2): the largest that was granted, 1 where nothing was said.
+-- The weight of the turn of a poster (T2): the largest that was granted, 1 by default.
 create function pdoflow.share_of(p_poster text) returns real language sql stable
 security definer set search_path = pg_catalog, pg_temp as $$
   select coalesce(max(share), 1) from pdoflow.grants_of(p_poster) where kind = 'poster'

@@ -12,8 +12,8 @@ create function pdoflow.is_full(p_span pdoflow.span) returns boolean language sq
   select greatest(pg_table_size(p_span.jobs), pg_table_size(p_span.outcomes)) >= p_span.full_bytes
 $$;
 
--- How many numbers are left in spans; not those of one that is half full already and has none
--- after it.
+-- How many numbers are left in spans. A span that is already half full and is the last one counts
+-- as none.
 create function pdoflow.room() returns bigint language plpgsql as $$
 declare
   v_last bigint := (select last_value from pdoflow.posting_id_seq);
@@ -29,8 +29,8 @@ begin
     select sum(end_id - greatest(first_id, v_last + 1)) from unnest(v_spans)), 0);
 end $$;
 
--- The number of a new posting, in a span that stays until the caller's transaction ends (X2). Null
--- if no span has room: then call make_room, and this again.
+-- The number of a new posting, in a span that stays until the transaction of the caller ends (X2).
+-- Null if no span has room: call make_room, then this again.
 create function pdoflow.take_posting_id() returns bigint language plpgsql as $$
 declare
   v_spans pdoflow.span[];
@@ -38,21 +38,21 @@ declare
   v_from bigint;
   v_id bigint;
 begin
-  -- Before the number is drawn: none that was drawn before a span was there is taken for one of it.
+  -- Before the number is drawn: no number that was drawn before a span existed counts as one of it.
   v_spans := array(
     select s from pdoflow.span s
     where end_id > (select last_value from pdoflow.posting_id_seq) order by first_id limit 2);
   if cardinality(v_spans) = 0 then return null; end if;
   v_span := v_spans[1];
   v_from := v_span.first_id;
-  -- What is stored out of line counts too, but asking for that takes as long as all the rest.
+  -- TOAST counts too, but asking for its size takes as long as all the rest.
   if cardinality(v_spans) = 2 and (
        greatest(pg_relation_size(v_span.jobs), pg_relation_size(v_span.outcomes))
          >= v_span.full_bytes
        or random() < 0.1 and pdoflow.is_full(v_span)) then
     v_from := v_spans[2].first_id;
   end if;
-  -- One by one, not with setval, which could give numbers twice to those who draw meanwhile.
+  -- One by one, not with setval, which could give numbers twice to others that draw at this moment.
   loop
     v_id := nextval('pdoflow.posting_id_seq');
     exit when v_id >= v_from;
@@ -60,24 +60,23 @@ begin
   if v_id >= v_span.end_id then v_span := v_spans[2]; end if;
   if v_id between v_span.first_id and v_span.end_id - 1 then
     perform pg_advisory_xact_lock_shared(pdoflow.span_lock(v_span.first_id));
-    -- A statement after the lock: the span may have been dropped while the lock was waited for.
+    -- A statement after the lock: the span may have been dropped before the lock was granted.
     if exists (select from pdoflow.span where first_id = v_span.first_id) then return v_id; end if;
   end if;
   return null;
 end $$;
 
--- Whether a pool keeps house that may run all postings (O7): it calls pool_keep_room.
+-- Whether a pool is alive that can run all postings (O8): it calls pool_keep_room.
 create function pdoflow.is_kept() returns boolean language sql stable as $$
   select exists (
     select from pdoflow.pool where state in ('up', 'draining') and serves_all
       and beat_at > clock_timestamp() - interval '30 s')
 $$;
 
--- Opens a span if there is room for fewer than p_ids postings. Locks out no one who posts, claims
--- or records; but of two callers the second waits for the end of the first. A span that is nearly
--- empty when its numbers are used up makes the next one wider, one that is full before makes it
--- narrower again: numbers stay short.
--- Security definer: who may post need not own the tables.
+-- Opens a span if there is room for fewer than p_ids postings. Blocks no posting, claim or
+-- recording, but of two callers the second waits for the end of the first. If a span is nearly
+-- empty when its numbers are used up, the next one is wider; if it is full before, the next one is
+-- narrower. So numbers stay short. Security definer: posters do not own the tables.
 create function pdoflow.open_span(p_ids bigint default 10000) returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
@@ -99,7 +98,7 @@ begin
   v_first := coalesce((select max(id) + 1 from pdoflow.posting), 1);
   select last_value into v_last from pdoflow.posting_id_seq;
   if v_newest.first_id is not null then
-    -- The one that is in use tells how large postings are.
+    -- The span in use shows how large postings are.
     select * into v_span from pdoflow.span where first_id <= v_last
     order by first_id desc limit 1;
     v_used := least(v_last - v_span.first_id + 1, v_span.end_id - v_span.first_id);
@@ -108,7 +107,7 @@ begin
       v_width := least(8 * (v_newest.end_id - v_newest.first_id), 1000000);
     end if;
     v_first := greatest(v_newest.end_id, v_last + 1, v_first);
-    -- So that a terabyte makes some hundred spans, not thousands: whoever reads one locks a few.
+    -- A terabyte makes some hundred spans, not thousands, because reading a span takes a few locks.
     v_full := greatest(v_full, (
       select sum(pg_table_size(jobs) + pg_table_size(outcomes)) / 64 from pdoflow.span));
   end if;
@@ -116,7 +115,7 @@ begin
     select relnamespace::regnamespace from pg_class where oid = 'pdoflow.span'::regclass);
   v_jobs := format('%s.job_%s', v_schema, v_first);
   v_outcomes := format('%s.outcome_%s', v_schema, v_first);
-  -- Not create table with partition of: that locks job and outcome against all who use them.
+  -- Not "create table with partition of", which locks job and outcome against all their users.
   execute format('create table %s (like pdoflow.job including all)', v_jobs);
   execute format('create table %s (like pdoflow.outcome including all)', v_outcomes);
   v_width := greatest(v_width, p_ids);
@@ -128,8 +127,8 @@ begin
   values (v_first, v_first + v_width, v_jobs::regclass, v_outcomes::regclass, v_full);
 end $$;
 
--- Sees to it that there is room for a posting, for a poster who found none; to be called again if
--- there still is none. p_try counts these calls: for the first six seconds a pool is waited for.
+-- Makes room for a posting, for a poster that found none; to be called again if there still is
+-- none. p_try counts these calls: for the first six seconds it waits for a pool.
 create function pdoflow.make_room(p_try integer) returns void language plpgsql as $$
 begin
   if (p_try > 60 or not pdoflow.is_kept())

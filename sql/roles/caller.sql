@@ -5,8 +5,8 @@
 -- Each function that others can call has a fixed search_path, or a body that was parsed when it was
 -- created (begin atomic, return). So no name in it is looked up in one of the caller's schemas.
 
--- Who calls: the role of SET ROLE, else that of the log-in. Not current_user, which is the owner in
--- functions that run as the owner. Only a member of a role can SET ROLE to it.
+-- The caller: the role of SET ROLE, else that of the log-in. Not current_user, which is the owner
+-- in functions that run as the owner. Only a member of a role can SET ROLE to it.
 create function pdoflow.caller() returns text language sql stable
 return case current_setting('role') when 'none' then session_user::text
             else current_setting('role') end;
@@ -16,7 +16,7 @@ return pg_has_role(pdoflow.caller()::name,
                    (select relowner from pg_class where oid = 'pdoflow.grantee'::regclass),
                    'usage');
 
--- The rows that hold for a role; of a role that is not there (any more), none.
+-- The rows that apply to a role; none if the role does not exist any more.
 create function pdoflow.grants_of(p_role text) returns setof pdoflow.grantee
 language sql stable security definer set search_path = pg_catalog, pg_temp as $$
   select g.* from pdoflow.grantee g join pg_roles r on r.rolname = p_role
@@ -29,12 +29,12 @@ security definer set search_path = pg_catalog, pg_temp as $$
     select from pdoflow.grants_of(pdoflow.caller()) where kind = any (p_kinds))
 $$;
 
--- Whether the caller sees all postings and what came of them.
+-- Whether the caller sees all postings and their outcomes.
 create function pdoflow.sees_all() returns boolean language sql stable
 security definer set search_path = pg_catalog, pg_temp as
 $$ select pdoflow.has_grant('viewer', 'operator') $$;
 
--- Whether the caller runs pools for everybody (T1).
+-- Whether the caller runs pools for all roles (T1).
 create function pdoflow.runs_all() returns boolean language sql stable
 security definer set search_path = pg_catalog, pg_temp as $$
   select pdoflow.is_owner() or exists (
@@ -51,7 +51,7 @@ create function pdoflow.own_routes() returns integer[] language sql stable
 security definer set search_path = pg_catalog, pg_temp as
 $$ select array(select id from pdoflow.route where poster = pdoflow.caller()) $$;
 
--- Whose jobs a pool of the caller's may run, where it may not run all: T1.
+-- The roles whose jobs a pool of the caller can run, if it cannot run all (T1).
 create function pdoflow.run_posters() returns text[] language sql stable
 security definer set search_path = pg_catalog, pg_temp as $$
   with serving as (
@@ -61,7 +61,7 @@ security definer set search_path = pg_catalog, pg_temp as $$
     union all select pdoflow.caller() where exists (select from serving))
 $$;
 
--- The routes of these.
+-- The routes of these roles.
 create function pdoflow.run_routes() returns integer[] language sql stable
 security definer set search_path = pg_catalog, pg_temp as
 $$ select array(select id from pdoflow.route where poster = any (pdoflow.run_posters())) $$;

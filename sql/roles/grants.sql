@@ -2,7 +2,7 @@
 -- the owner can use anything else. migrate() calls apply_grants after the last migration: roles
 -- with a grant get access to new functions and tables, other roles do not.
 
--- The relations that a kind of role may read.
+-- The relations that a kind of role can read.
 create function pdoflow.kind_reads(p_kind text) returns text[] language sql immutable return
   case p_kind
     when 'pool' then array['migration', 'route', 'posting', 'lane', 'job', 'progress', 'lease',
@@ -13,7 +13,7 @@ create function pdoflow.kind_reads(p_kind text) returns text[] language sql immu
                'postings', 'jobs', 'outcomes', 'failures', 'pools']
   end;
 
--- The functions that it may call: those that run as the owner check who calls.
+-- The functions that it can call. Those that run as the owner check the caller.
 create function pdoflow.kind_calls(p_kind text) returns text[] language sql immutable return
   array['caller', 'is_owner', 'has_grant', 'sees_all', 'runs_all', 'reads_all', 'own_routes',
         'run_routes', 'refusal_of', 'ranges_of', 'lane_cursor'] ||
@@ -41,13 +41,13 @@ create function pdoflow.kind_calls(p_kind text) returns text[] language sql immu
     else '{}' end ||
   case p_kind when 'operator' then array['drain_pools'] else '{}' end;
 
--- The statements that give a role what is of a kind. Names are written out: with this search_path.
+-- The statements that give a role the rights of a kind. With this search_path, names are qualified.
 create function pdoflow.grant_statements(p_role text, p_kind text) returns setof text
 language sql stable set search_path = pg_catalog, pg_temp as $$
   with home as (select relnamespace as oid from pg_class where oid = 'pdoflow.posting'::regclass)
   select format('grant usage on schema %s to %I', oid::regnamespace, p_role) from home
   union all
-  -- What pools run just now is told by running_jobs.
+  -- running_jobs returns the running jobs of pools.
   select case when c.relname = 'pool' then
       format('grant select (%s) on %s to %I', (
         select string_agg(quote_ident(attname), ', ' order by attnum) from pg_attribute
@@ -73,12 +73,12 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
   from pg_class where oid = 'pdoflow.posting'::regclass
 $$;
 
--- Makes the grants of the server those of the table grantee. Those of other roles stay.
+-- Derives the grants of the server from the table grantee. Grants to other roles stay.
 create function pdoflow.apply_grants() returns void language plpgsql as $$
 declare
   v_statement text;
 begin
-  -- Whoever has a right to the schema could call what is new, if nothing was said.
+  -- Otherwise every role with a right to the schema could call new functions.
   for v_statement in
     select format('revoke all on function %s from public', oid::regprocedure) from pg_proc
     where pronamespace = (select relnamespace from pg_class
@@ -92,8 +92,8 @@ begin
   end loop;
 end $$;
 
--- The statements that grant a kind to a role, with what is said of it in p_row, or revoke it: then
--- all is taken, and what other kinds give comes back.
+-- The statements that grant a kind to a role, with the limits of p_row, or revoke it: revoking
+-- takes all rights and then grants those of its other kinds again.
 create function pdoflow.change_statements(p_role text, p_row pdoflow.grantee, p_revokes boolean)
 returns setof text language sql stable as $$
   select case when p_revokes then
@@ -122,7 +122,7 @@ returns setof text language sql stable as $$
   select s from pdoflow.grant_statements(p_role, p_row.kind) s where not p_revokes
 $$;
 
--- Says of a role to which nothing can be granted why.
+-- Raises an error for a role to which nothing can be granted.
 create function pdoflow.require_grantable(p_role text) returns void language plpgsql as $$
 begin
   if to_regrole(quote_ident(p_role)) is null then
@@ -137,7 +137,7 @@ begin
   end if;
 end $$;
 
--- The statements that make a role the owner of all there is in the schema.
+-- The statements that make a role the owner of everything in the schema.
 create function pdoflow.owner_statements(p_role text) returns setof text
 language sql stable set search_path = pg_catalog, pg_temp as $$
   with home as (select relnamespace as oid from pg_class where oid = 'pdoflow.posting'::regclass)
@@ -158,7 +158,7 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
     and (t.typtype = 'e' or c.relkind = 'c')
 $$;
 
--- Grants p_row.kind to a role, or revokes it; the kind 'owner' hands all over.
+-- Grants p_row.kind to a role, or revokes it; the kind 'owner' transfers the queue.
 create function pdoflow.change_grants(p_role text, p_row pdoflow.grantee, p_revokes boolean)
 returns void language plpgsql as $$
 declare
