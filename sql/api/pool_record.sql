@@ -34,8 +34,8 @@ begin
      or greatest(octet_length(b.stdout), octet_length(b.stderr)) > p.max_output_bytes
   limit 1;
   if found then
-    raise exception 'of jobs of posting % are kept a result of % bytes and % bytes of output',
-      v.posting_id, coalesce(v.max_result_bytes::text, 'any number of'),
+    raise exception 'posting %: expected results of at most % bytes and output of at most % bytes, '
+      'found more', v.posting_id, coalesce(v.max_result_bytes::text, 'any number of'),
       coalesce(v.max_output_bytes::text, 'any number of')
       using errcode = 'program_limit_exceeded';
   end if;

@@ -1,4 +1,4 @@
--- What leases say, for all who read them. The planner inlines both functions.
+-- How to read leases. The planner inlines both functions.
 
 -- The ranges of jobs of a lease.
 create function pdoflow.ranges_of(p_lease pdoflow.lease)

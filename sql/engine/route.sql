@@ -58,7 +58,7 @@ begin
        where exists (
          select from pdoflow.route r where r.id = o.id and r.poster = pdoflow.caller())) then
     raise exception 'expected open postings with fewer than % different combinations of '
-      'osUser, needs, project and run of the role %, found as many: wait until '
+      'osUser, needs, project and run for the role %, found that number: wait until '
       'some have ended, cancel some, or give more of them the same needs', v_most,
       pdoflow.caller() using errcode = 'PF001';
   end if;

@@ -140,7 +140,7 @@ begin
         using errcode = 'serialization_failure';
     end;
   elsif current_setting('transaction_isolation') <> 'read committed' or p_try >= 150 then
-    raise exception 'no room for a posting was found, since another transaction that makes it has '
+    raise exception 'found no room for a posting, because another transaction that makes room has '
       'not ended: try again' using errcode = 'serialization_failure';
   else
     perform pg_sleep(0.1);

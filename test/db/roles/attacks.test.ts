@@ -238,7 +238,7 @@ test("T3: open postings and the length of arguments are limited", async () => {
   expect(await long).toContain("the arguments of job 1 have more than 20 bytes");
   const results = await Promise.allSettled([1, 2, 3, 4].map((n) => postJobs(n % 2 ? one : two, 1)));
   expect(results.filter(({ status }) => status === "fulfilled")).toHaveLength(2);
-  expect(await refusal(postJobs(one, 1))).toContain("may have 2 open postings and has as many");
+  expect(await refusal(postJobs(one, 1))).toContain("has reached its limit of 2 open postings");
   expect(await refusal(one.sql`select pdoflow.begin_posting('a.ts#f')`)).toContain("may have 2");
   await one.sql`select pdoflow.cancel(array(select id from pdoflow.postings limit 1))`;
   const failed = await postJobs(one, 1);
@@ -246,7 +246,7 @@ test("T3: open postings and the length of arguments are limited", async () => {
     where id = ${failed}`;
   await postJobs(one, 1);
   const again = one.sql`select pdoflow.retry(${failed}::bigint)`;
-  expect(await refusal(again)).toContain("may have 2 open postings and has as many");
+  expect(await refusal(again)).toContain("has reached its limit of 2 open postings");
 });
 
 test("T4: no pool, not even a poster's own, has more of its jobs kept than was granted", async () => {
