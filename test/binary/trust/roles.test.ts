@@ -92,7 +92,7 @@ test("commands that a role may not run say so, and what to do", async () => {
 test("a limit is reported with its value", async () => {
   for (const n of ["1", "2", "3"]) await out("ada", "post", "f.ts#f", "--args", n);
   const { code, err } = await as("ada", "post", "f.ts#f", "--args", "4");
-  expect({ code, err }).toEqual({ code: 2, err: expect.stringContaining("may have 3 open") });
+  expect({ code, err }).toEqual({ code: 2, err: expect.stringContaining("its limit of 3 open") });
   await out("ada", "cancel", "last:3", "--yes");
 });
 
