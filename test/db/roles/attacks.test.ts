@@ -239,7 +239,9 @@ test("T3: open postings and the length of arguments are limited", async () => {
   const results = await Promise.allSettled([1, 2, 3, 4].map((n) => postJobs(n % 2 ? one : two, 1)));
   expect(results.filter(({ status }) => status === "fulfilled")).toHaveLength(2);
   expect(await refusal(postJobs(one, 1))).toContain("has reached its limit of 2 open postings");
-  expect(await refusal(one.sql`select pdoflow.begin_posting('a.ts#f')`)).toContain("its limit of 2");
+  expect(await refusal(one.sql`select pdoflow.begin_posting('a.ts#f')`)).toContain(
+    "its limit of 2",
+  );
   await one.sql`select pdoflow.cancel(array(select id from pdoflow.postings limit 1))`;
   const failed = await postJobs(one, 1);
   await limited.db.sql`update pdoflow.posting set state = 'finished', ended_at = now(), failed = 1
