@@ -61,16 +61,12 @@ test("every SQL file is part of the migrations, which are in the order of their 
 test("SQL functions have up to 80 lines and up to 8 parameters", () => {
   const functions = sql.flatMap(({ text }) =>
     [...text.matchAll(/^create function pdoflow\.(\w+)\(([^$]*?)\)\s+(?:returns|language)/gm)].map(
-      ([head, name, parameters = ""], _, all) => {
-        const start = text.indexOf(head);
-        const body = text.slice(
-          start,
-          text.indexOf("\n\n", text.indexOf(";", start + head.length)),
-        );
+      ([head, name, parameters = ""]) => {
+        const [body = ""] = text.slice(text.indexOf(head) + 1).split(/\$\$;|\ncreate function/);
         const inputs = parameters.split(/,(?![^(]*\))/).filter((p) => !/^\s*(out\b|$)/.test(p));
         return {
           name,
-          lines: body.split("$$;")[0]?.split("\n").length ?? 0,
+          lines: body.split("\n").length,
           inputs: inputs.length,
         };
       },

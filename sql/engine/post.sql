@@ -21,9 +21,9 @@ begin
   if p_most <= (select count(*) from (
        select from pdoflow.posting
        where route_id = any (pdoflow.own_routes()) and ended_at is null limit p_most) open) then
-    raise exception 'the role % has reached its limit of % open postings: wait until some have '
-      'ended, cancel some, or ask the owner of the queue for a higher limit', pdoflow.caller(), p_most
-      using errcode = 'PF001';
+    raise exception 'the role % has reached its limit of % open postings: wait until some '
+      'have ended, cancel some, or ask the owner of the queue for a higher limit',
+      pdoflow.caller(), p_most using errcode = 'PF001';
   end if;
 end $$;
 

@@ -12,7 +12,7 @@ create type pdoflow.outcome_sum as
    jobs integer, done integer, failed integer, retried integer);
 
 -- Whether all outcomes of these sums are of jobs that one of these leases has (L2). False where
--- there are more than a few sums, or their jobs do not lie side by side: then refused_places decides.
+-- there are more than a few sums, or their jobs are not adjacent: then refused_places decides.
 create function pdoflow.are_covered(p_held bigint[], p_sums pdoflow.outcome_sum[])
 returns boolean language plpgsql stable as $$
 begin

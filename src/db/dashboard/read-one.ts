@@ -5,8 +5,8 @@ const mostMs = 5_000;
 
 /**
  * Reads one value of one row. The settings are sent with the statement and hold for it alone, so
- * that they pass any pooler. Compilation and sequential scans are off: plans are made and kept while
- * tables are small.
+ * that they pass any pooler. Compilation and sequential scans are off: plans are made and kept
+ * while tables are small.
  */
 export async function readOne(
   { sql }: Db,
