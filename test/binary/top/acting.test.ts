@@ -65,9 +65,9 @@ test("the priority of what waits goes up and down by key", async () => {
   top.type("y");
   await top.shows("changed the priority of 1 posting");
   await top.shows(/queued.* 1 waiting/);
-  const [lane] = await db.sql<{ rank: number }[]>`
-    select effective_priority from pdoflow.lane where state = 'open'`;
-  expect(lane?.rank).toBe(1);
+  const [lane] = await db.sql<{ priority: number }[]>`
+    select effective_priority as priority from pdoflow.lane where state = 'open'`;
+  expect(lane?.priority).toBe(1);
 });
 
 test("a group of failures is retried from the list of failures", async () => {
