@@ -34,7 +34,7 @@ test("settings of the database that hurt are found with their remedy", async () 
   expect((await examine(cli)).findings).toEqual([]);
   const env = { PGOPTIONS: "-c statement_timeout=20min" }; // that was meant for us
   const { out } = await cli.runWith({ env }, "doctor");
-  expect(out).toContain("advice: statement_timeout: it is 20min: large postings");
+  expect(out).toContain("advice: statement_timeout: it is 20min: it can abort large postings");
   expect(out).toContain("  alter role … set statement_timeout = 0");
 });
 

@@ -27,7 +27,7 @@ test("explain says why a job is not running, and how it ended", async () => {
   );
   await post("--needs", "gpu");
   await db.sql`update pdoflow.pool set state = 'up', beat_at = now() + interval '1 hour'`;
-  expect(await explain("2/0")).toBe("2/0 waits because no pool provides gpu (1 pool seen).\n");
+  expect(await explain("2/0")).toBe("2/0 waits because no pool provides gpu (1 live pool).\n");
   await post("--priority", "5");
   await post();
   expect(await explain("4/0")).toBe("4/0 waits behind 2 jobs of higher priority.\n");
@@ -47,7 +47,7 @@ test("explain of a whole posting says how far it is, and why nothing of it runs"
     cli.runWith({ input: "[[0],[1]]" }, "post", "fn.ts#fn", "-", ...args);
   await post("--max-attempts", "1");
   expect(await explain("1")).toBe(
-    "posting 1 waits because no pool is up; start one with: pdoflow pool. " +
+    "posting 1 waits because no pool is running; start one with: pdoflow pool. " +
       "None of its 2 jobs has ended.\n",
   );
   await cli.run("pool", "--once", "--max-workers", "1");

@@ -33,7 +33,15 @@ test("failures that look the same are printed once, with the command that retrie
   const again = await cli.run("retry", "1", "--group", far?.fingerprint ?? "", "--json");
   expect(documentOf("retry", again.out).postings).toEqual([{ id: 1, state: "open", retried: 3 }]);
   const left = documentOf("failures", (await cli.run("failures", "1", "--json")).out);
-  expect(left.postings).toMatchObject([{ failed: 1, groups: [{ count: 1 }] }]);
+  expect(left.postings).toMatchObject([
+    {
+      failed: 1,
+      groups: [
+        { count: 1, state: "failed" },
+        { count: 3, state: "retrying" },
+      ],
+    },
+  ]);
 });
 
 test("what has failed is retried in place, and ends the posting once more", async () => {
@@ -44,7 +52,7 @@ test("what has failed is retried in place, and ends the posting once more", asyn
   expect((await cli.run("retry", "1/0-1")).err).toBe("posting 1: 1 job is retried\n");
   expect((await cli.run("retry", "1", "--failed")).err).toBe("posting 1: 2 jobs are retried\n");
   expect((await cli.run("retry", "last", "--failed")).err).toBe(
-    "posting 1: no job is retried, none of these has failed\n",
+    "posting 1: no job is retried: none of these jobs has failed\n",
   );
   await cli.write("fn.ts", "export const fn = (i: number) => i;");
   await cli.drain();
@@ -62,7 +70,7 @@ test("retry says what it expects, and what it left as it was", async () => {
   await cli.run("cancel", "1");
   expect(await cli.run("retry", "1")).toMatchObject({
     code: 2,
-    err: expect.stringContaining("say --failed"),
+    err: expect.stringContaining("add --failed"),
   });
   expect(await cli.run("retry", "1", "--group", "xyz")).toMatchObject({ code: 2 });
   expect(await cli.run("retry", "7/1")).toMatchObject({ code: 4 });

@@ -34,7 +34,7 @@ test("jobs are found by state, host, pool and argument, and by number", async ()
     "",
   ]);
   expect(await cli.run("jobs", "1", "--state", "open")).toMatchObject({ code: 2 });
-  expect((await cli.run("jobs", "2", "--state", "failed")).err).toBe("no such jobs\n");
+  expect((await cli.run("jobs", "2", "--state", "failed")).err).toBe("no job matches\n");
   expect((await cli.run("jobs", "2/7")).err).toBe("pdoflow jobs: there is no job 2/7\n");
 });
 

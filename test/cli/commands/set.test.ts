@@ -20,7 +20,7 @@ test("limits are set, kept, lifted, and hold for what is claimed then", async ()
     { id: 1, maxRunning: null, maxRate: "5/h" },
   ]);
   expect((await cli.run("set-limit", "1", "--max-rate", "none")).err).toBe(
-    "posting 1: any number may run, any number may start\n",
+    "posting 1: max running none, max rate none\n",
   );
   await cli.drain();
   expect((await cli.run("set-limit", "1", "--max-running", "1")).err).toBe(
@@ -107,6 +107,6 @@ test("set-priority moves what waits before or behind others, and what retries wi
   expect(await cli.run("set-priority", "9", "1")).toMatchObject({ code: 4 });
   await cli.drain();
   expect((await cli.run("set-priority", "1", "1")).err).toBe(
-    "posting 1 is finished: left as it is\n",
+    "posting 1 is finished: not changed\n",
   );
 });

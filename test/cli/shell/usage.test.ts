@@ -11,7 +11,7 @@ test.each([
   [["post", "a.ts#b", "--priorty", "1"], 'no option --priorty. Did you mean "--priority"'],
   [["explain"], "an argument is missing: expected <"],
   [["explain", "1/1", "2/2"], 'unexpected argument "2/2".'],
-  [["post", "a.ts#b", "--priority"], "is written --priority=-1"],
+  [["post", "a.ts#b", "--priority"], "begins with - as --priority=-1"],
 ])("pdoflow %p is refused with the usage of that command alone", async (args, expected) => {
   using cli = await openCommands(null);
   const { code, out, err } = await cli.run(...args);
