@@ -6,6 +6,7 @@ import { type Confinement, environmentOf } from "./confinement.ts";
 import type { Environment } from "../../db/connection/parameters.ts";
 import { workerEnvironment } from "../wire/environment.ts";
 import type { Guard, Watched } from "./guard.ts";
+import { writeArguments } from "../wire/argument-file.ts";
 import { removeJobFolders } from "../wire/job-folder.ts";
 import type { OomKills } from "./oom-kills.ts";
 import {
@@ -27,6 +28,7 @@ import {
   type WholeOutput,
   type WorkerMessage,
 } from "../wire/protocol.ts";
+import { createUnnamedFile } from "../wire/unnamed-file.ts";
 import { SharedPage } from "../wire/shared-page.ts";
 import { workerDeath } from "./worker-death.ts";
 import type { Spool } from "../wire/spool.ts";
@@ -78,6 +80,8 @@ export class WorkerProcess {
   readonly #spool: Spool | null;
   /** The files that its stdout and stderr are. */
   readonly #files: readonly [number, number];
+  /** In which it finds large arguments. */
+  readonly #argumentFile: number;
   /** What was put aside of them when the running job filled them without end. */
   #cuts: [Cut | null, Cut | null] = [null, null];
   /** What the worker said before it left, or what it did that no worker may do. */
@@ -105,8 +109,10 @@ export class WorkerProcess {
     const files: number[] = [];
     try {
       for (let i = 0; i < 2; i++) files.push(createOutputFile()); // the second one may fail
-      const [out = -1, err = -1] = files;
+      files.push(createUnnamedFile());
+      const [out = -1, err = -1, args = -1] = files;
       this.#files = [out, err];
+      this.#argumentFile = args;
       this.#process = this.#start(command, root, env, pageFile, listener);
     } catch (error) {
       watched?.ended();
@@ -132,7 +138,7 @@ export class WorkerProcess {
       detached: true, // a process group of its own, and no Ctrl-C from the terminal
       env,
       argv0: "pdoflow",
-      stdio: ["ignore", ...this.#files, pageFile], // the page is its file 3
+      stdio: ["ignore", ...this.#files, pageFile, this.#argumentFile], // its files 1 to 4
       serialization: "advanced",
       ipc: (raw: unknown) => this.#receive(raw, listener),
       onExit: (_process, code, signal) => {
@@ -163,6 +169,17 @@ export class WorkerProcess {
       return true;
     } catch {
       return false; // Bun throws for a process that has exited
+    }
+  }
+
+  /** Puts large arguments into its file. False where they are to be sent: the disk may be full. */
+  writeArguments(text: string): boolean {
+    if (this.#isDead) return false; // its file is closed
+    try {
+      writeArguments(this.#argumentFile, text);
+      return true;
+    } catch {
+      return false;
     }
   }
 
@@ -278,6 +295,7 @@ export class WorkerProcess {
     if (this.#exit === null || !this.#isDisconnected || this.#isDead) return;
     this.#isDead = true;
     listener.onExit(this.#deathBy(this.#exit));
+    closeSync(this.#argumentFile);
     const close = () => this.#files.forEach(closeOutputFile);
     if (this.#spool) void this.#spool.copied.then(close);
     else close();

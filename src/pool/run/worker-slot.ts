@@ -88,7 +88,9 @@ export class WorkerSlot {
     const posting = jobs[0]?.posting;
     if (!posting) return;
     const { entryPoint, keepsResults, keepsOutput } = posting;
-    const args = packArgs(jobs.map((job) => job.args));
+    const packed = packArgs(jobs.map((job) => job.args));
+    // Such a chunk is the only one on its way, and one job.
+    const args = bytes > chunkBytes && this.process.writeArguments(packed) ? null : packed;
     const how = { entryPoint, keepsResults, keepsOutput, startBy: jobs[0]?.startBy ?? null };
     this.process.send({ kind: "run", chunk: number, slot: at, args, ids: packIds(jobs), ...how });
   }
@@ -218,13 +220,8 @@ export class WorkerSlot {
   }
 }
 
-/** From this size on the memory is collected at once: the next such job needs it several times. */
-const collectBytes = 8 * 1024 * 1024;
-
 function letGoOf(chunk: Chunk): void {
-  const { bytes } = chunk;
-  if (bytes < largeBytes) return;
+  if (chunk.bytes < largeBytes) return;
   for (const job of chunk.jobs) job.args = "";
   chunk.bytes = 0;
-  if (bytes >= collectBytes) Bun.gc(true);
 }

@@ -17,6 +17,7 @@ import { claimShare, claimSize, type JobTime } from "../../domain/chunk-size.ts"
 import { mayServe, type PoolScope, type RouteInTurn } from "../../domain/route.ts";
 import { Turns } from "../../domain/turns.ts";
 import { sizeOfArguments } from "../wire/backlog.ts";
+import { collectBytes, collectMemory } from "./collect-memory.ts";
 import { entryPointsKept, JobTimes } from "./job-times.ts";
 import type { LeasedJob } from "../wire/leased-job.ts";
 import { Limits } from "./limits.ts";
@@ -69,6 +70,8 @@ export class Claimer {
   #claims = 0;
   #postings = new Map<number, RunnablePosting>();
   readonly #times = new JobTimes();
+  /** The last claim read large arguments. */
+  #hasReadLarge = false;
   /** The mean size of arguments in the last claim that had some, by entry point. */
   #sizes = new Map<string, number>();
 
@@ -200,12 +203,16 @@ export class Claimer {
   ): Promise<Pick<ClaimedJobs, "jobs" | "unread">> {
     for (const { posting } of ranges) if (posting) this.#postings.set(posting.id, posting);
     const unknown = ranges.map((r) => r.postingId).filter((id) => !this.#postings.has(id));
+    // The text of a large job is in memory three times while it is read. What the last one left
+    // there is collected now: the connection kept its last message until the claim's answer came.
+    if (this.#hasReadLarge) collectMemory();
     // Both are sent at once.
     const [jobs, postings] = await Promise.all([
       jobsOfClaim(ranges) ?? this.#link.ask((db) => readJobs(db, ranges, bytesMax)),
       unknown.length === 0 ? [] : this.#link.ask((db) => readRunnable(db, [...new Set(unknown)])),
     ]);
     for (const posting of postings) this.#postings.set(posting.id, posting);
+    this.#hasReadLarge = jobs.some(({ args }) => args.length >= collectBytes);
     const held: LeasedJob[] = [];
     const unread: LeasedJob[] = [];
     const indices = await this.#indicesOf(ranges);

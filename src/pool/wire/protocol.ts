@@ -29,8 +29,8 @@ export interface RunMessage {
   /** Where in the shared page its next position is found. */
   slot: number;
   entryPoint: string;
-  /** The encoded arguments of each job; see `packArgs`. */
-  args: string;
+  /** The encoded arguments of each job, see `packArgs`; null: of its one job, in the file. */
+  args: string | null;
   /** Which jobs they are; see `packIds`. */
   ids: readonly number[];
   keepsResults: boolean;

@@ -22,8 +22,9 @@ const hostKeys = [...listening, "env", "send", "exit", "emit", "cwd", "chdir", "
 /**
  * What a job can leave behind in its worker, put back after each: the working folder, the
  * environment, the umask, the listeners of the process, and the globals that the worker reports
- * with. There may be 50,000 jobs a second: to see that nothing has changed takes less than a
- * microsecond, and what is dear to look at is only looked at after a call that may have changed it.
+ * with. There may be 50,000 jobs a second, so after each job only cheap comparisons are made. The
+ * folder, the umask and the listeners are looked at after a call that may have changed them, and
+ * the environment once for all short jobs of a chunk, which are of one entry point.
  */
 export class WorkerState {
   readonly #host: Host;
@@ -32,11 +33,13 @@ export class WorkerState {
   readonly #chdir: (folder: string) => void;
   readonly #umaskNow: (mask?: string | number) => number;
   #cwd: string | null = null;
+  #hasMoved = true;
   #umask = 0;
   #isUmaskSet = true;
   #hasListened = false;
   #listeners = new Map<string | symbol, Listener[]>();
   #slots = new WatchedSlots([]);
+  #envSlots = new WatchedSlots([]);
   #envKeys: string[] = [];
   #inherited: string[] = [];
 
@@ -50,6 +53,10 @@ export class WorkerState {
     host.umask = (mask?: string | number) => {
       if (mask !== undefined) this.#isUmaskSet = true;
       return this.#umaskNow(mask);
+    };
+    host.chdir = (folder: string) => {
+      this.#hasMoved = true;
+      this.#chdir(folder);
     };
     for (const name of listening) {
       const original = host[name] as Listener;
@@ -69,25 +76,31 @@ export class WorkerState {
     this.#listeners = this.#listenersNow();
     this.#envKeys = keys(this.#env);
     this.#inherited = inheritedKeys();
-    this.#slots = new WatchedSlots([
-      ...globalSlots(),
-      [this.#host, hostKeys],
-      [this.#env, this.#envKeys],
-    ]);
+    this.#slots = new WatchedSlots([...globalSlots(), [this.#host, hostKeys]]);
+    this.#envSlots = new WatchedSlots([[this.#env, this.#envKeys]]);
+    this.#isUmaskSet = false;
+    this.#hasMoved = false;
+    this.#hasListened = false;
+  }
+
+  /** After each job: restores what the worker reports with, and what a call has changed. */
+  restoreReporting(): void {
+    if (!this.#slots.areSame()) this.#slots.restore();
+    if (countInherited() !== this.#inherited.length) this.#restorePrototypes();
+    if (this.#hasMoved) this.#goBack();
+    if (this.#isUmaskSet) this.#umaskNow(this.#umask);
+    if (this.#hasListened) this.#restoreListeners();
+    this.#hasMoved = false;
     this.#isUmaskSet = false;
     this.#hasListened = false;
   }
 
-  /** After a job: puts back what is not as it was. */
+  /** After a long job and after the last job of a chunk: restores the environment too. */
   restore(): void {
-    if (!this.#slots.areSame()) this.#slots.restore();
+    this.restoreReporting();
+    if (!this.#envSlots.areSame()) this.#envSlots.restore();
     if (keys(this.#env).length !== this.#envKeys.length) this.#restoreEnv();
-    if (countInherited() !== this.#inherited.length) this.#restorePrototypes();
     if (this.#whereabouts() !== this.#cwd) this.#goBack();
-    if (this.#isUmaskSet) this.#umaskNow(this.#umask);
-    if (this.#hasListened) this.#restoreListeners();
-    this.#isUmaskSet = false;
-    this.#hasListened = false;
   }
 
   /** Null where the folder is gone. */
@@ -111,7 +124,7 @@ export class WorkerState {
     for (const name of keys(this.#env)) {
       if (!this.#envKeys.includes(name)) delete this.#env[name];
     }
-    this.#slots.restore();
+    this.#envSlots.restore();
     this.#envKeys = keys(this.#env); // some are there again once they were set
   }
 
@@ -147,4 +160,9 @@ export class WorkerState {
 /** What every object, and every list, seems to have. */
 const inheritedKeys = (): string[] => [...keys(ObjectPrototype), ...keys(ArrayPrototype)];
 
-const countInherited = (): number => keys(ObjectPrototype).length + keys(ArrayPrototype).length;
+/** Without the lists of names, which would be made after each job. */
+function countInherited(): number {
+  let count = 0;
+  for (const _ in ArrayPrototype) count++; // those of Object.prototype, too
+  return count;
+}

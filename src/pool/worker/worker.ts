@@ -15,6 +15,7 @@ import {
   type RunMessage,
   unpackArgs,
 } from "../wire/protocol.ts";
+import { takeArguments } from "../wire/argument-file.ts";
 import { Sampler } from "./sampler.ts";
 import { SharedPage } from "../wire/shared-page.ts";
 import { runCommand } from "./shell-command.ts";
@@ -31,8 +32,13 @@ const nextTurn = setImmediate;
 /** Ends are sent together, but none waits longer than this behind short jobs that follow it. */
 const sendAfterMs = 2;
 
+/** After a job of this length all is restored; after shorter ones what the worker reports with. */
+const longMs = 1;
+
 /** The open file that a worker finds its shared page in. */
 const pageFile = 3;
+/** … and the one in which large arguments come. */
+const argumentFile = 4;
 
 export interface WorkerContext {
   root: string;
@@ -61,7 +67,7 @@ export function runWorker(context: WorkerContext): void {
   context.confine(); // from here on only what is open already, before any user code
   const sampler = context.profiles > 0 ? new Sampler(context.profiles, context.root) : null;
   const running: RunningJob = { chunk: -1, position: -1, context: null };
-  const chunks: RunMessage[] = [];
+  const chunks: ReceivedChunk[] = [];
   let isRunning = false;
   const pump = async () => {
     if (isRunning) return;
@@ -80,13 +86,17 @@ export function runWorker(context: WorkerContext): void {
       if (isIt) running.context?.stop(message.reason);
       return; // else it has ended meanwhile
     }
+    // Before the pool may write the next ones.
+    const args = message.args === null ? [takeArguments(argumentFile)] : unpackArgs(message.args);
     page.receive(message.chunk);
-    chunks.push(message);
+    chunks.push({ ...message, args });
     void pump();
   });
   state.adopt(); // the listener for messages: a command loads nothing after which it would be
   context.send({ kind: "ready" });
 }
+
+type ReceivedChunk = Omit<RunMessage, "args"> & { args: string[] };
 
 /** What runs now. */
 interface RunningJob {
@@ -106,13 +116,12 @@ interface Desk {
 async function runChunk(
   { root, runsCommands, send }: WorkerContext,
   { page, output, running, sampler, state }: Desk,
-  message: RunMessage,
+  message: ReceivedChunk,
 ): Promise<void> {
-  const { chunk, slot, entryPoint, args: packed, keepsResults, keepsOutput, startBy } = message;
+  const { chunk, slot, entryPoint, args, keepsResults, keepsOutput, startBy } = message;
   const isCommand = runsCommands && entryPoint === commandEntryPoint;
   const fn = isCommand ? OwnPromise.resolve(runCommand) : load(root, entryPoint, state);
   fn.catch(() => {}); // each job tells it as its own failure
-  const args = unpackArgs(packed);
   if (startBy !== null) await fn.catch(() => {}); // importing it takes its time, too
   const isLate = () => startBy !== null && dateNow() > startBy;
   let [ends, endedAt]: [End[], number[]] = [[], []];
@@ -123,13 +132,17 @@ async function runChunk(
     [ends, endedAt] = [[], []];
     sentAt = at;
   };
-  const restore = () => state.restore();
+  let startedAt = 0;
+  const restore = () => {
+    if (now() - startedAt >= longMs) state.restore();
+    else state.restoreReporting();
+  };
   const listener = contextListener(send, page, running);
   let isLoaded = false;
   const next = () => (isLate() ? -1 : page.take(slot, chunk));
   for (let position = next(); position >= 0; position = next()) {
     page.run(chunk, position, output.starts);
-    const startedAt = now();
+    startedAt = now();
     // Not before it counts as running: an import may hang, or end this process.
     const reason = isLoaded ? null : await missingCode(fn);
     if (reason !== null) {
@@ -158,6 +171,7 @@ async function runChunk(
     if (isLong || end - sentAt >= sendAfterMs) flush(end);
     if (isLong) await output.emptied(() => send({ kind: "full" }));
   }
+  state.restore();
   flush(now());
   if (isLate()) send({ kind: "late", chunk });
 }
