@@ -23,8 +23,9 @@ const hostKeys = [...listening, "env", "send", "exit", "emit", "cwd", "chdir", "
  * What a job can leave behind in its worker, put back after each: the working folder, the
  * environment, the umask, the listeners of the process, and the globals that the worker reports
  * with. There may be 50,000 jobs a second, so after each job only cheap comparisons are made. The
- * folder, the umask and the listeners are looked at after a call that may have changed them, and
- * the environment once for all short jobs of a chunk, which are of one entry point.
+ * folder, the umask and the listeners are checked after a call that may have changed them; the
+ * environment and additions to prototypes once for all short jobs of a chunk, which call one entry
+ * point.
  */
 export class WorkerState {
   readonly #host: Host;
@@ -86,7 +87,7 @@ export class WorkerState {
   /** After each job: restores what the worker reports with, and what a call has changed. */
   restoreReporting(): void {
     if (!this.#slots.areSame()) this.#slots.restore();
-    if (countInherited() !== this.#inherited.length) this.#restorePrototypes();
+    if ("toJSON" in ArrayPrototype) this.#restorePrototypes(); // or in Object.prototype
     if (this.#hasMoved) this.#goBack();
     if (this.#isUmaskSet) this.#umaskNow(this.#umask);
     if (this.#hasListened) this.#restoreListeners();
@@ -95,9 +96,10 @@ export class WorkerState {
     this.#hasListened = false;
   }
 
-  /** After a long job and after the last job of a chunk: restores the environment too. */
+  /** After a long job and after the last job of a chunk: restores all. */
   restore(): void {
     this.restoreReporting();
+    if (countInherited() !== this.#inherited.length) this.#restorePrototypes();
     if (!this.#envSlots.areSame()) this.#envSlots.restore();
     if (keys(this.#env).length !== this.#envKeys.length) this.#restoreEnv();
     if (this.#whereabouts() !== this.#cwd) this.#goBack();
@@ -160,9 +162,5 @@ export class WorkerState {
 /** What every object, and every list, seems to have. */
 const inheritedKeys = (): string[] => [...keys(ObjectPrototype), ...keys(ArrayPrototype)];
 
-/** Without the lists of names, which would be made after each job. */
-function countInherited(): number {
-  let count = 0;
-  for (const _ in ArrayPrototype) count++; // those of Object.prototype, too
-  return count;
-}
+/** It takes microseconds: Array.prototype has many keys, though none that is enumerable. */
+const countInherited = (): number => keys(ObjectPrototype).length + keys(ArrayPrototype).length;
