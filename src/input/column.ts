@@ -1,7 +1,7 @@
 import { exitCodes, InvalidInput, PdoflowError } from "../domain/errors.ts";
 import { numberText, quoted } from "./word.ts";
 
-/** What the cells of a column are: `json` only where it is asked for. */
+/** The type of a column; `json` only if --types asks for it. */
 export type ColumnType = "number" | "boolean" | "text" | "json";
 
 const expectations: Record<ColumnType, string> = {
@@ -11,7 +11,7 @@ const expectations: Record<ColumnType, string> = {
   json: "JSON",
 };
 
-/** A cell is not what its column is. */
+/** A cell does not have the type of its column. */
 export class WrongCell extends PdoflowError {
   override readonly name = "WrongCell";
   readonly exitCode = exitCodes.usage;
@@ -19,7 +19,7 @@ export class WrongCell extends PdoflowError {
     const found = cell.length <= 40 ? cell : `${cell.slice(0, 39)}…`;
     super(
       `${place}, column "${column}": expected ${expectations[type]}, found "${found}". ` +
-        `If the column is text, say --types ${column}=text; if the value is missing, ` +
+        `If the column is text, use --types ${column}=text. If the value is missing, use ` +
         `--na '${found}'.`,
     );
   }
@@ -41,22 +41,22 @@ export function parseColumnTypes(text: string): Map<string, ColumnType> {
 
 const isColumnType = (word: string): word is ColumnType => Object.hasOwn(expectations, word);
 
-/** Words that stand for a missing value in a column of numbers or booleans, as R and others do. */
+/** Words that mean a missing value in a column of numbers or booleans, as in R. */
 const usuallyMissing = new Set(["", "NA", "N/A", "n/a", "null", "NULL", "None"]);
 
-/** What the cells of one column are. */
+/** Reads the cells of one column. */
 export class CellReader {
   readonly #missing: ReadonlySet<string>;
-  /** Null while all cells were missing values. */
+  /** Null as long as all cells were missing values. */
   type: ColumnType | null;
 
-  /** `missing` has the words that are null in any column, text too. */
+  /** `missing` are the words that mean null in every column, including text. */
   constructor(type: ColumnType | null, missing: ReadonlySet<string>) {
     this.type = type;
     this.#missing = missing;
   }
 
-  /** Numbers or booleans if all `cells` that are not missing are, else text. */
+  /** Number or boolean if all cells with a value are, else text. */
   decide(cells: readonly string[]): void {
     const full = cells.map((cell) => cell.trim()).filter((cell) => !this.isMissing(cell));
     if (full.length === 0) return;
@@ -64,7 +64,7 @@ export class CellReader {
     else this.type = full.every(isBoolean) ? "boolean" : "text";
   }
 
-  /** The JSON text of a cell, null for a missing value; undefined if it is not of this type. */
+  /** The JSON text of a cell, "null" for a missing value; undefined if the type does not match. */
   text(cell: string): string | undefined {
     const word = cell.trim();
     if (this.#missing.has(word)) return "null";
@@ -91,7 +91,7 @@ export class CellReader {
 
 export const isBoolean = (word: string): boolean => word === "true" || word === "false";
 
-/** As numberText, with nan, inf and infinity in any case. */
+/** Like numberText, but accepts nan, inf and infinity in any case. */
 export function cellNumber(word: string): string | undefined {
   if (/^nan$/i.test(word)) return numberText("nan");
   const [, sign] = /^([+-]?)inf(?:inity)?$/i.exec(word) ?? [];
@@ -103,6 +103,6 @@ function isJson(text: string): boolean {
     JSON.parse(text);
     return true;
   } catch {
-    return false; // the caller says where it stands
+    return false; // the caller reports the position
   }
 }

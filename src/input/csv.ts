@@ -21,7 +21,7 @@ export interface TableOptions {
   onNote?: ((sentence: string) => void) | undefined;
 }
 
-/** The first row is one cell, in which another separator is. */
+/** The first row is a single cell that contains another separator. */
 export class OtherSeparator extends PdoflowError {
   override readonly name = "OtherSeparator";
   readonly exitCode = exitCodes.usage;
@@ -31,8 +31,8 @@ export class OtherSeparator extends PdoflowError {
     );
     const remedy = found === "\t" ? "--format tsv" : `--separator '${found}'`;
     super(
-      `${place}: expected cells with ${wanted} between them, found ${other}. Read it with ` +
-        `${remedy}; if it is one column, say --separator '${expected}'.`,
+      `${place}: expected ${wanted} between cells, found ${other}. Use ${remedy}. If the table ` +
+        `has one column, use --separator '${expected}'.`,
     );
   }
 }
@@ -44,7 +44,7 @@ export class UnevenRow extends PdoflowError {
   constructor(place: string, expected: number, found: number) {
     super(
       `${place}: expected ${expected} columns as in the first row, found ${found}. ` +
-        "A cell with a separator in it has to be in double quotes.",
+        "Put a cell that contains a separator in double quotes.",
     );
   }
 }
@@ -55,7 +55,7 @@ const sampleSize = 1_000;
 interface Column {
   name: string;
   cells: CellReader;
-  /** Before its value in the text of a job. */
+  /** The text before its value in the arguments of a job. */
   lead: string;
 }
 
@@ -66,12 +66,12 @@ export class TableRows implements Splitter {
   readonly #options: TableOptions;
   readonly #priority: PriorityColumn | undefined;
   #header: string[] | undefined;
-  /** Rows that were read before the types of the columns are known. */
+  /** Rows that were read before the types of the columns were known. */
   #sample: Row[] | undefined = [];
   #columns: Column[] = [];
   #priorityAt = -1;
   readonly #separator: string;
-  /** Blank lines of a table with one column, which are rows if another row follows. */
+  /** Blank lines of a table with one column; they are rows if another row follows. */
   #blanks: Row[] = [];
 
   constructor(
@@ -115,7 +115,7 @@ export class TableRows implements Splitter {
     return sample.map((row) => this.#text(row));
   }
 
-  /** A blank line is no row but, of one column, where it is between rows: an empty cell. */
+  /** Removes blank lines; between the rows of a table with one column they are empty cells. */
   #withoutBlanks(rows: readonly Row[]): Row[] {
     const isOneColumn = this.#header?.length === 1;
     const kept: Row[] = [];
@@ -141,13 +141,13 @@ export class TableRows implements Splitter {
     const names = cells.map((cell) => cell.trim());
     const problems = names.flatMap((name, index) => {
       if (name === "") return [`column ${index + 1} has no name`];
-      if (names.indexOf(name) < index) return [`two columns are called "${name}"`];
-      const isOdd = name.startsWith("$") || name.includes("\0");
-      return isOdd ? [`"${name}" can't be a name: it begins with $ or has a NUL`] : [];
+      if (names.indexOf(name) < index) return [`two columns are named "${name}"`];
+      const isInvalid = name.startsWith("$") || name.includes("\0");
+      return isInvalid ? [`expected a name without a leading $ or NUL, found "${name}"`] : [];
     });
     const known = this.#options.isPositional ? [] : problems;
     if (known.length > 0) {
-      const remedy = "give each a name of its own, or use --positional or --no-header";
+      const remedy = "give each column a unique name, or use --positional or --no-header";
       throw new InvalidInput(`${this.#name}: line ${line}`, [...known, remedy]);
     }
     return names;

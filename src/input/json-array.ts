@@ -1,10 +1,10 @@
 import { exitCodes, PdoflowError } from "../domain/errors.ts";
-import { argumentText, MalformedJson, type Place } from "./argument-text.ts";
+import { argumentText, MalformedJson, type TextPosition } from "./argument-text.ts";
 import { findFault } from "./json-fault.ts";
 import type { PriorityColumn } from "./priority-column.ts";
 import { refuseLonger, type Splitter } from "./splitter.ts";
 
-/** A JSON file holds something else than one array. */
+/** A JSON file contains more or less than one array. */
 export class NotAnArray extends PdoflowError {
   override readonly name = "NotAnArray";
   readonly exitCode = exitCodes.usage;
@@ -12,19 +12,19 @@ export class NotAnArray extends PdoflowError {
     const [line = ""] = text.split("\n", 1);
     const found = line.length > 40 ? `${line.slice(0, 39)}…` : line;
     const expected = "one array of argument lists, such as [[1], [2]]";
-    const remedy = /^[[{]/.test(text) ? " Is it NDJSON? Then its name must end in .ndjson." : "";
+    const remedy = /^[[{]/.test(text) ? " If it is NDJSON, use --format ndjson." : "";
     super(`${name}: expected ${expected}, found ${where}: ${found}.${remedy}`);
   }
 }
 
-/** A JSON file ends before its array does. */
+/** A JSON file ends inside its array. */
 export class TruncatedInput extends PdoflowError {
   override readonly name = "TruncatedInput";
   readonly exitCode = exitCodes.usage;
   constructor(position: string) {
     super(
       `${position}: expected the rest of the array, found the end of the file. ` +
-        "It was cut short, or a bracket or a quote is missing.",
+        "The file is truncated, or a bracket or a quote is missing.",
     );
   }
 }
@@ -33,21 +33,21 @@ const [newline, quote, comma, backslash] = [0x0a, 0x22, 0x2c, 0x5c];
 const [openBracket, closeBracket, openBrace, closeBrace] = [0x5b, 0x5d, 0x7b, 0x7d];
 
 /**
- * Splits one JSON array into its elements, wherever the pieces end. It looks for the commas between
- * elements and nothing else: whether an element is JSON is for `argumentText` to judge.
+ * Splits one JSON array into its elements, from pieces of any size. It only finds the commas between
+ * elements; `argumentText` checks that an element is JSON.
  */
-export class JsonArray implements Splitter, Place {
+export class JsonArray implements Splitter, TextPosition {
   readonly end = "a comma or ]";
   readonly #name: string;
   readonly #priority: PriorityColumn | undefined;
   #part: "before" | "inside" | "after" = "before";
   #index = 0;
-  /** What has been read of the element, and whether it ended inside a string or an escape. */
+  /** The text of the current element so far, and whether it ends inside a string or an escape. */
   #held = "";
   #depth = 0;
   #inString = false;
   #skip = 0;
-  /** Characters and lines before the piece that is being read, and where its line begins. */
+  /** Characters and lines before the current piece, and the start of its line. */
   #pieceStart = 0;
   #line = 1;
   #lineStart = 0;
@@ -95,7 +95,7 @@ export class JsonArray implements Splitter, Place {
     return `${this.element()}, line ${line}, column ${column}`;
   }
 
-  /** Where the first element begins in `text`; its length if only white space has come so far. */
+  /** The index of the first element in `text`, or its length if only white space was read so far. */
   #open(text: string): number {
     const at = text.search(/\S/);
     if (at === -1) {
@@ -123,7 +123,7 @@ export class JsonArray implements Splitter, Place {
     this.#elementColumn = this.#pieceStart + at - this.#lineStart + 1;
   }
 
-  /** Index of the comma or bracket that ends the element; the length if it goes on. */
+  /** The index of the comma or bracket that ends the element; the length if it continues. */
   #elementEnd(text: string, from: number): number {
     let [depth, inString, at] = [this.#depth, this.#inString, from + this.#skip];
     for (; at < text.length; at += 1) {

@@ -1,7 +1,7 @@
-// Where text stops being JSON. JavaScriptCore's JSON.parse does not tell, so this reads the text
-// again, slowly, after JSON.parse has refused it.
+// Finds the position of a JSON syntax error. JavaScriptCore's JSON.parse does not report it, so this
+// parses the text again, slowly.
 
-/** `offset` counts UTF-16 units from 0. `hint` is a sentence for a mistake that is often made. */
+/** `offset` counts UTF-16 units from 0. `hint` is a remedy for a frequent mistake. */
 export interface JsonFault {
   readonly offset: number;
   readonly expected: string;
@@ -9,7 +9,7 @@ export interface JsonFault {
   readonly hint?: string | undefined;
 }
 
-/** What may come next, and whether the innermost array or object may end instead. */
+/** The expected token, and whether the innermost array or object can end instead. */
 interface Expecting {
   readonly takes: "value" | "key" | ":" | "," | "nothing";
   readonly orEnd: boolean;
@@ -28,8 +28,8 @@ const scalar =
   /(?:-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null|NaN|-?Infinity)(?![\w$.+-])/y;
 
 /**
- * The first fault of `text` as one JSON value, in which NaN and Infinity are values too. Undefined
- * if it has none. `end` is what may follow the value, as in "the end of the line".
+ * The first syntax error of `text` as one JSON value that may contain NaN and Infinity; undefined if
+ * there is none. `end` is what can follow the value, such as "the end of the line".
  */
 export function findFault(text: string, end: string): JsonFault | undefined {
   const closers: ("]" | "}")[] = [];
@@ -62,7 +62,7 @@ export function findFault(text: string, end: string): JsonFault | undefined {
   return undefined;
 }
 
-/** Reads a string, or a scalar where a value may be; undefined if there is none at `at`. */
+/** Reads a string, or a scalar if a value is expected; undefined if there is none at `at`. */
 function readToken(text: string, at: number, { takes }: Expecting) {
   if (takes !== "value" && takes !== "key") return undefined;
   if (text[at] === '"') return readString(text, at);
@@ -82,16 +82,16 @@ function readString(text: string, start: number): JsonFault | { end: number } {
     if (char !== "\\") continue;
     const end = skip(/\\(?:["\\/bfnrt]|u[\da-fA-F]{4})/y, text, at);
     if (end === at) {
-      const hint = "For a backslash write two.";
+      const hint = "Write two backslashes for one.";
       const found = text.slice(at, at + 2);
-      return { offset: at, expected: "an escape that JSON has, such as \\n", found, hint };
+      return { offset: at, expected: "a JSON escape such as \\n", found, hint };
     }
     at = end - 1;
   }
   return { offset: text.length, expected, found: "the end of the line" };
 }
 
-/** Where the match of the sticky `pattern` at `at` ends; `at` itself if there is none. */
+/** The end of the match of the sticky `pattern` at `at`; `at` if there is none. */
 function skip(pattern: RegExp, text: string, at: number): number {
   pattern.lastIndex = at;
   return pattern.test(text) ? pattern.lastIndex : at;
@@ -115,7 +115,7 @@ function faultAt(
   const expected = expecting.orEnd && closer !== undefined ? `${name} or ${closer}` : name;
   if (offset >= text.length) {
     // Elements of an array end at a comma or bracket, so this is a line.
-    const hint = "Is this one array over many lines? Then its name must end in .json.";
+    const hint = "If the file is one array over several lines, use --format json.";
     return { offset, expected, found: "the end of the line", hint };
   }
   const word = text.slice(offset, skip(/[\w$.+-]+|[^]/uy, text, offset)).slice(0, 40);
@@ -125,15 +125,15 @@ function faultAt(
 function quoted(word: string): string {
   if (word === '"') return "a string";
   if (/^[!-~]+$/.test(word)) return `"${word}"`;
-  // A space that JSON does not know, such as U+00A0, would not be seen.
+  // A space that is not JSON, such as U+00A0, would be invisible.
   return `U+${word.codePointAt(0)?.toString(16).toUpperCase().padStart(4, "0")}`;
 }
 
 function hintFor(word: string, { takes, orEnd }: Expecting): string | undefined {
-  if (word === "'") return "JSON strings are in double quotes.";
+  if (word === "'") return "Put JSON strings in double quotes.";
   if (/^(True|False|None)$/.test(word)) return "Write the file with Python's json.dumps.";
   if (word === "undefined") return 'Write {"$undefined":true}.';
-  if (word === "/" || word === "#") return "JSON has no comments.";
+  if (word === "/" || word === "#") return "JSON has no comments: remove them.";
   if (/^[\]}]$/.test(word) && !orEnd && (takes === "value" || takes === "key")) {
     return "Is there a comma too many before it?";
   }

@@ -1,9 +1,9 @@
-import { argumentText, type Place } from "./argument-text.ts";
+import { argumentText, type TextPosition } from "./argument-text.ts";
 import type { PriorityColumn } from "./priority-column.ts";
 import { refuseLonger, type Splitter } from "./splitter.ts";
 
-/** Splits NDJSON, one list or object of arguments on each line. Empty lines are passed over. */
-export class JsonLines implements Splitter, Place {
+/** Splits NDJSON, one list or object of arguments per line. Empty lines are skipped. */
+export class JsonLines implements Splitter, TextPosition {
   readonly end = "the end of the line";
   readonly #name: string;
   readonly #priority: PriorityColumn | undefined;
@@ -17,7 +17,7 @@ export class JsonLines implements Splitter, Place {
 
   push(text: string): string[] {
     const end = text.lastIndexOf("\n");
-    // Held text is a rope: looking into it here would copy it whole for each chunk.
+    // The held text is a rope; reading it here would copy all of it for each chunk.
     const lines = end === -1 ? [] : (this.#held + text.slice(0, end)).split("\n");
     this.#held = end === -1 ? this.#held + text : text.slice(end + 1);
     const texts = this.#check(lines);

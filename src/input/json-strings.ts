@@ -1,7 +1,7 @@
 /**
- * JSON text with what `map` gives for each part between its strings, keys included; `offset` is
- * where the part begins. Not one regular expression that passes over strings: on a string with a
- * million escapes JavaScriptCore needs seconds for it, on longer ones it finds nothing.
+ * Maps the parts of JSON text outside of its strings and keys; `offset` is the start of the part. A
+ * single regular expression that skips strings would take JavaScriptCore seconds for a million
+ * escapes, and fails on longer strings.
  */
 export function mapOutsideStrings(
   text: string,

@@ -2,8 +2,8 @@ import { cellNumber, isBoolean } from "./column.ts";
 import type { Row } from "./rows.ts";
 
 /**
- * Says which cell made a column text whose cells are numbers, or booleans, for the most part; null
- * if it is text all through. `isMissing` tells the words that stand for no value.
+ * A note on the cell that made a column text although most of its cells are numbers or booleans;
+ * null if most cells are text. `isMissing` is true for words that mean a missing value.
  */
 export function oddCellNote(
   column: string,
@@ -21,8 +21,8 @@ export function oddCellNote(
     const others = odd.length === 1 ? "" : ` and ${odd.length - 1} more`;
     return (
       `${text}, because line ${first.line} has "${shortened(first.word)}"${others}, while most ` +
-      `cells are ${kind}. If that is a missing value: --na '${first.word}'; to say that it is ` +
-      `text: --types ${column}=text`
+      `cells are ${kind}. If it is a missing value, use --na '${first.word}'. If the column is ` +
+      `text, use --types ${column}=text`
     );
   }
   const commas = full.filter(({ word }) => /^[+-]?\d+,\d+$/.test(word));
@@ -30,7 +30,7 @@ export function oddCellNote(
   if (!first || commas.length < full.length / 2) return null;
   return (
     `${text}, because line ${first.line} has "${first.word}". Write decimal numbers with a ` +
-    `point; to say that it is text: --types ${column}=text`
+    `point. If the column is text, use --types ${column}=text`
   );
 }
 

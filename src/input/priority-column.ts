@@ -1,18 +1,18 @@
 import { exitCodes, PdoflowError } from "../domain/errors.ts";
 
-/** A job of a file has no priority of its own, where all should. */
+/** A job of the file has no valid priority. */
 export class NoPriority extends PdoflowError {
   override readonly name = "NoPriority";
   readonly exitCode = exitCodes.usage;
   constructor(place: string, column: string, found: string) {
     super(
-      `${place}: expected the priority of the job as "${column}", a whole number of 32 bits, ` +
-        `found ${found}. Name the right column with --priority-column.`,
+      `${place}: expected a 32-bit whole number in "${column}", the priority of the job, found ` +
+        `${found}. Set the column with --priority-column.`,
     );
   }
 }
 
-/** Takes the priority of each job from one column, or key, of its file. */
+/** Reads the priority of each job from one column or key of its file. */
 export class PriorityColumn {
   readonly name: string;
   #taken: number[] = [];
@@ -30,7 +30,7 @@ export class PriorityColumn {
     this.#taken.push(number);
   }
 
-  /** `text` without its key. @throws {NoPriority} also where `text` is a list. */
+  /** Removes the key from `text`. @throws {NoPriority} also if `text` is a list. */
   takeFrom(text: string, place: string): string {
     const args: unknown = JSON.parse(text);
     if (typeof args !== "object" || args === null || Array.isArray(args)) {

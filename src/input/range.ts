@@ -1,6 +1,6 @@
 import { quoted, wordText } from "./word.ts";
 
-/** The values of one part of a list, as JSON text, made when they are asked for. */
+/** The values of one part of a list as JSON text, computed on demand. */
 export interface Values {
   size: number;
   at: (index: number) => string;
@@ -8,7 +8,7 @@ export interface Values {
 
 const decimal = String.raw`-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?`;
 const range = new RegExp(`^(${decimal})(?:-|\\.\\.)(${decimal})(?::(${decimal}))?$`);
-/** No range, and hardly meant as text: 1-, 1..x, 1-5:x, 1 - 5. Not so 2026-01-01 and 3-methyl. */
+/** Probably a mistyped range: 1-, 1..x, 1-5:x, 1 - 5. Not 2026-01-01 or 3-methyl. */
 const almostRange = new RegExp(
   `^(?:${decimal}-|${decimal}(?:\\.\\.|–).*|\\.\\.${decimal}|${decimal}-${decimal}:.*|` +
     `${decimal} +- +${decimal})$`,
@@ -17,9 +17,9 @@ const examples = "such as 1-1000, 1-1000:2, 0-1:0.25 or 1..5";
 const digitsMax = 40;
 
 /**
- * The values of `part`: a range from, to and step, or the one value that it is.
+ * The values of `part`: a range with first, last and step, or a single value.
  *
- * @returns a sentence for what is wrong with it.
+ * @returns a sentence if the part is invalid.
  */
 export function valuesOf(part: string): Values | string {
   const [, first, last, step] = range.exec(part) ?? [];
@@ -45,13 +45,13 @@ function rangeOf(part: string, first: string, last: string, step: string | undef
   const width = Math.max(paddedWidth(first), paddedWidth(last));
   const size = Number((to - from) / stride) + 1;
   const value = (index: number) => decimalText(from + BigInt(index) * stride, scale);
-  // 001-003 is 001, 002, 003, which no number can say.
+  // 001-003 is 001, 002, 003: text, because numbers have no leading zeros.
   if (width > 0) return { size, at: (index: number) => quoted(value(index).padStart(width, "0")) };
   return { size, at: value };
 }
 
 const wrongRange = (part: string, expected: string): string =>
-  `expected ${expected}, found "${part}"; if it is text, write it as JSON: ["${part}"]`;
+  `expected ${expected}, found "${part}". If it is text, write it as JSON: ["${part}"]`;
 
 /** `digits` divided by 10 to the power of `scale`. */
 interface Decimal {
@@ -59,7 +59,7 @@ interface Decimal {
   scale: number;
 }
 
-/** Exactly, where a double would have rounding noise. */
+/** Exact, because a double would have rounding errors. */
 function decimalOf(text: string): Decimal {
   const [mantissa = "", exponent = "0"] = text.toLowerCase().split("e");
   const [whole = "", fraction = ""] = mantissa.split(".");
@@ -80,5 +80,5 @@ function decimalText(digits: bigint, scale: number): string {
   return sign + whole + (scale === 0 || fraction === "" ? "" : `.${fraction}`);
 }
 
-/** How many digits a whole number with leading zeros has; else 0. */
+/** The number of digits of a whole number with leading zeros; else 0. */
 const paddedWidth = (text: string): number => (/^0\d+$/.test(text) ? text.length : 0);

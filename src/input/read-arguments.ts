@@ -9,32 +9,32 @@ import type { Splitter } from "./splitter.ts";
 import { uncompressed } from "./uncompressed.ts";
 import { decodeUtf8 } from "./utf8.ts";
 
-/** `name` is for messages and, if the format is `auto`, for its ending. */
+/** `name` is used in messages and, if the format is `auto`, for its extension. */
 export interface InputOptions {
   readonly format: Format | "auto";
   readonly name: string;
   readonly table?: TableOptions;
-  /** The column, or key, that has the priority of each job, and is no argument. */
+  /** The column or key that holds the priority of each job instead of an argument. */
   readonly priorityColumn?: string | undefined;
-  /** What every job is passed besides. */
+  /** Further arguments of every job. */
   readonly shared?: SharedArguments | undefined;
 }
 
-/** Some jobs, in the order of their file. */
+/** Some jobs, in file order. */
 export interface ReadBatch {
   args: string[];
   priorities?: number[];
 }
 
 /**
- * Reads the arguments of many jobs, one text for each as `encodeArgs` gives it, in the order of
- * the file. A batch has at most 1,000 texts and, but for its last text, at most 1 MiB; no batch is
- * empty. Memory is bounded by the chunks of `source` and the longest text, not by the file.
+ * Reads the arguments of jobs in file order, each as a text in the form of `encodeArgs`. A batch
+ * has 1 to 1,000 texts and, without its last text, at most 1 MiB. Memory use depends on the chunks
+ * of `source` and the longest text, not on the file.
  *
- * `auto`: the ending of the name tells, such as `.ndjson` or `.csv`, else the first lines, which
- * can be JSON or NDJSON. Gzip is unpacked on the way.
+ * With `auto`, the extension decides, such as `.ndjson` or `.csv`, else the first lines, which can
+ * be JSON or NDJSON. Gzip is unpacked.
  *
- * @throws {PdoflowError} with the place in the file, after some or all of the batches before it.
+ * @throws {PdoflowError} with the position in the file, after the batches before it.
  */
 export async function* readArguments(
   source: AsyncIterable<Uint8Array>,
@@ -97,7 +97,7 @@ async function* argumentTexts(
   yield splitter.finish();
 }
 
-/** Gathers texts until there are enough for one statement. */
+/** Collects texts for one statement. */
 export class Batch {
   readonly #hasPriorities: boolean;
   #args: string[] = [];
@@ -108,7 +108,7 @@ export class Batch {
     this.#hasPriorities = hasPriorities;
   }
 
-  /** The batch that is full with this text, if it is. */
+  /** Returns the batch if this text fills it. */
   add(text: string, priority = 0): ReadBatch | null {
     this.#args.push(text);
     if (this.#hasPriorities) this.#priorities.push(priority);
@@ -116,7 +116,7 @@ export class Batch {
     return this.#args.length < 1000 && this.#characters < 1024 * 1024 ? null : this.take();
   }
 
-  /** What is left; null for nothing. */
+  /** The rest; null if there is none. */
   take(): ReadBatch | null {
     if (this.#args.length === 0) return null;
     const args = this.#args;

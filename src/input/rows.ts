@@ -1,25 +1,23 @@
 import { exitCodes, PdoflowError } from "../domain/errors.ts";
 
-/** A row of a table, and the line that it begins in, from 1. */
+/** A row of a table, and the number of its first line, from 1. */
 export interface Row {
   cells: string[];
   line: number;
-  /** Whether there is nothing in the line. */
+  /** Whether the line is empty. */
   isBlank?: boolean;
 }
 
-/** A quote of a cell is not closed, or is closed in its middle. */
+/** A quoted cell is not closed, or continues after its closing quote. */
 export class MisplacedQuote extends PdoflowError {
   override readonly name = "MisplacedQuote";
   readonly exitCode = exitCodes.usage;
   constructor(place: string, expected: string, found: string) {
-    super(
-      `${place}: expected ${expected}, found ${found}. A quote inside of quotes is written "".`,
-    );
+    super(`${place}: expected ${expected}, found ${found}. Write "" for a quote inside quotes.`);
   }
 }
 
-/** So long is the longest row: what is longer lacks a quote. */
+/** A longer row probably lacks a closing quote. */
 const rowMax = 16 * 1024 * 1024;
 
 /** Splits CSV (RFC 4180), or the same with another separator, into rows of cells. */
@@ -34,7 +32,7 @@ export class Rows {
     this.#separator = separator;
   }
 
-  /** The rows that end in `text`, or with it where it `isLast`. */
+  /** The rows that end in `text`, including an unfinished one if it `isLast`. */
   read(text: string, isLast: boolean): Row[] {
     const all = this.#held + text;
     const rows: Row[] = [];
@@ -65,7 +63,7 @@ export class Rows {
     return rows;
   }
 
-  /** The row that begins at `start`, and where the next one does; undefined if it goes on. */
+  /** The row at `start` and the index of the next one; undefined if it continues. */
   #quotedRow(all: string, start: number, isLast: boolean) {
     const cells: string[] = [];
     let at = start;

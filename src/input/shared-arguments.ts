@@ -2,22 +2,22 @@ import { exitCodes, InvalidInput, PdoflowError } from "../domain/errors.ts";
 import { type Values, valuesOf } from "./range.ts";
 import { wordText } from "./word.ts";
 
-/** Positional arguments were given to jobs that take one object. */
+/** Positional arguments cannot follow an object of keyword arguments. */
 export class ArgsAfterObject extends PdoflowError {
   override readonly name = "ArgsAfterObject";
   readonly exitCode = exitCodes.usage;
   constructor(source: string) {
     super(
-      `${source} has objects of keyword arguments, which no further arguments can follow. ` +
-        "Expected --kw or --each NAME=LIST with it, not --args; or lists in the file.",
+      `${source}: expected lists of arguments before --args or --each LIST, found objects of ` +
+        "keyword arguments. Use --kw or --each NAME=LIST, or put lists into the file.",
     );
   }
 }
 
-/** How many jobs a posting can hold: their numbers have 32 bits. */
-const mostJobs = 2 ** 31;
+/** The largest number of jobs of a posting: their indices have 32 bits. */
+const maxJobs = 2 ** 31;
 
-/** One argument of a job that takes each of several values in turn. */
+/** One argument with a list of values. */
 interface Each {
   /** Null for a positional one. */
   name: string | null;
@@ -26,7 +26,7 @@ interface Each {
   at: (index: number) => string;
 }
 
-/** What is said of arguments on the command line, word by word. */
+/** The words of --args, --kw and --each. */
 export interface ArgumentWords {
   args: readonly string[];
   kw: readonly string[];
@@ -34,8 +34,8 @@ export interface ArgumentWords {
 }
 
 /**
- * Arguments that every job is passed, and lists that are gone through: each job that is read, and
- * with none that are read one empty one, becomes a job for every combination of their values.
+ * Arguments that every job gets, and lists of values: each job of the input becomes one job for
+ * every combination of the values. Without input there is one empty job.
  */
 export class SharedArguments {
   readonly #parts: readonly Each[];
@@ -57,9 +57,9 @@ export class SharedArguments {
       ...kw.map((word) => parseKeyword(word, problems)),
     ];
     const total = parts.reduce((product, { size }) => product * size, 1);
-    if (total > mostJobs) {
+    if (total > maxJobs) {
       problems.push(
-        `expected ${mostJobs} combinations at most, as a posting holds, found ${total}`,
+        `expected at most ${maxJobs} combinations, the limit of a posting, found ${total}`,
       );
     }
     if (problems.length > 0) throw new InvalidInput("arguments", problems);
@@ -67,7 +67,7 @@ export class SharedArguments {
   }
 
   /**
-   * The texts of the jobs that one of `source` becomes. The value of the last list changes fastest.
+   * The texts of the jobs for one job of `source`. The value of the last list changes fastest.
    *
    * @throws {ArgsAfterObject}
    */
@@ -88,7 +88,7 @@ export class SharedArguments {
     }
   }
 
-  /** The values of the combination of a number, as of a clock whose last hand goes fastest. */
+  /** The values of combination `number`; the last list changes fastest. */
   #combination(number: number): { list: string[]; fields: string[] } {
     const list: string[] = [];
     const fields: string[] = [];
@@ -129,7 +129,7 @@ function parseEach(word: string, problems: string[]): Each {
   return { name, size, at };
 }
 
-/** `a,b,1-9`, or a JSON array where values have commas or look like ranges. */
+/** `a,b,1-9`, or a JSON array for values with commas or that look like ranges. */
 function listValues(list: string, problems: string[]): Values[] {
   const text = list.startsWith("[") ? wordText(list) : "";
   const values: unknown = text.startsWith("[") ? JSON.parse(text) : undefined;
@@ -146,5 +146,5 @@ function listValues(list: string, problems: string[]): Values[] {
 }
 
 const emptyValue = (list: string, index: number): string =>
-  `expected a value in each place of "${list}", found none in place ${index + 1}; write "" for ` +
-  "the empty text";
+  `expected a value between all commas of "${list}", found none at position ${index + 1}. Write "" ` +
+  "for the empty text";

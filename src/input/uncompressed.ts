@@ -3,7 +3,7 @@ import { createGunzip } from "node:zlib";
 
 import { exitCodes, InvalidInput, PdoflowError } from "../domain/errors.ts";
 
-/** A file has no text, but something that another program has to read first. */
+/** A file contains no text but another format. */
 export class NoText extends PdoflowError {
   override readonly name = "NoText";
   readonly exitCode = exitCodes.usage;
@@ -13,16 +13,16 @@ export class NoText extends PdoflowError {
 }
 
 const piped = (command: string) => (name: string) =>
-  `Unpack it: ${command} '${name}' | pdoflow … - --format csv (or the format that it has).`;
-const save = () => "Save the sheet as CSV in UTF-8, and post that.";
+  `Unpack it: ${command} '${name}' | pdoflow … - --format csv (or its actual format).`;
+const save = () => "Save the sheet as CSV in UTF-8 and post that file.";
 
-/** How other files begin, as bytes in Latin-1. */
+/** The first bytes of other formats, in Latin-1. */
 const others: readonly [begin: string, what: string, remedy: (name: string) => string][] = [
   ["\x28\xb5\x2f\xfd", "a file of zstd", piped("zstd -dc")],
   ["\xfd7zXZ\0", "a file of xz", piped("xz -dc")],
   ["BZh91AY&SY", "a file of bzip2", piped("bzip2 -dc")],
   ["\xd0\xcf\x11\xe0", "a spreadsheet (.xls)", save],
-  ["PAR1\x15", "a file of Parquet", () => "Write its table as CSV or NDJSON, and post that."],
+  ["PAR1\x15", "a file of Parquet", () => "Export its table as CSV or NDJSON and post that file."],
 ];
 const longest = 10;
 
@@ -48,7 +48,7 @@ export async function* uncompressed(
   yield* all;
 }
 
-/** `head` and what follows it. Closes the source also when nobody takes more of it. */
+/** `head`, then the rest. Closes the source even if the reader stops early. */
 async function* from(
   head: Uint8Array,
   chunks: AsyncIterator<Uint8Array>,
@@ -74,7 +74,7 @@ async function* gunzipped(
   let failure: unknown;
   const input = Readable.from(source, { objectMode: false });
   input.on("error", (error) => {
-    failure = error; // of the source: not of gzip
+    failure = error; // of the source, not of gzip
     gunzip.destroy(error);
   });
   input.pipe(gunzip);
@@ -83,7 +83,7 @@ async function* gunzipped(
   } catch (error) {
     if (failure !== undefined) throw failure;
     const why = error instanceof Error ? error.message : String(error);
-    throw new InvalidInput(name, [`expected whole gzip data, found damage: ${why}`]);
+    throw new InvalidInput(name, [`expected complete gzip data, found damaged data: ${why}`]);
   } finally {
     input.destroy();
   }

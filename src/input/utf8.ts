@@ -6,16 +6,18 @@ export class InvalidUtf8 extends PdoflowError {
   readonly exitCode = exitCodes.usage;
   constructor(name: string, offset: number, byte: number) {
     const found = `0x${byte.toString(16).padStart(2, "0")}`;
-    super(`${name}: byte ${offset} is ${found}; expected UTF-8 text. Save the file as UTF-8.`);
+    super(
+      `${name}: expected UTF-8 text, found ${found} at byte ${offset}. Save the file as UTF-8.`,
+    );
   }
 }
 
-// ignoreBOM: else a U+FEFF that happens to begin a chunk would vanish from inside a string.
+// With ignoreBOM, a U+FEFF at the beginning of a chunk is not removed from inside a string.
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /**
- * Gives the text of `source`, without a byte order mark at its beginning. Chunks end between
- * characters. Not TextDecoder's `stream` option: it cannot say where the fault is.
+ * Yields the text of `source` without a byte order mark. Chunks end between characters. This does
+ * not use TextDecoder's `stream` option, because that does not report the position of an error.
  *
  * @throws {InvalidUtf8} with the offset of the first wrong byte, from 0.
  */
@@ -37,7 +39,7 @@ export async function* decodeUtf8(
   if (first !== undefined) throw new InvalidUtf8(name, offset, first);
 }
 
-/** How many bytes at the end of `bytes` begin a character that goes on in the next chunk. */
+/** The number of bytes at the end of `bytes` that belong to an incomplete character. */
 function cutOff(bytes: Uint8Array): number {
   for (let back = 1; back <= Math.min(3, bytes.length); back += 1) {
     const byte = bytes[bytes.length - back] ?? 0;
@@ -52,12 +54,12 @@ function decode(bytes: Uint8Array, offset: number, name: string): string {
     return decoder.decode(bytes);
   } catch {
     const valid = validLength(bytes);
-    const fault = valid - cutOff(bytes.subarray(0, valid)); // where the wrong character begins
+    const fault = valid - cutOff(bytes.subarray(0, valid)); // the start of the invalid character
     throw new InvalidUtf8(name, offset + fault, bytes[fault] ?? 0);
   }
 }
 
-/** Length of the longest beginning of `bytes` that is UTF-8, perhaps cut off inside a character. */
+/** The length of the longest valid prefix of `bytes`, which may end inside a character. */
 function validLength(bytes: Uint8Array): number {
   let [valid, invalid] = [0, bytes.length];
   while (invalid - valid > 1) {

@@ -4,8 +4,8 @@ const jsonNumber = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/;
 const notFinite = /^(?:[Nn]a[Nn]|[+-]?(?:Infinity|[Ii]nf))$/;
 
 /**
- * The JSON text of a number as JSON, Python and numpy write it (`1.5`, `NaN`, `nan`, `-inf`).
- * Undefined for anything else, and for what would not survive: 007, and whole numbers beyond 2^53.
+ * The JSON text of a number as written by JSON, Python and numpy (`1.5`, `NaN`, `nan`, `-inf`).
+ * Undefined for other text and for numbers that a double would change: 007, or beyond 2^53.
  */
 export function numberText(word: string): string | undefined {
   if (jsonNumber.test(word)) {
@@ -18,17 +18,17 @@ export function numberText(word: string): string | undefined {
   return encodeValue(word.startsWith("-") ? -Infinity : Infinity);
 }
 
-/** A long number of a catalogue, such as 4295806720123456789: no double holds its last digits. */
+/** A number such as 4295806720123456789, whose last digits no double can hold. */
 const isRounded = (word: string, value: number): boolean =>
   /^-?\d+$/.test(word) && !Number.isSafeInteger(value);
 
-/** The JSON text of text, as `encodeValue` has it. */
+/** The JSON text of a string, in the form of `encodeValue`. */
 export const quoted = (text: string): string =>
   text.includes("\0") ? encodeValue(text) : JSON.stringify(text);
 
 /**
- * The JSON text of a word of the command line: a number, true, false, null, a JSON string, list or
- * object is what it says, and any other word is text.
+ * The JSON text of a word on the command line: numbers, true, false, null and JSON strings, lists
+ * and objects are read as JSON, any other word as text.
  */
 export function wordText(word: string): string {
   const number = numberText(word);
@@ -37,6 +37,6 @@ export function wordText(word: string): string {
   try {
     return encodeValue(decodeValue(word));
   } catch {
-    return quoted(word); // such as the name of a file that begins with a bracket
+    return quoted(word); // for example a file name that begins with a bracket
   }
 }

@@ -2,12 +2,12 @@ import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import * as fc from "fast-check";
 
 import { decodeArgs, encodeArgs } from "../../src/job/values.ts";
-import { argumentText, type Place } from "../../src/input/argument-text.ts";
+import { argumentText, type TextPosition } from "../../src/input/argument-text.ts";
 import { anyValue, spell } from "../job/any-value.ts";
 
 setDefaultTimeout(60_000);
 
-const place: Place = {
+const place: TextPosition = {
   element: () => "here",
   position: (offset) => `here, offset ${offset}`,
   end: "the end",

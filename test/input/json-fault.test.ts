@@ -52,7 +52,7 @@ test("takes the literals of Python, except as keys and inside words", () => {
 });
 
 test.each([
-  ["['a']", 'a value or ], found "\'"', "JSON strings are in double quotes."],
+  ["['a']", 'a value or ], found "\'"', "Put JSON strings in double quotes."],
   ["[True]", 'a value or ], found "True"', "Write the file with Python's json.dumps."],
   ["[1,]", 'a value, found "]"', "Is there a comma too many before it?"],
   ['{"a":1,}', 'a key in double quotes, found "}"', "Is there a comma too many before it?"],
@@ -60,9 +60,9 @@ test.each([
   ['{"a" 1}', 'a colon, found "1"', undefined],
   ['{"a":1 "b":2}', "a comma or }, found a string", undefined],
   ["[1 2]", 'a comma or ], found "2"', undefined],
-  ["[1] # one", 'the end, found "#"', "JSON has no comments."],
+  ["[1] # one", 'the end, found "#"', "JSON has no comments: remove them."],
   ["[undefined]", 'a value or ], found "undefined"', 'Write {"$undefined":true}.'],
-  ['["C:\\dir"]', "an escape that JSON has, such as \\n, found \\d", "For a backslash write two."],
+  ['["C:\\dir"]', "a JSON escape such as \\n, found \\d", "Write two backslashes for one."],
   ["[1,\u00a02]", "a value, found U+00A0", undefined],
 ])("%j: expected %s", (text, expectedAndFound, hint) => {
   const fault = findFault(text, "the end");

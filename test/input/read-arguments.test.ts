@@ -93,18 +93,15 @@ describe("json", () => {
   });
 
   test.each([
-    [
-      "[[1], [2], 7]",
-      "a.json: element 2 is a number (7); expected a list of arguments, such as [7]",
-    ],
-    ['["abc"]', 'a.json: element 0 is a string ("abc"); expected a list of arguments, such as ["a'],
-    ["[null]", "a.json: element 0 is null; expected a list of arguments"],
-    ["[NaN]", "a.json: element 0 is NaN; expected a list of arguments"],
+    ["[[1], [2], 7]", "a.json: element 2: expected a list of arguments, such as [7]"],
+    ['["abc"]', 'a.json: element 0: expected a list of arguments, such as ["a'],
+    ["[null]", "a.json: element 0: expected a list of arguments"],
+    ["[NaN]", "a.json: element 0: expected a list of arguments"],
     ["[[1], foo]", 'a.json: element 1, line 1, column 7: expected a value, found "foo"'],
     ["[\n  [1],\n  [1, foo]]", "a.json: element 1, line 3, column 7: expected a value"],
     ["[\n [1], [foo]]", "a.json: element 1, line 2, column 8: expected a value"],
     ["\n[[\n1\n2]]", 'a.json: element 0, line 4, column 1: expected a comma or ], found "2"'],
-    ['[["\\\n"]]', "a.json: element 0, line 1, column 4: expected an escape that JSON has"],
+    ['[["\\\n"]]', "a.json: element 0, line 1, column 4: expected a JSON escape"],
     [
       "[[1],]",
       'element 1, line 1, column 6: expected a list of arguments, found "]". Is there a c',
@@ -119,8 +116,14 @@ describe("json", () => {
     ],
     ["[[1],", "a.json: element 1, line 1, column 6: expected the rest of the array"],
     ['[["a, 1],\n [2]]', "element 0, line 1, column 10: expected the rest of a string"],
-    ['{"a":1}', 'such as [[1], [2]], found at the beginning: {"a":1}. Is it NDJSON? Then its name'],
-    ["[[1]]\n[[2]]", "such as [[1], [2]], found after it: [[2]]. Is it NDJSON?"],
+    [
+      '{"a":1}',
+      'such as [[1], [2]], found at the beginning: {"a":1}. If it is NDJSON, use --format',
+    ],
+    [
+      "[[1]]\n[[2]]",
+      "such as [[1], [2]], found after it: [[2]]. If it is NDJSON, use --format ndjson",
+    ],
     ["[[1, 1e999]]", "a.json: element 0, line 1, column 6: expected a number up to 1.797"],
     [`[[${"9".repeat(400)}]]`, "element 0, line 1, column 3: expected a number up to"],
     ['[[], [{"$set": 1}]]', 'a.json: element 1: {"$set":1} cannot be read: expected {"$set":[v'],
@@ -151,11 +154,11 @@ describe("ndjson", () => {
   });
 
   test.each([
-    ["[1]\n\n7\n", "a.ndjson: line 3 is a number (7); expected a list of arguments, such as [7]"],
+    ["[1]\n\n7\n", "a.ndjson: line 3: expected a list of arguments, such as [7]"],
     ["[1]\r\n[1] [2]", 'a.ndjson: line 2, column 5: expected the end of the line, found "["'],
     [
       "[\n[1]\n]",
-      "a.ndjson: line 1, column 2: expected a value or ], found the end of the line. Is",
+      "a.ndjson: line 1, column 2: expected a value or ], found the end of the line. If",
     ],
     ["[1]\n [1, 1e999]", "a.ndjson: line 2, column 6: expected a number up to"],
     ['[1]\n[{"$date":"noon"}]', 'a.ndjson: line 2: {"$date":"noon"} cannot be read'],

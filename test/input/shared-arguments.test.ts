@@ -42,20 +42,20 @@ test("a billion combinations are not made before they are asked for", () => {
 
 test.each<[Partial<ArgumentWords>, string]>([
   [{ each: ["10-1"] }, "expected a range that goes up, such as 1-1000, 1-1000:2, 0-1:0.25"],
-  [{ each: ["1-"] }, 'found "1-"; if it is text, write it as JSON: ["1-"]'],
+  [{ each: ["1-"] }, 'found "1-". If it is text, write it as JSON: ["1-"]'],
   [{ each: ["1..x"] }, 'found "1..x"'],
   [{ each: ["1-5:x"] }, 'found "1-5:x"'],
   [{ each: ["1..9..2"] }, 'found "1..9..2"'],
   [{ each: ["0.1-0.5"] }, "expected the step of a range with fractions, such as 0.1-0.5:0.1"],
-  [{ each: ["a,b,,c"] }, 'found none in place 3; write "" for the empty text'],
+  [{ each: ["a,b,,c"] }, 'found none at position 3. Write "" for the empty text'],
   [{ each: ["1-99999999999999999999"] }, "that a double holds exactly"],
   [{ each: ["9-1:-2"] }, 'found "9-1:-2"'],
   [{ each: [""] }, "expected values such as a,b or 1-9"],
-  [{ each: ["1-1000000000000"] }, "expected 2147483648 combinations at most"],
-  [{ each: ["1-100000", "1-100000"] }, "as a posting holds, found 10000000000"],
+  [{ each: ["1-1000000000000"] }, "expected at most 2147483648 combinations"],
+  [{ each: ["1-100000", "1-100000"] }, "the limit of a posting, found 10000000000"],
   [{ kw: ["a"] }, 'expected --kw name=value, found "a"'],
 ])("%j: %s", (words, message) => expect(() => joined("[]", words)).toThrow(message));
 
 test("arguments can't follow an object", () => {
-  expect(() => joined('{"a":1}', { args: ["1"] })).toThrow("no further arguments can follow");
+  expect(() => joined('{"a":1}', { args: ["1"] })).toThrow("found objects of keyword arguments");
 });

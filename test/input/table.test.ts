@@ -38,7 +38,7 @@ test("a cell that does not fit the type of the first thousand rows is reported w
   const text = `n\n${"1\n".repeat(1000)}x\n`;
   expect(await fault(text, "a.csv")).toBe(
     'a.csv: line 1002, column "n": expected a number that a double holds exactly, such as 1.5 or ' +
-      'NaN, found "x". If the column is text, say --types n=text; if the value is missing, --na ' +
+      'NaN, found "x". If the column is text, use --types n=text. If the value is missing, use --na ' +
       "'x'.",
   );
   const types = parseColumnTypes("n=text");
@@ -61,7 +61,7 @@ test.each([
   ['a,b\n1,"x\ny', 'a.csv: line 2, column 3: expected a second ", found the end of the file'],
   ['a,b\n1,"x"y\n', 'a.csv: line 2, column 6: expected the end of the cell, found "y"'],
   ["a,\n1,2\n", "a.csv: line 1: column 2 has no name"],
-  ["a,a\n1,2\n", 'a.csv: line 1: two columns are called "a"'],
+  ["a,a\n1,2\n", 'a.csv: line 1: two columns are named "a"'],
 ])("%j: %s", async (text, message) => expect(await fault(text, "a.csv")).toContain(message));
 
 test("cells are passed one by one where that is wanted, or there is no header", async () => {
@@ -84,9 +84,9 @@ test("the priority of a job is a column, or a key, and no argument", async () =>
   const json = { priorityColumn, format: "json" as const };
   expect(await readAs('[{"prio":1,"a":2}]', json)).toEqual({ args: ['{"a":2}'], priorities: [1] });
   expect(readAs("a,prio\n1,high\n", { priorityColumn })).rejects.toThrow(
-    'a.csv: line 2: expected the priority of the job as "prio", a whole number of 32 bits, found "high"',
+    'a.csv: line 2: expected a 32-bit whole number in "prio", the priority of the job, found "high"',
   );
-  expect(readAs("[[1]]", json)).rejects.toThrow("a.csv: element 0: expected the priority");
+  expect(readAs("[[1]]", json)).rejects.toThrow("a.csv: element 0: expected a 32-bit whole number");
   expect(readAs("a\n1\n", { priorityColumn })).rejects.toThrow('expected a column "prio", found a');
 });
 
@@ -131,8 +131,8 @@ test("a column that is text because of one cell: which one, and what to do", asy
   const { args, notes } = await notesOf("x,y\n1,a\n2 m,3\n3,b\n");
   expect(args[0]).toBe('{"x":"1","y":"a"}');
   expect(notes).toEqual([
-    'a.csv: column "x" is text, because line 3 has "2 m", while most cells are numbers. If that ' +
-      "is a missing value: --na '2 m'; to say that it is text: --types x=text",
+    'a.csv: column "x" is text, because line 3 has "2 m", while most cells are numbers. If it ' +
+      "is a missing value, use --na '2 m'. If the column is text, use --types x=text",
   ]);
   expect((await notesOf("x\n1\n2 m\n3\n", { types: parseColumnTypes("x=text") })).notes).toEqual(
     [],
@@ -153,9 +153,9 @@ test("a blank line between rows of one column is a row, and none of several", as
 test.each([
   [
     "x;y\n1;2\n",
-    `found ";". Read it with --separator ';'; if it is one column, say --separator ','`,
+    `found ";". Use --separator ';'. If the table has one column, use --separator ','`,
   ],
-  ["x\ty\n1\t2\n", "found a tab. Read it with --format tsv"],
+  ["x\ty\n1\t2\n", "found a tab. Use --format tsv"],
 ])("%j: cells with another separator: %s", async (text, message) =>
   expect(await fault(text, "a.csv")).toContain(message),
 );
@@ -169,7 +169,7 @@ test("gzip is unpacked, whatever the name, and damage is an error", async () => 
   expect(await read(twice, "a.csv", { sizes })).toHaveLength(5_001);
   const cut = packed.subarray(0, packed.length - 12);
   expect(await fault(cut, "a.csv.gz")).toContain(
-    "a.csv.gz: expected whole gzip data, found damage",
+    "a.csv.gz: expected complete gzip data, found damaged data",
   );
 });
 

@@ -30,9 +30,12 @@ test("any bytes in any pieces are decoded or refused as by TextDecoder", async (
 });
 
 test.each([
-  [[0xff, 0xfe, 0x5b], "a.json: byte 0 is 0xff; expected UTF-8 text. Save the file as UTF-8."],
-  [[0x5b, 0x22, 0xc3, 0x28], "a.json: byte 2 is 0xc3"],
-  [[0x5b, 0xe2, 0x82], "a.json: byte 1 is 0xe2"],
+  [
+    [0xff, 0xfe, 0x5b],
+    "a.json: expected UTF-8 text, found 0xff at byte 0. Save the file as UTF-8.",
+  ],
+  [[0x5b, 0x22, 0xc3, 0x28], "a.json: expected UTF-8 text, found 0xc3 at byte 2"],
+  [[0x5b, 0xe2, 0x82], "a.json: expected UTF-8 text, found 0xe2 at byte 1"],
 ])("%j is refused: %s", async (bytes, message) => {
   for (const sizes of [[100], [1], [2], [3]]) {
     const found = await decode(Uint8Array.from(bytes), sizes).catch(

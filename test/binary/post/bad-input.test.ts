@@ -39,7 +39,7 @@ const mistakes: Mistake[] = [
     files: { "args.json": "[[1], [2], 7]" },
     args: ["post", "fit.ts#fit", "args.json"],
     code: 2,
-    says: /args\.json: element 2 is a number/,
+    says: /args\.json: element 2: expected a list of arguments.* found a number/,
   },
   {
     name: "an object where the array should be",
