@@ -11,7 +11,7 @@ export interface JobTime {
 const leastJobMs = 0.01;
 const chunkMs = 20;
 const claimMs = 250;
-/** A claim is at most so many times as large as the number of jobs that were measured. */
+/** The largest ratio of the jobs of a claim to the number of measured jobs. */
 const trustFactor = 8;
 /** What a claim takes, several times over: with less than this at hand, the next one is made. */
 const refillMs = 40;

@@ -7,7 +7,7 @@ export interface Sample {
 export interface Pace {
   /** Jobs that ended in a second. */
   perSecond: number;
-  /** How long what is left takes at this pace; null where none has ended lately. */
+  /** The time for the remaining jobs at this pace; null if none has ended lately. */
   leftMs: number | null;
 }
 
@@ -43,7 +43,7 @@ export function roughTime(ms: number): string {
   return `${Math.round(seconds / 86_400)} days`;
 }
 
-/** `[#####-----]` of so many characters. */
+/** `[#####-----]` of `width` characters. */
 export function bar(share: number, width: number): string {
   const full = Math.floor(Math.min(1, Math.max(0, share)) * width);
   return `[${"#".repeat(full)}${"-".repeat(width - full)}]`;

@@ -26,7 +26,7 @@ const Int32 = v.pipe(
 /** @internal Higher runs first; 32 bits, default 0. */
 export const Priority = Int32;
 
-/** A duration in whole milliseconds, at most so many years. */
+/** A duration in whole milliseconds, at most `years` years. */
 const milliseconds = (least: number, years = 1) =>
   v.pipe(
     v.number("expected a number of milliseconds"),
@@ -76,7 +76,7 @@ export function rateOf(text: string | null): { count: number | null; ms: number 
   return { count: Number(count), ms: unitMs[unit] ?? 1000 };
 }
 
-/** @internal "10/s" of a number and a time in ms; null where there is no such limit. */
+/** @internal "10/s" of a number and a time in ms; null without this limit. */
 export function rateText(count: number | null, ms: number | null): string | null {
   if (count === null || ms === null) return null;
   const unit = Object.entries(unitMs).find(([, length]) => length === ms)?.[0];
@@ -115,7 +115,7 @@ export const PostingOptions = v.object({
     ),
     10,
   ),
-  /** The posting is stopped when so many jobs have failed for good; null for any number. */
+  /** Stop the posting when N jobs have permanently failed; null for no limit. */
   maxFailures: v.optional(
     v.nullable(
       v.pipe(
@@ -157,14 +157,14 @@ export const PostingOptions = v.object({
   maxRate: v.optional(v.nullable(Rate), null),
   /** Whether the jobs' return values are kept. */
   keepsResults: v.optional(v.boolean("expected true or false"), true),
-  /** Of which jobs what they print is kept, up to 64 KiB of stdout and as much of stderr. */
+  /** The jobs whose output is kept, up to 64 KiB of stdout and as much of stderr. */
   keepsOutput: v.optional(
     v.picklist(["none", "failures", "all"], "expected none, failures or all"),
     "failures",
   ),
   /** When its jobs may start, at the earliest; null or a moment that is over for at once. */
   runAt: v.optional(v.nullable(Moment), null),
-  /** For how long after its end it is not pruned, whatever prune is told; null for no time. */
+  /** How long after its end it is not pruned, even if prune asks for less; null for no time. */
   keepMs: v.optional(v.nullable(milliseconds(0, 100)), null),
 });
 /** @internal */

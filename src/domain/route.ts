@@ -1,6 +1,6 @@
 import { type Needs, type Provides, unmetNeeds } from "./capabilities.ts";
 
-/** Who posts, what their jobs need of a pool, and whose code they are. */
+/** The poster of jobs, their needs, and the project of their code. */
 export interface Route {
   id: number;
   /** The database role that posted. */

@@ -47,7 +47,7 @@ const Statement = v.strictObject({
 });
 export type Statement = v.InferOutput<typeof Statement>;
 
-/** Of all options of a posting those that its signature covers. */
+/** The options of a posting that its signature covers. */
 export function statementText(
   { entryPoint, options }: { entryPoint: string; options: PostingOptions },
   rest: Omit<Statement, "format" | "entryPoint" | "options"> & { needs: readonly Need[] },
@@ -96,7 +96,7 @@ export interface RunBy {
 }
 
 /**
- * What differs from what was signed, as "maxAttempts: signed 3, found 5"; null where nothing does.
+ * What differs from what was signed, as "maxAttempts: signed 3, found 5"; null if nothing does.
  */
 export function changeOf(statement: Statement, posting: RunBy): string | null {
   const { entryPoint, jobCount, options } = statement;

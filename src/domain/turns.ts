@@ -5,8 +5,8 @@ import type { RouteInTurn } from "./route.ts";
 type Turn = Pick<RouteInTurn, "id" | "poster" | "share">;
 
 /**
- * Whose turn it is among those who post at the same priority: each poster has a share of the claims
- * of a pool, so that who posts much does not keep others waiting. A poster who had nothing to do
+ * Decides whose turn it is among posters of the same priority: each poster has a share of the claims
+ * of a pool, so that a poster of many jobs does not keep others waiting. A poster who had nothing to do
  * for a while gets no claims for that time. (Start-time fair queueing.)
  */
 export class Turns {

@@ -54,13 +54,13 @@ export interface ClaimedRange extends LeasedRange {
 }
 
 export interface Claimed {
-  /** The ranges of one new lease; none where nothing can be had. */
+  /** The ranges of one new lease; none if nothing is available. */
   ranges: ClaimedRange[];
   /** Postings that were passed by. */
   limited: LimitedPosting[];
 }
 
-/** Up to so many jobs are read in the statement that claims them, while their lane is locked. */
+/** The most jobs read by the statement that claims them, while their lane is locked. */
 const readAtOnce = 500;
 
 /** A row of `pool_claim`: one range or, of postings of one job that are alike, many. */
@@ -146,7 +146,7 @@ export interface JobArguments {
   args: string;
 }
 
-/** So many jobs come in one row: a row for each would cost more than all else of reading them. */
+/** The jobs in one row: a row for each would cost more than the rest of reading them. */
 const jobsPerRow = 200;
 
 interface JobsRow extends Omit<Range, "attempt"> {
@@ -158,8 +158,8 @@ interface JobsRow extends Omit<Range, "attempt"> {
  * The jobs of the ranges, in the order of the ranges; only the first of them where all would have
  * more than `mostBytes` of arguments, but one at least. Those of one range are added up before the
  * next:
- * else they may be joined with all jobs of the posting. The least and the greatest posting are told
- * too: by them the server leaves out all other spans before it begins, by a join only later.
+ * else they may be joined with all jobs of the posting. The least and the greatest posting are passed
+ * too: with them the server excludes all other spans at its start, by a join only later.
  *
  * @throws {JobsGone} where the next one to be read is not there.
  */
@@ -241,7 +241,7 @@ const largest = ({ sql }: Db) => sql`
   pg_column_size(args)::bigint
     * case pg_column_compression(args) when 'pglz' then 88 when 'lz4' then 255 else 1 end`;
 
-/** What is left of ranges after so many of their jobs. */
+/** The rest of ranges after `count` of their jobs. */
 function after(ranges: readonly Range[], count: number): Range[] {
   const rest: Range[] = [];
   let skip = count;
@@ -287,12 +287,12 @@ export interface RunnablePosting {
   graceMs: number;
   /** After how many failed attempts in a row in one pool the posting is stopped; 0: never. */
   stopAfter: number;
-  /** Whether so many or such a share of failed jobs stops the posting. */
+  /** Whether a number or a share of failed jobs stops the posting. */
   hasFailureLimit: boolean;
   hasRate: boolean;
   /** Whether its jobs have an index that differs from their seq (J2). */
   isSorted: boolean;
-  /** Whether return values are kept, and of which jobs what they print. */
+  /** Whether return values are kept, and for which jobs their output. */
   keepsResults: boolean;
   keepsOutput: KeepsOutput;
   /** How many bytes of a result, and of what each stream printed, are kept (T4); null: any. */

@@ -45,15 +45,15 @@ export interface Beat {
   isDraining: boolean;
   /** The slots of all pools that are alive, this one included. */
   slots: number;
-  /** Of the postings whose jobs it runs those that somebody follows (follow.ts). */
+  /** The followed postings (follow.ts) among those of its running jobs. */
   followed: number[];
 }
 
 /**
  * Proves that a pool is alive, tells what it runs and whether it waits for postings, and asks how
  * many slots there are beside its own. Listens on the queue's channels by the way: a connection
- * that was replaced does so again. Not through a pooler, which would leave it to whoever gets the
- * server's connection next.
+ * that was replaced does so again. Not through a pooler, which would leave it to the next user
+ * of the server's connection.
  */
 export async function beat(
   { sql, schema, isPooled }: Db,
@@ -90,7 +90,7 @@ export async function endPool({ sql, schema }: Db, poolId: number): Promise<numb
   return row?.back ?? 0;
 }
 
-/** Tells pools to take no more jobs, by their numbers or their host. Returns those that it told. */
+/** Asks pools to take no more jobs, by their numbers or their host. Returns the pools it asked. */
 export async function drainPools(
   { sql, schema }: Db,
   which: { ids: readonly number[]; hosts: readonly string[] },

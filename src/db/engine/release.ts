@@ -10,7 +10,7 @@ export interface LeasedSeq {
   attempt: number;
 }
 
-/** Gives back what is unfinished of leases, except for the jobs in `keep`; returns how many. */
+/** Releases the unfinished jobs of leases, except for the jobs in `keep`; returns how many. */
 export async function release(
   { sql, schema }: Db,
   poolId: number,
@@ -49,7 +49,7 @@ function rangesOf(jobs: readonly LeasedSeq[]): LeasedRange[] {
   return ranges;
 }
 
-/** Gives back the leases that the database has for a pool and that the pool knows nothing of. */
+/** Releases the leases that the database has for a pool and that the pool does not know. */
 export async function releaseUnknown(
   { sql, schema }: Db,
   poolId: number,

@@ -3,7 +3,7 @@ import type { Db } from "../connection/connect.ts";
 
 /**
  * How long until the next retry is due, in ms, of postings other than `skip`, and until the next
- * posting starts (P8); null where none waits for its time.
+ * posting starts (P8); null if none waits for its time.
  */
 export async function nextTimes(
   { sql, schema }: Db,
