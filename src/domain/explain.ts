@@ -149,7 +149,7 @@ function whyNot(facts: WaitFacts): string {
   return `waits ${queue(facts.ahead)}`;
 }
 
-/** Others may run it all the same, so this is told beside what it waits for. */
+/** Other pools may still run it, so this is reported besides the reason for waiting. */
 function refusalOf({ refusal, posting }: Pick<JobFacts, "refusal" | "posting">): string {
   if (refusal === null || posting.state !== "open") return "";
   return `; it was ${refusal}; when this is fixed, run: pdoflow resume ${posting.id}`;

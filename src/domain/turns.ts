@@ -5,9 +5,9 @@ import type { RouteInTurn } from "./route.ts";
 type Turn = Pick<RouteInTurn, "id" | "poster" | "share">;
 
 /**
- * Decides whose turn it is among posters of the same priority: each poster has a share of the claims
- * of a pool, so that a poster of many jobs does not keep others waiting. A poster who had nothing to do
- * for a while gets no claims for that time. (Start-time fair queueing.)
+ * Decides whose turn it is among posters of the same priority: each poster has a share of the
+ * claims of a pool, so that a poster of many jobs does not keep others waiting. A poster without
+ * jobs for a while gets no claims for that time. (Start-time fair queueing.)
  */
 export class Turns {
   /** When the last claim began, and the last one of each poster ends, in claims of weight 1. */

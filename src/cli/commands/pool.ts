@@ -105,7 +105,7 @@ export class PoolCommand extends PdoflowCommand {
   env = Option.String("--env", {
     description:
       "environment variables to pass to workers besides PATH, HOME, LANG, SLURM_* and similar, " +
-      "such as LICENCE,AWS_*; '*' for all except those that give access to the database",
+      "such as LICENCE,AWS_*; '*' for all except variables that give access to the database",
   });
   oldestEvery = Option.String("--oldest-every", {
     description: "let every Nth claim prefer the oldest posting; 0 for never (default: 10)",

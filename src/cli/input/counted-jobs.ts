@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 
 import type { JobBatch } from "../../db/posting/batches.ts";
 
-/** Counts jobs on their way to be posted, and those that nobody took, with a digest of all. */
+/** Counts jobs on their way to be posted, and untaken jobs, with a digest of all. */
 export class CountedJobs implements AsyncIterable<JobBatch> {
   readonly #source: AsyncIterator<JobBatch>;
   readonly #digest = createHash("md5");

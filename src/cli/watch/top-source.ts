@@ -115,7 +115,7 @@ async function readJobs(db: Db, filter: JobsFilter): Promise<JobsPage> {
   const isSorted = await hasSortedJobs(db, postingId);
   const matching = { ...anyJob, status, fingerprint, mostFailed: size + 1 };
   const step = status === "failed" && !isSorted ? 10_000 : status === null ? size : 2_000;
-  // A page of all jobs begins with those that run now: nobody has to search for them.
+  // A page of all jobs begins with running jobs: nobody has to search for them.
   const running = status === null && from === 0 ? await readRunning(db, postingId, isSorted) : [];
   const rows = [];
   let first = from;

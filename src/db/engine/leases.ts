@@ -158,8 +158,8 @@ interface JobsRow extends Omit<Range, "attempt"> {
  * The jobs of the ranges, in the order of the ranges; only the first of them where all would have
  * more than `mostBytes` of arguments, but one at least. Those of one range are added up before the
  * next:
- * else they may be joined with all jobs of the posting. The least and the greatest posting are passed
- * too: with them the server excludes all other spans at its start, by a join only later.
+ * else they may be joined with all jobs of the posting. The least and the greatest posting are
+ * passed too: the server excludes all other spans by them at once, by a join only later.
  *
  * @throws {JobsGone} where the next one to be read is not there.
  */
