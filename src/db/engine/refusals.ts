@@ -35,7 +35,7 @@ export async function readNextPostings(
   return rows.map(({ posting }) => posting);
 }
 
-/** Of these postings those that are open and were refused. */
+/** The open postings among these that were refused. */
 export const readRefusals = ({ sql, schema }: Db, ids: readonly number[]) => sql<OldestRefusal[]>`
   select f.posting_id, min(f.id) as oldest
   from ${schema}.refusal f join ${schema}.posting p on p.id = f.posting_id
