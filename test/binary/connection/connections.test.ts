@@ -191,6 +191,32 @@ test("a network that swallows packets: the pool stops its workers in time, and g
   expect(await pool.exited).toBe(0);
 }, 180_000);
 
+test("a draining pool that reaches the database no more stops its jobs, releases them, and ends", async () => {
+  await using db = await freshDatabase();
+  await using proxy = await openProxy(db.url);
+  using cli = await openCli({ ...db, url: proxy.url });
+  const mark = join(tmpdir(), `pdoflow-draining-${crypto.randomUUID()}`);
+  await cli.write(
+    "long.ts",
+    "export const long = async (mark) => { await Bun.write(mark, ''); await Bun.sleep(600_000); };",
+  );
+  await cli.runWith({ input: JSON.stringify([mark]) }, "post", "long.ts#long", "-");
+  const pool = cli.start("pool", "--max-workers", "1", "--heartbeat-timeout", "3s");
+  await until("the job to run", () => Bun.file(mark).exists());
+  rmSync(mark);
+  pool.kill("SIGTERM");
+  await until("the pool to drain", async () => {
+    const [row] = await db.sql`select state from pdoflow.pool`;
+    return row?.["state"] === "draining";
+  });
+  proxy.freeze();
+  await said(pool, "the workers were stopped, before another pool takes over their jobs");
+  proxy.thaw();
+  expect(await pool.exited).toBe(0);
+  expect([...(await db.sql`select state from pdoflow.pool`)]).toEqual([{ state: "stopped" }]);
+  expect([...(await db.sql`select attempt from pdoflow.retry`)]).toEqual([{ attempt: 1 }]);
+}, 60_000);
+
 test("a statement that an administrator cancels is sent again, and its outcomes are kept", async () => {
   await using db = await freshDatabase();
   using cli = await openCli(db);
