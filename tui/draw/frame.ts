@@ -61,19 +61,26 @@ const asciiForms: Readonly<Record<string, string>> = { "…": "~", "·": ".", "�
 const shownAs = (text: string, { isUtf8 }: Style): string =>
   isUtf8 || (text.length === 1 && text <= "~") ? text : (asciiForms[text] ?? "?");
 
+/** The text of progress bars and curves. */
+const bars = /^[\u2581-\u2588\u2591]+$/;
+
 function cellsOf({ spans, isChosen = false }: Line, columns: number, style: Style): Cell[] {
   const cells: Cell[] = [];
+  const { chosen } = style.palette;
   const sgrOf = (tone: Tone) => {
     const sgr = style.palette[tone];
-    return isChosen ? (sgr === "" ? "7" : `${sgr};7`) : sgr;
+    return isChosen ? (sgr === "" ? chosen : `${sgr};${chosen}`) : sgr;
   };
+  // A bar in reverse would show the opposite.
+  const plainBars = isChosen && chosen === "7";
   for (const { text, tone = "plain" } of spans) {
     const sgr = sgrOf(tone);
     if (isSimple(text)) {
       // The fast path, for nearly all text.
+      const sgrOfText = plainBars && bars.test(text) ? style.palette[tone] : sgr;
       for (let at = 0; at < text.length && cells.length < columns; at++) {
         const letter = text[at] ?? " ";
-        cells.push({ text: shownAs(letter, style), sgr });
+        cells.push({ text: shownAs(letter, style), sgr: sgrOfText });
       }
       continue;
     }
@@ -83,7 +90,7 @@ function cellsOf({ spans, isChosen = false }: Line, columns: number, style: Styl
       if (cluster.width === 2) cells.push({ text: style.isUtf8 ? "" : " ", sgr });
     }
   }
-  const blank = { text: " ", sgr: isChosen ? "7" : "" };
+  const blank = { text: " ", sgr: isChosen ? chosen : "" };
   while (cells.length < columns) cells.push(blank);
   return cells;
 }

@@ -1,6 +1,17 @@
 /** The meaning of a piece of text. A palette gives it a colour; the text always says it too. */
 export type Tone =
-  "plain" | "dim" | "strong" | "title" | "good" | "busy" | "warn" | "bad" | "key" | "alarm" | "bar";
+  | "plain"
+  | "dim"
+  | "strong"
+  | "title"
+  | "good"
+  | "busy"
+  | "warn"
+  | "bad"
+  | "key"
+  | "alarm"
+  | "bar"
+  | "chosen";
 
 export type ColorDepth = "none" | "16" | "256";
 export type Theme = "default" | "colour-blind";
@@ -20,6 +31,7 @@ const none: Palette = {
   key: "1",
   alarm: "1;7",
   bar: "7",
+  chosen: "7",
 };
 
 /** The sixteen colours, as set in the terminal. */
@@ -35,6 +47,7 @@ const sixteen: Palette = {
   key: "1;36",
   alarm: "1;37;41",
   bar: "30;46",
+  chosen: "7",
 };
 
 /** Blue, yellow and orange, for people who confuse red and green. */
@@ -51,6 +64,8 @@ const many: Palette = {
   key: "1;38;5;81",
   alarm: "1;38;5;231;48;5;160",
   bar: "38;5;231;48;5;24",
+  // A background that keeps the colours of the row.
+  chosen: "48;5;238",
 };
 
 const blindMany: Palette = {

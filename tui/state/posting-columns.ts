@@ -147,10 +147,11 @@ function paceColumns(scene: Scene): Column<TopPosting>[] {
     if (now === null) return { text: glyphs.none, tone: "dim" };
     return { text: rate(now), tone: now > 0 ? "strong" : "dim" };
   };
-  const curve = (row: TopPosting, width: number): Span => ({
-    text: row.endedAt ? "" : sparkline(curveOf(model, row, width), width, glyphs),
-    tone: "busy",
-  });
+  const curve = (row: TopPosting, width: number): Span => {
+    const values = row.endedAt ? [] : curveOf(model, row, width);
+    const isIdle = values.every((value) => value === 0);
+    return { text: isIdle ? "" : sparkline(values, width, glyphs), tone: "busy" };
+  };
   return [
     column(["jobs/s", 6, 5], speed, (row) => -perSecond(row), right),
     column(["last 60s", 8, 7], curve, (row) => -perSecond(row), {
