@@ -40,7 +40,7 @@ describe("wait", () => {
   test("resolves when the last job ends, without waiting for the next poll", async () => {
     await using database = await freshDatabase();
     const pool = await drivenPool(database.db);
-    let waitedMs = 0;
+    const waitedMs: number[] = [];
     for (let round = 0; round < 3; round++) {
       const posting = await post(database, 2);
       const ended = posting.wait();
@@ -48,9 +48,9 @@ describe("wait", () => {
       const startedAt = performance.now();
       await pool.endAll();
       expect(await ended).toMatchObject({ state: "finished", done: 2, failed: 0 });
-      waitedMs += performance.now() - startedAt;
+      waitedMs.push(performance.now() - startedAt);
     }
-    expect(waitedMs).toBeLessThan(2_000); // by polling alone it is 3 s
+    expect(Math.min(...waitedMs)).toBeLessThan(600); // by polling alone each takes a second
   });
 
   test("resolves where no notification comes", async () => {
