@@ -6,8 +6,8 @@ import { openDatabase } from "../../db/connection/open.ts";
 import { describeTarget } from "../../db/connection/settings.ts";
 import { outputSchemas } from "../output/output-schemas.ts";
 import { exitCodes } from "../../domain/errors.ts";
-import type { Finding } from "../../domain/finding.ts";
-import { findingsOf } from "../../domain/health.ts";
+import type { Finding } from "../diagnosis/finding.ts";
+import { findingsOf } from "../diagnosis/findings.ts";
 import { build } from "../../version.ts";
 import { PdoflowCommand } from "../shell/command.ts";
 

@@ -4,7 +4,7 @@ import type { Db } from "../../db/connection/connect.ts";
 import { readJobFacts, readPostingFacts } from "../../db/read/explain.ts";
 import { outputSchemas } from "../output/output-schemas.ts";
 import { exitCodes } from "../../domain/errors.ts";
-import { explainJob, explainPosting } from "../../domain/explain.ts";
+import { explainJob, explainPosting } from "../diagnosis/explain.ts";
 import { parseSelector, type Selector } from "../../domain/selector.ts";
 import { PdoflowCommand } from "../shell/command.ts";
 import { JobNotFound, jobNamed } from "../input/job-named.ts";

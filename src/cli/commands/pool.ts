@@ -7,7 +7,7 @@ import { countOfOthers } from "../../db/read/lists.ts";
 import { describeTarget, type Target } from "../../db/connection/settings.ts";
 import { parseProvides, type Provides } from "../../domain/capabilities.ts";
 import { type ExitCode, exitCodes } from "../../domain/errors.ts";
-import { startPool } from "../../domain/explain.ts";
+import { startPool } from "../diagnosis/explain.ts";
 import { withWorkers } from "../../pool/with-workers.ts";
 import { poolDefaults, type PoolOptions, type PoolSummary } from "../../pool/options.ts";
 import { AllowList } from "../../pool/trust/allow-list.ts";

@@ -18,7 +18,7 @@ import { isOfProject } from "../../domain/route.ts";
 import { projectOfPool } from "../../pool/entry/project.ts";
 import type { Color } from "../output/color.ts";
 import { PdoflowCommand } from "../shell/command.ts";
-import { obstacleLines } from "../output/obstacles.ts";
+import { obstacleLines } from "../diagnosis/obstacles.ts";
 import { findWholePostings, readSelectors } from "../input/select.ts";
 import { textStyle, watchStatus } from "../watch/status-watch.ts";
 

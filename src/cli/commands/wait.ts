@@ -14,7 +14,7 @@ import { parseFlags } from "../shell/flags.ts";
 import { duration } from "../shell/flag-values.ts";
 import { Progress } from "../shell/progress.ts";
 import { countSelected } from "../input/job-pages.ts";
-import { obstacleLines } from "../output/obstacles.ts";
+import { obstacleLines } from "../diagnosis/obstacles.ts";
 import { findSelected, readSelectors } from "../input/select.ts";
 
 const Options = v.object({

@@ -1,10 +1,60 @@
-import type { Health } from "../../domain/health.ts";
 import { texts } from "../connection/array.ts";
 import type { Db } from "../connection/connect.ts";
 import { probeTablespaces } from "./disk-probe.ts";
 import { migrations } from "./migration-list.ts";
 import { schemaVersion } from "./migrations.ts";
 import { findVacuumBlockers } from "./vacuum.ts";
+
+/** The facts about a server and a queue that doctor checks. Times are in ms. */
+export interface Health extends PoolHealth {
+  /** Such as 180004. */
+  serverVersion: number;
+  isReadOnly: boolean;
+  isPooled: boolean;
+  /** Values of `show` by name; null if the server has no such setting. */
+  settings: Readonly<Record<string, string | null>>;
+  /** Tablespaces of the queue in which a probe could not be written, with the server's reason. */
+  fullTablespaces: readonly { name: string; reason: string }[];
+  connections: { used: number; most: number };
+  /** The age of the oldest transaction of the database, in transactions. */
+  oldestTransaction: number;
+  /** The server's clock minus this machine's. */
+  clockSkewMs: number;
+  roundTripMs: number;
+  schema: {
+    name: string;
+    /** 0 if there is no schema. */
+    version: number;
+    known: number;
+    /** Tables that the role cannot read or write, and functions that it cannot call. */
+    forbidden: readonly string[];
+    /** Indexes that were not built completely. */
+    brokenIndexes: readonly string[];
+  };
+  tables: readonly { name: string; live: number; dead: number; bytes: number }[];
+  blockers: readonly { kind: string; name: string; who: string; ageMs: number | null }[];
+}
+
+/** The facts about pools that doctor checks. Times are in ms. */
+export interface PoolHealth {
+  /** Live pools without a heartbeat; after `leftMs`, other pools can rescue their jobs. */
+  silentPools: readonly {
+    id: number;
+    host: string;
+    pid: number;
+    role: string;
+    beatAgoMs: number;
+    leftMs: number;
+  }[];
+  poolsUp: number;
+  /** Versions of the live pools. */
+  poolVersions: readonly string[];
+  /** Active leases of pools that have ended. */
+  orphanedLeases: number;
+  openPostings: number;
+  /** Open postings that a live pool refuses, and one of them with the reason. */
+  passedBy: { postings: number; example: string | null };
+}
 
 const watched = [
   ...["autovacuum", "default_transaction_read_only", "fsync", "server_encoding"],

@@ -1,7 +1,50 @@
-import type { JobFacts, PostingFacts } from "../../domain/explain.ts";
+import type { JobError } from "../../domain/attempt.ts";
+import type { JobCounts, PostingState } from "../../domain/posting.ts";
+import type { PoolScope, Route } from "../../domain/route.ts";
 import { integers } from "../connection/array.ts";
 import type { Db } from "../connection/connect.ts";
 import { readCounts } from "./status.ts";
+
+/** The facts about a job and about everything that can keep it from running. */
+export interface JobFacts {
+  /** Such as 42/7. */
+  id: string;
+  status: keyof JobCounts;
+  attempts: number;
+  /** The error of its last attempt, if that failed. */
+  error: JobError | null;
+  /** The host of the pool that runs it now, or ran its last attempt. */
+  host: string | null;
+  /** The time until its next attempt is due, in ms; null if no retry is due. */
+  dueInMs: number | null;
+  /** The time until its posting starts, in ms; null if it has started. */
+  startsInMs: number | null;
+  posting: { id: number; state: PostingState; reason: string | null };
+  /** The limits that its posting has reached; null if none. */
+  full: { maxRunning: number | null; rateCount: number | null; rateMs: number | null } | null;
+  /** Which pool refused its posting, and why; null if none did. */
+  refusal: string | null;
+  route: Route;
+  /** The live pools. */
+  pools: readonly PoolFacts[];
+  /** The number of waiting jobs that run before it. */
+  ahead: { higherPriority: number; samePriority: number };
+}
+
+/** The facts that decide whether a live pool can run a posting. */
+export interface PoolFacts extends PoolScope {
+  /** Whether it refused this posting. */
+  refuses: boolean;
+}
+
+/** What is known of a posting, and of what may keep its jobs from running. */
+export interface PostingFacts extends Omit<
+  JobFacts,
+  "id" | "status" | "attempts" | "error" | "host"
+> {
+  isEnded: boolean;
+  jobs: JobCounts;
+}
 
 /** The facts about the job at `index` of a posting; null if it does not exist. */
 export async function readJobFacts(

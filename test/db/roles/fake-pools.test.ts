@@ -5,7 +5,7 @@ import { type Db } from "../../../src/db/connection/connect.ts";
 import { readHealth } from "../../../src/db/admin/health.ts";
 import { beat, drainPools, registerPool } from "../../../src/db/engine/pools.ts";
 import { rescuePools } from "../../../src/db/engine/rescue.ts";
-import { findingsOf } from "../../../src/domain/health.ts";
+import { findingsOf } from "../../../src/cli/diagnosis/findings.ts";
 import { newPool, refusal } from "../engine.ts";
 import { type Roles, withRoles } from "./roles.ts";
 

@@ -1,25 +1,5 @@
+import type { PoolHealth } from "../../db/admin/health.ts";
 import { advice, type Finding, problem } from "./finding.ts";
-
-/** The facts about pools that doctor checks. Times are in ms. */
-export interface PoolHealth {
-  /** Live pools without a heartbeat; after `leftMs`, other pools can rescue their jobs. */
-  silentPools: readonly {
-    id: number;
-    host: string;
-    pid: number;
-    role: string;
-    beatAgoMs: number;
-    leftMs: number;
-  }[];
-  poolsUp: number;
-  /** Versions of the live pools. */
-  poolVersions: readonly string[];
-  /** Active leases of pools that have ended. */
-  orphanedLeases: number;
-  openPostings: number;
-  /** Open postings that a live pool refuses, and one of them with the reason. */
-  passedBy: { postings: number; example: string | null };
-}
 
 function silentPoolFinding({
   id,

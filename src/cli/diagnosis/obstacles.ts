@@ -1,6 +1,6 @@
 import type { Db } from "../../db/connection/connect.ts";
 import { type WaitingPosting, readWaitingPostings } from "../../db/read/explain.ts";
-import { obstacleOf } from "../../domain/explain.ts";
+import { obstacleOf } from "./explain.ts";
 import type { JobCounts } from "../../domain/posting.ts";
 
 /** The number of postings that one line names at most. */

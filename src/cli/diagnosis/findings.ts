@@ -1,35 +1,6 @@
+import type { Health } from "../../db/admin/health.ts";
 import { advice, type Finding, problem } from "./finding.ts";
-import { poolFindings, type PoolHealth } from "./pool-findings.ts";
-
-/** The facts about a server and a queue that doctor checks. Times are in ms. */
-export interface Health extends PoolHealth {
-  /** Such as 180004. */
-  serverVersion: number;
-  isReadOnly: boolean;
-  isPooled: boolean;
-  /** Values of `show` by name; null if the server has no such setting. */
-  settings: Readonly<Record<string, string | null>>;
-  /** Tablespaces of the queue in which a probe could not be written, with the server's reason. */
-  fullTablespaces: readonly { name: string; reason: string }[];
-  connections: { used: number; most: number };
-  /** The age of the oldest transaction of the database, in transactions. */
-  oldestTransaction: number;
-  /** The server's clock minus this machine's. */
-  clockSkewMs: number;
-  roundTripMs: number;
-  schema: {
-    name: string;
-    /** 0 if there is no schema. */
-    version: number;
-    known: number;
-    /** Tables that the role cannot read or write, and functions that it cannot call. */
-    forbidden: readonly string[];
-    /** Indexes that were not built completely. */
-    brokenIndexes: readonly string[];
-  };
-  tables: readonly { name: string; live: number; dead: number; bytes: number }[];
-  blockers: readonly { kind: string; name: string; who: string; ageMs: number | null }[];
-}
+import { poolFindings } from "./pool-findings.ts";
 
 const hourMs = 3_600_000;
 
