@@ -69,7 +69,7 @@ function jobsLine({ model, glyphs }: Scene): Line {
   const { now, curve } = throughputOf(model);
   const [failed, retrying] = [jobs?.failed ?? 0, jobs?.retrying ?? 0];
   const { columns } = model.size;
-  const width = columns < 100 ? 10 : columns < 160 ? 20 : 60;
+  const width = columns < 100 ? 10 : 20;
   const { running, waiting, finished } = glyphs.states;
   return line(
     { text: `${now === undefined ? glyphs.none : rate(now)} jobs/s `, tone: "strong" },
