@@ -152,7 +152,7 @@ test("a posting of a run is not retried: no pool would take it", async () => {
   expect(await cli.runWith({ input: "x" }, "run", "--", "false")).toMatchObject({ code: 1 });
   const { code, err } = await cli.run("retry", "last", "--failed");
   expect(code).toBe(2);
-  expect(err).toContain('posting 1 is of a "pdoflow run"');
+  expect(err).toContain('posting 1 belongs to a finished "pdoflow run"');
 });
 
 test("migrate tells its steps as JSON", async () => {
