@@ -167,6 +167,6 @@ for (const begin of ["`get_shared", "`set_shared", "`update_shared", "`delete_sh
 
 test("every row but those of the command line has a test", () => {
   expect(rows.length).toBeGreaterThan(20);
-  const notHere = ["`pdoflow pool --max-workers 16`"];
-  expect(rows.filter((each) => !covered.has(each) && !notHere.includes(each))).toEqual([]);
+  const ofLibrary = rows.filter((each) => !each.startsWith("`pdoflow "));
+  expect(ofLibrary.filter((each) => !covered.has(each))).toEqual([]);
 });
