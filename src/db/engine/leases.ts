@@ -157,8 +157,7 @@ interface JobsRow extends Omit<Range, "attempt"> {
 /**
  * The jobs of the ranges, in the order of the ranges; only the first of them where all would have
  * more than `mostBytes` of arguments, but one at least. Those of one range are added up before the
- * next:
- * else they may be joined with all jobs of the posting. The least and the greatest posting are
+ * next: else they may be joined with all jobs of the posting. The least and the greatest posting are
  * passed too: the server excludes all other spans by them at once, by a join only later.
  *
  * @throws {JobsGone} where the next one to be read is not there.
@@ -186,7 +185,20 @@ export async function readJobs(
   const jobs: JobArguments[] = [];
   const isWhole = addRows(jobs, rows);
   if (!isWhole) await readLarge(db, ranges, mostBytes, jobs);
+  else if (jobs.length < count) throw new JobsGone(firstGone(ranges, jobs));
   return jobs;
+}
+
+/** The posting of the first job of the ranges that is not among `jobs`. */
+function firstGone(ranges: readonly Range[], jobs: readonly JobArguments[]): number {
+  let next = 0;
+  for (const { postingId, firstSeq, endSeq } of ranges) {
+    for (let seq = firstSeq; seq < endSeq; seq++) {
+      const job = jobs[next++];
+      if (job?.postingId !== postingId || job.seq !== seq) return postingId;
+    }
+  }
+  throw new Error("no job of the ranges is missing");
 }
 
 /** Reads on where some are large: as many as fit for sure, as none is unpacked to be measured. */
