@@ -256,7 +256,7 @@ test("a pool that is stopped while it takes a new row leaves none that says it i
   await db.sql`update pdoflow.pool set state = 'lost'`;
   await untilBlocked(db.db);
   pool.kill("SIGTERM");
-  await said(pool, "SIGTERM, once more kills");
+  await said(pool, "SIGTERM; a second signal kills");
   await other.sql`select pg_advisory_unlock(77)`;
   expect(await pool.exited).toBe(0);
   const states = await db.sql`select state from pdoflow.pool order by id`;
