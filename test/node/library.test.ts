@@ -3,6 +3,7 @@ import { chmod, mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
+import { until } from "../binary/cli.ts";
 import { freshDatabase } from "../database.ts";
 import { drivenPool } from "../library/hand-driven.ts";
 
@@ -103,21 +104,29 @@ describe("in plain Node", () => {
       });
       const naps = await postWork(nap, [[20], [10]]);
       const names = await postWork("other #1%20.mjs#name", [[]]);
-      const wrong = await postWork("nowhere.mjs#f", [[]], [], { maxAttempts: 1 });
+      const broken = await postWork("broken.mjs#f", [[]], [], { maxAttempts: 1 });
+      const late = await postWork("late.mjs#f", [[]], [], { maxAttempts: 1 });
       const pool = new ClusterPool({ concurrency: 2 });
-      for (const posting of [naps, names, wrong]) {
+      for (const posting of [naps, names, broken, late]) {
         await pool.awaitCompletion(posting, { timeoutMs: 50_000 });
         for await (const { result, error } of posting.results()) {
-          console.log(JSON.stringify(result ?? error.message.slice(0, 27)));
+          console.log(JSON.stringify(result ?? error.message.split(":")[0]));
         }
       }
       await pool.stop();`,
     );
-    expect((await node("in-process.mjs", database.url)).split("\n")).toEqual([
+    await write("broken.mjs", "throw new Error('broken')");
+    const said = node("in-process.mjs", database.url);
+    // A missing file fails no job: the pool skips the posting until the file is there.
+    const isSkipped = async () => (await database.sql`select from pdoflow.refusal`).length > 0;
+    await until("the posting of late.mjs is skipped", isSkipped);
+    await write("late.mjs", "export const f = () => 'it is there';");
+    expect((await said).split("\n")).toEqual([
       '["1/0",true,"undefined"]',
       '["1/1",true,"undefined"]',
       '"2/0"',
-      '"There is no file \\"nowhere.m"',
+      '"broken.mjs#f could not be imported"',
+      '"it is there"',
       "",
     ]);
   });
