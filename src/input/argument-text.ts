@@ -79,8 +79,8 @@ function isJson(text: string): boolean {
   }
 }
 
-// Text that jsonb or JSON.parse could reject or change, or that could be a tag. False positives only
-// cost time. 199 digits with a two-digit exponent are below 1e308, hence 200 and 3.
+// Text that jsonb or JSON.parse could reject or change, or that could be a tag. False positives
+// only cost time. 199 digits with a two-digit exponent are below 1e308, hence 200 and 3.
 const changing = /\\u(?:0000|[dD][89a-fA-F])|[[,:\s]-0(?![.\d]*[1-9])|\d[eE][+-]?\d{3}|\d{200}/;
 const delicate = new RegExp(`${changing.source}|"(?:\\$|\\\\u0024)`);
 

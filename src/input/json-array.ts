@@ -33,8 +33,8 @@ const [newline, quote, comma, backslash] = [0x0a, 0x22, 0x2c, 0x5c];
 const [openBracket, closeBracket, openBrace, closeBrace] = [0x5b, 0x5d, 0x7b, 0x7d];
 
 /**
- * Splits one JSON array into its elements, from pieces of any size. It only finds the commas between
- * elements; `argumentText` checks that an element is JSON.
+ * Splits one JSON array into its elements, from pieces of any size. It only finds the commas
+ * between elements; `argumentText` checks that an element is JSON.
  */
 export class JsonArray implements Splitter, TextPosition {
   readonly end = "a comma or ]";
@@ -95,7 +95,9 @@ export class JsonArray implements Splitter, TextPosition {
     return `${this.element()}, line ${line}, column ${column}`;
   }
 
-  /** The index of the first element in `text`, or its length if only white space was read so far. */
+  /**
+   * The index of the first element in `text`, or its length if only white space was read so far.
+   */
   #open(text: string): number {
     const at = text.search(/\S/);
     if (at === -1) {

@@ -1,5 +1,5 @@
-// Finds the position of a JSON syntax error. JavaScriptCore's JSON.parse does not report it, so this
-// parses the text again, slowly.
+// Finds the position of a JSON syntax error. JavaScriptCore's JSON.parse does not report it, so
+// this parses the text again, slowly.
 
 /** `offset` counts UTF-16 units from 0. `hint` is a remedy for a frequent mistake. */
 export interface JsonFault {
@@ -28,8 +28,8 @@ const scalar =
   /(?:-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null|NaN|-?Infinity)(?![\w$.+-])/y;
 
 /**
- * The first syntax error of `text` as one JSON value that may contain NaN and Infinity; undefined if
- * there is none. `end` is what can follow the value, such as "the end of the line".
+ * The first syntax error of `text` as one JSON value that may contain NaN and Infinity; undefined
+ * if there is none. `end` is what can follow the value, such as "the end of the line".
  */
 export function findFault(text: string, end: string): JsonFault | undefined {
   const closers: ("]" | "}")[] = [];

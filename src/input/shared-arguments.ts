@@ -146,5 +146,5 @@ function listValues(list: string, problems: string[]): Values[] {
 }
 
 const emptyValue = (list: string, index: number): string =>
-  `expected a value between all commas of "${list}", found none at position ${index + 1}. Write "" ` +
-  "for the empty text";
+  `expected a value between all commas of "${list}", found none at position ${index + 1}. ` +
+  'Write "" for the empty text';

@@ -31,8 +31,8 @@ test("links are not followed, and hidden files and folders are passed over", asy
 test("a folder that is not there is refused with what to do", async () => {
   using tree = makeTree({ file: "" });
   const list = (path: string) => Array.fromAsync(listFiles(tree.at(path), 1)).catch(String);
-  expect(await list("gone")).toMatch(/expected a folder.*ENOENT.*Name another one/);
-  expect(await list("file")).toMatch(/expected a folder.*ENOTDIR.*Name another one/);
+  expect(await list("gone")).toMatch(/expected a readable folder.*ENOENT.*Choose another folder/);
+  expect(await list("file")).toMatch(/expected a readable folder.*ENOTDIR.*Choose another folder/);
 });
 
 test("a folder further down that can't be read is given in place of its files", () => {

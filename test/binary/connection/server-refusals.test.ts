@@ -50,7 +50,9 @@ test("a fault of ours has its name and its place, and no lines of the program", 
   await refusePosting(db.sql, "22012");
   const { code, err } = await cli.run("post", "a.ts#f", "--each", "1", "--no-check");
   expect(code).toBe(70);
-  expect(err).toMatch(/^pdoflow: this is a fault .*\nPostgresError: no \(22012\)\n( +at .*\n)+$/);
+  expect(err).toMatch(
+    /^pdoflow: this is a bug in pdoflow.*\nPostgresError: no \(22012\)\n( +at .*\n)+$/,
+  );
 });
 
 /** From now on, posting fails with this SQLSTATE. */

@@ -56,7 +56,7 @@ test("pause: what runs goes on, the rest goes back within two seconds; resume ru
     return row?.["ended"] === 2 && row["held"] === 0;
   });
   expect((await cli.run("status", "1")).out).toMatch(/paused +10 +8 +0 +0 +2/);
-  expect((await cli.run("pause", "1")).err).toBe("posting 1 is paused: left as it is\n");
+  expect((await cli.run("pause", "1")).err).toBe("posting 1 is paused: not changed\n");
 
   expect((await cli.run("resume", "1")).err).toBe("posting 1 was resumed\n");
   await stateOf(db, "finished");
@@ -84,7 +84,7 @@ test("cancel kills what runs, counts the rest as cancelled, and the posting ends
     { state: "cancelled", why: "wrong data" },
     { state: "cancelled", why: "wrong data" },
   ]);
-  expect((await cli.run("cancel", "1")).err).toBe("posting 1 is cancelled: left as it is\n");
+  expect((await cli.run("cancel", "1")).err).toBe("posting 1 is cancelled: not changed\n");
   await stop(pool);
 });
 

@@ -82,7 +82,7 @@ test("a failing job is tried three times, with a wait in between, and then the p
   await cli.run("post", "bad.ts#bad", "args.json", "--backoff", "40ms");
   const { code, err } = await cli.run("pool", "--max-workers", "1", "--once");
   expect(code).toBe(1);
-  expect(err).toContain("0 done, 1 failed, 2 failed attempts to be tried again");
+  expect(err).toContain("0 done, 1 failed, 2 failed attempts to be retried");
 
   const outcomes = await db.sql`
     select attempt, state, error->>'name' as name, error->>'message' as message,

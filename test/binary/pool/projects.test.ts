@@ -40,7 +40,7 @@ test("on the embedded server a pool runs only the postings of its own folder, an
     expect(wrong.code).toBe(0);
     expect(wrong.err).toContain(
       `1 posting of project ${a} waits for a pool of that project. ` +
-        `start one with: pdoflow pool --root ${a}`,
+        `Start one with: pdoflow pool --root ${a}`,
     );
     expect(JSON.parse((await inB("status", "--json")).out)).toMatchObject({
       postings: [{ project: a, jobs: { waiting: 2, done: 0 } }],
@@ -82,7 +82,7 @@ test("the names of two packages tell their projects apart, and --project overrul
   await inA("post", "f.ts#f", "--each", "1");
   const wrong = await inB("pool", "--once");
   expect(wrong.err).toContain("1 posting of project sim waits");
-  expect((await inA("explain", "1/0")).out).toContain("no pool is up");
+  expect((await inA("explain", "1/0")).out).toContain("no pool is running");
   await inA("pool", "--once");
   expect(await results(db)).toEqual(["a1"]);
 

@@ -34,7 +34,7 @@ test("a result beyond --max-result fails its job for good, output beyond --max-o
   await as("bob", given, ...post);
   await as("ada", "[[]]", "post", "f.ts#fail", "-", "--max-attempts", "1");
   const pool = await as("cluster", "", "pool", "--once", "--max-workers", "1");
-  expect(pool.err).toContain("5 done, 2 failed, 0 failed attempts to be tried again");
+  expect(pool.err).toContain("5 done, 2 failed, 0 failed attempts to be retried");
   const rows = await roles.db.sql<
     { job: string; state: string; error: string | null; out: number }[]
   >`

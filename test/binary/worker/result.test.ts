@@ -47,7 +47,7 @@ test("a job whose result can't be kept fails at once, says so, and is not run ag
   await db.sql`
     select pdoflow.post('results.ts#instance', '[[]]', '{"keepsResults": false, "name": "kept_none"}')`;
   const pool = await cli.run("pool", "--max-workers", "1", "--once");
-  expect(pool.err).toContain("3 done, 6 failed, 0 failed attempts to be tried again");
+  expect(pool.err).toContain("3 done, 6 failed, 0 failed attempts to be retried");
   const rows = await db.sql<{ name: string; state: string; result: unknown; error: string }[]>`
     select split_part(p.entry_point, '#', 2) as name, o.state, o.result, error ->> 'message' as error
     from pdoflow.outcome o join pdoflow.posting p on p.id = o.posting_id where p.name is null`;

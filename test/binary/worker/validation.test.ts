@@ -30,7 +30,7 @@ test("a worker checks arguments again: what its schema refuses has failed for go
   await post("fit.ts#Fits.byArk", '[[5], ["five"]]');
   await post("fit.ts#byValibot", "[[1], [null]]");
   const pool = await cli.run("pool", "--once", "--max-workers", "1");
-  expect(pool.err).toContain("3 done, 3 failed, 0 failed attempts to be tried again");
+  expect(pool.err).toContain("3 done, 3 failed, 0 failed attempts to be retried");
   const rows = await db.sql`
     select posting_id, seq, attempt, result, error ->> 'name' as name,
            error ->> 'message' as message
