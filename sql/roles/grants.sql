@@ -16,7 +16,7 @@ create function pdoflow.kind_reads(p_kind text) returns text[] language sql immu
 -- The functions that it can call. Those that run as the owner check the caller.
 create function pdoflow.kind_calls(p_kind text) returns text[] language sql immutable return
   array['caller', 'is_owner', 'has_grant', 'sees_all', 'runs_all', 'reads_all', 'own_routes',
-        'run_routes', 'refusal_of', 'ranges_of', 'lane_cursor'] ||
+        'run_routes', 'refusal_of', 'lane_cursor'] ||
   case p_kind
     when 'pool' then array['listen', 'share_of', 'pool_routes', 'pool_keep_room',
                            'pool_register', 'pool_beat', 'pool_listens', 'pool_drain',
@@ -28,7 +28,7 @@ create function pdoflow.kind_calls(p_kind text) returns text[] language sql immu
                            'pool_stop_posting', 'pool_report', 'pool_show', 'pool_profile',
                            'pool_signatures', 'pool_block', 'pool_refuse',
                            'pool_retract']
-    else array['running_jobs', 'fingerprint', 'failed_jobs', 'seqs_of',
+    else array['running_jobs', 'ranges_of', 'fingerprint', 'failed_jobs', 'seqs_of',
                'limit_room', 'status', 'get_variable', 'follow']
   end ||
   case p_kind
