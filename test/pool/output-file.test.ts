@@ -1,11 +1,13 @@
-import { ftruncateSync, writeSync } from "node:fs";
+import { fstatSync, ftruncateSync, writeSync } from "node:fs";
 import { expect, test } from "bun:test";
 
+import { freeMiddle } from "../../src/pool/run/free-middle.ts";
 import {
   closeOutputFile,
   createOutputFile,
   cutOutput,
   joinOutput,
+  middleOfOutput,
   readOutput,
 } from "../../src/pool/wire/output-file.ts";
 
@@ -49,3 +51,19 @@ test("of a file that is cut twice the first beginning and the last end are kept"
   expect(kept).toEndWith("second\nthird\n");
   closeOutputFile(file);
 });
+
+test.skipIf(process.platform !== "linux")(
+  "what is written to a long file while its middle is freed is kept",
+  () => {
+    const file = filled(most);
+    const middle = middleOfOutput(file, 0, 0) ?? [0, 0];
+    writeSync(file, "\nthe end\n"); // in between
+    expect(freeMiddle(file, ...middle)).toBe(true);
+    expect(fstatSync(file).blocks * 512).toBeLessThan(200_000);
+    expect(middleOfOutput(file, 0, middle[1])).toBeNull();
+    const kept = readOutput(file, 0);
+    expect(kept).toStartWith("first\nxxx");
+    expect(kept).toEndWith("xxx\nthe end\n");
+    closeOutputFile(file);
+  },
+);

@@ -5,6 +5,7 @@ import type { JobError } from "../../domain/attempt.ts";
 import { type Confinement, environmentOf } from "./confinement.ts";
 import type { Environment } from "../../db/connection/parameters.ts";
 import { workerEnvironment } from "../wire/environment.ts";
+import { freeMiddle } from "./free-middle.ts";
 import type { Guard, Watched } from "./guard.ts";
 import { writeArguments } from "../wire/argument-file.ts";
 import { removeJobFolders } from "../wire/job-folder.ts";
@@ -16,6 +17,7 @@ import {
   cutOutput,
   emptyOutput,
   joinOutput,
+  middleOfOutput,
   readOutput,
   readTail,
   sizeOfOutput,
@@ -84,6 +86,8 @@ export class WorkerProcess {
   readonly #argumentFile: number;
   /** What was put aside of them when the running job filled them without end. */
   #cuts: [Cut | null, Cut | null] = [null, null];
+  /** Up to where the middle of them was freed while this job ran. */
+  #freedTo: [number, number] = [0, 0];
   /** What the worker said before it left, or what it did that no worker may do. */
   #lastWords: string | null = null;
   #exit: Exit | null = null;
@@ -225,8 +229,11 @@ export class WorkerProcess {
     if (this.#spool) return; // all of it is wanted
     const starts = this.page.outputStarts();
     for (const stream of [0, 1] as const) {
-      const earlier = this.#cuts[stream];
-      this.#cuts[stream] = cutOutput(this.#files[stream], starts[stream], earlier);
+      const [file, start] = [this.#files[stream], starts[stream]];
+      const middle = middleOfOutput(file, start, this.#freedTo[stream]);
+      if (middle === null) continue;
+      if (freeMiddle(file, ...middle)) this.#freedTo[stream] = middle[1];
+      else this.#cuts[stream] = cutOutput(file, start, this.#cuts[stream]);
     }
   }
 
@@ -236,6 +243,7 @@ export class WorkerProcess {
     if (printed && spool && ranges) return { ...printed, whole: this.#copied(spool, ranges) };
     const [stdout, stderr] = this.#cuts;
     this.#cuts = [null, null];
+    this.#freedTo = [0, 0];
     if (stdout === null && stderr === null) return printed;
     return {
       stdout: joinOutput(stdout, printed?.stdout ?? null),

@@ -9,7 +9,7 @@ const keptBytes = 32 * 1024;
 const liveBytes = 16 * 1024;
 /** Between two jobs, a file that has grown beyond this is emptied. */
 const emptyAtBytes = 1024 * 1024;
-/** Within one job: its beginning is put aside, and the file emptied. */
+/** Within one job: what is not kept of so much is given back to the disk. */
 const cutAtBytes = 64 * 1024 * 1024;
 
 /**
@@ -57,6 +57,21 @@ export function nextStart(file: number): number {
   return 0;
 }
 
+/**
+ * Pool, while a job runs: from where to where a file that a job fills without end is not needed;
+ * null while it is not long. Up to `freedTo` it was freed before.
+ */
+export function middleOfOutput(
+  file: number,
+  start: number,
+  freedTo: number,
+): [from: number, to: number] | null {
+  const { size } = fstatSync(file);
+  const isNew = size < freedTo; // it was emptied meanwhile
+  if (size - (isNew ? 0 : freedTo) < cutAtBytes) return null;
+  return [(size < start ? 0 : start) + keptBytes, size - keptBytes];
+}
+
 /** The beginning and the end of a file, put aside before it was emptied. */
 export interface Cut {
   head: string;
@@ -64,8 +79,8 @@ export interface Cut {
 }
 
 /**
- * Pool, while a job runs: empties a file that a job fills without end, so that it does not fill the
- * disk. Returns its beginning (that of `earlier` if it was cut before) and its end; `earlier` if
+ * The same where a file system can't free the middle of a file: empties a file that a job fills
+ * without end. Returns its beginning (that of `earlier` if it was cut before) and its end; `earlier` if
  * there is no need. Output between the read of the end and the cut is lost.
  */
 export function cutOutput(file: number, start: number, earlier: Cut | null): Cut | null {
