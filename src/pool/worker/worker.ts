@@ -113,6 +113,36 @@ interface Desk {
   state: WorkerState;
 }
 
+/** The ends of jobs of a chunk that the pool has not been sent. Times are of the clock of `now`. */
+class UnsentEnds {
+  readonly #chunk: number;
+  readonly #send: WorkerContext["send"];
+  #ends: End[] = [];
+  #endedAt: number[] = [];
+  #sentAt = now();
+
+  constructor(chunk: number, send: WorkerContext["send"]) {
+    this.#chunk = chunk;
+    this.#send = send;
+  }
+
+  add(end: End, endedAt: number): void {
+    this.#ends.push(end);
+    this.#endedAt.push(endedAt);
+  }
+
+  isDue(at: number): boolean {
+    return at - this.#sentAt >= sendAfterMs;
+  }
+
+  send(at: number): void {
+    for (const [i, end] of this.#ends.entries()) end.agoMs = at - (this.#endedAt[i] ?? at);
+    if (this.#ends.length > 0) this.#send(packEnds(this.#chunk, this.#ends));
+    [this.#ends, this.#endedAt] = [[], []];
+    this.#sentAt = at;
+  }
+}
+
 async function runChunk(
   { root, runsCommands, send }: WorkerContext,
   { page, output, running, sampler, state }: Desk,
@@ -124,14 +154,7 @@ async function runChunk(
   fn.catch(() => {}); // each job tells it as its own failure
   if (startBy !== null) await fn.catch(() => {}); // importing it takes its time, too
   const isLate = () => startBy !== null && dateNow() > startBy;
-  let [ends, endedAt]: [End[], number[]] = [[], []];
-  let sentAt = now();
-  const flush = (at: number) => {
-    for (const [i, end] of ends.entries()) end.agoMs = at - (endedAt[i] ?? at);
-    if (ends.length > 0) send(packEnds(chunk, ends));
-    [ends, endedAt] = [[], []];
-    sentAt = at;
-  };
+  const unsent = new UnsentEnds(chunk, send);
   let startedAt = 0;
   const restore = () => {
     if (now() - startedAt >= longMs) state.restore();
@@ -165,14 +188,13 @@ async function runChunk(
       ? output.collectWhole(isWanted)
       : output.collect(durationMs, isWanted);
     page.rest();
-    ends.push({ position, durationMs, agoMs: 0, output: printed, ...result });
-    endedAt.push(end);
+    unsent.add({ position, durationMs, agoMs: 0, output: printed, ...result }, end);
     const isLong = isCommand && output.isLong;
-    if (isLong || end - sentAt >= sendAfterMs) flush(end);
+    if (isLong || unsent.isDue(end)) unsent.send(end);
     if (isLong) await output.emptied(() => send({ kind: "full" }));
   }
   state.restore();
-  flush(now());
+  unsent.send(now());
   if (isLate()) send({ kind: "late", chunk });
 }
 

@@ -61,7 +61,7 @@ test("pool --once waits for the jobs of a pool that is dead, and says so", async
   using cli = await openCli(db);
   await cli.write("wait.ts", waits);
   await cli.run("post", "wait.ts#wait", "--each", "1-2", "--backoff", "10ms");
-  const first = cli.start("pool", "--max-workers", "1", "--heartbeat-timeout", "4s");
+  const first = cli.start("pool", "--max-workers", "1", "--heartbeat-timeout", "10s");
   await until("a job to be known as running", async () => {
     const [row] = await db.sql`select jsonb_array_length(running) as n from pdoflow.pool`;
     return row?.["n"] === 1;
