@@ -23,7 +23,7 @@ test("a pool samples where jobs spend their time, and profile writes it as two f
   expect(await drain()).toMatchObject({ code: 0 }); // without being asked none is sampled
   expect(await cli.run("profile", "1")).toMatchObject({
     code: 4,
-    err: expect.stringContaining("pdoflow pool --profile"),
+    err: expect.stringContaining("Start the pool with --profile"),
   });
   await post();
   expect(await drain("--profile=100%")).toMatchObject({ code: 0 });
