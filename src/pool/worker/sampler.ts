@@ -10,8 +10,9 @@ const intervalUs = 1_000;
 const stacksMax = 500;
 const longestStack = 4_000;
 
-/** The folder of this program, whose frames are left out. */
-const program = join(import.meta.dir, "../..");
+/** Where this program lies, whose frames are left out: the binary has a virtual folder. */
+const inBinary = "/$bunfs/";
+const program = import.meta.dir.startsWith(inBinary) ? inBinary : join(import.meta.dir, "../..");
 
 /** Samples what functions run in a share of the jobs, by the profiler of the runtime itself. */
 export class Sampler {
@@ -48,7 +49,7 @@ export class Sampler {
   /** "name path:line"; null for frames of this program and of the runtime. */
   #name({ functionName, url, lineNumber }: StackFrame): string | null {
     const path = url.replace(/^file:\/\//, "");
-    if (path.startsWith("/$bunfs/") || path.startsWith(program)) return null;
+    if (path.startsWith(program)) return null;
     if (functionName === "(root)") return null;
     const name = functionName === "" ? "(anonymous)" : functionName;
     if (path === "") return `${name} (native)`;
