@@ -134,7 +134,7 @@ test.each([
   using cli = await openQueueCli(db);
   await cli.post([1]);
   const child = cli.start("wait", "1", "--verbose");
-  await said(child, "job_count - t.waiting"); // the statement that reads where the posting stands
+  await said(child, "job_count - t.running"); // the statement that reads where the posting stands
   child.kill(signal);
   expect(await child.exited).toBe(code);
 });
