@@ -130,6 +130,6 @@ test.skipIf(!isRoot)("a pool whose jobs run as root says so (needs root)", async
   await using db = await freshDatabase();
   using cli = await open(db);
   const pool = await cli.run("pool", "--once", "--max-workers", "1");
-  expect(pool.err).toContain("its jobs run as root");
+  expect(pool.err).toContain("jobs run as root");
   expect(pool.err).toContain("--worker-user NAME");
 });
