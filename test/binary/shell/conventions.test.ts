@@ -42,7 +42,7 @@ test("postings are named by number, as the last ones, by name, by state, or in a
     out: expect.stringContaining('"postings":[]'), // not all that are open
   });
   expect(await empty("cancel", "-", "--state", "open", "--yes")).toMatchObject({
-    err: "no posting of those is open\n",
+    err: "none of these postings is open\n",
   });
   expect(await empty("set-limit", "-", "--state", "open", "--max-running", "1", "--json")).toEqual({
     ...{ code: 0, err: "", out: expect.stringContaining('"postings":[]') },
@@ -77,11 +77,11 @@ test("several postings are cancelled only by who says yes", async () => {
   };
   const refused = await cli.run("cancel", "1", "2");
   expect(refused).toMatchObject({ code: 2, out: "" });
-  expect(refused.err).toContain("would cancel 2 postings with 4 jobs that have not ended");
+  expect(refused.err).toContain("would cancel 2 postings with 4 unfinished jobs");
   expect(await states()).toEqual(["open", "open", "open"]);
 
   const asked = await inTerminal({ env: cli.env, cwd: cli.folder }, "cancel", "1", "2");
-  await asked.shown("Cancel 2 postings with 4 jobs that have not ended? [y/N]");
+  await asked.shown("Cancel 2 postings with 4 unfinished jobs? [y/N]");
   asked.type("n\r");
   expect(await asked.exited).toBe(2);
   expect(await states()).toEqual(["open", "open", "open"]);
