@@ -178,7 +178,6 @@ export class Pool {
       outcomes: this.#results,
       log,
     });
-    await session.claimer.refreshRoutes();
     this.#session = session;
     this.#on("opened");
     await session.heartbeat.start();

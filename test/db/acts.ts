@@ -149,7 +149,7 @@ export const acts: Record<string, Act> = {
   "read its jobs as a pool": {
     act: (db, id) =>
       some(readJobs(db, [{ ...range, postingId: id }])).catch((error: unknown) => {
-        if (error instanceof JobsGone) return false; // as it is for who may not see them
+        if (error instanceof JobsGone) return false; // as for roles that may not see them
         throw error;
       }),
     by: "poster viewer operator pool owner",

@@ -155,12 +155,12 @@ interface JobsRow extends Omit<Range, "attempt"> {
 }
 
 /**
- * The jobs of the ranges, in the order of the ranges; only the first of them where all would have
- * more than `mostBytes` of arguments, but one at least. Those of one range are added up before the
- * next: else they may be joined with all jobs of the posting. The least and the greatest posting are
- * passed too: the server excludes all other spans by them at once, by a join only later.
+ * The jobs of the ranges, in the order of the ranges: at least one, and no more than `mostBytes` of
+ * arguments. Each range is summed by itself, because the planner might otherwise join the ranges
+ * with all jobs of the posting. The statement also gets the smallest and the greatest posting: with
+ * these the server excludes all other spans when it plans, instead of during the join.
  *
- * @throws {JobsGone} where the next one to be read is not there.
+ * @throws {JobsGone} if the next job to be read does not exist.
  */
 export async function readJobs(
   db: Db,

@@ -9,7 +9,7 @@ const keptBytes = 32 * 1024;
 const liveBytes = 16 * 1024;
 /** Between two jobs, a file that has grown beyond this is emptied. */
 const emptyAtBytes = 1024 * 1024;
-/** Within one job: what is not kept of so much is given back to the disk. */
+/** Within one job, output that is not kept is released to the disk at this size. */
 const cutAtBytes = 64 * 1024 * 1024;
 
 /**
@@ -79,9 +79,9 @@ export interface Cut {
 }
 
 /**
- * The same where a file system can't free the middle of a file: empties a file that a job fills
- * without end. Returns its beginning (that of `earlier` if it was cut before) and its end; `earlier` if
- * there is no need. Output between the read of the end and the cut is lost.
+ * The same on a file system that can't free the middle of a file: empties a file that a job fills
+ * without end. Returns its beginning (that of `earlier` if it was cut before) and its end, or
+ * `earlier` if the file is small. Output between the read of the end and the cut is lost.
  */
 export function cutOutput(file: number, start: number, earlier: Cut | null): Cut | null {
   if (fstatSync(file).size < cutAtBytes) return earlier;

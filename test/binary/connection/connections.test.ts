@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { connect } from "../../../src/db/connection/connect.ts";
 import { migrate } from "../../../src/db/admin/migrations.ts";
 import { serverPlace } from "../../../src/domain/server-place.ts";
+import { deferred } from "../../../src/domain/deferred.ts";
 import { ensureServer, stopServer } from "../../../src/server/server.ts";
 import { freshDatabase, type TestDatabase } from "../../database.ts";
 import { untilBlocked } from "../../db/engine.ts";
@@ -156,6 +157,24 @@ test("a network that swallows packets while a pool starts: it says so and ends w
   expect(pool).toMatchObject({ code: 3, out: "" });
   expect(pool.err).toContain("no answer in time");
 }, 60_000);
+
+test("a pool whose first claim is never answered comes up, and ends when it is told to", async () => {
+  await using db = await freshDatabase();
+  const frozen = deferred<void>();
+  const inClaim = "pool_routes";
+  await using proxy = await openProxy(db.url, (bytes) => {
+    if (bytes.includes(inClaim)) frozen.resolve();
+  });
+  using cli = await openCli({ ...db, url: proxy.url });
+  proxy.freezeAt(inClaim);
+  const pool = cli.start("pool", "--max-workers", "1", "--heartbeat-timeout", "3s");
+  await frozen.promise;
+  proxy.thaw();
+  await said(pool, "1 workers, root");
+  pool.kill("SIGTERM");
+  expect(await pool.exited).toBe(0);
+  expect([...(await db.sql`select state from pdoflow.pool`)]).toEqual([{ state: "stopped" }]);
+}, 40_000); // a claim waits a minute for its answer
 
 test("a pool that is told to end as soon as it is registered leaves no row that is up", async () => {
   await using db = await freshDatabase();

@@ -9,16 +9,21 @@ interface Plan {
   Plan: { "Shared Hit Blocks": number; "Shared Read Blocks": number };
 }
 
-/** How many blocks of tables and indexes a claim of this pool looks at. */
+/** How many blocks of tables and indexes a claim of this pool reads. */
 async function blocksOfClaim(db: Db, pool: number): Promise<number> {
   await using tx = connect(db.target, { connections: 1 });
-  await tx.sql`begin`;
-  const [row] = await tx.sql<{ "QUERY PLAN": Plan[]; queryPlan?: Plan[] }[]>`
+  await explainClaim(tx, pool); // a session's first claim reads the catalog too
+  return await explainClaim(tx, pool);
+}
+
+async function explainClaim(db: Db, pool: number): Promise<number> {
+  await db.sql`begin`;
+  const [row] = await db.sql<{ "QUERY PLAN": Plan[]; queryPlan?: Plan[] }[]>`
     explain (analyze, buffers, format json)
     select * from pdoflow.claim(
       ${pool}, row(array(select id from pdoflow.route), false, '{}', '{}', '{}', 5, 1, '{}', 100)
         ::pdoflow.claim_options)`;
-  await tx.sql`rollback`;
+  await db.sql`rollback`;
   const [plan] = Object.values(row ?? {})[0] as Plan[];
   if (!plan) throw new Error("expected a plan");
   return plan.Plan["Shared Hit Blocks"] + plan.Plan["Shared Read Blocks"];
@@ -40,6 +45,6 @@ test("a claim reads no more after 3,000 others while an old snapshot is held", a
   await claimAndEnd(3_000);
   const last = await blocksOfClaim(db, pool);
   expect(first).toBeGreaterThan(5);
-  expect(last).toBeLessThan(first + 70);
+  expect(last).toBeLessThan(first + 20);
   await old.sql`rollback`;
 }, 120_000);
