@@ -3,8 +3,8 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 
 import { connect, type Db } from "../src/db/connection/connect.ts";
-import { configuredTarget } from "../src/db/connection/settings.ts";
-import { serverPlace } from "../src/domain/server-place.ts";
+import { configuredTarget } from "../src/db/settings/target.ts";
+import { serverPlace } from "../src/db/settings/server-place.ts";
 import { ensureServer, stopServer } from "../src/server/server.ts";
 
 export interface BenchDatabase {

@@ -6,7 +6,7 @@ import type { ProcessContext } from "./cli/shell/context.ts";
 import type { Confinement } from "./pool/run/confinement.ts";
 import type { JobToExecute } from "./pool/worker/execute-job.ts";
 import { exitCodes } from "./domain/errors.ts";
-import { osUser } from "./db/connection/os-user.ts";
+import { osUser } from "./db/settings/os-user.ts";
 
 // An event loop that runs empty before the end is no success.
 process.exitCode = exitCodes.bug;

@@ -3,8 +3,8 @@ import { expect, test } from "bun:test";
 import { connect } from "../src/db/connection/connect.ts";
 import { migrations } from "../src/db/admin/migration-list.ts";
 import { schemaVersion } from "../src/db/admin/migrations.ts";
-import { configuredTarget } from "../src/db/connection/settings.ts";
-import { serverPlace } from "../src/domain/server-place.ts";
+import { configuredTarget } from "../src/db/settings/target.ts";
+import { serverPlace } from "../src/db/settings/server-place.ts";
 import { freshDatabase } from "./database.ts";
 import { isOldestWanted, oldestVersion } from "./oldest-server.ts";
 

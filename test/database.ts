@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { connect, type Db, type Sql } from "../src/db/connection/connect.ts";
 import { migrations } from "../src/db/admin/migration-list.ts";
 import { migrate } from "../src/db/admin/migrations.ts";
-import { configuredTarget, type Target } from "../src/db/connection/settings.ts";
+import { configuredTarget, type Target } from "../src/db/settings/target.ts";
 import { ensureServer, serverState } from "../src/server/server.ts";
 import { placeOf, thisRun } from "./test-run.ts";
 

@@ -3,7 +3,7 @@
 import { existsSync } from "node:fs";
 
 import packageJson from "../package.json" with { type: "json" };
-import type { ServerPlace } from "../src/domain/server-place.ts";
+import type { ServerPlace } from "../src/db/settings/server-place.ts";
 import { oldestProgram, placeOfVersion, prepareVersion } from "./server-version.ts";
 
 /** "14.23.0", as npm numbers it. */

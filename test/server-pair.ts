@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 
 import { connect, type Db } from "../src/db/connection/connect.ts";
 import { migrate } from "../src/db/admin/migrations.ts";
-import { serverPlace } from "../src/domain/server-place.ts";
+import { serverPlace } from "../src/db/settings/server-place.ts";
 import { type Accounts, findAccounts } from "../src/server/account.ts";
 import { serverProcess } from "../src/server/run.ts";
 import { ensureServer, stopServer } from "../src/server/server.ts";

@@ -10,7 +10,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 
-import type { ServerPlace } from "../src/domain/server-place.ts";
+import type { ServerPlace } from "../src/db/settings/server-place.ts";
 import { findAccounts } from "../src/server/account.ts";
 import { draftMark, prepareFolder } from "../src/server/folders.ts";
 import { alone } from "../src/server/lock.ts";

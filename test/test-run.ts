@@ -3,8 +3,7 @@ import { readFileSync, statfsSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import type { ServerPlace } from "../src/domain/server-place.ts";
-import { serverPlace } from "../src/domain/server-place.ts";
+import { type ServerPlace, serverPlace } from "../src/db/settings/server-place.ts";
 import { isOldestWanted, oldestPlace } from "./oldest-server.ts";
 
 /** `startMark` tells two processes apart that were given one pid after the other. */

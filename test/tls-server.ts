@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { connect, type Db } from "../src/db/connection/connect.ts";
-import { serverPlace } from "../src/domain/server-place.ts";
+import { serverPlace } from "../src/db/settings/server-place.ts";
 import { findAccounts } from "../src/server/account.ts";
 import { serverProcess } from "../src/server/run.ts";
 import { ensureServer, stopServer } from "../src/server/server.ts";

@@ -1,7 +1,6 @@
 import { move, open, obey } from "./state/commands.ts";
 import { glyphsOf } from "./draw/glyphs.ts";
-import type { Event, Model, Step } from "./state/model.ts";
-import { viewOf } from "./state/model.ts";
+import { type Event, type Model, type Step, viewOf } from "./state/model.ts";
 import { tabs } from "./views/header.ts";
 import { screenLines } from "./views/screen-lines.ts";
 import { textOf } from "./draw/frame.ts";

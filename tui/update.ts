@@ -1,4 +1,4 @@
-import { withSample } from "../src/domain/pace.ts";
+import { withSample } from "./draw/pace.ts";
 import { bindingOf } from "./state/keys.ts";
 import { obey } from "./state/commands.ts";
 import { shownKeys } from "./state/lists.ts";

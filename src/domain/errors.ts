@@ -52,3 +52,7 @@ export class NothingToPost extends PdoflowError {
     super(`${source}: expected at least one list of arguments, found none. Nothing was posted.`);
   }
 }
+
+/** The message of an error, without the name of its class. */
+export const messageOf = (error: unknown): string =>
+  error instanceof Error ? error.message : String(error);

@@ -1,7 +1,7 @@
 import type { RunnablePosting } from "../db/engine/leases.ts";
 import { groupBy } from "../domain/group-by.ts";
 import type { PoolOptions } from "./options.ts";
-import { retryUntil } from "./session/retry-until.ts";
+import { retryUntil } from "./link/retry-until.ts";
 import type { Links, Session } from "./session/session.ts";
 import type { AdmissionPolicy, AskDatabase, PolicyDecision } from "./trust/admission-policy.ts";
 import type { LeasedJob } from "./wire/leased-job.ts";

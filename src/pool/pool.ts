@@ -1,8 +1,8 @@
 import { isWorthAnotherTry } from "../db/connection/connect.ts";
-import type { Target } from "../db/connection/settings.ts";
+import type { Target } from "../db/settings/target.ts";
 import { type Beat, isPoolGone } from "../db/engine/pools.ts";
 import { deferred } from "../domain/deferred.ts";
-import { messageOf } from "../domain/message-of.ts";
+import { messageOf } from "../domain/errors.ts";
 import { Admission } from "./admission.ts";
 import { EarlyReports } from "./early-reports.ts";
 import { FailureWatch } from "./failure-watch.ts";
@@ -14,7 +14,7 @@ import { NoWorkers, type StartFailure, startFailed } from "./run/worker-starts.t
 import { ClaimLoop } from "./session/claim-loop.ts";
 import type { Room } from "./session/claimer.ts";
 import { silenceText } from "./session/heartbeat.ts";
-import { retryUntil } from "./session/retry-until.ts";
+import { retryUntil } from "./link/retry-until.ts";
 import { closeLinks, type Links, openLinks, Session } from "./session/session.ts";
 import { next, type PoolEvent, type PoolState } from "./state.ts";
 import { withdrawStopped } from "./stop-check.ts";

@@ -1,7 +1,7 @@
 import { chmodSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
-import type { ServerPlace } from "../domain/server-place.ts";
+import type { ServerPlace } from "../db/settings/server-place.ts";
 import type { Accounts } from "./account.ts";
 
 /**

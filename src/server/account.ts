@@ -1,5 +1,5 @@
 import { exitCodes, PdoflowError } from "../domain/errors.ts";
-import type { ServerPlace } from "../domain/server-place.ts";
+import type { ServerPlace } from "../db/settings/server-place.ts";
 
 /** A user of the operating system. */
 export interface Account {

@@ -1,10 +1,20 @@
-import type { Stats } from "node:fs";
-import { chownSync, closeSync, existsSync, fsyncSync, lstatSync } from "node:fs";
-import { mkdirSync, openSync, readdirSync, rmSync, statSync } from "node:fs";
+import {
+  type Stats,
+  chownSync,
+  closeSync,
+  existsSync,
+  fsyncSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  rmSync,
+  statSync,
+} from "node:fs";
 import { dirname, join } from "node:path";
 
 import { exitCodes, PdoflowError } from "../domain/errors.ts";
-import type { ServerPlace } from "../domain/server-place.ts";
+import type { ServerPlace } from "../db/settings/server-place.ts";
 import type { Account, Accounts } from "./account.ts";
 
 /** A file or folder of the server can't be made, read or written: no space, no permission. */

@@ -3,7 +3,7 @@ import { hostname } from "node:os";
 import { join } from "node:path";
 
 import { exitCodes, PdoflowError } from "../domain/errors.ts";
-import type { ServerPlace } from "../domain/server-place.ts";
+import type { ServerPlace } from "../db/settings/server-place.ts";
 
 /** Another machine that shares the data folder started its server, and did not stop it. */
 export class ServerElsewhere extends PdoflowError {

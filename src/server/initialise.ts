@@ -1,7 +1,7 @@
 import { chownSync, existsSync, mkdtempSync, renameSync } from "node:fs";
 import { join } from "node:path";
 
-import type { ServerPlace } from "../domain/server-place.ts";
+import type { ServerPlace } from "../db/settings/server-place.ts";
 import type { Accounts } from "./account.ts";
 import { draftMark, syncFolder } from "./folders.ts";
 import { run } from "./run.ts";

@@ -3,7 +3,7 @@ import { readFileSync, rmSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
 
 import { exitCodes, PdoflowError } from "../domain/errors.ts";
-import type { ServerPlace } from "../domain/server-place.ts";
+import type { ServerPlace } from "../db/settings/server-place.ts";
 
 /** A server was asked to stop and goes on. */
 export class ServerDidNotStop extends PdoflowError {

@@ -1,7 +1,7 @@
 import { connect } from "node:net";
 
 import { exitCodes, PdoflowError } from "../domain/errors.ts";
-import type { ServerAddress } from "../domain/server-place.ts";
+import type { ServerAddress } from "../db/settings/server-place.ts";
 
 /** The server is there and turns us away, for good. */
 export class ServerRefuses extends PdoflowError {

@@ -1,12 +1,20 @@
-import { copyFileSync, existsSync, mkdirSync, mkdtempSync, symlinkSync } from "node:fs";
-import { chmodSync, readdirSync, renameSync } from "node:fs";
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  symlinkSync,
+  chmodSync,
+  readdirSync,
+  renameSync,
+} from "node:fs";
 import { open } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import zlib from "node:zlib";
 
 import { exitCodes, PdoflowError } from "../domain/errors.ts";
-import type { ServerPlace } from "../domain/server-place.ts";
+import type { ServerPlace } from "../db/settings/server-place.ts";
 import { draftMark, syncFolder } from "./folders.ts";
 import { packed } from "./packed.ts";
 import { programFiles } from "./program-files.ts";

@@ -1,6 +1,5 @@
-import { exitCodes, PdoflowError } from "../domain/errors.ts";
+import { exitCodes, PdoflowError, messageOf } from "../domain/errors.ts";
 import type { Accounts } from "./account.ts";
-import { messageOf } from "../domain/message-of.ts";
 
 /** A program of PostgreSQL could not be run, or failed. */
 export class ProgramFailed extends PdoflowError {

@@ -1,9 +1,15 @@
 import { existsSync } from "node:fs";
 
-import type { ServerAddress, ServerPlace } from "../domain/server-place.ts";
+import type { ServerAddress, ServerPlace } from "../db/settings/server-place.ts";
 import { findAccounts } from "./account.ts";
-import { FolderUnusable, isSocketFolderPrivate, prepareFolder } from "./folders.ts";
-import { handOver, prepareSocketFolder, removeDrafts } from "./folders.ts";
+import {
+  FolderUnusable,
+  isSocketFolderPrivate,
+  prepareFolder,
+  handOver,
+  prepareSocketFolder,
+  removeDrafts,
+} from "./folders.ts";
 import { claimForHost } from "./host.ts";
 import { initialise } from "./initialise.ts";
 import { alone } from "./lock.ts";

@@ -1,14 +1,13 @@
 import { closeSync, copyFileSync, openSync, readFileSync, statSync, truncateSync } from "node:fs";
 import { join } from "node:path";
 
-import { exitCodes, PdoflowError } from "../domain/errors.ts";
-import type { ServerPlace } from "../domain/server-place.ts";
+import { exitCodes, PdoflowError, messageOf } from "../domain/errors.ts";
+import type { ServerPlace } from "../db/settings/server-place.ts";
 import { restrictAccess } from "./access.ts";
 import type { Accounts } from "./account.ts";
 import { findPostmaster, removeStaleFiles } from "./postmaster.ts";
 import { probe } from "./probe.ts";
 import { ProgramFailed, serverProcess } from "./run.ts";
-import { messageOf } from "../domain/message-of.ts";
 
 /** PostgreSQL ended while starting, or takes no queries. */
 export class ServerDidNotStart extends PdoflowError {

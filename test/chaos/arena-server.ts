@@ -11,8 +11,8 @@ import {
 import { join } from "node:path";
 
 import { connect } from "../../src/db/connection/connect.ts";
-import { configuredTarget, type Target } from "../../src/db/connection/settings.ts";
-import { type ServerPlace, serverPlace } from "../../src/domain/server-place.ts";
+import { configuredTarget, type Target } from "../../src/db/settings/target.ts";
+import { type ServerPlace, serverPlace } from "../../src/db/settings/server-place.ts";
 import { type Accounts, findAccounts } from "../../src/server/account.ts";
 import { run, serverProcess } from "../../src/server/run.ts";
 import { ensureServer, serverState, stopServer } from "../../src/server/server.ts";

@@ -12,8 +12,8 @@ import { join } from "node:path";
 
 import { type Db, isConnectionLoss } from "../../src/db/connection/connect.ts";
 import { migrate } from "../../src/db/admin/migrations.ts";
-import type { Target } from "../../src/db/connection/settings.ts";
-import { Link } from "../../src/pool/session/link.ts";
+import type { Target } from "../../src/db/settings/target.ts";
+import { Link } from "../../src/pool/link/link.ts";
 import { binary } from "../binary.ts";
 import {
   type ArenaServer,

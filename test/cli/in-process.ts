@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { Readable, Writable } from "node:stream";
 
 import { run } from "../../src/cli/commands.ts";
-import { osUser } from "../../src/db/connection/os-user.ts";
+import { osUser } from "../../src/db/settings/os-user.ts";
 import type { ProcessContext } from "../../src/cli/shell/context.ts";
 import { spreadArgs } from "../../src/cli/shell/spread-args.ts";
 import { type CommandLine, environment } from "../binary/cli.ts";

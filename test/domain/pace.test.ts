@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 
-import { bar, paceOf, roughTime, type Sample, withSample } from "../../src/domain/pace.ts";
+import { bar, paceOf, roughTime, type Sample, withSample } from "../../tui/draw/pace.ts";
 
 const samples = (...ended: number[]): Sample[] => {
   let all: Sample[] = [];

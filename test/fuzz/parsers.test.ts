@@ -6,10 +6,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as fc from "fast-check";
 
-import { readConninfo } from "../../src/db/connection/conninfo.ts";
-import { passwordFrom } from "../../src/db/connection/password-file.ts";
-import { readService } from "../../src/db/connection/service-file.ts";
-import { configuredTarget } from "../../src/db/connection/settings.ts";
+import { readConninfo } from "../../src/db/settings/conninfo.ts";
+import { passwordFrom } from "../../src/db/settings/password-file.ts";
+import { readService } from "../../src/db/settings/service-file.ts";
+import { configuredTarget } from "../../src/db/settings/target.ts";
 import { parseNeeds, parseProvides } from "../../src/domain/capabilities.ts";
 import { formatEntryPoint, parseEntryPoint } from "../../src/domain/entry-point.ts";
 import { PdoflowError } from "../../src/domain/errors.ts";

@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 
 import { registerPool } from "../../src/db/engine/pools.ts";
 import { Heartbeat } from "../../src/pool/session/heartbeat.ts";
-import { Link } from "../../src/pool/session/link.ts";
+import { Link } from "../../src/pool/link/link.ts";
 import { Tally } from "../../src/pool/session/tally.ts";
 import { freshDatabase } from "../database.ts";
 

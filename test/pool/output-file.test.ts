@@ -1,7 +1,7 @@
 import { fstatSync, ftruncateSync, writeSync } from "node:fs";
 import { expect, test } from "bun:test";
 
-import { freeMiddle } from "../../src/pool/run/free-middle.ts";
+import { freeMiddle } from "../../src/pool/wire/free-middle.ts";
 import {
   closeOutputFile,
   createOutputFile,

@@ -1,6 +1,6 @@
 // A process that makes sure of a server, as every command of pdoflow does: `PDOFLOW_DATA` says
 // where. Its last line is a JSON of the address, or of the error's name and message.
-import { serverPlace } from "../../src/domain/server-place.ts";
+import { serverPlace } from "../../src/db/settings/server-place.ts";
 import { ensureServer } from "../../src/server/server.ts";
 
 const place = serverPlace({

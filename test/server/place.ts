@@ -3,8 +3,7 @@ import { join } from "node:path";
 
 import postgres from "postgres";
 
-import type { ServerPlace } from "../../src/domain/server-place.ts";
-import { serverPlace } from "../../src/domain/server-place.ts";
+import { type ServerPlace, serverPlace } from "../../src/db/settings/server-place.ts";
 import { stopServer } from "../../src/server/server.ts";
 
 export const uid = process.getuid?.() ?? -1;

@@ -1,5 +1,13 @@
-import { chosenRow, shownFailures, shownKeys, shownPools, shownPostings } from "./lists.ts";
-import { keyOfFailure, keyOfPool, keyOfPosting } from "./lists.ts";
+import {
+  chosenRow,
+  shownFailures,
+  shownKeys,
+  shownPools,
+  shownPostings,
+  keyOfFailure,
+  keyOfPool,
+  keyOfPosting,
+} from "./lists.ts";
 import { type Model, viewOf, readOnlyOf } from "./model.ts";
 import type { TopFailure, TopPool, TopPosting } from "../../src/db/dashboard/top-snapshot.ts";
 import type { Action } from "./source.ts";

@@ -1,4 +1,4 @@
-import type { Sample } from "../../src/domain/pace.ts";
+import type { Sample } from "../draw/pace.ts";
 import type { Size } from "../draw/frame.ts";
 import type {
   JobsPage,

@@ -1,4 +1,4 @@
-import { paceOf, type Sample } from "../../src/domain/pace.ts";
+import { paceOf, type Sample } from "../draw/pace.ts";
 import {
   column,
   failedSpan,

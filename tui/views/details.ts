@@ -1,6 +1,5 @@
 import type { Scene } from "../state/columns.ts";
-import type { Line, Span } from "../draw/frame.ts";
-import { line } from "../draw/frame.ts";
+import { type Line, type Span, line } from "../draw/frame.ts";
 
 /** A name and a value, as in the views of one job and one pool. */
 export const fact = (name: string, ...spans: (Span | string)[]): Line =>

@@ -1,5 +1,4 @@
-import type { Line, Span } from "../draw/frame.ts";
-import { line } from "../draw/frame.ts";
+import { type Line, type Span, line } from "../draw/frame.ts";
 import { type Binding, bindings, type Command, keyName } from "../state/keys.ts";
 import { sortTitle } from "../state/lists.ts";
 import { type Model, viewOf, readOnlyOf } from "../state/model.ts";

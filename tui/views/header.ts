@@ -1,5 +1,4 @@
-import type { Line, Span } from "../draw/frame.ts";
-import { line } from "../draw/frame.ts";
+import { type Line, type Span, line } from "../draw/frame.ts";
 import type { Scene } from "../state/columns.ts";
 import { type Model, viewOf, readOnlyOf, refreshMs } from "../state/model.ts";
 import { percent, progressBar, sparkline } from "../draw/plot.ts";

@@ -1,5 +1,4 @@
-import type { Line } from "../draw/frame.ts";
-import { line } from "../draw/frame.ts";
+import { type Line, line } from "../draw/frame.ts";
 import { type Binding, bindings, keyGroups, keyName } from "../state/keys.ts";
 import { type Model, readOnlyOf } from "../state/model.ts";
 

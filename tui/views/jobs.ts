@@ -1,9 +1,7 @@
 import type { JobError } from "../../src/domain/attempt.ts";
-import type { Scene } from "../state/columns.ts";
-import { column, failedSpan, right, textColumn } from "../state/columns.ts";
+import { type Scene, column, failedSpan, right, textColumn } from "../state/columns.ts";
 import { shareOf, shownState } from "../state/posting-columns.ts";
-import type { Line, Span } from "../draw/frame.ts";
-import { line } from "../draw/frame.ts";
+import { type Line, type Span, line } from "../draw/frame.ts";
 import type { Glyphs } from "../draw/glyphs.ts";
 import type { JobsView, View } from "../state/model.ts";
 import { percent, progressBar } from "../draw/plot.ts";

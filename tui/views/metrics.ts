@@ -1,6 +1,5 @@
 import type { Scene } from "../state/columns.ts";
-import type { Line } from "../draw/frame.ts";
-import { line } from "../draw/frame.ts";
+import { type Line, line } from "../draw/frame.ts";
 import { areaPlot, progressBar } from "../draw/plot.ts";
 import type { Histogram } from "../../src/db/dashboard/histogram.ts";
 import type { Metrics } from "../../src/db/dashboard/top-snapshot.ts";

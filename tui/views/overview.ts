@@ -1,7 +1,6 @@
 import { failureColumns, poolColumns, type Scene } from "../state/columns.ts";
 import { postingColumns } from "../state/posting-columns.ts";
-import type { Line } from "../draw/frame.ts";
-import { line } from "../draw/frame.ts";
+import { type Line, line } from "../draw/frame.ts";
 import {
   chosenRow,
   keyOfFailure,

@@ -1,7 +1,5 @@
-import type { Scene } from "../state/columns.ts";
-import { poolStateSpan } from "../state/columns.ts";
-import type { Line, Span } from "../draw/frame.ts";
-import { line } from "../draw/frame.ts";
+import { type Scene, poolStateSpan } from "../state/columns.ts";
+import { type Line, type Span, line } from "../draw/frame.ts";
 import type { View } from "../state/model.ts";
 import { percent, progressBar } from "../draw/plot.ts";
 import { harmless } from "../draw/text.ts";

@@ -1,6 +1,5 @@
 import type { Scene } from "../state/columns.ts";
-import type { Line } from "../draw/frame.ts";
-import { line } from "../draw/frame.ts";
+import { type Line, line } from "../draw/frame.ts";
 import type { Glyphs } from "../draw/glyphs.ts";
 import { type Model, viewOf } from "../state/model.ts";
 import { footerLines } from "./footer.ts";

@@ -1,6 +1,6 @@
 import { listPostings } from "../../db/read/lists.ts";
 import { openDatabase } from "../../db/connection/open.ts";
-import { configuredTarget } from "../../db/connection/settings.ts";
+import { configuredTarget } from "../../db/settings/target.ts";
 import { type ExitCode, exitCodes } from "../../domain/errors.ts";
 import { serverState } from "../../server/server.ts";
 import { PdoflowCommand } from "../shell/command.ts";

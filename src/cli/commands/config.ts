@@ -4,8 +4,8 @@ import { join } from "node:path";
 
 import { Command } from "clipanion";
 
-import { obeyed } from "../../db/connection/parameters.ts";
-import { sharedServiceFiles } from "../../db/connection/service-file.ts";
+import { obeyed } from "../../db/settings/parameters.ts";
+import { sharedServiceFiles } from "../../db/settings/service-file.ts";
 import {
   configuredSettings,
   configuredTarget,
@@ -13,7 +13,7 @@ import {
   schemaName,
   settingsFile,
   type Target,
-} from "../../db/connection/settings.ts";
+} from "../../db/settings/target.ts";
 import { outputSchemas } from "../output/output-schemas.ts";
 import { exitCodes } from "../../domain/errors.ts";
 import { serverState } from "../../server/server.ts";

@@ -3,7 +3,7 @@ import { Command } from "clipanion";
 import { readHealth } from "../../db/admin/health.ts";
 import { migrate, pendingMigrations } from "../../db/admin/migrations.ts";
 import { openDatabase } from "../../db/connection/open.ts";
-import { describeTarget } from "../../db/connection/settings.ts";
+import { describeTarget } from "../../db/settings/target.ts";
 import { outputSchemas } from "../output/output-schemas.ts";
 import { exitCodes } from "../../domain/errors.ts";
 import type { Finding } from "../diagnosis/finding.ts";

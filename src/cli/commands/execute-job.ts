@@ -3,7 +3,7 @@ import { resolve } from "node:path";
 import { Command, Option } from "clipanion";
 
 import { readJob } from "../../db/read/jobs.ts";
-import type { Target } from "../../db/connection/settings.ts";
+import type { Target } from "../../db/settings/target.ts";
 import { findPostings, type PostingRow } from "../../db/read/snapshot.ts";
 import type { JobError } from "../../domain/attempt.ts";
 import { outputSchemas } from "../output/output-schemas.ts";

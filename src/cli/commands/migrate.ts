@@ -2,7 +2,7 @@ import { Command, Option } from "clipanion";
 
 import { migrate, pendingMigrations } from "../../db/admin/migrations.ts";
 import { openDatabase } from "../../db/connection/open.ts";
-import { describeTarget } from "../../db/connection/settings.ts";
+import { describeTarget } from "../../db/settings/target.ts";
 import { outputSchemas } from "../output/output-schemas.ts";
 import { exitCodes } from "../../domain/errors.ts";
 import { PdoflowCommand } from "../shell/command.ts";

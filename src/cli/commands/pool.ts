@@ -4,7 +4,7 @@ import { Command, Option } from "clipanion";
 import * as v from "valibot";
 
 import { countOfOthers } from "../../db/read/lists.ts";
-import { describeTarget, type Target } from "../../db/connection/settings.ts";
+import { describeTarget, type Target } from "../../db/settings/target.ts";
 import { parseProvides, type Provides } from "../../domain/capabilities.ts";
 import { type ExitCode, exitCodes } from "../../domain/errors.ts";
 import { startPool } from "../diagnosis/explain.ts";

@@ -5,7 +5,7 @@ import { Command, Option } from "clipanion";
 import * as v from "valibot";
 
 import { type Db, errorCode } from "../../db/connection/connect.ts";
-import type { Target } from "../../db/connection/settings.ts";
+import type { Target } from "../../db/settings/target.ts";
 import { cancelPostings } from "../../db/engine/control.ts";
 import { readRoutes } from "../../db/engine/routes.ts";
 import type { JobBatch } from "../../db/posting/batches.ts";
@@ -14,7 +14,7 @@ import { type CommandInput, commandEntryPoint, commandOf } from "../../pool/work
 import { outputSchemas } from "../output/output-schemas.ts";
 import { parseEntryPoint } from "../../domain/entry-point.ts";
 import { type ExitCode, exitCodes, InvalidInput, PdoflowError } from "../../domain/errors.ts";
-import { bar, paceOf, roughTime, type Sample, withSample } from "../../domain/pace.ts";
+import { bar, paceOf, roughTime, type Sample, withSample } from "../../../tui/draw/pace.ts";
 import { encodeArgs } from "../../job/values.ts";
 import { parseEnv } from "../../pool/wire/environment.ts";
 import { poolDefaults } from "../../pool/options.ts";

@@ -1,6 +1,6 @@
 import { Command, Option } from "clipanion";
 
-import { describeTarget } from "../../db/connection/settings.ts";
+import { describeTarget } from "../../db/settings/target.ts";
 import {
   findPostings,
   type PoolRow,

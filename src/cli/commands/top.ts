@@ -6,7 +6,7 @@ import { terminalOf } from "../../../tui/draw/terminal.ts";
 import { runTop } from "../../../tui/top.ts";
 import { readSnapshot } from "../../db/dashboard/snapshot.ts";
 import { outputSchemas } from "../output/output-schemas.ts";
-import { exitCodes, type ExitCode, PdoflowError } from "../../domain/errors.ts";
+import { exitCodes, type ExitCode, PdoflowError, messageOf } from "../../domain/errors.ts";
 import { parse } from "../../domain/parse.ts";
 import { PdoflowCommand } from "../shell/command.ts";
 import { ColorChoice } from "../output/color.ts";
@@ -14,7 +14,6 @@ import { parseFlags } from "../shell/flags.ts";
 import { textStyle } from "../watch/status-watch.ts";
 import { topProcess } from "../watch/top-process.ts";
 import { QueueSource } from "../watch/top-source.ts";
-import { messageOf } from "../../domain/message-of.ts";
 
 /** The terminal cannot show a dashboard. */
 class NoTerminal extends PdoflowError {

@@ -7,7 +7,7 @@ import type { PostingCounts } from "../../db/read/status.ts";
 import { Bell } from "../../domain/bell.ts";
 import { outputSchemas } from "../output/output-schemas.ts";
 import { type ExitCode, exitCodes } from "../../domain/errors.ts";
-import { bar, paceOf, roughTime, type Sample, withSample } from "../../domain/pace.ts";
+import { bar, paceOf, roughTime, type Sample, withSample } from "../../../tui/draw/pace.ts";
 import { pluralize } from "../output/pluralize.ts";
 import { PdoflowCommand } from "../shell/command.ts";
 import { parseFlags } from "../shell/flags.ts";

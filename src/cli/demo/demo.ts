@@ -11,7 +11,7 @@ import { insertPosting } from "../../db/posting/insert.ts";
 import { readCounts } from "../../db/read/status.ts";
 import { exitCodes } from "../../domain/errors.ts";
 import { parse } from "../../domain/parse.ts";
-import { serverPlace } from "../../domain/server-place.ts";
+import { serverPlace } from "../../db/settings/server-place.ts";
 import { encodeArgs } from "../../job/values.ts";
 import { poolDefaults } from "../../pool/options.ts";
 import { Pool } from "../../pool/pool.ts";

@@ -1,4 +1,4 @@
-import { roughTime } from "../../domain/pace.ts";
+import { roughTime } from "../../../tui/draw/pace.ts";
 import { formatNeed, type Need, unmetNeeds } from "../../domain/capabilities.ts";
 import type { JobCounts } from "../../domain/posting.ts";
 import { isOfProject, mayServe, type Route } from "../../domain/route.ts";

@@ -4,7 +4,7 @@ import { Option } from "clipanion";
 import * as v from "valibot";
 
 import type { NewPosting } from "../../db/posting/insert.ts";
-import type { Target } from "../../db/connection/settings.ts";
+import type { Target } from "../../db/settings/target.ts";
 import { parseNeeds } from "../../domain/capabilities.ts";
 import { type EntryPoint, formatEntryPoint } from "../../domain/entry-point.ts";
 import { parse } from "../../domain/parse.ts";

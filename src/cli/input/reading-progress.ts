@@ -1,5 +1,5 @@
 import type { JobBatch } from "../../db/posting/batches.ts";
-import { bar, paceOf, roughTime, type Sample, withSample } from "../../domain/pace.ts";
+import { bar, paceOf, roughTime, type Sample, withSample } from "../../../tui/draw/pace.ts";
 import { pluralize } from "../output/pluralize.ts";
 import type { JobSources } from "./job-sources.ts";
 import { Progress, type ProgressOwner } from "../shell/progress.ts";

@@ -9,10 +9,10 @@ import {
   embeddedSource,
   schemaName,
   type Target,
-} from "../../db/connection/settings.ts";
+} from "../../db/settings/target.ts";
 import { exitCodes, type ExitCode, PdoflowError } from "../../domain/errors.ts";
 import { parse } from "../../domain/parse.ts";
-import { type ServerPlace, serverPlace } from "../../domain/server-place.ts";
+import { type ServerPlace, serverPlace } from "../../db/settings/server-place.ts";
 import { ensureServer } from "../../server/server.ts";
 import { ColorChoice, type Color, type Paint, painter, usesColor } from "../output/color.ts";
 import { confirm } from "./confirm.ts";

@@ -1,13 +1,12 @@
 import { Cli } from "clipanion";
 
-import { exitCodes } from "../../domain/errors.ts";
+import { exitCodes, messageOf } from "../../domain/errors.ts";
 import { build } from "../../version.ts";
 import type { CliContext } from "./context.ts";
 import { usageLine } from "./error-text.ts";
 import { helpPage, overviewPage } from "./help.ts";
 import { allCommandTexts, commandTexts } from "./reference.ts";
 import { unknownCommand, wrongUsage } from "./wrong-usage.ts";
-import { messageOf } from "../../domain/message-of.ts";
 
 /** Runs a command line and returns the exit code. Wrong usage is reported on stderr. */
 export async function dispatch(args: readonly string[], context: CliContext): Promise<number> {

@@ -12,7 +12,7 @@ import { anyJob, type JobRow, readJob, readJobPage } from "../../db/read/jobs.ts
 import { answered, openDatabase } from "../../db/connection/open.ts";
 import { drainPools } from "../../db/engine/pools.ts";
 import { hasSortedJobs } from "../../db/read/results.ts";
-import type { Target } from "../../db/connection/settings.ts";
+import type { Target } from "../../db/settings/target.ts";
 import { findPostings } from "../../db/read/snapshot.ts";
 import { readJobResult } from "../../db/dashboard/job-result.ts";
 import { readRunningIndices } from "../../db/dashboard/running-jobs.ts";

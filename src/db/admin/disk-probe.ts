@@ -1,4 +1,4 @@
-import { messageOf } from "../../domain/message-of.ts";
+import { messageOf } from "../../domain/errors.ts";
 import { type Db, errorCode } from "../connection/connect.ts";
 
 /** A disk with less room than this is about to be full: the server's log grows by 16 MiB. */

@@ -1,3 +1,6 @@
+/** No JSON text contains this character, so it can separate arguments; `separator` in sql/ too. */
+export const separator = "\u001e";
+
 /**
  * PostgreSQL's text form of an array, to be cast in the statement (`${integers(xs)}::int[]`).
  * postgres.js would have to ask the server for the array types on each connection, and is slower.

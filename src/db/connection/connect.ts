@@ -1,13 +1,12 @@
 import postgres from "postgres";
 
-import { messageOf } from "../../domain/message-of.ts";
-import { type ExitCode, exitCodes, PdoflowError } from "../../domain/errors.ts";
-import type { Address } from "./addresses.ts";
+import { messageOf, type ExitCode, exitCodes, PdoflowError } from "../../domain/errors.ts";
+import type { Address } from "../settings/addresses.ts";
 import { brokenConnection, dial, TlsFailed } from "./dial.ts";
 import { startupParameters } from "./session-settings.ts";
 import { watchStatements } from "./watch-statements.ts";
 import { oneAtATime } from "./one-at-a-time.ts";
-import { describeAddress, describeTarget, type Target } from "./settings.ts";
+import { describeAddress, describeTarget, type Target } from "../settings/target.ts";
 import type { Sql } from "./sql.ts";
 
 export type { Sql, Tx } from "./sql.ts";

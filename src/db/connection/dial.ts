@@ -3,8 +3,8 @@ import { Duplex } from "node:stream";
 import { checkServerIdentity, connect as connectTls, type TLSSocket } from "node:tls";
 
 import { deferred } from "../../domain/deferred.ts";
-import type { Address, Encryption } from "./addresses.ts";
-import type { Certificates } from "./certificates.ts";
+import type { Address, Encryption } from "../settings/addresses.ts";
+import type { Certificates } from "../settings/certificates.ts";
 
 /** No encrypted connection could be made to a server that is there, or it is not trusted. */
 export class TlsFailed extends Error {

@@ -1,8 +1,14 @@
-import { answerMs, connect, type ConnectOptions, type Db, errorCode } from "./connect.ts";
-import { NoAddressUsable } from "./connect.ts";
-import type { Address } from "./addresses.ts";
+import {
+  answerMs,
+  connect,
+  type ConnectOptions,
+  type Db,
+  errorCode,
+  NoAddressUsable,
+} from "./connect.ts";
+import type { Address } from "../settings/addresses.ts";
 import { requireSettings } from "./require-settings.ts";
-import type { Target } from "./settings.ts";
+import type { Target } from "../settings/target.ts";
 
 export interface OpenOptions extends Omit<ConnectOptions, "address" | "isPooled" | "overrides"> {
   /** Which of the target's addresses to try first, by its place among them. Default 0. */

@@ -4,7 +4,7 @@ import { formatNeed, type Needs, type Provides, unmetNeeds } from "../../domain/
 import { parse } from "../../domain/parse.ts";
 import type { Snapshot, TopPool } from "./top-snapshot.ts";
 import type { Db } from "../connection/connect.ts";
-import { describeAddress } from "../connection/settings.ts";
+import { describeAddress } from "../settings/target.ts";
 import { snapshotQuery } from "./snapshot-query.ts";
 import { readOne } from "./read-one.ts";
 

@@ -1,6 +1,5 @@
 import type { KeepsOutput } from "../../domain/posting.ts";
-import { separator } from "../../domain/separator.ts";
-import { integers, texts } from "../connection/array.ts";
+import { separator, integers, texts } from "../connection/array.ts";
 import type { Db } from "../connection/connect.ts";
 
 /** A range of jobs of one posting, `firstSeq` up to before `endSeq`, and their attempt. */

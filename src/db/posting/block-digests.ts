@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 
-import { separator } from "../../domain/separator.ts";
+import { separator } from "../connection/array.ts";
 import type { DigestForm } from "../../domain/signed-posting.ts";
 
 /** The jobs, and the text, that end a block. A pool reads whole blocks. */

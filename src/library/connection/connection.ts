@@ -6,7 +6,7 @@ import {
 } from "../../db/connection/connect.ts";
 import { requireCurrentSchema } from "../../db/admin/migrations.ts";
 import { openDatabase } from "../../db/connection/open.ts";
-import type { Target } from "../../db/connection/settings.ts";
+import type { Target } from "../../db/settings/target.ts";
 import { ConnectionClosed, wasClosed } from "../wait/connection-closed.ts";
 import { EndWatch } from "../wait/end-watch.ts";
 import { findTarget } from "./target.ts";

@@ -2,15 +2,15 @@ import { existsSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 
-import type { Environment } from "../../db/connection/parameters.ts";
+import type { Environment } from "../../db/settings/parameters.ts";
 import {
   configuredTarget,
   embeddedSource,
   schemaName,
   type Target,
-} from "../../db/connection/settings.ts";
+} from "../../db/settings/target.ts";
 import { exitCodes, InvalidInput, PdoflowError } from "../../domain/errors.ts";
-import { serverPlace } from "../../domain/server-place.ts";
+import { serverPlace } from "../../db/settings/server-place.ts";
 
 /** Nothing names a database, and the embedded server does not run. */
 export class NoDatabase extends PdoflowError {

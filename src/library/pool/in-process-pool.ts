@@ -2,8 +2,8 @@ import { createRequire } from "node:module";
 import { hostname } from "node:os";
 import { join } from "node:path";
 
-import { osUser } from "../../db/connection/os-user.ts";
-import type { Target } from "../../db/connection/settings.ts";
+import { osUser } from "../../db/settings/os-user.ts";
+import type { Target } from "../../db/settings/target.ts";
 import { entryPointOf, markedJobs } from "../../job/job-mark.ts";
 import { InProcessRunner } from "../../pool/run/in-process-runner.ts";
 import { type EntryFunction, loadPosted } from "../../pool/entry/load-entry-point.ts";

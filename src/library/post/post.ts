@@ -19,7 +19,7 @@ import { parse } from "../../domain/parse.ts";
 import { PostingOptions, Priority } from "../../domain/posting.ts";
 import { type Connection, connectionTo } from "../connection/connection.ts";
 import { encodeJobs, type JobSources } from "./encode-jobs.ts";
-import { osUser } from "../../db/connection/os-user.ts";
+import { osUser } from "../../db/settings/os-user.ts";
 import { projectOfPosting } from "../../pool/entry/project.ts";
 import type { Transaction } from "../../db/posting/transaction.ts";
 import type { PostOptions } from "./post-work.ts";

@@ -3,11 +3,10 @@ import { relative } from "node:path";
 
 import { sha256 } from "../../db/posting/block-digests.ts";
 import { type EntryPoint, formatEntryPoint, isFileModule } from "../../domain/entry-point.ts";
-import { InvalidInput } from "../../domain/errors.ts";
+import { InvalidInput, messageOf } from "../../domain/errors.ts";
 import { bunResolve } from "./bun-resolve.ts";
 import { resolveEntryFile } from "./entry-file.ts";
 import { readLocalImports } from "./local-imports.ts";
-import { messageOf } from "../../domain/message-of.ts";
 
 /**
  * The digest of an entry point's code: a line for each file, its own and its direct and

@@ -3,8 +3,8 @@ import { join } from "node:path";
 
 import * as v from "valibot";
 
-import type { Environment } from "../../db/connection/parameters.ts";
-import { isEmbedded, type Target } from "../../db/connection/settings.ts";
+import type { Environment } from "../../db/settings/parameters.ts";
+import { isEmbedded, type Target } from "../../db/settings/target.ts";
 import { isFileModule, parseEntryPoint } from "../../domain/entry-point.ts";
 import { InvalidInput } from "../../domain/errors.ts";
 

@@ -3,9 +3,9 @@ import { closeSync, readFileSync } from "node:fs";
 import type { Tail } from "../../db/engine/follow.ts";
 import type { JobError } from "../../domain/attempt.ts";
 import { type Confinement, environmentOf } from "./confinement.ts";
-import type { Environment } from "../../db/connection/parameters.ts";
+import type { Environment } from "../../db/settings/parameters.ts";
 import { workerEnvironment } from "../wire/environment.ts";
-import { freeMiddle } from "./free-middle.ts";
+import { freeMiddle } from "../wire/free-middle.ts";
 import type { Guard, Watched } from "./guard.ts";
 import { writeArguments } from "../wire/argument-file.ts";
 import { removeJobFolders } from "../wire/job-folder.ts";
@@ -34,7 +34,7 @@ import { createUnnamedFile } from "../wire/unnamed-file.ts";
 import { SharedPage } from "../wire/shared-page.ts";
 import { workerDeath } from "./worker-death.ts";
 import type { Spool } from "../wire/spool.ts";
-import { messageOf } from "../../domain/message-of.ts";
+import { messageOf } from "../../domain/errors.ts";
 
 export interface WorkerOptions {
   /** The command that starts this program: the binary, or Bun and src/main.ts. */

@@ -12,17 +12,17 @@ import { stopPosting } from "../../db/engine/control.ts";
 import { readIndices } from "../../db/read/jobs.ts";
 import { readRoutes } from "../../db/engine/routes.ts";
 import { nextTimes, startDue } from "../../db/engine/starts.ts";
-import { bytesLeft, countLeft } from "../../domain/arguments-at-hand.ts";
+import { bytesLeft, countLeft } from "./arguments-at-hand.ts";
 import { claimShare, claimSize, type JobTime } from "../../domain/chunk-size.ts";
 import { mayServe, type PoolScope, type RouteInTurn } from "../../domain/route.ts";
-import { Turns } from "../../domain/turns.ts";
+import { Turns } from "./turns.ts";
 import { sizeOfArguments } from "../wire/backlog.ts";
 import { collectBytes, collectMemory } from "./collect-memory.ts";
 import { entryPointsKept, JobTimes } from "./job-times.ts";
 import type { LeasedJob } from "../wire/leased-job.ts";
 import { Limits } from "./limits.ts";
 import { type RefusalSources, Refusals } from "./refusals.ts";
-import type { Link } from "./link.ts";
+import type { Link } from "../link/link.ts";
 
 const postingsKept = 10_000;
 /** Of routes whose postings have ended: the next posting of one is claimed at once. */

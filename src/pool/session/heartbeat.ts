@@ -11,7 +11,7 @@ import {
 import { rescuePools } from "../../db/engine/rescue.ts";
 import { tell, type PoolReport } from "../../db/dashboard/report.ts";
 import { startDue } from "../../db/engine/starts.ts";
-import type { Link } from "./link.ts";
+import type { Link } from "../link/link.ts";
 
 export interface HeartbeatListener {
   /** The jobs that have been running for a while (O2). */

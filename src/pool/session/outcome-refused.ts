@@ -1,5 +1,5 @@
 import type { EndedAttempt } from "./outcome-batch.ts";
-import { messageOf } from "../../domain/message-of.ts";
+import { messageOf } from "../../domain/errors.ts";
 
 /**
  * An outcome that the database has refused for something about it, without all that may be the

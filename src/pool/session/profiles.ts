@@ -1,5 +1,5 @@
 import { addProfile, type Profile, tellProfile } from "../../db/engine/profiles.ts";
-import type { Link } from "./link.ts";
+import type { Link } from "../link/link.ts";
 
 const sendEveryMs = 2_000;
 

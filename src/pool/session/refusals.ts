@@ -6,7 +6,7 @@ import {
   retractRefusals,
 } from "../../db/engine/refusals.ts";
 import { groupBy } from "../../domain/group-by.ts";
-import type { Link } from "./link.ts";
+import type { Link } from "../link/link.ts";
 import type { CodeWatcher } from "../entry/code-watcher.ts";
 import type { AdmissionPolicy } from "../trust/admission-policy.ts";
 

@@ -8,13 +8,13 @@ import {
 } from "../../db/engine/pools.ts";
 import { rescuePools } from "../../db/engine/rescue.ts";
 import { type PoolReport, tell } from "../../db/dashboard/report.ts";
-import type { Target } from "../../db/connection/settings.ts";
-import { Bearing } from "./bearing.ts";
+import type { Target } from "../../db/settings/target.ts";
+import { Bearing } from "../link/bearing.ts";
 import { Claimer, type ClaimerOptions } from "./claimer.ts";
 import type { LeasedJob } from "../wire/leased-job.ts";
 import { Heartbeat, type HeartbeatListener } from "./heartbeat.ts";
-import { retryUntil } from "./retry-until.ts";
-import { Link } from "./link.ts";
+import { retryUntil } from "../link/retry-until.ts";
+import { Link } from "../link/link.ts";
 import { Profiles } from "./profiles.ts";
 import { Recorder, type RecorderListener } from "./recorder.ts";
 import { SilentPools } from "./silent-pools.ts";

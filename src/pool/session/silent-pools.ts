@@ -1,5 +1,5 @@
 import { jobHolders } from "../../db/engine/pools.ts";
-import type { Link } from "./link.ts";
+import type { Link } from "../link/link.ts";
 
 /** A pool may be late with its heartbeat for this long before a line is logged. */
 const logAfterMs = 1_000;

@@ -1,5 +1,8 @@
+import * as v from "valibot";
+
 import type { RunnablePosting } from "../../db/engine/leases.ts";
-import { allowedBy } from "../../domain/allowed.ts";
+import { EntryPoint } from "../../domain/entry-point.ts";
+import { InvalidInput } from "../../domain/errors.ts";
 import type { LeasedJob } from "../wire/leased-job.ts";
 import type { AdmissionPolicy, AskDatabase, PolicyDecision } from "./admission-policy.ts";
 
@@ -14,10 +17,7 @@ export class AllowList implements AdmissionPolicy {
   #answers = new Map<string, boolean>();
 
   constructor(patterns: readonly string[], next: AdmissionPolicy | null) {
-    this.#isAllowed = allowedBy(patterns, (pattern) => {
-      const glob = new Bun.Glob(pattern);
-      return (text) => glob.match(text);
-    });
+    this.#isAllowed = allowedBy(patterns);
     this.#patterns = patterns.join(", ");
     this.#next = next;
   }
@@ -64,3 +64,35 @@ export class AllowList implements AdmissionPolicy {
     return answer;
   }
 }
+
+/**
+ * Whether patterns such as `jobs/**#*` match an entry point: the module and, after the last "#",
+ * the export's name. The entry point is compared as it is imported, without `./` and `//`.
+ *
+ * @throws {InvalidInput} if a pattern has another form.
+ */
+function allowedBy(patterns: readonly string[]): (entryPoint: string) => boolean {
+  const faults = patterns.filter((pattern) => !form.test(pattern));
+  if (faults.length > 0) {
+    throw new InvalidInput("--allow", [
+      "expected patterns of entry points such as 'jobs/**#*' or 'fit.ts#main', without a leading " +
+        `"!" or "/", got ${faults.map((fault) => JSON.stringify(fault)).join(", ")}`,
+    ]);
+  }
+  const pairs = patterns.map((pattern) => {
+    const hash = pattern.lastIndexOf("#");
+    return {
+      module: new Bun.Glob(pattern.slice(0, hash)),
+      name: new Bun.Glob(pattern.slice(hash + 1)),
+    };
+  });
+  return (text) => {
+    const entryPoint = v.safeParse(EntryPoint, text);
+    if (!entryPoint.success) return false;
+    const { module, export: name } = entryPoint.output;
+    const path = module.replace(/^\.\//, "");
+    return pairs.some((pair) => pair.module.match(path) && pair.name.match(name));
+  };
+}
+
+const form = /^[^!/#\s][^\s]*#[^!#/\s]+$/;

@@ -9,7 +9,7 @@ import {
 import { lstatSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
-import { requirePrivate } from "../../db/connection/secret-file.ts";
+import { requirePrivate } from "../../db/settings/secret-file.ts";
 import { exitCodes, InvalidInput, PdoflowError } from "../../domain/errors.ts";
 
 /** A file of keys was named that does not exist. */

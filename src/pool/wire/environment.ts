@@ -1,4 +1,4 @@
-import type { Environment } from "../../db/connection/parameters.ts";
+import type { Environment } from "../../db/settings/parameters.ts";
 import { InvalidInput } from "../../domain/errors.ts";
 
 /** Variables that may hold a password or lead to one. */

@@ -4,7 +4,7 @@ import { noteText } from "../../job/current-job.ts";
 import { InvalidInput } from "../../domain/errors.ts";
 import { parse } from "../../domain/parse.ts";
 import type { KeepsOutput } from "../../domain/posting.ts";
-import { separator } from "../../domain/separator.ts";
+import { separator } from "../../db/connection/array.ts";
 import type { LeasedJob } from "./leased-job.ts";
 import type { SpoolRange } from "./spool.ts";
 

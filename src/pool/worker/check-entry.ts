@@ -1,7 +1,7 @@
 import { type EntryPoint, formatEntryPoint, parseEntryPoint } from "../../domain/entry-point.ts";
 import { exitCodes, type ExitCode, PdoflowError } from "../../domain/errors.ts";
 import { bunResolve } from "../entry/bun-resolve.ts";
-import type { Environment } from "../../db/connection/parameters.ts";
+import type { Environment } from "../../db/settings/parameters.ts";
 import { workerEnvironment } from "../wire/environment.ts";
 import { loadEntryPoint } from "../entry/load-entry-point.ts";
 import { provideVirtualPackage } from "./virtual-package.ts";

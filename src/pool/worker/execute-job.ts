@@ -1,7 +1,7 @@
 import { commandEntryPoint } from "./command-line.ts";
 import { attempt } from "./attempt.ts";
 import { bunResolve } from "../entry/bun-resolve.ts";
-import type { Environment } from "../../db/connection/parameters.ts";
+import type { Environment } from "../../db/settings/parameters.ts";
 import { workerEnvironment } from "../wire/environment.ts";
 import type { JobIdentity } from "../wire/protocol.ts";
 import { JobContext } from "./job-context.ts";

@@ -5,7 +5,7 @@ import { join } from "node:path";
 
 import { connect } from "../../../src/db/connection/connect.ts";
 import { migrate } from "../../../src/db/admin/migrations.ts";
-import { serverPlace } from "../../../src/domain/server-place.ts";
+import { serverPlace } from "../../../src/db/settings/server-place.ts";
 import { deferred } from "../../../src/domain/deferred.ts";
 import { ensureServer, stopServer } from "../../../src/server/server.ts";
 import { freshDatabase, type TestDatabase } from "../../database.ts";

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 
 import { openDatabase } from "../../../src/db/connection/open.ts";
-import { configuredTarget } from "../../../src/db/connection/settings.ts";
+import { configuredTarget } from "../../../src/db/settings/target.ts";
 import { close, postWork } from "../../../src/index.ts";
 import { freshDatabase } from "../../database.ts";
 import { openBouncer, pgbouncer } from "../../pgbouncer.ts";

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 
-import { osUser } from "../../../src/db/connection/os-user.ts";
+import { osUser } from "../../../src/db/settings/os-user.ts";
 import { freshDatabase, type TestDatabase } from "../../database.ts";
 import { type Cli, openCli } from "../cli.ts";
 

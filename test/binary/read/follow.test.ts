@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 
 import { QueueSource } from "../../../src/cli/watch/top-source.ts";
-import { configuredTarget } from "../../../src/db/connection/settings.ts";
+import { configuredTarget } from "../../../src/db/settings/target.ts";
 import { freshDatabase } from "../../database.ts";
 import { openProxy } from "../../proxy.ts";
 import { openCli, until } from "../cli.ts";

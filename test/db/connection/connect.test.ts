@@ -8,7 +8,7 @@ import {
   isConnectionLoss,
 } from "../../../src/db/connection/connect.ts";
 import { markListening } from "../../../src/db/engine/pools.ts";
-import type { Target } from "../../../src/db/connection/settings.ts";
+import type { Target } from "../../../src/db/settings/target.ts";
 import { newPool, postJobs, queueOfFile, until } from "../engine.ts";
 
 const freshQueue = queueOfFile();

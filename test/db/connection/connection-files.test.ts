@@ -3,8 +3,8 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:f
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 
-import type { Environment } from "../../../src/db/connection/parameters.ts";
-import { configuredTarget, type Target } from "../../../src/db/connection/settings.ts";
+import type { Environment } from "../../../src/db/settings/parameters.ts";
+import { configuredTarget, type Target } from "../../../src/db/settings/target.ts";
 
 let home: string;
 beforeEach(() => {

@@ -5,7 +5,7 @@ import {
   describeTarget,
   schemaName,
   type Target,
-} from "../../../src/db/connection/settings.ts";
+} from "../../../src/db/settings/target.ts";
 import { InvalidInput } from "../../../src/domain/errors.ts";
 
 /** The meaning of a URL in an empty environment. */

@@ -8,7 +8,7 @@ import {
   isConnectionLoss,
 } from "../../../src/db/connection/connect.ts";
 import { openDatabase } from "../../../src/db/connection/open.ts";
-import { configuredTarget } from "../../../src/db/connection/settings.ts";
+import { configuredTarget } from "../../../src/db/settings/target.ts";
 import { openTlsServer, planted, type TlsServer } from "../../tls-server.ts";
 
 let server: TlsServer;

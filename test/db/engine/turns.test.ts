@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 
 import type { Db } from "../../../src/db/connection/connect.ts";
 import { readRoutes } from "../../../src/db/engine/routes.ts";
-import { Turns } from "../../../src/domain/turns.ts";
+import { Turns } from "../../../src/pool/session/turns.ts";
 import { jobsOf, newPool, postJobs, queueOfFile, record, recordPart, take } from "../engine.ts";
 import { withRoles } from "../roles/roles.ts";
 

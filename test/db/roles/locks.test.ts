@@ -2,8 +2,7 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 
 import { type Db } from "../../../src/db/connection/connect.ts";
-import { jobsOf, newPool, nth, postJobs } from "../engine.ts";
-import { record, recordPart, rescue, take } from "../engine.ts";
+import { jobsOf, newPool, nth, postJobs, record, recordPart, rescue, take } from "../engine.ts";
 import { type Roles, withRoles } from "./roles.ts";
 
 let roles: Roles;

@@ -2,7 +2,7 @@ import { type Db, isConnectionLoss } from "../../db/connection/connect.ts";
 import { answered, openDatabase } from "../../db/connection/open.ts";
 import { readServerIdentity } from "../../db/connection/server-identity.ts";
 import { deferred } from "../../domain/deferred.ts";
-import type { Target } from "../../db/connection/settings.ts";
+import type { Target } from "../../db/settings/target.ts";
 import { Bearing } from "./bearing.ts";
 
 /** A statement was sent and nothing came back: the network or the server is stuck. */

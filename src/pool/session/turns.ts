@@ -1,5 +1,5 @@
-import { groupBy } from "./group-by.ts";
-import type { RouteInTurn } from "./route.ts";
+import { groupBy } from "../../domain/group-by.ts";
+import type { RouteInTurn } from "../../domain/route.ts";
 
 /** What of a route says whose turn it is. */
 type Turn = Pick<RouteInTurn, "id" | "poster" | "share">;

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { isAbsolute, join, normalize } from "node:path";
 
-import { InvalidInput } from "./errors.ts";
+import { InvalidInput } from "../../domain/errors.ts";
 
 /** The PostgreSQL inside: its version in package.json, without the packager's suffix. */
 const serverVersion = "18.4";
