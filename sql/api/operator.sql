@@ -1,6 +1,6 @@
--- What posters call for their own postings and operators for all (docs/sql.md).
+-- Functions that posters call for their own postings, and operators for all (docs/sql.md).
 
--- The postings among these that the caller can modify: its own; for an operator all.
+-- The postings among p_postings that the caller can modify: its own, or all if it is an operator.
 create function pdoflow.can_modify(p_postings bigint[]) returns bigint[] language sql stable as $$
   select array(select id from pdoflow.posting
                where id = any (p_postings)
@@ -10,7 +10,7 @@ $$;
 create function pdoflow.require_can_modify(p_posting bigint) returns void language plpgsql as $$
 begin
   if cardinality(pdoflow.can_modify(array[p_posting])) = 0 then
-    raise exception 'there is no posting % that the role % may change', p_posting,
+    raise exception 'there is no posting % that the role % can change', p_posting,
       pdoflow.caller() using errcode = 'PF003';
   end if;
 end $$;
@@ -27,7 +27,7 @@ begin
   return pdoflow.pause_postings(pdoflow.can_modify(p_postings), p_state, p_reason);
 end $$;
 
--- The same for one posting: true if that changed something.
+-- The same for one posting. Returns whether that changed anything.
 create function pdoflow.pause(p_posting bigint, p_reason text default null) returns boolean
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
@@ -64,8 +64,9 @@ begin
   return cardinality(pdoflow.cancel(array[p_posting], p_kills, p_reason)) > 0;
 end $$;
 
--- Retries failed jobs of a posting: all, those with an index from p_firsts to p_lasts, or with a
--- fingerprint that begins with p_fingerprint. Returns how many; null if the posting is cancelled.
+-- Retries failed jobs of a posting: all of them, jobs with an index from p_firsts to p_lasts, or
+-- with a fingerprint that begins with p_fingerprint. Returns their number; null if the posting is
+-- cancelled.
 create function pdoflow.retry(
   p_posting bigint, p_firsts integer[] default null, p_lasts integer[] default null,
   p_fingerprint text default null
@@ -76,7 +77,7 @@ begin
   return pdoflow.retry_failed(p_posting, p_firsts, p_lasts, p_fingerprint);
 end $$;
 
--- Sets limits of postings that have not ended: {"maxRunning": 4, "maxRate": "10/s"}, null for none.
+-- Sets limits of unfinished postings: {"maxRunning": 4, "maxRate": "10/s"}, null for no limit.
 -- Limits that are not named stay. Returns the postings with their limits.
 create function pdoflow.set_limits(p_postings bigint[], p_limits jsonb)
 returns table (id bigint, max_running integer, rate_count integer, rate_ms integer)
@@ -110,11 +111,11 @@ begin
           rate_ms = case when p_limits ? 'maxRate' then v_rate.rate_ms else p.rate_ms end
       where p.id = any (v_ids)
       returning p.id, p.max_running, p.rate_count, p.rate_ms),
-    told as (select c.*, pg_notify('pdoflow.posted', c.id::text) from changed c)
-    select t.id, t.max_running, t.rate_count, t.rate_ms from told t order by t.id;
+    notified as (select c.*, pg_notify('pdoflow.posted', c.id::text) from changed c)
+    select t.id, t.max_running, t.rate_count, t.rate_ms from notified t order by t.id;
 end $$;
 
--- Changes the priority of postings that have not ended; returns these.
+-- Changes the priority of unfinished postings, and returns them.
 create function pdoflow.set_priority(p_postings bigint[], p_priority integer) returns bigint[]
 language plpgsql security definer set search_path = pg_catalog, pg_temp as
 $$ begin return pdoflow.set_priorities(pdoflow.can_modify(p_postings), p_priority); end $$;
@@ -126,16 +127,16 @@ begin
   return cardinality(pdoflow.set_priority(array[p_posting], p_priority)) > 0;
 end $$;
 
--- Drains pools, by id or host; returns the pools that were up. A pool that does not answer has at
--- most one minute from now, whatever its heartbeat timeout, before the others declare it lost: so
--- this also ends pools that no longer exist.
+-- Drains pools, by id or host; returns the pools that were up. A pool that does not answer is
+-- declared lost after at most one minute, even if its heartbeat timeout is longer: so this also
+-- ends pools that no longer exist.
 create function pdoflow.drain_pools(p_ids bigint[], p_hosts text[])
 returns table (id bigint, host text)
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
 begin
   return query
-    with told as (
+    with notified as (
       update pdoflow.pool p
       set state = 'draining', heartbeat_timeout_ms = least(p.heartbeat_timeout_ms, 60000)
       where p.id in (select w.id from pdoflow.pool w
@@ -144,5 +145,5 @@ begin
                          or w.state = 'draining' and w.heartbeat_timeout_ms > 60000)
                      order by w.id for no key update)
       returning p.id, p.host, pg_notify('pdoflow.changed', ''))
-    select t.id, t.host from told t order by t.id;
+    select t.id, t.host from notified t order by t.id;
 end $$;

@@ -1,7 +1,7 @@
--- What pools call. These functions run as the owner of the schema, for roles that were granted the
+-- Functions that pools call. They run as the owner of the schema, for roles that were granted the
 -- kind pool. A pool acts only for itself and on the jobs that it has leased.
 
--- A pool without a row was lost in a failover: it registers again (PF004).
+-- If the row of a pool was lost in a failover, the pool registers again (PF004).
 create function pdoflow.require_pool(p_pool bigint) returns void language plpgsql stable as $$
 begin
   if not exists (select from pdoflow.pool where id = p_pool) then
@@ -14,7 +14,7 @@ begin
   end if;
 end $$;
 
--- Adds a pool, whose p_process is {"host": "a", "pid": 1, "version": "0.1.0", "osUser": "ada"}.
+-- Adds a pool. p_process is {"host": "a", "pid": 1, "version": "0.1.0", "osUser": "ada"}.
 create function pdoflow.pool_register(
   p_process jsonb, p_slots integer, p_heartbeat_timeout_ms integer, p_provides jsonb,
   p_posters text[], p_project text default null
@@ -31,14 +31,13 @@ begin
   end if;
   if jsonb_typeof(p_provides) is distinct from 'object' or octet_length(p_provides::text) > 4000
      or octet_length(p_posters::text) > 100000 or octet_length(p_project) > 1000 then
-    raise exception 'expected what the pool provides as an object of at most 4000 bytes, at most '
-      '100000 bytes of posters, and 1000 of a project' using errcode = 'PF002';
+    raise exception 'expected at most 4000 bytes of capabilities in an object, at most 100000 '
+      'bytes of posters, and at most 1000 of a project' using errcode = 'PF002';
   end if;
   if v_most <= (select count(*) from pdoflow.pool
                 where state in ('up', 'draining') and role = pdoflow.caller()) then
-    raise exception 'expected fewer than % pools of the role % that have not ended, found as many: '
-      'stop some, or wait until those that were killed have been declared lost', v_most,
-      pdoflow.caller() using errcode = 'PF001';
+    raise exception 'the role % has reached its limit of % running pools: stop some, or wait until '
+      'killed pools have been declared lost', pdoflow.caller(), v_most using errcode = 'PF001';
   end if;
   insert into pdoflow.pool (host, pid, version, role, os_user, slots, heartbeat_timeout_ms,
                             provides, posters, project, serves_all)
@@ -50,8 +49,9 @@ begin
   return v_id;
 end $$;
 
--- Another pool reads p_running when it rescues this one, so its form is checked here. The slots are
--- those of pools that claim the same jobs (O8) and had a heartbeat in the last minute.
+-- Records a heartbeat. Checks the form of p_running, because another pool reads it when it rescues
+-- this one. slots is the sum over the pools that claim the same jobs (O8) and had a heartbeat in
+-- the last minute.
 create function pdoflow.pool_beat(p_pool bigint, p_running jsonb, p_listens boolean)
 returns table (is_up boolean, is_draining boolean, slots bigint, followed bigint[])
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
@@ -78,7 +78,7 @@ begin
       and beat_at > clock_timestamp() - least(heartbeat_timeout_ms, 60000) * interval '1 ms');
 end $$;
 
--- Says that a pool waits for postings (O5).
+-- Records that a pool waits for postings (O5).
 create function pdoflow.pool_listens(p_pool bigint) returns void language plpgsql
 security definer set search_path = pg_catalog, pg_temp as $$
 begin
@@ -101,14 +101,15 @@ begin
   return pdoflow.end_pool(p_pool);
 end $$;
 
--- The routes whose postings the caller maintains; null for all. This would be correct for any
--- posting, but it locks: the pool of one poster must not delay those of others.
+-- The routes whose postings the caller maintains; null means all. Maintaining any posting would be
+-- correct, but it takes locks, and the pool of one poster must not delay the pools of others.
 create function pdoflow.upkeep_routes() returns integer[] language sql stable as
 $$ select case when not pdoflow.runs_all() then pdoflow.run_routes() end $$;
 
--- The routes of postings that have not ended and that the pools of the caller can run: of a project
--- or, if p_project is null, of any; or that of a run. Sorted by id. As long as routes are few,
--- routes whose postings have ended are included, so that no old snapshot makes this slower.
+-- The routes of unfinished postings that the pools of the caller can run, sorted by id: of
+-- p_project, or of all projects if it is null; or, with p_run, the route of that run. As long as
+-- routes are few, this includes routes whose postings have ended, so that no old snapshot makes it
+-- slower.
 create function pdoflow.pool_routes(p_run text, p_project text) returns table (
   id integer, poster text, poster_os text, needs jsonb, run text, project text, share real
 ) language plpgsql stable security definer set search_path = pg_catalog, pg_temp
@@ -139,8 +140,8 @@ begin
     from mine m join weight w using (poster) order by m.id;
 end $$;
 
--- In how many ms the next retry is due, and the next posting that starts later; null if there is
--- none.
+-- The time in ms until the next retry is due, and until the next posting with a run_at starts; null
+-- if there is none.
 create function pdoflow.pool_next_ms(
   p_routes integer[], p_skip bigint[], out retry_ms double precision, out start_ms double precision
 ) language plpgsql stable security definer set search_path = pg_catalog, pg_temp
@@ -157,7 +158,7 @@ create function pdoflow.pool_start_due() returns integer language plpgsql
 security definer set search_path = pg_catalog, pg_temp as
 $$ begin return pdoflow.start_due(pdoflow.upkeep_routes()); end $$;
 
--- Ends those of the postings whose jobs have all ended.
+-- Ends the postings among p_postings whose jobs have all ended.
 create function pdoflow.pool_finish(p_postings bigint[]) returns setof bigint
 language plpgsql security definer set search_path = pg_catalog, pg_temp as
 $$ begin
@@ -196,8 +197,8 @@ create function pdoflow.pool_rescue() returns table (pool_id bigint, host text, 
 language plpgsql security definer set search_path = pg_catalog, pg_temp as
 $$ begin return query select * from pdoflow.rescue(pdoflow.upkeep_routes()); end $$;
 
--- The other pools that have jobs of these routes, with the time of their last heartbeat and how
--- long until they count as lost, in ms.
+-- The other pools that have jobs of these routes, with the time of their last heartbeat, and the
+-- time in ms until they count as lost.
 create function pdoflow.pool_job_holders(p_pool bigint, p_routes integer[])
 returns table (id bigint, host text, beat_ms double precision, due_in_ms double precision)
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp
@@ -216,7 +217,7 @@ begin
     order by p.id;
 end $$;
 
--- Stops a posting whose jobs only fail. Only one that the pools of the caller can run.
+-- Stops postings whose jobs only fail, if the pools of the caller can run them.
 create function pdoflow.pool_stop_posting(p_postings bigint[], p_reason text)
 returns bigint[] language plpgsql
 security definer set search_path = pg_catalog, pg_temp as $$

@@ -1,4 +1,4 @@
--- What pools call to get jobs, and to refuse postings.
+-- Functions that pools call to get jobs, and to refuse postings.
 
 create function pdoflow.pool_claim(
   p_pool bigint, p_options pdoflow.claim_options, p_read_most integer
@@ -17,7 +17,7 @@ begin
   return query select * from pdoflow.claim_jobs(p_pool, p_options, p_read_most);
 end $$;
 
--- What a pool needs to know of postings to run their jobs; only of postings that the caller can
+-- The properties that a pool needs to run the jobs of postings, for postings that the caller can
 -- run.
 create function pdoflow.pool_runnable(p_postings bigint[]) returns table (posting json)
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
@@ -29,8 +29,8 @@ begin
       where p.id = r.id and p.route_id = any (pdoflow.run_routes())));
 end $$;
 
--- The signatures of postings that the pools of the caller can run, with the options that pools do
--- not read otherwise.
+-- The signatures of postings that the pools of the caller can run, with options that runnable does
+-- not contain.
 create function pdoflow.pool_signatures(p_postings bigint[]) returns table (
   posting_id bigint, statement text, key_id text, signature text, blocks text,
   max_running integer, rate_count integer, rate_ms integer
@@ -45,8 +45,8 @@ begin
       and (pdoflow.runs_all() or p.route_id = any (pdoflow.run_routes()));
 end $$;
 
--- The arguments of a range of jobs, and their indexes, as stored now; only of a posting that the
--- pools of the caller can run.
+-- The arguments of a range of jobs, and their indexes, as stored now. Returns nothing if the pools
+-- of the caller cannot run the posting.
 create function pdoflow.pool_block(
   p_posting bigint, p_first integer, p_end integer
 ) returns table (args text, indices text)

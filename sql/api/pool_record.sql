@@ -1,8 +1,8 @@
--- What pools call to record outcomes and to release jobs.
+-- Functions that pools call to record outcomes and to release jobs.
 
 -- Raises an error for outcomes above the limits: 64 Mi characters of a result or an error, 256 KiB
--- of output, and the limits of the poster (T4). Our own pools never send one; they reduce a longer
--- error to its name and message, up to 8 Ki characters.
+-- of output, and the limits of the poster (T4). PDOFlow's pools never send such outcomes: they
+-- reduce a longer error to its name and message, up to 8 Ki characters.
 create function pdoflow.require_kept(
   p_count integer, p_postings bigint[], p_results text[], p_errors text[], p_stdouts text[],
   p_stderrs text[]
@@ -10,7 +10,7 @@ create function pdoflow.require_kept(
 declare
   v record;
 begin
-  -- The sizes of whole arrays are known at once: nearly always nothing else is measured.
+  -- The sizes of whole arrays are known at once, and nearly always suffice.
   if greatest(pg_column_size(p_results), pg_column_size(p_errors)) > 67108864
      and exists (select from unnest(p_results || p_errors) as kept (text)
                  where length(kept.text) > 67108864)
@@ -53,7 +53,7 @@ begin
       and not exists (select from pdoflow.lease l
                       where l.pool_id = p_pool and l.active and p.id = any (l.posting_ids))) then
     raise insufficient_privilege using message =
-      format('pool %s may not run jobs of all these postings', p_pool);
+      format('pool %s cannot run jobs of all these postings', p_pool);
   end if;
 end $$;
 
@@ -89,7 +89,7 @@ begin
       where l.id = k.lease_id and l.pool_id = p_pool and r.posting_id = k.posting_id
         and r.attempt = k.attempt and r.first_seq < k.end_seq and k.first_seq < r.end_seq))
   then
-    raise exception 'what pool % keeps is not of its leases', p_pool
+    raise exception 'pool % can only keep ranges of its leases', p_pool
       using errcode = 'insufficient_privilege';
   end if;
   return pdoflow.release(p_pool, p_leases, p_keep_leases, p_keep_postings, p_keep_firsts,

@@ -1,10 +1,11 @@
--- What pools report for people: metrics, live output and profiles.
+-- Functions with which pools report data for display: metrics, live output and profiles.
 
--- Adds the report of a pool, for people.
---   p_recent     attempts that ended in each of the last 60 seconds
+-- Adds the report of a pool.
+--   p_recent     the number of attempts that ended in each of the last 60 seconds
 --   p_ended      {"done": 3, "failed": 1, "retried": 0}: attempts since the last report
 --   p_durations  C2, of all attempts since the last report
---   p_postings, p_ages_us   of a sample of first attempts: when they started, that long ago
+--   p_postings, p_ages_us   a sample of first attempts: their postings, and how long ago they
+--                           started
 --   p_limits_ms  the limits of the counts in p_durations
 create function pdoflow.pool_report(
   p_pool bigint, p_busy integer, p_recent integer[], p_ended jsonb, p_durations integer[],
@@ -49,8 +50,8 @@ begin
   delete from pdoflow.tally where minute < now() - interval '2 hours';
 end $$;
 
--- The output of the running jobs of a pool; it replaces its report before. In base64, because bytes
--- may be cut within a character.
+-- Reports the output of the running jobs of a pool; replaces its previous report. In base64,
+-- because bytes may be cut within a character.
 create function pdoflow.pool_show(
   p_pool bigint, p_postings bigint[], p_seqs integer[], p_attempts integer[],
   p_stdouts text[], p_stdout_ends bigint[], p_stderrs text[], p_stderr_ends bigint[]
@@ -69,7 +70,7 @@ begin
          decode(b.stderr, 'base64'), b.stderr_end
   from unnest(p_postings, p_seqs, p_attempts, p_stdouts, p_stdout_ends, p_stderrs, p_stderr_ends)
     as b (posting_id, seq, attempt, stdout, stdout_end, stderr, stderr_end)
-  -- Only of jobs that it has leased.
+  -- Only for jobs that it has leased.
   where length(b.stdout) < 100000 and length(b.stderr) < 100000 and exists (
     select from pdoflow.lease l cross join lateral pdoflow.ranges_of(l) as r
     where l.pool_id = p_pool and l.active and r.posting_id = b.posting_id

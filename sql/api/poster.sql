@@ -1,9 +1,9 @@
--- Posting, from SQL and under the command line and the library (docs/sql.md): post in one call; or
+-- Posting, from SQL, the command line and the library (docs/sql.md): post in one call; or
 -- begin_posting, then add_jobs any number of times, then end_posting, in one transaction. These
 -- functions run as the owner, and the posting belongs to the caller.
 
--- Posts jobs, given as a text like that of add_jobs, in one statement. Nulls if a span has to be
--- opened first and p_opens is false.
+-- Posts jobs in one statement, given as a text like that of add_jobs. Returns nulls if a span must
+-- be opened first and p_opens is false.
 create function pdoflow.post_batch(
   p_entry_point text, p_options jsonb, p_text text, p_indexes integer[], p_priorities integer[],
   p_sizes integer[], p_opens boolean,
@@ -24,8 +24,8 @@ begin
   entry_point := p_entry_point;
 end $$;
 
--- Posts one job for each element of p_args, a list of arguments or an object that is the one
--- argument, all or none, and returns the number of the posting.
+-- Posts one job for each element of p_args, which is a list of arguments or an object that is the
+-- one argument. Posts all of them or none, and returns the number of the posting.
 create function pdoflow.post(p_entry_point text, p_args jsonb, p_options jsonb default '{}')
 returns bigint language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
@@ -67,8 +67,8 @@ begin
   return v_posted.posting_id;
 end $$;
 
--- Begins a posting; add_jobs and end_posting in the same transaction continue it. If its key was
--- posted before, is_new is false and nothing is to be added.
+-- Begins a posting; continue it with add_jobs and end_posting in the same transaction. If its key
+-- was posted before, is_new is false: then do not add any jobs.
 create function pdoflow.begin_posting(
   p_entry_point text, p_options jsonb default '{}', p_opens boolean default true,
   out posting_id bigint, out job_count integer, out is_new boolean, out entry_point text
@@ -100,8 +100,8 @@ begin
   return v_draft;
 end $$;
 
--- Adds jobs: lists of arguments as one text (separator), and the index of each if they are sorted
--- by priority (J2).
+-- Adds jobs: their arguments as one text (separator), and the index of each if they are sorted by
+-- priority (J2).
 create function pdoflow.add_jobs(
   p_posting bigint, p_text text, p_indexes integer[]
 ) returns integer language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
@@ -119,7 +119,7 @@ begin
   return v_jobs;
 end $$;
 
--- Adds jobs, given as for post, to a posting that begin_posting began; returns how many.
+-- Adds jobs, given as for post, to a posting that begin_posting began; returns their number.
 create function pdoflow.add_jobs(p_posting bigint, p_args jsonb[]) returns integer
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
@@ -179,7 +179,7 @@ begin
   return v.job_count;
 end $$;
 
--- Room for the next posting (X1), in a transaction of its own.
+-- Makes room for the next posting (X1), in a separate transaction.
 create function pdoflow.next_span() returns void language plpgsql
 security definer set search_path = pg_catalog, pg_temp as $$
 begin

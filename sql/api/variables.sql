@@ -1,6 +1,6 @@
 -- Shared variables (docs/sql.md).
 
--- A variable of the caller, or one that belongs to all (V1); null if there is none.
+-- A variable of the caller, or a global one (V1); null if there is none.
 create function pdoflow.get_variable(p_name text) returns jsonb language sql stable
 security definer set search_path = pg_catalog, pg_temp as $$
   select value from pdoflow.variable
@@ -10,7 +10,8 @@ $$;
 create function pdoflow.variable_owner() returns text language sql stable as
 $$ select case when pdoflow.has_grant('operator') then '' else pdoflow.caller() end $$;
 
--- Raises an error for a name or value that is too long, or one variable more than a role can have.
+-- Raises an error for a name or value that is too long, or if the role has the maximum number of
+-- variables.
 create function pdoflow.require_variable(p_name text, p_value jsonb) returns void
 language plpgsql as $$
 declare
@@ -30,7 +31,7 @@ begin
   end if;
   if not exists (select from pdoflow.variable where name = p_name and owner = v_owner)
      and v_most <= (select count(*) from pdoflow.variable where owner = v_owner) then
-    raise exception 'expected at most % variables of %, found as many: delete some', v_most,
+    raise exception 'expected at most % variables of %, found that number: delete some', v_most,
       case v_owner when '' then 'everybody' else 'the role ' || v_owner end
       using errcode = 'PF001';
   end if;

@@ -1,7 +1,7 @@
--- What programs in any language can read (docs/sql.md), without knowing lanes and leases. The views
--- read as the owner, so each has its own condition: the caller sees all, or posted it.
+-- Views and functions for programs in any language (docs/sql.md), without lanes and leases. The
+-- views read as the owner, so each has its own condition: the caller sees all, or posted it.
 
--- The jobs that a pool has had for a while (O2), if the caller can see them.
+-- The jobs that a pool reported as running (O2), as far as the caller can see them.
 create function pdoflow.running_jobs(p_pool bigint) returns jsonb language sql stable
 security definer set search_path = pg_catalog, pg_temp as $$
   select case when pdoflow.sees_all() then p.running else coalesce((
@@ -12,8 +12,8 @@ security definer set search_path = pg_catalog, pg_temp as $$
   from pdoflow.pool p where p.id = p_pool
 $$;
 
--- The present state of each job, derived: nothing stores it. Read it for one job or a page of jobs.
--- It reads as the owner, so it has its own condition.
+-- The current state of each job. It is derived; no table stores it. Read it for one job or a page
+-- of jobs. It reads as the owner, so it has its own condition.
 create view pdoflow.job_status with (security_barrier) as
 select j.posting_id, j.seq, coalesce(j.index, j.seq) as index,
   case
@@ -63,7 +63,7 @@ from pdoflow.posting p join pdoflow.route r on r.id = p.route_id
       left join lateral pdoflow.lane_cursor(l.posting_id, l.priority) newest on true
     where l.posting_id = p.id and l.state <> 'closed' and p.ended_at is null) c
   cross join lateral (
-    -- L4: of what is leased no more than that runs.
+    -- L4: of the leased jobs, at most max_running run.
     select least(p.max_running, p.job_count - c.beyond - g.released - g.retrying - p.done - g.done
              - p.failed - g.failed - p.cancelled - g.cancelled)::integer as running,
            g.retrying::integer as retrying,
@@ -71,7 +71,7 @@ from pdoflow.posting p join pdoflow.route r on r.id = p.route_id
            (p.cancelled + g.cancelled)::integer as cancelled) t
 where (select pdoflow.sees_all()) or p.route_id = any ((select pdoflow.own_routes())::integer[]);
 comment on view pdoflow.postings is
-'One row: a posting that the caller may see, and how many of its jobs are where.';
+'One row: a posting that the caller can see, with the number of its jobs in each state.';
 
 -- The totals of a posting; no row if the caller can see no such posting.
 create function pdoflow.status(p_posting bigint) returns setof pdoflow.postings
@@ -83,7 +83,7 @@ select posting_id, index, status, attempts, args, result::jsonb as result, error
        ended_at
 from pdoflow.job_status;
 comment on view pdoflow.jobs is
-'One row: a job of a posting that the caller may see, and where it is: ask for one posting.';
+'One row: a job of a posting that the caller can see, with its state. Query one posting at a time.';
 
 create view pdoflow.outcomes with (security_barrier) as
 select o.posting_id, coalesce(j.index, j.seq) as index, o.attempt, o.state::text as state,
@@ -93,7 +93,7 @@ from pdoflow.outcome o join pdoflow.job j on j.posting_id = o.posting_id and j.s
   left join pdoflow.lease l on l.id = o.lease_id left join pdoflow.pool w on w.id = l.pool_id
 where (select pdoflow.sees_all()) or p.route_id = any ((select pdoflow.own_routes())::integer[]);
 comment on view pdoflow.outcomes is
-'One row: the end of one attempt at one job of a posting that the caller may see.';
+'One row: the end of one attempt at one job of a posting that the caller can see.';
 
 create view pdoflow.failures with (security_barrier) as
 select p.id as posting_id, coalesce(j.index, j.seq) as index, f.attempt,
@@ -103,7 +103,7 @@ from pdoflow.posting p cross join lateral pdoflow.failed_jobs(p.id, 0, 214748364
   join pdoflow.job j on j.posting_id = p.id and j.seq = f.seq
 where (select pdoflow.sees_all()) or p.route_id = any ((select pdoflow.own_routes())::integer[]);
 comment on view pdoflow.failures is
-'One row: a job that has failed for good, of a posting that the caller may see.';
+'One row: a permanently failed job of a posting that the caller can see.';
 
 create view pdoflow.pools with (security_barrier) as
 select id, host, role, os_user, version, slots, state, started_at, beat_at,
@@ -111,9 +111,9 @@ select id, host, role, os_user, version, slots, state, started_at, beat_at,
          and beat_at > clock_timestamp() - heartbeat_timeout_ms * interval '1 ms' as is_alive,
        project
 from pdoflow.pool;
-comment on view pdoflow.pools is 'One row: a pool, of whichever role.';
+comment on view pdoflow.pools is 'One row: a pool of any role.';
 
--- Which pools refused a posting that has not ended, and why, in a sentence; null if none did.
+-- Describes in one sentence which pools refused an unfinished posting, and why; null if none did.
 create function pdoflow.refusal_of(p_posting bigint) returns text language sql stable as $$
   select format('refused by the pool on %s: %s', f.host, f.reason)
     || case when f.hosts > 1 then format(' (and by pools on %s more hosts)', f.hosts - 1)
@@ -125,7 +125,7 @@ create function pdoflow.refusal_of(p_posting bigint) returns text language sql s
 $$;
 
 -- Follows a posting for the next 15 seconds, and returns the output of its running jobs that pools
--- have reported. Nothing if the caller cannot see the output of this posting.
+-- have reported. Returns nothing if the caller cannot see the output of this posting.
 create function pdoflow.follow(p_posting bigint)
 returns table (index integer, attempt integer, stdout bytea, stdout_end bigint, stderr bytea,
                stderr_end bigint)

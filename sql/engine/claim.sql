@@ -1,5 +1,5 @@
--- Claiming. These functions consist of several statements, each of which must see what was
--- committed before it began: callers run at READ COMMITTED, and the functions are VOLATILE.
+-- Claiming. These functions consist of several statements, each of which must see everything that
+-- was committed before it began: callers run at READ COMMITTED, and the functions are VOLATILE.
 
 -- Routes with the number of their turn, from 0: the number of nulls before them (T2).
 create function pdoflow.in_turn(p_routes integer[]) returns table (id integer, turn bigint)
@@ -35,14 +35,15 @@ begin
   end if;
 end $$;
 
--- How a pool claims.
+-- The options of a claim.
 --   routes        the routes that this pool may serve; if a null stands between two of them, the
 --                 routes after it have their turn later, at the same priority (T2)
---   oldest        true: the oldest open lane instead of the one with the highest priority
---   entry_points, caps, floors   by entry point, how many jobs at most and at least. If the cap is
---                 0 and such jobs are first in line, nothing is claimed
---   cap           how many at most of any other entry point (floor 1): the number of idle workers.
---                 Of a posting with limits no more run at a time (L4)
+--   oldest        whether to claim the oldest open lane instead of the one with the highest
+--                 priority
+--   entry_points, caps, floors   the maximum and minimum number of jobs by entry point. If a cap is
+--                                0 and such jobs are first in line, nothing is claimed
+--   cap           the maximum for any other entry point (floor 1): the number of idle workers. Of a
+--                 posting with limits, no more jobs run at a time (L4)
 --   share         the share of the remaining jobs of a lane that one claim may take
 --   skip          postings to pass over: at a limit, or refused by this pool (H1)
 --   slack_ms      a job of a posting with a rate starts within this time, or is released
@@ -50,10 +51,10 @@ create type pdoflow.claim_options as (
   routes integer[], oldest boolean, entry_points text[], caps integer[], floors integer[],
   cap integer, share double precision, skip bigint[], slack_ms integer);
 
--- Takes the next jobs of the best lane, or due retries, for p_pool under one new lease, and returns
--- its ranges; no row if nothing can be claimed now. A row with a wait_ms and no lease is a posting
--- that was skipped because it is at a limit (P5) for about that time. If its wait_ms is 0, another
--- claim was faster: claim again at once.
+-- Claims the next jobs of the first lane, or due retries, for p_pool under one new lease, and
+-- returns its ranges; no row if nothing can be claimed now. A row with a wait_ms and no lease is a
+-- posting that was skipped because it is at a limit (P5) for about that time. If its wait_ms is 0,
+-- another claim was faster: claim again at once.
 create function pdoflow.claim(p_pool bigint, p_options pdoflow.claim_options)
 returns table (lease_id bigint, posting_id bigint, first_seq integer, end_seq integer,
                  attempt integer, wait_ms integer, most_running integer)
@@ -67,7 +68,7 @@ declare
   v_posting bigint;
   v_lease bigint;
   v_wait integer;
-  v_waits boolean := true; -- no lock was taken yet but that of the pool
+  v_waits boolean := true; -- only the pool has been locked so far
   v_takes_suspects boolean := true;
 begin
   -- O1: a lost or stopped pool gets nothing. A transaction that ends or rescues it waits for this
@@ -80,9 +81,9 @@ begin
     select * into v_retry
     from pdoflow.due_retry(p_options.routes, p_options.skip, p_options.oldest, v_takes_suspects)
     where v_waits;
-    -- Y3: a pool has at most one suspect, or nobody would know which one it was. Queried only in
-    -- this case: while an old snapshot is open, the index of active leases is full of dead entries,
-    -- and the query would read it even after "null and".
+    -- Y3: a pool has at most one suspect, so that the cause is known. Queried only in this case:
+    -- while an old snapshot is open, the index of active leases is full of dead entries, and the
+    -- query would read it even after "null and".
     if coalesce(v_retry.lost, 0) >= 2 and exists (
       select from pdoflow.lease where pool_id = p_pool and active and lost >= 2) then
       v_takes_suspects := false;
@@ -102,7 +103,7 @@ begin
         v_lease := pdoflow.claim_retries(p_pool, v_retry.route_id, v_retry.priority, v_posting,
                                          v_retry.lost >= 2, p_options);
         v_waits := false;
-        continue when v_lease is null; -- other pools are taking all that are due
+        continue when v_lease is null; -- other pools are claiming all due retries
       else
         v_lease := pdoflow.claim_lane(p_pool, v_posting, v_lane.priority, p_options, v_waits);
       end if;

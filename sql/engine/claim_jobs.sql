@@ -13,17 +13,20 @@ select id, json_build_object(
                       where l.posting_id = p.id and l.end_seq < p.job_count)) as posting
 from pdoflow.posting p;
 comment on view pdoflow.runnable is
-'What a pool must know of a posting to run its jobs (RunnablePosting in src/db/engine/leases.ts).';
+'The properties of a posting that a pool needs to run its jobs (RunnablePosting in
+src/db/engine/leases.ts).';
 
--- Claims, and reads. If at most p_read_most jobs are claimed, their arguments are returned,
--- separated within a range, and their postings: a single job starts sooner by a round trip, and a
--- thousand postings of one job are read at once. The jobs of a larger claim, and arguments that may
--- exceed 4 MiB together, are read after the commit, because a lane is locked until then. The bound
--- follows from the stored size: compression shrinks texts at most 88 or 255 times. A row stands for
--- one range or, for similar postings of one job, for many: postings and places (their order among
--- the ranges of all rows) are then lists, arguments has one element for each, and posting describes
--- the lowest of them. An empty text stands for arguments that are not read here, and for a job that
--- does not exist.
+-- Claims jobs and reads them. If at most p_read_most jobs are claimed, this returns their
+-- arguments, joined by the separator within a range, and their postings. So a single job starts a
+-- round trip sooner, and a thousand postings of one job are read at once. Arguments of a larger
+-- claim, or of one whose arguments may exceed 4 MiB together, are read after the commit, because a
+-- lane is locked until then. That size is estimated from the stored size: compression shrinks texts
+-- at most 88 or 255 times.
+--
+-- A row is one range or, for similar postings of one job each, many. Then posting_ids and places
+-- (their order among the ranges of all rows) are lists, args has one element for each, and posting
+-- describes the lowest of them. An empty text stands for arguments that are not read here, and for
+-- a job that does not exist.
 create function pdoflow.claim_jobs(
   p_pool bigint, p_options pdoflow.claim_options, p_read_most integer
 ) returns table (lease_id bigint, first_seq integer, end_seq integer, attempt integer,

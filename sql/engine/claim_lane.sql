@@ -1,10 +1,10 @@
 -- Claiming jobs that were never claimed before.
 
--- Takes a range of one lane or, if the lane is untouched and small, several such lanes whole. Null
--- if the lane is not open any more or, without p_waits, is locked; 0 if the cap forbids it, -1 if a
--- limit does. L1: the row of the lane is locked while its newest lease is read and the next one
--- appended. That read is a separate statement after the lock, so that it sees the lease of the
--- previous owner of the lock.
+-- Claims a range of one lane or, if the lane is small and unclaimed, several such lanes whole.
+-- Returns the lease; null if the lane is no longer open or, without p_waits, is locked; 0 if the
+-- cap forbids the claim, -1 if a limit does. L1: the row of the lane is locked while its newest
+-- lease is read and the next one is appended. That read is a separate statement after the lock, so
+-- that it sees the lease of the previous owner of the lock.
 create function pdoflow.claim_lane(
   p_pool bigint, p_posting bigint, p_priority integer, p_options pdoflow.claim_options,
   p_waits boolean
@@ -70,9 +70,9 @@ begin
   return v_lease;
 end $$;
 
--- Takes untouched lanes like p_first (of its route, effective priority and entry point) whole, as
--- many as make a claim, under one lease: jobs posted one by one are claimed by the hundred. p_first
--- is locked.
+-- Claims whole lanes under one lease: p_first, which is locked, and further unclaimed lanes with
+-- the same route, effective priority and entry point, up to the size of a claim. So jobs that are
+-- posted one by one are claimed by the hundred.
 create function pdoflow.claim_whole_lanes(
   p_pool bigint, p_first pdoflow.lane, p_entry_point text, p_cap integer, p_floor integer,
   p_share double precision, p_skip bigint[]
@@ -94,7 +94,8 @@ begin
       and effective_priority = p_first.effective_priority and posting_id >= p_first.posting_id
       and posting_id <> all (p_skip)
     order by posting_id, priority desc limit 500 for no key update skip locked) l;
-  -- A statement after the locks: a lane that has a lease by now is not untouched (L1).
+  -- A separate statement after the locks: it skips lanes that were claimed before they were locked
+  -- (L1).
   with free as (
     select l.*,
            sum(l.end_seq - l.first_seq) over (order by l.posting_id, l.priority desc)

@@ -1,9 +1,9 @@
 -- Claiming jobs that wait again, after a failure or because they were released.
 
--- The best retry that is due. Steps from one priority to the next lower one in the index, so that a
--- million retries that are not due yet cost one step (rule 3). With p_oldest: the retry that has
--- been due longest, whatever its priority (rule 6). Without p_suspects: no retry that two pools
--- were lost with (Y3).
+-- Returns the due retry that comes first, by priority and turn. Steps from one priority to the next
+-- lower one in the index, so that a million retries that are not due yet cost one step (rule 3). If
+-- p_oldest, returns the retry that has been due longest, regardless of its priority (rule 6).
+-- Unless p_suspects, ignores retries with which two pools were lost (Y3).
 create function pdoflow.due_retry(
   p_routes integer[], p_skip bigint[], p_oldest boolean, p_suspects boolean,
   out route_id integer, out priority integer, out posting_id bigint, out lost integer,
@@ -28,12 +28,12 @@ create function pdoflow.due_retry(
   order by case when p_oldest then due.due_at end, due.priority desc, route.turn limit 1
 $$;
 
--- In how many milliseconds the next retry is due, 0 if one is, null if there is none. Steps from
--- priority to priority as due_retry does. PostgreSQL before 18 plans it without knowing p_skip, and
--- if one posting has all the retries, it expects no row.
+-- The time in milliseconds until the next retry is due: 0 if one is due, null if there is none.
+-- Steps from priority to priority as due_retry does. PostgreSQL before 18 plans this without
+-- knowing p_skip; if one posting has all the retries, it then expects no row.
 create function pdoflow.next_retry_ms(p_routes integer[], p_skip bigint[] default '{}')
 returns double precision language sql stable set jit = off set enable_seqscan = off as $$
-  -- Not greatest(x, 0): that makes 0 of a null.
+  -- Not greatest(x, 0), which returns 0 for a null.
   select case when min(first.due_at) <= now() then 0
               else extract(epoch from min(first.due_at) - now()) * 1000
          end::double precision
@@ -52,9 +52,10 @@ returns double precision language sql stable set jit = off set enable_seqscan = 
     select due_at from level where due_at < 'infinity') first
 $$;
 
--- Takes due retries like the first one of a posting: of its route, priority and entry point, and
--- only of this posting if it has limits. Skips retries that another pool is taking. Null if none
--- was left, 0 if the cap forbids it, -1 if a limit does.
+-- Claims the first due retry of a posting, and other due retries of the same route, priority and
+-- entry point; only retries of this posting if it has limits. Skips retries that another pool is
+-- claiming. Returns the lease; null if no retry is left, 0 if the cap forbids the claim, -1 if a
+-- limit does.
 create function pdoflow.claim_retries(
   p_pool bigint, p_route integer, p_priority integer, p_posting bigint, p_suspect boolean,
   p_options pdoflow.claim_options
@@ -88,8 +89,8 @@ begin
   v_ahead := v_left;
   v_left := coalesce(v_left, p_options.cap);
   if v_left < 1 or v_is_limited and p_options.cap < 1 then return 0; end if;
-  -- Two pools were lost with this range: from now on one job a lease, so that the job that kills
-  -- its pool is known (Y3).
+  -- Two pools were lost with this range: from now on each of its jobs has a lease of its own, so
+  -- that the job that kills its pool can be identified (Y3).
   if v_lost >= 2 then v_left := 1; end if;
   if v_is_limited then
     perform pdoflow.lock_permits(p_posting, true);
@@ -99,7 +100,7 @@ begin
     if v_left < 1 then return -1; end if;
   end if;
 
-  -- Locks no more rows than it takes, so that others can take the rest.
+  -- Locks no more rows than it claims, so that other pools can claim the rest.
   for v_row in
     select r.* from pdoflow.retry r join pdoflow.posting p on p.id = r.posting_id
     where r.route_id = p_route and r.priority = p_priority and r.due_at <= now()
@@ -133,7 +134,7 @@ begin
   return v_lease;
 end $$;
 
--- Counts these ranges as no longer in the retry table (G1).
+-- Subtracts these ranges from the number of jobs in the retry table (G1).
 create function pdoflow.uncount_retries(
   p_postings bigint[], p_firsts integer[], p_ends integer[], p_attempts integer[]
 ) returns void language plpgsql as $$

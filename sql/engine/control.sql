@@ -1,7 +1,7 @@
 -- Pausing, resuming and cancelling postings, and changing their priority.
 
--- Stops open postings (p_state: paused or errored_out): nothing of them is claimed until they are
--- resumed. Returns the stopped postings.
+-- Stops open postings (p_state: paused or errored_out): none of their jobs is claimed until they
+-- are resumed. Returns the stopped postings.
 create function pdoflow.pause_postings(
   p_postings bigint[], p_state pdoflow.posting_state, p_reason text)
 returns bigint[] language plpgsql as $$
@@ -42,7 +42,8 @@ begin
   return v_ids;
 end $$;
 
--- Deletes the refusals of postings, so that pools check them again; returns the open ones of them.
+-- Deletes the refusals of postings, so that pools check them again. Returns the open postings among
+-- them.
 create function pdoflow.forgive(p_postings bigint[]) returns bigint[] language plpgsql as $$
 declare
   v_ids bigint[];
@@ -58,9 +59,9 @@ begin
   return coalesce(v_ids, '{}');
 end $$;
 
--- Changes the priority of all jobs of postings that have not ended, also of jobs that wait for
--- another attempt; claimed jobs continue. The cost depends on the number of lanes and such retries,
--- not of jobs. Returns the changed postings.
+-- Changes the priority of all jobs of unfinished postings, including jobs that wait for another
+-- attempt. Claimed jobs continue. The cost depends on the number of lanes and retries, not on the
+-- number of jobs. Returns the changed postings.
 create function pdoflow.set_priorities(p_postings bigint[], p_priority integer) returns bigint[]
 language plpgsql set jit = off set enable_seqscan = off as $$
 #variable_conflict use_column
@@ -76,9 +77,9 @@ begin
   return v_ids;
 end $$;
 
--- Cancels postings that have not ended. Waiting jobs count as cancelled at once; running jobs are
--- killed by their pool, or continue to their end (p_kills false). Jobs that wait because they were
--- retried by hand have failed, as before (U2). Returns the cancelled postings.
+-- Cancels unfinished postings. Waiting jobs count as cancelled at once. Their pools kill running
+-- jobs, or let them finish if p_kills is false. Waiting jobs that were retried by hand count as
+-- failed, as before (U2). Returns the cancelled postings.
 create function pdoflow.cancel_all(p_postings bigint[], p_kills boolean, p_reason text)
 returns bigint[] language plpgsql as $$
 #variable_conflict use_column

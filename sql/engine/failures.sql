@@ -1,15 +1,16 @@
--- Failed jobs, grouped by what they have in common (F1).
+-- Groups of similar failed jobs (F1).
 
--- What failures have in common: the name of the error, and where it was thrown (file and line of
--- the first frame, without folders, which differ between machines). Of an error without a stack:
--- its message without numbers. Eight hexadecimal digits.
+-- Identifies a group of similar failures by eight hexadecimal digits. They depend on the name of
+-- the error and on the position at which it was thrown (file and line of the first frame, without
+-- folders, which differ between machines). If an error has no stack, they depend on its message
+-- without numbers instead.
 create function pdoflow.fingerprint(p_error jsonb) returns text language sql immutable as $$
   select left(md5(concat_ws(' ', p_error ->> 'name', coalesce(
     substring(p_error ->> 'stack' from e'\\n\\s+at [^\\n]*?([^/()\\s]+[.][cm]?[jt]sx?:\\d+):\\d+'),
     regexp_replace(p_error ->> 'message', '[0-9]+', '#', 'g')))), 8)
 $$;
 
--- Adds the failures among these outcomes, except for the positions in p_skip (F1).
+-- Adds the failures in a batch of outcomes, except for the positions in p_skip (F1).
 create function pdoflow.note_failures(
   p_postings bigint[], p_seqs integer[], p_states pdoflow.outcome_state[], p_ages_us bigint[],
   p_errors text[], p_skip bigint[]
@@ -45,7 +46,7 @@ begin
   end loop;
 end $$;
 
--- Folds the rows of one group into one, except for rows that others have locked.
+-- Folds the rows of one group into one, except for rows that other transactions have locked.
 create function pdoflow.fold_failures(p_posting bigint, p_fingerprint text) returns void
 language sql set jit = off set enable_seqscan = off as $$
   with row as materialized (
@@ -62,9 +63,9 @@ language sql set jit = off set enable_seqscan = off as $$
   from gone having count(*) > 0
 $$;
 
--- Counts failures again, of jobs that were retried by hand and whose retry was cancelled: the jobs
--- of these ranges that failed in the attempt before. Returns how many, by posting. A fingerprint
--- takes 50 us, so errors that do not differ in its inputs share one.
+-- Counts jobs as failed again if they were retried by hand and the retry was cancelled: the jobs in
+-- these ranges that failed in the attempt before. Returns their number for each posting. Computing
+-- a fingerprint takes 50 us, so errors that are equal in its inputs share one.
 create function pdoflow.restore_failures(
   p_postings bigint[], p_firsts integer[], p_ends integer[], p_attempts integer[]
 ) returns table (posting_id bigint, jobs integer) language plpgsql

@@ -1,8 +1,8 @@
 -- Ending postings, and keeping their progress short.
 
--- Ends the postings of p_postings whose jobs have all ended, and notifies their waiters. To be
--- called in a transaction after the one that recorded: of two pools that record the last outcomes
--- at the same moment neither sees the other, but the later caller of this sees both.
+-- Ends the postings of p_postings whose jobs have all ended, and notifies their waiters. Call this
+-- in a transaction after the one that recorded: if two pools record the last outcomes at the same
+-- moment, neither sees the other, but the later call sees both.
 create function pdoflow.finish(p_postings bigint[]) returns setof bigint
 language plpgsql
 set jit = off set enable_seqscan = off set enable_mergejoin = off set enable_hashjoin = off as $$
@@ -10,8 +10,8 @@ set jit = off set enable_seqscan = off set enable_mergejoin = off set enable_has
 declare
   v_open bigint[];
 begin
-  -- A posting with a lane that is not closed has not ended. So its progress rows need not be added
-  -- up, of which many may be dead while an old snapshot is open.
+  -- A posting with a lane that is not closed has not ended. This check saves summing up its
+  -- progress rows, many of which may be dead while an old snapshot is open.
   v_open := array(select id from pdoflow.posting p
                   where id = any (p_postings) and ended_at is null
                     and not exists (select from pdoflow.lane l
@@ -34,8 +34,8 @@ begin
 end $$;
 
 -- Folds the progress rows of up to 100 postings with many rows into one each (G1), and deletes
--- expired permits (M1). The posting is locked, so that finish sees either the old rows or the new
--- one (G2). Only of these routes; null: of all.
+-- expired permits (M1). Locks the postings, so that finish sees either the old rows or the new one
+-- (G2). With p_routes, only does so for postings of these routes.
 create function pdoflow.fold(p_routes integer[] default null) returns void language plpgsql as $$
 #variable_conflict use_column
 declare

@@ -1,4 +1,4 @@
--- How to read leases. The planner inlines both functions.
+-- Functions that read leases. The planner inlines both.
 
 -- The ranges of jobs of a lease.
 create function pdoflow.ranges_of(p_lease pdoflow.lease)
@@ -8,8 +8,8 @@ language sql immutable as $$
   from unnest(p_lease.posting_ids, p_lease.first_seqs, p_lease.end_seqs, p_lease.attempts)
 $$;
 
--- The cursor of a lane (N2): the seq from which on its jobs were never claimed. No row if that is
--- all of them.
+-- The cursor of a lane (N2): the seq of its first job that was never claimed. No row if no job was
+-- ever claimed.
 create function pdoflow.lane_cursor(p_posting bigint, p_priority integer)
 returns table (seq integer) language sql stable as $$
   select lane_end_seq from pdoflow.lease

@@ -1,7 +1,10 @@
--- How many jobs of a posting run at a time, and how many start within a time (P5).
+-- The limits of a posting: the number of jobs that run at a time, and the rate of starts (P5).
 
--- How many more jobs of a posting its limits (P5) allow to run and to start, null for no limit; the
--- smaller of the two; and if it is 0, for about how long. All null if it has no limits.
+-- The room that a posting has within its limits (P5). All columns are null if it has no limits.
+--   running   how many more of its jobs can run; null means no limit
+--   starts    how many more of its jobs can start now; null means no limit
+--   jobs      the smaller of the two
+--   wait_ms   if jobs is 0, the time until that may change
 create function pdoflow.limit_room(
   p_posting bigint, out running integer, out starts integer, out jobs integer,
   out wait_ms integer
@@ -35,13 +38,13 @@ create function pdoflow.limit_room(
   from posting, leased, permitted
 $$;
 
--- For how many milliseconds a posting stays at its limits; null if it is not at one.
+-- The time in milliseconds for which a posting stays at its limits; null if it is not at one.
 create function pdoflow.limit_wait_ms(p_posting bigint) returns integer language sql stable as $$
   select greatest(wait_ms, 1) from pdoflow.limit_room(p_posting) where jobs < 1
 $$;
 
--- Claims of a posting with limits go one by one: they take this lock before that of its lane or
--- retries. Without p_waits: false if another claim has it.
+-- Serializes the claims of a posting with limits. They take this lock before they lock its lane or
+-- retries. Unless p_waits, returns false if another claim has the lock.
 create function pdoflow.lock_permits(p_posting bigint, p_waits boolean) returns boolean
 language plpgsql as $$
 declare
@@ -53,10 +56,12 @@ begin
 end $$;
 
 -- Permits a pool with p_idle idle workers to claim up to p_want jobs of a posting with limits in
--- this transaction, at most most_running of which run at a time (L4); 0 jobs if none. To be called
--- after lock_permits: it sees what was permitted while that waited (M1).
---   p_ahead  how many jobs keep all of its workers busy for a quarter of a second; null: not known.
---            Of a posting with a rate a 32nd of these: all must have started within p_slack_ms
+-- this transaction. Of these, at most most_running can run at a time (L4). Returns 0 jobs if the
+-- limits allow none. Call this after lock_permits: then it sees permits that were given in the
+-- meantime (M1).
+--   p_ahead   the number of jobs that keep all workers of the pool busy for a quarter of a second;
+--             null if unknown. If the posting has a rate, the permit is for 1/32 of them, because
+--             all must start within p_slack_ms
 create function pdoflow.permit_jobs(
   p_pool bigint, p_posting bigint, p_want integer, p_idle integer, p_ahead integer,
   p_slack_ms integer, out jobs integer, out most_running integer
@@ -68,8 +73,8 @@ declare
 begin
   select case when r.running is not null then least(p_idle, r.running) end, r.starts
   into most_running, v_starts from pdoflow.limit_room(p_posting) r;
-  -- The share of these for the workers that may run them; counting the outcomes of 2,000 jobs takes
-  -- 0.3 ms.
+  -- In proportion to the workers that may run them. At most 2,000, because counting the outcomes of
+  -- 2,000 jobs takes 0.3 ms.
   jobs := least(p_want, 2000, v_starts, greatest(
     most_running, p_ahead::bigint * least(most_running, v_workers) / v_workers));
   if p_ahead is null then

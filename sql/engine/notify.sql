@@ -1,4 +1,4 @@
--- Notifications. Polling finds everything without them, only later (rule 8).
+-- Notifications. Without them polling finds everything, only later (rule 8).
 
 -- Listens on the channels of pools: 'posted' wakes idle pools; 'changed' notifies pools that a
 -- posting whose jobs they run was stopped.
@@ -8,9 +8,9 @@ begin
   listen "pdoflow.changed";
 end $$;
 
--- Wakes waiting pools; to be called last in a transaction. Sends nothing if no pool waits: NOTIFY
--- takes a lock on the whole database at commit (rule 8). A pool that starts to listen at this
--- moment checks once more after that, and soon again.
+-- Wakes waiting pools. Call this last in a transaction. It sends nothing if no pool waits, because
+-- NOTIFY takes a lock on the whole database at commit (rule 8). A pool that starts to listen at
+-- this moment checks once more after that, and soon again.
 create function pdoflow.wake(p_posting bigint) returns void language sql as $$
   select pg_notify('pdoflow.posted', p_posting::text)
   where exists (select from pdoflow.pool where state in ('up', 'draining') and listens)

@@ -56,10 +56,10 @@ begin
   v_moment := p_value #>> '{}';
   return case when v_moment > now() then v_moment end;
 exception when datetime_field_overflow or invalid_datetime_format then
-  perform pdoflow.refuse_option(p_key, 'a day and a time that there are', p_value);
+  perform pdoflow.refuse_option(p_key, 'an existing date and time', p_value);
 end $$;
 
--- What the jobs need of a pool, as pools read it: [["gpu", "has"], ["mem", ">=", 1024]].
+-- Whether a value is a list of needs: [["gpu", "has"], ["mem", ">=", 1024]].
 create function pdoflow.is_needs(p_value jsonb) returns boolean language sql immutable as $$
   select case when jsonb_typeof(p_value) <> 'array' then false else not exists (
     select from jsonb_array_elements(p_value) as n (need)
@@ -72,8 +72,8 @@ create function pdoflow.is_needs(p_value jsonb) returns boolean language sql imm
            and jsonb_typeof(need -> 2) = 'number'), false) end) end
 $$;
 
--- What is wrong with an entry point, null if nothing: the rule of src/domain/entry-point.ts. It
--- must also be the only way to write the path of its file.
+-- Describes the fault of an entry point; null if it is valid. The rule is that of
+-- src/domain/entry-point.ts; in addition, it must be the only way to write the path of its file.
 create function pdoflow.entry_point_fault(p_text text) returns text language plpgsql immutable as $$
 declare
   v_module text := substring(p_text from '^(.*)#[^#]*$');
@@ -144,7 +144,7 @@ begin
       end if;
     when 'priority' then null; -- of the jobs: pdoflow.priorities_of
     else
-      raise exception 'there is no option "%" of a posting (docs/sql.md has all)',
+      raise exception 'unknown posting option "%": docs/sql.md lists all options',
         left(p_key, 100)
         using errcode = 'PF002';
   end case;

@@ -1,6 +1,6 @@
 -- Writing a posting: its number, keys, jobs, route and lanes.
 
--- The limits of the postings of the caller (T3, T4); null for the owner, and for no limit.
+-- The limits for postings of the caller (T3, T4); null means no limit. The owner has no limits.
 create function pdoflow.limits_of_caller(
   out max_open integer, out max_argument_bytes integer, out max_result_bytes integer,
   out max_output_bytes integer
@@ -15,7 +15,7 @@ create function pdoflow.limits_of_caller(
   from pdoflow.grants_of(pdoflow.caller()) g where kind = 'poster' and not pdoflow.is_owner()
 $$;
 
--- Raises an error if the caller has reached its number of postings that have not ended.
+-- Raises an error if the caller has reached its limit of unfinished postings.
 create function pdoflow.require_room(p_most integer) returns void language plpgsql as $$
 begin
   if p_most <= (select count(*) from (
@@ -27,7 +27,7 @@ begin
   end if;
 end $$;
 
--- The same for an ended posting of the caller that continues: a retried posting is open again.
+-- The same for an ended posting of the caller that a retry opens again.
 create function pdoflow.require_room_again(p_posting bigint) returns void language plpgsql as $$
 declare
   v_most integer := (select max_open from pdoflow.limits_of_caller());
@@ -38,11 +38,11 @@ begin
     return;
   end if;
   perform pg_advisory_xact_lock(hashtextextended('pdoflow.open ' || pdoflow.caller(), 0));
-  perform pdoflow.require_room(v_most); -- a statement after the lock: it sees all
+  perform pdoflow.require_room(v_most); -- a separate statement: it sees all
 end $$;
 
--- The id of a new posting of the caller, or the posting that has its key. Nulls if there is no room
--- for it and p_opens is false: then call next_span in a transaction of its own.
+-- Returns the id of a new posting of the caller, or the posting that already has its key. Returns
+-- nulls if no span has room and p_opens is false: then call next_span in a separate transaction.
 create function pdoflow.start_posting(
   p_entry_point text, p_options jsonb, p_opens boolean,
   out posting_id bigint, out job_count integer, out is_new boolean, out entry_point text
@@ -53,8 +53,8 @@ declare
   v_os_user text := coalesce(p_options ->> 'osUser', '');
   v_known record;
 begin
-  -- The role that may call this may differ from the caller: a function of theirs that runs with
-  -- their rights.
+  -- The role with the right to call this may differ from the caller: it may own a function that
+  -- runs with its rights.
   if not pdoflow.has_grant('poster') then
     raise exception 'the role % may not post', pdoflow.caller()
       using errcode = 'insufficient_privilege';
@@ -65,7 +65,7 @@ begin
     perform pdoflow.make_room(v_try);
   end loop;
   if posting_id is null then return; end if;
-  -- Early, if no pool does it: others have room until the transaction of the caller ends.
+  -- Opens the next span early if no pool does. Other posters have room until this transaction ends.
   if p_opens and posting_id % 100 = 0 and not pdoflow.is_kept() and pdoflow.room() < 5000
      and pg_try_advisory_xact_lock(pdoflow.span_lock(0)) then
     perform pdoflow.open_span();
@@ -75,7 +75,7 @@ begin
     insert into pdoflow.posting_key (poster, poster_os, key, posting_id)
     values (pdoflow.caller(), v_os_user, v_key, posting_id) on conflict do nothing;
     exit when found;
-    -- Into a record: if nothing is found, the number that was taken stays.
+    -- Into a record, so that posting_id stays if nothing is found.
     select p.id, p.job_count, p.entry_point, r.project into v_known
     from pdoflow.posting_key k join pdoflow.posting p on p.id = k.posting_id
       join pdoflow.route r on r.id = p.route_id
@@ -99,7 +99,7 @@ end $$;
 -- Separates the arguments of jobs in one text; no JSON text contains it.
 create function pdoflow.separator() returns text language sql immutable return e'\x1e';
 
--- Writes jobs, whose arguments come as one text (separator); returns how many.
+-- Writes jobs, whose arguments are one text (separator); returns their number.
 create function pdoflow.write_jobs(
   p_posting bigint, p_first integer, p_text text, p_indexes integer[], p_most_bytes integer
 ) returns integer language plpgsql as $$
@@ -114,8 +114,8 @@ begin
     from string_to_table(p_text, pdoflow.separator()) with ordinality as t (args, place)
     where octet_length(args) > p_most_bytes limit 1;
     if found then
-      raise exception 'the arguments of job % have more than % bytes, the most that the role % may '
-        'post: keep large data in files, and post their names',
+      raise exception 'the arguments of job % have more than % bytes, the limit of the role %: '
+        'keep large data in files, and post their names',
         p_first + v_place - 1, p_most_bytes, pdoflow.caller() using errcode = 'PF001';
     end if;
   end if;
@@ -136,8 +136,9 @@ begin
   return v_jobs;
 end $$;
 
--- Gives its job key to a new posting. The posting that had the key is cancelled if nothing of it
--- was ever claimed. To be called last in a transaction: claims of that posting wait for its end.
+-- Assigns its job key to a new posting. The posting that had the key is cancelled if none of its
+-- jobs was ever claimed. Call this last in a transaction, because claims of that posting wait until
+-- it ends.
 create function pdoflow.take_job_key(
   p_posting bigint, p_os_user text, p_project text, p_key text
 ) returns void language plpgsql set jit = off set enable_seqscan = off as $$
@@ -156,9 +157,9 @@ begin
   end loop;
   update pdoflow.job_key set posting_id = p_posting
   where poster = pdoflow.caller() and poster_os = p_os_user and key = p_key;
-  -- In the order in which cancelling locks; and a statement after the locks, which sees the lease
-  -- of their previous owners. Not an ended posting: prune may be deleting it, and waits for its
-  -- job_key.
+  -- Locks in the same order as cancelling. The query for leases is a separate statement after the
+  -- locks, so that it sees the leases of their previous owners. Does not lock an ended posting,
+  -- because prune may be deleting it, and would wait for its job_key.
   perform from pdoflow.posting where id = v_before and ended_at is null for no key update;
   if not found then return; end if;
   perform from pdoflow.lane where posting_id = v_before order by priority for no key update;
@@ -168,17 +169,18 @@ begin
     from pdoflow.posting p join pdoflow.route r on r.id = p.route_id
     where p.id = v_before and p.ended_at is null;
     if v_project <> p_project then
-      raise exception 'the job key "%" belongs to posting % of the project "%", which waits: a '
-        'posting of the project "%" needs a job key of its own', p_key, v_before, v_project,
+      raise exception 'the job key "%" belongs to posting % of the project "%", which is waiting: '
+        'a posting of the project "%" needs a job key of its own', p_key, v_before, v_project,
         p_project using errcode = 'PF002';
     end if;
     perform pdoflow.cancel_all(
-      array[v_before], false, format('posting %s took its place, by their job key', p_posting));
+      array[v_before], false,
+      format('replaced by posting %s, which has the same job key', p_posting));
   end if;
 end $$;
 
--- Writes the posting and its lanes: of one priority, or of several, highest first, each with its
--- number of jobs (N1).
+-- Writes the posting and its lanes: one lane, or one for each of p_priorities, highest first, with
+-- the numbers of jobs in p_sizes (N1).
 create function pdoflow.write_posting(
   v pdoflow.posting, p_options jsonb, p_is_sorted boolean,
   p_priorities integer[], p_sizes integer[]
@@ -187,7 +189,8 @@ declare
   v_limits record;
 begin
   if v.job_count is null or v.job_count < 1 then
-    raise exception 'a posting has at least one job: nothing was posted' using errcode = 'PF002';
+    raise exception 'expected at least one job, found none: nothing was posted'
+      using errcode = 'PF002';
   end if;
   if p_priorities is null then
     p_priorities := array[coalesce(pdoflow.whole_option(
@@ -207,9 +210,9 @@ begin
   v.max_output_bytes := v_limits.max_output_bytes;
   if v_limits.max_open is not null then
     perform pg_advisory_xact_lock(hashtextextended('pdoflow.open ' || pdoflow.caller(), 0));
-    perform pdoflow.require_room(v_limits.max_open); -- a statement after the lock: it sees all
+    perform pdoflow.require_room(v_limits.max_open); -- a separate statement: it sees all
   end if;
-  -- Late: others that post with the same new route wait for this transaction.
+  -- As late as possible: other transactions that post with the same new route wait for this one.
   v.route_id := pdoflow.find_route(
     coalesce(p_options ->> 'osUser', ''), coalesce(p_options -> 'needs', '[]'),
     coalesce(p_options ->> 'run', ''), pdoflow.project_option(p_options));

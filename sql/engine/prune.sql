@@ -1,6 +1,6 @@
 -- Retention. job and outcome are partitioned by posting, so that whole spans can be truncated or
--- dropped instead of deleted row by row. Each function here is one short transaction; a prune that
--- is killed between two of them leaves nothing that the next prune does not find.
+-- dropped instead of deleted row by row. Each function here is one short transaction. If a prune is
+-- killed between two of them, the next prune finds all that is left.
 
 -- Whether a posting can be pruned: it ended at least p_age_ms ago, in one of p_states (P6).
 create function pdoflow.is_prunable(
@@ -11,8 +11,8 @@ create function pdoflow.is_prunable(
          and p_posting.state = any (p_states)
 $$;
 
--- Deletes the prunable ones of the next p_most postings after p_after, with their lanes (Z1).
--- Returns the last that it checked, null if there was none. Skips locked postings.
+-- Checks the next p_most postings after p_after, and deletes the prunable ones with their lanes
+-- (Z1). Returns the last posting that it checked, null if there was none. Skips locked postings.
 create function pdoflow.prune_postings(
   p_after bigint, p_age_ms bigint, p_states pdoflow.posting_state[], p_most integer,
   out last_id bigint, out postings integer, out jobs bigint
@@ -41,8 +41,8 @@ begin
   select count(*), coalesce(sum(job_count), 0) into postings, jobs from gone;
 end $$;
 
--- Truncates the jobs and outcomes of a span that has no posting any more. Returns how many bytes
--- that freed; null if the span is in use: claims, postings and outcomes never wait for this.
+-- Truncates the jobs and outcomes of a span whose postings are all gone. Returns the number of
+-- bytes freed; null if the span is in use: claims, postings and outcomes never wait for this.
 create function pdoflow.empty_span(p_first bigint) returns bigint language plpgsql as $$
 declare
   v_span pdoflow.span;
@@ -66,8 +66,8 @@ begin
   return v_bytes - pg_total_relation_size(v_span.jobs) - pg_total_relation_size(v_span.outcomes);
 end $$;
 
--- Deletes jobs and outcomes of pruned postings in a span, of at most p_most jobs. Returns of how
--- many; null if nothing is left, or another prune is doing it.
+-- Deletes the jobs and outcomes of pruned postings in a span, for at most p_most jobs. Returns the
+-- number of jobs; null if nothing is left, or another prune is doing it.
 create function pdoflow.prune_jobs(p_first bigint, p_most integer) returns integer
 language plpgsql as $$
 declare
@@ -107,8 +107,8 @@ begin
   return v_end;
 end $$;
 
--- Deletes those of the next p_most leases after p_after that have ended and whose postings are all
--- gone. Returns the last that it checked, null if there was none. (If a posting stays, a job that
+-- Checks the next p_most leases after p_after, and deletes ended ones whose postings are all gone.
+-- Returns the last lease that it checked, null if there was none. (If a posting stays, a job that
 -- was released from a deleted lease keeps its outcome; its host is then unknown.)
 create function pdoflow.prune_leases(
   p_after bigint, p_most integer, out last_id bigint, out leases integer
@@ -136,9 +136,10 @@ create function pdoflow.prune_pools(p_age_ms bigint) returns integer language sq
   select count(*)::integer from gone
 $$;
 
--- Deletes up to p_most routes that no posting has; returns how many. A statement after the locks: a
--- transaction that posts with one of them now waits and then creates it again; one that did so
--- before has committed and is visible, or its route is skipped (R3).
+-- Deletes up to p_most routes that no posting uses; returns their number. The deletion is a
+-- separate statement after the locks: a transaction that posts with one of these routes now waits
+-- and then creates it again; one that did so before has committed and is visible, or its route is
+-- skipped (R3).
 create function pdoflow.prune_routes(p_most integer) returns integer language plpgsql as $$
 declare
   v_ids integer[];
@@ -154,9 +155,9 @@ begin
   return v_gone;
 end $$;
 
--- Drops a few spans that are empty and whose numbers are all drawn, but not the newest two. Returns
--- how many; null if job or outcome is in use: this never waits, because everything after it would
--- wait too.
+-- Drops a few spans that are empty and whose numbers are used up, except for the newest two.
+-- Returns their number; null if job or outcome is in use: this never waits, because everything
+-- after it would wait too.
 create function pdoflow.drop_spans() returns integer language plpgsql as $$
 declare
   v_span pdoflow.span;
@@ -179,7 +180,7 @@ begin
     exception when lock_not_available then
       return nullif(v_dropped, 0);
     end;
-    -- X2: a poster that has a number of it, and has inserted nothing yet, holds the lock of the
+    -- X2: a poster that has a number of this span and has not inserted yet holds the lock of the
     -- span.
     continue when not pg_try_advisory_xact_lock(pdoflow.span_lock(v_span.first_id))
       or exists (select from pdoflow.posting where id >= v_span.first_id and id < v_span.end_id);

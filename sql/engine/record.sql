@@ -1,18 +1,20 @@
 -- Plans are made while tables are empty, and kept. Two things make sure that leases are always
--- found by id: "set enable_seqscan = off", and "case when active then pool_id end", which the index
--- of active leases cannot serve: it fills with dead entries while an old snapshot is open. Without
--- merge and hash joins a batch looks up its rows one by one. Otherwise the planner prefers to read
--- a table of a few thousand rows whole, and keeps that plan as the table grows. Up to PostgreSQL 17
--- a disabled step adds 10,000,000,000 to the estimated cost of a plan, and the server would compile
--- the plan in each call (200 ms): hence "set jit = off".
+-- found by id: "set enable_seqscan = off", and "case when active then pool_id end". The index of
+-- active leases cannot serve that expression; it fills with dead entries while an old snapshot is
+-- open. Without merge and hash joins, a batch looks up its rows one by one. Otherwise the planner
+-- prefers to read a table of a few thousand rows whole, and keeps that plan as the table grows. Up
+-- to PostgreSQL 17 a disabled step adds 10,000,000,000 to the estimated cost of a plan, and the
+-- server would compile the plan in each call (200 ms): hence "set jit = off".
 
--- The outcomes in a batch of one posting, lease and attempt: from which to which job, and how many.
+-- The outcomes in a batch that have the same posting, lease and attempt: the first and last job,
+-- and their numbers.
 create type pdoflow.outcome_sum as
   (lease_id bigint, posting_id bigint, attempt integer, first_seq integer, last_seq integer,
    jobs integer, done integer, failed integer, retried integer);
 
--- Whether all outcomes of these sums are of jobs that one of these leases has (L2). False where
--- there are more than a few sums, or their jobs are not adjacent: then refused_places decides.
+-- Whether all outcomes of these sums belong to jobs that one of these leases has (L2). Returns
+-- false if there are more than a few sums, or if their jobs are not adjacent: then refused_places
+-- decides.
 create function pdoflow.are_covered(p_held bigint[], p_sums pdoflow.outcome_sum[])
 returns boolean language plpgsql stable as $$
 begin
@@ -24,7 +26,7 @@ begin
         and r.attempt = s.attempt and r.first_seq <= s.first_seq and s.last_seq < r.end_seq));
 end $$;
 
--- An array of one element as one of p_count like it; any other as it is.
+-- Repeats the element of an array of length 1 p_count times. Returns any other array unchanged.
 create function pdoflow.repeated(p_array anyarray, p_count integer) returns anyarray
 language plpgsql immutable as $$
 begin
@@ -32,7 +34,7 @@ begin
   return array_fill(p_array[1], array[p_count]);
 end $$;
 
--- The places in these arrays of outcomes that are not of a job that one of these leases has (L2).
+-- The positions of the outcomes whose job none of these leases has (L2).
 create function pdoflow.refused_places(
   p_held bigint[], p_leases bigint[], p_postings bigint[], p_seqs integer[], p_attempts integer[]
 ) returns bigint[] language plpgsql stable
@@ -52,25 +54,25 @@ begin
 end $$;
 
 -- A batch of ended attempts.
---   count      how many there are; an array from leases to pids with one element stands for that
---              many equal elements
+--   count      the number of attempts; each array from leases to pids has one element for each, or
+--              a single element that applies to all
 --   states     'retried' if another attempt follows, delays_ms later
 --   ages_us    how long ago the attempt ended, by the clock of the pool: no clock of a client
 --              enters the database
 --   let_go     leases that are complete with these outcomes
---   waited_us  how long ago they had these ages
+--   waited_us  how long ago ages_us was measured
 create type pdoflow.outcome_batch as (
   count integer, leases bigint[], postings bigint[], seqs integer[], attempts integer[],
   states pdoflow.outcome_state[], ages_us bigint[], durations_us bigint[], pids integer[],
   results text[], errors text[], delays_ms bigint[], let_go bigint[],
   stdouts text[], stderrs text[], waited_us bigint);
 
--- Locks those of these leases that p_pool still has (L2), and returns them. A rescue waits for this
--- lock until the outcomes that are recorded under it are visible.
+-- Locks and returns the leases among p_asked that p_pool still has (L2). A rescue waits for these
+-- locks, and therefore until outcomes that are recorded under them are visible.
 create function pdoflow.lock_leases(p_pool bigint, p_asked bigint[]) returns bigint[]
 language plpgsql as $$
 begin
-  -- If something will be refused, the row of the pool is locked first, as a rescue does.
+  -- If an outcome will be refused, the row of the pool is locked first, as a rescue does.
   if exists (select from unnest(p_asked) as a (id) where not exists (
                select from pdoflow.lease l
                where l.id = a.id and case when l.active then l.pool_id end = p_pool)) then
@@ -81,12 +83,12 @@ begin
                order by id for no key update);
 end $$;
 
--- Adds up a batch, but for the positions in p_skip. Done once, so that nothing is looked up for
--- each outcome: nearly always all are of active leases, and none was written before.
+-- Sums up a batch, except for the positions in p_skip, so that nothing is looked up for each
+-- outcome: nearly always all leases are active and no outcome was written before.
 create function pdoflow.sums_of(p_batch pdoflow.outcome_batch, p_skip bigint[], p_is_alike boolean)
 returns pdoflow.outcome_sum[] language plpgsql as $$
 begin
-  -- The usual batch of short jobs: its first and last job are enough.
+  -- The usual batch of short jobs: all attempts are alike, so the first and last job suffice.
   if p_is_alike and cardinality(p_skip) = 0 then
     return array(
       select (p_batch.leases[1], p_batch.postings[1], p_batch.attempts[1], min(seq), max(seq),
@@ -104,8 +106,8 @@ begin
     group by lease_id, posting_id, attempt);
 end $$;
 
--- Writes the outcomes of a batch, but for the positions in p_skip; returns how many. Retries of
--- cancelled postings are cancelled.
+-- Writes the outcomes of a batch, except for the positions in p_skip; returns their number. Retries
+-- of cancelled postings are cancelled.
 create function pdoflow.insert_outcomes(
   p_batch pdoflow.outcome_batch, p_skip bigint[], p_cancelled bigint[]
 ) returns integer language plpgsql as $$
@@ -120,10 +122,10 @@ begin
          b.seq, b.attempt, b.worker_pid, b.duration_us / 1000.0::real,
          case when b.state = 'retried' and b.posting_id = any (p_cancelled) then 'cancelled'
               else b.state end,
-         -- Written as json with its keys in their order; but jsonb must accept it for the API.
+         -- json keeps the order of the keys. But jsonb must accept the value too, for the API.
          case when b.result::jsonb is not null then b.result::json end,
          b.error::jsonb, b.stdout, b.stderr
-  -- In the list of a select, not in "from", where each array is first copied into a table.
+  -- In the select list, not in "from", which would first copy each array into a table.
   from (select unnest(p_batch.leases) as lease_id, unnest(p_batch.postings) as posting_id,
                unnest(p_batch.seqs) as seq, unnest(p_batch.attempts) as attempt,
                unnest(p_batch.states) as state, unnest(p_batch.ages_us) as age_us,
@@ -136,7 +138,7 @@ begin
   return v_written;
 end $$;
 
--- Puts the jobs of a batch that have another attempt back into the queue.
+-- Puts jobs of a batch that get another attempt back into the queue.
 create function pdoflow.insert_retries(
   p_batch pdoflow.outcome_batch, p_skip bigint[], p_cancelled bigint[]
 ) returns void language plpgsql as $$
@@ -156,8 +158,8 @@ begin
   order by b.place;
 end $$;
 
--- Counts what was recorded. A posting whose jobs all end in one batch needs no progress row, so
--- that small postings are cheap.
+-- Adds the recorded outcomes to the totals. A posting whose jobs all end in one batch needs no
+-- progress row, which makes small postings cheap.
 create function pdoflow.add_progress(p_sums pdoflow.outcome_sum[], p_cancelled bigint[])
 returns void language plpgsql as $$
 #variable_conflict use_column
@@ -173,7 +175,7 @@ begin
     from total t
     where p.id = t.posting_id and p.job_count = t.jobs - t.retried and p.ended_at is null
     returning p.id, pg_notify('pdoflow.ended', p.id::text)),
-  -- Rows of jobs that were released and claimed again, which add up to nothing (G2).
+  -- Rows of jobs that were released and claimed again; they add up to zero (G2).
   spent as (
     delete from pdoflow.progress where posting_id in (select id from whole))
   insert into pdoflow.progress (posting_id, done, failed, cancelled, retrying)
@@ -203,8 +205,8 @@ begin
 end $$;
 
 -- Records ended attempts, at most one for each posting, seq and attempt (U1), and only if p_pool
--- still has their lease (L2). Recording a batch again, after a lost answer, changes nothing.
--- Returns how many were refused because their lease had been let go before.
+-- still has their lease (L2). Recording the same batch again, because the reply was lost, changes
+-- nothing. Returns the number of outcomes that were refused because their lease had already ended.
 create function pdoflow.record(p_pool bigint, p_batch pdoflow.outcome_batch)
 returns integer language plpgsql
 set jit = off set enable_seqscan = off set enable_mergejoin = off set enable_hashjoin = off as $$
@@ -231,8 +233,8 @@ begin
     p_pool, array(select distinct unnest(p_batch.leases || p_batch.let_go)));
   loop
     v_sums := pdoflow.sums_of(p_batch, v_skip, v_is_alike);
-    -- Locked in one order: the postings that may end whole here, and those that get retries, which
-    -- pausing and cancelling then see (Y2).
+    -- Locks, in one order, the postings that may end with this batch, and the postings that get
+    -- retries, which pausing and cancelling then see (Y2).
     perform from pdoflow.posting where id = any (array(
       select s.posting_id
       from (select posting_id, sum(jobs) as jobs, sum(retried) as retried
@@ -240,7 +242,7 @@ begin
         join pdoflow.posting p on p.id = s.posting_id
       where s.retried > 0 or p.job_count <= s.jobs))
     order by id for no key update;
-    -- Not only of an active lease, but of a job that the lease still has, not released (L2).
+    -- The lease must be active, and must still have the job: it may have been released (L2).
     if cardinality(v_skip) = 0 and not pdoflow.are_covered(v_held, v_sums) then
       v_skip := pdoflow.refused_places(
         v_held, p_batch.leases, p_batch.postings, p_batch.seqs, p_batch.attempts);
@@ -252,8 +254,8 @@ begin
         cross join lateral (
           select id, state from pdoflow.posting where id = s.posting_id offset 0) p
       where p.state = 'cancelled');
-    -- A batch that is sent again is rare, and "on conflict do nothing" costs as much as the rows.
-    -- No other writes these rows at the same time: the leases are locked.
+    -- A batch is rarely sent again, and "on conflict do nothing" costs as much as the rows. No
+    -- other transaction writes these rows at the same time, because the leases are locked.
     begin
       v_written := pdoflow.insert_outcomes(p_batch, v_skip, v_cancelled);
       exit;

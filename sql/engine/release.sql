@@ -1,7 +1,7 @@
 -- Releasing leased jobs that have not ended.
 
--- The ranges of jobs of these leases that have no outcome, except for the ranges p_keep_; size is
--- their number of jobs, state that of the posting.
+-- The ranges of jobs of these leases that have no outcome, except for the ranges p_keep_*. size is
+-- the number of jobs, state that of the posting.
 create function pdoflow.unfinished(
   p_held bigint[], p_keep_leases bigint[], p_keep_postings bigint[], p_keep_firsts integer[],
   p_keep_ends integer[]
@@ -13,7 +13,8 @@ declare
   v_least bigint;
   v_most bigint;
 begin
-  -- With these the planner excludes all other spans in advance, with a join only at run time.
+  -- With these bounds the planner excludes other spans in advance; with a join it does so only at
+  -- run time.
   select min(u.id), max(u.id) into v_least, v_most
   from pdoflow.lease l cross join lateral unnest(l.posting_ids) as u (id)
   where l.id = any (p_held);
@@ -44,10 +45,10 @@ begin
     from waiting u group by u.number, u.posting_id, u.attempt, u.lost, u.island;
 end $$;
 
--- Releases the unfinished jobs of leases of p_pool, except for the ranges p_keep_, which stay
--- leased: puts jobs without an outcome back into the queue with their attempt unused, and ends the
--- leases of which nothing is kept (L3). Returns the number of released jobs.
---   p_lost   1 where the pool was lost with them in hand, else 0 (Y3)
+-- Releases the unfinished jobs of leases of p_pool, except for the ranges p_keep_*, which stay
+-- leased. Jobs without an outcome return to the queue with their attempt unused, and leases of
+-- which nothing is kept end (L3). Returns the number of released jobs.
+--   p_lost   1 if the pool was lost while it had them, else 0 (Y3)
 create function pdoflow.release(
   p_pool bigint, p_leases bigint[], p_keep_leases bigint[], p_keep_postings bigint[],
   p_keep_firsts integer[], p_keep_ends integer[], p_keep_attempts integer[], p_lost integer

@@ -1,12 +1,12 @@
 -- Rescuing the jobs of lost pools.
 
--- Declares a pool lost whose heartbeat is older than its heartbeat timeout, and puts its jobs back
--- into the queue. Recorded outcomes stay. Jobs that it reported as running have used their attempt,
--- because a job that kills its pool must not do so forever; all others have not. Each pool calls
--- this until it returns nothing; if several do at the same moment, each dead pool is rescued by
--- one. One pool a transaction: leases come before postings in the order of locks, and those of a
--- second pool would be locked after the postings of the first. With p_routes: only a pool whose
--- jobs all have these routes.
+-- Declares one pool lost if its last heartbeat is older than its heartbeat timeout, and puts its
+-- jobs back into the queue. Recorded outcomes stay. Jobs that the pool reported as running have
+-- used their attempt, because a job that kills its pool must not do so forever; all others have
+-- not. Each pool calls this until it returns nothing. If several do so at once, only one of them
+-- rescues a given pool. A transaction rescues only one pool: leases come before postings in the
+-- order of locks, and the leases of a second pool would be locked after the postings of the first.
+-- With p_routes, only rescues a pool whose jobs all have these routes.
 create function pdoflow.rescue(p_routes integer[] default null)
 returns table (pool_id bigint, host text, jobs integer) language plpgsql as $$
 #variable_conflict use_column
@@ -24,8 +24,8 @@ begin
   order by p.id limit 1 for update skip locked;
   if not found then return; end if;
   update pdoflow.pool set state = 'lost', running = '[]' where id = v_pool.id;
-  -- All leases, then all postings, each by id, before the two steps below that lock some of them:
-  -- cancelling many postings uses the same order.
+  -- Lock all leases, then all postings, each by id, before the two steps below lock some of them.
+  -- Cancelling many postings uses the same order.
   perform from pdoflow.lease where pool_id = v_pool.id and active order by id for update;
   perform from pdoflow.posting where id = any (
     array(select unnest(posting_ids) from pdoflow.lease where pool_id = v_pool.id and active))

@@ -11,8 +11,8 @@ returns table (seq integer) language sql stable set jit = off set enable_seqscan
     where posting_id = p_posting and index is null and seq between r.first and r.last) j
 $$;
 
--- The failures of a posting that count, by seq. Jobs that were retried by hand do not count if they
--- wait, run or have ended otherwise since (U2).
+-- The failed jobs of a posting, by seq. A job that was retried by hand is not among them if it
+-- waits, runs or has ended in another way since (U2).
 create function pdoflow.failed_jobs(p_posting bigint, p_first integer, p_end integer)
 returns setof pdoflow.outcome language sql stable set jit = off set enable_seqscan = off as $$
   with leased as materialized (
@@ -35,10 +35,10 @@ returns setof pdoflow.outcome language sql stable set jit = off set enable_seqsc
   order by o.seq
 $$;
 
--- Puts permanently failed jobs of a posting back into the queue for another attempt; a posting that
--- had finished is open again (P2). All of them, or those with an index from p_firsts to p_lasts, or
--- with a fingerprint that begins with p_fingerprint. Returns how many; null if the posting is
--- cancelled or does not exist.
+-- Puts permanently failed jobs of a posting back into the queue for another attempt; a finished
+-- posting is then open again (P2). Takes all of them, or jobs with an index from p_firsts to
+-- p_lasts, or with a fingerprint that begins with p_fingerprint. Returns their number; null if the
+-- posting is cancelled or does not exist.
 create function pdoflow.retry_failed(
   p_posting bigint, p_firsts integer[], p_lasts integer[], p_fingerprint text
 ) returns integer language plpgsql set jit = off set enable_seqscan = off as $$
@@ -48,8 +48,8 @@ declare
   v_seqs integer[];
   v_jobs integer;
 begin
-  -- Others that end, stop or cancel it, or retry the same jobs, wait for this lock, or this waits
-  -- for theirs. So the result of the statements below stays true until the commit.
+  -- Transactions that end, stop or cancel it, or retry the same jobs, wait for this lock, or this
+  -- one waits for theirs. So the results of the statements below stay true until the commit.
   select * into v_posting from pdoflow.posting
   where id = p_posting and state <> 'cancelled' for no key update;
   if not found then return null; end if;
@@ -58,7 +58,7 @@ begin
     if cardinality(v_seqs) = 0 then return 0; end if;
   end if;
 
-  -- A fingerprint takes 50 us: errors that do not differ in its inputs share one.
+  -- Computing a fingerprint takes 50 us: errors that are equal in its inputs share one.
   with keyed as materialized (
     select f.seq, f.attempt, l.priority, l.route_id, e.name, e.stack, e.message,
            md5(jsonb_build_array(e.name, e.stack, e.message)::text) as kind

@@ -1,9 +1,10 @@
--- Which routes pools read. Posters create routes by their options (osUser, needs, run, project), so
--- only prune reads all routes. Pools read those of postings that have not ended, and a role can
--- have a limited number of these.
+-- The routes that pools read. Posters create routes by their options (osUser, needs, run, project),
+-- so only prune reads all routes. Pools read the routes of unfinished postings, and a role can have
+-- a limited number of these.
 
--- The route of the caller (R1), created if it is the first of its kind. It is locked like the
--- target of a foreign key: prune_routes skips it until the transaction of the caller ends (R3).
+-- Returns the route of the caller with these properties (R1), and creates it if there is none. It
+-- is locked like the target of a foreign key: prune_routes skips it until the transaction ends
+-- (R3).
 create function pdoflow.find_route(
   p_os_user text, p_needs jsonb, p_run text, p_project text
 ) returns integer language plpgsql as $$
@@ -22,13 +23,12 @@ begin
     if v_route is not null then return v_route; end if;
     insert into pdoflow.route (poster, poster_os, needs, run, project)
     values (pdoflow.caller(), p_os_user, p_needs, p_run, p_project)
-    on conflict do nothing; -- another poster's row, where theirs came first
+    on conflict do nothing; -- a concurrent transaction may have created it
   end loop;
 end $$;
 
--- The routes of postings that have not ended. Steps from one to the next in the index: its cost
--- depends on the open routes, and on dead entries that vacuum cannot remove yet, not on ended
--- postings.
+-- The routes of unfinished postings. Steps from one to the next in the index: the cost depends on
+-- the open routes, and on dead entries that vacuum cannot remove yet, not on ended postings.
 create function pdoflow.open_routes() returns setof integer language sql stable
 set jit = off set enable_seqscan = off as $$
   with recursive open (id) as (
@@ -41,8 +41,8 @@ set jit = off set enable_seqscan = off as $$
   select id from open where id is not null
 $$;
 
--- Raises an error if the caller has open postings of as many routes as a role can have: each claim
--- takes a step for each of them. Cheap for roles with few routes.
+-- Raises an error if the caller has open postings of the maximum number of routes, because each
+-- claim takes a step for each of them. Cheap for roles with few routes.
 create function pdoflow.require_route_room() returns void language plpgsql stable
 set jit = off set enable_seqscan = off as $$
 declare
@@ -64,7 +64,8 @@ begin
   end if;
 end $$;
 
--- Of these routes those that the pools of the caller can serve (T1), and the nulls between them.
+-- The routes among p_routes that the pools of the caller can serve (T1), and the nulls between
+-- them.
 create function pdoflow.served(p_routes integer[]) returns integer[] language plpgsql stable
 set jit = off set enable_seqscan = off as $$
 declare
@@ -79,7 +80,7 @@ begin
     order by u.place);
 end $$;
 
--- The weight of the turn of a poster (T2): the largest that was granted, 1 by default.
+-- The share of a poster (T2): the largest that was granted, 1 by default.
 create function pdoflow.share_of(p_poster text) returns real language sql stable
 security definer set search_path = pg_catalog, pg_temp as $$
   select coalesce(max(share), 1) from pdoflow.grants_of(p_poster) where kind = 'poster'

@@ -1,9 +1,8 @@
 -- Numbers for postings, and the spans that the numbers belong to.
 --
 -- Opening a span takes a lock until the transaction ends, and a transaction that posts can stay
--- open for hours. Therefore pools open spans early, in transactions of their own. A poster opens
--- one only if no pool does, and nobody waits more than some seconds for another poster's
--- transaction.
+-- open for hours. Therefore pools open spans early, in separate transactions. A poster only opens a
+-- span if no pool does, and waits at most a few seconds for the transaction of another poster.
 
 create function pdoflow.span_lock(p_first bigint) returns bigint language sql stable as
 $$ select hashtextextended('pdoflow.span ' || p_first, 0) $$;
@@ -12,8 +11,7 @@ create function pdoflow.is_full(p_span pdoflow.span) returns boolean language sq
   select greatest(pg_table_size(p_span.jobs), pg_table_size(p_span.outcomes)) >= p_span.full_bytes
 $$;
 
--- How many numbers are left in spans. A span that is already half full and is the last one counts
--- as none.
+-- The number of unused posting numbers in spans. The span in use does not count if it is half full.
 create function pdoflow.room() returns bigint language plpgsql as $$
 declare
   v_last bigint := (select last_value from pdoflow.posting_id_seq);
@@ -29,8 +27,8 @@ begin
     select sum(end_id - greatest(first_id, v_last + 1)) from unnest(v_spans)), 0);
 end $$;
 
--- The number of a new posting, in a span that stays until the transaction of the caller ends (X2).
--- Null if no span has room: call make_room, then this again.
+-- Returns the number of a new posting, in a span that stays until the transaction ends (X2). Null
+-- if no span has room: call make_room, and then this again.
 create function pdoflow.take_posting_id() returns bigint language plpgsql as $$
 declare
   v_spans pdoflow.span[];
@@ -38,21 +36,23 @@ declare
   v_from bigint;
   v_id bigint;
 begin
-  -- Before the number is drawn: no number that was drawn before a span existed counts as one of it.
+  -- Read before the number is drawn, so that a number drawn before a span existed never counts as
+  -- one of that span.
   v_spans := array(
     select s from pdoflow.span s
     where end_id > (select last_value from pdoflow.posting_id_seq) order by first_id limit 2);
   if cardinality(v_spans) = 0 then return null; end if;
   v_span := v_spans[1];
   v_from := v_span.first_id;
-  -- TOAST counts too, but asking for its size takes as long as all the rest.
+  -- TOAST counts too, but reading its size takes as long as the rest of this function, so it is
+  -- only read sometimes.
   if cardinality(v_spans) = 2 and (
        greatest(pg_relation_size(v_span.jobs), pg_relation_size(v_span.outcomes))
          >= v_span.full_bytes
        or random() < 0.1 and pdoflow.is_full(v_span)) then
     v_from := v_spans[2].first_id;
   end if;
-  -- One by one, not with setval, which could give numbers twice to others that draw at this moment.
+  -- One by one, not with setval, which could give the same numbers to concurrent transactions.
   loop
     v_id := nextval('pdoflow.posting_id_seq');
     exit when v_id >= v_from;
@@ -66,7 +66,7 @@ begin
   return null;
 end $$;
 
--- Whether a pool is alive that can run all postings (O8): it calls pool_keep_room.
+-- Whether a pool is alive that can run all postings (O8). Such a pool calls pool_keep_room.
 create function pdoflow.is_kept() returns boolean language sql stable as $$
   select exists (
     select from pdoflow.pool where state in ('up', 'draining') and serves_all
@@ -74,9 +74,9 @@ create function pdoflow.is_kept() returns boolean language sql stable as $$
 $$;
 
 -- Opens a span if there is room for fewer than p_ids postings. Blocks no posting, claim or
--- recording, but of two callers the second waits for the end of the first. If a span is nearly
--- empty when its numbers are used up, the next one is wider; if it is full before, the next one is
--- narrower. So numbers stay short. Security definer: posters do not own the tables.
+-- recording, but a second caller waits until the transaction of the first ends. If a span is nearly
+-- empty when its numbers are used up, the next one is wider; if it is full before that, the next
+-- one is narrower. So numbers stay short. Security definer: posters do not own the tables.
 create function pdoflow.open_span(p_ids bigint default 10000) returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
@@ -107,7 +107,8 @@ begin
       v_width := least(8 * (v_newest.end_id - v_newest.first_id), 1000000);
     end if;
     v_first := greatest(v_newest.end_id, v_last + 1, v_first);
-    -- A terabyte makes some hundred spans, not thousands, because reading a span takes a few locks.
+    -- A terabyte is divided into some hundred spans, not thousands, because each span that is read
+    -- needs a few locks.
     v_full := greatest(v_full, (
       select sum(pg_table_size(jobs) + pg_table_size(outcomes)) / 64 from pdoflow.span));
   end if;
@@ -127,8 +128,8 @@ begin
   values (v_first, v_first + v_width, v_jobs::regclass, v_outcomes::regclass, v_full);
 end $$;
 
--- Makes room for a posting, for a poster that found none; to be called again if there still is
--- none. p_try counts these calls: for the first six seconds it waits for a pool.
+-- Makes room for a poster that found none. Call it again if there is still none; p_try counts the
+-- calls. For the first six seconds it waits for a pool.
 create function pdoflow.make_room(p_try integer) returns void language plpgsql as $$
 begin
   if (p_try > 60 or not pdoflow.is_kept())

@@ -1,7 +1,7 @@
 -- Postings that start later (P8).
 
--- Opens the lanes of postings that are due to start, and notifies pools. Every pool calls this now
--- and then; of several at the same moment each posting is opened by one.
+-- Opens the lanes of postings that are due to start, and notifies pools. Every pool calls this from
+-- time to time. If several do so at once, only one of them opens a given posting.
 create function pdoflow.start_due(p_routes integer[] default null) returns integer
 language plpgsql set jit = off set enable_seqscan = off as $$
 #variable_conflict use_column

@@ -1,12 +1,9 @@
 -- Roles (docs/security.md). Only the owner of the schema writes tables. All others call functions
 -- that run as the owner (security definer) and check the caller; policies limit the rows they read.
--- The owner's statements bypass all of it.
---
--- Each function that others can call has a fixed search_path, or a body that was parsed when it was
--- created (begin atomic, return). So no name in it is looked up in one of the caller's schemas.
+-- The owner's statements bypass all of this.
 
--- The caller: the role of SET ROLE, else that of the log-in. Not current_user, which is the owner
--- in functions that run as the owner. Only a member of a role can SET ROLE to it.
+-- The caller: the role of SET ROLE, else the role that logged in. Not current_user, which is the
+-- owner in functions that run as the owner. Only a member of a role can SET ROLE to it.
 create function pdoflow.caller() returns text language sql stable
 return case current_setting('role') when 'none' then session_user::text
             else current_setting('role') end;

@@ -13,7 +13,7 @@ create function pdoflow.kind_reads(p_kind text) returns text[] language sql immu
                'postings', 'jobs', 'outcomes', 'failures', 'pools']
   end;
 
--- The functions that it can call. Those that run as the owner check the caller.
+-- The functions that a kind of role can call. Functions that run as the owner check the caller.
 create function pdoflow.kind_calls(p_kind text) returns text[] language sql immutable return
   array['caller', 'is_owner', 'has_grant', 'sees_all', 'runs_all', 'reads_all', 'own_routes',
         'run_routes', 'refusal_of', 'lane_cursor'] ||
@@ -126,14 +126,14 @@ $$;
 create function pdoflow.require_grantable(p_role text) returns void language plpgsql as $$
 begin
   if to_regrole(quote_ident(p_role)) is null then
-    raise exception 'there is no role "%": make it first, with create role', p_role
+    raise exception 'the role "%" does not exist: create it first, with CREATE ROLE', p_role
       using errcode = 'PF003';
   end if;
   if exists (select from pg_roles where rolname = p_role and rolsuper)
      or to_regrole(quote_ident(p_role)) = (
        select relowner from pg_class where oid = 'pdoflow.posting'::regclass) then
-    raise exception 'the role "%" is the owner of the queue or a superuser, who may do all', p_role
-      using errcode = 'PF002';
+    raise exception 'the role "%" is the owner of the queue or a superuser, and has all rights',
+      p_role using errcode = 'PF002';
   end if;
 end $$;
 

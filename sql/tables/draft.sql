@@ -9,8 +9,8 @@ create table pdoflow.draft (
     length(entry_point) <= 2000 and octet_length(options::text) <= 10000)
 );
 comment on table pdoflow.draft is
-'One row: a posting that its transaction has begun and not yet ended.
-  D1  No draft is ever committed. So a transaction only finds drafts of its own.';
+'One row: a posting that its transaction has begun but not ended.
+  D1  No draft is ever committed, so a transaction can only see its own drafts.';
 
 create function pdoflow.refuse_draft() returns trigger language plpgsql
 security definer set search_path = pg_catalog, pg_temp as $$

@@ -11,11 +11,11 @@ create table pdoflow.failure (
     length(fingerprint) <= 8 and length(name) <= 200 and length(message) <= 200)
 );
 comment on table pdoflow.failure is
-'One row: the failed jobs that one transaction added to a group of a posting. The jobs of a group
-look the same, and one of them is the example. Appended; a transaction that adds to many rows
-folds them.
-  F1  The sum of jobs over a posting is its number of failed jobs (G1, P2). Over a fingerprint it
-      is the size of that group.';
+'One row: failed jobs that one transaction added to a group of similar failures of a posting, with
+one of them as the example. Rows are appended. A transaction that finds many rows of a group folds
+them.
+  F1  The sum of jobs over a posting is its number of failed jobs (G1, P2). The sum over a
+      fingerprint is the size of that group.';
 -- Serves: groups of failures, and folding them.
 create index failure_posting on pdoflow.failure (posting_id, fingerprint);
 

@@ -3,7 +3,7 @@ create unlogged table pdoflow.followed (
   until timestamptz not null
 );
 comment on table pdoflow.followed is
-'One row: somebody follows the output of this posting, and repeats that before until. Pools learn
-it with their heartbeat.';
+'One row: a posting whose output a client follows. The client renews the row before until. Pools
+learn about it with their heartbeats.';
 
 alter table pdoflow.followed enable row level security;

@@ -17,13 +17,13 @@ create table pdoflow.grantee (
 comment on table pdoflow.grantee is
 'One row: a kind that was granted to a role and its members. A role can have several kinds.
 apply_grants derives the grants of the server from these rows.
-  T1  posters are the roles whose jobs a pool of this role can run, besides those of its own;
-      null: of all roles.
-  T2  At the same priority the posters take turns: each has a claim of a pool in its turn. If two
-      of them always have waiting jobs, one with twice the share gets twice the claims.
-  T3  A poster has at most max_open postings that have not ended, and no argument list of more
-      than max_argument_bytes; null: no limit. If several rows apply to a role, the largest limit
-      counts.
-  T4  Of a job of its postings, results of up to max_result_bytes are kept, and up to
-      max_output_bytes each of stdout and stderr. The limits of the time of posting apply.
+  T1  posters lists the roles whose jobs a pool of this role can run, in addition to its own jobs;
+      null means all roles.
+  T2  At the same priority posters take turns: each claim of a pool serves the next poster. If two
+      posters always have waiting jobs, the one with twice the share gets twice the claims.
+  T3  A poster can have at most max_open unfinished postings, and no argument list of more than
+      max_argument_bytes; null means no limit. If several rows apply to a role, the largest limit
+      applies.
+  T4  For each job of a poster, a result of up to max_result_bytes is kept, and up to
+      max_output_bytes each of stdout and stderr. The limits at the time of posting apply.
   T5  Only a poster has a share and limits, and only a pool has posters.';

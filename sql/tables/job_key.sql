@@ -9,9 +9,10 @@ create table pdoflow.job_key (
     length(poster) <= 63 and length(poster_os) <= 100 and length(key) <= 500)
 );
 comment on table pdoflow.job_key is
-'One row: a key of a poster for postings of which only the newest should run, and that posting.
-  B1  At most the newest posting of a key waits untouched. A new posting cancels the one before in
-      the transaction that posts it, if nothing of it was ever claimed. If the one before belongs
-      to another project, the new posting is refused.';
+'One row: a job key of a poster, and the newest posting that has it. Of the postings with the same
+job key, only the newest should run.
+  B1  Of the postings with a job key, only the newest can be waiting and unclaimed. The transaction
+      that posts a new one cancels the one before, unless a job of that one was ever claimed. If the
+      one before belongs to another project, the new posting is refused.';
 -- Serves: deleting postings.
 create index job_key_posting on pdoflow.job_key (posting_id);

@@ -16,18 +16,18 @@ create table pdoflow.lease (
   constraint l1_no_overlap unique (lane_posting_id, lane_priority, lane_first_seq)
 );
 comment on table pdoflow.lease is
-'One row: the jobs that one claim took. The arrays are its ranges: posting, first_seq to before
-end_seq, attempt. Appended; updated once, when it ends (and in the rare case that a part is
-released).
+'One row: the jobs that one claim took. The arrays list its ranges: posting, first_seq, end_seq (not
+included) and attempt. Rows are appended, and updated once, when the lease ends (rarely also when a
+part of it is released).
   L1  A range of a lane belongs to no other lease. Each lease of a lane starts where the one
       before it ended (the lane_ columns; null if whole lanes or retries were taken).
   L2  It is active until all its jobs have ended or were released or rescued. An outcome is only
-      written while its lease is active and belongs to the pool that writes (rule 2).
+      written if its lease is active and belongs to the pool that reports it (rule 2).
   L3  It ends in the transaction that puts its unfinished jobs back into the queue, so that no job
       is lost (rule 1).
-  L4  Its pool runs at most most_running of its jobs at a time; null: no limit. Each active lease
-      of a posting counts its most_running, or its jobs without an outcome if these are fewer. The
-      sum is at most max_running (P5).';
+  L4  Its pool runs at most most_running of its jobs at a time; null means no limit. Each active
+      lease of a posting counts as its most_running, or as its number of jobs without an outcome if
+      that is smaller. The sum is at most max_running (P5).';
 -- Serves: rescue, release, and the status of a job: the active leases.
 create index lease_active on pdoflow.lease (pool_id) where active;
 

@@ -12,8 +12,8 @@ create unlogged table pdoflow.live_output (
   constraint w_short check (length(stdout) <= 75000 and length(stderr) <= 75000)
 );
 comment on table pdoflow.live_output is
-'One row: the last output of a running job of a followed posting; stdout_end and stderr_end are the
-positions at which the two texts end. Written with the heartbeats of its pool, of bounded size,
-and deleted after the job has ended.';
+'One row: the last output of a running job of a followed posting. stdout_end and stderr_end are the
+positions at which the two texts end. The pool of the job writes the row with its heartbeats, up to
+a fixed size. It is deleted after the job has ended.';
 
 alter table pdoflow.live_output enable row level security;

@@ -15,13 +15,13 @@ create table pdoflow.outcome (
 ) partition by range (posting_id);
 comment on table pdoflow.outcome is
 'One row: the recorded end of one attempt at one job. Written once, never updated.
-  U1  Each posting, seq and attempt has at most one, whichever pools ran it (rule 2).
+  U1  Each posting, seq and attempt has at most one row, no matter which pools ran it (rule 2).
   U2  done, failed and cancelled end the job; retried means that another attempt follows. A failed
-      job gets another attempt only by hand. Then the highest attempt counts; if that attempt
-      never happens because of cancelling, the failure counts.
+      job gets another attempt only if it is retried by hand. Then the highest attempt counts, or
+      the failure if that attempt is cancelled before it runs.
   U3  It was written while its lease was active (L2): lease_id leads to the pool.
-  U4  The worker measures duration_ms; ended_at is the time of the database.
-result is json, so that its keys keep their order, but only what jsonb accepts is written.';
+  U4  The worker measures duration_ms; ended_at is by the clock of the database.
+result is json, so that its keys keep their order, but it is only written if jsonb accepts it.';
 -- Serves: the failures of a posting, to show and to retry them.
 create index outcome_failed on pdoflow.outcome (posting_id, seq) where state = 'failed';
 

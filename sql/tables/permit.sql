@@ -4,11 +4,11 @@ create table pdoflow.permit (
   jobs integer not null
 );
 comment on table pdoflow.permit is
-'One row: some jobs of a posting with a rate (P5) that were claimed at once. Each starts before
-starts_by, or is released. Appended; deleted long after starts_by.
+'One row: jobs of a posting with a rate (P5) that one claim took. Each of them starts before
+starts_by, or is released. Rows are appended, and deleted long after starts_by.
   M1  In any period of rate_ms, the permits whose jobs could start in it add up to at most
-      rate_count. Of two jobs that start within rate_ms, the later permit counted the earlier one,
-      whose job could still start within rate_ms of it.';
+      rate_count: if two jobs start within rate_ms, the permit of the later one counted the earlier
+      one, because that job could still start within rate_ms.';
 -- Serves: the permits of a posting that count now, and deleting expired ones.
 create index permit_recent on pdoflow.permit (posting_id, starts_by);
 

@@ -31,23 +31,23 @@ create table pdoflow.pool (
 comment on table pdoflow.pool is
 'One row: one pool process. Updated by its heartbeats, and by a pool that rescues its jobs.
   O1  A stopped or lost pool never comes up again; a restarted process is a new row.
-  O2  running lists the jobs that its workers had for a while at the last heartbeat: [{"posting":
-      42, "seq": 7, "attempt": 1}]. If a job has reported its progress, "progress" (0 to 1) and
-      "note" (a text or null) are added.
+  O2  running lists the jobs that had already run for a while at the last heartbeat: [{"posting":
+      42, "seq": 7, "attempt": 1}]. If a job has reported its progress, the element also has
+      "progress" (0 to 1) and "note" (a text or null).
   O3  It is alive while its last heartbeat is younger than heartbeat_timeout_ms, by the clock of
       the database (rule 9).
   O4  refused counts the outcomes that arrived after their lease had ended.
-  O5  Only a pool that listens is notified of postings (rule 8). A pool that found nothing says
-      that it listens and then checks once more. It says that it stopped listening with a later
-      heartbeat.
-  O6  project is the project whose postings it runs, besides those of no project (R4); null: of
-      all.
+  O5  Only a pool that listens is notified of postings (rule 8). A pool that found no jobs first
+      reports that it listens, and then checks once more. It reports with a later heartbeat that it
+      stopped listening.
+  O6  If project is not null, the pool only runs postings of this project and postings without a
+      project (R4).
   O7  It has at most 1024 slots and a heartbeat timeout of at most a day.
-  O8  serves_all: its role can run the jobs of all roles. Other pools do not influence how many
-      jobs the pools of other roles claim.';
+  O8  serves_all: its role can run the jobs of all roles. Any other pool has no influence on the
+      number of jobs that pools of other roles claim.';
 comment on column pdoflow.pool.busy is
-'How many of its workers had a job at the last heartbeat; null before its first report.';
+'Number of its workers that had a job at the last heartbeat; null before its first report.';
 comment on column pdoflow.pool.recent is
-'How many attempts ended in each of the 60 seconds before the last heartbeat, oldest first.';
+'Number of attempts that ended in each of the 60 seconds before the last heartbeat, oldest first.';
 -- Serves: heartbeats and rescue, the pools that should be alive.
 create index pool_alive on pdoflow.pool (id) where state in ('up', 'draining');

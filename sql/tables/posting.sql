@@ -45,27 +45,27 @@ comment on table pdoflow.posting is
 'One row: a batch of jobs for one entry point, posted in one transaction.
   P1  It has at least one job.
   P2  After it has ended, done + failed + cancelled are the totals and add up to job_count. Before
-      that they are 0 and the totals are the sum of its progress rows. If failed jobs of it are
-      retried by hand, it has not ended any more.
-  P3  A finished posting has ended. A cancelled one ends when its last running job has.
+      that they are 0, and the totals are the sum of its progress rows. A retry by hand of its
+      failed jobs makes it unfinished again.
+  P3  A finished posting has ended. A cancelled one ends when its last running job has ended.
   P4  1 to 1000 attempts; backoff and grace are not negative, a timeout is positive.
   P5  At most max_running of its jobs run at a time (L4), and at most rate_count of its attempts
-      start in any rate_ms; null: no limit. Changed limits do not apply to jobs that were claimed
-      before.
+      start in any period of rate_ms; null means no limit. Changed limits do not apply to jobs that
+      were claimed before.
   P6  It is not pruned before it has ended, nor within keep_ms after that.
-  P7  Its name is for people and need not be unique: @name is the newest posting of that name.
-  P8  run_at is when it starts. Null after that, and if it started when it was posted.';
+  P7  Its name is for people and need not be unique: @name means the newest posting of that name.
+  P8  run_at is the time at which it starts; null once it has started.';
 -- Serves: status and snapshot, the postings that have not ended, newest first.
 create index posting_not_ended on pdoflow.posting (id) where ended_at is null;
--- Serves: the postings to start now. Claims never read those that start later.
+-- Serves: the postings to start now. Claims never read postings that start later.
 create index posting_starts on pdoflow.posting (run_at)
 where run_at is not null and state = 'open';
 -- Serves: @name, the newest posting of a name.
 create index posting_name on pdoflow.posting (name, id) where name is not null;
--- Serves: whether a batch has outcomes to measure; nearly always it has none.
+-- Serves: whether a batch has outcomes whose size must be checked; nearly always it has none.
 create index posting_kept on pdoflow.posting (id)
 where max_result_bytes is not null or max_output_bytes is not null;
--- Serves: how many postings of a poster have not ended, and which routes have such postings.
+-- Serves: the number of unfinished postings of a poster, and the routes that have such postings.
 create index posting_of_route on pdoflow.posting (route_id) where ended_at is null;
 
 alter table pdoflow.posting enable row level security;

@@ -9,8 +9,8 @@ create table pdoflow.posting_key (
     length(poster) <= 63 and length(poster_os) <= 100 and length(key) <= 500)
 );
 comment on table pdoflow.posting_key is
-'One row: the key of a posting. Posting again with the same key does no harm.
-  K1  A key of a poster belongs to one posting. The transaction that posts writes it first: others
-      that post with the same key wait for its end.';
+'One row: the key of a posting. Posting again with the same key returns the same posting.
+  K1  A key of a poster belongs to one posting. A transaction that posts writes the key first:
+      others that post with the same key wait until it ends.';
 -- Serves: deleting postings.
 create index posting_key_posting on pdoflow.posting_key (posting_id);

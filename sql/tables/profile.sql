@@ -8,11 +8,10 @@ create table pdoflow.profile (
   constraint w_short check (octet_length(stacks::text) <= 8000000)
 );
 comment on table pdoflow.profile is
-'One row: the samples of one pool for the jobs of one posting. Reported every few seconds if the
-pool was started with profiling.
-  Q1  stacks has the number of samples for each stack: the functions, outermost first, one a line.
-      It keeps the 2,000 most frequent stacks, at most 7 MB. jobs is the number of sampled
-      attempts.';
+'One row: the samples of one pool for the jobs of one posting. A pool that was started with
+profiling reports them every few seconds.
+  Q1  stacks has the number of samples for each stack: the functions, outermost first, one per line.
+      It keeps the 2,000 most frequent stacks, at most 7 MB. jobs counts the sampled attempts.';
 
 alter table pdoflow.profile enable row level security;
 create policy seen on pdoflow.profile for select using (

@@ -7,8 +7,8 @@ create table pdoflow.progress (
   released integer not null default 0
 );
 comment on table pdoflow.progress is
-'One row: what one transaction added to the totals of one posting. Appended, and folded now and
-then, so that nothing ever counts jobs (rule 3).
+'One row: the amounts that one transaction added to the totals of one posting. Rows are appended,
+and folded from time to time, so that no query ever counts jobs (rule 3).
   G1  The sum over a posting is exact at every commit: ended jobs by state, and the jobs in the
       retry table, either after a failure (retrying) or never started (released).
   G2  A posting that has ended has none (P2).';

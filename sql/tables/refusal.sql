@@ -11,11 +11,11 @@ create table pdoflow.refusal (
   constraint w_short check (length(host) <= 255 and length(reason) <= 1000)
 );
 comment on table pdoflow.refusal is
-'One row: the pools of a host do not run a posting, and the reason of the last of them.
-  H1  A posting has refusals of about ten hosts, the first ones, so that the oldest row stays. A
-      pool skips the posting until the oldest row is another one: somebody has resumed the
-      posting, which deletes all its refusals. pool_ids are the pools of the host that refused it
-      and have not retracted that, at most the last 20; pool_id is the one that gave the reason.';
+'One row: pools of one host refuse to run a posting, with the reason that the last of them gave.
+  H1  A posting keeps the refusals of about the first ten hosts, so its oldest row stays. A pool
+      skips the posting as long as the oldest row is the same. Resuming the posting deletes all its
+      refusals. pool_ids lists the pools of the host that refused it and have not retracted that, at
+      most the last 20; pool_id is the pool that gave the reason.';
 
 alter table pdoflow.refusal enable row level security;
 create policy seen on pdoflow.refusal for select using (

@@ -11,22 +11,23 @@ create table pdoflow.route (
     and octet_length(needs::text) <= 1000 and octet_length(project) <= 1000)
 );
 comment on table pdoflow.route is
-'One row: a poster, what its jobs need of a pool, and the project of their code. A pool determines
-the routes that it can serve and claims only from their lanes, so a claim never scans lanes that
-it cannot run.
-  R1  A route never changes. Prune deletes it when no posting has it (R3).
+'One row: a poster, the capabilities that its jobs need, and the project of their code. A pool
+determines the routes that it can serve and only claims from their lanes, so a claim never scans
+lanes that it cannot run.
+  R1  A route never changes. Prune deletes it when no posting uses it (R3).
   R2  If run is not empty, only the pool of the "pdoflow run" that created it serves the route,
       and that pool serves no other.
   R3  The route of each posting exists. A foreign key would read all postings for each deleted
       route; instead, posting locks the row, and prune checks again after it has locked it.
   R4  If project is not empty, only pools of that project and pools of all projects serve the
       route.';
--- Serves: the route of a run; those of no run, if they are few.
+-- Serves: the route of a run; the routes of no run, if they are few.
 create index route_run on pdoflow.route (run) where run <> '';
 create index route_of_no_run on pdoflow.route (id) where run = '';
 
--- Visible: own postings, those that the caller's pools can run, and all of them for roles that see
--- or run all. A function in "(select f())" is called once a statement, not once a row.
+-- Visible are the routes of the caller, routes that its pools can run, and all routes for roles
+-- that see or run everything. A function in "(select f())" is called once per statement, not once
+-- per row.
 alter table pdoflow.route enable row level security;
 create policy seen on pdoflow.route for select using (
   (select pdoflow.reads_all())

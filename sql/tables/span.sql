@@ -8,7 +8,7 @@ create table pdoflow.span (
 );
 comment on table pdoflow.span is
 'One row: one partition of job and one of outcome, for the postings first_id to before end_id.
-  X1  Spans do not overlap. Postings get numbers from the first span that has any left, or from
+  X1  Spans do not overlap. Postings get numbers from the first span with unused numbers, or from
       the one after it if one of its partitions has reached full_bytes.
-  X2  A poster has the lock of its span, shared, from before it has its number until it commits.
-      To empty or drop a span, that lock is taken exclusively.';
+  X2  A poster holds the lock of its span in shared mode, from before it draws a number until it
+      commits. Emptying or dropping a span takes that lock exclusively.';

@@ -8,10 +8,9 @@ create table pdoflow.variable (
     length(name) <= 200 and length(owner) <= 63 and octet_length(value::text) <= 1048576)
 );
 comment on table pdoflow.variable is
-'One row: a value that people and programs share through the queue. pdoflow itself reads none.
-  V1  Variables set by operators and the owner belong to all (owner is empty). Those of a poster
-      belong to the poster, and take precedence for it over one of the same name that belongs to
-      all.';
+'One row: a value that people and programs share through the queue. PDOFlow itself reads none.
+  V1  Variables that operators and the owner set are global (owner is empty). A variable that a
+      poster sets belongs to the poster, and hides a global variable of the same name from it.';
 
 alter table pdoflow.variable enable row level security;
 create policy seen on pdoflow.variable for select using (

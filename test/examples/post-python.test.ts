@@ -40,7 +40,7 @@ test.skipIf(!hasPsycopg)(
     from pdoflow.posting p`;
     expect(row).toMatchObject({ id: Number(out), jobCount: 25_000, inOrder: 25_000 });
     expect(decodeValue(row?.["seventh"])).toEqual([7, { rate: NaN }]);
-    expect((await run(file, "0")).err).toContain("a posting has at least one job");
+    expect((await run(file, "0")).err).toContain("expected at least one job");
   },
   60_000,
 );

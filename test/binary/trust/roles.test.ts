@@ -117,14 +117,18 @@ test("grant lists, --show-sql changes nothing and says all, and mistakes are rep
   await roles.db.sql.unsafe(taken.out);
   expect((await as("nobody", "status")).code).toBe(3);
   for (const [args, code, message] of [
-    [["grant", "--role", "nobody here", "as", "poster"], 4, 'there is no role "nobody here"'],
+    [
+      ["grant", "--role", "nobody here", "as", "poster"],
+      4,
+      'the role "nobody here" does not exist',
+    ],
     [["grant", "--role", nobody, "as", "king"], 2, "expected one of poster, viewer"],
     [["grant", "--role", nobody, "poster"], 2, "expected: as poster"],
     [["grant", "--role", nobody, "as", "viewer", "--own"], 2, "apply to a pool only"],
     [["grant", "--role", nobody, "as", "pool", "--share", "2"], 2, "apply to a poster only"],
     [["grant", "--role", nobody, "as", "poster", "--share", "0"], 2, "from 0.01 to 100"],
     [["grant", "as", "poster"], 2, "expected --role NAME"],
-    [["grant", "--role", "pdoflow", "as", "poster"], 2, "who may do all"],
+    [["grant", "--role", "pdoflow", "as", "poster"], 2, "has all rights"],
     [
       ["revoke", "--role", nobody, "as", "owner"],
       2,

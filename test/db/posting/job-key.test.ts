@@ -22,8 +22,8 @@ describe("B1: of postings with the same job key only the newest waits", () => {
     expect(await statesOf(db)).toEqual(["cancelled", "cancelled", "cancelled", "open"]);
     const rows = await db.sql`select cancelled, reason from pdoflow.posting order by id limit 2`;
     expect([...rows]).toEqual([
-      { cancelled: 1, reason: "posting 2 took its place, by their job key" },
-      { cancelled: 4, reason: "posting 3 took its place, by their job key" },
+      { cancelled: 1, reason: "replaced by posting 2, which has the same job key" },
+      { cancelled: 4, reason: "replaced by posting 3, which has the same job key" },
     ]);
     expect(jobsOf(await take(db.db, await newPool(db.db)))).toHaveLength(3);
     expect(await brokenInvariants(db.db)).toEqual([]);

@@ -135,9 +135,9 @@ test.each([
   [`null, '[[1]]'`, "expected path/to/file.ts#name"],
   [`'a.ts#f', '{"a": 1}'`, "expected a list of jobs, each a list of arguments or an object"],
   [`'a.ts#f', null`, "expected a list of jobs"],
-  [`'a.ts#f', '[]'`, "a posting has at least one job"],
+  [`'a.ts#f', '[]'`, "expected at least one job"],
   [`'a.ts#f', '[1, 2]'`, "job 0: expected a list of arguments or an object, found a number"],
-  [`'a.ts#f', '[[1]]', '{"triez": 1}'`, 'there is no option "triez" of a posting'],
+  [`'a.ts#f', '[[1]]', '{"triez": 1}'`, 'unknown posting option "triez"'],
   [
     `'a.ts#f', '[[1]]', '{"maxAttempts": 0}'`,
     "option maxAttempts: expected a whole number from 1 to 1000",

@@ -126,7 +126,7 @@ test("another's posting is not steered", async () => {
 test("the poster is the role that logged in, whatever the options say", async () => {
   const forged = eve.sql`
     select pdoflow.post('a.ts#f', '[[1]]', '{"poster": "ada"}')`;
-  expect(await refusal(forged)).toContain('there is no option "poster"');
+  expect(await refusal(forged)).toContain('unknown posting option "poster"');
   const [row] = await eve.sql<{ id: number }[]>`
     select pdoflow.post('a.ts#f', '[[1]]', '{"osUser": "ada"}') as id`;
   const [posted] = await eve.sql`select poster from pdoflow.postings where id = ${row?.id ?? 0}`;

@@ -58,7 +58,7 @@ test("O7: a pool has at most 1024 slots, and a role at most 200 pools for its ow
     from generate_series(1, 200 - (
       select count(*)::integer from pdoflow.pool
       where state in ('up', 'draining') and role = ${roles.nameOf("eve")}))`;
-  expect(await refusal(fake(eve))).toContain("expected fewer than 200 pools of the role");
+  expect(await refusal(fake(eve))).toContain("reached its limit of 200 running pools");
   await eve.sql`select pdoflow.pool_end(id) from pdoflow.pool where host = 'many'`;
   expect(await fake(eve)).toBeGreaterThan(0);
 });
