@@ -3,7 +3,7 @@ import { setImmediate as breathe } from "node:timers/promises";
 import { type Deferred, deferred } from "../../domain/deferred.ts";
 import type { EntryFunction } from "../entry/load-entry-point.ts";
 import type { LeasedJob } from "../wire/leased-job.ts";
-import type { StopReason } from "../wire/protocol.ts";
+import { packIds, type StopReason } from "../wire/protocol.ts";
 import { attempt } from "../worker/attempt.ts";
 import { JobContext } from "../worker/job-context.ts";
 import { JobLog } from "../worker/job-log.ts";
@@ -149,7 +149,7 @@ export class InProcessRunner extends BaseRunner<InProcessRun> {
   }
 
   async #run(job: LeasedJob): Promise<void> {
-    const { posting, index, attempt: number } = job;
+    const { posting } = job;
     const { attempts, supply } = this.context;
     const fn = this.#options.load(posting.entryPoint);
     fn.catch(() => {}); // the attempt reports it as its failure
@@ -158,7 +158,7 @@ export class InProcessRunner extends BaseRunner<InProcessRun> {
       if (Date.now() > job.startBy) return supply.onReturned([job], "late");
     }
     const log = new JobLog();
-    const context = new JobContext(() => ({ posting: posting.id, index, attempt: number }), {
+    const context = new JobContext(packIds([job]), 0, {
       onSignal: () => {},
       onProgress: (progress) => {
         running.progress = progress;

@@ -199,17 +199,43 @@ export type WorkerMessage =
 export type ProfileMessage = Extract<WorkerMessage, { kind: "profile" }>;
 export type ProgressMessage = Extract<WorkerMessage, { kind: "progress" }>;
 
-/** Numbers in one array: an object for each end would take half of a pool's time. */
-export function packEnds(chunk: number, ends: readonly End[]): PackedMessage {
-  const numbers = new Float64Array(ends.length * numbersEach);
-  const told: v.InferOutput<typeof Told>[] = [];
-  for (const [i, end] of ends.entries()) {
-    numbers.set([end.position, end.isDone ? 1 : 0, end.durationMs, end.agoMs], i * numbersEach);
-    if (end.text !== null || end.retry !== null || end.output !== null) {
-      told.push([i, end.text, end.retry, end.output]);
+/**
+ * Collects the ends of jobs of a chunk, to be sent as one message. Most ends are four numbers in
+ * one array: an object for each of them would take half of a pool's time.
+ */
+export class EndPacker {
+  readonly #chunk: number;
+  #numbers: number[] = [];
+  #told: v.InferOutput<typeof Told>[] = [];
+
+  constructor(chunk: number) {
+    this.#chunk = chunk;
+  }
+
+  /** Adds the end of a job. `endedAt` and the `at` of `take` are on the same clock. */
+  add(
+    position: number,
+    { isDone, text, retry }: Pick<End, "isDone" | "text" | "retry">,
+    { durationMs, output, endedAt }: Pick<End, "durationMs" | "output"> & { endedAt: number },
+  ): void {
+    const index = this.#numbers.length / numbersEach;
+    this.#numbers.push(position, isDone ? 1 : 0, durationMs, endedAt);
+    if (text !== null || retry !== null || output !== null) {
+      this.#told.push([index, text, retry, output]);
     }
   }
-  return { kind: "ended", chunk, numbers, told };
+
+  /** The message with all ends since the last one; null if there is none. */
+  take(at: number): PackedMessage | null {
+    if (this.#numbers.length === 0) return null;
+    const numbers = new Float64Array(this.#numbers);
+    for (let i = numbersEach - 1; i < numbers.length; i += numbersEach) {
+      numbers[i] = at - (numbers[i] ?? at);
+    }
+    const message = { kind: "ended", chunk: this.#chunk, numbers, told: this.#told } as const;
+    [this.#numbers, this.#told] = [[], []];
+    return message;
+  }
 }
 
 /** @throws {InvalidInput} a worker runs user code, which can send anything. */

@@ -78,7 +78,7 @@ export async function answerExecute(
   provideVirtualPackage(api);
   const isCommand = job.entryPoint === commandEntryPoint;
   const fn = isCommand ? Promise.resolve(runCommand) : loadPosted(root, job.entryPoint, bunResolve);
-  const context = new JobContext(() => job, {
+  const context = new JobContext([job.posting, job.attempt, job.index, 1], 0, {
     onSignal: () => {}, // nobody cancels it, and Ctrl-C ends it
     onProgress: ({ share, note }) =>
       void process.stderr.write(

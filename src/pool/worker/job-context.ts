@@ -2,7 +2,7 @@ import { format } from "node:util";
 
 import { type CurrentJob, noteText } from "../../job/current-job.ts";
 import { makeJobFolder, removeJobFolder } from "../wire/job-folder.ts";
-import type { JobIdentity, StopReason } from "../wire/protocol.ts";
+import { identityAt, type JobIdentity, type StopReason } from "../wire/protocol.ts";
 
 /** The shortest time between two reports of progress. */
 const progressEveryMs = 250;
@@ -28,7 +28,8 @@ export interface JobContextListener {
  * everything that costs time is made on demand.
  */
 export class JobContext implements CurrentJob {
-  readonly #identify: () => JobIdentity;
+  readonly #ids: readonly number[];
+  readonly #position: number;
   readonly #listener: JobContextListener;
   #identity: JobIdentity | null = null;
   #abort: AbortController | null = null;
@@ -39,8 +40,10 @@ export class JobContext implements CurrentJob {
   #sentAt = -Infinity;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(identify: () => JobIdentity, listener: JobContextListener) {
-    this.#identify = identify;
+  /** Of the job at this position of what `packIds` packed. */
+  constructor(ids: readonly number[], position: number, listener: JobContextListener) {
+    this.#ids = ids;
+    this.#position = position;
     this.#listener = listener;
   }
 
@@ -109,7 +112,7 @@ export class JobContext implements CurrentJob {
   }
 
   get #known(): JobIdentity {
-    return (this.#identity ??= this.#identify());
+    return (this.#identity ??= identityAt(this.#ids, this.#position));
   }
 
   #send(): void {

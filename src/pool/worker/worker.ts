@@ -7,10 +7,8 @@ import { JobContext, type JobContextListener } from "./job-context.ts";
 import { type EntryFunction, loadPosted } from "../entry/load-entry-point.ts";
 import { missingCode } from "./missing-code.ts";
 import {
-  type End,
-  identityAt,
+  EndPacker,
   type PackedMessage,
-  packEnds,
   type PoolMessage,
   type RunMessage,
   unpackArgs,
@@ -114,21 +112,13 @@ interface Desk {
 }
 
 /** The ends of jobs of a chunk that the pool has not been sent. Times are of the clock of `now`. */
-class UnsentEnds {
-  readonly #chunk: number;
+class UnsentEnds extends EndPacker {
   readonly #send: WorkerContext["send"];
-  #ends: End[] = [];
-  #endedAt: number[] = [];
   #sentAt = now();
 
   constructor(chunk: number, send: WorkerContext["send"]) {
-    this.#chunk = chunk;
+    super(chunk);
     this.#send = send;
-  }
-
-  add(end: End, endedAt: number): void {
-    this.#ends.push(end);
-    this.#endedAt.push(endedAt);
   }
 
   isDue(at: number): boolean {
@@ -136,9 +126,8 @@ class UnsentEnds {
   }
 
   send(at: number): void {
-    for (const [i, end] of this.#ends.entries()) end.agoMs = at - (this.#endedAt[i] ?? at);
-    if (this.#ends.length > 0) this.#send(packEnds(this.#chunk, this.#ends));
-    [this.#ends, this.#endedAt] = [[], []];
+    const message = this.take(at);
+    if (message) this.#send(message);
     this.#sentAt = at;
   }
 }
@@ -173,8 +162,10 @@ async function runChunk(
       return send({ kind: "lacking", chunk, position, reason: reason.slice(0, 2_000) });
     }
     isLoaded = true;
-    const context = new JobContext(() => identityAt(message.ids, position), listener);
-    Object.assign(running, { chunk, position, context });
+    const context = new JobContext(message.ids, position, listener);
+    running.chunk = chunk;
+    running.position = position;
+    running.context = context;
     const sampling = sampler?.begin();
     const result = await attempt(fn, args[position] ?? "[]", keepsResults, context, restore);
     const end = now();
@@ -188,7 +179,7 @@ async function runChunk(
       ? output.collectWhole(isWanted)
       : output.collect(durationMs, isWanted);
     page.rest();
-    unsent.add({ position, durationMs, agoMs: 0, output: printed, ...result }, end);
+    unsent.add(position, result, { durationMs, output: printed, endedAt: end });
     const isLong = isCommand && output.isLong;
     if (isLong || unsent.isDue(end)) unsent.send(end);
     if (isLong) await output.emptied(() => send({ kind: "full" }));
