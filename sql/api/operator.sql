@@ -40,7 +40,7 @@ security definer set search_path = pg_catalog, pg_temp as $$
 declare
   v_ids bigint[] := pdoflow.can_modify(p_postings);
 begin
-  v_ids := pdoflow.forgive(v_ids) || pdoflow.reopen(v_ids);
+  v_ids := pdoflow.clear_refusals(v_ids) || pdoflow.reopen(v_ids);
   return array(select distinct id from unnest(v_ids) as id order by id);
 end $$;
 

@@ -22,7 +22,7 @@ create function pdoflow.pool_register(
 security definer set search_path = pg_catalog, pg_temp as $$
 declare
   v_id bigint;
-  v_most integer := case when pdoflow.runs_all() then 10000 else 200 end;
+  v_limit integer := case when pdoflow.runs_all() then 10000 else 200 end;
 begin
   if not coalesce(p_heartbeat_timeout_ms between 1 and 86400000 and p_slots between 0 and 1024,
     false) then
@@ -34,10 +34,10 @@ begin
     raise exception 'expected at most 4000 bytes of capabilities in an object, at most 100000 '
       'bytes of posters, and at most 1000 of a project' using errcode = 'PF002';
   end if;
-  if v_most <= (select count(*) from pdoflow.pool
+  if v_limit <= (select count(*) from pdoflow.pool
                 where state in ('up', 'draining') and role = pdoflow.caller()) then
     raise exception 'the role % has reached its limit of % running pools: stop some, or wait until '
-      'killed pools have been declared lost', pdoflow.caller(), v_most using errcode = 'PF001';
+      'killed pools have been declared lost', pdoflow.caller(), v_limit using errcode = 'PF001';
   end if;
   insert into pdoflow.pool (host, pid, version, role, os_user, slots, heartbeat_timeout_ms,
                             provides, posters, project, serves_all)
@@ -52,7 +52,7 @@ end $$;
 -- Records a heartbeat. Checks the form of p_running, because another pool reads it when it rescues
 -- this one. slots is the sum over the pools that claim the same jobs (O8) and had a heartbeat in
 -- the last minute.
-create function pdoflow.pool_beat(p_pool bigint, p_running jsonb, p_listens boolean)
+create function pdoflow.pool_heartbeat(p_pool bigint, p_running jsonb, p_listens boolean)
 returns table (is_up boolean, is_draining boolean, slots bigint, followed bigint[])
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
@@ -64,7 +64,7 @@ begin
     raise exception 'expected at most 1 MiB of running jobs' using errcode = 'PF002';
   end if;
   perform from jsonb_to_recordset(p_running) as j (posting bigint, seq integer, attempt integer);
-  update pdoflow.pool set beat_at = clock_timestamp(), running = p_running, listens = p_listens
+  update pdoflow.pool set heartbeat_at = clock_timestamp(), running = p_running, listens = p_listens
   where id = p_pool and state in ('up', 'draining') returning state into v_state;
   return query
     select v_state is not null, coalesce(v_state = 'draining', false),
@@ -75,7 +75,7 @@ begin
     from pdoflow.pool p
     where id = p_pool or (
       state = 'up' and (serves_all or role = pdoflow.caller())
-      and beat_at > clock_timestamp() - least(heartbeat_timeout_ms, 60000) * interval '1 ms');
+      and heartbeat_at > clock_timestamp() - least(heartbeat_timeout_ms, 60000) * interval '1 ms');
 end $$;
 
 -- Records that a pool waits for postings (O5).
@@ -200,15 +200,15 @@ $$ begin return query select * from pdoflow.rescue(pdoflow.upkeep_routes()); end
 -- The other pools that have jobs of these routes, with the time of their last heartbeat, and the
 -- time in ms until they count as lost.
 create function pdoflow.pool_job_holders(p_pool bigint, p_routes integer[])
-returns table (id bigint, host text, beat_ms double precision, due_in_ms double precision)
+returns table (id bigint, host text, heartbeat_ms double precision, due_in_ms double precision)
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 set jit = off set enable_seqscan = off as $$
 #variable_conflict use_column
 begin
   perform pdoflow.require_pool(p_pool);
   return query
-    select p.id, p.host, (extract(epoch from p.beat_at) * 1000)::double precision,
-           (p.heartbeat_timeout_ms - extract(epoch from clock_timestamp() - p.beat_at) * 1000)
+    select p.id, p.host, (extract(epoch from p.heartbeat_at) * 1000)::double precision,
+           (p.heartbeat_timeout_ms - extract(epoch from clock_timestamp() - p.heartbeat_at) * 1000)
              ::double precision
     from pdoflow.pool p
     where p.state in ('up', 'draining') and p.id <> p_pool and exists (

@@ -1,10 +1,10 @@
 -- Functions that pools call to get jobs, and to refuse postings.
 
 create function pdoflow.pool_claim(
-  p_pool bigint, p_options pdoflow.claim_options, p_read_most integer
+  p_pool bigint, p_options pdoflow.claim_options, p_read_limit integer
 ) returns table (lease_id bigint, first_seq integer, end_seq integer, attempt integer,
-                 wait_ms integer, most_running integer, posting_ids text, places text, args text,
-                 posting json)
+                 wait_ms integer, running_limit integer, posting_ids text, positions text,
+                 args text, posting json)
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
 begin
@@ -14,7 +14,7 @@ begin
       using errcode = 'PF002';
   end if;
   p_options.routes := pdoflow.served(p_options.routes);
-  return query select * from pdoflow.claim_jobs(p_pool, p_options, p_read_most);
+  return query select * from pdoflow.claim_jobs(p_pool, p_options, p_read_limit);
 end $$;
 
 -- The properties that a pool needs to run the jobs of postings, for postings that the caller can
@@ -81,7 +81,7 @@ begin
     and (pdoflow.runs_all() or p.route_id = any (pdoflow.run_routes()))
     and (10 > (select count(*) from pdoflow.refusal x where x.posting_id = p.id)
          or exists (select from pdoflow.refusal x where x.posting_id = p.id and x.host = o.host))
-  group by p.id, o.host order by p.id -- in the order of forgive
+  group by p.id, o.host order by p.id -- in the order of clear_refusals
   on conflict (posting_id, host) do update
   set pool_id = excluded.pool_id,
       pool_ids = (array_remove(f.pool_ids, excluded.pool_id) || excluded.pool_id)

@@ -43,9 +43,9 @@ begin
     set done = t.done + excluded.done, failed = t.failed + excluded.failed,
         retried = t.retried + excluded.retried,
         durations = array(select a + b from unnest(t.durations, excluded.durations)
-                            with ordinality as u (a, b, place) order by place),
+                            with ordinality as u (a, b, position) order by position),
         waits = array(select a + b from unnest(t.waits, excluded.waits)
-                        with ordinality as u (a, b, place) order by place);
+                        with ordinality as u (a, b, position) order by position);
   end if;
   delete from pdoflow.tally where minute < now() - interval '2 hours';
 end $$;

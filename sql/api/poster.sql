@@ -39,8 +39,8 @@ begin
     raise exception 'expected a list of jobs, each a list of arguments or an object, found %',
       coalesce(jsonb_typeof(p_args), 'null') using errcode = 'PF002';
   end if;
-  select place - 1 as index, jsonb_typeof(value) as kind into v_wrong
-  from jsonb_array_elements(p_args) with ordinality as a (value, place)
+  select position - 1 as index, jsonb_typeof(value) as kind into v_wrong
+  from jsonb_array_elements(p_args) with ordinality as a (value, position)
   where jsonb_typeof(value) not in ('array', 'object') limit 1;
   if found then
     raise exception 'job %: expected a list of arguments or an object, found a %; one job with '
@@ -52,9 +52,9 @@ begin
   from (select priority, count(*)::integer as size
         from unnest(v_priorities) as p (priority) group by priority) l;
   select string_agg(value::text, pdoflow.separator()
-                    order by v_priorities[place] desc, place) as text,
-         array_agg(place::integer - 1 order by v_priorities[place] desc, place) as indexes
-  into v_jobs from jsonb_array_elements(p_args) with ordinality as a (value, place);
+                    order by v_priorities[position] desc, position) as text,
+         array_agg(position::integer - 1 order by v_priorities[position] desc, position) as indexes
+  into v_jobs from jsonb_array_elements(p_args) with ordinality as a (value, position);
   select * into v_posted from pdoflow.post_batch(
     p_entry_point, p_options, coalesce(v_jobs.text, ''),
     case when cardinality(v_lanes.priorities) > 1 then v_jobs.indexes end,
@@ -125,8 +125,8 @@ language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   v_wrong record;
 begin
-  select place - 1 as index, coalesce(jsonb_typeof(value), 'null') as kind into v_wrong
-  from unnest(p_args) with ordinality as a (value, place)
+  select position - 1 as index, coalesce(jsonb_typeof(value), 'null') as kind into v_wrong
+  from unnest(p_args) with ordinality as a (value, position)
   where coalesce(jsonb_typeof(value), 'null') not in ('array', 'object') limit 1;
   if found then
     raise exception 'job % of these: expected a list of arguments or an object, found a %',
@@ -134,8 +134,8 @@ begin
   end if;
   if coalesce(cardinality(p_args), 0) = 0 then return 0; end if;
   return pdoflow.add_jobs(p_posting, (
-    select string_agg(value::text, pdoflow.separator() order by place)
-    from unnest(p_args) with ordinality as a (value, place)), null);
+    select string_agg(value::text, pdoflow.separator() order by position)
+    from unnest(p_args) with ordinality as a (value, position)), null);
 end $$;
 
 -- Signs a posting that begin_posting began.

@@ -16,7 +16,7 @@ create function pdoflow.require_variable(p_name text, p_value jsonb) returns voi
 language plpgsql as $$
 declare
   v_owner text := pdoflow.variable_owner();
-  v_most integer := case v_owner when '' then 10000 else 1000 end;
+  v_limit integer := case v_owner when '' then 10000 else 1000 end;
 begin
   if coalesce(trim(p_name), '') = '' or length(p_name) > 200 or p_value is null then
     raise exception 'expected a name of 1 to 200 characters and a value of a variable, found % '
@@ -30,8 +30,8 @@ begin
       using errcode = 'PF002';
   end if;
   if not exists (select from pdoflow.variable where name = p_name and owner = v_owner)
-     and v_most <= (select count(*) from pdoflow.variable where owner = v_owner) then
-    raise exception 'expected at most % variables of %, found that number: delete some', v_most,
+     and v_limit <= (select count(*) from pdoflow.variable where owner = v_owner) then
+    raise exception 'expected at most % variables of %, found that number: delete some', v_limit,
       case v_owner when '' then 'everybody' else 'the role ' || v_owner end
       using errcode = 'PF001';
   end if;

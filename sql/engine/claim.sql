@@ -4,8 +4,8 @@
 -- Routes with the number of their turn, from 0: the number of nulls before them (T2).
 create function pdoflow.in_turn(p_routes integer[]) returns table (id integer, turn bigint)
 language sql immutable as $$
-  select id, count(*) filter (where id is null) over (order by place)
-  from unnest(p_routes) with ordinality as route (id, place)
+  select id, count(*) filter (where id is null) over (order by position)
+  from unnest(p_routes) with ordinality as route (id, position)
 $$;
 
 -- The open lane that comes first: by priority and turn, or the oldest (rule 6). One step of an
@@ -57,7 +57,7 @@ create type pdoflow.claim_options as (
 -- another claim was faster: claim again at once.
 create function pdoflow.claim(p_pool bigint, p_options pdoflow.claim_options)
 returns table (lease_id bigint, posting_id bigint, first_seq integer, end_seq integer,
-                 attempt integer, wait_ms integer, most_running integer)
+                 attempt integer, wait_ms integer, running_limit integer)
 language plpgsql set plan_cache_mode = force_generic_plan
 set jit = off set enable_seqscan = off set enable_mergejoin = off set enable_hashjoin = off as $$
 #variable_conflict use_column
@@ -119,7 +119,7 @@ begin
   end loop;
   return query
     select l.id, r.posting_id, r.first_seq, r.end_seq, r.attempt, null::integer,
-           l.most_running
+           l.running_limit
     from pdoflow.lease l cross join lateral pdoflow.ranges_of(l) r
     where l.id = v_lease;
 end $$;

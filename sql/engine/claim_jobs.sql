@@ -16,22 +16,22 @@ comment on view pdoflow.runnable is
 'The properties of a posting that a pool needs to run its jobs (RunnablePosting in
 src/db/engine/leases.ts).';
 
--- Claims jobs and reads them. If at most p_read_most jobs are claimed, this returns their
+-- Claims jobs and reads them. If at most p_read_limit jobs are claimed, this returns their
 -- arguments, joined by the separator within a range, and their postings. So a single job starts a
 -- round trip sooner, and a thousand postings of one job are read at once. Arguments of a larger
 -- claim, or of one whose arguments may exceed 4 MiB together, are read after the commit, because a
 -- lane is locked until then. That size is estimated from the stored size: compression shrinks texts
 -- at most 88 or 255 times.
 --
--- A row is one range or, for similar postings of one job each, many. Then posting_ids and places
+-- A row is one range or, for similar postings of one job each, many. Then posting_ids and positions
 -- (their order among the ranges of all rows) are lists, args has one element for each, and posting
 -- describes the lowest of them. An empty text stands for arguments that are not read here, and for
 -- a job that does not exist.
 create function pdoflow.claim_jobs(
-  p_pool bigint, p_options pdoflow.claim_options, p_read_most integer
+  p_pool bigint, p_options pdoflow.claim_options, p_read_limit integer
 ) returns table (lease_id bigint, first_seq integer, end_seq integer, attempt integer,
-                 wait_ms integer, most_running integer, posting_ids text, places text, args text,
-                 posting json)
+                 wait_ms integer, running_limit integer, posting_ids text, positions text,
+                 args text, posting json)
 language plpgsql set plan_cache_mode = force_generic_plan
 set jit = off set enable_seqscan = off set enable_mergejoin = off set enable_hashjoin = off as $$
 #variable_conflict use_column
@@ -44,7 +44,7 @@ begin
   select array_agg(c.lease_id) as leases, array_agg(c.posting_id) as postings,
          array_agg(c.first_seq) as firsts, array_agg(c.end_seq) as ends,
          array_agg(c.attempt) as attempts, array_agg(c.wait_ms) as waits,
-         min(c.most_running) as most_running, sum(c.end_seq - c.first_seq) as jobs,
+         min(c.running_limit) as running_limit, sum(c.end_seq - c.first_seq) as jobs,
          min(c.posting_id) as least, max(c.posting_id) as greatest
   into v_claimed
   from pdoflow.claim(p_pool, p_options) c;
@@ -55,11 +55,11 @@ begin
     with alike as (
       select r.lease_id, r.first_seq, r.end_seq, r.attempt, r.wait_ms,
              string_agg(r.posting_id::text, ',') as posting_ids,
-             string_agg(r.place::text, ',') as places,
+             string_agg(r.position::text, ',') as positions,
              string_agg(j.args, pdoflow.separator()) as args, min(r.posting_id) as least
       from unnest(v_claimed.leases, v_claimed.postings, v_claimed.firsts, v_claimed.ends,
                   v_claimed.attempts, v_claimed.waits) with ordinality
-          as r (lease_id, posting_id, first_seq, end_seq, attempt, wait_ms, place)
+          as r (lease_id, posting_id, first_seq, end_seq, attempt, wait_ms, position)
         left join lateral (
           select coalesce(case when bool_and(s.is_small) then
                    string_agg(case when s.is_small then j.args::text end,
@@ -72,20 +72,20 @@ begin
                 end <= 4 * 1024 * 1024 as is_small) s
           where posting_id = r.posting_id and seq >= r.first_seq and seq < r.end_seq
             and posting_id >= v_first and posting_id <= v_last
-          having v_claimed.jobs <= p_read_most) j on true
+          having v_claimed.jobs <= p_read_limit) j on true
         left join pdoflow.posting p
-          on p.id = r.posting_id and p.job_count = 1 and v_claimed.jobs <= p_read_most
+          on p.id = r.posting_id and p.job_count = 1 and v_claimed.jobs <= p_read_limit
       -- All columns of runnable, except for the id.
       group by r.lease_id, r.first_seq, r.end_seq, r.attempt, r.wait_ms,
-               case when p.id is null then r.place end, p.route_id, p.entry_point, p.max_attempts,
-               p.backoff_ms, p.timeout_ms, p.grace_ms, p.stop_after, p.keeps_results,
-               p.keeps_output, coalesce(p.max_failures, p.max_failures_percent) is null,
-               p.rate_count is null,
-               p.max_result_bytes, p.max_output_bytes)
+               case when p.id is null then r.position end, p.route_id, p.entry_point,
+               p.max_attempts, p.backoff_ms, p.timeout_ms, p.grace_ms, p.stop_after,
+               p.keeps_results, p.keeps_output,
+               coalesce(p.max_failures, p.max_failures_percent) is null,
+               p.rate_count is null, p.max_result_bytes, p.max_output_bytes)
     select a.lease_id, a.first_seq, a.end_seq, a.attempt, a.wait_ms,
-           v_claimed.most_running, a.posting_ids, a.places,
+           v_claimed.running_limit, a.posting_ids, a.positions,
            a.args, p.posting
     from alike a left join lateral (
       select posting from pdoflow.runnable
-      where id = a.least and v_claimed.jobs <= p_read_most) p on true;
+      where id = a.least and v_claimed.jobs <= p_read_limit) p on true;
 end $$;

@@ -17,7 +17,7 @@ declare
   v_cap integer := p_options.cap;
   v_floor integer := 1;
   v_ahead integer;
-  v_most_running integer;
+  v_running_limit integer;
   v_cursor integer;
   v_size integer;
   v_lease bigint;
@@ -49,7 +49,7 @@ begin
   v_size := v_lane.end_seq - coalesce(v_cursor, v_lane.first_seq);
   v_size := least(v_size, v_cap, greatest(v_floor, ceil(v_size * p_options.share), 1));
   if v_is_limited then
-    select jobs, most_running into v_size, v_most_running
+    select jobs, running_limit into v_size, v_running_limit
     from pdoflow.permit_jobs(p_pool, p_posting, v_size, p_options.cap, v_ahead,
                              p_options.slack_ms);
     if v_size < 1 then return -1; end if;
@@ -59,8 +59,8 @@ begin
   end if;
   v_cursor := coalesce(v_cursor, v_lane.first_seq);
   insert into pdoflow.lease (pool_id, lane_posting_id, lane_priority, lane_first_seq, lane_end_seq,
-                             most_running, posting_ids, first_seqs, end_seqs, attempts)
-  values (p_pool, p_posting, p_priority, v_cursor, v_cursor + v_size, v_most_running,
+                             running_limit, posting_ids, first_seqs, end_seqs, attempts)
+  values (p_pool, p_posting, p_priority, v_cursor, v_cursor + v_size, v_running_limit,
           array[p_posting], array[v_cursor], array[v_cursor + v_size], array[1])
   returning id into v_lease;
   if v_cursor + v_size = v_lane.end_seq then
@@ -107,10 +107,10 @@ begin
     where p.entry_point = p_entry_point and coalesce(p.max_running, p.rate_count) is null
       and not exists (select from pdoflow.lease e
                       where e.lane_posting_id = l.posting_id and e.lane_priority = l.priority))
-  select array_agg(posting_id order by place), array_agg(priority order by place),
-         array_agg(first_seq order by place), array_agg(end_seq order by place)
+  select array_agg(posting_id order by position), array_agg(priority order by position),
+         array_agg(first_seq order by position), array_agg(end_seq order by position)
   into v_postings, v_priorities, v_firsts, v_ends
-  from (select *, row_number() over (order by posting_id, priority desc) as place from free) free
+  from (select *, row_number() over (order by posting_id, priority desc) as position from free) free
   where posting_id = p_first.posting_id and priority = p_first.priority
      or running_total <= least(p_cap, greatest(p_floor, ceil(total * p_share)));
 

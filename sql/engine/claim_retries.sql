@@ -67,7 +67,7 @@ declare
   v_is_limited boolean;
   v_left integer;
   v_ahead integer;
-  v_most_running integer;
+  v_running_limit integer;
   v_size integer;
   v_lost integer;
   v_postings bigint[] := '{}';
@@ -94,7 +94,7 @@ begin
   if v_lost >= 2 then v_left := 1; end if;
   if v_is_limited then
     perform pdoflow.lock_permits(p_posting, true);
-    select jobs, most_running into v_left, v_most_running
+    select jobs, running_limit into v_left, v_running_limit
     from pdoflow.permit_jobs(p_pool, p_posting, v_left, p_options.cap, v_ahead,
                              p_options.slack_ms);
     if v_left < 1 then return -1; end if;
@@ -126,9 +126,9 @@ begin
   end loop;
   if cardinality(v_postings) = 0 then return null; end if;
 
-  insert into pdoflow.lease (pool_id, lost, most_running, posting_ids, first_seqs, end_seqs,
+  insert into pdoflow.lease (pool_id, lost, running_limit, posting_ids, first_seqs, end_seqs,
                              attempts)
-  values (p_pool, v_lost, v_most_running, v_postings, v_firsts, v_ends, v_attempts)
+  values (p_pool, v_lost, v_running_limit, v_postings, v_firsts, v_ends, v_attempts)
   returning id into v_lease;
   perform pdoflow.uncount_retries(v_postings, v_firsts, v_ends, v_attempts);
   return v_lease;

@@ -44,7 +44,7 @@ end $$;
 
 -- Deletes the refusals of postings, so that pools check them again. Returns the open postings among
 -- them.
-create function pdoflow.forgive(p_postings bigint[]) returns bigint[] language plpgsql as $$
+create function pdoflow.clear_refusals(p_postings bigint[]) returns bigint[] language plpgsql as $$
 declare
   v_ids bigint[];
 begin

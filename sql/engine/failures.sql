@@ -33,8 +33,8 @@ begin
         select posting_id, seq, now() - age_us * interval '1 us' as at, error::jsonb as error,
                pdoflow.fingerprint(error::jsonb) as fingerprint
         from unnest(p_postings, p_seqs, p_states, p_ages_us, p_errors) with ordinality
-          as b (posting_id, seq, state, age_us, error, place)
-        where state = 'failed' and place <> all (p_skip)) f
+          as b (posting_id, seq, state, age_us, error, position)
+        where state = 'failed' and position <> all (p_skip)) f
       group by posting_id, fingerprint
       returning posting_id, fingerprint)
     select posting_id, fingerprint from noted n

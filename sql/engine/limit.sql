@@ -14,7 +14,7 @@ create function pdoflow.limit_room(
     where id = p_posting and coalesce(max_running, rate_count) is not null),
   -- L4: a leased job without an outcome runs, or may run at any moment.
   leased as (
-    select coalesce(sum(least(l.most_running, (
+    select coalesce(sum(least(l.running_limit, (
       select sum(r.end_seq - r.first_seq - (
         select count(*) from pdoflow.outcome o
         where o.posting_id = p_posting and o.seq >= r.first_seq and o.seq < r.end_seq
@@ -56,7 +56,7 @@ begin
 end $$;
 
 -- Permits a pool with p_idle idle workers to claim up to p_want jobs of a posting with limits in
--- this transaction. Of these, at most most_running can run at a time (L4). Returns 0 jobs if the
+-- this transaction. Of these, at most running_limit can run at a time (L4). Returns 0 jobs if the
 -- limits allow none. Call this after lock_permits: then it sees permits that were given in the
 -- meantime (M1).
 --   p_ahead   the number of jobs that keep all workers of the pool busy for a quarter of a second;
@@ -64,7 +64,7 @@ end $$;
 --             all must start within p_slack_ms
 create function pdoflow.permit_jobs(
   p_pool bigint, p_posting bigint, p_want integer, p_idle integer, p_ahead integer,
-  p_slack_ms integer, out jobs integer, out most_running integer
+  p_slack_ms integer, out jobs integer, out running_limit integer
 ) language plpgsql as $$
 #variable_conflict use_variable
 declare
@@ -72,17 +72,17 @@ declare
   v_starts integer;
 begin
   select case when r.running is not null then least(p_idle, r.running) end, r.starts
-  into most_running, v_starts from pdoflow.limit_room(p_posting) r;
+  into running_limit, v_starts from pdoflow.limit_room(p_posting) r;
   -- In proportion to the workers that may run them. At most 2,000, because counting the outcomes of
   -- 2,000 jobs takes 0.3 ms.
   jobs := least(p_want, 2000, v_starts, greatest(
-    most_running, p_ahead::bigint * least(most_running, v_workers) / v_workers));
+    running_limit, p_ahead::bigint * least(running_limit, v_workers) / v_workers));
   if p_ahead is null then
     jobs := least(jobs, p_idle);
   elsif v_starts is not null then
     jobs := least(jobs, greatest(p_idle, p_ahead / 32));
   end if;
-  if jobs < 1 or most_running < 1 then
+  if jobs < 1 or running_limit < 1 then
     jobs := 0;
   elsif v_starts is not null then
     insert into pdoflow.permit (posting_id, starts_by, jobs)

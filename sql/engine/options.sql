@@ -9,14 +9,14 @@ begin
 end $$;
 
 -- An option that is a whole number, or null if p_key can be null.
-create function pdoflow.whole_option(p_key text, p_value jsonb, p_least bigint, p_most bigint)
+create function pdoflow.whole_option(p_key text, p_value jsonb, p_min bigint, p_max bigint)
 returns bigint language plpgsql as $$
 begin
   if p_value = 'null' then return null; end if;
   if jsonb_typeof(p_value) <> 'number' or p_value::numeric % 1 <> 0
-     or p_value::numeric not between p_least and p_most then
+     or p_value::numeric not between p_min and p_max then
     perform pdoflow.refuse_option(
-      p_key, format('a whole number from %s to %s', p_least, p_most), p_value);
+      p_key, format('a whole number from %s to %s', p_min, p_max), p_value);
   end if;
   return p_value::numeric::bigint;
 end $$;
@@ -246,5 +246,5 @@ begin
   end if;
   return array(
     select coalesce(pdoflow.whole_option('priority', value, -2147483648, 2147483647), 0)
-    from jsonb_array_elements(v_list) with ordinality as p (value, place) order by place);
+    from jsonb_array_elements(v_list) with ordinality as p (value, position) order by position);
 end $$;

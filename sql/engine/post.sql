@@ -16,29 +16,29 @@ create function pdoflow.limits_of_caller(
 $$;
 
 -- Raises an error if the caller has reached its limit of unfinished postings.
-create function pdoflow.require_room(p_most integer) returns void language plpgsql as $$
+create function pdoflow.require_room(p_limit integer) returns void language plpgsql as $$
 begin
-  if p_most <= (select count(*) from (
+  if p_limit <= (select count(*) from (
        select from pdoflow.posting
-       where route_id = any (pdoflow.own_routes()) and ended_at is null limit p_most) open) then
+       where route_id = any (pdoflow.own_routes()) and ended_at is null limit p_limit) open) then
     raise exception 'the role % has reached its limit of % open postings: wait until some '
       'have ended, cancel some, or ask the owner of the queue for a higher limit',
-      pdoflow.caller(), p_most using errcode = 'PF001';
+      pdoflow.caller(), p_limit using errcode = 'PF001';
   end if;
 end $$;
 
 -- The same for an ended posting of the caller that a retry opens again.
 create function pdoflow.require_room_again(p_posting bigint) returns void language plpgsql as $$
 declare
-  v_most integer := (select max_open from pdoflow.limits_of_caller());
+  v_limit integer := (select max_open from pdoflow.limits_of_caller());
 begin
-  if v_most is null or not exists (
+  if v_limit is null or not exists (
     select from pdoflow.posting where id = p_posting and ended_at is not null
       and route_id = any (pdoflow.own_routes())) then
     return;
   end if;
   perform pg_advisory_xact_lock(hashtextextended('pdoflow.open ' || pdoflow.caller(), 0));
-  perform pdoflow.require_room(v_most); -- a separate statement: it sees all
+  perform pdoflow.require_room(v_limit); -- a separate statement: it sees all
 end $$;
 
 -- Returns the id of a new posting of the caller, or the posting that already has its key. Returns
@@ -101,32 +101,32 @@ create function pdoflow.separator() returns text language sql immutable return e
 
 -- Writes jobs, whose arguments are one text (separator); returns their number.
 create function pdoflow.write_jobs(
-  p_posting bigint, p_first integer, p_text text, p_indexes integer[], p_most_bytes integer
+  p_posting bigint, p_first integer, p_text text, p_indexes integer[], p_max_bytes integer
 ) returns integer language plpgsql as $$
 declare
   v_place bigint;
   v_jobs integer;
 begin
   -- The limit of all programs of pdoflow (docs/values.md).
-  p_most_bytes := least(p_most_bytes, 64 * 1024 * 1024);
-  if octet_length(p_text) > p_most_bytes then
-    select place into v_place
-    from string_to_table(p_text, pdoflow.separator()) with ordinality as t (args, place)
-    where octet_length(args) > p_most_bytes limit 1;
+  p_max_bytes := least(p_max_bytes, 64 * 1024 * 1024);
+  if octet_length(p_text) > p_max_bytes then
+    select position into v_place
+    from string_to_table(p_text, pdoflow.separator()) with ordinality as t (args, position)
+    where octet_length(args) > p_max_bytes limit 1;
     if found then
       raise exception 'the arguments of job % have more than % bytes, the limit of the role %: '
         'keep large data in files, and post their names',
-        p_first + v_place - 1, p_most_bytes, pdoflow.caller() using errcode = 'PF001';
+        p_first + v_place - 1, p_max_bytes, pdoflow.caller() using errcode = 'PF001';
     end if;
   end if;
   if p_indexes is null then
     insert into pdoflow.job (posting_id, seq, args)
-    select p_posting, p_first + place - 1, args::json
-    from string_to_table(p_text, pdoflow.separator()) with ordinality as t (args, place);
+    select p_posting, p_first + position - 1, args::json
+    from string_to_table(p_text, pdoflow.separator()) with ordinality as t (args, position);
   else
     insert into pdoflow.job (posting_id, seq, index, args)
-    select p_posting, p_first + place - 1, p_indexes[place], args::json
-    from string_to_table(p_text, pdoflow.separator()) with ordinality as t (args, place);
+    select p_posting, p_first + position - 1, p_indexes[position], args::json
+    from string_to_table(p_text, pdoflow.separator()) with ordinality as t (args, position);
   end if;
   get diagnostics v_jobs = row_count;
   if v_jobs <> cardinality(p_indexes) or array_position(p_indexes, null) is not null then
@@ -220,8 +220,8 @@ begin
   insert into pdoflow.lane (posting_id, priority, first_seq, end_seq, route_id, state)
   select v.id, priority, sum(size) over higher - size, sum(size) over higher, v.route_id,
          (case when v.run_at is null then 'open' else 'paused' end)::pdoflow.lane_state
-  from unnest(p_priorities, p_sizes) with ordinality as l (priority, size, place)
-  window higher as (order by place);
+  from unnest(p_priorities, p_sizes) with ordinality as l (priority, size, position)
+  window higher as (order by position);
   if p_options ->> 'jobKey' is not null then
     perform pdoflow.take_job_key(
       v.id, coalesce(p_options ->> 'osUser', ''), pdoflow.project_option(p_options),

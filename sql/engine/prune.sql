@@ -11,17 +11,17 @@ create function pdoflow.is_prunable(
          and p_posting.state = any (p_states)
 $$;
 
--- Checks the next p_most postings after p_after, and deletes the prunable ones with their lanes
+-- Checks the next p_limit postings after p_after, and deletes the prunable ones with their lanes
 -- (Z1). Returns the last posting that it checked, null if there was none. Skips locked postings.
 create function pdoflow.prune_postings(
-  p_after bigint, p_age_ms bigint, p_states pdoflow.posting_state[], p_most integer,
+  p_after bigint, p_age_ms bigint, p_states pdoflow.posting_state[], p_limit integer,
   out last_id bigint, out postings integer, out jobs bigint
 ) language plpgsql as $$
 declare
   v_leased bigint[];
 begin
   last_id := (select max(id) from (
-    select id from pdoflow.posting where id > p_after order by id limit p_most) next);
+    select id from pdoflow.posting where id > p_after order by id limit p_limit) next);
   v_leased := array(select unnest(posting_ids) from pdoflow.lease where active); -- Z2
   with going as (
     select id from pdoflow.posting p
@@ -66,9 +66,9 @@ begin
   return v_bytes - pg_total_relation_size(v_span.jobs) - pg_total_relation_size(v_span.outcomes);
 end $$;
 
--- Deletes the jobs and outcomes of pruned postings in a span, for at most p_most jobs. Returns the
+-- Deletes the jobs and outcomes of pruned postings in a span, for at most p_limit jobs. Returns the
 -- number of jobs; null if nothing is left, or another prune is doing it.
-create function pdoflow.prune_jobs(p_first bigint, p_most integer) returns integer
+create function pdoflow.prune_jobs(p_first bigint, p_limit integer) returns integer
 language plpgsql as $$
 declare
   v_span pdoflow.span;
@@ -82,8 +82,8 @@ begin
   order by posting_id limit 1 for update skip locked;
   if not found then return null; end if;
 
-  if v_one.from_seq > 0 or v_one.job_count > p_most then
-    v_end := least(v_one.from_seq + p_most, v_one.job_count);
+  if v_one.from_seq > 0 or v_one.job_count > p_limit then
+    v_end := least(v_one.from_seq + p_limit, v_one.job_count);
     execute format('delete from %s where posting_id = $1 and seq >= $2 and seq < $3',
                    v_span.outcomes) using v_one.posting_id, v_one.from_seq, v_end;
     execute format('delete from %s where posting_id = $1 and seq >= $2 and seq < $3',
@@ -98,7 +98,7 @@ begin
         select * from pdoflow.pruned
         where posting_id >= v_one.posting_id and posting_id < v_span.end_id
         order by posting_id limit 1000 for update skip locked) next) few
-    where total <= p_most and from_seq = 0);
+    where total <= p_limit and from_seq = 0);
   execute format('delete from %s where posting_id = any ($1)', v_span.outcomes) using v_ids;
   execute format('delete from %s where posting_id = any ($1)', v_span.jobs) using v_ids;
   with gone as (
@@ -107,15 +107,15 @@ begin
   return v_end;
 end $$;
 
--- Checks the next p_most leases after p_after, and deletes ended ones whose postings are all gone.
+-- Checks the next p_limit leases after p_after, and deletes ended ones whose postings are all gone.
 -- Returns the last lease that it checked, null if there was none. (If a posting stays, a job that
 -- was released from a deleted lease keeps its outcome; its host is then unknown.)
 create function pdoflow.prune_leases(
-  p_after bigint, p_most integer, out last_id bigint, out leases integer
+  p_after bigint, p_limit integer, out last_id bigint, out leases integer
 ) language plpgsql as $$
 begin
   last_id := (select max(id) from (
-    select id from pdoflow.lease where id > p_after order by id limit p_most) next);
+    select id from pdoflow.lease where id > p_after order by id limit p_limit) next);
   with gone as (
     delete from pdoflow.lease l
     where id > p_after and id <= last_id and not active
@@ -130,17 +130,17 @@ create function pdoflow.prune_pools(p_age_ms bigint) returns integer language sq
   with gone as (
     delete from pdoflow.pool p
     where state in ('stopped', 'lost')
-      and beat_at < now() - greatest(p_age_ms * interval '1 ms', interval '1 day')
+      and heartbeat_at < now() - greatest(p_age_ms * interval '1 ms', interval '1 day')
       and not exists (select from pdoflow.lease l where l.pool_id = p.id)
     returning id)
   select count(*)::integer from gone
 $$;
 
--- Deletes up to p_most routes that no posting uses; returns their number. The deletion is a
+-- Deletes up to p_limit routes that no posting uses; returns their number. The deletion is a
 -- separate statement after the locks: a transaction that posts with one of these routes now waits
 -- and then creates it again; one that did so before has committed and is visible, or its route is
 -- skipped (R3).
-create function pdoflow.prune_routes(p_most integer) returns integer language plpgsql as $$
+create function pdoflow.prune_routes(p_limit integer) returns integer language plpgsql as $$
 declare
   v_ids integer[];
   v_gone integer;
@@ -148,7 +148,7 @@ begin
   v_ids := array(
     select id from pdoflow.route r
     where not exists (select from pdoflow.posting p where p.route_id = r.id)
-    order by id limit p_most for update skip locked);
+    order by id limit p_limit for update skip locked);
   delete from pdoflow.route r where id = any (v_ids)
     and not exists (select from pdoflow.posting p where p.route_id = r.id);
   get diagnostics v_gone = row_count;

@@ -13,16 +13,16 @@ create type pdoflow.outcome_sum as
    jobs integer, done integer, failed integer, retried integer);
 
 -- Whether all outcomes of these sums belong to jobs that one of these leases has (L2). Returns
--- false if there are more than a few sums, or if their jobs are not adjacent: then refused_places
--- decides.
-create function pdoflow.are_covered(p_held bigint[], p_sums pdoflow.outcome_sum[])
+-- false if there are more than a few sums, or if their jobs are not adjacent: then
+-- refused_positions decides.
+create function pdoflow.are_covered(p_active bigint[], p_sums pdoflow.outcome_sum[])
 returns boolean language plpgsql stable as $$
 begin
   if cardinality(p_sums) > 8 then return false; end if;
   return not exists (
     select from unnest(p_sums) s where not exists (
       select from pdoflow.lease l cross join lateral pdoflow.ranges_of(l) as r
-      where l.id = any (p_held) and l.id = s.lease_id and r.posting_id = s.posting_id
+      where l.id = any (p_active) and l.id = s.lease_id and r.posting_id = s.posting_id
         and r.attempt = s.attempt and r.first_seq <= s.first_seq and s.last_seq < r.end_seq));
 end $$;
 
@@ -35,18 +35,18 @@ begin
 end $$;
 
 -- The positions of the outcomes whose job none of these leases has (L2).
-create function pdoflow.refused_places(
-  p_held bigint[], p_leases bigint[], p_postings bigint[], p_seqs integer[], p_attempts integer[]
+create function pdoflow.refused_positions(
+  p_active bigint[], p_leases bigint[], p_postings bigint[], p_seqs integer[], p_attempts integer[]
 ) returns bigint[] language plpgsql stable
 set jit = off set enable_nestloop = off set enable_hashjoin = on as $$
 begin
   return array(
     with range as materialized (
       select l.id, r.* from pdoflow.lease l cross join lateral pdoflow.ranges_of(l) as r
-      where l.id = any (p_held))
-    select b.place
+      where l.id = any (p_active))
+    select b.position
     from unnest(p_leases, p_postings, p_seqs, p_attempts) with ordinality
-        as b (lease_id, posting_id, seq, attempt, place)
+        as b (lease_id, posting_id, seq, attempt, position)
     where not exists (
       select from range r
       where r.id = b.lease_id and r.posting_id = b.posting_id and r.attempt = b.attempt
@@ -59,12 +59,12 @@ end $$;
 --   states     'retried' if another attempt follows, delays_ms later
 --   ages_us    how long ago the attempt ended, by the clock of the pool: no clock of a client
 --              enters the database
---   let_go     leases that are complete with these outcomes
+--   ended      leases that end with these outcomes
 --   waited_us  how long ago ages_us was measured
 create type pdoflow.outcome_batch as (
   count integer, leases bigint[], postings bigint[], seqs integer[], attempts integer[],
   states pdoflow.outcome_state[], ages_us bigint[], durations_us bigint[], pids integer[],
-  results text[], errors text[], delays_ms bigint[], let_go bigint[],
+  results text[], errors text[], delays_ms bigint[], ended bigint[],
   stdouts text[], stderrs text[], waited_us bigint);
 
 -- Locks and returns the leases among p_asked that p_pool still has (L2). A rescue waits for these
@@ -101,8 +101,8 @@ begin
             count(*) filter (where state = 'retried'))::pdoflow.outcome_sum
     from (select unnest(p_batch.leases) as lease_id, unnest(p_batch.postings) as posting_id,
                  unnest(p_batch.seqs) as seq, unnest(p_batch.attempts) as attempt,
-                 unnest(p_batch.states) as state, generate_series(1, p_batch.count) as place) b
-    where place <> all (p_skip)
+                 unnest(p_batch.states) as state, generate_series(1, p_batch.count) as position) b
+    where position <> all (p_skip)
     group by lease_id, posting_id, attempt);
 end $$;
 
@@ -132,8 +132,8 @@ begin
                unnest(p_batch.durations_us) as duration_us, unnest(p_batch.pids) as worker_pid,
                unnest(p_batch.results) as result, unnest(p_batch.errors) as error,
                unnest(p_batch.stdouts) as stdout, unnest(p_batch.stderrs) as stderr,
-               generate_series(1, p_batch.count) as place) b
-  where b.place <> all (p_skip);
+               generate_series(1, p_batch.count) as position) b
+  where b.position <> all (p_skip);
   get diagnostics v_written = row_count;
   return v_written;
 end $$;
@@ -149,13 +149,13 @@ begin
          case p.state when 'open' then now() + b.delay_ms * interval '1 ms' else 'infinity' end
   from unnest(p_batch.postings, p_batch.seqs, p_batch.attempts, p_batch.states,
               p_batch.delays_ms) with ordinality
-      as b (posting_id, seq, attempt, state, delay_ms, place)
+      as b (posting_id, seq, attempt, state, delay_ms, position)
     join pdoflow.posting p on p.id = b.posting_id
     cross join lateral (
       select effective_priority as priority, route_id from pdoflow.lane
       where posting_id = b.posting_id and first_seq <= b.seq and b.seq < end_seq limit 1) l
-  where b.state = 'retried' and b.posting_id <> all (p_cancelled) and b.place <> all (p_skip)
-  order by b.place;
+  where b.state = 'retried' and b.posting_id <> all (p_cancelled) and b.position <> all (p_skip)
+  order by b.position;
 end $$;
 
 -- Adds the recorded outcomes to the totals. A posting whose jobs all end in one batch needs no
@@ -212,7 +212,7 @@ returns integer language plpgsql
 set jit = off set enable_seqscan = off set enable_mergejoin = off set enable_hashjoin = off as $$
 #variable_conflict use_column
 declare
-  v_held bigint[];
+  v_active bigint[];
   v_cancelled bigint[];
   v_sums pdoflow.outcome_sum[];
   v_skip bigint[] := '{}'; -- positions in the arrays of outcomes that are not written
@@ -229,8 +229,8 @@ begin
   p_batch.ages_us := pdoflow.repeated(p_batch.ages_us, p_batch.count);
   p_batch.durations_us := pdoflow.repeated(p_batch.durations_us, p_batch.count);
   p_batch.pids := pdoflow.repeated(p_batch.pids, p_batch.count);
-  v_held := pdoflow.lock_leases(
-    p_pool, array(select distinct unnest(p_batch.leases || p_batch.let_go)));
+  v_active := pdoflow.lock_leases(
+    p_pool, array(select distinct unnest(p_batch.leases || p_batch.ended)));
   loop
     v_sums := pdoflow.sums_of(p_batch, v_skip, v_is_alike);
     -- Locks, in one order, the postings that may end with this batch, and the postings that get
@@ -243,9 +243,9 @@ begin
       where s.retried > 0 or p.job_count <= s.jobs))
     order by id for no key update;
     -- The lease must be active, and must still have the job: it may have been released (L2).
-    if cardinality(v_skip) = 0 and not pdoflow.are_covered(v_held, v_sums) then
-      v_skip := pdoflow.refused_places(
-        v_held, p_batch.leases, p_batch.postings, p_batch.seqs, p_batch.attempts);
+    if cardinality(v_skip) = 0 and not pdoflow.are_covered(v_active, v_sums) then
+      v_skip := pdoflow.refused_positions(
+        v_active, p_batch.leases, p_batch.postings, p_batch.seqs, p_batch.attempts);
       continue when cardinality(v_skip) > 0;
     end if;
     v_cancelled := array(
@@ -263,9 +263,9 @@ begin
       if v_is_again then raise; end if; -- the same job twice in one batch
       v_is_again := true;
       v_skip := v_skip || array(
-        select b.place
+        select b.position
         from unnest(p_batch.postings, p_batch.seqs, p_batch.attempts) with ordinality
-               as b (posting_id, seq, attempt, place)
+               as b (posting_id, seq, attempt, position)
         where exists (select from pdoflow.outcome o
                       where o.posting_id = b.posting_id and o.seq = b.seq
                         and o.attempt = b.attempt));
@@ -279,7 +279,7 @@ begin
     perform pdoflow.note_failures(p_batch.postings, p_batch.seqs, p_batch.states, p_batch.ages_us,
                                   p_batch.errors, v_skip);
   end if;
-  update pdoflow.lease set active = false where id = any (p_batch.let_go) and id = any (v_held);
+  update pdoflow.lease set active = false where id = any (p_batch.ended) and id = any (v_active);
   return case when v_written < p_batch.count then pdoflow.count_refused(p_pool, p_batch)
               else 0 end;
 end $$;

@@ -3,26 +3,26 @@
 -- The ranges of jobs of these leases that have no outcome, except for the ranges p_keep_*. size is
 -- the number of jobs, state that of the posting.
 create function pdoflow.unfinished(
-  p_held bigint[], p_keep_leases bigint[], p_keep_postings bigint[], p_keep_firsts integer[],
+  p_active bigint[], p_keep_leases bigint[], p_keep_postings bigint[], p_keep_firsts integer[],
   p_keep_ends integer[]
 ) returns table (posting_id bigint, attempt integer, lost integer, first_seq integer,
                  end_seq integer, size bigint, state pdoflow.posting_state)
 language plpgsql as $$
 #variable_conflict use_column
 declare
-  v_least bigint;
-  v_most bigint;
+  v_first bigint;
+  v_last bigint;
 begin
   -- With these bounds the planner excludes other spans in advance; with a join it does so only at
   -- run time.
-  select min(u.id), max(u.id) into v_least, v_most
+  select min(u.id), max(u.id) into v_first, v_last
   from pdoflow.lease l cross join lateral unnest(l.posting_ids) as u (id)
-  where l.id = any (p_held);
+  where l.id = any (p_active);
   return query
     with range as (
       select row_number() over () as number, l.id as lease_id, l.lost, r.* from pdoflow.lease l
         cross join lateral pdoflow.ranges_of(l) as r
-      where l.id = any (p_held)),
+      where l.id = any (p_active)),
     kept as (
       select * from unnest(p_keep_leases, p_keep_postings, p_keep_firsts, p_keep_ends)
         as k (lease_id, posting_id, first_seq, end_seq)),
@@ -35,7 +35,7 @@ begin
         except
         select seq from pdoflow.outcome
         where posting_id = r.posting_id and seq >= r.first_seq and seq < r.end_seq
-          and attempt = r.attempt and posting_id >= v_least and posting_id <= v_most) s
+          and attempt = r.attempt and posting_id >= v_first and posting_id <= v_last) s
       where not exists (select from kept k where k.lease_id = r.lease_id
                           and k.posting_id = r.posting_id
                           and k.first_seq <= s.seq and s.seq < k.end_seq))
@@ -55,19 +55,19 @@ create function pdoflow.release(
 ) returns integer language plpgsql set jit = off set enable_seqscan = off as $$
 #variable_conflict use_column
 declare
-  v_held bigint[];
+  v_active bigint[];
   v_back record;
 begin
   -- A separate statement: it waits for outcomes that are being recorded, and the next one sees
   -- them.
-  v_held := array(select id from pdoflow.lease
+  v_active := array(select id from pdoflow.lease
                   where id = any (p_leases) and case when active then pool_id end = p_pool
                   order by id for update);
   perform from pdoflow.posting where id = any (
-    array(select unnest(posting_ids) from pdoflow.lease where id = any (v_held)))
+    array(select unnest(posting_ids) from pdoflow.lease where id = any (v_active)))
   order by id for share;
   with island as (
-    select * from pdoflow.unfinished(v_held, p_keep_leases, p_keep_postings, p_keep_firsts,
+    select * from pdoflow.unfinished(v_active, p_keep_leases, p_keep_postings, p_keep_firsts,
                                      p_keep_ends)),
   back as (
     insert into pdoflow.retry (posting_id, priority, route_id, first_seq, end_seq, attempt,
@@ -103,7 +103,7 @@ begin
       first_seqs = coalesce(k.first_seqs, l.first_seqs),
       end_seqs = coalesce(k.end_seqs, l.end_seqs),
       attempts = coalesce(k.attempts, l.attempts)
-  from unnest(v_held) as h (id) left join (
+  from unnest(v_active) as h (id) left join (
     select lease_id, array_agg(posting_id) as posting_ids, array_agg(first_seq) as first_seqs,
            array_agg(end_seq) as end_seqs, array_agg(attempt) as attempts
     from unnest(p_keep_leases, p_keep_postings, p_keep_firsts, p_keep_ends, p_keep_attempts)

@@ -17,7 +17,7 @@ declare
 begin
   select p.id, p.host, p.pid, p.running into v_pool from pdoflow.pool p
   where p.state in ('up', 'draining')
-    and p.beat_at < clock_timestamp() - p.heartbeat_timeout_ms * interval '1 ms'
+    and p.heartbeat_at < clock_timestamp() - p.heartbeat_timeout_ms * interval '1 ms'
     and (p_routes is null or not exists (
       select from pdoflow.lease l join pdoflow.posting o on o.id = l.posting_ids[1]
       where l.pool_id = p.id and l.active and o.route_id <> all (p_routes)))

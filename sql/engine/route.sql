@@ -46,20 +46,20 @@ $$;
 create function pdoflow.require_route_room() returns void language plpgsql stable
 set jit = off set enable_seqscan = off as $$
 declare
-  v_most constant integer := 500;
+  v_limit constant integer := 500;
 begin
-  if pdoflow.is_owner() or v_most > (
+  if pdoflow.is_owner() or v_limit > (
        select count(*) from (
-         select from pdoflow.route where poster = pdoflow.caller() limit v_most) own) then
+         select from pdoflow.route where poster = pdoflow.caller() limit v_limit) own) then
     return;
   end if;
-  if v_most <= (
+  if v_limit <= (
        select count(*) from pdoflow.open_routes() as o (id)
        where exists (
          select from pdoflow.route r where r.id = o.id and r.poster = pdoflow.caller())) then
     raise exception 'expected open postings with fewer than % different combinations of '
       'osUser, needs, project and run for the role %, found that number: wait until '
-      'some have ended, cancel some, or give more of them the same needs', v_most,
+      'some have ended, cancel some, or give more of them the same needs', v_limit,
       pdoflow.caller() using errcode = 'PF001';
   end if;
 end $$;
@@ -74,10 +74,10 @@ begin
   if pdoflow.runs_all() then return p_routes; end if;
   v_posters := pdoflow.run_posters();
   return array(
-    select u.id from unnest(p_routes) with ordinality as u (id, place)
+    select u.id from unnest(p_routes) with ordinality as u (id, position)
     where u.id is null or exists (
       select from pdoflow.route r where r.id = u.id and r.poster = any (v_posters))
-    order by u.place);
+    order by u.position);
 end $$;
 
 -- The share of a poster (T2): the largest that was granted, 1 by default.

@@ -70,7 +70,7 @@ end $$;
 create function pdoflow.is_kept() returns boolean language sql stable as $$
   select exists (
     select from pdoflow.pool where state in ('up', 'draining') and serves_all
-      and beat_at > clock_timestamp() - interval '30 s')
+      and heartbeat_at > clock_timestamp() - interval '30 s')
 $$;
 
 -- Opens a span if there is room for fewer than p_ids postings. Blocks no posting, claim or

@@ -8,7 +8,7 @@ create table pdoflow.lease (
   lane_first_seq integer,
   lane_end_seq integer,
   lost integer not null default 0,
-  most_running integer,
+  running_limit integer,
   posting_ids bigint[] not null,
   first_seqs integer[] not null,
   end_seqs integer[] not null,
@@ -25,8 +25,8 @@ part of it is released).
       written if its lease is active and belongs to the pool that reports it (rule 2).
   L3  It ends in the transaction that puts its unfinished jobs back into the queue, so that no job
       is lost (rule 1).
-  L4  Its pool runs at most most_running of its jobs at a time; null means no limit. Each active
-      lease of a posting counts as its most_running, or as its number of jobs without an outcome if
+  L4  Its pool runs at most running_limit of its jobs at a time; null means no limit. Each active
+      lease of a posting counts as its running_limit, or as its number of jobs without an outcome if
       that is smaller. The sum is at most max_running (P5).';
 -- Serves: rescue, release, and the status of a job: the active leases.
 create index lease_active on pdoflow.lease (pool_id) where active;

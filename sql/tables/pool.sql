@@ -12,7 +12,7 @@ create table pdoflow.pool (
   state text not null default 'up' check (state in ('up', 'draining', 'stopped', 'lost')),
   heartbeat_timeout_ms integer not null default 15000,
   started_at timestamptz not null default now(),
-  beat_at timestamptz not null default now(),
+  heartbeat_at timestamptz not null default now(),
   running jsonb not null default '[]',
   listens boolean not null default false,
   refused bigint not null default 0,

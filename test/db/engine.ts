@@ -264,7 +264,7 @@ export async function until(what: string, isSo: () => Promise<boolean> | boolean
 
 /** Lets the last heartbeat of a pool be a minute old, more than its heartbeat timeout. */
 export const silence = ({ sql, schema }: Db, poolId: number) => sql`
-  update ${schema}.pool set beat_at = now() - interval '1 minute' where id = ${poolId}`;
+  update ${schema}.pool set heartbeat_at = now() - interval '1 minute' where id = ${poolId}`;
 
 export const rescue = async (db: Db): Promise<RescuedPool[]> => [...(await rescuePools(db))];
 

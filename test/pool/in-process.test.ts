@@ -10,9 +10,9 @@ const posting: LeasedJob["posting"] = {
   ...{ maxResultBytes: null, maxOutputBytes: null },
 };
 
-const jobs = (leaseId: number, mostRunning: number | null, count: number): LeasedJob[] =>
+const jobs = (leaseId: number, runningLimit: number | null, count: number): LeasedJob[] =>
   Array.from({ length: count }, (_, seq) => ({
-    ...{ leaseId, mostRunning, posting, seq, index: seq, attempt: 1, startBy: null },
+    ...{ leaseId, runningLimit, posting, seq, index: seq, attempt: 1, startBy: null },
     args: `[${leaseId}]`,
   }));
 

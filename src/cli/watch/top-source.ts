@@ -133,11 +133,11 @@ async function readJobs(db: Db, filter: JobsFilter): Promise<JobsPage> {
 }
 
 /** The most running jobs that a page begins with. */
-const mostRunning = 64;
+const runningLimit = 64;
 
 /** Jobs of a posting that pools have reported as running for a while, by index. */
 async function readRunning(db: Db, postingId: number, isSorted: boolean): Promise<JobRow[]> {
-  const indices = await readRunningIndices(db, postingId, mostRunning);
+  const indices = await readRunningIndices(db, postingId, runningLimit);
   const rows = await Promise.all(
     indices.map((first) =>
       readJobPage(db, { ...anyJob, status: "running", postingId, first, size: 1, isSorted }),

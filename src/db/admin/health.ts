@@ -177,18 +177,18 @@ const readTables = ({ sql, target }: Db) => sql<Health["tables"][number][]>`
 async function readPools({ sql, schema }: Db) {
   const silentPools = await sql<Health["silentPools"][number][]>`
     select id, host, pid, role,
-           (extract(epoch from clock_timestamp() - beat_at) * 1000)::float8 as beat_ago_ms,
-           (extract(epoch from beat_at - clock_timestamp()) * 1000
+           (extract(epoch from clock_timestamp() - heartbeat_at) * 1000)::float8 as beat_ago_ms,
+           (extract(epoch from heartbeat_at - clock_timestamp()) * 1000
              + heartbeat_timeout_ms)::float8 as left_ms
     from ${schema}.pool
     where state in ('up', 'draining') and (
-      beat_at < clock_timestamp() - 2::bigint * heartbeat_timeout_ms * interval '1 ms'
-      or beat_at < clock_timestamp() - interval '1 min')
+      heartbeat_at < clock_timestamp() - 2::bigint * heartbeat_timeout_ms * interval '1 ms'
+      or heartbeat_at < clock_timestamp() - interval '1 min')
     order by id limit 100`;
   const [row] = await sql<{ up: number; versions: string[]; orphans: number; open: number }[]>`
     select (select count(*)::integer from ${schema}.pool
             where state in ('up', 'draining')
-              and beat_at >= clock_timestamp()
+              and heartbeat_at >= clock_timestamp()
                 - least(heartbeat_timeout_ms, 60000) * interval '1 ms') as up,
            (select coalesce(json_agg(version), '[]') from (
               select distinct version from ${schema}.pool
@@ -205,7 +205,7 @@ async function readPools({ sql, schema }: Db) {
       select distinct p.id from ${schema}.refusal f join ${schema}.posting p on p.id = f.posting_id
       where p.ended_at is null and p.state = 'open' and exists (
         select from ${schema}.pool o where o.id = any (f.pool_ids) and o.state = 'up'
-          and o.beat_at >= clock_timestamp() - o.heartbeat_timeout_ms * interval '1 ms')
+          and o.heartbeat_at >= clock_timestamp() - o.heartbeat_timeout_ms * interval '1 ms')
       limit 1000) refused`;
   return {
     silentPools,

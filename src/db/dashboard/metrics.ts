@@ -57,7 +57,7 @@ const metricsQuery = (sql: Tx, { schema, target }: Db) => sql<{ value: unknown }
     'retrying', (select coalesce(sum(retrying), 0) from ${schema}.progress),
     'refused', (
       select coalesce(sum(refused), 0) from ${schema}.pool
-      where refused > 0 and beat_at > now() - interval '1 day'),
+      where refused > 0 and heartbeat_at > now() - interval '1 day'),
     'tables', (
       select coalesce(json_agg(json_build_object('name', name, 'bytes', bytes, 'rows', rows)
                                order by bytes desc), '[]')

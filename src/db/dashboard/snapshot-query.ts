@@ -112,15 +112,15 @@ const otherParts = (sql: Tx, schema: Schema) => sql`
           cross join lateral (
             select name, entry_point from ${schema}.posting where id = posting_id offset 0) g
         order by jobs desc, posting_id) h), '[]') as holds,
-      extract(epoch from clock.at - p.beat_at) * 1000 as beat_ago_ms
+      extract(epoch from clock.at - p.heartbeat_at) * 1000 as beat_ago_ms
     from clock cross join (
       select id from ${schema}.pool where state in ('up', 'draining')
       union
-      select id from ${schema}.pool where refused > 0 and beat_at > now() - interval '1 day'
+      select id from ${schema}.pool where refused > 0 and heartbeat_at > now() - interval '1 day'
         and id > (select max(id) - 1000 from ${schema}.pool)) wanted
       cross join lateral (
         select id, host, pid, state, slots, busy, recent, refused, project,
-               provides, heartbeat_timeout_ms, beat_at
+               provides, heartbeat_timeout_ms, heartbeat_at
         from ${schema}.pool where id = wanted.id offset 0) p),
   grouped as (
     select s.id, f.fingerprint, sum(f.jobs) as jobs, min(f.first_at) as first_at,

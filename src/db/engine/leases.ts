@@ -47,7 +47,7 @@ export interface LimitedPosting {
 /** A range that was claimed; its jobs and its posting, where they were read at once. */
 export interface ClaimedRange extends LeasedRange {
   /** How many jobs of its lease may run at a time (L4); null for any number. */
-  mostRunning: number | null;
+  runningLimit: number | null;
   args: string | null;
   posting: RunnablePosting | null;
 }
@@ -59,7 +59,7 @@ export interface Claimed {
   limited: LimitedPosting[];
 }
 
-/** The most jobs read by the statement that claims them, while their lane is locked. */
+/** The claiming statement reads at most this number of jobs, because it locks their lane. */
 const readAtOnce = 500;
 
 /** A row of `pool_claim`: one range or, of postings of one job that are alike, many. */
@@ -67,11 +67,11 @@ interface ClaimRow extends Omit<ClaimedRange, "leaseId" | "postingId"> {
   leaseId: number | null;
   waitMs: number | null;
   postingIds: string;
-  /** The place of each among the ranges of all rows. */
-  places: string;
+  /** The position of each among the ranges of all rows. */
+  positions: string;
 }
 
-/** How often a claim that waited for a faster one in vain is repeated at once. */
+/** A claim that lost its jobs to a faster one is repeated at once, up to this number of times. */
 const repeats = 20;
 
 /** Claims the next jobs in order, for one pool, under one new lease. */
@@ -97,21 +97,21 @@ async function claimOnce({ sql, schema }: Db, want: Claim): Promise<Claimed> {
       ${readAtOnce})`;
   const claimed: Claimed = { ranges: [], limited: [] };
   for (const row of rows) addRanges(claimed, row);
-  return { ...claimed, ranges: claimed.ranges.flat() }; // without the places that have none
+  return { ...claimed, ranges: claimed.ranges.flat() }; // without the positions that have none
 }
 
 function addRanges({ ranges, limited }: Claimed, row: ClaimRow): void {
-  const { leaseId, firstSeq, endSeq, attempt, waitMs, mostRunning, posting, args } = row;
+  const { leaseId, firstSeq, endSeq, attempt, waitMs, runningLimit, posting, args } = row;
   const ids = row.postingIds.split(",").map(Number);
-  const places = row.places.split(",").map(Number);
+  const positions = row.positions.split(",").map(Number);
   const texts = ids.length === 1 ? [args] : (args?.split(separator) ?? []);
   for (const [i, postingId] of ids.entries()) {
     if (leaseId === null) {
       limited.push({ postingId, waitMs: waitMs ?? 0 });
       continue;
     }
-    ranges[places[i] ?? 0] = {
-      ...{ leaseId, postingId, firstSeq, endSeq, attempt, mostRunning },
+    ranges[positions[i] ?? 0] = {
+      ...{ leaseId, postingId, firstSeq, endSeq, attempt, runningLimit },
       args: texts[i] || null, // an empty text: to be looked for once more
       posting: posting && { ...posting, id: postingId },
     };

@@ -62,7 +62,7 @@ export async function beat(
   listens = false,
 ): Promise<Beat> {
   const [row] = await sql<Beat[]>`
-    select * from ${schema}.pool_beat(
+    select * from ${schema}.pool_heartbeat(
       ${poolId}, ${JSON.stringify(running)}::text::jsonb, ${listens})`;
   if (!isPooled) await sql`select ${schema}.listen()`;
   return row ?? { isUp: false, isDraining: false, slots: 0, followed: [] };
@@ -75,7 +75,7 @@ export async function reportRunning(
   running: readonly RunningJob[],
 ): Promise<boolean> {
   const [row] = await sql<{ isUp: boolean }[]>`
-    select is_up from ${schema}.pool_beat(
+    select is_up from ${schema}.pool_heartbeat(
       ${poolId}, ${JSON.stringify(running)}::text::jsonb, false)`;
   return row?.isUp ?? false;
 }
@@ -108,7 +108,7 @@ export interface JobHolder {
   id: number;
   host: string;
   /** Its last heartbeat. */
-  beatMs: number;
+  heartbeatMs: number;
   /** How long until it counts as lost, if no other heartbeat comes. */
   dueInMs: number;
 }
@@ -117,5 +117,5 @@ export interface JobHolder {
 export const jobHolders = ({ sql, schema }: Db, poolId: number, routes: readonly number[]) => sql<
   JobHolder[]
 >`
-  select id, host, beat_ms, due_in_ms
+  select id, host, heartbeat_ms, due_in_ms
   from ${schema}.pool_job_holders(${poolId}, ${integers(routes)}::integer[])`;

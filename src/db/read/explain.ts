@@ -134,7 +134,7 @@ const readScopes = ({ sql, schema }: Db, postingId: number) => sql<JobFacts["poo
     select from ${schema}.refusal
     where posting_id = ${postingId} and p.id = any (pool_ids)) as refuses
   from ${schema}.pool p
-  where state = 'up' and beat_at > clock_timestamp() - heartbeat_timeout_ms * interval '1 ms'`;
+  where state = 'up' and heartbeat_at > clock_timestamp() - heartbeat_timeout_ms * interval '1 ms'`;
 
 /** An open posting, and the pools that are up. */
 export type WaitingPosting = Pick<JobFacts, "route" | "pools" | "refusal"> & { id: number };
@@ -159,7 +159,7 @@ export async function readWaitingPostings(
   if (postings.length === 0) return [];
   const pools = await sql<(JobFacts["pools"][number] & { id: number })[]>`
     select id, provides, posters, project from ${schema}.pool
-    where state = 'up' and beat_at > clock_timestamp() - heartbeat_timeout_ms * interval '1 ms'`;
+    where state = 'up' and heartbeat_at > clock_timestamp() - heartbeat_timeout_ms * interval '1 ms'`;
   return postings.map(({ refusers, ...posting }) => ({
     ...posting,
     pools: pools.map((pool) => ({ ...pool, refuses: refusers.includes(pool.id) })),

@@ -65,9 +65,9 @@ export interface PoolRow {
  */
 export const readPools = ({ sql, schema }: Db) => sql<PoolRow[]>`
   select id, host, pid, version, role, os_user, slots, state, started_at, refused, project,
-         (extract(epoch from clock_timestamp() - beat_at) * 1000)::float8 as beat_ago_ms
+         (extract(epoch from clock_timestamp() - heartbeat_at) * 1000)::float8 as beat_ago_ms
   from ${schema}.pool
   where state in ('up', 'draining') or (
-    refused > 0 and beat_at > now() - interval '1 day'
+    refused > 0 and heartbeat_at > now() - interval '1 day'
     and id > (select max(id) - 1000 from ${schema}.pool))
   order by id`;

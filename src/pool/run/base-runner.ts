@@ -129,12 +129,12 @@ export abstract class BaseRunner<R extends RunningAttempt> implements Runner {
     const [first] = last;
     if (!first) return [];
     const { supply } = this.context;
-    const { mostRunning } = first;
+    const { runningLimit } = first;
     // With a limit other pools may have to wait for these jobs, and the limit may have changed.
-    if (mostRunning === null && !supply.hasPeers()) return [];
-    const waiting = mostRunning === null ? this.backlog : last.length;
+    if (runningLimit === null && !supply.hasPeers()) return [];
+    const waiting = runningLimit === null ? this.backlog : last.length;
     const time = supply.jobTime(first.posting.entryPoint);
-    const count = surplus(time, waiting, mostRunning ?? this.#workers);
+    const count = surplus(time, waiting, runningLimit ?? this.#workers);
     return count === 0 ? [] : this.jobs.takeLast(count);
   }
 }

@@ -66,8 +66,8 @@ export class InProcessRunner extends BaseRunner<InProcessRun> {
   }
 
   protected room(job: LeasedJob | undefined): number {
-    if (job === undefined || job.mostRunning === null) return Infinity;
-    return Math.max(job.mostRunning - (this.#ofLease.get(job.leaseId) ?? 0), 0);
+    if (job === undefined || job.runningLimit === null) return Infinity;
+    return Math.max(job.runningLimit - (this.#ofLease.get(job.leaseId) ?? 0), 0);
   }
 
   /** A program's own pool reports output when a job ends, and not before. */

@@ -24,16 +24,16 @@ export class Sharing {
 
   /** L4: how many more workers may have jobs of the lease of this one. */
   readonly room = (job: LeasedJob | undefined): number => {
-    if (job === undefined || job.mostRunning === null) return Infinity;
+    if (job === undefined || job.runningLimit === null) return Infinity;
     const having = [...this.#slots].filter((slot) => slot.leases.has(job.leaseId));
-    return Math.max(job.mostRunning - having.length, 0);
+    return Math.max(job.runningLimit - having.length, 0);
   };
 
   /** Whether a worker may have this job: to run it next or, `ahead`, after its running job. */
   mayHave(slot: WorkerSlot, job: LeasedJob, ahead: boolean): boolean {
-    const isOfItsLease = job.mostRunning !== null && slot.leases.has(job.leaseId);
+    const isOfItsLease = job.runningLimit !== null && slot.leases.has(job.leaseId);
     if (!ahead) return isOfItsLease || this.room(job) > 0;
-    if ((job.mostRunning !== null && !isOfItsLease) || job.startBy !== null) return false;
+    if ((job.runningLimit !== null && !isOfItsLease) || job.startBy !== null) return false;
     const time = this.#timeOf(job);
     return time !== null && time.meanMs + time.deviationMs < aheadBelowMs;
   }
@@ -42,7 +42,7 @@ export class Sharing {
   chunkOf(jobs: readonly LeasedJob[]): number {
     const [first] = jobs;
     if (!first) return 0;
-    const size = chunkSize(this.#timeOf(first), jobs.length, first.mostRunning ?? this.#workers);
+    const size = chunkSize(this.#timeOf(first), jobs.length, first.runningLimit ?? this.#workers);
     return fitting(jobs, Math.min(size, jobs.length), chunkBytes);
   }
 

@@ -224,11 +224,11 @@ export class Claimer {
         const isIt = job?.postingId === range.postingId && job.seq === seq;
         const isUnread = next > jobs.length;
         if ((!isIt && !isUnread) || !posting) throw new JobsGone(range.postingId);
-        const { leaseId, mostRunning, attempt } = range;
+        const { leaseId, runningLimit, attempt } = range;
         const args = job?.args ?? "";
         const by = posting.hasRate ? startBy : null;
         const index = indices.get(range)?.[seq - range.firstSeq] ?? seq;
-        const one = { leaseId, mostRunning, posting, seq, index, attempt, args, startBy: by };
+        const one = { leaseId, runningLimit, posting, seq, index, attempt, args, startBy: by };
         if (isUnread) unread.push(one);
         else held.push(one);
       }

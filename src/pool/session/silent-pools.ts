@@ -13,7 +13,7 @@ export class SilentPools {
   readonly #poolId: number;
   readonly #log: (sentence: string) => void;
   /** By pool: its heartbeat when it was first seen, and when that was. */
-  readonly #seen = new Map<number, { beatMs: number; at: number; isLogged: boolean }>();
+  readonly #seen = new Map<number, { heartbeatMs: number; at: number; isLogged: boolean }>();
 
   constructor(link: Link, poolId: number, log: (sentence: string) => void) {
     this.#link = link;
@@ -26,10 +26,10 @@ export class SilentPools {
     const now = performance.now();
     const holders = await this.#link.ask((db) => jobHolders(db, this.#poolId, routes));
     let [isAny, isDue] = [false, false];
-    for (const { id, host, beatMs, dueInMs } of holders) {
-      const seen = this.#seen.get(id) ?? { beatMs, at: now, isLogged: false };
+    for (const { id, host, heartbeatMs, dueInMs } of holders) {
+      const seen = this.#seen.get(id) ?? { heartbeatMs, at: now, isLogged: false };
       this.#seen.set(id, seen);
-      if (beatMs !== seen.beatMs && dueInMs > 0) continue; // it is alive
+      if (heartbeatMs !== seen.heartbeatMs && dueInMs > 0) continue; // it is alive
       isAny = true;
       isDue ||= dueInMs <= 0;
       if (seen.isLogged || now < seen.at + logAfterMs) continue;

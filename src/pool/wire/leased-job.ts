@@ -4,7 +4,7 @@ import type { RunnablePosting } from "../../db/engine/leases.ts";
 export interface LeasedJob {
   leaseId: number;
   /** How many jobs of its lease may run at a time (L4); null for any number. */
-  mostRunning: number | null;
+  runningLimit: number | null;
   posting: RunnablePosting;
   seq: number;
   /** Its index in its posting. */
@@ -34,7 +34,7 @@ export function alike(jobs: readonly LeasedJob[]): LeasedJob[][] {
 /** Jobs of a lease with a limit are counted together; jobs with a deadline are late together. */
 const isAlike = (a: LeasedJob, b: LeasedJob) =>
   a.startBy === b.startBy &&
-  (a.mostRunning === null ? b.mostRunning === null : a.leaseId === b.leaseId) &&
+  (a.runningLimit === null ? b.runningLimit === null : a.leaseId === b.leaseId) &&
   (a.posting === b.posting || runsAlike(a.posting, b.posting));
 
 const runsAlike = (a: RunnablePosting, b: RunnablePosting) =>

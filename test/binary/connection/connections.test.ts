@@ -202,7 +202,7 @@ test("a network that swallows packets: the pool stops its workers in time, and g
     return !workers.some((pid) => left.includes(pid));
   });
   const [row] = await db.sql`
-    select (extract(epoch from clock_timestamp() - beat_at) * 1000)::int as silent_ms from pdoflow.pool`;
+    select (extract(epoch from clock_timestamp() - heartbeat_at) * 1000)::int as silent_ms from pdoflow.pool`;
   expect(row?.["silentMs"]).toBeLessThan(3_000);
   proxy.thaw();
   await expectAllDone(db.sql);

@@ -107,7 +107,7 @@ test("an old primary that comes back: all connections of a pool go on with the n
   const beats = async () =>
     (
       await standby.db.sql<{ at: number }[]>`
-      select extract(epoch from beat_at)::float8 as at from pdoflow.pool`
+      select extract(epoch from heartbeat_at)::float8 as at from pdoflow.pool`
     )[0]?.at ?? 0;
   const before = await beats();
   await until("a beat on the new primary", async () => (await beats()) > before);

@@ -188,7 +188,7 @@ test("a job that brings its pool down each time does not do so for ever", async 
       await until("the lost pool's heartbeat timeout to end", async () => {
         const [row] = await db.sql`
         select count(*)::int as n from pdoflow.pool where state = 'up'
-          and beat_at > clock_timestamp() - heartbeat_timeout_ms * interval '1 ms'`;
+          and heartbeat_at > clock_timestamp() - heartbeat_timeout_ms * interval '1 ms'`;
         return row?.["n"] === 0;
       });
       const [row] = await db.sql`select state from pdoflow.posting`;
@@ -225,7 +225,7 @@ test("a job that kills its pool at once costs one attempt of one job with each p
   for (let pools = 1; pools <= 4; pools++) {
     await cli.run("pool", "--max-workers", "1", "--once", ...heartbeatTimeout);
     // As if its heartbeat timeout had ended.
-    await db.sql`update pdoflow.pool set beat_at = '-infinity'`;
+    await db.sql`update pdoflow.pool set heartbeat_at = '-infinity'`;
     await db.sql`select pdoflow.pool_rescue()`;
     expect(await attempts()).toHaveLength(pools);
   }

@@ -74,9 +74,9 @@ test("nothing is written of what runs while nobody follows, nor of another posti
   await cli.run("post", "fn.ts#fn", "jobs.json");
   const pool = cli.start("pool", "--once", "--max-workers", "2", "--heartbeat-timeout", "2s");
   const beats = async () =>
-    (await db.sql`select beat_at from pdoflow.pool where jsonb_array_length(running) = 2`)[0];
+    (await db.sql`select heartbeat_at from pdoflow.pool where jsonb_array_length(running) = 2`)[0];
   const first = await until("a beat", beats);
-  await until("another beat", async () => (await beats())?.["beatAt"] > first["beatAt"]);
+  await until("another beat", async () => (await beats())?.["heartbeatAt"] > first["heartbeatAt"]);
   expect([...(await db.sql`select posting_id from pdoflow.live_output`)]).toEqual([]);
   await db.sql`select * from pdoflow.follow(2)`;
   const shown = await until("output", async () => {

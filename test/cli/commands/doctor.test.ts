@@ -81,7 +81,7 @@ test("a pool that is silent and leases of none are found", async () => {
   await using db = await freshDatabase();
   using cli = await openCommands(db);
   const [pool] = await db.sql<{ id: number }[]>`
-    insert into pdoflow.pool (host, pid, version, os_user, slots, beat_at)
+    insert into pdoflow.pool (host, pid, version, os_user, slots, heartbeat_at)
     values ('n1', 1, 'old', 'ada', 1, now() - interval '1 hour') returning id`;
   await db.sql`
     insert into pdoflow.lease (pool_id, posting_ids, first_seqs, end_seqs, attempts)

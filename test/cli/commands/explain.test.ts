@@ -26,7 +26,7 @@ test("explain says why a job is not running, and how it ended", async () => {
     /^1\/1 has permanently failed after 1 attempt; its last .* failed on \S+: RangeError: too far/,
   );
   await post("--needs", "gpu");
-  await db.sql`update pdoflow.pool set state = 'up', beat_at = now() + interval '1 hour'`;
+  await db.sql`update pdoflow.pool set state = 'up', heartbeat_at = now() + interval '1 hour'`;
   expect(await explain("2/0")).toBe("2/0 waits because no pool provides gpu (1 live pool).\n");
   await post("--priority", "5");
   await post();

@@ -262,7 +262,7 @@ test("pools that ended long ago go, unless a lease names them", async () => {
   ];
   await record(db, named, jobsOf(await take(db, named, { cap: 1 })));
   await db.sql`update pdoflow.pool set state = 'stopped' where id <> ${up}`;
-  await db.sql`update pdoflow.pool set beat_at = now() - interval '3 days' where id <> ${young}`;
+  await db.sql`update pdoflow.pool set heartbeat_at = now() - interval '3 days' where id <> ${young}`;
   await prune(db, all);
   const pools = await db.sql<{ id: number }[]>`select id from pdoflow.pool order by id`;
   expect(pools.map(({ id }) => id)).toEqual([named, up, young]);

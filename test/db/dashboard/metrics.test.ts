@@ -72,7 +72,7 @@ test("the last minute is shown by seconds, as far as all pools have told of them
   const [early, late] = [await newPool(db), await newPool(db)];
   for (const pool of [early, late]) await tell(db, pool, told);
   await db.sql`
-    update pdoflow.pool set beat_at = clock_timestamp() - interval '10.2 s' where id = ${early}`;
+    update pdoflow.pool set heartbeat_at = clock_timestamp() - interval '10.2 s' where id = ${early}`;
   const { endedBySecond, pools } = await readSnapshot(db);
   expect(endedBySecond).toEqual(seconds.slice(0, 50).map((second) => second + second + 10));
   expect(pools.map(({ busy }) => busy)).toEqual([3, 3]);

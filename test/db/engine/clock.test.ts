@@ -23,7 +23,7 @@ test.each([
   expect(await rescue(db)).toEqual([]);
   const rows = await db.sql`
     select what, abs(extract(epoch from clock_timestamp() - at)) < 30 as is_right from (
-      select 'beat' as what, beat_at as at from pdoflow.pool
+      select 'beat' as what, heartbeat_at as at from pdoflow.pool
       union all select 'start', started_at from pdoflow.pool
       union all select 'post', posted_at from pdoflow.posting
       union all select 'claim', claimed_at from pdoflow.lease

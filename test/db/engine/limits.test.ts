@@ -149,18 +149,18 @@ test("L4: jobs known to be short are leased by the many, and the lease says how 
   const want = { oldest: false, share: 1, routes: await allRoutes(db), sizes };
   const { ranges } = await claim(db, { poolId: first, cap: 2, ...want });
   const jobs = jobsOf(ranges);
-  expect([jobs.length, nth(ranges, 0).mostRunning]).toEqual([60, 2]);
+  expect([jobs.length, nth(ranges, 0).runningLimit]).toEqual([60, 2]);
   const other = await claim(db, { poolId: second, cap: 4, ...want });
-  expect([jobsOf(other.ranges).length, nth(other.ranges, 0).mostRunning]).toEqual([40, 1]);
+  expect([jobsOf(other.ranges).length, nth(other.ranges, 0).runningLimit]).toEqual([40, 1]);
   const status = await db.sql`select running, waiting from pdoflow.status(${id})`;
   expect([...status]).toEqual([{ running: 3, waiting: 97 }]);
   await record(db, second, jobsOf(other.ranges), { state: "retried" });
   const third = await claim(db, { poolId: second, cap: 4, ...want });
-  expect(nth(third.ranges, 0).mostRunning).toBe(1); // two of the other lease may run
+  expect(nth(third.ranges, 0).runningLimit).toBe(1); // two of the other lease may run
   await recordPart(db, first, jobs.slice(0, 59));
   await record(db, second, jobsOf(third.ranges), { state: "retried" });
   const fourth = await claim(db, { poolId: second, cap: 4, ...want });
-  expect(nth(fourth.ranges, 0).mostRunning).toBe(2); // and one is left in it
+  expect(nth(fourth.ranges, 0).runningLimit).toBe(2); // and one is left in it
 });
 
 test("M1: no more are claimed in a second than may start in it", async () => {

@@ -38,7 +38,7 @@ test("a pool that starts is up, has just beaten, and has the role it connects as
   });
   const [row] = await db.sql`
     select host, pid, version, os_user, slots, heartbeat_timeout_ms, state, running, refused,
-           role = session_user as is_me, clock_timestamp() - beat_at < interval '9 s' as is_fresh
+           role = session_user as is_me, clock_timestamp() - heartbeat_at < interval '9 s' as is_fresh
     from pdoflow.pool where id = ${pool}`;
   const given = {
     host: "h",
@@ -151,7 +151,7 @@ test("O4: pools are shown that are alive, and those with outcomes refused lately
   ];
   for (const pool of [stopped, refusing, longAgo]) await endPool(db, pool);
   await db.sql`update pdoflow.pool set refused = 3 where id in (${refusing}, ${longAgo})`;
-  await db.sql`update pdoflow.pool set beat_at = now() - interval '2 days' where id = ${longAgo}`;
+  await db.sql`update pdoflow.pool set heartbeat_at = now() - interval '2 days' where id = ${longAgo}`;
   expect((await readPools(db)).map(({ id, refused }) => [id, refused])).toEqual([
     [alive, 0],
     [refusing, 3],

@@ -50,7 +50,7 @@ describe("which pools", () => {
     await postJobs(db, 2);
     await take(db, impatient, { cap: 1 });
     await take(db, patient);
-    await db.sql`update pdoflow.pool set beat_at = now() - interval '10 s'`;
+    await db.sql`update pdoflow.pool set heartbeat_at = now() - interval '10 s'`;
     await db.sql`update pdoflow.pool set heartbeat_timeout_ms = 9000 where id = ${impatient}`;
     expect(await rescue(db)).toEqual([{ poolId: impatient, host: "here", jobs: 1 }]);
     expect(await brokenInvariants(db)).toEqual([]);
@@ -59,7 +59,7 @@ describe("which pools", () => {
   test("O1: neither stopped pools nor pools that were rescued before", async () => {
     await using db = await freshQueue();
     const [stopped, lost] = [await newPool(db), await newPool(db)];
-    await db.sql`update pdoflow.pool set beat_at = now() - interval '1 day'`;
+    await db.sql`update pdoflow.pool set heartbeat_at = now() - interval '1 day'`;
     await db.sql`update pdoflow.pool set state = 'stopped' where id = ${stopped}`;
     expect(await rescue(db)).toMatchObject([{ poolId: lost }]);
     expect(await rescue(db)).toEqual([]);

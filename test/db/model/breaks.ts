@@ -139,7 +139,7 @@ export const breaks: readonly Break[] = [
   {
     name: "a lease counts as all of its jobs, not as the number that it may run",
     routine: "limit_room",
-    find: "sum(least(l.most_running, (",
+    find: "sum(least(l.running_limit, (",
     instead: "sum(least(null::integer, (",
   },
   {

@@ -241,7 +241,7 @@ export function makeRetriesDue(queue: Queue): void {
 /** Takes these jobs for a pool under a new lease; which ones it may take, claims.ts tells. */
 export function lease(
   queue: Queue,
-  { id, poolId, lost, mostRunning, jobs }: Omit<Lease, "isHeld">,
+  { id, poolId, lost, runningLimit, jobs }: Omit<Lease, "isHeld">,
 ): void {
   for (const job of jobs) {
     const place = have(queue.places.get(jobKey(job)), `job ${jobKey(job)}`);
@@ -252,5 +252,5 @@ export function lease(
     }
     queue.places.set(jobKey(job), { at: "lease", leaseId: id, attempt: job.attempt });
   }
-  queue.leases.set(id, { id, poolId, isHeld: true, lost, mostRunning, jobs });
+  queue.leases.set(id, { id, poolId, isHeld: true, lost, runningLimit, jobs });
 }

@@ -50,13 +50,13 @@ export function claim(queue: Queue, want: Claim, ranges: readonly ClaimedRange[]
   const [first] = ranges;
   if (!first) return;
   const lost = Math.max(...got.map(lostOf));
-  const { leaseId: id, mostRunning } = first;
+  const { leaseId: id, runningLimit } = first;
   const room = Math.min(want.cap, roomOf(queue, postingOf(queue, first.postingId)));
   const isLimited = postingOf(queue, first.postingId).maxRunning !== null;
-  if (mostRunning !== (isLimited ? room : null)) {
-    throw new Error(`claim: at most ${mostRunning} may run, expected ${isLimited ? room : null}`);
+  if (runningLimit !== (isLimited ? room : null)) {
+    throw new Error(`claim: at most ${runningLimit} may run, expected ${isLimited ? room : null}`);
   }
-  lease(queue, { id, poolId: want.poolId, lost, mostRunning, jobs: got });
+  lease(queue, { id, poolId: want.poolId, lost, runningLimit, jobs: got });
 }
 
 /** Whose turn it is; several where the order says nothing of which goes first. */

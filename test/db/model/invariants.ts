@@ -16,7 +16,7 @@ const running = ({ sql }: Db) => sql<{ fault: string }[]>`
   select format('L4: %s jobs of posting %s may run, expected %s at most', sum(l.most), p.id,
                 p.max_running) as fault
   from (
-    select r.posting_id, least(l.most_running, count(*)) as most
+    select r.posting_id, least(l.running_limit, count(*)) as most
     from pdoflow.lease l cross join lateral
       unnest(l.posting_ids, l.first_seqs, l.end_seqs, l.attempts)
         as r (posting_id, first_seq, end_seq, attempt)

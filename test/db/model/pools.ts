@@ -22,7 +22,7 @@ export const startPool = (db: Db): Promise<number> =>
   });
 
 export const silencePool = ({ sql }: Db, id: number) => sql`
-  update pdoflow.pool set beat_at = now() - interval '1 day' where id = ${id}`;
+  update pdoflow.pool set heartbeat_at = now() - interval '1 day' where id = ${id}`;
 
 /** A heartbeat, which tells some jobs to be running. */
 export const beatAct: fc.Arbitrary<Act> = fc

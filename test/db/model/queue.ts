@@ -41,7 +41,7 @@ export interface Lease {
   poolId: number;
   isHeld: boolean;
   lost: number;
-  mostRunning: number | null;
+  runningLimit: number | null;
   /** What it lists: ended or not. */
   jobs: Attempt[];
 }
@@ -96,7 +96,7 @@ export function roomOf(queue: Queue, { id, maxRunning }: Posting): number {
   const leases = [...queue.leases.values()].filter(({ isHeld }) => isHeld);
   return leases.reduce((room, lease) => {
     const jobs = unfinished(queue, lease).filter(({ postingId }) => postingId === id);
-    return room - Math.min(jobs.length, lease.mostRunning ?? Infinity);
+    return room - Math.min(jobs.length, lease.runningLimit ?? Infinity);
   }, maxRunning);
 }
 

@@ -18,7 +18,7 @@ interface LeaseRow {
   poolId: number;
   isHeld: boolean;
   lost: number;
-  mostRunning: number | null;
+  runningLimit: number | null;
   ranges: [postingId: number, firstSeq: number, endSeq: number, attempt: number][];
 }
 type OutcomeRow = Attempt & { state: OutcomeState; leaseId: number };
@@ -53,12 +53,12 @@ export async function readQueue({ sql }: Db): Promise<Queue> {
                else case when due_at <= now() then 'now' else 'later' end end as due
       from pdoflow.retry cross join lateral generate_series(first_seq, end_seq - 1) as s (seq)`,
     sql<LeaseRow[]>`
-      select id, pool_id, active as is_held, lost, most_running,
+      select id, pool_id, active as is_held, lost, running_limit,
              (select json_agg(json_build_array(r.p, r.f, r.e, r.a))
               from unnest(posting_ids, first_seqs, end_seqs, attempts) as r (p, f, e, a)) as ranges
       from pdoflow.lease order by id`,
     sql<Pool[]>`
-      select id, state, refused, beat_at < now() - interval '12 hours' as is_silent,
+      select id, state, refused, heartbeat_at < now() - interval '12 hours' as is_silent,
              (select coalesce(json_agg(json_build_object('postingId', r->'posting', 'seq',
                 r->'seq', 'attempt', r->'attempt')), '[]') from jsonb_array_elements(running) r)
                as running

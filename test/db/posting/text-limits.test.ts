@@ -124,8 +124,8 @@ const calls: Readonly<Record<string, readonly string[] | null>> = {
     `pause($id::bigint, ${long})`,
     `pause(array[pdoflow.post('a.ts#f', '[[1]]')], ${long}, 'paused')`,
   ],
-  "pool_beat(p_running)": [
-    `pool_beat($pool, jsonb_build_array(jsonb_build_object(
+  "pool_heartbeat(p_running)": [
+    `pool_heartbeat($pool, jsonb_build_array(jsonb_build_object(
        'posting', 1, 'seq', 1, 'attempt', 1, 'note', ${long})), false)`,
   ],
   "pool_claim(p_options)": null,

@@ -182,7 +182,9 @@ test("L2: a pool claims, releases, records and ends for itself alone", async () 
   expect(await code(give)).toBe(denied);
   expect(await code(eve.sql`select pdoflow.pool_end(${theirs})`)).toBe(denied);
   expect(await code(eve.sql`select pdoflow.pool_drain(${theirs})`)).toBe(denied);
-  expect(await code(eve.sql`select * from pdoflow.pool_beat(${theirs}, '[]', true)`)).toBe(denied);
+  expect(await code(eve.sql`select * from pdoflow.pool_heartbeat(${theirs}, '[]', true)`)).toBe(
+    denied,
+  );
   // By a pool of her own, with the numbers of a lease that is not its; and by one that runs all.
   expect(await code(recordPart(eve, evesPool, jobs))).toBe(denied);
   expect(await recordPart(pool, await newPool(pool), jobs)).toBe(5);

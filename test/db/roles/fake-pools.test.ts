@@ -67,7 +67,7 @@ test("doctor finds a silent pool, and drain ends it, however patient it asked to
   const silent = await fake(cluster);
   const pool = await newPool(cluster);
   await roles.db.sql`
-    update pdoflow.pool set beat_at = beat_at - interval '2 min' where id = ${silent}`;
+    update pdoflow.pool set heartbeat_at = heartbeat_at - interval '2 min' where id = ${silent}`;
   expect((await beat(cluster, pool, [])).slots).toBeLessThan(1024);
   const found = findingsOf(await readHealth(roles.db, Date.now), "v");
   expect(found.find(({ found }) => found.startsWith(`pool ${silent} `))).toMatchObject({

@@ -29,7 +29,8 @@ beforeAll(async () => {
     select ${running}, 0, 0, 0, 0 from generate_series(1, 60)`;
   const lost = await postJobs(ada, 3);
   await take(pool, dead);
-  await roles.db.sql`update pdoflow.pool set beat_at = now() - interval '1 h' where id = ${dead}`;
+  await roles.db
+    .sql`update pdoflow.pool set heartbeat_at = now() - interval '1 h' where id = ${dead}`;
   const due = await postJobs(ada, 1, { runAt: new Date(Date.now() + 1e7).toISOString() });
   await roles.db.sql`update pdoflow.posting set run_at = now() where id = ${due}`;
   ids = [running, lost, due];
@@ -99,6 +100,7 @@ test("a pool that may run some jobs alone waits for these alone, and rescues who
   const dead = await newPool(eve);
   await postJobs(eve, 2);
   expect(await take(eve, dead)).toHaveLength(1);
-  await roles.db.sql`update pdoflow.pool set beat_at = now() - interval '1 h' where id = ${dead}`;
+  await roles.db
+    .sql`update pdoflow.pool set heartbeat_at = now() - interval '1 h' where id = ${dead}`;
   expect(await rescue(eve)).toMatchObject([{ poolId: dead, jobs: 2 }]);
 });
