@@ -11,7 +11,7 @@ export { PdoflowError } from "./domain/errors.ts";
 export type { StandardSchema } from "./job/standard-schema.ts";
 export { FatalError, RetryAfter } from "./job/thrown.ts";
 export type { Transaction } from "./db/posting/transaction.ts";
-export type { JobCounts, PostingState } from "./domain/posting.ts";
+export type { JobCounts, PostingState } from "./domain/states.ts";
 export { ClusterPool, type ClusterPoolOptions } from "./library/pool/cluster-pool.ts";
 export { close } from "./library/connection/close.ts";
 export {

@@ -1,21 +1,5 @@
 import * as v from "valibot";
 
-/**
- * Where a posting stands. `finished` and, once its last job ended, `cancelled` are final, unless
- * failed jobs of a finished one are retried by hand.
- */
-export type PostingState = "open" | "paused" | "errored_out" | "cancelled" | "finished";
-
-/** How many jobs of a posting are in which status; the sum is the number of its jobs. */
-export interface JobCounts {
-  waiting: number;
-  running: number;
-  retrying: number;
-  done: number;
-  failed: number;
-  cancelled: number;
-}
-
 const Int32 = v.pipe(
   v.number("expected a whole number"),
   v.integer((issue) => `expected a whole number, found ${issue.received}`),

@@ -3,7 +3,7 @@ import { expect, test } from "bun:test";
 import type { Db, Sql } from "../../src/db/connection/connect.ts";
 import { release } from "../../src/db/engine/release.ts";
 import { readCounts, readPostingCounts } from "../../src/db/read/status.ts";
-import type { JobCounts } from "../../src/domain/posting.ts";
+import type { JobCounts } from "../../src/domain/states.ts";
 import { freshDatabase } from "../database.ts";
 import { drivenPool, only, postJobs } from "./hand-driven.ts";
 

@@ -1,4 +1,4 @@
-import type { PostingState } from "../../src/domain/posting.ts";
+import type { PostingState } from "../../src/domain/states.ts";
 import type { Span } from "../draw/frame.ts";
 import type { Glyphs } from "../draw/glyphs.ts";
 import type { Model } from "./model.ts";

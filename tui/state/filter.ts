@@ -1,4 +1,5 @@
 import { parseSelector, type PostingPick } from "../../src/domain/selector.ts";
+import { jobStatuses } from "../../src/domain/states.ts";
 import { noteOf, shownState } from "./posting-columns.ts";
 import type { TopFailure, TopPool, TopPosting } from "../../src/db/dashboard/top-snapshot.ts";
 
@@ -20,7 +21,7 @@ export const factsOfPosting = (row: TopPosting): Facts => ({
     state: [
       row.state,
       shownState(row).text,
-      ...statuses.filter((status) => row.jobs[status] > 0),
+      ...jobStatuses.filter((status) => row.jobs[status] > 0),
     ].join(" "),
     poster: row.poster,
     project: row.project ?? "",
@@ -31,8 +32,6 @@ export const factsOfPosting = (row: TopPosting): Facts => ({
     " ",
   ),
 });
-
-const statuses = ["waiting", "running", "retrying", "done", "failed", "cancelled"] as const;
 
 export const factsOfPool = (row: TopPool): Facts => ({
   postingId: null,

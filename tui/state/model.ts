@@ -1,12 +1,7 @@
+import type { PoolDetails } from "../../src/db/dashboard/pool-details.ts";
 import type { Sample } from "../draw/pace.ts";
 import type { Size } from "../draw/frame.ts";
-import type {
-  JobsPage,
-  Metrics,
-  PoolDetails,
-  Snapshot,
-  TopJob,
-} from "../../src/db/dashboard/top-snapshot.ts";
+import type { JobsPage, Metrics, Snapshot, TopJob } from "../../src/db/dashboard/top-snapshot.ts";
 import type { Action } from "./source.ts";
 
 export type Pane = "postings" | "pools" | "failures";

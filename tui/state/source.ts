@@ -1,8 +1,8 @@
+import type { PoolDetails } from "../../src/db/dashboard/pool-details.ts";
 import type {
   JobsPage,
   JobsFilter,
   Metrics,
-  PoolDetails,
   Snapshot,
   TopJob,
 } from "../../src/db/dashboard/top-snapshot.ts";

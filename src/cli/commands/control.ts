@@ -7,6 +7,7 @@ import { findPostings } from "../../db/read/snapshot.ts";
 import { readPostingCounts } from "../../db/read/status.ts";
 import { outputSchemas } from "../output/output-schemas.ts";
 import { exitCodes, PdoflowError } from "../../domain/errors.ts";
+import { liveStates, orList } from "../../domain/states.ts";
 import { pluralize } from "../output/pluralize.ts";
 import { PdoflowCommand } from "../shell/command.ts";
 import { findPostingsToChange, readSelectors } from "../input/select.ts";
@@ -15,7 +16,7 @@ import { findPostingsToChange, readSelectors } from "../input/select.ts";
 export abstract class PostingsCommand extends PdoflowCommand {
   postings = Option.Rest({ name: "posting" });
   state = Option.String("--state", {
-    description: "only postings in this state: open, paused, errored_out or cancelled",
+    description: `only postings in this state: ${orList(liveStates)}`,
   });
 
   /** Returns the postings that were changed. */

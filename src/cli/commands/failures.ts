@@ -13,7 +13,7 @@ import { findPostings } from "../../db/read/snapshot.ts";
 import { readPostingCounts } from "../../db/read/status.ts";
 import { outputSchemas } from "../output/output-schemas.ts";
 import { exitCodes, InvalidInput, PdoflowError } from "../../domain/errors.ts";
-import type { PostingState } from "../../domain/posting.ts";
+import type { PostingState } from "../../domain/states.ts";
 import { throwPlace } from "../../job/job-error.ts";
 import { pluralize } from "../output/pluralize.ts";
 import { PdoflowCommand } from "../shell/command.ts";

@@ -2,7 +2,7 @@ import { Command, Option } from "clipanion";
 import * as v from "valibot";
 
 import type { JobRow, JobFilter } from "../../db/read/jobs.ts";
-import { JobStatus } from "../output/output-schemas.ts";
+import { JobStatus } from "../output/schema-parts.ts";
 import { exitCodes } from "../../domain/errors.ts";
 import { PdoflowCommand } from "../shell/command.ts";
 import { parseFlags } from "../shell/flags.ts";

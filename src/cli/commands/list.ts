@@ -5,21 +5,17 @@ import { countEnded, listPools, listPostings, readDepth } from "../../db/read/li
 import { readCounts } from "../../db/read/status.ts";
 import { outputSchemas } from "../output/output-schemas.ts";
 import { exitCodes } from "../../domain/errors.ts";
+import { jobStatuses, noJobs, orList, postingStates } from "../../domain/states.ts";
 import { pluralize } from "../output/pluralize.ts";
 import { PdoflowCommand } from "../shell/command.ts";
 import { parseFlags } from "../shell/flags.ts";
 import { wholeNumber } from "../shell/flag-values.ts";
-import { jobStatuses, noJobs, poolCells, poolHeader, stateColor } from "./status.ts";
+import { poolCells, poolHeader, stateColor } from "./status.ts";
 
 const Options = v.object({
   limit: v.optional(wholeNumber(1, 10_000), "50"),
   before: v.optional(wholeNumber(1, Number.MAX_SAFE_INTEGER)),
-  state: v.optional(
-    v.picklist(
-      ["open", "paused", "errored_out", "cancelled", "finished"],
-      "expected open, paused, errored_out, cancelled or finished",
-    ),
-  ),
+  state: v.optional(v.picklist(postingStates, `expected ${orList(postingStates)}`)),
 });
 
 export class ListCommand extends PdoflowCommand {
@@ -34,7 +30,7 @@ export class ListCommand extends PdoflowCommand {
   });
   all = Option.Boolean("--all", false, { description: "include finished and cancelled postings" });
   state = Option.String("--state", {
-    description: "only postings that are open, paused, errored_out, cancelled or finished",
+    description: `only postings that are ${orList(postingStates)}`,
   });
   limit = Option.String("--limit", { description: "list at most N postings (default: 50)" });
   before = Option.String("--before", {

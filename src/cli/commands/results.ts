@@ -3,7 +3,7 @@ import * as v from "valibot";
 
 import type { Db } from "../../db/connection/connect.ts";
 import type { ResultWithArgs } from "../../db/read/results.ts";
-import { JobStatus } from "../output/output-schemas.ts";
+import { JobStatus } from "../output/schema-parts.ts";
 import { exitCodes, InvalidInput } from "../../domain/errors.ts";
 import { PdoflowCommand } from "../shell/command.ts";
 import { parseFlags } from "../shell/flags.ts";

@@ -13,7 +13,7 @@ import { readCounts } from "../../db/read/status.ts";
 import { readSnapshot } from "../../db/dashboard/snapshot.ts";
 import { outputSchemas } from "../output/output-schemas.ts";
 import { exitCodes, type ExitCode, InvalidInput } from "../../domain/errors.ts";
-import type { JobCounts } from "../../domain/posting.ts";
+import { type JobCounts, jobStatuses, noJobs } from "../../domain/states.ts";
 import { isOfProject } from "../../domain/route.ts";
 import { projectOfPool } from "../../pool/entry/project.ts";
 import type { Color } from "../output/color.ts";
@@ -148,21 +148,3 @@ export function stateColor(cell: string): Color | null {
   if (/^(paused|retrying|draining)$/.test(cell)) return "yellow";
   return /^(finished|cancelled|stopped)$/.test(cell) ? "dim" : null;
 }
-
-export const jobStatuses = [
-  "waiting",
-  "running",
-  "retrying",
-  "done",
-  "failed",
-  "cancelled",
-] as const satisfies readonly (keyof JobCounts)[];
-
-export const noJobs: JobCounts = {
-  waiting: 0,
-  running: 0,
-  retrying: 0,
-  done: 0,
-  failed: 0,
-  cancelled: 0,
-};

@@ -1,6 +1,6 @@
 import { roughTime } from "../../../tui/draw/pace.ts";
 import { formatNeed, type Need, unmetNeeds } from "../../domain/capabilities.ts";
-import type { JobCounts } from "../../domain/posting.ts";
+import type { JobCounts } from "../../domain/states.ts";
 import { isOfProject, mayServe, type Route } from "../../domain/route.ts";
 import type { JobFacts, PostingFacts } from "../../db/read/explain.ts";
 

@@ -1,7 +1,7 @@
 import type { Db } from "../../db/connection/connect.ts";
 import { type WaitingPosting, readWaitingPostings } from "../../db/read/explain.ts";
 import { obstacleOf } from "./explain.ts";
-import type { JobCounts } from "../../domain/posting.ts";
+import type { JobCounts } from "../../domain/states.ts";
 
 /** The number of postings that one line names at most. */
 const maxNamed = 10;

@@ -5,6 +5,7 @@ import { findPostings } from "../../db/read/snapshot.ts";
 import { type PostingCounts, readPostingCounts } from "../../db/read/status.ts";
 import { firstPageRows, nextPageSize, nextStretch } from "../../db/read/page-size.ts";
 import type { IndexRange } from "../../domain/selector.ts";
+import { jobStatuses, noJobs } from "../../domain/states.ts";
 import { JobNotFound } from "./job-named.ts";
 import type { Selected } from "./select.ts";
 
@@ -80,12 +81,11 @@ export async function countSelected(
 }
 
 async function countJobs(db: Db, one: Selected, posting: PostingCounts): Promise<PostingCounts> {
-  const none = { waiting: 0, running: 0, retrying: 0, done: 0, failed: 0, cancelled: 0 };
-  const counts = { ...posting, ...none };
+  const counts = { ...posting, ...noJobs };
   for await (const { rows } of jobPages(db, [one], anyJob)) {
     for (const { status } of rows) counts[status] += 1;
   }
-  const total = Object.keys(none).reduce((sum, key) => sum + counts[key as keyof typeof none], 0);
+  const total = jobStatuses.reduce((sum, status) => sum + counts[status], 0);
   if (total === 0) throw new JobNotFound(`${one.id}/${one.indices?.[0]?.first ?? 0}`);
   return { ...counts, isEnded: counts.waiting + counts.running + counts.retrying === 0 };
 }

@@ -5,6 +5,7 @@ import { findPostings } from "../../db/read/snapshot.ts";
 import { findInState, findPicked } from "../../db/read/selection.ts";
 import { exitCodes, InvalidInput, PdoflowError } from "../../domain/errors.ts";
 import { parse } from "../../domain/parse.ts";
+import { liveStates, orList } from "../../domain/states.ts";
 import {
   type IndexRange,
   mergeRanges,
@@ -21,12 +22,7 @@ export interface Selected {
 }
 
 /** The values of `--state` for commands that change postings. */
-export const LiveState = v.optional(
-  v.picklist(
-    ["open", "paused", "errored_out", "cancelled"],
-    "expected open, paused, errored_out or cancelled",
-  ),
-);
+const LiveState = v.optional(v.picklist(liveStates, `expected ${orList(liveStates)}`));
 
 /** The posting does not exist. */
 export class PostingNotFound extends PdoflowError {

@@ -2,17 +2,18 @@
 // added. Renaming, removing or redefining a field requires version 2.
 import * as v from "valibot";
 
-import { count, id, JobCounts, moment, PostingState } from "./schema-parts.ts";
-import { topEntries } from "./top-schema.ts";
+import { jobStatuses, postingStates } from "../../domain/states.ts";
 
-export const JobStatus = v.picklist([
-  "waiting",
-  "running",
-  "retrying",
-  "done",
-  "failed",
-  "cancelled",
-]);
+import {
+  count,
+  id,
+  JobCounts,
+  JobStatus,
+  moment,
+  PoolState,
+  PostingState,
+} from "./schema-parts.ts";
+import { topEntries } from "./top-schema.ts";
 
 const RoleKind = v.picklist(["poster", "viewer", "operator", "pool", "owner"]);
 
@@ -40,7 +41,7 @@ const PoolRow = v.object({
   role: v.string(),
   osUser: v.string(),
   slots: count,
-  state: v.picklist(["up", "draining", "stopped", "lost"]),
+  state: PoolState,
   startedAt: moment,
   beatAgoMs: v.number(),
   refused: count,
@@ -230,7 +231,7 @@ export const outputSchemas = {
     posting: id,
     /** Null if the whole posting was asked about: then the status is its state. */
     job: v.nullable(v.string()),
-    status: v.picklist([...JobStatus.options, "open", "paused", "errored_out", "finished"]),
+    status: v.picklist([...new Set([...jobStatuses, ...postingStates])]),
     why: v.string(),
   }),
   prune: output({

@@ -1,5 +1,7 @@
 import * as v from "valibot";
 
+import { jobStatuses, poolRowStates, postingStates } from "../../domain/states.ts";
+
 // Parts that several output schemas share.
 
 export const count = v.pipe(v.number(), v.integer(), v.minValue(0));
@@ -13,12 +15,7 @@ export const moment = v.union([
   ),
 ]);
 
-export const PostingState = v.picklist(["open", "paused", "errored_out", "cancelled", "finished"]);
-export const JobCounts = v.object({
-  waiting: count,
-  running: count,
-  retrying: count,
-  done: count,
-  failed: count,
-  cancelled: count,
-});
+export const PostingState = v.picklist(postingStates);
+export const PoolState = v.picklist(poolRowStates);
+export const JobStatus = v.picklist(jobStatuses);
+export const JobCounts = v.object(v.entriesFromList(jobStatuses, count));

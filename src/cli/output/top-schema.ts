@@ -1,6 +1,6 @@
 import * as v from "valibot";
 
-import { count, id, JobCounts, moment, PostingState } from "./schema-parts.ts";
+import { count, id, JobCounts, moment, PoolState, PostingState } from "./schema-parts.ts";
 
 const TopPosting = v.object({
   id,
@@ -23,7 +23,7 @@ const TopPool = v.object({
   id,
   host: v.string(),
   pid: count,
-  state: v.picklist(["up", "draining", "stopped", "lost"]),
+  state: PoolState,
   slots: count,
   /** Busy workers at its last heartbeat; null before the first report. */
   busy: v.nullable(count),

@@ -16,16 +16,10 @@ import type { Target } from "../../db/settings/target.ts";
 import { findPostings } from "../../db/read/snapshot.ts";
 import { readJobResult } from "../../db/dashboard/job-result.ts";
 import { readRunningIndices } from "../../db/dashboard/running-jobs.ts";
-import { readPoolDetails } from "../../db/dashboard/pool-details.ts";
+import { type PoolDetails, readPoolDetails } from "../../db/dashboard/pool-details.ts";
 import { readMetrics } from "../../db/dashboard/metrics.ts";
 import { readSnapshot } from "../../db/dashboard/snapshot.ts";
-import type {
-  JobsPage,
-  JobsFilter,
-  Metrics,
-  PoolDetails,
-  Snapshot,
-} from "../../db/dashboard/top-snapshot.ts";
+import type { JobsPage, JobsFilter, Metrics, Snapshot } from "../../db/dashboard/top-snapshot.ts";
 import { pluralize } from "../output/pluralize.ts";
 
 /** Jobs read for one page of jobs that match a filter. */

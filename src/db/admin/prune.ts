@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
-import type { PostingState } from "../../domain/posting.ts";
+import type { PostingState } from "../../domain/states.ts";
 import { texts } from "../connection/array.ts";
 import type { Db } from "../connection/connect.ts";
 import { pruneRoutes } from "../engine/routes.ts";

@@ -2,37 +2,43 @@ import * as v from "valibot";
 
 import { formatNeed } from "../../domain/capabilities.ts";
 import { parse } from "../../domain/parse.ts";
+import { poolRowStates } from "../../domain/states.ts";
 import type { Db } from "../connection/connect.ts";
 import { readOne } from "./read-one.ts";
-import type { PoolDetails } from "./top-snapshot.ts";
+import { moment } from "./top-snapshot.ts";
 
 const Row = v.object({
   id: v.number(),
   host: v.string(),
   pid: v.number(),
-  state: v.picklist(["up", "draining", "stopped", "lost"]),
+  state: v.picklist(poolRowStates),
   version: v.string(),
   role: v.string(),
   osUser: v.string(),
   slots: v.number(),
   provides: v.record(v.string(), v.union([v.literal(true), v.number(), v.string()])),
   project: v.nullable(v.string()),
-  startedAt: v.pipe(
-    v.string(),
-    v.transform((text) => new Date(text)),
-  ),
+  startedAt: moment,
   refused: v.number(),
+  /** Jobs that had been running for a while at the last heartbeat. */
   running: v.array(
     v.object({
       postingId: v.number(),
       index: v.number(),
       attempt: v.number(),
       entryPoint: v.string(),
+      /** From 0 to 1; null if the job reports no progress. */
       progress: v.nullable(v.number()),
       note: v.nullable(v.string()),
     }),
   ),
 });
+
+/** The process of a pool, and the jobs it runs. */
+export interface PoolDetails extends Omit<v.InferOutput<typeof Row>, "provides"> {
+  /** As `--provides` takes it; empty for nothing. */
+  provides: string;
+}
 
 /** Reads one pool with the jobs its last heartbeat reported; null if the pool was deleted. */
 export async function readPoolDetails(db: Db, poolId: number): Promise<PoolDetails | null> {

@@ -1,78 +1,10 @@
-import * as v from "valibot";
-
-import { formatNeed, type Needs, type Provides, unmetNeeds } from "../../domain/capabilities.ts";
+import { formatNeed, type Needs, unmetNeeds } from "../../domain/capabilities.ts";
 import { parse } from "../../domain/parse.ts";
-import type { Snapshot, TopPool } from "./top-snapshot.ts";
+import { type PoolOfQueue, QueueState, type Snapshot, type TopPool } from "./top-snapshot.ts";
 import type { Db } from "../connection/connect.ts";
 import { describeAddress } from "../settings/target.ts";
 import { snapshotQuery } from "./snapshot-query.ts";
 import { readOne } from "./read-one.ts";
-
-const count = v.number();
-const moment = v.pipe(
-  v.string(),
-  v.transform((text) => new Date(text)),
-);
-const maybe = v.nullable;
-
-const Counts = v.object({
-  ...{ waiting: count, running: count, retrying: count },
-  ...{ done: count, failed: count, cancelled: count },
-});
-
-const Posting = v.object({
-  id: count,
-  name: maybe(v.string()),
-  entryPoint: v.string(),
-  jobCount: count,
-  state: v.picklist(["open", "paused", "errored_out", "cancelled", "finished"]),
-  reason: maybe(v.string()),
-  poster: v.string(),
-  project: maybe(v.string()),
-  priority: maybe(count),
-  postedAt: moment,
-  runAt: maybe(moment),
-  needs: v.custom<Needs>((value) => Array.isArray(value)),
-  endedAt: maybe(moment),
-  jobs: Counts,
-});
-
-const Pool = v.object({
-  id: count,
-  host: v.string(),
-  pid: count,
-  state: v.picklist(["up", "draining", "stopped", "lost"]),
-  slots: count,
-  busy: maybe(count),
-  recent: maybe(v.array(count)),
-  beatAgoMs: count,
-  isStale: v.boolean(),
-  refused: count,
-  project: maybe(v.string()),
-  provides: v.custom<Provides>((value) => typeof value === "object" && value !== null),
-  holds: v.array(v.object({ posting: count, name: v.string(), jobs: count })),
-});
-
-const Failure = v.object({
-  postingId: count,
-  fingerprint: v.string(),
-  count,
-  firstAt: moment,
-  lastAt: moment,
-  job: v.string(),
-  message: v.string(),
-});
-
-const Row = v.object({
-  at: moment,
-  readOnly: maybe(v.string()),
-  postings: v.array(Posting),
-  open: count,
-  jobs: Counts,
-  oldestWaitingMs: maybe(count),
-  pools: v.array(Pool),
-  failures: v.array(Failure),
-});
 
 const mostPostings = 500;
 
@@ -82,7 +14,7 @@ const mostPostings = 500;
  */
 export async function readSnapshot(db: Db, most = mostPostings): Promise<Snapshot> {
   const found = await readOne(db, (tx) => snapshotQuery(tx, db.schema, most));
-  const { open, pools, ...rest } = parse(Row, found, "the queue's state");
+  const { open, pools, ...rest } = parse(QueueState, found, "the queue's state");
   const shown = rest.postings.filter(({ endedAt }) => endedAt === null).length;
   return {
     ...rest,
@@ -97,7 +29,7 @@ export async function readSnapshot(db: Db, most = mostPostings): Promise<Snapsho
   };
 }
 
-function shownPool({ holds, ...pool }: v.InferOutput<typeof Pool>): TopPool {
+function shownPool({ holds, ...pool }: PoolOfQueue): TopPool {
   const { recent: _recent, provides: _provides, ...shown } = pool;
   return { ...shown, work: workOf(holds) };
 }
@@ -105,7 +37,7 @@ function shownPool({ holds, ...pool }: v.InferOutput<typeof Pool>): TopPool {
 /** Which needs no pool meets; null if one does, or if there are no pools to ask. */
 function missingOf(
   needs: Needs,
-  pools: readonly Pick<v.InferOutput<typeof Pool>, "state" | "isStale" | "provides">[],
+  pools: readonly Pick<PoolOfQueue, "state" | "isStale" | "provides">[],
 ): string | null {
   const up = pools.filter(({ state, isStale }) => state === "up" && !isStale);
   const unmet = up.map(({ provides }) => unmetNeeds(needs, provides));
@@ -116,7 +48,7 @@ function missingOf(
 }
 
 /** `42 report ×120, 43 clean ×7`: the postings whose jobs a pool holds, the most first. */
-const workOf = (holds: v.InferOutput<typeof Pool>["holds"]): string =>
+const workOf = (holds: PoolOfQueue["holds"]): string =>
   holds.map(({ posting, name, jobs }) => `${posting} ${name} ×${jobs}`).join(", ");
 
 /**

@@ -1,85 +1,116 @@
+import * as v from "valibot";
+
 import type { JobError } from "../../domain/attempt.ts";
+import type { Needs, Provides } from "../../domain/capabilities.ts";
+import { type JobStatus, jobStatuses, poolRowStates, postingStates } from "../../domain/states.ts";
 import type { Histogram } from "./histogram.ts";
-import type { JobCounts, PostingState } from "../../domain/posting.ts";
 
 // The data of the dashboard. Times are the database's.
 
-/** The queue at one moment. */
-export interface Snapshot {
-  at: Date;
+const count = v.number();
+export const moment = v.pipe(
+  v.string(),
+  v.transform((text) => new Date(text)),
+);
+const maybe = v.nullable;
+
+const Posting = v.object({
+  id: count,
+  name: maybe(v.string()),
+  entryPoint: v.string(),
+  jobCount: count,
+  state: v.picklist(postingStates),
+  reason: maybe(v.string()),
+  poster: v.string(),
+  /** The project whose pools run it; null for all pools. */
+  project: maybe(v.string()),
+  /** The highest priority of its waiting jobs; null if no job waits for its first attempt. */
+  priority: maybe(count),
+  postedAt: moment,
+  /** When its jobs may start; null if they may start now. */
+  runAt: maybe(moment),
+  needs: v.custom<Needs>((value) => Array.isArray(value)),
+  endedAt: maybe(moment),
+  jobs: v.object(v.entriesFromList(jobStatuses, count)),
+});
+
+const Pool = v.object({
+  id: count,
+  host: v.string(),
+  pid: count,
+  state: v.picklist(poolRowStates),
+  slots: count,
+  /** Workers that ran a job at the last heartbeat; null before the first report. */
+  busy: maybe(count),
+  recent: maybe(v.array(count)),
+  beatAgoMs: count,
+  /** Its heartbeat timeout has passed: other pools may rescue its jobs. */
+  isStale: v.boolean(),
+  /** Outcomes that were refused because they came too late. */
+  refused: count,
+  /** The project whose postings it runs, besides postings without one; null for any. */
+  project: maybe(v.string()),
+  provides: v.custom<Provides>((value) => typeof value === "object" && value !== null),
+  holds: v.array(v.object({ posting: count, name: v.string(), jobs: count })),
+});
+export type PoolOfQueue = v.InferOutput<typeof Pool>;
+
+/** Similar failures of a posting. */
+const Failure = v.object({
+  postingId: count,
+  fingerprint: v.string(),
+  count,
+  firstAt: moment,
+  lastAt: moment,
+  /** One of the newest failed jobs. */
+  job: v.string(),
+  message: v.string(),
+});
+export type TopFailure = v.InferOutput<typeof Failure>;
+
+/** The queue at one moment, as the database returns it. */
+export const QueueState = v.object({
+  at: moment,
+  /** Why changes are refused; null if they are allowed. */
+  readOnly: maybe(v.string()),
+  /** Active postings, then the newest open ones, then the newest ended ones. */
+  postings: v.array(Posting),
+  open: count,
+  /** Totals of all postings that have not ended. */
+  jobs: v.object(v.entriesFromList(jobStatuses, count)),
+  /** How long the oldest open posting has waited. */
+  oldestWaitingMs: maybe(count),
+  pools: v.array(Pool),
+  failures: v.array(Failure),
+});
+type QueueState = v.InferOutput<typeof QueueState>;
+
+/** The queue at one moment, as the dashboard shows it. */
+export interface Snapshot extends Pick<QueueState, "at" | "readOnly" | "jobs" | "oldestWaitingMs"> {
   /** The database and its server, for people. */
   database: string;
-  /** Why changes are refused; null if they are allowed. */
-  readOnly: string | null;
-  /** Active postings, then the newest open ones, then the newest ended ones. */
   postings: readonly TopPosting[];
   /** The number of postings that have not ended and are not in the list. */
   morePostings: number;
-  /** Totals of all postings that have not ended. */
-  jobs: JobCounts;
-  /** How long the oldest open posting has waited. */
-  oldestWaitingMs: number | null;
   /** Attempts that ended in each of up to 60 seconds, as pools reported; the oldest first. */
   endedBySecond: readonly number[];
   pools: readonly TopPool[];
   failures: readonly TopFailure[];
 }
 
-export interface TopPosting {
-  id: number;
-  name: string | null;
-  entryPoint: string;
-  jobCount: number;
-  state: PostingState;
-  reason: string | null;
-  poster: string;
-  /** The project whose pools run it; null for all pools. */
-  project: string | null;
-  /** The highest priority of its waiting jobs; null if no job waits for its first attempt. */
-  priority: number | null;
-  postedAt: Date;
-  /** When its jobs may start; null if they may start now. */
-  runAt: Date | null;
+export interface TopPosting extends Omit<v.InferOutput<typeof Posting>, "needs"> {
   /** What its jobs need and no pool provides, as a sentence; null if a pool can run them. */
   missing: string | null;
-  endedAt: Date | null;
-  jobs: JobCounts;
 }
 
-export interface TopPool {
-  id: number;
-  host: string;
-  pid: number;
-  state: "up" | "draining" | "stopped" | "lost";
-  slots: number;
-  /** Workers that ran a job at the last heartbeat; null before the first report. */
-  busy: number | null;
+export interface TopPool extends Omit<PoolOfQueue, "recent" | "provides" | "holds"> {
   /** The jobs it holds, for people. */
   work: string;
-  beatAgoMs: number;
-  /** Its heartbeat timeout has passed: other pools may rescue its jobs. */
-  isStale: boolean;
-  /** Outcomes that were refused because they came too late. */
-  refused: number;
-  /** The project whose postings it runs, besides postings without one; null for any. */
-  project: string | null;
-}
-
-/** Similar failures of a posting. */
-export interface TopFailure {
-  postingId: number;
-  fingerprint: string;
-  count: number;
-  firstAt: Date;
-  lastAt: Date;
-  /** One of the newest failed jobs. */
-  job: string;
-  message: string;
 }
 
 export interface TopJob {
   index: number;
-  status: keyof JobCounts;
+  status: JobStatus;
   attempts: number;
   /** Reported progress of a running job, from 0 to 1, with a note. */
   progress?: number | null;
@@ -97,40 +128,13 @@ export interface TopJob {
   stderr: string | null;
 }
 
-/** The process of a pool, and the jobs it runs. */
-export interface PoolDetails {
-  id: number;
-  host: string;
-  pid: number;
-  state: TopPool["state"];
-  version: string;
-  role: string;
-  osUser: string;
-  slots: number;
-  /** As `--provides` takes it; empty for nothing. */
-  provides: string;
-  project: string | null;
-  startedAt: Date;
-  refused: number;
-  /** Jobs that had been running for a while at the last heartbeat. */
-  running: readonly {
-    postingId: number;
-    index: number;
-    attempt: number;
-    entryPoint: string;
-    /** From 0 to 1; null if the job reports no progress. */
-    progress: number | null;
-    note: string | null;
-  }[];
-}
-
 /** Selects jobs of a posting: all, those with a status, or those of a group of failures. */
 export interface JobsFilter {
   postingId: number;
   /** The first index to read. */
   from: number;
   size: number;
-  status: keyof JobCounts | null;
+  status: JobStatus | null;
   fingerprint: string | null;
 }
 

@@ -1,4 +1,5 @@
-import type { PostingState, PostingOptions } from "../../domain/posting.ts";
+import type { PostingOptions } from "../../domain/posting.ts";
+import type { PostingState } from "../../domain/states.ts";
 import type { Needs } from "../../domain/capabilities.ts";
 import type { Db } from "../connection/connect.ts";
 

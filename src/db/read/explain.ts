@@ -1,5 +1,5 @@
 import type { JobError } from "../../domain/attempt.ts";
-import type { JobCounts, PostingState } from "../../domain/posting.ts";
+import type { JobCounts, JobStatus, PostingState } from "../../domain/states.ts";
 import type { PoolScope, Route } from "../../domain/route.ts";
 import { integers } from "../connection/array.ts";
 import type { Db } from "../connection/connect.ts";
@@ -9,7 +9,7 @@ import { readCounts } from "./status.ts";
 export interface JobFacts {
   /** Such as 42/7. */
   id: string;
-  status: keyof JobCounts;
+  status: JobStatus;
   attempts: number;
   /** The error of its last attempt, if that failed. */
   error: JobError | null;

@@ -1,5 +1,5 @@
 import type { JobError } from "../../domain/attempt.ts";
-import type { JobCounts } from "../../domain/posting.ts";
+import type { JobStatus } from "../../domain/states.ts";
 import { integers } from "../connection/array.ts";
 import type { Db } from "../connection/connect.ts";
 import { hasSortedJobs } from "./results.ts";
@@ -8,7 +8,7 @@ import { hasSortedJobs } from "./results.ts";
 export interface JobRow {
   index: number;
   seq: number;
-  status: keyof JobCounts;
+  status: JobStatus;
   attempts: number;
   poolId: number | null;
   host: string | null;
@@ -25,7 +25,7 @@ export interface JobRow {
 }
 
 export interface JobFilter {
-  status: keyof JobCounts | null;
+  status: JobStatus | null;
   host: string | null;
   poolId: number | null;
   /** What the text of the arguments has in it. */

@@ -1,4 +1,4 @@
-import type { PostingState } from "../../domain/posting.ts";
+import type { PostingState } from "../../domain/states.ts";
 import type { Db } from "../connection/connect.ts";
 import { type PoolRow, postingColumns, type PostingRow } from "./snapshot.ts";
 

@@ -1,12 +1,12 @@
 import type { Gap } from "./gaps.ts";
-import type { JobCounts } from "../../domain/posting.ts";
+import type { JobStatus } from "../../domain/states.ts";
 import { integers } from "../connection/array.ts";
 import type { Db } from "../connection/connect.ts";
 
 /** Where one job stands, by its index, with the last outcome it has as encoded text. */
 export interface ResultRow {
   index: number;
-  status: keyof JobCounts;
+  status: JobStatus;
   result: string | null;
   error: string | null;
 }

@@ -1,4 +1,4 @@
-import type { PostingState } from "../../domain/posting.ts";
+import type { PostingState } from "../../domain/states.ts";
 import type { PostingPick } from "../../domain/selector.ts";
 import type { Db } from "../connection/connect.ts";
 

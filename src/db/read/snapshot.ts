@@ -1,4 +1,4 @@
-import type { PostingState } from "../../domain/posting.ts";
+import type { PoolRowState, PostingState } from "../../domain/states.ts";
 import { integers } from "../connection/array.ts";
 import type { Db } from "../connection/connect.ts";
 
@@ -50,7 +50,7 @@ export interface PoolRow {
   role: string;
   osUser: string;
   slots: number;
-  state: "up" | "draining" | "stopped" | "lost";
+  state: PoolRowState;
   startedAt: Date;
   /** How long ago the last heartbeat was, by the database's clock. */
   beatAgoMs: number;

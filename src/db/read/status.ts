@@ -1,4 +1,4 @@
-import type { JobCounts, PostingState } from "../../domain/posting.ts";
+import type { JobCounts, PostingState } from "../../domain/states.ts";
 import { integers } from "../connection/array.ts";
 import type { Db } from "../connection/connect.ts";
 

@@ -15,7 +15,7 @@ import { readPostingCounts } from "../../db/read/status.ts";
 import type { JobError } from "../../domain/attempt.ts";
 import { firstPageRows, nextPageSize } from "../../db/read/page-size.ts";
 import { parse } from "../../domain/parse.ts";
-import type { JobCounts } from "../../domain/posting.ts";
+import type { JobStatus } from "../../domain/states.ts";
 import { decodeValue } from "../../job/values.ts";
 import { type Connection, connectionTo } from "../connection/connection.ts";
 import { type FailedJob, failedJobs } from "./failed-jobs.ts";
@@ -28,7 +28,7 @@ import { watchProgress } from "../wait/watch-progress.ts";
 export interface JobResult<Result = unknown> {
   /** Its place among the jobs that were posted, from 0. */
   index: number;
-  status: keyof JobCounts;
+  status: JobStatus;
   /** What the function returned; undefined while the job is not `done`. */
   result: Result | undefined;
   /** Why its newest attempt failed; null if it did not. */

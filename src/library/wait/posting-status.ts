@@ -1,5 +1,5 @@
 import type { PostingCounts } from "../../db/read/status.ts";
-import type { JobCounts, PostingState } from "../../domain/posting.ts";
+import type { JobCounts, PostingState } from "../../domain/states.ts";
 
 /** Where a posting stands, and how many of its jobs are in which status. */
 export interface PostingStatus extends JobCounts {

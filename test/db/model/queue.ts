@@ -1,6 +1,6 @@
 // The queue as the model has it: what the tables say of each job, and nothing of how they say it.
 import type { OutcomeState } from "../../../src/domain/attempt.ts";
-import type { PostingState } from "../../../src/domain/posting.ts";
+import type { PostingState } from "../../../src/domain/states.ts";
 
 export interface Posting {
   id: number;

@@ -1,6 +1,6 @@
 // The status that readers see of each job: it must match the tables.
 import type { Db } from "../../../src/db/connection/connect.ts";
-import type { JobCounts } from "../../../src/domain/posting.ts";
+import type { JobCounts } from "../../../src/domain/states.ts";
 import { jobKey, type Place, type Queue } from "./queue.ts";
 
 type Status = keyof JobCounts;
