@@ -81,15 +81,15 @@ export async function openCli(db: { url: string } | null): Promise<Cli> {
   };
 }
 
-/** Reads what a process says on stderr until it has said `text`. */
-export async function said(child: Bun.Subprocess<"ignore", "pipe", "pipe">, text: string) {
+/** Reads what a command says on stderr until it has said `text`. */
+export async function said(child: { stderr: AsyncIterable<Uint8Array> }, text: string) {
   const decoder = new TextDecoder();
   let all = "";
   for await (const bytes of child.stderr) {
     all += decoder.decode(bytes, { stream: true });
     if (all.includes(text)) return;
   }
-  throw new Error(`expected "${text}", the process said only:\n${all}`);
+  throw new Error(`expected "${text}", it said only:\n${all}`);
 }
 
 /** Waits until `look` gives something, asking every 20 ms; gives up after `deadlineMs`. */

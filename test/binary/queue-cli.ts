@@ -1,5 +1,5 @@
 import type { TestDatabase } from "../database.ts";
-import { openCommands } from "../cli/in-process.ts";
+import { type Commands, openCommands } from "../cli/in-process.ts";
 import { type Cli, type CommandLine, openCli } from "./cli.ts";
 
 /** Functions that end in all the ways that there are, by their argument. */
@@ -21,13 +21,14 @@ interface Queue {
 }
 
 export type QueueCli = Cli & Queue;
+export type QueueCommands = Commands & Queue;
 
 /** A folder with the functions `fn.ts#fn` and `#quick`, and the compiled binary. */
 export const openQueueCli = async (db: TestDatabase): Promise<QueueCli> =>
   await withQueue(await openCli(db));
 
 /** The same with commands that run in this process. */
-export const openQueueCommands = async (db: TestDatabase): Promise<CommandLine & Queue> =>
+export const openQueueCommands = async (db: TestDatabase): Promise<QueueCommands> =>
   await withQueue(await openCommands(db));
 
 async function withQueue<C extends CommandLine>(cli: C): Promise<C & Queue> {

@@ -12,15 +12,36 @@ import { type CommandLine, environment } from "../binary/cli.ts";
 /** Workers and other processes of a command run from source. */
 const program = [process.execPath, join(import.meta.dir, "../../src/main.ts")];
 
+/** A command that runs in this process. */
+export interface Started {
+  /** Its output, while it runs. */
+  stdout: AsyncIterable<Uint8Array>;
+  stderr: AsyncIterable<Uint8Array>;
+  /** Its exit code. */
+  exited: Promise<number>;
+  /** Calls what the command does at a signal. */
+  kill(signal: "SIGINT" | "SIGTERM"): void;
+}
+
+/** Commands that run in this process. */
+export interface Commands extends CommandLine {
+  /** Starts a command and returns while it runs. */
+  start(...args: string[]): Started;
+  startWith(options: RunOptions, ...args: string[]): Started;
+}
+
+type RunOptions = Parameters<CommandLine["runWith"]>[0];
+
 /**
- * A folder for one test, in which commands run in this process. Use `openCli` for commands that a
- * signal ends, and for tests of the process itself or of the frames of its workers.
+ * A folder for one test, in which commands run in this process. Use `openCli` for tests of the
+ * process itself: its signals, terminal, memory and exit, and the frames of its workers.
  */
-export async function openCommands(db: { url: string } | null): Promise<CommandLine> {
+export async function openCommands(db: { url: string } | null): Promise<Commands> {
   const folder = mkdtempSync(join(tmpdir(), "pdoflow-commands-"));
   const env = environment(db?.url ?? null);
-  const runWith: CommandLine["runWith"] = async (options, ...args) => {
+  const begin = (options: RunOptions, args: string[]) => {
     const [stdout, stderr] = [new Captured(), new Captured()];
+    const signals = new Set<(signal: string) => void>();
     const input = options.input === undefined ? [] : [Buffer.from(options.input)];
     const context = {
       ...processOf({ ...env, ...options.env }),
@@ -28,13 +49,34 @@ export async function openCommands(db: { url: string } | null): Promise<CommandL
       stdout,
       stderr,
       cwd: options.cwd ?? folder,
+      onStopSignal: (listener: (signal: string) => void) => {
+        signals.add(listener);
+        return () => void signals.delete(listener);
+      },
     };
-    const code = await run(spreadArgs(args), context);
+    const exited = run(spreadArgs(args), context).finally(() => {
+      stdout.end();
+      stderr.end();
+    });
+    const kill = (signal: string) => {
+      for (const listener of signals) listener(signal);
+    };
+    return { stdout, stderr, exited, kill };
+  };
+  const startWith: Commands["startWith"] = (options, ...args) => {
+    const { stdout, stderr, exited, kill } = begin(options, args);
+    return { stdout: stdout.parts(), stderr: stderr.parts(), exited, kill };
+  };
+  const runWith: CommandLine["runWith"] = async (options, ...args) => {
+    const { stdout, stderr, exited } = begin(options, args);
+    const code = await exited;
     return { code, out: stdout.text, err: stderr.text };
   };
   return {
     folder,
     env,
+    startWith,
+    start: (...args) => startWith({}, ...args),
     runWith,
     run: (...args) => runWith({}, ...args),
     write: async (name, text) => void (await Bun.write(join(folder, name), text)),
@@ -45,7 +87,7 @@ export async function openCommands(db: { url: string } | null): Promise<CommandL
 /** What `main.ts` reads of its process, without a terminal, and with `env` alone of ours. */
 function processOf(
   env: Record<string, string>,
-): Omit<ProcessContext, "stdin" | "stdout" | "stderr"> {
+): Omit<ProcessContext, "stdin" | "stdout" | "stderr" | "onStopSignal"> {
   return {
     env,
     cwd: "/",
@@ -60,19 +102,49 @@ function processOf(
     program,
     isTerminal: { stdin: false, stdout: false, stderr: false },
     columns: null,
-    onStopSignal: () => () => {},
   };
 }
 
+/** The whole output of a started command. */
+export async function textOf(parts: AsyncIterable<Uint8Array>): Promise<string> {
+  return Buffer.concat(await Array.fromAsync(parts)).toString();
+}
+
+/** Keeps what is written to it, for readers that begin at any time. */
 class Captured extends Writable {
   readonly #parts: Buffer[] = [];
+  #more = Promise.withResolvers<void>();
 
   override _write(part: Buffer, _encoding: string, done: () => void): void {
     this.#parts.push(part);
+    this.#wake();
     done();
+  }
+
+  override _final(done: () => void): void {
+    this.#wake();
+    done();
+  }
+
+  /** All parts from the first one on, until the end. */
+  async *parts(): AsyncGenerator<Uint8Array> {
+    for (let i = 0; ;) {
+      const more = this.#more.promise;
+      const part = this.#parts[i];
+      if (part) {
+        i++;
+        yield part;
+      } else if (this.writableFinished || this.writableEnded) return;
+      else await more;
+    }
   }
 
   get text(): string {
     return Buffer.concat(this.#parts).toString();
+  }
+
+  #wake(): void {
+    this.#more.resolve();
+    this.#more = Promise.withResolvers();
   }
 }

@@ -29,14 +29,3 @@ test("logs prints what jobs printed, and why they failed", async () => {
   ]);
   expect(await cli.run("logs", "1", "--failed", "--state", "done")).toMatchObject({ code: 2 });
 });
-
-test("where no output is kept logs says so", async () => {
-  await using db = await freshDatabase();
-  using cli = await openQueueCli(db);
-  await cli.post([1]); // that of failures alone is kept
-  await cli.drain();
-  expect(await cli.run("logs", "1")).toEqual({
-    ...{ code: 0, out: "" },
-    err: "no output is stored for these jobs\n",
-  });
-});

@@ -1,6 +1,5 @@
 import { expect, test } from "bun:test";
-import { existsSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { readFileSync } from "node:fs";
 
 import { freshDatabase } from "../../database.ts";
 import { openCli } from "../cli.ts";
@@ -41,20 +40,4 @@ test("a pool samples where jobs spend their time, and profile writes it as two f
     select sum(value::int) as all, sum(value::int) filter (where key ~ '^hot [^\\n]*\\nfit ') as right
     from pdoflow.profile, jsonb_each_text(stacks)`;
   expect(total?.["right"] / total?.["all"]).toBeGreaterThan(0.8);
-});
-
-test("shares and postings that are none are refused; a posting that is pruned takes its profile along", async () => {
-  await using db = await freshDatabase();
-  using cli = await openCli(db);
-  for (const share of ["10", "101%", "half"]) {
-    expect(await cli.run("pool", "--once", `--profile=${share}`)).toMatchObject({ code: 2 });
-  }
-  expect(await cli.run("profile", "7")).toMatchObject({ code: 4 });
-  await cli.write("hot.ts", code);
-  await cli.runWith({ input: "[[30]]" }, "post", "hot.ts#hot", "-", "--no-check");
-  await cli.run("pool", "--once", "--max-workers", "1", "--profile=100%");
-  expect(await cli.run("profile", "1", "--to", "gone")).toMatchObject({ code: 0 });
-  expect(existsSync(join(cli.folder, "gone", "profile-1.svg"))).toBe(true);
-  await cli.run("prune", "--older-than", "0s", "--yes");
-  expect([...(await db.sql`select posting_id from pdoflow.profile`)]).toEqual([]);
 });

@@ -6,6 +6,7 @@ import { freshDatabase } from "../../database.ts";
 import { type Cli, openCli } from "../cli.ts";
 
 const isRoot = process.getuid?.() === 0;
+
 const hasNobody = Bun.spawnSync(["id", "nobody"], { stderr: "ignore" }).exitCode === 0;
 
 const code = `
@@ -115,21 +116,3 @@ test.skipIf(process.platform !== "linux")(
     expect((plain.result.result ?? plain.result).status).toContain("NoNewPrivs: 0");
   },
 );
-
-test("a pool that cannot become another user says so, and an unknown user is refused", async () => {
-  await using db = await freshDatabase();
-  using cli = await open(db);
-  const asked = await cli.run("pool", "--once", "--worker-user", "nobody-of-this-name");
-  expect(asked.code).toBe(2);
-  expect(asked.err).toContain(isRoot ? "found none of that name" : "only root may");
-  expect(await cli.run("pool", "--once", "--worker-user", "root")).toMatchObject({ code: 2 });
-  expect(await cli.run("pool", "--once", "--limit-files", "3")).toMatchObject({ code: 2 });
-});
-
-test.skipIf(!isRoot)("a pool whose jobs run as root says so (needs root)", async () => {
-  await using db = await freshDatabase();
-  using cli = await open(db);
-  const pool = await cli.run("pool", "--once", "--max-workers", "1");
-  expect(pool.err).toContain("jobs run as root");
-  expect(pool.err).toContain("--worker-user NAME");
-});

@@ -31,25 +31,6 @@ async function project(cli: Cli, files: Record<string, string>): Promise<void> {
   for (const [name, text] of Object.entries(files)) await cli.write(`project/${name}`, text);
 }
 
-test("positional arguments are spread, an object is the one argument", async () => {
-  await using db = await freshDatabase();
-  using cli = await openCli(db);
-  await project(cli, {
-    "deep/er/fn.ts": `
-      export const list = (...args: unknown[]) => args;
-      export async function object(options: { a: number; b: number }) { return options.a + options.b; }
-      export default function (x: string) { return "default " + x; }`,
-  });
-  expect(await runOne(cli, db, "deep/er/fn.ts#list", [1, "a.txt", [2], { k: 3 }])).toEqual([
-    1,
-    "a.txt",
-    [2],
-    { k: 3 },
-  ]);
-  expect(await runOne(cli, db, "deep/er/fn.ts#object", { a: 1, b: 2 })).toBe(3);
-  expect(await runOne(cli, db, "deep/er/fn.ts#default", ["x"])).toBe("default x");
-});
-
 test("packages, path aliases, JSON, CommonJS, TSX and top-level await of the project are found", async () => {
   await using db = await freshDatabase();
   using cli = await openCli(db);
@@ -124,13 +105,4 @@ test("workers get no credentials: nothing of their environment leads to the data
   expect(found).toContain("PATH");
   expect(found).not.toContain("DATABASE_URL");
   expect(found).not.toContain(db.name);
-});
-
-test("what a job prints does not get into the pool's stdout", async () => {
-  await using db = await freshDatabase();
-  using cli = await openCli(db);
-  await cli.write("fn.ts", `export const talk = () => { console.log("chatter"); };`);
-  await cli.runWith({ input: "[[]]" }, "post", "fn.ts#talk", "-");
-  const { out } = await cli.run("pool", "--once", "--max-workers", "1");
-  expect(out).toBe("");
 });

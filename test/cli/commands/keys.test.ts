@@ -4,7 +4,7 @@ import { join } from "node:path";
 
 import { freshDatabase } from "../../database.ts";
 import { openCommands } from "../in-process.ts";
-import { openSigning } from "../../binary/trust/signing.ts";
+import { openSigning } from "../../pool/trust/signing.ts";
 
 test("keys: a private key is its owner's alone, and files are never overwritten", async () => {
   using cli = await openCommands(null);

@@ -1,0 +1,50 @@
+import { expect, test } from "bun:test";
+import { chmodSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { type Ended, openCli } from "../cli.ts";
+
+/** The binary with a data folder of its own and no server configured. */
+async function machineWithoutServer() {
+  const cli = await openCli(null);
+  const data = join(tmpdir(), `pdoflow-embedded-${crypto.randomUUID()}`);
+  const run = (...args: string[]): Promise<Ended> =>
+    cli.runWith({ env: { PDOFLOW_DATA: data } }, ...args);
+  return {
+    ...cli,
+    data,
+    run,
+    async [Symbol.asyncDispose]() {
+      await run("down");
+      rmSync(data, { recursive: true, force: true });
+      cli[Symbol.dispose]();
+    },
+  };
+}
+
+test("the server survives kill -9 of itself: the next command starts it with all its data", async () => {
+  await using machine = await machineWithoutServer();
+  await machine.write("id.ts", "export const id = (x: unknown) => x;");
+  await machine.write("args.json", "[[1]]");
+  await machine.run("post", "id.ts#id", "args.json");
+  const { err } = await machine.run("up");
+  const pid = Number(/pid (\d+)/.exec(err)?.[1]);
+  process.kill(pid, "SIGKILL");
+  const status = await machine.run("status", "--json");
+  expect(status.code).toBe(0);
+  expect(JSON.parse(status.out).postings).toMatchObject([{ id: 1, jobs: { waiting: 1 } }]);
+}, 120_000);
+
+test("demo runs real jobs on real files and leaves nothing behind", async () => {
+  using cli = await openCli(null);
+  for (let i = 0; i < 30; i++) await cli.write(`files/${i % 3}/file-${i}.txt`, "abc".repeat(i % 7));
+  const tmp = mkdtempSync(join(tmpdir(), "pdoflow-demo-test-"));
+  chmodSync(tmp, 0o755); // root's PostgreSQL runs as another account
+  const { code, out, err } = await cli.runWith({ env: { TMPDIR: tmp } }, "demo", "files");
+  expect(code).toBe(0);
+  expect(err).toContain("posted 30 jobs of inspect-files.ts#inspectFile");
+  expect(out).toMatch(/30 jobs in .* jobs\/s/);
+  expect(readdirSync(tmp)).toEqual([]);
+  rmSync(tmp, { recursive: true });
+}, 120_000);

@@ -1,0 +1,32 @@
+import { expect, test } from "bun:test";
+
+import { freshDatabase } from "../../database.ts";
+import { openQueueCommands } from "../../binary/queue-cli.ts";
+import { until } from "../../binary/cli.ts";
+
+const at = (ms: number) => new Date(Date.now() + ms).toISOString();
+
+test("--run-at: nothing runs before its time, a pool that waits starts it then, and explain tells", async () => {
+  await using db = await freshDatabase();
+  using cli = await openQueueCommands(db);
+  const pool = cli.start("pool", "--max-workers", "1");
+  await until("the pool to wait", async () => {
+    const [row] = await db.sql`select from pdoflow.pool where listens`;
+    return row;
+  });
+  const moment = at(2_000);
+  const id = await cli.post([1, 2], "fn.ts#quick", "--run-at", moment);
+  const hour = await cli.post([3], "fn.ts#quick", "--run-at", at(3_600_000));
+  expect((await cli.run("explain", `${hour}/0`)).out).toMatch(
+    /waits because its posting starts in (60|59) min/,
+  );
+  await cli.run("wait", String(id));
+  const [row] = await db.sql`
+    select min(o.ended_at) >= ${moment}::text::timestamptz as in_time, count(*)::int as jobs
+    from pdoflow.posting p join pdoflow.outcome o on o.posting_id = p.id group by p.id`;
+  expect(row).toEqual({ inTime: true, jobs: 2 });
+  pool.kill("SIGTERM");
+  await pool.exited;
+  const once = await cli.run("pool", "--once", "--max-workers", "1");
+  expect(once.err).toContain("ended: 0 done"); // what starts in an hour is not waited for
+});

@@ -1,0 +1,157 @@
+// What somebody with the rights of the queue's owner might do to a signed posting.
+import { expect, test } from "bun:test";
+
+import { freshDatabase } from "../../database.ts";
+import { said, until } from "../../binary/cli.ts";
+import { expectRefused, openSigning, postingOf } from "./signing.ts";
+
+const changes: [what: string, sql: string, why: string][] = [
+  [
+    "its entry point",
+    "update pdoflow.posting set entry_point = 'fn.ts#other' where id = $1",
+    "it was changed after it was signed (entryPoint: signed fn.ts#fn, found fn.ts#other)",
+  ],
+  [
+    "its tries",
+    "update pdoflow.posting set max_attempts = 9 where id = $1",
+    "(maxAttempts: signed 3, found 9)",
+  ],
+  [
+    "its timeout",
+    "update pdoflow.posting set timeout_ms = null where id = $1",
+    "(timeoutMs: signed 60000, found null)",
+  ],
+  [
+    "its limit",
+    "update pdoflow.posting set max_running = 50 where id = $1",
+    "(maxRunning: signed 5, found 50)",
+  ],
+  [
+    "its rate",
+    "update pdoflow.posting set rate_ms = 1000 where id = $1",
+    "(maxRate: signed 100/m, found 100 in 1000 ms)",
+  ],
+  [
+    "its number of jobs",
+    "update pdoflow.posting set job_count = 2 where id = $1",
+    "(jobCount: signed 3, found 2)",
+  ],
+  [
+    "the arguments of a job",
+    "update pdoflow.job set args = '[666]' where posting_id = $1 and seq = 2",
+    "arguments of it were changed",
+  ],
+  [
+    "two jobs, exchanged",
+    "update pdoflow.job set args = ('[' || 1 - seq || ']')::json " +
+      "where posting_id = $1 and seq < 2",
+    "arguments of it were changed",
+  ],
+  [
+    "the place of a job",
+    "update pdoflow.job set index = 2 - seq where posting_id = $1; " +
+      "update pdoflow.lane set end_seq = 2 where posting_id = $1; " +
+      "insert into pdoflow.lane select posting_id, -1, 2, 3, route_id from pdoflow.lane " +
+      "where posting_id = $1",
+    "arguments of it were changed",
+  ],
+  [
+    "the digests of its arguments",
+    "update pdoflow.signature set blocks = '3 ' || repeat('0', 64) " +
+      "|| e'\\n' where posting_id = $1",
+    "the digests of its arguments were changed",
+  ],
+  [
+    "what was signed",
+    "update pdoflow.signature set statement = replace(statement, '\"maxAttempts\":3', " +
+      "'\"maxAttempts\":4') where posting_id = $1",
+    "its signature is not of what is there",
+  ],
+  [
+    "its signature",
+    "update pdoflow.signature set signature = 'AAAA' where posting_id = $1",
+    "its signature is not of what is there",
+  ],
+  [
+    "its signature, taken away",
+    "delete from pdoflow.signature where posting_id = $1",
+    "it is not signed",
+  ],
+];
+
+for (const [what, sql, why] of changes) {
+  test(`refused: changed in the database: ${what}`, async () => {
+    await using db = await freshDatabase();
+    using cli = await openSigning(db);
+    const id = await cli.post(3, "--timeout", "60s", "--max-running", "5", "--max-rate", "100/m");
+    await db.sql.unsafe(sql.replaceAll("$1", String(id)));
+    await expectRefused(db, cli, id, why);
+  });
+}
+
+test("a limit that was made stricter is no reason to refuse", async () => {
+  await using db = await freshDatabase();
+  using cli = await openSigning(db);
+  const id = await cli.post(3, "--max-running", "5");
+  await cli.run("set-limit", String(id), "--max-running", "1");
+  await cli.drain();
+  expect(await postingOf(db, id)).toMatchObject({ state: "finished", done: 3 });
+});
+
+test("refused: a signature that is used again under another number", async () => {
+  await using db = await freshDatabase();
+  using cli = await openSigning(db);
+  const first = await cli.post(3);
+  const { out } = await cli.runWith({ input: "[[0],[1],[2]]" }, "post", "fn.ts#fn", "-");
+  await db.sql`
+    insert into pdoflow.signature
+    select ${Number(out)}, statement, key_id, signature, blocks from pdoflow.signature
+    where posting_id = ${first}`;
+  await expectRefused(db, cli, Number(out), `its signature is that of posting ${first}`);
+});
+
+test("refused: one job of a large posting, changed where a pool claims a part of a block", async () => {
+  await using db = await freshDatabase();
+  using cli = await openSigning(db);
+  await cli.write("fn.ts", "export const fn = async (i: number) => await Bun.sleep(20);");
+  const id = await cli.post(1_500, "--stop-after", "0");
+  await db.sql`update pdoflow.job set args = '[1 ]' where posting_id = ${id} and seq = 900`;
+  await expectRefused(db, cli, id, "arguments of it were changed");
+});
+
+test("refused: what a pool must have for it, changed in the database", async () => {
+  await using db = await freshDatabase();
+  using cli = await openSigning(db);
+  const id = await cli.post(3, "--needs", "gpu");
+  await db.sql`update pdoflow.route set needs = '[]'`;
+  await expectRefused(db, cli, id, 'needs: signed [["gpu","has"]]');
+});
+
+test("refused: arguments that are changed after a pool has verified their block", async () => {
+  await using db = await freshDatabase();
+  using cli = await openSigning(db);
+  await cli.write(
+    "fn.ts",
+    `import { existsSync } from "node:fs";
+     export const fn = async () => { while (!existsSync("go")) await Bun.sleep(5); };`,
+  );
+  const id = await cli.post(50, "--stop-after", "0");
+  const pool = cli.start("pool", "--once", "--max-workers", "1", "--trust", "keys.d");
+  await said(pool, "workers, root");
+  await until("a lease", async () => (await db.sql`select from pdoflow.lease`).length > 0);
+  await db.sql`update pdoflow.job set args = '[666]' where posting_id = ${id} and seq = 49`;
+  await cli.write("go", "");
+  expect(await pool.exited).toBe(1);
+  const { state, reason } = await postingOf(db, id);
+  expect(state).toBe("open");
+  // Where the pool was slow it finds that at its first look.
+  expect(reason).toContain(`arguments of it were changed after it was signed (at job ${id}/`);
+});
+
+test("refused: the only job of a posting, changed where a pool claims all of a block", async () => {
+  await using db = await freshDatabase();
+  using cli = await openSigning(db);
+  const id = await cli.post(1);
+  await db.sql`update pdoflow.job set args = '[666]' where posting_id = ${id}`;
+  await expectRefused(db, cli, id, "arguments of it were changed");
+});
