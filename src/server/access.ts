@@ -5,12 +5,12 @@ import type { ServerPlace } from "../db/settings/server-place.ts";
 import type { Accounts } from "./account.ts";
 
 /**
- * Writes who may connect, and returns the server's arguments that say so: nobody by network, and
- * by the unix socket the user who starts the server alone. The kernel tells the server who is
- * calling: no password. The account that root's server runs as is not let in: what it posted would
- * be run by root.
+ * Writes the access rules and returns the server arguments that use them: no connections by
+ * network, and on the unix socket only the user who starts the server. The kernel identifies the
+ * caller, so there are no passwords. The account that runs root's server is not let in, because
+ * root would run the code that it posts.
  *
- * The files lie beside the data, not in it, so that root writes nothing into a folder of another
+ * The files lie beside the data, not in it, so that root never writes into a folder of another
  * account, where a symbolic link could wait.
  */
 export function restrictAccess(place: ServerPlace, { caller }: Accounts): string[] {
@@ -33,5 +33,5 @@ const quoted = (text: string): string => `"${text.replaceAll('"', '""')}"`;
 
 function write(file: string, lines: readonly string[]): void {
   writeFileSync(file, ["# Written by pdoflow at each start.", ...lines, ""].join("\n"));
-  chmodSync(file, 0o644); // whatever the umask: the server's account reads it
+  chmodSync(file, 0o644); // whatever the umask: the server's account reads the file
 }

@@ -8,13 +8,16 @@ export interface Account {
   name: string;
 }
 
-/** Who we are and who PostgreSQL runs as: two accounts for root, one for everybody else. */
+/**
+ * This process's user and the user that PostgreSQL runs as: two accounts for root, the same one for
+ * everyone else.
+ */
 export interface Accounts {
   caller: Account;
   server: Account;
 }
 
-/** This process runs as a uid that the system has no name for. */
+/** This process runs as a uid without a user name. */
 export class UnnamedUser extends PdoflowError {
   override readonly name = "UnnamedUser";
   readonly exitCode = exitCodes.database;
@@ -40,23 +43,23 @@ export class NoServerAccount extends PdoflowError {
 }
 
 /**
- * The account that root's server runs as. It can change the data, and so make root's pools run its
- * code. So it is none that others use, such as `postgres` or `nobody`, nor `pdoflow`, a likely name
- * for the user of a pool.
+ * The account that runs root's server. It can change the data, and so make root's pools run its
+ * code. Therefore its name is none that others use, such as `postgres` or `nobody`, and not
+ * `pdoflow`, a likely name for the user of a pool.
  */
 const serverName = "pdoflow-db";
 const addAccount = [
   ...["useradd", "--system", "--user-group", "--no-create-home", "--home-dir", "/"],
   ...["--shell", "/usr/sbin/nologin", serverName],
 ];
-/** Another process may be adding an account: of /etc/passwd there is a lock. */
+/** Another process may be adding an account: /etc/passwd has a lock. */
 const addTries = 20;
 
 /**
- * Finds both accounts. PostgreSQL refuses to run as root, so root's server runs as an account of
- * its own, which is added to the system where it is missing.
+ * Finds both accounts. PostgreSQL refuses to run as root, so root's server runs as a separate
+ * account, which this adds to the system if it is missing.
  *
- * @throws {UnnamedUser} PostgreSQL's peer authentication asks for a user's name.
+ * @throws {UnnamedUser} PostgreSQL's peer authentication needs a user name.
  * @throws {NoServerAccount}
  */
 export function findAccounts(place: ServerPlace): Accounts {
@@ -76,8 +79,8 @@ export function findAccounts(place: ServerPlace): Accounts {
 }
 
 /**
- * The account of `who`, or of this process. Asks `id`, which knows the users of LDAP too;
- * os.userInfo() of Bun 1.4 gives $USER or "unknown" as the name.
+ * The account of `who`, or of this process. Asks `id`, which also knows LDAP users; os.userInfo()
+ * of Bun 1.4 returns $USER or "unknown" as the name.
  */
 function lookUp(...who: string[]): Account | undefined {
   if (!Bun.which("id")) return undefined;

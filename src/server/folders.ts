@@ -17,7 +17,7 @@ import { exitCodes, PdoflowError } from "../domain/errors.ts";
 import type { ServerPlace } from "../db/settings/server-place.ts";
 import type { Account, Accounts } from "./account.ts";
 
-/** A file or folder of the server can't be made, read or written: no space, no permission. */
+/** A file or folder of the server cannot be created, read or written: no space, no permission. */
 export class FolderUnusable extends PdoflowError {
   override readonly name = "FolderUnusable";
   readonly exitCode = exitCodes.database;
@@ -31,7 +31,7 @@ export class FolderUnusable extends PdoflowError {
   }
 }
 
-/** The data folder is somebody else's, or anybody may write in it. */
+/** The data folder belongs to another user, or anyone can write to it. */
 export class FolderNotOurs extends PdoflowError {
   override readonly name = "FolderNotOurs";
   readonly exitCode = exitCodes.database;
@@ -43,7 +43,7 @@ export class FolderNotOurs extends PdoflowError {
   }
 }
 
-/** Root's server runs as another account, and a folder on the way is closed to it. */
+/** Root's server runs as another account, which cannot enter a folder on the path. */
 export class FolderNotPassable extends PdoflowError {
   override readonly name = "FolderNotPassable";
   readonly exitCode = exitCodes.database;
@@ -69,10 +69,12 @@ export class SocketFolderTaken extends PdoflowError {
   }
 }
 
-/** Between the name of a thing and the random end of its draft's name. */
+/** Separates the name of a file from the random end of its draft's name. */
 export const draftMark = ".draft-";
 
-/** Makes the data folder, passable for the server's account, or checks the one that is there. */
+/**
+ * Creates the data folder so that the server's account can enter it, or checks the existing one.
+ */
 export function prepareFolder({ folder }: ServerPlace, { caller, server }: Accounts): void {
   makeFolder(folder, caller.uid === server.uid ? 0o700 : 0o755);
   const found = statSync(folder);
@@ -87,7 +89,7 @@ export function prepareFolder({ folder }: ServerPlace, { caller, server }: Accou
   }
 }
 
-/** With the very mode: a chmod afterwards would come too late for another process. */
+/** With the final mode: a chmod afterwards would come too late for another process. */
 function makeFolder(folder: string, mode: number): void {
   const umask = process.umask(0);
   try {
@@ -102,7 +104,7 @@ function maySearch(account: Account, { uid, gid, mode }: Record<"uid" | "gid" | 
   return (mode & (gid === account.gid ? 0o010 : 0o001)) !== 0;
 }
 
-/** Gives data that another account has served, of an earlier version, to that of today. */
+/** Assigns data that another account served for an earlier version to the current account. */
 export function handOver({ data, socketFolder }: ServerPlace, { server }: Accounts): void {
   const owner = statSync(data, { throwIfNoEntry: false })?.uid;
   if (owner === undefined || owner === server.uid) return;
@@ -115,15 +117,15 @@ export function handOver({ data, socketFolder }: ServerPlace, { server }: Accoun
 }
 
 /**
- * Makes the socket's folder, or checks the one that is there: in /tmp a stranger may have been
- * first. Call it inside `alone`.
+ * Creates the socket's folder, or checks the existing one: in /tmp another user may have created
+ * it. Call it inside `alone`.
  */
 export function prepareSocketFolder(
   { socketFolder }: ServerPlace,
   { caller, server }: Accounts,
 ): void {
   if (!existsSync(socketFolder)) mkdirSync(socketFolder, { mode: 0o700 });
-  // Just made, or left so by a process that was killed here.
+  // Just created, or left like this by a process that was killed here.
   if (isPrivate(lstatSync(socketFolder), caller.uid)) {
     chownSync(socketFolder, server.uid, server.gid);
   }
@@ -137,7 +139,7 @@ export function prepareSocketFolder(
   );
 }
 
-/** Whether the socket's folder is there, and private to the owner of the data. */
+/** Whether the socket's folder exists, and is private to the owner of the data. */
 export function isSocketFolderPrivate({ socketFolder, data }: ServerPlace): boolean {
   const found = lstatSync(socketFolder, { throwIfNoEntry: false });
   const owner = statSync(data, { throwIfNoEntry: false })?.uid;
@@ -147,17 +149,17 @@ export function isSocketFolderPrivate({ socketFolder, data }: ServerPlace): bool
 const isPrivate = (found: Stats, uid: number): boolean =>
   found.isDirectory() && found.uid === uid && (found.mode & 0o077) === 0;
 
-/** Removes what was half made when its maker died. Call it inside `alone`. */
+/** Removes files that a killed process left half written. Call it inside `alone`. */
 export function removeDrafts({ folder }: ServerPlace): void {
   for (const name of readdirSync(folder)) {
-    // Retries: an initdb that lost its pdoflow may still be writing its last files.
+    // Retries, because an initdb whose pdoflow was killed may still be writing its last files.
     if (name.includes(draftMark)) {
       rmSync(join(folder, name), { recursive: true, force: true, maxRetries: 5 });
     }
   }
 }
 
-/** Writes the names in `folder` to the disk, so that a rename survives a power cut. */
+/** Syncs the names in `folder` to the disk, so that a rename survives a power cut. */
 export function syncFolder(folder: string): void {
   const handle = openSync(folder, "r");
   fsyncSync(handle);

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { exitCodes, PdoflowError } from "../domain/errors.ts";
 import type { ServerPlace } from "../db/settings/server-place.ts";
 
-/** Another machine that shares the data folder started its server, and did not stop it. */
+/** Another machine that shares the data folder started its server and did not stop it. */
 export class ServerElsewhere extends PdoflowError {
   override readonly name = "ServerElsewhere";
   readonly exitCode = exitCodes.database;
@@ -19,8 +19,8 @@ export class ServerElsewhere extends PdoflowError {
 }
 
 /**
- * Marks the data as served by this machine. PostgreSQL's own interlock ends at the machine: in a
- * home folder on NFS, the pid of the other machine's server means nothing here. Call it inside
+ * Marks the data as served by this machine. PostgreSQL's own interlock only works on one machine:
+ * in a home folder on NFS, the pid of another machine's server means nothing here. Call it inside
  * `alone`, before a start.
  *
  * @throws {ServerElsewhere}
@@ -28,7 +28,7 @@ export class ServerElsewhere extends PdoflowError {
 export function claimForHost({ folder, data }: ServerPlace): void {
   const marker = join(folder, "server.host");
   const bootId = "/proc/sys/kernel/random/boot_id";
-  // A new container on the same machine has another name and the same boot.
+  // A new container on the same machine has another name and the same boot id.
   const here = [hostname(), existsSync(bootId) ? readFileSync(bootId, "utf8").trim() : "-"];
   if (existsSync(marker) && existsSync(join(data, "postmaster.pid"))) {
     const [host = "", boot = ""] = readFileSync(marker, "utf8").split("\n");

@@ -6,7 +6,7 @@ import type { Accounts } from "./account.ts";
 import { draftMark, syncFolder } from "./folders.ts";
 import { run } from "./run.ts";
 
-// In postgresql.conf, where a user can change them; what keeps strangers out is not (access.ts).
+// In postgresql.conf, where a user can change them; the access rules are elsewhere (access.ts).
 const settings = {
   shared_buffers: "128MB",
   max_connections: "100",
@@ -15,8 +15,8 @@ const settings = {
 };
 
 /**
- * Makes the database cluster in `place.data`, unless it is there: a role and a database called
- * pdoflow, UTF-8, the same order of text on every machine. Call it inside `alone`.
+ * Creates the database cluster in `place.data`, unless it exists: a role and a database called
+ * pdoflow, UTF-8, the same text order on every machine. Call it inside `alone`.
  */
 export async function initialise(
   place: ServerPlace,
@@ -35,7 +35,7 @@ export async function initialise(
     "--no-locale",
     "--locale-provider=builtin",
     "--builtin-locale=C.UTF-8",
-    "--auth=reject", // who may connect is said elsewhere (access.ts)
+    "--auth=reject", // access.ts defines who may connect
     "--no-instructions",
     ...Object.entries(settings).map(([name, value]) => `--set=${name}=${value}`),
   ];

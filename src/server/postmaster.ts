@@ -5,7 +5,7 @@ import { basename, join } from "node:path";
 import { exitCodes, PdoflowError } from "../domain/errors.ts";
 import type { ServerPlace } from "../db/settings/server-place.ts";
 
-/** A server was asked to stop and goes on. */
+/** A server was asked to stop and did not. */
 export class ServerDidNotStop extends PdoflowError {
   override readonly name = "ServerDidNotStop";
   readonly exitCode = exitCodes.database;
@@ -26,8 +26,8 @@ export interface Postmaster {
 }
 
 /**
- * The postmaster that lives, if any. Its pid file alone proves nothing: it outlives kill -9, and
- * then the pid may be given to a stranger.
+ * The live postmaster, if any. Its pid file alone proves nothing: it outlives kill -9, and another
+ * process may then get the pid.
  */
 export function findPostmaster({ data }: ServerPlace): Postmaster | undefined {
   const lines = readIfThere(join(data, "postmaster.pid"))?.split("\n") ?? [];
@@ -61,7 +61,9 @@ function isSameFolder(one: string, other: string): boolean {
   return a !== undefined && b !== undefined && a.dev === b.dev && a.ino === b.ino;
 }
 
-/** The text of a file of the system; undefined without one, or when its process just ended. */
+/**
+ * The text of a file of the system; undefined if it does not exist, or if its process just ended.
+ */
 function readIfThere(path: string): string | undefined {
   try {
     return readFileSync(path, "utf8");
@@ -73,9 +75,9 @@ function readIfThere(path: string): string | undefined {
 }
 
 /**
- * Removes what a killed postmaster left. PostgreSQL itself refuses to start when the pid in these
- * files lives, whosever it is. Its last interlock stays: shared memory that children of the dead
- * one still hold. Call it inside `alone`, when `findPostmaster` found none.
+ * Removes the files of a killed postmaster. PostgreSQL itself refuses to start while any process
+ * has the pid in these files. Its last interlock stays: shared memory that children of the dead
+ * postmaster still have. Call it inside `alone`, when `findPostmaster` found none.
  */
 export function removeStaleFiles({ data, socketFolder, address }: ServerPlace): void {
   const socket = join(socketFolder, `.s.PGSQL.${address.port}`);
@@ -85,7 +87,7 @@ export function removeStaleFiles({ data, socketFolder, address }: ServerPlace): 
 }
 
 /**
- * Stops the server of `place`, if one runs: no new connections, open transactions rolled back.
+ * Stops the server of `place` if one runs: no new connections, open transactions are rolled back.
  * Returns whether one ran. Call it inside `alone`.
  *
  * @throws {ServerDidNotStop}

@@ -3,7 +3,7 @@ import { connect } from "node:net";
 import { exitCodes, PdoflowError } from "../domain/errors.ts";
 import type { ServerAddress } from "../db/settings/server-place.ts";
 
-/** The server is there and turns us away, for good. */
+/** The server is running but refuses this user, permanently. */
 export class ServerRefuses extends PdoflowError {
   override readonly name = "ServerRefuses";
   readonly exitCode = exitCodes.database;
@@ -21,10 +21,10 @@ export type Answer = "accepts" | "later" | "absent";
 const heartbeatTimeoutMs = 2000;
 
 /**
- * Asks the server at `address` to log us in. Nothing less proves that it takes queries: while it
- * is recovering it lets anyone connect, and answers a request for TLS as ever.
+ * Logs in to the server at `address`. Nothing less proves that it accepts queries: while it is
+ * recovering, it accepts connections and answers a request for TLS as usual.
  *
- * @throws {ServerRefuses} this user is not let in.
+ * @throws {ServerRefuses} the server does not accept this user.
  */
 export function probe({ host, port, username, database }: ServerAddress): Promise<Answer> {
   const path = `${host}/.s.PGSQL.${port}`;
@@ -44,7 +44,7 @@ export function probe({ host, port, username, database }: ServerAddress): Promis
   socket.on("error", (error: NodeJS.ErrnoException) => {
     const code = error.code ?? "";
     if (code === "ENOENT" || code === "ECONNREFUSED") resolve("absent");
-    // A full queue of connections, or a server that went away meanwhile.
+    // A full queue of connections, or a server that ended in the meantime.
     else if (["EAGAIN", "ECONNRESET", "EPIPE"].includes(code)) resolve("later");
     else reject(new ServerRefuses(path, error.message));
   });
@@ -60,7 +60,7 @@ function startupMessage(username: string, database: string): Buffer {
   return Buffer.concat([head, body]);
 }
 
-/** What the first whole message of a server says: a type, a length, a body. */
+/** Parses the first complete message of a server: a type, a length, a body. */
 function judge(reply: Buffer): { kind: Answer } | { kind: "refuses"; reason: string } {
   const type = String.fromCharCode(reply.readUInt8(0));
   const body = reply.subarray(5, 1 + reply.readInt32BE(1));

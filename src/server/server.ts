@@ -22,12 +22,12 @@ import { boundLog, start } from "./start.ts";
 export type ServerState = { kind: "running"; pid: number } | { kind: "stopped" };
 
 /**
- * Makes sure that the embedded server of `place` runs and takes queries, and returns how to
- * connect. The first time it unpacks PostgreSQL and makes the database, in about two seconds;
+ * Makes sure that the embedded server of `place` runs and accepts queries, and returns how to
+ * connect. The first time, it unpacks PostgreSQL and creates the database, in about two seconds;
  * `onProgress` gets a sentence for each step. The server outlives this process, and any number of
  * processes may call this at once.
  *
- * @throws {PdoflowError} of the files in this folder: each says what to do.
+ * @throws {PdoflowError} one of the errors in this folder: each message has a remedy.
  */
 export async function ensureServer(
   place: ServerPlace,
@@ -58,7 +58,7 @@ async function runs(place: ServerPlace): Promise<boolean> {
 }
 
 /**
- * Stops the embedded server of `place`; who is connected is cut off. Returns whether one ran.
+ * Stops the embedded server of `place` and ends its connections. Returns whether one ran.
  *
  * @throws {ServerDidNotStop} after a minute.
  */
@@ -75,7 +75,7 @@ export function serverState(place: ServerPlace): ServerState {
   return postmaster ? { kind: "running", pid: postmaster.pid } : { kind: "stopped" };
 }
 
-/** What the file system refuses is the user's to mend, and not a fault of ours. */
+/** An error of the file system is for the user to fix, not a fault of ours. */
 async function explained<T>(place: ServerPlace, work: () => Promise<T>): Promise<T> {
   try {
     return await work();

@@ -9,7 +9,7 @@ import { findPostmaster, removeStaleFiles } from "./postmaster.ts";
 import { probe } from "./probe.ts";
 import { ProgramFailed, serverProcess } from "./run.ts";
 
-/** PostgreSQL ended while starting, or takes no queries. */
+/** PostgreSQL ended while starting, or does not accept queries. */
 export class ServerDidNotStart extends PdoflowError {
   override readonly name = "ServerDidNotStart";
   readonly exitCode = exitCodes.database;
@@ -21,7 +21,7 @@ export class ServerDidNotStart extends PdoflowError {
   }
 }
 
-/** PostgreSQL runs, and does not answer where it should. */
+/** PostgreSQL runs, but does not answer at its address. */
 export class ServerUnreachable extends PdoflowError {
   override readonly name = "ServerUnreachable";
   readonly exitCode = exitCodes.database;
@@ -34,22 +34,22 @@ export class ServerUnreachable extends PdoflowError {
   }
 }
 
-/** How long children of a killed server may go on. They notice between two steps of a query. */
+/** How long children of a killed server may continue. They notice between two steps of a query. */
 const childrenMs = 30_000;
 /** Recovery after a crash reads up to max_wal_size of log. */
 const recoveryMs = 600_000;
-/** How long one that says it is ready may leave us without an answer. */
+/** How long a server that reports that it is ready may take to answer. */
 const answerMs = 10_000;
 const slowMs = 3000;
 const logBytesMax = 10_000_000;
 
 /**
- * Starts the server and waits until it takes queries; also waits for one that another process
- * started and left, or for one that is stopping. Call it inside `alone`.
+ * Starts the server and waits until it accepts queries; also waits for a server that another
+ * process started, or for one that is stopping. Call it inside `alone`.
  *
  * @throws {ServerDidNotStart} with the end of its log.
  * @throws {ServerUnreachable}
- * @throws {ProgramFailed} it could not even be run.
+ * @throws {ProgramFailed} its program could not be run.
  */
 export async function start(
   place: ServerPlace,
@@ -81,7 +81,7 @@ function launch(place: ServerPlace, accounts: Accounts): Bun.Subprocess {
   try {
     const child = Bun.spawn([program, "-D", place.data, ...access], {
       ...serverProcess(accounts),
-      detached: true, // a session of its own: Ctrl-C in our terminal is not meant for it
+      detached: true, // a separate session: Ctrl-C in our terminal is not meant for it
       stdio: ["ignore", log, log],
     });
     child.unref();
@@ -122,8 +122,8 @@ async function becomesReady(
 }
 
 /**
- * Keeps the log from growing without end: beyond 10 MB it becomes server.log.old. A running
- * server appends, so it goes on at the new end.
+ * Limits the log: beyond 10 MB it becomes server.log.old. A running server appends, so it continues
+ * in the new file.
  */
 export function boundLog({ log }: ServerPlace): void {
   if ((statSync(log, { throwIfNoEntry: false })?.size ?? 0) <= logBytesMax) return;

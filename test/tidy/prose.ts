@@ -1,5 +1,6 @@
 // Phrases that readers parse twice, and how often a text uses their kind.
-// Run: bun test/tidy/prose.ts FILE…   prints the rates per 1,000 words of each file.
+// Run: bun test/tidy/prose.ts FILE…   prints the rates per 1,000 words of each file: of the text of
+// a document, of the comments of code.
 import { readFileSync } from "node:fs";
 
 import { lineAt, type Source } from "./source.ts";
@@ -75,6 +76,17 @@ export const proseOf = (markdown: string): string =>
     .replaceAll(/`[^`\n]*`/g, "")
     .replaceAll(/\]\([^)]*\)/g, "]");
 
+/** The comments of a TypeScript or SQL file, with the comments on its tables. */
+export function commentsOf({ path, text }: Source): string {
+  const pattern = path.endsWith(".sql")
+    ? /--.*$|comment on [^']*'(?:[^']|'')*'/gm
+    : /^ *(?:\/\/|\/\*|\*).*$|(?<=[;,{}()] )\/\/.*$/gm;
+  return (text.match(pattern) ?? [])
+    .join("\n")
+    .replaceAll(/^ *(--|\/\/|\/?\*+\/?)|\*\/$/gm, "")
+    .replaceAll(/`[^`]*`/g, "");
+}
+
 export interface Rates {
   words: number;
   rates: Readonly<Record<string, number>>;
@@ -94,10 +106,10 @@ export function ratesOf(prose: string): Rates {
 }
 
 if (import.meta.main) {
-  const files = process.argv.slice(2).map((path) => ({
-    path,
-    prose: proseOf(readFileSync(path, "utf8")),
-  }));
+  const files = process.argv.slice(2).map((path) => {
+    const text = readFileSync(path, "utf8");
+    return { path, prose: path.endsWith(".md") ? proseOf(text) : commentsOf({ path, text }) };
+  });
   const all = { path: "all", prose: files.map(({ prose }) => prose).join("\n") };
   console.log(["words", ...Object.keys(kinds), "file"].join("\t"));
   for (const { path, prose } of [...files, all]) {

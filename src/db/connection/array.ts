@@ -3,7 +3,7 @@ export const separator = "\u001e";
 
 /**
  * PostgreSQL's text form of an array, to be cast in the statement (`${integers(xs)}::int[]`).
- * postgres.js would have to ask the server for the array types on each connection, and is slower.
+ * postgres.js would have to query the array types on each connection, and is slower.
  */
 export const integers = (xs: readonly (number | null)[]): string =>
   `{${(xs.includes(null) ? xs.map((x) => x ?? "null") : xs).join(",")}}`;

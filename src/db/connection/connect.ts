@@ -11,7 +11,7 @@ import type { Sql } from "./sql.ts";
 
 export type { Sql, Tx } from "./sql.ts";
 
-// It names its errors after their class, whose name is minified in the binary.
+// postgres.js names its errors after their class, whose name is minified in the binary.
 Object.defineProperty(postgres.PostgresError, "name", { value: "PostgresError" });
 
 /** A pool of connections to the database that holds the queue. */
@@ -20,15 +20,17 @@ export interface Db extends AsyncDisposable {
   /** The schema's name as a fragment of SQL: sql`select … from ${db.schema}.posting`. */
   schema: postgres.Helper<string>;
   target: Target;
-  /** Which of the target's addresses it is connected to. */
+  /** The address of the target that it is connected to. */
   address: Address;
-  /** Whether a pooler such as PgBouncer is in between: nothing that a session keeps works there. */
+  /**
+   * Whether a pooler such as PgBouncer is in between: then the state of a session does not last.
+   */
   isPooled: boolean;
-  /** Settings that its sessions begin with beside the usual ones (session-settings.ts). */
+  /** Settings that its sessions begin with, in addition to the usual ones (session-settings.ts). */
   overrides: Readonly<Record<string, string>>;
-  /** Ends all connections, waiting up to five seconds for statements that run. */
+  /** Ends all connections, after waiting up to five seconds for running statements. */
   close(): Promise<void>;
-  /** Ends all connections at once; what was asked is rejected. */
+  /** Ends all connections at once; running statements are rejected. */
   abort(): Promise<void>;
 }
 
@@ -49,16 +51,16 @@ export const answerMs = (target: Target): number =>
   target.answerMs ?? (target.others === undefined ? 10_000 : 5_000);
 
 /**
- * Opens up to `connections` connections to one address when they are first needed, without a look
- * at what is there: `openDatabase` finds that out. Identifiers (bigint) come as numbers: they count
- * rows, and stay far below 2^53.
+ * Opens up to `connections` connections to one address when they are first needed, without checking
+ * the server: `openDatabase` does that. Identifiers (bigint) come as numbers: they count rows, and
+ * stay far below 2^53.
  */
 export function connect(
   target: Target,
   { connections, onNotify, address = target, isPooled = false, overrides = {} }: ConnectOptions,
 ): Db {
-  // Not `sql.listen`: that opens another connection, which nothing else can use. The option is
-  // what it uses itself (postgres/src/index.js), and missing in the types.
+  // Not `sql.listen`, which opens another connection that nothing else can use. `sql.listen` itself
+  // uses this option (postgres/src/index.js), and the types lack it.
   const notified = onNotify ? { onnotify: onNotify } : {};
   const ended = new AbortController();
   const opened: Sql = postgres({
@@ -66,16 +68,16 @@ export function connect(
     port: address.port,
     user: target.user,
     database: target.database,
-    // As a function, since an empty one would be looked up in the environment.
+    // As a function, because an empty string would be looked up in the environment.
     password: () => ("password" in address ? address.password : target.password) ?? "",
     ssl: false,
-    ...{ socket: () => dialFor(target, address, ended.signal) }, // missing in the types
+    ...{ socket: () => dialFor(target, address, ended.signal) }, // the types lack it
     max: connections,
     connect_timeout: answerMs(target) / 1_000,
     idle_timeout: 0,
     max_lifetime: null,
-    prepare: !isPooled, // it would stay behind on a server's connection that others get next
-    fetch_types: false, // arrays are sent as text (array.ts), so that one round trip is saved
+    prepare: !isPooled, // it would remain on a server connection that other clients get next
+    fetch_types: false, // arrays are sent as text (array.ts), which saves one round trip
     connection: {
       application_name: target.applicationName ?? "pdoflow",
       ...startupParameters(isPooled, target.options),
@@ -105,7 +107,7 @@ export function connect(
   };
 }
 
-/** postgres.js calls it for each connection, which would be lost for ever if this threw. */
+/** postgres.js calls it for each connection, which would be lost forever if this threw. */
 function dialFor(target: Target, address: Address, signal: AbortSignal) {
   const tls = address.tls ?? target.tls;
   const isPlain = tls === "allow" || address.host.startsWith("/");
@@ -113,7 +115,7 @@ function dialFor(target: Target, address: Address, signal: AbortSignal) {
   return dial(address, { tls: isPlain ? false : tls, ...options }).catch(brokenConnection);
 }
 
-/** The server could not be reached, refused us, or ended the connection. */
+/** The server could not be reached, refused the connection, or ended it. */
 export class DatabaseUnavailable extends PdoflowError {
   override readonly name = "DatabaseUnavailable";
   readonly exitCode = exitCodes.database;
@@ -125,7 +127,7 @@ export class DatabaseRefused extends PdoflowError {
   readonly exitCode = exitCodes.database;
 }
 
-/** What the functions of the queue say of a wish that they do not grant (sql/, errcode PF…). */
+/** A function of the queue refused a call (sql/, errcode PF…). */
 export class QueueRefused extends PdoflowError {
   override readonly name = "QueueRefused";
   readonly exitCode: ExitCode;
@@ -135,10 +137,10 @@ export class QueueRefused extends PdoflowError {
   }
 }
 
-/** None of several addresses is there and takes writes. */
+/** None of several addresses has a server that accepts writes. */
 export class NoAddressUsable extends Error {
   override readonly name = "NoAddressUsable";
-  readonly code = "CONNECTION_NOWHERE"; // as postgres.js names its own losses
+  readonly code = "CONNECTION_NOWHERE"; // the name that postgres.js gives its own losses
   readonly failures: readonly { address: Address; error: unknown }[];
   constructor(failures: readonly { address: Address; error: unknown }[]) {
     super(
@@ -148,7 +150,7 @@ export class NoAddressUsable extends Error {
   }
 }
 
-/** SQLSTATE or the code of a socket, and what to do about it. */
+/** SQLSTATE or the code of a socket, and its remedy. */
 const remedies: Record<string, string> = {
   ECONNREFUSED: "nothing listens there. Start the server, or correct the address.",
   ENOENT: "there is no socket. Start the server, or correct the address.",
@@ -170,56 +172,57 @@ const remedies: Record<string, string> = {
   "42501": "this role may not do that. Ask the owner of the schema for a pdoflow grant.",
 };
 
-/** The schema is not as this version has made it. */
+/** The schema differs from the one that this version creates. */
 const missing = "the schema lacks it: it was changed, or is another version's. Run: pdoflow doctor";
 for (const code of ["42883", "42P01", "42703", "3F000"]) remedies[code] = missing;
 
 /**
- * Classes of SQLSTATE that only a wrong statement of ours explains: values, constraints, cursors,
+ * Classes of SQLSTATE whose only cause is a wrong statement of ours: values, constraints, cursors,
  * and the grammar.
  */
 const ourFault = /^(2[1-46F]|34|42|P0(?!001))/;
 
-/** True where the server has answered with an error. */
+/** Whether the server has answered with an error. */
 const isServerError = (error: unknown): error is Error & { code: string } =>
   error instanceof Error && "severity" in error && errorCode(error) !== null;
 
 /**
- * True where the connection was lost or never made, or leads to a server that takes no writes (any
- * more): worth another try on a new one.
+ * Whether the connection was lost or never made, or leads to a server that does not (or no longer)
+ * accept writes: worth another try on a new one.
  */
 export function isConnectionLoss(error: unknown): boolean {
   const code = errorCode(error);
   return (
     code !== null &&
-    // ERR_… is a fault of a program, except on a socket: there the other end broke off.
+    // ERR_… is a fault of a program, except on a socket, where it means that the other end broke
+    // off.
     (/^(E(?!RR_)[A-Z_]+|CONNECT_TIMEOUT|CONNECTION_[A-Z_]+)$/.test(code) ||
       /^ERR_(SSL|TLS|SOCKET|STREAM)_/.test(code) ||
       /^(08|57P0|53300|25006)/.test(code))
   );
 }
 
-/** True where the same statement may well succeed when it is sent again. */
+/** Whether the same statement may succeed when it is sent again. */
 export function isWorthAnotherTry(error: unknown): boolean {
-  // A conflict; a disk or a memory that is full; a lock, a timeout, an administrator who cancels.
+  // A conflict; a full disk or memory; a lock, a timeout, a cancelling administrator.
   const isPassing = /^(40P01|40001|53|55P03|57014|58)/.test(errorCode(error) ?? "");
   return isPassing || isConnectionLoss(error);
 }
 
-/** True where the server refuses a value: as no jsonb, too large, or against a constraint. */
+/** Whether the server refuses a value: not valid as jsonb, too large, or against a constraint. */
 export function isRefusal(error: unknown): boolean {
   return /^(22|23|54|XX000)/.test(errorCode(error) ?? "");
 }
 
 export function errorCode(error: unknown): string | null {
-  // Not `instanceof Error`: in Jest those of Node are of another realm.
+  // Not `instanceof Error`: in Jest, Node's errors belong to another realm.
   const { code }: { code?: unknown } = Object(error ?? {});
   return typeof code === "string" ? code : null;
 }
 
 /**
- * The meaning of a database error for users of pdoflow, or the error itself if users cannot fix
- * it. Never holds a password.
+ * Translates a database error for users of pdoflow, or returns it unchanged if users cannot fix it.
+ * Never contains a password.
  */
 export function explainDatabaseError(error: unknown, target: Target): unknown {
   const code = errorCode(error);
@@ -240,7 +243,7 @@ export function explainDatabaseError(error: unknown, target: Target): unknown {
   );
 }
 
-/** Why an address can't be used. */
+/** Why an address cannot be used. */
 function why(error: unknown): string {
   if (error instanceof NoAddressUsable) return error.message;
   if (error instanceof TlsFailed) return error.message;

@@ -6,10 +6,10 @@ import { deferred } from "../../domain/deferred.ts";
 import type { Address, Encryption } from "../settings/addresses.ts";
 import type { Certificates } from "../settings/certificates.ts";
 
-/** No encrypted connection could be made to a server that is there, or it is not trusted. */
+/** No encrypted connection to a reachable server could be made, or it is not trusted. */
 export class TlsFailed extends Error {
   override readonly name = "TlsFailed";
-  readonly code = "CONNECTION_TLS"; // as postgres.js names its own losses
+  readonly code = "CONNECTION_TLS"; // the name that postgres.js gives its own losses
 }
 
 /** The address did not answer. */
@@ -18,16 +18,16 @@ class DialTimeout extends Error {
   readonly code = "CONNECT_TIMEOUT";
 }
 
-/** The connections of a client were closed, and none is opened any more. */
+/** The connections of a client were closed, and no new ones are opened. */
 class ClientClosed extends Error {
   override readonly name = "ClientClosed";
-  readonly code = "CONNECTION_ENDED"; // as postgres.js has it for a statement that comes later
+  readonly code = "CONNECTION_ENDED"; // the code of postgres.js for a later statement
 }
 
-/** A connection could not be made, for a reason that has no code of its own. */
+/** A connection could not be made, for a reason without a code. */
 class ConnectFailed extends Error {
   override readonly name = "ConnectFailed";
-  readonly code = "CONNECTION_FAILED"; // as postgres.js names its own losses
+  readonly code = "CONNECTION_FAILED"; // the name that postgres.js gives its own losses
 }
 
 export interface DialOptions {
@@ -35,17 +35,17 @@ export interface DialOptions {
   tls: Encryption;
   certificates: Certificates;
   timeoutMs: number;
-  /** Gives up when it is aborted. */
+  /** Stops trying when it is aborted. */
   signal: AbortSignal;
 }
 
 /**
- * Opens a connection, encrypted where that is wanted, for postgres.js to log in on. Not left to
- * postgres.js: it knows neither verify-ca nor a server without TLS, does not report what was wrong
- * with a certificate, and opens connections for queued statements after its client was closed,
- * which nobody would close.
+ * Opens a connection, encrypted if required, for postgres.js to log in on. postgres.js cannot do
+ * this itself: it supports neither verify-ca nor a server without TLS, does not report the fault of
+ * a certificate, and opens connections for queued statements after its client was closed, which
+ * nothing would close.
  *
- * @throws an error that `isConnectionLoss` recognises, whatever went wrong.
+ * @throws an error that `isConnectionLoss` recognises, in all cases.
  */
 export async function dial(address: Address, options: DialOptions): Promise<Duplex> {
   try {
@@ -85,7 +85,9 @@ async function open(address: Address, options: DialOptions): Promise<Duplex> {
   }
 }
 
-/** A connection that ends with `error` as soon as it is used: postgres.js then tries anew later. */
+/**
+ * A connection that ends with `error` as soon as it is used: postgres.js then tries again later.
+ */
 export const brokenConnection = (error: Error): Duplex =>
   new Duplex({ read: () => {}, write: (_chunk, _encoding, done) => done(error) });
 
@@ -100,13 +102,13 @@ function connected(socket: Socket): Promise<"connected"> {
   });
 }
 
-/** Asks the server for TLS. Its answer is one byte: S for yes, N for no. */
+/** Requests TLS. The server's answer is one byte: S for yes, N for no. */
 function offer(socket: Socket): Promise<"S" | "N"> {
   const { promise, resolve, reject } = deferred<"S" | "N">();
   const request = Buffer.from([0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f]);
   const onData = (bytes: Buffer) => {
     const answer = bytes.toString("latin1", 0, 1);
-    // More would be somebody in between, who speaks before the encryption begins.
+    // More bytes would come from an attacker in between, who sends before the encryption begins.
     if ((answer === "S" || answer === "N") && bytes.length === 1) resolve(answer);
     else reject(new TlsFailed("the server answered the offer of TLS with something else."));
   };
@@ -135,7 +137,8 @@ function encrypt(
     ...certificates,
     ...(isIP(host) === 0 ? { servername: host } : {}),
     rejectUnauthorized: isChecked,
-    // The name is what was asked for, a number too, which may not be a server name of TLS.
+    // The name is that of the request. It may be a number, which TLS does not allow as a server
+    // name.
     checkServerIdentity: (_name, certificate) => {
       identity = tls === "verify-full" ? checkServerIdentity(host, certificate) : undefined;
       return identity;
@@ -158,7 +161,7 @@ function encrypt(
   });
 }
 
-/** What is wrong with a certificate, and what to do about it. */
+/** Describes the fault of a certificate, and its remedy. */
 function reason(error: Error, host: string): string {
   const code = "code" in error ? String(error.code) : error.message;
   if (code === "ERR_TLS_CERT_ALTNAME_INVALID") {

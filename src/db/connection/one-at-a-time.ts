@@ -1,13 +1,13 @@
 import type { Sql } from "./sql.ts";
 
 /**
- * The same, but no connection is sent a statement before the one before it was answered. When
- * PgBouncer 1.18 has passed on such an answer, it gives the server's connection to somebody else,
- * together with what was sent meanwhile: that is never answered.
+ * The same, but sends each statement only after the one before on its connection was answered. When
+ * PgBouncer 1.18 has passed on an answer, it gives the server's connection to another client,
+ * together with statements that were sent in the meantime: those are never answered.
  *
- * Within a transaction it does not do so. postgres.js's own option, max_pipeline, can't say less
- * than two. It asks `onexecute` of a query (postgres/src/connection.js) whether its connection may
- * be sent more.
+ * Within a transaction it does not do so. postgres.js's own option, max_pipeline, cannot be less
+ * than two. It calls `onexecute` of a query (postgres/src/connection.js) to decide whether its
+ * connection can be sent more.
  */
 export function oneAtATime(sql: Sql): Sql {
   return new Proxy(sql, {

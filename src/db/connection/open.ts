@@ -11,31 +11,31 @@ import { requireSettings } from "./require-settings.ts";
 import type { Target } from "../settings/target.ts";
 
 export interface OpenOptions extends Omit<ConnectOptions, "address" | "isPooled" | "overrides"> {
-  /** Which of the target's addresses to try first, by its place among them. Default 0. */
+  /** The index of the address of the target to try first. Default 0. */
   first?: number;
-  /** Called with the place of each address before it is tried. */
+  /** Called with the index of each address before it is tried. */
   onTry?: (place: number) => void;
-  /** Gives up when it is aborted. */
+  /** Stops trying when it is aborted. */
   signal?: AbortSignal;
 }
 
 /** The server at an address did not answer. */
 class NoAnswerInTime extends Error {
   override readonly name = "NoAnswerInTime";
-  readonly code = "CONNECT_TIMEOUT"; // as postgres.js has it for what happens before the log-in
+  readonly code = "CONNECT_TIMEOUT"; // the code of postgres.js for an error before the log-in
 }
 
 /** The server at an address takes no writes. */
 class ReadOnlyServer extends Error {
   override readonly name = "ReadOnlyServer";
-  readonly code = "25006"; // as the server has it once it was asked to write
+  readonly code = "25006"; // the code of the server if it is asked to write
 }
 
 /**
- * Connects to the first address of the target that answers and, if there are several, takes
- * writes; and finds out whether a pooler is in between.
+ * Connects to the first address of the target that answers and, if there are several, accepts
+ * writes; also detects a pooler in between.
  *
- * @throws {NoAddressUsable} none of several does; whatever was wrong, if there is only one.
+ * @throws {NoAddressUsable} none of several is usable; with one address, its own error.
  */
 export async function openDatabase(target: Target, options: OpenOptions): Promise<Db> {
   const { first = 0, onTry, signal, ...rest } = options;
@@ -57,7 +57,7 @@ export async function openDatabase(target: Target, options: OpenOptions): Promis
 }
 
 /**
- * Makes sure that a connection which only reads has not been left with a server that takes no more
+ * Makes sure that a connection that only reads does not stay with a server that no longer accepts
  * writes, if there are other addresses: it would never see a change.
  *
  * @throws an error that counts as a lost connection.
@@ -68,8 +68,8 @@ export async function requireWrites(db: Db): Promise<void> {
 }
 
 /**
- * Waits for the first statements on a connection no longer than for the connection itself, and
- * gives it up then: a network that swallows packets closes nothing.
+ * Waits for the first statements on a connection no longer than for the connection itself, then
+ * abandons it: a network that drops packets closes nothing.
  */
 export async function answered<T>(db: Db, work: Promise<T>): Promise<T> {
   try {
@@ -80,7 +80,7 @@ export async function answered<T>(db: Db, work: Promise<T>): Promise<T> {
   }
 }
 
-/** Where encryption is left open, what does not work is tried the other way, as libpq does. */
+/** If the settings leave encryption open and one way fails, tries the other, as libpq does. */
 async function openAddress(
   target: Target,
   options: ConnectOptions & { address: Address },
@@ -96,7 +96,7 @@ async function openAddress(
     signal?.throwIfAborted();
     if (errorCode(error) !== "28000" && errorCode(error) !== "CONNECTION_TLS") throw error;
     const other = { ...options, address: { ...address, tls: second } };
-    // Where neither works, the first one tells more: it is what was preferred.
+    // If neither works, reports the first error: it belongs to the preferred way.
     return await openOneWay(target, other, signal).catch(() => Promise.reject(error));
   }
 }
@@ -126,7 +126,7 @@ async function openOneWay(
   return await openOneWay(target, { ...options, isPooled: true }, signal);
 }
 
-/** Poolers do so with parameters that they don't know; PgBouncer with 08P01. */
+/** Poolers do so for parameters that they do not know; PgBouncer with 08P01. */
 const refusesParameters = (error: unknown): boolean =>
   /^(08P01|0A000|42704)$/.test(errorCode(error) ?? "");
 
@@ -140,9 +140,9 @@ interface Look {
 }
 
 /**
- * What is at the other end of a connection. A server names its process at the log-in; a pooler
- * sends something of its own there, which is not the process that then answers. Asked as a simple
- * query, which leaves nothing behind in the session.
+ * The other end of a connection. A server sends its process id at the log-in; a pooler sends
+ * another number there, which is not the process that then answers. Sent as a simple query, which
+ * leaves nothing behind in the session.
  */
 async function look({ sql }: Db): Promise<Look> {
   const rows = await sql<(Omit<Look, "isPooled"> & { pid: number })[]>`
@@ -162,8 +162,8 @@ async function look({ sql }: Db): Promise<Look> {
 }
 
 /**
- * A role or a database that is read-only by default is meant to protect other tables than ours; a
- * server that is, has been shut off from writes, as before a switch to its standby.
+ * A role or a database that is read-only by default is meant to protect other tables than ours. A
+ * server that is read-only has been shut off from writes, as before a switch to its standby.
  */
 const overridesOf = ({ readOnlyBy, timeoutBy }: Pick<Look, "readOnlyBy" | "timeoutBy">) => ({
   ...(/^(database|user|database user)$/.test(readOnlyBy ?? "")

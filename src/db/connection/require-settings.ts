@@ -17,8 +17,7 @@ class SettingUnsuitable extends PdoflowError {
 }
 
 /**
- * Makes sure of the settings without which statements fail, where a pooler keeps us from setting
- * them.
+ * Checks the settings without which statements fail, if a pooler keeps us from setting them.
  *
  * @throws {SettingUnsuitable}
  */

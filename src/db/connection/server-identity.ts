@@ -4,11 +4,11 @@ import { type Db, isConnectionLoss } from "./connect.ts";
 export interface ServerIdentity {
   /** The same on a primary and its standbys. */
   system: string;
-  /** Greater on a standby that was promoted than on its old primary; of eight hex digits. */
+  /** Greater on a promoted standby than on its old primary; eight hex digits. */
   timeline: string;
 }
 
-/** Null where the server does not say so: a service that keeps it from ordinary roles. */
+/** Null if the server does not report it, as with services that hide it from ordinary roles. */
 export async function readServerIdentity({ sql }: Db): Promise<ServerIdentity | null> {
   try {
     const [row] = await sql<ServerIdentity[]>`

@@ -1,14 +1,14 @@
-// What our own sessions need to be, whatever was set for the role, the database or the server.
+// The settings that our sessions need, whatever was set for the role, the database or the server.
 
 /** A setting that each of our sessions begins with. */
 interface SessionSetting {
   name: string;
   value: string;
-  /** Why. */
+  /** The reason. */
   reason: string;
 }
 
-/** Those without which statements fail or mean something else: ours in any case. */
+/** Settings without which statements fail or change their meaning: always ours. */
 const required: readonly SessionSetting[] = [
   {
     name: "default_transaction_isolation",
@@ -22,7 +22,7 @@ const required: readonly SessionSetting[] = [
   { name: "array_nulls", value: "on", reason: "arrays are sent as text" },
 ];
 
-/** What suits our statements; who sets something else in `options` or PGOPTIONS has that. */
+/** Settings that suit our statements; `options` or PGOPTIONS of the user take precedence. */
 const preferred: readonly SessionSetting[] = [
   { name: "statement_timeout", value: "0", reason: "pools have deadlines of their own" },
   { name: "lock_timeout", value: "0", reason: "locks of ours are short, and waited for" },
@@ -39,11 +39,13 @@ const preferred: readonly SessionSetting[] = [
   { name: "enable_nestloop", value: "on", reason: "few rows are joined to large tables" },
 ];
 
-/** Through a pooler only what drivers always send, and every pooler therefore passes on. */
+/**
+ * Through a pooler, only settings that drivers always send, so that every pooler passes them on.
+ */
 const pooled: ReadonlySet<string> = new Set(["DateStyle"]);
 
 /**
- * The parameters that a session begins with. They are sent at the log-in, so that a pooler such as
+ * The parameters that a session begins with. They are sent at the log-in, where a pooler such as
  * PgBouncer may refuse them: then `isPooled`.
  */
 export function startupParameters(
@@ -51,7 +53,7 @@ export function startupParameters(
   options: string | undefined,
 ): Readonly<Record<string, string>> {
   const parameters = required.filter(({ name }) => !isPooled || pooled.has(name));
-  // What comes later counts: the user's own after ours.
+  // Later settings take precedence: the user's own after ours.
   const defaults = isPooled ? [] : preferred.map(({ name, value }) => `-c ${name}=${value}`);
   const all = [...defaults, ...(options === undefined ? [] : [options])].join(" ");
   return {
@@ -60,7 +62,7 @@ export function startupParameters(
   };
 }
 
-/** What must be set for the role where a pooler keeps us from setting it, by name. */
+/** The settings that the role must have if a pooler keeps us from setting them, by name. */
 export const requiredOfPooler: readonly (readonly [name: string, value: string])[] = required
   .filter(({ name }) => !pooled.has(name))
   .map(({ name, value }) => [name, value] as const);

@@ -1,8 +1,11 @@
 import type { Sql, Tx } from "./sql.ts";
 
-/** A statement of postgres.js (postgres/src/query.js): a promise, with what its types leave out. */
+/**
+ * A statement of postgres.js (postgres/src/query.js): a promise, with properties that its types
+ * lack.
+ */
 interface Statement {
-  /** Its text, with $1 in the place of the first parameter; there once it was sent. */
+  /** Its text, with $1 for the first parameter; set once it was sent. */
   string?: string;
   handle: () => unknown;
   resolve: (rows: unknown) => unknown;
@@ -11,7 +14,7 @@ interface Statement {
 
 type OnStatement = (text: string, ms: number) => void;
 
-/** The same, and calls `onStatement` after each statement, also of transactions. */
+/** The same, and calls `onStatement` after each statement, including those in transactions. */
 export function watchStatements<T extends Sql | Tx>(sql: T, onStatement: OnStatement): T {
   return new Proxy(sql, {
     apply(target, self, args) {
@@ -48,7 +51,7 @@ const isCallable = (found: unknown): found is Callable => typeof found === "func
 const isStatement = (made: unknown): made is Statement =>
   made instanceof Promise && "handle" in made && "resolve" in made;
 
-/** A piece of another statement is never sent, so its time never begins. */
+/** A fragment of another statement is never sent, so its time never begins. */
 function watch(statement: Statement, onStatement: OnStatement): void {
   let sentAt: number | null = null;
   const { handle, resolve, reject } = statement;

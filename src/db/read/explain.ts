@@ -159,7 +159,8 @@ export async function readWaitingPostings(
   if (postings.length === 0) return [];
   const pools = await sql<(JobFacts["pools"][number] & { id: number })[]>`
     select id, provides, posters, project from ${schema}.pool
-    where state = 'up' and heartbeat_at > clock_timestamp() - heartbeat_timeout_ms * interval '1 ms'`;
+    where state = 'up'
+      and heartbeat_at > clock_timestamp() - heartbeat_timeout_ms * interval '1 ms'`;
   return postings.map(({ refusers, ...posting }) => ({
     ...posting,
     pools: pools.map((pool) => ({ ...pool, refuses: refusers.includes(pool.id) })),

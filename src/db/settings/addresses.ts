@@ -2,26 +2,26 @@ import { existsSync } from "node:fs";
 
 import { InvalidInput } from "../../domain/errors.ts";
 
-/** How to encrypt a connection: libpq's sslmode, where false is disable. */
+/** How to encrypt a connection: libpq's sslmode, with false for disable. */
 export type Encryption = false | "allow" | "prefer" | "require" | "verify-ca" | "verify-full";
 
-/** Where one PostgreSQL server listens. `host` may be the folder of a unix socket. */
+/** The address of one PostgreSQL server. `host` may be the folder of a unix socket. */
 export interface Address {
   host: string;
   port: number;
-  /** The number to connect to, where `host` is only what its certificate calls it. */
+  /** The number to connect to, if `host` is only the name in its certificate. */
   hostaddr?: string;
-  /** What was found to work there, where the settings leave it open. */
+  /** The choice that worked there, if the settings leave it open. */
   tls?: Encryption;
-  /** Where it differs from address to address. */
+  /** If it differs from address to address. */
   password?: string | undefined;
 }
 
 const defaultPort = "5432";
 
 /**
- * Takes the hosts and ports out of a URL, which may have several (`postgres://a:5432,b:5433/db`)
- * where URL knows only one. `rest` is the URL without them; null where it can't be one.
+ * Takes the hosts and ports out of a URL. It may have several (`postgres://a:5432,b:5433/db`), and
+ * URL only supports one. `rest` is the URL without them; null if it cannot be one.
  */
 export function splitAuthority(text: string): {
   hosts: string;
@@ -35,7 +35,7 @@ export function splitAuthority(text: string): {
   const at = authority.lastIndexOf("@") + 1;
   const places = authority.slice(at).split(",");
   const found = places.map((place) => /^(\[[^\]]+\]|[^:[\]]*)(?::(\d*))?$/.exec(place));
-  // Host by host as URL would have it, so that what is no host is refused.
+  // Checks each host as URL does, so that an invalid host is refused.
   const isHost = (host: string) => host === "" || URL.canParse(`postgres://${host}`);
   if (!found.every((place) => place !== null && isHost(place[1] ?? ""))) return nowhere;
   return {
@@ -48,18 +48,18 @@ export function splitAuthority(text: string): {
   };
 }
 
-/** Where servers of a distribution have their socket; /tmp anybody could write to. */
+/** Where distributions have the server's socket. Not /tmp: anyone could write there. */
 const socketFolder = "/var/run/postgresql";
 
-/** Where a server is looked for that no host is named of: on this machine, as psql does. */
+/** The default host: a server on this machine, as for psql. */
 export const defaultHost = (port: number): string =>
   existsSync(`${socketFolder}/.s.PGSQL.${port}`) ? socketFolder : "localhost";
 
 /**
- * The addresses that lists of hosts and of ports name, as libpq has them: one port for all hosts,
- * or one for each; an empty one is the default.
+ * The addresses that lists of hosts and of ports name, as in libpq: one port for all hosts, or one
+ * for each; an empty one is the default.
  *
- * @throws {InvalidInput} there are not as many ports as hosts, or one is none.
+ * @throws {InvalidInput} the numbers of hosts and ports differ, or a port is not valid.
  */
 export function parseAddresses(
   hosts: string,

@@ -6,17 +6,17 @@ import type { Encryption } from "./addresses.ts";
 import type { Settings } from "./parameters.ts";
 import { requirePrivate, textOf } from "./secret-file.ts";
 
-/** What a TLS connection is made with, as PEM. */
+/** The certificates of a TLS connection, as PEM. */
 export interface Certificates {
-  /** Whose servers to trust; missing where the runtime's own list counts. */
+  /** The trusted authorities; missing if the runtime's own list applies. */
   ca?: string;
-  /** Who we are, for servers that ask. */
+  /** Our own certificate, for servers that ask for one. */
   cert?: string;
   key?: string;
   passphrase?: string;
 }
 
-/** Where systems keep the authorities that they trust. */
+/** Where systems keep their trusted authorities. */
 const systemRoots = [
   "/etc/ssl/certs/ca-certificates.crt", // Debian, Alpine
   "/etc/pki/tls/certs/ca-bundle.crt", // Fedora
@@ -27,7 +27,7 @@ const systemRoots = [
  * How to encrypt, and with which certificates, as in libpq: the named ones, else the files in
  * ~/.postgresql. With a root certificate, `require` checks as `verify-ca` does.
  *
- * @throws {InvalidInput} a file that is needed is not there, or others can read the key.
+ * @throws {InvalidInput} a required file does not exist, or other users can read the key.
  */
 export function readCertificates(
   mode: Encryption | null,

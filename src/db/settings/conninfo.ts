@@ -3,10 +3,11 @@ import { splitAuthority } from "./addresses.ts";
 import { put, type Settings } from "./parameters.ts";
 
 /**
- * What a URL (`postgres://user@host/db?sslmode=require`) or a text of libpq
- * (`host=db.example.org user=me`) says.
+ * Parses a URL (`postgres://user@host/db?sslmode=require`) or a text of libpq (`host=db.example.org
+ * user=me`).
  *
- * @throws {InvalidInput} it is neither. Its text is not repeated: it may hold a password.
+ * @throws {InvalidInput} it is neither. The message does not repeat the text, because it may
+ * contain a password.
  */
 export function readConninfo(text: string, source: string): Settings {
   const isText = !text.includes("://") && /^\s*[a-z_]+\s*=/.test(text);
@@ -32,7 +33,7 @@ function readUrl(text: string, source: string): Settings {
   for (const [name, value] of parts) {
     if (value !== "") put(settings, name, decodeURIComponent(value), source);
   }
-  // Not searchParams: for libpq a plus sign is itself.
+  // Not searchParams: in libpq a plus sign stands for itself.
   for (const pair of url.search.slice(1).split("&")) {
     const [name = "", ...value] = pair.split("=").map(decodeURIComponent);
     if (pair !== "") put(settings, name, value.join("="), source);
@@ -50,7 +51,7 @@ function isDecodable(text: string): boolean {
   }
 }
 
-/** `name = value`, quoted where the value has spaces; a backslash makes the next letter plain. */
+/** `name = value`, quoted if the value has spaces; a backslash makes the next letter plain. */
 const quotedOrPlain = String.raw`(?:'((?:\\.|[^'\\])*)'|((?:\\.|[^\s'\\])*))(?=\s|$)`;
 const nameAndValue = new RegExp(String.raw`\s*([a-z_]+)\s*=\s*${quotedOrPlain}\s*`, "sy");
 
@@ -73,10 +74,10 @@ function readText(text: string, source: string): Settings {
 }
 
 /**
- * The lines `name=value` of a file: of all of it, or of the section `[section]` alone; null if
- * the file lacks that section. Comments begin a line with #.
+ * The lines `name=value` of a file: all of them, or only the section `[section]`; null if the file
+ * lacks that section. Lines that begin with # are comments.
  *
- * @throws {InvalidInput} a line is something else.
+ * @throws {InvalidInput} a line has another form.
  */
 export function readLines(text: string, file: string, section: string | null): Settings | null {
   const settings: Settings = new Map();

@@ -3,9 +3,9 @@ import { spawnSync } from "node:child_process";
 let known: { uid: number | undefined; name: string } | null = null;
 
 /**
- * Who this process runs as, by name. Asks `id`, which knows the users of LDAP too: Bun's
- * os.userInfo() tells what $USER says. Asks once: it takes 2 ms, half of what posting one job does.
- * Containers run processes under numbers without a name.
+ * The name of the user of this process. Asks `id`, which also knows LDAP users: Bun's os.userInfo()
+ * returns $USER. Asks once: it takes 2 ms, half the time of posting one job. Containers run
+ * processes under numbers without a name.
  */
 export function osUser(): string {
   const uid = process.getuid?.();

@@ -1,4 +1,4 @@
-// The connection parameters of libpq: which of them count here.
+// The connection parameters of libpq, and which of them PDOFlow uses.
 import { InvalidInput } from "../../domain/errors.ts";
 import { didYouMean, similarNames } from "../../domain/similar.ts";
 
@@ -26,7 +26,7 @@ export const obeyed = {
 
 export type Keyword = keyof typeof obeyed;
 
-/** Parameters that ask for a protection we lack, and their values that ask for none. */
+/** Parameters that request a protection that PDOFlow lacks, with their values that request none. */
 const unmet: Readonly<Record<string, { variable: string; harmless: readonly string[] }>> = {
   channel_binding: { variable: "PGCHANNELBINDING", harmless: ["disable", "prefer"] },
   gssencmode: { variable: "PGGSSENCMODE", harmless: ["disable", "prefer"] },
@@ -52,27 +52,27 @@ const ignored: readonly string[] = [
 
 const isObeyed = (name: string): name is Keyword => Object.hasOwn(obeyed, name);
 
-/** A value, and where it comes from in words. */
+/** A value, and a description of its source. */
 export interface Setting {
   value: string;
   from: string;
 }
 export type Settings = Map<Keyword, Setting>;
 
-/** Variables of the environment by name. */
+/** Environment variables by name. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
- * Takes in one parameter of a URL, a text or a file; the last one counts. `from` says where it
- * stands.
+ * Adds one parameter of a URL, a text or a file; the last one takes precedence. `from` names its
+ * source.
  *
- * @throws {InvalidInput} there is none of that name, or it asks for what is not there.
+ * @throws {InvalidInput} the parameter is unknown, or requests an unsupported feature.
  */
 export function put(settings: Settings, name: string, value: string, from: string): void {
   if (isObeyed(name)) {
     settings.set(name, { value, from });
   } else if (name === "ssl" && value === "true") {
-    settings.set("sslmode", { value: "require", from }); // as JDBC has it, for libpq too
+    settings.set("sslmode", { value: "require", from }); // as in JDBC; libpq accepts it too
   } else if (Object.hasOwn(unmet, name)) {
     refuseUnmet(name, value, from);
   } else if (!ignored.includes(name)) {
@@ -83,7 +83,9 @@ export function put(settings: Settings, name: string, value: string, from: strin
   }
 }
 
-/** Fills up from the variables what is not set yet. An empty variable is as good as none. */
+/**
+ * Fills parameters that are not set yet from the variables. An empty variable counts as not set.
+ */
 export function fillFromVariables(settings: Settings, env: Environment): void {
   for (const [keyword, variable] of Object.entries(obeyed)) {
     const value = variable === null ? undefined : env[variable];

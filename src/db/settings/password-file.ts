@@ -8,11 +8,11 @@ const field = String.raw`((?:\\.|[^\\:])*):`;
 const entry = new RegExp(`^${field.repeat(4)}(.*?)\r?$`);
 
 /**
- * The password that a file as ~/.pgpass has for a server: of the first line
- * `host:port:database:user:password` that fits, where * fits all and a backslash makes the next
- * letter plain. Undefined if there is none.
+ * The password that a file such as ~/.pgpass has for a server: that of the first line
+ * `host:port:database:user:password` that matches, where * matches everything and a backslash makes
+ * the next letter plain. Undefined if there is none.
  *
- * @throws {InvalidInput} there is one, and others can read it.
+ * @throws {InvalidInput} other users can read the file.
  */
 export function passwordFrom(
   file: string,

@@ -7,7 +7,7 @@ export function textOf(file: string): string | null {
   try {
     return readFileSync(file, "utf8");
   } catch (error) {
-    const { code }: { code?: unknown } = Object(error); // in Jest it is no Error of this realm
+    const { code }: { code?: unknown } = Object(error); // in Jest it is not an Error of this realm
     if (code === "ENOENT" || code === "ENOTDIR") return null;
     throw new InvalidInput(file, [
       code === "EACCES"
@@ -18,10 +18,10 @@ export function textOf(file: string): string | null {
 }
 
 /**
- * Refuses a file with a secret in it that others could read too. As for libpq, root's group may
- * read what belongs to root, where `groupOfRoot` says so.
+ * Refuses a file with a secret that other users can read. As in libpq, root's group may read files
+ * of root if `groupOfRoot` is set.
  *
- * @throws {InvalidInput} saying how to mend it.
+ * @throws {InvalidInput} with the remedy.
  */
 export function requirePrivate(file: string, { groupOfRoot = false } = {}): void {
   const { mode, uid } = statSync(file);

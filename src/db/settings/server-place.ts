@@ -3,45 +3,45 @@ import { isAbsolute, join, normalize } from "node:path";
 
 import { InvalidInput } from "../../domain/errors.ts";
 
-/** The PostgreSQL inside: its version in package.json, without the packager's suffix. */
+/** The version of the embedded PostgreSQL: as in package.json, without the packager's suffix. */
 const serverVersion = "18.4";
 
 /** How a client of the embedded server connects. */
 export interface ServerAddress {
-  /** The folder that the unix socket is in, which clients of PostgreSQL take as a host. */
+  /** The folder of the unix socket, which clients of PostgreSQL accept as a host. */
   host: string;
   port: number;
   username: string;
   database: string;
 }
 
-/** Where one embedded server and all that belongs to it lie. Every path is absolute. */
+/** The paths of one embedded server and all its files. Every path is absolute. */
 export interface ServerPlace {
   /** The user that the processes of pdoflow run as. */
   uid: number;
   serverVersion: string;
-  /** The data folder; everything below but the socket is inside it. */
+  /** The data folder; everything below, except for the socket, is inside it. */
   folder: string;
   /** PostgreSQL itself, unpacked. */
   program: string;
   /** The database cluster. */
   data: string;
   log: string;
-  /** Held by the process that makes, starts or stops the server. */
+  /** Locked by the process that creates, starts or stops the server. */
   lock: string;
   socketFolder: string;
   address: ServerAddress;
 }
 
 /**
- * Where the embedded server of a user lies. Reads nothing, so it serves to make the server and,
- * in the library, to find a running one.
+ * The paths of a user's embedded server. Reads nothing, so it serves to create the server and, in
+ * the library, to find a running one.
  *
- * `PDOFLOW_DATA` in `env` names the data folder; else it is /var/lib/pdoflow for root, and for
- * others ~/Library/Application Support/pdoflow on macOS, and $XDG_DATA_HOME/pdoflow or
+ * `PDOFLOW_DATA` in `env` names the data folder. The default is /var/lib/pdoflow for root. For
+ * other users it is ~/Library/Application Support/pdoflow on macOS, and $XDG_DATA_HOME/pdoflow or
  * ~/.local/share/pdoflow elsewhere.
  *
- * @throws {InvalidInput} `PDOFLOW_DATA`, or `home` where it is needed, is not an absolute path.
+ * @throws {InvalidInput} `PDOFLOW_DATA`, or `home` if it is needed, is not an absolute path.
  */
 export function serverPlace(user: {
   env: Readonly<Record<string, string | undefined>>;
@@ -86,9 +86,9 @@ function dataFolder({ env, uid, platform, home }: Parameters<typeof serverPlace>
 }
 
 /**
- * `wanted`, or a folder in /tmp when the path of the socket in `wanted` would be too long for the
- * kernel. XDG_RUNTIME_DIR would be a finer place, but cron and ssh often lack it: then two
- * processes of one user would look for one server in two places.
+ * `wanted`, or a folder in /tmp if the path of the socket in `wanted` is too long for the kernel.
+ * Not XDG_RUNTIME_DIR, because cron and ssh often lack it: two processes of one user would then
+ * look for one server at two paths.
  */
 function shortEnough(wanted: string, folder: string, uid: number, platform: string): string {
   const pathBytesMax = platform === "darwin" ? 103 : 107; // sizeof(sun_path) less its NUL

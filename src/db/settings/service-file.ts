@@ -6,17 +6,18 @@ import { readLines } from "./conninfo.ts";
 import type { Environment, Settings } from "./parameters.ts";
 import { textOf } from "./secret-file.ts";
 
-/** Where distributions keep the file for all users, unless PGSYSCONFDIR says. */
+/** Where distributions keep the file for all users, unless PGSYSCONFDIR names a folder. */
 const systemFolders = ["/etc/postgresql-common", "/etc", "/usr/local/pgsql/etc"];
 
-/** The files for all users, the first of which to have a service counts. */
+/** The files for all users; the first of them that has the service applies. */
 export function sharedServiceFiles(env: Environment): string[] {
   const folder = env["PGSYSCONFDIR"];
   return (folder ? [folder] : systemFolders).map((each) => join(each, "pg_service.conf"));
 }
 
 /**
- * What a service says: of `named` or ~/.pg_service.conf, else of the file for all users.
+ * The parameters of a service: from `named` or ~/.pg_service.conf, else from the file for all
+ * users.
  *
  * @throws {InvalidInput} no file has that service, or one has a fault.
  */

@@ -12,25 +12,25 @@ import { passwordFrom } from "./password-file.ts";
 import { requirePrivate, textOf } from "./secret-file.ts";
 import { readService } from "./service-file.ts";
 
-/** How to reach the server, or one of several of which one at a time takes writes. */
+/** How to reach the server, or one of several of which one at a time accepts writes. */
 export interface Target extends Address {
-  /** Where else it may be, in the order in which they are tried; missing where nowhere. */
+  /** Its other addresses, in the order in which they are tried; missing if there are none. */
   others?: readonly Address[];
   user: string;
   database: string;
   password: string | undefined;
   tls: Encryption;
   certificates?: Certificates;
-  /** How long an address has to answer; missing where that is left to us. */
+  /** How long an address has to answer; missing for our default. */
   answerMs?: number;
-  /** What the server calls the session. */
+  /** The name of the session on the server. */
   applicationName?: string;
-  /** Settings for the session, as PGOPTIONS has them. */
+  /** Settings for the session, as in PGOPTIONS. */
   options?: string;
-  /** Called after each statement with its text, which has $1 in the place of parameters. */
+  /** Called after each statement with its text, which has $1 for the first parameter. */
   onStatement?: (text: string, ms: number) => void;
   schema: string;
-  /** Where these settings come from, in words: "DATABASE_URL", "the embedded server". */
+  /** A description of the source of these settings: "DATABASE_URL", "the embedded server". */
   source: string;
 }
 
@@ -40,10 +40,10 @@ export const embeddedSource = "the embedded server";
 /** Whether it is the server that all projects of a user on this machine share. */
 export const isEmbedded = ({ source }: Target): boolean => source === embeddedSource;
 
-/** Where the queue's own connections must lead, since all of them write. */
+/** The queue's own connections must lead to a server of this kind, because all of them write. */
 const writingSessions: readonly string[] = ["any", "read-write", "primary"];
 
-/** Plain names only: the schema's name is put into the text of the migrations. */
+/** Plain names only: the schema's name is inserted into the text of the migrations. */
 const Schema = v.pipe(
   v.string(),
   v.regex(
@@ -59,30 +59,33 @@ const SslMode = v.picklist(
   (issue) => `expected an sslmode such as require or verify-full, found ${issue.received}`,
 );
 
-/** The schema that holds the queue: `PDOFLOW_SCHEMA`, by default `pdoflow`. */
+/** The schema of the queue: `PDOFLOW_SCHEMA`, by default `pdoflow`. */
 export function schemaName(env: Environment): string {
   return parse(Schema, env["PDOFLOW_SCHEMA"] ?? "pdoflow", "PDOFLOW_SCHEMA");
 }
 
 /**
  * The server that the flags and the environment name: `--database`, else `PDOFLOW_DATABASE_URL`,
- * else `DATABASE_URL`, else the `PG…` variables, else ~/.config/pdoflow/db.conf; null if none
- * of them names one.
+ * else `DATABASE_URL`, else the `PG…` variables, else ~/.config/pdoflow/db.conf; null if none of
+ * them names one.
  *
- * @throws {InvalidInput} a URL, a variable or a file has the wrong shape, or a file with a secret
- * is open to others. Its text is not repeated: it may hold a password.
+ * @throws {InvalidInput} a URL, a variable or a file has the wrong form, or other users can read a
+ * file with a secret. The message does not repeat the text, because it may contain a password.
  */
 export function configuredTarget(flag: string | undefined, env: Environment): Target | null {
   const found = configuredSettings(flag, env);
   return found && targetOf(found.settings, found.source, env);
 }
 
-/** The connection parameters, each with where it comes from; what names the server in words. */
+/**
+ * The connection parameters, each with its source, and a description of the source that names the
+ * server.
+ */
 export function configuredSettings(
   flag: string | undefined,
   given: Environment,
 ): { settings: Settings; source: string } | null {
-  // As for psql, a variable that is empty is as good as not set.
+  // As for psql, an empty variable counts as not set.
   const env = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== ""));
   const named = namedServer(flag, env);
   if (!named) return null;
@@ -98,7 +101,7 @@ export function configuredSettings(
   return { settings, source };
 }
 
-/** What names the server first of all. */
+/** The first source that names the server. */
 function namedServer(flag: string | undefined, env: Environment) {
   const named: [string, string | undefined][] = [
     ["--database", flag],
@@ -169,7 +172,7 @@ function targetOf(settings: Settings, source: string, env: Environment): Target 
   };
 }
 
-/** The addresses, each with what the password file has for it, where no password is given. */
+/** The addresses. If no password is given, each has the one from the password file. */
 function withPasswords(
   [first, ...others]: readonly [Address, ...Address[]],
   settings: Settings,
@@ -201,7 +204,7 @@ function encryptionOf(
   return Object.keys(certificates).length === 0 ? { tls } : { tls, certificates };
 }
 
-/** What has to do with a session, and how long to wait for it. */
+/** Parameters of a session, and how long to wait for it. */
 function session(settings: Settings, source: string): Partial<Target> {
   const timeout = settings.get("connect_timeout")?.value;
   const applicationName = settings.get("application_name")?.value;
@@ -211,7 +214,7 @@ function session(settings: Settings, source: string): Partial<Target> {
       `expected a connect_timeout in whole seconds, 0 for no limit, found ${timeout}`,
     ]);
   }
-  // The longest that a timer can wait is as good as for ever.
+  // The longest wait of a timer, which counts as forever.
   const answerMs = Number(timeout) > 0 ? Number(timeout) * 1_000 : 2 ** 31 - 1;
   return {
     ...(timeout === undefined ? {} : { answerMs }),
@@ -220,7 +223,7 @@ function session(settings: Settings, source: string): Partial<Target> {
   };
 }
 
-/** The target in words, without its password: `db at host:5432 as user, schema pdoflow`. */
+/** Describes the target without its password: `db at host:5432 as user, schema pdoflow`. */
 export function describeTarget(target: Target): string {
   const place = [target, ...(target.others ?? [])].map(describeAddress).join(", ");
   return `database ${target.database} at ${place} as ${target.user} (${target.source})`;
