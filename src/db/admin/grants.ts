@@ -4,17 +4,17 @@ import type { Db } from "../connection/connect.ts";
 /** The kinds of grants; docs/security.md describes the rights of each. */
 export type RoleKind = "poster" | "viewer" | "operator" | "pool" | "owner";
 
-/** A kind with what holds for it; what is undefined is the default. */
+/** A kind with its limits; the default applies to undefined ones. */
 export interface Grant {
   kind: RoleKind;
-  /** The roles whose jobs a pool may run beside those of its own (T1); null: everybody's. */
+  /** The roles whose jobs a pool may run in addition to its own (T1); null for all roles. */
   posters: string[] | null;
-  /** The weight of a poster's turn (T2). */
+  /** The share of a poster (T2). */
   share: number;
-  /** How many postings of a poster may be open, and how long its arguments may be (T3). */
+  /** The maximum number of open postings of a poster, and of bytes of its arguments (T3). */
   maxOpen: number | null;
   maxArgumentBytes: number | null;
-  /** How long a result of its jobs may be, and how much of each stream is kept (T4). */
+  /** The maximum size of a result of its jobs, and of each stream that is kept (T4). */
   maxResultBytes: number | null;
   maxOutputBytes: number | null;
 }
@@ -23,7 +23,7 @@ export interface GrantRow extends Grant {
   role: string;
 }
 
-/** Grants a kind to a role, or hands the queue over to it (owner). */
+/** Grants a kind to a role, or transfers the queue to it (owner). */
 export async function grantKind(db: Db, role: string, grant: Grant): Promise<void> {
   await db.sql`select ${db.schema}.change_grants(${role}, ${rowOf(db, grant)}, false)`;
 }
@@ -49,13 +49,13 @@ export async function grantStatements(
   return rows.map(({ text }) => text);
 }
 
-/** What was granted, by role. */
+/** The grants, by role. */
 export const readGrants = ({ sql, schema }: Db) => sql<GrantRow[]>`
   select r.rolname::text as role, g.kind, to_json(g.posters) as posters, g.share, g.max_open,
          g.max_argument_bytes, g.max_result_bytes, g.max_output_bytes
   from ${schema}.grantee g join pg_roles r on r.oid = g.role order by 1, 2`;
 
-/** A row of grantee whose role is not looked at. */
+/** A row of grantee without its role. */
 function rowOf({ sql, schema }: Db, grant: Grant) {
   const { kind, posters, share, maxOpen, maxArgumentBytes } = grant;
   return sql`row(null, ${kind}, ${posters && texts(posters)}::text[], ${share}::real,

@@ -92,7 +92,7 @@ const noPools = {
   passedBy: { postings: 0, example: null },
 };
 
-/** The server read its clock somewhere between our sending and its answer: the best of five. */
+/** The server read its clock at some time between our query and its answer: the best of five. */
 async function compareClocks({ sql }: Db, now: () => number) {
   let best = { clockSkewMs: 0, roundTripMs: Infinity };
   for (let i = 0; i < 5; i++) {
@@ -135,8 +135,8 @@ async function readSettings({ sql }: Db): Promise<Record<string, string | null>>
 }
 
 /**
- * What a role needs that was granted nothing by `pdoflow grant`, and has not: tables to read and
- * write, functions to call. Who was may call one function at least.
+ * The rights that a role needs without a grant of `pdoflow grant`, and lacks: tables to read and
+ * write, functions to call. A role with a grant can call at least one function.
  */
 async function forbiddenThings({ sql, target }: Db): Promise<string[]> {
   const rows = await sql<{ name: string }[]>`

@@ -55,8 +55,8 @@ import viewsApi from "../../../sql/api/views.sql" with { type: "text" };
 import grantsRoles from "../../../sql/roles/grants.sql" with { type: "text" };
 
 /**
- * The whole schema, noun by noun. A file may use what stands before it; bodies of functions are
- * checked when they are called, so they may use everything.
+ * The whole schema, object by object. A file may use everything in the files before it; bodies of
+ * functions are checked when they are called, so they may use everything.
  */
 const baseline = [
   "set check_function_bodies = off;",
@@ -119,8 +119,8 @@ const baseline = [
 ];
 
 /**
- * In the order in which they apply; number = position in the list, from 1. Released ones are fixed:
- * see sql/migrations/README.md.
+ * In the order in which they apply; the number is the position in the list, from 1. Released ones
+ * are fixed: see sql/migrations/README.md.
  */
 export const migrations: readonly { name: string; sql: string }[] = [
   { name: "0001_queue", sql: baseline.join("\n") },

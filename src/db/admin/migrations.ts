@@ -2,7 +2,7 @@ import { exitCodes, PdoflowError } from "../../domain/errors.ts";
 import { type Db, errorCode, type Sql, type Tx } from "../connection/connect.ts";
 import { migrations } from "./migration-list.ts";
 
-/** The schema is not there, or older than this program. */
+/** The schema does not exist, or is older than this program. */
 export class SchemaOutdated extends PdoflowError {
   override readonly name = "SchemaOutdated";
   readonly exitCode = exitCodes.database;
@@ -28,7 +28,7 @@ export class SchemaTooNew extends PdoflowError {
   }
 }
 
-/** The database can't hold the texts of the queue. */
+/** The database cannot store the texts of the queue. */
 export class EncodingUnsuitable extends PdoflowError {
   override readonly name = "EncodingUnsuitable";
   readonly exitCode = exitCodes.database;
@@ -40,7 +40,7 @@ export class EncodingUnsuitable extends PdoflowError {
   }
 }
 
-/** Encodings that hold any text: SQL_ASCII is no encoding at all. */
+/** Encodings that can represent any text; SQL_ASCII is no encoding at all. */
 export const suitableEncodings: readonly string[] = ["UTF8", "SQL_ASCII"];
 
 async function requireEncoding({ sql, target }: Db): Promise<void> {
@@ -78,7 +78,7 @@ export async function requireCurrentSchema(db: Db): Promise<void> {
   requireCurrentVersion(db.target.schema, await schemaVersion(db));
 }
 
-/** As `requireCurrentSchema`, of a version that was found. */
+/** As `requireCurrentSchema`, for a version that is known. */
 export function requireCurrentVersion(schema: string, found: number): void {
   if (found < migrations.length) throw new SchemaOutdated(schema, found);
   if (found > migrations.length) throw new SchemaTooNew(schema, found);
@@ -100,7 +100,7 @@ export async function pendingMigrations(db: Db): Promise<{ name: string; sql: st
 
 /**
  * The text for another schema, whose name is a plain lower-case one (settings.ts) and may be a word
- * of SQL. Inside of quotes stand the names of channels.
+ * of SQL. Names of channels are quoted in the text.
  */
 const withSchema = (sql: string, schema: string) =>
   schema === "pdoflow" ? sql : inSchema(sql, schema);
@@ -111,21 +111,21 @@ const inSchema = (sql: string, schema: string) =>
     .replaceAll(/(?<!['"\w])pdoflow\./g, `"${schema}".`);
 
 /**
- * Brings the schema up to this program's version, all or nothing, and returns the names of what was
- * applied. Safe to run by many at once: they queue for an advisory lock, and the later ones find
- * nothing left to do.
+ * Brings the schema up to this program's version, all or nothing, and returns the names of the
+ * applied migrations. Several processes may run this at once: they queue for an advisory lock, and
+ * the later ones find nothing left to do.
  */
 export async function migrate(db: Db): Promise<string[]> {
   await requireEncoding(db);
   return await db.sql.begin("isolation level read committed", async (sql) => {
-    // Where it names the place of the database itself, partitioned tables are refused.
+    // If this names the tablespace of the database itself, the server refuses partitioned tables.
     await sql`
       select set_config('default_tablespace', '', true)
       from pg_database join pg_tablespace t on t.oid = dattablespace
       where datname = current_database() and spcname = current_setting('default_tablespace')`;
     const turn = `pdoflow migrate ${db.target.schema}`;
     await sql`select pg_advisory_xact_lock(hashtextextended(${turn}, 0))`;
-    // Not "if not exists" alone: that asks for a right to the database that an owner may not have.
+    // Not "if not exists" alone, which requires a right to the database that an owner may lack.
     const [home] = await sql`
       select from pg_namespace where nspname = ${db.target.schema}`;
     if (!home) await sql`create schema if not exists ${db.schema}`;

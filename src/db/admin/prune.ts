@@ -23,20 +23,20 @@ export interface Prunable {
 export interface Pruned extends Prunable {
   /** How much smaller the tables and their indexes are on disk. */
   bytes: number;
-  /** Spans that are empty, or have jobs to be deleted, and that someone used all the time. */
+  /** Spans that are empty, or have jobs to delete, and that were in use all the time. */
   busy: number;
 }
 
-/** What a prune is doing, and of how many jobs it has done that. */
+/** The current step of a prune, and the number of jobs it has done. */
 export type OnProgress = (doing: string, jobs: number) => void;
 
 /** The rows read or deleted in one transaction: some tens of ms. */
 const batch = 10_000;
-/** How often something that someone uses just now is tried again, and how long after. */
+/** The number of times, and the pause, to try again for something that is in use. */
 const tries = 50;
 const pauseMs = 20;
 
-/** How many postings may be pruned, and how many jobs they have. Reads all postings. */
+/** The number of postings that can be pruned, and of their jobs. Reads all postings. */
 export async function countPrunable({ sql, schema }: Db, wish: PruneOptions): Promise<Prunable> {
   const [row] = await sql<Prunable[]>`
     select count(*) as postings, coalesce(sum(job_count), 0)::bigint as jobs
@@ -107,11 +107,11 @@ interface Span {
   outcomeTable: string;
   hasPostings: boolean;
   hasPruned: boolean;
-  /** How many jobs it holds, about; -1 where that is not known. */
+  /** The approximate number of its jobs; -1 if it is unknown. */
   jobs: number;
 }
 
-/** The spans in which anything is stored. */
+/** The spans that store anything. */
 const usedSpans = ({ sql, schema }: Db) => sql<Span[]>`
   select s.first_id, j.relname::text as job_table, o.relname::text as outcome_table,
          j.reltuples::float8 as jobs,
@@ -125,12 +125,12 @@ const usedSpans = ({ sql, schema }: Db) => sql<Span[]>`
                 where posting_id >= s.first_id and posting_id < s.end_id)
   order by s.first_id`;
 
-/** False where someone uses the span just now. */
+/** False if the span is in use. */
 async function emptySpan({ sql, schema }: Db, { firstId }: Span): Promise<boolean> {
   const [row] = await sql<{ bytes: number | null }[]>`
     select ${schema}.empty_span(${firstId}) as bytes`;
   if (row?.bytes === null) return false;
-  // What the notes are about is gone; of many small postings there are many notes.
+  // The jobs of these rows are gone; many small postings have many rows.
   for (;;) {
     const { count } = await sql`
       delete from ${schema}.pruned where posting_id in (
@@ -143,7 +143,7 @@ async function emptySpan({ sql, schema }: Db, { firstId }: Span): Promise<boolea
   }
 }
 
-/** Deletes the jobs and outcomes of pruned postings of one span; returns of how many jobs. */
+/** Deletes the jobs and outcomes of pruned postings of one span; returns the number of jobs. */
 async function pruneJobs(
   { sql, schema }: Db,
   firstId: number,
@@ -167,13 +167,13 @@ async function pruneLeases({ sql, schema }: Db): Promise<void> {
   }
 }
 
-/** How many of some; null where jobs or outcomes are in use just now. */
+/** The number of deleted ones; null if jobs or outcomes are in use. */
 async function dropSpans({ sql, schema }: Db): Promise<number | null> {
   const [row] = await sql<{ dropped: number | null }[]>`select ${schema}.drop_spans() as dropped`;
   return row?.dropped ?? null;
 }
 
-/** Tries again for a second: what is in use is mostly free in between. */
+/** Tries again for a second: tables are mostly free between statements. */
 async function patiently(act: () => Promise<boolean>): Promise<boolean> {
   for (let left = tries; left > 0; left--) {
     if (await act()) return true;

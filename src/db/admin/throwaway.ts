@@ -2,13 +2,13 @@ import type { Db } from "../connection/connect.ts";
 import { migrate } from "./migrations.ts";
 import { startDue } from "../engine/starts.ts";
 
-/** Makes the target's schema, which must not be there yet. */
+/** Creates the target's schema, which must not exist yet. */
 export async function makeSchema(db: Db): Promise<void> {
   await db.sql`create schema ${db.schema}`;
   await migrate(db);
 }
 
-/** Drops the target's schema, and says nothing of what goes with it. */
+/** Drops the target's schema, without notices on its objects. */
 export async function dropSchema({ sql, schema }: Db): Promise<void> {
   await sql.begin(async (sql) => {
     await sql`set local client_min_messages = error`;
@@ -16,7 +16,7 @@ export async function dropSchema({ sql, schema }: Db): Promise<void> {
   });
 }
 
-/** Makes what waits for its time due now: retries, and postings that start later. */
+/** Makes everything that waits for its time due now: retries, and postings that start later. */
 export async function hasten(db: Db): Promise<void> {
   const { sql, schema } = db;
   await sql`

@@ -9,16 +9,16 @@ export interface Shrunk {
 }
 
 /**
- * Makes room in what prune has deleted from: space at the end of a table goes back to the disk, the
- * rest is used again. Where most was deleted, indexes are built anew beside the old ones, since
- * vacuum never makes one smaller. Nobody is blocked.
+ * Frees the space of deleted rows: space at the end of a table returns to the disk, the rest is
+ * used again. If most rows were deleted, new indexes are built beside the old ones, because vacuum
+ * never makes an index smaller. Blocks no one.
  */
 export async function vacuum(db: Db, shrunk: readonly Shrunk[]): Promise<void> {
   const { sql, schema } = db;
   const others = ["posting", "lane", "lease", "pruned", "pool"];
   for (const table of others) await sql`vacuum (analyze) ${schema}.${sql(table)}`;
   for (const { table } of shrunk) await sql`vacuum (analyze) ${schema}.${sql(table)}`;
-  // Building an index waits until all transactions have ended that are open in the database.
+  // Building an index waits until all open transactions in the database have ended.
   if (await hasLongTransaction(db)) return;
   const most = shrunk.filter(({ share }) => share > 0.5).map(({ table }) => table);
   const tables = [...most, ...(await bloated(db))];
@@ -29,14 +29,14 @@ export async function vacuum(db: Db, shrunk: readonly Shrunk[]): Promise<void> {
 }
 
 /**
- * Does something that waits for other transactions. Where one of them goes on for long, the rest is
- * left to the next prune, and so is the index that is half built then.
+ * Does something that waits for other transactions. If one of them takes too long, leaves the rest
+ * to the next prune, including an index that is then half built.
  */
 async function withoutLongWaits(
   { sql, isPooled }: Db,
   work: (sql: Sql) => Promise<void>,
 ): Promise<void> {
-  if (isPooled) return await work(sql); // the setting would stay with a connection of the pooler
+  if (isPooled) return await work(sql); // the setting would remain on a connection of the pooler
   const session = await sql.reserve();
   try {
     await session`set lock_timeout = ${session.unsafe(`'${longestWaitMs}ms'`)}`;
@@ -56,7 +56,7 @@ async function hasLongTransaction({ sql }: Db): Promise<boolean> {
   return open.length > 0;
 }
 
-/** Indexes that a prune was building when it was killed: nothing reads them, all writes pay. */
+/** Indexes that a killed prune was building: nothing reads them, and all writes maintain them. */
 async function dropHalfBuilt(db: Db): Promise<void> {
   const { sql } = db;
   for (const { schema, name } of await halfBuilt(db)) {
@@ -67,7 +67,7 @@ async function dropHalfBuilt(db: Db): Promise<void> {
 /** Whether a prune has left an index that it was building. */
 export const isHalfBuilt = async (db: Db): Promise<boolean> => (await halfBuilt(db)).length > 0;
 
-/** Also those of what a table keeps out of line, which lie in a schema of their own. */
+/** Includes the indexes of TOAST tables, which are in another schema. */
 const halfBuilt = ({ sql, target }: Db) => sql<{ schema: string; name: string }[]>`
     select n.nspname::text as schema, c.relname::text as name
     from pg_index i join pg_class c on c.oid = i.indexrelid
@@ -88,14 +88,14 @@ async function bloated({ sql, schema, target }: Db): Promise<string[]> {
   return rows.map(({ name }) => name);
 }
 
-/** Something whose old view of the database keeps vacuum from removing what was deleted since. */
+/** An old snapshot of the database, which keeps vacuum from removing rows deleted since. */
 export interface VacuumBlocker {
   kind: "session" | "prepared transaction" | "replication slot";
   /** Its process id, or its name. */
   name: string;
-  /** Whose it is: role, program and address, as far as they are known. */
+  /** Its role, program and address, as far as they are known. */
   who: string;
-  /** For how long, in ms; null where that is not known. */
+  /** Its age in ms; null if unknown. */
   ageMs: number | null;
 }
 

@@ -12,6 +12,6 @@ export function bucketOf(ms: number): number {
   return at < 0 ? durationLimits.length : at;
 }
 
-/** The counts with their limits; the last has none. */
+/** The counts with their limits; the last one has no limit. */
 export const histogramOf = (counts: readonly number[]): Histogram =>
   [...durationLimits, Infinity].map((upToMs, at) => ({ upToMs, count: counts[at] ?? 0 }));

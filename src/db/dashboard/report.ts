@@ -13,11 +13,11 @@ export interface PoolReport {
   retried: number;
   /** Counts of attempts by duration (histogram.ts). */
   durations: readonly number[];
-  /** When jobs of these postings were started for the first time: a sample. */
+  /** The first starts of jobs of these postings: a sample. */
   starts: readonly { postingId: number; agoMs: number }[];
 }
 
-/** Tells what a pool did, for people who look: nothing else depends on it. */
+/** Reports the work of a pool, for display: nothing else depends on it. */
 export function tell({ sql, schema }: Db, poolId: number, told: PoolReport) {
   const { done, failed, retried } = told;
   return sql`

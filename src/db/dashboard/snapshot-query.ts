@@ -2,17 +2,17 @@ import type { Db, Tx } from "../connection/connect.ts";
 
 type Schema = Db["schema"];
 
-// Joins with tables are written as lookups (lateral, offset 0): else the planner, which does not
-// know how few rows there are to join, may read a table from one end to the other.
+// Joins with tables are written as lookups (lateral, offset 0). Otherwise the planner, which does
+// not know how few rows there are to join, may read a whole table.
 
-/** The most active postings shown before others, and the most groups of failures. */
+/** The number of active postings that are shown before others, and of groups of failures. */
 const mostHeld = 200;
 const mostGroups = 200;
 
 /**
- * One row with one value of JSON (`Row` in snapshot.ts). Of postings that have not ended it reads
- * all, with their progress rows and the lanes that are not closed; of what has ended only what is
- * shown. Neither jobs nor outcomes.
+ * One row with one value of JSON (`Row` in snapshot.ts). Reads all unfinished postings, with their
+ * progress rows and the lanes that are not closed, and of ended ones only the shown ones. Reads
+ * neither jobs nor outcomes.
  */
 export const snapshotQuery = (sql: Tx, schema: Schema, most: number) => sql<{ value: unknown }[]>`
   ${countedParts(sql, schema)}
@@ -21,8 +21,8 @@ export const snapshotQuery = (sql: Tx, schema: Schema, most: number) => sql<{ va
   ${documentOf(sql, schema)}`;
 
 /**
- * What has not ended, added up. Where a lane has a lease, that is held, or has left a progress row:
- * only for those is the newest lease looked up.
+ * The totals of unfinished postings. If a lane has a lease, the lease is active, or has left a
+ * progress row: the newest lease is only looked up for those.
  */
 const countedParts = (sql: Tx, schema: Schema) => sql`
   with clock as (select clock_timestamp() as at),
@@ -65,7 +65,7 @@ const countedParts = (sql: Tx, schema: Schema) => sql`
            coalesce(sum(released), 0) + (select jobs from beyond) as waiting
     from total),`;
 
-/** The postings that are shown, with their counts. */
+/** The shown postings, with their counts. */
 const chosenParts = (sql: Tx, schema: Schema, most: number) => sql`
   worked_at as materialized (
     select posting_id as id from held group by posting_id order by sum(jobs) desc, posting_id desc

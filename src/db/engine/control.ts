@@ -3,7 +3,8 @@ import { integers } from "../connection/array.ts";
 import type { Db } from "../connection/connect.ts";
 
 /**
- * Stops postings for now: nothing of them is claimed until they are resumed. Returns those stopped.
+ * Stops postings for now: none of their jobs is claimed until they are resumed. Returns the stopped
+ * postings.
  */
 export async function pausePostings(
   { sql, schema }: Db,
@@ -16,7 +17,7 @@ export async function pausePostings(
   return rows.map(({ id }) => id);
 }
 
-/** Stops a posting of which the caller's pools may run jobs, and they only fail. */
+/** Stops a posting whose jobs only fail, if the caller's pools may run them. */
 export async function stopPosting(
   { sql, schema }: Db,
   id: number,
@@ -27,7 +28,7 @@ export async function stopPosting(
   return rows.map(({ id }) => id);
 }
 
-/** Opens postings again that were paused or errored out. Returns those opened. */
+/** Opens paused and errored out postings again. Returns the opened postings. */
 export async function resumePostings(
   { sql, schema }: Db,
   ids: readonly number[],
@@ -38,7 +39,8 @@ export async function resumePostings(
 }
 
 /**
- * Cancels postings: what waits at once, what runs as its pool gets to it. Returns those cancelled.
+ * Cancels postings: waiting jobs at once, running jobs as soon as their pool notices. Returns the
+ * cancelled postings.
  */
 export async function cancelPostings(
   { sql, schema }: Db,
@@ -51,8 +53,8 @@ export async function cancelPostings(
 }
 
 /**
- * Gives all jobs of postings that have not ended another priority; what is claimed goes on. Returns
- * those postings.
+ * Changes the priority of all jobs of unfinished postings; claimed jobs continue. Returns the
+ * changed postings.
  */
 export async function setPriority(
   { sql, schema }: Db,
@@ -64,16 +66,16 @@ export async function setPriority(
   return rows.map(({ id }) => id);
 }
 
-/** Which of the failed jobs of a posting: all where both are null. */
+/** Selects failed jobs of a posting: all of them if both are null. */
 export interface FailedPick {
   indices: readonly IndexRange[] | null;
-  /** What their fingerprint begins with. */
+  /** The beginning of their fingerprint. */
   fingerprint: string | null;
 }
 
 /**
- * Puts failed jobs of a posting back into the queue, for one more attempt at least. Returns how
- * many; null where the posting is cancelled.
+ * Puts failed jobs of a posting back into the queue, for at least one more attempt. Returns their
+ * number; null if the posting is cancelled.
  */
 export async function retryFailed(
   { sql, schema }: Db,
@@ -88,10 +90,10 @@ export async function retryFailed(
   return row?.jobs ?? null;
 }
 
-/** What is to change of the limits of postings; undefined leaves it as it is, null lifts it. */
+/** The changes to the limits of postings: undefined keeps a limit, null removes it. */
 export interface NewLimits {
   maxRunning?: number | null | undefined;
-  /** As in "10/s". */
+  /** For example "10/s". */
   maxRate?: string | null | undefined;
 }
 
@@ -103,15 +105,15 @@ export interface LimitRow {
 }
 
 /**
- * Sets the limits of postings that have not ended (P5), and returns these. They hold for what is
- * claimed from now on: what pools have in hand goes on.
+ * Sets the limits of unfinished postings (P5), and returns these postings. They apply to jobs that
+ * are claimed from now on; jobs that pools have already claimed continue.
  */
 export async function setLimits(
   { sql, schema }: Db,
   ids: readonly number[],
   { maxRunning, maxRate }: NewLimits,
 ): Promise<LimitRow[]> {
-  const limits = JSON.stringify({ maxRunning, maxRate }); // leaves out what is undefined
+  const limits = JSON.stringify({ maxRunning, maxRate }); // omits undefined properties
   return await sql<LimitRow[]>`
     select * from ${schema}.set_limits(${integers(ids)}::bigint[], ${limits}::text::jsonb)`;
 }
@@ -123,12 +125,12 @@ export interface StoppedPosting {
   reason: string | null;
 }
 
-/** Those of the postings that are not to be run now. */
+/** The postings among `ids` whose jobs must not run now. */
 export const findStopped = ({ sql, schema }: Db, ids: readonly number[]) => sql<StoppedPosting[]>`
   select id, state, kills_running, reason from ${schema}.posting
   where id = any (${integers(ids)}::bigint[]) and state <> 'open'`;
 
-/** Those of the postings of which more jobs have failed than they allow (maxFailures). */
+/** The postings among `ids` that have more failed jobs than they allow (maxFailures). */
 export const postingsOverLimit = ({ sql, schema }: Db, ids: readonly number[]) => sql<
   { id: number; failed: number; jobCount: number }[]
 >`

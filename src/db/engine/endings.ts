@@ -1,9 +1,9 @@
 import type { Db } from "../connection/connect.ts";
 
 /**
- * Calls `onEnded` with the id of each posting that ends, from any process, until the returned
- * function is called. `onListening` is called at first and after each reconnection: earlier
- * ends are not reported, so check for them then. A pooler passes no notifications.
+ * Calls `onEnded` with the id of each posting that ends, in any process, until the returned
+ * function is called. `onListening` is called at first and after each reconnection: earlier ends
+ * are not reported, so check for them then. A pooler passes no notifications.
  */
 export async function listenForEnds(
   { sql, target, isPooled }: Db,

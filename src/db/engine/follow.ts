@@ -1,14 +1,14 @@
 import { integers, texts } from "../connection/array.ts";
 import type { Db } from "../connection/connect.ts";
 
-/** The last that one stream of a running job has printed. */
+/** The last output of one stream of a running job. */
 export interface Tail {
   bytes: Uint8Array;
-  /** How many bytes it has printed up to there. */
+  /** The number of bytes that it has printed up to its end. */
   end: number;
 }
 
-/** What a running job has printed, as its pool tells it. */
+/** The output of a running job, as its pool reports it. */
 export interface LiveOutput {
   posting: number;
   seq: number;
@@ -27,14 +27,14 @@ export interface LiveRow {
 }
 
 /**
- * Asks the pools to tell what running jobs of a posting print, for the next 15 seconds, and returns
- * what they have told: the last 16 KiB of each stream, about every second. Ask again meanwhile, as
- * long as somebody looks. Nothing is written for postings that nobody follows.
+ * Makes pools report the output of running jobs of a posting for the next 15 seconds, and returns
+ * the reported output: the last 16 KiB of each stream, about every second. Repeat the call as long
+ * as someone is watching. Pools write nothing for postings that nobody follows.
  */
 export const follow = ({ sql, schema }: Db, postingId: number) => sql<LiveRow[]>`
   select * from ${schema}.follow(${postingId})`;
 
-/** Tells what running jobs of a pool have printed; what it told of others before is forgotten. */
+/** Reports the output of running jobs of a pool; replaces its previous report. */
 export async function showOutput(
   { sql, schema }: Db,
   poolId: number,

@@ -2,7 +2,7 @@ import type { KeepsOutput } from "../../domain/posting.ts";
 import { separator, integers, texts } from "../connection/array.ts";
 import type { Db } from "../connection/connect.ts";
 
-/** A range of jobs of one posting, `firstSeq` up to before `endSeq`, and their attempt. */
+/** A range of jobs of one posting, from `firstSeq` up to before `endSeq`, and their attempt. */
 export interface Range {
   postingId: number;
   firstSeq: number;
@@ -14,7 +14,7 @@ export interface LeasedRange extends Range {
   leaseId: number;
 }
 
-/** How many jobs of one entry point a claim may take at most, and takes at least. */
+/** The maximum and minimum number of jobs of one entry point in a claim. */
 export interface ClaimSize {
   entryPoint: string;
   cap: number;
@@ -23,30 +23,30 @@ export interface ClaimSize {
 
 export interface Claim {
   poolId: number;
-  /** The routes that this pool may serve; after a null those whose turn comes later. */
+  /** The routes that this pool may serve; after a null, the routes whose turn comes later. */
   routes: readonly (number | null)[];
-  /** True for the oldest open lane, whatever its priority. */
+  /** Whether to claim the oldest open lane, regardless of its priority. */
   oldest: boolean;
   sizes: readonly ClaimSize[];
-  /** For an entry point that is not among `sizes`. */
+  /** The maximum for entry points that are not among `sizes`. */
   cap: number;
-  /** The share of what remains in a lane that may be taken, in (0, 1]. */
+  /** The share of the remaining jobs of a lane that may be claimed, in (0, 1]. */
   share: number;
-  /** Postings to pass by, because they are known to be at a limit. */
+  /** Postings to skip, because they are known to be at a limit. */
   skip?: readonly number[];
-  /** Within how many ms jobs of a posting with a rate are started, or released. */
+  /** The time in ms within which jobs of a posting with a rate are started, or released. */
   slackMs?: number;
 }
 
-/** A posting that is at a limit, for about so long; 0 where another claim was faster. */
+/** A posting that is at a limit, and for about how long; 0 if another claim was faster. */
 export interface LimitedPosting {
   postingId: number;
   waitMs: number;
 }
 
-/** A range that was claimed; its jobs and its posting, where they were read at once. */
+/** A claimed range; its jobs and its posting, if they were read at once. */
 export interface ClaimedRange extends LeasedRange {
-  /** How many jobs of its lease may run at a time (L4); null for any number. */
+  /** The number of jobs of its lease that may run at a time (L4); null for any number. */
   runningLimit: number | null;
   args: string | null;
   posting: RunnablePosting | null;
@@ -55,14 +55,14 @@ export interface ClaimedRange extends LeasedRange {
 export interface Claimed {
   /** The ranges of one new lease; none if nothing is available. */
   ranges: ClaimedRange[];
-  /** Postings that were passed by. */
+  /** Postings that were skipped. */
   limited: LimitedPosting[];
 }
 
 /** The claiming statement reads at most this number of jobs, because it locks their lane. */
 const readAtOnce = 500;
 
-/** A row of `pool_claim`: one range or, of postings of one job that are alike, many. */
+/** A row of `pool_claim`: one range or, for similar postings of one job, several. */
 interface ClaimRow extends Omit<ClaimedRange, "leaseId" | "postingId"> {
   leaseId: number | null;
   waitMs: number | null;
@@ -112,13 +112,13 @@ function addRanges({ ranges, limited }: Claimed, row: ClaimRow): void {
     }
     ranges[positions[i] ?? 0] = {
       ...{ leaseId, postingId, firstSeq, endSeq, attempt, runningLimit },
-      args: texts[i] || null, // an empty text: to be looked for once more
+      args: texts[i] || null, // an empty text: to be read separately
       posting: posting && { ...posting, id: postingId },
     };
   }
 }
 
-/** The jobs of a claim, in the order of its ranges; null where they are to be read. */
+/** The jobs of a claim, in the order of its ranges; null for jobs that must still be read. */
 export function jobsOfClaim(ranges: readonly ClaimedRange[]): JobArguments[] | null {
   const jobs: JobArguments[] = [];
   for (const { postingId, firstSeq, endSeq, args } of ranges) {
@@ -128,7 +128,7 @@ export function jobsOfClaim(ranges: readonly ClaimedRange[]): JobArguments[] | n
   return jobs;
 }
 
-/** Jobs that were leased are not in the database: somebody has deleted them by hand. */
+/** Leased jobs are missing in the database: someone has deleted them by hand. */
 export class JobsGone extends Error {
   override readonly name = "JobsGone";
   readonly postingId: number;
@@ -138,14 +138,14 @@ export class JobsGone extends Error {
   }
 }
 
-/** A job of a range, with its arguments as encoded text, never decoded on the way. */
+/** A job of a range, with its arguments as encoded text, which is never decoded on the way. */
 export interface JobArguments {
   postingId: number;
   seq: number;
   args: string;
 }
 
-/** The jobs in one row: a row for each would cost more than the rest of reading them. */
+/** The jobs in one row: one row for each would cost more than all the rest of reading them. */
 const jobsPerRow = 200;
 
 interface JobsRow extends Omit<Range, "attempt"> {
@@ -236,7 +236,7 @@ const unnested = ({ sql }: Db, ranges: readonly Range[]) => sql`
          ${integers(ranges.map((r) => r.endSeq))}::integer[])
     with ordinality as r (posting_id, first_seq, end_seq, place)`;
 
-/** Of a job that it is of the range `r`. */
+/** Creates the job of the range `r`. */
 function isOf({ sql }: Db, ranges: readonly Range[]) {
   const postingIds = ranges.map((r) => r.postingId);
   return sql`posting_id = r.posting_id and seq >= r.first_seq and seq < r.end_seq
@@ -245,8 +245,8 @@ function isOf({ sql }: Db, ranges: readonly Range[]) {
 }
 
 /**
- * How many bytes `args` may have at most, from what is stored: to count them they would have to be
- * unpacked. The two compressions make texts at most 88 and 255 times as small.
+ * The maximum size of `args` in bytes, computed from the stored size: counting them would require
+ * to decompress them. The two compressions make texts at most 88 and 255 times as small.
  */
 const largest = ({ sql }: Db) => sql`
   pg_column_size(args)::bigint
@@ -264,7 +264,7 @@ function after(ranges: readonly Range[], count: number): Range[] {
   return rest;
 }
 
-/** False where it stopped at a row without arguments. */
+/** False if it stopped at a row without arguments. */
 function addRows(jobs: JobArguments[], rows: readonly JobsRow[]): boolean {
   for (const { args, ...row } of rows) {
     if (args === null) return false;
@@ -284,7 +284,7 @@ function addJobs(
   }
 }
 
-/** What a pool must know of a posting to run its jobs. */
+/** The properties of a posting that a pool needs to run its jobs. */
 export interface RunnablePosting {
   id: number;
   routeId: number;
@@ -292,21 +292,21 @@ export interface RunnablePosting {
   jobCount: number;
   maxAttempts: number;
   backoffMs: number;
-  /** How long a job may run; null for ever. */
+  /** How long a job may run; null for no limit. */
   timeoutMs: number | null;
-  /** How long a job that is killed has between SIGTERM and SIGKILL. */
+  /** How long a killed job has between SIGTERM and SIGKILL. */
   graceMs: number;
-  /** After how many failed attempts in a row in one pool the posting is stopped; 0: never. */
+  /** The number of consecutive failed attempts in one pool that stop the posting; 0: never. */
   stopAfter: number;
-  /** Whether a number or a share of failed jobs stops the posting. */
+  /** Whether a number or a percentage of failed jobs stops the posting. */
   hasFailureLimit: boolean;
   hasRate: boolean;
   /** Whether its jobs have an index that differs from their seq (J2). */
   isSorted: boolean;
-  /** Whether return values are kept, and for which jobs their output. */
+  /** Whether return values are kept, and for which jobs the output is kept. */
   keepsResults: boolean;
   keepsOutput: KeepsOutput;
-  /** How many bytes of a result, and of what each stream printed, are kept (T4); null: any. */
+  /** The limits in bytes of results, and of the output of each stream (T4); null for none. */
   maxResultBytes: number | null;
   maxOutputBytes: number | null;
 }

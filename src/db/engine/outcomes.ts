@@ -9,24 +9,24 @@ export interface Outcome {
   seq: number;
   attempt: number;
   state: OutcomeState;
-  /** How long ago it ended, in ms: a moment of the pool's own clock would be no good (rule 9). */
+  /** How long ago it ended, in ms. No clock of a pool enters the database (rule 9). */
   ageMs: number;
   durationMs: number;
   workerPid: number;
   /** Encoded values as JSON text. */
   result: string | null;
   error: string | null;
-  /** What the job printed, where that is kept; without NUL. */
+  /** The output of the job, if it is kept; without NUL. */
   stdout: string | null;
   stderr: string | null;
-  /** When `state` is `retried`: how long until the next attempt. */
+  /** If `state` is `retried`: the time until the next attempt. */
   delayMs: number | null;
 }
 
 /** Outcomes as the arrays that `record` takes, in PostgreSQL's text form. */
 export interface PackedOutcomes extends ReturnType<typeof packOutcomes> {}
 
-/** Their ages are those of this moment. */
+/** Their ages are measured now. */
 export function packOutcomes(outcomes: readonly Outcome[]) {
   const column = (pick: (outcome: Outcome) => number | string) => columnOf(outcomes, pick);
   return {
@@ -50,9 +50,9 @@ export function packOutcomes(outcomes: readonly Outcome[]) {
 }
 
 /**
- * Records outcomes whose leases the pool still holds, and lets go of `completeLeases`. Returns how
- * many were refused because their lease had been taken away. Safe to send again. `packedAt`, on
- * the performance clock, is when they had the ages that they were packed with.
+ * Records outcomes whose leases the pool still has, and ends `completeLeases`. Returns the number
+ * of outcomes that were refused because their lease had already ended. Safe to repeat. `packedAt`,
+ * on the performance clock, is when their ages were measured.
  */
 export async function recordPacked(
   { sql, schema }: Db,
@@ -75,7 +75,7 @@ export async function recordPacked(
   return row?.refused ?? 0;
 }
 
-/** Does what `recordPacked` says, of outcomes whose ages are those of now. */
+/** As `recordPacked`, for outcomes whose ages are measured now. */
 export const recordOutcomes = (
   db: Db,
   poolId: number,
@@ -90,9 +90,9 @@ export const recordOutcomes = (
   );
 
 /**
- * One number or word of each outcome, as PostgreSQL's text form of an array. Where it is the same
- * of all it stands there once: for short jobs, writing these texts and reading them in the server
- * is most of the work of recording, and lease, posting, attempt, state and worker seldom change.
+ * One number or word of each outcome, as PostgreSQL's text form of an array. If all of them are
+ * equal, the array has only one: for short jobs, most of the work of recording is to write these
+ * texts and read them in the server, and lease, posting, attempt, state and worker seldom change.
  */
 function columnOf(
   outcomes: readonly Outcome[],
@@ -105,11 +105,11 @@ function columnOf(
 
 const micros = (ms: number) => Math.round(ms * 1000);
 
-/** Null for a column of nulls, as the results of many jobs are: `unnest` fills it up. */
+/** Null for a column of nulls, such as the results of many jobs: `unnest` fills it up. */
 const textsOrNull = (xs: readonly (string | null)[]) =>
   xs.every((x) => x === null) ? null : texts(xs);
 
-/** Ends those of the postings whose jobs have all ended. Returns them. */
+/** Ends the postings among `ids` whose jobs have all ended, and returns them. */
 export async function finishPostings(
   { sql, schema }: Db,
   ids: readonly number[],
@@ -119,10 +119,13 @@ export async function finishPostings(
   return rows.map(({ id }) => id);
 }
 
-/** Ends postings that a pool which died between its last outcome and `finishPostings` left open. */
+/**
+ * Ends postings that a pool left open because it died between its last outcome and
+ * `finishPostings`.
+ */
 export const finishStragglers = ({ sql, schema }: Db) => sql`
   select ${schema}.pool_finish_stragglers()`;
 
-/** Folds up the progress rows of postings that have many. */
+/** Folds the progress rows of postings with many rows. */
 export const foldProgress = ({ sql, schema }: Db) => sql`
   select ${schema}.pool_fold()`;

@@ -12,7 +12,7 @@ export interface NewPool extends PoolScope {
   heartbeatTimeoutMs: number;
 }
 
-/** Writes the row of a pool that starts, and returns its id. */
+/** Writes the row of a starting pool, and returns its id. */
 export async function registerPool({ sql, schema }: Db, pool: NewPool): Promise<number> {
   const { host, pid, version, osUser } = pool;
   const [row] = await sql<{ id: number }[]>`
@@ -25,15 +25,15 @@ export async function registerPool({ sql, schema }: Db, pool: NewPool): Promise<
   return row.id;
 }
 
-/** True where the database has no row of the pool that asked: a failover has lost it. */
+/** Whether the database has no row of the calling pool: a failover has lost it. */
 export const isPoolGone = (error: unknown): boolean => errorCode(error) === "PF004";
 
-/** A job that a worker has had in hand for a while. */
+/** A job that a worker has been running for a while. */
 export interface RunningJob {
   posting: number;
   seq: number;
   attempt: number;
-  /** How far it says that it is, from 0 to 1, and a few words. */
+  /** Its reported progress, from 0 to 1, with a note. */
   progress?: number;
   note?: string | null;
 }
@@ -41,7 +41,7 @@ export interface RunningJob {
 export interface Beat {
   /** False once this pool was declared lost: its leases are gone (O1). */
   isUp: boolean;
-  /** True where it was told to take no more jobs. */
+  /** Whether the pool should take no more jobs. */
   isDraining: boolean;
   /** The slots of all pools that are alive, this one included. */
   slots: number;
@@ -50,10 +50,10 @@ export interface Beat {
 }
 
 /**
- * Proves that a pool is alive, tells what it runs and whether it waits for postings, and asks how
- * many slots there are beside its own. Listens on the queue's channels by the way: a connection
- * that was replaced does so again. Not through a pooler, which would leave it to the next user
- * of the server's connection.
+ * Proves that a pool is alive, reports its running jobs and whether it waits for postings, and
+ * returns the number of all slots. Also listens on the queue's channels, so that a replaced
+ * connection does so again. Not through a pooler, which would leave the LISTEN to the next user of
+ * the server's connection.
  */
 export async function beat(
   { sql, schema, isPooled }: Db,
@@ -68,7 +68,10 @@ export async function beat(
   return row ?? { isUp: false, isDraining: false, slots: 0, followed: [] };
 }
 
-/** Beats only to report what a pool is about to run; false once it was declared lost (O1). */
+/**
+ * A heartbeat that only reports jobs that a pool is about to run; false once the pool was declared
+ * lost (O1).
+ */
 export async function reportRunning(
   { sql, schema }: Db,
   poolId: number,
@@ -80,17 +83,17 @@ export async function reportRunning(
   return row?.isUp ?? false;
 }
 
-/** Says that a pool waits for postings (O5). */
+/** Records that a pool waits for postings (O5). */
 export const markListening = ({ sql, schema }: Db, poolId: number) => sql`
   select ${schema}.pool_listens(${poolId})`;
 
-/** Ends a pool in an orderly way: releases all that it holds. Returns how many jobs went back. */
+/** Ends a pool in an orderly way: releases all its leases. Returns the number of released jobs. */
 export async function endPool({ sql, schema }: Db, poolId: number): Promise<number> {
   const [row] = await sql<{ back: number }[]>`select ${schema}.pool_end(${poolId}) as back`;
   return row?.back ?? 0;
 }
 
-/** Asks pools to take no more jobs, by their numbers or their host. Returns the pools it asked. */
+/** Drains pools, by number or host. Returns the drained pools. */
 export async function drainPools(
   { sql, schema }: Db,
   which: { ids: readonly number[]; hosts: readonly string[] },
@@ -103,17 +106,17 @@ export async function drainPools(
 export const markDraining = ({ sql, schema }: Db, poolId: number) => sql`
   select ${schema}.pool_drain(${poolId})`;
 
-/** Another pool that holds jobs. Times are in ms. */
+/** Another pool that has jobs. Times are in ms. */
 export interface JobHolder {
   id: number;
   host: string;
   /** Its last heartbeat. */
   heartbeatMs: number;
-  /** How long until it counts as lost, if no other heartbeat comes. */
+  /** The time until it counts as lost, if no other heartbeat comes. */
   dueInMs: number;
 }
 
-/** The pools, other than this one, that hold jobs of these routes. */
+/** The pools other than this one that have jobs of these routes. */
 export const jobHolders = ({ sql, schema }: Db, poolId: number, routes: readonly number[]) => sql<
   JobHolder[]
 >`

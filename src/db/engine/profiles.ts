@@ -1,16 +1,16 @@
 import { integers } from "../connection/array.ts";
 import type { Db } from "../connection/connect.ts";
 
-/** How often stacks were found: by their functions, the outermost first, a line for each. */
+/** The number of samples of each stack: its functions, outermost first, one per line. */
 export type Stacks = Record<string, number>;
 
 export interface Profile {
-  /** How many attempts were sampled. */
+  /** The number of sampled attempts. */
   jobs: number;
   stacks: Stacks;
 }
 
-/** Adds to what a pool has sampled of the jobs of a posting. */
+/** Adds samples of a pool to the profile of a posting. */
 export const tellProfile = (
   { sql, schema }: Db,
   poolId: number,
@@ -20,7 +20,7 @@ export const tellProfile = (
   select ${schema}.pool_profile(
     ${poolId}, ${postingId}, ${jobs}, ${JSON.stringify(stacks)}::text::jsonb)`;
 
-/** What all pools have sampled of the jobs of postings. */
+/** The samples of all pools for jobs of postings. */
 export async function readProfile(
   { sql, schema }: Db,
   postingIds: readonly number[],

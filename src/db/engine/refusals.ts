@@ -2,13 +2,13 @@ import { integers, texts } from "../connection/array.ts";
 import type { Db } from "../connection/connect.ts";
 import type { RunnablePosting } from "./leases.ts";
 
-/** Of a posting that a pool does not run: its oldest refusal by any pool (H1). */
+/** A posting that a pool refuses to run: its oldest refusal by any pool (H1). */
 export interface OldestRefusal {
   postingId: number;
   oldest: number;
 }
 
-/** Notes which postings a pool does not run, with the reason of each. */
+/** Records which postings a pool refuses to run, each with the reason. */
 export const refusePostings = (
   { sql, schema }: Db,
   poolId: number,
@@ -18,7 +18,7 @@ export const refusePostings = (
     ${poolId}, ${integers([...refused.keys()])}::bigint[],
     ${texts([...refused.values()])}::text[])`;
 
-/** The postings of a route that would be claimed next, but for those in `skip`: at most `most`. */
+/** At most `most` postings of a route that would be claimed next, except for postings in `skip`. */
 export async function readNextPostings(
   { sql, schema }: Db,
   routeId: number,
@@ -43,6 +43,6 @@ export const readRefusals = ({ sql, schema }: Db, ids: readonly number[]) => sql
     and p.ended_at is null
   group by f.posting_id`;
 
-/** Takes back what a pool said of postings that it runs after all. */
+/** Retracts the refusals of a pool for postings that it runs after all. */
 export const retractRefusals = ({ sql, schema }: Db, poolId: number, ids: readonly number[]) => sql`
   select ${schema}.pool_retract(${poolId}, ${integers(ids)}::bigint[])`;

@@ -10,7 +10,7 @@ export interface LeasedSeq {
   attempt: number;
 }
 
-/** Releases the unfinished jobs of leases, except for the jobs in `keep`; returns how many. */
+/** Releases the unfinished jobs of leases, except for the jobs in `keep`; returns their number. */
 export async function release(
   { sql, schema }: Db,
   poolId: number,
@@ -29,7 +29,7 @@ export async function release(
   return row?.back ?? 0;
 }
 
-/** Jobs that lie side by side as one range: a lease is looked through for each outcome. */
+/** Joins adjacent jobs to ranges, because a lease is searched for each outcome. */
 function rangesOf(jobs: readonly LeasedSeq[]): LeasedRange[] {
   const inOrder = jobs.toSorted(
     (a, b) =>

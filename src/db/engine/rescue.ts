@@ -3,11 +3,11 @@ import type { Db } from "../connection/connect.ts";
 export interface RescuedPool {
   poolId: number;
   host: string;
-  /** How many jobs went back into the queue. */
+  /** The number of jobs that returned to the queue. */
   jobs: number;
 }
 
-/** Puts back into the queue what pools held whose heartbeat has stopped. */
+/** Puts jobs of pools whose heartbeat has stopped back into the queue. */
 export async function rescuePools({ sql, schema }: Db): Promise<RescuedPool[]> {
   const all: RescuedPool[] = [];
   for (;;) {

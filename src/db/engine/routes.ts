@@ -3,10 +3,8 @@ import { integers } from "../connection/array.ts";
 import type { Db } from "../connection/connect.ts";
 
 /**
-/**
- * The routes of postings that have not ended and that the caller's pools may serve, of pools of a
- * project (R4), or of any where that is null. With `run`, the route of the pool of that run (R2).
- * By id.
+ * The routes of unfinished postings that the caller's pools may serve, by id: of one project (R4),
+ * or of any project if `project` is null. With `run`, the route of that run's pool (R2).
  */
 export const readRoutes = (
   { sql, schema }: Db,
@@ -14,7 +12,9 @@ export const readRoutes = (
 ) => sql<RouteInTurn[]>`
   select * from ${schema}.pool_routes(${run}, ${project})`;
 
-/** Those of the postings that a `pdoflow run` has posted: only the pool of that run serves them. */
+/**
+ * The postings among `ids` that a `pdoflow run` has posted: only the pool of that run serves them.
+ */
 export async function findOfRuns({ sql, schema }: Db, ids: readonly number[]): Promise<number[]> {
   const rows = await sql<{ id: number }[]>`
     select p.id from ${schema}.posting p join ${schema}.route r on r.id = p.route_id
@@ -22,7 +22,7 @@ export async function findOfRuns({ sql, schema }: Db, ids: readonly number[]): P
   return rows.map(({ id }) => id);
 }
 
-/** Deletes the routes that no posting has any more. */
+/** Deletes the routes that no posting uses any more. */
 export async function pruneRoutes({ sql, schema }: Db, most: number): Promise<void> {
   for (;;) {
     const [row] = await sql<{ gone: number }[]>`select ${schema}.prune_routes(${most}) as gone`;

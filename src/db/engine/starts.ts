@@ -2,8 +2,8 @@ import { integers } from "../connection/array.ts";
 import type { Db } from "../connection/connect.ts";
 
 /**
- * How long until the next retry is due, in ms, of postings other than `skip`, and until the next
- * posting starts (P8); null if none waits for its time.
+ * The time in ms until the next retry is due, of postings other than `skip`, and until the next
+ * posting starts (P8); null if none is waiting for its time.
  */
 export async function nextTimes(
   { sql, schema }: Db,
@@ -16,5 +16,5 @@ export async function nextTimes(
   return row ?? { retryMs: null, startMs: null };
 }
 
-/** Opens postings whose time has come (P8). */
+/** Opens postings that are due to start (P8). */
 export const startDue = ({ sql, schema }: Db) => sql`select ${schema}.pool_start_due()`;

@@ -1,13 +1,16 @@
 import { exitCodes, PdoflowError } from "../../domain/errors.ts";
 
-/** In characters of JSON. PostgreSQL takes more, but a worker would hold it several times. */
+/**
+ * In characters of JSON. PostgreSQL takes more, but a worker would need several times as much
+ * memory.
+ */
 export const largestArguments = 64 * 2 ** 20;
 
-/** The arguments of one job are more than is stored. */
+/** The arguments of one job exceed the limit. */
 export class ArgumentsTooLarge extends PdoflowError {
   override readonly name = "ArgumentsTooLarge";
   readonly exitCode = exitCodes.usage;
-  /** The job's place in what was to be posted, from 0. */
+  /** The index of the job in the posting, from 0. */
   readonly index: number;
   constructor(index: number, length: number) {
     const found = (length / 2 ** 20).toFixed(1);

@@ -9,12 +9,12 @@ export interface JobBatch {
   priorities?: readonly number[] | undefined;
 }
 
-/** The batches of a posting that are not empty, to be read once; two can be seen before. */
+/** The non-empty batches of a posting, to be read once; the next two can be read in advance. */
 export class Batches {
   readonly #source: AsyncIterator<JobBatch> | Iterator<JobBatch>;
   readonly #seen: JobBatch[] = [];
   #isAtEnd = false;
-  /** How many jobs were read. */
+  /** The number of jobs read. */
   #count = 0;
 
   constructor(source: AsyncIterable<JobBatch> | Iterable<JobBatch>) {
@@ -22,13 +22,13 @@ export class Batches {
       Symbol.asyncIterator in source ? source[Symbol.asyncIterator]() : source[Symbol.iterator]();
   }
 
-  /** The first batch, where no other follows; else null, and nothing is lost of what was read. */
+  /** The first batch, if no other follows. Otherwise null, and no batch is lost. */
   async onlyOne(): Promise<JobBatch | null> {
     while (!this.#isAtEnd && this.#seen.length < 2) await this.#read();
     return this.#seen.length === 1 ? (this.#seen[0] ?? null) : null;
   }
 
-  /** Whether nothing is left to read, as far as was looked. */
+  /** Whether nothing is left to read, as far as is known. */
   get isEmpty(): boolean {
     return this.#isAtEnd && this.#seen.length === 0;
   }
@@ -42,7 +42,7 @@ export class Batches {
     }
   }
 
-  /** Tells the source that nothing more is read, unless it has ended. */
+  /** Ends the source, unless it has ended. */
   async close(): Promise<void> {
     if (!this.#isAtEnd) await this.#source.return?.();
   }

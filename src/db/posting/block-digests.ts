@@ -3,20 +3,20 @@ import { createHash } from "node:crypto";
 import { separator } from "../connection/array.ts";
 import type { DigestForm } from "../../domain/signed-posting.ts";
 
-/** The jobs, and the text, that end a block. A pool reads whole blocks. */
+/** The number of jobs, or the length of text, that ends a block. A pool reads whole blocks. */
 const jobsMax = 1_000;
 const lengthMax = 65_536;
 
 export const sha256 = (text: string | NodeJS.ArrayBufferView): string =>
   createHash("sha256").update(text).digest("hex");
 
-/** A block of jobs of a posting: those before `endSeq`, from the end of the block before. */
+/** A block of jobs of a posting: from the end of the block before up to before `endSeq`. */
 export interface Block {
   endSeq: number;
   digest: string;
 }
 
-/** A job as far as it is digested. */
+/** The properties of a job that are digested. */
 export interface DigestedJob {
   index: number;
   args: string;
@@ -38,7 +38,7 @@ export class BlockDigests {
   #jobs: string[] = [];
   #length = 0;
   #count = 0;
-  /** Of jobs with priorities, which are sorted when all were read: 32 bytes each. */
+  /** For jobs with priorities, which are sorted after all were read: 32 bytes each. */
   readonly #digests: Buffer[] = [];
   readonly #priorities: number[] = [];
   form: DigestForm = "text";
@@ -66,7 +66,7 @@ export class BlockDigests {
     this.#length = 0;
   }
 
-  /** The list of blocks, and how many jobs are in it. Higher priorities first, stable (J1). */
+  /** The list of blocks, and the number of jobs in it. Higher priorities first, stable (J1). */
   end(): { blocks: string; jobCount: number } {
     const order = [...this.#digests.keys()].sort(
       (a, b) => (this.#priorities[b] ?? 0) - (this.#priorities[a] ?? 0),
@@ -79,7 +79,9 @@ export class BlockDigests {
   }
 }
 
-/** The blocks of a list that {@link BlockDigests} wrote, which its digest has vouched for. */
+/**
+ * The blocks of a list that {@link BlockDigests} wrote, after the digest of the list was verified.
+ */
 export const parseBlocks = (text: string): Block[] =>
   text
     .split("\n")

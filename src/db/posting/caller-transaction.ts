@@ -3,7 +3,7 @@ import type { Transaction } from "./transaction.ts";
 import type { Db, Sql } from "../connection/connect.ts";
 import { requireCurrentVersion, SchemaOutdated } from "../admin/migrations.ts";
 
-/** Posting was to be part of a transaction, and none has begun on that connection. */
+/** Posting should be part of a transaction, but none has begun on that connection. */
 export class NoTransaction extends PdoflowError {
   override readonly name = "NoTransaction";
   readonly exitCode = exitCodes.usage;
@@ -15,7 +15,7 @@ export class NoTransaction extends PdoflowError {
   }
 }
 
-/** A caller's transaction takes no writes. */
+/** A caller's transaction is read-only. */
 export class TransactionReadOnly extends PdoflowError {
   override readonly name = "TransactionReadOnly";
   readonly exitCode = exitCodes.usage;
@@ -27,7 +27,7 @@ export class TransactionReadOnly extends PdoflowError {
   }
 }
 
-/** The statements of a caller's transaction see the database as it was, and that is too old. */
+/** The snapshot of a caller's transaction is too old. */
 export class SnapshotTooOld extends PdoflowError {
   override readonly name = "SnapshotTooOld";
   readonly exitCode = exitCodes.database;
@@ -39,7 +39,7 @@ export class SnapshotTooOld extends PdoflowError {
   }
 }
 
-/** As much of a database as posting needs. */
+/** The part of a database that posting needs. */
 export type Place = Pick<Db, "sql" | "schema">;
 
 interface CallerPlace extends Place {
@@ -47,16 +47,16 @@ interface CallerPlace extends Place {
 }
 
 /**
- * What our statements are written for, on a caller's transaction. Only what posting uses of it is
- * there: statements with values, `schema`, and `begin`, which makes a savepoint.
+ * Runs our statements in a caller's transaction. It only has what posting uses: statements with
+ * values, `schema`, and `begin`, which creates a savepoint.
  */
 export function callerPlace(transaction: Transaction, schemaName: string): CallerPlace {
   const schema = { quoted: `"${schemaName}"` };
   let turn: Promise<unknown> = Promise.resolve();
-  /** One after the other: not every driver queues them. */
+  /** One after the other: not every driver queues statements. */
   const inTurn = (text: string, parameters: string[]) => {
     const answer = turn.then(() => transaction.query(text, parameters));
-    turn = answer.catch(() => {}); // told to who asked
+    turn = answer.catch(() => {}); // the caller gets the error
     return answer;
   };
   const sql = async (strings: TemplateStringsArray, ...values: (Value | typeof schema)[]) => {
@@ -71,12 +71,12 @@ export function callerPlace(transaction: Transaction, schemaName: string): Calle
       await inTurn(text, parameters);
       return [];
     }
-    // As one text: drivers differ in what they make of numbers, and in how they name columns.
+    // As one text: drivers differ in the types of numbers and the names of columns.
     const packed = `with answer as (${text})
       select coalesce(json_agg(to_jsonb(answer)), '[]')::text as answer from answer`;
     return unpack(await inTurn(packed, parameters));
   };
-  /** What was posted in part must not stay, should the caller go on in spite of an error. */
+  /** A part of the posting must not stay if the caller continues in spite of an error. */
   const begin = async <T>(work: (sql: unknown) => Promise<T>): Promise<T> => {
     await inTurn("savepoint pdoflow_post", []);
     try {
@@ -84,7 +84,7 @@ export function callerPlace(transaction: Transaction, schemaName: string): Calle
       await inTurn("release savepoint pdoflow_post", []);
       return done;
     } catch (error) {
-      // Where this fails too, the connection is gone, and its transaction with it.
+      // If this fails too, the connection is gone, and its transaction with it.
       await inTurn("rollback to savepoint pdoflow_post", []).catch(() => {});
       throw error;
     }
@@ -98,7 +98,7 @@ export function callerPlace(transaction: Transaction, schemaName: string): Calle
 
 type Value = string | number | boolean | null;
 
-/** Adds `value` to the parameters; all are texts, whose type the statement names. */
+/** Adds `value` to the parameters; all are texts, whose type is in the statement. */
 function placeOf(value: Value, parameters: string[]): string {
   if (value === null) return "null";
   parameters.push(String(value));
@@ -129,14 +129,14 @@ const camelCase = (name: string) =>
   name.replaceAll(/_(\w)/g, (_, letter: string) => letter.toUpperCase());
 
 /**
- * Makes sure of what is otherwise found when a connection is opened.
+ * Checks what is otherwise checked when a connection is opened.
  *
  * @throws {NoTransaction} {TransactionReadOnly}
  * @throws {SchemaOutdated} and {SchemaTooNew} of the schema.
  */
 export async function requireTransaction(place: CallerPlace): Promise<void> {
   const { sql, schema, target } = place;
-  // An error would end the transaction, so what may not be there is asked for first.
+  // An error would end the transaction, so this first checks that the table exists.
   const [first] = await sql<{ beganAt: string; hasSchema: boolean; isReadOnly: boolean }[]>`
     select transaction_timestamp()::text as began_at,
            current_setting('transaction_read_only')::boolean as is_read_only,

@@ -15,30 +15,30 @@ import { type Signer, signPosting } from "./signatures.ts";
 
 export interface NewPosting extends v.InferInput<typeof PostingOptions> {
   entryPoint: string;
-  /** Of all jobs that come without one of their own. */
+  /** For all jobs without a priority of their own. */
   priority: number;
-  /** The poster's user of the operating system; the database knows its role. */
+  /** The operating system user of the poster; the database knows its role. */
   osUser: string;
-  /** What a pool must have to run its jobs; by default nothing. */
+  /** The capabilities that its jobs need; none by default. */
   needs?: Needs;
-  /** Of the run whose pool alone may run its jobs (R2). */
+  /** The run whose pool alone may run its jobs (R2). */
   run?: string;
   /** The project whose code its jobs are (R4); by default none: any pool may run them. */
   project?: string | null;
-  /** For people; need not be its alone (P7). */
+  /** For people; it need not be unique (P7). */
   name?: string | null | undefined;
-  /** Posting the same key again gives the posting that there is (K1). */
+  /** Posting with the same key again returns the existing posting (K1). */
   key?: string | null | undefined;
-  /** Takes the place of the posting of this key that still waits (B1). */
+  /** Replaces the posting with this job key that still waits (B1). */
   jobKey?: string | null | undefined;
-  /** Who vouches for it to pools that run only what is signed; by default nobody. */
+  /** Signs it for pools that only run signed postings; not signed by default. */
   signer?: Signer | null;
 }
 
 export interface Posted {
   id: number;
   jobCount: number;
-  /** False where its key had been posted before. */
+  /** False if its key had been posted before. */
   isNew: boolean;
 }
 
@@ -66,7 +66,7 @@ export async function insertPosting(
   const read = new Batches(batches);
   try {
     const batch = await read.onlyOne();
-    // What is signed has its number in it, which is known in the midst of a transaction alone.
+    // The signed text contains its number, which is only known inside the transaction.
     const only = posting.signer ? null : batch;
     if (read.isEmpty) throw new NothingToPost(source);
     return await posted(posting, openSpan, () =>
@@ -85,7 +85,7 @@ interface Work {
   options: string;
 }
 
-/** What begin_posting and post_batch return; nulls where a span has to be opened first (X1). */
+/** The result of begin_posting and post_batch; nulls if a span must be opened first (X1). */
 interface Head {
   postingId: number | null;
   jobCount: number;
@@ -97,7 +97,9 @@ const defaults = new Map<string, unknown>(
   Object.entries(parse(PostingOptions, {}, "options of a posting")),
 );
 
-/** What differs from the defaults, which the database has, too: it looks at each option. */
+/**
+ * Options that differ from the defaults; the database has the same defaults and checks each option.
+ */
 function optionsText(posting: NewPosting): string {
   const { name, key, jobKey, osUser, needs = [], run = "", priority } = posting;
   const project = posting.project ?? null;
@@ -107,7 +109,10 @@ function optionsText(posting: NewPosting): string {
   return JSON.stringify(Object.fromEntries(told));
 }
 
-/** Posts, and again once there is a span with room: `post` reads nothing before it knows. */
+/**
+ * Posts, and repeats that after making room if no span has any: `post` reads no jobs before it has
+ * a number.
+ */
 async function posted(
   posting: NewPosting,
   openSpan: () => Promise<void>,
@@ -126,13 +131,13 @@ async function posted(
   }
 }
 
-/** In a transaction of its own. */
+/** In a separate transaction. */
 export const openSpanBy = ({ sql, schema }: Place) => sql`select ${schema}.next_span()`;
 
-/** Makes room for more postings long before there is none, as a pool does with its beats. */
+/** Makes room for more postings well in advance, as a pool does with its heartbeats. */
 export const keepRoom = ({ sql, schema }: Place) => sql`select ${schema}.pool_keep_room()`;
 
-/** Most postings are one batch: one statement. */
+/** Most postings are one batch, and need one statement. */
 async function postAtOnce(db: Place, { posting, options }: Work, batch: JobBatch): Promise<Head> {
   const { sql, schema } = db;
   const { args, indexes, lanes } = sorted(batch);
@@ -145,7 +150,10 @@ async function postAtOnce(db: Place, { posting, options }: Work, batch: JobBatch
   return requireHead(head);
 }
 
-/** By priority, stable; the place of each where priorities differ, and their lanes (N1, J2). */
+/**
+ * Sorts by priority, stable; returns the index of each job if priorities differ, and the lanes (N1,
+ * J2).
+ */
 function sorted({ args, priorities }: JobBatch) {
   if (priorities === undefined) return { args, indexes: null, lanes: null };
   const sizes = new Map<number, number>();
@@ -210,7 +218,7 @@ async function sign(
   await signPosting(db, sql, { postingId: id, statement, keyId, signature, blocks });
 }
 
-/** Sends the jobs as they are read; those with priorities to a table of their own, to be sorted. */
+/** Sends jobs as they are read; jobs with priorities go to a temporary table, to be sorted. */
 async function sendJobs(
   { schema }: Place,
   sql: Tx,
@@ -234,7 +242,7 @@ async function sendJobs(
       ? stageJobs(sql, jobCount, text, priorities)
       : sql`select ${schema}.add_jobs(${id}, ${text}, null)`;
     const settled = Promise.resolve(sent);
-    settled.catch(() => {}); // told by the await below; a later one may fail before that
+    settled.catch(() => {}); // reported by the await below; a later one may fail before that
     inFlight.push(settled);
     jobCount += batch.args.length;
     if (inFlight.length > batchesInFlight) await inFlight.shift();
@@ -254,7 +262,7 @@ const stageJobs = (sql: Tx, first: number, text: string, priorities: readonly nu
     join unnest(${`{${priorities.join(",")}}`}::integer[]) with ordinality as p (priority, place)
       using (place)`;
 
-/** Jobs with priorities: sorted by it, stable; returns their lanes (N1, J1, J2). */
+/** Sorts jobs by priority, stable; returns their lanes (N1, J1, J2). */
 async function addStaged({ schema }: Place, sql: Tx, id: number) {
   const lanes = await sql<{ priority: number; size: number }[]>`
     select priority, count(*)::integer as size from pdoflow_stage

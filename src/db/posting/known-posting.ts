@@ -3,7 +3,7 @@ import type { PostingState } from "../../domain/states.ts";
 import type { Needs } from "../../domain/capabilities.ts";
 import type { Db } from "../connection/connect.ts";
 
-/** The options of a posting that is there, as they were given or changed since. */
+/** The options of an existing posting, as given or changed since. */
 export interface KnownOptions extends Omit<PostingOptions, "maxRate" | "runAt"> {
   name: string | null;
   needs: Needs;
@@ -19,7 +19,7 @@ export interface KnownPosting {
   options: KnownOptions;
 }
 
-/** What the posting of a key is, to compare another with it. */
+/** The properties of the posting with a key, to compare another posting with it. */
 export async function readKnownPosting({ sql, schema }: Db, id: number): Promise<KnownPosting> {
   const [row] = await sql<KnownPosting[]>`
     select p.state, p.job_count, json_build_object(

@@ -1,6 +1,6 @@
 import { exitCodes, PdoflowError } from "../../domain/errors.ts";
 
-/** A key was given before, to a posting of another entry point: surely not the same work. */
+/** A key belongs to a posting of another entry point, so the work is not the same. */
 export class KeyTaken extends PdoflowError {
   override readonly name = "KeyTaken";
   readonly exitCode = exitCodes.usage;

@@ -8,7 +8,7 @@ export interface Signer {
   keyId: string;
   /** The signature of a text, in base64. */
   sign(text: string): string;
-  /** The digest of the code that the posting may run; null where any may. */
+  /** The digest of the code that the posting may run; null for any code. */
   code: string | null;
 }
 
@@ -39,7 +39,7 @@ export async function signPosting(
     select ${schema}.sign_posting(${postingId}, ${statement}, ${keyId}, ${signature}, ${blocks})`;
 }
 
-/** Of postings that have one, and that this role may run. */
+/** For postings that have one, and that this role may run. */
 export const readSignatures = ({ sql, schema }: Db, ids: readonly number[]) => sql<SignatureRow[]>`
   select * from ${schema}.pool_signatures(${integers(ids)}::bigint[])`;
 

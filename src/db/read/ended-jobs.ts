@@ -2,7 +2,7 @@ import type { ResultRow } from "./results.ts";
 import { type Gap, Gaps } from "./gaps.ts";
 import { firstPageRows, nextPageSize } from "./page-size.ts";
 
-/** How far beyond the last ended job to search, and the jobs searched in vain at once. */
+/** How far beyond the last ended job to search, and the unfinished jobs searched at once. */
 const outlookJobs = 2_000;
 const vainJobs = 20_000;
 
@@ -16,7 +16,7 @@ export class EndedJobs {
   readonly #read: ReadEnded;
   readonly #jobCount: number;
   readonly #gaps: Gaps;
-  /** Where the next look begins. */
+  /** Where the next read begins. */
   #place = 0;
   /** After the last job that is known to have ended. */
   #furthest = 0;

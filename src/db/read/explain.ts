@@ -37,7 +37,7 @@ export interface PoolFacts extends PoolScope {
   refuses: boolean;
 }
 
-/** What is known of a posting, and of what may keep its jobs from running. */
+/** The facts about a posting, and about everything that may keep its jobs from running. */
 export interface PostingFacts extends Omit<
   JobFacts,
   "id" | "status" | "attempts" | "error" | "host"
@@ -99,7 +99,7 @@ export async function readJobFacts(
   };
 }
 
-/** What is known of a posting; null if there is none of this number. */
+/** The facts about a posting; null if it does not exist. */
 export async function readPostingFacts(db: Db, id: number): Promise<PostingFacts | null> {
   const { sql, schema } = db;
   type Row = Omit<PostingFacts, "pools" | "ahead" | "jobs"> & { priority: number | null };
@@ -139,7 +139,7 @@ const readScopes = ({ sql, schema }: Db, postingId: number) => sql<JobFacts["poo
 /** An open posting, and the pools that are up. */
 export type WaitingPosting = Pick<JobFacts, "route" | "pools" | "refusal"> & { id: number };
 
-/** The open ones of these postings, each with the pools that are up. */
+/** The open postings among `ids`, each with the live pools. */
 export async function readWaitingPostings(
   db: Db,
   ids: readonly number[],
@@ -167,7 +167,7 @@ export async function readWaitingPostings(
   }));
 }
 
-/** The jobs in open lanes that come before a lane's; looks at the first 1,000 such lanes. */
+/** The jobs in open lanes that come before a lane; reads the first 1,000 such lanes. */
 async function countAhead(
   { sql, schema }: Db,
   { postingId, priority }: { postingId: number; priority: number },

@@ -3,7 +3,7 @@ import type { PendingQuery, Row } from "postgres";
 import type { JobError } from "../../domain/attempt.ts";
 import type { Db } from "../connection/connect.ts";
 
-/** Failures that look the same, with the newest of them as the example. */
+/** Similar failures, with the newest of them as the example. */
 export interface FailureGroup {
   fingerprint: string;
   count: number;
@@ -16,10 +16,10 @@ export interface FailureGroup {
   error: JobError;
 }
 
-/** The most failures of a posting that are read. */
+/** The maximum number of failures of a posting that are read. */
 export const mostFailures = 100_000;
 
-/** The failures of a posting that count, grouped by their fingerprint, the largest group first. */
+/** The failed jobs of a posting, grouped by their fingerprint, the largest group first. */
 export const readFailures = (db: Db, postingId: number) =>
   readGroups(
     db,
@@ -30,8 +30,8 @@ export const readFailures = (db: Db, postingId: number) =>
   );
 
 /**
- * The last failures of jobs that wait for another attempt or are in it, grouped in the same way.
- * What was released may be both in a lease and waiting.
+ * The last failures of jobs that wait for another attempt or are running it, grouped in the same
+ * way. A released job may be both in a lease and waiting.
  */
 export const readRetrying = (db: Db, postingId: number) =>
   readGroups(

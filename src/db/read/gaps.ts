@@ -4,7 +4,7 @@ export interface Gap {
   end: number;
 }
 
-/** What is left of the numbers from 0 up to before `count` when some have been taken out. */
+/** The remaining numbers from 0 up to before `count`, after some have been taken out. */
 export class Gaps {
   /** In order, none of them empty, none next to another. */
   readonly #gaps: Gap[];
@@ -17,7 +17,7 @@ export class Gaps {
     return this.#gaps.length === 0;
   }
 
-  /** The gaps between `from` and before `end`, of at most `most` numbers together. */
+  /** The gaps between `from` and before `end`, with at most `most` numbers in total. */
   within(from: number, end: number, most: number): Gap[] {
     const found: Gap[] = [];
     let left = most;
@@ -32,7 +32,7 @@ export class Gaps {
     return found;
   }
 
-  /** Takes a number out. One that is out already stays so. */
+  /** Takes a number out. A number that is out already stays out. */
   remove(number: number): void {
     const i = this.#place(number);
     const gap = this.#gaps[i];
@@ -44,7 +44,7 @@ export class Gaps {
     this.#gaps.splice(i, 1, ...parts);
   }
 
-  /** The place of the first gap that ends after `number`. */
+  /** The index of the first gap that ends after `number`. */
   #place(number: number): number {
     let [low, high] = [0, this.#gaps.length];
     while (low < high) {

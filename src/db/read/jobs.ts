@@ -4,7 +4,7 @@ import { integers } from "../connection/array.ts";
 import type { Db } from "../connection/connect.ts";
 import { hasSortedJobs } from "./results.ts";
 
-/** Where a job stands, with its newest attempt. */
+/** The state of a job, with its newest attempt. */
 export interface JobRow {
   index: number;
   seq: number;
@@ -13,7 +13,7 @@ export interface JobRow {
   poolId: number | null;
   host: string | null;
   durationMs: number | null;
-  /** While it runs and has told: how far it is, from 0 to 1, and a few words. */
+  /** While it runs and reports: its progress, from 0 to 1, and a note. */
   progress: number | null;
   note: string | null;
   endedAt: Date | null;
@@ -28,9 +28,9 @@ export interface JobFilter {
   status: JobStatus | null;
   host: string | null;
   poolId: number | null;
-  /** What the text of the arguments has in it. */
+  /** A text that the arguments contain. */
   argument: string | null;
-  /** Only failed jobs with this fingerprint; left out: all. */
+  /** Only failed jobs with this fingerprint; omitted: all. */
   fingerprint?: string | null;
 }
 
@@ -39,18 +39,18 @@ export const anyJob: JobFilter = { status: null, host: null, poolId: null, argum
 
 export interface JobPage extends JobFilter {
   postingId: number;
-  /** The index of the first job, and how many are looked at. */
+  /** The index of the first job, and the number of jobs to read. */
   first: number;
   size: number;
   /** Whether the posting's jobs have an index that differs from their seq (J2). */
   isSorted: boolean;
-  /** The most jobs to read if the filter is for failures of an unsorted posting. */
+  /** The maximum number of jobs to read if the filter is for failures of an unsorted posting. */
   mostFailed?: number;
 }
 
 /**
- * Those of some jobs of a posting that are wished for, by index. Asked for by a range, which has no
- * gap (J1). Where only failures are wished for, the jobs between them are not looked at.
+ * The jobs of a page of a posting that match the filter, by index. The query uses a range, which
+ * has no gap (J1). If the filter is for failures only, the jobs between them are not read.
  */
 export function readJobPage({ sql, schema }: Db, page: JobPage) {
   const { postingId, first, size, isSorted, status, host, poolId, argument } = page;
@@ -99,7 +99,7 @@ export function readJobPage({ sql, schema }: Db, page: JobPage) {
     order by s.index`;
 }
 
-/** The indices of the jobs of ranges that lie in sorted postings (J2), range by range. */
+/** The indexes of the jobs of ranges in sorted postings (J2), range by range. */
 export async function readIndices(
   { sql, schema }: Db,
   ranges: readonly { postingId: number; firstSeq: number; endSeq: number }[],

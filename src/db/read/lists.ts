@@ -5,7 +5,7 @@ import { type PoolRow, postingColumns, type PostingRow } from "./snapshot.ts";
 export interface ListFilter {
   /** Include ended postings. */
   isAll: boolean;
-  /** Null: in any. */
+  /** Null for any. */
   state: PostingState | null;
   /** Only those with a smaller number. */
   before: number;
@@ -23,7 +23,7 @@ export const listPostings = (
     and ${state === null ? sql`true` : sql`p.state = ${state}`}
   order by p.id desc limit ${most}`;
 
-/** How many of the newest 1,000 postings have ended, and of how many that is. */
+/** The number of ended postings among the newest 1,000, and the number of postings read. */
 export async function countEnded({ sql, schema }: Db): Promise<{ ended: number; of: number }> {
   const [row] = await sql<{ ended: number; of: number }[]>`
     select count(ended_at)::integer as ended, count(*)::integer as of
@@ -40,8 +40,8 @@ export const listPools = ({ sql, schema }: Db, isAll: boolean, most: number) => 
   order by id desc limit ${most}`;
 
 /**
- * How many jobs of postings that are open have not ended: what there is to do for pools. Reads the
- * postings that have not ended and their totals, not their jobs.
+ * The number of unfinished jobs in open postings, which is the work left for pools. Reads the
+ * unfinished postings and their totals, not their jobs.
  */
 export async function readDepth({ sql, schema }: Db): Promise<number> {
   const [row] = await sql<{ jobs: number }[]>`
@@ -54,14 +54,14 @@ export async function readDepth({ sql, schema }: Db): Promise<number> {
 
 export interface PriorityRow {
   priority: number;
-  /** How many postings have jobs of it that wait, and how many jobs. */
+  /** The number of postings with waiting jobs of it, and the number of these jobs. */
   postings: number;
   waiting: number;
 }
 
 /**
- * The jobs of open postings that no pool has taken yet, by priority, the highest first. Reads the
- * open lanes and what is to be retried, not the jobs.
+ * The unclaimed jobs of open postings, by priority, the highest first. Reads the open lanes and the
+ * retries, not the jobs.
  */
 export const readPriorities = ({ sql, schema }: Db) => sql<PriorityRow[]>`
   select priority, count(distinct posting_id)::integer as postings, sum(rest)::bigint as waiting
@@ -74,7 +74,7 @@ export const readPriorities = ({ sql, schema }: Db) => sql<PriorityRow[]>`
     where due_at < 'infinity') waiting
   where rest > 0 group by priority order by priority desc`;
 
-/** How many of the newest 1,000 open postings are of which other project than this one (R4). */
+/** The number of postings of each other project among the newest 1,000 open postings (R4). */
 export const countOfOthers = ({ sql, schema }: Db, project: string) => sql<
   { project: string; postings: number }[]
 >`

@@ -4,10 +4,10 @@ import { requireWrites } from "../connection/open.ts";
 import { listenForEnds } from "../engine/endings.ts";
 
 const pollMs = 1_000;
-/** A database that was reached before is waited for this long, as during a restart. */
+/** How long to wait for a database that was reached before, for example during a restart. */
 const outageMs = 300_000;
 
-/** What is watched, and until when. */
+/** The watched postings, and the end of the watch. */
 export interface PostingWatch<T> {
   /**
    * Reads the postings; a result other than undefined ends the watch. `isPoll` is false if only a
@@ -16,7 +16,7 @@ export interface PostingWatch<T> {
   check(db: Db, isPoll: boolean): Promise<T | undefined>;
   /** Whether the end of a posting concerns this watch; null if any may have ended unnoticed. */
   concerns(postingId: number | null): boolean;
-  /** Rung by the caller to check at once. */
+  /** The caller rings it to check at once. */
   bell: Bell;
   signal?: AbortSignal;
   /** Runs `work` with the database, newly connected if the connection was lost. */
@@ -26,9 +26,9 @@ export interface PostingWatch<T> {
 }
 
 /**
- * The one loop that waits for postings: it checks once a second, and at once when a posting of
- * interest ends (rule 8: the poll is the truth, the notification a hint). If the connection is
- * lost, it connects again for five minutes.
+ * The loop that waits for postings. It checks once a second, and at once when a posting of interest
+ * ends (rule 8: the poll is the truth, the notification a hint). If the connection is lost, it
+ * connects again for five minutes.
  *
  * @throws the signal's reason when it is aborted.
  */
@@ -73,6 +73,6 @@ async function pollUntilDone<T>(db: Db, watch: PostingWatch<T>, onReached: () =>
       await watch.bell.sleep(pollAt - performance.now(), watch.signal);
     }
   } finally {
-    await unlisten?.().catch(() => {}); // the watch is over, whether or not the server hears of it
+    await unlisten?.().catch(() => {}); // the watch is over, whether or not the server receives it
   }
 }

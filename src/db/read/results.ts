@@ -3,7 +3,7 @@ import type { JobStatus } from "../../domain/states.ts";
 import { integers } from "../connection/array.ts";
 import type { Db } from "../connection/connect.ts";
 
-/** Where one job stands, by its index, with the last outcome it has as encoded text. */
+/** The state of one job, by its index, with its last outcome as encoded text. */
 export interface ResultRow {
   index: number;
   status: JobStatus;
@@ -11,14 +11,14 @@ export interface ResultRow {
   error: string | null;
 }
 
-/** … with its arguments as JSON text; null unless they were asked for. */
+/** … with its arguments as JSON text; null unless they were requested. */
 export type ResultWithArgs = ResultRow & { args: string | null };
 
 export interface ResultPage {
   postingId: number;
   /** The index of the first job of the page. */
   first: number;
-  /** How many jobs. */
+  /** The number of jobs. */
   size: number;
   /** Whether the posting's jobs have an index that differs from their seq (J2). */
   isSorted: boolean;
@@ -26,9 +26,10 @@ export interface ResultPage {
 }
 
 /**
- * Some jobs of a posting in the order in which they were posted. They are asked for by a range,
- * which has no gap (J1), and not by a limit: for that the planner may sort all jobs that follow.
- * Each is looked up by itself (`offset 0`): else they may be joined with all jobs of the posting.
+ * Some jobs of a posting in the order in which they were posted. The query uses a range, which has
+ * no gap (J1), and not a limit, for which the planner may sort all following jobs. Each job is
+ * looked up separately (`offset 0`), because otherwise they may be joined with all jobs of the
+ * posting.
  */
 export const readResults = (
   { sql, schema }: Db,
@@ -43,7 +44,7 @@ export const readResults = (
     and ${isSorted ? sql`j.index` : sql`j.seq`} < ${first + size}
   order by s.index`;
 
-/** Those jobs of some ranges of a posting that have ended, by seq. Each range is read by itself. */
+/** The ended jobs of some ranges of a posting, by seq. Each range is read separately. */
 export const readEnded = ({ sql, schema }: Db, postingId: number, ranges: readonly Gap[]) => sql<
   (ResultRow & { seq: number })[]
 >`
@@ -56,7 +57,7 @@ export const readEnded = ({ sql, schema }: Db, postingId: number, ranges: readon
   where s.status in ('done', 'failed', 'cancelled')
   order by s.seq`;
 
-/** Whether the jobs of a posting are stored in another order than that of their posting. */
+/** Whether the jobs of a posting are stored in another order than they were posted. */
 export async function hasSortedJobs({ sql, schema }: Db, postingId: number): Promise<boolean> {
   const [row] = await sql<{ isSorted: boolean }[]>`
     select index is not null as is_sorted from ${schema}.job

@@ -2,7 +2,7 @@ import type { PostingState } from "../../domain/states.ts";
 import type { PostingPick } from "../../domain/selector.ts";
 import type { Db } from "../connection/connect.ts";
 
-/** The numbers of the postings that a pick stands for, in order; none if there is none. */
+/** The numbers of the postings that a selection means, in order; empty if there are none. */
 export async function findPicked({ sql, schema }: Db, pick: PostingPick): Promise<number[]> {
   const rows = await (() => {
     switch (pick.by) {
@@ -21,7 +21,7 @@ export async function findPicked({ sql, schema }: Db, pick: PostingPick): Promis
   return rows.map(({ id }) => id);
 }
 
-/** The postings that have not ended and are in a state, the oldest first. */
+/** The unfinished postings in a state, the oldest first. */
 export async function findInState(
   { sql, schema }: Db,
   state: Exclude<PostingState, "finished">,

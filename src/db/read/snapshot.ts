@@ -12,7 +12,7 @@ export interface PostingRow {
   reason: string | null;
   poster: string;
   posterOs: string;
-  /** Whose pools run it (R4); null: all. */
+  /** The project whose pools run it (R4); null for all pools. */
   project: string | null;
   postedAt: Date;
   endedAt: Date | null;
@@ -24,7 +24,7 @@ export const postingColumns = ({ sql, schema }: Pick<Db, "sql" | "schema">) => s
   coalesce(p.reason, ${schema}.refusal_of(p.id)) as reason, r.poster, r.poster_os,
   nullif(r.project, '') as project, p.posted_at, p.ended_at`;
 
-/** All postings that have not ended, the newest first, and then the newest that have: `most`. */
+/** All unfinished postings, the newest first, followed by the newest ended ones: `most`. */
 export const readPostings = ({ sql, schema }: Db, most: number) => sql<PostingRow[]>`
   with open as (
     select id from ${schema}.posting where ended_at is null order by id desc limit ${most}),
@@ -55,13 +55,13 @@ export interface PoolRow {
   /** How long ago the last heartbeat was, by the database's clock. */
   beatAgoMs: number;
   refused: number;
-  /** The project that it serves, beside postings of none (O6); null: any. */
+  /** The project that it serves, in addition to postings of no project (O6); null for any. */
   project: string | null;
 }
 
 /**
- * The pools that have not ended, and those of the last day that had outcomes refused, if they are
- * among the newest 1,000: there may be any number that have ended.
+ * The pools that have not ended, and pools of the last day with refused outcomes if they are among
+ * the newest 1,000, because there may be any number of ended pools.
  */
 export const readPools = ({ sql, schema }: Db) => sql<PoolRow[]>`
   select id, host, pid, version, role, os_user, slots, state, started_at, refused, project,

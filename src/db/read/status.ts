@@ -2,19 +2,20 @@ import type { JobCounts, PostingState } from "../../domain/states.ts";
 import { integers } from "../connection/array.ts";
 import type { Db } from "../connection/connect.ts";
 
-/** Where one posting stands, all at the same moment. */
+/** The totals of one posting, all at the same moment. */
 export interface PostingCounts extends JobCounts {
   id: number;
   state: PostingState;
-  /** True once its last job has ended: nothing of it changes any more. */
+  /** Whether its last job has ended: then nothing of it changes any more. */
   isEnded: boolean;
   /** Why it was paused, stopped or cancelled, if a reason was given. */
   reason: string | null;
 }
 
 /**
- * Where postings stand; one that does not exist is left out. Reads the progress rows, and for each
- * lane its newest lease: neither jobs nor outcomes. What has ended is read off the posting (P2).
+ * The totals of postings; one that does not exist is omitted. Reads the progress rows, and for each
+ * lane its newest lease: neither jobs nor outcomes. The totals of an ended posting are in its row
+ * (P2).
  */
 export const readPostingCounts = ({ sql, schema }: Db, postingIds: readonly number[]) => sql<
   PostingCounts[]
@@ -43,7 +44,7 @@ export const readPostingCounts = ({ sql, schema }: Db, postingIds: readonly numb
   where p.id = any (${integers(postingIds)}::bigint[])
   order by p.id`;
 
-/** How many jobs of each posting are in which status, by the posting's id. */
+/** The number of jobs in each status, by the posting's id. */
 export async function readCounts(
   db: Db,
   postingIds: readonly number[],

@@ -7,7 +7,7 @@ export interface Variable {
   updatedAt: Date;
 }
 
-/** The variables that the caller may see by name (V1), or the one that is named. */
+/** The variables that the caller may see by name (V1), or the one with the given name. */
 export const readVariables = ({ sql, schema }: Db, name: string | null) => sql<Variable[]>`
   select distinct on (name) name, value::text as value, updated_at from ${schema}.variable
   where owner in ('', ${schema}.caller()) and ${name === null ? sql`true` : sql`name = ${name}`}
@@ -17,7 +17,7 @@ export async function writeVariable({ sql, schema }: Db, name: string, value: st
   await sql`select ${schema}.set_variable(${name}, ${value}::text::jsonb)`;
 }
 
-/** Returns whether there was one. */
+/** Returns whether it existed. */
 export async function deleteVariable({ sql, schema }: Db, name: string): Promise<boolean> {
   const [row] = await sql<{ wasThere: boolean }[]>`
     select ${schema}.delete_variable(${name}) as was_there`;
@@ -31,7 +31,9 @@ export async function readVariable({ sql, schema }: Db, name: string): Promise<s
   return row?.value ?? null;
 }
 
-/** Sets a variable if it still is `old`, as `readVariable` gave it. Returns whether it was set. */
+/**
+ * Sets a variable if it still is `old`, as `readVariable` returned it. Returns whether it was set.
+ */
 export async function swapVariable(
   { sql, schema }: Db,
   name: string,
