@@ -1,6 +1,5 @@
 import { exitCodes, InvalidInput, PdoflowError } from "../domain/errors.ts";
-import { CellReader, type ColumnType, WrongCell } from "./column.ts";
-import { oddCellNote } from "./odd-cell.ts";
+import { CellReader, type ColumnType, oddCellNote, WrongCell } from "./column.ts";
 import type { PriorityColumn } from "./priority-column.ts";
 import { type Row, Rows } from "./rows.ts";
 import type { Splitter } from "./splitter.ts";

@@ -1,8 +1,10 @@
+import { argumentText, type TextPosition } from "./argument-text.ts";
+import type { PriorityColumn } from "./priority-column.ts";
 import { refuseLonger, type Splitter } from "./splitter.ts";
 import { quoted } from "./word.ts";
 
-/** One job for each non-empty line, whose only argument is the text of the line. */
-export class Lines implements Splitter {
+/** One job for each line. */
+abstract class LineSplitter implements Splitter {
   readonly #name: string;
   #held = "";
   #line = 0;
@@ -11,8 +13,12 @@ export class Lines implements Splitter {
     this.#name = name;
   }
 
+  /** The arguments of the job of a line; null if it has none. */
+  protected abstract textOf(line: string): string | null;
+
   push(text: string): string[] {
     const end = text.lastIndexOf("\n");
+    // The held text is a rope; reading it here would copy all of it for each chunk.
     const lines = end === -1 ? [] : (this.#held + text.slice(0, end)).split("\n");
     this.#held = end === -1 ? this.#held + text : text.slice(end + 1);
     const texts = this.#take(lines);
@@ -24,13 +30,46 @@ export class Lines implements Splitter {
     return this.#take([this.#held]);
   }
 
+  element(): string {
+    return `${this.#name}: line ${this.#line}`;
+  }
+
   #take(lines: readonly string[]): string[] {
     const texts: string[] = [];
-    for (const raw of lines) {
+    for (const line of lines) {
       this.#line += 1;
-      const line = raw.endsWith("\r") ? raw.slice(0, -1) : raw;
-      if (line !== "") texts.push(`[${quoted(line)}]`);
+      const text = this.textOf(line);
+      if (text !== null) texts.push(text);
     }
     return texts;
+  }
+}
+
+/** The text of each line that is not empty is the only argument of a job. */
+export class Lines extends LineSplitter {
+  protected textOf(raw: string): string | null {
+    const line = raw.endsWith("\r") ? raw.slice(0, -1) : raw;
+    return line === "" ? null : `[${quoted(line)}]`;
+  }
+}
+
+/** NDJSON, one list or object of arguments per line. Empty lines are skipped. */
+export class JsonLines extends LineSplitter implements TextPosition {
+  readonly end = "the end of the line";
+  readonly #priority: PriorityColumn | undefined;
+
+  constructor(name: string, priority?: PriorityColumn) {
+    super(name);
+    this.#priority = priority;
+  }
+
+  position(offset: number): string {
+    return `${this.element()}, column ${offset + 1}`;
+  }
+
+  protected textOf(line: string): string | null {
+    if (!/\S/.test(line)) return null;
+    const text = argumentText(line, this);
+    return this.#priority ? this.#priority.takeFrom(text, this.element()) : text;
   }
 }

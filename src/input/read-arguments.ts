@@ -1,8 +1,9 @@
+import type { JobBatch } from "../db/posting/batches.ts";
+import { JobBatcher } from "../db/posting/job-batcher.ts";
 import { type TableOptions, TableRows } from "./csv.ts";
 import { type Format, formatOfName, sniffFormat } from "./format.ts";
 import { JsonArray } from "./json-array.ts";
-import { JsonLines } from "./json-lines.ts";
-import { Lines } from "./lines.ts";
+import { JsonLines, Lines } from "./lines.ts";
 import { PriorityColumn } from "./priority-column.ts";
 import type { SharedArguments } from "./shared-arguments.ts";
 import type { Splitter } from "./splitter.ts";
@@ -20,16 +21,9 @@ export interface InputOptions {
   readonly shared?: SharedArguments | undefined;
 }
 
-/** Some jobs, in file order. */
-export interface ReadBatch {
-  args: string[];
-  priorities?: number[];
-}
-
 /**
- * Reads the arguments of jobs in file order, each as a text in the form of `encodeArgs`. A batch
- * has 1 to 1,000 texts and, without its last text, at most 1 MiB. Memory use depends on the chunks
- * of `source` and the longest text, not on the file.
+ * Reads the arguments of jobs in file order, each as a text in the form of `encodeArgs`. Memory use
+ * depends on the chunks of `source` and the longest text, not on the file.
  *
  * With `auto`, the extension decides, such as `.ndjson` or `.csv`, else the first lines, which can
  * be JSON or NDJSON. Gzip is unpacked.
@@ -39,10 +33,10 @@ export interface ReadBatch {
 export async function* readArguments(
   source: AsyncIterable<Uint8Array>,
   options: InputOptions,
-): AsyncGenerator<ReadBatch, void, undefined> {
+): AsyncGenerator<JobBatch, void, undefined> {
   const { priorityColumn, shared } = options;
   const priority = priorityColumn === undefined ? undefined : new PriorityColumn(priorityColumn);
-  const batch = new Batch(priority !== undefined);
+  const batch = new JobBatcher();
   for await (const texts of argumentTexts(source, options, priority)) {
     const priorities = priority?.take();
     for (let i = 0; i < texts.length; i += 1) {
@@ -95,35 +89,4 @@ async function* argumentTexts(
   splitter ??= splitterFor(sniffFormat(head, true) ?? "json");
   yield splitter.push(head);
   yield splitter.finish();
-}
-
-/** Collects texts for one statement. */
-export class Batch {
-  readonly #hasPriorities: boolean;
-  #args: string[] = [];
-  #priorities: number[] = [];
-  #characters = 0;
-
-  constructor(hasPriorities: boolean) {
-    this.#hasPriorities = hasPriorities;
-  }
-
-  /** Returns the batch if this text fills it. */
-  add(text: string, priority = 0): ReadBatch | null {
-    this.#args.push(text);
-    if (this.#hasPriorities) this.#priorities.push(priority);
-    this.#characters += text.length;
-    return this.#args.length < 1000 && this.#characters < 1024 * 1024 ? null : this.take();
-  }
-
-  /** The rest; null if there is none. */
-  take(): ReadBatch | null {
-    if (this.#args.length === 0) return null;
-    const args = this.#args;
-    const batch = this.#hasPriorities ? { args, priorities: this.#priorities } : { args };
-    this.#args = [];
-    this.#priorities = [];
-    this.#characters = 0;
-    return batch;
-  }
 }

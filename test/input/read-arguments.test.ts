@@ -175,8 +175,8 @@ describe("batches", () => {
       ({ args }) => args.length,
     );
 
-  test("hold 1,000 texts, or about 1 MiB", async () => {
-    expect(await sizesOf("[1]\n".repeat(2500))).toEqual([1000, 1000, 500]);
+  test("hold 5,000 texts, or about 1 MiB", async () => {
+    expect(await sizesOf("[1]\n".repeat(12_500))).toEqual([5000, 5000, 2500]);
     expect(await sizesOf(`["${"a".repeat(300_000)}"]\n`.repeat(9))).toEqual([4, 4, 1]);
     expect(await sizesOf("")).toEqual([]);
   });
@@ -184,11 +184,11 @@ describe("batches", () => {
   test("come before the source has ended", async () => {
     let isOver = false;
     async function* source() {
-      yield Buffer.from("[1]\n".repeat(1000));
+      yield Buffer.from("[1]\n".repeat(5000));
       isOver = true;
     }
     for await (const batch of readArguments(source(), options)) {
-      expect([batch.args.length, isOver]).toEqual([1000, false]);
+      expect([batch.args.length, isOver]).toEqual([5000, false]);
       break;
     }
   });
@@ -197,13 +197,13 @@ describe("batches", () => {
     let isClosed = false;
     async function* source() {
       try {
-        for (;;) yield Buffer.from("[1]\n".repeat(1000));
+        for (;;) yield Buffer.from("[1]\n".repeat(5000));
       } finally {
         isClosed = true;
       }
     }
     for await (const batch of readArguments(source(), options)) {
-      expect(batch.args.length).toBe(1000);
+      expect(batch.args.length).toBe(5000);
       break;
     }
     expect(isClosed).toBe(true);

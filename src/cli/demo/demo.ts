@@ -7,6 +7,7 @@ import { Command, Option } from "clipanion";
 import { connect, type Db } from "../../db/connection/connect.ts";
 import { migrate } from "../../db/admin/migrations.ts";
 import type { JobBatch } from "../../db/posting/batches.ts";
+import { JobBatcher } from "../../db/posting/job-batcher.ts";
 import { insertPosting } from "../../db/posting/insert.ts";
 import { readCounts } from "../../db/read/status.ts";
 import { exitCodes } from "../../domain/errors.ts";
@@ -25,7 +26,6 @@ import { inspectFilesSource } from "./demo-source.ts";
 import { Progress } from "../shell/progress.ts";
 
 const fileLimit = 10_000;
-const batchSize = 1_000;
 /** Folders with many files on most machines, used if node_modules has too few. */
 const systemFolders = [
   "/usr/share",
@@ -149,18 +149,17 @@ export class DemoCommand extends PdoflowCommand {
 
 /** One job for each of the first 10,000 files, folder after folder. */
 async function* jobsOf(folders: readonly string[]): AsyncGenerator<JobBatch> {
-  let args: string[] = [];
+  const batch = new JobBatcher();
   let left = fileLimit;
   for (const folder of folders) {
     for await (const path of listFiles(folder, left)) {
-      args.push(encodeArgs([path]));
+      const full = batch.add(encodeArgs([path]));
       left--;
-      if (args.length < batchSize) continue;
-      yield { args };
-      args = [];
+      if (full) yield full;
     }
   }
-  yield { args };
+  const rest = batch.take();
+  if (rest) yield rest;
 }
 
 async function readReports(db: Db, id: number): Promise<FileReport[]> {

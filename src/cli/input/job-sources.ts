@@ -1,11 +1,12 @@
 import { resolve } from "node:path";
 
 import type { JobBatch } from "../../db/posting/batches.ts";
+import { JobBatcher } from "../../db/posting/job-batcher.ts";
 import { InvalidInput } from "../../domain/errors.ts";
 import { encodeArgs } from "../../job/values.ts";
 import type { TableOptions } from "../../input/csv.ts";
 import type { Format } from "../../input/format.ts";
-import { Batch, readArguments } from "../../input/read-arguments.ts";
+import { readArguments } from "../../input/read-arguments.ts";
 import type { SharedArguments } from "../../input/shared-arguments.ts";
 import { ArgumentsNotFound } from "./arguments-not-found.ts";
 import type { CliContext } from "../shell/context.ts";
@@ -89,7 +90,7 @@ export class JobSources {
       const options = { name, format, table, priorityColumn, shared };
       yield* readArguments(this.#counted(bytes), options);
     }
-    const batch = new Batch(false);
+    const batch = new JobBatcher();
     const isAlone = this.#files.length + this.#options.globs.length === 0;
     const texts = isAlone ? ["[]"] : this.#paths.map((path) => encodeArgs([path]));
     for (const text of texts) {

@@ -1,6 +1,7 @@
 import { setImmediate } from "node:timers/promises";
 
 import type { JobBatch } from "../../db/posting/batches.ts";
+import { JobBatcher } from "../../db/posting/job-batcher.ts";
 import { acceptArguments } from "../../job/accept-arguments.ts";
 import { exitCodes, InvalidInput, PdoflowError } from "../../domain/errors.ts";
 import { parse } from "../../domain/parse.ts";
@@ -19,9 +20,6 @@ export interface JobSources {
   schema?: StandardSchema | undefined;
 }
 
-/** The jobs or characters that fill a batch. */
-const batchJobs = 5_000;
-const batchChars = 2 ** 20;
 /** The jobs or characters after which other work of the process may run: some milliseconds. */
 const pauseJobs = 1_000;
 const pauseChars = 2 ** 18;
@@ -70,31 +68,28 @@ export async function* encodeJobs(sources: JobSources): AsyncGenerator<JobBatch,
     if (lists.isEmpty && objects.isEmpty) return;
     const used = readers.filter((reader) => reader === ranks || !reader.isEmpty);
     let index = 0;
+    const batch = new JobBatcher();
+    let charsSincePause = 0;
     while (!haveEnded(used, index)) {
-      const args: string[] = [];
-      const priorities: number[] = [];
-      let [chars, paused] = [0, 0];
-      do {
-        const given = argumentsOf(index, lists, objects);
-        const checking = sources.schema && check(sources.schema, given, index);
-        if (checking) await checking;
-        const text = encode(index, given);
-        args.push(text);
-        chars += text.length;
-        if (ranks) priorities.push(priorityOf(index, ranks.item));
-        for (const reader of used) {
-          const reading = reader.advance();
-          if (reading) await reading;
-        }
-        index++;
-        if (index % pauseJobs === 0 || chars - paused > pauseChars) {
-          paused = chars;
-          await setImmediate();
-        }
-      } while (args.length < batchJobs && chars < batchChars && !haveEnded(used, index));
-      yield ranks ? { args, priorities } : { args };
-      await setImmediate();
+      const given = argumentsOf(index, lists, objects);
+      const checking = sources.schema && check(sources.schema, given, index);
+      if (checking) await checking;
+      const text = encode(index, given);
+      const full = batch.add(text, ranks && priorityOf(index, ranks.item));
+      charsSincePause += text.length;
+      for (const reader of used) {
+        const reading = reader.advance();
+        if (reading) await reading;
+      }
+      index++;
+      if (full) yield full;
+      if (full || index % pauseJobs === 0 || charsSincePause > pauseChars) {
+        charsSincePause = 0;
+        await setImmediate();
+      }
     }
+    const rest = batch.take();
+    if (rest) yield rest;
   } finally {
     for (const reader of readers) await reader.close();
   }
