@@ -3,7 +3,7 @@ import { availableParallelism, hostname } from "node:os";
 import { Writable } from "node:stream";
 
 import type { ProcessContext } from "./cli/shell/context.ts";
-import type { Confinement } from "./pool/run/confinement.ts";
+import type { WorkerUser } from "./pool/run/confinement.ts";
 import type { JobToExecute } from "./pool/worker/execute-job.ts";
 import { exitCodes } from "./domain/errors.ts";
 import { osUser } from "./db/settings/os-user.ts";
@@ -49,9 +49,9 @@ async function work(
   root: string,
   runsCommands: boolean,
   profiles: number,
-  confinement: string | undefined,
+  user: string | undefined,
 ): Promise<void> {
-  const [{ runWorker }, { confine }, api] = await Promise.all([
+  const [{ runWorker }, { becomeUser }, api] = await Promise.all([
     import("./pool/worker/worker.ts"),
     import("./pool/run/confinement.ts"),
     import("./index.ts"),
@@ -71,7 +71,7 @@ async function work(
     runsCommands,
     profiles,
     confine: () => {
-      if (confinement !== undefined) confine(JSON.parse(confinement) as Confinement);
+      if (user !== undefined) becomeUser(JSON.parse(user) as WorkerUser);
     },
     api,
     host: process,

@@ -11,7 +11,7 @@ import { startPool } from "../diagnosis/explain.ts";
 import { withWorkers } from "../../pool/with-workers.ts";
 import { poolDefaults, type PoolOptions, type PoolSummary } from "../../pool/options.ts";
 import { AllowList } from "../../pool/trust/allow-list.ts";
-import { type Confinement, findWorkerUser, NoConfinement } from "../../pool/run/confinement.ts";
+import { findWorkerUser, NoConfinement, type WorkerUser } from "../../pool/run/confinement.ts";
 import { parseEnv } from "../../pool/wire/environment.ts";
 import { Pool } from "../../pool/pool.ts";
 import { projectOfPool } from "../../pool/entry/project.ts";
@@ -39,8 +39,6 @@ const Options = v.object({
   lifetime: v.optional(duration),
   grace: v.optional(duration),
   oldestEvery: v.optional(wholeNumber(0, 1_000_000), "10"),
-  limitFiles: v.optional(wholeNumber(32, 1_000_000)),
-  limitProcesses: v.optional(wholeNumber(16, 1_000_000)),
   profile: v.optional(
     v.pipe(
       v.union([v.boolean(), v.string()]),
@@ -124,12 +122,6 @@ export class PoolCommand extends PdoflowCommand {
   workerUser = Option.String("--worker-user", {
     description: "run workers as this user, without supplementary groups; requires root",
   });
-  limitFiles = Option.String("--limit-files", {
-    description: "limit each worker to N open files",
-  });
-  limitProcesses = Option.String("--limit-processes", {
-    description: "limit the workers' user to N processes and threads",
-  });
   reload = Option.Boolean("--reload", true, {
     description: "with --no-reload, keep workers whose imported code has changed on disk",
   });
@@ -207,7 +199,7 @@ export class PoolCommand extends PdoflowCommand {
       jobsMax: options.recycleAfter ?? null,
       memoryMaxBytes: options.recycleAbove ?? null,
       profiles: options.profile,
-      confinement: this.#confinement(options),
+      user: this.#workerUser(),
     };
     return {
       ...poolDefaults,
@@ -230,18 +222,11 @@ export class PoolCommand extends PdoflowCommand {
     };
   }
 
-  /** Null if no option asks for it: a job may want to write a core file. */
-  #confinement({ limitFiles, limitProcesses }: Options): Confinement | null {
+  #workerUser(): WorkerUser | null {
     const { workerUser, context } = this;
-    if ((workerUser ?? limitFiles ?? limitProcesses) === undefined) return null;
-    if (context.platform !== "linux") {
-      throw new NoConfinement(
-        `--worker-user, --limit-files and --limit-processes: expected Linux, found ` +
-          `${context.platform}. Leave them out.`,
-      );
-    }
-    const user = workerUser === undefined ? null : findWorkerUser(workerUser, context.uid);
-    return { user, files: limitFiles ?? null, processes: limitProcesses ?? null };
+    if (workerUser === undefined) return null;
+    if (context.platform === "linux") return findWorkerUser(workerUser, context.uid);
+    throw new NoConfinement(`--worker-user: expected Linux, found ${context.platform}.`);
   }
 
   #policy(root: string, provides: Provides): AdmissionPolicy | null {

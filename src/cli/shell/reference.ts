@@ -127,8 +127,6 @@ const valueNames: Readonly<Record<string, string>> = {
   "--kw": "NAME=VALUE",
   "--lifetime": duration,
   "--limit": "N",
-  "--limit-files": "N",
-  "--limit-processes": "N",
   "--max-argument": "SIZE",
   "--max-failures": "N|P%",
   "--max-open": "N",

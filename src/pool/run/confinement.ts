@@ -10,16 +10,7 @@ export interface WorkerUser {
   home: string;
 }
 
-/** What workers may do less than their pool. */
-export interface Confinement {
-  /** The user that they become; null to stay the user of the pool. */
-  user: WorkerUser | null;
-  /** How many files each may have open, and how many processes their user may have; null: as is. */
-  files: number | null;
-  processes: number | null;
-}
-
-/** Workers can't be confined as was asked for. */
+/** Workers cannot become the user that was asked for. */
 export class NoConfinement extends PdoflowError {
   override readonly name = "NoConfinement";
   readonly exitCode = exitCodes.usage;
@@ -28,25 +19,18 @@ export class NoConfinement extends PdoflowError {
 // From sys/prctl.h and sys/resource.h of Linux, the same on x64 and arm64.
 const setDumpable = 4;
 const setNoNewPrivileges = 38;
-const [limitCore, limitProcesses, limitFiles] = [4, 6, 7];
+const limitCore = 4;
 
 /**
- * Confines this process for good, before any user code is there: limits first, then no new
- * privileges for whatever it starts, then groups, group and user. No core file is written of it.
+ * Makes this process another user for good, before it loads any user code, without core files and
+ * without new privileges for its children.
  *
  * @throws {NoConfinement} what could not be done: then no user code may run.
  */
-export function confine({ user, files, processes }: Confinement): void {
+export function becomeUser(user: WorkerUser): void {
   const { symbols } = libc();
-  const limit = (which: number, most: number, what: string) => {
-    const both = new BigUint64Array([BigInt(most), BigInt(most)]);
-    must(symbols.setrlimit(which, ptr(both)) === 0, what);
-  };
-  limit(limitCore, 0, "no core files");
-  if (files !== null) limit(limitFiles, files, `${files} open files at most`);
-  if (processes !== null) limit(limitProcesses, processes, `${processes} processes at most`);
+  must(symbols.setrlimit(limitCore, ptr(new BigUint64Array([0n, 0n]))) === 0, "no core files");
   must(symbols.prctl(setNoNewPrivileges, 1n, 0n, 0n, 0n) === 0, "no new privileges");
-  if (user === null) return;
   process.setgroups?.([user.gid]);
   process.setgid?.(user.gid);
   process.setuid?.(user.uid);

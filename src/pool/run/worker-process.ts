@@ -2,7 +2,7 @@ import { closeSync, readFileSync } from "node:fs";
 
 import type { Tail } from "../../db/engine/follow.ts";
 import type { JobError } from "../../domain/attempt.ts";
-import { type Confinement, environmentOf } from "./confinement.ts";
+import { environmentOf, type WorkerUser } from "./confinement.ts";
 import type { Environment } from "../../db/settings/parameters.ts";
 import { workerEnvironment } from "../wire/environment.ts";
 import { freeMiddle } from "../wire/free-middle.ts";
@@ -50,8 +50,8 @@ export interface WorkerOptions {
   handsOn?: readonly string[];
   /** The share of the jobs of which is sampled where they spend their time; by default none. */
   profiles?: number;
-  /** What they may do less than their pool; null for nothing less. */
-  confinement?: Confinement | null;
+  /** The user that they become; null to stay the user of the pool. */
+  user?: WorkerUser | null;
   /** Kills what it leaves behind. */
   guard?: Guard;
   /** A worker is replaced after N jobs; null for never. */
@@ -98,14 +98,13 @@ export class WorkerProcess {
   #isDead = false;
 
   constructor(options: WorkerOptions, oomKills: OomKills, listener: WorkerListener) {
-    const { program, root, runsCommands, profiles = 0, confinement = null } = options;
+    const { program, root, runsCommands, profiles = 0, user = null } = options;
     const handedOn = workerEnvironment(options.env, options.handsOn ?? []);
     const does = runsCommands ? "commands" : "functions";
-    const confined = confinement === null ? [] : [JSON.stringify(confinement)];
-    const command = [...program, "worker", root, does, String(profiles), ...confined];
-    const user = confinement?.user;
+    const asUser = user === null ? [] : [JSON.stringify(user)];
+    const command = [...program, "worker", root, does, String(profiles), ...asUser];
     const watched = (this.#watched = options.guard?.watch() ?? null);
-    const env = { ...handedOn, ...(user && environmentOf(user)), ...watched?.mark };
+    const env = { ...handedOn, ...(user ? environmentOf(user) : {}), ...watched?.mark };
     this.#oomKills = oomKills;
     this.#spool = options.spool ?? null;
     const { page, file: pageFile } = SharedPage.create();

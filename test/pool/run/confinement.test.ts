@@ -36,7 +36,6 @@ test("a pool that cannot become another user says so, and an unknown user is ref
   expect(asked.code).toBe(2);
   expect(asked.err).toContain(isRoot ? "found none of that name" : "only root may");
   expect(await cli.run("pool", "--once", "--worker-user", "root")).toMatchObject({ code: 2 });
-  expect(await cli.run("pool", "--once", "--limit-files", "3")).toMatchObject({ code: 2 });
 });
 
 test.skipIf(!isRoot)("a pool whose jobs run as root says so (needs root)", async () => {
