@@ -8,8 +8,11 @@ create function pdoflow.due_retry(
   p_routes integer[], p_skip bigint[], p_oldest boolean, p_suspects boolean,
   out route_id integer, out priority integer, out posting_id bigint, out lost integer,
   out turn bigint
-) language sql stable as $$
+) language plpgsql stable as $$
+#variable_conflict use_column
+begin
   select due.route_id, due.priority, due.posting_id, due.lost, route.turn
+  into route_id, priority, posting_id, lost, turn
   from pdoflow.in_turn(p_routes) as route cross join lateral (
     with recursive level (priority, due_at, posting_id, lost) as (
       (select r.priority, r.due_at, r.posting_id, r.lost from pdoflow.retry r
@@ -25,8 +28,8 @@ create function pdoflow.due_retry(
         order by r.priority desc, r.due_at limit 1) next
       where p_oldest or level.due_at > now())
     select route.id as route_id, level.* from level where level.due_at <= now()) due
-  order by case when p_oldest then due.due_at end, due.priority desc, route.turn limit 1
-$$;
+  order by case when p_oldest then due.due_at end, due.priority desc, route.turn limit 1;
+end $$;
 
 -- The time in milliseconds until the next retry is due: 0 if one is due, null if there is none.
 -- Steps from priority to priority as due_retry does. PostgreSQL before 18 plans this without

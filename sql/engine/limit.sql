@@ -8,7 +8,9 @@
 create function pdoflow.limit_room(
   p_posting bigint, out running integer, out starts integer, out jobs integer,
   out wait_ms integer
-) language sql stable as $$
+) language plpgsql stable as $$
+#variable_conflict use_column
+begin
   with posting as (
     select max_running, rate_count, rate_ms from pdoflow.posting
     where id = p_posting and coalesce(max_running, rate_count) is not null),
@@ -35,13 +37,16 @@ create function pdoflow.limit_room(
                 permitted.first + rate_ms * interval '1 ms' - clock_timestamp()))
               when max_running <= leased.jobs then 100
          end::integer
-  from posting, leased, permitted
-$$;
+  into running, starts, jobs, wait_ms
+  from posting, leased, permitted;
+end $$;
 
 -- The time in milliseconds for which a posting stays at its limits; null if it is not at one.
-create function pdoflow.limit_wait_ms(p_posting bigint) returns integer language sql stable as $$
-  select greatest(wait_ms, 1) from pdoflow.limit_room(p_posting) where jobs < 1
-$$;
+create function pdoflow.limit_wait_ms(p_posting bigint) returns integer
+language plpgsql stable as $$
+begin
+  return (select greatest(wait_ms, 1) from pdoflow.limit_room(p_posting) where jobs < 1);
+end $$;
 
 -- Serializes the claims of a posting with limits. They take this lock before they lock its lane or
 -- retries. Unless p_waits, returns false if another claim has the lock.

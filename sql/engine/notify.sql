@@ -11,7 +11,9 @@ end $$;
 -- Wakes waiting pools. Call this last in a transaction. It sends nothing if no pool waits, because
 -- NOTIFY takes a lock on the whole database at commit (rule 8). A pool that starts to listen at
 -- this moment checks once more after that, and soon again.
-create function pdoflow.wake(p_posting bigint) returns void language sql as $$
-  select pg_notify('pdoflow.posted', p_posting::text)
-  where exists (select from pdoflow.pool where state in ('up', 'draining') and listens)
-$$;
+create function pdoflow.wake(p_posting bigint) returns void language plpgsql as $$
+begin
+  if exists (select from pdoflow.pool where state in ('up', 'draining') and listens) then
+    perform pg_notify('pdoflow.posted', p_posting::text);
+  end if;
+end $$;

@@ -60,8 +60,9 @@ exception when datetime_field_overflow or invalid_datetime_format then
 end $$;
 
 -- Whether a value is a list of needs: [["gpu", "has"], ["mem", ">=", 1024]].
-create function pdoflow.is_needs(p_value jsonb) returns boolean language sql immutable as $$
-  select case when jsonb_typeof(p_value) <> 'array' then false else not exists (
+create function pdoflow.is_needs(p_value jsonb) returns boolean language plpgsql immutable as $$
+begin
+  return case when jsonb_typeof(p_value) <> 'array' then false else not exists (
     select from jsonb_array_elements(p_value) as n (need)
     where case when jsonb_typeof(need) <> 'array' then true else not coalesce(
       jsonb_typeof(need -> 0) = 'string' and (
@@ -69,8 +70,8 @@ create function pdoflow.is_needs(p_value jsonb) returns boolean language sql imm
         or need ->> 1 = '=' and jsonb_array_length(need) = 3
            and jsonb_typeof(need -> 2) in ('string', 'number')
         or need ->> 1 = '>=' and jsonb_array_length(need) = 3
-           and jsonb_typeof(need -> 2) = 'number'), false) end) end
-$$;
+           and jsonb_typeof(need -> 2) = 'number'), false) end) end;
+end $$;
 
 -- Describes the fault of an entry point; null if it is valid. The rule is that of
 -- src/domain/entry-point.ts; in addition, it must be the only way to write the path of its file.

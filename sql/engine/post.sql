@@ -4,7 +4,9 @@
 create function pdoflow.limits_of_caller(
   out max_open integer, out max_argument_bytes integer, out max_result_bytes integer,
   out max_output_bytes integer
-) language sql stable as $$
+) language plpgsql stable as $$
+begin
+  if pdoflow.is_owner() then return; end if;
   select case when bool_or(g.max_open is null) then null else max(g.max_open) end,
          case when bool_or(g.max_argument_bytes is null) then null
               else max(g.max_argument_bytes) end,
@@ -12,8 +14,9 @@ create function pdoflow.limits_of_caller(
               else max(g.max_result_bytes) end,
          case when bool_or(g.max_output_bytes is null) then null
               else max(g.max_output_bytes) end
-  from pdoflow.grants_of(pdoflow.caller()) g where kind = 'poster' and not pdoflow.is_owner()
-$$;
+  into max_open, max_argument_bytes, max_result_bytes, max_output_bytes
+  from pdoflow.grants_of(pdoflow.caller()) g where kind = 'poster';
+end $$;
 
 -- Raises an error if the caller has reached its limit of unfinished postings.
 create function pdoflow.require_room(p_limit integer) returns void language plpgsql as $$

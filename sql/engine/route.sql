@@ -81,7 +81,8 @@ begin
 end $$;
 
 -- The share of a poster (T2): the largest that was granted, 1 by default.
-create function pdoflow.share_of(p_poster text) returns real language sql stable
+create function pdoflow.share_of(p_poster text) returns real language plpgsql stable
 security definer set search_path = pg_catalog, pg_temp as $$
-  select coalesce(max(share), 1) from pdoflow.grants_of(p_poster) where kind = 'poster'
-$$;
+begin
+  return (select coalesce(max(share), 1) from pdoflow.grants_of(p_poster) where kind = 'poster');
+end $$;
