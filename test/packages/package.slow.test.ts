@@ -190,7 +190,7 @@ describe("in a strict TypeScript project, what must compile does, and what must 
       lib: ["es2022", "dom"],
     };
     await project.write({
-      "typed.mts": await Bun.file(join(import.meta.dir, "../library/typed.ts")).text(),
+      "typed.mts": await Bun.file(join(import.meta.dir, "../library/post/typed.ts")).text(),
       "typed.cts": `import pdoflow = require("pdoflow"); pdoflow.job(() => 1);`,
       "tsconfig.json": JSON.stringify({ compilerOptions, include: ["typed.*"] }),
     });

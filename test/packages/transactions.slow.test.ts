@@ -3,7 +3,7 @@ import { cp, symlink } from "node:fs/promises";
 import { join } from "node:path";
 
 import { freshDatabase } from "../database.ts";
-import { proxyTo } from "../library/proxy.ts";
+import { proxyTo } from "../library/connection/proxy.ts";
 import { emptyProject, node, packageFile, type Project } from "./project.ts";
 
 const packages = ["@prisma", "@types", "drizzle-orm", "knex", "kysely", "pg", "typeorm"];

@@ -1,14 +1,14 @@
 import { describe, expect, spyOn, test } from "bun:test";
 import { join } from "node:path";
 
-import { ClusterPool, postWork } from "../../src/index.ts";
-import { PoolProcess } from "../../src/library/pool/pool-process.ts";
-import { freshDatabase } from "../database.ts";
-import { drivenPool } from "./hand-driven.ts";
-import { anything, scale } from "./jobs.ts";
-import { isAlive, obedient, stub, until } from "./stub.ts";
+import { ClusterPool, postWork } from "../../../src/index.ts";
+import { PoolProcess } from "../../../src/library/pool/pool-process.ts";
+import { freshDatabase } from "../../database.ts";
+import { drivenPool } from "../hand-driven.ts";
+import { anything, scale } from "../jobs.ts";
+import { isAlive, obedient, stub, until } from "../stub.ts";
 
-const root = import.meta.dir;
+const root = join(import.meta.dir, "..");
 
 test("a pool is `pdoflow pool`, with the database in its environment alone", async () => {
   await using program = await stub(obedient);
@@ -179,7 +179,7 @@ describe("awaitCompletion", () => {
 test("a script that ends without stopping its pool takes it along", async () => {
   await using program = await stub(obedient);
   const script = join(program.folder, "script.ts");
-  const library = JSON.stringify(join(import.meta.dir, "../../src/index.ts"));
+  const library = JSON.stringify(join(import.meta.dir, "../../../src/index.ts"));
   await Bun.write(
     script,
     `import { ClusterPool } from ${library};

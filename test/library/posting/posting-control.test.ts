@@ -1,10 +1,10 @@
 import { describe, expect, test } from "bun:test";
 
-import { findPosting, type Posting, postWork } from "../../src/index.ts";
-import { openBouncer, pgbouncer } from "../pgbouncer.ts";
-import { freshDatabase, type TestDatabase } from "../database.ts";
-import { drivenPool, only } from "./hand-driven.ts";
-import { anything } from "./jobs.ts";
+import { findPosting, type Posting, postWork } from "../../../src/index.ts";
+import { openBouncer, pgbouncer } from "../../pgbouncer.ts";
+import { freshDatabase, type TestDatabase } from "../../database.ts";
+import { drivenPool, only } from "../hand-driven.ts";
+import { anything } from "../jobs.ts";
 
 const post = (database: TestDatabase, count: number, priority: number[] | number = 0) =>
   postWork(

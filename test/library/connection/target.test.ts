@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { findTarget } from "../../src/library/connection/target.ts";
+import { findTarget } from "../../../src/library/connection/target.ts";
 
 const url = (name: string) => `postgres://user@${name}:1/db`;
 

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 
-import { encodeJobs } from "../../src/library/post/encode-jobs.ts";
+import { encodeJobs } from "../../../src/library/post/encode-jobs.ts";
 
 const alone = { kwargs: [], priorities: undefined };
 

@@ -3,8 +3,8 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { ClusterPool, postWork } from "../../src/index.ts";
-import { freshDatabase } from "../database.ts";
+import { ClusterPool, postWork } from "../../../src/index.ts";
+import { freshDatabase } from "../../database.ts";
 
 /** A folder with an f.ts and a package.json of this name. */
 function writeProject(folder: string, name: string): string {

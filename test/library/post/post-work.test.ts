@@ -1,13 +1,14 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { join } from "node:path";
 
-import type { Db } from "../../src/db/connection/connect.ts";
-import { migrate } from "../../src/db/admin/migrations.ts";
-import { postWork, type PostOptions, Registry, type Source } from "../../src/index.ts";
-import type { PostingOptions } from "../../src/domain/posting.ts";
-import { freshDatabase, type TestDatabase } from "../database.ts";
-import { anything, fit, named, scale } from "./jobs.ts";
+import type { Db } from "../../../src/db/connection/connect.ts";
+import { migrate } from "../../../src/db/admin/migrations.ts";
+import { postWork, type PostOptions, Registry, type Source } from "../../../src/index.ts";
+import type { PostingOptions } from "../../../src/domain/posting.ts";
+import { freshDatabase, type TestDatabase } from "../../database.ts";
+import { anything, fit, named, scale } from "../jobs.ts";
 
-const root = import.meta.dir;
+const root = join(import.meta.dir, "..");
 
 test("each list of arguments becomes a job of the function", async () => {
   await using database = await freshDatabase();

@@ -1,6 +1,6 @@
 import { connect, createServer, type AddressInfo, type Socket } from "node:net";
 
-import type { TestDatabase } from "../database.ts";
+import type { TestDatabase } from "../../database.ts";
 
 /** A way to a database that can be cut. */
 export interface Proxy extends AsyncDisposable {

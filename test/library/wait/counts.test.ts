@@ -1,11 +1,11 @@
 import { expect, test } from "bun:test";
 
-import type { Db, Sql } from "../../src/db/connection/connect.ts";
-import { release } from "../../src/db/engine/release.ts";
-import { readCounts, readPostingCounts } from "../../src/db/read/status.ts";
-import type { JobCounts } from "../../src/domain/states.ts";
-import { freshDatabase } from "../database.ts";
-import { drivenPool, only, postJobs } from "./hand-driven.ts";
+import type { Db, Sql } from "../../../src/db/connection/connect.ts";
+import { release } from "../../../src/db/engine/release.ts";
+import { readCounts, readPostingCounts } from "../../../src/db/read/status.ts";
+import type { JobCounts } from "../../../src/domain/states.ts";
+import { freshDatabase } from "../../database.ts";
+import { drivenPool, only, postJobs } from "../hand-driven.ts";
 
 const none = { waiting: 0, running: 0, retrying: 0, done: 0, failed: 0, cancelled: 0 };
 const counts = (some: Partial<JobCounts>): JobCounts => ({ ...none, ...some });

@@ -1,10 +1,11 @@
 import { expect, test } from "bun:test";
+import { join } from "node:path";
 
-import { postWork } from "../../src/index.ts";
-import { freshDatabase } from "../database.ts";
-import { anything } from "./jobs.ts";
+import { postWork } from "../../../src/index.ts";
+import { freshDatabase } from "../../database.ts";
+import { anything } from "../jobs.ts";
 
-const root = import.meta.dir;
+const root = join(import.meta.dir, "..");
 
 test("arguments of more than 64 MiB are refused with the job's number, and nothing is posted", async () => {
   await using db = await freshDatabase();

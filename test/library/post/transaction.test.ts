@@ -1,9 +1,9 @@
 import { expect, test } from "bun:test";
 
-import { fromPostgres, postWork } from "../../src/index.ts";
-import { migrations } from "../../src/db/admin/migration-list.ts";
-import { freshDatabase, type TestDatabase } from "../database.ts";
-import { anything } from "./jobs.ts";
+import { fromPostgres, postWork } from "../../../src/index.ts";
+import { migrations } from "../../../src/db/admin/migration-list.ts";
+import { freshDatabase, type TestDatabase } from "../../database.ts";
+import { anything } from "../jobs.ts";
 
 // test/packages/transactions.test.ts does it with the packages that people use.
 

@@ -1,11 +1,12 @@
 import { afterEach, beforeEach, describe, expect, spyOn, test } from "bun:test";
+import { join } from "node:path";
 
-import { ClusterPool, postWork, type Posting } from "../../src/index.ts";
-import { freshDatabase, type TestDatabase } from "../database.ts";
-import { closeGate, crowd, fails, gate, listens, quick, seen, waits } from "./in-process-jobs.ts";
-import { until } from "./stub.ts";
+import { ClusterPool, postWork, type Posting } from "../../../src/index.ts";
+import { freshDatabase, type TestDatabase } from "../../database.ts";
+import { closeGate, crowd, fails, gate, listens, quick, seen, waits } from "../in-process-jobs.ts";
+import { until } from "../stub.ts";
 
-const root = import.meta.dir;
+const root = join(import.meta.dir, "..");
 const given = (db: TestDatabase, concurrency = 3) => ({ concurrency, root, db: db.url });
 const where = (db: TestDatabase) => ({ root, db: db.url });
 

@@ -1,13 +1,13 @@
 import { describe, expect, test } from "bun:test";
+import { join } from "node:path";
 
-import type { Db } from "../../src/db/connection/connect.ts";
-import { close, type Posting, postWork } from "../../src/index.ts";
-import { nextPageSize } from "../../src/db/read/page-size.ts";
-import { freshDatabase, type TestDatabase } from "../database.ts";
-import { drivenPool, only } from "./hand-driven.ts";
-import { anything } from "./jobs.ts";
-import { proxyTo } from "./proxy.ts";
-import { until } from "./stub.ts";
+import type { Db } from "../../../src/db/connection/connect.ts";
+import { close, type Posting, postWork } from "../../../src/index.ts";
+import { freshDatabase, type TestDatabase } from "../../database.ts";
+import { drivenPool, only } from "../hand-driven.ts";
+import { anything } from "../jobs.ts";
+import { proxyTo } from "../connection/proxy.ts";
+import { until } from "../stub.ts";
 
 describe("status", () => {
   test("tells the state of the posting and the statuses of its jobs", async () => {
@@ -136,72 +136,6 @@ describe("wait", () => {
   });
 });
 
-describe("results", () => {
-  test("come in the order of posting, whatever their status and priority", async () => {
-    await using database = await freshDatabase();
-    const posting = await post(database, 5, [1, 2, 1, 2, 0]);
-    const pool = await drivenPool(database.db);
-    await pool.end(only(await pool.claim(2)), ["done", "failed"]);
-    await pool.end(only(await pool.claim(1)), ["retried"], { delayMs: 60_000 });
-    await pool.claim(1);
-    const found = await Array.fromAsync(posting.results());
-    const error = { name: "Error", message: "no" };
-    const nothing = { result: undefined, error: null };
-    expect(found).toEqual([
-      { index: 0, status: "retrying", result: undefined, error },
-      { index: 1, status: "done", result: "done 0", error: null },
-      { index: 2, ...nothing, status: "running" },
-      { index: 3, status: "failed", result: undefined, error },
-      { index: 4, ...nothing, status: "waiting" },
-    ]);
-  });
-
-  test("are the values that the function returned", async () => {
-    await using database = await freshDatabase();
-    const posting = await post(database, 1);
-    const pool = await drivenPool(database.db);
-    await pool.endAll({ result: '{"at":{"$date":"2026-01-01T00:00:00.000Z"}}' });
-    const found = await Array.fromAsync(posting.results());
-    expect(found.map(({ result }) => result)).toEqual([{ at: new Date("2026-01-01") }]);
-  });
-
-  test.each([[undefined], [[1, 0]]])("come page by page (priorities %p)", async (some) => {
-    await using database = await freshDatabase();
-    const priorities = some && Array.from({ length: 6_001 }, (_, n) => some[n % 2] ?? 0);
-    const posting = await post(database, 6_001, priorities);
-    const indices = await Array.fromAsync(posting.results(), ({ index }) => index);
-    expect(indices).toEqual(Array.from({ length: 6_001 }, (_, n) => n));
-  });
-
-  test.each([
-    ["of small results get large", 10, 120, 2_000],
-    ["of large results get small", 2_000, 200e6, 11],
-    ["of huge results have one", 1, 50e6, 1],
-  ])("pages %s", (_sentence, rows, chars, expected) => {
-    expect(nextPageSize(rows, chars)).toBe(expected);
-  });
-});
-
-test("connections end half a second after their last use, and at once by close", async () => {
-  await using database = await freshDatabase();
-  const others = async () => {
-    const [row] = await database.db.sql<{ count: number }[]>`
-      select count(*)::integer as count from pg_stat_activity
-      where datname = current_database() and pid <> pg_backend_pid() and query <> ''
-        and application_name = 'pdoflow'`;
-    return row?.count ?? -1;
-  };
-  const idle = await others();
-  const posting = await post(database, 1);
-  expect(await others()).toBeGreaterThan(idle);
-  await until(async () => (await others()) === idle);
-  await posting.status();
-  expect(await others()).toBeGreaterThan(idle);
-  await close();
-  await until(async () => (await others()) === idle);
-  expect(await posting.status()).toMatchObject({ waiting: 1 });
-});
-
 test("close ends what still waits, with an error that says so", async () => {
   await using database = await freshDatabase();
   const posting = await post(database, 1);
@@ -211,9 +145,9 @@ test("close ends what still waits, with an error that says so", async () => {
   expect(await name).toBe("ConnectionClosed");
 });
 
-async function post({ url }: TestDatabase, count: number, priority?: number[]): Promise<Posting> {
+async function post({ url }: TestDatabase, count: number): Promise<Posting> {
   const lists = Array.from({ length: count }, (_, n) => [n]);
-  return await postWork(anything, lists, [], { root: import.meta.dir, db: url, priority });
+  return await postWork(anything, lists, [], { root: join(import.meta.dir, ".."), db: url });
 }
 
 async function listeners({ sql }: Db): Promise<number> {

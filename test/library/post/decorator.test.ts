@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 
-import { InvalidInput } from "../../src/domain/errors.ts";
-import { job, Registry } from "../../src/index.ts";
+import { InvalidInput } from "../../../src/domain/errors.ts";
+import { job, Registry } from "../../../src/index.ts";
 
 export class Tasks {
   readonly isNotStatic = true;

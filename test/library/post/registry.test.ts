@@ -1,13 +1,13 @@
 import { expect, test } from "bun:test";
 
-import { job, Registry } from "../../src/index.ts";
-import * as jobs from "./jobs.ts";
+import { job, Registry } from "../../../src/index.ts";
+import * as jobs from "../jobs.ts";
 
 test("a handle knows the function and its entry point", async () => {
   const handle = Registry.get(jobs.scale);
   expect(handle.fn).toBe(jobs.scale);
-  expect(await handle.entryPoint(import.meta.dir)).toBe("jobs.ts#scale");
-  expect(await handle.entryPoint(`${import.meta.dir}/..`)).toBe("library/jobs.ts#scale");
+  expect(await handle.entryPoint(`${import.meta.dir}/..`)).toBe("jobs.ts#scale");
+  expect(await handle.entryPoint(`${import.meta.dir}/../..`)).toBe("library/jobs.ts#scale");
 });
 
 test("a function that was not marked is refused with a name to post it by", async () => {

@@ -3,7 +3,7 @@ import { type } from "arktype";
 import * as v from "valibot";
 import * as z from "zod";
 
-import { job } from "../../src/index.ts";
+import { job } from "../../../src/index.ts";
 
 const point = { x: 1, at: "2026-01-01" };
 

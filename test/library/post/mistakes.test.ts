@@ -3,15 +3,15 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { ClusterPool, postWork as typed, Value } from "../../src/index.ts";
-import { scale } from "./jobs.ts";
+import { ClusterPool, postWork as typed, Value } from "../../../src/index.ts";
+import { scale } from "../jobs.ts";
 
-const root = join(import.meta.dir, "../..");
+const root = join(import.meta.dir, "../../..");
 
 /** As a program without types calls it. Nothing listens there: none of these may get so far. */
 const postWork = typed as unknown as (...args: unknown[]) => Promise<unknown>;
 const db = "postgres://nobody@127.0.0.1:1/none";
-const options = { root: import.meta.dir, db };
+const options = { root: join(import.meta.dir, ".."), db };
 
 test.each<[name: string, mistake: () => unknown, said: string]>([
   ["no function", () => postWork(undefined, [[1]]), "found a value of type undefined"],

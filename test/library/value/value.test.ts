@@ -1,8 +1,8 @@
 import { expect, test } from "bun:test";
 import { join } from "node:path";
 
-import { Value } from "../../src/index.ts";
-import { freshDatabase } from "../database.ts";
+import { Value } from "../../../src/index.ts";
+import { freshDatabase } from "../../database.ts";
 
 const nameOf = (promise: Promise<unknown>) =>
   promise.then(
@@ -25,7 +25,7 @@ test("a value is its initial one until it is set, and again when it is forgotten
 test("what others set at the same time is not lost, from this process or another", async () => {
   await using database = await freshDatabase();
   const script = `
-    import { Value } from ${JSON.stringify(join(import.meta.dir, "../../src/index.ts"))};
+    import { Value } from ${JSON.stringify(join(import.meta.dir, "../../../src/index.ts"))};
     const count = new Value("count", 0);
     await Promise.all(Array.from({ length: 50 }, () => count.update((n) => n + 1)));`;
   const env = { PDOFLOW_DATABASE_URL: database.url };

@@ -1,8 +1,8 @@
 import { describe, expect, test } from "bun:test";
 import * as v from "valibot";
 
-import { job, postWork } from "../../src/index.ts";
-import { freshDatabase, type TestDatabase } from "../database.ts";
+import { job, postWork } from "../../../src/index.ts";
+import { freshDatabase, type TestDatabase } from "../../database.ts";
 import { arkJob, lenientJob, point, slowJob, valibotJob, zodJob } from "./schemas.ts";
 
 const root = import.meta.dir;
