@@ -50,7 +50,7 @@ const promises: Readonly<Record<string, readonly string[]>> = {
   ],
   "no password appears in output, tables, arguments or the kernel's view": ["binary/trust/secrets"],
   "a hostile worker cannot end the jobs of others": [
-    "binary/worker/hostile-worker",
+    "pool/worker/hostile-worker",
     "pool/hostile-messages",
   ],
   "rows that were deleted by hand stop their posting only": ["pool/session/rows-changed"],

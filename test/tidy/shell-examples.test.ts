@@ -11,11 +11,11 @@ const textOf = (path: string) => readFileSync(join(root, path), "utf8");
 const testOf: Readonly<Record<string, string>> = {
   "README.md": "test/binary/shell/examples.test.ts",
   "docs/posting.md": "test/binary/post/posting-guide.test.ts",
-  "docs/database.md": "test/binary/shell/docs-examples.test.ts",
-  "docs/security.md": "test/binary/shell/docs-examples.test.ts",
-  "docs/selectors.md": "test/binary/shell/docs-examples.test.ts",
-  "docs/signing.md": "test/binary/shell/docs-examples.test.ts",
-  "docs/top.md": "test/binary/shell/docs-examples.test.ts",
+  "docs/database.md": "test/binary/shell/docs-examples.slow.test.ts",
+  "docs/security.md": "test/binary/shell/docs-examples.slow.test.ts",
+  "docs/selectors.md": "test/binary/shell/docs-examples.slow.test.ts",
+  "docs/signing.md": "test/binary/shell/docs-examples.slow.test.ts",
+  "docs/top.md": "test/binary/shell/docs-examples.slow.test.ts",
 };
 
 /** How blocks begin that no test runs, and why. */

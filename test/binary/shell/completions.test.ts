@@ -5,6 +5,7 @@ import { freshDatabase } from "../../database.ts";
 import { openQueueCli } from "../queue-cli.ts";
 
 const hasNot = (program: string) => Bun.which(program) === null;
+
 const unless = (program: string) => (hasNot(program) ? ` (skipped: no ${program} here)` : "");
 
 /** A queue with posting 1, which has ended, 2 with a name, and 3; and a shell that has pdoflow. */
@@ -52,27 +53,4 @@ test.skipIf(hasNot("fish"))(`fish completes postings${unless("fish")}`, async ()
     ...["fish", "--no-config", "-c", `source ${file}; complete -C 'pdoflow wait @'`],
   ]);
   expect(lines).toEqual(["@nightly\t2, fn.ts#fn, 2 jobs, open"]);
-});
-
-test("asking for postings to complete starts no server, and does not wait for one", async () => {
-  await using db = await freshDatabase();
-  using queue = await open(db);
-  const { cli } = queue;
-  const none = await cli.runWith(
-    { env: { PDOFLOW_DATABASE_URL: "", PDOFLOW_DATA: join(cli.folder, "data") } },
-    "completions",
-    "postings",
-  );
-  expect(none).toEqual({ code: 0, out: "", err: "" });
-  expect(await Array.fromAsync(new Bun.Glob("data/**").scan(cli.folder))).toEqual([]);
-  // Takes the connection and says nothing.
-  using silent = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
-  const startedAt = performance.now();
-  const late = await cli.runWith(
-    { env: { PDOFLOW_DATABASE_URL: `postgres://nobody@127.0.0.1:${silent.port}/none` } },
-    "completions",
-    "postings",
-  );
-  expect(late).toEqual({ code: 0, out: "", err: "" });
-  expect(performance.now() - startedAt).toBeLessThan(8_000);
 });

@@ -11,26 +11,6 @@ const colorsIn = (sent: string) =>
     .map(([, list = ""]) => list)
     .filter((list) => /(^|;)(3|4|9|10)\d(;|$)|38;5/.test(list));
 
-const terms = ["xterm-256color", "screen", "tmux", "tmux-256color", "linux", "vt100", "alacritty"];
-
-for (const term of [...terms, "xterm-ghostty", "ghostty", "xterm", "something-new"]) {
-  test(`top draws on TERM=${term}, without a terminfo of it, and leaves`, async () => {
-    await using db = await freshDatabase();
-    using cli = await openQueueCli(db);
-    await cli.post([1, 2, 3], "fn.ts#quick", "--name", "shown");
-    const env = { ...cli.env, TERM: term, TERMINFO: "/nowhere" };
-    await using top = emulated([...cli.command, "top"], { env, cwd: cli.folder });
-    await top.shows(/shown.*waiting/);
-    top.type("?");
-    await top.shows("Moving");
-    top.type("?q");
-    expect(await top.exited).toBe(0);
-    const hasMany = /38;5/.test(top.sent());
-    expect(hasMany).toBe(/256|alacritty|ghostty/.test(term));
-    expect(colorsIn(top.sent()).length > 0).toBe(term !== "vt100");
-  });
-}
-
 test("NO_COLOR and --color never send no colour, and words say everything", async () => {
   await using db = await freshDatabase();
   using cli = await openQueueCli(db);

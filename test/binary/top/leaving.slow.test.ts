@@ -1,0 +1,47 @@
+import { expect, test } from "bun:test";
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+
+import { freshDatabase } from "../../database.ts";
+import { type Cli, openCli, until } from "../cli.ts";
+import { type Emulated, emulated } from "./emulated.ts";
+
+/** What a shell sees of top: the settings of the terminal before and after, and the exit code. */
+const script = `
+  stty -a > before
+  sh -c 'echo $$ > pid; exec "$0" top' "$TOP"
+  echo $? > code
+  stty -a > after
+  echo the end
+  read line`;
+
+async function started(cli: Cli): Promise<{ top: Emulated; pid: number }> {
+  const env = { ...cli.env, TOP: cli.command[0] ?? "" };
+  const top = emulated(["/bin/sh", "-c", script], { env, cwd: cli.folder });
+  await top.shows("No postings yet");
+  return { top, pid: Number(readFileSync(join(cli.folder, "pid"), "utf8")) };
+}
+
+test("where its shell is killed top ends, and releases the terminal", async () => {
+  await using db = await freshDatabase();
+  using cli = await openCli(db);
+  const inner = `sh -c 'echo $$ > shell; "$0" top; echo never' "$TOP"`;
+  const outer = `stty -a > before; ${inner}; while pgrep -s 0 -x pdoflow; do sleep 0.1; done
+    stty -a > after; echo the end; read line`;
+  const env = { ...cli.env, TOP: cli.command[0] ?? "" };
+  await using top = emulated(["/bin/sh", "-c", outer], { env, cwd: cli.folder });
+  await top.shows("No postings yet");
+  process.kill(Number(readFileSync(join(cli.folder, "shell"), "utf8")), "SIGKILL");
+  await top.shows("the end");
+  const read = (name: string) => readFileSync(join(cli.folder, name), "utf8");
+  expect(read("after")).toBe(read("before"));
+  expect(top.terminal.buffer.active.type).toBe("normal");
+});
+
+test("where the terminal goes away top ends", async () => {
+  await using db = await freshDatabase();
+  using cli = await openCli(db);
+  const { top, pid } = await started(cli);
+  await top[Symbol.asyncDispose]();
+  await until("top to end", () => Promise.resolve(!existsSync(`/proc/${pid}`)));
+});

@@ -1,0 +1,35 @@
+import { test } from "bun:test";
+
+import { expectHarmless } from "./hostile-job.ts";
+
+/** Bodies of a job that attacks its pool; after that its worker stays until it is killed. */
+const attacks: Record<string, string> = {
+  "sends what is no message": `
+    const seeds = [null, 7, "x", [], {}, { kind: "ended" }, { kind: 7 }, new Map([[1, 2]]), 5n];
+    for (const seed of seeds) process.send(seed);`,
+  "claims the end of jobs that others have": `
+    for (let chunk = 0; chunk < 40; chunk++) for (let at = 0; at < 40; at++) claim(chunk, [at, 1, 1, 0]);`,
+  "writes into the page that it shares with its pool that nothing runs, and dies": `
+    const memory = fs.openSync("/proc/self/mem", "r+");
+    const pages = fs.readFileSync("/proc/self/maps", "latin1").split("\\n")
+      .filter((line) => /^\\w+-\\w+ rw-s .*(deleted|pdoflow)/.test(line))
+      .map((line) => Number.parseInt(line, 16));
+    for (const at of pages) fs.writeSync(memory, new Int32Array([-1]), 0, 4, at + 12);
+    process.exit(pages.length === 0 ? 0 : 9);`,
+  "writes raw bytes into its channel": `
+    for (let fd = 3; fd < 64; fd++) {
+      try { if (!fs.fstatSync(fd).isSocket()) continue; } catch { continue; }
+      for (const lead of [0, 1, 2, 3, 255]) {
+        const bytes = require("node:crypto").randomBytes(64);
+        bytes[0] = lead;
+        try { fs.writeSync(fd, bytes); } catch {}
+      }
+    }
+    setTimeout(() => process.exit(9), 300);`,
+};
+
+test.each(Object.entries(attacks))(
+  "a job that %s changes nothing of other jobs, and the pool goes on",
+  async (_name, body) => await expectHarmless(body),
+  60_000,
+);
