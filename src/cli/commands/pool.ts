@@ -8,16 +8,15 @@ import { describeTarget, type Target } from "../../db/settings/target.ts";
 import { parseProvides, type Provides } from "../../domain/capabilities.ts";
 import { type ExitCode, exitCodes } from "../../domain/errors.ts";
 import { startPool } from "../diagnosis/explain.ts";
-import { withWorkers } from "../../pool/with-workers.ts";
-import { poolDefaults, type PoolOptions, type PoolSummary } from "../../pool/options.ts";
+import type { PoolOptions, PoolSummary } from "../../pool/options.ts";
 import { AllowList } from "../../pool/trust/allow-list.ts";
 import { findWorkerUser, NoConfinement, type WorkerUser } from "../../pool/run/confinement.ts";
 import { parseEnv } from "../../pool/wire/environment.ts";
 import { Pool } from "../../pool/pool.ts";
+import { workerPool } from "../../pool/worker-pool.ts";
 import { projectOfPool } from "../../pool/entry/project.ts";
 import { SignaturePolicy } from "../../pool/trust/signature-policy.ts";
 import type { AdmissionPolicy } from "../../pool/trust/admission-policy.ts";
-import { build } from "../../version.ts";
 import { pluralize } from "../output/pluralize.ts";
 import { PdoflowCommand } from "../shell/command.ts";
 import { parseFlags } from "../shell/flags.ts";
@@ -202,11 +201,7 @@ export class PoolCommand extends PdoflowCommand {
       user: this.#workerUser(),
     };
     return {
-      ...poolDefaults,
-      host: context.host,
-      pid: context.pid,
-      version: build,
-      osUser: context.osUser(),
+      ...workerPool(context, options.maxWorkers ?? context.cores, worker, { reloads: this.reload }),
       provides,
       project: projectOfPool({ option: project, env: context.env, root, target }),
       policy: this.#policy(root, provides),
@@ -218,7 +213,6 @@ export class PoolCommand extends PdoflowCommand {
       oldestEvery: options.oldestEvery,
       once: this.once,
       log: (line) => this.say(`pool: ${line}`),
-      ...withWorkers(options.maxWorkers ?? context.cores, worker, { reloads: this.reload }),
     };
   }
 

@@ -14,20 +14,17 @@ import { type CommandInput, commandEntryPoint, commandOf } from "../../pool/work
 import { outputSchemas } from "../output/output-schemas.ts";
 import { parseEntryPoint } from "../../domain/entry-point.ts";
 import { type ExitCode, exitCodes, InvalidInput, PdoflowError } from "../../domain/errors.ts";
-import { bar, paceOf, roughTime, type Sample, withSample } from "../../../tui/draw/pace.ts";
 import { encodeArgs } from "../../job/values.ts";
 import { parseEnv } from "../../pool/wire/environment.ts";
-import { poolDefaults } from "../../pool/options.ts";
 import { Pool } from "../../pool/pool.ts";
 import type { WholeOutput } from "../../pool/wire/protocol.ts";
 import { type SpoolRange, Spool } from "../../pool/wire/spool.ts";
-import { withWorkers } from "../../pool/with-workers.ts";
-import { build } from "../../version.ts";
+import { workerPool } from "../../pool/worker-pool.ts";
 import { pluralize } from "../output/pluralize.ts";
 import { parseFlags } from "../shell/flags.ts";
 import { wholeNumber } from "../shell/flag-values.ts";
 import { PostingCommand } from "../input/posting-command.ts";
-import { Progress } from "../shell/progress.ts";
+import { JobProgress } from "../shell/job-progress.ts";
 import { Reading } from "../input/reading-progress.ts";
 import { type EndedJob, RunOutput } from "../output/run-output.ts";
 
@@ -135,27 +132,14 @@ export class RunCommand extends PostingCommand {
     return await this.explaining(target, async () => {
       const start = () =>
         Pool.start(target, {
-          ...this.#poolDefaults(),
+          ...workerPool(context, maxWorkers, worker),
+          once: true,
           run,
           onEnded: (end) => output.add(end),
           log: (line) => this.#log(line),
-          ...withWorkers(maxWorkers, worker, { reloads: false }),
         });
       return await this.#work(start, id, jobCount, output);
     });
-  }
-
-  #poolDefaults() {
-    const { host, pid, osUser } = this.context;
-    return {
-      ...poolDefaults,
-      host,
-      pid,
-      version: build,
-      osUser: osUser(),
-      oldestEvery: 0,
-      once: true,
-    };
   }
 
   /** Runs the pool until it ends, or until a signal ends it. */
@@ -211,21 +195,13 @@ export class RunCommand extends PostingCommand {
     await this.withDatabase((db) => cancelPostings(db, [id], { killsRunning: true, reason }));
   }
 
-  #showProgress(jobCount: number, output: RunOutput): Disposable {
-    const progress = new Progress(this, "run", this.progress);
+  #showProgress(total: number, output: RunOutput): Disposable {
+    const progress = new JobProgress(this, "run", this.progress);
     this.#clear = () => progress.end();
-    let samples: Sample[] = [];
-    const timer = setInterval(() => {
-      const { ended, failed } = output;
-      samples = withSample(samples, { atMs: performance.now(), ended });
-      const pace = paceOf(samples, jobCount);
-      const parts = [`${bar(ended / jobCount, 20)} ${ended} of ${pluralize(jobCount, "job")}`];
-      if (failed > 0) parts.push(`${failed} failed`);
-      if (pace) parts.push(`${pace.perSecond.toFixed(1)}/s`);
-      const leftMs = pace?.leftMs ?? null;
-      if (leftMs !== null) parts.push(`about ${roughTime(leftMs)} left`);
-      progress.show(parts.join(", "));
-    }, showEveryMs);
+    const timer = setInterval(
+      () => progress.show({ ended: output.ended, failed: output.failed, total }),
+      showEveryMs,
+    );
     return {
       [Symbol.dispose]: () => {
         clearInterval(timer);

@@ -7,12 +7,10 @@ import type { PostingCounts } from "../../db/read/status.ts";
 import { Bell } from "../../domain/bell.ts";
 import { outputSchemas } from "../output/output-schemas.ts";
 import { type ExitCode, exitCodes } from "../../domain/errors.ts";
-import { bar, paceOf, roughTime, type Sample, withSample } from "../../../tui/draw/pace.ts";
-import { pluralize } from "../output/pluralize.ts";
 import { PdoflowCommand } from "../shell/command.ts";
 import { parseFlags } from "../shell/flags.ts";
 import { duration } from "../shell/flag-values.ts";
-import { Progress } from "../shell/progress.ts";
+import { JobProgress } from "../shell/job-progress.ts";
 import { countSelected } from "../input/job-pages.ts";
 import { obstacleLines } from "../diagnosis/obstacles.ts";
 import { findSelected, readSelectors } from "../input/select.ts";
@@ -78,11 +76,15 @@ export class WaitCommand extends PdoflowCommand {
       () => stop.abort(new Interrupted("timeout")),
       Math.min(timeout ?? Infinity, 2 ** 31 - 1), // the longest timer: 24 days
     );
-    const progress = new WaitProgress(this);
+    const progress = new JobProgress(this, "wait");
     let last: readonly PostingCounts[] = [];
     const isOver = (counts: readonly PostingCounts[]) => {
       last = counts;
-      progress.show(counts);
+      progress.show({
+        ended: sum(counts, endedOf),
+        total: sum(counts, totalOf),
+        failed: sum(counts, ({ failed }) => failed),
+      });
       // A posting ends a moment after its last job.
       const isFar = (one: PostingCounts) => (until < 1 ? endedShare(one) >= until : one.isEnded);
       const isDone = (one: PostingCounts) => isStopped(one) || isFar(one);
@@ -146,6 +148,9 @@ const endedOf = ({ done, failed, cancelled }: PostingCounts) => done + failed + 
 
 const totalOf = (one: PostingCounts) => endedOf(one) + one.waiting + one.running + one.retrying;
 
+const sum = (counts: readonly PostingCounts[], countOf: (one: PostingCounts) => number) =>
+  counts.reduce((all, one) => all + countOf(one), 0);
+
 const endedShare = (one: PostingCounts) => (one.isEnded ? 1 : endedOf(one) / totalOf(one));
 
 /** A stopped posting ends only when it is resumed or cancelled. */
@@ -188,40 +193,3 @@ class Hints {
     }
   }
 }
-
-/** Shows the progress of the jobs on a terminal, after two seconds. */
-class WaitProgress {
-  readonly #progress: Progress;
-  #samples: Sample[] = [];
-
-  constructor(command: WaitCommand) {
-    this.#progress = new Progress(command, "wait");
-  }
-
-  show(counts: readonly PostingCounts[]): void {
-    const ended = counts.reduce((sum, one) => sum + endedOf(one), 0);
-    const total = counts.reduce((sum, one) => sum + totalOf(one), 0);
-    const failed = counts.reduce((sum, one) => sum + one.failed, 0);
-    this.#samples = withSample(this.#samples, { atMs: performance.now(), ended });
-    const pace = paceOf(this.#samples, total);
-    const share = total === 0 ? 1 : ended / total;
-    this.#progress.show(
-      [
-        `${bar(share, 20)} ${(100 * share).toFixed(1)} % of ${pluralize(total, "job")}`,
-        ...(failed > 0 ? [`${failed.toLocaleString("en")} failed`] : []),
-        ...(pace === null ? [] : [rate(pace.perSecond)]),
-        ...(pace === null ? [] : [left(pace.leftMs)]),
-      ].join(", "),
-    );
-  }
-
-  end(): void {
-    this.#progress.end();
-  }
-}
-
-const rate = (perSecond: number) =>
-  perSecond >= 10 ? `${Math.round(perSecond).toLocaleString("en")}/s` : `${perSecond.toFixed(1)}/s`;
-
-const left = (ms: number | null) =>
-  ms === null ? "no job has ended in the last minute" : `about ${roughTime(ms)} left`;

@@ -14,11 +14,9 @@ import { exitCodes } from "../../domain/errors.ts";
 import { parse } from "../../domain/parse.ts";
 import { serverPlace } from "../../db/settings/server-place.ts";
 import { encodeArgs } from "../../job/values.ts";
-import { poolDefaults } from "../../pool/options.ts";
 import { Pool } from "../../pool/pool.ts";
-import { withWorkers } from "../../pool/with-workers.ts";
+import { workerPool } from "../../pool/worker-pool.ts";
 import { ensureServer, stopServer } from "../../server/server.ts";
-import { build } from "../../version.ts";
 import { PdoflowCommand } from "../shell/command.ts";
 import { listFiles } from "./demo-files.ts";
 import { FileReport, findingsText, sumUp } from "./demo-findings.ts";
@@ -116,15 +114,9 @@ export class DemoCommand extends PdoflowCommand {
     const { context } = this;
     const worker = { program: context.program, root, env: context.env };
     const pool = await Pool.start(db.target, {
-      ...poolDefaults,
-      host: context.host,
-      pid: context.pid,
-      version: build,
-      osUser: context.osUser(),
-      oldestEvery: 0,
+      ...workerPool(context, context.cores, worker),
       once: true,
       log: (line) => this.say(`demo: ${line}`),
-      ...withWorkers(context.cores, worker, { reloads: false }),
     });
     const progress = new Progress(this, "demo");
     const showing = setInterval(() => {

@@ -3,7 +3,6 @@ import type { JobError } from "../../domain/attempt.ts";
 import type { LeasedJob } from "../wire/leased-job.ts";
 import type { End, ProfileMessage, ProgressMessage, WorkerMessage } from "../wire/protocol.ts";
 import { BaseRunner, watchEveryMs } from "./base-runner.ts";
-import { CrashAttribution } from "./crash-attribution.ts";
 import { lostEnd, stoppedEnd } from "./ended-attempt.ts";
 import {
   type RunnerContext,
@@ -14,6 +13,7 @@ import {
 import { Sharing } from "./sharing.ts";
 import type { WorkerRun, WorkerSlot } from "./worker-slot.ts";
 import type { WorkerOptions } from "./worker-process.ts";
+import { CrashAttribution } from "./worker-death.ts";
 import { WorkerSet } from "./worker-set.ts";
 
 /** Runs jobs in worker processes: keeps the processes alive and shares the jobs among them. */
@@ -140,7 +140,7 @@ export class Dispatcher extends BaseRunner<WorkerRun> {
     for (const end of ends) {
       const job = slot.end(chunk, end.position);
       if (job === null) return false;
-      end.output = slot.process.takeOutput(end.output);
+      end.output = slot.process.output.take(end.output);
       // An error that a job throws while it is being stopped comes from the stop.
       const termination = slot.termination?.job === job && !end.isDone ? slot.termination : null;
       const { pid } = slot.process;
@@ -186,7 +186,7 @@ export class Dispatcher extends BaseRunner<WorkerRun> {
     if (lost) {
       const crash: Termination = { job: lost, state: "failed", error: reason };
       const termination = slot.termination?.job === lost ? slot.termination : crash;
-      const end = lostEnd(termination, now - (running?.since ?? now), slot.process.lastOutput());
+      const end = lostEnd(termination, now - (running?.since ?? now), slot.process.output.last());
       this.context.attempts.onTerminated(termination, end, slot.process.pid);
     }
     this.#takeOver(jobs.filter((job) => job !== lost));
@@ -206,7 +206,7 @@ export class Dispatcher extends BaseRunner<WorkerRun> {
     let hasFreed = false;
     for (const slot of this.#slots) {
       const run = running.find((each) => each === slot.running);
-      if (run && now - run.since >= watchEveryMs) slot.process.boundOutput();
+      if (run && now - run.since >= watchEveryMs) slot.process.output.bound();
       hasFreed = slot.letGo() || hasFreed;
     }
     this.#steal(now);

@@ -1,4 +1,5 @@
 import type { JobError } from "../../domain/attempt.ts";
+import type { LeasedJob } from "../wire/leased-job.ts";
 import type { OomKills } from "./oom-kills.ts";
 
 /** How a worker's process has ended. */
@@ -30,4 +31,24 @@ export function workerDeath(death: WorkerDeath): JobError {
   const how = signal === null ? `exited with code ${code}` : `was killed by ${signal}`;
   const said = lastWords === null ? "" : `: ${lastWords}`;
   return { name: "WorkerDied", message: `worker ${pid} ${how} ${when}${said}` };
+}
+
+/** After N crashes between two jobs the job that came next each time is the cause. */
+const crashesMax = 3;
+
+/**
+ * Crashes of workers that reported no running job. Usually no job caused such a crash. But if the
+ * same job came next each time, it may have written to the shared page to hide that it ran, and
+ * would be tried for ever.
+ */
+export class CrashAttribution {
+  readonly #crashes = new WeakMap<LeasedJob, number>();
+
+  /** The job that caused one more crash, of the jobs of the worker in their order; or null. */
+  attributeCrash([first]: readonly LeasedJob[]): LeasedJob | null {
+    if (!first) return null;
+    const crashes = (this.#crashes.get(first) ?? 0) + 1;
+    this.#crashes.set(first, crashes);
+    return crashes < crashesMax ? null : first;
+  }
 }

@@ -1,37 +1,18 @@
 import { closeSync, readFileSync } from "node:fs";
 
-import type { Tail } from "../../db/engine/follow.ts";
 import type { JobError } from "../../domain/attempt.ts";
 import { environmentOf, type WorkerUser } from "./confinement.ts";
 import type { Environment } from "../../db/settings/parameters.ts";
 import { workerEnvironment } from "../wire/environment.ts";
-import { freeMiddle } from "../wire/free-middle.ts";
 import type { Guard, Watched } from "./guard.ts";
 import { writeArguments } from "../wire/argument-file.ts";
 import { removeJobFolders } from "../wire/job-folder.ts";
 import type { OomKills } from "./oom-kills.ts";
-import {
-  closeOutputFile,
-  createOutputFile,
-  type Cut,
-  cutOutput,
-  emptyOutput,
-  joinOutput,
-  middleOfOutput,
-  readOutput,
-  readTail,
-  sizeOfOutput,
-} from "../wire/output-file.ts";
-import {
-  type Output,
-  type OutputRanges,
-  parseWorkerMessage,
-  type PoolMessage,
-  type WholeOutput,
-  type WorkerMessage,
-} from "../wire/protocol.ts";
+import { closeOutputFile, createOutputFile } from "../wire/output-file.ts";
+import { parseWorkerMessage, type PoolMessage, type WorkerMessage } from "../wire/protocol.ts";
 import { createUnnamedFile } from "../wire/unnamed-file.ts";
 import { SharedPage } from "../wire/shared-page.ts";
+import { PrintedOutput } from "./printed-output.ts";
 import { workerDeath } from "./worker-death.ts";
 import type { Spool } from "../wire/spool.ts";
 import { messageOf } from "../../domain/errors.ts";
@@ -74,20 +55,14 @@ interface Exit {
 /** One child process that imports user code and runs one job at a time. */
 export class WorkerProcess {
   readonly page: SharedPage;
+  readonly output: PrintedOutput;
   readonly pid: number;
   readonly exited: Promise<unknown>;
   readonly #process: Bun.Subprocess;
   readonly #oomKills: OomKills;
   readonly #watched: Watched | null;
-  readonly #spool: Spool | null;
-  /** The files that its stdout and stderr are. */
-  readonly #files: readonly [number, number];
   /** In which it finds large arguments. */
   readonly #argumentFile: number;
-  /** What was put aside of them when the running job filled them without end. */
-  #cuts: [Cut | null, Cut | null] = [null, null];
-  /** Up to where the middle of them was freed while this job ran. */
-  #freedTo: [number, number] = [0, 0];
   /** What the worker said before it left, or what it did that no worker may do. */
   #lastWords: string | null = null;
   #exit: Exit | null = null;
@@ -106,7 +81,6 @@ export class WorkerProcess {
     const watched = (this.#watched = options.guard?.watch() ?? null);
     const env = { ...handedOn, ...(user ? environmentOf(user) : {}), ...watched?.mark };
     this.#oomKills = oomKills;
-    this.#spool = options.spool ?? null;
     const { page, file: pageFile } = SharedPage.create();
     this.page = page;
     const files: number[] = [];
@@ -114,9 +88,9 @@ export class WorkerProcess {
       for (let i = 0; i < 2; i++) files.push(createOutputFile()); // the second one may fail
       files.push(createUnnamedFile());
       const [out = -1, err = -1, args = -1] = files;
-      this.#files = [out, err];
+      this.output = new PrintedOutput([out, err], page, options.spool ?? null);
       this.#argumentFile = args;
-      this.#process = this.#start(command, root, env, pageFile, listener);
+      this.#process = this.#start(command, root, env, [out, err, pageFile, args], listener);
     } catch (error) {
       watched?.ended();
       for (const file of files) closeOutputFile(file);
@@ -133,7 +107,7 @@ export class WorkerProcess {
     command: string[],
     cwd: string,
     env: Environment,
-    pageFile: number,
+    files: readonly [number, number, number, number],
     listener: WorkerListener,
   ) {
     return Bun.spawn(command, {
@@ -141,7 +115,7 @@ export class WorkerProcess {
       detached: true, // a process group of its own, and no Ctrl-C from the terminal
       env,
       argv0: "pdoflow",
-      stdio: ["ignore", ...this.#files, pageFile, this.#argumentFile], // its files 1 to 4
+      stdio: ["ignore", ...files], // its files 1 to 4
       serialization: "advanced",
       ipc: (raw: unknown) => this.#receive(raw, listener),
       onExit: (_process, code, signal) => {
@@ -223,62 +197,12 @@ export class WorkerProcess {
     }
   }
 
-  /** Keeps the output of the running job from filling the disk. */
-  boundOutput(): void {
-    if (this.#spool) return; // all of it is wanted
-    const starts = this.page.outputStarts();
-    for (const stream of [0, 1] as const) {
-      const [file, start] = [this.#files[stream], starts[stream]];
-      const middle = middleOfOutput(file, start, this.#freedTo[stream]);
-      if (middle === null) continue;
-      if (freeMiddle(file, ...middle)) this.#freedTo[stream] = middle[1];
-      else this.#cuts[stream] = cutOutput(file, start, this.#cuts[stream]);
-    }
-  }
-
-  /** What the running job printed, with what was put aside of it. */
-  takeOutput(printed: Output | null): Output | null {
-    const [spool, ranges] = [this.#spool, printed?.ranges];
-    if (printed && spool && ranges) return { ...printed, whole: this.#copied(spool, ranges) };
-    const [stdout, stderr] = this.#cuts;
-    this.#cuts = [null, null];
-    this.#freedTo = [0, 0];
-    if (stdout === null && stderr === null) return printed;
-    return {
-      stdout: joinOutput(stdout, printed?.stdout ?? null),
-      stderr: joinOutput(stderr, printed?.stderr ?? null),
-    };
-  }
-
-  #copied(spool: Spool, [outFrom, out, errFrom, err]: OutputRanges): WholeOutput {
-    const [stdout, stderr] = this.#files;
-    return { stdout: spool.copy(stdout, outFrom, out), stderr: spool.copy(stderr, errFrom, err) };
-  }
-
-  /** Once all that was printed is copied: the worker begins its files anew. */
+  /** Once everything printed is copied, the worker starts with empty files. */
   async #empty(): Promise<void> {
-    await this.#spool?.copied;
+    await this.output.copied();
     if (this.#isDead) return;
-    for (const file of this.#files) emptyOutput(file);
+    this.output.empty();
     this.send({ kind: "emptied" });
-  }
-
-  /** The last that the running job has printed. */
-  liveOutput(): { stdout: Tail; stderr: Tail } {
-    const [out, err] = this.page.outputStarts();
-    return { stdout: readTail(this.#files[0], out), stderr: readTail(this.#files[1], err) };
-  }
-
-  /** What the job that it ran when it died had printed. */
-  lastOutput(): Output {
-    const [out, err] = this.page.outputStarts();
-    const printed = {
-      stdout: readOutput(this.#files[0], out),
-      stderr: readOutput(this.#files[1], err),
-    };
-    if (!this.#spool) return this.takeOutput(printed) ?? printed;
-    const [outEnd, errEnd] = [sizeOfOutput(this.#files[0]), sizeOfOutput(this.#files[1])];
-    return { ...printed, whole: this.#copied(this.#spool, [out, outEnd, err, errEnd]) };
   }
 
   #receive(raw: unknown, listener: WorkerListener): void {
@@ -303,15 +227,17 @@ export class WorkerProcess {
     this.#isDead = true;
     listener.onExit(this.#deathBy(this.#exit));
     closeSync(this.#argumentFile);
-    const close = () => this.#files.forEach(closeOutputFile);
-    if (this.#spool) void this.#spool.copied.then(close);
-    else close();
+    this.output.close();
   }
 
   #deathBy({ code, signal }: Exit): JobError {
     const isForeign = signal === "SIGKILL" && !this.#isKilled;
     return workerDeath({
-      ...{ pid: this.pid, code, signal, isReady: this.#isReady, lastWords: this.#lastWords },
+      pid: this.pid,
+      code,
+      signal,
+      isReady: this.#isReady,
+      lastWords: this.#lastWords,
       oomKill: isForeign ? this.#oomKills.explain(performance.now()) : null,
     });
   }

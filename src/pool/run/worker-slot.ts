@@ -202,7 +202,7 @@ export class WorkerSlot {
     const now = performance.now();
     const running = this.poll(now);
     if (!running || !postings.includes(running.job.posting.id)) return null;
-    const { stdout, stderr } = this.process.liveOutput();
+    const { stdout, stderr } = this.process.output.live();
     if (this.poll(now) !== running) return null; // it may have been another's
     const { posting, seq, attempt } = running.job;
     return { posting: posting.id, seq, attempt, stdout, stderr };

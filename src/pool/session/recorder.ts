@@ -4,9 +4,8 @@ import { isRefusal, isWorthAnotherTry } from "../../db/connection/connect.ts";
 import type { LeasedSeq } from "../../db/engine/release.ts";
 import { finishPostings, type Outcome, recordPacked } from "../../db/engine/outcomes.ts";
 import type { Link } from "../link/link.ts";
-import { type EndedAttempt, OutcomeBatch } from "./outcome-batch.ts";
+import { type EndedAttempt, OutcomeBatch, outcomeRefused } from "./outcome-batch.ts";
 import { OutcomeBound, sizeOf } from "./outcome-bound.ts";
-import { outcomeRefused } from "./outcome-refused.ts";
 import { messageOf } from "../../domain/errors.ts";
 
 const flushAtSize = 4_000;
