@@ -1,0 +1,68 @@
+// A claim does not wait for the disk: a server that crashes right after it has forgotten the lease.
+import { afterAll, expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+
+import { migrate } from "../../../src/db/admin/migrations.ts";
+import { connect, type Db } from "../../../src/db/connection/connect.ts";
+import { finishPostings } from "../../../src/db/engine/outcomes.ts";
+import { ensureServer } from "../../../src/server/server.ts";
+import { temporaryPlace } from "../../server/place.ts";
+import { jobsOf, newPool, postJobs, record, take } from "../engine.ts";
+
+const place = temporaryPlace();
+afterAll(() => place[Symbol.asyncDispose]());
+
+async function open(): Promise<Db> {
+  const { host, port, username: user, database } = await ensureServer(place);
+  const target = { host, port, user, database, password: undefined, tls: false as const };
+  const db = connect({ ...target, schema: "pdoflow", source: "a test" }, { connections: 1 });
+  await migrate(db);
+  return db;
+}
+
+/** Does the work, and kills the server before anything that was not waited for is on disk. */
+async function crashAfter<T>(db: Db, work: () => Promise<T>): Promise<T> {
+  const [row] = await db.sql<{ pid: number }[]>`
+    select pid from pg_stat_activity where backend_type = 'walwriter'`;
+  const writer = row?.pid ?? -1;
+  process.kill(writer, "SIGSTOP");
+  const result = await work();
+  const [pid] = readFileSync(join(place.data, "postmaster.pid"), "utf8").split("\n");
+  process.kill(Number(pid), "SIGKILL");
+  process.kill(writer, "SIGKILL");
+  await db.abort();
+  return result;
+}
+
+const leases = async ({ sql }: Db) =>
+  (await sql<{ id: number }[]>`select id from pdoflow.lease`).map(({ id }) => id);
+
+test("a claim that a crash forgets: its outcomes are refused, and each job ends once", async () => {
+  const before = await open();
+  const posting = await postJobs(before, 2);
+  const pool = await newPool(before);
+  const lost = await crashAfter(before, () => take(before, pool));
+  await using db = await open();
+  expect(await leases(db)).toEqual([]);
+  expect(await record(db, pool, jobsOf(lost))).toBe(2);
+  const again = await take(db, pool, { cap: 1 });
+  // The id is handed out again, to a lease of one job: the other one is still refused.
+  expect(again[0]?.leaseId).toBe(lost[0]?.leaseId ?? -1);
+  expect(await record(db, pool, jobsOf(lost))).toBe(1);
+  await record(db, pool, jobsOf(await take(db, pool)));
+  await finishPostings(db, [posting]);
+  const [row] = await db.sql`
+    select p.state, p.done, (select count(*) from pdoflow.outcome)::int as outcomes
+    from pdoflow.posting p where id = ${posting}`;
+  expect(row).toEqual({ state: "finished", done: 2, outcomes: 2 });
+}, 60_000);
+
+test("P5: a claim of a posting with limits survives the crash", async () => {
+  const before = await open();
+  await postJobs(before, 2, { maxRunning: 1 });
+  const pool = await newPool(before);
+  const claimed = await crashAfter(before, () => take(before, pool, { cap: 1 }));
+  await using db = await open();
+  expect(await leases(db)).toContain(claimed[0]?.leaseId ?? -1);
+}, 60_000);
