@@ -10,9 +10,8 @@ import {
 } from "../../db/read/snapshot.ts";
 import type { WaitingPosting } from "../../db/read/explain.ts";
 import { readCounts } from "../../db/read/status.ts";
-import { readSnapshot } from "../../db/dashboard/snapshot.ts";
 import { outputSchemas } from "../output/output-schemas.ts";
-import { exitCodes, type ExitCode, InvalidInput } from "../../domain/errors.ts";
+import { exitCodes } from "../../domain/errors.ts";
 import { type JobCounts, jobStatuses, noJobs } from "../../domain/states.ts";
 import { isOfProject } from "../../domain/route.ts";
 import { projectOfPool } from "../../pool/entry/project.ts";
@@ -20,7 +19,6 @@ import type { Color } from "../output/color.ts";
 import { PdoflowCommand } from "../shell/command.ts";
 import { obstacleLines } from "../diagnosis/obstacles.ts";
 import { findWholePostings, readSelectors } from "../input/select.ts";
-import { textStyle, watchStatus } from "../watch/status-watch.ts";
 
 const postingLimit = 20;
 
@@ -41,12 +39,8 @@ export class StatusCommand extends PdoflowCommand {
     ],
   });
   postings = Option.Rest({ name: "posting" });
-  watch = Option.Boolean("-w,--watch", false, {
-    description: "refresh every two seconds until Ctrl-C; print once if stdout is not a terminal",
-  });
 
   async run() {
-    if (this.watch) return await this.#watch();
     const selectors = await readSelectors(this.postings, this.context.stdin);
     const isAll = this.postings.length === 0; // not if `-` was given and standard input is empty
     return await this.withDatabase(async (db) => {
@@ -78,25 +72,6 @@ export class StatusCommand extends PdoflowCommand {
       }
       return exitCodes.ok;
     });
-  }
-
-  /** The dashboard without keys. */
-  async #watch(): Promise<ExitCode> {
-    if (this.json || this.postings.length > 0) {
-      throw new InvalidInput("status --watch", [
-        "expected neither --json nor postings. For a script, use: pdoflow top --json",
-      ]);
-    }
-    const { stdout, onStopSignal, isTerminal } = this.context;
-    const style = textStyle(this.context, false);
-    return await this.withDatabase((db) =>
-      watchStatus(() => readSnapshot(db, postingLimit), {
-        style,
-        onStopSignal,
-        isOnce: !isTerminal.stdout,
-        write: (text) => void stdout.write(text),
-      }),
-    );
   }
 
   #showPostings(postings: readonly (PostingRow & { jobs: JobCounts })[]): void {

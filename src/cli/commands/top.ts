@@ -1,6 +1,7 @@
 import { Command, Option } from "clipanion";
 import * as v from "valibot";
 
+import { glyphsOf } from "../../../tui/draw/glyphs.ts";
 import { onceText } from "../../../tui/once.ts";
 import { terminalOf } from "../../../tui/draw/terminal.ts";
 import { runTop } from "../../../tui/top.ts";
@@ -11,7 +12,6 @@ import { parse } from "../../domain/parse.ts";
 import { PdoflowCommand } from "../shell/command.ts";
 import { ColorChoice } from "../output/color.ts";
 import { parseFlags } from "../shell/flags.ts";
-import { textStyle } from "../watch/status-watch.ts";
 import { topProcess } from "../watch/top-process.ts";
 import { QueueSource } from "../watch/top-source.ts";
 
@@ -84,7 +84,15 @@ export class TopCommand extends PdoflowCommand {
 
   /** One frame, for a pipe, a log or a terminal without cursor control. */
   async #printOnce(): Promise<ExitCode> {
-    const style = textStyle(this.context, this.ascii);
+    const { env, columns, isTerminal } = this.context;
+    // Pipes get UTF-8, terminals what their locale supports.
+    const known = terminalOf({ ...env, TERM: "xterm" }, { color: "never", isAscii: this.ascii });
+    const isUtf8 = !this.ascii && (known?.isUtf8 === true || !isTerminal.stdout);
+    const style = {
+      columns: Math.max(30, Number(env["COLUMNS"]) || columns || 120),
+      glyphs: glyphsOf({ isUtf8, hasBraille: isUtf8 }),
+      isUtf8,
+    };
     return await this.withDatabase(async (db) => {
       this.print(onceText(await readSnapshot(db), style));
       return exitCodes.ok;

@@ -1,7 +1,6 @@
 import type { Bell } from "../../domain/bell.ts";
 import { DatabaseUnavailable, type Db, isConnectionLoss } from "../connection/connect.ts";
 import { requireWrites } from "../connection/open.ts";
-import { listenForEnds } from "../engine/endings.ts";
 
 const pollMs = 1_000;
 /** How long to wait for a database that was reached before, for example during a restart. */
@@ -75,4 +74,25 @@ async function pollUntilDone<T>(db: Db, watch: PostingWatch<T>, onReached: () =>
   } finally {
     await unlisten?.().catch(() => {}); // the watch is over, whether or not the server receives it
   }
+}
+
+/**
+ * Calls `onEnded` with the id of each posting that ends, in any process, until the returned
+ * function is called. `onListening` is called at first and after each reconnection: earlier ends
+ * are not reported, so check for them then. A pooler passes no notifications.
+ */
+async function listenForEnds(
+  { sql, target, isPooled }: Db,
+  onEnded: (postingId: number) => void,
+  onListening: () => void,
+): Promise<() => Promise<void>> {
+  if (isPooled) return async () => {};
+  const listening = await sql.listen(
+    `${target.schema}.ended`,
+    (payload) => onEnded(Number(payload)),
+    onListening,
+  );
+  return async () => {
+    await listening.unlisten();
+  };
 }
