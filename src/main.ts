@@ -8,19 +8,19 @@ import type { JobToExecute } from "./pool/worker/execute-job.ts";
 import { exitCodes } from "./domain/errors.ts";
 import { osUser } from "./db/settings/os-user.ts";
 
-// An event loop that runs empty before the end is no success.
+// If the event loop runs empty before the end, that is not a success.
 process.exitCode = exitCodes.bug;
 
 const args = process.argv.slice(2);
-// Not the path of the binary, where the system knows the running one: a pool goes on when the file
-// was replaced by a newer version.
+// Not the path of the binary, but the path by which the system knows the running one: a pool
+// continues when the file was replaced by a newer version.
 const binary = process.platform === "linux" ? "/proc/self/exe" : process.execPath;
 const program = Bun.isStandaloneExecutable ? [binary] : [process.execPath, import.meta.filename];
 
 /** O_CLOEXEC of Linux, on all machines that Bun runs on. */
 const closeOnExec = 0o2000000;
 
-/** Who wants to end in their own way when nobody reads stdout any more. */
+/** Commands that end in their own way when nobody reads stdout any more. */
 const stopListeners = new Set<(signal: string) => void>();
 
 switch (args[0]) {
@@ -44,7 +44,7 @@ switch (args[0]) {
     await command();
 }
 
-/** A worker process: `pdoflow worker ROOT WHAT SHARE [LESS]`, started by a pool alone. */
+/** A worker process: `pdoflow worker ROOT WHAT SHARE [LESS]`, only started by a pool. */
 async function work(
   root: string,
   runsCommands: boolean,
@@ -57,7 +57,7 @@ async function work(
     import("./index.ts"),
   ]);
   leaveWithParent();
-  // Ends the process only once these last words are out: exit alone would lose them.
+  // Ends the process only after these last words are written: exit alone would lose them.
   const send = process.send?.bind(process); // user code may replace it
   const exit = process.exit.bind(process);
   const fail = (error: unknown) => {
@@ -80,7 +80,7 @@ async function work(
   });
 }
 
-/** Beside a pool: `pdoflow guard`, started by a pool alone; ends when the pool is gone. */
+/** Beside a pool: `pdoflow guard`, only started by a pool; ends when the pool has ended. */
 async function guard(): Promise<void> {
   const { runGuard } = await import("./pool/run/guard.ts");
   for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"]) process.on(signal, () => {});
@@ -110,16 +110,16 @@ async function execute(root: string): Promise<void> {
 }
 
 function leaveWithParent(): void {
-  // Set for this process alone: the children of jobs may outlive it if they want to.
+  // Set for this process alone, because children of jobs may outlive it.
   delete process.env["BUN_FEATURE_FLAG_NO_ORPHANS"];
   const exit = process.exit.bind(process);
   process.on("disconnect", () => exit(0));
 }
 
 /**
- * Starts this program anew in this very process, with an allocator that gives nothing back to the
- * system: a pool frees and takes the same memory with each batch, and the page faults would take a
- * third of its time. It is read at the start of a process only.
+ * Replaces this process by the same program with an allocator that returns no memory to the system:
+ * a pool frees and allocates the same memory with each batch, and page faults would take a third of
+ * its time. The setting is only read at the start of a process.
  */
 function keepMemory(): void {
   const [file = ""] = program;
@@ -146,7 +146,7 @@ async function command(): Promise<void> {
     import("./cli/shell/spread-args.ts"),
   ]);
   const env = { ...process.env };
-  // postgres.js reads some of them on its own, and not as libpq does.
+  // postgres.js reads some of them itself, and differently from libpq.
   for (const name of Object.keys(env)) if (/^PG[A-Z_]+$/.test(name)) delete process.env[name];
   const context: ProcessContext = {
     env,
@@ -172,14 +172,14 @@ async function command(): Promise<void> {
     onStopSignal,
   };
   const code = await run(spreadArgs(args), context);
-  // The last write calls back after all that was written before it.
-  // A failed write is reported a turn later.
+  // The last write calls back after everything that was written before it. A failed write is
+  // reported a turn later.
   stdout.write("", () => setImmediate(() => process.exit(lost ?? code)));
 }
 
 /**
- * Whether this process was started without a file, as by `>&-`. Bun has opened /dev/null in its
- * place, which is closed on exec: no file that is inherited is.
+ * Whether this process was started without a file, as with `>&-`. Bun has then opened /dev/null in
+ * its place, which is closed on exec, unlike inherited files.
  */
 function wasClosed(file: number): boolean {
   try {

@@ -1,6 +1,6 @@
 import packageJson from "../package.json" with { type: "json" };
 
-/** What build.ts puts in, as in "0.1.0 (3f2a9c1)". */
+/** Set by build.ts, for example "0.1.0 (3f2a9c1)". */
 declare const PDOFLOW_BUILD: string;
 
 /** The version of the package, as in "0.1.0". */

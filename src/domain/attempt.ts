@@ -1,17 +1,17 @@
-/** How one attempt at one job ended. */
+/** The end of one attempt at one job. */
 export type AttemptEnd = "done" | "failed" | "cancelled";
 
 /** What an outcome row says: `retried` means that another attempt follows. */
 export type OutcomeState = AttemptEnd | "retried";
 
-/** Why an attempt failed, as it is kept with its outcome. */
+/** The error of a failed attempt, as stored with its outcome. */
 export interface JobError {
-  /** The class of what was thrown, or what happened: "WorkerDied", "OutOfMemory", "Timeout". */
+  /** The class of the thrown value, or the event: "WorkerDied", "OutOfMemory", "Timeout". */
   name: string;
   message: string;
   stack?: string;
   cause?: JobError;
-  /** What an AggregateError gathers. */
+  /** The errors of an AggregateError. */
   errors?: JobError[];
 }
 

@@ -3,13 +3,13 @@ export class Bell {
   #hasRung = false;
   #wake = () => {};
 
-  /** Ends the present sleep, or the next one if nobody sleeps now. */
+  /** Ends the current sleep, or the next one if there is none. */
   ring(): void {
     this.#hasRung = true;
     this.#wake();
   }
 
-  /** Returns after `ms`, when the bell rings or rang since the last sleep, or on abort. */
+  /** Returns after `ms`, when the bell rings or has rung since the last sleep, or on abort. */
   async sleep(ms: number, signal?: AbortSignal): Promise<void> {
     if (!this.#hasRung && !signal?.aborted) {
       await new Promise<void>((resolve) => {

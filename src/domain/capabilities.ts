@@ -1,12 +1,12 @@
 import { InvalidInput } from "./errors.ts";
 
 /**
- * What a pool has: a name alone, or a name with an amount or a word: `{ gpu: true, mem: 68719476736
- * }`.
+ * The capabilities of a pool: a name alone, or a name with an amount or a word: `{ gpu: true, mem:
+ * 68719476736 }`.
  */
 export type Provides = Readonly<Record<string, true | number | string>>;
 
-/** What a job needs: `["gpu", "has"]`, `["mem", ">=", 17179869184]`, `["model", "=", "a100"]`. */
+/** A need of a job: `["gpu", "has"]`, `["mem", ">=", 17179869184]`, `["model", "=", "a100"]`. */
 export type Need = readonly [name: string, "has"] | readonly [string, ">=" | "=", number | string];
 export type Needs = readonly Need[];
 
@@ -14,8 +14,8 @@ const name = /^[a-z][a-z0-9_.-]*$/i;
 const units: Readonly<Record<string, number>> = { K: 2 ** 10, M: 2 ** 20, G: 2 ** 30, T: 2 ** 40 };
 
 /**
- * Reads what a pool provides: `gpu,mem=64G,model=a100`. Amounts may have the units K, M, G, T, each
- * 1024 times the one before, also written as g, GB or GiB.
+ * Parses the capabilities of a pool: `gpu,mem=64G,model=a100`. Amounts may have the units K, M, G,
+ * T, each 1024 times the one before, also written as g, GB or GiB.
  *
  * @throws {InvalidInput} with each part that is wrong.
  */
@@ -32,7 +32,7 @@ export function parseProvides(text: string): Provides {
 }
 
 /**
- * Reads what jobs need: `gpu,mem>=16G,model=a100`. Returned in one order, so that equal needs are
+ * Parses the needs of jobs: `gpu,mem>=16G,model=a100`. They are sorted, so that equal needs are
  * equal.
  *
  * @throws {InvalidInput} with each part that is wrong.
@@ -54,15 +54,15 @@ export function parseNeeds(text: string): Needs {
   return needs.sort((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1));
 }
 
-/** The needs that a pool can't meet; none where it may run such jobs. */
+/** The needs that a pool cannot meet; none if it may run such jobs. */
 export const unmetNeeds = (needs: Needs, provides: Provides): Need[] =>
   needs.filter((need) => !isMet(need, has(provides, need[0])));
 
-/** Not what every object has, such as `constructor`. */
+/** Not properties that every object has, such as `constructor`. */
 const has = (provides: Provides, key: string) =>
   Object.hasOwn(provides, key) ? provides[key] : undefined;
 
-/** A need as a person writes it: `mem>=16G`. */
+/** A need in the notation of the command line: `mem>=16G`. */
 export function formatNeed(need: Need): string {
   if (need[1] === "has") return need[0];
   return `${need[0]}${need[1]}${typeof need[2] === "number" ? formatAmount(need[2]) : need[2]}`;

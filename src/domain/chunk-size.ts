@@ -1,19 +1,19 @@
-/** What is known of how long the jobs of one entry point take. */
+/** The measured durations of jobs of one entry point. */
 export interface JobTime {
   /** Exponentially weighted mean and mean deviation of measured durations, in milliseconds. */
   meanMs: number;
   deviationMs: number;
-  /** How many were measured. */
+  /** The number of measurements. */
   count: number;
 }
 
-/** Below this, what a job costs outside of the user's function counts more than the function. */
+/** Below this, the overhead of a job exceeds the time of the user's function. */
 const leastJobMs = 0.01;
 const chunkMs = 20;
 const claimMs = 250;
 /** The largest ratio of the jobs of a claim to the number of measured jobs. */
 const trustFactor = 8;
-/** What a claim takes, several times over: with less than this at hand, the next one is made. */
+/** A claim takes a multiple of this duration; with less work left, the pool claims again. */
 const refillMs = 40;
 const largestChunk = 2_000;
 const largestClaim = 10_000;
@@ -29,13 +29,13 @@ export function measured(time: JobTime | null, durationMs: number): JobTime {
   };
 }
 
-/** A careful guess of how long the next job takes: dear jobs among cheap ones count. */
+/** A cautious estimate of the next job's duration, which accounts for slow jobs among fast ones. */
 const guessMs = (time: JobTime) => Math.max(time.meanMs + time.deviationMs, leastJobMs);
 
 /**
- * How many jobs a worker is handed at once: what takes about 20 ms, but so few that the jobs at
- * hand (`backlog`) go round all `workers` twice, and one by one while nothing is known of their
- * time.
+ * The number of jobs to pass to a worker at once: about 20 ms of work, but few enough that the
+ * claimed jobs (`backlog`) suffice for two rounds of all `workers`. One by one while no duration is
+ * known.
  */
 export function chunkSize(time: JobTime | null, backlog: number, workers: number): number {
   if (time === null) return 1;
@@ -52,11 +52,11 @@ export interface ClaimRoom {
 }
 
 /**
- * How many jobs a pool claims at most and at least, of an entry point whose jobs take `time`: what
- * keeps its workers busy for a quarter of a second beyond the `backlog` that it has, or one for
- * each worker that has nothing to do (`idle`). A cap of 0: not now, because the backlog lasts for a
- * while and each claim costs a transaction; or not any more, since such jobs can't be expected to
- * end in the time that the pool has left (`leftMs`).
+ * The maximum and minimum number of jobs to claim for an entry point whose jobs take `time`. Keeps
+ * the workers busy for a quarter of a second beyond the current `backlog`, or takes one job for
+ * each idle worker (`idle`). A cap of 0 means no claim: the backlog lasts for a while and each
+ * claim costs a transaction, or the jobs are not expected to end within the remaining time of the
+ * pool (`leftMs`).
  */
 export function claimSize(
   time: JobTime | null,
@@ -74,15 +74,18 @@ export function claimSize(
 }
 
 /**
- * How many jobs of the backlog a pool should release, because they take longer than was thought
- * when it claimed them: what its workers don't get to in half a second.
+ * The number of jobs of the backlog to release, because they take longer than expected when they
+ * were claimed: all that workers do not reach within half a second.
  */
 export function surplus(time: JobTime | null, backlog: number, workers: number): number {
   if (time === null) return 0;
   return Math.max(backlog - Math.max(2 * jobsAhead(time, workers), workers), 0);
 }
 
-/** What keeps the workers busy for a quarter of a second; less while few were measured (rule 4). */
+/**
+ * The jobs that keep the workers busy for a quarter of a second; fewer while few were measured
+ * (rule 4).
+ */
 const jobsAhead = (time: JobTime, workers: number) =>
   Math.min(
     Math.floor((workers * claimMs) / guessMs(time)),
@@ -90,7 +93,10 @@ const jobsAhead = (time: JobTime, workers: number) =>
     largestClaim,
   );
 
-/** The share of a lane's rest that one pool takes: the tail is shared out among all workers. */
+/**
+ * The share of the remaining jobs of a lane that one pool takes, so that the last jobs are divided
+ * among all workers.
+ */
 export function claimShare(workers: number, workersOfAllPools: number): number {
   return workers / (2 * Math.max(workers, workersOfAllPools));
 }

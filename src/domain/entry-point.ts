@@ -8,22 +8,22 @@ import { parse } from "./parse.ts";
 const form = "path/to/file.ts#name or package/sub#name";
 const longest = 2_000;
 const fileExtension = /[^/]\.[cm]?[jt]sx?$/;
-/** Beyond ASCII any character: which of them are letters, no two databases agree on. */
+/** Any character beyond ASCII, because databases disagree on which of them are letters. */
 const name = /^[\w$\u00a0-\ud7ff\ue000-\u{10ffff}]+$/u;
 const packagePath = /^(?:@[^@/]+\/)?[^@/.#][^@/]*(?:\/.+)?$/;
 
 /**
- * What a job calls: `file.ts#name`, with the file's path relative to a root, or `package/sub#name`,
- * as the root's own files would import it. It is a file when it has one of the extensions ts, tsx,
- * mts, cts, js, jsx, mjs, cjs or begins with `./`. The name is that of an export, `default` too,
- * or of a static method of one: `file.ts#Class.method`. `entry_point_fault` in sql/ is the same
- * rule, for text that is written as `formatEntryPoint` writes it.
+ * The function that a job calls: `file.ts#name`, with the file's path relative to a root, or
+ * `package/sub#name`, as the root's own files would import it. It is a file if it has one of the
+ * extensions ts, tsx, mts, cts, js, jsx, mjs, cjs or begins with `./`. The name is that of an
+ * export, including `default`, or of a static method of one: `file.ts#Class.method`.
+ * `entry_point_fault` in sql/ is the same rule, for text in the form of `formatEntryPoint`.
  */
 export const EntryPoint = v.pipe(
   v.string(`expected ${form}`),
   v.rawTransform(({ dataset, addIssue, NEVER }): EntryPoint => {
     const text = dataset.value;
-    // The last "#": an export's name has none, and a file's may.
+    // The last "#": a file's name may contain one, an export's may not.
     const hash = text.lastIndexOf("#");
     const module = withoutDots(text.slice(0, Math.max(hash, 0)));
     const exportName = text.slice(hash + 1);
@@ -39,17 +39,17 @@ export const EntryPoint = v.pipe(
 export interface EntryPoint {
   /** The path of a file, relative to the root and without `.` and `..`, or a package's. */
   readonly module: string;
-  /** A name, or that of a class and of its method with a dot between them. */
+  /** The name of an export, or of a class and its method with a dot between them. */
   readonly export: string;
 }
 
-/** @throws {InvalidInput} when `text` is not an entry point, with what is wrong about it. */
+/** @throws {InvalidInput} `text` is not an entry point; with its fault. */
 export function parseEntryPoint(text: string): EntryPoint {
   return parse(EntryPoint, text, "Entry point");
 }
 
 /**
- * The same for the entry point of a posting, which is written as `formatEntryPoint` writes it: two
+ * The same for the entry point of a posting, which must be in the form of `formatEntryPoint`: two
  * names for one file would be two entry points for --allow, for signatures and for profiles.
  *
  * @throws {InvalidInput}
@@ -63,7 +63,7 @@ export function parsePostedEntryPoint(text: string): EntryPoint {
   ]);
 }
 
-/** The one way to write this entry point; what `parseEntryPoint` reads back. */
+/** The only way to write this entry point; `parseEntryPoint` reads it back. */
 export function formatEntryPoint(entryPoint: EntryPoint): string {
   return `${entryPoint.module}#${entryPoint.export}`;
 }
@@ -82,7 +82,7 @@ export function packageName(module: string): string {
 }
 
 /**
- * The path from `folder` to `file`, with "/" between folders; undefined when the file lies outside.
+ * The path from `folder` to `file`, with "/" between folders; undefined if the file is outside.
  * Both are absolute paths in which symlinks were followed.
  */
 export function pathInside(folder: string, file: string): string | undefined {
@@ -91,7 +91,7 @@ export function pathInside(folder: string, file: string): string | undefined {
   return isOutside ? undefined : path.replaceAll(sep, "/");
 }
 
-/** A file would be used as code though it does not lie in the folder that jobs come from. */
+/** A file outside the folder of jobs would be run as code. */
 export class OutsideRoot extends PdoflowError {
   override readonly name = "OutsideRoot";
   readonly exitCode = exitCodes.usage;
@@ -103,7 +103,7 @@ export class OutsideRoot extends PdoflowError {
   }
 }
 
-/** The folder that entry points are relative to does not exist. */
+/** The folder of entry points does not exist. */
 export class RootNotFound extends PdoflowError {
   override readonly name = "RootNotFound";
   readonly exitCode = exitCodes.notFound;
@@ -114,7 +114,7 @@ export class RootNotFound extends PdoflowError {
   }
 }
 
-/** Leaves out empty and `.` segments; keeps a leading `./` where only that makes it a file. */
+/** Omits empty and `.` segments; keeps a leading `./` if only that makes it a file. */
 function withoutDots(module: string): string {
   const path = module
     .split("/")

@@ -5,29 +5,29 @@ export interface Route {
   id: number;
   /** The database role that posted. */
   poster: string;
-  /** The user of the operating system, as the poster's own machine told it. */
+  /** The operating system user, as reported by the poster's own machine. */
   posterOs: string;
   needs: Needs;
-  /** Of the run whose pool alone serves it, or empty. */
+  /** The run whose pool alone serves it, or empty. */
   run: string;
-  /** The project whose code its jobs are, or empty where any pool may run them (R4). */
+  /** The project whose code its jobs are, or empty if any pool may run them (R4). */
   project: string;
 }
 
-/** A route with what tells when its turn comes. */
+/** A route with the weight of its poster. */
 export interface RouteInTurn extends Route {
-  /** The weight of its poster's turns. */
+  /** The share of its poster (T2). */
   share: number;
 }
 
-/** Whose jobs a pool runs, and what it has. */
+/** The posters whose jobs a pool runs, and the capabilities of the pool. */
 export interface PoolScope {
   provides: Provides;
-  /** Database roles or OS users; null for everybody's. */
+  /** Database roles or OS users; null for all. */
   posters: readonly string[] | null;
   /** The pool of a run serves the route of that run, and no other. */
   run?: string;
-  /** It runs postings of this project and of none; absent or null: of any (O6). */
+  /** It runs postings of this project and of no project; absent or null: of any (O6). */
   project?: string | null;
 }
 
@@ -38,7 +38,7 @@ export const mayServe = (route: Route, scope: PoolScope): boolean =>
   isTheirs(route, scope.posters) &&
   unmetNeeds(route.needs, scope.provides).length === 0;
 
-/** Whether a pool has the code of a route's jobs, by what both say. */
+/** Whether a pool has the code of a route's jobs, according to their projects. */
 export const isOfProject = (
   route: Pick<Route, "project">,
   { project = null }: Pick<PoolScope, "project">,

@@ -7,9 +7,8 @@ import { type PostingOptions, rateOf } from "./posting.ts";
 const format = "pdoflow-signed-posting-1";
 
 /**
- * How the jobs of a block were digested: `text`, their arguments; `index and digest`, which is for
- * jobs that are sorted by priority after they were read, the index of each and the digest of its
- * arguments.
+ * How the jobs of a block were digested. `text`: their arguments. `index and digest`, for jobs that
+ * are sorted by priority after they were read: the index of each and the digest of its arguments.
  */
 export type DigestForm = "text" | "index and digest";
 
@@ -21,7 +20,7 @@ const NeedOfJobs = v.union([
   v.strictTuple([v.string(), v.picklist([">=", "="]), Atom]),
 ]);
 
-/** What is signed of a posting (docs/signing.md has it byte by byte). */
+/** The signed properties of a posting (docs/signing.md describes them byte by byte). */
 const Statement = v.strictObject({
   format: v.literal(format),
   posting: Count,
@@ -70,7 +69,7 @@ export function statementText(
   return JSON.stringify(statement);
 }
 
-/** @throws {InvalidInput} it is not what a pdoflow of this version signs. */
+/** @throws {InvalidInput} it is not a statement of this version of pdoflow. */
 export const parseStatement = (text: string): Statement => {
   let input: unknown;
   try {
@@ -81,7 +80,7 @@ export const parseStatement = (text: string): Statement => {
   return parse(Statement, input, "a signed statement");
 };
 
-/** What a pool would run a posting by. */
+/** The properties with which a pool would run a posting. */
 export interface RunBy {
   id: number;
   entryPoint: string;
@@ -96,7 +95,8 @@ export interface RunBy {
 }
 
 /**
- * What differs from what was signed, as "maxAttempts: signed 3, found 5"; null if nothing does.
+ * The difference from the signed properties, as "maxAttempts: signed 3, found 5"; null if there is
+ * none.
  */
 export function changeOf(statement: Statement, posting: RunBy): string | null {
   const { entryPoint, jobCount, options } = statement;
@@ -121,7 +121,7 @@ export function changeOf(statement: Statement, posting: RunBy): string | null {
   return null;
 }
 
-/** The same for its limits, which may be made stricter than what was signed, and its needs. */
+/** The same for its limits, which may be stricter than the signed ones, and its needs. */
 export function limitChangeOf(
   { options }: Statement,
   limits: { maxRunning: number | null; rateCount: number | null; rateMs: number | null },

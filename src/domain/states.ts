@@ -1,4 +1,4 @@
-// The states that the database has for postings, jobs and pools; sql/tables has the same lists.
+// The states of postings, jobs and pools in the database; sql/tables has the same lists.
 
 /**
  * States of a posting. `finished` and, once its last job ended, `cancelled` are final, unless
@@ -7,7 +7,7 @@
 export const postingStates = ["open", "paused", "errored_out", "cancelled", "finished"] as const;
 export type PostingState = (typeof postingStates)[number];
 
-/** The states that commands can select postings by, to change them. */
+/** The states by which commands can select postings. */
 export const liveStates = ["open", "paused", "errored_out", "cancelled"] as const;
 
 /** The statuses of a job. */
@@ -21,7 +21,7 @@ export const jobStatuses = [
 ] as const;
 export type JobStatus = (typeof jobStatuses)[number];
 
-/** How many jobs of a posting are in which status; the sum is the number of its jobs. */
+/** The number of jobs of a posting in each status; the sum is the number of its jobs. */
 export type JobCounts = Record<JobStatus, number>;
 
 export const noJobs: Readonly<JobCounts> = {

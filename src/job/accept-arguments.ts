@@ -9,9 +9,9 @@ const problemsMax = 5;
 export class ArgumentsRefused extends PdoflowError {
   override readonly name = "ArgumentsRefused";
   readonly exitCode = exitCodes.usage;
-  /** In a worker: another try would find the same. */
+  /** In a worker: another attempt would have the same result. */
   readonly [retryMark]: Retry = "never";
-  /** The problems, each with its path in the arguments, as in `[1].rate`. */
+  /** The problems, each with its path in the arguments, such as `[1].rate`. */
   readonly problems: readonly { readonly path: string; readonly message: string }[];
   /** The job's index in its posting, from 0; null for the running job. */
   readonly index: number | null;
@@ -28,9 +28,9 @@ export class ArgumentsRefused extends PdoflowError {
 }
 
 /**
- * The list of arguments that a function with this schema is to be called with: what the schema
- * makes of `args`. It is a schema of the list or, where the function takes one argument, of that.
- * Gives a promise only if the schema does: there may be millions.
+ * The argument list with which to call a function that has this schema: the output of the schema
+ * for `args`. It is a schema of the list or, if the function takes one argument, of that argument.
+ * Returns a promise only if the schema does, because there may be millions.
  *
  * @throws {ArgumentsRefused} with this index.
  */
@@ -51,7 +51,7 @@ function checkList(
   index: number | null,
   list: SchemaResult,
 ): readonly unknown[] | Promise<readonly unknown[]> {
-  // A schema of objects may take a list for one, and make an object of it.
+  // A schema of objects may accept a list, and turn it into an object.
   if (list.issues === undefined && Array.isArray(list.value)) return list.value;
   if (args.length !== 1) throw refusal(list, index);
   const result = schema["~standard"].validate(args[0]);

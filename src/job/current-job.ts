@@ -1,48 +1,48 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 
-/** The job that runs, as its own code sees it. */
+/** The running job, for its own code. */
 export interface CurrentJob {
-  /** `POSTING/INDEX`, as in "42/7": what `pdoflow jobs` calls it. */
+  /** `POSTING/INDEX`, such as "42/7": its name in `pdoflow jobs`. */
   readonly id: string;
   /** The number of its posting. */
   readonly posting: number;
-  /** Its place among the jobs that were posted, from 0. */
+  /** Its index in the posting, from 0. */
   readonly index: number;
-  /** Which try this is, from 1. */
+  /** The number of this attempt, from 1. */
   readonly attempt: number;
   /**
    * Aborted when the job's posting is cancelled and when the job has run longer than its timeout;
-   * its `reason` is an Error named "Cancelled" or "Timeout". A job that has asked for it has a
-   * second to end by itself (or `graceMs`, if that is shorter) before it is killed.
+   * its `reason` is an Error named "Cancelled" or "Timeout". A job that has read this property has
+   * a second to end by itself (or `graceMs`, if that is shorter) before it is killed.
    */
   readonly signal: AbortSignal;
   /**
-   * The path of a folder for this attempt alone, in the temp folder of the system: made on
+   * The path of a folder for this attempt alone, in the temporary folder of the system: created on
    * first use, and removed with its contents when the attempt has ended.
    */
   readonly tempFolder: string;
   /**
    * Reports the progress of the job, for `pdoflow jobs` and the dashboard: `share` from 0 to 1, and
-   * a few words. Call it as often as you like: it is sent at most a few times a second.
+   * a short note. You can call it as often as you like: it is sent at most a few times a second.
    *
-   * @throws {RangeError} `share` is no number from 0 to 1.
+   * @throws {RangeError} `share` is not a number from 0 to 1.
    */
   progress(share: number, note?: string): void;
-  /** Prints a line of the job's own output, to its stderr. Formats as console.error does. */
+  /** Prints a line of the job's own output, to its stderr. Formats like console.error. */
   log(...values: unknown[]): void;
 }
 
 const storeKey = Symbol.for("pdoflow.current-job.v1");
 
-/** Global, since the worker and the job may each have a copy of pdoflow. */
+/** Global, because the worker and the job may each have a copy of pdoflow. */
 function store(): AsyncLocalStorage<CurrentJob> {
   const place = globalThis as { [storeKey]?: AsyncLocalStorage<CurrentJob> };
   return (place[storeKey] ??= new AsyncLocalStorage());
 }
 
 /**
- * The job that this code is called by, however deep, also after an await; undefined outside of one,
- * where a function that `job` marked is called as any other.
+ * The job that called this code, however deep, also after an await; undefined outside of a job, if
+ * a function that `job` marked is called directly.
  *
  * @example currentJob()?.progress(0.4, "fitting");
  * @example await fetch(url, { signal: currentJob()?.signal });

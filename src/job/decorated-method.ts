@@ -4,7 +4,7 @@ import { InvalidInput } from "../domain/errors.ts";
 interface DecoratedMethod {
   readonly fn: (...args: never[]) => unknown;
   readonly name: string;
-  /** The name of its class, once that is there. */
+  /** The name of its class, once it is known. */
   className: string | undefined;
 }
 
@@ -13,7 +13,7 @@ interface DecoratedMethod {
  * or, if the compiler has `experimentalDecorators`, with the class, the name and the descriptor.
  * Undefined if it is called as a function.
  *
- * @throws {InvalidInput} it decorates something else than a static method.
+ * @throws {InvalidInput} it decorates something other than a static method.
  */
 export function decoratedMethod(call: readonly unknown[]): DecoratedMethod | undefined {
   const [first, second, third] = call;

@@ -3,13 +3,13 @@ import type { JobError } from "../domain/attempt.ts";
 const longestMessage = 8_192;
 const longestStack = 16_384;
 const deepest = 5;
-/** The most errors that are kept of an AggregateError, two levels deep. */
+/** The number of errors of an AggregateError that are kept, two levels deep. */
 const errorsMax = 10;
 const deepestErrors = 1;
 
 /**
- * A thrown value in the form that is kept: name, message, stack, cause by cause, and the errors of
- * an AggregateError, as text for jsonb. User code can throw anything, so each access may throw.
+ * A thrown value in stored form: name, message, stack, causes, and the errors of an AggregateError,
+ * as text for jsonb. User code can throw anything, so each access may throw.
  */
 export function jobError(thrown: unknown, depth = 0): JobError {
   if (!isError(thrown)) return { name: "Thrown", message: clean(inspect(thrown), longestMessage) };
@@ -28,7 +28,7 @@ export function jobError(thrown: unknown, depth = 0): JobError {
   };
 }
 
-/** Also of another realm, as node:vm makes them. */
+/** Also errors of another realm, as node:vm creates them. */
 function isError(thrown: unknown): thrown is Error {
   return look(() => thrown instanceof Error || Error.isError(thrown)) ?? false;
 }
@@ -38,7 +38,7 @@ function look<T>(read: () => T): T | undefined {
   try {
     return read();
   } catch {
-    return undefined; // a getter or a Proxy of the job: there is nothing to be seen
+    return undefined; // a getter or a Proxy of the job: nothing can be read
   }
 }
 
@@ -48,7 +48,7 @@ function textOf(read: () => unknown, longest: number): string {
   return clean(typeof value === "string" ? value : inspect(value), longest);
 }
 
-/** Jsonb takes neither NUL nor half a surrogate pair. */
+/** jsonb accepts neither NUL nor half a surrogate pair. */
 const clean = (text: string, longest: number): string =>
   (text.length > longest ? `${text.slice(0, longest)}…` : text)
     .replaceAll("\0", "\u2400")
@@ -72,7 +72,7 @@ function inspect(thrown: unknown): string {
   return json ?? look(() => String(thrown)) ?? "something that can't be shown";
 }
 
-/** File and line where an error was thrown, as in `fit.ts:12`; as `fingerprint` in sql/ has it. */
+/** File and line at which an error was thrown, as in `fit.ts:12`; like `fingerprint` in sql/. */
 export function throwPlace(stack: string | undefined): string | null {
   const frame = /\n\s+at [^\n]*?([^/()\s]+\.[cm]?[jt]sx?:\d+):\d+/.exec(stack ?? "");
   return frame?.[1] ?? null;

@@ -20,23 +20,23 @@ import {
   type StandardSchema,
 } from "./standard-schema.ts";
 
-/** In the global registry, since bundlers and test runners load several copies of this module. */
+/** In the global registry, because bundlers and test runners load several copies of this module. */
 const jobMark = Symbol.for("pdoflow.job");
 const jobs = Symbol.for("pdoflow.registry.v1");
 
-/** How long an import of a file that is loaded already may take; it takes about 0.2 ms. */
+/** The maximum duration of an import of a file that is loaded already; it takes about 0.2 ms. */
 const importMs = 100;
 
 export type JobFunction = (...args: never[]) => unknown;
 
 export interface JobOptions {
   /**
-   * A schema (valibot, zod, arktype, …) of the list of arguments or, where the function takes one
-   * argument, of that. What is posted is checked by it, and once more before the function is called
-   * with what it makes of it.
+   * A schema (valibot, zod, arktype, …) of the argument list or, if the function takes one
+   * argument, of that argument. Posted arguments are checked by it, and once more before the
+   * function is called with its output.
    */
   readonly args?: StandardSchema | undefined;
-  /** The export's name, for a function whose file can't be searched for it. */
+  /** The export's name, for a function whose file cannot be searched for it. */
   readonly name?: string;
   /** The file to import, if not the caller's: absolute, relative to the root, or a file: URL. */
   readonly file?: string;
@@ -44,12 +44,12 @@ export interface JobOptions {
 
 declare const posted: unique symbol;
 
-/** The arguments that a schema means: a list as it is, anything else is the one argument. */
+/** The arguments of a schema: a list as it is, anything else as the only argument. */
 type ArgumentList<T> = T extends readonly unknown[] ? T : readonly [T];
 
 type Writable<T extends readonly unknown[]> = T extends readonly [...infer Items] ? Items : never;
 
-/** Of a function with a schema: what may be posted is the schema's input. */
+/** For a function with a schema, the input of the schema. */
 export interface PostedAs<Args extends readonly unknown[]> {
   readonly [posted]: Args;
 }
@@ -60,11 +60,11 @@ export type PostedArgs<F extends JobFunction> =
 
 interface JobMark {
   readonly options: JobOptions;
-  /** The decorated method; undefined for a function that was given to `job`. */
+  /** The decorated method; undefined for a function that was passed to `job`. */
   readonly method: ReturnType<typeof decoratedMethod>;
-  /** Where `job` was called; undefined outside of a file, as in `node --eval`. */
+  /** The position of the call of `job`; undefined outside of a file, as in `node --eval`. */
   readonly place: SourcePosition | undefined;
-  /** The name that was found, kept for the next time. */
+  /** The name, once it was found. */
   name: string | undefined;
 }
 
@@ -77,8 +77,8 @@ interface SourcePosition {
 }
 
 /**
- * Marks `fn` as an entry point of the file that calls `job`, and releases the same function:
- * a call of it costs what it did. Export it from that file: `export const fit = job(async …)`.
+ * Marks `fn` as an entry point of the file that calls `job`, and returns the same function, so a
+ * call of it costs nothing more. Export it from that file: `export const fit = job(async …)`.
  */
 export function job<Schema extends StandardSchema, Result>(
   fn: (...args: Writable<ArgumentList<OutputOf<Schema>>>) => Result,
@@ -120,29 +120,29 @@ export function job(...call: unknown[]): JobFunction | undefined {
 
 type Marked = JobFunction & { [jobMark]?: JobMark };
 
-/** @internal The schema of a job's arguments; undefined if it has none, or is no job. */
+/** @internal The schema of a job's arguments; undefined if it has none, or is not a job. */
 export const schemaOf = (fn: object): StandardSchema | undefined =>
   (fn as { [jobMark]?: JobMark })[jobMark]?.options.args;
 
 /** @internal Whether `job` has marked it. */
 export const isMarked = (fn: unknown): boolean => typeof fn === "function" && jobMark in fn;
 
-/** @internal Gives a function that stands for another, such as a bound one, the mark of that. */
+/** @internal Marks a function that stands for another one, such as a bound one, like that one. */
 export function copyMark<F extends object>(from: object, to: F): F {
   const mark = (from as { [jobMark]?: JobMark })[jobMark];
   return mark ? Object.defineProperty(to, jobMark, { value: mark, configurable: true }) : to;
 }
 
-/** @internal The functions that were marked in this process, in the order in which they were. */
+/** @internal The functions that were marked in this process, in that order. */
 export function markedJobs(): Set<JobFunction> {
   const place = globalThis as { [jobs]?: Set<JobFunction> };
   return (place[jobs] ??= new Set());
 }
 
 /**
- * @internal The entry point `path/to/file.ts#name` of a function that `job` marked, from `root` on.
- * The name is the one given to `job`, or else that of the export which is this very function,
- * for which the file is imported; the process has loaded it already, so nothing runs twice.
+ * @internal The entry point `path/to/file.ts#name` of a function that `job` marked, relative to
+ * `root`. The name is the one given to `job`, or else that of the export with this value. To find
+ * it, the file is imported; the process has loaded it already, so nothing runs twice.
  *
  * @throws {NotAJob} the function was not marked.
  * @throws {JobFileNotFound} the file that marked it is not one on disk.
@@ -176,7 +176,7 @@ function fileUrl(fn: JobFunction, { options: { file }, place }: JobMark, root: s
   return place.url;
 }
 
-/** What compilers call decorators by. */
+/** The functions of compilers that call decorators. */
 const isHelper = /\/node_modules\/(tslib|@swc\/helpers|@babel\/runtime)\//;
 
 function callerOf(callee: typeof job): SourcePosition | undefined {
@@ -187,8 +187,8 @@ function callerOf(callee: typeof job): SourcePosition | undefined {
     Error.prepareStackTrace = (_error, sites) => sites;
     const at: { stack?: NodeJS.CallSite[] } = {};
     Error.captureStackTrace(at, callee);
-    // Not the first alone, which is "[unknown]" in Bun for `[…].map((fn) => job(fn))`: the arrow
-    // function ended in a tail call and is gone from the stack, and `map` is native.
+    // Not only the first frame, which is "[unknown]" in Bun for `[…].map((fn) => job(fn))`: the
+    // arrow function ended in a tail call and is gone from the stack, and `map` is native.
     for (const site of at.stack ?? []) {
       const file = site.getFileName() ?? "";
       const url = isAbsolute(file) ? pathToFileURL(file).href : file;
@@ -216,11 +216,11 @@ async function exportedName(fn: JobFunction, url: string, { place, method }: Job
 }
 
 /**
- * The exports of a file of this process; undefined if they are not available: a script that
- * defines a job and awaits its posting at the top level is still being evaluated, its import of
- * itself would wait for ever. And test runners (Vitest, Jest) have their own ways to load files,
- * which an import of ours does not take: it fails, or makes another instance of the file, whose
- * jobs are nobody's.
+ * The exports of a file of this process; undefined if they are not available. A script that defines
+ * a job and awaits its posting at the top level is still being evaluated, so an import of itself
+ * would wait forever. Test runners (Vitest, Jest) load files in their own ways, which an import
+ * here does not use: it fails, or creates another instance of the file with jobs that nobody
+ * posted.
  */
 async function exportsOf(url: string): Promise<object | undefined> {
   let timer: NodeJS.Timeout | undefined;
@@ -246,16 +246,16 @@ function requiredExports(url: string): object | undefined {
   try {
     return Object(createRequire(url)(fileURLToPath(url))) as object;
   } catch {
-    return undefined; // the name is read off the source
+    return undefined; // the name is read from the source
   }
 }
 
 function findExport(module: object, fn: JobFunction): string | undefined {
   const whole = (module as { default?: unknown }).default;
-  // Node gives the exports of CommonJS that was compiled from ESM as `default`, Bun as they were.
+  // Node returns the exports of CommonJS that was compiled from ESM as `default`, Bun as they were.
   const isWrapped = isOwner(whole) && "__esModule" in whole;
   const exports = Object.entries(isWrapped ? whole : module);
-  // A name of its own says more than "default".
+  // A specific name is better than "default".
   exports.sort(([a], [b]) => Number(a === "default") - Number(b === "default"));
   const direct = exports.find(([, value]) => value === fn);
   if (direct !== undefined) return direct[0];
@@ -271,15 +271,15 @@ function findExport(module: object, fn: JobFunction): string | undefined {
     : undefined;
 }
 
-/** A class or an object with methods perhaps; not a list, which may be long. */
+/** Perhaps a class or an object with methods; not a list, which may be long. */
 function isOwner(value: unknown): value is object {
   if (typeof value !== "object" || value === null) return typeof value === "function";
   return !Array.isArray(value) && !ArrayBuffer.isView(value);
 }
 
 /**
- * Finds `export const NAME = job(` at the place of the call, or `export function NAME`, or else the
- * call of that number: a wrong name would end in a worker's ExportNotFound.
+ * Finds `export const NAME = job(` at the position of the call, or `export function NAME`, or else
+ * the call with that index: a wrong name would cause ExportNotFound in a worker.
  */
 function nameInSource(
   source: string,

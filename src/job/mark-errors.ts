@@ -3,7 +3,7 @@ import { exitCodes, PdoflowError } from "../domain/errors.ts";
 /** A function, named in messages. */
 type Named = { readonly name: string };
 
-/** `entryPointOf` was given a function that `job` never saw. */
+/** `entryPointOf` was called with a function that `job` has not marked. */
 export class NotAJob extends PdoflowError {
   override readonly name = "NotAJob";
   readonly exitCode = exitCodes.usage;
@@ -17,7 +17,7 @@ export class NotAJob extends PdoflowError {
   }
 }
 
-/** A worker could not import the job: the file that marked it is not known, or not on disk. */
+/** A worker could not import the job: the file that marked it is unknown, or not on disk. */
 export class JobFileNotFound extends PdoflowError {
   override readonly name = "JobFileNotFound";
   readonly exitCode = exitCodes.notFound;
@@ -31,7 +31,7 @@ export class JobFileNotFound extends PdoflowError {
   }
 }
 
-/** The file that marked the job exports no such function, so a worker could not get at it. */
+/** The file that marked the job exports no such function, so a worker could not find it. */
 export class JobNotExported extends PdoflowError {
   override readonly name = "JobNotExported";
   readonly exitCode = exitCodes.notFound;
@@ -43,7 +43,7 @@ export class JobNotExported extends PdoflowError {
   }
 }
 
-/** The job is asked for while its file is still being imported, so the exports can't be read. */
+/** The file of the job is still being imported, so its exports cannot be read. */
 export class JobStillLoading extends PdoflowError {
   override readonly name = "JobStillLoading";
   readonly exitCode = exitCodes.usage;

@@ -2,18 +2,18 @@
 export const retryMark: unique symbol = Symbol.for("pdoflow.retry");
 const longestMs = 31_536_000_000;
 
-/** What follows an attempt that threw: no further attempt, or one after this many ms. */
+/** The consequence of an attempt that threw: no further attempt, or one after this number of ms. */
 export type Retry = "never" | number;
 
-/** Thrown by a job: it has failed for good, whatever tries are left. */
+/** Throw it in a job to make the job fail permanently, whatever attempts are left. */
 export class FatalError extends Error {
   override readonly name = "FatalError";
-  /** For every copy of this class: the one of the binary, of the package, of another version. */
+  /** Shared by all copies of this class: in the binary, in the package, in other versions. */
   readonly [retryMark]: Retry = "never";
 }
 
 /**
- * Thrown by a job: this attempt has failed, and the next one, if a try is left, is to begin in
+ * Throw it in a job to make this attempt fail and, if an attempt is left, start the next one in
  * `ms`.
  */
 export class RetryAfter extends Error {

@@ -2,7 +2,7 @@ import * as v from "valibot";
 
 import { exitCodes, PdoflowError } from "../domain/errors.ts";
 
-/** Text holds something that stands for no value: a tag with the wrong content, say. */
+/** Text contains something that is not a value, such as a tag with the wrong content. */
 export class UndecodableValue extends PdoflowError {
   override readonly name = "UndecodableValue";
   readonly exitCode = exitCodes.usage;
@@ -20,7 +20,7 @@ interface TypedArrayType {
   new (buffer: ArrayBuffer): object;
 }
 
-/** What `$typed` can hold, each by its own name, in little-endian order. */
+/** The contents of `$typed`, each by its own name, in little-endian order. */
 export const typedArrayTypes: readonly TypedArrayType[] = [
   Int8Array,
   Uint8ClampedArray,
@@ -69,7 +69,7 @@ const untagPair = ([key, value]: [unknown, unknown]): [unknown, unknown] => [
 
 const Moment = v.pipe(
   v.string(),
-  // With its zone: without, it would mean another moment on each machine.
+  // With its zone: otherwise it would mean a different moment on each machine.
   v.regex(/^(\d{4}|[+-]\d{6})-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d))?$/),
   v.transform((moment) => new Date(moment)),
   v.check((date) => !Number.isNaN(date.getTime())),
@@ -79,7 +79,7 @@ function regExp({ source, flags }: { source: string; flags: string }): RegExp | 
   try {
     return new RegExp(source, flags);
   } catch {
-    return undefined; // the schema says that it expected one
+    return undefined; // the schema reports that it expected one
   }
 }
 
@@ -190,8 +190,8 @@ export const forms: ReadonlyMap<string, Form> = new Map<string, Form>(
 );
 
 /**
- * Gives parsed JSON with each tag in it replaced by what it stands for, in place where it can. An
- * object whose one key begins with "$" and is no tag, such as {"$gt":5}, is itself.
+ * Returns parsed JSON with each tag in it replaced by its value, in place if possible. An object
+ * whose only key begins with "$" and is no tag, such as {"$gt":5}, stays as it is.
  *
  * @throws {UndecodableValue} for a tag with the wrong content.
  */
@@ -210,11 +210,11 @@ export function untag(value: unknown): unknown {
   return result.output;
 }
 
-/** Untags the items or fields of `container`, which is itself no tag. */
+/** Untags the items or fields of `container`, which is not a tag itself. */
 export function untagWithin<T extends object>(container: T): T {
   for (const [key, before] of Object.entries(container)) {
     const after = untag(before);
-    // "__proto__" too is a key of its own here, so that this sets no prototype.
+    // "__proto__" is an ordinary key here too, so this sets no prototype.
     if (after !== before) Reflect.set(container, key, after);
   }
   return container;

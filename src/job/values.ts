@@ -1,6 +1,6 @@
-// Arguments and results as JSON that jsonb takes and that SQL can query. What JSON can say is
-// written as itself; anything else as an object with one key that begins with "$", such as
-// {"$number":"NaN"}: docs/values.md lists them, values-decode.ts reads them back.
+// Arguments and results as JSON that jsonb accepts and that SQL can query. Values of JSON are
+// written as they are; any other value as an object with one key that begins with "$", such as
+// {"$number":"NaN"}. docs/values.md lists them, values-decode.ts reads them back.
 
 import { exitCodes, PdoflowError } from "../domain/errors.ts";
 import { typedArrayTypes, UndecodableValue, untag, untagWithin } from "./values-decode.ts";
@@ -13,11 +13,11 @@ type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 /** The arguments of one job: a list, or an object of keyword arguments. */
 export type Arguments = readonly unknown[] | Readonly<Record<string, unknown>>;
 
-/** A value that no worker could be given: code, a class instance, a cycle. */
+/** A value that cannot be passed to a worker: code, a class instance, a cycle. */
 export class UnencodableValue extends PdoflowError {
   override readonly name = "UnencodableValue";
   readonly exitCode = exitCodes.usage;
-  /** Where it is, as in `[2].options["a b"]`; empty for the value itself. */
+  /** Its path, such as `[2].options["a b"]`; empty for the value itself. */
   readonly path: string;
   constructor(path: string, found: string, remedy: string) {
     super(`Cannot encode the value${path && ` at ${path}`}: it is ${found}. ${remedy}`);
@@ -26,10 +26,11 @@ export class UnencodableValue extends PdoflowError {
 }
 
 /**
- * JSON text of `value` that jsonb accepts and `decodeValue` reads back (rule 11). Plain JSON values
- * give what JSON.stringify gives. As there, objects and arrays are their enumerable string keys and
- * items. With `callsToJson` an object that has a method toJSON is what that returns, as there; not
- * so in arguments, which a function would get as something else than its types say.
+ * JSON text of `value` that jsonb accepts and `decodeValue` reads back (rule 11). For plain JSON
+ * values this equals JSON.stringify. As there, objects and arrays consist of their enumerable
+ * string keys and items. With `callsToJson`, an object with a method toJSON is replaced by the
+ * result of that method, as there. Not so in arguments: the function would get a value of another
+ * type than it declares.
  *
  * @throws {UnencodableValue} with the path to a function, symbol, class instance or cycle.
  */
@@ -37,7 +38,7 @@ export const encodeValue = (value: unknown, { callsToJson = false } = {}): strin
   plainText(value) ?? stringify(tag(value, undefined, callsToJson));
 
 /**
- * Reverses `encodeValue`. Takes any JSON text; a Buffer comes back as a Uint8Array.
+ * Reverses `encodeValue`. Accepts any JSON text; a Buffer comes back as a Uint8Array.
  *
  * @throws {UndecodableValue} for a tag with the wrong content.
  */
@@ -94,7 +95,7 @@ function plainText(value: unknown): string | undefined {
   return /\\u|"\$/.test(text) ? undefined : text;
 }
 
-/** Whether JSON has a word for all of `value`. False as well for more than `depth` levels. */
+/** Whether JSON can express all of `value`. Also false for more than `depth` levels. */
 function isPlain(value: unknown, depth: number): boolean {
   if (typeof value === "string" || typeof value === "boolean" || value === null) return true;
   if (typeof value === "number") return isJsonNumber(value);
@@ -122,7 +123,7 @@ function isFields(value: object): value is Record<string, unknown> {
   return prototype === Object.prototype || prototype === null;
 }
 
-/** The way from the root to a value: what contains it, and under which index or key. */
+/** The path from the root to a value: its containers, each with the index or key. */
 interface Spot {
   readonly up?: Spot | undefined;
   readonly container: object;
@@ -248,7 +249,7 @@ function pathOf(spot: Spot | undefined): string {
   return path.replace(/^\./, "");
 }
 
-/** As a path has it: `[2]`, `.options` or `["a b"]`. */
+/** An element of a path: `[2]`, `.options` or `["a b"]`. */
 export function stepText(step: number | string): string {
   if (typeof step === "number") return `[${step}]`;
   if (step === "toJSON()") return ".toJSON()";

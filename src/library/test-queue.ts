@@ -13,7 +13,7 @@ import type { Posting } from "./posting/posting.ts";
 import type { PostingStatus } from "./wait/posting-status.ts";
 
 export interface TestQueueOptions {
-  /** The URL of a database, in which a schema is made. Default: that of the environment. */
+  /** The URL of a database in which to create a schema. Default: that of the environment. */
   db?: string | undefined;
   /** The folder that entry points are relative to. Default: the current one. */
   root?: string | undefined;
@@ -30,7 +30,7 @@ const Concurrency = v.optional(
 
 const hastenEveryMs = 10;
 
-/** A second queue was opened while the first was. */
+/** A second queue was opened while the first was open. */
 class TestQueueIsOpen extends PdoflowError {
   override readonly name = "TestQueueIsOpen";
   readonly exitCode = exitCodes.usage;
@@ -45,8 +45,9 @@ class TestQueueIsOpen extends PdoflowError {
 let isOpen = false;
 
 /**
- * Makes a queue for one test: a schema of its own, to which everything in this process posts until
- * it is closed, whichever code calls `postWork`. No pool is started: `run` runs what was posted.
+ * Creates a queue for one test: a separate schema, to which everything in this process posts until
+ * it is closed, no matter which code calls `postWork`. No pool is started: call `run` to run the
+ * posted jobs.
  *
  * @example
  * await using queue = await openTestQueue();
@@ -78,9 +79,9 @@ export async function openTestQueue(options: TestQueueOptions = {}): Promise<Tes
   }
 }
 
-/** A queue of a test; `openTestQueue` makes it. */
+/** A queue of a test; created by `openTestQueue`. */
 export class TestQueue implements AsyncDisposable {
-  /** The schema that it is in, as `PDOFLOW_SCHEMA` has it for other processes. */
+  /** Its schema; pass it to other processes as `PDOFLOW_SCHEMA`. */
   readonly schema: string;
   readonly #connection: Connection;
   readonly #root: string;
@@ -96,12 +97,12 @@ export class TestQueue implements AsyncDisposable {
   }
 
   /**
-   * Runs all that waits, and what its jobs post, in this process and at once: retries do not wait
-   * for their backoff, nor postings for their `runAt`. Resolves when nothing is left to run, with
-   * where the posting stands then.
+   * Runs all waiting jobs, and the jobs that they post, in this process and at once: retries do not
+   * wait for their backoff, nor postings for their `runAt`. Resolves with the counts of the posting
+   * when nothing is left to run.
    *
    * @example const { done, failed } = await queue.run(posting);
-   * @throws what `Posting.status` does.
+   * @throws the errors of `Posting.status`.
    */
   async run(posting: Posting, options: { concurrency?: number } = {}): Promise<PostingStatus> {
     const concurrency = parse(Concurrency, options.concurrency, "concurrency");
@@ -112,7 +113,7 @@ export class TestQueue implements AsyncDisposable {
     const finished = pool.finished();
     const over = finished.then(
       () => true,
-      () => true, // told below
+      () => true, // reported below
     );
     while (!(await Promise.race([over, pause()]))) await this.#hasten();
     await finished;
@@ -123,7 +124,7 @@ export class TestQueue implements AsyncDisposable {
     await this.#connection.use(({ reading }) => hasten(reading));
   }
 
-  /** Removes all that was posted: `await using` does it at the end of its block. */
+  /** Removes all postings and the schema: `await using` does this at the end of its block. */
   async close(): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
@@ -143,7 +144,7 @@ const pause = () =>
     setTimeout(resolve, hastenEveryMs, false);
   });
 
-/** Returns what sets it back. */
+/** Returns a function that restores the old value. */
 function setEnvironment(values: Record<string, string>): () => void {
   const before = Object.keys(values).map((name) => [name, process.env[name]] as const);
   Object.assign(process.env, values);

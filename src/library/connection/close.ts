@@ -1,7 +1,7 @@
 /**
- * Ends this process's connections to the queue, waiting up to five seconds for statements that
- * run. Not needed at the end of a script: they end by themselves half a second after the last use.
- * Later calls open them again.
+ * Ends this process's connections to the queue, after waiting up to five seconds for running
+ * statements. You do not need it at the end of a script: connections close by themselves half a
+ * second after their last use. Later calls open them again.
  *
  * @example await close();
  */

@@ -11,17 +11,19 @@ import { ConnectionClosed, wasClosed } from "../wait/connection-closed.ts";
 import { EndWatch } from "../wait/end-watch.ts";
 import { findTarget } from "./target.ts";
 
-/** So long connections stay open after their last use: a script that is done ends after that. */
+/** How long connections stay open after their last use, and delay the end of a script. */
 const idleMs = 500;
 
 /** The connections of this process to one database. They are opened when they are needed. */
 interface Open {
   reading: Db;
-  /** Apart: a posting may read the results of another one while its transaction is open. */
+  /** Separate: a posting may read the results of another one while its transaction is open. */
   posting: Db;
 }
 
-/** Those connections, or the attempt to find the database, and who waits for them or uses them. */
+/**
+ * The connections, or the attempt to find the database, and the number of their waiters or users.
+ */
 interface Use {
   open: Promise<Open>;
   users: number;
@@ -32,7 +34,7 @@ export class Connection {
   readonly target: Target;
   readonly ends: EndWatch;
   #current: Use | null = null;
-  /** Which of the target's addresses was tried last. */
+  /** The index of the address of the target that was tried last. */
   #place = 0;
   #idle: NodeJS.Timeout | undefined;
   #schemaCheck: Promise<void> | null = null;
@@ -43,10 +45,10 @@ export class Connection {
   }
 
   /**
-   * Runs `work` with open connections, to a schema that is the one this pdoflow knows. When they
-   * were lost, the next use opens others, to the next address if there are several.
+   * Runs `work` with open connections to a schema of this pdoflow's version. If they were lost, the
+   * next use opens others, to the next address if there are several.
    *
-   * @throws {DatabaseUnavailable} the server can't be reached or refuses us.
+   * @throws {DatabaseUnavailable} the server cannot be reached or refuses the connection.
    * @throws {SchemaOutdated} and {SchemaTooNew} of the schema.
    * @throws {ConnectionClosed} by `close()`.
    */
@@ -65,7 +67,7 @@ export class Connection {
       throw explainDatabaseError(error, this.target);
     } finally {
       if (isLost && use === this.#current) {
-        this.#current = null; // its other users may be luckier
+        this.#current = null; // its other users may have more luck
         this.#place++;
       }
       if (--use.users === 0) this.#leave(use);

@@ -12,7 +12,7 @@ import {
 import { exitCodes, InvalidInput, PdoflowError } from "../../domain/errors.ts";
 import { serverPlace } from "../../db/settings/server-place.ts";
 
-/** Nothing names a database, and the embedded server does not run. */
+/** No setting names a database, and the embedded server does not run. */
 export class NoDatabase extends PdoflowError {
   override readonly name = "NoDatabase";
   readonly exitCode = exitCodes.database;
@@ -29,7 +29,7 @@ export class NoDatabase extends PdoflowError {
  * library never starts by itself.
  *
  * @throws {NoDatabase} there is none of these.
- * @throws {InvalidInput} `url` or a variable has the wrong shape.
+ * @throws {InvalidInput} `url` or a variable has the wrong form.
  */
 export function findTarget(url: string | undefined, env: Environment): Target {
   const configured = url === undefined ? configuredTarget(undefined, env) : fromUrl(url, env);
@@ -54,10 +54,10 @@ function fromUrl(url: string, env: Environment): Target {
   const source = "the option db";
   try {
     const target = configuredTarget(url, env);
-    // Given "", as on a command line, it went on to the environment.
+    // An empty text would mean the environment, as on a command line.
     if (target !== null && url !== "") return { ...target, source };
   } catch (error) {
-    // It calls what it was given by the name of the command line's option.
+    // The message would use the name of the command line's option.
     throw error instanceof InvalidInput ? new InvalidInput(source, error.problems) : error;
   }
   throw new InvalidInput(source, ["expected the URL of a database, found an empty text"]);

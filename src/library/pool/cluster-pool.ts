@@ -15,17 +15,20 @@ import type { WaitOptions } from "../wait/wait-limit.ts";
 
 /** The options of a pool. */
 export interface ClusterPoolOptions {
-  /** How many jobs it runs at a time, each in its own process. Default: the number of cores. */
+  /**
+   * The number of jobs that it runs at a time, each in a separate process. Default: the number of
+   * cores.
+   */
   maxWorkers?: number | undefined;
   /**
    * Instead of `maxWorkers`: runs at most this many jobs at a time in this process, without workers
-   * and without the program `pdoflow`. For jobs that wait more than they compute.
+   * and without the program `pdoflow`. For jobs that mostly wait.
    */
   concurrency?: number | undefined;
   /** The folder that entry points are relative to. Default: the current one. */
   root?: string | undefined;
   /**
-   * Runs the postings of this project and of none; "*" for those of any. Default:
+   * Runs the postings of this project and of no project; "*" for all postings. Default:
    * `PDOFLOW_PROJECT`, else the project of `root` (docs/code.md).
    */
   project?: string | undefined;
@@ -33,23 +36,26 @@ export interface ClusterPoolOptions {
   binary?: string | undefined;
   /** The URL of the database. Default: that of the environment, else the embedded server. */
   db?: string | undefined;
-  /** What this machine has for jobs that need it, such as "gpu,mem=64G". */
+  /** The capabilities of this machine, for jobs that need them, such as "gpu,mem=64G". */
   provides?: string | undefined;
   /**
-   * Variables of the environment that jobs see beside the usual ones (docs/security.md), such as
-   * ["LICENCE", "AWS_*"]; ["*"] for all that can't lead to the database.
+   * Environment variables that jobs see in addition to the usual ones (docs/security.md), such as
+   * ["LICENCE", "AWS_*"]; ["*"] for all except those with access to the database.
    */
   env?: readonly string[] | undefined;
-  /** Runs only jobs that this database role and this user of the system have posted. */
+  /** Runs only jobs that this database role and this operating system user have posted. */
   onlyMine?: boolean | undefined;
   /** Runs only jobs of these database roles or users, such as ["ann", "bob"]. */
   posters?: readonly string[] | undefined;
   /**
-   * Of how many jobs it samples where they spend their time, in percent: `pdoflow profile 42` makes
-   * flame graphs of that. Default 0.
+   * The percentage of jobs to profile; `pdoflow profile 42` makes flame graphs from the samples.
+   * Default 0.
    */
   profilePercent?: number | undefined;
-  /** How long `stop` lets jobs run on before it gives them up, in milliseconds. Default 30,000. */
+  /**
+   * How long `stop` lets running jobs continue before it releases them, in milliseconds. Default
+   * 30,000.
+   */
   graceMs?: number | undefined;
 }
 
@@ -113,9 +119,9 @@ function asksForProcesses({ onlyMine, ...given }: v.InferOutput<typeof Shape>): 
 const upkeepMs = 1_000;
 
 /**
- * A pool on this machine, as a child process that runs until it is stopped or this process ends:
- * `pdoflow pool`, which runs the jobs of all postings, not only those of this script. Or, with
- * `concurrency`, a pool in this process.
+ * A pool on this machine, as a child process that runs until it is stopped or this process ends.
+ * Like `pdoflow pool`, it runs the jobs of all postings, not only those of this script. With
+ * `concurrency`, it is a pool in this process.
  *
  * @example
  * await using pool = new ClusterPool({ maxWorkers: 16 });
@@ -144,7 +150,7 @@ export class ClusterPool implements AsyncDisposable {
       ...(posters === undefined ? [] : ["--posters", posters.join(",")]),
       ...(profilePercent === undefined ? [] : [`--profile=${profilePercent.toFixed(3)}%`]),
     ];
-    // Not an argument: those are for everyone on the machine to see, with the password.
+    // Not an argument: everyone on the machine can see arguments, and this has the password.
     const env = db === undefined ? process.env : { ...process.env, PDOFLOW_DATABASE_URL: db };
     this.#start = () =>
       concurrency === undefined
@@ -160,12 +166,12 @@ export class ClusterPool implements AsyncDisposable {
   }
 
   /**
-   * Starts the pool again if it was killed or crashed. Call it now and then while you wait for
-   * something else than `awaitCompletion`.
+   * Starts the pool again if it was killed or crashed. Call it from time to time while you wait for
+   * something other than `awaitCompletion`.
    *
    * @example if ((await pool.upkeep()).restarted) console.warn("the pool had died");
    * @throws {PoolFailed} it could not be started, failed within five seconds, or ended because of
-   * what must be corrected first (exit codes 2 to 4). The call after that starts it again.
+   * something that must be corrected first (exit codes 2 to 4). The next call starts it again.
    */
   async upkeep(): Promise<{ restarted: boolean }> {
     if (this.#isStopped) return { restarted: false };
@@ -178,7 +184,7 @@ export class ClusterPool implements AsyncDisposable {
   }
 
   /**
-   * Waits for a posting as its `wait` does, and sees to it that this pool runs meanwhile.
+   * Waits for a posting as its `wait` does, and keeps this pool running meanwhile.
    *
    * @example const { done, failed } = await pool.awaitCompletion(posting);
    * @throws {PoolFailed} as `upkeep`; {WaitTimedOut} and others as `Posting.wait`.
@@ -197,8 +203,8 @@ export class ClusterPool implements AsyncDisposable {
   }
 
   /**
-   * Stops the pool: jobs that run may end within `graceMs`, after that they are released, and
-   * another pool runs them again. `await using` does it at the end of its block.
+   * Stops the pool: running jobs may end within `graceMs`; then they are released, and another pool
+   * runs them again. `await using` does this at the end of its block.
    *
    * @throws {PoolFailed} it had ended before, or did not end in an orderly way.
    */
@@ -227,8 +233,8 @@ function program(binary: string | undefined): string[] {
   const named = binary ?? process.env["PDOFLOW_BINARY"];
   if (named) return [named];
   if (!process.versions["bun"]) return ["pdoflow"];
-  // In a source checkout; a bundle of this file lies elsewhere. Not `new URL`: bundlers that see
-  // one with import.meta.url look for the file.
+  // In a source checkout; a bundle of this file is elsewhere. Not `new URL`: bundlers that see one
+  // with import.meta.url look for the file.
   const main = join(dirname(fileURLToPath(import.meta.url)), "../../main.ts");
   return existsSync(main) ? [process.execPath, main] : ["pdoflow"];
 }

@@ -16,9 +16,9 @@ import { RootWatch } from "../../pool/entry/root-watch.ts";
 export interface InProcessPoolOptions {
   concurrency: number;
   root: string;
-  /** The option that names its project; by default that of the root. */
+  /** The option that names its project; by default the project of the root. */
   project?: string | undefined;
-  /** End when nothing is left to run, retries included. */
+  /** End when nothing is left to run, including retries. */
   once: boolean;
   graceMs: number;
   log: (line: string) => void;
@@ -54,7 +54,7 @@ function runtime() {
   return bun === undefined ? { name: "node", version: node } : { name: "bun", version: bun };
 }
 
-/** The functions that entry points name, as this process has them. */
+/** The functions of entry points, as loaded in this process. */
 class OwnJobs {
   readonly #root: string;
   readonly #loaded = new Map<string, Promise<EntryFunction>>();
@@ -73,12 +73,14 @@ class OwnJobs {
     return loaded;
   }
 
-  /** A function that was missing may be here by now. */
+  /** A function that was missing may exist by now. */
   forget(entryPoint: string): void {
     this.#loaded.delete(entryPoint);
   }
 
-  /** One that this process has marked already is it; else the file is imported. */
+  /**
+   * A function that this process has marked already is used as it is; else the file is imported.
+   */
   async #find(entryPoint: string): Promise<EntryFunction> {
     this.#asking = this.#asking.then(() => this.#ask());
     await this.#asking;
@@ -89,12 +91,12 @@ class OwnJobs {
     );
   }
 
-  /** Asks the functions that were marked since for their entry points. */
+  /** Finds the entry points of functions that were marked since the last call. */
   async #ask(): Promise<void> {
     for (const fn of markedJobs()) {
       if (this.#asked.has(fn)) continue;
       this.#asked.add(fn);
-      // One that can't be posted is nobody's entry point.
+      // A function that cannot be posted has no entry point.
       const own = await entryPointOf(fn, this.#root).catch(() => null);
       if (own !== null) this.#own.set(own, fn as EntryFunction);
     }

@@ -2,20 +2,20 @@ import { type ChildProcess, spawn } from "node:child_process";
 
 import { exitCodes, PdoflowError } from "../../domain/errors.ts";
 
-/** How the process of a pool came to its end. */
+/** How the process of a pool ended. */
 export type Ending =
   | { kind: "exited"; code: number }
   | { kind: "killed"; signal: string }
   | { kind: "not started"; reason: string };
 
-/** This much of the output of the process is kept, to report why it ended. */
+/** The number of characters of the output of the process that are kept to report why it ended. */
 const tailChars = 4_096;
-/** One that fails so soon after its start would fail again and again. */
+/** A pool that fails this soon after its start would fail again and again. */
 const stillbornMs = 5_000;
-/** Its workers may hold stderr open after it has ended; its own last words are there by then. */
+/** Its workers may keep stderr open after it has ended; its own last messages are there by then. */
 const lastWordsMs = 200;
 
-/** The pool ended by an error, or could not be started. */
+/** The pool ended with an error, or could not be started. */
 export class PoolFailed extends PdoflowError {
   override readonly name = "PoolFailed";
   readonly exitCode = exitCodes.jobsFailed;
@@ -53,7 +53,7 @@ export class PoolProcess {
   constructor(command: readonly string[], env: Readonly<Record<string, string | undefined>>) {
     this.#command = command;
     const [program = "", ...args] = command;
-    // Our stdout is the script's own data, so what the pool says goes to stderr, all of it.
+    // Our stdout is for the script's own data, so all output of the pool goes to stderr.
     this.#child = spawn(program, args, { env, stdio: ["ignore", 2, "pipe"] });
     this.#child.stderr?.setEncoding("utf8").on("data", (text: string) => {
       this.#tail = (this.#tail + text).slice(-tailChars);
@@ -70,7 +70,7 @@ export class PoolProcess {
         if (this.#child.pid !== undefined) return;
         const ending: Ending = { kind: "not started", reason: error.message };
         end(ending);
-        // To be seen even if nobody awaits the call that rejects with it.
+        // Reported even if nobody awaits the call that rejects with it.
         process.stderr.write(`pool: it ${describe(ending)}\n`);
       });
       this.#child.on("exit", (code, signal) => {
@@ -98,7 +98,7 @@ export class PoolProcess {
     return this.ending !== undefined;
   }
 
-  /** Whether starting it again may help, now that it has ended. */
+  /** Whether starting it again may help after it has ended. */
   get isMishap(): boolean {
     const { ending } = this;
     if (ending?.kind !== "exited") return ending?.kind === "killed";
@@ -119,7 +119,7 @@ export class PoolProcess {
    */
   async end(graceMs: number): Promise<void> {
     const ending = this.ending ?? (await this.stop(graceMs));
-    // SIGTERM: it was not up yet when it was asked to stop.
+    // SIGTERM: it was still starting when it was asked to stop.
     const isOrderly =
       ending.kind === "exited"
         ? ending.code === 0
@@ -128,8 +128,8 @@ export class PoolProcess {
   }
 
   /**
-   * Asks it to end once the jobs that run have ended; after `graceMs` asks again, at which it gives
-   * them up; and `retryForMs` later kills it.
+   * Asks it to end after its running jobs; after `graceMs` asks again, so that it releases them;
+   * and `retryForMs` later kills it.
    */
   async stop(graceMs: number, retryForMs = 5_000): Promise<Ending> {
     for (const waitMs of [graceMs, retryForMs]) {
@@ -149,7 +149,7 @@ export class PoolProcess {
     return await Promise.race([this.ended, late]).finally(() => clearTimeout(timer));
   }
 
-  /** A script that ends without having stopped its pool takes it along. */
+  /** A script that ends without stopping its pool stops the pool too. */
   readonly #leave = (): void => {
     this.#child.kill("SIGTERM");
   };

@@ -1,9 +1,9 @@
 import type { Pool } from "../../pool/pool.ts";
 import type { InProcessPoolOptions } from "./in-process-pool.ts";
 
-/** A pool in this very process. */
+/** A pool in this process. */
 export class ProgramPool {
-  /** What it failed of, once it has. */
+  /** Its error, if it has failed. */
   #failure: { error: unknown } | undefined;
   #hasEnded = false;
   readonly #started: Promise<Pool>;
@@ -22,16 +22,16 @@ export class ProgramPool {
     return this.#hasEnded;
   }
 
-  /** A lost connection it waits out; what ends it has to be corrected first. */
+  /** It waits if the connection is lost; an error that ends it must be corrected first. */
   readonly isMishap = false;
 
   failure(): unknown {
     return this.#failure?.error;
   }
 
-  /** Ends it once the jobs that run have ended, or their grace is over. */
+  /** Ends it after its running jobs, or after their grace period. */
   async end(): Promise<void> {
-    const pool = await this.#started.catch(() => null); // told below
+    const pool = await this.#started.catch(() => null); // reported below
     pool?.drain("it is stopped");
     await this.#ended;
     if (this.#failure) throw this.#failure.error;
@@ -54,6 +54,6 @@ async function start(db: string | undefined, options: InProcessPoolOptions): Pro
   const { connectionTo } = await import("../connection/connection.ts");
   const { startInProcess } = await import("./in-process-pool.ts");
   const connection = connectionTo(db);
-  await connection.use(() => Promise.resolve()); // is the schema the one that we know?
+  await connection.use(() => Promise.resolve()); // checks the version of the schema
   return await startInProcess(connection.target, options);
 }

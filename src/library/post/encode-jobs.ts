@@ -10,13 +10,13 @@ import type { StandardSchema } from "../../job/standard-schema.ts";
 import { type Arguments, encodeArgs, UnencodableValue } from "../../job/values.ts";
 import { type Source, SourceReader } from "./source.ts";
 
-/** What makes up the jobs of a posting: the first elements belong to job 0, and so on. */
+/** The sources of the jobs of a posting: the first elements belong to job 0, and so on. */
 export interface JobSources {
   posargs: Source<readonly unknown[]>;
   kwargs: Source<object>;
-  /** One for each job; undefined where all jobs have the same. */
+  /** One for each job; undefined if all jobs have the same. */
   priorities: Source<number> | undefined;
-  /** Checks the arguments of each; undefined where any will do. */
+  /** Checks the arguments of each; undefined if there is no check. */
   schema?: StandardSchema | undefined;
 }
 
@@ -24,7 +24,7 @@ export interface JobSources {
 const pauseJobs = 1_000;
 const pauseChars = 2 ** 18;
 
-/** Sources that belong together do not have the same number of elements. */
+/** Sources that belong together have different numbers of elements. */
 export class UnequalLengths extends PdoflowError {
   override readonly name = "UnequalLengths";
   readonly exitCode = exitCodes.usage;
@@ -36,13 +36,13 @@ export class UnequalLengths extends PdoflowError {
   }
 }
 
-/** An argument of a job is no value that a worker could be given. */
+/** An argument of a job cannot be passed to a worker. */
 export class UnencodableJob extends PdoflowError {
   override readonly name = "UnencodableJob";
   readonly exitCode = exitCodes.usage;
-  /** The job's place in what was to be posted, from 0. */
+  /** The index of the job in the posting, from 0. */
   readonly index: number;
-  /** Where it is in the job's arguments, as in `[2].options`. */
+  /** The path in the job's arguments, such as `[2].options`. */
   readonly path: string;
   constructor(index: number, cause: UnencodableValue) {
     super(`Job ${index}: ${cause.message} Nothing was posted.`, { cause });
@@ -52,11 +52,11 @@ export class UnencodableJob extends PdoflowError {
 }
 
 /**
- * The jobs that `sources` make up, encoded, in batches. `posargs` or `kwargs` without elements
- * counts as not given. Lets other things of the process run now and then.
+ * The jobs of `sources`, encoded, in batches. `posargs` or `kwargs` without elements counts as not
+ * given. Lets other work of the process run from time to time.
  *
  * @throws {UnequalLengths}, {UnencodableJob} or {ArgumentsRefused}
- * @throws {InvalidInput} an element is no list of arguments, no object or no priority.
+ * @throws {InvalidInput} an element is not a list of arguments, an object or a priority.
  */
 export async function* encodeJobs(sources: JobSources): AsyncGenerator<JobBatch, void, undefined> {
   const lists = new SourceReader("posargs", sources.posargs);
@@ -125,7 +125,7 @@ function argumentsOf(
   return objects.isEmpty ? (list as unknown[]) : [...(list as unknown[]), object];
 }
 
-/** What is posted is what was given: the worker has the schema make of it what it does. */
+/** The posted arguments are the original ones: the worker applies the schema again. */
 function check(schema: StandardSchema, given: Arguments, index: number): Promise<unknown> | null {
   const list = Array.isArray(given) ? (given as readonly unknown[]) : [given];
   const accepted = acceptArguments(schema, list, index);

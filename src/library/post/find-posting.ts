@@ -3,12 +3,12 @@ import type { ResultOf } from "./post-work.ts";
 import type { Posting } from "../posting/posting.ts";
 
 /**
- * A handle on a posting whose number is known, from another process or an earlier day. `fn`, where
- * it is given, says of which type its results are; it is not looked at.
+ * A handle on a posting by its number, from another process or an earlier day. `fn`, if given, only
+ * determines the type of the results.
  *
  * @example const posting = await findPosting(42, fit);
- * @throws {PostingNotFound} there is none of that number.
- * @throws {InvalidInput} `id` is no number of a posting.
+ * @throws {PostingNotFound} no posting has this number.
+ * @throws {InvalidInput} `id` is not the number of a posting.
  */
 export async function findPosting<F extends JobFunction = () => unknown>(
   id: number,

@@ -69,15 +69,15 @@ type ArgsButLast<F extends JobFunction> =
   PostedArgs<F> extends readonly [...infer Head, unknown?] ? Readonly<Head> : never;
 type LastArg<F extends JobFunction> =
   Required<PostedArgs<F>> extends readonly [...unknown[], infer Tail] ? Tail & object : object;
-/** What a call of `F` gives in the end. */
+/** The resolved return value of a call of `F`. */
 export type ResultOf<F extends JobFunction> = Awaited<ReturnType<F>>;
 
-/** If the types of the function are not given, F is all that JobFunction says. */
+/** If the types of the function are not given, F is JobFunction itself. */
 type AnyArgs<F extends JobFunction> = [JobFunction] extends [F]
   ? readonly unknown[]
   : Args<F> | ArgsButLast<F>;
 
-/** What no options have: its name is the message for lists that fit no form together. */
+/** The type of impossible options: its name is the message for lists that fit no form together. */
 interface Misfit {
   "posargs and kwargs do not fit the function together": never;
 }
@@ -102,7 +102,7 @@ export interface PostWorkOf<F extends JobFunction> {
     kwargs: Source<LastArg<F>>,
     options?: PostOptions,
   ): Promise<Posting<ResultOf<F>>>;
-  /** Never fits: see `postWork`. */
+  /** Never matches: see `postWork`. */
   (
     posargs: Source<AnyArgs<F>>,
     kwargs: Source<FirstArg<F> | LastArg<F>>,
@@ -157,7 +157,10 @@ export async function postWork<F extends JobFunction>(
   kwargs: Source<LastArg<F>>,
   options?: PostOptions,
 ): Promise<Posting<ResultOf<F>>>;
-/** Never fits: of several forms TypeScript explains only the last, so this is like all of them. */
+/**
+ * Never matches: of several forms TypeScript explains only the last, so this one is like all of
+ * them.
+ */
 export async function postWork<F extends JobFunction>(
   fn: F | string,
   posargs: Source<AnyArgs<F>>,

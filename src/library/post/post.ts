@@ -53,7 +53,7 @@ const Options = v.strictObject({
 
 const source = "posargs and kwargs";
 
-/** Does what `postWork` says. */
+/** The implementation of `postWork`. */
 export async function post(
   fn: JobFunction | string,
   sources: Pick<JobSources, "posargs" | "kwargs">,
@@ -69,7 +69,7 @@ export async function post(
   const schema = typeof fn === "string" ? undefined : schemaOf(fn);
   const jobs = new JobStream(encodeJobs({ ...sources, priorities, schema }));
   try {
-    // Before the transaction begins: most postings are one batch, and faults are mostly in it.
+    // Before the transaction begins: most postings are one batch, and most faults are in it.
     if (await jobs.isEmpty()) throw new NothingToPost(source);
     const connection = connectionTo(db);
     const posting = {
@@ -95,7 +95,7 @@ export async function post(
   }
 }
 
-/** Posts in a transaction of the caller's: what becomes of that becomes of the posting. */
+/** Posts in a transaction of the caller; the posting commits or rolls back with it. */
 async function postWithin(
   transaction: Transaction,
   connection: Connection,
@@ -106,7 +106,7 @@ async function postWithin(
   await requireTransaction(place);
   let spansOpened = 0;
   return await insertPosting(place, posting, jobs, source, async () => {
-    // Others may fill one meanwhile, but hardly so often.
+    // Others may fill it in the meantime, but rarely 20 times in a row.
     if (spansOpened++ === 10) throw new SnapshotTooOld();
     await connection.use(({ posting }) => openSpanBy(posting));
   });
@@ -120,7 +120,7 @@ async function entryPointText(fn: JobFunction | string, root: string): Promise<s
 
 /** Batches whose first one can be read before the others. */
 class JobStream {
-  /** What the user's own generator threw, which is no error of the database. */
+  /** An error from the user's own generator, not from the database. */
   failure: { error: unknown } | undefined;
   readonly #batches: AsyncGenerator<JobBatch, void, undefined>;
   #first: IteratorResult<JobBatch, void> | undefined;

@@ -1,7 +1,7 @@
 import { entryPointOf, type JobFunction, markedJobs } from "../../job/job-mark.ts";
 import { postUntyped, type PostWorkOf } from "./post-work.ts";
 
-/** What a function that `job` marked can be asked for. */
+/** The operations of a function that `job` marked. */
 export interface JobHandle<F extends JobFunction> {
   readonly fn: F;
   /** `path/to/file.ts#name`, relative to `root`, by default the current folder. */
@@ -13,7 +13,7 @@ export interface JobHandle<F extends JobFunction> {
 type PostCall = Parameters<typeof postUntyped> extends [unknown, ...infer Rest] ? Rest : never;
 
 /**
- * The functions that were marked by `job` in this process, in the order in which they were.
+ * The functions that `job` marked in this process, in that order.
  *
  * @example for (const fn of Registry) console.log(await Registry.get(fn).entryPoint());
  */
@@ -31,13 +31,13 @@ export const Registry = {
     };
   },
 
-  /** Adds a function that `job` marked; `job` does so by itself. */
+  /** Adds a function that `job` marked; `job` calls this itself. */
   add<F extends JobFunction>(fn: F): F {
     markedJobs().add(fn);
     return fn;
   },
 
-  /** The functions that were marked, as `for (const fn of Registry)` walks through them. */
+  /** The marked functions, as `for (const fn of Registry)` iterates over them. */
   [Symbol.iterator](): Iterator<JobFunction> {
     return markedJobs().values();
   },

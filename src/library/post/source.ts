@@ -1,9 +1,9 @@
 import { InvalidInput } from "../../domain/errors.ts";
 
-/** A list, a generator, a stream: anything that `for await` can walk through. */
+/** A list, a generator, a stream: anything that `for await` accepts. */
 export type Source<T> = Iterable<T> | AsyncIterable<T>;
 
-/** @internal Reads a source element by element, whichever kind it is. */
+/** @internal Reads any kind of source element by element. */
 export class SourceReader<T> {
   readonly name: string;
   /** The element that was read last; undefined at the end. */

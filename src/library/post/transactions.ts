@@ -67,7 +67,7 @@ export const fromPrisma = (transaction: {
   query: (text, parameters) => transaction.$queryRawUnsafe(text, ...parameters),
 });
 
-/** The pieces of a statement between its parameters, and the value of each place. */
+/** The pieces of a statement between its parameters, and the value of each parameter. */
 function split(text: string, parameters: readonly string[]) {
   const pieces = text.split(/\$(\d+)/);
   return {

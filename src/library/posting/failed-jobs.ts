@@ -3,18 +3,18 @@ import { nextStretch } from "../../db/read/page-size.ts";
 import type { JobError } from "../../domain/attempt.ts";
 import type { Connection } from "../connection/connection.ts";
 
-/** One job that has failed for good. */
+/** A job that has permanently failed. */
 export interface FailedJob {
-  /** Its place among the jobs that were posted, from 0. */
+  /** The index of the job in its posting, from 0. */
   index: number;
-  /** How often it was tried. */
+  /** The number of attempts. */
   attempts: number;
-  /** Why its last attempt failed. */
+  /** The error of its last attempt. */
   error: JobError | null;
   endedAt: Date | null;
-  /** The machine that the last attempt ran on; null where it never began. */
+  /** The machine of the last attempt; null if it never began. */
   host: string | null;
-  /** What the last attempt printed, as far as the posting keeps that. */
+  /** The output of the last attempt, as far as the posting keeps it. */
   stdout: string | null;
   stderr: string | null;
 }

@@ -24,18 +24,18 @@ import { ConditionMissed, NotRetriable, PostingNotFound } from "../wait/wait-err
 import { WaitLimit, type WaitOptions } from "../wait/wait-limit.ts";
 import { watchProgress } from "../wait/watch-progress.ts";
 
-/** Where one job stands. */
+/** The current state of one job. */
 export interface JobResult<Result = unknown> {
-  /** Its place among the jobs that were posted, from 0. */
+  /** The index of the job in its posting, from 0. */
   index: number;
   status: JobStatus;
-  /** What the function returned; undefined while the job is not `done`. */
+  /** The return value; undefined unless the job is `done`. */
   result: Result | undefined;
-  /** Why its newest attempt failed; null if it did not. */
+  /** The error of its newest attempt; null if that has not failed. */
   error: JobError | null;
 }
 
-/** In which order results come, and for how long they are waited for. */
+/** The order of results, and how long to wait for them. */
 export interface ResultOptions extends WaitOptions {
   /** "posted", the default, or "ended". */
   order?: "posted" | "ended" | undefined;
@@ -51,16 +51,16 @@ const PostingId = v.pipe(
   v.minValue(1, "expected 1 or more"),
 );
 
-/** A batch of jobs that was posted. */
+/** A posted batch of jobs. */
 export class Posting<Result = unknown> {
-  /** What `pdoflow status` calls it; its jobs are `ID/0`, `ID/1`, … */
+  /** Its number in `pdoflow status`; its jobs are `ID/0`, `ID/1`, … */
   readonly id: number;
   readonly jobCount: number;
-  /** False where its key had been posted before: then it is that posting. */
+  /** False if its key had been posted before; then this is that posting. */
   readonly isNew: boolean;
   readonly #connection: Connection;
 
-  /** @internal Made by `postWork`. */
+  /** @internal Created by `postWork`. */
   constructor(connection: Connection, { id, jobCount, isNew }: Posted) {
     this.#connection = connection;
     this.id = id;
@@ -69,7 +69,7 @@ export class Posting<Result = unknown> {
   }
 
   /**
-   * Where the posting stands. Costs the same for ten jobs and for ten million.
+   * The current counts of the posting. Costs the same for ten jobs and for ten million.
    *
    * @example const { done, waiting } = await posting.status();
    * @throws {PostingNotFound} it was removed.
@@ -83,8 +83,8 @@ export class Posting<Result = unknown> {
   }
 
   /**
-   * Resolves with the final counts once all jobs have ended: done, failed or cancelled. That some
-   * failed is no error. A lost connection is waited out for five minutes.
+   * Resolves with the final counts once all jobs have ended: done, failed or cancelled. Failed jobs
+   * are not an error. If the connection is lost, this waits five minutes for the database.
    *
    * @example const { done, failed } = await posting.wait({ timeoutMs: 60_000 });
    * @throws {WaitTimedOut} after `timeoutMs`.
@@ -102,8 +102,8 @@ export class Posting<Result = unknown> {
   }
 
   /**
-   * Where the posting stands, now and each time that it has changed, until it has ended: the last
-   * is final. Polled once a second, and at the end; faster changes are reported as one.
+   * The counts of the posting, now and after each change, until it has ended; the last ones are
+   * final. Polls once a second, and at the end; faster changes are reported together.
    *
    * @example for await (const { percent } of posting.progress()) console.log(percent, "%");
    * @throws as `wait`.
@@ -118,8 +118,8 @@ export class Posting<Result = unknown> {
   }
 
   /**
-   * Resolves with the status as soon as it fulfils `condition`, which is asked as often as
-   * `progress` tells one.
+   * Resolves with the status as soon as it fulfils `condition`, which is checked for each status of
+   * `progress`.
    *
    * @example await posting.waitUntil(({ done }) => done >= 100, { timeoutMs: 60_000 });
    * @throws {ConditionMissed} the posting has ended, and the condition does not hold.
@@ -138,11 +138,11 @@ export class Posting<Result = unknown> {
   }
 
   /**
-   * Every job of the posting, read page by page as they are taken: a million fit in little memory.
+   * Every job of the posting, read page by page as you iterate: a million jobs need little memory.
    *
-   * By default in the order in which they were posted, as each stands now, ended or not. With
-   * `order: "ended"` as they end, until all have: each once, within about a second, in no
-   * particular order. That waits, and throws what `wait` throws.
+   * By default in the order of posting, each with its current state, ended or not. With `order:
+   * "ended"` in the order in which they end, until all have: each once, within about a second. That
+   * waits, and throws the errors of `wait`.
    *
    * @example for await (const { index, result } of posting.results()) console.log(index, result);
    * @throws {PostingNotFound} it was removed.
@@ -177,8 +177,8 @@ export class Posting<Result = unknown> {
   }
 
   /**
-   * The jobs that have failed for good, by index, with their errors and what they printed. Where
-   * the jobs all have one priority, those in between are not looked at.
+   * The permanently failed jobs, by index, with their errors and output. If all jobs have the same
+   * priority, the jobs in between are not read.
    *
    * @example for await (const { index, error } of posting.failures()) console.log(index, error);
    */
@@ -188,14 +188,14 @@ export class Posting<Result = unknown> {
   }
 
   /**
-   * Puts the jobs that have failed for good back into the queue, for one more attempt at least, and
-   * returns how many. A posting that had finished is open again by that.
+   * Puts permanently failed jobs back into the queue, for at least one more attempt, and returns
+   * their number. A finished posting is then open again.
    *
    * @throws {NotRetriable} the posting was cancelled.
    * @throws {PostingNotFound} it was removed.
    */
   async retryFailed(): Promise<number> {
-    await this.status(); // whether it is there
+    await this.status(); // checks that it exists
     const all = { indices: null, fingerprint: null };
     const retried = await this.#connection.use(({ reading }) => retryFailed(reading, this.id, all));
     if (retried === null) throw new NotRetriable(this.id);
@@ -203,7 +203,7 @@ export class Posting<Result = unknown> {
   }
 
   /**
-   * Stops it for now: no more of its jobs are started; what runs goes on. Returns whether that
+   * Pauses the posting: none of its jobs are started; running jobs continue. Returns whether that
    * changed anything.
    *
    * @throws {PostingNotFound} it was removed.
@@ -212,14 +212,17 @@ export class Posting<Result = unknown> {
     return await this.#change((db) => pausePostings(db, [this.id], "paused", reason));
   }
 
-  /** Goes on after `pause`, or after it was stopped for its failures; as `pause` otherwise. */
+  /**
+   * Resumes the posting after `pause`, or after it was stopped for its failures. Otherwise as
+   * `pause`.
+   */
   async resume(): Promise<boolean> {
     return await this.#change((db) => resumePostings(db, [this.id]));
   }
 
   /**
-   * Cancels it for good: what waits at once, what runs within two seconds, or not at all where
-   * `keepRunning` is true. As `pause` otherwise.
+   * Cancels the posting permanently: waiting jobs at once, running jobs within two seconds, or not
+   * at all if `keepRunning` is true. Otherwise as `pause`.
    */
   async cancel({ keepRunning = false, reason = "cancelled by a program" } = {}): Promise<boolean> {
     const options = { killsRunning: !keepRunning, reason };
@@ -228,7 +231,7 @@ export class Posting<Result = unknown> {
 
   async #change(change: (db: Db) => Promise<number[]>): Promise<boolean> {
     const changed = await this.#connection.use(({ reading }) => change(reading));
-    if (changed.length === 0) await this.status(); // whether it is there
+    if (changed.length === 0) await this.status(); // checks that it exists
     return changed.length > 0;
   }
 
@@ -237,7 +240,7 @@ export class Posting<Result = unknown> {
   }
 }
 
-/** @internal Does what `findPosting` says. */
+/** @internal The implementation of `findPosting`. */
 export async function openPosting(id: number, options: { db?: string | undefined }) {
   const { db } = parse(Where, options, "options of findPosting");
   const number = parse(PostingId, id, "the number of a posting");
@@ -251,8 +254,8 @@ function decodeRow<Result>({ index, status, result, error }: ResultRow): JobResu
   return {
     index,
     status,
-    // null stands for undefined. What the function returns is what its type says.
+    // null stands for undefined. The type is that of the function, unchecked.
     result: result === null ? undefined : (decodeValue(result) as Result),
-    error: error === null ? null : (JSON.parse(error) as JobError), // as jobError made it
+    error: error === null ? null : (JSON.parse(error) as JobError), // in the form of jobError
   };
 }

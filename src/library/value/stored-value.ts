@@ -20,7 +20,7 @@ const Name = v.pipe(
   v.check((name) => name.trim() !== "" && !name.includes("\0"), "expected some characters"),
 );
 
-/** After an update came too late, the next try comes within so long. */
+/** The maximum delay before the next try of an update that came too late. */
 const longestWaitMs = 20;
 
 interface Found {
@@ -53,7 +53,7 @@ export class StoredValue {
       const changed = change(decode(old));
       const next = { old, value: encodeValue(changed) };
       if (await this.#use((db) => swapVariable(db, this.#name, next))) return changed;
-      // Others were faster, and at least one of them has got through.
+      // Other updates were faster, and at least one of them has succeeded.
       await sleep(Math.random() * longestWaitMs);
     }
   }

@@ -1,19 +1,20 @@
-/** Where a value is. */
+/** The location of a value. */
 export interface ValueOptions {
   /** The URL of the database. Default: that of the environment, else the embedded server. */
   db?: string | undefined;
 }
 
 /**
- * A value that programs share by the queue, by its name: what `pdoflow vars get NAME` shows. It can
- * be whatever an argument can be (docs/values.md). Making one of these reads and writes nothing.
+ * A value that programs share through the queue, by its name; `pdoflow vars get NAME` shows it. It
+ * can be anything that an argument can be (docs/values.md). Creating an instance reads and writes
+ * nothing.
  *
  * @example const best = new Value("best loss", Infinity);
  * await best.update((loss) => Math.min(loss, 0.25));
  */
 export class Value<T> {
   readonly name: string;
-  /** What it is as long as nobody has set it. */
+  /** The value until one is set. */
   readonly initial: T;
   readonly #options: ValueOptions;
 
@@ -23,7 +24,7 @@ export class Value<T> {
     this.#options = options;
   }
 
-  /** What it is now. Its type is what you say it is: other programs may set it too. */
+  /** The current value. Its type is unchecked, because other programs may set it too. */
   async get(): Promise<T> {
     const stored = await this.#stored();
     const found = await stored.read();
@@ -37,20 +38,20 @@ export class Value<T> {
   }
 
   /**
-   * Sets it to what `change` makes of it, and returns that. Nothing that others set at the same
-   * time is lost: then `change` is called once more, with what they have set. So it should do
-   * nothing but compute.
+   * Sets the value to the result of `change`, and returns that. No concurrent update is lost: if
+   * another program has set the value, `change` is called again with the new one. So it should only
+   * compute.
    *
    * @example const count = await new Value("files seen", 0).update((n) => n + 1);
-   * @throws {UnencodableValue} `change` gave a function, a promise, a class instance, …
-   * @throws what `change` throws; nothing is set then.
+   * @throws {UnencodableValue} `change` returned a function, a promise, a class instance, …
+   * @throws the errors of `change`; nothing is set then.
    */
   async update(change: (value: T) => T): Promise<T> {
     const stored = await this.#stored();
     return await stored.update((found) => change(found ? (found.value as T) : this.initial));
   }
 
-  /** Forgets it: then it is `initial` again. Returns whether it had been set. */
+  /** Deletes the value, so that it is `initial` again. Returns whether it had been set. */
   async delete(): Promise<boolean> {
     const stored = await this.#stored();
     return await stored.delete();

@@ -1,7 +1,7 @@
 import { errorCode } from "../../db/connection/connect.ts";
 import { exitCodes, PdoflowError } from "../../domain/errors.ts";
 
-/** `close()` was called while something else still used the connections. */
+/** `close()` was called while other code still used the connections. */
 export class ConnectionClosed extends PdoflowError {
   override readonly name = "ConnectionClosed";
   readonly exitCode = exitCodes.usage;
@@ -14,6 +14,6 @@ export class ConnectionClosed extends PdoflowError {
   }
 }
 
-/** Whether this process itself ended the connections: no query of theirs will work again. */
+/** Whether this process itself ended the connections, so that repeating a query cannot help. */
 export const wasClosed = (error: unknown): boolean =>
   /^CONNECTION_(ENDED|DESTROYED)$/.test(errorCode(error) ?? "");

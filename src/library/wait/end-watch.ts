@@ -67,7 +67,7 @@ export class EndWatch {
     if (waiters?.size === 0) this.#waiters.delete(postingId);
   }
 
-  /** Runs while anybody waits. Never rejects: errors go to the waiters. */
+  /** Runs while there are waiters. Never rejects: errors go to the waiters. */
   async #run(): Promise<void> {
     if (this.#isRunning) return;
     this.#isRunning = true;

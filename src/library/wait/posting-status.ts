@@ -1,10 +1,10 @@
 import type { PostingCounts } from "../../db/read/status.ts";
 import type { JobCounts, PostingState } from "../../domain/states.ts";
 
-/** Where a posting stands, and how many of its jobs are in which status. */
+/** The state of a posting, and the number of its jobs in each status. */
 export interface PostingStatus extends JobCounts {
   state: PostingState;
-  /** How many of 100 jobs have ended: done, failed or cancelled. */
+  /** The percentage of jobs that have ended: done, failed or cancelled. */
   percent: number;
 }
 

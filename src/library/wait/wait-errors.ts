@@ -12,7 +12,7 @@ export class PostingNotFound extends PdoflowError {
   }
 }
 
-/** A posting does not go on until a person resumes it, because its jobs kept failing. */
+/** A posting was stopped because its jobs kept failing; it continues only if someone resumes it. */
 export class PostingStopped extends PdoflowError {
   override readonly name = "PostingStopped";
   readonly exitCode = exitCodes.jobsFailed;
@@ -25,7 +25,7 @@ export class PostingStopped extends PdoflowError {
   }
 }
 
-/** A posting did not end in the time that its waiter had. */
+/** A posting did not end within the timeout. */
 export class WaitTimedOut extends PdoflowError {
   override readonly name = "WaitTimedOut";
   readonly exitCode = exitCodes.jobsFailed;
@@ -37,7 +37,7 @@ export class WaitTimedOut extends PdoflowError {
   }
 }
 
-/** A posting has ended, and what was waited for did not come about. */
+/** A posting has ended without fulfilling the condition. */
 export class ConditionMissed extends PdoflowError {
   override readonly name = "ConditionMissed";
   readonly exitCode = exitCodes.jobsFailed;
@@ -49,7 +49,7 @@ export class ConditionMissed extends PdoflowError {
   }
 }
 
-/** The failed jobs of a posting can't be tried again. */
+/** The failed jobs of a posting cannot be retried. */
 export class NotRetriable extends PdoflowError {
   override readonly name = "NotRetriable";
   readonly exitCode = exitCodes.usage;

@@ -3,11 +3,11 @@ import * as v from "valibot";
 import { parse } from "../../domain/parse.ts";
 import { WaitTimedOut } from "./wait-errors.ts";
 
-/** How long something is waited for. */
+/** How long to wait. */
 export interface WaitOptions {
-  /** How long to wait, in milliseconds; by default without end. */
+  /** The timeout in milliseconds; by default there is none. */
   timeoutMs?: number | undefined;
-  /** Ends the wait, with its reason, when it is aborted. */
+  /** When aborted, ends the wait with its reason. */
   signal?: AbortSignal | undefined;
 }
 
@@ -22,12 +22,12 @@ const Options = v.looseObject({
   signal: v.optional(v.instance(AbortSignal, "expected an AbortSignal")),
 });
 
-/** What a timer can hold: 24 days. A longer one would fire at once. */
+/** The longest delay of a timer: 24 days. A longer one would fire at once. */
 const timerMsMax = 2 ** 31 - 1;
 
-/** @internal How long somebody waits for a posting, as a signal. */
+/** @internal The end of a wait for a posting, as a signal. */
 export class WaitLimit {
-  /** Aborted by the user's signal, or with `WaitTimedOut` after their time. */
+  /** Aborted by the user's signal, or with `WaitTimedOut` after the timeout. */
   readonly signal: AbortSignal;
   readonly #timer: NodeJS.Timeout | undefined;
 

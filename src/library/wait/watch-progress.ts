@@ -2,14 +2,14 @@ import type { PostingCounts } from "../../db/read/status.ts";
 import type { EndWatch } from "./end-watch.ts";
 import { type PostingStatus, statusOf } from "./posting-status.ts";
 
-/** Where a posting stands, each time that it has changed, until it has ended: the last is final. */
+/** The status of a posting, after each change, until it has ended; the last one is final. */
 export async function* watchProgress(
   ends: EndWatch,
   postingId: number,
   signal: AbortSignal,
 ): AsyncGenerator<PostingStatus, void, undefined> {
   const left = new AbortController();
-  /** The newest only: who takes long over one has missed those in between. */
+  /** The newest only: a slow reader misses those in between. */
   let seen: PostingCounts | undefined;
   let tell = () => {};
   const see = (counts: PostingCounts) => {
@@ -19,7 +19,7 @@ export async function* watchProgress(
   const end = ends
     .wait(postingId, AbortSignal.any([signal, left.signal]), see)
     .then((counts) => ({ counts }))
-    .catch((error: unknown) => ({ error })); // told below
+    .catch((error: unknown) => ({ error })); // reported below
   let last = "";
   try {
     for (;;) {
