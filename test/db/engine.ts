@@ -111,6 +111,31 @@ export const jobsOf = (ranges: readonly LeasedRange[]): LeasedJob[] =>
     })),
   );
 
+/** A pool that has claimed all jobs of a new posting. */
+export async function leased(db: Db, count: number, maxAttempts = 3, host = "host") {
+  const [pool, id] = [await newPool(db, host), await postJobs(db, count, { maxAttempts })];
+  return { pool, id, jobs: jobsOf(await take(db, pool)) };
+}
+
+/** The same, and its heartbeat has stopped. */
+export async function silentPool(db: Db, count: number, maxAttempts = 3) {
+  const made = await leased(db, count, maxAttempts, "lost-host");
+  await silence(db, made.pool);
+  return made;
+}
+
+/** As if the last heartbeat of a pool had reported these jobs as running for a while (O2). */
+export async function reportRunning({ sql }: Db, pool: number, jobs: readonly LeasedJob[]) {
+  const running = jobs.map(({ postingId, seq, attempt }) => ({ posting: postingId, seq, attempt }));
+  await sql`update pdoflow.pool set running = ${sql.json(running)} where id = ${pool}`;
+}
+
+/** The recorded outcomes, with the names of their errors. */
+export const outcomesOf = async ({ sql }: Db) => [
+  ...(await sql`select seq, attempt, state, error ->> 'name' as error from pdoflow.outcome
+                order by posting_id, seq, attempt`),
+];
+
 /** `42/7`: for comparing which jobs were claimed. */
 export const names = (ranges: readonly LeasedRange[]): string[] =>
   jobsOf(ranges).map(({ postingId, seq }) => `${postingId}/${seq}`);

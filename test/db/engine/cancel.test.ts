@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
 
+import { noJobs } from "../../../src/domain/states.ts";
 import { connect } from "../../../src/db/connection/connect.ts";
 import { cancelPostings } from "../../../src/db/engine/control.ts";
 import { finishStragglers } from "../../../src/db/engine/outcomes.ts";
@@ -30,8 +31,6 @@ import { brokenInvariants } from "../invariants.ts";
 
 const freshQueue = queueOfFile();
 
-const none = { waiting: 0, running: 0, retrying: 0, done: 0, failed: 0, cancelled: 0 };
-
 test("ends a posting at once if no job of it runs, and says so", async () => {
   await using db = await freshQueue();
   const ended: string[] = [];
@@ -56,7 +55,7 @@ test("counts what waits, what waits again and what retries, and leaves what runs
   await putBack(db, pool, jobs, jobs.slice(3, 5));
   await cancel(db, id);
   expect(await readCounts(db, [id])).toEqual(
-    new Map([[id, { ...none, running: 2, done: 1, cancelled: 7 }]]),
+    new Map([[id, { ...noJobs, running: 2, done: 1, cancelled: 7 }]]),
   );
   expect(await brokenInvariants(db)).toEqual([]);
   await record(db, pool, jobs.slice(3, 5), { state: "failed" });
@@ -114,7 +113,7 @@ test("N2: waits for a claim, and counts what that left", async () => {
   await commit(claiming);
   await cancelling;
   expect(await readCounts(db, [id])).toEqual(
-    new Map([[id, { ...none, running: 4, cancelled: 6 }]]),
+    new Map([[id, { ...noJobs, running: 4, cancelled: 6 }]]),
   );
   await record(db, pool, jobs);
   await finishStragglers(db);
@@ -145,7 +144,7 @@ test("waits for a claim of a part of a retry, and counts the other part", async 
   await commit(claiming);
   await cancelling;
   expect(await readCounts(db, [id])).toEqual(
-    new Map([[id, { ...none, running: 3, cancelled: 7 }]]),
+    new Map([[id, { ...noJobs, running: 3, cancelled: 7 }]]),
   );
   expect(await brokenInvariants(db)).toEqual([]);
 });

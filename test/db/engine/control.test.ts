@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 
+import { noJobs } from "../../../src/domain/states.ts";
 import { readCounts } from "../../../src/db/read/status.ts";
 import {
   cancel,
@@ -23,8 +24,6 @@ import {
 import { brokenInvariants } from "../invariants.ts";
 
 const freshQueue = queueOfFile();
-
-const none = { waiting: 0, running: 0, retrying: 0, done: 0, failed: 0, cancelled: 0 };
 
 describe.each(["paused", "errored_out"] as const)("%s", (state) => {
   test("N3: nothing of the posting is claimed until it is resumed", async () => {
@@ -85,7 +84,7 @@ describe.each(["paused", "errored_out"] as const)("%s", (state) => {
     await putBack(db, pool, await take(db, pool, { cap: 1 }));
     await hold(db, id, state);
     await cancel(db, id);
-    expect(await readCounts(db, [id])).toEqual(new Map([[id, { ...none, cancelled: 4 }]]));
+    expect(await readCounts(db, [id])).toEqual(new Map([[id, { ...noJobs, cancelled: 4 }]]));
     expect(await brokenInvariants(db)).toEqual([]);
   });
 });

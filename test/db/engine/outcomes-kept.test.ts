@@ -1,27 +1,9 @@
 import { expect, test } from "bun:test";
 
-import type { Db } from "../../../src/db/connection/connect.ts";
-import {
-  queueOfFile,
-  jobsOf,
-  newPool,
-  nth,
-  postJobs,
-  record,
-  recordEach,
-  recordPart,
-  refusal,
-  take,
-} from "../engine.ts";
+import { leased, nth, queueOfFile, record, recordEach, recordPart, refusal } from "../engine.ts";
 import { brokenInvariants } from "../invariants.ts";
 
 const freshQueue = queueOfFile();
-
-/** A pool that has claimed all jobs of a new posting. */
-async function leased(db: Db, count: number) {
-  const [pool, id] = [await newPool(db), await postJobs(db, count)];
-  return { pool, id, jobs: jobsOf(await take(db, pool)) };
-}
 
 const texts = [
   '"äöü 漢字 🦆 \u2028 \\u0001"',

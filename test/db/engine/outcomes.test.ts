@@ -5,17 +5,18 @@ import { finishStragglers, recordOutcomes } from "../../../src/db/engine/outcome
 import {
   cancel,
   commit,
-  queueOfFile,
   hold,
   jobsOf,
+  leased,
   newPool,
-  openTransaction,
   nth,
-  putBack,
-  recordEach,
+  openTransaction,
   postJobs,
   postSingles,
+  putBack,
+  queueOfFile,
   record,
+  recordEach,
   recordPart,
   resume,
   take,
@@ -26,12 +27,6 @@ import {
 import { brokenInvariants } from "../invariants.ts";
 
 const freshQueue = queueOfFile();
-
-/** A pool that has claimed all jobs of a new posting. */
-async function leased(db: Db, count: number) {
-  const [pool, id] = [await newPool(db), await postJobs(db, count)];
-  return { pool, id, jobs: jobsOf(await take(db, pool)) };
-}
 
 const refusedOf = async ({ sql }: Db) =>
   (await sql<{ refused: number }[]>`select refused from pdoflow.pool order by id`).map(

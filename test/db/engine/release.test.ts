@@ -5,15 +5,16 @@ import { finishStragglers } from "../../../src/db/engine/outcomes.ts";
 import {
   cancel,
   commit,
-  queueOfFile,
   hold,
   jobsOf,
+  leased,
   newPool,
   nth,
   openTransaction,
   postJobs,
   postSingles,
   putBack,
+  queueOfFile,
   record,
   recordPart,
   take,
@@ -23,12 +24,6 @@ import {
 import { brokenInvariants } from "../invariants.ts";
 
 const freshQueue = queueOfFile();
-
-/** A pool that has claimed all jobs of a new posting. */
-async function leased(db: Db, count: number) {
-  const [pool, id] = [await newPool(db), await postJobs(db, count)];
-  return { pool, id, jobs: jobsOf(await take(db, pool)) };
-}
 
 /** What waits again: from, up to before, attempt. */
 const waiting = async ({ sql }: Db) =>

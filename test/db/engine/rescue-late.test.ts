@@ -1,25 +1,26 @@
 // What a pool does that does not know yet that it was declared lost.
 import { expect, test } from "bun:test";
 
-import { connect, type Db } from "../../../src/db/connection/connect.ts";
+import { connect } from "../../../src/db/connection/connect.ts";
 import {
   commit,
   findDeadlocksSoon,
-  queueOfFile,
   hold,
   jobsOf,
-  type LeasedJob,
   names,
   newPool,
   nth,
   openTransaction,
+  outcomesOf,
   postJobs,
   putBack,
+  queueOfFile,
   record,
   recordElsewhere,
   recordPart,
+  reportRunning,
   rescue,
-  silence,
+  silentPool,
   take,
   takeAll,
   untilBlocked,
@@ -29,25 +30,6 @@ import { brokenInvariants } from "../invariants.ts";
 
 const freshQueue = queueOfFile();
 
-/** A pool that has claimed all jobs of a new posting, and does not beat any more. */
-async function silentPool(db: Db, count: number, maxAttempts = 3) {
-  const [pool, id] = [await newPool(db, "lost-host"), await postJobs(db, count, { maxAttempts })];
-  const jobs = jobsOf(await take(db, pool));
-  await silence(db, pool);
-  return { pool, id, jobs };
-}
-
-/** What its last heartbeat told: the jobs that its workers had had in hand for a while (O2). */
-async function tell({ sql }: Db, pool: number, jobs: readonly LeasedJob[]) {
-  const running = jobs.map(({ postingId, seq, attempt }) => ({ posting: postingId, seq, attempt }));
-  await sql`update pdoflow.pool set running = ${sql.json(running)} where id = ${pool}`;
-}
-
-const outcomes = async ({ sql }: Db) => [
-  ...(await sql`select seq, attempt, state, error ->> 'name' as error from pdoflow.outcome
-                order by posting_id, seq, attempt`),
-];
-
 test("L2: what it records afterwards is refused and counted (O4)", async () => {
   await using db = await freshQueue();
   const { pool, jobs } = await silentPool(db, 3);
@@ -56,7 +38,7 @@ test("L2: what it records afterwards is refused and counted (O4)", async () => {
   expect([...(await db.sql`select state, refused from pdoflow.pool`)]).toEqual([
     { state: "lost", refused: 3 },
   ]);
-  expect(await outcomes(db)).toEqual([]);
+  expect(await outcomesOf(db)).toEqual([]);
 });
 
 test("U3: it does not end the job that another pool has by now", async () => {
@@ -67,20 +49,25 @@ test("U3: it does not end the job that another pool has by now", async () => {
   const again = jobsOf(await take(db, other));
   expect(await record(db, pool, jobs, { state: "failed" })).toBe(1);
   expect(await record(db, other, again)).toBe(0);
-  expect(await outcomes(db)).toMatchObject([{ attempt: 1, state: "done" }]);
+  expect(await outcomesOf(db)).toMatchObject([{ attempt: 1, state: "done" }]);
 });
 
 test("L3: a rescue waits for what it is recording, and leaves that as it is", async () => {
   await using db = await freshQueue();
   const { pool, jobs } = await silentPool(db, 4);
-  await tell(db, pool, jobs);
+  await reportRunning(db, pool, jobs);
   await using recording = await openTransaction(db);
   await recordPart(recording, pool, jobs.slice(0, 3));
   const rescuing = rescue(db);
   await untilBlocked(db);
   await commit(recording);
   await rescuing;
-  expect((await outcomes(db)).map((o) => o["state"])).toEqual(["done", "done", "done", "retried"]);
+  expect((await outcomesOf(db)).map((o) => o["state"])).toEqual([
+    "done",
+    "done",
+    "done",
+    "retried",
+  ]);
   expect(await brokenInvariants(db)).toEqual([]);
 });
 

@@ -5,43 +5,26 @@ import { finishStragglers } from "../../../src/db/engine/outcomes.ts";
 import {
   cancel,
   commit,
-  queueOfFile,
   hold,
   jobsOf,
-  type LeasedJob,
   names,
   newPool,
   openTransaction,
+  outcomesOf,
   postJobs,
+  queueOfFile,
   record,
   recordPart,
+  reportRunning,
   rescue,
   silence,
+  silentPool,
   take,
   takeAll,
 } from "../engine.ts";
 import { brokenInvariants } from "../invariants.ts";
 
 const freshQueue = queueOfFile();
-
-/** A pool that has claimed all jobs of a new posting, and does not beat any more. */
-async function silentPool(db: Db, count: number, maxAttempts = 3) {
-  const [pool, id] = [await newPool(db, "lost-host"), await postJobs(db, count, { maxAttempts })];
-  const jobs = jobsOf(await take(db, pool));
-  await silence(db, pool);
-  return { pool, id, jobs };
-}
-
-/** What its last heartbeat told: the jobs that its workers had had in hand for a while (O2). */
-async function tell({ sql }: Db, pool: number, jobs: readonly LeasedJob[]) {
-  const running = jobs.map(({ postingId, seq, attempt }) => ({ posting: postingId, seq, attempt }));
-  await sql`update pdoflow.pool set running = ${sql.json(running)} where id = ${pool}`;
-}
-
-const outcomes = async ({ sql }: Db) => [
-  ...(await sql`select seq, attempt, state, error ->> 'name' as error from pdoflow.outcome
-                order by posting_id, seq, attempt`),
-];
 
 describe("which pools", () => {
   test("O3: only those whose last beat is older than their heartbeat timeout", async () => {
@@ -92,16 +75,16 @@ describe("what becomes of its jobs", () => {
     await rescue(db);
     const again = await take(db, await newPool(db));
     expect(again).toMatchObject([{ firstSeq: 1, endSeq: 4, attempt: 1 }]);
-    expect(await outcomes(db)).toEqual([{ seq: 0, attempt: 1, state: "done", error: null }]);
+    expect(await outcomesOf(db)).toEqual([{ seq: 0, attempt: 1, state: "done", error: null }]);
     expect(await brokenInvariants(db)).toEqual([]);
   });
 
   test("jobs that it was known to run have used up their attempt", async () => {
     await using db = await freshQueue();
     const { pool, jobs } = await silentPool(db, 4);
-    await tell(db, pool, jobs.slice(1, 3));
+    await reportRunning(db, pool, jobs.slice(1, 3));
     expect(await rescue(db)).toMatchObject([{ jobs: 4 }]);
-    expect(await outcomes(db)).toEqual([
+    expect(await outcomesOf(db)).toEqual([
       { seq: 1, attempt: 1, state: "retried", error: "PoolLost" },
       { seq: 2, attempt: 1, state: "retried", error: "PoolLost" },
     ]);
@@ -121,7 +104,7 @@ describe("what becomes of its jobs", () => {
   test("jobs that it was known to run for the last time have failed, and say why", async () => {
     await using db = await freshQueue();
     const { pool, jobs } = await silentPool(db, 1, 1);
-    await tell(db, pool, jobs);
+    await reportRunning(db, pool, jobs);
     await rescue(db);
     await finishStragglers(db);
     const [row] = await db.sql`select error from pdoflow.outcome`;
@@ -138,10 +121,10 @@ describe("what becomes of its jobs", () => {
   test("a job that was known to run, and then ended, keeps its outcome", async () => {
     await using db = await freshQueue();
     const { pool, jobs } = await silentPool(db, 2);
-    await tell(db, pool, jobs);
+    await reportRunning(db, pool, jobs);
     await recordPart(db, pool, jobs.slice(0, 1));
     await rescue(db);
-    expect(await outcomes(db)).toMatchObject([{ state: "done" }, { state: "retried" }]);
+    expect(await outcomesOf(db)).toMatchObject([{ state: "done" }, { state: "retried" }]);
     expect(await brokenInvariants(db)).toEqual([]);
   });
 
@@ -149,9 +132,9 @@ describe("what becomes of its jobs", () => {
     await using db = await freshQueue();
     const { pool, jobs } = await silentPool(db, 2);
     await record(db, pool, jobs.slice(0, 1), { state: "retried" });
-    await tell(db, pool, jobs.slice(0, 1));
+    await reportRunning(db, pool, jobs.slice(0, 1));
     await rescue(db);
-    expect(await outcomes(db)).toMatchObject([{ seq: 0, attempt: 1, error: null }]);
+    expect(await outcomesOf(db)).toMatchObject([{ seq: 0, attempt: 1, error: null }]);
   });
 
   test("nor is a job of which it told an attempt before the one that it holds", async () => {
@@ -159,18 +142,18 @@ describe("what becomes of its jobs", () => {
     const pool = await newPool(db);
     await postJobs(db, 2);
     const jobs = jobsOf(await take(db, pool));
-    await tell(db, pool, jobs.slice(0, 1));
+    await reportRunning(db, pool, jobs.slice(0, 1));
     await recordPart(db, pool, jobs.slice(0, 1), { state: "retried", error: "{}" });
     await take(db, pool);
     await silence(db, pool);
     expect(await rescue(db)).toMatchObject([{ jobs: 2 }]);
-    expect(await outcomes(db)).toMatchObject([{ seq: 0, attempt: 1, error: null }]);
+    expect(await outcomesOf(db)).toMatchObject([{ seq: 0, attempt: 1, error: null }]);
   });
 
   test("Y2: those of a paused posting wait until it is resumed", async () => {
     await using db = await freshQueue();
     const { pool, id, jobs } = await silentPool(db, 3);
-    await tell(db, pool, jobs.slice(0, 1));
+    await reportRunning(db, pool, jobs.slice(0, 1));
     await hold(db, id);
     await rescue(db);
     expect(await brokenInvariants(db)).toEqual([]);
@@ -179,7 +162,7 @@ describe("what becomes of its jobs", () => {
   test("P3: those of a cancelled posting are cancelled, and the posting ends", async () => {
     await using db = await freshQueue();
     const { pool, id, jobs } = await silentPool(db, 3);
-    await tell(db, pool, jobs.slice(0, 1));
+    await reportRunning(db, pool, jobs.slice(0, 1));
     await cancel(db, id);
     await rescue(db);
     await finishStragglers(db);
@@ -231,7 +214,7 @@ describe("a job that brings its pool down", () => {
     await using db = await freshQueue();
     await postJobs(db, 3);
     expect(await losePools(db, 3)).toEqual([3, 3, 1]);
-    expect(await outcomes(db)).toEqual([
+    expect(await outcomesOf(db)).toEqual([
       { seq: 0, attempt: 1, state: "retried", error: "PoolLost" },
     ]);
     expect(await brokenInvariants(db)).toEqual([]);

@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
 
+import { noJobs } from "../../../src/domain/states.ts";
 import type { Db } from "../../../src/db/connection/connect.ts";
 import { readCounts, readPostingCounts } from "../../../src/db/read/status.ts";
 import {
@@ -19,8 +20,6 @@ import {
 
 const freshQueue = queueOfFile();
 
-const none = { waiting: 0, running: 0, retrying: 0, done: 0, failed: 0, cancelled: 0 };
-
 const countsOf = async (db: Db, id: number) => (await readCounts(db, [id])).get(id);
 
 /** The status of each job of a posting, by its index. */
@@ -32,9 +31,9 @@ const statuses = async ({ sql }: Db, id: number) =>
 
 /** Both ways to ask have to say the same; returns the counts. */
 async function agreed(db: Db, id: number) {
-  const counts: Record<string, number> = { ...none };
+  const counts: Record<string, number> = { ...noJobs };
   for (const status of await statuses(db, id)) counts[status] = (counts[status] ?? 0) + 1;
-  expect(await countsOf(db, id)).toEqual({ ...none, ...counts });
+  expect(await countsOf(db, id)).toEqual({ ...noJobs, ...counts });
   return counts;
 }
 
@@ -42,9 +41,9 @@ test("waiting, running, retrying and ended jobs are shown, by the posting and by
   await using db = await freshQueue();
   const pool = await newPool(db);
   const id = await postJobs(db, 10);
-  expect(await agreed(db, id)).toEqual({ ...none, waiting: 10 });
+  expect(await agreed(db, id)).toEqual({ ...noJobs, waiting: 10 });
   const jobs = jobsOf(await take(db, pool, { cap: 7 }));
-  expect(await agreed(db, id)).toEqual({ ...none, waiting: 3, running: 7 });
+  expect(await agreed(db, id)).toEqual({ ...noJobs, waiting: 3, running: 7 });
   const ends = ["done", "failed", "cancelled", "retried"] as const;
   await recordEach(
     db,
@@ -53,11 +52,11 @@ test("waiting, running, retrying and ended jobs are shown, by the posting and by
     ends.map((state) => ({ state, delayMs: 60_000 })),
   );
   const some = { retrying: 1, done: 1, failed: 1, cancelled: 1 };
-  expect(await agreed(db, id)).toEqual({ ...none, ...some, waiting: 3, running: 3 });
+  expect(await agreed(db, id)).toEqual({ ...noJobs, ...some, waiting: 3, running: 3 });
   await putBack(db, pool, jobs, jobs.slice(6));
-  expect(await agreed(db, id)).toEqual({ ...none, ...some, waiting: 5, running: 1 });
+  expect(await agreed(db, id)).toEqual({ ...noJobs, ...some, waiting: 5, running: 1 });
   await hold(db, id);
-  expect(await agreed(db, id)).toEqual({ ...none, ...some, waiting: 5, running: 1 });
+  expect(await agreed(db, id)).toEqual({ ...noJobs, ...some, waiting: 5, running: 1 });
 });
 
 test("a retry that was claimed again runs", async () => {
@@ -66,7 +65,7 @@ test("a retry that was claimed again runs", async () => {
   const id = await postJobs(db, 2);
   await record(db, pool, jobsOf(await take(db, pool)), { state: "retried" });
   await take(db, pool, { cap: 1 });
-  expect(await agreed(db, id)).toEqual({ ...none, retrying: 1, running: 1 });
+  expect(await agreed(db, id)).toEqual({ ...noJobs, retrying: 1, running: 1 });
 });
 
 test("jobs of a cancelled posting are cancelled, except for running ones", async () => {
@@ -77,7 +76,7 @@ test("jobs of a cancelled posting are cancelled, except for running ones", async
   await recordEach(db, pool, jobs, [{}, { state: "retried" }]);
   await putBack(db, pool, jobs, jobs.slice(3));
   await cancel(db, id);
-  expect(await agreed(db, id)).toEqual({ ...none, done: 1, running: 1, cancelled: 4 });
+  expect(await agreed(db, id)).toEqual({ ...noJobs, done: 1, running: 1, cancelled: 4 });
 });
 
 test("P2: once a posting has ended its own totals are shown", async () => {
@@ -85,9 +84,9 @@ test("P2: once a posting has ended its own totals are shown", async () => {
   const pool = await newPool(db);
   const id = await postJobs(db, 2);
   await recordEach(db, pool, jobsOf(await take(db, pool)), [{}, { state: "failed" }]);
-  expect(await agreed(db, id)).toEqual({ ...none, done: 1, failed: 1 });
+  expect(await agreed(db, id)).toEqual({ ...noJobs, done: 1, failed: 1 });
   expect([...(await readPostingCounts(db, [id]))]).toMatchObject([
-    { id, state: "finished", isEnded: true, ...none, done: 1, failed: 1 },
+    { id, state: "finished", isEnded: true, ...noJobs, done: 1, failed: 1 },
   ]);
 });
 
@@ -95,8 +94,8 @@ test("lanes that were taken whole run", async () => {
   await using db = await freshQueue();
   const [first = 0, second = 0] = await postSingles(db, 2);
   await take(db, await newPool(db), { cap: 1 });
-  expect(await agreed(db, first)).toEqual({ ...none, running: 1 });
-  expect(await agreed(db, second)).toEqual({ ...none, waiting: 1 });
+  expect(await agreed(db, first)).toEqual({ ...noJobs, running: 1 });
+  expect(await agreed(db, second)).toEqual({ ...noJobs, waiting: 1 });
 });
 
 test("J2: jobs are identified by the order in which they were posted", async () => {
@@ -106,7 +105,7 @@ test("J2: jobs are identified by the order in which they were posted", async () 
   await record(db, pool, jobsOf(await take(db, pool, { cap: 1 })));
   await take(db, pool, { cap: 1 });
   expect(await statuses(db, id)).toEqual(["waiting", "done", "waiting", "running"]);
-  expect(await agreed(db, id)).toEqual({ ...none, waiting: 2, running: 1, done: 1 });
+  expect(await agreed(db, id)).toEqual({ ...noJobs, waiting: 2, running: 1, done: 1 });
 });
 
 test("the last outcome of a job is shown with its attempt, result and error", async () => {

@@ -1,14 +1,13 @@
 import { expect, test } from "bun:test";
 
+import { noJobs, type JobCounts } from "../../../src/domain/states.ts";
 import type { Db, Sql } from "../../../src/db/connection/connect.ts";
 import { release } from "../../../src/db/engine/release.ts";
 import { readCounts, readPostingCounts } from "../../../src/db/read/status.ts";
-import type { JobCounts } from "../../../src/domain/states.ts";
 import { freshDatabase } from "../../database.ts";
 import { drivenPool, only, postJobs } from "../hand-driven.ts";
 
-const none = { waiting: 0, running: 0, retrying: 0, done: 0, failed: 0, cancelled: 0 };
-const counts = (some: Partial<JobCounts>): JobCounts => ({ ...none, ...some });
+const counts = (some: Partial<JobCounts>): JobCounts => ({ ...noJobs, ...some });
 
 test("a job is counted once at every step of its life", async () => {
   await using database = await freshDatabase();
