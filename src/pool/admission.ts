@@ -11,13 +11,13 @@ export interface Admitted {
   jobs: LeasedJob[];
   /** To be released, for other pools. */
   refused: LeasedJob[];
-  /** Workers may have imported other code than these jobs need. */
+  /** Whether workers may have imported other code than these jobs need. */
   isCodeNew: boolean;
 }
 
 /**
- * Decides which of the claimed jobs may run: the policy must admit them, and their code must be
- * here. Postings that are not admitted are noted, so that this pool does not claim them again (H1).
+ * Decides which claimed jobs may run: the policy must admit them, and their code must be here.
+ * Remembers postings that are not admitted, so that this pool does not claim them again (H1).
  */
 export class Admission {
   readonly #links: Links;
@@ -28,7 +28,7 @@ export class Admission {
     this.#options = options;
   }
 
-  /** Returns null if the leases of the jobs are gone meanwhile. */
+  /** Returns null if the leases of the jobs ended in the meantime. */
   async admit(
     session: Session,
     jobs: LeasedJob[],
@@ -63,7 +63,7 @@ export class Admission {
     };
   }
 
-  /** Skips the postings of jobs, all of one entry point, whose code is not here. */
+  /** Skips the postings of jobs, all of one entry point, whose code is missing here. */
   async skipMissing(session: Session, jobs: readonly LeasedJob[], reason: string): Promise<void> {
     const [first] = jobs;
     if (!first) return;

@@ -11,8 +11,8 @@ export class EarlyReports {
   #isReporting = false;
 
   /**
-   * Whether to report these jobs first: nothing is known of their entry point yet, or an attempt
-   * has failed before. All of them must be about to start; otherwise a loss of the pool would be
+   * Whether to report these jobs first: their entry point is still unknown, or an attempt has
+   * failed before. All of them must be about to start; otherwise a loss of the pool would be
    * charged to jobs that had not started.
    */
   isNeeded(

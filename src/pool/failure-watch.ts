@@ -4,13 +4,12 @@ import type { RunnablePosting } from "../db/engine/leases.ts";
 import type { Links, Session } from "./session/session.ts";
 
 /**
- * Stops postings whose jobs only fail, or fail too often, before they waste a cluster's night
- * (rule 7).
+ * Stops postings whose jobs only fail, or fail too often, before they waste a whole night (rule 7).
  */
 export class FailureWatch {
   readonly #links: Links;
   readonly #onStopped: (id: number, reason: string) => void;
-  /** By posting: failed attempts since the last one that was done. */
+  /** By posting: failed attempts since the last successful one. */
   readonly #inRow = new Map<number, number>();
   /** The postings that are being stopped. */
   readonly #stopping = new Set<number>();
@@ -20,18 +19,18 @@ export class FailureWatch {
     this.#onStopped = onStopped;
   }
 
-  /** An attempt was done, or cancelled. */
+  /** Call it if an attempt was done, or cancelled. */
   passed({ id }: RunnablePosting): void {
     if (this.#inRow.size > 0) this.#inRow.delete(id);
   }
 
-  /** An attempt has failed. Stops its posting if it may not fail again. */
+  /** Call it if an attempt has failed. Stops its posting if it may not fail again. */
   async failed(session: Session, posting: RunnablePosting, state: OutcomeState): Promise<void> {
     const { id, stopAfter, hasFailureLimit } = posting;
     const failures = (this.#inRow.get(id) ?? 0) + 1;
     this.#inRow.set(id, failures);
     if (this.#stopping.has(id)) return;
-    // Not "===": if the database did not answer, the next failure asks again.
+    // Not "===": if the database did not answer, the next failure tries again.
     if (stopAfter > 0 && failures >= stopAfter) {
       const reason = `${failures} attempts in a row failed in one pool`;
       this.#stopping.add(id);
@@ -45,9 +44,9 @@ export class FailureWatch {
   }
 
   async #stop(session: Session, id: number, reason: string): Promise<void> {
-    await session.recorder.flush(); // the reasons are to be seen when it has stopped
+    await session.recorder.flush(); // the reasons should be visible once it has stopped
     const held = await this.#links.side.ask((db) => stopPosting(db, id, reason));
-    this.#inRow.delete(id); // when it is resumed, it has as many failures as before
+    this.#inRow.delete(id); // when it is resumed, it still has the same number of failures
     if (held.length > 0) this.#onStopped(id, reason);
   }
 }

@@ -1,4 +1,4 @@
-/** When a pool ends by itself. Times are on the performance clock. */
+/** The conditions under which a pool ends by itself. Times are on the performance clock. */
 export class Lifetime {
   readonly #endsAt: number;
   readonly #idleTimeoutMs: number;
@@ -22,7 +22,7 @@ export class Lifetime {
     return this.#endsAt - now;
   }
 
-  /** Why the pool ends now; null if it goes on. Call it about every second. */
+  /** The reason why the pool ends now; null if it continues. Call it about every second. */
   over(now: number, isIdle: boolean): string | null {
     if (!isIdle) this.#idleSince = now;
     if (now >= this.#endsAt) return "its lifetime is over";

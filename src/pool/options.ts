@@ -9,13 +9,13 @@ export interface PoolOptions extends Omit<NewPool, "slots"> {
   /** The number of jobs that may run at a time. */
   maxWorkers: number;
   makeRunner: (context: RunnerContext) => Runner;
-  /** End when nothing is left to run, retries included. */
+  /** End when nothing is left to run, including retries. */
   once: boolean;
   /** End after this long without a job; null for never. */
   idleTimeoutMs: number | null;
   /** End after this long, and claim no job that is expected to take longer; null for never. */
   lifetimeMs: number | null;
-  /** When draining, kill the jobs that still run after this long; null for never. */
+  /** When draining, kill jobs that still run after this long; null for never. */
   graceMs: number | null;
   /** One in N claims goes to the oldest open lane; 0 for none. */
   oldestEvery: number;
@@ -42,13 +42,13 @@ export const poolDefaults = {
 
 /** The counts of a pool's whole life: attempts by state, and more. */
 export interface PoolSummary extends Record<OutcomeState, number> {
-  /** Outcomes that the database refused because their leases had been taken away. */
+  /** Outcomes that the database refused because their leases had ended. */
   refused: number;
   /** Jobs that were released without an attempt. */
   released: number;
   /** Postings that were stopped because their jobs failed. */
   stopped: number;
-  /** Whether postings are left that this pool does not admit. */
+  /** Whether there are postings left that this pool does not admit. */
   refusesAny: boolean;
 }
 

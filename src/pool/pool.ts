@@ -24,9 +24,9 @@ const checkEveryMs = 1_000;
 
 /**
  * One pool, a pipeline of four stages: `ClaimLoop` leases jobs, `Admission` decides which of them
- * may run, a `Runner` runs them, and `Results` hands their outcomes to the recorder of the session.
- * This class connects the stages and acts on changes of the pool's state (state.ts). Everything
- * that must survive a pool is in the database.
+ * may run, a `Runner` runs them, and `Results` passes their outcomes to the recorder of the
+ * session. This class connects the stages and acts on changes of the pool's state (state.ts).
+ * Everything that must survive a pool is in the database.
  */
 export class Pool {
   readonly #options: PoolOptions;
@@ -110,7 +110,7 @@ export class Pool {
   async finished(): Promise<PoolSummary> {
     try {
       await this.#stopping.promise;
-      // Otherwise it might leave a row that says it is up. A kill does not wait for a database.
+      // Otherwise its row might stay in the state up. A kill does not wait for a database.
       await Promise.race([this.#reopening, this.#killed.promise]);
       this.#summary.released += (await this.#session?.close()) ?? 0;
       if (this.#noWorkers) throw this.#noWorkers;
@@ -141,7 +141,7 @@ export class Pool {
     this.#on("stop");
   }
 
-  /** Moves to the state that follows. Returns whether that is another one. */
+  /** Moves to the next state. Returns whether the state has changed. */
   #on(event: PoolEvent): boolean {
     const before = this.#state;
     this.#state = next(before, event);
@@ -203,11 +203,11 @@ export class Pool {
     this.#claims.wake();
   }
 
-  /** Rule 10: its jobs may be rescued at any moment, so its workers must not go on. */
+  /** Rule 10: its jobs may be rescued at any moment, so its workers must stop. */
   #onSilence(): void {
     this.#on("silence");
     this.#runner.abandon();
-    this.#links.claims.reset(); // the same network: their answers may never come
+    this.#links.claims.reset(); // the same network: their answers may never arrive
     this.#links.work.reset();
     this.#options.log(silenceText(this.#options.heartbeatTimeoutMs));
   }
@@ -281,7 +281,7 @@ export class Pool {
     this.#lifetime.busy(performance.now());
     const isHeld = () => session === this.#session && this.#state !== "stopping";
     const admitted = await this.#admission.admit(session, claimed, isHeld);
-    if (!admitted) return; // rescued meanwhile, and its leases with it
+    if (!admitted) return; // rescued in the meantime, and its leases have ended
     if (admitted.isCodeNew) this.#runner.replaceWorkers();
     const areLeased = await this.#reportEarly(session, admitted.jobs);
     if (!areLeased || !isHeld()) return;
@@ -290,12 +290,12 @@ export class Pool {
     await this.#release([...admitted.refused, ...unread]); // after add: workers keep their jobs
   }
 
-  /** Returns false if the leases of the jobs are gone by then. */
+  /** Returns false if the leases of the jobs have ended by then. */
   async #reportEarly(session: Session, jobs: readonly LeasedJob[]): Promise<boolean> {
     const { recoveries, claimer, heartbeat } = session;
     const isKnown = (entryPoint: string) => claimer.jobTime(entryPoint) !== null;
     if (!this.#earlyReports.isNeeded(jobs, { idle: this.#runner.idle, isKnown })) return true;
-    // If the report fails they run all the same.
+    // If the report fails, they run all the same.
     await this.#attempt(() => this.#earlyReports.report(jobs, () => heartbeat.report()));
     return session.recoveries === recoveries;
   }
@@ -328,7 +328,7 @@ export class Pool {
   readonly #attempt = (work: () => Promise<void>): Promise<void> =>
     work().catch((error: unknown) => this.#fail(error));
 
-  /** A lost connection is waited out, for claims and beats try again. Other errors are fatal. */
+  /** If the connection is lost, claims and heartbeats try again. Other errors are fatal. */
   #fail(error: unknown): void {
     if (isPoolGone(error)) this.#onLost();
     else if (isWorthAnotherTry(error)) {

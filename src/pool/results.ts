@@ -16,7 +16,7 @@ export interface ResultsContext {
   state(): PoolState;
   /** Null while the pool has no row: its leases are gone, and no outcome would be accepted. */
   session(): Session | null;
-  /** An attempt was handed to the recorder. */
+  /** An attempt was passed to the recorder. */
   onRecorded(job: LeasedJob): void;
   /** Runs work whose failure the pool handles. */
   attempt(work: () => Promise<void>): Promise<void>;

@@ -115,7 +115,7 @@ const transitions: Record<PoolState, Partial<Record<PoolEvent, PoolState>>> = {
   },
 };
 
-/** An event occurred in a state in which it can't: the pool has a bug. */
+/** An event occurred in a state in which it is impossible: the pool has a bug. */
 export class ImpossiblePoolEvent extends Error {
   override readonly name = "ImpossiblePoolEvent";
   constructor(state: PoolState, event: PoolEvent) {

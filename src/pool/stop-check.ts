@@ -4,9 +4,9 @@ import type { Links, Session } from "./session/session.ts";
 import type { LeasedJob } from "./wire/leased-job.ts";
 
 /**
- * Checks which postings of this pool's jobs were paused, stopped or cancelled. Returns their jobs
- * that have not started, to be released. Running jobs go on, unless their posting was cancelled in
- * a way that kills them.
+ * Checks which postings of this pool's jobs were paused, stopped or cancelled. Returns their
+ * unstarted jobs, to be released. Running jobs continue, unless their posting was cancelled in a
+ * way that kills them.
  */
 export async function withdrawStopped(
   session: Session,

@@ -5,7 +5,7 @@ import { Dispatcher } from "./run/dispatcher.ts";
 import type { RunnerContext } from "./run/runner.ts";
 import type { WorkerOptions } from "./run/worker-process.ts";
 
-/** The process that a pool runs in. */
+/** The process of a pool. */
 interface PoolProcess {
   host: string;
   pid: number;

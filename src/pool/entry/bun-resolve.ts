@@ -1,4 +1,4 @@
 import type { ResolveModule } from "./entry-file.ts";
 
-/** As an import in a file of the folder finds it, in Bun. */
+/** Resolves an import as Bun does in a file of the folder. */
 export const bunResolve: ResolveModule = (module, folder) => Bun.resolveSync(module, folder);

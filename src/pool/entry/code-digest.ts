@@ -9,10 +9,10 @@ import { resolveEntryFile } from "./entry-file.ts";
 import { readLocalImports } from "./local-imports.ts";
 
 /**
- * The digest of an entry point's code: a line for each file, its own and its direct and
- * indirect imports by relative paths, with the path from the root and the digest of the bytes.
+ * The digest of an entry point's code: a line for each file, its own and its direct and indirect
+ * imports by relative paths, with the path from the root and the digest of the bytes.
  *
- * @throws {InvalidInput} it is a package's, or a file of it can't be read.
+ * @throws {InvalidInput} it belongs to a package, or one of its files cannot be read.
  */
 export async function codeDigest(root: string, entryPoint: EntryPoint): Promise<string> {
   const text = formatEntryPoint(entryPoint);

@@ -19,7 +19,7 @@ export class CodeWatch implements CodeWatcher {
   readonly #root: string;
   /** Whether workers are replaced at all. */
   readonly #reloads: boolean;
-  /** By file that workers may have imported: its stamp before they did. */
+  /** By file that workers may have imported: its stamp before that. */
   readonly #stamps = new Map<string, string>();
   /** By entry point, the files that it needs. */
   readonly #known = new Map<string, ModuleGraph>();
@@ -29,7 +29,7 @@ export class CodeWatch implements CodeWatcher {
   #hasTried = false;
   #checkedAt = -Infinity;
   #tookMs = 0;
-  /** One look at a time: the workers are replaced before the next one returns. */
+  /** One check at a time: the workers are replaced before the next one returns. */
   #turn: Promise<unknown> = Promise.resolve();
 
   constructor(root: string, { reloads }: { reloads: boolean }) {
@@ -38,8 +38,8 @@ export class CodeWatch implements CodeWatcher {
   }
 
   /**
-   * Whether workers may have imported other code than the present code. Call it before jobs are
-   * handed out: their files are watched from then on.
+   * Whether workers may have imported code that has changed since. Call it before jobs are passed
+   * to workers: their files are watched from then on.
    */
   async hasChanged(jobs: readonly LeasedJob[]): Promise<boolean> {
     const found = this.#turn.then(() => this.#check(jobs));
@@ -96,7 +96,7 @@ export class CodeWatch implements CodeWatcher {
     return found;
   }
 
-  /** The workers that imported all of that are replaced. */
+  /** The workers that imported all of these are replaced. */
   #forget(): void {
     this.#stamps.clear();
     this.#known.clear();
@@ -133,6 +133,6 @@ async function graphOf(root: string, entryPoint: string): Promise<ModuleGraph> {
       await resolveEntryFile(root, parseEntryPoint(entryPoint), bunResolve),
     );
   } catch {
-    return nothing; // there is no such file: the jobs say so
+    return nothing; // the file does not exist: the jobs report that
   }
 }

@@ -53,7 +53,7 @@ async function resolveFile(root: string, entryPoint: EntryPoint): Promise<string
   if (pathInside(root, file) === undefined) {
     throw new OutsideRoot(formatEntryPoint(entryPoint), file, root);
   }
-  // A pipe would block the import for ever, and a folder would import its index file.
+  // A pipe would block the import forever, and a folder would import its index file.
   if (!(await stat(file)).isFile()) throw new EntryFileNotFound(entryPoint, root, []);
   return file;
 }
@@ -64,8 +64,8 @@ async function resolvePackage(
   resolve: ResolveModule,
 ): Promise<string> {
   const { module } = entryPoint;
-  // Looked for first, because Bun resolves "fs" to a module of its own, and run from source it
-  // would download a package that is missing.
+  // Searched first, because Bun resolves "fs" to its own module and, when running from source,
+  // would download a missing package.
   const folder = await findPackage(root, packageName(module));
   if (folder === undefined) {
     const reason = `no node_modules of ${root} or above it has "${packageName(module)}".`;
@@ -90,7 +90,7 @@ async function resolvePackage(
 /** The real folder of the package in the nearest node_modules that has it. */
 async function findPackage(root: string, name: string): Promise<string | undefined> {
   for (let folder = root; ; folder = dirname(folder)) {
-    // What can't be opened is not there; the folder above is next.
+    // A folder that cannot be opened counts as missing; the one above is next.
     const found = await realpath(join(folder, "node_modules", name)).catch(() => undefined);
     if (found !== undefined || folder === dirname(folder)) return found;
   }
@@ -109,16 +109,16 @@ async function similarPaths(root: string, module: string): Promise<string[]> {
   return [];
 }
 
-/** Nothing for a folder that a link puts outside of the root: its names are not for posters. */
+/** Empty for a folder that a link moves outside of the root: posters must not see its names. */
 async function namesIn(root: string, folder: string): Promise<string[]> {
   try {
     return pathInside(root, await realpath(folder)) === undefined ? [] : await readdir(folder);
   } catch {
-    return []; // Suggestions are an extra: the caller throws all the same.
+    return []; // Suggestions are an extra: the caller throws in any case.
   }
 }
 
-/** The root holds no file of that path. */
+/** The root has no file with that path. */
 export class EntryFileNotFound extends PdoflowError {
   override readonly name = "EntryFileNotFound";
   readonly exitCode = exitCodes.notFound;
@@ -128,7 +128,7 @@ export class EntryFileNotFound extends PdoflowError {
   }
 }
 
-/** The root's files could not import that package. `reason` says what was found instead. */
+/** The root's files could not import that package. `reason` describes the fault. */
 export class PackageNotFound extends PdoflowError {
   override readonly name = "PackageNotFound";
   readonly exitCode = exitCodes.notFound;

@@ -15,9 +15,9 @@ import { type ResolveModule, resolveEntryFile } from "./entry-file.ts";
 export type EntryFunction = (...args: unknown[]) => unknown;
 
 /**
- * The same for the text that a posting has, which anybody may have written.
+ * The same for the text of a posting, which any poster may have written.
  *
- * @throws {InvalidInput} it is no entry point; and what `loadEntryPoint` throws.
+ * @throws {InvalidInput} it is not an entry point; and the errors of `loadEntryPoint`.
  */
 export async function loadPosted(
   root: string,
@@ -28,16 +28,16 @@ export async function loadPosted(
 }
 
 /**
- * Imports the module of an entry point and releases the function that it names. A process
- * imports a module once: later calls get the same functions, or the same error, and a file that
- * was changed meanwhile stays as it was. `Class.method` is bound to `Class`. Methods of objects are
- * no entry points, unless `job` marks them: posters could call every method of a database client
- * that a file happens to export.
+ * Imports the module of an entry point and returns the function that it names. A process imports a
+ * module once: later calls get the same functions, or the same error, and later changes of a file
+ * have no effect. `Class.method` is bound to `Class`. Methods of objects are not entry points,
+ * unless `job` marks them: posters could call every method of a database client that a file happens
+ * to export.
  *
  * @throws {ImportFailed} the module, or one that it imports, has a syntax error or threw.
  * @throws {ExportNotFound} it has no such export; names its exports.
- * @throws {NotAFunction} the export is something else.
- * @throws what `resolveEntryFile` throws when there is no such file.
+ * @throws {NotAFunction} the export is not a function.
+ * @throws the errors of `resolveEntryFile`.
  */
 export async function loadEntryPoint(
   root: string,
@@ -47,7 +47,7 @@ export async function loadEntryPoint(
   const file = await resolveEntryFile(root, entryPoint, resolve);
   let value: unknown;
   try {
-    const { href } = pathToFileURL(file); // it may have a # or a % in its name
+    const { href } = pathToFileURL(file); // its name may contain a # or a %
     value = await import(/* webpackIgnore: true */ /* @vite-ignore */ href);
   } catch (cause) {
     throw new ImportFailed(entryPoint, cause);
@@ -70,8 +70,8 @@ function member(entryPoint: EntryPoint, owner: unknown, name: string): unknown {
 }
 
 /**
- * Calls with a list spread as positional arguments, or with an object as the one argument; where
- * the function has a schema, with the output of the schema.
+ * Calls with a list spread as positional arguments, or with an object as the one argument; if the
+ * function has a schema, with the output of the schema.
  *
  * @throws {ArgumentsRefused} by its schema.
  */
@@ -98,7 +98,7 @@ export class ExportNotFound extends PdoflowError {
   }
 }
 
-/** The export that an entry point names can't be called. */
+/** The export that an entry point names is not a function. */
 export class NotAFunction extends PdoflowError {
   override readonly name = "NotAFunction";
   readonly exitCode = exitCodes.usage;
@@ -110,7 +110,7 @@ export class NotAFunction extends PdoflowError {
   }
 }
 
-/** The name before the dot of an entry point is no class. */
+/** The name before the dot of an entry point is not a class. */
 export class NotAClass extends PdoflowError {
   override readonly name = "NotAClass";
   readonly exitCode = exitCodes.usage;
@@ -168,16 +168,16 @@ function describe(value: unknown): string {
   return typeof value === "object" ? "an object" : `a ${typeof value}`;
 }
 
-/** What Bun throws for a file that it can't parse, and for one that it can't find. */
+/** The errors that Bun throws for a file that it cannot parse or find. */
 interface BunMessage {
   name?: unknown;
   message?: unknown;
   position?: { file: string; line: number; column: number } | null;
 }
 
-/** One line for each fault; where the file could not be parsed, with its line and column. */
+/** One line for each fault, with its line and column if the file could not be parsed. */
 function importFault(cause: unknown): string {
-  // Bun gathers the faults of one file when there are several.
+  // Bun reports the faults of one file together if there are several.
   if (cause instanceof AggregateError) return cause.errors.map(importFault).join("; ");
   const { name, message, position }: BunMessage = Object(cause ?? {});
   if (name === "BuildMessage" && position) {

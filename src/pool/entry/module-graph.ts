@@ -4,17 +4,17 @@ import { dirname, extname, isAbsolute } from "node:path";
 import { bunResolve } from "./bun-resolve.ts";
 import { loaders } from "./local-imports.ts";
 
-/** The files of a module and of its imports, as they were at one moment. */
+/** The files of a module and of its imports at one moment. */
 export interface ModuleGraph {
-  /** By path: what changes when the file does. */
+  /** By path: a stamp that changes with the file. */
   stamps: Map<string, string>;
-  /** Imports that lead nowhere, each with the folder of the file that has it. */
+  /** Imports that cannot be resolved, each with the folder of the importing file. */
   missing: { path: string; folder: string }[];
 }
 
-/** Of larger programs the rest is not watched. */
+/** In larger programs the rest is not watched. */
 const filesMax = 5_000;
-/** Installed packages are not edited: a change of one needs a new pool. */
+/** Installed packages are not edited: a change of one requires a new pool. */
 const installed = /[\\/]node_modules[\\/]/;
 const ofRuntime = /^(node:|bun:|bun$|pdoflow(\/|$))/;
 
@@ -27,7 +27,7 @@ export async function readModuleGraph(file: string): Promise<ModuleGraph> {
   const left = [file];
   for (let path = left.pop(); path !== undefined; path = left.pop()) {
     if (graph.stamps.has(path) || graph.stamps.size >= filesMax) continue;
-    // Before it is read: a change between the two shows the next time.
+    // Before it is read: a change between the two is found the next time.
     graph.stamps.set(path, await stampOf(path));
     const folder = dirname(path);
     for (const name of await importsOf(path)) {
@@ -40,13 +40,13 @@ export async function readModuleGraph(file: string): Promise<ModuleGraph> {
   return graph;
 }
 
-/** Whether any of these files is another than it was. */
+/** Whether any of these files has changed. */
 export async function haveChanged(stamps: ReadonlyMap<string, string>): Promise<boolean> {
   const now = await Promise.all([...stamps.keys()].map(stampOf));
   return [...stamps.values()].some((stamp, i) => stamp !== now[i]);
 }
 
-/** Whether one of these imports leads somewhere by now. */
+/** Whether one of these imports can be resolved by now. */
 export const anyIsThere = (missing: ModuleGraph["missing"]): boolean =>
   missing.some(({ path, folder }) => resolved(path, folder) !== null);
 
@@ -66,7 +66,7 @@ async function importsOf(path: string): Promise<string[]> {
     const text = await readFile(path, "utf8");
     return new Bun.Transpiler({ loader }).scanImports(text).map((each) => each.path);
   } catch {
-    return []; // it can't be read or parsed: the jobs say so
+    return []; // it cannot be read or parsed: the jobs report that
   }
 }
 

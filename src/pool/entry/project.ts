@@ -8,7 +8,7 @@ import { isEmbedded, type Target } from "../../db/settings/target.ts";
 import { isFileModule, parseEntryPoint } from "../../domain/entry-point.ts";
 import { InvalidInput } from "../../domain/errors.ts";
 
-/** Where the name of a project comes from. */
+/** The sources of the name of a project. */
 export interface ProjectSource {
   /** The value of the option: a name, or `*` for any project. */
   option: string | undefined;
@@ -17,18 +17,18 @@ export interface ProjectSource {
   target: Target;
 }
 
-/** The longest name of a project, as in the database. */
+/** The maximum length of the name of a project, as in the database. */
 const nameMax = 1_000;
 
 /**
- * The project whose postings a pool runs, beside those of none; null for any. It is named by the
- * option, else by `PDOFLOW_PROJECT`, else by its root.
+ * The project whose postings a pool runs, besides those of no project; null for any. It is named by
+ * the option, else by `PDOFLOW_PROJECT`, else by its root.
  *
- * All projects of a user share the embedded server, on one machine: there the root itself, a path,
- * tells them apart, also two copies of one project. On any other server roots have other paths on
- * each machine, so only the name in the root's package.json counts.
+ * All projects of a user share the embedded server, on one machine: there the path of the root
+ * distinguishes them, even two copies of one project. On any other server, each machine has its own
+ * paths, so only the name in the root's package.json counts.
  *
- * @throws {InvalidInput} the option or the variable is no name.
+ * @throws {InvalidInput} the option or the variable is not a name.
  */
 export function projectOfPool({ option, env, root, target }: ProjectSource): string | null {
   const [name, source] =
@@ -40,11 +40,11 @@ export function projectOfPool({ option, env, root, target }: ProjectSource): str
 }
 
 /**
- * The project of a posting; null if any pool may run it. Without a name it is the project of
- * the root if the root has the file of the entry point, and none otherwise: a program may well post
+ * The project of a posting; null if any pool may run it. Without a name it is the project of the
+ * root if the root has the file of the entry point, and none otherwise, because a program may post
  * for code that only the machines of the pools have.
  *
- * @throws {InvalidInput} the option or the variable is no name.
+ * @throws {InvalidInput} the option or the variable is not a name.
  */
 export function projectOfPosting(source: ProjectSource, entryPoint: string): string | null {
   const isNamed = (source.option ?? source.env["PDOFLOW_PROJECT"]) !== undefined;
@@ -66,7 +66,7 @@ function pathOf(root: string): string | null {
   try {
     return fitting(realpathSync(root));
   } catch {
-    return null; // there is no such folder: whatever is run there says so
+    return null; // there is no such folder: code that runs there reports it
   }
 }
 
@@ -78,7 +78,7 @@ function packageNameOf(root: string): string | null {
     const parsed = v.safeParse(Package, found);
     return parsed.success ? fitting(parsed.output.name) : null;
   } catch {
-    return null; // there is none, or it is broken: that is for others to say
+    return null; // there is none, or it is broken: other code reports that
   }
 }
 

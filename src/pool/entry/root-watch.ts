@@ -2,7 +2,7 @@ import type { CodeWatcher } from "./code-watcher.ts";
 
 const missingMax = 1_000;
 
-/** For a pool that can't replace code once its process has imported it: finds missing code. */
+/** For a pool that cannot replace code once its process has imported it: finds missing code. */
 export class RootWatch implements CodeWatcher {
   readonly #isThere: (entryPoint: string) => Promise<boolean>;
   readonly #reasons = new Map<string, string>();

@@ -3,7 +3,7 @@ import type { ServerIdentity } from "../../db/connection/server-identity.ts";
 /** A server that was the primary once, while another one is it now. */
 class StaleServer extends Error {
   override readonly name = "StaleServer";
-  readonly code = "CONNECTION_STALE"; // as postgres.js names its own losses
+  readonly code = "CONNECTION_STALE"; // the name that postgres.js gives its own losses
   constructor(found: ServerIdentity, known: ServerIdentity) {
     super(
       `the server is on timeline ${Number.parseInt(found.timeline, 16)}, and one on timeline ` +
@@ -12,14 +12,14 @@ class StaleServer extends Error {
   }
 }
 
-/** A connection that is given up when the others have moved to another server. */
+/** A connection that is abandoned when the others have moved to another server. */
 interface Follower {
   leave(): void;
 }
 
 /**
- * Where the connections of a pool lead: all to the same server. In a split brain, where an old
- * primary still takes writes, one would else claim there and another one beat here.
+ * Keeps all connections of a pool on the same server. In a split brain, where an old primary still
+ * accepts writes, one connection would otherwise claim there and another one send heartbeats here.
  */
 export class Bearing {
   /** The index of the target's address that was tried last. */
@@ -32,8 +32,8 @@ export class Bearing {
   }
 
   /**
-   * A connection has been made to a server. If it is newer than the one so far, or another, all
-   * others leave theirs.
+   * A connection has been made to a server. If the server is newer than the one so far, or another
+   * one, all other connections leave theirs.
    *
    * @throws {StaleServer}
    */

@@ -5,36 +5,36 @@ import { deferred } from "../../domain/deferred.ts";
 import type { Target } from "../../db/settings/target.ts";
 import { Bearing } from "./bearing.ts";
 
-/** A statement was sent and nothing came back: the network or the server is stuck. */
+/** A statement was sent and not answered: the network or the server hangs. */
 export class NoAnswer extends Error {
   override readonly name = "NoAnswer";
-  readonly code = "CONNECTION_NO_ANSWER"; // as postgres.js names its own losses
+  readonly code = "CONNECTION_NO_ANSWER"; // the name that postgres.js gives its own losses
   constructor(deadlineMs: number) {
     super(`the database did not answer within ${deadlineMs} ms`);
   }
 }
 
-/** The connection was given up while it was being made. */
+/** The connection was abandoned while it was being made. */
 class GivenUp extends Error {
   override readonly name = "GivenUp";
-  readonly code = "CONNECTION_DESTROYED"; // as postgres.js has it for one that was made
+  readonly code = "CONNECTION_DESTROYED"; // the code of postgres.js for an established connection
 }
 
 export interface LinkOptions {
-  /** How long a statement may take before its connection is given up for dead. */
+  /** How long a statement may take before its connection is considered dead. */
   deadlineMs: number;
-  /** Shared by links that are to lead to the same server. */
+  /** Shared by links that must lead to the same server. */
   bearing?: Bearing;
   onNotify?: (channel: string, payload: string) => void;
 }
 
 /**
- * One connection to the database that is replaced when it does not answer: a server that is
- * stopped, or a firewall that drops packets, closes nothing, and a client would wait for ever. The
- * new one goes to the next address, if there are several.
+ * One connection to the database that is replaced when it does not answer. A stopped server, or a
+ * firewall that drops packets, closes nothing, and a client would wait forever. The new connection
+ * is to the next address, if there are several.
  */
 export class Link {
-  /** Was asked to close: errors that follow from that are of no interest. */
+  /** It was asked to close: errors that follow from that do not matter. */
   isClosed = false;
   readonly #target: Target;
   readonly #options: LinkOptions;
@@ -57,8 +57,8 @@ export class Link {
   }
 
   /**
-   * @throws {NoAnswer} and whatever the statement throws. It may have been carried out all the
-   * same.
+   * @throws {NoAnswer} and the errors of the statement. The statement may have been executed all
+   * the same.
    */
   async ask<T>(statement: (db: Db) => PromiseLike<T>): Promise<T> {
     const { deadlineMs } = this.#options;
@@ -68,7 +68,7 @@ export class Link {
     try {
       return await Promise.race([opened.then(statement), late.promise]);
     } catch (error) {
-      // Also after an error of its own: postgres.js 3.4.9 may never use such a connection again
+      // Also after one of its own errors: postgres.js 3.4.9 may never use such a connection again
       // (porsager/postgres#1176).
       if (isConnectionLoss(error) && opened === this.#db) this.reset();
       throw error;
@@ -77,17 +77,14 @@ export class Link {
     }
   }
 
-  /**
-   * Gives the connection up for dead: its statements are rejected, and the next statement opens a
-   * new one.
-   */
+  /** Treats the connection as dead: rejects its statements; the next statement opens a new one. */
   reset(): void {
     if (this.#db === null) return;
     this.leave();
     this.#moveOn();
   }
 
-  /** Gives the connection up: the next one is made where the other links have gone. */
+  /** Abandons the connection: the next one goes to the server of the other links. */
   leave(): void {
     this.#opening.abort(new GivenUp());
     this.#db?.then((db) => db.abort()).catch(() => {}); // never opened: the callers got the error
@@ -127,7 +124,7 @@ export class Link {
     }
   }
 
-  /** The next connection is to the next address, unless another link has gone there already. */
+  /** The next connection is to the next address, unless another link is there already. */
   #moveOn(): void {
     if (this.#address === this.#bearing.address) this.#bearing.address++;
   }

@@ -5,10 +5,9 @@ import { isWorthAnotherTry } from "../../db/connection/connect.ts";
 const againMs = 500;
 
 /**
- * Does work with the database again and again until it goes through; null once `isWanted` says that
- * it is not wanted any more.
+ * Retries work with the database until it succeeds; null once `isWanted` returns false.
  *
- * @throws what another try would not mend.
+ * @throws an error that another try would not fix.
  */
 export async function retryUntil<T>(
   work: () => Promise<T>,

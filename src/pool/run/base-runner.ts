@@ -8,12 +8,12 @@ import { longMs, type Runner, type RunnerContext, type TerminationReason } from 
 
 export const watchEveryMs = 50;
 
-/** A job that runs, as its runner sees it. */
+/** A running job, as its runner sees it. */
 export interface RunningAttempt {
   job: LeasedJob;
   /** When it was first seen, on the performance clock. */
   since: number;
-  /** The progress that it has reported. */
+  /** Its reported progress. */
   progress: JobProgress | null;
 }
 
@@ -42,9 +42,9 @@ export abstract class BaseRunner<R extends RunningAttempt> implements Runner {
   protected abstract terminateOne(running: R, reason: TerminationReason): void;
   /** L4: how many more workers may have jobs of the lease of this one. */
   protected abstract room(job: LeasedJob | undefined): number;
-  /** Starts jobs of the backlog, as far as workers are idle. */
+  /** Starts jobs of the backlog on idle workers. */
   protected abstract fill(): void;
-  /** Takes from the workers the jobs that they have not started. */
+  /** Takes unstarted jobs back from the workers. */
   protected abstract takeUnstarted(): LeasedJob[];
   /** Called every `watchEveryMs`, before workers are filled. */
   protected abstract tend(running: readonly R[], now: number): void;
@@ -143,7 +143,7 @@ export abstract class BaseRunner<R extends RunningAttempt> implements Runner {
 const isNewlyLong = (ageMs: number): boolean =>
   ageMs >= longMs && ageMs < longMs + watchEveryMs * 1.5;
 
-/** Why a job that has been running for `ageMs` is stopped; null if it may go on. */
+/** The reason to stop a job that has been running for `ageMs`; null if it may continue. */
 function timedOut({ posting }: LeasedJob, ageMs: number): TerminationReason | null {
   const { timeoutMs } = posting;
   if (timeoutMs === null || ageMs < timeoutMs) return null;

@@ -2,7 +2,7 @@ import { dlopen, FFIType, ptr } from "bun:ffi";
 
 import { exitCodes, PdoflowError } from "../../domain/errors.ts";
 
-/** The user of the operating system that workers become. */
+/** The operating system user that workers become. */
 export interface WorkerUser {
   uid: number;
   gid: number;
@@ -10,7 +10,7 @@ export interface WorkerUser {
   home: string;
 }
 
-/** Workers cannot become the user that was asked for. */
+/** Workers cannot become the requested user. */
 export class NoConfinement extends PdoflowError {
   override readonly name = "NoConfinement";
   readonly exitCode = exitCodes.usage;
@@ -22,10 +22,10 @@ const setNoNewPrivileges = 38;
 const limitCore = 4;
 
 /**
- * Makes this process another user for good, before it loads any user code, without core files and
- * without new privileges for its children.
+ * Makes this process another user permanently, before it loads any user code, without core files
+ * and without new privileges for its children.
  *
- * @throws {NoConfinement} what could not be done: then no user code may run.
+ * @throws {NoConfinement} with the failed step: then no user code may run.
  */
 export function becomeUser(user: WorkerUser): void {
   const { symbols } = libc();
@@ -36,7 +36,7 @@ export function becomeUser(user: WorkerUser): void {
   process.setuid?.(user.uid);
   const isThem = process.getuid?.() === user.uid && process.getgid?.() === user.gid;
   must(isThem && process.getgroups?.().every((id) => id === user.gid), `to be ${user.name}`);
-  // Else its own /proc/self would be root's.
+  // Otherwise its own /proc/self would belong to root.
   must(symbols.prctl(setDumpable, 1n, 0n, 0n, 0n) === 0, "a /proc/self of its own");
 }
 
@@ -56,7 +56,7 @@ const libc = () =>
 /**
  * The user of that name, as `id` and `getent` know it.
  *
- * @throws {NoConfinement} there is none, or we are not root and could not become them.
+ * @throws {NoConfinement} there is none, or this process is not root and cannot become that user.
  */
 export function findWorkerUser(name: string, uid: number): WorkerUser {
   if (uid !== 0) {

@@ -16,7 +16,7 @@ import type { WorkerOptions } from "./worker-process.ts";
 import { CrashAttribution } from "./worker-death.ts";
 import { WorkerSet } from "./worker-set.ts";
 
-/** Runs jobs in worker processes: keeps the processes alive and shares the jobs among them. */
+/** Runs jobs in worker processes: keeps the processes alive and distributes jobs to them. */
 export class Dispatcher extends BaseRunner<WorkerRun> {
   readonly #options: WorkerOptions;
   readonly #slots: WorkerSet;
@@ -63,7 +63,7 @@ export class Dispatcher extends BaseRunner<WorkerRun> {
     return [...this.#slots].flatMap((slot) => slot.output(postings) ?? []);
   }
 
-  /** Hands out the backlog: first to idle workers, then ahead to the others. */
+  /** Passes jobs of the backlog to workers: first to idle ones, then ahead to the others. */
   protected fill(): void {
     if (!this.context.supply.mayStart()) return this.jobs.unshift(this.takeUnstarted());
     for (const ahead of [false, true]) {
@@ -89,7 +89,7 @@ export class Dispatcher extends BaseRunner<WorkerRun> {
     const { chunk, position, job } = running;
     const { graceMs } = job.posting;
     slot.termination = { job, ...reason };
-    this.#replace(slot); // starts no other job: that would be killed with this one's worker
+    this.#replace(slot); // starts no other job, which would be killed with the worker of this one
     const hasSignal = slot.process.page.hasSignal(running);
     const name = reason.state === "cancelled" ? "Cancelled" : "Timeout";
     const { message } = reason.error;
@@ -97,7 +97,7 @@ export class Dispatcher extends BaseRunner<WorkerRun> {
     slot.process.end(graceMs, hasSignal ? Math.min(signalGraceMs, graceMs) : 0);
   }
 
-  /** Each worker is replaced as soon as the job that it runs has ended. */
+  /** Each worker is replaced as soon as its running job has ended. */
   replaceWorkers(): void {
     for (const slot of this.#slots) this.#replace(slot);
     this.fill();
@@ -134,7 +134,7 @@ export class Dispatcher extends BaseRunner<WorkerRun> {
     supply.onRoom();
   }
 
-  /** Returns false if the message, forged by user code, names jobs that can't have ended. */
+  /** Returns false if the message, forged by user code, names jobs that cannot have ended. */
   #ended(slot: WorkerSlot, { chunk, ends }: { chunk: number; ends: End[] }): boolean {
     const { attempts } = this.context;
     for (const end of ends) {
@@ -163,7 +163,7 @@ export class Dispatcher extends BaseRunner<WorkerRun> {
     if (job) this.context.attempts.onProfile(job, { jobs: 1, stacks });
   }
 
-  /** Hands it no more jobs, and replaces it once it has none left. */
+  /** Passes it no more jobs, and replaces it once it has none left. */
   #replace(slot: WorkerSlot): void {
     slot.isReplaced = true;
     this.jobs.unshift(slot.withdraw(Infinity));
@@ -176,7 +176,7 @@ export class Dispatcher extends BaseRunner<WorkerRun> {
     return memoryMaxBytes !== null && slot.process.memoryBytes() > memoryMaxBytes;
   }
 
-  /** Rule 7: of a dead worker's jobs the one that it ran is lost; other workers get the rest. */
+  /** Rule 7: if a worker dies, its running job is lost; other workers get the rest. */
   #onWorkerExit(slot: WorkerSlot, reason: JobError): void {
     if (!this.#slots.delete(slot) || this.isStopped) return;
     const now = performance.now();
@@ -195,7 +195,7 @@ export class Dispatcher extends BaseRunner<WorkerRun> {
     this.context.supply.onRoom();
   }
 
-  /** Hands jobs of a dead worker to others or, if their arguments are gone, releases them. */
+  /** Passes jobs of a dead worker to others or, if their arguments are gone, releases them. */
   #takeOver(jobs: readonly LeasedJob[]): void {
     this.jobs.unshift(jobs.filter(({ args }) => args !== ""));
     const bare = jobs.filter(({ args }) => args === "");

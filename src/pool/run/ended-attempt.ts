@@ -6,7 +6,7 @@ import type { EndedAttempt } from "../session/outcome-batch.ts";
 import type { Termination } from "./runner.ts";
 
 /**
- * How an attempt ended, for the recorder. `now` is of the performance clock, `random` in [0, 1).
+ * The end of an attempt, for the recorder. `now` is of the performance clock, `random` in [0, 1).
  */
 export function endedAttempt(
   { leaseId, posting, seq, attempt }: LeasedJob,
@@ -40,7 +40,7 @@ export function endedAttempt(
 /** The end of a job that threw while it was being stopped: the reason, with its error as cause. */
 export const stoppedEnd = ({ error }: Termination, end: End): EndDetails => ({
   ...end,
-  // As text: JSON of a worker is not to be trusted, nor parsed here.
+  // As text, because JSON from a worker is not trusted, and not parsed here.
   text: `${JSON.stringify(error).slice(0, -1)},"cause":${end.text ?? "null"}}`,
 });
 

@@ -7,7 +7,7 @@ const markVariable = "PDOFLOW_WORKER";
 export interface Watched {
   mark: Record<string, string>;
   started(pid: number): void;
-  /** It has ended, and nothing of it is to go on. */
+  /** It has ended, and all its processes must end. */
   ended(): void;
 }
 
@@ -15,9 +15,9 @@ const sweepMs = 5_000;
 const closeMs = 2_000;
 
 /**
- * A process beside a pool that kills what is left of its workers: of one that has ended, and of
- * all of them as soon as the pool is gone, also by `kill -9`. Process groups alone would miss what
- * a job has started with `setsid`; so all processes of a worker are known by a variable.
+ * A process beside a pool that kills the remaining processes of a worker that has ended, and of all
+ * workers as soon as the pool has ended, even by `kill -9`. Process groups would miss processes
+ * that a job has started with `setsid`; a variable marks all processes of a worker.
  */
 export class Guard {
   readonly #process: Bun.Subprocess<"pipe", "ignore", "ignore"> | null;
@@ -37,7 +37,7 @@ export class Guard {
     };
   }
 
-  /** Resolves once nothing is left of all workers. */
+  /** Resolves once all processes of all workers have ended. */
   async close(): Promise<void> {
     if (!this.#process) return;
     await Promise.resolve(this.#process.stdin.end()).catch(() => {});
@@ -49,7 +49,7 @@ export class Guard {
       const stdin = this.#process?.stdin;
       if (stdin?.write(line)) void Promise.resolve(stdin.flush()).catch(() => {});
     } catch {
-      return; // somebody has killed it: the workers' groups are killed all the same
+      return; // someone has killed it: the workers' groups are killed all the same
     }
   }
 }
@@ -60,17 +60,17 @@ function start(program: readonly string[]): Bun.Subprocess<"pipe", "ignore", "ig
       argv0: "pdoflow",
       cwd: "/",
       detached: true, // no Ctrl-C from the terminal, nor a signal to the group of the pool
-      env: { BUN_RUNTIME_TRANSPILER_CACHE_PATH: "0" }, // none of a job that has started this pool
+      env: { BUN_RUNTIME_TRANSPILER_CACHE_PATH: "0" }, // without the mark of an outer job
       stdio: ["pipe", "ignore", "ignore"],
     });
     child.unref();
     return child;
   } catch {
-    return null; // no process to spare
+    return null; // no more processes are available
   }
 }
 
-/** The process itself: reads the lines of its pool, until the pool is gone. */
+/** The process itself: reads the lines of its pool, until the pool has ended. */
 export async function runGuard(input: AsyncIterable<Uint8Array>): Promise<void> {
   const workers = new Map<string, number>();
   const decoder = new TextDecoder();
@@ -101,7 +101,7 @@ async function sweep(marks: readonly string[]): Promise<void> {
   }
 }
 
-/** The processes that began with one of these marks in their environment. */
+/** The processes that started with one of these marks in their environment. */
 function marked(marks: ReadonlySet<string>): number[] {
   return readdirSync("/proc")
     .filter((name) => /^\d+$/.test(name))
@@ -116,7 +116,7 @@ function environmentOf(pid: string): string {
   try {
     return readFileSync(`/proc/${pid}/environ`, "latin1");
   } catch {
-    return ""; // it is gone, or another user's
+    return ""; // it has ended, or belongs to another user
   }
 }
 
@@ -124,6 +124,6 @@ function kill(pid: number): void {
   try {
     process.kill(pid, "SIGKILL");
   } catch {
-    return; // it is gone
+    return; // it has ended
   }
 }

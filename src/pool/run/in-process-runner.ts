@@ -30,8 +30,9 @@ interface InProcessRun extends RunningAttempt {
 const turnMs = 10;
 
 /**
- * Runs jobs in this process, up to `concurrency` at a time. No job can be killed here: a job that
- * is stopped gets its signal and its grace period; then its attempt is over, whatever it does.
+ * Runs jobs in this process, up to `concurrency` at a time. No job can be killed here: a stopped
+ * job gets its signal and its grace period; then its attempt is over, whether or not its code
+ * continues.
  */
 export class InProcessRunner extends BaseRunner<InProcessRun> {
   readonly #options: InProcessOptions;
@@ -58,7 +59,7 @@ export class InProcessRunner extends BaseRunner<InProcessRun> {
     return [...this.#running].map(({ job }) => job);
   }
 
-  /** The arguments of a job that runs belong to the program. */
+  /** The arguments of a running job belong to the program. */
   protected readonly handedOutBytes = 0;
 
   protected running(): InProcessRun[] {
@@ -70,7 +71,7 @@ export class InProcessRunner extends BaseRunner<InProcessRun> {
     return Math.max(job.runningLimit - (this.#ofLease.get(job.leaseId) ?? 0), 0);
   }
 
-  /** A program's own pool reports output when a job ends, and not before. */
+  /** A pool in a program reports output when a job ends, and not before. */
   output(): never[] {
     return [];
   }
@@ -88,7 +89,7 @@ export class InProcessRunner extends BaseRunner<InProcessRun> {
     running.graceTimer = setTimeout(() => givenUp.resolve(null), job.posting.graceMs);
   }
 
-  /** A process can't replace the code that it has imported. */
+  /** A process cannot replace code that it has imported. */
   replaceWorkers(): void {}
 
   abandon(): void {
@@ -102,7 +103,7 @@ export class InProcessRunner extends BaseRunner<InProcessRun> {
     return Promise.resolve();
   }
 
-  /** Their ends are not reported: their leases are gone, or will be released. */
+  /** Their ends are not reported: their leases have ended, or will be released. */
   #giveUp(reason: StopReason): void {
     for (const running of this.#running) {
       this.#running.delete(running);
@@ -182,7 +183,7 @@ export class InProcessRunner extends BaseRunner<InProcessRun> {
     );
     const end = await Promise.race([ended, running.givenUp.promise]);
     clearTimeout(running.graceTimer);
-    if (!this.#running.delete(running)) return; // given up
+    if (!this.#running.delete(running)) return; // abandoned
     if (typeof end === "string") supply.onReturned([job], { missingCode: end });
     else this.#report(running, end);
   }

@@ -1,10 +1,10 @@
 import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 
-/** How sure it is that the kernel killed a process of ours, for want of memory. */
+/** How certain it is that the kernel killed one of our processes because memory ran out. */
 export type OomCertainty = "certain" | "probable";
 
-/** A file in which the kernel counts the processes that it killed for want of memory. */
+/** A file in which the kernel counts the processes that it killed because memory ran out. */
 export interface OomCounter {
   path: string;
   /** It counts for the whole machine, so also the processes of others. */
@@ -16,18 +16,18 @@ const explainsForMs = 5_000;
 const pollEveryMs = 1_000;
 
 /**
- * Distinguishes a SIGKILL of the kernel, out of memory, from any other: by counters, as the signal
- * itself does not say. The kernel counts before it kills.
+ * Distinguishes a SIGKILL of the kernel, out of memory, from any other. The signal itself does not
+ * reveal its sender, so this uses the kernel's counters. The kernel counts before it kills.
  */
 export class OomKills implements Disposable {
   readonly #counter: OomCounter | null;
   readonly #pollTimer: Timer;
   #counted = 0;
-  /** Kills that explain no death so far, and when the last one was seen. */
+  /** Kills that explain no death so far, and the time of the last one. */
   #open = 0;
   #seenAt = 0;
 
-  /** Uses the first of `counters` that there is; without one it says nothing. */
+  /** Uses the first existing one of `counters`; without any, the cause stays unknown. */
   constructor(counters: readonly OomCounter[] = oomCounters(read("/proc/self/cgroup") ?? "")) {
     this.#counter = counters.find(({ path }) => countIn(path) !== null) ?? null;
     this.#counted = this.#count();
@@ -37,7 +37,7 @@ export class OomKills implements Disposable {
   }
 
   /**
-   * Whether a worker that has just died of SIGKILL was killed so; each kill explains one death.
+   * Whether the kernel killed a worker that has just died of SIGKILL; each kill explains one death.
    * `now` is of the performance clock.
    */
   explain(now: number): OomCertainty | null {
@@ -47,7 +47,7 @@ export class OomKills implements Disposable {
     return this.#counter.isShared ? "probable" : "certain";
   }
 
-  /** Sees which kills are new, for a kill of long ago does not explain a death. */
+  /** Finds new kills, because an old kill does not explain a new death. */
   poll(now: number): void {
     const count = this.#count();
     if (count > this.#counted) {
@@ -68,14 +68,14 @@ export class OomKills implements Disposable {
 }
 
 /**
- * Where the kernel counts, best first: our own cgroup or the one around it that has a counter
- * (`cgroups` is what /proc/self/cgroup says), else the machine.
+ * The counters of the kernel, best first: of our own cgroup or the one around it that has a counter
+ * (`cgroups` is the content of /proc/self/cgroup), else of the machine.
  */
 export function oomCounters(cgroups: string): OomCounter[] {
   const paths: string[] = [];
   for (const line of cgroups.split("\n")) {
     const [, controllers = "", path = "/"] = /^\d+:([^:]*):(.*)$/.exec(line) ?? [];
-    // cgroup v2 first, where both are there: it has memory.events only where it has the memory.
+    // cgroup v2 first if both exist: it has memory.events only if it controls memory.
     if (line.startsWith("0::")) {
       for (const folder of upwards(path)) {
         // memory.events counts the groups below, too.

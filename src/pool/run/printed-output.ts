@@ -19,9 +19,9 @@ import type { Spool } from "../wire/spool.ts";
 export class PrintedOutput {
   readonly #files: readonly [stdout: number, stderr: number];
   readonly #page: SharedPage;
-  /** Gets a copy of everything that commands print; null if only the kept part is wanted. */
+  /** Gets a copy of all output of commands; null if only the kept part is needed. */
   readonly #spool: Spool | null;
-  /** The parts that were set aside when the running job filled its files without end. */
+  /** Parts that were set aside because the running job filled its files too far. */
   #cuts: [Cut | null, Cut | null] = [null, null];
   /** The ends of the middle parts that were freed while this job ran. */
   #freedTo: [number, number] = [0, 0];
@@ -32,9 +32,9 @@ export class PrintedOutput {
     this.#spool = spool;
   }
 
-  /** Keeps the output of the running job from filling the disk. */
+  /** Limits the disk space for the output of the running job. */
   bound(): void {
-    if (this.#spool) return; // all of it is wanted
+    if (this.#spool) return; // all of it is needed
     const starts = this.#page.outputStarts();
     for (const stream of [0, 1] as const) {
       const [file, start] = [this.#files[stream], starts[stream]];
@@ -59,7 +59,7 @@ export class PrintedOutput {
     };
   }
 
-  /** The end of what the running job has printed so far. */
+  /** The end of the output of the running job so far. */
   live(): { stdout: Tail; stderr: Tail } {
     const [out, err] = this.#page.outputStarts();
     return { stdout: readTail(this.#files[0], out), stderr: readTail(this.#files[1], err) };
@@ -75,7 +75,7 @@ export class PrintedOutput {
     return { ...printed, whole: this.#copied(this.#spool, ranges) };
   }
 
-  /** Resolves when everything printed so far has been copied. */
+  /** Resolves when all output so far has been copied. */
   async copied(): Promise<void> {
     await this.#spool?.copied;
   }

@@ -7,7 +7,7 @@ import type { LeasedJob } from "../wire/leased-job.ts";
 import type { End, EndDetails } from "../wire/protocol.ts";
 import type { StartFailure } from "./worker-starts.ts";
 
-/** Why an attempt ends before its job does, and with which state. */
+/** The reason to end an attempt before its job has ended, and the resulting state. */
 export interface TerminationReason {
   state: Extract<OutcomeState, "failed" | "cancelled">;
   error: JobError;
@@ -18,7 +18,7 @@ export interface Termination extends TerminationReason {
   job: LeasedJob;
 }
 
-/** Receives what happens to jobs that were started. */
+/** Receives events of started jobs. */
 export interface AttemptListener {
   onEnd(job: LeasedJob, end: End, workerPid: number): void;
   onTerminated(termination: Termination, end: EndDetails, workerPid: number): void;
@@ -31,13 +31,13 @@ export interface AttemptListener {
 
 /**
  * Why a runner returns jobs that it has not started: they take longer than expected, so that other
- * pools should have them; they are too late to be started (P5); or their code is not here.
+ * pools should have them; they are too late to be started (P5); or their code is missing here.
  */
 export type ReturnCause = "surplus" | "late" | { missingCode: string };
 
 /** Supplies a runner with jobs, and takes jobs back from it. */
 export interface JobSupply {
-  /** Some worker has room. */
+  /** A worker has room. */
   onRoom(): void;
   onReturned(jobs: LeasedJob[], cause: ReturnCause): void;
   /** False while no more jobs should be started. */
@@ -57,9 +57,9 @@ export interface RunnerContext {
 
 /** Runs the jobs that a pool has claimed. */
 export interface Runner {
-  /** The number of jobs that no worker has, and that an idle worker could run (L4). */
+  /** The number of unassigned jobs that an idle worker could run (L4). */
   readonly backlog: number;
-  /** The size of the arguments that are kept here, of jobs that have not ended. */
+  /** The size of the arguments kept here of jobs that have not ended. */
   readonly bytes: number;
   /** The number of workers without a job, and with one. */
   readonly idle: number;
@@ -73,15 +73,15 @@ export interface Runner {
   isWaiting(postingId: number): boolean;
   /** The output so far of running jobs of these postings. */
   output(postings: readonly number[]): LiveOutput[];
-  /** Takes jobs, to be run after the jobs that are here already. */
+  /** Adds jobs behind the jobs that are here already. */
   add(jobs: readonly LeasedJob[]): void;
-  /** Takes back jobs that have not started, if they are wanted, to be released (rule 4). */
+  /** Takes back unstarted jobs that `isWanted` selects, to be released (rule 4). */
   withdraw(isWanted: (job: LeasedJob) => boolean): LeasedJob[];
   /** Stops the running jobs for which `reasonFor` returns a reason. */
   terminate(reasonFor: (running: { job: LeasedJob }) => TerminationReason | null): void;
   /** The code has changed: jobs that start from now on run the new code. */
   replaceWorkers(): void;
-  /** Stops all running jobs and forgets all jobs: their leases are gone, or will be. */
+  /** Stops all running jobs and forgets all jobs: their leases have ended, or will end. */
   abandon(): void;
   /** Stops all running jobs and all workers, and starts none again. */
   stop(): Promise<void>;

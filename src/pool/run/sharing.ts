@@ -3,10 +3,10 @@ import { fitting } from "../wire/backlog.ts";
 import type { LeasedJob } from "../wire/leased-job.ts";
 import { chunkBytes, type WorkerSlot } from "./worker-slot.ts";
 
-/** Jobs shorter than this are handed out ahead, so that no worker waits for its pool. */
+/** Shorter jobs are passed to workers in advance, so that no worker waits for its pool. */
 const aheadBelowMs = 50;
 
-/** Which worker may have which jobs, and how many of them at once. */
+/** Decides which worker may have which jobs, and how many of them at once. */
 export class Sharing {
   readonly #workers: number;
   readonly #slots: Iterable<WorkerSlot>;
@@ -38,7 +38,7 @@ export class Sharing {
     return time !== null && time.meanMs + time.deviationMs < aheadBelowMs;
   }
 
-  /** How many of these a worker is handed at once. */
+  /** The number of these jobs that a worker gets at once. */
   chunkOf(jobs: readonly LeasedJob[]): number {
     const [first] = jobs;
     if (!first) return 0;

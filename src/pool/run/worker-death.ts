@@ -11,11 +11,11 @@ export interface WorkerDeath {
   isReady: boolean;
   /** Its last message, if it sent one. */
   lastWords: string | null;
-  /** Whether the kernel has killed for memory; null where we have killed it. */
+  /** Whether the kernel has killed because memory ran out; null if we have killed it. */
   oomKill: ReturnType<OomKills["explain"]>;
 }
 
-/** Why it has ended, as an error for the job that it ran. */
+/** The reason of its end, as an error for the job that it ran. */
 export function workerDeath(death: WorkerDeath): JobError {
   const { pid, code, signal, lastWords, oomKill } = death;
   const when = death.isReady ? "while it ran this job" : "before it was ready";
@@ -33,18 +33,18 @@ export function workerDeath(death: WorkerDeath): JobError {
   return { name: "WorkerDied", message: `worker ${pid} ${how} ${when}${said}` };
 }
 
-/** After N crashes between two jobs the job that came next each time is the cause. */
+/** After N crashes between two jobs, a job that came next each time counts as the cause. */
 const crashesMax = 3;
 
 /**
  * Crashes of workers that reported no running job. Usually no job caused such a crash. But if the
- * same job came next each time, it may have written to the shared page to hide that it ran, and
- * would be tried for ever.
+ * same job came next each time, it may have overwritten the shared page to hide that it ran, and
+ * would be retried forever.
  */
 export class CrashAttribution {
   readonly #crashes = new WeakMap<LeasedJob, number>();
 
-  /** The job that caused one more crash, of the jobs of the worker in their order; or null. */
+  /** The job, of the worker's jobs in their order, that has caused one crash too many; or null. */
   attributeCrash([first]: readonly LeasedJob[]): LeasedJob | null {
     if (!first) return null;
     const crashes = (this.#crashes.get(first) ?? 0) + 1;

@@ -21,19 +21,19 @@ export interface WorkerOptions {
   /** The command that starts this program: the binary, or Bun and src/main.ts. */
   program: readonly string[];
   root: string;
-  /** Whether its jobs may be commands; not so in a pool that serves others. */
+  /** Whether its jobs may be commands; false in a pool that serves others. */
   runsCommands?: boolean;
-  /** Where to put all that its commands print; absent where only what is kept is wanted. */
+  /** The destination of all output of its commands; absent if only the kept part is needed. */
   spool?: Spool;
-  /** That of the pool, of which they see what is usual … */
+  /** The environment of the pool, of which workers see the usual variables … */
   env: Environment;
-  /** … and what these name, with all that begins so for PREFIX_*; by default nothing more. */
+  /** … and the ones named here, or with a prefix named as PREFIX_*; none by default. */
   handsOn?: readonly string[];
-  /** The share of the jobs of which is sampled where they spend their time; by default none. */
+  /** The share of the jobs to profile; none by default. */
   profiles?: number;
-  /** The user that they become; null to stay the user of the pool. */
+  /** The user that they become; null for the user of the pool. */
   user?: WorkerUser | null;
-  /** Kills what it leaves behind. */
+  /** Kills the processes that it leaves behind. */
   guard?: Guard;
   /** A worker is replaced after N jobs; null for never. */
   jobsMax?: number | null;
@@ -43,7 +43,7 @@ export interface WorkerOptions {
 
 export interface WorkerListener {
   onMessage(message: WorkerMessage): void;
-  /** The process is gone. `reason` says how, as an error for the job that it had in hand. */
+  /** The process has ended. `reason` describes how, as an error for its running job. */
   onExit(reason: JobError): void;
 }
 
@@ -61,14 +61,14 @@ export class WorkerProcess {
   readonly #process: Bun.Subprocess;
   readonly #oomKills: OomKills;
   readonly #watched: Watched | null;
-  /** In which it finds large arguments. */
+  /** The file for large arguments. */
   readonly #argumentFile: number;
-  /** What the worker said before it left, or what it did that no worker may do. */
+  /** The worker's last message before it ended, or its violation of the protocol. */
   #lastWords: string | null = null;
   #exit: Exit | null = null;
   #isDisconnected = false;
   #isReady = false;
-  /** By us: the kernel was not asked. */
+  /** Killed by us: the kernel's counters do not matter. */
   #isKilled = false;
   #isDead = false;
 
@@ -112,19 +112,19 @@ export class WorkerProcess {
   ) {
     return Bun.spawn(command, {
       cwd,
-      detached: true, // a process group of its own, and no Ctrl-C from the terminal
+      detached: true, // a separate process group, which gets no Ctrl-C from the terminal
       env,
       argv0: "pdoflow",
       stdio: ["ignore", ...files], // its files 1 to 4
       serialization: "advanced",
       ipc: (raw: unknown) => this.#receive(raw, listener),
       onExit: (_process, code, signal) => {
-        this.#signal("SIGKILL"); // the children that its jobs have left
+        this.#signal("SIGKILL"); // the remaining children of its jobs
         this.#watched?.ended();
         if (this.page.running() !== null) removeJobFolders(this.pid);
         this.#exit = { code, signal };
         this.#settle(listener);
-        // A child of a job may hold the channel open after its worker is gone.
+        // A child of a job may keep the channel open after its worker has ended.
         setTimeout(() => {
           this.#isDisconnected = true;
           this.#settle(listener);
@@ -132,14 +132,14 @@ export class WorkerProcess {
       },
       onDisconnect: () => {
         this.#isDisconnected = true;
-        // User code closed the channel; or the worker was killed, of which we hear in a moment.
+        // User code closed the channel; or the worker was killed, which is reported in a moment.
         if (this.#exit === null) this.#signal("SIGKILL");
         this.#settle(listener);
       },
     });
   }
 
-  /** False when the worker is gone; the listener gets its exit. */
+  /** False if the worker has ended; the listener gets its exit. */
   send(message: PoolMessage): boolean {
     try {
       this.#process.send(message);
@@ -149,7 +149,9 @@ export class WorkerProcess {
     }
   }
 
-  /** Puts large arguments into its file. False where they are to be sent: the disk may be full. */
+  /**
+   * Writes large arguments to its file. False if they must be sent instead: the disk may be full.
+   */
   writeArguments(text: string): boolean {
     if (this.#isDead) return false; // its file is closed
     try {
@@ -160,7 +162,7 @@ export class WorkerProcess {
     }
   }
 
-  /** In `afterMs` asks the worker and all its children to end, and insists after `graceMs` more. */
+  /** In `afterMs` asks the worker and all its children to end, and kills them `graceMs` later. */
   end(graceMs: number, afterMs = 0): void {
     let timer: Timer | undefined;
     const ask = () => {
@@ -178,7 +180,7 @@ export class WorkerProcess {
     this.#signal("SIGKILL");
   }
 
-  /** To its process group: a job's child processes must not outlive the job. */
+  /** To its process group: child processes of a job must not outlive the job. */
   #signal(signal: "SIGTERM" | "SIGKILL"): void {
     try {
       process.kill(-this.pid, signal);
@@ -187,7 +189,7 @@ export class WorkerProcess {
     }
   }
 
-  /** How much memory it uses, in bytes; 0 where the system does not say. */
+  /** Its memory use in bytes; 0 if the system does not report it. */
   memoryBytes(): number {
     try {
       const pages = Number(readFileSync(`/proc/${this.pid}/statm`, "utf8").split(" ")[1]);
@@ -197,7 +199,7 @@ export class WorkerProcess {
     }
   }
 
-  /** Once everything printed is copied, the worker starts with empty files. */
+  /** Once all output is copied, the worker starts with empty files. */
   async #empty(): Promise<void> {
     await this.output.copied();
     if (this.#isDead) return;
@@ -210,7 +212,8 @@ export class WorkerProcess {
     try {
       message = parseWorkerMessage(raw);
     } catch (error) {
-      // Only user code that writes to the channel itself gets here. Nothing it says can be trusted.
+      // Only user code that writes to the channel itself can cause this. No message of the worker
+      // can be trusted any more.
       this.#lastWords = messageOf(error);
       this.kill();
       return;
@@ -221,7 +224,7 @@ export class WorkerProcess {
     else listener.onMessage(message);
   }
 
-  /** Exit and the end of the channel come in any order; what was sent comes before the latter. */
+  /** The exit and the end of the channel come in any order; all messages come before the latter. */
   #settle(listener: WorkerListener): void {
     if (this.#exit === null || !this.#isDisconnected || this.#isDead) return;
     this.#isDead = true;

@@ -56,7 +56,7 @@ export class WorkerSet {
     return [...this.#slots].filter((slot) => !slot.isEmpty).length;
   }
 
-  /** The size of the arguments that are kept of their jobs. */
+  /** The size of the kept arguments of their jobs. */
   get bytes(): number {
     return [...this.#slots].reduce((sum, slot) => sum + slot.bytes, 0);
   }
@@ -71,7 +71,7 @@ export class WorkerSet {
     return fullest?.takeSpare(Math.ceil(most / 2), now) ?? [];
   }
 
-  /** Starts the workers that are missing; where the system has no room for more, the rest later. */
+  /** Starts missing workers; if the system has no room for more, starts the rest later. */
   startMissing(): void {
     while (!this.#isStopped && this.#slots.size < this.#wanted) {
       try {
@@ -94,13 +94,13 @@ export class WorkerSet {
     this.#starts.ready();
   }
 
-  /** This worker is gone: starts another one, at once unless that would come to the same end. */
+  /** This worker has ended: starts another one, at once unless that would end in the same way. */
   replace(slot: WorkerSlot, reason: string): void {
     if (slot.isReady) this.startMissing();
     else this.#starts.failed(reason);
   }
 
-  /** Kills all, and starts none any more. */
+  /** Kills all workers, and starts no more. */
   async stop(): Promise<void> {
     this.#isStopped = true;
     this.#starts.stop();

@@ -7,22 +7,22 @@ import type { Termination } from "./runner.ts";
 import { chunksPerWorker } from "../wire/shared-page.ts";
 import type { WorkerProcess } from "./worker-process.ts";
 
-/** The most bytes of arguments in a chunk of several jobs … */
+/** The maximum size of the arguments in a chunk of several jobs … */
 export const chunkBytes = 1024 * 1024;
-/** … and in what a worker has not received, unless it is one chunk. */
+/** … and of arguments that a worker has not received, unless they are one chunk. */
 const channelBytes = 4 * chunkBytes;
-/** From this size on the arguments of a job that runs are not kept. */
+/** From this size on, the arguments of a running job are not kept. */
 const largeBytes = 64 * 1024;
-/** A worker that runs a job for so long can't be expected to receive what was sent to it. */
+/** A worker that runs a job for this long is not expected to receive more messages. */
 const busyMs = 50;
 
-/** What a worker was handed at once; positions that ended or were taken back are `gone`. */
+/** Jobs passed to a worker at once; positions that ended or were taken back are `gone`. */
 export interface Chunk {
   number: number;
   jobs: LeasedJob[];
   gone: boolean[];
   left: number;
-  /** The size of the arguments of its jobs; 0 once they are let go. */
+  /** The size of the arguments of its jobs; 0 once they are dropped. */
   bytes: number;
 }
 
@@ -32,19 +32,19 @@ export interface WorkerRun extends RunningAttempt {
   position: number;
 }
 
-/** One worker: its process, the chunks that it was handed, and the job that it runs. */
+/** One worker: its process, its chunks, and its running job. */
 export class WorkerSlot {
   readonly process: WorkerProcess;
   isReady = false;
   /** It gets no more chunks, and is replaced once it has none left. */
   isReplaced = false;
-  /** Why the job that it runs is being stopped. */
+  /** The reason why its running job is being stopped. */
   termination: Termination | null = null;
   running: WorkerRun | null = null;
   jobsEnded = 0;
   readonly #chunks: (Chunk | null)[] = Array.from({ length: chunksPerWorker }, () => null);
   #nextChunk = 0;
-  /** What was sent and may not have been received, though it may have been taken back. */
+  /** Chunks that were sent and may not have been received, even if they were taken back. */
   #sent: { number: number; bytes: number }[] = [];
 
   constructor(process: WorkerProcess) {
@@ -55,7 +55,7 @@ export class WorkerSlot {
     return this.#chunks.filter((chunk) => chunk !== null);
   }
 
-  /** The leases that it has jobs of. */
+  /** The leases of its jobs. */
   get leases(): Set<number> {
     return new Set(this.chunks.flatMap(({ jobs }) => jobs[0]?.leaseId ?? []));
   }
@@ -70,7 +70,7 @@ export class WorkerSlot {
     return this.isEmpty || (ahead && this.#chunks.includes(null));
   }
 
-  /** Whether the arguments of these jobs may be sent now, or what was sent is received first. */
+  /** Whether the arguments of these jobs may be sent now, before earlier ones are received. */
   mayCarry(jobs: readonly LeasedJob[]): boolean {
     const bytes = sizeOfArguments(jobs);
     if (bytes > chunkBytes) return this.isEmpty && this.#bytesInFlight === 0;
@@ -89,15 +89,15 @@ export class WorkerSlot {
     if (!posting) return;
     const { entryPoint, keepsResults, keepsOutput } = posting;
     const packed = packArgs(jobs.map((job) => job.args));
-    // Such a chunk is the only one on its way, and one job.
+    // Such a chunk has one job, and no other chunk is on its way.
     const args = bytes > chunkBytes && this.process.writeArguments(packed) ? null : packed;
     const how = { entryPoint, keepsResults, keepsOutput, startBy: jobs[0]?.startBy ?? null };
     this.process.send({ kind: "run", chunk: number, slot: at, args, ids: packIds(jobs), ...how });
   }
 
   /**
-   * The job at a position of a chunk, which is gone from now on; null if none of them can
-   * have ended: user code may say so of a job that still runs, or that was not started.
+   * Removes the job at a position of a chunk and returns it; null if it cannot have ended: user
+   * code may report the end of a job that still runs, or that was not started.
    */
   end(chunkNumber: number, position: number): LeasedJob | null {
     const at = this.#chunks.findIndex((chunk) => chunk?.number === chunkNumber);
@@ -118,21 +118,19 @@ export class WorkerSlot {
     return chunk?.gone[position] === false ? (chunk.jobs[position] ?? null) : null;
   }
 
-  /** How many bytes of arguments are in the channel, as far as is known. */
+  /** The number of bytes of arguments in the channel, as far as is known. */
   get #bytesInFlight(): number {
     const received = Math.min(this.process.page.received(), this.#nextChunk - 1);
     while ((this.#sent[0]?.number ?? Infinity) <= received) this.#sent.shift();
     return this.#sent.reduce((sum, { bytes }) => sum + bytes, 0);
   }
 
-  /** How many bytes of the arguments of its jobs are kept here. */
+  /** The number of bytes of its jobs' arguments that are kept here. */
   get bytes(): number {
     return this.#chunks.reduce((sum, chunk) => sum + (chunk?.bytes ?? 0), 0);
   }
 
-  /**
-   * Lets go of the arguments of the job that runs, where they are large. Whether it has.
-   */
+  /** Drops the arguments of the running job if they are large. Returns whether it did. */
   letGo(): boolean {
     const chunk = this.chunks.find(({ number }) => number === this.running?.chunk);
     if (!chunk || chunk.bytes < largeBytes || chunk.jobs.length > 1) return false;
@@ -141,8 +139,9 @@ export class WorkerSlot {
   }
 
   /**
-   * How many of its jobs the worker has not started and another one may. What is in the channel is
-   * about to start, unless the worker is busy: taking that back would send it again and again.
+   * The number of its jobs that it has not started and another worker may run. Jobs in the channel
+   * are about to start, unless the worker is busy: taking them back would send them again and
+   * again.
    */
   spare(now: number): number {
     const mayTake = this.#maySpare(now);
@@ -185,25 +184,25 @@ export class WorkerSlot {
     return jobs;
   }
 
-  /** Takes back a chunk none of whose jobs could run, the one at `position` too. */
+  /** Takes back a chunk whose jobs could not run, including the one at `position`. */
   takeBack({ chunk, position }: { chunk: number; position: number }): LeasedJob[] {
     const job = this.end(chunk, position);
     return [...(job ? [job] : []), ...this.withdraw(Infinity, ({ number }) => number === chunk)];
   }
 
-  /** All jobs that it was handed and that neither ended nor were taken back, in their order. */
+  /** All its jobs that neither ended nor were taken back, in their order. */
   get unfinished(): LeasedJob[] {
     const inOrder = this.chunks.toSorted((a, b) => a.number - b.number);
     return inOrder.flatMap((chunk) => chunk.jobs.filter((_job, i) => !chunk.gone[i]));
   }
 
-  /** What its job has printed so far, where that is of one of these postings. */
+  /** The output of its running job so far, if the job belongs to one of these postings. */
   output(postings: readonly number[]): LiveOutput | null {
     const now = performance.now();
     const running = this.poll(now);
     if (!running || !postings.includes(running.job.posting.id)) return null;
     const { stdout, stderr } = this.process.output.live();
-    if (this.poll(now) !== running) return null; // it may have been another's
+    if (this.poll(now) !== running) return null; // it may belong to another job
     const { posting, seq, attempt } = running.job;
     return { posting: posting.id, seq, attempt, stdout, stderr };
   }

@@ -1,6 +1,6 @@
 import { exitCodes, PdoflowError } from "../../domain/errors.ts";
 
-/** A pool that is to end by itself has no worker, and can't have one. */
+/** A pool that ends by itself has no worker, and cannot start one. */
 export class NoWorkers extends PdoflowError {
   override readonly name = "NoWorkers";
   readonly exitCode = exitCodes.system;
@@ -19,27 +19,27 @@ export const startFailed = ({ reason, pauseMs }: StartFailure) =>
 
 const firstPauseMs = 250;
 const longestPauseMs = 30_000;
-/** After N rounds in which no worker could be started, one more is not expected to help. */
+/** After N rounds in which no worker could be started, another one is not expected to help. */
 const roundsBeforeHopeless = 5;
 
 export interface StartFailure {
   reason: string;
-  /** After how long it is tried again. */
+  /** The delay before the next try. */
   pauseMs: number;
-  /** Worth a line in the log: not each of a long row is. */
+  /** Whether to log this failure: in a long series, not every one. */
   isNews: boolean;
   /** No worker runs, and none could be started for a while. */
   isHopeless: boolean;
 }
 
 export interface WorkerStartsListener {
-  /** Starts the workers that are missing, until one can't be started. */
+  /** Starts missing workers, until one cannot be started. */
   start(): void;
   hasReady(): boolean;
   onFailed(failure: StartFailure): void;
 }
 
-/** When workers that could not be started are tried again: soon, and then less and less often. */
+/** When to try again to start workers: soon, and then less and less often. */
 export class WorkerStarts {
   readonly #listener: WorkerStartsListener;
   /** Rounds that have failed since a worker was ready. */

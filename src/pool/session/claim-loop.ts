@@ -3,7 +3,7 @@ import type { Room } from "./claimer.ts";
 import type { LeasedJob } from "../wire/leased-job.ts";
 import type { Session } from "./session.ts";
 
-/** A claim that found nothing. */
+/** A claim that found no jobs. */
 interface EmptyClaim {
   room: Room;
   hasSkipped: boolean;
@@ -11,12 +11,12 @@ interface EmptyClaim {
 }
 
 export interface ClaimLoopListener {
-  /** The session to claim for; null while nothing is to be claimed. */
+  /** The session to claim for; null while nothing should be claimed. */
   session(): Session | null;
   room(): Room;
   /** The pool has no job, and no outcome waits to be recorded. */
   isQuiet(): boolean;
-  /** Jobs that were leased for this session just now; `unread` are to be released. */
+  /** Jobs that were leased for this session just now; `unread` must be released. */
   onJobs(session: Session, jobs: LeasedJob[], unread: LeasedJob[]): Promise<void>;
   /** With isOnce: nothing is left to claim, now or later, and the pool was quiet before. */
   onNothingLeft(): void;
@@ -26,11 +26,11 @@ export interface ClaimLoopListener {
 /** Polling is the truth, a notification a hint (rule 8). */
 const pollMs = 2_000;
 const againMs = 500;
-/** How soon to claim again after a report that this pool waits, for posters that did not see it. */
+/** How soon to claim again after a report that this pool waits, for posters that missed it. */
 const soonMs = 100;
-/** When to claim again if a retry is due that could not be claimed: a suspect (Y3), or taken. */
+/** When to claim again if a retry is due that could not be claimed: a suspect (Y3), or locked. */
 const takenMs = 50;
-/** With isOnce, how soon to check again whether a pool that has jobs is alive. */
+/** With isOnce, how soon to check again whether a pool with jobs is alive. */
 const silentMs = 200;
 
 /**
@@ -44,7 +44,7 @@ export class ClaimLoop {
   #isClaiming = false;
   /** The answer to a claim was lost: the database may have a lease that is not known here. */
   #mayHaveUnknown = false;
-  /** Nothing could be claimed; not to be tried again before this (performance clock). */
+  /** Nothing could be claimed; do not try again before this (performance clock). */
   #nothingUntil = 0;
   /** … but the claim was only for jobs known to be short, because no worker was idle. */
   #nothingShort = false;
@@ -57,7 +57,7 @@ export class ClaimLoop {
   constructor(listener: ClaimLoopListener, { isOnce }: { isOnce: boolean }) {
     this.#listener = listener;
     this.#isOnce = isOnce;
-    // With some randomness, so that many idle pools do not all ask at the same moment.
+    // With some randomness, so that many idle pools do not all claim at the same moment.
     this.#longestMs = () => (isOnce ? 50 : pollMs * (0.75 + Math.random() / 2));
   }
 
@@ -117,7 +117,7 @@ export class ClaimLoop {
     if (!claimed) return;
     const { ranges, jobs, unread, hasSkipped } = claimed;
     if (session.recoveries !== recoveries) {
-      this.#mayHaveUnknown = true; // released meanwhile, or to be released
+      this.#mayHaveUnknown = true; // released in the meantime, or to be released
       return;
     }
     for (const range of ranges) session.recorder.expect(range, range.endSeq - range.firstSeq);

@@ -16,41 +16,41 @@ import type { Link } from "../link/link.ts";
 export interface HeartbeatListener {
   /** The jobs that have been running for a while (O2). */
   running(): RunningJob[];
-  /** The output so far of running jobs of these postings, which somebody follows. */
+  /** The output so far of running jobs of these followed postings. */
   output(postings: readonly number[]): LiveOutput[];
   /** The counts since the last beat, for the dashboard. */
   takeReport(): PoolReport;
-  /** Whether it waits for something to do. */
+  /** Whether it waits for jobs. */
   isWaiting(): boolean;
   /** This pool is alive. */
   onBeat(beat: Beat): void;
   /** Another pool has rescued this one's jobs (O1): its leases are gone. */
   onLost(): void;
-  /** No beat has got through for most of the heartbeat timeout. */
+  /** No heartbeat got through for most of the heartbeat timeout. */
   onSilence(): void;
   onRescue(pool: { poolId: number; host: string; jobs: number }): void;
   onError(error: unknown): void;
 }
 
-/** Beats per heartbeat timeout: a pool is not lost because one or two beats came late. */
+/** Heartbeats per heartbeat timeout: a pool is not lost because one or two are late. */
 const beatsPerTimeout = 3;
-/** Also with a long heartbeat timeout: people should see within a minute that a pool is silent. */
+/** Even with a long heartbeat timeout, a silent pool should be noticed within a minute. */
 const longestPauseMs = 20_000;
 /**
- * The share of the heartbeat timeout after which a pool that can't beat stops its workers (rule
- * 10).
+ * The share of the heartbeat timeout after which a pool whose heartbeats fail stops its workers
+ * (rule 10).
  */
 const silentAfter = 0.8;
 const pauseMinMs = 250;
 /** Progress of jobs is reported at most this often. */
 const reportEveryMs = 2_000;
-/** Beats come this often while somebody follows the output of its jobs. */
+/** The interval of heartbeats while the output of a job of this pool is followed. */
 const followedEveryMs = 1_000;
 
 /**
  * Proves at regular intervals that its pool is alive. Also does the housekeeping of the queue:
  * rescues the jobs of lost pools, folds totals, and ends postings. Its clock runs from the moment
- * at which a beat was sent, not from the answer: the database may have seen it that early.
+ * at which a heartbeat was sent, not from the answer: the database may have seen it that early.
  */
 export class Heartbeat {
   readonly #link: Link;
@@ -59,7 +59,7 @@ export class Heartbeat {
   readonly #listener: HeartbeatListener;
   #isFollowed = false;
   #timer: NodeJS.Timeout | undefined;
-  /** When it last did the housekeeping. */
+  /** The time of the last housekeeping. */
   #keptHouseAt = -Infinity;
   /** When the next beat is due, on the performance clock. */
   #dueAt = 0;
@@ -67,7 +67,7 @@ export class Heartbeat {
   #isStopped = false;
   #beating: Promise<void> | null = null;
   #lastSentAt = performance.now();
-  /** The database knows that the pool waits, or will after the statements that were sent. */
+  /** Whether the database knows that the pool waits, or will after the statements already sent. */
   #hasReportedWaiting = false;
 
   constructor(link: Link, poolId: number, heartbeatTimeoutMs: number, listener: HeartbeatListener) {
@@ -77,7 +77,7 @@ export class Heartbeat {
     this.#listener = listener;
   }
 
-  /** Beats once, and goes on in the background. */
+  /** Sends one heartbeat, and continues in the background. */
   async start(): Promise<void> {
     this.#watchSilence();
     await this.#beatOnce();
@@ -94,7 +94,7 @@ export class Heartbeat {
   async reportWaiting(): Promise<boolean> {
     if (this.#hasReportedWaiting) return false;
     this.#hasReportedWaiting = true;
-    // On the connection of the beats, so that both arrive in order.
+    // On the connection of the heartbeats, so that both arrive in order.
     await this.#link.ask((db) => markListening(db, this.#poolId));
     return true;
   }
@@ -111,17 +111,17 @@ export class Heartbeat {
     this.#watchSilence();
   }
 
-  /** Beats within a quarter of a second, for urgent news. */
+  /** Sends a heartbeat within a quarter of a second, for urgent news. */
   hurry(): void {
     this.#within(pauseMinMs);
   }
 
-  /** Beats within two seconds, for news that can wait a little. */
+  /** Sends a heartbeat within two seconds, for less urgent news. */
   reportSoon(): void {
     this.#within(Math.max(this.#lastSentAt + reportEveryMs - performance.now(), pauseMinMs));
   }
 
-  /** A beat that is due sooner stays, so that constant news does not delay it for ever. */
+  /** A heartbeat that is due sooner stays, so that constant news does not delay it forever. */
   #within(ms: number): void {
     const isLater = this.#beating === null && performance.now() + ms < this.#dueAt;
     if (isLater) this.#schedule(ms);
@@ -161,7 +161,7 @@ export class Heartbeat {
     this.#listener.onBeat(answer);
     await this.#link.ask((db) => tell(db, this.#poolId, this.#listener.takeReport()));
     await this.#showOutput(answer.followed);
-    // Beats that were hurried come up to four times a second.
+    // Urgent heartbeats come up to four times a second.
     if (sentAt < this.#keptHouseAt + this.#pauseMs * 0.9) return;
     this.#keptHouseAt = sentAt;
     const lost = await this.#link.ask((db) => rescuePools(db));
@@ -169,10 +169,10 @@ export class Heartbeat {
     await this.#link.ask((db) => foldProgress(db));
     await this.#link.ask((db) => finishStragglers(db));
     await this.#link.ask((db) => keepRoom(db));
-    await this.#link.ask((db) => startDue(db)); // a busy pool does not ask when the next one is due
+    await this.#link.ask((db) => startDue(db)); // a busy pool does not ask when
   }
 
-  /** Between two beats, without urgent news. */
+  /** Between two heartbeats, without urgent news. */
   get #pauseMs(): number {
     return Math.min(this.#heartbeatTimeoutMs / beatsPerTimeout, longestPauseMs);
   }
@@ -192,7 +192,7 @@ export class Heartbeat {
   }
 }
 
-/** The log line of a pool that stops its workers because no beat gets through (rule 10). */
+/** The log line of a pool that stops its workers because no heartbeat gets through (rule 10). */
 export const silenceText = (heartbeatTimeoutMs: number): string =>
   `no heartbeat got through for most of ${heartbeatTimeoutMs} ms: the workers were stopped, ` +
   "before another pool takes over their jobs";

@@ -2,11 +2,14 @@ import type { RunnablePosting } from "../../db/engine/leases.ts";
 import { type JobTime, measured } from "../../domain/chunk-size.ts";
 
 export const entryPointsKept = 100;
-/** A posting that so few failures in a row would stop goes on one by one while it only fails. */
+/**
+ * If N or fewer failures in a row would stop a posting, it continues one by one while it only
+ * fails.
+ */
 const carefulUpTo = 100;
 
 /**
- * How long the jobs of each entry point take. Failed attempts often end sooner than successful
+ * The durations of the jobs of each entry point. Failed attempts often end sooner than successful
  * ones, and count only while no success is known.
  */
 export class JobTimes {

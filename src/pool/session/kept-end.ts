@@ -4,7 +4,7 @@ import type { EndDetails } from "../wire/protocol.ts";
 
 type Bounds = Pick<RunnablePosting, "maxResultBytes" | "maxOutputBytes">;
 
-/** Errors up to this size are kept whole, whatever the limit of results is. */
+/** Errors up to this size are kept whole, regardless of the limit of results. */
 const errorBytes = 65_536;
 
 /** Cuts the end of an attempt to the limits of its poster (T4). */
@@ -40,7 +40,7 @@ export function keptEnd(
   return ["failed", { ...kept, text: JSON.stringify(error), retry: "never" }];
 }
 
-/** Of an error its name and message. */
+/** The name and message of an error. */
 function headline(text: string): string {
   const { name, message } = errorIn(text);
   const [short, long] = [String(name).slice(0, 256), String(message).slice(0, 8_192)];

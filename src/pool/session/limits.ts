@@ -25,7 +25,9 @@ export class Limits {
     for (const { postingId, waitMs } of limited) this.#until.set(postingId, now + waitMs);
   }
 
-  /** Jobs of these postings have ended. True if one of the postings was skipped until now. */
+  /**
+   * Jobs of these postings have ended. Returns whether one of the postings was skipped until now.
+   */
   free(postingIds: readonly number[]): boolean {
     return postingIds.map((id) => this.#until.delete(id)).includes(true);
   }
@@ -37,21 +39,21 @@ export class Limits {
   }
 
   /**
-   * How long a job of a posting with a rate may take from its claim to its start, in ms. The
-   * shorter, the closer to its rate the posting comes; but jobs that come too late do not start.
+   * How long a job of a posting with a rate may take from its claim to its start, in ms. With a
+   * shorter time the posting comes closer to its rate, but jobs that are late do not start.
    */
   get slackMs(): number {
     return Math.round(this.#slackMs);
   }
 
-  /** Of jobs that were claimed together, and so start by the same time, one counts. */
+  /** Of jobs that were claimed together, and so must start by the same time, one counts. */
   inTime(startBy: number): void {
     if (startBy === this.#inTimeBy) return;
     this.#inTimeBy = startBy;
     this.#slackMs = Math.max(this.#slackMs * 0.9, slackMinMs);
   }
 
-  /** Of jobs that were claimed together and come too late together, one counts. */
+  /** Of jobs that were claimed together and are late together, one counts. */
   late(now: number): void {
     if (now < this.#lateUntil) return;
     this.#slackMs = Math.min(this.#slackMs * 2, slackMaxMs);

@@ -5,9 +5,9 @@ import { type Outcome, packOutcomes, type PackedOutcomes } from "../../db/engine
 /** An outcome that waits to be recorded; `endedAt` is on this process's performance clock. */
 export type EndedAttempt = Outcome & {
   endedAt: number;
-  /** How many jobs its posting has. */
+  /** The number of jobs of its posting. */
   jobCount: number;
-  /** All that a command of a run has printed. */
+  /** All output of a command of a run. */
   whole?: WholeOutput | undefined;
 };
 
@@ -16,7 +16,7 @@ export class OutcomeBatch {
   readonly outcomes: readonly EndedAttempt[];
   readonly packed: PackedOutcomes;
   readonly packedAt = performance.now();
-  /** How many there are of each lease and of each posting. */
+  /** The number of outcomes of each lease and of each posting. */
   readonly byLease = new Map<number, number>();
   readonly byPosting = new Map<number, number>();
   /** Postings all of whose jobs end here: the statement that records them ends them. */
@@ -39,9 +39,9 @@ export class OutcomeBatch {
 }
 
 /**
- * An outcome that the database has refused for something about it, without all that may be the
- * reason: a value that jsonb can't hold, a letter that the database's encoding does not have. What
- * was done has failed by that; another try would only be refused again.
+ * Replaces an outcome that the database has refused because of one of its values: a value that
+ * jsonb cannot hold, or a character that the database's encoding lacks. The new one has no such
+ * value. A done job becomes a failed one, because another attempt would be refused again.
  */
 export function outcomeRefused(outcome: EndedAttempt, error: unknown): EndedAttempt {
   const said = messageOf(error);

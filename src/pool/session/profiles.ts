@@ -24,7 +24,7 @@ export class Profiles {
     this.#timer ??= setTimeout(() => void this.send(), sendEveryMs);
   }
 
-  /** A profile that the database did not accept is dropped: it is only for people to look at. */
+  /** A profile that the database did not accept is dropped: it is only for display. */
   async send(): Promise<void> {
     clearTimeout(this.#timer);
     this.#timer = undefined;

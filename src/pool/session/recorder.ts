@@ -13,13 +13,13 @@ const flushAtBytes = 8 * 1024 * 1024;
 const flushAfterMs = 10;
 const retryAfterMs = 500;
 
-/** Receives what becomes of outcomes, as sentences to log. */
+/** Receives events about outcomes, as sentences to log. */
 export interface OutcomeListener {
-  /** The database refused outcomes, because their leases had been taken away. */
+  /** The database refused outcomes, because their leases had ended. */
   onRefused(count: number): void;
   /** The database could not store an outcome of this state; another one replaces it. */
   onReplaced(state: Outcome["state"], sentence: string): void;
-  /** Too many outcomes wait to start jobs; or jobs are started again. */
+  /** Too many outcomes wait, so that no jobs are started; or jobs are started again. */
   onBacklog(sentence: string): void;
 }
 
@@ -41,15 +41,15 @@ export class Recorder {
   readonly #listener: RecorderListener;
   readonly #bound: OutcomeBound;
   #waiting: EndedAttempt[] = [];
-  /** How many of the first waiting outcomes are on their way. */
+  /** The number of first waiting outcomes that are being sent. */
   #sent = 0;
-  /** The outcomes behind them, packed meanwhile so that the database need not wait for it. */
+  /** The outcomes behind them, packed in advance so that the database need not wait. */
   #next: OutcomeBatch | null = null;
-  /** How many of the first waiting outcomes were in a batch that the database refused. */
+  /** The number of first waiting outcomes that were in a refused batch. */
   #suspects = 0;
   /** Outcomes that replace others, which the database refused. */
   readonly #refused = new WeakSet<EndedAttempt>();
-  /** How many outcomes of each lease, and of each posting, are still to be written. */
+  /** The number of outcomes of each lease, and of each posting, that are still to be written. */
   #byLease = new Map<number, number>();
   #byPosting = new Map<number, number>();
   /** Writes and exclusive work take turns: each begins when the one before has ended. */
@@ -64,7 +64,7 @@ export class Recorder {
     this.#bound = new OutcomeBound((sentence) => listener.outcomes.onBacklog(sentence));
   }
 
-  /** `count` jobs of a posting were leased: as many outcomes will come. */
+  /** `count` jobs of a posting were leased: the same number of outcomes will come. */
   expect({ leaseId, postingId }: Pick<LeasedSeq, "leaseId" | "postingId">, count: number): void {
     add(this.#byLease, leaseId, count);
     add(this.#byPosting, postingId, count);
@@ -132,7 +132,7 @@ export class Recorder {
     return result;
   }
 
-  /** Forgets all outcomes, expected and waiting: their leases are gone. */
+  /** Forgets all outcomes, expected and waiting: their leases have ended. */
   reset(): void {
     this.#waiting = [];
     this.#next = null;

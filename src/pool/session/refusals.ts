@@ -16,12 +16,12 @@ const refusedMaxDefault = 500;
 /** How long a route is skipped if too many of its postings were refused. */
 const skipRouteMs = 300_000;
 
-/** What decides which postings a pool does not run. */
+/** Decides which postings a pool does not run. */
 export interface RefusalSources {
   /** Null to run all postings that it may claim. */
   policy?: AdmissionPolicy | null;
   codeWatch?: CodeWatcher;
-  /** How many postings it skips one by one before it skips a whole route; default 500. */
+  /** The number of postings to skip one by one before skipping a whole route; default 500. */
   refusedMax?: number;
 }
 
@@ -30,9 +30,9 @@ export type Screen = (
   postings: readonly RunnablePosting[],
 ) => ReadonlyMap<number, string> | Promise<ReadonlyMap<number, string>>;
 
-/** What came of refusing postings. */
+/** The result of refusing postings. */
 export interface Refused {
-  /** Postings that were refused by the way, before they were claimed. */
+  /** Further postings that were refused before they were claimed. */
   ahead: ReadonlyMap<number, string>;
   /** Routes that are skipped from now on, because too many of their postings were refused. */
   skippedRoutes: number[];
@@ -74,7 +74,7 @@ export class Refusals {
     return [...this.#known.keys()];
   }
 
-  /** Whether there is anything that it does not run. */
+  /** Whether there are postings that it does not run. */
   get isAny(): boolean {
     return this.#known.size + this.#skippedRoutes.size > 0;
   }
@@ -84,10 +84,10 @@ export class Refusals {
   }
 
   /**
-   * Notes claimed postings that were refused, with the reason and the route of each; `missing` is
-   * the entry point if its code is not here. Each claim costs a transaction, so it also screens the
-   * postings that come next on the same routes: as many as it has refused, so that a pool which
-   * refuses little reads little.
+   * Remembers claimed postings that were refused, with the reason and the route of each; `missing`
+   * is the entry point if its code is missing. Each claim costs a transaction, so this also screens
+   * the next postings on the same routes: as many as it has refused, so that a pool which refuses
+   * few reads few.
    */
   async add(
     refused: ReadonlyMap<number, string>,
@@ -115,7 +115,7 @@ export class Refusals {
     return { ahead, skippedRoutes: this.#skipRoutes() };
   }
 
-  /** Of the routes with the most refused postings, until few enough are left. */
+  /** The routes with the most refused postings, until few enough postings are left. */
   #skipRoutes(): number[] {
     const left: number[] = [];
     while (this.#known.size > this.#max) {

@@ -60,8 +60,8 @@ export interface SessionListener extends Omit<HeartbeatListener, "takeReport">, 
 }
 
 /**
- * Everything that belongs to one row of the table `pool`. A pool that was declared lost (O1) goes
- * on with a new row, in a new session.
+ * Everything that belongs to one row of the table `pool`. A pool that was declared lost (O1)
+ * continues with a new row, in a new session.
  */
 export class Session {
   readonly poolId: number;
@@ -70,7 +70,10 @@ export class Session {
   readonly heartbeat: Heartbeat;
   readonly profiles: Profiles;
   readonly #silentPools: SilentPools;
-  /** How often it has released all its leases: a claim that was under way at that time is void. */
+  /**
+   * The number of times that it has released all its leases: a claim that was under way at that
+   * time is void.
+   */
   recoveries = 0;
   readonly #links: Links;
   readonly #heartbeatTimeoutMs: number;
@@ -103,7 +106,7 @@ export class Session {
     });
   }
 
-  /** Its leases are gone: the database refuses whatever it still reports. */
+  /** Its leases have ended: the database refuses all further outcomes. */
   get isOver(): boolean {
     return !this.#listener.isCurrent(this);
   }
@@ -125,7 +128,7 @@ export class Session {
 
   /**
    * Releases jobs that no worker has started. Keeps the leases of the jobs of `kept`, and of
-   * outcomes that are not written yet. Returns how many jobs were released.
+   * outcomes that are not written yet. Returns the number of released jobs.
    */
   async release(jobs: readonly LeasedJob[], kept: () => readonly LeasedJob[]): Promise<number> {
     if (jobs.length === 0) return 0;
@@ -145,8 +148,8 @@ export class Session {
   }
 
   /**
-   * Whether pools that may be dead have jobs which this pool could run. Releases the jobs of pools
-   * that are dead.
+   * Whether pools that may be dead have jobs which this pool could run. Rescues the jobs of dead
+   * pools.
    */
   async awaitsPools(): Promise<boolean> {
     const { isAny, isDue } = await this.#silentPools.poll(this.claimer.routeIds);
@@ -163,7 +166,7 @@ export class Session {
     );
   }
 
-  /** After its workers were stopped: records the outcomes that it has, and releases the rest. */
+  /** After its workers were stopped: records the remaining outcomes, and releases the rest. */
   async recover(): Promise<void> {
     this.recoveries++;
     await this.recorder.flush();
@@ -173,7 +176,7 @@ export class Session {
     this.recorder.reset();
   }
 
-  /** Declared lost: sends the outcomes that it has, to be refused and counted. */
+  /** Declared lost: sends the remaining outcomes, to be refused and counted. */
   async abandon(): Promise<void> {
     await this.heartbeat.stop();
     await this.recorder.flush();
@@ -184,9 +187,7 @@ export class Session {
     await this.#links.side.ask((db) => markDraining(db, this.poolId));
   }
 
-  /**
-   * Writes the outcomes that are left, releases unfinished jobs, and marks the pool as ended.
-   */
+  /** Writes the outcomes that are left, releases unfinished jobs, and marks the pool as ended. */
   async close(): Promise<number> {
     await this.recorder.flush();
     await this.heartbeat.stop();
@@ -194,11 +195,11 @@ export class Session {
     await this.#links.side
       .ask((db) => tell(db, this.poolId, this.#takeReport()))
       .catch((error: unknown) => this.#listener.onError(error));
-    const deadline = performance.now() + this.#heartbeatTimeoutMs; // then others rescue from it
+    const deadline = performance.now() + this.#heartbeatTimeoutMs; // then others rescue its jobs
     const end = () => this.#links.work.ask((db) => endPool(db, this.poolId));
     const back = await retryUntil(end, () => performance.now() < deadline).catch(
       (error: unknown) => {
-        if (isPoolGone(error)) return 0; // and its leases with it
+        if (isPoolGone(error)) return 0; // and its leases have ended
         throw error;
       },
     );

@@ -5,14 +5,14 @@ import type { Link } from "../link/link.ts";
 const logAfterMs = 1_000;
 
 /**
- * Pools that hold jobs which this pool could run, and may be dead: with --once it waits until each
- * of them has shown that it is alive, or its jobs were released.
+ * Pools with jobs which this pool could run, and which may be dead. With --once this pool waits
+ * until each of them has shown that it is alive, or its jobs were released.
  */
 export class SilentPools {
   readonly #link: Link;
   readonly #poolId: number;
   readonly #log: (sentence: string) => void;
-  /** By pool: its heartbeat when it was first seen, and when that was. */
+  /** By pool: its heartbeat when it was first seen, and the time of that. */
   readonly #seen = new Map<number, { heartbeatMs: number; at: number; isLogged: boolean }>();
 
   constructor(link: Link, poolId: number, log: (sentence: string) => void) {
@@ -21,7 +21,7 @@ export class SilentPools {
     this.#log = log;
   }
 
-  /** Checks once. `isDue`: the jobs of one of them are to be released now. */
+  /** Checks once. `isDue`: the jobs of one of them must be released now. */
   async poll(routes: readonly number[]): Promise<{ isAny: boolean; isDue: boolean }> {
     const now = performance.now();
     const holders = await this.#link.ask((db) => jobHolders(db, this.#poolId, routes));

@@ -3,10 +3,12 @@ import { bucketOf, durationLimits } from "../../db/dashboard/histogram.ts";
 import type { EndedAttempt } from "./outcome-batch.ts";
 
 const seconds = 60;
-/** The number of first attempts per beat that are sampled for how long jobs wait. */
+/** The number of first attempts per heartbeat in the sample of waiting times. */
 const sampleSize = 200;
 
-/** Counts the outcomes of a pool for the dashboard; reported with its beats, not job by job. */
+/**
+ * Counts the outcomes of a pool for the dashboard; reported with its heartbeats, not job by job.
+ */
 export class Tally {
   /** Attempts that ended, by the second of this process's performance clock, modulo 60. */
   readonly #recent: number[] = Array.from({ length: seconds }, () => 0);
@@ -50,7 +52,7 @@ export class Tally {
     while (this.#second < second) this.#recent[++this.#second % seconds] = 0;
   }
 
-  /** Each of the first attempts is kept with the same chance. */
+  /** Each of the first attempts is kept with the same probability. */
   #sample({ postingId, endedAt, durationMs }: EndedAttempt): void {
     const { starts } = this.#since;
     const seen = ++this.#since.firsts;

@@ -1,13 +1,13 @@
 import { groupBy } from "../../domain/group-by.ts";
 import type { RouteInTurn } from "../../domain/route.ts";
 
-/** What of a route says whose turn it is. */
+/** The properties of a route that determine its turn. */
 type Turn = Pick<RouteInTurn, "id" | "poster" | "share">;
 
 /**
- * Decides whose turn it is among posters of the same priority: each poster has a share of the
- * claims of a pool, so that a poster of many jobs does not keep others waiting. A poster without
- * jobs for a while gets no claims for that time. (Start-time fair queueing.)
+ * Decides which of the posters of the same priority is next: each poster has a share of the claims
+ * of a pool, so that a poster of many jobs does not keep others waiting. A poster without jobs for
+ * a while gets no claims for that time. (Start-time fair queueing.)
  */
 export class Turns {
   /** When the last claim began, and the last one of each poster ends, in claims of weight 1. */

@@ -2,18 +2,18 @@ import type { Db } from "../../db/connection/connect.ts";
 import type { RunnablePosting } from "../../db/engine/leases.ts";
 import type { LeasedJob } from "../wire/leased-job.ts";
 
-/** Which jobs of a claim may not run. */
+/** The jobs of a claim that may not run. */
 export interface PolicyDecision {
   /** The reason for each posting that may not run. */
   refused: Map<number, string>;
-  /** Whether workers may have imported other code than the code that was signed. */
+  /** Whether workers may have imported other code than the signed code. */
   isCodeNew: boolean;
 }
 
 /** Decides which postings a pool runs. */
 export interface AdmissionPolicy {
   check(jobs: readonly LeasedJob[], ask: AskDatabase): Promise<PolicyDecision>;
-  /** The postings that it would refuse whatever their jobs are, each with the reason. */
+  /** The postings that it would refuse regardless of their jobs, each with the reason. */
   screen(
     postings: readonly RunnablePosting[],
     ask: AskDatabase,

@@ -12,7 +12,7 @@ import { join } from "node:path";
 import { requirePrivate } from "../../db/settings/secret-file.ts";
 import { exitCodes, InvalidInput, PdoflowError } from "../../domain/errors.ts";
 
-/** A file of keys was named that does not exist. */
+/** A file of keys that does not exist was named. */
 export class KeyNotFound extends PdoflowError {
   override readonly name = "KeyNotFound";
   readonly exitCode = exitCodes.notFound;
@@ -25,7 +25,7 @@ export function keyId(key: KeyObject): string {
   return createHash("sha256").update(der).digest("hex").slice(0, 32);
 }
 
-/** Makes a key in `file`, which only its owner can read, and its public half in `file`.pub. */
+/** Creates a key in `file`, which only its owner can read, and its public half in `file`.pub. */
 export function newKey(file: string): { keyId: string; publicFile: string } {
   const { privateKey, publicKey } = generateKeyPairSync("ed25519");
   const publicFile = `${file}.pub`;
@@ -50,7 +50,11 @@ function writeNew(file: string, text: string, mode: number): void {
 
 const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : "unknown");
 
-/** The key to sign with. @throws {InvalidInput} it is none, or others can read it. */
+/**
+ * The key to sign with.
+ *
+ * @throws {InvalidInput} it is not a key, or other users can read it.
+ */
 export function readSigningKey(file: string): { keyId: string; sign: (text: string) => string } {
   const pem = textOfKey(file);
   requirePrivate(file);
@@ -117,7 +121,7 @@ export interface ListedKey {
  * The keys of a folder: each file NAME.pub; the file `revoked` lists revoked ones.
  *
  * @throws {KeyNotFound} there is no such folder.
- * @throws {InvalidInput} something in it is no key, or others could write there.
+ * @throws {InvalidInput} a file in it is not a key, or other users can write there.
  */
 export function readKeyFolder(folder: string): ListedKey[] {
   let names: string[];

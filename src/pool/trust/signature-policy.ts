@@ -32,7 +32,7 @@ interface SignedRange {
   jobs: LeasedJob[];
 }
 
-/** A posting that this pool does not run. The message says why. */
+/** A posting that this pool does not run. The message has the reason. */
 class Refused extends Error {
   override readonly name = "Refused";
 }
@@ -56,7 +56,7 @@ export class SignaturePolicy implements AdmissionPolicy {
   /** By entry point: the digest of the code that workers have imported. */
   readonly #code = new Map<string, string>();
 
-  /** @throws {PdoflowError} the folder has something else than keys. */
+  /** @throws {PdoflowError} the folder contains something other than keys. */
   constructor(folder: string, { root, provides }: { root: string; provides: Provides }) {
     this.#folder = folder;
     this.#root = root;
@@ -96,7 +96,9 @@ export class SignaturePolicy implements AdmissionPolicy {
     return { refused, isCodeNew };
   }
 
-  /** Code that was pinned is not looked at: that takes files, and a claim is soon enough. */
+  /**
+   * Pinned code is not checked here: that needs files, and the check at the claim is early enough.
+   */
   async screen(
     postings: readonly RunnablePosting[],
     ask: AskDatabase,
@@ -165,7 +167,7 @@ export class SignaturePolicy implements AdmissionPolicy {
     return { statement, blocks: parseBlocks(row.blocks) };
   }
 
-  /** Whether its code may be another than what workers have imported. */
+  /** Whether its code may differ from the code that workers have imported. */
   async #checkCode({ statement }: SignedPosting): Promise<boolean> {
     if (statement.code === null) return false;
     const { entryPoint } = statement;
@@ -214,7 +216,7 @@ export class SignaturePolicy implements AdmissionPolicy {
   }
 }
 
-/** @throws {Refused} the posting is not as it was signed. */
+/** @throws {Refused} the posting differs from its signed statement. */
 function checkOptions({ statement }: SignedPosting, posting: RunnablePosting): void {
   const change = changeOf(statement, posting);
   if (change?.startsWith("number") === true) {
@@ -262,7 +264,7 @@ function piecesOf({ statement, blocks }: SignedPosting, jobs: readonly LeasedJob
   return pieces;
 }
 
-/** The place of the first block that ends after `seq`. */
+/** The index of the first block that ends after `seq`. */
 function blockAt(blocks: readonly Block[], seq: number): number {
   let low = 0;
   let high = blocks.length;

@@ -1,11 +1,11 @@
 import { fstatSync, ftruncateSync, readSync, writeSync } from "node:fs";
 
-/** How much of a text is converted at a time. */
+/** The length of text that is converted at a time. */
 const blockLength = 1024 * 1024;
 
 /**
- * Writes `text` to the file, in place of what it held. Large arguments reach a worker through a
- * file that it shares with its pool: a message would be in the pool's memory twice more.
+ * Writes `text` to the file, in place of its content. Large arguments reach a worker through a file
+ * that it shares with its pool: a message would be in the pool's memory twice more.
  */
 export function writeArguments(file: number, text: string): void {
   ftruncateSync(file, 0);
@@ -22,7 +22,7 @@ export function writeArguments(file: number, text: string): void {
   }
 }
 
-/** The text in the file, which is empty then. */
+/** Returns the text in the file, and empties it. */
 export function takeArguments(file: number): string {
   const bytes = Buffer.allocUnsafe(fstatSync(file).size);
   for (let at = 0; at < bytes.length;) {

@@ -1,8 +1,8 @@
 import { alike, type LeasedJob } from "./leased-job.ts";
 
-/** Jobs that no worker has been handed, first in, first out, and how large their arguments are. */
+/** Jobs that no worker has, first in, first out, and the size of their arguments. */
 export class Backlog {
-  /** The jobs of a list can be handed out together. */
+  /** The jobs of a list can be passed to a worker together. */
   #lists: LeasedJob[][] = [];
   #count = 0;
   #bytes = 0;
@@ -19,7 +19,9 @@ export class Backlog {
     return this.#lists.flat();
   }
 
-  /** How many of them idle workers could be handed; `room`: how many workers may have such jobs. */
+  /**
+   * The number of jobs that idle workers could get; `room`: how many workers may have such jobs.
+   */
   ready(room: (first: LeasedJob | undefined) => number): number {
     return this.#lists.reduce((sum, jobs) => sum + Math.min(jobs.length, room(jobs[0])), 0);
   }
@@ -28,7 +30,7 @@ export class Backlog {
     return this.#lists.some((jobs) => jobs[0]?.posting.id === postingId);
   }
 
-  /** The first jobs that are wanted, and can be handed out together. */
+  /** The first jobs that `isWanted` selects and that can be passed to a worker together. */
   find(isWanted: (first: LeasedJob) => boolean): readonly LeasedJob[] | undefined {
     return this.#lists.find((jobs) => jobs[0] !== undefined && isWanted(jobs[0]));
   }
@@ -85,7 +87,7 @@ export function sizeOfArguments(jobs: readonly LeasedJob[]): number {
   return bytes;
 }
 
-/** How many of the first jobs, at least one, have up to `bytesMax` of arguments together. */
+/** The number of first jobs, at least one, whose arguments have up to `bytesMax` in total. */
 export function fitting(jobs: readonly LeasedJob[], count: number, bytesMax: number): number {
   let bytes = 0;
   for (let i = 0; i < count; i++) {

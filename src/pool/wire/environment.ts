@@ -1,7 +1,7 @@
 import type { Environment } from "../../db/settings/parameters.ts";
 import { InvalidInput } from "../../domain/errors.ts";
 
-/** Variables that may hold a password or lead to one. */
+/** Variables that may contain a password, or lead to one. */
 const database = /^(PG|DATABASE_URL$|PDOFLOW_(?!PROJECT$))/;
 /** Variables that programs need, that batch systems set, and that numeric libraries read. */
 const usual = new RegExp(
@@ -21,13 +21,13 @@ const usual = new RegExp(
 );
 /** Batch systems set secrets such as SLURM_JWT and PBS_JOBCOOKIE. */
 const secret = /JWT|COOKIE|TOKEN|SECRET|PASSW|CREDENTIAL|KEY/;
-/** Is the pool's own: user code may need much memory for a while. */
+/** For the pool only: user code may need much memory for a while. */
 const own = "MIMALLOC_PURGE_DELAY";
 
 /**
- * What `--env` names: variables, as in `LICENCE`, or all that begin so, as in `AWS_*`.
+ * The argument of `--env`: variables, such as `LICENCE`, or a prefix, such as `AWS_*`.
  *
- * @throws {InvalidInput} something else, or what may lead to the database.
+ * @throws {InvalidInput} it has another form, or may lead to the database.
  */
 export function parseEnv(text: string | undefined): string[] {
   const names = (text ?? "").split(",").map((name) => name.trim());
@@ -60,7 +60,7 @@ export function workerEnvironment(
     // Otherwise Bun writes its cache of large files below the home folder.
     BUN_RUNTIME_TRANSPILER_CACHE_PATH: "0",
     ...Object.fromEntries(kept),
-    // A worker in a busy loop does not see that its pool is gone; this makes Bun end it.
+    // A worker in a busy loop does not notice that its pool has ended; this makes Bun end it.
     BUN_FEATURE_FLAG_NO_ORPHANS: "1",
   };
 }

@@ -1,12 +1,12 @@
 import { dlopen, FFIType } from "bun:ffi";
 
-// From linux/falloc.h: the size stays as it is, and what is freed reads as zeros.
+// From linux/falloc.h: the size stays as it is, and freed bytes read as zeros.
 const keepSize = 1;
 const punchHole = 2;
 
 /**
- * Gives the disk back the bytes of `file` between two offsets; all others stay where they are, also
- * while somebody appends. False where the system or the file system can't.
+ * Frees the bytes of `file` between two offsets on the disk; all others keep their offset, even
+ * while a process appends. False if the system or the file system cannot do that.
  */
 export function freeMiddle(file: number, from: number, to: number): boolean {
   if (to <= from) return true;

@@ -5,13 +5,13 @@ import { join } from "node:path";
 /** The prefix of the names of the job folders of a process. */
 const prefix = (pid: number) => `pdoflow-job-${pid}-`;
 
-/** Makes an empty folder for a job of this process, in the temp folder of the system. */
+/** Creates an empty folder for a job of this process, in the temp folder of the system. */
 export const makeJobFolder = (): string => mkdtempSync(join(tmpdir(), prefix(process.pid)));
 
 export const removeJobFolder = (folder: string): void =>
   rmSync(folder, { recursive: true, force: true, maxRetries: 2 });
 
-/** Removes the folders that jobs of a process have left, which was killed. */
+/** Removes the folders that jobs of a killed process have left. */
 export function removeJobFolders(pid: number): void {
   for (const name of readdirSync(tmpdir())) {
     if (name.startsWith(prefix(pid))) removeJobFolder(join(tmpdir(), name));

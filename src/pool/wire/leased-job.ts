@@ -1,9 +1,9 @@
 import type { RunnablePosting } from "../../db/engine/leases.ts";
 
-/** A leased job in the hands of this pool. */
+/** A leased job of this pool. */
 export interface LeasedJob {
   leaseId: number;
-  /** How many jobs of its lease may run at a time (L4); null for any number. */
+  /** The number of jobs of its lease that may run at a time (L4); null for any number. */
   runningLimit: number | null;
   posting: RunnablePosting;
   seq: number;
@@ -11,15 +11,17 @@ export interface LeasedJob {
   index: number;
   attempt: number;
   /**
-   * Its encoded arguments; an empty text where they are large and it has started: it can't be
-   * handed out again.
+   * Its encoded arguments; an empty text if they are large and it has started: then no other worker
+   * can get it.
    */
   args: string;
-  /** By when it must have started, else it is released (P5), by Date.now(); null for any time. */
+  /**
+   * The time by which it must start, else it is released (P5), by Date.now(); null for any time.
+   */
   startBy: number | null;
 }
 
-/** Lists of jobs that can be handed out together, in the order in which they come. */
+/** Lists of jobs that can be passed to a worker together, in the order in which they come. */
 export function alike(jobs: readonly LeasedJob[]): LeasedJob[][] {
   const lists: LeasedJob[][] = [];
   for (const job of jobs) {

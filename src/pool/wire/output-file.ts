@@ -3,25 +3,25 @@ import { closeSync, constants, fstatSync, ftruncateSync, readSync } from "node:f
 import type { Tail } from "../../db/engine/follow.ts";
 import { createUnnamedFile } from "./unnamed-file.ts";
 
-/** This much is kept of the beginning, and of the end, of one stream of one job. */
+/** Kept of the beginning, and of the end, of each stream of a job. */
 const keptBytes = 32 * 1024;
-/** The most that a viewer gets at once while the job runs. */
+/** The maximum that a viewer gets at once while the job runs. */
 const liveBytes = 16 * 1024;
 /** Between two jobs, a file that has grown beyond this is emptied. */
 const emptyAtBytes = 1024 * 1024;
-/** Within one job, output that is not kept is released to the disk at this size. */
+/** Within one job, output that is not kept is freed on the disk at this size. */
 const cutAtBytes = 64 * 1024 * 1024;
 
 /**
- * Makes a file without a name for a stream of a worker. A file and not a pipe: nothing has to read
- * along, output of the children of a job is there in order, and the output of a killed worker can
+ * Creates a file without a name for a stream of a worker. A file and not a pipe: no process has to
+ * read along, output of the children of a job is in order, and the output of a killed worker can
  * still be read. All writes append.
  */
 export const createOutputFile = (): number => createUnnamedFile(constants.O_APPEND);
 
 /**
  * The text in `file` since `start`, its beginning and its end; null if there is none. If the file
- * was emptied meanwhile (`cutOutput`), the text since then.
+ * was emptied in the meantime (`cutOutput`), the text since then.
  */
 export function readOutput(file: number, start: number): string | null {
   const { size } = fstatSync(file);
@@ -34,7 +34,7 @@ export function readOutput(file: number, start: number): string | null {
   return `${head}\n… (${length - 2 * keptBytes} bytes left out) …\n${end}`;
 }
 
-/** The last that was written to `file` since `start`, as it is. */
+/** The end of the bytes in `file` since `start`, unchanged. */
 export function readTail(file: number, start: number): Tail {
   const { size } = fstatSync(file);
   const from = size < start ? 0 : start;
@@ -58,8 +58,8 @@ export function nextStart(file: number): number {
 }
 
 /**
- * Pool, while a job runs: from where to where a file that a job fills without end is not needed;
- * null while it is not long. Up to `freedTo` it was freed before.
+ * Pool, while a job runs: the range of a growing file that is not needed; null while the file is
+ * short. Bytes up to `freedTo` were freed before.
  */
 export function middleOfOutput(
   file: number,
@@ -67,7 +67,7 @@ export function middleOfOutput(
   freedTo: number,
 ): [from: number, to: number] | null {
   const { size } = fstatSync(file);
-  const isNew = size < freedTo; // it was emptied meanwhile
+  const isNew = size < freedTo; // it was emptied in the meantime
   if (size - (isNew ? 0 : freedTo) < cutAtBytes) return null;
   return [(size < start ? 0 : start) + keptBytes, size - keptBytes];
 }
@@ -79,9 +79,9 @@ export interface Cut {
 }
 
 /**
- * The same on a file system that can't free the middle of a file: empties a file that a job fills
- * without end. Returns its beginning (that of `earlier` if it was cut before) and its end, or
- * `earlier` if the file is small. Output between the read of the end and the cut is lost.
+ * The same on a file system that cannot free the middle of a file: empties the file. Returns its
+ * beginning (that of `earlier` if it was cut before) and its end, or `earlier` if the file is
+ * small. Output between reading the end and the cut is lost.
  */
 export function cutOutput(file: number, start: number, earlier: Cut | null): Cut | null {
   if (fstatSync(file).size < cutAtBytes) return earlier;

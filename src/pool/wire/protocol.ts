@@ -8,14 +8,14 @@ import { separator } from "../../db/connection/array.ts";
 import type { LeasedJob } from "./leased-job.ts";
 import type { SpoolRange } from "./spool.ts";
 
-/** Which job it is. */
+/** Identifies the job. */
 export interface JobIdentity {
   posting: number;
   index: number;
   attempt: number;
 }
 
-/** Why a job is to end before it is done. */
+/** The reason to end a job before it is done. */
 export interface StopReason {
   name: "Cancelled" | "Timeout" | "PoolLost" | "PoolEnded";
   message: string;
@@ -26,20 +26,20 @@ export interface RunMessage {
   kind: "run";
   /** Counts the chunks of this worker from 0. */
   chunk: number;
-  /** Where in the shared page its next position is found. */
+  /** The slot of the shared page that has its next position. */
   slot: number;
   entryPoint: string;
-  /** The encoded arguments of each job, see `packArgs`; null: of its one job, in the file. */
+  /** The encoded arguments of each job, see `packArgs`; null: of its only job, in the file. */
   args: string | null;
-  /** Which jobs they are; see `packIds`. */
+  /** The ids of the jobs; see `packIds`. */
   ids: readonly number[];
   keepsResults: boolean;
   keepsOutput: KeepsOutput;
-  /** By when to start it, or not at all, by Date.now(); null for any time. */
+  /** The time by which to start it, or not at all, by Date.now(); null for any time. */
   startBy: number | null;
 }
 
-/** The job that runs, if this is still it, is to end: it was cancelled, or its time is up. */
+/** The running job, if this is still it, must end: it was cancelled, or its time is up. */
 export interface StopMessage {
   kind: "stop";
   chunk: number;
@@ -47,19 +47,19 @@ export interface StopMessage {
   reason: StopReason;
 }
 
-/** The pool has read what the worker printed, and emptied the files that it was in. */
+/** The pool has read the worker's output, and emptied its files. */
 export interface EmptiedMessage {
   kind: "emptied";
 }
 
-/** What a pool tells a worker. */
+/** A message from a pool to a worker. */
 export type PoolMessage = RunMessage | StopMessage | EmptiedMessage;
 
 /** Many texts as one: two thousand strings take the channel ten times as long. */
 export const packArgs = (args: readonly string[]): string => args.join(separator);
 export const unpackArgs = (args: string): string[] => args.split(separator);
 
-/** Of a run of jobs: posting, attempt, the index of the first, how many. */
+/** A run of jobs: posting, attempt, the index of the first job, the number of jobs. */
 const idNumbers = 4;
 
 /** Jobs by their runs: those of a chunk nearly always are one. */
@@ -79,7 +79,7 @@ export function packIds(jobs: readonly LeasedJob[]): number[] {
   return ids;
 }
 
-/** The job at a position of what `packIds` packed. */
+/** The job at a position of the result of `packIds`. */
 export function identityAt(ids: readonly number[], position: number): JobIdentity {
   let left = position;
   for (let at = 0; at < ids.length; at += idNumbers) {
@@ -94,7 +94,7 @@ export function identityAt(ids: readonly number[], position: number): JobIdentit
 export interface Output {
   stdout: string | null;
   stderr: string | null;
-  /** Of a command: from where to where all of it is in the files of its worker. */
+  /** Of a command: the range of all its output in the files of its worker. */
   ranges?: OutputRanges | undefined;
   /** The same, once the pool has copied it. */
   whole?: WholeOutput | undefined;
@@ -103,7 +103,7 @@ export interface Output {
 /** Offsets: where stdout begins and ends, then stderr. */
 export type OutputRanges = [number, number, number, number];
 
-/** All that a command printed, to be printed by its run. */
+/** All output of a command, to be printed by its run. */
 export interface WholeOutput {
   stdout: SpoolRange;
   stderr: SpoolRange;
@@ -119,22 +119,22 @@ export interface End {
   agoMs: number;
   /** The encoded result or error. */
   text: string | null;
-  /** What follows a thrown error: no further attempt, or one after this many ms. */
+  /** The consequence of a thrown error: no further attempt, or one after this number of ms. */
   retry: "never" | number | null;
   output: Output | null;
 }
 
-/** Of the end of an attempt all but which job it was of, and whether it was done. */
+/** The end of an attempt, except for its job and whether it was done. */
 export type EndDetails = Omit<End, "position" | "isDone">;
 
-/** Three hundred years: no time that a worker tells is longer, and the database takes it. */
+/** Three hundred years: no time reported by a worker is longer, and the database accepts it. */
 const longestMs = 1e13;
 const amount = v.pipe(v.number(), v.finite(), v.minValue(0));
 const text = v.nullable(v.string());
 const offset = v.pipe(amount, v.integer());
 const Ranges = v.strictTuple([offset, offset, offset, offset]);
 
-/** Of an end, what most ends have nothing of: with its place among the ends. */
+/** Properties that most ends do not have, with the index among the ends. */
 const Told = v.strictTuple([
   v.pipe(amount, v.integer()),
   text,
@@ -157,14 +157,14 @@ const Message = v.variant("kind", [
   v.strictObject({ kind: v.literal("full") }),
   /** The chunk came too late to be started. */
   v.strictObject({ kind: v.literal("late"), chunk: v.number() }),
-  /** The code of the chunk is not here: the job at this position was not started after all. */
+  /** The code of the chunk is missing here: the job at this position was not started after all. */
   v.strictObject({
     kind: v.literal("lacking"),
     chunk: v.number(),
     position: v.number(),
     reason: v.pipe(v.string(), v.maxLength(10_000)),
   }),
-  /** The running job has told how far it is. */
+  /** The running job has reported its progress. */
   v.strictObject({
     kind: v.literal("progress"),
     chunk: v.number(),
@@ -177,7 +177,7 @@ const Message = v.variant("kind", [
       ),
     ),
   }),
-  /** Where the running job has spent its time; of a share of the jobs, where that is asked for. */
+  /** The samples of the running job, if it is profiled. */
   v.strictObject({
     kind: v.literal("profile"),
     chunk: v.number(),
@@ -187,12 +187,12 @@ const Message = v.variant("kind", [
       v.check((stacks) => Object.keys(stacks).length <= 1_000),
     ),
   }),
-  /** The last words of a worker that user code brought down from outside of a job's call. */
+  /** The last message of a worker that user code ended from outside of a job's call. */
   v.strictObject({ kind: v.literal("broken"), error: v.string() }),
 ]);
 export type PackedMessage = v.InferOutput<typeof Message>;
 
-/** What a worker tells its pool. */
+/** A message from a worker to its pool. */
 export type WorkerMessage =
   Exclude<PackedMessage, { kind: "ended" }> | { kind: "ended"; chunk: number; ends: End[] };
 

@@ -2,7 +2,7 @@ import { closeSync, writeSync } from "node:fs";
 
 import { createUnnamedFile } from "./unnamed-file.ts";
 
-/** How many chunks a worker may have at the same time: one that runs, one that waits behind it. */
+/** The maximum number of chunks of a worker: one that runs, and one that waits behind it. */
 export const chunksPerWorker = 2;
 
 const runningChunk = chunksPerWorker;
@@ -13,7 +13,7 @@ const signalPosition = chunksPerWorker + 5;
 const receivedChunk = chunksPerWorker + 6;
 const pageBytes = 64;
 
-/** What fits into the word of a slot. */
+/** The maximum that fits into the word of a slot. */
 const largestChunk = 0xfff;
 
 /**
@@ -45,8 +45,8 @@ export class SharedPage {
   static create(): { page: SharedPage; file: number } {
     const file = createUnnamedFile();
     try {
-      // Written, not only made longer: on a full disk that fails here, and the first access to a
-      // page that has no room on it would be a SIGBUS.
+      // Written, not only extended: on a full disk the write fails here; otherwise the first access
+      // to a page without room on the disk would be a SIGBUS.
       writeSync(file, new Uint8Array(pageBytes), 0, pageBytes, 0);
       const page = SharedPage.inherited(file);
       page.rest();
@@ -64,7 +64,7 @@ export class SharedPage {
     return new SharedPage(`/dev/fd/${file}`);
   }
 
-  /** Pool: chunk number `chunk`, of `size` jobs, lies ready in `slot`. */
+  /** Pool: puts chunk number `chunk`, of `size` jobs, into `slot`. */
   load(slot: number, chunk: number, size: number): void {
     if (size > largestChunk) throw new RangeError(`a chunk of ${size} jobs is too large`);
     Atomics.store(this.#words, slot, ((chunk & 0xff) << 24) | size);
@@ -92,13 +92,13 @@ export class SharedPage {
     }
   }
 
-  /** Pool: how many positions of the chunk in `slot` the worker has not started. */
+  /** Pool: the number of positions of the chunk in `slot` that the worker has not started. */
   unstarted(slot: number): number {
     const word = Atomics.load(this.#words, slot);
     return Math.max(limitOf(word) - nextOf(word), 0);
   }
 
-  /** Pool: whether the worker may say that this position of the chunk in `slot` has ended. */
+  /** Pool: whether the worker may report that this position of the chunk in `slot` has ended. */
   mayHaveEnded(slot: number, chunk: number, position: number): boolean {
     const word = Atomics.load(this.#words, slot);
     const running = this.running();
@@ -106,17 +106,17 @@ export class SharedPage {
     return word >>> 24 === (chunk & 0xff) && position < nextOf(word) && !runs;
   }
 
-  /** Worker: chunk number `chunk` has come. */
+  /** Worker: chunk number `chunk` has arrived. */
   receive(chunk: number): void {
     Atomics.store(this.#words, receivedChunk, chunk);
   }
 
-  /** Pool: the newest chunk that has come, or -1. */
+  /** Pool: the newest chunk that has arrived, or -1. */
   received(): number {
     return Atomics.load(this.#words, receivedChunk);
   }
 
-  /** Worker: this job runs from now on, and its output begins at these places of the files. */
+  /** Worker: this job runs from now on, and its output begins at these offsets of the files. */
   run(chunk: number, position: number, starts: readonly [number, number] = [0, 0]): void {
     Atomics.store(this.#words, outputStarts, starts[0]);
     Atomics.store(this.#words, outputStarts + 1, starts[1]);
@@ -124,7 +124,10 @@ export class SharedPage {
     Atomics.store(this.#words, runningPosition, position);
   }
 
-  /** Pool: where in the files of stdout and stderr the output of the running job begins. */
+  /**
+   * Pool: the offsets in the files of stdout and stderr at which the output of the running job
+   * begins.
+   */
   outputStarts(): [number, number] {
     return [
       Math.max(Atomics.load(this.#words, outputStarts), 0),
@@ -143,7 +146,7 @@ export class SharedPage {
     Atomics.store(this.#words, signalPosition, Atomics.load(this.#words, runningPosition));
   }
 
-  /** Pool: whether a job that runs has asked for its signal. */
+  /** Pool: whether a running job has asked for its signal. */
   hasSignal({ chunk, position }: { chunk: number; position: number }): boolean {
     return (
       Atomics.load(this.#words, signalChunk) === chunk &&
@@ -151,7 +154,7 @@ export class SharedPage {
     );
   }
 
-  /** Pool: the job that runs, or null. */
+  /** Pool: the running job, or null. */
   running(): { chunk: number; position: number } | null {
     const position = Atomics.load(this.#words, runningPosition);
     return position < 0 ? null : { chunk: Atomics.load(this.#words, runningChunk), position };

@@ -6,9 +6,9 @@ import { createUnnamedFile } from "./unnamed-file.ts";
 const readAt = promisify(read);
 const writeAt = promisify(write);
 
-/** How much is held in memory at a time. */
+/** The number of bytes in memory at a time. */
 const blockBytes = 256 * 1024;
-/** A file that has grown beyond this gets nothing more, so that its room is free again soon. */
+/** A file that has grown beyond this gets no more bytes, so that its space is freed soon. */
 const segmentBytes = 64 * 1024 * 1024;
 
 /** A file of the spool, with the number of pieces in it that are still needed. */
@@ -19,14 +19,14 @@ interface Segment {
 }
 
 /**
- * Bytes that wait for their turn, on disk, so that memory stays small. The files are in the temp
- * folder and have no name: nothing is left of them when this process ends, however it ends.
+ * Bytes that wait for their turn, on disk, so that memory use stays small. The files are in the
+ * temp folder and have no name: they disappear when this process ends, however it ends.
  */
 export class Spool {
   #current: Segment | null = null;
   #copied: Promise<void> = Promise.resolve();
 
-  /** Resolves when all pieces so far are copied: the files they came from may change then. */
+  /** Resolves when all pieces so far are copied: their source files may change then. */
   get copied(): Promise<void> {
     return this.#copied;
   }
@@ -68,7 +68,7 @@ export class Spool {
   }
 }
 
-/** Bytes in a spool. They are there until they were read, or it is disposed of. */
+/** Bytes in a spool. They exist until they are read, or until this is disposed of. */
 export class SpoolRange implements Disposable {
   readonly length: number;
   readonly #file: number;
@@ -89,10 +89,14 @@ export class SpoolRange implements Disposable {
     this.length = length;
     this.#ready = ready;
     this.#release = release;
-    ready.catch(() => {}); // where nobody reads it
+    ready.catch(() => {}); // if nobody reads it
   }
 
-  /** The bytes, block by block. @throws what went wrong when they were copied: a full disk. */
+  /**
+   * The bytes, block by block.
+   *
+   * @throws the error of copying them, such as a full disk.
+   */
   async *blocks(): AsyncGenerator<Uint8Array> {
     try {
       await this.#ready;
@@ -111,7 +115,7 @@ export class SpoolRange implements Disposable {
   [Symbol.dispose](): void {
     if (this.#isReleased) return;
     this.#isReleased = true;
-    // Not before it is copied: its room could be another's by then.
+    // Not before it is copied: its space could belong to another one by then.
     void this.#ready.catch(() => {}).then(this.#release);
   }
 }

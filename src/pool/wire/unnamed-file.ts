@@ -2,13 +2,13 @@ import { constants, openSync, unlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-/** Of Linux, on all machines (asm-generic/fcntl.h); node:fs does not name it. */
+/** Of Linux, on all machines (asm-generic/fcntl.h); node:fs does not have it. */
 const tmpfileBit = 0o20000000;
 const withoutName = constants.O_RDWR | constants.O_DIRECTORY | tmpfileBit;
 
 /**
- * Opens a new file in the temp folder that has no name, so that nothing is left of it when this
- * process ends, however it ends. `flags` are added to those for reading and writing.
+ * Opens a new file in the temp folder without a name, so that it disappears when this process ends,
+ * however it ends. `flags` are added to those for reading and writing.
  */
 export function createUnnamedFile(flags = 0): number {
   if (process.platform === "linux") {
@@ -25,7 +25,9 @@ export function createUnnamedFile(flags = 0): number {
   return file;
 }
 
-/** Some file systems only have files with names, as NFS; they say so in one of these ways. */
+/**
+ * Some file systems, such as NFS, only have files with names; they report that with these codes.
+ */
 const isUnsupported = (error: unknown) =>
   error instanceof Error &&
   "code" in error &&

@@ -14,8 +14,8 @@ const { stringify } = JSON;
 type AttemptResult = Pick<End, "isDone" | "text" | "retry">;
 
 /**
- * One attempt: the encoded result (null for undefined) or the encoded error. `restore` is called
- * when the job's code has ended, before anything is made of what came.
+ * Runs one attempt and returns the encoded result (null for undefined) or the encoded error.
+ * `restore` is called when the job's code has ended, before its result is used.
  */
 export async function attempt(
   fn: Promise<EntryFunction>,
@@ -40,7 +40,7 @@ export async function attempt(
   try {
     return { isDone: true, text: encodeResult(result), retry: null };
   } catch (cause) {
-    // Its work is done: once more would do it twice.
+    // Its work is done: another attempt would do it twice.
     const text = stringify(resultLost(jobError(cause), context.attempt));
     return { isDone: false, text, retry: "never" };
   } finally {

@@ -8,7 +8,7 @@ import { provideVirtualPackage } from "./virtual-package.ts";
 
 const heartbeatTimeoutMs = 60_000;
 
-/** An entry point can't be used, as the process found that tried to import it. */
+/** An entry point cannot be used: a process that tried to import it has failed. */
 export class EntryPointUnusable extends PdoflowError {
   override readonly name = "EntryPointUnusable";
   readonly exitCode: ExitCode;
@@ -27,10 +27,10 @@ interface EntryCheck {
 }
 
 /**
- * Imports an entry point in a process of its own, as a worker will, and returns when that has
- * worked. User code must not run in the process that is about to post: it may end it, or print.
+ * Imports an entry point in a separate process, as a worker will, and returns when that has worked.
+ * User code must not run in the process that is about to post: it may end it, or print.
  *
- * @throws {EntryPointUnusable} says why, with the exit code of the fault.
+ * @throws {EntryPointUnusable} with the reason and the exit code of the fault.
  */
 export async function checkEntryPoint(
   program: readonly string[],
@@ -50,7 +50,7 @@ export async function checkEntryPoint(
     onExit: (_child, code, signal) => {
       const how = signal === null ? `exit code ${code}` : String(signal);
       const message = `${name}: its import ended the process (${how}).`;
-      // Whatever it said before it went came first, or comes within a moment.
+      // Its messages came before its exit, or come within a moment.
       setTimeout(() => check.resolve({ exitCode: exitCodes.usage, message }), 200);
     },
   });
@@ -65,7 +65,7 @@ export async function checkEntryPoint(
   if (exitCode !== exitCodes.ok) throw new EntryPointUnusable(message, exitCode);
 }
 
-/** The child's side: imports, and says how it went. */
+/** The side of the child: imports, and reports the result. */
 export async function answerEntryCheck(
   root: string,
   entryPoint: string,

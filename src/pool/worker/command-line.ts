@@ -4,7 +4,7 @@ import { didYouMean, similarNames } from "../../domain/similar.ts";
 /** The values that a command gets: those of one job, by index or by name. */
 export type CommandInput = readonly unknown[] | Readonly<Record<string, unknown>>;
 
-/** The entry point of jobs that are commands; run by the pool of a `pdoflow run` alone. */
+/** The entry point of jobs that are commands; only the pool of a `pdoflow run` runs it. */
 export const commandEntryPoint = "pdoflow/shell#command";
 
 /** A mark, or a text that looks like one, such as {%} and {1.}, with the text before it. */
@@ -31,10 +31,10 @@ const countText = (count: number): string =>
   count === 0 ? "" : count === 1 ? "{1}" : `{1} to {${count}}`;
 
 /**
- * The command of one job: `template` with its values in the place of {}, {.} and so on, as GNU
- * parallel has them. If there is no such mark they are appended. A template of one word is a line
- * for a shell, in which each value is quoted; several words are run as they are, without one.
- * `number` counts from 1.
+ * The command of one job: `template` with the job's values in place of {}, {.} and so on, as in GNU
+ * parallel. If there is no such mark they are appended. A template of one word is a line for a
+ * shell, in which each value is quoted; several words are run directly, without a shell. `number`
+ * counts from 1.
  *
  * @throws {UnknownMark}
  */
@@ -67,7 +67,7 @@ export function commandOf(
 /** Statements of awk that stand alone between braces, as in awk '{print}'. */
 const awkStatements = ["print", "next", "nextfile", "exit", "getline"];
 
-/** Whether braces that stand for nothing mean something in other languages. */
+/** Whether braces without a value mean something in other languages. */
 function isOthers(name: string, before: string): boolean {
   if (/^\d+$/.test(name)) return /(?:[\])]|\\[a-zA-Z])$/.test(before); // [0-9]{3} of a pattern
   return /[%@]$/.test(before) || awkStatements.includes(name); // %{http_code}, HEAD@{upstream}
@@ -107,6 +107,6 @@ const withoutExtension = (file: string): string => file.replace(/(?<=.)\.[^.]*$/
 const textOf = (value: unknown): string =>
   typeof value === "string" ? value : (JSON.stringify(value) ?? "");
 
-/** One word for a shell, whatever is in it. */
+/** One word for a shell, whatever it contains. */
 export const shellQuoted = (text: string): string =>
   /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;

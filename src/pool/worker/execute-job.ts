@@ -9,14 +9,14 @@ import { loadPosted } from "../entry/load-entry-point.ts";
 import { runCommand } from "./shell-command.ts";
 import { provideVirtualPackage } from "./virtual-package.ts";
 
-/** One job, to be run here and now, without a pool. */
+/** One job to run here and now, without a pool. */
 export interface JobToExecute extends JobIdentity {
   entryPoint: string;
   /** As JSON text. */
   args: string;
 }
 
-/** How it ended. */
+/** The end of the job. */
 export interface ExecutedJob {
   isDone: boolean;
   /** The encoded result (null for undefined) or the encoded error. */
@@ -30,7 +30,10 @@ export interface ExecuteOptions {
   /** The names of more variables that the job sees. */
   handsOn: readonly string[];
   root: string;
-  /** Where a debugger finds the process, as in "127.0.0.1:6499"; it waits for one. Null: none. */
+  /**
+   * The address at which a debugger finds the process, as in "127.0.0.1:6499"; the process waits
+   * for one. Null: none.
+   */
   inspect: string | null;
   /** Whether the stdout of the job goes to stderr, because stdout is used otherwise. */
   printsToStderr: boolean;
@@ -39,8 +42,8 @@ export interface ExecuteOptions {
 }
 
 /**
- * Runs a job in a process of its own that has our terminal, and waits for its end. Its environment
- * is that of a worker. If a job ends its process, its error says how.
+ * Runs a job in a separate process that has our terminal, and waits for its end. Its environment is
+ * that of a worker. If a job ends its process, the error describes how.
  */
 export async function executeJob(
   job: JobToExecute,
@@ -69,7 +72,7 @@ export async function executeJob(
   return result ?? { isDone: false, text: JSON.stringify(error), durationMs };
 }
 
-/** The child's side: runs the one job that it is sent, and says how it went. */
+/** The side of the child: runs the one job that it receives, and reports the result. */
 export async function answerExecute(
   root: string,
   job: JobToExecute,
@@ -86,7 +89,7 @@ export async function answerExecute(
       ),
     onLog: (line) => void process.stderr.write(line),
   });
-  await fn.catch(() => {}); // an import takes time; its failure is the job's
+  await fn.catch(() => {}); // importing takes time; a failure is the job's
   const startedAt = performance.now();
   const { isDone, text } = await attempt(fn, job.args, true, context);
   return { isDone, text, durationMs: performance.now() - startedAt };

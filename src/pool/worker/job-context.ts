@@ -7,7 +7,7 @@ import { identityAt, type JobIdentity, type StopReason } from "../wire/protocol.
 /** The shortest time between two reports of progress. */
 const progressEveryMs = 250;
 
-/** The progress of a job, as it reports it. */
+/** The reported progress of a job. */
 export interface JobProgress {
   /** From 0 to 1. */
   share: number;
@@ -25,7 +25,7 @@ export interface JobContextListener {
 
 /**
  * The return value of `currentJob()` in one attempt. There may be 100,000 attempts a second, so
- * everything that costs time is made on demand.
+ * everything that costs time is created on demand.
  */
 export class JobContext implements CurrentJob {
   readonly #ids: readonly number[];
@@ -40,7 +40,7 @@ export class JobContext implements CurrentJob {
   #sentAt = -Infinity;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  /** Of the job at this position of what `packIds` packed. */
+  /** For the job at this position of the result of `packIds`. */
   constructor(ids: readonly number[], position: number, listener: JobContextListener) {
     this.#ids = ids;
     this.#position = position;

@@ -1,9 +1,9 @@
 import { encodeValue } from "../../job/values.ts";
 
-/** Far below what jsonb can hold in any form: small values take six times their text there. */
+/** Far below the limit of jsonb for any form: small values take six times their text there. */
 const largest = 64 * 2 ** 20;
 
-/** A job returned more than is kept. */
+/** The return value of a job exceeds the limit. */
 class ResultTooLarge extends Error {
   override readonly name = "ResultTooLarge";
   constructor(length: number) {
@@ -15,9 +15,9 @@ class ResultTooLarge extends Error {
 /**
  * The encoded return value of a job; null for undefined.
  *
- * @throws {UnencodableValue} it holds something that can't be encoded, such as a function.
+ * @throws {UnencodableValue} it contains something that cannot be encoded, such as a function.
  * @throws any error of a getter or of a method `toJSON`.
- * @throws {ResultTooLarge} it is too large to be kept.
+ * @throws {ResultTooLarge} it exceeds the limit.
  */
 export function encodeResult(result: unknown): string | null {
   if (result === undefined) return null;

@@ -3,9 +3,9 @@ import { EntryFileNotFound, PackageNotFound } from "../entry/entry-file.ts";
 import { type EntryFunction, ExportNotFound, ImportFailed } from "../entry/load-entry-point.ts";
 
 /**
- * Why an entry point can't be run with the code of this root: a file, an export or an import is
- * missing, as it is where a machine has older code than the poster. Null where it loads, and where
- * it fails in another way: then its code is here, and its jobs fail.
+ * The reason why an entry point cannot be run with the code of this root: a file, an export or an
+ * import is missing, as on a machine with older code than the poster. Null if it loads, or if it
+ * fails in another way: then its code is here, and its jobs fail.
  */
 export async function missingCode(fn: Promise<EntryFunction>): Promise<string | null> {
   try {
@@ -22,7 +22,7 @@ export async function missingCode(fn: Promise<EntryFunction>): Promise<string | 
   }
 }
 
-/** What runtimes throw for an import that leads nowhere. */
+/** The errors of runtimes for an import that cannot be resolved. */
 function isUnresolved(cause: unknown): boolean {
   const { name, code }: { name?: unknown; code?: unknown } = Object(cause ?? {});
   return (

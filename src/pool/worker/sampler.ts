@@ -6,15 +6,15 @@ import type { Profile, Stacks } from "../../db/engine/profiles.ts";
 type StackFrame = Profiler.ProfileNode["callFrame"];
 
 const intervalUs = 1_000;
-/** The most stacks that are reported of one job, and the most characters of a stack. */
+/** The maximum number of stacks that are reported of one job, and of characters of a stack. */
 const stacksMax = 500;
 const longestStack = 4_000;
 
-/** Where this program lies, whose frames are left out: the binary has a virtual folder. */
+/** The path of this program, whose frames are left out: the binary has a virtual folder. */
 const inBinary = "/$bunfs/";
 const program = import.meta.dir.startsWith(inBinary) ? inBinary : join(import.meta.dir, "../..");
 
-/** Samples what functions run in a share of the jobs, by the profiler of the runtime itself. */
+/** Samples the running functions of a share of the jobs, with the profiler of the runtime. */
 export class Sampler {
   readonly #share: number;
   readonly #root: string;
@@ -75,7 +75,8 @@ export function stacksIn(
       const frame = frames.get(id);
       const name = frame ? nameOf(frame) : null;
       if (name === null) {
-        // What the job called is inside of this; what called the job is outside, and left out.
+        // Functions called by the job are inside of this; callers of the job are outside, and left
+        // out.
         if (names.length > 0 && frame && frame.functionName !== "(root)") break;
         continue;
       }

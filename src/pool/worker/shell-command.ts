@@ -11,8 +11,8 @@ export class CommandFailed extends PdoflowError {
 }
 
 /**
- * The job that is a command: one word is a line for /bin/sh, several are run as they are. Its
- * output is the job's output. It is in the process group of its worker, and killed with it.
+ * A job that is a command: one word is a line for /bin/sh, several are run directly. Its output is
+ * the job's output. It is in the process group of its worker, and killed with it.
  */
 export async function runCommand(...words: unknown[]): Promise<{ exitCode: number }> {
   const command = words.map(String);

@@ -14,7 +14,7 @@ interface Slot {
 /** Properties of objects whose values are compared with earlier ones, and restored. */
 export class WatchedSlots {
   readonly #slots: Slot[] = [];
-  /** Whether all of them are as they were. */
+  /** Whether all of them are unchanged. */
   readonly areSame: () => boolean;
 
   constructor(watched: readonly (readonly [owner: object, keys: readonly (string | symbol)[]])[]) {
@@ -36,7 +36,7 @@ export class WatchedSlots {
       const { owner, key, value, descriptor } = slot;
       if (valueOf(owner, key) === value) continue;
       try {
-        // What changes an environment has to see an assignment: TZ is more than its text.
+        // Whether an environment must see an assignment: TZ is more than its text.
         if ("value" in descriptor && descriptor.writable && value !== undefined) {
           (owner as Record<string | symbol, unknown>)[key] = value;
         }
@@ -82,7 +82,10 @@ function comparison(slots: readonly Slot[]): () => boolean {
 const valueOf = (owner: object, key: string | symbol): unknown =>
   (owner as Record<string | symbol, unknown>)[key];
 
-/** The globals that a worker needs to report. Each costs nanoseconds after each job: no more. */
+/**
+ * The globals that a worker needs to report. Each costs nanoseconds after each job, so there are no
+ * more.
+ */
 export const globalSlots = (): [object, (string | symbol)[]][] => [
   [
     globalThis,

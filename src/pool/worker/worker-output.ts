@@ -3,7 +3,7 @@ import type { Output } from "../wire/protocol.ts";
 
 const streams = [1, 2] as const;
 
-/** To look at the files costs two system calls, more than many a job: */
+/** Checking the files costs two system calls, more than many a job takes: */
 const lookAfterMs = 0.05;
 
 /** In a worker: the output of each job, in the files of its stdout and stderr. */
@@ -78,7 +78,7 @@ export class WorkerOutput {
       this.starts[file - 1] = nextStart(file);
       return text;
     } catch {
-      return null; // the job has closed its stdout or stderr, or made it something else
+      return null; // the job has closed its stdout or stderr, or replaced it
     }
   }
 

@@ -10,22 +10,23 @@ export type Host = typeof process;
 
 type Listener = (...args: unknown[]) => void;
 
-/** What changes the listeners of a process. */
+/** Functions that change the listeners of a process. */
 const listening = [
   ...(["on", "once", "addListener", "prependListener", "prependOnceListener"] as const),
   ...(["off", "removeListener", "removeAllListeners"] as const),
 ];
 
-/** What else of a process a worker needs, or a job may have changed for the next. */
+/**
+ * Other properties of a process that a worker needs, or that a job may have changed for the next.
+ */
 const hostKeys = [...listening, "env", "send", "exit", "emit", "cwd", "chdir", "umask"];
 
 /**
- * What a job can leave behind in its worker, put back after each: the working folder, the
- * environment, the umask, the listeners of the process, and the globals that the worker reports
- * with. There may be 50,000 jobs a second, so after each job only cheap comparisons are made. The
- * folder, the umask and the listeners are checked after a call that may have changed them; the
- * environment and additions to prototypes once for all short jobs of a chunk, which call one entry
- * point.
+ * Restores the changes of a job to its worker after each job: the working folder, the environment,
+ * the umask, the listeners of the process, and the globals with which the worker reports. There may
+ * be 50,000 jobs a second, so after each job only cheap comparisons are made. The folder, the umask
+ * and the listeners are checked after a call that may have changed them; the environment and
+ * additions to prototypes once for all short jobs of a chunk, which call one entry point.
  */
 export class WorkerState {
   readonly #host: Host;
@@ -70,7 +71,7 @@ export class WorkerState {
     this.adopt();
   }
 
-  /** What is so now stays so: what a module has changed when it was imported is needed by it. */
+  /** Keeps the current state: a module needs the changes that it made when it was imported. */
   adopt(): void {
     this.#cwd = this.#whereabouts();
     if (this.#isUmaskSet) this.#umask = this.#umaskNow();
@@ -84,7 +85,9 @@ export class WorkerState {
     this.#hasListened = false;
   }
 
-  /** After each job: restores what the worker reports with, and what a call has changed. */
+  /**
+   * After each job: restores the globals with which the worker reports, and the effects of calls.
+   */
   restoreReporting(): void {
     if (!this.#slots.areSame()) this.#slots.restore();
     if ("toJSON" in ArrayPrototype) this.#restorePrototypes(); // or in Object.prototype
@@ -96,7 +99,7 @@ export class WorkerState {
     this.#hasListened = false;
   }
 
-  /** After a long job and after the last job of a chunk: restores all. */
+  /** After a long job and after the last job of a chunk: restores everything. */
   restore(): void {
     this.restoreReporting();
     if (countInherited() !== this.#inherited.length) this.#restorePrototypes();
@@ -105,7 +108,7 @@ export class WorkerState {
     if (this.#whereabouts() !== this.#cwd) this.#goBack();
   }
 
-  /** Null where the folder is gone. */
+  /** Null if the folder was removed. */
   #whereabouts(): string | null {
     try {
       return this.#cwdNow();
@@ -118,7 +121,7 @@ export class WorkerState {
     try {
       if (this.#cwd !== null) this.#chdir(this.#cwd);
     } catch {
-      this.#cwd = this.#whereabouts(); // it was removed meanwhile
+      this.#cwd = this.#whereabouts(); // it was removed in the meantime
     }
   }
 
@@ -159,7 +162,7 @@ export class WorkerState {
   }
 }
 
-/** What every object, and every list, seems to have. */
+/** The properties that every object, and every list, seems to have. */
 const inheritedKeys = (): string[] => [...keys(ObjectPrototype), ...keys(ArrayPrototype)];
 
 /** It takes microseconds: Array.prototype has many keys, though none that is enumerable. */

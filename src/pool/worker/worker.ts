@@ -30,35 +30,38 @@ const nextTurn = setImmediate;
 /** Ends are sent together, but none waits longer than this behind short jobs that follow it. */
 const sendAfterMs = 2;
 
-/** After a job of this length all is restored; after shorter ones what the worker reports with. */
+/**
+ * After a job of this length everything is restored; after shorter ones only the globals with which
+ * the worker reports.
+ */
 const longMs = 1;
 
-/** The open file that a worker finds its shared page in. */
+/** The open file with the shared page of the worker … */
 const pageFile = 3;
-/** … and the one in which large arguments come. */
+/** … and the one for large arguments. */
 const argumentFile = 4;
 
 export interface WorkerContext {
   root: string;
-  /** Whether it runs commands, which is for the pool of a `pdoflow run` alone. */
+  /** Whether it runs commands, which only the pool of a `pdoflow run` does. */
   runsCommands: boolean;
-  /** The share of the jobs that is sampled; 0 for none. */
+  /** The share of the jobs to profile; 0 for none. */
   profiles: number;
   /** The process that it is. */
   host: Host;
-  /** Confines the process, where that was asked for. */
+  /** Confines the process, if that was requested. */
   confine: () => void;
-  /** What user code gets when it imports "pdoflow". */
+  /** The result of importing "pdoflow" in user code. */
   api: Record<string, unknown>;
   send: (message: PackedMessage) => void;
   onMessage: (listener: (message: PoolMessage) => void) => void;
 }
 
-/** The life of a worker process: runs the chunks that its pool sends, until the pool is gone. */
+/** The life of a worker process: runs the chunks of its pool, until the pool has ended. */
 export function runWorker(context: WorkerContext): void {
   provideVirtualPackage(context.api);
   const page = SharedPage.inherited(pageFile);
-  // It stays mapped. A job that makes the file shorter would bring the pool down.
+  // It stays mapped. A job that makes the file shorter would crash the pool.
   closeSync(pageFile);
   const output = new WorkerOutput();
   const state = new WorkerState(context.host);
@@ -72,7 +75,7 @@ export function runWorker(context: WorkerContext): void {
     isRunning = true;
     for (let chunk = chunks.shift(); chunk; chunk = chunks.shift()) {
       await runChunk(context, { page, output, running, sampler, state }, chunk);
-      // Lets the messages in that came while jobs kept this thread busy.
+      // Processes messages that came while jobs kept this thread busy.
       await new OwnPromise<void>((resolve) => nextTurn(resolve));
     }
     isRunning = false;
@@ -82,7 +85,7 @@ export function runWorker(context: WorkerContext): void {
     if (message.kind === "stop") {
       const isIt = message.chunk === running.chunk && message.position === running.position;
       if (isIt) running.context?.stop(message.reason);
-      return; // else it has ended meanwhile
+      return; // otherwise it has ended in the meantime
     }
     // Before the pool may write the next ones.
     const args = message.args === null ? [takeArguments(argumentFile)] : unpackArgs(message.args);
@@ -96,7 +99,7 @@ export function runWorker(context: WorkerContext): void {
 
 type ReceivedChunk = Omit<RunMessage, "args"> & { args: string[] };
 
-/** What runs now. */
+/** The running job. */
 interface RunningJob {
   chunk: number;
   position: number;
@@ -111,7 +114,9 @@ interface Desk {
   state: WorkerState;
 }
 
-/** The ends of jobs of a chunk that the pool has not been sent. Times are of the clock of `now`. */
+/**
+ * The ends of jobs of a chunk that were not sent to the pool yet. Times are of the clock of `now`.
+ */
 class UnsentEnds extends EndPacker {
   readonly #send: WorkerContext["send"];
   #sentAt = now();
@@ -140,8 +145,8 @@ async function runChunk(
   const { chunk, slot, entryPoint, args, keepsResults, keepsOutput, startBy } = message;
   const isCommand = runsCommands && entryPoint === commandEntryPoint;
   const fn = isCommand ? OwnPromise.resolve(runCommand) : load(root, entryPoint, state);
-  fn.catch(() => {}); // each job tells it as its own failure
-  if (startBy !== null) await fn.catch(() => {}); // importing it takes its time, too
+  fn.catch(() => {}); // each job reports it as its own failure
+  if (startBy !== null) await fn.catch(() => {}); // importing it takes time, too
   const isLate = () => startBy !== null && dateNow() > startBy;
   const unsent = new UnsentEnds(chunk, send);
   let startedAt = 0;
@@ -193,7 +198,7 @@ async function runChunk(
 const loaded = new Set<string>();
 const mostLoaded = 10_000;
 
-/** Loads it; what its import changes of the process is to stay. */
+/** Loads it, and keeps the changes that its import makes to the process. */
 async function load(root: string, entryPoint: string, state: WorkerState): Promise<EntryFunction> {
   if (loaded.has(entryPoint)) return await loadPosted(root, entryPoint, bunResolve);
   if (loaded.size >= mostLoaded) loaded.clear();
@@ -205,7 +210,7 @@ async function load(root: string, entryPoint: string, state: WorkerState): Promi
   }
 }
 
-/** What the running job says goes to the pool, or to stderr. */
+/** Reports of the running job go to the pool, or to stderr. */
 const contextListener = (
   send: WorkerContext["send"],
   page: SharedPage,
