@@ -203,8 +203,8 @@ export class Claimer {
   ): Promise<Pick<ClaimedJobs, "jobs" | "unread">> {
     for (const { posting } of ranges) if (posting) this.#postings.set(posting.id, posting);
     const unknown = ranges.map((r) => r.postingId).filter((id) => !this.#postings.has(id));
-    // The text of a large job is in memory three times while it is read. What the last one left
-    // there is collected now: the connection kept its last message until the claim's answer came.
+    // Arguments are in memory three times while they are read. The last ones are collected now:
+    // the connection kept its last message until the answer to this claim came.
     if (this.#hasReadLarge) collectMemory();
     // Both are sent at once.
     const [jobs, postings] = await Promise.all([
@@ -212,7 +212,7 @@ export class Claimer {
       unknown.length === 0 ? [] : this.#link.ask((db) => readRunnable(db, [...new Set(unknown)])),
     ]);
     for (const posting of postings) this.#postings.set(posting.id, posting);
-    this.#hasReadLarge = jobs.some(({ args }) => args.length >= collectBytes);
+    this.#hasReadLarge = jobs.reduce((sum, { args }) => sum + args.length, 0) >= collectBytes;
     const held: LeasedJob[] = [];
     const unread: LeasedJob[] = [];
     const indices = await this.#indicesOf(ranges);
