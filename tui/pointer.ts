@@ -1,4 +1,5 @@
-import { move, open, obey } from "./state/commands.ts";
+import { obey } from "./state/commands.ts";
+import { move, open } from "./state/moving.ts";
 import { glyphsOf } from "./draw/glyphs.ts";
 import { type Event, type Model, type Step, viewOf } from "./state/model.ts";
 import { tabs } from "./views/header.ts";

@@ -3,7 +3,8 @@ import { cp, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { entryPointOf, job } from "../../src/job/job-mark.ts";
+import { entryPointOf } from "../../src/job/job-entry-point.ts";
+import { job } from "../../src/job/job-mark.ts";
 
 const top = await mkdtemp(join(tmpdir(), "pdoflow marks ü-"));
 const root = join(top, "root");
@@ -83,13 +84,18 @@ function messageOf(failing: Promise<unknown>): Promise<string> {
   return failing.then(String, (error: Error) => error.message);
 }
 
-/** The fixtures beside a package "pdoflow" that holds this module, for Node as for Bun. */
+/** The fixtures beside a package "pdoflow" that holds these modules, for Node as for Bun. */
 async function makeRoot(): Promise<void> {
   await cp(join(import.meta.dir, "../fixtures/entry/marks"), root, { recursive: true });
   const library = join(top, "node_modules/pdoflow");
+  const folder = join(import.meta.dir, "../../src/job");
+  await Bun.write(
+    join(library, "index.ts"),
+    `export * from "${folder}/job-mark.ts"; export * from "${folder}/job-entry-point.ts";`,
+  );
   for (const format of ["esm", "cjs"] as const) {
     await Bun.build({
-      entrypoints: [join(import.meta.dir, "../../src/job/job-mark.ts")],
+      entrypoints: [join(library, "index.ts")],
       target: "node",
       format,
       outdir: library,

@@ -8,12 +8,11 @@ import {
   keyOfPool,
   keyOfPosting,
 } from "./lists.ts";
+import type { ChangeCommand } from "./keys.ts";
 import { type Model, viewOf, readOnlyOf } from "./model.ts";
 import type { TopFailure, TopPool, TopPosting } from "../../src/db/dashboard/top-snapshot.ts";
 import type { Action } from "./source.ts";
 import { plural } from "../draw/words.ts";
-
-export type ChangeCommand = "pause" | "resume" | "cancel" | "retry" | "raise" | "lower" | "drain";
 
 /** The action of a command with the question to confirm it, or why it is refused. */
 export type Intent = { action: Action; question: string } | { refusal: string };

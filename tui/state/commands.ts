@@ -1,27 +1,9 @@
-import { type ChangeCommand, copied, intentOf } from "./actions.ts";
-import { bindings, type Command, keyName } from "./keys.ts";
-import {
-  chosenRow,
-  keyOfFailure,
-  ordersOf,
-  shownFailures,
-  shownKeys,
-  shownPools,
-  shownPostings,
-} from "./lists.ts";
-import {
-  type Effect,
-  jobsOnPage,
-  type JobsView,
-  type Model,
-  type View,
-  panes,
-  viewOf,
-  type Step,
-} from "./model.ts";
+import { copied, intentOf } from "./actions.ts";
+import { bindings, type ChangeCommand, type Command, keyName } from "./keys.ts";
+import { chosenRow, ordersOf, shownKeys } from "./lists.ts";
+import { type Model, type Step, viewOf } from "./model.ts";
+import { back, just, move, open, pageOf, refresh, toPane, withView } from "./moving.ts";
 import { withList } from "./prompt.ts";
-
-const just = (model: Model, ...effects: Effect[]): Step => ({ model, effects });
 
 /** The refresh intervals to choose from, in milliseconds. */
 const intervals = [500, 1_000, 2_000, 5_000, 10_000, 30_000, 60_000];
@@ -132,8 +114,6 @@ function showOrLeave(model: Model, command: OtherCommand): Step {
   }
 }
 
-const refresh: readonly Effect[] = [{ kind: "refresh" }];
-
 const listCommands = ["filter", "sort", "reverse", "mark", "markAll", "unmark"] as const;
 type ListCommand = (typeof listCommands)[number];
 
@@ -172,12 +152,6 @@ function mark(model: Model, command: "mark" | "markAll" | "unmark"): Model {
   return move(withList(model, { marked }), 1).model;
 }
 
-/** Replaces the view on top. */
-const withView = (model: Model, view: View): Model => ({
-  ...model,
-  views: [...model.views.slice(0, -1), view],
-});
-
 function change(model: Model, command: "onlyFailed" | "follow"): Step {
   const view = viewOf(model);
   if (command === "follow" && view.kind === "job") {
@@ -189,118 +163,4 @@ function change(model: Model, command: "onlyFailed" | "follow"): Step {
   const status = view.status === "failed" ? null : "failed";
   const next = { ...view, status, from: 0, before: [], row: 0 } as const;
   return just({ ...withView(model, next), page: null }, ...refresh);
-}
-
-/** The rows of a page: the screen without header and footer. */
-const pageOf = ({ size }: Model) => Math.max(1, size.rows - 10);
-
-export function move(model: Model, by: number): Step {
-  const view = viewOf(model);
-  switch (view.kind) {
-    case "overview": {
-      const keys = shownKeys(model, model.pane);
-      const now = chosenRow(model.lists[model.pane], keys);
-      const row = Math.max(0, Math.min(keys.length - 1, now + by));
-      return just(withList(model, { row, chosen: keys[row] ?? null }));
-    }
-    case "jobs":
-      return moveInJobs(model, view, by);
-    case "pool": {
-      const top = Math.max(0, Math.min(1e6, view.top + by));
-      return just(withView(model, { ...view, top }));
-    }
-    case "job": {
-      const top = Math.max(0, Math.min(1e6, view.top + by));
-      return just(withView(model, { ...view, top, isFollowed: by >= 1e9 }));
-    }
-    case "metrics":
-      return just(model);
-  }
-}
-
-/** Moving beyond the end of a page reads the next one: by index, never by an offset. */
-function moveInJobs(model: Model, view: JobsView, by: number): Step {
-  if (model.page === null) return just(model); // its rows are on their way
-  const { next, rows: shown } = model.page;
-  const [rows, row] = [shown.length, view.row + by];
-  // Indices have no gaps, so that a page of all jobs may begin anywhere.
-  const isWhole = view.status === null;
-  const total = model.snapshot?.postings.find(({ id }) => id === view.postingId)?.jobCount ?? 0;
-  const earlier = isWhole && view.from > 0 ? Math.max(0, view.from - jobsOnPage(model)) : undefined;
-  const previous = view.before.at(-1) ?? earlier;
-  if (row >= rows && next !== null && Math.abs(by) < 1e9) {
-    const before = [...view.before, view.from];
-    return just(
-      { ...withView(model, { ...view, from: next, before, row: 0 }), page: null },
-      ...refresh,
-    );
-  }
-  if (row < 0 && previous !== undefined && Math.abs(by) < 1e9) {
-    const before = view.before.slice(0, -1);
-    const to = { ...view, from: previous, before, row: 1e6 };
-    return just({ ...withView(model, to), page: null }, ...refresh);
-  }
-  if (by === 1e9 && isWhole && next !== null) {
-    const from = Math.max(0, total - jobsOnPage(model));
-    const to = { ...view, from, before: [], row: 1e6 };
-    return just({ ...withView(model, to), page: null }, ...refresh);
-  }
-  if (by === -1e9 && view.from > 0) {
-    return just(
-      { ...withView(model, { ...view, from: 0, before: [], row: 0 }), page: null },
-      ...refresh,
-    );
-  }
-  return just(withView(model, { ...view, row: Math.max(0, Math.min(rows - 1, row)) }));
-}
-
-export function open(model: Model): Step {
-  const view = viewOf(model);
-  if (view.kind === "jobs") {
-    const job = model.page?.rows[view.row];
-    if (!job) return just(model);
-    const { postingId } = view;
-    const to = { kind: "job", postingId, index: job.index, top: 0, isFollowed: false } as const;
-    return just({ ...model, job: null, views: [...model.views, to] }, ...refresh);
-  }
-  if (view.kind !== "overview") return just(model);
-  const jobs = { kind: "jobs", from: 0, before: [], row: 0 } as const;
-  const keys = shownKeys(model, model.pane);
-  const row = chosenRow(model.lists[model.pane], keys);
-  if (model.pane === "postings") {
-    const posting = shownPostings(model)[row];
-    if (!posting) return just(model);
-    const title = `posting ${posting.id}  ${posting.name ?? posting.entryPoint}`;
-    const to = { ...jobs, postingId: posting.id, title, status: null, fingerprint: null };
-    return just({ ...model, page: null, views: [...model.views, to] }, ...refresh);
-  }
-  if (model.pane === "failures") {
-    const group = shownFailures(model).find((each) => keyOfFailure(each) === keys[row]);
-    if (!group) return just(model);
-    const { postingId, fingerprint, message } = group;
-    const title = `posting ${postingId}  ${message}`;
-    const to = { ...jobs, postingId, title, status: "failed", fingerprint } as const;
-    return just({ ...model, page: null, views: [...model.views, to] }, ...refresh);
-  }
-  const pool = shownPools(model)[row];
-  if (!pool) return just(model);
-  const to = { kind: "pool", poolId: pool.id, top: 0 } as const;
-  return just({ ...model, poolDetails: null, views: [...model.views, to] }, ...refresh);
-}
-
-function back(model: Model): Step {
-  if (model.views.length > 1) {
-    const next = { ...model, views: model.views.slice(0, -1), job: null };
-    return just(next, ...refresh);
-  }
-  if (viewOf(model).kind === "metrics") return just({ ...model, views: [{ kind: "overview" }] });
-  const list = model.lists[model.pane];
-  if (list.filter !== "") return just(withList(model, { filter: "" }));
-  return just(list.marked.size > 0 ? withList(model, { marked: new Set() }) : model);
-}
-
-function toPane(model: Model, by: number): Step {
-  if (viewOf(model).kind !== "overview") return just(model);
-  const at = (panes.indexOf(model.pane) + by + panes.length) % panes.length;
-  return just({ ...model, pane: panes[at] ?? "postings" });
 }

@@ -1,44 +1,72 @@
-export type Command =
-  | "up"
-  | "down"
-  | "first"
-  | "last"
-  | "pageUp"
-  | "pageDown"
-  | "open"
-  | "back"
-  | "nextPane"
-  | "previousPane"
-  | "postings"
-  | "pools"
-  | "failures"
-  | "metrics"
-  | "filter"
-  | "sort"
-  | "reverse"
-  | "mark"
-  | "markAll"
-  | "unmark"
-  | "freeze"
-  | "refresh"
-  | "faster"
-  | "slower"
-  | "copy"
-  | "save"
-  | "pause"
-  | "resume"
-  | "cancel"
-  | "retry"
-  | "raise"
-  | "lower"
-  | "drain"
-  | "onlyFailed"
-  | "follow"
-  | "help"
-  | "redraw"
-  | "suspend"
-  | "quit"
-  | "interrupt";
+export const keyGroups = ["Moving", "Viewing", "Acting", "Leaving"] as const;
+
+/** Changes the queue: refused in read-only mode. */
+const changes = ["pause", "resume", "retry", "cancel", "raise", "lower", "drain"] as const;
+export type ChangeCommand = (typeof changes)[number];
+
+/**
+ * All keys: the names that the terminal gives them, the command, its help and, for the last line of
+ * the screen, one or two words. The help is made from this table.
+ */
+const table = {
+  Moving: [
+    ["up k", "up", "one row up"],
+    ["down j", "down", "one row down", "scroll"],
+    ["pageup C-b", "pageUp", "one page up"],
+    ["pagedown C-f", "pageDown", "one page down"],
+    ["home g", "first", "to the first row"],
+    ["end G", "last", "to the last row"],
+    ["enter right l", "open", "open a posting, a job, a pool or a group of failures", "open"],
+    [
+      "escape left h backspace",
+      "back",
+      "back; in a list: remove the filter, then the marks",
+      "back",
+    ],
+    ["tab", "nextPane", "next list"],
+    ["S-tab", "previousPane", "previous list"],
+    ["1", "postings", "postings"],
+    ["2", "pools", "pools"],
+    ["3", "failures", "failures, similar ones grouped"],
+    ["4", "metrics", "metrics: throughput, latency, table sizes"],
+  ],
+  Viewing: [
+    ["/", "filter", "filter a list: m31 state:failed poster:ann 42 last @name", "filter"],
+    ["s", "sort", "sort by the next column", "sort"],
+    ["o", "reverse", "reverse the order"],
+    ["F", "onlyFailed", "in a posting: show failed jobs only, or all", "failed only"],
+    ["e", "follow", "in a job: follow the end of its output", "follow"],
+    ["f", "freeze", "freeze the screen, or go on"],
+    ["R f5", "refresh", "refresh now", "refresh"],
+    ["+ =", "faster", "refresh more often"],
+    ["-", "slower", "refresh less often"],
+    ["y", "copy", "copy the number, or the error of a failed job", "copy"],
+    ["S", "save", "save the screen to a file"],
+  ],
+  Acting: [
+    ["space", "mark", "mark a row, to act on several", "mark"],
+    ["*", "markAll", "mark all rows that match the filter"],
+    ["U", "unmark", "remove all marks"],
+    ["p", "pause", "pause postings", "pause"],
+    ["u", "resume", "resume paused or stopped postings", "resume"],
+    ["r", "retry", "retry failed jobs", "retry"],
+    ["c", "cancel", "cancel postings for good", "cancel"],
+    [">", "raise", "raise the priority by 1"],
+    ["<", "lower", "lower the priority by 1"],
+    ["d", "drain", "drain pools: they finish their jobs and stop", "drain"],
+  ],
+  Leaving: [
+    ["? f1", "help", "this help", "help"],
+    ["C-l", "redraw", "redraw the screen"],
+    ["C-z", "suspend", "suspend; fg resumes"],
+    ["q", "quit", "quit", "quit"],
+    ["C-c", "interrupt", "quit with exit code 130"],
+  ],
+} as const satisfies Record<(typeof keyGroups)[number], readonly Row[]>;
+
+type Row = readonly [keys: string, command: string, help: string, hint?: string];
+
+export type Command = (typeof table)[keyof typeof table][number][1];
 
 /** A key and what it does. Without a `hint` the last line of the screen never shows it. */
 export interface Binding {
@@ -47,157 +75,20 @@ export interface Binding {
   command: Command;
   help: string;
   group: (typeof keyGroups)[number];
-  /** One or two words for the last line of the screen. */
-  hint?: string;
-  /** Changes the queue: refused in read-only mode. */
-  isChange?: true;
+  hint: string | undefined;
+  isChange: boolean;
 }
 
-export const keyGroups = ["Moving", "Viewing", "Acting", "Leaving"] as const;
-
-/** All keys. The help is made from this table. */
-export const bindings: readonly Binding[] = [
-  { keys: ["up", "k"], command: "up", help: "one row up", group: "Moving" },
-  { keys: ["down", "j"], command: "down", help: "one row down", group: "Moving", hint: "scroll" },
-  { keys: ["pageup", "C-b"], command: "pageUp", help: "one page up", group: "Moving" },
-  { keys: ["pagedown", "C-f"], command: "pageDown", help: "one page down", group: "Moving" },
-  { keys: ["home", "g"], command: "first", help: "to the first row", group: "Moving" },
-  { keys: ["end", "G"], command: "last", help: "to the last row", group: "Moving" },
-  {
-    keys: ["enter", "right", "l"],
-    command: "open",
-    help: "open a posting, a job, a pool or a group of failures",
-    group: "Moving",
-    hint: "open",
-  },
-  {
-    keys: ["escape", "left", "h", "backspace"],
-    command: "back",
-    help: "back; in a list: remove the filter, then the marks",
-    group: "Moving",
-    hint: "back",
-  },
-  { keys: ["tab"], command: "nextPane", help: "next list", group: "Moving" },
-  { keys: ["S-tab"], command: "previousPane", help: "previous list", group: "Moving" },
-  { keys: ["1"], command: "postings", help: "postings", group: "Moving" },
-  { keys: ["2"], command: "pools", help: "pools", group: "Moving" },
-  { keys: ["3"], command: "failures", help: "failures, similar ones grouped", group: "Moving" },
-  {
-    keys: ["4"],
-    command: "metrics",
-    help: "metrics: throughput, latency, table sizes",
-    group: "Moving",
-  },
-  {
-    keys: ["/"],
-    command: "filter",
-    help: "filter a list: m31 state:failed poster:ann 42 last @name",
-    group: "Viewing",
-    hint: "filter",
-  },
-  { keys: ["s"], command: "sort", help: "sort by the next column", group: "Viewing", hint: "sort" },
-  { keys: ["o"], command: "reverse", help: "reverse the order", group: "Viewing" },
-  {
-    keys: ["F"],
-    command: "onlyFailed",
-    help: "in a posting: show failed jobs only, or all",
-    group: "Viewing",
-    hint: "failed only",
-  },
-  {
-    keys: ["e"],
-    command: "follow",
-    help: "in a job: follow the end of its output",
-    group: "Viewing",
-    hint: "follow",
-  },
-  { keys: ["f"], command: "freeze", help: "freeze the screen, or go on", group: "Viewing" },
-  {
-    keys: ["R", "f5"],
-    command: "refresh",
-    help: "refresh now",
-    group: "Viewing",
-    hint: "refresh",
-  },
-  { keys: ["+", "="], command: "faster", help: "refresh more often", group: "Viewing" },
-  { keys: ["-"], command: "slower", help: "refresh less often", group: "Viewing" },
-  {
-    keys: ["y"],
-    command: "copy",
-    help: "copy the number, or the error of a failed job",
-    group: "Viewing",
-    hint: "copy",
-  },
-  { keys: ["S"], command: "save", help: "save the screen to a file", group: "Viewing" },
-  {
-    keys: ["space"],
-    command: "mark",
-    help: "mark a row, to act on several",
-    group: "Acting",
-    hint: "mark",
-  },
-  { keys: ["*"], command: "markAll", help: "mark all rows that match the filter", group: "Acting" },
-  { keys: ["U"], command: "unmark", help: "remove all marks", group: "Acting" },
-  {
-    keys: ["p"],
-    command: "pause",
-    help: "pause postings",
-    group: "Acting",
-    hint: "pause",
-    isChange: true,
-  },
-  {
-    keys: ["u"],
-    command: "resume",
-    help: "resume paused or stopped postings",
-    group: "Acting",
-    hint: "resume",
-    isChange: true,
-  },
-  {
-    keys: ["r"],
-    command: "retry",
-    help: "retry failed jobs",
-    group: "Acting",
-    hint: "retry",
-    isChange: true,
-  },
-  {
-    keys: ["c"],
-    command: "cancel",
-    help: "cancel postings for good",
-    group: "Acting",
-    hint: "cancel",
-    isChange: true,
-  },
-  {
-    keys: [">"],
-    command: "raise",
-    help: "raise the priority by 1",
-    group: "Acting",
-    isChange: true,
-  },
-  {
-    keys: ["<"],
-    command: "lower",
-    help: "lower the priority by 1",
-    group: "Acting",
-    isChange: true,
-  },
-  {
-    keys: ["d"],
-    command: "drain",
-    help: "drain pools: they finish their jobs and stop",
-    group: "Acting",
-    hint: "drain",
-    isChange: true,
-  },
-  { keys: ["?", "f1"], command: "help", help: "this help", group: "Leaving", hint: "help" },
-  { keys: ["C-l"], command: "redraw", help: "redraw the screen", group: "Leaving" },
-  { keys: ["C-z"], command: "suspend", help: "suspend; fg resumes", group: "Leaving" },
-  { keys: ["q"], command: "quit", help: "quit", group: "Leaving", hint: "quit" },
-  { keys: ["C-c"], command: "interrupt", help: "quit with exit code 130", group: "Leaving" },
-];
+export const bindings: readonly Binding[] = keyGroups.flatMap((group) =>
+  table[group].map(([keys, command, help, hint]) => ({
+    keys: keys.split(" "),
+    command,
+    help,
+    group,
+    hint,
+    isChange: changes.some((change) => change === command),
+  })),
+);
 
 const byKey = new Map(bindings.flatMap((each) => each.keys.map((key) => [key, each] as const)));
 

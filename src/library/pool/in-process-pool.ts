@@ -4,7 +4,8 @@ import { join } from "node:path";
 
 import { osUser } from "../../db/settings/os-user.ts";
 import type { Target } from "../../db/settings/target.ts";
-import { entryPointOf, markedJobs } from "../../job/job-mark.ts";
+import { entryPointOf } from "../../job/job-entry-point.ts";
+import { markedJobs } from "../../job/job-mark.ts";
 import { InProcessRunner } from "../../pool/run/in-process-runner.ts";
 import { type EntryFunction, loadPosted } from "../../pool/entry/load-entry-point.ts";
 import { missingCode } from "../../pool/worker/missing-code.ts";

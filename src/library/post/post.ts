@@ -14,7 +14,8 @@ import {
 } from "../../db/posting/insert.ts";
 import { formatEntryPoint, parseEntryPoint } from "../../domain/entry-point.ts";
 import { NothingToPost } from "../../domain/errors.ts";
-import { entryPointOf, type JobFunction, schemaOf } from "../../job/job-mark.ts";
+import { entryPointOf } from "../../job/job-entry-point.ts";
+import { type JobFunction, schemaOf } from "../../job/job-mark.ts";
 import { parse } from "../../domain/parse.ts";
 import { PostingOptions, Priority } from "../../domain/posting.ts";
 import { type Connection, connectionTo } from "../connection/connection.ts";

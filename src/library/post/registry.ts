@@ -1,4 +1,5 @@
-import { entryPointOf, type JobFunction, markedJobs } from "../../job/job-mark.ts";
+import { entryPointOf } from "../../job/job-entry-point.ts";
+import { type JobFunction, markedJobs } from "../../job/job-mark.ts";
 import { postUntyped, type PostWorkOf } from "./post-work.ts";
 
 /** The operations of a function that `job` marked. */
