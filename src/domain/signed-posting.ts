@@ -1,8 +1,16 @@
 import * as v from "valibot";
 
-import { type Need, type Provides, unmetNeeds } from "./capabilities.ts";
+import { type Provides, unmetNeeds } from "./capabilities.ts";
 import { parse } from "./parse.ts";
-import { type PostingOptions, rateOf } from "./posting.ts";
+import {
+  postingOptions,
+  type PostingOptions,
+  type RunOption,
+  runOptions,
+  type SignedOption,
+  signedOptions,
+} from "./posting-options.ts";
+import { rateOf } from "./rate.ts";
 
 const format = "pdoflow-signed-posting-1";
 
@@ -14,11 +22,13 @@ export type DigestForm = "text" | "index and digest";
 
 const Count = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 const Digest = v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/));
-const Atom = v.union([v.string(), v.number()]);
-const NeedOfJobs = v.union([
-  v.strictTuple([v.string(), v.literal("has")]),
-  v.strictTuple([v.string(), v.picklist([">=", "="]), Atom]),
-]);
+
+/** A signature has all of these options, even with their defaults. */
+const SignedOptions = v.strictObject(
+  Object.fromEntries(signedOptions.map((name) => [name, postingOptions[name].schema.wrapped])) as {
+    [K in SignedOption]: (typeof postingOptions)[K]["schema"]["wrapped"];
+  },
+);
 
 /** The signed properties of a posting (docs/signing.md describes them byte by byte). */
 const Statement = v.strictObject({
@@ -26,18 +36,7 @@ const Statement = v.strictObject({
   posting: Count,
   entryPoint: v.string(),
   jobCount: Count,
-  options: v.strictObject({
-    maxAttempts: Count,
-    backoffMs: Count,
-    timeoutMs: v.nullable(Count),
-    graceMs: Count,
-    stopAfter: Count,
-    keepsResults: v.boolean(),
-    keepsOutput: v.picklist(["none", "failures", "all"]),
-    maxRunning: v.nullable(Count),
-    maxRate: v.nullable(v.string()),
-    needs: v.array(NeedOfJobs),
-  }),
+  options: SignedOptions,
   arguments: v.strictObject({
     form: v.picklist(["text", "index and digest"]),
     blocks: Digest,
@@ -46,23 +45,18 @@ const Statement = v.strictObject({
 });
 export type Statement = v.InferOutput<typeof Statement>;
 
-/** The options of a posting that its signature covers. */
+/** The text of a posting that is signed. */
 export function statementText(
   { entryPoint, options }: { entryPoint: string; options: PostingOptions },
-  rest: Omit<Statement, "format" | "entryPoint" | "options"> & { needs: readonly Need[] },
+  rest: Omit<Statement, "format" | "entryPoint" | "options">,
 ): string {
-  const { maxAttempts, backoffMs, timeoutMs, graceMs, stopAfter } = options;
-  const { keepsResults, keepsOutput, maxRunning, maxRate } = options;
-  const { posting, jobCount, needs, code } = rest;
+  const { posting, jobCount, code } = rest;
   const statement: Omit<Statement, "options"> & { options: object } = {
     format,
     posting,
     entryPoint,
     jobCount,
-    options: {
-      ...{ maxAttempts, backoffMs, timeoutMs, graceMs, stopAfter },
-      ...{ keepsResults, keepsOutput, maxRunning, maxRate, needs },
-    },
+    options: Object.fromEntries(signedOptions.map((name) => [name, options[name]])),
     arguments: { form: rest.arguments.form, blocks: rest.arguments.blocks },
     code,
   };
@@ -81,17 +75,10 @@ export const parseStatement = (text: string): Statement => {
 };
 
 /** The properties with which a pool would run a posting. */
-export interface RunBy {
+export interface RunBy extends Pick<PostingOptions, RunOption> {
   id: number;
   entryPoint: string;
   jobCount: number;
-  maxAttempts: number;
-  backoffMs: number;
-  timeoutMs: number | null;
-  graceMs: number;
-  stopAfter: number;
-  keepsResults: boolean;
-  keepsOutput: string;
 }
 
 /**
@@ -101,18 +88,7 @@ export interface RunBy {
 export function changeOf(statement: Statement, posting: RunBy): string | null {
   const { entryPoint, jobCount, options } = statement;
   const signed = { id: statement.posting, entryPoint, jobCount, ...options };
-  const names = [
-    ...([
-      "id",
-      "entryPoint",
-      "jobCount",
-      "maxAttempts",
-      "backoffMs",
-      "timeoutMs",
-      "graceMs",
-    ] as const),
-    ...(["stopAfter", "keepsResults", "keepsOutput"] as const),
-  ];
+  const names = ["id", "entryPoint", "jobCount", ...runOptions] as const;
   for (const name of names) {
     if (signed[name] === posting[name]) continue;
     const what = name === "id" ? "number" : name;

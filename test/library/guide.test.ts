@@ -3,7 +3,6 @@ import { mkdir, mkdtemp, rm, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { PostingOptions } from "../../src/domain/posting.ts";
 import { freshDatabase, type TestDatabase } from "../database.ts";
 
 const repository = join(import.meta.dir, "../..");
@@ -39,11 +38,6 @@ test.each(runs.map(([, runtime, file, output]) => [runtime, file, output]))(
     expect(await child.exited).toBe(0);
   },
 );
-
-test("the guide names every option of a posting", () => {
-  const options = Object.keys(PostingOptions.entries);
-  expect(options.filter((option) => !guide.includes(`\`${option}\``))).toEqual([]);
-});
 
 test("each file of the guide is run", () => {
   expect(runs.map(([, , file]) => file)).toEqual(files.map(([, name]) => name));

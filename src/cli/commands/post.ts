@@ -50,17 +50,12 @@ export class PostCommand extends PostingCommand {
       ["Post at most once", "$0 post fit.ts#fit args.json --key night-2026-11-25"],
     ],
   });
+  constructor() {
+    super("post");
+  }
+
   entryPoint = Option.String({ name: "file.ts#name" });
   files = Option.Rest({ name: "file" });
-  needs = Option.String("--needs", {
-    description: "resources that a pool must provide to run the jobs, such as gpu,mem>=16G",
-  });
-  results = Option.Boolean("--results", true, {
-    description: "with --no-results, do not keep the return values of the jobs",
-  });
-  key = Option.String("--key", {
-    description: "post at most once: if this key exists, print the number of its posting instead",
-  });
   signWith = Option.String("--sign", {
     description: "sign the posting with this private key, for pools with --trust",
   });
@@ -76,8 +71,7 @@ export class PostCommand extends PostingCommand {
 
   async run(): Promise<ExitCode> {
     const entryPoint = parseEntryPoint(this.entryPoint);
-    const { key = null } = this.parseOptions();
-    const options = this.newPosting(entryPoint, this.needs);
+    const unsigned = this.newPosting(entryPoint);
     if (this.check === true && this.wait) {
       throw new InvalidInput("options", ["expected --wait or --check, found both"]);
     }
@@ -87,11 +81,10 @@ export class PostCommand extends PostingCommand {
     const sources = await this.openSources(this.files);
     await this.checkEntry(entryPoint);
     if (this.check === true || this.dryRun) return await this.#dryRun(sources);
-    const signer = await this.#signer(entryPoint);
-    const posting = { ...options, keepsResults: this.results, key, signer };
+    const posting = { ...unsigned, signer: await this.#signer(entryPoint) };
     const reading = new Reading(this, "posting", sources, this.progress);
     // Counted only where the key may be known: that takes some microseconds a job.
-    const counted = key === null ? null : new CountedJobs(reading.batches());
+    const counted = posting.key === undefined ? null : new CountedJobs(reading.batches());
     let posted;
     try {
       posted = await this.withDatabase(async (db) => {

@@ -54,6 +54,10 @@ export class RunCommand extends PostingCommand {
       ["Run a shell command per line, in order", "ls *.fits | $0 run -k -- 'gzip -c {} > {.}.gz'"],
     ],
   });
+  constructor() {
+    super("run");
+  }
+
   operands = Option.Rest({ name: "file.ts#name or file" });
   maxWorkers = Option.String("--max-workers", {
     description: "run at most N jobs at the same time (default: the number of CPU cores)",
@@ -87,7 +91,7 @@ export class RunCommand extends PostingCommand {
     if (isCommand && this.format === undefined) this.eachLine = true;
     const sources = await this.openSources(isCommand ? operands : operands.slice(1));
     if (!isCommand) await this.checkEntry(entryPoint);
-    const given = this.newPosting(entryPoint, undefined);
+    const given = this.newPosting(entryPoint);
     const posting = {
       ...given,
       // Like GNU parallel: a command has one attempt, and failures do not stop the others.

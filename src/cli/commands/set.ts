@@ -13,18 +13,19 @@ import { readPriorities } from "../../db/read/lists.ts";
 import { outputSchemas } from "../output/output-schemas.ts";
 import { exitCodes, InvalidInput } from "../../domain/errors.ts";
 import { parse } from "../../domain/parse.ts";
-import { Rate, rateText } from "../../domain/posting.ts";
+import { rateText } from "../../domain/rate.ts";
 import { pluralize } from "../output/pluralize.ts";
 import { PdoflowCommand } from "../shell/command.ts";
 import { describeCancel, PostingsCommand } from "./control.ts";
 import { parseFlags } from "../shell/flags.ts";
 import { pythonParity } from "../shell/reference.ts";
 import { wholeNumber } from "../shell/flag-values.ts";
+import { flagValues } from "../input/posting-flags.ts";
 import { findPostingsToChange, readSelectors } from "../input/select.ts";
 
 const Limits = v.object({
-  maxRunning: v.optional(v.union([v.literal("none"), wholeNumber(1, 2 ** 31 - 1)])),
-  maxRate: v.optional(v.union([v.literal("none"), Rate])),
+  maxRunning: v.optional(v.union([v.literal("none"), flagValues.maxRunning.wrapped])),
+  maxRate: v.optional(v.union([v.literal("none"), flagValues.maxRate.wrapped])),
 });
 
 export class SetLimitCommand extends PdoflowCommand {

@@ -7,15 +7,12 @@ import {
 } from "../../db/posting/known-posting.ts";
 import { formatNeed } from "../../domain/capabilities.ts";
 import { parse } from "../../domain/parse.ts";
-import { PostingOptions, rateText } from "../../domain/posting.ts";
+import { optionList, type OptionName, PostingOptions } from "../../domain/posting-options.ts";
 import { pluralize } from "../output/pluralize.ts";
 import type { CountedJobs } from "./counted-jobs.ts";
 
 /** Arguments of larger postings are not compared: the server would read them all. */
 const mostCompared = 100_000;
-
-/** By flag, the text of each option that a posting has or was given. */
-type FlagTexts = Record<string, string>;
 
 export interface KeyDifferences {
   /** Whether the posting that has the key is cancelled. */
@@ -38,42 +35,22 @@ export async function keyDifferences(
   } else if (jobs.count <= mostCompared && digest !== (await readArgumentsDigest(db, id))) {
     differences.push("other arguments");
   }
-  const given = givenTexts(posting);
-  const found = flagTexts(known.options);
-  for (const [flag, text] of Object.entries(given)) {
-    if (text !== found[flag]) differences.push(`${flag} ${text} (posting ${id}: ${found[flag]})`);
+  const given = parse(PostingOptions, posting, "options of a posting");
+  for (const { name, flag } of optionList) {
+    if (flag === undefined || known.options[name] === undefined) continue;
+    const [text, found] = [textOf(name, given), textOf(name, known.options)];
+    if (text !== found) differences.push(`${flag.name} ${text} (posting ${id}: ${found})`);
   }
   return { isCancelled: known.state === "cancelled", differences };
 }
 
-function givenTexts(posting: NewPosting): FlagTexts {
-  const { maxRate, ...options } = parse(PostingOptions, posting, "options of a posting");
-  const { name = null, needs = [], priority } = posting;
-  const rate = { rateCount: null, rateMs: null };
-  return {
-    ...flagTexts({ ...options, ...rate, name, needs, priority }),
-    "--max-rate": maxRate ?? "none",
-  };
-}
-
-function flagTexts(options: KnownOptions): FlagTexts {
-  const ms = (value: number | null) => (value === null ? "none" : `${value}ms`);
-  const orNone = (value: number | string | null) => String(value ?? "none");
-  const percent = options.maxFailuresPercent;
-  return {
-    "--name": orNone(options.name),
-    "--needs": options.needs.map(formatNeed).join(",") || "none",
-    "--max-attempts": String(options.maxAttempts),
-    "--backoff": ms(options.backoffMs),
-    "--timeout": ms(options.timeoutMs),
-    "--grace": ms(options.graceMs),
-    "--stop-after": String(options.stopAfter),
-    "--max-failures": percent === null ? orNone(options.maxFailures) : `${percent}%`,
-    "--max-running": orNone(options.maxRunning),
-    "--max-rate": orNone(rateText(options.rateCount, options.rateMs)),
-    "--results": options.keepsResults ? "yes" : "no",
-    "--output": options.keepsOutput,
-    "--keep": ms(options.keepMs),
-    "--priority": String(options.priority),
-  };
+/** An option as it is read in messages. */
+function textOf(name: OptionName, options: KnownOptions): string {
+  const value = options[name];
+  const { needs = [], maxFailuresPercent = null } = options;
+  if (name === "needs") return needs.map(formatNeed).join(",") || "none";
+  if (name === "maxFailures" && maxFailuresPercent !== null) return `${maxFailuresPercent}%`;
+  if (value === null) return "none";
+  if (typeof value === "boolean") return value ? "yes" : "no";
+  return `${String(value)}${name.endsWith("Ms") ? "ms" : ""}`;
 }

@@ -1,4 +1,4 @@
-import type { KeepsOutput } from "../../domain/posting.ts";
+import type { PostingOptions, RunOption } from "../../domain/posting-options.ts";
 import { separator, integers, texts } from "../connection/array.ts";
 import type { Db } from "../connection/connect.ts";
 
@@ -285,27 +285,16 @@ function addJobs(
 }
 
 /** The properties of a posting that a pool needs to run its jobs. */
-export interface RunnablePosting {
+export interface RunnablePosting extends Pick<PostingOptions, RunOption> {
   id: number;
   routeId: number;
   entryPoint: string;
   jobCount: number;
-  maxAttempts: number;
-  backoffMs: number;
-  /** How long a job may run; null for no limit. */
-  timeoutMs: number | null;
-  /** How long a killed job has between SIGTERM and SIGKILL. */
-  graceMs: number;
-  /** The number of consecutive failed attempts in one pool that stop the posting; 0: never. */
-  stopAfter: number;
   /** Whether a number or a percentage of failed jobs stops the posting. */
   hasFailureLimit: boolean;
   hasRate: boolean;
   /** Whether its jobs have an index that differs from their seq (J2). */
   isSorted: boolean;
-  /** Whether return values are kept, and for which jobs the output is kept. */
-  keepsResults: boolean;
-  keepsOutput: KeepsOutput;
   /** The limits in bytes of results, and of the output of each stream (T4); null for none. */
   maxResultBytes: number | null;
   maxOutputBytes: number | null;

@@ -1,9 +1,8 @@
 import type * as v from "valibot";
 
-import type { Needs } from "../../domain/capabilities.ts";
 import { NothingToPost } from "../../domain/errors.ts";
 import { parse } from "../../domain/parse.ts";
-import { PostingOptions } from "../../domain/posting.ts";
+import { PostingOptions } from "../../domain/posting-options.ts";
 import { separator, integers } from "../connection/array.ts";
 import { statementText } from "../../domain/signed-posting.ts";
 import { Batches, type JobBatch } from "./batches.ts";
@@ -17,20 +16,7 @@ export interface NewPosting extends v.InferInput<typeof PostingOptions> {
   entryPoint: string;
   /** For all jobs without a priority of their own. */
   priority: number;
-  /** The operating system user of the poster; the database knows its role. */
   osUser: string;
-  /** The capabilities that its jobs need; none by default. */
-  needs?: Needs;
-  /** The run whose pool alone may run its jobs (R2). */
-  run?: string;
-  /** The project whose code its jobs are (R4); by default none: any pool may run them. */
-  project?: string | null;
-  /** For people; it need not be unique (P7). */
-  name?: string | null | undefined;
-  /** Posting with the same key again returns the existing posting (K1). */
-  key?: string | null | undefined;
-  /** Replaces the posting with this job key that still waits (B1). */
-  jobKey?: string | null | undefined;
   /** Signs it for pools that only run signed postings; not signed by default. */
   signer?: Signer | null;
 }
@@ -101,12 +87,9 @@ const defaults = new Map<string, unknown>(
  * Options that differ from the defaults; the database has the same defaults and checks each option.
  */
 function optionsText(posting: NewPosting): string {
-  const { name, key, jobKey, osUser, needs = [], run = "", priority } = posting;
-  const project = posting.project ?? null;
   const options = parse(PostingOptions, posting, "options of a posting");
-  const all = { ...options, name, key, jobKey, osUser, needs, run, project, priority };
-  const told = Object.entries(all).filter(([name, v]) => v !== null && v !== defaults.get(name));
-  return JSON.stringify(Object.fromEntries(told));
+  const given = Object.entries(options).filter(([name, value]) => value !== defaults.get(name));
+  return JSON.stringify(Object.fromEntries(given));
 }
 
 /**
@@ -204,12 +187,12 @@ async function sign(
   }: { posting: NewPosting; signer: Signer; id: number; digests: BlockDigests },
 ): Promise<void> {
   const { blocks, jobCount } = digests.end();
-  const { entryPoint, needs = [] } = posting;
+  const { entryPoint } = posting;
   const options = parse(PostingOptions, posting, "options of a posting");
   const statement = statementText(
     { entryPoint, options },
     {
-      ...{ posting: id, jobCount, needs, code: signer.code },
+      ...{ posting: id, jobCount, code: signer.code },
       arguments: { form: digests.form, blocks: sha256(blocks) },
     },
   );

@@ -1,17 +1,10 @@
-import type { PostingOptions } from "../../domain/posting.ts";
+import type { OptionName, PostingOptions } from "../../domain/posting-options.ts";
+import { rateText } from "../../domain/rate.ts";
 import type { PostingState } from "../../domain/states.ts";
-import type { Needs } from "../../domain/capabilities.ts";
 import type { Db } from "../connection/connect.ts";
 
-/** The options of an existing posting, as given or changed since. */
-export interface KnownOptions extends Omit<PostingOptions, "maxRate" | "runAt"> {
-  name: string | null;
-  needs: Needs;
-  /** Of its first jobs. */
-  priority: number;
-  rateCount: number | null;
-  rateMs: number | null;
-}
+/** The options of an existing posting that can be compared, as given or changed since. */
+export type KnownOptions = { [Name in OptionName]?: PostingOptions[Name] | undefined };
 
 export interface KnownPosting {
   state: PostingState;
@@ -19,21 +12,25 @@ export interface KnownPosting {
   options: KnownOptions;
 }
 
+interface Row extends KnownOptions {
+  state: PostingState;
+  jobCount: number;
+  rateCount: number | null;
+  rateMs: number | null;
+}
+
 /** The properties of the posting with a key, to compare another posting with it. */
 export async function readKnownPosting({ sql, schema }: Db, id: number): Promise<KnownPosting> {
-  const [row] = await sql<KnownPosting[]>`
-    select p.state, p.job_count, json_build_object(
-      'name', p.name, 'maxAttempts', p.max_attempts, 'backoffMs', p.backoff_ms,
-      'timeoutMs', p.timeout_ms, 'graceMs', p.grace_ms, 'stopAfter', p.stop_after,
-      'maxFailures', p.max_failures, 'maxFailuresPercent', p.max_failures_percent,
-      'maxRunning', p.max_running, 'rateCount', p.rate_count, 'rateMs', p.rate_ms,
-      'keepsResults', p.keeps_results, 'keepsOutput', p.keeps_output, 'keepMs', p.keep_ms,
-      'needs', r.needs, 'priority', l.priority) as options
+  const [row] = await sql<Row[]>`
+    select p.*, r.needs, l.priority
     from ${schema}.posting p join ${schema}.route r on r.id = p.route_id
       join ${schema}.lane l on l.posting_id = p.id and l.first_seq = 0
     where p.id = ${id}`;
   if (!row) throw new Error(`posting ${id} was pruned a moment ago`);
-  return row;
+  const { state, jobCount, rateCount, rateMs } = row;
+  // Once it has started, nothing says when it was to start.
+  const options = { ...row, maxRate: rateText(rateCount, rateMs), runAt: undefined };
+  return { state, jobCount, options };
 }
 
 /** The digest of the arguments of all its jobs, in their order. */

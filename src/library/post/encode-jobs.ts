@@ -5,7 +5,7 @@ import { JobBatcher } from "../../db/posting/job-batcher.ts";
 import { acceptArguments } from "../../job/accept-arguments.ts";
 import { exitCodes, InvalidInput, PdoflowError } from "../../domain/errors.ts";
 import { parse } from "../../domain/parse.ts";
-import { Priority } from "../../domain/posting.ts";
+import { postingOptions } from "../../domain/posting-options.ts";
 import type { StandardSchema } from "../../job/standard-schema.ts";
 import { type Arguments, encodeArgs, UnencodableValue } from "../../job/values.ts";
 import { type Source, SourceReader } from "./source.ts";
@@ -146,5 +146,5 @@ function encode(index: number, args: Arguments): string {
 function priorityOf(index: number, priority: unknown): number {
   // The quick way first: there may be millions.
   if (typeof priority === "number" && (priority | 0) === priority) return priority;
-  return parse(Priority, priority, `priority of job ${index}`);
+  return parse(postingOptions.priority.schema.wrapped, priority, `priority of job ${index}`);
 }

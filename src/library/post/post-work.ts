@@ -1,64 +1,29 @@
 import type { JobFunction, PostedArgs } from "../../job/job-mark.ts";
+import type { LibraryOption, OptionsInput } from "../../domain/posting-options.ts";
 import type { Transaction } from "../../db/posting/transaction.ts";
 import type { Posting } from "../posting/posting.ts";
 import type { Source } from "./source.ts";
 
+type TableOptions = OptionsInput<Exclude<LibraryOption, "priority">>;
+
 /** Times are in milliseconds. */
-export interface PostOptions {
-  /** Higher runs first: a whole number of 32 bits, or one for each job. Default 0. */
+export interface PostOptions extends TableOptions {
+  /**
+   * Jobs with a higher priority run first: a 32-bit integer, or a list with one for each job
+   * (default: 0).
+   */
   priority?: number | Source<number> | undefined;
-  /** How often a job is tried before it has failed, the first time included. Default 3. */
-  maxAttempts?: number | undefined;
-  /** The wait after a job's first failure, doubled after each further one. Default 1000. */
-  backoffMs?: number | undefined;
-  /** How long a job may run before it is killed, which is a failure. Default: for ever. */
-  timeoutMs?: number | null | undefined;
-  /** How long a job that is killed has between SIGTERM and SIGKILL. Default 5000. */
-  graceMs?: number | undefined;
-  /** Stop the posting after N failures in a row in one pool. Default 10; 0: never. */
-  stopAfter?: number | undefined;
-  /** Stop the posting when N jobs have permanently failed. Default: no limit. */
-  maxFailures?: number | null | undefined;
-  /** … or when more than this share of its jobs has, in percent. Default: any share may. */
-  maxFailuresPercent?: number | null | undefined;
-  /** How many of its jobs may run at the same time, in all pools. Default: any number. */
-  maxRunning?: number | null | undefined;
-  /** How many may start in some time, in all pools: "10/s", "100/m" or "1000/h". */
-  maxRate?: string | null | undefined;
-  /** Whether what the jobs return is kept, for `results`. Default true. */
-  keepsResults?: boolean | undefined;
-  /** Keep job output for none, failures or all. Default "failures". */
-  keepsOutput?: "none" | "failures" | "all" | undefined;
-  /** When the jobs may start, at the earliest: a Date, or a moment with its zone. Default: now. */
-  runAt?: Date | string | null | undefined;
-  /** For how long after its end it is not pruned, in ms. Default: null, prune alone decides. */
-  keepMs?: number | null | undefined;
   /**
-   * Posts once, however often it is done: with a key that was posted before, `postWork` gives that
-   * posting, and `isNew` is false.
-   */
-  key?: string | undefined;
-  /**
-   * Takes the place of the posting with the same job key that still waits, which is cancelled: of
-   * several posted in a row the newest runs. One of which anything was begun goes on.
-   */
-  jobKey?: string | undefined;
-  /** For people: `pdoflow status @name` is the newest posting of that name. */
-  name?: string | undefined;
-  /**
-   * A transaction of yours: its commit posts the jobs, its rollback does not. A client of `pg` or a
-   * manager of TypeORM as it is, or what fromPostgres, fromKysely, fromDrizzle, fromKnex or
-   * fromPrisma makes. Without it, a transaction of its own.
+   * Post in a transaction of yours: a client of `pg`, a manager of TypeORM, or the result of
+   * `fromPostgres`, `fromKnex`, `fromKysely`, `fromDrizzle` or `fromPrisma` (default: a new one).
    */
   transaction?: Transaction | undefined;
-  /** The folder that the entry point is relative to, as for the pools. Default: the current one. */
-  root?: string | undefined;
   /**
-   * The project whose pools run the jobs; "*" for all pools. Default: `PDOFLOW_PROJECT`, else, if
-   * `root` has the file of the entry point, the project of `root` (docs/code.md).
+   * The folder that the entry point is relative to; pools need the same (default: the current
+   * folder).
    */
-  project?: string | undefined;
-  /** The URL of the database. Default: that of the environment, else the embedded server. */
+  root?: string | undefined;
+  /** The URL of the database (default: from the environment, else the embedded server). */
   db?: string | undefined;
 }
 

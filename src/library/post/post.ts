@@ -17,7 +17,7 @@ import { NothingToPost } from "../../domain/errors.ts";
 import { entryPointOf } from "../../job/job-entry-point.ts";
 import { type JobFunction, schemaOf } from "../../job/job-mark.ts";
 import { parse } from "../../domain/parse.ts";
-import { PostingOptions, Priority } from "../../domain/posting.ts";
+import { librarySchemas } from "../../domain/posting-options.ts";
 import { type Connection, connectionTo } from "../connection/connection.ts";
 import { encodeJobs, type JobSources } from "./encode-jobs.ts";
 import { osUser } from "../../db/settings/os-user.ts";
@@ -27,19 +27,18 @@ import type { PostOptions } from "./post-work.ts";
 import { Posting } from "../posting/posting.ts";
 import type { Source } from "./source.ts";
 
-const Key = v.pipe(v.string("expected a text"), v.minLength(1, "expected a key, found none"));
 const Options = v.strictObject({
-  ...PostingOptions.entries,
+  ...librarySchemas,
   priority: v.optional(
     v.union(
-      [Priority, v.custom<Source<number>>((input) => typeof input === "object" && input !== null)],
+      [
+        librarySchemas.priority.wrapped,
+        v.custom<Source<number>>((input) => typeof input === "object" && input !== null),
+      ],
       "expected a whole number of 32 bits, or a list of them",
     ),
     0,
   ),
-  key: v.optional(Key),
-  jobKey: v.optional(Key),
-  name: v.optional(v.string("expected a text")),
   transaction: v.optional(
     v.custom<Transaction>(
       (input) => typeof Object(input ?? {}).query === "function",
@@ -48,7 +47,6 @@ const Options = v.strictObject({
     ),
   ),
   root: v.optional(v.string("expected the path of a folder")),
-  project: v.optional(v.string("expected the name of a project")),
   db: v.optional(v.string("expected the URL of a database")),
 });
 
@@ -77,7 +75,7 @@ export async function post(
       ...{ entryPoint, priority: base, osUser: osUser(), ...shared },
       project: projectOfPosting(
         {
-          option: project,
+          option: project ?? undefined,
           env: process.env,
           root: root ?? process.cwd(),
           target: connection.target,

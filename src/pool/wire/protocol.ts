@@ -3,7 +3,7 @@ import * as v from "valibot";
 import { noteText } from "../../job/current-job.ts";
 import { InvalidInput } from "../../domain/errors.ts";
 import { parse } from "../../domain/parse.ts";
-import type { KeepsOutput } from "../../domain/posting.ts";
+import type { PostingOptions } from "../../domain/posting-options.ts";
 import { separator } from "../../db/connection/array.ts";
 import type { LeasedJob } from "./leased-job.ts";
 import type { SpoolRange } from "./spool.ts";
@@ -34,7 +34,7 @@ export interface RunMessage {
   /** The ids of the jobs; see `packIds`. */
   ids: readonly number[];
   keepsResults: boolean;
-  keepsOutput: KeepsOutput;
+  keepsOutput: PostingOptions["keepsOutput"];
   /** The time by which to start it, or not at all, by Date.now(); null for any time. */
   startBy: number | null;
 }

@@ -136,7 +136,7 @@ test("a key that was posted before says in what the new posting differs", async 
   expect(await post("[1]\n[2]\n", "--max-attempts", "5")).toBe(`${known}\n`);
   expect(await post("[1]\n[3]\n", "--priority", "7")).toBe(
     `${known}. What you gave now differs: other arguments, ` +
-      "--max-attempts 3 (posting 1: 5), --priority 7 (posting 1: 0)\n",
+      "--priority 7 (posting 1: 0), --max-attempts 3 (posting 1: 5)\n",
   );
   const jobs = "[1]\n".repeat(40_000);
   expect(await post(jobs, "--max-attempts", "5")).toBe(

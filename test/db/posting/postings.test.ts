@@ -6,8 +6,6 @@ import { markListening } from "../../../src/db/engine/pools.ts";
 import type { JobBatch } from "../../../src/db/posting/batches.ts";
 import { insertPosting } from "../../../src/db/posting/insert.ts";
 import { watchStatements } from "../../../src/db/connection/watch-statements.ts";
-import { parse } from "../../../src/domain/parse.ts";
-import { PostingOptions } from "../../../src/domain/posting.ts";
 import { NothingToPost } from "../../../src/domain/errors.ts";
 import {
   commit,
@@ -283,13 +281,4 @@ test("a posting of one batch is one statement, also where a span has to be opene
       needs: [],
     },
   ]);
-});
-
-test("the database has the same defaults of options as this program", async () => {
-  await using db = await freshQueue();
-  const told = parse(PostingOptions, {}, "options of a posting");
-  const bare = await post(db, [{ args: ["[1]"] }]);
-  const [row] = await db.sql`select * from pdoflow.posting where id = ${bare.id}`;
-  const { maxRate, runAt, ...same } = told;
-  expect(row).toMatchObject({ ...same, rateCount: maxRate, runAt: runAt ?? null });
 });

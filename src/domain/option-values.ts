@@ -1,0 +1,93 @@
+// The values that options of a posting can have.
+import * as v from "valibot";
+
+import type { Needs } from "./capabilities.ts";
+import { postingNamePattern } from "./selector.ts";
+
+/** A value, or null, which is the default. */
+export const orNull = <T, U>(schema: v.GenericSchema<T, U>) => v.optional(v.nullable(schema), null);
+
+/** What `isRight` accepts; any other value is reported as "expected …, found …". */
+const number = (expected: string, isRight: (n: number) => boolean): v.GenericSchema<number> =>
+  v.pipe(
+    v.number(expected),
+    v.check(isRight, (issue) => `${expected}, found ${issue.received}`),
+  );
+
+const text = (expected: string, isRight: (text: string) => boolean): v.GenericSchema<string> =>
+  v.pipe(v.string(expected), v.check(isRight, expected));
+
+export const whole = (min: number, max: number) =>
+  number(
+    `expected a whole number from ${min} to ${max}`,
+    (n) => Number.isInteger(n) && n >= min && n <= max,
+  );
+
+export const int32Max = 2 ** 31 - 1;
+
+export const Percentage = number("expected a percentage from 0 to 100", (n) => n >= 0 && n <= 100);
+
+/** A duration in whole milliseconds, at most `years` years. */
+export const milliseconds = (min: number, years = 1): v.GenericSchema<number> =>
+  v.pipe(
+    v.number("expected a number of milliseconds"),
+    v.integer("expected whole milliseconds"),
+    v.minValue(min, (issue) => `expected ${min} ms or more, found ${issue.received}`),
+    v.maxValue(
+      years * 31_536_000_000,
+      (issue) =>
+        `expected ${years === 1 ? "a year" : `${years} years`} at most, found ${issue.received} ms`,
+    ),
+  );
+
+const momentText = 'expected a Date, or a moment with its zone such as "2026-01-01T02:00:00Z"';
+
+const isoOf = (date: Date) => (Number.isNaN(date.getTime()) ? "" : date.toISOString());
+
+/** A Date, or text in ISO 8601 with a time zone: as such text in UTC. */
+export const Moment: v.GenericSchema<Date | string, string> = v.pipe(
+  v.union([v.date(momentText), v.string()], momentText),
+  v.check(
+    (moment) =>
+      typeof moment !== "string" ||
+      /^\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)$/.test(moment),
+    momentText,
+  ),
+  v.transform((moment) => new Date(moment)),
+  // Of four-digit years, as the database reads them.
+  v.check((date) => /^\d{4}-/.test(isoOf(date)), momentText),
+  v.transform(isoOf),
+);
+
+export const Name = text(
+  "expected a letter, followed by at most 99 letters, digits or _.:+-",
+  (name) => postingNamePattern.test(name),
+);
+
+export const Key = text(
+  "expected a key of 1 to 500 characters",
+  (key) => key !== "" && Array.from(key).length <= 500,
+);
+
+const isShort = (name: string, bytes: number) => new TextEncoder().encode(name).length <= bytes;
+
+export const Project = text(
+  'expected the name of a project, 1 to 1000 bytes, or "*" for any project',
+  (name) => name !== "" && isShort(name, 1000) && !/\p{Cc}/u.test(name),
+);
+
+export const ShortName = text("expected a name of at most 100 bytes", (name) => isShort(name, 100));
+
+const needsText = 'expected needs such as [["gpu", "has"], ["mem", ">=", 1024]]';
+
+export const NeedsOfJobs: v.GenericSchema<Needs> = v.array(
+  v.union(
+    [
+      v.strictTuple([v.string(), v.literal("has")]),
+      v.strictTuple([v.string(), v.literal(">="), v.number()]),
+      v.strictTuple([v.string(), v.literal("="), v.union([v.string(), v.number()])]),
+    ],
+    needsText,
+  ),
+  needsText,
+);

@@ -1,0 +1,256 @@
+// The options of a posting, each in one entry: its values and default, its flag on the command
+// line, and whether it is signed. Its comment is its documentation: in editors, and in the tables
+// of docs/library.md and docs/sql.md. CONTRIBUTING.md describes how to add one.
+import * as v from "valibot";
+
+import {
+  int32Max,
+  Key,
+  milliseconds,
+  Moment,
+  Name,
+  NeedsOfJobs,
+  orNull,
+  Percentage,
+  Project,
+  ShortName,
+  whole,
+} from "./option-values.ts";
+import { Rate } from "./rate.ts";
+
+/** How an option is written on the command line of `post` and `run`. */
+export interface PostingFlag {
+  name: `--${string}`;
+  /** What its value is called in help; of a switch, "". */
+  value: string;
+  kind: "text" | "number" | "number or percentage" | "duration" | "moment" | "needs" | "switch";
+  /** Whether only `post` has it. */
+  isPostOnly?: true;
+}
+
+interface PostingOption {
+  schema: v.OptionalSchema<v.GenericSchema, unknown>;
+  flag?: PostingFlag;
+  help?: string;
+  /** How the option of a signed posting may differ from its signature when a pool runs it. */
+  signed?: "unchanged" | "or stricter";
+  /** For options that the library lacks: whether SQL has it, or only PDOFlow itself uses it. */
+  api?: "sql" | "none";
+}
+
+export const postingOptions = {
+  /**
+   * A name for people and for selectors: `pdoflow status @night` shows the newest posting with this
+   * name.
+   */
+  name: {
+    schema: orNull(Name),
+    flag: { name: "--name", value: "NAME", kind: "text" },
+    help: "name the posting; @NAME selects the newest posting with that name",
+  },
+  /**
+   * Jobs with a higher priority run first: a 32-bit integer, or a list with one for each job
+   * (default: 0).
+   */
+  priority: {
+    schema: v.optional(whole(-int32Max - 1, int32Max), 0),
+    flag: { name: "--priority", value: "N", kind: "number" },
+    help: "run jobs with a higher priority first, as in --priority=-1 (default: 0)",
+  },
+  /** The number of attempts after which a job has failed: 1 to 1000 (default: 3). */
+  maxAttempts: {
+    schema: v.optional(whole(1, 1000), 3),
+    flag: { name: "--max-attempts", value: "N", kind: "number" },
+    help: "try each job at most N times (default: 3)",
+    signed: "unchanged",
+  },
+  /**
+   * The wait after the first failure in milliseconds, doubled after each further failure, up to an
+   * hour (default: 1000).
+   */
+  backoffMs: {
+    schema: v.optional(milliseconds(0), 1000),
+    flag: { name: "--backoff", value: "DURATION", kind: "duration" },
+    help: "wait this long before a retry, doubled with each attempt (default: 1s)",
+    signed: "unchanged",
+  },
+  /**
+   * Kill an attempt that runs longer than this many milliseconds; the attempt has failed (default:
+   * none).
+   */
+  timeoutMs: {
+    schema: orNull(milliseconds(1)),
+    flag: { name: "--timeout", value: "DURATION", kind: "duration" },
+    help: "kill an attempt that runs longer than this (default: none)",
+    signed: "unchanged",
+  },
+  /** The time between SIGTERM and SIGKILL in milliseconds, when a job is killed (default: 5000). */
+  graceMs: {
+    schema: v.optional(milliseconds(0), 5000),
+    flag: { name: "--grace", value: "DURATION", kind: "duration" },
+    help: "when killing a job, wait this long between SIGTERM and SIGKILL (default: 5s)",
+    signed: "unchanged",
+  },
+  /** Stop the posting after N failed attempts in a row in one pool; 0 for never (default: 10). */
+  stopAfter: {
+    schema: v.optional(whole(0, int32Max), 10),
+    flag: { name: "--stop-after", value: "N", kind: "number" },
+    help: "stop the posting after N failures in a row in one pool, 0 for never (default: 10)",
+    signed: "unchanged",
+  },
+  /** Whether to keep the return values of the jobs (default: true). */
+  keepsResults: {
+    schema: v.optional(v.boolean("expected true or false"), true),
+    flag: { name: "--results", value: "", kind: "switch", isPostOnly: true },
+    help: "with --no-results, do not keep the return values of the jobs",
+    signed: "unchanged",
+  },
+  /**
+   * Keep job output for: `"none"`, `"failures"` or `"all"`; up to 64 KiB of stdout and of stderr
+   * (default: `"failures"`).
+   */
+  keepsOutput: {
+    schema: v.optional(
+      v.picklist(["none", "failures", "all"], "expected none, failures or all"),
+      "failures",
+    ),
+    flag: { name: "--output", value: "WHICH", kind: "text" },
+    help: "keep job output for: none, failures or all (default: failures)",
+    signed: "unchanged",
+  },
+  /** At most N of its jobs run at the same time, in all pools together (default: no limit). */
+  maxRunning: {
+    schema: orNull(whole(1, int32Max)),
+    flag: { name: "--max-running", value: "N", kind: "number" },
+    help: "run at most N of the jobs at the same time, in all pools (default: none)",
+    signed: "or stricter",
+  },
+  /**
+   * At most N attempts start in a period, in all pools together: `"10/s"`, `"100/m"`, `"1000/h"`
+   * (default: no limit).
+   */
+  maxRate: {
+    schema: orNull(Rate),
+    flag: { name: "--max-rate", value: "N/TIME", kind: "text" },
+    help:
+      "start at most N of the jobs per time, in all pools: 10/s, 100/m or 1000/h (default: " +
+      "none)",
+    signed: "or stricter",
+  },
+  /**
+   * What a pool must provide to run the jobs: `[["gpu", "has"], ["mem", ">=", 17179869184]]`
+   * (default: nothing).
+   */
+  needs: {
+    schema: v.optional(NeedsOfJobs, []),
+    flag: { name: "--needs", value: "LIST", kind: "needs", isPostOnly: true },
+    help: "resources that a pool must provide to run the jobs, such as gpu,mem>=16G",
+    signed: "or stricter",
+    api: "sql",
+  },
+  /** Stop the posting when N of its jobs have permanently failed (default: no limit). */
+  maxFailures: {
+    schema: orNull(whole(1, int32Max)),
+    flag: { name: "--max-failures", value: "N|P%", kind: "number or percentage" },
+    help:
+      "stop the posting after N jobs, or more than P% of them, have permanently failed " +
+      "(default: none)",
+  },
+  /**
+   * Stop the posting when more than P percent of its jobs have permanently failed (default: no
+   * limit).
+   */
+  maxFailuresPercent: {
+    schema: orNull(Percentage),
+  },
+  /**
+   * Start no job before this time, such as `"2026-01-01T02:00:00Z"`; in TypeScript also a Date
+   * (default: at once).
+   */
+  runAt: {
+    schema: orNull(Moment),
+    flag: { name: "--run-at", value: "TIME", kind: "moment" },
+    help:
+      "start no job before this time, such as 2026-01-01T02:00 in local time, or with a UTC " +
+      "offset",
+  },
+  /**
+   * `pdoflow prune` does not delete the posting until this many milliseconds after its end
+   * (default: none).
+   */
+  keepMs: {
+    schema: orNull(milliseconds(0, 100)),
+    flag: { name: "--keep", value: "DURATION", kind: "duration" },
+    help: "protect the posting from prune for this long after it ends, such as 30d",
+  },
+  /** Post only once: posting a key again returns the existing posting. */
+  key: {
+    schema: orNull(Key),
+    flag: { name: "--key", value: "KEY", kind: "text", isPostOnly: true },
+    help: "post at most once: if this key exists, print the number of its posting instead",
+  },
+  /**
+   * Replace the posting with this key that still waits: of several postings in a row, only the
+   * newest runs.
+   */
+  jobKey: { schema: orNull(Key) },
+  /** The project whose pools run the jobs, `"*"` for all pools (docs/code.md). */
+  project: {
+    schema: orNull(Project),
+    flag: { name: "--project", value: "NAME", kind: "text" },
+    help:
+      "let only pools of this project run the jobs, '*' for all pools (default: derived " +
+      "from the root)",
+  },
+  /** The operating system user of the poster, for people. */
+  osUser: {
+    schema: v.optional(ShortName, ""),
+    api: "sql",
+  },
+  /** The `pdoflow run` whose own pool alone runs the jobs (R2). */
+  run: {
+    schema: v.optional(ShortName, ""),
+    api: "none",
+  },
+} satisfies Record<string, PostingOption>;
+
+type Table = typeof postingOptions;
+export type OptionName = keyof Table;
+type NameWith<Property> = { [K in OptionName]: Table[K] extends Property ? K : never }[OptionName];
+export type FlagOption = NameWith<{ flag: object }>;
+export type SignedOption = NameWith<{ signed: string }>;
+/** The options that pools run jobs by. */
+export type RunOption = NameWith<{ signed: "unchanged" }>;
+
+/** The options that the library has too. */
+export type LibraryOption = Exclude<OptionName, NameWith<{ api: string }>>;
+
+/** Some options as they can be given; each has its comment from above. */
+export type OptionsInput<Names extends OptionName> = {
+  [K in keyof Table as K & Names]?: v.InferInput<Table[K]["schema"]> | undefined;
+};
+
+/** All options with their names, in the order of their entries. */
+export const optionList = Object.entries<PostingOption>(postingOptions).map(([name, option]) => ({
+  name: name as OptionName,
+  ...option,
+}));
+
+const namesOf = <Names extends OptionName>(isOne: (option: PostingOption) => boolean) =>
+  optionList.filter(isOne).map(({ name }) => name as Names);
+
+export const signedOptions = namesOf<SignedOption>(({ signed }) => signed !== undefined);
+export const runOptions = namesOf<RunOption>(({ signed }) => signed === "unchanged");
+
+const schemasOf = <Names extends OptionName>(names: readonly Names[]) =>
+  Object.fromEntries(names.map((name) => [name, postingOptions[name].schema])) as {
+    [K in Names]: Table[K]["schema"];
+  };
+
+/** @internal The schemas of the options that the library has. */
+export const librarySchemas = schemasOf(namesOf<LibraryOption>(({ api }) => api === undefined));
+
+/** @internal All options of a posting, with their defaults. */
+export const PostingOptions = v.object(schemasOf(namesOf<OptionName>(() => true)));
+/** @internal */
+export type PostingOptions = v.InferOutput<typeof PostingOptions>;
