@@ -71,7 +71,11 @@ class Top implements Disposable {
     this.#glyphs = glyphsOf(terminal);
     this.#style = { palette: paletteOf(terminal.colors, theme), isUtf8: terminal.isUtf8 };
     this.#screen = new Screen({
-      ...{ input, output, outputFile, terminal, hasMouse },
+      input,
+      output,
+      outputFile,
+      terminal,
+      hasMouse,
       onKey: (key) => this.#on({ kind: "key", key }),
       onPaste: (text) => this.#on({ kind: "paste", text }),
       onMouse: (mouse) => this.#on({ kind: "mouse", ...mouse }),

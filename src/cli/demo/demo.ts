@@ -13,6 +13,7 @@ import { readCounts } from "../../db/read/status.ts";
 import { exitCodes } from "../../domain/errors.ts";
 import { parse } from "../../domain/parse.ts";
 import { serverPlace } from "../../db/settings/server-place.ts";
+import { embeddedTarget } from "../../db/settings/target.ts";
 import { encodeArgs } from "../../job/values.ts";
 import { Pool } from "../../pool/pool.ts";
 import { workerPool } from "../../pool/worker-pool.ts";
@@ -58,15 +59,7 @@ export class DemoCommand extends PdoflowCommand {
       const address = await ensureServer(place, {
         onProgress: (sentence) => this.say(`demo: ${sentence}`),
       });
-      const target = {
-        ...address,
-        user: address.username,
-        password: undefined,
-        tls: false as const,
-        schema: "pdoflow",
-        source: "the demo's own server",
-      };
-      await using db = connect(target, { connections: 1 });
+      await using db = connect(embeddedTarget(address, "pdoflow"), { connections: 1 });
       await migrate(db);
       return await this.#inspect(db, root, folders);
     } finally {

@@ -1,37 +1,30 @@
 import type { Db } from "../../db/connection/connect.ts";
-import { anyJob, type JobRow, type JobFilter, readJobPage } from "../../db/read/jobs.ts";
+import {
+  anyJob,
+  type JobFilter,
+  jobPagesOf,
+  type JobRow,
+  readJobPage,
+} from "../../db/read/jobs.ts";
 import { hasSortedJobs, readResults, type ResultWithArgs } from "../../db/read/results.ts";
 import { findPostings } from "../../db/read/snapshot.ts";
 import { type PostingCounts, readPostingCounts } from "../../db/read/status.ts";
-import { firstPageRows, nextPageSize, nextStretch } from "../../db/read/page-size.ts";
+import { pagesOf } from "../../db/read/pages.ts";
 import type { IndexRange } from "../../domain/selector.ts";
 import { jobStatuses, noJobs } from "../../domain/states.ts";
 import { JobNotFound } from "./job-named.ts";
 import type { Selected } from "./select.ts";
-
-/** The number of jobs that one query scans at most when few of them match. */
-const widestPage = 100_000;
 
 /** The matching jobs of postings, page by page, by index. */
 export async function* jobPages(
   db: Db,
   selected: readonly Selected[],
   filter: JobFilter,
-): AsyncGenerator<{ postingId: number; rows: JobRow[] }> {
+): AsyncGenerator<{ postingId: number; rows: readonly JobRow[] }> {
   for (const { id, indices } of selected) {
-    const { isSorted, ranges } = await rangesOf(db, id, indices);
-    const widest = filter.status === "failed" && !isSorted ? widestPage : 2_000;
-    let size = 500;
-    for (const { first: from, last } of ranges) {
-      for (let first = from; first <= last;) {
-        const part = Math.min(size, last - first + 1);
-        const page = { postingId: id, first, size: part, isSorted, ...filter };
-        const rows = [...(await readJobPage(db, page))];
-        if (rows.length > 0) yield { postingId: id, rows };
-        first += part;
-        const chars = rows.reduce((sum, row) => sum + lengthOf(row), part);
-        size = nextStretch(part, rows.length, chars, widest);
-      }
+    const jobs = { postingId: id, ...(await rangesOf(db, id, indices)) };
+    for await (const rows of jobPagesOf((page) => readJobPage(db, page), jobs, filter)) {
+      if (rows.length > 0) yield { postingId: id, rows };
     }
   }
 }
@@ -41,27 +34,17 @@ export async function* resultPages(
   db: Db,
   selected: readonly Selected[],
   { hasArgs }: { hasArgs: boolean },
-): AsyncGenerator<{ postingId: number; rows: ResultWithArgs[] }> {
+): AsyncGenerator<{ postingId: number; rows: readonly ResultWithArgs[] }> {
   for (const { id, indices } of selected) {
     const { isSorted, ranges } = await rangesOf(db, id, indices);
-    let size = firstPageRows;
-    for (const { first: from, last } of ranges) {
-      for (let first = from; first <= last;) {
-        const part = Math.min(size, last - first + 1);
-        const page = { postingId: id, first, size: part, isSorted, hasArgs };
-        const rows = [...(await readResults(db, page))];
-        yield { postingId: id, rows };
-        first += part;
-        const chars = rows.reduce(
-          (sum, { result, error, args }) =>
-            sum + (result?.length ?? 0) + (error?.length ?? 0) + (args?.length ?? 0),
-          part,
-        );
-        size = nextPageSize(part, chars);
-      }
-    }
+    const read = (first: number, size: number) =>
+      readResults(db, { postingId: id, first, size, isSorted, hasArgs });
+    for await (const rows of pagesOf(ranges, read, { charsOf })) yield { postingId: id, rows };
   }
 }
+
+const charsOf = ({ result, error, args }: ResultWithArgs) =>
+  (result?.length ?? 0) + (error?.length ?? 0) + (args?.length ?? 0);
 
 /** Counts the jobs of postings by status; only the selected jobs, if not all are selected. */
 export async function countSelected(
@@ -89,9 +72,6 @@ async function countJobs(db: Db, one: Selected, posting: PostingCounts): Promise
   if (total === 0) throw new JobNotFound(`${one.id}/${one.indices?.[0]?.first ?? 0}`);
   return { ...counts, isEnded: counts.waiting + counts.running + counts.retrying === 0 };
 }
-
-const lengthOf = ({ args, stdout, stderr }: JobRow) =>
-  args.length + (stdout?.length ?? 0) + (stderr?.length ?? 0);
 
 /** The selected ranges of indices, limited to the jobs that the posting has. */
 async function rangesOf(db: Db, id: number, indices: readonly IndexRange[] | null) {

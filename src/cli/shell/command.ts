@@ -6,7 +6,7 @@ import { migrate, pendingMigrations, requireCurrentSchema } from "../../db/admin
 import { answered, openDatabase } from "../../db/connection/open.ts";
 import {
   configuredTarget,
-  embeddedSource,
+  embeddedTarget,
   schemaName,
   type Target,
 } from "../../db/settings/target.ts";
@@ -134,18 +134,8 @@ export abstract class PdoflowCommand extends Command<CliContext> {
     const address = await ensureServer(this.embeddedPlace, {
       onProgress: (sentence) => this.say(`pdoflow: ${sentence}`),
     });
-    return {
-      host: address.host,
-      port: address.port,
-      user: address.username,
-      database: address.database,
-      password: undefined,
-      tls: false,
-      schema: schemaName(this.context.env),
-      source: embeddedSource,
-      ...watch,
-      isEmbedded: true,
-    };
+    const embedded = embeddedTarget(address, schemaName(this.context.env));
+    return { ...embedded, ...watch, isEmbedded: true };
   }
 
   readonly #logStatement = (text: string, ms: number) => {

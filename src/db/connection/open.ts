@@ -156,7 +156,10 @@ async function look({ sql }: Db): Promise<Look> {
            ) end as timeout_by`.simple();
   const [row] = rows;
   const { pid, ...found } = row ?? {
-    ...{ pid: null, isReadOnly: true, readOnlyBy: null, timeoutBy: null },
+    pid: null,
+    isReadOnly: true,
+    readOnlyBy: null,
+    timeoutBy: null,
   };
   return { isPooled: pid !== rows.state.pid, ...found };
 }

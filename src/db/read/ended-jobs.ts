@@ -1,6 +1,6 @@
 import type { ResultRow } from "./results.ts";
 import { type Gap, Gaps } from "./gaps.ts";
-import { firstPageRows, nextPageSize } from "./page-size.ts";
+import { firstPageRows, nextPageSize } from "./pages.ts";
 
 /** How far beyond the last ended job to search, and the unfinished jobs searched at once. */
 const outlookJobs = 2_000;

@@ -1,3 +1,5 @@
+import type { IndexRange } from "../../domain/selector.ts";
+import { pagesOf } from "./pages.ts";
 import type { JobError } from "../../domain/attempt.ts";
 import type { JobStatus } from "../../domain/states.ts";
 import { integers } from "../connection/array.ts";
@@ -126,3 +128,16 @@ export async function readJob(
   const [row] = await readJobPage(db, { ...anyJob, postingId, first: index, size: 1, isSorted });
   return row;
 }
+
+/** Pages of jobs that match `filter`, read by `read`: as {@link readJobPage} does. */
+export const jobPagesOf = (
+  read: (page: JobPage) => PromiseLike<readonly JobRow[]>,
+  { ranges, ...posting }: { postingId: number; isSorted: boolean; ranges: readonly IndexRange[] },
+  filter: JobFilter,
+) =>
+  pagesOf(ranges, (first, size) => read({ ...posting, first, size, ...filter }), {
+    charsOf: ({ args, stdout, stderr }) =>
+      args.length + (stdout?.length ?? 0) + (stderr?.length ?? 0),
+    // Of an unsorted posting, failures are found by their own index.
+    widest: filter.status === "failed" && !posting.isSorted ? 100_000 : 2_000,
+  });

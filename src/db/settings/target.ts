@@ -10,6 +10,7 @@ import { readConninfo, readLines } from "./conninfo.ts";
 import { type Environment, fillFromVariables, type Keyword, type Settings } from "./parameters.ts";
 import { passwordFrom } from "./password-file.ts";
 import { requirePrivate, textOf } from "./secret-file.ts";
+import type { ServerAddress } from "./server-place.ts";
 import { readService } from "./service-file.ts";
 
 /** How to reach the server, or one of several of which one at a time accepts writes. */
@@ -36,6 +37,21 @@ export interface Target extends Address {
 
 /** The `source` of a target that is the embedded server. */
 export const embeddedSource = "the embedded server";
+
+/** The target that is an embedded server. */
+export const embeddedTarget = (
+  { host, port, username, database }: ServerAddress,
+  schema: string,
+): Target => ({
+  host,
+  port,
+  user: username,
+  database,
+  password: undefined,
+  tls: false,
+  schema,
+  source: embeddedSource,
+});
 
 /** Whether it is the server that all projects of a user on this machine share. */
 export const isEmbedded = ({ source }: Target): boolean => source === embeddedSource;

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import type { Environment } from "../../db/settings/parameters.ts";
 import {
   configuredTarget,
-  embeddedSource,
+  embeddedTarget,
   schemaName,
   type Target,
 } from "../../db/settings/target.ts";
@@ -38,16 +38,7 @@ export function findTarget(url: string | undefined, env: Environment): Target {
   const { address } = serverPlace({ env, uid, platform: process.platform, home: homedir() });
   const socket = join(address.host, `.s.PGSQL.${address.port}`);
   if (!existsSync(socket)) throw new NoDatabase(socket);
-  return {
-    host: address.host,
-    port: address.port,
-    user: address.username,
-    database: address.database,
-    password: undefined,
-    tls: false,
-    schema: schemaName(env),
-    source: embeddedSource,
-  };
+  return embeddedTarget(address, schemaName(env));
 }
 
 function fromUrl(url: string, env: Environment): Target {

@@ -13,7 +13,7 @@ import { hasSortedJobs, readEnded, readResults, type ResultRow } from "../../db/
 import { findPostings } from "../../db/read/snapshot.ts";
 import { readPostingCounts } from "../../db/read/status.ts";
 import type { JobError } from "../../domain/attempt.ts";
-import { firstPageRows, nextPageSize } from "../../db/read/page-size.ts";
+import { pagesOf } from "../../db/read/pages.ts";
 import { parse } from "../../domain/parse.ts";
 import type { JobStatus } from "../../domain/states.ts";
 import { decodeValue } from "../../job/values.ts";
@@ -156,15 +156,14 @@ export class Posting<Result = unknown> {
 
   async *#asPosted(): AsyncGenerator<ResultRow, void, undefined> {
     const isSorted = await this.#isSorted();
-    let size = firstPageRows;
-    for (let first = 0; first < this.jobCount;) {
+    const read = (first: number, size: number) => {
       const page = { postingId: this.id, first, size, isSorted };
-      const rows = await this.#connection.use(({ reading }) => readResults(reading, page));
+      return this.#connection.use(({ reading }) => readResults(reading, page));
+    };
+    const all = [{ first: 0, last: this.jobCount - 1 }];
+    for await (const rows of pagesOf(all, read, { charsOf: lengthOf })) {
       if (rows.length === 0) throw new PostingNotFound(this.id);
       yield* rows;
-      first += size;
-      const chars = rows.reduce((sum, row) => sum + lengthOf(row), rows.length);
-      size = nextPageSize(rows.length, chars);
     }
   }
 

@@ -66,7 +66,8 @@ export class WorkerStarts {
       this.#listener.start();
     }, pauseMs);
     this.#listener.onFailed({
-      ...{ reason, pauseMs },
+      reason,
+      pauseMs,
       isNews: pauseMs < longestPauseMs || this.#rounds % 20 === 0,
       isHopeless: this.#rounds >= roundsBeforeHopeless && !this.#listener.hasReady(),
     });

@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { join } from "node:path";
 
 import { close, type Posting, postWork } from "../../../src/index.ts";
-import { nextPageSize } from "../../../src/db/read/page-size.ts";
+import { nextPageSize } from "../../../src/db/read/pages.ts";
 import { freshDatabase, type TestDatabase } from "../../database.ts";
 import { drivenPool, only } from "../hand-driven.ts";
 import { anything } from "../jobs.ts";
