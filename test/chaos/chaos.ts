@@ -114,9 +114,6 @@ async function run(arena: Arena, options: Options, asked: AbortSignal): Promise<
     for (const proxy of proxies) await proxy[Symbol.asyncDispose]();
   }
   await using db = connect(arena.target, { connections: 1 });
-  // Its joins read whole tables: without statistics, or by nested loops, they take for ever.
-  await db.sql`analyze`;
-  await db.sql`set enable_nestloop = off`;
   const verdict = await judge({ arena, db, chronicle, batches: poster.batches });
   console.log(await summary(db, chronicle));
   return verdict;
