@@ -1,5 +1,5 @@
 import type { RunnablePosting } from "../db/engine/leases.ts";
-import { groupBy } from "../domain/group-by.ts";
+import { groupBy } from "../domain/node-20.ts";
 import type { PoolOptions } from "./options.ts";
 import { retryUntil } from "./link/retry-until.ts";
 import type { Links, Session } from "./session/session.ts";

@@ -1,7 +1,7 @@
 import { isWorthAnotherTry } from "../db/connection/connect.ts";
 import type { Target } from "../db/settings/target.ts";
 import { type Beat, isPoolGone } from "../db/engine/pools.ts";
-import { deferred } from "../domain/deferred.ts";
+import { deferred } from "../domain/node-20.ts";
 import { messageOf } from "../domain/errors.ts";
 import { Admission } from "./admission.ts";
 import { EarlyReports } from "./early-reports.ts";

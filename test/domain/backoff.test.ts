@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 
-import { retryDelayMs } from "../../src/domain/backoff.ts";
+import { retryDelayMs } from "../../src/domain/attempt.ts";
 
 test("the wait doubles with each attempt", () => {
   expect([1, 2, 3, 4].map((attempt) => retryDelayMs(1000, attempt, 0))).toEqual([

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 
-import { deferred } from "../../src/domain/deferred.ts";
+import { deferred } from "../../src/domain/node-20.ts";
 import { ClaimLoop } from "../../src/pool/session/claim-loop.ts";
 import { closeLinks, openLinks, Session } from "../../src/pool/session/session.ts";
 import { freshDatabase } from "../database.ts";

@@ -3,51 +3,19 @@
 import * as v from "valibot";
 
 import { jobStatuses, postingStates } from "../../domain/states.ts";
-
 import {
   count,
   id,
   JobCounts,
   JobStatus,
   moment,
-  PoolState,
+  PoolRow,
+  Posting,
   PostingState,
 } from "./schema-parts.ts";
 import { topEntries } from "./top-schema.ts";
 
 const RoleKind = v.picklist(["poster", "viewer", "operator", "pool", "owner"]);
-
-const Posting = v.object({
-  id,
-  name: v.nullable(v.string()),
-  entryPoint: v.string(),
-  jobCount: count,
-  state: PostingState,
-  reason: v.nullable(v.string()),
-  poster: v.string(),
-  posterOs: v.string(),
-  /** The project whose pools run it; null: all pools. */
-  project: v.nullable(v.string()),
-  postedAt: moment,
-  endedAt: v.nullable(moment),
-  jobs: JobCounts,
-});
-
-const PoolRow = v.object({
-  id,
-  host: v.string(),
-  pid: count,
-  version: v.string(),
-  role: v.string(),
-  osUser: v.string(),
-  slots: count,
-  state: PoolState,
-  startedAt: moment,
-  beatAgoMs: v.number(),
-  refused: count,
-  /** The project whose postings it runs, besides postings without one; null: any. */
-  project: v.nullable(v.string()),
-});
 
 /** An object with `version` and the given entries. */
 const output = <const T extends v.ObjectEntries>(entries: T) =>

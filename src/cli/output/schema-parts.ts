@@ -19,3 +19,35 @@ export const PostingState = v.picklist(postingStates);
 export const PoolState = v.picklist(poolRowStates);
 export const JobStatus = v.picklist(jobStatuses);
 export const JobCounts = v.object(v.entriesFromList(jobStatuses, count));
+
+export const Posting = v.object({
+  id,
+  name: v.nullable(v.string()),
+  entryPoint: v.string(),
+  jobCount: count,
+  state: PostingState,
+  reason: v.nullable(v.string()),
+  poster: v.string(),
+  posterOs: v.string(),
+  /** The project whose pools run it; null: all pools. */
+  project: v.nullable(v.string()),
+  postedAt: moment,
+  endedAt: v.nullable(moment),
+  jobs: JobCounts,
+});
+
+export const PoolRow = v.object({
+  id,
+  host: v.string(),
+  pid: count,
+  version: v.string(),
+  role: v.string(),
+  osUser: v.string(),
+  slots: count,
+  state: PoolState,
+  startedAt: moment,
+  beatAgoMs: v.number(),
+  refused: count,
+  /** The project whose postings it runs, besides postings without one; null: any. */
+  project: v.nullable(v.string()),
+});

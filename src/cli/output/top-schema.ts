@@ -1,38 +1,19 @@
 import * as v from "valibot";
 
-import { count, id, JobCounts, moment, PoolState, PostingState } from "./schema-parts.ts";
+import { count, id, JobCounts, moment, PoolRow, Posting } from "./schema-parts.ts";
 
 const TopPosting = v.object({
-  id,
-  name: v.nullable(v.string()),
-  entryPoint: v.string(),
-  jobCount: count,
-  state: PostingState,
-  reason: v.nullable(v.string()),
-  poster: v.string(),
-  /** The project whose pools run it; null: all pools. */
-  project: v.nullable(v.string()),
+  ...v.omit(Posting, ["posterOs"]).entries,
   /** The highest priority among its waiting jobs. */
   priority: v.nullable(v.number()),
-  postedAt: moment,
-  endedAt: v.nullable(moment),
-  jobs: JobCounts,
 });
 
 const TopPool = v.object({
-  id,
-  host: v.string(),
-  pid: count,
-  state: PoolState,
-  slots: count,
+  ...v.omit(PoolRow, ["version", "role", "osUser", "startedAt"]).entries,
   /** Busy workers at its last heartbeat; null before the first report. */
   busy: v.nullable(count),
   work: v.string(),
-  beatAgoMs: v.number(),
   isStale: v.boolean(),
-  refused: count,
-  /** The project whose postings it runs, besides postings without one; null: any. */
-  project: v.nullable(v.string()),
 });
 
 const TopFailure = v.object({

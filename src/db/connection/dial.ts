@@ -2,7 +2,7 @@ import { connect as connectTcp, isIP, type Socket } from "node:net";
 import { Duplex } from "node:stream";
 import { checkServerIdentity, connect as connectTls, type TLSSocket } from "node:tls";
 
-import { deferred } from "../../domain/deferred.ts";
+import { deferred } from "../../domain/node-20.ts";
 import type { Address, Encryption } from "../settings/addresses.ts";
 import type { Certificates } from "../settings/certificates.ts";
 

@@ -1,7 +1,7 @@
 import { type Db, isConnectionLoss } from "../../db/connection/connect.ts";
 import { answered, openDatabase } from "../../db/connection/open.ts";
 import { readServerIdentity } from "../../db/connection/server-identity.ts";
-import { deferred } from "../../domain/deferred.ts";
+import { deferred } from "../../domain/node-20.ts";
 import type { Target } from "../../db/settings/target.ts";
 import { Bearing } from "./bearing.ts";
 

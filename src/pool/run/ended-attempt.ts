@@ -1,5 +1,4 @@
-import { type AttemptEnd, outcomeState } from "../../domain/attempt.ts";
-import { retryDelayMs } from "../../domain/backoff.ts";
+import { type AttemptEnd, outcomeState, retryDelayMs } from "../../domain/attempt.ts";
 import type { LeasedJob } from "../wire/leased-job.ts";
 import type { End, EndDetails, Output } from "../wire/protocol.ts";
 import type { EndedAttempt } from "../session/outcome-batch.ts";

@@ -1,6 +1,6 @@
 import { setImmediate as breathe } from "node:timers/promises";
 
-import { type Deferred, deferred } from "../../domain/deferred.ts";
+import { type Deferred, deferred } from "../../domain/node-20.ts";
 import type { EntryFunction } from "../entry/load-entry-point.ts";
 import type { LeasedJob } from "../wire/leased-job.ts";
 import { packIds, type StopReason } from "../wire/protocol.ts";

@@ -5,7 +5,7 @@ import {
   refusePostings,
   retractRefusals,
 } from "../../db/engine/refusals.ts";
-import { groupBy } from "../../domain/group-by.ts";
+import { groupBy } from "../../domain/node-20.ts";
 import type { Link } from "../link/link.ts";
 import type { CodeWatcher } from "../entry/code-watcher.ts";
 import type { AdmissionPolicy } from "../trust/admission-policy.ts";

@@ -1,4 +1,4 @@
-import { groupBy } from "../../domain/group-by.ts";
+import { groupBy } from "../../domain/node-20.ts";
 import type { RouteInTurn } from "../../domain/route.ts";
 
 /** The properties of a route that determine its turn. */

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { connect } from "../../../src/db/connection/connect.ts";
 import { migrate } from "../../../src/db/admin/migrations.ts";
 import { serverPlace } from "../../../src/db/settings/server-place.ts";
-import { deferred } from "../../../src/domain/deferred.ts";
+import { deferred } from "../../../src/domain/node-20.ts";
 import { ensureServer, stopServer } from "../../../src/server/server.ts";
 import { freshDatabase, type TestDatabase } from "../../database.ts";
 import { untilBlocked } from "../../db/engine.ts";

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 
-import { InvalidInput } from "../../src/domain/errors.ts";
-import { serverPlace } from "../../src/db/settings/server-place.ts";
+import { InvalidInput } from "../../../src/domain/errors.ts";
+import { serverPlace } from "../../../src/db/settings/server-place.ts";
 
 const user = { env: {}, uid: 1000, platform: "linux", home: "/home/ada" };
 

@@ -1,6 +1,10 @@
 import { expect, test } from "bun:test";
 
-import { type CommandInput, commandOf, shellQuoted } from "../../src/pool/worker/command-line.ts";
+import {
+  type CommandInput,
+  commandOf,
+  shellQuoted,
+} from "../../../src/pool/worker/command-line.ts";
 
 test.each<[string[], CommandInput, string[]]>([
   [["./r.sh", "{}"], ["a b.fits"], ["./r.sh", "a b.fits"]],

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import * as fc from "fast-check";
 
-import { Turns } from "../../src/pool/session/turns.ts";
+import { Turns } from "../../../src/pool/session/turns.ts";
 
 /** One route for each poster; of a poster with two routes see below. */
 const routesOf = (shares: readonly number[]) =>

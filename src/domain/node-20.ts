@@ -1,3 +1,5 @@
+// Functions that Node 20 lacks, which the library supports.
+
 /** A promise that is settled from outside. */
 export interface Deferred<T> {
   promise: Promise<T>;
@@ -14,4 +16,16 @@ export function deferred<T>(): Deferred<T> {
     reject = onFailed;
   });
   return { promise, resolve, reject };
+}
+
+/** As Map.groupBy, which Node 20 does not have. */
+export function groupBy<K, T>(items: Iterable<T>, keyOf: (item: T) => K): Map<K, T[]> {
+  const groups = new Map<K, T[]>();
+  for (const item of items) {
+    const key = keyOf(item);
+    const group = groups.get(key);
+    if (group) group.push(item);
+    else groups.set(key, [item]);
+  }
+  return groups;
 }

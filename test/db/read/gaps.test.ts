@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { array, assert, integer, property } from "fast-check";
 
-import { Gaps } from "../../src/db/read/gaps.ts";
+import { Gaps } from "../../../src/db/read/gaps.ts";
 
 test("what is left is all that was not taken out, in pieces of the size that is asked for", () => {
   const number = integer({ min: -2, max: 42 });
