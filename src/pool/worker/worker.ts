@@ -194,20 +194,19 @@ async function runChunk(
   if (isLate()) send({ kind: "late", chunk });
 }
 
-/** The entry points that were loaded before. */
-const loaded = new Set<string>();
+/** The entry points that this process has loaded: looking for their files again takes 0.3 ms. */
+const loaded = new Map<string, Promise<EntryFunction>>();
 const mostLoaded = 10_000;
 
-/** Loads it, and keeps the changes that its import makes to the process. */
-async function load(root: string, entryPoint: string, state: WorkerState): Promise<EntryFunction> {
-  if (loaded.has(entryPoint)) return await loadPosted(root, entryPoint, bunResolve);
+/** Loads an entry point, and keeps the changes that its import makes to the process. */
+function load(root: string, entryPoint: string, state: WorkerState): Promise<EntryFunction> {
+  const known = loaded.get(entryPoint);
+  if (known) return known;
   if (loaded.size >= mostLoaded) loaded.clear();
-  try {
-    return await loadPosted(root, entryPoint, bunResolve);
-  } finally {
-    loaded.add(entryPoint);
-    state.adopt();
-  }
+  const loading = loadPosted(root, entryPoint, bunResolve).finally(() => state.adopt());
+  loaded.set(entryPoint, loading);
+  loading.catch(() => loaded.delete(entryPoint)); // its file may be there the next time
+  return loading;
 }
 
 /** Reports of the running job go to the pool, or to stderr. */
