@@ -98,6 +98,8 @@ test("the binary posts and runs with a password; without the right one it does n
     err: expect.stringContaining("the password is wrong"),
   });
   expect((await as("stranger", undefined, "results", id)).code).toBe(4);
+  // As if the heartbeat timeout of the pool of the first test had ended.
+  await server.db.sql`update pdoflow.pool set heartbeat_at = '-infinity'`;
   expect((await as("pool", undefined, "pool", "--once", "--max-workers", "1")).err).toContain(
     "done",
   );
