@@ -141,8 +141,10 @@ export class Poster {
       ...(grace === undefined ? {} : { graceMs: grace }),
     };
     const posting = insertPosting(this.#db, options, [{ args, priorities }], "chaos");
+    const late = Promise.withResolvers<null>();
+    const timer = setTimeout(late.resolve, postMs, null); // unlike a sleep it can be ended
     try {
-      const posted = await Promise.race([posting, Bun.sleep(postMs)]);
+      const posted = await Promise.race([posting, late.promise]);
       if (posted) return posted.id;
       posting.catch(() => {}); // too late to be of interest
       this.#chronicle.tell(`a post in process got no answer within ${postMs} ms`);
@@ -150,6 +152,8 @@ export class Poster {
     } catch (error) {
       if (!isConnectionLoss(error)) throw error;
       this.#chronicle.tell(`a post in process failed: ${String(error)}`);
+    } finally {
+      clearTimeout(timer);
     }
     void this.#db.abort();
     this.#db = connect(this.#arena.target, { connections: 2 });
