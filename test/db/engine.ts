@@ -86,7 +86,7 @@ export const newPool = (db: Db, host = "here"): Promise<number> =>
     version: "test",
     osUser: "ada",
     slots: 1,
-    heartbeatTimeoutMs: 15_000,
+    heartbeatTimeoutMs: 3_600_000, // nothing beats for it: it is silent once a test says so
     provides: {},
     posters: null,
   });
@@ -289,7 +289,7 @@ export async function until(what: string, isSo: () => Promise<boolean> | boolean
 
 /** Lets the last heartbeat of a pool be a minute old, more than its heartbeat timeout. */
 export const silence = ({ sql, schema }: Db, poolId: number) => sql`
-  update ${schema}.pool set heartbeat_at = now() - interval '1 minute' where id = ${poolId}`;
+  update ${schema}.pool set heartbeat_at = now() - interval '2 h' where id = ${poolId}`;
 
 export const rescue = async (db: Db): Promise<RescuedPool[]> => [...(await rescuePools(db))];
 

@@ -30,7 +30,7 @@ beforeAll(async () => {
   const lost = await postJobs(ada, 3);
   await take(pool, dead);
   await roles.db
-    .sql`update pdoflow.pool set heartbeat_at = now() - interval '1 h' where id = ${dead}`;
+    .sql`update pdoflow.pool set heartbeat_at = now() - interval '2 h' where id = ${dead}`;
   const due = await postJobs(ada, 1, { runAt: new Date(Date.now() + 1e7).toISOString() });
   await roles.db.sql`update pdoflow.posting set run_at = now() where id = ${due}`;
   ids = [running, lost, due];
@@ -101,6 +101,6 @@ test("a pool that may run some jobs alone waits for these alone, and rescues who
   await postJobs(eve, 2);
   expect(await take(eve, dead)).toHaveLength(1);
   await roles.db
-    .sql`update pdoflow.pool set heartbeat_at = now() - interval '1 h' where id = ${dead}`;
+    .sql`update pdoflow.pool set heartbeat_at = now() - interval '2 h' where id = ${dead}`;
   expect(await rescue(eve)).toMatchObject([{ poolId: dead, jobs: 2 }]);
 });
