@@ -55,7 +55,7 @@ export async function compile(
         // Without these two, jobs can't import the packages of the user's project …
         autoloadPackageJson: true,
         autoloadTsconfig: true,
-        // … and with these, we would run what lies in the folder where a user calls us.
+        // … and with these, files in the folder where a user calls us would be run.
         autoloadDotenv: false,
         autoloadBunfig: false,
       },
@@ -69,7 +69,7 @@ export async function compile(
   }
 }
 
-/** Puts the packed server in the place of the null in src/server/packed.ts. */
+/** Replaces the null in src/server/packed.ts with the packed server. */
 const embed = (packed: string): Bun.BunPlugin => ({
   name: "embed-server",
   setup(build) {

@@ -1,4 +1,4 @@
-/** A build that can't be made, with a message for the person who started it. */
+/** A build that cannot be made, with a message for the person who started it. */
 export class BuildFailed extends Error {
   override readonly name = "BuildFailed";
 }

@@ -5,7 +5,7 @@ import { BuildFailed } from "./build-failed.ts";
 
 const modules = join(import.meta.dir, "../node_modules");
 
-/** What builds make once and use again. */
+/** Results that builds create once and use again. */
 export const cache = join(modules, ".cache/pdoflow");
 
 /** The folder of an npm package: the installed one, or else one fetched into our cache. */

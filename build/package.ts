@@ -37,7 +37,7 @@ export function buildPackage({ ifChanged = false } = {}): string {
     const tarball = pack(folder, draft);
     rmSync(join(root, "dist/npm"), { recursive: true, force: true });
     renameSync(folder, join(root, "dist/npm"));
-    utimesSync(tarball, startedAt, startedAt); // a source that is edited meanwhile is newer
+    utimesSync(tarball, startedAt, startedAt); // a source that is edited in the meantime is newer
     renameSync(tarball, packed);
     return packed;
   } finally {
@@ -85,7 +85,7 @@ function pack(folder: string, destination: string): string {
   return join(destination, run([...npm, "--cache", join(destination, "cache")], folder).trim());
 }
 
-/** Runs a program, also one of node_modules/.bin, and returns what it wrote to stdout. */
+/** Runs a program, also one of node_modules/.bin, and returns its stdout. */
 function run(command: string[], cwd: string): string {
   const PATH = `${join(root, "node_modules/.bin")}:${process.env["PATH"] ?? ""}`;
   const child = Bun.spawnSync(command, { cwd, env: { ...process.env, PATH } });

@@ -6,7 +6,7 @@ import { type ProgramFile, programFiles } from "../src/server/program-files.ts";
 import { BuildFailed } from "./build-failed.ts";
 import { cache, packageFolder } from "./package-folder.ts";
 
-/** Packs what a server needs of package `name`, once; returns the path of the archive. */
+/** Packs the files of package `name` that a server needs, once; returns the path of the archive. */
 export async function serverArchive(
   name: keyof typeof packageJson.optionalDependencies,
 ): Promise<string> {

@@ -3,7 +3,7 @@ import { join } from "node:path";
 
 const root = join(import.meta.dir, "..");
 
-/** What the binary and the package are made of. */
+/** The sources of the binary and the package. */
 export const sources = [
   "src",
   "tui",

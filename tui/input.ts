@@ -3,7 +3,7 @@ export type Piece = { kind: "sequence"; text: string } | { kind: "paste"; text: 
 
 const pasteStart = "\u001b[200~";
 const pasteEnd = "\u001b[201~";
-/** Longer than any known sequence: input that goes on is not a sequence. */
+/** Longer than any known sequence: longer input is not a sequence. */
 const longestSequence = 64;
 
 const whole = new RegExp(

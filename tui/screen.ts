@@ -48,8 +48,8 @@ const escapeMs = 40;
 const longestRest = 100_000;
 
 /**
- * The terminal while the dashboard uses it: second screen, raw keys, mouse. {@link restore} puts it
- * back as it was, at once, whatever the state of the process.
+ * The terminal while the dashboard uses it: second screen, raw keys, mouse. {@link restore} resets
+ * it at once, whatever the state of the process.
  */
 export class Screen implements Disposable {
   readonly #options: ScreenOptions;
@@ -132,7 +132,7 @@ export class Screen implements Disposable {
     this.#program.destroy();
   }
 
-  /** Shows a frame as soon as the terminal takes it; skips frames that newer ones replace. */
+  /** Shows a frame as soon as the terminal accepts it; skips frames that newer ones replace. */
   draw(frame: Frame): void {
     if (!this.#isOn) return;
     if (this.#isBlocked) {
@@ -142,7 +142,7 @@ export class Screen implements Disposable {
     const text = paint(this.#shown, frame);
     this.#shown = frame;
     if (text === "") return;
-    // Modern terminals show one update at a time, so that nothing flickers.
+    // Modern terminals show one update at a time, so that the screen does not flicker.
     const { isModern } = this.#options.terminal;
     this.#send(isModern ? `${escape}[?2026h${text}${escape}[?2026l` : text);
   }
@@ -193,7 +193,7 @@ export class Screen implements Disposable {
     try {
       this.#options.input.setRawMode?.(isRaw);
     } catch (error) {
-      // A terminal that was hung up takes no settings, and needs no restoring.
+      // A terminal that was hung up accepts no settings, and needs no restoring.
       if (isRaw) throw error;
     }
   }
@@ -228,7 +228,7 @@ export class Screen implements Disposable {
     }
   };
 
-  /** The beginning of a sequence that did not go on was a key of its own. */
+  /** The beginning of a sequence that did not continue was a key by itself. */
   #giveUpRest(): void {
     const rest = this.#rest;
     if (rest.startsWith(`${escape}[200~`)) return; // a long paste is on its way

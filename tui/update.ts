@@ -12,10 +12,10 @@ const rateWindowMs = 60_000;
 /** Two snapshots that are closer together say nothing about the rate. */
 const leastSeconds = 0.4;
 
-/** How long the last line shows a message. */
+/** The time for which the last line shows a message. */
 const outcomeMs = 8_000;
 
-/** The model after an event, and what to do then. */
+/** The model after an event, and the actions to take. */
 export function update(before: Model, event: Event, nowMs: number): Step {
   const { model, effects } = next({ ...before, nowMs }, event);
   if (model.outcome !== before.outcome) {

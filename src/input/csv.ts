@@ -10,13 +10,13 @@ export interface TableOptions {
   isPositional: boolean;
   /** Whether the first row has the names of the columns; else they are called 1, 2, … */
   hasHeader: boolean;
-  /** What columns are, by name, where their first rows do not tell it right. */
+  /** The types of columns by name, if their first rows are misleading. */
   types: ReadonlyMap<string, ColumnType>;
-  /** What is between cells, if it was said; else that of the format. */
+  /** The separator of cells, if it was given; else that of the format. */
   separator?: string | undefined;
   /** Words that are null in all columns, besides the default ones in columns of numbers. */
   missing?: ReadonlySet<string> | undefined;
-  /** Hears why a column is text that looks like numbers. */
+  /** Called with the reason if a column is text that looks like numbers. */
   onNote?: ((sentence: string) => void) | undefined;
 }
 

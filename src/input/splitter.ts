@@ -3,7 +3,11 @@ import { exitCodes, PdoflowError } from "../domain/errors.ts";
 /** Takes the text of a file in pieces and returns complete argument texts. */
 export interface Splitter {
   push(text: string): string[];
-  /** After the last piece. @throws if the file ends inside something. */
+  /**
+   * After the last piece.
+   *
+   * @throws if the file ends inside a value.
+   */
   finish(): string[];
 }
 

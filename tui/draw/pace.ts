@@ -1,4 +1,4 @@
-/** How many jobs had ended at a moment of any clock that only goes forward, in milliseconds. */
+/** The number of jobs that had ended at a moment of any monotonic clock, in milliseconds. */
 export interface Sample {
   atMs: number;
   ended: number;
@@ -13,10 +13,10 @@ export interface Pace {
 
 /** How far back the pace is measured: postings speed up and slow down as pools come and go. */
 const windowMs = 60_000;
-/** What was seen for a shorter time says too little. */
+/** Samples over a shorter time are not significant. */
 const leastMs = 2_000;
 
-/** The samples that still tell something, and a new one. */
+/** The samples that are still significant, and a new one. */
 export const withSample = (samples: readonly Sample[], now: Sample): Sample[] => [
   ...samples.filter(({ atMs }) => atMs > now.atMs - windowMs),
   now,

@@ -9,7 +9,7 @@ export function count(value: number): string {
 export const rate = (perSecond: number): string =>
   perSecond >= 10 || perSecond === 0 ? count(perSecond) : perSecond.toFixed(perSecond < 1 ? 2 : 1);
 
-/** `45ms`, `1.5s`, `12s`, `3m`, `2h05m`, `4d`: how long something took. */
+/** `45ms`, `1.5s`, `12s`, `3m`, `2h05m`, `4d`: a duration. */
 export function span(ms: number): string {
   const time = Math.max(0, ms);
   if (time > 0 && time < 0.95) return `${time.toFixed(1)}ms`;
@@ -24,7 +24,7 @@ export function span(ms: number): string {
   return days < 1_000 ? `${days}d` : `${count(Math.floor(days / 365))}y`;
 }
 
-/** `5s`, `3m`, `2h05m`, `4d`: for times that nobody needs to the millisecond. */
+/** `5s`, `3m`, `2h05m`, `4d`: a duration without milliseconds. */
 export const time = (ms: number): string =>
   ms < 9_950 ? `${Math.floor(Math.max(0, ms) / 1_000)}s` : span(ms);
 

@@ -8,7 +8,7 @@ import type { Column } from "../draw/table.ts";
 import { widthOf } from "../draw/text.ts";
 import { ago, count } from "../draw/words.ts";
 
-/** What views and cells are drawn from. */
+/** The data of views and cells. */
 export interface Scene {
   model: Model;
   glyphs: Glyphs;

@@ -68,7 +68,7 @@ type Row = readonly [keys: string, command: string, help: string, hint?: string]
 
 export type Command = (typeof table)[keyof typeof table][number][1];
 
-/** A key and what it does. Without a `hint` the last line of the screen never shows it. */
+/** A key and its action. Without a `hint` the last line of the screen never shows it. */
 export interface Binding {
   /** The names that the terminal gives the keys. */
   keys: readonly string[];

@@ -7,7 +7,7 @@ import type { Action } from "./source.ts";
 export type Pane = "postings" | "pools" | "failures";
 export const panes = ["postings", "pools", "failures"] as const satisfies readonly Pane[];
 
-/** What the screen shows. Views are stacked: Esc leads back to the one below. */
+/** The content of the screen. Views are stacked: Esc leads back to the one below. */
 export type View =
   | { kind: "overview" }
   | { kind: "metrics" }
@@ -31,7 +31,7 @@ export interface JobsView {
 /** The chosen row, the order and the marks of a list. Rows come and go, so they are kept by key. */
 export interface ListState {
   chosen: string | null;
-  /** The position of the chosen row, for when it is gone. */
+  /** The position of the chosen row, used once the row is gone. */
   row: number;
   marked: ReadonlySet<string>;
   filter: string;
@@ -60,7 +60,7 @@ export interface Model {
   tookMs: number;
   fault: { message: string; sinceMs: number } | null;
   isFrozen: boolean;
-  /** Why changes are refused whatever the server allows; null if they are not. */
+  /** The reason why changes are refused whatever the server allows; null if they are not. */
   startedReadOnly: string | null;
   everyMs: number;
   views: readonly View[];
@@ -76,7 +76,7 @@ export interface Model {
   outcomeSinceMs: number;
   /** An action is still on its way. */
   isActing: boolean;
-  /** How many jobs of each posting had ended, during the last minute. */
+  /** The number of ended jobs of each posting, during the last minute. */
   samples: ReadonlyMap<number, readonly Sample[]>;
   /** Jobs per second between two snapshots, during the last minute. */
   rates: readonly { atMs: number; perSecond: number }[];
@@ -98,7 +98,7 @@ export type Event =
   | { kind: "fault"; message: string }
   | { kind: "acted"; text: string; isGood: boolean };
 
-/** What the dashboard does besides drawing. */
+/** The actions of the dashboard other than drawing. */
 export type Effect =
   | { kind: "refresh" }
   | { kind: "act"; action: Action }
@@ -108,7 +108,7 @@ export type Effect =
   | { kind: "redraw" }
   | { kind: "leave"; signal: "SIGINT" | null };
 
-/** The model after an event, and what to do. */
+/** The model after an event, and the actions to take. */
 export interface Step {
   model: Model;
   effects: readonly Effect[];
@@ -159,7 +159,7 @@ export const readOnlyOf = ({ startedReadOnly, snapshot }: Model): string | null 
 
 export const viewOf = ({ views }: Model): View => views.at(-1) ?? { kind: "overview" };
 
-/** How many jobs one page has. */
+/** The number of jobs on one page. */
 export const jobsOnPage = ({ size }: Model): number => Math.max(20, Math.min(200, size.rows));
 
 /** The time from one refresh to the next: longer if the server is slow. */

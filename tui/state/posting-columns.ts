@@ -34,7 +34,7 @@ export function etaOf({ model, glyphs }: Scene, posting: TopPosting): string {
   return leftMs === null ? glyphs.none : time(leftMs);
 }
 
-/** How long a posting took; if it has not ended, how long ago it was posted. */
+/** The duration of a posting; if it has not ended, the time since it was posted. */
 export const elapsedMs = ({ postedAt, endedAt }: TopPosting, nowMs: number): number =>
   (endedAt?.getTime() ?? nowMs) - postedAt.getTime();
 
@@ -197,7 +197,7 @@ function curveOf(model: Model, { id }: TopPosting, width: number): number[] {
   });
 }
 
-/** How many jobs had ended at a moment, between two samples as if the pace was even. */
+/** The number of ended jobs at a moment between two samples, if the pace was even. */
 function endedAtMs(samples: readonly Sample[], atMs: number): number {
   const next = samples.findIndex((sample) => sample.atMs >= atMs);
   const [before, after] = [samples[next - 1], samples[next]];

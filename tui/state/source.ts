@@ -23,6 +23,6 @@ export interface Source {
   /** Null if the pool was deleted. */
   pool(poolId: number): Promise<PoolDetails | null>;
   metrics(): Promise<Metrics>;
-  /** Returns a sentence about what was done. */
+  /** Returns a sentence that describes the result. */
   act(action: Action): Promise<string>;
 }

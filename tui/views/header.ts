@@ -52,7 +52,7 @@ function everyText(model: Model): string {
   return `${seconds}s${isSlower ? " (slow server)" : ""}`;
 }
 
-/** Says that the server does not answer, and how old the data on the screen is. */
+/** Reports that the server does not answer, with the age of the data on the screen. */
 function faultLine(model: Model): Line {
   const { fault, snapshot, nowMs, takenAtMs } = model;
   const age = time(nowMs - takenAtMs);
@@ -121,7 +121,7 @@ function poolsLine({ model, glyphs }: Scene): Line {
   );
 }
 
-/** How much of all open postings has ended. */
+/** The share of ended jobs in all open postings. */
 function totalSpans({ snapshot }: Model): Span[] {
   if (!snapshot) return [];
   const { waiting, running, retrying, done, failed, cancelled } = snapshot.jobs;

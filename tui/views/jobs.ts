@@ -162,7 +162,7 @@ function factLines({ model, glyphs }: Scene, job: TopJob, width: number): Line[]
   ];
 }
 
-/** Long results are shown in part: the title says so, and how to read all of it. */
+/** Long results are cut: the title shows that, and how to read all of it. */
 function resultTitle({ result }: TopJob): string {
   if (!result || result.length <= result.text.length) return "result";
   const shown = plural(result.text.length, "character");

@@ -116,7 +116,7 @@ function titleLine({ model, glyphs }: Scene, pane: Pane, rows: number): Line {
   );
 }
 
-/** Text for a list without rows: it says what to do. */
+/** Text for a list without rows, with the next step. */
 function emptyLines({ model }: Scene, pane: Pane): Line[] {
   if (model.snapshot === null) return [line("", { text: "  connecting", tone: "dim" })];
   if (model.lists[pane].filter !== "") {

@@ -6,7 +6,7 @@ import { harmless } from "../draw/text.ts";
 import { ago, count, moment } from "../draw/words.ts";
 import { fact, scrolled } from "./details.ts";
 
-/** One pool: its process, what it provides, and the jobs it has been running for a while. */
+/** One pool: its process, its capabilities, and the jobs it has been running for a while. */
 export function poolLines(
   scene: Scene,
   view: Extract<View, { kind: "pool" }>,

@@ -13,7 +13,7 @@ import { overviewLines, type ScreenLine } from "./overview.ts";
 /** On a smaller screen only a sentence is drawn. */
 const least = { columns: 30, rows: 6 };
 
-/** The rows of the screen, and what a click on each chooses. */
+/** The rows of the screen, and the row that a click on each chooses. */
 export function screenLines(model: Model, glyphs: Glyphs): ScreenLine[] {
   const { columns, rows } = model.size;
   if (columns < least.columns || rows < least.rows) {

@@ -251,7 +251,7 @@ export class PoolCommand extends PdoflowCommand {
     }
   }
 
-  /** Says what the pool did in its life; returns the exit code. */
+  /** Prints a summary of the pool's work; returns the exit code. */
   #report({ done, failed, retried, refused, released, ...rest }: PoolSummary): ExitCode {
     this.say(
       `pool: ended: ${done} done, ${failed} failed, ${retried} failed attempts to be retried, ` +

@@ -271,7 +271,11 @@ class RunNeedsPool extends PdoflowError {
   }
 }
 
-/** Asks what only roles with a grant for pools may ask. @throws {RunNeedsPool} */
+/**
+ * Queries data that only roles with a grant for pools may read.
+ *
+ * @throws {RunNeedsPool}
+ */
 async function requirePoolGrant(db: Db): Promise<void> {
   try {
     await readRoutes(db, { run: crypto.randomUUID() });

@@ -23,7 +23,7 @@ export function explainJob(facts: JobFacts): string {
   }
 }
 
-/** Where a posting stands, why nothing of it runs, how far it is, and what to do. */
+/** The state of a posting, the reasons why none of its jobs run, its progress, and remedies. */
 export function explainPosting(facts: PostingFacts): string {
   const { posting, jobs, startsInMs } = facts;
   const { id, state } = posting;
@@ -55,7 +55,7 @@ function whyOpen(facts: PostingFacts): string {
   return whyNot({ ...facts, ...last, error: null, host: null });
 }
 
-/** How many of its jobs have ended. */
+/** The number of its jobs that have ended. */
 function progress(jobs: JobCounts): string {
   const all = sumOf(jobs);
   const ended = jobs.done + jobs.failed + jobs.cancelled;
@@ -78,7 +78,7 @@ const sumOf = (jobs: JobCounts) => Object.values(jobs).reduce((sum, count) => su
 
 const countJobs = (count: number) => (count === 1 ? "1 job" : `${count.toLocaleString("en")} jobs`);
 
-/** What decides whether a job waits, and for what. */
+/** The reasons why a job waits. */
 type WaitFacts = Omit<JobFacts, "id" | "status" | "attempts">;
 
 function whyNot(facts: WaitFacts): string {

@@ -17,7 +17,7 @@ export class CountedJobs implements AsyncIterable<JobBatch> {
     return { next: () => this.#next() };
   }
 
-  /** Reads what is left, and returns the digest of the arguments of all jobs. */
+  /** Reads the remaining jobs, and returns the digest of the arguments of all jobs. */
   async rest(): Promise<string> {
     while ((await this.#next()).done !== true);
     return this.#digest.digest("hex");

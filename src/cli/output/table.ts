@@ -81,7 +81,7 @@ function upright(
     .join("\n");
 }
 
-/** Cuts a long cell early, to at most what a line of the terminal can show. */
+/** Cuts a long cell early, to the maximum that a line of the terminal can show. */
 const shortened = (cell: string, width: number) =>
   cell.length > 16 * width + 100 ? `${cell.slice(0, 16 * width)}…` : cell;
 

@@ -104,7 +104,7 @@ class FollowedPosting {
     this.#ended = new EndedJobs((ranges) => readEnded(this.#db, id, ranges), jobCount);
   }
 
-  /** Yields what is new. If it throws, the next poll continues on another connection. */
+  /** Yields new output. If it throws, the next poll continues on another connection. */
   async *poll(db: Db): AsyncGenerator<LogPart | LogEnd> {
     if (this.isOver) return;
     this.#db = db;

@@ -108,7 +108,7 @@ async function readJobs(db: Db, filter: JobsFilter): Promise<JobsPage> {
   const isSorted = await hasSortedJobs(db, postingId);
   const matching = { ...anyJob, status, fingerprint, mostFailed: size + 1 };
   const step = status === "failed" && !isSorted ? 10_000 : status === null ? size : 2_000;
-  // A page of all jobs begins with running jobs: nobody has to search for them.
+  // A page of all jobs begins with running jobs, so that nobody has to search for them.
   const running = status === null && from === 0 ? await readRunning(db, postingId, isSorted) : [];
   const rows = [];
   let first = from;
@@ -125,7 +125,7 @@ async function readJobs(db: Db, filter: JobsFilter): Promise<JobsPage> {
   return { rows: [...running, ...others], next: next < total ? next : null };
 }
 
-/** The most running jobs that a page begins with. */
+/** The maximum number of running jobs at the beginning of a page. */
 const runningLimit = 64;
 
 /** Jobs of a posting that pools have reported as running for a while, by index. */
