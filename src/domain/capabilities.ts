@@ -27,7 +27,7 @@ export function parseProvides(text: string): Provides {
     if (!name.test(key) || value === "") problems.push(wrong(part, "gpu or mem=64G"));
     else provides[key] = value === undefined ? true : pluralizeOrWord(value);
   }
-  if (problems.length > 0) throw new InvalidInput("what a pool provides", problems);
+  if (problems.length > 0) throw new InvalidInput("the capabilities of a pool", problems);
   return provides;
 }
 
@@ -50,7 +50,7 @@ export function parseNeeds(text: string): Needs {
     else if (operator === ">=" && typeof amount === "number") needs.push([key, ">=", amount]);
     else problems.push(`${part}: expected a number after >=`);
   }
-  if (problems.length > 0) throw new InvalidInput("what the jobs need", problems);
+  if (problems.length > 0) throw new InvalidInput("the needs of the jobs", problems);
   return needs.sort((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1));
 }
 

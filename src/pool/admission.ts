@@ -115,7 +115,7 @@ export class Admission {
       const poster = session.claimer.posterOf(route);
       this.#options.log(
         `too many postings of ${poster} were refused: ` +
-          "the pool takes no postings of that role for 5 minutes",
+          "the pool claims no postings of that role for 5 minutes",
       );
     }
     return decision;

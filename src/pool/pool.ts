@@ -171,7 +171,7 @@ export class Pool {
       onLost: () => this.#onLost(),
       onSilence: () => this.#onSilence(),
       onRescue: ({ host, poolId, jobs }) =>
-        log(`pool ${poolId} on ${host} was lost; ${jobs} of its jobs went back`),
+        log(`pool ${poolId} on ${host} was lost; ${jobs} of its jobs were released`),
       onWritten: (ids) => this.#claims.free(ids.filter((id) => !this.#runner.isWaiting(id))),
       onError: (error) => this.#fail(error),
       isCurrent: (each) => each === this.#session,
@@ -217,7 +217,7 @@ export class Pool {
     if (!lost || !this.#on("lost")) return;
     this.#session = null;
     this.#runner.abandon();
-    this.#options.log(`pool ${lost.poolId} was declared lost; going on as a new one`);
+    this.#options.log(`pool ${lost.poolId} was declared lost; continuing as a new one`);
     this.#reopening = this.#attempt(async () => {
       await lost.abandon();
       await retryUntil(

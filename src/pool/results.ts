@@ -68,7 +68,7 @@ export class Results implements AttemptListener, OutcomeListener {
 
   onRefused(count: number): void {
     this.#summary.refused += count;
-    this.#options.log(`${count} outcomes were refused: their leases had been taken away`);
+    this.#options.log(`${count} outcomes were refused: their leases had ended`);
   }
 
   onReplaced(state: OutcomeState, sentence: string): void {

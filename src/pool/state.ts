@@ -119,7 +119,7 @@ const transitions: Record<PoolState, Partial<Record<PoolEvent, PoolState>>> = {
 export class ImpossiblePoolEvent extends Error {
   override readonly name = "ImpossiblePoolEvent";
   constructor(state: PoolState, event: PoolEvent) {
-    super(`a pool that is ${state} can't get the event "${event}"`);
+    super(`the event "${event}" is impossible in a pool that is ${state}`);
   }
 }
 

@@ -23,7 +23,7 @@ export class FolderUnusable extends PdoflowError {
   readonly exitCode = exitCodes.database;
   constructor(folder: string, cause: Error) {
     super(
-      `The embedded PostgreSQL keeps its data in ${folder}, and that failed: ${cause.message}. ` +
+      `The embedded PostgreSQL keeps its data in ${folder}, which failed: ${cause.message}. ` +
         `Make it writable and see that its disk has 200 MB of room, or set PDOFLOW_DATA to a ` +
         `folder elsewhere.`,
       { cause },
@@ -49,9 +49,9 @@ export class FolderNotPassable extends PdoflowError {
   readonly exitCode = exitCodes.database;
   constructor(folder: string, closed: string, mode: number, account: string) {
     super(
-      `Run by root, PostgreSQL runs as the account ${account}, which must reach ${folder}, but ` +
-        `${closed} is closed to it (mode ${modeText(mode)}). Set PDOFLOW_DATA to a folder like ` +
-        `/var/lib/pdoflow, or open the way: chmod a+x ${closed}`,
+      `Run by root, PostgreSQL runs as the account ${account}, which must reach ${folder}, ` +
+        `but ${closed} does not let it in (mode ${modeText(mode)}). Set PDOFLOW_DATA to a folder like ` +
+        `/var/lib/pdoflow, or run: chmod a+x ${closed}`,
     );
   }
 }

@@ -12,8 +12,8 @@ export class ServerElsewhere extends PdoflowError {
   constructor(folder: string, host: string, marker: string) {
     super(
       `The data in ${folder} was last served by the machine ${host}, which has not stopped its ` +
-        `server; two servers would destroy it. Stop that one, or if it is gone for good, remove ` +
-        `${marker}. For work on several machines set PDOFLOW_DATABASE_URL to a database.`,
+        `server; two servers would destroy it. Stop that one, or if it is gone permanently, ` +
+        `remove ${marker}. For work on several machines set PDOFLOW_DATABASE_URL to a database.`,
     );
   }
 }

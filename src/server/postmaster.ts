@@ -11,8 +11,8 @@ export class ServerDidNotStop extends PdoflowError {
   readonly exitCode = exitCodes.database;
   constructor(pid: number, log: string) {
     super(
-      `PostgreSQL (pid ${pid}) was asked to stop and has not in ${stopMs / 1000} s. Its log is ` +
-        `${log}. It can be stopped at once, and recovers at its next start: kill -QUIT ${pid}`,
+      `PostgreSQL (pid ${pid}) was asked to stop and did not stop within ${stopMs / 1000} s. Its ` +
+        `log is ${log}. To stop it at once (it recovers at its next start), run: kill -QUIT ${pid}`,
     );
   }
 }

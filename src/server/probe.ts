@@ -9,8 +9,8 @@ export class ServerRefuses extends PdoflowError {
   readonly exitCode = exitCodes.database;
   constructor(socket: string, found: string) {
     super(
-      `The embedded PostgreSQL at ${socket} should let us in, and says: ${found}. It is for the ` +
-        `user who started it: run as that user, or set PDOFLOW_DATA to a folder of your own.`,
+      `The embedded PostgreSQL at ${socket} should accept this user, but answered: ${found}. It ` +
+        `is for the user who started it: run as that user, or set PDOFLOW_DATA to a folder of your own.`,
     );
   }
 }

@@ -7,7 +7,7 @@ export class ProgramFailed extends PdoflowError {
   readonly exitCode = exitCodes.database;
   constructor(program: string, account: string, found: string) {
     super(
-      `${program}, run as ${account}, should have succeeded and did not: ${found.trim()}\n` +
+      `${program}, run as ${account}, failed: ${found.trim()}\n` +
         `It needs glibc 2.27 or newer, libstdc++, a file system without noexec, and 200 MB of ` +
         `room. Set PDOFLOW_DATA to another folder, or PDOFLOW_DATABASE_URL to a database.`,
     );

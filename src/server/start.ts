@@ -15,8 +15,8 @@ export class ServerDidNotStart extends PdoflowError {
   readonly exitCode = exitCodes.database;
   constructor(log: string, said: string) {
     super(
-      `PostgreSQL should have started and did not. The end of ${log}:\n${said}\n` +
-        `Correct what it names, or set PDOFLOW_DATA to another folder.`,
+      `PostgreSQL did not start. The end of ${log}:\n${said}\n` +
+        `Correct the fault that it names, or set PDOFLOW_DATA to another folder.`,
     );
   }
 }
@@ -29,7 +29,7 @@ export class ServerUnreachable extends PdoflowError {
     super(
       `PostgreSQL runs (pid ${pid}) and should answer at its socket in ${socketFolder}, but does ` +
         `not. Its log is ${log}. If the socket was removed, stop the server, and the next ` +
-        `command starts it anew: kill -INT ${pid}`,
+        `command starts it again: kill -INT ${pid}`,
     );
   }
 }

@@ -63,7 +63,7 @@ test.skipIf(!isRoot)(`a folder that root's server cannot reach is named${asRoot}
   const closed = join(hidden.folder, "..");
   mkdirSync(closed, { mode: 0o700 });
   const said = await refusal(hidden);
-  expect(said).toContain(`${closed} is closed to it (mode 0700)`);
+  expect(said).toContain(`${closed} does not let it in (mode 0700)`);
   expect(said).toContain(`chmod a+x ${closed}`);
 });
 

@@ -36,7 +36,7 @@ const table = {
     ["o", "reverse", "reverse the order"],
     ["F", "onlyFailed", "in a posting: show failed jobs only, or all", "failed only"],
     ["e", "follow", "in a job: follow the end of its output", "follow"],
-    ["f", "freeze", "freeze the screen, or go on"],
+    ["f", "freeze", "freeze the screen, or continue"],
     ["R f5", "refresh", "refresh now", "refresh"],
     ["+ =", "faster", "refresh more often"],
     ["-", "slower", "refresh less often"],

@@ -158,22 +158,24 @@ const remedies: Record<string, string> = {
   EAI_AGAIN: "that host could not be looked up. Correct the address, or try again.",
   CONNECT_TIMEOUT: "no answer in time. Is a firewall in between?",
   "28P01": "the password is wrong. Set it in ~/.pgpass, the URL or PGPASSWORD.",
-  "28000": "the server does not let this role in. Look at its pg_hba.conf.",
+  "28000": "the server does not accept this role. Check its pg_hba.conf.",
   "3D000": "there is no such database. Create it, or correct the URL.",
   "53300": "the server has no free connection. Raise its max_connections, or run fewer pools.",
   "57P03": "the server is starting or stopping. Try again.",
   "53100": "the server's disk is full. Nothing was written. Free some space.",
   "53200": "the server is out of memory.",
-  "25006": "it takes no writes: a standby, or set to read-only. Name the address of the primary.",
+  "25006":
+    "it does not accept writes: a standby, or set to read-only. Name the address of the primary.",
   "57014": "it was cancelled, by statement_timeout or by an administrator. Raise the timeout.",
-  "55P03": "another transaction has locked what is needed. Try again.",
-  "40001": "another transaction was in the way. Try again.",
-  "40P01": "another transaction was in the way. Try again.",
+  "55P03": "another transaction has locked a row or table that this one needs. Try again.",
+  "40001": "it conflicted with another transaction. Try again.",
+  "40P01": "it conflicted with another transaction. Try again.",
   "42501": "this role may not do that. Ask the owner of the schema for a pdoflow grant.",
 };
 
 /** The schema differs from the one that this version creates. */
-const missing = "the schema lacks it: it was changed, or is another version's. Run: pdoflow doctor";
+const missing =
+  "the schema lacks it: it was changed, or belongs to another version. Run: pdoflow doctor";
 for (const code of ["42883", "42P01", "42703", "3F000"]) remedies[code] = missing;
 
 /**
@@ -238,7 +240,9 @@ export function explainDatabaseError(error: unknown, target: Target): unknown {
   if (remedy === undefined && (!isServerError(error) || ourFault.test(code))) return error;
   const said = `${where} refused: ${messageOf(error)}`;
   return new DatabaseRefused(
-    remedy === undefined ? `${said} (${code}). Its log may say more.` : `${said}: ${remedy}`,
+    remedy === undefined
+      ? `${said} (${code}). See the log of the server for details.`
+      : `${said}: ${remedy}`,
     { cause: error },
   );
 }

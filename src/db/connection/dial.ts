@@ -110,9 +110,10 @@ function offer(socket: Socket): Promise<"S" | "N"> {
     const answer = bytes.toString("latin1", 0, 1);
     // More bytes would come from an attacker in between, who sends before the encryption begins.
     if ((answer === "S" || answer === "N") && bytes.length === 1) resolve(answer);
-    else reject(new TlsFailed("the server answered the offer of TLS with something else."));
+    else reject(new TlsFailed("the server gave an unexpected answer to the request for TLS."));
   };
-  const onClose = () => reject(new TlsFailed("the server hung up at the offer of TLS."));
+  const onClose = () =>
+    reject(new TlsFailed("the server closed the connection when asked for TLS."));
   socket.once("connect", () => socket.write(request));
   socket.once("data", onData);
   socket.once("error", reject);
@@ -145,7 +146,7 @@ function encrypt(
     },
   });
   const fail = (error: Error) => reject(new TlsFailed(reason(error, host), { cause: error }));
-  const onClose = () => fail(new Error("the server hung up"));
+  const onClose = () => fail(new Error("the server closed the connection"));
   encrypted.once("error", fail);
   encrypted.once("close", onClose);
   encrypted.once("secureConnect", () => {
@@ -166,15 +167,15 @@ function reason(error: Error, host: string): string {
   const code = "code" in error ? String(error.code) : error.message;
   if (code === "ERR_TLS_CERT_ALTNAME_INVALID") {
     return (
-      `the server's certificate is for another name than ${host}. Use the name that it has, or ` +
+      `the server's certificate is for another name than ${host}. Use the name in it, or ` +
       "sslmode=verify-ca."
     );
   }
   if (code === "CERT_HAS_EXPIRED") return "the server's certificate has expired. Renew it.";
   if (/SELF_SIGNED|UNABLE_TO|ISSUER|UNTRUSTED|INVALID_CA/.test(code)) {
     return (
-      "the server's certificate is not of an authority that is trusted here. Name the right one " +
-      "in sslrootcert."
+      "the server's certificate is not from an authority that is trusted here. Name its " +
+      "authority in sslrootcert."
     );
   }
   return `the encrypted connection could not be made (${error.message || code}).`;

@@ -13,9 +13,13 @@ const required: readonly SessionSetting[] = [
   {
     name: "default_transaction_isolation",
     value: "read committed",
-    reason: "the lock of a lane (L1) is worth nothing to a snapshot that is older",
+    reason: "with an older snapshot, the lock of a lane (L1) has no effect",
   },
-  { name: "row_security", value: "on", reason: "policies say what a role sees; off is an error" },
+  {
+    name: "row_security",
+    value: "on",
+    reason: "policies limit the rows of a role; off raises an error",
+  },
   { name: "DateStyle", value: "ISO, MDY", reason: "times are read as ISO 8601" },
   { name: "bytea_output", value: "hex", reason: "bytes are read as hex" },
   { name: "standard_conforming_strings", value: "on", reason: "our texts have backslashes" },
@@ -24,16 +28,16 @@ const required: readonly SessionSetting[] = [
 
 /** Settings that suit our statements; `options` or PGOPTIONS of the user take precedence. */
 const preferred: readonly SessionSetting[] = [
-  { name: "statement_timeout", value: "0", reason: "pools have deadlines of their own" },
-  { name: "lock_timeout", value: "0", reason: "locks of ours are short, and waited for" },
+  { name: "statement_timeout", value: "0", reason: "pools have their own deadlines" },
+  { name: "lock_timeout", value: "0", reason: "our locks are short, and statements wait for them" },
   {
     name: "idle_in_transaction_session_timeout",
     value: "0",
-    reason: "a posting is one transaction, however slowly its jobs are read",
+    reason: "a posting is one transaction, even if its jobs are read slowly",
   },
   { name: "idle_session_timeout", value: "0", reason: "a pool may have nothing to do for days" },
-  { name: "jit", value: "off", reason: "to compile takes longer than our statements do" },
-  { name: "enable_indexscan", value: "on", reason: "claims are fast by their indexes alone" },
+  { name: "jit", value: "off", reason: "compiling takes longer than our statements" },
+  { name: "enable_indexscan", value: "on", reason: "claims are only fast with their indexes" },
   { name: "enable_indexonlyscan", value: "on", reason: "the same" },
   { name: "enable_bitmapscan", value: "on", reason: "the same" },
   { name: "enable_nestloop", value: "on", reason: "few rows are joined to large tables" },

@@ -140,9 +140,10 @@ const documentOf = (sql: Tx, schema: Schema) => sql`
     'at', clock.at,
     'readOnly', case
       when pg_is_in_recovery() then 'the server is a standby'
-      when current_setting('transaction_read_only')::boolean then 'the server takes no writes'
+      when current_setting('transaction_read_only')::boolean
+       then 'the server does not accept writes'
       when not ${schema}.has_grant('operator', 'poster')
-        then format('the role %s may only look', ${schema}.caller()) end,
+        then format('the role %s can only read', ${schema}.caller()) end,
     'postings', (${postingsOf(sql, schema)}),
     'open', live.postings,
     'jobs', json_build_object(

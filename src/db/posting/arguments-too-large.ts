@@ -15,7 +15,7 @@ export class ArgumentsTooLarge extends PdoflowError {
   constructor(index: number, length: number) {
     const found = (length / 2 ** 20).toFixed(1);
     super(
-      `Job ${index}: its arguments are ${found} MiB, and 64 MiB are taken at most. Put them into ` +
+      `Job ${index}: its arguments are ${found} MiB, the limit is 64 MiB. Put them into ` +
         "a file and pass its name. Nothing was posted.",
     );
     this.index = index;

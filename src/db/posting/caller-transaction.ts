@@ -9,8 +9,8 @@ export class NoTransaction extends PdoflowError {
   readonly exitCode = exitCodes.usage;
   constructor() {
     super(
-      "Expected a transaction that has begun, found a connection where each statement is one by " +
-        "itself. Give the client that `begin` was sent on, not a pool of them; nothing was posted.",
+      "Expected a client inside a transaction, but this connection is in autocommit mode. Pass " +
+        "the client on which you ran BEGIN, not a connection pool. Nothing was posted.",
     );
   }
 }
@@ -21,8 +21,8 @@ export class TransactionReadOnly extends PdoflowError {
   readonly exitCode = exitCodes.usage;
   constructor() {
     super(
-      "Expected a transaction that may write, found a read-only one. Run SET TRANSACTION READ " +
-        "WRITE first, or begin it so; nothing was posted.",
+      "Expected a transaction that can write, found a read-only one. Run SET TRANSACTION READ " +
+        "WRITE first, or begin it with READ WRITE. Nothing was posted.",
     );
   }
 }
@@ -33,8 +33,8 @@ export class SnapshotTooOld extends PdoflowError {
   readonly exitCode = exitCodes.database;
   constructor() {
     super(
-      "Expected to see where the next posting has its place, found a transaction that sees the " +
-        "database as it was (repeatable read or serializable). Roll it back and try it again.",
+      "The snapshot of this transaction is too old to post in (REPEATABLE READ or SERIALIZABLE). " +
+        "Roll it back and try again.",
     );
   }
 }

@@ -103,7 +103,7 @@ function refuseUnmet(name: string, value: string, from: string): void {
   if (harmless.includes(value)) return;
   const expected = harmless.length === 0 ? "none" : harmless.join(" or ");
   throw new InvalidInput(from, [
-    `pdoflow can't do what ${name} asks for: expected ${expected}, found ${value}. ` +
-      "Remove it where you can do without that protection",
+    `pdoflow does not support this value of ${name}: expected ${expected}, found ${value}. ` +
+      "Remove it if you can do without that protection",
   ]);
 }

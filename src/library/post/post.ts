@@ -42,8 +42,8 @@ const Options = v.strictObject({
   transaction: v.optional(
     v.custom<Transaction>(
       (input) => typeof Object(input ?? {}).query === "function",
-      "expected a client of pg in a transaction, or what fromPostgres, fromKysely, fromDrizzle, " +
-        "fromKnex or fromPrisma makes of one",
+      "expected a client of pg in a transaction, or the result of fromPostgres, " +
+        "fromKysely, fromDrizzle, fromKnex or fromPrisma",
     ),
   ),
   root: v.optional(v.string("expected the path of a folder")),

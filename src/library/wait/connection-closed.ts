@@ -8,7 +8,7 @@ export class ConnectionClosed extends PdoflowError {
   constructor(cause: unknown) {
     super(
       "Expected the connections to the queue to stay open, found them ended by close(). " +
-        "Await what was begun before you call close().",
+        "Await all other calls before you call close().",
       { cause },
     );
   }

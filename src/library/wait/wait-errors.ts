@@ -31,8 +31,8 @@ export class WaitTimedOut extends PdoflowError {
   readonly exitCode = exitCodes.jobsFailed;
   constructor(id: number, timeoutMs: number) {
     super(
-      `Expected posting ${id} to end within ${timeoutMs} ms, and it has not. It goes on: see its ` +
-        "status(), or wait again. Does a pool run that may take it?",
+      `Expected posting ${id} to end within ${timeoutMs} ms, and it has not. It continues: see ` +
+        "its status(), or wait again. Does a pool run that may take it?",
     );
   }
 }
@@ -54,6 +54,6 @@ export class NotRetriable extends PdoflowError {
   override readonly name = "NotRetriable";
   readonly exitCode = exitCodes.usage;
   constructor(id: number) {
-    super(`Expected posting ${id} to go on, and it was cancelled. Post the jobs that are to run.`);
+    super(`Expected posting ${id} not to be cancelled, and it was. Post its jobs again.`);
   }
 }

@@ -37,11 +37,11 @@ export function becomeUser(user: WorkerUser): void {
   const isThem = process.getuid?.() === user.uid && process.getgid?.() === user.gid;
   must(isThem && process.getgroups?.().every((id) => id === user.gid), `to be ${user.name}`);
   // Otherwise its own /proc/self would belong to root.
-  must(symbols.prctl(setDumpable, 1n, 0n, 0n, 0n) === 0, "a /proc/self of its own");
+  must(symbols.prctl(setDumpable, 1n, 0n, 0n, 0n) === 0, "its own /proc/self");
 }
 
 function must(isDone: boolean | undefined, what: string): void {
-  if (isDone !== true) throw new NoConfinement(`the system refuses a worker ${what}`);
+  if (isDone !== true) throw new NoConfinement(`the system cannot give a worker ${what}`);
 }
 
 const libc = () =>
@@ -61,7 +61,7 @@ const libc = () =>
 export function findWorkerUser(name: string, uid: number): WorkerUser {
   if (uid !== 0) {
     throw new NoConfinement(
-      `--worker-user ${name}: only root may become somebody else, and this is uid ${uid}. Start ` +
+      `--worker-user ${name}: only root can become another user, and this is uid ${uid}. Start ` +
         `the pool as root, or as ${name} without the option.`,
     );
   }

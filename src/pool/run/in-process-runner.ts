@@ -94,7 +94,7 @@ export class InProcessRunner extends BaseRunner<InProcessRun> {
 
   abandon(): void {
     this.jobs.clear();
-    this.#giveUp({ name: "PoolLost", message: "its pool does not reach the database any more" });
+    this.#giveUp({ name: "PoolLost", message: "its pool cannot reach the database any more" });
   }
 
   stop(): Promise<void> {

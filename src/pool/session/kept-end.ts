@@ -34,7 +34,7 @@ export function keptEnd(
     name: "ResultTooLarge",
     message:
       `the job returned ${size} bytes, and ${maxResultBytes} are kept for the role that posted ` +
-      "it. Write it to a file and return its name, or post with --no-results where nobody reads " +
+      "it. Write it to a file and return its name, or post with --no-results if nobody reads " +
       "it.",
   };
   return ["failed", { ...kept, text: JSON.stringify(error), retry: "never" }];
@@ -52,7 +52,7 @@ function errorIn(text: string): Partial<JobError> {
   try {
     return (JSON.parse(text) ?? {}) as Partial<JobError>;
   } catch {
-    return { name: "Error", message: "what the job threw was too long to be kept" };
+    return { name: "Error", message: "the thrown value was too long to be kept" };
   }
 }
 

@@ -46,7 +46,7 @@ export class OutcomeBatch {
 export function outcomeRefused(outcome: EndedAttempt, error: unknown): EndedAttempt {
   const said = messageOf(error);
   const message =
-    "the database refused what the job returned, printed or threw: " +
+    "the database refused the result, output or error of the job: " +
     said.slice(0, 500).replaceAll(/[^\x20-\x7e]/g, "?");
   return {
     ...outcome,

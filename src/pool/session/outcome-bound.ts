@@ -46,14 +46,14 @@ export class OutcomeBound {
     const size = (this.#bytes / 1024 / 1024).toFixed(0);
     this.#log(
       `${this.#count} outcomes (${size} MiB) wait to be written: no more jobs are started until ` +
-        "the database takes them",
+        "the database accepts them",
     );
   }
 
   #end(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    if (this.#isLogged) this.#log("the database takes outcomes again: jobs go on");
+    if (this.#isLogged) this.#log("the database accepts outcomes again: jobs continue");
     this.#isLogged = false;
   }
 }

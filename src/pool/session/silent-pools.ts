@@ -35,8 +35,8 @@ export class SilentPools {
       if (seen.isLogged || now < seen.at + logAfterMs) continue;
       seen.isLogged = true;
       this.#log(
-        `waiting for pool ${id} on ${host}, which holds jobs: unless it shows that it is alive, ` +
-          `they are released in ${Math.ceil(Math.max(dueInMs, 0) / 1000)} s`,
+        `waiting for pool ${id} on ${host}, which has jobs: without a heartbeat, ` +
+          `its jobs are released in ${Math.ceil(Math.max(dueInMs, 0) / 1000)} s`,
       );
     }
     return { isAny, isDue };

@@ -31,7 +31,9 @@ export function newKey(file: string): { keyId: string; publicFile: string } {
   const publicFile = `${file}.pub`;
   for (const each of [file, publicFile]) {
     if (lstatSync(each, { throwIfNoEntry: false })) {
-      throw new InvalidInput(each, ["expected no such file yet, found one; it was left as it is"]);
+      throw new InvalidInput(each, [
+        "expected a new file, found an existing one, and left it unchanged",
+      ]);
     }
   }
   const pem = (key: KeyObject, type: "pkcs8" | "spki") => key.export({ type, format: "pem" });
@@ -92,7 +94,9 @@ function textOfKey(file: string): string {
     if (error instanceof Error && "code" in error && error.code === "ENOENT") {
       throw new KeyNotFound(`there is no key ${file}. Make one with: pdoflow keys new ${file}`);
     }
-    throw new InvalidInput(file, [`expected a key, found what can't be read: ${reasonOf(error)}`]);
+    throw new InvalidInput(file, [
+      `expected a key, found a file that cannot be read: ${reasonOf(error)}`,
+    ]);
   }
 }
 
@@ -149,7 +153,7 @@ function requireOwned(path: string): void {
   const { mode } = statSync(path);
   if ((mode & 0o022) === 0) return;
   throw new InvalidInput(path, [
-    "expected that only its owner can write there, found that others can. " +
+    "expected that only its owner can write there, found that other users can. " +
       `Run: chmod go-w ${path}`,
   ]);
 }

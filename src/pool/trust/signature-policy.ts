@@ -156,7 +156,7 @@ export class SignaturePolicy implements AdmissionPolicy {
       throw new Refused(`it is signed with a key that was revoked (${row.keyId})`);
     const signature = Buffer.from(row.signature, "base64");
     if (!verify(null, Buffer.from(row.statement), known.key, signature)) {
-      throw new Refused("its signature is not of what is there");
+      throw new Refused("its signature does not match its statement");
     }
     const statement = statementOf(row.statement);
     if (statement.arguments.blocks !== sha256(row.blocks)) {
@@ -179,7 +179,7 @@ export class SignaturePolicy implements AdmissionPolicy {
       throw error;
     }
     if (code !== statement.code) {
-      throw new Refused(`the code of ${entryPoint} is not that which its poster saw`);
+      throw new Refused(`the code of ${entryPoint} differs from the code that its poster had`);
     }
     const isNew = this.#code.get(entryPoint) !== code;
     this.#code.set(entryPoint, code);
@@ -237,7 +237,7 @@ function statementOf(text: string): Statement {
     return parseStatement(text);
   } catch (error) {
     if (error instanceof PdoflowError) {
-      throw new Refused("it was signed by a pdoflow whose signatures this one does not know");
+      throw new Refused("its signature has a form that this version of pdoflow does not support");
     }
     throw error;
   }

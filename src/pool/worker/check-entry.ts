@@ -14,8 +14,8 @@ export class EntryPointUnusable extends PdoflowError {
   readonly exitCode: ExitCode;
   constructor(message: string, exitCode: ExitCode) {
     super(
-      `${message} Nothing was posted. (--no-check posts without looking, for code that only the ` +
-        "machines of the pools have.)",
+      `${message} Nothing was posted. (--no-check posts without this check, for code that only ` +
+        "the machines of the pools have.)",
     );
     this.exitCode = exitCode;
   }

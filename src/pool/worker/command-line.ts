@@ -20,7 +20,7 @@ export class UnknownMark extends PdoflowError {
     const count = Array.isArray(input) ? input.length : names.length;
     const known = [...names.slice(0, 20).map((each) => `{${each}}`), countText(count)];
     super(
-      `{${name}} stands for nothing in job ${number}: expected {}, {#}, {.}, {/}, {//}, {/.}` +
+      `{${name}} has no value in job ${number}: expected {}, {#}, {.}, {/}, {//}, {/.}` +
         `${known.map((each) => (each === "" ? "" : `, ${each}`)).join("")}.` +
         `${didYouMean(similarNames(name, names))} For the text itself write '\\{${name}}'.`,
     );

@@ -74,7 +74,7 @@ test("a wrong authority ends with exit code 3, an open password file with 2", as
   const { code, err } = await cli.runWith({ env: foreign }, "status");
   expect({ code, err }).toEqual({
     code: 3,
-    err: expect.stringContaining("not of an authority that is trusted here"),
+    err: expect.stringContaining("not from an authority that is trusted here"),
   });
   chmodSync(join(cli.folder, ".pgpass"), 0o644);
   const open = await cli.runWith({ env }, "status");

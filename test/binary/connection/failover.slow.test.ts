@@ -82,7 +82,7 @@ test("if no address takes writes, each is reported with its reason", async () =>
   using cli = await openCli({ url: pair.url(pair.standby, { ...pair.primary, host: "/nowhere" }) });
   const { code, err } = await cli.run("status");
   expect(code).toBe(3);
-  expect(err).toContain(`socket ${pair.standby.host}: it takes no writes: a standby`);
+  expect(err).toContain(`socket ${pair.standby.host}: it does not accept writes: a standby`);
   expect(err).toContain("socket /nowhere: there is no socket.");
 }, 60_000);
 

@@ -48,7 +48,7 @@ test("while outcomes can't be written, a pool keeps 64 MiB of them and starts no
   await cli.write("large", "");
   const reader = pool.stderr.getReader();
   let said = "";
-  while (!said.includes("no more jobs are started until the database takes them")) {
+  while (!said.includes("no more jobs are started until the database accepts them")) {
     const { value, done } = await reader.read();
     if (done) throw new Error(`expected the pool to hold, it said:\n${said}`);
     said += new TextDecoder().decode(value);

@@ -30,8 +30,10 @@ test("pool --once waits for the jobs of a pool that is dead, and says so", async
   await first.exited;
   await cli.write("go", "");
   const { code, err } = await cli.run("pool", "--once", "--max-workers", "1");
-  expect(err).toMatch(/waiting for pool 1 on .*, which holds jobs: unless it shows/);
-  expect(err).toMatch(/pool 1 on .* was lost; [12] of its jobs went back/);
+  expect(err).toMatch(
+    /waiting for pool 1 on .*, which has jobs: without a heartbeat, its jobs are released/,
+  );
+  expect(err).toMatch(/pool 1 on .* was lost; [12] of its jobs were released/);
   expect(code).toBe(0);
   expect([...(await db.sql`select state, done from pdoflow.posting`)]).toEqual([
     { state: "finished", done: 2 },

@@ -41,7 +41,7 @@ test("where a role may only look top is read-only by itself", async () => {
   await top.shows(/theirs.*waiting/);
   await top.shows("read-only");
   top.type("c");
-  await top.shows(`Read-only: the role ${role} may only look`);
+  await top.shows(`Read-only: the role ${role} can only read`);
   top.type("q");
   await top.exited;
   await db.sql.unsafe(`drop owned by ${role}; drop role ${role}`);

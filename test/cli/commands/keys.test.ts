@@ -12,7 +12,7 @@ test("keys: a private key is its owner's alone, and files are never overwritten"
   const made = await cli.run("keys", "new", "my.key");
   expect(made).toMatchObject({ code: 0 });
   expect(statSync(path("my.key")).mode & 0o777).toBe(0o600);
-  expect((await cli.run("keys", "new", "my.key")).err).toContain("it was left as it is");
+  expect((await cli.run("keys", "new", "my.key")).err).toContain("left it unchanged");
   for (const file of ["my.key", "my.key.pub"]) {
     expect((await cli.run("keys", "show", file)).out).toBe(made.out);
   }

@@ -245,7 +245,7 @@ test("a mark that stands for nothing ends a run before anything is posted", asyn
   const run = ["run", "--format", "csv", "-", "--", "echo", "{nme}"];
   const { code, out, err } = await cli.runWith({ input: "name,n\nbob,3\n" }, ...run);
   expect({ code, out }).toEqual({ code: 2, out: "" });
-  expect(err).toContain("{nme} stands for nothing in job 1");
+  expect(err).toContain("{nme} has no value in job 1");
   expect(await db.sql`select from pdoflow.posting`).toHaveLength(0);
 });
 

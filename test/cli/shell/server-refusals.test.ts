@@ -21,9 +21,9 @@ test("what a timeout of the server cuts off ends with exit code 3 and says so", 
 });
 
 test.each([
-  ["40001", "no: another transaction was in the way. Try again."],
-  ["P0001", "no (P0001). Its log may say more."],
-  ["53400", "no (53400). Its log may say more."],
+  ["40001", "no: it conflicted with another transaction. Try again."],
+  ["P0001", "no (P0001). See the log of the server for details."],
+  ["53400", "no (53400). See the log of the server for details."],
 ])("a refusal of the server with %s ends with exit code 3 and a sentence", async (code, said) => {
   await using db = await freshDatabase();
   using cli = await openCommands(db);

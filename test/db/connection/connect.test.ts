@@ -58,7 +58,7 @@ describe("what goes wrong is explained", () => {
     ["there is no socket", { host: "/nowhere" }, /socket \/nowhere .*there is no socket/],
     ["no such host", { host: "nowhere.invalid" }, /nowhere\.invalid.*(not known|looked up)/],
     ["no such database", { database: "no_such" }, /database no_such .*there is no such database/],
-    ["no such role", { user: "no_such" }, /as no_such .*does not let this role in/],
+    ["no such role", { user: "no_such" }, /as no_such .*does not accept this role/],
   ])("%s, and no password is printed", async (_, wrong, message) => {
     await using db = await freshQueue();
     await using other = connect({ ...db.target, password, ...wrong }, { connections: 1 });

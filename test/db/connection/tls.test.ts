@@ -46,7 +46,7 @@ async function connected(
   }
 }
 
-const foreign = /not of an authority that is trusted here. Name the right one in sslrootcert/;
+const foreign = /not from an authority that is trusted here. Name its authority in sslrootcert/;
 
 test.each<[string, string, string | RegExp]>([
   ["disable", "pdoflow", "plain"],
@@ -54,9 +54,9 @@ test.each<[string, string, string | RegExp]>([
   ["prefer", "pdoflow", "tls"],
   ["require", "pdoflow", "tls"],
   ["allow", "encrypted", "tls"], // the server refuses it plain
-  ["disable", "encrypted", /does not let this role in/],
+  ["disable", "encrypted", /does not accept this role/],
   ["prefer", "plain", "plain"], // the server refuses it encrypted
-  ["require", "plain", /does not let this role in/],
+  ["require", "plain", /does not accept this role/],
 ])("sslmode=%s as the role %s", async (sslmode, user, expected) => {
   expect(await connected(user, { sslmode })).toMatch(expected);
 });
@@ -94,7 +94,7 @@ test("a client certificate logs in; its key is refused if others can read it", a
   const mine = { sslmode: "verify-full", sslrootcert, sslcert, sslkey };
   expect(await connected("certified", mine)).toBe("tls as /CN=certified");
   expect(await connected("encrypted", { sslmode: "require" })).toBe("tls");
-  expect(await connected("certified", { sslmode: "require" })).toMatch(/does not let this role in/);
+  expect(await connected("certified", { sslmode: "require" })).toMatch(/does not accept this role/);
   chmodSync(sslkey, 0o644);
   expect(await connected("certified", mine)).toMatch(/mode 0644\). Run: chmod 600 .*certified.key/);
   chmodSync(sslkey, 0o600);

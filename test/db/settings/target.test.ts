@@ -200,7 +200,10 @@ describe("what is refused", () => {
     ["postgres://u:s3cret@h/d?sslmode=require&sslrootcert=system", "expected sslmode=verify-full"],
     ["postgres://u:s3cret@h/d?sslcert=/no", "expected a certificate in /no, found no such file"],
     ["postgres://u:s3cret@h/d?ssl_mode=require", 'found ssl_mode. Did you mean "sslmode"?'],
-    ["postgres://u:s3cret@h/d?channel_binding=require", "can't do what channel_binding asks for"],
+    [
+      "postgres://u:s3cret@h/d?channel_binding=require",
+      "does not support this value of channel_binding",
+    ],
     ["postgres://u:s3cret@h/d?connect_timeout=soon", "in whole seconds, 0 for no limit"],
     ["postgres://u:s3cret@a,b/d?hostaddr=127.0.0.1", "expected one hostaddr for each of 2 hosts"],
     ["host=h password='s3cret", "found something else after host"],

@@ -28,7 +28,9 @@ test("a client without a transaction is refused, and nothing is posted", async (
   await using database = await freshDatabase();
   const transaction = fromPostgres(database.sql);
   const posted = postWork(anything, [[1]], [], { transaction, db: database.url });
-  expect(await refusal(posted)).toStartWith("NoTransaction: Expected a transaction that has begun");
+  expect(await refusal(posted)).toStartWith(
+    "NoTransaction: Expected a client inside a transaction",
+  );
   expect(await counts(database)).toEqual({ postings: 0, jobs: 0 });
 });
 
@@ -73,7 +75,9 @@ test("one with an old snapshot is asked to begin again", async () => {
     await sql`select pdoflow.open_span()`;
     await postWork(anything, [[1]], [], { transaction: fromPostgres(tx), db });
   });
-  expect(await refusal(posted)).toStartWith("SnapshotTooOld: Expected to see");
+  expect(await refusal(posted)).toStartWith(
+    "SnapshotTooOld: The snapshot of this transaction is too old",
+  );
 });
 
 test("a read-only one is refused before anything is tried", async () => {
@@ -81,7 +85,9 @@ test("a read-only one is refused before anything is tried", async () => {
   const posted = database.sql.begin("read only", (tx) =>
     postWork(anything, [[1]], [], { transaction: fromPostgres(tx), db: database.url }),
   );
-  expect(await refusal(posted)).toStartWith("TransactionReadOnly: Expected a transaction that may");
+  expect(await refusal(posted)).toStartWith(
+    "TransactionReadOnly: Expected a transaction that can write",
+  );
 });
 
 test("the settings of a caller's session do not matter", async () => {

@@ -65,12 +65,12 @@ const changes: [what: string, sql: string, why: string][] = [
     "what was signed",
     "update pdoflow.signature set statement = replace(statement, '\"maxAttempts\":3', " +
       "'\"maxAttempts\":4') where posting_id = $1",
-    "its signature is not of what is there",
+    "its signature does not match its statement",
   ],
   [
     "its signature",
     "update pdoflow.signature set signature = 'AAAA' where posting_id = $1",
-    "its signature is not of what is there",
+    "its signature does not match its statement",
   ],
   [
     "its signature, taken away",

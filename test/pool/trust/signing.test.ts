@@ -90,7 +90,12 @@ test("refused: a posting with --pin whose code, or what that imports, has change
     const pinned = await cli.post(3, "--pin");
     const free = await cli.post(3);
     await cli.write(file, `${text}\n// another`);
-    await expectRefused(db, cli, pinned, "the code of fn.ts#fn is not that which its poster saw");
+    await expectRefused(
+      db,
+      cli,
+      pinned,
+      "the code of fn.ts#fn differs from the code that its poster had",
+    );
     expect(await postingOf(db, free)).toMatchObject({ state: "finished" });
     await cli.write(file, text);
     await cli.run("resume", String(pinned));

@@ -48,13 +48,13 @@ test.each<[string[], CommandInput, string[]]>([
 );
 
 test.each<[string, CommandInput, string]>([
-  ["{nme}", { name: "bob", n: 3 }, "{nme} stands for nothing in job 7"],
+  ["{nme}", { name: "bob", n: 3 }, "{nme} has no value in job 7"],
   ["{nme}", { name: "bob", n: 3 }, '{name}, {n}, {1} to {2}. Did you mean "name"'],
   ["{nme}", { name: "bob", n: 3 }, "For the text itself write '\\{nme}'."],
-  ["{3}", ["a", "b"], "{3} stands for nothing in job 7"],
-  ["{%}", ["a"], "{%} stands for nothing"],
-  ["{1.}", ["a"], "{1.} stands for nothing"],
-  ["{name}", ["a"], "{name} stands for nothing"],
+  ["{3}", ["a", "b"], "{3} has no value in job 7"],
+  ["{%}", ["a"], "{%} has no value"],
+  ["{1.}", ["a"], "{1.} has no value"],
+  ["{name}", ["a"], "{name} has no value"],
 ])("%s for %j: %s", (word, input, message) =>
   expect(() => commandOf(["echo", word], input, 7)).toThrow(message),
 );
