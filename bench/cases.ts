@@ -2,6 +2,7 @@ import type { Case } from "./case.ts";
 import { claimFlat } from "./cases/claim-flat.ts";
 import { drainKept } from "./cases/drain-kept.ts";
 import { drain } from "./cases/drain.ts";
+import { footprint } from "./cases/footprint.ts";
 import { latency } from "./cases/latency.ts";
 import { memory } from "./cases/memory.ts";
 import { oldSnapshotClaims } from "./cases/old-snapshot-claims.ts";
@@ -16,6 +17,6 @@ import { uneven } from "./cases/uneven.ts";
 
 /** The table of targets, in its order. */
 export const cases: readonly Case[] = [
-  ...[postBun, postNode, postFile, drain, drainKept, smallPostings, latency],
+  ...[postBun, postNode, postFile, drain, drainKept, smallPostings, latency, footprint],
   ...[oldSnapshot, oldSnapshotClaims, claimFlat, pools, overhead, uneven, memory, start],
 ];

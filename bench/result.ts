@@ -1,7 +1,7 @@
 // The results of a run of the bench: everything that is printed and plotted comes from here.
 import { spreadOf } from "./measure.ts";
 
-export type Unit = "jobs/s" | "ms" | "s" | "MB" | "x" | "%" | "count";
+export type Unit = "jobs/s" | "ms" | "s" | "MB" | "x" | "%" | "count" | "bytes" | "µs";
 
 /** What one contender reached, round by round. */
 export interface Series {
