@@ -3,28 +3,11 @@ import { chmodSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { type Ended, openCli } from "../cli.ts";
-
-/** The binary with a data folder of its own and no server configured. */
-async function machineWithoutServer() {
-  const cli = await openCli(null);
-  const data = join(tmpdir(), `pdoflow-embedded-${crypto.randomUUID()}`);
-  const run = (...args: string[]): Promise<Ended> =>
-    cli.runWith({ env: { PDOFLOW_DATA: data } }, ...args);
-  return {
-    ...cli,
-    data,
-    run,
-    async [Symbol.asyncDispose]() {
-      await run("down");
-      rmSync(data, { recursive: true, force: true });
-      cli[Symbol.dispose]();
-    },
-  };
-}
+import { openCli } from "../cli.ts";
+import { withoutServer } from "./machine.ts";
 
 test("the server survives kill -9 of itself: the next command starts it with all its data", async () => {
-  await using machine = await machineWithoutServer();
+  await using machine = withoutServer(await openCli(null));
   await machine.write("id.ts", "export const id = (x: unknown) => x;");
   await machine.write("args.json", "[[1]]");
   await machine.run("post", "id.ts#id", "args.json");

@@ -1,30 +1,10 @@
 import { expect, test } from "bun:test";
-import { rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 
-import { type Ended, openCli } from "../cli.ts";
-
-/** The binary with a data folder of its own and no server configured. */
-async function machineWithoutServer() {
-  const cli = await openCli(null);
-  const data = join(tmpdir(), `pdoflow-embedded-${crypto.randomUUID()}`);
-  const run = (...args: string[]): Promise<Ended> =>
-    cli.runWith({ env: { PDOFLOW_DATA: data } }, ...args);
-  return {
-    ...cli,
-    data,
-    run,
-    async [Symbol.asyncDispose]() {
-      await run("down");
-      rmSync(data, { recursive: true, force: true });
-      cli[Symbol.dispose]();
-    },
-  };
-}
+import { openCli } from "../cli.ts";
+import { withoutServer } from "./machine.ts";
 
 test("any command starts the embedded server; post, pool and status share it; down stops it", async () => {
-  await using machine = await machineWithoutServer();
+  await using machine = withoutServer(await openCli(null));
   await machine.write("add.ts", "export const add = (a: number, b: number) => a + b;");
   await machine.write("args.json", "[[1, 2], [3, 4]]");
   const posted = await machine.run("post", "add.ts#add", "args.json");

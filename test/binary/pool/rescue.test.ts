@@ -4,17 +4,7 @@ import { join } from "node:path";
 
 import { freshDatabase } from "../../database.ts";
 import { openCli, until } from "../cli.ts";
-
-const heartbeatTimeout = ["--heartbeat-timeout", "2s"];
-
-/** Runs for as long as the file "go" is missing, and keeps a journal of when it began. */
-const waits = `
-  import { appendFileSync, existsSync } from "node:fs";
-  export async function wait(i: number) {
-    appendFileSync("journal", i + "\\n");
-    while (!existsSync("go")) await Bun.sleep(5);
-    return i;
-  }`;
+import { heartbeatTimeout, waits } from "./waiting-jobs.ts";
 
 test("kill -9 of a pool: its running jobs use up an attempt, all others do not, nothing is lost", async () => {
   await using db = await freshDatabase();

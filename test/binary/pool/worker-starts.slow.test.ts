@@ -1,29 +1,10 @@
 import { expect, test } from "bun:test";
-import { chmodSync, mkdirSync } from "node:fs";
+import { chmodSync } from "node:fs";
 import { join } from "node:path";
 
-import { freshDatabase, type TestDatabase } from "../../database.ts";
+import { freshDatabase } from "../../database.ts";
 import { type Cli, openCli } from "../cli.ts";
-
-const code = `export const fn = (i: number) => i;`;
-
-async function post(cli: Cli, jobs: number): Promise<void> {
-  await cli.write("fn.ts", code);
-  const input = JSON.stringify(Array.from({ length: jobs }, (_, i) => [i]));
-  expect(await cli.runWith({ input }, "post", "fn.ts#fn", "-")).toMatchObject({ code: 0 });
-}
-
-const done = async ({ sql }: TestDatabase) =>
-  (await sql`select count(*)::int as n from pdoflow.outcome where state = 'done'`)[0]?.["n"];
-
-/** A file system of its own, which can be full; null where this user may not mount one. */
-function mounted(cli: Cli, how: string): (Disposable & { path: string }) | null {
-  const path = join(cli.folder, "mounted");
-  mkdirSync(path);
-  const options = ["-t", "tmpfs", "-o", how, "tmpfs", path];
-  if (Bun.spawnSync(["mount", ...options]).exitCode !== 0) return null;
-  return { path, [Symbol.dispose]: () => void Bun.spawnSync(["umount", "-l", path]) };
-}
+import { code, post, done, mounted } from "./small-jobs.ts";
 
 /** What a pool of --once ends with where the temp folder is this one. */
 const onceWith = async (cli: Cli, TMPDIR: string) =>

@@ -1,30 +1,11 @@
 import { expect, test } from "bun:test";
-import { mkdirSync, rmSync } from "node:fs";
+import { rmSync } from "node:fs";
 import { join } from "node:path";
 
-import { freshDatabase, type TestDatabase } from "../../database.ts";
+import { freshDatabase } from "../../database.ts";
 import { type Cli, openCli, said, until } from "../cli.ts";
 import { workersOf } from "../processes.ts";
-
-const code = `export const fn = (i: number) => i;`;
-
-async function post(cli: Cli, jobs: number): Promise<void> {
-  await cli.write("fn.ts", code);
-  const input = JSON.stringify(Array.from({ length: jobs }, (_, i) => [i]));
-  expect(await cli.runWith({ input }, "post", "fn.ts#fn", "-")).toMatchObject({ code: 0 });
-}
-
-const done = async ({ sql }: TestDatabase) =>
-  (await sql`select count(*)::int as n from pdoflow.outcome where state = 'done'`)[0]?.["n"];
-
-/** A file system of its own, which can be full; null where this user may not mount one. */
-function mounted(cli: Cli, how: string): (Disposable & { path: string }) | null {
-  const path = join(cli.folder, "mounted");
-  mkdirSync(path);
-  const options = ["-t", "tmpfs", "-o", how, "tmpfs", path];
-  if (Bun.spawnSync(["mount", ...options]).exitCode !== 0) return null;
-  return { path, [Symbol.dispose]: () => void Bun.spawnSync(["umount", "-l", path]) };
-}
+import { post, done, mounted } from "./small-jobs.ts";
 
 test("a pool survives a full temp folder, and goes on when there is room", async () => {
   await using db = await freshDatabase();

@@ -1,24 +1,11 @@
 import { expect, test } from "bun:test";
 
 import { binary } from "../../binary.ts";
-import { freshDatabase, type TestDatabase } from "../../database.ts";
-import { type Cli, openCli, until } from "../cli.ts";
+import { freshDatabase } from "../../database.ts";
+import { until } from "../cli.ts";
 import { documentOf } from "../../cli/commands/json.ts";
 import { inTerminal } from "../top/terminal.ts";
-
-const source = "export const f = (...args: unknown[]) => args.length;\n";
-
-async function openPosting(db: TestDatabase): Promise<Cli> {
-  const cli = await openCli(db);
-  await cli.write("f.ts", source);
-  return cli;
-}
-
-const count = async ({ sql }: TestDatabase) =>
-  (
-    await sql`select (select count(*) from pdoflow.posting)::int as postings,
-                    (select count(*) from pdoflow.job)::int as jobs`
-  )[0];
+import { openPosting, count } from "./open-posting.ts";
 
 test("on a pipe it prints the number alone; on a terminal also what to type next", async () => {
   await using db = await freshDatabase();

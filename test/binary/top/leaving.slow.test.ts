@@ -3,24 +3,9 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { freshDatabase } from "../../database.ts";
-import { type Cli, openCli, until } from "../cli.ts";
-import { type Emulated, emulated } from "./emulated.ts";
-
-/** What a shell sees of top: the settings of the terminal before and after, and the exit code. */
-const script = `
-  stty -a > before
-  sh -c 'echo $$ > pid; exec "$0" top' "$TOP"
-  echo $? > code
-  stty -a > after
-  echo the end
-  read line`;
-
-async function started(cli: Cli): Promise<{ top: Emulated; pid: number }> {
-  const env = { ...cli.env, TOP: cli.command[0] ?? "" };
-  const top = emulated(["/bin/sh", "-c", script], { env, cwd: cli.folder });
-  await top.shows("No postings yet");
-  return { top, pid: Number(readFileSync(join(cli.folder, "pid"), "utf8")) };
-}
+import { openCli, until } from "../cli.ts";
+import { emulated } from "./emulated.ts";
+import { started } from "./in-shell.ts";
 
 test("where its shell is killed top ends, and releases the terminal", async () => {
   await using db = await freshDatabase();

@@ -5,22 +5,7 @@ import { join } from "node:path";
 import { freshDatabase } from "../../database.ts";
 import { type Cli, openCli } from "../cli.ts";
 import { type Emulated, emulated, keys } from "./emulated.ts";
-
-/** What a shell sees of top: the settings of the terminal before and after, and the exit code. */
-const script = `
-  stty -a > before
-  sh -c 'echo $$ > pid; exec "$0" top' "$TOP"
-  echo $? > code
-  stty -a > after
-  echo the end
-  read line`;
-
-async function started(cli: Cli): Promise<{ top: Emulated; pid: number }> {
-  const env = { ...cli.env, TOP: cli.command[0] ?? "" };
-  const top = emulated(["/bin/sh", "-c", script], { env, cwd: cli.folder });
-  await top.shows("No postings yet");
-  return { top, pid: Number(readFileSync(join(cli.folder, "pid"), "utf8")) };
-}
+import { started } from "./in-shell.ts";
 
 /** Waits for the shell to go on, and looks at what it has been left with. */
 async function expectRestored(cli: Cli, top: Emulated, code: number): Promise<void> {

@@ -1,45 +1,9 @@
 // What jobs see of the environment, wherever they run.
 import { expect, test } from "bun:test";
 
-import { freshDatabase, type TestDatabase } from "../../database.ts";
 import { type Cli, openCli } from "../cli.ts";
-
-const usual = { LC_TIME: "C", SLURM_JOB_ID: "7", OMP_NUM_THREADS: "2", CUDA_VISIBLE_DEVICES: "0" };
-
-const named = { LICENCE: "x", AWS_REGION: "eu" };
-
-const secrets = {
-  AWS_SECRET_ACCESS_KEY: "s",
-  SLURM_JWT: "s",
-  PBS_JOBCOOKIE: "s",
-  GITHUB_TOKEN: "s",
-};
-
-const database = { PGPASSFILE: "/none", PGAPPNAME: "x", DATABASE_URL: "postgres://s" };
-
-const all = { ...usual, ...named, ...secrets, ...database, OTHER: "y" };
-
-const ofBun = ["BUN_RUNTIME_TRANSPILER_CACHE_PATH"];
-
-const least = [...ofBun, ...Object.keys(usual), "HOME", "PATH", "TZ"].toSorted();
-
-const allButDatabase = Object.keys(all).filter((name) => !(name in database));
-
-const most = [...ofBun, ...allButDatabase, "HOME", "PATH", "TZ"].toSorted();
-
-async function openProject(db: TestDatabase): Promise<Cli> {
-  const cli = await openCli(db);
-  // Each worker has a mark of its own, by which what it leaves is found.
-  const names = `export const names = () =>
-    Object.keys(process.env).filter((name) => name !== "PDOFLOW_WORKER").sort();`;
-  await cli.write("env.ts", names);
-  return cli;
-}
-
-async function post(cli: Cli): Promise<string> {
-  const options = { input: "[[]]", env: { DATABASE_URL: "" } };
-  return (await cli.runWith(options, "post", "env.ts#names", "-")).out.trim();
-}
+import { freshDatabase, type TestDatabase } from "../../database.ts";
+import { all, least, most, post, writeProject } from "../../pool/worker/variables.ts";
 
 async function inPool(db: TestDatabase, cli: Cli, ...options: string[]): Promise<string[]> {
   const id = await post(cli);
@@ -51,7 +15,8 @@ async function inPool(db: TestDatabase, cli: Cli, ...options: string[]): Promise
 
 test("a job in a pool sees what is usual, what --env names, and never the way to the database", async () => {
   await using db = await freshDatabase();
-  using cli = await openProject(db);
+  using cli = await openCli(db);
+  await writeProject(cli);
   expect(await inPool(db, cli)).toEqual(least);
   expect(await inPool(db, cli, "--env", "")).toEqual(least);
   const some = await inPool(db, cli, "--env", "LICENCE, AWS_R*,ABSENT");

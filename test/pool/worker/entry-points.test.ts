@@ -1,35 +1,8 @@
 import { expect, test } from "bun:test";
-import { mkdirSync } from "node:fs";
-import { join } from "node:path";
 
 import { freshDatabase } from "../../database.ts";
-import { type Commands, openCommands } from "../../cli/in-process.ts";
-
-/**
- * Posts one job from the project's folder, runs it by a pool started from another, reads it back.
- */
-async function runOne(
-  cli: Commands,
-  db: Awaited<ReturnType<typeof freshDatabase>>,
-  entryPoint: string,
-  args: unknown,
-): Promise<unknown> {
-  const root = join(cli.folder, "project");
-  const posted = await cli.runWith(
-    { input: JSON.stringify([args]), cwd: root },
-    ...["post", entryPoint, "-", "--max-attempts", "1"],
-  );
-  expect(posted).toMatchObject({ code: 0, err: "" });
-  await cli.runWith({ cwd: "/" }, "pool", "--once", "--max-workers", "1", "--root", root);
-  const [row] = await db.sql`
-    select result, error from pdoflow.outcome where posting_id = ${posted.out.trim()}`;
-  return row?.["error"] ?? row?.["result"];
-}
-
-async function project(cli: Commands, files: Record<string, string>): Promise<void> {
-  mkdirSync(join(cli.folder, "project"));
-  for (const [name, text] of Object.entries(files)) await cli.write(`project/${name}`, text);
-}
+import { openCommands } from "../../cli/in-process.ts";
+import { runOne, project } from "./project.ts";
 
 test("positional arguments are spread, an object is the one argument", async () => {
   await using db = await freshDatabase();
