@@ -50,8 +50,8 @@ export class FolderNotPassable extends PdoflowError {
   constructor(folder: string, closed: string, mode: number, account: string) {
     super(
       `Run by root, PostgreSQL runs as the account ${account}, which must reach ${folder}, ` +
-        `but ${closed} does not let it in (mode ${modeText(mode)}). Set PDOFLOW_DATA to a folder like ` +
-        `/var/lib/pdoflow, or run: chmod a+x ${closed}`,
+        `but ${closed} does not let it in (mode ${modeText(mode)}). Set PDOFLOW_DATA to a folder ` +
+        `like /var/lib/pdoflow, or run: chmod a+x ${closed}`,
     );
   }
 }

@@ -10,7 +10,7 @@ export class ServerRefuses extends PdoflowError {
   constructor(socket: string, found: string) {
     super(
       `The embedded PostgreSQL at ${socket} should accept this user, but answered: ${found}. It ` +
-        `is for the user who started it: run as that user, or set PDOFLOW_DATA to a folder of your own.`,
+        `is for the user who started it: run as that user, or set PDOFLOW_DATA to another folder.`,
     );
   }
 }
