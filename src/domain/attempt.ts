@@ -1,8 +1,8 @@
 /** The end of one attempt at one job. */
-export type AttemptEnd = "done" | "failed" | "cancelled";
+export type AttemptState = "done" | "failed" | "cancelled";
 
 /** What an outcome row says: `retried` means that another attempt follows. */
-export type OutcomeState = AttemptEnd | "retried";
+export type OutcomeState = AttemptState | "retried";
 
 /** The error of a failed attempt, as stored with its outcome. */
 export interface JobError {
@@ -16,7 +16,11 @@ export interface JobError {
 }
 
 /** @internal The state of the outcome of attempt `attempt` (from 1) of at most `tries` (rule 7). */
-export function outcomeState(end: AttemptEnd, attempt: number, maxAttempts: number): OutcomeState {
+export function outcomeState(
+  end: AttemptState,
+  attempt: number,
+  maxAttempts: number,
+): OutcomeState {
   switch (end) {
     case "done":
     case "cancelled":

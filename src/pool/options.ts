@@ -2,7 +2,7 @@ import type { NewPool } from "../db/engine/pools.ts";
 import type { OutcomeState } from "../domain/attempt.ts";
 import type { CodeWatcher } from "./entry/code-watcher.ts";
 import type { Runner, RunnerContext } from "./run/runner.ts";
-import type { EndedAttempt } from "./session/outcome-batch.ts";
+import type { PendingOutcome } from "./session/outcome-batch.ts";
 import type { AdmissionPolicy } from "./trust/admission-policy.ts";
 
 export interface PoolOptions extends Omit<NewPool, "slots"> {
@@ -24,7 +24,7 @@ export interface PoolOptions extends Omit<NewPool, "slots"> {
   policy: AdmissionPolicy | null;
   log: (line: string) => void;
   /** Called for each attempt that has ended, before it is recorded. */
-  onEnded?: (ended: EndedAttempt) => void;
+  onEnded?: (ended: PendingOutcome) => void;
 }
 
 /** The defaults of a pool. */

@@ -1,15 +1,15 @@
 import type { Profile } from "../db/engine/profiles.ts";
-import type { AttemptEnd, OutcomeState } from "../domain/attempt.ts";
+import type { AttemptState, OutcomeState } from "../domain/attempt.ts";
 import type { FailureWatch } from "./failure-watch.ts";
 import type { PoolOptions, PoolSummary } from "./options.ts";
-import { endedAttempt } from "./run/ended-attempt.ts";
+import { pendingOutcome } from "./run/pending-outcome.ts";
 import type { AttemptListener, Termination } from "./run/runner.ts";
-import { keptEnd } from "./session/kept-end.ts";
+import { keptResult } from "./session/kept-result.ts";
 import type { OutcomeListener } from "./session/recorder.ts";
 import type { Session } from "./session/session.ts";
 import type { PoolState } from "./state.ts";
 import type { LeasedJob } from "./wire/leased-job.ts";
-import type { End, EndDetails } from "./wire/protocol.ts";
+import type { AttemptResult, AttemptDetails } from "./wire/protocol.ts";
 
 /** The pool, as its results need it. */
 export interface ResultsContext {
@@ -41,14 +41,14 @@ export class Results implements AttemptListener, OutcomeListener {
     this.#failureWatch = failureWatch;
   }
 
-  onEnd(job: LeasedJob, end: End, workerPid: number): void {
+  onEnd(job: LeasedJob, end: AttemptResult, workerPid: number): void {
     const claimer = this.#pool.session()?.claimer;
     claimer?.learn(job.posting, end);
     if (job.startBy !== null) claimer?.limits.inTime(job.startBy);
     this.#record(job, end.isDone ? "done" : "failed", end, workerPid);
   }
 
-  onTerminated({ job, state, error }: Termination, end: EndDetails, workerPid: number): void {
+  onTerminated({ job, state, error }: Termination, end: AttemptDetails, workerPid: number): void {
     if (this.#pool.state() === "stopping") return; // its job is released: the attempt is not used
     this.#options.log(`job ${job.posting.id}/${job.index}: ${error.message}`);
     this.#record(job, state, end, workerPid);
@@ -82,12 +82,12 @@ export class Results implements AttemptListener, OutcomeListener {
     this.#options.log(sentence);
   }
 
-  #record(job: LeasedJob, kind: AttemptEnd, end: EndDetails, workerPid: number): void {
+  #record(job: LeasedJob, kind: AttemptState, end: AttemptDetails, workerPid: number): void {
     const session = this.#pool.session();
     if (!session) return;
     const now = performance.now();
-    const [keptKind, kept] = keptEnd(kind, end, job.posting);
-    const ended = endedAttempt(job, keptKind, kept, { workerPid, now, random: Math.random() });
+    const [keptKind, kept] = keptResult(kind, end, job.posting);
+    const ended = pendingOutcome(job, keptKind, kept, { workerPid, now, random: Math.random() });
     this.#summary[ended.state]++;
     session.recorder.add(ended);
     this.#options.onEnded?.(ended);

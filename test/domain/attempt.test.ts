@@ -1,8 +1,8 @@
 import { expect, test } from "bun:test";
 
-import { type AttemptEnd, type OutcomeState, outcomeState } from "../../src/domain/attempt.ts";
+import { type AttemptState, type OutcomeState, outcomeState } from "../../src/domain/attempt.ts";
 
-test.each<[string, AttemptEnd, number, number, OutcomeState]>([
+test.each<[string, AttemptState, number, number, OutcomeState]>([
   ["a success is done", "done", 1, 3, "done"],
   ["a success of the last attempt is done", "done", 3, 3, "done"],
   ["a failure with tries left is retried", "failed", 2, 3, "retried"],

@@ -2,7 +2,11 @@ import { expect, setDefaultTimeout, test } from "bun:test";
 import * as fc from "fast-check";
 
 import { InvalidInput } from "../../src/domain/errors.ts";
-import { type End, EndPacker, parseWorkerMessage } from "../../src/pool/wire/protocol.ts";
+import {
+  type AttemptResult,
+  ResultPacker,
+  parseWorkerMessage,
+} from "../../src/pool/wire/protocol.ts";
 
 setDefaultTimeout(1_500_000);
 
@@ -92,7 +96,7 @@ test("of ends with odd numbers only those pass that a worker could have told", (
 test("what an honest worker packs is read as it was", () => {
   const text = fc.option(fc.string());
   const ms = fc.double({ min: 0, max: 1e13, noNaN: true });
-  const end: fc.Arbitrary<End> = fc.record({
+  const end: fc.Arbitrary<AttemptResult> = fc.record({
     position: fc.nat(),
     isDone: fc.boolean(),
     durationMs: ms,
@@ -103,7 +107,7 @@ test("what an honest worker packs is read as it was", () => {
   });
   fc.assert(
     fc.property(fc.nat(), fc.array(end), (chunk, ends) => {
-      const packer = new EndPacker(chunk);
+      const packer = new ResultPacker(chunk);
       for (const end of ends) {
         const { durationMs, output, agoMs } = end;
         packer.add(end.position, end, { durationMs, output, endedAt: -agoMs });

@@ -31,7 +31,7 @@ const Options = v.object({
 const hintAfterMs = 1_500;
 const hintEveryMs = 5_000;
 
-type End = "ended" | "timed out" | "stopped";
+type WaitResult = "ended" | "timed out" | "stopped";
 
 /** The wait was interrupted before the jobs ended. */
 class Interrupted extends Error {
@@ -126,7 +126,7 @@ export class WaitCommand extends PdoflowCommand {
     return by === "SIGINT" ? exitCodes.interrupted : exitCodes.terminated;
   }
 
-  #report(counts: readonly PostingCounts[], end: End): ExitCode {
+  #report(counts: readonly PostingCounts[], end: WaitResult): ExitCode {
     if (this.json) {
       this.printJson(outputSchemas.wait, {
         end,

@@ -1,7 +1,7 @@
 import * as v from "valibot";
 
 import { parse } from "../../domain/parse.ts";
-import type { EndedAttempt } from "../../pool/session/outcome-batch.ts";
+import type { PendingOutcome } from "../../pool/session/outcome-batch.ts";
 import type { WholeOutput } from "../../pool/wire/protocol.ts";
 
 const StoredError = v.object({ name: v.string(), message: v.string() });
@@ -38,7 +38,7 @@ export class RunOutput {
     this.#show = show;
   }
 
-  add(end: EndedAttempt): void {
+  add(end: PendingOutcome): void {
     if (end.state === "retried") {
       end.whole?.stdout[Symbol.dispose]();
       end.whole?.stderr[Symbol.dispose]();

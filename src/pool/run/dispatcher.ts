@@ -1,9 +1,14 @@
 import type { LiveOutput } from "../../db/engine/follow.ts";
 import type { JobError } from "../../domain/attempt.ts";
 import type { LeasedJob } from "../wire/leased-job.ts";
-import type { End, ProfileMessage, ProgressMessage, WorkerMessage } from "../wire/protocol.ts";
+import type {
+  AttemptResult,
+  ProfileMessage,
+  ProgressMessage,
+  WorkerMessage,
+} from "../wire/protocol.ts";
 import { BaseRunner, watchEveryMs } from "./base-runner.ts";
-import { lostEnd, stoppedEnd } from "./ended-attempt.ts";
+import { lostResult, stoppedResult } from "./pending-outcome.ts";
 import {
   type RunnerContext,
   signalGraceMs,
@@ -135,7 +140,7 @@ export class Dispatcher extends BaseRunner<WorkerRun> {
   }
 
   /** Returns false if the message, forged by user code, names jobs that cannot have ended. */
-  #ended(slot: WorkerSlot, { chunk, ends }: { chunk: number; ends: End[] }): boolean {
+  #ended(slot: WorkerSlot, { chunk, ends }: { chunk: number; ends: AttemptResult[] }): boolean {
     const { attempts } = this.context;
     for (const end of ends) {
       const job = slot.end(chunk, end.position);
@@ -144,7 +149,7 @@ export class Dispatcher extends BaseRunner<WorkerRun> {
       // An error that a job throws while it is being stopped comes from the stop.
       const termination = slot.termination?.job === job && !end.isDone ? slot.termination : null;
       const { pid } = slot.process;
-      if (termination) attempts.onTerminated(termination, stoppedEnd(termination, end), pid);
+      if (termination) attempts.onTerminated(termination, stoppedResult(termination, end), pid);
       else attempts.onEnd(job, end, pid);
     }
     if (slot.isReplaced || this.#isWorn(slot)) this.#replace(slot);
@@ -186,7 +191,11 @@ export class Dispatcher extends BaseRunner<WorkerRun> {
     if (lost) {
       const crash: Termination = { job: lost, state: "failed", error: reason };
       const termination = slot.termination?.job === lost ? slot.termination : crash;
-      const end = lostEnd(termination, now - (running?.since ?? now), slot.process.output.last());
+      const end = lostResult(
+        termination,
+        now - (running?.since ?? now),
+        slot.process.output.last(),
+      );
       this.context.attempts.onTerminated(termination, end, slot.process.pid);
     }
     this.#takeOver(jobs.filter((job) => job !== lost));

@@ -9,7 +9,7 @@ import { JobContext } from "../worker/job-context.ts";
 import { JobLog } from "../worker/job-log.ts";
 import { missingCode } from "../worker/missing-code.ts";
 import { BaseRunner, type RunningAttempt } from "./base-runner.ts";
-import { lostEnd, stoppedEnd } from "./ended-attempt.ts";
+import { lostResult, stoppedResult } from "./pending-outcome.ts";
 import type { RunnerContext, Termination, TerminationReason } from "./runner.ts";
 
 export interface InProcessOptions {
@@ -198,7 +198,7 @@ export class InProcessRunner extends BaseRunner<InProcessRun> {
     if (ended === null) {
       const output = { stdout: null, stderr: log.text };
       if (!termination) return;
-      attempts.onTerminated(termination, lostEnd(termination, durationMs, output), process.pid);
+      attempts.onTerminated(termination, lostResult(termination, durationMs, output), process.pid);
       return;
     }
     const { keepsOutput } = job.posting;
@@ -206,6 +206,6 @@ export class InProcessRunner extends BaseRunner<InProcessRun> {
     const output = isKept && log.text !== null ? { stdout: null, stderr: log.text } : null;
     const end = { position: 0, durationMs, agoMs: 0, output, ...ended };
     if (!termination || end.isDone) attempts.onEnd(job, end, process.pid);
-    else attempts.onTerminated(termination, stoppedEnd(termination, end), process.pid);
+    else attempts.onTerminated(termination, stoppedResult(termination, end), process.pid);
   }
 }

@@ -4,7 +4,7 @@ import type { Profile } from "../../db/engine/profiles.ts";
 import type { JobError, OutcomeState } from "../../domain/attempt.ts";
 import type { JobTime } from "../../domain/chunk-size.ts";
 import type { LeasedJob } from "../wire/leased-job.ts";
-import type { End, EndDetails } from "../wire/protocol.ts";
+import type { AttemptResult, AttemptDetails } from "../wire/protocol.ts";
 import type { StartFailure } from "./worker-starts.ts";
 
 /** The reason to end an attempt before its job has ended, and the resulting state. */
@@ -20,8 +20,8 @@ export interface Termination extends TerminationReason {
 
 /** Receives events of started jobs. */
 export interface AttemptListener {
-  onEnd(job: LeasedJob, end: End, workerPid: number): void;
-  onTerminated(termination: Termination, end: EndDetails, workerPid: number): void;
+  onEnd(job: LeasedJob, end: AttemptResult, workerPid: number): void;
+  onTerminated(termination: Termination, end: AttemptDetails, workerPid: number): void;
   /** A job has just become a long one (`longMs`). */
   onLongJob(): void;
   /** A job has reported its progress. */

@@ -3,7 +3,7 @@ import type { WholeOutput } from "../wire/protocol.ts";
 import { type Outcome, packOutcomes, type PackedOutcomes } from "../../db/engine/outcomes.ts";
 
 /** An outcome that waits to be recorded; `endedAt` is on this process's performance clock. */
-export type EndedAttempt = Outcome & {
+export type PendingOutcome = Outcome & {
   endedAt: number;
   /** The number of jobs of its posting. */
   jobCount: number;
@@ -13,7 +13,7 @@ export type EndedAttempt = Outcome & {
 
 /** Outcomes that are sent together, packed and counted once. */
 export class OutcomeBatch {
-  readonly outcomes: readonly EndedAttempt[];
+  readonly outcomes: readonly PendingOutcome[];
   readonly packed: PackedOutcomes;
   readonly packedAt = performance.now();
   /** The number of outcomes of each lease and of each posting. */
@@ -22,7 +22,7 @@ export class OutcomeBatch {
   /** Postings all of whose jobs end here: the statement that records them ends them. */
   readonly whole = new Set<number>();
 
-  constructor(outcomes: readonly EndedAttempt[]) {
+  constructor(outcomes: readonly PendingOutcome[]) {
     this.outcomes = outcomes;
     const ends = new Map<number, number>();
     for (const outcome of outcomes) {
@@ -43,7 +43,7 @@ export class OutcomeBatch {
  * jsonb cannot hold, or a character that the database's encoding lacks. The new one has no such
  * value. A done job becomes a failed one, because another attempt would be refused again.
  */
-export function outcomeRefused(outcome: EndedAttempt, error: unknown): EndedAttempt {
+export function outcomeRefused(outcome: PendingOutcome, error: unknown): PendingOutcome {
   const said = messageOf(error);
   const message =
     "the database refused the result, output or error of the job: " +

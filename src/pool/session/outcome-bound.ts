@@ -1,4 +1,4 @@
-import type { EndedAttempt } from "./outcome-batch.ts";
+import type { PendingOutcome } from "./outcome-batch.ts";
 
 const countMax = 100_000;
 const bytesMax = 64 * 1024 * 1024;
@@ -22,13 +22,13 @@ export class OutcomeBound {
     return this.#count >= countMax || this.#bytes >= bytesMax;
   }
 
-  add(outcome: EndedAttempt): void {
+  add(outcome: PendingOutcome): void {
     this.#count++;
     this.#bytes += sizeOf(outcome);
     if (this.isFull) this.#timer ??= setTimeout(() => this.#report(), logAfterMs).unref();
   }
 
-  remove(outcomes: readonly EndedAttempt[]): void {
+  remove(outcomes: readonly PendingOutcome[]): void {
     this.#count -= outcomes.length;
     for (const outcome of outcomes) this.#bytes -= sizeOf(outcome);
     if (!this.isFull) this.#end();
@@ -59,7 +59,7 @@ export class OutcomeBound {
 }
 
 /** The size in memory, in bytes, estimated: a Latin letter takes one byte. */
-export function sizeOf({ result, error, stdout, stderr }: EndedAttempt): number {
+export function sizeOf({ result, error, stdout, stderr }: PendingOutcome): number {
   const length = (text: string | null) => (text === null ? 0 : text.length);
   return length(result) + length(error) + length(stdout) + length(stderr);
 }

@@ -4,7 +4,7 @@ import { isRefusal, isWorthAnotherTry } from "../../db/connection/connect.ts";
 import type { LeasedSeq } from "../../db/engine/release.ts";
 import { finishPostings, type Outcome, recordPacked } from "../../db/engine/outcomes.ts";
 import type { Link } from "../link/link.ts";
-import { type EndedAttempt, OutcomeBatch, outcomeRefused } from "./outcome-batch.ts";
+import { type PendingOutcome, OutcomeBatch, outcomeRefused } from "./outcome-batch.ts";
 import { OutcomeBound, sizeOf } from "./outcome-bound.ts";
 import { messageOf } from "../../domain/errors.ts";
 
@@ -26,7 +26,7 @@ export interface OutcomeListener {
 export interface RecorderListener {
   outcomes: OutcomeListener;
   /** A batch of outcomes, of jobs of these postings, was written. */
-  onWritten(postingIds: readonly number[], batch: readonly EndedAttempt[]): void;
+  onWritten(postingIds: readonly number[], batch: readonly PendingOutcome[]): void;
   onError(error: unknown): void;
 }
 
@@ -40,7 +40,7 @@ export class Recorder {
   readonly #poolId: number;
   readonly #listener: RecorderListener;
   readonly #bound: OutcomeBound;
-  #waiting: EndedAttempt[] = [];
+  #waiting: PendingOutcome[] = [];
   /** The number of first waiting outcomes that are being sent. */
   #sent = 0;
   /** The outcomes behind them, packed in advance so that the database need not wait. */
@@ -48,7 +48,7 @@ export class Recorder {
   /** The number of first waiting outcomes that were in a refused batch. */
   #suspects = 0;
   /** Outcomes that replace others, which the database refused. */
-  readonly #refused = new WeakSet<EndedAttempt>();
+  readonly #refused = new WeakSet<PendingOutcome>();
   /** The number of outcomes of each lease, and of each posting, that are still to be written. */
   #byLease = new Map<number, number>();
   #byPosting = new Map<number, number>();
@@ -100,7 +100,7 @@ export class Recorder {
     return this.#byLease.size === 0 && this.#flushing === null;
   }
 
-  add(outcome: EndedAttempt): void {
+  add(outcome: PendingOutcome): void {
     this.#waiting.push(outcome);
     this.#bound.add(outcome);
     if (this.#sent > 0 && this.#waiting.length >= this.#sent + flushAtSize) {
@@ -180,7 +180,7 @@ export class Recorder {
    *
    * @throws the error, if it has nothing to do with the values of a job.
    */
-  #singleOut(batch: readonly EndedAttempt[], error: unknown): void {
+  #singleOut(batch: readonly PendingOutcome[], error: unknown): void {
     const [first] = batch;
     if (!first || !isRefusal(error) || this.#refused.has(first)) throw error;
     this.#suspects = Math.max(this.#suspects, batch.length);

@@ -1,6 +1,6 @@
 import type { PoolReport } from "../../db/dashboard/report.ts";
 import { bucketOf, durationLimits } from "../../db/dashboard/histogram.ts";
-import type { EndedAttempt } from "./outcome-batch.ts";
+import type { PendingOutcome } from "./outcome-batch.ts";
 
 const seconds = 60;
 /** The number of first attempts per heartbeat in the sample of waiting times. */
@@ -16,7 +16,7 @@ export class Tally {
   #since = emptyCounts();
 
   /** These were recorded. */
-  add(batch: readonly EndedAttempt[]): void {
+  add(batch: readonly PendingOutcome[]): void {
     this.#forgetUntil(Math.floor(performance.now() / 1_000));
     const index = this.#second % seconds;
     this.#recent[index] = (this.#recent[index] ?? 0) + batch.length;
@@ -53,7 +53,7 @@ export class Tally {
   }
 
   /** Each of the first attempts is kept with the same probability. */
-  #sample({ postingId, endedAt, durationMs }: EndedAttempt): void {
+  #sample({ postingId, endedAt, durationMs }: PendingOutcome): void {
     const { starts } = this.#since;
     const seen = ++this.#since.firsts;
     const index = seen <= sampleSize ? seen - 1 : Math.floor(Math.random() * seen);

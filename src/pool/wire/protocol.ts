@@ -110,7 +110,7 @@ export interface WholeOutput {
 }
 
 /** The end of one attempt. */
-export interface End {
+export interface AttemptResult {
   /** The job's position in its chunk. */
   position: number;
   isDone: boolean;
@@ -125,7 +125,7 @@ export interface End {
 }
 
 /** The end of an attempt, except for its job and whether it was done. */
-export type EndDetails = Omit<End, "position" | "isDone">;
+export type AttemptDetails = Omit<AttemptResult, "position" | "isDone">;
 
 /** Three hundred years: no time reported by a worker is longer, and the database accepts it. */
 const longestMs = 1e13;
@@ -135,7 +135,7 @@ const offset = v.pipe(amount, v.integer());
 const Ranges = v.strictTuple([offset, offset, offset, offset]);
 
 /** Properties that most ends do not have, with the index among the ends. */
-const Told = v.strictTuple([
+const Details = v.strictTuple([
   v.pipe(amount, v.integer()),
   text,
   v.nullable(v.union([v.literal("never"), v.pipe(amount, v.maxValue(longestMs))])),
@@ -151,7 +151,7 @@ const Message = v.variant("kind", [
     kind: v.literal("ended"),
     chunk: v.number(),
     numbers: v.instance(Float64Array),
-    told: v.array(Told),
+    told: v.array(Details),
   }),
   /** Its output files are long: the pool should read and empty them. */
   v.strictObject({ kind: v.literal("full") }),
@@ -194,7 +194,8 @@ export type PackedMessage = v.InferOutput<typeof Message>;
 
 /** A message from a worker to its pool. */
 export type WorkerMessage =
-  Exclude<PackedMessage, { kind: "ended" }> | { kind: "ended"; chunk: number; ends: End[] };
+  | Exclude<PackedMessage, { kind: "ended" }>
+  | { kind: "ended"; chunk: number; ends: AttemptResult[] };
 
 export type ProfileMessage = Extract<WorkerMessage, { kind: "profile" }>;
 export type ProgressMessage = Extract<WorkerMessage, { kind: "progress" }>;
@@ -203,10 +204,10 @@ export type ProgressMessage = Extract<WorkerMessage, { kind: "progress" }>;
  * Collects the ends of jobs of a chunk, to be sent as one message. Most ends are four numbers in
  * one array: an object for each of them would take half of a pool's time.
  */
-export class EndPacker {
+export class ResultPacker {
   readonly #chunk: number;
   #numbers: number[] = [];
-  #told: v.InferOutput<typeof Told>[] = [];
+  #told: v.InferOutput<typeof Details>[] = [];
 
   constructor(chunk: number) {
     this.#chunk = chunk;
@@ -215,8 +216,12 @@ export class EndPacker {
   /** Adds the end of a job. `endedAt` and the `at` of `take` are on the same clock. */
   add(
     position: number,
-    { isDone, text, retry }: Pick<End, "isDone" | "text" | "retry">,
-    { durationMs, output, endedAt }: Pick<End, "durationMs" | "output"> & { endedAt: number },
+    { isDone, text, retry }: Pick<AttemptResult, "isDone" | "text" | "retry">,
+    {
+      durationMs,
+      output,
+      endedAt,
+    }: Pick<AttemptResult, "durationMs" | "output"> & { endedAt: number },
   ): void {
     const index = this.#numbers.length / numbersEach;
     this.#numbers.push(position, isDone ? 1 : 0, durationMs, endedAt);
@@ -243,7 +248,7 @@ export function parseWorkerMessage(raw: unknown): WorkerMessage {
   const message = parse(Message, raw, "message of a worker");
   if (message.kind !== "ended") return message;
   const { chunk, numbers, told } = message;
-  const ends: End[] = [];
+  const ends: AttemptResult[] = [];
   for (let at = 0; at < numbers.length; at += numbersEach) {
     const position = numbers[at] ?? -1;
     const isDone = numbers[at + 1];

@@ -6,12 +6,12 @@ import { decodeArgs } from "../../job/values.ts";
 import type { JobContext } from "./job-context.ts";
 import { encodeResult } from "./job-result.ts";
 import { callEntryPoint, type EntryFunction } from "../entry/load-entry-point.ts";
-import type { End } from "../wire/protocol.ts";
+import type { AttemptResult } from "../wire/protocol.ts";
 
 // User code may replace it.
 const { stringify } = JSON;
 
-type AttemptResult = Pick<End, "isDone" | "text" | "retry">;
+type EncodedResult = Pick<AttemptResult, "isDone" | "text" | "retry">;
 
 /**
  * Runs one attempt and returns the encoded result (null for undefined) or the encoded error.
@@ -23,7 +23,7 @@ export async function attempt(
   keepsResults: boolean,
   context: JobContext,
   restore: () => void = () => {},
-): Promise<AttemptResult> {
+): Promise<EncodedResult> {
   let result: unknown;
   try {
     const call = await fn;

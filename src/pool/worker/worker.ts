@@ -7,7 +7,7 @@ import { JobContext, type JobContextListener } from "./job-context.ts";
 import { type EntryFunction, loadPosted } from "../entry/load-entry-point.ts";
 import { missingCode } from "./missing-code.ts";
 import {
-  EndPacker,
+  ResultPacker,
   type PackedMessage,
   type PoolMessage,
   type RunMessage,
@@ -117,7 +117,7 @@ interface Desk {
 /**
  * The ends of jobs of a chunk that were not sent to the pool yet. Times are of the clock of `now`.
  */
-class UnsentEnds extends EndPacker {
+class UnsentEnds extends ResultPacker {
   readonly #send: WorkerContext["send"];
   #sentAt = now();
 

@@ -1,18 +1,18 @@
-import { type AttemptEnd, outcomeState, retryDelayMs } from "../../domain/attempt.ts";
+import { type AttemptState, outcomeState, retryDelayMs } from "../../domain/attempt.ts";
 import type { LeasedJob } from "../wire/leased-job.ts";
-import type { End, EndDetails, Output } from "../wire/protocol.ts";
-import type { EndedAttempt } from "../session/outcome-batch.ts";
+import type { AttemptResult, AttemptDetails, Output } from "../wire/protocol.ts";
+import type { PendingOutcome } from "../session/outcome-batch.ts";
 import type { Termination } from "./runner.ts";
 
 /**
  * The end of an attempt, for the recorder. `now` is of the performance clock, `random` in [0, 1).
  */
-export function endedAttempt(
+export function pendingOutcome(
   { leaseId, posting, seq, attempt }: LeasedJob,
-  kind: AttemptEnd,
-  { durationMs, agoMs, text, retry, output }: EndDetails,
+  kind: AttemptState,
+  { durationMs, agoMs, text, retry, output }: AttemptDetails,
   { workerPid, now, random }: { workerPid: number; now: number; random: number },
-): EndedAttempt {
+): PendingOutcome {
   const state = outcomeState(kind, attempt, retry === "never" ? attempt : posting.maxAttempts);
   const delayMs =
     typeof retry === "number" ? retry : retryDelayMs(posting.backoffMs, attempt, random);
@@ -37,18 +37,18 @@ export function endedAttempt(
 }
 
 /** The end of a job that threw while it was being stopped: the reason, with its error as cause. */
-export const stoppedEnd = ({ error }: Termination, end: End): EndDetails => ({
+export const stoppedResult = ({ error }: Termination, end: AttemptResult): AttemptDetails => ({
   ...end,
   // As text, because JSON from a worker is not trusted, and not parsed here.
   text: `${JSON.stringify(error).slice(0, -1)},"cause":${end.text ?? "null"}}`,
 });
 
 /** The end of a job whose worker died or was killed, after `durationMs`. */
-export const lostEnd = (
+export const lostResult = (
   { job, error }: Termination,
   durationMs: number,
   output: Output,
-): EndDetails => ({
+): AttemptDetails => ({
   durationMs,
   agoMs: 0,
   text: JSON.stringify(error),

@@ -1,6 +1,6 @@
 import type { RunnablePosting } from "../../db/engine/leases.ts";
-import type { AttemptEnd, JobError } from "../../domain/attempt.ts";
-import type { EndDetails } from "../wire/protocol.ts";
+import type { AttemptState, JobError } from "../../domain/attempt.ts";
+import type { AttemptDetails } from "../wire/protocol.ts";
 
 type Bounds = Pick<RunnablePosting, "maxResultBytes" | "maxOutputBytes">;
 
@@ -8,11 +8,11 @@ type Bounds = Pick<RunnablePosting, "maxResultBytes" | "maxOutputBytes">;
 const errorBytes = 65_536;
 
 /** Cuts the end of an attempt to the limits of its poster (T4). */
-export function keptEnd(
-  kind: AttemptEnd,
-  end: EndDetails,
+export function keptResult(
+  kind: AttemptState,
+  end: AttemptDetails,
   { maxResultBytes, maxOutputBytes }: Bounds,
-): [AttemptEnd, EndDetails] {
+): [AttemptState, AttemptDetails] {
   let kept = end;
   if (maxOutputBytes !== null && end.output !== null) {
     const { stdout, stderr } = end.output;
