@@ -8,7 +8,7 @@ import { exitCodes } from "../src/domain/errors.ts";
 import { commandsOf, exitCodeFaults, unknownCommands, unknownPaths } from "./tidy/documents.ts";
 import packageJson from "../package.json" with { type: "json" };
 import { deadFiles } from "./tidy/imports.ts";
-import { errorNameFaults, nameFaults } from "./tidy/names.ts";
+import { errorNameFaults, nameFaults, typeNameFaults } from "./tidy/names.ts";
 import { proseFaults } from "./tidy/prose.ts";
 import type { Source } from "./tidy/source.ts";
 import { executeFaults, unsafeFaults } from "./tidy/statements.ts";
@@ -115,6 +115,10 @@ test("every file is named after what it owns", () => {
 
 test("every error spells its name", () => {
   expect(product.flatMap(errorNameFaults)).toEqual([]);
+});
+
+test("the name of a type is used once", () => {
+  expect(typeNameFaults(product)).toEqual([]);
 });
 
 test("README.md has each exit code", () => {

@@ -11,13 +11,13 @@ import {
 } from "./state/model.ts";
 import { paletteOf, type Theme } from "./draw/palette.ts";
 import { Screen, type TerminalInput, type TerminalOutput } from "./screen.ts";
-import type { Source } from "./state/source.ts";
+import type { TopSource } from "./state/source.ts";
 import type { Terminal } from "./draw/terminal.ts";
 import { update } from "./update.ts";
 import { screenLines } from "./views/screen-lines.ts";
 
 export interface TopOptions {
-  source: Source;
+  source: TopSource;
   input: TerminalInput;
   output: TerminalOutput;
   outputFile: number | null;

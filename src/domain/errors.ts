@@ -53,6 +53,12 @@ export class NothingToPost extends PdoflowError {
   }
 }
 
+/** The posting does not exist: it was removed, or is in another database. */
+export class PostingNotFound extends PdoflowError {
+  override readonly name = "PostingNotFound";
+  readonly exitCode = exitCodes.notFound;
+}
+
 /** The message of an error, without the name of its class. */
 export const messageOf = (error: unknown): string =>
   error instanceof Error ? error.message : String(error);

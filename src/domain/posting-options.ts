@@ -214,9 +214,11 @@ export const postingOptions = {
   },
 } satisfies Record<string, PostingOption>;
 
-type Table = typeof postingOptions;
-export type OptionName = keyof Table;
-type NameWith<Property> = { [K in OptionName]: Table[K] extends Property ? K : never }[OptionName];
+type OptionTable = typeof postingOptions;
+export type OptionName = keyof OptionTable;
+type NameWith<Property> = {
+  [K in OptionName]: OptionTable[K] extends Property ? K : never;
+}[OptionName];
 export type FlagOption = NameWith<{ flag: object }>;
 export type SignedOption = NameWith<{ signed: string }>;
 /** The options that pools run jobs by. */
@@ -227,7 +229,7 @@ export type LibraryOption = Exclude<OptionName, NameWith<{ api: string }>>;
 
 /** Some options as they can be given; each has its comment from above. */
 export type OptionsInput<Names extends OptionName> = {
-  [K in keyof Table as K & Names]?: v.InferInput<Table[K]["schema"]> | undefined;
+  [K in keyof OptionTable as K & Names]?: v.InferInput<OptionTable[K]["schema"]> | undefined;
 };
 
 /** All options with their names, in the order of their entries. */
@@ -244,7 +246,7 @@ export const runOptions = namesOf<RunOption>(({ signed }) => signed === "unchang
 
 const schemasOf = <Names extends OptionName>(names: readonly Names[]) =>
   Object.fromEntries(names.map((name) => [name, postingOptions[name].schema])) as {
-    [K in Names]: Table[K]["schema"];
+    [K in Names]: OptionTable[K]["schema"];
   };
 
 /** @internal The schemas of the options that the library has. */

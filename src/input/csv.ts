@@ -51,7 +51,7 @@ export class UnevenRow extends PdoflowError {
 /** The rows that determine the types of the columns. */
 const sampleSize = 1_000;
 
-interface Column {
+interface TableColumn {
   name: string;
   cells: CellReader;
   /** The text before its value in the arguments of a job. */
@@ -67,7 +67,7 @@ export class TableRows implements Splitter {
   #header: string[] | undefined;
   /** Rows that were read before the types of the columns were known. */
   #sample: Row[] | undefined = [];
-  #columns: Column[] = [];
+  #columns: TableColumn[] = [];
   #priorityAt = -1;
   readonly #separator: string;
   /** Blank lines of a table with one column; they are rows if another row follows. */

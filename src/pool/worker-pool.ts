@@ -6,7 +6,7 @@ import type { RunnerContext } from "./run/runner.ts";
 import type { WorkerOptions } from "./run/worker-process.ts";
 
 /** The process of a pool. */
-interface PoolProcess {
+interface HostProcess {
   host: string;
   pid: number;
   osUser: () => string;
@@ -14,7 +14,7 @@ interface PoolProcess {
 
 /** The options, with their defaults, of a pool that runs its jobs in worker processes. */
 export const workerPool = (
-  { host, pid, osUser }: PoolProcess,
+  { host, pid, osUser }: HostProcess,
   maxWorkers: number,
   worker: WorkerOptions,
   { reloads = false } = {},

@@ -26,3 +26,18 @@ export function errorNameFaults({ path, text }: Source): string[] {
         `Add: override readonly name = "${name}";`,
     );
 }
+
+const declaration = /^(?:export )?(?:declare )?(?:abstract )?(?:class|interface|enum|type) (\w+)/gm;
+
+/** Types of one name in several files: a reader could not know which of them is meant. */
+export function typeNameFaults(sources: readonly Source[]): string[] {
+  const places = new Map<string, string[]>();
+  for (const { path, text } of sources) {
+    for (const { 1: name = "", index } of text.matchAll(declaration)) {
+      places.set(name, [...(places.get(name) ?? []), `${path}:${lineAt(text, index)}`]);
+    }
+  }
+  return [...places]
+    .filter(([, found]) => found.length > 1)
+    .map(([name, found]) => `${name} names several types: ${found.join(", ")}`);
+}

@@ -3,7 +3,7 @@ import { expect, test } from "bun:test";
 
 import { commandsOf, exitCodeFaults, unknownCommands } from "./documents.ts";
 import { deadFiles } from "./imports.ts";
-import { errorNameFaults, nameFaults } from "./names.ts";
+import { errorNameFaults, nameFaults, typeNameFaults } from "./names.ts";
 import { proseFaults, proseOf, ratesOf } from "./prose.ts";
 import type { Source } from "./source.ts";
 import { executeFaults, unsafeFaults } from "./statements.ts";
@@ -29,6 +29,14 @@ test.each(["src/utils.ts", "src/pool/helpers/a.ts", "test/common.ts", "src/job-t
   "%s is no name",
   (path) => expect(nameFaults(path)).toHaveLength(1),
 );
+
+test("a type name that two files declare is found", () => {
+  const sources = [
+    source("src/a.ts", "interface Row {\n}\nexport type Id = number;\n"),
+    source("src/b.ts", "export class Row {\n}\n"),
+  ];
+  expect(typeNameFaults(sources)).toEqual(["Row names several types: src/a.ts:1, src/b.ts:1"]);
+});
 
 test("an error that does not spell its name, or another one, is found", () => {
   const error = (name: string) =>

@@ -3,7 +3,7 @@ import { EventEmitter } from "node:events";
 
 import { runTop, type TopOptions } from "../../tui/top.ts";
 import type { Snapshot } from "../../src/db/dashboard/top-snapshot.ts";
-import type { Source } from "../../tui/state/source.ts";
+import type { TopSource } from "../../tui/state/source.ts";
 import { until } from "../binary/cli.ts";
 import { busy, metrics, terminals } from "./scene.ts";
 
@@ -29,7 +29,7 @@ class FakeOutput extends EventEmitter {
   }
 }
 
-function setUp(source: Partial<Source>, more: Partial<TopOptions> = {}) {
+function setUp(source: Partial<TopSource>, more: Partial<TopOptions> = {}) {
   const [input, output] = [new FakeInput(), new FakeOutput()];
   let stop: (signal: string) => void = () => {};
   let bug: (error: unknown) => void = () => {};

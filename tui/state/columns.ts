@@ -14,12 +14,12 @@ export interface Scene {
   glyphs: Glyphs;
 }
 
-type Cell = Span | string;
+type CellContent = Span | string;
 
 /** A column of a fixed width: metrics and states. */
 export const column = <Row>(
   [title, width, rank]: readonly [title: string, width: number, rank: number],
-  cell: (row: Row, width: number) => Cell | readonly Span[],
+  cell: (row: Row, width: number) => CellContent | readonly Span[],
   order: (row: Row) => number | string,
   more: Partial<Pick<Column<Row>, "side" | "wants" | "widest" | "cuts">> = {},
 ): Column<Row> => ({

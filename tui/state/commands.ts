@@ -114,11 +114,11 @@ function showOrLeave(model: Model, command: OtherCommand): Step {
   }
 }
 
-const listCommands = ["filter", "sort", "reverse", "mark", "markAll", "unmark"] as const;
-type ListCommand = (typeof listCommands)[number];
+const listActions = ["filter", "sort", "reverse", "mark", "markAll", "unmark"] as const;
+type ListAction = (typeof listActions)[number];
 
-const isForLists = (command: Command): command is ListCommand =>
-  (listCommands as readonly Command[]).includes(command);
+const isForLists = (command: Command): command is ListAction =>
+  (listActions as readonly Command[]).includes(command);
 
 const withMessage = (model: Model, text: string): Model => ({
   ...model,
@@ -126,7 +126,7 @@ const withMessage = (model: Model, text: string): Model => ({
 });
 
 /** Why a key does nothing here, and which one might help. */
-function listsOnly(model: Model, command: ListCommand): string {
+function listsOnly(model: Model, command: ListAction): string {
   const key = bindings.find((each) => each.command === command)?.keys[0] ?? "";
   const hint = viewOf(model).kind === "jobs" ? " Here F shows failed jobs only." : "";
   return `${keyName(key)} works in the lists of postings, pools and failures.${hint}`;

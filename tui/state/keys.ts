@@ -62,9 +62,9 @@ const table = {
     ["q", "quit", "quit", "quit"],
     ["C-c", "interrupt", "quit with exit code 130"],
   ],
-} as const satisfies Record<(typeof keyGroups)[number], readonly Row[]>;
+} as const satisfies Record<(typeof keyGroups)[number], readonly BindingRow[]>;
 
-type Row = readonly [keys: string, command: string, help: string, hint?: string];
+type BindingRow = readonly [keys: string, command: string, help: string, hint?: string];
 
 export type Command = (typeof table)[keyof typeof table][number][1];
 

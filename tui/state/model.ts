@@ -45,7 +45,7 @@ export type Prompt =
   | { kind: "help"; top: number };
 
 /** A message in the last line: the result of an action. */
-export interface Outcome {
+export interface ActionResult {
   text: string;
   tone: "good" | "bad" | "dim";
 }
@@ -71,7 +71,7 @@ export interface Model {
   poolDetails: PoolDetails | null;
   metrics: Metrics | null;
   prompt: Prompt | null;
-  outcome: Outcome | null;
+  outcome: ActionResult | null;
   /** Since when the outcome is shown: it goes away after a while. */
   outcomeSinceMs: number;
   /** An action is still on its way. */

@@ -15,7 +15,7 @@ export type Action =
   | { kind: "retryGroup"; groups: readonly { postingId: number; fingerprint: string }[] }
   | { kind: "drain"; ids: readonly number[] };
 
-export interface Source {
+export interface TopSource {
   snapshot(): Promise<Snapshot>;
   jobs(filter: JobsFilter): Promise<JobsPage>;
   /** Null if the job was deleted. */

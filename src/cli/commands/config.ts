@@ -20,7 +20,7 @@ import { serverState } from "../../server/server.ts";
 import { PdoflowCommand } from "../shell/command.ts";
 
 /** One setting as it is shown. A secret has no value, only whether it is set. */
-interface Setting {
+interface SettingLine {
   name: string;
   value: string | null;
   isSet: boolean;
@@ -67,7 +67,7 @@ export class ConfigCommand extends PdoflowCommand {
     return await Promise.resolve(exitCodes.ok);
   }
 
-  #configured(target: Target): Setting[] {
+  #configured(target: Target): SettingLine[] {
     const settings = configuredSettings(this.database, this.context.env)?.settings ?? new Map();
     const addresses = [target, ...(target.others ?? [])];
     const byDefault: Readonly<Record<string, string>> = {
@@ -77,7 +77,7 @@ export class ConfigCommand extends PdoflowCommand {
       user: target.user,
       sslmode: target.tls === false ? "disable" : target.tls,
     };
-    return Object.keys(obeyed).flatMap((name): Setting[] => {
+    return Object.keys(obeyed).flatMap((name): SettingLine[] => {
       const setting = [...settings].find(([keyword]) => keyword === name)?.[1];
       if (name === "password" || name === "sslpassword") {
         const isSet = setting !== undefined || (name === "password" && hasPassword(target));
@@ -90,7 +90,7 @@ export class ConfigCommand extends PdoflowCommand {
     });
   }
 
-  #embedded(): Setting[] {
+  #embedded(): SettingLine[] {
     const place = this.embeddedPlace;
     const isNamed = this.context.env["PDOFLOW_DATA"] !== undefined;
     const from = isNamed ? "PDOFLOW_DATA" : "the default";

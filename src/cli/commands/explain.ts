@@ -8,7 +8,7 @@ import { explainJob, explainPosting } from "../diagnosis/explain.ts";
 import { parseSelector, type Selector } from "../../domain/selector.ts";
 import { PdoflowCommand } from "../shell/command.ts";
 import { JobNotFound, jobNamed } from "../input/job-named.ts";
-import { findSelected, PostingNotFound } from "../input/select.ts";
+import { findSelected, postingNotFound } from "../input/select.ts";
 
 export class ExplainCommand extends PdoflowCommand {
   static override paths = [["explain"]];
@@ -37,7 +37,7 @@ export class ExplainCommand extends PdoflowCommand {
 async function explainWhole(db: Db, selector: Selector) {
   const [selected] = await findSelected(db, [selector]);
   const facts = selected && (await readPostingFacts(db, selected.id));
-  if (!facts) throw new PostingNotFound(selector);
+  if (!facts) throw postingNotFound(selector);
   const { id: posting, state: status } = facts.posting;
   return { posting, job: null, status, why: explainPosting(facts) };
 }

@@ -24,7 +24,7 @@ import { pluralize } from "../output/pluralize.ts";
 import { parseFlags } from "../shell/flags.ts";
 import { wholeNumber } from "../shell/flag-values.ts";
 import { PostingCommand } from "../input/posting-command.ts";
-import { JobProgress } from "../shell/job-progress.ts";
+import { PostingProgress } from "../shell/job-progress.ts";
 import { Reading } from "../input/reading-progress.ts";
 import { type EndedJob, RunOutput } from "../output/run-output.ts";
 
@@ -200,7 +200,7 @@ export class RunCommand extends PostingCommand {
   }
 
   #showProgress(total: number, output: RunOutput): Disposable {
-    const progress = new JobProgress(this, "run", this.progress);
+    const progress = new PostingProgress(this, "run", this.progress);
     this.#clear = () => progress.end();
     const timer = setInterval(
       () => progress.show({ ended: output.ended, failed: output.failed, total }),

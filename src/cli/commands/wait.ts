@@ -10,7 +10,7 @@ import { type ExitCode, exitCodes } from "../../domain/errors.ts";
 import { PdoflowCommand } from "../shell/command.ts";
 import { parseFlags } from "../shell/flags.ts";
 import { duration } from "../shell/flag-values.ts";
-import { JobProgress } from "../shell/job-progress.ts";
+import { PostingProgress } from "../shell/job-progress.ts";
 import { countSelected } from "../input/job-pages.ts";
 import { obstacleLines } from "../diagnosis/obstacles.ts";
 import { findSelected, readSelectors } from "../input/select.ts";
@@ -76,7 +76,7 @@ export class WaitCommand extends PdoflowCommand {
       () => stop.abort(new Interrupted("timeout")),
       Math.min(timeout ?? Infinity, 2 ** 31 - 1), // the longest timer: 24 days
     );
-    const progress = new JobProgress(this, "wait");
+    const progress = new PostingProgress(this, "wait");
     let last: readonly PostingCounts[] = [];
     const isOver = (counts: readonly PostingCounts[]) => {
       last = counts;

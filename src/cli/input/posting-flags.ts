@@ -35,7 +35,7 @@ const kinds: Record<PostingFlag["kind"], v.GenericSchema> = {
   switch: v.boolean(),
 };
 
-type OutputOf<K extends FlagOption> = (typeof postingOptions)[K]["flag"] extends {
+type FlagValue<K extends FlagOption> = (typeof postingOptions)[K]["flag"] extends {
   kind: "number or percentage";
 }
   ? string
@@ -48,7 +48,7 @@ export const flagValues = Object.fromEntries(
     return [name, v.optional(isRange ? kinds[kind] : v.pipe(kinds[kind], schema.wrapped))];
   }),
 ) as {
-  [K in FlagOption]: v.OptionalSchema<v.GenericSchema<unknown, OutputOf<K>>, undefined>;
+  [K in FlagOption]: v.OptionalSchema<v.GenericSchema<unknown, FlagValue<K>>, undefined>;
 };
 
 /** By option: its flag, as in `--timeout` for timeoutMs. */

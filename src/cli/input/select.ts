@@ -3,7 +3,7 @@ import * as v from "valibot";
 import type { Db } from "../../db/connection/connect.ts";
 import { findPostings } from "../../db/read/snapshot.ts";
 import { findInState, findPicked } from "../../db/read/selection.ts";
-import { exitCodes, InvalidInput, PdoflowError } from "../../domain/errors.ts";
+import { InvalidInput, PostingNotFound } from "../../domain/errors.ts";
 import { parse } from "../../domain/parse.ts";
 import { liveStates, orList } from "../../domain/states.ts";
 import {
@@ -24,18 +24,14 @@ export interface Selected {
 /** The values of `--state` for commands that change postings. */
 const LiveState = v.optional(v.picklist(liveStates, `expected ${orList(liveStates)}`));
 
-/** The posting does not exist. */
-export class PostingNotFound extends PdoflowError {
-  override readonly name = "PostingNotFound";
-  readonly exitCode = exitCodes.notFound;
-  constructor({ posting }: Selector) {
-    const what = {
-      number: () => `there is no posting ${posting.by === "number" ? posting.id : ""}`,
-      last: () => "there are no postings yet",
-      name: () => `no posting has the name "${posting.by === "name" ? posting.name : ""}"`,
-    }[posting.by]();
-    super(`${what}. List postings with: pdoflow list --all`);
-  }
+/** The error for a selector without a posting. */
+export function postingNotFound({ posting }: Selector): PostingNotFound {
+  const what = {
+    number: () => `there is no posting ${posting.by === "number" ? posting.id : ""}`,
+    last: () => "there are no postings yet",
+    name: () => `no posting has the name "${posting.by === "name" ? posting.name : ""}"`,
+  }[posting.by]();
+  return new PostingNotFound(`${what}. List postings with: pdoflow list --all`);
 }
 
 /** The selectors on a command line; `-` stands for the selectors on standard input. */
@@ -61,7 +57,7 @@ export async function findSelected(db: Db, selectors: readonly Selector[]): Prom
   const selected = new Map<number, Selected>();
   for (const selector of selectors) {
     const ids = await findPicked(db, selector.posting);
-    if (ids.length === 0) throw new PostingNotFound(selector);
+    if (ids.length === 0) throw postingNotFound(selector);
     if (selector.indices) await expectJobs(db, ids, selector.indices);
     for (const id of ids) {
       const before = selected.get(id)?.indices ?? [];

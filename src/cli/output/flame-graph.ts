@@ -1,14 +1,13 @@
 // Two files made from a CPU profile: a flame graph as SVG, and the format of speedscope
 // (https://github.com/jlfwong/speedscope/wiki/Importing-from-custom-sources).
+import type { Stacks } from "../../db/engine/profiles.ts";
 
 /** A function, the number of samples in it, and the functions that it called. */
-interface Frame {
+interface FlameFrame {
   name: string;
   samples: number;
-  calls: Map<string, Frame>;
+  calls: Map<string, FlameFrame>;
 }
-
-type Stacks = Readonly<Record<string, number>>;
 
 const rowHeight = 18;
 const width = 1_200;
@@ -24,13 +23,13 @@ const deepest = 400;
  * of a box is its number of samples; its tooltip shows name, samples and percentage. Supports light
  * and dark mode.
  */
-export function flameGraph(stacks: Stacks, title: string): string {
+export function flameGraph(stacks: Readonly<Stacks>, title: string): string {
   const root = treeOf(stacks);
   const rows = Math.min(depthOf(root), deepest);
   const height = titleHeight + rows * rowHeight + margin;
   const boxes: string[] = [];
   const perSample = root.samples === 0 ? 0 : (width - 2 * margin) / root.samples;
-  const draw = (frame: Frame, x: number, depth: number) => {
+  const draw = (frame: FlameFrame, x: number, depth: number) => {
     let left = x;
     const calls = [...frame.calls.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
     for (const call of calls) {
@@ -60,9 +59,9 @@ ${boxes.join("\n")}
 }
 
 function box(
-  { name, samples }: Frame,
+  { name, samples }: FlameFrame,
   { x, y, wide }: { x: number; y: number; wide: number },
-  root: Frame,
+  root: FlameFrame,
 ): string {
   const share = ((100 * samples) / root.samples).toFixed(1);
   const room = Math.floor((wide - 6) / charWidth);
@@ -91,8 +90,8 @@ const escaped = (text: string) =>
     .replaceAll(">", "&gt;")
     .replaceAll('"', "&quot;");
 
-function treeOf(stacks: Stacks): Frame {
-  const root: Frame = { name: "", samples: 0, calls: new Map() };
+function treeOf(stacks: Readonly<Stacks>): FlameFrame {
+  const root: FlameFrame = { name: "", samples: 0, calls: new Map() };
   for (const [stack, samples] of Object.entries(stacks)) {
     root.samples += samples;
     let frame = root;
@@ -106,7 +105,7 @@ function treeOf(stacks: Stacks): Frame {
   return root;
 }
 
-function depthOf(root: Frame): number {
+function depthOf(root: FlameFrame): number {
   let depth = 0;
   for (let row = [...root.calls.values()]; row.length > 0; depth++) {
     row = row.flatMap(({ calls }) => [...calls.values()]);
@@ -115,7 +114,7 @@ function depthOf(root: Frame): number {
 }
 
 /** A file for speedscope: one "sampled" profile with one sample per millisecond. */
-export function speedscope(stacks: Stacks, title: string): object {
+export function speedscope(stacks: Readonly<Stacks>, title: string): object {
   const indices = new Map<string, number>();
   const samples: number[][] = [];
   const weights: number[] = [];

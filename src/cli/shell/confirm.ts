@@ -6,7 +6,7 @@ export class NotConfirmed extends PdoflowError {
   readonly exitCode = exitCodes.usage;
 }
 
-export interface Prompt {
+export interface ConfirmContext {
   /** Whether a user can answer. */
   isTerminal: boolean;
   input: AsyncIterable<Uint8Array | string>;
@@ -19,7 +19,11 @@ export interface Prompt {
  *
  * @throws {NotConfirmed} otherwise.
  */
-export async function confirm(what: string, isSure: boolean, prompt: Prompt): Promise<void> {
+export async function confirm(
+  what: string,
+  isSure: boolean,
+  prompt: ConfirmContext,
+): Promise<void> {
   if (isSure) return;
   if (!prompt.isTerminal) {
     throw new NotConfirmed(`would ${what}. Nothing was changed. To confirm, add --yes.`);

@@ -3,7 +3,7 @@ import { pluralize } from "../output/pluralize.ts";
 import { Progress, type ProgressOwner } from "./progress.ts";
 
 /** The progress of jobs as a line: their share, failures, pace, and the time that is left. */
-export class JobProgress {
+export class PostingProgress {
   readonly #progress: Progress;
   #samples: Sample[] = [];
 

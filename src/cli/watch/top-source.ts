@@ -1,4 +1,4 @@
-import type { Action, Source } from "../../../tui/state/source.ts";
+import type { Action, TopSource } from "../../../tui/state/source.ts";
 import { type Db, errorCode, explainDatabaseError } from "../../db/connection/connect.ts";
 import {
   cancelPostings,
@@ -26,7 +26,7 @@ const mostReadJobs = 100_000;
 const readOnlyServer = "25006";
 
 /** The queue, read over one connection that is replaced when it is lost. */
-export class QueueSource implements Source, AsyncDisposable {
+export class QueueSource implements TopSource, AsyncDisposable {
   readonly #target: Target;
   #db: Db | null = null;
 

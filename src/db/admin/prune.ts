@@ -101,7 +101,7 @@ async function prunePostings(
   return sum;
 }
 
-interface Span {
+interface StoredSpan {
   firstId: number;
   jobTable: string;
   outcomeTable: string;
@@ -112,7 +112,7 @@ interface Span {
 }
 
 /** The spans that store anything. */
-const usedSpans = ({ sql, schema }: Db) => sql<Span[]>`
+const usedSpans = ({ sql, schema }: Db) => sql<StoredSpan[]>`
   select s.first_id, j.relname::text as job_table, o.relname::text as outcome_table,
          j.reltuples::float8 as jobs,
          exists (select from ${schema}.posting
@@ -126,7 +126,7 @@ const usedSpans = ({ sql, schema }: Db) => sql<Span[]>`
   order by s.first_id`;
 
 /** False if the span is in use. */
-async function emptySpan({ sql, schema }: Db, { firstId }: Span): Promise<boolean> {
+async function emptySpan({ sql, schema }: Db, { firstId }: StoredSpan): Promise<boolean> {
   const [row] = await sql<{ bytes: number | null }[]>`
     select ${schema}.empty_span(${firstId}) as bytes`;
   if (row?.bytes === null) return false;

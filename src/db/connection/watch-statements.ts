@@ -4,7 +4,7 @@ import type { Sql, Tx } from "./sql.ts";
  * A statement of postgres.js (postgres/src/query.js): a promise, with properties that its types
  * lack.
  */
-interface Statement {
+interface WatchedStatement {
   /** Its text, with $1 for the first parameter; set once it was sent. */
   string?: string;
   handle: () => unknown;
@@ -48,11 +48,11 @@ const beginWatched =
 type Callable = (...args: unknown[]) => unknown;
 const isCallable = (found: unknown): found is Callable => typeof found === "function";
 
-const isStatement = (made: unknown): made is Statement =>
+const isStatement = (made: unknown): made is WatchedStatement =>
   made instanceof Promise && "handle" in made && "resolve" in made;
 
 /** A fragment of another statement is never sent, so its time never begins. */
-function watch(statement: Statement, onStatement: OnStatement): void {
+function watch(statement: WatchedStatement, onStatement: OnStatement): void {
   let sentAt: number | null = null;
   const { handle, resolve, reject } = statement;
   statement.handle = () => {

@@ -40,9 +40,9 @@ export class SnapshotTooOld extends PdoflowError {
 }
 
 /** The part of a database that posting needs. */
-export type Place = Pick<Db, "sql" | "schema">;
+export type PostingDb = Pick<Db, "sql" | "schema">;
 
-interface CallerPlace extends Place {
+interface CallerDb extends PostingDb {
   target: { schema: string };
 }
 
@@ -50,7 +50,7 @@ interface CallerPlace extends Place {
  * Runs our statements in a caller's transaction. It only has what posting uses: statements with
  * values, `schema`, and `begin`, which creates a savepoint.
  */
-export function callerPlace(transaction: Transaction, schemaName: string): CallerPlace {
+export function callerDb(transaction: Transaction, schemaName: string): CallerDb {
   const schema = { quoted: `"${schemaName}"` };
   let turn: Promise<unknown> = Promise.resolve();
   /** One after the other: not every driver queues statements. */
@@ -59,7 +59,7 @@ export function callerPlace(transaction: Transaction, schemaName: string): Calle
     turn = answer.catch(() => {}); // the caller gets the error
     return answer;
   };
-  const sql = async (strings: TemplateStringsArray, ...values: (Value | typeof schema)[]) => {
+  const sql = async (strings: TemplateStringsArray, ...values: (SqlValue | typeof schema)[]) => {
     const parameters: string[] = [];
     const parts = values.map((value, i) => {
       const isSchema = typeof value === "object" && value !== null;
@@ -96,10 +96,10 @@ export function callerPlace(transaction: Transaction, schemaName: string): Calle
   };
 }
 
-type Value = string | number | boolean | null;
+type SqlValue = string | number | boolean | null;
 
 /** Adds `value` to the parameters; all are texts, whose type is in the statement. */
-function placeOf(value: Value, parameters: string[]): string {
+function placeOf(value: SqlValue, parameters: string[]): string {
   if (value === null) return "null";
   parameters.push(String(value));
   return `$${parameters.length}::text${typeOf(value)}`;
@@ -134,7 +134,7 @@ const camelCase = (name: string) =>
  * @throws {NoTransaction} {TransactionReadOnly}
  * @throws {SchemaOutdated} and {SchemaTooNew} of the schema.
  */
-export async function requireTransaction(place: CallerPlace): Promise<void> {
+export async function requireTransaction(place: CallerDb): Promise<void> {
   const { sql, schema, target } = place;
   // An error would end the transaction, so this first checks that the table exists.
   const [first] = await sql<{ beganAt: string; hasSchema: boolean; isReadOnly: boolean }[]>`

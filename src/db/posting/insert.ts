@@ -7,7 +7,7 @@ import { separator, integers } from "../connection/array.ts";
 import { statementText } from "../../domain/signed-posting.ts";
 import { Batches, type JobBatch } from "./batches.ts";
 import { BlockDigests, sha256 } from "./block-digests.ts";
-import type { Place } from "./caller-transaction.ts";
+import type { PostingDb } from "./caller-transaction.ts";
 import type { Tx } from "../connection/connect.ts";
 import { KeyTaken } from "./posting-key.ts";
 import { type Signer, signPosting } from "./signatures.ts";
@@ -42,7 +42,7 @@ const jobsPerPart = 500;
  * @throws {InvalidInput} an option is out of its range.
  */
 export async function insertPosting(
-  db: Place,
+  db: PostingDb,
   posting: NewPosting,
   batches: AsyncIterable<JobBatch> | Iterable<JobBatch>,
   source: string,
@@ -115,13 +115,17 @@ async function posted(
 }
 
 /** In a separate transaction. */
-export const openSpanBy = ({ sql, schema }: Place) => sql`select ${schema}.next_span()`;
+export const openSpanBy = ({ sql, schema }: PostingDb) => sql`select ${schema}.next_span()`;
 
 /** Makes room for more postings well in advance, as a pool does with its heartbeats. */
-export const keepRoom = ({ sql, schema }: Place) => sql`select ${schema}.pool_keep_room()`;
+export const keepRoom = ({ sql, schema }: PostingDb) => sql`select ${schema}.pool_keep_room()`;
 
 /** Most postings are one batch, and need one statement. */
-async function postAtOnce(db: Place, { posting, options }: Work, batch: JobBatch): Promise<Head> {
+async function postAtOnce(
+  db: PostingDb,
+  { posting, options }: Work,
+  batch: JobBatch,
+): Promise<Head> {
   const { sql, schema } = db;
   const { args, indexes, lanes } = sorted(batch);
   const [head] = await sql<Head[]>`
@@ -153,7 +157,7 @@ function requireHead(head: Head | undefined): Head {
 }
 
 async function postInParts(
-  db: Place,
+  db: PostingDb,
   sql: Tx,
   { posting, options }: Work,
   batches: Batches,
@@ -177,7 +181,7 @@ async function postInParts(
 }
 
 async function sign(
-  db: Place,
+  db: PostingDb,
   sql: Tx,
   {
     posting,
@@ -203,7 +207,7 @@ async function sign(
 
 /** Sends jobs as they are read; jobs with priorities go to a temporary table, to be sorted. */
 async function sendJobs(
-  { schema }: Place,
+  { schema }: PostingDb,
   sql: Tx,
   id: number,
   priority: number,
@@ -246,7 +250,7 @@ const stageJobs = (sql: Tx, first: number, text: string, priorities: readonly nu
       using (place)`;
 
 /** Sorts jobs by priority, stable; returns their lanes (N1, J1, J2). */
-async function addStaged({ schema }: Place, sql: Tx, id: number) {
+async function addStaged({ schema }: PostingDb, sql: Tx, id: number) {
   const lanes = await sql<{ priority: number; size: number }[]>`
     select priority, count(*)::integer as size from pdoflow_stage
     group by priority order by priority desc`;

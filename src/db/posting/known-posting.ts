@@ -12,7 +12,7 @@ export interface KnownPosting {
   options: KnownOptions;
 }
 
-interface Row extends KnownOptions {
+interface KnownRow extends KnownOptions {
   state: PostingState;
   jobCount: number;
   rateCount: number | null;
@@ -21,7 +21,7 @@ interface Row extends KnownOptions {
 
 /** The properties of the posting with a key, to compare another posting with it. */
 export async function readKnownPosting({ sql, schema }: Db, id: number): Promise<KnownPosting> {
-  const [row] = await sql<Row[]>`
+  const [row] = await sql<KnownRow[]>`
     select p.*, r.needs, l.priority
     from ${schema}.posting p join ${schema}.route r on r.id = p.route_id
       join ${schema}.lane l on l.posting_id = p.id and l.first_seq = 0

@@ -1,6 +1,6 @@
 import { integers } from "../connection/array.ts";
 import { type DigestedJob, splitArgs } from "./block-digests.ts";
-import type { Place } from "./caller-transaction.ts";
+import type { PostingDb } from "./caller-transaction.ts";
 import type { Db, Tx } from "../connection/connect.ts";
 
 /** Signs postings. */
@@ -25,7 +25,7 @@ export interface SignatureRow {
 
 /** Signs a posting in the transaction that began it. */
 export async function signPosting(
-  { schema }: Place,
+  { schema }: PostingDb,
   sql: Tx,
   {
     postingId,

@@ -53,11 +53,11 @@ const ignored: readonly string[] = [
 const isObeyed = (name: string): name is Keyword => Object.hasOwn(obeyed, name);
 
 /** A value, and a description of its source. */
-export interface Setting {
+export interface ParameterValue {
   value: string;
   from: string;
 }
-export type Settings = Map<Keyword, Setting>;
+export type Settings = Map<Keyword, ParameterValue>;
 
 /** Environment variables by name. */
 export type Environment = Readonly<Record<string, string | undefined>>;

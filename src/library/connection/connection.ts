@@ -24,7 +24,7 @@ interface Open {
 /**
  * The connections, or the attempt to find the database, and the number of their waiters or users.
  */
-interface Use {
+interface ConnectionUse {
   open: Promise<Open>;
   users: number;
 }
@@ -33,7 +33,7 @@ interface Use {
 export class Connection {
   readonly target: Target;
   readonly ends: EndWatch;
-  #current: Use | null = null;
+  #current: ConnectionUse | null = null;
   /** The index of the address of the target that was tried last. */
   #place = 0;
   #idle: NodeJS.Timeout | undefined;
@@ -92,7 +92,7 @@ export class Connection {
     return { reading, posting: connect(this.target, { connections: 4, ...like }) };
   }
 
-  #leave(use: Use): void {
+  #leave(use: ConnectionUse): void {
     if (use === this.#current) this.#idle = setTimeout(() => void this.close(), idleMs);
     else void closeOpen(use);
   }
@@ -108,7 +108,7 @@ export class Connection {
   }
 }
 
-async function closeOpen(use: Use): Promise<void> {
+async function closeOpen(use: ConnectionUse): Promise<void> {
   const open = await use.open.catch(() => null); // its waiters get the error
   await Promise.all([open?.reading.close(), open?.posting.close()]);
 }

@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { exitCodes, PdoflowError } from "../../domain/errors.ts";
 
 /** How the process of a pool ended. */
-export type Ending =
+export type ProcessEnd =
   | { kind: "exited"; code: number }
   | { kind: "killed"; signal: string }
   | { kind: "not started"; reason: string };
@@ -19,10 +19,10 @@ const lastWordsMs = 200;
 export class PoolFailed extends PdoflowError {
   override readonly name = "PoolFailed";
   readonly exitCode = exitCodes.jobsFailed;
-  readonly ending: Ending;
+  readonly ending: ProcessEnd;
   /** The end of its stderr. */
   readonly stderr: string;
-  constructor(command: string, ending: Ending, stderr: string) {
+  constructor(command: string, ending: ProcessEnd, stderr: string) {
     const said = stderr === "" ? "It said nothing." : `It said:\n${stderr}`;
     super(
       `Expected the pool to run until it is stopped, and it ${describe(ending)}. ${said}\n` +
@@ -33,7 +33,7 @@ export class PoolFailed extends PdoflowError {
   }
 }
 
-function describe(ending: Ending): string {
+function describe(ending: ProcessEnd): string {
   if (ending.kind === "exited") return `exited with code ${ending.code}`;
   if (ending.kind === "killed") return `was killed by ${ending.signal}`;
   return `could not be started (${ending.reason}): is PDOFLOW_BINARY or the PATH right?`;
@@ -42,8 +42,8 @@ function describe(ending: Ending): string {
 /** The process of one pool. Its stderr also goes to ours. */
 export class PoolProcess {
   /** Set once it has ended. */
-  ending: Ending | undefined;
-  readonly ended: Promise<Ending>;
+  ending: ProcessEnd | undefined;
+  readonly ended: Promise<ProcessEnd>;
   readonly #command: readonly string[];
   readonly #child: ChildProcess;
   readonly #startedAt = performance.now();
@@ -60,7 +60,7 @@ export class PoolProcess {
       process.stderr.write(text);
     });
     this.ended = new Promise((resolve) => {
-      const end = (ending: Ending) => {
+      const end = (ending: ProcessEnd) => {
         process.off("exit", this.#leave);
         this.ending = ending;
         this.#endedAt = performance.now();
@@ -68,13 +68,13 @@ export class PoolProcess {
       };
       this.#child.on("error", (error) => {
         if (this.#child.pid !== undefined) return;
-        const ending: Ending = { kind: "not started", reason: error.message };
+        const ending: ProcessEnd = { kind: "not started", reason: error.message };
         end(ending);
         // Reported even if nobody awaits the call that rejects with it.
         process.stderr.write(`pool: it ${describe(ending)}\n`);
       });
       this.#child.on("exit", (code, signal) => {
-        const ending: Ending =
+        const ending: ProcessEnd =
           code === null ? { kind: "killed", signal: signal ?? "?" } : { kind: "exited", code };
         const timer = setTimeout(end, lastWordsMs, ending);
         this.#child.on("close", () => {
@@ -131,7 +131,7 @@ export class PoolProcess {
    * Asks it to end after its running jobs; after `graceMs` asks again, so that it releases them;
    * and `retryForMs` later kills it.
    */
-  async stop(graceMs: number, retryForMs = 5_000): Promise<Ending> {
+  async stop(graceMs: number, retryForMs = 5_000): Promise<ProcessEnd> {
     for (const waitMs of [graceMs, retryForMs]) {
       this.#child.kill("SIGTERM");
       const ending = await this.#endsWithin(waitMs);
@@ -141,7 +141,7 @@ export class PoolProcess {
     return await this.ended;
   }
 
-  async #endsWithin(ms: number): Promise<Ending | undefined> {
+  async #endsWithin(ms: number): Promise<ProcessEnd | undefined> {
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<undefined>((resolve) => {
       timer = setTimeout(resolve, ms, undefined);

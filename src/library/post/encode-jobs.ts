@@ -11,7 +11,7 @@ import { type Arguments, encodeArgs, UnencodableValue } from "../../job/values.t
 import { type Source, SourceReader } from "./source.ts";
 
 /** The sources of the jobs of a posting: the first elements belong to job 0, and so on. */
-export interface JobSources {
+export interface ArgumentSources {
   posargs: Source<readonly unknown[]>;
   kwargs: Source<object>;
   /** One for each job; undefined if all jobs have the same. */
@@ -58,7 +58,9 @@ export class UnencodableJob extends PdoflowError {
  * @throws {UnequalLengths}, {UnencodableJob} or {ArgumentsRefused}
  * @throws {InvalidInput} an element is not a list of arguments, an object or a priority.
  */
-export async function* encodeJobs(sources: JobSources): AsyncGenerator<JobBatch, void, undefined> {
+export async function* encodeJobs(
+  sources: ArgumentSources,
+): AsyncGenerator<JobBatch, void, undefined> {
   const lists = new SourceReader("posargs", sources.posargs);
   const objects = new SourceReader("kwargs", sources.kwargs);
   const ranks = sources.priorities && new SourceReader("priority", sources.priorities);

@@ -4,10 +4,10 @@ import type { Transaction } from "../../db/posting/transaction.ts";
 import type { Posting } from "../posting/posting.ts";
 import type { Source } from "./source.ts";
 
-type TableOptions = OptionsInput<Exclude<LibraryOption, "priority">>;
+type SharedOptions = OptionsInput<Exclude<LibraryOption, "priority">>;
 
 /** Times are in milliseconds. */
-export interface PostOptions extends TableOptions {
+export interface PostOptions extends SharedOptions {
   /**
    * Jobs with a higher priority run first: a 32-bit integer, or a list with one for each job
    * (default: 0).

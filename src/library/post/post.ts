@@ -2,7 +2,7 @@ import * as v from "valibot";
 
 import type { JobBatch } from "../../db/posting/batches.ts";
 import {
-  callerPlace,
+  callerDb,
   requireTransaction,
   SnapshotTooOld,
 } from "../../db/posting/caller-transaction.ts";
@@ -19,7 +19,7 @@ import { type JobFunction, schemaOf } from "../../job/job-mark.ts";
 import { parse } from "../../domain/parse.ts";
 import { librarySchemas } from "../../domain/posting-options.ts";
 import { type Connection, connectionTo } from "../connection/connection.ts";
-import { encodeJobs, type JobSources } from "./encode-jobs.ts";
+import { encodeJobs, type ArgumentSources } from "./encode-jobs.ts";
 import { osUser } from "../../db/settings/os-user.ts";
 import { projectOfPosting } from "../../pool/entry/project.ts";
 import type { Transaction } from "../../db/posting/transaction.ts";
@@ -55,7 +55,7 @@ const source = "posargs and kwargs";
 /** The implementation of `postWork`. */
 export async function post(
   fn: JobFunction | string,
-  sources: Pick<JobSources, "posargs" | "kwargs">,
+  sources: Pick<ArgumentSources, "posargs" | "kwargs">,
   options: PostOptions,
 ): Promise<Posting> {
   const { priority, root, db, transaction, project, ...shared } = parse(
@@ -101,7 +101,7 @@ async function postWithin(
   posting: NewPosting,
   jobs: JobStream,
 ): Promise<Posted> {
-  const place = callerPlace(transaction, connection.target.schema);
+  const place = callerDb(transaction, connection.target.schema);
   await requireTransaction(place);
   let spansOpened = 0;
   return await insertPosting(place, posting, jobs, source, async () => {

@@ -20,7 +20,7 @@ import { decodeValue } from "../../job/values.ts";
 import { type Connection, connectionTo } from "../connection/connection.ts";
 import { type FailedJob, failedJobs } from "./failed-jobs.ts";
 import { type PostingStatus, statusOf } from "../wait/posting-status.ts";
-import { ConditionMissed, NotRetriable, PostingNotFound } from "../wait/wait-errors.ts";
+import { ConditionMissed, NotRetriable, postingNotFound } from "../wait/wait-errors.ts";
 import { WaitLimit, type WaitOptions } from "../wait/wait-limit.ts";
 import { watchProgress } from "../wait/watch-progress.ts";
 
@@ -78,7 +78,7 @@ export class Posting<Result = unknown> {
     const [counts] = await this.#connection.use(({ reading }) =>
       readPostingCounts(reading, [this.id]),
     );
-    if (counts === undefined) throw new PostingNotFound(this.id);
+    if (counts === undefined) throw postingNotFound(this.id);
     return statusOf(counts);
   }
 
@@ -162,7 +162,7 @@ export class Posting<Result = unknown> {
     };
     const all = [{ first: 0, last: this.jobCount - 1 }];
     for await (const rows of pagesOf(all, read, { charsOf: lengthOf })) {
-      if (rows.length === 0) throw new PostingNotFound(this.id);
+      if (rows.length === 0) throw postingNotFound(this.id);
       yield* rows;
     }
   }
@@ -245,7 +245,7 @@ export async function openPosting(id: number, options: { db?: string | undefined
   const number = parse(PostingId, id, "the number of a posting");
   const connection = connectionTo(db);
   const [found] = await connection.use(({ reading }) => findPostings(reading, [number]));
-  if (found === undefined) throw new PostingNotFound(number);
+  if (found === undefined) throw postingNotFound(number);
   return new Posting(connection, { id: number, jobCount: found.jobCount, isNew: false });
 }
 

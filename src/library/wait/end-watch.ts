@@ -3,7 +3,7 @@ import { watchPostings } from "../../db/read/posting-watch.ts";
 import { type PostingCounts, readPostingCounts } from "../../db/read/status.ts";
 import { Bell } from "../../domain/bell.ts";
 import { wasClosed } from "./connection-closed.ts";
-import { PostingNotFound, PostingStopped } from "./wait-errors.ts";
+import { postingNotFound, PostingStopped } from "./wait-errors.ts";
 
 interface Waiter {
   resolve: (counts: PostingCounts) => void;
@@ -12,20 +12,20 @@ interface Waiter {
   see: ((counts: PostingCounts) => void) | undefined;
 }
 
-interface Opener {
+interface ConnectionUser {
   use<T>(work: (open: { reading: Db }) => Promise<T>): Promise<T>;
 }
 
 /** Waits for the ends of postings: one loop serves all callers in this process. */
 export class EndWatch {
-  readonly #opener: Opener;
+  readonly #opener: ConnectionUser;
   readonly #waiters = new Map<number, Set<Waiter>>();
   /** Postings to check now, without waiting for the next poll. */
   readonly #due = new Set<number>();
   readonly #bell = new Bell();
   #isRunning = false;
 
-  constructor(opener: Opener) {
+  constructor(opener: ConnectionUser) {
     this.#opener = opener;
   }
 
@@ -104,7 +104,7 @@ export class EndWatch {
     const found = new Map((await readPostingCounts(db, ids)).map((counts) => [counts.id, counts]));
     for (const id of ids) {
       const counts = found.get(id);
-      if (counts === undefined) this.#settle(id, (w) => w.reject(new PostingNotFound(id)));
+      if (counts === undefined) this.#settle(id, (w) => w.reject(postingNotFound(id)));
       else if (counts.isEnded) this.#settle(id, (w) => w.resolve(counts));
       else if (counts.state === "errored_out") {
         const left = counts.waiting + counts.running + counts.retrying;

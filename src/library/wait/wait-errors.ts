@@ -1,16 +1,11 @@
-import { exitCodes, PdoflowError } from "../../domain/errors.ts";
+import { exitCodes, PdoflowError, PostingNotFound } from "../../domain/errors.ts";
 
-/** The posting is not in the database: it was removed, or is in another database. */
-export class PostingNotFound extends PdoflowError {
-  override readonly name = "PostingNotFound";
-  readonly exitCode = exitCodes.notFound;
-  constructor(id: number) {
-    super(
-      `Expected posting ${id} in the database, found none. It was removed, or is in another ` +
-        "database. Run: pdoflow status",
-    );
-  }
-}
+/** The error for a posting that is not in the database. */
+export const postingNotFound = (id: number): PostingNotFound =>
+  new PostingNotFound(
+    `Expected posting ${id} in the database, found none. It was removed, or is in another ` +
+      "database. Run: pdoflow status",
+  );
 
 /** A posting was stopped because its jobs kept failing; it continues only if someone resumes it. */
 export class PostingStopped extends PdoflowError {

@@ -26,12 +26,12 @@ export interface RefusalSources {
 }
 
 /** Which of these postings are not run either, each with the reason. */
-export type Screen = (
+export type ScreenPostings = (
   postings: readonly RunnablePosting[],
 ) => ReadonlyMap<number, string> | Promise<ReadonlyMap<number, string>>;
 
 /** The result of refusing postings. */
-export interface Refused {
+export interface RefusalResult {
   /** Further postings that were refused before they were claimed. */
   ahead: ReadonlyMap<number, string>;
   /** Routes that are skipped from now on, because too many of their postings were refused. */
@@ -92,9 +92,9 @@ export class Refusals {
   async add(
     refused: ReadonlyMap<number, string>,
     routeOf: ReadonlyMap<number, number>,
-    screen: Screen,
+    screen: ScreenPostings,
     missing: string | null = null,
-  ): Promise<Refused> {
+  ): Promise<RefusalResult> {
     const ahead = new Map<number, string>();
     const routes = new Map([...refused.keys()].map((id) => [id, routeOf.get(id) ?? 0]));
     for (const routeId of new Set(routes.values())) {

@@ -33,8 +33,8 @@ interface SignedRange {
 }
 
 /** A posting that this pool does not run. The message has the reason. */
-class Refused extends Error {
-  override readonly name = "Refused";
+class SignatureRefused extends Error {
+  override readonly name = "SignatureRefused";
 }
 
 const keysReadEveryMs = 1_000;
@@ -87,7 +87,7 @@ export class SignaturePolicy implements AdmissionPolicy {
         isCodeNew = (await this.#checkCode(signed)) || isCodeNew;
         await this.#checkJobs(signed, own, ask);
       } catch (error) {
-        if (!(error instanceof Refused)) throw error;
+        if (!(error instanceof SignatureRefused)) throw error;
         this.#signed.delete(id); // if it is resumed, it is checked anew
         refused.set(id, error.message);
       }
@@ -111,7 +111,7 @@ export class SignaturePolicy implements AdmissionPolicy {
       try {
         checkOptions(this.#signed.get(id) ?? this.#verify(signatures.get(id)), posting);
       } catch (error) {
-        if (!(error instanceof Refused)) throw error;
+        if (!(error instanceof SignatureRefused)) throw error;
         refused.set(id, error.message);
       }
     }
@@ -149,21 +149,23 @@ export class SignaturePolicy implements AdmissionPolicy {
   }
 
   #verify(row: SignatureRow | undefined): SignedPosting {
-    if (!row) throw new Refused("it is not signed");
+    if (!row) throw new SignatureRefused("it is not signed");
     const known = this.#keys.get(row.keyId);
-    if (!known) throw new Refused(`it is signed with a key that is not trusted (${row.keyId})`);
+    if (!known)
+      throw new SignatureRefused(`it is signed with a key that is not trusted (${row.keyId})`);
     if (known.isRevoked)
-      throw new Refused(`it is signed with a key that was revoked (${row.keyId})`);
+      throw new SignatureRefused(`it is signed with a key that was revoked (${row.keyId})`);
     const signature = Buffer.from(row.signature, "base64");
     if (!verify(null, Buffer.from(row.statement), known.key, signature)) {
-      throw new Refused("its signature does not match its statement");
+      throw new SignatureRefused("its signature does not match its statement");
     }
     const statement = statementOf(row.statement);
     if (statement.arguments.blocks !== sha256(row.blocks)) {
-      throw new Refused("the digests of its arguments were changed after it was signed");
+      throw new SignatureRefused("the digests of its arguments were changed after it was signed");
     }
     const change = limitChangeOf(statement, row, this.#provides);
-    if (change !== null) throw new Refused(`it was changed after it was signed (${change})`);
+    if (change !== null)
+      throw new SignatureRefused(`it was changed after it was signed (${change})`);
     return { statement, blocks: parseBlocks(row.blocks) };
   }
 
@@ -175,11 +177,13 @@ export class SignaturePolicy implements AdmissionPolicy {
     try {
       code = await codeDigest(this.#root, parseEntryPoint(entryPoint));
     } catch (error) {
-      if (error instanceof PdoflowError) throw new Refused(error.message);
+      if (error instanceof PdoflowError) throw new SignatureRefused(error.message);
       throw error;
     }
     if (code !== statement.code) {
-      throw new Refused(`the code of ${entryPoint} differs from the code that its poster had`);
+      throw new SignatureRefused(
+        `the code of ${entryPoint} differs from the code that its poster had`,
+      );
     }
     const isNew = this.#code.get(entryPoint) !== code;
     this.#code.set(entryPoint, code);
@@ -216,17 +220,17 @@ export class SignaturePolicy implements AdmissionPolicy {
   }
 }
 
-/** @throws {Refused} the posting differs from its signed statement. */
+/** @throws {SignatureRefused} the posting differs from its signed statement. */
 function checkOptions({ statement }: SignedPosting, posting: RunnablePosting): void {
   const change = changeOf(statement, posting);
   if (change?.startsWith("number") === true) {
-    throw new Refused(`its signature is that of posting ${statement.posting}`);
+    throw new SignatureRefused(`its signature is that of posting ${statement.posting}`);
   }
-  if (change !== null) throw new Refused(`it was changed after it was signed (${change})`);
+  if (change !== null) throw new SignatureRefused(`it was changed after it was signed (${change})`);
 }
 
 function refuse(job: LeasedJob | undefined): never {
-  throw new Refused(
+  throw new SignatureRefused(
     `arguments of it were changed after it was signed (at job ${job?.posting.id}/${job?.index} ` +
       "or near)",
   );
@@ -237,7 +241,9 @@ function statementOf(text: string): Statement {
     return parseStatement(text);
   } catch (error) {
     if (error instanceof PdoflowError) {
-      throw new Refused("its signature has a form that this version of pdoflow does not support");
+      throw new SignatureRefused(
+        "its signature has a form that this version of pdoflow does not support",
+      );
     }
     throw error;
   }

@@ -67,7 +67,7 @@ export function runWorker(context: WorkerContext): void {
   const state = new WorkerState(context.host);
   context.confine(); // from here on only what is open already, before any user code
   const sampler = context.profiles > 0 ? new Sampler(context.profiles, context.root) : null;
-  const running: RunningJob = { chunk: -1, position: -1, context: null };
+  const running: ActiveJob = { chunk: -1, position: -1, context: null };
   const chunks: ReceivedChunk[] = [];
   let isRunning = false;
   const pump = async () => {
@@ -100,16 +100,16 @@ export function runWorker(context: WorkerContext): void {
 type ReceivedChunk = Omit<RunMessage, "args"> & { args: string[] };
 
 /** The running job. */
-interface RunningJob {
+interface ActiveJob {
   chunk: number;
   position: number;
   context: JobContext | null;
 }
 
-interface Desk {
+interface ChunkContext {
   page: SharedPage;
   output: WorkerOutput;
-  running: RunningJob;
+  running: ActiveJob;
   sampler: Sampler | null;
   state: WorkerState;
 }
@@ -139,7 +139,7 @@ class UnsentEnds extends ResultPacker {
 
 async function runChunk(
   { root, runsCommands, send }: WorkerContext,
-  { page, output, running, sampler, state }: Desk,
+  { page, output, running, sampler, state }: ChunkContext,
   message: ReceivedChunk,
 ): Promise<void> {
   const { chunk, slot, entryPoint, args, keepsResults, keepsOutput, startBy } = message;
@@ -213,7 +213,7 @@ function load(root: string, entryPoint: string, state: WorkerState): Promise<Ent
 const contextListener = (
   send: WorkerContext["send"],
   page: SharedPage,
-  running: RunningJob,
+  running: ActiveJob,
 ): JobContextListener => ({
   onSignal: () => page.askSignal(),
   onProgress: ({ share, note }) => {
