@@ -18,10 +18,10 @@ export interface Ring {
 const slow = ".slow.test.ts";
 const without = (...globs: string[]) => globs.map((glob) => `--path-ignore-patterns=${glob}`);
 
-/** Unit tests, the database, commands in process, the binary, and ten seconds of chaos. */
+/** Units, the database, commands in this process, the core of the binary, ten seconds of chaos. */
 const fastRing: Ring = { name: "fast", args: without(`**/*${slow}`) };
 
-/** Packages, bundlers, a million jobs, two builds, large memory, failover, long fuzz and chaos. */
+/** Packages, a million jobs, two builds, memory, rare faults of the binary, long fuzz and chaos. */
 const slowRing: Ring = { name: "slow", args: [slow], usesPackages: true };
 
 /** SQL on the oldest supported version. Load and the model depend less on the version. */
