@@ -5,7 +5,6 @@ import { join } from "node:path";
 
 import { connect } from "../../../src/db/connection/connect.ts";
 import { migrate } from "../../../src/db/admin/migrations.ts";
-import { serverPlace } from "../../../src/db/settings/server-place.ts";
 import { deferred } from "../../../src/domain/node-20.ts";
 import { ensureServer, stopServer } from "../../../src/server/server.ts";
 import { freshDatabase } from "../../database.ts";
@@ -14,6 +13,7 @@ import { openProxy } from "../../proxy.ts";
 import { openCli, said, until } from "../cli.ts";
 import { workersOf } from "../processes.ts";
 import { postJobs, ended, expectAllDone } from "./many-jobs.ts";
+import { ownServer } from "../../server/own-server.ts";
 
 test("a pool uses three connections, however many workers it has", async () => {
   await using db = await freshDatabase();
@@ -33,44 +33,19 @@ test("a pool uses three connections, however many workers it has", async () => {
 }, 120_000);
 
 test("a server that restarts in the middle loses nothing", async () => {
-  const data = join(tmpdir(), `pdoflow-restart-${crypto.randomUUID()}`);
-  const place = serverPlace({
-    env: { PDOFLOW_DATA: data },
-    uid: process.getuid?.() ?? -1,
-    platform: process.platform,
-    home: "/nonexistent",
-  });
-  try {
-    const { host, port, username: user, database } = await ensureServer(place);
-    const target = {
-      host,
-      port,
-      user,
-      database,
-      password: undefined,
-      tls: false as const,
-      schema: "pdoflow",
-      source: "a test",
-    };
-    await using db = connect(target, { connections: 1 });
-    await migrate(db);
-    const folder = encodeURIComponent(host);
-    const url = `postgres:///${database}?host=${folder}&port=${port}&user=${user}`;
-    using cli = await openCli({ url });
-    await postJobs(cli, url);
-    const pool = cli.start("pool", "--max-workers", "2");
-    await ended(db.sql, 300);
-    await stopServer(place);
-    await ensureServer(place);
-    const looking = connect(target, { connections: 1 });
-    await expectAllDone(looking.sql);
-    pool.kill("SIGTERM");
-    expect(await pool.exited).toBe(0);
-    await looking.close();
-  } finally {
-    await stopServer(place);
-    for (const made of [data, place.socketFolder]) rmSync(made, { recursive: true, force: true });
-  }
+  await using server = await ownServer();
+  const { db, place, target, url } = server;
+  await migrate(db);
+  using cli = await openCli({ url });
+  await postJobs(cli, url);
+  const pool = cli.start("pool", "--max-workers", "2");
+  await ended(db.sql, 300);
+  await stopServer(place);
+  await ensureServer(place);
+  await using looking = connect(target, { connections: 1 });
+  await expectAllDone(looking.sql);
+  pool.kill("SIGTERM");
+  expect(await pool.exited).toBe(0);
 }, 180_000);
 
 test("connections that are cut are made anew, and what was sent twice is written once", async () => {

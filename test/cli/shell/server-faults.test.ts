@@ -3,46 +3,11 @@ import { chownSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } fr
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { connect } from "../../../src/db/connection/connect.ts";
 import { migrate } from "../../../src/db/admin/migrations.ts";
-import { serverPlace } from "../../../src/db/settings/server-place.ts";
-import { ensureServer, stopServer } from "../../../src/server/server.ts";
 import { openCommands } from "../in-process.ts";
+import { ownServer } from "../../server/own-server.ts";
 
 const isRoot = process.getuid?.() === 0;
-
-/** A server of one test's own, since these tests spoil it. */
-async function ownServer() {
-  const data = join(tmpdir(), `pdoflow-faults-${crypto.randomUUID()}`);
-  const place = serverPlace({
-    env: { PDOFLOW_DATA: data },
-    uid: process.getuid?.() ?? -1,
-    platform: process.platform,
-    home: "/nonexistent",
-  });
-  const { host, port, username: user, database } = await ensureServer(place);
-  const target = {
-    host,
-    port,
-    user,
-    database,
-    password: undefined,
-    tls: false as const,
-    schema: "pdoflow",
-    source: "a test",
-  };
-  const db = connect(target, { connections: 1 });
-  return {
-    db,
-    place,
-    url: `postgres:///${database}?host=${encodeURIComponent(host)}&port=${port}&user=${user}`,
-    async [Symbol.asyncDispose]() {
-      await db.close();
-      await stopServer(place);
-      for (const made of [data, host]) rmSync(made, { recursive: true, force: true });
-    },
-  };
-}
 
 test("a wrong password: exit code 3, where to set it, and neither password is printed", async () => {
   await using server = await ownServer();
