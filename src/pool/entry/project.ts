@@ -7,6 +7,7 @@ import type { Environment } from "../../db/settings/parameters.ts";
 import { isEmbedded, type Target } from "../../db/settings/target.ts";
 import { isFileModule, parseEntryPoint } from "../../domain/entry-point.ts";
 import { InvalidInput } from "../../domain/errors.ts";
+import { postingOptions } from "../../domain/posting-options.ts";
 
 /** The sources of the name of a project. */
 export interface ProjectSource {
@@ -17,8 +18,7 @@ export interface ProjectSource {
   target: Target;
 }
 
-/** The maximum length of the name of a project, as in the database. */
-const nameMax = 1_000;
+const { wrapped: Name } = postingOptions.project.schema;
 
 /**
  * The project whose postings a pool runs, besides those of no project; null for any. It is named by
@@ -55,9 +55,9 @@ export function projectOfPosting(source: ProjectSource, entryPoint: string): str
 
 function named(name: string, source: string): string | null {
   if (name === "*") return null;
-  if (name.length > 0 && name.length <= nameMax && !/\p{Cc}/u.test(name)) return name;
+  if (v.is(Name, name)) return name;
   throw new InvalidInput(source, [
-    `expected the name of a project, 1 to ${nameMax} characters, or "*" for any project, ` +
+    'expected the name of a project, 1 to 1000 bytes, or "*" for any project, ' +
       `found ${JSON.stringify(name)}`,
   ]);
 }
@@ -82,5 +82,4 @@ function packageNameOf(root: string): string | null {
   }
 }
 
-const fitting = (name: string): string | null =>
-  name.length <= nameMax && !/\p{Cc}/u.test(name) && name !== "*" ? name : null;
+const fitting = (name: string): string | null => (v.is(Name, name) && name !== "*" ? name : null);
