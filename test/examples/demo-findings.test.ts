@@ -2,7 +2,8 @@ import { expect, test } from "bun:test";
 import { linkSync, readFileSync } from "node:fs";
 
 import { inspectFile } from "../../examples/inspect-files.ts";
-import { FileReport, findingsText, sizeText, sumUp } from "../../src/cli/demo/demo-findings.ts";
+import { FileReport, findingsText, sumUp } from "../../src/cli/demo/demo-findings.ts";
+import { sizeText } from "../../src/cli/output/size-text.ts";
 import { inspectFilesSource } from "../../src/cli/demo/demo-source.ts";
 import { parse } from "../../src/domain/parse.ts";
 import { decodeValue, encodeValue } from "../../src/job/values.ts";
@@ -19,7 +20,6 @@ const report = (path: string, rest: Partial<FileReport> = {}): FileReport => ({
   problem: null,
   ...rest,
 });
-const paths = (reports: readonly FileReport[]) => reports.map(({ path }) => path.slice(6));
 
 test("files, bytes and kinds are added up, the largest kind first", () => {
   const findings = sumUp([
@@ -32,19 +32,6 @@ test("files, bytes and kinds are added up, the largest kind first", () => {
     { kind: "image", files: 1, bytes: 20_000, gzipBytes: 19_000 },
     { kind: "text", files: 2, bytes: 10_100, gzipBytes: 5090 },
   ]);
-});
-
-test("most compressible and densest are found among files of at least 4 KiB, five at most", () => {
-  const many = "defghij".split("").map((name) => report(name));
-  const tiny = report("tiny", { bytes: 4095, gzipBytes: 1, entropy: 8 });
-  const findings = sumUp([
-    ...many,
-    tiny,
-    report("soft", { gzipBytes: 100 }),
-    report("dense", { gzipBytes: 10_010, entropy: 7.9 }),
-  ]);
-  expect(paths(findings.mostCompressible)).toEqual(["soft", "d", "e", "f", "g"]);
-  expect(paths(findings.highestEntropy)).toEqual(["dense", "d", "e", "f", "g"]);
 });
 
 test("duplicates share a hash; all but one are wasted; the worst come first", () => {
@@ -94,14 +81,6 @@ test("the text says what was found, with paths relative to the folder", () => {
     text            1  10.0 kB  50.0 %
     unreadable      1  0 B      -
     all             3  40.0 kB  25.0 %
-
-    gzip    size     most compressible
-    16.7 %  30.0 kB  sub/b
-    50.0 %  10.0 kB  a
-
-    bits per byte  size     highest entropy (8 is random)
-    7.500          30.0 kB  sub/b
-    4.000          10.0 kB  a
 
     wasted   copies  duplicates (10.0 kB wasted in all)
     10.0 kB       2  a

@@ -13,6 +13,7 @@ import { findVacuumBlockers, type VacuumBlocker } from "../../db/admin/vacuum.ts
 import { outputSchemas } from "../output/output-schemas.ts";
 import { exitCodes } from "../../domain/errors.ts";
 import { pluralize } from "../output/pluralize.ts";
+import { sizeText } from "../output/size-text.ts";
 import { PdoflowCommand } from "../shell/command.ts";
 import { parseFlags } from "../shell/flags.ts";
 import { duration } from "../shell/flag-values.ts";
@@ -90,7 +91,7 @@ export class PruneCommand extends PdoflowCommand {
   #report({ postings, jobs, bytes, busy }: Pruned, hints: readonly string[]): void {
     this.say(
       `deleted ${pluralize(postings, "posting")} with ${pluralize(jobs, "job")}; ` +
-        `the tables are ${size(bytes)} smaller`,
+        `the tables are ${sizeText(bytes)} smaller`,
     );
     if (busy > 0) {
       this.say(
@@ -100,11 +101,6 @@ export class PruneCommand extends PdoflowCommand {
     }
     for (const one of hints) this.say(one);
   }
-}
-
-function size(bytes: number): string {
-  if (bytes < 1e6) return `${Math.round(bytes / 1e3).toLocaleString("en")} kB`;
-  return bytes < 1e9 ? `${(bytes / 1e6).toFixed(1)} MB` : `${(bytes / 1e9).toFixed(2)} GB`;
 }
 
 /** A transaction that keeps deleted rows on the disk, with a remedy. */

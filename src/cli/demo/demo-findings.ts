@@ -2,6 +2,7 @@ import { relative } from "node:path";
 
 import * as v from "valibot";
 
+import { sizeText } from "../output/size-text.ts";
 import { table } from "../output/table.ts";
 
 /** The report of examples/inspect-files.ts on one file, as read from an outcome. */
@@ -36,17 +37,11 @@ export interface Findings {
   total: Total;
   /** The kind with the most bytes first. */
   kinds: ({ kind: string } & Total)[];
-  /** At most five files of at least 4 KiB: the ones with the smallest gzip ratio. */
-  mostCompressible: FileReport[];
-  /** At most five files of at least 4 KiB: the ones whose bytes look most random. */
-  highestEntropy: FileReport[];
   /** All duplicates, the most wasteful first. */
   duplicates: Duplicate[];
   unreadable: FileReport[];
 }
 
-/** Compression and entropy of smaller files mean little. */
-const minBytes = 4096;
 const listed = 5;
 
 /** Sums up reports. Their order does not matter. */
@@ -62,14 +57,11 @@ export function sumUp(reports: Iterable<FileReport>): Findings {
     add(ofKind, report);
   }
   all.sort((a, b) => (a.path < b.path ? -1 : 1));
-  const large = all.filter((report) => report.bytes >= minBytes);
   return {
     total,
     kinds: [...kinds]
       .map(([kind, sums]) => ({ kind, ...sums }))
       .sort((a, b) => b.bytes - a.bytes || (a.kind < b.kind ? -1 : 1)),
-    mostCompressible: large.toSorted((a, b) => ratio(a) - ratio(b)).slice(0, listed),
-    highestEntropy: large.toSorted((a, b) => b.entropy - a.entropy).slice(0, listed),
     duplicates: duplicatesAmong(all),
     unreadable: all.filter((report) => report.problem !== null),
   };
@@ -80,8 +72,6 @@ function add(total: Total, { bytes, gzipBytes }: FileReport): void {
   total.bytes += bytes;
   total.gzipBytes += gzipBytes;
 }
-
-const ratio = ({ bytes, gzipBytes }: FileReport) => gzipBytes / bytes;
 
 function duplicatesAmong(reports: readonly FileReport[]): Duplicate[] {
   const byContent = Map.groupBy(
@@ -102,7 +92,7 @@ function duplicatesAmong(reports: readonly FileReport[]): Duplicate[] {
 
 /** Findings as text, with the paths inside `folder` relative to it. */
 export function findingsText(findings: Findings, folder: string): string {
-  const { total, kinds, mostCompressible, highestEntropy, duplicates, unreadable } = findings;
+  const { total, kinds, duplicates, unreadable } = findings;
   const row = (name: string, { files, bytes, gzipBytes }: Total) => [
     name,
     files,
@@ -120,14 +110,6 @@ export function findingsText(findings: Findings, folder: string): string {
       [...kinds.map((sums) => row(sums.kind, sums)), row("all", total)],
     ),
     table(
-      ["gzip", "size", "most compressible"],
-      mostCompressible.map((r) => [percent(ratio(r)), sizeText(r.bytes), name(r.path)]),
-    ),
-    table(
-      ["bits per byte", "size", "highest entropy (8 is random)"],
-      highestEntropy.map((r) => [r.entropy.toFixed(3), sizeText(r.bytes), name(r.path)]),
-    ),
-    table(
       ["wasted", "copies", `duplicates (${sizeText(wasted)} wasted in all)`],
       duplicates
         .slice(0, listed)
@@ -141,15 +123,3 @@ export function findingsText(findings: Findings, folder: string): string {
 }
 
 const percent = (share: number) => `${(share * 100).toFixed(1)} %`;
-
-/** A size in a readable unit: 12 B, 3.4 kB, 5.6 MB, 7.8 GB. */
-export function sizeText(bytes: number): string {
-  if (bytes < 1000) return `${bytes} B`;
-  for (const [unit, size] of [
-    ["kB", 1e3],
-    ["MB", 1e6],
-  ] as const) {
-    if (bytes < size * 999.95) return `${(bytes / size).toFixed(1)} ${unit}`;
-  }
-  return `${(bytes / 1e9).toFixed(1)} GB`;
-}
