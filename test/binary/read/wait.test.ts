@@ -20,7 +20,8 @@ test.each([
   });
   child.kill(signal);
   expect(await child.exited).toBe(code);
-  expect(await child.stderr.text()).toBe("pdoflow wait: these postings continue: 1\n");
+  // On a busy machine it has said before that no pool runs.
+  expect(await child.stderr.text()).toEndWith("pdoflow wait: these postings continue: 1\n");
   expect((await db.sql`select from pdoflow.posting where state = 'open'`).length).toBe(1);
 });
 

@@ -4,7 +4,6 @@ import { existsSync } from "node:fs";
 
 import { exitCodes } from "../../../src/domain/errors.ts";
 import { freshDatabase } from "../../database.ts";
-import { said } from "../cli.ts";
 import { openQueueCli } from "../queue-cli.ts";
 
 const readers = [
@@ -45,16 +44,3 @@ test.skipIf(!existsSync("/dev/full"))(
   },
   60_000,
 );
-
-test.each([
-  ["SIGINT", exitCodes.interrupted],
-  ["SIGTERM", exitCodes.terminated],
-] as const)("%s ends a wait with its own code", async (signal, code) => {
-  await using db = await freshDatabase();
-  using cli = await openQueueCli(db);
-  await cli.post([1]);
-  const child = cli.start("wait", "1", "--verbose");
-  await said(child, "job_count - t.running"); // the statement that reads where the posting stands
-  child.kill(signal);
-  expect(await child.exited).toBe(code);
-});

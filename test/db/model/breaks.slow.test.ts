@@ -4,10 +4,10 @@ import { expect, test } from "bun:test";
 import { breakRoutine, breaks } from "./breaks.ts";
 import { ModelRuns } from "./runs.ts";
 
-/** Faults that only a race shows need about a hundred. */
+/** Some faults show in a race alone, which some tens of seeds may not have. */
 const seedsMax = 400;
 const runsAtOnce = 5;
-/** A quiet machine runs them all within five minutes; how many are run must not depend on that. */
+/** A seed takes 5 s on a busy machine, which is to run as many of them as a quiet one. */
 const timeoutMs = 3_600_000;
 
 test.each(breaks)(
