@@ -25,7 +25,7 @@ export function parseProvides(text: string): Provides {
   for (const part of partsOf(text)) {
     const [key, value] = splitOnce(part, "=");
     if (!name.test(key) || value === "") problems.push(wrong(part, "gpu or mem=64G"));
-    else provides[key] = value === undefined ? true : pluralizeOrWord(value);
+    else provides[key] = value === undefined ? true : amountOrWord(value);
   }
   if (problems.length > 0) throw new InvalidInput("the capabilities of a pool", problems);
   return provides;
@@ -42,7 +42,7 @@ export function parseNeeds(text: string): Needs {
   const problems: string[] = [];
   for (const part of partsOf(text)) {
     const [, key = "", operator, value = ""] = /^([^<>=]*)(>=|=)?(.*)$/s.exec(part) ?? [];
-    const amount = pluralizeOrWord(value);
+    const amount = amountOrWord(value);
     if (!name.test(key) || (operator === undefined) !== (value === "")) {
       problems.push(wrong(part, "gpu, mem>=16G or model=a100"));
     } else if (operator === undefined) needs.push([key, "has"]);
@@ -80,7 +80,7 @@ function isMet(need: Need, found: true | number | string | undefined): boolean {
   }
 }
 
-function pluralizeOrWord(text: string): number | string {
+function amountOrWord(text: string): number | string {
   const [, digits, unit = ""] = /^(\d+(?:\.\d+)?)(?:([KMGT])(?:i?B)?)?$/i.exec(text) ?? [];
   return digits === undefined ? text : Number(digits) * (units[unit.toUpperCase()] ?? 1);
 }

@@ -16,10 +16,10 @@ export interface TextPosition {
 export class NotArguments extends PdoflowError {
   override readonly name = "NotArguments";
   readonly exitCode = exitCodes.usage;
-  constructor(place: TextPosition, found: string, text: string) {
+  constructor(location: TextPosition, found: string, text: string) {
     const example = text.length <= 40 ? `[${text}]` : '[7, "a"]';
     super(
-      `${place.element()}: expected a list of arguments, such as ${example}, or an object of ` +
+      `${location.element()}: expected a list of arguments, such as ${example}, or an object of ` +
         `keyword arguments, found ${found}. To pass each line as text, use --each-line.`,
     );
   }
@@ -29,8 +29,8 @@ export class NotArguments extends PdoflowError {
 export class MalformedJson extends PdoflowError {
   override readonly name = "MalformedJson";
   readonly exitCode = exitCodes.usage;
-  constructor(place: TextPosition, { offset, expected, found, hint = "" }: JsonFault) {
-    const where = place.position(offset);
+  constructor(location: TextPosition, { offset, expected, found, hint = "" }: JsonFault) {
+    const where = location.position(offset);
     super(`${where}: expected ${expected}, found ${found}. ${hint}`.trimEnd());
   }
 }
@@ -39,10 +39,11 @@ export class MalformedJson extends PdoflowError {
 export class NumberTooLarge extends PdoflowError {
   override readonly name = "NumberTooLarge";
   readonly exitCode = exitCodes.usage;
-  constructor(place: TextPosition, offset: number, number: string) {
+  constructor(location: TextPosition, offset: number, number: string) {
     const found = number.length <= 40 ? number : `${number.slice(0, 39)}…`;
     super(
-      `${place.position(offset)}: expected a number up to ${Number.MAX_VALUE}, found ${found}. ` +
+      `${location.position(offset)}: expected a number up to ${Number.MAX_VALUE}, ` +
+        `found ${found}. ` +
         'Write {"$bigint":"123"}, {"$number":"Infinity"} or a string.',
     );
   }
@@ -57,12 +58,12 @@ export class NumberTooLarge extends PdoflowError {
  * @throws {MalformedJson} {NumberTooLarge} with line and column.
  * @throws {InvalidInput} if a tag has invalid content, or a name cannot be stored in jsonb.
  */
-export function argumentText(text: string, place: TextPosition): string {
-  if (!/^\s*[[{]/.test(text)) throw notArguments(text, place);
-  if (isJson(text)) return delicate.test(text) ? careful(text, text, place) : text.trim();
+export function argumentText(text: string, location: TextPosition): string {
+  if (!/^\s*[[{]/.test(text)) throw notArguments(text, location);
+  if (isJson(text)) return delicate.test(text) ? careful(text, text, location) : text.trim();
   const json = replaceLiterals(text, (literal) => `{"$number":"${literal}"}`);
-  if (isJson(json)) return careful(text, json, place);
-  throw malformed(text, place);
+  if (isJson(json)) return careful(text, json, location);
+  throw malformed(text, location);
 }
 
 /** Replaces NaN, Infinity and -Infinity outside of strings. */
@@ -84,40 +85,41 @@ const changing = /\\u(?:0000|[dD][89a-fA-F])|[[,:\s]-0(?![.\d]*[1-9])|\d[eE][+-]
 const delicate = new RegExp(`${changing.source}|"(?:\\$|\\\\u0024)`);
 
 /** `json` is `text` without Python literals; positions refer to `text`. */
-function careful(text: string, json: string, place: TextPosition): string {
-  refuseTooLarge(text, place);
+function careful(text: string, json: string, location: TextPosition): string {
+  refuseTooLarge(text, location);
   try {
     const args = decodeArgs(json);
     return changing.test(json) ? encodeArgs(args) : json.trim();
   } catch (error) {
     if (!(error instanceof PdoflowError)) throw error;
-    throw new InvalidInput(place.element(), [error.message]);
+    throw new InvalidInput(location.element(), [error.message]);
   }
 }
 
-function refuseTooLarge(text: string, place: TextPosition): void {
+function refuseTooLarge(text: string, location: TextPosition): void {
   mapOutsideStrings(text, (part, offset) => {
     for (const { 0: number, index } of part.matchAll(/-?\d[\d.eE+-]*/g)) {
-      if (!Number.isFinite(Number(number))) throw new NumberTooLarge(place, offset + index, number);
+      if (!Number.isFinite(Number(number)))
+        throw new NumberTooLarge(location, offset + index, number);
     }
     return part;
   });
 }
 
-function notArguments(text: string, place: TextPosition): PdoflowError {
+function notArguments(text: string, location: TextPosition): PdoflowError {
   const found = text.trim();
-  if (/^(?:NaN|-?Infinity)$/.test(found)) return new NotArguments(place, found, found);
-  if (!isJson(found)) return malformed(text, place);
+  if (/^(?:NaN|-?Infinity)$/.test(found)) return new NotArguments(location, found, found);
+  if (!isJson(found)) return malformed(text, location);
   const value: unknown = JSON.parse(found);
   const excerpt = found.length <= 40 ? found : `${found.slice(0, 39)}…`;
   const kind = value === null ? "null" : `a ${typeof value} (${excerpt})`;
-  return new NotArguments(place, kind, found);
+  return new NotArguments(location, kind, found);
 }
 
 /** The error for a text that JSON.parse has rejected. */
-function malformed(text: string, place: TextPosition): MalformedJson {
+function malformed(text: string, location: TextPosition): MalformedJson {
   const unknown = { offset: 0, expected: "JSON", found: "something else" };
-  return new MalformedJson(place, findFault(text, place.end) ?? unknown);
+  return new MalformedJson(location, findFault(text, location.end) ?? unknown);
 }
 
 /**

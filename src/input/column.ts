@@ -16,10 +16,10 @@ const expectations: Record<ColumnType, string> = {
 export class WrongCell extends PdoflowError {
   override readonly name = "WrongCell";
   readonly exitCode = exitCodes.usage;
-  constructor(place: string, column: string, type: ColumnType, cell: string) {
+  constructor(location: string, column: string, type: ColumnType, cell: string) {
     const found = shortened(cell);
     super(
-      `${place}, column "${column}": expected ${expectations[type]}, found "${found}". ` +
+      `${location}, column "${column}": expected ${expectations[type]}, found "${found}". ` +
         `If the column is text, use --types ${column}=text. If the value is missing, use ` +
         `--na '${found}'.`,
     );

@@ -24,14 +24,14 @@ export interface TableOptions {
 export class OtherSeparator extends PdoflowError {
   override readonly name = "OtherSeparator";
   readonly exitCode = exitCodes.usage;
-  constructor(place: string, expected: string, found: string) {
+  constructor(location: string, expected: string, found: string) {
     const [wanted, other] = [expected, found].map((each) =>
       each === "\t" ? "a tab" : `"${each}"`,
     );
     const remedy = found === "\t" ? "--format tsv" : `--separator '${found}'`;
     super(
-      `${place}: expected ${wanted} between cells, found ${other}. Use ${remedy}. If the table ` +
-        `has one column, use --separator '${expected}'.`,
+      `${location}: expected ${wanted} between cells, found ${other}. Use ${remedy}. If the ` +
+        `table has one column, use --separator '${expected}'.`,
     );
   }
 }
@@ -40,9 +40,9 @@ export class OtherSeparator extends PdoflowError {
 export class UnevenRow extends PdoflowError {
   override readonly name = "UnevenRow";
   readonly exitCode = exitCodes.usage;
-  constructor(place: string, expected: number, found: number) {
+  constructor(location: string, expected: number, found: number) {
     super(
-      `${place}: expected ${expected} columns as in the first row, found ${found}. ` +
+      `${location}: expected ${expected} columns as in the first row, found ${found}. ` +
         "Put a cell that contains a separator in double quotes.",
     );
   }
@@ -183,20 +183,21 @@ export class TableRows implements Splitter {
   }
 
   #text({ cells, line }: Row): string {
-    const place = `${this.#name}: line ${line}`;
+    const location = `${this.#name}: line ${line}`;
     const columns = this.#columns;
-    if (cells.length !== columns.length) throw new UnevenRow(place, columns.length, cells.length);
+    if (cells.length !== columns.length)
+      throw new UnevenRow(location, columns.length, cells.length);
     let text = "";
     for (let index = 0; index < columns.length; index += 1) {
       const [column, cell = ""] = [columns[index], cells[index]];
       if (!column) continue;
       if (index === this.#priorityAt) {
-        this.#priority?.note(cell, place);
+        this.#priority?.note(cell, location);
         continue;
       }
       const value = column.cells.text(cell);
       if (value === undefined) {
-        throw new WrongCell(place, column.name, column.cells.type ?? "text", cell);
+        throw new WrongCell(location, column.name, column.cells.type ?? "text", cell);
       }
       text += text === "" ? column.lead + value : `,${column.lead}${value}`;
     }

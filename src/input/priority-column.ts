@@ -4,10 +4,10 @@ import { exitCodes, PdoflowError } from "../domain/errors.ts";
 export class NoPriority extends PdoflowError {
   override readonly name = "NoPriority";
   readonly exitCode = exitCodes.usage;
-  constructor(place: string, column: string, found: string) {
+  constructor(location: string, column: string, found: string) {
     super(
-      `${place}: expected a 32-bit whole number in "${column}", the priority of the job, found ` +
-        `${found}. Set the column with --priority-column.`,
+      `${location}: expected a 32-bit whole number in "${column}", the priority of the job, ` +
+        `found ${found}. Set the column with --priority-column.`,
     );
   }
 }
@@ -22,22 +22,22 @@ export class PriorityColumn {
   }
 
   /** Notes the priority of the next job. @throws {NoPriority} */
-  note(value: unknown, place: string): void {
+  note(value: unknown, location: string): void {
     const number = typeof value === "string" ? Number(value.trim() || NaN) : value;
     if (typeof number !== "number" || number !== (number | 0)) {
-      throw new NoPriority(place, this.name, JSON.stringify(value) ?? "none");
+      throw new NoPriority(location, this.name, JSON.stringify(value) ?? "none");
     }
     this.#taken.push(number);
   }
 
   /** Removes the key from `text`. @throws {NoPriority} also if `text` is a list. */
-  takeFrom(text: string, place: string): string {
+  takeFrom(text: string, location: string): string {
     const args: unknown = JSON.parse(text);
     if (typeof args !== "object" || args === null || Array.isArray(args)) {
-      throw new NoPriority(place, this.name, "a list");
+      throw new NoPriority(location, this.name, "a list");
     }
     const { [this.name]: priority, ...rest } = Object(args) as Record<string, unknown>;
-    this.note(priority, place);
+    this.note(priority, location);
     return JSON.stringify(rest);
   }
 

@@ -12,8 +12,8 @@ export interface Row {
 export class MisplacedQuote extends PdoflowError {
   override readonly name = "MisplacedQuote";
   readonly exitCode = exitCodes.usage;
-  constructor(place: string, expected: string, found: string) {
-    super(`${place}: expected ${expected}, found ${found}. Write "" for a quote inside quotes.`);
+  constructor(location: string, expected: string, found: string) {
+    super(`${location}: expected ${expected}, found ${found}. Write "" for a quote inside quotes.`);
   }
 }
 
@@ -57,8 +57,8 @@ export class Rows {
     }
     this.#held = all.slice(at);
     if (this.#held.length > rowMax) {
-      const place = `${this.#name}: line ${this.#line}`;
-      throw new MisplacedQuote(place, "the end of the row", "more than 16 MiB");
+      const location = `${this.#name}: line ${this.#line}`;
+      throw new MisplacedQuote(location, "the end of the row", "more than 16 MiB");
     }
     return rows;
   }
@@ -88,7 +88,7 @@ export class Rows {
       if (quote === -1) {
         if (!isLast) return undefined;
         throw new MisplacedQuote(
-          this.#place(all, rowStart, at),
+          this.#location(all, rowStart, at),
           'a second "',
           "the end of the file",
         );
@@ -101,8 +101,8 @@ export class Rows {
       if (next !== '"') {
         const isEnd = ["", "\n", "\r", this.#separator].includes(next);
         if (isEnd) return { cell, end: quote + 1 };
-        const place = this.#place(all, rowStart, quote + 1);
-        throw new MisplacedQuote(place, "the end of the cell", JSON.stringify(next));
+        const location = this.#location(all, rowStart, quote + 1);
+        throw new MisplacedQuote(location, "the end of the cell", JSON.stringify(next));
       }
       cell += '"';
       from = quote + 2;
@@ -117,7 +117,7 @@ export class Rows {
     return { index: all.charAt(newline - 1) === "\r" && newline > at ? newline - 1 : newline };
   }
 
-  #place(all: string, rowStart: number, at: number): string {
+  #location(all: string, rowStart: number, at: number): string {
     const before = all.slice(rowStart, at).split("\n");
     const column = (before.at(-1) ?? "").length + 1;
     return `${this.#name}: line ${this.#line + before.length - 1}, column ${column}`;

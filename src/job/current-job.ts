@@ -36,8 +36,8 @@ const storeKey = Symbol.for("pdoflow.current-job.v1");
 
 /** Global, because the worker and the job may each have a copy of pdoflow. */
 function store(): AsyncLocalStorage<CurrentJob> {
-  const place = globalThis as { [storeKey]?: AsyncLocalStorage<CurrentJob> };
-  return (place[storeKey] ??= new AsyncLocalStorage());
+  const registry = globalThis as { [storeKey]?: AsyncLocalStorage<CurrentJob> };
+  return (registry[storeKey] ??= new AsyncLocalStorage());
 }
 
 /**

@@ -52,22 +52,22 @@ export async function entryPointOf(fn: JobFunction, root: string): Promise<strin
   return formatEntryPoint(parseEntryPoint(`./${path}#${mark.name}`));
 }
 
-function fileUrl(fn: JobFunction, { options: { file }, place }: JobMark, root: string): string {
+function fileUrl(fn: JobFunction, { options: { file }, position }: JobMark, root: string): string {
   if (file?.startsWith("file:")) return file;
   if (file !== undefined) return pathToFileURL(resolve(root, file)).href;
-  if (place === undefined) throw new JobFileNotFound(fn, undefined);
-  return place.url;
+  if (position === undefined) throw new JobFileNotFound(fn, undefined);
+  return position.url;
 }
 
-async function exportedName(fn: JobFunction, url: string, { place, method }: JobMark) {
+async function exportedName(fn: JobFunction, url: string, { position, method }: JobMark) {
   const module = await exportsOf(url);
   const found = module && findExport(module, fn);
   if (found) return found;
   if (method?.className) return `${method.className}.${method.name}`;
   const file = fileURLToPath(url);
   const source = await readFile(file, "utf8");
-  const own = [...markedJobs()].filter((each) => markOf(each)?.place?.url === url);
-  const name = place?.url === url && nameInSource(source, fn, place, own.indexOf(fn));
+  const own = [...markedJobs()].filter((each) => markOf(each)?.position?.url === url);
+  const name = position?.url === url && nameInSource(source, fn, position, own.indexOf(fn));
   if (name) return name;
   if (module === undefined) throw new JobStillLoading(fn, file);
   return undefined;
@@ -94,7 +94,7 @@ async function exportsOf(url: string): Promise<object | undefined> {
   } finally {
     clearTimeout(timer);
     for (const fn of markedJobs()) {
-      if (!before.has(fn) && markOf(fn)?.place?.url === url) markedJobs().delete(fn);
+      if (!before.has(fn) && markOf(fn)?.position?.url === url) markedJobs().delete(fn);
     }
   }
 }

@@ -13,9 +13,9 @@ const deepestErrors = 1;
  */
 export function jobError(thrown: unknown, depth = 0): JobError {
   if (!isError(thrown)) return { name: "Thrown", message: clean(inspect(thrown), longestMessage) };
-  const stack = look(() => thrown.stack);
-  const cause = look(() => thrown.cause);
-  const errors = look(() => (thrown instanceof AggregateError ? [...thrown.errors] : []));
+  const stack = safely(() => thrown.stack);
+  const cause = safely(() => thrown.cause);
+  const errors = safely(() => (thrown instanceof AggregateError ? [...thrown.errors] : []));
   const isDeep = depth >= deepest;
   return {
     name: textOf(() => thrown.name, 256) || "Error",
@@ -30,11 +30,11 @@ export function jobError(thrown: unknown, depth = 0): JobError {
 
 /** Also errors of another realm, as node:vm creates them. */
 function isError(thrown: unknown): thrown is Error {
-  return look(() => thrown instanceof Error || Error.isError(thrown)) ?? false;
+  return safely(() => thrown instanceof Error || Error.isError(thrown)) ?? false;
 }
 
 /** A value from user code; undefined if that throws. */
-function look<T>(read: () => T): T | undefined {
+function safely<T>(read: () => T): T | undefined {
   try {
     return read();
   } catch {
@@ -43,7 +43,7 @@ function look<T>(read: () => T): T | undefined {
 }
 
 function textOf(read: () => unknown, longest: number): string {
-  const value = look(read);
+  const value = safely(read);
   if (value === undefined) return "";
   return clean(typeof value === "string" ? value : inspect(value), longest);
 }
@@ -68,12 +68,12 @@ function usersOwn(stack: string): string {
 /** Not a string: as JSON if possible, otherwise by String. */
 function inspect(thrown: unknown): string {
   if (typeof thrown === "string") return thrown;
-  const json = look(() => JSON.stringify(thrown));
-  return json ?? look(() => String(thrown)) ?? "something that can't be shown";
+  const json = safely(() => JSON.stringify(thrown));
+  return json ?? safely(() => String(thrown)) ?? "something that can't be shown";
 }
 
 /** File and line at which an error was thrown, as in `fit.ts:12`; like `fingerprint` in sql/. */
-export function throwPlace(stack: string | undefined): string | null {
+export function throwLocation(stack: string | undefined): string | null {
   const frame = /\n\s+at [^\n]*?([^/()\s]+\.[cm]?[jt]sx?:\d+):\d+/.exec(stack ?? "");
   return frame?.[1] ?? null;
 }

@@ -51,7 +51,7 @@ export interface JobMark {
   /** The decorated method; undefined for a function that was passed to `job`. */
   readonly method: ReturnType<typeof decoratedMethod>;
   /** The position of the call of `job`; undefined outside of a file, as in `node --eval`. */
-  readonly place: SourcePosition | undefined;
+  readonly position: SourcePosition | undefined;
   /** The name, once it was found. */
   name: string | undefined;
 }
@@ -101,7 +101,7 @@ export function job(...call: unknown[]): JobFunction | undefined {
       "expected args to be a schema (valibot, zod, arktype, or another Standard Schema)",
     ]);
   }
-  const mark: JobMark = { options, method, place: callerOf(job), name: options.name };
+  const mark: JobMark = { options, method, position: callerOf(job), name: options.name };
   Object.defineProperty(fn, jobMark, { value: mark, configurable: true });
   markedJobs().add(fn);
   return method ? undefined : fn;
@@ -126,8 +126,8 @@ export function copyMark<F extends object>(from: object, to: F): F {
 
 /** @internal The functions that were marked in this process, in that order. */
 export function markedJobs(): Set<JobFunction> {
-  const place = globalThis as { [jobs]?: Set<JobFunction> };
-  return (place[jobs] ??= new Set());
+  const registry = globalThis as { [jobs]?: Set<JobFunction> };
+  return (registry[jobs] ??= new Set());
 }
 
 /** The functions of compilers that call decorators. */

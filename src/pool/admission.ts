@@ -36,9 +36,9 @@ export class Admission {
   ): Promise<Admitted | null> {
     const { policy, codeWatch, log } = this.#options;
     const { recoveries } = session;
-    const isHeld = () => isWanted() && session.recoveries === recoveries;
+    const isCurrent = () => isWanted() && session.recoveries === recoveries;
     const decision = policy
-      ? await retryUntil(() => this.#decide(session, policy, jobs), isHeld)
+      ? await retryUntil(() => this.#decide(session, policy, jobs), isCurrent)
       : nothingRefused;
     if (!decision) return null;
     for (const [id, why] of decision.refused) log(`posting ${id} was refused: ${why}`);
@@ -53,7 +53,7 @@ export class Admission {
       const reason = codeWatch.reasonFor(entryPoint) ?? "no code";
       await this.#noteMissing(session, entryPoint, own, reason);
     }
-    if (!isHeld()) return null;
+    if (!isCurrent()) return null;
     const mayRun = ({ posting }: LeasedJob) =>
       !decision.refused.has(posting.id) && !missing.has(posting.entryPoint);
     return {

@@ -279,12 +279,12 @@ export class Pool {
 
   async #onJobs(session: Session, claimed: LeasedJob[], unread: LeasedJob[]): Promise<void> {
     this.#lifetime.busy(performance.now());
-    const isHeld = () => session === this.#session && this.#state !== "stopping";
-    const admitted = await this.#admission.admit(session, claimed, isHeld);
+    const isCurrent = () => session === this.#session && this.#state !== "stopping";
+    const admitted = await this.#admission.admit(session, claimed, isCurrent);
     if (!admitted) return; // rescued in the meantime, and its leases have ended
     if (admitted.isCodeNew) this.#runner.replaceWorkers();
     const areLeased = await this.#reportEarly(session, admitted.jobs);
-    if (!areLeased || !isHeld()) return;
+    if (!areLeased || !isCurrent()) return;
     if (this.#state !== "running") return await this.#release([...claimed, ...unread]);
     this.#runner.add(admitted.jobs);
     await this.#release([...admitted.refused, ...unread]); // after add: workers keep their jobs

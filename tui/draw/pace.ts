@@ -14,7 +14,7 @@ export interface Pace {
 /** How far back the pace is measured: postings speed up and slow down as pools come and go. */
 const windowMs = 60_000;
 /** Samples over a shorter time are not significant. */
-const leastMs = 2_000;
+const minMs = 2_000;
 
 /** The samples that are still significant, and a new one. */
 export const withSample = (samples: readonly Sample[], now: Sample): Sample[] => [
@@ -25,7 +25,7 @@ export const withSample = (samples: readonly Sample[], now: Sample): Sample[] =>
 /** The pace of the last minute; null as long as it can't be known. */
 export function paceOf(samples: readonly Sample[], total: number): Pace | null {
   const [first, last] = [samples[0], samples.at(-1)];
-  if (!first || !last || last.atMs - first.atMs < leastMs) return null;
+  if (!first || !last || last.atMs - first.atMs < minMs) return null;
   const perMs = Math.max(0, last.ended - first.ended) / (last.atMs - first.atMs);
   const left = Math.max(0, total - last.ended);
   return {

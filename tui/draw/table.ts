@@ -75,18 +75,18 @@ function wantedWidth<Row>({ title, width, wants }: Column<Row>, rows: readonly R
   return widest;
 }
 
-/** Divides spare columns: small wishes are granted in full, the others get equal parts. */
-function shared(wishes: readonly number[], spare: number): number[] {
-  const given = wishes.map(() => 0);
+/** Divides spare columns: columns that want little get all of it, the others get equal parts. */
+function shared(wanted: readonly number[], spare: number): number[] {
+  const given = wanted.map(() => 0);
   let left = spare;
-  let open = wishes.filter((wish) => wish > 0).length;
-  for (const at of wishes
+  let open = wanted.filter((width) => width > 0).length;
+  for (const at of wanted
     .keys()
     .toArray()
-    .sort((a, b) => (wishes[a] ?? 0) - (wishes[b] ?? 0))) {
-    const wish = wishes[at] ?? 0;
-    if (wish <= 0) continue;
-    const part = Math.min(wish, Math.floor(left / open));
+    .sort((a, b) => (wanted[a] ?? 0) - (wanted[b] ?? 0))) {
+    const width = wanted[at] ?? 0;
+    if (width <= 0) continue;
+    const part = Math.min(width, Math.floor(left / open));
     given[at] = part;
     left -= part;
     open -= 1;

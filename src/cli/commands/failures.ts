@@ -14,7 +14,7 @@ import { readPostingCounts } from "../../db/read/status.ts";
 import { outputSchemas } from "../output/output-schemas.ts";
 import { exitCodes, InvalidInput, PdoflowError } from "../../domain/errors.ts";
 import type { PostingState } from "../../domain/states.ts";
-import { throwPlace } from "../../job/job-error.ts";
+import { throwLocation } from "../../job/job-error.ts";
 import { pluralize } from "../output/pluralize.ts";
 import { PdoflowCommand } from "../shell/command.ts";
 import { findSelected, findWholePostings, readSelectors } from "../input/select.ts";
@@ -97,14 +97,15 @@ export class FailuresCommand extends PdoflowCommand {
     for (const group of groups) {
       const { fingerprint, count, error, index, attempt, host, firstAt, lastAt } = group;
       const [message = ""] = error.message.split("\n");
-      const place = throwPlace(error.stack);
+      const location = throwLocation(error.stack);
       const on = host === null ? "" : ` on ${host}`;
       const isAgain = group.state === "retrying";
       const next = group.retryWith ?? (isAgain ? "under way" : "give the run anew");
       this.show(
         `${paint("bold", fingerprint)}  ${pluralize(count, "job")}` +
           `${isAgain ? " being retried" : ""}  ` +
-          `${paint("red", `${error.name}: ${message}`)}${place === null ? "" : `, at ${place}`}\n` +
+          paint("red", `${error.name}: ${message}`) +
+          (location === null ? "\n" : `, at ${location}\n`) +
           `  from ${firstAt.toISOString()} to ${lastAt.toISOString()}, ` +
           `for example ${id}/${index} in attempt ${attempt}${on}\n` +
           `  retry: ${next}`,
@@ -127,7 +128,7 @@ export class FailuresCommand extends PdoflowCommand {
           const { state, fingerprint, count, firstAt, lastAt, retryWith } = group;
           const { index, attempt, host } = group;
           const { name, message, stack = null } = group.error;
-          const error = { name, message, stack, place: throwPlace(stack ?? undefined) };
+          const error = { name, message, stack, location: throwLocation(stack ?? undefined) };
           const example = { job: `${posting.id}/${index}`, attempt, host, error };
           return { state, fingerprint, count, firstAt, lastAt, example, retryWith };
         }),

@@ -106,7 +106,7 @@ export const outputSchemas = {
               error: v.object({
                 name: v.string(),
                 message: v.string(),
-                place: v.nullable(v.string()),
+                location: v.nullable(v.string()),
                 stack: v.nullable(v.string()),
               }),
             }),

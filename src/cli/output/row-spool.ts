@@ -3,20 +3,20 @@ import { closeSync, readSync, writeSync } from "node:fs";
 import { createUnnamedFile } from "../../pool/wire/unnamed-file.ts";
 
 /** More lines than this go to an unnamed file, so that memory use stays small. */
-const heldBytes = 4 * 1024 * 1024;
+const bufferBytes = 4 * 1024 * 1024;
 const blockBytes = 256 * 1024;
 
 /** Lines that are written and then read once. */
 export class RowSpool implements Disposable {
   #held: string[] = [];
-  #heldLength = 0;
+  #bufferedLength = 0;
   #file: number | null = null;
 
   /** Each line ends with a line break. */
   add(lines: string): void {
     this.#held.push(lines);
-    this.#heldLength += lines.length;
-    if (this.#heldLength > heldBytes) this.#flush();
+    this.#bufferedLength += lines.length;
+    if (this.#bufferedLength > bufferBytes) this.#flush();
   }
 
   #flush(): void {
@@ -24,7 +24,7 @@ export class RowSpool implements Disposable {
     const bytes = Buffer.from(this.#held.join(""));
     for (let at = 0; at < bytes.length;) at += writeSync(this.#file, bytes, at);
     this.#held = [];
-    this.#heldLength = 0;
+    this.#bufferedLength = 0;
   }
 
   /** All lines in order, in blocks. */

@@ -145,7 +145,7 @@ class FollowedPosting {
 
   async *#endsOfAll(isLast: boolean): AsyncGenerator<LogEnd> {
     yield* this.#endOfPending();
-    for await (const { index } of this.#ended.look(isLast)) {
+    for await (const { index } of this.#ended.read(isLast)) {
       this.#pending = index;
       yield* this.#endOfPending();
     }

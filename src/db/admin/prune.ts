@@ -37,12 +37,12 @@ const tries = 50;
 const pauseMs = 20;
 
 /** The number of postings that can be pruned, and of their jobs. Reads all postings. */
-export async function countPrunable({ sql, schema }: Db, wish: PruneOptions): Promise<Prunable> {
+export async function countPrunable({ sql, schema }: Db, options: PruneOptions): Promise<Prunable> {
   const [row] = await sql<Prunable[]>`
     select count(*) as postings, coalesce(sum(job_count), 0)::bigint as jobs
     from ${schema}.posting p
     where ${schema}.is_prunable(
-      p, ${wish.olderThanMs}, ${states(wish)}::${schema}.posting_state[])`;
+      p, ${options.olderThanMs}, ${states(options)}::${schema}.posting_state[])`;
   return row ?? { postings: 0, jobs: 0 };
 }
 
@@ -53,11 +53,11 @@ export async function countPrunable({ sql, schema }: Db, wish: PruneOptions): Pr
  */
 export async function prune(
   db: Db,
-  wish: PruneOptions,
+  options: PruneOptions,
   onProgress: OnProgress = () => {},
 ): Promise<Pruned> {
   const before = await sizeOf(db);
-  const gone = await prunePostings(db, wish, onProgress);
+  const gone = await prunePostings(db, options, onProgress);
   const shrunk: Shrunk[] = [];
   let busy = 0;
   let jobs = 0;
@@ -74,25 +74,25 @@ export async function prune(
   onProgress("deleting leases", jobs);
   await pruneLeases(db);
   await pruneRoutes(db, batch);
-  await db.sql`select ${db.schema}.prune_pools(${wish.olderThanMs})`;
+  await db.sql`select ${db.schema}.prune_pools(${options.olderThanMs})`;
   await patiently(async () => (await dropSpans(db)) === 0);
   onProgress("vacuuming", jobs);
   if (gone.postings > 0 || shrunk.length > 0 || (await isHalfBuilt(db))) await vacuum(db, shrunk);
   return { ...gone, busy, bytes: Math.max(0, before - (await sizeOf(db))) };
 }
 
-const states = (wish: PruneOptions) => texts(wish.states);
+const states = (options: PruneOptions) => texts(options.states);
 
 async function prunePostings(
   { sql, schema }: Db,
-  wish: PruneOptions,
+  options: PruneOptions,
   onProgress: OnProgress,
 ): Promise<Prunable> {
   const sum = { postings: 0, jobs: 0 };
   for (let after: number | null = 0; after !== null;) {
     const rows: (Prunable & { lastId: number | null })[] = await sql`
       select last_id, postings, jobs from ${schema}.prune_postings(
-        ${after}, ${wish.olderThanMs}, ${states(wish)}::${schema}.posting_state[], ${batch})`;
+        ${after}, ${options.olderThanMs}, ${states(options)}::${schema}.posting_state[], ${batch})`;
     after = rows[0]?.lastId ?? null;
     sum.postings += rows[0]?.postings ?? 0;
     sum.jobs += rows[0]?.jobs ?? 0;

@@ -14,7 +14,7 @@ export interface OpenOptions extends Omit<ConnectOptions, "address" | "isPooled"
   /** The index of the address of the target to try first. Default 0. */
   first?: number;
   /** Called with the index of each address before it is tried. */
-  onTry?: (place: number) => void;
+  onTry?: (index: number) => void;
   /** Stops trying when it is aborted. */
   signal?: AbortSignal;
 }
@@ -42,9 +42,9 @@ export async function openDatabase(target: Target, options: OpenOptions): Promis
   const addresses: readonly Address[] = [target, ...(target.others ?? [])];
   const failures: { address: Address; error: unknown }[] = [];
   for (let i = 0; i < addresses.length; i++) {
-    const place = (first + i) % addresses.length;
-    const address = addresses[place] ?? target;
-    onTry?.(place);
+    const index = (first + i) % addresses.length;
+    const address = addresses[index] ?? target;
+    onTry?.(index);
     try {
       return await openAddress(target, { ...rest, address }, signal);
     } catch (error) {
@@ -64,7 +64,7 @@ export async function openDatabase(target: Target, options: OpenOptions): Promis
  */
 export async function requireWrites(db: Db): Promise<void> {
   if (db.target.others === undefined) return;
-  if ((await look(db)).isReadOnly) throw new ReadOnlyServer();
+  if ((await probe(db)).isReadOnly) throw new ReadOnlyServer();
 }
 
 /**
@@ -111,7 +111,7 @@ async function openOneWay(
   const db = connect(target, options);
   const inItsTime = <T>(work: Promise<T>) => inTime(work, answerMs(target), signal);
   try {
-    const { isPooled, isReadOnly, ...found } = await inItsTime(look(db));
+    const { isPooled, isReadOnly, ...found } = await inItsTime(probe(db));
     const overrides = isPooled ? {} : overridesOf(found);
     const isOverridden = "default_transaction_read_only" in overrides;
     if (isReadOnly && !isOverridden && target.others !== undefined) throw new ReadOnlyServer();
@@ -130,7 +130,7 @@ async function openOneWay(
 const refusesParameters = (error: unknown): boolean =>
   /^(08P01|0A000|42704)$/.test(errorCode(error) ?? "");
 
-interface Look {
+interface ProbeResult {
   isPooled: boolean;
   isReadOnly: boolean;
   /** The source of a setting that makes it read-only; null if it accepts writes. */
@@ -144,8 +144,8 @@ interface Look {
  * another number there, which is not the process that then answers. Sent as a simple query, which
  * leaves nothing behind in the session.
  */
-async function look({ sql }: Db): Promise<Look> {
-  const rows = await sql<(Omit<Look, "isPooled"> & { pid: number })[]>`
+async function probe({ sql }: Db): Promise<ProbeResult> {
+  const rows = await sql<(Omit<ProbeResult, "isPooled"> & { pid: number })[]>`
     select pg_backend_pid() as pid,
            current_setting('transaction_read_only')::boolean as is_read_only,
            case when current_setting('default_transaction_read_only')::boolean then (
@@ -168,7 +168,7 @@ async function look({ sql }: Db): Promise<Look> {
  * A role or a database that is read-only by default is meant to protect other tables than ours. A
  * server that is read-only has been shut off from writes, as before a switch to its standby.
  */
-const overridesOf = ({ readOnlyBy, timeoutBy }: Pick<Look, "readOnlyBy" | "timeoutBy">) => ({
+const overridesOf = ({ readOnlyBy, timeoutBy }: Pick<ProbeResult, "readOnlyBy" | "timeoutBy">) => ({
   ...(/^(database|user|database user)$/.test(readOnlyBy ?? "")
     ? { default_transaction_read_only: "off" }
     : {}),

@@ -59,15 +59,15 @@ function watch(statement: WatchedStatement, onStatement: OnStatement): void {
     sentAt ??= performance.now();
     return handle.call(statement);
   };
-  const tell = () => {
+  const report = () => {
     if (sentAt !== null) onStatement(statement.string ?? "", performance.now() - sentAt);
   };
   statement.resolve = (rows) => {
-    tell();
+    report();
     return resolve(rows);
   };
   statement.reject = (error) => {
-    tell();
+    report();
     return reject(error);
   };
 }

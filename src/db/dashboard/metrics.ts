@@ -38,10 +38,10 @@ const metricsQuery = (sql: Tx, { schema, target }: Db) => sql<{ value: unknown }
     select minute, sum(done) as done, sum(failed) as failed from ${schema}.tally
     where minute > now() - interval '1 hour' group by minute),
   added as (
-    select place, sum(wait) as waits, sum(duration) as durations
+    select position, sum(wait) as waits, sum(duration) as durations
     from ${schema}.tally cross join lateral unnest(waits, durations)
-      with ordinality as u (wait, duration, place)
-    where minute > now() - interval '1 hour' group by place)
+      with ordinality as u (wait, duration, position)
+    where minute > now() - interval '1 hour' group by position)
   select json_build_object(
     'minutes', (
       select json_agg(json_build_object('ended', coalesce(done + failed, 0),
@@ -49,8 +49,8 @@ const metricsQuery = (sql: Tx, { schema, target }: Db) => sql<{ value: unknown }
       from generate_series(date_trunc('minute', now()) - interval '59 min',
                            date_trunc('minute', now()), interval '1 min') as m (minute)
         left join hour on hour.minute = m.minute),
-    'waits', (select coalesce(json_agg(waits order by place), '[]') from added),
-    'durations', (select coalesce(json_agg(durations order by place), '[]') from added),
+    'waits', (select coalesce(json_agg(waits order by position), '[]') from added),
+    'durations', (select coalesce(json_agg(durations order by position), '[]') from added),
     'depth', (
       select coalesce(sum(job_count), 0) from ${schema}.posting where ended_at is null) - (
       select coalesce(sum(done + failed + cancelled + retrying), 0) from ${schema}.progress),

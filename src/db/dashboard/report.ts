@@ -18,14 +18,14 @@ export interface PoolReport {
 }
 
 /** Reports the work of a pool, for display: nothing else depends on it. */
-export function tell({ sql, schema }: Db, poolId: number, told: PoolReport) {
-  const { done, failed, retried } = told;
+export function reportPool({ sql, schema }: Db, poolId: number, report: PoolReport) {
+  const { done, failed, retried } = report;
   return sql`
   select ${schema}.pool_report(
-    ${poolId}, ${told.busy}, ${integers(told.recent)}::integer[],
+    ${poolId}, ${report.busy}, ${integers(report.recent)}::integer[],
     ${JSON.stringify({ done, failed, retried })}::text::jsonb,
-    ${integers(told.durations)}::integer[],
-    ${integers(told.starts.map(({ postingId }) => postingId))}::bigint[],
-    ${integers(told.starts.map(({ agoMs }) => Math.round(agoMs * 1_000)))}::bigint[],
+    ${integers(report.durations)}::integer[],
+    ${integers(report.starts.map(({ postingId }) => postingId))}::bigint[],
+    ${integers(report.starts.map(({ agoMs }) => Math.round(agoMs * 1_000)))}::bigint[],
     ${`{${durationLimits.join(",")}}`}::float8[])`;
 }

@@ -6,7 +6,7 @@ type Schema = Db["schema"];
 // not know how few rows there are to join, may read a whole table.
 
 /** The number of active postings that are shown before others, and of groups of failures. */
-const mostHeld = 200;
+const maxActive = 200;
 const mostGroups = 200;
 
 /**
@@ -69,7 +69,7 @@ const countedParts = (sql: Tx, schema: Schema) => sql`
 const chosenParts = (sql: Tx, schema: Schema, most: number) => sql`
   worked_at as materialized (
     select posting_id as id from held group by posting_id order by sum(jobs) desc, posting_id desc
-    limit ${mostHeld}),
+    limit ${maxActive}),
   chosen as materialized (
     select id, min(rank) as rank from (
       select id, 1 as rank from worked_at

@@ -154,7 +154,7 @@ interface JobsRow extends Omit<Range, "attempt"> {
 }
 
 /**
- * The jobs of the ranges, in the order of the ranges: at least one, and no more than `mostBytes` of
+ * The jobs of the ranges, in the order of the ranges: at least one, and no more than `maxBytes` of
  * arguments. Each range is summed by itself, because the planner might otherwise join the ranges
  * with all jobs of the posting. The statement also gets the smallest and the greatest posting: with
  * these the server excludes all other spans when it plans, instead of during the join.
@@ -164,11 +164,11 @@ interface JobsRow extends Omit<Range, "attempt"> {
 export async function readJobs(
   db: Db,
   ranges: readonly Range[],
-  mostBytes = Number.MAX_SAFE_INTEGER,
+  maxBytes = Number.MAX_SAFE_INTEGER,
 ): Promise<JobArguments[]> {
   const { sql, schema } = db;
   const count = ranges.reduce((sum, { firstSeq, endSeq }) => sum + endSeq - firstSeq, 0);
-  const each = Math.floor(mostBytes / Math.max(count, 1));
+  const each = Math.floor(maxBytes / Math.max(count, 1));
   const rows = await sql<JobsRow[]>`
     select r.posting_id, j.first_seq, j.end_seq, j.args
     from ${unnested(db, ranges)}
@@ -180,10 +180,10 @@ export async function readJobs(
                end as args
         from ${schema}.job where ${isOf(db, ranges)}
         group by (seq - r.first_seq) / ${jobsPerRow}) j
-    order by r.place, j.first_seq`;
+    order by r.position, j.first_seq`;
   const jobs: JobArguments[] = [];
   const isWhole = addRows(jobs, rows);
-  if (!isWhole) await readLarge(db, ranges, mostBytes, jobs);
+  if (!isWhole) await readLarge(db, ranges, maxBytes, jobs);
   else if (jobs.length < count) throw new JobsGone(firstGone(ranges, jobs));
   return jobs;
 }
@@ -204,27 +204,27 @@ function firstGone(ranges: readonly Range[], jobs: readonly JobArguments[]): num
 async function readLarge(
   db: Db,
   ranges: readonly Range[],
-  mostBytes: number,
+  maxBytes: number,
   jobs: JobArguments[],
 ): Promise<void> {
   const { sql, schema } = db;
   for (let rest = after(ranges, jobs.length); rest[0]; rest = after(ranges, jobs.length)) {
-    const left = mostBytes - jobs.reduce((sum, { args }) => sum + args.length, 0);
+    const left = maxBytes - jobs.reduce((sum, { args }) => sum + args.length, 0);
     const fits = sql`(upto <= ${left}::bigint or ${jobs.length === 0})`;
     const rows = await sql<JobsRow[]>`
       select posting_id, min(seq) as first_seq, max(seq) + 1 as end_seq,
              string_agg(case when ${fits} then args::text end, ${separator} order by seq) as args
       from (
-        select r.place, r.first_seq, j.posting_id, j.seq, j.args,
+        select r.position, r.first_seq, j.posting_id, j.seq, j.args,
                sum(j.size) over in_order as upto, row_number() over in_order as number
         from ${unnested(db, rest)}
           cross join lateral (
             select posting_id, seq, args, ${largest(db)} as size
             from ${schema}.job where ${isOf(db, rest)} offset 0) j
-        window in_order as (order by r.place, j.seq rows unbounded preceding)) sized
+        window in_order as (order by r.position, j.seq rows unbounded preceding)) sized
       where upto <= ${left}::bigint or number = 1
-      group by place, posting_id, (seq - first_seq) / ${jobsPerRow}
-      order by place, min(seq)`;
+      group by position, posting_id, (seq - first_seq) / ${jobsPerRow}
+      order by position, min(seq)`;
     if (rows.length === 0) throw new JobsGone(rest[0].postingId);
     if (!addRows(jobs, rows)) return;
   }
@@ -234,7 +234,7 @@ const unnested = ({ sql }: Db, ranges: readonly Range[]) => sql`
   unnest(${integers(ranges.map((r) => r.postingId))}::bigint[],
          ${integers(ranges.map((r) => r.firstSeq))}::integer[],
          ${integers(ranges.map((r) => r.endSeq))}::integer[])
-    with ordinality as r (posting_id, first_seq, end_seq, place)`;
+    with ordinality as r (posting_id, first_seq, end_seq, position)`;
 
 /** Creates the job of the range `r`. */
 function isOf({ sql }: Db, ranges: readonly Range[]) {

@@ -134,8 +134,8 @@ const camelCase = (name: string) =>
  * @throws {NoTransaction} {TransactionReadOnly}
  * @throws {SchemaOutdated} and {SchemaTooNew} of the schema.
  */
-export async function requireTransaction(place: CallerDb): Promise<void> {
-  const { sql, schema, target } = place;
+export async function requireTransaction(db: CallerDb): Promise<void> {
+  const { sql, schema, target } = db;
   // An error would end the transaction, so this first checks that the table exists.
   const [first] = await sql<{ beganAt: string; hasSchema: boolean; isReadOnly: boolean }[]>`
     select transaction_timestamp()::text as began_at,

@@ -244,10 +244,10 @@ const createStage = (sql: Tx) => sql`
 
 const stageJobs = (sql: Tx, first: number, text: string, priorities: readonly number[]) => sql`
   insert into pdoflow_stage (index, priority, args)
-  select ${first}::integer + place - 1, priority, args::json
-  from string_to_table(${text}, ${separator}) with ordinality as a (args, place)
-    join unnest(${`{${priorities.join(",")}}`}::integer[]) with ordinality as p (priority, place)
-      using (place)`;
+  select ${first}::integer + position - 1, priority, args::json
+  from string_to_table(${text}, ${separator}) with ordinality as a (args, position)
+    join unnest(${`{${priorities.join(",")}}`}::integer[]) with ordinality as p (priority, position)
+      using (position)`;
 
 /** Sorts jobs by priority, stable; returns their lanes (N1, J1, J2). */
 async function addStaged({ schema }: PostingDb, sql: Tx, id: number) {
@@ -258,9 +258,9 @@ async function addStaged({ schema }: PostingDb, sql: Tx, id: number) {
     select sum(${schema}.add_jobs(${id}, part.args, part.indexes)) from (
       select string_agg(args::text, ${separator} order by seq) as args,
              case when ${lanes.length > 1} then array_agg(index order by seq) end as indexes
-      from (select seq, index, args, seq / ${jobsPerPart}::bigint as place
+      from (select seq, index, args, seq / ${jobsPerPart}::bigint as position
             from (select row_number() over (order by priority desc, index) - 1 as seq, index, args
                   from pdoflow_stage) s) placed
-      group by place order by place offset 0) part`;
+      group by position order by position offset 0) part`;
   return lanes;
 }

@@ -17,7 +17,7 @@ export class EndedJobs {
   readonly #jobCount: number;
   readonly #gaps: Gaps;
   /** Where the next read begins. */
-  #place = 0;
+  #nextSeq = 0;
   /** After the last job that is known to have ended. */
   #furthest = 0;
   #size = firstPageRows;
@@ -29,15 +29,15 @@ export class EndedJobs {
   }
 
   /** Jobs that have ended since the last call or, if `isLast`, all that it has not yet returned. */
-  async *look(isLast: boolean): AsyncGenerator<ResultRow, void, undefined> {
-    if (isLast) this.#place = 0;
+  async *read(isLast: boolean): AsyncGenerator<ResultRow, void, undefined> {
+    if (isLast) this.#nextSeq = 0;
     const vainMax = isLast ? Infinity : vainJobs;
     for (let vain = 0; !this.#gaps.isEmpty && vain < vainMax;) {
       const end = isLast ? this.#jobCount : this.#furthest + outlookJobs;
-      const ranges = this.#gaps.within(this.#place, end, this.#size);
+      const ranges = this.#gaps.within(this.#nextSeq, end, this.#size);
       const last = ranges.at(-1);
       if (last === undefined) {
-        this.#place = 0; // from the beginning, the next time
+        this.#nextSeq = 0; // from the beginning, the next time
         return;
       }
       const rows = await this.#read(ranges);
@@ -46,7 +46,7 @@ export class EndedJobs {
         this.#furthest = Math.max(this.#furthest, seq + 1);
         yield row;
       }
-      this.#place = last.end;
+      this.#nextSeq = last.end;
       const looked = ranges.reduce((sum, { first, end }) => sum + end - first, 0);
       vain += looked - rows.length;
       const chars = rows.reduce((sum, row) => sum + lengthOf(row), looked);

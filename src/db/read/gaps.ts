@@ -21,7 +21,7 @@ export class Gaps {
   within(from: number, end: number, most: number): Gap[] {
     const found: Gap[] = [];
     let left = most;
-    for (let i = this.#place(from); left > 0; i++) {
+    for (let i = this.#indexOf(from); left > 0; i++) {
       const gap = this.#gaps[i];
       if (gap === undefined || gap.first >= end) break;
       const first = Math.max(gap.first, from);
@@ -34,7 +34,7 @@ export class Gaps {
 
   /** Takes a number out. A number that is out already stays out. */
   remove(number: number): void {
-    const i = this.#place(number);
+    const i = this.#indexOf(number);
     const gap = this.#gaps[i];
     if (gap === undefined || number < gap.first) return;
     const parts = [
@@ -45,7 +45,7 @@ export class Gaps {
   }
 
   /** The index of the first gap that ends after `number`. */
-  #place(number: number): number {
+  #indexOf(number: number): number {
     let [low, high] = [0, this.#gaps.length];
     while (low < high) {
       const middle = (low + high) >> 1;

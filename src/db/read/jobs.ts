@@ -59,7 +59,7 @@ export function readJobPage({ sql, schema }: Db, page: JobPage) {
   const { fingerprint = null, mostFailed = null } = page;
   const looksSo = (error: string) =>
     fingerprint === null ? sql`true` : sql`${schema}.fingerprint(${sql(error)}) = ${fingerprint}`;
-  const place = isSorted ? sql`j.index` : sql`j.seq`;
+  const column = isSorted ? sql`j.index` : sql`j.seq`;
   const jobs =
     status === "failed" && !isSorted
       ? sql`(
@@ -92,7 +92,7 @@ export function readJobPage({ sql, schema }: Db, page: JobPage) {
             case when s.status = 'running' then ${schema}.running_jobs(p.id) else '[]' end)
           as r (posting bigint, seq integer, progress double precision, note text)
         where r.posting = ${postingId} and r.seq = j.seq limit 1) g on true
-    where j.posting_id = ${postingId} and ${place} >= ${first} and ${place} < ${first + size}
+    where j.posting_id = ${postingId} and ${column} >= ${first} and ${column} < ${first + size}
       and ${status === null ? sql`true` : sql`s.status = ${status}`}
       and ${host === null ? sql`true` : sql`p.host = ${host}`}
       and ${poolId === null ? sql`true` : sql`p.id = ${poolId}`}
@@ -113,8 +113,8 @@ export async function readIndices(
     from unnest(${integers(ranges.map((r) => r.postingId))}::bigint[],
                 ${integers(ranges.map((r) => r.firstSeq))}::integer[],
                 ${integers(ranges.map((r) => r.endSeq))}::integer[])
-        with ordinality as r (posting_id, first_seq, end_seq, place)
-    order by r.place`;
+        with ordinality as r (posting_id, first_seq, end_seq, position)
+    order by r.position`;
   return rows.map(({ indices }) => indices.split(",").map(Number));
 }
 

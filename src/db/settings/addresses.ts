@@ -33,16 +33,14 @@ export function splitAuthority(text: string): {
   if (!match) return nowhere;
   const [, authority = "", tail = ""] = match;
   const at = authority.lastIndexOf("@") + 1;
-  const places = authority.slice(at).split(",");
-  const found = places.map((place) => /^(\[[^\]]+\]|[^:[\]]*)(?::(\d*))?$/.exec(place));
+  const parts = authority.slice(at).split(",");
+  const found = parts.map((part) => /^(\[[^\]]+\]|[^:[\]]*)(?::(\d*))?$/.exec(part));
   // Checks each host as URL does, so that an invalid host is refused.
   const isHost = (host: string) => host === "" || URL.canParse(`postgres://${host}`);
-  if (!found.every((place) => place !== null && isHost(place[1] ?? ""))) return nowhere;
+  if (!found.every((part) => part !== null && isHost(part[1] ?? ""))) return nowhere;
   return {
-    hosts: found.map((place) => (place?.[1] ?? "").replace(/^\[(.*)\]$/, "$1")).join(","),
-    ports: found.some((place) => place?.[2])
-      ? found.map((place) => place?.[2] ?? "").join(",")
-      : "",
+    hosts: found.map((part) => (part?.[1] ?? "").replace(/^\[(.*)\]$/, "$1")).join(","),
+    ports: found.some((part) => part?.[2]) ? found.map((part) => part?.[2] ?? "").join(",") : "",
     // URL refuses a user without a host, as in postgres://user@/db?host=/run/postgresql.
     rest: `postgres://${authority.slice(0, at)}-${tail}`,
   };

@@ -159,8 +159,8 @@ function targetOf(settings: Settings, source: string, env: Environment): Target 
   const user = get("user") ?? env["USER"] ?? env["LOGNAME"] ?? "postgres";
   const database = get("dbname") ?? user;
   const from = (keyword: Keyword) => {
-    const place = settings.get(keyword)?.from ?? source;
-    return /^PG[A-Z]+$/.test(place) ? "the PG… variables" : place;
+    const origin = settings.get(keyword)?.from ?? source;
+    return /^PG[A-Z]+$/.test(origin) ? "the PG… variables" : origin;
   };
   const addresses = parseAddresses(
     get("host") ?? "",
@@ -241,8 +241,8 @@ function session(settings: Settings, source: string): Partial<Target> {
 
 /** Describes the target without its password: `db at host:5432 as user, schema pdoflow`. */
 export function describeTarget(target: Target): string {
-  const place = [target, ...(target.others ?? [])].map(describeAddress).join(", ");
-  return `database ${target.database} at ${place} as ${target.user} (${target.source})`;
+  const addresses = [target, ...(target.others ?? [])].map(describeAddress).join(", ");
+  return `database ${target.database} at ${addresses} as ${target.user} (${target.source})`;
 }
 
 export function describeAddress({ host, port, hostaddr }: Address): string {

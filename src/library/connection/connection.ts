@@ -35,7 +35,7 @@ export class Connection {
   readonly ends: EndWatch;
   #current: ConnectionUse | null = null;
   /** The index of the address of the target that was tried last. */
-  #place = 0;
+  #addressIndex = 0;
   #idle: NodeJS.Timeout | undefined;
   #schemaCheck: Promise<void> | null = null;
 
@@ -68,7 +68,7 @@ export class Connection {
     } finally {
       if (isLost && use === this.#current) {
         this.#current = null; // its other users may have more luck
-        this.#place++;
+        this.#addressIndex++;
       }
       if (--use.users === 0) this.#leave(use);
     }
@@ -84,8 +84,8 @@ export class Connection {
   async #find(): Promise<Open> {
     const reading = await openDatabase(this.target, {
       connections: 2,
-      first: this.#place,
-      onTry: (place) => (this.#place = place),
+      first: this.#addressIndex,
+      onTry: (index) => (this.#addressIndex = index),
     });
     const { address, isPooled, overrides } = reading;
     const like = { address, isPooled, overrides };

@@ -101,10 +101,10 @@ async function postWithin(
   posting: NewPosting,
   jobs: JobStream,
 ): Promise<Posted> {
-  const place = callerDb(transaction, connection.target.schema);
-  await requireTransaction(place);
+  const callers = callerDb(transaction, connection.target.schema);
+  await requireTransaction(callers);
   let spansOpened = 0;
-  return await insertPosting(place, posting, jobs, source, async () => {
+  return await insertPosting(callers, posting, jobs, source, async () => {
     // Others may fill it in the meantime, but rarely 20 times in a row.
     if (spansOpened++ === 10) throw new SnapshotTooOld();
     await connection.use(({ posting }) => openSpanBy(posting));

@@ -172,7 +172,7 @@ export class Posting<Result = unknown> {
       (ranges) => this.#connection.use(({ reading }) => readEnded(reading, this.id, ranges)),
       this.jobCount,
     );
-    for await (const { percent } of this.progress(options)) yield* jobs.look(percent === 100);
+    for await (const { percent } of this.progress(options)) yield* jobs.read(percent === 100);
   }
 
   /**

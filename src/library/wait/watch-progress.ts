@@ -11,10 +11,10 @@ export async function* watchProgress(
   const left = new AbortController();
   /** The newest only: a slow reader misses those in between. */
   let seen: PostingCounts | undefined;
-  let tell = () => {};
+  let report = () => {};
   const see = (counts: PostingCounts) => {
     seen = counts;
-    tell();
+    report();
   };
   const end = ends
     .wait(postingId, AbortSignal.any([signal, left.signal]), see)
@@ -23,7 +23,7 @@ export async function* watchProgress(
   let last = "";
   try {
     for (;;) {
-      const news = new Promise<undefined>((resolve) => (tell = () => resolve(undefined)));
+      const news = new Promise<undefined>((resolve) => (report = () => resolve(undefined)));
       const ended = seen ? undefined : await Promise.race([end, news]);
       if (ended && "error" in ended) throw ended.error;
       const counts: PostingCounts | undefined = ended?.counts ?? seen;

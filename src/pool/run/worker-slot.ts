@@ -92,7 +92,14 @@ export class WorkerSlot {
     // Such a chunk has one job, and no other chunk is on its way.
     const args = bytes > chunkBytes && this.process.writeArguments(packed) ? null : packed;
     const how = { entryPoint, keepsResults, keepsOutput, startBy: jobs[0]?.startBy ?? null };
-    this.process.send({ kind: "run", chunk: number, slot: at, args, ids: packIds(jobs), ...how });
+    this.process.send({
+      kind: "run",
+      chunk: number,
+      pageIndex: at,
+      args,
+      ids: packIds(jobs),
+      ...how,
+    });
   }
 
   /**

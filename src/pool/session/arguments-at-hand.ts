@@ -2,14 +2,14 @@
  * A pool keeps at most about this number of bytes of arguments. A single job may have that size,
  * and is in memory several times on its way from the database to a worker.
  */
-const mostBytes = 64 * 1024 * 1024;
+const maxBytes = 64 * 1024 * 1024;
 
 /**
  * The number of bytes of arguments that a pool may claim if it keeps `atHand`; 0 while it waits
  * until jobs have started, whose arguments it need not keep. A claim gets at least one job, of any
  * size.
  */
-export const bytesLeft = (atHand: number) => (atHand > mostBytes / 2 ? 0 : mostBytes - atHand);
+export const bytesLeft = (atHand: number) => (atHand > maxBytes / 2 ? 0 : maxBytes - atHand);
 
 /** The number of jobs of this mean size that may be claimed. */
 export const countLeft = (left: number, meanBytes: number) =>

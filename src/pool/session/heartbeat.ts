@@ -9,7 +9,7 @@ import {
   type RunningJob,
 } from "../../db/engine/pools.ts";
 import { rescuePools } from "../../db/engine/rescue.ts";
-import { tell, type PoolReport } from "../../db/dashboard/report.ts";
+import { reportPool, type PoolReport } from "../../db/dashboard/report.ts";
 import { startDue } from "../../db/engine/starts.ts";
 import type { Link } from "../link/link.ts";
 
@@ -159,7 +159,7 @@ export class Heartbeat {
     this.#lastSentAt = sentAt;
     this.#watchSilence();
     this.#listener.onBeat(answer);
-    await this.#link.ask((db) => tell(db, this.#poolId, this.#listener.takeReport()));
+    await this.#link.ask((db) => reportPool(db, this.#poolId, this.#listener.takeReport()));
     await this.#showOutput(answer.followed);
     // Urgent heartbeats come up to four times a second.
     if (sentAt < this.#keptHouseAt + this.#pauseMs * 0.9) return;

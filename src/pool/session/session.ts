@@ -7,7 +7,7 @@ import {
   endPool,
 } from "../../db/engine/pools.ts";
 import { rescuePools } from "../../db/engine/rescue.ts";
-import { type PoolReport, tell } from "../../db/dashboard/report.ts";
+import { type PoolReport, reportPool } from "../../db/dashboard/report.ts";
 import type { Target } from "../../db/settings/target.ts";
 import { Bearing } from "../link/bearing.ts";
 import { Claimer, type ClaimerOptions } from "./claimer.ts";
@@ -193,7 +193,7 @@ export class Session {
     await this.heartbeat.stop();
     await this.profiles.send();
     await this.#links.side
-      .ask((db) => tell(db, this.poolId, this.#takeReport()))
+      .ask((db) => reportPool(db, this.poolId, this.#takeReport()))
       .catch((error: unknown) => this.#listener.onError(error));
     const deadline = performance.now() + this.#heartbeatTimeoutMs; // then others rescue its jobs
     const end = () => this.#links.work.ask((db) => endPool(db, this.poolId));

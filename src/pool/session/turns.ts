@@ -19,8 +19,8 @@ export class Turns {
     const groups = groupBy(routes, ({ poster }) => this.#begin(poster));
     return [...groups]
       .toSorted(([a], [b]) => a - b)
-      .flatMap(([, group], place) => [
-        ...(place === 0 ? [] : [null]),
+      .flatMap(([, group], index) => [
+        ...(index === 0 ? [] : [null]),
         ...group.map(({ id }) => id),
       ]);
   }

@@ -26,8 +26,8 @@ export interface RunMessage {
   kind: "run";
   /** Counts the chunks of this worker from 0. */
   chunk: number;
-  /** The slot of the shared page that has its next position. */
-  slot: number;
+  /** The index in the shared page of its next position. */
+  pageIndex: number;
   entryPoint: string;
   /** The encoded arguments of each job, see `packArgs`; null: of its only job, in the file. */
   args: string | null;

@@ -13,17 +13,17 @@ const signalPosition = chunksPerWorker + 5;
 const receivedChunk = chunksPerWorker + 6;
 const pageBytes = 64;
 
-/** The maximum that fits into the word of a slot. */
+/** The maximum that fits into one word of the page. */
 const largestChunk = 0xfff;
 
 /**
  * 64 bytes of memory that a pool and one worker share, so that a worker in a busy loop can still be
  * asked what it runs, and jobs that it has not started can be taken back from it.
  *
- *   S1  Of each slot one word holds chunk << 24 | next << 12 | limit: the worker starts position
+ *   S1  At each index one word holds chunk << 24 | next << 12 | limit: the worker starts position
  *       `next` of that chunk if next < limit. Both sides change it by compare-and-exchange only, so
  *       that each position is either started by the worker or recalled by the pool, never both.
- *   S2  A slot is loaded again as soon as its chunk has ended for the pool, when the worker may
+ *   S2  A word is loaded again as soon as its chunk has ended for the pool, when the worker may
  *       still be about to ask for its next position: hence the chunk's number (its low 8 bits).
  *   S3  The words of the running job are written by the worker alone: chunk and position, or -1;
  *       and those of the job that was the last one to ask for its signal.
@@ -64,43 +64,43 @@ export class SharedPage {
     return new SharedPage(`/dev/fd/${file}`);
   }
 
-  /** Pool: puts chunk number `chunk`, of `size` jobs, into `slot`. */
-  load(slot: number, chunk: number, size: number): void {
+  /** Pool: puts chunk number `chunk`, of `size` jobs, at `index`. */
+  load(index: number, chunk: number, size: number): void {
     if (size > largestChunk) throw new RangeError(`a chunk of ${size} jobs is too large`);
-    Atomics.store(this.#words, slot, ((chunk & 0xff) << 24) | size);
+    Atomics.store(this.#words, index, ((chunk & 0xff) << 24) | size);
   }
 
   /** Worker: the position to start next of `chunk`, or -1 if none is left. */
-  take(slot: number, chunk: number): number {
+  take(index: number, chunk: number): number {
     for (;;) {
-      const word = Atomics.load(this.#words, slot);
+      const word = Atomics.load(this.#words, index);
       const next = nextOf(word);
       if (word >>> 24 !== (chunk & 0xff) || next >= limitOf(word)) return -1;
-      if (Atomics.compareExchange(this.#words, slot, word, word + 0x1000) === word) return next;
+      if (Atomics.compareExchange(this.#words, index, word, word + 0x1000) === word) return next;
     }
   }
 
   /** Pool: takes back at most `most` positions that were not started, the last ones. */
-  withdraw(slot: number, most: number): { from: number; to: number } {
+  withdraw(index: number, most: number): { from: number; to: number } {
     for (;;) {
-      const word = Atomics.load(this.#words, slot);
+      const word = Atomics.load(this.#words, index);
       const to = limitOf(word);
       const from = Math.max(nextOf(word), to - most);
       if (from >= to) return { from: to, to };
       const shorter = (word & ~0xfff) | from;
-      if (Atomics.compareExchange(this.#words, slot, word, shorter) === word) return { from, to };
+      if (Atomics.compareExchange(this.#words, index, word, shorter) === word) return { from, to };
     }
   }
 
-  /** Pool: the number of positions of the chunk in `slot` that the worker has not started. */
-  unstarted(slot: number): number {
-    const word = Atomics.load(this.#words, slot);
+  /** Pool: the number of positions of the chunk at `index` that the worker has not started. */
+  unstarted(index: number): number {
+    const word = Atomics.load(this.#words, index);
     return Math.max(limitOf(word) - nextOf(word), 0);
   }
 
-  /** Pool: whether the worker may report that this position of the chunk in `slot` has ended. */
-  mayHaveEnded(slot: number, chunk: number, position: number): boolean {
-    const word = Atomics.load(this.#words, slot);
+  /** Pool: whether the worker may report that this position of the chunk at `index` has ended. */
+  mayHaveEnded(index: number, chunk: number, position: number): boolean {
+    const word = Atomics.load(this.#words, index);
     const running = this.running();
     const runs = running?.chunk === chunk && running.position === position;
     return word >>> 24 === (chunk & 0xff) && position < nextOf(word) && !runs;

@@ -53,8 +53,10 @@ export class Sampler {
     if (functionName === "(root)") return null;
     const name = functionName === "" ? "(anonymous)" : functionName;
     if (path === "") return `${name} (native)`;
-    const place = path.startsWith(`${this.#root}/`) ? path.slice(this.#root.length + 1) : path;
-    return `${name} ${place}${lineNumber > 0 ? `:${lineNumber}` : ""}`;
+    const relativePath = path.startsWith(`${this.#root}/`)
+      ? path.slice(this.#root.length + 1)
+      : path;
+    return `${name} ${relativePath}${lineNumber > 0 ? `:${lineNumber}` : ""}`;
   }
 }
 

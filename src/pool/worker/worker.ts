@@ -142,7 +142,7 @@ async function runChunk(
   { page, output, running, sampler, state }: ChunkContext,
   message: ReceivedChunk,
 ): Promise<void> {
-  const { chunk, slot, entryPoint, args, keepsResults, keepsOutput, startBy } = message;
+  const { chunk, pageIndex, entryPoint, args, keepsResults, keepsOutput, startBy } = message;
   const isCommand = runsCommands && entryPoint === commandEntryPoint;
   const fn = isCommand ? OwnPromise.resolve(runCommand) : load(root, entryPoint, state);
   fn.catch(() => {}); // each job reports it as its own failure
@@ -156,7 +156,7 @@ async function runChunk(
   };
   const listener = contextListener(send, page, running);
   let isLoaded = false;
-  const next = () => (isLate() ? -1 : page.take(slot, chunk));
+  const next = () => (isLate() ? -1 : page.take(pageIndex, chunk));
   for (let position = next(); position >= 0; position = next()) {
     page.run(chunk, position, output.starts);
     startedAt = now();

@@ -19,7 +19,7 @@ test("failures that look the same are printed once, with the command that retrie
     example: {
       job: expect.stringMatching(/^1\/[124]$/),
       attempt: 1,
-      error: { name: "RangeError", place: "fn.ts:4" },
+      error: { name: "RangeError", location: "fn.ts:4" },
     },
     retryWith: `pdoflow retry 1 --group ${far?.fingerprint}`,
   });

@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 
 import { readMetrics } from "../../../src/db/dashboard/metrics.ts";
 import { readSnapshot } from "../../../src/db/dashboard/snapshot.ts";
-import { tell } from "../../../src/db/dashboard/report.ts";
+import { reportPool } from "../../../src/db/dashboard/report.ts";
 import { bucketOf, durationLimits } from "../../../src/db/dashboard/histogram.ts";
 import { jobsOf, newPool, postJobs, queueOfFile, recordPart, take } from "../engine.ts";
 
@@ -39,7 +39,7 @@ test("what waits, runs or is to be retried is counted", async () => {
 test("C1, C2: what pools tell in a minute is added up", async () => {
   await using db = await freshQueue();
   const [a, b] = [await newPool(db), await newPool(db)];
-  for (const pool of [a, a, b]) await tell(db, pool, told);
+  for (const pool of [a, a, b]) await reportPool(db, pool, told);
   const metrics = await readMetrics(db);
   const sum = (list: readonly number[]) => list.reduce((total, part) => total + part, 0);
   expect([sum(metrics.endedByMinute), sum(metrics.failedByMinute)]).toEqual([27, 6]);
@@ -51,7 +51,7 @@ test("the database measures how long a job waited, from its posting", async () =
   const [pool, id] = [await newPool(db), await postJobs(db, 1)];
   await db.sql`update pdoflow.posting set posted_at = now() - interval '50 s'`;
   const starts = [0, 45_000].map((agoMs) => ({ postingId: id, agoMs }));
-  await tell(db, pool, { ...told, starts: [...starts, { postingId: 99, agoMs: 0 }] });
+  await reportPool(db, pool, { ...told, starts: [...starts, { postingId: 99, agoMs: 0 }] });
   const { latency, sampled } = await readMetrics(db);
   const expected = [...durationLimits, 0].map(() => 0);
   for (const waitMs of [50_000, 5_000]) expected[bucketOf(waitMs)] = 1;
@@ -61,16 +61,16 @@ test("the database measures how long a job waited, from its posting", async () =
 test("figures that are older than two hours are deleted by the next pool that tells", async () => {
   await using db = await freshQueue();
   const pool = await newPool(db);
-  await tell(db, pool, told);
+  await reportPool(db, pool, told);
   await db.sql`update pdoflow.tally set minute = minute - interval '121 min'`;
-  await tell(db, pool, { ...told, done: 0, failed: 0, retried: 0 });
+  await reportPool(db, pool, { ...told, done: 0, failed: 0, retried: 0 });
   expect(await db.sql`select from pdoflow.tally`).toHaveLength(0);
 });
 
 test("the last minute is shown by seconds, as far as all pools have told of them", async () => {
   await using db = await freshQueue();
   const [early, late] = [await newPool(db), await newPool(db)];
-  for (const pool of [early, late]) await tell(db, pool, told);
+  for (const pool of [early, late]) await reportPool(db, pool, told);
   await db.sql`
     update pdoflow.pool set heartbeat_at = clock_timestamp() - interval '10.2 s' where id = ${early}`;
   const { endedBySecond, pools } = await readSnapshot(db);

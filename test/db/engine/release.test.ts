@@ -32,7 +32,7 @@ const waiting = async ({ sql }: Db) =>
       select first_seq, end_seq, attempt from pdoflow.retry order by posting_id, first_seq`
   ).map(({ firstSeq, endSeq, attempt }) => [firstSeq, endSeq, attempt]);
 
-const isHeld = async ({ sql }: Db) =>
+const isActive = async ({ sql }: Db) =>
   (await sql<{ active: boolean }[]>`select active from pdoflow.lease order by id`).map(
     (l) => l.active,
   );
@@ -47,7 +47,7 @@ describe("what is released", () => {
       [1, 3, 1],
       [5, 7, 1],
     ]);
-    expect(await isHeld(db)).toEqual([false]);
+    expect(await isActive(db)).toEqual([false]);
     expect(await brokenInvariants(db)).toEqual([]);
   });
 
@@ -160,10 +160,10 @@ describe("what is kept", () => {
       [1, 3, 1],
       [4, 6, 1],
     ]);
-    expect(await isHeld(db)).toEqual([true]);
+    expect(await isActive(db)).toEqual([true]);
     expect(await brokenInvariants(db)).toEqual([]);
     expect(await record(db, pool, kept)).toBe(0);
-    expect(await isHeld(db)).toEqual([false]);
+    expect(await isActive(db)).toEqual([false]);
     expect(await brokenInvariants(db)).toEqual([]);
   });
 
@@ -173,7 +173,7 @@ describe("what is kept", () => {
     await postJobs(db, 6);
     const jobs = jobsOf(await takeAll(db, pool, { cap: 3 }));
     expect(await putBack(db, pool, jobs, [nth(jobs, 4)])).toBe(5);
-    expect(await isHeld(db)).toEqual([false, true]);
+    expect(await isActive(db)).toEqual([false, true]);
     expect(await brokenInvariants(db)).toEqual([]);
   });
 
@@ -182,7 +182,7 @@ describe("what is kept", () => {
     const { pool, jobs } = await leased(db, 3);
     await putBack(db, pool, jobs, jobs.slice(1, 2));
     expect(await putBack(db, pool, jobs)).toBe(1);
-    expect(await isHeld(db)).toEqual([false]);
+    expect(await isActive(db)).toEqual([false]);
     expect(await waiting(db)).toEqual([
       [0, 1, 1],
       [1, 2, 1],

@@ -55,7 +55,7 @@ export function record(
     const posting = postingOf(queue, id);
     if (count === posting.jobCount) end(posting);
   }
-  for (const id of letGo) if (held.has(id)) have(queue.leases.get(id), "lease").isHeld = false;
+  for (const id of letGo) if (held.has(id)) have(queue.leases.get(id), "lease").isActive = false;
   have(queue.pools.get(poolId), "pool").refused += refused;
   return refused;
 }
@@ -99,7 +99,7 @@ export function release(
       );
       count += 1;
     }
-    if (kept.length === 0) lease.isHeld = false;
+    if (kept.length === 0) lease.isActive = false;
     else lease.jobs = kept.map(({ postingId, seq, attempt }) => ({ postingId, seq, attempt }));
   }
   return count;
@@ -241,7 +241,7 @@ export function makeRetriesDue(queue: Queue): void {
 /** Takes these jobs for a pool under a new lease; which ones it may take, claims.ts tells. */
 export function lease(
   queue: Queue,
-  { id, poolId, lost, runningLimit, jobs }: Omit<Lease, "isHeld">,
+  { id, poolId, lost, runningLimit, jobs }: Omit<Lease, "isActive">,
 ): void {
   for (const job of jobs) {
     const place = have(queue.places.get(jobKey(job)), `job ${jobKey(job)}`);
@@ -252,5 +252,5 @@ export function lease(
     }
     queue.places.set(jobKey(job), { at: "lease", leaseId: id, attempt: job.attempt });
   }
-  queue.leases.set(id, { id, poolId, isHeld: true, lost, runningLimit, jobs });
+  queue.leases.set(id, { id, poolId, isActive: true, lost, runningLimit, jobs });
 }

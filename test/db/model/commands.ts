@@ -186,7 +186,7 @@ export async function look(
   const after = await readQueue(db);
   const wrong = await wrongStatuses(db, after);
   if (wrong.length > 0) throw new Broken(wrong.join("\n"));
-  const suspects = [...after.leases.values()].filter(({ isHeld, lost }) => isHeld && lost > 1);
+  const suspects = [...after.leases.values()].filter(({ isActive, lost }) => isActive && lost > 1);
   if (suspects.length > 0) note(tally, "suspects");
   const isByHand = steps.some(({ kind }) => kind === "retry by hand");
   const back = wentBack(before, after, isByHand);

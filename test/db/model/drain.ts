@@ -12,8 +12,8 @@ export async function drain(db: Db, queue: Queue): Promise<void> {
   await resumePostings(db, [...queue.postings.keys()]);
   await db.sql`update pdoflow.posting set run_at = now() where run_at is not null`;
   await startDue(db);
-  for (const { id, isHeld, poolId } of queue.leases.values()) {
-    if (isHeld && id % 2 === 0) await release(db, poolId, [id]);
+  for (const { id, isActive, poolId } of queue.leases.values()) {
+    if (isActive && id % 2 === 0) await release(db, poolId, [id]);
   }
   for (const { id } of queue.pools.values()) await silencePool(db, id);
   await rescue(db);

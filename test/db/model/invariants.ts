@@ -103,7 +103,7 @@ export function wentBack(before: Queue, after: Queue, isByHand: boolean): string
   }
   for (const [key, { leaseId }] of after.outcomes) {
     const lease = before.leases.get(leaseId);
-    if (before.outcomes.has(key) || !lease || (lease.isHeld && lists(lease.jobs, key))) continue;
+    if (before.outcomes.has(key) || !lease || (lease.isActive && lists(lease.jobs, key))) continue;
     faults.push(`outcome ${key} was written for lease ${leaseId}, which had let go of it`);
   }
   for (const [key, place] of before.places) {
@@ -123,8 +123,8 @@ export function wentBack(before: Queue, after: Queue, isByHand: boolean): string
       faults.push(`posting ${id} had ended`);
     }
   }
-  for (const { id, isHeld } of before.leases.values()) {
-    if (!isHeld && after.leases.get(id)?.isHeld) faults.push(`lease ${id} had been let go`);
+  for (const { id, isActive } of before.leases.values()) {
+    if (!isActive && after.leases.get(id)?.isActive) faults.push(`lease ${id} had been let go`);
   }
   return faults;
 }

@@ -30,7 +30,7 @@ export const pruneAct: fc.Arbitrary<Act> = fc.constant({
 
 /** What has ended, and is in no lease that is held (Z2). */
 function prunable({ postings, leases }: Queue): number[] {
-  const held = [...leases.values()].filter(({ isHeld }) => isHeld);
+  const held = [...leases.values()].filter(({ isActive }) => isActive);
   const named = new Set(held.flatMap(({ jobs }) => jobs.map(({ postingId }) => postingId)));
   return [...postings.values()].filter((p) => p.isEnded && !named.has(p.id)).map(({ id }) => id);
 }

@@ -39,7 +39,7 @@ export interface Attempt {
 export interface Lease {
   id: number;
   poolId: number;
-  isHeld: boolean;
+  isActive: boolean;
   lost: number;
   runningLimit: number | null;
   /** What it lists: ended or not. */
@@ -93,7 +93,7 @@ export const postingOf = (queue: Queue, id: number) =>
 /** How many more of its jobs may run (L4). */
 export function roomOf(queue: Queue, { id, maxRunning }: Posting): number {
   if (maxRunning === null) return Infinity;
-  const leases = [...queue.leases.values()].filter(({ isHeld }) => isHeld);
+  const leases = [...queue.leases.values()].filter(({ isActive }) => isActive);
   return leases.reduce((room, lease) => {
     const jobs = unfinished(queue, lease).filter(({ postingId }) => postingId === id);
     return room - Math.min(jobs.length, lease.runningLimit ?? Infinity);
@@ -108,7 +108,7 @@ export const laneOf = (queue: Queue, { postingId, seq }: { postingId: number; se
   );
 
 export const heldLeases = (queue: Queue, poolId: number): Lease[] =>
-  [...queue.leases.values()].filter((lease) => lease.isHeld && lease.poolId === poolId);
+  [...queue.leases.values()].filter((lease) => lease.isActive && lease.poolId === poolId);
 
 /** The jobs of a lease of which no outcome was recorded. */
 export const unfinished = (queue: Queue, lease: Lease): Attempt[] =>
@@ -128,8 +128,8 @@ export function linesOf(queue: Queue): string[] {
     ...[...queue.outcomes].map(
       ([key, { state, leaseId }]) => `${key} ${state} by lease ${leaseId}`,
     ),
-    ...[...queue.leases.values()].map(({ id, poolId, isHeld, lost, jobs }) =>
-      isHeld
+    ...[...queue.leases.values()].map(({ id, poolId, isActive, lost, jobs }) =>
+      isActive
         ? `lease ${id}: pool ${poolId}, lost ${lost}, ${jobs.map(attemptKey).sort().join(" ")}`
         : `lease ${id}: let go by pool ${poolId}`,
     ),

@@ -16,7 +16,7 @@ import {
 interface LeaseRow {
   id: number;
   poolId: number;
-  isHeld: boolean;
+  isActive: boolean;
   lost: number;
   runningLimit: number | null;
   ranges: [postingId: number, firstSeq: number, endSeq: number, attempt: number][];
@@ -53,7 +53,7 @@ export async function readQueue({ sql }: Db): Promise<Queue> {
                else case when due_at <= now() then 'now' else 'later' end end as due
       from pdoflow.retry cross join lateral generate_series(first_seq, end_seq - 1) as s (seq)`,
     sql<LeaseRow[]>`
-      select id, pool_id, active as is_held, lost, running_limit,
+      select id, pool_id, active as is_active, lost, running_limit,
              (select json_agg(json_build_array(r.p, r.f, r.e, r.a))
               from unnest(posting_ids, first_seqs, end_seqs, attempts) as r (p, f, e, a)) as ranges
       from pdoflow.lease order by id`,
@@ -107,8 +107,8 @@ function placesOf({ postings, lanes, outcomes, retries, leases }: Rows) {
     for (const seq of seqsOf(cursor, endSeq)) known.set(jobKey({ postingId, seq }), { at: "lane" });
   }
   const recorded = new Set(outcomes.map(attemptKey));
-  for (const { id: leaseId, isHeld, jobs } of leases) {
-    for (const job of isHeld ? jobs : []) {
+  for (const { id: leaseId, isActive, jobs } of leases) {
+    for (const job of isActive ? jobs : []) {
       if (recorded.has(attemptKey(job))) continue;
       known.set(jobKey(job), { at: "lease", leaseId, attempt: job.attempt });
     }

@@ -48,7 +48,7 @@ const isSame = (a: Attempt & { leaseId: number }, job: Attempt, { id }: { id: nu
 
 /** Its lease was let go, and this attempt was not recorded under it: to be refused. */
 const isGone = ({ leases }: Queue, { leaseId }: { leaseId: number }) =>
-  leases.get(leaseId)?.isHeld === false;
+  leases.get(leaseId)?.isActive === false;
 
 /** Of six two or three are done, and two are to be retried where they may, half of them later. */
 function endOf(queue: Queue, job: Attempt & { leaseId: number }, luck: number): ModelOutcome {
@@ -106,7 +106,7 @@ export const resendAct: fc.Arbitrary<Act> = pick.map((number) => ({
 function isStray({ leases, outcomes }: Queue, o: Attempt & { leaseId: number }): boolean {
   const lease = leases.get(o.leaseId);
   const isListed = lease?.jobs.some((job) => attemptKey(job) === attemptKey(o)) ?? false;
-  return (lease?.isHeld ?? false) && !isListed && !outcomes.has(attemptKey(o));
+  return (lease?.isActive ?? false) && !isListed && !outcomes.has(attemptKey(o));
 }
 
 /** A pool that was rescued from, or released, records all the same: what it says is refused. */
