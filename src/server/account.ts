@@ -1,12 +1,6 @@
+import { type Account, accountOf } from "../db/settings/os-user.ts";
 import { exitCodes, PdoflowError } from "../domain/errors.ts";
 import type { ServerPlace } from "../db/settings/server-place.ts";
-
-/** A user of the operating system. */
-export interface Account {
-  uid: number;
-  gid: number;
-  name: string;
-}
 
 /**
  * This process's user and the user that PostgreSQL runs as: two accounts for root, the same one for
@@ -63,12 +57,12 @@ const addTries = 20;
  * @throws {NoServerAccount}
  */
 export function findAccounts(place: ServerPlace): Accounts {
-  const caller = lookUp();
+  const caller = accountOf();
   if (!caller) throw new UnnamedUser(place.uid);
   if (caller.uid !== 0) return { caller, server: caller };
   let found = "there is no command useradd";
   for (let i = 0; i < addTries; i++) {
-    const server = lookUp(serverName);
+    const server = accountOf(serverName);
     if (server) return { caller, server };
     if (!Bun.which("useradd")) break;
     const { stderr } = Bun.spawnSync(addAccount, { stdout: "ignore", stderr: "pipe" });
@@ -76,17 +70,4 @@ export function findAccounts(place: ServerPlace): Accounts {
     if (i > 0) Bun.sleepSync(100);
   }
   throw new NoServerAccount(found);
-}
-
-/**
- * The account of `who`, or of this process. Asks `id`, which also knows LDAP users; os.userInfo()
- * of Bun 1.4 returns $USER or "unknown" as the name.
- */
-function lookUp(...who: string[]): Account | undefined {
-  if (!Bun.which("id")) return undefined;
-  const { stdout } = Bun.spawnSync(["id", ...who], { stderr: "ignore" });
-  const found = /^uid=(\d+)\(([^)]+)\) gid=(\d+)/.exec(stdout.toString());
-  if (!found) return undefined;
-  const [, uid, name = "", gid] = found;
-  return { uid: Number(uid), gid: Number(gid), name };
 }

@@ -15,7 +15,8 @@ import { dirname, join } from "node:path";
 
 import { exitCodes, PdoflowError } from "../domain/errors.ts";
 import type { ServerPlace } from "../db/settings/server-place.ts";
-import type { Account, Accounts } from "./account.ts";
+import type { Account } from "../db/settings/os-user.ts";
+import type { Accounts } from "./account.ts";
 
 /** A file or folder of the server cannot be created, read or written: no space, no permission. */
 export class FolderUnusable extends PdoflowError {

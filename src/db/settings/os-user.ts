@@ -15,3 +15,17 @@ export function osUser(): string {
   }
   return known.name;
 }
+
+/** A user of the operating system. */
+export interface Account {
+  uid: number;
+  gid: number;
+  name: string;
+}
+
+/** The account of a user, or of this process, as `id` knows it. */
+export function accountOf(...user: [name: string] | []): Account | undefined {
+  const { stdout } = spawnSync("id", user, { encoding: "utf8", timeout: 5_000 });
+  const [, uid, name = "", gid] = /^uid=(\d+)\(([^)]+)\) gid=(\d+)/.exec(stdout ?? "") ?? [];
+  return uid === undefined ? undefined : { uid: Number(uid), gid: Number(gid), name };
+}

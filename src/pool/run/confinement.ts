@@ -1,12 +1,10 @@
 import { dlopen, FFIType, ptr } from "bun:ffi";
 
+import { type Account, accountOf } from "../../db/settings/os-user.ts";
 import { exitCodes, PdoflowError } from "../../domain/errors.ts";
 
 /** The operating system user that workers become. */
-export interface WorkerUser {
-  uid: number;
-  gid: number;
-  name: string;
+export interface WorkerUser extends Account {
   home: string;
 }
 
@@ -65,18 +63,16 @@ export function findWorkerUser(name: string, uid: number): WorkerUser {
         `the pool as root, or as ${name} without the option.`,
     );
   }
-  const { stdout } = Bun.spawnSync(["id", name], { stderr: "ignore" });
-  const found = /^uid=(\d+)\(([^)]+)\) gid=(\d+)/.exec(stdout.toString());
-  const [, id, account = name, gid] = found ?? [];
-  if (id === undefined || Number(id) === 0) {
+  const found = accountOf(name);
+  if (found === undefined || found.uid === 0) {
     throw new NoConfinement(
       `--worker-user ${name}: expected a user of this system other than root, found ` +
-        (id === undefined ? "none of that name" : "root"),
+        (found === undefined ? "none of that name" : "root"),
     );
   }
-  const entry = Bun.spawnSync(["getent", "passwd", account], { stderr: "ignore" });
+  const entry = Bun.spawnSync(["getent", "passwd", found.name], { stderr: "ignore" });
   const home = entry.stdout.toString().split(":")[5] ?? "/";
-  return { uid: Number(id), gid: Number(gid), name: account, home };
+  return { ...found, home };
 }
 
 /** The variables that name the user. */
