@@ -21,6 +21,18 @@ begin
   return p_value::numeric::bigint;
 end $$;
 
+-- An option that is a text for which p_is_right is true, or null if p_key can be null.
+create function pdoflow.text_option(
+  p_key text, p_value jsonb, p_is_right boolean, p_expected text
+) returns text language plpgsql as $$
+begin
+  if p_value = 'null' then return null; end if;
+  if jsonb_typeof(p_value) <> 'string' or not p_is_right then
+    perform pdoflow.refuse_option(p_key, p_expected, p_value);
+  end if;
+  return p_value #>> '{}';
+end $$;
+
 -- Names of postings: from ASCII only letters, digits and _.:+-, no digit or sign first. Not
 -- [[:alpha:]], which differs between databases.
 create function pdoflow.name_pattern() returns text language sql immutable return
@@ -33,27 +45,24 @@ language plpgsql as $$
 declare
   v_text text := p_value #>> '{}';
 begin
-  if p_value = 'null' then return; end if;
-  if jsonb_typeof(p_value) <> 'string' or v_text !~ '^[1-9][0-9]{0,8}/[smh]$' then
-    perform pdoflow.refuse_option('maxRate', 'a rate such as "10/s", "100/m" or "1000/h"',
-                                  p_value);
-  end if;
+  v_text := pdoflow.text_option('maxRate', p_value, v_text ~ '^[1-9][0-9]{0,8}/[smh]$',
+                                'a rate such as "10/s", "100/m" or "1000/h"');
+  if v_text is null then return; end if;
   rate_count := split_part(v_text, '/', 1)::integer;
   rate_ms := case right(v_text, 1) when 's' then 1000 when 'm' then 60000 else 3600000 end;
 end $$;
 
--- A moment in ISO 8601, with its zone.
-create function pdoflow.moment_pattern() returns text language sql immutable return
-  '^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,6})?)?'
-  || '(Z|[+-][0-9]{2}:?[0-9]{2})$';
-
--- Null if it has passed: such a posting starts at once.
+-- A moment in ISO 8601 with its zone. Null if it has passed: such a posting starts at once.
 create function pdoflow.moment_option(p_key text, p_value jsonb) returns timestamptz
 language plpgsql as $$
 declare
   v_moment timestamptz;
 begin
-  v_moment := p_value #>> '{}';
+  v_moment := pdoflow.text_option(
+    p_key, p_value,
+    p_value #>> '{}' ~ ('^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}'
+      || '(:[0-9]{2}([.][0-9]{1,6})?)?(Z|[+-][0-9]{2}:?[0-9]{2})$'),
+    'a moment with its zone, such as "2026-01-01T02:00:00Z"');
   return case when v_moment > now() then v_moment end;
 exception when datetime_field_overflow or invalid_datetime_format then
   perform pdoflow.refuse_option(p_key, 'an existing date and time', p_value);
@@ -110,33 +119,60 @@ end $$;
 create function pdoflow.project_option(p_options jsonb) returns text language sql immutable return
   coalesce(nullif(p_options ->> 'project', '*'), '');
 
--- Refuses a wrong value of an option that is a text, a key or needs, and an unknown option.
-create function pdoflow.check_option(p_key text, p_value jsonb) returns void
-language plpgsql as $$
+-- The row of a posting with one more option; raises an error for a wrong or unknown option.
+create function pdoflow.with_option(v pdoflow.posting, p_key text, p_value jsonb)
+returns pdoflow.posting language plpgsql as $$
+declare
+  v_text text := p_value #>> '{}';
+  v_year constant bigint := 31536000000;
 begin
+  if p_value = 'null' and p_key not in ('name', 'key', 'jobKey', 'timeoutMs', 'maxFailures',
+    'maxFailuresPercent', 'maxRunning', 'maxRate', 'keepMs', 'runAt', 'project') then
+    perform pdoflow.refuse_option(p_key, 'a value', p_value);
+  end if;
   case p_key
+    when 'maxAttempts' then v.max_attempts := pdoflow.whole_option(p_key, p_value, 1, 1000);
+    when 'backoffMs' then v.backoff_ms := pdoflow.whole_option(p_key, p_value, 0, v_year);
+    when 'timeoutMs' then v.timeout_ms := pdoflow.whole_option(p_key, p_value, 1, v_year);
+    when 'graceMs' then v.grace_ms := pdoflow.whole_option(p_key, p_value, 0, v_year);
+    when 'stopAfter' then
+      v.stop_after := pdoflow.whole_option(p_key, p_value, 0, 2147483647);
+    when 'maxFailures' then
+      v.max_failures := pdoflow.whole_option(p_key, p_value, 1, 2147483647);
+    when 'maxFailuresPercent' then
+      if p_value <> 'null' and (jsonb_typeof(p_value) <> 'number'
+                                or p_value::numeric not between 0 and 100) then
+        perform pdoflow.refuse_option(p_key, 'a number from 0 to 100', p_value);
+      end if;
+      v.max_failures_percent := nullif(p_value, 'null')::real;
+    when 'maxRunning' then
+      v.max_running := pdoflow.whole_option(p_key, p_value, 1, 2147483647);
+    when 'maxRate' then
+      select r.rate_count, r.rate_ms into v.rate_count, v.rate_ms
+      from pdoflow.rate_option(p_value) r;
+    when 'keepsResults' then
+      if jsonb_typeof(p_value) <> 'boolean' then
+        perform pdoflow.refuse_option(p_key, 'true or false', p_value);
+      end if;
+      v.keeps_results := p_value::boolean;
+    when 'keepsOutput' then
+      v.keeps_output := pdoflow.text_option(
+        p_key, p_value, v_text in ('none', 'failures', 'all'), 'none, failures or all');
+    when 'keepMs' then v.keep_ms := pdoflow.whole_option(p_key, p_value, 0, 100 * v_year);
+    when 'runAt' then v.run_at := pdoflow.moment_option(p_key, p_value);
     when 'name' then
-      if p_value <> 'null' and (jsonb_typeof(p_value) <> 'string'
-         or length(p_value #>> '{}') > 100
-         or p_value #>> '{}' !~ pdoflow.name_pattern()) then
-        perform pdoflow.refuse_option(
-          p_key, 'up to 100 letters, digits or _.:+-, a letter first', p_value);
-      end if;
+      v.name := pdoflow.text_option(p_key, p_value, v_text ~ pdoflow.name_pattern(),
+                                    'up to 100 letters, digits or _.:+-, a letter first');
     when 'key', 'jobKey' then
-      if p_value <> 'null' and (jsonb_typeof(p_value) <> 'string'
-         or length(p_value #>> '{}') not between 1 and 500) then
-        perform pdoflow.refuse_option(p_key, '1 to 500 characters', p_value);
-      end if;
+      perform pdoflow.text_option(
+        p_key, p_value, length(v_text) between 1 and 500, '1 to 500 characters');
     when 'osUser', 'run' then
-      if jsonb_typeof(p_value) <> 'string' or octet_length(p_value #>> '{}') > 100 then
-        perform pdoflow.refuse_option(p_key, 'a name of at most 100 bytes', p_value);
-      end if;
+      perform pdoflow.text_option(
+        p_key, p_value, octet_length(v_text) <= 100, 'a name of at most 100 bytes');
     when 'project' then
-      if p_value <> 'null' and (jsonb_typeof(p_value) <> 'string'
-         or octet_length(p_value #>> '{}') > 1000 or p_value #>> '{}' !~ '^[^[:cntrl:]]+$') then
-        perform pdoflow.refuse_option(
-          p_key, 'the name of a project, up to 1000 bytes, "*" for any', p_value);
-      end if;
+      perform pdoflow.text_option(
+        p_key, p_value, octet_length(v_text) <= 1000 and v_text ~ '^[^[:cntrl:]]+$',
+        'the name of a project, up to 1000 bytes, "*" for any');
     when 'needs' then
       if octet_length(p_value::text) > 1000 or pg_column_size(p_value) > 1300
          or not pdoflow.is_needs(p_value) then
@@ -146,20 +182,19 @@ begin
     when 'priority' then null; -- of the jobs: pdoflow.priorities_of
     else
       raise exception 'unknown posting option "%": docs/sql.md lists all options',
-        left(p_key, 100)
-        using errcode = 'PF002';
+        left(p_key, 100) using errcode = 'PF002';
   end case;
+  return v;
 end $$;
 
 -- The row of a posting with these options, without its id, route and jobs. Missing options have
--- their defaults; a wrong one raises an error.
+-- their defaults.
 create function pdoflow.posting_of(p_entry_point text, p_options jsonb)
 returns pdoflow.posting language plpgsql as $$
 declare
   v pdoflow.posting;
   v_key text;
   v_value jsonb;
-  v_year constant bigint := 31536000000;
   v_fault text := pdoflow.entry_point_fault(p_entry_point);
 begin
   if v_fault is not null then
@@ -183,53 +218,7 @@ begin
   v.failed := 0;
   v.cancelled := 0;
   for v_key, v_value in select * from jsonb_each(p_options) loop
-    if v_value = 'null' and v_key not in ('name', 'key', 'jobKey', 'timeoutMs', 'maxFailures',
-      'maxFailuresPercent', 'maxRunning', 'maxRate', 'keepMs', 'runAt', 'project') then
-      perform pdoflow.refuse_option(v_key, 'a value', v_value);
-    end if;
-    case v_key
-      when 'maxAttempts' then v.max_attempts := pdoflow.whole_option(v_key, v_value, 1, 1000);
-      when 'backoffMs' then v.backoff_ms := pdoflow.whole_option(v_key, v_value, 0, v_year);
-      when 'timeoutMs' then v.timeout_ms := pdoflow.whole_option(v_key, v_value, 1, v_year);
-      when 'graceMs' then v.grace_ms := pdoflow.whole_option(v_key, v_value, 0, v_year);
-      when 'stopAfter' then
-        v.stop_after := pdoflow.whole_option(v_key, v_value, 0, 2147483647);
-      when 'maxFailures' then
-        v.max_failures := pdoflow.whole_option(v_key, v_value, 1, 2147483647);
-      when 'maxFailuresPercent' then
-        if v_value <> 'null' and (jsonb_typeof(v_value) <> 'number'
-                                  or v_value::numeric not between 0 and 100) then
-          perform pdoflow.refuse_option(v_key, 'a number from 0 to 100', v_value);
-        end if;
-        v.max_failures_percent := nullif(v_value, 'null')::real;
-      when 'maxRunning' then
-        v.max_running := pdoflow.whole_option(v_key, v_value, 1, 2147483647);
-      when 'maxRate' then
-        select r.rate_count, r.rate_ms into v.rate_count, v.rate_ms
-        from pdoflow.rate_option(v_value) r;
-      when 'keepsResults' then
-        if jsonb_typeof(v_value) <> 'boolean' then
-          perform pdoflow.refuse_option(v_key, 'true or false', v_value);
-        end if;
-        v.keeps_results := v_value::boolean;
-      when 'keepsOutput' then
-        if v_value #>> '{}' not in ('none', 'failures', 'all') then
-          perform pdoflow.refuse_option(v_key, 'none, failures or all', v_value);
-        end if;
-        v.keeps_output := v_value #>> '{}';
-      when 'keepMs' then v.keep_ms := pdoflow.whole_option(v_key, v_value, 0, 100 * v_year);
-      when 'name' then
-        perform pdoflow.check_option(v_key, v_value);
-        v.name := v_value #>> '{}';
-      when 'runAt' then
-        continue when v_value = 'null';
-        if jsonb_typeof(v_value) <> 'string' or v_value #>> '{}' !~ pdoflow.moment_pattern() then
-          perform pdoflow.refuse_option(
-            v_key, 'a moment with its zone, such as "2026-01-01T02:00:00Z"', v_value);
-        end if;
-        v.run_at := pdoflow.moment_option(v_key, v_value);
-      else perform pdoflow.check_option(v_key, v_value);
-    end case;
+    v := pdoflow.with_option(v, v_key, v_value);
   end loop;
   return v;
 end $$;

@@ -104,7 +104,7 @@ function expected(name: OptionName, value: unknown): unknown {
 test("SQL knows no other options", async () => {
   const [row] = await db.sql<{ source: string }[]>`
     select string_agg(prosrc, '') as source from pg_proc
-    where proname in ('posting_of', 'check_option') and pronamespace = 'pdoflow'::regnamespace`;
+    where proname = 'with_option' and pronamespace = 'pdoflow'::regnamespace`;
   const names = [...(row?.source ?? "").matchAll(/\bwhen ('\w+'(?:, '\w+')*) then/g)].flatMap(
     ([, list = ""]) => list.replaceAll("'", "").split(", "),
   );
