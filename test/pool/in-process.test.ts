@@ -1,13 +1,15 @@
 import { expect, test } from "bun:test";
 
+import * as v from "valibot";
+
+import { PostingOptions } from "../../src/domain/posting-options.ts";
 import type { LeasedJob } from "../../src/pool/wire/leased-job.ts";
 import { InProcessRunner } from "../../src/pool/run/in-process-runner.ts";
 
 const posting: LeasedJob["posting"] = {
-  ...{ id: 1, routeId: 1, entryPoint: "a.ts#f", jobCount: 100, maxAttempts: 1, backoffMs: 0 },
-  ...{ timeoutMs: null, graceMs: 0, stopAfter: 0, hasFailureLimit: false, hasRate: false },
-  ...{ isSorted: false, keepsResults: false, keepsOutput: "none" },
-  ...{ maxResultBytes: null, maxOutputBytes: null },
+  ...v.parse(PostingOptions, { maxAttempts: 1, graceMs: 0, stopAfter: 0, keepsResults: false }),
+  ...{ id: 1, routeId: 1, entryPoint: "a.ts#f", jobCount: 100, isSorted: false },
+  ...{ hasFailureLimit: false, hasRate: false, maxResultBytes: null, maxOutputBytes: null },
 };
 
 const jobs = (leaseId: number, runningLimit: number | null, count: number): LeasedJob[] =>
