@@ -4,7 +4,7 @@ import { join } from "node:path";
 
 import { connect, type Db } from "../src/db/connection/connect.ts";
 import { configuredTarget } from "../src/db/settings/target.ts";
-import { serverPlace } from "../src/db/settings/server-place.ts";
+import { serverPaths } from "../src/db/settings/server-paths.ts";
 import { ensureServer, stopServer } from "../src/server/server.ts";
 
 export interface BenchDatabase {
@@ -35,7 +35,7 @@ export interface BenchServer extends AsyncDisposable {
 export async function startServer(onProgress: (sentence: string) => void): Promise<BenchServer> {
   const folder = mkdtempSync("/tmp/pdoflow-bench-");
   chmodSync(folder, 0o755); // where we are root, the server is another user
-  const place = serverPlace({
+  const place = serverPaths({
     env: { PDOFLOW_DATA: join(folder, "data") },
     uid: process.getuid?.() ?? 0,
     platform: process.platform,

@@ -4,7 +4,7 @@ import { connect } from "../src/db/connection/connect.ts";
 import { migrations } from "../src/db/admin/migration-list.ts";
 import { schemaVersion } from "../src/db/admin/migrations.ts";
 import { configuredTarget } from "../src/db/settings/target.ts";
-import { serverPlace } from "../src/db/settings/server-place.ts";
+import { serverPaths } from "../src/db/settings/server-paths.ts";
 import { freshDatabase } from "./database.ts";
 import { isOldestWanted, oldestVersion } from "./oldest-server.ts";
 
@@ -50,7 +50,7 @@ test.skipIf(isOther)(
   async () => {
     await using db = await freshDatabase();
     const user = { env: { PDOFLOW_DATA: "/" }, uid: 0, platform: process.platform, home: "/" };
-    const wanted = isOldestWanted() ? oldestVersion : serverPlace(user).serverVersion;
+    const wanted = isOldestWanted() ? oldestVersion : serverPaths(user).serverVersion;
     const [row] = await db.sql`select current_setting('server_version') as version`;
     expect(row).toEqual({ version: wanted.replace(/^(\d+\.\d+)\.\d+$/, "$1") });
   },

@@ -3,7 +3,7 @@
 import { existsSync } from "node:fs";
 
 import packageJson from "../package.json" with { type: "json" };
-import type { ServerPlace } from "../src/db/settings/server-place.ts";
+import type { ServerPaths } from "../src/db/settings/server-paths.ts";
 import { oldestProgram, placeOfVersion, prepareVersion } from "./server-version.ts";
 
 /** "14.23.0", as npm numbers it. */
@@ -16,10 +16,10 @@ export const hasOldest = (): boolean => existsSync(oldestProgram);
 export const isOldestWanted = (): boolean => process.env["PDOFLOW_TEST_POSTGRES"] === "14";
 
 /** `place` with the folders of this version. */
-export const oldestPlace = (place: ServerPlace): ServerPlace => ({
+export const oldestPlace = (place: ServerPaths): ServerPaths => ({
   ...placeOfVersion(place, 14),
   serverVersion: oldestVersion,
 });
 
 /** What `ensureServer` does before it starts a server. */
-export const prepareOldest = (place: ServerPlace): Promise<void> => prepareVersion(place, 14);
+export const prepareOldest = (place: ServerPaths): Promise<void> => prepareVersion(place, 14);

@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 
 import { connect, type Db } from "../src/db/connection/connect.ts";
 import { migrate } from "../src/db/admin/migrations.ts";
-import { serverPlace } from "../src/db/settings/server-place.ts";
+import { serverPaths } from "../src/db/settings/server-paths.ts";
 import { type Accounts, findAccounts } from "../src/server/account.ts";
 import { serverProcess } from "../src/server/run.ts";
 import { ensureServer, stopServer } from "../src/server/server.ts";
@@ -35,7 +35,7 @@ export async function openPair(): Promise<ServerPair> {
   chmodSync(root, 0o755); // root's server runs as another user, who has to pass
   const env = { PDOFLOW_DATA: join(root, "p") };
   const uid = process.getuid?.() ?? -1;
-  const place = serverPlace({ env, uid, platform: process.platform, home: "/nonexistent" });
+  const place = serverPaths({ env, uid, platform: process.platform, home: "/nonexistent" });
   await ensureServer(place); // unpacked, and its database made
   await stopServer(place);
   const accounts = findAccounts(place);

@@ -10,7 +10,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 
-import type { ServerPlace } from "../src/db/settings/server-place.ts";
+import type { ServerPaths } from "../src/db/settings/server-paths.ts";
 import { findAccounts } from "../src/server/account.ts";
 import { draftMark, prepareFolder } from "../src/server/folders.ts";
 import { alone } from "../src/server/lock.ts";
@@ -25,7 +25,7 @@ const programOf = (version: number): string =>
   version === 14 ? oldestProgram : `/usr/lib/postgresql/${version}`;
 
 /** `place` with the folders of another major version. */
-export const placeOfVersion = (place: ServerPlace, version: number): ServerPlace => ({
+export const placeOfVersion = (place: ServerPaths, version: number): ServerPaths => ({
   ...place,
   serverVersion: String(version),
   program: join(place.folder, `server-${version}`),
@@ -33,7 +33,7 @@ export const placeOfVersion = (place: ServerPlace, version: number): ServerPlace
 });
 
 /** What `ensureServer` does before it starts a server, with the flags that initdb of 14 knows. */
-export async function prepareVersion(place: ServerPlace, version: number): Promise<void> {
+export async function prepareVersion(place: ServerPaths, version: number): Promise<void> {
   const installed = programOf(version);
   if (!existsSync(installed)) {
     throw new Error(

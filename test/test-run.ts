@@ -3,7 +3,7 @@ import { readFileSync, statfsSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { type ServerPlace, serverPlace } from "../src/db/settings/server-place.ts";
+import { type ServerPaths, serverPaths } from "../src/db/settings/server-paths.ts";
 import { isOldestWanted, oldestPlace } from "./oldest-server.ts";
 
 /** `startMark` tells two processes apart that were given one pid after the other. */
@@ -74,8 +74,8 @@ function memoryFolder(): string | null {
 }
 
 /** Where the embedded server of a run lies. */
-export function placeOf(run: TestRun): ServerPlace {
-  const place = serverPlace({
+export function placeOf(run: TestRun): ServerPaths {
+  const place = serverPaths({
     env: { PDOFLOW_DATA: join(folderOf(run), "server") },
     uid: process.getuid?.() ?? -1,
     platform: process.platform,

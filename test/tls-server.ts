@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { connect, type Db } from "../src/db/connection/connect.ts";
-import { serverPlace } from "../src/db/settings/server-place.ts";
+import { serverPaths } from "../src/db/settings/server-paths.ts";
 import { findAccounts } from "../src/server/account.ts";
 import { serverProcess } from "../src/server/run.ts";
 import { ensureServer, stopServer } from "../src/server/server.ts";
@@ -46,7 +46,7 @@ export async function openTlsServer(...more: string[]): Promise<TlsServer> {
   chmodSync(root, 0o755); // root's server runs as another user, who has to pass
   const uid = process.getuid?.() ?? -1;
   const env = { PDOFLOW_DATA: join(root, "p") };
-  const place = serverPlace({ env, uid, platform: process.platform, home: "/nonexistent" });
+  const place = serverPaths({ env, uid, platform: process.platform, home: "/nonexistent" });
   await ensureServer(place); // unpacked, and its database made
   await stopServer(place);
   const accounts = findAccounts(place);

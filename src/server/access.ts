@@ -1,7 +1,7 @@
 import { chmodSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
-import type { ServerPlace } from "../db/settings/server-place.ts";
+import type { ServerPaths } from "../db/settings/server-paths.ts";
 import type { Accounts } from "./account.ts";
 
 /**
@@ -13,14 +13,14 @@ import type { Accounts } from "./account.ts";
  * The files lie beside the data, not in it, so that root never writes into a folder of another
  * account, where a symbolic link could wait.
  */
-export function restrictAccess(place: ServerPlace, { caller }: Accounts): string[] {
-  const { username, port } = place.address;
-  const hba = join(place.folder, "pg_hba.conf");
-  const ident = join(place.folder, "pg_ident.conf");
+export function restrictAccess(paths: ServerPaths, { caller }: Accounts): string[] {
+  const { username, port } = paths.address;
+  const hba = join(paths.folder, "pg_hba.conf");
+  const ident = join(paths.folder, "pg_ident.conf");
   write(hba, [`local all ${username} peer map=pdoflow`]);
   write(ident, [`pdoflow ${quoted(caller.name)} ${username}`]);
   return [
-    `--unix_socket_directories=${quoted(place.socketFolder)}`, // a list, separated by commas
+    `--unix_socket_directories=${quoted(paths.socketFolder)}`, // a list, separated by commas
     `--port=${port}`,
     "--listen_addresses=",
     "--unix_socket_permissions=0700",

@@ -1,6 +1,6 @@
 import { type Account, accountOf } from "../db/settings/os-user.ts";
 import { exitCodes, PdoflowError } from "../domain/errors.ts";
-import type { ServerPlace } from "../db/settings/server-place.ts";
+import type { ServerPaths } from "../db/settings/server-paths.ts";
 
 /**
  * This process's user and the user that PostgreSQL runs as: two accounts for root, the same one for
@@ -56,9 +56,9 @@ const addTries = 20;
  * @throws {UnnamedUser} PostgreSQL's peer authentication needs a user name.
  * @throws {NoServerAccount}
  */
-export function findAccounts(place: ServerPlace): Accounts {
+export function findAccounts(paths: ServerPaths): Accounts {
   const caller = accountOf();
-  if (!caller) throw new UnnamedUser(place.uid);
+  if (!caller) throw new UnnamedUser(paths.uid);
   if (caller.uid !== 0) return { caller, server: caller };
   let found = "there is no command useradd";
   for (let i = 0; i < addTries; i++) {

@@ -14,7 +14,7 @@ import {
 import { dirname, join } from "node:path";
 
 import { exitCodes, PdoflowError } from "../domain/errors.ts";
-import type { ServerPlace } from "../db/settings/server-place.ts";
+import type { ServerPaths } from "../db/settings/server-paths.ts";
 import type { Account } from "../db/settings/os-user.ts";
 import type { Accounts } from "./account.ts";
 
@@ -76,7 +76,7 @@ export const draftMark = ".draft-";
 /**
  * Creates the data folder so that the server's account can enter it, or checks the existing one.
  */
-export function prepareFolder({ folder }: ServerPlace, { caller, server }: Accounts): void {
+export function prepareFolder({ folder }: ServerPaths, { caller, server }: Accounts): void {
   makeFolder(folder, caller.uid === server.uid ? 0o700 : 0o755);
   const found = statSync(folder);
   if (found.uid !== caller.uid || (found.mode & 0o002) !== 0) {
@@ -106,7 +106,7 @@ function maySearch(account: Account, { uid, gid, mode }: Record<"uid" | "gid" | 
 }
 
 /** Assigns data that another account served for an earlier version to the current account. */
-export function handOver({ data, socketFolder }: ServerPlace, { server }: Accounts): void {
+export function handOver({ data, socketFolder }: ServerPaths, { server }: Accounts): void {
   const owner = statSync(data, { throwIfNoEntry: false })?.uid;
   if (owner === undefined || owner === server.uid) return;
   for (const folder of [data, socketFolder]) {
@@ -122,7 +122,7 @@ export function handOver({ data, socketFolder }: ServerPlace, { server }: Accoun
  * it. Call it inside `alone`.
  */
 export function prepareSocketFolder(
-  { socketFolder }: ServerPlace,
+  { socketFolder }: ServerPaths,
   { caller, server }: Accounts,
 ): void {
   if (!existsSync(socketFolder)) mkdirSync(socketFolder, { mode: 0o700 });
@@ -141,7 +141,7 @@ export function prepareSocketFolder(
 }
 
 /** Whether the socket's folder exists, and is private to the owner of the data. */
-export function isSocketFolderPrivate({ socketFolder, data }: ServerPlace): boolean {
+export function isSocketFolderPrivate({ socketFolder, data }: ServerPaths): boolean {
   const found = lstatSync(socketFolder, { throwIfNoEntry: false });
   const owner = statSync(data, { throwIfNoEntry: false })?.uid;
   return found !== undefined && owner !== undefined && isPrivate(found, owner);
@@ -151,7 +151,7 @@ const isPrivate = (found: Stats, uid: number): boolean =>
   found.isDirectory() && found.uid === uid && (found.mode & 0o077) === 0;
 
 /** Removes files that a killed process left half written. Call it inside `alone`. */
-export function removeDrafts({ folder }: ServerPlace): void {
+export function removeDrafts({ folder }: ServerPaths): void {
   for (const name of readdirSync(folder)) {
     // Retries, because an initdb whose pdoflow was killed may still be writing its last files.
     if (name.includes(draftMark)) {

@@ -3,7 +3,7 @@ import { hostname } from "node:os";
 import { join } from "node:path";
 
 import { exitCodes, PdoflowError } from "../domain/errors.ts";
-import type { ServerPlace } from "../db/settings/server-place.ts";
+import type { ServerPaths } from "../db/settings/server-paths.ts";
 
 /** Another machine that shares the data folder started its server and did not stop it. */
 export class ServerElsewhere extends PdoflowError {
@@ -25,7 +25,7 @@ export class ServerElsewhere extends PdoflowError {
  *
  * @throws {ServerElsewhere}
  */
-export function claimForHost({ folder, data }: ServerPlace): void {
+export function claimForHost({ folder, data }: ServerPaths): void {
   const marker = join(folder, "server.host");
   const bootId = "/proc/sys/kernel/random/boot_id";
   // A new container on the same machine has another name and the same boot id.

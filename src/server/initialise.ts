@@ -1,7 +1,7 @@
 import { chownSync, existsSync, mkdtempSync, renameSync } from "node:fs";
 import { join } from "node:path";
 
-import type { ServerPlace } from "../db/settings/server-place.ts";
+import type { ServerPaths } from "../db/settings/server-paths.ts";
 import type { Accounts } from "./account.ts";
 import { draftMark, syncFolder } from "./folders.ts";
 import { run } from "./run.ts";
@@ -15,18 +15,18 @@ const settings = {
 };
 
 /**
- * Creates the database cluster in `place.data`, unless it exists: a role and a database called
+ * Creates the database cluster in `paths.data`, unless it exists: a role and a database called
  * pdoflow, UTF-8, the same text order on every machine. Call it inside `alone`.
  */
 export async function initialise(
-  place: ServerPlace,
+  paths: ServerPaths,
   accounts: Accounts,
   onProgress: (sentence: string) => void,
 ): Promise<void> {
-  if (existsSync(place.data)) return;
-  onProgress(`creating a database in ${place.folder} (first start only)`);
-  const { username, database } = place.address;
-  const draft = mkdtempSync(place.data + draftMark);
+  if (existsSync(paths.data)) return;
+  onProgress(`creating a database in ${paths.folder} (first start only)`);
+  const { username, database } = paths.address;
+  const draft = mkdtempSync(paths.data + draftMark);
   chownSync(draft, accounts.server.uid, accounts.server.gid);
   const initdb = [
     `--pgdata=${draft}`,
@@ -39,10 +39,10 @@ export async function initialise(
     "--no-instructions",
     ...Object.entries(settings).map(([name, value]) => `--set=${name}=${value}`),
   ];
-  await run(join(place.program, "bin/initdb"), initdb, accounts);
+  await run(join(paths.program, "bin/initdb"), initdb, accounts);
   const single = ["--single", "-c", "exit_on_error=on", "-D", draft, "postgres"];
   const createDatabase = `create database ${database} strategy file_copy\n`;
-  await run(join(place.program, "bin/postgres"), single, accounts, createDatabase);
-  renameSync(draft, place.data);
-  syncFolder(place.folder);
+  await run(join(paths.program, "bin/postgres"), single, accounts, createDatabase);
+  renameSync(draft, paths.data);
+  syncFolder(paths.folder);
 }

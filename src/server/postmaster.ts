@@ -3,7 +3,7 @@ import { readFileSync, rmSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
 
 import { exitCodes, PdoflowError } from "../domain/errors.ts";
-import type { ServerPlace } from "../db/settings/server-place.ts";
+import type { ServerPaths } from "../db/settings/server-paths.ts";
 
 /** A server was asked to stop and did not. */
 export class ServerDidNotStop extends PdoflowError {
@@ -19,7 +19,7 @@ export class ServerDidNotStop extends PdoflowError {
 
 const stopMs = 60_000;
 
-/** The postmaster of `place`: the process that starts all others of its server. */
+/** The postmaster of `paths`: the process that starts all others of its server. */
 export interface Postmaster {
   pid: number;
   ready: boolean;
@@ -29,7 +29,7 @@ export interface Postmaster {
  * The live postmaster, if any. Its pid file alone proves nothing: it outlives kill -9, and another
  * process may then get the pid.
  */
-export function findPostmaster({ data }: ServerPlace): Postmaster | undefined {
+export function findPostmaster({ data }: ServerPaths): Postmaster | undefined {
   const lines = readIfThere(join(data, "postmaster.pid"))?.split("\n") ?? [];
   const pid = Number(lines[0]);
   if (!Number.isSafeInteger(pid) || pid <= 0 || !serves(pid, data)) return undefined;
@@ -79,7 +79,7 @@ function readIfThere(path: string): string | undefined {
  * has the pid in these files. Its last interlock stays: shared memory that children of the dead
  * postmaster still have. Call it inside `alone`, when `findPostmaster` found none.
  */
-export function removeStaleFiles({ data, socketFolder, address }: ServerPlace): void {
+export function removeStaleFiles({ data, socketFolder, address }: ServerPaths): void {
   const socket = join(socketFolder, `.s.PGSQL.${address.port}`);
   for (const file of [join(data, "postmaster.pid"), socket, `${socket}.lock`]) {
     rmSync(file, { force: true });
@@ -87,18 +87,18 @@ export function removeStaleFiles({ data, socketFolder, address }: ServerPlace): 
 }
 
 /**
- * Stops the server of `place` if one runs: no new connections, open transactions are rolled back.
+ * Stops the server of `paths` if one runs: no new connections, open transactions are rolled back.
  * Returns whether one ran. Call it inside `alone`.
  *
  * @throws {ServerDidNotStop}
  */
-export async function stopPostmaster(place: ServerPlace): Promise<boolean> {
-  const postmaster = findPostmaster(place);
+export async function stopPostmaster(paths: ServerPaths): Promise<boolean> {
+  const postmaster = findPostmaster(paths);
   if (!postmaster) return false;
   process.kill(postmaster.pid, "SIGINT");
   const giveUpAt = performance.now() + stopMs;
-  while (findPostmaster(place)) {
-    if (performance.now() > giveUpAt) throw new ServerDidNotStop(postmaster.pid, place.log);
+  while (findPostmaster(paths)) {
+    if (performance.now() > giveUpAt) throw new ServerDidNotStop(postmaster.pid, paths.log);
     await Bun.sleep(10);
   }
   return true;

@@ -1,7 +1,7 @@
 import { connect } from "node:net";
 
 import { exitCodes, PdoflowError } from "../domain/errors.ts";
-import type { ServerAddress } from "../db/settings/server-place.ts";
+import type { ServerAddress } from "../db/settings/server-paths.ts";
 
 /** The server is running but refuses this user, permanently. */
 export class ServerRefuses extends PdoflowError {

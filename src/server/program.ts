@@ -14,7 +14,7 @@ import { promisify } from "node:util";
 import zlib from "node:zlib";
 
 import { exitCodes, PdoflowError } from "../domain/errors.ts";
-import type { ServerPlace } from "../db/settings/server-place.ts";
+import type { ServerPaths } from "../db/settings/server-paths.ts";
 import { draftMark, syncFolder } from "./folders.ts";
 import { packed } from "./packed.ts";
 import { programFiles } from "./program-files.ts";
@@ -34,23 +34,23 @@ export class NoServerInside extends PdoflowError {
 }
 
 /**
- * Unpacks PostgreSQL into `place.program`, unless it is there. Call it inside `alone`.
+ * Unpacks PostgreSQL into `paths.program`, unless it is there. Call it inside `alone`.
  *
  * @throws {NoServerInside}
  */
 export async function unpackProgram(
-  place: ServerPlace,
+  paths: ServerPaths,
   onProgress: (sentence: string) => void,
 ): Promise<void> {
-  if (existsSync(place.program)) return;
+  if (existsSync(paths.program)) return;
   const native = packed ?? nativeFolder();
-  onProgress(`unpacking PostgreSQL ${place.serverVersion} (first start only)`);
-  const draft = mkdtempSync(place.program + draftMark);
+  onProgress(`unpacking PostgreSQL ${paths.serverVersion} (first start only)`);
+  const draft = mkdtempSync(paths.program + draftMark);
   if (packed) await unpack(packed, draft);
   else copyProgram(native, draft);
   await settle(draft);
-  renameSync(draft, place.program);
-  syncFolder(place.folder);
+  renameSync(draft, paths.program);
+  syncFolder(paths.folder);
 }
 
 async function unpack(archive: string, folder: string): Promise<void> {

@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 
-import type { ServerAddress, ServerPlace } from "../db/settings/server-place.ts";
+import type { ServerAddress, ServerPaths } from "../db/settings/server-paths.ts";
 import { findAccounts } from "./account.ts";
 import {
   FolderUnusable,
@@ -22,7 +22,7 @@ import { boundLog, start } from "./start.ts";
 export type ServerState = { kind: "running"; pid: number } | { kind: "stopped" };
 
 /**
- * Makes sure that the embedded server of `place` runs and accepts queries, and returns how to
+ * Makes sure that the embedded server of `paths` runs and accepts queries, and returns how to
  * connect. The first time, it unpacks PostgreSQL and creates the database, in about two seconds;
  * `onProgress` gets a sentence for each step. The server outlives this process, and any number of
  * processes may call this at once.
@@ -30,57 +30,57 @@ export type ServerState = { kind: "running"; pid: number } | { kind: "stopped" }
  * @throws {PdoflowError} one of the errors in this folder: each message has a remedy.
  */
 export async function ensureServer(
-  place: ServerPlace,
+  paths: ServerPaths,
   { onProgress = () => {} }: { onProgress?: (sentence: string) => void } = {},
 ): Promise<ServerAddress> {
-  return await explained(place, async () => {
-    if (await runs(place)) return place.address;
-    const accounts = findAccounts(place);
-    prepareFolder(place, accounts);
-    return await alone(place.lock, async () => {
-      if (await runs(place)) return place.address;
-      removeDrafts(place);
-      if (accounts.caller.uid === 0 && !findPostmaster(place)) handOver(place, accounts);
-      prepareSocketFolder(place, accounts);
-      await unpackProgram(place, onProgress);
-      await initialise(place, accounts, onProgress);
-      claimForHost(place);
-      await start(place, accounts, onProgress);
-      return place.address;
+  return await explained(paths, async () => {
+    if (await runs(paths)) return paths.address;
+    const accounts = findAccounts(paths);
+    prepareFolder(paths, accounts);
+    return await alone(paths.lock, async () => {
+      if (await runs(paths)) return paths.address;
+      removeDrafts(paths);
+      if (accounts.caller.uid === 0 && !findPostmaster(paths)) handOver(paths, accounts);
+      prepareSocketFolder(paths, accounts);
+      await unpackProgram(paths, onProgress);
+      await initialise(paths, accounts, onProgress);
+      claimForHost(paths);
+      await start(paths, accounts, onProgress);
+      return paths.address;
     });
   });
 }
 
-async function runs(place: ServerPlace): Promise<boolean> {
-  if (!isSocketFolderPrivate(place) || (await probe(place.address)) !== "accepts") return false;
-  boundLog(place);
+async function runs(paths: ServerPaths): Promise<boolean> {
+  if (!isSocketFolderPrivate(paths) || (await probe(paths.address)) !== "accepts") return false;
+  boundLog(paths);
   return true;
 }
 
 /**
- * Stops the embedded server of `place` and ends its connections. Returns whether one ran.
+ * Stops the embedded server of `paths` and ends its connections. Returns whether one ran.
  *
  * @throws {ServerDidNotStop} after a minute.
  */
-export async function stopServer(place: ServerPlace): Promise<boolean> {
-  return await explained(place, async () => {
-    if (!existsSync(place.data)) return false;
-    return await alone(place.lock, () => stopPostmaster(place));
+export async function stopServer(paths: ServerPaths): Promise<boolean> {
+  return await explained(paths, async () => {
+    if (!existsSync(paths.data)) return false;
+    return await alone(paths.lock, () => stopPostmaster(paths));
   });
 }
 
-/** Whether the embedded server of `place` runs. Cheap, and changes nothing. */
-export function serverState(place: ServerPlace): ServerState {
-  const postmaster = findPostmaster(place);
+/** Whether the embedded server of `paths` runs. Cheap, and changes nothing. */
+export function serverState(paths: ServerPaths): ServerState {
+  const postmaster = findPostmaster(paths);
   return postmaster ? { kind: "running", pid: postmaster.pid } : { kind: "stopped" };
 }
 
 /** An error of the file system is for the user to fix, not a fault of ours. */
-async function explained<T>(place: ServerPlace, work: () => Promise<T>): Promise<T> {
+async function explained<T>(paths: ServerPaths, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
     const isSystemError = error instanceof Error && "syscall" in error;
-    throw isSystemError ? new FolderUnusable(place.folder, error) : error;
+    throw isSystemError ? new FolderUnusable(paths.folder, error) : error;
   }
 }

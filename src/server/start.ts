@@ -2,7 +2,7 @@ import { closeSync, copyFileSync, openSync, readFileSync, statSync, truncateSync
 import { join } from "node:path";
 
 import { exitCodes, PdoflowError, messageOf } from "../domain/errors.ts";
-import type { ServerPlace } from "../db/settings/server-place.ts";
+import type { ServerPaths } from "../db/settings/server-paths.ts";
 import { restrictAccess } from "./access.ts";
 import type { Accounts } from "./account.ts";
 import { findPostmaster, removeStaleFiles } from "./postmaster.ts";
@@ -25,7 +25,7 @@ export class ServerDidNotStart extends PdoflowError {
 export class ServerUnreachable extends PdoflowError {
   override readonly name = "ServerUnreachable";
   readonly exitCode = exitCodes.database;
-  constructor({ socketFolder, log }: ServerPlace, pid: number) {
+  constructor({ socketFolder, log }: ServerPaths, pid: number) {
     super(
       `PostgreSQL runs (pid ${pid}) and should answer at its socket in ${socketFolder}, but does ` +
         `not. Its log is ${log}. If the socket was removed, stop the server, and the next ` +
@@ -52,20 +52,20 @@ const logBytesMax = 10_000_000;
  * @throws {ProgramFailed} its program could not be run.
  */
 export async function start(
-  place: ServerPlace,
+  paths: ServerPaths,
   accounts: Accounts,
   onProgress: (sentence: string) => void,
 ): Promise<void> {
   const giveUpAt = performance.now() + childrenMs;
   for (;;) {
-    const logBytes = statSync(place.log, { throwIfNoEntry: false })?.size ?? 0;
-    const child = findPostmaster(place) ? undefined : launch(place, accounts);
-    const isRunning = () => isAlive(child) || findPostmaster(place) !== undefined;
-    if (await becomesReady(place, isRunning, onProgress)) return;
+    const logBytes = statSync(paths.log, { throwIfNoEntry: false })?.size ?? 0;
+    const child = findPostmaster(paths) ? undefined : launch(paths, accounts);
+    const isRunning = () => isAlive(child) || findPostmaster(paths) !== undefined;
+    if (await becomesReady(paths, isRunning, onProgress)) return;
     if (!child) continue; // it was stopping
-    const said = readFileSync(place.log).subarray(logBytes).toString().trim();
+    const said = readFileSync(paths.log).subarray(logBytes).toString().trim();
     const children = said.includes("is still in use"); // the shared memory of a killed server
-    if (!children || performance.now() > giveUpAt) throw new ServerDidNotStart(place.log, said);
+    if (!children || performance.now() > giveUpAt) throw new ServerDidNotStart(paths.log, said);
     await Bun.sleep(100);
   }
 }
@@ -73,13 +73,13 @@ export async function start(
 const isAlive = (child: Bun.Subprocess | undefined): boolean =>
   child !== undefined && child.exitCode === null && child.signalCode === null;
 
-function launch(place: ServerPlace, accounts: Accounts): Bun.Subprocess {
-  removeStaleFiles(place);
-  const program = join(place.program, "bin/postgres");
-  const access = restrictAccess(place, accounts);
-  const log = openSync(place.log, "a", 0o600);
+function launch(paths: ServerPaths, accounts: Accounts): Bun.Subprocess {
+  removeStaleFiles(paths);
+  const program = join(paths.program, "bin/postgres");
+  const access = restrictAccess(paths, accounts);
+  const log = openSync(paths.log, "a", 0o600);
   try {
-    const child = Bun.spawn([program, "-D", place.data, ...access], {
+    const child = Bun.spawn([program, "-D", paths.data, ...access], {
       ...serverProcess(accounts),
       detached: true, // a separate session: Ctrl-C in our terminal is not meant for it
       stdio: ["ignore", log, log],
@@ -94,7 +94,7 @@ function launch(place: ServerPlace, accounts: Accounts): Bun.Subprocess {
 }
 
 async function becomesReady(
-  place: ServerPlace,
+  paths: ServerPaths,
   isRunning: () => boolean,
   onProgress: (sentence: string) => void,
 ): Promise<boolean> {
@@ -103,17 +103,17 @@ async function becomesReady(
   let told = false;
   while (isRunning()) {
     const now = performance.now();
-    const postmaster = findPostmaster(place);
+    const postmaster = findPostmaster(paths);
     // Each probe of a server that is not ready writes a line to its log.
     if (postmaster?.ready) {
-      if ((await probe(place.address)) === "accepts") return true;
+      if ((await probe(paths.address)) === "accepts") return true;
       readyAt = Math.min(readyAt, now);
     }
     if (now - readyAt > answerMs || now - startedAt > recoveryMs) {
-      throw new ServerUnreachable(place, postmaster?.pid ?? 0);
+      throw new ServerUnreachable(paths, postmaster?.pid ?? 0);
     }
     if (now - startedAt > slowMs && !told) {
-      onProgress(`waiting for PostgreSQL, which may be recovering from a crash: ${place.log}`);
+      onProgress(`waiting for PostgreSQL, which may be recovering from a crash: ${paths.log}`);
       told = true;
     }
     await Bun.sleep(10);
@@ -125,7 +125,7 @@ async function becomesReady(
  * Limits the log: beyond 10 MB it becomes server.log.old. A running server appends, so it continues
  * in the new file.
  */
-export function boundLog({ log }: ServerPlace): void {
+export function boundLog({ log }: ServerPaths): void {
   if ((statSync(log, { throwIfNoEntry: false })?.size ?? 0) <= logBytesMax) return;
   copyFileSync(log, `${log}.old`);
   truncateSync(log);

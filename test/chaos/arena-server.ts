@@ -12,7 +12,7 @@ import { join } from "node:path";
 
 import { connect } from "../../src/db/connection/connect.ts";
 import { configuredTarget, type Target } from "../../src/db/settings/target.ts";
-import { type ServerPlace, serverPlace } from "../../src/db/settings/server-place.ts";
+import { type ServerPaths, serverPaths } from "../../src/db/settings/server-paths.ts";
 import { type Accounts, findAccounts } from "../../src/server/account.ts";
 import { run, serverProcess } from "../../src/server/run.ts";
 import { ensureServer, serverState, stopServer } from "../../src/server/server.ts";
@@ -48,7 +48,7 @@ export async function openArenaServer(
   folder: string,
   { tls, postgres }: ArenaServerOptions,
 ): Promise<ArenaServer> {
-  const embedded = serverPlace({
+  const embedded = serverPaths({
     env: { PDOFLOW_DATA: join(folder, "data") },
     uid: process.getuid?.() ?? -1,
     platform: process.platform,
@@ -72,9 +72,9 @@ const targetOf = (url: string): Target => {
 class SocketServer implements ArenaServer {
   readonly url: string;
   readonly target: Target;
-  readonly #place: ServerPlace;
+  readonly #place: ServerPaths;
 
-  constructor(place: ServerPlace) {
+  constructor(place: ServerPaths) {
     this.#place = place;
     const { host, port, username: user, database } = place.address;
     const query = new URLSearchParams({ host, port: String(port), user });
@@ -126,7 +126,7 @@ class TlsServer implements ArenaServer {
     this.target = targetOf(this.url);
   }
 
-  static async open(place: ServerPlace, folder: string): Promise<TlsServer> {
+  static async open(place: ServerPaths, folder: string): Promise<TlsServer> {
     const accounts = findAccounts(place);
     const own = join(folder, "tls");
     mkdirSync(own);

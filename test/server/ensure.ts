@@ -1,9 +1,9 @@
 // A process that makes sure of a server, as every command of pdoflow does: `PDOFLOW_DATA` says
 // where. Its last line is a JSON of the address, or of the error's name and message.
-import { serverPlace } from "../../src/db/settings/server-place.ts";
+import { serverPaths } from "../../src/db/settings/server-paths.ts";
 import { ensureServer } from "../../src/server/server.ts";
 
-const place = serverPlace({
+const place = serverPaths({
   env: process.env,
   uid: process.getuid?.() ?? -1,
   platform: process.platform,

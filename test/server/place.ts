@@ -3,7 +3,7 @@ import { join } from "node:path";
 
 import postgres from "postgres";
 
-import { type ServerPlace, serverPlace } from "../../src/db/settings/server-place.ts";
+import { type ServerPaths, serverPaths } from "../../src/db/settings/server-paths.ts";
 import { stopServer } from "../../src/server/server.ts";
 
 export const uid = process.getuid?.() ?? -1;
@@ -16,7 +16,7 @@ export const asRoot = isRoot ? "" : " (skipped: needs root)";
  * A place for a server of its own; disposing it stops the server and removes everything. Short,
  * so that the socket lies inside, and passable, so that root's server can run in it.
  */
-export function temporaryPlace(below = ""): ServerPlace & AsyncDisposable {
+export function temporaryPlace(below = ""): ServerPaths & AsyncDisposable {
   const top = mkdtempSync("/tmp/pdoflow-test-");
   chmodSync(top, 0o755);
   const place = placeAt(join(top, below || "data"));
@@ -30,8 +30,8 @@ export function temporaryPlace(below = ""): ServerPlace & AsyncDisposable {
   };
 }
 
-export const placeAt = (folder: string, owner = uid): ServerPlace =>
-  serverPlace({
+export const placeAt = (folder: string, owner = uid): ServerPaths =>
+  serverPaths({
     env: { PDOFLOW_DATA: folder },
     uid: owner,
     platform: process.platform,
@@ -39,7 +39,7 @@ export const placeAt = (folder: string, owner = uid): ServerPlace =>
   });
 
 /** A process of its own that makes sure that the server runs; see ensure.ts. */
-export function ensureElsewhere(place: ServerPlace, user: { uid?: number; gid?: number } = {}) {
+export function ensureElsewhere(place: ServerPaths, user: { uid?: number; gid?: number } = {}) {
   return Bun.spawn([process.execPath, "--config=/dev/null", join(import.meta.dir, "ensure.ts")], {
     ...user,
     env: { PATH: "/usr/bin:/bin", PDOFLOW_DATA: place.folder },
@@ -47,11 +47,11 @@ export function ensureElsewhere(place: ServerPlace, user: { uid?: number; gid?: 
   });
 }
 
-export const connect = ({ address }: ServerPlace) =>
+export const connect = ({ address }: ServerPaths) =>
   postgres({ ...address, max: 1, onnotice: () => {} });
 
 /** The first row of a query, on a connection of its own. */
-export async function ask(place: ServerPlace, query: string): Promise<postgres.Row | undefined> {
+export async function ask(place: ServerPaths, query: string): Promise<postgres.Row | undefined> {
   const sql = connect(place);
   try {
     const [row] = await sql.unsafe(query);
@@ -61,7 +61,7 @@ export async function ask(place: ServerPlace, query: string): Promise<postgres.R
   }
 }
 
-export const logOf = (place: ServerPlace): string => readFileSync(place.log, "utf8");
+export const logOf = (place: ServerPaths): string => readFileSync(place.log, "utf8");
 
 /** Waits until `isTrue`, for 50 s at most. */
 export async function until(isTrue: () => boolean): Promise<void> {

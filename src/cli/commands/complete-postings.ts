@@ -26,7 +26,7 @@ export class CompletePostingsCommand extends PdoflowCommand {
 
   async run(): Promise<ExitCode> {
     const isConfigured = configuredTarget(this.database, this.context.env) !== null;
-    const mayAsk = isConfigured || serverState(this.embeddedPlace).kind === "running";
+    const mayAsk = isConfigured || serverState(this.embeddedPaths).kind === "running";
     if (!mayAsk) return exitCodes.ok;
     await using db = await openDatabase(await this.target(), { connections: 1 });
     const filter = {

@@ -91,12 +91,12 @@ export class ConfigCommand extends PdoflowCommand {
   }
 
   #embedded(): SettingLine[] {
-    const place = this.embeddedPlace;
+    const paths = this.embeddedPaths;
     const isNamed = this.context.env["PDOFLOW_DATA"] !== undefined;
     const from = isNamed ? "PDOFLOW_DATA" : "the default";
-    const state = serverState(place).kind;
+    const state = serverState(paths).kind;
     return [
-      { name: "data", value: place.folder, isSet: true, from },
+      { name: "data", value: paths.folder, isSet: true, from },
       { name: "server", value: state, isSet: true, from: null },
     ];
   }

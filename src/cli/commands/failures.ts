@@ -100,7 +100,7 @@ export class FailuresCommand extends PdoflowCommand {
       const location = throwLocation(error.stack);
       const on = host === null ? "" : ` on ${host}`;
       const isAgain = group.state === "retrying";
-      const next = group.retryWith ?? (isAgain ? "under way" : "give the run anew");
+      const next = group.retryWith ?? (isAgain ? "under way" : "repeat the run");
       this.show(
         `${paint("bold", fingerprint)}  ${pluralize(count, "job")}` +
           `${isAgain ? " being retried" : ""}  ` +

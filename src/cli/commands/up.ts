@@ -19,10 +19,10 @@ export class UpCommand extends PdoflowCommand {
     await this.withDatabase(async ({ target }) => {
       const isEmbedded = target.source === "the embedded server";
       if (this.json) {
-        const state = serverState(this.embeddedPlace);
+        const state = serverState(this.embeddedPaths);
         this.printJson(outputSchemas.up, {
           isEmbedded,
-          folder: isEmbedded ? this.embeddedPlace.folder : null,
+          folder: isEmbedded ? this.embeddedPaths.folder : null,
           pid: isEmbedded && state.kind === "running" ? state.pid : null,
         });
         return;
@@ -31,11 +31,11 @@ export class UpCommand extends PdoflowCommand {
         this.say(`nothing to start: ${target.source} sets another server`);
         return;
       }
-      const place = this.embeddedPlace;
-      const state = serverState(place);
+      const paths = this.embeddedPaths;
+      const state = serverState(paths);
       this.say(
         `the embedded PostgreSQL is running` +
-          `${state.kind === "running" ? ` (pid ${state.pid})` : ""}; data folder: ${place.folder}`,
+          `${state.kind === "running" ? ` (pid ${state.pid})` : ""}; data folder: ${paths.folder}`,
       );
     });
     return exitCodes.ok;
@@ -50,16 +50,16 @@ export class DownCommand extends PdoflowCommand {
   });
 
   async run() {
-    const place = this.embeddedPlace;
-    const wasRunning = await stopServer(place);
+    const paths = this.embeddedPaths;
+    const wasRunning = await stopServer(paths);
     if (this.json) {
-      this.printJson(outputSchemas.down, { wasRunning, folder: place.folder });
+      this.printJson(outputSchemas.down, { wasRunning, folder: paths.folder });
       return exitCodes.ok;
     }
     this.say(
       wasRunning
-        ? `the embedded PostgreSQL was stopped; data folder: ${place.folder}`
-        : `no embedded PostgreSQL is running in ${place.folder}`,
+        ? `the embedded PostgreSQL was stopped; data folder: ${paths.folder}`
+        : `no embedded PostgreSQL is running in ${paths.folder}`,
     );
     return exitCodes.ok;
   }

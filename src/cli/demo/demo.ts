@@ -12,7 +12,7 @@ import { insertPosting } from "../../db/posting/insert.ts";
 import { readCounts } from "../../db/read/status.ts";
 import { exitCodes } from "../../domain/errors.ts";
 import { parse } from "../../domain/parse.ts";
-import { serverPlace } from "../../db/settings/server-place.ts";
+import { serverPaths } from "../../db/settings/server-paths.ts";
 import { embeddedTarget } from "../../db/settings/target.ts";
 import { encodeArgs } from "../../job/values.ts";
 import { Pool } from "../../pool/pool.ts";
@@ -54,17 +54,17 @@ export class DemoCommand extends PdoflowCommand {
     const data = join(tmpdir(), `pdoflow-demo-${crypto.randomUUID()}`);
     const root = mkdtempSync(join(tmpdir(), "pdoflow-demo-root-"));
     writeFileSync(join(root, "inspect-files.ts"), inspectFilesSource);
-    const place = serverPlace({ ...context, env: { PDOFLOW_DATA: data } });
+    const paths = serverPaths({ ...context, env: { PDOFLOW_DATA: data } });
     try {
-      const address = await ensureServer(place, {
+      const address = await ensureServer(paths, {
         onProgress: (sentence) => this.say(`demo: ${sentence}`),
       });
       await using db = connect(embeddedTarget(address, "pdoflow"), { connections: 1 });
       await migrate(db);
       return await this.#inspect(db, root, folders);
     } finally {
-      await stopServer(place);
-      for (const made of [root, data, place.socketFolder])
+      await stopServer(paths);
+      for (const made of [root, data, paths.socketFolder])
         rmSync(made, { recursive: true, force: true });
     }
   }

@@ -12,7 +12,7 @@ import {
 } from "../../db/settings/target.ts";
 import { exitCodes, type ExitCode, PdoflowError } from "../../domain/errors.ts";
 import { parse } from "../../domain/parse.ts";
-import { type ServerPlace, serverPlace } from "../../db/settings/server-place.ts";
+import { type ServerPaths, serverPaths } from "../../db/settings/server-paths.ts";
 import { ensureServer } from "../../server/server.ts";
 import { ColorChoice, type Color, type Paint, painter, usesColor } from "../output/color.ts";
 import { confirm } from "./confirm.ts";
@@ -122,8 +122,8 @@ export abstract class PdoflowCommand extends Command<CliContext> {
     });
   }
 
-  get embeddedPlace(): ServerPlace {
-    return serverPlace(this.context);
+  get embeddedPaths(): ServerPaths {
+    return serverPaths(this.context);
   }
 
   /** The configured server, or the embedded one, which is started if necessary. */
@@ -131,7 +131,7 @@ export abstract class PdoflowCommand extends Command<CliContext> {
     const watch = this.verbose ? { onStatement: this.#logStatement } : {};
     const configured = configuredTarget(this.database, this.context.env);
     if (configured) return { ...configured, ...watch, isEmbedded: false };
-    const address = await ensureServer(this.embeddedPlace, {
+    const address = await ensureServer(this.embeddedPaths, {
       onProgress: (sentence) => this.say(`pdoflow: ${sentence}`),
     });
     const embedded = embeddedTarget(address, schemaName(this.context.env));

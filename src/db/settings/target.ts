@@ -10,7 +10,7 @@ import { readConninfo, readLines } from "./conninfo.ts";
 import { type Environment, fillFromVariables, type Keyword, type Settings } from "./parameters.ts";
 import { passwordFrom } from "./password-file.ts";
 import { requirePrivate, textOf } from "./secret-file.ts";
-import type { ServerAddress } from "./server-place.ts";
+import type { ServerAddress } from "./server-paths.ts";
 import { readService } from "./service-file.ts";
 
 /** How to reach the server, or one of several of which one at a time accepts writes. */

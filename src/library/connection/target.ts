@@ -10,7 +10,7 @@ import {
   type Target,
 } from "../../db/settings/target.ts";
 import { exitCodes, InvalidInput, PdoflowError } from "../../domain/errors.ts";
-import { serverPlace } from "../../db/settings/server-place.ts";
+import { serverPaths } from "../../db/settings/server-paths.ts";
 
 /** No setting names a database, and the embedded server does not run. */
 export class NoDatabase extends PdoflowError {
@@ -35,7 +35,7 @@ export function findTarget(url: string | undefined, env: Environment): Target {
   const configured = url === undefined ? configuredTarget(undefined, env) : fromUrl(url, env);
   if (configured !== null) return configured;
   const uid = process.getuid?.() ?? -1;
-  const { address } = serverPlace({ env, uid, platform: process.platform, home: homedir() });
+  const { address } = serverPaths({ env, uid, platform: process.platform, home: homedir() });
   const socket = join(address.host, `.s.PGSQL.${address.port}`);
   if (!existsSync(socket)) throw new NoDatabase(socket);
   return embeddedTarget(address, schemaName(env));

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 
 import { InvalidInput } from "../../../src/domain/errors.ts";
-import { serverPlace } from "../../../src/db/settings/server-place.ts";
+import { serverPaths } from "../../../src/db/settings/server-paths.ts";
 
 const user = { env: {}, uid: 1000, platform: "linux", home: "/home/ada" };
 
@@ -32,11 +32,11 @@ test.each<[string, Partial<typeof user> & { env?: Record<string, string> }, stri
     "/home/ada/.local/share/pdoflow",
   ],
 ])("%s", (_name, difference, folder) => {
-  expect(serverPlace({ ...user, ...difference }).folder).toBe(folder);
+  expect(serverPaths({ ...user, ...difference }).folder).toBe(folder);
 });
 
 test("everything lies in the data folder, each kind under its version", () => {
-  const { folder, uid, serverVersion, ...rest } = serverPlace(user);
+  const { folder, uid, serverVersion, ...rest } = serverPaths(user);
   expect([folder, uid, serverVersion]).toEqual(["/home/ada/.local/share/pdoflow", 1000, "18.4"]);
   expect(rest).toEqual({
     program: `${folder}/server-18.4`,
@@ -54,10 +54,10 @@ test("everything lies in the data folder, each kind under its version", () => {
 });
 
 test("a path that is not absolute, or no home, is refused by its name", () => {
-  const relative = () => serverPlace({ ...user, env: { PDOFLOW_DATA: "data" } });
+  const relative = () => serverPaths({ ...user, env: { PDOFLOW_DATA: "data" } });
   expect(relative).toThrow(InvalidInput);
   expect(relative).toThrow('PDOFLOW_DATA: expected an absolute path, found "data"');
-  expect(() => serverPlace({ ...user, home: "" })).toThrow("HOME: expected the absolute path");
+  expect(() => serverPaths({ ...user, home: "" })).toThrow("HOME: expected the absolute path");
 });
 
 /** A data folder for which the path of a socket inside it has `bytes` bytes. */
@@ -68,19 +68,19 @@ test.each([
   ["darwin", 103],
 ])("on %s a socket of %i bytes lies inside, and a longer one in /tmp", (platform, bytesMax) => {
   const socketOf = (folder: string) =>
-    serverPlace({ ...user, platform, env: { PDOFLOW_DATA: folder } }).socketFolder;
+    serverPaths({ ...user, platform, env: { PDOFLOW_DATA: folder } }).socketFolder;
   expect(socketOf(folderFor(bytesMax))).toBe(`${folderFor(bytesMax)}/socket`);
   expect(socketOf(folderFor(bytesMax + 1))).toMatch(/^\/tmp\/pdoflow-1000-[0-9a-f]{16}$/);
 });
 
 test("the kernel counts bytes, not letters", () => {
   const folder = `/${"ü".repeat(60)}`;
-  expect(serverPlace({ ...user, env: { PDOFLOW_DATA: folder } }).socketFolder).toStartWith("/tmp/");
+  expect(serverPaths({ ...user, env: { PDOFLOW_DATA: folder } }).socketFolder).toStartWith("/tmp/");
 });
 
 test("two data folders, or two users, never share a socket", () => {
   const socketOf = (folder: string, uid: number) =>
-    serverPlace({ ...user, uid, env: { PDOFLOW_DATA: folder } }).socketFolder;
+    serverPaths({ ...user, uid, env: { PDOFLOW_DATA: folder } }).socketFolder;
   const [one, two] = [folderFor(200), folderFor(201)];
   const all = [socketOf(one, 1), socketOf(two, 1), socketOf(one, 2), socketOf(two, 2)];
   expect(new Set(all).size).toBe(4);

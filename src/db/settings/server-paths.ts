@@ -16,7 +16,7 @@ export interface ServerAddress {
 }
 
 /** The paths of one embedded server and all its files. Every path is absolute. */
-export interface ServerPlace {
+export interface ServerPaths {
   /** The user that the processes of pdoflow run as. */
   uid: number;
   serverVersion: string;
@@ -43,12 +43,12 @@ export interface ServerPlace {
  *
  * @throws {InvalidInput} `PDOFLOW_DATA`, or `home` if it is needed, is not an absolute path.
  */
-export function serverPlace(user: {
+export function serverPaths(user: {
   env: Readonly<Record<string, string | undefined>>;
   uid: number;
   platform: string;
   home: string;
-}): ServerPlace {
+}): ServerPaths {
   const { uid, platform } = user;
   const folder = dataFolder(user);
   const socketFolder = shortEnough(join(folder, "socket"), folder, uid, platform);
@@ -65,7 +65,7 @@ export function serverPlace(user: {
   };
 }
 
-function dataFolder({ env, uid, platform, home }: Parameters<typeof serverPlace>[0]): string {
+function dataFolder({ env, uid, platform, home }: Parameters<typeof serverPaths>[0]): string {
   const named = env["PDOFLOW_DATA"];
   if (named) {
     if (isAbsolute(named)) return normalize(named).replace(/(?<=.)\/+$/, "");
