@@ -1,12 +1,10 @@
-import { expect, setDefaultTimeout, test } from "bun:test";
+import { expect, test } from "bun:test";
 import * as fc from "fast-check";
 
 import { texts } from "../../src/db/connection/array.ts";
 import { decodeValue, encodeValue } from "../../src/job/values.ts";
 import { freshDatabase } from "../database.ts";
 import { anyValue, spell } from "./any-value.ts";
-
-setDefaultTimeout(60_000);
 
 test("any value survives jsonb", async () => {
   await using db = await freshDatabase();

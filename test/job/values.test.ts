@@ -1,4 +1,4 @@
-import { describe, expect, setDefaultTimeout, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import * as fc from "fast-check";
 
 import {
@@ -11,8 +11,6 @@ import {
 } from "../../src/job/values.ts";
 import { forms, UndecodableValue } from "../../src/job/values-decode.ts";
 import { anyJson, anyString, anyValue, spell } from "./any-value.ts";
-
-setDefaultTimeout(60_000);
 
 const roundTrip = (value: unknown) => decodeValue(encodeValue(value));
 

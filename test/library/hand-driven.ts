@@ -41,7 +41,7 @@ export async function drivenPool(db: Db) {
     version: "0",
     osUser: "test",
     slots: 1,
-    heartbeatTimeoutMs: 60_000,
+    heartbeatTimeoutMs: 3_600_000,
     provides: {},
     posters: null,
   });

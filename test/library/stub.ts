@@ -34,9 +34,9 @@ export async function stub(script: string): Promise<Stub> {
 export const obedient = "trap 'exit 0' TERM; while :; do sleep 0.02; done";
 
 export async function until(condition: () => unknown): Promise<void> {
-  const deadline = performance.now() + 20_000;
+  const deadline = performance.now() + 50_000;
   while (!(await condition())) {
-    if (performance.now() > deadline) throw new Error("did not happen within 20 s");
+    if (performance.now() > deadline) throw new Error("did not happen within 50 s");
     await Bun.sleep(5);
   }
 }

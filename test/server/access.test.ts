@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
+import { afterAll, beforeAll, expect, test } from "bun:test";
 import {
   chmodSync,
   chownSync,
@@ -13,8 +13,6 @@ import { join } from "node:path";
 import { UnnamedUser } from "../../src/server/account.ts";
 import { ensureServer, serverState, stopServer } from "../../src/server/server.ts";
 import { ask, asRoot, ensureElsewhere, isRoot, placeAt, temporaryPlace } from "./place.ts";
-
-setDefaultTimeout(60_000);
 
 const place = temporaryPlace();
 

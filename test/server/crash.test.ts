@@ -1,4 +1,4 @@
-import { afterAll, beforeEach, expect, setDefaultTimeout, test } from "bun:test";
+import { afterAll, beforeEach, expect, test } from "bun:test";
 import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
@@ -7,8 +7,6 @@ import { ServerElsewhere } from "../../src/server/host.ts";
 import { ensureServer, serverState, stopServer } from "../../src/server/server.ts";
 import { ServerDidNotStart } from "../../src/server/start.ts";
 import { ask, connect, isAlive, logOf, temporaryPlace, until } from "./place.ts";
-
-setDefaultTimeout(60_000);
 
 const place = temporaryPlace();
 const pidFile = join(place.data, "postmaster.pid");

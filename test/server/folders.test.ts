@@ -1,4 +1,4 @@
-import { expect, setDefaultTimeout, test } from "bun:test";
+import { expect, test } from "bun:test";
 import { chmodSync, chownSync, existsSync, mkdirSync, mkdtempSync, readdirSync } from "node:fs";
 import { rmdirSync, rmSync, statSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
@@ -6,8 +6,6 @@ import { join } from "node:path";
 import { PdoflowError } from "../../src/domain/errors.ts";
 import { ensureServer } from "../../src/server/server.ts";
 import { ask, asRoot, ensureElsewhere, isRoot, placeAt, temporaryPlace } from "./place.ts";
-
-setDefaultTimeout(60_000);
 
 /** The name and message of the error that `ensureServer` must end with. */
 async function refusal(place: Parameters<typeof ensureServer>[0]): Promise<string> {

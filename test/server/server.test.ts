@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
+import { afterAll, beforeAll, expect, test } from "bun:test";
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
@@ -6,8 +6,6 @@ import packageJson from "../../package.json" with { type: "json" };
 import { alone } from "../../src/server/lock.ts";
 import { ensureServer, serverState, stopServer } from "../../src/server/server.ts";
 import { ask, ensureElsewhere, isAlive, logOf, temporaryPlace, until } from "./place.ts";
-
-setDefaultTimeout(60_000);
 
 const place = temporaryPlace();
 const firstSentences: string[] = [];

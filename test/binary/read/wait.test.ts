@@ -38,4 +38,4 @@ test("a terminal sees how far it is, once it has taken two seconds", async () =>
   await cli.drain();
   expect(await screen.exited).toBe(0);
   expect(screen.screen()).toContain("posting 1 is finished: 4 done");
-}, 30_000);
+});

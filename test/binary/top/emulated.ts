@@ -63,7 +63,7 @@ export function emulated(command: readonly string[], options: EmulatedOptions): 
     typeof what === "string" ? text().includes(what) : what.test(text());
   const settled = async (what: string, look: () => boolean) => {
     try {
-      await until(what, () => Promise.resolve(look()), 20_000);
+      await until(what, () => Promise.resolve(look()));
     } catch (error) {
       throw new Error(`${String(error)}; the screen is:\n${text()}`, { cause: error });
     }

@@ -1,7 +1,8 @@
 import { expect, test } from "bun:test";
 
 import { freshDatabase } from "../../database.ts";
-import { said } from "../cli.ts";
+import { freePort } from "../../free-port.ts";
+import { said, until } from "../cli.ts";
 import { documentOf } from "../../cli/commands/json.ts";
 import { openQueueCli } from "../queue-cli.ts";
 
@@ -34,23 +35,19 @@ test("with --inspect it waits for a debugger, and a signal ends it", async () =>
   await using db = await freshDatabase();
   using cli = await openQueueCli(db);
   await cli.post([5]);
-  const child = cli.start("execute-job", "1/0", "--inspect=127.0.0.1:16499");
-  await said(child, "waiting for a debugger: https://debug.bun.sh/#127.0.0.1:16499/pdoflow");
-  const deadline = Date.now() + 20_000;
-  const isThere = () => new WebSocket("ws://127.0.0.1:16499/pdoflow");
-  for (;;) {
-    const opened = await new Promise<boolean>((resolve) => {
-      const socket = isThere();
+  const address = `127.0.0.1:${await freePort()}`;
+  const child = cli.start("execute-job", "1/0", `--inspect=${address}`);
+  await said(child, `waiting for a debugger: https://debug.bun.sh/#${address}/pdoflow`);
+  const connects = () =>
+    new Promise<boolean>((resolve) => {
+      const socket = new WebSocket(`ws://${address}/pdoflow`);
       socket.addEventListener("open", () => {
         socket.close();
         resolve(true);
       });
       socket.addEventListener("error", () => resolve(false));
     });
-    if (opened) break;
-    if (Date.now() > deadline) throw new Error("no debugger could connect");
-    await Bun.sleep(50); // between two looks
-  }
+  await until("a debugger to connect", connects);
   child.kill("SIGTERM");
   expect(await child.exited).toBe(143);
 });

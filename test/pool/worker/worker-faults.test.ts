@@ -122,7 +122,6 @@ test.each(faults)(
       expect(row["message"]).toMatch(fault.error.message);
     }
   },
-  30_000,
 );
 
 test("a timeout kills the child processes of the job too", async () => {
