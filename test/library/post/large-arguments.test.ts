@@ -14,7 +14,7 @@ test("arguments of more than 64 MiB are refused with the job's number, and nothi
   const error = await postWork(anything, [[1], [large]], [], options).catch((e: unknown) => e);
   expect(error).toMatchObject({
     ...{ name: "ArgumentsTooLarge", index: 1 },
-    message: expect.stringContaining("Job 1: its arguments are 64.0 MiB, and 64 MiB are taken"),
+    message: expect.stringContaining("Job 1: its arguments are 64.0 MiB, the limit is 64 MiB"),
   });
   expect(await db.sql`select from pdoflow.posting`).toHaveLength(0);
   await postWork(anything, [[large.slice(100)]], [], options);
