@@ -234,8 +234,8 @@ export const breaks: readonly Break[] = [
   },
 ];
 
-/** Puts the fault into this database. @throws where the function's text has changed. */
-export async function breakRoutine({ sql }: Db, fault: Break): Promise<void> {
+/** The text of the function with this fault. @throws where the function's text has changed. */
+export async function brokenText({ sql }: Db, fault: Break): Promise<string> {
   const [row] = await sql<{ text: string }[]>`
     select pg_get_functiondef(oid) as text from pg_proc
     where proname = ${fault.routine} and pronamespace = 'pdoflow'::regnamespace`;
@@ -244,5 +244,10 @@ export async function breakRoutine({ sql }: Db, fault: Break): Promise<void> {
       `expected "${fault.find}" in ${fault.routine}: adapt the break "${fault.name}"`,
     );
   }
-  await sql.unsafe(row.text.replace(fault.find, () => fault.instead));
+  return row.text.replace(fault.find, () => fault.instead);
+}
+
+/** Puts the fault into this database. */
+export async function breakRoutine(db: Db, fault: Break): Promise<void> {
+  await db.sql.unsafe(await brokenText(db, fault));
 }

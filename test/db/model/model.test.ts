@@ -17,6 +17,7 @@ import {
   untilBlocked,
 } from "../engine.ts";
 import { brokenInvariants } from "../invariants.ts";
+import { breaks, brokenText } from "./breaks.ts";
 import { ModelRuns } from "./runs.ts";
 
 const suiteMs = 8_000;
@@ -56,4 +57,11 @@ test("a batch and its second sending do not wait for each other", async () => {
   await commit(pausing);
   await Promise.all(sendings);
   expect(await brokenInvariants(db)).toEqual([]);
+});
+
+test("each fault that the slow ring plants is one of the functions as they are now", async () => {
+  await using db = await freshQueue();
+  const texts = await Promise.all(breaks.map((fault) => brokenText(db, fault)));
+  for (const text of texts) await db.sql.unsafe(text); // each is still a function
+  expect(texts.length).toBeGreaterThan(30);
 });
