@@ -17,7 +17,7 @@ await new Bun.Archive(packed).extract(unpacked);
 
 afterAll(() => rmSync(unpacked, { recursive: true }));
 
-test("the packed server holds what initdb and a server need, and not all of the package", () => {
+test("the packed server has the files that initdb and a server need, and not the whole package", () => {
   const names = new Set(files.map(({ name }) => name));
   const suffix = process.platform === "darwin" ? "dylib" : "so";
   for (const name of [

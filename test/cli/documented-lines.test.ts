@@ -72,7 +72,7 @@ test("each line of the documents that calls pdoflow is one that it takes", async
   expect(calls.length).toBeGreaterThan(150);
 });
 
-test("what the program does not take is found", async () => {
+test("lines that the program does not accept are found", async () => {
   const faultOf = async (line: string) => await Promise.all(callsIn(line).map(refusal));
   expect(await faultOf("ls *.md | pdoflow run --max-workers 2 -- gzip {} # and so on")).toEqual([
     null,

@@ -38,7 +38,7 @@ const blocker = (kind: string, name: string) => ({
   blockers: [{ kind, name, who: "ada, psql", ageMs: 7_200_000 }],
 });
 
-test("where all is well nothing is found", () => expect(findingsOf(well, "1.0")).toEqual([]));
+test("if all is well, nothing is found", () => expect(findingsOf(well, "1.0")).toEqual([]));
 
 test.each<[Partial<Health>, "problem" | "advice", RegExp]>([
   [{ serverVersion: 130_001 }, "problem", /PostgreSQL 13 is older than 14/],

@@ -5,7 +5,7 @@ import { flameGraph, speedscope } from "../../src/cli/output/flame-graph.ts";
 
 const stacks = { "main a.ts:1\nread a.ts:9": 3, "main a.ts:1\nfit b.ts:2": 6, "main a.ts:1": 1 };
 
-test("a flame graph is as wide as a function was found often, with what it calls above it", () => {
+test("the width of a function in a flame graph is its number of samples, and its callees are above it", () => {
   const svg = flameGraph(stacks, "posting 42");
   expect(svg).toContain("<title>main a.ts:1: 10 samples, 100.0 %</title>");
   expect(svg).toContain("<title>fit b.ts:2: 6 samples, 60.0 %</title>");

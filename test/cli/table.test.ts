@@ -26,7 +26,7 @@ test("a terminal gets commas, and no line is wider than it is", () => {
   expect(lines[1]).toMatch(/^1 +a\/very.*… +12,345$/);
 });
 
-test("where a terminal is too narrow for all columns, each row is lines of names and values", () => {
+test("if a terminal is too narrow for all columns, each row is lines of names and values", () => {
   const wide = ["posting", "entry point", "jobs", "state", "waiting", "failed"];
   const row = (id: string) => [id, "a/very/long/path/to/a/file.ts#name", 12_345, "open", 1, 2];
   const text = table(wide, [row("1"), row("2")], onTerminal(30));

@@ -5,7 +5,7 @@ import { queueOfFile } from "./engine.ts";
 
 const freshQueue = queueOfFile();
 
-test("the states of postings and pools are those of the database, in the same order", async () => {
+test("the states of postings and pools equal those of the database, in the same order", async () => {
   await using db = await freshQueue();
   const [found] = await db.sql<{ postings: string; pools: string }[]>`
     select (select string_agg(enumlabel, ' ' order by enumsortorder) from pg_enum

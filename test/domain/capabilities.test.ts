@@ -7,7 +7,7 @@ import {
   unmetNeeds,
 } from "../../src/domain/capabilities.ts";
 
-test("what a pool provides is read with its units", () => {
+test("the capabilities of a pool are read with their units", () => {
   expect(parseProvides("gpu,mem=64G,model=a100,cores=8")).toEqual({
     gpu: true,
     mem: 64 * 2 ** 30,

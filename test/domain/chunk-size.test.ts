@@ -11,7 +11,7 @@ import {
 
 const steady = (ms: number): JobTime => ({ meanMs: ms, deviationMs: 0, count: 10_000 });
 
-test("jobs of which nothing is known are handed out one by one", () => {
+test("jobs of unknown duration are handed out one by one", () => {
   expect(chunkSize(null, 10_000, 4)).toBe(1);
 });
 
@@ -58,7 +58,7 @@ test("a few jobs are not trusted to speak for thousands", () => {
   );
 });
 
-test("jobs that turn out to take long are released, but for what keeps the workers busy", () => {
+test("jobs that take longer than expected are released, except for those that keep the workers busy", () => {
   expect(surplus(steady(1), 1_500, 4)).toBe(0);
   expect(surplus(steady(100), 1_500, 4)).toBe(1_480);
   expect(surplus(steady(60_000), 10, 4)).toBe(6);

@@ -44,7 +44,7 @@ test.each(distributions)(
   },
 );
 
-test("slow jobs at the very end, which nobody could foresee, cost at most two of them in time", () => {
+test("unforeseeable slow jobs at the very end cost at most the time of two of them", () => {
   const durations = jobs(20_000, (i) => (i < 19_950 ? 2 : 500));
   const best = listSchedule(durations, 64);
   expect(simulate(durations, 4, 16).makespanMs).toBeLessThan(best + 2 * 500);

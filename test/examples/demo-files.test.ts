@@ -28,7 +28,7 @@ test("links are not followed, and hidden files and folders are passed over", asy
   expect(await names(tree.folder, 10)).toEqual(["a"]);
 });
 
-test("a folder that is not there is refused with what to do", async () => {
+test("a missing folder is refused with a remedy", async () => {
   using tree = makeTree({ file: "" });
   const list = (path: string) => Array.fromAsync(listFiles(tree.at(path), 1)).catch(String);
   expect(await list("gone")).toMatch(/expected a readable folder.*ENOENT.*Choose another folder/);

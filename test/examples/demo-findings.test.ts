@@ -66,7 +66,7 @@ test("the order of the reports does not matter", () => {
   expect(sumUp(reports.toReversed())).toEqual(sumUp(reports));
 });
 
-test("the text says what was found, with paths relative to the folder", () => {
+test("the text has the findings, with paths relative to the folder", () => {
   const text = findingsText(
     sumUp([
       report("a", { sha256: "x" }),

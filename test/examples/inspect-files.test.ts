@@ -17,7 +17,7 @@ function noise(bytes: number): Uint8Array {
   return out;
 }
 
-test("a file's hash and size are those of its bytes", () => {
+test("the hash and size of a file are computed from its bytes", () => {
   using tree = makeTree({ "abc.txt": "abc" });
   const report = inspectFile(tree.at("abc.txt"));
   expect(report).toMatchObject({ path: tree.at("abc.txt"), kind: "text", bytes: 3, problem: null });
@@ -85,7 +85,7 @@ test.each<[kind: Kind, name: string, content: string]>([
   expect(inspectFile(tree.at(name)).kind).toBe(kind);
 });
 
-test("a link is reported and not followed, even where it leads to itself", () => {
+test("a link is reported and not followed, even if it leads to itself", () => {
   using tree = makeTree({ file: "content" });
   symlinkSync("file", tree.at("link"));
   symlinkSync("loop", tree.at("loop"));
@@ -93,7 +93,7 @@ test("a link is reported and not followed, even where it leads to itself", () =>
   expect(inspectFile(tree.at("loop"))).toMatchObject({ kind: "link", bytes: 0, sha256: null });
 });
 
-test("a folder and a pipe are told apart from files, and the pipe is not waited for", async () => {
+test("a folder and a pipe are distinguished from files, and the pipe does not block", async () => {
   using tree = makeTree({ "folder/file": "" });
   await Bun.$`mkfifo ${tree.at("pipe")}`;
   expect(inspectFile(tree.at("folder"))).toMatchObject({ kind: "folder", sha256: null });

@@ -5,7 +5,7 @@ import { some_unit_of_work } from "../../examples/some-unit-of-work.ts";
 import args from "../../examples/args.json" with { type: "json" };
 import { makeTree } from "./tree.ts";
 
-test("it writes the product with six digits, and returns what it wrote", () => {
+test("it writes the product with six digits, and returns the same text", () => {
   using tree = makeTree({});
   expect(some_unit_of_work(1, 2.0, tree.at("just_twos.txt"))).toBe("2.000000");
   expect(readFileSync(tree.at("just_twos.txt"), "utf8")).toBe("2.000000");

@@ -130,7 +130,7 @@ describe("what is encoded", () => {
   });
 });
 
-describe("what is refused", () => {
+describe("refusals", () => {
   const cycle: Record<string, unknown> = {};
   cycle["self"] = [cycle];
   let deep: unknown = 1;

@@ -25,7 +25,7 @@ async function withService(cli: Cli): Promise<Record<string, string>> {
   return { HOME: cli.folder, PGSERVICE: "queue", PGTARGETSESSIONATTRS: "any" };
 }
 
-test("a pool works over TLS with a service and a password file, and tells no secret", async () => {
+test("a pool works over TLS with a service and a password file, and prints no secret", async () => {
   using cli = await openCli(null);
   const env = await withService(cli);
   await cli.write("fit.ts", "export const fit = (n: number) => n;\n");

@@ -48,7 +48,7 @@ test("a server that restarts in the middle loses nothing", async () => {
   expect(await pool.exited).toBe(0);
 }, 180_000);
 
-test("connections that are cut are made anew, and what was sent twice is written once", async () => {
+test("cut connections are made again, and statements that were sent twice take effect once", async () => {
   await using db = await freshDatabase();
   await using proxy = await openProxy(db.url);
   using cli = await openCli({ ...db, url: proxy.url });
@@ -63,7 +63,7 @@ test("connections that are cut are made anew, and what was sent twice is written
   expect(await pool.exited).toBe(0);
 }, 180_000);
 
-test("a pool whose first claim is never answered comes up, and ends when it is told to", async () => {
+test("a pool whose first claim is never answered comes up, and ends on SIGTERM", async () => {
   await using db = await freshDatabase();
   const frozen = deferred<void>();
   const inClaim = "pool_routes";
@@ -81,7 +81,7 @@ test("a pool whose first claim is never answered comes up, and ends when it is t
   expect([...(await db.sql`select state from pdoflow.pool`)]).toEqual([{ state: "stopped" }]);
 }, 40_000); // a claim waits a minute for its answer
 
-test("a pool that is told to end as soon as it is registered leaves no row that is up", async () => {
+test("a pool that is stopped as soon as it is registered leaves no row that is up", async () => {
   await using db = await freshDatabase();
   using cli = await openCli(db);
   const pool = cli.start("pool", "--max-workers", "1");

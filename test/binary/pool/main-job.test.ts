@@ -101,7 +101,7 @@ test("a failing job is tried three times, with a wait in between, and then the p
   expect(at[2] - at[1]).toBeGreaterThanOrEqual(50);
 });
 
-test("SIGTERM: what runs is finished, the rest is released unused, the exit code is 0", async () => {
+test("SIGTERM: running jobs finish, the rest is released unused, the exit code is 0", async () => {
   await using db = await freshDatabase();
   using cli = await openCli(db);
   await cli.write(

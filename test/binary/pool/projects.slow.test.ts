@@ -20,7 +20,7 @@ async function writeProjects(cli: Cli, names: { a: string; b: string }) {
   return { inA: runIn("a"), inB: runIn("b"), runIn };
 }
 
-test("on the embedded server a pool runs only the postings of its own folder, and says what waits", async () => {
+test("on the embedded server a pool runs only the postings of its own folder, and reports the others", async () => {
   using cli = await openCli(null);
   const data = join(tmpdir(), `pdoflow-projects-${crypto.randomUUID()}`);
   const { runIn } = await writeProjects(cli, { a: "copy", b: "copy" }); // two copies of one project

@@ -30,7 +30,7 @@ test("pool --once waits for the jobs of a pool that is dead, and says so", async
   ]);
 });
 
-test("a job that brings its pool down each time does not do so for ever", async () => {
+test("a job that brings its pool down each time does not do so forever", async () => {
   await using db = await freshDatabase();
   using cli = await openCli(db);
   await cli.write(

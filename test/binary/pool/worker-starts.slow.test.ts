@@ -10,7 +10,7 @@ import { code, post, done, mounted } from "./small-jobs.ts";
 const onceWith = async (cli: Cli, TMPDIR: string) =>
   await cli.runWith({ env: { TMPDIR } }, "pool", "--once", "--max-workers", "2");
 
-test("pool --once ends with an error where its temp folder is read-only", async () => {
+test("pool --once ends with an error if its temp folder is read-only", async () => {
   await using db = await freshDatabase();
   using cli = await openCli(db);
   using fileSystem = mounted(cli, "ro"); // root may write to any folder of another one
@@ -19,7 +19,7 @@ test("pool --once ends with an error where its temp folder is read-only", async 
   expect(await onceWith(cli, folder)).toMatchObject({ code: 71 });
 });
 
-test("pool --once goes on with the workers that there are, where not all can be started", async () => {
+test("pool --once continues with the started workers if not all can be started", async () => {
   await using db = await freshDatabase();
   using cli = await openCli(db);
   await post(cli, 200);

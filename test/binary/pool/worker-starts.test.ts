@@ -37,7 +37,7 @@ test("a pool survives a full temp folder, and goes on when there is room", async
 const onceWith = async (cli: Cli, TMPDIR: string) =>
   await cli.runWith({ env: { TMPDIR } }, "pool", "--once", "--max-workers", "2");
 
-test("pool --once ends with an error where no worker can be started, and gives its jobs back", async () => {
+test("pool --once ends with an error if no worker can be started, and releases its jobs", async () => {
   await using db = await freshDatabase();
   using cli = await openCli(db);
   await post(cli, 3);

@@ -7,7 +7,7 @@ import { documentOf } from "../../cli/commands/json.ts";
 import { inTerminal } from "../top/terminal.ts";
 import { openPosting, count } from "./open-posting.ts";
 
-test("on a pipe it prints the number alone; on a terminal also what to type next", async () => {
+test("on a pipe it prints the number alone; on a terminal also the next command", async () => {
   await using db = await freshDatabase();
   using cli = await openPosting(db);
   const piped = await cli.run("post", "f.ts#f", "--args", "1");

@@ -17,7 +17,7 @@ const examples = blocks.flatMap(({ language, text }, at) =>
   language === "sh run" ? [{ script: text, printed: blocks[at + 1]?.text ?? "" }] : [],
 );
 
-test.each(examples)("the guide says what is printed by $script", async ({ script, printed }) => {
+test.each(examples)("the guide has the output of $script", async ({ script, printed }) => {
   await using db = await freshDatabase();
   using cli = await openCli(db);
   await cli.write("fit.ts", source);

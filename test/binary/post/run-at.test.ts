@@ -3,7 +3,7 @@ import { expect, test } from "bun:test";
 import { freshDatabase } from "../../database.ts";
 import { openQueueCli } from "../queue-cli.ts";
 
-test("--run-at takes a local time, and says what it expects of any other", async () => {
+test("--run-at accepts a local time, and refuses others with the expected form", async () => {
   await using db = await freshDatabase();
   using cli = await openQueueCli(db);
   const run = (when: string, TZ: string) =>

@@ -4,7 +4,7 @@ import { freshDatabase } from "../../database.ts";
 import { documentsOf } from "../../cli/commands/json.ts";
 import { openQueueCli } from "../queue-cli.ts";
 
-test("logs prints what jobs printed, and why they failed", async () => {
+test("logs prints the output of jobs, and their errors", async () => {
   await using db = await freshDatabase();
   using cli = await openQueueCli(db);
   await cli.post([1, 3, 7], "--output", "all");

@@ -12,7 +12,7 @@ async function post(cli: Cli, count = 1): Promise<void> {
   }
 }
 
-test("several postings are cancelled only by who says yes", async () => {
+test("several postings are only cancelled after a yes", async () => {
   await using db = await freshDatabase();
   using cli = await openCli(db);
   await post(cli, 3);

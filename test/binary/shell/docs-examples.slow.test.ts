@@ -39,7 +39,7 @@ test("docs/signing.md: a posting that is signed is run by a pool that trusts its
   expect(block).toContain("--trust keys.d");
 });
 
-test("docs/security.md: roles are granted what they need", async () => {
+test("docs/security.md: the commands grant the documented rights", async () => {
   await using db = await freshDatabase();
   const block = await shellOf("security.md");
   const names = ["ada", "cluster", "desk"].map((name) => [name, `${name}_${db.name}`] as const);
@@ -57,7 +57,7 @@ test("docs/security.md: roles are granted what they need", async () => {
   }
 });
 
-test("docs/selectors.md: those in a state, and those whose numbers come by a pipe", async () => {
+test("docs/selectors.md: postings in a state, and postings whose numbers come through a pipe", async () => {
   await using db = await freshDatabase();
   await postManySingles(db.db, 43);
   const block = await shellOf("selectors.md");

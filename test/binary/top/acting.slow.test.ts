@@ -29,7 +29,7 @@ test("marked postings are paused and resumed together", async () => {
   expect(await states()).toBe("open open open");
 });
 
-test("the priority of what waits goes up and down by key", async () => {
+test("keys raise and lower the priority of waiting jobs", async () => {
   await using db = await freshDatabase();
   using cli = await openQueueCli(db);
   await cli.post(numbers(5), "fn.ts#quick", "--name", "queued");

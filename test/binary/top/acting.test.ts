@@ -6,7 +6,7 @@ import { openQueueCli } from "../queue-cli.ts";
 
 const numbers = (count: number) => Array.from({ length: count }, (_, i) => i);
 
-test("cancelling asks first, says how many jobs, and tells what came of it", async () => {
+test("cancelling asks first, with the number of jobs, and shows the result", async () => {
   await using db = await freshDatabase();
   using cli = await openQueueCli(db);
   const id = await cli.post(numbers(1200), "fn.ts#quick", "--name", "doomed");
@@ -29,7 +29,7 @@ test("cancelling asks first, says how many jobs, and tells what came of it", asy
   expect(await state()).toBe("cancelled");
 });
 
-test("where a role may only look top is read-only by itself", async () => {
+test("top is read-only if the role can only read", async () => {
   await using db = await freshDatabase();
   using cli = await openQueueCli(db);
   await cli.post([1], "fn.ts#quick", "--name", "theirs");

@@ -7,7 +7,7 @@ import { openCli, until } from "../cli.ts";
 import { emulated } from "./emulated.ts";
 import { started } from "./in-shell.ts";
 
-test("where its shell is killed top ends, and releases the terminal", async () => {
+test("if its shell is killed, top ends and releases the terminal", async () => {
   await using db = await freshDatabase();
   using cli = await openCli(db);
   const inner = `sh -c 'echo $$ > shell; "$0" top; echo never' "$TOP"`;
@@ -23,7 +23,7 @@ test("where its shell is killed top ends, and releases the terminal", async () =
   expect(top.terminal.buffer.active.type).toBe("normal");
 });
 
-test("where the terminal goes away top ends", async () => {
+test("if the terminal goes away, top ends", async () => {
   await using db = await freshDatabase();
   using cli = await openCli(db);
   const { top, pid } = await started(cli);

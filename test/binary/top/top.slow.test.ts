@@ -79,7 +79,7 @@ test("a screen is saved to a file, and an id goes to the clipboard", async () =>
   expect(top.sent()).toContain(`\u001b]52;c;${Buffer.from(String(id)).toString("base64")}\u0007`);
 });
 
-test("the server goes and comes back: a banner says how old what is shown is", async () => {
+test("the server goes and comes back: a banner shows the age of the data", async () => {
   await using db = await freshDatabase();
   await using proxy = await openProxy(db.url);
   using cli = await openQueueCli({ ...db, url: proxy.url });

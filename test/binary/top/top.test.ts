@@ -7,7 +7,7 @@ import { openQueueCli } from "../queue-cli.ts";
 
 const numbers = (count: number) => Array.from({ length: count }, (_, i) => i);
 
-test("top shows what a pool does, as it does it", async () => {
+test("top shows the work of a pool live", async () => {
   await using db = await freshDatabase();
   using cli = await openQueueCli(db);
   await cli.write(
@@ -53,7 +53,7 @@ test("top leads from a posting to its jobs, to one job with its error and output
   await top.shows("1 postings");
 });
 
-test("where the terminal can't move its cursor top says what to do instead", async () => {
+test("if the terminal cannot move its cursor, top names an alternative", async () => {
   await using db = await freshDatabase();
   using cli = await openQueueCli(db);
   await using top = emulated([...cli.command, "top"], {
@@ -83,7 +83,7 @@ test("into a pipe, and with --once, one frame is printed as text", async () => {
   expect(head.out.split("\n").every((row) => /^[ -~]{0,60}$/.test(row))).toBe(true);
 });
 
-test("what a job printed reaches the screen as text alone", async () => {
+test("the output of a job reaches the screen as plain text", async () => {
   await using db = await freshDatabase();
   using cli = await openQueueCli(db);
   await cli.write(

@@ -61,7 +61,7 @@ test("only roles with the right, which have logged in, can do each act", async (
   expect(await tryAll(matrix)).toEqual([]);
 }, 60_000);
 
-test("who has logged in can become nobody else", async () => {
+test("a role that has logged in cannot become another one", async () => {
   const { sql } = matrix.session("stranger");
   const tries = [
     sql`set role poster`,
@@ -110,7 +110,7 @@ test("the binary posts and runs with a password; without the right one it does n
   expect(row).toEqual({ poster: "poster" });
 }, 60_000);
 
-test("without the right to advisory locks nobody holds up others by these, and all goes on", async () => {
+test("without the right to advisory locks no role can block others with them, and everything works", async () => {
   const page = await Bun.file(new URL("../../../docs/security.md", import.meta.url)).text();
   const [block = ""] = /do \$\$\n[^`]+?end \$\$;/.exec(page) ?? [];
   await server.db.sql.unsafe(block.replace("to boss", "to owner"));

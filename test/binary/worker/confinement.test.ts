@@ -82,7 +82,7 @@ test.skipIf(!isRoot || !hasNobody)(
   },
 );
 
-test.skipIf(!isRoot || !hasNobody)("what such a worker prints is kept (needs root)", async () => {
+test.skipIf(!isRoot || !hasNobody)("the output of such a worker is kept (needs root)", async () => {
   await using db = await freshDatabase();
   using cli = await open(db);
   await resultOf(cli, "who.ts#says", "[[],[]]", "--worker-user", "nobody");

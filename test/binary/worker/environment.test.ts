@@ -13,7 +13,7 @@ async function inPool(db: TestDatabase, cli: Cli, ...options: string[]): Promise
   return row?.result ?? [];
 }
 
-test("a job in a pool sees what is usual, what --env names, and never the way to the database", async () => {
+test("a job in a pool sees the usual variables and those of --env, and never the way to the database", async () => {
   await using db = await freshDatabase();
   using cli = await openCli(db);
   await writeProject(cli);

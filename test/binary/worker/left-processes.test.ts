@@ -36,22 +36,19 @@ test.skipIf(!linux).each([
   ["it runs into its timeout", ["--timeout", "3s", "--max-attempts", "1"], "wait"],
   ["it is cancelled", ["--grace", "100ms"], "cancel"],
   ["it has ended, and its pool too", [], "end"],
-])(
-  "what a job has started is gone when %s, also what called setsid",
-  async (_when, options, how) => {
-    await using db = await freshDatabase();
-    using cli = await openCli(db);
-    const seconds = unique();
-    await cli.write("children.ts", source);
-    const input = JSON.stringify([[seconds, how !== "end"]]);
-    await cli.runWith({ input }, "post", "children.ts#children", "-", ...options);
-    const pool = cli.start("pool", "--max-workers", "1", "--once");
-    if (how !== "end") await until("all to sleep", async () => sleepers(seconds) === 5);
-    if (how === "kill") pool.kill("SIGKILL");
-    if (how === "cancel") await cli.run("cancel", "1");
-    await pool.exited;
-    await until("none to sleep", async () => sleepers(seconds) === 0, 20_000);
-    const [row] = await db.sql`select state, done from pdoflow.posting`;
-    if (how === "end") expect(row).toEqual({ state: "finished", done: 1 });
-  },
-);
+])("the processes of a job are gone when %s, even after setsid", async (_when, options, how) => {
+  await using db = await freshDatabase();
+  using cli = await openCli(db);
+  const seconds = unique();
+  await cli.write("children.ts", source);
+  const input = JSON.stringify([[seconds, how !== "end"]]);
+  await cli.runWith({ input }, "post", "children.ts#children", "-", ...options);
+  const pool = cli.start("pool", "--max-workers", "1", "--once");
+  if (how !== "end") await until("all to sleep", async () => sleepers(seconds) === 5);
+  if (how === "kill") pool.kill("SIGKILL");
+  if (how === "cancel") await cli.run("cancel", "1");
+  await pool.exited;
+  await until("none to sleep", async () => sleepers(seconds) === 0, 20_000);
+  const [row] = await db.sql`select state, done from pdoflow.posting`;
+  if (how === "end") expect(row).toEqual({ state: "finished", done: 1 });
+});

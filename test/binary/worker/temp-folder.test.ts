@@ -22,7 +22,7 @@ export async function fn(how: string) {
 export const none = () => 1;
 `;
 
-test("each attempt has an empty temp folder of its own, which goes with it, however it ends", async () => {
+test("each attempt has an empty temp folder, which is removed however the attempt ends", async () => {
   await using db = await freshDatabase();
   using cli = await openCli(db);
   await cli.write("fn.ts", code);

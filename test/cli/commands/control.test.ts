@@ -41,7 +41,7 @@ async function stop(pool: Started): Promise<void> {
   expect(await pool.exited).toBe(0);
 }
 
-test("pause: what runs goes on, the rest goes back within two seconds; resume runs it all", async () => {
+test("pause: running jobs continue, the rest is released within two seconds; resume runs them all", async () => {
   await using db = await freshDatabase();
   using cli = await openCommands(db);
   await waitingJobs(cli, 10);
@@ -67,7 +67,7 @@ test("pause: what runs goes on, the rest goes back within two seconds; resume ru
   await stop(pool);
 });
 
-test("cancel kills what runs, counts the rest as cancelled, and the posting ends", async () => {
+test("cancel kills running jobs, counts the rest as cancelled, and the posting ends", async () => {
   await using db = await freshDatabase();
   using cli = await openCommands(db);
   await waitingJobs(cli, 1000);
@@ -89,7 +89,7 @@ test("cancel kills what runs, counts the rest as cancelled, and the posting ends
   await stop(pool);
 });
 
-test("cancel --keep-running lets what runs end", async () => {
+test("cancel --keep-running lets running jobs end", async () => {
   await using db = await freshDatabase();
   using cli = await openCommands(db);
   await waitingJobs(cli, 10);

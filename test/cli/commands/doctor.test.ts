@@ -96,7 +96,7 @@ test("a pool that is silent and leases of none are found", async () => {
   });
 });
 
-test("what a role may not do is found", async () => {
+test("missing rights of a role are found", async () => {
   await using db = await freshDatabase();
   using cli = await openCommands(db);
   const role = `pdoflow_test_${crypto.randomUUID().replaceAll("-", "")}`;
@@ -115,7 +115,7 @@ test("what a role may not do is found", async () => {
   }
 });
 
-test("config shows what counts and where it comes from, and no secret", async () => {
+test("config shows the settings in effect with their sources, and no secret", async () => {
   using cli = await openCommands(null);
   await cli.write(".pg_service.conf", "[queue]\nhost=db.example\nport=7\nuser=ben\n");
   await cli.write(".pgpass", "db.example:7:*:ben:s3cret\n");
@@ -138,7 +138,7 @@ test("config shows what counts and where it comes from, and no secret", async ()
   expect(out + err + json.out).not.toContain("s3cret");
 });
 
-test("config says so where no password is set, and which folder the embedded server has", async () => {
+test("config reports a missing password, and the folder of the embedded server", async () => {
   using cli = await openCommands(null);
   const { out } = await cli.run("config", "--database", "postgres://h/");
   expect(out).toMatch(/^password +not set$/m);

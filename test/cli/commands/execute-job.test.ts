@@ -3,7 +3,7 @@ import { expect, test } from "bun:test";
 import { freshDatabase } from "../../database.ts";
 import { openQueueCommands } from "../../binary/queue-cli.ts";
 
-test("what can't be executed is told apart from what fails", async () => {
+test("a job that cannot be executed differs from a job that fails", async () => {
   await using db = await freshDatabase();
   using cli = await openQueueCommands(db);
   await cli.write(

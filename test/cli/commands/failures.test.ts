@@ -44,7 +44,7 @@ test("failures that look the same are printed once, with the command that retrie
   ]);
 });
 
-test("what has failed is retried in place, and ends the posting once more", async () => {
+test("failed jobs are retried in place, and end the posting once more", async () => {
   await using db = await freshDatabase();
   using cli = await openQueueCommands(db);
   await cli.post([1, 3, 13, 7]);
@@ -63,7 +63,7 @@ test("what has failed is retried in place, and ends the posting once more", asyn
   expect((await cli.run("explain", "1/1")).out).toBe("1/1 is done, after 2 attempts.\n");
 });
 
-test("retry says what it expects, and what it left as it was", async () => {
+test("retry reports the expected argument, and the postings that it left unchanged", async () => {
   await using db = await freshDatabase();
   using cli = await openQueueCommands(db);
   await cli.post([1, 3]);

@@ -45,7 +45,7 @@ async function out(role: string, ...args: string[]): Promise<string> {
   return ended.out.trim();
 }
 
-test("a poster posts, the cluster's pool runs it, and who may sees it", async () => {
+test("a poster posts, the cluster's pool runs it, and roles with the right see it", async () => {
   const id = await out("ada", "post", "f.ts#f", "--each", "1-3", "--max-attempts", "1");
   expect((await as("cluster", "pool", "--once", "--max-workers", "1")).code).toBe(0);
   const results = await out("ada", "results", id);
@@ -58,7 +58,7 @@ test("a poster posts, the cluster's pool runs it, and who may sees it", async ()
   expect(await out("bob", "list", "--all")).not.toContain("f.ts#f");
 }, 60_000);
 
-test("run of a poster who may run no pools is refused before anything is posted", async () => {
+test("run by a poster without the right to run pools is refused before anything is posted", async () => {
   const run = await as("ada", "run", "f.ts#f", "--each", "1-2");
   expect(run).toMatchObject({ code: 3, out: "" });
   expect(run.err).toContain("Nothing was posted. Ask the owner of the schema for: pdoflow grant");
@@ -76,7 +76,7 @@ test("a poster runs her own jobs at once, with a pool that may run no others", a
   expect(await out("olaf", "cancel", adas)).toBe("");
 }, 60_000);
 
-test("commands that a role may not run say so, and what to do", async () => {
+test("commands that a role may not run are refused, with a remedy", async () => {
   for (const [role, ...args] of [
     ["vera", "post", "f.ts#f", "--args", "1"],
     ["ada", "pool", "--once"],
@@ -142,7 +142,7 @@ test("grant lists, --show-sql changes nothing and says all, and mistakes are rep
   }
 }, 60_000);
 
-test("a revoked role may no more, and what it has posted stays", async () => {
+test("a revoked role loses its rights, and its postings stay", async () => {
   await grant("nobody", "poster");
   const id = await out("nobody", "post", "f.ts#f", "--args", "1");
   await cli.run("revoke", "--role", roles.nameOf("nobody"), "as", "poster");
@@ -151,7 +151,7 @@ test("a revoked role may no more, and what it has posted stays", async () => {
   await out("olaf", "cancel", id);
 });
 
-test("an upgrade by the owner keeps grants, and grants what is new", async () => {
+test("an upgrade by the owner keeps grants, and extends them to new functions", async () => {
   const { sql } = roles.db;
   // As if the last migration was not there: it is one that adds to what others may call.
   await sql`drop function pdoflow.set_priority(bigint[], integer)`;
@@ -177,7 +177,7 @@ test("an upgrade by the owner keeps grants, and grants what is new", async () =>
   expect(again).toMatchObject({ code: 0, err: expect.stringContaining("is up to date") });
 });
 
-test("the owner, who is no superuser, opens spans, prunes, and hands the queue on", async () => {
+test("an owner without superuser rights opens spans, prunes, and transfers the queue", async () => {
   await roles.db.sql`select pdoflow.open_span(5000)`;
   const done = await out("bob", "run", "f.ts#f", "--args", "1");
   expect(done).toBe("1");

@@ -4,7 +4,7 @@ import { freshDatabase } from "../../database.ts";
 import { documentOf } from "./json.ts";
 import { openQueueCommands } from "../../binary/queue-cli.ts";
 
-test("list shows what has not ended, and says how much is hidden", async () => {
+test("list shows unfinished postings, and the number of hidden ones", async () => {
   await using db = await freshDatabase();
   using cli = await openQueueCommands(db);
   await cli.post([1]);

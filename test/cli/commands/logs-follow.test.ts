@@ -31,7 +31,7 @@ function reader(child: Started) {
   return { all, ended };
 }
 
-test("logs -f shows what running jobs print, and jobs as they end, and ends with the last", async () => {
+test("logs -f shows the output of running jobs, and jobs as they end, and ends with the last", async () => {
   await using db = await freshDatabase();
   using cli = await openCommands(db);
   await cli.write("fn.ts", source);
@@ -66,7 +66,7 @@ test("logs -f shows what running jobs print, and jobs as they end, and ends with
   expect([...(await db.sql`select posting_id from pdoflow.live_output`)]).toEqual([]);
 });
 
-test("nothing is written of what runs while nobody follows, nor of another posting", async () => {
+test("no output of running jobs is written for postings that nobody follows", async () => {
   await using db = await freshDatabase();
   using cli = await openCommands(db);
   await cli.write("fn.ts", source);
@@ -94,7 +94,7 @@ test("nothing is written of what runs while nobody follows, nor of another posti
   expect(await pool.exited).toBe(0);
 });
 
-test("logs -f of what prints much tells what was left out, and of what has ended ends at once", async () => {
+test("logs -f reports omitted output of a noisy job, and ends at once if all jobs have ended", async () => {
   await using db = await freshDatabase();
   using cli = await openCommands(db);
   await cli.write(
@@ -119,7 +119,7 @@ test("logs -f of what prints much tells what was left out, and of what has ended
   expect(again.out).toContain("==> 1/0 error <==\nError: no");
 });
 
-test("logs -f goes on after lost connections, and tells each end once", async () => {
+test("logs -f continues after lost connections, and reports each end once", async () => {
   await using db = await freshDatabase();
   let lookups = 0;
   await using proxy = await openProxy(db.url, (bytes) => {

@@ -3,7 +3,7 @@ import { expect, test } from "bun:test";
 import { freshDatabase } from "../../database.ts";
 import { openQueueCommands } from "../../binary/queue-cli.ts";
 
-test("where no output is kept logs says so", async () => {
+test("logs reports that no output is kept", async () => {
   await using db = await freshDatabase();
   using cli = await openQueueCommands(db);
   await cli.post([1]); // that of failures alone is kept

@@ -4,7 +4,7 @@ import { migrations } from "../../../src/db/admin/migration-list.ts";
 import { freshDatabase } from "../../database.ts";
 import { openCommands } from "../in-process.ts";
 
-test("--dry-run changes nothing, --show-sql prints what would run", async () => {
+test("--dry-run changes nothing, --show-sql prints the statements", async () => {
   await using db = await freshDatabase();
   using cli = await openCommands(db);
   await db.sql`drop schema pdoflow cascade`;

@@ -122,7 +122,7 @@ test("the same key gives the same posting, also to concurrent posters", async ()
   expect(other.err).toContain("belongs to posting");
 });
 
-test("a key that was posted before says in what the new posting differs", async () => {
+test("for a key that was posted before, the differences of the new posting are reported", async () => {
   await using db = await freshDatabase();
   using cli = await openPosting(db);
   const post = async (input: string, ...options: string[]) => {

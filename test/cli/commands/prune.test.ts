@@ -3,7 +3,7 @@ import { expect, test } from "bun:test";
 import { freshDatabase } from "../../database.ts";
 import { openCommands } from "../in-process.ts";
 
-test("prune deletes what ended long ago, but not what was to be kept", async () => {
+test("prune deletes postings that ended long ago, except for postings to be kept", async () => {
   await using db = await freshDatabase();
   using cli = await openCommands(db);
   await cli.write("id.ts", "export const id = (x: number) => x;");
@@ -33,7 +33,7 @@ test.each([
   [[], "--older-than, a duration such as 30d"],
   [["--older-than", "soon"], "expected a duration"],
   [["--older-than", "1d", "--state", "open"], "expected finished, cancelled, or both"],
-])("prune %p is refused: it says what it expects", async (args, says) => {
+])("prune %p is refused with the expected form", async (args, says) => {
   await using db = await freshDatabase();
   using cli = await openCommands(db);
   const { code, err } = await cli.run("prune", ...args);

@@ -4,7 +4,7 @@ import { freshDatabase } from "../../database.ts";
 import { documentsOf } from "./json.ts";
 import { openQueueCommands } from "../../binary/queue-cli.ts";
 
-test("results are in the order of posting, as NDJSON, with what has not ended", async () => {
+test("results are in the order of posting, as NDJSON, including unfinished jobs", async () => {
   await using db = await freshDatabase();
   using cli = await openQueueCommands(db);
   await cli.post([4, 3, 8]);

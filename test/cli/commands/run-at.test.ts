@@ -6,7 +6,7 @@ import { until } from "../../binary/cli.ts";
 
 const at = (ms: number) => new Date(Date.now() + ms).toISOString();
 
-test("--run-at: nothing runs before its time, a pool that waits starts it then, and explain tells", async () => {
+test("--run-at: nothing runs before its time, a waiting pool starts it then, and explain reports it", async () => {
   await using db = await freshDatabase();
   using cli = await openQueueCommands(db);
   const pool = cli.start("pool", "--max-workers", "1");

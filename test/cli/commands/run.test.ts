@@ -132,7 +132,7 @@ test("a run that is stopped for its failures leaves nothing that no pool may run
   expect(posting).toEqual({ state: "cancelled" });
 });
 
-test("neither an entry point nor a command: what was expected", async () => {
+test("neither an entry point nor a command: the message has the expected forms", async () => {
   using cli = await openCommands(null);
   const { code, err } = await cli.run("run");
   expect(code).toBe(2);

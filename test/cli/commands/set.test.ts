@@ -4,7 +4,7 @@ import { freshDatabase } from "../../database.ts";
 import { documentOf } from "./json.ts";
 import { openQueueCommands } from "../../binary/queue-cli.ts";
 
-test("limits are set, kept, lifted, and hold for what is claimed then", async () => {
+test("limits are set, kept and lifted, and apply to later claims", async () => {
   await using db = await freshDatabase();
   using cli = await openQueueCommands(db);
   await cli.post([1, 2, 4], "--max-rate", "10/m");
@@ -56,7 +56,7 @@ test("set-posting-status pauses, resumes and cancels", async () => {
   });
 });
 
-test("priority-stats counts what waits at each priority", async () => {
+test("priority-stats counts the waiting jobs of each priority", async () => {
   await using db = await freshDatabase();
   using cli = await openQueueCommands(db);
   await cli.post([1, 2, 3]);
@@ -74,7 +74,7 @@ test("priority-stats counts what waits at each priority", async () => {
   );
 });
 
-test("set-priority moves what waits before or behind others, and what retries with it", async () => {
+test("set-priority moves waiting jobs and retries before or behind others", async () => {
   await using db = await freshDatabase();
   using cli = await openQueueCommands(db);
   await cli.post([1, 2]);

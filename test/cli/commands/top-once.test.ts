@@ -31,7 +31,7 @@ test("top --once of an empty queue says how to post", async () => {
   expect((await cli.run("top", "--once")).out).toContain("pdoflow post fn.ts#name args.json");
 });
 
-test("top --json is what the dashboard shows, with failures in groups and figures of pools", async () => {
+test("top --json has the data of the dashboard, with groups of failures and metrics of pools", async () => {
   await using db = await freshDatabase();
   using cli = await openQueueCommands(db);
   const id = await cli.post(numbers(20));

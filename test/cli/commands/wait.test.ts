@@ -5,7 +5,7 @@ import { until } from "../../binary/cli.ts";
 import { documentOf } from "./json.ts";
 import { openQueueCommands } from "../../binary/queue-cli.ts";
 
-test("wait ends when the jobs have: 0 where all are done, 1 where some failed", async () => {
+test("wait ends when the jobs have: 0 if all are done, 1 if some failed", async () => {
   await using db = await freshDatabase();
   using cli = await openQueueCommands(db);
   await cli.post([1, 2], "fn.ts#quick");
@@ -120,7 +120,7 @@ test("a posting of a run is not retried: no pool would take it", async () => {
   expect(err).toContain('posting 1 belongs to a finished "pdoflow run"');
 });
 
-test("migrate tells its steps as JSON", async () => {
+test("migrate reports its steps as JSON", async () => {
   await using db = await freshDatabase();
   using cli = await openQueueCommands(db);
   await db.sql`drop schema pdoflow cascade`;

@@ -91,7 +91,7 @@ test("each command that names something ends with 4 if it does not exist", async
   expect(await codesOf(cli, {}, all)).toEqual(allWith(all, exitCodes.notFound));
 }, 120_000);
 
-test("each command ends with 2 for an option that there is not, and does nothing", async () => {
+test("each command ends with 2 for an unknown option, and does nothing", async () => {
   using cli = await openCommands(null);
   const all = [...lines.map(([line]) => line), ...alone].map((line) => `${line} --nonsense`);
   expect(await codesOf(cli, noServer, all)).toEqual(allWith(all, exitCodes.usage));

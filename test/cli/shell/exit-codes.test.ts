@@ -68,7 +68,7 @@ test("messages are on stderr, and --quiet leaves them out", async () => {
   expect(await cli.run("status", "-q")).toEqual({ code: 0, out: "", err: "" });
 });
 
-test("each exit code is given for what it is documented for", async () => {
+test("each exit code is returned in its documented case", async () => {
   await using db = await freshDatabase();
   using cli = await openQueueCommands(db);
   await cli.post([1]);

@@ -3,7 +3,7 @@ import { expect, test } from "bun:test";
 import { freshDatabase } from "../../database.ts";
 import { openCommands } from "../in-process.ts";
 
-test("what a timeout of the server cuts off ends with exit code 3 and says so", async () => {
+test("a statement that a timeout of the server cancels ends with exit code 3 and a message", async () => {
   await using db = await freshDatabase();
   using cli = await openCommands(db);
   await db.sql.begin(async (tx) => {

@@ -66,7 +66,7 @@ describe("migrating", () => {
     expect([...written]).toEqual(names.map((name, place) => ({ number: place + 1, name })));
   });
 
-  test("an old schema gets what it lacks", async () => {
+  test("an old schema gets the missing migrations", async () => {
     await using db = await freshQueue();
     await db.sql`delete from pdoflow.migration where number = ${names.length}`;
     expect((await pendingMigrations(db)).map(({ name }) => name)).toEqual(names.slice(-1));
@@ -82,7 +82,7 @@ describe("migrating", () => {
     expect([...(await db.sql`select 1 as well`)]).toEqual([{ well: 1 }]);
   });
 
-  test("what would be run can be asked for, and nothing is written", async () => {
+  test("the statements can be printed without writing anything", async () => {
     await using db = await emptyDatabase();
     const pending = await pendingMigrations(db);
     expect(pending.map(({ name }) => name)).toEqual(names);
@@ -236,7 +236,7 @@ describe("comments", () => {
     where relnamespace = 'pdoflow'::regnamespace and relkind in ('r', 'p') and not relispartition
       and obj_description(oid, 'pg_class') is null`;
 
-  test("each table says what one row is", async () => {
+  test("each table describes one row", async () => {
     await using db = await freshQueue();
     const names = [...(await withoutComment(db))].map(({ name }) => name);
     expect(names.filter((name) => name !== "migration")).toEqual([]);

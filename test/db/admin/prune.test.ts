@@ -28,7 +28,7 @@ import { all, everywhere, fillUp, kept, postEnded, spans } from "./retention.ts"
 
 const day = 86_400_000;
 
-test("only what ended long enough ago goes, with all that is its own", async () => {
+test("only postings that ended long enough ago are deleted, with all their rows", async () => {
   await using db = await freshQueue();
   await postEnded(db, 30, { daysAgo: 3 });
   const young = await postEnded(db, 20, { daysAgo: 1 });
@@ -39,7 +39,7 @@ test("only what ended long enough ago goes, with all that is its own", async () 
   expect(await brokenInvariants(db)).toEqual([]);
 });
 
-test("only what ended in one of the states goes", async () => {
+test("only postings that ended in one of the states are deleted", async () => {
   await using db = await freshQueue();
   const finished = await postEnded(db, 3);
   const cancelled = await postJobs(db, 3);
@@ -56,7 +56,7 @@ test("P6: a posting is kept for as long as it was promised", async () => {
   expect(await kept(db)).toEqual(everywhere(`${promised}`));
 });
 
-test("what has not ended goes on, beside what is deleted", async () => {
+test("unfinished postings continue beside the deleted ones", async () => {
   await using db = await freshQueue();
   await postEnded(db, 100);
   const running = await postJobs(db, 100);
@@ -130,7 +130,7 @@ test("nor does a killed one leave anything of a span that it has just emptied", 
   expect(await kept(db)).toEqual(everywhere(null));
 });
 
-test("Z2: a posting that has ended stays while a held lease names it", async () => {
+test("Z2: a posting that has ended stays while an active lease contains it", async () => {
   await using db = await freshQueue();
   await postManySingles(db, 2);
   const pool = await newPool(db);
@@ -179,7 +179,7 @@ test("a posting that is being posted is never cut off", async () => {
   expect(await brokenInvariants(db)).toEqual([]);
 });
 
-test("while someone reads, nothing is cut off, and nobody waits", async () => {
+test("while a client reads, nothing is truncated, and nothing waits", async () => {
   await using db = await freshQueue();
   await postEnded(db, 100);
   await using reader = await openTransaction(db);

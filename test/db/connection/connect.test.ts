@@ -50,7 +50,7 @@ describe("rows", () => {
   });
 });
 
-describe("what goes wrong is explained", () => {
+describe("errors are explained", () => {
   const password = "s3cret";
 
   test.each<[string, Partial<Target>, RegExp]>([
@@ -83,7 +83,7 @@ describe("what goes wrong is explained", () => {
     }
   });
 
-  test("what nobody can mend is passed on as it is", async () => {
+  test("errors that users cannot fix are passed on unchanged", async () => {
     await using db = await freshQueue();
     const error = await explained(db.sql`select 1 / 0`, db.target);
     expect(error.message).toBe("division by zero");

@@ -58,7 +58,7 @@ async function open(...lines: readonly string[]) {
   };
 }
 
-describe("a session begins with what it needs, whatever was set for the database", () => {
+describe("a session begins with the settings that it needs, whatever was set for the database", () => {
   let db: TestDatabase;
   beforeAll(async () => void (db = await freshDatabase()));
   afterAll(() => db[Symbol.asyncDispose]());
@@ -125,7 +125,7 @@ const lines: readonly [exitCode: number, line: string][] = [
   [0, "prune --older-than 0s --yes"],
 ];
 
-test("every command works where all of these settings are wrong at once", async () => {
+test("every command works if all of these settings are wrong at once", async () => {
   await using at = await open(...allLines);
   await at.db.sql`drop schema pdoflow cascade`;
   expect(await at.cli.run("migrate")).toMatchObject({ code: 0 });

@@ -61,7 +61,7 @@ test.each<[string, string, string | RegExp]>([
   expect(await connected(user, { sslmode })).toMatch(expected);
 });
 
-test("a root certificate is what the server's certificate must be of", async () => {
+test("the server's certificate must be from the authority of the root certificate", async () => {
   const { ca, otherCa } = server;
   for (const sslmode of ["require", "verify-ca", "verify-full"]) {
     expect(await connected("pdoflow", { sslmode, sslrootcert: ca })).toBe("tls");

@@ -34,7 +34,7 @@ test("F1: failures are grouped as they are recorded, the largest group first", a
   expect(await brokenInvariants(db)).toEqual([]);
 });
 
-test("what is retried by hand leaves its group, and is in it again when that is cancelled", async () => {
+test("a job retried by hand leaves its group, and returns when the retry is cancelled", async () => {
   await using db = await freshQueue();
   const { id } = await failing(db);
   await retryFailed(db, id, { indices: [{ first: 0, last: 2 }], fingerprint: null });

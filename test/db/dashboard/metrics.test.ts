@@ -16,7 +16,7 @@ const told = {
 };
 const counts = (histogram: readonly { count: number }[]) => histogram.map(({ count }) => count);
 
-test("a queue of which no pool has told anything has figures of nothing", async () => {
+test("a queue without reports of pools has empty metrics", async () => {
   await using db = await freshQueue();
   const metrics = await readMetrics(db);
   expect(metrics).toMatchObject({ depth: 0, retrying: 0, refused: 0, sampled: 0 });
@@ -25,7 +25,7 @@ test("a queue of which no pool has told anything has figures of nothing", async 
   expect(metrics.tables.filter(({ name }) => name === "job")).toHaveLength(1);
 });
 
-test("what waits, runs or is to be retried is counted", async () => {
+test("waiting, running and retrying jobs are counted", async () => {
   await using db = await freshQueue();
   const [pool] = [await newPool(db), await postJobs(db, 100)];
   const jobs = jobsOf(await take(db, pool, { cap: 10 }));
@@ -36,7 +36,7 @@ test("what waits, runs or is to be retried is counted", async () => {
   expect(tables.find(({ name }) => name === "job")?.bytes).toBeGreaterThan(8_192);
 });
 
-test("C1, C2: what pools tell in a minute is added up", async () => {
+test("C1, C2: the reports of pools within a minute are added up", async () => {
   await using db = await freshQueue();
   const [a, b] = [await newPool(db), await newPool(db)];
   for (const pool of [a, a, b]) await reportPool(db, pool, told);
@@ -58,7 +58,7 @@ test("the database measures how long a job waited, from its posting", async () =
   expect([counts(latency), sampled]).toEqual([expected, 2]);
 });
 
-test("figures that are older than two hours are deleted by the next pool that tells", async () => {
+test("metrics older than two hours are deleted by the next report", async () => {
   await using db = await freshQueue();
   const pool = await newPool(db);
   await reportPool(db, pool, told);
@@ -67,7 +67,7 @@ test("figures that are older than two hours are deleted by the next pool that te
   expect(await db.sql`select from pdoflow.tally`).toHaveLength(0);
 });
 
-test("the last minute is shown by seconds, as far as all pools have told of them", async () => {
+test("the last minute is shown by seconds, as far as all pools have reported them", async () => {
   await using db = await freshQueue();
   const [early, late] = [await newPool(db), await newPool(db)];
   for (const pool of [early, late]) await reportPool(db, pool, told);

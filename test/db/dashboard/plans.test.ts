@@ -42,7 +42,7 @@ async function costOf({ target }: Db, look: (db: Db) => Promise<unknown>) {
   return new Map(rows.map((row) => [row.name, row]));
 }
 
-test("neither jobs and outcomes nor what has ended is read for the dashboard", async () => {
+test("the dashboard reads neither jobs and outcomes nor ended postings", async () => {
   await using queue = await freshQueue();
   await using db = connect(queue.target, { connections: 1 });
   const pool = await newPool(db);

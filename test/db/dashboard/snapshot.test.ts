@@ -36,7 +36,7 @@ test("a queue without anything is shown as that", async () => {
   });
 });
 
-test("a posting at work is counted by status, and its pool holds what is left", async () => {
+test("an active posting is counted by status, and its pool has the remaining jobs", async () => {
   await using db = await freshQueue();
   const [pool, id] = [await newPool(db), await postJobs(db, 100, { name: "night" })];
   const jobs = jobsOf(await take(db, pool, { cap: 40 }));
@@ -61,7 +61,7 @@ test("the jobs of a posting that starts later wait", async () => {
   expect(oldestWaitingMs).toBeNull();
 });
 
-test("a paused posting waits, but is not what waits longest; one that is cancelled does not", async () => {
+test("a paused posting waits, but does not count as the longest wait; a cancelled one does not wait", async () => {
   await using db = await freshQueue();
   const [paused = 0, cancelled = 0] = await postSingles(db, 2);
   await hold(db, paused);
@@ -74,7 +74,7 @@ test("a paused posting waits, but is not what waits longest; one that is cancell
   expect([jobs.waiting, oldestWaitingMs, morePostings]).toEqual([1, null, 0]);
 });
 
-test("what pools work at is shown first, then the newest; the rest is counted", async () => {
+test("active postings are shown first, then the newest; the rest is counted", async () => {
   await using db = await freshQueue();
   const [oldest = 0, ...newer] = await postSingles(db, 9);
   await take(db, await newPool(db), { cap: 1 });
@@ -83,7 +83,7 @@ test("what pools work at is shown first, then the newest; the rest is counted", 
   expect([morePostings, jobs.waiting, jobs.running]).toEqual([5, 8, 1]);
 });
 
-test("what has ended comes last, the newest first", async () => {
+test("ended postings come last, the newest first", async () => {
   await using db = await freshQueue();
   const pool = await newPool(db);
   const ended = await postSingles(db, 3);
@@ -112,7 +112,7 @@ test("the priority that is shown is the one that counts, also after it was chang
   expect((await readSnapshot(db)).postings).toMatchObject([{ id, priority: 7 }]);
 });
 
-test("a posting that needs what no pool provides says so; without pools nobody can know", async () => {
+test("unmet needs of a posting are shown; without pools they are unknown", async () => {
   await using db = await freshQueue();
   await postJobs(db, 1, { needs: parseNeeds("gpu,mem>=16G") });
   await postJobs(db, 1);

@@ -45,7 +45,7 @@ test("ends a posting at once if no job of it runs, and says so", async () => {
   expect(await brokenInvariants(db)).toEqual([]);
 });
 
-test("counts what waits, what waits again and what retries, and leaves what runs", async () => {
+test("counts waiting jobs and retries, and leaves running jobs", async () => {
   await using db = await freshQueue();
   const pool = await newPool(db);
   const id = await postJobs(db, 10);
@@ -84,7 +84,7 @@ test("P3: a cancelled posting has not ended before its last running job has", as
   expect(await brokenInvariants(db)).toEqual([]);
 });
 
-test("does nothing to what has ended or was cancelled before", async () => {
+test("does nothing to postings that have ended or were cancelled before", async () => {
   await using db = await freshQueue();
   const pool = await newPool(db);
   const [done, cancelled] = [await postJobs(db, 1), await postJobs(db, 2)];
@@ -102,7 +102,7 @@ test("does nothing to what has ended or was cancelled before", async () => {
   );
 });
 
-test("N2: waits for a claim, and counts what that left", async () => {
+test("N2: waits for a claim, and counts the rest", async () => {
   await using db = await freshQueue();
   const pool = await newPool(db);
   const id = await postJobs(db, 10);

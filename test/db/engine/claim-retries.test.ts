@@ -60,7 +60,7 @@ describe("which retry", () => {
     ]);
   });
 
-  test("of whatever priority, where it is the turn of the oldest", async () => {
+  test("of any priority, if it is the turn of the oldest", async () => {
     await using db = await freshQueue();
     const pool = await newPool(db);
     const old = await postJobs(db, 1, { priority: -1 });
@@ -70,7 +70,7 @@ describe("which retry", () => {
     expect(names(await take(db, pool, { oldest: true }))).toEqual([`${old}/0`]);
   });
 
-  test("not before an older posting, where it is the turn of the oldest", async () => {
+  test("not before an older posting, if it is the turn of the oldest", async () => {
     await using db = await freshQueue();
     const pool = await newPool(db);
     const old = await postJobs(db, 1, { priority: -1 });
@@ -111,7 +111,7 @@ describe("which retry", () => {
 });
 
 describe("how much", () => {
-  test("a range is split where the cap is smaller", async () => {
+  test("a range is split if the cap is smaller", async () => {
     await using db = await freshQueue();
     const pool = await newPool(db);
     const id = await postJobs(db, 7);
@@ -157,7 +157,7 @@ describe("how much", () => {
     expect((await take(db, pool)).map(({ postingId }) => postingId)).toEqual([2]);
   });
 
-  test("where the cap of the first in line is 0 nothing is taken, and others may", async () => {
+  test("if the cap of the first in line is 0, nothing is claimed, and other pools can claim it", async () => {
     await using db = await freshQueue();
     const pool = await newPool(db);
     const id = await postJobs(db, 1);
@@ -181,7 +181,7 @@ describe("while another pool claims retries", () => {
     expect(names([...theirs, ...mine]).sort()).toEqual(["1/0", "1/1", "1/2", "1/3"]);
   });
 
-  test("a lane is claimed where it has the last of them in hand", async () => {
+  test("a lane is claimed if another claim has locked the last of them", async () => {
     await using db = await freshQueue();
     const pool = await newPool(db);
     await postJobs(db, 1);

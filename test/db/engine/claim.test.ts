@@ -91,7 +91,7 @@ describe("size", () => {
     expect(sizes(await takeAll(db, await newPool(db), { cap: 4 }))).toEqual([4, 4, 2]);
   });
 
-  test("a claim takes its share of what remains, and at least one", async () => {
+  test("a claim takes its share of the remaining jobs, and at least one", async () => {
     await using db = await freshQueue();
     await postJobs(db, 100);
     const taken = await takeAll(db, await newPool(db), { share: 0.5 });
@@ -116,7 +116,7 @@ describe("size", () => {
     expect(sizes(await take(db, await newPool(db), { sizes: [size] }))).toEqual([7]);
   });
 
-  test("where the cap of the first in line is 0 nothing is taken, and others may", async () => {
+  test("if the cap of the first in line is 0, nothing is claimed, and other pools can claim it", async () => {
     await using db = await freshQueue();
     const first = await postJobs(db, 1, { priority: 1 });
     await postJobs(db, 1, { entryPoint: "b.ts#other" });
@@ -174,7 +174,7 @@ describe("many small postings", () => {
     expect(new Set(taken.map(({ leaseId }) => leaseId)).size).toBe(3);
   });
 
-  test("L1: a lane of which a range was taken is not taken whole by those behind it", async () => {
+  test("L1: a lane with a claimed range is not claimed whole together with later lanes", async () => {
     await using db = await freshQueue();
     const pool = await newPool(db);
     const large = await postJobs(db, 4, { priority: 1, priorities: [2, 1, 1, 1] });
@@ -188,7 +188,7 @@ describe("many small postings", () => {
   });
 });
 
-describe("what a claim writes", () => {
+describe("the writes of a claim", () => {
   test("N2: the lease that takes the last job of a lane closes it", async () => {
     await using db = await freshQueue();
     const pool = await newPool(db);
@@ -218,7 +218,7 @@ describe("what a claim writes", () => {
     expect(await db.sql`select from pdoflow.lease`).toHaveLength(1);
   });
 
-  test("attempts count from 1, and the lease is held by the pool that claimed", async () => {
+  test("attempts count from 1, and the lease belongs to the pool that claimed", async () => {
     await using db = await freshQueue();
     const pool = await newPool(db);
     const id = await postJobs(db, 2);

@@ -54,7 +54,7 @@ describe.each(["paused", "errored_out"] as const)("%s", (state) => {
     expect(names(await takeAll(db, pool))).toHaveLength(3);
   });
 
-  test("what runs is recorded, and the posting may end so", async () => {
+  test("running jobs are recorded, and the posting may end by that", async () => {
     await using db = await freshQueue();
     const pool = await newPool(db);
     const id = await postJobs(db, 2);
@@ -105,7 +105,7 @@ describe("holding", () => {
     expect(row).toEqual({ held: `{${open}}`, resumed: "{}" });
   });
 
-  test("a claim that was there first keeps what it took", async () => {
+  test("a claim that was first keeps its jobs", async () => {
     await using db = await freshQueue();
     const pool = await newPool(db);
     const id = await postJobs(db, 6);
@@ -148,7 +148,7 @@ describe("holding", () => {
     expect(await brokenInvariants(db)).toEqual([]);
   });
 
-  test("a posting that is being cancelled is not held", async () => {
+  test("a posting that is being cancelled is not paused", async () => {
     await using db = await freshQueue();
     const id = await postJobs(db, 2);
     await using cancelling = await openTransaction(db);

@@ -5,7 +5,7 @@ import { jobsOf, newPool, postJobs, queueOfFile, recordPart, take } from "../eng
 
 const freshQueue = queueOfFile();
 
-test("N4: what got another priority is claimed by it, retries too, and keeps its own", async () => {
+test("N4: jobs and retries are claimed by a changed priority, and keep their own", async () => {
   await using db = await freshQueue();
   const first = await postJobs(db, 2);
   const second = await postJobs(db, 2);

@@ -107,7 +107,7 @@ test("the end is notified once, when it is committed", async () => {
   expect(told).toEqual(["marker", String(id), "marker"]);
 });
 
-test("what a pool left open that died after its last outcome is ended by another", async () => {
+test("a posting left open by a pool that died after its last outcome is ended by another", async () => {
   await using db = await freshQueue();
   const { a, b, left, right } = await halves(db);
   await record(db, a, left);

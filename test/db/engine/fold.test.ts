@@ -59,7 +59,7 @@ test("a few rows are left as they are", async () => {
   expect(id).toBe(1);
 });
 
-test("G1: what is recorded while rows are folded is counted once", async () => {
+test("G1: outcomes recorded while rows are folded are counted once", async () => {
   await using db = await freshQueue();
   const { pool, id, left } = await longWay(db);
   await using recording = await openTransaction(db);

@@ -41,7 +41,7 @@ test("P5: no more jobs are leased than may run, by all pools together", async ()
   expect(full).toMatchObject({ ranges: [], limited: [{ postingId: id, waitMs: 100 }] });
 });
 
-test("P5: as many as have ended may be claimed", async () => {
+test("P5: one job can be claimed for each that has ended", async () => {
   await using db = await emptyQueue();
   await postJobs(db, 10, { maxRunning: 3 });
   const pool = await newPool(db);
@@ -75,7 +75,7 @@ test("P5: of many pools at the same moment, together", async () => {
   expect((await Promise.all(claims)).flat()).toHaveLength(5);
 });
 
-test("P5: of two that take retries, the second waits for what the first has taken", async () => {
+test("P5: of two claims of retries, the second waits for the first", async () => {
   await using db = await emptyQueue();
   const pool = await newPool(db);
   await postJobs(db, 2, { maxRunning: 1 });
@@ -112,7 +112,7 @@ test("P5: nor is it looked at while it is known to be at its limit", async () =>
   expect([ranges.length, passed.length]).toEqual([1, 0]);
 });
 
-test("P5: its retries do not hide those of others", async () => {
+test("P5: its retries do not hide the retries of others", async () => {
   await using db = await emptyQueue();
   const pool = await newPool(db);
   await postJobs(db, 2, { maxRunning: 1, priority: 9 });
@@ -135,7 +135,7 @@ test("P5: one posting with limits is not claimed whole with those behind it", as
   expect(names(await take(db, pool))).toEqual([`${limited}/0`]);
 });
 
-test("L4: of a pool that does not know how long they take, as many as it has idle workers", async () => {
+test("L4: for jobs of unknown duration, one per idle worker", async () => {
   await using db = await emptyQueue();
   await postJobs(db, 100, { maxRunning: 50 });
   expect(jobsOf(await take(db, await newPool(db), { cap: 4 }))).toHaveLength(4);
@@ -185,7 +185,7 @@ test("M1: and once they can't start within a second of it any more, others are",
   expect(jobsOf(await take(db, pool))).toHaveLength(2);
 });
 
-test("M1: what may start as late as in a moment counts until a second after", async () => {
+test("M1: jobs that may still start count until a second after", async () => {
   await using db = await emptyQueue();
   await postJobs(db, 100, { maxRate: "10/s" });
   const pool = await newPool(db);

@@ -40,7 +40,7 @@ const progressOf = async ({ sql }: Db) => [
   ...(await sql`select done, failed, cancelled, retrying, released from pdoflow.progress`),
 ];
 
-describe("what is refused", () => {
+describe("refusals", () => {
   test("L2: outcomes of a lease that was released, counted by the pool (O4)", async () => {
     await using db = await freshQueue();
     const { pool, jobs } = await leased(db, 3);
@@ -105,7 +105,7 @@ test("U3: an attempt that its lease is not for is refused", async () => {
   expect(await recorded(db)).toHaveLength(0);
 });
 
-describe("what is sent twice, for want of an answer", () => {
+describe("a batch that is sent twice because the answer was lost", () => {
   test("U1: changes nothing, and nothing of it is refused", async () => {
     await using db = await freshQueue();
     const { pool, jobs } = await leased(db, 4);
@@ -116,7 +116,7 @@ describe("what is sent twice, for want of an answer", () => {
     expect(await refusedOf(db)).toEqual([0]);
   });
 
-  test("U1: nor where the first sending had let go of the lease", async () => {
+  test("U1: nor if the first sending had ended the lease", async () => {
     await using db = await freshQueue();
     const { pool, jobs } = await leased(db, 3);
     expect(await record(db, pool, jobs.slice(1))).toBe(0);
@@ -156,7 +156,7 @@ describe("what is sent twice, for want of an answer", () => {
   });
 });
 
-describe("what is retried", () => {
+describe("retries", () => {
   test("waits for its time, with the next attempt", async () => {
     await using db = await freshQueue();
     const { pool, jobs } = await leased(db, 1);
@@ -191,7 +191,7 @@ describe("what is retried", () => {
     expect(await take(db, pool)).toHaveLength(1);
   });
 
-  test("is cancelled where its posting was, which then ends", async () => {
+  test("is cancelled if its posting was, which then ends", async () => {
     await using db = await freshQueue();
     const { pool, id, jobs } = await leased(db, 2);
     await cancel(db, id);
@@ -219,7 +219,7 @@ describe("what is retried", () => {
 });
 
 describe("totals", () => {
-  test("G1: each record adds one progress row with what it ended", async () => {
+  test("G1: each record adds one progress row with its counts", async () => {
     await using db = await freshQueue();
     const { pool, jobs } = await leased(db, 6);
     const states = ["done", "done", "failed", "retried", "cancelled"] as const;
@@ -251,7 +251,7 @@ describe("totals", () => {
     expect(ended.sort((a, b) => a - b)).toEqual(ids);
   });
 
-  test.each(["released", "retried"])("G2: nor where its job had been %s before", async (how) => {
+  test.each(["released", "retried"])("G2: nor if its job had been %s before", async (how) => {
     await using db = await freshQueue();
     const { pool, jobs } = await leased(db, 1);
     if (how === "retried") await record(db, pool, jobs, { state: "retried" });

@@ -60,7 +60,7 @@ test("O3: a beat keeps a pool from being lost", async () => {
   expect(await rescue(db)).toEqual([]);
 });
 
-test("O2: a beat tells what is running, and the next one tells it anew", async () => {
+test("O2: a heartbeat reports the running jobs, and the next one replaces that report", async () => {
   await using db = await freshQueue();
   const pool = await newPool(db);
   const running = async () => (await db.sql`select running from pdoflow.pool`)[0]?.["running"];
@@ -94,7 +94,7 @@ test("O1: a pool that has stopped does not come up again", async () => {
   expect(await stateOf(db, pool)).toBe("stopped");
 });
 
-test("L3: a pool that retires releases what it holds, and what it is claiming", async () => {
+test("L3: a pool that ends releases its jobs, and the jobs of a claim under way", async () => {
   await using db = await freshQueue();
   const pool = await newPool(db);
   await postJobs(db, 5);
@@ -110,7 +110,7 @@ test("L3: a pool that retires releases what it holds, and what it is claiming", 
   expect(await brokenInvariants(db)).toEqual([]);
 });
 
-test("L2: what a pool records while it retires is kept, and afterwards refused", async () => {
+test("L2: outcomes recorded while a pool ends are kept, and later ones refused", async () => {
   await using db = await freshQueue();
   const pool = await newPool(db);
   await postJobs(db, 3);

@@ -5,7 +5,7 @@ import { newPool, postJobs, queueOfFile, refusal } from "../engine.ts";
 
 const freshQueue = queueOfFile();
 
-test("Q1: what pools sample is added up, for each pool by itself, and read as one", async () => {
+test("Q1: samples are added up for each pool separately, and read as one profile", async () => {
   await using db = await freshQueue();
   const id = await postJobs(db, 3);
   const [one, other] = [await newPool(db), await newPool(db)];
@@ -34,7 +34,7 @@ test("Q1: of more than 2,000 stacks the most frequent ones are kept", async () =
   expect([stacks["f2999"], stacks["f0"]]).toEqual([3_000, undefined]);
 });
 
-test("what is no profile is refused, and of a posting that is gone nothing is kept", async () => {
+test("an invalid profile is refused, and one of a deleted posting is dropped", async () => {
   await using db = await freshQueue();
   const pool = await newPool(db);
   await tellProfile(db, pool, 99, { jobs: 1, stacks: { a: 1 } });

@@ -8,7 +8,7 @@ import { newPool, postJobs, postSingles, putBack, queueOfFile, take, takeAll } f
 
 const freshQueue = queueOfFile();
 
-test("H1: a claim passes by what is to be skipped, whole lanes and retries too", async () => {
+test("H1: a claim skips postings, including their whole lanes and retries", async () => {
   await using db = await freshQueue();
   const pool = await newPool(db);
   const [bad, good, alsoBad, large] = [...(await postSingles(db, 3)), await postJobs(db, 5)];

@@ -37,7 +37,7 @@ const isActive = async ({ sql }: Db) =>
     (l) => l.active,
   );
 
-describe("what is released", () => {
+describe("releasing", () => {
   test("L3: is all that has not ended, in few ranges, its attempt unused", async () => {
     await using db = await freshQueue();
     const { pool, jobs } = await leased(db, 8);
@@ -51,7 +51,7 @@ describe("what is released", () => {
     expect(await brokenInvariants(db)).toEqual([]);
   });
 
-  test("is all but what is kept, which the lease holds in few ranges", async () => {
+  test("releases everything except for the kept jobs, which the lease lists in few ranges", async () => {
     await using db = await freshQueue();
     const { pool, jobs } = await leased(db, 8);
     const keep = [6, 1, 2, 0, 5].map((place) => nth(jobs, place)); // in any order
@@ -140,7 +140,7 @@ describe("what is released", () => {
     expect(await brokenInvariants(db)).toEqual([]);
   });
 
-  test("is nothing where the lease is another pool's, or was let go before", async () => {
+  test("releases nothing if the lease belongs to another pool, or has ended", async () => {
     await using db = await freshQueue();
     const { pool, jobs } = await leased(db, 2);
     expect(await putBack(db, await newPool(db), jobs)).toBe(0);
@@ -150,7 +150,7 @@ describe("what is released", () => {
   });
 });
 
-describe("what is kept", () => {
+describe("keeping", () => {
   test("L2: stays leased, and its outcomes are taken", async () => {
     await using db = await freshQueue();
     const { pool, jobs } = await leased(db, 6);
@@ -207,7 +207,7 @@ describe("what is kept", () => {
 });
 
 describe("while outcomes of the lease are being recorded", () => {
-  test("L3: releasing waits, and leaves out what was recorded", async () => {
+  test("L3: releasing waits, and leaves out recorded jobs", async () => {
     await using db = await freshQueue();
     const { pool, jobs } = await leased(db, 6);
     await using recording = await openTransaction(db);

@@ -30,7 +30,7 @@ import { brokenInvariants } from "../invariants.ts";
 
 const freshQueue = queueOfFile();
 
-test("L2: what it records afterwards is refused and counted (O4)", async () => {
+test("L2: later outcomes are refused and counted (O4)", async () => {
   await using db = await freshQueue();
   const { pool, jobs } = await silentPool(db, 3);
   await rescue(db);
@@ -52,7 +52,7 @@ test("U3: it does not end the job that another pool has by now", async () => {
   expect(await outcomesOf(db)).toMatchObject([{ attempt: 1, state: "done" }]);
 });
 
-test("L3: a rescue waits for what it is recording, and leaves that as it is", async () => {
+test("L3: a rescue waits for outcomes that are being recorded, and keeps them", async () => {
   await using db = await freshQueue();
   const { pool, jobs } = await silentPool(db, 4);
   await reportRunning(db, pool, jobs);
@@ -71,14 +71,14 @@ test("L3: a rescue waits for what it is recording, and leaves that as it is", as
   expect(await brokenInvariants(db)).toEqual([]);
 });
 
-test("O1: it gets no more jobs: nobody would rescue them", async () => {
+test("O1: it gets no more jobs, because no pool would rescue them", async () => {
   await using db = await freshQueue();
   const { pool } = await silentPool(db, 1);
   await rescue(db);
   expect(await take(db, pool)).toEqual([]);
 });
 
-test("O1: what it is claiming while it is declared lost does not stay leased", async () => {
+test("O1: jobs of a claim under way do not stay leased when it is declared lost", async () => {
   await using db = await freshQueue();
   const { pool } = await silentPool(db, 1);
   const second = await postJobs(db, 1);
@@ -92,7 +92,7 @@ test("O1: what it is claiming while it is declared lost does not stay leased", a
   expect(names(await takeAll(db, await newPool(db)))).toContain(`${second}/0`);
 });
 
-test("a record of which a part is refused and a rescue do not wait for each other", async () => {
+test("a partly refused record and a rescue do not wait for each other", async () => {
   await using db = await freshQueue();
   await findDeadlocksSoon(db);
   const { pool, id, jobs } = await silentPool(db, 2);
@@ -109,7 +109,7 @@ test("a record of which a part is refused and a rescue do not wait for each othe
   expect(await rescue(db)).toMatchObject([{ poolId: pool }]);
 });
 
-test("nor do they where the lease is held, and a job of it was released", async () => {
+test("nor if the lease is active, and a job of it was released", async () => {
   await using db = await freshQueue();
   await findDeadlocksSoon(db);
   const { pool, jobs } = await silentPool(db, 2);

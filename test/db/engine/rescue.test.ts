@@ -27,7 +27,7 @@ import { brokenInvariants } from "../invariants.ts";
 const freshQueue = queueOfFile();
 
 describe("which pools", () => {
-  test("O3: only those whose last beat is older than their heartbeat timeout", async () => {
+  test("O3: only pools whose last heartbeat is older than their heartbeat timeout", async () => {
     await using db = await freshQueue();
     const [impatient, patient] = [await newPool(db), await newPool(db)];
     await postJobs(db, 2);
@@ -67,7 +67,7 @@ describe("which pools", () => {
   });
 });
 
-describe("what becomes of its jobs", () => {
+describe("the jobs of a rescued pool", () => {
   test("L3: those without an outcome wait again, with their attempt unused", async () => {
     await using db = await freshQueue();
     const { pool, jobs } = await silentPool(db, 4);
@@ -128,7 +128,7 @@ describe("what becomes of its jobs", () => {
     expect(await brokenInvariants(db)).toEqual([]);
   });
 
-  test("a job that it told of and does not hold is none of its business", async () => {
+  test("a reported job that it has not leased is ignored", async () => {
     await using db = await freshQueue();
     const { pool, jobs } = await silentPool(db, 2);
     await record(db, pool, jobs.slice(0, 1), { state: "retried" });
@@ -137,7 +137,7 @@ describe("what becomes of its jobs", () => {
     expect(await outcomesOf(db)).toMatchObject([{ seq: 0, attempt: 1, error: null }]);
   });
 
-  test("nor is a job of which it told an attempt before the one that it holds", async () => {
+  test("a reported job with an earlier attempt than the leased one is ignored", async () => {
     await using db = await freshQueue();
     const pool = await newPool(db);
     await postJobs(db, 2);
@@ -150,7 +150,7 @@ describe("what becomes of its jobs", () => {
     expect(await outcomesOf(db)).toMatchObject([{ seq: 0, attempt: 1, error: null }]);
   });
 
-  test("Y2: those of a paused posting wait until it is resumed", async () => {
+  test("Y2: the jobs of a paused posting wait until it is resumed", async () => {
     await using db = await freshQueue();
     const { pool, id, jobs } = await silentPool(db, 3);
     await reportRunning(db, pool, jobs.slice(0, 1));
@@ -159,7 +159,7 @@ describe("what becomes of its jobs", () => {
     expect(await brokenInvariants(db)).toEqual([]);
   });
 
-  test("P3: those of a cancelled posting are cancelled, and the posting ends", async () => {
+  test("P3: the jobs of a cancelled posting are cancelled, and the posting ends", async () => {
     await using db = await freshQueue();
     const { pool, id, jobs } = await silentPool(db, 3);
     await reportRunning(db, pool, jobs.slice(0, 1));

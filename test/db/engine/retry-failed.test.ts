@@ -62,7 +62,7 @@ const stateOf = async ({ sql }: Db, id: number) =>
       select state, ended_at is not null as is_ended from pdoflow.posting where id = ${id}`
   )[0];
 
-test("U2: what has failed is tried once more, and the newest attempt counts", async () => {
+test("U2: failed jobs get one more attempt, and the newest attempt counts", async () => {
   await using db = await freshQueue();
   const { pool, id } = await withFailures(db, 5, [1, 2, 4]);
   expect(await stateOf(db, id)).toEqual({ state: "finished", isEnded: true });
@@ -161,7 +161,7 @@ test("cancelling many retries by hand calls no function for each and adds no row
   expect(cost).toMatchObject({ groups: 2, failed: 300 }); // as they failed, and as they count again
 });
 
-test("U2: where a retry by hand is cancelled before it was tried, the failure counts", async () => {
+test("U2: if a retry by hand is cancelled before its attempt, the failure counts", async () => {
   await using db = await freshQueue();
   const { pool, id } = await withFailures(db, 4, [0, 1, 2]);
   await retryFailed(db, id, all);
@@ -176,7 +176,7 @@ test("U2: where a retry by hand is cancelled before it was tried, the failure co
   expect(await brokenInvariants(db)).toEqual([]);
 });
 
-test("two who retry the same at once do it once", async () => {
+test("two concurrent retries of the same jobs retry them once", async () => {
   await using db = await freshQueue();
   const { id } = await withFailures(db, 3, [0, 1, 2]);
   await using first = await openTransaction(db);

@@ -27,7 +27,7 @@ async function claims(db: Db, pool: number, count: number): Promise<string> {
   return whose;
 }
 
-test("T2: who posted first and much does not keep others of the same priority waiting", async () => {
+test("T2: a poster with many earlier jobs does not keep others of the same priority waiting", async () => {
   await using db = await freshQueue();
   await postJobs(db, 1_000, { osUser: "ada", name: "a" });
   await using roles = await withRoles("eve");

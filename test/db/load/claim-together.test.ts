@@ -141,7 +141,7 @@ test("N2: a lane that is being cancelled is passed by, and not taken whole", asy
   expect(await brokenInvariants(db)).toEqual([]);
 });
 
-test("a pool that records keeps nobody from claiming", async () => {
+test("recording does not keep pools from claiming", async () => {
   await using db = await freshQueue();
   const pool = await newPool(db);
   await postJobs(db, 10);

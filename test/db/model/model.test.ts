@@ -26,7 +26,7 @@ const longest = Number(process.env["PDOFLOW_TEST_MODEL_RUNS"] ?? 0);
 const firstSeed = Number(process.env["PDOFLOW_TEST_MODEL_SEED"] ?? 1);
 
 test(
-  "the queue does what the model says, and no invariant breaks",
+  "the queue behaves as the model, and no invariant breaks",
   async () => {
     await using runs = await ModelRuns.open();
     const deadline = performance.now() + suiteMs;

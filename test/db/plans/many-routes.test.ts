@@ -70,7 +70,7 @@ test("a pool reads only routes with open postings, of 5,000 with ended ones", as
   await cancel(bob, id);
 });
 
-test("a claim by one who may run few reads no more for it", async () => {
+test("a claim by a role that may run few postings reads no more for that", async () => {
   const id = await postJobs(eve, 10);
   const [route] = await readRoutes(evesPool);
   const own = await newPool(evesPool);

@@ -29,7 +29,7 @@ async function explainClaim(db: Db, pool: number): Promise<number> {
   return plan.Plan["Shared Hit Blocks"] + plan.Plan["Shared Read Blocks"];
 }
 
-test("a claim reads no more after 3,000 others while an old snapshot is held", async () => {
+test("a claim reads no more after 3,000 others while an old snapshot is open", async () => {
   await using db = await freshQueue();
   await postJobs(db, 10_000);
   const pool = await newPool(db);

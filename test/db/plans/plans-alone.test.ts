@@ -21,7 +21,7 @@ import { scannedIn } from "./scanned.ts";
 test.each([
   ["with statistics", true],
   ["without", false],
-])("a job costs the same where one posting is all that there is, %s", async (_, isAnalyzed) => {
+])("a job costs the same if there is only one posting, %s", async (_, isAnalyzed) => {
   await using alone = await freshQueue();
   const id = await postJobs(alone, 50_000);
   const pool = await newPool(alone);
@@ -48,7 +48,7 @@ test.each([
   expect(readThen.filter((name) => !/posting|retry/.test(name))).toEqual([]);
 });
 
-test("what has something of the planner's turned off is never compiled", async () => {
+test("statements that turn off a planner setting are never compiled", async () => {
   await using alone = await freshQueue();
   const names = await alone.sql`
     select proname from pg_proc where pronamespace = 'pdoflow'::regnamespace

@@ -163,7 +163,7 @@ test("recording and finishing", async () => {
   expect(await scanned(act)).toEqual([]);
 });
 
-test("folding, and looking for what was left open, which reads all that is open", async () => {
+test("folding, and ending stragglers, which reads all open postings", async () => {
   const act = async (tx: Db) => {
     await foldProgress(tx);
     await finishStragglers(tx);
@@ -222,7 +222,7 @@ test("asking for totals, postings, jobs and results", async () => {
   expect(await scanned(act)).toEqual([]);
 });
 
-test("retrying by hand what has failed, and looking at it", async () => {
+test("retrying failed jobs by hand, and reading them", async () => {
   const act = async (tx: Db) => {
     await tx.sql`
       insert into pdoflow.outcome (posting_id, lease_id, ended_at, seq, attempt, worker_pid,

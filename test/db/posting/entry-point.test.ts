@@ -55,7 +55,7 @@ test("SQL refuses the entry points that src/domain/entry-point.ts refuses, and n
   expect(accepted).toBeLessThan(rows.length - 500);
 });
 
-test("what posts by SQL says what is wrong about an entry point", async () => {
+test("posting by SQL reports the fault of an entry point", async () => {
   await using db = await freshDatabase();
   for (const text of refusedForms) {
     const posted = db.sql`select pdoflow.post(${text}, '[[1]]')`;

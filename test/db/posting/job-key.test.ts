@@ -29,7 +29,7 @@ describe("B1: of postings with the same job key only the newest waits", () => {
     expect(await brokenInvariants(db.db)).toEqual([]);
   });
 
-  test("one of which a job was claimed goes on, and both run", async () => {
+  test("a posting with a claimed job continues, and both run", async () => {
     await using db = await freshDatabase();
     const pool = await newPool(db.db);
     await keyed(db, 5);
@@ -54,7 +54,7 @@ describe("B1: of postings with the same job key only the newest waits", () => {
     expect(keys).toHaveLength(3);
   });
 
-  test("many who post and claim at once leave one that waits, and lose nothing", async () => {
+  test("many concurrent posters and claims leave one waiting posting, and lose nothing", async () => {
     await using db = await freshDatabase();
     const pool = await newPool(db.db);
     const claimed: ReturnType<typeof jobsOf> = [];

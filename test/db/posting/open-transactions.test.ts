@@ -67,7 +67,7 @@ test("numbers that were drawn and rolled back are not the last ones", async () =
   await ada.sql`rollback`;
 });
 
-test("a poster who finds no room waits for the pool that makes it", async () => {
+test("a poster that finds no room waits for the pool that makes it", async () => {
   await usedUp();
   await usedUp();
   await roles.db.sql`select nextval('pdoflow.posting_id_seq')`;

@@ -57,7 +57,7 @@ describe("all or nothing", () => {
     expect((await post(db, [{ args: ["[1]"] }])).jobCount).toBe(1); // and the connection is well
   });
 
-  test("where the source of jobs breaks off nothing is written", async () => {
+  test("if the source of jobs breaks off, nothing is written", async () => {
     await using db = await freshQueue();
     async function* broken() {
       yield { args: ["[1]", "[2]"] };
@@ -121,7 +121,7 @@ describe("arguments", () => {
     expect(jobs.map((job) => JSON.parse(job.args) as unknown)).toEqual(args);
   });
 
-  test("keys in snake_case keep their names where they are read as json, too", async () => {
+  test("keys in snake_case keep their names when they are read as json, too", async () => {
     await using db = await freshQueue();
     await post(db, [{ args: ['[{"snake_case_key": {"inner_key": 1}}]'] }]);
     expect([...(await db.sql`select posting_id, args from pdoflow.job`)]).toEqual([
@@ -195,7 +195,7 @@ describe("priorities", () => {
     expect(await brokenInvariants(db)).toEqual([]);
   });
 
-  test("J2: nor where all priorities are equal, though they were given", async () => {
+  test("J2: nor if all priorities are equal, although they were given", async () => {
     await using db = await freshQueue();
     await postJobs(db, 3, { priorities: [8, 8, 8] });
     expect(await order(db)).toEqual([0, 1, 2].map((index) => [null, index]));
@@ -255,7 +255,7 @@ test("pools are notified once for each posting, when it is committed", async () 
   expect(told).toEqual(["before", String(id), "after"]);
 });
 
-test("a posting of one batch is one statement, also where a span has to be opened", async () => {
+test("a posting of one batch is one statement, even if a span must be opened", async () => {
   await using db = await freshQueue();
   const said: string[] = [];
   const spied = { ...db, sql: watchStatements(db.sql, (text) => said.push(text)) };

@@ -22,7 +22,7 @@ beforeAll(async () => {
 
 afterAll(() => roles[Symbol.asyncDispose]());
 
-test("the statements of docs/sql.md do what it says, by a poster with a table of their own", async () => {
+test("the statements of docs/sql.md work as documented, for a poster with its own table", async () => {
   const { sql } = roles.db;
   await sql`create schema app`;
   await sql`grant all on schema app to public`;
@@ -148,7 +148,7 @@ test.each([
   [`'a.ts#f', '[[1]]', '{"name": "1a"}'`, "option name: expected up to 100 letters"],
   [`'a.ts#f', '[[1]]', '{"needs": ["gpu"]}'`, "option needs: expected needs such as"],
   [`'a.ts#f', '[[1]]', '[]'`, "expected an object"],
-])("post(%s) says what is wrong", async (args, message) => {
+])("post(%s) reports the fault", async (args, message) => {
   const said = ada.sql.unsafe(`select pdoflow.post(${args})`);
   const error: unknown = await said.then(
     () => null,
@@ -158,7 +158,7 @@ test.each([
   expect(errorCode(error)).toBe("PF002");
 });
 
-test("a key gives the posting that there is, and is for one entry point", async () => {
+test("a key returns the existing posting, and belongs to one entry point", async () => {
   const post = (entry: string) => ada.sql<{ id: number }[]>`
     select pdoflow.post(${entry}, '[[1]]', '{"key": "once"}') as id`;
   const [first] = await post("a.ts#f");
@@ -167,7 +167,7 @@ test("a key gives the posting that there is, and is for one entry point", async 
   expect(String(error)).toContain('the key "once" belongs to posting');
 });
 
-test("postings, jobs, outcomes and failures tell what came of it", async () => {
+test("postings, jobs, outcomes and failures have the results", async () => {
   const [posted] = await ada.sql<{ id: number }[]>`
     select pdoflow.post('view.ts#f', '[[1], [2], [3]]') as id`;
   const id = posted?.id ?? 0;

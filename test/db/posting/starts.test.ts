@@ -64,7 +64,7 @@ test("one that is cancelled before its time has ended, and never starts", async 
   expect(await brokenInvariants(db.db)).toEqual([]);
 });
 
-test("what starts is told to pools that wait, once for all of it", async () => {
+test("waiting pools are notified once of all starting postings", async () => {
   await using db = await freshDatabase();
   await newPool(db.db);
   await db.sql`update pdoflow.pool set listens = true`;

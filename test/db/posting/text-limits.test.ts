@@ -207,7 +207,7 @@ test("each API function that takes a text is called with a long one", async () =
   expect(doors.map(({ call }) => call).toSorted()).toEqual(wanted);
 });
 
-test("nobody keeps more of a text than its limit", async () => {
+test("no text is stored beyond its limit", async () => {
   const codes = new Map<string, string>();
   for (const call of Object.values(calls).flatMap((each) => each ?? [])) {
     const text = call

@@ -3,7 +3,7 @@ import { array, assert, integer, property } from "fast-check";
 
 import { Gaps } from "../../../src/db/read/gaps.ts";
 
-test("what is left is all that was not taken out, in pieces of the size that is asked for", () => {
+test("the rest is everything that was not taken out, in pieces of the requested size", () => {
   const number = integer({ min: -2, max: 42 });
   assert(
     property(array(number), number, number, integer({ min: 1, max: 50 }), (...given) => {

@@ -134,7 +134,7 @@ test("the poster is the role that logged in, whatever the options say", async ()
   await eve.sql`select pdoflow.cancel(${row?.id ?? 0}::bigint)`;
 });
 
-test("a function of a poster's that others call lets nobody post who may not", async () => {
+test("a poster's function does not let unauthorised callers post", async () => {
   await using lent = await withRoles("poster", "guest");
   await lent.grant("poster", "poster", { maxOpen: 1 });
   const { sql } = lent.db;
@@ -195,7 +195,7 @@ test("L2: a pool claims, releases, records and ends for itself alone", async () 
   expect(outcomes).toEqual({ n: 0 });
 });
 
-test("L1: what a pool keeps of a lease must have been of it", async () => {
+test("L1: a pool can only keep ranges of its own lease", async () => {
   const own = await postJobs(eve, 3);
   const [mine] = await take(eve, evesPool, { cap: 3 });
   if (!mine) throw new Error("expected a lease");
@@ -217,7 +217,7 @@ test("L1: what a pool keeps of a lease must have been of it", async () => {
   await cancelPostings(eve, [own], { killsRunning: true, reason: "" });
 });
 
-test("T1: a pool claims and reads what its role may run, whatever routes it names", async () => {
+test("T1: a pool only claims and reads jobs that its role may run, whatever routes it names", async () => {
   const own = await postJobs(eve, 1);
   const all = await roles.db.sql<{ id: number }[]>`select id from pdoflow.route`;
   const want = { oldest: false, sizes: [], cap: 100, share: 1 };
@@ -287,7 +287,7 @@ test("V1: a variable is its poster's own, or everybody's", async () => {
   });
 });
 
-test("D1: what was begun is ended in the same transaction, by who began it", async () => {
+test("D1: a posting is ended in the transaction that began it, by the same role", async () => {
   const begin = (db: Db) => db.sql<{ id: number }[]>`
     select posting_id as id from pdoflow.begin_posting('a.ts#f')`;
   expect(await refusal(begin(eve))).toContain("was begun and not ended");

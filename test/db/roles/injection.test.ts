@@ -27,7 +27,7 @@ afterAll(() => roles[Symbol.asyncDispose]());
 const owner = async () =>
   (await roles.db.sql<{ name: string }[]>`select current_user as name`)[0]?.name ?? "";
 
-test("what lies in the way by name is not called by what runs as the owner", async () => {
+test("functions that run as the owner do not call planted functions of the same name", async () => {
   const { sql } = roles.db;
   const evil = sql(roles.nameOf("evil"));
   await sql`create schema ${evil}`;

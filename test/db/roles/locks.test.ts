@@ -88,7 +88,7 @@ test.each(calls)("%s in a transaction that stays open locks nothing of others", 
   }
 });
 
-test("a pool that may run some jobs alone waits for these alone, and rescues who had no others", async () => {
+test("a pool that may only run some jobs only waits for these, and only rescues pools without others", async () => {
   const next = async () => {
     const [row] = await eve.sql<{ startMs: number | null }[]>`
       select start_ms from pdoflow.pool_next_ms(array(select id from pdoflow.route), '{}')`;

@@ -34,7 +34,7 @@ test("resuming is for the same ones as pausing", async () => {
   expect(able).toEqual(["poster", "operator", "owner"]);
 });
 
-test("nobody but the owner reads, writes or calls anything else", async () => {
+test("only the owner reads, writes or calls anything else", async () => {
   const held = await roles.db.sql<{ actor: string; what: string }[]>`
     with role as (
       select rolname, oid from pg_roles where rolname = any (${`{${actors
@@ -63,7 +63,7 @@ test("nobody but the owner reads, writes or calls anything else", async () => {
   expect([...held]).toEqual([]);
 });
 
-test("a function that runs as the owner has a search_path of its own", async () => {
+test("a function that runs as the owner has a fixed search_path", async () => {
   const loose = await roles.db.sql`
     select proname from pg_proc
     where pronamespace = 'pdoflow'::regnamespace and prosecdef

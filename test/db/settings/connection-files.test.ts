@@ -27,7 +27,7 @@ function target(env: Environment, flag?: string): Target {
   return found;
 }
 
-test("what libpq has first comes first: the text, the service, the variables, then defaults", () => {
+test("the order is that of libpq: the text, the service, the variables, then defaults", () => {
   write(".pg_service.conf", "[prod]\nhost=service\nport=1\ndbname=service\nuser=service\n");
   const env = { PGSERVICE: "prod", PGPORT: "2", PGUSER: "variable", PGAPPNAME: "variable" };
   expect(target(env, "host=text dbname=text")).toMatchObject({

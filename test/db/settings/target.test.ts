@@ -120,7 +120,7 @@ describe("a URL", () => {
     expect(read(url)).toMatchObject(expected);
   });
 
-  test("goes before the PG… variables, which fill up what it leaves out", () => {
+  test("precedes the PG… variables, which supply the rest", () => {
     const env = { PGHOST: "h", PGPORT: "6000", PGUSER: "u", PGDATABASE: "d", PGPASSWORD: "p" };
     expect(read("postgres://ben@other/", env)).toMatchObject({
       host: "other",
@@ -180,7 +180,7 @@ describe("several addresses", () => {
   });
 });
 
-describe("what is refused", () => {
+describe("refusals", () => {
   test.each([
     ["postgres://u:s3cret@a:1,b:x/d", "expected a URL such as postgres://"],
     ["postgres://u:s3cret@a:1,b:0/d", "expected a port from 1 to 65535, found 0"],
