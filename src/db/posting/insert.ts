@@ -1,6 +1,6 @@
 import type * as v from "valibot";
 
-import { NothingToPost } from "../../domain/errors.ts";
+import { exitCodes, NothingToPost, PdoflowError } from "../../domain/errors.ts";
 import { parse } from "../../domain/parse.ts";
 import { PostingOptions } from "../../domain/posting-options.ts";
 import { separator, integers } from "../connection/array.ts";
@@ -9,8 +9,19 @@ import { Batches, type JobBatch } from "./batches.ts";
 import { BlockDigests, sha256 } from "./block-digests.ts";
 import type { PostingDb } from "./caller-transaction.ts";
 import type { Tx } from "../connection/connect.ts";
-import { KeyTaken } from "./posting-key.ts";
 import { type Signer, signPosting } from "./signatures.ts";
+
+/** A key belongs to a posting of another entry point, so the work is not the same. */
+class KeyTaken extends PdoflowError {
+  override readonly name = "KeyTaken";
+  readonly exitCode = exitCodes.usage;
+  constructor(key: string, id: number, found: string, wanted: string) {
+    super(
+      `the key "${key}" belongs to posting ${id} of ${found}; expected a key of its own for a ` +
+        `posting of ${wanted}. Nothing was posted.`,
+    );
+  }
+}
 
 export interface NewPosting extends v.InferInput<typeof PostingOptions> {
   entryPoint: string;

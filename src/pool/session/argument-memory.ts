@@ -14,3 +14,12 @@ export const bytesLeft = (atHand: number) => (atHand > maxBytes / 2 ? 0 : maxByt
 /** The number of jobs of this mean size that may be claimed. */
 export const countLeft = (left: number, meanBytes: number) =>
   left === 0 ? 0 : Math.max(Math.floor(left / Math.max(meanBytes, 1)), 1);
+
+/** From this size on, arguments that were read leave so much memory behind that it matters. */
+export const collectBytes = 8 * 1024 * 1024;
+
+/** Collects memory at once, where the runtime can (Bun). */
+export function collectMemory(): void {
+  const { Bun: runtime } = globalThis as { Bun?: { gc(isSynchronous: boolean): void } };
+  runtime?.gc(true);
+}
