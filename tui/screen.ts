@@ -49,7 +49,7 @@ const longestRest = 100_000;
 
 /**
  * The terminal while the dashboard uses it: second screen, raw keys, mouse. {@link restore} resets
- * it at once, whatever the state of the process.
+ * it at once, in any state of the process.
  */
 export class Screen implements Disposable {
   readonly #options: ScreenOptions;

@@ -1,7 +1,7 @@
 /** The end of one attempt at one job. */
 export type AttemptState = "done" | "failed" | "cancelled";
 
-/** What an outcome row says: `retried` means that another attempt follows. */
+/** The state of an outcome row: `retried` means that another attempt follows. */
 export type OutcomeState = AttemptState | "retried";
 
 /** The error of a failed attempt, as stored with its outcome. */

@@ -25,7 +25,7 @@ export const exitCodes = {
 export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
 
 /**
- * An error that a user can fix. Its message states what was expected, what was found and a remedy.
+ * An error that a user can fix. Its message names the expected and the found value and a remedy.
  * Each subclass is one situation and spells out its `name`, because the binary is minified.
  */
 export abstract class PdoflowError extends Error {

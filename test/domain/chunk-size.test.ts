@@ -58,7 +58,7 @@ test("a few jobs are not trusted to speak for thousands", () => {
   );
 });
 
-test("jobs that take longer than expected are released, except for those that keep the workers busy", () => {
+test("jobs that take longer than expected are released, but workers stay busy", () => {
   expect(surplus(steady(1), 1_500, 4)).toBe(0);
   expect(surplus(steady(100), 1_500, 4)).toBe(1_480);
   expect(surplus(steady(60_000), 10, 4)).toBe(6);

@@ -60,7 +60,7 @@ export interface Model {
   tookMs: number;
   fault: { message: string; sinceMs: number } | null;
   isFrozen: boolean;
-  /** The reason why changes are refused whatever the server allows; null if they are not. */
+  /** The reason why changes are refused even if the server allows them; null if they are not. */
   startedReadOnly: string | null;
   everyMs: number;
   views: readonly View[];

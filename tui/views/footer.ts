@@ -4,7 +4,7 @@ import { sortTitle } from "../state/lists.ts";
 import { type Model, viewOf, readOnlyOf } from "../state/model.ts";
 import { cut, harmless, lettersOf, widthOf } from "../draw/text.ts";
 
-/** The keys that the last line shows, by what is on the screen. Help and quit always follow. */
+/** The keys that the last line shows for the current screen. Help and quit always follow. */
 const shownCommands: Readonly<Record<string, readonly Command[]>> = {
   postings: ["open", "filter", "sort", "mark", "pause", "resume", "retry", "cancel"],
   pools: ["open", "filter", "sort", "mark", "drain"],

@@ -30,7 +30,10 @@ interface Failures {
 
 interface Group extends FailureGroup {
   state: "failed" | "retrying";
-  /** Null if the jobs are being retried already, or if retry refuses them: those of a `run`. */
+  /**
+   * Null if the jobs are being retried already, or if retry refuses them because they belong to a
+   * `run`.
+   */
   retryWith: string | null;
 }
 

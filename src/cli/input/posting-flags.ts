@@ -13,7 +13,7 @@ import { duration, localMoment } from "../shell/flag-values.ts";
 
 const flagged = optionList.flatMap(({ flag, ...option }) => (flag ? [{ ...option, flag }] : []));
 
-/** What the text of a flag stands for. */
+/** The meaning of the text of a flag. */
 const kinds: Record<PostingFlag["kind"], v.GenericSchema> = {
   text: v.string(),
   number: v.pipe(v.string(), v.transform(Number)),

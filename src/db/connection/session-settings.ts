@@ -1,4 +1,4 @@
-// The settings that our sessions need, whatever was set for the role, the database or the server.
+// The settings that our sessions need, regardless of those of the role, the database or the server.
 
 /** A setting that each of our sessions begins with. */
 interface SessionSetting {

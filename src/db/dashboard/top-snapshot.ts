@@ -99,7 +99,7 @@ export interface Snapshot extends Pick<QueueState, "at" | "readOnly" | "jobs" | 
 }
 
 export interface TopPosting extends Omit<v.InferOutput<typeof Posting>, "needs"> {
-  /** What its jobs need and no pool provides, as a sentence; null if a pool can run them. */
+  /** The needs of its jobs that no pool provides, as a sentence; null if a pool can run them. */
   missing: string | null;
 }
 
@@ -128,7 +128,7 @@ export interface TopJob {
   stderr: string | null;
 }
 
-/** Selects jobs of a posting: all, those with a status, or those of a group of failures. */
+/** Selects jobs of a posting: all, the jobs with a status, or the jobs of a group of failures. */
 export interface JobsFilter {
   postingId: number;
   /** The first index to read. */

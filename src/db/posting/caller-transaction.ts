@@ -129,7 +129,7 @@ const camelCase = (name: string) =>
   name.replaceAll(/_(\w)/g, (_, letter: string) => letter.toUpperCase());
 
 /**
- * Checks what is otherwise checked when a connection is opened.
+ * Makes the checks that usually happen when a connection is opened.
  *
  * @throws {NoTransaction} {TransactionReadOnly}
  * @throws {SchemaOutdated} and {SchemaTooNew} of the schema.

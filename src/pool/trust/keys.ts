@@ -148,7 +148,7 @@ export function readKeyFolder(folder: string): ListedKey[] {
     });
 }
 
-/** Anyone who can write there decides which code runs. */
+/** A user who can write there decides which code runs. */
 function requireOwned(path: string): void {
   const { mode } = statSync(path);
   if ((mode & 0o022) === 0) return;

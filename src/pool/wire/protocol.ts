@@ -62,7 +62,7 @@ export const unpackArgs = (args: string): string[] => args.split(separator);
 /** A run of jobs: posting, attempt, the index of the first job, the number of jobs. */
 const idNumbers = 4;
 
-/** Jobs by their runs: those of a chunk nearly always are one. */
+/** Jobs by their runs: the jobs of a chunk nearly always are one run. */
 export function packIds(jobs: readonly LeasedJob[]): number[] {
   const ids: number[] = [];
   let [posting, attempt, next] = [-1, -1, -1];

@@ -1,7 +1,7 @@
 import { exitCodes, PdoflowError } from "../../domain/errors.ts";
 import { didYouMean, similarNames } from "../../domain/similar.ts";
 
-/** The values that a command gets: those of one job, by index or by name. */
+/** The values that a command gets: the values of one job, by index or by name. */
 export type CommandInput = readonly unknown[] | Readonly<Record<string, unknown>>;
 
 /** The entry point of jobs that are commands; only the pool of a `pdoflow run` runs it. */
