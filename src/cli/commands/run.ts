@@ -8,13 +8,11 @@ import { type Db, errorCode } from "../../db/connection/connect.ts";
 import type { Target } from "../../db/settings/target.ts";
 import { cancelPostings } from "../../db/engine/control.ts";
 import { readRoutes } from "../../db/engine/routes.ts";
-import type { JobBatch } from "../../db/posting/batches.ts";
 import { insertPosting } from "../../db/posting/insert.ts";
-import { type CommandInput, commandEntryPoint, commandOf } from "../../pool/worker/command-line.ts";
+import { commandEntryPoint } from "../../pool/worker/command-line.ts";
 import { outputSchemas } from "../output/output-schemas.ts";
 import { parseEntryPoint } from "../../domain/entry-point.ts";
 import { type ExitCode, exitCodes, InvalidInput, PdoflowError } from "../../domain/errors.ts";
-import { encodeArgs } from "../../job/values.ts";
 import { parseEnv } from "../../pool/wire/environment.ts";
 import { Pool } from "../../pool/pool.ts";
 import type { WholeOutput } from "../../pool/wire/protocol.ts";
@@ -23,6 +21,7 @@ import { workerPool } from "../../pool/worker-pool.ts";
 import { pluralize } from "../output/pluralize.ts";
 import { parseFlags } from "../shell/flags.ts";
 import { wholeNumber } from "../shell/flag-values.ts";
+import { commandJobs } from "../input/command-jobs.ts";
 import { PostingCommand } from "../input/posting-command.ts";
 import { PostingProgress } from "../shell/job-progress.ts";
 import { Reading } from "../input/reading-progress.ts";
@@ -102,7 +101,7 @@ export class RunCommand extends PostingCommand {
       run: crypto.randomUUID(),
     };
     const reading = new Reading(this, "posting", sources, this.progress);
-    const batches = isCommand ? commands(this.command, reading.batches()) : reading.batches();
+    const batches = isCommand ? commandJobs(this.command, reading.batches()) : reading.batches();
     const { id, jobCount, target } = await this.withDatabase(async (db) => {
       await requirePoolGrant(db);
       const project = isCommand ? null : this.projectOf(entryPoint, db.target);
@@ -288,20 +287,5 @@ async function requirePoolGrant(db: Db): Promise<void> {
 async function printWhole(piece: SpoolRange, stream: Writable): Promise<void> {
   for await (const block of piece.blocks()) {
     await new Promise<void>((resolve) => stream.write(block, () => resolve()));
-  }
-}
-
-/** The jobs of a command: its words, with the placeholders replaced by the input values. */
-async function* commands(
-  template: readonly string[],
-  batches: AsyncIterable<JobBatch>,
-): AsyncGenerator<JobBatch> {
-  let number = 0;
-  for await (const { args, priorities } of batches) {
-    const lines = args.map((text) => {
-      const input = JSON.parse(text) as CommandInput; // a list or an object, as it was read
-      return encodeArgs(commandOf(template, input, ++number));
-    });
-    yield { args: lines, priorities };
   }
 }
