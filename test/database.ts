@@ -54,9 +54,8 @@ async function isQuickToSync({ sql }: Db): Promise<boolean> {
 }
 
 /**
- * The name of the database to clone. The first process that asks makes it, under a lock of the
- * server, and the name tells which migrations are in it: a server that is there to stay keeps it
- * for the next run.
+ * The name of the database to clone. The first process creates it, under a lock of the server. The
+ * name contains a digest of the migrations, so a permanent server keeps it for the next run.
  */
 async function ensureTemplate({ sql, target }: Db): Promise<string> {
   const hash = createHash("sha256").update(JSON.stringify(migrations)).digest("hex").slice(0, 16);

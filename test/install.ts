@@ -6,7 +6,7 @@ import { join } from "node:path";
 import packageJson from "../package.json" with { type: "json" };
 
 const root = join(import.meta.dir, "..");
-/** There while somebody installs, and after one who did not come to the end. */
+/** Exists during an installation, and after one that did not finish. */
 const unfinished = join(root, "dist/.install");
 
 /** Whether the packages of package.json are in node_modules, all of each. */

@@ -18,8 +18,8 @@ if (!isInstalled()) {
   for (const folder of [root, import.meta.dir]) Bun.resolveSync("valibot", `${folder}/`);
 }
 
-// No test may touch the developer's own databases. What a test starts without `env` inherits the
-// environment as it was: Bun.spawn does not see these changes.
+// No test may use the developer's own databases. A process that a test starts without `env`
+// inherits the original environment: Bun.spawn does not see these changes.
 for (const name of Object.keys(process.env)) {
   if (isDevelopersOwn(name)) delete process.env[name];
 }

@@ -11,7 +11,7 @@ export interface Proxy extends AsyncDisposable {
   freeze(): void;
   /** The same, from the first statement on in which this text is. */
   freezeAt(text: string): void;
-  /** What is frozen stays lost; new connections get through again. */
+  /** Frozen bytes stay lost; new connections get through again. */
   thaw(): void;
   /** Closes all connections. New ones get through. */
   cut(): void;

@@ -167,8 +167,8 @@ async function untilGone(folder: string): Promise<void> {
 }
 
 /**
- * What `bun test` counted, from the end of what it printed and its exit code. Without such an end
- * it was cut short, which is a failure too.
+ * The counts of `bun test`, from the end of its output and its exit code. Without such an end it
+ * was cut short, which is a failure too.
  */
 export function tally(printed: string, code: number): Tally {
   const plain = Bun.stripANSI(printed);
@@ -181,7 +181,7 @@ export function tally(printed: string, code: number): Tally {
   return { passed: count("pass"), failed: failed === 0 && code !== 0 ? 1 : failed };
 }
 
-/** The files of which `bun test` told a failure, in the order in which it did. */
+/** The files for which `bun test` reported a failure, in that order. */
 export function failedFiles(printed: string): string[] {
   const plain = Bun.stripANSI(printed);
   const files = plain.split(/^(\S+\.test\.ts):$/m).slice(1);

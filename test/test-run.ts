@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { type ServerPaths, serverPaths } from "../src/db/settings/server-paths.ts";
 import { isOldestWanted, oldestPlace } from "./oldest-server.ts";
 
-/** `startMark` tells two processes apart that were given one pid after the other. */
+/** `startMark` distinguishes two processes that had the same pid one after the other. */
 export interface TestRun {
   pid: number;
   startMark: string;

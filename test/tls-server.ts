@@ -29,7 +29,7 @@ export interface TlsServer extends AsyncDisposable {
   folder: string;
 }
 
-/** Who may come in how: the role says it. */
+/** Who may log in how, by role. */
 const rules = [
   "local all all trust",
   "hostssl all certified 127.0.0.1/32 cert",
@@ -43,7 +43,7 @@ export const planted = "s3cret: \\the 'word'";
 /** `more` are lines of pg_hba.conf for roles of a test's own. */
 export async function openTlsServer(...more: string[]): Promise<TlsServer> {
   const root = mkdtempSync(join(tmpdir(), "pdoflow-tls-"));
-  chmodSync(root, 0o755); // root's server runs as another user, who has to pass
+  chmodSync(root, 0o755); // root's server runs as another user, which must be able to pass
   const uid = process.getuid?.() ?? -1;
   const env = { PDOFLOW_DATA: join(root, "p") };
   const place = serverPaths({ env, uid, platform: process.platform, home: "/nonexistent" });

@@ -13,7 +13,7 @@ export interface Ended {
 /** A folder for one test, with `pdoflow` and a database. */
 export interface CommandLine extends Disposable {
   folder: string;
-  /** What a command is given of the environment. */
+  /** The environment of a command. */
   env: Record<string, string>;
   /** Runs a command to its end. */
   run(...args: string[]): Promise<Ended>;
@@ -32,7 +32,7 @@ export interface Cli extends CommandLine {
   start(...args: string[]): Bun.Subprocess<"ignore", "pipe", "pipe">;
 }
 
-/** What a user's shell has, and nothing of the developer's: no PG variables. */
+/** The variables of a user's shell, and none of the developer's PG variables. */
 export function environment(url: string | null): Record<string, string> {
   const env: Record<string, string> = {
     PATH: process.env["PATH"] ?? "",
@@ -81,7 +81,7 @@ export async function openCli(db: { url: string } | null): Promise<Cli> {
   };
 }
 
-/** Reads what a command says on stderr until it has said `text`. */
+/** Reads stderr of a command until it contains `text`. */
 export async function said(child: { stderr: AsyncIterable<Uint8Array> }, text: string) {
   const decoder = new TextDecoder();
   let all = "";

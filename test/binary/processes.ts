@@ -19,8 +19,8 @@ export function workersOf(pid: number): number[] {
 }
 
 /**
- * The most memory that a process has had, in bytes; 0 where it has ended. Not what resourceUsage
- * says: that begins with the memory of the process that it came from.
+ * The maximum memory of a process so far, in bytes; 0 if it has ended. Not resourceUsage, which
+ * begins with the memory of the parent process.
  */
 export function peakBytes(pid: number): number {
   try {

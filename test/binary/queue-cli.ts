@@ -2,7 +2,7 @@ import type { TestDatabase } from "../database.ts";
 import { type Commands, openCommands } from "../cli/in-process.ts";
 import { type Cli, type CommandLine, openCli } from "./cli.ts";
 
-/** Functions that end in all the ways that there are, by their argument. */
+/** Functions that end in all possible ways, by their argument. */
 const source = `
 export function fn(i: number) {
   console.log("job", i);

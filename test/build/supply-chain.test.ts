@@ -1,4 +1,4 @@
-// What docs/supply-chain.md promises of a build.
+// The promises of docs/supply-chain.md about a build.
 import { expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -55,7 +55,7 @@ test("each version of package.json is exact, and locked with a digest", () => {
     packages: v.record(v.string(), v.object({ integrity: v.optional(v.string()) })),
   });
   const { packages } = v.parse(Locked, lock);
-  // npm has not written those of the linter for other machines than that which made the lock.
+  // npm only recorded packages of the linter for the machine that made the lock.
   const loose = Object.entries(packages).filter(
     ([path, { integrity }]) => path && !path.startsWith("node_modules/@oxlint") && !integrity,
   );

@@ -32,7 +32,7 @@ export interface ArenaServer {
   end(how: ServerEnd): Promise<void>;
   /** Starts it again, and returns when it answers. */
   start(): Promise<void>;
-  /** Removes what lies outside of its folder. */
+  /** Removes files outside of its folder. */
   removeSocket(): void;
 }
 
@@ -130,7 +130,7 @@ class TlsServer implements ArenaServer {
     const accounts = findAccounts(place);
     const own = join(folder, "tls");
     mkdirSync(own);
-    chmodSync(own, 0o755); // root's server runs as another user, who has to pass
+    chmodSync(own, 0o755); // root's server runs as another user, which must be able to pass
     const [hba, cert, key] = ["pg_hba.conf", "server.crt", "server.key"].map((name) =>
       join(own, name),
     ) as [string, string, string];

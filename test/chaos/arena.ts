@@ -29,7 +29,7 @@ const giveUpAfterMs = 90_000;
 /** A client of postgres.js whose server was stopped at the wrong moment may never answer. */
 const answerMs = 8_000;
 
-/** A folder and a PostgreSQL of one run's own, and what its processes need to know. */
+/** A folder and a PostgreSQL of one run, and the settings that its processes need. */
 export class Arena {
   readonly program: string;
   readonly folder: string;
@@ -58,7 +58,7 @@ export class Arena {
     // A copy: the next build would take the file away from under our pools.
     const program = join(folder, "pdoflow");
     copyFileSync(await binary(), program, constants.COPYFILE_FICLONE);
-    chmodSync(folder, 0o755); // root's server runs as another user, who has to pass
+    chmodSync(folder, 0o755); // root's server runs as another user, which must be able to pass
     const arena = new Arena(program, folder, await openArenaServer(folder, options));
     mkdirSync(arena.scratch);
     writeFileSync(arena.journal, "");
@@ -97,7 +97,7 @@ export class Arena {
     await this.server.start();
   }
 
-  /** Stops the server. The folder stays where somebody has to look into it. */
+  /** Stops the server. The folder stays if it is needed for diagnosis. */
   async close({ keep }: { keep: boolean }): Promise<void> {
     await this.#link.close();
     await this.server.end("stop");

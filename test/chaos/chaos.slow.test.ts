@@ -2,7 +2,7 @@ import { test } from "bun:test";
 
 import { runChaos } from "./run-chaos.ts";
 
-// The harness reads /proc to find workers and what was left behind.
+// The harness reads /proc to find workers and remaining processes.
 test.skipIf(process.platform !== "linux").each([1, 2, 3])(
   "whatever is killed, stopped or cut off, each job ends once and nothing is left in two minutes (seed %d)",
   (seed) => runChaos(seed, 2),

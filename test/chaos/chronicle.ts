@@ -12,7 +12,7 @@ export interface Trouble {
   to: number;
 }
 
-/** What was done to the system and when, so that a run can be followed and judged. */
+/** The faults of the system with their times, so that a run can be followed and judged. */
 export class Chronicle {
   readonly startedAt = Date.now();
   readonly troubles: Trouble[] = [];
@@ -37,7 +37,7 @@ export class Chronicle {
     this.counts.set(what, (this.counts.get(what) ?? 0) + by);
   }
 
-  /** Counts and tells a fault that begins now. Returns the function that ends it. */
+  /** Counts and logs a fault that begins now. Returns the function that ends it. */
   fault(
     what: string,
     {

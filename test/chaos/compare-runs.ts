@@ -20,7 +20,7 @@ const onItsWayMs = 6_000;
 const dyingMs = 1_000;
 const faultsToldMax = 20;
 
-/** Compares what the jobs wrote down with what was recorded of them. Counts what it explains. */
+/** Compares the jobs' own journal with the recorded outcomes. Counts explained differences. */
 export async function compareRuns(
   db: Db,
   chronicle: Chronicle,
@@ -102,7 +102,7 @@ function explanationOf(run: Run, troubles: readonly Trouble[]): string | null {
   return trouble?.what ?? null;
 }
 
-/** Pairs of runs of one job of which the second began before the first had ended. */
+/** Pairs of overlapping runs of one job. */
 function atOnce(runs: readonly Run[]): [Run, Run][] {
   return [...Map.groupBy(runs, ({ index }) => index).values()].flatMap((ofOneJob) => {
     const inOrder = ofOneJob.toSorted((a, b) => a.startedAt - b.startedAt);

@@ -7,7 +7,7 @@ import type { Seat } from "./seat.ts";
 const deadlineMs = 100_000;
 const comesUpMs = 15_000;
 
-/** Resumes what was paused and waits until all postings have ended; tells what is stuck. */
+/** Resumes paused postings and waits until all postings have ended; reports stuck ones. */
 export async function drain(arena: Arena, chronicle: Chronicle, asked: AbortSignal): Promise<void> {
   const giveUpAt = performance.now() + deadlineMs;
   while (!asked.aborted) {

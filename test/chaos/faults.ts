@@ -51,7 +51,7 @@ export async function strike(world: World, until: AbortSignal, meanMs: number): 
     if (!fault) return;
     const struck = fault.strike(world, fault.name).finally(() => going.delete(struck));
     going.add(struck);
-    struck.catch(() => {}); // told by the await below
+    struck.catch(() => {}); // reported by the await below
     await Promise.race([Bun.sleep(world.dice.gapMs(meanMs)), failureOf(struck)]);
   }
   await Promise.all(going);

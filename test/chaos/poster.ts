@@ -4,14 +4,14 @@ import { type Arena, jobsFolder } from "./arena.ts";
 import type { Chronicle } from "./chronicle.ts";
 import type { Dice } from "./dice.ts";
 
-/** What jobs are posted: their entry point, how many, and what they are given. */
+/** The jobs to post: their entry point, number and arguments. */
 interface Kind {
   name: string;
   weight: number;
   jobs: readonly [least: number, most: number];
   argument?: (dice: Dice) => number;
   flags?: Readonly<Record<string, number>>;
-  /** Its jobs take their worker along, and with it what that worker had not yet told. */
+  /** Its jobs kill their worker, and with it unreported results of that worker. */
   isRough?: boolean;
 }
 

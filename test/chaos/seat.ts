@@ -7,7 +7,7 @@ import type { Chronicle } from "./chronicle.ts";
 import { processesWith, signal } from "./processes.ts";
 
 const restartMs = 500;
-/** What a pool says when its jobs may go on elsewhere: not always of our doing. */
+/** The message of a pool whose jobs may continue elsewhere: we do not always cause it. */
 const losses: readonly { said: RegExp; what: string }[] = [
   { said: /was declared lost; going on/, what: "pool declared lost" },
   { said: /no heartbeat got through/, what: "pool was silent" },

@@ -9,10 +9,10 @@ import { readJournal } from "./journal.ts";
 import type { Batch } from "./poster.ts";
 import { processesWith } from "./processes.ts";
 
-/** What is wrong, by the name of the check that found it; empty where all is well. */
+/** The faults, by the name of the check that found them; empty if all is well. */
 export type Verdict = { check: string; fault: string }[];
 
-/** What there is to be judged. */
+/** The data to judge. */
 export interface Case {
   arena: Arena;
   db: Db;

@@ -17,7 +17,7 @@ const documents = [
 ];
 
 const inCode = /^```(sh|sh run|bash|text|console)\n([^]*?)^```|(?<!`)`([^`\n]+)`/gm;
-/** A word, quoted in part or not; what ends a command; a comment. */
+/** A word, partly quoted or not; the end of a command; a comment. */
 const token = /(?:"[^"]*"|'[^']*'|[^\s"'|&;<>()#]|(?<=\S)#)+|[|&;<>()]+|#.*/g;
 
 /** The arguments of each call of pdoflow in a line of shell. */
@@ -44,7 +44,10 @@ const calls = documents.flatMap((path) =>
     .flatMap((line) => callsIn(line).map((args) => ({ path, line: line.trim(), args }))),
 );
 
-/** Why a call is not taken; null where it is, or was it with one more word: it is but a mention. */
+/**
+ * The reason why a call is refused; null if it is accepted, or would be with one more word: then it
+ * is only a mention.
+ */
 async function refusal(args: readonly string[]): Promise<string | null> {
   const [word = ""] = args;
   const load = Object.hasOwn(commands, word) ? commands[word] : undefined;

@@ -19,7 +19,7 @@ export interface Started {
   stderr: AsyncIterable<Uint8Array>;
   /** Its exit code. */
   exited: Promise<number>;
-  /** Calls what the command does at a signal. */
+  /** Calls the signal handlers of the command. */
   kill(signal: "SIGINT" | "SIGTERM"): void;
 }
 
@@ -110,7 +110,7 @@ export async function textOf(parts: AsyncIterable<Uint8Array>): Promise<string> 
   return Buffer.concat(await Array.fromAsync(parts)).toString();
 }
 
-/** Keeps what is written to it, for readers that begin at any time. */
+/** Keeps the written text, for readers that begin at any time. */
 class Captured extends Writable {
   readonly #parts: Buffer[] = [];
   #more = Promise.withResolvers<void>();

@@ -8,7 +8,7 @@ import { outputSchemas } from "../../src/cli/output/output-schemas.ts";
 export const page = join(import.meta.dir, "../../docs/json.md");
 const begin = "<!-- from src/cli/output/output-schemas.ts: bun test/cli/output-schemas.ts -->";
 
-/** What the page should be, given what it is. */
+/** The expected text of the page, computed from the present one. */
 export function pageWithShapes(text: string): string {
   const shapes = Object.entries(outputSchemas).map(
     ([name, schema]) => `## ${name}\n\n\`\`\`text\n${shapeOf(schema)}\n\`\`\`\n`,

@@ -39,7 +39,7 @@ export interface Act {
   by: string;
 }
 
-/** What begins a transaction of its own does so in one that is open. */
+/** An act that begins a separate transaction does so in the open one. */
 const insideOf = (sql: Sql): Sql =>
   new Proxy(sql, {
     get: (target, name): unknown =>
@@ -51,7 +51,7 @@ const insideOf = (sql: Sql): Sql =>
         : Reflect.get(target, name),
   });
 
-/** What the product does with a posting of the poster, and who may do so. */
+/** The operations of the product on a posting of the poster, with the roles that may do them. */
 export const acts: Record<string, Act> = {
   post: { act: async (db) => (await postJobs(db, 1)) > 0, by: "poster stranger owner" },
   "see the posting": {

@@ -1,5 +1,5 @@
-// Short words for what the stories of these tests do again and again. Every function that runs
-// jobs stands for a pool: it claims, records and releases as src/pool does, in one line.
+// Short functions for the stories of these tests. Every function that runs jobs stands for a pool:
+// it claims, records and releases as src/pool does, in one line.
 import { afterAll } from "bun:test";
 
 import { connect, type Db } from "../../src/db/connection/connect.ts";
@@ -39,7 +39,7 @@ export function queueOfFile(): () => Promise<Db> {
   };
 }
 
-/** Ends what a test has left open that failed. */
+/** Ends transactions that a failed test has left open. */
 const cutOff = ({ sql }: Db) => sql`
   select pg_terminate_backend(pid) from pg_stat_activity
   where datname = current_database() and pid <> pg_backend_pid()`;
@@ -91,7 +91,7 @@ export const newPool = (db: Db, host = "here"): Promise<number> =>
     posters: null,
   });
 
-/** Claims for a pool: by default all that one claim can take, of all the routes that there are. */
+/** Claims for a pool: by default all that one claim can take, of all routes. */
 export async function take(db: Db, poolId: number, want: Partial<Claim> = {}) {
   const all = { oldest: false, sizes: [], cap: 1_000_000, share: 1 };
   const routes = want.routes ?? (await allRoutes(db));
@@ -214,7 +214,7 @@ export const putBack = (
   keep: readonly LeasedJob[] = [],
 ): Promise<number> => release(db, poolId, [...new Set(leased.map(({ leaseId }) => leaseId))], keep);
 
-/** What the database says to a statement that it has to refuse. */
+/** The error of the database for a statement that it must refuse. */
 export async function refusal(statement: PromiseLike<unknown>): Promise<string> {
   try {
     await statement;

@@ -1,8 +1,8 @@
 import type { Db } from "../../src/db/connection/connect.ts";
 
 /**
- * What is wrong in the whole database, a sentence for each fault: looks at every job, lane, lease,
- * retry, outcome and total, and compares what the tables' comments promise. Empty if all is well.
+ * The faults in the whole database, a sentence for each: checks every job, lane, lease, retry,
+ * outcome and total against the promises of the tables' comments. Empty if all is well.
  */
 export async function brokenInvariants(db: Db): Promise<string[]> {
   const faults: string[] = [];
@@ -25,7 +25,7 @@ const places = ({ sql }: Db) => sql<{ fault: string }[]>`
   select format('job %s/%s is in %s places: %s', posting_id, seq, places, kinds) as fault
   from fault limit 10`;
 
-/** G1, G2 and P2: totals are what a count of all jobs gives. */
+/** G1, G2 and P2: totals equal a count of all jobs. */
 const totals = ({ sql }: Db) => sql<{ fault: string }[]>`
   with place as (${place(sql)}),
   counted as (

@@ -35,7 +35,7 @@ test.each(distributions)(
     ] as const) {
       const best = listSchedule(durations, pools * workers);
       const { makespanMs, claims, longestUnfairMs } = simulate(durations, pools, workers);
-      // A tenth of a second is what the first claims take, while nothing is known of the jobs.
+      // The first claims take a tenth of a second, while durations are unknown.
       expect(makespanMs).toBeLessThan(best * 1.05 + 100);
       expect(longestUnfairMs).toBeLessThan(100);
       const perSecondAndPool = claims / pools / (makespanMs / 1000);

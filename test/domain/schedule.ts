@@ -120,7 +120,7 @@ class Simulation {
     });
   }
 
-  /** Every 50 ms: releases what takes too long, and shares out within the pool. */
+  /** Every 50 ms: releases surplus jobs, and distributes jobs within the pool. */
   #watch(pool: Pool, now: number): void {
     const isOver = this.#pools.every((p) => p.backlog.length === 0 && p.workers.every(isIdle));
     if (isOver && this.#waiting.length === 0) return;

@@ -1,5 +1,5 @@
-// Whatever text comes from outside, each parser gives something of its type or an error that says
-// what is wrong: never a fault of the program, and nothing that takes for ever.
+// For any text from outside, each parser returns a value of its type or an error that describes the
+// fault: never a fault of the program, and nothing that takes forever.
 import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -42,7 +42,7 @@ const textOf = (...pieces: string[]) =>
     )
     .map((parts) => parts.join(""));
 
-/** What `parse` makes of a text; null where it says what is wrong with it. */
+/** The result of `parse` for a text; null if it reports a fault. */
 function partOf<T>(parse: () => T): T | null {
   try {
     return parse();

@@ -9,7 +9,7 @@ async function* source(): AsyncGenerator<Uint8Array> {
   yield Buffer.from("]");
 }
 
-// Not the parent's maxRSS of this process: Linux counts in it what the parent had at the fork.
+// Not maxRSS of this process: Linux includes the memory of the parent at the fork.
 let rssMax = 0;
 let jobs = 0;
 for await (const batch of readArguments(source(), { format: "auto", name: "stdin" })) {

@@ -50,8 +50,8 @@ export const anyValue: fc.Arbitrary<unknown> = fc.letrec((tie) => ({
 })).value;
 
 /**
- * All that tells a value from others, as text, but for the order of an object's keys, which jsonb
- * does not keep. Not `toStrictEqual`: in Bun 1.4 it takes no two URLs for equal and all DataViews.
+ * A text that identifies a value, except for the order of an object's keys, which jsonb does not
+ * keep. Not `toStrictEqual`: in Bun 1.4 it considers no two URLs equal and all DataViews.
  */
 export function spell(value: unknown): string {
   if (typeof value === "string") return JSON.stringify(value);

@@ -1,4 +1,4 @@
-// docs/values.md: what it says of other languages and of SQL is run.
+// docs/values.md: its examples in other languages and in SQL are run.
 import { describe, expect, test } from "bun:test";
 import { runInThisContext } from "node:vm";
 

@@ -7,7 +7,7 @@ import { freshDatabase } from "../database.ts";
 import { drivenPool, only } from "./hand-driven.ts";
 import { obedient, stub, until } from "./stub.ts";
 
-// Each row of docs/from-python.md: what it says works, as it is written there.
+// Each row of docs/from-python.md works as it is written there.
 const page = await readFile(join(import.meta.dir, "../../docs/from-python.md"), "utf8");
 const rows = page
   .split("\n")

@@ -12,7 +12,7 @@ const pages = [
   ...names.filter((name) => name.endsWith(".md")).map((name) => `docs/${name}`),
 ];
 
-/** What the pages speak of and do not show: a program of the reader. */
+/** Code that the pages mention and do not show: a program of the reader. */
 const world = {
   "world.d.ts": `
     declare const user: { id: number };

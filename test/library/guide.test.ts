@@ -27,7 +27,7 @@ afterAll(async () => {
 test.each(runs.map(([, runtime, file, output]) => [runtime, file, output]))(
   "the guide shows what `%s %s` prints",
   async (_runtime, file = "", output = "") => {
-    // Bun also for what is written for Node: what is linked here is the source.
+    // Bun also for code that is written for Node: the source is linked here.
     const child = Bun.spawn([process.execPath, file], {
       cwd: folder,
       env: { PATH: process.env["PATH"], HOME: folder, PDOFLOW_DATABASE_URL: database.url },

@@ -33,7 +33,7 @@ const outcomesOf = (
     ...texts,
   }));
 
-/** A pool without workers: the test says what happens to its jobs. */
+/** A pool without workers: the test decides the results of its jobs. */
 export async function drivenPool(db: Db) {
   const id = await registerPool(db, {
     host: "test",
@@ -68,7 +68,7 @@ export async function drivenPool(db: Db) {
       await recordOutcomes(db, id, outcomes, left.get(leaseId) === 0 ? [leaseId] : []);
       await finishPostings(db, [postingId]);
     },
-    /** Claims all that there is, and records it as done. */
+    /** Claims all jobs, and records them as done. */
     async endAll(texts: Partial<Outcome> = {}) {
       for (let ranges = await this.claim(1e6); ranges.length > 0; ranges = await this.claim(1e6)) {
         for (const range of ranges) {

@@ -10,7 +10,7 @@ export interface Stub extends AsyncDisposable {
   calls(): Promise<string[]>;
 }
 
-/** `script` is what it does, in sh, once it has noted how it was called. */
+/** `script` is its body, in sh, after it has noted how it was called. */
 export async function stub(script: string): Promise<Stub> {
   const folder = await mkdtemp(join(tmpdir(), "pdoflow-stub-"));
   const binary = join(folder, "pdoflow");

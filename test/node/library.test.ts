@@ -219,7 +219,7 @@ function spawn(script: string, url: string | undefined) {
   });
 }
 
-/** What the script writes to stdout. It must end by itself, without an error. */
+/** The stdout of the script. It must end by itself, without an error. */
 async function node(script: string, url: string | undefined): Promise<string> {
   const child = spawn(script, url);
   const text = await child.stdout.text();

@@ -1,5 +1,5 @@
-// Installs what the tests of this folder use. `npm test` does so beside its checks, since that
-// takes long, and the first of these tests where it was not done.
+// Installs the packages that the tests of this folder use. `npm test` does so beside its checks,
+// because that takes long; otherwise the first of these tests does.
 import { existsSync, mkdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 

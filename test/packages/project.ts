@@ -20,17 +20,17 @@ export async function packageFile(path: string): Promise<string> {
   return join(await installed, path);
 }
 
-/** Node 20, and the newest that we know: those of npm where they are for this machine. */
+/** Node 20, and the newest known one: from npm, if it has them for this machine. */
 export async function node(which: "20" | "newest"): Promise<string> {
   const path = await packageFile(`node-${which === "20" ? "20" : "linux-x64"}/bin/node`);
   return existsSync(path) ? path : "node";
 }
 
-/** A folder of a user, with what they installed there. */
+/** A folder of a user, with installed packages. */
 export interface Project extends AsyncDisposable {
   folder: string;
   write(files: Readonly<Record<string, string>>): Promise<void>;
-  /** Runs a command that must succeed; gives what it wrote to stdout. */
+  /** Runs a command that must succeed; returns its stdout. */
   run(command: readonly string[], env?: Readonly<Record<string, string>>): Promise<string>;
 }
 
@@ -60,7 +60,7 @@ export async function emptyProject(installer: "npm" | "bun" = "npm"): Promise<Pr
     installer === "npm"
       ? ["npm", "install", "--no-audit", "--no-fund", "--prefer-offline"]
       : [process.execPath, "add"];
-  const { HOME = "" } = process.env; // where what was fetched before is kept
+  const { HOME = "" } = process.env; // the cache of earlier downloads
   await project.run([...install, await tarball()], { HOME });
   return project;
 }

@@ -1,6 +1,6 @@
-// The reference of the library, by TypeDoc, from the declarations in the package: what its
-// docstrings say is what editors show. TypeDoc runs on an older TypeScript, in a folder of its own.
-// `npm run docs:api` makes dist/api/index.html.
+// The reference of the library, by TypeDoc, from the declarations in the package: editors show the
+// same docstrings. TypeDoc runs on an older TypeScript, in a separate folder. `npm run docs:api`
+// makes dist/api/index.html.
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 

@@ -65,7 +65,7 @@ test("our own cgroup is asked first, then those around it, then the machine", ()
   ]);
 });
 
-/** How a worker died that somebody else killed with SIGKILL. */
+/** The death of a worker that another process killed with SIGKILL. */
 async function deathOf(oomKills: OomKills, beforehand: () => void): Promise<JobError> {
   const program = [process.execPath, join(import.meta.dir, "../../src/main.ts")];
   const death = Promise.withResolvers<JobError>();

@@ -63,7 +63,7 @@ test("between two processes, each position is started or recalled, never both (S
       for (let position = from; position < to; position++) recalled.push(round * 4000 + position);
     }
   }
-  page.load(1, 0, 1); // tells the child to end
+  page.load(1, 0, 1); // makes the child end
   const taken = (await child.stdout.text()).split("\n").filter(Boolean).map(Number);
   expect(taken.length).toBeGreaterThan(0);
   expect(recalled.length).toBeGreaterThan(0);

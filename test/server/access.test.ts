@@ -95,7 +95,7 @@ test.skipIf(process.platform !== "linux")("no process of the server holds a TCP 
 
 test.skipIf(!isRoot)(`a stranger who reaches the socket is not let in${asRoot}`, async () => {
   const socket = join(place.socketFolder, ".s.PGSQL.5432");
-  // As if every permission had been opened by mistake: what is left is the server's own check.
+  // As if every permission had been opened by mistake: only the server's own check is left.
   chmodSync(place.socketFolder, 0o755);
   chmodSync(socket, 0o777);
   const stranger = Bun.spawnSync(

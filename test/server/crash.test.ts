@@ -55,7 +55,7 @@ test("a stale pid file that names a stranger's live process is not believed", as
 });
 
 test("another PostgreSQL that got the pid is not taken for ours", async () => {
-  // A shell by the name of postgres: what counts is its command line.
+  // A shell by the name of postgres: its command line counts.
   await using other = Bun.spawn(["sh", "-c", "read line", "-D", "/another/folder"], {
     ...ownerOfServer(),
     stdin: "pipe",

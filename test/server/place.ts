@@ -9,7 +9,7 @@ import { stopServer } from "../../src/server/server.ts";
 export const uid = process.getuid?.() ?? -1;
 export const isRoot = uid === 0;
 
-/** What a test that needs another user adds to its name when it is skipped. */
+/** The suffix of the name of a skipped test that needs another user. */
 export const asRoot = isRoot ? "" : " (skipped: needs root)";
 
 /**

@@ -1,4 +1,4 @@
-// Says what the server whose socket is in the folder of argument 1 answers to this user.
+// Prints the answer of the server whose socket is in the folder of argument 1 to this user.
 import { probe } from "../../src/server/probe.ts";
 
 const host = process.argv[2] ?? "";

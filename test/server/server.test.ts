@@ -70,7 +70,7 @@ test("a stopped server is gone, and its data is there at the next start", async 
 test("the process that starts the server ends, with all its pipes, and the server lives", async () => {
   await stopServer(place);
   const starter = ensureElsewhere(place);
-  // Ends only when nobody holds the pipe any more, as `$(pdoflow …)` in a shell does.
+  // Ends only when no process has the pipe open any more, as `$(pdoflow …)` in a shell does.
   expect(await starter.stdout.text()).toContain(place.address.host);
   expect(await starter.exited).toBe(0);
   expect(serverState(place).kind).toBe("running");

@@ -70,7 +70,7 @@ test("10,000 random keys, clicks and resizes never throw, and never draw outside
       });
       events.forEach((event, at) => {
         model = update(model, event, (nowMs += 70)).model;
-        // To draw each of them would take minutes: a third, and what follows a resize.
+        // Drawing each of them would take minutes: a third, and those after a resize.
         if (at % 3 > 0 && event.kind !== "resize") return;
         const terminal = kinds[at % kinds.length] ?? terminals.color;
         const { cells } = frameOn(model, terminal);

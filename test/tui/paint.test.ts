@@ -53,7 +53,7 @@ test("the terminal shows exactly each frame of a sequence", async () => {
         let before: Frame | null = null;
         for (const lines of all) {
           const frame = frameOf(lines, size, style);
-          // Blanks at the end of a row may be written or not: a reader can't tell.
+          // Blanks at the end of a row may be written or not: a reader sees no difference.
           expect(await shown(terminal, `\u001b[?7l${paint(before, frame)}`)).toEqual(
             readable(frame),
           );

@@ -197,7 +197,7 @@ export function after(size: { columns: number; rows: number }, events: readonly 
 export const snapshot = (of: Snapshot): Event => ({ kind: "snapshot", snapshot: of, tookMs: 5 });
 export const press = (...keys: string[]): Event[] => keys.map((key) => ({ kind: "key", key }));
 
-/** What is on the screen, as text. */
+/** The content of the screen, as text. */
 export const textOn = (model: Model, terminal: Terminal): string =>
   screenLines(model, glyphsOf(terminal))
     .map(({ line }) => textOf(line))
@@ -210,7 +210,7 @@ export const frameOn = (model: Model, terminal: Terminal, theme: Theme = "defaul
     { palette: paletteOf(terminal.colors, theme), isUtf8: terminal.isUtf8 },
   );
 
-/** What a person reads: the cells of the screen, without colours. */
+/** The visible text: the cells of the screen, without colours. */
 export const readable = (model: Model, terminal: Terminal): string =>
   frameOn(model, terminal)
     .cells.map((row) =>

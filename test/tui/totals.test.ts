@@ -42,7 +42,7 @@ test("an estimate is none or a time that is not negative, and 100 % only comes a
       if (!row) throw new Error("the posting is gone");
       const eta = etaOf({ model, glyphs }, row);
       expect(eta).toMatch(/^(—|\d+(\.\d)?(ms|s|m|d|y)|\d+h\d\dm)$/);
-      // What has ended is never more than all, and all is what was posted.
+      // The number of ended jobs is never more than all, and all is the number of posted jobs.
       expect(endedOf(row)).toBeLessThanOrEqual(row.jobCount);
       expect(endedOf(row) + row.jobs.waiting).toBe(row.jobCount);
     }),

@@ -31,6 +31,6 @@ test("any command starts the embedded server; post, pool and status share it; do
   expect(down).toMatchObject({ code: 0, out: "" });
   expect(down.err).toContain("was stopped");
   expect((await machine.run("down")).err).toContain("no embedded PostgreSQL is running");
-  // What was committed is there after the next start.
+  // Committed rows exist after the next start.
   expect((await machine.run("status", "1")).out).toContain("add.ts#add");
 }, 120_000);

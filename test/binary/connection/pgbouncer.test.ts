@@ -62,7 +62,7 @@ testBouncer(
       (await cli.run("status", "1")).out.includes("finished"),
     );
 
-    // What runs for long is stopped, and pools that drain end.
+    // Long-running jobs are stopped, and draining pools end.
     const long = await postWork("nap.ts#nap", [[-1]], [], { db: bouncer.url, root: cli.folder });
     await until("the long job to run", async () => (await long.status()).running === 1);
     expect(await cli.run("cancel", String(long.id))).toMatchObject({ code: 0 });

@@ -17,7 +17,7 @@ const code = `
     return "x".repeat(4 * 2 ** 20);
   }`;
 
-/** Others can look, and beat: only what inserts outcomes waits, until the function is called. */
+/** Reads and heartbeats continue: only inserts of outcomes wait, until the function is called. */
 async function lockOutcomes({ sql }: TestDatabase): Promise<() => Promise<void>> {
   const end = Promise.withResolvers<void>();
   const begun = Promise.withResolvers<void>();

@@ -113,7 +113,7 @@ test("outcomes of a pool that was rescued from are refused, counted, and shown b
   await cli.run("post", "wait.ts#wait", "args.json");
   const pool = cli.start("pool", "--max-workers", "1", "--heartbeat-timeout", "60s");
   await until("the job to run", async () => existsSync(join(cli.folder, "journal")));
-  // What a rescue does first, while the pool is well and does not know.
+  // The first step of a rescue, while the pool is alive and does not know.
   await db.sql`update pdoflow.lease set active = false`;
   await cli.write("go", "");
   await until("the refusal", async () => {

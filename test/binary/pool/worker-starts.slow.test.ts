@@ -6,7 +6,7 @@ import { freshDatabase } from "../../database.ts";
 import { type Cli, openCli } from "../cli.ts";
 import { code, post, done, mounted } from "./small-jobs.ts";
 
-/** What a pool of --once ends with where the temp folder is this one. */
+/** The result of a pool with --once whose temp folder is this one. */
 const onceWith = async (cli: Cli, TMPDIR: string) =>
   await cli.runWith({ env: { TMPDIR } }, "pool", "--once", "--max-workers", "2");
 

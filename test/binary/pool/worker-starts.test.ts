@@ -33,7 +33,7 @@ test("a pool survives a full temp folder, and goes on when there is room", async
   expect(await pool.exited).toBe(0);
 });
 
-/** What a pool of --once ends with where the temp folder is this one. */
+/** The result of a pool with --once whose temp folder is this one. */
 const onceWith = async (cli: Cli, TMPDIR: string) =>
   await cli.runWith({ env: { TMPDIR } }, "pool", "--once", "--max-workers", "2");
 

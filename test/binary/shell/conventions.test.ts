@@ -36,7 +36,7 @@ test("several postings are only cancelled after a yes", async () => {
   again.type("y\r");
   expect(await again.exited).toBe(0);
   expect(await states()).toEqual(["cancelled", "cancelled", "open"]);
-  expect(await cli.run("cancel", "last")).toMatchObject({ code: 0 }); // one: nobody is asked
+  expect(await cli.run("cancel", "last")).toMatchObject({ code: 0 }); // one: no question
 });
 
 test("colours and cut lines are for terminals", async () => {

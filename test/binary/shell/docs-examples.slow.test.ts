@@ -11,7 +11,7 @@ import { documentOf } from "../../cli/commands/json.ts";
 
 const folder = join(import.meta.dir, "../../../docs");
 const page = (name: string) => Bun.file(join(folder, name)).text();
-/** All that a page says is run: what is marked `sh run`, in its order. */
+/** Runs all blocks of a page that are marked `sh run`, in order. */
 const shellOf = async (name: string) =>
   [...(await page(name)).matchAll(/^```sh run\n(.*?)^```$/gms)].map(([, text]) => text).join("");
 
@@ -99,7 +99,7 @@ test("docs/five-tasks.md: each of them as the page does it", async () => {
     ([, line = ""]) => line,
   );
   expect(tasks).toHaveLength(5);
-  // What a run posts, only that run may try again: the others are of a posting by itself.
+  // Only a run may retry its own jobs: the others belong to a separate posting.
   await cli.run("post", "fit.ts#fit", "--each", "1-40", "--max-attempts", "1");
   await cli.run("pool", "--once");
   const told = [];

@@ -8,7 +8,7 @@ import { type Cli, openCli } from "../cli.ts";
 
 const root = join(import.meta.dir, "../../..");
 const readme = await Bun.file(join(root, "README.md")).text();
-/** Files begin with their name in a comment; what is to be run is marked: sh run. */
+/** Files begin with their name in a comment; blocks to run are marked: sh run. */
 const files = [...readme.matchAll(/^```ts\n\/\/ (\S+)\n(.*?)^```$/gms)];
 const blocks = [...readme.matchAll(/^```sh run\n(.*?)^```$/gms)].map(([, text = ""]) => text);
 

@@ -40,7 +40,7 @@ test.skipIf(!existsSync("/dev/full"))(
     );
     const [open] = await db.sql`select count(*)::int as n from pdoflow.posting where id > 1
                                 and state = 'open'`;
-    expect(open?.["n"]).toBe(0); // a run cancels what nobody will see
+    expect(open?.["n"]).toBe(0); // a run cancels jobs whose output nobody will read
   },
   60_000,
 );

@@ -2,17 +2,17 @@ import { Terminal } from "@xterm/headless";
 
 import { until } from "../cli.ts";
 
-/** A program in a terminal that is understood: what is on its screen, not what was sent. */
+/** A program in an emulated terminal: the content of its screen, not the bytes that were sent. */
 export interface Emulated extends AsyncDisposable {
   /** The rows of the screen, without the blanks at their ends. */
   rows: () => string[];
   text: () => string;
   /** All bytes that were sent so far. */
   sent: () => string;
-  /** Types keys: what a terminal would send for them. */
+  /** Types keys: the bytes that a terminal sends for them. */
   type: (keys: string) => void;
   resize: (columns: number, rows: number) => void;
-  /** Waits until the screen has such a text; gives it. */
+  /** Waits until the screen contains this text; returns the screen. */
   shows: (what: string | RegExp) => Promise<string>;
   /** Waits until the screen has it no more. */
   hides: (what: string | RegExp) => Promise<void>;
@@ -49,7 +49,7 @@ export function emulated(command: readonly string[], options: EmulatedOptions): 
       },
     },
   });
-  // What it asks of the terminal is answered, as a real one does.
+  // Its queries to the terminal are answered, as by a real one.
   terminal.onData((answer) => void child.terminal?.write(answer));
   const rowsNow = () => {
     const { active } = terminal.buffer;

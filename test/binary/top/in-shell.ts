@@ -4,7 +4,9 @@ import { join } from "node:path";
 import type { Cli } from "../cli.ts";
 import { type Emulated, emulated } from "./emulated.ts";
 
-/** What a shell sees of top: the settings of the terminal before and after, and the exit code. */
+/**
+ * The effect of top on a shell: the settings of the terminal before and after, and the exit code.
+ */
 const script = `
   stty -a > before
   sh -c 'echo $$ > pid; exec "$0" top' "$TOP"

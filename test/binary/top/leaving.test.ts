@@ -7,7 +7,7 @@ import { type Cli, openCli } from "../cli.ts";
 import { type Emulated, emulated, keys } from "./emulated.ts";
 import { started } from "./in-shell.ts";
 
-/** Waits for the shell to go on, and looks at what it has been left with. */
+/** Waits for the shell to continue, and reads the settings of its terminal. */
 async function expectRestored(cli: Cli, top: Emulated, code: number): Promise<void> {
   await top.shows("the end");
   const read = (name: string) => readFileSync(join(cli.folder, name), "utf8");

@@ -31,7 +31,7 @@ interface Run {
   isBold: boolean;
 }
 
-/** What a terminal shows at the moment, as elements of an SVG. */
+/** The current content of a terminal, as elements of an SVG. */
 export function pictureOf(terminal: Terminal): string {
   return Array.from({ length: terminal.rows }, (_, y) =>
     runsOf(terminal, y)

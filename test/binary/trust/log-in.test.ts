@@ -14,7 +14,7 @@ let matrix: Matrix;
 let cli: Cli;
 const open: Db[] = [];
 
-/** Letters of which none may be lost or read as something else on the way. */
+/** Letters that must arrive unchanged. */
 const passwordOf = (role: string) => `pass:${role}'\\ %41@/ü`;
 
 function logIn(role: string, password = passwordOf(role)): Db {

@@ -89,7 +89,7 @@ async function sayAll(cli: Cli, env: Record<string, string>): Promise<Ended[]> {
   return all;
 }
 
-/** Everything in all tables of the queue, and what its sessions ask. */
+/** Everything in all tables of the queue, and the statements of its sessions. */
 async function allOfTheDatabase({ sql }: TestDatabase): Promise<string> {
   const tables = await sql<{ name: string }[]>`
     select c.relname::text as name from pg_class c
@@ -127,7 +127,7 @@ export async function expectHidden({ plant }: Place): Promise<void> {
   for (const { out, err } of said) expect(out + err).not.toContain(planted);
   expect(said[1]?.err).toContain("1 failed"); // the way to the server was found
   const stored = await allOfTheDatabase(db);
-  // What the worker was started with: the job has printed it.
+  // The start arguments of the worker, as the job printed them.
   expect(stored).toMatch(/environ .*PATH=/);
   expect(stored).toMatch(/cmdline .*worker/);
   expect(stored).toMatch(/in arguments: 0\\nprocesses: [1-9]/);

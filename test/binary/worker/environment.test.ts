@@ -1,4 +1,4 @@
-// What jobs see of the environment, wherever they run.
+// The environment of jobs, wherever they run.
 import { expect, test } from "bun:test";
 
 import { type Cli, openCli } from "../cli.ts";

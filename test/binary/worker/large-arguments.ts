@@ -5,7 +5,7 @@ import { type Cli, openCli } from "../cli.ts";
 import { peakBytes } from "../processes.ts";
 
 const mega = 2 ** 20;
-/** What a pool may use, whatever the size and the number of its jobs. */
+/** The memory limit of a pool, whatever the size and number of its jobs. */
 const mostBytes = 500 * mega;
 
 const code = `export const echo = (text: string) => text.length;`;
@@ -16,7 +16,7 @@ async function post(cli: Cli, jobs: number, bytes: number): Promise<void> {
   expect(posted.err).toBe("");
 }
 
-/** Runs what is posted, and returns the most memory that the pool has had; ends it above that. */
+/** Runs the posted jobs, and returns the maximum memory of the pool; stops it above that limit. */
 async function peakOf(cli: Cli, workers: number): Promise<number> {
   const pool = cli.start("pool", "--once", "--max-workers", String(workers));
   let peak = 0;
@@ -30,7 +30,7 @@ async function peakOf(cli: Cli, workers: number): Promise<number> {
   return peak;
 }
 
-/** Registers the test of one size and one pool, of which the memory has a bound. */
+/** Registers the test of one size and one pool, whose memory has a bound. */
 export function testLarge(sizeMib: number, workers: number, jobs: number, mostMib = 500): void {
   test(`${jobs} jobs with ${sizeMib} MiB of arguments run in ${workers} workers below ${mostMib} MiB`, async () => {
     await using db = await freshDatabase();
@@ -51,7 +51,7 @@ export function testMany(jobs: number): void {
     await using db = await freshDatabase();
     using cli = await openCli(db);
     await cli.write("echo.ts", code);
-    // Of short jobs thousands are claimed at once; nobody knows that those behind them are large.
+    // Short jobs are claimed by the thousand; it is unknown that large ones follow.
     await post(cli, 20_000, 1);
     for (let i = 0; i < jobs; i += 100) await post(cli, 100, mega);
     expect(await peakOf(cli, 2)).toBeLessThan(mostBytes);

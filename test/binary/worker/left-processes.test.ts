@@ -1,4 +1,4 @@
-// No process that a job has started outlives its worker, whatever ends that.
+// No process of a job outlives its worker, however the worker ends.
 import { expect, test } from "bun:test";
 import { readdirSync, readFileSync } from "node:fs";
 

@@ -9,7 +9,7 @@ import { type CommandLine } from "../../binary/cli.ts";
 
 const ofTests: readonly string[] = ["fsync", "full_page_writes", "synchronous_commit"];
 
-/** What doctor finds but for what is so on all servers of tests, which need not be durable. */
+/** The findings of doctor except for those on all test servers, which need not be durable. */
 async function examine(cli: CommandLine): Promise<{ code: number; findings: [string, string][] }> {
   const { code, out } = await cli.run("doctor", "--json");
   const { findings } = documentOf("doctor", out);

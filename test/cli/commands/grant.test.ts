@@ -153,7 +153,7 @@ test("a revoked role loses its rights, and its postings stay", async () => {
 
 test("an upgrade by the owner keeps grants, and extends them to new functions", async () => {
   const { sql } = roles.db;
-  // As if the last migration was not there: it is one that adds to what others may call.
+  // As if the last migration were missing, which adds functions that others may call.
   await sql`drop function pdoflow.set_priority(bigint[], integer)`;
   await sql`
     create function pdoflow.set_priority(p_postings bigint[], p_priority integer)
@@ -165,7 +165,7 @@ test("an upgrade by the owner keeps grants, and extends them to new functions", 
         select bool_and(has_function_privilege(${roles.nameOf(role)}, oid, 'execute')) as may
         from pg_proc where pronamespace = 'pdoflow'::regnamespace and proname = ${name}`
     )[0]?.may;
-  expect(await mayCall("nobody", "added")).toBe(true); // as the server has it, to who may see it
+  expect(await mayCall("nobody", "added")).toBe(true); // as the server shows it
   await sql`select pdoflow.apply_grants()`; // what each migrate ends with
   expect([await mayCall("ada", "set_priority"), await mayCall("ada", "added")]).toEqual([
     true,

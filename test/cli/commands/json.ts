@@ -4,7 +4,7 @@ import * as v from "valibot";
 
 import { outputSchemas } from "../../../src/cli/output/output-schemas.ts";
 
-/** What a command printed with --json: one document of its schema, with nothing besides. */
+/** The output of a command with --json: one document of its schema, and nothing else. */
 export function documentOf<K extends keyof typeof outputSchemas>(
   command: K,
   text: string,
@@ -23,7 +23,7 @@ export function documentsOf<K extends keyof typeof outputSchemas>(
   return lines.map((line) => {
     const value: unknown = JSON.parse(line);
     const parsed = v.parse(outputSchemas[command], value);
-    expect(value).toEqual(parsed); // no field that docs/json.md does not tell
+    expect(value).toEqual(parsed); // no field that docs/json.md lacks
     return parsed;
   });
 }

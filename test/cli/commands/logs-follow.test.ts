@@ -21,7 +21,7 @@ export async function fn(name: string) {
 }
 `;
 
-/** Reads along what a command prints. */
+/** Reads the output of a command as it comes. */
 function reader(child: Started) {
   const all = { text: "" };
   const decoder = new TextDecoder();
@@ -56,7 +56,7 @@ test("logs -f shows the output of running jobs, and jobs as they end, and ends w
   expect(all.text).toStartWith(
     "==> 1/0 stdout <==\na has bégun\n==> 1/1 stdout <==\nb has bégun\n",
   );
-  // Kept, since it failed: once, with what no beat had told.
+  // Kept, because it failed: once, including output that no heartbeat had reported.
   expect(all.text.match(/b goes on\n/g)).toHaveLength(1);
   expect(all.text.match(/b ends\n/g)).toHaveLength(1);
   expect(all.text).toContain("==> 1/1 error <==\nRangeError: b is too far\n");
@@ -123,7 +123,7 @@ test("logs -f continues after lost connections, and reports each end once", asyn
   await using db = await freshDatabase();
   let lookups = 0;
   await using proxy = await openProxy(db.url, (bytes) => {
-    // Each other connection is lost as it first asks what a job that has ended has printed.
+    // Every other connection is lost at its first query for the output of an ended job.
     if (bytes.includes("o.stdout, o.stderr") && lookups++ % 2 === 0) proxy.cut();
   });
   using cli = await openCommands(db);

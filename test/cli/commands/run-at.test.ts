@@ -28,5 +28,5 @@ test("--run-at: nothing runs before its time, a waiting pool starts it then, and
   pool.kill("SIGTERM");
   await pool.exited;
   const once = await cli.run("pool", "--once", "--max-workers", "1");
-  expect(once.err).toContain("ended: 0 done"); // what starts in an hour is not waited for
+  expect(once.err).toContain("ended: 0 done"); // a posting that starts in an hour is not waited for
 });

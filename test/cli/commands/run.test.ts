@@ -6,7 +6,7 @@ import { openCommands } from "../in-process.ts";
 import { documentsOf } from "./json.ts";
 import { openQueueCommands } from "../../binary/queue-cli.ts";
 
-/** Whether a process has ended, be it that nobody has asked for its exit code yet. */
+/** Whether a process has ended, even if its exit code was not read yet. */
 async function isGone(pid: string): Promise<boolean> {
   const stat = Bun.file(`/proc/${pid}/stat`);
   return !(await stat.exists()) || (await stat.text().catch(() => ") Z ")).includes(") Z ");

@@ -1,4 +1,4 @@
-// What others write into the queue is shown, and no terminal obeys any of it.
+// Text that others write into the queue is shown, and no terminal obeys any of it.
 import { expect, test } from "bun:test";
 
 import { freshDatabase } from "../../database.ts";

@@ -1,5 +1,5 @@
-// The exit codes that all commands have in common, of every command that there is: with --json,
-// their errors are documents.
+// The exit codes that all commands share, for every command: with --json, their errors are
+// documents.
 import { expect, test } from "bun:test";
 
 import { commands } from "../../../src/cli/commands.ts";
@@ -9,7 +9,10 @@ import { openCommands } from "../in-process.ts";
 import { type CommandLine } from "../../binary/cli.ts";
 import { documentOf } from "../commands/json.ts";
 
-/** A command line of each command that needs a server, and whether it names what can be missing. */
+/**
+ * A command line of each command that needs a server, and whether it names something that can be
+ * missing.
+ */
 const lines: readonly (readonly [line: string, names?: true])[] = [
   ["cancel 9", true],
   ["depth"],
@@ -54,7 +57,7 @@ const alone = ["completions bash", "config", "demo", "down", "keys new"];
 
 const noServer = { env: { PDOFLOW_DATABASE_URL: "postgres://nobody@127.0.0.1:1/none" } };
 
-/** The code of each line with --json, once as the process's and once as its last error tells it. */
+/** The code of each line with --json, once that of the process and once that in its last error. */
 async function codesOf(
   cli: CommandLine,
   options: Parameters<CommandLine["runWith"]>[0],

@@ -1,4 +1,4 @@
-// What the tables themselves refuse, whatever a program, an old version of it or a person writes.
+// The values that the tables refuse, no matter which program, version or person writes them.
 import { expect, test } from "bun:test";
 
 import type { Sql } from "../../../src/db/connection/connect.ts";

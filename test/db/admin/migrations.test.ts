@@ -109,7 +109,7 @@ describe("migrating", () => {
 });
 
 describe("upgrading", () => {
-  /** What a schema consists of that was released with an older pdoflow and then upgraded. */
+  /** A schema that was released with an older pdoflow and then upgraded. */
   async function upgraded(old: string[], later: string[]): Promise<string[]> {
     await using db = await emptyDatabase();
     await db.sql`create schema pdoflow`;

@@ -1,4 +1,4 @@
-// What prune may delete and what not, and that nobody has to wait for it.
+// The rows that prune may delete, and that nothing waits for it.
 import { expect, test } from "bun:test";
 
 import { connect } from "../../../src/db/connection/connect.ts";
@@ -187,7 +187,7 @@ test("while a client reads, nothing is truncated, and nothing waits", async () =
   const pool = await newPool(db);
   const pruning = prune(db, all);
   await using other = connect(db.target, { connections: 1 });
-  // Who waited behind the reader would wait for ever; on a busy machine a moment may take long.
+  // A waiter behind the reader would wait forever; on a busy machine a moment may take long.
   await other.sql`set lock_timeout = '5s'`;
   const state = { isDone: false };
   void pruning.finally(() => (state.isDone = true));

@@ -22,7 +22,7 @@ export async function postEnded(
 const age = ({ sql }: Db, id: number, days: number) => sql`
   update pdoflow.posting set ended_at = ended_at - ${days} * interval '1 day' where id = ${id}`;
 
-/** The postings of which anything is there, by table. */
+/** The postings of which any row exists, by table. */
 export async function kept({ sql }: Db) {
   const [row] = await sql<Record<string, string | null>[]>`
     select (select string_agg(id::text, ' ' order by id) from pdoflow.posting) as posting,

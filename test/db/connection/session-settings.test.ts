@@ -7,8 +7,8 @@ import { freshDatabase, type TestDatabase } from "../../database.ts";
 import { openCommands } from "../../cli/in-process.ts";
 
 /**
- * What people set for a role or a database, each of which has broken something once, and what a
- * session of ours has instead; null where it works with that.
+ * Settings for a role or a database, each of which once broke something, and our session's value
+ * instead; null if it works with that.
  */
 const settings: readonly (readonly [name: string, value: string, ours: string | null])[] = [
   ["default_transaction_isolation", "'repeatable read'", "read committed"],
@@ -120,7 +120,7 @@ const lines: readonly [exitCode: number, line: string][] = [
   [0, "vars get a"],
   [0, "vars list"],
   [0, "top --once"],
-  [1, "doctor"], // it sees what was set for the database,
+  [1, "doctor"], // it sees the settings of the database,
   [0, "run jobs.ts#double --each 1-3"],
   [0, "prune --older-than 0s --yes"],
 ];

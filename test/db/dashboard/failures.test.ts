@@ -11,7 +11,7 @@ const freshQueue = queueOfFile();
 const thrown = (name: string, message: string) => JSON.stringify({ name, message });
 const failed = (error: string) => ({ state: "failed", error }) as const;
 
-/** What the dashboard shows of failures. */
+/** The failures that the dashboard shows. */
 const groups = async (db: Db) =>
   (await readSnapshot(db)).failures.map(({ message, count, job }) => [message, count, job]);
 

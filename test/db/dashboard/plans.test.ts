@@ -1,4 +1,4 @@
-// What the dashboard reads does not grow with the backlog or with history (rule 3).
+// The rows read for the dashboard do not grow with the backlog or with history (rule 3).
 import { expect, test } from "bun:test";
 
 import { connect, type Db } from "../../../src/db/connection/connect.ts";
@@ -21,8 +21,8 @@ async function postLike({ sql }: Db, id: number, count: number, isEnded: boolean
 }
 
 /**
- * How many rows of each table a look reads, by a connection of its own: the server counts what a
- * connection has read in the last second in with its transaction.
+ * The number of rows of each table that a refresh reads, on a separate connection: the server adds
+ * the reads of a connection's last second to its transaction.
  */
 async function costOf({ target }: Db, look: (db: Db) => Promise<unknown>) {
   await using db = connect(target, { connections: 1 });

@@ -25,7 +25,7 @@ import { brokenInvariants } from "../invariants.ts";
 
 const freshQueue = queueOfFile();
 
-/** What waits again: from, up to before, attempt. */
+/** The retries: from, up to before, attempt. */
 const waiting = async ({ sql }: Db) =>
   (
     await sql<{ firstSeq: number; endSeq: number; attempt: number }[]>`

@@ -1,4 +1,4 @@
-// What a pool does that does not know yet that it was declared lost.
+// A pool that does not know yet that it was declared lost.
 import { expect, test } from "bun:test";
 
 import { connect } from "../../../src/db/connection/connect.ts";

@@ -5,7 +5,7 @@ import { connect, type Db } from "../../../src/db/connection/connect.ts";
 import { beat, markListening } from "../../../src/db/engine/pools.ts";
 import { freshQueue, newPool, postJobs, rescue, silence } from "../engine.ts";
 
-/** What was heard on the channel of pools up to a mark that is sent at the end. */
+/** The notifications on the channel of pools up to a mark that is sent at the end. */
 async function heard(db: Db, work: () => Promise<unknown>): Promise<string[]> {
   const all: string[] = [];
   const { promise, resolve } = Promise.withResolvers<void>();

@@ -34,7 +34,7 @@ interface Storm {
   isOver: boolean;
 }
 
-/** Numbers in [0, 1), the same in each run; what comes of them depends on who is faster. */
+/** Numbers in [0, 1), the same in each run; the result depends on timing. */
 function dice(seed: number): () => number {
   let state = seed;
   return () => (state = (state * 48_271) % 2_147_483_647) / 2_147_483_647;

@@ -1,5 +1,5 @@
-// All that pools and people do, at the same time and in any order: what holds for each act alone
-// (the other files) has to hold for all of them together.
+// All operations of pools and people, at the same time and in any order: invariants of each
+// operation (the other files) must hold for all of them together.
 import { expect, test } from "bun:test";
 
 import { connect, type Db } from "../../../src/db/connection/connect.ts";
@@ -24,7 +24,7 @@ import { brokenInvariants } from "../invariants.ts";
 
 const freshQueue = queueOfFile();
 
-/** Numbers in [0, 1), the same in each run; what comes of them depends on who is faster. */
+/** Numbers in [0, 1), the same in each run; the result depends on timing. */
 function dice(seed: number): () => number {
   let state = seed;
   return () => (state = (state * 48_271) % 2_147_483_647) / 2_147_483_647;

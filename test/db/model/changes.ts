@@ -1,5 +1,5 @@
-// What each function of sql/ does to the queue, told once more and as plainly as can be: job by
-// job, without ranges, locks or totals.
+// The effect of each function of sql/ on the queue, written once more as plainly as possible: job
+// by job, without ranges, locks or totals.
 import type { Outcome } from "../../../src/db/engine/outcomes.ts";
 import {
   type Attempt,
@@ -105,7 +105,7 @@ export function release(
   return count;
 }
 
-/** Rescues the silent pools; returns how many jobs of which pool went back. */
+/** Rescues the silent pools; returns the number of released jobs of each pool. */
 export function rescue(queue: Queue): { poolId: number; jobs: number }[] {
   const dead = [...queue.pools.values()].filter(
     ({ state, isSilent }) => isSilent && (state === "up" || state === "draining"),
@@ -172,7 +172,7 @@ function begin(queue: Queue, posting: Posting): void {
   }
 }
 
-/** Time passes: what was to start later starts, if it is not paused. */
+/** Time passes: scheduled postings start, unless they are paused. */
 export function startAll(queue: Queue): void {
   for (const posting of queue.postings.values()) {
     if (posting.start === "later") posting.start = "due";
@@ -205,7 +205,7 @@ function withoutAttempt(queue: Queue, job: Attempt): Place {
     : { at: "cancelled" };
 }
 
-/** Retries by hand what has failed of a posting; returns how many jobs, null where it may not. */
+/** Retries failed jobs of a posting by hand; returns their number, null if it may not. */
 export function retryFailed(queue: Queue, id: number): number | null {
   const posting = postingOf(queue, id);
   if (posting.state === "cancelled") return null;
@@ -223,7 +223,7 @@ export function retryFailed(queue: Queue, id: number): number | null {
   return count;
 }
 
-/** Ends those of the postings whose jobs have all ended; returns them. */
+/** Ends the postings among these whose jobs have all ended; returns them. */
 export function finish(queue: Queue, ids: readonly number[]): number[] {
   const finished = ids
     .map((id) => postingOf(queue, id))
@@ -238,7 +238,7 @@ export function makeRetriesDue(queue: Queue): void {
   }
 }
 
-/** Takes these jobs for a pool under a new lease; which ones it may take, claims.ts tells. */
+/** Leases these jobs to a pool; claims.ts decides which ones it may take. */
 export function lease(
   queue: Queue,
   { id, poolId, lost, runningLimit, jobs }: Omit<Lease, "isActive">,

@@ -1,5 +1,5 @@
-// Which claims are right: what a pool gets must be first in line, no more than it asked for, and
-// as much as it asked for.
+// Checks claims: a pool must get the jobs that are first in line, no more than it asked for, and as
+// many as it asked for.
 import type { Claim, ClaimedRange } from "../../../src/db/engine/leases.ts";
 import { lease } from "./changes.ts";
 import {
@@ -25,7 +25,11 @@ interface WaitingRetry extends Attempt {
 
 type Turn = { kind: "lane"; lane: Lane } | { kind: "retries"; retries: WaitingRetry[] };
 
-/** Changes the queue as this claim does. @throws where it may not have got these ranges. */
+/**
+ * Changes the queue as this claim does.
+ *
+ * @throws if it may not have got these ranges.
+ */
 export function claim(queue: Queue, want: Claim, ranges: readonly ClaimedRange[]): void {
   const got = ranges.flatMap(({ postingId, firstSeq, endSeq, attempt }) =>
     Array.from({ length: endSeq - firstSeq }, (_, n) => ({
@@ -59,7 +63,7 @@ export function claim(queue: Queue, want: Claim, ranges: readonly ClaimedRange[]
   lease(queue, { id, poolId: want.poolId, lost, runningLimit, jobs: got });
 }
 
-/** Whose turn it is; several where the order says nothing of which goes first. */
+/** The postings whose turn it is; several if the order does not determine the first. */
 function firstInLine(queue: Queue, want: Claim): Turn[] {
   const open = queue.lanes
     .filter((lane) => lane.state === "open" && want.routes.includes(routeOf(queue, lane)))
@@ -103,7 +107,7 @@ function oldestTurns(lanes: readonly Lane[], due: readonly WaitingRetry[]): Turn
   return mayBeLane ? [...lanes.map(laneTurn), ...turns] : turns;
 }
 
-/** What may be claimed together: of a posting with a limit, nothing of others with it. */
+/** Jobs that may be claimed together: those of a posting with a limit only with each other. */
 const groupOf = ({ routeId, entryPoint, isSuspect, isLimited, postingId }: WaitingRetry) =>
   `${routeId} ${entryPoint} ${isSuspect} ${isLimited ? postingId : ""}`;
 
@@ -156,7 +160,7 @@ function retryCount(queue: Queue, want: Claim, retries: readonly WaitingRetry[])
   return Math.min(most, first.isSuspect ? 1 : retries.length);
 }
 
-/** Of a posting with a limit as many as may run, or more where it is known how long they take. */
+/** Of a posting with a limit the jobs that may run, or more if their duration is known. */
 function mostOf(queue: Queue, want: Claim, postingId: number): number {
   const posting = postingOf(queue, postingId);
   const { cap } = sizeFor(want, posting.entryPoint);
@@ -166,7 +170,7 @@ function mostOf(queue: Queue, want: Claim, postingId: number): number {
   return isKnown && room > 0 ? cap : Math.min(cap, room);
 }
 
-/** What a claim takes where it is this lane's turn: a range of it, or untouched lanes whole. */
+/** The jobs of a claim if it is this lane's turn: a range of it, or unclaimed lanes whole. */
 function laneJobs(queue: Queue, want: Claim, lane: Lane): Attempt[] {
   const { entryPoint, routeId, maxRunning } = postingOf(queue, lane.postingId);
   const { floor } = sizeFor(want, entryPoint);

@@ -17,12 +17,12 @@ export interface Real {
   db: Db;
   /** Three connections of their own. */
   pools: readonly Db[];
-  /** What has happened in this run, a line for each step. */
+  /** The steps of this run, one per line. */
   told: string[];
   tally: Tally;
 }
 
-/** What runs have come to; `seen` counts steps by their kind, and races. */
+/** The totals of the runs; `seen` counts steps by their kind, and races. */
 export interface Tally {
   runs: number;
   commands: number;
@@ -207,7 +207,7 @@ function expectSame(found: readonly string[], expected: readonly string[]): void
   );
 }
 
-/** What is in hand now will once have been. */
+/** Remembers the leased jobs, which will later have been leased once. */
 function remember({ queue, had }: Model): void {
   const known = new Set(had.map((job) => `${job.leaseId} ${attemptKey(job)}`));
   for (const { id: leaseId, poolId, jobs } of queue.leases.values()) {

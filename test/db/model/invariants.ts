@@ -1,10 +1,10 @@
-// What has to hold at every commit, beside what ../invariants.ts looks at: that each job is in one
-// place, that totals are true, and that the leases of a lane leave no gap.
+// Invariants at every commit, in addition to ../invariants.ts: each job is in one place, totals are
+// true, and the leases of a lane leave no gap.
 import type { Db } from "../../../src/db/connection/connect.ts";
 import { brokenInvariants } from "../invariants.ts";
 import { attemptKey, type Attempt, type Place, type Queue } from "./queue.ts";
 
-/** What is wrong in the database, a sentence for each fault. */
+/** The faults in the database, a sentence for each. */
 export async function faultsOf(db: Db): Promise<string[]> {
   const looks = [attempts, attemptsOfLeases, ended, owners, running];
   const rows = await Promise.all(looks.map((look) => look(db)));
@@ -81,7 +81,7 @@ const ended = ({ sql }: Db) => sql<{ fault: string }[]>`
     select from pdoflow.outcome o
     where (o.posting_id, o.seq, o.attempt) = (r.posting_id, s.seq, r.attempt))`;
 
-/** A lost pool holds nothing, and each outcome and lease has somebody who wrote it. */
+/** A lost pool has no lease, and each outcome and lease has a pool that wrote it. */
 const owners = ({ sql }: Db) => sql<{ fault: string }[]>`
   select format('owners: pool %s is %s, and holds lease %s', p.id, p.state, l.id) as fault
   from pdoflow.lease l join pdoflow.pool p on p.id = l.pool_id
@@ -92,8 +92,8 @@ const owners = ({ sql }: Db) => sql<{ fault: string }[]>`
   from pdoflow.outcome o where not exists (select from pdoflow.lease l where l.id = o.lease_id)`;
 
 /**
- * What went backwards between two moments, or was recorded by who did not hold it. `isByHand`: what
- * had failed was retried.
+ * Facts that went backwards between two moments, or that a pool without the lease recorded.
+ * `isByHand`: failed jobs were retried.
  */
 export function wentBack(before: Queue, after: Queue, isByHand: boolean): string[] {
   const faults: string[] = [];

@@ -1,15 +1,17 @@
-// Faults of sql/ that are known. Each has a test of its own that fails, and says so once it is
-// mended: then remove what is here, so that the model looks for it.
+// Known faults of sql/. Each has a separate test that fails, and says so once it is fixed: then
+// remove it here, so that the model looks for it.
 import type { Step } from "./step.ts";
 
 /**
- * O1: what a dead pool claims while it is rescued from, or after that, stays leased for ever. Its
- * tests are in ../rescue-late.test.ts.
+ * O1: jobs that a dead pool claims during or after its rescue stay leased forever. Its tests are in
+ * ../rescue-late.test.ts.
  */
 const isClaimOfLost = (a: Step, b: Step) =>
   a.kind === "claim" && b.kind === "rescue" && a.isSilent === true;
 
-/** A pool does not record what it is releasing at the same moment; the fence would not hold. */
+/**
+ * A pool does not record jobs that it is releasing at the same moment; the fence would not hold.
+ */
 const isOwnGiveBack = (a: Step, b: Step) =>
   a.kind === "release a part" && a.poolId === b.poolId && b.kind !== "claim";
 

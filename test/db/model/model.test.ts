@@ -1,6 +1,6 @@
-// The whole engine against a model of it: what pools and people do in any order, and at the same
-// time. PDOFLOW_TEST_MODEL_RUNS=5000 makes it longer, PDOFLOW_TEST_MODEL_SEED begins elsewhere.
-// breaks.slow.test.ts shows that it finds faults.
+// The whole engine against a model of it: operations of pools and people, in any order and at the
+// same time. PDOFLOW_TEST_MODEL_RUNS=5000 makes it longer, PDOFLOW_TEST_MODEL_SEED begins
+// elsewhere. breaks.slow.test.ts shows that it finds faults.
 import { expect, test } from "bun:test";
 
 import {

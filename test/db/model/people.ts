@@ -155,7 +155,7 @@ export const priorityAct = fc.oneof(
   ),
 );
 
-/** Somebody retries what has failed of a posting, ended or not; mostly of one that has some. */
+/** Someone retries failed jobs of a posting, ended or not; mostly of one that has some. */
 export const retryAct: fc.Arbitrary<Act> = pick.map((number) => ({
   name: "retry by hand",
   plan({ queue }) {
@@ -228,7 +228,7 @@ export const foldAct: fc.Arbitrary<Act> = pick.map((number) => ({
   },
 }));
 
-/** Time passes: what was to start later starts. */
+/** Time passes: scheduled postings start. */
 export const startAct: fc.Arbitrary<Act> = fc.constant({
   name: "start",
   plan: () => ({
@@ -245,7 +245,7 @@ export const startAct: fc.Arbitrary<Act> = fc.constant({
   }),
 });
 
-/** Time passes: what was to be retried later is due. */
+/** Time passes: retries become due. */
 export const dueAct: fc.Arbitrary<Act> = fc.constant({
   name: "make due",
   plan: ({ queue }) =>

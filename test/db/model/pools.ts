@@ -24,7 +24,7 @@ export const startPool = (db: Db): Promise<number> =>
 export const silencePool = ({ sql }: Db, id: number) => sql`
   update pdoflow.pool set heartbeat_at = now() - interval '1 day' where id = ${id}`;
 
-/** A heartbeat, which tells some jobs to be running. */
+/** A heartbeat that reports some jobs as running. */
 export const beatAct: fc.Arbitrary<Act> = fc
   .record({ pool: pick, jobs: bits })
   .map(({ pool, jobs }) => ({

@@ -1,4 +1,4 @@
-// Pruning: what has ended is gone, and all else is as it was.
+// Pruning: ended postings are gone, and everything else is unchanged.
 import * as fc from "fast-check";
 
 import type { Queue } from "./queue.ts";
@@ -28,7 +28,7 @@ export const pruneAct: fc.Arbitrary<Act> = fc.constant({
         },
 });
 
-/** What has ended, and is in no lease that is held (Z2). */
+/** Ended postings that no active lease contains (Z2). */
 function prunable({ postings, leases }: Queue): number[] {
   const held = [...leases.values()].filter(({ isActive }) => isActive);
   const named = new Set(held.flatMap(({ jobs }) => jobs.map(({ postingId }) => postingId)));

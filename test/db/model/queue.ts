@@ -1,4 +1,4 @@
-// The queue as the model has it: what the tables say of each job, and nothing of how they say it.
+// The queue of the model: the content of the tables, job by job, without their form.
 import type { OutcomeState } from "../../../src/domain/attempt.ts";
 import type { PostingState } from "../../../src/domain/states.ts";
 
@@ -42,7 +42,7 @@ export interface Lease {
   isActive: boolean;
   lost: number;
   runningLimit: number | null;
-  /** What it lists: ended or not. */
+  /** The filter of a list: ended or not. */
   jobs: Attempt[];
 }
 
@@ -62,7 +62,7 @@ export interface Pool {
   /** Its last heartbeat is older than its heartbeat timeout. */
   isSilent: boolean;
   refused: number;
-  /** What it told to run at its last heartbeat. */
+  /** The jobs that it reported as running at its last heartbeat. */
   running: Attempt[];
 }
 
@@ -110,7 +110,7 @@ export const laneOf = (queue: Queue, { postingId, seq }: { postingId: number; se
 export const heldLeases = (queue: Queue, poolId: number): Lease[] =>
   [...queue.leases.values()].filter((lease) => lease.isActive && lease.poolId === poolId);
 
-/** The jobs of a lease of which no outcome was recorded. */
+/** The jobs of a lease without a recorded outcome. */
 export const unfinished = (queue: Queue, lease: Lease): Attempt[] =>
   lease.jobs.filter((job) => !queue.outcomes.has(attemptKey(job)));
 

@@ -1,4 +1,4 @@
-// What pools record: in time, once more, and too late.
+// Records of pools: in time, repeated, and too late.
 import * as fc from "fast-check";
 
 import { recordOutcomes } from "../../../src/db/engine/outcomes.ts";
@@ -50,7 +50,7 @@ const isSame = (a: Attempt & { leaseId: number }, job: Attempt, { id }: { id: nu
 const isGone = ({ leases }: Queue, { leaseId }: { leaseId: number }) =>
   leases.get(leaseId)?.isActive === false;
 
-/** Of six two or three are done, and two are to be retried where they may, half of them later. */
+/** Of six, two or three are done, and two are retried if they may, half of them later. */
 function endOf(queue: Queue, job: Attempt & { leaseId: number }, luck: number): ModelOutcome {
   const { leaseId, postingId, seq, attempt } = job;
   const { maxAttempts, state: posting } = postingOf(queue, postingId);
@@ -100,7 +100,7 @@ export const resendAct: fc.Arbitrary<Act> = pick.map((number) => ({
 }));
 
 /**
- * Its lease is held, for other jobs: this one was released. The fence is the lease, so such an
+ * Its lease is active, for other jobs: this one was released. The fence is the lease, so such an
  * outcome is not refused: a known fault (../outcomes.test.ts), which pools do not run into.
  */
 function isStray({ leases, outcomes }: Queue, o: Attempt & { leaseId: number }): boolean {
@@ -109,7 +109,7 @@ function isStray({ leases, outcomes }: Queue, o: Attempt & { leaseId: number }):
   return (lease?.isActive ?? false) && !isListed && !outcomes.has(attemptKey(o));
 }
 
-/** A pool that was rescued from, or released, records all the same: what it says is refused. */
+/** A pool that was rescued, or released its jobs, records all the same: that is refused. */
 export const lateAct: fc.Arbitrary<Act> = fc
   .record({ pool: pick, jobs: bits, end: pick })
   .map(({ pool, jobs, end }) => ({

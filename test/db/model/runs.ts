@@ -1,4 +1,4 @@
-// Runs of commands, until one goes wrong: which is then made as short as can be, and told.
+// Runs of commands, until one goes wrong, which is then shortened and reported.
 import * as fc from "fast-check";
 
 import { connect, type Db } from "../../../src/db/connection/connect.ts";
@@ -48,7 +48,7 @@ const act: fc.Arbitrary<Act> = fc.oneof(
   { weight: 4, arbitrary: fc.oneof(finishAct, foldAct, dueAct, startAct, pruneAct) },
 );
 
-/** What is most worth to happen at the same time as something else. */
+/** The steps that are most interesting at the same time as another. */
 const racer: fc.Arbitrary<Act> = fc.oneof(
   { weight: 3, arbitrary: recordAct },
   { weight: 2, arbitrary: fc.oneof(resendAct, lateAct) },
@@ -88,7 +88,7 @@ const commands = fc.commands([alone, alone, alone, alone, together, overlapping]
   size: "max",
 });
 
-/** The database of the runs and what they count; made once, for all of them. */
+/** The database of the runs and their counts; created once, for all of them. */
 export class ModelRuns implements AsyncDisposable {
   readonly db: Db;
   readonly tally: Tally = { runs: 0, commands: 0, deadlocks: 0, seen: {} };
@@ -111,8 +111,8 @@ export class ModelRuns implements AsyncDisposable {
   }
 
   /**
-   * What goes wrong in `numRuns` runs from this seed, in words, with the shortest commands that
-   * were found in a minute (or the first faults found); null if nothing does.
+   * The fault in `numRuns` runs from this seed, in words, with the shortest commands that were
+   * found in a minute (or the first faults found); null if there is none.
    */
   async failure(seed: number, numRuns: number, isShrunk = true): Promise<string | null> {
     await this.#vacuum();

@@ -5,7 +5,7 @@ import { jobKey, type Place, type Queue } from "./queue.ts";
 
 type Status = keyof JobCounts;
 
-/** Jobs of which the view job_status says something else, and failures that are shown or not. */
+/** Jobs with another status in the view job_status, and failures that are shown or not. */
 export async function wrongStatuses({ sql }: Db, queue: Queue): Promise<string[]> {
   const rows = await sql<{ postingId: number; seq: number; status: Status; isFailure: boolean }[]>`
     select s.posting_id, s.seq, s.status, f.seq is not null as is_failure

@@ -11,7 +11,7 @@ export interface Batch {
   letGo: number[];
 }
 
-/** The queue, and what pools remember that the queue does not. */
+/** The queue, and the knowledge of pools that the queue does not have. */
 export interface Model {
   queue: Queue;
   sent: Batch[];
@@ -25,13 +25,13 @@ export type Change = (model: Model) => void;
 /** One statement, made for the queue as it is now. */
 export interface Step {
   kind: string;
-  /** What happens, in words. */
+  /** A description of the step. */
   told: string;
-  /** Who does it, where that is a pool. */
+  /** The pool that acts, if one does. */
   poolId?: number;
   /** That pool is dead, and was not rescued from yet. */
   isSilent?: boolean;
-  /** What it records. */
+  /** The recorded outcomes. */
   batch?: Batch;
   send(db: Db): Promise<Change>;
 }

@@ -1,4 +1,4 @@
-// What a poster makes in large numbers by what it says of its postings slows down nobody else.
+// A poster with many distinct options slows down nobody else.
 import { afterAll, beforeAll, expect, test } from "bun:test";
 
 import { type Db, errorCode } from "../../../src/db/connection/connect.ts";

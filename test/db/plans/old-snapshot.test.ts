@@ -1,5 +1,5 @@
-// While another transaction has an old snapshot, nothing that has ended can be vacuumed: what a
-// claim reads must not grow with it (rule 3).
+// While another transaction has an old snapshot, ended rows cannot be vacuumed: the reads of a
+// claim must not grow with them (rule 3).
 import { expect, test } from "bun:test";
 
 import { connect, type Db } from "../../../src/db/connection/connect.ts";

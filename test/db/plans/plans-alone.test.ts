@@ -1,5 +1,5 @@
-// Where one posting is all that there is, the planner takes every condition on it for one that all
-// rows fulfil: plans that are right among many postings are not right then (rule 3).
+// If there is only one posting, the planner assumes that all rows fulfil a condition on it: plans
+// that are right among many postings are not right then (rule 3).
 import { expect, test } from "bun:test";
 
 import { connect } from "../../../src/db/connection/connect.ts";

@@ -1,6 +1,5 @@
-// What the engine reads does not grow with the backlog or with history (rule 3). Counted by the
-// server itself, in the transaction: so all statements inside of the functions count, with the
-// plans that they really have.
+// The reads of the engine do not grow with the backlog or with history (rule 3). The server counts
+// them, in the transaction, so all statements inside of functions count, with their real plans.
 import { afterAll, beforeAll, expect, test } from "bun:test";
 
 import { connect, type Db } from "../../../src/db/connection/connect.ts";
@@ -34,7 +33,7 @@ let db: Db;
 let large: number;
 /** 10,000 postings of one job each: the first. They come after it. */
 let small: number;
-/** A posting of 20,000 jobs of high priority, all of which retry, not one of them yet. */
+/** A posting of 20,000 jobs of high priority, all of which wait for a retry that is not due. */
 let failing: number;
 
 beforeAll(async () => {

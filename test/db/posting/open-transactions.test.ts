@@ -40,7 +40,7 @@ test("a posting by SQL at the end of a span holds no lock that another poster ne
   await bob.sql`set lock_timeout = '1s'`;
   expect(await post(bob)).toHaveLength(1);
   expect(await postJobs(bob, 1)).toBeGreaterThan(0);
-  // What the pool does with its next beats does not wait either.
+  // The next heartbeats of the pool do not wait either.
   await roles.db.sql`update pdoflow.span set full_bytes = 1`;
   await keepRoom(cluster);
   await ada.sql`commit`;
@@ -62,7 +62,7 @@ test("numbers that were drawn and rolled back are not the last ones", async () =
   await ada.sql`select pdoflow.next_span()`;
   expect(await post(bob)).toHaveLength(1);
   await usedUp();
-  await keepRoom(cluster); // not held up by ada, who may not make room while a pool does
+  await keepRoom(cluster); // not delayed by ada, who may not make room while a pool does
   expect(await post(bob)).toHaveLength(1);
   await ada.sql`rollback`;
 });

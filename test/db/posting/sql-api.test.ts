@@ -1,4 +1,4 @@
-// docs/sql.md: its statements run, what it lists is there, and what SQL posts is what we post.
+// docs/sql.md: its statements run, its lists are complete, and posting by SQL equals ours.
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { join } from "node:path";
 

@@ -71,7 +71,7 @@ test("each text column has a constraint that limits its length", async () => {
   expect(unlimited.map(({ name }) => name)).toEqual([]);
 });
 
-/** 2 MB of text, more than any result may have, and what is a part of an error that is kept. */
+/** 2 MB of text, more than any result may have, and more than a stored part of an error. */
 const letters = (thousands: number, of = "x") => `repeat(repeat('${of}', 1000), ${thousands})`;
 const long = letters(2_000);
 const huge = letters(67_109);
@@ -95,7 +95,7 @@ const sign = (statement: string, key: string, signature: string, blocks: string)
 
 /**
  * A call of each function that takes a text, with a long one for each such parameter, by the names
- * of these parameters. Null where it keeps nothing of it: it compares it, or only reads.
+ * of these parameters. Null if it stores none of it: it compares it, or only reads.
  */
 const calls: Readonly<Record<string, readonly string[] | null>> = {
   "add_jobs(p_args)": [

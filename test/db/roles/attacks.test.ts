@@ -1,4 +1,4 @@
-// What a role tries by hand-written SQL to get at more than it may (docs/security.md).
+// Attempts of a role to exceed its rights by hand-written SQL (docs/security.md).
 import { afterAll, beforeAll, expect, test } from "bun:test";
 
 import { cancelPostings } from "../../../src/db/engine/control.ts";
@@ -158,7 +158,7 @@ test("SET ROLE is followed to a role whose member one is", async () => {
   const before = await group.as("student");
   expect(await refusal(postJobs(before, 1))).toContain("permission denied");
   await group.db.sql`grant ${group.db.sql(all)} to ${group.db.sql(student)}`;
-  const own = await postJobs(before, 1); // a member has what the group has, and posts as itself
+  const own = await postJobs(before, 1); // a member has the rights of its group
   await before.sql`set role ${before.sql(all)}`;
   const shared = await postJobs(before, 1);
   const seen = () => before.sql`select id, poster from pdoflow.postings order by id`;

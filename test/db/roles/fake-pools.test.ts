@@ -1,4 +1,4 @@
-// Pools that are not real: what a role may say of them, and how they end.
+// Fake pools: the claims that a role may make about them, and how they end.
 import { afterAll, beforeAll, expect, test } from "bun:test";
 
 import { type Db } from "../../../src/db/connection/connect.ts";

@@ -1,4 +1,4 @@
-// Who leaves a transaction open holds up nobody else's jobs by the locks of what it has called.
+// An open transaction delays nobody else's jobs by the locks of its calls.
 import { afterAll, beforeAll, expect, test } from "bun:test";
 
 import { type Db } from "../../../src/db/connection/connect.ts";

@@ -1,4 +1,4 @@
-// Every act of the product by every role (docs/security.md), and the matrix of what was found.
+// Every act of the product by every role (docs/security.md), and the matrix of the results.
 import { afterAll, beforeAll, expect, test } from "bun:test";
 
 import { pausePostings, resumePostings } from "../../../src/db/engine/control.ts";

@@ -1,4 +1,4 @@
-// Roles of all kinds, a posting, and who can do what with it.
+// Roles of all kinds, a posting, and the acts that each role can do.
 import { type Db, errorCode } from "../../../src/db/connection/connect.ts";
 import { writeVariable } from "../../../src/db/read/variables.ts";
 import { type Act, acts } from "../acts.ts";
@@ -60,7 +60,7 @@ export async function openMatrix(roles: Roles): Promise<Matrix> {
   return { session, id, can };
 }
 
-/** Has each act done by each actor. Prints what was found; returns what should not be so. */
+/** Has each actor try each act. Prints the results; returns the unexpected ones. */
 export async function tryAll({ can }: Matrix): Promise<string[]> {
   const lines: string[] = [];
   const wrong: string[] = [];

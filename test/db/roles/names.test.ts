@@ -1,4 +1,4 @@
-// Whose a posting is, and what members of a role may (docs/security.md).
+// The owner of a posting, and the rights of members of a role (docs/security.md).
 import { expect, test } from "bun:test";
 
 import { connect } from "../../../src/db/connection/connect.ts";

@@ -1,4 +1,4 @@
-// What a pool and a poster read does not grow with the backlog or with history under row-level
+// The reads of a pool and a poster do not grow with the backlog or with history under row-level
 // security either (rule 3): counted as in plans.test.ts.
 import { afterAll, beforeAll, expect, test } from "bun:test";
 
@@ -70,7 +70,7 @@ async function postMany(like: number, count: number) {
     insert into pdoflow.job (posting_id, seq, args) select id, 0, '[]' from posted`;
 }
 
-/** What was read in large part by something that was done eight times. */
+/** The tables of which a large part was read by an act that was done eight times. */
 const scanned = (db: Db, act: (db: Db) => Promise<unknown>) =>
   trying(db, async () => {
     for (let n = 0; n < 8; n++) await act(db);

@@ -14,7 +14,7 @@ export interface Roles extends AsyncDisposable {
   grant: (role: string, kind: RoleKind, more?: Partial<Grant>) => Promise<void>;
 }
 
-/** What holds for a role of which nothing else is said. */
+/** The defaults of a role. */
 export const unlimited = {
   ...{ posters: null, share: 1, maxOpen: null, maxArgumentBytes: null },
   ...{ maxResultBytes: null, maxOutputBytes: null },

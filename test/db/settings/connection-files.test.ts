@@ -20,7 +20,7 @@ function write(name: string, text: string, mode = 0o600): string {
   return file;
 }
 
-/** What is connected to in an environment with these variables and this home. */
+/** The target in an environment with these variables and this home. */
 function target(env: Environment, flag?: string): Target {
   const found = configuredTarget(flag, { HOME: home, USER: "ada", ...env });
   if (!found) throw new Error("expected a target");

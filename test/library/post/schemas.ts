@@ -32,7 +32,7 @@ export const arkJob = job((n, words) => words.join(",").repeat(n), {
   args: type(["number>0", "string[]"]),
 });
 
-/** Of one argument with nothing but optional fields: a list would pass as such an object. */
+/** Of one argument with only optional fields: a list would pass as such an object. */
 export const lenientJob = job((options) => options.a ?? 0, {
   args: v.object({ a: v.optional(v.number()) }),
 });

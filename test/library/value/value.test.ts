@@ -46,7 +46,7 @@ test("an update that was overtaken is made of what is there then", async () => {
     return [...list, "c"];
   });
   await overtaking;
-  // Whichever came last, what it was made of had been seen: ["a", "c"] would be a loss.
+  // Whichever came last had seen the other: ["a", "c"] would be a loss.
   expect([["b"], ["b", "c"]]).toContainEqual(await value.get());
   expect(updated.at(-1)).toBe("c");
 });

@@ -19,7 +19,7 @@ interface Event {
   isStart: boolean;
 }
 
-/** What the journal says, in the order of time (ms since 1970). */
+/** The entries of the journal, in the order of time (ms since 1970). */
 function events(folder: string): Event[] {
   const lines = readFileSync(join(folder, "journal"), "utf8").trim().split("\n");
   return lines

@@ -7,7 +7,7 @@ import { openCommands } from "../../cli/in-process.ts";
 
 const jobs = 5_000;
 
-/** Counts statements (Execute, Query) and round trips (Sync, Query) in what clients send. */
+/** Counts statements (Execute, Query) and round trips (Sync, Query) of clients. */
 class Wire {
   statements = 0;
   roundTrips = 0;
@@ -50,7 +50,7 @@ async function measured(act: "post" | "pool"): Promise<Wire> {
   return wire;
 }
 
-// Each bound is about three times what was measured; one statement for each job would be 1,000.
+// Each bound is about three times the measured number; one statement for each job would be 1,000.
 test("a pool sends some tens of statements for each 1,000 jobs", async () => {
   const { statements, roundTrips } = await measured("pool");
   expect(statements).toBeGreaterThan(0);

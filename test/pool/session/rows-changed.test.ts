@@ -1,4 +1,4 @@
-// Rows that somebody has changed by hand: a pool survives them, and says what is wrong.
+// Rows that someone has changed by hand: a pool survives them, and reports the fault.
 import { expect, test } from "bun:test";
 
 import { freshDatabase } from "../../database.ts";

@@ -1,4 +1,4 @@
-// What a pool runs: `--allow`, and that a refused posting is in nobody's way.
+// `--allow`, and that a refused posting delays no other.
 import { expect, test } from "bun:test";
 
 import { freshDatabase, type TestDatabase } from "../../database.ts";

@@ -1,4 +1,4 @@
-// What somebody with the rights of the queue's owner might do to a signed posting.
+// Changes to a signed posting by someone with the rights of the queue's owner.
 import { expect, test } from "bun:test";
 
 import { freshDatabase } from "../../database.ts";

@@ -1,4 +1,4 @@
-// Signed postings, and pools that trust nobody else (docs/signing.md).
+// Signed postings, and pools that only trust them (docs/signing.md).
 import { expect, test } from "bun:test";
 import { copyFileSync, rmSync, writeFileSync } from "node:fs";
 

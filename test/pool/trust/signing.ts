@@ -9,7 +9,7 @@ export interface Signing extends Commands {
   keyId: string;
   /** Posts a job for each number, signed, and returns the posting's number. */
   post(count: number, ...options: string[]): Promise<number>;
-  /** Runs all that a pool with --trust may run; what it said. */
+  /** Runs everything that a pool with --trust may run; returns its messages. */
   drain(): Promise<string>;
   path(name: string): string;
 }

@@ -1,4 +1,4 @@
-// What is kept of the jobs of a role that was granted only so much.
+// The results and output that are kept for a role with limits.
 import { expect, test } from "bun:test";
 
 import { withRoles } from "../../db/roles/roles.ts";

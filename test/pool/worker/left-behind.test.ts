@@ -1,4 +1,4 @@
-// What a job changes of its process is not there for the next job of the same worker.
+// A job's changes to its process are gone for the next job of the same worker.
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";

@@ -31,7 +31,7 @@ export const most = [...ofBun, ...allButDatabase, "HOME", "PATH", "TZ"].toSorted
 type Commands = Pick<Cli, "runWith" | "write">;
 
 export async function writeProject(cli: Commands): Promise<void> {
-  // Each worker has a mark of its own, by which what it leaves is found.
+  // Each worker has a mark, by which its remaining processes are found.
   const names = `export const names = () =>
     Object.keys(process.env).filter((name) => name !== "PDOFLOW_WORKER").sort();`;
   await cli.write("env.ts", names);

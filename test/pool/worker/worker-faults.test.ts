@@ -13,7 +13,7 @@ interface Fault {
   post?: string[];
   /** Whether it is not tried again. */
   isFinal?: boolean;
-  /** What the outcomes of the job that misbehaves say. */
+  /** The outcomes of the job that misbehaves. */
   error: { name: RegExp; message: RegExp };
 }
 
@@ -84,7 +84,7 @@ const faults: Fault[] = [
   },
 ];
 
-/** Posts three jobs of which the second misbehaves, and runs them with two tries each. */
+/** Posts three jobs of which the second misbehaves, and runs them with up to two attempts each. */
 async function runThree(cli: Commands, body: string, post: string[] = []) {
   await cli.write(
     "bad.ts",
