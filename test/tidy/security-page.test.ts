@@ -4,7 +4,7 @@ import { expect, test } from "bun:test";
 import { basename } from "node:path";
 
 const promises: Readonly<Record<string, readonly string[]>> = {
-  "each role can do only what its grants allow": ["db/roles/matrix", "binary/trust/log-in"],
+  "each role can do only what its grants allow": ["db/roles/matrix", "cli/shell/log-in"],
   "a grant applies to all members of a role": ["db/roles/names"],
   "the owner's role need not be able to log in, and can be changed": [
     "cli/commands/grant",
@@ -35,7 +35,7 @@ const promises: Readonly<Record<string, readonly string[]>> = {
   ],
   "the embedded server admits only its own user": ["server/access"],
   "builds are reproducible and list their contents": ["build/supply-chain", "build/build"],
-  "a superuser can revoke the right to advisory locks": ["binary/trust/log-in"],
+  "a superuser can revoke the right to advisory locks": ["cli/shell/log-in"],
   "a pool runs only files and exports of its root": ["pool/load-entry-point", "domain/entry-point"],
   "a pool runs only entry points that --allow matches": ["pool/trust/allow"],
   "malformed entry points are refused": [

@@ -10,7 +10,7 @@ const textOf = (path: string) => readFileSync(join(root, path), "utf8");
 /** The test that runs every `sh run` block of a page. */
 const testOf: Readonly<Record<string, string>> = {
   "README.md": "test/binary/shell/examples.test.ts",
-  "docs/posting.md": "test/binary/post/posting-guide.test.ts",
+  "docs/posting.md": "test/binary/post/posting-guide.slow.test.ts",
   "docs/database.md": "test/binary/shell/docs-examples.slow.test.ts",
   "docs/security.md": "test/binary/shell/docs-examples.slow.test.ts",
   "docs/selectors.md": "test/binary/shell/docs-examples.slow.test.ts",

@@ -4,8 +4,21 @@ import { join } from "node:path";
 
 import { freshDatabase } from "../../database.ts";
 import { openCli, until } from "../cli.ts";
-import { emulated } from "./emulated.ts";
-import { started } from "./in-shell.ts";
+import { emulated, keys } from "./emulated.ts";
+import { expectLeft, started, type Way } from "./in-shell.ts";
+
+const ways: Way[] = [
+  { name: "q while help is shown, twice", code: 0, leave: (top) => top.type("?qq") },
+  {
+    name: "Ctrl-C while a filter is typed",
+    code: 130,
+    leave: (top) => top.type(`/abc${keys.ctrlC}`),
+  },
+  { name: "SIGINT", code: 130, leave: (_top, pid) => process.kill(pid, "SIGINT") },
+  { name: "SIGHUP", code: 143, leave: (_top, pid) => process.kill(pid, "SIGHUP") },
+];
+
+test.each(ways)("after $name the terminal is as it was, with exit code $code", expectLeft);
 
 test("if its shell is killed, top ends and releases the terminal", async () => {
   await using db = await freshDatabase();

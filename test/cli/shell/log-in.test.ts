@@ -7,11 +7,14 @@ import { migrate } from "../../../src/db/admin/migrations.ts";
 import { actors, openMatrix, type Matrix, tryAll } from "../../db/roles/matrix.ts";
 import { type Roles, unlimited } from "../../db/roles/roles.ts";
 import { openTlsServer, type TlsServer } from "../../tls-server.ts";
-import { type Cli, openCli } from "../cli.ts";
+import { type Commands, openCommands } from "../in-process.ts";
 
 let server: TlsServer;
+
 let matrix: Matrix;
-let cli: Cli;
+
+let cli: Commands;
+
 const open: Db[] = [];
 
 /** Letters that must arrive unchanged. */
@@ -45,7 +48,7 @@ beforeAll(async () => {
     [Symbol.asyncDispose]: () => Promise.resolve(),
   };
   matrix = await openMatrix(roles);
-  cli = await openCli(null);
+  cli = await openCommands(null);
 }, 60_000);
 
 afterAll(async () => {
@@ -86,7 +89,7 @@ test("a role that has logged in cannot become another one", async () => {
   expect(row).toEqual({ caller: "stranger" });
 });
 
-test("the binary posts and runs with a password; without the right one it does nothing", async () => {
+test("post and pool work with a password; without the right one they do nothing", async () => {
   await cli.write("f.ts", "export const f = (n: number) => 2 * n;");
   const as = (role: string, password: string | undefined, ...args: string[]) =>
     cli.runWith({ input: "[[21]]", env: { PDOFLOW_DATABASE_URL: url(role, password) } }, ...args);
