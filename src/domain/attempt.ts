@@ -15,7 +15,7 @@ export interface JobError {
   errors?: JobError[];
 }
 
-/** @internal The state of the outcome of attempt `attempt` (from 1) of at most `tries` (rule 7). */
+/** @internal The state of the outcome of an attempt; `attempt` counts from 1 (rule 7). */
 export function outcomeState(
   end: AttemptState,
   attempt: number,

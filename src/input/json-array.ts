@@ -43,7 +43,7 @@ export class JsonArray implements Splitter, TextPosition {
   #part: "before" | "inside" | "after" = "before";
   #index = 0;
   /** The text of the current element so far, and whether it ends inside a string or an escape. */
-  #held = "";
+  #buffer = "";
   #depth = 0;
   #inString = false;
   #skip = 0;
@@ -64,12 +64,12 @@ export class JsonArray implements Splitter, TextPosition {
     let at = this.#part === "before" ? this.#open(text) : 0;
     while (this.#part === "inside" && at < text.length) {
       const end = this.#elementEnd(text, at);
-      this.#held += text.slice(at, end);
+      this.#buffer += text.slice(at, end);
       if (end < text.length) this.#close(texts, text.charCodeAt(end));
       at = end + 1;
       if (end < text.length) this.#beginElement(at);
     }
-    refuseLonger(this.#held, this.element());
+    refuseLonger(this.#buffer, this.element());
     if (this.#part === "after") this.#refuseMore(text.slice(at));
     this.#pieceStart += text.length;
     return texts;
@@ -77,11 +77,11 @@ export class JsonArray implements Splitter, TextPosition {
 
   finish(): string[] {
     if (this.#part !== "inside") return [];
-    const fault = findFault(this.#held, this.end);
-    if (fault !== undefined && fault.offset < this.#held.trimEnd().length) {
+    const fault = findFault(this.#buffer, this.end);
+    if (fault !== undefined && fault.offset < this.#buffer.trimEnd().length) {
       throw new MalformedJson(this, fault);
     }
-    throw new TruncatedInput(this.position(Math.max(this.#held.search(/\S/), 0)));
+    throw new TruncatedInput(this.position(Math.max(this.#buffer.search(/\S/), 0)));
   }
 
   element(): string {
@@ -89,7 +89,7 @@ export class JsonArray implements Splitter, TextPosition {
   }
 
   position(offset: number): string {
-    const lines = this.#held.slice(0, offset).split("\n");
+    const lines = this.#buffer.slice(0, offset).split("\n");
     const line = this.#elementLine + lines.length - 1;
     const column = (lines.length === 1 ? this.#elementColumn : 1) + (lines.at(-1)?.length ?? 0);
     return `${this.element()}, line ${line}, column ${column}`;
@@ -120,7 +120,7 @@ export class JsonArray implements Splitter, TextPosition {
   }
 
   #beginElement(at: number): void {
-    this.#held = "";
+    this.#buffer = "";
     this.#elementLine = this.#line;
     this.#elementColumn = this.#pieceStart + at - this.#lineStart + 1;
   }
@@ -150,7 +150,7 @@ export class JsonArray implements Splitter, TextPosition {
   }
 
   #close(texts: string[], ender: number): void {
-    const text = this.#held;
+    const text = this.#buffer;
     if (ender === closeBracket) this.#part = "after";
     if (ender === closeBracket && this.#index === 0 && text.trim() === "") return;
     if (text.trim() === "" || ender === closeBrace) {

@@ -6,7 +6,7 @@ import { quoted } from "./word.ts";
 /** One job for each line. */
 abstract class LineSplitter implements Splitter {
   readonly #name: string;
-  #held = "";
+  #buffer = "";
   #line = 0;
 
   constructor(name: string) {
@@ -18,16 +18,16 @@ abstract class LineSplitter implements Splitter {
 
   push(text: string): string[] {
     const end = text.lastIndexOf("\n");
-    // The held text is a rope; reading it here would copy all of it for each chunk.
-    const lines = end === -1 ? [] : (this.#held + text.slice(0, end)).split("\n");
-    this.#held = end === -1 ? this.#held + text : text.slice(end + 1);
+    // The buffer is a rope; reading it here would copy all of it for each chunk.
+    const lines = end === -1 ? [] : (this.#buffer + text.slice(0, end)).split("\n");
+    this.#buffer = end === -1 ? this.#buffer + text : text.slice(end + 1);
     const texts = this.#take(lines);
-    refuseLonger(this.#held, `${this.#name}: line ${this.#line + 1}`);
+    refuseLonger(this.#buffer, `${this.#name}: line ${this.#line + 1}`);
     return texts;
   }
 
   finish(): string[] {
-    return this.#take([this.#held]);
+    return this.#take([this.#buffer]);
   }
 
   element(): string {

@@ -24,7 +24,7 @@ const rowMax = 16 * 1024 * 1024;
 export class Rows {
   readonly #name: string;
   readonly #separator: string;
-  #held = "";
+  #buffer = "";
   #line = 1;
 
   constructor(name: string, separator: string) {
@@ -34,7 +34,7 @@ export class Rows {
 
   /** The rows that end in `text`, including an unfinished one if it `isLast`. */
   read(text: string, isLast: boolean): Row[] {
-    const all = this.#held + text;
+    const all = this.#buffer + text;
     const rows: Row[] = [];
     let at = 0;
     while (at < all.length) {
@@ -55,8 +55,8 @@ export class Rows {
       this.#line += all.slice(at, found.next).split("\n").length - 1;
       at = found.next;
     }
-    this.#held = all.slice(at);
-    if (this.#held.length > rowMax) {
+    this.#buffer = all.slice(at);
+    if (this.#buffer.length > rowMax) {
       const location = `${this.#name}: line ${this.#line}`;
       throw new MisplacedQuote(location, "the end of the row", "more than 16 MiB");
     }

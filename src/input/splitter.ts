@@ -24,6 +24,6 @@ export class ArgumentsTooLong extends PdoflowError {
 }
 
 /** Limits the text in memory. @throws {ArgumentsTooLong} */
-export function refuseLonger(held: string, element: string): void {
-  if (held.length > 256 * 1024 * 1024) throw new ArgumentsTooLong(element);
+export function refuseLonger(text: string, element: string): void {
+  if (text.length > 256 * 1024 * 1024) throw new ArgumentsTooLong(element);
 }

@@ -26,16 +26,16 @@ export async function* decodeUtf8(
   name: string,
 ): AsyncGenerator<string, void, undefined> {
   let offset = 0;
-  let held: Uint8Array = new Uint8Array();
+  let rest: Uint8Array = new Uint8Array();
   for await (const chunk of source) {
-    const bytes = held.length === 0 ? chunk : Buffer.concat([held, chunk]);
+    const bytes = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
     const end = bytes.length - cutOff(bytes);
     const text = decode(bytes.subarray(0, end), offset, name);
     yield offset === 0 && text.startsWith("\uFEFF") ? text.slice(1) : text;
     offset += end;
-    held = new Uint8Array(bytes.subarray(end)); // a copy: the source may reuse its chunk
+    rest = new Uint8Array(bytes.subarray(end)); // a copy: the source may reuse its chunk
   }
-  const [first] = held;
+  const [first] = rest;
   if (first !== undefined) throw new InvalidUtf8(name, offset, first);
 }
 

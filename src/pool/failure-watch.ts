@@ -45,8 +45,8 @@ export class FailureWatch {
 
   async #stop(session: Session, id: number, reason: string): Promise<void> {
     await session.recorder.flush(); // the reasons should be visible once it has stopped
-    const held = await this.#links.side.ask((db) => stopPosting(db, id, reason));
+    const stopped = await this.#links.side.ask((db) => stopPosting(db, id, reason));
     this.#inRow.delete(id); // when it is resumed, it still has the same number of failures
-    if (held.length > 0) this.#onStopped(id, reason);
+    if (stopped.length > 0) this.#onStopped(id, reason);
   }
 }

@@ -100,7 +100,7 @@ async function becomesReady(
 ): Promise<boolean> {
   const startedAt = performance.now();
   let readyAt = Infinity;
-  let told = false;
+  let isLogged = false;
   while (isRunning()) {
     const now = performance.now();
     const postmaster = findPostmaster(paths);
@@ -112,9 +112,9 @@ async function becomesReady(
     if (now - readyAt > answerMs || now - startedAt > recoveryMs) {
       throw new ServerUnreachable(paths, postmaster?.pid ?? 0);
     }
-    if (now - startedAt > slowMs && !told) {
+    if (now - startedAt > slowMs && !isLogged) {
       onProgress(`waiting for PostgreSQL, which may be recovering from a crash: ${paths.log}`);
-      told = true;
+      isLogged = true;
     }
     await Bun.sleep(10);
   }

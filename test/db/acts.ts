@@ -19,7 +19,7 @@ import { JobsGone, readJobs, readRunnable } from "../../src/db/engine/leases.ts"
 import { listPools, listPostings, readPriorities } from "../../src/db/read/lists.ts";
 import { requireCurrentSchema } from "../../src/db/admin/migrations.ts";
 import { finishStragglers, foldProgress } from "../../src/db/engine/outcomes.ts";
-import { beat, drainPools } from "../../src/db/engine/pools.ts";
+import { sendHeartbeat, drainPools } from "../../src/db/engine/pools.ts";
 
 import { rescuePools } from "../../src/db/engine/rescue.ts";
 import { readResults } from "../../src/db/read/results.ts";
@@ -138,7 +138,7 @@ export const acts: Record<string, Act> = {
       await rescuePools(db);
       await foldProgress(db);
       await finishStragglers(db);
-      return (await beat(db, pool, [])).isUp;
+      return (await sendHeartbeat(db, pool, [])).isUp;
     },
     by: "pool ownPool owner",
   },

@@ -39,7 +39,7 @@ const lookalike = fc.record(
       fc.array(number).map((all) => new Float64Array(all)),
       odd,
     ),
-    told: fc.oneof(fc.array(told), odd),
+    details: fc.oneof(fc.array(told), odd),
     position: field,
     share: field,
     note: field,
@@ -73,7 +73,7 @@ test("of ends with odd numbers only those pass that a worker could have told", (
     kind: fc.constant("ended"),
     chunk: number,
     numbers: fc.array(number, { maxLength: 12 }).map((all) => new Float64Array(all)),
-    told: fc.constant([]),
+    details: fc.constant([]),
   });
   let passed = 0;
   fc.assert(

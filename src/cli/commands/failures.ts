@@ -4,7 +4,7 @@ import type { Db } from "../../db/connection/connect.ts";
 import { retryFailed } from "../../db/engine/control.ts";
 import {
   type FailureGroup,
-  mostFailures,
+  failureLimit,
   readFailures,
   readRetrying,
 } from "../../db/read/failures.ts";
@@ -118,7 +118,7 @@ export class FailuresCommand extends PdoflowCommand {
       (sum, { state, count }) => sum + (state === "failed" ? count : 0),
       0,
     );
-    if (seen === mostFailures && failed > seen) {
+    if (seen === failureLimit && failed > seen) {
       this.say(`only the first ${seen.toLocaleString("en")} failures are grouped here`);
     }
   }

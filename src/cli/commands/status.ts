@@ -105,7 +105,7 @@ export class StatusCommand extends PdoflowCommand {
   }
 }
 
-export const poolHeader = ["pool", "host", "pid", "workers", "state", "last beat", "refused"];
+export const poolHeader = ["pool", "host", "pid", "workers", "state", "last heartbeat", "refused"];
 
 export const poolCells = (pool: PoolRow): (string | number)[] => [
   String(pool.id),

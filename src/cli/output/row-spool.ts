@@ -8,29 +8,29 @@ const blockBytes = 256 * 1024;
 
 /** Lines that are written and then read once. */
 export class RowSpool implements Disposable {
-  #held: string[] = [];
+  #buffer: string[] = [];
   #bufferedLength = 0;
   #file: number | null = null;
 
   /** Each line ends with a line break. */
   add(lines: string): void {
-    this.#held.push(lines);
+    this.#buffer.push(lines);
     this.#bufferedLength += lines.length;
     if (this.#bufferedLength > bufferBytes) this.#flush();
   }
 
   #flush(): void {
     this.#file ??= createUnnamedFile();
-    const bytes = Buffer.from(this.#held.join(""));
+    const bytes = Buffer.from(this.#buffer.join(""));
     for (let at = 0; at < bytes.length;) at += writeSync(this.#file, bytes, at);
-    this.#held = [];
+    this.#buffer = [];
     this.#bufferedLength = 0;
   }
 
   /** All lines in order, in blocks. */
   *batches(): Generator<string[]> {
     if (this.#file === null) {
-      yield linesOf(this.#held.join(""));
+      yield linesOf(this.#buffer.join(""));
       return;
     }
     this.#flush();

@@ -27,7 +27,7 @@ export interface EndedJob {
 export class RunOutput {
   readonly #isOrdered: boolean;
   readonly #show: (job: EndedJob) => Promise<void>;
-  readonly #held = new Map<number, EndedJob>();
+  readonly #early = new Map<number, EndedJob>();
   #next = 0;
   #shown: Promise<void> = Promise.resolve();
   ended = 0;
@@ -58,17 +58,17 @@ export class RunOutput {
       whole: end.whole ?? null,
     };
     if (!this.#isOrdered) return this.#add(job);
-    this.#held.set(end.seq, job);
-    for (let at = this.#held.get(this.#next); at; at = this.#held.get(this.#next)) {
-      this.#held.delete(this.#next++);
+    this.#early.set(end.seq, job);
+    for (let at = this.#early.get(this.#next); at; at = this.#early.get(this.#next)) {
+      this.#early.delete(this.#next++);
       this.#add(at);
     }
   }
 
   /** Shows also the jobs after one that has not ended, and resolves when all are shown. */
   async flush(): Promise<void> {
-    const rest = [...this.#held].sort(([a], [b]) => a - b);
-    this.#held.clear();
+    const rest = [...this.#early].sort(([a], [b]) => a - b);
+    this.#early.clear();
     for (const [, job] of rest) this.#add(job);
     await this.#shown;
   }

@@ -106,7 +106,7 @@ async function readJobs(db: Db, filter: JobsFilter): Promise<JobsPage> {
   const [posting] = await findPostings(db, [postingId]);
   const total = posting?.jobCount ?? 0;
   const isSorted = await hasSortedJobs(db, postingId);
-  const matching = { ...anyJob, status, fingerprint, mostFailed: size + 1 };
+  const matching = { ...anyJob, status, fingerprint, failureMax: size + 1 };
   const step = status === "failed" && !isSorted ? 10_000 : status === null ? size : 2_000;
   // A page of all jobs begins with running jobs, so that nobody has to search for them.
   const running = status === null && from === 0 ? await readRunning(db, postingId, isSorted) : [];

@@ -33,7 +33,7 @@ export type OnProgress = (doing: string, jobs: number) => void;
 /** The rows read or deleted in one transaction: some tens of ms. */
 const batch = 10_000;
 /** The number of times, and the pause, to try again for something that is in use. */
-const tries = 50;
+const retries = 50;
 const pauseMs = 20;
 
 /** The number of postings that can be pruned, and of their jobs. Reads all postings. */
@@ -175,7 +175,7 @@ async function dropSpans({ sql, schema }: Db): Promise<number | null> {
 
 /** Tries again for a second: tables are mostly free between statements. */
 async function patiently(act: () => Promise<boolean>): Promise<boolean> {
-  for (let left = tries; left > 0; left--) {
+  for (let left = retries; left > 0; left--) {
     if (await act()) return true;
     await sleep(pauseMs);
   }

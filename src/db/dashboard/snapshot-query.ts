@@ -34,7 +34,7 @@ const countedParts = (sql: Tx, schema: Schema) => sql`
     select posting_id, sum(done) as done, sum(failed) as failed, sum(cancelled) as cancelled,
            sum(retrying) as retrying, sum(released) as released
     from ${schema}.progress group by posting_id),
-  held as materialized (
+  pool_jobs as materialized (
     select l.pool_id, r.posting_id, sum(r.end_seq - r.first_seq) as jobs
     from (select * from ${schema}.lease where active) l cross join lateral
       unnest(l.posting_ids, l.first_seqs, l.end_seqs) as r (posting_id, first_seq, end_seq)
@@ -51,7 +51,7 @@ const countedParts = (sql: Tx, schema: Schema) => sql`
     select l.posting_id, l.priority, e.seq - l.first_seq as jobs
     from (
       select * from lane
-      where posting_id in (select posting_id from total union select posting_id from held)
+      where posting_id in (select posting_id from total union select posting_id from pool_jobs)
       offset 0) l
       cross join lateral ${schema}.lane_cursor(l.posting_id, l.priority) e),
   beyond as materialized (
@@ -68,8 +68,8 @@ const countedParts = (sql: Tx, schema: Schema) => sql`
 /** The shown postings, with their counts. */
 const chosenParts = (sql: Tx, schema: Schema, most: number) => sql`
   worked_at as materialized (
-    select posting_id as id from held group by posting_id order by sum(jobs) desc, posting_id desc
-    limit ${maxActive}),
+    select posting_id as id from pool_jobs group by posting_id
+    order by sum(jobs) desc, posting_id desc limit ${maxActive}),
   chosen as materialized (
     select id, min(rank) as rank from (
       select id, 1 as rank from worked_at
@@ -108,7 +108,8 @@ const otherParts = (sql: Tx, schema: Schema) => sql`
       select json_agg(json_build_object('posting', h.posting_id, 'name', h.name, 'jobs', h.jobs))
       from (
         select posting_id, coalesce(g.name, substring(g.entry_point from '[^#]*$')) as name, jobs
-        from (select * from held where pool_id = p.id order by jobs desc, posting_id limit 3) held
+        from (
+          select * from pool_jobs where pool_id = p.id order by jobs desc, posting_id limit 3) few
           cross join lateral (
             select name, entry_point from ${schema}.posting where id = posting_id offset 0) g
         order by jobs desc, posting_id) h), '[]') as holds,
@@ -176,7 +177,7 @@ const postingsOf = (sql: Tx, schema: Schema) => sql`
         select case when is_live then
           job_count - waiting - retrying - all_done - all_failed - all_cancelled
           else 0 end as leased) l
-      -- L4: of what is leased no more than that runs.
+      -- L4: of the leased jobs, at most max_running run.
       cross join lateral (select least(max_running, leased) as running) r
       cross join (select exists (select from ${schema}.refusal) as has_refusals) any_refusal`;
 

@@ -55,7 +55,7 @@ export interface Beat {
  * connection does so again. Not through a pooler, which would leave the LISTEN to the next user of
  * the server's connection.
  */
-export async function beat(
+export async function sendHeartbeat(
   { sql, schema, isPooled }: Db,
   poolId: number,
   running: readonly RunningJob[],

@@ -11,7 +11,7 @@ export interface Profile {
 }
 
 /** Adds samples of a pool to the profile of a posting. */
-export const tellProfile = (
+export const reportProfile = (
   { sql, schema }: Db,
   poolId: number,
   postingId: number,

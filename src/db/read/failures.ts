@@ -17,7 +17,7 @@ export interface FailureGroup {
 }
 
 /** The maximum number of failures of a posting that are read. */
-export const mostFailures = 100_000;
+export const failureLimit = 100_000;
 
 /** The failed jobs of a posting, grouped by their fingerprint, the largest group first. */
 export const readFailures = (db: Db, postingId: number) =>
@@ -26,7 +26,7 @@ export const readFailures = (db: Db, postingId: number) =>
     postingId,
     db.sql`
       select seq, attempt, ended_at, lease_id, ${db.schema}.fingerprint(error) as fingerprint
-      from ${db.schema}.failed_jobs(${postingId}, 0, 2147483647) limit ${mostFailures}`,
+      from ${db.schema}.failed_jobs(${postingId}, 0, 2147483647) limit ${failureLimit}`,
   );
 
 /**
@@ -56,7 +56,7 @@ export const readRetrying = (db: Db, postingId: number) =>
       where not exists (
         select from ${db.schema}.outcome n
         where n.posting_id = ${postingId} and n.seq = o.seq and n.attempt = again.attempt)
-      order by o.seq limit ${mostFailures}`,
+      order by o.seq limit ${failureLimit}`,
   );
 
 const readGroups = ({ sql, schema }: Db, postingId: number, failed: PendingQuery<Row[]>) => sql<

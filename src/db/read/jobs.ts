@@ -47,7 +47,7 @@ export interface JobPage extends JobFilter {
   /** Whether the posting's jobs have an index that differs from their seq (J2). */
   isSorted: boolean;
   /** The maximum number of jobs to read if the filter is for failures of an unsorted posting. */
-  mostFailed?: number;
+  failureMax?: number;
 }
 
 /**
@@ -56,7 +56,7 @@ export interface JobPage extends JobFilter {
  */
 export function readJobPage({ sql, schema }: Db, page: JobPage) {
   const { postingId, first, size, isSorted, status, host, poolId, argument } = page;
-  const { fingerprint = null, mostFailed = null } = page;
+  const { fingerprint = null, failureMax = null } = page;
   const looksSo = (error: string) =>
     fingerprint === null ? sql`true` : sql`${schema}.fingerprint(${sql(error)}) = ${fingerprint}`;
   const column = isSorted ? sql`j.index` : sql`j.seq`;
@@ -64,7 +64,7 @@ export function readJobPage({ sql, schema }: Db, page: JobPage) {
     status === "failed" && !isSorted
       ? sql`(
           select seq from ${schema}.failed_jobs(${postingId}, ${first}, ${first + size})
-          where ${looksSo("error")} order by seq limit ${mostFailed}) f
+          where ${looksSo("error")} order by seq limit ${failureMax}) f
           join ${schema}.job j on j.posting_id = ${postingId} and j.seq = f.seq`
       : sql`${schema}.job j`;
   return sql<JobRow[]>`

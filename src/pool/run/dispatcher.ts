@@ -216,7 +216,7 @@ export class Dispatcher extends BaseRunner<WorkerRun> {
     for (const slot of this.#slots) {
       const run = running.find((each) => each === slot.running);
       if (run && now - run.since >= watchEveryMs) slot.process.output.bound();
-      hasFreed = slot.letGo() || hasFreed;
+      hasFreed = slot.dropArguments() || hasFreed;
     }
     this.#steal(now);
     if (hasFreed) this.context.supply.onRoom();

@@ -138,7 +138,7 @@ export class WorkerSlot {
   }
 
   /** Drops the arguments of the running job if they are large. Returns whether it did. */
-  letGo(): boolean {
+  dropArguments(): boolean {
     const chunk = this.chunks.find(({ number }) => number === this.running?.chunk);
     if (!chunk || chunk.bytes < largeBytes || chunk.jobs.length > 1) return false;
     letGoOf(chunk);

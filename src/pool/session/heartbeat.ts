@@ -3,7 +3,7 @@ import { finishStragglers, foldProgress } from "../../db/engine/outcomes.ts";
 import { keepRoom } from "../../db/posting/insert.ts";
 import {
   type Beat,
-  beat,
+  sendHeartbeat,
   markListening,
   reportRunning,
   type RunningJob,
@@ -18,7 +18,7 @@ export interface HeartbeatListener {
   running(): RunningJob[];
   /** The output so far of running jobs of these followed postings. */
   output(postings: readonly number[]): LiveOutput[];
-  /** The counts since the last beat, for the dashboard. */
+  /** The counts since the last heartbeat, for the dashboard. */
   takeReport(): PoolReport;
   /** Whether it waits for jobs. */
   isWaiting(): boolean;
@@ -61,7 +61,7 @@ export class Heartbeat {
   #timer: NodeJS.Timeout | undefined;
   /** The time of the last housekeeping. */
   #keptHouseAt = -Infinity;
-  /** When the next beat is due, on the performance clock. */
+  /** When the next heartbeat is due, on the performance clock. */
   #dueAt = 0;
   #silenceTimer: NodeJS.Timeout | undefined;
   #isStopped = false;
@@ -135,7 +135,7 @@ export class Heartbeat {
   }
 
   #beatOnce(): Promise<void> {
-    this.#beating ??= this.#beat()
+    this.#beating ??= this.#send()
       .catch((error: unknown) => this.#listener.onError(error))
       .finally(() => {
         this.#beating = null;
@@ -144,12 +144,12 @@ export class Heartbeat {
     return this.#beating;
   }
 
-  async #beat(): Promise<void> {
+  async #send(): Promise<void> {
     const sentAt = performance.now();
     const running = this.#listener.running();
     this.#hasReportedWaiting = this.#listener.isWaiting();
     const answer = await this.#link.ask((db) =>
-      beat(db, this.#poolId, running, this.#hasReportedWaiting),
+      sendHeartbeat(db, this.#poolId, running, this.#hasReportedWaiting),
     );
     if (this.#isStopped) return;
     if (!answer.isUp) {

@@ -1,4 +1,4 @@
-import { addProfile, type Profile, tellProfile } from "../../db/engine/profiles.ts";
+import { addProfile, type Profile, reportProfile } from "../../db/engine/profiles.ts";
 import type { Link } from "../link/link.ts";
 
 const sendEveryMs = 2_000;
@@ -32,7 +32,7 @@ export class Profiles {
     this.#byPosting = new Map();
     for (const [postingId, profile] of profiles) {
       try {
-        await this.#link.ask((db) => tellProfile(db, this.#poolId, postingId, profile));
+        await this.#link.ask((db) => reportProfile(db, this.#poolId, postingId, profile));
       } catch (error) {
         this.#onError(error);
       }

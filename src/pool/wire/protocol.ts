@@ -151,7 +151,7 @@ const Message = v.variant("kind", [
     kind: v.literal("ended"),
     chunk: v.number(),
     numbers: v.instance(Float64Array),
-    told: v.array(Details),
+    details: v.array(Details),
   }),
   /** Its output files are long: the pool should read and empty them. */
   v.strictObject({ kind: v.literal("full") }),
@@ -207,7 +207,7 @@ export type ProgressMessage = Extract<WorkerMessage, { kind: "progress" }>;
 export class ResultPacker {
   readonly #chunk: number;
   #numbers: number[] = [];
-  #told: v.InferOutput<typeof Details>[] = [];
+  #details: v.InferOutput<typeof Details>[] = [];
 
   constructor(chunk: number) {
     this.#chunk = chunk;
@@ -226,7 +226,7 @@ export class ResultPacker {
     const index = this.#numbers.length / numbersEach;
     this.#numbers.push(position, isDone ? 1 : 0, durationMs, endedAt);
     if (text !== null || retry !== null || output !== null) {
-      this.#told.push([index, text, retry, output]);
+      this.#details.push([index, text, retry, output]);
     }
   }
 
@@ -237,8 +237,8 @@ export class ResultPacker {
     for (let i = numbersEach - 1; i < numbers.length; i += numbersEach) {
       numbers[i] = at - (numbers[i] ?? at);
     }
-    const message = { kind: "ended", chunk: this.#chunk, numbers, told: this.#told } as const;
-    [this.#numbers, this.#told] = [[], []];
+    const message = { kind: "ended", chunk: this.#chunk, numbers, details: this.#details } as const;
+    [this.#numbers, this.#details] = [[], []];
     return message;
   }
 }
@@ -247,7 +247,7 @@ export class ResultPacker {
 export function parseWorkerMessage(raw: unknown): WorkerMessage {
   const message = parse(Message, raw, "message of a worker");
   if (message.kind !== "ended") return message;
-  const { chunk, numbers, told } = message;
+  const { chunk, numbers, details } = message;
   const ends: AttemptResult[] = [];
   for (let at = 0; at < numbers.length; at += numbersEach) {
     const position = numbers[at] ?? -1;
@@ -267,10 +267,10 @@ export function parseWorkerMessage(raw: unknown): WorkerMessage {
       output: null,
     });
   }
-  for (const [i, end, retry, output] of told) {
-    const told = ends[i];
-    if (!told) throw new InvalidInput("message of a worker", [`expected an end ${i}`]);
-    Object.assign(told, { text: end, retry, output });
+  for (const [i, text, retry, output] of details) {
+    const end = ends[i];
+    if (!end) throw new InvalidInput("message of a worker", [`expected an end ${i}`]);
+    Object.assign(end, { text, retry, output });
   }
   return { kind: "ended", chunk, ends };
 }

@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { join } from "node:path";
 
 import { connect, type Db } from "../../../src/db/connection/connect.ts";
-import { beat, markListening } from "../../../src/db/engine/pools.ts";
+import { sendHeartbeat, markListening } from "../../../src/db/engine/pools.ts";
 import { migrations } from "../../../src/db/admin/migration-list.ts";
 import {
   migrate,
@@ -175,7 +175,7 @@ describe("a schema of another name", () => {
     await using other = await otherQueue(db);
     await db.sql`drop schema pdoflow cascade`;
     const pool = await newPool(other);
-    await beat(other, pool, []);
+    await sendHeartbeat(other, pool, []);
     const id = await postJobs(other, 6, { priorities: [1, 0, 1, 0, 1, 0] });
     const jobs = jobsOf(await take(other, pool));
     await recordPart(other, pool, jobs.slice(0, 1), { state: "retried" });

@@ -1,7 +1,7 @@
 // Rule 9: all moments are the database's. A machine whose own clock is wrong does no harm.
 import { afterEach, expect, setSystemTime, test } from "bun:test";
 
-import { beat } from "../../../src/db/engine/pools.ts";
+import { sendHeartbeat } from "../../../src/db/engine/pools.ts";
 import { jobsOf, newPool, postJobs, queueOfFile, recordEach, rescue, take } from "../engine.ts";
 
 const freshQueue = queueOfFile();
@@ -19,7 +19,7 @@ test.each([
   await postJobs(db, 2);
   const jobs = jobsOf(await take(db, pool));
   await recordEach(db, pool, jobs, [{ ageMs: 5 }, { state: "retried", delayMs: 60_000 }]);
-  await beat(db, pool, [], false);
+  await sendHeartbeat(db, pool, [], false);
   expect(await rescue(db)).toEqual([]);
   const rows = await db.sql`
     select what, abs(extract(epoch from clock_timestamp() - at)) < 30 as is_right from (

@@ -1,7 +1,12 @@
 import { expect, test } from "bun:test";
 
 import type { Db } from "../../../src/db/connection/connect.ts";
-import { beat, markDraining, registerPool, endPool } from "../../../src/db/engine/pools.ts";
+import {
+  sendHeartbeat,
+  markDraining,
+  registerPool,
+  endPool,
+} from "../../../src/db/engine/pools.ts";
 import { readPools } from "../../../src/db/read/snapshot.ts";
 import {
   commit,
@@ -56,7 +61,7 @@ test("O3: a beat keeps a pool from being lost", async () => {
   await using db = await freshQueue();
   const pool = await newPool(db);
   await silence(db, pool);
-  expect(await beat(db, pool, [])).toMatchObject({ isUp: true });
+  expect(await sendHeartbeat(db, pool, [])).toMatchObject({ isUp: true });
   expect(await rescue(db)).toEqual([]);
 });
 
@@ -64,9 +69,9 @@ test("O2: a heartbeat reports the running jobs, and the next one replaces that r
   await using db = await freshQueue();
   const pool = await newPool(db);
   const running = async () => (await db.sql`select running from pdoflow.pool`)[0]?.["running"];
-  await beat(db, pool, [{ posting: 42, seq: 7, attempt: 1 }]);
+  await sendHeartbeat(db, pool, [{ posting: 42, seq: 7, attempt: 1 }]);
   expect(await running()).toEqual([{ posting: 42, seq: 7, attempt: 1 }]);
-  await beat(db, pool, []);
+  await sendHeartbeat(db, pool, []);
   expect(await running()).toEqual([]);
 });
 
@@ -75,7 +80,9 @@ test("O1: a pool that was lost learns it from its next beat, and stays lost", as
   const pool = await newPool(db);
   await silence(db, pool);
   await rescue(db);
-  expect(await beat(db, pool, [{ posting: 1, seq: 1, attempt: 1 }])).toMatchObject({ isUp: false });
+  expect(await sendHeartbeat(db, pool, [{ posting: 1, seq: 1, attempt: 1 }])).toMatchObject({
+    isUp: false,
+  });
   await markDraining(db, pool);
   await endPool(db, pool);
   expect(await stateOf(db, pool)).toBe("lost");
@@ -87,9 +94,9 @@ test("O1: a pool that has stopped does not come up again", async () => {
   const pool = await newPool(db);
   await markDraining(db, pool);
   expect(await stateOf(db, pool)).toBe("draining");
-  expect(await beat(db, pool, [])).toMatchObject({ isUp: true });
+  expect(await sendHeartbeat(db, pool, [])).toMatchObject({ isUp: true });
   await endPool(db, pool);
-  expect(await beat(db, pool, [])).toMatchObject({ isUp: false });
+  expect(await sendHeartbeat(db, pool, [])).toMatchObject({ isUp: false });
   await markDraining(db, pool);
   expect(await stateOf(db, pool)).toBe("stopped");
 });
@@ -131,14 +138,14 @@ test("a beat counts the slots of the pools that are alive", async () => {
   await newPool(db);
   await silence(db, silent);
   await endPool(db, stopped);
-  expect(await beat(db, mine, [])).toMatchObject({ isUp: true, slots: 2 });
+  expect(await sendHeartbeat(db, mine, [])).toMatchObject({ isUp: true, slots: 2 });
 });
 
 test("a pool counts itself, though its beat before was long ago", async () => {
   await using db = await freshQueue();
   const pool = await newPool(db);
   await silence(db, pool);
-  expect(await beat(db, pool, [])).toMatchObject({ slots: 1 });
+  expect(await sendHeartbeat(db, pool, [])).toMatchObject({ slots: 1 });
 });
 
 test("O4: pools are shown that are alive, and those with outcomes refused lately", async () => {

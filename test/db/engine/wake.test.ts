@@ -2,7 +2,7 @@
 import { expect, test } from "bun:test";
 
 import { connect, type Db } from "../../../src/db/connection/connect.ts";
-import { beat, markListening } from "../../../src/db/engine/pools.ts";
+import { sendHeartbeat, markListening } from "../../../src/db/engine/pools.ts";
 import { freshQueue, newPool, postJobs, rescue, silence } from "../engine.ts";
 
 /** The notifications on the channel of pools up to a mark that is sent at the end. */
@@ -23,7 +23,7 @@ async function heard(db: Db, work: () => Promise<unknown>): Promise<string[]> {
 test("O5: no notification is sent while no pool waits", async () => {
   await using db = await freshQueue();
   const busy = await newPool(db);
-  await beat(db, busy, [], false);
+  await sendHeartbeat(db, busy, [], false);
   expect(await heard(db, () => postJobs(db, 1))).toEqual([]);
 });
 
@@ -38,9 +38,9 @@ test("O5: a beat says that it does not wait any more", async () => {
   await using db = await freshQueue();
   const pool = await newPool(db);
   await markListening(db, pool);
-  await beat(db, pool, [], false);
+  await sendHeartbeat(db, pool, [], false);
   expect(await heard(db, () => postJobs(db, 1))).toEqual([]);
-  await beat(db, pool, [], true);
+  await sendHeartbeat(db, pool, [], true);
   expect(await heard(db, () => postJobs(db, 1))).toEqual(["2"]);
 });
 

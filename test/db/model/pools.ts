@@ -2,7 +2,7 @@
 import * as fc from "fast-check";
 
 import type { Db } from "../../../src/db/connection/connect.ts";
-import { beat, registerPool } from "../../../src/db/engine/pools.ts";
+import { sendHeartbeat, registerPool } from "../../../src/db/engine/pools.ts";
 import { rescue } from "../engine.ts";
 import * as changes from "./changes.ts";
 import { type Attempt, attemptKey, have, heldLeases, type Queue, unfinished } from "./queue.ts";
@@ -56,7 +56,7 @@ const inHand = (queue: Queue, poolId: number): Attempt[] =>
 
 async function tell(db: Db, poolId: number, running: readonly Attempt[]): Promise<boolean> {
   const jobs = running.map(({ postingId, ...job }) => ({ posting: postingId, ...job }));
-  return (await beat(db, poolId, jobs)).isUp;
+  return (await sendHeartbeat(db, poolId, jobs)).isUp;
 }
 
 /** A pool dies after a last heartbeat. Sometimes a new one comes in its place. */

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 
 import { type Db, errorCode } from "../../../src/db/connection/connect.ts";
 import { keepRoom } from "../../../src/db/posting/insert.ts";
-import { beat } from "../../../src/db/engine/pools.ts";
+import { sendHeartbeat } from "../../../src/db/engine/pools.ts";
 import { newPool, postJobs } from "../engine.ts";
 import { type Roles, withRoles } from "../roles/roles.ts";
 
@@ -72,7 +72,7 @@ test("a poster that finds no room waits for the pool that makes it", async () =>
   await usedUp();
   await roles.db.sql`select nextval('pdoflow.posting_id_seq')`;
   const posted = post(bob).execute();
-  await beat(cluster, pool, []);
+  await sendHeartbeat(cluster, pool, []);
   await keepRoom(cluster);
   expect(await posted).toHaveLength(1);
 });

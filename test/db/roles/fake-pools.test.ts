@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 
 import { type Db } from "../../../src/db/connection/connect.ts";
 import { readHealth } from "../../../src/db/admin/health.ts";
-import { beat, drainPools, registerPool } from "../../../src/db/engine/pools.ts";
+import { sendHeartbeat, drainPools, registerPool } from "../../../src/db/engine/pools.ts";
 import { rescuePools } from "../../../src/db/engine/rescue.ts";
 import { findingsOf } from "../../../src/cli/diagnosis/findings.ts";
 import { newPool, refusal } from "../engine.ts";
@@ -38,8 +38,8 @@ test("O8: a pool that serves its own role alone adds nothing to the slots of oth
   const own = await newPool(eve);
   for (let n = 0; n < 3; n++) await fake(eve);
   const pool = await newPool(cluster);
-  expect(await beat(cluster, pool, [])).toMatchObject({ isUp: true, slots: 1 });
-  expect(await beat(eve, own, [])).toMatchObject({ slots: 3 * 1024 + 2 });
+  expect(await sendHeartbeat(cluster, pool, [])).toMatchObject({ isUp: true, slots: 1 });
+  expect(await sendHeartbeat(eve, own, [])).toMatchObject({ slots: 3 * 1024 + 2 });
 });
 
 test("the slots of all pools may add up to more than 32 bits", async () => {
@@ -47,7 +47,7 @@ test("the slots of all pools may add up to more than 32 bits", async () => {
   await roles.db.sql`alter table pdoflow.pool drop constraint o7_bounds`;
   await roles.db.sql`
     update pdoflow.pool set slots = 2147483647, serves_all = true where host = 'fake'`;
-  expect((await beat(cluster, pool, [])).slots).toBeGreaterThan(2 ** 32);
+  expect((await sendHeartbeat(cluster, pool, [])).slots).toBeGreaterThan(2 ** 32);
   await roles.db.sql`update pdoflow.pool set slots = 1, serves_all = false where host = 'fake'`;
 });
 
@@ -68,7 +68,7 @@ test("doctor finds a silent pool, and drain ends it, however patient it asked to
   const pool = await newPool(cluster);
   await roles.db.sql`
     update pdoflow.pool set heartbeat_at = heartbeat_at - interval '2 min' where id = ${silent}`;
-  expect((await beat(cluster, pool, [])).slots).toBeLessThan(1024);
+  expect((await sendHeartbeat(cluster, pool, [])).slots).toBeLessThan(1024);
   const found = findingsOf(await readHealth(roles.db, Date.now), "v");
   expect(found.find(({ found }) => found.startsWith(`pool ${silent} `))).toMatchObject({
     remedy: `if it is gone, let other pools end it with: pdoflow drain ${silent}`,

@@ -9,7 +9,7 @@ import { readJobPage } from "../../../src/db/read/jobs.ts";
 import { readJobs, readRunnable } from "../../../src/db/engine/leases.ts";
 import { nextTimes } from "../../../src/db/engine/starts.ts";
 import { finishPostings } from "../../../src/db/engine/outcomes.ts";
-import { beat } from "../../../src/db/engine/pools.ts";
+import { sendHeartbeat } from "../../../src/db/engine/pools.ts";
 import { rescuePools } from "../../../src/db/engine/rescue.ts";
 import { readResults } from "../../../src/db/read/results.ts";
 import { readCounts } from "../../../src/db/read/status.ts";
@@ -93,7 +93,7 @@ test.each(["pool", "ownPool"])("all that a pool does, by the role %s", async (ro
     await record(db, pool, jobs.slice(150));
     await finishPostings(db, [id]);
     await nextTimes(db, [1, 2]);
-    await beat(db, pool, []);
+    await sendHeartbeat(db, pool, []);
     await rescuePools(db);
   };
   expect(await scanned(db, act)).toEqual([]);
