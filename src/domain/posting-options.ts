@@ -91,11 +91,14 @@ export const postingOptions = {
     help: "when killing a job, wait this long between SIGTERM and SIGKILL (default: 5s)",
     signed: "unchanged",
   },
-  /** Stop the posting after N failed attempts in a row in one pool; 0 for never (default: 10). */
+  /**
+   * Stop the posting when N jobs in a row fail in one pool, not counting retries; 0 for never
+   * (default: 10).
+   */
   stopAfter: {
     schema: v.optional(whole(0, int32Max), 10),
     flag: { name: "--stop-after", value: "N", kind: "number" },
-    help: "stop the posting after N failures in a row in one pool, 0 for never (default: 10)",
+    help: "stop the posting when N jobs in a row fail in one pool, not counting retries, 0 for never (default: 10)",
     signed: "unchanged",
   },
   /** Whether to keep the return values of the jobs (default: true). */

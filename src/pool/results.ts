@@ -92,10 +92,7 @@ export class Results implements AttemptListener, OutcomeListener {
     session.recorder.add(ended);
     this.#options.onEnded?.(ended);
     if (keptKind !== "failed") this.#failureWatch.passed(job.posting);
-    else {
-      const { posting } = job;
-      void this.#pool.attempt(() => this.#failureWatch.failed(session, posting, ended.state));
-    }
+    else void this.#pool.attempt(() => this.#failureWatch.failed(session, job, ended.state));
     this.#pool.onRecorded(job);
   }
 }

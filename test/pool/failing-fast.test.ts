@@ -30,3 +30,24 @@ test.each([
   },
   60_000,
 );
+
+test("retries of scattered bad jobs do not stop a posting, but those retried by hand can", async () => {
+  await using db = await freshDatabase();
+  using cli = await openCommands(db);
+  await cli.write(
+    "bad.ts",
+    `export const bad = (i: number) => { if (i % 10 === 0) throw new Error("no " + i); };`,
+  );
+  const input = JSON.stringify(Array.from({ length: 200 }, (_, i) => [i]));
+  await cli.runWith({ input }, "post", "bad.ts#bad", "-", "--backoff", "300ms");
+  await cli.run("pool", "--once", "--max-workers", "1");
+  const [ended] = await db.sql`select state, reason, done, failed from pdoflow.posting`;
+  expect(ended).toEqual({ state: "finished", reason: null, done: 180, failed: 20 });
+  await cli.run("retry", "1", "--failed");
+  await cli.run("pool", "--once", "--max-workers", "1");
+  const [again] = await db.sql`select state, reason from pdoflow.posting`;
+  expect(again).toMatchObject({
+    state: "errored_out",
+    reason: expect.stringMatching(/^\d+ jobs in a row failed in one pool$/),
+  });
+});

@@ -93,7 +93,7 @@ export class FailuresCommand extends PdoflowCommand {
     if (state === "errored_out") {
       this.say(
         `posting ${id} was stopped: ${reason ?? "no reason given"}\n` +
-          `After mending the cause, run: pdoflow resume ${id}\n` +
+          `After fixing the cause, run: pdoflow resume ${id}\n` +
           "To allow more failures in a row, post with --stop-after N, or --stop-after 0 for any.",
       );
     }

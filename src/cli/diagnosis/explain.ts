@@ -37,7 +37,7 @@ export function explainPosting(facts: PostingFacts): string {
     paused: () => `is paused (${reason}); go on with: pdoflow resume ${id}`,
     errored_out: () =>
       `was stopped (${reason}); see why: pdoflow failures ${id}; ` +
-      `after mending the cause: pdoflow resume ${id}`,
+      `after fixing the cause: pdoflow resume ${id}`,
     open: () => (startsInMs === null ? whyOpen(facts) : start(startsInMs)) + refusalOf(facts),
   }[state]();
   return `posting ${id} ${what}. ${progress(jobs)}`;

@@ -122,7 +122,7 @@ test("a posting whose jobs only fail stops after ten in a row, and goes on after
   await cli.runWith({ input }, "post", "bad.ts#bad", "-", "--backoff", "100ms");
   const pool = await cli.run("pool", "--max-workers", "1", "--once");
   expect(pool.code).toBe(1);
-  expect(pool.err).toContain("posting 1 was stopped: 10 attempts in a row failed in one pool");
+  expect(pool.err).toContain("posting 1 was stopped: 10 jobs in a row failed in one pool");
   const [row] = await db.sql`
     select state, reason, (select count(*) from pdoflow.outcome)::int as n,
            (select count(*) from pdoflow.lease where active)::int as held

@@ -86,7 +86,7 @@ test("failures shows the errors of jobs that are being retried, and how to go on
   expect(text.err).toMatch(
     /^posting 1: no jobs have failed, 4 are being retried\nposting 1 was stopped: 4 .*\n/,
   );
-  expect(text.err).toContain("After mending the cause, run: pdoflow resume 1\n");
+  expect(text.err).toContain("After fixing the cause, run: pdoflow resume 1\n");
   expect(text.err).toContain("--stop-after 0");
   expect(text.out).toMatch(/^[0-9a-f]{8} {2}3 jobs being retried {2}RangeError: .*, at fn\.ts:4\n/);
   expect(text.out).not.toContain("pdoflow retry");
