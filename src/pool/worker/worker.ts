@@ -26,6 +26,8 @@ const now = performance.now.bind(performance);
 const { now: dateNow } = Date;
 const OwnPromise = Promise;
 const nextTurn = setImmediate;
+const startTimer = setTimeout;
+const stopTimer = clearTimeout;
 
 /** Ends are sent together, but none waits longer than this behind short jobs that follow it. */
 const sendAfterMs = 2;
@@ -120,6 +122,7 @@ interface ChunkContext {
 class UnsentEnds extends ResultPacker {
   readonly #send: WorkerContext["send"];
   #sentAt = now();
+  #timer: ReturnType<typeof setTimeout> | null = null;
 
   constructor(chunk: number, send: WorkerContext["send"]) {
     super(chunk);
@@ -130,7 +133,14 @@ class UnsentEnds extends ResultPacker {
     return at - this.#sentAt >= sendAfterMs;
   }
 
+  /** Sends them soon, even if the next job of the chunk takes long. */
+  sendSoon(): void {
+    this.#timer ??= startTimer(() => this.send(now()), sendAfterMs);
+  }
+
   send(at: number): void {
+    if (this.#timer !== null) stopTimer(this.#timer);
+    this.#timer = null;
     const message = this.take(at);
     if (message) this.#send(message);
     this.#sentAt = at;
@@ -187,6 +197,7 @@ async function runChunk(
     unsent.add(position, result, { durationMs, output: printed, endedAt: end });
     const isLong = isCommand && output.isLong;
     if (isLong || unsent.isDue(end)) unsent.send(end);
+    else unsent.sendSoon();
     if (isLong) await output.emptied(() => send({ kind: "full" }));
   }
   state.restore();
