@@ -30,8 +30,8 @@ async function addPostings(db: Db, count: number): Promise<void> {
       insert into pdoflow.lane (posting_id, priority, first_seq, end_seq, route_id)
       select id, 0, 0, job_count, route_id from pdoflow.posting where id > ${id}`;
     await sql`
-      insert into pdoflow.job (posting_id, seq, args)
-      select p.id, j.seq, j.args from pdoflow.posting p, pdoflow.job j
+      insert into pdoflow.job (posting_id, first_seq, end_seq, args)
+      select p.id, j.first_seq, j.end_seq, j.args from pdoflow.posting p, pdoflow.job j
       where p.id > ${id} and j.posting_id = ${id}`;
   });
 }
@@ -51,8 +51,9 @@ export async function endAll(db: Db): Promise<void> {
     await sql`
       insert into pdoflow.outcome (posting_id, lease_id, ended_at, seq, attempt, worker_pid,
                                    duration_ms, state)
-      select j.posting_id, l.id, now(), j.seq, 1, 1, 1, 'done'
-      from pdoflow.job j join pdoflow.lease l on l.lane_posting_id = j.posting_id`;
+      select p.id, l.id, now(), seq, 1, 1, 1, 'done'
+      from pdoflow.posting p join pdoflow.lease l on l.lane_posting_id = p.id
+        cross join lateral generate_series(0, p.job_count - 1) as j (seq)`;
     await sql`
       update pdoflow.lane set state = 'closed', closed_by = l.id
       from pdoflow.lease l where l.lane_posting_id = lane.posting_id`;

@@ -1,5 +1,6 @@
 import { connect, type Db } from "../src/db/connection/connect.ts";
-import { claim, readJobs } from "../src/db/engine/leases.ts";
+import { readJobs } from "../src/db/engine/job-arguments.ts";
+import { claim } from "../src/db/engine/leases.ts";
 import { readRoutes } from "../src/db/engine/routes.ts";
 import {
   finishPostings,

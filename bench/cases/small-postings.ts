@@ -62,8 +62,8 @@ async function postOneByOne(db: Db, count: number): Promise<void> {
       insert into pdoflow.lane (posting_id, priority, first_seq, end_seq, route_id)
       select id, 0, 0, 1, route_id from pdoflow.posting where id > ${id}`;
     await sql`
-      insert into pdoflow.job (posting_id, seq, args)
-      select id, 0, jsonb_build_array(id, id / 2.0, 'file-' || id || '.txt')
+      insert into pdoflow.job (posting_id, first_seq, end_seq, args)
+      select id, 0, 1, jsonb_build_array(id, id / 2.0, 'file-' || id || '.txt')
       from pdoflow.posting where id > ${id}`;
   });
 }

@@ -55,10 +55,16 @@ set jit = off set enable_seqscan = off as $$
 #variable_conflict use_column
 begin
   return query
-    select string_agg(j.args::text, pdoflow.separator() order by j.seq),
-           string_agg(coalesce(j.index, j.seq)::text, ',' order by j.seq)
-    from pdoflow.job j
-    where j.posting_id = p_posting and j.seq >= p_first and j.seq < p_end
+    select string_agg(pdoflow.lines_of(b.args, b.first_seq, b.end_seq, p_first, p_end), e'\n'
+                      order by b.first_seq),
+           string_agg(i.indices, ',' order by b.first_seq)
+    from pdoflow.job b cross join lateral (
+      select string_agg(coalesce(b.indexes[seq - b.first_seq + 1], seq)::text, ',' order by seq)
+        as indices
+      from generate_series(greatest(b.first_seq, p_first), least(b.end_seq, p_end) - 1) as s (seq)
+      ) i
+    where b.posting_id = p_posting and b.first_seq >= pdoflow.block_of(p_posting, p_first)
+      and b.first_seq < p_end
       and exists (select from pdoflow.posting p where p.id = p_posting
                   and (pdoflow.runs_all() or p.route_id = any (pdoflow.run_routes())));
 end $$;

@@ -51,8 +51,7 @@ begin
          array_agg(size order by priority desc) as sizes into v_lanes
   from (select priority, count(*)::integer as size
         from unnest(v_priorities) as p (priority) group by priority) l;
-  select string_agg(value::text, pdoflow.separator()
-                    order by v_priorities[position] desc, position) as text,
+  select string_agg(value::text, e'\n' order by v_priorities[position] desc, position) as text,
          array_agg(position::integer - 1 order by v_priorities[position] desc, position) as indexes
   into v_jobs from jsonb_array_elements(p_args) with ordinality as a (value, position);
   select * into v_posted from pdoflow.post_batch(
@@ -134,7 +133,7 @@ begin
   end if;
   if coalesce(cardinality(p_args), 0) = 0 then return 0; end if;
   return pdoflow.add_jobs(p_posting, (
-    select string_agg(value::text, pdoflow.separator() order by position)
+    select string_agg(value::text, e'\n' order by position)
     from unnest(p_args) with ordinality as a (value, position)), null);
 end $$;
 

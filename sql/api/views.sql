@@ -12,10 +12,11 @@ security definer set search_path = pg_catalog, pg_temp as $$
   from pdoflow.pool p where p.id = p_pool
 $$;
 
--- The current state of each job. It is derived; no table stores it. Read it for one job or a page
--- of jobs. It reads as the owner, so it has its own condition.
+-- The current state of each job. It is derived; no table stores it. It reads as the owner, so it
+-- has its own condition. Read it for a run of jobs, with the bounds of their blocks, because the
+-- planner cannot derive them: block_seq >= block_of(posting, first) and block_seq < end.
 create view pdoflow.job_status with (security_barrier) as
-select j.posting_id, j.seq, coalesce(j.index, j.seq) as index,
+select b.posting_id, j.seq, coalesce(l.indexes[j.seq - b.first_seq + 1], j.seq) as index,
   case
     when o.state in ('done', 'cancelled') then o.state::text
     when r.attempt > 1 then 'retrying'
@@ -23,24 +24,29 @@ select j.posting_id, j.seq, coalesce(j.index, j.seq) as index,
     -- A failed job runs if it was retried by hand, which is impossible once all have ended (U2).
     when p.ended_at is null
          and exists (select from pdoflow.lease l cross join lateral pdoflow.ranges_of(l) as u
-                     where l.active and u.posting_id = j.posting_id
+                     where l.active and u.posting_id = b.posting_id
                        and u.first_seq <= j.seq and j.seq < u.end_seq
                        and u.attempt > coalesce(o.attempt, 0)) then 'running'
     when o.state = 'failed' then 'failed'
     when p.state = 'cancelled' then 'cancelled'
     else 'waiting'
   end as status,
-  coalesce(o.attempt, 0) as attempts, j.args, o.result, o.error, o.ended_at, o.duration_ms
-from pdoflow.job j
-  join pdoflow.posting p on p.id = j.posting_id
+  coalesce(o.attempt, 0) as attempts, l.lines[j.seq - b.first_seq + 1]::json as args, o.result,
+  o.error, o.ended_at, o.duration_ms, b.first_seq as block_seq
+from pdoflow.job b
+  join pdoflow.posting p on p.id = b.posting_id
+  -- Once for each block; not at all, if a query does not ask for them.
+  cross join lateral (
+    select string_to_array(b.args, e'\n') as lines, b.indexes[1:] as indexes offset 0) l
+  cross join lateral generate_series(b.first_seq, b.end_seq - 1) as j (seq)
   left join lateral (
-    select * from pdoflow.outcome o where o.posting_id = j.posting_id and o.seq = j.seq
+    select * from pdoflow.outcome o where o.posting_id = b.posting_id and o.seq = j.seq
     order by o.attempt desc limit 1) o on true
   left join lateral (
     -- Ranges do not overlap: only the last one that begins at or before the job can contain it.
     select x.attempt from (
       select attempt, end_seq from pdoflow.retry
-      where posting_id = j.posting_id and first_seq <= j.seq order by first_seq desc limit 1) x
+      where posting_id = b.posting_id and first_seq <= j.seq order by first_seq desc limit 1) x
     where j.seq < x.end_seq) r on true
 where (select pdoflow.sees_all()) or p.route_id = any ((select pdoflow.own_routes())::integer[]);
 
@@ -86,21 +92,22 @@ comment on view pdoflow.jobs is
 'One row: a job of a posting that the caller can see, with its state. Query one posting at a time.';
 
 create view pdoflow.outcomes with (security_barrier) as
-select o.posting_id, coalesce(j.index, j.seq) as index, o.attempt, o.state::text as state,
+select o.posting_id,
+       case when p.is_sorted then pdoflow.index_of(o.posting_id, o.seq) else o.seq end as index,
+       o.attempt, o.state::text as state,
        o.result::jsonb as result, o.error, o.stdout, o.stderr, o.duration_ms, o.ended_at, w.host
-from pdoflow.outcome o join pdoflow.job j on j.posting_id = o.posting_id and j.seq = o.seq
-  join pdoflow.posting p on p.id = o.posting_id
+from pdoflow.outcome o join pdoflow.posting p on p.id = o.posting_id
   left join pdoflow.lease l on l.id = o.lease_id left join pdoflow.pool w on w.id = l.pool_id
 where (select pdoflow.sees_all()) or p.route_id = any ((select pdoflow.own_routes())::integer[]);
 comment on view pdoflow.outcomes is
 'One row: the end of one attempt at one job of a posting that the caller can see.';
 
 create view pdoflow.failures with (security_barrier) as
-select p.id as posting_id, coalesce(j.index, j.seq) as index, f.attempt,
+select p.id as posting_id,
+       case when p.is_sorted then pdoflow.index_of(p.id, f.seq) else f.seq end as index, f.attempt,
        pdoflow.fingerprint(f.error) as fingerprint, f.error ->> 'name' as name,
        f.error ->> 'message' as message, f.error, f.ended_at
 from pdoflow.posting p cross join lateral pdoflow.failed_jobs(p.id, 0, 2147483647) f
-  join pdoflow.job j on j.posting_id = p.id and j.seq = f.seq
 where (select pdoflow.sees_all()) or p.route_id = any ((select pdoflow.own_routes())::integer[]);
 comment on view pdoflow.failures is
 'One row: a permanently failed job of a posting that the caller can see.';
@@ -146,9 +153,9 @@ begin
   values (p_posting, now() + interval '15 s')
   on conflict (posting_id) do update set until = excluded.until;
   return query
-    select coalesce(j.index, j.seq), o.attempt, o.stdout, o.stdout_end, o.stderr, o.stderr_end
-    from pdoflow.live_output o
-      join pdoflow.job j on j.posting_id = p_posting and j.seq = o.seq
+    select case when p.is_sorted then pdoflow.index_of(p.id, o.seq) else o.seq end, o.attempt,
+           o.stdout, o.stdout_end, o.stderr, o.stderr_end
+    from pdoflow.live_output o join pdoflow.posting p on p.id = p_posting
     where o.posting_id = p_posting and o.reported_at > now() - interval '1 min' and not exists (
       select from pdoflow.outcome e
       where (e.posting_id, e.seq, e.attempt) = (p_posting, o.seq, o.attempt))

@@ -9,9 +9,8 @@ select id, json_build_object(
   'maxResultBytes', max_result_bytes, 'maxOutputBytes', max_output_bytes,
   'hasFailureLimit', coalesce(max_failures, max_failures_percent) is not null,
   'hasRate', rate_count is not null,
-  'isSorted', exists (select from pdoflow.lane l
-                      where l.posting_id = p.id and l.end_seq < p.job_count)) as posting
-from pdoflow.posting p;
+  'isSorted', is_sorted) as posting
+from pdoflow.posting;
 comment on view pdoflow.runnable is
 'The properties of a posting that a pool needs to run its jobs (RunnablePosting in
 src/db/engine/leases.ts).';
@@ -56,22 +55,25 @@ begin
       select r.lease_id, r.first_seq, r.end_seq, r.attempt, r.wait_ms,
              string_agg(r.posting_id::text, ',') as posting_ids,
              string_agg(r.position::text, ',') as positions,
-             string_agg(j.args, pdoflow.separator()) as args, min(r.posting_id) as least
+             string_agg(j.args, e'\n') as args, min(r.posting_id) as least
       from unnest(v_claimed.leases, v_claimed.postings, v_claimed.firsts, v_claimed.ends,
                   v_claimed.attempts, v_claimed.waits) with ordinality
           as r (lease_id, posting_id, first_seq, end_seq, attempt, wait_ms, position)
         left join lateral (
           select coalesce(case when bool_and(s.is_small) then
-                   string_agg(case when s.is_small then j.args::text end,
-                              pdoflow.separator() order by seq)
+                   string_agg(case when s.is_small then pdoflow.lines_of(
+                     b.args, b.first_seq, b.end_seq, r.first_seq, r.end_seq) end,
+                     e'\n' order by b.first_seq)
                  end, '') as args
-          from pdoflow.job j cross join lateral (
-            select v_claimed.jobs * pg_column_size(j.args)
-              * case pg_column_compression(j.args)
-                  when 'pglz' then 88 when 'lz4' then 255 else 1
-                end <= 4 * 1024 * 1024 as is_small) s
-          where posting_id = r.posting_id and seq >= r.first_seq and seq < r.end_seq
-            and posting_id >= v_first and posting_id <= v_last
+          from pdoflow.job b cross join lateral (
+            select v_claimed.jobs * pdoflow.max_bytes_of(b.args, b.end_seq - b.first_seq)
+              <= 4 * 1024 * 1024::bigint
+                * (least(b.end_seq, r.end_seq) - greatest(b.first_seq, r.first_seq)) as is_small) s
+          where b.posting_id = r.posting_id and b.first_seq < r.end_seq
+            -- Small postings begin at 0, and there are many in a claim.
+            and b.first_seq >= case when r.first_seq = 0 then 0
+                                    else pdoflow.block_of(r.posting_id, r.first_seq) end
+            and b.posting_id >= v_first and b.posting_id <= v_last
           having v_claimed.jobs <= p_read_limit) j on true
         left join pdoflow.posting p
           on p.id = r.posting_id and p.job_count = 1 and v_claimed.jobs <= p_read_limit

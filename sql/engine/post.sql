@@ -99,46 +99,6 @@ begin
   end loop;
 end $$;
 
--- Separates the arguments of jobs in one text; no JSON text contains it.
-create function pdoflow.separator() returns text language sql immutable return e'\x1e';
-
--- Writes jobs, whose arguments are one text (separator); returns their number.
-create function pdoflow.write_jobs(
-  p_posting bigint, p_first integer, p_text text, p_indexes integer[], p_max_bytes integer
-) returns integer language plpgsql as $$
-declare
-  v_place bigint;
-  v_jobs integer;
-begin
-  -- The limit of all programs of pdoflow (docs/values.md).
-  p_max_bytes := least(p_max_bytes, 64 * 1024 * 1024);
-  if octet_length(p_text) > p_max_bytes then
-    select position into v_place
-    from string_to_table(p_text, pdoflow.separator()) with ordinality as t (args, position)
-    where octet_length(args) > p_max_bytes limit 1;
-    if found then
-      raise exception 'the arguments of job % have more than % bytes, the limit of the role %: '
-        'keep large data in files, and post their names',
-        p_first + v_place - 1, p_max_bytes, pdoflow.caller() using errcode = 'PF001';
-    end if;
-  end if;
-  if p_indexes is null then
-    insert into pdoflow.job (posting_id, seq, args)
-    select p_posting, p_first + position - 1, args::json
-    from string_to_table(p_text, pdoflow.separator()) with ordinality as t (args, position);
-  else
-    insert into pdoflow.job (posting_id, seq, index, args)
-    select p_posting, p_first + position - 1, p_indexes[position], args::json
-    from string_to_table(p_text, pdoflow.separator()) with ordinality as t (args, position);
-  end if;
-  get diagnostics v_jobs = row_count;
-  if v_jobs <> cardinality(p_indexes) or array_position(p_indexes, null) is not null then
-    raise exception 'expected an index for each of % jobs, found %', v_jobs, cardinality(p_indexes)
-      using errcode = 'PF002';
-  end if;
-  return v_jobs;
-end $$;
-
 -- Assigns its job key to a new posting. The posting that had the key is cancelled if none of its
 -- jobs was ever claimed. Call this last in a transaction, because claims of that posting wait until
 -- it ends.
@@ -211,6 +171,8 @@ begin
   select * into v_limits from pdoflow.limits_of_caller();
   v.max_result_bytes := v_limits.max_result_bytes;
   v.max_output_bytes := v_limits.max_output_bytes;
+  v.is_sorted := p_is_sorted;
+  if p_is_sorted then perform pdoflow.write_order(v.id, v.job_count); end if;
   if v_limits.max_open is not null then
     perform pg_advisory_xact_lock(hashtextextended('pdoflow.open ' || pdoflow.caller(), 0));
     perform pdoflow.require_room(v_limits.max_open); -- a separate statement: it sees all

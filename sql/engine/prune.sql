@@ -32,6 +32,8 @@ begin
     delete from pdoflow.posting where id in (select id from going) returning id, job_count),
   lanes as (
     delete from pdoflow.lane where posting_id in (select id from gone)),
+  orders as (
+    delete from pdoflow.job_order where posting_id in (select id from gone)),
   failures as (
     delete from pdoflow.failure where posting_id in (select id from gone)),
   profiles as (
@@ -86,7 +88,7 @@ begin
     v_end := least(v_one.from_seq + p_limit, v_one.job_count);
     execute format('delete from %s where posting_id = $1 and seq >= $2 and seq < $3',
                    v_span.outcomes) using v_one.posting_id, v_one.from_seq, v_end;
-    execute format('delete from %s where posting_id = $1 and seq >= $2 and seq < $3',
+    execute format('delete from %s where posting_id = $1 and first_seq >= $2 and first_seq < $3',
                    v_span.jobs) using v_one.posting_id, v_one.from_seq, v_end;
     update pdoflow.pruned set from_seq = v_end where posting_id = v_one.posting_id;
     delete from pdoflow.pruned where posting_id = v_one.posting_id and from_seq = job_count;

@@ -3,12 +3,9 @@
 -- The seqs of the jobs with the indexes p_firsts to p_lasts, both included.
 create function pdoflow.seqs_of(p_posting bigint, p_firsts integer[], p_lasts integer[])
 returns table (seq integer) language sql stable set jit = off set enable_seqscan = off as $$
-  select j.seq from unnest(p_firsts, p_lasts) as r (first, last) cross join lateral (
-    select seq from pdoflow.job
-    where posting_id = p_posting and index is not null and index between r.first and r.last
-    union all
-    select seq from pdoflow.job
-    where posting_id = p_posting and index is null and seq between r.first and r.last) j
+  select s.seq from unnest(p_firsts, p_lasts) as r (first, last)
+    cross join lateral pdoflow.runs_of(p_posting, r.first, least(r.last, 2147483646) + 1) as u
+    cross join lateral generate_series(u.first_seq, u.end_seq - 1) as s (seq)
 $$;
 
 -- The failed jobs of a posting, by seq. A job that was retried by hand is not among them if it

@@ -9,14 +9,15 @@ create function pdoflow.kind_reads(p_kind text) returns text[] language sql immu
                            'pool', 'refusal']
     else array['migration', 'route', 'posting', 'lane', 'job', 'progress', 'lease', 'pool',
                'outcome', 'retry', 'permit', 'variable', 'job_status', 'failure', 'tally',
-               'profile', 'refusal',
+               'profile', 'refusal', 'job_order',
                'postings', 'jobs', 'outcomes', 'failures', 'pools']
   end;
 
 -- The functions that a kind of role can call. Functions that run as the owner check the caller.
 create function pdoflow.kind_calls(p_kind text) returns text[] language sql immutable return
   array['caller', 'is_owner', 'has_grant', 'sees_all', 'runs_all', 'reads_all', 'own_routes',
-        'run_routes', 'refusal_of', 'lane_cursor'] ||
+        'run_routes', 'refusal_of', 'lane_cursor', 'block_of', 'lines_of',
+        'max_bytes_of'] ||
   case p_kind
     when 'pool' then array['listen', 'share_of', 'pool_routes', 'pool_keep_room',
                            'pool_register', 'pool_heartbeat', 'pool_listens', 'pool_drain',
@@ -29,6 +30,7 @@ create function pdoflow.kind_calls(p_kind text) returns text[] language sql immu
                            'pool_signatures', 'pool_block', 'pool_refuse',
                            'pool_retract']
     else array['running_jobs', 'ranges_of', 'fingerprint', 'failed_jobs', 'seqs_of',
+               'index_of', 'runs_of',
                'limit_room', 'status', 'get_variable', 'follow']
   end ||
   case p_kind

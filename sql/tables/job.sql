@@ -1,21 +1,30 @@
 create table pdoflow.job (
   posting_id bigint not null,
-  seq integer not null,
-  index integer,
-  args json not null,
-  primary key (posting_id, seq),
-  constraint j3_list_or_object check (json_typeof(args) in ('array', 'object'))
+  first_seq integer not null,
+  end_seq integer not null,
+  args text not null,
+  indexes integer[],
+  primary key (posting_id, first_seq),
+  constraint j1_a_run
+    check (0 <= first_seq and first_seq < end_seq and end_seq - first_seq <= 1000),
+  constraint j2_an_index_each check (cardinality(indexes) = end_seq - first_seq),
+  constraint j3_lists_or_objects check (args ~ '^[[:space:]]*[[{]'),
+  constraint j4_small check (end_seq - first_seq = 1 or octet_length(args) <= 65536)
 ) partition by range (posting_id);
 comment on table pdoflow.job is
-'One row: one call of the entry point with its own arguments. Written once, never updated. The
-partitions of job and outcome are the spans.
-  J1  seq counts from 0 without a gap. Jobs are sorted by priority, highest first, then as posted.
-  J2  index is the position of the job among the posted jobs; null if it equals seq (all priorities
-      are equal).
-  J3  args is a list of arguments, or an object that is the one argument.
-args is json, not jsonb: it is checked when posted, and then stored and returned unchanged.';
--- Serves: finding 42/7 if seq and index differ.
-create unique index job_index on pdoflow.job (posting_id, index) where index is not null;
+'One row: a block, which is a run of consecutive jobs of one posting with their arguments, from
+first_seq to before end_seq. Written once, never updated. The partitions of job and outcome are the
+spans.
+  J1  seq counts from 0 without a gap, and blocks neither overlap nor leave gaps. Jobs are sorted by
+      priority, highest first, then as posted. A block has at most 1,000 jobs. The block of a job is
+      the last one whose first_seq is at most seq: one step of the index.
+  J2  indexes has the index of each job of the block: its position among the posted jobs. Null if
+      all priorities of the posting are equal: then index equals seq.
+  J3  args has one line for each job: the JSON of a list of arguments, or of an object that is the
+      one argument. Line feeds separate the lines; no JSON value on one line contains one.
+  J4  A block of several jobs has at most 65,536 bytes of arguments. A job with more has a block to
+      itself.
+Each line is checked when it is posted, and then stored and returned unchanged.';
 
 -- Applies the policy of posting to each row. Without "offset 0" the planner may read all postings.
 -- All jobs of a lease have the same route.

@@ -50,9 +50,9 @@ export class NumberTooLarge extends PdoflowError {
 }
 
 /**
- * Converts the arguments of one job in a file to the form of `encodeArgs`; usually only white space
- * around them is removed. Accepts NaN, Infinity and -Infinity, as written by Python, and tags such
- * as {"$number":"NaN"}.
+ * Converts the arguments of one job in a file to the form of `encodeArgs`, on one line; usually
+ * only white space is removed. Accepts NaN, Infinity and -Infinity, as written by Python, and tags
+ * such as {"$number":"NaN"}.
  *
  * @throws {NotArguments} if the JSON is neither a list nor an object.
  * @throws {MalformedJson} {NumberTooLarge} with line and column.
@@ -60,11 +60,15 @@ export class NumberTooLarge extends PdoflowError {
  */
 export function argumentText(text: string, location: TextPosition): string {
   if (!/^\s*[[{]/.test(text)) throw notArguments(text, location);
-  if (isJson(text)) return delicate.test(text) ? careful(text, text, location) : text.trim();
+  if (isJson(text)) return delicate.test(text) ? careful(text, text, location) : onOneLine(text);
   const json = replaceLiterals(text, (literal) => `{"$number":"${literal}"}`);
   if (isJson(json)) return careful(text, json, location);
   throw malformed(text, location);
 }
+
+/** JSON without the white space around it and without line feeds: strings contain none. */
+const onOneLine = (json: string): string =>
+  json.includes("\n") ? json.trim().replace(/\s*\n\s*/g, " ") : json.trim();
 
 /** Replaces NaN, Infinity and -Infinity outside of strings. */
 export const replaceLiterals = (text: string, replacement: (literal: string) => string): string =>
@@ -89,7 +93,7 @@ function careful(text: string, json: string, location: TextPosition): string {
   refuseTooLarge(text, location);
   try {
     const args = decodeArgs(json);
-    return changing.test(json) ? encodeArgs(args) : json.trim();
+    return changing.test(json) ? encodeArgs(args) : onOneLine(json);
   } catch (error) {
     if (!(error instanceof PdoflowError)) throw error;
     throw new InvalidInput(location.element(), [error.message]);

@@ -50,12 +50,13 @@ export async function compareRuns(
 }
 
 const readPostings = ({ sql, schema }: Db) => sql<{ batch: number; id: number }[]>`
-  select (args->>0)::integer as batch, posting_id as id from ${schema}.job where seq = 0`;
+  select (split_part(args, e'\\n', 1)::json ->> 0)::integer as batch, posting_id as id
+  from ${schema}.job where first_seq = 0`;
 
 const readOutcomes = ({ sql, schema }: Db, postingId: number) => sql<Outcome[]>`
   select (j.args->>0)::integer as batch, (j.args->>1)::integer as index, o.attempt, o.state,
          o.worker_pid
-  from ${schema}.outcome o join ${schema}.job j using (posting_id, seq)
+  from ${schema}.outcome o join ${schema}.job_status j using (posting_id, seq)
   where o.posting_id = ${postingId}`;
 
 const told = ({ batch, index, pid, pool, startedAt }: Run) =>

@@ -8,7 +8,7 @@ export async function summary(
 ): Promise<string> {
   const [totals] = await sql<Record<string, number>[]>`
     select (select count(*) from ${schema}.posting)::integer as "postings",
-           (select count(*) from ${schema}.job)::integer as "jobs",
+           (select sum(end_seq - first_seq) from ${schema}.job)::integer as "jobs",
            (select count(*) from ${schema}.pool)::integer as "pools registered",
            (select count(*) from ${schema}.pool where state = 'lost')::integer as "pools lost",
            (select sum(refused) from ${schema}.pool)::integer as "outcomes refused"`;

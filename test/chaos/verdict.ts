@@ -62,7 +62,7 @@ async function deadlocks({ arena, db: { sql } }: Case): Promise<string[]> {
 
 async function postedIsThere({ db: { sql, schema }, batches }: Case): Promise<string[]> {
   const rows = await sql<{ id: number; jobCount: number; jobs: number }[]>`
-    select p.id, p.job_count, count(j.seq)::integer as jobs
+    select p.id, p.job_count, coalesce(sum(j.end_seq - j.first_seq), 0)::integer as jobs
     from ${schema}.posting p left join ${schema}.job j on j.posting_id = p.id group by p.id`;
   const byId = new Map(rows.map((row) => [row.id, row]));
   const missing = batches.filter(({ postingId: id, jobCount }) => {
@@ -70,7 +70,7 @@ async function postedIsThere({ db: { sql, schema }, batches }: Case): Promise<st
   });
   const partial = rows.filter(({ jobCount, jobs }) => jobCount !== jobs);
   const [lost] = await sql<{ jobs: number }[]>`
-    select count(*)::integer as jobs from ${schema}.job
+    select coalesce(sum(end_seq - first_seq), 0)::integer as jobs from ${schema}.job
     where posting_id not in (select id from ${schema}.posting)`;
   return [
     ...missing.map(({ postingId }) => `posting ${postingId} was acknowledged and is not there`),

@@ -58,16 +58,22 @@ const empty = ({ sql }: Db) => sql`
 
 export const entryPoint = "work.ts#main";
 
-/** Posts `count` jobs, whose arguments are their index, and returns the posting's id. */
+/**
+ * Posts `count` jobs, whose arguments are their index, and returns the posting's id. A block has at
+ * most `perBlock` jobs.
+ */
 export async function postJobs(
   db: Db,
   count: number,
-  options: Partial<NewPosting> & { priorities?: readonly number[] } = {},
+  options: Partial<NewPosting> & { priorities?: readonly number[]; perBlock?: number } = {},
 ): Promise<number> {
-  const { priorities, ...posting } = options;
+  const { priorities, perBlock = count, ...posting } = options;
   const defaults = { entryPoint, priority: 0, backoffMs: 0, osUser: "ada" };
   const args = Array.from({ length: count }, (_, index) => `[${index}]`);
-  const batches = [{ args, priorities }];
+  const batches = Array.from({ length: Math.ceil(count / perBlock) }, (_, i) => ({
+    args: args.slice(i * perBlock, (i + 1) * perBlock),
+    priorities: priorities?.slice(i * perBlock, (i + 1) * perBlock),
+  }));
   const { id } = await insertPosting(db, { ...defaults, ...posting }, batches, "the test");
   return id;
 }
@@ -314,6 +320,7 @@ export async function postManySingles(db: Db, count: number): Promise<number> {
     lanes as (
       insert into pdoflow.lane (posting_id, priority, first_seq, end_seq, route_id)
       select id, 0, 0, 1, route_id from posted)
-    insert into pdoflow.job (posting_id, seq, args) select id, 0, '[]' from posted`;
+    insert into pdoflow.job (posting_id, first_seq, end_seq, args)
+  select id, 0, 1, '[]' from posted`;
   return template;
 }

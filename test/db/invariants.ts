@@ -1,4 +1,5 @@
 import type { Db } from "../../src/db/connection/connect.ts";
+import { eachJob } from "./each-job.ts";
 
 /**
  * The faults in the whole database, a sentence for each: checks every job, lane, lease, retry,
@@ -18,7 +19,7 @@ const places = ({ sql }: Db) => sql<{ fault: string }[]>`
   -- Planned as a whole: for ten rows of it the planner would prefer a nested loop over all jobs.
   fault as materialized (
     select posting_id, seq, count(kind) as places, array_agg(kind) as kinds
-    from pdoflow.job left join place using (posting_id, seq)
+    from ${sql.unsafe(eachJob)} left join place using (posting_id, seq)
       join pdoflow.posting p on p.id = posting_id
     group by posting_id, seq, p.state
     having count(kind) > 1 or (count(kind) = 0 and p.state <> 'cancelled'))
@@ -35,8 +36,8 @@ const totals = ({ sql }: Db) => sql<{ fault: string }[]>`
            count(*) filter (where kind = 'cancelled' or kind is null) as cancelled,
            count(*) filter (where kind = 'retry' and attempt > 1) as retrying,
            count(*) filter (where kind = 'retry' and attempt = 1) as released
-    from pdoflow.posting p join pdoflow.job j on j.posting_id = p.id
-      left join place on place.posting_id = j.posting_id and place.seq = j.seq
+    from pdoflow.posting p join ${sql.unsafe(eachJob)} on job.posting_id = p.id
+      left join place on place.posting_id = job.posting_id and place.seq = job.seq
     group by p.id),
   told as (
     select p.id, p.done + coalesce(sum(g.done), 0) as done,
@@ -118,14 +119,14 @@ const retries = ({ sql }: Db) => sql<{ fault: string }[]>`
 
 /** J1, J2. */
 const postings = ({ sql }: Db) => sql<{ fault: string }[]>`
-  select format('J1: posting %s of %s jobs has %s, %s to %s', p.id, p.job_count, count(j.seq),
-                min(j.seq), max(j.seq)) as fault
-  from pdoflow.posting p left join pdoflow.job j on j.posting_id = p.id group by p.id
-  having (count(j.seq), min(j.seq), max(j.seq)) is distinct from
+  select format('J1: posting %s of %s jobs has %s, %s to %s', p.id, p.job_count, count(job.seq),
+                min(job.seq), max(job.seq)) as fault
+  from pdoflow.posting p left join ${sql.unsafe(eachJob)} on job.posting_id = p.id group by p.id
+  having (count(job.seq), min(job.seq), max(job.seq)) is distinct from
          (p.job_count::bigint, 0, p.job_count - 1)
   union all
   select format('J2: the indexes of posting %s are not 0 to %s', p.id, p.job_count - 1)
-  from pdoflow.posting p join pdoflow.job j on j.posting_id = p.id group by p.id
+  from pdoflow.posting p join ${sql.unsafe(eachJob)} on job.posting_id = p.id group by p.id
   having (count(distinct coalesce(index, seq)), max(coalesce(index, seq))) <>
          (p.job_count::bigint, p.job_count - 1)`;
 

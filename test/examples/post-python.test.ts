@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { join } from "node:path";
 
 import { decodeValue } from "../../src/job/values.ts";
+import { eachJob } from "../db/each-job.ts";
 import { freshDatabase, type TestDatabase } from "../database.ts";
 
 const python = "/usr/bin/python3";
@@ -34,9 +35,9 @@ test.skipIf(!hasPsycopg)(
     expect({ code, err }).toEqual({ code: 0, err: "" });
     const [row] = await db.sql`
     select id, job_count,
-           (select count(*)::int from pdoflow.job j where posting_id = p.id
+           (select count(*)::int from ${db.sql.unsafe(eachJob)} where posting_id = p.id
               and (args ->> 0)::int = seq) as in_order,
-           (select args::text from pdoflow.job j where posting_id = p.id and seq = 7) as seventh
+           (select args::text from ${db.sql.unsafe(eachJob)} where posting_id = p.id and seq = 7) as seventh
     from pdoflow.posting p`;
     expect(row).toMatchObject({ id: Number(out), jobCount: 25_000, inOrder: 25_000 });
     expect(decodeValue(row?.["seventh"])).toEqual([7, { rate: NaN }]);
@@ -79,7 +80,7 @@ with psycopg.connect() as connection:
   const [id, sqlstate] = out.trim().split("\n");
   expect(sqlstate).toBe("PF002");
   const [row] = await db.sql`
-    select args::text as args from pdoflow.job where posting_id = ${Number(id)}`;
+    select args::text as args from ${db.sql.unsafe(eachJob)} where posting_id = ${Number(id)}`;
   const date = new Date("2026-01-02T00:00:00Z");
   expect(decodeValue(row?.["args"])).toEqual([1.5, NaN, -Infinity, date, "ä"]);
 });

@@ -35,6 +35,17 @@ test("any JSON text with any escapes means the same afterwards, and jsonb takes 
   );
 });
 
+test("J3: JSON over several lines is put on one, and means the same", () => {
+  fc.assert(
+    fc.property(fc.array(fc.jsonValue()), fc.constantFrom("\n", "\r\n"), (args, lineFeed) => {
+      const text = JSON.stringify(args, null, 2).replaceAll("\n", lineFeed);
+      const written = accept(text);
+      expect(written).not.toContain("\n");
+      expect(JSON.parse(written)).toEqual(JSON.parse(text));
+    }),
+  );
+});
+
 describe("is rewritten", () => {
   test.each([
     ["[NaN]", '[{"$number":"NaN"}]'],

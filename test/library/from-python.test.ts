@@ -6,6 +6,7 @@ import { ClusterPool, findPosting, job, postWork, Registry, Value } from "../../
 import { freshDatabase } from "../database.ts";
 import { drivenPool, only } from "./hand-driven.ts";
 import { obedient, stub, until } from "./stub.ts";
+import { eachJob } from "../db/each-job.ts";
 
 // Each row of docs/from-python.md works as it is written there.
 const page = await readFile(join(import.meta.dir, "../../docs/from-python.md"), "utf8");
@@ -63,9 +64,9 @@ row("`Registry[fit].post_work", async () => {
   await postWork(fit, [[1], [2]], [{ rate: 1 }, { rate: 2 }], options);
   await Registry.get(fit).postWork([[1], [2]], [{ rate: 1 }, { rate: 2 }], options);
   const jobs = await database.sql`
-    select p.entry_point, j.args, l.priority from pdoflow.posting p
-      join pdoflow.job j on j.posting_id = p.id join pdoflow.lane l on l.posting_id = p.id
-    order by p.id, j.seq`;
+    select p.entry_point, job.args, l.priority from pdoflow.posting p
+      join ${database.sql.unsafe(eachJob)} on job.posting_id = p.id join pdoflow.lane l on l.posting_id = p.id
+    order by p.id, job.seq`;
   const posted = [1, 2].map((n) => ({
     ...{ entryPoint: "from-python.test.ts#fit", args: [n, { rate: n }], priority: 7 },
   }));

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { until } from "../binary/cli.ts";
 import { freshDatabase } from "../database.ts";
 import { drivenPool } from "../library/hand-driven.ts";
+import { eachJob } from "../db/each-job.ts";
 
 const root = await mkdtemp(join(tmpdir(), "pdoflow-node-"));
 afterAll(() => rm(root, { recursive: true }));
@@ -35,9 +36,9 @@ describe("in plain Node", () => {
     expect(JSON.parse(posted ?? "")).toMatchObject([1, 2, { state: "open", waiting: 2 }]);
     expect(Number(idleMs)).toBeLessThan(3_000);
     const rows = await database.sql`
-      select p.entry_point, j.args, l.priority from pdoflow.posting p
-        join pdoflow.job j on j.posting_id = p.id join pdoflow.lane l on l.posting_id = p.id
-      order by j.seq`;
+      select p.entry_point, job.args, l.priority from pdoflow.posting p
+        join ${database.sql.unsafe(eachJob)} on job.posting_id = p.id join pdoflow.lane l on l.posting_id = p.id
+      order by job.seq`;
     const entryPoint = "post.mjs#fit";
     expect([...rows]).toEqual([
       { entryPoint, args: [1, "a"], priority: 3 },

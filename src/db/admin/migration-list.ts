@@ -5,6 +5,7 @@ import routeTable from "../../../sql/tables/route.sql" with { type: "text" };
 import postingTable from "../../../sql/tables/posting.sql" with { type: "text" };
 import laneTable from "../../../sql/tables/lane.sql" with { type: "text" };
 import jobTable from "../../../sql/tables/job.sql" with { type: "text" };
+import jobOrderTable from "../../../sql/tables/job_order.sql" with { type: "text" };
 import outcomeTable from "../../../sql/tables/outcome.sql" with { type: "text" };
 import spanTable from "../../../sql/tables/span.sql" with { type: "text" };
 import prunedTable from "../../../sql/tables/pruned.sql" with { type: "text" };
@@ -29,6 +30,7 @@ import optionsEngine from "../../../sql/engine/options.sql" with { type: "text" 
 import routeEngine from "../../../sql/engine/route.sql" with { type: "text" };
 import spanEngine from "../../../sql/engine/span.sql" with { type: "text" };
 import postEngine from "../../../sql/engine/post.sql" with { type: "text" };
+import blockEngine from "../../../sql/engine/block.sql" with { type: "text" };
 import limitEngine from "../../../sql/engine/limit.sql" with { type: "text" };
 import leaseEngine from "../../../sql/engine/lease.sql" with { type: "text" };
 import claimEngine from "../../../sql/engine/claim.sql" with { type: "text" };
@@ -67,6 +69,7 @@ const baseline = [
   postingTable,
   laneTable,
   jobTable,
+  jobOrderTable,
   outcomeTable,
   spanTable,
   prunedTable,
@@ -90,6 +93,7 @@ const baseline = [
   optionsEngine,
   routeEngine,
   spanEngine,
+  blockEngine,
   postEngine,
   limitEngine,
   leaseEngine,

@@ -107,14 +107,14 @@ interface StoredSpan {
   outcomeTable: string;
   hasPostings: boolean;
   hasPruned: boolean;
-  /** The approximate number of its jobs; -1 if it is unknown. */
+  /** The approximate number of its outcomes; -1 if it is unknown. */
   jobs: number;
 }
 
 /** The spans that store anything. */
 const usedSpans = ({ sql, schema }: Db) => sql<StoredSpan[]>`
   select s.first_id, j.relname::text as job_table, o.relname::text as outcome_table,
-         j.reltuples::float8 as jobs,
+         o.reltuples::float8 as jobs,
          exists (select from ${schema}.posting
                  where id >= s.first_id and id < s.end_id) as has_postings,
          exists (select from ${schema}.pruned

@@ -15,7 +15,7 @@ export interface Shrunk {
  */
 export async function vacuum(db: Db, shrunk: readonly Shrunk[]): Promise<void> {
   const { sql, schema } = db;
-  const others = ["posting", "lane", "lease", "pruned", "pool"];
+  const others = ["posting", "lane", "job_order", "lease", "pruned", "pool"];
   for (const table of others) await sql`vacuum (analyze) ${schema}.${sql(table)}`;
   for (const { table } of shrunk) await sql`vacuum (analyze) ${schema}.${sql(table)}`;
   // Building an index waits until all open transactions in the database have ended.

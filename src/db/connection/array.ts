@@ -1,5 +1,7 @@
-/** No JSON text contains this character, so it can separate arguments; `separator` in sql/ too. */
-export const separator = "\u001e";
+/** Separates the arguments of jobs: each is JSON on one line (J3). */
+export const separator = "\n";
+/** Separates blocks of jobs; no JSON text contains it. `separator` in sql/ too. */
+export const blockSeparator = "\u001e";
 
 /**
  * PostgreSQL's text form of an array, to be cast in the statement (`${integers(xs)}::int[]`).

@@ -1,3 +1,4 @@
+import { isOfRun } from "../read/results.ts";
 import type { Db } from "../connection/connect.ts";
 
 /** Longer results are shown in part. */
@@ -10,8 +11,10 @@ export async function readJobResult(
 ): Promise<{ text: string; length: number } | null> {
   const [row] = await sql<{ text: string | null; length: number | null }[]>`
     select left(result, ${mostCharacters}) as text, length(result) as length
-    from (select result::text as result from ${schema}.job_status
-          where posting_id = ${postingId} and seq = ${seq} offset 0) s`;
+    from (select ${seq}::integer as first_seq, ${seq + 1}::integer as end_seq) r
+      cross join lateral (
+        select result::text as result from ${schema}.job_status
+        where ${isOfRun({ sql, schema }, postingId)} offset 0) s`;
   return row && row.text !== null && row.length !== null
     ? { text: row.text, length: row.length }
     : null;
@@ -27,13 +30,11 @@ export async function readRunningIndices(
   most: number,
 ): Promise<number[]> {
   const rows = await sql<{ index: number }[]>`
-    select coalesce(j.index, j.seq) as index
+    select case when o.is_sorted then ${schema}.index_of(o.id, r.seq) else r.seq end as index
     from ${schema}.pool p
       cross join lateral jsonb_to_recordset(${schema}.running_jobs(p.id))
         as r (posting bigint, seq integer)
-      cross join lateral (
-        select index, seq from ${schema}.job
-        where posting_id = ${postingId} and seq = r.seq offset 0) j
+      cross join (select id, is_sorted from ${schema}.posting where id = ${postingId}) o
     where p.state in ('up', 'draining') and r.posting = ${postingId}
     order by 1 limit ${most}`;
   return rows.map(({ index }) => index);

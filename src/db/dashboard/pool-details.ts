@@ -53,15 +53,16 @@ export async function readPoolDetails(db: Db, poolId: number): Promise<PoolDetai
           'project', p.project, 'startedAt', p.started_at, 'refused', p.refused,
           'running', (
             select coalesce(json_agg(json_build_object(
-              'postingId', o.id, 'index', coalesce(j.index, j.seq), 'attempt', r.attempt,
-              'entryPoint', o.entry_point, 'progress', r.progress, 'note', r.note)), '[]')
+              'postingId', o.id,
+              'index',
+              case when o.is_sorted then ${schema}.index_of(o.id, r.seq) else r.seq end,
+              'attempt', r.attempt, 'entryPoint', o.entry_point, 'progress', r.progress,
+              'note', r.note)), '[]')
             from jsonb_to_recordset(${schema}.running_jobs(p.id))
                 as r (posting bigint, seq integer, attempt integer, progress float8, note text)
               cross join lateral (
-                select id, entry_point from ${schema}.posting where id = r.posting offset 0) o
-              cross join lateral (
-                select index, seq from ${schema}.job
-                where posting_id = r.posting and seq = r.seq offset 0) j))
+                select id, entry_point, is_sorted from ${schema}.posting
+                where id = r.posting offset 0) o))
         from ${schema}.pool p where p.id = ${poolId}) as value`,
   );
   if (found === null) return null;

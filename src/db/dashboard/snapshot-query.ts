@@ -158,8 +158,9 @@ const documentOf = (sql: Tx, schema: Schema) => sql`
     'failures', (select coalesce(json_agg(json_build_object(
       'postingId', id, 'fingerprint', fingerprint, 'count', jobs, 'firstAt', first_at,
       'lastAt', last_at, 'message', concat_ws(': ', name, message),
-      'job', id || '/' || (select coalesce(j.index, j.seq) from ${schema}.job j
-                           where j.posting_id = grouped.id and j.seq = grouped.seq))
+      'job', id || '/' || coalesce((
+        select ${schema}.index_of(p.id, grouped.seq) from ${schema}.posting p
+        where p.id = grouped.id and p.is_sorted), grouped.seq))
       order by jobs desc, last_at desc), '[]') from grouped)) as value
   from clock, live, summed`;
 

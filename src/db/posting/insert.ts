@@ -4,6 +4,7 @@ import { exitCodes, NothingToPost, PdoflowError } from "../../domain/errors.ts";
 import { parse } from "../../domain/parse.ts";
 import { PostingOptions } from "../../domain/posting-options.ts";
 import { separator, integers } from "../connection/array.ts";
+import { blockChars, blockJobs, blocksText } from "./blocks-text.ts";
 import { statementText } from "../../domain/signed-posting.ts";
 import { Batches, type JobBatch } from "./batches.ts";
 import { BlockDigests, sha256 } from "./block-digests.ts";
@@ -40,8 +41,6 @@ export interface Posted {
 }
 
 const batchesInFlight = 3;
-/** The staged jobs sent at once: up to a megabyte of arguments each. */
-const jobsPerPart = 500;
 
 /**
  * Posts one job for each argument list of `batches`, all or none, and returns once that is
@@ -141,7 +140,7 @@ async function postAtOnce(
   const { args, indexes, lanes } = sorted(batch);
   const [head] = await sql<Head[]>`
     select * from ${schema}.post_batch(
-      ${posting.entryPoint}, ${options}::text::jsonb, ${args.join(separator)},
+      ${posting.entryPoint}, ${options}::text::jsonb, ${blocksText(args)},
       ${indexes && integers(indexes)}::integer[],
       ${lanes && integers(lanes.map(([priority]) => priority))}::integer[],
       ${lanes && integers(lanes.map(([, size]) => size))}::integer[], false)`;
@@ -233,7 +232,7 @@ async function sendJobs(
       isStaged = batch.priorities !== undefined;
       if (isStaged) await createStage(sql);
     }
-    const text = batch.args.join(separator);
+    const text = isStaged ? batch.args.join(separator) : blocksText(batch.args);
     const priorities = isStaged ? (batch.priorities ?? batch.args.map(() => priority)) : undefined;
     digests?.add(batch.args, priorities);
     const sent = priorities
@@ -250,12 +249,12 @@ async function sendJobs(
 }
 
 const createStage = (sql: Tx) => sql`
-  create temporary table pdoflow_stage (index integer, priority integer, args json)
+  create temporary table pdoflow_stage (index integer, priority integer, args text)
   on commit drop`;
 
 const stageJobs = (sql: Tx, first: number, text: string, priorities: readonly number[]) => sql`
   insert into pdoflow_stage (index, priority, args)
-  select ${first}::integer + position - 1, priority, args::json
+  select ${first}::integer + position - 1, priority, args
   from string_to_table(${text}, ${separator}) with ordinality as a (args, position)
     join unnest(${`{${priorities.join(",")}}`}::integer[]) with ordinality as p (priority, position)
       using (position)`;
@@ -267,11 +266,13 @@ async function addStaged({ schema }: PostingDb, sql: Tx, id: number) {
     group by priority order by priority desc`;
   await sql`
     select sum(${schema}.add_jobs(${id}, part.args, part.indexes)) from (
-      select string_agg(args::text, ${separator} order by seq) as args,
+      select string_agg(args, ${separator} order by seq) as args,
              case when ${lanes.length > 1} then array_agg(index order by seq) end as indexes
-      from (select seq, index, args, seq / ${jobsPerPart}::bigint as position
-            from (select row_number() over (order by priority desc, index) - 1 as seq, index, args
-                  from pdoflow_stage) s) placed
-      group by position order by position offset 0) part`;
+      from (select row_number() over sorted - 1 as seq, index, args,
+                   sum(octet_length(args) + 1) over sorted - 1 as upto
+            from pdoflow_stage
+            window sorted as (order by priority desc, index rows unbounded preceding)) placed
+      group by seq / ${blockJobs}::bigint, upto / ${blockChars / 2}::bigint
+      order by min(seq) offset 0) part`;
   return lanes;
 }

@@ -1,6 +1,7 @@
 import type { OptionName, PostingOptions } from "../../domain/posting-options.ts";
 import { rateText } from "../../domain/rate.ts";
 import type { PostingState } from "../../domain/states.ts";
+import { separator } from "../connection/array.ts";
 import type { Db } from "../connection/connect.ts";
 
 /** The options of an existing posting that can be compared, as given or changed since. */
@@ -36,7 +37,10 @@ export async function readKnownPosting({ sql, schema }: Db, id: number): Promise
 /** The digest of the arguments of all its jobs, in their order. */
 export async function readArgumentsDigest({ sql, schema }: Db, id: number): Promise<string> {
   const [row] = await sql<{ digest: string }[]>`
-    select md5(string_agg(md5(args::text), '' order by coalesce(index, seq))) as digest
-    from ${schema}.job where posting_id = ${id}`;
+    select md5(string_agg(md5(line), ''
+      order by coalesce(b.indexes[position], b.first_seq + position - 1))) as digest
+    from ${schema}.job b
+      cross join lateral string_to_table(b.args, ${separator}) with ordinality as l (line, position)
+    where b.posting_id = ${id}`;
   return row?.digest ?? "";
 }

@@ -3,6 +3,7 @@ import type { JobCounts, JobStatus, PostingState } from "../../domain/states.ts"
 import type { PoolScope, Route } from "../../domain/route.ts";
 import { integers } from "../connection/array.ts";
 import type { Db } from "../connection/connect.ts";
+import { isOfRun } from "./results.ts";
 import { readCounts } from "./status.ts";
 
 /** The facts about a job and about everything that can keep it from running. */
@@ -54,12 +55,6 @@ export async function readJobFacts(
 ): Promise<JobFacts | null> {
   const { sql, schema } = db;
   const [job] = await sql<(Omit<JobFacts, "id" | "pools" | "ahead"> & { priority: number })[]>`
-    with job as (
-      select posting_id, seq from ${schema}.job
-      where posting_id = ${postingId} and index = ${index} and index is not null
-      union all
-      select posting_id, seq from ${schema}.job
-      where posting_id = ${postingId} and seq = ${index} and index is null)
     select s.status, s.attempts, s.error,
       coalesce(
         (select p.host from ${schema}.lease l join ${schema}.pool p on p.id = l.pool_id
@@ -84,10 +79,9 @@ export async function readJobFacts(
                         'needs', r.needs, 'run', r.run, 'project', r.project) as route,
       (select effective_priority from ${schema}.lane l where l.posting_id = s.posting_id
          and l.first_seq <= s.seq and s.seq < l.end_seq) as priority
-    from job cross join lateral (
-        select * from ${schema}.job_status
-        where posting_id = job.posting_id and seq = job.seq and posting_id = ${postingId}
-        offset 0) s
+    from (
+      select s.* from ${schema}.runs_of(${postingId}, ${index}, ${index + 1}) r cross join lateral (
+        select * from ${schema}.job_status where ${isOfRun(db, postingId)} offset 0) s) s
       join ${schema}.posting p on p.id = s.posting_id join ${schema}.route r on r.id = p.route_id`;
   if (!job) return null;
   const { priority, ...facts } = job;

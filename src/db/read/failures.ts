@@ -67,10 +67,11 @@ const readGroups = ({ sql, schema }: Db, postingId: number, failed: PendingQuery
     select fingerprint, count(*)::integer as count, min(ended_at) as first_at,
            max(ended_at) as last_at, (array_agg(seq order by ended_at desc, seq))[1] as seq
     from failed group by fingerprint)
-  select g.fingerprint, g.count, g.first_at, g.last_at, coalesce(j.index, j.seq) as index,
+  select g.fingerprint, g.count, g.first_at, g.last_at, 
+         case when s.is_sorted then ${schema}.index_of(${postingId}, g.seq) else g.seq end as index,
          f.attempt, p.host, o.error
   from grouped g join failed f using (seq)
-    join ${schema}.job j on j.posting_id = ${postingId} and j.seq = g.seq
+    join ${schema}.posting s on s.id = ${postingId}
     join ${schema}.outcome o
       on o.posting_id = ${postingId} and o.seq = g.seq and o.attempt = f.attempt
     left join ${schema}.lease l on l.id = f.lease_id

@@ -4,7 +4,7 @@ import type { JobError } from "../../domain/attempt.ts";
 import type { JobStatus } from "../../domain/states.ts";
 import { integers } from "../connection/array.ts";
 import type { Db } from "../connection/connect.ts";
-import { hasSortedJobs } from "./results.ts";
+import { hasSortedJobs, isOfRun } from "./results.ts";
 
 /** The state of a job, with its newest attempt. */
 export interface JobRow {
@@ -59,30 +59,31 @@ export function readJobPage({ sql, schema }: Db, page: JobPage) {
   const { fingerprint = null, failureMax = null } = page;
   const looksSo = (error: string) =>
     fingerprint === null ? sql`true` : sql`${schema}.fingerprint(${sql(error)}) = ${fingerprint}`;
-  const column = isSorted ? sql`j.index` : sql`j.seq`;
-  const jobs =
+  const runs =
     status === "failed" && !isSorted
       ? sql`(
-          select seq from ${schema}.failed_jobs(${postingId}, ${first}, ${first + size})
-          where ${looksSo("error")} order by seq limit ${failureMax}) f
-          join ${schema}.job j on j.posting_id = ${postingId} and j.seq = f.seq`
-      : sql`${schema}.job j`;
+          select min(seq) as first_seq, max(seq) + 1 as end_seq
+          from (
+            select seq, seq - row_number() over (order by seq) as run
+            from ${schema}.failed_jobs(${postingId}, ${first}, ${first + size})
+            where ${looksSo("error")} order by seq limit ${failureMax}) f
+          group by run) r`
+      : sql`${schema}.runs_of(${postingId}, ${first}, ${first + size}) r`;
   return sql<JobRow[]>`
     select s.index, s.seq, s.status, s.attempts, p.id as pool_id, p.host, s.duration_ms,
            g.progress, g.note, s.ended_at, s.error, s.args::text as args, o.stdout, o.stderr
-    from ${jobs} cross join lateral (
-        select * from ${schema}.job_status
-        where posting_id = j.posting_id and seq = j.seq and posting_id = ${postingId} offset 0) s
+    from ${runs} cross join lateral (
+        select * from ${schema}.job_status where ${isOfRun({ sql, schema }, postingId)} offset 0) s
       left join lateral (
         select lease_id, stdout, stderr from ${schema}.outcome
-        where posting_id = ${postingId} and seq = j.seq order by attempt desc limit 1) o on true
+        where posting_id = ${postingId} and seq = s.seq order by attempt desc limit 1) o on true
       left join lateral (
         select o.lease_id as id where s.status <> 'running'
         union all
         select l.id from ${schema}.lease l
           cross join lateral ${schema}.ranges_of(l) as u
         where s.status = 'running' and l.active and u.posting_id = ${postingId}
-          and u.first_seq <= j.seq and j.seq < u.end_seq
+          and u.first_seq <= s.seq and s.seq < u.end_seq
         limit 1) w on true
       left join ${schema}.lease l on l.id = w.id
       left join ${schema}.pool p on p.id = l.pool_id
@@ -90,10 +91,9 @@ export function readJobPage({ sql, schema }: Db, page: JobPage) {
         select progress, note
         from jsonb_to_recordset(
             case when s.status = 'running' then ${schema}.running_jobs(p.id) else '[]' end)
-          as r (posting bigint, seq integer, progress double precision, note text)
-        where r.posting = ${postingId} and r.seq = j.seq limit 1) g on true
-    where j.posting_id = ${postingId} and ${column} >= ${first} and ${column} < ${first + size}
-      and ${status === null ? sql`true` : sql`s.status = ${status}`}
+          as t (posting bigint, seq integer, progress double precision, note text)
+        where t.posting = ${postingId} and t.seq = s.seq limit 1) g on true
+    where ${status === null ? sql`true` : sql`s.status = ${status}`}
       and ${host === null ? sql`true` : sql`p.host = ${host}`}
       and ${poolId === null ? sql`true` : sql`p.id = ${poolId}`}
       and ${looksSo("s.error")}
@@ -106,16 +106,20 @@ export async function readIndices(
   { sql, schema }: Db,
   ranges: readonly { postingId: number; firstSeq: number; endSeq: number }[],
 ): Promise<number[][]> {
-  const rows = await sql<{ indices: string }[]>`
-    select array_to_string(array(select index from ${schema}.job
-                 where posting_id = r.posting_id and seq >= r.first_seq and seq < r.end_seq
-                 order by seq), ',') as indices
+  const rows = await sql<{ indices: string | null }[]>`
+    select (
+      select string_agg(array_to_string(
+        b.indexes[greatest(r.first_seq - b.first_seq, 0) + 1:r.end_seq - b.first_seq], ','),
+        ',' order by b.first_seq)
+      from ${schema}.job b
+      where b.posting_id = r.posting_id and b.first_seq < r.end_seq
+        and b.first_seq >= ${schema}.block_of(r.posting_id, r.first_seq)) as indices
     from unnest(${integers(ranges.map((r) => r.postingId))}::bigint[],
                 ${integers(ranges.map((r) => r.firstSeq))}::integer[],
                 ${integers(ranges.map((r) => r.endSeq))}::integer[])
         with ordinality as r (posting_id, first_seq, end_seq, position)
     order by r.position`;
-  return rows.map(({ indices }) => indices.split(",").map(Number));
+  return rows.map(({ indices }) => indices?.split(",").map(Number) ?? []);
 }
 
 /** The job at `index` of a posting; undefined if it does not exist. */

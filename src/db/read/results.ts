@@ -27,22 +27,24 @@ export interface ResultPage {
 
 /**
  * Some jobs of a posting in the order in which they were posted. The query uses a range, which has
- * no gap (J1), and not a limit, for which the planner may sort all following jobs. Each job is
- * looked up separately (`offset 0`), because otherwise they may be joined with all jobs of the
+ * no gap (J1), and not a limit, for which the planner may sort all following jobs. Each run is
+ * read separately (`offset 0`), because otherwise they may be joined with all jobs of the
  * posting.
  */
 export const readResults = (
   { sql, schema }: Db,
-  { postingId, first, size, isSorted, hasArgs = false }: ResultPage,
+  { postingId, first, size, hasArgs = false }: ResultPage,
 ) => sql<ResultWithArgs[]>`
   select s.index, s.status, s.result::text as result, s.error::text as error,
          ${hasArgs ? sql`s.args::text` : sql`null`} as args
-  from ${schema}.job j cross join lateral (
-    select * from ${schema}.job_status
-    where posting_id = j.posting_id and seq = j.seq and posting_id = ${postingId} offset 0) s
-  where j.posting_id = ${postingId} and ${isSorted ? sql`j.index` : sql`j.seq`} >= ${first}
-    and ${isSorted ? sql`j.index` : sql`j.seq`} < ${first + size}
+  from ${schema}.runs_of(${postingId}, ${first}, ${first + size}) r cross join lateral (
+    select * from ${schema}.job_status where ${isOfRun({ sql, schema }, postingId)} offset 0) s
   order by s.index`;
+
+/** Whether a row of job_status is of the run `r` of a posting; with the bounds of its block. */
+export const isOfRun = ({ sql, schema }: Pick<Db, "sql" | "schema">, postingId: number) => sql`
+  posting_id = ${postingId} and seq >= r.first_seq and seq < r.end_seq
+    and block_seq >= ${schema}.block_of(${postingId}, r.first_seq) and block_seq < r.end_seq`;
 
 /** The ended jobs of some ranges of a posting, by seq. Each range is read separately. */
 export const readEnded = ({ sql, schema }: Db, postingId: number, ranges: readonly Gap[]) => sql<
@@ -52,15 +54,13 @@ export const readEnded = ({ sql, schema }: Db, postingId: number, ranges: readon
   from unnest(${integers(ranges.map(({ first }) => first))}::integer[],
               ${integers(ranges.map(({ end }) => end))}::integer[]) as r (first_seq, end_seq)
     cross join lateral (
-      select * from ${schema}.job_status
-      where posting_id = ${postingId} and seq >= r.first_seq and seq < r.end_seq offset 0) s
+      select * from ${schema}.job_status where ${isOfRun({ sql, schema }, postingId)} offset 0) s
   where s.status in ('done', 'failed', 'cancelled')
   order by s.seq`;
 
 /** Whether the jobs of a posting are stored in another order than they were posted. */
 export async function hasSortedJobs({ sql, schema }: Db, postingId: number): Promise<boolean> {
   const [row] = await sql<{ isSorted: boolean }[]>`
-    select index is not null as is_sorted from ${schema}.job
-    where posting_id = ${postingId} and seq = 0`;
+    select is_sorted from ${schema}.posting where id = ${postingId}`;
   return row?.isSorted ?? false;
 }

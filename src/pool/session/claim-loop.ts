@@ -1,4 +1,4 @@
-import { JobsGone } from "../../db/engine/leases.ts";
+import { JobsGone } from "../../db/engine/job-arguments.ts";
 import type { Room } from "./claimer.ts";
 import type { LeasedJob } from "../wire/leased-job.ts";
 import type { Session } from "./session.ts";

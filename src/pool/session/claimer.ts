@@ -1,10 +1,8 @@
+import { jobsOfClaim, JobsGone, readJobs } from "../../db/engine/job-arguments.ts";
 import {
   claim,
   type ClaimedRange,
-  jobsOfClaim,
-  JobsGone,
   type LeasedRange,
-  readJobs,
   readRunnable,
   type RunnablePosting,
 } from "../../db/engine/leases.ts";

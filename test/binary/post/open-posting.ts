@@ -1,3 +1,4 @@
+import { jobCount } from "../../db/each-job.ts";
 import type { TestDatabase } from "../../database.ts";
 import { type Cli, openCli } from "../cli.ts";
 
@@ -12,5 +13,5 @@ export async function openPosting(db: TestDatabase): Promise<Cli> {
 export const count = async ({ sql }: TestDatabase) =>
   (
     await sql`select (select count(*) from pdoflow.posting)::int as postings,
-                    (select count(*) from pdoflow.job)::int as jobs`
+                    ${sql.unsafe(jobCount)} as jobs`
   )[0];

@@ -7,8 +7,10 @@ export async function bigPosting({ sql }: TestDatabase, count: number): Promise<
     insert into pdoflow.posting (id, entry_point, job_count, route_id, state, ended_at, done)
     values (1, 'a.ts#b', ${count}, 1, 'finished', now(), ${count})`;
   await sql`
-    insert into pdoflow.job (posting_id, seq, args)
-    select 1, n, '[]' from generate_series(0, ${count - 1}::integer) as n`;
+    insert into pdoflow.job (posting_id, first_seq, end_seq, args)
+    select 1, n, end_seq, repeat(e'[]\\n', end_seq - n - 1) || '[]'
+    from generate_series(0, ${count - 1}::integer, 1000) as n
+      cross join lateral (select least(n + 1000, ${count}::integer) as end_seq) b`;
   await sql`
     insert into pdoflow.outcome (posting_id, lease_id, ended_at, seq, attempt, worker_pid,
                                  duration_ms, state, result)

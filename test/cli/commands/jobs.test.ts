@@ -42,7 +42,9 @@ test("jobs with priorities are listed by their index, running jobs with their po
   await using db = await freshDatabase();
   using cli = await openQueueCommands(db);
   await cli.post([10, 3, 12]);
-  await db.sql`update pdoflow.job set index = 2 - seq`;
+  await db.sql`update pdoflow.job set indexes = '{2,1,0}'`;
+  await db.sql`update pdoflow.posting set is_sorted = true`;
+  await db.sql`insert into pdoflow.job_order values (1, 0, '{2,1,0}')`;
   await db.sql`
     insert into pdoflow.pool (host, pid, version, os_user, slots)
     values ('here', 1, 'test', 'ada', 1)`;

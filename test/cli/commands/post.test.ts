@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import { join } from "node:path";
 
+import { eachJob, jobCount } from "../../db/each-job.ts";
 import { freshDatabase, type TestDatabase } from "../../database.ts";
 import { until } from "../../binary/cli.ts";
 import { type Commands, openCommands } from "../in-process.ts";
@@ -16,14 +17,14 @@ async function openPosting(db: TestDatabase): Promise<Commands> {
 
 /** The arguments of all jobs of a posting, in their order. */
 const argsOf = async ({ sql }: TestDatabase, id: number) =>
-  (await sql`select args from pdoflow.job where posting_id = ${id} order by seq`).map(
+  (await sql`select args from ${sql.unsafe(eachJob)} where posting_id = ${id} order by seq`).map(
     ({ args }): unknown => args,
   );
 
 const count = async ({ sql }: TestDatabase) =>
   (
     await sql`select (select count(*) from pdoflow.posting)::int as postings,
-                    (select count(*) from pdoflow.job)::int as jobs`
+                    ${sql.unsafe(jobCount)} as jobs`
   )[0];
 
 test("several files, each read by its ending, are one posting", async () => {

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { migrations } from "../../../src/db/admin/migration-list.ts";
 import { freshDatabase } from "../../database.ts";
 import { type Commands, openCommands } from "../in-process.ts";
+import { jobCount } from "../../db/each-job.ts";
 
 const good = "export function fit(n: number) { return n; }\nexport const limit = 3;\n";
 
@@ -12,7 +13,7 @@ const good = "export function fit(n: number) { return n; }\nexport const limit =
 async function nothingWritten(db: { sql: Awaited<ReturnType<typeof freshDatabase>>["sql"] }) {
   const [row] = await db.sql`
     select (select count(*) from pdoflow.posting)::int as postings,
-           (select count(*) from pdoflow.job)::int as jobs,
+           ${db.sql.unsafe(jobCount)} as jobs,
            (select count(*) from pdoflow.lane)::int as lanes`;
   expect(row).toEqual({ postings: 0, jobs: 0, lanes: 0 });
 }

@@ -64,10 +64,11 @@ test.each<[string, string, (sql: Sql) => PromiseLike<unknown>]>([
     "job_1_pkey",
     (sql) => sql`insert into pdoflow.job select * from pdoflow.job`,
   ],
+  ["J1: an empty block", "j1_a_run", (sql) => sql`update pdoflow.job set end_seq = first_seq`],
   [
-    "J2: an index twice",
-    "job_1_posting_id_index_idx",
-    (sql) => sql`update pdoflow.job set index = 0`,
+    "J2: more indexes than jobs",
+    "j2_an_index_each",
+    (sql) => sql`update pdoflow.job set indexes = array_fill(0, array[end_seq - first_seq + 1])`,
   ],
   [
     "L1: a second lease that starts at the same job",
@@ -93,7 +94,7 @@ test.each<[string, string, (sql: Sql) => PromiseLike<unknown>]>([
   ],
   [
     "J3: arguments that are neither a list nor an object",
-    "j3_list_or_object",
+    "j3_lists_or_objects",
     (sql) => sql`update pdoflow.job set args = '1'`,
   ],
   [

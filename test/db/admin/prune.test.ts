@@ -2,7 +2,7 @@
 import { expect, test } from "bun:test";
 
 import { connect } from "../../../src/db/connection/connect.ts";
-import { readJobs } from "../../../src/db/engine/leases.ts";
+import { readJobs } from "../../../src/db/engine/job-arguments.ts";
 import { finishPostings } from "../../../src/db/engine/outcomes.ts";
 import type { JobBatch } from "../../../src/db/posting/batches.ts";
 import { insertPosting } from "../../../src/db/posting/insert.ts";

@@ -2,7 +2,7 @@
 import { expect, test } from "bun:test";
 
 import { connect } from "../../../src/db/connection/connect.ts";
-import { readJobs } from "../../../src/db/engine/leases.ts";
+import { readJobs } from "../../../src/db/engine/job-arguments.ts";
 import { keepRoom } from "../../../src/db/posting/insert.ts";
 import { prune } from "../../../src/db/admin/prune.ts";
 import {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 
-import { readJobs } from "../../../src/db/engine/leases.ts";
+import { readJobs } from "../../../src/db/engine/job-arguments.ts";
 import {
   allRoutes,
   queueOfFile,

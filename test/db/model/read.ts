@@ -12,6 +12,7 @@ import {
   type Posting,
   type Queue,
 } from "./queue.ts";
+import { eachJob } from "../each-job.ts";
 
 interface LeaseRow {
   id: number;
@@ -43,7 +44,7 @@ export async function readQueue({ sql }: Db): Promise<Queue> {
                       first_seq) as cursor
       from pdoflow.lane l order by posting_id, first_seq`,
     sql<{ postingId: number; seq: number }[]>`
-      select posting_id, seq from pdoflow.job order by posting_id, seq`,
+      select posting_id, seq from ${sql.unsafe(eachJob)} order by posting_id, seq`,
     sql<OutcomeRow[]>`
       select posting_id, seq, attempt, state, lease_id from pdoflow.outcome
       order by posting_id, seq, attempt`,

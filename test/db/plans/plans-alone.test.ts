@@ -3,7 +3,7 @@
 import { expect, test } from "bun:test";
 
 import { connect } from "../../../src/db/connection/connect.ts";
-import { readJobs } from "../../../src/db/engine/leases.ts";
+import { readJobs } from "../../../src/db/engine/job-arguments.ts";
 import { finishPostings } from "../../../src/db/engine/outcomes.ts";
 import { readResults } from "../../../src/db/read/results.ts";
 import {
@@ -23,7 +23,7 @@ test.each([
   ["without", false],
 ])("a job costs the same if there is only one posting, %s", async (_, isAnalyzed) => {
   await using alone = await freshQueue();
-  const id = await postJobs(alone, 50_000);
+  const id = await postJobs(alone, 50_000, { perBlock: 5 });
   const pool = await newPool(alone);
   await record(alone, pool, jobsOf(await take(alone, pool, { cap: 20_000 })));
   if (isAnalyzed) await alone.sql`vacuum analyze`;

@@ -4,9 +4,11 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 
 import { connect, type Db } from "../../../src/db/connection/connect.ts";
 import { findStopped, retryFailed } from "../../../src/db/engine/control.ts";
-import { readJobs, readRunnable } from "../../../src/db/engine/leases.ts";
+import { readJobs } from "../../../src/db/engine/job-arguments.ts";
+import { readRunnable } from "../../../src/db/engine/leases.ts";
 import { nextTimes } from "../../../src/db/engine/starts.ts";
 import { finishPostings, finishStragglers, foldProgress } from "../../../src/db/engine/outcomes.ts";
+import { readJobResult } from "../../../src/db/dashboard/jobs.ts";
 import { readResults } from "../../../src/db/read/results.ts";
 import { findPicked } from "../../../src/db/read/selection.ts";
 import { readPostings } from "../../../src/db/read/snapshot.ts";
@@ -27,6 +29,7 @@ import {
   take,
 } from "../engine.ts";
 import { scannedIn } from "./scanned.ts";
+import { eachJob } from "../each-job.ts";
 
 let db: Db;
 /** A posting of 20,000 jobs, which come next in line. */
@@ -39,16 +42,16 @@ let failing: number;
 beforeAll(async () => {
   db = await freshQueue();
   await history();
-  large = await postJobs(db, 20_000, { priority: 1 });
-  for (const priority of [-1, -2, -3]) await postJobs(db, 20_000, { priority });
+  large = await postJobs(db, 20_000, { priority: 1, perBlock: 5 });
+  for (const priority of [-1, -2, -3]) await postJobs(db, 20_000, { priority, perBlock: 20 });
   small = await postJobs(db, 1);
   await postLike(small, 10_000);
-  failing = await postJobs(db, 20_000, { priority: 9 });
+  failing = await postJobs(db, 20_000, { priority: 9, perBlock: 5 });
   await db.sql`update pdoflow.lane set state = 'closed' where posting_id = ${failing}`;
   await db.sql`
     insert into pdoflow.retry (posting_id, priority, route_id, first_seq, end_seq, attempt, due_at)
     select posting_id, 9, 1, seq, seq + 1, 2, now() + interval '1 hour'
-    from pdoflow.job where posting_id = ${failing}`;
+    from ${db.sql.unsafe(eachJob)} where posting_id = ${failing}`;
   await db.sql`
     insert into pdoflow.progress (posting_id) select -n from generate_series(1, 20000) as n`;
   await db.sql`vacuum analyze`;
@@ -69,7 +72,7 @@ async function history() {
   await db.sql`
     insert into pdoflow.outcome (posting_id, lease_id, ended_at, seq, attempt, worker_pid,
                                  duration_ms, state)
-    select posting_id, 1, now(), seq, 1, 1, 1, 'done' from pdoflow.job`;
+    select posting_id, 1, now(), seq, 1, 1, 1, 'done' from ${db.sql.unsafe(eachJob)}`;
   await db.sql`update pdoflow.posting set state = 'finished', ended_at = now(), done = job_count`;
 }
 
@@ -85,7 +88,8 @@ async function postLike(id: number, count: number) {
   lanes as (
     insert into pdoflow.lane (posting_id, priority, first_seq, end_seq, route_id)
     select id, 0, 0, 1, route_id from posted)
-  insert into pdoflow.job (posting_id, seq, args) select id, 0, '[]' from posted`;
+  insert into pdoflow.job (posting_id, first_seq, end_seq, args)
+  select id, 0, 1, '[]' from posted`;
 }
 
 /** Does something in a transaction that is rolled back, as a new pool. */
@@ -216,7 +220,7 @@ test("asking for totals, postings, jobs and results", async () => {
     await readPostings(tx, 20);
     await nextTimes(tx, [1]);
     await readResults(tx, { postingId: large, first: 100, size: 50, isSorted: false });
-    await tx.sql`select * from pdoflow.job_status where posting_id = ${failing} and seq = 7`;
+    await readJobResult(tx, { postingId: failing, seq: 7 });
   };
   expect(await scanned(act)).toEqual([]);
 });

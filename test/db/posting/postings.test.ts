@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 
 import type { Db } from "../../../src/db/connection/connect.ts";
-import { readJobs } from "../../../src/db/engine/leases.ts";
+import { readJobs } from "../../../src/db/engine/job-arguments.ts";
 import { markListening } from "../../../src/db/engine/pools.ts";
 import type { JobBatch } from "../../../src/db/posting/batches.ts";
 import { insertPosting } from "../../../src/db/posting/insert.ts";
@@ -20,6 +20,7 @@ import {
   untilBlocked,
 } from "../engine.ts";
 import { brokenInvariants } from "../invariants.ts";
+import { eachJob } from "../each-job.ts";
 
 const freshQueue = queueOfFile();
 
@@ -124,7 +125,7 @@ describe("arguments", () => {
   test("keys in snake_case keep their names when they are read as json, too", async () => {
     await using db = await freshQueue();
     await post(db, [{ args: ['[{"snake_case_key": {"inner_key": 1}}]'] }]);
-    expect([...(await db.sql`select posting_id, args from pdoflow.job`)]).toEqual([
+    expect([...(await db.sql`select posting_id, args from ${db.sql.unsafe(eachJob)}`)]).toEqual([
       { postingId: 1, args: [{ snake_case_key: { inner_key: 1 } }] },
     ]);
   });
@@ -155,7 +156,7 @@ describe("priorities", () => {
   const order = async ({ sql }: Db) =>
     (
       await sql<{ index: number | null; args: number[] }[]>`
-        select index, args from pdoflow.job order by seq`
+        select index, args from ${sql.unsafe(eachJob)} order by seq`
     ).map(({ index, args }) => [index, args[0]]);
 
   const lanes = async ({ sql }: Db) => [

@@ -6,6 +6,7 @@ import { type Db, errorCode } from "../../../src/db/connection/connect.ts";
 import { insertPosting } from "../../../src/db/posting/insert.ts";
 import { freshQueue, jobsOf, newPool, nth, recordEach, take } from "../engine.ts";
 import { type Roles, withRoles } from "../roles/roles.ts";
+import { eachJob } from "../each-job.ts";
 
 const root = join(import.meta.dir, "../../..");
 const page = await Bun.file(join(root, "docs/sql.md")).text();
@@ -58,8 +59,8 @@ test("docs/sql.md lists exactly the functions and columns that exist", async () 
     except
     select unnest(array['post_batch', 'next_span', 'caller', 'is_owner', 'has_grant',
       'sees_all', 'runs_all', 'own_routes', 'run_routes', 'running_jobs', 'fingerprint',
-      'failed_jobs', 'seqs_of', 'limit_room', 'follow', 'sign_posting',
-      'ranges_of', 'lane_cursor', 'reads_all'])`;
+      'failed_jobs', 'seqs_of', 'index_of', 'runs_of', 'limit_room', 'follow', 'sign_posting',
+      'ranges_of', 'lane_cursor', 'block_of', 'lines_of', 'max_bytes_of', 'reads_all'])`;
   expect(names.length).toBeGreaterThan(10);
   for (const { name } of names) expect([name, page.includes(`${name}(`)]).toEqual([name, true]);
   const columns = await roles.db.sql<{ name: string; columns: string }[]>`
@@ -114,8 +115,8 @@ test.each<[string, object]>([
         select json_build_object(
           'posting', (select to_jsonb(p) - array['id', 'posted_at']
                       from pdoflow.posting p where id = ${id}),
-          'jobs', (select json_agg(to_jsonb(j) - 'posting_id' order by seq)
-                   from pdoflow.job j where posting_id = ${id}),
+          'jobs', (select json_agg(to_jsonb(job) - 'posting_id' order by seq)
+                   from ${db.sql.unsafe(eachJob)} where posting_id = ${id}),
           'lanes', (select json_agg(to_jsonb(l) - 'posting_id' order by first_seq)
                     from pdoflow.lane l where posting_id = ${id})) as all`;
       return text?.all;

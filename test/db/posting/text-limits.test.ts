@@ -120,6 +120,8 @@ const calls: Readonly<Record<string, readonly string[] | null>> = {
   "fingerprint(p_error)": null,
   "get_variable(p_name)": null,
   "has_grant(p_kinds)": null,
+  "lines_of(p_args)": null,
+  "max_bytes_of(p_args)": null,
   "pause(p_reason)": [
     `pause($id::bigint, ${long})`,
     `pause(array[pdoflow.post('a.ts#f', '[[1]]')], ${long}, 'paused')`,

@@ -142,7 +142,7 @@ function* dice(seed: number): Generator<number, never> {
 async function adas(): Promise<string> {
   const [row] = await roles.db.sql<{ all: string }[]>`
     select (select to_json(p)::text from pdoflow.posting p where id = ${id})
-      || (select json_agg(j order by seq)::text from pdoflow.job j where posting_id = ${id})
+      || (select json_agg(j order by first_seq)::text from pdoflow.job j where posting_id = ${id})
       || (select json_agg(l)::text from pdoflow.lane l where posting_id = ${id})
       || (select count(*)::text from pdoflow.outcome where posting_id = ${id})
       || (select count(*)::text from pdoflow.retry where posting_id = ${id})

@@ -6,7 +6,8 @@ import type { Db } from "../../../src/db/connection/connect.ts";
 import { findStopped, postingsOverLimit } from "../../../src/db/engine/control.ts";
 import { readJobFacts } from "../../../src/db/read/explain.ts";
 import { readJobPage } from "../../../src/db/read/jobs.ts";
-import { readJobs, readRunnable } from "../../../src/db/engine/leases.ts";
+import { readJobs } from "../../../src/db/engine/job-arguments.ts";
+import { readRunnable } from "../../../src/db/engine/leases.ts";
 import { nextTimes } from "../../../src/db/engine/starts.ts";
 import { finishPostings } from "../../../src/db/engine/outcomes.ts";
 import { sendHeartbeat } from "../../../src/db/engine/pools.ts";
@@ -67,7 +68,8 @@ async function postMany(like: number, count: number) {
     lanes as (
       insert into pdoflow.lane (posting_id, priority, first_seq, end_seq, route_id)
       select id, 0, 0, 1, route_id from posted)
-    insert into pdoflow.job (posting_id, seq, args) select id, 0, '[]' from posted`;
+    insert into pdoflow.job (posting_id, first_seq, end_seq, args)
+  select id, 0, 1, '[]' from posted`;
 }
 
 /** The tables of which a large part was read by an act that was done eight times. */

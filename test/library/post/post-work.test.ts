@@ -6,6 +6,7 @@ import { migrate } from "../../../src/db/admin/migrations.ts";
 import { postWork, type PostOptions, Registry, type Source } from "../../../src/index.ts";
 import { freshDatabase, type TestDatabase } from "../../database.ts";
 import { anything, fit, named, scale } from "../jobs.ts";
+import { eachJob, jobCount } from "../../db/each-job.ts";
 
 const root = join(import.meta.dir, "..");
 
@@ -59,7 +60,7 @@ test("each job can have a priority of its own, and keeps its index", async () =>
   const options = { priority: [1, 3, 2], maxAttempts: 5, backoffMs: 20, root, db: database.url };
   const { id } = await postWork(anything, [["a"], ["b"], ["c"]], [], options);
   const rows = await database.db.sql`
-    select index, args->>0 as arg from pdoflow.job where posting_id = ${id} order by seq`;
+    select index, args->>0 as arg from ${database.db.sql.unsafe(eachJob)} where posting_id = ${id} order by seq`;
   expect([...rows]).toEqual([
     { index: 1, arg: "b" },
     { index: 2, arg: "c" },
@@ -141,7 +142,7 @@ describe("nothing is posted", () => {
     expect(await posting.then(String, (error: unknown) => error)).toBe(mine);
     expect(closed).toEqual(["lists"]);
     expect(await postings(database.db)).toEqual([]);
-    const [jobs] = await database.db.sql`select count(*)::integer as count from pdoflow.job`;
+    const [jobs] = await database.db.sql`select ${database.db.sql.unsafe(jobCount)} as count`;
     expect(jobs).toEqual({ count: 0 });
   });
 });
@@ -199,6 +200,6 @@ async function postings({ sql }: Db) {
 
 async function argsOf({ sql }: Db, id: number): Promise<unknown[]> {
   const rows = await sql<{ args: unknown }[]>`
-    select args from pdoflow.job where posting_id = ${id} order by seq`;
+    select args from ${sql.unsafe(eachJob)} where posting_id = ${id} order by seq`;
   return rows.map(({ args }) => args);
 }

@@ -4,13 +4,14 @@ import { fromPostgres, postWork } from "../../../src/index.ts";
 import { migrations } from "../../../src/db/admin/migration-list.ts";
 import { freshDatabase, type TestDatabase } from "../../database.ts";
 import { anything } from "../jobs.ts";
+import { jobCount } from "../../db/each-job.ts";
 
 // test/packages/transactions.test.ts does it with the packages that people use.
 
 const counts = async ({ sql }: TestDatabase) => {
   const [row] = await sql<{ postings: number; jobs: number }[]>`
     select (select count(*)::int from pdoflow.posting) as postings,
-           (select count(*)::int from pdoflow.job) as jobs`;
+           ${sql.unsafe(jobCount)} as jobs`;
   return row;
 };
 

@@ -4,6 +4,7 @@ import * as v from "valibot";
 import { job, postWork } from "../../../src/index.ts";
 import { freshDatabase, type TestDatabase } from "../../database.ts";
 import { arkJob, lenientJob, point, slowJob, valibotJob, zodJob } from "./schemas.ts";
+import { eachJob } from "../../db/each-job.ts";
 
 const root = import.meta.dir;
 
@@ -31,7 +32,7 @@ describe("what a schema refuses is not posted, and the message has the job and t
     );
     expect(await countPostings(db)).toBe(0);
     await postWork(valibotJob, [good], [], options);
-    const [row] = await db.sql`select args from pdoflow.job`;
+    const [row] = await db.sql`select args from ${db.sql.unsafe(eachJob)}`;
     expect(row?.["args"]).toEqual([1, { rate: "2026-01-01" }]); // the input, not the Date
   });
 

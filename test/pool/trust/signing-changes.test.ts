@@ -38,18 +38,19 @@ const changes: [what: string, sql: string, why: string][] = [
   ],
   [
     "the arguments of a job",
-    "update pdoflow.job set args = '[666]' where posting_id = $1 and seq = 2",
+    "update pdoflow.job set args = replace(args, '[2]', '[666]') where posting_id = $1",
     "arguments of it were changed",
   ],
   [
     "two jobs, exchanged",
-    "update pdoflow.job set args = ('[' || 1 - seq || ']')::json " +
-      "where posting_id = $1 and seq < 2",
+    "update pdoflow.job set args = e'[1]\\n[0]\\n[2]' where posting_id = $1",
     "arguments of it were changed",
   ],
   [
     "the place of a job",
-    "update pdoflow.job set index = 2 - seq where posting_id = $1; " +
+    "update pdoflow.job set indexes = '{2,1,0}' where posting_id = $1; " +
+      "insert into pdoflow.job_order values ($1, 0, '{2,1,0}'); " +
+      "update pdoflow.posting set is_sorted = true where id = $1; " +
       "update pdoflow.lane set end_seq = 2 where posting_id = $1; " +
       "insert into pdoflow.lane select posting_id, -1, 2, 3, route_id from pdoflow.lane " +
       "where posting_id = $1",
@@ -115,7 +116,7 @@ test("refused: one job of a large posting, changed where a pool claims a part of
   using cli = await openSigning(db);
   await cli.write("fn.ts", "export const fn = async (i: number) => await Bun.sleep(20);");
   const id = await cli.post(1_500, "--stop-after", "0");
-  await db.sql`update pdoflow.job set args = '[1 ]' where posting_id = ${id} and seq = 900`;
+  await db.sql`update pdoflow.job set args = replace(args, '[900]', '[1 ]') where posting_id = ${id}`;
   await expectRefused(db, cli, id, "arguments of it were changed");
 });
 
@@ -139,7 +140,7 @@ test("refused: arguments that are changed after a pool has verified their block"
   const pool = cli.start("pool", "--once", "--max-workers", "1", "--trust", "keys.d");
   await said(pool, "workers, root");
   await until("a lease", async () => (await db.sql`select from pdoflow.lease`).length > 0);
-  await db.sql`update pdoflow.job set args = '[666]' where posting_id = ${id} and seq = 49`;
+  await db.sql`update pdoflow.job set args = replace(args, '[49]', '[666]') where posting_id = ${id}`;
   await cli.write("go", "");
   expect(await pool.exited).toBe(1);
   const { state, reason } = await postingOf(db, id);

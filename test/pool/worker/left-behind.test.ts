@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 
+import { eachJob } from "../../db/each-job.ts";
 import { freshDatabase, type TestDatabase } from "../../database.ts";
 import { type Commands, openCommands } from "../../cli/in-process.ts";
 
@@ -93,9 +94,9 @@ test("no job finds what another has left in the folder, environment, listeners o
   const pool = await cli.run("pool", "--max-workers", "1", "--once");
   expect(pool.err).toContain(`${3 * names.length + 1} done, ${names.length} failed`);
   const looks = await db.sql<{ name: string; result: unknown; out: string; ms: number }[]>`
-    select j.args ->> 0 as name, o.result, o.stdout as out, o.duration_ms as ms
+    select job.args ->> 0 as name, o.result, o.stdout as out, o.duration_ms as ms
     from pdoflow.outcome o join pdoflow.posting p on p.id = o.posting_id
-      join pdoflow.job j on j.posting_id = p.id
+      join ${db.sql.unsafe(eachJob)} on job.posting_id = p.id
     where p.entry_point = 'leaves.ts#look' order by p.id`;
   const [first] = looks;
   expect(first?.result).toMatchObject({ cwd: cli.folder, FROM_IMPORT: "stays" });
