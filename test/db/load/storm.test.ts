@@ -57,8 +57,7 @@ async function poolLife(db: Db, seed: number): Promise<void> {
       await recordEach(alone, pool, jobs, ends); // some of it for the second time
       await putBack(alone, pool, jobs); // lets go of the lease: nothing is left to release
     }
-    // One by one: many at once and a batch may wait for each other (finish.test.ts).
-    for (const { postingId } of jobs) await finishPostings(alone, [postingId]);
+    await finishPostings(alone, [...new Set(jobs.map(({ postingId }) => postingId))]);
   }
 }
 

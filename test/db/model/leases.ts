@@ -32,11 +32,11 @@ export const claimAct: fc.Arbitrary<Act> = fc
     plan({ queue }) {
       const claimer = choose(alive(queue), pool);
       if (!claimer) return null;
-      const { id: poolId, isSilent } = claimer;
+      const poolId = claimer.id;
       const all = [...new Set([...queue.postings.values()].map(({ routeId }) => routeId))];
       const one = route === null ? null : choose(all, route);
       const want: Claim = { poolId, routes: one === null ? all : [one], ...sizes };
-      return { ...claimStep(want), isSilent };
+      return claimStep(want);
     },
   }));
 

@@ -29,8 +29,6 @@ export interface Step {
   told: string;
   /** The pool that acts, if one does. */
   poolId?: number;
-  /** That pool is dead, and was not rescued from yet. */
-  isSilent?: boolean;
   /** The recorded outcomes. */
   batch?: Batch;
   send(db: Db): Promise<Change>;
