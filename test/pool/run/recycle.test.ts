@@ -150,7 +150,8 @@ test("an edit in the midst of a posting: what runs ends with the old code, the r
 
 test("--no-reload: workers keep the code that they have imported", async () => {
   await using pool = await withPool("--no-reload");
-  expect(await pool.results(await pool.post("fn.ts#fn", "--each", "1-3"))).toEqual(["old"]);
+  // Long enough that both workers get one, and import the code.
+  expect(await pool.results(await pool.post("fn.ts#fn", "--each", "500-503"))).toEqual(["old"]);
   await pool.edit();
   expect(await pool.results(await pool.post("fn.ts#fn", "--each", "1-3"))).toEqual(["old"]);
   expect(await pool.end()).toBe(0);
