@@ -2,8 +2,8 @@
 import { join } from "node:path";
 
 import { completionScript, shells } from "../src/cli/shell/completion-scripts.ts";
-import { helpPage, optionName, usageOf } from "../src/cli/shell/help.ts";
-import { allCommandTexts, type CommandText } from "../src/cli/shell/reference.ts";
+import { helpPage, optionName, optionRows, usageOf } from "../src/cli/shell/help.ts";
+import { allCommandTexts, type CommandText, isCommon } from "../src/cli/shell/reference.ts";
 import { commands } from "../src/cli/commands.ts";
 
 /** The files that go beside the binary, by their paths from its folder. */
@@ -22,11 +22,19 @@ export const referencePage = async (): Promise<string> =>
   reference(await allCommandTexts(commands));
 
 function reference(texts: readonly CommandText[]): string {
+  const pageOf = (text: CommandText) => helpPage(text).split("\n").slice(2).join("\n").trimEnd();
+  const common = texts[0]?.options.filter(isCommon) ?? [];
   const parts = texts.map((text) => {
-    const page = helpPage(text).split("\n").slice(2).join("\n").trimEnd();
+    const page = pageOf({ ...text, options: text.options.filter((each) => !isCommon(each)) });
     return `## pdoflow ${text.name}\n\n${text.summary}\n\n\`\`\`text\n${page}\n\`\`\`\n`;
   });
-  return `# Commands\n\n<!-- made by: bun run docs -->\n\n${parts.join("\n")}`;
+  return [
+    "# Commands\n",
+    "<!-- made by: bun run docs -->\n",
+    "All commands have these options:\n",
+    `\`\`\`text\n${optionRows(common, 100).join("\n")}\n\`\`\`\n`,
+    ...parts,
+  ].join("\n");
 }
 
 /** One page for all commands, in the macros of man(7). */

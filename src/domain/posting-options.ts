@@ -23,7 +23,7 @@ export interface PostingFlag {
   name: `--${string}`;
   /** What its value is called in help; of a switch, "". */
   value: string;
-  kind: "text" | "number" | "number or percentage" | "duration" | "moment" | "needs" | "switch";
+  kind: "text" | "number" | "number or percentage" | "duration" | "moment" | "needs" | "off switch";
   /** Whether only `post` has it. */
   isPostOnly?: true;
 }
@@ -104,8 +104,8 @@ export const postingOptions = {
   /** Whether to keep the return values of the jobs (default: true). */
   keepsResults: {
     schema: v.optional(v.boolean("expected true or false"), true),
-    flag: { name: "--results", value: "", kind: "switch", isPostOnly: true },
-    help: "with --no-results, do not keep the return values of the jobs",
+    flag: { name: "--no-results", value: "", kind: "off switch", isPostOnly: true },
+    help: "do not keep the return values of the jobs",
     signed: "unchanged",
   },
   /**

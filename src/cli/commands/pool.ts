@@ -121,8 +121,8 @@ export class PoolCommand extends PdoflowCommand {
   workerUser = Option.String("--worker-user", {
     description: "run workers as this user, without supplementary groups; requires root",
   });
-  reload = Option.Boolean("--reload", true, {
-    description: "with --no-reload, keep workers whose imported code has changed on disk",
+  noReload = Option.Boolean("--no-reload", false, {
+    description: "keep workers whose imported code has changed on disk",
   });
   idleTimeout = Option.String("--idle-timeout", {
     description: "exit after this long without a job to run (default: never)",
@@ -201,7 +201,9 @@ export class PoolCommand extends PdoflowCommand {
       user: this.#workerUser(),
     };
     return {
-      ...workerPool(context, options.maxWorkers ?? context.cores, worker, { reloads: this.reload }),
+      ...workerPool(context, options.maxWorkers ?? context.cores, worker, {
+        reloads: !this.noReload,
+      }),
       provides,
       project: projectOfPool({ option: project, env: context.env, root, target }),
       policy: this.#policy(root, provides),

@@ -43,8 +43,8 @@ export abstract class PostingCommand extends PostingFlags {
   positional = Option.Boolean("--positional", false, {
     description: "pass the cells of a table row as separate arguments instead of one object",
   });
-  header = Option.Boolean("--header", true, {
-    description: "with --no-header, the table has no header and cells are separate arguments",
+  noHeader = Option.Boolean("--no-header", false, {
+    description: "the table has no header, and its cells are separate arguments",
   });
   separator = Option.String("--separator", {
     description: "the character between the cells of a table, such as ';' (default: ',' for CSV)",
@@ -83,14 +83,14 @@ export abstract class PostingCommand extends PostingFlags {
 
   async openSources(files: readonly string[]): Promise<JobSources> {
     const options = this.parseOptions();
-    const { eachLine, positional, header, types, fromGlob, args, kw, each } = this;
+    const { eachLine, positional, noHeader, types, fromGlob, args, kw, each } = this;
     const sources = {
       files,
       globs: fromGlob,
       format: eachLine ? ("lines" as const) : options.format,
       table: {
-        isPositional: positional || !header,
-        hasHeader: header,
+        isPositional: positional || noHeader,
+        hasHeader: !noHeader,
         types: types === undefined ? new Map() : parseColumnTypes(types),
         separator: options.separator,
         missing: new Set(this.na?.split(",").map((word) => word.trim())),

@@ -32,7 +32,10 @@ const kinds: Record<PostingFlag["kind"], v.GenericSchema> = {
   duration,
   moment: localMoment,
   needs: v.pipe(v.string(), v.transform(parseNeeds)),
-  switch: v.boolean(),
+  "off switch": v.pipe(
+    v.boolean(),
+    v.transform((isGiven) => !isGiven),
+  ),
 };
 
 type FlagValue<K extends FlagOption> = (typeof postingOptions)[K]["flag"] extends {
@@ -68,9 +71,9 @@ export abstract class PostingFlags extends PdoflowCommand {
     super();
     for (const { name, flag, help: description = "" } of flagged) {
       if (flag.isPostOnly && command !== "post") continue;
-      const isSwitch = flag.kind === "switch";
+      const isSwitch = flag.kind === "off switch";
       const option = isSwitch
-        ? Option.Boolean(flag.name, true, { description })
+        ? Option.Boolean(flag.name, false, { description })
         : Option.String(flag.name, { description });
       Object.assign(this, { [name]: option });
     }

@@ -1,22 +1,32 @@
-import type { CommandText, OptionText } from "./reference.ts";
+import { type CommandText, isCommon, type OptionText } from "./reference.ts";
 
 const widthMax = 100;
+
+/** The commands of each task, in the order of `pdoflow --help`. */
+const tasks: Readonly<Record<string, readonly string[]>> = {
+  "post and run jobs": ["post", "run", "pool", "wait", "results", "execute-job", "demo"],
+  "see what happens": ["top", "status", "list", "jobs", "pools", "logs", "failures", "explain"],
+  "change postings and pools": [
+    ...["pause", "resume", "cancel", "retry", "set-priority", "set-limit", "drain"],
+  ],
+  "operate the queue": [
+    ...["up", "down", "migrate", "config", "doctor", "depth", "profile", "prune"],
+    ...["grant", "revoke", "keys", "vars", "completions"],
+  ],
+};
 
 /** The text of `pdoflow COMMAND --help`. */
 export function helpPage(command: CommandText, columns = widthMax): string {
   const width = Math.min(columns, widthMax);
   const { name, summary, operands, details, options, examples } = command;
+  const [common, own] = [options.filter(isCommon), options.filter((each) => !isCommon(each))];
   return [
     ...wrap(`pdoflow ${name}: ${plain(summary)}`, width, ""),
     "",
     `usage: ${usageOf(name, operands)}`,
     ...details.flatMap((paragraph) => ["", ...wrap(plain(paragraph), width, "")]),
-    "",
-    "options:",
-    ...rows(
-      options.map((option) => [optionName(option), plain(option.description)]),
-      width,
-    ),
+    ...(own.length === 0 ? [] : ["", "options:", ...optionRows(own, width)]),
+    ...(common.length === 0 ? [] : ["", "common options:", ...optionRows(common, width)]),
     ...(examples.length === 0 ? [] : ["", "examples:"]),
     ...examples.flatMap(([what, line]) => [`  # ${what}`, `  ${line}`]),
     "",
@@ -34,12 +44,17 @@ export function overviewPage(
     ...wrap(`pdoflow ${build}: a job queue for batch compute on PostgreSQL`, width, ""),
     "",
     "usage: pdoflow COMMAND [options]",
-    "",
-    "commands:",
-    ...rows(
-      commands.map(({ name, summary }) => [name, plain(summary)]),
-      width,
-    ),
+    ...Object.entries(tasks).flatMap(([task, words]) => [
+      "",
+      `${task}:`,
+      ...rows(
+        words
+          .flatMap((word) => commands.filter(({ name }) => name.split(" ")[0] === word))
+          .map(({ name, summary }) => [name, plain(summary)]),
+        width,
+        longestName(commands),
+      ),
+    ]),
     "",
     ...wrap(
       "Run pdoflow COMMAND --help for the options of a command, pdoflow --version for the version.",
@@ -49,6 +64,16 @@ export function overviewPage(
     "",
   ].join("\n");
 }
+
+const longestName = (commands: readonly CommandText[]): number =>
+  Math.max(...commands.map(({ name }) => name.length));
+
+/** The rows of options in help: their names and descriptions. */
+export const optionRows = (options: readonly OptionText[], width: number): string[] =>
+  rows(
+    options.map((option) => [optionName(option), plain(option.description)]),
+    width,
+  );
 
 /** As in `pdoflow post [options] <file.ts#name> [args.json]`. */
 export const usageOf = (name: string, operands: string): string =>
@@ -62,8 +87,11 @@ export const optionName = ({ names, value }: OptionText): string =>
 const plain = (text: string): string => text.replaceAll("`", "");
 
 /** Names with their descriptions beside them, or below them if there is no room. */
-function rows(pairs: readonly (readonly [string, string])[], width: number): string[] {
-  const longest = Math.max(...pairs.map(([name]) => name.length));
+function rows(
+  pairs: readonly (readonly [string, string])[],
+  width: number,
+  longest = Math.max(...pairs.map(([name]) => name.length)),
+): string[] {
   const indent = " ".repeat(Math.min(longest, 28, Math.floor(width / 3)) + 4);
   return pairs.flatMap(([name, text]) => {
     const lines = wrap(text, width, indent);

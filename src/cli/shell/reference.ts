@@ -25,6 +25,11 @@ export interface CommandText {
   examples: readonly (readonly [what: string, line: string])[];
 }
 
+const commonNames = new Set(["--database", "--json", "--color", "--quiet", "--verbose"]);
+
+/** Whether all commands have this option (command.ts). */
+export const isCommon = ({ names }: OptionText): boolean => commonNames.has(names.at(-1) ?? "");
+
 /** The usage category of commands that exist only for scripts of the Python original. */
 export const pythonParity = "Python parity";
 

@@ -1,5 +1,7 @@
 import { expect, test } from "bun:test";
 
+import { commands } from "../../../src/cli/commands.ts";
+import { allCommandTexts } from "../../../src/cli/shell/reference.ts";
 import { documentOf } from "../commands/json.ts";
 import { openCommands } from "../in-process.ts";
 
@@ -35,7 +37,15 @@ test("help is asked for in each of three ways, on stdout, with exit code 0", asy
   for (const page of pages) expect(page).toEqual({ code: 0, out, err: "" });
   expect(out).toContain("usage: pdoflow status");
   const overviews = [await cli.run(), await cli.run("--help"), await cli.run("help")];
-  for (const page of overviews) expect(page.out).toMatch(/commands:\n[^]*  status /);
+  for (const page of overviews) expect(page.out).toMatch(/see what happens:\n[^]*  status /);
+});
+
+test("the overview lists each command once", async () => {
+  using cli = await openCommands(null);
+  const { out } = await cli.run("--help");
+  const listed = [...out.matchAll(/^ {2}(\S+(?: [a-z]+)?)(?= {2})/gm)].map(([, name = ""]) => name);
+  const texts = await allCommandTexts(commands);
+  expect(listed.toSorted()).toEqual(texts.map(({ name }) => name).toSorted());
 });
 
 test("--version names the version and the commit", async () => {
