@@ -47,6 +47,7 @@ export class PostCommand extends PostingCommand {
       ],
       ["Post all combinations", "$0 post sim.ts#run --each 1-1000 --each model=a,b"],
       ["Show the calls without posting", "$0 post fit.ts#fit runs.csv --dry-run"],
+      ["Post one job without arguments", "echo '[]' | $0 post fit.ts#fit"],
       ["Post at most once", "$0 post fit.ts#fit args.json --key night-2026-11-25"],
     ],
   });

@@ -59,7 +59,7 @@ export class JobSources {
     if (!isNamed && shared === undefined && context.isTerminal.stdin) {
       throw new InvalidInput("arguments", [
         "expected a file of arguments, - for standard input, --args, --each or --from-glob, " +
-          "found none of them",
+          "found none of them. To post a job without arguments, pipe [] to the command.",
       ]);
     }
     const names = isNamed || shared !== undefined ? options.files : ["-"];

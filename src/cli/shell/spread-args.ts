@@ -25,12 +25,15 @@ export function spreadArgs(line: readonly string[]): string[] {
       if (line[0] === "run") return [...spread, ...rest.map((each) => `--command=${each}`)];
       return [...spread, word, ...rest];
     }
-    if (word === "--args") isTaking = true;
+    if (word === "--args" && isWord(line[index + 1])) isTaking = true;
     else if (!isTaking) spread.push(word);
-    else if (/^-(?!\d|$|Infinity$)/.test(word)) {
+    else if (!isWord(word)) {
       isTaking = false;
       spread.push(word);
     } else spread.push(`--args=${word}`);
   }
   return spread;
 }
+
+const isWord = (word: string | undefined) =>
+  word !== undefined && !/^-(?!\d|$|Infinity$)/.test(word);

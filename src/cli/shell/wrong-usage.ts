@@ -61,14 +61,18 @@ function problem(
     return `an argument is missing: expected ${wanted.join(" ") || "one"}.`;
   }
   if (reason.startsWith("Extraneous positional")) return `unexpected argument "${quoted}".`;
-  // The same happens if a value looks like an option and words precede it.
-  const before = line[line.findIndex((word) => /^-\d/.test(word)) - 1] ?? "";
-  if (reason.startsWith("Command not found") && known.includes(before)) {
-    return `${before} needs a value. Write a value that begins with - as ${before}=-1.`;
+  // The same happens if words precede an option without a value.
+  const valued = reason.startsWith("Command not found")
+    ? line.find((each, i) => takesValue(each, options) && (line[i + 1] ?? "-").startsWith("-"))
+    : /^Not enough arguments to option (\S+?)\.?$/.exec(reason)?.[1];
+  if (valued === "--args") {
+    return "--args needs a value. To post a job without arguments, pipe [] to the command.";
   }
-  const valued = /^Not enough arguments to option (\S+?)\.?$/.exec(reason)?.[1];
   if (valued !== undefined) {
     return `${valued} needs a value. Write a value that begins with - as ${valued}=-1.`;
   }
   return reason;
 }
+
+const takesValue = (name: string, options: CommandText["options"]) =>
+  options.some(({ names, value }) => value !== null && names.includes(name));

@@ -71,6 +71,9 @@ test("a wrong option is reported by its name, wherever it is", async () => {
   expect(await said("--timeout", "-5s")).toContain(
     "--timeout needs a value. Write a value that begins",
   );
+  expect(await said("--args")).toContain("--args needs a value. To post a job without arguments");
+  expect(await said("--args", "--dry-run")).toContain("--args needs a value. To post a job");
+  expect(await said("--json", "--color")).toContain("--color needs a value");
 });
 
 test("an unknown option is reported even if words follow it", async () => {
