@@ -121,9 +121,9 @@ export class Pool {
   }
 
   /** Claims no more jobs, releases waiting jobs, and stops when all running jobs have ended. */
-  drain(why: string): void {
+  drain(why: string, hint = ""): void {
     if (!this.#on("drain")) return;
-    this.#options.log(`${why}: finishing running jobs, releasing the rest`);
+    this.#options.log(`${why}: releasing waiting jobs, finishing the running ones${hint}`);
     if (this.#state !== "draining") return; // nothing runs
     const { graceMs } = this.#options;
     if (graceMs !== null) this.#graceTimer = setTimeout(() => this.kill(), graceMs);

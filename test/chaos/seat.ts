@@ -128,7 +128,7 @@ export class Seat {
 
   #hear(line: string): void {
     this.#lastLines = [...this.#lastLines.slice(-9), line];
-    if (/^pool: \d+ workers, root/.test(line)) this.#isUp = true;
+    if (/^pool: \d+ workers?, root/.test(line)) this.#isUp = true;
     const loss = losses.find(({ said }) => said.test(line));
     if (!loss) return;
     this.#chronicle.count(loss.what);

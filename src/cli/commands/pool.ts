@@ -3,7 +3,7 @@ import { resolve } from "node:path";
 import { Command, Option } from "clipanion";
 import * as v from "valibot";
 
-import { countOfOthers } from "../../db/read/lists.ts";
+import { countOfOthers, readHalted } from "../../db/read/lists.ts";
 import { describeTarget, type Target } from "../../db/settings/target.ts";
 import { parseProvides, type Provides } from "../../domain/capabilities.ts";
 import { type ExitCode, exitCodes } from "../../domain/errors.ts";
@@ -157,7 +157,8 @@ export class PoolCommand extends PdoflowCommand {
       let started: Pool | null = null;
       const handleSignals = () => {
         if (signals.length > 1) started?.kill();
-        else if (signals.length === 1) started?.drain(`${signals[0]}; a second signal kills`);
+        else if (signals.length === 1)
+          started?.drain(`${signals[0]}`, "; a second signal kills them");
       };
       const offSignals = context.onStopSignal((signal) => {
         signals.push(signal);
@@ -167,7 +168,7 @@ export class PoolCommand extends PdoflowCommand {
         const poolOptions = this.#poolOptions(options, target, root);
         started = await Pool.start(target, poolOptions);
         this.say(
-          `pool: ${poolOptions.maxWorkers} workers, root ${root}, ` +
+          `pool: ${pluralize(poolOptions.maxWorkers, "worker")}, root ${root}, ` +
             `${describeProject(poolOptions.project ?? null)}, ${describeTarget(target)}`,
         );
         const runsAsRoot = context.uid === 0 && this.workerUser === undefined;
@@ -175,6 +176,7 @@ export class PoolCommand extends PdoflowCommand {
         handleSignals();
         const summary = await started.finished();
         if (this.once && attemptsOf(summary) === 0) {
+          await this.#reportHalted(poolOptions.project ?? null);
           await this.#reportOthers(poolOptions.project ?? null);
         }
         return this.#report(summary);
@@ -238,6 +240,13 @@ export class PoolCommand extends PdoflowCommand {
       `pool: runs only postings that are signed by one of ${pluralize(policy.keyCount, "key")}`,
     );
     return policy;
+  }
+
+  /** Names the postings that it would run if they were resumed. */
+  async #reportHalted(own: string | null): Promise<void> {
+    for (const { id, state } of await this.withDatabase((db) => readHalted(db, own))) {
+      this.say(`pool: posting ${id} is ${state}; resume it with: pdoflow resume ${id}`);
+    }
   }
 
   /** Says which projects the postings are of that it did not run. */

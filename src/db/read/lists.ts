@@ -84,3 +84,18 @@ export const countOfOthers = ({ sql, schema }: Db, project: string) => sql<
     order by id desc limit 1000) p join ${schema}.route r on r.id = p.route_id
   where r.run = '' and r.project not in ('', ${project})
   group by r.project order by postings desc, r.project limit 10`;
+
+/**
+ * The paused and stopped postings of a project, null for any, among the newest 1,000 unfinished
+ * ones; at most 10, newest first.
+ */
+export const readHalted = ({ sql, schema }: Db, project: string | null) => sql<
+  { id: number; state: "paused" | "errored_out" }[]
+>`
+  select p.id, p.state
+  from (
+    select id, state, route_id from ${schema}.posting where ended_at is null
+    order by id desc limit 1000) p join ${schema}.route r on r.id = p.route_id
+  where p.state in ('paused', 'errored_out') and r.run = ''
+    and (${project}::text is null or r.project in ('', ${project}))
+  order by p.id desc limit 10`;

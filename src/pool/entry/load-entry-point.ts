@@ -184,7 +184,7 @@ function importFault(cause: unknown): string {
     return `${position.file}:${position.line}:${position.column}: ${String(message)}`;
   }
   if (name === "ResolveMessage") {
-    return `${String(message)}. Install or write the missing code, then restart the pool.`;
+    return `${String(message)}. Install or write the missing code.`;
   }
   const isError = cause instanceof Error;
   return `it threw ${isError ? `${cause.name}: ${cause.message}` : inspect(cause)}`;

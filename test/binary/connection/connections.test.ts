@@ -75,7 +75,7 @@ test("a pool whose first claim is never answered comes up, and ends on SIGTERM",
   const pool = cli.start("pool", "--max-workers", "1", "--heartbeat-timeout", "3s");
   await frozen.promise;
   proxy.thaw();
-  await said(pool, "1 workers, root");
+  await said(pool, "1 worker, root");
   pool.kill("SIGTERM");
   expect(await pool.exited).toBe(0);
   expect([...(await db.sql`select state from pdoflow.pool`)]).toEqual([{ state: "stopped" }]);
@@ -180,7 +180,7 @@ test("a pool that is stopped while it takes a new row leaves none that says it i
   await db.sql`update pdoflow.pool set state = 'lost'`;
   await untilBlocked(db.db);
   pool.kill("SIGTERM");
-  await said(pool, "SIGTERM; a second signal kills");
+  await said(pool, "a second signal kills them");
   await other.sql`select pg_advisory_unlock(77)`;
   expect(await pool.exited).toBe(0);
   const states = await db.sql`select state from pdoflow.pool order by id`;

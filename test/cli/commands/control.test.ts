@@ -130,6 +130,10 @@ test("a posting whose jobs only fail stops after ten in a row, and goes on after
   expect(row).toMatchObject({ state: "errored_out", held: 0 });
   expect(row?.["n"]).toBeLessThan(60);
   await cli.write("bad.ts", `export function bad() { return "fixed"; }`);
+  const idle = await cli.run("pool", "--max-workers", "1", "--once");
+  expect(idle.err).toContain(
+    "pool: posting 1 is errored_out; resume it with: pdoflow resume 1\npool: ended: 0 done",
+  );
   await cli.run("resume", "1");
   expect((await cli.run("pool", "--max-workers", "1", "--once")).code).toBe(0);
   const [after] = await db.sql`select state, done from pdoflow.posting`;

@@ -151,7 +151,7 @@ test("one that is stopped as soon as it is started says nothing of its connectio
   for (let i = 0; i < 3; i++) await new ClusterPool(given(db)).stop();
   const said = written.mock.calls.map(([text]) => String(text));
   expect(new Set(said)).toEqual(
-    new Set(["pool: it is stopped: finishing running jobs, releasing the rest\n"]),
+    new Set(["pool: it is stopped: releasing waiting jobs, finishing the running ones\n"]),
   );
 });
 

@@ -39,7 +39,7 @@ test("a pool looks anew at what it refused once it trusts the key", async () => 
   using cli = await openSigning(db);
   await cli.run("keys", "new", "bob.key");
   const pool = cli.start("pool", "--max-workers", "1", "--trust", "keys.d");
-  await said(pool, "workers, root");
+  await said(pool, "1 worker, root");
   const unknown = await cli.post(1, "--sign", "bob.key");
   await refused(db, unknown);
   copyFileSync(cli.path("bob.key.pub"), cli.path("keys.d/bob.pub"));

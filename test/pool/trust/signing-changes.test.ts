@@ -138,7 +138,7 @@ test("refused: arguments that are changed after a pool has verified their block"
   );
   const id = await cli.post(50, "--stop-after", "0");
   const pool = cli.start("pool", "--once", "--max-workers", "1", "--trust", "keys.d");
-  await said(pool, "workers, root");
+  await said(pool, "1 worker, root");
   await until("a lease", async () => (await db.sql`select from pdoflow.lease`).length > 0);
   await db.sql`update pdoflow.job set args = replace(args, '[49]', '[666]') where posting_id = ${id}`;
   await cli.write("go", "");

@@ -70,7 +70,7 @@ test("a key that is revoked while the pool runs is trusted no more", async () =>
   await using db = await freshDatabase();
   using cli = await openSigning(db);
   const pool = cli.start("pool", "--max-workers", "1", "--trust", "keys.d");
-  await said(pool, "workers, root");
+  await said(pool, "1 worker, root");
   const first = await cli.post(1);
   await until("the first", async () => (await postingOf(db, first)).state === "finished");
   writeFileSync(cli.path("keys.d/revoked"), `${cli.keyId}\n`, { mode: 0o644 });
@@ -109,7 +109,7 @@ test("workers that have imported older code don't run a posting that is pinned t
   using cli = await openSigning(db);
   await cli.write("fn.ts", "export const fn = () => 'old';");
   const pool = cli.start("pool", "--max-workers", "1", "--trust", "keys.d");
-  await said(pool, "workers, root");
+  await said(pool, "1 worker, root");
   const ended = (id: number) =>
     until("its end", async () => (await postingOf(db, id)).state === "finished");
   await ended(await cli.post(1));
