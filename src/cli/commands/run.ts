@@ -81,7 +81,7 @@ export class RunCommand extends PostingCommand {
     const isCommand = this.command.length > 0;
     const entry = isCommand ? commandEntryPoint : operands[0];
     if (entry === undefined) {
-      throw new InvalidInput("run", ["expected an entry point, or a command after --"]);
+      throw new InvalidInput("arguments", ["expected an entry point, or a command after --"]);
     }
     if (this.check === true) {
       throw new InvalidInput("run", ["--check is not available here. Use: pdoflow post --check"]);
