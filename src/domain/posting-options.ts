@@ -98,7 +98,9 @@ export const postingOptions = {
   stopAfter: {
     schema: v.optional(whole(0, int32Max), 10),
     flag: { name: "--stop-after", value: "N", kind: "number" },
-    help: "stop the posting when N jobs in a row fail in one pool, not counting retries, 0 for never (default: 10)",
+    help:
+      "stop the posting when N jobs in a row fail in one pool, not counting retries, 0 for never " +
+      "(default: 10)",
     signed: "unchanged",
   },
   /** Whether to keep the return values of the jobs (default: true). */
