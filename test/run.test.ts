@@ -5,7 +5,7 @@ import { failedFiles, tally } from "./run.ts";
 const end = (...lines: string[]) =>
   [...lines, "Ran 12 tests across 3 files. [1.2s]", ""].join("\n");
 
-test("what bun test counted is counted", () => {
+test("the counts of bun test are added up", () => {
   expect(tally(end(" 10 pass", " 2 fail", " 30 expect() calls"), 1)).toEqual({
     passed: 10,
     failed: 2,
@@ -24,7 +24,7 @@ test("colours don't hide the numbers", () => {
   expect(tally(printed, 1)).toEqual({ passed: 10, failed: 2 });
 });
 
-test("what a test prints is not taken for the end", () => {
+test("the output of a test is not mistaken for the end", () => {
   const printed = ` 99 pass\n 0 fail\n${end(" 1 pass", " 1 fail")}`;
   expect(tally(printed, 1)).toEqual({ passed: 1, failed: 1 });
 });

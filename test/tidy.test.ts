@@ -109,7 +109,7 @@ test("sql reads the same in every encoding, and with standard_conforming_strings
   expect(faults).toEqual([]);
 });
 
-test("every file is named after what it owns", () => {
+test("every file is named after its contents", () => {
   expect(ours.flatMap(({ path }) => nameFaults(path))).toEqual([]);
 });
 

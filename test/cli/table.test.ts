@@ -60,7 +60,7 @@ test.each([
   expect(usesColor(choice, isTerminal, env)).toBe(expected);
 });
 
-test("a long cell costs its own length, not that of all rows", () => {
+test("a long cell does not make all other rows as long", () => {
   const many = Array.from({ length: 20_000 }, (_, n) => [
     String(n),
     n === 0 ? "x".repeat(1e6) : "h",

@@ -105,7 +105,7 @@ test.each([
   expect(sizeText(bytes)).toBe(text);
 });
 
-test("what inspectFile returns is a report, and stays one through an outcome", () => {
+test("inspectFile returns a report, which an outcome keeps unchanged", () => {
   using tree = makeTree({ a: "content", b: "content" });
   linkSync(tree.at("a"), tree.at("c"));
   const reports = ["a", "b", "c", "gone"].map((name): FileReport => inspectFile(tree.at(name)));

@@ -33,7 +33,7 @@ test("entropy is 0 if all bytes are equal, 1 with two values, 8 with all 256", (
   expect(inspectFile(tree.at("noise")).entropy).toBeWithin(7.99, 8);
 });
 
-test("the size after gzip is that of gzip", () => {
+test("the size after gzip is the one that gzip reports", () => {
   const words = "all work and no play makes Jack a dull boy\n".repeat(1000);
   using tree = makeTree({ words });
   expect(inspectFile(tree.at("words")).gzipBytes).toBe(gzipSync(words).length);

@@ -70,7 +70,7 @@ describe("parsers", () => {
     );
   });
 
-  test("entry points: what is taken is written as it was", () => {
+  test("entry points: an accepted text is written as it was read", () => {
     const text = textOf("a.ts", "#", "/", "..", "%2e", "@scope", "file:", "\0", "\\", "C:", "~");
     fc.assert(
       fc.property(text, (text) => {
@@ -81,7 +81,7 @@ describe("parsers", () => {
     );
   });
 
-  test("needs and what a pool provides", () => {
+  test("needs of jobs and resources of pools", () => {
     fc.assert(
       fc.property(textOf("gpu", "=", ">=", ",", "mem", "64G", " ", "1e9", "-", '"'), (text) => {
         partOf(() => parseNeeds(text));
@@ -107,7 +107,7 @@ describe("parsers", () => {
       fc.dictionary(tag, tie("node"), { maxKeys: 3, noNullPrototype: true }),
     ),
   })).node;
-  test("values: what is decoded is encoded and decoded to the same", () => {
+  test("values: a decoded value is encoded and decoded to the same value", () => {
     let decoded = 0;
     fc.assert(
       fc.property(tagged, (json) => {

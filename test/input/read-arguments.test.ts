@@ -40,7 +40,7 @@ function elementsOf(text: string): string[] | "refused" {
 }
 
 describe("json", () => {
-  test("any array in any pieces gives what JSON.parse of the whole gives", async () => {
+  test("any array in any pieces is parsed as JSON.parse parses the whole", async () => {
     const space = fc.constantFrom("", " ", "\t", "  ");
     await fc.assert(
       fc.asyncProperty(anyLists, space, anySizes, async (lists, space, sizes) => {
@@ -52,7 +52,7 @@ describe("json", () => {
     );
   });
 
-  test("any damaged array is refused, or is what JSON.parse makes of it", async () => {
+  test("any damaged array is refused, or parsed as JSON.parse parses it", async () => {
     const damage = fc.tuple(
       fc.nat(),
       fc.nat(2),

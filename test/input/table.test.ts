@@ -18,7 +18,7 @@ async function readAs(text: string, options: Partial<InputOptions>) {
   };
 }
 
-test("a column is numbers or booleans where all its cells are, else text", async () => {
+test("a column has numbers or booleans if all its cells are such, else text", async () => {
   const text = "run,file,on,mag,id\n1,a.fits,true,1.5,007\n2,7,false,nan,8\n3,,,-inf,9\n";
   expect(await read(text, "a.csv")).toEqual([
     '{"run":1,"file":"a.fits","on":true,"mag":1.5,"id":"007"}',
@@ -64,7 +64,7 @@ test.each([
   ["a,a\n1,2\n", 'a.csv: line 1: two columns are named "a"'],
 ])("%j: %s", async (text, message) => expect(await fault(text, "a.csv")).toContain(message));
 
-test("cells are passed one by one where that is wanted, or there is no header", async () => {
+test("cells are separate arguments with --positional, and if there is no header", async () => {
   const positional = { table: { ...table, isPositional: true } };
   expect((await readAs("a,b\n1,x\n", positional)).args).toEqual(['[1,"x"]']);
   const bare = { table: { ...table, isPositional: true, hasHeader: false } };
@@ -122,12 +122,12 @@ test("--na names more words, which are null in columns of text too", async () =>
   expect(args).toEqual(['{"x":1,"y":null}', '{"x":null,"y":"b"}', '{"x":null,"y":"NA"}']);
 });
 
-test("a column whose first thousand cells are missing is what the next one is", async () => {
+test("a column whose first thousand cells are missing has the type of the next cell", async () => {
   const { args } = await readAs(`x,y\n${",a\n".repeat(1_000)}7,b\n,c\n`, {});
   expect(args.slice(999)).toEqual(['{"x":null,"y":"a"}', '{"x":7,"y":"b"}', '{"x":null,"y":"c"}']);
 });
 
-test("a column that is text because of one cell: which one, and what to do", async () => {
+test("a note names the cell that makes a column text, and the remedy", async () => {
   const { args, notes } = await notesOf("x,y\n1,a\n2 m,3\n3,b\n");
   expect(args[0]).toBe('{"x":"1","y":"a"}');
   expect(notes).toEqual([
@@ -160,7 +160,7 @@ test.each([
   expect(await fault(text, "a.csv")).toContain(message),
 );
 
-test("gzip is unpacked, whatever the name, and damage is an error", async () => {
+test("gzip is unpacked, regardless of the file name, and damage is an error", async () => {
   const text = `x\n${"1\n".repeat(5_000)}`;
   const packed = gzipSync(text);
   const twice = Buffer.concat([packed, gzipSync("2\n")]);

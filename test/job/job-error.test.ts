@@ -64,13 +64,13 @@ test("causes are kept one below the other, of a circle some", () => {
   expect(JSON.stringify(jobError(inner)).match(/"message":"inner"/g)).toHaveLength(6);
 });
 
-test("texts are cut, and without what jsonb refuses", () => {
+test("texts are cut, and characters that jsonb refuses are removed", () => {
   const { message } = jobError(new Error(`a\0b\ud800${"x".repeat(100_000)}`));
   expect(message).toStartWith("a\u2400b\ufffd");
   expect(message).toHaveLength(8_193);
 });
 
-test("what a job throws tells whether and when it is tried again", () => {
+test("the thrown error determines whether and when a job is retried", () => {
   expect(retryOf(new FatalError("no"))).toBe("never");
   expect(retryOf(new RetryAfter(0))).toBe(0);
   expect(retryOf(new RetryAfter(1500.4))).toBe(1500);

@@ -24,7 +24,7 @@ function refusal(act: () => unknown): Error {
   throw new Error("was not refused");
 }
 
-describe("what is encoded", () => {
+describe("encoding", () => {
   test("any value comes back as it was", () => {
     fc.assert(fc.property(anyValue, (value) => expect(spell(roundTrip(value))).toBe(spell(value))));
   });
@@ -184,8 +184,8 @@ describe("refusals", () => {
   });
 });
 
-describe("what is decoded", () => {
-  test("any JSON that has no tag is what JSON.parse makes of it", () => {
+describe("decoding", () => {
+  test("JSON without a tag is decoded as JSON.parse parses it", () => {
     fc.assert(
       fc.property(anyJson, (value) => {
         const text = JSON.stringify(value);
@@ -267,12 +267,12 @@ const examples = [...table.matchAll(/^\| .* \| `(\{"\$.*?\})` +\|/gm)].map(
 );
 
 describe("docs/values.md", () => {
-  test("has an example of each tag that there is", () => {
+  test("has an example of each tag", () => {
     const keys = new Set(examples.map((text) => Object.keys(JSON.parse(text) as object)[0]));
     expect(keys).toEqual(new Set(forms.keys()));
   });
 
-  test.each(examples)("its example %s is what we write", (text) => {
+  test.each(examples)("its example %s is our encoding of the value", (text) => {
     expect(encodeValue(decodeValue(text))).toBe(text);
   });
 });

@@ -25,7 +25,7 @@ afterAll(async () => {
 });
 
 test.each(runs.map(([, runtime, file, output]) => [runtime, file, output]))(
-  "the guide shows what `%s %s` prints",
+  "the guide shows the output of `%s %s`",
   async (_runtime, file = "", output = "") => {
     // Bun also for code that is written for Node: the source is linked here.
     const child = Bun.spawn([process.execPath, file], {

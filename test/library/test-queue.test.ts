@@ -58,7 +58,7 @@ test("a posting that starts later runs at once", async () => {
   expect(await queue.run(posting)).toMatchObject({ done: 1 });
 });
 
-test("what its jobs post is run, too", async () => {
+test("jobs that its jobs post run too", async () => {
   await using db = await freshDatabase();
   await using queue = await openTestQueue({ db: db.url, root });
   expect(await queue.run(await postWork(posts, [[3]], [], { root }))).toMatchObject({ done: 1 });

@@ -31,7 +31,7 @@ test("the script for Node counts the words of files, and says which it could not
   expect(String(await failure.catch((error: unknown) => error))).toContain("no such file");
 }, 120_000);
 
-test("the route handler posts once for a key, tells how far it is, and what is wrong", async () => {
+test("the route handler posts once for a key, and reports progress and faults", async () => {
   await project.write({
     "next/serve.ts": `
       import { ClusterPool, findPosting } from "pdoflow";

@@ -13,7 +13,7 @@ interface Measured {
   peak: { heap: number };
 }
 
-test("memory does not grow with what is posted, nor with the results that are read", async () => {
+test("memory does not grow with the number of posted jobs or read results", async () => {
   await using project = await emptyProject();
   await using database = await freshDatabase();
   await cp(join(import.meta.dir, "../fixtures/million.mjs"), join(project.folder, "million.mjs"));

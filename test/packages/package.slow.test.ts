@@ -121,7 +121,7 @@ test("the package has code and types alone, and needs two packages", async () =>
 });
 
 test.each(["esm.mjs", "cjs.cjs"])(
-  "pdoflow/testing runs what %s posts, in Node 20",
+  "pdoflow/testing runs the jobs that %s posts, in Node 20",
   async (file) => {
     await using database = await freshDatabase();
     await project.write({
@@ -175,7 +175,7 @@ test("a bundle that esbuild makes as ESM starts, posts, runs jobs and waits", as
   expect(await project.run([await node("20"), "bundle.mjs"], env)).toBe("2 true\n");
 });
 
-describe("in a strict TypeScript project, what must compile does, and what must not does not", () => {
+describe("in a strict TypeScript project, correct code compiles, and wrong code does not", () => {
   const options = { strict: true, noEmit: true, skipLibCheck: false, target: "es2022" };
   test.each([
     ["nodenext", "nodenext", "7"],

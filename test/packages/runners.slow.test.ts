@@ -11,7 +11,7 @@ export const ignored = job(async (address) => address);
 export const welcome = job(async (address) => { sent.push(address); return currentJob()?.id; });
 export const signUp = (address) => postWork(welcome, [[address]]);`;
 const story = `
-test("who signs up gets a mail", async () => {
+test("a new user gets a mail", async () => {
   const queue = await openTestQueue();
   try {
     const posting = await signUp("ada@example.org");

@@ -29,7 +29,7 @@ beforeAll(async () => {
 }, 600_000); // the first of all installs the packages
 afterAll(() => project[Symbol.asyncDispose]());
 
-describe("what is posted in a transaction is there once it is committed, and gone if it is not", () => {
+describe("a posting in a transaction exists after the commit, and not after a rollback", () => {
   test.each(adapters)(
     "by %s",
     async (adapter) => {

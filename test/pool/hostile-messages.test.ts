@@ -93,7 +93,7 @@ test("of ends with odd numbers only those pass that a worker could have told", (
   expect(passed).toBeGreaterThan(0);
 });
 
-test("what an honest worker packs is read as it was", () => {
+test("the messages of an honest worker are read unchanged", () => {
   const text = fc.option(fc.string());
   const ms = fc.double({ min: 0, max: 1e13, noNaN: true });
   const end: fc.Arbitrary<AttemptResult> = fc.record({

@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 
 import { Limits } from "../../src/pool/session/limits.ts";
 
-test("a posting at its limit is passed by until its time is over, or a job of it has ended", () => {
+test("a posting at its limit is skipped until its time is over, or one of its jobs has ended", () => {
   const limits = new Limits();
   limits.note(
     [

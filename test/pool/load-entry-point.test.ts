@@ -104,7 +104,7 @@ describe.each([
     for (const part of says) expect(error?.message).toContain(part);
   });
 
-  test("keeps the stack of what its file threw", async () => {
+  test("keeps the stack of the error that its file threw", async () => {
     const at = works.length + fails.findIndex(([, entryPoint]) => entryPoint === "throws.ts#fit");
     expect((await answers())[at]?.error?.stack).toContain(join(project.root, "throws.ts:1:"));
   });
@@ -132,7 +132,7 @@ test("no names are suggested from a folder outside of the root", async () => {
   expect(error?.message).not.toContain("secret");
 });
 
-test("a file that imports pdoflow gets that of the binary, not an installed one", async () => {
+test("a file that imports pdoflow gets the binary's copy, not an installed one", async () => {
   const answers = await callInBinary([
     ["uses-pdoflow.ts#versions", []],
     ["requires-pdoflow.cjs#version", []],

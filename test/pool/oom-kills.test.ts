@@ -88,7 +88,7 @@ test("a worker that the system killed, out of memory, has died of that", async (
   });
 });
 
-test("where only the machine's counter is to be had, that is but probable", async () => {
+test("if only the machine's counter is available, the cause is only probable", async () => {
   const { oomKills, kill } = counter("vmstat");
   const { message } = await deathOf(oomKills, () => kill(1));
   expect(message).toContain("probably out of memory");

@@ -53,7 +53,7 @@ test("of a file that is cut twice the first beginning and the last end are kept"
 });
 
 test.skipIf(process.platform !== "linux")(
-  "what is written to a long file while its middle is freed is kept",
+  "text that is written to a long file while its middle is freed is kept",
   () => {
     const file = filled(most);
     const middle = middleOfOutput(file, 0, 0) ?? [0, 0];

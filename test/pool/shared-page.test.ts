@@ -9,7 +9,7 @@ test("positions are taken in order, up to the size of the chunk", () => {
   expect([1, 2, 3, 4].map(() => page.take(0, 7))).toEqual([0, 1, 2, -1]);
 });
 
-test("what was recalled is not taken, and what was taken is not recalled", () => {
+test("withdrawn jobs are not started, and started jobs are not withdrawn", () => {
   const page = SharedPage.create().page;
   page.load(1, 0, 10);
   page.take(1, 0);

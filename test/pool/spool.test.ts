@@ -24,7 +24,7 @@ test("pieces are read in any order, with what their file had when they were copi
   expect(String(await read(spool.copy(-1, 3, 3)))).toBe("");
 });
 
-test("what cannot be copied is an error of its own piece alone", async () => {
+test("a piece that cannot be copied is the only one with an error", async () => {
   const spool = new Spool();
   const file = fileOf("good");
   const [bad, good] = [spool.copy(openSync("/", "r"), 0, 4), spool.copy(file, 0, 4)];

@@ -36,7 +36,7 @@ test("the data and the socket are for the server's account alone", () => {
   for (const file of [place.log, place.lock]) expect(statSync(file).mode & 0o777).toBe(0o600);
 });
 
-test("the kernel says who calls, and only who started the server gets in", () => {
+test("the kernel identifies callers, and only the user who started the server is admitted", () => {
   const lines = (file: string) =>
     readFileSync(join(place.folder, file), "utf8")
       .split("\n")
@@ -46,7 +46,7 @@ test("the kernel says who calls, and only who started the server gets in", () =>
   expect(lines("pg_ident.conf")).toEqual([`pdoflow "${caller}" pdoflow`]);
 });
 
-test.skipIf(!isRoot)(`root's server is that of an account of its own, which is not let in`, () => {
+test.skipIf(!isRoot)(`root's server runs as its own account, which is not admitted`, () => {
   const owner = statSync(place.data);
   const name = Bun.spawnSync(["id", "-un", String(owner.uid)])
     .stdout.toString()
@@ -93,7 +93,7 @@ test.skipIf(process.platform !== "linux")("no process of the server holds a TCP 
   for (const inode of sockets) expect(table("tcp") + table("tcp6")).not.toContain(` ${inode} `);
 });
 
-test.skipIf(!isRoot)(`a stranger who reaches the socket is not let in${asRoot}`, async () => {
+test.skipIf(!isRoot)(`another user who reaches the socket is not admitted${asRoot}`, async () => {
   const socket = join(place.socketFolder, ".s.PGSQL.5432");
   // As if every permission had been opened by mistake: only the server's own check is left.
   chmodSync(place.socketFolder, 0o755);
@@ -123,7 +123,7 @@ test.skipIf(!isRoot)(`an ordinary user's server is that user's alone${asRoot}`, 
   expect(ident).toEndWith('\npdoflow "daemon" pdoflow\n');
 });
 
-test.skipIf(!isRoot)(`a user without a name is told to use one${asRoot}`, async () => {
+test.skipIf(!isRoot)(`a user without a name gets an error that says so${asRoot}`, async () => {
   await using home = temporaryPlace();
   const nameless = { uid: 54321, gid: 54321 };
   mkdirSync(home.folder);

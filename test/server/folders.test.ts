@@ -76,7 +76,7 @@ test("root's umask does not close the server's files to its account", async () =
   expect(await ask(place, "select 1 as one")).toEqual({ one: 1 });
 });
 
-test("what is not a folder is refused with what the system says", async () => {
+test("a path that is not a folder is refused with the system's message", async () => {
   await using file = temporaryPlace("file/data");
   await Bun.write(join(file.folder, ".."), "");
   expect(await refusal(file)).toContain("FolderUnusable");

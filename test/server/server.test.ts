@@ -126,7 +126,7 @@ test("half-made folders of the dead are removed, never used", async () => {
   expect(drafts(place.folder)).toEqual([]);
 });
 
-test("who waits for the lock gets it when its holder is killed", async () => {
+test("a process that waits for the lock gets it when the holder is killed", async () => {
   const file = join(place.folder, "test.lock");
   const lock = join(import.meta.dir, "../../src/server/lock.ts");
   const hold = `import { alone } from ${JSON.stringify(lock)};

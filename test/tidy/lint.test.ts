@@ -50,7 +50,7 @@ const allowed: readonly (readonly [path: string, line: string])[] = [
   ["test/z.test.ts", 'console.log(process.env, Date.now()); test.skipIf(true)("a", () => {});'],
 ];
 
-test("each fault is found by its rule, and what is allowed is not", async () => {
+test("each fault is found by its rule, and allowed code is not", async () => {
   cpSync(join(root, ".oxlintrc.json"), join(folder, ".oxlintrc.json"));
   for (const [path, line] of [...faults, ...allowed]) {
     await Bun.write(join(folder, path), `${line}\n`);

@@ -23,14 +23,14 @@ const screen = (columns: number, ...postings: TopPosting[]) =>
 const rowOf = (columns: number, ...postings: TopPosting[]) =>
   screen(columns, ...postings).find((row) => row.startsWith("▸")) ?? "";
 
-test("nothing is cut while there is room for it", () => {
+test("nothing is cut while it has room", () => {
   const row = rowOf(120, posting(1, { name, entryPoint: "survey.ts#calibrate" }));
   expect(row).toContain(`${name} survey.ts#calibrate `);
   const path = "a/long/path/to/functions.ts#reduceTheWholeCatalogue";
   expect(rowOf(250, posting(1, { name, entryPoint: path }))).toContain(`${name} ${path} `);
 });
 
-test("at 80 columns name and entry point share the width; of the entry point the end stays", () => {
+test("at 80 columns name and entry point share the width, and the end of the entry point stays", () => {
   const row = rowOf(80, posting(1, { name, entryPoint: "pipelines/survey.ts#fit" }));
   expect(row).toMatch(/spectra-20\S*… …\S*ts#fit /);
   expect(rowOf(80, posting(1, { name: "night-fit", entryPoint: "work.ts#fit" }))).toMatch(

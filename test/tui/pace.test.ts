@@ -8,7 +8,7 @@ const samples = (...ended: number[]): Sample[] => {
   return all;
 };
 
-test("the pace is that of the last minute, and unknown before two seconds", () => {
+test("the pace is computed over the last minute, and unknown before two seconds", () => {
   expect(paceOf(samples(0), 100)).toBeNull();
   expect(paceOf(samples(0, 10), 100)).toBeNull();
   expect(paceOf(samples(0, 10, 20), 100)).toEqual({ perSecond: 10, leftMs: 8_000 });
@@ -16,7 +16,7 @@ test("the pace is that of the last minute, and unknown before two seconds", () =
   expect(paceOf(slow, 1_000)).toEqual({ perSecond: 0, leftMs: null });
 });
 
-test("what was retried by hand makes no pace below none", () => {
+test("jobs that were retried by hand never make the pace negative", () => {
   expect(paceOf(samples(90, 80, 70), 100)).toEqual({ perSecond: 0, leftMs: null });
   expect(paceOf(samples(80, 90, 100), 100)?.leftMs).toBe(0);
 });

@@ -40,7 +40,7 @@ async function expectAllDone({ db: { sql } }: ServerPair["standby"]): Promise<vo
   expect(row).toEqual({ outcomes: jobs, attempts: 1, done: jobs });
 }
 
-test("a server that crashes: pool and library go on with its standby, once that takes writes", async () => {
+test("after a crash of the server, pool and library continue with its standby once it accepts writes", async () => {
   await using pair = await openPair();
   using cli = await openCli({ url: pair.url(pair.primary, pair.standby) });
   const { pool, ended } = await atWork(pair, cli);
@@ -54,7 +54,7 @@ test("a server that crashes: pool and library go on with its standby, once that 
   await close();
 }, 120_000);
 
-test("a server that takes no more writes is left for the other one", async () => {
+test("if a server no longer accepts writes, clients move to the other one", async () => {
   await using pair = await openPair();
   using cli = await openCli({ url: pair.url(pair.primary, pair.standby) });
   const { pool, ended, said } = await atWork(pair, cli);
@@ -77,7 +77,7 @@ test("a server that takes no more writes is left for the other one", async () =>
   await close();
 }, 120_000);
 
-test("if no address takes writes, each is reported with its reason", async () => {
+test("if no address accepts writes, each is reported with its reason", async () => {
   await using pair = await openPair();
   using cli = await openCli({ url: pair.url(pair.standby, { ...pair.primary, host: "/nowhere" }) });
   const { code, err } = await cli.run("status");
@@ -86,7 +86,7 @@ test("if no address takes writes, each is reported with its reason", async () =>
   expect(err).toContain("socket /nowhere: there is no socket.");
 }, 60_000);
 
-test("an old primary that comes back: all connections of a pool go on with the new one", async () => {
+test("if an old primary comes back, all connections of a pool stay with the new one", async () => {
   await using pair = await openPair();
   const { primary, standby } = pair;
   await until("the standby to have the schema", async () => {
@@ -125,7 +125,7 @@ test("an old primary that comes back: all connections of a pool go on with the n
   expect(await pool.exited).toBe(0);
 }, 120_000);
 
-test("a pool whose row a failover has lost goes on under a new one", async () => {
+test("a pool whose row a failover has lost continues with a new row", async () => {
   await using db = await freshDatabase();
   using cli = await openCli(db);
   await cli.write("one.ts", "export const one = () => 1;");

@@ -89,7 +89,7 @@ testBouncer(
 );
 
 testBouncer(
-  `what can't be set through PgBouncer is refused with the statement that sets it${why}`,
+  `settings that PgBouncer does not pass on are refused, with the statement that sets them${why}`,
   async () => {
     await using db = await freshDatabase();
     const name = db.sql(db.name);

@@ -7,7 +7,7 @@ import { type Cli, openCli, said, until } from "../cli.ts";
 import { workersOf } from "../processes.ts";
 import { post, done, mounted } from "./small-jobs.ts";
 
-test("a pool survives a full temp folder, and goes on when there is room", async () => {
+test("a pool survives a full temp folder, and continues when it has room again", async () => {
   await using db = await freshDatabase();
   using cli = await openCli(db);
   using small = mounted(cli, "size=1m");

@@ -43,7 +43,7 @@ test.each(["SIGINT", "SIGTERM"] as const)("%s while it reads leaves nothing", as
   expect(await count(db)).toEqual({ postings: 0, jobs: 0 });
 });
 
-test("stdin that is closed, stdout on a full disk, and a reader that is gone", async () => {
+test("closed stdin, stdout on a full disk, and a reader that has gone", async () => {
   await using db = await freshDatabase();
   using cli = await openPosting(db);
   const sh = (script: string) =>

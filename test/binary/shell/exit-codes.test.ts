@@ -20,7 +20,7 @@ const printing = [
 ];
 
 test.skipIf(!existsSync("/dev/full"))(
-  "output that is lost is never exit code 0: full disk, closed stdout, reader that is gone",
+  "lost output never exits with 0: full disk, closed stdout, a reader that has gone",
   async () => {
     await using db = await freshDatabase();
     using cli = await openQueueCli(db);

@@ -102,7 +102,7 @@ test("the server goes and comes back: a banner shows the age of the data", async
   expect(performance.now() - askedAt).toBeLessThan(3_000); // no server keeps anybody
 });
 
-test("Ctrl-L draws all anew, and a resize storm ends with a whole screen", async () => {
+test("Ctrl-L redraws everything, and many resizes end with a whole screen", async () => {
   await using db = await freshDatabase();
   using cli = await openQueueCli(db);
   await cli.post(numbers(2), "fn.ts#quick", "--name", "steady");

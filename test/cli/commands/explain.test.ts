@@ -35,7 +35,7 @@ test("explain says why a job is not running, and how it ended", async () => {
   expect(await cli.run("explain", "nine")).toMatchObject({ code: 2 });
 });
 
-test("explain of a whole posting says how far it is, and why nothing of it runs", async () => {
+test("explain of a posting reports its progress, and why none of its jobs runs", async () => {
   await using db = await freshDatabase();
   using cli = await openCommands(db);
   await cli.write(

@@ -159,7 +159,7 @@ test("a key of a posting that failed to be posted is free", async () => {
   expect(good).toMatchObject({ code: 0, err: "" });
 });
 
-test("--wait ends when the jobs have, with exit code 1 where some failed", async () => {
+test("--wait exits when all jobs have ended, with code 1 if some failed", async () => {
   await using db = await freshDatabase();
   using cli = await openPosting(db);
   await cli.write("f.ts", "export const f = () => { throw new Error('no'); };\n");

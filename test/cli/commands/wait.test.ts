@@ -74,7 +74,7 @@ test("a lost connection is waited out", async () => {
   expect(await waiting).toMatchObject({ code: 0 });
 });
 
-test("wait takes jobs, too, and ends when these have", async () => {
+test("wait also accepts jobs, and exits when they have ended", async () => {
   await using db = await freshDatabase();
   using cli = await openQueueCommands(db);
   await cli.post([3, 1]);
@@ -95,7 +95,7 @@ test("wait takes jobs, too, and ends when these have", async () => {
   });
 });
 
-test("--quiet shows no progress, also where that was asked for", async () => {
+test("--quiet shows no progress, even with --progress", async () => {
   await using db = await freshDatabase();
   using cli = await openQueueCommands(db);
   const post = (...args: string[]) =>

@@ -73,7 +73,7 @@ describe("migrating", () => {
     expect(await refusal(requireCurrentSchema(db))).toContain("Run: pdoflow migrate");
   });
 
-  test("where one fails, nothing at all is left", async () => {
+  test("if one fails, nothing is left", async () => {
     await using db = await emptyDatabase();
     await db.sql`create schema pdoflow`;
     await db.sql`create table pdoflow.outcome (mine integer)`;

@@ -210,7 +210,7 @@ test("while a client reads, nothing is truncated, and nothing waits", async () =
   expect(await kept(db)).toEqual(everywhere(null));
 });
 
-test("an index is not built anew while someone reads: prune ends, and the next one tidies up", async () => {
+test("an index is not rebuilt while someone reads: prune ends, and the next prune finishes", async () => {
   await using db = await freshQueue();
   await postEnded(db, 200);
   await postJobs(db, 1); // so that its span is not cut off

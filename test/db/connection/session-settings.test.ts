@@ -81,7 +81,7 @@ describe("a session begins with the settings that it needs, whatever was set for
   });
 });
 
-test("three pools at once claim as they should where transactions are repeatable read", async () => {
+test("three pools at once claim correctly if transactions are repeatable read by default", async () => {
   await using at = await open("default_transaction_isolation = 'repeatable read'");
   expect(await at.cli.run("post", "jobs.ts#double", "--each", "1-20000")).toMatchObject({
     code: 0,

@@ -89,7 +89,7 @@ describe("which retry", () => {
     expect(names(await takeAll(db, pool))).toEqual([`${id}/2`]);
   });
 
-  test("retries of routes that a pool may not serve are passed by", async () => {
+  test("retries of routes that a pool may not serve are skipped", async () => {
     await using db = await freshQueue();
     const pool = await newPool(db);
     await postJobs(db, 1, { osUser: "ben", priority: 1 });

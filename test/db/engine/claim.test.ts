@@ -45,7 +45,7 @@ describe("order", () => {
     expect(taken.every(({ postingId }) => postingId === id)).toBe(true);
   });
 
-  test("the oldest open lane comes first where that is asked for", async () => {
+  test("the oldest open lane comes first if the claim asks for it", async () => {
     await using db = await freshQueue();
     const pool = await newPool(db);
     const old = await postJobs(db, 2, { priority: -1000 });
@@ -53,7 +53,7 @@ describe("order", () => {
     expect(names(await take(db, pool, { oldest: true, cap: 1 }))).toEqual([`${old}/0`]);
   });
 
-  test("the oldest of the lanes of all routes comes first where that is asked for", async () => {
+  test("the oldest lane of all routes comes first if the claim asks for it", async () => {
     await using db = await freshQueue();
     const old = await postJobs(db, 1, { osUser: "ada" });
     await postJobs(db, 1, { osUser: "ben", priority: 7 });
@@ -70,7 +70,7 @@ describe("order", () => {
     expect(names(await take(db, await newPool(db), { cap: 1 }))).toEqual([`${best}/0`]);
   });
 
-  test("lanes of routes that a pool may not serve are passed by", async () => {
+  test("lanes of routes that a pool may not serve are skipped", async () => {
     await using db = await freshQueue();
     const mine = await postJobs(db, 1, { osUser: "ada" });
     await postJobs(db, 1, { osUser: "ben", priority: 7 });

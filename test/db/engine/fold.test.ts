@@ -98,7 +98,7 @@ test("G2: finishing waits for folding, and then has the whole sum", async () => 
   expect(await brokenInvariants(db)).toEqual([]);
 });
 
-test("of two that fold at the same moment one passes by", async () => {
+test("if two fold at the same moment, one skips the posting", async () => {
   await using db = await freshQueue();
   await longWay(db);
   await using first = await openTransaction(db);

@@ -92,7 +92,7 @@ test("P5: of two claims of retries, the second waits for the first", async () =>
   expect(await second).toEqual([]);
 });
 
-test("P5: a posting at its limit is passed by, and others are claimed", async () => {
+test("P5: a posting at its limit is skipped, and others are claimed", async () => {
   await using db = await emptyQueue();
   const pool = await newPool(db);
   const limited = await postJobs(db, 5, { maxRunning: 1, priority: 9 });

@@ -70,7 +70,7 @@ test("U2: done, failed and cancelled end a job, and retried does not", async () 
   ]);
 });
 
-test("nothing of a batch is written where jsonb refuses one of its results", async () => {
+test("nothing of a batch is written if jsonb refuses one of its results", async () => {
   await using db = await freshQueue();
   const { pool, jobs } = await leased(db, 2);
   const ends = [{ result: '"good"' }, { result: '"\\u0000"' }];

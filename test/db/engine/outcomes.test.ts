@@ -125,7 +125,7 @@ describe("a batch that is sent twice because the answer was lost", () => {
     expect(await refusedOf(db)).toEqual([0]);
   });
 
-  test("is written once where both sendings are there at the same time", async () => {
+  test("is written once if both copies arrive at the same time", async () => {
     await using db = await freshQueue();
     const { pool, jobs } = await leased(db, 3);
     await using first = await openTransaction(db);

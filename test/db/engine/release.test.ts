@@ -219,7 +219,7 @@ describe("while outcomes of the lease are being recorded", () => {
     expect(await brokenInvariants(db)).toEqual([]);
   });
 
-  test("releasing takes all where that is rolled back", async () => {
+  test("releasing takes all jobs if the recording is rolled back", async () => {
     await using db = await freshQueue();
     const { pool, jobs } = await leased(db, 6);
     const recording = await openTransaction(db);

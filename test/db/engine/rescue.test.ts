@@ -48,7 +48,7 @@ describe("which pools", () => {
     expect(await rescue(db)).toEqual([]);
   });
 
-  test("draining pools, too", async () => {
+  test("draining pools also", async () => {
     await using db = await freshQueue();
     const { pool } = await silentPool(db, 3);
     await db.sql`update pdoflow.pool set state = 'draining'`;

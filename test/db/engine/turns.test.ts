@@ -49,7 +49,7 @@ test("T2: a share of two is twice as many claims", async () => {
   expect(whose.replaceAll("a", "")).toHaveLength(20);
 });
 
-test("T2: retries have their turn, too, and the oldest is the oldest of all", async () => {
+test("T2: retries take turns too, and the oldest retry is the oldest of all routes", async () => {
   await using db = await freshQueue();
   const first = await postJobs(db, 3, { osUser: "ada" });
   const pool = await newPool(db);

@@ -91,7 +91,7 @@ test("retries are claimed together, and each is taken once", async () => {
   expect(await brokenInvariants(db)).toEqual([]);
 });
 
-test("L1: a claim waits for the one before it, and starts where that ended", async () => {
+test("L1: a claim waits for the claim before it, and starts at its end", async () => {
   await using db = await freshQueue();
   await postJobs(db, 10);
   await using first = await openTransaction(db);
@@ -125,7 +125,7 @@ test("a claim that waited for a lane's last job goes on to the next lane", async
   expect(names(await second)).toEqual([`${b}/0`, `${b}/1`]);
 });
 
-test("N2: a lane that is being cancelled is passed by, and not taken whole", async () => {
+test("N2: a lane that is being cancelled is skipped, and not taken whole", async () => {
   await using db = await freshQueue();
   const [first, second, third] = [
     await postJobs(db, 1),

@@ -251,7 +251,7 @@ test("lanes that a pool may not serve cost it nothing", async () => {
   });
 });
 
-test("nor do the lanes behind the one that is claimed, be it the best or the oldest", async () => {
+test("nor do the lanes behind the claimed one, whether it is the best or the oldest", async () => {
   for (const oldest of [false, true]) {
     await trying(async (tx, pool) => {
       expect(await take(tx, pool, { oldest, cap: 10 })).toHaveLength(1);

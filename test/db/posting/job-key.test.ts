@@ -13,7 +13,7 @@ const keyed = (db: TestDatabase, jobs: number, options = {}) =>
   postJobs(db.db, jobs, { jobKey: "mail", ...options });
 
 describe("B1: of postings with the same job key only the newest waits", () => {
-  test("one that waits is cancelled by the next, whatever its size, lanes and time", async () => {
+  test("a waiting posting is cancelled by the next one, regardless of its size, lanes and start time", async () => {
     await using db = await freshDatabase();
     await keyed(db, 1);
     await keyed(db, 4, { priorities: [1, 2, 1, 3] });

@@ -47,7 +47,7 @@ describe("all or nothing", () => {
     expect(await rowCount(db)).toBe(0);
   });
 
-  test("where one argument is refused nothing is written, be it in the last batch", async () => {
+  test("if one argument is refused, even in the last batch, nothing is written", async () => {
     await using db = await freshQueue();
     const batches = [
       ...Array.from({ length: 20 }, () => ({ args: ["[1]"] })),
@@ -122,7 +122,7 @@ describe("arguments", () => {
     expect(jobs.map((job) => JSON.parse(job.args) as unknown)).toEqual(args);
   });
 
-  test("keys in snake_case keep their names when they are read as json, too", async () => {
+  test("keys in snake_case keep their names even if they are read as json", async () => {
     await using db = await freshQueue();
     await post(db, [{ args: ['[{"snake_case_key": {"inner_key": 1}}]'] }]);
     expect([...(await db.sql`select posting_id, args from ${db.sql.unsafe(eachJob)}`)]).toEqual([
@@ -177,7 +177,7 @@ describe("priorities", () => {
     expect(await brokenInvariants(db)).toEqual([]);
   });
 
-  test("they are sorted across batches, too", async () => {
+  test("they are also sorted across batches", async () => {
     await using db = await freshQueue();
     const batches = [4, 9, 4].map((priority, n) => ({
       args: [`[${2 * n}]`, `[${2 * n + 1}]`],

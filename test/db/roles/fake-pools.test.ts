@@ -63,7 +63,7 @@ test("O7: a pool has at most 1024 slots, and a role at most 200 pools for its ow
   expect(await fake(eve)).toBeGreaterThan(0);
 });
 
-test("doctor finds a silent pool, and drain ends it, however patient it asked to be", async () => {
+test("doctor finds a silent pool, and drain ends it, however long its heartbeat timeout", async () => {
   const silent = await fake(cluster);
   const pool = await newPool(cluster);
   await roles.db.sql`

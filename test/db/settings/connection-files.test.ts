@@ -27,7 +27,7 @@ function target(env: Environment, flag?: string): Target {
   return found;
 }
 
-test("the order is that of libpq: the text, the service, the variables, then defaults", () => {
+test("as in libpq, the text comes first, then the service, the variables and the defaults", () => {
   write(".pg_service.conf", "[prod]\nhost=service\nport=1\ndbname=service\nuser=service\n");
   const env = { PGSERVICE: "prod", PGPORT: "2", PGUSER: "variable", PGAPPNAME: "variable" };
   expect(target(env, "host=text dbname=text")).toMatchObject({
@@ -87,7 +87,7 @@ describe("name=value", () => {
 });
 
 describe("the service file", () => {
-  test("is the named one, the one at home, then that of the system", () => {
+  test("is the named file, else the user's, else the system's", () => {
     const system = dirname(write("etc/pg_service.conf", "[a]\nhost=system\n[b]\nhost=system\n"));
     const env = { PGSYSCONFDIR: system };
     write(".pg_service.conf", "# mine\n\n[a]\nhost = home \n");

@@ -240,7 +240,7 @@ describe("refusals", () => {
   );
 });
 
-test("the schema is pdoflow, or what PDOFLOW_SCHEMA says", () => {
+test("the schema is pdoflow, or the value of PDOFLOW_SCHEMA", () => {
   expect(schemaName({})).toBe("pdoflow");
   expect(read("postgres://h/", { PDOFLOW_SCHEMA: "my_queue_2" }).schema).toBe("my_queue_2");
 });

@@ -14,7 +14,7 @@ test("an option comes before the environment, which comes before the embedded se
   expect(findTarget(undefined, { PGHOST: "third" })).toMatchObject({ host: "third" });
 });
 
-test("the embedded server is used where it runs, with the schema of the environment", async () => {
+test("the embedded server is used if it runs, with the schema of the environment", async () => {
   const data = await mkdtemp(join(tmpdir(), "pdoflow-data-"));
   try {
     const env = { PDOFLOW_DATA: data, PDOFLOW_SCHEMA: "mine" };

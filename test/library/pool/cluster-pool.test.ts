@@ -25,7 +25,7 @@ test("a pool is `pdoflow pool`, with the database in its environment alone", asy
   expect(isAlive(pool.pid)).toBe(true);
 });
 
-test("what it provides, and whose jobs it runs, are options of the command", async () => {
+test("its resources, and the posters that it serves, are options of the command", async () => {
   await using program = await stub(obedient);
   const { binary } = program;
   const kind = { provides: "gpu,mem=64G", onlyMine: true, profilePercent: 12.5 };
@@ -66,7 +66,7 @@ describe("upkeep", () => {
     expect(pool.pid).not.toBe(first);
   });
 
-  test("tells once why a pool refused to run, then starts it again", async () => {
+  test("reports once why a pool refused to run, then starts it again", async () => {
     await using program = await stub("echo 'has no schema' >&2; exit 3");
     const pool = new ClusterPool({ binary: program.binary });
     await until(() => pool.pid === undefined);
@@ -80,7 +80,7 @@ describe("upkeep", () => {
     expect(await nameOf(pool.stop())).toBe("PoolFailed");
   });
 
-  test("reports a pool that fails at its start, whatever the code", async () => {
+  test("reports a pool that fails at its start, regardless of the exit code", async () => {
     await using program = await stub("exit 1");
     const pool = new ClusterPool({ binary: program.binary });
     await until(() => pool.pid === undefined);
@@ -88,7 +88,7 @@ describe("upkeep", () => {
     await pool.stop();
   });
 
-  test("says that the program was not found, also where nobody asks", async () => {
+  test("reports that the program was not found, even if nobody asks", async () => {
     using written = spyOn(process.stderr, "write").mockReturnValue(true);
     const pool = new ClusterPool({ binary: "/nowhere/pdoflow" });
     await until(() => pool.pid === undefined);
@@ -128,7 +128,7 @@ describe("stop", () => {
     await pool.stop();
   });
 
-  test("kills what does not listen at last", async () => {
+  test("finally kills a pool that does not react", async () => {
     await using program = await stub("trap '' TERM; while :; do sleep 0.02; done");
     const pool = new PoolProcess([program.binary], process.env);
     await until(async () => (await program.calls()).length > 0);
@@ -145,7 +145,7 @@ describe("stop", () => {
 });
 
 describe("awaitCompletion", () => {
-  test("rejects where the pool can't run, and waits no longer", async () => {
+  test("rejects if the pool cannot run, and stops waiting", async () => {
     await using database = await freshDatabase();
     const posting = await postWork(anything, [[1]], [], { root, db: database.url });
     const pool = new ClusterPool({ binary: "/nowhere/pdoflow" });

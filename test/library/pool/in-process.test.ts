@@ -65,7 +65,7 @@ test("thousands of short jobs leave other things of the program their turns", as
 });
 
 describe("stop", () => {
-  test("waits for what runs, and releases what waits with its attempt unused", async () => {
+  test("waits for running jobs, and releases waiting jobs with their attempt unused", async () => {
     await using db = await freshDatabase();
     const posting = await postWork(waits, [[1], [2], [3], [4], [5]], [], where(db));
     const pool = new ClusterPool(given(db, 2));
@@ -78,7 +78,7 @@ describe("stop", () => {
     expect(await pool.upkeep()).toEqual({ restarted: false });
   });
 
-  test("fires the signal of what has not ended in the grace, and gives that back, too", async () => {
+  test("aborts the signal of jobs that exceed the grace, and releases them too", async () => {
     await using db = await freshDatabase();
     const posting = await postWork(listens, [["deaf"]], [], where(db));
     const pool = new ClusterPool({ ...given(db), graceMs: 100 });
@@ -90,7 +90,7 @@ describe("stop", () => {
   });
 });
 
-describe("what is to end", () => {
+describe("ending jobs", () => {
   test("has its signal; after its grace its attempt is over, and others have their turn", async () => {
     await using db = await freshDatabase();
     const options = { ...where(db), timeoutMs: 100, graceMs: 200, maxAttempts: 1 };
@@ -116,7 +116,7 @@ describe("what is to end", () => {
   });
 });
 
-test("failures are tried again, for good ones not, and keep what was logged", async () => {
+test("failures are retried, FatalError is not, and both keep their log", async () => {
   await using db = await freshDatabase();
   const options = { ...where(db), maxAttempts: 2, backoffMs: 0 };
   const posting = await postWork(fails, [["again"], ["fatal"]], [], options);

@@ -19,7 +19,7 @@ test("a decorated static method stays as it was, and its entry point is found", 
   );
 });
 
-test("what a worker could not call is refused where it is decorated", () => {
+test("a method that no worker could call is refused when it is decorated", () => {
   const decorators = {
     method: () => {
       class Wrong {

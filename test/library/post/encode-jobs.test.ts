@@ -4,7 +4,7 @@ import { encodeJobs } from "../../../src/library/post/encode-jobs.ts";
 
 const alone = { kwargs: [], priorities: undefined };
 
-test("jobs are read when they are needed, 5,000 at a time", async () => {
+test("jobs are read on demand, 5,000 at a time", async () => {
   let read = 0;
   function* endless() {
     for (;;) yield [read++];

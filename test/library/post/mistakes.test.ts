@@ -71,7 +71,7 @@ await postWork(fit, [[1, { rate: 1 }]], [{ rate: 1 }], { maxAttempts: 3 });
 await postWork(fit, [["1", { rate: 1 }]], [], { maxAttempts: 3 });
 `;
 
-test("TypeScript names an option that is spelled wrongly, and what else is wrong", async () => {
+test("TypeScript reports a misspelt option, and other mistakes", async () => {
   const folder = mkdtempSync(join(tmpdir(), "pdoflow-typed-"));
   const config = {
     ...{ extends: join(root, "tsconfig.json"), include: [], files: ["a.ts"] },

@@ -38,7 +38,7 @@ test("keyword objects beside lists are the last argument", async () => {
   ]);
 });
 
-test("generators and streams are posted in their order, by entry point too", async () => {
+test("generators and streams are posted in their order, also by entry point", async () => {
   await using database = await freshDatabase();
   function* lists() {
     for (let n = 0; n < 12_000; n++) yield [n];

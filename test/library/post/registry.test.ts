@@ -27,6 +27,6 @@ test("a function is in the registry once, in the order of its adding", () => {
   expect(mine).toEqual([first, second]);
 });
 
-test("job adds what it marks to the registry", () => {
+test("job adds marked functions to the registry", () => {
   expect([...Registry]).toContain(jobs.scale);
 });

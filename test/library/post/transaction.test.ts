@@ -35,7 +35,7 @@ test("a client without a transaction is refused, and nothing is posted", async (
   expect(await counts(database)).toEqual({ postings: 0, jobs: 0 });
 });
 
-test("what can't run statements is refused, and what gives no rows", async () => {
+test("a client that runs no statements is refused, and so is one that returns no rows", async () => {
   await using database = await freshDatabase();
   for (const transaction of [{}, null, 7, { query: async () => "rows" }]) {
     const options = { transaction, db: database.url };
@@ -44,7 +44,7 @@ test("what can't run statements is refused, and what gives no rows", async () =>
   }
 });
 
-test("a caller who goes on after a fault in the arguments has posted nothing", async () => {
+test("a caller that continues after a fault in the arguments has posted nothing", async () => {
   await using database = await freshDatabase();
   const { sql, url: db } = database;
   await sql.begin(async (tx) => {
@@ -56,7 +56,7 @@ test("a caller who goes on after a fault in the arguments has posted nothing", a
   expect(await counts(database)).toEqual({ postings: 1, jobs: 2 });
 });
 
-test("a transaction goes on where the newest span is full", async () => {
+test("a transaction continues if the newest span is full", async () => {
   await using database = await freshDatabase();
   const { sql, url: db } = database;
   await sql`update pdoflow.span set full_bytes = 0`;

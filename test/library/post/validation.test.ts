@@ -19,7 +19,7 @@ const refused = async (posting: Promise<unknown>) =>
     (error: Error) => `${error.name}: ${error.message}`,
   );
 
-describe("what a schema refuses is not posted, and the message has the job and the path", () => {
+describe("arguments that the schema refuses are not posted; the message names the job and the path", () => {
   test("valibot", async () => {
     await using db = await freshDatabase();
     const options = { root, db: db.url };
@@ -94,7 +94,7 @@ test("a list is not taken for the one object that the schema is of", async () =>
   expect(await refused(postWork(lenientJob, [[{ a: "b" }]], [], options))).toContain("at a: ");
 });
 
-test("what is no schema is refused by job, and a direct call is a call", async () => {
+test("job refuses a value that is no schema, and a direct call is not checked", async () => {
   const fn = (n: number) => n;
   // @ts-expect-error no schema
   expect(() => job(fn, { args: { number: true } })).toThrow("expected args to be a schema");

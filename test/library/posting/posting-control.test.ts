@@ -23,7 +23,7 @@ const nameOf = (promise: Promise<unknown>) =>
 const byText = (a: unknown[], b: unknown[]) => (a.join() < b.join() ? -1 : 1);
 
 describe("progress", () => {
-  test("tells where the posting stands as it changes, and ends with the final counts", async () => {
+  test("reports each change, and ends with the final counts", async () => {
     await using database = await freshDatabase();
     const posting = await post(database, 2);
     const pool = await drivenPool(database.db);
@@ -65,7 +65,7 @@ describe("progress", () => {
     expect(await nameOf(all())).toBe("PostingNotFound");
   });
 
-  test("a condition is waited for, and missed where the posting ends without it", async () => {
+  test("waits for a condition, and rejects if the posting ends without it", async () => {
     await using database = await freshDatabase();
     const posting = await post(database, 3);
     const pool = await drivenPool(database.db);
@@ -102,7 +102,7 @@ describe("results as they end", () => {
     expect(seen.map(([index]) => index).toSorted((a, b) => a - b)).toEqual([0, 1, 2, 3, 4, 5]);
   });
 
-  test("have the index of what was posted where priorities differ, and what was cancelled", async () => {
+  test("have the index of posting if priorities differ, and include cancelled jobs", async () => {
     await using database = await freshDatabase();
     const posting = await post(database, 3, [1, 2, 3]);
     const pool = await drivenPool(database.db);

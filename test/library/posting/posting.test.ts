@@ -9,7 +9,7 @@ import { anything } from "../jobs.ts";
 import { until } from "../stub.ts";
 
 describe("results", () => {
-  test("come in the order of posting, whatever their status and priority", async () => {
+  test("come in the order of posting, regardless of status and priority", async () => {
     await using database = await freshDatabase();
     const posting = await post(database, 5, [1, 2, 1, 2, 0]);
     const pool = await drivenPool(database.db);

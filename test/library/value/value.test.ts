@@ -22,7 +22,7 @@ test("a value is its initial one until it is set, and again when it is forgotten
   expect(await value.get()).toBe(Infinity);
 });
 
-test("what others set at the same time is not lost, from this process or another", async () => {
+test("no concurrent change is lost, from this process or another", async () => {
   await using database = await freshDatabase();
   const script = `
     import { Value } from ${JSON.stringify(join(import.meta.dir, "../../../src/index.ts"))};
@@ -37,7 +37,7 @@ test("what others set at the same time is not lost, from this process or another
   expect(await count.get()).toBe(150);
 });
 
-test("an update that was overtaken is made of what is there then", async () => {
+test("an update that was overtaken is applied again to the newer value", async () => {
   await using database = await freshDatabase();
   const value = new Value("list", ["a"], { db: database.url });
   let overtaking: Promise<void> | undefined;
@@ -51,7 +51,7 @@ test("an update that was overtaken is made of what is there then", async () => {
   expect(updated.at(-1)).toBe("c");
 });
 
-test("what can't be shared is refused, and a change that throws sets nothing", async () => {
+test("a value that cannot be shared is refused, and an update that throws sets nothing", async () => {
   await using database = await freshDatabase();
   const value = new Value<unknown>("x", 1, { db: database.url });
   expect(await nameOf(value.set(() => 1))).toBe("UnencodableValue");

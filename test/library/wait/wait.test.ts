@@ -10,7 +10,7 @@ import { proxyTo } from "../connection/proxy.ts";
 import { until } from "../stub.ts";
 
 describe("status", () => {
-  test("tells the state of the posting and the statuses of its jobs", async () => {
+  test("has the state of the posting and the number of jobs in each status", async () => {
     await using database = await freshDatabase();
     const posting = await post(database, 5);
     const pool = await drivenPool(database.db);
@@ -53,7 +53,7 @@ describe("wait", () => {
     expect(Math.min(...waitedMs)).toBeLessThan(600); // by polling alone each takes a second
   });
 
-  test("resolves where no notification comes", async () => {
+  test("resolves without a notification", async () => {
     await using database = await freshDatabase();
     const posting = await post(database, 1);
     const ended = posting.wait();
@@ -63,7 +63,7 @@ describe("wait", () => {
     expect(await ended).toMatchObject({ state: "finished", done: 1 });
   });
 
-  test("resolves for what has ended long ago", async () => {
+  test("resolves for a posting that ended long ago", async () => {
     await using database = await freshDatabase();
     const posting = await post(database, 1);
     await (await drivenPool(database.db)).endAll();
@@ -136,7 +136,7 @@ describe("wait", () => {
   });
 });
 
-test("close ends what still waits, with an error that says so", async () => {
+test("close ends all waits, with an error that says so", async () => {
   await using database = await freshDatabase();
   const posting = await post(database, 1);
   const name = nameOf(posting.wait());

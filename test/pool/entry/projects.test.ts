@@ -27,7 +27,7 @@ const results = async ({ sql }: TestDatabase) => {
   return rows.map(({ result }) => result);
 };
 
-test("on a server of their own, roots of any path serve each other where no project is named", async () => {
+test("on a configured server, roots of any path serve each other if no project is named", async () => {
   await using db = await freshDatabase();
   using cli = await openCommands(db);
   const { inA, inB } = await writeProjects(cli, { a: "sim" });
@@ -65,7 +65,7 @@ test("the names of two packages tell their projects apart, and --project overrul
   expect(await inA("post", "f.ts#f", "--each", "1", "--project", "")).toMatchObject({ code: 2 });
 });
 
-test("what is posted for code that is not here belongs to no project", async () => {
+test("a posting for code that is not here belongs to no project", async () => {
   await using db = await freshDatabase();
   using cli = await openCommands(db);
   const { inA, inB } = await writeProjects(cli, { a: "web", b: "worker" });

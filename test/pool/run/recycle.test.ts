@@ -126,7 +126,7 @@ test("after an edit a retry runs the new code", async () => {
   expect(await pool.end()).toBe(1);
 });
 
-test("an edit in the midst of a posting: what runs ends with the old code, the rest runs the new", async () => {
+test("after an edit in the middle of a posting, running jobs end with the old code, the rest run the new", async () => {
   await using pool = await withPool();
   const id = await pool.post("fn.ts#fn", "--each", "600,600,600,600,600,600,600,600,600,600");
   await until("a first job", async () => {

@@ -15,7 +15,7 @@ const done = async (db: TestDatabase) => {
   return rows.map((row) => row["done"]);
 };
 
-test("jobs go only where what they need is provided", async () => {
+test("jobs only go to pools that provide what they need", async () => {
   await using db = await freshDatabase();
   using cli = await openCommands(db);
   await ready(cli);

@@ -27,7 +27,7 @@ function claims(
 
 const count = (all: readonly number[], id: number) => all.filter((one) => one === id).length;
 
-test("of posters who always have jobs waiting, each gets its share, within one claim", () => {
+test("posters that always have waiting jobs each get their share, within one claim", () => {
   fc.assert(
     fc.property(
       fc.array(fc.constantFrom(0.5, 1, 2, 3), { minLength: 1, maxLength: 6 }),
@@ -55,7 +55,7 @@ test("a poster with one job waits for at most one claim of each other poster", (
   );
 });
 
-test("who had nothing to do for long does not get all claims then", () => {
+test("a poster without jobs for a long time does not get all claims afterwards", () => {
   const turns = new Turns();
   const routes = routesOf([1, 1]);
   claims(turns, routes, 1_000, (id) => id === 1);

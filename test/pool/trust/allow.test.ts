@@ -24,7 +24,7 @@ const states = async ({ sql }: TestDatabase) => {
   return rows.map(({ done, state, reason }) => [state, done, reason !== null]);
 };
 
-test("a pool with --allow runs what fits, and leaves all else to others, with the reason", async () => {
+test("a pool with --allow runs matching entry points, and leaves all others to other pools, with the reason", async () => {
   await using db = await freshDatabase();
   using cli = await openAllow(db);
   const refused = await post(cli, "secret.ts#main");
@@ -75,7 +75,7 @@ test.each(["!jobs/**#*", "/etc/**#*", "jobs/**", "#main", "a b#c", ""])(
   },
 );
 
-test("a pattern fits packages, too", async () => {
+test("a pattern also matches packages", async () => {
   await using db = await freshDatabase();
   using cli = await openCommands(db);
   await cli.write("node_modules/jobs/package.json", '{"name":"jobs","exports":{"./a":"./a.js"}}');

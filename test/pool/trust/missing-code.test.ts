@@ -127,7 +127,7 @@ test("pool --once that lacks the code of a posting ends with 1, and leaves it as
   expect(row).toEqual({ state: "open", waiting: 20, running: 0 });
 });
 
-test("a pool in a program passes by what it lacks, and runs it once the file is there", async () => {
+test("a pool in a program skips postings whose file it lacks, and runs them once the file is there", async () => {
   await using roots = await twoRoots();
   const { db, cli } = roots;
   const id = await roots.post("f.ts#f", "--each", "1-5");

@@ -18,7 +18,7 @@ const leases = async ({ sql }: TestDatabase, id: number) => {
   return row?.count ?? 0;
 };
 
-test("what one pool refuses another runs, and the first claims of it one lease", async () => {
+test("a posting that one pool refuses runs in another, and the first claims only one lease of it", async () => {
   await using db = await freshDatabase();
   using cli = await openSigning(db);
   const { out } = await cli.runWith({ input: "[[1],[2],[3]]" }, "post", "fn.ts#fn", "-");
@@ -34,7 +34,7 @@ test("what one pool refuses another runs, and the first claims of it one lease",
   expect(await picky.exited).toBe(0);
 });
 
-test("a pool looks anew at what it refused once it trusts the key", async () => {
+test("a pool checks refused postings again once it trusts the key", async () => {
   await using db = await freshDatabase();
   using cli = await openSigning(db);
   await cli.run("keys", "new", "bob.key");

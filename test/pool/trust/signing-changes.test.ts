@@ -111,7 +111,7 @@ test("refused: a signature that is used again under another number", async () =>
   await expectRefused(db, cli, Number(out), `its signature is that of posting ${first}`);
 });
 
-test("refused: one job of a large posting, changed where a pool claims a part of a block", async () => {
+test("refused: one changed job of a large posting, if a pool claims a part of a block", async () => {
   await using db = await freshDatabase();
   using cli = await openSigning(db);
   await cli.write("fn.ts", "export const fn = async (i: number) => await Bun.sleep(20);");
@@ -120,7 +120,7 @@ test("refused: one job of a large posting, changed where a pool claims a part of
   await expectRefused(db, cli, id, "arguments of it were changed");
 });
 
-test("refused: what a pool must have for it, changed in the database", async () => {
+test("refused: the needs of a posting, changed in the database", async () => {
   await using db = await freshDatabase();
   using cli = await openSigning(db);
   const id = await cli.post(3, "--needs", "gpu");
@@ -149,7 +149,7 @@ test("refused: arguments that are changed after a pool has verified their block"
   expect(reason).toContain(`arguments of it were changed after it was signed (at job ${id}/`);
 });
 
-test("refused: the only job of a posting, changed where a pool claims all of a block", async () => {
+test("refused: the only job of a posting, changed, if a pool claims the whole block", async () => {
   await using db = await freshDatabase();
   using cli = await openSigning(db);
   const id = await cli.post(1);

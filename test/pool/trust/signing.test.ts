@@ -6,7 +6,7 @@ import { freshDatabase, type TestDatabase } from "../../database.ts";
 import { said, until } from "../../binary/cli.ts";
 import { expectRefused, openSigning, postingOf } from "./signing.ts";
 
-test("a pool with --trust runs what is signed, in blocks, pieces of blocks and by priority", async () => {
+test("a pool with --trust runs signed postings, in blocks, in parts of blocks and by priority", async () => {
   await using db = await freshDatabase();
   using cli = await openSigning(db);
   const large = await cli.post(4_321, "--pin");
@@ -82,7 +82,7 @@ test("a key that is revoked while the pool runs is trusted no more", async () =>
   await pool.exited;
 });
 
-test("refused: a posting with --pin whose code, or what that imports, has changed", async () => {
+test("refused: a posting with --pin whose code, or a file it imports, has changed", async () => {
   await using db = await freshDatabase();
   using cli = await openSigning(db);
   for (const file of ["fn.ts", "lib/half.ts"]) {

@@ -65,7 +65,7 @@ test("a job knows which it is, by its index and not its place in the queue, at e
   expect(results).toEqual([seen(1, 0), seen(1, 1), seen(1, 2), seen(2, 0), seen(2, 1)]);
 });
 
-test("a timeout fires the job's signal; what it throws then is the cause, what it returns counts", async () => {
+test("a timeout aborts the job's signal; an error thrown then is the cause, and a return value counts", async () => {
   await using db = await freshDatabase();
   using cli = await openCommands(db);
   await cli.write("a.ts", jobs);

@@ -23,7 +23,7 @@ test("positional arguments are spread, an object is the one argument", async () 
   expect(await runOne(cli, db, "deep/er/fn.ts#default", ["x"])).toBe("default x");
 });
 
-test("what a job prints does not get into the pool's stdout", async () => {
+test("output of jobs does not reach the pool's stdout", async () => {
   await using db = await freshDatabase();
   using cli = await openCommands(db);
   await cli.write("fn.ts", `export const talk = () => { console.log("chatter"); };`);

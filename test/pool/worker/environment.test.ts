@@ -6,7 +6,7 @@ import { freshDatabase } from "../../database.ts";
 import { all, allButDatabase, database, least, most, post, writeProject } from "./variables.ts";
 
 test.each(["PGPASSWORD", "PG*", "PDOFLOW_*", "DATABASE_URL", "A-B", "a b", "**", "=", "*A"])(
-  "--env %s is refused, with what is expected",
+  "--env %s is refused, with the expected form",
   async (names) => {
     await using db = await freshDatabase();
     using cli = await openCommands(db);
@@ -16,7 +16,7 @@ test.each(["PGPASSWORD", "PG*", "PDOFLOW_*", "DATABASE_URL", "A-B", "a b", "**",
   },
 );
 
-test("execute-job and run see no more than a pool's jobs; a command sees what the shell does", async () => {
+test("execute-job and run pass no more variables than a pool; a command gets those of the shell", async () => {
   await using db = await freshDatabase();
   using cli = await openCommands(db);
   await writeProject(cli);

@@ -77,7 +77,7 @@ afterAll(async () => {
   await db[Symbol.asyncDispose]();
 });
 
-test("no job finds what another has left in the folder, environment, listeners or globals", async () => {
+test("no job finds changes of another job in the folder, environment, listeners or globals", async () => {
   const names = [...source.matchAll(/^ {2}(\w+): \(\) =>/gm)].map(([, name = ""]) => name);
   expect(names.length).toBeGreaterThan(20);
   const post = (name: string, args: readonly unknown[], priority: number) =>

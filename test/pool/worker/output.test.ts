@@ -34,7 +34,7 @@ async function printing(body: string, post: string[] = [], jobs = "[[0]]") {
   };
 }
 
-test("what a failed job printed is kept, what a successful one printed is not", async () => {
+test("the output of a failed job is kept, the output of a successful one is not", async () => {
   await using ran = await printing(
     `console.log("out", i); console.error("err", i); if (i === 1) throw new Error("x"); return i;`,
     [],
@@ -47,7 +47,7 @@ test("what a failed job printed is kept, what a successful one printed is not", 
   ]);
 });
 
-test("--output all keeps what every job printed, each its own, by whatever means", async () => {
+test("--output all keeps the output of each job, however it is written", async () => {
   await using ran = await printing(
     `console.log("log", i);
      process.stdout.write("write " + i + "\\n");
@@ -95,14 +95,14 @@ test("a job that fills stdout with a gigabyte fills neither memory nor disk", as
   expect(stdout?.length).toBeLessThan(100_000);
 }, 120_000);
 
-test("what a job printed before it was killed is kept", async () => {
+test("the output of a job before it was killed is kept", async () => {
   await using ran = await printing(
     `console.log("last words"); process.kill(process.pid, "SIGKILL"); for (;;);`,
   );
   expect(ran.outcomes[0]).toMatchObject({ stdout: "last words\n", error: { name: "WorkerDied" } });
 });
 
-test("bytes that are no text, and NUL, are kept as what PostgreSQL takes", async () => {
+test("invalid bytes and NUL are replaced, so that PostgreSQL accepts the text", async () => {
   await using ran = await printing(
     `require("node:fs").writeSync(1, Buffer.from([65, 0, 255, 66])); throw new Error("a\\0b\\ud800");`,
   );

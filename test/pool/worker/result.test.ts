@@ -68,7 +68,7 @@ test("a job whose result can't be kept fails at once, says so, and is not run ag
   expect(ran.sort()).toEqual([...names, "instance"].sort()); // a generator's code never runs
 });
 
-test("an outcome that the database refuses is recorded without what it refused, all others as they are", async () => {
+test("an outcome that the database refuses is recorded without the refused value, all others unchanged", async () => {
   await using db = await freshDatabase();
   using cli = await openCommands(db);
   // Stands for what jsonb or the encoding of a database refuses: something about one value.

@@ -28,7 +28,7 @@ test("a job that ends in its grace counts as it ended, its worker goes, and no o
   expect(row).toEqual({ outcomes: 40, attempts: 1, workers: 2, afterIt: 0 });
 });
 
-test("a timeout kills what a stopped worker runs, and the children of the job with it", async () => {
+test("a timeout kills the job of a stopped worker, with its child processes", async () => {
   await using db = await freshDatabase();
   using cli = await openCommands(db);
   await cli.write(

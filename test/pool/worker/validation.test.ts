@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { freshDatabase } from "../../database.ts";
 import { openCommands } from "../../cli/in-process.ts";
 
-test("a worker checks arguments again: what its schema refuses has failed for good, and never ran", async () => {
+test("a worker checks arguments again: a job that its schema refuses fails permanently without running", async () => {
   await using db = await freshDatabase();
   using cli = await openCommands(db);
   symlinkSync(join(import.meta.dir, "../../../node_modules"), join(cli.folder, "node_modules"));
