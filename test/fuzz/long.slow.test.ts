@@ -3,7 +3,7 @@ import { expect, test } from "bun:test";
 import { join } from "node:path";
 
 test("parsers accept or refuse a hundred times as much malformed input", async () => {
-  const files = ["test/fuzz/parsers.test.ts", "test/pool/hostile-messages.test.ts"];
+  const files = ["test/fuzz/parsers.test.ts", "test/pool/wire/hostile-messages.test.ts"];
   const child = Bun.spawn([process.execPath, "test", "--timeout", "1500000", ...files], {
     cwd: join(import.meta.dir, "../.."),
     env: { PATH: process.env["PATH"] ?? "", PDOFLOW_TEST_FUZZ: "100" },

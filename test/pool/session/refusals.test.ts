@@ -1,9 +1,9 @@
 import { expect, test } from "bun:test";
 
-import type { RunnablePosting } from "../../src/db/engine/leases.ts";
-import { Link } from "../../src/pool/link/link.ts";
-import { Refusals } from "../../src/pool/session/refusals.ts";
-import { newPool, postSingles, queueOfFile } from "../db/engine.ts";
+import type { RunnablePosting } from "../../../src/db/engine/leases.ts";
+import { Link } from "../../../src/pool/link/link.ts";
+import { Refusals } from "../../../src/pool/session/refusals.ts";
+import { newPool, postSingles, queueOfFile } from "../../db/engine.ts";
 
 const freshQueue = queueOfFile();
 const all = (postings: readonly RunnablePosting[]) =>

@@ -1,8 +1,8 @@
 import { closeSync, fstatSync, openSync, readdirSync, readlinkSync, writeSync } from "node:fs";
 import { expect, test } from "bun:test";
 
-import { type SpoolRange, Spool } from "../../src/pool/wire/spool.ts";
-import { createUnnamedFile } from "../../src/pool/wire/unnamed-file.ts";
+import { type SpoolRange, Spool } from "../../../src/pool/wire/spool.ts";
+import { createUnnamedFile } from "../../../src/pool/wire/unnamed-file.ts";
 
 const read = async (piece: SpoolRange) => Buffer.concat(await Array.fromAsync(piece.blocks()));
 

@@ -1,11 +1,11 @@
 import { afterAll, describe, expect, test } from "bun:test";
 import { join } from "node:path";
 
-import { parseEntryPoint } from "../../src/domain/entry-point.ts";
-import { bunResolve } from "../../src/pool/entry/bun-resolve.ts";
-import { loadEntryPoint } from "../../src/pool/entry/load-entry-point.ts";
-import { type Answer, answer, type Args } from "../fixtures/entry/host.ts";
-import { makeProject } from "../fixtures/entry/make-project.ts";
+import { parseEntryPoint } from "../../../src/domain/entry-point.ts";
+import { bunResolve } from "../../../src/pool/entry/bun-resolve.ts";
+import { loadEntryPoint } from "../../../src/pool/entry/load-entry-point.ts";
+import { type Answer, answer, type Args } from "../../fixtures/entry/host.ts";
+import { makeProject } from "../../fixtures/entry/make-project.ts";
 
 const project = await makeProject();
 afterAll(() => project[Symbol.asyncDispose]());
@@ -172,7 +172,7 @@ async function callInBinary(calls: [string, Args][]): Promise<Answer[]> {
 async function build(): Promise<string> {
   const outfile = join(project.top, "host");
   await Bun.build({
-    entrypoints: [join(import.meta.dir, "../fixtures/entry/host.ts")],
+    entrypoints: [join(import.meta.dir, "../../fixtures/entry/host.ts")],
     target: "bun",
     format: "esm",
     bytecode: true,

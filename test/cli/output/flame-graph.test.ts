@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import * as fc from "fast-check";
 
-import { flameGraph, speedscope } from "../../src/cli/output/flame-graph.ts";
+import { flameGraph, speedscope } from "../../../src/cli/output/flame-graph.ts";
 
 const stacks = { "main a.ts:1\nread a.ts:9": 3, "main a.ts:1\nfit b.ts:2": 6, "main a.ts:1": 1 };
 

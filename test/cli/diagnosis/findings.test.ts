@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 
-import { findingsOf } from "../../src/cli/diagnosis/findings.ts";
-import type { Health } from "../../src/db/admin/health.ts";
+import { findingsOf } from "../../../src/cli/diagnosis/findings.ts";
+import type { Health } from "../../../src/db/admin/health.ts";
 
 const well: Health = {
   serverVersion: 180_004,

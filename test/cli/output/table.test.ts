@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 
-import { painter, usesColor } from "../../src/cli/output/color.ts";
-import { table } from "../../src/cli/output/table.ts";
+import { painter, usesColor } from "../../../src/cli/output/color.ts";
+import { table } from "../../../src/cli/output/table.ts";
 
 const rows = [
   ["1", "a/very/long/path/to/a/file.ts#name", 12_345],

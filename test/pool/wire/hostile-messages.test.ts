@@ -1,12 +1,12 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
 import * as fc from "fast-check";
 
-import { InvalidInput } from "../../src/domain/errors.ts";
+import { InvalidInput } from "../../../src/domain/errors.ts";
 import {
   type AttemptResult,
   ResultPacker,
   parseWorkerMessage,
-} from "../../src/pool/wire/protocol.ts";
+} from "../../../src/pool/wire/protocol.ts";
 
 setDefaultTimeout(1_500_000);
 

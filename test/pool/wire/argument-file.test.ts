@@ -1,8 +1,8 @@
 import { expect, test } from "bun:test";
 import { closeSync, fstatSync } from "node:fs";
 
-import { takeArguments, writeArguments } from "../../src/pool/wire/argument-file.ts";
-import { createUnnamedFile } from "../../src/pool/wire/unnamed-file.ts";
+import { takeArguments, writeArguments } from "../../../src/pool/wire/argument-file.ts";
+import { createUnnamedFile } from "../../../src/pool/wire/unnamed-file.ts";
 
 const mega = 2 ** 20;
 

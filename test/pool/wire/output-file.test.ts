@@ -1,7 +1,7 @@
 import { fstatSync, ftruncateSync, writeSync } from "node:fs";
 import { expect, test } from "bun:test";
 
-import { freeMiddle } from "../../src/pool/wire/free-middle.ts";
+import { freeMiddle } from "../../../src/pool/wire/free-middle.ts";
 import {
   closeOutputFile,
   createOutputFile,
@@ -9,7 +9,7 @@ import {
   joinOutput,
   middleOfOutput,
   readOutput,
-} from "../../src/pool/wire/output-file.ts";
+} from "../../../src/pool/wire/output-file.ts";
 
 const most = 64 * 1024 * 1024;
 

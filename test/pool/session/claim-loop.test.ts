@@ -1,9 +1,9 @@
 import { expect, test } from "bun:test";
 
-import { deferred } from "../../src/domain/node-20.ts";
-import { ClaimLoop } from "../../src/pool/session/claim-loop.ts";
-import { closeLinks, openLinks, Session } from "../../src/pool/session/session.ts";
-import { freshDatabase } from "../database.ts";
+import { deferred } from "../../../src/domain/node-20.ts";
+import { ClaimLoop } from "../../../src/pool/session/claim-loop.ts";
+import { closeLinks, openLinks, Session } from "../../../src/pool/session/session.ts";
+import { freshDatabase } from "../../database.ts";
 
 const pool = {
   ...{ host: "here", pid: 1, version: "test", osUser: "ada", slots: 1, heartbeatTimeoutMs: 15_000 },

@@ -2,8 +2,8 @@ import { expect, test } from "bun:test";
 
 import * as v from "valibot";
 
-import { flagValues } from "../../src/cli/input/posting-flags.ts";
-import { optionList } from "../../src/domain/posting-options.ts";
+import { flagValues } from "../../../src/cli/input/posting-flags.ts";
+import { optionList } from "../../../src/domain/posting-options.ts";
 
 const stated = optionList.flatMap(({ name, help = "", schema }) => {
   const [, text] = /\(default: (\S+)\)/.exec(help) ?? [];

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 
-import { freshDatabase } from "../database.ts";
-import { openCommands } from "../cli/in-process.ts";
+import { freshDatabase } from "../../database.ts";
+import { openCommands } from "../../cli/in-process.ts";
 
 const jobs = 2_000;
 

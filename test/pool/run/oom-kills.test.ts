@@ -3,9 +3,9 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import type { JobError } from "../../src/domain/attempt.ts";
-import { oomCounters, OomKills } from "../../src/pool/run/oom-kills.ts";
-import { WorkerProcess } from "../../src/pool/run/worker-process.ts";
+import type { JobError } from "../../../src/domain/attempt.ts";
+import { oomCounters, OomKills } from "../../../src/pool/run/oom-kills.ts";
+import { WorkerProcess } from "../../../src/pool/run/worker-process.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "pdoflow-oom-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -67,7 +67,7 @@ test("our own cgroup is asked first, then those around it, then the machine", ()
 
 /** The death of a worker that another process killed with SIGKILL. */
 async function deathOf(oomKills: OomKills, beforehand: () => void): Promise<JobError> {
-  const program = [process.execPath, join(import.meta.dir, "../../src/main.ts")];
+  const program = [process.execPath, join(import.meta.dir, "../../../src/main.ts")];
   const death = Promise.withResolvers<JobError>();
   const options = { program, root: folder, env: process.env, jobsMax: null, memoryMaxBytes: null };
   const worker: WorkerProcess = new WorkerProcess(options, oomKills, {

@@ -2,7 +2,7 @@ import { closeSync, constants, readdirSync, readlinkSync, readSync, writeSync } 
 import { tmpdir } from "node:os";
 import { expect, test } from "bun:test";
 
-import { createUnnamedFile } from "../../src/pool/wire/unnamed-file.ts";
+import { createUnnamedFile } from "../../../src/pool/wire/unnamed-file.ts";
 
 const named = () => readdirSync(tmpdir()).filter((name) => /^pdoflow-[0-9a-f-]{36}$/.test(name));
 

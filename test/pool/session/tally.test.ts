@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 
-import type { PendingOutcome } from "../../src/pool/session/outcome-batch.ts";
-import { Tally } from "../../src/pool/session/tally.ts";
+import type { PendingOutcome } from "../../../src/pool/session/outcome-batch.ts";
+import { Tally } from "../../../src/pool/session/tally.ts";
 
 const ended = (more: Partial<PendingOutcome>): PendingOutcome => ({
   ...{ leaseId: 1, postingId: 7, seq: 0, attempt: 1, state: "done", ageMs: 0, durationMs: 2 },

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { join } from "node:path";
 
-import { SharedPage } from "../../src/pool/wire/shared-page.ts";
+import { SharedPage } from "../../../src/pool/wire/shared-page.ts";
 
 test("positions are taken in order, up to the size of the chunk", () => {
   const page = SharedPage.create().page;
@@ -50,7 +50,7 @@ test("between two processes, each position is started or recalled, never both (S
   const { page, file } = SharedPage.create();
   const rounds = 100;
   const child = Bun.spawn(
-    [process.execPath, join(import.meta.dir, "../fixtures/take-positions.ts"), `${rounds}`],
+    [process.execPath, join(import.meta.dir, "../../fixtures/take-positions.ts"), `${rounds}`],
     { stdio: ["ignore", "pipe", "inherit", file] },
   );
   while (page.running() === null) await Bun.sleep(1); // the child says that it is there

@@ -2,9 +2,9 @@ import { expect, test } from "bun:test";
 
 import * as v from "valibot";
 
-import { PostingOptions } from "../../src/domain/posting-options.ts";
-import type { LeasedJob } from "../../src/pool/wire/leased-job.ts";
-import { InProcessRunner } from "../../src/pool/run/in-process-runner.ts";
+import { PostingOptions } from "../../../src/domain/posting-options.ts";
+import type { LeasedJob } from "../../../src/pool/wire/leased-job.ts";
+import { InProcessRunner } from "../../../src/pool/run/in-process-runner.ts";
 
 const posting: LeasedJob["posting"] = {
   ...v.parse(PostingOptions, { maxAttempts: 1, graceMs: 0, stopAfter: 0, keepsResults: false }),

@@ -1,8 +1,8 @@
 import { expect, test } from "bun:test";
 
-import { parseNeeds, parseProvides } from "../../src/domain/capabilities.ts";
-import { explainJob } from "../../src/cli/diagnosis/explain.ts";
-import type { JobFacts } from "../../src/db/read/explain.ts";
+import { parseNeeds, parseProvides } from "../../../src/domain/capabilities.ts";
+import { explainJob } from "../../../src/cli/diagnosis/explain.ts";
+import type { JobFacts } from "../../../src/db/read/explain.ts";
 
 const waiting: JobFacts = {
   id: "42/7",

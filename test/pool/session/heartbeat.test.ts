@@ -1,10 +1,10 @@
 import { expect, test } from "bun:test";
 
-import { registerPool } from "../../src/db/engine/pools.ts";
-import { Heartbeat } from "../../src/pool/session/heartbeat.ts";
-import { Link } from "../../src/pool/link/link.ts";
-import { Tally } from "../../src/pool/session/tally.ts";
-import { freshDatabase } from "../database.ts";
+import { registerPool } from "../../../src/db/engine/pools.ts";
+import { Heartbeat } from "../../../src/pool/session/heartbeat.ts";
+import { Link } from "../../../src/pool/link/link.ts";
+import { Tally } from "../../../src/pool/session/tally.ts";
+import { freshDatabase } from "../../database.ts";
 
 const pool = {
   ...{ host: "here", pid: 1, version: "0", osUser: "me", slots: 1, heartbeatTimeoutMs: 60_000 },
