@@ -13,7 +13,7 @@ import packageJson from "../package.json" with { type: "json" };
 import { packageFolder } from "./package-folder.ts";
 import { serverArchive } from "./server-archive.ts";
 import { isNewerThanSources, sources } from "./sources.ts";
-import { machine, type Target, targets } from "./targets.ts";
+import { machine, type BuildTarget, targets } from "./targets.ts";
 
 const root = join(import.meta.dir, "..");
 
@@ -22,7 +22,7 @@ const root = join(import.meta.dir, "..");
  * files that are in it.
  */
 export async function compile(
-  target: Target,
+  target: BuildTarget,
   outfile: string,
   entrypoint = join(root, "src/main.ts"),
 ): Promise<string[]> {

