@@ -48,3 +48,11 @@ test("files with a failure are found, however they failed", () => {
   ].join("\n");
   expect(failedFiles(printed)).toEqual(["test/a.test.ts", "test/c.test.ts", "test/d.test.ts"]);
 });
+
+test("the list of failures at the end belongs to no file", () => {
+  const printed = [
+    ...["test/a.test.ts:", "(fail) one [1ms]", "", "test/b.test.ts:", "(pass) two [1ms]", ""],
+    ...["1 tests failed:", "(fail) one [1ms]"],
+  ];
+  expect(failedFiles(printed.join("\n"))).toEqual(["test/a.test.ts"]);
+});

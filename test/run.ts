@@ -183,7 +183,7 @@ export function tally(printed: string, code: number): Tally {
 
 /** The files for which `bun test` reported a failure, in that order. */
 export function failedFiles(printed: string): string[] {
-  const plain = Bun.stripANSI(printed);
+  const [plain = ""] = Bun.stripANSI(printed).split(/^\d+ tests? failed:$/m); // all of them again
   const files = plain.split(/^(\S+\.test\.ts):$/m).slice(1);
   const hasFailed = /^(?:\(fail\) |# Unhandled error|\S+ \S+\.test\.ts \(worker crashed)/m;
   const failed = files.filter((_, i) => i % 2 === 0 && hasFailed.test(files[i + 1] ?? ""));
