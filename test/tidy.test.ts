@@ -5,7 +5,13 @@ import { join } from "node:path";
 
 import { migrations } from "../src/db/admin/migration-list.ts";
 import { exitCodes } from "../src/domain/errors.ts";
-import { commandsOf, exitCodeFaults, unknownCommands, unknownPaths } from "./tidy/documents.ts";
+import {
+  commandsOf,
+  exitCodeFaults,
+  misplacedNames,
+  unknownCommands,
+  unknownPaths,
+} from "./tidy/documents.ts";
 import packageJson from "../package.json" with { type: "json" };
 import { deadFiles } from "./tidy/imports.ts";
 import { errorNameFaults, nameFaults, typeNameFaults } from "./tidy/names.ts";
@@ -126,10 +132,16 @@ test("README.md has each exit code", () => {
   expect(exitCodeFaults(readme, exitCodes)).toEqual([]);
 });
 
+const guides = documents.filter(({ path }) => /^(docs\/architecture|CONTRIBUTING)\.md$/.test(path));
+
+test("names that the documents for developers place in a file are in that file", () => {
+  const textOf = (file: string) => [...ours, ...sql].find(({ path }) => path === file)?.text;
+  expect(guides.flatMap((guide) => misplacedNames(guide, textOf))).toEqual([]);
+  const wrong = { path: "a.md", text: "`look` and `claim` in `sql/engine/claim.sql`" };
+  expect(misplacedNames(wrong, textOf)).toEqual(["a.md:1: look is not in sql/engine/claim.sql"]);
+});
+
 test("every file that the documents for developers name exists", () => {
-  const guides = documents.filter(({ path }) =>
-    /^(docs\/architecture|CONTRIBUTING)\.md$/.test(path),
-  );
   const paths = ["sql", "src", "tui", "test", "build", "bench", "docs"]
     .flatMap((folder) => namesIn(join(root, folder)).map((name) => `${folder}/${name}`))
     .filter((path) => !/(^|\/)node_modules\//.test(path))

@@ -73,3 +73,16 @@ export const unknownPaths = ({ path, text }: Source, paths: readonly string[]): 
     );
     return isThere ? [] : [`${path}:${lineAt(text, index)}: ${name} does not exist`];
   });
+
+const placed = /((?:`[\w.]+`(?:,\s|\sand\s)?)+)\sin\s`([\w./-]+\.(?:ts|sql))`/g;
+
+/** Names that a document looks for in a file, as in "`claim` in `sql/engine/claim.sql`". */
+export const misplacedNames = (
+  { path, text }: Source,
+  textOf: (file: string) => string | undefined,
+): string[] =>
+  [...text.matchAll(placed)].flatMap(({ 1: names = "", 2: file = "", index }) =>
+    (names.match(/[\w.]+/g) ?? [])
+      .filter((name) => !new RegExp(`\\b${name}\\b`).test(textOf(file) ?? name))
+      .map((name) => `${path}:${lineAt(text, index)}: ${name} is not in ${file}`),
+  );
