@@ -85,7 +85,7 @@ export async function postSingles(db: Db, count: number): Promise<number[]> {
   return ids;
 }
 
-export const newPool = (db: Db, host = "here"): Promise<number> =>
+export const newPool = (db: Db, host = "here", project: string | null = null): Promise<number> =>
   registerPool(db, {
     host,
     pid: 1,
@@ -95,6 +95,7 @@ export const newPool = (db: Db, host = "here"): Promise<number> =>
     heartbeatTimeoutMs: 3_600_000, // nothing beats for it: it is silent once a test says so
     provides: {},
     posters: null,
+    project,
   });
 
 /** Claims for a pool: by default all that one claim can take, of all routes. */

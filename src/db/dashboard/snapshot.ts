@@ -1,5 +1,6 @@
 import { formatNeed, type Needs, unmetNeeds } from "../../domain/capabilities.ts";
 import { parse } from "../../domain/parse.ts";
+import { isOfProject } from "../../domain/route.ts";
 import { type PoolOfQueue, QueueState, type Snapshot, type TopPool } from "./top-snapshot.ts";
 import type { Db } from "../connection/connect.ts";
 import { describeAddress } from "../settings/target.ts";
@@ -20,7 +21,7 @@ export async function readSnapshot(db: Db, most = mostPostings): Promise<Snapsho
     ...rest,
     postings: rest.postings.map(({ needs, ...posting }) => ({
       ...posting,
-      missing: missingOf(needs, pools),
+      missing: missingOf({ needs, project: posting.project }, pools),
     })),
     database: `${db.target.database} at ${describeAddress(db.address)}`,
     morePostings: open - shown,
@@ -34,14 +35,17 @@ function shownPool({ holds, ...pool }: PoolOfQueue): TopPool {
   return { ...shown, work: workOf(holds) };
 }
 
-/** Which needs no pool meets; null if one does, or if there are no pools to ask. */
+/** The project or needs that no pool has; null if one has, or if there are no pools to ask. */
 function missingOf(
-  needs: Needs,
-  pools: readonly Pick<PoolOfQueue, "state" | "isStale" | "provides">[],
+  { needs, project }: { needs: Needs; project: string | null },
+  pools: readonly Pick<PoolOfQueue, "state" | "isStale" | "provides" | "project">[],
 ): string | null {
   const up = pools.filter(({ state, isStale }) => state === "up" && !isStale);
-  const unmet = up.map(({ provides }) => unmetNeeds(needs, provides));
-  if (up.length === 0 || unmet.some((each) => each.length === 0)) return null;
+  if (up.length === 0) return null;
+  const own = up.filter((pool) => isOfProject({ project: project ?? "" }, pool));
+  if (own.length === 0) return `no pool serves the project ${project}`;
+  const unmet = own.map(({ provides }) => unmetNeeds(needs, provides));
+  if (unmet.some((each) => each.length === 0)) return null;
   const never = needs.filter((need) => unmet.every((each) => each.includes(need)));
   const named = (never.length > 0 ? never : needs).map(formatNeed).join(", ");
   return never.length > 0 ? `no pool provides ${named}` : `no pool provides all of ${named}`;

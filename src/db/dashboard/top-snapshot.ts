@@ -99,7 +99,7 @@ export interface Snapshot extends Pick<QueueState, "at" | "readOnly" | "jobs" | 
 }
 
 export interface TopPosting extends Omit<v.InferOutput<typeof Posting>, "needs"> {
-  /** The needs of its jobs that no pool provides, as a sentence; null if a pool can run them. */
+  /** Why no pool can run its jobs: their project or needs, as a sentence; null if one can. */
   missing: string | null;
 }
 

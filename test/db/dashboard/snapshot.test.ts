@@ -121,3 +121,14 @@ test("unmet needs of a posting are shown; without pools they are unknown", async
   await newPool(db);
   expect(await missing()).toEqual([null, "no pool provides gpu, mem>=16G"]);
 });
+
+test("a posting of a project that no live pool serves names the project", async () => {
+  await using db = await freshQueue();
+  await postJobs(db, 1, { project: "/a" });
+  await postJobs(db, 1);
+  await newPool(db, "here", "/b");
+  const missing = async () => (await readSnapshot(db)).postings.map((each) => each.missing);
+  expect(await missing()).toEqual([null, "no pool serves the project /a"]);
+  await newPool(db, "here", "/a");
+  expect(await missing()).toEqual([null, null]);
+});
