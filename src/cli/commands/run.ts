@@ -6,7 +6,7 @@ import * as v from "valibot";
 
 import { type Db, errorCode } from "../../db/connection/connect.ts";
 import type { Target } from "../../db/settings/target.ts";
-import { cancelPostings } from "../../db/engine/control.ts";
+import { cancelPostings, findStopped } from "../../db/engine/control.ts";
 import { readRoutes } from "../../db/engine/routes.ts";
 import { insertPosting } from "../../db/posting/insert.ts";
 import { commandEntryPoint } from "../../pool/worker/command-line.ts";
@@ -167,7 +167,7 @@ export class RunCommand extends PostingCommand {
       let end = await Promise.race([finished, stop.promise]);
       if (typeof end !== "string") {
         // It was stopped because of failures, and no other pool may run the rest (R2).
-        if (output.ended < jobCount) await this.#cancel(id, "its run has ended");
+        if (output.ended < jobCount) await this.#cancelRest(id);
         const shown = await Promise.race([output.flush(), stop.promise]);
         if (shown === undefined) return this.#report(id, jobCount, output);
         end = shown;
@@ -183,6 +183,12 @@ export class RunCommand extends PostingCommand {
       offSignals();
       showing[Symbol.dispose]();
     }
+  }
+
+  /** Keeps the reason for which it was stopped. */
+  async #cancelRest(id: number): Promise<void> {
+    const [stopped] = await this.withDatabase((db) => findStopped(db, [id]));
+    await this.#cancel(id, stopped?.reason ?? "its run has ended");
   }
 
   /** After an error: only this run could have run the jobs (R2). */

@@ -128,8 +128,11 @@ test("a run that is stopped for its failures leaves nothing that no pool may run
   const run = await cli.run("run", ...options, "--each", "1-5000", "--", "sleep 0.01; exit {}");
   expect(run.code).toBe(1);
   expect(run.err).toMatch(/\d+ jobs did not run: pdoflow status 1/);
-  const [posting] = await db.sql`select state from pdoflow.posting`;
-  expect(posting).toEqual({ state: "cancelled" });
+  const [posting] = await db.sql`select state, reason from pdoflow.posting`;
+  expect(posting).toMatchObject({
+    state: "cancelled",
+    reason: expect.stringMatching(/^\d+ of 5000 jobs have failed$/),
+  });
 });
 
 test("neither an entry point nor a command: the message has the expected forms", async () => {
