@@ -1,6 +1,7 @@
 import { Command } from "clipanion";
 
 import { outputSchemas } from "../output/output-schemas.ts";
+import type { Target } from "../../db/settings/target.ts";
 import { exitCodes } from "../../domain/errors.ts";
 import { serverState, stopServer } from "../../server/server.ts";
 import { PdoflowCommand } from "../shell/command.ts";
@@ -11,7 +12,7 @@ export class UpCommand extends PdoflowCommand {
     description: "start the embedded PostgreSQL, if it is not running",
     details: `
       Every command starts it when no other server is configured; this command also prints its
-      folder. All processes of this user share it, and it runs until \`$0 down\`.
+      folder and a URL for other programs. All processes of this user share it, and it runs until \`$0 down\`.
     `,
   });
 
@@ -35,12 +36,17 @@ export class UpCommand extends PdoflowCommand {
       const state = serverState(paths);
       this.say(
         `the embedded PostgreSQL is running` +
-          `${state.kind === "running" ? ` (pid ${state.pid})` : ""}; data folder: ${paths.folder}`,
+          `${state.kind === "running" ? ` (pid ${state.pid})` : ""}; data folder: ${paths.folder}\n` +
+          `other programs of this user connect with: ${urlOf(target)}`,
       );
     });
     return exitCodes.ok;
   }
 }
+
+/** For libpq: a socket folder cannot stand in the host part of a URL. */
+const urlOf = ({ host, user, database }: Target) =>
+  `postgresql:///${database}?host=${encodeURI(host)}&user=${user}`;
 
 export class DownCommand extends PdoflowCommand {
   static override paths = [["down"]];

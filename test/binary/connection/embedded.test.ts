@@ -27,6 +27,10 @@ test("any command starts the embedded server; post, pool and status share it; do
   const up = await machine.run("up");
   expect(up).toMatchObject({ code: 0, out: "" });
   expect(up.err).toContain(`data folder: ${machine.data}`);
+  const url = /connect with: (\S+)\n/.exec(up.err)?.[1] ?? "";
+  const database = ["--database", url];
+  const byUrl = await machine.run("status", "--json", ...database);
+  expect(JSON.parse(byUrl.out)).toMatchObject({ postings: [{ id: 1 }] });
   const down = await machine.run("down");
   expect(down).toMatchObject({ code: 0, out: "" });
   expect(down.err).toContain("was stopped");
