@@ -231,9 +231,9 @@ function enter(
   for (let spot = up; spot !== undefined; spot = spot.up) {
     depth += 1;
     if (spot.container === container) {
-      const back = pathOf(spot.up) || "the whole";
+      const back = pathOf(spot.up) || "the whole value";
       const remedy = "Pass a tree: refer to the other by an id.";
-      throw new UnencodableValue(pathOf(up), `a cycle: it is ${back} again`, remedy);
+      throw new UnencodableValue(pathOf(up), `a cycle: it refers back to ${back}`, remedy);
     }
   }
   if (depth > depthMax) {

@@ -163,7 +163,7 @@ describe("refusals", () => {
     ],
     ["a promise in a Set", new Set([1, Promise.resolve()]), "[1]", "Await it first"],
     ["a boxed number", [Object(1)], "[0]", "an instance of Number"],
-    ["a cycle", { up: cycle }, "up.self[0]", "a cycle: it is up again"],
+    ["a cycle", { up: cycle }, "up.self[0]", "a cycle: it refers back to up"],
     ["a thousand levels", deep, "[0]".repeat(1001), "nested in more than 1000 others"],
   ])("%s, with its path", (_name, value, path, found) => {
     const error = refusal(() => encodeValue(value));
