@@ -16,10 +16,10 @@ comment on view pdoflow.runnable is
 src/db/engine/leases.ts).';
 
 -- Claims jobs and reads them. If at most p_read_limit jobs are claimed, this returns their
--- arguments, joined by the separator within a range, and their postings. So a single job starts a
--- round trip sooner, and a thousand postings of one job are read at once. Arguments of a larger
--- claim, or of one whose arguments may exceed 4 MiB together, are read after the commit, because a
--- lane is locked until then. That size is estimated from the stored size: compression shrinks texts
+-- arguments, a line for each job, and their postings. So a single job starts a round trip sooner,
+-- and a thousand postings of one job are read at once. Arguments of a larger claim, or of one whose
+-- arguments may exceed 4 MiB together, are read after the commit, because a lane is locked until
+-- then. That size is estimated from the stored size: compression shrinks texts
 -- at most 88 or 255 times.
 --
 -- A row is one range or, for similar postings of one job each, many. Then posting_ids and positions

@@ -1,10 +1,11 @@
 import { expect } from "bun:test";
 import { join } from "node:path";
 
-/** Runs the harness with this seed, which ends with "ok" or with the faults that it found. */
-export async function runChaos(seed: number, minutes: number): Promise<void> {
+/** Runs the harness with this seed, over TCP with TLS if wanted, which ends with "ok" or with the faults that it found. */
+export async function runChaos(seed: number, minutes: number, isTls = false): Promise<void> {
   const command = [process.execPath, join(import.meta.dir, "chaos.ts"), "--seed", String(seed)];
-  const child = Bun.spawn([...command, "--minutes", String(minutes)], {
+  const flags = ["--minutes", String(minutes), ...(isTls ? ["--tls"] : [])];
+  const child = Bun.spawn([...command, ...flags], {
     env: { PATH: process.env["PATH"] ?? "" },
     stdio: ["ignore", "pipe", "pipe"],
   });

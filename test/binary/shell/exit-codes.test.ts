@@ -44,3 +44,14 @@ test.skipIf(!existsSync("/dev/full"))(
   },
   60_000,
 );
+
+test("errors keep their names in the binary, whose code is minified", async () => {
+  await using db = await freshDatabase();
+  using cli = await openQueueCli(db);
+  await db.sql.unsafe(`create function public.refuse() returns trigger language plpgsql as $$
+    begin raise exception 'no' using errcode = '22012'; end $$;
+    create trigger refuse before insert on pdoflow.posting execute function public.refuse()`);
+  const { code, err } = await cli.run("post", "fn.ts#fn", "--each", "1", "--no-check");
+  expect(code).toBe(exitCodes.bug);
+  expect(err).toContain("\nPostgresError: no (22012)\n");
+});

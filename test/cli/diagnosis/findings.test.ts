@@ -79,6 +79,11 @@ test.each<[Partial<Health>, "problem" | "advice", RegExp]>([
     "advice",
     /for example/,
   ],
+  [
+    { fullTablespaces: [{ name: "small", reason: "No space left on device" }] },
+    "problem",
+    /tablespace small: No space left on device free some space/,
+  ],
   [{ poolsUp: 0 }, "advice", /no pool is running/],
   [{ poolVersions: ["1.0", "0.9"] }, "advice", /other versions run: 0\.9/],
   [
