@@ -45,7 +45,8 @@ async function main(args: readonly string[]): Promise<number> {
   // A test that needs the packages installs them too, and reports why it cannot.
   const usesPackages = wanted.some((ring) => ring.usesPackages);
   const packages = usesPackages ? succeeds("test/packages/install.ts") : null;
-  if (!(await succeeds("run", "check"))) failures.push("npm run check: format, lint, types");
+  if (!(await succeeds("run", "check")))
+    failures.push("npm run check: format, lint, types, conventions");
   if (!(await succeeds("build.ts", "--if-changed"))) failures.push("npm run build: the binary");
   await packages;
   let runs: Run[] = [];

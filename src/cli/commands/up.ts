@@ -12,7 +12,8 @@ export class UpCommand extends PdoflowCommand {
     description: "start the embedded PostgreSQL, if it is not running",
     details: `
       Every command starts it when no other server is configured; this command also prints its
-      folder and a URL for other programs. All processes of this user share it, and it runs until \`$0 down\`.
+      folder and a URL for other programs. All processes of this user share it, and it runs until
+      \`$0 down\`.
     `,
   });
 
@@ -36,7 +37,8 @@ export class UpCommand extends PdoflowCommand {
       const state = serverState(paths);
       this.say(
         `the embedded PostgreSQL is running` +
-          `${state.kind === "running" ? ` (pid ${state.pid})` : ""}; data folder: ${paths.folder}\n` +
+          `${state.kind === "running" ? ` (pid ${state.pid})` : ""}; ` +
+          `data folder: ${paths.folder}\n` +
           `other programs of this user connect with: ${urlOf(target)}`,
       );
     });
