@@ -48,7 +48,7 @@ export const commands: Commands = {
 
 /** Runs one command line and returns the exit code. */
 export async function run(args: readonly string[], context: ProcessContext): Promise<number> {
-  if (args[0] === "--version") {
+  if (["--version", "-V", "version"].includes(args[0] ?? "")) {
     context.stdout.write(`${build}\n`);
     return exitCodes.ok;
   }

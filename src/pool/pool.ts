@@ -171,7 +171,7 @@ export class Pool {
       onLost: () => this.#onLost(),
       onSilence: () => this.#onSilence(),
       onRescue: ({ host, poolId, jobs }) =>
-        log(`pool ${poolId} on ${host} was lost; ${jobs} of its jobs were released`),
+        log(`pool ${poolId} on ${host} was lost; ${jobs} of its jobs released`),
       onWritten: (ids) => this.#claims.free(ids.filter((id) => !this.#runner.isWaiting(id))),
       onError: (error) => this.#fail(error),
       isCurrent: (each) => each === this.#session,

@@ -97,7 +97,7 @@ export class ExecuteJobCommand extends PdoflowCommand {
     const home = found?.startsWith("/")
       ? `--root ${found}`
       : "--root FOLDER with the folder of that project";
-    throw new InvalidInput("execute-job", [
+    throw new InvalidInput("job", [
       `expected a posting of project ${project}, but posting ${id} belongs to project ` +
         `${found}. Use ${home}, or --project '*' to run the code in this folder`,
     ]);

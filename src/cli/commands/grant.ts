@@ -197,7 +197,7 @@ export class RevokeCommand extends RoleCommand {
   async run() {
     const { role, kind } = this.words(this.rest);
     if (kind === "owner") {
-      throw new InvalidInput("revoke", [
+      throw new InvalidInput("kind", [
         "expected poster, viewer, operator or pool, found owner. Grant ownership to another role",
       ]);
     }

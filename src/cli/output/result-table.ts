@@ -102,7 +102,7 @@ export const inOneLine = (json: string): string => json.replace(/[\r\n]+/g, " ")
 function note(columns: Set<string>, fields: ReadonlyMap<string, unknown>): void {
   for (const name of fields.keys()) columns.add(name);
   if (columns.size <= columnsMax) return;
-  throw new InvalidInput("results", [
+  throw new InvalidInput("columns", [
     `expected at most ${columnsMax} different fields for a table, found more. Print NDJSON ` +
       "instead, without --csv and --tsv",
   ]);

@@ -1,6 +1,6 @@
 import * as v from "valibot";
 
-import { jobStatuses, poolRowStates, postingStates } from "../../domain/states.ts";
+import { jobStatuses, orList, poolRowStates, postingStates } from "../../domain/states.ts";
 
 // Parts that several output schemas share.
 
@@ -17,7 +17,7 @@ export const moment = v.union([
 
 export const PostingState = v.picklist(postingStates);
 export const PoolState = v.picklist(poolRowStates);
-export const JobStatus = v.picklist(jobStatuses);
+export const JobStatus = v.picklist(jobStatuses, `expected ${orList(jobStatuses)}`);
 export const JobCounts = v.object(v.entriesFromList(jobStatuses, count));
 
 export const Posting = v.object({

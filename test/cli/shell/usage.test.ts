@@ -48,9 +48,9 @@ test("the overview lists each command once", async () => {
   expect(listed.toSorted()).toEqual(texts.map(({ name }) => name).toSorted());
 });
 
-test("--version names the version and the commit", async () => {
+test.each(["--version", "-V", "version"])("%s names the version and the commit", async (word) => {
   using cli = await openCommands(null);
-  const { code, out } = await cli.run("--version");
+  const { code, out } = await cli.run(word);
   expect({ code, out }).toEqual({
     code: 0,
     out: expect.stringMatching(/^\d+\.\d+\.\d+ \(.*\)\n$/),
@@ -74,6 +74,17 @@ test("a wrong option is reported by its name, wherever it is", async () => {
   expect(await said("--args")).toContain("--args needs a value. To post a job without arguments");
   expect(await said("--args", "--dry-run")).toContain("--args needs a value. To post a job");
   expect(await said("--json", "--color")).toContain("--color needs a value");
+});
+
+test.each(["jobs", "logs", "results"])("%s --state lists the states of jobs", async (command) => {
+  using cli = await openCommands(null);
+  const { code, err } = await cli.run(command, "1", "--state", "bogus");
+  expect({ code, err }).toEqual({
+    code: 2,
+    err:
+      `pdoflow ${command}: --state: expected waiting, running, retrying, done, failed or ` +
+      'cancelled, found "bogus"\n',
+  });
 });
 
 test("an unknown option is reported even if words follow it", async () => {
