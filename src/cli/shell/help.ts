@@ -1,4 +1,4 @@
-import { type CommandText, isCommon, type OptionText } from "./reference.ts";
+import { type CommandText, grouped, type OptionText } from "./reference.ts";
 
 const widthMax = 100;
 
@@ -19,14 +19,16 @@ const tasks: Readonly<Record<string, readonly string[]>> = {
 export function helpPage(command: CommandText, columns = widthMax): string {
   const width = Math.min(columns, widthMax);
   const { name, summary, operands, details, options, examples } = command;
-  const [common, own] = [options.filter(isCommon), options.filter((each) => !isCommon(each))];
   return [
     ...wrap(`pdoflow ${name}: ${plain(summary)}`, width, ""),
     "",
     `usage: ${usageOf(name, operands)}`,
     ...details.flatMap((paragraph) => ["", ...wrap(plain(paragraph), width, "")]),
-    ...(own.length === 0 ? [] : ["", "options:", ...optionRows(own, width)]),
-    ...(common.length === 0 ? [] : ["", "common options:", ...optionRows(common, width)]),
+    ...[...grouped(options)].flatMap(([heading, members]) => [
+      "",
+      `${heading}:`,
+      ...optionRows(members, width),
+    ]),
     ...(examples.length === 0 ? [] : ["", "examples:"]),
     ...examples.flatMap(([what, line]) => [`  # ${what}`, `  ${line}`]),
     "",
