@@ -4,7 +4,7 @@ import { join } from "node:path";
 
 import type { TestDatabase } from "./database.ts";
 
-/** The program; null where this machine has none (Debian: apt-get install pgbouncer). */
+/** The program; null if this machine has none (Debian: apt-get install pgbouncer). */
 export const pgbouncer: string | null = Bun.which("pgbouncer", {
   PATH: `${process.env["PATH"]}:/usr/sbin:/usr/local/sbin`,
 });

@@ -72,7 +72,7 @@ function ringsOf(args: readonly string[]): readonly Ring[] {
   });
 }
 
-/** What we have started ends with us where we are asked to. */
+/** Processes that we have started end with us if we are asked to end. */
 function stop(): void {
   for (const child of running) child.kill("SIGTERM");
   process.exit(130);

@@ -21,7 +21,7 @@ export function thisRun(): TestRun {
   return run;
 }
 
-/** The run whose first process is `pid`; null where that has ended. */
+/** The run whose first process is `pid`; null if that has ended. */
 export function runOf(pid: number): TestRun | null {
   const startMark = startMarkOf(pid);
   return startMark === null ? null : { pid, startMark };

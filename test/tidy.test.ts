@@ -25,7 +25,7 @@ const isForeign = /(^|\/)(node_modules|fixtures)\//;
 
 const read = (path: string): Source => ({ path, text: readFileSync(join(root, path), "utf8") });
 
-/** None where the folder is not there: git knows no empty ones. */
+/** None if the folder is not there: git knows no empty ones. */
 const namesIn = (folder: string): string[] =>
   existsSync(folder) ? readdirSync(folder, { recursive: true, encoding: "utf8" }) : [];
 

@@ -29,7 +29,7 @@ export interface TlsServer extends AsyncDisposable {
   folder: string;
 }
 
-/** Who may log in how, by role. */
+/** How each role may log in. */
 const rules = [
   "local all all trust",
   "hostssl all certified 127.0.0.1/32 cert",

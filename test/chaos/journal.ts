@@ -8,7 +8,7 @@ export interface Run {
   pid: number;
   pool: number;
   startedAt: number;
-  /** Null where the job did not come to its end, not even by throwing. */
+  /** Null if the job did not come to its end, not even by throwing. */
   endedAt: number | null;
   isDone: boolean;
 }

@@ -18,7 +18,7 @@ export function processesWith(text: string): Process[] {
     });
 }
 
-/** False where that process has ended already. */
+/** False if that process has ended already. */
 export function signal(pid: number, name: NodeJS.Signals): boolean {
   try {
     return process.kill(pid, name);

@@ -2,7 +2,7 @@ import { codeLines, type Source } from "./source.ts";
 
 interface Ban {
   word: RegExp;
-  /** The paths where it is banned. */
+  /** The paths in which it is banned. */
   where: RegExp;
   remedy: string;
 }
@@ -27,7 +27,7 @@ const bans: readonly Ban[] = [
   { word: /\bas never\b/, where: /./, remedy: "Make the types agree." },
 ];
 
-/** What a file says that it may not say. */
+/** The banned words of a file. */
 export const wordFaults = (source: Source): string[] =>
   bans
     .filter(({ where }) => where.test(source.path))

@@ -16,7 +16,7 @@ export async function post(cli: Cli, jobs: number): Promise<void> {
 export const done = async ({ sql }: TestDatabase) =>
   (await sql`select count(*)::int as n from pdoflow.outcome where state = 'done'`)[0]?.["n"];
 
-/** A file system of its own, which can be full; null where this user may not mount one. */
+/** A file system of its own, which can be full; null if this user may not mount one. */
 export function mounted(cli: Cli, how: string): (Disposable & { path: string }) | null {
   const path = join(cli.folder, "mounted");
   mkdirSync(path);

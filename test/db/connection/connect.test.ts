@@ -24,7 +24,7 @@ async function explained(act: PromiseLike<unknown>, target: Target): Promise<Err
   throw new Error("expected an error");
 }
 
-/** False where the connection was lost, true where the statement was executed. */
+/** False if the connection was lost, true if the statement was executed. */
 async function isAccepted(statement: PromiseLike<unknown>): Promise<boolean> {
   try {
     await statement;

@@ -1,4 +1,4 @@
-// Rule 8: NOTIFY is sent only where a pool waits for it.
+// Rule 8: NOTIFY is sent only if a pool waits for it.
 import { expect, test } from "bun:test";
 
 import { connect, type Db } from "../../../src/db/connection/connect.ts";

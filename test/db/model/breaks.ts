@@ -234,7 +234,7 @@ export const breaks: readonly Break[] = [
   },
 ];
 
-/** The text of the function with this fault. @throws where the function's text has changed. */
+/** The text of the function with this fault. @throws if the function's text has changed. */
 export async function brokenText({ sql }: Db, fault: Break): Promise<string> {
   const [row] = await sql<{ text: string }[]>`
     select pg_get_functiondef(oid) as text from pg_proc

@@ -19,10 +19,10 @@ export interface Model {
   had: (Attempt & { leaseId: number; poolId: number })[];
 }
 
-/** Changes the model as the answer of the database says. @throws where that can't be right. */
+/** Changes the model by the answer of the database. @throws if that can't be right. */
 export type Change = (model: Model) => void;
 
-/** One statement, made for the queue as it is now. */
+/** One statement, made for the present state of the queue. */
 export interface Step {
   kind: string;
   /** A description of the step. */

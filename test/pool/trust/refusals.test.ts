@@ -1,4 +1,4 @@
-// What one pool refuses, others may run; and it looks anew when something has changed.
+// Other pools may run a posting that one refuses; it checks again when something has changed.
 import { expect, test } from "bun:test";
 import { copyFileSync } from "node:fs";
 

@@ -145,7 +145,7 @@ test("refused: arguments that are changed after a pool has verified their block"
   expect(await pool.exited).toBe(1);
   const { state, reason } = await postingOf(db, id);
   expect(state).toBe("open");
-  // Where the pool was slow it finds that at its first look.
+  // A slow pool finds it with its first check.
   expect(reason).toContain(`arguments of it were changed after it was signed (at job ${id}/`);
 });
 
