@@ -40,7 +40,7 @@ security definer set search_path = pg_catalog, pg_temp as $$
 declare
   v_ids bigint[] := pdoflow.can_modify(p_postings);
 begin
-  v_ids := pdoflow.clear_refusals(v_ids) || pdoflow.reopen(v_ids);
+  v_ids := pdoflow.clear_refusals(v_ids) || pdoflow.resume_postings(v_ids);
   return array(select distinct id from unnest(v_ids) as id order by id);
 end $$;
 
@@ -54,7 +54,7 @@ end $$;
 create function pdoflow.cancel(
   p_postings bigint[], p_kills boolean default true, p_reason text default null
 ) returns bigint[] language plpgsql security definer set search_path = pg_catalog, pg_temp as
-$$ begin return pdoflow.cancel_all(pdoflow.can_modify(p_postings), p_kills, p_reason); end $$;
+$$ begin return pdoflow.cancel_postings(pdoflow.can_modify(p_postings), p_kills, p_reason); end $$;
 
 create function pdoflow.cancel(
   p_posting bigint, p_kills boolean default true, p_reason text default null

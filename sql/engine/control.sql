@@ -21,8 +21,8 @@ begin
   return v_ids;
 end $$;
 
--- Opens paused and errored out postings again. Returns the opened postings.
-create function pdoflow.reopen(p_postings bigint[]) returns bigint[] language plpgsql as $$
+-- Resumes paused and errored out postings. Returns the resumed postings.
+create function pdoflow.resume_postings(p_postings bigint[]) returns bigint[] language plpgsql as $$
 #variable_conflict use_column
 declare
   v_ids bigint[];
@@ -80,7 +80,7 @@ end $$;
 -- Cancels unfinished postings. Waiting jobs count as cancelled at once. Their pools kill running
 -- jobs, or let them finish if p_kills is false. Waiting jobs that were retried by hand count as
 -- failed, as before (U2). Returns the cancelled postings.
-create function pdoflow.cancel_all(p_postings bigint[], p_kills boolean, p_reason text)
+create function pdoflow.cancel_postings(p_postings bigint[], p_kills boolean, p_reason text)
 returns bigint[] language plpgsql as $$
 #variable_conflict use_column
 declare

@@ -136,7 +136,7 @@ begin
         'a posting of the project "%" needs a job key of its own', p_key, v_before, v_project,
         p_project using errcode = 'PF002';
     end if;
-    perform pdoflow.cancel_all(
+    perform pdoflow.cancel_postings(
       array[v_before], false,
       format('replaced by posting %s, which has the same job key', p_posting));
   end if;

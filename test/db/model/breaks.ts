@@ -180,13 +180,13 @@ export const breaks: readonly Break[] = [
   },
   {
     name: "resuming forgets the lanes",
-    routine: "reopen",
+    routine: "resume_postings",
     find: "and state = 'paused'",
     instead: "and state = 'closed'",
   },
   {
     name: "resuming starts what is yet to start",
-    routine: "reopen",
+    routine: "resume_postings",
     find: "p.run_at is not null",
     instead: "false",
   },
@@ -198,13 +198,13 @@ export const breaks: readonly Break[] = [
   },
   {
     name: "cancelling does not wait for claims",
-    routine: "cancel_all",
+    routine: "cancel_postings",
     find: "order by posting_id, priority for no key update",
     instead: "order by posting_id, priority",
   },
   {
     name: "cancelling forgets that what was retried by hand had failed",
-    routine: "cancel_all",
+    routine: "cancel_postings",
     find: "select posting_id, -jobs, jobs, 0, 0 from",
     instead: "select posting_id, 0, 0, 0, 0 from",
   },

@@ -88,7 +88,7 @@ describe("B1: of postings with the same job key only the newest waits", () => {
     });
     expect(await failing.catch((error: Error) => error.message)).toBe("back");
     expect(await statesOf(db)).toEqual(["open"]);
-    await db.sql`select pdoflow.cancel_all(array[1::bigint], true, 'no')`;
+    await db.sql`select pdoflow.cancel_postings(array[1::bigint], true, 'no')`;
     await prune(db.db, all);
     expect(await db.sql`select from pdoflow.job_key`).toHaveLength(0);
     await keyed(db, 1);

@@ -110,8 +110,8 @@ test("another's posting is not steered", async () => {
   expect(row).toEqual({ cancelled: "{}", stopped: "{}", limited: 0 });
   for (const name of [
     "pause_postings",
-    "reopen",
-    "cancel_all",
+    "resume_postings",
+    "cancel_postings",
     "retry_failed",
     "finish",
     "record",
