@@ -42,7 +42,8 @@ export class UnevenRow extends PdoflowError {
   readonly exitCode = exitCodes.usage;
   constructor(location: string, expected: number, found: number) {
     super(
-      `${location}: expected ${expected} columns as in the first row, found ${found}. ` +
+      `${location}: expected ${expected} column${expected === 1 ? "" : "s"} as in the first row, ` +
+        `found ${found}. ` +
         "Put a cell that contains a separator in double quotes.",
     );
   }

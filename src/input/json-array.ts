@@ -4,6 +4,8 @@ import { findFault } from "./json-fault.ts";
 import type { PriorityColumn } from "./priority-column.ts";
 import { refuseLonger, type Splitter } from "./splitter.ts";
 
+const notJson = "a table or text, use --format csv, tsv or lines";
+
 /** A JSON file contains more or less than one array. */
 export class NotAnArray extends PdoflowError {
   override readonly name = "NotAnArray";
@@ -12,8 +14,8 @@ export class NotAnArray extends PdoflowError {
     const [line = ""] = text.split("\n", 1);
     const found = line.length > 40 ? `${line.slice(0, 39)}…` : line;
     const expected = "one array of argument lists, such as [[1], [2]]";
-    const remedy = /^[[{]/.test(text) ? " If it is NDJSON, use --format ndjson." : "";
-    super(`${name}: expected ${expected}, found ${where}: ${found}.${remedy}`);
+    const formats = /^[[{]/.test(text) ? "NDJSON, use --format ndjson" : notJson;
+    super(`${name}: expected ${expected}, found ${where}: ${found}. If it is ${formats}.`);
   }
 }
 

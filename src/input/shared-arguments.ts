@@ -56,6 +56,7 @@ export class SharedArguments {
       ...args.map((word): Each => ({ name: null, size: 1, at: () => wordText(word) })),
       ...kw.map((word) => parseKeyword(word, problems)),
     ];
+    problems.push(...repeated(parts.flatMap(({ name }) => name ?? [])));
     const total = parts.reduce((product, { size }) => product * size, 1);
     if (total > maxJobs) {
       problems.push(
@@ -102,6 +103,11 @@ export class SharedArguments {
     return { list, fields };
   }
 }
+
+const repeated = (names: readonly string[]): string[] =>
+  [...new Set(names.filter((name, index) => names.indexOf(name) !== index))].map(
+    (name) => `expected one --kw or --each for each name, found several for "${name}"`,
+  );
 
 const joined = (...parts: string[]) => parts.filter((part) => part !== "").join(",");
 

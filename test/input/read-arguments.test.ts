@@ -120,6 +120,7 @@ describe("json", () => {
       '{"a":1}',
       'such as [[1], [2]], found at the beginning: {"a":1}. If it is NDJSON, use --format',
     ],
+    ["a,b\n1,2", "found at the beginning: a,b. If it is a table or text, use --format csv, tsv or"],
     [
       "[[1]]\n[[2]]",
       "such as [[1], [2]], found after it: [[2]]. If it is NDJSON, use --format ndjson",

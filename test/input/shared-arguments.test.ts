@@ -54,6 +54,8 @@ test.each<[Partial<ArgumentWords>, string]>([
   [{ each: ["1-1000000000000"] }, "expected at most 2147483648 combinations"],
   [{ each: ["1-100000", "1-100000"] }, "the limit of a posting, found 10000000000"],
   [{ kw: ["a"] }, 'expected --kw name=value, found "a"'],
+  [{ kw: ["a=1", "b=1", "a=2"] }, 'for each name, found several for "a"'],
+  [{ kw: ["a=1"], each: ["a=1-2"] }, 'for each name, found several for "a"'],
 ])("%j: %s", (words, message) => expect(() => joined("[]", words)).toThrow(message));
 
 test("arguments can't follow an object", () => {

@@ -58,6 +58,7 @@ test("quotes hold separators, line breaks and quotes, wherever the pieces end", 
 
 test.each([
   ["a,b\n1,2\n3\n", "a.csv: line 3: expected 2 columns as in the first row, found 1"],
+  ["a\n1,2\n", "a.csv: line 2: expected 1 column as in the first row, found 2"],
   ['a,b\n1,"x\ny', 'a.csv: line 2, column 3: expected a second ", found the end of the file'],
   ['a,b\n1,"x"y\n', 'a.csv: line 2, column 6: expected the end of the cell, found "y"'],
   ["a,\n1,2\n", "a.csv: line 1: column 2 has no name"],

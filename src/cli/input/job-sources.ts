@@ -1,3 +1,4 @@
+import { createReadStream, type Stats } from "node:fs";
 import { resolve } from "node:path";
 
 import type { JobBatch } from "../../db/posting/batches.ts";
@@ -75,9 +76,11 @@ export class JobSources {
         continue;
       }
       const path = resolve(context.cwd, name);
-      const size: number = await sizeOf(name, path);
-      if (totalBytes !== null) totalBytes += size;
-      files.push({ name, bytes: Bun.file(path).stream() });
+      const stats: Stats = await statsOf(name, path);
+      if (totalBytes !== null) totalBytes += stats.size;
+      // A stream of Bun cannot read /dev/null.
+      const isDevice = stats.isCharacterDevice();
+      files.push({ name, bytes: isDevice ? createReadStream(path) : Bun.file(path).stream() });
     }
     const paths = [];
     for (const pattern of globs) paths.push(...(await matchingFiles(pattern, context.cwd)));
@@ -111,7 +114,7 @@ export class JobSources {
   }
 }
 
-async function sizeOf(name: string, path: string): Promise<number> {
+async function statsOf(name: string, path: string): Promise<Stats> {
   const found = await Bun.file(path)
     .stat()
     .catch(() => null); // reported below
@@ -120,5 +123,5 @@ async function sizeOf(name: string, path: string): Promise<number> {
     const remedy = `To post its files, use --from-glob '${name.replace(/\/$/, "")}/*'`;
     throw new InvalidInput(name, [`expected a file of arguments, found a folder. ${remedy}`]);
   }
-  return found.size;
+  return found;
 }

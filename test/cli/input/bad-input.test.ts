@@ -36,6 +36,12 @@ const mistakes: Mistake[] = [
     says: /args\.json.*(end|cut|truncated|missing)/i,
   },
   {
+    name: "a device without content",
+    args: ["post", "fit.ts#fit", "/dev/null"],
+    code: 2,
+    says: /\/dev\/null: expected at least one list of arguments, found none/,
+  },
+  {
     name: "JSON of the wrong shape, with the index at fault",
     files: { "args.json": "[[1], [2], 7]" },
     args: ["post", "fit.ts#fit", "args.json"],
