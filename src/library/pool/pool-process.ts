@@ -133,11 +133,11 @@ export class PoolProcess {
    */
   async stop(graceMs: number, retryForMs = 5_000): Promise<ProcessEnd> {
     for (const waitMs of [graceMs, retryForMs]) {
-      this.#child.kill("SIGTERM");
+      this.#signal("SIGTERM");
       const ending = await this.#endsWithin(waitMs);
       if (ending) return ending;
     }
-    this.#child.kill("SIGKILL");
+    this.#signal("SIGKILL");
     return await this.ended;
   }
 
@@ -149,8 +149,16 @@ export class PoolProcess {
     return await Promise.race([this.ended, late]).finally(() => clearTimeout(timer));
   }
 
+  /**
+   * Until Node reports that it could not start the program, `kill` signals process 0: the group of
+   * this process.
+   */
+  #signal(signal: NodeJS.Signals): void {
+    if (this.#child.pid !== undefined) this.#child.kill(signal);
+  }
+
   /** A script that ends without stopping its pool stops the pool too. */
   readonly #leave = (): void => {
-    this.#child.kill("SIGTERM");
+    this.#signal("SIGTERM");
   };
 }

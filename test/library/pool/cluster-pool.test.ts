@@ -1,4 +1,5 @@
 import { describe, expect, spyOn, test } from "bun:test";
+import { ChildProcess } from "node:child_process";
 import { join } from "node:path";
 
 import { ClusterPool, postWork } from "../../../src/index.ts";
@@ -97,6 +98,14 @@ describe("upkeep", () => {
       /could not be started \(.*ENOENT.*PDOFLOW_BINARY.*\/nowhere\/pdoflow pool/s,
     );
     expect(written.mock.calls.flat().join("")).toMatch(/^pool: it could not be started .*PATH/);
+  });
+
+  test("signals nobody if the program was not found", async () => {
+    using _written = spyOn(process.stderr, "write").mockReturnValue(true);
+    using kill = spyOn(ChildProcess.prototype, "kill");
+    const pool = new ClusterPool({ binary: "/nowhere/pdoflow" });
+    expect(await nameOf(pool.stop())).toBe("PoolFailed");
+    expect(kill).not.toHaveBeenCalled();
   });
 
   test("does nothing after stop", async () => {
