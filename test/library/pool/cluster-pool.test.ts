@@ -101,11 +101,12 @@ describe("upkeep", () => {
   });
 
   test("signals nobody if the program was not found", async () => {
-    using _written = spyOn(process.stderr, "write").mockReturnValue(true);
+    using written = spyOn(process.stderr, "write").mockReturnValue(true);
     using kill = spyOn(ChildProcess.prototype, "kill");
     const pool = new ClusterPool({ binary: "/nowhere/pdoflow" });
     expect(await nameOf(pool.stop())).toBe("PoolFailed");
     expect(kill).not.toHaveBeenCalled();
+    expect(written).toHaveBeenCalled();
   });
 
   test("does nothing after stop", async () => {
