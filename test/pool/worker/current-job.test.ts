@@ -131,7 +131,7 @@ test("progress comes to `jobs` while the job runs, the newest of a thousand", as
   await cli.write("a.ts", jobs);
   await cli.runWith({ input: "[[]]" }, "post", "a.ts#tells", "-");
   const pool = cli.start("pool", "--max-workers", "1");
-  await said(pool, "workers");
+  await said(pool, "1 worker, root");
   const job = await until("its progress", async () => {
     const [job] = documentsOf("jobs", (await cli.run("jobs", "1", "--json")).out);
     return job?.note === "row 999" && job;
