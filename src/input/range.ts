@@ -8,10 +8,13 @@ export interface Values {
 
 const decimal = String.raw`-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?`;
 const range = new RegExp(`^(${decimal})(?:-|\\.\\.)(${decimal})(?::(${decimal}))?$`);
-/** Probably a mistyped range: 1-, 1..x, 1-5:x, 1 - 5. Not 2026-01-01 or 3-methyl. */
+/**
+ * Probably a mistyped range: 1-, 1..x, 1-5:x, 1 - 5, 1:10 as in Python and MATLAB. Not 2026-01-01,
+ * 3-methyl or 12:30.
+ */
 const almostRange = new RegExp(
   `^(?:${decimal}-|${decimal}(?:\\.\\.|–).*|\\.\\.${decimal}|${decimal}-${decimal}:.*|` +
-    `${decimal} +- +${decimal})$`,
+    `${decimal} +- +${decimal}|(?!\\d\\d:\\d\\d(?::|$))${decimal}(?::${decimal}){1,2})$`,
 );
 const examples = "such as 1-1000, 1-1000:2, 0-1:0.25 or 1..5";
 const digitsMax = 40;
