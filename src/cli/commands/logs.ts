@@ -3,7 +3,6 @@ import * as v from "valibot";
 
 import type { Db } from "../../db/connection/connect.ts";
 import { anyJob, type JobRow, type JobFilter } from "../../db/read/jobs.ts";
-import { openDatabase } from "../../db/connection/open.ts";
 import { outputSchemas } from "../output/output-schemas.ts";
 import { JobStatus } from "../output/schema-parts.ts";
 import { exitCodes, InvalidInput } from "../../domain/errors.ts";
@@ -74,15 +73,14 @@ export class LogsCommand extends PdoflowCommand {
 
   async #follow(selected: readonly Selected[], filter: JobFilter) {
     const titles = new Titles(isOneJob(selected));
-    const target = await this.target();
-    const open = () => openDatabase(target, { connections: 1 });
-    return await this.explaining(target, async () => {
-      for await (const news of followLogs(open, selected, filter)) {
-        const text = this.json ? lineOfNews(news) : textOfNews(news, titles, filter.status);
-        await this.printInPace(text);
-      }
-      return exitCodes.ok;
-    });
+    await followLogs(
+      (work) => this.withDatabase(work),
+      selected,
+      filter,
+      (news) =>
+        this.printInPace(this.json ? lineOfNews(news) : textOfNews(news, titles, filter.status)),
+    );
+    return exitCodes.ok;
   }
 }
 

@@ -1,7 +1,7 @@
 import { Command, Option } from "clipanion";
 import * as v from "valibot";
 
-import { type Db, explainDatabaseError } from "../../db/connection/connect.ts";
+import { type Db, explainDatabaseError, isConnectionLoss } from "../../db/connection/connect.ts";
 import { migrate, pendingMigrations, requireCurrentSchema } from "../../db/admin/migrations.ts";
 import { answered, openDatabase } from "../../db/connection/open.ts";
 import {
@@ -156,7 +156,10 @@ export abstract class PdoflowCommand extends Command<CliContext> {
       // Checked first, with one statement, because migrations are nearly never pending.
       if (target.isEmbedded && (await pendingMigrations(db)).length > 0) await migrate(db);
       else await answered(db, requireCurrentSchema(db));
-      return await work(db);
+      return await work(db).catch(async (error: unknown) => {
+        if (isConnectionLoss(error)) await db.abort(); // closing would wait for an answer
+        throw error;
+      });
     });
   }
 

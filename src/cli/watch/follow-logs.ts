@@ -2,16 +2,15 @@ import type { Db } from "../../db/connection/connect.ts";
 import { EndedJobs } from "../../db/read/ended-jobs.ts";
 import { follow, type LiveRow } from "../../db/engine/follow.ts";
 import type { JobRow, JobFilter } from "../../db/read/jobs.ts";
-import { requireWrites } from "../../db/connection/open.ts";
+import { watchPostings } from "../../db/read/posting-watch.ts";
 import { readEnded } from "../../db/read/results.ts";
 import { findPostings } from "../../db/read/snapshot.ts";
 import { readPostingCounts } from "../../db/read/status.ts";
+import { Bell } from "../../domain/bell.ts";
 import { type IndexRange, withoutIndex } from "../../domain/selector.ts";
 import { jobPages } from "../input/job-pages.ts";
 import type { Selected } from "../input/select.ts";
-import { mayComeBack } from "../../db/read/posting-watch.ts";
 
-const everyMs = 1_000;
 const streams = ["stdout", "stderr"] as const;
 const hasEnded = ({ status }: JobRow) =>
   status === "done" || status === "failed" || status === "cancelled";
@@ -39,43 +38,51 @@ interface Yielded {
   decoders: { stdout: TextDecoder; stderr: TextDecoder };
 }
 
+type WithDatabase = <T>(work: (db: Db) => Promise<T>) => Promise<T>;
+
 /**
- * Yields the output of jobs while they run, and their ends, until all of them have ended. For five
- * minutes a lost connection is replaced by `open`. Nothing is yielded twice, and nothing is missing
- * except output that was printed meanwhile and is not stored.
+ * Passes the output of jobs to `print` while they run, and their ends, until all of them have
+ * ended. Nothing is passed twice, and nothing is missing except output that was printed during a
+ * lost connection and is not stored.
  */
-export async function* followLogs(
-  open: () => Promise<Db>,
+export async function followLogs(
+  withDatabase: WithDatabase,
   selected: readonly Selected[],
   filter: JobFilter,
-): AsyncGenerator<LogPart | LogEnd> {
-  let db: Db | null = await open();
-  try {
-    const followed: FollowedPosting[] = [];
-    for (const { id, indices } of selected) {
-      const [posting] = await findPostings(db, [id]);
-      const jobCount = posting?.jobCount ?? 0;
-      const left = indices?.filter(({ first }) => first < jobCount) ?? null;
-      followed.push(new FollowedPosting(db, id, jobCount, left, filter));
-    }
-    let reachedAt = performance.now();
-    for (;;) {
-      try {
-        db ??= await open();
-        await requireWrites(db);
-        for (const one of followed) yield* one.poll(db);
-        reachedAt = performance.now();
-        if (followed.every(({ isOver }) => isOver)) return;
-      } catch (error) {
-        if (!mayComeBack(error, reachedAt)) throw error;
-        await db?.abort();
-        db = null;
-      }
-      await Bun.sleep(everyMs);
-    }
-  } finally {
-    await db?.close();
-  }
+  print: (news: LogPart | LogEnd) => Promise<void>,
+): Promise<void> {
+  const ids = new Set(selected.map(({ id }) => id));
+  let followed: FollowedPosting[] | null = null;
+  await watchPostings({
+    check: async (db) => {
+      followed ??= await followedPostings(db, selected, filter);
+      for (const one of followed) for await (const news of one.poll(db)) await print(news);
+      return followed.every(({ isOver }) => isOver) || undefined;
+    },
+    concerns: (id) => id === null || ids.has(id),
+    bell: new Bell(),
+    withDatabase,
+  });
+}
+
+async function followedPostings(
+  db: Db,
+  selected: readonly Selected[],
+  filter: JobFilter,
+): Promise<FollowedPosting[]> {
+  const found = new Map(
+    (
+      await findPostings(
+        db,
+        selected.map(({ id }) => id),
+      )
+    ).map((posting) => [posting.id, posting]),
+  );
+  return selected.map(({ id, indices }) => {
+    const jobCount = found.get(id)?.jobCount ?? 0;
+    const left = indices?.filter(({ first }) => first < jobCount) ?? null;
+    return new FollowedPosting(db, id, jobCount, left, filter);
+  });
 }
 
 class FollowedPosting {

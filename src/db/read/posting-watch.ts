@@ -47,7 +47,7 @@ export async function watchPostings<T>(watch: PostingWatch<T>): Promise<T> {
 }
 
 /** Whether to wait for a database that was last reached at `reachedAt` (performance.now()). */
-export function mayComeBack(error: unknown, reachedAt: number): boolean {
+function mayComeBack(error: unknown, reachedAt: number): boolean {
   const cause = error instanceof DatabaseUnavailable ? error.cause : error;
   return performance.now() - reachedAt < outageMs && isConnectionLoss(cause);
 }
