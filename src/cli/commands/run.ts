@@ -4,15 +4,13 @@ import type { Writable } from "node:stream";
 import { Command, Option } from "clipanion";
 import * as v from "valibot";
 
-import { type Db, errorCode } from "../../db/connection/connect.ts";
 import type { Target } from "../../db/settings/target.ts";
 import { cancelPostings, findStopped } from "../../db/engine/control.ts";
-import { readRoutes } from "../../db/engine/routes.ts";
 import { insertPosting } from "../../db/posting/insert.ts";
 import { commandEntryPoint } from "../../pool/worker/command-line.ts";
 import { outputSchemas } from "../output/output-schemas.ts";
 import { parseEntryPoint } from "../../domain/entry-point.ts";
-import { type ExitCode, exitCodes, InvalidInput, PdoflowError } from "../../domain/errors.ts";
+import { type ExitCode, exitCodes, InvalidInput } from "../../domain/errors.ts";
 import { parseEnv } from "../../pool/wire/environment.ts";
 import { Pool } from "../../pool/pool.ts";
 import type { WholeOutput } from "../../pool/wire/protocol.ts";
@@ -22,6 +20,7 @@ import { pluralize } from "../output/pluralize.ts";
 import { parseFlags } from "../shell/flags.ts";
 import { wholeNumber } from "../shell/flag-values.ts";
 import { commandJobs } from "../input/command-jobs.ts";
+import { requirePoolGrant } from "../input/pool-grant.ts";
 import { PostingCommand } from "../input/posting-command.ts";
 import { PostingProgress } from "../shell/job-progress.ts";
 import { Reading } from "../input/reading-progress.ts";
@@ -84,7 +83,7 @@ export class RunCommand extends PostingCommand {
       throw new InvalidInput("arguments", ["expected an entry point, or a command after --"]);
     }
     if (this.check === true) {
-      throw new InvalidInput("run", ["--check is not available here. Use: pdoflow post --check"]);
+      throw new InvalidInput("--check", ["not available here. Use: pdoflow post --check"]);
     }
     const entryPoint = parseEntryPoint(entry);
     if (isCommand && this.format === undefined) this.eachLine = true;
@@ -109,7 +108,8 @@ export class RunCommand extends PostingCommand {
       return { ...posted, target: db.target };
     }).finally(() => reading.end());
     try {
-      return await this.#runJobs({ id, jobCount, target, run: posting.run }, maxWorkers);
+      const { run, maxFailures } = posting;
+      return await this.#runJobs({ id, jobCount, target, run, maxFailures }, maxWorkers);
     } catch (error) {
       await this.#abandon(id);
       throw error;
@@ -117,7 +117,7 @@ export class RunCommand extends PostingCommand {
   }
 
   async #runJobs(
-    { id, jobCount, target, run }: { id: number; jobCount: number; target: Target; run: string },
+    { id, jobCount, target, run, maxFailures }: PostedRun,
     maxWorkers: number,
   ): Promise<ExitCode> {
     const { context } = this;
@@ -133,14 +133,22 @@ export class RunCommand extends PostingCommand {
       handsOn: parseEnv(this.env ?? (isCommand ? "*" : "")),
     };
     return await this.explaining(target, async () => {
-      const start = () =>
-        Pool.start(target, {
+      let stopsEarly = () => {};
+      const start = async () => {
+        const pool = await Pool.start(target, {
           ...workerPool(context, maxWorkers, worker),
           once: true,
           run,
-          onEnded: (end) => output.add(end),
+          onEnded: (end) => {
+            output.add(end);
+            if (output.failed >= (maxFailures ?? Infinity)) stopsEarly();
+          },
           log: (line) => this.#log(line),
         });
+        // Stopping the posting takes some round trips, in which many short jobs could start.
+        stopsEarly = () => pool.drain(pluralize(output.failed, "failure"));
+        return pool;
+      };
       return await this.#work(start, id, jobCount, output);
     });
   }
@@ -167,7 +175,7 @@ export class RunCommand extends PostingCommand {
       let end = await Promise.race([finished, stop.promise]);
       if (typeof end !== "string") {
         // It was stopped because of failures, and no other pool may run the rest (R2).
-        if (output.ended < jobCount) await this.#cancelRest(id);
+        if (output.ended < jobCount) await this.#cancelRest(id, jobCount, output);
         const shown = await Promise.race([output.flush(), stop.promise]);
         if (shown === undefined) return this.#report(id, jobCount, output);
         end = shown;
@@ -186,9 +194,10 @@ export class RunCommand extends PostingCommand {
   }
 
   /** Keeps the reason for which it was stopped. */
-  async #cancelRest(id: number): Promise<void> {
+  async #cancelRest(id: number, jobCount: number, { failed }: RunOutput): Promise<void> {
     const [stopped] = await this.withDatabase((db) => findStopped(db, [id]));
-    await this.#cancel(id, stopped?.reason ?? "its run has ended");
+    const own = failed > 0 ? `${failed} of ${jobCount} jobs have failed` : "its run has ended";
+    await this.#cancel(id, stopped?.reason ?? own);
   }
 
   /** After an error: only this run could have run the jobs (R2). */
@@ -263,35 +272,18 @@ export class RunCommand extends PostingCommand {
   }
 }
 
-/** The role may post, but no pool of it would run what it has posted. */
-class RunNeedsPool extends PdoflowError {
-  override readonly name = "RunNeedsPool";
-  readonly exitCode = exitCodes.database;
-  constructor() {
-    super(
-      "pdoflow run needs a role that may run pools, and this role may not. Nothing was posted. " +
-        "Ask the owner of the schema for: pdoflow grant --role ROLE as pool --own. To have the " +
-        "jobs run by the pools of others, use: pdoflow post",
-    );
-  }
-}
-
-/**
- * Queries data that only roles with a grant for pools may read.
- *
- * @throws {RunNeedsPool}
- */
-async function requirePoolGrant(db: Db): Promise<void> {
-  try {
-    await readRoutes(db, { run: crypto.randomUUID() });
-  } catch (error) {
-    throw errorCode(error) === "42501" ? new RunNeedsPool() : error;
-  }
-}
-
 /** Writes all bytes, no faster than they are read; errors of the stream are the process's. */
 async function printWhole(piece: SpoolRange, stream: Writable): Promise<void> {
   for await (const block of piece.blocks()) {
     await new Promise<void>((resolve) => stream.write(block, () => resolve()));
   }
+}
+
+interface PostedRun {
+  id: number;
+  jobCount: number;
+  target: Target;
+  /** The token of the pool that may run it. */
+  run: string;
+  maxFailures: number | null | undefined;
 }

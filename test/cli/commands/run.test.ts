@@ -1,7 +1,8 @@
 import { expect, test } from "bun:test";
 
 import { freshDatabase } from "../../database.ts";
-import { until } from "../../binary/cli.ts";
+import { openProxy } from "../../proxy.ts";
+import { said, until } from "../../binary/cli.ts";
 import { openCommands } from "../in-process.ts";
 import { documentsOf } from "./json.ts";
 import { openQueueCommands } from "../../binary/queue-cli.ts";
@@ -133,6 +134,21 @@ test("a run that is stopped for its failures leaves nothing that no pool may run
     state: "cancelled",
     reason: expect.stringMatching(/^\d+ of 5000 jobs have failed$/),
   });
+});
+
+test("--max-failures of a run takes effect before the database has stopped the posting", async () => {
+  await using db = await freshDatabase();
+  await using proxy = await openProxy(db.url);
+  using cli = await openQueueCommands({ ...db, url: proxy.url });
+  proxy.freezeAt("pool_stop_posting(");
+  const options = ["--max-failures", "1", "--max-workers", "1", "--each", "1-300"];
+  const run = cli.start("run", ...options, "--", "exit 1");
+  await said(run, "releasing waiting jobs");
+  proxy.thaw();
+  expect(await run.exited).toBe(1);
+  const [posting] = await db.sql`select state, failed from pdoflow.posting`;
+  expect(posting?.["state"]).toBe("cancelled");
+  expect(posting?.["failed"]).toBeWithin(1, 100);
 });
 
 test("neither an entry point nor a command: the message has the expected forms", async () => {
