@@ -29,6 +29,19 @@ export function measured(time: JobTime | null, durationMs: number): JobTime {
   };
 }
 
+/** As {@link measured}, with one duration after the other. */
+export function measuredAll(time: JobTime | null, durationsMs: Float64Array): JobTime | null {
+  const [firstMs] = durationsMs;
+  if (firstMs === undefined) return time;
+  let { meanMs, deviationMs } = time ?? measured(null, firstMs);
+  for (let i = time ? 0 : 1; i < durationsMs.length; i++) {
+    const error = (durationsMs[i] ?? meanMs) - meanMs;
+    meanMs += error / 8;
+    deviationMs += (Math.abs(error) - deviationMs) / 8;
+  }
+  return { meanMs, deviationMs, count: (time?.count ?? 0) + durationsMs.length };
+}
+
 /** A cautious estimate of the next job's duration, which accounts for slow jobs among fast ones. */
 const guessMs = (time: JobTime) => Math.max(time.meanMs + time.deviationMs, leastJobMs);
 

@@ -33,8 +33,8 @@ export class EarlyReports {
     }
   }
 
-  ended(job: LeasedJob): void {
-    if (this.#jobs.size > 0) this.#jobs.delete(job);
+  ended(jobs: readonly LeasedJob[]): void {
+    if (this.#jobs.size > 0) for (const job of jobs) this.#jobs.delete(job);
   }
 
   /** The long-running jobs, and the reported jobs that have not ended. */

@@ -67,8 +67,8 @@ export class Pool {
       state: () => this.#state,
       session: () => this.#session,
       attempt: this.#attempt,
-      onRecorded: (job: LeasedJob) => {
-        this.#earlyReports.ended(job);
+      onRecorded: (jobs: readonly LeasedJob[]) => {
+        this.#earlyReports.ended(jobs);
         this.#stopIfDrained();
       },
     };

@@ -2,22 +2,23 @@ import type { Profile } from "../db/engine/profiles.ts";
 import type { AttemptState, OutcomeState } from "../domain/attempt.ts";
 import type { FailureWatch } from "./failure-watch.ts";
 import type { PoolOptions, PoolSummary } from "./options.ts";
-import { pendingOutcome } from "./run/pending-outcome.ts";
-import type { AttemptListener, Termination } from "./run/runner.ts";
+import { pendingOutcome, pendingRun } from "./run/pending-outcome.ts";
+import type { AttemptListener, DoneAttempts, Termination } from "./run/runner.ts";
 import { keptResult } from "./session/kept-result.ts";
+import { outcomesOf } from "./session/outcome-batch.ts";
 import type { OutcomeListener } from "./session/recorder.ts";
 import type { Session } from "./session/session.ts";
 import type { PoolState } from "./state.ts";
 import type { LeasedJob } from "./wire/leased-job.ts";
-import type { AttemptResult, AttemptDetails } from "./wire/protocol.ts";
+import type { AttemptResult, AttemptDetails } from "./wire/ends.ts";
 
 /** The pool, as its results need it. */
 export interface ResultsContext {
   state(): PoolState;
   /** Null while the pool has no row: its leases are gone, and no outcome would be accepted. */
   session(): Session | null;
-  /** An attempt was passed to the recorder. */
-  onRecorded(job: LeasedJob): void;
+  /** The ends of attempts at these jobs were passed to the recorder. */
+  onRecorded(jobs: readonly LeasedJob[]): void;
   /** Runs work whose failure the pool handles. */
   attempt(work: () => Promise<void>): Promise<void>;
 }
@@ -43,9 +44,36 @@ export class Results implements AttemptListener, OutcomeListener {
 
   onEnd(job: LeasedJob, end: AttemptResult, workerPid: number): void {
     const claimer = this.#pool.session()?.claimer;
-    claimer?.learn(job.posting, end);
+    if (end.isDone) claimer?.learnDone(job.posting, Float64Array.of(end.durationMs));
+    else claimer?.learnFailed(job.posting, end.durationMs);
     if (job.startBy !== null) claimer?.limits.inTime(job.startBy);
     this.#record(job, end.isDone ? "done" : "failed", end, workerPid);
+  }
+
+  onDone(done: DoneAttempts, workerPid: number): void {
+    const { jobs, durationsMs, agosMs, results } = done;
+    const [first] = jobs;
+    const session = this.#pool.session();
+    if (!first || !session) return;
+    const { posting, startBy } = first;
+    if (results !== null && posting.maxResultBytes !== null) {
+      for (const [position, job] of jobs.entries()) {
+        const [durationMs = 0, agoMs = 0] = [durationsMs[position], agosMs[position]];
+        const text = results[position] ?? null;
+        const end = { position, isDone: true, durationMs, agoMs, text, retry: null, output: null };
+        this.onEnd(job, end, workerPid);
+      }
+      return;
+    }
+    session.claimer.learnDone(posting, durationsMs);
+    if (startBy !== null) session.claimer.limits.inTime(startBy);
+    const run = pendingRun(first, done, { workerPid, now: performance.now() });
+    this.#summary.done += jobs.length;
+    session.recorder.add(run);
+    const { onEnded } = this.#options;
+    if (onEnded) outcomesOf(run).forEach((outcome) => onEnded(outcome));
+    this.#failureWatch.passed(posting);
+    this.#pool.onRecorded(jobs);
   }
 
   onTerminated({ job, state, error }: Termination, end: AttemptDetails, workerPid: number): void {
@@ -93,6 +121,6 @@ export class Results implements AttemptListener, OutcomeListener {
     this.#options.onEnded?.(ended);
     if (keptKind !== "failed") this.#failureWatch.passed(job.posting);
     else void this.#pool.attempt(() => this.#failureWatch.failed(session, job, ended.state));
-    this.#pool.onRecorded(job);
+    this.#pool.onRecorded([job]);
   }
 }

@@ -6,6 +6,7 @@ import {
   claimSize,
   type JobTime,
   measured,
+  measuredAll,
   surplus,
 } from "../../src/domain/chunk-size.ts";
 
@@ -73,6 +74,15 @@ test("one pool takes half of a lane's rest, two equal ones a quarter each", () =
   expect(claimShare(4, 4)).toBe(0.5);
   expect(claimShare(4, 8)).toBe(0.25);
   expect(claimShare(4, 0)).toBe(0.5);
+});
+
+test("jobs that are measured together count as if they were measured one after the other", () => {
+  const durations = [4, 1, 0.5, 20, 7];
+  for (const before of [null, measured(null, 3)]) {
+    const expected = durations.reduce<JobTime | null>(measured, before);
+    expect(measuredAll(before, Float64Array.from(durations))).toEqual(expected);
+    expect(measuredAll(before, new Float64Array(0))).toEqual(before);
+  }
 });
 
 test("the measured time follows the jobs", () => {

@@ -13,7 +13,7 @@ import { parseEntryPoint } from "../../domain/entry-point.ts";
 import { type ExitCode, exitCodes, InvalidInput } from "../../domain/errors.ts";
 import { parseEnv } from "../../pool/wire/environment.ts";
 import { Pool } from "../../pool/pool.ts";
-import type { WholeOutput } from "../../pool/wire/protocol.ts";
+import type { WholeOutput } from "../../pool/wire/ends.ts";
 import { type SpoolRange, Spool } from "../../pool/wire/spool.ts";
 import { workerPool } from "../../pool/worker-pool.ts";
 import { pluralize } from "../output/pluralize.ts";

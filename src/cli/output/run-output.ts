@@ -2,7 +2,7 @@ import * as v from "valibot";
 
 import { parse } from "../../domain/parse.ts";
 import type { PendingOutcome } from "../../pool/session/outcome-batch.ts";
-import type { WholeOutput } from "../../pool/wire/protocol.ts";
+import type { WholeOutput } from "../../pool/wire/ends.ts";
 
 const StoredError = v.object({ name: v.string(), message: v.string() });
 

@@ -8,8 +8,9 @@ export type Histogram = readonly { upToMs: number; count: number }[];
 
 /** The bucket of a duration: the number of limits it has reached. */
 export function bucketOf(ms: number): number {
-  const at = durationLimits.findIndex((limit) => ms < limit);
-  return at < 0 ? durationLimits.length : at;
+  let bucket = 0;
+  while (ms >= (durationLimits[bucket] ?? Infinity)) bucket++;
+  return bucket;
 }
 
 /** The counts with their limits; the last one has no limit. */

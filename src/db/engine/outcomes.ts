@@ -23,31 +23,72 @@ export interface Outcome {
   delayMs: number | null;
 }
 
+/**
+ * The ends of jobs that follow each other and are done, without output: they have one lease,
+ * attempt and worker.
+ */
+export interface DoneRun extends Pick<Outcome, "leaseId" | "postingId" | "attempt" | "workerPid"> {
+  state: "done";
+  firstSeq: number;
+  /** When each of them ended, on the performance clock, and how long it took, in ms. */
+  endedAt: Float64Array;
+  durationsMs: Float64Array;
+  /** Null if no job has a result. */
+  results: readonly (string | null)[] | null;
+}
+
 /** Outcomes as the arrays that `record` takes, in PostgreSQL's text form. */
 export interface PackedOutcomes extends ReturnType<typeof packOutcomes> {}
 
-/** Their ages are measured now. */
-export function packOutcomes(outcomes: readonly Outcome[]) {
-  const column = (pick: (outcome: Outcome) => number | string) => columnOf(outcomes, pick);
+/** The age of each outcome of a run is measured at `now`, on the performance clock. */
+export function packOutcomes(outcomes: readonly (Outcome | DoneRun)[], now: number) {
+  const seqs: number[] = [];
+  const ages: number[] = [];
+  const durations: number[] = [];
+  for (const outcome of outcomes) {
+    if (isRun(outcome)) {
+      const { firstSeq, endedAt, durationsMs } = outcome;
+      for (let i = 0; i < durationsMs.length; i++) {
+        seqs.push(firstSeq + i);
+        ages.push(micros(now - (endedAt[i] ?? now)));
+        durations.push(micros(durationsMs[i] ?? 0));
+      }
+    } else {
+      seqs.push(outcome.seq);
+      ages.push(micros(outcome.ageMs));
+      durations.push(micros(outcome.durationMs));
+    }
+  }
   return {
-    count: outcomes.length,
-    leases: column((o) => o.leaseId),
-    postings: column((o) => o.postingId),
-    seqs: column((o) => o.seq),
-    attempts: column((o) => o.attempt),
-    states: column((o) => o.state),
-    ages: column((o) => micros(o.ageMs)),
-    durations: column((o) => micros(o.durationMs)),
-    pids: column((o) => o.workerPid),
-    results: textsOrNull(outcomes.map((o) => o.result)),
-    errors: textsOrNull(outcomes.map((o) => o.error)),
-    delays: outcomes.every((o) => o.delayMs === null)
+    count: seqs.length,
+    leases: columnOf(outcomes, (o) => o.leaseId),
+    postings: columnOf(outcomes, (o) => o.postingId),
+    seqs: integers(seqs),
+    attempts: columnOf(outcomes, (o) => o.attempt),
+    states: columnOf(outcomes, (o) => o.state),
+    ages: integers(ages),
+    durations: integers(durations),
+    pids: columnOf(outcomes, (o) => o.workerPid),
+    results: textsOf(
+      outcomes,
+      (run) => run.results,
+      (o) => o.result,
+    ),
+    errors: textsOf(outcomes, noTexts, (o) => o.error),
+    delays: outcomes.every((o) => isRun(o) || o.delayMs === null)
       ? null
-      : integers(outcomes.map((o) => o.delayMs)),
-    stdouts: textsOrNull(outcomes.map((o) => o.stdout)),
-    stderrs: textsOrNull(outcomes.map((o) => o.stderr)),
+      : integers(outcomes.flatMap((o) => (isRun(o) ? nulls(countOf(o)) : o.delayMs))),
+    stdouts: textsOf(outcomes, noTexts, (o) => o.stdout),
+    stderrs: textsOf(outcomes, noTexts, (o) => o.stderr),
   };
 }
+
+export const isRun = <R extends DoneRun>(outcome: Outcome | R): outcome is R =>
+  "firstSeq" in outcome;
+
+/** The number of attempts that ended. */
+export const countOf = (outcome: Outcome | DoneRun): number =>
+  isRun(outcome) ? outcome.durationsMs.length : 1;
 
 /**
  * Records outcomes whose leases the pool still has, and ends `completeLeases`. Returns the number
@@ -85,29 +126,39 @@ export const recordOutcomes = (
   recordPacked(
     db,
     poolId,
-    { packed: packOutcomes(outcomes), packedAt: performance.now() },
+    { packed: packOutcomes(outcomes, 0), packedAt: performance.now() },
     completeLeases,
   );
 
 /**
- * One number or word of each outcome, as PostgreSQL's text form of an array. If all of them are
+ * A number or word that runs have once, as PostgreSQL's text form of an array. If all of them are
  * equal, the array has only one: for short jobs, most of the work of recording is to write these
  * texts and read them in the server, and lease, posting, attempt, state and worker seldom change.
  */
 function columnOf(
-  outcomes: readonly Outcome[],
-  pick: (outcome: Outcome) => number | string,
+  outcomes: readonly (Outcome | DoneRun)[],
+  pick: (outcome: Outcome | DoneRun) => number | string,
 ): string {
   const first = outcomes[0] && pick(outcomes[0]);
-  const isSame = outcomes.every((outcome) => pick(outcome) === first);
-  return isSame ? `{${first ?? ""}}` : `{${outcomes.map(pick).join(",")}}`;
+  if (outcomes.every((outcome) => pick(outcome) === first)) return `{${first ?? ""}}`;
+  const column = outcomes.map((outcome) => `,${pick(outcome)}`.repeat(countOf(outcome)));
+  return `{${column.join("").slice(1)}}`;
 }
 
 const micros = (ms: number) => Math.round(ms * 1000);
 
 /** Null for a column of nulls, such as the results of many jobs: `unnest` fills it up. */
-const textsOrNull = (xs: readonly (string | null)[]) =>
-  xs.every((x) => x === null) ? null : texts(xs);
+function textsOf(
+  outcomes: readonly (Outcome | DoneRun)[],
+  pickAll: (run: DoneRun) => readonly (string | null)[] | null,
+  pick: (outcome: Outcome) => string | null,
+): string | null {
+  if (outcomes.every((o) => (isRun(o) ? pickAll(o) : pick(o)) === null)) return null;
+  return texts(outcomes.flatMap((o) => (isRun(o) ? (pickAll(o) ?? nulls(countOf(o))) : [pick(o)])));
+}
+
+const noTexts = () => null;
+const nulls = (count: number): null[] => Array.from({ length: count }, () => null);
 
 /** Ends the postings among `ids` whose jobs have all ended, and returns them. */
 export async function finishPostings(

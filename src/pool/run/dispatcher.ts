@@ -1,12 +1,8 @@
 import type { LiveOutput } from "../../db/engine/follow.ts";
 import type { JobError } from "../../domain/attempt.ts";
 import type { LeasedJob } from "../wire/leased-job.ts";
-import type {
-  AttemptResult,
-  ProfileMessage,
-  ProgressMessage,
-  WorkerMessage,
-} from "../wire/protocol.ts";
+import type { Ends } from "../wire/ends.ts";
+import type { ProfileMessage, ProgressMessage, WorkerMessage } from "../wire/protocol.ts";
 import { BaseRunner, watchEveryMs } from "./base-runner.ts";
 import { lostResult, stoppedResult } from "./pending-outcome.ts";
 import {
@@ -134,26 +130,44 @@ export class Dispatcher extends BaseRunner<WorkerRun> {
     }
     if (message.kind === "progress") return this.#progress(slot, message);
     if (message.kind === "profile") return this.#profile(slot, message);
-    if (message.kind === "ended" && !this.#ended(slot, message)) return slot.process.kill();
+    if (message.kind === "ended" && !this.#ended(slot, message.ends)) return slot.process.kill();
     this.fill();
     supply.onRoom();
   }
 
   /** Returns false if the message, forged by user code, names jobs that cannot have ended. */
-  #ended(slot: WorkerSlot, { chunk, ends }: { chunk: number; ends: AttemptResult[] }): boolean {
-    const { attempts } = this.context;
-    for (const end of ends) {
-      const job = slot.end(chunk, end.position);
-      if (job === null) return false;
-      end.output = slot.process.output.take(end.output);
-      // An error that a job throws while it is being stopped comes from the stop.
-      const termination = slot.termination?.job === job && !end.isDone ? slot.termination : null;
-      const { pid } = slot.process;
-      if (termination) attempts.onTerminated(termination, stoppedResult(termination, end), pid);
-      else attempts.onEnd(job, end, pid);
+  #ended(slot: WorkerSlot, ends: Ends): boolean {
+    for (let i = 0; i < ends.count;) {
+      const count = slot.process.output.isCut ? 0 : ends.doneFrom(i);
+      const ended = count > 0 ? this.#done(slot, ends, i, count) : this.#endedOne(slot, ends, i);
+      if (ended === 0) return false;
+      i += ended;
     }
     if (slot.isReplaced || this.#isWorn(slot)) this.#replace(slot);
     return true;
+  }
+
+  /** Passes on up to `count` ends, and returns their number; 0 if they cannot have ended. */
+  #done(slot: WorkerSlot, ends: Ends, i: number, count: number): number {
+    const jobs = slot.endRun(ends.chunk, ends.position(i), count);
+    if (jobs === null) return 0;
+    const done = { jobs, ...ends.columns(i, jobs.length) };
+    this.context.attempts.onDone(done, slot.process.pid);
+    return jobs.length;
+  }
+
+  #endedOne(slot: WorkerSlot, ends: Ends, i: number): 0 | 1 {
+    const { attempts } = this.context;
+    const end = ends.at(i);
+    const job = slot.end(ends.chunk, end.position);
+    if (job === null) return 0;
+    end.output = slot.process.output.take(end.output);
+    // An error that a job throws while it is being stopped comes from the stop.
+    const termination = slot.termination?.job === job && !end.isDone ? slot.termination : null;
+    const { pid } = slot.process;
+    if (termination) attempts.onTerminated(termination, stoppedResult(termination, end), pid);
+    else attempts.onEnd(job, end, pid);
+    return 1;
   }
 
   #progress(slot: WorkerSlot, { chunk, position, share, note }: ProgressMessage): void {

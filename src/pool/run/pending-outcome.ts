@@ -1,8 +1,8 @@
 import { type AttemptState, outcomeState, retryDelayMs } from "../../domain/attempt.ts";
 import type { LeasedJob } from "../wire/leased-job.ts";
-import type { AttemptResult, AttemptDetails, Output } from "../wire/protocol.ts";
-import type { PendingOutcome } from "../session/outcome-batch.ts";
-import type { Termination } from "./runner.ts";
+import type { AttemptResult, AttemptDetails, Output } from "../wire/ends.ts";
+import type { PendingOutcome, PendingRun } from "../session/outcome-batch.ts";
+import type { DoneAttempts, Termination } from "./runner.ts";
 
 /**
  * The end of an attempt, for the recorder. `now` is of the performance clock, `random` in [0, 1).
@@ -33,6 +33,20 @@ export function pendingOutcome(
     stderr: output?.stderr ?? null,
     whole: output?.whole,
     delayMs: state === "retried" ? delayMs : null,
+  };
+}
+
+/** Attempts that are done, for the recorder. */
+export function pendingRun(
+  { leaseId, posting, seq, attempt }: LeasedJob,
+  { durationsMs, agosMs, results }: DoneAttempts,
+  { workerPid, now }: { workerPid: number; now: number },
+): PendingRun {
+  return {
+    ...{ leaseId, postingId: posting.id, attempt, workerPid, state: "done" },
+    ...{ firstSeq: seq, durationsMs, results, jobCount: posting.jobCount },
+    endedAt: agosMs.map((agoMs) => now - agoMs),
+    bytes: results?.reduce((sum, text) => sum + (text?.length ?? 0), 0) ?? 0,
   };
 }
 

@@ -11,7 +11,7 @@ import {
   readTail,
   sizeOfOutput,
 } from "../wire/output-file.ts";
-import type { Output, OutputRanges, WholeOutput } from "../wire/protocol.ts";
+import type { Output, OutputRanges, WholeOutput } from "../wire/ends.ts";
 import type { SharedPage } from "../wire/shared-page.ts";
 import type { Spool } from "../wire/spool.ts";
 
@@ -43,6 +43,11 @@ export class PrintedOutput {
       if (freeMiddle(file, ...middle)) this.#freedTo[stream] = middle[1];
       else this.#cuts[stream] = cutOutput(file, start, this.#cuts[stream]);
     }
+  }
+
+  /** Whether parts of the output of a job were set aside, or freed. */
+  get isCut(): boolean {
+    return this.#cuts.some((cut) => cut !== null) || this.#freedTo.some((end) => end > 0);
   }
 
   /** The output that a job reported, with the parts that were set aside. */

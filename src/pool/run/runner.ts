@@ -4,7 +4,7 @@ import type { Profile } from "../../db/engine/profiles.ts";
 import type { JobError, OutcomeState } from "../../domain/attempt.ts";
 import type { JobTime } from "../../domain/chunk-size.ts";
 import type { LeasedJob } from "../wire/leased-job.ts";
-import type { AttemptResult, AttemptDetails } from "../wire/protocol.ts";
+import type { AttemptDetails, AttemptResult, EndColumns } from "../wire/ends.ts";
 import type { StartFailure } from "./worker-starts.ts";
 
 /** The reason to end an attempt before its job has ended, and the resulting state. */
@@ -18,8 +18,14 @@ export interface Termination extends TerminationReason {
   job: LeasedJob;
 }
 
+/** Attempts at jobs that follow each other, of one posting, lease and attempt: all are done. */
+export interface DoneAttempts extends EndColumns {
+  jobs: readonly LeasedJob[];
+}
+
 /** Receives events of started jobs. */
 export interface AttemptListener {
+  onDone(done: DoneAttempts, workerPid: number): void;
   onEnd(job: LeasedJob, end: AttemptResult, workerPid: number): void;
   onTerminated(termination: Termination, end: AttemptDetails, workerPid: number): void;
   /** A job has just become a long one (`longMs`). */

@@ -107,16 +107,32 @@ export class WorkerSlot {
    * code may report the end of a job that still runs, or that was not started.
    */
   end(chunkNumber: number, position: number): LeasedJob | null {
+    return this.endRun(chunkNumber, position, 1)?.[0] ?? null;
+  }
+
+  /**
+   * As `end`, for jobs from a position on that follow each other in one posting, lease and attempt,
+   * at most `most` of them.
+   */
+  endRun(chunkNumber: number, position: number, most: number): LeasedJob[] | null {
     const at = this.#chunks.findIndex((chunk) => chunk?.number === chunkNumber);
     const chunk = this.#chunks[at];
-    const job = chunk?.jobs[position];
-    if (!chunk || !job || chunk.gone[position]) return null;
-    if (!this.process.page.mayHaveEnded(at, chunkNumber, position)) return null;
-    chunk.gone[position] = true;
-    if (--chunk.left === 0) this.#chunks[at] = null;
+    const first = chunk?.jobs[position];
+    if (!chunk || !first) return null;
+    const jobs: LeasedJob[] = [];
+    for (let i = 0; i < most; i++) {
+      const job = chunk.jobs[position + i];
+      if (!job || !isNth(first, i, job)) break;
+      if (chunk.gone[position + i]) return null;
+      jobs.push(job);
+    }
+    if (!this.process.page.mayHaveEnded(at, chunkNumber, position, jobs.length)) return null;
+    chunk.gone.fill(true, position, position + jobs.length);
+    chunk.left -= jobs.length;
+    if (chunk.left === 0) this.#chunks[at] = null;
     if (chunk.jobs.length === 1) letGoOf(chunk);
-    this.jobsEnded++;
-    return job;
+    this.jobsEnded += jobs.length;
+    return jobs;
   }
 
   /** The job at a position of a chunk, if it is not gone. */
@@ -225,6 +241,13 @@ export class WorkerSlot {
     return this.running;
   }
 }
+
+/** Whether a job is number `n` after the first one of its posting, lease and attempt. */
+const isNth = (first: LeasedJob, n: number, { seq, leaseId, posting, attempt }: LeasedJob) =>
+  seq === first.seq + n &&
+  leaseId === first.leaseId &&
+  posting === first.posting &&
+  attempt === first.attempt;
 
 function letGoOf(chunk: Chunk): void {
   if (chunk.bytes < largeBytes) return;

@@ -83,8 +83,12 @@ export class Claimer {
     return this.#times.of(entryPoint);
   }
 
-  learn(posting: RunnablePosting, attempt: { durationMs: number; isDone: boolean }): void {
-    this.#times.learn(posting, attempt);
+  learnDone(posting: RunnablePosting, durationsMs: Float64Array): void {
+    this.#times.learnDone(posting, durationsMs);
+  }
+
+  learnFailed(posting: RunnablePosting, durationMs: number): void {
+    this.#times.learnFailed(posting, durationMs);
   }
 
   /** Whether there is room for any job at all. */

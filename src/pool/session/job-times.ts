@@ -1,5 +1,5 @@
 import type { RunnablePosting } from "../../db/engine/leases.ts";
-import { type JobTime, measured } from "../../domain/chunk-size.ts";
+import { type JobTime, measured, measuredAll } from "../../domain/chunk-size.ts";
 
 export const entryPointsKept = 100;
 /**
@@ -24,23 +24,27 @@ export class JobTimes {
     return [...this.#failed, ...this.#done];
   }
 
-  /** An attempt has ended by itself. */
-  learn(
+  /** Attempts were done, one after the other. */
+  learnDone({ entryPoint }: Pick<RunnablePosting, "entryPoint">, durationsMs: Float64Array): void {
+    if (this.#failed.size > 0) this.#failed.delete(entryPoint);
+    const time = measuredAll(this.#done.get(entryPoint) ?? null, durationsMs);
+    if (time) keep(this.#done, entryPoint, time);
+  }
+
+  /** An attempt has failed by itself. */
+  learnFailed(
     { entryPoint, stopAfter }: Pick<RunnablePosting, "entryPoint" | "stopAfter">,
-    { durationMs, isDone }: { durationMs: number; isDone: boolean },
+    durationMs: number,
   ): void {
-    if (isDone) {
-      if (this.#failed.size > 0) this.#failed.delete(entryPoint);
-      learn(this.#done, entryPoint, durationMs);
-      return;
-    }
     const isCareful = stopAfter > 0 && stopAfter <= carefulUpTo;
-    if (!isCareful && !this.#done.has(entryPoint)) learn(this.#failed, entryPoint, durationMs);
+    if (isCareful || this.#done.has(entryPoint)) return;
+    const before = this.#failed.get(entryPoint) ?? null;
+    keep(this.#failed, entryPoint, measured(before, durationMs));
   }
 }
 
-function learn(times: Map<string, JobTime>, entryPoint: string, durationMs: number): void {
-  times.set(entryPoint, measured(times.get(entryPoint) ?? null, durationMs));
+function keep(times: Map<string, JobTime>, entryPoint: string, time: JobTime): void {
+  times.set(entryPoint, time);
   if (times.size <= entryPointsKept) return;
   for (const first of times.keys()) return void times.delete(first);
 }

@@ -1,6 +1,6 @@
 import type { RunnablePosting } from "../../db/engine/leases.ts";
 import type { AttemptState, JobError } from "../../domain/attempt.ts";
-import type { AttemptDetails } from "../wire/protocol.ts";
+import type { AttemptDetails } from "../wire/ends.ts";
 
 type Bounds = Pick<RunnablePosting, "maxResultBytes" | "maxOutputBytes">;
 

@@ -1,6 +1,13 @@
 import { messageOf } from "../../domain/errors.ts";
-import type { WholeOutput } from "../wire/protocol.ts";
-import { type Outcome, packOutcomes, type PackedOutcomes } from "../../db/engine/outcomes.ts";
+import type { WholeOutput } from "../wire/ends.ts";
+import {
+  countOf,
+  type DoneRun,
+  isRun,
+  type Outcome,
+  packOutcomes,
+  type PackedOutcomes,
+} from "../../db/engine/outcomes.ts";
 
 /** An outcome that waits to be recorded; `endedAt` is on this process's performance clock. */
 export type PendingOutcome = Outcome & {
@@ -11,9 +18,34 @@ export type PendingOutcome = Outcome & {
   whole?: WholeOutput | undefined;
 };
 
+/** Outcomes of jobs that ended well one after the other: nothing is kept for each of them. */
+export type PendingRun = DoneRun & {
+  jobCount: number;
+  /** The size of the results. */
+  bytes: number;
+};
+
+export type PendingOutcomes = PendingOutcome | PendingRun;
+
+/** The outcomes of a run, one by one. */
+export function outcomesOf(pending: PendingOutcomes): PendingOutcome[] {
+  if (!isRun(pending)) return [pending];
+  const { leaseId, postingId, attempt, workerPid, state, jobCount } = pending;
+  const { firstSeq, endedAt, durationsMs, results } = pending;
+  return Array.from(durationsMs, (durationMs, i) => ({
+    ...{ leaseId, postingId, attempt, workerPid, state, jobCount, durationMs },
+    seq: firstSeq + i,
+    endedAt: endedAt[i] ?? 0,
+    ageMs: 0,
+    result: results?.[i] ?? null,
+    ...{ error: null, stdout: null, stderr: null, delayMs: null },
+  }));
+}
+
 /** Outcomes that are sent together, packed and counted once. */
 export class OutcomeBatch {
-  readonly outcomes: readonly PendingOutcome[];
+  readonly outcomes: readonly PendingOutcomes[];
+  readonly count: number;
   readonly packed: PackedOutcomes;
   readonly packedAt = performance.now();
   /** The number of outcomes of each lease and of each posting. */
@@ -22,19 +54,21 @@ export class OutcomeBatch {
   /** Postings all of whose jobs end here: the statement that records them ends them. */
   readonly whole = new Set<number>();
 
-  constructor(outcomes: readonly PendingOutcome[]) {
+  constructor(outcomes: readonly PendingOutcomes[]) {
     this.outcomes = outcomes;
     const ends = new Map<number, number>();
     for (const outcome of outcomes) {
       const { leaseId, postingId, jobCount } = outcome;
-      outcome.ageMs = this.packedAt - outcome.endedAt;
-      this.byLease.set(leaseId, (this.byLease.get(leaseId) ?? 0) + 1);
-      this.byPosting.set(postingId, (this.byPosting.get(postingId) ?? 0) + 1);
-      const ended = (ends.get(postingId) ?? 0) + (outcome.state === "retried" ? 0 : 1);
+      const count = countOf(outcome);
+      if (!isRun(outcome)) outcome.ageMs = this.packedAt - outcome.endedAt;
+      this.byLease.set(leaseId, (this.byLease.get(leaseId) ?? 0) + count);
+      this.byPosting.set(postingId, (this.byPosting.get(postingId) ?? 0) + count);
+      const ended = (ends.get(postingId) ?? 0) + (outcome.state === "retried" ? 0 : count);
       ends.set(postingId, ended);
       if (ended === jobCount) this.whole.add(postingId);
     }
-    this.packed = packOutcomes(outcomes);
+    this.packed = packOutcomes(outcomes, this.packedAt);
+    this.count = this.packed.count;
   }
 }
 

@@ -1,4 +1,5 @@
-import type { PendingOutcome } from "./outcome-batch.ts";
+import { countOf, isRun } from "../../db/engine/outcomes.ts";
+import type { PendingOutcomes } from "./outcome-batch.ts";
 
 const countMax = 100_000;
 const bytesMax = 64 * 1024 * 1024;
@@ -22,15 +23,17 @@ export class OutcomeBound {
     return this.#count >= countMax || this.#bytes >= bytesMax;
   }
 
-  add(outcome: PendingOutcome): void {
-    this.#count++;
+  add(outcome: PendingOutcomes): void {
+    this.#count += countOf(outcome);
     this.#bytes += sizeOf(outcome);
     if (this.isFull) this.#timer ??= setTimeout(() => this.#report(), logAfterMs).unref();
   }
 
-  remove(outcomes: readonly PendingOutcome[]): void {
-    this.#count -= outcomes.length;
-    for (const outcome of outcomes) this.#bytes -= sizeOf(outcome);
+  remove(outcomes: readonly PendingOutcomes[]): void {
+    for (const outcome of outcomes) {
+      this.#count -= countOf(outcome);
+      this.#bytes -= sizeOf(outcome);
+    }
     if (!this.isFull) this.#end();
   }
 
@@ -59,7 +62,9 @@ export class OutcomeBound {
 }
 
 /** The size in memory, in bytes, estimated: a Latin letter takes one byte. */
-export function sizeOf({ result, error, stdout, stderr }: PendingOutcome): number {
+export function sizeOf(outcome: PendingOutcomes): number {
+  if (isRun(outcome)) return outcome.bytes;
+  const { result, error, stdout, stderr } = outcome;
   const length = (text: string | null) => (text === null ? 0 : text.length);
   return length(result) + length(error) + length(stdout) + length(stderr);
 }

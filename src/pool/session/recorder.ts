@@ -2,9 +2,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 import { isRefusal, isWorthAnotherTry } from "../../db/connection/connect.ts";
 import type { LeasedSeq } from "../../db/engine/release.ts";
-import { finishPostings, type Outcome, recordPacked } from "../../db/engine/outcomes.ts";
+import { countOf, finishPostings, type Outcome, recordPacked } from "../../db/engine/outcomes.ts";
 import type { Link } from "../link/link.ts";
-import { type PendingOutcome, OutcomeBatch, outcomeRefused } from "./outcome-batch.ts";
+import { OutcomeBatch, outcomeRefused, outcomesOf, type PendingOutcomes } from "./outcome-batch.ts";
 import { OutcomeBound, sizeOf } from "./outcome-bound.ts";
 import { messageOf } from "../../domain/errors.ts";
 
@@ -26,7 +26,7 @@ export interface OutcomeListener {
 export interface RecorderListener {
   outcomes: OutcomeListener;
   /** A batch of outcomes, of jobs of these postings, was written. */
-  onWritten(postingIds: readonly number[], batch: readonly PendingOutcome[]): void;
+  onWritten(postingIds: readonly number[], batch: readonly PendingOutcomes[]): void;
   onError(error: unknown): void;
 }
 
@@ -40,15 +40,16 @@ export class Recorder {
   readonly #poolId: number;
   readonly #listener: RecorderListener;
   readonly #bound: OutcomeBound;
-  #waiting: PendingOutcome[] = [];
-  /** The number of first waiting outcomes that are being sent. */
-  #sent = 0;
+  #waiting: PendingOutcomes[] = [];
+  #waitingCount = 0;
+  /** The first waiting outcomes, which are being sent. */
+  #sent: OutcomeBatch | null = null;
   /** The outcomes behind them, packed in advance so that the database need not wait. */
   #next: OutcomeBatch | null = null;
   /** The number of first waiting outcomes that were in a refused batch. */
   #suspects = 0;
   /** Outcomes that replace others, which the database refused. */
-  readonly #refused = new WeakSet<PendingOutcome>();
+  readonly #refused = new WeakSet<PendingOutcomes>();
   /** The number of outcomes of each lease, and of each posting, that are still to be written. */
   #byLease = new Map<number, number>();
   #byPosting = new Map<number, number>();
@@ -85,9 +86,9 @@ export class Recorder {
     return [...this.#byPosting.keys()];
   }
 
-  /** The outcomes that are not written yet. */
-  get waiting(): readonly LeasedSeq[] {
-    return this.#waiting;
+  /** The jobs of these leases whose outcomes are not written yet. */
+  waiting(leases: ReadonlySet<number>): LeasedSeq[] {
+    return this.#waiting.filter(({ leaseId }) => leases.has(leaseId)).flatMap(outcomesOf);
   }
 
   /** Whether too many outcomes wait to start more jobs. */
@@ -100,13 +101,14 @@ export class Recorder {
     return this.#byLease.size === 0 && this.#flushing === null;
   }
 
-  add(outcome: PendingOutcome): void {
+  add(outcome: PendingOutcomes): void {
     this.#waiting.push(outcome);
+    this.#waitingCount += countOf(outcome);
     this.#bound.add(outcome);
-    if (this.#sent > 0 && this.#waiting.length >= this.#sent + flushAtSize) {
-      this.#next ??= this.#batchFrom(this.#sent);
+    if (this.#sent && this.#waitingCount >= this.#sent.count + flushAtSize) {
+      this.#next ??= this.#batchFrom(this.#sent.outcomes.length);
     }
-    if (this.#waiting.length >= flushAtSize) void this.flush();
+    if (this.#waitingCount >= flushAtSize) void this.flush();
     else this.#timer ??= setTimeout(() => void this.flush(), flushAfterMs);
   }
 
@@ -135,6 +137,7 @@ export class Recorder {
   /** Forgets all outcomes, expected and waiting: their leases have ended. */
   reset(): void {
     this.#waiting = [];
+    this.#waitingCount = 0;
     this.#next = null;
     this.#suspects = 0;
     this.#bound.clear();
@@ -147,7 +150,7 @@ export class Recorder {
       const batch = this.#next ?? this.#batchFrom(0);
       this.#next = null;
       const { outcomes } = batch;
-      this.#sent = outcomes.length;
+      this.#sent = batch;
       try {
         const refused = await this.#link.ask((db) =>
           recordPacked(db, this.#poolId, batch, this.#completedBy(batch)),
@@ -156,17 +159,18 @@ export class Recorder {
       } catch (error) {
         this.#next = null; // the first outcomes are sent again, perhaps one by one
         if (!isWorthAnotherTry(error)) {
-          this.#singleOut(outcomes, error);
+          this.#singleOut(batch, error);
           continue;
         }
         this.#listener.onError(error);
         await sleep(retryAfterMs);
         continue;
       } finally {
-        this.#sent = 0;
+        this.#sent = null;
       }
-      this.#suspects = Math.max(this.#suspects - outcomes.length, 0);
+      this.#suspects = Math.max(this.#suspects - batch.count, 0);
       this.#waiting.splice(0, outcomes.length);
+      this.#waitingCount -= batch.count;
       this.#bound.remove(outcomes);
       for (const [id, count] of batch.byLease) add(this.#byLease, id, -count);
       for (const [id, count] of batch.byPosting) add(this.#byPosting, id, -count);
@@ -180,11 +184,14 @@ export class Recorder {
    *
    * @throws the error, if it has nothing to do with the values of a job.
    */
-  #singleOut(batch: readonly PendingOutcome[], error: unknown): void {
-    const [first] = batch;
-    if (!first || !isRefusal(error) || this.#refused.has(first)) throw error;
-    this.#suspects = Math.max(this.#suspects, batch.length);
-    if (batch.length > 1) return;
+  #singleOut({ outcomes, count }: OutcomeBatch, error: unknown): void {
+    const [waiting] = outcomes;
+    if (!waiting || !isRefusal(error) || this.#refused.has(waiting)) throw error;
+    this.#suspects = Math.max(this.#suspects, count);
+    const singles = outcomes.flatMap(outcomesOf);
+    this.#waiting.splice(0, outcomes.length, ...singles);
+    const [first] = singles;
+    if (count > 1 || !first) return;
     const instead = outcomeRefused(first, error);
     this.#refused.add(instead);
     this.#bound.remove([first]);
@@ -200,13 +207,14 @@ export class Recorder {
 
   /** The waiting outcomes from an index on that are sent at once. */
   #batchFrom(start: number): OutcomeBatch {
-    const most = start + (this.#suspects > 0 ? 1 : flushAtSize);
-    let bytes = 0;
+    const most = this.#suspects > 0 ? 1 : flushAtSize;
+    let [count, bytes] = [0, 0];
     let end = start;
-    for (; end < Math.min(most, this.#waiting.length); end++) {
+    for (; count < most && end < this.#waiting.length; end++) {
       const outcome = this.#waiting[end];
       if (outcome) bytes += sizeOf(outcome);
       if (end > start && bytes > flushAtBytes) break;
+      if (outcome) count += countOf(outcome);
     }
     return new OutcomeBatch(this.#waiting.slice(start, end));
   }

@@ -135,9 +135,12 @@ export class Session {
     // While no outcome is being written: otherwise the jobs to keep might change meanwhile.
     return await this.recorder.exclusively(async () => {
       const leases = new Set(jobs.map((job) => job.leaseId));
-      const keep = [...kept().map(leasedSeq), ...this.recorder.waiting].filter(({ leaseId }) =>
-        leases.has(leaseId),
-      );
+      const keep = [
+        ...kept()
+          .map(leasedSeq)
+          .filter(({ leaseId }) => leases.has(leaseId)),
+        ...this.recorder.waiting(leases),
+      ];
       const back = await retryUntil(
         () => this.#links.work.ask((db) => release(db, this.poolId, [...leases], keep)),
         () => !this.isOver,

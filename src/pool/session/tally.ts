@@ -1,6 +1,7 @@
 import type { PoolReport } from "../../db/dashboard/report.ts";
 import { bucketOf, durationLimits } from "../../db/dashboard/histogram.ts";
-import type { PendingOutcome } from "./outcome-batch.ts";
+import { countOf, isRun } from "../../db/engine/outcomes.ts";
+import type { PendingOutcomes } from "./outcome-batch.ts";
 
 const seconds = 60;
 /** The number of first attempts per heartbeat in the sample of waiting times. */
@@ -16,17 +17,27 @@ export class Tally {
   #since = emptyCounts();
 
   /** These were recorded. */
-  add(batch: readonly PendingOutcome[]): void {
+  add(batch: readonly PendingOutcomes[]): void {
     this.#forgetUntil(Math.floor(performance.now() / 1_000));
     const index = this.#second % seconds;
-    this.#recent[index] = (this.#recent[index] ?? 0) + batch.length;
-    const { durations } = this.#since;
     for (const ended of batch) {
-      const bucket = bucketOf(ended.durationMs);
-      durations[bucket] = (durations[bucket] ?? 0) + 1;
-      this.#since.states[ended.state]++;
-      if (ended.attempt === 1) this.#sample(ended);
+      const count = countOf(ended);
+      this.#recent[index] = (this.#recent[index] ?? 0) + count;
+      this.#since.states[ended.state] += count;
+      if (!isRun(ended)) {
+        this.#measure(ended, ended.endedAt, ended.durationMs);
+        continue;
+      }
+      const { endedAt, durationsMs } = ended;
+      for (let i = 0; i < count; i++) this.#measure(ended, endedAt[i] ?? 0, durationsMs[i] ?? 0);
     }
+  }
+
+  #measure(ended: PendingOutcomes, endedAt: number, durationMs: number): void {
+    const { durations } = this.#since;
+    const bucket = bucketOf(durationMs);
+    durations[bucket] = (durations[bucket] ?? 0) + 1;
+    if (ended.attempt === 1) this.#sample(ended.postingId, endedAt - durationMs);
   }
 
   /** The report since the last one; `busy` workers have a job. */
@@ -53,11 +64,11 @@ export class Tally {
   }
 
   /** Each of the first attempts is kept with the same probability. */
-  #sample({ postingId, endedAt, durationMs }: PendingOutcome): void {
+  #sample(postingId: number, startedAt: number): void {
     const { starts } = this.#since;
     const seen = ++this.#since.firsts;
     const index = seen <= sampleSize ? seen - 1 : Math.floor(Math.random() * seen);
-    if (index < sampleSize) starts[index] = { postingId, startedAt: endedAt - durationMs };
+    if (index < sampleSize) starts[index] = { postingId, startedAt };
   }
 }
 

@@ -1,12 +1,11 @@
 import * as v from "valibot";
 
 import { noteText } from "../../job/current-job.ts";
-import { InvalidInput } from "../../domain/errors.ts";
 import { parse } from "../../domain/parse.ts";
 import type { PostingOptions } from "../../domain/posting-options.ts";
 import { separator } from "../../db/connection/array.ts";
+import { amount, EndedMessage, Ends } from "./ends.ts";
 import type { LeasedJob } from "./leased-job.ts";
-import type { SpoolRange } from "./spool.ts";
 
 /** Identifies the job. */
 export interface JobIdentity {
@@ -90,69 +89,9 @@ export function identityAt(ids: readonly number[], position: number): JobIdentit
   throw new RangeError(`there is no job at position ${position} of its chunk`);
 }
 
-/** The output of a job: both streams, null if there is nothing to keep. */
-export interface Output {
-  stdout: string | null;
-  stderr: string | null;
-  /** Of a command: the range of all its output in the files of its worker. */
-  ranges?: OutputRanges | undefined;
-  /** The same, once the pool has copied it. */
-  whole?: WholeOutput | undefined;
-}
-
-/** Offsets: where stdout begins and ends, then stderr. */
-export type OutputRanges = [number, number, number, number];
-
-/** All output of a command, to be printed by its run. */
-export interface WholeOutput {
-  stdout: SpoolRange;
-  stderr: SpoolRange;
-}
-
-/** The end of one attempt. */
-export interface AttemptResult {
-  /** The job's position in its chunk. */
-  position: number;
-  isDone: boolean;
-  durationMs: number;
-  /** How long ago it ended, in ms. */
-  agoMs: number;
-  /** The encoded result or error. */
-  text: string | null;
-  /** The consequence of a thrown error: no further attempt, or one after this number of ms. */
-  retry: "never" | number | null;
-  output: Output | null;
-}
-
-/** The end of an attempt, except for its job and whether it was done. */
-export type AttemptDetails = Omit<AttemptResult, "position" | "isDone">;
-
-/** Three hundred years: no time reported by a worker is longer, and the database accepts it. */
-const longestMs = 1e13;
-const amount = v.pipe(v.number(), v.finite(), v.minValue(0));
-const text = v.nullable(v.string());
-const offset = v.pipe(amount, v.integer());
-const Ranges = v.strictTuple([offset, offset, offset, offset]);
-
-/** Properties that most ends do not have, with the index among the ends. */
-const Details = v.strictTuple([
-  v.pipe(amount, v.integer()),
-  text,
-  v.nullable(v.union([v.literal("never"), v.pipe(amount, v.maxValue(longestMs))])),
-  v.nullable(v.strictObject({ stdout: text, stderr: text, ranges: v.optional(Ranges) })),
-]);
-
-/** For each end: position, 1 for done, durationMs, agoMs. */
-const numbersEach = 4;
-
 const Message = v.variant("kind", [
   v.strictObject({ kind: v.literal("ready") }),
-  v.strictObject({
-    kind: v.literal("ended"),
-    chunk: v.number(),
-    numbers: v.instance(Float64Array),
-    details: v.array(Details),
-  }),
+  EndedMessage,
   /** Its output files are long: the pool should read and empty them. */
   v.strictObject({ kind: v.literal("full") }),
   /** The chunk came too late to be started. */
@@ -194,85 +133,13 @@ export type PackedMessage = v.InferOutput<typeof Message>;
 
 /** A message from a worker to its pool. */
 export type WorkerMessage =
-  | Exclude<PackedMessage, { kind: "ended" }>
-  | { kind: "ended"; chunk: number; ends: AttemptResult[] };
+  Exclude<PackedMessage, { kind: "ended" }> | { kind: "ended"; ends: Ends };
 
 export type ProfileMessage = Extract<WorkerMessage, { kind: "profile" }>;
 export type ProgressMessage = Extract<WorkerMessage, { kind: "progress" }>;
 
-/**
- * Collects the ends of jobs of a chunk, to be sent as one message. Most ends are four numbers in
- * one array: an object for each of them would take half of a pool's time.
- */
-export class ResultPacker {
-  readonly #chunk: number;
-  #numbers: number[] = [];
-  #details: v.InferOutput<typeof Details>[] = [];
-
-  constructor(chunk: number) {
-    this.#chunk = chunk;
-  }
-
-  /** Adds the end of a job. `endedAt` and the `at` of `take` are on the same clock. */
-  add(
-    position: number,
-    { isDone, text, retry }: Pick<AttemptResult, "isDone" | "text" | "retry">,
-    {
-      durationMs,
-      output,
-      endedAt,
-    }: Pick<AttemptResult, "durationMs" | "output"> & { endedAt: number },
-  ): void {
-    const index = this.#numbers.length / numbersEach;
-    this.#numbers.push(position, isDone ? 1 : 0, durationMs, endedAt);
-    if (text !== null || retry !== null || output !== null) {
-      this.#details.push([index, text, retry, output]);
-    }
-  }
-
-  /** The message with all ends since the last one; null if there is none. */
-  take(at: number): PackedMessage | null {
-    if (this.#numbers.length === 0) return null;
-    const numbers = new Float64Array(this.#numbers);
-    for (let i = numbersEach - 1; i < numbers.length; i += numbersEach) {
-      numbers[i] = at - (numbers[i] ?? at);
-    }
-    const message = { kind: "ended", chunk: this.#chunk, numbers, details: this.#details } as const;
-    [this.#numbers, this.#details] = [[], []];
-    return message;
-  }
-}
-
 /** @throws {InvalidInput} a worker runs user code, which can send anything. */
 export function parseWorkerMessage(raw: unknown): WorkerMessage {
   const message = parse(Message, raw, "message of a worker");
-  if (message.kind !== "ended") return message;
-  const { chunk, numbers, details } = message;
-  const ends: AttemptResult[] = [];
-  for (let at = 0; at < numbers.length; at += numbersEach) {
-    const position = numbers[at] ?? -1;
-    const isDone = numbers[at + 1];
-    const durationMs = numbers[at + 2] ?? -1;
-    const agoMs = numbers[at + 3] ?? -1;
-    // Written so that NaN fails too.
-    const isSound = Number.isInteger(position) && isTime(durationMs) && isTime(agoMs);
-    if (!isSound) throw new InvalidInput("message of a worker", ["expected sound numbers"]);
-    ends.push({
-      position,
-      isDone: isDone === 1,
-      durationMs,
-      agoMs,
-      text: null,
-      retry: null,
-      output: null,
-    });
-  }
-  for (const [i, text, retry, output] of details) {
-    const end = ends[i];
-    if (!end) throw new InvalidInput("message of a worker", [`expected an end ${i}`]);
-    Object.assign(end, { text, retry, output });
-  }
-  return { kind: "ended", chunk, ends };
+  return message.kind === "ended" ? { kind: "ended", ends: new Ends(message) } : message;
 }
-
-const isTime = (ms: number) => ms >= 0 && ms <= longestMs;

@@ -98,12 +98,16 @@ export class SharedPage {
     return Math.max(limitOf(word) - nextOf(word), 0);
   }
 
-  /** Pool: whether the worker may report that this position of the chunk at `index` has ended. */
-  mayHaveEnded(index: number, chunk: number, position: number): boolean {
+  /**
+   * Pool: whether the worker may report that `count` positions of the chunk at `index`, from
+   * `position` on, have ended.
+   */
+  mayHaveEnded(index: number, chunk: number, position: number, count = 1): boolean {
     const word = Atomics.load(this.#words, index);
     const running = this.running();
-    const runs = running?.chunk === chunk && running.position === position;
-    return word >>> 24 === (chunk & 0xff) && position < nextOf(word) && !runs;
+    const end = position + count;
+    const runs = running?.chunk === chunk && running.position >= position && running.position < end;
+    return word >>> 24 === (chunk & 0xff) && end <= nextOf(word) && !runs;
   }
 
   /** Worker: chunk number `chunk` has arrived. */

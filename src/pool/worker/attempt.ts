@@ -6,7 +6,7 @@ import { decodeArgs } from "../../job/values.ts";
 import type { JobContext } from "./job-context.ts";
 import { encodeResult } from "./job-result.ts";
 import { callEntryPoint, type EntryFunction } from "../entry/load-entry-point.ts";
-import type { AttemptResult } from "../wire/protocol.ts";
+import type { AttemptResult } from "../wire/ends.ts";
 
 // User code may replace it.
 const { stringify } = JSON;

@@ -1,5 +1,5 @@
 import { isLong, nextStart, readOutput, sizeOfOutput } from "../wire/output-file.ts";
-import type { Output } from "../wire/protocol.ts";
+import type { Output } from "../wire/ends.ts";
 
 const streams = [1, 2] as const;
 

@@ -6,8 +6,8 @@ import { bunResolve } from "../entry/bun-resolve.ts";
 import { JobContext, type JobContextListener } from "./job-context.ts";
 import { type EntryFunction, loadPosted } from "../entry/load-entry-point.ts";
 import { missingCode } from "./missing-code.ts";
+import { ResultPacker } from "../wire/ends.ts";
 import {
-  ResultPacker,
   type PackedMessage,
   type PoolMessage,
   type RunMessage,

@@ -37,6 +37,7 @@ test("L4: of a lease with a limit no more run at a time, and others run beside i
     {
       attempts: {
         onEnd: () => void (--left === 0 && all.resolve()),
+        onDone: nothing,
         onTerminated: nothing,
         onLongJob: nothing,
         onProgress: nothing,

@@ -72,21 +72,21 @@ test("an outcome that the database refuses is recorded without the refused value
   await using db = await freshDatabase();
   using cli = await openCommands(db);
   // Stands for what jsonb or the encoding of a database refuses: something about one value.
-  await db.sql`alter table pdoflow.outcome add constraint no_13 check (result::text <> '13')`;
+  await db.sql`alter table pdoflow.outcome add constraint no_713 check (result::text <> '713')`;
   await cli.write("same.ts", "export const same = (i: number) => i;");
-  const input = Array.from({ length: 50 }, (_, i) => `[${i}]\n`).join("");
+  const input = Array.from({ length: 1_000 }, (_, i) => `[${i}]\n`).join("");
   await cli.runWith({ input }, "post", "same.ts#same", "-");
   const pool = await cli.run("pool", "--max-workers", "2", "--once");
   expect(pool.code).toBe(1);
-  expect(pool.err).toContain("49 done, 1 failed");
-  expect(pool.err).toContain("posting 1, seq 13: the database refused this outcome");
+  expect(pool.err).toContain("999 done, 1 failed");
+  expect(pool.err).toContain("posting 1, seq 713: the database refused this outcome");
   const rows = await db.sql`
     select state, count(*)::int as n, count(result)::int as results, max(error ->> 'name') as name
     from pdoflow.outcome group by state order by state`;
   expect([...rows]).toEqual([
-    { state: "done", n: 49, results: 49, name: null },
+    { state: "done", n: 999, results: 999, name: null },
     { state: "failed", n: 1, results: 0, name: "OutcomeRefused" },
   ]);
   const [posting] = await db.sql`select state, done, failed from pdoflow.posting`;
-  expect(posting).toEqual({ state: "finished", done: 49, failed: 1 });
+  expect(posting).toEqual({ state: "finished", done: 999, failed: 1 });
 });
