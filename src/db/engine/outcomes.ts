@@ -1,5 +1,5 @@
 import type { OutcomeState } from "../../domain/attempt.ts";
-import { integers, texts } from "../connection/array.ts";
+import { integerColumn, integers, texts } from "../connection/array.ts";
 import type { Db } from "../connection/connect.ts";
 
 /** The end of one attempt, to be recorded. */
@@ -42,32 +42,34 @@ export interface PackedOutcomes extends ReturnType<typeof packOutcomes> {}
 
 /** The age of each outcome of a run is measured at `now`, on the performance clock. */
 export function packOutcomes(outcomes: readonly (Outcome | DoneRun)[], now: number) {
-  const seqs: number[] = [];
-  const ages: number[] = [];
-  const durations: number[] = [];
+  const count = outcomes.reduce((sum, outcome) => sum + countOf(outcome), 0);
+  const seqs = new Float64Array(count);
+  const ages = new Float64Array(count);
+  const durations = new Float64Array(count);
+  let at = 0;
   for (const outcome of outcomes) {
     if (isRun(outcome)) {
       const { firstSeq, endedAt, durationsMs } = outcome;
-      for (let i = 0; i < durationsMs.length; i++) {
-        seqs.push(firstSeq + i);
-        ages.push(micros(now - (endedAt[i] ?? now)));
-        durations.push(micros(durationsMs[i] ?? 0));
+      for (let i = 0; i < durationsMs.length; i++, at++) {
+        seqs[at] = firstSeq + i;
+        ages[at] = micros(now - (endedAt[i] ?? now));
+        durations[at] = micros(durationsMs[i] ?? 0);
       }
     } else {
-      seqs.push(outcome.seq);
-      ages.push(micros(outcome.ageMs));
-      durations.push(micros(outcome.durationMs));
+      seqs[at] = outcome.seq;
+      ages[at] = micros(outcome.ageMs);
+      durations[at++] = micros(outcome.durationMs);
     }
   }
   return {
-    count: seqs.length,
+    count,
     leases: columnOf(outcomes, (o) => o.leaseId),
     postings: columnOf(outcomes, (o) => o.postingId),
-    seqs: integers(seqs),
+    seqs: integerColumn(seqs),
     attempts: columnOf(outcomes, (o) => o.attempt),
     states: columnOf(outcomes, (o) => o.state),
-    ages: integers(ages),
-    durations: integers(durations),
+    ages: integerColumn(ages),
+    durations: integerColumn(durations),
     pids: columnOf(outcomes, (o) => o.workerPid),
     results: textsOf(
       outcomes,

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import * as fc from "fast-check";
 
-import { integers, texts } from "../../../src/db/connection/array.ts";
+import { integerColumn, integers, texts } from "../../../src/db/connection/array.ts";
 import { queueOfFile } from "../engine.ts";
 
 const freshQueue = queueOfFile();
@@ -51,4 +51,13 @@ test("so do identifiers beyond 32 bits, and fractions", async () => {
   const [row] = await db.sql`
     select (${integers([2 ** 53 - 1])}::bigint[])[1] as id, (${integers([0.5])}::real[])[1] as ms`;
   expect(row).toEqual({ id: 2 ** 53 - 1, ms: 0.5 });
+});
+
+test("a long column of integers has the same text as a short one", () => {
+  const whole = fc.oneof(fc.nat(), fc.nat(9), fc.constantFrom(10, 2 ** 31 - 1, 2 ** 31, 1e16));
+  fc.assert(
+    fc.property(fc.array(fc.oneof(whole, fc.integer())), (xs) => {
+      expect(integerColumn(Float64Array.from(xs))).toBe(integers(xs));
+    }),
+  );
 });
