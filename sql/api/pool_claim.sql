@@ -55,7 +55,8 @@ set jit = off set enable_seqscan = off as $$
 #variable_conflict use_column
 begin
   return query
-    select string_agg(pdoflow.lines_of(b.args, b.first_seq, b.end_seq, p_first, p_end), e'\n'
+    select string_agg(pdoflow.lines_of(
+             b.args, b.sweep, b.first_seq, b.end_seq, p_first, p_end), e'\n'
                       order by b.first_seq),
            string_agg(i.indices, ',' order by b.first_seq)
     from pdoflow.job b cross join lateral (

@@ -24,8 +24,41 @@ begin
   entry_point := p_entry_point;
 end $$;
 
+-- The number of a posting, unless it is the earlier one of another entry point with its key.
+create function pdoflow.require_entry_point(
+  p_posting bigint, p_found text, p_wanted text, p_options jsonb
+) returns bigint language plpgsql as $$
+begin
+  if p_found <> p_wanted then
+    raise exception 'the key "%" belongs to posting % of %: a posting of % needs a key of its own',
+      p_options ->> 'key', p_posting, p_found, p_wanted using errcode = 'PF002';
+  end if;
+  return p_posting;
+end $$;
+
+-- Posts all jobs of a sweep (sql/engine/sweep.sql); else as post_batch.
+create function pdoflow.post_sweep(
+  p_entry_point text, p_options jsonb, p_sweep text, p_opens boolean,
+  out posting_id bigint, out job_count integer, out is_new boolean, out entry_point text
+) language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+#variable_conflict use_column
+declare
+  v pdoflow.posting := pdoflow.posting_of(p_entry_point, p_options);
+begin
+  select s.* into posting_id, job_count, is_new, entry_point
+  from pdoflow.start_posting(p_entry_point, p_options, p_opens) s;
+  if not is_new or posting_id is null then return; end if;
+  v.id := posting_id;
+  v.job_count := pdoflow.write_sweep(posting_id, 0, p_sweep, (
+    select max_argument_bytes from pdoflow.limits_of_caller()));
+  perform pdoflow.write_posting(v, p_options, false, null, null);
+  job_count := v.job_count;
+  entry_point := p_entry_point;
+end $$;
+
 -- Posts one job for each element of p_args, which is a list of arguments or an object that is the
--- one argument. Posts all of them or none, and returns the number of the posting.
+-- one argument; or p_args is a sweep. Posts all of them or none, and returns the number of the
+-- posting.
 create function pdoflow.post(p_entry_point text, p_args jsonb, p_options jsonb default '{}')
 returns bigint language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
@@ -35,7 +68,16 @@ declare
   v_jobs record;
   v_posted record;
 begin
-  if jsonb_typeof(p_args) is distinct from 'array' then
+  if p_args ? 'axes' and jsonb_typeof(p_args) = 'object' then
+    if jsonb_typeof(p_options -> 'priority') = 'array' then
+      raise exception 'expected one priority for all jobs of a sweep, found a list'
+        using errcode = 'PF002';
+    end if;
+    select * into v_posted
+    from pdoflow.post_sweep(p_entry_point, p_options, p_args::text, true);
+    return pdoflow.require_entry_point(v_posted.posting_id, v_posted.entry_point, p_entry_point,
+                                       p_options);
+  elsif jsonb_typeof(p_args) is distinct from 'array' then
     raise exception 'expected a list of jobs, each a list of arguments or an object, found %',
       coalesce(jsonb_typeof(p_args), 'null') using errcode = 'PF002';
   end if;
@@ -58,12 +100,8 @@ begin
     p_entry_point, p_options, coalesce(v_jobs.text, ''),
     case when cardinality(v_lanes.priorities) > 1 then v_jobs.indexes end,
     v_lanes.priorities, v_lanes.sizes, true);
-  if v_posted.entry_point <> p_entry_point then
-    raise exception 'the key "%" belongs to posting % of %: a posting of % needs a key of its own',
-      p_options ->> 'key', v_posted.posting_id, v_posted.entry_point, p_entry_point
-      using errcode = 'PF002';
-  end if;
-  return v_posted.posting_id;
+  return pdoflow.require_entry_point(v_posted.posting_id, v_posted.entry_point, p_entry_point,
+                                     p_options);
 end $$;
 
 -- Begins a posting; continue it with add_jobs and end_posting in the same transaction. If its key
@@ -137,6 +175,22 @@ begin
     from unnest(p_args) with ordinality as a (value, position)), null);
 end $$;
 
+-- Adds the jobs of a sweep to a posting that begin_posting began; returns their number.
+create function pdoflow.add_sweep(p_posting bigint, p_sweep text) returns integer
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  v_draft pdoflow.draft := pdoflow.draft_of(p_posting);
+  v_jobs integer;
+begin
+  if v_draft.is_sorted then
+    raise exception 'expected an index for each job or for none' using errcode = 'PF002';
+  end if;
+  v_jobs := pdoflow.write_sweep(p_posting, v_draft.job_count, p_sweep,
+                                v_draft.max_argument_bytes);
+  update pdoflow.draft set job_count = job_count + v_jobs where posting_id = p_posting;
+  return v_jobs;
+end $$;
+
 -- Signs a posting that begin_posting began.
 create function pdoflow.sign_posting(
   p_posting bigint, p_statement text, p_key_id text, p_signature text, p_blocks text
@@ -154,8 +208,10 @@ begin
       length(p_signature) using errcode = 'PF002';
   end if;
   -- A line consists of the end of a block, a space, a digest and a line feed. A block has at least
-  -- one job.
-  if octet_length(p_blocks) > 76::bigint * v_draft.job_count then
+  -- one job. The list of a sweep is the sweep.
+  if octet_length(p_blocks) > greatest(76::bigint * v_draft.job_count, case when exists (
+       select from pdoflow.job where posting_id = p_posting and sweep is not null)
+       then 65536 end) then
     raise exception 'expected up to % blocks, one for each job, found a list of % bytes',
       v_draft.job_count, octet_length(p_blocks) using errcode = 'PF002';
   end if;

@@ -14,7 +14,9 @@ $$;
 
 -- The current state of each job. It is derived; no table stores it. It reads as the owner, so it
 -- has its own condition. Read it for a run of jobs, with the bounds of their blocks, because the
--- planner cannot derive them: block_seq >= block_of(posting, first) and block_seq < end.
+-- planner cannot derive them: block_seq >= block_of(posting, first) and block_seq < end. A sweep is
+-- read in parts of a thousand jobs, those in parts of a million: give their bounds too, as
+-- million_seq > first - 1000000 and million_seq < end, and with 1000 for thousand_seq.
 create view pdoflow.job_status with (security_barrier) as
 select b.posting_id, j.seq, coalesce(l.indexes[j.seq - b.first_seq + 1], j.seq) as index,
   case
@@ -31,14 +33,25 @@ select b.posting_id, j.seq, coalesce(l.indexes[j.seq - b.first_seq + 1], j.seq) 
     when p.state = 'cancelled' then 'cancelled'
     else 'waiting'
   end as status,
-  coalesce(o.attempt, 0) as attempts, l.lines[j.seq - b.first_seq + 1]::json as args, o.result,
-  o.error, o.ended_at, o.duration_ms, b.first_seq as block_seq
+  coalesce(o.attempt, 0) as attempts, l.lines[j.seq - thousand.first_seq + 1]::json as args,
+  o.result, o.error, o.ended_at, o.duration_ms, b.first_seq as block_seq,
+  million.first_seq as million_seq, thousand.first_seq as thousand_seq
 from pdoflow.job b
   join pdoflow.posting p on p.id = b.posting_id
   -- Once for each block; not at all, if a query does not ask for them.
+  cross join lateral generate_series(
+    b.first_seq, b.end_seq - 1::bigint, 1000000) as million (first_seq)
+  cross join lateral generate_series(
+    million.first_seq, least(b.end_seq, million.first_seq + 1000000) - 1, 1000)
+    as thousand (first_seq)
   cross join lateral (
-    select string_to_array(b.args, e'\n') as lines, b.indexes[1:] as indexes offset 0) l
-  cross join lateral generate_series(b.first_seq, b.end_seq - 1) as j (seq)
+    select least(b.end_seq, thousand.first_seq + 1000)::integer as end_seq) part
+  cross join lateral (
+    select string_to_array(pdoflow.lines_of(
+             b.args, b.sweep, b.first_seq, b.end_seq, thousand.first_seq::integer, part.end_seq),
+             e'\n') as lines,
+           b.indexes[1:] as indexes offset 0) l
+  cross join lateral generate_series(thousand.first_seq::integer, part.end_seq - 1) as j (seq)
   left join lateral (
     select * from pdoflow.outcome o where o.posting_id = b.posting_id and o.seq = j.seq
     order by o.attempt desc limit 1) o on true

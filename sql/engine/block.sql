@@ -109,9 +109,11 @@ end $$;
 
 -- The lines of a block from p_from to before p_to, as far as they are in it.
 create function pdoflow.lines_of(
-  p_args text, p_first integer, p_end integer, p_from integer, p_to integer
+  p_args text, p_sweep json, p_first integer, p_end integer, p_from integer, p_to integer
 ) returns text language sql immutable return
-  case when p_from <= p_first and p_to >= p_end then p_args
+  case when p_args is null then pdoflow.sweep_lines(
+         p_sweep, greatest(p_from - p_first, 0), least(p_to, p_end) - p_first)
+       when p_from <= p_first and p_to >= p_end then p_args
        else array_to_string((string_to_array(p_args, e'\n'))
               [greatest(p_from - p_first, 0) + 1:p_to - p_first], e'\n') end;
 

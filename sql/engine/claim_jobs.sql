@@ -62,13 +62,15 @@ begin
         left join lateral (
           select coalesce(case when bool_and(s.is_small) then
                    string_agg(case when s.is_small then pdoflow.lines_of(
-                     b.args, b.first_seq, b.end_seq, r.first_seq, r.end_seq) end,
+                     b.args, b.sweep, b.first_seq, b.end_seq, r.first_seq, r.end_seq) end,
                      e'\n' order by b.first_seq)
                  end, '') as args
           from pdoflow.job b cross join lateral (
-            select v_claimed.jobs * pdoflow.max_bytes_of(b.args, b.end_seq - b.first_seq)
-              <= 4 * 1024 * 1024::bigint
-                * (least(b.end_seq, r.end_seq) - greatest(b.first_seq, r.first_seq)) as is_small) s
+            select v_claimed.jobs * coalesce(
+                b.line_bytes::bigint * jobs, pdoflow.max_bytes_of(b.args, b.end_seq - b.first_seq))
+              <= 4 * 1024 * 1024::bigint * jobs as is_small
+            from (select least(b.end_seq, r.end_seq) - greatest(b.first_seq, r.first_seq) as jobs)
+              part) s
           where b.posting_id = r.posting_id and b.first_seq < r.end_seq
             -- Small postings begin at 0, and there are many in a claim.
             and b.first_seq >= case when r.first_seq = 0 then 0

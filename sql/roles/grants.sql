@@ -17,7 +17,7 @@ create function pdoflow.kind_reads(p_kind text) returns text[] language sql immu
 create function pdoflow.kind_calls(p_kind text) returns text[] language sql immutable return
   array['caller', 'is_owner', 'has_grant', 'sees_all', 'runs_all', 'reads_all', 'own_routes',
         'run_routes', 'refusal_of', 'lane_cursor', 'block_of', 'lines_of',
-        'max_bytes_of'] ||
+        'max_bytes_of', 'sweep_lines', 'sweep_parts', 'sweep_number'] ||
   case p_kind
     when 'pool' then array['listen', 'share_of', 'pool_routes', 'pool_keep_room',
                            'pool_register', 'pool_heartbeat', 'pool_listens', 'pool_drain',
@@ -34,8 +34,8 @@ create function pdoflow.kind_calls(p_kind text) returns text[] language sql immu
                'limit_room', 'status', 'get_variable', 'follow']
   end ||
   case p_kind
-    when 'poster' then array['post', 'post_batch', 'begin_posting', 'add_jobs',
-                             'end_posting', 'sign_posting', 'next_span']
+    when 'poster' then array['post', 'post_batch', 'post_sweep', 'begin_posting', 'add_jobs',
+                             'add_sweep', 'end_posting', 'sign_posting', 'next_span']
     else '{}' end ||
   case when p_kind in ('poster', 'operator')
     then array['pause', 'resume', 'cancel', 'retry', 'set_limits', 'set_priority', 'set_variable',

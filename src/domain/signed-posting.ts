@@ -17,8 +17,9 @@ const format = "pdoflow-signed-posting-1";
 /**
  * How the jobs of a block were digested. `text`: their arguments. `index and digest`, for jobs that
  * are sorted by priority after they were read: the index of each and the digest of its arguments.
+ * `sweep`: the digest is that of the description from which the jobs are computed.
  */
-export type DigestForm = "text" | "index and digest";
+export type DigestForm = "text" | "index and digest" | "sweep";
 
 const Count = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 const Digest = v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/));
@@ -38,7 +39,7 @@ const Statement = v.strictObject({
   jobCount: Count,
   options: SignedOptions,
   arguments: v.strictObject({
-    form: v.picklist(["text", "index and digest"]),
+    form: v.picklist(["text", "index and digest", "sweep"]),
     blocks: Digest,
   }),
   code: v.nullable(Digest),

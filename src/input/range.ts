@@ -1,9 +1,13 @@
+import { decimalOf, decimalText, digitsMax, scaled } from "../domain/decimal.ts";
+import type { SweepRange } from "../domain/sweep.ts";
 import { quoted, wordText } from "./word.ts";
 
 /** The values of one part of a list as JSON text, computed on demand. */
 export interface Values {
   size: number;
   at: (index: number) => string;
+  /** If it is a range: its description, for a posting that stores no values. */
+  range?: SweepRange;
 }
 
 const decimal = String.raw`-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?`;
@@ -17,7 +21,6 @@ const almostRange = new RegExp(
     `${decimal} +- +${decimal}|(?!\\d\\d:\\d\\d(?::|$))${decimal}(?::${decimal}){1,2})$`,
 );
 const examples = "such as 1-1000, 1-1000:2, 0-1:0.25 or 1..5";
-const digitsMax = 40;
 
 /**
  * The values of `part`: a range with first, last and step, or a single value.
@@ -49,39 +52,18 @@ function rangeOf(part: string, first: string, last: string, step: string | undef
   const size = Number((to - from) / stride) + 1;
   const value = (index: number) => decimalText(from + BigInt(index) * stride, scale);
   // 001-003 is 001, 002, 003: text, because numbers have no leading zeros.
-  if (width > 0) return { size, at: (index: number) => quoted(value(index).padStart(width, "0")) };
-  return { size, at: value };
+  const range = {
+    first: decimalText(from, scale),
+    last: decimalText(from + BigInt(size - 1) * stride, scale),
+    step: decimalText(stride, scale),
+    width,
+  };
+  if (width === 0) return { size, at: value, range };
+  return { size, at: (index: number) => quoted(value(index).padStart(width, "0")), range };
 }
 
 const wrongRange = (part: string, expected: string): string =>
   `expected ${expected}, found "${part}". If it is text, write it as JSON: ["${part}"]`;
-
-/** `digits` divided by 10 to the power of `scale`. */
-interface Decimal {
-  digits: bigint;
-  scale: number;
-}
-
-/** Exact, because a double would have rounding errors. */
-function decimalOf(text: string): Decimal {
-  const [mantissa = "", exponent = "0"] = text.toLowerCase().split("e");
-  const [whole = "", fraction = ""] = mantissa.split(".");
-  const power = Math.max(-digitsMax, Math.min(digitsMax, Number(exponent)));
-  const scale = fraction.length - power;
-  const digits = BigInt(whole + fraction);
-  return scale < 0 ? { digits: digits * 10n ** BigInt(-scale), scale: 0 } : { digits, scale };
-}
-
-const scaled = ({ digits, scale }: Decimal, to: number): bigint =>
-  digits * 10n ** BigInt(to - scale);
-
-function decimalText(digits: bigint, scale: number): string {
-  const sign = digits < 0n ? "-" : "";
-  const text = String(digits < 0n ? -digits : digits).padStart(scale + 1, "0");
-  const whole = text.slice(0, text.length - scale);
-  const fraction = text.slice(text.length - scale).replace(/0+$/, "");
-  return sign + whole + (scale === 0 || fraction === "" ? "" : `.${fraction}`);
-}
 
 /** The number of digits of a whole number with leading zeros; else 0. */
 const paddedWidth = (text: string): number => (/^0\d+$/.test(text) ? text.length : 0);

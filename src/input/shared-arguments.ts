@@ -1,4 +1,5 @@
 import { exitCodes, InvalidInput, PdoflowError } from "../domain/errors.ts";
+import { type Sweep, type SweepPart, sweepOf } from "../domain/sweep.ts";
 import { type Values, valuesOf } from "./range.ts";
 import { wordText } from "./word.ts";
 
@@ -14,8 +15,8 @@ export class ArgsAfterObject extends PdoflowError {
   }
 }
 
-/** The largest number of jobs of a posting: their indices have 32 bits. */
-const maxJobs = 2 ** 31;
+/** The largest number of jobs of a posting. */
+const maxJobs = 2 ** 31 - 1;
 
 /** One argument with a list of values. */
 interface Each {
@@ -24,6 +25,7 @@ interface Each {
   size: number;
   /** JSON text. */
   at: (index: number) => string;
+  values: readonly Values[];
 }
 
 /** The words of --args, --kw and --each. */
@@ -53,7 +55,7 @@ export class SharedArguments {
     const problems: string[] = [];
     const parts = [
       ...each.map((word) => parseEach(word, problems)),
-      ...args.map((word): Each => ({ name: null, size: 1, at: () => wordText(word) })),
+      ...args.map((word) => single(null, wordText(word))),
       ...kw.map((word) => parseKeyword(word, problems)),
     ];
     problems.push(...repeated(parts.flatMap(({ name }) => name ?? [])));
@@ -65,6 +67,12 @@ export class SharedArguments {
     }
     if (problems.length > 0) throw new InvalidInput("arguments", problems);
     return parts.length === 0 ? undefined : new SharedArguments(parts);
+  }
+
+  /** All combinations without input, if they need not be stored. */
+  sweep(mostListed?: number): Sweep | null {
+    const axes = this.#parts.map(({ name, values }) => ({ name, parts: partsOf(values) }));
+    return sweepOf(axes, mostListed);
   }
 
   /**
@@ -109,6 +117,22 @@ const repeated = (names: readonly string[]): string[] =>
     (name) => `expected one --kw or --each for each name, found several for "${name}"`,
   );
 
+/** Single values in a row are one list. */
+function partsOf(values: readonly Values[]): SweepPart[] {
+  const parts: SweepPart[] = [];
+  let list: string[] | null = null;
+  for (const { size, at, range } of values) {
+    if (range) {
+      parts.push(range);
+      list = null;
+      continue;
+    }
+    if (list === null) parts.push({ values: (list = []) });
+    for (let index = 0; index < size; index++) list.push(at(index));
+  }
+  return parts;
+}
+
 const joined = (...parts: string[]) => parts.filter((part) => part !== "").join(",");
 
 const keyword = /^([\p{L}_][\p{L}\p{N}_-]*)=(.*)$/su;
@@ -116,7 +140,12 @@ const keyword = /^([\p{L}_][\p{L}\p{N}_-]*)=(.*)$/su;
 function parseKeyword(word: string, problems: string[]): Each {
   const [, name = null, value = ""] = keyword.exec(word) ?? [];
   if (name === null) problems.push(`expected --kw name=value, found "${word}"`);
-  return { name, size: 1, at: () => wordText(value) };
+  return single(name, wordText(value));
+}
+
+function single(name: string | null, text: string): Each {
+  const values = { size: 1, at: () => text };
+  return { name, ...values, values: [values] };
 }
 
 function parseEach(word: string, problems: string[]): Each {
@@ -132,7 +161,7 @@ function parseEach(word: string, problems: string[]): Each {
     }
     return "null";
   };
-  return { name, size, at };
+  return { name, size, at, values };
 }
 
 /** `a,b,1-9`, or a JSON array for values with commas or that look like ranges. */

@@ -53,7 +53,7 @@ test.each<[Partial<ArgumentWords>, string]>([
   [{ each: ["1-99999999999999999999"] }, "that a double holds exactly"],
   [{ each: ["9-1:-2"] }, 'found "9-1:-2"'],
   [{ each: [""] }, "expected values such as a,b or 1-9"],
-  [{ each: ["1-1000000000000"] }, "expected at most 2147483648 combinations"],
+  [{ each: ["1-1000000000000"] }, "expected at most 2147483647 combinations"],
   [{ each: ["1-100000", "1-100000"] }, "the limit of a posting, found 10000000000"],
   [{ kw: ["a"] }, 'expected --kw name=value, found "a"'],
   [{ kw: ["a=1", "b=1", "a=2"] }, 'for each name, found several for "a"'],

@@ -84,8 +84,10 @@ export class PostCommand extends PostingCommand {
     if (this.check === true || this.dryRun) return await this.#dryRun(sources);
     const posting = { ...unsigned, signer: await this.#signer(entryPoint) };
     const reading = new Reading(this, "posting", sources, this.progress);
+    const { signer } = posting;
+    const sweep = signer === null || sources.sweep?.isNormal === true ? sources.sweep : null;
     // Counted only where the key may be known: that takes some microseconds a job.
-    const counted = posting.key === undefined ? null : new CountedJobs(reading.batches());
+    const counted = posting.key === undefined ? null : new CountedJobs(reading.batches(), sweep);
     let posted;
     try {
       posted = await this.withDatabase(async (db) => {
@@ -93,7 +95,7 @@ export class PostCommand extends PostingCommand {
         const done = await insertPosting(
           db,
           { ...posting, project },
-          counted ?? reading.batches(),
+          sweep ?? counted ?? reading.batches(),
           sources.name,
         );
         const known =
@@ -119,21 +121,24 @@ export class PostCommand extends PostingCommand {
   /** Reads all jobs as posting would, and shows the first ones. */
   async #dryRun(sources: JobSources): Promise<ExitCode> {
     const reading = new Reading(this, "reading", sources, this.progress);
+    const { sweep } = sources;
     const first: string[] = [];
     try {
       for await (const { args } of reading.batches()) {
         if (first.length < callsShown) first.push(...args.slice(0, callsShown - first.length));
+        if (sweep && first.length === callsShown) break;
       }
     } finally {
       reading.end();
     }
-    if (reading.count === 0) throw new NothingToPost(sources.name);
+    const jobCount = sweep?.size ?? reading.count;
+    if (jobCount === 0) throw new NothingToPost(sources.name);
     const calls = this.dryRun ? first.map((args) => callText(this.entryPoint, args)) : [];
-    if (this.json) this.#printJson({ id: null, jobCount: reading.count, isNew: false, calls });
+    if (this.json) this.#printJson({ id: null, jobCount, isNew: false, calls });
     else for (const call of calls) this.print(call);
-    const more = this.dryRun && reading.count > calls.length ? " (the first are above)" : "";
+    const more = this.dryRun && jobCount > calls.length ? " (the first are above)" : "";
     this.say(
-      `checked ${pluralize(reading.count, "job")} for ${this.entryPoint}${more}; ` +
+      `checked ${pluralize(jobCount, "job")} for ${this.entryPoint}${more}; ` +
         "nothing was posted",
     );
     return exitCodes.ok;

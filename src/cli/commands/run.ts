@@ -100,11 +100,13 @@ export class RunCommand extends PostingCommand {
       run: crypto.randomUUID(),
     };
     const reading = new Reading(this, "posting", sources, this.progress);
-    const batches = isCommand ? commandJobs(this.command, reading.batches()) : reading.batches();
+    const jobs = isCommand
+      ? commandJobs(this.command, reading.batches())
+      : (sources.sweep ?? reading.batches());
     const { id, jobCount, target } = await this.withDatabase(async (db) => {
       await requirePoolGrant(db);
       const project = isCommand ? null : this.projectOf(entryPoint, db.target);
-      const posted = await insertPosting(db, { ...posting, project }, batches, sources.name);
+      const posted = await insertPosting(db, { ...posting, project }, jobs, sources.name);
       return { ...posted, target: db.target };
     }).finally(() => reading.end());
     try {

@@ -4,6 +4,7 @@ import { resolve } from "node:path";
 import type { JobBatch } from "../../db/posting/batches.ts";
 import { JobBatcher } from "../../db/posting/job-batcher.ts";
 import { InvalidInput } from "../../domain/errors.ts";
+import type { Sweep } from "../../domain/sweep.ts";
 import { encodeArgs } from "../../job/values.ts";
 import type { TableOptions } from "../../input/csv.ts";
 import type { Format } from "../../input/format.ts";
@@ -85,6 +86,12 @@ export class JobSources {
     const paths = [];
     for (const pattern of globs) paths.push(...(await matchingFiles(pattern, context.cwd)));
     return new JobSources(options, files, paths, totalBytes === 0 ? null : totalBytes);
+  }
+
+  /** The jobs of the command line alone, if they need not be stored. */
+  get sweep(): Sweep | null {
+    const { shared, globs } = this.#options;
+    return this.#files.length + globs.length === 0 ? (shared?.sweep() ?? null) : null;
   }
 
   async *batches(): AsyncGenerator<JobBatch, void, undefined> {

@@ -28,7 +28,7 @@ export async function keyDifferences(
   jobs: CountedJobs,
 ): Promise<KeyDifferences> {
   const known = await readKnownPosting(db, id);
-  const digest = await jobs.rest();
+  const digest = await jobs.rest(mostCompared);
   const differences: string[] = [];
   if (jobs.count !== known.jobCount) {
     differences.push(`${pluralize(jobs.count, "job")} (posting ${id}: ${known.jobCount})`);

@@ -30,6 +30,7 @@ import optionsEngine from "../../../sql/engine/options.sql" with { type: "text" 
 import routeEngine from "../../../sql/engine/route.sql" with { type: "text" };
 import spanEngine from "../../../sql/engine/span.sql" with { type: "text" };
 import postEngine from "../../../sql/engine/post.sql" with { type: "text" };
+import sweepEngine from "../../../sql/engine/sweep.sql" with { type: "text" };
 import blockEngine from "../../../sql/engine/block.sql" with { type: "text" };
 import limitEngine from "../../../sql/engine/limit.sql" with { type: "text" };
 import leaseEngine from "../../../sql/engine/lease.sql" with { type: "text" };
@@ -93,6 +94,7 @@ const baseline = [
   optionsEngine,
   routeEngine,
   spanEngine,
+  sweepEngine,
   blockEngine,
   postEngine,
   limitEngine,

@@ -91,4 +91,16 @@ export const parseBlocks = (text: string): Block[] =>
       return { endSeq: Number(endSeq), digest };
     });
 
+/** The index of the first block that ends after `seq`. */
+export function blockAt(blocks: readonly Block[], seq: number): number {
+  let low = 0;
+  let high = blocks.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((blocks[middle]?.endSeq ?? 0) > seq) high = middle;
+    else low = middle + 1;
+  }
+  return low;
+}
+
 export const splitArgs = (text: string): string[] => text.split(separator);

@@ -4,13 +4,15 @@ import { exitCodes, NothingToPost, PdoflowError } from "../../domain/errors.ts";
 import { parse } from "../../domain/parse.ts";
 import { PostingOptions } from "../../domain/posting-options.ts";
 import { separator, integers } from "../connection/array.ts";
-import { blockChars, blockJobs, blocksText } from "./blocks-text.ts";
-import { statementText } from "../../domain/signed-posting.ts";
+import { blocksText } from "./blocks-text.ts";
+import { type DigestForm, statementText } from "../../domain/signed-posting.ts";
+import type { Sweep } from "../../domain/sweep.ts";
 import { Batches, type JobBatch } from "./batches.ts";
 import { BlockDigests, sha256 } from "./block-digests.ts";
 import type { PostingDb } from "./caller-transaction.ts";
 import type { Tx } from "../connection/connect.ts";
 import { type Signer, signPosting } from "./signatures.ts";
+import { addStaged, createStage, stageJobs } from "./stage.ts";
 
 /** A key belongs to a posting of another entry point, so the work is not the same. */
 class KeyTaken extends PdoflowError {
@@ -42,8 +44,11 @@ export interface Posted {
 
 const batchesInFlight = 3;
 
+/** Jobs as they are read, or described. */
+export type JobsToPost = AsyncIterable<JobBatch> | Iterable<JobBatch> | Sweep;
+
 /**
- * Posts one job for each argument list of `batches`, all or none, and returns once that is
+ * Posts one job for each argument list of `jobs`, all or none, and returns once that is
  * committed. Memory is bounded by the batches, not by the posting. `source` names where the jobs
  * come from, for the message if there are none. `openSpan` makes room for more postings.
  *
@@ -54,12 +59,19 @@ const batchesInFlight = 3;
 export async function insertPosting(
   db: PostingDb,
   posting: NewPosting,
-  batches: AsyncIterable<JobBatch> | Iterable<JobBatch>,
+  jobs: JobsToPost,
   source: string,
   openSpan = async () => void (await openSpanBy(db)),
 ): Promise<Posted> {
   const work = { posting, options: optionsText(posting) };
-  const read = new Batches(batches);
+  if ("isNormal" in jobs) {
+    return await posted(posting, openSpan, () =>
+      posting.signer
+        ? db.sql.begin(async (sql) => await postSigned(db, sql, work, jobs))
+        : postSweep(db, work, jobs),
+    );
+  }
+  const read = new Batches(jobs);
   try {
     const batch = await read.onlyOne();
     // The signed text contains its number, which is only known inside the transaction.
@@ -147,6 +159,35 @@ async function postAtOnce(
   return requireHead(head);
 }
 
+async function postSweep(
+  { sql, schema }: PostingDb,
+  { posting, options }: Work,
+  { text }: Sweep,
+): Promise<Head> {
+  const [head] = await sql<Head[]>`
+    select * from ${schema}.post_sweep(
+      ${posting.entryPoint}, ${options}::text::jsonb, ${text}, false)`;
+  return requireHead(head);
+}
+
+async function postSigned(
+  db: PostingDb,
+  sql: Tx,
+  { posting, options }: Work,
+  { text, size }: Sweep,
+): Promise<Head> {
+  const { schema } = db;
+  const head = await beginPosting(db, sql, { posting, options });
+  if (head.postingId === null || !head.isNew) return head;
+  await sql`select ${schema}.add_sweep(${head.postingId}, ${text})`;
+  if (posting.signer) {
+    const signed = { form: "sweep" as const, blocks: text, jobCount: size };
+    await sign(db, sql, { posting, signer: posting.signer, id: head.postingId, signed });
+  }
+  await sql`select ${schema}.end_posting(${head.postingId}, null, null)`;
+  return { ...head, jobCount: size };
+}
+
 /**
  * Sorts by priority, stable; returns the index of each job if priorities differ, and the lanes (N1,
  * J2).
@@ -166,6 +207,12 @@ function requireHead(head: Head | undefined): Head {
   return head;
 }
 
+async function beginPosting({ schema }: PostingDb, sql: Tx, { posting, options }: Work) {
+  const [head] = await sql<Head[]>`
+    select * from ${schema}.begin_posting(${posting.entryPoint}, ${options}::text::jsonb, false)`;
+  return requireHead(head);
+}
+
 async function postInParts(
   db: PostingDb,
   sql: Tx,
@@ -173,15 +220,14 @@ async function postInParts(
   batches: Batches,
 ): Promise<Head> {
   const { schema } = db;
-  const [begun] = await sql<Head[]>`
-    select * from ${schema}.begin_posting(${posting.entryPoint}, ${options}::text::jsonb, false)`;
-  const head = requireHead(begun);
+  const head = await beginPosting(db, sql, { posting, options });
   if (head.postingId === null || !head.isNew) return head;
   const digests = posting.signer ? new BlockDigests() : null;
   const isStaged = await sendJobs(db, sql, head.postingId, posting.priority, batches, digests);
   const lanes = isStaged ? await addStaged(db, sql, head.postingId) : null;
   if (posting.signer && digests) {
-    await sign(db, sql, { posting, signer: posting.signer, id: head.postingId, digests });
+    const signed = { ...digests.end(), form: digests.form };
+    await sign(db, sql, { posting, signer: posting.signer, id: head.postingId, signed });
   }
   const [ended] = await sql<{ jobCount: number }[]>`
     select ${schema}.end_posting(
@@ -197,17 +243,21 @@ async function sign(
     posting,
     signer,
     id,
-    digests,
-  }: { posting: NewPosting; signer: Signer; id: number; digests: BlockDigests },
+    signed: { form, blocks, jobCount },
+  }: {
+    posting: NewPosting;
+    signer: Signer;
+    id: number;
+    signed: { form: DigestForm; blocks: string; jobCount: number };
+  },
 ): Promise<void> {
-  const { blocks, jobCount } = digests.end();
   const { entryPoint } = posting;
   const options = parse(PostingOptions, posting, "options of a posting");
   const statement = statementText(
     { entryPoint, options },
     {
       ...{ posting: id, jobCount, code: signer.code },
-      arguments: { form: digests.form, blocks: sha256(blocks) },
+      arguments: { form, blocks: sha256(blocks) },
     },
   );
   const { keyId } = signer;
@@ -246,33 +296,4 @@ async function sendJobs(
   }
   await Promise.all(inFlight);
   return isStaged ?? false;
-}
-
-const createStage = (sql: Tx) => sql`
-  create temporary table pdoflow_stage (index integer, priority integer, args text)
-  on commit drop`;
-
-const stageJobs = (sql: Tx, first: number, text: string, priorities: readonly number[]) => sql`
-  insert into pdoflow_stage (index, priority, args)
-  select ${first}::integer + position - 1, priority, args
-  from string_to_table(${text}, ${separator}) with ordinality as a (args, position)
-    join unnest(${`{${priorities.join(",")}}`}::integer[]) with ordinality as p (priority, position)
-      using (position)`;
-
-/** Sorts jobs by priority, stable; returns their lanes (N1, J1, J2). */
-async function addStaged({ schema }: PostingDb, sql: Tx, id: number) {
-  const lanes = await sql<{ priority: number; size: number }[]>`
-    select priority, count(*)::integer as size from pdoflow_stage
-    group by priority order by priority desc`;
-  await sql`
-    select sum(${schema}.add_jobs(${id}, part.args, part.indexes)) from (
-      select string_agg(args, ${separator} order by seq) as args,
-             case when ${lanes.length > 1} then array_agg(index order by seq) end as indexes
-      from (select row_number() over sorted - 1 as seq, index, args,
-                   sum(octet_length(args) + 1) over sorted - 1 as upto
-            from pdoflow_stage
-            window sorted as (order by priority desc, index rows unbounded preceding)) placed
-      group by seq / ${blockJobs}::bigint, upto / ${blockChars / 2}::bigint
-      order by min(seq) offset 0) part`;
-  return lanes;
 }

@@ -40,7 +40,9 @@ export async function readArgumentsDigest({ sql, schema }: Db, id: number): Prom
     select md5(string_agg(md5(line), ''
       order by coalesce(b.indexes[position], b.first_seq + position - 1))) as digest
     from ${schema}.job b
-      cross join lateral string_to_table(b.args, ${separator}) with ordinality as l (line, position)
+      cross join lateral string_to_table(
+          ${schema}.lines_of(b.args, b.sweep, b.first_seq, b.end_seq, b.first_seq, b.end_seq),
+          ${separator}) with ordinality as l (line, position)
     where b.posting_id = ${id}`;
   return row?.digest ?? "";
 }

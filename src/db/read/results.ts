@@ -44,7 +44,9 @@ export const readResults = (
 /** Whether a row of job_status is of the run `r` of a posting; with the bounds of its block. */
 export const isOfRun = ({ sql, schema }: Pick<Db, "sql" | "schema">, postingId: number) => sql`
   posting_id = ${postingId} and seq >= r.first_seq and seq < r.end_seq
-    and block_seq >= ${schema}.block_of(${postingId}, r.first_seq) and block_seq < r.end_seq`;
+    and block_seq >= ${schema}.block_of(${postingId}, r.first_seq) and block_seq < r.end_seq
+    and million_seq > r.first_seq - 1000000 and million_seq < r.end_seq
+    and thousand_seq > r.first_seq - 1000 and thousand_seq < r.end_seq`;
 
 /** The ended jobs of some ranges of a posting, by seq. Each range is read separately. */
 export const readEnded = ({ sql, schema }: Db, postingId: number, ranges: readonly Gap[]) => sql<

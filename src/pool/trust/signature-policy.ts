@@ -1,7 +1,13 @@
 import { type KeyObject, verify } from "node:crypto";
 
 import type { RunnablePosting } from "../../db/engine/leases.ts";
-import { type Block, blockDigest, parseBlocks, sha256 } from "../../db/posting/block-digests.ts";
+import {
+  type Block,
+  blockAt,
+  blockDigest,
+  parseBlocks,
+  sha256,
+} from "../../db/posting/block-digests.ts";
 import { readBlock, readSignatures, type SignatureRow } from "../../db/posting/signatures.ts";
 import type { Provides } from "../../domain/capabilities.ts";
 import { parseEntryPoint } from "../../domain/entry-point.ts";
@@ -12,6 +18,7 @@ import {
   parseStatement,
   type Statement,
 } from "../../domain/signed-posting.ts";
+import { sweepLines } from "../../domain/sweep.ts";
 import { codeDigest } from "../entry/code-digest.ts";
 import type { LeasedJob } from "../wire/leased-job.ts";
 import { readKeyFolder } from "./keys.ts";
@@ -21,6 +28,8 @@ import type { AdmissionPolicy, AskDatabase, PolicyDecision } from "./admission-p
 interface SignedPosting {
   statement: Statement;
   blocks: Block[];
+  /** The arguments of a job of a sweep. */
+  line: ((seq: number) => string) | null;
 }
 
 /** The jobs of a posting within one of its blocks. */
@@ -159,14 +168,16 @@ export class SignaturePolicy implements AdmissionPolicy {
     if (!verify(null, Buffer.from(row.statement), known.key, signature)) {
       throw new SignatureRefused("its signature does not match its statement");
     }
-    const statement = statementOf(row.statement);
+    const statement = supported(() => parseStatement(row.statement));
     if (statement.arguments.blocks !== sha256(row.blocks)) {
       throw new SignatureRefused("the digests of its arguments were changed after it was signed");
     }
     const change = limitChangeOf(statement, row, this.#provides);
     if (change !== null)
       throw new SignatureRefused(`it was changed after it was signed (${change})`);
-    return { statement, blocks: parseBlocks(row.blocks) };
+    const { form } = statement.arguments;
+    const line = form === "sweep" ? supported(() => sweepLines(row.blocks)) : null;
+    return { statement, blocks: line ? [] : parseBlocks(row.blocks), line };
   }
 
   /** Whether its code may differ from the code that workers have imported. */
@@ -195,6 +206,14 @@ export class SignaturePolicy implements AdmissionPolicy {
     jobs: readonly LeasedJob[],
     ask: AskDatabase,
   ): Promise<void> {
+    const { line } = signed;
+    if (line) {
+      for (const job of jobs) {
+        const isInside = job.index === job.seq && job.seq < signed.statement.jobCount;
+        if (!isInside || job.args !== line(job.seq)) refuse(job);
+      }
+      return;
+    }
     for (const piece of piecesOf(signed, jobs)) {
       const { postingId, firstSeq, form, block } = piece;
       if (form === "text") for (const job of piece.jobs) if (job.index !== job.seq) refuse(job);
@@ -236,11 +255,12 @@ function refuse(job: LeasedJob | undefined): never {
   );
 }
 
-function statementOf(text: string): Statement {
+/** @throws {SignatureRefused} what was signed can't be parsed. */
+function supported<T>(read: () => T): T {
   try {
-    return parseStatement(text);
+    return read();
   } catch (error) {
-    if (error instanceof PdoflowError) {
+    if (error instanceof PdoflowError || error instanceof SyntaxError) {
       throw new SignatureRefused(
         "its signature has a form that this version of pdoflow does not support",
       );
@@ -268,18 +288,6 @@ function piecesOf({ statement, blocks }: SignedPosting, jobs: readonly LeasedJob
     pieces.at(-1)?.jobs.push(job);
   }
   return pieces;
-}
-
-/** The index of the first block that ends after `seq`. */
-function blockAt(blocks: readonly Block[], seq: number): number {
-  let low = 0;
-  let high = blocks.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if ((blocks[middle]?.endSeq ?? 0) > seq) high = middle;
-    else low = middle + 1;
-  }
-  return low;
 }
 
 const textOfKeys = (keys: readonly { keyId: string; isRevoked: boolean }[]): string =>

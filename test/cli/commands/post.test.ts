@@ -169,6 +169,67 @@ test("--wait exits when all jobs have ended, with code 1 if some failed", async 
   expect(await waiting).toMatchObject({ code: 1, out: "1\n" });
 });
 
+test("--each alone stores no jobs: two billion are posted and shown at once", async () => {
+  await using db = await freshDatabase();
+  using cli = await openPosting(db);
+  const all = ["post", "f.ts#f", "--each", "1-1000000000", "--each", "m=a,b"];
+  const dry = await cli.run(...all, "--dry-run");
+  expect(dry.out.trim().split("\n")).toEqual([
+    'f.ts#f(1,{"m":"a"})',
+    'f.ts#f(1,{"m":"b"})',
+    'f.ts#f(2,{"m":"a"})',
+  ]);
+  expect(dry.err).toContain("checked 2,000,000,000 jobs for f.ts#f");
+  expect((await cli.run(...all, "--check")).err).toContain("checked 2,000,000,000 jobs");
+  const { out } = await cli.run(...all, "--json");
+  expect(JSON.parse(out)).toMatchObject({ id: 1, jobCount: 2_000_000_000 });
+  expect([...(await db.sql`select end_seq, args from pdoflow.job`)]).toEqual([
+    { endSeq: 2_000_000_000, args: null },
+  ]);
+  const shown = await cli.run("jobs", "1/1999999999", "--json");
+  expect(JSON.parse(shown.out)).toMatchObject({ args: [1_000_000_000, { m: "b" }] });
+  const more = await cli.run("post", "f.ts#f", "--each", "1-1100000000", "--each", "a,b");
+  expect(more.err).toContain("at most 2147483647 combinations");
+});
+
+test("few combinations, and combinations with a file, are stored as a list", async () => {
+  await using db = await freshDatabase();
+  using cli = await openPosting(db);
+  await cli.run("post", "f.ts#f", "--each", "1-1000");
+  await cli.runWith({ input: "a\nb\n" }, "post", "f.ts#f", "-", "--each-line", "--each", "1-2000");
+  expect([...(await db.sql`select from pdoflow.job where sweep is not null`)]).toEqual([]);
+  expect(await count(db)).toEqual({ postings: 2, jobs: 5_000 });
+});
+
+test("jobs of a sweep run, fail, are retried and executed by hand as others", async () => {
+  await using db = await freshDatabase();
+  using cli = await openCommands(db);
+  await cli.write(
+    "s.ts",
+    `import { existsSync } from "node:fs";
+     export const f = (n: number, { m }: { m: string }) => {
+       if (n === 777 && !existsSync("mended")) throw new Error("seven");
+       return n + m;
+     };`,
+  );
+  const post = ["post", "s.ts#f", "--each", "1-1500", "--kw", "m=x", "--key", "k"];
+  expect((await cli.run(...post, "--max-attempts", "1")).out).toBe("1\n");
+  await cli.run("pool", "--once", "--max-workers", "2");
+  expect((await cli.run("failures", "1")).out).toContain("seven");
+  expect((await cli.run("explain", "1/776")).out).toContain("failed");
+  expect((await cli.run("execute-job", "1/2")).err).toContain('returned "3x"');
+  await cli.write("mended", "");
+  await cli.run("retry", "1", "--failed");
+  await cli.run("pool", "--once", "--max-workers", "2");
+  const lines = (await cli.run("results", "1", "--args")).out.trim().split("\n");
+  expect(lines).toHaveLength(1_500);
+  expect(lines[776]).toContain("777x");
+  const again = await cli.run(...post, "--max-attempts", "1");
+  expect([again.out, again.err.includes("differs")]).toEqual(["1\n", false]);
+  const other = await cli.run("post", "s.ts#f", "--each", "2-1501", "--kw", "m=x", "--key", "k");
+  expect(other.err).toContain("other arguments");
+});
+
 test("--wait with the key of a posting that was cancelled exits with 1", async () => {
   await using db = await freshDatabase();
   using cli = await openCommands(db);

@@ -98,6 +98,21 @@ test.each<[string, string, (sql: Sql) => PromiseLike<unknown>]>([
     (sql) => sql`update pdoflow.job set args = '1'`,
   ],
   [
+    "J6: arguments and a sweep",
+    "j6_one_of_two",
+    (sql) => sql`update pdoflow.job set sweep = '{}', line_bytes = 1`,
+  ],
+  [
+    "J6: neither arguments nor a sweep",
+    "j6_one_of_two",
+    (sql) => sql`update pdoflow.job set args = null`,
+  ],
+  [
+    "J6: a sweep with long lines",
+    "j6_small",
+    (sql) => sql`update pdoflow.job set args = null, sweep = '{}', line_bytes = 65537`,
+  ],
+  [
     "O1: a state that no pool has",
     "pool_state_check",
     (sql) => sql`update pdoflow.pool set state = 'asleep'`,

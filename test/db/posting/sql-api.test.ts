@@ -47,6 +47,7 @@ test("the statements of docs/sql.md work as documented, for a poster with its ow
     // The page's second posting is of the table, its third is the large one.
     { ...fit, state: "open", jobs: 2 },
     { ...fit, state: "open", jobs: 5000 },
+    { ...fit, state: "open", jobs: 2_000_000 },
     { ...thumbnail, jobs: 1 },
     { ...thumbnail, jobs: 100 },
     { entry: "nightly.ts#main", state: "open", jobs: 1 },
@@ -57,7 +58,8 @@ test("docs/sql.md lists exactly the functions and columns that exist", async () 
   const names = await roles.db.sql<{ name: string }[]>`
     select unnest(pdoflow.kind_calls('poster') || pdoflow.kind_calls('operator')) as name
     except
-    select unnest(array['post_batch', 'next_span', 'caller', 'is_owner', 'has_grant',
+    select unnest(array['post_batch', 'post_sweep', 'sweep_lines', 'sweep_parts', 'sweep_number',
+      'next_span', 'caller', 'is_owner', 'has_grant',
       'sees_all', 'runs_all', 'own_routes', 'run_routes', 'running_jobs', 'fingerprint',
       'failed_jobs', 'seqs_of', 'index_of', 'runs_of', 'limit_room', 'follow', 'sign_posting',
       'ranges_of', 'lane_cursor', 'block_of', 'lines_of', 'max_bytes_of', 'reads_all'])`;

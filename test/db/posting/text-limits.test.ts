@@ -106,6 +106,10 @@ const calls: Readonly<Record<string, readonly string[] | null>> = {
     `end_posting((select posting_id from pdoflow.begin_posting('a.ts#f')
        where pdoflow.add_jobs(posting_id, '["' || ${long} || '"]', null) > 0))`,
   ],
+  "add_sweep(p_sweep)": [
+    `end_posting((select posting_id from pdoflow.begin_posting('a.ts#f')
+       where pdoflow.add_sweep(posting_id, '{"axes":[{"values":["' || ${long} || '"]}]}') > 0))`,
+  ],
   "begin_posting(p_entry_point, p_options)": [
     `begin_posting(${long} || '#f')`,
     `begin_posting('a.ts#f', ${everyOption("name")})`,
@@ -120,7 +124,7 @@ const calls: Readonly<Record<string, readonly string[] | null>> = {
   "fingerprint(p_error)": null,
   "get_variable(p_name)": null,
   "has_grant(p_kinds)": null,
-  "lines_of(p_args)": null,
+  "lines_of(p_args, p_sweep)": null,
   "max_bytes_of(p_args)": null,
   "pause(p_reason)": [
     `pause($id::bigint, ${long})`,
@@ -173,6 +177,11 @@ const calls: Readonly<Record<string, readonly string[] | null>> = {
     `post_batch('a.ts#f', ${everyOption("osUser")}, '[1]', null, null, null, true)`,
     `post_batch('a.ts#f', '{}', '["' || ${long} || '"]', null, null, null, true)`,
   ],
+  "post_sweep(p_entry_point, p_options, p_sweep)": [
+    `post_sweep(${long} || '#f', '{}', '{"axes":[{"values":[1]}]}', true)`,
+    `post_sweep('a.ts#f', ${everyOption("osUser")}, '{"axes":[{"values":[1]}]}', true)`,
+    `post_sweep('a.ts#f', '{}', '{"axes":[{"values":["' || ${long} || '"]}]}', true)`,
+  ],
   "retry(p_fingerprint)": null,
   "set_limits(p_limits)": [`set_limits('{$id}', ${option("maxRate", long)})`],
   "set_variable(p_name, p_value)": [
@@ -186,6 +195,8 @@ const calls: Readonly<Record<string, readonly string[] | null>> = {
     sign("'t'", "'k'", long, "''"),
     sign("'t'", "'k'", "'s'", long),
   ],
+  "sweep_lines(p_sweep)": null,
+  "sweep_parts(p_axis)": null,
   "swap_variable(p_name, p_old, p_new)": [
     `swap_variable(${long}, null, '1')`,
     `swap_variable('w', null, ${asJson(long)})`,

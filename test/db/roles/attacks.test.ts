@@ -238,6 +238,10 @@ test("T3: open postings and the length of arguments are limited", async () => {
   const [one, two] = [await limited.as("bob"), await limited.as("bob")];
   const long = refusal(one.sql`select pdoflow.post('a.ts#f', '[[1], ["0123456789012345678"]]')`);
   expect(await long).toContain("the arguments of job 1 have more than 20 bytes");
+  const sweep = `{"axes": [{"first": 1, "last": 9}, {"values": ["a", "01234567890123456"]}]}`;
+  expect(await refusal(one.sql`select pdoflow.post('a.ts#f', ${sweep}::text::jsonb)`)).toMatch(
+    /the arguments of a job may have \d+ bytes, more than 20, the limit of the role/,
+  );
   const results = await Promise.allSettled([1, 2, 3, 4].map((n) => postJobs(n % 2 ? one : two, 1)));
   expect(results.filter(({ status }) => status === "fulfilled")).toHaveLength(2);
   expect(await refusal(postJobs(one, 1))).toContain("has reached its limit of 2 open postings");

@@ -3,7 +3,7 @@ import { expect, test } from "bun:test";
 
 import { freshDatabase } from "../../database.ts";
 import { said, until } from "../../binary/cli.ts";
-import { expectRefused, openSigning, postingOf } from "./signing.ts";
+import { expectRefused, openSigning, postingOf, type Signing } from "./signing.ts";
 
 const changes: [what: string, sql: string, why: string][] = [
   [
@@ -89,6 +89,51 @@ for (const [what, sql, why] of changes) {
     await expectRefused(db, cli, id, why);
   });
 }
+
+/** As `post` of the fixture, with one argument for each number of a range. */
+async function postSweep(cli: Signing): Promise<number> {
+  const options = ["--no-check", "--sign", "ann.key", "--each", "1-3000"];
+  return Number((await cli.run("post", "fn.ts#fn", ...options)).out);
+}
+
+test("a signed sweep is one row and runs", async () => {
+  await using db = await freshDatabase();
+  using cli = await openSigning(db);
+  const id = await postSweep(cli);
+  const rows = await db.sql`select sweep->'axes' as axes from pdoflow.job`;
+  expect([...rows]).toEqual([{ axes: [{ first: 1, last: 3_000 }] }]);
+  await cli.drain();
+  expect(await postingOf(db, id)).toMatchObject({ state: "finished", done: 3_000 });
+});
+
+test.each([
+  [
+    "its sweep",
+    `update pdoflow.job set sweep = '{"axes":[{"first":2,"last":3001}]}' where posting_id = $1`,
+    "arguments of it were changed",
+  ],
+  [
+    "its sweep, and what was signed",
+    `update pdoflow.job set sweep = '{"axes":[{"first":2,"last":3001}]}' where posting_id = $1;
+     update pdoflow.signature set blocks = '{"axes":[{"first":2,"last":3001}]}'
+     where posting_id = $1`,
+    "the digests of its arguments were changed",
+  ],
+  [
+    "its sweep, into a list",
+    `insert into pdoflow.job (posting_id, first_seq, end_seq, args) select $1, 3000, 3001, '[666]';
+     update pdoflow.job set first_seq = 1000 where posting_id = $1 and first_seq = 0;
+     insert into pdoflow.job (posting_id, first_seq, end_seq, args)
+     select $1, 0, 1000, string_agg('[666]', e'\\n') from generate_series(1, 1000)`,
+    "arguments of it were changed",
+  ],
+])("refused: a sweep, changed in the database: %s", async (_what, sql, why) => {
+  await using db = await freshDatabase();
+  using cli = await openSigning(db);
+  const id = await postSweep(cli);
+  await db.sql.unsafe(sql.replaceAll("$1", String(id)));
+  await expectRefused(db, cli, id, why);
+});
 
 test("a limit that was made stricter is no reason to refuse", async () => {
   await using db = await freshDatabase();
