@@ -53,6 +53,7 @@ export class Pool {
   private constructor(target: Target, options: PoolOptions) {
     const { log } = options;
     this.#options = options;
+    this.#stopping.promise.catch(() => {}); // `finished`, perhaps called later, throws it
     this.#workersOfAllPools = options.maxWorkers;
     this.#lifetime = new Lifetime(performance.now(), options);
     this.#links = openLinks(target, options.heartbeatTimeoutMs, (channel) =>

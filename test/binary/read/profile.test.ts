@@ -30,7 +30,7 @@ test("a pool samples where jobs spend their time, and profile writes it as two f
   expect(exit).toBe(0);
   const { jobs, samples, files } = documentOf("profile", out);
   expect(jobs).toBe(4);
-  expect(samples).toBeGreaterThan(50); // of 240 ms
+  expect(samples).toBeGreaterThan(20); // of 240 ms; fewer if others use the CPU
   const svg = readFileSync(files.svg, "utf8");
   for (const name of ["hot hot.ts", "fit hot.ts", "burn hot.ts"]) expect(svg).toContain(name);
   expect(svg).not.toContain("bunfs"); // nothing of the worker's own
