@@ -26,7 +26,7 @@ const promises: Readonly<Record<string, readonly string[]>> = {
   "functions are safe from objects and values of the caller": ["db/roles/injection"],
   "control characters are made visible or removed": ["cli/output/hostile-text", "tui/text"],
   "many different osUsers, needs and projects do not slow pools down": ["db/plans/many-routes"],
-  "long texts are refused or cut": ["db/posting/text-limits", "cli/table"],
+  "long texts are refused or cut": ["db/posting/text-limits", "cli/output/table"],
   "pools that do not exist are limited, found and ended": ["db/roles/fake-pools"],
   "open transactions of posters do not stop other posters": ["db/posting/open-transactions"],
   "pools run only signed postings with --trust": [
