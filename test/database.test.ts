@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 
 import { connect } from "../src/db/connection/connect.ts";
 import { migrations } from "../src/db/admin/migration-list.ts";
-import { schemaVersion } from "../src/db/admin/migrations.ts";
+import { schemaState } from "../src/db/admin/migrations.ts";
 import { configuredTarget } from "../src/db/settings/target.ts";
 import { serverPaths } from "../src/db/settings/server-paths.ts";
 import { freshDatabase } from "./database.ts";
@@ -11,7 +11,10 @@ import { isOldestWanted, oldestVersion } from "./oldest-server.ts";
 test("a fresh database has the current schema, and no rows of another test", async () => {
   await using one = await freshDatabase();
   await using other = await freshDatabase();
-  expect(await schemaVersion(one.db)).toBe(migrations.length);
+  expect(await schemaState(one.db)).toEqual({
+    version: migrations.length,
+    isOfThisBuild: true,
+  });
   await one.sql`create table pdoflow.mine ()`;
   const [found] = await other.sql`select to_regclass('pdoflow.mine')::text as mine`;
   expect(found).toEqual({ mine: null });

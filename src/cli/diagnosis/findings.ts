@@ -146,7 +146,7 @@ const settingFindings = (settings: Health["settings"]): Finding[] =>
   });
 
 function schemaFindings({ schema }: Health): Finding[] {
-  const { name, version, known, forbidden, brokenIndexes } = schema;
+  const { name, version, known, isOfThisBuild, forbidden, brokenIndexes } = schema;
   if (version === 0) {
     return [
       problem("schema", `this database has no schema "${name}"`, "create it with: pdoflow migrate"),
@@ -164,6 +164,13 @@ function schemaFindings({ schema }: Health): Finding[] {
         "schema",
         `it is at version ${version}, but this pdoflow supports only ${known}`,
         "upgrade pdoflow on this machine",
+      ),
+    !isOfThisBuild &&
+      problem(
+        "schema",
+        "another unreleased build of this version has made it",
+        `use that build or another database, or run: drop schema "${name}" cascade; and then: ` +
+          "pdoflow migrate",
       ),
     forbidden.length > 0 &&
       problem(

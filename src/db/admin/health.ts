@@ -2,7 +2,7 @@ import { texts } from "../connection/array.ts";
 import type { Db } from "../connection/connect.ts";
 import { probeTablespaces } from "./disk-probe.ts";
 import { migrations } from "./migration-list.ts";
-import { schemaVersion } from "./migrations.ts";
+import { schemaState } from "./migrations.ts";
 import { findVacuumBlockers } from "./vacuum.ts";
 
 /** The facts about a server and a queue that doctor checks. Times are in ms. */
@@ -26,6 +26,7 @@ export interface Health extends PoolHealth {
     /** 0 if there is no schema. */
     version: number;
     known: number;
+    isOfThisBuild: boolean;
     /** Tables that the role cannot read or write, and functions that it cannot call. */
     forbidden: readonly string[];
     /** Indexes that were not built completely. */
@@ -66,7 +67,10 @@ const watched = [
 export async function readHealth(db: Db, now: () => number): Promise<Health> {
   const clock = await compareClocks(db, now);
   const forbidden = await forbiddenThings(db);
-  const version = forbidden.length === 0 ? await schemaVersion(db) : migrations.length;
+  const { version, isOfThisBuild } =
+    forbidden.length === 0
+      ? await schemaState(db)
+      : { version: migrations.length, isOfThisBuild: true };
   const isKnown = version > 0 && version <= migrations.length;
   return {
     ...(await readServer(db)),
@@ -78,6 +82,7 @@ export async function readHealth(db: Db, now: () => number): Promise<Health> {
       name: db.target.schema,
       version,
       known: migrations.length,
+      isOfThisBuild,
       forbidden,
       brokenIndexes: await brokenIndexes(db),
     },

@@ -1,3 +1,5 @@
+import { createHash } from "node:crypto";
+
 import { exitCodes, PdoflowError } from "../../domain/errors.ts";
 import { type Db, errorCode, type Sql, type Tx } from "../connection/connect.ts";
 import { migrations } from "./migration-list.ts";
@@ -28,6 +30,19 @@ export class SchemaTooNew extends PdoflowError {
   }
 }
 
+/** The schema has this program's version, but another text: an unreleased build has made it. */
+export class SchemaOfOtherBuild extends PdoflowError {
+  override readonly name = "SchemaOfOtherBuild";
+  readonly exitCode = exitCodes.database;
+  constructor(schema: string) {
+    super(
+      `schema "${schema}" was made by another unreleased build of pdoflow, and differs from the ` +
+        "one that this build needs. Its jobs cannot be carried over. Use that build, another " +
+        `database, or run: drop schema "${schema}" cascade; and then: pdoflow migrate`,
+    );
+  }
+}
+
 /** The database cannot store the texts of the queue. */
 export class EncodingUnsuitable extends PdoflowError {
   override readonly name = "EncodingUnsuitable";
@@ -51,31 +66,53 @@ async function requireEncoding({ sql, target }: Db): Promise<void> {
     throw new EncodingUnsuitable(target.database, encoding);
 }
 
-/** The version of the schema: the number of the last migration applied, 0 if there is none. */
-export async function schemaVersion({
+/** The schema of a database. */
+export interface SchemaState {
+  /** The number of the last migration applied; 0 if there is none. */
+  version: number;
+  /** False if an unreleased build with another schema of this version has applied it. */
+  isOfThisBuild: boolean;
+}
+
+export async function schemaState({
   sql,
   schema,
 }: {
   sql: Sql | Tx;
   schema: Db["schema"];
-}): Promise<number> {
+}): Promise<SchemaState> {
   try {
-    const [row] = await sql<{ number: number }[]>`
-      select coalesce(max(number), 0) as number from ${schema}.migration`;
-    return row?.number ?? 0;
+    // As JSON: early builds had no column "digest".
+    const [row] = await sql<{ number: number; digest: string | null }[]>`
+      select number, to_jsonb(m) ->> 'digest' as digest from ${schema}.migration m
+      order by number desc limit 1`;
+    const version = row?.number ?? 0;
+    const isComparable = version === migrations.length;
+    return { version, isOfThisBuild: !isComparable || row?.digest === schemaDigest() };
   } catch (error) {
     const code = errorCode(error);
-    if (code === "42P01" || code === "3F000") return 0; // no such table, no such schema
-    throw error;
+    if (code !== "42P01" && code !== "3F000") throw error; // no such table, no such schema
+    return { version: 0, isOfThisBuild: true };
   }
+}
+
+let digest: string | null = null;
+
+/** A digest of the whole schema, without comments and line ends. */
+function schemaDigest(): string {
+  const text = migrations[0]?.sql.replaceAll(/^\s*--.*$/gm, "").replaceAll(/\s+/g, " ") ?? "";
+  return (digest ??= createHash("sha256").update(text).digest("hex"));
 }
 
 /**
  * @throws {SchemaOutdated} `pdoflow migrate` has to run first.
  * @throws {SchemaTooNew} this program is older than the schema.
+ * @throws {SchemaOfOtherBuild} an unreleased build has made it.
  */
 export async function requireCurrentSchema(db: Db): Promise<void> {
-  requireCurrentVersion(db.target.schema, await schemaVersion(db));
+  const { version, isOfThisBuild } = await schemaState(db);
+  requireCurrentVersion(db.target.schema, version);
+  if (!isOfThisBuild) throw new SchemaOfOtherBuild(db.target.schema);
 }
 
 /** As `requireCurrentSchema`, for a version that is known. */
@@ -89,9 +126,10 @@ export function requireCurrentVersion(schema: string, found: number): void {
  * the whole schema as it is now, so an empty database needs no other.
  */
 export async function pendingMigrations(db: Db): Promise<{ name: string; sql: string }[]> {
-  const found = await schemaVersion(db);
-  if (found > migrations.length) throw new SchemaTooNew(db.target.schema, found);
-  const pending = found === 0 ? migrations.slice(0, 1) : migrations.slice(found);
+  const { version, isOfThisBuild } = await schemaState(db);
+  if (version > migrations.length) throw new SchemaTooNew(db.target.schema, version);
+  if (!isOfThisBuild) throw new SchemaOfOtherBuild(db.target.schema);
+  const pending = version === 0 ? migrations.slice(0, 1) : migrations.slice(version);
   return pending.map(({ name, sql }) => ({
     name,
     sql: withSchema(sql, db.target.schema),
@@ -133,17 +171,19 @@ export async function migrate(db: Db): Promise<string[]> {
       create table if not exists ${db.schema}.migration (
         number integer primary key,
         name text not null,
+        digest text,
         applied_at timestamptz not null default now())`;
     await sql`
       comment on table ${db.schema}.migration
-      is 'One row: one migration that was applied.'`;
+      is 'One row: one migration that was applied. digest: of the whole schema after it.'`;
     const pending = await pendingMigrations({ ...db, sql: sql as unknown as Sql });
     for (const migration of pending) {
       await sql.unsafe(migration.sql); // our own text, several statements in one
     }
     for (const [index, { name }] of migrations.entries()) {
       await sql`
-        insert into ${db.schema}.migration (number, name) values (${index + 1}, ${name})
+        insert into ${db.schema}.migration (number, name, digest)
+        values (${index + 1}, ${name}, ${schemaDigest()})
         on conflict do nothing`;
     }
     if (pending.length > 0) await sql`select ${db.schema}.apply_grants()`;

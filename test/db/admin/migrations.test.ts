@@ -8,7 +8,7 @@ import {
   migrate,
   pendingMigrations,
   requireCurrentSchema,
-  schemaVersion,
+  schemaState,
 } from "../../../src/db/admin/migrations.ts";
 import { finishStragglers, foldProgress } from "../../../src/db/engine/outcomes.ts";
 import { readCounts } from "../../../src/db/read/status.ts";
@@ -87,7 +87,7 @@ describe("migrating", () => {
     const pending = await pendingMigrations(db);
     expect(pending.map(({ name }) => name)).toEqual(names);
     expect(pending[0]?.sql).toContain("create table pdoflow.job (");
-    expect(await schemaVersion(db)).toBe(0);
+    expect((await schemaState(db)).version).toBe(0);
     expect(await tables(db, "pdoflow")).toEqual([]);
   });
 
@@ -106,6 +106,20 @@ describe("migrating", () => {
       expect(await refusal(act(db))).toContain('schema "pdoflow" is at version 99, newer than');
     }
   });
+
+  test("a schema that another unreleased build has made is left alone", async () => {
+    await using db = await freshQueue();
+    const spoils = [
+      db.sql`update pdoflow.migration set digest = 'of another text'`,
+      db.sql`alter table pdoflow.migration drop column digest`, // the first builds had none
+    ];
+    for (const spoil of spoils) {
+      await spoil;
+      for (const act of [requireCurrentSchema, pendingMigrations, migrate]) {
+        expect(await refusal(act(db))).toContain("was made by another unreleased build");
+      }
+    }
+  });
 });
 
 describe("upgrading", () => {
@@ -114,8 +128,10 @@ describe("upgrading", () => {
     await using db = await emptyDatabase();
     await db.sql`create schema pdoflow`;
     await db.sql`create table pdoflow.migration (
-      number integer primary key, name text not null, applied_at timestamptz not null default now())`;
-    await db.sql`comment on table pdoflow.migration is 'One row: one migration that was applied.'`;
+      number integer primary key, name text not null, digest text,
+      applied_at timestamptz not null default now())`;
+    await db.sql`comment on table pdoflow.migration
+      is 'One row: one migration that was applied. digest: of the whole schema after it.'`;
     for (const text of [...old, ...later]) await db.sql.unsafe(text);
     await db.sql`select pdoflow.apply_grants()`;
     return await catalogOf(db.sql);
