@@ -21,6 +21,7 @@ export {
   type ResultOf,
 } from "./library/post/post-work.ts";
 export type { FailedJob } from "./library/posting/failed-jobs.ts";
+export { NumberRange, Product, product, range } from "./library/post/product.ts";
 export { findPosting } from "./library/post/find-posting.ts";
 export type { JobResult, Posting, ResultOptions } from "./library/posting/posting.ts";
 export type { PostingStatus } from "./library/wait/posting-status.ts";

@@ -8,6 +8,7 @@ import {
 } from "../../db/posting/caller-transaction.ts";
 import {
   insertPosting,
+  type JobsToPost,
   type NewPosting,
   openSpanBy,
   type Posted,
@@ -24,6 +25,7 @@ import { osUser } from "../../db/settings/os-user.ts";
 import { projectOfPosting } from "../../pool/entry/project.ts";
 import type { Transaction } from "../../db/posting/transaction.ts";
 import type { PostOptions } from "./post-work.ts";
+import { sweepOfSources } from "./product-sweep.ts";
 import { Posting } from "../posting/posting.ts";
 import type { Source } from "./source.ts";
 
@@ -66,10 +68,12 @@ export async function post(
   const [base, priorities] = typeof priority === "number" ? [priority, undefined] : [0, priority];
   const entryPoint = await entryPointText(fn, root ?? process.cwd());
   const schema = typeof fn === "string" ? undefined : schemaOf(fn);
+  const isPlain = priorities === undefined && schema === undefined;
+  const sweep = isPlain ? sweepOfSources(sources.posargs, sources.kwargs) : null;
   const jobs = new JobStream(encodeJobs({ ...sources, priorities, schema }));
   try {
     // Before the transaction begins: most postings are one batch, and most faults are in it.
-    if (await jobs.isEmpty()) throw new NothingToPost(source);
+    if (!sweep && (await jobs.isEmpty())) throw new NothingToPost(source);
     const connection = connectionTo(db);
     const posting = {
       ...{ entryPoint, priority: base, osUser: osUser(), ...shared },
@@ -84,8 +88,10 @@ export async function post(
       ),
     };
     const posted = transaction
-      ? await postWithin(transaction, connection, posting, jobs)
-      : await connection.use(({ posting: db }) => insertPosting(db, posting, jobs, source));
+      ? await postWithin(transaction, connection, posting, sweep ?? jobs)
+      : await connection.use(({ posting: db }) =>
+          insertPosting(db, posting, sweep ?? jobs, source),
+        );
     return new Posting(connection, posted);
   } catch (error) {
     throw jobs.failure?.error ?? error;
@@ -99,7 +105,7 @@ async function postWithin(
   transaction: Transaction,
   connection: Connection,
   posting: NewPosting,
-  jobs: JobStream,
+  jobs: JobsToPost,
 ): Promise<Posted> {
   const callers = callerDb(transaction, connection.target.schema);
   await requireTransaction(callers);

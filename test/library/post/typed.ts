@@ -1,6 +1,6 @@
 // What must compile, and what must not, for users of the package. Nothing here is run.
 import { ClusterPool, findPosting, job, type JobResult, type Posting } from "pdoflow";
-import { postWork, Registry, Value } from "pdoflow";
+import { postWork, product, range, Registry, Value } from "pdoflow";
 
 type IsAny<A> = 0 extends 1 & A ? 1 : 0;
 type Fits<A, B> = [A] extends [B] ? ([B] extends [A] ? 1 : 0) : 0;
@@ -61,6 +61,9 @@ export async function manyShapes() {
     yield [1] as [number];
   }
   await postWork(open, lists());
+  await postWork(scale, product(range(1, 1_000_000), ["a", "b"]));
+  await postWork(fit, product(range(1, 1_000_000), { rate: [0.5, 1] }));
+  await postWork(named, [], product({ seed: range(1, 1_000_000) }));
   const silent = await postWork(quiet, [[]]);
   same<typeof silent, Posting<void>>(1);
   const found = await findPosting(1, sum);
@@ -102,6 +105,10 @@ export async function refusedElsewhere() {
 }
 
 export async function refused() {
+  // @ts-expect-error: a text where a number is expected, in a product
+  await postWork(scale, product(["a"], ["b"]));
+  // @ts-expect-error: a field of another type, in a product
+  await postWork(fit, product(range(1, 9), { rate: ["a"] }));
   // @ts-expect-error: a text where a number is expected
   await postWork(scale, [["1", "a"]]);
   // @ts-expect-error: an argument is missing
