@@ -1,5 +1,5 @@
 import { connect, type Db } from "../src/db/connection/connect.ts";
-import { readJobs } from "../src/db/engine/job-arguments.ts";
+import { readArguments } from "../src/db/engine/job-arguments.ts";
 import { claim } from "../src/db/engine/leases.ts";
 import { readRoutes } from "../src/db/engine/routes.ts";
 import {
@@ -63,7 +63,7 @@ export class SqlPool {
     });
     const [first] = ranges;
     if (!first) return null;
-    if (reads) await readJobs(this.#db, ranges);
+    if (reads) await readArguments(this.#db, ranges);
     const claimedAt = performance.now();
     const outcomes = ranges.flatMap(({ leaseId, attempt, postingId, firstSeq, endSeq }) =>
       Array.from({ length: endSeq - firstSeq }, (_, place) => ({

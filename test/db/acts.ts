@@ -15,7 +15,7 @@ import { readFailures } from "../../src/db/read/failures.ts";
 import { follow } from "../../src/db/engine/follow.ts";
 import { readGrants } from "../../src/db/admin/grants.ts";
 import { readJobPage } from "../../src/db/read/jobs.ts";
-import { JobsGone, readJobs } from "../../src/db/engine/job-arguments.ts";
+import { JobsGone, readArguments } from "../../src/db/engine/job-arguments.ts";
 import { readRunnable } from "../../src/db/engine/leases.ts";
 import { listPools, listPostings, readPriorities } from "../../src/db/read/lists.ts";
 import { requireCurrentSchema } from "../../src/db/admin/migrations.ts";
@@ -149,10 +149,12 @@ export const acts: Record<string, Act> = {
   },
   "read its jobs as a pool": {
     act: (db, id) =>
-      some(readJobs(db, [{ ...range, postingId: id }])).catch((error: unknown) => {
-        if (error instanceof JobsGone) return false; // as for roles that may not see them
-        throw error;
-      }),
+      some(readArguments(db, [{ ...range, postingId: id }]).then((texts) => texts.flat())).catch(
+        (error: unknown) => {
+          if (error instanceof JobsGone) return false; // as for roles that may not see them
+          throw error;
+        },
+      ),
     by: "poster viewer operator pool owner",
   },
   "read its block as a pool": {

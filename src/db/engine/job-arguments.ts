@@ -2,14 +2,12 @@ import { integers, separator } from "../connection/array.ts";
 import type { Db } from "../connection/connect.ts";
 import type { ClaimedRange, Range } from "./leases.ts";
 
-/** The jobs of a claim, in the order of its ranges; null for jobs that must still be read. */
-export function jobsOfClaim(ranges: readonly ClaimedRange[]): JobArguments[] | null {
-  const jobs: JobArguments[] = [];
-  for (const { postingId, firstSeq, endSeq, args } of ranges) {
-    if (args === null) return null;
-    addJobs(jobs, { postingId, firstSeq, endSeq, args });
-  }
-  return jobs;
+/**
+ * The arguments of the jobs of a claim, by range, as encoded text; null if they must still be read.
+ */
+export function argumentsOfClaim(ranges: readonly ClaimedRange[]): string[][] | null {
+  const collected = new Collected(ranges);
+  return collected.add(ranges) ? collected.byRange : null;
 }
 
 /** Leased jobs are missing in the database: someone has deleted them by hand. */
@@ -22,13 +20,6 @@ export class JobsGone extends Error {
   }
 }
 
-/** A job of a range, with its arguments as encoded text, which is never decoded on the way. */
-export interface JobArguments {
-  postingId: number;
-  seq: number;
-  args: string;
-}
-
 /** The jobs of a range that are in one block. */
 interface JobsRow extends Omit<Range, "attempt"> {
   /** A line for each job; null if they may be too large. */
@@ -36,19 +27,19 @@ interface JobsRow extends Omit<Range, "attempt"> {
 }
 
 /**
- * The jobs of the ranges, in the order of the ranges: at least one, and no more than `maxBytes` of
- * arguments. The blocks of each range are read separately, because the planner might otherwise join
- * the ranges with all blocks of the posting. The statement also gets the smallest and the greatest
- * posting: with these the server excludes all other spans when it plans, instead of during the
- * join.
+ * The arguments of the jobs of each range, as encoded text, which is never decoded on the way: at
+ * least of one job, and no more than `maxBytes`, so the last lists may be short. The blocks of each
+ * range are read separately, because the planner might otherwise join the ranges with all blocks of
+ * the posting. The statement also gets the smallest and the greatest posting: with these the server
+ * excludes all other spans when it plans, instead of during the join.
  *
  * @throws {JobsGone} if the next job to be read does not exist.
  */
-export async function readJobs(
+export async function readArguments(
   db: Db,
   ranges: readonly Range[],
   maxBytes = Number.MAX_SAFE_INTEGER,
-): Promise<JobArguments[]> {
+): Promise<string[][]> {
   const { sql, schema } = db;
   const count = ranges.reduce((sum, { firstSeq, endSeq }) => sum + endSeq - firstSeq, 0);
   const each = Math.floor(maxBytes / Math.max(count, 1));
@@ -61,36 +52,19 @@ export async function readJobs(
                  then ${linesOf(db)} end as args
         from ${schema}.job b where ${isOf(db, ranges)} offset 0) j
     order by r.position, j.first_seq`;
-  const jobs: JobArguments[] = [];
-  const isWhole = addRows(jobs, rows);
-  if (!isWhole) await readLarge(db, ranges, maxBytes, jobs);
-  else if (jobs.length < count) throw new JobsGone(firstGone(ranges, jobs));
-  return jobs;
-}
-
-/** The posting of the first job of the ranges that is not among `jobs`. */
-function firstGone(ranges: readonly Range[], jobs: readonly JobArguments[]): number {
-  let next = 0;
-  for (const { postingId, firstSeq, endSeq } of ranges) {
-    for (let seq = firstSeq; seq < endSeq; seq++) {
-      const job = jobs[next++];
-      if (job?.postingId !== postingId || job.seq !== seq) return postingId;
-    }
-  }
-  throw new Error("no job of the ranges is missing");
+  const collected = new Collected(ranges);
+  const isWhole = collected.add(rows);
+  if (!isWhole) await readLarge(db, collected, maxBytes);
+  else if (collected.count < count) throw new JobsGone(collected.next?.postingId ?? 0);
+  return collected.byRange;
 }
 
 /** Reads on where some are large: as many as fit for sure, as none is unpacked to be measured. */
-async function readLarge(
-  db: Db,
-  ranges: readonly Range[],
-  maxBytes: number,
-  jobs: JobArguments[],
-): Promise<void> {
+async function readLarge(db: Db, collected: Collected, maxBytes: number): Promise<void> {
   const { sql, schema } = db;
-  for (let rest = after(ranges, jobs.length); rest[0]; rest = after(ranges, jobs.length)) {
-    const left = maxBytes - jobs.reduce((sum, { args }) => sum + args.length, 0);
-    const fits = sql`(upto <= ${left}::bigint or ${jobs.length === 0})`;
+  for (let rest = collected.rest; rest[0]; rest = collected.rest) {
+    const left = maxBytes - collected.bytes;
+    const fits = sql`(upto <= ${left}::bigint or ${collected.count === 0})`;
     const rows = await sql<JobsRow[]>`
       select b.posting_id, ${partOf(db)}, case when ${fits} then ${linesOf(db)} end as args
       from (
@@ -109,7 +83,7 @@ async function readLarge(
       where upto <= ${left}::bigint or number = 1
       order by r.position, b.first_seq`;
     if (rows.length === 0) throw new JobsGone(rest[0].postingId);
-    if (!addRows(jobs, rows)) return;
+    if (!collected.add(rows)) return;
   }
 }
 
@@ -143,34 +117,53 @@ const maxBytesOf = (db: Db) => db.sql`
   coalesce(b.line_bytes::bigint * ${sizeOfPart(db)},
            ${db.schema}.max_bytes_of(b.args, b.end_seq - b.first_seq))`;
 
-/** The rest of ranges after `count` of their jobs. */
-function after(ranges: readonly Range[], count: number): Range[] {
-  const rest: Range[] = [];
-  let skip = count;
-  for (const range of ranges) {
-    const size = range.endSeq - range.firstSeq;
-    if (skip < size) rest.push({ ...range, firstSeq: range.firstSeq + skip });
-    skip = Math.max(skip - size, 0);
-  }
-  return rest;
-}
+/** The arguments of the first jobs of ranges: of all that were added until now. */
+class Collected {
+  readonly byRange: string[][];
+  count = 0;
+  bytes = 0;
+  readonly #ranges: readonly Range[];
+  #at = 0;
 
-/** False if it stopped at a row without arguments. */
-function addRows(jobs: JobArguments[], rows: readonly JobsRow[]): boolean {
-  for (const { args, ...row } of rows) {
-    if (args === null) return false;
-    addJobs(jobs, { ...row, args });
+  constructor(ranges: readonly Range[]) {
+    this.#ranges = ranges;
+    this.byRange = ranges.map(() => []);
   }
-  return true;
-}
 
-function addJobs(
-  jobs: JobArguments[],
-  { postingId, firstSeq, endSeq, args }: Omit<Range, "attempt"> & { args: string },
-): void {
-  const texts = args.split(separator);
-  if (texts.length !== endSeq - firstSeq || args === "") throw new JobsGone(postingId);
-  for (const [i, text] of texts.entries()) {
-    jobs.push({ postingId, seq: firstSeq + i, args: text });
+  /** The first range that lacks arguments, without its jobs that have some. */
+  get next(): Range | undefined {
+    const range = this.#ranges[this.#at];
+    return range && { ...range, firstSeq: range.firstSeq + this.#texts.length };
+  }
+
+  get rest(): Range[] {
+    const { next } = this;
+    return next ? [next, ...this.#ranges.slice(this.#at + 1)] : [];
+  }
+
+  /**
+   * False if it stopped at a row without arguments.
+   *
+   * @throws {JobsGone} if a row has other jobs than the next ones.
+   */
+  add(rows: readonly JobsRow[]): boolean {
+    for (const { postingId, firstSeq, endSeq, args } of rows) {
+      if (args === null) return false;
+      const { next } = this;
+      const texts = args.split(separator);
+      const isNext = next?.postingId === postingId && next.firstSeq === firstSeq;
+      const isWhole = texts.length === endSeq - firstSeq && args !== "";
+      if (!isNext || !isWhole || endSeq > next.endSeq)
+        throw new JobsGone(next?.postingId ?? postingId);
+      this.byRange[this.#at] = this.#texts.length === 0 ? texts : this.#texts.concat(texts);
+      if (endSeq === next.endSeq) this.#at++;
+      this.count += texts.length;
+      this.bytes += args.length;
+    }
+    return true;
+  }
+
+  get #texts(): string[] {
+    return this.byRange[this.#at] ?? [];
   }
 }

@@ -1,4 +1,4 @@
-import { jobsOfClaim, JobsGone, readJobs } from "../../db/engine/job-arguments.ts";
+import { argumentsOfClaim, JobsGone, readArguments } from "../../db/engine/job-arguments.ts";
 import {
   claim,
   type ClaimedRange,
@@ -208,30 +208,26 @@ export class Claimer {
     // the connection kept its last message until the answer to this claim came.
     if (this.#hasReadLarge) collectMemory();
     // Both are sent at once.
-    const [jobs, postings] = await Promise.all([
-      jobsOfClaim(ranges) ?? this.#link.ask((db) => readJobs(db, ranges, bytesMax)),
+    const [texts, postings] = await Promise.all([
+      argumentsOfClaim(ranges) ?? this.#link.ask((db) => readArguments(db, ranges, bytesMax)),
       unknown.length === 0 ? [] : this.#link.ask((db) => readRunnable(db, [...new Set(unknown)])),
     ]);
     for (const posting of postings) this.#postings.set(posting.id, posting);
-    this.#hasReadLarge = jobs.reduce((sum, { args }) => sum + args.length, 0) >= collectBytes;
     const held: LeasedJob[] = [];
     const unread: LeasedJob[] = [];
     const indices = await this.#indicesOf(ranges);
-    let next = 0;
-    for (const range of ranges) {
+    for (const [i, range] of ranges.entries()) {
       const posting = this.#postings.get(range.postingId);
-      for (let seq = range.firstSeq; seq < range.endSeq; seq++) {
-        const job = jobs[next++];
-        const isIt = job?.postingId === range.postingId && job.seq === seq;
-        const isUnread = next > jobs.length;
-        if ((!isIt && !isUnread) || !posting) throw new JobsGone(range.postingId);
-        const { leaseId, runningLimit, attempt } = range;
-        const args = job?.args ?? "";
-        const by = posting.hasRate ? startBy : null;
-        const index = indices.get(range)?.[seq - range.firstSeq] ?? seq;
-        const one = { leaseId, runningLimit, posting, seq, index, attempt, args, startBy: by };
-        if (isUnread) unread.push(one);
-        else held.push(one);
+      if (!posting) throw new JobsGone(range.postingId);
+      const { leaseId, runningLimit, attempt, firstSeq, endSeq } = range;
+      const by = posting.hasRate ? startBy : null;
+      const order = indices.get(range);
+      for (let seq = firstSeq; seq < endSeq; seq++) {
+        const text = texts[i]?.[seq - firstSeq];
+        const index = order?.[seq - firstSeq] ?? seq;
+        const args = text ?? "";
+        const job = { leaseId, runningLimit, posting, seq, index, attempt, args, startBy: by };
+        (text === undefined ? unread : held).push(job);
       }
     }
     while (this.#postings.size > postingsKept) deleteFirst(this.#postings);
@@ -241,9 +237,11 @@ export class Claimer {
 
   /** All of one claim is of one entry point. */
   #learnSize(jobs: readonly LeasedJob[]): void {
+    const bytes = sizeOfArguments(jobs);
+    this.#hasReadLarge = bytes >= collectBytes;
     const [first] = jobs;
     if (!first) return;
-    this.#sizes.set(first.posting.entryPoint, sizeOfArguments(jobs) / jobs.length);
+    this.#sizes.set(first.posting.entryPoint, bytes / jobs.length);
     if (this.#sizes.size > entryPointsKept) deleteFirst(this.#sizes);
   }
 

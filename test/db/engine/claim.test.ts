@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 
-import { readJobs } from "../../../src/db/engine/job-arguments.ts";
+import { readArguments } from "../../../src/db/engine/job-arguments.ts";
 import {
   allRoutes,
   queueOfFile,
@@ -39,7 +39,7 @@ describe("order", () => {
       [2, 4],
       [4, 5],
     ]);
-    expect((await readJobs(db, taken)).map(({ args }) => args)).toEqual(
+    expect((await readArguments(db, taken)).flat()).toEqual(
       [1, 3, 0, 2, 4].map((index) => `[${index}]`),
     );
     expect(taken.every(({ postingId }) => postingId === id)).toBe(true);

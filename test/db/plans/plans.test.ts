@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 
 import { connect, type Db } from "../../../src/db/connection/connect.ts";
 import { findStopped, retryFailed } from "../../../src/db/engine/control.ts";
-import { readJobs } from "../../../src/db/engine/job-arguments.ts";
+import { readArguments } from "../../../src/db/engine/job-arguments.ts";
 import { readRunnable } from "../../../src/db/engine/leases.ts";
 import { nextTimes } from "../../../src/db/engine/starts.ts";
 import { finishPostings, finishStragglers, foldProgress } from "../../../src/db/engine/outcomes.ts";
@@ -126,7 +126,7 @@ test("claiming and reading a range of a lane", async () => {
   const act = async (tx: Db, pool: number) => {
     const ranges = await take(tx, pool, { cap: 100 });
     expect(ranges).toMatchObject([{ postingId: large }]);
-    expect(await readJobs(tx, ranges)).toHaveLength(100);
+    expect((await readArguments(tx, ranges)).flat()).toHaveLength(100);
     await readRunnable(tx, [large]);
   };
   expect(await scanned(act)).toEqual([]);

@@ -2,7 +2,7 @@
 import { describe, expect, test } from "bun:test";
 
 import type { Db } from "../../../src/db/connection/connect.ts";
-import { readJobs } from "../../../src/db/engine/job-arguments.ts";
+import { readArguments } from "../../../src/db/engine/job-arguments.ts";
 import { insertPosting } from "../../../src/db/posting/insert.ts";
 import { readResults } from "../../../src/db/read/results.ts";
 import { brokenInvariants } from "../invariants.ts";
@@ -126,12 +126,20 @@ test("any part of a posting is read from its blocks, within a bound of bytes", a
     { postingId, firstSeq: 998, endSeq: 2_003, attempt: 1 },
     { postingId, firstSeq: 5, endSeq: 6, attempt: 1 },
   ];
-  const jobs = await readJobs(db, ranges);
-  expect(jobs).toHaveLength(1_006);
-  expect(jobs.every(({ seq, args }) => args === `[${seq}]`)).toBe(true);
-  expect([jobs[0]?.seq, jobs.at(-2)?.seq, jobs.at(-1)?.seq]).toEqual([998, 2_002, 5]);
-  const few = await readJobs(db, ranges, 1_000);
-  expect(few.map(({ seq }) => seq)).toEqual([998, 999]);
+  const long = Array.from({ length: 1_005 }, (_, i) => `[${998 + i}]`);
+  expect(await readArguments(db, ranges)).toEqual([long, ["[5]"]]);
+  expect(await readArguments(db, ranges, 1_000)).toEqual([["[998]", "[999]"], []]);
+});
+
+test("a job that is missing among those of several ranges is found, with its posting", async () => {
+  await using db = await freshQueue();
+  const postings = [await postJobs(db, 30), await postJobs(db, 30, { perBlock: 10 })];
+  await db.sql`delete from pdoflow.job where posting_id = ${postings[1] ?? 0} and first_seq = 10`;
+  const ranges = postings.map((postingId) => ({ postingId, firstSeq: 0, endSeq: 30, attempt: 1 }));
+  const gone = { name: "JobsGone", postingId: postings[1] };
+  expect(await readArguments(db, ranges).catch((error: unknown) => error)).toMatchObject(gone);
+  const [whole] = await readArguments(db, ranges.slice(0, 1));
+  expect(whole).toHaveLength(30);
 });
 
 test("a claim returns the arguments of a range that begins and ends within blocks", async () => {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 
 import type { Db } from "../../../src/db/connection/connect.ts";
-import { readJobs } from "../../../src/db/engine/job-arguments.ts";
+import { readArguments } from "../../../src/db/engine/job-arguments.ts";
 import { markListening } from "../../../src/db/engine/pools.ts";
 import type { JobBatch } from "../../../src/db/posting/batches.ts";
 import { insertPosting } from "../../../src/db/posting/insert.ts";
@@ -118,8 +118,8 @@ describe("arguments", () => {
       ["x".repeat(300_000)],
     ];
     await post(db, [{ args: args.map((list) => JSON.stringify(list)) }]);
-    const jobs = await readJobs(db, await takeAll(db, await newPool(db)));
-    expect(jobs.map((job) => JSON.parse(job.args) as unknown)).toEqual(args);
+    const texts = await readArguments(db, await takeAll(db, await newPool(db)));
+    expect(texts.flat().map((text) => JSON.parse(text) as unknown)).toEqual(args);
   });
 
   test("keys in snake_case keep their names even if they are read as json", async () => {
