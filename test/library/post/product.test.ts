@@ -3,7 +3,7 @@ import { expect, test } from "bun:test";
 import * as fc from "fast-check";
 import { join } from "node:path";
 
-import { postWork, product, type Product, range } from "../../../src/index.ts";
+import { fromPostgres, postWork, product, type Product, range } from "../../../src/index.ts";
 import { encodeJobs } from "../../../src/library/post/encode-jobs.ts";
 import { sweepOfSources } from "../../../src/library/post/product-sweep.ts";
 import { freshDatabase } from "../../database.ts";
@@ -109,6 +109,21 @@ test("a hundred million jobs are one row, from lists and from objects", async ()
     [100_000_000, '{"n":50000000,"model":"b"}'],
     [100_000_000, '[50000000,{"seed":2}]'],
   ]);
+});
+
+test("a product is part of a transaction of the caller", async () => {
+  await using database = await freshDatabase();
+  const { sql, url: db } = database;
+  const post = (tx: Parameters<typeof fromPostgres>[0]) =>
+    postWork(anything, product(range(1, 1e8)), [], { transaction: fromPostgres(tx), root, db });
+  const undone = sql.begin(async (tx) => {
+    await post(tx);
+    throw new Error("undone");
+  });
+  expect(await undone.catch(String)).toContain("undone");
+  const posting = await sql.begin(async (tx) => await post(tx));
+  const rows = await sql`select posting_id, end_seq from pdoflow.job`;
+  expect([...rows]).toEqual([{ postingId: posting.id, endSeq: 1e8 }]);
 });
 
 test("arguments are stored if they must be checked, sorted, combined with others, or are few", async () => {
