@@ -28,6 +28,23 @@ test("a worker that asks for an older chunk gets nothing of the one loaded since
   expect(page.take(0, 4)).toBe(0);
 });
 
+test("several jobs may have ended if all of them were started and none of them runs", () => {
+  const { page } = SharedPage.create();
+  page.load(0, 7, 9);
+  for (let i = 0; i < 5; i++) page.run(7, page.take(0, 7));
+  const mayHaveEnded = (position: number, count: number) =>
+    page.mayHaveEnded(0, 7, position, count);
+  expect([mayHaveEnded(0, 4), mayHaveEnded(1, 3)]).toEqual([true, true]);
+  expect([mayHaveEnded(0, 5), mayHaveEnded(4, 1), mayHaveEnded(3, 3)]).toEqual([
+    false,
+    false,
+    false,
+  ]);
+  page.rest();
+  expect([mayHaveEnded(0, 5), mayHaveEnded(0, 6)]).toEqual([true, false]);
+  expect(page.mayHaveEnded(0, 8, 0, 1)).toBe(false);
+});
+
 test("chunk numbers beyond 8 bits and sizes up to 4095 work", () => {
   const page = SharedPage.create().page;
   page.load(0, 1_000_255, 4095);

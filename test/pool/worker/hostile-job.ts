@@ -6,7 +6,7 @@ import { freshDatabase } from "../../database.ts";
 const source = (body: string) => `
 import fs from "node:fs";
 const claim = (chunk, numbers, text = '"stolen"') => process.send(
-  { kind: "ended", chunk, numbers: new Float64Array(numbers), told: [[0, text, null, null]] });
+  { kind: "ended", chunk, numbers: new Float64Array(numbers), details: [[0, text, null, null]] });
 export async function attack(i) {
   if (i !== 1) return i;
   ${body}

@@ -9,6 +9,12 @@ const attacks: Record<string, string> = {
     for (const seed of seeds) process.send(seed);`,
   "claims the end of jobs that others have": `
     for (let chunk = 0; chunk < 40; chunk++) for (let at = 0; at < 40; at++) claim(chunk, [at, 1, 1, 0]);`,
+  "claims the ends of many jobs at once, some of them twice": `
+    const run = (from, to) => Array.from({ length: to - from }, (_, i) => [from + i, 1, 1, 0]).flat();
+    for (let chunk = 0; chunk < 40; chunk++) {
+      claim(chunk, [...run(0, 1), ...run(0, 1)]);
+      claim(chunk, run(0, 40));
+    }`,
   "writes into the page that it shares with its pool that nothing runs, and dies": `
     const memory = fs.openSync("/proc/self/mem", "r+");
     const pages = fs.readFileSync("/proc/self/maps", "latin1").split("\\n")
