@@ -63,7 +63,8 @@ test("closed stdin, stdout on a full disk, and a reader that has gone", async ()
 test("a terminal of 40 columns: the progress is one line, and is taken back", async () => {
   await using db = await freshDatabase();
   using cli = await openPosting(db);
-  const args = ["post", "f.ts#f", "--no-check", "--each", "1-300000", "--progress"];
+  await cli.write("lines.txt", "a line\n".repeat(300_000));
+  const args = ["post", "f.ts#f", "lines.txt", "--each-line", "--no-check", "--progress"];
   const shown = await inTerminal({ env: cli.env, cwd: cli.folder, columns: 40 }, ...args);
   expect(await shown.exited).toBe(0);
   const lines = shown.screen().match(/posting: [^\r]*/g) ?? [];

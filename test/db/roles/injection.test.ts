@@ -176,7 +176,7 @@ test("odd values are refused or change nothing of others, and break nothing", as
   const codes = new Map<string, number>();
   let calls = 0;
   for (const { name, types } of callable) {
-    for (let n = 0; n < 25; n++, calls++) {
+    for (let n = 0; n < 60; n++, calls++) {
       const text = `select pdoflow.${name}(${types.map(pick).join(", ")})`;
       try {
         await eve.sql.unsafe(text);
