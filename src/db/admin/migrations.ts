@@ -171,7 +171,7 @@ export async function migrate(db: Db): Promise<string[]> {
       create table if not exists ${db.schema}.migration (
         number integer primary key,
         name text not null,
-        digest text,
+        digest text constraint digest_is_short check (length(digest) <= 64),
         applied_at timestamptz not null default now())`;
     await sql`
       comment on table ${db.schema}.migration

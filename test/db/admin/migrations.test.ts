@@ -128,7 +128,8 @@ describe("upgrading", () => {
     await using db = await emptyDatabase();
     await db.sql`create schema pdoflow`;
     await db.sql`create table pdoflow.migration (
-      number integer primary key, name text not null, digest text,
+      number integer primary key, name text not null,
+      digest text constraint digest_is_short check (length(digest) <= 64),
       applied_at timestamptz not null default now())`;
     await db.sql`comment on table pdoflow.migration
       is 'One row: one migration that was applied. digest: of the whole schema after it.'`;
