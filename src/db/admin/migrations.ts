@@ -100,8 +100,9 @@ let digest: string | null = null;
 
 /** A digest of the whole schema, without comments and line ends. */
 function schemaDigest(): string {
+  if (digest !== null) return digest;
   const text = migrations[0]?.sql.replaceAll(/^\s*--.*$/gm, "").replaceAll(/\s+/g, " ") ?? "";
-  return (digest ??= createHash("sha256").update(text).digest("hex"));
+  return (digest = createHash("sha256").update(text).digest("hex"));
 }
 
 /**

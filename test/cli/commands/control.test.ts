@@ -166,20 +166,23 @@ test("--max-failures stops at a number of failed jobs, or at a share of them", a
 test.each([
   ["its number", () => "1"],
   ["its host", () => hostname()],
-])("drain by %s: the pool releases, finishes what runs, and ends with 0", async (_by, name) => {
-  await using db = await freshDatabase();
-  using cli = await openCommands(db);
-  await waitingJobs(cli, 10);
-  const pool = cli.start("pool", "--max-workers", "2");
-  await started(cli, 2);
-  expect((await cli.run("drain", name())).err).toContain("pool 1 on");
-  await said(pool, "it was asked to drain");
-  await cli.write("go", "");
-  expect(await pool.exited).toBe(0);
-  const [row] = await db.sql`select count(*)::int as n from pdoflow.outcome where state = 'done'`;
-  expect(row).toEqual({ n: 2 });
-  expect(await cli.run("drain", "77")).toMatchObject({ code: 4 });
-});
+])(
+  "drain by %s: the pool releases waiting jobs, finishes running ones, and ends with 0",
+  async (_by, name) => {
+    await using db = await freshDatabase();
+    using cli = await openCommands(db);
+    await waitingJobs(cli, 10);
+    const pool = cli.start("pool", "--max-workers", "2");
+    await started(cli, 2);
+    expect((await cli.run("drain", name())).err).toContain("pool 1 on");
+    await said(pool, "it was asked to drain");
+    await cli.write("go", "");
+    expect(await pool.exited).toBe(0);
+    const [row] = await db.sql`select count(*)::int as n from pdoflow.outcome where state = 'done'`;
+    expect(row).toEqual({ n: 2 });
+    expect(await cli.run("drain", "77")).toMatchObject({ code: 4 });
+  },
+);
 
 test("--idle-timeout ends a pool that has nothing to do, --lifetime one whose time is over", async () => {
   await using db = await freshDatabase();
