@@ -74,7 +74,9 @@ await postWork(fit, [["1", { rate: 1 }]], [], { maxAttempts: 3 });
 test("TypeScript reports a misspelt option, and other mistakes", async () => {
   const folder = mkdtempSync(join(tmpdir(), "pdoflow-typed-"));
   const config = {
-    ...{ extends: join(root, "tsconfig.json"), include: [], files: ["a.ts"] },
+    extends: join(root, "tsconfig.json"),
+    include: [],
+    files: ["a.ts", join(root, "src/sql.d.ts")],
     compilerOptions: { typeRoots: [join(root, "node_modules/@types")] },
   };
   await Bun.write(join(folder, "tsconfig.json"), JSON.stringify(config));
