@@ -1,6 +1,6 @@
 import type { RunningJob } from "../db/engine/pools.ts";
 import type { Runner } from "./run/runner.ts";
-import type { LeasedJob } from "./wire/leased-job.ts";
+import { isOfRun, type JobRun, type LeasedJob } from "./wire/leased-job.ts";
 
 /**
  * Jobs that were reported as running before a worker got them. A job may kill its pool as soon as
@@ -33,8 +33,8 @@ export class EarlyReports {
     }
   }
 
-  ended(jobs: readonly LeasedJob[]): void {
-    if (this.#jobs.size > 0) for (const job of jobs) this.#jobs.delete(job);
+  ended(run: JobRun): void {
+    for (const job of this.#jobs) if (isOfRun(run, job)) this.#jobs.delete(job);
   }
 
   /** The long-running jobs, and the reported jobs that have not ended. */

@@ -18,7 +18,7 @@ import { retryUntil } from "./link/retry-until.ts";
 import { closeLinks, type Links, openLinks, Session } from "./session/session.ts";
 import { next, type PoolEvent, type PoolState } from "./state.ts";
 import { withdrawStopped } from "./stop-check.ts";
-import type { LeasedJob } from "./wire/leased-job.ts";
+import type { JobRun, LeasedJob } from "./wire/leased-job.ts";
 
 const checkEveryMs = 1_000;
 
@@ -68,8 +68,8 @@ export class Pool {
       state: () => this.#state,
       session: () => this.#session,
       attempt: this.#attempt,
-      onRecorded: (jobs: readonly LeasedJob[]) => {
-        this.#earlyReports.ended(jobs);
+      onRecorded: (run: JobRun) => {
+        this.#earlyReports.ended(run);
         this.#stopIfDrained();
       },
     };

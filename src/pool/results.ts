@@ -9,7 +9,7 @@ import { outcomesOf } from "./session/outcome-batch.ts";
 import type { OutcomeListener } from "./session/recorder.ts";
 import type { Session } from "./session/session.ts";
 import type { PoolState } from "./state.ts";
-import type { LeasedJob } from "./wire/leased-job.ts";
+import { jobAt, type JobRun, type LeasedJob, runOfOne } from "./wire/leased-job.ts";
 import type { AttemptResult, AttemptDetails } from "./wire/ends.ts";
 
 /** The pool, as its results need it. */
@@ -18,7 +18,7 @@ export interface ResultsContext {
   /** Null while the pool has no row: its leases are gone, and no outcome would be accepted. */
   session(): Session | null;
   /** The ends of attempts at these jobs were passed to the recorder. */
-  onRecorded(jobs: readonly LeasedJob[]): void;
+  onRecorded(run: JobRun): void;
   /** Runs work whose failure the pool handles. */
   attempt(work: () => Promise<void>): Promise<void>;
 }
@@ -51,29 +51,28 @@ export class Results implements AttemptListener, OutcomeListener {
   }
 
   onDone(done: DoneAttempts, workerPid: number): void {
-    const { jobs, durationsMs, agosMs, results } = done;
-    const [first] = jobs;
+    const { run, durationsMs, agosMs, results } = done;
+    const { posting, startBy, count } = run;
     const session = this.#pool.session();
-    if (!first || !session) return;
-    const { posting, startBy } = first;
+    if (!session) return;
     if (results !== null && posting.maxResultBytes !== null) {
-      for (const [position, job] of jobs.entries()) {
+      for (let position = 0; position < count; position++) {
         const [durationMs = 0, agoMs = 0] = [durationsMs[position], agosMs[position]];
         const text = results[position] ?? null;
         const end = { position, isDone: true, durationMs, agoMs, text, retry: null, output: null };
-        this.onEnd(job, end, workerPid);
+        this.onEnd(jobAt(run, position), end, workerPid);
       }
       return;
     }
     session.claimer.learnDone(posting, durationsMs);
     if (startBy !== null) session.claimer.limits.inTime(startBy);
-    const run = pendingRun(first, done, { workerPid, now: performance.now() });
-    this.#summary.done += jobs.length;
-    session.recorder.add(run);
+    const pending = pendingRun(done, { workerPid, now: performance.now() });
+    this.#summary.done += count;
+    session.recorder.add(pending);
     const { onEnded } = this.#options;
-    if (onEnded) outcomesOf(run).forEach((outcome) => onEnded(outcome));
+    if (onEnded) outcomesOf(pending).forEach((outcome) => onEnded(outcome));
     this.#failureWatch.passed(posting);
-    this.#pool.onRecorded(jobs);
+    this.#pool.onRecorded(run);
   }
 
   onTerminated({ job, state, error }: Termination, end: AttemptDetails, workerPid: number): void {
@@ -121,6 +120,6 @@ export class Results implements AttemptListener, OutcomeListener {
     this.#options.onEnded?.(ended);
     if (keptKind !== "failed") this.#failureWatch.passed(job.posting);
     else void this.#pool.attempt(() => this.#failureWatch.failed(session, job, ended.state));
-    this.#pool.onRecorded([job]);
+    this.#pool.onRecorded(runOfOne(job));
   }
 }

@@ -149,11 +149,11 @@ export class Dispatcher extends BaseRunner<WorkerRun> {
 
   /** Passes on up to `count` ends, and returns their number; 0 if they cannot have ended. */
   #done(slot: WorkerSlot, ends: Ends, i: number, count: number): number {
-    const jobs = slot.endRun(ends.chunk, ends.position(i), count);
-    if (jobs === null) return 0;
-    const done = { jobs, ...ends.columns(i, jobs.length) };
+    const run = slot.endRun(ends.chunk, ends.position(i), count);
+    if (run === null) return 0;
+    const done = { run, ...ends.columns(i, run.count) };
     this.context.attempts.onDone(done, slot.process.pid);
-    return jobs.length;
+    return run.count;
   }
 
   #endedOne(slot: WorkerSlot, ends: Ends, i: number): 0 | 1 {

@@ -38,13 +38,13 @@ export function pendingOutcome(
 
 /** Attempts that are done, for the recorder. */
 export function pendingRun(
-  { leaseId, posting, seq, attempt }: LeasedJob,
-  { durationsMs, agosMs, results }: DoneAttempts,
+  { run, durationsMs, agosMs, results }: DoneAttempts,
   { workerPid, now }: { workerPid: number; now: number },
 ): PendingRun {
+  const { leaseId, posting, firstSeq, attempt } = run;
   return {
     ...{ leaseId, postingId: posting.id, attempt, workerPid, state: "done" },
-    ...{ firstSeq: seq, durationsMs, results, jobCount: posting.jobCount },
+    ...{ firstSeq, durationsMs, results, jobCount: posting.jobCount },
     endedAt: agosMs.map((agoMs) => now - agoMs),
     bytes: results?.reduce((sum, text) => sum + (text?.length ?? 0), 0) ?? 0,
   };

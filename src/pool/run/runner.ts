@@ -3,7 +3,7 @@ import type { RunningJob } from "../../db/engine/pools.ts";
 import type { Profile } from "../../db/engine/profiles.ts";
 import type { JobError, OutcomeState } from "../../domain/attempt.ts";
 import type { JobTime } from "../../domain/chunk-size.ts";
-import type { LeasedJob } from "../wire/leased-job.ts";
+import type { JobRun, LeasedJob } from "../wire/leased-job.ts";
 import type { AttemptDetails, AttemptResult, EndColumns } from "../wire/ends.ts";
 import type { StartFailure } from "./worker-starts.ts";
 
@@ -18,9 +18,9 @@ export interface Termination extends TerminationReason {
   job: LeasedJob;
 }
 
-/** Attempts at jobs that follow each other, of one posting, lease and attempt: all are done. */
+/** Attempts at the jobs of a run, all done. */
 export interface DoneAttempts extends EndColumns {
-  jobs: readonly LeasedJob[];
+  run: JobRun;
 }
 
 /** Receives events of started jobs. */

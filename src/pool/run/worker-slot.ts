@@ -1,6 +1,6 @@
 import type { LiveOutput } from "../../db/engine/follow.ts";
 import { sizeOfArguments } from "../wire/backlog.ts";
-import type { LeasedJob } from "../wire/leased-job.ts";
+import { type JobRun, type LeasedJob, runOfOne } from "../wire/leased-job.ts";
 import { packArgs, packIds } from "../wire/protocol.ts";
 import type { RunningAttempt } from "./base-runner.ts";
 import type { Termination } from "./runner.ts";
@@ -107,14 +107,22 @@ export class WorkerSlot {
    * code may report the end of a job that still runs, or that was not started.
    */
   end(chunkNumber: number, position: number): LeasedJob | null {
-    return this.endRun(chunkNumber, position, 1)?.[0] ?? null;
+    return this.#endAll(chunkNumber, position, 1)?.[0] ?? null;
   }
 
   /**
    * As `end`, for jobs from a position on that follow each other in one posting, lease and attempt,
    * at most `most` of them.
    */
-  endRun(chunkNumber: number, position: number, most: number): LeasedJob[] | null {
+  endRun(chunkNumber: number, position: number, most: number): JobRun | null {
+    const jobs = this.#endAll(chunkNumber, position, most);
+    const [first] = jobs ?? [];
+    if (!jobs || !first) return null;
+    const indexes = first.posting.isSorted ? jobs.map(({ index }) => index) : null;
+    return { ...runOfOne(first), count: jobs.length, indexes };
+  }
+
+  #endAll(chunkNumber: number, position: number, most: number): LeasedJob[] | null {
     const at = this.#chunks.findIndex((chunk) => chunk?.number === chunkNumber);
     const chunk = this.#chunks[at];
     const first = chunk?.jobs[position];
