@@ -15,6 +15,6 @@ begin
   if cardinality(v_ids) = 0 then return 0; end if;
   update pdoflow.posting set run_at = null where id = any (v_ids);
   update pdoflow.lane set state = 'open' where posting_id = any (v_ids) and state = 'paused';
-  perform pdoflow.wake(v_ids[1]);
+  perform pdoflow.wake(case when cardinality(v_ids) = 1 then v_ids[1] end);
   return cardinality(v_ids);
 end $$;

@@ -56,8 +56,8 @@ export class Pool {
     this.#stopping.promise.catch(() => {}); // `finished`, perhaps called later, throws it
     this.#workersOfAllPools = options.maxWorkers;
     this.#lifetime = new Lifetime(performance.now(), options);
-    this.#links = openLinks(target, options.heartbeatTimeoutMs, (channel) =>
-      channel.endsWith(".changed") ? this.#onChange() : this.#claims.wake(),
+    this.#links = openLinks(target, options.heartbeatTimeoutMs, (channel, payload) =>
+      channel.endsWith(".changed") ? this.#onChange() : this.#claims.wake(Number(payload) || null),
     );
     const failureWatch = new FailureWatch(this.#links, (id, reason) => {
       this.#summary.stopped++;

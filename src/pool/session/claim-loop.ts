@@ -30,6 +30,8 @@ const againMs = 500;
 const soonMs = 100;
 /** When to claim again if a retry is due that could not be claimed: a suspect (Y3), or locked. */
 const takenMs = 50;
+/** The maximum number of notified postings to remember. */
+const notifiedMax = 1_000;
 /** With isOnce, how soon to check again whether a pool with jobs is alive. */
 const silentMs = 200;
 
@@ -53,6 +55,13 @@ export class ClaimLoop {
   #hasJustReported = false;
   /** Woken while a claim was under way, which may have missed the new jobs. */
   #isWoken = false;
+  /** The postings of which it was notified since the last claim began. */
+  #notified = new Set<number>();
+  /**
+   * Set if the last claim found nothing, and every later posting will be notified: until when the
+   * pool need not claim unless it is woken (performance clock).
+   */
+  #quietUntil: number | null = null;
 
   constructor(listener: ClaimLoopListener, { isOnce }: { isOnce: boolean }) {
     this.#listener = listener;
@@ -73,6 +82,7 @@ export class ClaimLoop {
     this.#claim(session, room)
       .catch((error: unknown) => {
         this.#mayHaveUnknown = true;
+        this.#quietUntil = null;
         this.#pause(againMs);
         this.#listener.onError(error);
       })
@@ -82,16 +92,20 @@ export class ClaimLoop {
       });
   }
 
-  /** There may be new jobs: claims now. */
-  wake(): void {
+  /** There may be new jobs, perhaps only those of one posting: claims now. */
+  wake(postingId: number | null = null): void {
     this.#nothingUntil = 0;
-    this.#isWoken = true;
+    if (postingId === null || this.#notified.size >= notifiedMax) this.#isWoken = true;
+    else this.#notified.add(postingId);
     this.next();
   }
 
-  /** Whether the last claim found nothing, and the loop waits. */
+  /** Whether the last claim found nothing, and the loop waits for notifications. */
   get isWaiting(): boolean {
-    return performance.now() < this.#nothingUntil && !this.#nothingShort;
+    const now = performance.now();
+    // Or it claims what it was notified of.
+    const isQuiet = this.#quietUntil !== null && now < this.#quietUntil;
+    return isQuiet || (now < this.#nothingUntil && !this.#nothingShort);
   }
 
   /** Jobs of these postings have ended: claims now if one was skipped because of its limit. */
@@ -109,11 +123,15 @@ export class ClaimLoop {
       await session.releaseUnknown();
       this.#mayHaveUnknown = false;
     }
+    const quietUntil = this.#isWoken ? null : this.#quietUntil;
+    const notified = this.#notified;
     this.#isWoken = false;
+    this.#notified = new Set();
     // Outcomes are recorded on another connection: this claim may miss a retry that one of them
     // creates meanwhile.
     const wasQuiet = this.#listener.isQuiet();
-    const claimed = await this.#claimed(session, room);
+    const claimed = await this.#claimed(session, room, quietUntil !== null);
+    this.#quietUntil = null;
     if (!claimed) return;
     const { ranges, jobs, unread, hasSkipped } = claimed;
     if (session.recoveries !== recoveries) {
@@ -121,14 +139,25 @@ export class ClaimLoop {
       return;
     }
     for (const range of ranges) session.recorder.expect(range, range.endSeq - range.firstSeq);
-    if (jobs.length > 0) await this.#listener.onJobs(session, jobs, unread);
-    else await this.#rest(session, { room, hasSkipped, wasQuiet });
+    if (jobs.length === 0) return await this.#rest(session, { room, hasSkipped, wasQuiet });
+    await this.#listener.onJobs(session, jobs, unread);
+    for (const id of claimed.whole) [notified, this.#notified].forEach((ids) => ids.delete(id));
+    const hasAll = notified.size === 0 && unread.length === 0 && !hasSkipped;
+    if (hasAll && quietUntil !== null) this.#keepQuiet(session, quietUntil);
+  }
+
+  /** It has claimed all that it was notified of: waits on, without a claim that finds nothing. */
+  #keepQuiet({ heartbeat }: Session, until: number): void {
+    const mayMissNews = !heartbeat.hasReportedWaiting || performance.now() >= until;
+    if (this.#isWoken || this.#notified.size > 0 || mayMissNews) return; // and claims again
+    this.#quietUntil = until;
+    this.#nothingUntil = until;
   }
 
   /** Null if jobs of the claim are gone: stops their posting; the next claim releases the rest. */
-  async #claimed(session: Session, room: Room) {
+  async #claimed(session: Session, room: Room, isQuiet: boolean) {
     try {
-      return await session.claimer.claim(room);
+      return await session.claimer.claim(room, { isQuiet });
     } catch (error) {
       if (!(error instanceof JobsGone)) throw error;
       await session.claimer.stopGone(error);
@@ -155,10 +184,13 @@ export class ClaimLoop {
       if (wasQuiet) this.#listener.onNothingLeft();
       else if (this.#listener.isQuiet()) return; // and claims again
     }
-    if (this.#isWoken) return; // and claims again
+    if (this.#isWoken || this.#notified.size > 0) return; // and claims again
+    // Meanwhile a heartbeat may have reported that the pool is busy: then nobody would notify it.
+    if (isWaiting && !session.heartbeat.hasReportedWaiting) return;
     const longestMs = this.#hasJustReported ? soonMs : this.#longestMs();
     this.#hasJustReported = false;
     this.#pause(Math.min(nextMs ?? longestMs, startMs ?? longestMs, longestMs));
+    if (isWaiting && !hasSkipped && !this.#isOnce) this.#quietUntil = this.#nothingUntil;
   }
 
   #pause(ms: number): void {

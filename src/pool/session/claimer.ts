@@ -52,6 +52,8 @@ export interface ClaimedJobs {
   /** Jobs whose arguments are too large to be read now. */
   unread: LeasedJob[];
   hasSkipped: boolean;
+  /** The postings without limits all of whose jobs are in this claim. */
+  whole: number[];
 }
 
 /** Claims jobs for a pool, as many as its workers need for a while, and no more. */
@@ -101,10 +103,12 @@ export class Claimer {
   /**
    * The jobs of one claim, and the ranges that they come from; none if none is available. Postings
    * that are at a limit are passed by for a while (`hasSkipped`). Jobs that are too large to be
-   * read now are `unread`, to be released.
+   * read now are `unread`, to be released. `isQuiet`: nothing could be claimed before, so there is
+   * no route that could starve.
    */
-  async claim(room: Room): Promise<ClaimedJobs> {
-    if (performance.now() > this.#routesReadAt + routesEveryMs) await this.refreshRoutes();
+  async claim(room: Room, { isQuiet }: { isQuiet: boolean }): Promise<ClaimedJobs> {
+    const isStale = performance.now() > this.#routesReadAt + routesEveryMs;
+    if (isStale && !isQuiet) await this.refreshRoutes();
     await this.refusals.refresh();
     this.limits.expire(performance.now());
     const startBy = Date.now() + this.limits.slackMs; // from before the claim: on the safe side
@@ -124,12 +128,22 @@ export class Claimer {
     const { ranges, limited } = await this.#link.ask((db) => claim(db, want));
     this.limits.note(limited, performance.now());
     const hasSkipped = limited.length + this.limits.skipped.length > 0;
-    if (ranges.length === 0) return { ranges, jobs: [], unread: [], hasSkipped };
+    if (ranges.length === 0) return { ranges, jobs: [], unread: [], hasSkipped, whole: [] };
     const { jobs, unread } = await this.#read(ranges, startBy, bytesLeft(room.bytes));
     // All of one claim is of one route.
     const route = this.#routes.find(({ id }) => id === jobs[0]?.posting.routeId);
     if (route && !want.oldest) this.#turns.claimed(route);
-    return { ranges, jobs, unread, hasSkipped };
+    return { ranges, jobs, unread, hasSkipped, whole: this.#wholeOf(ranges) };
+  }
+
+  #wholeOf(ranges: readonly ClaimedRange[]): number[] {
+    const left = new Map<number, number>();
+    for (const { postingId, runningLimit, firstSeq, endSeq } of ranges) {
+      const posting = this.#postings.get(postingId);
+      if (!posting || posting.hasRate || runningLimit !== null) continue;
+      left.set(postingId, (left.get(postingId) ?? posting.jobCount) - (endSeq - firstSeq));
+    }
+    return [...left].filter(([, count]) => count === 0).map(([id]) => id);
   }
 
   /** Stops a posting whose jobs can't be read; otherwise they would be claimed again and again. */

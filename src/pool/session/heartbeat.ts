@@ -90,6 +90,10 @@ export class Heartbeat {
     await this.#beating;
   }
 
+  get hasReportedWaiting(): boolean {
+    return this.#hasReportedWaiting;
+  }
+
   /** Reports that the pool waits for jobs (O5). False if that was reported already. */
   async reportWaiting(): Promise<boolean> {
     if (this.#hasReportedWaiting) return false;

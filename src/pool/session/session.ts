@@ -35,7 +35,7 @@ const workDeadlineMs = 60_000;
 export function openLinks(
   target: Target,
   heartbeatTimeoutMs: number,
-  onNotify: (channel: string) => void,
+  onNotify: (channel: string, payload: string) => void,
 ): Links {
   const bearing = new Bearing();
   return {
