@@ -2,7 +2,7 @@
 import { ratios, spreadOf, type Spread } from "./measure.ts";
 import { figure, type Report, type Unit } from "./result.ts";
 
-export const contenders = ["PDOFlow", "graphile-worker", "pg-boss"] as const;
+const contenders = ["PDOFlow", "graphile-worker", "pg-boss", "BullMQ"] as const;
 export type Contender = (typeof contenders)[number];
 
 /** One task, with the figures of each contender that was measured. */
@@ -22,6 +22,10 @@ const tasks: readonly { task: string; of: string; series?: string }[] = [
   { task: "start a job in an idle pool, median", of: "latency", series: "p50 " },
   { task: "start a job in an idle pool, 99th percentile", of: "latency", series: "p99 " },
 ];
+
+/** The contenders with figures, in a fixed order. */
+export const contendersOf = (all: readonly Comparison[]): Contender[] =>
+  contenders.filter((contender) => all.some(({ values }) => values[contender]));
 
 /** A series is named after its contender, perhaps with a prefix, or with a remark after a comma. */
 function contenderOf(name: string, prefix: string): Contender | undefined {
@@ -60,14 +64,16 @@ function cell({ median, min, max }: Spread, unit: Unit): string {
 }
 
 export function comparisonTable(all: readonly Comparison[]): string {
+  const shown = contendersOf(all);
+  const peers = shown.filter((contender) => contender !== "PDOFlow");
   const rows = all.map((each) => {
-    const figures = contenders.map((contender) => {
+    const figures = shown.map((contender) => {
       const values = each.values[contender];
       return values ? cell(spreadOf(values), each.unit) : "";
     });
-    const against = [againstPeer(each, "graphile-worker"), againstPeer(each, "pg-boss")];
+    const against = peers.map((peer) => againstPeer(each, peer));
     return `| ${[each.task, ...figures, ...against].join(" | ")} |`;
   });
-  const heads = ["task", ...contenders, "PDOFlow and graphile-worker", "PDOFlow and pg-boss"];
+  const heads = ["task", ...shown, ...peers.map((peer) => `PDOFlow and ${peer}`)];
   return [`| ${heads.join(" | ")} |`, `|${" --- |".repeat(heads.length)}`, ...rows, ""].join("\n");
 }

@@ -20,6 +20,7 @@ export async function versions(): Promise<Record<string, string>> {
     pdoflow: (await run([binary, "--version"], root)).trim(),
     "graphile-worker": await installedVersion("graphile-worker"),
     "pg-boss": await installedVersion("pg-boss"),
+    bullmq: await installedVersion("bullmq"),
     Bun: Bun.version,
     Node: (await run([node, "--version"], root)).trim(),
   };

@@ -1,3 +1,4 @@
+import { bullmq } from "./bullmq.ts";
 import { type Contender, type Tuned, tune, type Tuning } from "./contender.ts";
 import { graphile } from "./graphile.ts";
 import { clock } from "./measure.ts";
@@ -8,14 +9,17 @@ import { drainBySql } from "./sql-pool.ts";
 
 /** What each contender took in one round, in jobs for each second. */
 export interface Round {
-  post: Record<Name | "node", number>;
-  drain: Record<Name, number>;
+  post: Record<QueueName | "node", number>;
+  drain: Record<QueueName, number>;
   /** The statements of a claim and of recording alone, without and with reading the jobs. */
   floor: number;
   floorReading: number;
 }
 export const names = ["pdoflow", "graphile", "pgboss"] as const;
 export type Name = (typeof names)[number];
+/** All contenders of the rounds of posting and draining. */
+export const queueNames = [...names, "bullmq"] as const;
+export type QueueName = (typeof queueNames)[number];
 
 export interface RoundsAsked {
   jobs: number;
@@ -27,7 +31,7 @@ export class Peers {
   readonly #server: BenchServer;
   readonly #cores: number;
   readonly #tuning: Tuning;
-  readonly #tuned = new Map<Name, Promise<Tuned>>();
+  readonly #tuned = new Map<QueueName, Promise<Tuned>>();
   #rounds: Promise<Round[]> | null = null;
 
   constructor(server: BenchServer, cores: number, tuning: Tuning) {
@@ -36,7 +40,7 @@ export class Peers {
     this.#tuning = tuning;
   }
 
-  async get(name: Name): Promise<Tuned> {
+  async get(name: QueueName): Promise<Tuned> {
     let found = this.#tuned.get(name);
     if (!found) this.#tuned.set(name, (found = this.#tune(name)));
     return await found;
@@ -53,25 +57,33 @@ export class Peers {
     return await (this.#rounds ??= this.#measure(asked));
   }
 
-  async #tune(name: Name): Promise<Tuned> {
+  async #tune(name: QueueName): Promise<Tuned> {
     const database = await this.#server.database(`bench_${name}`);
-    const as = <P, D>(contender: Contender<P, D>) => tune(contender, this.#tuning);
-    if (name === "pdoflow") return await as(await pdoflow(database, this.#cores));
-    return name === "graphile"
-      ? await as(await graphile(database))
-      : await as(await pgboss(database));
+    const tuning = { ...this.#tuning, jobs: shareOf(name, this.#tuning.jobs) };
+    const as = <P, D>(contender: Contender<P, D>) => tune(contender, tuning);
+    switch (name) {
+      case "pdoflow":
+        return await as(await pdoflow(database, this.#cores));
+      case "graphile":
+        return await as(await graphile(database));
+      case "pgboss":
+        return await as(await pgboss(database));
+      case "bullmq":
+        return await as(await bullmq(database));
+    }
   }
 
   async #measure({ jobs, rounds }: RoundsAsked): Promise<Round[]> {
     const tuned = { pdoflow: await this.get("pdoflow"), graphile: await this.get("graphile") };
-    const all = { ...tuned, pgboss: await this.get("pgboss") };
+    const others = { pgboss: await this.get("pgboss"), bullmq: await this.get("bullmq") };
+    const all = { ...tuned, ...others };
     const inNode = await postWithNode(this.#server.folder);
     const measured: Round[] = [];
     for (let round = 1; round <= rounds; round++) {
-      const post = { pdoflow: 0, graphile: 0, pgboss: 0, node: 0 };
-      const drain = { pdoflow: 0, graphile: 0, pgboss: 0 };
-      for (const name of names) {
-        const rates = await turn(this.#server, all[name], jobs);
+      const post = { pdoflow: 0, graphile: 0, pgboss: 0, bullmq: 0, node: 0 };
+      const drain = { pdoflow: 0, graphile: 0, pgboss: 0, bullmq: 0 };
+      for (const name of queueNames) {
+        const rates = await turn(this.#server, all[name], shareOf(name, jobs));
         post[name] = rates.post;
         drain[name] = rates.drain;
         if (name !== "pdoflow") continue;
@@ -98,6 +110,13 @@ export class Peers {
     return perSecond(jobs, ms);
   }
 }
+
+/**
+ * How many jobs a contender gets of those asked for. BullMQ commits each job by itself, so that its
+ * rate does not depend on their number, and all of them would take minutes.
+ */
+const shareOf = (name: QueueName, jobs: number): number =>
+  name === "bullmq" ? Math.ceil(jobs / 10) : jobs;
 
 /**
  * One round of one contender, in jobs for each second. What its processes take to start and end

@@ -1,0 +1,21 @@
+// BullMQ on PostgreSQL, without what the bench does not need of it.
+import { createPostgresBackend, Queue, runMigrations, Worker } from "bullmq";
+import { Client } from "pg";
+
+/** Makes its schema, or brings it up to date. */
+export async function migrate(url) {
+  const client = new Client({ connectionString: url });
+  await client.connect();
+  await runMigrations(client);
+  await client.end();
+}
+
+export function openQueue(name, url, max) {
+  const connection = { connectionString: url, max };
+  return new Queue(name, { connection }, createPostgresBackend);
+}
+
+export function openWorker(name, run, { url, max, ...options }) {
+  const connection = { connectionString: url, max };
+  return new Worker(name, run, { connection, ...options }, createPostgresBackend);
+}
