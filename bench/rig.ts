@@ -91,6 +91,10 @@ export function childrenOf(pid: number): number[] {
   return children.flatMap((child) => [child, ...childrenOf(child)]);
 }
 
+/** The workers of a pool, without its guard. */
+export const workersOf = (pool: number): number[] =>
+  childrenOf(pool).filter((pid) => readIfThere(`/proc/${pid}/cmdline`).split("\0")[1] === "worker");
+
 /** A figure of a file of /proc such as "Pss:   1234 kB", in MB; 0 where the process is gone. */
 export function megabytes(pid: number, file: string, field: string): number {
   const found = new RegExp(`^${field}:\\s+(\\d+) kB`, "m").exec(

@@ -1,6 +1,6 @@
 import type { Case } from "../case.ts";
 import { spreadOf } from "../measure.ts";
-import { childrenOf, megabytes, openRig } from "../rig.ts";
+import { megabytes, openRig, workersOf } from "../rig.ts";
 
 const workers = 16;
 
@@ -18,9 +18,9 @@ export const memory: Case = {
         Array.from({ length: 20 * workers }, () => [20]),
       );
       const [parent = 0] = rig.pids;
-      const children = childrenOf(parent);
+      const children = workersOf(parent);
       if (children.length !== workers) {
-        throw new Error(`expected ${workers} workers, found ${children.length} processes`);
+        throw new Error(`expected ${workers} workers, found ${children.length}`);
       }
       const of = (field: string) => children.map((pid) => megabytes(pid, "smaps_rollup", field));
       found.parentPss.push(megabytes(parent, "smaps_rollup", "Pss"));
