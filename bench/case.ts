@@ -24,5 +24,7 @@ export interface Case {
   what: string;
   /** What it must reach, in words. */
   target: string;
+  /** Whether `--quick` leaves it out if it is not asked for by name. Default false. */
+  isLong?: boolean;
   run: (bench: Bench) => Promise<Findings>;
 }

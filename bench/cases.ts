@@ -6,6 +6,7 @@ import { footprint } from "./cases/footprint.ts";
 import { latency } from "./cases/latency.ts";
 import { memory } from "./cases/memory.ts";
 import { oldSnapshotClaims } from "./cases/old-snapshot-claims.ts";
+import { oldSnapshotPostings } from "./cases/old-snapshot-postings.ts";
 import { oldSnapshot } from "./cases/old-snapshot.ts";
 import { overhead } from "./cases/overhead.ts";
 import { pools } from "./cases/pools.ts";
@@ -13,10 +14,13 @@ import { postFile } from "./cases/post-file.ts";
 import { postBun, postNode } from "./cases/posting.ts";
 import { smallPostings } from "./cases/small-postings.ts";
 import { start } from "./cases/start.ts";
+import { sweep } from "./cases/sweep.ts";
+import { tenMillion } from "./cases/ten-million.ts";
 import { uneven } from "./cases/uneven.ts";
 
 /** The table of targets, in its order. */
 export const cases: readonly Case[] = [
-  ...[postBun, postNode, postFile, drain, drainKept, smallPostings, latency, footprint],
-  ...[oldSnapshot, oldSnapshotClaims, claimFlat, pools, overhead, uneven, memory, start],
+  ...[postBun, postNode, postFile, sweep, drain, drainKept, smallPostings, latency, footprint],
+  ...[oldSnapshot, oldSnapshotClaims, oldSnapshotPostings, claimFlat, pools, overhead, uneven],
+  ...[memory, start, tenMillion],
 ];

@@ -40,7 +40,7 @@ export async function postWithNode(folder: string): Promise<PostWith> {
 
 /**
  * This clone's PDOFlow: posts with the library, drains with `pdoflow pool --once` of the compiled
- * binary and its worker processes, and keeps an outcome row for each job.
+ * binary and its worker processes, and keeps an outcome of each job.
  */
 export async function pdoflow(
   database: BenchDatabase,
@@ -69,9 +69,9 @@ export async function pdoflow(
     },
     async verify(jobs) {
       const [row] = await db.sql<{ done: number }[]>`
-        select count(*) as done from pdoflow.outcome where state = 'done'`;
+        select coalesce(sum(done), 0) as done from pdoflow.posting where ended_at is not null`;
       if (row?.done !== jobs) {
-        throw new ContenderFailed(`expected ${jobs} outcomes of pdoflow, found ${row?.done}`);
+        throw new ContenderFailed(`expected pdoflow to do ${jobs} jobs, found ${row?.done}`);
       }
     },
   };

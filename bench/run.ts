@@ -15,9 +15,9 @@ import { startServer } from "./server.ts";
 const usage = `bun bench/run.ts [--case NAME]… [--quick] [--jobs N] [--rounds N] [--json FILE]
   --case    run this one alone, and others that are named so too; NAME,NAME is fine
             ${cases.map(({ name }) => name).join(", ")}
-  --quick   small sizes and few rounds: all cases in less than four minutes
+  --quick   small sizes and few rounds: all cases but the long ones in less than four minutes
   --jobs    how many jobs where a case posts or drains, instead of its own number
-  --rounds  how many rounds, instead of at least five (with --quick three)
+  --rounds  how many rounds, instead of at least five (with --quick at least two)
   --json    write all figures to this file, which docs/performance.md is made from`;
 
 interface Options {
@@ -54,7 +54,9 @@ function parseOptions(): Options | null {
     throw new RangeError(`expected at least ${least} ${what}, found ${text}`);
   };
   return {
-    chosen: cases.filter(({ name }) => wanted.length === 0 || wanted.includes(name)),
+    chosen: cases.filter(({ name, isLong = false }) =>
+      wanted.length === 0 ? !(isLong && values.quick) : wanted.includes(name),
+    ),
     jobs: atLeast(1_000, values.jobs, "jobs"),
     rounds: atLeast(1, values.rounds, "rounds"),
     isQuick: values.quick,

@@ -1,13 +1,16 @@
-import { readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import type { Bench, Case } from "../case.ts";
+import { pdoflow } from "../pdoflow.ts";
+import type { Check } from "../result.ts";
+import { drainMicros, serverMicros, tableBytes, walBytes } from "../usage.ts";
 
-import type { Case } from "../case.ts";
-import { ContenderFailed } from "../contender.ts";
-import { binary, pdoflow, root } from "../pdoflow.ts";
-import type { BenchDatabase } from "../server.ts";
-
-/** The unit of times in /proc/PID/stat: Linux shows hundredths of a second on all platforms. */
-const microsPerTick = 10_000;
+/** Enough for each worker to import the code and to run a chunk. */
+const fewJobs = 1_000;
+const figures = [
+  ...(["diskPosted", "diskDrained", "walPosted", "walDrained"] as const),
+  ...(["postingServer", "server", "pool", "workers", "cpu", "cpuWithoutStart"] as const),
+];
+/** What a job used, in bytes or microseconds. */
+type Usage = Record<(typeof figures)[number], number>;
 
 export const footprint: Case = {
   name: "footprint",
@@ -16,105 +19,74 @@ export const footprint: Case = {
   async run(bench) {
     const jobs = bench.jobs(300_000, 60_000);
     const rounds = bench.rounds(5, 2);
-    const database = await bench.server.database("footprint");
-    const ours = await pdoflow(database, bench.cores);
-    const none = (): number[] => [];
-    const values = {
-      posted: none(),
-      drained: none(),
-      walPosted: none(),
-      walDrained: none(),
-      server: none(),
-      pool: none(),
-    };
-    const per = (figures: number[], total: number) => figures.push(total / jobs);
+    const found: Usage[] = [];
     for (let round = 1; round <= rounds; round++) {
-      await ours.reset();
-      const empty = await tableBytes(database);
-      const walBefore = await walBytes(database);
-      await ours.post(jobs, {});
-      const walBetween = await walBytes(database);
-      per(values.posted, (await tableBytes(database)) - empty);
-      per(values.walPosted, walBetween - walBefore);
-      await bench.server.settle(database);
-      const walSettled = await walBytes(database);
-      const cpuPosted = await serverMicros(database);
-      per(values.pool, await drainMicros(database, bench.cores));
-      per(values.server, (await serverMicros(database)) - cpuPosted);
-      per(values.drained, (await tableBytes(database)) - empty);
-      per(values.walDrained, (await walBytes(database)) - walSettled);
-      await ours.verify(jobs);
+      found.push(await measure(bench, jobs));
       bench.say(`footprint: round ${round} of ${rounds}`);
     }
-    await bench.server.drop(database);
-    const { server, pool } = values;
-    const cpu = server.map((micros, round) => micros + (pool[round] ?? 0));
+    const of = (figure: keyof Usage) => found.map((usage) => usage[figure]);
+    const bytes = (name: string, figure: keyof Usage, bound: Check["bound"]) =>
+      ({ name, unit: "bytes", values: of(figure), bound }) as const;
+    const micros = (name: string, figure: keyof Usage, bound: Check["bound"] = null) =>
+      ({ name, unit: "µs", values: of(figure), bound }) as const;
     return {
       sizes: { jobs, rounds },
-      series: [
-        { name: "CPU of the server, draining", unit: "µs", values: server },
-        { name: "CPU of the pool and its workers", unit: "µs", values: pool },
-      ],
+      series: [],
       checks: [
-        { name: "disk, posted", unit: "bytes", values: values.posted, bound: { atMost: 15 } },
-        { name: "disk, drained", unit: "bytes", values: values.drained, bound: { atMost: 25 } },
-        { name: "log of posting", unit: "bytes", values: values.walPosted, bound: null },
-        { name: "log of draining", unit: "bytes", values: values.walDrained, bound: null },
-        { name: "CPU of draining", unit: "µs", values: cpu, bound: { atMost: 3 } },
+        bytes("disk, posted", "diskPosted", { atMost: 15 }),
+        bytes("disk, drained", "diskDrained", { atMost: 25 }),
+        bytes("log of posting", "walPosted", null),
+        bytes("log of draining", "walDrained", null),
+        micros("CPU of posting, server", "postingServer"),
+        micros("CPU of draining", "cpu", { atMost: 3 }),
+        micros("CPU of draining, server", "server"),
+        micros("CPU of draining, pool", "pool"),
+        micros("CPU of draining, workers", "workers"),
+        micros("CPU of draining, without start", "cpuWithoutStart"),
       ],
       notes: [
         "disk: all tables and indexes of the schema, with the outcomes of jobs, less an empty one's",
         "the log has images of whole pages in it, once per page after each checkpoint",
-        "CPU: of all processes of the server; of the pool with its start, its workers and their end",
+        "CPU: of all processes of the server; of the pool and its workers, with start and end",
+        `without start: less the CPU time of draining ${fewJobs.toLocaleString("en")} jobs`,
       ],
     };
   },
 };
 
-async function tableBytes({ db }: BenchDatabase): Promise<number> {
-  const [row] = await db.sql<{ bytes: number }[]>`
-    select sum(pg_total_relation_size(oid))::bigint as bytes from pg_class
-    where relnamespace = 'pdoflow'::regnamespace and relkind in ('r', 'p')`;
-  return row?.bytes ?? Number.NaN;
-}
-
-async function walBytes({ db }: BenchDatabase): Promise<number> {
-  const [row] = await db.sql<{ bytes: number }[]>`
-    select (pg_current_wal_insert_lsn() - '0/0')::bigint as bytes`;
-  return row?.bytes ?? Number.NaN;
-}
-
-/** Drains the queue, and returns the CPU time of the pool and of the workers that it waited for. */
-async function drainMicros({ url }: BenchDatabase, cores: number): Promise<number> {
-  const options = ["--once", "--max-workers", String(cores), "--database", url];
-  const child = Bun.spawn([binary, "pool", ...options], { cwd: root, stderr: "pipe" });
-  const [said, code] = await Promise.all([child.stderr.text(), child.exited]);
-  if (code !== 0) throw new ContenderFailed(`the pool ended with exit code ${code}: ${said}`);
-  return Number(child.resourceUsage()?.cpuTime.total ?? Number.NaN);
-}
-
-/** The CPU time of the server so far: its own, that of children that ended, and of those alive. */
-async function serverMicros({ db }: BenchDatabase): Promise<number> {
-  const [row] = await db.sql<{ folder: string }[]>`
-    select current_setting('data_directory') as folder`;
-  const [pid = ""] = readFileSync(join(row?.folder ?? "", "postmaster.pid"), "utf8").split("\n");
-  const children = readdirSync("/proc")
-    .filter((name) => /^\d+$/.test(name))
-    .map(statOf)
-    .filter((stat) => stat[1] === pid);
-  const ticks = [ticksOf(statOf(pid), 11, 4), ...children.map((stat) => ticksOf(stat, 11, 2))];
-  return ticks.reduce((sum, each) => sum + each, 0) * microsPerTick;
-}
-
-const ticksOf = (stat: readonly string[], first: number, count: number): number =>
-  stat.slice(first, first + count).reduce((sum, text) => sum + Number(text), 0);
-
-/** The fields of /proc/PID/stat from the state on: state, parent, and so on. */
-function statOf(pid: string): string[] {
-  try {
-    const text = readFileSync(`/proc/${pid}/stat`, "utf8");
-    return text.slice(text.lastIndexOf(")") + 2).split(" ");
-  } catch {
-    return []; // it has just ended
-  }
+async function measure({ server, cores }: Bench, jobs: number): Promise<Usage> {
+  const database = await server.database("footprint");
+  const ours = await pdoflow(database, cores);
+  /** Drains what is there, and returns what that took. */
+  const drain = async () => {
+    const before = await serverMicros(database);
+    const processes = await drainMicros(database, cores);
+    const micros = (await serverMicros(database)) - before;
+    return { ...processes, server: micros, all: micros + processes.pool + processes.workers };
+  };
+  await ours.reset();
+  await ours.post(fewJobs, {});
+  const few = await drain();
+  await ours.reset();
+  const emptyBytes = await tableBytes(database);
+  const walBefore = await walBytes(database);
+  const microsBefore = await serverMicros(database);
+  await ours.post(jobs, {});
+  const postingMicros = (await serverMicros(database)) - microsBefore;
+  const walPosted = (await walBytes(database)) - walBefore;
+  const bytesPosted = (await tableBytes(database)) - emptyBytes;
+  await server.settle(database);
+  const walSettled = await walBytes(database);
+  const took = await drain();
+  const walDrained = (await walBytes(database)) - walSettled;
+  const bytesDrained = (await tableBytes(database)) - emptyBytes;
+  await ours.verify(jobs);
+  await server.drop(database);
+  return {
+    ...{ diskPosted: bytesPosted / jobs, diskDrained: bytesDrained / jobs },
+    ...{ walPosted: walPosted / jobs, walDrained: walDrained / jobs },
+    ...{ postingServer: postingMicros / jobs, server: took.server / jobs },
+    ...{ pool: took.pool / jobs, workers: took.workers / jobs, cpu: took.all / jobs },
+    cpuWithoutStart: (took.all - few.all) / (jobs - fewJobs),
+  };
 }

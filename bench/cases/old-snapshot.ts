@@ -7,7 +7,7 @@ import { drainBySql } from "../sql-pool.ts";
 export const oldSnapshot: Case = {
   name: "old-snapshot",
   what: "drains one posting after the other while a transaction from before them stays open",
-  target: "last round within 20 % of the first",
+  target: "last round within 10 % of the first",
   async run(bench) {
     const jobs = bench.jobs(300_000, 10_000);
     const rounds = bench.rounds(10, 4);
@@ -45,8 +45,8 @@ export const oldSnapshot: Case = {
         { name: "SQL alone, arguments read", unit: "jobs/s", values: bySql },
       ],
       checks: [
-        percent("a pool: last against first", [lastAgainstFirst(pool)], { atLeast: -20 }),
-        percent("SQL alone: last against first", [lastAgainstFirst(bySql)], { atLeast: -20 }),
+        percent("a pool: last against first", [lastAgainstFirst(pool)], { atLeast: -10 }),
+        percent("SQL alone: last against first", [lastAgainstFirst(bySql)], { atLeast: -10 }),
         percent("a pool: fitted change a round", [changePerRound(pool) * 100], null),
         percent("SQL alone: fitted change a round", [changePerRound(bySql) * 100], null),
       ],

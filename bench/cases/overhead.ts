@@ -8,10 +8,10 @@ const workers = 2;
 export const overhead: Case = {
   name: "overhead",
   what: "jobs of 1 ms, 10 ms, 100 ms, 1 s: what is lost between them",
-  target: "under 3 % at 10 ms",
+  target: "at most 0.8 % at 10 ms of sleep",
   async run(bench) {
     const aboutMs = bench.size(2_000, 700);
-    const rounds = bench.rounds(5, 3);
+    const rounds = bench.rounds(5, 2);
     const tasks = ["sleep", "spin"] as const;
     const found = new Map<string, Timeline[]>();
     await using rig = await openRig(bench.server, 1, workers);
@@ -46,7 +46,7 @@ export const overhead: Case = {
       ],
       checks: keys.map((key) => ({
         ...{ name: `${key}: overhead`, unit: "%", values: of(key).map(overheadOf) },
-        bound: key === keyOf("sleep", 10) ? { below: 3 } : null,
+        bound: key === keyOf("sleep", 10) ? { atMost: 0.8 } : null,
       })),
       curves: [
         {
