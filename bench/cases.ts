@@ -3,6 +3,7 @@ import { claimFlat } from "./cases/claim-flat.ts";
 import { drainKept } from "./cases/drain-kept.ts";
 import { drain } from "./cases/drain.ts";
 import { footprint } from "./cases/footprint.ts";
+import { hundredMillion } from "./cases/hundred-million.ts";
 import { latency } from "./cases/latency.ts";
 import { memory } from "./cases/memory.ts";
 import { oldSnapshotClaims } from "./cases/old-snapshot-claims.ts";
@@ -22,5 +23,5 @@ import { uneven } from "./cases/uneven.ts";
 export const cases: readonly Case[] = [
   ...[postBun, postNode, postFile, sweep, drain, drainKept, smallPostings, latency, footprint],
   ...[oldSnapshot, oldSnapshotClaims, oldSnapshotPostings, claimFlat, pools, overhead, uneven],
-  ...[memory, start, tenMillion],
+  ...[memory, start, tenMillion, hundredMillion],
 ];
