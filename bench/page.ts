@@ -4,12 +4,14 @@ import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { comparisons, comparisonTable } from "./comparison.ts";
+import { expectationTable } from "./expectations.ts";
 import { spreadOf } from "./measure.ts";
 import { plot } from "./plot.ts";
 import { boundText, type Check, figure, type Report, verdictOf } from "./result.ts";
 
 const root = join(import.meta.dir, "..");
 const begin = "<!-- from bench/results -->";
+const beginExpectations = "<!-- from bench/results: what to expect -->";
 const end = "<!-- end -->";
 
 /** The reports that are kept, in the order of their names. */
@@ -25,22 +27,27 @@ export function pages(reports: readonly Report[]): Record<string, string> {
   const compared = comparisons(reports);
   const performance = join(root, "docs/performance.md");
   const notes = join(root, "bench/NOTES.md");
+  const figures = {
+    [begin]: comparisonTable(compared),
+    [beginExpectations]: expectationTable(reports),
+  };
   return {
-    [performance]: withFigures(performance, comparisonTable(compared)),
-    [notes]: withFigures(notes, table(reports)),
+    [performance]: withFigures(performance, figures),
+    [notes]: withFigures(notes, { [begin]: table(reports) }),
     [join(root, "docs/performance.svg")]: plot(compared),
   };
 }
 
-/** The text of a page, with new figures between its two comments. */
-function withFigures(page: string, figures: string): string {
-  const text = readFileSync(page, "utf8");
-  const [before] = text.split(begin);
-  const [, after] = text.split(end);
-  if (before === undefined || after === undefined) {
-    throw new Error(`expected ${begin} and ${end} in ${page}`);
+/** The text of a page, with new figures after each of some comments, up to the next end. */
+function withFigures(page: string, figures: Readonly<Record<string, string>>): string {
+  let text = readFileSync(page, "utf8");
+  for (const [comment, lines] of Object.entries(figures)) {
+    const from = text.indexOf(`${comment}\n`);
+    const to = text.indexOf(end, from);
+    if (from === -1 || to === -1) throw new Error(`expected ${comment} and ${end} in ${page}`);
+    text = `${text.slice(0, from)}${comment}\n\n${lines}\n${text.slice(to)}`;
   }
-  return `${before}${begin}\n\n${figures}\n${end}${after}`;
+  return text;
 }
 
 function table(reports: readonly Report[]): string {

@@ -79,6 +79,6 @@ export function figure(value: number, unit: Unit): string {
   if (!Number.isFinite(value)) return "none";
   if (unit === "jobs/s") return `${Math.round(value).toLocaleString("en")} jobs/s`;
   if (unit === "count") return Math.round(value).toLocaleString("en");
-  if (unit === "%" || unit === "MB") return `${value.toFixed(1)} ${unit}`;
+  if (unit === "%" || unit === "MB" || unit === "bytes") return `${value.toFixed(1)} ${unit}`;
   return `${value.toFixed(2)} ${unit}`;
 }
