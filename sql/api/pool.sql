@@ -3,12 +3,14 @@
 
 -- If the row of a pool was lost in a failover, the pool registers again (PF004).
 create function pdoflow.require_pool(p_pool bigint) returns void language plpgsql stable as $$
+declare
+  v_role text;
 begin
-  if not exists (select from pdoflow.pool where id = p_pool) then
+  select role into v_role from pdoflow.pool where id = p_pool;
+  if not found then
     raise exception 'there is no pool %', p_pool using errcode = 'PF004';
   end if;
-  if not exists (select from pdoflow.pool
-                 where id = p_pool and (role = pdoflow.caller() or pdoflow.is_owner())) then
+  if v_role <> pdoflow.caller() and not pdoflow.is_owner() then
     raise insufficient_privilege using message =
       format('there is no pool %s of the role %s', p_pool, pdoflow.caller());
   end if;

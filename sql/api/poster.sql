@@ -12,13 +12,16 @@ create function pdoflow.post_batch(
 #variable_conflict use_column
 declare
   v pdoflow.posting := pdoflow.posting_of(p_entry_point, p_options);
+  v_head record := pdoflow.start_posting(p_entry_point, p_options, p_opens);
 begin
-  select s.* into posting_id, job_count, is_new, entry_point
-  from pdoflow.start_posting(p_entry_point, p_options, p_opens) s;
+  posting_id := v_head.posting_id;
+  job_count := v_head.job_count;
+  is_new := v_head.is_new;
+  entry_point := v_head.entry_point;
   if not is_new or posting_id is null then return; end if;
   v.id := posting_id;
-  v.job_count := pdoflow.write_jobs(posting_id, 0, p_text, p_indexes, (
-    select max_argument_bytes from pdoflow.limits_of_caller()));
+  v.job_count := pdoflow.write_jobs(posting_id, 0, p_text, p_indexes,
+                                    (pdoflow.limits_of_caller()).max_argument_bytes);
   perform pdoflow.write_posting(v, p_options, p_indexes is not null, p_priorities, p_sizes);
   job_count := v.job_count;
   entry_point := p_entry_point;

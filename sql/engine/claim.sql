@@ -76,11 +76,14 @@ begin
   perform from pdoflow.pool where id = p_pool and state in ('up', 'draining') for key share;
   if not found then return; end if;
   for v_round in 1..100 loop
-    select * into v_lane from pdoflow.best_lane(
-      p_options.routes, p_options.oldest, p_options.skip);
-    select * into v_retry
-    from pdoflow.due_retry(p_options.routes, p_options.skip, p_options.oldest, v_takes_suspects)
-    where v_waits;
+    v_lane := pdoflow.best_lane(p_options.routes, p_options.oldest, p_options.skip);
+    if v_waits then
+      v_retry := pdoflow.due_retry(
+        p_options.routes, p_options.skip, p_options.oldest, v_takes_suspects);
+    else
+      v_retry.posting_id := null;
+      v_retry.lost := null;
+    end if;
     -- Y3: a pool has at most one suspect, so that the cause is known. Queried only in this case:
     -- while an old snapshot is open, the index of active leases is full of dead entries, and the
     -- query would read it even after "null and".

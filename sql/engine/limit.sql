@@ -44,8 +44,16 @@ end $$;
 -- The time in milliseconds for which a posting stays at its limits; null if it is not at one.
 create function pdoflow.limit_wait_ms(p_posting bigint) returns integer
 language plpgsql stable as $$
+declare
+  v_room record;
 begin
-  return (select greatest(wait_ms, 1) from pdoflow.limit_room(p_posting) where jobs < 1);
+  -- Nearly all postings have no limits, and this is much cheaper.
+  if exists (select from pdoflow.posting
+             where id = p_posting and coalesce(max_running, rate_count) is null) then
+    return null;
+  end if;
+  v_room := pdoflow.limit_room(p_posting);
+  return case when v_room.jobs < 1 then greatest(v_room.wait_ms, 1) end;
 end $$;
 
 -- Serializes the claims of a posting with limits. They take this lock before they lock its lane or

@@ -142,6 +142,19 @@ begin
   end if;
 end $$;
 
+-- Whether these are the priorities of lanes, highest first, and the numbers of their jobs.
+create function pdoflow.are_lanes(p_priorities integer[], p_sizes integer[], p_jobs integer)
+returns boolean language plpgsql as $$
+begin
+  if cardinality(p_priorities) = 1 then
+    return p_sizes is not distinct from array[p_jobs];
+  end if;
+  return cardinality(p_priorities) = cardinality(p_sizes)
+    and p_jobs is not distinct from (select sum(size) from unnest(p_sizes) as s (size))
+    and p_priorities = array(select distinct priority from unnest(p_priorities) as p (priority)
+                             order by priority desc);
+end $$;
+
 -- Writes the posting and its lanes: one lane, or one for each of p_priorities, highest first, with
 -- the numbers of jobs in p_sizes (N1).
 create function pdoflow.write_posting(
@@ -160,15 +173,12 @@ begin
       'priority', p_options -> 'priority', -2147483648, 2147483647), 0)];
     p_sizes := array[v.job_count];
   end if;
-  if cardinality(p_priorities) <> cardinality(p_sizes)
-     or p_is_sorted <> (cardinality(p_priorities) > 1)
-     or v.job_count is distinct from (select sum(size) from unnest(p_sizes) as s (size))
-     or p_priorities <> array(select distinct priority from unnest(p_priorities) as p (priority)
-                              order by priority desc) then
+  if p_is_sorted <> (cardinality(p_priorities) > 1)
+     or not pdoflow.are_lanes(p_priorities, p_sizes, v.job_count) then
     raise exception 'expected lanes of % jobs, highest priority first, found priorities % of %',
       v.job_count, p_priorities, p_sizes using errcode = 'PF002';
   end if;
-  select * into v_limits from pdoflow.limits_of_caller();
+  v_limits := pdoflow.limits_of_caller();
   v.max_result_bytes := v_limits.max_result_bytes;
   v.max_output_bytes := v_limits.max_output_bytes;
   v.is_sorted := p_is_sorted;
