@@ -3,35 +3,41 @@
 -- Raises an error for outcomes above the limits: 64 Mi characters of a result or an error, 256 KiB
 -- of output, and the limits of the poster (T4). PDOFlow's pools never send such outcomes: they
 -- reduce a longer error to its name and message, up to 8 Ki characters.
-create function pdoflow.require_kept(
-  p_count integer, p_postings bigint[], p_results text[], p_errors text[], p_stdouts text[],
-  p_stderrs text[]
-) returns void language plpgsql stable set jit = off set enable_seqscan = off as $$
+create function pdoflow.require_kept(p_batch pdoflow.outcome_batch) returns void
+language plpgsql stable set jit = off set enable_seqscan = off as $$
 declare
   v record;
 begin
-  -- The sizes of whole arrays are known at once, and nearly always suffice.
-  if greatest(pg_column_size(p_results), pg_column_size(p_errors)) > 67108864
-     and exists (select from unnest(p_results || p_errors) as kept (text)
+  -- The sizes of whole arrays are known at once, and nearly always suffice. A JSON string may have
+  -- six bytes for each byte of the text.
+  if greatest(pg_column_size(p_batch.results), pg_column_size(p_batch.errors)) > 67108864
+     and exists (select from unnest(p_batch.results || p_batch.errors) as kept (text)
                  where length(kept.text) > 67108864)
-     or greatest(pg_column_size(p_stdouts), pg_column_size(p_stderrs)) > 262144
-     and exists (select from unnest(p_stdouts || p_stderrs) as kept (text)
-                 where octet_length(kept.text) > 262144) then
+     or greatest(pg_column_size(p_batch.stdouts), pg_column_size(p_batch.stderrs)) > 262144
+     and exists (select from unnest(p_batch.stdouts || p_batch.stderrs) as kept (text)
+                   cross join lateral string_to_table(kept.text, e'\n') as l (line)
+                 where octet_length(l.line) > 262144
+                   and octet_length(nullif(l.line, '')::json #>> '{}') > 262144) then
     raise exception 'expected at most 64 Mi characters of a result or an error, and 256 KiB of '
       'output, found more' using errcode = 'program_limit_exceeded';
   end if;
   if not exists (select from pdoflow.posting
-                 where id = any (p_postings)
+                 where id = any (p_batch.postings)
                    and (max_result_bytes is not null or max_output_bytes is not null)) then
     return;
   end if;
   select b.posting_id, p.max_result_bytes, p.max_output_bytes into v
-  from unnest(pdoflow.repeated(p_postings, p_count), p_results, p_errors, p_stdouts, p_stderrs)
-      as b (posting_id, result, error, stdout, stderr)
+  from unnest(p_batch.postings, p_batch.results, p_batch.errors, p_batch.stdouts, p_batch.stderrs)
+      as b (posting_id, results, errors, stdouts, stderrs)
     join pdoflow.posting p on p.id = b.posting_id
-  where octet_length(b.result) > p.max_result_bytes
-     or octet_length(b.error) > greatest(p.max_result_bytes, 65536)
-     or greatest(octet_length(b.stdout), octet_length(b.stderr)) > p.max_output_bytes
+    cross join lateral rows from (
+        string_to_table(b.results, e'\n'), string_to_table(b.errors, e'\n'),
+        string_to_table(b.stdouts, e'\n'), string_to_table(b.stderrs, e'\n'))
+      as j (result, error, stdout, stderr)
+  where octet_length(j.result) > p.max_result_bytes
+     or octet_length(j.error) > greatest(p.max_result_bytes, 65536)
+     or greatest(octet_length(nullif(j.stdout, '')::json #>> '{}'),
+                 octet_length(nullif(j.stderr, '')::json #>> '{}')) > p.max_output_bytes
   limit 1;
   if found then
     raise exception 'posting %: expected results of at most % bytes and output of at most % bytes, '
@@ -63,8 +69,7 @@ security definer set search_path = pg_catalog, pg_temp as $$
 begin
   perform pdoflow.require_pool(p_pool);
   perform pdoflow.require_runnable(p_pool, p_batch.postings);
-  perform pdoflow.require_kept(p_batch.count, p_batch.postings, p_batch.results, p_batch.errors,
-                               p_batch.stdouts, p_batch.stderrs);
+  perform pdoflow.require_kept(p_batch);
   return pdoflow.record(p_pool, p_batch);
 end $$;
 

@@ -12,55 +12,97 @@ security definer set search_path = pg_catalog, pg_temp as $$
   from pdoflow.pool p where p.id = p_pool
 $$;
 
--- The current state of each job. It is derived; no table stores it. It reads as the owner, so it
--- has its own condition. Read it for a run of jobs, with the bounds of their blocks, because the
--- planner cannot derive them: block_seq >= block_of(posting, first) and block_seq < end. A sweep is
--- read in parts of a thousand jobs, those in parts of a million: give their bounds too, as
--- million_seq > first - 1000000 and million_seq < end, and with 1000 for thousand_seq.
+-- The current state of each job from p_first to before p_end of a posting, by seq. It is derived; no
+-- table stores it. The caller sees only jobs of postings whose outcomes it can see. If not p_whole,
+-- arguments and output are null.
+create function pdoflow.jobs_between(
+  p_posting bigint, p_first integer, p_end integer, p_whole boolean
+) returns table (seq integer, index integer, status text, attempts integer, args json, result json,
+                 error jsonb, stdout text, stderr text, ended_at timestamptz, duration_ms real,
+                 lease_id bigint)
+language plpgsql stable rows 1000
+set jit = off set enable_seqscan = off set enable_nestloop = off set enable_mergejoin = off as $$
+#variable_conflict use_column
+declare
+  v_posting record;
+begin
+  select p.job_count, p.state, p.is_sorted, p.ended_at is not null as has_ended into v_posting
+  from pdoflow.posting p
+  where p.id = p_posting
+    and ((select pdoflow.sees_all()) or p.route_id = any ((select pdoflow.own_routes())::integer[]));
+  if not found then return; end if;
+  p_first := greatest(p_first, 0);
+  p_end := least(p_end, v_posting.job_count);
+  return query
+    with ended as (
+      select distinct on (o.seq) o.seq, r.attempt, r.state, r.lease_id, o.ended_at, o.duration_ms,
+             o.result, o.error, o.stdout, o.stderr
+      from pdoflow.runs_between(p_posting, p_first, p_end) r
+        cross join lateral pdoflow.each_outcome(
+          r.first_seq, r.ended_at, r.offsets_ms, r.durations_us, r.worker_pids, r.results, r.errors,
+          case when p_whole then r.stdouts end, case when p_whole then r.stderrs end) o
+      where o.seq >= p_first and o.seq < p_end
+      order by o.seq, r.attempt desc),
+    waiting as (
+      select s.seq, r.attempt from pdoflow.retry r
+        cross join lateral generate_series(
+          greatest(r.first_seq, p_first), least(r.end_seq, p_end) - 1) as s (seq)
+      where r.posting_id = p_posting and r.first_seq < p_end
+        -- Ranges do not overlap: of those that begin before, only the last one can reach p_first.
+        and r.first_seq >= coalesce((
+          select x.first_seq from pdoflow.retry x
+          where x.posting_id = p_posting and x.first_seq <= p_first
+          order by x.first_seq desc limit 1), p_first)),
+    leased as (
+      select s.seq, max(u.attempt) as attempt, min(l.id) as lease_id
+      from pdoflow.lease l cross join lateral pdoflow.ranges_of(l) as u
+        cross join lateral generate_series(
+          greatest(u.first_seq, p_first), least(u.end_seq, p_end) - 1) as s (seq)
+      where l.active and not v_posting.has_ended and p_posting = any (l.posting_ids)
+        and u.posting_id = p_posting
+      group by s.seq),
+    line as (
+      select greatest(b.first_seq, p_first) + position::integer - 1 as seq, a.args, a.index
+      from pdoflow.job b
+        cross join lateral rows from (
+          string_to_table(case when p_whole then pdoflow.lines_of(
+            b.args, b.sweep, b.first_seq, b.end_seq, p_first, p_end) end, e'\n'),
+          unnest(b.indexes[greatest(p_first - b.first_seq, 0) + 1:p_end - b.first_seq]))
+        with ordinality as a (args, index, position)
+      where b.posting_id = p_posting and b.first_seq < p_end
+        and b.first_seq >= pdoflow.block_of(p_posting, p_first)
+        and (p_whole or v_posting.is_sorted))
+    select s.seq, coalesce(i.index, s.seq),
+           case
+             when o.state in ('done', 'cancelled') then o.state::text
+             when w.attempt > 1 then 'retrying'
+             when w.attempt = 1 then 'waiting'
+             -- A failed job runs if it was retried by hand, which is impossible once all have ended
+             -- (U2).
+             when l.attempt > coalesce(o.attempt, 0) then 'running'
+             when o.state = 'failed' then 'failed'
+             when v_posting.state = 'cancelled' then 'cancelled'
+             else 'waiting'
+           end,
+           coalesce(o.attempt, 0), i.args::json, o.result, o.error, o.stdout, o.stderr, o.ended_at,
+           o.duration_ms,
+           case when o.state in ('done', 'cancelled') then o.lease_id
+                when w.attempt is null and l.attempt > coalesce(o.attempt, 0) then l.lease_id
+                else o.lease_id end
+    from generate_series(p_first, p_end - 1) as s (seq)
+      left join ended o on o.seq = s.seq
+      left join waiting w on w.seq = s.seq
+      left join leased l on l.seq = s.seq
+      left join line i on i.seq = s.seq
+    order by s.seq;
+end $$;
+
+-- The current state of each job (jobs_between). Read one posting at a time.
 create view pdoflow.job_status with (security_barrier) as
-select b.posting_id, j.seq, coalesce(l.indexes[j.seq - b.first_seq + 1], j.seq) as index,
-  case
-    when o.state in ('done', 'cancelled') then o.state::text
-    when r.attempt > 1 then 'retrying'
-    when r.attempt = 1 then 'waiting'
-    -- A failed job runs if it was retried by hand, which is impossible once all have ended (U2).
-    when p.ended_at is null
-         and exists (select from pdoflow.lease l cross join lateral pdoflow.ranges_of(l) as u
-                     where l.active and u.posting_id = b.posting_id
-                       and u.first_seq <= j.seq and j.seq < u.end_seq
-                       and u.attempt > coalesce(o.attempt, 0)) then 'running'
-    when o.state = 'failed' then 'failed'
-    when p.state = 'cancelled' then 'cancelled'
-    else 'waiting'
-  end as status,
-  coalesce(o.attempt, 0) as attempts, l.lines[j.seq - thousand.first_seq + 1]::json as args,
-  o.result, o.error, o.ended_at, o.duration_ms, b.first_seq as block_seq,
-  million.first_seq as million_seq, thousand.first_seq as thousand_seq
-from pdoflow.job b
-  join pdoflow.posting p on p.id = b.posting_id
-  -- Once for each block; not at all, if a query does not ask for them.
-  cross join lateral generate_series(
-    b.first_seq, b.end_seq - 1::bigint, 1000000) as million (first_seq)
-  cross join lateral generate_series(
-    million.first_seq, least(b.end_seq, million.first_seq + 1000000) - 1, 1000)
-    as thousand (first_seq)
-  cross join lateral (
-    select least(b.end_seq, thousand.first_seq + 1000)::integer as end_seq) part
-  cross join lateral (
-    select string_to_array(pdoflow.lines_of(
-             b.args, b.sweep, b.first_seq, b.end_seq, thousand.first_seq::integer, part.end_seq),
-             e'\n') as lines,
-           b.indexes[1:] as indexes offset 0) l
-  cross join lateral generate_series(thousand.first_seq::integer, part.end_seq - 1) as j (seq)
-  left join lateral (
-    select * from pdoflow.outcome o where o.posting_id = b.posting_id and o.seq = j.seq
-    order by o.attempt desc limit 1) o on true
-  left join lateral (
-    -- Ranges do not overlap: only the last one that begins at or before the job can contain it.
-    select x.attempt from (
-      select attempt, end_seq from pdoflow.retry
-      where posting_id = b.posting_id and first_seq <= j.seq order by first_seq desc limit 1) x
-    where j.seq < x.end_seq) r on true
+select p.id as posting_id, j.*
+from pdoflow.posting p
+  cross join lateral generate_series(0, p.job_count - 1, 1000) as part (first_seq)
+  cross join lateral pdoflow.jobs_between(p.id, part.first_seq, part.first_seq + 1000, true) j
 where (select pdoflow.sees_all()) or p.route_id = any ((select pdoflow.own_routes())::integer[]);
 
 create view pdoflow.postings with (security_barrier) as
@@ -169,8 +211,7 @@ begin
     select case when p.is_sorted then pdoflow.index_of(p.id, o.seq) else o.seq end, o.attempt,
            o.stdout, o.stdout_end, o.stderr, o.stderr_end
     from pdoflow.live_output o join pdoflow.posting p on p.id = p_posting
-    where o.posting_id = p_posting and o.reported_at > now() - interval '1 min' and not exists (
-      select from pdoflow.outcome e
-      where (e.posting_id, e.seq, e.attempt) = (p_posting, o.seq, o.attempt))
+    where o.posting_id = p_posting and o.reported_at > now() - interval '1 min'
+      and not pdoflow.has_ended(p_posting, o.seq, o.attempt)
     order by o.seq;
 end $$;

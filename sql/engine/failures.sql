@@ -11,10 +11,8 @@ create function pdoflow.fingerprint(p_error jsonb) returns text language sql imm
 $$;
 
 -- Adds the failures in a batch of outcomes, except for the positions in p_skip (F1).
-create function pdoflow.note_failures(
-  p_postings bigint[], p_seqs integer[], p_states pdoflow.outcome_state[], p_ages_us bigint[],
-  p_errors text[], p_skip bigint[]
-) returns void language plpgsql set jit = off set enable_seqscan = off set enable_hashjoin = off
+create function pdoflow.note_failures(p_batch pdoflow.outcome_batch, p_skip bigint[])
+returns void language plpgsql set jit = off set enable_seqscan = off set enable_hashjoin = off
 set enable_mergejoin = off as $$
 #variable_conflict use_column
 declare
@@ -30,11 +28,18 @@ begin
              (array_agg(left(split_part(error ->> 'message', E'\n', 1), 200)
                         order by at desc, seq))[1]
       from (
-        select posting_id, seq, now() - age_us * interval '1 us' as at, error::jsonb as error,
-               pdoflow.fingerprint(error::jsonb) as fingerprint
-        from unnest(p_postings, p_seqs, p_states, p_ages_us, p_errors) with ordinality
-          as b (posting_id, seq, state, age_us, error, position)
-        where state = 'failed' and position <> all (p_skip)) f
+        select b.posting_id, e.seq, now() - b.age_us * interval '1 us'
+                 + e.offset_ms * interval '1 ms' as at, e.error,
+               pdoflow.fingerprint(e.error) as fingerprint
+        from unnest(p_batch.postings, p_batch.firsts, p_batch.ends, p_batch.states,
+                    p_batch.ages_us, p_batch.offsets, p_batch.errors) with ordinality
+            as b (posting_id, first_seq, end_seq, state, age_us, offsets, errors, position)
+          cross join lateral (
+            select seq, offset_ms, nullif(error, '')::jsonb as error
+            from rows from (generate_series(b.first_seq, b.end_seq - 1),
+                            unnest(b.offsets::integer[]), string_to_table(b.errors, e'\n'))
+              as u (seq, offset_ms, error)) e
+        where b.state = 'failed' and b.position <> all (p_skip)) f
       group by posting_id, fingerprint
       returning posting_id, fingerprint)
     select posting_id, fingerprint from noted n
@@ -74,14 +79,18 @@ set jit = off set enable_seqscan = off set enable_hashjoin = off set enable_merg
 begin
   return query
     with alike as (
-      select r.posting_id, r.attempt - 1 as attempt, max(o.seq) as seq, count(*) as jobs,
-             min(o.ended_at) as first_at, max(o.ended_at) as last_at
+      select r.posting_id, max(o.seq) as seq, count(*) as jobs, min(o.ended_at) as first_at,
+             max(o.ended_at) as last_at, (array_agg(o.error order by o.seq desc))[1] as error
       from unnest(p_postings, p_firsts, p_ends, p_attempts)
           as r (posting_id, first_seq, end_seq, attempt)
         cross join lateral (
-          select seq, ended_at, error from pdoflow.outcome
-          where posting_id = r.posting_id and seq >= r.first_seq and seq < r.end_seq
-            and state = 'failed' and attempt = r.attempt - 1) o
+          select e.seq, e.ended_at, e.error from pdoflow.outcome_run f
+            cross join lateral pdoflow.each_outcome(
+              f.first_seq, f.ended_at, f.offsets_ms, f.durations_us, f.worker_pids, null,
+              f.errors, null, null) e
+          where f.posting_id = r.posting_id and f.first_seq > r.first_seq - 1000
+            and f.first_seq < r.end_seq and f.state = 'failed' and f.attempt = r.attempt - 1
+            and e.seq >= r.first_seq and e.seq < r.end_seq) o
       where r.attempt > 1
       group by r.posting_id, r.attempt, error ->> 'name',
                substr(error ->> 'stack', strpos(error ->> 'stack', E'\n')),
@@ -94,10 +103,8 @@ begin
              (array_agg(o.name order by a.last_at desc, a.seq))[1],
              (array_agg(o.message order by a.last_at desc, a.seq))[1]
       from alike a cross join lateral (
-        select pdoflow.fingerprint(error) as fingerprint, left(error ->> 'name', 200) as name,
-               left(split_part(error ->> 'message', E'\n', 1), 200) as message
-        from pdoflow.outcome
-        where posting_id = a.posting_id and seq = a.seq and attempt = a.attempt) o
+        select pdoflow.fingerprint(a.error) as fingerprint, left(a.error ->> 'name', 200) as name,
+               left(split_part(a.error ->> 'message', E'\n', 1), 200) as message offset 0) o
       group by a.posting_id, o.fingerprint
       returning posting_id, jobs)
     select posting_id, sum(jobs)::integer from noted group by posting_id;

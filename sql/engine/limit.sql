@@ -18,9 +18,11 @@ begin
   leased as (
     select coalesce(sum(least(l.running_limit, (
       select sum(r.end_seq - r.first_seq - (
-        select count(*) from pdoflow.outcome o
-        where o.posting_id = p_posting and o.seq >= r.first_seq and o.seq < r.end_seq
-          and o.attempt = r.attempt))
+        select coalesce(sum(least(o.end_seq, r.end_seq) - greatest(o.first_seq, r.first_seq)), 0)
+        from pdoflow.outcome_run o
+        where o.posting_id = p_posting and o.attempt = r.attempt
+          and o.first_seq > r.first_seq - 1000 and o.first_seq < r.end_seq
+          and o.end_seq > r.first_seq))
       from pdoflow.ranges_of(l) as r
       where r.posting_id = p_posting))), 0) as jobs
     from pdoflow.lease l

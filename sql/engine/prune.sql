@@ -86,7 +86,10 @@ begin
 
   if v_one.from_seq > 0 or v_one.job_count > p_limit then
     v_end := least(v_one.from_seq + p_limit, v_one.job_count);
-    execute format('delete from %s where posting_id = $1 and seq >= $2 and seq < $3',
+    execute format('delete from %s where posting_id = $1 and attempt = any (array(
+                      select generate_series(1, (select max(attempt) from %1$s
+                                                 where posting_id = $1))))
+                      and first_seq >= $2 and first_seq < $3',
                    v_span.outcomes) using v_one.posting_id, v_one.from_seq, v_end;
     execute format('delete from %s where posting_id = $1 and first_seq >= $2 and first_seq < $3',
                    v_span.jobs) using v_one.posting_id, v_one.from_seq, v_end;
@@ -177,7 +180,7 @@ begin
     order by first_id limit 10
   loop
     begin
-      execute format('lock table only pdoflow.job, only pdoflow.outcome, %s, %s
+      execute format('lock table only pdoflow.job, only pdoflow.outcome_run, %s, %s
                       in access exclusive mode nowait', v_span.jobs, v_span.outcomes);
     exception when lock_not_available then
       return nullif(v_dropped, 0);

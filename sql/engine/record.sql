@@ -6,66 +6,24 @@
 -- to PostgreSQL 17 a disabled step adds 10,000,000,000 to the estimated cost of a plan, and the
 -- server would compile the plan in each call (200 ms): hence "set jit = off".
 
--- The outcomes in a batch that have the same posting, lease and attempt: the first and last job,
--- and their numbers.
-create type pdoflow.outcome_sum as
-  (lease_id bigint, posting_id bigint, attempt integer, first_seq integer, last_seq integer,
-   jobs integer, done integer, failed integer, retried integer);
-
--- Whether all outcomes of these sums belong to jobs that one of these leases has (L2). Returns
--- false if there are more than a few sums, or if their jobs are not adjacent: then
--- refused_positions decides.
-create function pdoflow.are_covered(p_active bigint[], p_sums pdoflow.outcome_sum[])
-returns boolean language plpgsql stable as $$
-begin
-  if cardinality(p_sums) > 8 then return false; end if;
-  return not exists (
-    select from unnest(p_sums) s where not exists (
-      select from pdoflow.lease l cross join lateral pdoflow.ranges_of(l) as r
-      where l.id = any (p_active) and l.id = s.lease_id and r.posting_id = s.posting_id
-        and r.attempt = s.attempt and r.first_seq <= s.first_seq and s.last_seq < r.end_seq));
-end $$;
-
--- Repeats the element of an array of length 1 p_count times. Returns any other array unchanged.
-create function pdoflow.repeated(p_array anyarray, p_count integer) returns anyarray
-language plpgsql immutable as $$
-begin
-  if cardinality(p_array) <> 1 then return p_array; end if;
-  return array_fill(p_array[1], array[p_count]);
-end $$;
-
--- The positions of the outcomes whose job none of these leases has (L2).
-create function pdoflow.refused_positions(
-  p_active bigint[], p_leases bigint[], p_postings bigint[], p_seqs integer[], p_attempts integer[]
-) returns bigint[] language plpgsql stable
-set jit = off set enable_nestloop = off set enable_hashjoin = on as $$
-begin
-  return array(
-    with range as materialized (
-      select l.id, r.* from pdoflow.lease l cross join lateral pdoflow.ranges_of(l) as r
-      where l.id = any (p_active))
-    select b.position
-    from unnest(p_leases, p_postings, p_seqs, p_attempts) with ordinality
-        as b (lease_id, posting_id, seq, attempt, position)
-    where not exists (
-      select from range r
-      where r.id = b.lease_id and r.posting_id = b.posting_id and r.attempt = b.attempt
-        and r.first_seq <= b.seq and b.seq < r.end_seq));
-end $$;
-
--- A batch of ended attempts.
---   count      the number of attempts; each array from leases to pids has one element for each, or
---              a single element that applies to all
---   states     'retried' if another attempt follows, delays_ms later
---   ages_us    how long ago the attempt ended, by the clock of the pool: no clock of a client
---              enters the database
---   ended      leases that end with these outcomes
+-- A batch of ended attempts, in runs (U1 to U7); each array has an element for each run.
+--   states     'retried' if another attempt follows
+--   ages_us    how long ago the first of the run ended, by the clock of the pool: no clock of a
+--              client enters the database
+--   offsets, durations, pids, delays   lists such as '{1,2,3}' with a number for each job: how many
+--              ms later it ended, for how many us it ran, by which worker (or one number for all
+--              jobs), and in how many ms the next attempt starts (null if none follows)
+--   complete   leases that end with these outcomes
 --   waited_us  how long ago ages_us was measured
 create type pdoflow.outcome_batch as (
-  count integer, leases bigint[], postings bigint[], seqs integer[], attempts integer[],
-  states pdoflow.outcome_state[], ages_us bigint[], durations_us bigint[], pids integer[],
-  results text[], errors text[], delays_ms bigint[], ended bigint[],
-  stdouts text[], stderrs text[], waited_us bigint);
+  leases bigint[], postings bigint[], firsts integer[], ends integer[], attempts integer[],
+  states pdoflow.outcome_state[], ages_us bigint[], offsets text[], durations text[], pids text[],
+  delays text[], results text[], errors text[], stdouts text[], stderrs text[], complete bigint[],
+  waited_us bigint);
+
+-- The outcomes in a batch of one posting, by state; null means 0.
+create type pdoflow.outcome_sum as
+  (posting_id bigint, jobs integer, done integer, failed integer, retried integer);
 
 -- Locks and returns the leases among p_asked that p_pool still has (L2). A rescue waits for these
 -- locks, and therefore until outcomes that are recorded under them are visible.
@@ -83,59 +41,119 @@ begin
                order by id for no key update);
 end $$;
 
--- Sums up a batch, except for the positions in p_skip, so that nothing is looked up for each
--- outcome: nearly always all leases are active and no outcome was written before.
-create function pdoflow.sums_of(p_batch pdoflow.outcome_batch, p_skip bigint[], p_is_alike boolean)
-returns pdoflow.outcome_sum[] language plpgsql as $$
+-- The positions of the runs that are not within a range of these leases (L2), or overlap with an
+-- outcome (U1): the last run that begins before the end of another one is the only one that can.
+create function pdoflow.refused_positions(p_active bigint[], p_batch pdoflow.outcome_batch)
+returns bigint[] language plpgsql stable
+set jit = off set enable_nestloop = off set enable_hashjoin = on as $$
 begin
-  -- The usual batch of short jobs: all attempts are alike, so the first and last job suffice.
-  if p_is_alike and cardinality(p_skip) = 0 then
-    return array(
-      select (p_batch.leases[1], p_batch.postings[1], p_batch.attempts[1], min(seq), max(seq),
-              count(*), count(*), 0, 0)::pdoflow.outcome_sum
-      from unnest(p_batch.seqs) as seq);
-  end if;
   return array(
-    select (lease_id, posting_id, attempt, min(seq), max(seq), count(*),
-            count(*) filter (where state = 'done'), count(*) filter (where state = 'failed'),
-            count(*) filter (where state = 'retried'))::pdoflow.outcome_sum
-    from (select unnest(p_batch.leases) as lease_id, unnest(p_batch.postings) as posting_id,
-                 unnest(p_batch.seqs) as seq, unnest(p_batch.attempts) as attempt,
-                 unnest(p_batch.states) as state, generate_series(1, p_batch.count) as position) b
-    where position <> all (p_skip)
-    group by lease_id, posting_id, attempt);
+    select b.position
+    from unnest(p_batch.leases, p_batch.postings, p_batch.firsts, p_batch.ends, p_batch.attempts)
+           with ordinality as b (lease_id, posting_id, first_seq, end_seq, attempt, position)
+      left join (
+        select l.id, r.* from pdoflow.lease l cross join lateral pdoflow.ranges_of(l) as r
+        where l.id = any (p_active)) r
+        on r.id = b.lease_id and r.posting_id = b.posting_id and r.attempt = b.attempt
+          and r.first_seq <= b.first_seq and b.end_seq <= r.end_seq
+    where r.id is null or (
+      select o.end_seq from pdoflow.outcome_run o
+      where o.posting_id = b.posting_id and o.attempt = b.attempt and o.first_seq < b.end_seq
+      order by o.first_seq desc limit 1) > b.first_seq);
 end $$;
 
--- Writes the outcomes of a batch, except for the positions in p_skip; returns their number. Retries
--- of cancelled postings are cancelled.
-create function pdoflow.insert_outcomes(
+-- Raises an error for a batch with runs that overlap, except for the positions in p_skip.
+create function pdoflow.require_disjoint(p_batch pdoflow.outcome_batch, p_skip bigint[])
+returns void
+language plpgsql immutable as $$
+begin
+  if exists (
+    select from (
+      select first_seq, lag(end_seq) over (
+               partition by posting_id, attempt order by first_seq) as end_before
+      from unnest(p_batch.postings, p_batch.firsts, p_batch.ends, p_batch.attempts)
+        with ordinality as b (posting_id, first_seq, end_seq, attempt, position)
+      where position <> all (p_skip)) b
+    where first_seq < end_before) then
+    raise unique_violation using message =
+      'expected each attempt at a job once in a batch, found one twice';
+  end if;
+end $$;
+
+-- The same batch with a run for each job.
+create function pdoflow.in_single_jobs(p_batch pdoflow.outcome_batch)
+returns pdoflow.outcome_batch language plpgsql immutable as $$
+begin
+  select array_agg(b.lease_id), array_agg(b.posting_id), array_agg(b.first_seq + n),
+         array_agg(b.first_seq + n + 1), array_agg(b.attempt), array_agg(b.state),
+         array_agg(b.age_us - 1000 * o.offset_ms), array_agg('{0}'::text),
+         array_agg(array[o.duration_us]::text),
+         array_agg(array[coalesce(o.pid, (b.pids::integer[])[1])]::text),
+         array_agg(case when b.delays is not null then array[o.delay_ms]::text end),
+         array_agg(nullif(o.result, '')), array_agg(nullif(o.error, '')),
+         array_agg(nullif(o.stdout, '')), array_agg(nullif(o.stderr, ''))
+  into p_batch.leases, p_batch.postings, p_batch.firsts, p_batch.ends, p_batch.attempts,
+       p_batch.states, p_batch.ages_us, p_batch.offsets, p_batch.durations, p_batch.pids,
+       p_batch.delays, p_batch.results, p_batch.errors, p_batch.stdouts, p_batch.stderrs
+  from unnest(p_batch.leases, p_batch.postings, p_batch.firsts, p_batch.ends, p_batch.attempts,
+              p_batch.states, p_batch.ages_us, p_batch.offsets, p_batch.durations, p_batch.pids,
+              p_batch.delays, p_batch.results, p_batch.errors, p_batch.stdouts, p_batch.stderrs)
+      as b (lease_id, posting_id, first_seq, end_seq, attempt, state, age_us, offsets, durations,
+            pids, delays, results, errors, stdouts, stderrs)
+    cross join lateral rows from (
+        generate_series(0, b.end_seq - b.first_seq - 1), unnest(b.offsets::bigint[]),
+        unnest(b.durations::bigint[]), unnest(b.pids::integer[]), unnest(b.delays::bigint[]),
+        string_to_table(b.results, e'\n'), string_to_table(b.errors, e'\n'),
+        string_to_table(b.stdouts, e'\n'), string_to_table(b.stderrs, e'\n'))
+      as o (n, offset_ms, duration_us, pid, delay_ms, result, error, stdout, stderr);
+  return p_batch;
+end $$;
+
+-- Returns lines of a run unchanged if jsonb accepts each, and if there is one for each job (U7).
+create function pdoflow.sound_lines(p_lines text, p_jobs integer, p_are_strings boolean)
+returns text language plpgsql immutable as $$
+declare
+  v_lines integer;
+  v_are_sound boolean;
+begin
+  if p_lines is null then return null; end if;
+  select count(*), bool_and(nullif(line, '')::jsonb is null
+                            or not p_are_strings or jsonb_typeof(nullif(line, '')::jsonb) = 'string')
+  into v_lines, v_are_sound from string_to_table(p_lines, e'\n') as l (line);
+  if v_lines <> p_jobs or not v_are_sound then
+    raise exception 'expected a line for each of % jobs, found % lines or one that is not a text',
+      p_jobs, v_lines using errcode = 'invalid_text_representation';
+  end if;
+  return p_lines;
+end $$;
+
+-- Writes the runs of a batch, except for the positions in p_skip. Retries of cancelled postings are
+-- cancelled.
+create function pdoflow.insert_runs(
   p_batch pdoflow.outcome_batch, p_skip bigint[], p_cancelled bigint[]
-) returns integer language plpgsql as $$
-#variable_conflict use_column
+) returns void language plpgsql as $$
 declare
   v_from double precision := extract(epoch from now()) - p_batch.waited_us / 1e6;
-  v_written integer;
 begin
-  insert into pdoflow.outcome (posting_id, lease_id, ended_at, seq, attempt, worker_pid,
-                               duration_ms, state, result, error, stdout, stderr)
-  select b.posting_id, b.lease_id, to_timestamp(v_from - b.age_us / 1e6::double precision),
-         b.seq, b.attempt, b.worker_pid, b.duration_us / 1000.0::real,
+  insert into pdoflow.outcome_run (posting_id, attempt, first_seq, end_seq, lease_id, state,
+                                   ended_at, offsets_ms, durations_us, worker_pids, results,
+                                   errors, stdouts, stderrs)
+  select b.posting_id, b.attempt, b.first_seq, b.end_seq, b.lease_id,
          case when b.state = 'retried' and b.posting_id = any (p_cancelled) then 'cancelled'
               else b.state end,
-         -- json keeps the order of the keys. But jsonb must accept the value too, for the API.
-         case when b.result::jsonb is not null then b.result::json end,
-         b.error::jsonb, b.stdout, b.stderr
-  -- In the select list, not in "from", which would first copy each array into a table.
-  from (select unnest(p_batch.leases) as lease_id, unnest(p_batch.postings) as posting_id,
-               unnest(p_batch.seqs) as seq, unnest(p_batch.attempts) as attempt,
-               unnest(p_batch.states) as state, unnest(p_batch.ages_us) as age_us,
-               unnest(p_batch.durations_us) as duration_us, unnest(p_batch.pids) as worker_pid,
-               unnest(p_batch.results) as result, unnest(p_batch.errors) as error,
-               unnest(p_batch.stdouts) as stdout, unnest(p_batch.stderrs) as stderr,
-               generate_series(1, p_batch.count) as position) b
+         to_timestamp(v_from - b.age_us / 1e6::double precision), b.offsets::integer[],
+         b.durations::bigint[], b.pids::integer[],
+         pdoflow.sound_lines(b.results, b.end_seq - b.first_seq, false),
+         pdoflow.sound_lines(b.errors, b.end_seq - b.first_seq, false),
+         pdoflow.sound_lines(b.stdouts, b.end_seq - b.first_seq, true),
+         pdoflow.sound_lines(b.stderrs, b.end_seq - b.first_seq, true)
+  from unnest(p_batch.leases, p_batch.postings, p_batch.firsts, p_batch.ends, p_batch.attempts,
+              p_batch.states, p_batch.ages_us, p_batch.offsets, p_batch.durations, p_batch.pids,
+              p_batch.results, p_batch.errors, p_batch.stdouts, p_batch.stderrs)
+      with ordinality
+      as b (lease_id, posting_id, first_seq, end_seq, attempt, state, age_us, offsets, durations,
+            pids, results, errors, stdouts, stderrs, position)
   where b.position <> all (p_skip);
-  get diagnostics v_written = row_count;
-  return v_written;
 end $$;
 
 -- Puts jobs of a batch that get another attempt back into the queue.
@@ -145,17 +163,22 @@ create function pdoflow.insert_retries(
 #variable_conflict use_column
 begin
   insert into pdoflow.retry (posting_id, priority, route_id, first_seq, end_seq, attempt, due_at)
-  select b.posting_id, l.priority, l.route_id, b.seq, b.seq + 1, b.attempt + 1,
-         case p.state when 'open' then now() + b.delay_ms * interval '1 ms' else 'infinity' end
-  from unnest(p_batch.postings, p_batch.seqs, p_batch.attempts, p_batch.states,
-              p_batch.delays_ms) with ordinality
-      as b (posting_id, seq, attempt, state, delay_ms, position)
+  select b.posting_id, l.priority, l.route_id, d.seq, d.seq + 1, b.attempt + 1,
+         case p.state when 'open' then now() + coalesce(d.delay_ms, 0) * interval '1 ms'
+                      else 'infinity' end
+  from unnest(p_batch.postings, p_batch.firsts, p_batch.ends, p_batch.attempts, p_batch.states,
+              p_batch.delays) with ordinality
+      as b (posting_id, first_seq, end_seq, attempt, state, delays, position)
     join pdoflow.posting p on p.id = b.posting_id
     cross join lateral (
       select effective_priority as priority, route_id from pdoflow.lane
-      where posting_id = b.posting_id and first_seq <= b.seq and b.seq < end_seq limit 1) l
+      where posting_id = b.posting_id and first_seq <= b.first_seq and b.first_seq < end_seq
+      limit 1) l
+    cross join lateral rows from (
+      generate_series(b.first_seq, b.end_seq - 1), unnest(b.delays::bigint[])) as d (seq, delay_ms)
   where b.state = 'retried' and b.posting_id <> all (p_cancelled) and b.position <> all (p_skip)
-  order by b.position;
+    and d.seq is not null
+  order by b.position, d.seq;
 end $$;
 
 -- Adds the recorded outcomes to the totals. A posting whose jobs all end in one batch needs no
@@ -165,9 +188,9 @@ returns void language plpgsql as $$
 #variable_conflict use_column
 begin
   with total as (
-    select posting_id, sum(done) as done, sum(failed) as failed, sum(jobs) as jobs,
-           coalesce(sum(retried) filter (where posting_id <> all (p_cancelled)), 0) as retried
-    from unnest(p_sums) group by posting_id),
+    select posting_id, coalesce(done, 0) as done, coalesce(failed, 0) as failed, jobs,
+           case when posting_id = any (p_cancelled) then 0 else coalesce(retried, 0) end as retried
+    from unnest(p_sums)),
   whole as (
     update pdoflow.posting p
     set done = t.done, failed = t.failed, cancelled = t.jobs - t.done - t.failed, ended_at = now(),
@@ -183,19 +206,24 @@ begin
   where posting_id not in (select id from whole);
 end $$;
 
--- Counts the outcomes of a batch that were refused, and adds them to the pool (O4).
-create function pdoflow.count_refused(p_pool bigint, p_batch pdoflow.outcome_batch)
-returns integer language plpgsql as $$
+-- Counts the jobs of the runs of a batch at these positions that were not recorded by the same lease
+-- before, and adds them to the pool (O4).
+create function pdoflow.count_refused(
+  p_pool bigint, p_batch pdoflow.outcome_batch, p_positions bigint[]
+) returns integer language plpgsql as $$
 #variable_conflict use_column
 declare
   v_refused integer;
 begin
-  select count(*) into v_refused
-  from unnest(p_batch.leases, p_batch.postings, p_batch.seqs, p_batch.attempts)
-    as b (lease_id, posting_id, seq, attempt)
-  where not exists (select from pdoflow.outcome o
-                    where o.posting_id = b.posting_id and o.seq = b.seq
-                      and o.attempt = b.attempt and o.lease_id = b.lease_id);
+  select coalesce(sum(b.end_seq - b.first_seq), 0) into v_refused
+  from unnest(p_batch.leases, p_batch.postings, p_batch.firsts, p_batch.ends, p_batch.attempts)
+    with ordinality as b (lease_id, posting_id, first_seq, end_seq, attempt, position)
+  where b.position = any (p_positions) and not exists (
+    select from (
+      select o.lease_id, o.end_seq from pdoflow.outcome_run o
+      where o.posting_id = b.posting_id and o.attempt = b.attempt and o.first_seq <= b.first_seq
+      order by o.first_seq desc limit 1) o
+    where o.lease_id = b.lease_id and o.end_seq >= b.end_seq);
   -- A rescue that has the row at this moment would wait for our leases, and we for it.
   if v_refused > 0 then
     update pdoflow.pool set refused = refused + v_refused
@@ -213,73 +241,50 @@ set jit = off set enable_seqscan = off set enable_mergejoin = off set enable_has
 #variable_conflict use_column
 declare
   v_active bigint[];
-  v_cancelled bigint[];
+  v_skip bigint[]; -- positions of runs that are not written
   v_sums pdoflow.outcome_sum[];
-  v_skip bigint[] := '{}'; -- positions in the arrays of outcomes that are not written
-  v_is_again boolean := false;
-  v_is_alike boolean := cardinality(p_batch.leases) = 1 and cardinality(p_batch.postings) = 1
-    and cardinality(p_batch.attempts) = 1 and p_batch.states = '{done}';
-  v_written integer;
+  v_cancelled bigint[];
 begin
-  p_batch.leases := pdoflow.repeated(p_batch.leases, p_batch.count);
-  p_batch.postings := pdoflow.repeated(p_batch.postings, p_batch.count);
-  p_batch.seqs := pdoflow.repeated(p_batch.seqs, p_batch.count);
-  p_batch.attempts := pdoflow.repeated(p_batch.attempts, p_batch.count);
-  p_batch.states := pdoflow.repeated(p_batch.states, p_batch.count);
-  p_batch.ages_us := pdoflow.repeated(p_batch.ages_us, p_batch.count);
-  p_batch.durations_us := pdoflow.repeated(p_batch.durations_us, p_batch.count);
-  p_batch.pids := pdoflow.repeated(p_batch.pids, p_batch.count);
   v_active := pdoflow.lock_leases(
-    p_pool, array(select distinct unnest(p_batch.leases || p_batch.ended)));
-  loop
-    v_sums := pdoflow.sums_of(p_batch, v_skip, v_is_alike);
-    -- Locks, in one order, the postings that may end with this batch, and the postings that get
-    -- retries, which pausing and cancelling then see (Y2).
-    perform from pdoflow.posting where id = any (array(
-      select s.posting_id
-      from (select posting_id, sum(jobs) as jobs, sum(retried) as retried
-            from unnest(v_sums) group by posting_id) s
-        join pdoflow.posting p on p.id = s.posting_id
-      where s.retried > 0 or p.job_count <= s.jobs))
-    order by id for no key update;
-    -- The lease must be active, and must still have the job: it may have been released (L2).
-    if cardinality(v_skip) = 0 and not pdoflow.are_covered(v_active, v_sums) then
-      v_skip := pdoflow.refused_positions(
-        v_active, p_batch.leases, p_batch.postings, p_batch.seqs, p_batch.attempts);
-      continue when cardinality(v_skip) > 0;
-    end if;
-    v_cancelled := array(
-      select p.id
-      from (select distinct posting_id from unnest(v_sums) where retried > 0) s
-        cross join lateral (
-          select id, state from pdoflow.posting where id = s.posting_id offset 0) p
-      where p.state = 'cancelled');
-    -- A batch is rarely sent again, and "on conflict do nothing" costs as much as the rows. No
-    -- other transaction writes these rows at the same time, because the leases are locked.
-    begin
-      v_written := pdoflow.insert_outcomes(p_batch, v_skip, v_cancelled);
-      exit;
-    exception when unique_violation then
-      if v_is_again then raise; end if; -- the same job twice in one batch
-      v_is_again := true;
-      v_skip := v_skip || array(
-        select b.position
-        from unnest(p_batch.postings, p_batch.seqs, p_batch.attempts) with ordinality
-               as b (posting_id, seq, attempt, position)
-        where exists (select from pdoflow.outcome o
-                      where o.posting_id = b.posting_id and o.seq = b.seq
-                        and o.attempt = b.attempt));
-    end;
-  end loop;
+    p_pool, array(select distinct unnest(p_batch.leases || p_batch.complete)));
+  -- Separate statements after the locks. No other transaction writes outcomes of these leases now.
+  v_skip := pdoflow.refused_positions(v_active, p_batch);
+  if cardinality(v_skip) > 0 then
+    p_batch := pdoflow.in_single_jobs(p_batch);
+    v_skip := pdoflow.refused_positions(v_active, p_batch);
+  end if;
+  if cardinality(p_batch.firsts) > 1 then
+    perform pdoflow.require_disjoint(p_batch, v_skip);
+  end if;
+  v_sums := array(
+    select (b.posting_id, sum(b.jobs), sum(b.jobs) filter (where b.state = 'done'),
+            sum(b.jobs) filter (where b.state = 'failed'),
+            sum(b.jobs) filter (where b.state = 'retried'))::pdoflow.outcome_sum
+    from (select posting_id, end_seq - first_seq as jobs, state
+          from unnest(p_batch.postings, p_batch.firsts, p_batch.ends, p_batch.states)
+            with ordinality as u (posting_id, first_seq, end_seq, state, position)
+          where position <> all (v_skip)) b
+    group by b.posting_id);
+  -- Locks, in one order, the postings that may end with this batch, and the postings that get
+  -- retries, which pausing and cancelling then see (Y2).
+  perform from pdoflow.posting where id = any (array(
+    select s.posting_id from unnest(v_sums) s join pdoflow.posting p on p.id = s.posting_id
+    where s.retried > 0 or p.job_count <= s.jobs))
+  order by id for no key update;
+  v_cancelled := array(
+    select p.id from unnest(v_sums) s
+      cross join lateral (
+        select id, state from pdoflow.posting where id = s.posting_id offset 0) p
+    where s.retried > 0 and p.state = 'cancelled');
+  perform pdoflow.insert_runs(p_batch, v_skip, v_cancelled);
   if exists (select from unnest(v_sums) where retried > 0) then
     perform pdoflow.insert_retries(p_batch, v_skip, v_cancelled);
   end if;
   perform pdoflow.add_progress(v_sums, v_cancelled);
   if exists (select from unnest(v_sums) where failed > 0) then
-    perform pdoflow.note_failures(p_batch.postings, p_batch.seqs, p_batch.states, p_batch.ages_us,
-                                  p_batch.errors, v_skip);
+    perform pdoflow.note_failures(p_batch, v_skip);
   end if;
-  update pdoflow.lease set active = false where id = any (p_batch.ended) and id = any (v_active);
-  return case when v_written < p_batch.count then pdoflow.count_refused(p_pool, p_batch)
-              else 0 end;
+  update pdoflow.lease set active = false where id = any (p_batch.complete) and id = any (v_active);
+  return case when cardinality(v_skip) > 0
+              then pdoflow.count_refused(p_pool, p_batch, v_skip) else 0 end;
 end $$;

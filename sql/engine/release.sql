@@ -19,30 +19,25 @@ begin
   from pdoflow.lease l cross join lateral unnest(l.posting_ids) as u (id)
   where l.id = any (p_active);
   return query
-    with range as (
-      select row_number() over () as number, l.id as lease_id, l.lost, r.* from pdoflow.lease l
-        cross join lateral pdoflow.ranges_of(l) as r
-      where l.id = any (p_active)),
-    kept as (
-      select * from unnest(p_keep_leases, p_keep_postings, p_keep_firsts, p_keep_ends)
-        as k (lease_id, posting_id, first_seq, end_seq)),
-    waiting as (
-      select r.number, r.lost, r.posting_id, r.attempt, s.seq,
-             s.seq - row_number() over (partition by r.number order by s.seq) as island
-      -- For each range by itself: a join would read all outcomes of the posting in those spans.
-      from range r cross join lateral (
-        select seq from generate_series(r.first_seq, r.end_seq - 1) as u (seq)
-        except
-        select seq from pdoflow.outcome
-        where posting_id = r.posting_id and seq >= r.first_seq and seq < r.end_seq
-          and attempt = r.attempt and posting_id >= v_first and posting_id <= v_last) s
-      where not exists (select from kept k where k.lease_id = r.lease_id
-                          and k.posting_id = r.posting_id
-                          and k.first_seq <= s.seq and s.seq < k.end_seq))
-    select u.posting_id, u.attempt, u.lost, min(u.seq), max(u.seq) + 1, count(*),
+    select r.posting_id, r.attempt, l.lost, lower(rest.seqs), upper(rest.seqs),
+           upper(rest.seqs)::bigint - lower(rest.seqs),
            -- Not a join: the planner expects many ranges, and reads all postings.
-           (select state from pdoflow.posting where id = u.posting_id)
-    from waiting u group by u.number, u.posting_id, u.attempt, u.lost, u.island;
+           (select state from pdoflow.posting where id = r.posting_id)
+    from pdoflow.lease l cross join lateral pdoflow.ranges_of(l) as r
+      -- For each range by itself: a join would read all outcomes of the posting in those spans.
+      cross join lateral unnest(
+        int4multirange(int4range(r.first_seq, r.end_seq))
+        - coalesce((
+            select range_agg(int4range(o.first_seq, o.end_seq)) from pdoflow.outcome_run o
+            where o.posting_id = r.posting_id and o.attempt = r.attempt
+              and o.first_seq > r.first_seq - 1000 and o.first_seq < r.end_seq
+              and o.posting_id >= v_first and o.posting_id <= v_last), '{}')
+        - coalesce((
+            select range_agg(int4range(k.first_seq, k.end_seq))
+            from unnest(p_keep_leases, p_keep_postings, p_keep_firsts, p_keep_ends)
+              as k (lease_id, posting_id, first_seq, end_seq)
+            where k.lease_id = l.id and k.posting_id = r.posting_id), '{}')) as rest (seqs)
+    where l.id = any (p_active);
 end $$;
 
 -- Releases the unfinished jobs of leases of p_pool, except for the ranges p_keep_*, which stay

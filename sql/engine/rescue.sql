@@ -50,15 +50,16 @@ declare
   v_lost record;
 begin
   select count(*)::integer as jobs, pdoflow.record(p_pool, row(
-    count(*), array_agg(s.lease_id), array_agg(s.posting_id), array_agg(s.seq),
+    array_agg(s.lease_id), array_agg(s.posting_id), array_agg(s.seq), array_agg(s.seq + 1),
     array_agg(s.attempt),
     array_agg((case when s.attempt < p.max_attempts then 'retried' else 'failed' end)
                 ::pdoflow.outcome_state),
-    '{0}', '{0}', '{0}',
+    array_agg(0), array_agg('{0}'::text), array_agg('{0}'::text), array_agg('{0}'::text),
+    array_agg(case when s.attempt < p.max_attempts then
+      format('{%s}', least(p.backoff_ms * 2 ^ least(s.attempt - 1, 30), 3600000)::bigint) end),
     array_agg(null::text),
     array_agg(jsonb_build_object('name', 'PoolLost', 'message', p_message)::text),
-    array_agg(least(p.backoff_ms * 2 ^ least(s.attempt - 1, 30), 3600000)::bigint), '{}',
-    null, null, 0)::pdoflow.outcome_batch) as refused
+    array_agg(null::text), array_agg(null::text), '{}', 0)::pdoflow.outcome_batch) as refused
   into v_lost from (
     select l.id as lease_id, r.posting_id, j.seq, r.attempt
     from pdoflow.lease l cross join lateral pdoflow.ranges_of(l) as r
@@ -72,9 +73,7 @@ begin
     where l.pool_id = p_pool and l.active and l.lost >= 2
       and cardinality(l.posting_ids) = 1 and l.end_seqs[1] - l.first_seqs[1] = 1
   ) s join pdoflow.posting p on p.id = s.posting_id
-  where not exists (
-    select from pdoflow.outcome o
-    where o.posting_id = s.posting_id and o.seq = s.seq and o.attempt = s.attempt)
+  where not pdoflow.has_ended(s.posting_id, s.seq, s.attempt)
   having count(*) > 0;
   return coalesce(v_lost.jobs, 0);
 end $$;

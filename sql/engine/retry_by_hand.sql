@@ -11,19 +11,22 @@ $$;
 -- The failed jobs of a posting, by seq. A job that was retried by hand is not among them if it
 -- waits, runs or has ended in another way since (U2).
 create function pdoflow.failed_jobs(p_posting bigint, p_first integer, p_end integer)
-returns setof pdoflow.outcome language sql stable set jit = off set enable_seqscan = off as $$
+returns table (seq integer, attempt integer, lease_id bigint, ended_at timestamptz, error jsonb)
+language sql stable set jit = off set enable_seqscan = off as $$
   with leased as materialized (
     select s.seq, r.attempt
     from pdoflow.lease l cross join lateral pdoflow.ranges_of(l) as r
       cross join lateral generate_series(r.first_seq, r.end_seq - 1) as s (seq)
     where l.active and p_posting = any (l.posting_ids) and r.posting_id = p_posting
       and r.attempt > 1)
-  select o.* from pdoflow.outcome o
-  where o.posting_id = p_posting and o.state = 'failed' and o.seq >= p_first and o.seq < p_end
-    and not exists (
-      select from pdoflow.outcome n
-      where n.posting_id = p_posting and n.seq = o.seq and n.attempt = o.attempt + 1)
-    and (o.seq, o.attempt + 1) not in (select seq, attempt from leased)
+  select o.seq, f.attempt, f.lease_id, o.ended_at, o.error
+  from pdoflow.outcome_run f cross join lateral pdoflow.each_outcome(
+    f.first_seq, f.ended_at, f.offsets_ms, f.durations_us, f.worker_pids, null, f.errors, null,
+    null) o
+  where f.posting_id = p_posting and f.state = 'failed' and f.first_seq > p_first - 1000::bigint
+    and f.first_seq < p_end and o.seq >= p_first and o.seq < p_end
+    and not pdoflow.has_ended(p_posting, o.seq, f.attempt + 1)
+    and (o.seq, f.attempt + 1) not in (select seq, attempt from leased)
     and not exists (
       select from (
         select end_seq from pdoflow.retry

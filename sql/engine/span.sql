@@ -115,14 +115,14 @@ begin
   v_schema := (
     select relnamespace::regnamespace from pg_class where oid = 'pdoflow.span'::regclass);
   v_jobs := format('%s.job_%s', v_schema, v_first);
-  v_outcomes := format('%s.outcome_%s', v_schema, v_first);
+  v_outcomes := format('%s.outcome_run_%s', v_schema, v_first);
   -- Not "create table with partition of", which locks job and outcome against all their users.
   execute format('create table %s (like pdoflow.job including all)', v_jobs);
-  execute format('create table %s (like pdoflow.outcome including all)', v_outcomes);
+  execute format('create table %s (like pdoflow.outcome_run including all)', v_outcomes);
   v_width := greatest(v_width, p_ids);
   execute format('alter table pdoflow.job attach partition %s for values from (%s) to (%s)',
                  v_jobs, v_first, v_first + v_width);
-  execute format('alter table pdoflow.outcome attach partition %s for values from (%s) to (%s)',
+  execute format('alter table pdoflow.outcome_run attach partition %s for values from (%s) to (%s)',
                  v_outcomes, v_first, v_first + v_width);
   insert into pdoflow.span (first_id, end_id, jobs, outcomes, full_bytes)
   values (v_first, v_first + v_width, v_jobs::regclass, v_outcomes::regclass, v_full);

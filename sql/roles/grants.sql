@@ -8,7 +8,7 @@ create function pdoflow.kind_reads(p_kind text) returns text[] language sql immu
     when 'pool' then array['migration', 'route', 'posting', 'lane', 'job', 'progress', 'lease',
                            'pool', 'refusal']
     else array['migration', 'route', 'posting', 'lane', 'job', 'progress', 'lease', 'pool',
-               'outcome', 'retry', 'permit', 'variable', 'job_status', 'failure', 'tally',
+               'outcome_run', 'outcome', 'retry', 'permit', 'variable', 'job_status', 'failure', 'tally',
                'profile', 'refusal', 'job_order',
                'postings', 'jobs', 'outcomes', 'failures', 'pools']
   end;
@@ -30,7 +30,8 @@ create function pdoflow.kind_calls(p_kind text) returns text[] language sql immu
                            'pool_signatures', 'pool_block', 'pool_refuse',
                            'pool_retract']
     else array['running_jobs', 'ranges_of', 'fingerprint', 'failed_jobs', 'seqs_of',
-               'index_of', 'runs_of',
+               'index_of', 'runs_of', 'each_outcome', 'runs_between', 'has_ended',
+               'jobs_between',
                'limit_room', 'status', 'get_variable', 'follow']
   end ||
   case p_kind

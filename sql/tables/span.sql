@@ -7,7 +7,7 @@ create table pdoflow.span (
   constraint x1_a_range check (0 < first_id and first_id < end_id)
 );
 comment on table pdoflow.span is
-'One row: one partition of job and one of outcome, for the postings first_id to before end_id.
+'One row: one partition of job and one of outcome_run, for the postings first_id to before end_id.
   X1  Spans do not overlap. Postings get numbers from the first span with unused numbers, or from
       the one after it if one of its partitions has reached full_bytes.
   X2  A poster holds the lock of its span in shared mode, from before it draws a number until it

@@ -209,9 +209,10 @@ export const recordElsewhere = (
   { sql }: Db,
   { leaseId, postingId, seq, attempt }: LeasedJob,
 ) => sql`
-  insert into pdoflow.outcome (posting_id, lease_id, ended_at, seq, attempt, worker_pid,
-                               duration_ms, state)
-  values (${postingId}, ${leaseId}, now(), ${seq}, ${attempt}, 1, 1, 'done')`;
+  insert into pdoflow.outcome_run (posting_id, attempt, first_seq, end_seq, lease_id, state,
+                                   ended_at, offsets_ms, durations_us, worker_pids)
+  values (${postingId}, ${attempt}, ${seq}, ${seq + 1}, ${leaseId}, 'done', now(), '{0}', '{1}',
+          '{1}')`;
 
 /** Releases the leases of `leased`, except for the jobs in `keep`; returns how many. */
 export const putBack = (

@@ -6,7 +6,7 @@ import postingTable from "../../../sql/tables/posting.sql" with { type: "text" }
 import laneTable from "../../../sql/tables/lane.sql" with { type: "text" };
 import jobTable from "../../../sql/tables/job.sql" with { type: "text" };
 import jobOrderTable from "../../../sql/tables/job_order.sql" with { type: "text" };
-import outcomeTable from "../../../sql/tables/outcome.sql" with { type: "text" };
+import outcomeRunTable from "../../../sql/tables/outcome_run.sql" with { type: "text" };
 import spanTable from "../../../sql/tables/span.sql" with { type: "text" };
 import prunedTable from "../../../sql/tables/pruned.sql" with { type: "text" };
 import progressTable from "../../../sql/tables/progress.sql" with { type: "text" };
@@ -39,6 +39,7 @@ import claimLaneEngine from "../../../sql/engine/claim_lane.sql" with { type: "t
 import claimRetriesEngine from "../../../sql/engine/claim_retries.sql" with { type: "text" };
 import claimJobsEngine from "../../../sql/engine/claim_jobs.sql" with { type: "text" };
 import startEngine from "../../../sql/engine/start.sql" with { type: "text" };
+import outcomeEngine from "../../../sql/engine/outcome.sql" with { type: "text" };
 import recordEngine from "../../../sql/engine/record.sql" with { type: "text" };
 import failuresEngine from "../../../sql/engine/failures.sql" with { type: "text" };
 import finishEngine from "../../../sql/engine/finish.sql" with { type: "text" };
@@ -71,7 +72,7 @@ const baseline = [
   laneTable,
   jobTable,
   jobOrderTable,
-  outcomeTable,
+  outcomeRunTable,
   spanTable,
   prunedTable,
   progressTable,
@@ -104,6 +105,7 @@ const baseline = [
   claimRetriesEngine,
   claimJobsEngine,
   startEngine,
+  outcomeEngine,
   recordEngine,
   failuresEngine,
   finishEngine,

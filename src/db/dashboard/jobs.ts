@@ -1,4 +1,3 @@
-import { isOfRun } from "../read/results.ts";
 import type { Db } from "../connection/connect.ts";
 
 /** Longer results are shown in part. */
@@ -11,10 +10,8 @@ export async function readJobResult(
 ): Promise<{ text: string; length: number } | null> {
   const [row] = await sql<{ text: string | null; length: number | null }[]>`
     select left(result, ${mostCharacters}) as text, length(result) as length
-    from (select ${seq}::integer as first_seq, ${seq + 1}::integer as end_seq) r
-      cross join lateral (
-        select result::text as result from ${schema}.job_status
-        where ${isOfRun({ sql, schema }, postingId)} offset 0) s`;
+    from (select result::text as result
+          from ${schema}.jobs_between(${postingId}, ${seq}, ${seq + 1}, false)) j`;
   return row && row.text !== null && row.length !== null
     ? { text: row.text, length: row.length }
     : null;

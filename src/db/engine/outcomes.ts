@@ -1,5 +1,5 @@
 import type { OutcomeState } from "../../domain/attempt.ts";
-import { integerColumn, integers, texts } from "../connection/array.ts";
+import { integers, texts } from "../connection/array.ts";
 import type { Db } from "../connection/connect.ts";
 
 /** The end of one attempt, to be recorded. */
@@ -40,50 +40,91 @@ export interface DoneRun extends Pick<Outcome, "leaseId" | "postingId" | "attemp
 /** Outcomes as the arrays that `record` takes, in PostgreSQL's text form. */
 export interface PackedOutcomes extends ReturnType<typeof packOutcomes> {}
 
+/** One row of outcome_run. */
+interface RunRow {
+  leaseId: number;
+  postingId: number;
+  attempt: number;
+  state: OutcomeState;
+  workerPid: number;
+  firstSeq: number;
+  endSeq: number;
+  ageUs: number;
+  offsets: string;
+  durations: string;
+  delays: string | null;
+  results: string | null;
+  errors: string | null;
+  stdouts: string | null;
+  stderrs: string | null;
+}
+
+/** The most jobs in a run (U5). */
+const runJobs = 1_000;
+
 /** The age of each outcome of a run is measured at `now`, on the performance clock. */
 export function packOutcomes(outcomes: readonly (Outcome | DoneRun)[], now: number) {
   const count = outcomes.reduce((sum, outcome) => sum + countOf(outcome), 0);
-  const seqs = new Float64Array(count);
-  const ages = new Float64Array(count);
-  const durations = new Float64Array(count);
-  let at = 0;
-  for (const outcome of outcomes) {
-    if (isRun(outcome)) {
-      const { firstSeq, endedAt, durationsMs } = outcome;
-      for (let i = 0; i < durationsMs.length; i++, at++) {
-        seqs[at] = firstSeq + i;
-        ages[at] = micros(now - (endedAt[i] ?? now));
-        durations[at] = micros(durationsMs[i] ?? 0);
-      }
-    } else {
-      seqs[at] = outcome.seq;
-      ages[at] = micros(outcome.ageMs);
-      durations[at++] = micros(outcome.durationMs);
-    }
-  }
+  const runs: RunRow[] = outcomes.flatMap((o) => (isRun(o) ? partsOf(o, now) : [singleRun(o)]));
   return {
     count,
-    leases: columnOf(outcomes, (o) => o.leaseId),
-    postings: columnOf(outcomes, (o) => o.postingId),
-    seqs: integerColumn(seqs),
-    attempts: columnOf(outcomes, (o) => o.attempt),
-    states: columnOf(outcomes, (o) => o.state),
-    ages: integerColumn(ages),
-    durations: integerColumn(durations),
-    pids: columnOf(outcomes, (o) => o.workerPid),
-    results: textsOf(
-      outcomes,
-      (run) => run.results,
-      (o) => o.result,
-    ),
-    errors: textsOf(outcomes, noTexts, (o) => o.error),
-    delays: outcomes.every((o) => isRun(o) || o.delayMs === null)
-      ? null
-      : integers(outcomes.flatMap((o) => (isRun(o) ? nulls(countOf(o)) : o.delayMs))),
-    stdouts: textsOf(outcomes, noTexts, (o) => o.stdout),
-    stderrs: textsOf(outcomes, noTexts, (o) => o.stderr),
+    leases: integers(runs.map((o) => o.leaseId)),
+    postings: integers(runs.map((o) => o.postingId)),
+    firsts: integers(runs.map((o) => o.firstSeq)),
+    ends: integers(runs.map((o) => o.endSeq)),
+    attempts: integers(runs.map((o) => o.attempt)),
+    states: `{${runs.map((o) => o.state).join(",")}}`,
+    ages: integers(runs.map((o) => o.ageUs)),
+    offsets: texts(runs.map((o) => o.offsets)),
+    durations: texts(runs.map((o) => o.durations)),
+    pids: texts(runs.map((o) => `{${o.workerPid}}`)),
+    delays: texts(runs.map((o) => o.delays)),
+    results: texts(runs.map((o) => o.results)),
+    errors: texts(runs.map((o) => o.errors)),
+    stdouts: texts(runs.map((o) => o.stdouts)),
+    stderrs: texts(runs.map((o) => o.stderrs)),
   };
 }
+
+function partsOf(run: DoneRun, now: number): RunRow[] {
+  const parts: RunRow[] = [];
+  for (let from = 0; from < run.durationsMs.length; from += runJobs) {
+    const endedAt = run.endedAt.subarray(from, from + runJobs);
+    const durations = run.durationsMs.subarray(from, from + runJobs);
+    const results = run.results?.slice(from, from + runJobs) ?? null;
+    const firstAt = Math.min(...endedAt);
+    parts.push({
+      ...run,
+      firstSeq: run.firstSeq + from,
+      endSeq: run.firstSeq + from + durations.length,
+      ageUs: micros(now - firstAt),
+      offsets: `{${Array.from(endedAt, (at) => Math.floor(at - firstAt)).join(",")}}`,
+      durations: `{${Array.from(durations, micros).join(",")}}`,
+      delays: null,
+      results: results?.some((text) => text !== null)
+        ? results.map((text) => text ?? "").join("\n")
+        : null,
+      errors: null,
+      stdouts: null,
+      stderrs: null,
+    });
+  }
+  return parts;
+}
+
+const singleRun = (o: Outcome): RunRow => ({
+  ...o,
+  firstSeq: o.seq,
+  endSeq: o.seq + 1,
+  ageUs: micros(o.ageMs),
+  offsets: "{0}",
+  durations: `{${micros(o.durationMs)}}`,
+  delays: o.delayMs === null ? null : `{${Math.round(o.delayMs)}}`,
+  results: o.result,
+  errors: o.error,
+  stdouts: o.stdout === null ? null : JSON.stringify(o.stdout),
+  stderrs: o.stderr === null ? null : JSON.stringify(o.stderr),
+});
 
 export const isRun = <R extends DoneRun>(outcome: Outcome | R): outcome is R =>
   "firstSeq" in outcome;
@@ -107,13 +148,13 @@ export async function recordPacked(
     select ${schema}.pool_record(
       ${poolId},
       row(
-      ${packed.count}::integer, ${packed.leases}::bigint[], ${packed.postings}::bigint[],
-      ${packed.seqs}::integer[], ${packed.attempts}::integer[],
+      ${packed.leases}::bigint[], ${packed.postings}::bigint[], ${packed.firsts}::integer[],
+      ${packed.ends}::integer[], ${packed.attempts}::integer[],
       ${packed.states}::text::${schema}.outcome_state[], ${packed.ages}::bigint[],
-      ${packed.durations}::bigint[], ${packed.pids}::integer[], ${packed.results}::text[],
-      ${packed.errors}::text[], ${packed.delays}::bigint[], ${integers(completeLeases)}::bigint[],
+      ${packed.offsets}::text[], ${packed.durations}::text[], ${packed.pids}::text[],
+      ${packed.delays}::text[], ${packed.results}::text[], ${packed.errors}::text[],
       ${packed.stdouts}::text[], ${packed.stderrs}::text[],
-      ${micros(performance.now() - packedAt)}::bigint
+      ${integers(completeLeases)}::bigint[], ${micros(performance.now() - packedAt)}::bigint
       )::${schema}.outcome_batch) as refused`;
   return row?.refused ?? 0;
 }
@@ -132,35 +173,7 @@ export const recordOutcomes = (
     completeLeases,
   );
 
-/**
- * A number or word that runs have once, as PostgreSQL's text form of an array. If all of them are
- * equal, the array has only one: for short jobs, most of the work of recording is to write these
- * texts and read them in the server, and lease, posting, attempt, state and worker seldom change.
- */
-function columnOf(
-  outcomes: readonly (Outcome | DoneRun)[],
-  pick: (outcome: Outcome | DoneRun) => number | string,
-): string {
-  const first = outcomes[0] && pick(outcomes[0]);
-  if (outcomes.every((outcome) => pick(outcome) === first)) return `{${first ?? ""}}`;
-  const column = outcomes.map((outcome) => `,${pick(outcome)}`.repeat(countOf(outcome)));
-  return `{${column.join("").slice(1)}}`;
-}
-
 const micros = (ms: number) => Math.round(ms * 1000);
-
-/** Null for a column of nulls, such as the results of many jobs: `unnest` fills it up. */
-function textsOf(
-  outcomes: readonly (Outcome | DoneRun)[],
-  pickAll: (run: DoneRun) => readonly (string | null)[] | null,
-  pick: (outcome: Outcome) => string | null,
-): string | null {
-  if (outcomes.every((o) => (isRun(o) ? pickAll(o) : pick(o)) === null)) return null;
-  return texts(outcomes.flatMap((o) => (isRun(o) ? (pickAll(o) ?? nulls(countOf(o))) : [pick(o)])));
-}
-
-const noTexts = () => null;
-const nulls = (count: number): null[] => Array.from({ length: count }, () => null);
 
 /** Ends the postings among `ids` whose jobs have all ended, and returns them. */
 export async function finishPostings(

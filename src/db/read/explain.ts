@@ -3,7 +3,6 @@ import type { JobCounts, JobStatus, PostingState } from "../../domain/states.ts"
 import type { PoolScope, Route } from "../../domain/route.ts";
 import { integers } from "../connection/array.ts";
 import type { Db } from "../connection/connect.ts";
-import { isOfRun } from "./results.ts";
 import { readCounts } from "./status.ts";
 
 /** The facts about a job and about everything that can keep it from running. */
@@ -56,18 +55,11 @@ export async function readJobFacts(
   const { sql, schema } = db;
   const [job] = await sql<(Omit<JobFacts, "id" | "pools" | "ahead"> & { priority: number })[]>`
     select s.status, s.attempts, s.error,
-      coalesce(
-        (select p.host from ${schema}.lease l join ${schema}.pool p on p.id = l.pool_id
-           cross join lateral ${schema}.ranges_of(l) as u
-         where l.active and u.posting_id = s.posting_id and u.first_seq <= s.seq
-           and s.seq < u.end_seq limit 1),
-        (select p.host from ${schema}.outcome o join ${schema}.lease l on l.id = o.lease_id
-           join ${schema}.pool p on p.id = l.pool_id
-         where o.posting_id = s.posting_id and o.seq = s.seq
-         order by o.attempt desc limit 1)) as host,
+      (select o.host from ${schema}.lease l join ${schema}.pool o on o.id = l.pool_id
+       where l.id = s.lease_id) as host,
       (select least(extract(epoch from r.due_at - now()) * 1000, 1e12)::float8
        from ${schema}.retry r
-       where r.posting_id = s.posting_id and r.first_seq <= s.seq and s.seq < r.end_seq
+       where r.posting_id = p.id and r.first_seq <= s.seq and s.seq < r.end_seq
        limit 1) as due_in_ms,
       (extract(epoch from p.run_at - now()) * 1000)::float8 as starts_in_ms,
       json_build_object('id', p.id, 'state', p.state, 'reason', p.reason) as posting,
@@ -77,12 +69,11 @@ export async function readJobFacts(
        from ${schema}.limit_room(p.id) r where r.jobs < 1) as full,
       json_build_object('id', r.id, 'poster', r.poster, 'posterOs', r.poster_os,
                         'needs', r.needs, 'run', r.run, 'project', r.project) as route,
-      (select effective_priority from ${schema}.lane l where l.posting_id = s.posting_id
+      (select effective_priority from ${schema}.lane l where l.posting_id = p.id
          and l.first_seq <= s.seq and s.seq < l.end_seq) as priority
-    from (
-      select s.* from ${schema}.runs_of(${postingId}, ${index}, ${index + 1}) r cross join lateral (
-        select * from ${schema}.job_status where ${isOfRun(db, postingId)} offset 0) s) s
-      join ${schema}.posting p on p.id = s.posting_id join ${schema}.route r on r.id = p.route_id`;
+    from ${schema}.runs_of(${postingId}, ${index}, ${index + 1}) u
+      cross join lateral ${schema}.jobs_between(${postingId}, u.first_seq, u.end_seq, false) s
+      join ${schema}.posting p on p.id = ${postingId} join ${schema}.route r on r.id = p.route_id`;
   if (!job) return null;
   const { priority, ...facts } = job;
   return {

@@ -25,7 +25,7 @@ export const readFailures = (db: Db, postingId: number) =>
     db,
     postingId,
     db.sql`
-      select seq, attempt, ended_at, lease_id, ${db.schema}.fingerprint(error) as fingerprint
+      select *, ${db.schema}.fingerprint(error) as fingerprint
       from ${db.schema}.failed_jobs(${postingId}, 0, 2147483647) limit ${failureLimit}`,
   );
 
@@ -38,7 +38,7 @@ export const readRetrying = (db: Db, postingId: number) =>
     db,
     postingId,
     db.sql`
-      select distinct on (o.seq) o.seq, o.attempt, o.ended_at, o.lease_id,
+      select distinct on (o.seq) o.seq, r.attempt, o.ended_at, r.lease_id, o.error,
              ${db.schema}.fingerprint(o.error) as fingerprint
       from (
         select first_seq, end_seq, attempt from ${db.schema}.retry
@@ -50,12 +50,15 @@ export const readRetrying = (db: Db, postingId: number) =>
             as r (posting_id, first_seq, end_seq, attempt)
         where l.active and ${postingId} = any (l.posting_ids) and r.posting_id = ${postingId}
           and r.attempt > 1) again
-        join ${db.schema}.outcome o
-          on o.posting_id = ${postingId} and o.seq >= again.first_seq and o.seq < again.end_seq
-            and o.attempt = again.attempt - 1 and o.error is not null
-      where not exists (
-        select from ${db.schema}.outcome n
-        where n.posting_id = ${postingId} and n.seq = o.seq and n.attempt = again.attempt)
+        join ${db.schema}.outcome_run r
+          on r.posting_id = ${postingId} and r.attempt = again.attempt - 1
+            and r.first_seq > again.first_seq - 1000 and r.first_seq < again.end_seq
+            and r.errors is not null
+        cross join lateral ${db.schema}.each_outcome(
+          r.first_seq, r.ended_at, r.offsets_ms, r.durations_us, r.worker_pids, null, r.errors,
+          null, null) o
+      where o.seq >= again.first_seq and o.seq < again.end_seq
+        and not ${db.schema}.has_ended(${postingId}, o.seq, again.attempt)
       order by o.seq limit ${failureLimit}`,
   );
 
@@ -69,11 +72,9 @@ const readGroups = ({ sql, schema }: Db, postingId: number, failed: PendingQuery
     from failed group by fingerprint)
   select g.fingerprint, g.count, g.first_at, g.last_at, 
          case when s.is_sorted then ${schema}.index_of(${postingId}, g.seq) else g.seq end as index,
-         f.attempt, p.host, o.error
+         f.attempt, p.host, f.error
   from grouped g join failed f using (seq)
     join ${schema}.posting s on s.id = ${postingId}
-    join ${schema}.outcome o
-      on o.posting_id = ${postingId} and o.seq = g.seq and o.attempt = f.attempt
     left join ${schema}.lease l on l.id = f.lease_id
     left join ${schema}.pool p on p.id = l.pool_id
   order by g.count desc, g.fingerprint`;

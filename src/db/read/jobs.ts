@@ -4,7 +4,7 @@ import type { JobError } from "../../domain/attempt.ts";
 import type { JobStatus } from "../../domain/states.ts";
 import { integers } from "../connection/array.ts";
 import type { Db } from "../connection/connect.ts";
-import { hasSortedJobs, isOfRun } from "./results.ts";
+import { hasSortedJobs } from "./results.ts";
 
 /** The state of a job, with its newest attempt. */
 export interface JobRow {
@@ -71,21 +71,10 @@ export function readJobPage({ sql, schema }: Db, page: JobPage) {
       : sql`${schema}.runs_of(${postingId}, ${first}, ${first + size}) r`;
   return sql<JobRow[]>`
     select s.index, s.seq, s.status, s.attempts, p.id as pool_id, p.host, s.duration_ms,
-           g.progress, g.note, s.ended_at, s.error, s.args::text as args, o.stdout, o.stderr
-    from ${runs} cross join lateral (
-        select * from ${schema}.job_status where ${isOfRun({ sql, schema }, postingId)} offset 0) s
-      left join lateral (
-        select lease_id, stdout, stderr from ${schema}.outcome
-        where posting_id = ${postingId} and seq = s.seq order by attempt desc limit 1) o on true
-      left join lateral (
-        select o.lease_id as id where s.status <> 'running'
-        union all
-        select l.id from ${schema}.lease l
-          cross join lateral ${schema}.ranges_of(l) as u
-        where s.status = 'running' and l.active and u.posting_id = ${postingId}
-          and u.first_seq <= s.seq and s.seq < u.end_seq
-        limit 1) w on true
-      left join ${schema}.lease l on l.id = w.id
+           g.progress, g.note, s.ended_at, s.error, s.args::text as args, s.stdout, s.stderr
+    from ${runs}
+      cross join lateral ${schema}.jobs_between(${postingId}, r.first_seq, r.end_seq, true) s
+      left join ${schema}.lease l on l.id = s.lease_id
       left join ${schema}.pool p on p.id = l.pool_id
       left join lateral (
         select progress, note

@@ -27,9 +27,7 @@ export interface ResultPage {
 
 /**
  * Some jobs of a posting in the order in which they were posted. The query uses a range, which has
- * no gap (J1), and not a limit, for which the planner may sort all following jobs. Each run is
- * read separately (`offset 0`), because otherwise they may be joined with all jobs of the
- * posting.
+ * no gap (J1), and not a limit, for which the planner may sort all following jobs.
  */
 export const readResults = (
   { sql, schema }: Db,
@@ -37,16 +35,9 @@ export const readResults = (
 ) => sql<ResultWithArgs[]>`
   select s.index, s.status, s.result::text as result, s.error::text as error,
          ${hasArgs ? sql`s.args::text` : sql`null`} as args
-  from ${schema}.runs_of(${postingId}, ${first}, ${first + size}) r cross join lateral (
-    select * from ${schema}.job_status where ${isOfRun({ sql, schema }, postingId)} offset 0) s
+  from ${schema}.runs_of(${postingId}, ${first}, ${first + size}) r
+    cross join lateral ${schema}.jobs_between(${postingId}, r.first_seq, r.end_seq, ${hasArgs}) s
   order by s.index`;
-
-/** Whether a row of job_status is of the run `r` of a posting; with the bounds of its block. */
-export const isOfRun = ({ sql, schema }: Pick<Db, "sql" | "schema">, postingId: number) => sql`
-  posting_id = ${postingId} and seq >= r.first_seq and seq < r.end_seq
-    and block_seq >= ${schema}.block_of(${postingId}, r.first_seq) and block_seq < r.end_seq
-    and million_seq > r.first_seq - 1000000 and million_seq < r.end_seq
-    and thousand_seq > r.first_seq - 1000 and thousand_seq < r.end_seq`;
 
 /** The ended jobs of some ranges of a posting, by seq. Each range is read separately. */
 export const readEnded = ({ sql, schema }: Db, postingId: number, ranges: readonly Gap[]) => sql<
@@ -55,8 +46,7 @@ export const readEnded = ({ sql, schema }: Db, postingId: number, ranges: readon
   select s.seq, s.index, s.status, s.result::text as result, s.error::text as error
   from unnest(${integers(ranges.map(({ first }) => first))}::integer[],
               ${integers(ranges.map(({ end }) => end))}::integer[]) as r (first_seq, end_seq)
-    cross join lateral (
-      select * from ${schema}.job_status where ${isOfRun({ sql, schema }, postingId)} offset 0) s
+    cross join lateral ${schema}.jobs_between(${postingId}, r.first_seq, r.end_seq, false) s
   where s.status in ('done', 'failed', 'cancelled')
   order by s.seq`;
 

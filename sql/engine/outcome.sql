@@ -1,0 +1,76 @@
+-- Reading outcome runs (U1 to U7).
+
+-- The outcomes in a run, one by one. Pass null for texts that you do not need: they are not read.
+-- The planner inlines this function.
+create function pdoflow.each_outcome(
+  p_first integer, p_ended_at timestamptz, p_offsets_ms integer[], p_durations_us bigint[],
+  p_pids integer[], p_results text, p_errors text, p_stdouts text, p_stderrs text
+) returns table (seq integer, ended_at timestamptz, duration_ms real, worker_pid integer,
+                 result json, error jsonb, stdout text, stderr text)
+language sql stable rows 1000 as $$
+  select p_first + position::integer - 1, p_ended_at + offset_ms * interval '1 ms',
+         (duration_us / 1000.0::double precision)::real, coalesce(pid, p_pids[1]),
+         nullif(result, '')::json, nullif(error, '')::jsonb,
+         nullif(stdout, '')::json #>> '{}', nullif(stderr, '')::json #>> '{}'
+  from rows from (
+      unnest(p_offsets_ms), unnest(p_durations_us), unnest(p_pids),
+      string_to_table(p_results, e'\n'), string_to_table(p_errors, e'\n'),
+      string_to_table(p_stdouts, e'\n'), string_to_table(p_stderrs, e'\n'))
+    with ordinality as o (offset_ms, duration_us, pid, result, error, stdout, stderr, position)
+$$;
+
+-- One row for each outcome. Query one posting at a time. It reads as the owner, so it has its own
+-- condition.
+create view pdoflow.outcome with (security_barrier) as
+select r.posting_id, r.lease_id, o.ended_at, o.seq, r.attempt, o.worker_pid, o.duration_ms,
+       r.state, o.result, o.error, o.stdout, o.stderr
+from pdoflow.outcome_run r
+  cross join lateral pdoflow.each_outcome(
+    r.first_seq, r.ended_at, r.offsets_ms, r.durations_us, r.worker_pids, r.results, r.errors,
+    r.stdouts, r.stderrs) o
+where (select pdoflow.sees_all()) or exists (
+  select from pdoflow.posting p
+  where p.id = r.posting_id and p.route_id = any ((select pdoflow.own_routes())::integer[])
+  offset 0);
+
+-- The runs with outcomes of jobs from p_first to before p_end. Two steps of the index for each
+-- attempt, and one for each run: attempts have no gap, and runs do not overlap (U1).
+create function pdoflow.runs_between(p_posting bigint, p_first integer, p_end integer)
+returns setof pdoflow.outcome_run language plpgsql stable rows 10
+set jit = off set enable_seqscan = off as $$
+begin
+  return query
+    select r.*
+    from generate_series(1, (
+        select o.attempt from pdoflow.outcome_run o where o.posting_id = p_posting
+        order by o.attempt desc limit 1)) as a (attempt)
+      cross join lateral (
+        select o.* from pdoflow.outcome_run o
+        where o.posting_id = p_posting and o.attempt = a.attempt and o.first_seq < p_end
+          and o.first_seq >= coalesce((
+            select x.first_seq from pdoflow.outcome_run x
+            where x.posting_id = p_posting and x.attempt = a.attempt and x.first_seq <= p_first
+            order by x.first_seq desc limit 1), p_first)) r
+    where r.end_seq > p_first;
+end $$;
+
+-- Whether an attempt at a job has an outcome: one step of the index (U1).
+create function pdoflow.has_ended(p_posting bigint, p_seq integer, p_attempt integer)
+returns boolean language plpgsql stable set jit = off set enable_seqscan = off as $$
+begin
+  return coalesce((
+    select end_seq from pdoflow.outcome_run
+    where posting_id = p_posting and attempt = p_attempt and first_seq <= p_seq
+    order by first_seq desc limit 1) > p_seq, false);
+end $$;
+
+-- The jobs from p_first to before p_end that the outcomes of one attempt belong to.
+create function pdoflow.ended_seqs(
+  p_posting bigint, p_attempt integer, p_first integer, p_end integer
+) returns int4multirange language plpgsql stable set jit = off set enable_seqscan = off as $$
+begin
+  return coalesce((
+    select range_agg(int4range(first_seq, end_seq)) from pdoflow.outcome_run
+    where posting_id = p_posting and attempt = p_attempt
+      and first_seq > p_first - 1000 and first_seq < p_end and end_seq > p_first), '{}');
+end $$;
