@@ -146,6 +146,16 @@ from pdoflow.job_status;
 comment on view pdoflow.jobs is
 'One row: a job of a posting that the caller can see, with its state. Query one posting at a time.';
 
+-- The rows of the view jobs from p_first to before p_end of a posting, by index, read alone.
+create function pdoflow.jobs(p_posting bigint, p_first integer, p_end integer)
+returns setof pdoflow.jobs language sql stable as $$
+  select p_posting, j.index, j.status, j.attempts, j.args, j.result::jsonb, j.error, j.duration_ms,
+         j.ended_at
+  from pdoflow.runs_of(p_posting, p_first, p_end) r
+    cross join lateral pdoflow.jobs_between(p_posting, r.first_seq, r.end_seq, true) j
+  order by j.index
+$$;
+
 create view pdoflow.outcomes with (security_barrier) as
 select o.posting_id,
        case when p.is_sorted then pdoflow.index_of(o.posting_id, o.seq) else o.seq end as index,

@@ -117,8 +117,9 @@ declare
   v_are_sound boolean;
 begin
   if p_lines is null then return null; end if;
-  select count(*), bool_and(nullif(line, '')::jsonb is null
-                            or not p_are_strings or jsonb_typeof(nullif(line, '')::jsonb) = 'string')
+  select count(*), bool_and(case when line = '' then true
+                                 when p_are_strings then jsonb_typeof(line::jsonb) = 'string'
+                                 else line::jsonb is not null end)
   into v_lines, v_are_sound from string_to_table(p_lines, e'\n') as l (line);
   if v_lines <> p_jobs or not v_are_sound then
     raise exception 'expected a line for each of % jobs, found % lines or one that is not a text',

@@ -31,7 +31,7 @@ create function pdoflow.kind_calls(p_kind text) returns text[] language sql immu
                            'pool_retract']
     else array['running_jobs', 'ranges_of', 'fingerprint', 'failed_jobs', 'seqs_of',
                'index_of', 'runs_of', 'each_outcome', 'runs_between', 'has_ended',
-               'jobs_between',
+               'jobs_between', 'jobs',
                'limit_room', 'status', 'get_variable', 'follow']
   end ||
   case p_kind

@@ -148,7 +148,7 @@ test("a statement that an administrator cancels is sent again, and its outcomes 
   await cli.runWith({ input: "[1]\n[2]\n" }, "post", "id.ts#id", "-");
   await using locker = connect(db.db.target, { connections: 1 });
   await locker.sql`begin`;
-  await locker.sql`lock table pdoflow.outcome in share mode`;
+  await locker.sql`lock table pdoflow.outcome_run in share mode`;
   const pool = cli.start("pool", "--max-workers", "1", "--once");
   await until("what records to be cancelled", async () => {
     const cancelled = await db.sql`

@@ -22,7 +22,7 @@ async function lockOutcomes({ sql }: TestDatabase): Promise<() => Promise<void>>
   const end = Promise.withResolvers<void>();
   const begun = Promise.withResolvers<void>();
   const lock = sql.begin(async (sql) => {
-    await sql`lock table pdoflow.outcome in share mode`;
+    await sql`lock table pdoflow.outcome_run in share mode`;
     begun.resolve();
     await end.promise;
   });

@@ -12,8 +12,11 @@ export async function bigPosting({ sql }: TestDatabase, count: number): Promise<
     from generate_series(0, ${count - 1}::integer, 1000) as n
       cross join lateral (select least(n + 1000, ${count}::integer) as end_seq) b`;
   await sql`
-    insert into pdoflow.outcome (posting_id, lease_id, ended_at, seq, attempt, worker_pid,
-                                 duration_ms, state, result)
-    select 1, 1, now(), n, 1, 1, 1, 'done', to_json(repeat('x', 100))
-    from generate_series(0, ${count - 1}::integer) as n`;
+    insert into pdoflow.outcome_run (posting_id, attempt, first_seq, end_seq, lease_id, state,
+                                     ended_at, offsets_ms, durations_us, worker_pids, results)
+    select 1, 1, n, end_seq, 1, 'done', now(), array_fill(0, array[end_seq - n]),
+           array_fill(1000, array[end_seq - n]), '{1}',
+           repeat(to_json(repeat('x', 100)) || e'\\n', end_seq - n - 1) || to_json(repeat('x', 100))
+    from generate_series(0, ${count - 1}::integer, 1000) as n
+      cross join lateral (select least(n + 1000, ${count}::integer) as end_seq) b`;
 }

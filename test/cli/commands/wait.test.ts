@@ -79,7 +79,13 @@ test("wait also accepts jobs, and exits when they have ended", async () => {
   using cli = await openQueueCommands(db);
   await cli.post([3, 1]);
   await cli.drain();
-  await db.sql`delete from pdoflow.outcome where seq = 1`; // as if the second one still ran
+  // As if the second one still ran.
+  await db.sql`
+    update pdoflow.outcome_run
+    set end_seq = 1, offsets_ms = offsets_ms[:1], durations_us = durations_us[:1], worker_pids = '{1}',
+        errors = split_part(errors, e'\\n', 1)
+    where first_seq = 0`;
+  await db.sql`delete from pdoflow.outcome_run where first_seq = 1`;
   await db.sql`
     update pdoflow.posting set state = 'open', ended_at = null, done = 0, failed = 0`;
   await db.sql`update pdoflow.lease set active = true`;

@@ -83,8 +83,36 @@ test.each<[string, string, (sql: Sql) => PromiseLike<unknown>]>([
   ["Y1: attempt 0", "y1_a_range", (sql) => sql`update pdoflow.retry set attempt = 0`],
   [
     "U1: a second outcome of one attempt",
-    "outcome_1_pkey",
-    (sql) => sql`insert into pdoflow.outcome select * from pdoflow.outcome`,
+    "outcome_run_1_pkey",
+    (sql) => sql`insert into pdoflow.outcome_run select * from pdoflow.outcome_run`,
+  ],
+  [
+    "U5: a run of no jobs",
+    "u5_a_run",
+    (sql) => sql`update pdoflow.outcome_run set first_seq = end_seq`,
+  ],
+  [
+    "U5: a run of too many jobs",
+    "u5_a_run",
+    (sql) => sql`update pdoflow.outcome_run set end_seq = first_seq + 1001`,
+  ],
+  [
+    "U6: two durations of one job",
+    "u6_one_for_each_job",
+    (sql) => sql`update pdoflow.outcome_run set durations_us = '{1,2}'`,
+  ],
+  [
+    "U6: a job without a time",
+    "u6_one_for_each_job",
+    (sql) => sql`update pdoflow.outcome_run set offsets_ms = '{null}'`,
+  ],
+  [
+    "U7: long results of two jobs",
+    "u7_small",
+    (sql) => sql`
+      update pdoflow.outcome_run
+      set end_seq = end_seq + 1, offsets_ms = '{0,0}', durations_us = '{1,1}',
+          results = repeat('1', 262145)`,
   ],
   [
     "T5: a viewer with a share",

@@ -21,7 +21,7 @@ test("a queue without reports of pools has empty metrics", async () => {
   const metrics = await readMetrics(db);
   expect(metrics).toMatchObject({ depth: 0, retrying: 0, refused: 0, sampled: 0 });
   expect(metrics.endedByMinute).toEqual(Array.from({ length: 60 }, () => 0));
-  expect(metrics.tables.map(({ name }) => name)).toContain("outcome");
+  expect(metrics.tables.map(({ name }) => name)).toContain("outcome_run");
   expect(metrics.tables.filter(({ name }) => name === "job")).toHaveLength(1);
 });
 

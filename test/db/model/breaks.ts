@@ -65,6 +65,24 @@ export const breaks: readonly Break[] = [
     instead: "order by id;",
   },
   {
+    name: "a run that reaches beyond its lease is written",
+    routine: "refused_positions",
+    find: "and b.end_seq <= r.end_seq",
+    instead: "and b.first_seq < r.end_seq",
+  },
+  {
+    name: "a run that was recorded before counts again",
+    routine: "refused_positions",
+    find: "limit 1) > b.first_seq",
+    instead: "limit 1) > b.first_seq + 1",
+  },
+  {
+    name: "a released job that has ended is released again",
+    routine: "unfinished",
+    find: "range_agg(int4range(o.first_seq, o.end_seq))",
+    instead: "range_agg(int4range(o.first_seq, o.end_seq - 1))",
+  },
+  {
     name: "a retry has the attempt number of the one before",
     routine: "insert_retries",
     find: "b.attempt + 1",
@@ -79,8 +97,8 @@ export const breaks: readonly Break[] = [
   {
     name: "releasing forgets the last job of a range",
     routine: "unfinished",
-    find: "generate_series(r.first_seq, r.end_seq - 1)",
-    instead: "generate_series(r.first_seq, r.end_seq - 2)",
+    find: "int4range(r.first_seq, r.end_seq)",
+    instead: "int4range(r.first_seq, r.end_seq - 1)",
   },
   {
     name: "releasing does not lock the lease",
@@ -217,8 +235,8 @@ export const breaks: readonly Break[] = [
   {
     name: "retrying by hand takes failures that count no more",
     routine: "failed_jobs",
-    find: "and n.attempt = o.attempt + 1)",
-    instead: "and n.attempt = o.attempt + 2)",
+    find: "o.seq, f.attempt + 1)\n",
+    instead: "o.seq, f.attempt + 2)\n",
   },
   {
     name: "another priority forgets the retries",

@@ -162,7 +162,7 @@ export class ModelRuns implements AsyncDisposable {
       with posting as (delete from pdoflow.posting), lane as (delete from pdoflow.lane),
            job as (delete from pdoflow.job), pool as (delete from pdoflow.pool),
            lease as (delete from pdoflow.lease), retry as (delete from pdoflow.retry),
-           outcome as (delete from pdoflow.outcome), progress as (delete from pdoflow.progress),
+           outcome as (delete from pdoflow.outcome_run), progress as (delete from pdoflow.progress),
            failure as (delete from pdoflow.failure), job_order as (delete from pdoflow.job_order)
       select setval(pg_get_serial_sequence(format('pdoflow.%I', name), 'id'), 1, false)
       from unnest(array['posting', 'lease', 'pool', 'retry']) as name`;
@@ -174,7 +174,7 @@ export class ModelRuns implements AsyncDisposable {
   async #vacuum(): Promise<void> {
     await this.db.sql`
       truncate pdoflow.posting, pdoflow.lane, pdoflow.job, pdoflow.pool, pdoflow.lease,
-               pdoflow.retry, pdoflow.outcome, pdoflow.progress, pdoflow.failure,
+               pdoflow.retry, pdoflow.outcome_run, pdoflow.progress, pdoflow.failure,
                pdoflow.job_order cascade`;
   }
 

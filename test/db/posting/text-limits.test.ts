@@ -32,10 +32,10 @@ afterAll(() => roles[Symbol.asyncDispose]());
 /** Columns whose values are measured by the functions that write them, or written by the owner. */
 const exempt = new Map([
   ["job.args", 64 * 2 ** 20],
-  ["outcome.result", 64 * 2 ** 20],
-  ["outcome.error", 64 * 2 ** 20],
-  ["outcome.stdout", 2 ** 18],
-  ["outcome.stderr", 2 ** 18],
+  ["outcome_run.results", 64 * 2 ** 20],
+  ["outcome_run.errors", 64 * 2 ** 20],
+  ["outcome_run.stdouts", 6 * 2 ** 18],
+  ["outcome_run.stderrs", 6 * 2 ** 18],
   ["grantee.posters", 2 ** 20],
   ["migration.name", 2 ** 20],
 ]);
@@ -86,8 +86,9 @@ const register = (host: string, version: string, user: string, provides: string,
   `pool_register(jsonb_build_object('host', ${host}, 'pid', 1, 'version', ${version},
      'osUser', ${user}), 1, 15000, ${provides}, ${posters})`;
 const record = (result: string, error: string, stdout: string, stderr: string) =>
-  `pool_record($pool, row(1, '{$lease}', '{$id}', '{0}', '{1}', '{failed}', '{0}', '{1}', '{1}',
-     array[${result}], array[${error}], null, '{}', array[${stdout}], array[${stderr}], 0)
+  `pool_record($pool, row('{$lease}', '{$id}', '{0}', '{1}', '{1}', '{failed}', '{0}',
+     array['{0}'], array['{1}'], array['{1}'], null, array[${result}], array[${error}],
+     array[to_jsonb(${stdout}::text)::text], array[to_jsonb(${stderr}::text)::text], '{}', 0)
      ::pdoflow.outcome_batch)`;
 const sign = (statement: string, key: string, signature: string, blocks: string) =>
   `sign_posting((select posting_id from pdoflow.begin_posting('a.ts#f')), ${statement}, ${key},
@@ -121,6 +122,7 @@ const calls: Readonly<Record<string, readonly string[] | null>> = {
   ],
   "delete_variable(p_name)": null,
   "drain_pools(p_hosts)": null,
+  "each_outcome(p_results, p_errors, p_stdouts, p_stderrs)": null,
   "fingerprint(p_error)": null,
   "get_variable(p_name)": null,
   "has_grant(p_kinds)": null,

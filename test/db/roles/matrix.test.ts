@@ -50,7 +50,7 @@ test("only the owner reads, writes or calls anything else", async () => {
     select rolname, 'select on ' || relname from role, pg_class c
     where relnamespace = 'pdoflow'::regnamespace and relkind in ('r', 'p', 'v')
       and (relname in ('grantee', 'draft', 'signature', 'span', 'pruned', 'posting_key', 'job_key', 'runnable')
-           or relname ~ '^(job|outcome)_\\d+$')
+           or relname ~ '^(job|outcome_run)_\\d+$')
       and has_table_privilege(role.oid, c.oid, 'select')
     union all
     select rolname, 'call of ' || proname from role, pg_proc p
@@ -58,7 +58,7 @@ test("only the owner reads, writes or calls anything else", async () => {
       and not prosecdef and proname not in ('caller', 'is_owner', 'listen', 'fingerprint',
         'failed_jobs', 'seqs_of', 'index_of', 'runs_of', 'limit_room', 'refusal_of',
         'lane_cursor', 'block_of', 'lines_of', 'max_bytes_of', 'sweep_lines', 'sweep_parts',
-        'sweep_number') -- in pdoflow.postings, and in the counts of a posting, which pools read, too
+        'sweep_number', 'each_outcome', 'runs_between', 'has_ended', 'jobs_between', 'jobs') -- in pdoflow.postings, and in the counts of a posting, which pools read, too
       and (proname <> 'ranges_of' -- in pdoflow.job_status, which pools do not read
            or rolname in (${roles.nameOf("pool")}, ${roles.nameOf("ownPool")}))`;
   expect([...held]).toEqual([]);
