@@ -12,9 +12,9 @@ security definer set search_path = pg_catalog, pg_temp as $$
   from pdoflow.pool p where p.id = p_pool
 $$;
 
--- The current state of each job from p_first to before p_end of a posting, by seq. It is derived; no
--- table stores it. The caller sees only jobs of postings whose outcomes it can see. If not p_whole,
--- arguments and output are null.
+-- The current state of each job from p_first to before p_end of a posting, by seq. It is derived:
+-- no table stores it. The caller sees only jobs of postings whose outcomes it can see. If not
+-- p_whole, arguments and output are null.
 create function pdoflow.jobs_between(
   p_posting bigint, p_first integer, p_end integer, p_whole boolean
 ) returns table (seq integer, index integer, status text, attempts integer, args json, result json,
@@ -29,7 +29,7 @@ begin
   select p.job_count, p.state, p.is_sorted, p.ended_at is not null as has_ended into v_posting
   from pdoflow.posting p
   where p.id = p_posting
-    and ((select pdoflow.sees_all()) or p.route_id = any ((select pdoflow.own_routes())::integer[]));
+    and (pdoflow.sees_all() or p.route_id = any (pdoflow.own_routes()));
   if not found then return; end if;
   p_first := greatest(p_first, 0);
   p_end := least(p_end, v_posting.job_count);
@@ -38,9 +38,7 @@ begin
       select distinct on (o.seq) o.seq, r.attempt, r.state, r.lease_id, o.ended_at, o.duration_ms,
              o.result, o.error, o.stdout, o.stderr
       from pdoflow.runs_between(p_posting, p_first, p_end) r
-        cross join lateral pdoflow.each_outcome(
-          r.first_seq, r.ended_at, r.offsets_ms, r.durations_us, r.worker_pids, r.results, r.errors,
-          case when p_whole then r.stdouts end, case when p_whole then r.stderrs end) o
+        cross join lateral pdoflow.each_outcome(r, true, p_whole) o
       where o.seq >= p_first and o.seq < p_end
       order by o.seq, r.attempt desc),
     waiting as (
@@ -48,7 +46,7 @@ begin
         cross join lateral generate_series(
           greatest(r.first_seq, p_first), least(r.end_seq, p_end) - 1) as s (seq)
       where r.posting_id = p_posting and r.first_seq < p_end
-        -- Ranges do not overlap: of those that begin before, only the last one can reach p_first.
+        -- Ranges do not overlap: of the earlier ones, only the last one can reach p_first.
         and r.first_seq >= coalesce((
           select x.first_seq from pdoflow.retry x
           where x.posting_id = p_posting and x.first_seq <= p_first

@@ -85,9 +85,7 @@ begin
           as r (posting_id, first_seq, end_seq, attempt)
         cross join lateral (
           select e.seq, e.ended_at, e.error from pdoflow.outcome_run f
-            cross join lateral pdoflow.each_outcome(
-              f.first_seq, f.ended_at, f.offsets_ms, f.durations_us, f.worker_pids, null,
-              f.errors, null, null) e
+            cross join lateral pdoflow.each_outcome(f, false, false) e
           where f.posting_id = r.posting_id and f.first_seq > r.first_seq - 1000
             and f.first_seq < r.end_seq and f.state = 'failed' and f.attempt = r.attempt - 1
             and e.seq >= r.first_seq and e.seq < r.end_seq) o

@@ -1,21 +1,22 @@
 -- Reading outcome runs (U1 to U7).
 
--- The outcomes in a run, one by one. Pass null for texts that you do not need: they are not read.
--- The planner inlines this function.
+-- The outcomes in a run, one by one. The planner inlines this function, and texts that are not
+-- requested are not read.
 create function pdoflow.each_outcome(
-  p_first integer, p_ended_at timestamptz, p_offsets_ms integer[], p_durations_us bigint[],
-  p_pids integer[], p_results text, p_errors text, p_stdouts text, p_stderrs text
+  p_run pdoflow.outcome_run, p_results boolean, p_output boolean
 ) returns table (seq integer, ended_at timestamptz, duration_ms real, worker_pid integer,
                  result json, error jsonb, stdout text, stderr text)
 language sql stable rows 1000 as $$
-  select p_first + position::integer - 1, p_ended_at + offset_ms * interval '1 ms',
-         (duration_us / 1000.0::double precision)::real, coalesce(pid, p_pids[1]),
+  select p_run.first_seq + position::integer - 1, p_run.ended_at + offset_ms * interval '1 ms',
+         (duration_us / 1000.0::double precision)::real, coalesce(pid, p_run.worker_pids[1]),
          nullif(result, '')::json, nullif(error, '')::jsonb,
          nullif(stdout, '')::json #>> '{}', nullif(stderr, '')::json #>> '{}'
   from rows from (
-      unnest(p_offsets_ms), unnest(p_durations_us), unnest(p_pids),
-      string_to_table(p_results, e'\n'), string_to_table(p_errors, e'\n'),
-      string_to_table(p_stdouts, e'\n'), string_to_table(p_stderrs, e'\n'))
+      unnest(p_run.offsets_ms), unnest(p_run.durations_us), unnest(p_run.worker_pids),
+      string_to_table(case when p_results then p_run.results end, e'\n'),
+      string_to_table(p_run.errors, e'\n'),
+      string_to_table(case when p_output then p_run.stdouts end, e'\n'),
+      string_to_table(case when p_output then p_run.stderrs end, e'\n'))
     with ordinality as o (offset_ms, duration_us, pid, result, error, stdout, stderr, position)
 $$;
 
@@ -25,9 +26,7 @@ create view pdoflow.outcome with (security_barrier) as
 select r.posting_id, r.lease_id, o.ended_at, o.seq, r.attempt, o.worker_pid, o.duration_ms,
        r.state, o.result, o.error, o.stdout, o.stderr
 from pdoflow.outcome_run r
-  cross join lateral pdoflow.each_outcome(
-    r.first_seq, r.ended_at, r.offsets_ms, r.durations_us, r.worker_pids, r.results, r.errors,
-    r.stdouts, r.stderrs) o
+  cross join lateral pdoflow.each_outcome(r, true, true) o
 where (select pdoflow.sees_all()) or exists (
   select from pdoflow.posting p
   where p.id = r.posting_id and p.route_id = any ((select pdoflow.own_routes())::integer[])

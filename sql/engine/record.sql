@@ -207,8 +207,8 @@ begin
   where posting_id not in (select id from whole);
 end $$;
 
--- Counts the jobs of the runs of a batch at these positions that were not recorded by the same lease
--- before, and adds them to the pool (O4).
+-- Counts the jobs of the runs of a batch at these positions that were not recorded by the same
+-- lease before, and adds them to the pool (O4).
 create function pdoflow.count_refused(
   p_pool bigint, p_batch pdoflow.outcome_batch, p_positions bigint[]
 ) returns integer language plpgsql as $$

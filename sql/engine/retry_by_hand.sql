@@ -20,9 +20,7 @@ language sql stable set jit = off set enable_seqscan = off as $$
     where l.active and p_posting = any (l.posting_ids) and r.posting_id = p_posting
       and r.attempt > 1)
   select o.seq, f.attempt, f.lease_id, o.ended_at, o.error
-  from pdoflow.outcome_run f cross join lateral pdoflow.each_outcome(
-    f.first_seq, f.ended_at, f.offsets_ms, f.durations_us, f.worker_pids, null, f.errors, null,
-    null) o
+  from pdoflow.outcome_run f cross join lateral pdoflow.each_outcome(f, false, false) o
   where f.posting_id = p_posting and f.state = 'failed' and f.first_seq > p_first - 1000::bigint
     and f.first_seq < p_end and o.seq >= p_first and o.seq < p_end
     and not pdoflow.has_ended(p_posting, o.seq, f.attempt + 1)

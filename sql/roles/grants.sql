@@ -8,8 +8,8 @@ create function pdoflow.kind_reads(p_kind text) returns text[] language sql immu
     when 'pool' then array['migration', 'route', 'posting', 'lane', 'job', 'progress', 'lease',
                            'pool', 'refusal']
     else array['migration', 'route', 'posting', 'lane', 'job', 'progress', 'lease', 'pool',
-               'outcome_run', 'outcome', 'retry', 'permit', 'variable', 'job_status', 'failure', 'tally',
-               'profile', 'refusal', 'job_order',
+               'outcome_run', 'outcome', 'retry', 'permit', 'variable', 'job_status', 'failure',
+               'tally', 'profile', 'refusal', 'job_order',
                'postings', 'jobs', 'outcomes', 'failures', 'pools']
   end;
 

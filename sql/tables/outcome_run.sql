@@ -35,8 +35,8 @@ each of them. Written once, never updated.
       job gets another attempt only if it is retried by hand. Then the highest attempt counts, or
       the failure if that attempt is cancelled before it runs.
   U3  It was written while its lease was active (L2): lease_id leads to the pool.
-  U4  The worker measures durations_us; ended_at, of the first of them to end, is by the clock of the
-      database.
+  U4  The worker measures durations_us; ended_at, of the first of them to end, is by the clock of
+      the database.
   U5  It has at most 1,000 jobs.
   U6  offsets_ms (how long after ended_at the job ended) and durations_us have an element for each
       job, worker_pids too, or one element for all of them.

@@ -54,9 +54,7 @@ export const readRetrying = (db: Db, postingId: number) =>
           on r.posting_id = ${postingId} and r.attempt = again.attempt - 1
             and r.first_seq > again.first_seq - 1000 and r.first_seq < again.end_seq
             and r.errors is not null
-        cross join lateral ${db.schema}.each_outcome(
-          r.first_seq, r.ended_at, r.offsets_ms, r.durations_us, r.worker_pids, null, r.errors,
-          null, null) o
+        cross join lateral ${db.schema}.each_outcome(r, false, false) o
       where o.seq >= again.first_seq and o.seq < again.end_seq
         and not ${db.schema}.has_ended(${postingId}, o.seq, again.attempt)
       order by o.seq limit ${failureLimit}`,

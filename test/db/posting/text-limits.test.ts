@@ -122,7 +122,6 @@ const calls: Readonly<Record<string, readonly string[] | null>> = {
   ],
   "delete_variable(p_name)": null,
   "drain_pools(p_hosts)": null,
-  "each_outcome(p_results, p_errors, p_stdouts, p_stderrs)": null,
   "fingerprint(p_error)": null,
   "get_variable(p_name)": null,
   "has_grant(p_kinds)": null,
