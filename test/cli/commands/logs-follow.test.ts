@@ -124,7 +124,7 @@ test("logs -f continues after lost connections, and reports each end once", asyn
   let lookups = 0;
   await using proxy = await openProxy(db.url, (bytes) => {
     // Every other connection is lost at its first query for the output of an ended job.
-    if (bytes.includes("o.stdout, o.stderr") && lookups++ % 2 === 0) proxy.cut();
+    if (bytes.includes("s.stdout, s.stderr") && lookups++ % 2 === 0) proxy.cut();
   });
   using cli = await openCommands(db);
   using follower = await openCommands({ ...db, url: proxy.url });
