@@ -6,7 +6,7 @@ import {
   finishPostings,
   finishStragglers,
   foldProgress,
-  recordOutcomes,
+  recordRuns,
 } from "../src/db/engine/outcomes.ts";
 import { registerPool } from "../src/db/engine/pools.ts";
 import { rescuePools } from "../src/db/engine/rescue.ts";
@@ -65,19 +65,22 @@ export class SqlPool {
     if (!first) return null;
     if (reads) await readArguments(this.#db, ranges);
     const claimedAt = performance.now();
-    const outcomes = ranges.flatMap(({ leaseId, attempt, postingId, firstSeq, endSeq }) =>
-      Array.from({ length: endSeq - firstSeq }, (_, place) => ({
-        ...{ leaseId, postingId, seq: firstSeq + place, attempt, state: "done" as const },
-        ...{ ageMs: 1, durationMs: 1, workerPid: 1, delayMs: null },
-        ...{ result: null, error: null, stdout: null, stderr: null },
-      })),
-    );
-    await recordOutcomes(this.#db, this.#poolId, outcomes, [first.leaseId]);
+    const now = performance.now();
+    const runs = ranges.map(({ leaseId, attempt, postingId, firstSeq, endSeq }) => {
+      const count = endSeq - firstSeq;
+      return {
+        ...{ leaseId, postingId, firstSeq, attempt, state: "done" as const, workerPid: 1 },
+        endedAt: new Float64Array(count).fill(now),
+        durationsMs: new Float64Array(count).fill(1),
+        ...{ delaysMs: null, results: null, errors: null, stdouts: null, stderrs: null },
+      };
+    });
+    await recordRuns(this.#db, this.#poolId, runs, [first.leaseId]);
     await finishPostings(this.#db, [...new Set(ranges.map(({ postingId }) => postingId))]);
     const finishedAt = performance.now();
     if (finishedAt - this.#housekeptAt >= housekeepEveryMs) await this.#housekeep();
     return {
-      jobs: outcomes.length,
+      jobs: ranges.reduce((sum, { firstSeq, endSeq }) => sum + endSeq - firstSeq, 0),
       claimMs: claimedAt - startedAt,
       finishMs: finishedAt - claimedAt,
     };

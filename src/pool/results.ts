@@ -4,13 +4,13 @@ import type { FailureWatch } from "./failure-watch.ts";
 import type { PoolOptions, PoolSummary } from "./options.ts";
 import { pendingOutcome, pendingRun } from "./run/pending-outcome.ts";
 import type { AttemptListener, DoneAttempts, Termination } from "./run/runner.ts";
-import { keptResult } from "./session/kept-result.ts";
-import { outcomesOf } from "./session/outcome-batch.ts";
+import { keptResult, mayExceed } from "./session/kept-result.ts";
+import { outcomesOf, pendingOne } from "./session/outcome-batch.ts";
 import type { OutcomeListener } from "./session/recorder.ts";
 import type { Session } from "./session/session.ts";
 import type { PoolState } from "./state.ts";
 import { jobAt, type JobRun, type LeasedJob, runOfOne } from "./wire/leased-job.ts";
-import type { AttemptResult, AttemptDetails } from "./wire/ends.ts";
+import { type AttemptDetails, type AttemptResult, doneAt } from "./wire/ends.ts";
 
 /** The pool, as its results need it. */
 export interface ResultsContext {
@@ -51,20 +51,17 @@ export class Results implements AttemptListener, OutcomeListener {
   }
 
   onDone(done: DoneAttempts, workerPid: number): void {
-    const { run, durationsMs, agosMs, results } = done;
+    const { run } = done;
     const { posting, startBy, count } = run;
     const session = this.#pool.session();
     if (!session) return;
-    if (results !== null && posting.maxResultBytes !== null) {
+    if (mayExceed(done, posting)) {
       for (let position = 0; position < count; position++) {
-        const [durationMs = 0, agoMs = 0] = [durationsMs[position], agosMs[position]];
-        const text = results[position] ?? null;
-        const end = { position, isDone: true, durationMs, agoMs, text, retry: null, output: null };
-        this.onEnd(jobAt(run, position), end, workerPid);
+        this.onEnd(jobAt(run, position), { position, ...doneAt(done, position) }, workerPid);
       }
       return;
     }
-    session.claimer.learnDone(posting, durationsMs);
+    session.claimer.learnDone(posting, done.durationsMs);
     if (startBy !== null) session.claimer.limits.inTime(startBy);
     const pending = pendingRun(done, { workerPid, now: performance.now() });
     this.#summary.done += count;
@@ -116,7 +113,7 @@ export class Results implements AttemptListener, OutcomeListener {
     const [keptKind, kept] = keptResult(kind, end, job.posting);
     const ended = pendingOutcome(job, keptKind, kept, { workerPid, now, random: Math.random() });
     this.#summary[ended.state]++;
-    session.recorder.add(ended);
+    session.recorder.add(pendingOne(ended));
     this.#options.onEnded?.(ended);
     if (keptKind !== "failed") this.#failureWatch.passed(job.posting);
     else void this.#pool.attempt(() => this.#failureWatch.failed(session, job, ended.state));

@@ -38,15 +38,15 @@ export function pendingOutcome(
 
 /** Attempts that are done, for the recorder. */
 export function pendingRun(
-  { run, durationsMs, agosMs, results }: DoneAttempts,
+  { run, agosMs, ...columns }: DoneAttempts,
   { workerPid, now }: { workerPid: number; now: number },
 ): PendingRun {
   const { leaseId, posting, firstSeq, attempt } = run;
+  const endedAt = new Float64Array(agosMs.length);
+  for (let i = 0; i < endedAt.length; i++) endedAt[i] = now - (agosMs[i] ?? 0);
   return {
-    ...{ leaseId, postingId: posting.id, attempt, workerPid, state: "done" },
-    ...{ firstSeq, durationsMs, results, jobCount: posting.jobCount },
-    endedAt: agosMs.map((agoMs) => now - agoMs),
-    bytes: results?.reduce((sum, text) => sum + (text?.length ?? 0), 0) ?? 0,
+    ...{ leaseId, postingId: posting.id, attempt, workerPid, state: "done", firstSeq },
+    ...{ ...columns, endedAt, delaysMs: null, errors: null, jobCount: posting.jobCount },
   };
 }
 

@@ -1,11 +1,29 @@
 import type { RunnablePosting } from "../../db/engine/leases.ts";
 import type { AttemptState, JobError } from "../../domain/attempt.ts";
-import type { AttemptDetails } from "../wire/ends.ts";
+import type { JobLines } from "../../domain/job-lines.ts";
+import type { AttemptDetails, EndColumns } from "../wire/ends.ts";
 
 type Bounds = Pick<RunnablePosting, "maxResultBytes" | "maxOutputBytes">;
 
 /** Errors up to this size are kept whole, regardless of the limit of results. */
 const errorBytes = 65_536;
+
+/** A character of a text takes at most this number of bytes in UTF-8. */
+const characterBytes = 3;
+
+/** Whether a job of a run may exceed the limits of its poster (T4): then each is measured. */
+export function mayExceed(
+  { results, stdouts, stderrs }: EndColumns,
+  { maxResultBytes, maxOutputBytes }: Bounds,
+): boolean {
+  const exceeds = (lines: JobLines | null, bytesMax: number | null) =>
+    lines !== null && bytesMax !== null && characterBytes * lines.longest > bytesMax;
+  return (
+    exceeds(results, maxResultBytes) ||
+    exceeds(stdouts, maxOutputBytes) ||
+    exceeds(stderrs, maxOutputBytes)
+  );
+}
 
 /** Cuts the end of an attempt to the limits of its poster (T4). */
 export function keptResult(

@@ -1,15 +1,16 @@
 import { messageOf } from "../../domain/errors.ts";
-import type { WholeOutput } from "../wire/ends.ts";
+import { JobLines } from "../../domain/job-lines.ts";
+import { textOf, type WholeOutput } from "../wire/ends.ts";
+import { type Outcome, runOf } from "../../db/engine/outcomes.ts";
 import {
-  countOf,
-  type DoneRun,
-  isRun,
-  type Outcome,
-  packOutcomes,
-  type PackedOutcomes,
-} from "../../db/engine/outcomes.ts";
+  type OutcomeRun,
+  type PackedRuns,
+  packRuns,
+  partOf,
+  textKinds,
+} from "../../db/engine/outcome-rows.ts";
 
-/** An outcome that waits to be recorded; `endedAt` is on this process's performance clock. */
+/** One outcome; `endedAt` is on this process's performance clock. */
 export type PendingOutcome = Outcome & {
   endedAt: number;
   /** The number of jobs of its posting. */
@@ -18,35 +19,51 @@ export type PendingOutcome = Outcome & {
   whole?: WholeOutput | undefined;
 };
 
-/** Outcomes of jobs that ended well one after the other: nothing is kept for each of them. */
-export type PendingRun = DoneRun & {
+/** Outcomes that wait to be recorded: nothing is kept for each of them. */
+export type PendingRun = OutcomeRun & {
   jobCount: number;
-  /** The size of the results. */
-  bytes: number;
 };
 
-export type PendingOutcomes = PendingOutcome | PendingRun;
+/** The run of one outcome. */
+export const pendingOne = (outcome: PendingOutcome): PendingRun => ({
+  ...runOf(outcome, outcome.endedAt),
+  jobCount: outcome.jobCount,
+});
 
-/** The outcomes of a run, one by one. */
-export function outcomesOf(pending: PendingOutcomes): PendingOutcome[] {
-  if (!isRun(pending)) return [pending];
-  const { leaseId, postingId, attempt, workerPid, state, jobCount } = pending;
-  const { firstSeq, endedAt, durationsMs, results } = pending;
-  return Array.from(durationsMs, (durationMs, i) => ({
-    ...{ leaseId, postingId, attempt, workerPid, state, jobCount, durationMs },
-    seq: firstSeq + i,
-    endedAt: endedAt[i] ?? 0,
-    ageMs: 0,
-    result: results?.[i] ?? null,
-    ...{ error: null, stdout: null, stderr: null, delayMs: null },
-  }));
+/** The number of attempts that ended. */
+export const countOf = ({ durationsMs }: PendingRun): number => durationsMs.length;
+
+/** The size of their texts in memory, in bytes, estimated: a Latin letter takes one byte. */
+export function sizeOf(run: PendingRun): number {
+  let size = 0;
+  for (const kind of textKinds) size += run[kind]?.length ?? 0;
+  return size;
 }
 
-/** Outcomes that are sent together, packed and counted once. */
+/** The first `count` jobs of a run, and the others. */
+export const split = (run: PendingRun, count: number): [PendingRun, PendingRun] => [
+  { ...run, ...partOf(run, 0, count) },
+  { ...run, ...partOf(run, count, countOf(run)) },
+];
+
+/** The outcomes of a run, one by one. */
+export const outcomesOf = (run: PendingRun): PendingOutcome[] =>
+  Array.from(run.durationsMs, (durationMs, i) => ({
+    ...{ leaseId: run.leaseId, postingId: run.postingId, seq: run.firstSeq + i },
+    ...{ attempt: run.attempt, state: run.state, workerPid: run.workerPid },
+    ...{ jobCount: run.jobCount, durationMs, endedAt: run.endedAt[i] ?? 0, ageMs: 0 },
+    result: run.results?.at(i) ?? null,
+    error: run.errors?.at(i) ?? null,
+    stdout: textOf(run.stdouts?.at(i) ?? null),
+    stderr: textOf(run.stderrs?.at(i) ?? null),
+    delayMs: run.delaysMs?.[i] ?? null,
+  }));
+
+/** Runs that are sent together, packed and counted once. */
 export class OutcomeBatch {
-  readonly outcomes: readonly PendingOutcomes[];
+  readonly runs: readonly PendingRun[];
   readonly count: number;
-  readonly packed: PackedOutcomes;
+  readonly packed: PackedRuns;
   readonly packedAt = performance.now();
   /** The number of outcomes of each lease and of each posting. */
   readonly byLease = new Map<number, number>();
@@ -54,21 +71,22 @@ export class OutcomeBatch {
   /** Postings all of whose jobs end here: the statement that records them ends them. */
   readonly whole = new Set<number>();
 
-  constructor(outcomes: readonly PendingOutcomes[]) {
-    this.outcomes = outcomes;
+  constructor(runs: readonly PendingRun[]) {
+    this.runs = runs;
     const ends = new Map<number, number>();
-    for (const outcome of outcomes) {
-      const { leaseId, postingId, jobCount } = outcome;
-      const count = countOf(outcome);
-      if (!isRun(outcome)) outcome.ageMs = this.packedAt - outcome.endedAt;
+    let sum = 0;
+    for (const run of runs) {
+      const { leaseId, postingId, jobCount } = run;
+      const count = countOf(run);
+      sum += count;
       this.byLease.set(leaseId, (this.byLease.get(leaseId) ?? 0) + count);
       this.byPosting.set(postingId, (this.byPosting.get(postingId) ?? 0) + count);
-      const ended = (ends.get(postingId) ?? 0) + (outcome.state === "retried" ? 0 : count);
+      const ended = (ends.get(postingId) ?? 0) + (run.state === "retried" ? 0 : count);
       ends.set(postingId, ended);
       if (ended === jobCount) this.whole.add(postingId);
     }
-    this.packed = packOutcomes(outcomes, this.packedAt);
-    this.count = this.packed.count;
+    this.count = sum;
+    this.packed = packRuns(runs, this.packedAt);
   }
 }
 
@@ -77,17 +95,17 @@ export class OutcomeBatch {
  * jsonb cannot hold, or a character that the database's encoding lacks. The new one has no such
  * value. A done job becomes a failed one, because another attempt would be refused again.
  */
-export function outcomeRefused(outcome: PendingOutcome, error: unknown): PendingOutcome {
+export function outcomeRefused(run: PendingRun, error: unknown): PendingRun {
   const said = messageOf(error);
   const message =
     "the database refused the result, output or error of the job: " +
     said.slice(0, 500).replaceAll(/[^\x20-\x7e]/g, "?");
   return {
-    ...outcome,
-    state: outcome.state === "done" ? "failed" : outcome.state,
-    result: null,
-    error: JSON.stringify({ name: "OutcomeRefused", message }),
-    stdout: null,
-    stderr: null,
+    ...run,
+    state: run.state === "done" ? "failed" : run.state,
+    results: null,
+    errors: JobLines.one(JSON.stringify({ name: "OutcomeRefused", message })),
+    stdouts: null,
+    stderrs: null,
   };
 }

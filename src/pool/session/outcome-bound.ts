@@ -1,5 +1,4 @@
-import { countOf, isRun } from "../../db/engine/outcomes.ts";
-import type { PendingOutcomes } from "./outcome-batch.ts";
+import { countOf, type PendingRun, sizeOf } from "./outcome-batch.ts";
 
 const countMax = 100_000;
 const bytesMax = 64 * 1024 * 1024;
@@ -23,16 +22,16 @@ export class OutcomeBound {
     return this.#count >= countMax || this.#bytes >= bytesMax;
   }
 
-  add(outcome: PendingOutcomes): void {
-    this.#count += countOf(outcome);
-    this.#bytes += sizeOf(outcome);
+  add(run: PendingRun): void {
+    this.#count += countOf(run);
+    this.#bytes += sizeOf(run);
     if (this.isFull) this.#timer ??= setTimeout(() => this.#report(), logAfterMs).unref();
   }
 
-  remove(outcomes: readonly PendingOutcomes[]): void {
-    for (const outcome of outcomes) {
-      this.#count -= countOf(outcome);
-      this.#bytes -= sizeOf(outcome);
+  remove(runs: readonly PendingRun[]): void {
+    for (const run of runs) {
+      this.#count -= countOf(run);
+      this.#bytes -= sizeOf(run);
     }
     if (!this.isFull) this.#end();
   }
@@ -59,12 +58,4 @@ export class OutcomeBound {
     if (this.#isLogged) this.#log("the database accepts outcomes again: jobs continue");
     this.#isLogged = false;
   }
-}
-
-/** The size in memory, in bytes, estimated: a Latin letter takes one byte. */
-export function sizeOf(outcome: PendingOutcomes): number {
-  if (isRun(outcome)) return outcome.bytes;
-  const { result, error, stdout, stderr } = outcome;
-  const length = (text: string | null) => (text === null ? 0 : text.length);
-  return length(result) + length(error) + length(stdout) + length(stderr);
 }

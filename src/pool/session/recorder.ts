@@ -2,10 +2,17 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 import { isRefusal, isWorthAnotherTry } from "../../db/connection/connect.ts";
 import type { LeasedSeq } from "../../db/engine/release.ts";
-import { countOf, finishPostings, type Outcome, recordPacked } from "../../db/engine/outcomes.ts";
+import { finishPostings, type Outcome, recordPacked } from "../../db/engine/outcomes.ts";
 import type { Link } from "../link/link.ts";
-import { OutcomeBatch, outcomeRefused, outcomesOf, type PendingOutcomes } from "./outcome-batch.ts";
-import { OutcomeBound, sizeOf } from "./outcome-bound.ts";
+import {
+  countOf,
+  OutcomeBatch,
+  outcomeRefused,
+  type PendingRun,
+  sizeOf,
+  split,
+} from "./outcome-batch.ts";
+import { OutcomeBound } from "./outcome-bound.ts";
 import { messageOf } from "../../domain/errors.ts";
 
 const flushAtSize = 4_000;
@@ -26,7 +33,7 @@ export interface OutcomeListener {
 export interface RecorderListener {
   outcomes: OutcomeListener;
   /** A batch of outcomes, of jobs of these postings, was written. */
-  onWritten(postingIds: readonly number[], batch: readonly PendingOutcomes[]): void;
+  onWritten(postingIds: readonly number[], batch: readonly PendingRun[]): void;
   onError(error: unknown): void;
 }
 
@@ -40,16 +47,16 @@ export class Recorder {
   readonly #poolId: number;
   readonly #listener: RecorderListener;
   readonly #bound: OutcomeBound;
-  #waiting: PendingOutcomes[] = [];
+  #waiting: PendingRun[] = [];
   #waitingCount = 0;
   /** The first waiting outcomes, which are being sent. */
   #sent: OutcomeBatch | null = null;
   /** The outcomes behind them, packed in advance so that the database need not wait. */
   #next: OutcomeBatch | null = null;
-  /** The number of first waiting outcomes that were in a refused batch. */
+  /** The number of first waiting outcomes of which at least one was the reason for a refusal. */
   #suspects = 0;
   /** Outcomes that replace others, which the database refused. */
-  readonly #refused = new WeakSet<PendingOutcomes>();
+  readonly #refused = new WeakSet<PendingRun>();
   /** The number of outcomes of each lease, and of each posting, that are still to be written. */
   #byLease = new Map<number, number>();
   #byPosting = new Map<number, number>();
@@ -88,7 +95,11 @@ export class Recorder {
 
   /** The jobs of these leases whose outcomes are not written yet. */
   waiting(leases: ReadonlySet<number>): LeasedSeq[] {
-    return this.#waiting.filter(({ leaseId }) => leases.has(leaseId)).flatMap(outcomesOf);
+    return this.#waiting
+      .filter(({ leaseId }) => leases.has(leaseId))
+      .flatMap(({ leaseId, postingId, attempt, firstSeq, durationsMs }) =>
+        Array.from(durationsMs, (_, i) => ({ leaseId, postingId, attempt, seq: firstSeq + i })),
+      );
   }
 
   /** Whether too many outcomes wait to start more jobs. */
@@ -101,12 +112,12 @@ export class Recorder {
     return this.#byLease.size === 0 && this.#flushing === null;
   }
 
-  add(outcome: PendingOutcomes): void {
-    this.#waiting.push(outcome);
-    this.#waitingCount += countOf(outcome);
-    this.#bound.add(outcome);
+  add(run: PendingRun): void {
+    this.#waiting.push(run);
+    this.#waitingCount += countOf(run);
+    this.#bound.add(run);
     if (this.#sent && this.#waitingCount >= this.#sent.count + flushAtSize) {
-      this.#next ??= this.#batchFrom(this.#sent.outcomes.length);
+      this.#next ??= this.#batchFrom(this.#sent.runs.length);
     }
     if (this.#waitingCount >= flushAtSize) void this.flush();
     else this.#timer ??= setTimeout(() => void this.flush(), flushAfterMs);
@@ -149,7 +160,7 @@ export class Recorder {
     while (this.#waiting.length > 0) {
       const batch = this.#next ?? this.#batchFrom(0);
       this.#next = null;
-      const { outcomes } = batch;
+      const { runs } = batch;
       this.#sent = batch;
       try {
         const refused = await this.#link.ask((db) =>
@@ -169,9 +180,9 @@ export class Recorder {
         this.#sent = null;
       }
       this.#suspects = Math.max(this.#suspects - batch.count, 0);
-      this.#waiting.splice(0, outcomes.length);
+      this.#waiting.splice(0, runs.length);
       this.#waitingCount -= batch.count;
-      this.#bound.remove(outcomes);
+      this.#bound.remove(runs);
       for (const [id, count] of batch.byLease) add(this.#byLease, id, -count);
       for (const [id, count] of batch.byPosting) add(this.#byPosting, id, -count);
       this.#finish(batch);
@@ -179,50 +190,53 @@ export class Recorder {
   }
 
   /**
-   * The database has refused a batch because of one of its outcomes: sends them one by one, and
-   * that one without its values.
+   * The database has refused a batch because of one of its outcomes: sends half of them, and so on,
+   * until only that one is left; then sends it without its values.
    *
    * @throws the error, if it has nothing to do with the values of a job.
    */
-  #singleOut({ outcomes, count }: OutcomeBatch, error: unknown): void {
-    const [waiting] = outcomes;
-    if (!waiting || !isRefusal(error) || this.#refused.has(waiting)) throw error;
-    this.#suspects = Math.max(this.#suspects, count);
-    const singles = outcomes.flatMap(outcomesOf);
-    this.#waiting.splice(0, outcomes.length, ...singles);
-    const [first] = singles;
-    if (count > 1 || !first) return;
+  #singleOut({ runs, count }: OutcomeBatch, error: unknown): void {
+    const [first] = runs;
+    if (!first || !isRefusal(error) || this.#refused.has(first)) throw error;
+    this.#suspects = count;
+    if (count > 1) return;
     const instead = outcomeRefused(first, error);
     this.#refused.add(instead);
     this.#bound.remove([first]);
     this.#bound.add(instead);
     this.#waiting[0] = instead;
-    const { postingId, seq } = first;
+    const { postingId, firstSeq, state } = first;
     const said = messageOf(error);
     this.#listener.outcomes.onReplaced(
-      first.state,
-      `posting ${postingId}, seq ${seq}: the database refused this outcome: ${said}`,
+      state,
+      `posting ${postingId}, seq ${firstSeq}: the database refused this outcome: ${said}`,
     );
   }
 
   /** The waiting outcomes from an index on that are sent at once. */
   #batchFrom(start: number): OutcomeBatch {
-    const most = this.#suspects > 0 ? 1 : flushAtSize;
+    const most = this.#suspects > 0 ? Math.ceil(this.#suspects / 2) : flushAtSize;
     let [count, bytes] = [0, 0];
     let end = start;
     for (; count < most && end < this.#waiting.length; end++) {
-      const outcome = this.#waiting[end];
-      if (outcome) bytes += sizeOf(outcome);
+      let run = this.#waiting[end];
+      if (!run) break;
+      if (this.#suspects > 0 && countOf(run) > most - count) {
+        const parts = split(run, most - count);
+        this.#waiting.splice(end, 1, ...parts);
+        [run] = parts;
+      }
+      bytes += sizeOf(run);
       if (end > start && bytes > flushAtBytes) break;
-      if (outcome) count += countOf(outcome);
+      count += countOf(run);
     }
     return new OutcomeBatch(this.#waiting.slice(start, end));
   }
 
   /** Postings of which this pool has no more jobs may have ended. */
-  #finish({ outcomes, byPosting, whole }: OutcomeBatch): void {
+  #finish({ runs, byPosting, whole }: OutcomeBatch): void {
     const ids = [...byPosting.keys()];
-    this.#listener.onWritten(ids, outcomes);
+    this.#listener.onWritten(ids, runs);
     const left = ids.filter((id) => !this.#byPosting.has(id) && !whole.has(id));
     if (left.length === 0) return;
     // Not awaited: it queues behind the record on the same connection. If it fails, the heartbeat

@@ -1,7 +1,6 @@
 import type { PoolReport } from "../../db/dashboard/report.ts";
 import { bucketOf, durationLimits } from "../../db/dashboard/histogram.ts";
-import { countOf, isRun } from "../../db/engine/outcomes.ts";
-import type { PendingOutcomes } from "./outcome-batch.ts";
+import { countOf, type PendingRun } from "./outcome-batch.ts";
 
 const seconds = 60;
 /** The number of first attempts per heartbeat in the sample of waiting times. */
@@ -17,27 +16,25 @@ export class Tally {
   #since = emptyCounts();
 
   /** These were recorded. */
-  add(batch: readonly PendingOutcomes[]): void {
+  add(batch: readonly PendingRun[]): void {
     this.#forgetUntil(Math.floor(performance.now() / 1_000));
     const index = this.#second % seconds;
-    for (const ended of batch) {
-      const count = countOf(ended);
+    for (const run of batch) {
+      const count = countOf(run);
       this.#recent[index] = (this.#recent[index] ?? 0) + count;
-      this.#since.states[ended.state] += count;
-      if (!isRun(ended)) {
-        this.#measure(ended, ended.endedAt, ended.durationMs);
-        continue;
-      }
-      const { endedAt, durationsMs } = ended;
-      for (let i = 0; i < count; i++) this.#measure(ended, endedAt[i] ?? 0, durationsMs[i] ?? 0);
+      this.#since.states[run.state] += count;
+      this.#measure(run);
     }
   }
 
-  #measure(ended: PendingOutcomes, endedAt: number, durationMs: number): void {
+  #measure({ postingId, attempt, endedAt, durationsMs }: PendingRun): void {
     const { durations } = this.#since;
-    const bucket = bucketOf(durationMs);
-    durations[bucket] = (durations[bucket] ?? 0) + 1;
-    if (ended.attempt === 1) this.#sample(ended.postingId, endedAt - durationMs);
+    for (let i = 0; i < durationsMs.length; i++) {
+      const durationMs = durationsMs[i] ?? 0;
+      const bucket = bucketOf(durationMs);
+      durations[bucket] = (durations[bucket] ?? 0) + 1;
+      if (attempt === 1) this.#sample(postingId, (endedAt[i] ?? 0) - durationMs);
+    }
   }
 
   /** The report since the last one; `busy` workers have a job. */

@@ -1,6 +1,8 @@
 import * as v from "valibot";
 
 import { InvalidInput } from "../../domain/errors.ts";
+import { JobLines } from "../../domain/job-lines.ts";
+import { blockSeparator } from "../../db/connection/array.ts";
 import type { SpoolRange } from "./spool.ts";
 
 /** The output of a job: both streams, null if there is nothing to keep. */
@@ -47,39 +49,66 @@ const text = v.nullable(v.string());
 const offset = v.pipe(amount, v.integer());
 const Ranges = v.strictTuple([offset, offset, offset, offset]);
 
-/** Properties that most ends do not have, with the index among the ends. */
-const Details = v.strictTuple([
-  v.pipe(amount, v.integer()),
-  text,
+/**
+ * An end with more than a result and output: its index among the ends, whether it is done, its
+ * text, retry and output.
+ */
+const Single = v.strictTuple([
+  offset,
+  v.boolean(),
+  v.nullable(
+    v.pipe(
+      v.string(),
+      v.check((json) => isLine(json)),
+    ),
+  ),
   v.nullable(v.union([v.literal("never"), v.pipe(amount, v.maxValue(longestMs))])),
   v.nullable(v.strictObject({ stdout: text, stderr: text, ranges: v.optional(Ranges) })),
 ]);
 
+/**
+ * The ends of jobs of a chunk, at consecutive positions from `first` on. Each is done, unless it is
+ * one of `singles`. `results` has a line of JSON for each, `stdouts` and `stderrs` a JSON string.
+ */
 export const EndedMessage = v.strictObject({
   kind: v.literal("ended"),
   chunk: v.number(),
-  numbers: v.instance(Float64Array),
-  details: v.array(Details),
+  first: offset,
+  durationsMs: v.instance(Float64Array),
+  agosMs: v.instance(Float64Array),
+  results: text,
+  stdouts: text,
+  stderrs: text,
+  singles: v.array(Single),
 });
 export type EndedMessage = v.InferOutput<typeof EndedMessage>;
 
-/** For each end: position, 1 for done, durationMs, agoMs. */
-const numbersEach = 4;
+/** Whether a text can be one of several lines, in one of several blocks. */
+const isLine = (json: string) => !json.includes("\n") && !json.includes(blockSeparator);
+
+// User code may replace it.
+const { stringify } = JSON;
 
 /**
- * Collects the ends of jobs of a chunk, to be sent as one message. Most ends are four numbers in
- * one array: an object for each of them would take half of a pool's time.
+ * Collects the ends of jobs of a chunk, to be sent as one message: columns of numbers and lines of
+ * text, because an object for each end would take half of a pool's time.
  */
 export class ResultPacker {
   readonly #chunk: number;
-  #numbers: number[] = [];
-  #details: v.InferOutput<typeof Details>[] = [];
+  #first = 0;
+  #durationsMs: number[] = [];
+  #endedAt: number[] = [];
+  /** By index; most jobs have none. */
+  #results: string[] = [];
+  #stdouts: string[] = [];
+  #stderrs: string[] = [];
+  #singles: v.InferOutput<typeof Single>[] = [];
 
   constructor(chunk: number) {
     this.#chunk = chunk;
   }
 
-  /** Adds the end of a job. `endedAt` and the `at` of `take` are on the same clock. */
+  /** Adds the end of the next job. `endedAt` and the `at` of `take` are on the same clock. */
   add(
     position: number,
     { isDone, text, retry }: Pick<AttemptResult, "isDone" | "text" | "retry">,
@@ -89,125 +118,158 @@ export class ResultPacker {
       endedAt,
     }: Pick<AttemptResult, "durationMs" | "output"> & { endedAt: number },
   ): void {
-    const index = this.#numbers.length / numbersEach;
-    this.#numbers.push(position, isDone ? 1 : 0, durationMs, endedAt);
-    if (text !== null || retry !== null || output !== null) {
-      this.#details.push([index, text, retry, output]);
+    const index = this.#durationsMs.length;
+    if (index === 0) this.#first = position;
+    this.#durationsMs[index] = durationMs;
+    this.#endedAt[index] = endedAt;
+    if (!isDone || retry !== null || output?.ranges) {
+      this.#singles.push([index, isDone, text, retry, output]);
+      return;
     }
+    if (text !== null) this.#results[index] = text;
+    if (output === null) return;
+    if (output.stdout !== null) this.#stdouts[index] = stringify(output.stdout);
+    if (output.stderr !== null) this.#stderrs[index] = stringify(output.stderr);
   }
 
   /** The message with all ends since the last one; null if there is none. */
   take(at: number): EndedMessage | null {
-    if (this.#numbers.length === 0) return null;
-    const numbers = new Float64Array(this.#numbers);
-    for (let i = numbersEach - 1; i < numbers.length; i += numbersEach) {
-      numbers[i] = at - (numbers[i] ?? at);
-    }
-    const message = { kind: "ended", chunk: this.#chunk, numbers, details: this.#details } as const;
-    [this.#numbers, this.#details] = [[], []];
+    const count = this.#durationsMs.length;
+    if (count === 0) return null;
+    const agosMs = new Float64Array(count);
+    for (let i = 0; i < count; i++) agosMs[i] = at - (this.#endedAt[i] ?? at);
+    const message = {
+      ...({ kind: "ended", chunk: this.#chunk, first: this.#first } as const),
+      ...{ durationsMs: new Float64Array(this.#durationsMs), agosMs },
+      results: linesOf(this.#results, count),
+      stdouts: linesOf(this.#stdouts, count),
+      stderrs: linesOf(this.#stderrs, count),
+      singles: this.#singles,
+    };
+    [this.#durationsMs, this.#endedAt, this.#singles] = [[], [], []];
+    [this.#results, this.#stdouts, this.#stderrs] = [[], [], []];
     return message;
   }
 }
 
-/** A run of ends ends at about this size of its results. */
-const runBytes = 1024 * 1024;
+function linesOf(texts: string[], count: number): string | null {
+  if (texts.length === 0) return null;
+  texts.length = count;
+  return texts.join("\n"); // the text of a hole is empty
+}
 
 /** The ends of jobs of a chunk, as a worker has sent them. */
 export class Ends {
   readonly chunk: number;
   readonly count: number;
-  readonly #numbers: Float64Array;
-  readonly #details = new Map<number, EndedMessage["details"][number]>();
+  readonly #first: number;
+  readonly #columns: EndColumns;
+  readonly #singles = new Map<number, EndedMessage["singles"][number]>();
 
   /** @throws {InvalidInput} */
-  constructor({ chunk, numbers, details }: EndedMessage) {
+  constructor({ chunk, first, durationsMs, agosMs, singles, ...texts }: EndedMessage) {
     this.chunk = chunk;
-    this.count = numbers.length / numbersEach;
-    this.#numbers = numbers;
-    // Written so that NaN fails too.
-    let isSound = Number.isInteger(this.count);
-    for (let i = 0; isSound && i < this.count; i++) {
-      isSound =
-        Number.isInteger(this.position(i)) && isTime(this.#durationMs(i)) && isTime(this.#agoMs(i));
-    }
-    if (!isSound) throw unsound("expected sound numbers");
-    for (const detail of details) {
-      const [i] = detail;
+    this.count = durationsMs.length;
+    this.#first = first;
+    if (this.count === 0 || agosMs.length !== this.count) throw unsound("expected equal columns");
+    if (!areTimes(durationsMs) || !areTimes(agosMs)) throw unsound("expected sound numbers");
+    this.#columns = {
+      ...{ durationsMs, agosMs, results: soundLines(texts.results, this.count) },
+      stdouts: soundLines(texts.stdouts, this.count),
+      stderrs: soundLines(texts.stderrs, this.count),
+    };
+    for (const single of singles) {
+      const [i] = single;
       if (i >= this.count) throw unsound(`expected an end ${i}`);
-      this.#details.set(i, detail);
+      this.#singles.set(i, single);
     }
   }
 
   position(i: number): number {
-    return this.#numbers[i * numbersEach] ?? -1;
+    return this.#first + i;
   }
 
   /** The end at an index. */
   at(i: number): AttemptResult {
-    const [, text, retry, output] = this.#details.get(i) ?? plain;
-    return {
-      position: this.position(i),
-      isDone: this.#isDone(i),
-      durationMs: this.#durationMs(i),
-      agoMs: this.#agoMs(i),
-      text,
-      retry,
-      output,
-    };
+    const single = this.#singles.get(i);
+    const position = this.position(i);
+    if (!single) return { position, ...doneAt(this.#columns, i) };
+    const [, isDone, text, retry, output] = single;
+    const { durationsMs, agosMs } = this.#columns;
+    const [durationMs = 0, agoMs = 0] = [durationsMs[i], agosMs[i]];
+    return { position, isDone, durationMs, agoMs, text, retry, output };
   }
 
   /**
-   * The number of ends, from an index on, of consecutive positions, that are done with at most a
-   * result: these are passed on together.
+   * The number of ends, from an index on, that are done with at most a result and output: these are
+   * passed on together.
    */
   doneFrom(i: number): number {
-    const position = this.position(i);
-    let bytes = 0;
+    if (this.#singles.size === 0) return this.count - i;
     let end = i;
-    for (; end < this.count && bytes < runBytes; end++) {
-      if (!this.#isDone(end) || this.position(end) !== position + end - i) break;
-      if (this.#details.size === 0) continue;
-      const [, text, retry, output] = this.#details.get(end) ?? plain;
-      if (retry !== null || output !== null) break;
-      bytes += text?.length ?? 0;
-    }
+    while (end < this.count && !this.#singles.has(end)) end++;
     return end - i;
   }
 
-  /** The times and results of `count` ends from an index on. */
+  /** The times and texts of `count` ends from an index on. */
   columns(i: number, count: number): EndColumns {
-    const durationsMs = new Float64Array(count);
-    const agosMs = new Float64Array(count);
-    for (let k = 0; k < count; k++) {
-      durationsMs[k] = this.#durationMs(i + k);
-      agosMs[k] = this.#agoMs(i + k);
-    }
-    const results: (string | null)[] = [];
-    if (this.#details.size === 0) return { durationsMs, agosMs, results: null };
-    for (let k = i; k < i + count; k++) results.push(this.#details.get(k)?.[1] ?? null);
-    return { durationsMs, agosMs, results };
-  }
-
-  #isDone(i: number): boolean {
-    return this.#numbers[i * numbersEach + 1] === 1;
-  }
-
-  #durationMs(i: number): number {
-    return this.#numbers[i * numbersEach + 2] ?? -1;
-  }
-
-  #agoMs(i: number): number {
-    return this.#numbers[i * numbersEach + 3] ?? -1;
+    if (count === this.count) return this.#columns;
+    const { durationsMs, agosMs, results, stdouts, stderrs } = this.#columns;
+    const end = i + count;
+    return {
+      durationsMs: durationsMs.subarray(i, end),
+      agosMs: agosMs.subarray(i, end),
+      results: results?.slice(i, end) ?? null,
+      stdouts: stdouts?.slice(i, end) ?? null,
+      stderrs: stderrs?.slice(i, end) ?? null,
+    };
   }
 }
 
-/** The ends of consecutive jobs, in columns; `results` is null if no job has one. */
+/** The ends of consecutive jobs that are done, in columns; a text is null if no job has one. */
 export interface EndColumns {
   durationsMs: Float64Array;
   agosMs: Float64Array;
-  results: readonly (string | null)[] | null;
+  results: JobLines | null;
+  stdouts: JobLines | null;
+  stderrs: JobLines | null;
 }
 
-const plain = [0, null, null, null] as const;
+/** The end at an index of such columns. */
+export function doneAt(
+  { durationsMs, agosMs, results, stdouts, stderrs }: EndColumns,
+  i: number,
+): Omit<AttemptResult, "position"> {
+  const [durationMs = 0, agoMs = 0] = [durationsMs[i], agosMs[i]];
+  const stdout = textOf(stdouts?.at(i) ?? null);
+  const stderr = textOf(stderrs?.at(i) ?? null);
+  const output = stdout === null && stderr === null ? null : { stdout, stderr };
+  return { isDone: true, durationMs, agoMs, text: results?.at(i) ?? null, retry: null, output };
+}
+
+/** The text of a line that should be a JSON string: user code may send anything. */
+export function textOf(line: string | null): string | null {
+  if (line === null) return null;
+  try {
+    const text: unknown = JSON.parse(line);
+    return typeof text === "string" ? text : line;
+  } catch {
+    return line;
+  }
+}
+
+/** @throws {InvalidInput} it has not a line for each of `count` jobs. */
+function soundLines(text: string | null, count: number): JobLines | null {
+  if (text === null) return null;
+  const lines = text.includes(blockSeparator) ? null : JobLines.in(text, count);
+  if (lines === null) throw unsound("expected a line for each end");
+  return lines;
+}
+
+/** Written so that NaN fails too. */
+function areTimes(all: Float64Array): boolean {
+  for (const ms of all) if (!(ms >= 0 && ms <= longestMs)) return false;
+  return true;
+}
+
 const unsound = (problem: string) => new InvalidInput("message of a worker", [problem]);
-const isTime = (ms: number) => ms >= 0 && ms <= longestMs;

@@ -1,14 +1,19 @@
 import { expect, test } from "bun:test";
 
-import type { PendingOutcome } from "../../../src/pool/session/outcome-batch.ts";
+import {
+  type PendingOutcome,
+  pendingOne,
+  type PendingRun,
+} from "../../../src/pool/session/outcome-batch.ts";
 import { Tally } from "../../../src/pool/session/tally.ts";
 
-const ended = (more: Partial<PendingOutcome>): PendingOutcome => ({
-  ...{ leaseId: 1, postingId: 7, seq: 0, attempt: 1, state: "done", ageMs: 0, durationMs: 2 },
-  ...{ workerPid: 1, result: null, error: null, stdout: null, stderr: null, delayMs: null },
-  ...{ endedAt: performance.now(), jobCount: 1 },
-  ...more,
-});
+const ended = (more: Partial<PendingOutcome>): PendingRun =>
+  pendingOne({
+    ...{ leaseId: 1, postingId: 7, seq: 0, attempt: 1, state: "done", ageMs: 0, durationMs: 2 },
+    ...{ workerPid: 1, result: null, error: null, stdout: null, stderr: null, delayMs: null },
+    ...{ endedAt: performance.now(), jobCount: 1 },
+    ...more,
+  });
 
 test("ended attempts are reported once, by state, duration and second", () => {
   const tally = new Tally();

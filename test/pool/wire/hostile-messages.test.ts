@@ -2,7 +2,12 @@ import { expect, setDefaultTimeout, test } from "bun:test";
 import * as fc from "fast-check";
 
 import { InvalidInput } from "../../../src/domain/errors.ts";
-import { type AttemptResult, type Ends, ResultPacker } from "../../../src/pool/wire/ends.ts";
+import {
+  type AttemptResult,
+  doneAt,
+  type Ends,
+  ResultPacker,
+} from "../../../src/pool/wire/ends.ts";
 import { parseWorkerMessage } from "../../../src/pool/wire/protocol.ts";
 
 setDefaultTimeout(1_500_000);
@@ -25,18 +30,25 @@ const odd = fc.anything({
   withMap: true,
 });
 const field = fc.oneof(number, fc.string(), odd);
-const told = fc.oneof(fc.tuple(number, field, field, field), odd);
+const single = fc.oneof(fc.tuple(number, fc.boolean(), field, field, field), odd);
+const numbers = fc.array(number, { maxLength: 6 }).map((all) => new Float64Array(all));
+const lines = fc.option(
+  fc.array(fc.constantFrom("1", '"', "\n", "\u001e"), { maxLength: 3 }).map((all) => all.join("")),
+  { freq: 2 },
+);
 
 /** Messages that look like a worker's, with anything for each of their fields. */
 const lookalike = fc.record(
   {
     kind,
     chunk: fc.oneof(number, odd),
-    numbers: fc.oneof(
-      fc.array(number).map((all) => new Float64Array(all)),
-      odd,
-    ),
-    details: fc.oneof(fc.array(told), odd),
+    first: fc.oneof(number, odd),
+    durationsMs: fc.oneof(numbers, odd),
+    agosMs: fc.oneof(numbers, odd),
+    results: fc.oneof(lines, odd),
+    stdouts: fc.oneof(lines, odd),
+    stderrs: fc.oneof(lines, odd),
+    singles: fc.oneof(fc.array(single), odd),
     position: field,
     share: field,
     note: field,
@@ -66,12 +78,13 @@ function inRuns(ends: Ends): AttemptResult[] {
   const all: AttemptResult[] = [];
   while (all.length < ends.count) {
     const i = all.length;
-    const { durationsMs, agosMs, results } = ends.columns(i, ends.doneFrom(i));
-    if (durationsMs.length === 0) all.push(ends.at(i));
-    for (const [k, durationMs] of durationsMs.entries()) {
-      const [position, text] = [ends.position(i) + k, results?.[k] ?? null];
-      const times = { durationMs, agoMs: agosMs[k] ?? -1 };
-      all.push({ position, isDone: true, ...times, text, retry: null, output: null });
+    const count = ends.doneFrom(i);
+    if (count === 0) all.push(ends.at(i));
+    else {
+      const columns = ends.columns(i, count);
+      for (let k = 0; k < count; k++) {
+        all.push({ position: ends.position(i + k), ...doneAt(columns, k) });
+      }
     }
   }
   return all;
@@ -84,45 +97,70 @@ test("anything that a worker may send is a message or is refused, and nothing el
   );
 });
 
-test("of ends with odd numbers only those pass that a worker could have told", () => {
-  const raw = fc.record({
-    kind: fc.constant("ended"),
-    chunk: number,
-    numbers: fc.array(number, { maxLength: 12 }).map((all) => new Float64Array(all)),
-    details: fc.constant([]),
+test("of odd ends only those pass that a worker could have told", () => {
+  const two = fc.integer({ min: 0, max: 2 }).chain((count) => {
+    const column = fc.oneof(
+      { weight: 4, arbitrary: fc.array(fc.nat(9), { minLength: count, maxLength: count }) },
+      fc.array(number, { maxLength: 3 }),
+    );
+    const float = column.map((all) => new Float64Array(all));
+    return fc.record({
+      ...{ kind: fc.constant("ended"), chunk: fc.nat(9) },
+      first: fc.oneof({ weight: 4, arbitrary: fc.nat(9) }, number),
+      ...{ durationsMs: float, agosMs: float, results: lines, stdouts: lines, stderrs: lines },
+      singles: fc.array(
+        fc.tuple(fc.nat(2), fc.boolean(), lines, fc.constant(null), fc.constant(null)),
+        { maxLength: 2 },
+      ),
+    });
   });
   let passed = 0;
   fc.assert(
-    fc.property(raw, (message) => {
+    fc.property(two, (message) => {
       if (refuses(message)) return;
       const parsed = parseWorkerMessage(message);
       if (parsed.kind !== "ended") throw new Error(`it is ${parsed.kind}`);
-      expect(parsed.ends.count).toBe(message.numbers.length / 4);
-      for (const { position, durationMs, agoMs } of one(parsed.ends)) {
+      const { ends } = parsed;
+      expect(ends.count).toBe(message.durationsMs.length);
+      expect(ends.count).toBeGreaterThan(0);
+      for (const { position, durationMs, agoMs, text } of [...one(ends), ...inRuns(ends)]) {
         expect(Number.isInteger(position)).toBe(true);
         for (const ms of [durationMs, agoMs]) expect(ms >= 0 && ms <= 1e13).toBe(true);
+        for (const separator of ["\n", "\u001e"]) expect(text ?? "").not.toContain(separator);
         passed++;
+      }
+      const { results, stdouts, stderrs } = ends.columns(0, ends.count);
+      for (const texts of [results, stdouts, stderrs]) {
+        expect(texts?.count ?? ends.count).toBe(ends.count);
+        expect(texts?.text.split("\n").length ?? ends.count).toBe(ends.count);
+        expect(texts?.text ?? "").not.toContain("\u001e");
       }
     }),
     fuzz,
   );
-  expect(passed).toBeGreaterThan(0);
+  expect(passed).toBeGreaterThan(100);
 });
 
 test("the messages of an honest worker are read unchanged", () => {
   const text = fc.option(fc.string());
+  const json = fc.option(fc.json());
   const ms = fc.double({ min: 0, max: 1e13, noNaN: true });
   const end: fc.Arbitrary<AttemptResult> = fc.record({
-    position: fc.nat(3),
+    position: fc.constant(0),
     isDone: fc.boolean(),
     durationMs: ms,
     agoMs: ms,
-    text,
+    text: json,
     retry: fc.oneof(fc.constant(null), fc.constant("never" as const), ms),
-    output: fc.option(fc.record({ stdout: text, stderr: text })),
+    output: fc.oneof(
+      fc.constant(null),
+      fc.record({ stdout: fc.string(), stderr: text }),
+      fc.record({ stdout: text, stderr: fc.string() }),
+    ),
   });
   fc.assert(
-    fc.property(fc.nat(), fc.array(end), (chunk, ends) => {
+    fc.property(fc.nat(), fc.nat(9), fc.array(end), (chunk, first, given) => {
+      const ends = given.map((each, i) => ({ ...each, position: first + i }));
       const packer = new ResultPacker(chunk);
       for (const end of ends) {
         const { durationMs, output, agoMs } = end;

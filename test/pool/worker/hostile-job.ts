@@ -5,8 +5,9 @@ import { freshDatabase } from "../../database.ts";
 
 const source = (body: string) => `
 import fs from "node:fs";
-const claim = (chunk, numbers, text = '"stolen"') => process.send(
-  { kind: "ended", chunk, numbers: new Float64Array(numbers), details: [[0, text, null, null]] });
+const claim = (chunk, first, durations, agos, results = '"stolen"', stdouts = null) => process.send({
+  kind: "ended", chunk, first, durationsMs: new Float64Array(durations),
+  agosMs: new Float64Array(agos), results, stdouts, stderrs: null, singles: [] });
 export async function attack(i) {
   if (i !== 1) return i;
   ${body}

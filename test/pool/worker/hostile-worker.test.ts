@@ -8,12 +8,12 @@ const attacks: Record<string, string> = {
     const seeds = [null, 7, "x", [], {}, { kind: "ended" }, { kind: 7 }, new Map([[1, 2]]), 5n];
     for (const seed of seeds) process.send(seed);`,
   "claims the end of jobs that others have": `
-    for (let chunk = 0; chunk < 40; chunk++) for (let at = 0; at < 40; at++) claim(chunk, [at, 1, 1, 0]);`,
+    for (let chunk = 0; chunk < 40; chunk++) for (let at = 0; at < 40; at++) claim(chunk, at, [1], [0]);`,
   "claims the ends of many jobs at once, some of them twice": `
-    const run = (from, to) => Array.from({ length: to - from }, (_, i) => [from + i, 1, 1, 0]).flat();
     for (let chunk = 0; chunk < 40; chunk++) {
-      claim(chunk, [...run(0, 1), ...run(0, 1)]);
-      claim(chunk, run(0, 40));
+      for (const count of [1, 1, 40]) {
+        claim(chunk, 0, Array(count).fill(1), Array(count).fill(0), "1\\n".repeat(count - 1) + "1");
+      }
     }`,
   "writes into the page that it shares with its pool that nothing runs, and dies": `
     const memory = fs.openSync("/proc/self/mem", "r+");
