@@ -19,8 +19,8 @@ create table pdoflow.job (
 ) partition by range (posting_id);
 comment on table pdoflow.job is
 'One row: a block, which is a run of consecutive jobs of one posting with their arguments, from
-first_seq to before end_seq. Written once, never updated. The partitions of job and outcome_run are the
-spans.
+first_seq to before end_seq. Written once, never updated. The partitions of job and outcome_run are
+the spans.
   J1  seq counts from 0 without a gap, and blocks neither overlap nor leave gaps. Jobs are sorted by
       priority, highest first, then as posted. A block has at most 1,000 jobs. The block of a job is
       the last one whose first_seq is at most seq: one step of the index.
