@@ -4,13 +4,14 @@ import type { PoolOptions } from "./options.ts";
 import { retryUntil } from "./link/retry-until.ts";
 import type { Links, Session } from "./session/session.ts";
 import type { AdmissionPolicy, AskDatabase, PolicyDecision } from "./trust/admission-policy.ts";
-import type { LeasedJob } from "./wire/leased-job.ts";
+import type { JobRun } from "./wire/leased-job.ts";
+import type { LeasedRun } from "./wire/leased-run.ts";
 
 /** Claimed jobs, sorted by whether they may run here. */
 export interface Admitted {
-  jobs: LeasedJob[];
+  runs: LeasedRun[];
   /** To be released, for other pools. */
-  refused: LeasedJob[];
+  refused: JobRun[];
   /** Whether workers may have imported other code than these jobs need. */
   isCodeNew: boolean;
 }
@@ -31,18 +32,18 @@ export class Admission {
   /** Returns null if the leases of the jobs ended in the meantime. */
   async admit(
     session: Session,
-    jobs: LeasedJob[],
+    runs: readonly LeasedRun[],
     isWanted: () => boolean,
   ): Promise<Admitted | null> {
     const { policy, codeWatch, log } = this.#options;
     const { recoveries } = session;
     const isCurrent = () => isWanted() && session.recoveries === recoveries;
     const decision = policy
-      ? await retryUntil(() => this.#decide(session, policy, jobs), isCurrent)
+      ? await retryUntil(() => this.#decide(session, policy, runs), isCurrent)
       : nothingRefused;
     if (!decision) return null;
     for (const [id, why] of decision.refused) log(`posting ${id} was refused: ${why}`);
-    const admitted = jobs.filter(({ posting }) => !decision.refused.has(posting.id));
+    const admitted = runs.filter(({ posting }) => !decision.refused.has(posting.id));
     const isCodeNew = decision.isCodeNew || (await codeWatch.hasChanged(admitted));
     if (isCodeNew) log("code has changed: replacing the workers");
     const missing = groupBy(
@@ -54,18 +55,18 @@ export class Admission {
       await this.#noteMissing(session, entryPoint, own, reason);
     }
     if (!isCurrent()) return null;
-    const mayRun = ({ posting }: LeasedJob) =>
+    const mayRun = ({ posting }: JobRun) =>
       !decision.refused.has(posting.id) && !missing.has(posting.entryPoint);
     return {
-      jobs: jobs.filter(mayRun),
-      refused: jobs.filter((job) => !mayRun(job)),
+      runs: runs.filter(mayRun),
+      refused: runs.filter((run) => !mayRun(run)),
       isCodeNew,
     };
   }
 
   /** Skips the postings of jobs, all of one entry point, whose code is missing here. */
-  async skipMissing(session: Session, jobs: readonly LeasedJob[], reason: string): Promise<void> {
-    const [first] = jobs;
+  async skipMissing(session: Session, runs: readonly JobRun[], reason: string): Promise<void> {
+    const [first] = runs;
     if (!first) return;
     const { codeWatch, log } = this.#options;
     const { id, entryPoint } = first.posting;
@@ -75,16 +76,16 @@ export class Admission {
           "The pool checks again when the code here has changed.",
       );
     }
-    await this.#noteMissing(session, entryPoint, jobs, reason);
+    await this.#noteMissing(session, entryPoint, runs, reason);
   }
 
   async #noteMissing(
     session: Session,
     entryPoint: string,
-    jobs: readonly LeasedJob[],
+    runs: readonly JobRun[],
     reason: string,
   ): Promise<void> {
-    const routes = routesOf(jobs);
+    const routes = routesOf(runs);
     const refused = new Map([...routes.keys()].map((id) => [id, reason]));
     const screen = (postings: readonly RunnablePosting[]) =>
       new Map(
@@ -101,15 +102,15 @@ export class Admission {
   async #decide(
     session: Session,
     policy: AdmissionPolicy,
-    jobs: readonly LeasedJob[],
+    runs: readonly LeasedRun[],
   ): Promise<PolicyDecision> {
     const ask: AskDatabase = (work) => this.#links.work.ask(work);
-    const decision = await policy.check(jobs, ask);
+    const decision = await policy.check(runs, ask);
     const { refused } = decision;
     if (refused.size === 0) return decision;
     const screen = (postings: readonly RunnablePosting[]) => policy.screen(postings, ask);
     const { refusals } = session.claimer;
-    const { ahead, skippedRoutes } = await refusals.add(refused, routesOf(jobs), screen);
+    const { ahead, skippedRoutes } = await refusals.add(refused, routesOf(runs), screen);
     for (const [id, why] of ahead) this.#options.log(`posting ${id} was refused: ${why}`);
     for (const route of skippedRoutes) {
       const poster = session.claimer.posterOf(route);
@@ -125,5 +126,5 @@ export class Admission {
 const nothingRefused: PolicyDecision = { refused: new Map(), isCodeNew: false };
 
 /** The route of each posting. */
-const routesOf = (jobs: readonly LeasedJob[]): Map<number, number> =>
-  new Map(jobs.map(({ posting }) => [posting.id, posting.routeId]));
+const routesOf = (runs: readonly JobRun[]): Map<number, number> =>
+  new Map(runs.map(({ posting }) => [posting.id, posting.routeId]));

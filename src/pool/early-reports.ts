@@ -1,6 +1,6 @@
 import type { RunningJob } from "../db/engine/pools.ts";
 import type { Runner } from "./run/runner.ts";
-import { isOfRun, type JobRun, type LeasedJob } from "./wire/leased-job.ts";
+import { countJobs, isOfRun, type JobRun, jobsOf, type LeasedJob } from "./wire/leased-job.ts";
 
 /**
  * Jobs that were reported as running before a worker got them. A job may kill its pool as soon as
@@ -16,15 +16,15 @@ export class EarlyReports {
    * charged to jobs that had not started.
    */
   isNeeded(
-    jobs: readonly LeasedJob[],
+    runs: readonly JobRun[],
     { idle, isKnown }: { idle: number; isKnown: (entryPoint: string) => boolean },
   ): boolean {
-    if (jobs.length === 0 || jobs.length > idle) return false;
-    return jobs.some(({ posting, attempt }) => attempt > 1 || !isKnown(posting.entryPoint));
+    if (runs.length === 0 || countJobs(runs) > idle) return false;
+    return runs.some(({ posting, attempt }) => attempt > 1 || !isKnown(posting.entryPoint));
   }
 
-  async report(jobs: readonly LeasedJob[], report: () => Promise<void>): Promise<void> {
-    for (const job of jobs) this.#jobs.add(job);
+  async report(runs: readonly JobRun[], report: () => Promise<void>): Promise<void> {
+    for (const job of jobsOf(runs)) this.#jobs.add(job);
     this.#isReporting = true;
     try {
       await report();
@@ -40,11 +40,10 @@ export class EarlyReports {
   /** The long-running jobs, and the reported jobs that have not ended. */
   running({ longRunning, all }: Pick<Runner, "longRunning" | "all">): RunningJob[] {
     if (this.#jobs.size === 0) return longRunning;
-    const inHand = new Set(all);
     const running = [...longRunning];
     for (const job of this.#jobs) {
       const { posting, seq, attempt } = job;
-      if (!this.#isReporting && !inHand.has(job))
+      if (!this.#isReporting && !all.some((run) => isOfRun(run, job)))
         this.#jobs.delete(job); // it was released
       else if (!longRunning.some((other) => other.posting === posting.id && other.seq === seq))
         running.push({ posting: posting.id, seq, attempt });

@@ -18,7 +18,8 @@ import { retryUntil } from "./link/retry-until.ts";
 import { closeLinks, type Links, openLinks, Session } from "./session/session.ts";
 import { next, type PoolEvent, type PoolState } from "./state.ts";
 import { withdrawStopped } from "./stop-check.ts";
-import type { JobRun, LeasedJob } from "./wire/leased-job.ts";
+import type { JobRun } from "./wire/leased-job.ts";
+import type { LeasedRun } from "./wire/leased-run.ts";
 
 const checkEveryMs = 1_000;
 
@@ -85,7 +86,7 @@ export class Pool {
         session: () => (this.#state === "running" ? this.#session : null),
         room: () => this.#room,
         isQuiet: () => this.#runner.isIdle && this.#session?.recorder.isIdle === true,
-        onJobs: (session, jobs, unread) => this.#onJobs(session, jobs, unread),
+        onJobs: (session, runs, unread) => this.#onJobs(session, runs, unread),
         onNothingLeft: () => this.#on("stop"),
         onError: (error) => this.#fail(error),
       },
@@ -278,52 +279,52 @@ export class Pool {
     };
   }
 
-  async #onJobs(session: Session, claimed: LeasedJob[], unread: LeasedJob[]): Promise<void> {
+  async #onJobs(session: Session, claimed: LeasedRun[], unread: JobRun[]): Promise<void> {
     this.#lifetime.busy(performance.now());
     const isCurrent = () => session === this.#session && this.#state !== "stopping";
     const admitted = await this.#admission.admit(session, claimed, isCurrent);
     if (!admitted) return; // rescued in the meantime, and its leases have ended
     if (admitted.isCodeNew) this.#runner.replaceWorkers();
-    const areLeased = await this.#reportEarly(session, admitted.jobs);
+    const areLeased = await this.#reportEarly(session, admitted.runs);
     if (!areLeased || !isCurrent()) return;
     if (this.#state !== "running") return await this.#release([...claimed, ...unread]);
-    this.#runner.add(admitted.jobs);
+    this.#runner.add(admitted.runs);
     await this.#release([...admitted.refused, ...unread]); // after add: workers keep their jobs
   }
 
   /** Returns false if the leases of the jobs have ended by then. */
-  async #reportEarly(session: Session, jobs: readonly LeasedJob[]): Promise<boolean> {
+  async #reportEarly(session: Session, runs: readonly JobRun[]): Promise<boolean> {
     const { recoveries, claimer, heartbeat } = session;
     const isKnown = (entryPoint: string) => claimer.jobTime(entryPoint) !== null;
-    if (!this.#earlyReports.isNeeded(jobs, { idle: this.#runner.idle, isKnown })) return true;
+    if (!this.#earlyReports.isNeeded(runs, { idle: this.#runner.idle, isKnown })) return true;
     // If the report fails, they run all the same.
-    await this.#attempt(() => this.#earlyReports.report(jobs, () => heartbeat.report()));
+    await this.#attempt(() => this.#earlyReports.report(runs, () => heartbeat.report()));
     return session.recoveries === recoveries;
   }
 
   #supply(): JobSupply {
     return {
       onRoom: () => this.#claims.next(),
-      onReturned: (jobs, cause) => void this.#attempt(() => this.#onReturned(jobs, cause)),
+      onReturned: (runs, cause) => void this.#attempt(() => this.#onReturned(runs, cause)),
       mayStart: () => this.#session?.recorder.isFull !== true,
       hasPeers: () => this.#workersOfAllPools > this.#options.maxWorkers,
       jobTime: (entryPoint) => this.#session?.claimer.jobTime(entryPoint) ?? null,
     };
   }
 
-  async #onReturned(jobs: readonly LeasedJob[], cause: ReturnCause): Promise<void> {
+  async #onReturned(runs: readonly JobRun[], cause: ReturnCause): Promise<void> {
     const session = this.#session;
     if (!session) return;
     if (cause === "late") session.claimer.limits.late(performance.now());
-    if (typeof cause === "string") return await this.#release(jobs);
-    await this.#admission.skipMissing(session, jobs, cause.missingCode);
-    const ids = new Set(jobs.map(({ posting }) => posting.id));
+    if (typeof cause === "string") return await this.#release(runs);
+    await this.#admission.skipMissing(session, runs, cause.missingCode);
+    const ids = new Set(runs.map(({ posting }) => posting.id));
     const others = this.#runner.withdraw(({ posting }) => ids.has(posting.id));
-    await this.#release([...jobs, ...others]);
+    await this.#release([...runs, ...others]);
   }
 
-  async #release(jobs: readonly LeasedJob[]): Promise<void> {
-    this.#summary.released += (await this.#session?.release(jobs, () => this.#runner.all)) ?? 0;
+  async #release(runs: readonly JobRun[]): Promise<void> {
+    this.#summary.released += (await this.#session?.release(runs, () => this.#runner.all)) ?? 0;
   }
 
   readonly #attempt = (work: () => Promise<void>): Promise<void> =>

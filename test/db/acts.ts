@@ -15,7 +15,7 @@ import { readFailures } from "../../src/db/read/failures.ts";
 import { follow } from "../../src/db/engine/follow.ts";
 import { readGrants } from "../../src/db/admin/grants.ts";
 import { readJobPage } from "../../src/db/read/jobs.ts";
-import { JobsGone, readArguments } from "../../src/db/engine/job-arguments.ts";
+import { JobsGone } from "../../src/db/engine/job-arguments.ts";
 import { readRunnable } from "../../src/db/engine/leases.ts";
 import { listPools, listPostings, readPriorities } from "../../src/db/read/lists.ts";
 import { requireCurrentSchema } from "../../src/db/admin/migrations.ts";
@@ -28,7 +28,7 @@ import { readSnapshot } from "../../src/db/dashboard/snapshot.ts";
 import { readBlock } from "../../src/db/posting/signatures.ts";
 import { readCounts } from "../../src/db/read/status.ts";
 import { deleteVariable, readVariables, writeVariable } from "../../src/db/read/variables.ts";
-import { jobsOf, newPool, postJobs, record, take } from "./engine.ts";
+import { jobsOf, newPool, postJobs, readLines, record, take } from "./engine.ts";
 
 const page = { status: null, host: null, poolId: null, argument: null };
 const range = { postingId: 0, firstSeq: 0, endSeq: 3, attempt: 1 };
@@ -149,7 +149,7 @@ export const acts: Record<string, Act> = {
   },
   "read its jobs as a pool": {
     act: (db, id) =>
-      some(readArguments(db, [{ ...range, postingId: id }]).then((texts) => texts.flat())).catch(
+      some(readLines(db, [{ ...range, postingId: id }]).then((texts) => texts.flat())).catch(
         (error: unknown) => {
           if (error instanceof JobsGone) return false; // as for roles that may not see them
           throw error;
@@ -158,7 +158,12 @@ export const acts: Record<string, Act> = {
     by: "poster viewer operator pool owner",
   },
   "read its block as a pool": {
-    act: (db, id) => some(readBlock(db, { postingId: id, firstSeq: 0, endSeq: 3 })),
+    act: (db, id) =>
+      some(
+        readBlock(db, { postingId: id, firstSeq: 0, endSeq: 3 }).then(
+          (jobs) => jobs?.indexes ?? [],
+        ),
+      ),
     by: "pool owner",
   },
   "know its options as a pool": { act: (db, id) => some(readRunnable(db, [id])), by: "pool owner" },

@@ -5,7 +5,8 @@ import { afterAll } from "bun:test";
 import { connect, type Db } from "../../src/db/connection/connect.ts";
 import { cancelPostings, pausePostings, resumePostings } from "../../src/db/engine/control.ts";
 import { release, type LeasedSeq } from "../../src/db/engine/release.ts";
-import { type Claim, claim, type LeasedRange } from "../../src/db/engine/leases.ts";
+import { readArguments } from "../../src/db/engine/job-arguments.ts";
+import { type Claim, claim, type LeasedRange, type Range } from "../../src/db/engine/leases.ts";
 import { readRoutes } from "../../src/db/engine/routes.ts";
 import { type Outcome, recordOutcomes } from "../../src/db/engine/outcomes.ts";
 import { registerPool } from "../../src/db/engine/pools.ts";
@@ -214,13 +215,33 @@ export const recordElsewhere = (
   values (${postingId}, ${attempt}, ${seq}, ${seq + 1}, ${leaseId}, 'done', now(), '{0}', '{1}',
           '{1}')`;
 
+/** The arguments of the jobs of each range, a text for each job. */
+export const readLines = async (
+  db: Db,
+  ranges: readonly Range[],
+  maxBytes?: number,
+): Promise<string[][]> =>
+  (await readArguments(db, ranges, maxBytes)).map((texts) =>
+    texts.flatMap(({ count, args }) => {
+      const lines = args.split("\n");
+      if (lines.length !== count) throw new Error(`expected ${count} lines, found ${lines.length}`);
+      return lines;
+    }),
+  );
+
+/** The range of one job. */
+export const rangeOf = ({ seq, ...job }: LeasedJob): LeasedRange => ({
+  ...{ ...job, firstSeq: seq, endSeq: seq + 1 },
+});
+
 /** Releases the leases of `leased`, except for the jobs in `keep`; returns how many. */
 export const putBack = (
   db: Db,
   poolId: number,
   leased: readonly { leaseId: number }[],
   keep: readonly LeasedJob[] = [],
-): Promise<number> => release(db, poolId, [...new Set(leased.map(({ leaseId }) => leaseId))], keep);
+): Promise<number> =>
+  release(db, poolId, [...new Set(leased.map(({ leaseId }) => leaseId))], keep.map(rangeOf));
 
 /** The error of the database for a statement that it must refuse. */
 export async function refusal(statement: PromiseLike<unknown>): Promise<string> {

@@ -2,10 +2,14 @@ import { integers, separator } from "../connection/array.ts";
 import type { Db } from "../connection/connect.ts";
 import type { ClaimedRange, Range } from "./leases.ts";
 
-/**
- * The arguments of the jobs of a claim, by range, as encoded text; null if they must still be read.
- */
-export function argumentsOfClaim(ranges: readonly ClaimedRange[]): string[][] | null {
+/** The encoded arguments of consecutive jobs, a line for each. */
+export interface ArgumentText {
+  count: number;
+  args: string;
+}
+
+/** The arguments of the jobs of a claim, by range; null if they must still be read. */
+export function argumentsOfClaim(ranges: readonly ClaimedRange[]): ArgumentText[][] | null {
   const collected = new Collected(ranges);
   return collected.add(ranges) ? collected.byRange : null;
 }
@@ -27,11 +31,12 @@ interface JobsRow extends Omit<Range, "attempt"> {
 }
 
 /**
- * The arguments of the jobs of each range, as encoded text, which is never decoded on the way: at
- * least of one job, and no more than `maxBytes`, so the last lists may be short. The blocks of each
- * range are read separately, because the planner might otherwise join the ranges with all blocks of
- * the posting. The statement also gets the smallest and the greatest posting: with these the server
- * excludes all other spans when it plans, instead of during the join.
+ * The arguments of the jobs of each range, a text for each block, which is never split or decoded
+ * on the way: at least of one job, and no more than `maxBytes`, so those of the last jobs may be
+ * missing. The blocks of each range are read separately, because the planner might otherwise join
+ * the ranges with all blocks of the posting. The statement also gets the smallest and the greatest
+ * posting: with these the server excludes all other spans when it plans, instead of during the
+ * join.
  *
  * @throws {JobsGone} if the next job to be read does not exist.
  */
@@ -39,7 +44,7 @@ export async function readArguments(
   db: Db,
   ranges: readonly Range[],
   maxBytes = Number.MAX_SAFE_INTEGER,
-): Promise<string[][]> {
+): Promise<ArgumentText[][]> {
   const { sql, schema } = db;
   const count = ranges.reduce((sum, { firstSeq, endSeq }) => sum + endSeq - firstSeq, 0);
   const each = Math.floor(maxBytes / Math.max(count, 1));
@@ -119,11 +124,13 @@ const maxBytesOf = (db: Db) => db.sql`
 
 /** The arguments of the first jobs of ranges: of all that were added until now. */
 class Collected {
-  readonly byRange: string[][];
+  readonly byRange: ArgumentText[][];
   count = 0;
   bytes = 0;
   readonly #ranges: readonly Range[];
   #at = 0;
+  /** The number of jobs of the range there that have arguments. */
+  #done = 0;
 
   constructor(ranges: readonly Range[]) {
     this.#ranges = ranges;
@@ -133,7 +140,7 @@ class Collected {
   /** The first range that lacks arguments, without its jobs that have some. */
   get next(): Range | undefined {
     const range = this.#ranges[this.#at];
-    return range && { ...range, firstSeq: range.firstSeq + this.#texts.length };
+    return range && { ...range, firstSeq: range.firstSeq + this.#done };
   }
 
   get rest(): Range[] {
@@ -150,20 +157,23 @@ class Collected {
     for (const { postingId, firstSeq, endSeq, args } of rows) {
       if (args === null) return false;
       const { next } = this;
-      const texts = args.split(separator);
+      const count = endSeq - firstSeq;
       const isNext = next?.postingId === postingId && next.firstSeq === firstSeq;
-      const isWhole = texts.length === endSeq - firstSeq && args !== "";
-      if (!isNext || !isWhole || endSeq > next.endSeq)
+      if (!isNext || endSeq > next.endSeq || countLines(args) !== count)
         throw new JobsGone(next?.postingId ?? postingId);
-      this.byRange[this.#at] = this.#texts.length === 0 ? texts : this.#texts.concat(texts);
-      if (endSeq === next.endSeq) this.#at++;
-      this.count += texts.length;
+      this.byRange[this.#at]?.push({ count, args });
+      this.#done += count;
+      if (endSeq === next.endSeq) [this.#at, this.#done] = [this.#at + 1, 0];
+      this.count += count;
       this.bytes += args.length;
     }
     return true;
   }
+}
 
-  get #texts(): string[] {
-    return this.byRange[this.#at] ?? [];
-  }
+/** Arguments of a job are never empty, so an empty text has none. */
+function countLines(text: string): number {
+  let count = text === "" ? 0 : 1;
+  for (let at = text.indexOf(separator); at >= 0; at = text.indexOf(separator, at + 1)) count++;
+  return count;
 }

@@ -15,9 +15,9 @@ export async function release(
   { sql, schema }: Db,
   poolId: number,
   leaseIds: readonly number[],
-  keep: readonly LeasedSeq[] = [],
+  keep: readonly LeasedRange[] = [],
 ): Promise<number> {
-  const kept = rangesOf(keep);
+  const kept = joined(keep);
   const [row] = await sql<{ back: number }[]>`
     select ${schema}.pool_release(
       ${poolId}, ${integers(leaseIds)}::bigint[],
@@ -29,24 +29,27 @@ export async function release(
   return row?.back ?? 0;
 }
 
-/** Joins adjacent jobs to ranges, because a lease is searched for each outcome. */
-function rangesOf(jobs: readonly LeasedSeq[]): LeasedRange[] {
-  const inOrder = jobs.toSorted(
+/** Joins adjacent ranges, because a lease is searched for each of its outcomes. */
+function joined(ranges: readonly LeasedRange[]): LeasedRange[] {
+  const inOrder = ranges.toSorted(
     (a, b) =>
-      a.leaseId - b.leaseId || a.postingId - b.postingId || a.attempt - b.attempt || a.seq - b.seq,
+      a.leaseId - b.leaseId ||
+      a.postingId - b.postingId ||
+      a.attempt - b.attempt ||
+      a.firstSeq - b.firstSeq,
   );
-  const ranges: LeasedRange[] = [];
-  for (const { leaseId, postingId, attempt, seq } of inOrder) {
-    const last = ranges.at(-1);
+  const all: LeasedRange[] = [];
+  for (const range of inOrder) {
+    const last = all.at(-1);
     const isNext =
-      last?.leaseId === leaseId &&
-      last.postingId === postingId &&
-      last.attempt === attempt &&
-      last.endSeq === seq;
-    if (isNext) last.endSeq = seq + 1;
-    else ranges.push({ leaseId, postingId, attempt, firstSeq: seq, endSeq: seq + 1 });
+      last?.leaseId === range.leaseId &&
+      last.postingId === range.postingId &&
+      last.attempt === range.attempt &&
+      last.endSeq === range.firstSeq;
+    if (isNext) last.endSeq = range.endSeq;
+    else all.push({ ...range });
   }
-  return ranges;
+  return all;
 }
 
 /** Releases the leases that the database has for a pool and that the pool does not know. */

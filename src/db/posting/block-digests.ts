@@ -16,19 +16,23 @@ export interface Block {
   digest: string;
 }
 
-/** The properties of a job that are digested. */
-export interface DigestedJob {
-  index: number;
+/** Jobs as they are digested, in the order of their seq. */
+export interface DigestedJobs {
+  /** A line for each. */
   args: string;
+  indexes: readonly number[];
 }
 
-/** The digest of the jobs of a block, in the order of their seq. */
-export const blockDigest = (form: DigestForm, jobs: readonly DigestedJob[]): string =>
-  sha256(
-    jobs
-      .map(({ index, args }) => (form === "text" ? args : hashedJob(index, sha256(args))))
-      .join(separator),
-  );
+/** The digest of the jobs of a block. */
+export const blockDigest = (form: DigestForm, { args, indexes }: DigestedJobs): string =>
+  form === "text"
+    ? sha256(args)
+    : sha256(
+        args
+          .split(separator)
+          .map((line, i) => hashedJob(indexes[i] ?? -1, sha256(line)))
+          .join(separator),
+      );
 
 const hashedJob = (index: number, digest: string) => `${index} ${digest}`;
 
@@ -102,5 +106,3 @@ export function blockAt(blocks: readonly Block[], seq: number): number {
   }
   return low;
 }
-
-export const splitArgs = (text: string): string[] => text.split(separator);

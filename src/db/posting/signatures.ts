@@ -1,5 +1,5 @@
 import { integers } from "../connection/array.ts";
-import { type DigestedJob, splitArgs } from "./block-digests.ts";
+import type { DigestedJobs } from "./block-digests.ts";
 import type { PostingDb } from "./caller-transaction.ts";
 import type { Db, Tx } from "../connection/connect.ts";
 
@@ -43,14 +43,13 @@ export async function signPosting(
 export const readSignatures = ({ sql, schema }: Db, ids: readonly number[]) => sql<SignatureRow[]>`
   select * from ${schema}.pool_signatures(${integers(ids)}::bigint[])`;
 
-/** The jobs of a block as they are stored now. */
+/** The jobs of a block as they are stored now; null if there are none. */
 export async function readBlock(
   { sql, schema }: Db,
   { postingId, firstSeq, endSeq }: { postingId: number; firstSeq: number; endSeq: number },
-): Promise<DigestedJob[]> {
+): Promise<DigestedJobs | null> {
   const [row] = await sql<{ args: string | null; indices: string | null }[]>`
     select * from ${schema}.pool_block(${postingId}, ${firstSeq}, ${endSeq})`;
-  if (!row || row.args === null || row.indices === null) return [];
-  const indices = row.indices.split(",");
-  return splitArgs(row.args).map((args, i) => ({ args, index: Number(indices[i]) }));
+  if (!row || row.args === null || row.indices === null) return null;
+  return { args: row.args, indexes: row.indices.split(",").map(Number) };
 }

@@ -1,7 +1,7 @@
 import { parseEntryPoint } from "../../domain/entry-point.ts";
 import { bunResolve } from "./bun-resolve.ts";
 import { resolveEntryFile } from "./entry-file.ts";
-import type { LeasedJob } from "../wire/leased-job.ts";
+import type { JobRun } from "../wire/leased-job.ts";
 import type { CodeWatcher } from "./code-watcher.ts";
 import { anyIsThere, haveChanged, type ModuleGraph, readModuleGraph } from "./module-graph.ts";
 
@@ -41,14 +41,14 @@ export class CodeWatch implements CodeWatcher {
    * Whether workers may have imported code that has changed since. Call it before jobs are passed
    * to workers: their files are watched from then on.
    */
-  async hasChanged(jobs: readonly LeasedJob[]): Promise<boolean> {
-    const found = this.#turn.then(() => this.#check(jobs));
+  async hasChanged(runs: readonly JobRun[]): Promise<boolean> {
+    const found = this.#turn.then(() => this.#check(runs));
     this.#turn = found;
     return await found;
   }
 
-  async #check(jobs: readonly LeasedJob[]): Promise<boolean> {
-    const entryPoints = new Set(jobs.map(({ posting }) => posting.entryPoint));
+  async #check(runs: readonly JobRun[]): Promise<boolean> {
+    const entryPoints = new Set(runs.map(({ posting }) => posting.entryPoint));
     const startedAt = performance.now();
     const waitMs = Math.min(this.#tookMs * checkShare, longestMs);
     const isDue = startedAt >= this.#checkedAt + waitMs;

@@ -1,4 +1,4 @@
-import type { LeasedJob } from "../wire/leased-job.ts";
+import type { JobRun } from "../wire/leased-job.ts";
 
 /** Watches the code of jobs. */
 export interface CodeWatcher {
@@ -6,7 +6,7 @@ export interface CodeWatcher {
    * Whether code has changed that workers may have imported, so that they must be replaced. Called
    * before these jobs are passed to workers.
    */
-  hasChanged(jobs: readonly LeasedJob[]): Promise<boolean>;
+  hasChanged(runs: readonly JobRun[]): Promise<boolean>;
   /**
    * Remembers that the code of an entry point is missing, with the reason. False if that was known.
    */

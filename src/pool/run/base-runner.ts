@@ -2,7 +2,8 @@ import type { LiveOutput } from "../../db/engine/follow.ts";
 import type { RunningJob } from "../../db/engine/pools.ts";
 import { surplus } from "../../domain/chunk-size.ts";
 import { Backlog } from "../wire/backlog.ts";
-import type { LeasedJob } from "../wire/leased-job.ts";
+import type { JobRun, LeasedJob } from "../wire/leased-job.ts";
+import type { LeasedRun } from "../wire/leased-run.ts";
 import type { JobProgress } from "../worker/job-context.ts";
 import { longMs, type Runner, type RunnerContext, type TerminationReason } from "./runner.ts";
 
@@ -34,18 +35,18 @@ export abstract class BaseRunner<R extends RunningAttempt> implements Runner {
   abstract readonly idle: number;
   abstract readonly busy: number;
   /** The jobs that workers have. */
-  protected abstract readonly handedOut: LeasedJob[];
+  protected abstract readonly handedOut: LeasedRun[];
   /** The size of the arguments that are kept of these jobs. */
   protected abstract readonly handedOutBytes: number;
   /** The jobs that run now and are not being terminated. */
   protected abstract running(now: number): R[];
   protected abstract terminateOne(running: R, reason: TerminationReason): void;
-  /** L4: how many more workers may have jobs of the lease of this one. */
-  protected abstract room(job: LeasedJob | undefined): number;
+  /** L4: how many more workers may have jobs of the lease of these. */
+  protected abstract room(run: JobRun | undefined): number;
   /** Starts jobs of the backlog on idle workers. */
   protected abstract fill(): void;
   /** Takes unstarted jobs back from the workers. */
-  protected abstract takeUnstarted(): LeasedJob[];
+  protected abstract takeUnstarted(): LeasedRun[];
   /** Called every `watchEveryMs`, before workers are filled. */
   protected abstract tend(running: readonly R[], now: number): void;
   abstract output(postings: readonly number[]): LiveOutput[];
@@ -61,7 +62,7 @@ export abstract class BaseRunner<R extends RunningAttempt> implements Runner {
     return this.handedOutBytes + this.jobs.bytes;
   }
 
-  get all(): LeasedJob[] {
+  get all(): LeasedRun[] {
     return [...this.handedOut, ...this.jobs.all];
   }
 
@@ -85,15 +86,15 @@ export abstract class BaseRunner<R extends RunningAttempt> implements Runner {
     return this.jobs.has(postingId);
   }
 
-  add(jobs: readonly LeasedJob[]): void {
+  add(jobs: readonly LeasedRun[]): void {
     this.jobs.push(jobs);
     this.fill();
   }
 
-  withdraw(isWanted: (job: LeasedJob) => boolean): LeasedJob[] {
+  withdraw(isWanted: (run: JobRun) => boolean): JobRun[] {
     const all = [...this.takeUnstarted(), ...this.jobs.all];
     this.jobs.clear();
-    this.jobs.push(all.filter((job) => !isWanted(job)));
+    this.jobs.push(all.filter((run) => !isWanted(run)));
     return all.filter(isWanted);
   }
 
@@ -124,15 +125,15 @@ export abstract class BaseRunner<R extends RunningAttempt> implements Runner {
     if (jobs.length > 0) this.context.supply.onReturned(jobs, "surplus");
   }
 
-  #takeSurplus(): LeasedJob[] {
+  #takeSurplus(): readonly JobRun[] {
     const { last } = this.jobs;
-    const [first] = last;
+    const first = last?.first;
     if (!first) return [];
     const { supply } = this.context;
     const { runningLimit } = first;
     // With a limit other pools may have to wait for these jobs, and the limit may have changed.
     if (runningLimit === null && !supply.hasPeers()) return [];
-    const waiting = runningLimit === null ? this.backlog : last.length;
+    const waiting = runningLimit === null ? this.backlog : last.count;
     const time = supply.jobTime(first.posting.entryPoint);
     const count = surplus(time, waiting, runningLimit ?? this.#workers);
     return count === 0 ? [] : this.jobs.takeLast(count);

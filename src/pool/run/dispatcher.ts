@@ -1,6 +1,7 @@
 import type { LiveOutput } from "../../db/engine/follow.ts";
 import type { JobError } from "../../domain/attempt.ts";
-import type { LeasedJob } from "../wire/leased-job.ts";
+import { isSameJob, type JobRun } from "../wire/leased-job.ts";
+import { type LeasedRun, without } from "../wire/leased-run.ts";
 import type { Ends } from "../wire/ends.ts";
 import type { ProfileMessage, ProgressMessage, WorkerMessage } from "../wire/protocol.ts";
 import { BaseRunner, watchEveryMs } from "./base-runner.ts";
@@ -44,7 +45,7 @@ export class Dispatcher extends BaseRunner<WorkerRun> {
     return this.#slots.busy;
   }
 
-  protected get handedOut(): LeasedJob[] {
+  protected get handedOut(): LeasedRun[] {
     return [...this.#slots].flatMap((slot) => slot.unfinished);
   }
 
@@ -56,8 +57,8 @@ export class Dispatcher extends BaseRunner<WorkerRun> {
     return [...this.#slots].flatMap((slot) => slot.poll(now) ?? []);
   }
 
-  protected room(job: LeasedJob | undefined): number {
-    return this.#sharing.room(job);
+  protected room(run: JobRun | undefined): number {
+    return this.#sharing.room(run);
   }
 
   output(postings: readonly number[]): LiveOutput[] {
@@ -71,16 +72,17 @@ export class Dispatcher extends BaseRunner<WorkerRun> {
       for (const slot of this.#slots) {
         if (this.jobs.count === 0) return;
         if (!slot.hasRoom(ahead)) continue;
-        const jobs = this.jobs.find((first) => this.#sharing.mayHave(slot, first, ahead)) ?? [];
-        const count = this.#sharing.chunkOf(jobs);
-        if (count > 0 && slot.mayCarry(jobs.slice(0, count))) {
-          slot.hand(this.jobs.take(jobs, count));
-        }
+        const jobs = this.jobs.find((first) => this.#sharing.mayHave(slot, first, ahead));
+        if (!jobs) continue;
+        const [chunk, rest] = this.#sharing.chunkOf(jobs);
+        if (!slot.mayCarry(chunk)) continue;
+        this.jobs.replace(jobs, rest);
+        slot.hand(chunk);
       }
     }
   }
 
-  protected takeUnstarted(): LeasedJob[] {
+  protected takeUnstarted(): LeasedRun[] {
     return [...this.#slots].flatMap((slot) => slot.withdraw(Infinity));
   }
 
@@ -163,7 +165,8 @@ export class Dispatcher extends BaseRunner<WorkerRun> {
     if (job === null) return 0;
     end.output = slot.process.output.take(end.output);
     // An error that a job throws while it is being stopped comes from the stop.
-    const termination = slot.termination?.job === job && !end.isDone ? slot.termination : null;
+    const { termination: asked } = slot;
+    const termination = asked && isSameJob(asked.job, job) && !end.isDone ? asked : null;
     const { pid } = slot.process;
     if (termination) attempts.onTerminated(termination, stoppedResult(termination, end), pid);
     else attempts.onEnd(job, end, pid);
@@ -200,11 +203,12 @@ export class Dispatcher extends BaseRunner<WorkerRun> {
     if (!this.#slots.delete(slot) || this.isStopped) return;
     const now = performance.now();
     const running = slot.poll(now);
-    const jobs = slot.unfinished;
-    const lost = running?.job ?? (slot.isReady ? this.#crashes.attributeCrash(jobs) : null);
+    const runs = slot.unfinished;
+    const lost = running?.job ?? (slot.isReady ? this.#crashes.attributeCrash(runs[0]) : null);
     if (lost) {
       const crash: Termination = { job: lost, state: "failed", error: reason };
-      const termination = slot.termination?.job === lost ? slot.termination : crash;
+      const { termination: asked } = slot;
+      const termination = asked && isSameJob(asked.job, lost) ? asked : crash;
       const end = lostResult(
         termination,
         now - (running?.since ?? now),
@@ -212,16 +216,16 @@ export class Dispatcher extends BaseRunner<WorkerRun> {
       );
       this.context.attempts.onTerminated(termination, end, slot.process.pid);
     }
-    this.#takeOver(jobs.filter((job) => job !== lost));
+    this.#takeOver(lost ? without(runs, lost) : runs);
     this.#slots.replace(slot, reason.message);
     this.fill();
     this.context.supply.onRoom();
   }
 
   /** Passes jobs of a dead worker to others or, if their arguments are gone, releases them. */
-  #takeOver(jobs: readonly LeasedJob[]): void {
-    this.jobs.unshift(jobs.filter(({ args }) => args !== ""));
-    const bare = jobs.filter(({ args }) => args === "");
+  #takeOver(runs: readonly LeasedRun[]): void {
+    this.jobs.unshift(runs.filter(({ args }) => args !== ""));
+    const bare = runs.filter(({ args }) => args === "");
     if (bare.length > 0) this.context.supply.onReturned(bare, "surplus");
   }
 
@@ -238,6 +242,6 @@ export class Dispatcher extends BaseRunner<WorkerRun> {
 
   #steal(now: number): void {
     if (this.backlog > 0 || this.idle === 0) return;
-    this.jobs.push(this.#slots.takeSpare(now, (job) => this.#sharing.room(job) > 0));
+    this.jobs.push(this.#slots.takeSpare(now, (run) => this.#sharing.room(run) > 0));
   }
 }

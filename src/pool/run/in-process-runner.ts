@@ -2,7 +2,8 @@ import { setImmediate as breathe } from "node:timers/promises";
 
 import { type Deferred, deferred } from "../../domain/node-20.ts";
 import type { EntryFunction } from "../entry/load-entry-point.ts";
-import type { LeasedJob } from "../wire/leased-job.ts";
+import { jobAt, type JobRun } from "../wire/leased-job.ts";
+import type { LeasedRun } from "../wire/leased-run.ts";
 import { packIds, type StopReason } from "../wire/protocol.ts";
 import { attempt } from "../worker/attempt.ts";
 import { JobContext } from "../worker/job-context.ts";
@@ -18,6 +19,8 @@ export interface InProcessOptions {
 }
 
 interface InProcessRun extends RunningAttempt {
+  /** Its job, as a run. */
+  run: LeasedRun;
   context: JobContext;
   log: JobLog;
   termination: Termination | null;
@@ -55,8 +58,8 @@ export class InProcessRunner extends BaseRunner<InProcessRun> {
     return this.#running.size;
   }
 
-  protected get handedOut(): LeasedJob[] {
-    return [...this.#running].map(({ job }) => job);
+  protected get handedOut(): LeasedRun[] {
+    return [...this.#running].map(({ run }) => run);
   }
 
   /** The arguments of a running job belong to the program. */
@@ -66,9 +69,9 @@ export class InProcessRunner extends BaseRunner<InProcessRun> {
     return [...this.#running];
   }
 
-  protected room(job: LeasedJob | undefined): number {
-    if (job === undefined || job.runningLimit === null) return Infinity;
-    return Math.max(job.runningLimit - (this.#ofLease.get(job.leaseId) ?? 0), 0);
+  protected room(run: JobRun | undefined): number {
+    if (run === undefined || run.runningLimit === null) return Infinity;
+    return Math.max(run.runningLimit - (this.#ofLease.get(run.leaseId) ?? 0), 0);
   }
 
   /** A pool in a program reports output when a job ends, and not before. */
@@ -76,7 +79,7 @@ export class InProcessRunner extends BaseRunner<InProcessRun> {
     return [];
   }
 
-  protected takeUnstarted(): LeasedJob[] {
+  protected takeUnstarted(): LeasedRun[] {
     return [];
   }
 
@@ -117,18 +120,18 @@ export class InProcessRunner extends BaseRunner<InProcessRun> {
 
   protected fill(): void {
     while (this.#lanes < this.#options.concurrency) {
-      const job = this.#next();
-      if (!job) return;
-      void this.#lane(job);
+      const run = this.#next();
+      if (!run) return;
+      void this.#lane(run);
     }
   }
 
   /** Runs a job, and then others, one after the other, while there are any. */
-  async #lane(first: LeasedJob): Promise<void> {
+  async #lane(first: LeasedRun): Promise<void> {
     this.#lanes++;
-    for (let job: LeasedJob | undefined = first; job; job = this.#next()) {
-      const { leaseId } = job;
-      await this.#run(job);
+    for (let run: LeasedRun | undefined = first; run; run = this.#next()) {
+      const { leaseId } = run;
+      await this.#run(run);
       const others = (this.#ofLease.get(leaseId) ?? 1) - 1;
       if (others > 0) this.#ofLease.set(leaseId, others);
       else this.#ofLease.delete(leaseId);
@@ -141,25 +144,27 @@ export class InProcessRunner extends BaseRunner<InProcessRun> {
   }
 
   /** The next job that may run now, which counts as running from here on (L4). */
-  #next(): LeasedJob | undefined {
+  #next(): LeasedRun | undefined {
     if (this.isStopped || !this.context.supply.mayStart()) return undefined;
     const found = this.jobs.find((first) => this.room(first) > 0);
-    const [job] = found ? this.jobs.take(found, 1) : [];
-    if (job) this.#ofLease.set(job.leaseId, (this.#ofLease.get(job.leaseId) ?? 0) + 1);
-    return job;
+    if (!found) return undefined;
+    const [{ first: run }, rest] = found.split(1);
+    this.jobs.replace(found, rest);
+    if (run) this.#ofLease.set(run.leaseId, (this.#ofLease.get(run.leaseId) ?? 0) + 1);
+    return run;
   }
 
-  async #run(job: LeasedJob): Promise<void> {
-    const { posting } = job;
+  async #run(run: LeasedRun): Promise<void> {
+    const { posting, startBy } = run;
     const { attempts, supply } = this.context;
     const fn = this.#options.load(posting.entryPoint);
     fn.catch(() => {}); // the attempt reports it as its failure
-    if (job.startBy !== null) {
+    if (startBy !== null) {
       await fn.catch(() => {}); // an import takes time, too
-      if (Date.now() > job.startBy) return supply.onReturned([job], "late");
+      if (Date.now() > startBy) return supply.onReturned([run], "late");
     }
     const log = new JobLog();
-    const context = new JobContext(packIds([job]), 0, {
+    const context = new JobContext(packIds([run]), 0, {
       onSignal: () => {},
       onProgress: (progress) => {
         running.progress = progress;
@@ -168,7 +173,8 @@ export class InProcessRunner extends BaseRunner<InProcessRun> {
       onLog: (line) => log.add(line),
     });
     const running: InProcessRun = {
-      job,
+      run,
+      job: jobAt(run, 0),
       since: performance.now(),
       progress: null,
       context,
@@ -179,12 +185,12 @@ export class InProcessRunner extends BaseRunner<InProcessRun> {
     };
     this.#running.add(running);
     const ended = missingCode(fn).then(async (reason) =>
-      reason === null ? await attempt(fn, job.args, posting.keepsResults, context) : reason,
+      reason === null ? await attempt(fn, run.args, posting.keepsResults, context) : reason,
     );
     const end = await Promise.race([ended, running.givenUp.promise]);
     clearTimeout(running.graceTimer);
     if (!this.#running.delete(running)) return; // abandoned
-    if (typeof end === "string") supply.onReturned([job], { missingCode: end });
+    if (typeof end === "string") supply.onReturned([run], { missingCode: end });
     else this.#report(running, end);
   }
 

@@ -4,6 +4,7 @@ import type { Profile } from "../../db/engine/profiles.ts";
 import type { JobError, OutcomeState } from "../../domain/attempt.ts";
 import type { JobTime } from "../../domain/chunk-size.ts";
 import type { JobRun, LeasedJob } from "../wire/leased-job.ts";
+import type { LeasedRun } from "../wire/leased-run.ts";
 import type { AttemptDetails, AttemptResult, EndColumns } from "../wire/ends.ts";
 import type { StartFailure } from "./worker-starts.ts";
 
@@ -45,7 +46,7 @@ export type ReturnCause = "surplus" | "late" | { missingCode: string };
 export interface JobSupply {
   /** A worker has room. */
   onRoom(): void;
-  onReturned(jobs: LeasedJob[], cause: ReturnCause): void;
+  onReturned(jobs: readonly JobRun[], cause: ReturnCause): void;
   /** False while no more jobs should be started. */
   mayStart(): boolean;
   /** Whether other pools are alive. */
@@ -71,7 +72,7 @@ export interface Runner {
   readonly idle: number;
   readonly busy: number;
   /** All jobs of this pool that have not ended. */
-  readonly all: LeasedJob[];
+  readonly all: JobRun[];
   readonly isIdle: boolean;
   /** The jobs that have been running for a while. */
   readonly longRunning: RunningJob[];
@@ -80,9 +81,9 @@ export interface Runner {
   /** The output so far of running jobs of these postings. */
   output(postings: readonly number[]): LiveOutput[];
   /** Adds jobs behind the jobs that are here already. */
-  add(jobs: readonly LeasedJob[]): void;
+  add(jobs: readonly LeasedRun[]): void;
   /** Takes back unstarted jobs that `isWanted` selects, to be released (rule 4). */
-  withdraw(isWanted: (job: LeasedJob) => boolean): LeasedJob[];
+  withdraw(isWanted: (run: JobRun) => boolean): JobRun[];
   /** Stops the running jobs for which `reasonFor` returns a reason. */
   terminate(reasonFor: (running: { job: LeasedJob }) => TerminationReason | null): void;
   /** The code has changed: jobs that start from now on run the new code. */

@@ -1,6 +1,6 @@
 import { chunkSize, type JobTime } from "../../domain/chunk-size.ts";
-import { fitting } from "../wire/backlog.ts";
-import type { LeasedJob } from "../wire/leased-job.ts";
+import type { JobRun } from "../wire/leased-job.ts";
+import type { RunList } from "../wire/leased-run.ts";
 import { chunkBytes, type WorkerSlot } from "./worker-slot.ts";
 
 /** Shorter jobs are passed to workers in advance, so that no worker waits for its pool. */
@@ -22,29 +22,29 @@ export class Sharing {
     this.#jobTime = jobTime;
   }
 
-  /** L4: how many more workers may have jobs of the lease of this one. */
-  readonly room = (job: LeasedJob | undefined): number => {
-    if (job === undefined || job.runningLimit === null) return Infinity;
-    const having = [...this.#slots].filter((slot) => slot.leases.has(job.leaseId));
-    return Math.max(job.runningLimit - having.length, 0);
+  /** L4: how many more workers may have jobs of the lease of these. */
+  readonly room = (run: JobRun | undefined): number => {
+    if (run === undefined || run.runningLimit === null) return Infinity;
+    const having = [...this.#slots].filter((slot) => slot.leases.has(run.leaseId));
+    return Math.max(run.runningLimit - having.length, 0);
   };
 
-  /** Whether a worker may have this job: to run it next or, `ahead`, after its running job. */
-  mayHave(slot: WorkerSlot, job: LeasedJob, ahead: boolean): boolean {
-    const isOfItsLease = job.runningLimit !== null && slot.leases.has(job.leaseId);
-    if (!ahead) return isOfItsLease || this.room(job) > 0;
-    if ((job.runningLimit !== null && !isOfItsLease) || job.startBy !== null) return false;
-    const time = this.#timeOf(job);
+  /** Whether a worker may have these jobs: to run them next or, `ahead`, after its running job. */
+  mayHave(slot: WorkerSlot, run: JobRun, ahead: boolean): boolean {
+    const isOfItsLease = run.runningLimit !== null && slot.leases.has(run.leaseId);
+    if (!ahead) return isOfItsLease || this.room(run) > 0;
+    if ((run.runningLimit !== null && !isOfItsLease) || run.startBy !== null) return false;
+    const time = this.#timeOf(run);
     return time !== null && time.meanMs + time.deviationMs < aheadBelowMs;
   }
 
-  /** The number of these jobs that a worker gets at once. */
-  chunkOf(jobs: readonly LeasedJob[]): number {
-    const [first] = jobs;
-    if (!first) return 0;
-    const size = chunkSize(this.#timeOf(first), jobs.length, first.runningLimit ?? this.#workers);
-    return fitting(jobs, Math.min(size, jobs.length), chunkBytes);
+  /** The first ones of these jobs, which a worker gets at once, and the others. */
+  chunkOf(jobs: RunList): [RunList, RunList] {
+    const { first, count } = jobs;
+    if (!first) return [jobs, jobs];
+    const size = chunkSize(this.#timeOf(first), count, first.runningLimit ?? this.#workers);
+    return jobs.split(jobs.fitting(Math.min(size, count), chunkBytes));
   }
 
-  #timeOf = ({ posting }: LeasedJob) => this.#jobTime(posting.entryPoint);
+  #timeOf = ({ posting }: JobRun) => this.#jobTime(posting.entryPoint);
 }

@@ -1,5 +1,5 @@
 import type { JobError } from "../../domain/attempt.ts";
-import type { LeasedJob } from "../wire/leased-job.ts";
+import { jobAt, type JobRun, type LeasedJob } from "../wire/leased-job.ts";
 import type { OomKills } from "./oom-kills.ts";
 
 /** How a worker's process has ended. */
@@ -35,6 +35,7 @@ export function workerDeath(death: WorkerDeath): JobError {
 
 /** After N crashes between two jobs, a job that came next each time counts as the cause. */
 const crashesMax = 3;
+const suspectsKept = 1_000;
 
 /**
  * Crashes of workers that reported no running job. Usually no job caused such a crash. But if the
@@ -42,13 +43,22 @@ const crashesMax = 3;
  * would be retried forever.
  */
 export class CrashAttribution {
-  readonly #crashes = new WeakMap<LeasedJob, number>();
+  /** By lease, posting, attempt and seq of the job that came next, the latest last. */
+  readonly #crashes = new Map<string, number>();
 
-  /** The job, of the worker's jobs in their order, that has caused one crash too many; or null. */
-  attributeCrash([first]: readonly LeasedJob[]): LeasedJob | null {
+  /** The first job of the worker's runs, if it has caused one crash too many; or null. */
+  attributeCrash(first: JobRun | undefined): LeasedJob | null {
     if (!first) return null;
-    const crashes = (this.#crashes.get(first) ?? 0) + 1;
-    this.#crashes.set(first, crashes);
-    return crashes < crashesMax ? null : first;
+    const { leaseId, posting, attempt, firstSeq } = first;
+    const name = `${leaseId} ${posting.id} ${attempt} ${firstSeq}`;
+    const crashes = (this.#crashes.get(name) ?? 0) + 1;
+    this.#crashes.delete(name);
+    if (crashes === crashesMax) return jobAt(first, 0);
+    this.#crashes.set(name, crashes);
+    for (const oldest of this.#crashes.keys()) {
+      if (this.#crashes.size > suspectsKept) this.#crashes.delete(oldest);
+      break;
+    }
+    return null;
   }
 }

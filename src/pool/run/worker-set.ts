@@ -1,6 +1,7 @@
 import type { JobError } from "../../domain/attempt.ts";
 import { Guard } from "./guard.ts";
-import type { LeasedJob } from "../wire/leased-job.ts";
+import type { JobRun } from "../wire/leased-job.ts";
+import type { LeasedRun } from "../wire/leased-run.ts";
 import { OomKills } from "./oom-kills.ts";
 import type { WorkerMessage } from "../wire/protocol.ts";
 import { WorkerSlot } from "./worker-slot.ts";
@@ -62,10 +63,10 @@ export class WorkerSet {
   }
 
   /** Takes half of the jobs that the fullest worker can spare and others may run. */
-  takeSpare(now: number, mayGo: (last: LeasedJob | undefined) => boolean): LeasedJob[] {
+  takeSpare(now: number, mayGo: (newest: JobRun | undefined) => boolean): LeasedRun[] {
     let [fullest, most]: [WorkerSlot | null, number] = [null, 0];
     for (const slot of this.#slots) {
-      const spare = mayGo(slot.unfinished.at(-1)) ? slot.spare(now) : 0;
+      const spare = mayGo(slot.newest) ? slot.spare(now) : 0;
       if (spare > most) [fullest, most] = [slot, spare];
     }
     return fullest?.takeSpare(Math.ceil(most / 2), now) ?? [];

@@ -1,10 +1,11 @@
 import type { LiveOutput } from "../../db/engine/follow.ts";
-import { sizeOfArguments } from "../wire/backlog.ts";
-import { type JobRun, type LeasedJob, runOfOne } from "../wire/leased-job.ts";
-import { packArgs, packIds } from "../wire/protocol.ts";
-import type { RunningAttempt } from "./base-runner.ts";
-import type { Termination } from "./runner.ts";
+import type { JobRun, LeasedJob } from "../wire/leased-job.ts";
+import type { LeasedRun, RunList } from "../wire/leased-run.ts";
+import { packIds } from "../wire/protocol.ts";
 import { chunksPerWorker } from "../wire/shared-page.ts";
+import type { RunningAttempt } from "./base-runner.ts";
+import { Chunk } from "./chunk.ts";
+import type { Termination } from "./runner.ts";
 import type { WorkerProcess } from "./worker-process.ts";
 
 /** The maximum size of the arguments in a chunk of several jobs … */
@@ -15,16 +16,6 @@ const channelBytes = 4 * chunkBytes;
 const largeBytes = 64 * 1024;
 /** A worker that runs a job for this long is not expected to receive more messages. */
 const busyMs = 50;
-
-/** Jobs passed to a worker at once; positions that ended or were taken back are `gone`. */
-export interface Chunk {
-  number: number;
-  jobs: LeasedJob[];
-  gone: boolean[];
-  left: number;
-  /** The size of the arguments of its jobs; 0 once they are dropped. */
-  bytes: number;
-}
 
 /** The job that a worker runs. */
 export interface WorkerRun extends RunningAttempt {
@@ -57,7 +48,7 @@ export class WorkerSlot {
 
   /** The leases of its jobs. */
   get leases(): Set<number> {
-    return new Set(this.chunks.flatMap(({ jobs }) => jobs[0]?.leaseId ?? []));
+    return new Set(this.chunks.flatMap(({ first }) => first?.leaseId ?? []));
   }
 
   get isEmpty(): boolean {
@@ -71,34 +62,26 @@ export class WorkerSlot {
   }
 
   /** Whether the arguments of these jobs may be sent now, before earlier ones are received. */
-  mayCarry(jobs: readonly LeasedJob[]): boolean {
-    const bytes = sizeOfArguments(jobs);
+  mayCarry({ bytes }: RunList): boolean {
     if (bytes > chunkBytes) return this.isEmpty && this.#bytesInFlight === 0;
     return this.#bytesInFlight + bytes <= channelBytes;
   }
 
-  hand(jobs: LeasedJob[]): void {
-    const at = this.#chunks.indexOf(null);
-    const number = this.#nextChunk++;
-    const bytes = sizeOfArguments(jobs);
-    const gone = jobs.map(() => false);
-    this.#chunks[at] = { number, jobs, gone, left: jobs.length, bytes };
-    this.#sent.push({ number, bytes });
-    this.process.page.load(at, number, jobs.length);
-    const posting = jobs[0]?.posting;
-    if (!posting) return;
+  hand(jobs: RunList): void {
+    const { first, args, bytes } = jobs;
+    if (!first) return;
+    const pageIndex = this.#chunks.indexOf(null);
+    const chunk = this.#nextChunk++;
+    this.#chunks[pageIndex] = new Chunk(chunk, jobs);
+    this.#sent.push({ number: chunk, bytes });
+    this.process.page.load(pageIndex, chunk, jobs.count);
+    const { startBy, posting } = first;
     const { entryPoint, keepsResults, keepsOutput } = posting;
-    const packed = packArgs(jobs.map((job) => job.args));
     // Such a chunk has one job, and no other chunk is on its way.
-    const args = bytes > chunkBytes && this.process.writeArguments(packed) ? null : packed;
-    const how = { entryPoint, keepsResults, keepsOutput, startBy: jobs[0]?.startBy ?? null };
+    const isInFile = bytes > chunkBytes && this.process.writeArguments(args);
     this.process.send({
-      kind: "run",
-      chunk: number,
-      pageIndex: at,
-      args,
-      ids: packIds(jobs),
-      ...how,
+      ...{ kind: "run", chunk, pageIndex, args: isInFile ? null : args, ids: packIds(jobs.runs) },
+      ...{ entryPoint, keepsResults, keepsOutput, startBy },
     });
   }
 
@@ -107,46 +90,26 @@ export class WorkerSlot {
    * code may report the end of a job that still runs, or that was not started.
    */
   end(chunkNumber: number, position: number): LeasedJob | null {
-    return this.#endAll(chunkNumber, position, 1)?.[0] ?? null;
+    const job = this.peek(chunkNumber, position);
+    return job && this.endRun(chunkNumber, position, 1) && job;
   }
 
-  /**
-   * As `end`, for jobs from a position on that follow each other in one posting, lease and attempt,
-   * at most `most` of them.
-   */
+  /** As `end`, for jobs of one run from a position on, at most `most` of them. */
   endRun(chunkNumber: number, position: number, most: number): JobRun | null {
-    const jobs = this.#endAll(chunkNumber, position, most);
-    const [first] = jobs ?? [];
-    if (!jobs || !first) return null;
-    const indexes = first.posting.isSorted ? jobs.map(({ index }) => index) : null;
-    return { ...runOfOne(first), count: jobs.length, indexes };
-  }
-
-  #endAll(chunkNumber: number, position: number, most: number): LeasedJob[] | null {
     const at = this.#chunks.findIndex((chunk) => chunk?.number === chunkNumber);
     const chunk = this.#chunks[at];
-    const first = chunk?.jobs[position];
-    if (!chunk || !first) return null;
-    const jobs: LeasedJob[] = [];
-    for (let i = 0; i < most; i++) {
-      const job = chunk.jobs[position + i];
-      if (!job || !isNth(first, i, job)) break;
-      if (chunk.gone[position + i]) return null;
-      jobs.push(job);
-    }
-    if (!this.process.page.mayHaveEnded(at, chunkNumber, position, jobs.length)) return null;
-    chunk.gone.fill(true, position, position + jobs.length);
-    chunk.left -= jobs.length;
-    if (chunk.left === 0) this.#chunks[at] = null;
-    if (chunk.jobs.length === 1) letGoOf(chunk);
-    this.jobsEnded += jobs.length;
-    return jobs;
+    const run = chunk?.next(position, most);
+    if (!chunk || !run) return null;
+    if (!this.process.page.mayHaveEnded(at, chunkNumber, position, run.count)) return null;
+    chunk.ended(run);
+    if (chunk.isEmpty) this.#chunks[at] = null;
+    this.jobsEnded += run.count;
+    return run;
   }
 
-  /** The job at a position of a chunk, if it is not gone. */
+  /** The job at a position of a chunk, if it has not ended and was not taken back. */
   peek(chunkNumber: number, position: number): LeasedJob | null {
-    const chunk = this.chunks.find(({ number }) => number === chunkNumber);
-    return chunk?.gone[position] === false ? (chunk.jobs[position] ?? null) : null;
+    return this.chunks.find(({ number }) => number === chunkNumber)?.at(position) ?? null;
   }
 
   /** The number of bytes of arguments in the channel, as far as is known. */
@@ -164,8 +127,8 @@ export class WorkerSlot {
   /** Drops the arguments of the running job if they are large. Returns whether it did. */
   dropArguments(): boolean {
     const chunk = this.chunks.find(({ number }) => number === this.running?.chunk);
-    if (!chunk || chunk.bytes < largeBytes || chunk.jobs.length > 1) return false;
-    letGoOf(chunk);
+    if (!chunk || chunk.bytes < largeBytes || chunk.count > 1) return false;
+    chunk.dropArguments();
     return true;
   }
 
@@ -183,7 +146,7 @@ export class WorkerSlot {
   }
 
   /** Takes back at most `most` of these. */
-  takeSpare(most: number, now: number): LeasedJob[] {
+  takeSpare(most: number, now: number): LeasedRun[] {
     return this.withdraw(most, this.#maySpare(now));
   }
 
@@ -198,33 +161,36 @@ export class WorkerSlot {
    * Takes back up to `most` jobs that the worker has not started, the last ones first; of some
    * chunks or of all.
    */
-  withdraw(most: number, isWanted: (chunk: Chunk) => boolean = () => true): LeasedJob[] {
-    const jobs: LeasedJob[] = [];
+  withdraw(most: number, isWanted: (chunk: Chunk) => boolean = () => true): LeasedRun[] {
+    const runs: LeasedRun[] = [];
+    let left = most;
     for (const [at, chunk] of this.#chunks.entries()) {
       if (!chunk || !isWanted(chunk)) continue;
-      const { from, to } = this.process.page.withdraw(at, most - jobs.length);
-      for (let position = from; position < Math.min(to, chunk.jobs.length); position++) {
-        const job = chunk.jobs[position];
-        if (!job || chunk.gone[position]) continue; // user code has written to the shared page
-        chunk.gone[position] = true;
-        chunk.left--;
-        jobs.push(job);
-      }
-      if (chunk.left === 0) this.#chunks[at] = null;
+      const { from, to } = this.process.page.withdraw(at, left);
+      if (from === to) continue;
+      runs.push(...chunk.takeFrom(from));
+      left -= to - from;
+      if (chunk.isEmpty) this.#chunks[at] = null;
     }
-    return jobs;
+    return runs;
   }
 
   /** Takes back a chunk whose jobs could not run, including the one at `position`. */
-  takeBack({ chunk, position }: { chunk: number; position: number }): LeasedJob[] {
-    const job = this.end(chunk, position);
-    return [...(job ? [job] : []), ...this.withdraw(Infinity, ({ number }) => number === chunk)];
+  takeBack({ chunk, position }: { chunk: number; position: number }): JobRun[] {
+    const run = this.endRun(chunk, position, 1);
+    const others = this.withdraw(Infinity, ({ number }) => number === chunk);
+    return run ? [run, ...others] : others;
   }
 
   /** All its jobs that neither ended nor were taken back, in their order. */
-  get unfinished(): LeasedJob[] {
+  get unfinished(): LeasedRun[] {
     const inOrder = this.chunks.toSorted((a, b) => a.number - b.number);
-    return inOrder.flatMap((chunk) => chunk.jobs.filter((_job, i) => !chunk.gone[i]));
+    return inOrder.flatMap((chunk) => chunk.unfinished);
+  }
+
+  /** A run of the newest chunk. */
+  get newest(): JobRun | undefined {
+    return this.chunks.toSorted((a, b) => b.number - a.number)[0]?.first;
   }
 
   /** The output of its running job so far, if the job belongs to one of these postings. */
@@ -243,22 +209,8 @@ export class WorkerSlot {
     const seen = this.process.page.running();
     const before = this.running;
     if (seen && before?.chunk === seen.chunk && before.position === seen.position) return before;
-    const chunk = this.chunks.find(({ number }) => number === seen?.chunk);
-    const job = seen && !chunk?.gone[seen.position] ? chunk?.jobs[seen.position] : undefined;
+    const job = seen && this.peek(seen.chunk, seen.position);
     this.running = seen && job ? { job, ...seen, since: now, progress: null } : null;
     return this.running;
   }
-}
-
-/** Whether a job is number `n` after the first one of its posting, lease and attempt. */
-const isNth = (first: LeasedJob, n: number, { seq, leaseId, posting, attempt }: LeasedJob) =>
-  seq === first.seq + n &&
-  leaseId === first.leaseId &&
-  posting === first.posting &&
-  attempt === first.attempt;
-
-function letGoOf(chunk: Chunk): void {
-  if (chunk.bytes < largeBytes) return;
-  for (const job of chunk.jobs) job.args = "";
-  chunk.bytes = 0;
 }

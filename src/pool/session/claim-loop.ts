@@ -1,6 +1,7 @@
 import { JobsGone } from "../../db/engine/job-arguments.ts";
 import type { Room } from "./claimer.ts";
-import type { LeasedJob } from "../wire/leased-job.ts";
+import type { JobRun } from "../wire/leased-job.ts";
+import type { LeasedRun } from "../wire/leased-run.ts";
 import type { Session } from "./session.ts";
 
 /** A claim that found no jobs. */
@@ -17,7 +18,7 @@ export interface ClaimLoopListener {
   /** The pool has no job, and no outcome waits to be recorded. */
   isQuiet(): boolean;
   /** Jobs that were leased for this session just now; `unread` must be released. */
-  onJobs(session: Session, jobs: LeasedJob[], unread: LeasedJob[]): Promise<void>;
+  onJobs(session: Session, runs: LeasedRun[], unread: JobRun[]): Promise<void>;
   /** With isOnce: nothing is left to claim, now or later, and the pool was quiet before. */
   onNothingLeft(): void;
   onError(error: unknown): void;
@@ -133,14 +134,14 @@ export class ClaimLoop {
     const claimed = await this.#claimed(session, room, quietUntil !== null);
     this.#quietUntil = null;
     if (!claimed) return;
-    const { ranges, jobs, unread, hasSkipped } = claimed;
+    const { ranges, runs, unread, hasSkipped } = claimed;
     if (session.recoveries !== recoveries) {
       this.#mayHaveUnknown = true; // released in the meantime, or to be released
       return;
     }
     for (const range of ranges) session.recorder.expect(range, range.endSeq - range.firstSeq);
-    if (jobs.length === 0) return await this.#rest(session, { room, hasSkipped, wasQuiet });
-    await this.#listener.onJobs(session, jobs, unread);
+    if (runs.length === 0) return await this.#rest(session, { room, hasSkipped, wasQuiet });
+    await this.#listener.onJobs(session, runs, unread);
     for (const id of claimed.whole) [notified, this.#notified].forEach((ids) => ids.delete(id));
     const hasAll = notified.size === 0 && unread.length === 0 && !hasSkipped;
     if (hasAll && quietUntil !== null) this.#keepQuiet(session, quietUntil);

@@ -14,9 +14,9 @@ import { bytesLeft, collectBytes, collectMemory, countLeft } from "./argument-me
 import { claimShare, claimSize, type JobTime } from "../../domain/chunk-size.ts";
 import { mayServe, type PoolScope, type RouteInTurn } from "../../domain/route.ts";
 import { Turns } from "./turns.ts";
-import { sizeOfArguments } from "../wire/backlog.ts";
 import { entryPointsKept, JobTimes } from "./job-times.ts";
-import type { LeasedJob } from "../wire/leased-job.ts";
+import { countJobs, type JobRun } from "../wire/leased-job.ts";
+import { type LeasedRun, sizeOfArguments, withArguments } from "../wire/leased-run.ts";
 import { Limits } from "./limits.ts";
 import { type RefusalSources, Refusals } from "./refusals.ts";
 import type { Link } from "../link/link.ts";
@@ -48,9 +48,9 @@ export interface Room {
 /** The result of one claim. */
 export interface ClaimedJobs {
   ranges: LeasedRange[];
-  jobs: LeasedJob[];
+  runs: LeasedRun[];
   /** Jobs whose arguments are too large to be read now. */
-  unread: LeasedJob[];
+  unread: JobRun[];
   hasSkipped: boolean;
   /** The postings without limits all of whose jobs are in this claim. */
   whole: number[];
@@ -128,12 +128,12 @@ export class Claimer {
     const { ranges, limited } = await this.#link.ask((db) => claim(db, want));
     this.limits.note(limited, performance.now());
     const hasSkipped = limited.length + this.limits.skipped.length > 0;
-    if (ranges.length === 0) return { ranges, jobs: [], unread: [], hasSkipped, whole: [] };
-    const { jobs, unread } = await this.#read(ranges, startBy, bytesLeft(room.bytes));
+    if (ranges.length === 0) return { ranges, runs: [], unread: [], hasSkipped, whole: [] };
+    const { runs, unread } = await this.#read(ranges, startBy, bytesLeft(room.bytes));
     // All of one claim is of one route.
-    const route = this.#routes.find(({ id }) => id === jobs[0]?.posting.routeId);
+    const route = this.#routes.find(({ id }) => id === runs[0]?.posting.routeId);
     if (route && !want.oldest) this.#turns.claimed(route);
-    return { ranges, jobs, unread, hasSkipped, whole: this.#wholeOf(ranges) };
+    return { ranges, runs, unread, hasSkipped, whole: this.#wholeOf(ranges) };
   }
 
   #wholeOf(ranges: readonly ClaimedRange[]): number[] {
@@ -215,7 +215,7 @@ export class Claimer {
     ranges: ClaimedRange[],
     startBy: number,
     bytesMax: number,
-  ): Promise<Pick<ClaimedJobs, "jobs" | "unread">> {
+  ): Promise<Pick<ClaimedJobs, "runs" | "unread">> {
     for (const { posting } of ranges) if (posting) this.#postings.set(posting.id, posting);
     const unknown = ranges.map((r) => r.postingId).filter((id) => !this.#postings.has(id));
     // Arguments are in memory three times while they are read. The last ones are collected now:
@@ -227,47 +227,45 @@ export class Claimer {
       unknown.length === 0 ? [] : this.#link.ask((db) => readRunnable(db, [...new Set(unknown)])),
     ]);
     for (const posting of postings) this.#postings.set(posting.id, posting);
-    const held: LeasedJob[] = [];
-    const unread: LeasedJob[] = [];
-    const indices = await this.#indicesOf(ranges);
+    const runs: LeasedRun[] = [];
+    const unread: JobRun[] = [];
+    const indexes = await this.#indexesOf(ranges);
     for (const [i, range] of ranges.entries()) {
       const posting = this.#postings.get(range.postingId);
       if (!posting) throw new JobsGone(range.postingId);
       const { leaseId, runningLimit, attempt, firstSeq, endSeq } = range;
       const by = posting.hasRate ? startBy : null;
-      const order = indices.get(range);
-      for (let seq = firstSeq; seq < endSeq; seq++) {
-        const text = texts[i]?.[seq - firstSeq];
-        const index = order?.[seq - firstSeq] ?? seq;
-        const args = text ?? "";
-        const job = { leaseId, runningLimit, posting, seq, index, attempt, args, startBy: by };
-        (text === undefined ? unread : held).push(job);
-      }
+      const all: JobRun = {
+        ...{ leaseId, runningLimit, posting, attempt, startBy: by, firstSeq },
+        ...{ count: endSeq - firstSeq, indexes: indexes.get(range) ?? null },
+      };
+      const read = withArguments(all, texts[i] ?? []);
+      runs.push(...read.runs);
+      if (read.rest) unread.push(read.rest);
     }
     while (this.#postings.size > postingsKept) deleteFirst(this.#postings);
-    this.#learnSize(held);
-    return { jobs: held, unread };
+    this.#learnSize(runs);
+    return { runs, unread };
   }
 
   /** All of one claim is of one entry point. */
-  #learnSize(jobs: readonly LeasedJob[]): void {
-    const bytes = sizeOfArguments(jobs);
+  #learnSize(runs: readonly LeasedRun[]): void {
+    const bytes = sizeOfArguments(runs);
     this.#hasReadLarge = bytes >= collectBytes;
-    const [first] = jobs;
+    const [first] = runs;
     if (!first) return;
-    this.#sizes.set(first.posting.entryPoint, bytes / jobs.length);
+    this.#sizes.set(first.posting.entryPoint, bytes / countJobs(runs));
     if (this.#sizes.size > entryPointsKept) deleteFirst(this.#sizes);
   }
 
   /** Of the ranges of postings whose jobs have one that differs from their seq: most have none. */
-  async #indicesOf(ranges: readonly LeasedRange[]): Promise<Map<LeasedRange, number[]>> {
+  async #indexesOf(ranges: readonly LeasedRange[]): Promise<Map<LeasedRange, number[]>> {
     const sorted = ranges.filter(({ postingId }) => this.#postings.get(postingId)?.isSorted);
     if (sorted.length === 0) return new Map();
-    const indices = await this.#link.ask((db) => readIndices(db, sorted));
-    return new Map(sorted.map((range, i) => [range, indices[i] ?? []]));
+    const indexes = await this.#link.ask((db) => readIndices(db, sorted));
+    return new Map(sorted.map((range, i) => [range, indexes[i] ?? []]));
   }
 }
-
 function deleteFirst<K>(map: Map<K, unknown>): void {
   for (const key of map.keys()) {
     map.delete(key);

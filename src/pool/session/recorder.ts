@@ -78,10 +78,10 @@ export class Recorder {
     add(this.#byPosting, postingId, count);
   }
 
-  /** One of the expected outcomes was written, or will not come: its job was released. */
-  forget({ leaseId, postingId }: Pick<LeasedSeq, "leaseId" | "postingId">): void {
-    add(this.#byLease, leaseId, -1);
-    add(this.#byPosting, postingId, -1);
+  /** `count` of the expected outcomes will not come: their jobs were released. */
+  forget({ leaseId, postingId }: Pick<LeasedSeq, "leaseId" | "postingId">, count: number): void {
+    add(this.#byLease, leaseId, -count);
+    add(this.#byPosting, postingId, -count);
   }
 
   /** The leases that have outcomes left to be written. */

@@ -1,4 +1,5 @@
-import { release, releaseUnknown, type LeasedSeq } from "../../db/engine/release.ts";
+import type { LeasedRange } from "../../db/engine/leases.ts";
+import { release, releaseUnknown } from "../../db/engine/release.ts";
 import {
   isPoolGone,
   markDraining,
@@ -11,7 +12,7 @@ import { type PoolReport, reportPool } from "../../db/dashboard/report.ts";
 import type { Target } from "../../db/settings/target.ts";
 import { Bearing } from "../link/bearing.ts";
 import { Claimer, type ClaimerOptions } from "./claimer.ts";
-import type { LeasedJob } from "../wire/leased-job.ts";
+import type { JobRun } from "../wire/leased-job.ts";
 import { Heartbeat, type HeartbeatListener } from "./heartbeat.ts";
 import { retryUntil } from "../link/retry-until.ts";
 import { Link } from "../link/link.ts";
@@ -130,22 +131,24 @@ export class Session {
    * Releases jobs that no worker has started. Keeps the leases of the jobs of `kept`, and of
    * outcomes that are not written yet. Returns the number of released jobs.
    */
-  async release(jobs: readonly LeasedJob[], kept: () => readonly LeasedJob[]): Promise<number> {
-    if (jobs.length === 0) return 0;
+  async release(runs: readonly JobRun[], kept: () => readonly JobRun[]): Promise<number> {
+    if (runs.length === 0) return 0;
     // While no outcome is being written: otherwise the jobs to keep might change meanwhile.
     return await this.recorder.exclusively(async () => {
-      const leases = new Set(jobs.map((job) => job.leaseId));
+      const leases = new Set(runs.map(({ leaseId }) => leaseId));
       const keep = [
         ...kept()
-          .map(leasedSeq)
-          .filter(({ leaseId }) => leases.has(leaseId)),
-        ...this.recorder.waiting(leases),
+          .filter(({ leaseId }) => leases.has(leaseId))
+          .map(rangeOf),
+        ...this.recorder.waiting(leases).map(({ seq, ...job }) => ({
+          ...{ ...job, firstSeq: seq, endSeq: seq + 1 },
+        })),
       ];
       const back = await retryUntil(
         () => this.#links.work.ask((db) => release(db, this.poolId, [...leases], keep)),
         () => !this.isOver,
       );
-      for (const job of jobs) this.recorder.forget(leasedSeq(job));
+      for (const run of runs) this.recorder.forget(rangeOf(run), run.count);
       return back ?? 0;
     });
   }
@@ -210,9 +213,6 @@ export class Session {
   }
 }
 
-const leasedSeq = ({ leaseId, posting, seq, attempt }: LeasedJob): LeasedSeq => ({
-  leaseId,
-  postingId: posting.id,
-  seq,
-  attempt,
+const rangeOf = ({ leaseId, posting, attempt, firstSeq, count }: JobRun): LeasedRange => ({
+  ...{ leaseId, postingId: posting.id, attempt, firstSeq, endSeq: firstSeq + count },
 });

@@ -1,6 +1,6 @@
 import type { Db } from "../../db/connection/connect.ts";
 import type { RunnablePosting } from "../../db/engine/leases.ts";
-import type { LeasedJob } from "../wire/leased-job.ts";
+import type { LeasedRun } from "../wire/leased-run.ts";
 
 /** The jobs of a claim that may not run. */
 export interface PolicyDecision {
@@ -12,7 +12,7 @@ export interface PolicyDecision {
 
 /** Decides which postings a pool runs. */
 export interface AdmissionPolicy {
-  check(jobs: readonly LeasedJob[], ask: AskDatabase): Promise<PolicyDecision>;
+  check(runs: readonly LeasedRun[], ask: AskDatabase): Promise<PolicyDecision>;
   /** The postings that it would refuse regardless of their jobs, each with the reason. */
   screen(
     postings: readonly RunnablePosting[],

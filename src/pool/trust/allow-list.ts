@@ -3,7 +3,7 @@ import * as v from "valibot";
 import type { RunnablePosting } from "../../db/engine/leases.ts";
 import { EntryPoint } from "../../domain/entry-point.ts";
 import { InvalidInput } from "../../domain/errors.ts";
-import type { LeasedJob } from "../wire/leased-job.ts";
+import type { LeasedRun } from "../wire/leased-run.ts";
 import type { AdmissionPolicy, AskDatabase, PolicyDecision } from "./admission-policy.ts";
 
 const answersKept = 1_000;
@@ -13,7 +13,7 @@ export class AllowList implements AdmissionPolicy {
   readonly #isAllowed: (entryPoint: string) => boolean;
   readonly #patterns: string;
   readonly #next: AdmissionPolicy | null;
-  /** By entry point, so that a job costs nothing. */
+  /** By entry point, so that a claim costs nothing. */
   #answers = new Map<string, boolean>();
 
   constructor(patterns: readonly string[], next: AdmissionPolicy | null) {
@@ -22,12 +22,12 @@ export class AllowList implements AdmissionPolicy {
     this.#next = next;
   }
 
-  async check(jobs: readonly LeasedJob[], ask: AskDatabase): Promise<PolicyDecision> {
+  async check(runs: readonly LeasedRun[], ask: AskDatabase): Promise<PolicyDecision> {
     const refused = new Map<number, string>();
-    const kept: LeasedJob[] = [];
-    for (const job of jobs) {
-      const { id, entryPoint } = job.posting;
-      if (this.#allows(entryPoint)) kept.push(job);
+    const kept: LeasedRun[] = [];
+    for (const run of runs) {
+      const { id, entryPoint } = run.posting;
+      if (this.#allows(entryPoint)) kept.push(run);
       else refused.set(id, this.#reasonFor(entryPoint));
     }
     if (this.#next === null || kept.length === 0) return { refused, isCodeNew: false };

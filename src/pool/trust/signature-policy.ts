@@ -1,55 +1,26 @@
 import { type KeyObject, verify } from "node:crypto";
 
 import type { RunnablePosting } from "../../db/engine/leases.ts";
-import {
-  type Block,
-  blockAt,
-  blockDigest,
-  parseBlocks,
-  sha256,
-} from "../../db/posting/block-digests.ts";
-import { readBlock, readSignatures, type SignatureRow } from "../../db/posting/signatures.ts";
+import { parseBlocks, sha256 } from "../../db/posting/block-digests.ts";
+import { readSignatures, type SignatureRow } from "../../db/posting/signatures.ts";
 import type { Provides } from "../../domain/capabilities.ts";
 import { parseEntryPoint } from "../../domain/entry-point.ts";
 import { PdoflowError } from "../../domain/errors.ts";
-import {
-  changeOf,
-  limitChangeOf,
-  parseStatement,
-  type Statement,
-} from "../../domain/signed-posting.ts";
+import { changeOf, limitChangeOf, parseStatement } from "../../domain/signed-posting.ts";
 import { sweepLines } from "../../domain/sweep.ts";
 import { codeDigest } from "../entry/code-digest.ts";
-import type { LeasedJob } from "../wire/leased-job.ts";
+import type { LeasedRun } from "../wire/leased-run.ts";
 import { readKeyFolder } from "./keys.ts";
+import {
+  dropOldest,
+  SignatureRefused,
+  SignedArguments,
+  type SignedPosting,
+} from "./signed-arguments.ts";
 import type { AdmissionPolicy, AskDatabase, PolicyDecision } from "./admission-policy.ts";
-
-/** The signed statement of a posting whose signature is valid. */
-interface SignedPosting {
-  statement: Statement;
-  blocks: Block[];
-  /** The arguments of a job of a sweep. */
-  line: ((seq: number) => string) | null;
-}
-
-/** The jobs of a posting within one of its blocks. */
-interface SignedRange {
-  postingId: number;
-  form: Statement["arguments"]["form"];
-  firstSeq: number;
-  block: Block;
-  jobs: LeasedJob[];
-}
-
-/** A posting that this pool does not run. The message has the reason. */
-class SignatureRefused extends Error {
-  override readonly name = "SignatureRefused";
-}
 
 const keysReadEveryMs = 1_000;
 const postingsKept = 1_000;
-/** Partly claimed blocks are kept: the rest may come with the next claims. */
-const blocksKept = 64;
 
 /** Admits only postings that one of the pool's keys has signed, unchanged since. */
 export class SignaturePolicy implements AdmissionPolicy {
@@ -61,7 +32,7 @@ export class SignaturePolicy implements AdmissionPolicy {
   #keysReadAt = performance.now();
   #hasOtherKeys = false;
   readonly #signed = new Map<number, SignedPosting>();
-  readonly #blocks = new Map<string, Map<number, { index: number; args: string }>>();
+  readonly #arguments = new SignedArguments();
   /** By entry point: the digest of the code that workers have imported. */
   readonly #code = new Map<string, string>();
 
@@ -80,21 +51,21 @@ export class SignaturePolicy implements AdmissionPolicy {
   }
 
   /** Decides which of these jobs may run. */
-  async check(jobs: readonly LeasedJob[], ask: AskDatabase): Promise<PolicyDecision> {
+  async check(runs: readonly LeasedRun[], ask: AskDatabase): Promise<PolicyDecision> {
     this.#readKeysAgain();
     const refused = new Map<number, string>();
-    const byPosting = Map.groupBy(jobs, ({ posting }) => posting.id);
+    const byPosting = Map.groupBy(runs, ({ posting }) => posting.id);
     const signatures = await this.#readSignatures([...byPosting.keys()], ask);
     let isCodeNew = false;
     for (const [id, own] of byPosting) {
       try {
         const signed = this.#signed.get(id) ?? this.#verify(signatures.get(id));
         this.#signed.set(id, signed);
-        for (const posting of new Set(own.map((job) => job.posting))) {
+        for (const posting of new Set(own.map((run) => run.posting))) {
           checkOptions(signed, posting);
         }
         isCodeNew = (await this.#checkCode(signed)) || isCodeNew;
-        await this.#checkJobs(signed, own, ask);
+        await this.#arguments.check(signed, own, ask);
       } catch (error) {
         if (!(error instanceof SignatureRefused)) throw error;
         this.#signed.delete(id); // if it is resumed, it is checked anew
@@ -200,43 +171,6 @@ export class SignaturePolicy implements AdmissionPolicy {
     this.#code.set(entryPoint, code);
     return isNew;
   }
-
-  async #checkJobs(
-    signed: SignedPosting,
-    jobs: readonly LeasedJob[],
-    ask: AskDatabase,
-  ): Promise<void> {
-    const { line } = signed;
-    if (line) {
-      for (const job of jobs) {
-        const isInside = job.index === job.seq && job.seq < signed.statement.jobCount;
-        if (!isInside || job.args !== line(job.seq)) refuse(job);
-      }
-      return;
-    }
-    for (const piece of piecesOf(signed, jobs)) {
-      const { postingId, firstSeq, form, block } = piece;
-      if (form === "text") for (const job of piece.jobs) if (job.index !== job.seq) refuse(job);
-      if (piece.jobs.length === block.endSeq - firstSeq) {
-        if (blockDigest(form, piece.jobs) !== block.digest) refuse(piece.jobs[0]);
-        continue;
-      }
-      const name = `${postingId}/${firstSeq} ${block.digest}`;
-      let known = this.#blocks.get(name);
-      if (!known) {
-        const range = { postingId, firstSeq, endSeq: block.endSeq };
-        const stored = await ask((db) => readBlock(db, range));
-        if (blockDigest(form, stored) !== block.digest) refuse(piece.jobs[0]);
-        known = new Map(stored.map((job, i) => [firstSeq + i, job]));
-        this.#blocks.set(name, known);
-        dropOldest(this.#blocks, blocksKept);
-      }
-      for (const job of piece.jobs) {
-        const { index, args } = known.get(job.seq) ?? {};
-        if (index !== job.index || args !== job.args) refuse(job);
-      }
-    }
-  }
 }
 
 /** @throws {SignatureRefused} the posting differs from its signed statement. */
@@ -246,13 +180,6 @@ function checkOptions({ statement }: SignedPosting, posting: RunnablePosting): v
     throw new SignatureRefused(`its signature is that of posting ${statement.posting}`);
   }
   if (change !== null) throw new SignatureRefused(`it was changed after it was signed (${change})`);
-}
-
-function refuse(job: LeasedJob | undefined): never {
-  throw new SignatureRefused(
-    `arguments of it were changed after it was signed (at job ${job?.posting.id}/${job?.index} ` +
-      "or near)",
-  );
 }
 
 /** @throws {SignatureRefused} what was signed can't be parsed. */
@@ -269,33 +196,5 @@ function supported<T>(read: () => T): T {
   }
 }
 
-/** The jobs of one posting, by block. */
-function piecesOf({ statement, blocks }: SignedPosting, jobs: readonly LeasedJob[]): SignedRange[] {
-  const pieces: SignedRange[] = [];
-  const { posting: postingId } = statement;
-  const { form } = statement.arguments;
-  let at = -1;
-  let firstSeq = 0;
-  for (const job of jobs.toSorted((a, b) => a.seq - b.seq)) {
-    let block = blocks[at];
-    if (!block || job.seq >= block.endSeq) {
-      at = blockAt(blocks, job.seq);
-      block = blocks[at];
-      if (!block) refuse(job);
-      firstSeq = blocks[at - 1]?.endSeq ?? 0;
-      pieces.push({ postingId, form, firstSeq, block, jobs: [] });
-    }
-    pieces.at(-1)?.jobs.push(job);
-  }
-  return pieces;
-}
-
 const textOfKeys = (keys: readonly { keyId: string; isRevoked: boolean }[]): string =>
   keys.map(({ keyId, isRevoked }) => `${keyId} ${isRevoked}`).join("\n");
-
-function dropOldest<K>(map: Map<K, unknown>, most: number): void {
-  for (const key of map.keys()) {
-    if (map.size <= most) return;
-    map.delete(key);
-  }
-}

@@ -5,7 +5,7 @@ import { parse } from "../../domain/parse.ts";
 import type { PostingOptions } from "../../domain/posting-options.ts";
 import { separator } from "../../db/connection/array.ts";
 import { amount, EndedMessage, Ends } from "./ends.ts";
-import type { LeasedJob } from "./leased-job.ts";
+import type { JobRun } from "./leased-job.ts";
 
 /** Identifies the job. */
 export interface JobIdentity {
@@ -28,7 +28,7 @@ export interface RunMessage {
   /** The index in the shared page of its next position. */
   pageIndex: number;
   entryPoint: string;
-  /** The encoded arguments of each job, see `packArgs`; null: of its only job, in the file. */
+  /** The encoded arguments, a line for each job; null: of its only job, in the file. */
   args: string | null;
   /** The ids of the jobs; see `packIds`. */
   ids: readonly number[];
@@ -54,26 +54,26 @@ export interface EmptiedMessage {
 /** A message from a pool to a worker. */
 export type PoolMessage = RunMessage | StopMessage | EmptiedMessage;
 
-/** Many texts as one: two thousand strings take the channel ten times as long. */
-export const packArgs = (args: readonly string[]): string => args.join(separator);
 export const unpackArgs = (args: string): string[] => args.split(separator);
 
 /** A run of jobs: posting, attempt, the index of the first job, the number of jobs. */
 const idNumbers = 4;
 
-/** Jobs by their runs: the jobs of a chunk nearly always are one run. */
-export function packIds(jobs: readonly LeasedJob[]): number[] {
+/** Jobs by runs of consecutive indexes: the jobs of a chunk nearly always are one run. */
+export function packIds(runs: readonly JobRun[]): number[] {
   const ids: number[] = [];
-  let [posting, attempt, next] = [-1, -1, -1];
-  for (const job of jobs) {
-    if (job.posting.id === posting && job.attempt === attempt && job.index === next) {
-      ids[ids.length - 1] = (ids.at(-1) ?? 0) + 1;
+  let next = [-1, -1, -1];
+  const add = ({ posting, attempt }: JobRun, index: number, count: number) => {
+    if (posting.id === next[0] && attempt === next[1] && index === next[2]) {
+      ids[ids.length - 1] = (ids.at(-1) ?? 0) + count;
     } else {
-      ids.push(job.posting.id, job.attempt, job.index, 1);
+      ids.push(posting.id, attempt, index, count);
     }
-    posting = job.posting.id;
-    attempt = job.attempt;
-    next = job.index + 1;
+    next = [posting.id, attempt, index + count];
+  };
+  for (const run of runs) {
+    if (run.indexes === null) add(run, run.firstSeq, run.count);
+    else for (const index of run.indexes) add(run, index, 1);
   }
   return ids;
 }

@@ -2,7 +2,6 @@
 import { expect, test } from "bun:test";
 
 import { connect } from "../../../src/db/connection/connect.ts";
-import { readArguments } from "../../../src/db/engine/job-arguments.ts";
 import { finishPostings } from "../../../src/db/engine/outcomes.ts";
 import type { JobBatch } from "../../../src/db/posting/batches.ts";
 import { insertPosting } from "../../../src/db/posting/insert.ts";
@@ -18,6 +17,7 @@ import {
   postJobs,
   postManySingles,
   putBack,
+  readLines,
   record,
   recordPart,
   take,
@@ -67,7 +67,7 @@ test("unfinished postings continue beside the deleted ones", async () => {
   expect(await prune(db, all)).toMatchObject({ postings: 1 });
   expect(await brokenInvariants(db)).toEqual([]);
   expect((await kept(db))?.["posting"]).toBe(`${running} ${other}`);
-  expect((await readArguments(db, ranges)).flat()).toHaveLength(50);
+  expect((await readLines(db, ranges)).flat()).toHaveLength(50);
   await record(db, pool, jobsOf(ranges).slice(10));
   await record(db, pool, jobsOf(await takeAll(db, pool)));
   await finishPostings(db, [running]);
@@ -195,7 +195,7 @@ test("while a client reads, nothing is truncated, and nothing waits", async () =
   while (!state.isDone) {
     const id = await postJobs(other, 2);
     const ranges = await take(other, pool);
-    expect((await readArguments(other, ranges)).flat()).toHaveLength(2);
+    expect((await readLines(other, ranges)).flat()).toHaveLength(2);
     await record(other, pool, jobsOf(ranges));
     expect(jobsOf(ranges)[0]?.postingId).toBe(id);
     rounds += 1;

@@ -2,7 +2,6 @@
 import { expect, test } from "bun:test";
 
 import { connect } from "../../../src/db/connection/connect.ts";
-import { readArguments } from "../../../src/db/engine/job-arguments.ts";
 import { keepRoom } from "../../../src/db/posting/insert.ts";
 import { prune } from "../../../src/db/admin/prune.ts";
 import {
@@ -12,6 +11,7 @@ import {
   newPool,
   openTransaction,
   postJobs,
+  readLines,
   recordPart,
   take,
 } from "../engine.ts";
@@ -65,7 +65,7 @@ test("a span is opened while others post, claim and record", async () => {
   await postJobs(db, 10);
   const busy = await openTransaction(db);
   const ranges = await take(busy, pool);
-  await readArguments(busy, ranges);
+  await readLines(busy, ranges);
   await recordPart(busy, pool, jobsOf(ranges).slice(0, 5));
   await fillUp(db);
   await db.sql`set lock_timeout = '2s'`;
@@ -94,7 +94,7 @@ test("the jobs of a claim are read from their own span: others are not even open
   const id = await postJobs(db, 3);
   const tx = await openTransaction(db);
   const range = { postingId: id, firstSeq: 0, endSeq: 3, attempt: 1 };
-  expect((await readArguments(tx, [range])).flat()).toHaveLength(3);
+  expect((await readLines(tx, [range])).flat()).toHaveLength(3);
   const locked = await tx.sql`
     select from pg_locks join pg_class c on c.oid = relation
     where pid = pg_backend_pid() and c.relkind = 'r' and c.relname like 'job%'`;

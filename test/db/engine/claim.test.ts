@@ -1,13 +1,13 @@
 import { describe, expect, test } from "bun:test";
 
-import { readArguments } from "../../../src/db/engine/job-arguments.ts";
 import {
   allRoutes,
-  queueOfFile,
   names,
   newPool,
   postJobs,
   postSingles,
+  queueOfFile,
+  readLines,
   take,
   takeAll,
 } from "../engine.ts";
@@ -39,7 +39,7 @@ describe("order", () => {
       [2, 4],
       [4, 5],
     ]);
-    expect((await readArguments(db, taken)).flat()).toEqual(
+    expect((await readLines(db, taken)).flat()).toEqual(
       [1, 3, 0, 2, 4].map((index) => `[${index}]`),
     );
     expect(taken.every(({ postingId }) => postingId === id)).toBe(true);

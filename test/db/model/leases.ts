@@ -3,6 +3,7 @@ import * as fc from "fast-check";
 
 import { release } from "../../../src/db/engine/release.ts";
 import { type Claim, claim } from "../../../src/db/engine/leases.ts";
+import { rangeOf } from "../engine.ts";
 import * as changes from "./changes.ts";
 import { claim as applyClaim } from "./claims.ts";
 import { type Attempt, attemptKey, heldLeases } from "./queue.ts";
@@ -88,7 +89,7 @@ function giveBackStep(
       `pool ${poolId} releases leases ${leaseIds.join(" ")} ` +
       `but for ${keep.map(attemptKey).join(" ") || "nothing"}`,
     async send(db) {
-      const count = await release(db, poolId, leaseIds, keep);
+      const count = await release(db, poolId, leaseIds, keep.map(rangeOf));
       return ({ queue }) => {
         const expected = changes.release(queue, poolId, leaseIds, keep, 0);
         if (count !== expected) throw new Error(`release: ${count} went back, not ${expected}`);

@@ -3,7 +3,6 @@
 import { expect, test } from "bun:test";
 
 import { connect } from "../../../src/db/connection/connect.ts";
-import { readArguments } from "../../../src/db/engine/job-arguments.ts";
 import { finishPostings } from "../../../src/db/engine/outcomes.ts";
 import { readResults } from "../../../src/db/read/results.ts";
 import {
@@ -12,6 +11,7 @@ import {
   newPool,
   postJobs,
   putBack,
+  readLines,
   record,
   recordPart,
   take,
@@ -32,7 +32,7 @@ test.each([
   for (let n = 0; n < 8; n++) {
     const ranges = await take(tx, pool, { cap: 200 });
     const jobs = jobsOf(ranges);
-    expect((await readArguments(tx, ranges)).flat()).toHaveLength(jobs.length);
+    expect((await readLines(tx, ranges)).flat()).toHaveLength(jobs.length);
     await recordPart(tx, pool, jobs.slice(0, 50));
     await putBack(tx, pool, jobs.slice(50), jobs.slice(150));
     await record(tx, pool, jobs.slice(150));

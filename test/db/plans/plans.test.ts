@@ -4,7 +4,6 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 
 import { connect, type Db } from "../../../src/db/connection/connect.ts";
 import { findStopped, retryFailed } from "../../../src/db/engine/control.ts";
-import { readArguments } from "../../../src/db/engine/job-arguments.ts";
 import { readRunnable } from "../../../src/db/engine/leases.ts";
 import { nextTimes } from "../../../src/db/engine/starts.ts";
 import { finishPostings, finishStragglers, foldProgress } from "../../../src/db/engine/outcomes.ts";
@@ -21,6 +20,7 @@ import {
   newPool,
   postJobs,
   putBack,
+  readLines,
   record,
   recordPart,
   rescue,
@@ -126,7 +126,7 @@ test("claiming and reading a range of a lane", async () => {
   const act = async (tx: Db, pool: number) => {
     const ranges = await take(tx, pool, { cap: 100 });
     expect(ranges).toMatchObject([{ postingId: large }]);
-    expect((await readArguments(tx, ranges)).flat()).toHaveLength(100);
+    expect((await readLines(tx, ranges)).flat()).toHaveLength(100);
     await readRunnable(tx, [large]);
   };
   expect(await scanned(act)).toEqual([]);

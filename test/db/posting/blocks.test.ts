@@ -2,11 +2,10 @@
 import { describe, expect, test } from "bun:test";
 
 import type { Db } from "../../../src/db/connection/connect.ts";
-import { readArguments } from "../../../src/db/engine/job-arguments.ts";
 import { insertPosting } from "../../../src/db/posting/insert.ts";
 import { readResults } from "../../../src/db/read/results.ts";
 import { brokenInvariants } from "../invariants.ts";
-import { freshQueue, newPool, postJobs, take } from "../engine.ts";
+import { freshQueue, newPool, postJobs, readLines, take } from "../engine.ts";
 
 const posting = { entryPoint: "a.ts#f", priority: 0, osUser: "ada" };
 const post = (db: Db, args: readonly string[]) => insertPosting(db, posting, [{ args }], "test");
@@ -127,8 +126,8 @@ test("any part of a posting is read from its blocks, within a bound of bytes", a
     { postingId, firstSeq: 5, endSeq: 6, attempt: 1 },
   ];
   const long = Array.from({ length: 1_005 }, (_, i) => `[${998 + i}]`);
-  expect(await readArguments(db, ranges)).toEqual([long, ["[5]"]]);
-  expect(await readArguments(db, ranges, 1_000)).toEqual([["[998]", "[999]"], []]);
+  expect(await readLines(db, ranges)).toEqual([long, ["[5]"]]);
+  expect(await readLines(db, ranges, 1_000)).toEqual([["[998]", "[999]"], []]);
 });
 
 test("a job that is missing among those of several ranges is found, with its posting", async () => {
@@ -137,8 +136,8 @@ test("a job that is missing among those of several ranges is found, with its pos
   await db.sql`delete from pdoflow.job where posting_id = ${postings[1] ?? 0} and first_seq = 10`;
   const ranges = postings.map((postingId) => ({ postingId, firstSeq: 0, endSeq: 30, attempt: 1 }));
   const gone = { name: "JobsGone", postingId: postings[1] };
-  expect(await readArguments(db, ranges).catch((error: unknown) => error)).toMatchObject(gone);
-  const [whole] = await readArguments(db, ranges.slice(0, 1));
+  expect(await readLines(db, ranges).catch((error: unknown) => error)).toMatchObject(gone);
+  const [whole] = await readLines(db, ranges.slice(0, 1));
   expect(whole).toHaveLength(30);
 });
 

@@ -1,7 +1,6 @@
 import { describe, expect, test } from "bun:test";
 
 import type { Db } from "../../../src/db/connection/connect.ts";
-import { readArguments } from "../../../src/db/engine/job-arguments.ts";
 import { markListening } from "../../../src/db/engine/pools.ts";
 import type { JobBatch } from "../../../src/db/posting/batches.ts";
 import { insertPosting } from "../../../src/db/posting/insert.ts";
@@ -10,10 +9,11 @@ import { NothingToPost } from "../../../src/domain/errors.ts";
 import {
   commit,
   entryPoint,
-  queueOfFile,
   newPool,
   openTransaction,
   postJobs,
+  queueOfFile,
+  readLines,
   refusal,
   takeAll,
   until,
@@ -118,7 +118,7 @@ describe("arguments", () => {
       ["x".repeat(300_000)],
     ];
     await post(db, [{ args: args.map((list) => JSON.stringify(list)) }]);
-    const texts = await readArguments(db, await takeAll(db, await newPool(db)));
+    const texts = await readLines(db, await takeAll(db, await newPool(db)));
     expect(texts.flat().map((text) => JSON.parse(text) as unknown)).toEqual(args);
   });
 

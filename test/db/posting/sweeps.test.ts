@@ -3,7 +3,6 @@ import { expect, test } from "bun:test";
 import * as fc from "fast-check";
 
 import type { Db } from "../../../src/db/connection/connect.ts";
-import { readArguments } from "../../../src/db/engine/job-arguments.ts";
 import { insertPosting } from "../../../src/db/posting/insert.ts";
 import { anyJob, readJob, readJobPage } from "../../../src/db/read/jobs.ts";
 import { type Sweep, sweepLines } from "../../../src/domain/sweep.ts";
@@ -16,6 +15,7 @@ import {
   newPool,
   putBack,
   queueOfFile,
+  readLines,
   record,
   recordPart,
   refusal,
@@ -210,13 +210,13 @@ test("a part of a sweep is read within a bound of bytes", async () => {
   await using db = await queue();
   const postingId = await post(db, "1-5000", "x".repeat(200));
   const range = { postingId, firstSeq: 1_000, endSeq: 3_000, attempt: 1 };
-  expect((await readArguments(db, [range])).flat()).toHaveLength(2_000);
-  const few = (await readArguments(db, [range], 5_000)).flat();
+  expect((await readLines(db, [range])).flat()).toHaveLength(2_000);
+  const few = (await readLines(db, [range], 5_000)).flat();
   expect(few.length).toBeGreaterThan(10);
   expect(few.length).toBeLessThanOrEqual(5_000 / 200);
   const text = (i: number) => `[${1_001 + i},"${"x".repeat(200)}"]`;
   expect(few).toEqual(few.map((_, i) => text(i)));
-  expect(await readArguments(db, [range], 10)).toEqual([[text(0)]]);
+  expect(await readLines(db, [range], 10)).toEqual([[text(0)]]);
 });
 
 test("a posting may consist of several sweeps and of lists", async () => {
@@ -233,11 +233,11 @@ test("a posting may consist of several sweeps and of lists", async () => {
   });
   const all = [{ postingId: id, firstSeq: 0, endSeq: 2_503, attempt: 1 }];
   for (const bytes of [undefined, 4_000]) {
-    const jobs = (await readArguments(db, all, bytes)).flat();
+    const jobs = (await readLines(db, all, bytes)).flat();
     expect(jobs).toEqual(jobs.map((_, seq) => `[${seq}]`));
     expect(jobs.length).toBeGreaterThan(0);
   }
-  expect((await readArguments(db, all)).flat()).toHaveLength(2_503);
+  expect((await readLines(db, all)).flat()).toHaveLength(2_503);
 });
 
 test("post takes a sweep as the arguments, and no list of priorities with it", async () => {

@@ -6,7 +6,6 @@ import type { Db } from "../../../src/db/connection/connect.ts";
 import { findStopped, postingsOverLimit } from "../../../src/db/engine/control.ts";
 import { readJobFacts } from "../../../src/db/read/explain.ts";
 import { readJobPage } from "../../../src/db/read/jobs.ts";
-import { readArguments } from "../../../src/db/engine/job-arguments.ts";
 import { readRunnable } from "../../../src/db/engine/leases.ts";
 import { nextTimes } from "../../../src/db/engine/starts.ts";
 import { finishPostings } from "../../../src/db/engine/outcomes.ts";
@@ -14,7 +13,16 @@ import { sendHeartbeat } from "../../../src/db/engine/pools.ts";
 import { rescuePools } from "../../../src/db/engine/rescue.ts";
 import { readResults } from "../../../src/db/read/results.ts";
 import { readCounts } from "../../../src/db/read/status.ts";
-import { jobsOf, newPool, postJobs, putBack, record, recordPart, take } from "../engine.ts";
+import {
+  jobsOf,
+  newPool,
+  postJobs,
+  putBack,
+  readLines,
+  record,
+  recordPart,
+  take,
+} from "../engine.ts";
 import { type Roles, trying, withRoles } from "./roles.ts";
 import { scannedIn } from "../plans/scanned.ts";
 
@@ -86,7 +94,7 @@ test.each(["pool", "ownPool"])("all that a pool does, by the role %s", async (ro
     const ranges = await take(db, pool, { cap: 200 });
     expect(ranges).toMatchObject([{ postingId: id }]);
     const jobs = jobsOf(ranges);
-    expect((await readArguments(db, ranges)).flat()).toHaveLength(jobs.length);
+    expect((await readLines(db, ranges)).flat()).toHaveLength(jobs.length);
     expect(await readRunnable(db, [id])).toHaveLength(1);
     await findStopped(db, [id]);
     await postingsOverLimit(db, [id]);

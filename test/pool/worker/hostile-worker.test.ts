@@ -1,5 +1,7 @@
-import { test } from "bun:test";
+import { expect, test } from "bun:test";
 
+import { openCommands } from "../../cli/in-process.ts";
+import { freshDatabase } from "../../database.ts";
 import { expectHarmless } from "./hostile-job.ts";
 
 /** Bodies of a job that attacks its pool; after that its worker stays until it is killed. */
@@ -39,3 +41,40 @@ test.each(Object.entries(attacks))(
   async (_name, body) => await expectHarmless(body),
   60_000,
 );
+
+test("a job that claims once more that jobs before it in its chunk have ended is no longer heard", async () => {
+  await using db = await freshDatabase();
+  using cli = await openCommands(db);
+  await cli.write(
+    "again.ts",
+    `import fs from "node:fs";
+    const memory = () => fs.openSync("/proc/self/mem", "r");
+    const pages = () => fs.readFileSync("/proc/self/maps", "latin1").split("\\n")
+      .filter((line) => /^\\w+-\\w+ rw-s .*(deleted|pdoflow)/.test(line))
+      .map((line) => Number.parseInt(line, 16));
+    export async function again(i) {
+      if (i < 1500 || fs.existsSync("attacked")) return;
+      const words = new Int32Array(4);
+      fs.readSync(memory(), words, 0, 16, pages()[0]);
+      const [chunk, position] = words.subarray(2);
+      if (position < 2) return;
+      fs.writeFileSync("attacked", String(position));
+      await Bun.sleep(100); // the ends before it have been sent
+      for (const at of [0, position - 1]) {
+        process.send({ kind: "ended", chunk, numbers: new Float64Array([at, 1, 1, 0]), details: [] });
+      }
+      await Bun.sleep(5_000);
+    }`,
+  );
+  const jobs = Array.from({ length: 3_000 }, (_, i) => `[${i}]`).join("\n");
+  await cli.runWith({ input: jobs }, "post", "again.ts#again", "-", "--max-attempts", "1");
+
+  const pool = await cli.run("pool", "--once", "--max-workers", "1");
+
+  expect(await Bun.file(`${cli.folder}/attacked`).exists()).toBe(true);
+  expect(pool.err).toMatch(/pool: ended: 2999 done, 1 failed/);
+  const [row] = await db.sql`
+    select count(*) filter (where state = 'done')::integer as done,
+           count(distinct seq)::integer as seqs from pdoflow.outcome`;
+  expect(row).toEqual({ done: 2_999, seqs: 3_000 });
+});
