@@ -13,9 +13,9 @@ export const claimFlat: Case = {
   what: "claims 20 jobs and records their end, with more and more that wait, or have ended",
   target: "with 10 thousand, 1 million, 10 million waiting, and with 10 million ended: within 5 %",
   async run(bench) {
-    const most = bench.size(10_000_000, 500_000);
-    const claims = bench.size(200, 100);
-    const rounds = bench.rounds(5, 3);
+    const most = bench.size(10_000_000, 200_000);
+    const claims = bench.size(200, 50);
+    const rounds = bench.rounds(5, 2);
     const levels = await makeLevels(bench, most);
     const found = levels.map((): number[] => []);
     for (let round = 1; round <= rounds; round++) {

@@ -11,8 +11,8 @@ export const drainKept: Case = {
   target: "3x graphile-worker, which keeps neither",
   async run(bench) {
     const { server, cores, isQuick, say } = bench;
-    const jobs = bench.jobs(100_000, 5_000);
-    const rounds = bench.rounds(5, 3);
+    const jobs = bench.jobs(100_000, 3_000);
+    const rounds = bench.rounds(5, 2);
     const tuning = { server, jobs: Math.ceil(jobs / 5), takes: 1, most: isQuick ? 1 : 3, say };
     const ours = await tune(await pdoflow(await server.database("kept_a"), cores, "kept"), tuning);
     const theirs = await tune(await graphile(await server.database("kept_b"), "kept"), tuning);

@@ -10,7 +10,7 @@ export const oldSnapshotClaims: Case = {
   what: "claims 20 jobs of one lane and records their end, an old snapshot held",
   target: "cost of a claim and finish: last tenth within 20 % of the first",
   async run(bench) {
-    const claims = bench.size(20_000, 700);
+    const claims = bench.size(20_000, 400);
     const turns = await underOldSnapshot(bench, "snapshot_lane", async (queue) => {
       await queue.post(claims * jobsAClaim, {});
       const pool = await SqlPool.register(queue.database.db);

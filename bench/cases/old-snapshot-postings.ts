@@ -9,8 +9,8 @@ export const oldSnapshotPostings: Case = {
   what: "posts and drains postings of one job each, again and again, an old snapshot held",
   target: "last round at least 0.8 times the first",
   async run(bench) {
-    const jobs = bench.jobs(20_000, 2_000);
-    const rounds = bench.rounds(10, 4);
+    const jobs = bench.jobs(20_000, 1_000);
+    const rounds = bench.rounds(10, 3);
     const rates: { post: number[]; drain: number[] } = { post: [], drain: [] };
     await underOldSnapshot(bench, "snapshot_postings", async (queue) => {
       const drain = () => queue.drain({ workers: bench.cores });

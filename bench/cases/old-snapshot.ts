@@ -10,7 +10,7 @@ export const oldSnapshot: Case = {
   target: "last round within 10 % of the first",
   async run(bench) {
     const jobs = bench.jobs(300_000, 10_000);
-    const rounds = bench.rounds(10, 4);
+    const rounds = bench.rounds(10, 3);
     const drained = (name: string, bySql: boolean) =>
       underOldSnapshot(bench, name, async (queue) => {
         const rates: number[] = [];

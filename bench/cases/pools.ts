@@ -14,7 +14,7 @@ export const pools: Case = {
   what: "1, 2, 4, 8 pools of two workers on one posting of 5 ms sleeps",
   target: "97 % of linear for 2 and 4 pools, 95 % for 8",
   async run(bench) {
-    const jobsAWorker = bench.size(400, 100);
+    const jobsAWorker = bench.size(400, 50);
     const rounds = bench.rounds(5, 1);
     const rates = counts.map((): number[] => []);
     const shares = counts.map((): number[] => []);

@@ -18,8 +18,8 @@ export const postFile: Case = {
   target: "over half of the rate of the library; under 300 MB resident; flat",
   async run(bench) {
     const few = bench.size(1_000_000, 100_000);
-    const many = bench.size(10_000_000, 1_000_000);
-    const rounds = bench.rounds(5, 3);
+    const many = bench.size(10_000_000, 500_000);
+    const rounds = bench.rounds(5, 2);
     const database = await bench.server.database("post_file");
     const ours = await pdoflow(database, bench.cores);
     const file = join(bench.server.folder, "jobs.ndjson");
