@@ -19,7 +19,7 @@ end $$;
 -- Adds a pool. p_process is {"host": "a", "pid": 1, "version": "0.1.0", "osUser": "ada"}.
 create function pdoflow.pool_register(
   p_process jsonb, p_slots integer, p_heartbeat_timeout_ms integer, p_provides jsonb,
-  p_posters text[], p_project text default null
+  p_posters text[], p_project text default null, p_postings text[] default null
 ) returns bigint language plpgsql
 security definer set search_path = pg_catalog, pg_temp as $$
 declare
@@ -32,9 +32,10 @@ begin
       'found % ms and %', p_heartbeat_timeout_ms, p_slots using errcode = 'PF002';
   end if;
   if jsonb_typeof(p_provides) is distinct from 'object' or octet_length(p_provides::text) > 4000
-     or octet_length(p_posters::text) > 100000 or octet_length(p_project) > 1000 then
+     or octet_length(p_posters::text) > 100000 or octet_length(p_project) > 1000
+     or octet_length(p_postings::text) > 100000 then
     raise exception 'expected at most 4000 bytes of capabilities in an object, at most 100000 '
-      'bytes of posters, and at most 1000 of a project' using errcode = 'PF002';
+      'bytes of posters and of postings, and at most 1000 of a project' using errcode = 'PF002';
   end if;
   if v_limit <= (select count(*) from pdoflow.pool
                 where state in ('up', 'draining') and role = pdoflow.caller()) then
@@ -42,11 +43,11 @@ begin
       'killed pools have been declared lost', pdoflow.caller(), v_limit using errcode = 'PF001';
   end if;
   insert into pdoflow.pool (host, pid, version, role, os_user, slots, heartbeat_timeout_ms,
-                            provides, posters, project, serves_all)
+                            provides, posters, project, postings, serves_all)
   values (left(p_process ->> 'host', 255), (p_process ->> 'pid')::integer,
           left(p_process ->> 'version', 100), pdoflow.caller(),
           left(p_process ->> 'osUser', 100), p_slots, p_heartbeat_timeout_ms, p_provides,
-          p_posters, p_project, pdoflow.runs_all())
+          p_posters, p_project, p_postings, pdoflow.runs_all())
   returning id into v_id;
   return v_id;
 end $$;
@@ -143,13 +144,14 @@ begin
 end $$;
 
 -- The time in ms until the next retry is due, and until the next posting with a run_at starts; null
--- if there is none.
+-- if there is none. Unless p_postings is null, only their retries count.
 create function pdoflow.pool_next_ms(
-  p_routes integer[], p_skip bigint[], out retry_ms double precision, out start_ms double precision
+  p_routes integer[], p_skip bigint[], p_postings bigint[],
+  out retry_ms double precision, out start_ms double precision
 ) language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 set jit = off set enable_seqscan = off as $$
 begin
-  retry_ms := pdoflow.next_retry_ms(pdoflow.served(p_routes), p_skip);
+  retry_ms := pdoflow.next_retry_ms(pdoflow.served(p_routes), p_skip, p_postings);
   select extract(epoch from run_at - now()) * 1000 into start_ms from pdoflow.posting
   where run_at is not null and state = 'open'
     and (pdoflow.runs_all() or route_id = any (pdoflow.run_routes()))

@@ -9,14 +9,22 @@ language sql immutable as $$
 $$;
 
 -- The open lane that comes first: by priority and turn, or the oldest (rule 6). One step of an
--- index for each route (rule 3).
+-- index for each route (rule 3), or for each of p_postings, unless these are null.
 create function pdoflow.best_lane(
-  p_routes integer[], p_oldest boolean, p_skip bigint[],
+  p_routes integer[], p_oldest boolean, p_skip bigint[], p_postings bigint[],
   out posting_id bigint, out priority integer, out effective_priority integer, out turn bigint
 ) language plpgsql stable as $$
 #variable_conflict use_column
 begin
-  if p_oldest then
+  if p_postings is not null then
+    select l.posting_id, l.priority, l.effective_priority, 0
+    into posting_id, priority, effective_priority, turn
+    from pdoflow.lane l
+    where l.posting_id = any (p_postings) and l.state = 'open' and l.route_id = any (p_routes)
+      and l.posting_id <> all (p_skip)
+    order by case when p_oldest then l.posting_id end, l.effective_priority desc, l.posting_id,
+             l.priority desc limit 1;
+  elsif p_oldest then
     select l.posting_id, l.priority, l.effective_priority, 0
     into posting_id, priority, effective_priority, turn
     from unnest(p_routes) as route (id) cross join lateral (
@@ -47,9 +55,11 @@ end $$;
 --   share         the share of the remaining jobs of a lane that one claim may take
 --   skip          postings to pass over: at a limit, or refused by this pool (H1)
 --   slack_ms      a job of a posting with a rate starts within this time, or is released
+--   postings      the only postings to claim of; null for all
 create type pdoflow.claim_options as (
   routes integer[], oldest boolean, entry_points text[], caps integer[], floors integer[],
-  cap integer, share double precision, skip bigint[], slack_ms integer);
+  cap integer, share double precision, skip bigint[], slack_ms integer,
+  postings bigint[]);
 
 -- Claims the next jobs of the first lane, or due retries, for p_pool under one new lease, and
 -- returns its ranges; no row if nothing can be claimed now. A row with a wait_ms and no lease is a
@@ -76,10 +86,11 @@ begin
   perform from pdoflow.pool where id = p_pool and state in ('up', 'draining') for key share;
   if not found then return; end if;
   for v_round in 1..100 loop
-    v_lane := pdoflow.best_lane(p_options.routes, p_options.oldest, p_options.skip);
+    v_lane := pdoflow.best_lane(
+      p_options.routes, p_options.oldest, p_options.skip, p_options.postings);
     if v_waits then
       v_retry := pdoflow.due_retry(
-        p_options.routes, p_options.skip, p_options.oldest, v_takes_suspects);
+        p_options.routes, p_options.skip, p_options.oldest, v_takes_suspects, p_options.postings);
     else
       v_retry.posting_id := null;
       v_retry.lost := null;

@@ -53,7 +53,8 @@ begin
     from pdoflow.permit_jobs(p_pool, p_posting, v_size, p_options.cap, v_ahead,
                              p_options.slack_ms);
     if v_size < 1 then return -1; end if;
-  elsif v_cursor is null and v_size = v_lane.end_seq - v_lane.first_seq then
+  elsif p_options.postings is null and v_cursor is null
+    and v_size = v_lane.end_seq - v_lane.first_seq then
     return pdoflow.claim_whole_lanes(p_pool, v_lane, v_entry_point, v_cap, v_floor,
                                      p_options.share, p_options.skip);
   end if;

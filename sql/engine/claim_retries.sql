@@ -3,9 +3,10 @@
 -- Returns the due retry that comes first, by priority and turn. Steps from one priority to the next
 -- lower one in the index, so that a million retries that are not due yet cost one step (rule 3). If
 -- p_oldest, returns the retry that has been due longest, regardless of its priority (rule 6).
--- Unless p_suspects, ignores retries with which two pools were lost (Y3).
+-- Unless p_suspects, ignores retries with which two pools were lost (Y3). Unless p_postings is
+-- null, ignores all other postings.
 create function pdoflow.due_retry(
-  p_routes integer[], p_skip bigint[], p_oldest boolean, p_suspects boolean,
+  p_routes integer[], p_skip bigint[], p_oldest boolean, p_suspects boolean, p_postings bigint[],
   out route_id integer, out priority integer, out posting_id bigint, out lost integer,
   out turn bigint
 ) language plpgsql stable as $$
@@ -18,6 +19,7 @@ begin
       (select r.priority, r.due_at, r.posting_id, r.lost from pdoflow.retry r
        where r.route_id = route.id and r.posting_id <> all (p_skip)
          and (p_suspects or r.lost < 2)
+         and (p_postings is null or r.posting_id = any (p_postings))
        order by r.priority desc, r.due_at limit 1)
       union all
       select next.priority, next.due_at, next.posting_id, next.lost
@@ -25,6 +27,7 @@ begin
         select r.priority, r.due_at, r.posting_id, r.lost from pdoflow.retry r
         where r.route_id = route.id and r.priority < level.priority
           and r.posting_id <> all (p_skip) and (p_suspects or r.lost < 2)
+          and (p_postings is null or r.posting_id = any (p_postings))
         order by r.priority desc, r.due_at limit 1) next
       where p_oldest or level.due_at > now())
     select route.id as route_id, level.* from level where level.due_at <= now()) due
@@ -33,9 +36,11 @@ end $$;
 
 -- The time in milliseconds until the next retry is due: 0 if one is due, null if there is none.
 -- Steps from priority to priority as due_retry does. PostgreSQL before 18 plans this without
--- knowing p_skip; if one posting has all the retries, it then expects no row.
-create function pdoflow.next_retry_ms(p_routes integer[], p_skip bigint[] default '{}')
-returns double precision language sql stable set jit = off set enable_seqscan = off as $$
+-- knowing p_skip; if one posting has all the retries, it then expects no row. Unless p_postings is
+-- null, ignores all other postings.
+create function pdoflow.next_retry_ms(
+  p_routes integer[], p_skip bigint[] default '{}', p_postings bigint[] default null
+) returns double precision language sql stable set jit = off set enable_seqscan = off as $$
   -- Not greatest(x, 0), which returns 0 for a null.
   select case when min(first.due_at) <= now() then 0
               else extract(epoch from min(first.due_at) - now()) * 1000
@@ -44,6 +49,7 @@ returns double precision language sql stable set jit = off set enable_seqscan = 
     with recursive level (priority, due_at) as (
       (select r.priority, r.due_at from pdoflow.retry r
        where r.route_id = route.id and r.posting_id <> all (p_skip)
+         and (p_postings is null or r.posting_id = any (p_postings))
        order by r.priority desc, r.due_at limit 1)
       union all
       select next.priority, next.due_at
@@ -51,6 +57,7 @@ returns double precision language sql stable set jit = off set enable_seqscan = 
         select r.priority, r.due_at from pdoflow.retry r
         where r.route_id = route.id and r.priority < level.priority
           and r.posting_id <> all (p_skip)
+          and (p_postings is null or r.posting_id = any (p_postings))
         order by r.priority desc, r.due_at limit 1) next)
     select due_at from level where due_at < 'infinity') first
 $$;
@@ -109,6 +116,7 @@ begin
     where r.route_id = p_route and r.priority = p_priority and r.due_at <= now()
       and p.entry_point = v_entry_point and (r.lost >= 2) = (v_lost >= 2)
       and r.posting_id <> all (p_options.skip)
+      and (p_options.postings is null or r.posting_id = any (p_options.postings))
       and case when v_is_limited then p.id = p_posting
                else coalesce(p.max_running, p.rate_count) is null end
     order by r.due_at, r.id limit least(v_left, 500) for update of r skip locked

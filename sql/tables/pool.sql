@@ -9,6 +9,7 @@ create table pdoflow.pool (
   provides jsonb not null default '{}',
   posters text[],
   project text check (project <> ''),
+  postings text[],
   state text not null default 'up' check (state in ('up', 'draining', 'stopped', 'lost')),
   heartbeat_timeout_ms integer not null default 15000,
   started_at timestamptz not null default now(),
@@ -26,7 +27,7 @@ create table pdoflow.pool (
     length(host) <= 255 and length(version) <= 100 and length(role) <= 63
     and length(os_user) <= 100 and octet_length(provides::text) <= 4000
     and octet_length(posters::text) <= 100000 and octet_length(running::text) <= 1048576
-    and octet_length(project) <= 1000)
+    and octet_length(project) <= 1000 and octet_length(postings::text) <= 100000)
 );
 comment on table pdoflow.pool is
 'One row: one pool process. Updated by its heartbeats, and by a pool that rescues its jobs.
@@ -44,7 +45,9 @@ comment on table pdoflow.pool is
       project (R4).
   O7  It has at most 1024 slots and a heartbeat timeout of at most a day.
   O8  serves_all: its role can run the jobs of all roles. Any other pool has no influence on the
-      number of jobs that pools of other roles claim.';
+      number of jobs that pools of other roles claim.
+  O9  If postings is not null, the pool only runs these postings: a number such as 42, or a name
+      such as @night.';
 comment on column pdoflow.pool.busy is
 'Number of its workers that had a job at the last heartbeat; null before its first report.';
 comment on column pdoflow.pool.recent is

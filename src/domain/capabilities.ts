@@ -68,6 +68,10 @@ export function formatNeed(need: Need): string {
   return `${need[0]}${need[1]}${typeof need[2] === "number" ? formatAmount(need[2]) : need[2]}`;
 }
 
+/** What a pool provides that meets the needs, in the notation of `--provides`: `gpu,mem=16G`. */
+export const formatProvides = (needs: Needs): string =>
+  needs.map((need) => formatNeed(need).replace(">=", "=")).join(",");
+
 function isMet(need: Need, found: true | number | string | undefined): boolean {
   if (found === undefined) return false;
   switch (need[1]) {

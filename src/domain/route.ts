@@ -29,6 +29,8 @@ export interface PoolScope {
   run?: string;
   /** It runs postings of this project and of no project; absent or null: of any (O6). */
   project?: string | null;
+  /** It runs only these postings, each as `42` or `@name`; absent or null: all (O9). */
+  postings?: readonly string[] | null;
 }
 
 /** Whether a pool may run the jobs of a route. */
@@ -43,6 +45,12 @@ export const isOfProject = (
   route: Pick<Route, "project">,
   { project = null }: Pick<PoolScope, "project">,
 ): boolean => project === null || ["", project].includes(route.project);
+
+/** Whether a pool that may serve the route of a posting also serves this posting (O9). */
+export const servesPosting = (
+  { postings = null }: Pick<PoolScope, "postings">,
+  { id, name }: { id: number; name: string | null },
+): boolean => postings === null || postings.includes(String(id)) || postings.includes(`@${name}`);
 
 /** A name stands for a role or for an OS user; `role/user` for both at once. */
 const isTheirs = ({ poster, posterOs }: Route, posters: readonly string[] | null): boolean =>

@@ -170,6 +170,7 @@ export const poolEvent: Event = {
   details: {
     ...{ id: 3, host: "node17", pid: 4711, state: "up", version: "0.1.0", role: "ann" },
     ...{ osUser: "ann", slots: 16, provides: "gpu,mem=64G", project: null, refused: 0 },
+    postings: null,
     startedAt: ago(3_600_000),
     running: [
       {

@@ -33,6 +33,7 @@ export function poolLines(
     fact("version", details.version),
     fact("provides", details.provides === "" ? glyphs.none : details.provides),
     fact("project", details.project ?? "any"),
+    ...(details.postings ? [fact("serves only", harmless(details.postings.join(", ")))] : []),
     fact("refused", `${count(details.refused)} outcomes that came too late`),
     fact("holds", row?.work ? row.work : "no jobs"),
     line(""),

@@ -7,7 +7,7 @@ import { countOfOthers, readHalted } from "../../db/read/lists.ts";
 import { describeTarget, type Target } from "../../db/settings/target.ts";
 import { parseProvides, type Provides } from "../../domain/capabilities.ts";
 import { type ExitCode, exitCodes } from "../../domain/errors.ts";
-import { startPool } from "../diagnosis/explain.ts";
+import { startPool } from "../../domain/start-pool.ts";
 import type { PoolOptions, PoolSummary } from "../../pool/options.ts";
 import { AllowList } from "../../pool/trust/allow-list.ts";
 import { findWorkerUser, NoConfinement, type WorkerUser } from "../../pool/run/confinement.ts";
@@ -18,6 +18,7 @@ import { projectOfPool } from "../../pool/entry/project.ts";
 import { SignaturePolicy } from "../../pool/trust/signature-policy.ts";
 import type { AdmissionPolicy } from "../../pool/trust/admission-policy.ts";
 import { pluralize } from "../output/pluralize.ts";
+import { choosePostings } from "../input/pool-postings.ts";
 import { PdoflowCommand } from "../shell/command.ts";
 import { parseFlags } from "../shell/flags.ts";
 import { byteSize, duration, wholeNumber } from "../shell/flag-values.ts";
@@ -63,6 +64,9 @@ export class PoolCommand extends PdoflowCommand {
       imports an entry point once. On SIGTERM or SIGINT the pool finishes its running jobs, releases
       all others and exits with 0. A second signal kills the running jobs; they are released too.
 
+      With --posting or --name it serves only these postings. A name also stands for later postings
+      of that name.
+
       With --once the pool exits when no job is left that it can run. It waits for the jobs of a
       pool without a heartbeat to be released, but not for jobs that live pools run. The exit code
       is 1 if a job permanently failed, if a posting was stopped because of failures, or if this
@@ -71,6 +75,7 @@ export class PoolCommand extends PdoflowCommand {
     examples: [
       ["Run jobs until stopped", "$0 pool --max-workers 16"],
       ["Run all waiting jobs, then exit", "$0 pool --once"],
+      ["Run the jobs of one posting, then exit", "$0 pool --posting 42 --once"],
     ],
   });
   maxWorkers = Option.String("--max-workers", {
@@ -86,6 +91,12 @@ export class PoolCommand extends PdoflowCommand {
   });
   provides = Option.String("--provides", {
     description: "resources of this machine that jobs may need, such as gpu,mem=64G",
+  });
+  posting = Option.Array("--posting", [], {
+    description: "run only jobs of these postings, such as 42, last or 42,43; can be repeated",
+  });
+  name = Option.Array("--name", [], {
+    description: "run only jobs of postings with this name, now and later; can be repeated",
   });
   onlyMine = Option.Boolean("--only-mine", false, {
     description: "run only jobs posted by this database role and this operating system user",
@@ -150,7 +161,13 @@ export class PoolCommand extends PdoflowCommand {
     const options = parseFlags(Options, this);
     const root = resolve(context.cwd, this.root ?? ".");
     // The pool opens its own connections; this one checks the schema.
-    const target = await this.withDatabase(async (db) => db.target);
+    const { target, poolOptions } = await this.withDatabase(async (db) => {
+      const scope = this.#poolOptions(options, db.target, root);
+      const words = { postings: this.posting, names: this.name };
+      const say = (line: string) => this.say(`pool: ${line}`);
+      const postings = await choosePostings(db, words, scope, say);
+      return { target: db.target, poolOptions: { ...scope, postings } };
+    });
     return await this.explaining(target, async () => {
       // Listens before the pool is registered, so that a signal then does not leave its row behind.
       const signals: string[] = [];
@@ -165,7 +182,6 @@ export class PoolCommand extends PdoflowCommand {
         handleSignals();
       });
       try {
-        const poolOptions = this.#poolOptions(options, target, root);
         started = await Pool.start(target, poolOptions);
         this.say(
           `pool: ${pluralize(poolOptions.maxWorkers, "worker")}, root ${root}, ` +
@@ -175,7 +191,7 @@ export class PoolCommand extends PdoflowCommand {
         if (runsAsRoot) this.say(rootWarning);
         handleSignals();
         const summary = await started.finished();
-        if (this.once && attemptsOf(summary) === 0) {
+        if (this.once && attemptsOf(summary) === 0 && poolOptions.postings === null) {
           await this.#reportHalted(poolOptions.project ?? null);
           await this.#reportOthers(poolOptions.project ?? null);
         }
@@ -257,7 +273,7 @@ export class PoolCommand extends PdoflowCommand {
       this.say(
         `pool: ${pluralize(postings, "posting")} of project ${project} ` +
           `${postings === 1 ? "waits" : "wait"} for a pool of that project. ` +
-          `Start one with: ${startPool({ project })}`,
+          `Start one with: ${startPool({ project, needs: [] })}`,
       );
     }
   }

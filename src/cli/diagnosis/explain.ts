@@ -1,7 +1,8 @@
 import { roughTime } from "../../../tui/draw/pace.ts";
 import { formatNeed, type Need, unmetNeeds } from "../../domain/capabilities.ts";
 import type { JobCounts } from "../../domain/states.ts";
-import { isOfProject, mayServe, type Route } from "../../domain/route.ts";
+import { isOfProject, mayServe } from "../../domain/route.ts";
+import { startPool } from "../../domain/start-pool.ts";
 import type { JobFacts, PostingFacts } from "../../db/read/explain.ts";
 
 /** Explains the status of a job in one sentence, with a remedy if there is one. */
@@ -118,37 +119,31 @@ const start = (ms: number) =>
   ms > 0 ? `starts in ${roughTime(ms)}` : "starts at the next poll of a pool";
 
 /** Why no live pool runs jobs of a route; null if one can. */
-export function obstacleOf(facts: Pick<JobFacts, "route" | "pools">): string | null {
-  const { route, pools } = facts;
-  if (pools.length === 0) return `no pool is running; start one with: ${startPool(route)}`;
-  if (!pools.some((pool) => mayServe(route, pool))) return unserved(facts);
+export function obstacleOf({ route, pools: all }: Pick<JobFacts, "route" | "pools">) {
+  if (all.length === 0) return `no pool is running; start one with: ${startPool(route)}`;
+  const pools = all.filter(({ servesOthers }) => !servesOthers);
+  if (pools.length === 0) {
+    return `all pools serve only other postings; start one with: ${startPool(route)}`;
+  }
+  if (!pools.some((pool) => mayServe(route, pool))) return unserved({ route, pools });
   if (pools.some((pool) => mayServe(route, pool) && !pool.refuses)) return null;
   return "every pool that could run it has refused it";
-}
-
-/** The command that starts a pool for a route. A project that is a path is its root folder. */
-export function startPool({ project }: Pick<Route, "project">): string {
-  if (project === "") return "pdoflow pool";
-  const quoted = /^[\w@%+=:,./-]+$/.test(project)
-    ? project
-    : `'${project.replaceAll("'", "'\\''")}'`;
-  return `pdoflow pool --${project.startsWith("/") ? "root" : "project"} ${quoted}`;
 }
 
 /** Why no live pool can run it: because of its project, its needs or its poster. */
 function unserved({ route, pools: all }: Pick<JobFacts, "route" | "pools">): string {
   const pools = all.filter((pool) => isOfProject(route, pool));
   const live = all.length === 1 ? "1 live pool" : `${all.length} live pools`;
+  const how = `start one with: ${startPool(route)}`;
   if (pools.length === 0) {
-    const how = `start one with: ${startPool(route)}`;
     return `no pool serves the project ${route.project} (${live}); ${how}`;
   }
   const missing = pools.map((pool) => unmetNeeds(route.needs, pool.provides));
   const always = route.needs.filter((need) => missing.every((unmet) => unmet.includes(need)));
   const named = (needs: readonly Need[]) => needs.map(formatNeed).join(", ");
-  if (always.length > 0) return `no pool provides ${named(always)} (${live})`;
+  if (always.length > 0) return `no pool provides ${named(always)} (${live}); ${how}`;
   if (missing.every((unmet) => unmet.length > 0)) {
-    return `no pool provides all of ${named(route.needs)} (${live})`;
+    return `no pool provides all of ${named(route.needs)} (${live}); ${how}`;
   }
   return `the pools that could run it do not run jobs of ${route.posterOs} (${live})`;
 }

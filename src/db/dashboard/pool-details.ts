@@ -18,6 +18,8 @@ const Row = v.object({
   slots: v.number(),
   provides: v.record(v.string(), v.union([v.literal(true), v.number(), v.string()])),
   project: v.nullable(v.string()),
+  /** The only postings that it runs, each as 42 or @night; null for all. */
+  postings: v.nullable(v.array(v.string())),
   startedAt: moment,
   refused: v.number(),
   /** Jobs that had been running for a while at the last heartbeat. */
@@ -50,7 +52,8 @@ export async function readPoolDetails(db: Db, poolId: number): Promise<PoolDetai
         select json_build_object(
           'id', p.id, 'host', p.host, 'pid', p.pid, 'state', p.state, 'version', p.version,
           'role', p.role, 'osUser', p.os_user, 'slots', p.slots, 'provides', p.provides,
-          'project', p.project, 'startedAt', p.started_at, 'refused', p.refused,
+          'project', p.project, 'postings', p.postings, 'startedAt', p.started_at,
+          'refused', p.refused,
           'running', (
             select coalesce(json_agg(json_build_object(
               'postingId', o.id,

@@ -1,6 +1,6 @@
 import { formatNeed, type Needs, unmetNeeds } from "../../domain/capabilities.ts";
 import { parse } from "../../domain/parse.ts";
-import { isOfProject } from "../../domain/route.ts";
+import { isOfProject, servesPosting } from "../../domain/route.ts";
 import { type PoolOfQueue, QueueState, type Snapshot, type TopPool } from "./top-snapshot.ts";
 import type { Db } from "../connection/connect.ts";
 import { describeAddress } from "../settings/target.ts";
@@ -21,7 +21,7 @@ export async function readSnapshot(db: Db, most = mostPostings): Promise<Snapsho
     ...rest,
     postings: rest.postings.map(({ needs, ...posting }) => ({
       ...posting,
-      missing: missingOf({ needs, project: posting.project }, pools),
+      missing: missingOf({ ...posting, needs }, pools),
     })),
     database: `${db.target.database} at ${describeAddress(db.address)}`,
     morePostings: open - shown,
@@ -31,17 +31,20 @@ export async function readSnapshot(db: Db, most = mostPostings): Promise<Snapsho
 }
 
 function shownPool({ holds, ...pool }: PoolOfQueue): TopPool {
-  const { recent: _recent, provides: _provides, ...shown } = pool;
+  const { recent: _recent, provides: _provides, postings: _postings, ...shown } = pool;
   return { ...shown, work: workOf(holds) };
 }
 
 /** The project or needs that no pool has; null if one has, or if there are no pools to ask. */
 function missingOf(
-  { needs, project }: { needs: Needs; project: string | null },
-  pools: readonly Pick<PoolOfQueue, "state" | "isStale" | "provides" | "project">[],
+  posting: { id: number; name: string | null; needs: Needs; project: string | null },
+  pools: readonly Omit<PoolOfQueue, "holds">[],
 ): string | null {
-  const up = pools.filter(({ state, isStale }) => state === "up" && !isStale);
-  if (up.length === 0) return null;
+  const { needs, project } = posting;
+  const live = pools.filter(({ state, isStale }) => state === "up" && !isStale);
+  if (live.length === 0) return null;
+  const up = live.filter((pool) => servesPosting(pool, posting));
+  if (up.length === 0) return "all pools serve only other postings";
   const own = up.filter((pool) => isOfProject({ project: project ?? "" }, pool));
   if (own.length === 0) return `no pool serves the project ${project}`;
   const unmet = own.map(({ provides }) => unmetNeeds(needs, provides));

@@ -51,6 +51,8 @@ const Pool = v.object({
   /** The project whose postings it runs, besides postings without one; null for any. */
   project: maybe(v.string()),
   provides: v.custom<Provides>((value) => typeof value === "object" && value !== null),
+  /** The only postings that it runs, each as 42 or @night; null for all. */
+  postings: maybe(v.array(v.string())),
   holds: v.array(v.object({ posting: count, name: v.string(), jobs: count })),
 });
 export type PoolOfQueue = v.InferOutput<typeof Pool>;
@@ -103,7 +105,7 @@ export interface TopPosting extends Omit<v.InferOutput<typeof Posting>, "needs">
   missing: string | null;
 }
 
-export interface TopPool extends Omit<PoolOfQueue, "recent" | "provides" | "holds"> {
+export interface TopPool extends Omit<PoolOfQueue, "recent" | "provides" | "postings" | "holds"> {
   /** The jobs it holds, for people. */
   work: string;
 }

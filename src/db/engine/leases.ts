@@ -34,6 +34,8 @@ export interface Claim {
   share: number;
   /** Postings to skip, because they are known to be at a limit. */
   skip?: readonly number[];
+  /** The only postings to claim of; null for all. */
+  postings?: readonly number[] | null;
   /** The time in ms within which jobs of a posting with a rate are started, or released. */
   slackMs?: number;
 }
@@ -92,7 +94,8 @@ async function claimOnce({ sql, schema }: Db, want: Claim): Promise<Claimed> {
         ${integers(want.sizes.map((size) => size.cap))}::integer[],
         ${integers(want.sizes.map((size) => size.floor))}::integer[],
         ${want.cap}::integer, ${want.share}::double precision,
-        ${integers(want.skip ?? [])}::bigint[], ${want.slackMs ?? 100}::integer
+        ${integers(want.skip ?? [])}::bigint[], ${want.slackMs ?? 100}::integer,
+        ${want.postings ? integers(want.postings) : null}::bigint[]
       )::${schema}.claim_options,
       ${readAtOnce})`;
   const claimed: Claimed = { ranges: [], limited: [] };

@@ -20,7 +20,8 @@ export async function registerPool({ sql, schema }: Db, pool: NewPool): Promise<
       ${JSON.stringify({ host, pid, version, osUser })}::text::jsonb, ${pool.slots},
       ${pool.heartbeatTimeoutMs}, ${JSON.stringify(pool.provides)}::text::jsonb,
       ${pool.posters === null ? null : texts(pool.posters)}::text[],
-      ${pool.project ?? null}) as id`;
+      ${pool.project ?? null},
+      ${pool.postings ? texts(pool.postings) : null}::text[]) as id`;
   if (!row) throw new Error("a function that returns one row returned none");
   return row.id;
 }

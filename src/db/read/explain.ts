@@ -1,6 +1,6 @@
 import type { JobError } from "../../domain/attempt.ts";
 import type { JobCounts, JobStatus, PostingState } from "../../domain/states.ts";
-import type { PoolScope, Route } from "../../domain/route.ts";
+import { type PoolScope, type Route, servesPosting } from "../../domain/route.ts";
 import { integers } from "../connection/array.ts";
 import type { Db } from "../connection/connect.ts";
 import { readCounts } from "./status.ts";
@@ -35,6 +35,8 @@ export interface JobFacts {
 export interface PoolFacts extends PoolScope {
   /** Whether it refused this posting. */
   refuses: boolean;
+  /** Whether it serves only other postings (O9). */
+  servesOthers: boolean;
 }
 
 /** The facts about a posting, and about everything that may keep its jobs from running. */
@@ -117,7 +119,10 @@ export async function readPostingFacts(db: Db, id: number): Promise<PostingFacts
 const readScopes = ({ sql, schema }: Db, postingId: number) => sql<JobFacts["pools"]>`
   select provides, posters, project, exists (
     select from ${schema}.refusal
-    where posting_id = ${postingId} and p.id = any (pool_ids)) as refuses
+    where posting_id = ${postingId} and p.id = any (pool_ids)) as refuses,
+    not coalesce((
+      select postings && array[id::text, '@' || name] from ${schema}.posting
+      where id = ${postingId}), true) as serves_others
   from ${schema}.pool p
   where state = 'up' and heartbeat_at > clock_timestamp() - heartbeat_timeout_ms * interval '1 ms'`;
 
@@ -131,8 +136,9 @@ export async function readWaitingPostings(
 ): Promise<WaitingPosting[]> {
   if (ids.length === 0) return [];
   const { sql, schema } = db;
-  const postings = await sql<(Omit<WaitingPosting, "pools"> & { refusers: number[] })[]>`
-    select p.id, ${schema}.refusal_of(p.id) as refusal,
+  type Row = Omit<WaitingPosting, "pools"> & { name: string | null; refusers: number[] };
+  const postings = await sql<Row[]>`
+    select p.id, p.name, ${schema}.refusal_of(p.id) as refusal,
       json_build_object('id', r.id, 'poster', r.poster, 'posterOs', r.poster_os,
                         'needs', r.needs, 'run', r.run, 'project', r.project) as route,
       array(select unnest(pool_ids) from ${schema}.refusal f
@@ -142,13 +148,17 @@ export async function readWaitingPostings(
       and p.run_at is null and r.run = ''
     order by p.id`;
   if (postings.length === 0) return [];
-  const pools = await sql<(JobFacts["pools"][number] & { id: number })[]>`
-    select id, provides, posters, project from ${schema}.pool
+  const pools = await sql<(PoolScope & { id: number })[]>`
+    select id, provides, posters, project, postings from ${schema}.pool
     where state = 'up'
       and heartbeat_at > clock_timestamp() - heartbeat_timeout_ms * interval '1 ms'`;
-  return postings.map(({ refusers, ...posting }) => ({
+  return postings.map(({ refusers, name, ...posting }) => ({
     ...posting,
-    pools: pools.map((pool) => ({ ...pool, refuses: refusers.includes(pool.id) })),
+    pools: pools.map((pool) => ({
+      ...pool,
+      refuses: refusers.includes(pool.id),
+      servesOthers: !servesPosting(pool, { id: posting.id, name }),
+    })),
   }));
 }
 

@@ -8,7 +8,7 @@ import {
 } from "../../db/engine/leases.ts";
 import { stopPosting } from "../../db/engine/control.ts";
 import { readIndices } from "../../db/read/jobs.ts";
-import { readRoutes } from "../../db/engine/routes.ts";
+import { findServed, readRoutes } from "../../db/engine/routes.ts";
 import { nextTimes, startDue } from "../../db/engine/starts.ts";
 import { bytesLeft, collectBytes, collectMemory, countLeft } from "./argument-memory.ts";
 import { claimShare, claimSize, type JobTime } from "../../domain/chunk-size.ts";
@@ -66,6 +66,8 @@ export class Claimer {
   #routes: RouteInTurn[] = [];
   readonly #turns = new Turns();
   #routesReadAt = -Infinity;
+  /** The only postings to claim of (O9); null for all. */
+  #chosen: number[] | null;
   #claims = 0;
   #postings = new Map<number, RunnablePosting>();
   readonly #times = new JobTimes();
@@ -78,6 +80,7 @@ export class Claimer {
     this.#link = link;
     this.#options = options;
     this.#poolId = poolId;
+    this.#chosen = options.postings ? [] : null;
     this.refusals = new Refusals(link, poolId, options);
   }
 
@@ -124,6 +127,7 @@ export class Claimer {
       share: claimShare(room.workers, room.workersOfAllPools),
       skip: this.#skipped,
       slackMs: this.limits.slackMs,
+      postings: this.#chosen,
     };
     const { ranges, limited } = await this.#link.ask((db) => claim(db, want));
     this.limits.note(limited, performance.now());
@@ -151,8 +155,15 @@ export class Claimer {
     await this.#link.ask((db) => stopPosting(db, postingId, message));
   }
 
-  /** Reads which routes have open postings. True if there is a new one: then claim again. */
+  /**
+   * Reads which routes have open postings, and which postings to claim of (O9). True if there is a
+   * new one: then claim again.
+   */
   async refreshRoutes(): Promise<boolean> {
+    const { postings } = this.#options;
+    const before = this.#chosen;
+    if (postings) this.#chosen = await this.#link.ask((db) => findServed(db, postings));
+    const isNew = this.#chosen?.some((id) => !before?.includes(id)) ?? false;
     const read = await this.#link.ask((db) => readRoutes(db, this.#options));
     this.#routesReadAt = performance.now();
     const open = read.filter((route) => mayServe(route, this.#options));
@@ -160,7 +171,7 @@ export class Claimer {
     const known = new Set(this.#routes.map(({ id }) => id));
     const ended = this.#routes.filter(({ id }) => !ids.has(id)).slice(0, routesKept);
     this.#routes = [...open, ...ended];
-    return open.some(({ id }) => !known.has(id));
+    return isNew || open.some(({ id }) => !known.has(id));
   }
 
   /**
@@ -170,7 +181,9 @@ export class Claimer {
   async nextMs(): Promise<{ dueMs: number | null; startMs: number | null }> {
     const skipped = this.#skipped;
     const routes = this.#served.map(({ id }) => id);
-    const { retryMs, startMs } = await this.#link.ask((db) => nextTimes(db, routes, skipped));
+    const { retryMs, startMs } = await this.#link.ask((db) =>
+      nextTimes(db, routes, skipped, this.#chosen),
+    );
     if (startMs !== null && startMs <= 0) await this.#link.ask((db) => startDue(db));
     const limitMs = this.limits.nextMs(performance.now());
     const dueMs =

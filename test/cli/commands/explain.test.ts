@@ -27,7 +27,10 @@ test("explain says why a job is not running, and how it ended", async () => {
   );
   await post("--needs", "gpu");
   await db.sql`update pdoflow.pool set state = 'up', heartbeat_at = now() + interval '1 hour'`;
-  expect(await explain("2/0")).toBe("2/0 waits because no pool provides gpu (1 live pool).\n");
+  expect(await explain("2/0")).toBe(
+    "2/0 waits because no pool provides gpu (1 live pool); " +
+      "start one with: pdoflow pool --provides gpu.\n",
+  );
   await post("--priority", "5");
   await post();
   expect(await explain("4/0")).toBe("4/0 waits behind 2 jobs of higher priority.\n");

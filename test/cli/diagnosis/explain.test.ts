@@ -16,7 +16,7 @@ const waiting: JobFacts = {
   refusal: null,
   posting: { id: 42, state: "open", reason: null },
   route: { id: 1, poster: "lab", posterOs: "ann", needs: [], run: "", project: "" },
-  pools: [{ provides: {}, posters: null, refuses: false }],
+  pools: [{ provides: {}, posters: null, refuses: false, servesOthers: false }],
   ahead: { higherPriority: 0, samePriority: 0 },
 };
 const gpu = { ...waiting.route, needs: parseNeeds("gpu,mem>=16G") };
@@ -35,10 +35,14 @@ test.each<[Partial<JobFacts>, string]>([
   [
     {
       refusal: "refused by the pool on a: it is not signed",
-      pools: [{ provides: {}, posters: null, refuses: true }],
+      pools: [{ provides: {}, posters: null, refuses: true, servesOthers: false }],
     },
     "42/7 waits because every pool that could run it has refused it; it was refused by the pool on a: " +
       "it is not signed; when this is fixed, run: pdoflow resume 42.",
+  ],
+  [
+    { pools: [{ provides: {}, posters: null, refuses: false, servesOthers: true }] },
+    "42/7 waits because all pools serve only other postings; start one with: pdoflow pool.",
   ],
   [{ pools: [] }, "42/7 waits because no pool is running; start one with: pdoflow pool."],
   [
@@ -50,21 +54,28 @@ test.each<[Partial<JobFacts>, string]>([
     "42/7 waits because its posting was stopped (10 in a row); resume it with: pdoflow resume 42.",
   ],
   [
-    { route: gpu, pools: [{ provides: parseProvides("mem=64G"), posters: null, refuses: false }] },
-    "42/7 waits because no pool provides gpu (1 live pool).",
+    {
+      route: gpu,
+      pools: [
+        { provides: parseProvides("mem=64G"), posters: null, refuses: false, servesOthers: false },
+      ],
+    },
+    "42/7 waits because no pool provides gpu (1 live pool); start one with: " +
+      "pdoflow pool --provides gpu,mem=16G.",
   ],
   [
     {
       route: gpu,
       pools: [
-        { provides: parseProvides("gpu"), posters: null, refuses: false },
-        { provides: parseProvides("mem=64G"), posters: null, refuses: false },
+        { provides: parseProvides("gpu"), posters: null, refuses: false, servesOthers: false },
+        { provides: parseProvides("mem=64G"), posters: null, refuses: false, servesOthers: false },
       ],
     },
-    "42/7 waits because no pool provides all of gpu, mem>=16G (2 live pools).",
+    "42/7 waits because no pool provides all of gpu, mem>=16G (2 live pools); start one with: " +
+      "pdoflow pool --provides gpu,mem=16G.",
   ],
   [
-    { pools: [{ provides: {}, posters: ["bob"], refuses: false }] },
+    { pools: [{ provides: {}, posters: ["bob"], refuses: false, servesOthers: false }] },
     "42/7 waits because the pools that could run it do not run jobs of ann (1 live pool).",
   ],
   [
@@ -104,7 +115,7 @@ test("a job of a project that no pool serves names the command that starts one",
     explainJob({
       ...waiting,
       route: { ...waiting.route, project },
-      pools: [{ provides: {}, posters: null, project: "/b", refuses: false }],
+      pools: [{ provides: {}, posters: null, project: "/b", refuses: false, servesOthers: false }],
     });
   expect(ofProject("/a b")).toBe(
     "42/7 waits because no pool serves the project /a b (1 live pool); " +

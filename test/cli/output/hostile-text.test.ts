@@ -20,7 +20,7 @@ test("no command shows control characters that a job, a poster or a pool has wri
       jsonb_build_object('host', ${evil}::text, 'pid', 1, 'version', ${evil}::text,
                          'osUser', ${evil}::text), 1, 86400000, '{}', null) as id`;
   await sql`select * from pdoflow.pool_claim(${pool?.id ?? 0},
-    row(array(select id from pdoflow.route), false, '{}', '{}', '{}', 10, 1, '{}', 0)
+    row(array(select id from pdoflow.route), false, '{}', '{}', '{}', 10, 1, '{}', 0, null)
       ::pdoflow.claim_options, 10)`;
   const error = JSON.stringify({ name: evil, message: evil, stack: `${evil}\n    at ${evil}` });
   await sql`select pdoflow.pool_record(${pool?.id ?? 0},

@@ -21,7 +21,7 @@ async function explainClaim(db: Db, pool: number): Promise<number> {
   const [row] = await db.sql<{ "QUERY PLAN": Plan[]; queryPlan?: Plan[] }[]>`
     explain (analyze, buffers, format json)
     select * from pdoflow.claim(
-      ${pool}, row(array(select id from pdoflow.route), false, '{}', '{}', '{}', 5, 1, '{}', 100)
+      ${pool}, row(array(select id from pdoflow.route), false, '{}', '{}', '{}', 5, 1, '{}', 100, null)
         ::pdoflow.claim_options)`;
   await db.sql`rollback`;
   const [plan] = Object.values(row ?? {})[0] as Plan[];

@@ -151,12 +151,14 @@ const calls: Readonly<Record<string, readonly string[] | null>> = {
     record("null", `jsonb_build_object('name', ${line}, 'message', ${line})::text`, "null", "null"),
   ],
   "pool_refuse(p_reasons)": [`pool_refuse($pool, '{$id}', array[${long}])`],
-  "pool_register(p_process, p_provides, p_posters, p_project)": [
+  "pool_register(p_process, p_provides, p_posters, p_project, p_postings)": [
     register(long, long, long, "'{}'", "null"),
     register("'h'", "'v'", "'u'", option("gpu", long), "null"),
     register("'h'", "'v'", "'u'", "'{}'", `array[${long}]`),
     `pool_register('{"host": "h", "pid": 1, "version": "v", "osUser": "u"}', 1, 15000, '{}', null,
        ${long})`,
+    `pool_register('{"host": "h", "pid": 1, "version": "v", "osUser": "u"}', 1, 15000, '{}', null,
+       null, array[${long}])`,
   ],
   "pool_show(p_stdouts, p_stderrs)": [
     `pool_show($pool, '{$id}', '{1}', '{1}', array[encode(${long}::bytea, 'base64')], '{1}',

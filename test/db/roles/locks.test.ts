@@ -91,7 +91,7 @@ test.each(calls)("%s in a transaction that stays open locks nothing of others", 
 test("a pool that may only run some jobs only waits for these, and only rescues pools without others", async () => {
   const next = async () => {
     const [row] = await eve.sql<{ startMs: number | null }[]>`
-      select start_ms from pdoflow.pool_next_ms(array(select id from pdoflow.route), '{}')`;
+      select start_ms from pdoflow.pool_next_ms(array(select id from pdoflow.route), '{}', null)`;
     return row?.startMs ?? null;
   };
   expect(await next()).toBeNull(); // one of Ada's is due

@@ -1,0 +1,15 @@
+import { formatProvides } from "./capabilities.ts";
+import type { Route } from "./route.ts";
+
+/** The command that starts a pool for a route. A project that is a path is its root folder. */
+export function startPool({ project, needs }: Pick<Route, "project" | "needs">): string {
+  const words = ["pdoflow pool"];
+  if (project !== "") {
+    words.push(`--${project.startsWith("/") ? "root" : "project"} ${quoted(project)}`);
+  }
+  if (needs.length > 0) words.push(`--provides ${quoted(formatProvides(needs))}`);
+  return words.join(" ");
+}
+
+const quoted = (word: string): string =>
+  /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
