@@ -12,6 +12,7 @@ import { join } from "node:path";
 
 import packageJson from "../package.json" with { type: "json" };
 import { migrations } from "../src/db/admin/migration-list.ts";
+import { schemaDigest, schemaVersion } from "../src/db/admin/this-schema.ts";
 import { BuildFailed } from "./build-failed.ts";
 import { isNewerThanSources } from "./sources.ts";
 
@@ -30,7 +31,7 @@ export function buildPackage({ ifChanged = false } = {}): string {
   try {
     const folder = join(draft, "package");
     run(["tsc", "--project", "build/package.tsconfig.json", "--outDir", join(folder, "lib")], root);
-    writeMigrations(join(folder, "lib/db/admin/migration-list.js"));
+    writeSchema(join(folder, "lib/db/admin"));
     writeFileSync(join(folder, "package.json"), `${JSON.stringify(manifest(), null, 2)}\n`);
     for (const name of ["LICENSE", "CHANGELOG.md"]) cpSync(join(root, name), join(folder, name));
     writeFileSync(join(folder, "README.md"), readMe());
@@ -45,9 +46,18 @@ export function buildPackage({ ifChanged = false } = {}): string {
   }
 }
 
-/** Node can't import .sql files, so in the package this module has their text. */
-function writeMigrations(file: string): void {
-  writeFileSync(file, `export const migrations = ${JSON.stringify(migrations, null, 2)};\n`);
+/**
+ * Node can't import .sql files, so in the package one module has their text. Programs that post do
+ * not load it: another one has what they need to know of it.
+ */
+function writeSchema(folder: string): void {
+  const text = `export const migrations = ${JSON.stringify(migrations, null, 2)};\n`;
+  writeFileSync(join(folder, "migration-list.js"), text);
+  const known = [
+    `export const schemaVersion = ${schemaVersion};`,
+    `export const schemaDigest = () => ${JSON.stringify(schemaDigest())};`,
+  ];
+  writeFileSync(join(folder, "this-schema.js"), `${known.join("\n")}\n`);
 }
 
 /** The package.json that is published. */

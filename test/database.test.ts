@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 
 import { connect } from "../src/db/connection/connect.ts";
 import { migrations } from "../src/db/admin/migration-list.ts";
-import { schemaState } from "../src/db/admin/migrations.ts";
+import { schemaState } from "../src/db/admin/schema-state.ts";
 import { configuredTarget } from "../src/db/settings/target.ts";
 import { serverPaths } from "../src/db/settings/server-paths.ts";
 import { freshDatabase } from "./database.ts";

@@ -2,7 +2,8 @@ import { Command, Option } from "clipanion";
 import * as v from "valibot";
 
 import { type Db, explainDatabaseError, isConnectionLoss } from "../../db/connection/connect.ts";
-import { migrate, pendingMigrations, requireCurrentSchema } from "../../db/admin/migrations.ts";
+import { migrate, pendingMigrations } from "../../db/admin/migrations.ts";
+import { requireCurrentSchema } from "../../db/admin/schema-state.ts";
 import { answered, openDatabase } from "../../db/connection/open.ts";
 import {
   configuredTarget,

@@ -1,8 +1,8 @@
 import { texts } from "../connection/array.ts";
 import type { Db } from "../connection/connect.ts";
 import { probeTablespaces } from "./disk-probe.ts";
-import { migrations } from "./migration-list.ts";
-import { schemaState } from "./migrations.ts";
+import { schemaState } from "./schema-state.ts";
+import { schemaVersion } from "./this-schema.ts";
 import { findVacuumBlockers } from "./vacuum.ts";
 
 /** The facts about a server and a queue that doctor checks. Times are in ms. */
@@ -70,8 +70,8 @@ export async function readHealth(db: Db, now: () => number): Promise<Health> {
   const { version, isOfThisBuild } =
     forbidden.length === 0
       ? await schemaState(db)
-      : { version: migrations.length, isOfThisBuild: true };
-  const isKnown = version > 0 && version <= migrations.length;
+      : { version: schemaVersion, isOfThisBuild: true };
+  const isKnown = version > 0 && version <= schemaVersion;
   return {
     ...(await readServer(db)),
     ...clock,
@@ -81,7 +81,7 @@ export async function readHealth(db: Db, now: () => number): Promise<Health> {
     schema: {
       name: db.target.schema,
       version,
-      known: migrations.length,
+      known: schemaVersion,
       isOfThisBuild,
       forbidden,
       brokenIndexes: await brokenIndexes(db),

@@ -1,7 +1,7 @@
 import { exitCodes, InvalidInput, PdoflowError } from "../../domain/errors.ts";
 import type { Transaction } from "./transaction.ts";
 import type { Db, Sql } from "../connection/connect.ts";
-import { requireCurrentVersion, SchemaOutdated } from "../admin/migrations.ts";
+import { requireCurrentVersion, SchemaOutdated } from "../admin/schema-state.ts";
 
 /** Posting should be part of a transaction, but none has begun on that connection. */
 export class NoTransaction extends PdoflowError {

@@ -101,8 +101,11 @@ interface Head {
   entryPoint: string;
 }
 
-const defaults = new Map<string, unknown>(
-  Object.entries(parse(PostingOptions, {}, "options of a posting")),
+const defaults = new Map<string, string>(
+  Object.entries(parse(PostingOptions, {}, "options of a posting")).map(([name, value]) => [
+    name,
+    JSON.stringify(value),
+  ]),
 );
 
 /**
@@ -110,7 +113,9 @@ const defaults = new Map<string, unknown>(
  */
 function optionsText(posting: NewPosting): string {
   const options = parse(PostingOptions, posting, "options of a posting");
-  const given = Object.entries(options).filter(([name, value]) => value !== defaults.get(name));
+  const given = Object.entries(options).filter(
+    ([name, value]) => JSON.stringify(value) !== defaults.get(name),
+  );
   return JSON.stringify(Object.fromEntries(given));
 }
 

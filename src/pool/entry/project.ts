@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, realpathSync } from "node:fs";
+import { existsSync, readFileSync, realpathSync, statSync } from "node:fs";
 import { join } from "node:path";
 
 import * as v from "valibot";
@@ -72,11 +72,19 @@ function pathOf(root: string): string | null {
 
 const Package = v.object({ name: v.pipe(v.string(), v.minLength(1)) });
 
+/** The package.json that was read last: a program posts many times for one project. */
+let lastRead: { path: string; stamp: string; name: string | null } | null = null;
+
 function packageNameOf(root: string): string | null {
   try {
-    const found: unknown = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
-    const parsed = v.safeParse(Package, found);
-    return parsed.success ? fitting(parsed.output.name) : null;
+    const path = join(root, "package.json");
+    const { ino, size, mtimeNs } = statSync(path, { bigint: true });
+    const stamp = `${ino} ${size} ${mtimeNs}`;
+    if (lastRead?.path !== path || lastRead.stamp !== stamp) {
+      const parsed = v.safeParse(Package, JSON.parse(readFileSync(path, "utf8")));
+      lastRead = { path, stamp, name: parsed.success ? fitting(parsed.output.name) : null };
+    }
+    return lastRead.name;
   } catch {
     return null; // there is none, or it is broken: other code reports that
   }

@@ -4,12 +4,8 @@ import { join } from "node:path";
 import { connect, type Db } from "../../../src/db/connection/connect.ts";
 import { sendHeartbeat, markListening } from "../../../src/db/engine/pools.ts";
 import { migrations } from "../../../src/db/admin/migration-list.ts";
-import {
-  migrate,
-  pendingMigrations,
-  requireCurrentSchema,
-  schemaState,
-} from "../../../src/db/admin/migrations.ts";
+import { migrate, pendingMigrations } from "../../../src/db/admin/migrations.ts";
+import { requireCurrentSchema, schemaState } from "../../../src/db/admin/schema-state.ts";
 import { finishStragglers, foldProgress } from "../../../src/db/engine/outcomes.ts";
 import { readCounts } from "../../../src/db/read/status.ts";
 import {

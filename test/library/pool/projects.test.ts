@@ -27,8 +27,10 @@ test("postings and pools of a program belong to the project of their root, or to
     const named = await post({ root: sim, project: "report" });
     const any = await post({ root: sim, project: "*" });
     const elsewhere = await post({ root: folder }); // which has no f.ts
+    writeFileSync(join(sim, "package.json"), JSON.stringify({ name: "renamed" }));
+    await post({ root: sim });
     const rows = await database.sql`select project from pdoflow.postings order by id`;
-    expect(rows.map(({ project }) => project)).toEqual(["sim", "report", null, null]);
+    expect(rows.map(({ project }) => project)).toEqual(["sim", "report", null, null, "renamed"]);
 
     await using pool = new ClusterPool({ concurrency: 2, root: report, db });
     for (const posting of [named, any, elsewhere]) {

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { join } from "node:path";
 
 import type { Db } from "../../../src/db/connection/connect.ts";
+import { insertPosting } from "../../../src/db/posting/insert.ts";
 import { migrate } from "../../../src/db/admin/migrations.ts";
 import { postWork, type PostOptions, Registry, type Source } from "../../../src/index.ts";
 import { freshDatabase, type TestDatabase } from "../../database.ts";
@@ -53,6 +54,44 @@ test("generators and streams are posted in their order, also by entry point", as
   expect(args).toHaveLength(12_000);
   expect(args.every((list, n) => Bun.deepEquals(list, [n, { n }]))).toBe(true);
   expect(await postings(database.db)).toEqual([{ id: posting.id, entryPoint: "a/b.ts#f" }]);
+});
+
+test("a program that changes its environment posts to the database named there from then on", async () => {
+  await using first = await freshDatabase();
+  await using second = await freshDatabase();
+  const before = process.env["PDOFLOW_DATABASE_URL"];
+  try {
+    for (const { url } of [first, second, first]) {
+      process.env["PDOFLOW_DATABASE_URL"] = url;
+      await postWork("a.ts#f", [[1]]);
+    }
+  } finally {
+    if (before === undefined) delete process.env["PDOFLOW_DATABASE_URL"];
+    else process.env["PDOFLOW_DATABASE_URL"] = before;
+  }
+  expect(await postings(first.db)).toHaveLength(2);
+  expect(await postings(second.db)).toHaveLength(1);
+});
+
+test("the options of a posting that has only defaults are not sent", async () => {
+  await using database = await freshDatabase();
+  const statements: unknown[] = [];
+  const db = {
+    ...database.db,
+    sql: new Proxy(database.db.sql, {
+      apply(target, self, args) {
+        statements.push(args[3]); // after the text, the schema and the entry point
+        return Reflect.apply(target, self, args);
+      },
+    }),
+  };
+  await insertPosting(
+    db,
+    { entryPoint: "a.ts#f", priority: 0, osUser: "ada" },
+    [{ args: ["[]"] }],
+    "",
+  );
+  expect(statements).toEqual([JSON.stringify({ osUser: "ada" })]);
 });
 
 test("each job can have a priority of its own, and keeps its index", async () => {
