@@ -69,6 +69,7 @@ async function work(
   runWorker({
     root,
     runsCommands,
+    slot: process.env["PDOFLOW_SLOT"] ?? "1",
     profiles,
     confine: () => {
       if (user !== undefined) becomeUser(JSON.parse(user) as WorkerUser);
@@ -141,10 +142,7 @@ async function command(): Promise<void> {
   });
   // A pool continues when the reader of its messages is gone.
   process.stderr.on("error", () => {});
-  const [{ run }, { spreadArgs }] = await Promise.all([
-    import("./cli/commands.ts"),
-    import("./cli/shell/spread-args.ts"),
-  ]);
+  const { run } = await import("./cli/commands.ts");
   const env = { ...process.env };
   // postgres.js reads some of them itself, and differently from libpq.
   for (const name of Object.keys(env)) if (/^PG[A-Z_]+$/.test(name)) delete process.env[name];
@@ -171,7 +169,7 @@ async function command(): Promise<void> {
     columns: process.stdout.columns ?? process.stderr.columns ?? null,
     onStopSignal,
   };
-  const code = await run(spreadArgs(args), context);
+  const code = await run(args, context);
   // The last write calls back after everything that was written before it. A failed write is
   // reported a turn later.
   stdout.write("", () => setImmediate(() => process.exit(lost ?? code)));

@@ -127,7 +127,7 @@ declare
   v_year constant bigint := 31536000000;
 begin
   if p_value = 'null' and p_key not in ('name', 'key', 'jobKey', 'timeoutMs', 'maxFailures',
-    'maxFailuresPercent', 'maxRunning', 'maxRate', 'keepMs', 'runAt', 'project') then
+    'maxFailuresPercent', 'maxRunning', 'maxRate', 'keepMs', 'runAt', 'project', 'command') then
     perform pdoflow.refuse_option(p_key, 'a value', p_value);
   end if;
   case p_key
@@ -166,6 +166,9 @@ begin
     when 'key', 'jobKey' then
       perform pdoflow.text_option(
         p_key, p_value, length(v_text) between 1 and 500, '1 to 500 characters');
+    when 'command' then
+      v.command := pdoflow.text_option(
+        p_key, p_value, length(v_text) between 1 and 1000, '1 to 1000 characters');
     when 'osUser', 'run' then
       perform pdoflow.text_option(
         p_key, p_value, octet_length(v_text) <= 100, 'a name of at most 100 bytes');

@@ -29,6 +29,7 @@ create table pdoflow.posting (
   max_result_bytes integer,
   max_output_bytes integer,
   is_sorted boolean not null default false,
+  command text,
   constraint p1_not_empty check (job_count > 0),
   constraint p2_ended_is_counted
     check (ended_at is null or done + failed + cancelled = job_count),
@@ -40,7 +41,8 @@ create table pdoflow.posting (
     and max_running > 0 and rate_count > 0 and rate_ms > 0
     and (rate_count is null) = (rate_ms is null)),
   constraint w_short check (
-    length(name) <= 100 and length(entry_point) <= 2000 and length(reason) <= 1000)
+    length(name) <= 100 and length(entry_point) <= 2000 and length(reason) <= 1000
+    and length(command) <= 1000)
 );
 comment on table pdoflow.posting is
 'One row: a batch of jobs for one entry point, posted in one transaction.

@@ -10,6 +10,10 @@ export type Provides = Readonly<Record<string, true | number | string>>;
 export type Need = readonly [name: string, "has"] | readonly [string, ">=" | "=", number | string];
 export type Needs = readonly Need[];
 
+/** The need of jobs that are commands, which only pools with `--commands` meet. */
+export const commandNeed: Need = ["commands", "has"];
+export const isCommandNeed = ([key]: Need): boolean => key === commandNeed[0];
+
 const name = /^[a-z][a-z0-9_.-]*$/i;
 const units: Readonly<Record<string, number>> = { K: 2 ** 10, M: 2 ** 20, G: 2 ** 30, T: 2 ** 40 };
 

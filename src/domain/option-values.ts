@@ -69,6 +69,11 @@ export const Key = text(
   (key) => key !== "" && Array.from(key).length <= 500,
 );
 
+export const CommandText = text(
+  "expected a command line of 1 to 1000 characters",
+  (line) => line !== "" && Array.from(line).length <= 1000,
+);
+
 const isShort = (name: string, bytes: number) => new TextEncoder().encode(name).length <= bytes;
 
 export const Project = text(

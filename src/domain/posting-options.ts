@@ -4,6 +4,7 @@
 import * as v from "valibot";
 
 import {
+  CommandText,
   int32Max,
   Key,
   milliseconds,
@@ -211,6 +212,11 @@ export const postingOptions = {
   osUser: {
     schema: v.optional(ShortName, ""),
     api: "sql",
+  },
+  /** The command line of `post -- COMMAND`, for people: its jobs have the words that are run. */
+  command: {
+    schema: orNull(CommandText),
+    api: "none",
   },
   /** The `pdoflow run` whose own pool alone runs the jobs (R2). */
   run: {

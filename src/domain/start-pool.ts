@@ -1,4 +1,4 @@
-import { formatProvides } from "./capabilities.ts";
+import { formatProvides, isCommandNeed } from "./capabilities.ts";
 import type { Route } from "./route.ts";
 
 /** The command that starts a pool for a route. A project that is a path is its root folder. */
@@ -7,7 +7,9 @@ export function startPool({ project, needs }: Pick<Route, "project" | "needs">):
   if (project !== "") {
     words.push(`--${project.startsWith("/") ? "root" : "project"} ${quoted(project)}`);
   }
-  if (needs.length > 0) words.push(`--provides ${quoted(formatProvides(needs))}`);
+  if (needs.some(isCommandNeed)) words.push("--commands");
+  const others = needs.filter((need) => !isCommandNeed(need));
+  if (others.length > 0) words.push(`--provides ${quoted(formatProvides(others))}`);
   return words.join(" ");
 }
 

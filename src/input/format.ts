@@ -2,9 +2,9 @@ import { replaceLiterals } from "./argument-text.ts";
 
 /**
  * `json`: one array of argument lists. `ndjson`: an argument list per line. `csv`, `tsv`: a table.
- * `lines`: each line is the only argument.
+ * `lines`: each line is the only argument. `null`: each text that ends with a NUL character is.
  */
-export const formats = ["json", "ndjson", "csv", "tsv", "lines"] as const;
+export const formats = ["json", "ndjson", "csv", "tsv", "lines", "null"] as const;
 export type Format = (typeof formats)[number];
 
 /** The format of a file by its extension, if that is known. */

@@ -6,20 +6,23 @@ import { quoted } from "./word.ts";
 /** One job for each line. */
 abstract class LineSplitter implements Splitter {
   readonly #name: string;
+  /** The character at the end of each line. */
+  readonly #end: string;
   #buffer = "";
   #line = 0;
 
-  constructor(name: string) {
+  constructor(name: string, end = "\n") {
     this.#name = name;
+    this.#end = end;
   }
 
   /** The arguments of the job of a line; null if it has none. */
   protected abstract textOf(line: string): string | null;
 
   push(text: string): string[] {
-    const end = text.lastIndexOf("\n");
+    const end = text.lastIndexOf(this.#end);
     // The buffer is a rope; reading it here would copy all of it for each chunk.
-    const lines = end === -1 ? [] : (this.#buffer + text.slice(0, end)).split("\n");
+    const lines = end === -1 ? [] : (this.#buffer + text.slice(0, end)).split(this.#end);
     this.#buffer = end === -1 ? this.#buffer + text : text.slice(end + 1);
     const texts = this.#take(lines);
     refuseLonger(this.#buffer, `${this.#name}: line ${this.#line + 1}`);
@@ -50,6 +53,17 @@ export class Lines extends LineSplitter {
   protected textOf(raw: string): string | null {
     const line = raw.endsWith("\r") ? raw.slice(0, -1) : raw;
     return line === "" ? null : `[${quoted(line)}]`;
+  }
+}
+
+/** The same for text between NUL characters, as printed by `find -print0`. */
+export class NullTexts extends LineSplitter {
+  constructor(name: string) {
+    super(name, "\0");
+  }
+
+  protected textOf(text: string): string | null {
+    return text === "" ? null : `[${quoted(text)}]`;
   }
 }
 

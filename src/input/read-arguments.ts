@@ -3,7 +3,7 @@ import { JobBatcher } from "../db/posting/job-batcher.ts";
 import { type TableOptions, TableRows } from "./csv.ts";
 import { type Format, formatOfName, sniffFormat } from "./format.ts";
 import { JsonArray } from "./json-array.ts";
-import { JsonLines, Lines } from "./lines.ts";
+import { JsonLines, Lines, NullTexts } from "./lines.ts";
 import { PriorityColumn } from "./priority-column.ts";
 import type { SharedArguments } from "./shared-arguments.ts";
 import type { Splitter } from "./splitter.ts";
@@ -70,6 +70,8 @@ async function* argumentTexts(
         return new TableRows(name, "\t", table, priority);
       case "lines":
         return new Lines(name);
+      case "null":
+        return new NullTexts(name);
     }
   };
   const named = formatOfName(name) ?? (table.separator === undefined ? undefined : "csv");

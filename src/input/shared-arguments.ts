@@ -33,17 +33,24 @@ export interface ArgumentWords {
   args: readonly string[];
   kw: readonly string[];
   each: readonly string[];
+  /** Whether the lists of --each are paired instead of combined. */
+  link?: boolean;
 }
 
 /**
  * Arguments that every job gets, and lists of values: each job of the input becomes one job for
- * every combination of the values. Without input there is one empty job.
+ * every combination of the values. Without input there is one empty job. Linked lists are paired:
+ * the first values of all belong to the first job, and so on; shorter lists begin again.
  */
 export class SharedArguments {
   readonly #parts: readonly Each[];
+  readonly #isLinked: boolean;
+  /** The number of jobs so far that linked values were added to. */
+  #linked = 0;
 
-  private constructor(parts: readonly Each[]) {
+  private constructor(parts: readonly Each[], isLinked: boolean) {
     this.#parts = parts;
+    this.#isLinked = isLinked;
   }
 
   /**
@@ -51,7 +58,7 @@ export class SharedArguments {
    *
    * @throws {InvalidInput} with each word that is wrong.
    */
-  static parse({ args, kw, each }: ArgumentWords): SharedArguments | undefined {
+  static parse({ args, kw, each, link = false }: ArgumentWords): SharedArguments | undefined {
     const problems: string[] = [];
     const parts = [
       ...each.map((word) => parseEach(word, problems)),
@@ -59,42 +66,49 @@ export class SharedArguments {
       ...kw.map((word) => parseKeyword(word, problems)),
     ];
     problems.push(...repeated(parts.flatMap(({ name }) => name ?? [])));
-    const total = parts.reduce((product, { size }) => product * size, 1);
+    const total = link ? 0 : combinationsOf(parts);
     if (total > maxJobs) {
       problems.push(
         `expected at most ${maxJobs} combinations, the limit of a posting, found ${total}`,
       );
     }
     if (problems.length > 0) throw new InvalidInput("arguments", problems);
-    return parts.length === 0 ? undefined : new SharedArguments(parts);
+    return parts.length === 0 ? undefined : new SharedArguments(parts, link);
   }
 
   /** All combinations without input, if they need not be stored. */
   sweep(mostListed?: number): Sweep | null {
+    if (this.#isLinked) return null;
     const axes = this.#parts.map(({ name, values }) => ({ name, parts: partsOf(values) }));
     return sweepOf(axes, mostListed);
   }
 
   /**
-   * The texts of the jobs for one job of `source`. The value of the last list changes fastest.
+   * The texts of the jobs for one job of `source`, which is empty if it `isAlone`. The value of the
+   * last list changes fastest.
    *
    * @throws {ArgsAfterObject}
    */
-  *joinedTo(text: string, source: string): Generator<string, void, undefined> {
+  *joinedTo(text: string, source: string, isAlone = false): Generator<string, void, undefined> {
     const isObject = text.startsWith("{");
     const hasPositional = this.#parts.some(({ name }) => name === null);
     if (isObject && hasPositional) throw new ArgsAfterObject(source);
     const inner = text.slice(1, -1).trim();
-    const total = this.#parts.reduce((product, { size }) => product * size, 1);
+    const total = this.#isLinked ? this.#pairs(isAlone) : combinationsOf(this.#parts);
     for (let number = 0; number < total; number += 1) {
-      const { list, fields } = this.#combination(number);
+      const { list, fields } = this.#combination(this.#isLinked ? this.#linked++ : number);
       if (isObject) yield `{${joined(inner, ...fields)}}`;
       else {
         const object = fields.length === 0 ? "" : `{${fields.join(",")}}`;
-        const isAlone = inner === "" && list.length === 0 && object !== "";
-        yield isAlone ? object : `[${joined(inner, ...list, object)}]`;
+        const isOnlyObject = inner === "" && list.length === 0 && object !== "";
+        yield isOnlyObject ? object : `[${joined(inner, ...list, object)}]`;
       }
     }
+  }
+
+  /** Linked to a job of the input, the values make no further jobs. */
+  #pairs(isAlone: boolean): number {
+    return isAlone ? Math.max(...this.#parts.map(({ size }) => size)) : 1;
   }
 
   /** The values of combination `number`; the last list changes fastest. */
@@ -104,13 +118,16 @@ export class SharedArguments {
     let rest = number;
     for (const { name, size, at } of this.#parts.toReversed()) {
       const value = at(rest % size);
-      rest = Math.floor(rest / size);
+      if (!this.#isLinked) rest = Math.floor(rest / size);
       if (name === null) list.unshift(value);
       else fields.unshift(`${JSON.stringify(name)}:${value}`);
     }
     return { list, fields };
   }
 }
+
+const combinationsOf = (parts: readonly Each[]): number =>
+  parts.reduce((product, { size }) => product * size, 1);
 
 const repeated = (names: readonly string[]): string[] =>
   [...new Set(names.filter((name, index) => names.indexOf(name) !== index))].map(

@@ -6,7 +6,8 @@ import { Cli } from "clipanion";
 
 import type { CliContext } from "../../src/cli/shell/context.ts";
 import { commands } from "../../src/cli/commands.ts";
-import { spreadArgs } from "../../src/cli/shell/spread-args.ts";
+import { rewriteWords } from "../../src/cli/shell/command-words.ts";
+import { commandTexts } from "../../src/cli/shell/reference.ts";
 
 const root = join(import.meta.dir, "../..");
 const documents = [
@@ -52,11 +53,13 @@ async function refusal(args: readonly string[]): Promise<string | null> {
   const [word = ""] = args;
   const load = Object.hasOwn(commands, word) ? commands[word] : undefined;
   if (!load) return args.length === 0 ? null : `there is no command ${word}`;
-  const cli = Cli.from<CliContext>(await load(), { binaryName: "pdoflow" });
+  const classes = await load();
+  const options = classes.flatMap(commandTexts)[0]?.options ?? [];
+  const cli = Cli.from<CliContext>(classes, { binaryName: "pdoflow" });
   let why: string | null = null;
   for (const more of [["x"], ["get"], ["get", "x"], []]) {
     try {
-      cli.process(spreadArgs([...args, ...more]), {} as CliContext);
+      cli.process(rewriteWords([...args, ...more], options), {} as CliContext);
       return null;
     } catch (error) {
       why = error instanceof Error ? error.message : String(error);

@@ -6,7 +6,6 @@ import { Readable, Writable } from "node:stream";
 import { run } from "../../src/cli/commands.ts";
 import { osUser } from "../../src/db/settings/os-user.ts";
 import type { ProcessContext } from "../../src/cli/shell/context.ts";
-import { spreadArgs } from "../../src/cli/shell/spread-args.ts";
 import { type CommandLine, environment } from "../binary/cli.ts";
 
 /** Workers and other processes of a command run from source. */
@@ -54,7 +53,7 @@ export async function openCommands(db: { url: string } | null): Promise<Commands
         return () => void signals.delete(listener);
       },
     };
-    const exited = run(spreadArgs(args), context).finally(() => {
+    const exited = run(args, context).finally(() => {
       stdout.end();
       stderr.end();
     });

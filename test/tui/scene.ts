@@ -20,7 +20,15 @@ const ago = (ms: number) => new Date(nowAt.getTime() - ms);
 const noJobs = { waiting: 0, running: 0, retrying: 0, done: 0, failed: 0, cancelled: 0 };
 
 export const posting = (id: number, more: Partial<TopPosting> = {}): TopPosting => ({
-  ...{ id, name: null, entryPoint: "jobs/fit.ts#fit", jobCount: 1000, state: "open", reason: null },
+  ...{
+    id,
+    name: null,
+    entryPoint: "jobs/fit.ts#fit",
+    command: null,
+    jobCount: 1000,
+    state: "open",
+    reason: null,
+  },
   ...{ poster: "ann", priority: 0, postedAt: ago(id * 60_000), endedAt: null },
   ...{ runAt: null, missing: null },
   project: null,

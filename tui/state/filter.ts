@@ -28,9 +28,15 @@ export const factsOfPosting = (row: TopPosting): Facts => ({
     name: row.name ?? "",
     priority: String(row.priority ?? ""),
   },
-  text: [row.id, row.name, row.entryPoint, row.state, row.poster, row.project, noteOf(row)].join(
-    " ",
-  ),
+  text: [
+    row.id,
+    row.name,
+    row.command ?? row.entryPoint,
+    row.state,
+    row.poster,
+    row.project,
+    noteOf(row),
+  ].join(" "),
 });
 
 export const factsOfPool = (row: TopPool): Facts => ({

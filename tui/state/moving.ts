@@ -107,7 +107,7 @@ export function open(model: Model): Step {
   if (model.pane === "postings") {
     const posting = shownPostings(model)[row];
     if (!posting) return just(model);
-    const title = `posting ${posting.id}  ${posting.name ?? posting.entryPoint}`;
+    const title = `posting ${posting.id}  ${posting.name ?? posting.command ?? posting.entryPoint}`;
     const to = { ...jobs, postingId: posting.id, title, status: null, fingerprint: null };
     return just({ ...model, page: null, views: [...model.views, to] }, ...refresh);
   }

@@ -91,7 +91,7 @@ export function postingColumns(scene: Scene): Column<TopPosting>[] {
       wants: (row) => widthOf(nameOf(row)) + 2,
       cell: (row) => nameSpans(row, glyphs),
     },
-    textColumn(["entry point", 12, 3], ({ entryPoint }) => entryPoint, {
+    textColumn(["entry point", 12, 3], ({ entryPoint, command }) => command ?? entryPoint, {
       cuts: "start",
       tone: "dim",
     }),
@@ -164,7 +164,7 @@ function paceColumns(scene: Scene): Column<TopPosting>[] {
 
 const failures = ({ jobs }: TopPosting) => -jobs.failed;
 
-const nameOf = ({ name, entryPoint }: TopPosting): string => name ?? entryPoint;
+const nameOf = ({ name, command, entryPoint }: TopPosting): string => name ?? command ?? entryPoint;
 
 function nameSpans(row: TopPosting, { states }: Glyphs): Span[] {
   const { tone, sign } = shownState(row);

@@ -36,8 +36,11 @@ export class CompletePostingsCommand extends PdoflowCommand {
       most: postingLimit,
     };
     const names = new Set<string>();
-    for (const { id, name, entryPoint, jobCount, state } of await listPostings(db, filter)) {
-      const text = `${entryPoint}, ${jobCount} jobs, ${state}`;
+    for (const { id, name, entryPoint, command, jobCount, state } of await listPostings(
+      db,
+      filter,
+    )) {
+      const text = `${command ?? entryPoint}, ${jobCount} jobs, ${state}`;
       this.print(`${id}\t${name === null ? "" : `@${name}, `}${text}`);
       if (name === null || names.has(name)) continue;
       names.add(name);

@@ -56,8 +56,8 @@ export class ListCommand extends PdoflowCommand {
       }
       this.printTable(
         ["posting", "name", "entry point", "state", "jobs", ...jobStatuses],
-        postings.map(({ id, name, entryPoint, state, jobCount, jobs }) => [
-          ...[String(id), name ?? "", entryPoint, state, jobCount],
+        postings.map(({ id, name, entryPoint, command, state, jobCount, jobs }) => [
+          ...[String(id), name ?? "", command ?? entryPoint, state, jobCount],
           ...jobStatuses.map((status) => jobs[status]),
         ]),
         stateColor,

@@ -5,20 +5,18 @@ import * as v from "valibot";
 
 import { countOfOthers, readHalted } from "../../db/read/lists.ts";
 import { describeTarget, type Target } from "../../db/settings/target.ts";
-import { parseProvides, type Provides } from "../../domain/capabilities.ts";
+import { parseProvides } from "../../domain/capabilities.ts";
 import { type ExitCode, exitCodes } from "../../domain/errors.ts";
 import { startPool } from "../../domain/start-pool.ts";
 import type { PoolOptions, PoolSummary } from "../../pool/options.ts";
-import { AllowList } from "../../pool/trust/allow-list.ts";
 import { findWorkerUser, NoConfinement, type WorkerUser } from "../../pool/run/confinement.ts";
 import { parseEnv } from "../../pool/wire/environment.ts";
 import { Pool } from "../../pool/pool.ts";
 import { workerPool } from "../../pool/worker-pool.ts";
 import { projectOfPool } from "../../pool/entry/project.ts";
-import { SignaturePolicy } from "../../pool/trust/signature-policy.ts";
-import type { AdmissionPolicy } from "../../pool/trust/admission-policy.ts";
 import { pluralize } from "../output/pluralize.ts";
 import { choosePostings } from "../input/pool-postings.ts";
+import { poolPolicy } from "../input/pool-policy.ts";
 import { PdoflowCommand } from "../shell/command.ts";
 import { parseFlags } from "../shell/flags.ts";
 import { byteSize, duration, wholeNumber } from "../shell/flag-values.ts";
@@ -76,9 +74,10 @@ export class PoolCommand extends PdoflowCommand {
       ["Run jobs until stopped", "$0 pool --max-workers 16"],
       ["Run all waiting jobs, then exit", "$0 pool --once"],
       ["Run the jobs of one posting, then exit", "$0 pool --posting 42 --once"],
+      ["Run posted commands too, eight at a time", "$0 pool --commands -j 8"],
     ],
   });
-  maxWorkers = Option.String("--max-workers", {
+  maxWorkers = Option.String("-j,--jobs,--max-workers", {
     description: "run at most N jobs at the same time (default: the number of CPU cores)",
   });
   root = Option.String("--root", {
@@ -109,6 +108,9 @@ export class PoolCommand extends PdoflowCommand {
   });
   allow = Option.Array("--allow", {
     description: "run only entry points that match, such as 'jobs/**#*'; can be repeated",
+  });
+  commands = Option.Boolean("--commands", false, {
+    description: "also run commands, posted with `pdoflow post -- COMMAND` (docs/security.md)",
   });
   env = Option.String("--env", {
     description:
@@ -204,7 +206,8 @@ export class PoolCommand extends PdoflowCommand {
 
   #poolOptions(options: Options, target: Target, root: string): PoolOptions {
     const { context } = this;
-    const provides = this.provides === undefined ? {} : parseProvides(this.provides);
+    const named = this.provides === undefined ? {} : parseProvides(this.provides);
+    const provides = this.commands ? { ...named, commands: true as const } : named;
     const { project } = this;
     // Jobs post to the same project.
     const env = project === undefined ? context.env : { ...context.env, PDOFLOW_PROJECT: project };
@@ -212,6 +215,7 @@ export class PoolCommand extends PdoflowCommand {
       program: context.program,
       root,
       env,
+      runsCommands: this.commands,
       handsOn: parseEnv(this.env),
       jobsMax: options.recycleAfter ?? null,
       memoryMaxBytes: options.recycleAbove ?? null,
@@ -224,7 +228,7 @@ export class PoolCommand extends PdoflowCommand {
       }),
       provides,
       project: projectOfPool({ option: project, env: context.env, root, target }),
-      policy: this.#policy(root, provides),
+      policy: poolPolicy(this, root, provides),
       posters: this.#posters(target.user),
       heartbeatTimeoutMs: options.heartbeatTimeout,
       idleTimeoutMs: options.idleTimeout ?? null,
@@ -241,21 +245,6 @@ export class PoolCommand extends PdoflowCommand {
     if (workerUser === undefined) return null;
     if (context.platform === "linux") return findWorkerUser(workerUser, context.uid);
     throw new NoConfinement(`--worker-user: expected Linux, found ${context.platform}.`);
-  }
-
-  #policy(root: string, provides: Provides): AdmissionPolicy | null {
-    const signatures = this.#signatures(root, provides);
-    return this.allow === undefined ? signatures : new AllowList(this.allow, signatures);
-  }
-
-  #signatures(root: string, provides: Provides): SignaturePolicy | null {
-    if (this.trust === undefined) return null;
-    const folder = resolve(this.context.cwd, this.trust);
-    const policy = new SignaturePolicy(folder, { root, provides });
-    this.say(
-      `pool: runs only postings that are signed by one of ${pluralize(policy.keyCount, "key")}`,
-    );
-    return policy;
   }
 
   /** Names the postings that it would run if they were resumed. */

@@ -2,23 +2,20 @@ import { resolve } from "node:path";
 
 import { Command, Option } from "clipanion";
 
-import { insertPosting, type Posted } from "../../db/posting/insert.ts";
+import { insertPosting, type NewPosting, type Posted } from "../../db/posting/insert.ts";
 import { readPostingCounts } from "../../db/read/status.ts";
 import type { Signer } from "../../db/posting/signatures.ts";
 import { outputSchemas } from "../output/output-schemas.ts";
-import { type EntryPoint, formatEntryPoint, parseEntryPoint } from "../../domain/entry-point.ts";
-import { type ExitCode, exitCodes, InvalidInput, NothingToPost } from "../../domain/errors.ts";
+import { commandNeed } from "../../domain/capabilities.ts";
+import { type EntryPoint, formatEntryPoint } from "../../domain/entry-point.ts";
+import { type ExitCode, exitCodes, InvalidInput } from "../../domain/errors.ts";
 import { codeDigest } from "../../pool/entry/code-digest.ts";
 import { readSigningKey } from "../../pool/trust/keys.ts";
 import { pluralize } from "../output/pluralize.ts";
 import { CountedJobs } from "../input/counted-jobs.ts";
 import { type KeyDifferences, keyDifferences } from "../input/key-differences.ts";
-import type { JobSources } from "../input/job-sources.ts";
 import { PostingCommand } from "../input/posting-command.ts";
 import { Reading } from "../input/reading-progress.ts";
-
-/** The number of calls that a dry run shows. */
-const callsShown = 3;
 
 export class PostCommand extends PostingCommand {
   static override paths = [["post"]];
@@ -45,6 +42,7 @@ export class PostCommand extends PostingCommand {
         "Post a job for each line of a pipe, with a higher priority",
         "ls | $0 post f.ts#f --each-line --priority 5",
       ],
+      ["Queue commands for pools with --commands", "$0 post gzip {} ::: *.txt"],
       ["Post all combinations", "$0 post sim.ts#run --each 1-1000 --each model=a,b"],
       ["Show the calls without posting", "$0 post fit.ts#fit runs.csv --dry-run"],
       ["Post one job without arguments", "echo '[]' | $0 post fit.ts#fit"],
@@ -55,39 +53,39 @@ export class PostCommand extends PostingCommand {
     super("post");
   }
 
-  entryPoint = Option.String({ name: "file.ts#name" });
-  files = Option.Rest({ name: "file" });
+  operands = Option.Rest({ name: "file.ts#name or command" });
   signWith = Option.String("--sign", {
     description: "sign the posting with this private key, for pools with --trust",
   });
   pin = Option.Boolean("--pin", false, {
     description: "with --sign, allow only the current version of the code (docs/signing.md)",
   });
-  dryRun = Option.Boolean("--dry-run", false, {
-    description: "read and check everything, show the first calls, and post nothing",
-  });
   wait = Option.Boolean("--wait", false, {
     description: "wait until all jobs have ended; exit with 1 if a job failed",
   });
 
   async run(): Promise<ExitCode> {
-    const entryPoint = parseEntryPoint(this.entryPoint);
-    const unsigned = this.newPosting(entryPoint);
+    const { entryPoint, files } = this.parseWork();
+    const unsigned = this.#newPosting(entryPoint);
     if (this.check === true && this.wait) {
       throw new InvalidInput("options", ["expected --wait or --check, found both"]);
     }
     if (this.pin && this.signWith === undefined) {
       throw new InvalidInput("--pin", ["expected --sign KEYFILE together with --pin"]);
     }
-    const sources = await this.openSources(this.files);
+    if (this.pin && this.isCommand) {
+      throw new InvalidInput("--pin", ["expected an entry point, found a command"]);
+    }
+    const sources = await this.openSources(files);
     await this.checkEntry(entryPoint);
-    if (this.check === true || this.dryRun) return await this.#dryRun(sources);
+    if (this.check === true || this.dryRun) return await this.showJobs(sources, entryPoint);
     const posting = { ...unsigned, signer: await this.#signer(entryPoint) };
     const reading = new Reading(this, "posting", sources, this.progress);
     const { signer } = posting;
     const sweep = signer === null || sources.sweep?.isNormal === true ? sources.sweep : null;
+    const batches = this.batchesOf(reading);
     // Counted only where the key may be known: that takes some microseconds a job.
-    const counted = posting.key === undefined ? null : new CountedJobs(reading.batches(), sweep);
+    const counted = posting.key === undefined ? null : new CountedJobs(batches, sweep);
     let posted;
     try {
       posted = await this.withDatabase(async (db) => {
@@ -95,7 +93,7 @@ export class PostCommand extends PostingCommand {
         const done = await insertPosting(
           db,
           { ...posting, project },
-          sweep ?? counted ?? reading.batches(),
+          sweep ?? counted ?? batches,
           sources.name,
         );
         const known =
@@ -106,8 +104,15 @@ export class PostCommand extends PostingCommand {
       await counted?.close();
       reading.end();
     }
-    this.#report(posted, posted.known);
+    this.#report(entryPoint, posted);
     return this.wait ? await this.#wait(posted) : exitCodes.ok;
+  }
+
+  /** Pools that run commands are rare, and others need not claim them to find that out. */
+  #newPosting(entryPoint: EntryPoint): NewPosting {
+    const posting = this.newPosting(entryPoint);
+    if (!this.isCommand) return posting;
+    return { ...posting, needs: [...(posting.needs ?? []), commandNeed] };
   }
 
   async #signer(entryPoint: EntryPoint): Promise<Signer | null> {
@@ -118,35 +123,12 @@ export class PostCommand extends PostingCommand {
     return { ...key, code: this.pin ? await codeDigest(root, entryPoint) : null };
   }
 
-  /** Reads all jobs as posting would, and shows the first ones. */
-  async #dryRun(sources: JobSources): Promise<ExitCode> {
-    const reading = new Reading(this, "reading", sources, this.progress);
-    const { sweep } = sources;
-    const first: string[] = [];
-    try {
-      for await (const { args } of reading.batches()) {
-        if (first.length < callsShown) first.push(...args.slice(0, callsShown - first.length));
-        if (sweep && first.length === callsShown) break;
-      }
-    } finally {
-      reading.end();
-    }
-    const jobCount = sweep?.size ?? reading.count;
-    if (jobCount === 0) throw new NothingToPost(sources.name);
-    const calls = this.dryRun ? first.map((args) => callText(this.entryPoint, args)) : [];
-    if (this.json) this.#printJson({ id: null, jobCount, isNew: false, calls });
-    else for (const call of calls) this.print(call);
-    const more = this.dryRun && jobCount > calls.length ? " (the first are above)" : "";
-    this.say(
-      `checked ${pluralize(jobCount, "job")} for ${this.entryPoint}${more}; ` +
-        "nothing was posted",
-    );
-    return exitCodes.ok;
-  }
-
-  #report({ id, jobCount, isNew }: Posted, known: KeyDifferences | null): void {
-    if (this.json) this.#printJson({ id, jobCount, isNew, calls: [] });
-    else this.print(String(id));
+  #report(work: EntryPoint, posted: Posted & { known: KeyDifferences | null }): void {
+    const { id, jobCount, isNew, known } = posted;
+    const entryPoint = formatEntryPoint(work);
+    const name = this.name ?? null;
+    if (!this.json) this.print(String(id));
+    else this.printJson(outputSchemas.post, { entryPoint, name, id, jobCount, isNew, calls: [] });
     if (known) {
       const { isCancelled, differences } = known;
       this.say(
@@ -158,20 +140,13 @@ export class PostCommand extends PostingCommand {
       );
     } else if (this.context.isTerminal.stdout && !this.wait) {
       this.say(
-        `posted ${pluralize(jobCount, "job")} for ${this.entryPoint} as posting ${id}\n` +
+        `posted ${pluralize(jobCount, "job")} for ${this.commandText ?? entryPoint} ` +
+          `as posting ${id}\n` +
           `status: pdoflow status ${id}\n` +
-          `run:    pdoflow pool --once\n` +
+          `run:    pdoflow pool${this.isCommand ? " --commands" : ""} --once\n` +
           `wait:   pdoflow wait ${id}`,
       );
     }
-  }
-
-  #printJson(posted: { id: number | null; jobCount: number; isNew: boolean; calls: string[] }) {
-    this.printJson(outputSchemas.post, {
-      entryPoint: formatEntryPoint(parseEntryPoint(this.entryPoint)),
-      name: this.name ?? null,
-      ...posted,
-    });
   }
 
   /** Runs `pdoflow wait` in this process. */
@@ -189,7 +164,3 @@ export class PostCommand extends PostingCommand {
     return Object.values(exitCodes).find((each) => each === code) ?? exitCodes.bug;
   }
 }
-
-/** A call as source code. `args` is a list or an object, as JSON text. */
-const callText = (entryPoint: string, args: string): string =>
-  `${entryPoint}(${args.startsWith("[") ? args.slice(1, -1) : args})`;

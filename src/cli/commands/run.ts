@@ -7,9 +7,7 @@ import * as v from "valibot";
 import type { Target } from "../../db/settings/target.ts";
 import { cancelPostings, findStopped } from "../../db/engine/control.ts";
 import { insertPosting } from "../../db/posting/insert.ts";
-import { commandEntryPoint } from "../../pool/worker/command-line.ts";
 import { outputSchemas } from "../output/output-schemas.ts";
-import { parseEntryPoint } from "../../domain/entry-point.ts";
 import { type ExitCode, exitCodes, InvalidInput } from "../../domain/errors.ts";
 import { parseEnv } from "../../pool/wire/environment.ts";
 import { Pool } from "../../pool/pool.ts";
@@ -19,7 +17,6 @@ import { workerPool } from "../../pool/worker-pool.ts";
 import { pluralize } from "../output/pluralize.ts";
 import { parseFlags } from "../shell/flags.ts";
 import { wholeNumber } from "../shell/flag-values.ts";
-import { commandJobs } from "../input/command-jobs.ts";
 import { requirePoolGrant } from "../input/pool-grant.ts";
 import { PostingCommand } from "../input/posting-command.ts";
 import { PostingProgress } from "../shell/job-progress.ts";
@@ -38,17 +35,18 @@ export class RunCommand extends PostingCommand {
       one JSON value per line, null for a failed job. The exit code is 1 if jobs failed. Ctrl-C
       cancels the posting (exit code 130), and so does SIGTERM (143).
 
-      To run a command instead of an entry point, put it after \`--\`. It runs once for each input
-      line, like GNU parallel. {} is replaced by the line, {.} by the line without its extension,
-      {/} by its base name, {//} by its folder, {/.} by its base name without extension, {#} by the
-      job's number, and {1} or {NAME} by one of several values. Without any of these, the line is
+      A command instead of an entry point runs once for each input line, like GNU parallel. {} is
+      replaced by the line, {.} by the line without its extension, {/} by its base name, {//} by its
+      folder, {/.} by its base name without extension, {#} by the job's number, {%} by the worker's
+      number, and {1} or {NAME} by one of several values. Without any of these, the line is
       appended. Several words run without a shell. A single word runs in a shell, with values
-      quoted. The output of a command is printed when it ends; the database keeps 64 KiB of stdout
-      and of stderr.
+      quoted. \`--\` before the command is optional. The output of a command is printed when it
+      ends; the database keeps 64 KiB of stdout and of stderr.
     `,
     examples: [
-      ["Post, run and print", "$0 run fit.ts#fit args.json --max-workers 8"],
-      ["Run commands in parallel", "ls *.fits | $0 run --max-workers 8 -- ./reduce.sh {}"],
+      ["Post, run and print", "$0 run fit.ts#fit args.json -j 8"],
+      ["Run a command for each file, eight at a time", "$0 run -j8 gzip ::: *.txt"],
+      ["Run a command for each line", "ls *.fits | $0 run ./reduce.sh {}"],
       ["Run a shell command per line, in order", "ls *.fits | $0 run -k -- 'gzip -c {} > {.}.gz'"],
     ],
   });
@@ -56,8 +54,8 @@ export class RunCommand extends PostingCommand {
     super("run");
   }
 
-  operands = Option.Rest({ name: "file.ts#name or file" });
-  maxWorkers = Option.String("--max-workers", {
+  operands = Option.Rest({ name: "file.ts#name or command" });
+  maxWorkers = Option.String("-j,--jobs,--max-workers", {
     description: "run at most N jobs at the same time (default: the number of CPU cores)",
   });
   env = Option.String("--env", {
@@ -68,41 +66,25 @@ export class RunCommand extends PostingCommand {
   keepOrder = Option.Boolean("-k,--keep-order", false, {
     description: "print the output of commands in input order, not as they end",
   });
-  command = Option.Array("--command", [], { hidden: true });
   /** Clears the progress line before other text is printed. */
   #clear = () => {};
   /** Whether some output could not be kept until it was printed. */
   #isCut = false;
 
   async run(): Promise<ExitCode> {
-    const { context, operands } = this;
+    const { context } = this;
     const { maxWorkers = context.cores } = parseFlags(Options, this);
-    const isCommand = this.command.length > 0;
-    const entry = isCommand ? commandEntryPoint : operands[0];
-    if (entry === undefined) {
-      throw new InvalidInput("arguments", ["expected an entry point, or a command after --"]);
-    }
+    const { isCommand } = this;
+    const { entryPoint, files } = this.parseWork();
     if (this.check === true) {
       throw new InvalidInput("--check", ["not available here. Use: pdoflow post --check"]);
     }
-    const entryPoint = parseEntryPoint(entry);
-    if (isCommand && this.format === undefined) this.eachLine = true;
-    const sources = await this.openSources(isCommand ? operands : operands.slice(1));
-    if (!isCommand) await this.checkEntry(entryPoint);
-    const given = this.newPosting(entryPoint);
-    const posting = {
-      ...given,
-      // Like GNU parallel: a command has one attempt, and failures do not stop the others.
-      ...(isCommand
-        ? { maxAttempts: given.maxAttempts ?? 1, stopAfter: given.stopAfter ?? 0 }
-        : {}),
-      keepsOutput: given.keepsOutput ?? (isCommand ? ("all" as const) : undefined),
-      run: crypto.randomUUID(),
-    };
+    const sources = await this.openSources(files);
+    await this.checkEntry(entryPoint);
+    if (this.dryRun) return await this.showJobs(sources, entryPoint);
+    const posting = { ...this.newPosting(entryPoint), run: crypto.randomUUID() };
     const reading = new Reading(this, "posting", sources, this.progress);
-    const jobs = isCommand
-      ? commandJobs(this.command, reading.batches())
-      : (sources.sweep ?? reading.batches());
+    const jobs = sources.sweep ?? this.batchesOf(reading);
     const { id, jobCount, target } = await this.withDatabase(async (db) => {
       await requirePoolGrant(db);
       const project = isCommand ? null : this.projectOf(entryPoint, db.target);
@@ -123,7 +105,7 @@ export class RunCommand extends PostingCommand {
     maxWorkers: number,
   ): Promise<ExitCode> {
     const { context } = this;
-    const isCommand = this.command.length > 0;
+    const { isCommand } = this;
     const output = new RunOutput(!isCommand || this.keepOrder, (job) => this.#show(job));
     const worker = {
       program: context.program,
@@ -241,7 +223,7 @@ export class RunCommand extends PostingCommand {
     this.#clear();
     if (this.json) return this.printJson(outputSchemas.run, job);
     const { whole, error } = job;
-    if (this.command.length === 0) await this.printInPace(`${JSON.stringify(job.result)}\n`);
+    if (!this.isCommand) await this.printInPace(`${JSON.stringify(job.result)}\n`);
     else if (whole) await this.#print(job.job, whole);
     if (error !== null) this.say(`job ${job.job} ${job.state}: ${error.name}: ${error.message}`);
   }

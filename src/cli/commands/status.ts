@@ -81,9 +81,9 @@ export class StatusCommand extends PdoflowCommand {
     }
     this.printTable(
       ["posting", "entry point", "state", "jobs", ...jobStatuses],
-      postings.map(({ id, entryPoint, state, jobCount, jobs }) => [
+      postings.map(({ id, entryPoint, command, state, jobCount, jobs }) => [
         String(id),
-        entryPoint,
+        command ?? entryPoint,
         state,
         jobCount,
         ...jobStatuses.map((status) => jobs[status]),

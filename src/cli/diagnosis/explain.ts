@@ -1,5 +1,5 @@
 import { roughTime } from "../../../tui/draw/pace.ts";
-import { formatNeed, type Need, unmetNeeds } from "../../domain/capabilities.ts";
+import { formatNeed, isCommandNeed, type Need, unmetNeeds } from "../../domain/capabilities.ts";
 import type { JobCounts } from "../../domain/states.ts";
 import { isOfProject, mayServe } from "../../domain/route.ts";
 import { startPool } from "../../domain/start-pool.ts";
@@ -140,6 +140,9 @@ function unserved({ route, pools: all }: Pick<JobFacts, "route" | "pools">): str
   }
   const missing = pools.map((pool) => unmetNeeds(route.needs, pool.provides));
   const always = route.needs.filter((need) => missing.every((unmet) => unmet.includes(need)));
+  if (always.some(isCommandNeed)) {
+    return `no pool runs commands (${live}); ${how}`;
+  }
   const named = (needs: readonly Need[]) => needs.map(formatNeed).join(", ");
   if (always.length > 0) return `no pool provides ${named(always)} (${live}); ${how}`;
   if (missing.every((unmet) => unmet.length > 0)) {

@@ -22,6 +22,8 @@ export interface SourceOptions {
   table: TableOptions;
   priorityColumn: string | undefined;
   shared: SharedArguments | undefined;
+  /** Whether they are values of a command, which runs once if there are none on a terminal. */
+  isCommand: boolean;
 }
 
 interface InputFile {
@@ -56,9 +58,10 @@ export class JobSources {
 
   /** @throws {ArgumentsNotFound} {InvalidInput} before anything is read. */
   static async open(options: SourceOptions, context: CliContext): Promise<JobSources> {
-    const { globs, shared } = options;
-    const isNamed = options.files.length + globs.length > 0;
-    if (!isNamed && shared === undefined && context.isTerminal.stdin) {
+    const { globs, shared, isCommand } = options;
+    const { stdin: isTyped } = context.isTerminal;
+    const isNamed = options.files.length + globs.length > 0 || (isCommand && isTyped);
+    if (!isNamed && shared === undefined && isTyped) {
       throw new InvalidInput("arguments", [
         "expected a file of arguments, - for standard input, --args, --each or --from-glob, " +
           "found none of them. To post a job without arguments, pipe [] to the command.",
@@ -90,7 +93,8 @@ export class JobSources {
 
   /** The jobs of the command line alone, if they need not be stored. */
   get sweep(): Sweep | null {
-    const { shared, globs } = this.#options;
+    const { shared, globs, isCommand } = this.#options;
+    if (isCommand) return null; // each command is made of its values when it is posted
     return this.#files.length + globs.length === 0 ? (shared?.sweep() ?? null) : null;
   }
 
@@ -104,7 +108,7 @@ export class JobSources {
     const isAlone = this.#files.length + this.#options.globs.length === 0;
     const texts = isAlone ? ["[]"] : this.#paths.map((path) => encodeArgs([path]));
     for (const text of texts) {
-      for (const args of shared?.joinedTo(text, this.name) ?? [text]) {
+      for (const args of shared?.joinedTo(text, this.name, isAlone) ?? [text]) {
         const full = batch.add(args);
         if (full) yield full;
       }

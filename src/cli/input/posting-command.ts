@@ -3,18 +3,24 @@ import { resolve } from "node:path";
 import { Option } from "clipanion";
 import * as v from "valibot";
 
+import type { JobBatch } from "../../db/posting/batches.ts";
 import type { NewPosting } from "../../db/posting/insert.ts";
 import type { Target } from "../../db/settings/target.ts";
-import { type EntryPoint, formatEntryPoint } from "../../domain/entry-point.ts";
+import { type EntryPoint, formatEntryPoint, parseEntryPoint } from "../../domain/entry-point.ts";
+import { type ExitCode, InvalidInput } from "../../domain/errors.ts";
 import { parseColumnTypes } from "../../input/column.ts";
 import { formats } from "../../input/format.ts";
 import { SharedArguments } from "../../input/shared-arguments.ts";
 import { checkEntryPoint } from "../../pool/worker/check-entry.ts";
+import { commandEntryPoint } from "../../pool/worker/command-line.ts";
 import { projectOfPosting } from "../../pool/entry/project.ts";
 import { parseFlags } from "../shell/flags.ts";
-import { JobSources } from "./job-sources.ts";
+import { commandJobs } from "./command-jobs.ts";
+import { JobSources, type SourceOptions } from "./job-sources.ts";
 import { failureLimit, flagNames, flagValues, PostingFlags } from "./posting-flags.ts";
 import { momentNote } from "./local-moment.ts";
+import { dryRun } from "./dry-run.ts";
+import { Reading } from "./reading-progress.ts";
 
 const Options = v.object({
   ...flagValues,
@@ -23,6 +29,12 @@ const Options = v.object({
   ),
   format: v.optional(v.picklist(["auto", ...formats], `expected ${formats.join(", ")}`), "auto"),
 });
+
+/** What to post, and the files with its arguments. */
+export interface NamedWork {
+  entryPoint: EntryPoint;
+  files: readonly string[];
+}
 
 /** The options that `post` and `run` share: options of the posting and the sources of its jobs. */
 export abstract class PostingCommand extends PostingFlags {
@@ -55,6 +67,9 @@ export abstract class PostingCommand extends PostingFlags {
   types = Option.String("--types", {
     description: "the types of table columns, such as id=text,mag=number,on=boolean,more=json",
   });
+  nullSeparated = Option.Boolean("-0,--null", false, {
+    description: "pass each text before a NUL character, as printed by find -print0",
+  });
   fromGlob = Option.Array("--from-glob", [], {
     description: "post a job for each matching file, such as 'data/*.fits', with its path",
   });
@@ -67,7 +82,10 @@ export abstract class PostingCommand extends PostingFlags {
   each = Option.Array("--each", [], {
     description:
       "post a job for each value of a,b,c, 1-9, 0-1:0.25 or degree=1,2; several options are " +
-      "combined",
+      "combined, and ::: a b at the end of the line stands for the values a and b",
+  });
+  link = Option.Boolean("--link", false, {
+    description: "pair the values of several lists instead of combining them",
   });
   check = Option.Boolean("--check", {
     description:
@@ -76,6 +94,45 @@ export abstract class PostingCommand extends PostingFlags {
   progress = Option.Boolean("--progress", false, {
     description: "always show progress, even if stderr is not a terminal",
   });
+  dryRun = Option.Boolean("--dry-run", false, {
+    description:
+      "read and check everything, and print commands, or the first calls, without posting",
+  });
+  /** The words of a command; none for an entry point. */
+  command = Option.Array("--command", [], { hidden: true });
+  abstract readonly operands: string[];
+
+  get isCommand(): boolean {
+    return this.command.length > 0;
+  }
+
+  /** The command with its marks, for people; null for an entry point. */
+  get commandText(): string | null {
+    return this.isCommand ? this.command.join(" ").slice(0, 1000) : null;
+  }
+
+  /** @throws {InvalidInput} */
+  parseWork(): NamedWork {
+    const words = this.isCommand ? [commandEntryPoint, ...this.operands] : this.operands;
+    const [entry, ...files] = words;
+    if (entry !== undefined) return { entryPoint: parseEntryPoint(entry), files };
+    throw new InvalidInput("arguments", [
+      "expected an entry point such as fit.ts#fit, or a command such as gzip {}",
+    ]);
+  }
+
+  /** The jobs that are read, as they are posted. */
+  batchesOf(reading: Reading): AsyncIterable<JobBatch> {
+    const batches = reading.batches();
+    return this.isCommand ? commandJobs(this.command, batches) : batches;
+  }
+
+  async showJobs(sources: JobSources, entryPoint: EntryPoint): Promise<ExitCode> {
+    const reading = new Reading(this, "reading", sources, this.progress);
+    const { sweep, name: source } = sources;
+    const work = { entryPoint: formatEntryPoint(entryPoint), sweep, source };
+    return await dryRun(this, this.batchesOf(reading), work).finally(() => reading.end());
+  }
 
   parseOptions() {
     return parseFlags(Options, this, flagNames);
@@ -83,11 +140,13 @@ export abstract class PostingCommand extends PostingFlags {
 
   async openSources(files: readonly string[]): Promise<JobSources> {
     const options = this.parseOptions();
-    const { eachLine, positional, noHeader, types, fromGlob, args, kw, each } = this;
-    const sources = {
+    const { positional, noHeader, types, fromGlob, args, kw, each, link } = this;
+    const isLines = this.eachLine || (this.isCommand && this.format === undefined);
+    const sources: SourceOptions = {
       files,
       globs: fromGlob,
-      format: eachLine ? ("lines" as const) : options.format,
+      format: this.nullSeparated ? "null" : isLines ? "lines" : options.format,
+      isCommand: this.isCommand,
       table: {
         isPositional: positional || noHeader,
         hasHeader: !noHeader,
@@ -97,7 +156,7 @@ export abstract class PostingCommand extends PostingFlags {
         onNote: (sentence: string) => this.say(sentence),
       },
       priorityColumn: this.priorityColumn,
-      shared: SharedArguments.parse({ args, kw, each }),
+      shared: SharedArguments.parse({ args, kw, each, link }),
     };
     return await JobSources.open(sources, this.context);
   }
@@ -105,7 +164,7 @@ export abstract class PostingCommand extends PostingFlags {
   /** Imports the entry point, unless --no-check was given. */
   async checkEntry(entryPoint: EntryPoint): Promise<void> {
     const { program, env, cwd } = this.context;
-    if (this.check === false) return;
+    if (this.check === false || this.isCommand) return;
     await checkEntryPoint(program, env, resolve(cwd, this.root ?? "."), entryPoint);
   }
 
@@ -121,8 +180,12 @@ export abstract class PostingCommand extends PostingFlags {
     const { separator: _, format: _format, maxFailures, ...options } = this.parseOptions();
     const note = this.runAt === undefined ? null : momentNote(this.runAt);
     if (note !== null) this.say(`--run-at ${this.runAt}: ${note}`);
+    const { maxAttempts = 1, stopAfter = 0, keepsOutput = "all" } = options;
     return {
       ...options,
+      // Like GNU parallel: a command has one attempt, and failures do not stop the others.
+      ...(this.isCommand ? { maxAttempts, stopAfter, keepsOutput } : {}),
+      command: this.commandText,
       ...failureLimit(maxFailures),
       entryPoint: formatEntryPoint(entryPoint),
       priority: options.priority ?? 0,

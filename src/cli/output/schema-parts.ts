@@ -24,6 +24,8 @@ export const Posting = v.object({
   id,
   name: v.nullable(v.string()),
   entryPoint: v.string(),
+  /** The command line that its jobs run, with its marks; null for functions. */
+  command: v.nullable(v.string()),
   jobCount: count,
   state: PostingState,
   reason: v.nullable(v.string()),

@@ -2,6 +2,7 @@ import { Cli } from "clipanion";
 
 import { exitCodes, messageOf } from "../../domain/errors.ts";
 import { build } from "../../version.ts";
+import { rewriteWords } from "./command-words.ts";
 import type { CliContext } from "./context.ts";
 import { usageLine } from "./error-text.ts";
 import { helpPage, overviewPage } from "./help.ts";
@@ -27,7 +28,8 @@ export async function dispatch(args: readonly string[], context: CliContext): Pr
   if (!load) return refuse(unknownCommand(word, Object.keys(commands)));
   const classes = await load();
   const texts = classes.flatMap(commandTexts);
-  if (isForHelp(line)) {
+  const words = rewriteWords(line, texts[0]?.options ?? []);
+  if (isForHelp(words)) {
     const named = texts.filter(({ name }) => name === line.slice(0, 2).join(" "));
     const wanted = named.length === 0 ? texts : named;
     context.stdout.write(wanted.map((text) => helpPage(text, columns)).join("\n"));
@@ -36,9 +38,9 @@ export async function dispatch(args: readonly string[], context: CliContext): Pr
   const cli = Cli.from<CliContext>(classes, { binaryName: "pdoflow", enableColors: false });
   let command;
   try {
-    command = cli.process([...line], context);
+    command = cli.process(words, context);
   } catch (error) {
-    return refuse(wrongUsage(line, reasonOf(error), texts));
+    return refuse(wrongUsage(words, reasonOf(error), texts));
   }
   return await cli.run(command, context);
 }

@@ -166,7 +166,8 @@ const documentOf = (sql: Tx, schema: Schema) => sql`
 
 const postingsOf = (sql: Tx, schema: Schema) => sql`
     select coalesce(json_agg(json_build_object(
-      'id', id, 'name', name, 'entryPoint', entry_point, 'jobCount', job_count, 'state', state,
+      'id', id, 'name', name, 'entryPoint', entry_point, 'command', command,
+      'jobCount', job_count, 'state', state,
       'reason', coalesce(reason, case when has_refusals then ${schema}.refusal_of(id) end),
       'poster', poster, 'project', project, 'priority', priority, 'postedAt', posted_at,
       'runAt', run_at, 'needs', needs, 'endedAt', ended_at, 'jobs', json_build_object(

@@ -18,6 +18,8 @@ const Posting = v.object({
   id: count,
   name: maybe(v.string()),
   entryPoint: v.string(),
+  /** The command line that its jobs run; null for functions. */
+  command: maybe(v.string()),
   jobCount: count,
   state: v.picklist(postingStates),
   reason: maybe(v.string()),

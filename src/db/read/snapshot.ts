@@ -6,6 +6,8 @@ export interface PostingRow {
   id: number;
   name: string | null;
   entryPoint: string;
+  /** The command line that its jobs run, with its marks; null for functions. */
+  command: string | null;
   jobCount: number;
   state: PostingState;
   /** Why it was paused, stopped or cancelled, if a reason was given. */
@@ -20,7 +22,7 @@ export interface PostingRow {
 
 /** The columns of a {@link PostingRow}, of a posting `p` and its route `r`. */
 export const postingColumns = ({ sql, schema }: Pick<Db, "sql" | "schema">) => sql`
-  p.id, p.name, p.entry_point, p.job_count, p.state,
+  p.id, p.name, p.entry_point, p.command, p.job_count, p.state,
   coalesce(p.reason, ${schema}.refusal_of(p.id)) as reason, r.poster, r.poster_os,
   nullif(r.project, '') as project, p.posted_at, p.ended_at`;
 

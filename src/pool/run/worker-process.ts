@@ -3,7 +3,7 @@ import { closeSync, readFileSync } from "node:fs";
 import type { JobError } from "../../domain/attempt.ts";
 import { environmentOf, type WorkerUser } from "./confinement.ts";
 import type { Environment } from "../../db/settings/parameters.ts";
-import { workerEnvironment } from "../wire/environment.ts";
+import { slotVariable, workerEnvironment } from "../wire/environment.ts";
 import type { Guard, Watched } from "./guard.ts";
 import { writeArguments } from "../wire/argument-file.ts";
 import { removeJobFolders } from "../wire/job-folder.ts";
@@ -31,6 +31,8 @@ export interface WorkerOptions {
   handsOn?: readonly string[];
   /** The share of the jobs to profile; none by default. */
   profiles?: number;
+  /** The number of the worker in its pool, from 1. */
+  number?: number;
   /** The user that they become; null for the user of the pool. */
   user?: WorkerUser | null;
   /** Kills the processes that it leaves behind. */
@@ -79,7 +81,8 @@ export class WorkerProcess {
     const asUser = user === null ? [] : [JSON.stringify(user)];
     const command = [...program, "worker", root, does, String(profiles), ...asUser];
     const watched = (this.#watched = options.guard?.watch() ?? null);
-    const env = { ...handedOn, ...(user ? environmentOf(user) : {}), ...watched?.mark };
+    const own = { [slotVariable]: String(options.number ?? 1) };
+    const env = { ...handedOn, ...(user ? environmentOf(user) : {}), ...watched?.mark, ...own };
     this.#oomKills = oomKills;
     const { page, file: pageFile } = SharedPage.create();
     this.page = page;

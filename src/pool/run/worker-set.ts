@@ -76,17 +76,27 @@ export class WorkerSet {
   startMissing(): void {
     while (!this.#isStopped && this.#slots.size < this.#wanted) {
       try {
+        const number = this.#freeNumber();
         const slot: WorkerSlot = new WorkerSlot(
-          new WorkerProcess(this.#options, this.#oomKills, {
+          new WorkerProcess({ ...this.#options, number }, this.#oomKills, {
             onMessage: (message) => this.#listener.onMessage(slot, message),
             onExit: (reason) => this.#listener.onWorkerExit(slot, reason),
           }),
+          number,
         );
         this.#slots.add(slot);
       } catch (error) {
         return this.#starts.failed(error instanceof Error ? error.message : String(error));
       }
     }
+  }
+
+  /** The lowest number from 1 that no worker has. */
+  #freeNumber(): number {
+    const taken = new Set([...this.#slots].map(({ number }) => number));
+    let free = 1;
+    while (taken.has(free)) free++;
+    return free;
   }
 
   /** This worker is ready for jobs. */

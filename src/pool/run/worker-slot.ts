@@ -26,6 +26,8 @@ export interface WorkerRun extends RunningAttempt {
 /** One worker: its process, its chunks, and its running job. */
 export class WorkerSlot {
   readonly process: WorkerProcess;
+  /** Its number among the workers of the pool, from 1. */
+  readonly number: number;
   isReady = false;
   /** It gets no more chunks, and is replaced once it has none left. */
   isReplaced = false;
@@ -38,8 +40,9 @@ export class WorkerSlot {
   /** Chunks that were sent and may not have been received, even if they were taken back. */
   #sent: { number: number; bytes: number }[] = [];
 
-  constructor(process: WorkerProcess) {
+  constructor(process: WorkerProcess, number: number) {
     this.process = process;
+    this.number = number;
   }
 
   get chunks(): Chunk[] {

@@ -27,7 +27,7 @@ export class AllowList implements AdmissionPolicy {
     const kept: LeasedRun[] = [];
     for (const run of runs) {
       const { id, entryPoint } = run.posting;
-      if (this.#allows(entryPoint)) kept.push(run);
+      if (this.allows(entryPoint)) kept.push(run);
       else refused.set(id, this.#reasonFor(entryPoint));
     }
     if (this.#next === null || kept.length === 0) return { refused, isCodeNew: false };
@@ -39,7 +39,7 @@ export class AllowList implements AdmissionPolicy {
     postings: readonly RunnablePosting[],
     ask: AskDatabase,
   ): Promise<ReadonlyMap<number, string>> {
-    const allowed = postings.filter(({ entryPoint }) => this.#allows(entryPoint));
+    const allowed = postings.filter(({ entryPoint }) => this.allows(entryPoint));
     const refused = postings.filter((posting) => !allowed.includes(posting));
     return new Map([
       ...refused.map(({ id, entryPoint }) => [id, this.#reasonFor(entryPoint)] as const),
@@ -55,7 +55,7 @@ export class AllowList implements AdmissionPolicy {
     return `it allows only ${this.#patterns}, and this is ${entryPoint}`;
   }
 
-  #allows(entryPoint: string): boolean {
+  allows(entryPoint: string): boolean {
     const known = this.#answers.get(entryPoint);
     if (known !== undefined) return known;
     const answer = this.#isAllowed(entryPoint);

@@ -21,6 +21,8 @@ const usual = new RegExp(
 );
 /** Batch systems set secrets such as SLURM_JWT and PBS_JOBCOOKIE. */
 const secret = /JWT|COOKIE|TOKEN|SECRET|PASSW|CREDENTIAL|KEY/;
+/** The number of a worker among those of its pool, from 1: for programs that use {%}. */
+export const slotVariable = "PDOFLOW_SLOT";
 /** For the pool only: user code may need much memory for a while. */
 const own = "MIMALLOC_PURGE_DELAY";
 

@@ -2,11 +2,11 @@ import { commandEntryPoint } from "./command-line.ts";
 import { attempt } from "./attempt.ts";
 import { bunResolve } from "../entry/bun-resolve.ts";
 import type { Environment } from "../../db/settings/parameters.ts";
-import { workerEnvironment } from "../wire/environment.ts";
+import { slotVariable, workerEnvironment } from "../wire/environment.ts";
 import type { JobIdentity } from "../wire/protocol.ts";
 import { JobContext } from "./job-context.ts";
 import { loadPosted } from "../entry/load-entry-point.ts";
-import { runCommand } from "./shell-command.ts";
+import { commandRunner } from "./shell-command.ts";
 import { provideVirtualPackage } from "./virtual-package.ts";
 
 /** One job to run here and now, without a pool. */
@@ -54,6 +54,7 @@ export async function executeJob(
   const child = Bun.spawn([...program, "execute", root], {
     env: {
       ...workerEnvironment(env, handsOn),
+      [slotVariable]: "1",
       ...(inspect === null ? {} : { BUN_INSPECT: `ws://${inspect}/pdoflow?wait=1` }),
     },
     stdio: ["inherit", printsToStderr ? 2 : "inherit", "inherit"],
@@ -80,7 +81,9 @@ export async function answerExecute(
 ): Promise<ExecutedJob> {
   provideVirtualPackage(api);
   const isCommand = job.entryPoint === commandEntryPoint;
-  const fn = isCommand ? Promise.resolve(runCommand) : loadPosted(root, job.entryPoint, bunResolve);
+  const fn = isCommand
+    ? Promise.resolve(commandRunner("1"))
+    : loadPosted(root, job.entryPoint, bunResolve);
   const context = new JobContext([job.posting, job.attempt, job.index, 1], 0, {
     onSignal: () => {}, // nobody cancels it, and Ctrl-C ends it
     onProgress: ({ share, note }) =>

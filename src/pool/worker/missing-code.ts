@@ -1,5 +1,6 @@
 import { RootNotFound } from "../../domain/entry-point.ts";
 import { EntryFileNotFound, PackageNotFound } from "../entry/entry-file.ts";
+import { CommandsNotAllowed } from "./command-line.ts";
 import { type EntryFunction, ExportNotFound, ImportFailed } from "../entry/load-entry-point.ts";
 
 /**
@@ -17,6 +18,7 @@ export async function missingCode(fn: Promise<EntryFunction>): Promise<string | 
       error instanceof PackageNotFound ||
       error instanceof RootNotFound ||
       error instanceof ExportNotFound ||
+      error instanceof CommandsNotAllowed ||
       (error instanceof ImportFailed && isUnresolved(error.cause));
     return isMissing ? error.message : null;
   }

@@ -1,4 +1,5 @@
 import { exitCodes, PdoflowError } from "../../domain/errors.ts";
+import { wordsIn } from "./command-line.ts";
 
 /** A command has ended with another exit code than 0, or was killed. */
 export class CommandFailed extends PdoflowError {
@@ -11,11 +12,16 @@ export class CommandFailed extends PdoflowError {
 }
 
 /**
- * A job that is a command: one word is a line for /bin/sh, several are run directly. Its output is
- * the job's output. It is in the process group of its worker, and killed with it.
+ * The function of jobs that are commands, in the worker with this number: one word is a line for
+ * /bin/sh, several are run directly. The output of a command is the job's output. It is in the
+ * process group of its worker, and killed with it.
  */
-export async function runCommand(...words: unknown[]): Promise<{ exitCode: number }> {
-  const command = words.map(String);
+export const commandRunner =
+  (slot: string) =>
+  (...words: unknown[]): Promise<{ exitCode: number }> =>
+    runCommand(wordsIn(words, slot));
+
+async function runCommand(command: string[]): Promise<{ exitCode: number }> {
   const isLine = command.length === 1;
   const child = Bun.spawn(isLine ? ["/bin/sh", "-c", ...command] : command, {
     stdio: ["ignore", "inherit", "inherit"],

@@ -1,6 +1,6 @@
 import { closeSync } from "node:fs";
 
-import { commandEntryPoint } from "./command-line.ts";
+import { commandEntryPoint, CommandsNotAllowed } from "./command-line.ts";
 import { attempt } from "./attempt.ts";
 import { bunResolve } from "../entry/bun-resolve.ts";
 import { JobContext, type JobContextListener } from "./job-context.ts";
@@ -16,7 +16,7 @@ import {
 import { takeArguments } from "../wire/argument-file.ts";
 import { Sampler } from "./sampler.ts";
 import { SharedPage } from "../wire/shared-page.ts";
-import { runCommand } from "./shell-command.ts";
+import { commandRunner } from "./shell-command.ts";
 import { provideVirtualPackage } from "./virtual-package.ts";
 import { WorkerOutput } from "./worker-output.ts";
 import { type Host, WorkerState } from "./worker-state.ts";
@@ -45,8 +45,10 @@ const argumentFile = 4;
 
 export interface WorkerContext {
   root: string;
-  /** Whether it runs commands, which only the pool of a `pdoflow run` does. */
+  /** Whether it runs commands, in the pool of a `pdoflow run` or with `pool --commands`. */
   runsCommands: boolean;
+  /** The number of the worker in its pool. */
+  slot: string;
   /** The share of the jobs to profile; 0 for none. */
   profiles: number;
   /** The process that it is. */
@@ -148,13 +150,13 @@ class UnsentEnds extends ResultPacker {
 }
 
 async function runChunk(
-  { root, runsCommands, send }: WorkerContext,
+  { root, runsCommands, slot, send }: WorkerContext,
   { page, output, running, sampler, state }: ChunkContext,
   message: ReceivedChunk,
 ): Promise<void> {
   const { chunk, pageIndex, entryPoint, args, keepsResults, keepsOutput, startBy } = message;
-  const isCommand = runsCommands && entryPoint === commandEntryPoint;
-  const fn = isCommand ? OwnPromise.resolve(runCommand) : load(root, entryPoint, state);
+  const isCommand = entryPoint === commandEntryPoint;
+  const fn = isCommand ? shellCommand(runsCommands, slot) : load(root, entryPoint, state);
   fn.catch(() => {}); // each job reports it as its own failure
   if (startBy !== null) await fn.catch(() => {}); // importing it takes time, too
   const isLate = () => startBy !== null && dateNow() > startBy;
@@ -204,6 +206,9 @@ async function runChunk(
   unsent.send(now());
   if (isLate()) send({ kind: "late", chunk });
 }
+
+const shellCommand = (isAllowed: boolean, slot: string): Promise<EntryFunction> =>
+  isAllowed ? OwnPromise.resolve(commandRunner(slot)) : OwnPromise.reject(new CommandsNotAllowed());
 
 /** The entry points that this process has loaded: looking for their files again takes 0.3 ms. */
 const loaded = new Map<string, Promise<EntryFunction>>();

@@ -155,5 +155,5 @@ test("neither an entry point nor a command: the message has the expected forms",
   using cli = await openCommands(null);
   const { code, err } = await cli.run("run");
   expect(code).toBe(2);
-  expect(err).toContain("expected an entry point, or a command after --");
+  expect(err).toContain("expected an entry point such as fit.ts#fit, or a command");
 });

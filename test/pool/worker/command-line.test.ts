@@ -3,10 +3,11 @@ import { expect, test } from "bun:test";
 import {
   type CommandInput,
   commandOf,
+  type CommandWord,
   shellQuoted,
 } from "../../../src/pool/worker/command-line.ts";
 
-test.each<[string[], CommandInput, string[]]>([
+test.each<[string[], CommandInput, CommandWord[]]>([
   [["./r.sh", "{}"], ["a b.fits"], ["./r.sh", "a b.fits"]],
   [["./r.sh"], [], ["./r.sh"]],
   [["./r.sh", "-v"], ["a.fits"], ["./r.sh", "-v", "a.fits"]],
@@ -37,6 +38,12 @@ test.each<[string[], CommandInput, string[]]>([
   [["git", "log", "@{upstream}"], ["f"], ["git", "log", "@{upstream}", "f"]],
   [["awk", "{print $1}"], ["f"], ["awk", "{print $1}", "f"]],
   [["gzip -c {} > {.}.gz"], ["it's 1.txt"], ["gzip -c 'it'\\''s 1.txt' > 'it'\\''s 1'.gz"]],
+  [
+    ["{2/.}", "{1//}"],
+    ["d/a.x", "e/b.y"],
+    ["b", "d"],
+  ],
+  [["gpu{%}.log", "{}"], ["a"], [["gpu", ".log"], "a"]],
   [["wc -l"], ["$(rm -rf x)", "b"], ["wc -l '$(rm -rf x)' b"]],
   [
     ["cp", "{}", "x"],
@@ -52,8 +59,8 @@ test.each<[string, CommandInput, string]>([
   ["{nme}", { name: "bob", n: 3 }, '{name}, {n}, {1} to {2}. Did you mean "name"'],
   ["{nme}", { name: "bob", n: 3 }, "For the text itself write '\\{nme}'."],
   ["{3}", ["a", "b"], "{3} has no value in job 7"],
-  ["{%}", ["a"], "{%} has no value"],
-  ["{1.}", ["a"], "{1.} has no value"],
+  ["{2.}", ["a"], "{2.} has no value"],
+  ["{##}", ["a"], "{##} has no value"],
   ["{name}", ["a"], "{name} has no value"],
 ])("%s for %j: %s", (word, input, message) =>
   expect(() => commandOf(["echo", word], input, 7)).toThrow(message),

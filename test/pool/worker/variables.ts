@@ -20,13 +20,13 @@ export const database = { PGPASSFILE: "/none", PGAPPNAME: "x", DATABASE_URL: "po
 
 export const all = { ...usual, ...named, ...secrets, ...database, OTHER: "y" };
 
-const ofBun = ["BUN_RUNTIME_TRANSPILER_CACHE_PATH"];
+const ofWorker = ["BUN_RUNTIME_TRANSPILER_CACHE_PATH", "PDOFLOW_SLOT"];
 
-export const least = [...ofBun, ...Object.keys(usual), "HOME", "PATH", "TZ"].toSorted();
+export const least = [...ofWorker, ...Object.keys(usual), "HOME", "PATH", "TZ"].toSorted();
 
 export const allButDatabase = Object.keys(all).filter((name) => !(name in database));
 
-export const most = [...ofBun, ...allButDatabase, "HOME", "PATH", "TZ"].toSorted();
+export const most = [...ofWorker, ...allButDatabase, "HOME", "PATH", "TZ"].toSorted();
 
 type Commands = Pick<Cli, "runWith" | "write">;
 
