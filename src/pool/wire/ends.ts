@@ -266,9 +266,12 @@ function soundLines(text: string | null, count: number): JobLines | null {
   return lines;
 }
 
-/** Written so that NaN fails too. */
+/** By index, because an iterator takes ten times as long. */
 function areTimes(all: Float64Array): boolean {
-  for (const ms of all) if (!(ms >= 0 && ms <= longestMs)) return false;
+  for (let i = 0; i < all.length; i++) {
+    const ms = all[i] ?? -1;
+    if (!(ms >= 0 && ms <= longestMs)) return false; // NaN, too
+  }
   return true;
 }
 

@@ -49,9 +49,26 @@ export const isLong = (size: number): boolean => size > emptyAtBytes;
 
 export const emptyOutput = (file: number): void => ftruncateSync(file, 0);
 
+/** Room for all output of a job that is kept whole, and one byte more. */
+const whole = Buffer.allocUnsafe(2 * keptBytes + 1);
+
+/**
+ * Worker, between two jobs: the text in `file` since `start` (null if there is none), and where the
+ * next job's output begins. It takes one system call, if the text is short. Empties a file that has
+ * grown.
+ */
+export function takeOutput(file: number, start: number): { text: string | null; next: number } {
+  const length = readSync(file, whole, 0, whole.length, start);
+  if (length === 0 || length === whole.length) {
+    return { text: readOutput(file, start), next: nextStart(file) };
+  }
+  return { text: decode(whole, length), next: beginning(file, start + length) };
+}
+
 /** Worker, between two jobs: where the next job's output begins. Empties a file that has grown. */
-export function nextStart(file: number): number {
-  const { size } = fstatSync(file);
+export const nextStart = (file: number): number => beginning(file, fstatSync(file).size);
+
+function beginning(file: number, size: number): number {
   if (!isLong(size)) return size;
   ftruncateSync(file, 0);
   return 0;
@@ -112,4 +129,5 @@ function read(file: number, from: number, length: number): Buffer {
 }
 
 /** Text that PostgreSQL accepts: invalid UTF-8 becomes U+FFFD, and NUL its picture. */
-const decode = (bytes: Buffer): string => bytes.toString("utf8").replaceAll("\0", "\u2400");
+const decode = (bytes: Buffer, length = bytes.length): string =>
+  bytes.toString("utf8", 0, length).replaceAll("\0", "\u2400");

@@ -102,7 +102,7 @@ export const globalSlots = (): [object, (string | symbol)[]][] => [
   [Promise.prototype, ["then"]],
   [Reflect, ["apply"]],
   [console, ["log", "info", "warn", "error"]],
-  [Array.prototype, [Symbol.iterator, "push", "shift", "map", "entries", "slice"]],
+  [Array.prototype, [Symbol.iterator, "push", "shift", "map", "entries", "slice", "join"]],
   [String.prototype, ["slice", "split", "replaceAll"]],
   [performance, ["now"]],
   [Object.getPrototypeOf(performance) as object, ["now"]],

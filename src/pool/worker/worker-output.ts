@@ -1,42 +1,40 @@
-import { isLong, nextStart, readOutput, sizeOfOutput } from "../wire/output-file.ts";
+import { isLong, nextStart, readOutput, sizeOfOutput, takeOutput } from "../wire/output-file.ts";
 import type { Output } from "../wire/ends.ts";
 
-const streams = [1, 2] as const;
-
-/** Checking the files costs two system calls, more than many a job takes: */
+/** Checking a file costs a system call, more than many a job takes: */
 const lookAfterMs = 0.05;
+
+/** The functions of the console, by the file that they write to. */
+const printing = {
+  1: ["log", "info", "debug", "table", "dir"],
+  2: ["warn", "error", "trace"],
+} as const;
 
 /** In a worker: the output of each job, in the files of its stdout and stderr. */
 export class WorkerOutput {
   starts: [number, number] = [0, 0];
-  #hasPrinted = false;
+  /** Whether the running job has called a function that prints to stdout, or stderr. */
+  readonly #hasPrinted = { 1: false, 2: false };
   #onEmptied = () => {};
 
   constructor() {
     // A job that writes by other means than these (a child process, a file descriptor) takes longer
     // than `lookAfterMs` anyway.
-    for (const stream of [process.stdout, process.stderr]) this.#notice(stream, "write");
-    for (const name of [
-      "log",
-      "info",
-      "debug",
-      "warn",
-      "error",
-      "table",
-      "dir",
-      "trace",
-    ] as const) {
-      this.#notice(console, name);
-    }
+    this.#notice(process.stdout, "write", 1);
+    this.#notice(process.stderr, "write", 2);
+    for (const name of printing[1]) this.#notice(console, name, 1);
+    for (const name of printing[2]) this.#notice(console, name, 2);
   }
 
   /** After a job: its output; null if it is empty or not wanted. */
   collect(durationMs: number, isWanted: boolean): Output | null {
-    if (!this.#hasPrinted && durationMs < lookAfterMs) return null;
-    this.#hasPrinted = false;
-    const [stdout, stderr] = streams.map((file) => this.#read(file, isWanted));
-    const hasAny = (stdout ?? stderr) !== null && (stdout ?? stderr) !== undefined;
-    return hasAny ? { stdout: stdout ?? null, stderr: stderr ?? null } : null;
+    const hasPrinted = this.#hasPrinted;
+    const isLong = durationMs >= lookAfterMs;
+    const stdout = isLong || hasPrinted[1] ? this.#read(1, isWanted) : null;
+    const stderr = isLong || hasPrinted[2] ? this.#read(2, isWanted) : null;
+    hasPrinted[1] = false;
+    hasPrinted[2] = false;
+    return stdout === null && stderr === null ? null : { stdout, stderr };
   }
 
   /**
@@ -74,18 +72,26 @@ export class WorkerOutput {
 
   #read(file: 1 | 2, isWanted: boolean): string | null {
     try {
-      const text = isWanted ? readOutput(file, this.starts[file - 1] ?? 0) : null;
-      this.starts[file - 1] = nextStart(file);
+      if (!isWanted) {
+        this.starts[file - 1] = nextStart(file);
+        return null;
+      }
+      const { text, next } = takeOutput(file, this.starts[file - 1] ?? 0);
+      this.starts[file - 1] = next;
       return text;
     } catch {
       return null; // the job has closed its stdout or stderr, or replaced it
     }
   }
 
-  #notice<K extends string>(target: Record<K, (...args: never[]) => unknown>, name: K): void {
+  #notice<K extends string>(
+    target: Record<K, (...args: never[]) => unknown>,
+    name: K,
+    file: 1 | 2,
+  ): void {
     const original = target[name];
     target[name] = (...args) => {
-      this.#hasPrinted = true;
+      this.#hasPrinted[file] = true;
       return Reflect.apply(original, target, args);
     };
   }

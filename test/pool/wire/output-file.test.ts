@@ -9,6 +9,7 @@ import {
   joinOutput,
   middleOfOutput,
   readOutput,
+  takeOutput,
 } from "../../../src/pool/wire/output-file.ts";
 
 const most = 64 * 1024 * 1024;
@@ -67,3 +68,39 @@ test.skipIf(process.platform !== "linux")(
     closeOutputFile(file);
   },
 );
+
+test("between two jobs the output of each is taken, once, also of a file that was emptied", () => {
+  const file = createOutputFile();
+  writeSync(file, "one\0é\n");
+  const one = takeOutput(file, 0);
+  expect(one).toEqual({ text: "one\u2400é\n", next: 7 });
+  writeSync(file, "two");
+  const two = takeOutput(file, one.next);
+  expect(two).toEqual({ text: "two", next: 10 });
+  expect(takeOutput(file, two.next)).toEqual({ text: null, next: 10 });
+  ftruncateSync(file, 0); // as a shell does for "> /dev/stdout"
+  writeSync(file, "three");
+  expect(takeOutput(file, two.next)).toEqual({ text: "three", next: 5 });
+  closeOutputFile(file);
+});
+
+test.each([
+  [64 * 1024, 65_536],
+  [64 * 1024 + 1, 65_560],
+])("of %i bytes that a job has printed %i characters are kept", (bytes, kept) => {
+  const file = filled(bytes);
+  const { text, next } = takeOutput(file, 0);
+  expect(text).toBe(readOutput(file, 0));
+  expect(text).toHaveLength(kept);
+  expect(next).toBe(bytes);
+  closeOutputFile(file);
+});
+
+test("a file that has grown is emptied between two jobs", () => {
+  const file = filled(1024 * 1024 - 5);
+  expect(takeOutput(file, 1024 * 1024 - 5).next).toBe(1024 * 1024 - 5);
+  writeSync(file, "123456");
+  expect(takeOutput(file, 1024 * 1024 - 5)).toEqual({ text: "123456", next: 0 });
+  expect(fstatSync(file).size).toBe(0);
+  closeOutputFile(file);
+});
