@@ -15,6 +15,41 @@ comment on view pdoflow.runnable is
 'The properties of a posting that a pool needs to run its jobs (RunnablePosting in
 src/db/engine/leases.ts).';
 
+-- Reads postings of one job each, with their positions in p_postings: a row for all that run in the
+-- same way. No row at all if one has more jobs or is gone, or if the arguments exceed 4 MiB
+-- together.
+create function pdoflow.read_singles(p_postings bigint[])
+returns table (posting_ids text, positions text, args text, posting json)
+language plpgsql stable set plan_cache_mode = force_generic_plan
+set jit = off set enable_seqscan = off set enable_mergejoin = off set enable_hashjoin = off as $$
+#variable_conflict use_column
+declare
+  v_first bigint := (select min(id) from unnest(p_postings) as u (id));
+  v_last bigint := (select max(id) from unnest(p_postings) as u (id));
+begin
+  return query
+    with read as materialized (
+      select u.posting_id, u.position, b.args, p.route_id, p.entry_point, p.max_attempts,
+             p.backoff_ms, p.timeout_ms, p.grace_ms, p.stop_after, p.keeps_results, p.keeps_output,
+             coalesce(p.max_failures, p.max_failures_percent) is null as may_fail,
+             p.rate_count is null as has_no_rate, p.max_result_bytes, p.max_output_bytes
+      from unnest(p_postings) with ordinality as u (posting_id, position)
+        join pdoflow.posting p on p.id = u.posting_id and p.job_count = 1
+        join pdoflow.job b on b.posting_id = u.posting_id and b.first_seq = 0
+          and b.posting_id >= v_first and b.posting_id <= v_last)
+    select string_agg(r.posting_id::text, ','), string_agg(r.position::text, ','),
+           string_agg(r.args, e'\n'),
+           (select posting from pdoflow.runnable where id = min(r.posting_id))
+    from read r
+    -- The size of a text is known without decompressing it.
+    where (select count(args) = cardinality(p_postings)
+                  and sum(octet_length(args)) <= 4 * 1024 * 1024 from read)
+    -- All columns of runnable, except for the id.
+    group by r.route_id, r.entry_point, r.max_attempts, r.backoff_ms, r.timeout_ms, r.grace_ms,
+             r.stop_after, r.keeps_results, r.keeps_output, r.may_fail, r.has_no_rate,
+             r.max_result_bytes, r.max_output_bytes;
+end $$;
+
 -- Claims jobs and reads them. If at most p_read_limit jobs are claimed, this returns their
 -- arguments, a line for each job, and their postings. So a single job starts a round trip sooner,
 -- and a thousand postings of one job are read at once. Arguments of a larger claim, or of one whose
@@ -44,12 +79,19 @@ begin
          array_agg(c.first_seq) as firsts, array_agg(c.end_seq) as ends,
          array_agg(c.attempt) as attempts, array_agg(c.wait_ms) as waits,
          min(c.running_limit) as running_limit, sum(c.end_seq - c.first_seq) as jobs,
+         max(c.first_seq) as last_seq, max(c.attempt) as last_attempt,
          min(c.posting_id) as least, max(c.posting_id) as greatest
   into v_claimed
   from pdoflow.claim(p_pool, p_options) c;
   -- With the lowest and the highest posting the planner excludes all other spans in advance.
   v_first := v_claimed.least;
   v_last := v_claimed.greatest;
+  if v_claimed.jobs <= p_read_limit and cardinality(v_claimed.postings) = v_claimed.jobs
+     and v_claimed.last_seq = 0 and v_claimed.last_attempt = 1 then
+    return query select v_claimed.leases[1], 0, 1, 1, null::integer, v_claimed.running_limit, s.*
+                 from pdoflow.read_singles(v_claimed.postings) s;
+    if found then return; end if;
+  end if;
   return query
     with alike as (
       select r.lease_id, r.first_seq, r.end_seq, r.attempt, r.wait_ms,

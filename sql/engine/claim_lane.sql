@@ -65,6 +65,9 @@ begin
           array[p_posting], array[v_cursor], array[v_cursor + v_size], array[1])
   returning id into v_lease;
   if v_cursor + v_size = v_lane.end_seq then
+    delete from pdoflow.lane l
+    where posting_id = p_posting and priority = p_priority and exists (
+      select from pdoflow.posting p where p.id = p_posting and p.priority is not null);
     update pdoflow.lane set state = 'closed', closed_by = v_lease
     where posting_id = p_posting and priority = p_priority;
   end if;
@@ -82,44 +85,43 @@ create function pdoflow.claim_whole_lanes(
 declare
   v_lease bigint;
   v_locked record;
-  v_postings bigint[];
-  v_priorities integer[];
-  v_firsts integer[];
-  v_ends integer[];
+  v_taken record;
 begin
   select array_agg(l.posting_id) as ids, array_agg(l.priority) as priorities,
-         array_agg(l.first_seq) as firsts, array_agg(l.end_seq) as ends
+         array_agg(l.first_seq) as firsts, array_agg(l.end_seq) as ends, array_agg(l.tid) as tids
   into v_locked from (
-    select posting_id, priority, first_seq, end_seq from pdoflow.lane
+    select posting_id, priority, first_seq, end_seq, ctid as tid from pdoflow.lane
     where route_id = p_first.route_id and state = 'open'
       and effective_priority = p_first.effective_priority and posting_id >= p_first.posting_id
       and posting_id <> all (p_skip)
     order by posting_id, priority desc limit 500 for no key update skip locked) l;
-  -- A separate statement after the locks: it skips lanes that were claimed before they were locked
-  -- (L1).
+  -- A separate statement after the locks: it skips lanes that were claimed in part before they were
+  -- locked (L1). A lane of one job never is.
   with free as (
-    select l.*,
-           sum(l.end_seq - l.first_seq) over (order by l.posting_id, l.priority desc)
-             as running_total,
+    select l.*, p.priority is null as stays,
+           sum(l.end_seq - l.first_seq) over (order by l.position) as running_total,
            sum(l.end_seq - l.first_seq) over () as total
-    from unnest(v_locked.ids, v_locked.priorities, v_locked.firsts, v_locked.ends)
-           as l (posting_id, priority, first_seq, end_seq)
+    from unnest(v_locked.ids, v_locked.priorities, v_locked.firsts, v_locked.ends, v_locked.tids)
+           with ordinality as l (posting_id, priority, first_seq, end_seq, tid, position)
       join pdoflow.posting p on p.id = l.posting_id
     where p.entry_point = p_entry_point and coalesce(p.max_running, p.rate_count) is null
-      and not exists (select from pdoflow.lease e
-                      where e.lane_posting_id = l.posting_id and e.lane_priority = l.priority))
-  select array_agg(posting_id order by position), array_agg(priority order by position),
-         array_agg(first_seq order by position), array_agg(end_seq order by position)
-  into v_postings, v_priorities, v_firsts, v_ends
-  from (select *, row_number() over (order by posting_id, priority desc) as position from free) free
+      and (l.end_seq - l.first_seq = 1 or not exists (
+        select from pdoflow.lease e
+        where e.lane_posting_id = l.posting_id and e.lane_priority = l.priority)))
+  select array_agg(posting_id order by position) as postings,
+         array_agg(first_seq order by position) as firsts,
+         array_agg(end_seq order by position) as ends,
+         array_agg(tid) filter (where stays) as closed,
+         array_agg(tid) filter (where not stays) as gone
+  into v_taken from free
   where posting_id = p_first.posting_id and priority = p_first.priority
      or running_total <= least(p_cap, greatest(p_floor, ceil(total * p_share)));
 
   insert into pdoflow.lease (pool_id, posting_ids, first_seqs, end_seqs, attempts)
-  values (p_pool, v_postings, v_firsts, v_ends, array_fill(1, array[cardinality(v_postings)]))
+  values (p_pool, v_taken.postings, v_taken.firsts, v_taken.ends,
+          array_fill(1, array[cardinality(v_taken.postings)]))
   returning id into v_lease;
-  update pdoflow.lane l set state = 'closed', closed_by = v_lease
-  from unnest(v_postings, v_priorities) as taken (posting_id, priority)
-  where l.posting_id = taken.posting_id and l.priority = taken.priority;
+  delete from pdoflow.lane where ctid = any (v_taken.gone);
+  update pdoflow.lane set state = 'closed', closed_by = v_lease where ctid = any (v_taken.closed);
   return v_lease;
 end $$;

@@ -72,6 +72,7 @@ begin
   v_ids := array(select id from pdoflow.posting
                  where id = any (p_postings) and ended_at is null
                  order by id for no key update);
+  update pdoflow.posting set override_priority = p_priority where id = any (v_ids);
   update pdoflow.lane set override_priority = p_priority where posting_id = any (v_ids);
   update pdoflow.retry set priority = p_priority where posting_id = any (v_ids);
   return v_ids;
@@ -116,6 +117,8 @@ begin
   union all
   select posting_id, -jobs, jobs, 0, 0 from pdoflow.restore_failures(
     v_gone.postings, v_gone.firsts, v_gone.ends, v_gone.attempts);
+  delete from pdoflow.lane where posting_id = any (v_ids) and exists (
+    select from pdoflow.posting p where p.id = posting_id and p.priority is not null);
   update pdoflow.lane set state = 'closed' where posting_id = any (v_ids) and state <> 'closed';
   perform pg_notify('pdoflow.changed', id::text) from unnest(v_ids) as id;
   perform pdoflow.finish(v_ids);

@@ -1,4 +1,4 @@
--- Functions that read leases. The planner inlines both.
+-- Functions that read lanes and leases. The planner inlines the first two.
 
 -- The ranges of jobs of a lease.
 create function pdoflow.ranges_of(p_lease pdoflow.lease)
@@ -16,3 +16,13 @@ returns table (seq integer) language sql stable as $$
   where lane_posting_id = p_posting and lane_priority = p_priority
   order by lane_first_seq desc limit 1
 $$;
+
+-- The priority at which a job waits: of its posting or, if it is sorted, of its lane (P10, N4).
+create function pdoflow.effective_priority(p_posting bigint, p_seq integer) returns integer
+language plpgsql stable set jit = off set enable_seqscan = off as $$
+begin
+  return (select coalesce(p.override_priority, p.priority, (
+                   select effective_priority from pdoflow.lane
+                   where posting_id = p_posting and first_seq <= p_seq and p_seq < end_seq limit 1))
+          from pdoflow.posting p where p.id = p_posting);
+end $$;

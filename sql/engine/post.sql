@@ -126,7 +126,7 @@ begin
   perform from pdoflow.posting where id = v_before and ended_at is null for no key update;
   if not found then return; end if;
   perform from pdoflow.lane where posting_id = v_before order by priority for no key update;
-  if not exists (select from pdoflow.lane where posting_id = v_before and state = 'closed')
+  if (select bool_and(state <> 'closed') from pdoflow.lane where posting_id = v_before)
      and not exists (select from pdoflow.lease where lane_posting_id = v_before) then
     select r.project into v_project
     from pdoflow.posting p join pdoflow.route r on r.id = p.route_id
@@ -182,6 +182,7 @@ begin
   v.max_result_bytes := v_limits.max_result_bytes;
   v.max_output_bytes := v_limits.max_output_bytes;
   v.is_sorted := p_is_sorted;
+  if not p_is_sorted then v.priority := p_priorities[1]; end if;
   if p_is_sorted then perform pdoflow.write_order(v.id, v.job_count); end if;
   if v_limits.max_open is not null then
     perform pg_advisory_xact_lock(hashtextextended('pdoflow.open ' || pdoflow.caller(), 0));

@@ -164,17 +164,14 @@ create function pdoflow.insert_retries(
 #variable_conflict use_column
 begin
   insert into pdoflow.retry (posting_id, priority, route_id, first_seq, end_seq, attempt, due_at)
-  select b.posting_id, l.priority, l.route_id, d.seq, d.seq + 1, b.attempt + 1,
+  select b.posting_id, pdoflow.effective_priority(b.posting_id, b.first_seq), p.route_id, d.seq,
+         d.seq + 1, b.attempt + 1,
          case p.state when 'open' then now() + coalesce(d.delay_ms, 0) * interval '1 ms'
                       else 'infinity' end
   from unnest(p_batch.postings, p_batch.firsts, p_batch.ends, p_batch.attempts, p_batch.states,
               p_batch.delays) with ordinality
       as b (posting_id, first_seq, end_seq, attempt, state, delays, position)
     join pdoflow.posting p on p.id = b.posting_id
-    cross join lateral (
-      select effective_priority as priority, route_id from pdoflow.lane
-      where posting_id = b.posting_id and first_seq <= b.first_seq and b.first_seq < end_seq
-      limit 1) l
     cross join lateral rows from (
       generate_series(b.first_seq, b.end_seq - 1), unnest(b.delays::bigint[])) as d (seq, delay_ms)
   where b.state = 'retried' and b.posting_id <> all (p_cancelled) and b.position <> all (p_skip)

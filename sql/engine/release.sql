@@ -67,12 +67,10 @@ begin
   back as (
     insert into pdoflow.retry (posting_id, priority, route_id, first_seq, end_seq, attempt,
                                due_at, lost)
-    select i.posting_id, l.priority, l.route_id, i.first_seq, i.end_seq, i.attempt,
-           case i.state when 'open' then now() else 'infinity' end, i.lost + p_lost
-    from island i cross join lateral (
-      select effective_priority as priority, route_id from pdoflow.lane
-      where posting_id = i.posting_id and first_seq <= i.first_seq and i.first_seq < end_seq
-      limit 1) l
+    select i.posting_id, pdoflow.effective_priority(i.posting_id, i.first_seq),
+           (select route_id from pdoflow.posting where id = i.posting_id), i.first_seq, i.end_seq,
+           i.attempt, case i.state when 'open' then now() else 'infinity' end, i.lost + p_lost
+    from island i
     where i.state <> 'cancelled'),
   counted as (
     insert into pdoflow.progress (posting_id, retrying, released, cancelled)

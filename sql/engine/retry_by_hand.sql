@@ -58,13 +58,11 @@ begin
 
   -- Computing a fingerprint takes 50 us: errors that are equal in its inputs share one.
   with keyed as materialized (
-    select f.seq, f.attempt, l.priority, l.route_id, e.name, e.stack, e.message,
+    select f.seq, f.attempt, pdoflow.effective_priority(p_posting, f.seq) as priority, e.name,
+           e.stack, e.message,
            md5(jsonb_build_array(e.name, e.stack, e.message)::text) as kind
     from pdoflow.failed_jobs(p_posting, coalesce(v_seqs[1], 0),
                              coalesce(v_seqs[cardinality(v_seqs)] + 1, v_posting.job_count)) f
-      cross join lateral (
-        select effective_priority as priority, route_id from pdoflow.lane
-        where posting_id = p_posting and first_seq <= f.seq and f.seq < end_seq limit 1) l
       cross join lateral (
         select f.error ->> 'name' as name,
                substr(f.error ->> 'stack', strpos(f.error ->> 'stack', E'\n')) as stack,
@@ -79,7 +77,7 @@ begin
     select p_posting, fingerprint, -sum(jobs) from alike
     where p_fingerprint is null or starts_with(fingerprint, p_fingerprint) group by fingerprint),
   failed as (
-    select seq, attempt, priority, route_id from keyed
+    select seq, attempt, priority from keyed
     where p_fingerprint is null or kind in (
       select kind from alike where starts_with(fingerprint, p_fingerprint))),
   placed as (
@@ -87,9 +85,9 @@ begin
     from failed),
   back as (
     insert into pdoflow.retry (posting_id, priority, route_id, first_seq, end_seq, attempt, due_at)
-    select p_posting, priority, route_id, min(seq), max(seq) + 1, attempt + 1,
+    select p_posting, priority, v_posting.route_id, min(seq), max(seq) + 1, attempt + 1,
            case when v_posting.state in ('open', 'finished') then now() else 'infinity' end
-    from placed group by priority, route_id, attempt, island
+    from placed group by priority, attempt, island order by min(seq)
     returning end_seq - first_seq as size)
   select coalesce(sum(size), 0) into v_jobs from back;
   if v_jobs = 0 then return 0; end if;

@@ -16,10 +16,7 @@ begin
     where poster = pdoflow.caller() and poster_os = p_os_user and needs = p_needs and run = p_run
       and project = p_project
     for key share;
-    if not pdoflow.is_owner() and (v_route is null or not exists (
-      select from pdoflow.posting where route_id = v_route and ended_at is null)) then
-      perform pdoflow.require_route_room();
-    end if;
+    if not pdoflow.is_owner() then perform pdoflow.require_route_room(v_route); end if;
     if v_route is not null then return v_route; end if;
     insert into pdoflow.route (poster, poster_os, needs, run, project)
     values (pdoflow.caller(), p_os_user, p_needs, p_run, p_project)
@@ -41,16 +38,19 @@ set jit = off set enable_seqscan = off as $$
   select id from open where id is not null
 $$;
 
--- Raises an error if the caller has open postings of the maximum number of routes, because each
--- claim takes a step for each of them. The owner has no limit. Cheap for roles with few routes.
-create function pdoflow.require_route_room() returns void language plpgsql stable
+-- Raises an error if the caller has open postings of the maximum number of routes, and none of
+-- p_route, because each claim takes a step for each of them. The owner has no limit. Cheap for
+-- roles with few routes.
+create function pdoflow.require_route_room(p_route integer) returns void language plpgsql stable
 set jit = off set enable_seqscan = off as $$
 declare
   v_limit constant integer := 500;
 begin
   if v_limit > (
        select count(*) from (
-         select from pdoflow.route where poster = pdoflow.caller() limit v_limit) own) then
+         select from pdoflow.route where poster = pdoflow.caller() limit v_limit) own)
+     -- Last: until vacuum, the index has entries of postings that have ended.
+     or exists (select from pdoflow.posting where route_id = p_route and ended_at is null) then
     return;
   end if;
   if v_limit <= (

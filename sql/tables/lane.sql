@@ -18,7 +18,7 @@ comment on table pdoflow.lane is
   N1  The lanes of a posting cover 0 to job_count, each seq once, higher priority first.
   N2  The cursor of a lane is the end of its newest lease, or first_seq if it has none. The lease
       that takes its last job closes the lane, and so does cancelling. A closed lane never opens
-      again.
+      again. The one lane of a posting that is not sorted (P10) is deleted instead.
   N3  It is paused, not open, while its posting is paused, errored out or not yet started (P8).
   N4  priority is the priority at posting; it identifies the lane and never changes. Claims and
       retries use effective_priority: override_priority if it is set, else priority.';

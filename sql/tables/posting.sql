@@ -30,6 +30,8 @@ create table pdoflow.posting (
   max_output_bytes integer,
   is_sorted boolean not null default false,
   command text,
+  priority integer,
+  override_priority integer,
   constraint p1_not_empty check (job_count > 0),
   constraint p2_ended_is_counted
     check (ended_at is null or done + failed + cancelled = job_count),
@@ -58,7 +60,8 @@ comment on table pdoflow.posting is
   P6  It is not pruned before it has ended, nor within keep_ms after that.
   P7  Its name is for people and need not be unique: @name means the newest posting of that name.
   P8  run_at is the time at which it starts; null once it has started.
-  P9  It is sorted if it has several lanes: then the index of a job may differ from its seq (J2).';
+  P9  It is sorted if it has several lanes: then the index of a job may differ from its seq (J2).
+  P10 priority is that of its one lane, null if it is sorted; override_priority as in lane (N4).';
 -- Serves: status and snapshot, the postings that have not ended, newest first.
 create index posting_not_ended on pdoflow.posting (id) where ended_at is null;
 -- Serves: the postings to start now. Claims never read postings that start later.

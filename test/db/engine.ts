@@ -336,8 +336,8 @@ export async function postManySingles(db: Db, count: number): Promise<number> {
   const template = await postJobs(db, 1); // brings the route, and is the first of them
   await db.sql`
     with posted as (
-      insert into pdoflow.posting (entry_point, job_count, route_id, backoff_ms)
-      select entry_point, 1, route_id, 0
+      insert into pdoflow.posting (entry_point, job_count, route_id, backoff_ms, priority)
+      select entry_point, 1, route_id, 0, 0
       from pdoflow.posting, generate_series(2, ${count}::integer) where id = ${template}
       returning id, route_id),
     lanes as (

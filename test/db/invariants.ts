@@ -73,6 +73,20 @@ const lanes = ({ sql }: Db) => sql<{ fault: string }[]>`
   select format('N1: the lanes of posting %s end at %s', p.id, max(l.end_seq))
   from pdoflow.posting p left join pdoflow.lane l on l.posting_id = p.id
   group by p.id having max(l.end_seq) is distinct from p.job_count
+    and (p.priority is null or max(l.end_seq) is not null)
+  union all
+  select format('P10: posting %s is sorted: %s, and has the priority %s', id, is_sorted, priority)
+  from pdoflow.posting where is_sorted and priority is not null
+  union all
+  select format('P10: lane %s of posting %s waits at %s, not %s', l.priority, p.id,
+                l.effective_priority, p.override_priority)
+  from pdoflow.posting p join pdoflow.lane l on l.posting_id = p.id
+  where p.override_priority is distinct from l.override_priority
+     or p.priority <> l.priority
+  union all
+  select format('N2: lane %s of posting %s is closed, and still exists', l.priority, p.id)
+  from pdoflow.posting p join pdoflow.lane l on l.posting_id = p.id
+  where p.priority is not null and l.state = 'closed'
   union all
   select format('N3: lane %s of posting %s (%s) is %s', l.priority, p.id, p.state, l.state)
   from pdoflow.posting p join pdoflow.lane l on l.posting_id = p.id
@@ -83,9 +97,10 @@ const lanes = ({ sql }: Db) => sql<{ fault: string }[]>`
 /** L1: ranges of a lane follow each other, and no job of one attempt is in two held leases. */
 const leases = ({ sql }: Db) => sql<{ fault: string }[]>`
   select format('L1: lease %s starts at %s, not at %s', id, lane_first_seq, expected) as fault
-  from (select e.*, coalesce(lag(e.lane_end_seq) over w, l.first_seq) as expected
-        from pdoflow.lease e join pdoflow.lane l
-          on l.posting_id = e.lane_posting_id and l.priority = e.lane_priority
+  from (select e.*, coalesce(lag(e.lane_end_seq) over w, l.first_seq, 0) as expected
+        from pdoflow.lease e join pdoflow.posting p on p.id = e.lane_posting_id
+          left join pdoflow.lane l
+            on l.posting_id = e.lane_posting_id and l.priority = e.lane_priority
         window w as (partition by lane_posting_id, lane_priority order by lane_first_seq)) e
   where lane_first_seq <> expected
   union all
@@ -107,10 +122,9 @@ const retries = ({ sql }: Db) => sql<{ fault: string }[]>`
       and o.attempt = r.attempt - 1 and o.state in ('retried', 'failed'))
   union all
   select format('N4: a retry of posting %s waits at priority %s, its lane has %s', r.posting_id,
-                r.priority, l.effective_priority)
-  from pdoflow.retry r join pdoflow.lane l
-    on l.posting_id = r.posting_id and l.first_seq <= r.first_seq and r.first_seq < l.end_seq
-  where r.priority <> l.effective_priority
+                r.priority, pdoflow.effective_priority(r.posting_id, r.first_seq))
+  from pdoflow.retry r
+  where r.priority is distinct from pdoflow.effective_priority(r.posting_id, r.first_seq)
   union all
   select format('Y2: a retry of posting %s (%s) is due at %s', p.id, p.state, r.due_at)
   from pdoflow.retry r join pdoflow.posting p on p.id = r.posting_id

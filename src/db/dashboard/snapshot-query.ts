@@ -80,7 +80,8 @@ const chosenParts = (sql: Tx, schema: Schema, most: number) => sql`
       limit (select greatest(${most} - postings, 0) from live))) c
     group by id order by rank, id desc limit ${most}),
   shown as materialized (
-    select c.rank, p.*, r.poster, r.project, r.needs, n.priority, p.ended_at is null as is_live,
+    select c.rank, p.*, r.poster, r.project, r.needs, n.next_priority,
+           p.ended_at is null as is_live,
            coalesce(n.jobs, 0) + coalesce(t.released, 0) as waiting,
            coalesce(t.retrying, 0) as retrying, p.done + coalesce(t.done, 0) as all_done,
            p.failed + coalesce(t.failed, 0) as all_failed,
@@ -94,7 +95,7 @@ const chosenParts = (sql: Tx, schema: Schema, most: number) => sql`
       left join (
         select l.posting_id, sum(l.end_seq - l.first_seq - coalesce(t.jobs, 0)) as jobs,
                max(l.effective_priority) filter (
-                 where l.end_seq - l.first_seq > coalesce(t.jobs, 0)) as priority
+                 where l.end_seq - l.first_seq > coalesce(t.jobs, 0)) as next_priority
         from lane l left join taken t on t.posting_id = l.posting_id and t.priority = l.priority
         where l.posting_id in (select id from chosen)
         group by l.posting_id) n on n.posting_id = c.id),`;
@@ -169,7 +170,7 @@ const postingsOf = (sql: Tx, schema: Schema) => sql`
       'id', id, 'name', name, 'entryPoint', entry_point, 'command', command,
       'jobCount', job_count, 'state', state,
       'reason', coalesce(reason, case when has_refusals then ${schema}.refusal_of(id) end),
-      'poster', poster, 'project', project, 'priority', priority, 'postedAt', posted_at,
+      'poster', poster, 'project', project, 'priority', next_priority, 'postedAt', posted_at,
       'runAt', run_at, 'needs', needs, 'endedAt', ended_at, 'jobs', json_build_object(
         'waiting', waiting + leased - running, 'retrying', coalesce(retrying, 0),
         'done', all_done, 'failed', all_failed, 'cancelled', all_cancelled, 'running', running))

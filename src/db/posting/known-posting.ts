@@ -23,9 +23,9 @@ interface KnownRow extends KnownOptions {
 /** The properties of the posting with a key, to compare another posting with it. */
 export async function readKnownPosting({ sql, schema }: Db, id: number): Promise<KnownPosting> {
   const [row] = await sql<KnownRow[]>`
-    select p.*, r.needs, l.priority
+    select p.*, r.needs, coalesce(p.priority, (
+      select priority from ${schema}.lane where posting_id = p.id and first_seq = 0)) as priority
     from ${schema}.posting p join ${schema}.route r on r.id = p.route_id
-      join ${schema}.lane l on l.posting_id = p.id and l.first_seq = 0
     where p.id = ${id}`;
   if (!row) throw new Error(`posting ${id} was pruned a moment ago`);
   const { state, jobCount, rateCount, rateMs } = row;

@@ -71,8 +71,9 @@ export async function readJobFacts(
        from ${schema}.limit_room(p.id) r where r.jobs < 1) as full,
       json_build_object('id', r.id, 'poster', r.poster, 'posterOs', r.poster_os,
                         'needs', r.needs, 'run', r.run, 'project', r.project) as route,
-      (select effective_priority from ${schema}.lane l where l.posting_id = p.id
-         and l.first_seq <= s.seq and s.seq < l.end_seq) as priority
+      coalesce(p.override_priority, p.priority, (
+        select effective_priority from ${schema}.lane l
+        where l.posting_id = p.id and l.first_seq <= s.seq and s.seq < l.end_seq)) as priority
     from ${schema}.runs_of(${postingId}, ${index}, ${index + 1}) u
       cross join lateral ${schema}.jobs_between(${postingId}, u.first_seq, u.end_seq, false) s
       join ${schema}.posting p on p.id = ${postingId} join ${schema}.route r on r.id = p.route_id`;

@@ -189,24 +189,38 @@ describe("many small postings", () => {
 });
 
 describe("the writes of a claim", () => {
-  test("N2: the lease that takes the last job of a lane closes it", async () => {
+  test("N2: the lease that takes the last job of the one lane deletes it", async () => {
     await using db = await freshQueue();
     const pool = await newPool(db);
-    const lane = async () => (await db.sql`select state, closed_by from pdoflow.lane`)[0];
+    const lanes = async () => [...(await db.sql`select state, closed_by from pdoflow.lane`)];
     await postJobs(db, 3);
     await take(db, pool, { cap: 2 });
-    expect(await lane()).toEqual({ state: "open", closedBy: null });
-    const [last] = await take(db, pool);
-    expect(await lane()).toEqual({ state: "closed", closedBy: last?.leaseId });
+    expect(await lanes()).toEqual([{ state: "open", closedBy: null }]);
+    await take(db, pool);
+    expect(await lanes()).toEqual([]);
   });
 
-  test("N2: a lane that is taken whole is closed by that lease", async () => {
+  test("N2: the lease that takes the last job of one of several lanes closes it", async () => {
+    await using db = await freshQueue();
+    const pool = await newPool(db);
+    await postJobs(db, 5, { priorities: [2, 2, 1, 1, 1] });
+    const lanes = async () => [
+      ...(await db.sql`select priority, state, closed_by from pdoflow.lane order by priority`),
+    ];
+    const [whole] = await take(db, pool, { cap: 2 });
+    await take(db, pool, { cap: 2 });
+    const [last] = await take(db, pool);
+    expect(await lanes()).toEqual([
+      { priority: 1, state: "closed", closedBy: last?.leaseId },
+      { priority: 2, state: "closed", closedBy: whole?.leaseId },
+    ]);
+  });
+
+  test("N2: lanes that are taken whole are deleted", async () => {
     await using db = await freshQueue();
     await postSingles(db, 2);
-    const [first] = await take(db, await newPool(db));
-    expect([...(await db.sql`select distinct state, closed_by from pdoflow.lane`)]).toEqual([
-      { state: "closed", closedBy: first?.leaseId },
-    ]);
+    await take(db, await newPool(db));
+    expect([...(await db.sql`select from pdoflow.lane`)]).toEqual([]);
   });
 
   test("a claim that finds nothing writes nothing", async () => {

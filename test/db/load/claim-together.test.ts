@@ -13,6 +13,7 @@ import {
   openTransaction,
   postJobs,
   postManySingles,
+  postSingles,
   putBack,
   record,
   take,
@@ -169,4 +170,30 @@ test("small postings that differ come in the order in which they were posted, ea
   expect(ranges.map((range) => range.args?.replace(/ /g, "") ?? null)).toEqual(
     args.map((text, i) => (i === 2 ? null : text)),
   );
+});
+
+test("postings of one job that differ come in the order in which they were posted", async () => {
+  await using db = await freshQueue();
+  const maxAttempts = [3, 5, 3, 3, 5, 3];
+  const ids: number[] = [];
+  for (const n of maxAttempts) ids.push(await postJobs(db, 1, { maxAttempts: n }));
+  await db.sql`update pdoflow.job set args = '[' || posting_id || ']'`;
+  const ranges = await take(db, await newPool(db));
+  expect(ranges.map(({ postingId, args }) => [postingId, args])).toEqual(
+    ids.map((id) => [id, `[${id}]`]),
+  );
+  expect(ranges.map(({ posting }) => [posting?.id, posting?.maxAttempts])).toEqual(
+    ids.map((id, i) => [id, maxAttempts[i]]),
+  );
+});
+
+test("a claim of postings of one job with more than 4 MiB of arguments leaves the large ones", async () => {
+  await using db = await freshQueue();
+  const ids = await postSingles(db, 3);
+  const large = nth(ids, 1);
+  await db.sql`update pdoflow.job set args = '["' || repeat('x', 4194304) || '"]'
+    where posting_id = ${large}`;
+  const ranges = await take(db, await newPool(db));
+  expect(ranges.map(({ postingId }) => postingId)).toEqual(ids);
+  expect(ranges.map(({ args }) => args)).toEqual(["[0]", null, "[0]"]);
 });

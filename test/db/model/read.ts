@@ -42,7 +42,12 @@ export async function readQueue({ sql }: Db): Promise<Queue> {
              coalesce((select max(lane_end_seq) from pdoflow.lease e
                        where (lane_posting_id, lane_priority) = (l.posting_id, l.priority)),
                       first_seq) as cursor
-      from pdoflow.lane l order by posting_id, first_seq`,
+      from pdoflow.lane l
+      union all
+      select id, priority, coalesce(override_priority, priority), 0, job_count, 'closed', job_count
+      from pdoflow.posting p where priority is not null and not exists (
+        select from pdoflow.lane where posting_id = p.id) 
+      order by posting_id, first_seq`,
     sql<{ postingId: number; seq: number }[]>`
       select posting_id, seq from ${sql.unsafe(eachJob)} order by posting_id, seq`,
     sql<OutcomeRow[]>`

@@ -58,9 +58,8 @@ test("one that is cancelled before its time has ended, and never starts", async 
   await arrive(db);
   await startDue(db.db);
   const [row] = await db.sql`
-    select p.state, p.cancelled, l.state as lane
-    from pdoflow.posting p join pdoflow.lane l on l.posting_id = p.id`;
-  expect(row).toEqual({ state: "cancelled", cancelled: 2, lane: "closed" });
+    select state, cancelled, (select count(*) from pdoflow.lane) as lanes from pdoflow.posting`;
+  expect(row).toEqual({ state: "cancelled", cancelled: 2, lanes: 0 });
   expect(await brokenInvariants(db.db)).toEqual([]);
 });
 
