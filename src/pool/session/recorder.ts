@@ -39,8 +39,8 @@ export interface RecorderListener {
 
 /**
  * Collects outcomes and records them in batches: when there are 4,000, when the oldest is 10 ms
- * old, or as soon as the batch before is written. If the connection fails, a batch is sent again;
- * the statement makes that harmless.
+ * old, when no other job is leased, or as soon as the batch before is written. If the connection
+ * fails, a batch is sent again; the statement makes that harmless.
  */
 export class Recorder {
   readonly #link: Link;
@@ -60,6 +60,8 @@ export class Recorder {
   /** The number of outcomes of each lease, and of each posting, that are still to be written. */
   #byLease = new Map<number, number>();
   #byPosting = new Map<number, number>();
+  /** The number of outcomes that are still to be written. */
+  #expectedCount = 0;
   /** Writes and exclusive work take turns: each begins when the one before has ended. */
   #turn: Promise<void> = Promise.resolve();
   #flushing: Promise<void> | null = null;
@@ -76,12 +78,14 @@ export class Recorder {
   expect({ leaseId, postingId }: Pick<LeasedSeq, "leaseId" | "postingId">, count: number): void {
     add(this.#byLease, leaseId, count);
     add(this.#byPosting, postingId, count);
+    this.#expectedCount += count;
   }
 
   /** `count` of the expected outcomes will not come: their jobs were released. */
   forget({ leaseId, postingId }: Pick<LeasedSeq, "leaseId" | "postingId">, count: number): void {
     add(this.#byLease, leaseId, -count);
     add(this.#byPosting, postingId, -count);
+    this.#expectedCount -= count;
   }
 
   /** The leases that have outcomes left to be written. */
@@ -119,7 +123,8 @@ export class Recorder {
     if (this.#sent && this.#waitingCount >= this.#sent.count + flushAtSize) {
       this.#next ??= this.#batchFrom(this.#sent.runs.length);
     }
-    if (this.#waitingCount >= flushAtSize) void this.flush();
+    const isLast = this.#waitingCount >= this.#expectedCount;
+    if (isLast || this.#waitingCount >= flushAtSize) void this.flush();
     else this.#timer ??= setTimeout(() => void this.flush(), flushAfterMs);
   }
 
@@ -149,6 +154,7 @@ export class Recorder {
   reset(): void {
     this.#waiting = [];
     this.#waitingCount = 0;
+    this.#expectedCount = 0;
     this.#next = null;
     this.#suspects = 0;
     this.#bound.clear();
@@ -182,6 +188,7 @@ export class Recorder {
       this.#suspects = Math.max(this.#suspects - batch.count, 0);
       this.#waiting.splice(0, runs.length);
       this.#waitingCount -= batch.count;
+      this.#expectedCount -= batch.count;
       this.#bound.remove(runs);
       for (const [id, count] of batch.byLease) add(this.#byLease, id, -count);
       for (const [id, count] of batch.byPosting) add(this.#byPosting, id, -count);
