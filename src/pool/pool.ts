@@ -1,6 +1,7 @@
 import { isWorthAnotherTry } from "../db/connection/connect.ts";
 import type { Target } from "../db/settings/target.ts";
 import { type Beat, isPoolGone } from "../db/engine/pools.ts";
+import { readDepth } from "../db/read/lists.ts";
 import { deferred } from "../domain/node-20.ts";
 import { messageOf } from "../domain/errors.ts";
 import { Admission } from "./admission.ts";
@@ -120,6 +121,19 @@ export class Pool {
     } finally {
       await this.#close();
     }
+  }
+
+  /** Its attempts by state, and the number of its workers that have a job. */
+  get activity(): PoolSummary & { busy: number } {
+    return { ...this.#summary, busy: this.#runner.busy };
+  }
+
+  /** The number of unfinished jobs that it can run; null while that can't be known. */
+  async countLeft(): Promise<number | null> {
+    const claimer = this.#session?.claimer;
+    if (!claimer) return null;
+    const of = { routes: claimer.routeIds, postings: claimer.chosen };
+    return await this.#links.side.ask((db) => readDepth(db, of)).catch(() => null);
   }
 
   /** Claims no more jobs, releases waiting jobs, and stops when all running jobs have ended. */

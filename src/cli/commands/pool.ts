@@ -3,11 +3,10 @@ import { resolve } from "node:path";
 import { Command, Option } from "clipanion";
 import * as v from "valibot";
 
-import { countOfOthers, readHalted } from "../../db/read/lists.ts";
 import { describeTarget, type Target } from "../../db/settings/target.ts";
 import { parseProvides } from "../../domain/capabilities.ts";
 import { type ExitCode, exitCodes } from "../../domain/errors.ts";
-import { startPool } from "../../domain/start-pool.ts";
+import { idleReasons } from "../diagnosis/idle-pool.ts";
 import type { PoolOptions, PoolSummary } from "../../pool/options.ts";
 import { findWorkerUser, NoConfinement, type WorkerUser } from "../../pool/run/confinement.ts";
 import { parseEnv } from "../../pool/wire/environment.ts";
@@ -18,6 +17,7 @@ import { pluralize } from "../output/pluralize.ts";
 import { choosePostings } from "../input/pool-postings.ts";
 import { poolPolicy } from "../input/pool-policy.ts";
 import { PdoflowCommand } from "../shell/command.ts";
+import { PoolProgress } from "../shell/pool-progress.ts";
 import { parseFlags } from "../shell/flags.ts";
 import { byteSize, duration, wholeNumber } from "../shell/flag-values.ts";
 
@@ -151,6 +151,9 @@ export class PoolCommand extends PdoflowCommand {
     description: "profile a percentage of the jobs, as in --profile=50% (default: 10%)",
   });
   once = Option.Boolean("--once", false, { description: "exit when no job is left to run" });
+  progress = Option.Boolean("--progress", false, {
+    description: "always show progress, even if stderr is not a terminal",
+  });
 
   /** The posters whose jobs it runs; null for all. */
   #posters(role: string): string[] | null {
@@ -171,6 +174,7 @@ export class PoolCommand extends PdoflowCommand {
       return { target: db.target, poolOptions: { ...scope, postings } };
     });
     return await this.explaining(target, async () => {
+      using progress = new PoolProgress(this, this.progress);
       // Listens before the pool is registered, so that a signal then does not leave its row behind.
       const signals: string[] = [];
       let started: Pool | null = null;
@@ -192,10 +196,13 @@ export class PoolCommand extends PdoflowCommand {
         const runsAsRoot = context.uid === 0 && this.workerUser === undefined;
         if (runsAsRoot) this.say(rootWarning);
         handleSignals();
+        progress.watch(started, poolOptions.maxWorkers);
         const summary = await started.finished();
+        progress[Symbol.dispose]();
         if (this.once && attemptsOf(summary) === 0 && poolOptions.postings === null) {
-          await this.#reportHalted(poolOptions.project ?? null);
-          await this.#reportOthers(poolOptions.project ?? null);
+          const own = poolOptions.project ?? null;
+          const lines = await this.withDatabase((db) => idleReasons(db, own));
+          for (const line of lines) this.say(`pool: ${line}`);
         }
         return this.#report(summary);
       } finally {
@@ -245,26 +252,6 @@ export class PoolCommand extends PdoflowCommand {
     if (workerUser === undefined) return null;
     if (context.platform === "linux") return findWorkerUser(workerUser, context.uid);
     throw new NoConfinement(`--worker-user: expected Linux, found ${context.platform}.`);
-  }
-
-  /** Names the postings that it would run if they were resumed. */
-  async #reportHalted(own: string | null): Promise<void> {
-    for (const { id, state } of await this.withDatabase((db) => readHalted(db, own))) {
-      this.say(`pool: posting ${id} is ${state}; resume it with: pdoflow resume ${id}`);
-    }
-  }
-
-  /** Says which projects the postings are of that it did not run. */
-  async #reportOthers(own: string | null): Promise<void> {
-    if (own === null) return;
-    const others = await this.withDatabase((db) => countOfOthers(db, own));
-    for (const { project, postings } of others) {
-      this.say(
-        `pool: ${pluralize(postings, "posting")} of project ${project} ` +
-          `${postings === 1 ? "waits" : "wait"} for a pool of that project. ` +
-          `Start one with: ${startPool({ project, needs: [] })}`,
-      );
-    }
   }
 
   /** Prints a summary of the pool's work; returns the exit code. */

@@ -1,5 +1,4 @@
 import { resolve } from "node:path";
-import type { Writable } from "node:stream";
 
 import { Command, Option } from "clipanion";
 import * as v from "valibot";
@@ -12,8 +11,9 @@ import { type ExitCode, exitCodes, InvalidInput } from "../../domain/errors.ts";
 import { parseEnv } from "../../pool/wire/environment.ts";
 import { Pool } from "../../pool/pool.ts";
 import type { WholeOutput } from "../../pool/wire/ends.ts";
-import { type SpoolRange, Spool } from "../../pool/wire/spool.ts";
+import { Spool } from "../../pool/wire/spool.ts";
 import { workerPool } from "../../pool/worker-pool.ts";
+import { printWhole } from "../output/print-whole.ts";
 import { pluralize } from "../output/pluralize.ts";
 import { parseFlags } from "../shell/flags.ts";
 import { wholeNumber } from "../shell/flag-values.ts";
@@ -66,8 +66,7 @@ export class RunCommand extends PostingCommand {
   keepOrder = Option.Boolean("-k,--keep-order", false, {
     description: "print the output of commands in input order, not as they end",
   });
-  /** Clears the progress line before other text is printed. */
-  #clear = () => {};
+  #bar: PostingProgress | null = null;
   /** Whether some output could not be kept until it was printed. */
   #isCut = false;
 
@@ -161,7 +160,10 @@ export class RunCommand extends PostingCommand {
         // It was stopped because of failures, and no other pool may run the rest (R2).
         if (output.ended < jobCount) await this.#cancelRest(id, jobCount, output);
         const shown = await Promise.race([output.flush(), stop.promise]);
-        if (shown === undefined) return this.#report(id, jobCount, output);
+        if (shown === undefined) {
+          showing[Symbol.dispose]();
+          return this.#report(id, jobCount, output);
+        }
         end = shown;
       }
       const reason = `pdoflow run was ended by ${end}`;
@@ -199,15 +201,13 @@ export class RunCommand extends PostingCommand {
 
   #showProgress(total: number, output: RunOutput): Disposable {
     const progress = new PostingProgress(this, "run", this.progress);
-    this.#clear = () => progress.end();
-    const timer = setInterval(
-      () => progress.show({ ended: output.ended, failed: output.failed, total }),
-      showEveryMs,
-    );
+    this.#bar = progress;
+    const jobs = () => ({ ended: output.ended, failed: output.failed, total });
+    const timer = setInterval(() => progress.show(jobs()), showEveryMs);
     return {
       [Symbol.dispose]: () => {
         clearInterval(timer);
-        progress.end();
+        progress.finish(jobs());
       },
     };
   }
@@ -215,23 +215,36 @@ export class RunCommand extends PostingCommand {
   /** On a terminal the progress line replaces the log, except for missing code of the jobs. */
   #log(line: string): void {
     if (this.context.isTerminal.stderr && !line.includes("is skipped")) return;
-    this.#clear();
     this.say(`run: ${line}`);
   }
 
   async #show(job: EndedJob): Promise<void> {
-    this.#clear();
-    if (this.json) return this.printJson(outputSchemas.run, job);
+    if (this.json) return await this.#aside("stdout", async () => this.#showJson(job));
     const { whole, error } = job;
-    if (!this.isCommand) await this.printInPace(`${JSON.stringify(job.result)}\n`);
-    else if (whole) await this.#print(job.job, whole);
+    if (!this.isCommand) {
+      await this.#aside("stdout", async () => {
+        await this.printInPace(`${JSON.stringify(job.result)}\n`);
+        return true;
+      });
+    } else if (whole) await this.#print(job.job, whole);
     if (error !== null) this.say(`job ${job.job} ${job.state}: ${error.name}: ${error.message}`);
+  }
+
+  #showJson(job: EndedJob): boolean {
+    this.printJson(outputSchemas.run, job);
+    return true;
+  }
+
+  /** Prints output above the bar, if both are on the terminal. */
+  async #aside(stream: "stdout" | "stderr", print: () => Promise<boolean>): Promise<void> {
+    if (this.#bar && this.context.isTerminal[stream]) await this.#bar.aside(print);
+    else await print();
   }
 
   async #print(job: string, { stdout, stderr }: WholeOutput): Promise<void> {
     try {
-      await printWhole(stdout, this.context.stdout);
-      await printWhole(stderr, this.context.stderr);
+      await this.#aside("stdout", () => printWhole(stdout, this.context.stdout));
+      await this.#aside("stderr", () => printWhole(stderr, this.context.stderr));
     } catch (error) {
       this.#isCut = true; // the temporary folder is full
       this.say(`job ${job}: its output is incomplete: ${String(error)}`);
@@ -253,13 +266,6 @@ export class RunCommand extends PostingCommand {
     }
     if (this.#isCut) return exitCodes.output;
     return failed > 0 || ended < jobCount ? exitCodes.jobsFailed : exitCodes.ok;
-  }
-}
-
-/** Writes all bytes, no faster than they are read; errors of the stream are the process's. */
-async function printWhole(piece: SpoolRange, stream: Writable): Promise<void> {
-  for await (const block of piece.blocks()) {
-    await new Promise<void>((resolve) => stream.write(block, () => resolve()));
   }
 }
 

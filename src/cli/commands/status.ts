@@ -9,13 +9,16 @@ import {
   readPostings,
 } from "../../db/read/snapshot.ts";
 import type { WaitingPosting } from "../../db/read/explain.ts";
+import { readPaces } from "../../db/read/pace.ts";
 import { readCounts } from "../../db/read/status.ts";
+import { roughTime } from "../../../tui/draw/pace.ts";
 import { outputSchemas } from "../output/output-schemas.ts";
 import { exitCodes } from "../../domain/errors.ts";
 import { type JobCounts, jobStatuses, noJobs } from "../../domain/states.ts";
 import { isOfProject } from "../../domain/route.ts";
 import { projectOfPool } from "../../pool/entry/project.ts";
 import type { Color } from "../output/color.ts";
+import { rateText } from "../shell/job-progress.ts";
 import { PdoflowCommand } from "../shell/command.ts";
 import { obstacleLines } from "../diagnosis/obstacles.ts";
 import { findWholePostings, readSelectors } from "../input/select.ts";
@@ -29,6 +32,9 @@ export class StatusCommand extends PdoflowCommand {
     details: `
       Without a posting, shows unfinished postings, then the newest ended ones, at most
       ${postingLimit}.
+
+      For postings that are running, also shows the jobs that ended per second in the last minute,
+      and the time that is left at this pace.
 
       Waiting jobs have not been claimed, running jobs are claimed by a pool, and retrying jobs have
       failed and wait for another attempt. Done, failed and cancelled jobs have ended.
@@ -52,7 +58,15 @@ export class StatusCommand extends PdoflowCommand {
         postings.map(({ id }) => id),
       );
       const pools = isAll ? await readPools(db) : [];
-      const counted = postings.map((row) => ({ ...row, jobs: counts.get(row.id) ?? noJobs }));
+      const open = postings.filter(({ endedAt }) => endedAt === null);
+      const paces = await readPaces(
+        db,
+        open.map(({ id }) => id),
+      );
+      const counted = postings.map((row) => {
+        const jobs = counts.get(row.id) ?? noJobs;
+        return { ...row, jobs, ...paceOf(jobs, paces.get(row.id)) };
+      });
       if (this.json) {
         this.printJson(outputSchemas.status, { database: db.target, postings: counted, pools });
       } else {
@@ -74,7 +88,7 @@ export class StatusCommand extends PdoflowCommand {
     });
   }
 
-  #showPostings(postings: readonly (PostingRow & { jobs: JobCounts })[]): void {
+  #showPostings(postings: readonly CountedPosting[]): void {
     if (postings.length === 0) {
       this.say("no postings yet; post one with: pdoflow post fn.ts#name args.json");
       return;
@@ -90,8 +104,10 @@ export class StatusCommand extends PdoflowCommand {
       ]),
       stateColor,
     );
-    for (const { id, state, reason } of postings) {
+    for (const { id, state, reason, perSecond, leftMs } of postings) {
       if (state === "open" && reason !== null) this.say(`posting ${id}: ${reason}`);
+      if (perSecond === null || leftMs === null) continue;
+      this.say(`posting ${id}: ${rateText(perSecond)}, about ${roughTime(leftMs)} left`);
     }
   }
 
@@ -103,6 +119,17 @@ export class StatusCommand extends PdoflowCommand {
     this.print("");
     this.printTable(poolHeader, pools.map(poolCells), stateColor);
   }
+}
+
+interface CountedPosting extends PostingRow {
+  jobs: JobCounts;
+  perSecond: number | null;
+  leftMs: number | null;
+}
+
+function paceOf({ waiting, running, retrying }: JobCounts, perSecond: number | undefined) {
+  if (perSecond === undefined) return { perSecond: null, leftMs: null };
+  return { perSecond, leftMs: ((waiting + running + retrying) / perSecond) * 1_000 };
 }
 
 export const poolHeader = ["pool", "host", "pid", "workers", "state", "last heartbeat", "refused"];

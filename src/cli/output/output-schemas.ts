@@ -37,7 +37,15 @@ export const outputSchemas = {
       schema: v.string(),
       source: v.string(),
     }),
-    postings: v.array(Posting),
+    postings: v.array(
+      v.object({
+        ...Posting.entries,
+        /** Jobs that ended per second, in the last minute; null if none has. */
+        perSecond: v.nullable(v.number()),
+        /** The time that is left at this pace. */
+        leftMs: v.nullable(v.number()),
+      }),
+    ),
     pools: v.array(PoolRow),
   }),
   top: output(topEntries),

@@ -19,6 +19,7 @@ import { ColorChoice, type Color, type Paint, painter, usesColor } from "../outp
 import { confirm } from "./confirm.ts";
 import type { CliContext } from "./context.ts";
 import { errorLine, messageLine } from "./error-text.ts";
+import type { BottomLine } from "./progress.ts";
 import { table } from "../output/table.ts";
 import { escapeControl, toEscapedJson } from "../output/escape-control.ts";
 
@@ -46,6 +47,9 @@ export abstract class PdoflowCommand extends Command<CliContext> {
   abstract run(): Promise<ExitCode>;
 
   /** By default clipanion prints errors to stdout, where scripts read data. */
+  /** A progress line, above which messages are printed. */
+  bottomLine: BottomLine | null = null;
+
   override async execute(): Promise<ExitCode> {
     try {
       parse(ColorChoice, this.color, "--color");
@@ -100,7 +104,10 @@ export abstract class PdoflowCommand extends Command<CliContext> {
   /** Prints a message to stderr, never data. */
   say(text: string): void {
     if (this.quiet) return;
-    this.context.stderr.write(this.json ? messageLine(text) : `${escapeControl(text)}\n`);
+    const line = this.json ? messageLine(text) : `${escapeControl(text)}\n`;
+    const print = () => void this.context.stderr.write(line);
+    if (this.bottomLine) this.bottomLine.above(print);
+    else print();
   }
 
   paint(stream: "stdout" | "stderr"): Paint {

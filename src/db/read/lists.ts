@@ -1,4 +1,5 @@
 import type { PostingState } from "../../domain/states.ts";
+import { integers } from "../connection/array.ts";
 import type { Db } from "../connection/connect.ts";
 import { type PoolRow, postingColumns, type PostingRow } from "./snapshot.ts";
 
@@ -40,15 +41,26 @@ export const listPools = ({ sql, schema }: Db, isAll: boolean, most: number) => 
   order by id desc limit ${most}`;
 
 /**
- * The number of unfinished jobs in open postings, which is the work left for pools. Reads the
- * unfinished postings and their totals, not their jobs.
+ * The number of unfinished jobs in open postings, which is the work left for pools; with `of`, for
+ * a pool that serves these routes and postings. Reads the unfinished postings and their totals, not
+ * their jobs.
  */
-export async function readDepth({ sql, schema }: Db): Promise<number> {
+export async function readDepth(
+  { sql, schema }: Db,
+  of: { routes: readonly number[] | null; postings: readonly number[] | null } | null = null,
+): Promise<number> {
+  const ofRoutes = of?.routes
+    ? sql`and p.route_id = any (${integers(of.routes)}::integer[])`
+    : sql``;
+  const ofPostings = of?.postings
+    ? sql`and p.id = any (${integers(of.postings)}::bigint[])`
+    : sql``;
   const [row] = await sql<{ jobs: number }[]>`
     select coalesce(sum(p.job_count - (
       select coalesce(sum(done + failed + cancelled), 0) from ${schema}.progress
       where posting_id = p.id)), 0)::bigint as jobs
-    from ${schema}.posting p where p.ended_at is null and p.state = 'open'`;
+    from ${schema}.posting p where p.ended_at is null and p.state = 'open'
+      ${ofRoutes} ${ofPostings}`;
   return row?.jobs ?? 0;
 }
 

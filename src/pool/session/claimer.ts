@@ -67,7 +67,7 @@ export class Claimer {
   readonly #turns = new Turns();
   #routesReadAt = -Infinity;
   /** The only postings to claim of (O9); null for all. */
-  #chosen: number[] | null;
+  chosen: number[] | null;
   #claims = 0;
   #postings = new Map<number, RunnablePosting>();
   readonly #times = new JobTimes();
@@ -80,7 +80,7 @@ export class Claimer {
     this.#link = link;
     this.#options = options;
     this.#poolId = poolId;
-    this.#chosen = options.postings ? [] : null;
+    this.chosen = options.postings ? [] : null;
     this.refusals = new Refusals(link, poolId, options);
   }
 
@@ -127,7 +127,7 @@ export class Claimer {
       share: claimShare(room.workers, room.workersOfAllPools),
       skip: this.#skipped,
       slackMs: this.limits.slackMs,
-      postings: this.#chosen,
+      postings: this.chosen,
     };
     const { ranges, limited } = await this.#link.ask((db) => claim(db, want));
     this.limits.note(limited, performance.now());
@@ -161,9 +161,9 @@ export class Claimer {
    */
   async refreshRoutes(): Promise<boolean> {
     const { postings } = this.#options;
-    const before = this.#chosen;
-    if (postings) this.#chosen = await this.#link.ask((db) => findServed(db, postings));
-    const isNew = this.#chosen?.some((id) => !before?.includes(id)) ?? false;
+    const before = this.chosen;
+    if (postings) this.chosen = await this.#link.ask((db) => findServed(db, postings));
+    const isNew = this.chosen?.some((id) => !before?.includes(id)) ?? false;
     const read = await this.#link.ask((db) => readRoutes(db, this.#options));
     this.#routesReadAt = performance.now();
     const open = read.filter((route) => mayServe(route, this.#options));
@@ -182,7 +182,7 @@ export class Claimer {
     const skipped = this.#skipped;
     const routes = this.#served.map(({ id }) => id);
     const { retryMs, startMs } = await this.#link.ask((db) =>
-      nextTimes(db, routes, skipped, this.#chosen),
+      nextTimes(db, routes, skipped, this.chosen),
     );
     if (startMs !== null && startMs <= 0) await this.#link.ask((db) => startDue(db));
     const limitMs = this.limits.nextMs(performance.now());
