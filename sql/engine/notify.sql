@@ -18,3 +18,13 @@ begin
     perform pg_notify('pdoflow.posted', coalesce(p_posting::text, ''));
   end if;
 end $$;
+
+-- Notifies the waiters of postings that these have ended, 400 in a notification, because it has
+-- less than 8,000 bytes, and each of them costs as much as recording an outcome.
+create function pdoflow.notify_ended(p_postings bigint[]) returns void language plpgsql as $$
+begin
+  for i in 0..(cardinality(p_postings) - 1) / 400 loop
+    perform pg_notify('pdoflow.ended',
+                      array_to_string(p_postings[400 * i + 1:400 * i + 400], ' '));
+  end loop;
+end $$;

@@ -116,7 +116,6 @@ declare
   v_lines integer;
   v_are_sound boolean;
 begin
-  if p_lines is null then return null; end if;
   select count(*), bool_and(case when line = '' then true
                                  when p_are_strings then jsonb_typeof(line::jsonb) = 'string'
                                  else line::jsonb is not null end)
@@ -144,10 +143,14 @@ begin
               else b.state end,
          to_timestamp(v_from - b.age_us / 1e6::double precision), b.offsets::integer[],
          b.durations::bigint[], b.pids::integer[],
-         pdoflow.sound_lines(b.results, b.end_seq - b.first_seq, false),
-         pdoflow.sound_lines(b.errors, b.end_seq - b.first_seq, false),
-         pdoflow.sound_lines(b.stdouts, b.end_seq - b.first_seq, true),
-         pdoflow.sound_lines(b.stderrs, b.end_seq - b.first_seq, true)
+         case when b.results is not null
+              then pdoflow.sound_lines(b.results, b.end_seq - b.first_seq, false) end,
+         case when b.errors is not null
+              then pdoflow.sound_lines(b.errors, b.end_seq - b.first_seq, false) end,
+         case when b.stdouts is not null
+              then pdoflow.sound_lines(b.stdouts, b.end_seq - b.first_seq, true) end,
+         case when b.stderrs is not null
+              then pdoflow.sound_lines(b.stderrs, b.end_seq - b.first_seq, true) end
   from unnest(p_batch.leases, p_batch.postings, p_batch.firsts, p_batch.ends, p_batch.attempts,
               p_batch.states, p_batch.ages_us, p_batch.offsets, p_batch.durations, p_batch.pids,
               p_batch.results, p_batch.errors, p_batch.stdouts, p_batch.stderrs)
@@ -155,6 +158,24 @@ begin
       as b (lease_id, posting_id, first_seq, end_seq, attempt, state, age_us, offsets, durations,
             pids, results, errors, stdouts, stderrs, position)
   where b.position <> all (p_skip);
+end $$;
+
+-- Locks, in one order, the postings that get retries, which pausing and cancelling then see (Y2),
+-- and the postings that may end with the same batch. Returns the cancelled ones with retries.
+create function pdoflow.lock_retried(p_sums pdoflow.outcome_sum[]) returns bigint[]
+language plpgsql set jit = off set enable_seqscan = off set enable_mergejoin = off
+set enable_hashjoin = off as $$
+begin
+  perform from pdoflow.posting where id = any (array(
+    select s.posting_id from unnest(p_sums) s join pdoflow.posting p on p.id = s.posting_id
+    where s.retried > 0 or p.job_count <= s.jobs))
+  order by id for no key update;
+  -- A separate statement after the locks.
+  return array(
+    select p.id from unnest(p_sums) s
+      cross join lateral (
+        select id, state from pdoflow.posting where id = s.posting_id offset 0) p
+    where s.retried > 0 and p.state = 'cancelled');
 end $$;
 
 -- Puts jobs of a batch that get another attempt back into the queue.
@@ -180,28 +201,38 @@ begin
 end $$;
 
 -- Adds the recorded outcomes to the totals. A posting whose jobs all end in one batch needs no
--- progress row, which makes small postings cheap.
+-- progress row, which makes small postings cheap. p_sums is in the order of the postings, so that
+-- their rows are locked in that order.
 create function pdoflow.add_progress(p_sums pdoflow.outcome_sum[], p_cancelled bigint[])
-returns void language plpgsql as $$
+returns void language plpgsql set jit = off set enable_seqscan = off set enable_mergejoin = off
+set enable_hashjoin = off as $$
 #variable_conflict use_column
+declare
+  v_whole bigint[];
 begin
-  with total as (
+  with whole as (
+    update pdoflow.posting p
+    set done = coalesce(s.done, 0), failed = coalesce(s.failed, 0),
+        cancelled = s.jobs - coalesce(s.done, 0) - coalesce(s.failed, 0), ended_at = now(),
+        state = case p.state when 'cancelled' then p.state else 'finished' end
+    from unnest(p_sums) s
+    where p.id = s.posting_id and p.ended_at is null and p.job_count
+      = s.jobs - case when s.posting_id = any (p_cancelled) then 0 else coalesce(s.retried, 0) end
+    returning p.id)
+  select array_agg(id) into v_whole from whole;
+  if v_whole is not null then
+    -- Rows of jobs that were released and claimed again; they add up to zero (G2).
+    delete from pdoflow.progress where posting_id = any (v_whole);
+    perform pdoflow.notify_ended(v_whole);
+    if cardinality(v_whole) = cardinality(p_sums) then return; end if;
+  end if;
+  insert into pdoflow.progress (posting_id, done, failed, cancelled, retrying)
+  select posting_id, done, failed, jobs - done - failed - retried, retried
+  from (
     select posting_id, coalesce(done, 0) as done, coalesce(failed, 0) as failed, jobs,
            case when posting_id = any (p_cancelled) then 0 else coalesce(retried, 0) end as retried
-    from unnest(p_sums)),
-  whole as (
-    update pdoflow.posting p
-    set done = t.done, failed = t.failed, cancelled = t.jobs - t.done - t.failed, ended_at = now(),
-        state = case p.state when 'cancelled' then p.state else 'finished' end
-    from total t
-    where p.id = t.posting_id and p.job_count = t.jobs - t.retried and p.ended_at is null
-    returning p.id, pg_notify('pdoflow.ended', p.id::text)),
-  -- Rows of jobs that were released and claimed again; they add up to zero (G2).
-  spent as (
-    delete from pdoflow.progress where posting_id in (select id from whole))
-  insert into pdoflow.progress (posting_id, done, failed, cancelled, retrying)
-  select posting_id, done, failed, jobs - done - failed - retried, retried from total
-  where posting_id not in (select id from whole);
+    from unnest(p_sums)) s
+  where v_whole is null or posting_id <> all (v_whole);
 end $$;
 
 -- Counts the jobs of the runs of a batch at these positions that were not recorded by the same
@@ -241,7 +272,7 @@ declare
   v_active bigint[];
   v_skip bigint[]; -- positions of runs that are not written
   v_sums pdoflow.outcome_sum[];
-  v_cancelled bigint[];
+  v_cancelled bigint[] := '{}';
 begin
   v_active := pdoflow.lock_leases(
     p_pool, array(select distinct unnest(p_batch.leases || p_batch.complete)));
@@ -262,24 +293,16 @@ begin
           from unnest(p_batch.postings, p_batch.firsts, p_batch.ends, p_batch.states)
             with ordinality as u (posting_id, first_seq, end_seq, state, position)
           where position <> all (v_skip)) b
-    group by b.posting_id);
-  -- Locks, in one order, the postings that may end with this batch, and the postings that get
-  -- retries, which pausing and cancelling then see (Y2).
-  perform from pdoflow.posting where id = any (array(
-    select s.posting_id from unnest(v_sums) s join pdoflow.posting p on p.id = s.posting_id
-    where s.retried > 0 or p.job_count <= s.jobs))
-  order by id for no key update;
-  v_cancelled := array(
-    select p.id from unnest(v_sums) s
-      cross join lateral (
-        select id, state from pdoflow.posting where id = s.posting_id offset 0) p
-    where s.retried > 0 and p.state = 'cancelled');
+    group by b.posting_id order by b.posting_id);
+  if 'retried' = any (p_batch.states) then
+    v_cancelled := pdoflow.lock_retried(v_sums);
+  end if;
   perform pdoflow.insert_runs(p_batch, v_skip, v_cancelled);
-  if exists (select from unnest(v_sums) where retried > 0) then
+  if 'retried' = any (p_batch.states) then
     perform pdoflow.insert_retries(p_batch, v_skip, v_cancelled);
   end if;
   perform pdoflow.add_progress(v_sums, v_cancelled);
-  if exists (select from unnest(v_sums) where failed > 0) then
+  if 'failed' = any (p_batch.states) then
     perform pdoflow.note_failures(p_batch, v_skip);
   end if;
   update pdoflow.lease set active = false where id = any (p_batch.complete) and id = any (v_active);

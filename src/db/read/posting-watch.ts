@@ -89,7 +89,9 @@ async function listenForEnds(
   if (isPooled) return async () => {};
   const listening = await sql.listen(
     `${target.schema}.ended`,
-    (payload) => onEnded(Number(payload)),
+    (payload) => {
+      for (const id of payload.split(" ")) onEnded(Number(id));
+    },
     onListening,
   );
   return async () => {

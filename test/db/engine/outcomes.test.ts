@@ -12,6 +12,7 @@ import {
   nth,
   openTransaction,
   postJobs,
+  postManySingles,
   postSingles,
   putBack,
   queueOfFile,
@@ -239,7 +240,7 @@ describe("totals", () => {
     const pool = await newPool(db);
     const ids = [...(await postSingles(db, 2)), await postJobs(db, 3)];
     const ended: number[] = [];
-    await db.sql.listen("pdoflow.ended", (id) => ended.push(Number(id)));
+    await db.sql.listen("pdoflow.ended", (text) => ended.push(...text.split(" ").map(Number)));
     await record(db, pool, jobsOf(await takeAll(db, pool)));
     const postings = await db.sql`
       select id, state, done, ended_at is not null as ended from pdoflow.posting order by id`;
@@ -249,6 +250,21 @@ describe("totals", () => {
     expect(await progressOf(db)).toEqual([]);
     await until("all ends are notified", () => ended.length === 3);
     expect(ended.sort((a, b) => a - b)).toEqual(ids);
+  });
+
+  test("a batch that ends many postings notifies the waiters of each, 400 at a time", async () => {
+    await using db = await freshQueue();
+    const pool = await newPool(db);
+    const first = await postManySingles(db, 1_201);
+    const texts: string[] = [];
+    await db.sql.listen("pdoflow.ended", (text) => texts.push(text));
+    await record(db, pool, jobsOf(await takeAll(db, pool)));
+    const ids = () => texts.flatMap((text) => text.split(" ").map(Number));
+    await until("all ends are notified", () => ids().length === 1_201);
+    expect(ids().sort((a, b) => a - b)).toEqual(
+      Array.from({ length: 1_201 }, (_, place) => first + place),
+    );
+    expect(texts).toHaveLength(4);
   });
 
   test.each(["released", "retried"])("G2: nor if its job had been %s before", async (how) => {

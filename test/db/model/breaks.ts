@@ -60,7 +60,7 @@ export const breaks: readonly Break[] = [
   },
   {
     name: "recording a retry does not make a pause wait",
-    routine: "record",
+    routine: "lock_retried",
     find: "order by id for no key update;",
     instead: "order by id;",
   },
