@@ -4,7 +4,7 @@ import { afterAll } from "bun:test";
 
 import { connect, type Db } from "../../src/db/connection/connect.ts";
 import { cancelPostings, pausePostings, resumePostings } from "../../src/db/engine/control.ts";
-import { release, type LeasedSeq } from "../../src/db/engine/release.ts";
+import { release } from "../../src/db/engine/release.ts";
 import { readArguments } from "../../src/db/engine/job-arguments.ts";
 import { type Claim, claim, type LeasedRange, type Range } from "../../src/db/engine/leases.ts";
 import { readRoutes } from "../../src/db/engine/routes.ts";
@@ -15,7 +15,12 @@ import { type RescuedPool, rescuePools } from "../../src/db/engine/rescue.ts";
 import { freshDatabase, type TestDatabase } from "../database.ts";
 
 /** One job of a lease. */
-export type LeasedJob = LeasedSeq;
+export interface LeasedJob {
+  leaseId: number;
+  postingId: number;
+  seq: number;
+  attempt: number;
+}
 
 /** The connections to a database of one test's own, which is dropped with them. */
 export async function freshQueue(): Promise<Db> {

@@ -2,14 +2,6 @@ import { integers } from "../connection/array.ts";
 import type { Db } from "../connection/connect.ts";
 import type { LeasedRange } from "./leases.ts";
 
-/** One job of a lease. */
-export interface LeasedSeq {
-  leaseId: number;
-  postingId: number;
-  seq: number;
-  attempt: number;
-}
-
 /** Releases the unfinished jobs of leases, except for the jobs in `keep`; returns their number. */
 export async function release(
   { sql, schema }: Db,

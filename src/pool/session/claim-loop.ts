@@ -142,7 +142,9 @@ export class ClaimLoop {
     for (const range of ranges) session.recorder.expect(range, range.endSeq - range.firstSeq);
     if (runs.length === 0) return await this.#rest(session, { room, hasSkipped, wasQuiet });
     await this.#listener.onJobs(session, runs, unread);
-    for (const id of claimed.whole) [notified, this.#notified].forEach((ids) => ids.delete(id));
+    if (notified.size + this.#notified.size > 0) {
+      for (const id of whole(runs)) [notified, this.#notified].forEach((ids) => ids.delete(id));
+    }
     const hasAll = notified.size === 0 && unread.length === 0 && !hasSkipped;
     if (hasAll && quietUntil !== null) this.#keepQuiet(session, quietUntil);
   }
@@ -199,4 +201,14 @@ export class ClaimLoop {
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.wake(), ms);
   }
+}
+
+/** The postings without limits all of whose jobs are here. */
+function whole(runs: readonly JobRun[]): number[] {
+  const left = new Map<number, number>();
+  for (const { posting, runningLimit, count } of runs) {
+    if (posting.hasRate || runningLimit !== null) continue;
+    left.set(posting.id, (left.get(posting.id) ?? posting.jobCount) - count);
+  }
+  return [...left].filter(([, count]) => count === 0).map(([id]) => id);
 }

@@ -1,27 +1,20 @@
-import { argumentsOfClaim, JobsGone, readArguments } from "../../db/engine/job-arguments.ts";
-import {
-  claim,
-  type ClaimedRange,
-  type LeasedRange,
-  readRunnable,
-  type RunnablePosting,
-} from "../../db/engine/leases.ts";
+import type { JobsGone } from "../../db/engine/job-arguments.ts";
+import { claim, type LeasedRange, type RunnablePosting } from "../../db/engine/leases.ts";
 import { stopPosting } from "../../db/engine/control.ts";
-import { readIndices } from "../../db/read/jobs.ts";
 import { findServed, readRoutes } from "../../db/engine/routes.ts";
 import { nextTimes, startDue } from "../../db/engine/starts.ts";
-import { bytesLeft, collectBytes, collectMemory, countLeft } from "./argument-memory.ts";
+import { bytesLeft, countLeft } from "./argument-memory.ts";
 import { claimShare, claimSize, type JobTime } from "../../domain/chunk-size.ts";
 import { mayServe, type PoolScope, type RouteInTurn } from "../../domain/route.ts";
 import { Turns } from "./turns.ts";
 import { entryPointsKept, JobTimes } from "./job-times.ts";
-import { countJobs, type JobRun } from "../wire/leased-job.ts";
-import { type LeasedRun, sizeOfArguments, withArguments } from "../wire/leased-run.ts";
+import { ClaimReader, type ReadJobs } from "./claim-reader.ts";
+import { countJobs } from "../wire/leased-job.ts";
+import { type LeasedRun, sizeOfArguments } from "../wire/leased-run.ts";
 import { Limits } from "./limits.ts";
 import { type RefusalSources, Refusals } from "./refusals.ts";
 import type { Link } from "../link/link.ts";
 
-const postingsKept = 10_000;
 /** Of routes whose postings have ended: the next posting of one is claimed at once. */
 const routesKept = 100;
 /** A busy pool reads the routes this often; otherwise new routes would starve (rule 6). */
@@ -46,14 +39,9 @@ export interface Room {
 }
 
 /** The result of one claim. */
-export interface ClaimedJobs {
+export interface ClaimedJobs extends ReadJobs {
   ranges: LeasedRange[];
-  runs: LeasedRun[];
-  /** Jobs whose arguments are too large to be read now. */
-  unread: JobRun[];
   hasSkipped: boolean;
-  /** The postings without limits all of whose jobs are in this claim. */
-  whole: number[];
 }
 
 /** Claims jobs for a pool, as many as its workers need for a while, and no more. */
@@ -69,15 +57,14 @@ export class Claimer {
   /** The only postings to claim of (O9); null for all. */
   chosen: number[] | null;
   #claims = 0;
-  #postings = new Map<number, RunnablePosting>();
+  readonly #reader: ClaimReader;
   readonly #times = new JobTimes();
-  /** The last claim read large arguments. */
-  #hasReadLarge = false;
   /** The mean size of arguments in the last claim that had some, by entry point. */
   #sizes = new Map<string, number>();
 
   constructor(link: Link, poolId: number, options: ClaimerOptions) {
     this.#link = link;
+    this.#reader = new ClaimReader(link);
     this.#options = options;
     this.#poolId = poolId;
     this.chosen = options.postings ? [] : null;
@@ -132,22 +119,14 @@ export class Claimer {
     const { ranges, limited } = await this.#link.ask((db) => claim(db, want));
     this.limits.note(limited, performance.now());
     const hasSkipped = limited.length + this.limits.skipped.length > 0;
-    if (ranges.length === 0) return { ranges, runs: [], unread: [], hasSkipped, whole: [] };
-    const { runs, unread } = await this.#read(ranges, startBy, bytesLeft(room.bytes));
+    if (ranges.length === 0) return { ranges, runs: [], unread: [], hasSkipped };
+    const bytesMax = bytesLeft(room.bytes);
+    const { runs, unread } = await this.#reader.read(ranges, { startBy, bytesMax });
+    this.#learnSize(runs);
     // All of one claim is of one route.
     const route = this.#routes.find(({ id }) => id === runs[0]?.posting.routeId);
     if (route && !want.oldest) this.#turns.claimed(route);
-    return { ranges, runs, unread, hasSkipped, whole: this.#wholeOf(ranges) };
-  }
-
-  #wholeOf(ranges: readonly ClaimedRange[]): number[] {
-    const left = new Map<number, number>();
-    for (const { postingId, runningLimit, firstSeq, endSeq } of ranges) {
-      const posting = this.#postings.get(postingId);
-      if (!posting || posting.hasRate || runningLimit !== null) continue;
-      left.set(postingId, (left.get(postingId) ?? posting.jobCount) - (endSeq - firstSeq));
-    }
-    return [...left].filter(([, count]) => count === 0).map(([id]) => id);
+    return { ranges, runs, unread, hasSkipped };
   }
 
   /** Stops a posting whose jobs can't be read; otherwise they would be claimed again and again. */
@@ -224,64 +203,12 @@ export class Claimer {
     return { cap: cappedBySize, floor: Math.min(floor, Math.max(cappedBySize, 1)) };
   }
 
-  async #read(
-    ranges: ClaimedRange[],
-    startBy: number,
-    bytesMax: number,
-  ): Promise<Pick<ClaimedJobs, "runs" | "unread">> {
-    for (const { posting } of ranges) if (posting) this.#postings.set(posting.id, posting);
-    const unknown = ranges.map((r) => r.postingId).filter((id) => !this.#postings.has(id));
-    // Arguments are in memory three times while they are read. The last ones are collected now:
-    // the connection kept its last message until the answer to this claim came.
-    if (this.#hasReadLarge) collectMemory();
-    // Both are sent at once.
-    const [texts, postings] = await Promise.all([
-      argumentsOfClaim(ranges) ?? this.#link.ask((db) => readArguments(db, ranges, bytesMax)),
-      unknown.length === 0 ? [] : this.#link.ask((db) => readRunnable(db, [...new Set(unknown)])),
-    ]);
-    for (const posting of postings) this.#postings.set(posting.id, posting);
-    const runs: LeasedRun[] = [];
-    const unread: JobRun[] = [];
-    const indexes = await this.#indexesOf(ranges);
-    for (const [i, range] of ranges.entries()) {
-      const posting = this.#postings.get(range.postingId);
-      if (!posting) throw new JobsGone(range.postingId);
-      const { leaseId, runningLimit, attempt, firstSeq, endSeq } = range;
-      const by = posting.hasRate ? startBy : null;
-      const all: JobRun = {
-        ...{ leaseId, runningLimit, posting, attempt, startBy: by, firstSeq },
-        ...{ count: endSeq - firstSeq, indexes: indexes.get(range) ?? null },
-      };
-      const read = withArguments(all, texts[i] ?? []);
-      runs.push(...read.runs);
-      if (read.rest) unread.push(read.rest);
-    }
-    while (this.#postings.size > postingsKept) deleteFirst(this.#postings);
-    this.#learnSize(runs);
-    return { runs, unread };
-  }
-
   /** All of one claim is of one entry point. */
   #learnSize(runs: readonly LeasedRun[]): void {
-    const bytes = sizeOfArguments(runs);
-    this.#hasReadLarge = bytes >= collectBytes;
     const [first] = runs;
     if (!first) return;
-    this.#sizes.set(first.posting.entryPoint, bytes / countJobs(runs));
-    if (this.#sizes.size > entryPointsKept) deleteFirst(this.#sizes);
-  }
-
-  /** Of the ranges of postings whose jobs have one that differs from their seq: most have none. */
-  async #indexesOf(ranges: readonly LeasedRange[]): Promise<Map<LeasedRange, number[]>> {
-    const sorted = ranges.filter(({ postingId }) => this.#postings.get(postingId)?.isSorted);
-    if (sorted.length === 0) return new Map();
-    const indexes = await this.#link.ask((db) => readIndices(db, sorted));
-    return new Map(sorted.map((range, i) => [range, indexes[i] ?? []]));
-  }
-}
-function deleteFirst<K>(map: Map<K, unknown>): void {
-  for (const key of map.keys()) {
-    map.delete(key);
-    return;
+    this.#sizes.set(first.posting.entryPoint, sizeOfArguments(runs) / countJobs(runs));
+    if (this.#sizes.size <= entryPointsKept) return;
+    for (const oldest of this.#sizes.keys()) return void this.#sizes.delete(oldest);
   }
 }

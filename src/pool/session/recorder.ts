@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
 import { isRefusal, isWorthAnotherTry } from "../../db/connection/connect.ts";
-import type { LeasedSeq } from "../../db/engine/release.ts";
+import type { LeasedRange } from "../../db/engine/leases.ts";
 import { finishPostings, type Outcome, recordPacked } from "../../db/engine/outcomes.ts";
 import type { Link } from "../link/link.ts";
 import {
@@ -75,14 +75,14 @@ export class Recorder {
   }
 
   /** `count` jobs of a posting were leased: the same number of outcomes will come. */
-  expect({ leaseId, postingId }: Pick<LeasedSeq, "leaseId" | "postingId">, count: number): void {
+  expect({ leaseId, postingId }: Pick<LeasedRange, "leaseId" | "postingId">, count: number): void {
     add(this.#byLease, leaseId, count);
     add(this.#byPosting, postingId, count);
     this.#expectedCount += count;
   }
 
   /** `count` of the expected outcomes will not come: their jobs were released. */
-  forget({ leaseId, postingId }: Pick<LeasedSeq, "leaseId" | "postingId">, count: number): void {
+  forget({ leaseId, postingId }: Pick<LeasedRange, "leaseId" | "postingId">, count: number): void {
     add(this.#byLease, leaseId, -count);
     add(this.#byPosting, postingId, -count);
     this.#expectedCount -= count;
@@ -98,12 +98,12 @@ export class Recorder {
   }
 
   /** The jobs of these leases whose outcomes are not written yet. */
-  waiting(leases: ReadonlySet<number>): LeasedSeq[] {
+  waiting(leases: ReadonlySet<number>): LeasedRange[] {
     return this.#waiting
       .filter(({ leaseId }) => leases.has(leaseId))
-      .flatMap(({ leaseId, postingId, attempt, firstSeq, durationsMs }) =>
-        Array.from(durationsMs, (_, i) => ({ leaseId, postingId, attempt, seq: firstSeq + i })),
-      );
+      .map(({ leaseId, postingId, attempt, firstSeq, durationsMs }) => ({
+        ...{ leaseId, postingId, attempt, firstSeq, endSeq: firstSeq + durationsMs.length },
+      }));
   }
 
   /** Whether too many outcomes wait to start more jobs. */

@@ -140,9 +140,7 @@ export class Session {
         ...kept()
           .filter(({ leaseId }) => leases.has(leaseId))
           .map(rangeOf),
-        ...this.recorder.waiting(leases).map(({ seq, ...job }) => ({
-          ...{ ...job, firstSeq: seq, endSeq: seq + 1 },
-        })),
+        ...this.recorder.waiting(leases),
       ];
       const back = await retryUntil(
         () => this.#links.work.ask((db) => release(db, this.poolId, [...leases], keep)),

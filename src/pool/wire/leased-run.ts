@@ -12,17 +12,22 @@ export interface LeasedRun extends JobRun {
   args: string;
 }
 
-/** The jobs of a run with arguments, a run for each of its texts; and the rest, which has none. */
+/**
+ * Adds the jobs of a run that have arguments to `runs`, one run for each text. Returns the other
+ * jobs, if there are any.
+ */
 export function withArguments(
   run: JobRun,
   texts: readonly ArgumentText[],
-): { runs: LeasedRun[]; rest: JobRun | null } {
+  runs: LeasedRun[],
+): JobRun | null {
   let from = 0;
-  const runs = texts.map(({ count, args }) => {
+  for (const { count, args } of texts) {
+    const jobs = count === run.count ? run : sliceJobs(run, from, from + count);
+    runs.push({ ...jobs, args });
     from += count;
-    return { ...sliceJobs(run, from - count, from), args };
-  });
-  return { runs, rest: from < run.count ? sliceJobs(run, from, run.count) : null };
+  }
+  return from < run.count ? sliceJobs(run, from, run.count) : null;
 }
 
 /** The first `count` jobs of a run, and the others. */

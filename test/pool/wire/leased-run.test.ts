@@ -1,7 +1,13 @@
 import { expect, test } from "bun:test";
 
 import { Backlog } from "../../../src/pool/wire/backlog.ts";
-import { alike, RunList, withArguments, without } from "../../../src/pool/wire/leased-run.ts";
+import {
+  alike,
+  type LeasedRun,
+  RunList,
+  withArguments,
+  without,
+} from "../../../src/pool/wire/leased-run.ts";
 import { jobAt } from "../../../src/pool/wire/leased-job.ts";
 import { identityAt, packIds, unpackArgs } from "../../../src/pool/wire/protocol.ts";
 import { leasedRun, lines, posting, shown } from "../run/leased-runs.ts";
@@ -56,13 +62,14 @@ test("a range is a run for each text that was read, and a rest without arguments
     { count: 2, args: lines(5, 2) },
     { count: 1, args: lines(7, 1) },
   ];
-  const { runs, rest } = withArguments(leasedRun(5, 9), texts);
+  const runs: LeasedRun[] = [];
+  const rest = withArguments(leasedRun(5, 9), texts, runs);
   expect(shown(runs)).toEqual([
     [5, 2, lines(5, 2)],
     [7, 1, lines(7, 1)],
   ]);
   expect([rest?.firstSeq, rest?.count]).toEqual([8, 6]);
-  expect(withArguments(leasedRun(5, 3), texts).rest).toBeNull();
+  expect(withArguments(leasedRun(5, 3), texts, [])).toBeNull();
 });
 
 test("jobs of a lease with a limit, and jobs with a deadline, are passed apart from others", () => {
