@@ -17,6 +17,19 @@ begin
   return query select * from pdoflow.claim_jobs(p_pool, p_options, p_read_limit);
 end $$;
 
+-- As claim_single, for a posting that the pools of the caller can run.
+create function pdoflow.pool_claim_single(p_pool bigint, p_posting bigint, p_routes integer[])
+returns table (lease_id bigint, first_seq integer, end_seq integer, attempt integer,
+               wait_ms integer, running_limit integer, posting_ids text, positions text,
+               args text, posting json)
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+#variable_conflict use_column
+begin
+  perform pdoflow.require_pool(p_pool);
+  return query
+    select * from pdoflow.claim_single(p_pool, p_posting, pdoflow.served(p_routes));
+end $$;
+
 -- The properties that a pool needs to run the jobs of postings, for postings that the caller can
 -- run.
 create function pdoflow.pool_runnable(p_postings bigint[]) returns table (posting json)

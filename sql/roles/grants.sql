@@ -21,7 +21,8 @@ create function pdoflow.kind_calls(p_kind text) returns text[] language sql immu
   case p_kind
     when 'pool' then array['listen', 'share_of', 'pool_routes', 'pool_keep_room',
                            'pool_register', 'pool_heartbeat', 'pool_listens', 'pool_drain',
-                           'pool_end', 'pool_claim', 'pool_runnable', 'pool_record',
+                           'pool_end', 'pool_claim', 'pool_claim_single',
+                           'pool_runnable', 'pool_record',
                            'pool_release',
                            'pool_release_unknown', 'pool_next_ms', 'pool_start_due',
                            'pool_finish', 'pool_job_holders',

@@ -59,7 +59,7 @@ export class Pool {
     this.#workersOfAllPools = options.maxWorkers;
     this.#lifetime = new Lifetime(performance.now(), options);
     this.#links = openLinks(target, options.heartbeatTimeoutMs, (channel, payload) =>
-      channel.endsWith(".changed") ? this.#onChange() : this.#claims.wake(Number(payload) || null),
+      channel.endsWith(".changed") ? this.#onChange() : this.#claims.wake(payload),
     );
     const failureWatch = new FailureWatch(this.#links, (id, reason) => {
       this.#summary.stopped++;

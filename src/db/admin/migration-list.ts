@@ -38,6 +38,7 @@ import claimEngine from "../../../sql/engine/claim.sql" with { type: "text" };
 import claimLaneEngine from "../../../sql/engine/claim_lane.sql" with { type: "text" };
 import claimRetriesEngine from "../../../sql/engine/claim_retries.sql" with { type: "text" };
 import claimJobsEngine from "../../../sql/engine/claim_jobs.sql" with { type: "text" };
+import claimSingleEngine from "../../../sql/engine/claim_single.sql" with { type: "text" };
 import startEngine from "../../../sql/engine/start.sql" with { type: "text" };
 import outcomeEngine from "../../../sql/engine/outcome.sql" with { type: "text" };
 import recordEngine from "../../../sql/engine/record.sql" with { type: "text" };
@@ -104,6 +105,7 @@ const baseline = [
   claimLaneEngine,
   claimRetriesEngine,
   claimJobsEngine,
+  claimSingleEngine,
   startEngine,
   outcomeEngine,
   recordEngine,

@@ -98,6 +98,24 @@ async function claimOnce({ sql, schema }: Db, want: Claim): Promise<Claimed> {
         ${want.postings ? integers(want.postings) : null}::bigint[]
       )::${schema}.claim_options,
       ${readAtOnce})`;
+  return claimedBy(rows);
+}
+
+/**
+ * Claims the job of a posting that has only one, under a new lease, and no other job; nothing if
+ * that needs the comparisons of `claim`.
+ */
+export async function claimSingle(
+  { sql, schema }: Db,
+  want: Pick<Claim, "poolId"> & { postingId: number; routes: readonly number[] },
+): Promise<Claimed> {
+  const rows = await sql<ClaimRow[]>`
+    select * from ${schema}.pool_claim_single(
+      ${want.poolId}, ${want.postingId}, ${integers(want.routes)}::integer[])`;
+  return claimedBy(rows);
+}
+
+function claimedBy(rows: readonly ClaimRow[]): Claimed {
   const claimed: Claimed = { ranges: [], limited: [] };
   for (const row of rows) addRanges(claimed, row);
   return { ...claimed, ranges: claimed.ranges.flat() }; // without the positions that have none

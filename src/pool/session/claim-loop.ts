@@ -1,5 +1,5 @@
 import { JobsGone } from "../../db/engine/job-arguments.ts";
-import type { Room } from "./claimer.ts";
+import type { News, Room } from "./claimer.ts";
 import type { JobRun } from "../wire/leased-job.ts";
 import type { LeasedRun } from "../wire/leased-run.ts";
 import type { Session } from "./session.ts";
@@ -57,7 +57,7 @@ export class ClaimLoop {
   /** Woken while a claim was under way, which may have missed the new jobs. */
   #isWoken = false;
   /** The postings of which it was notified since the last claim began. */
-  #notified = new Set<number>();
+  #notified = new Map<number, { isSingle: boolean }>();
   /**
    * Set if the last claim found nothing, and every later posting will be notified: until when the
    * pool need not claim unless it is woken (performance clock).
@@ -93,11 +93,12 @@ export class ClaimLoop {
       });
   }
 
-  /** There may be new jobs, perhaps only those of one posting: claims now. */
-  wake(postingId: number | null = null): void {
+  /** There may be new jobs: claims now. Of a posting, its id, and " 1" if it has one job. */
+  wake(posting = ""): void {
+    const [id, jobs] = posting.split(" ").map(Number);
     this.#nothingUntil = 0;
-    if (postingId === null || this.#notified.size >= notifiedMax) this.#isWoken = true;
-    else this.#notified.add(postingId);
+    if (!id || this.#notified.size >= notifiedMax) this.#isWoken = true;
+    else this.#notified.set(id, { isSingle: jobs === 1 });
     this.next();
   }
 
@@ -127,11 +128,11 @@ export class ClaimLoop {
     const quietUntil = this.#isWoken ? null : this.#quietUntil;
     const notified = this.#notified;
     this.#isWoken = false;
-    this.#notified = new Set();
+    this.#notified = new Map();
     // Outcomes are recorded on another connection: this claim may miss a retry that one of them
     // creates meanwhile.
     const wasQuiet = this.#listener.isQuiet();
-    const claimed = await this.#claimed(session, room, quietUntil !== null);
+    const claimed = await this.#claimed(session, room, quietUntil === null ? null : notified);
     this.#quietUntil = null;
     if (!claimed) return;
     const { ranges, runs, unread, hasSkipped } = claimed;
@@ -158,9 +159,9 @@ export class ClaimLoop {
   }
 
   /** Null if jobs of the claim are gone: stops their posting; the next claim releases the rest. */
-  async #claimed(session: Session, room: Room, isQuiet: boolean) {
+  async #claimed(session: Session, room: Room, news: News | null) {
     try {
-      return await session.claimer.claim(room, { isQuiet });
+      return await session.claimer.claim(room, news);
     } catch (error) {
       if (!(error instanceof JobsGone)) throw error;
       await session.claimer.stopGone(error);

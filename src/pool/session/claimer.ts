@@ -1,5 +1,10 @@
 import type { JobsGone } from "../../db/engine/job-arguments.ts";
-import { claim, type LeasedRange, type RunnablePosting } from "../../db/engine/leases.ts";
+import {
+  claim,
+  claimSingle,
+  type LeasedRange,
+  type RunnablePosting,
+} from "../../db/engine/leases.ts";
 import { stopPosting } from "../../db/engine/control.ts";
 import { findServed, readRoutes } from "../../db/engine/routes.ts";
 import { nextTimes, startDue } from "../../db/engine/starts.ts";
@@ -37,6 +42,9 @@ export interface Room {
   /** The time until this pool ends, in ms; Infinity if it has no end. */
   leftMs: number;
 }
+
+/** New postings, by id: whether a posting has only one job, as far as is known. */
+export type News = ReadonlyMap<number, { isSingle: boolean }>;
 
 /** The result of one claim. */
 export interface ClaimedJobs extends ReadJobs {
@@ -93,12 +101,12 @@ export class Claimer {
   /**
    * The jobs of one claim, and the ranges that they come from; none if none is available. Postings
    * that are at a limit are passed by for a while (`hasSkipped`). Jobs that are too large to be
-   * read now are `unread`, to be released. `isQuiet`: nothing could be claimed before, so there is
-   * no route that could starve.
+   * read now are `unread`, to be released. `news` are the postings to which all claimable jobs
+   * belong, if that is known: then there is no route that could starve.
    */
-  async claim(room: Room, { isQuiet }: { isQuiet: boolean }): Promise<ClaimedJobs> {
+  async claim(room: Room, news: News | null): Promise<ClaimedJobs> {
     const isStale = performance.now() > this.#routesReadAt + routesEveryMs;
-    if (isStale && !isQuiet) await this.refreshRoutes();
+    if (isStale && !news) await this.refreshRoutes();
     await this.refusals.refresh();
     this.limits.expire(performance.now());
     const startBy = Date.now() + this.limits.slackMs; // from before the claim: on the safe side
@@ -116,7 +124,13 @@ export class Claimer {
       slackMs: this.limits.slackMs,
       postings: this.chosen,
     };
-    const { ranges, limited } = await this.#link.ask((db) => claim(db, want));
+    const single = room.idle > room.backlog ? this.#singleOf(news) : null;
+    const { ranges, limited } = await this.#link.ask(async (db) => {
+      if (single === null) return await claim(db, want);
+      const { poolId } = want;
+      const claimed = await claimSingle(db, { poolId, postingId: single, routes: this.routeIds });
+      return claimed.ranges.length > 0 ? claimed : await claim(db, want);
+    });
     this.limits.note(limited, performance.now());
     const hasSkipped = limited.length + this.limits.skipped.length > 0;
     if (ranges.length === 0) return { ranges, runs: [], unread: [], hasSkipped };
@@ -127,6 +141,14 @@ export class Claimer {
     const route = this.#routes.find(({ id }) => id === runs[0]?.posting.routeId);
     if (route && !want.oldest) this.#turns.claimed(route);
     return { ranges, runs, unread, hasSkipped };
+  }
+
+  /** The one posting that can be claimed of, if it has one job. */
+  #singleOf(news: News | null): number | null {
+    const [first] = news ?? [];
+    if (news?.size !== 1 || !first || this.chosen !== null) return null;
+    const [id, { isSingle }] = first;
+    return isSingle && !this.#skipped.includes(id) ? id : null;
   }
 
   /** Stops a posting whose jobs can't be read; otherwise they would be claimed again and again. */

@@ -41,7 +41,7 @@ test("O5: a beat says that it does not wait any more", async () => {
   await sendHeartbeat(db, pool, [], false);
   expect(await heard(db, () => postJobs(db, 1))).toEqual([]);
   await sendHeartbeat(db, pool, [], true);
-  expect(await heard(db, () => postJobs(db, 1))).toEqual(["2"]);
+  expect(await heard(db, () => postJobs(db, 1))).toEqual(["2 1"]);
 });
 
 test("O5: a pool that is lost does not count", async () => {

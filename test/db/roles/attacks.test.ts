@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 
 import { cancelPostings } from "../../../src/db/engine/control.ts";
 import { type Db, errorCode } from "../../../src/db/connection/connect.ts";
-import { claim } from "../../../src/db/engine/leases.ts";
+import { claim, claimSingle } from "../../../src/db/engine/leases.ts";
 import { readVariables, writeVariable } from "../../../src/db/read/variables.ts";
 import { jobsOf, newPool, nth, postJobs, record, recordPart, refusal, take } from "../engine.ts";
 import { type Roles, trying, withRoles } from "./roles.ts";
@@ -177,6 +177,7 @@ test("L2: a pool claims, releases, records and ends for itself alone", async () 
   const jobs = jobsOf(held);
   expect(await code(record(eve, theirs, jobs))).toBe(denied);
   expect(await code(take(eve, theirs, { routes: [1] }))).toBe(denied);
+  expect(await code(claimSingle(eve, { poolId: theirs, postingId: id, routes: [1] }))).toBe(denied);
   const give = eve.sql`
     select pdoflow.pool_release(${theirs}, '{}', '{}', '{}', '{}', '{}', '{}')`;
   expect(await code(give)).toBe(denied);
@@ -225,6 +226,10 @@ test("T1: a pool only claims and reads jobs that its role may run, whatever rout
   const { ranges } = await claim(eve, { poolId: evesPool, routes, ...want });
   expect(ranges.map(({ postingId }) => postingId)).toEqual([own]);
   await record(eve, evesPool, jobsOf(ranges));
+  for (const postingId of [id, await postJobs(ada, 1)]) {
+    const single = await claimSingle(eve, { poolId: evesPool, postingId, routes });
+    expect(single.ranges).toEqual([]);
+  }
   await roles.grant("eve", "pool", { posters: [roles.nameOf("ada")] });
   expect((await eve.sql`select from pdoflow.job where posting_id = ${id}`).length).toBe(1);
   expect((await eve.sql`select from pdoflow.outcome where posting_id = ${id}`).length).toBe(0);

@@ -34,7 +34,7 @@ async function openLoop({ db }: TestDatabase, { isOnce, listener, onStatement }:
   };
   const target = { ...db.target, onStatement: onAnswer };
   const links = openLinks(target, pool.heartbeatTimeoutMs, (_channel, payload) =>
-    loop.wake(Number(payload)),
+    loop.wake(payload),
   );
   const loop: ClaimLoop = new ClaimLoop(
     {
@@ -140,7 +140,7 @@ test("a pool that is notified during a claim claims again before it waits", asyn
   const listener: Partial<ClaimLoopListener> = {
     onJobs: async (_session, jobs) => {
       taken.push(...jobs.map(({ posting }) => posting.id));
-      if (taken.length === 2) open.loop.wake(await postJobs(db.db, 1));
+      if (taken.length === 2) open.loop.wake(String(await postJobs(db.db, 1)));
     },
   };
   await using open = await openLoop(db, { listener });
