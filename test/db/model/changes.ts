@@ -41,10 +41,12 @@ export function record(
   letGo: readonly number[],
 ): number {
   const held = new Set(heldLeases(queue, poolId).map(({ id }) => id));
+  const isLeased = (o: ModelOutcome) =>
+    held.has(o.leaseId) && isListed(queue.leases.get(o.leaseId), o);
   const isRefused = (o: ModelOutcome) =>
-    !held.has(o.leaseId) && queue.outcomes.get(attemptKey(o))?.leaseId !== o.leaseId;
+    !isLeased(o) && queue.outcomes.get(attemptKey(o))?.leaseId !== o.leaseId;
   const refused = outcomes.filter(isRefused).length;
-  const isNew = (o: ModelOutcome) => held.has(o.leaseId) && !queue.outcomes.has(attemptKey(o));
+  const isNew = (o: ModelOutcome) => isLeased(o) && !queue.outcomes.has(attemptKey(o));
   const endedHere = new Map<number, number>();
   for (const outcome of outcomes.filter(isNew)) {
     const state = recordOne(queue, outcome);
@@ -59,6 +61,10 @@ export function record(
   have(queue.pools.get(poolId), "pool").refused += refused;
   return refused;
 }
+
+/** Whether a lease has an attempt: it may have been released, and the rest of the lease kept. */
+export const isListed = (lease: Lease | undefined, attempt: Attempt): boolean =>
+  lease?.jobs.some((job) => attemptKey(job) === attemptKey(attempt)) ?? false;
 
 function recordOne(queue: Queue, outcome: ModelOutcome): Outcome["state"] {
   const { postingId, attempt, leaseId, delayMs } = outcome;

@@ -46,9 +46,11 @@ export const recordAct: fc.Arbitrary<Act> = fc
 const isSame = (a: Attempt & { leaseId: number }, job: Attempt, { id }: { id: number }) =>
   a.leaseId === id && attemptKey(a) === attemptKey(job);
 
-/** Its lease was let go, and this attempt was not recorded under it: to be refused. */
-const isGone = ({ leases }: Queue, { leaseId }: { leaseId: number }) =>
-  leases.get(leaseId)?.isActive === false;
+/** Its lease was let go, or this attempt was released from it: to be refused. */
+function isGone({ leases }: Queue, attempt: Attempt & { leaseId: number }): boolean {
+  const lease = leases.get(attempt.leaseId);
+  return lease !== undefined && !(lease.isActive && changes.isListed(lease, attempt));
+}
 
 /** Of six, two or three are done, and two are retried if they may, half of them later. */
 function endOf(queue: Queue, job: Attempt & { leaseId: number }, luck: number): ModelOutcome {
@@ -91,23 +93,11 @@ function recordStep(kind: string, batch: Batch): Step {
 /** A pool that had no answer sends a batch again. */
 export const resendAct: fc.Arbitrary<Act> = pick.map((number) => ({
   name: "resend",
-  plan({ queue, sent }) {
+  plan({ sent }) {
     const batch = choose(sent.slice(-4), number);
-    return batch && !batch.outcomes.some((o) => isStray(queue, o))
-      ? recordStep("resend", batch)
-      : null;
+    return batch ? recordStep("resend", batch) : null;
   },
 }));
-
-/**
- * Its lease is active, for other jobs: this one was released. The fence is the lease, so such an
- * outcome is not refused: a known fault (../outcomes.test.ts), which pools do not run into.
- */
-function isStray({ leases, outcomes }: Queue, o: Attempt & { leaseId: number }): boolean {
-  const lease = leases.get(o.leaseId);
-  const isListed = lease?.jobs.some((job) => attemptKey(job) === attemptKey(o)) ?? false;
-  return (lease?.isActive ?? false) && !isListed && !outcomes.has(attemptKey(o));
-}
 
 /** A pool that was rescued, or released its jobs, records all the same: that is refused. */
 export const lateAct: fc.Arbitrary<Act> = fc
