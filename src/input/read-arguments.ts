@@ -17,6 +17,8 @@ export interface InputOptions {
   readonly table?: TableOptions;
   /** The column or key that holds the priority of each job instead of an argument. */
   readonly priorityColumn?: string | undefined;
+  /** Whether to return jobs as soon as their text is read, because the source may be slow. */
+  readonly isLive?: boolean;
   /** Further arguments of every job. */
   readonly shared?: SharedArguments | undefined;
 }
@@ -34,7 +36,7 @@ export async function* readArguments(
   source: AsyncIterable<Uint8Array>,
   options: InputOptions,
 ): AsyncGenerator<JobBatch, void, undefined> {
-  const { priorityColumn, shared } = options;
+  const { priorityColumn, shared, isLive = false } = options;
   const priority = priorityColumn === undefined ? undefined : new PriorityColumn(priorityColumn);
   const batch = new JobBatcher();
   for await (const texts of argumentTexts(source, options, priority)) {
@@ -46,6 +48,8 @@ export async function* readArguments(
         if (full) yield full;
       }
     }
+    const read = isLive ? batch.take() : null;
+    if (read) yield read;
   }
   const rest = batch.take();
   if (rest) yield rest;

@@ -25,6 +25,18 @@ const others: readonly [begin: string, what: string, remedy: (name: string) => s
   ["PAR1\x15", "a file of Parquet", () => "Export its table as CSV or NDJSON and post that file."],
 ];
 const longest = 10;
+const gzip = "\x1f\x8b";
+const zip = "PK\x03\x04";
+
+const beginOf = (head: Uint8Array) => Buffer.from(head.subarray(0, longest)).toString("latin1");
+
+/** Whether more bytes are needed to know the format: a slow source has few at first. */
+function mayBeOther(head: Uint8Array): boolean {
+  const begin = beginOf(head);
+  return [gzip, zip, ...others.map(([start]) => start)].some(
+    (start) => begin.length < start.length && start.startsWith(begin),
+  );
+}
 
 /** The bytes of `source`, unpacked if they are gzip. @throws {NoText} for other packed files. */
 export async function* uncompressed(
@@ -33,15 +45,15 @@ export async function* uncompressed(
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const chunks = source[Symbol.asyncIterator]();
   let head: Uint8Array = new Uint8Array();
-  while (head.length < longest) {
+  while (mayBeOther(head)) {
     const next = await chunks.next();
     if (next.done) break;
     head = head.length === 0 ? next.value : Buffer.concat([head, next.value]);
   }
   const all = from(head, chunks);
-  const begin = Buffer.from(head.subarray(0, longest)).toString("latin1");
-  if (begin.startsWith("\x1f\x8b")) return yield* gunzipped(all, name);
-  if (begin.startsWith("PK\x03\x04")) throw zipFile(name);
+  const begin = beginOf(head);
+  if (begin.startsWith(gzip)) return yield* gunzipped(all, name);
+  if (begin.startsWith(zip)) throw zipFile(name);
   for (const [start, what, remedy] of others) {
     if (begin.startsWith(start)) throw new NoText(name, what, remedy(name));
   }

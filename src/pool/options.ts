@@ -9,7 +9,7 @@ export interface PoolOptions extends Omit<NewPool, "slots"> {
   /** The number of jobs that may run at a time. */
   maxWorkers: number;
   makeRunner: (context: RunnerContext) => Runner;
-  /** End when nothing is left to run, including retries. */
+  /** End when nothing is left to run, including retries. May change from false to true. */
   once: boolean;
   /** End after this long without a job; null for never. */
   idleTimeoutMs: number | null;

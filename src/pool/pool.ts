@@ -45,6 +45,8 @@ export class Pool {
   #session: Session | null = null;
   /** Settles when a lost pool has registered again, or no longer tries to. */
   #reopening = Promise.resolve();
+  /** Settles when the jobs have ended that were given time to end. */
+  #ending = Promise.resolve();
   #workersOfAllPools: number;
   #noWorkers: NoWorkers | null = null;
   #checkTimer: NodeJS.Timeout | undefined;
@@ -91,7 +93,7 @@ export class Pool {
         onNothingLeft: () => this.#on("stop"),
         onError: (error) => this.#fail(error),
       },
-      { isOnce: options.once },
+      { isOnce: () => options.once },
     );
   }
 
@@ -114,7 +116,7 @@ export class Pool {
     try {
       await this.#stopping.promise;
       // Otherwise its row might stay in the state up. A kill does not wait for a database.
-      await Promise.race([this.#reopening, this.#killed.promise]);
+      await Promise.race([Promise.all([this.#reopening, this.#ending]), this.#killed.promise]);
       this.#summary.released += (await this.#session?.close()) ?? 0;
       if (this.#noWorkers) throw this.#noWorkers;
       return { ...this.#summary, refusesAny: this.#session?.claimer.refusals.isAny ?? false };
@@ -155,6 +157,20 @@ export class Pool {
     void this.#runner.stop();
     this.#killed.resolve();
     this.#on("stop");
+  }
+
+  /**
+   * Stops now, like `kill`, but each running job has the grace period of its posting to end. Its
+   * attempt is not used either.
+   */
+  end(): void {
+    this.#ending = this.#runner.stop({ isGraceful: true });
+    this.#on("stop");
+  }
+
+  /** Claims now: `once` may have changed. */
+  wake(): void {
+    this.#claims.wake();
   }
 
   /** Moves to the next state. Returns whether the state has changed. */

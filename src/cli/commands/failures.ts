@@ -12,7 +12,7 @@ import { findOfRuns } from "../../db/engine/routes.ts";
 import { findPostings } from "../../db/read/snapshot.ts";
 import { readPostingCounts } from "../../db/read/status.ts";
 import { outputSchemas } from "../output/output-schemas.ts";
-import { exitCodes, InvalidInput, PdoflowError } from "../../domain/errors.ts";
+import { exitCodes, InvalidInput } from "../../domain/errors.ts";
 import type { PostingState } from "../../domain/states.ts";
 import { throwLocation } from "../../job/job-error.ts";
 import { pluralize } from "../output/pluralize.ts";
@@ -30,10 +30,7 @@ interface Failures {
 
 interface Group extends FailureGroup {
   state: "failed" | "retrying";
-  /**
-   * Null if the jobs are being retried already, or if retry refuses them because they belong to a
-   * `run`.
-   */
+  /** Null if the jobs are being retried already. */
   retryWith: string | null;
 }
 
@@ -66,12 +63,11 @@ export class FailuresCommand extends PdoflowCommand {
 
   async #read(db: Db, ids: readonly number[]): Promise<Failures[]> {
     const counts = new Map((await readPostingCounts(db, ids)).map((row) => [row.id, row]));
-    const ofRuns = await findOfRuns(db, ids);
     const postings: Failures[] = [];
     for (const id of ids) {
       const { state = "open", reason = null, failed = 0 } = counts.get(id) ?? {};
       const retryOf = ({ fingerprint }: FailureGroup) =>
-        ofRuns.includes(id) ? null : `pdoflow retry ${id} --group ${fingerprint}`;
+        `pdoflow retry ${id} --group ${fingerprint}`;
       const final = (await readFailures(db, id)).map((group): Group => ({
         ...group,
         state: "failed",
@@ -103,7 +99,7 @@ export class FailuresCommand extends PdoflowCommand {
       const location = throwLocation(error.stack);
       const on = host === null ? "" : ` on ${host}`;
       const isAgain = group.state === "retrying";
-      const next = group.retryWith ?? (isAgain ? "under way" : "repeat the run");
+      const next = group.retryWith ?? "under way";
       this.show(
         `${paint("bold", fingerprint)}  ${pluralize(count, "job")}` +
           `${isAgain ? " being retried" : ""}  ` +
@@ -143,19 +139,6 @@ export class FailuresCommand extends PdoflowCommand {
 const beVerb = (count: number) => (count === 1 ? "is" : "are");
 const jobsHave = (count: number) => `${pluralize(count, "job")} ${count === 1 ? "has" : "have"}`;
 
-/** No pool would ever run a retry of a posting of `pdoflow run`. */
-class PostingOfRun extends PdoflowError {
-  override readonly name = "PostingOfRun";
-  readonly exitCode = exitCodes.usage;
-  constructor(id: number) {
-    super(
-      `posting ${id} belongs to a finished "pdoflow run"; only that run could execute its jobs. ` +
-        "Nothing was retried. Start the run again, or inspect its failures: " +
-        `pdoflow failures ${id}`,
-    );
-  }
-}
-
 export class RetryCommand extends PdoflowCommand {
   static override paths = [["retry"]];
   static override usage = Command.Usage({
@@ -193,24 +176,23 @@ export class RetryCommand extends PdoflowCommand {
     }
     return await this.withDatabase(async (db) => {
       const selected = await findSelected(db, selectors);
-      const [ofRun] = await findOfRuns(
-        db,
-        selected.map(({ id }) => id),
-      );
-      if (ofRun !== undefined) throw new PostingOfRun(ofRun);
       const retried = new Map<number, number>();
       for (const { id, indices } of selected) {
         retried.set(id, (await retryFailed(db, id, { indices, fingerprint: group })) ?? 0);
       }
       const now = await findPostings(db, [...retried.keys()]);
       const postings = now.map(({ id, state }) => ({ id, state, retried: retried.get(id) ?? 0 }));
+      const ofRuns = await findOfRuns(db, [...retried.keys()]);
       if (this.json) this.printJson(outputSchemas.retry, { postings });
-      else for (const one of postings) this.#report(one);
+      else for (const one of postings) this.#report(one, ofRuns.includes(one.id));
       return exitCodes.ok;
     });
   }
 
-  #report({ id, state, retried }: { id: number; state: PostingState; retried: number }): void {
+  #report(
+    { id, state, retried }: { id: number; state: PostingState; retried: number },
+    isOfRun: boolean,
+  ): void {
     if (retried === 0) {
       const why =
         state === "cancelled" ? "it is cancelled; post it again" : "none of these jobs has failed";
@@ -218,7 +200,11 @@ export class RetryCommand extends PdoflowCommand {
       return;
     }
     const isStopped = state === "paused" || state === "errored_out";
-    const remedy = isStopped ? `; it is ${state}, resume it with: pdoflow resume ${id}` : "";
+    const remedy = isOfRun
+      ? `; run them with: pdoflow run --resume ${id}`
+      : isStopped
+        ? `; it is ${state}, resume it with: pdoflow resume ${id}`
+        : "";
     const verb = retried === 1 ? "is" : "are";
     this.say(`posting ${id}: ${pluralize(retried, "job")} ${verb} retried${remedy}`);
   }

@@ -96,7 +96,7 @@ function whyNot(facts: WaitFacts): string {
   if (route.run !== "") {
     return (
       "waits for the `pdoflow run` that posted it, because no other pool can run it; if that run " +
-      `has ended, cancel the posting with: pdoflow cancel ${posting.id}`
+      `has ended, continue it with: pdoflow run --resume ${posting.id}`
     );
   }
   const obstacle = obstacleOf(facts);

@@ -1,7 +1,7 @@
 import type { JobBatch } from "../../db/posting/batches.ts";
 import { type ExitCode, exitCodes, NothingToPost } from "../../domain/errors.ts";
 import type { Sweep } from "../../domain/sweep.ts";
-import { type CommandWord, shellQuoted } from "../../pool/worker/command-line.ts";
+import { commandLine, type CommandWord } from "../../pool/worker/command-line.ts";
 import { outputSchemas } from "../output/output-schemas.ts";
 import { pluralize } from "../output/pluralize.ts";
 import type { PdoflowCommand } from "../shell/command.ts";
@@ -51,10 +51,4 @@ export async function dryRun(
 const callText = (entryPoint: string, args: string): string =>
   `${entryPoint}(${args.startsWith("[") ? args.slice(1, -1) : args})`;
 
-/** A command as a line for a shell; {%} is known only when it runs. */
-function commandText(args: string): string {
-  const words = (JSON.parse(args) as CommandWord[]).map((word) =>
-    typeof word === "string" ? word : word.join("{%}"),
-  );
-  return words.length === 1 ? (words[0] ?? "") : words.map(shellQuoted).join(" ");
-}
+const commandText = (args: string): string => commandLine(JSON.parse(args) as CommandWord[]);

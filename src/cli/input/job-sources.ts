@@ -24,6 +24,8 @@ export interface SourceOptions {
   shared: SharedArguments | undefined;
   /** Whether they are values of a command, which runs once if there are none on a terminal. */
   isCommand: boolean;
+  /** Whether to return jobs of standard input as soon as they come. */
+  isLive: boolean;
 }
 
 interface InputFile {
@@ -100,8 +102,10 @@ export class JobSources {
 
   async *batches(): AsyncGenerator<JobBatch, void, undefined> {
     const { format, table, priorityColumn, shared } = this.#options;
+    // Jobs with priorities are sorted before the first one can be posted.
+    const isLive = this.#options.isLive && priorityColumn === undefined;
     for (const { name, bytes } of this.#files) {
-      const options = { name, format, table, priorityColumn, shared };
+      const options = { name, format, table, priorityColumn, shared, isLive };
       yield* readArguments(this.#counted(bytes), options);
     }
     const batch = new JobBatcher();

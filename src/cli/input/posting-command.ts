@@ -15,7 +15,7 @@ import { checkEntryPoint } from "../../pool/worker/check-entry.ts";
 import { commandEntryPoint } from "../../pool/worker/command-line.ts";
 import { projectOfPosting } from "../../pool/entry/project.ts";
 import { parseFlags } from "../shell/flags.ts";
-import { commandJobs } from "./command-jobs.ts";
+import { commandJobs, type NoteCommand } from "./command-jobs.ts";
 import { JobSources, type SourceOptions } from "./job-sources.ts";
 import { failureLimit, flagNames, flagValues, PostingFlags } from "./posting-flags.ts";
 import { momentNote } from "./local-moment.ts";
@@ -122,9 +122,9 @@ export abstract class PostingCommand extends PostingFlags {
   }
 
   /** The jobs that are read, as they are posted. */
-  batchesOf(reading: Reading): AsyncIterable<JobBatch> {
+  batchesOf(reading: Reading, note?: NoteCommand): AsyncIterable<JobBatch> {
     const batches = reading.batches();
-    return this.isCommand ? commandJobs(this.command, batches) : batches;
+    return this.isCommand ? commandJobs(this.command, batches, note) : batches;
   }
 
   async showJobs(sources: JobSources, entryPoint: EntryPoint): Promise<ExitCode> {
@@ -138,7 +138,7 @@ export abstract class PostingCommand extends PostingFlags {
     return parseFlags(Options, this, flagNames);
   }
 
-  async openSources(files: readonly string[]): Promise<JobSources> {
+  async openSources(files: readonly string[], isLive = false): Promise<JobSources> {
     const options = this.parseOptions();
     const { positional, noHeader, types, fromGlob, args, kw, each, link } = this;
     const isLines = this.eachLine || (this.isCommand && this.format === undefined);
@@ -147,6 +147,7 @@ export abstract class PostingCommand extends PostingFlags {
       globs: fromGlob,
       format: this.nullSeparated ? "null" : isLines ? "lines" : options.format,
       isCommand: this.isCommand,
+      isLive,
       table: {
         isPositional: positional || noHeader,
         hasHeader: !noHeader,

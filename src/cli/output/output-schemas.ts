@@ -118,7 +118,7 @@ export const outputSchemas = {
                 stack: v.nullable(v.string()),
               }),
             }),
-            /** Null if they are being retried already, or belong to a `run`. */
+            /** Null if they are being retried already. */
             retryWith: v.nullable(v.string()),
           }),
         ),

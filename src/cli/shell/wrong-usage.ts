@@ -68,6 +68,9 @@ function problem(
   if (valued === "--args") {
     return "--args needs a value. To post a job without arguments, pipe [] to the command.";
   }
+  if (valued === "--resume") {
+    return "--resume needs a run. To resume the newest: pdoflow run --resume last.";
+  }
   if (valued !== undefined) {
     return `${valued} needs a value. Write a value that begins with - as ${valued}=-1.`;
   }

@@ -52,7 +52,7 @@ export abstract class BaseRunner<R extends RunningAttempt> implements Runner {
   abstract output(postings: readonly number[]): LiveOutput[];
   abstract replaceWorkers(): void;
   abstract abandon(): void;
-  abstract stop(): Promise<void>;
+  abstract stop(how?: { isGraceful: boolean }): Promise<void>;
 
   get backlog(): number {
     return this.jobs.ready((first) => this.room(first));

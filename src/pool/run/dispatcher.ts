@@ -18,6 +18,11 @@ import type { WorkerOptions } from "./worker-process.ts";
 import { CrashAttribution } from "./worker-death.ts";
 import { WorkerSet } from "./worker-set.ts";
 
+const poolEnded: TerminationReason = {
+  state: "cancelled",
+  error: { name: "PoolEnded", message: "the pool was ended" },
+};
+
 /** Runs jobs in worker processes: keeps the processes alive and distributes jobs to them. */
 export class Dispatcher extends BaseRunner<WorkerRun> {
   readonly #options: WorkerOptions;
@@ -33,7 +38,8 @@ export class Dispatcher extends BaseRunner<WorkerRun> {
       onWorkerExit: (slot, reason) => this.#onWorkerExit(slot, reason),
       onStartFailed: (failure) => context.onStartFailed(failure),
     });
-    this.#sharing = new Sharing(workers, this.#slots, (entry) => context.supply.jobTime(entry));
+    const jobTime = (entry: string) => context.supply.jobTime(entry);
+    this.#sharing = new Sharing(workers, this.#slots, jobTime, options.isOneByOne);
     this.#slots.startMissing();
   }
 
@@ -115,9 +121,13 @@ export class Dispatcher extends BaseRunner<WorkerRun> {
     this.#slots.startMissing();
   }
 
-  async stop(): Promise<void> {
+  async stop({ isGraceful } = { isGraceful: false }): Promise<void> {
     this.stopWatching();
-    await this.#slots.stop();
+    if (isGraceful) {
+      for (const slot of this.#slots) slot.withdraw(Infinity);
+      this.terminate(() => poolEnded);
+    }
+    await this.#slots.stop({ isGraceful });
   }
 
   #receive(slot: WorkerSlot, message: WorkerMessage): void {

@@ -90,8 +90,11 @@ export interface Runner {
   replaceWorkers(): void;
   /** Stops all running jobs and forgets all jobs: their leases have ended, or will end. */
   abandon(): void;
-  /** Stops all running jobs and all workers, and starts none again. */
-  stop(): Promise<void>;
+  /**
+   * Stops all running jobs and all workers, and starts none again. If it `isGraceful`, resolves
+   * when each job has ended, at most the grace period of its posting later.
+   */
+  stop(how?: { isGraceful: boolean }): Promise<void>;
 }
 
 /** From this age on a job is reported to the database as running. */

@@ -11,12 +11,15 @@ export class Sharing {
   readonly #workers: number;
   readonly #slots: Iterable<WorkerSlot>;
   readonly #jobTime: (entryPoint: string) => JobTime | null;
+  readonly #isOneByOne: boolean;
 
   constructor(
     workers: number,
     slots: Iterable<WorkerSlot>,
     jobTime: (entryPoint: string) => JobTime | null,
+    isOneByOne = false,
   ) {
+    this.#isOneByOne = isOneByOne;
     this.#workers = workers;
     this.#slots = slots;
     this.#jobTime = jobTime;
@@ -33,6 +36,7 @@ export class Sharing {
   mayHave(slot: WorkerSlot, run: JobRun, ahead: boolean): boolean {
     const isOfItsLease = run.runningLimit !== null && slot.leases.has(run.leaseId);
     if (!ahead) return isOfItsLease || this.room(run) > 0;
+    if (this.#isOneByOne) return false;
     if ((run.runningLimit !== null && !isOfItsLease) || run.startBy !== null) return false;
     const time = this.#timeOf(run);
     return time !== null && time.meanMs + time.deviationMs < aheadBelowMs;
@@ -42,7 +46,9 @@ export class Sharing {
   chunkOf(jobs: RunList): [RunList, RunList] {
     const { first, count } = jobs;
     if (!first) return [jobs, jobs];
-    const size = chunkSize(this.#timeOf(first), count, first.runningLimit ?? this.#workers);
+    const size = this.#isOneByOne
+      ? 1
+      : chunkSize(this.#timeOf(first), count, first.runningLimit ?? this.#workers);
     return jobs.split(jobs.fitting(Math.min(size, count), chunkBytes));
   }
 

@@ -23,6 +23,8 @@ export interface WorkerOptions {
   root: string;
   /** Whether its jobs may be commands; false in a pool that serves others. */
   runsCommands?: boolean;
+  /** Whether a worker starts no job before the pool knows the end of the one before. */
+  isOneByOne?: boolean;
   /** The destination of all output of its commands; absent if only the kept part is needed. */
   spool?: Spool;
   /** The environment of the pool, of which workers see the usual variables … */

@@ -111,13 +111,13 @@ export class WorkerSet {
     else this.#starts.failed(reason);
   }
 
-  /** Kills all workers, and starts no more. */
-  async stop(): Promise<void> {
+  /** Kills all workers, or only those without a job if it `isGraceful`, and starts no more. */
+  async stop({ isGraceful }: { isGraceful: boolean }): Promise<void> {
     this.#isStopped = true;
     this.#starts.stop();
     this.#oomKills[Symbol.dispose]();
-    for (const slot of this.#slots) slot.process.kill();
+    for (const slot of this.#slots) if (!isGraceful || slot.isEmpty) slot.process.kill();
     await Promise.all([...this.#slots].map((slot) => slot.process.exited));
-    await this.#guard.close();
+    if (!isGraceful) await this.#guard.close();
   }
 }

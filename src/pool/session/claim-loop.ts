@@ -41,7 +41,7 @@ const silentMs = 200;
  */
 export class ClaimLoop {
   readonly #listener: ClaimLoopListener;
-  readonly #isOnce: boolean;
+  readonly #isOnce: () => boolean;
   /** The longest wait before the next claim. */
   readonly #longestMs: () => number;
   #isClaiming = false;
@@ -64,11 +64,11 @@ export class ClaimLoop {
    */
   #quietUntil: number | null = null;
 
-  constructor(listener: ClaimLoopListener, { isOnce }: { isOnce: boolean }) {
+  constructor(listener: ClaimLoopListener, { isOnce }: { isOnce: () => boolean }) {
     this.#listener = listener;
     this.#isOnce = isOnce;
     // With some randomness, so that many idle pools do not all claim at the same moment.
-    this.#longestMs = () => (isOnce ? 50 : pollMs * (0.75 + Math.random() / 2));
+    this.#longestMs = () => (isOnce() ? 50 : pollMs * (0.75 + Math.random() / 2));
   }
 
   /** Claims if there is room, unless nothing could be claimed a moment ago. */
@@ -183,7 +183,7 @@ export class ClaimLoop {
     if (startMs !== null && startMs <= 0) return; // it was started: claims again
     const nextMs = dueMs === 0 ? takenMs : (dueMs ?? (hasSkipped ? 0 : null));
     this.#nothingShort = !isWaiting;
-    if (this.#isOnce && nextMs === null && room.idle > 0) {
+    if (this.#isOnce() && nextMs === null && room.idle > 0) {
       if (wasQuiet && (await session.awaitsPools())) return this.#pause(silentMs);
       if (wasQuiet) this.#listener.onNothingLeft();
       else if (this.#listener.isQuiet()) return; // and claims again
@@ -194,7 +194,7 @@ export class ClaimLoop {
     const longestMs = this.#hasJustReported ? soonMs : this.#longestMs();
     this.#hasJustReported = false;
     this.#pause(Math.min(nextMs ?? longestMs, startMs ?? longestMs, longestMs));
-    if (isWaiting && !hasSkipped && !this.#isOnce) this.#quietUntil = this.#nothingUntil;
+    if (isWaiting && !hasSkipped && !this.#isOnce()) this.#quietUntil = this.#nothingUntil;
   }
 
   #pause(ms: number): void {

@@ -142,9 +142,16 @@ function partOf(path: string, part: string): string {
 
 const withoutExtension = (file: string): string => file.replace(/(?<=.)\.[^.]*$/, "");
 
-const textOf = (value: unknown): string =>
+/** A value as a word of a command. */
+export const textOf = (value: unknown): string =>
   typeof value === "string" ? value : (JSON.stringify(value) ?? "");
 
 /** One word for a shell, whatever it contains. */
 export const shellQuoted = (text: string): string =>
   /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
+
+/** A command as a line for a shell; {%} is known only when it runs. */
+export function commandLine(command: readonly CommandWord[]): string {
+  const words = command.map((word) => (typeof word === "string" ? word : word.join("{%}")));
+  return words.length === 1 ? (words[0] ?? "") : words.map(shellQuoted).join(" ");
+}

@@ -26,7 +26,11 @@ async function runCommand(command: string[]): Promise<{ exitCode: number }> {
   const child = Bun.spawn(isLine ? ["/bin/sh", "-c", ...command] : command, {
     stdio: ["ignore", "inherit", "inherit"],
   });
+  // The signal is for the whole group, and the command may take time to end.
+  const stay = () => {};
+  process.on("SIGTERM", stay);
   await child.exited;
+  process.off("SIGTERM", stay);
   const text = command.join(" ");
   if (child.signalCode !== null) throw new CommandFailed(`killed by ${child.signalCode}`, text);
   if (child.exitCode !== 0) throw new CommandFailed(`exit code ${child.exitCode}`, text);

@@ -12,7 +12,7 @@ async function isGone(pid: string): Promise<boolean> {
   return !(await stat.exists()) || (await stat.text().catch(() => ") Z ")).includes(") Z ");
 }
 
-test("Ctrl-C of a run cancels its posting, with exit code 130", async () => {
+test("Ctrl-C ends the commands of a run and keeps their jobs, with exit code 130", async () => {
   await using db = await freshDatabase();
   using cli = await openQueueCli(db);
   const shown = await inTerminal(
@@ -25,10 +25,10 @@ test("Ctrl-C of a run cancels its posting, with exit code 130", async () => {
   });
   shown.type("\u0003");
   expect(await shown.exited).toBe(130);
-  expect(shown.screen()).toContain("posting 1 is cancelled");
+  expect(shown.screen()).toContain("9 jobs did not run; continue with: pdoflow run --resume 1");
   const [posting] = await db.sql`
-    select state, ended_at is not null as is_ended from pdoflow.posting`;
-  expect(posting).toEqual({ state: "cancelled", isEnded: true });
+    select state, (select count(*)::integer from pdoflow.outcome) as ended from pdoflow.posting`;
+  expect(posting).toEqual({ state: "paused", ended: 0 });
   for (const pid of (await Bun.file(`${cli.folder}/pids`).text()).trim().split("\n")) {
     await until("the end of its commands", () => isGone(pid));
   }

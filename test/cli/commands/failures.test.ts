@@ -101,12 +101,3 @@ test("failures shows the errors of jobs that are being retried, and how to go on
     },
   ]);
 });
-
-test("failures gives no retry command for a posting of run, in JSON neither", async () => {
-  await using db = await freshDatabase();
-  using cli = await openQueueCommands(db);
-  const run = await cli.run("run", "fn.ts#fn", "--each", "3", "--max-attempts", "1");
-  expect(run.code).toBe(1);
-  const { postings } = documentOf("failures", (await cli.run("failures", "--json")).out);
-  expect(postings).toMatchObject([{ failed: 1, groups: [{ state: "failed", retryWith: null }] }]);
-});

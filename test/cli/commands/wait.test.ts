@@ -117,15 +117,6 @@ test("--quiet shows no progress, even with --progress", async () => {
   expect((await post("--quiet")).err).toBe("");
 });
 
-test("a posting of a run is not retried: no pool would take it", async () => {
-  await using db = await freshDatabase();
-  using cli = await openQueueCommands(db);
-  expect(await cli.runWith({ input: "x" }, "run", "--", "false")).toMatchObject({ code: 1 });
-  const { code, err } = await cli.run("retry", "last", "--failed");
-  expect(code).toBe(2);
-  expect(err).toContain('posting 1 belongs to a finished "pdoflow run"');
-});
-
 test("migrate reports its steps as JSON", async () => {
   await using db = await freshDatabase();
   using cli = await openQueueCommands(db);

@@ -48,7 +48,7 @@ async function openLoop({ db }: TestDatabase, { isOnce, listener, onStatement }:
       },
       ...listener,
     },
-    { isOnce: isOnce ?? false },
+    { isOnce: () => isOnce ?? false },
   );
   session = await Session.open(links, pool, {
     ...{ running: () => [], isWaiting: () => loop.isWaiting, output: () => [], busy: () => 0 },

@@ -1,0 +1,247 @@
+import { cancelPostings, findStopped, pausePostings } from "../../db/engine/control.ts";
+import type { Target } from "../../db/settings/target.ts";
+import { type ExitCode, exitCodes } from "../../domain/errors.ts";
+import { Pool } from "../../pool/pool.ts";
+import type { PendingOutcome } from "../../pool/session/outcome-batch.ts";
+import { Spool } from "../../pool/wire/spool.ts";
+import { workerPool } from "../../pool/worker-pool.ts";
+import { pluralize } from "../output/pluralize.ts";
+import { RunOutput, type PostedPart } from "../output/run-output.ts";
+import type { PdoflowCommand } from "../shell/command.ts";
+import { PostingProgress } from "../shell/job-progress.ts";
+import { Halt, type HaltRule } from "./halt.ts";
+import type { RunPrinter } from "./run-printer.ts";
+
+export interface RunPlan {
+  target: Target;
+  /** The token of the pool that may run the postings (R2). */
+  token: string;
+  root: string;
+  maxWorkers: number;
+  isCommand: boolean;
+  isOrdered: boolean;
+  showsProgress: boolean;
+  /** The names of more variables that the jobs see. */
+  handsOn: readonly string[];
+  rules: readonly HaltRule[];
+}
+
+const showEveryMs = 250;
+
+/** Runs the postings of one `pdoflow run` in a pool of this process, and prints their results. */
+export class LocalRun {
+  readonly #owner: PdoflowCommand;
+  readonly #plan: RunPlan;
+  readonly #printer: RunPrinter;
+  readonly #output: RunOutput;
+  readonly #halt: Halt;
+  readonly #ids: number[] = [];
+  readonly #stop = Promise.withResolvers<string>();
+  readonly #secondStop = Promise.withResolvers<void>();
+  #signals = 0;
+  #pool: Pool | null = null;
+  /** Whether no further posting will come. */
+  #isPosted = false;
+
+  constructor(owner: PdoflowCommand, plan: RunPlan, printer: RunPrinter) {
+    this.#owner = owner;
+    this.#plan = plan;
+    this.#printer = printer;
+    this.#output = new RunOutput(!plan.isCommand || plan.isOrdered, printer.show);
+    this.#halt = new Halt(plan.rules);
+  }
+
+  /** Resolves when nothing more should be posted. */
+  get stopped(): Promise<unknown> {
+    return this.#stop.promise;
+  }
+
+  /** These jobs are posted, and are to be run. */
+  add(part: PostedPart): void {
+    this.#ids.push(part.postingId);
+    this.#output.expect(part);
+  }
+
+  /** All its jobs are posted: the pool ends when none is left. */
+  complete(): void {
+    this.#isPosted = true;
+    this.#pool?.wake();
+  }
+
+  /**
+   * Starts the pool while `post` posts. Returns when all jobs have ended and are printed, or after
+   * a signal.
+   */
+  async work(post: () => Promise<void>): Promise<ExitCode> {
+    const { context } = this.#owner;
+    const offSignals = context.onStopSignal((signal) => this.#onSignal(signal));
+    using showing = this.#showProgress();
+    const work = () => this.#work(post, showing);
+    try {
+      return await this.#owner.explaining(this.#plan.target, work);
+    } catch (error) {
+      this.#stop.resolve("an error");
+      this.#pool?.kill();
+      await this.#abandon();
+      throw error;
+    } finally {
+      offSignals();
+    }
+  }
+
+  async #work(post: () => Promise<void>, showing: Disposable): Promise<ExitCode> {
+    const posting = post().then(() => this.complete());
+    const failed = Promise.withResolvers<never>();
+    posting.catch((error: unknown) => failed.reject(error));
+    failed.promise.catch(() => {}); // it may come after the end
+    const pool = (this.#pool = await Promise.race([this.#startPool(), failed.promise]));
+    const finished = pool.finished();
+    finished.catch(() => {}); // awaited below, unless posting has failed
+    if (this.#isPosted) pool.wake();
+    const end = await Promise.race([finished, this.#stop.promise, failed.promise]);
+    if (typeof end === "string") return await this.#interrupt(end, finished);
+    this.#stop.resolve("the end of its pool");
+    await posting;
+    const leftOver = await this.#keepRest();
+    const isShown = this.#output.flush().then(() => null);
+    const shown = await Promise.race([isShown, this.#secondStop.promise]);
+    if (shown !== null) return await this.#interrupt("SIGINT", finished);
+    showing[Symbol.dispose]();
+    return this.#report(leftOver);
+  }
+
+  async #startPool(): Promise<Pool> {
+    const { context, json } = this.#owner;
+    const { target, token, root, maxWorkers, isCommand, handsOn, rules } = this.#plan;
+    const isPosted = () => this.#isPosted;
+    const worker = {
+      program: context.program,
+      root,
+      runsCommands: isCommand,
+      env: context.env,
+      handsOn,
+      // Otherwise short jobs would run after the one that is to stop them.
+      isOneByOne: rules.some(({ count, isPercent }) => isCommand || (!isPercent && count === 1)),
+      ...(isCommand && !json ? { spool: new Spool() } : {}),
+    };
+    return await Pool.start(target, {
+      ...workerPool(context, maxWorkers, worker),
+      get once() {
+        return isPosted();
+      },
+      run: token,
+      onEnded: (end) => this.#onEnded(end),
+      log: (line) => this.#log(line),
+    });
+  }
+
+  #onEnded(end: PendingOutcome): void {
+    this.#output.add(end);
+    if (end.state === "retried") return;
+    const rule = this.#halt.note(end.state, this.#isPosted ? this.#output.total : null);
+    if (rule?.when === "now") this.#pool?.end();
+    // Stopping the posting takes some round trips, in which many short jobs could start.
+    else if (rule) this.#pool?.drain(this.#haltReason);
+  }
+
+  get #haltReason(): string {
+    const { failed, total, ended } = this.#output;
+    if (this.#halt.met?.of === "success" || this.#halt.met?.of === "done") {
+      return `${ended} of ${pluralize(total, "job")} have ended`;
+    }
+    return `${failed} of ${pluralize(total, "job")} failed`;
+  }
+
+  #onSignal(signal: string): void {
+    this.#stop.resolve(signal);
+    if (signal !== "SIGPIPE" && ++this.#signals === 1) return;
+    this.#secondStop.resolve();
+    if (signal !== "SIGPIPE") this.#pool?.kill();
+  }
+
+  /** Ends the running jobs, and keeps the others for `run --resume`. */
+  async #interrupt(signal: string, finished: Promise<unknown>): Promise<ExitCode> {
+    this.#pool?.end();
+    const reason = `pdoflow run was ended by ${signal}`;
+    const isPipe = signal === "SIGPIPE"; // `| head` has all that it wanted
+    await Promise.all([isPipe ? this.#cancel(reason) : this.#pause(reason), finished]);
+    if (isPipe) return exitCodes.brokenPipe;
+    await Promise.race([this.#output.flush(), this.#secondStop.promise]);
+    const left = this.#output.total - this.#output.ended;
+    if (this.#ids.length === 0) this.#owner.say("pdoflow run: nothing was posted");
+    else if (left > 0) this.#sayLeft(left);
+    return signal === "SIGINT" ? exitCodes.interrupted : exitCodes.terminated;
+  }
+
+  /** Pauses postings with jobs that did not run; says whether they can be resumed. */
+  async #keepRest(): Promise<"nothing" | "resumable" | "cancelled"> {
+    const { ended, total } = this.#output;
+    if (ended >= total) return "nothing";
+    await this.#pause(this.#halt.met ? this.#haltReason : "its run has ended");
+    const stopped = await this.#owner.withDatabase((db) => findStopped(db, this.#ids));
+    return stopped.some(({ state }) => state === "cancelled") ? "cancelled" : "resumable";
+  }
+
+  /** After an error: only a run can run the jobs (R2). */
+  async #abandon(): Promise<void> {
+    const [id] = this.#ids;
+    if (id === undefined) return;
+    await this.#pause("its run has failed").catch(() => {}); // the database may be gone
+    this.#owner.say(`continue with: pdoflow run --resume ${id}`);
+  }
+
+  async #pause(reason: string): Promise<void> {
+    if (this.#ids.length === 0) return;
+    await this.#owner.withDatabase((db) => pausePostings(db, this.#ids, "paused", reason));
+  }
+
+  async #cancel(reason: string): Promise<void> {
+    const how = { killsRunning: true, reason };
+    await this.#owner.withDatabase((db) => cancelPostings(db, this.#ids, how));
+  }
+
+  #showProgress(): Disposable {
+    const progress = new PostingProgress(this.#owner, "run", this.#plan.showsProgress);
+    this.#printer.bar = progress;
+    const timer = setInterval(() => progress.show(this.#output), showEveryMs);
+    return {
+      [Symbol.dispose]: () => {
+        clearInterval(timer);
+        progress.finish(this.#output);
+      },
+    };
+  }
+
+  /** On a terminal the progress line replaces the log, except for missing code of the jobs. */
+  #log(line: string): void {
+    if (this.#owner.context.isTerminal.stderr && !line.includes("is skipped")) return;
+    this.#owner.say(`run: ${line}`);
+  }
+
+  #report(leftOver: "nothing" | "resumable" | "cancelled"): ExitCode {
+    const { ended, failed, total } = this.#output;
+    const ids = this.#ids.join(" ");
+    if (failed > 0) {
+      this.#owner.say(
+        `pdoflow run: ${failed} of ${pluralize(total, "job")} failed; ` +
+          `why: pdoflow failures ${ids}`,
+      );
+    }
+    if (leftOver === "resumable") this.#sayLeft(total - ended);
+    if (leftOver === "cancelled") {
+      this.#owner.say(
+        `pdoflow run: ${pluralize(total - ended, "job")} did not run: pdoflow status ${ids}`,
+      );
+    }
+    if (this.#printer.isCut) return exitCodes.output;
+    const isWanted = this.#halt.met?.of === "success" || this.#halt.met?.of === "done";
+    return failed > 0 || (ended < total && !isWanted) ? exitCodes.jobsFailed : exitCodes.ok;
+  }
+
+  #sayLeft(left: number): void {
+    this.#owner.say(
+      `pdoflow run: ${pluralize(left, "job")} did not run; ` +
+        `continue with: pdoflow run --resume ${this.#ids[0]}`,
+    );
+  }
+}

@@ -1,0 +1,73 @@
+import type { Db } from "../../db/connection/connect.ts";
+import { type BusyPool, type PostingOfRun, readPoolsOf, readRun } from "../../db/read/runs.ts";
+import { exitCodes, PdoflowError } from "../../domain/errors.ts";
+
+/** The posting is of no run: pools run it. */
+class NotARun extends PdoflowError {
+  override readonly name = "NotARun";
+  readonly exitCode = exitCodes.usage;
+  constructor(id: number) {
+    super(
+      `posting ${id} was posted for pools, not by pdoflow run. ` +
+        `Run its jobs with: pdoflow pool --posting ${id} --once`,
+    );
+  }
+}
+
+/** Another process runs the postings. */
+class RunIsAlive extends PdoflowError {
+  override readonly name = "RunIsAlive";
+  readonly exitCode = exitCodes.usage;
+  constructor(id: number, { host, pid }: BusyPool) {
+    super(
+      `posting ${id} is being run by the process ${pid} on ${host}. ` +
+        "Wait until that has ended, or end it.",
+    );
+  }
+}
+
+/** No job of the run is left. */
+class NothingToResume extends PdoflowError {
+  override readonly name = "NothingToResume";
+  readonly exitCode = exitCodes.usage;
+  constructor({ id, state }: PostingOfRun) {
+    super(
+      state === "cancelled"
+        ? `posting ${id} is cancelled, so its jobs cannot be run.`
+        : `posting ${id} has no jobs left to run. ` +
+            `To retry failed jobs, first run: pdoflow retry ${id} --failed`,
+    );
+  }
+}
+
+/**
+ * The unfinished postings of the run that posted this posting.
+ *
+ * @throws {NotARun} {NothingToResume} {RunIsAlive}
+ */
+export async function findResumable(
+  db: Db,
+  id: number,
+  self: { host: string },
+): Promise<[PostingOfRun, ...PostingOfRun[]]> {
+  const postings = await readRun(db, id);
+  const wanted = postings.find((posting) => posting.id === id);
+  if (!wanted) throw new NotARun(id);
+  const [first, ...others] = postings.filter(({ isEnded }) => !isEnded);
+  if (!first) throw new NothingToResume(wanted);
+  const ids = postings.map((posting) => posting.id);
+  const pools = await readPoolsOf(db, ids);
+  const alive = pools.find(({ host, pid }) => host !== self.host || isRunning(pid));
+  if (alive) throw new RunIsAlive(id, alive);
+  return [first, ...others];
+}
+
+/** Whether a process of this machine exists. */
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return error instanceof Error && "code" in error && error.code === "EPERM";
+  }
+}
