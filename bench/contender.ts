@@ -6,7 +6,7 @@ export interface Contender<PostSetting, DrainSetting> {
   readonly name: string;
   readonly version: string;
   readonly database: BenchDatabase;
-  /** What is worth a try; the fastest is used for all rounds. Those of --quick come first. */
+  /** What is worth a try; the fastest is used for all rounds. With --quick it is the first. */
   readonly postSettings: readonly PostSetting[];
   readonly drainSettings: readonly DrainSetting[];
   /** Leaves an empty queue behind, with a schema that has just been made. */

@@ -91,11 +91,11 @@ function write(path: string, report: Report): void {
 async function runAll({ chosen, isQuick, json, jobs, rounds }: Options): Promise<number> {
   const cores = cpus().length;
   await using server = await startServer(say);
-  const tuning = { server, jobs: isQuick ? 5_000 : 60_000, takes: isQuick ? 1 : 2, say };
+  const tuning = { server, jobs: 60_000, takes: 2, say };
   const size = (full: number, quick: number) => (isQuick ? quick : full);
   const bench: Bench = {
     ...{ server, cores, isQuick, say, size },
-    peers: new Peers(server, cores, { ...tuning, most: isQuick ? 2 : Infinity }),
+    peers: new Peers(server, cores, { ...tuning, most: isQuick ? 1 : Infinity }),
     jobs: (full, quick) => jobs ?? size(full, quick),
     rounds: (full, quick) => rounds ?? size(full, quick),
   };
