@@ -4,7 +4,7 @@ import { drainKept } from "./cases/drain-kept.ts";
 import { drain } from "./cases/drain.ts";
 import { footprint } from "./cases/footprint.ts";
 import { hundredMillion } from "./cases/hundred-million.ts";
-import { latency } from "./cases/latency.ts";
+import { latency, latencyOlder } from "./cases/latency.ts";
 import { memory } from "./cases/memory.ts";
 import { oldSnapshotClaims } from "./cases/old-snapshot-claims.ts";
 import { oldSnapshotPostings } from "./cases/old-snapshot-postings.ts";
@@ -21,7 +21,16 @@ import { uneven } from "./cases/uneven.ts";
 
 /** The table of targets, in its order. */
 export const cases: readonly Case[] = [
-  ...[postBun, postNode, postFile, sweep, drain, drainKept, smallPostings, latency, footprint],
-  ...[oldSnapshot, oldSnapshotClaims, oldSnapshotPostings, claimFlat, pools, overhead, uneven],
+  ...[postBun, postNode, postFile, sweep, drain, drainKept, smallPostings, latency, latencyOlder],
+  ...[
+    footprint,
+    oldSnapshot,
+    oldSnapshotClaims,
+    oldSnapshotPostings,
+    claimFlat,
+    pools,
+    overhead,
+    uneven,
+  ],
   ...[memory, start, tenMillion, hundredMillion],
 ];

@@ -6,6 +6,7 @@ import { connect, type Db } from "../src/db/connection/connect.ts";
 import { configuredTarget } from "../src/db/settings/target.ts";
 import { serverPaths } from "../src/db/settings/server-paths.ts";
 import { ensureServer, stopServer } from "../src/server/server.ts";
+import { placeOfVersion, prepareVersion } from "../test/server-version.ts";
 
 export interface BenchDatabase {
   name: string;
@@ -31,16 +32,24 @@ export interface BenchServer extends AsyncDisposable {
   settle(database: BenchDatabase): Promise<void>;
 }
 
-/** Starts a PostgreSQL of its own, the embedded one with its durable settings, in a new folder. */
-export async function startServer(onProgress: (sentence: string) => void): Promise<BenchServer> {
+/**
+ * Starts a PostgreSQL of its own in a new folder, with the durable settings of the embedded one: the
+ * embedded one, or an installed one of another version.
+ */
+export async function startServer(
+  onProgress: (sentence: string) => void,
+  version: number | null = null,
+): Promise<BenchServer> {
   const folder = mkdtempSync("/tmp/pdoflow-bench-");
   chmodSync(folder, 0o755); // where we are root, the server is another user
-  const place = serverPaths({
+  const embedded = serverPaths({
     env: { PDOFLOW_DATA: join(folder, "data") },
     uid: process.getuid?.() ?? 0,
     platform: process.platform,
     home: homedir(),
   });
+  const place = version === null ? embedded : placeOfVersion(embedded, version);
+  if (version !== null) await prepareVersion(place, version);
   const open: Db[] = [];
   const urlOf = (name: string) => `postgres://pdoflow@/${name}?host=${place.socketFolder}`;
   const connectTo = (url: string): Db => {
