@@ -4,13 +4,12 @@ import { type Beat, isPoolGone } from "../db/engine/pools.ts";
 import { readDepth } from "../db/read/lists.ts";
 import { deferred } from "../domain/node-20.ts";
 import { messageOf } from "../domain/errors.ts";
-import { Admission } from "./admission.ts";
-import { EarlyReports } from "./early-reports.ts";
 import { FailureWatch } from "./failure-watch.ts";
+import { Intake } from "./intake.ts";
 import { Lifetime } from "./lifetime.ts";
 import { emptySummary, type PoolOptions, type PoolSummary } from "./options.ts";
 import { Results } from "./results.ts";
-import type { JobSupply, ReturnCause, Runner } from "./run/runner.ts";
+import type { JobSupply, Runner } from "./run/runner.ts";
 import { NoWorkers, type StartFailure, startFailed } from "./run/worker-starts.ts";
 import { ClaimLoop } from "./session/claim-loop.ts";
 import type { Room } from "./session/claimer.ts";
@@ -18,14 +17,12 @@ import { silenceText } from "./session/heartbeat.ts";
 import { retryUntil } from "./link/retry-until.ts";
 import { closeLinks, type Links, openLinks, Session } from "./session/session.ts";
 import { next, type PoolEvent, type PoolState } from "./state.ts";
-import { withdrawStopped } from "./stop-check.ts";
 import type { JobRun } from "./wire/leased-job.ts";
-import type { LeasedRun } from "./wire/leased-run.ts";
 
 const checkEveryMs = 1_000;
 
 /**
- * One pool, a pipeline of four stages: `ClaimLoop` leases jobs, `Admission` decides which of them
+ * One pool, a pipeline of four stages: `ClaimLoop` leases jobs, `Intake` admits those of them that
  * may run, a `Runner` runs them, and `Results` passes their outcomes to the recorder of the
  * session. This class connects the stages and acts on changes of the pool's state (state.ts).
  * Everything that must survive a pool is in the database.
@@ -36,10 +33,9 @@ export class Pool {
   readonly #summary = emptySummary();
   readonly #lifetime: Lifetime;
   readonly #claims: ClaimLoop;
-  readonly #admission: Admission;
   readonly #runner: Runner;
   readonly #results: Results;
-  readonly #earlyReports = new EarlyReports();
+  readonly #intake: Intake;
   #state: PoolState = "starting";
   /** Null while the pool has no row: it is starting, or lost. */
   #session: Session | null = null;
@@ -73,7 +69,7 @@ export class Pool {
       session: () => this.#session,
       attempt: this.#attempt,
       onRecorded: (run: JobRun) => {
-        this.#earlyReports.ended(run);
+        this.#intake.ended(run);
         this.#stopIfDrained();
       },
     };
@@ -83,13 +79,20 @@ export class Pool {
       supply: this.#supply(),
       onStartFailed: (failure) => this.#onStartFailed(failure),
     });
-    this.#admission = new Admission(this.#links, options);
+    this.#intake = new Intake(
+      context,
+      { links: this.#links, options, runner: this.#runner },
+      this.#summary,
+    );
     this.#claims = new ClaimLoop(
       {
         session: () => (this.#state === "running" ? this.#session : null),
         room: () => this.#room,
         isQuiet: () => this.#runner.isIdle && this.#session?.recorder.isIdle === true,
-        onJobs: (session, runs, unread) => this.#onJobs(session, runs, unread),
+        onJobs: async (session, runs, unread) => {
+          this.#lifetime.busy(performance.now());
+          await this.#intake.add(session, runs, unread);
+        },
         onNothingLeft: () => this.#on("stop"),
         onError: (error) => this.#fail(error),
       },
@@ -147,7 +150,7 @@ export class Pool {
     if (graceMs !== null) this.#graceTimer = setTimeout(() => this.kill(), graceMs);
     void this.#attempt(async () => await this.#session?.markDraining());
     void this.#attempt(async () => {
-      await this.#release(this.#runner.withdraw(() => true));
+      await this.#intake.releaseAll();
       this.#stopIfDrained();
     });
   }
@@ -195,7 +198,7 @@ export class Pool {
     const { log } = this.#options;
     const row = { ...this.#options, slots: this.#options.maxWorkers };
     const session: Session = await Session.open(this.#links, row, {
-      running: () => this.#earlyReports.running(this.#runner),
+      running: () => this.#intake.running,
       isWaiting: () => this.#claims.isWaiting,
       output: (postings) => this.#runner.output(postings),
       busy: () => this.#runner.busy,
@@ -282,17 +285,9 @@ export class Pool {
     this.#check();
   }
 
-  /** Replaces workers that may have imported old code, and stops the jobs of stopped postings. */
   #check(): void {
-    const session = this.#session;
-    if (!session) return;
     void this.#attempt(async () => {
-      const { codeWatch, log } = this.#options;
-      if (!this.#runner.isIdle && (await codeWatch.hasChanged([]))) {
-        log("code has changed: replacing the workers");
-        this.#runner.replaceWorkers();
-      }
-      await this.#release(await withdrawStopped(session, this.#links, this.#runner));
+      await this.#intake.check();
       this.#claims.next();
     });
   }
@@ -309,52 +304,14 @@ export class Pool {
     };
   }
 
-  async #onJobs(session: Session, claimed: LeasedRun[], unread: JobRun[]): Promise<void> {
-    this.#lifetime.busy(performance.now());
-    const isCurrent = () => session === this.#session && this.#state !== "stopping";
-    const admitted = await this.#admission.admit(session, claimed, isCurrent);
-    if (!admitted) return; // rescued in the meantime, and its leases have ended
-    if (admitted.isCodeNew) this.#runner.replaceWorkers();
-    const areLeased = await this.#reportEarly(session, admitted.runs);
-    if (!areLeased || !isCurrent()) return;
-    if (this.#state !== "running") return await this.#release([...claimed, ...unread]);
-    this.#runner.add(admitted.runs);
-    await this.#release([...admitted.refused, ...unread]); // after add: workers keep their jobs
-  }
-
-  /** Returns false if the leases of the jobs have ended by then. */
-  async #reportEarly(session: Session, runs: readonly JobRun[]): Promise<boolean> {
-    const { recoveries, claimer, heartbeat } = session;
-    const isKnown = (entryPoint: string) => claimer.jobTime(entryPoint) !== null;
-    if (!this.#earlyReports.isNeeded(runs, { idle: this.#runner.idle, isKnown })) return true;
-    // If the report fails, they run all the same.
-    await this.#attempt(() => this.#earlyReports.report(runs, () => heartbeat.report()));
-    return session.recoveries === recoveries;
-  }
-
   #supply(): JobSupply {
     return {
       onRoom: () => this.#claims.next(),
-      onReturned: (runs, cause) => void this.#attempt(() => this.#onReturned(runs, cause)),
+      onReturned: (runs, cause) => void this.#attempt(() => this.#intake.returned(runs, cause)),
       mayStart: () => this.#session?.recorder.isFull !== true,
       hasPeers: () => this.#workersOfAllPools > this.#options.maxWorkers,
       jobTime: (entryPoint) => this.#session?.claimer.jobTime(entryPoint) ?? null,
     };
-  }
-
-  async #onReturned(runs: readonly JobRun[], cause: ReturnCause): Promise<void> {
-    const session = this.#session;
-    if (!session) return;
-    if (cause === "late") session.claimer.limits.late(performance.now());
-    if (typeof cause === "string") return await this.#release(runs);
-    await this.#admission.skipMissing(session, runs, cause.missingCode);
-    const ids = new Set(runs.map(({ posting }) => posting.id));
-    const others = this.#runner.withdraw(({ posting }) => ids.has(posting.id));
-    await this.#release([...runs, ...others]);
-  }
-
-  async #release(runs: readonly JobRun[]): Promise<void> {
-    this.#summary.released += (await this.#session?.release(runs, () => this.#runner.all)) ?? 0;
   }
 
   readonly #attempt = (work: () => Promise<void>): Promise<void> =>

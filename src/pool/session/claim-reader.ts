@@ -22,13 +22,13 @@ export interface ReadJobs {
 
 /** Reads claimed jobs, as far as the claim has not returned them. */
 export class ClaimReader {
-  readonly #link: Link;
+  readonly #link: Pick<Link, "ask">;
   /** Postings that have more jobs than were claimed. */
   readonly #postings = new Map<number, RunnablePosting>();
   /** The last arguments were large. */
   #hasReadLarge = false;
 
-  constructor(link: Link) {
+  constructor(link: Pick<Link, "ask">) {
     this.#link = link;
   }
 
