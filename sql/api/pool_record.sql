@@ -4,7 +4,8 @@
 -- of output, and the limits of the poster (T4). PDOFlow's pools never send such outcomes: they
 -- reduce a longer error to its name and message, up to 8 Ki characters.
 create function pdoflow.require_kept(p_batch pdoflow.outcome_batch) returns void
-language plpgsql stable set jit = off set enable_seqscan = off as $$
+language plpgsql stable set jit = off set enable_seqscan = off
+set plan_cache_mode = force_generic_plan as $$
 declare
   v record;
 begin
@@ -15,7 +16,9 @@ begin
                  where length(kept.text) > 67108864)
      or greatest(pg_column_size(p_batch.stdouts), pg_column_size(p_batch.stderrs)) > 262144
      and exists (select from unnest(p_batch.stdouts || p_batch.stderrs) as kept (text)
-                   cross join lateral string_to_table(kept.text, e'\n') as l (line)
+                   cross join lateral string_to_table(
+                     case when octet_length(kept.text) > 262144 then kept.text end,
+                     e'\n') as l (line)
                  where octet_length(l.line) > 262144
                    and octet_length(nullif(l.line, '')::json #>> '{}') > 262144) then
     raise exception 'expected at most 64 Mi characters of a result or an error, and 256 KiB of '
