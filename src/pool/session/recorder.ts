@@ -15,9 +15,12 @@ import {
 import { OutcomeBound } from "./outcome-bound.ts";
 import { messageOf } from "../../domain/errors.ts";
 
-const flushAtSize = 4_000;
+const flushAtSize = 8_000;
 const flushAtBytes = 8 * 1024 * 1024;
+/** The oldest outcome waits this long if nothing is being written … */
 const flushAfterMs = 10;
+/** … and this long behind a batch: each costs the server a millisecond, whatever its size. */
+const gatherMs = 25;
 const retryAfterMs = 500;
 
 /** Receives events about outcomes, as sentences to log. */
@@ -38,9 +41,9 @@ export interface RecorderListener {
 }
 
 /**
- * Collects outcomes and records them in batches: when there are 4,000, when the oldest is 10 ms
- * old, when no other job is leased, or as soon as the batch before is written. If the connection
- * fails, a batch is sent again; the statement makes that harmless.
+ * Collects outcomes and records them in batches: when there are 8,000, when the oldest is 10 ms old
+ * (25 ms behind another batch), or when no further ones can come. If the connection fails, a batch
+ * is sent again; the statement makes that harmless.
  */
 export class Recorder {
   readonly #link: Link;
@@ -65,6 +68,10 @@ export class Recorder {
   /** Writes and exclusive work take turns: each begins when the one before has ended. */
   #turn: Promise<void> = Promise.resolve();
   #flushing: Promise<void> | null = null;
+  /** Whether new outcomes are written without waiting for others. */
+  #isUrgent = false;
+  /** When the oldest outcome that is not being sent came. */
+  #oldestAt = 0;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(link: Link, poolId: number, listener: RecorderListener) {
@@ -117,27 +124,41 @@ export class Recorder {
   }
 
   add(run: PendingRun): void {
+    if (this.#waiting.length === (this.#sent?.runs.length ?? 0)) this.#oldestAt = performance.now();
     this.#waiting.push(run);
     this.#waitingCount += countOf(run);
     this.#bound.add(run);
     if (this.#sent && this.#waitingCount >= this.#sent.count + flushAtSize) {
       this.#next ??= this.#batchFrom(this.#sent.runs.length);
     }
-    const isLast = this.#waitingCount >= this.#expectedCount;
-    if (isLast || this.#waitingCount >= flushAtSize) void this.flush();
-    else this.#timer ??= setTimeout(() => void this.flush(), flushAfterMs);
+    if (this.#sent) return; // what comes next is decided when it is written
+    if (this.#isDue(flushAfterMs)) void this.#write();
+    else this.#writeIn(flushAfterMs);
   }
 
   /** Writes all waiting outcomes; resolves once these, and new ones, are written. */
   flush(): Promise<void> {
+    this.#isUrgent = true;
+    return this.#write();
+  }
+
+  /** The same, but leaves new outcomes for later if they are few. */
+  #write(): Promise<void> {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    this.#flushing ??= this.exclusively(() => this.#writeAll())
-      .catch((error: unknown) => this.#listener.onError(error))
-      .finally(() => {
-        this.#flushing = null;
-      });
+    this.#flushing ??= this.exclusively(() => this.#writeAll()).catch((error: unknown) => {
+      this.#flushing = null;
+      this.#listener.onError(error);
+    });
     return this.#flushing;
+  }
+
+  /** Whether to write what waits: it is much or old, or nothing is left to wait for. */
+  #isDue(mostMs: number): boolean {
+    return (
+      this.#waitingCount >= Math.min(flushAtSize, this.#expectedCount) ||
+      performance.now() - this.#oldestAt >= mostMs
+    );
   }
 
   /** Runs `work` while no outcome is being written, so that the leases do not change. */
@@ -192,8 +213,18 @@ export class Recorder {
       this.#bound.remove(runs);
       for (const [id, count] of batch.byLease) add(this.#byLease, id, -count);
       for (const [id, count] of batch.byPosting) add(this.#byPosting, id, -count);
+      this.#oldestAt = Math.max(this.#oldestAt, batch.packedAt);
       this.#finish(batch);
+      if (!this.#isUrgent && this.#suspects === 0 && !this.#isDue(gatherMs)) break;
     }
+    // At once, not when the promise is settled: from here on a flush begins anew.
+    this.#flushing = null;
+    this.#isUrgent = false;
+    if (this.#waiting.length > 0) this.#writeIn(this.#oldestAt + gatherMs - performance.now());
+  }
+
+  #writeIn(ms: number): void {
+    this.#timer ??= setTimeout(() => void this.#write(), ms);
   }
 
   /**

@@ -1,15 +1,16 @@
 import { expect, jest, test } from "bun:test";
 
+import type { Db } from "../../../src/db/connection/connect.ts";
 import { Link } from "../../../src/pool/link/link.ts";
 import { pendingOne } from "../../../src/pool/session/outcome-batch.ts";
 import { Recorder } from "../../../src/pool/session/recorder.ts";
-import { jobsOf, leased, outcome, outcomesOf, queueOfFile, take } from "../../db/engine.ts";
+import { jobsOf, leased, nth, outcome, outcomesOf, queueOfFile, take } from "../../db/engine.ts";
 
 const queue = queueOfFile();
 
-test("outcomes are written at once when no other job is leased, and else together", async () => {
-  await using db = await queue();
-  const { pool, id, jobs } = await leased(db, 3);
+/** A recorder that expects the outcomes of a lease, and the sizes of the batches that it wrote. */
+async function recording(db: Db, count: number) {
+  const { pool, id, jobs } = await leased(db, count);
   const written: number[] = [];
   const link = new Link(db.target, { deadlineMs: 60_000 });
   await link.ask(({ sql }) => sql`select 1`); // connected
@@ -22,20 +23,57 @@ test("outcomes are written at once when no other job is leased, and else togethe
       throw error;
     },
   });
-  const [first] = jobs;
-  recorder.expect({ leaseId: first?.leaseId ?? 0, postingId: id }, jobs.length);
-  jest.useFakeTimers(); // and no time passes
+  recorder.expect({ leaseId: nth(jobs, 0).leaseId, postingId: id }, jobs.length);
+  const end = (position: number) =>
+    recorder.add(pendingOne({ ...outcome(nth(jobs, position)), endedAt: 0, jobCount: count }));
+  return { pool, recorder, written, end, [Symbol.asyncDispose]: () => link.close() };
+}
+
+/** Timers do not fire while it runs. */
+async function withoutTimers(work: () => Promise<void>): Promise<void> {
+  jest.useFakeTimers();
   try {
-    for (const job of jobs) {
-      await db.sql`select 1`;
-      recorder.add(pendingOne({ ...outcome(job), endedAt: 0, jobCount: 3 }));
-    }
-    for (let i = 0; i < 5_000 && written.length === 0; i++) await db.sql`select 1`;
+    await work();
   } finally {
     jest.useRealTimers();
   }
+}
+
+test("outcomes are written at once when no other job is leased, and else together", async () => {
+  await using db = await queue();
+  await using made = await recording(db, 3);
+  const { pool, written, end } = made;
+  await withoutTimers(async () => {
+    for (const position of [0, 1, 2]) {
+      await db.sql`select 1`;
+      end(position);
+    }
+    for (let i = 0; i < 5_000 && written.length === 0; i++) await db.sql`select 1`;
+  });
   expect(written).toEqual([3]);
   expect(await outcomesOf(db)).toHaveLength(3);
   expect(jobsOf(await take(db, pool))).toEqual([]);
-  await link.close();
+});
+
+test("a flush writes what waits at once, also what comes meanwhile; later outcomes wait", async () => {
+  await using db = await queue();
+  await using made = await recording(db, 9);
+  const { recorder, written, end } = made;
+  await withoutTimers(async () => {
+    end(0);
+    const flushed = recorder.flush();
+    for (const position of [1, 2]) {
+      await db.sql`select 1`; // maybe while it writes, maybe after that
+      end(position);
+    }
+    await flushed;
+    await recorder.flush();
+    expect(written.reduce((sum, count) => sum + count, 0)).toBe(3);
+    end(3);
+    for (let i = 0; i < 20; i++) await db.sql`select 1`;
+    expect(written.reduce((sum, count) => sum + count, 0)).toBe(3);
+    expect(recorder.isIdle).toBe(false);
+  });
+  await recorder.flush();
+  expect(await outcomesOf(db)).toHaveLength(4);
 });
