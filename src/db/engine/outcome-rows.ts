@@ -33,6 +33,9 @@ type TextKind = (typeof textKinds)[number];
 const rowJobs = 1_000;
 const rowCharacters = 65_536;
 
+/** The most jobs in a row of several workers: it has the worker of each, a number more. */
+const mixedRowJobs = 100;
+
 /** The largest number of an offset: a worker may have been stopped for weeks between two jobs. */
 const largestOffset = 2 ** 31 - 1;
 
@@ -79,8 +82,13 @@ class OutcomeRow {
       run.leaseId === first.leaseId &&
       run.postingId === first.postingId &&
       run.attempt === first.attempt &&
-      run.state === first.state
+      run.state === first.state &&
+      (this.#isOf(run.workerPid) || this.count + run.durationsMs.length - from <= mixedRowJobs)
     );
+  }
+
+  #isOf(workerPid: number): boolean {
+    return this.#parts.every(({ run }) => run.workerPid === workerPid);
   }
 
   /** Adds as many jobs of a run from an index on as there is room for; returns their number. */
@@ -128,7 +136,7 @@ class OutcomeRow {
 
   get pids(): string {
     const { workerPid } = this.first;
-    if (this.#parts.every(({ run }) => run.workerPid === workerPid)) return `{${workerPid}}`;
+    if (this.#isOf(workerPid)) return `{${workerPid}}`;
     const all = this.#parts.map(({ run, from, to }) => `,${run.workerPid}`.repeat(to - from));
     return `{${all.join("").slice(1)}}`;
   }

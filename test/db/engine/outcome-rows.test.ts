@@ -137,6 +137,22 @@ test("runs of two workers that follow each other become one row, with the worker
   expect(rowsOf(packRuns([a], now))).toMatchObject([{ pids: [9] }]);
 });
 
+test("a row of several workers has at most 100 jobs, unlike one of one worker", () => {
+  const times = (count: number, more: Partial<Job>) =>
+    Array.from({ length: count }, () => job(more));
+  const a = runOf(times(60, {}));
+  const b = runOf(times(40, { workerPid: 5 }), { firstSeq: 60 });
+  const c = runOf(times(1, { workerPid: 5 }), { firstSeq: 100 });
+  expect(rowsOf(packRuns([a, b, c], now))).toMatchObject([
+    { first: 0, end: 100, pids: expect.arrayContaining([9, 5]) },
+    { first: 100, end: 101, pids: [5] },
+  ]);
+  const more = runOf(times(41, { workerPid: 5 }), { firstSeq: 60 });
+  expect(rowsOf(packRuns([a, more], now))).toMatchObject([{ pids: [9] }, { pids: [5] }]);
+  const same = runOf(times(900, {}), { firstSeq: 60 });
+  expect(rowsOf(packRuns([a, same], now))).toMatchObject([{ first: 0, end: 960, pids: [9] }]);
+});
+
 test.each([
   ["another lease", { leaseId: 4 }],
   ["another posting", { postingId: 8 }],
