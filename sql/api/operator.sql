@@ -77,42 +77,65 @@ begin
   return pdoflow.retry_failed(p_posting, p_firsts, p_lasts, p_fingerprint);
 end $$;
 
--- Sets limits of unfinished postings: {"maxRunning": 4, "maxRate": "10/s"}, null for no limit.
--- Limits that are not named stay. Returns the postings with their limits.
+-- Sets limits of postings that are not cancelled, as options (docs/sql.md): {"maxRunning": 4,
+-- "maxRate": null}. Limits that are not named stay. Returns the postings with their limits.
 create function pdoflow.set_limits(p_postings bigint[], p_limits jsonb)
-returns table (id bigint, max_running integer, rate_count integer, rate_ms integer)
+returns table (id bigint, max_running integer, rate_count integer, rate_ms integer,
+               stop_after integer, max_failures integer, max_failures_percent real,
+               max_attempts integer, backoff_ms bigint, timeout_ms bigint)
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
 declare
-  v_max_running integer;
-  v_rate record;
+  v_limits constant text[] := array[
+    'maxRunning', 'maxRate', 'stopAfter', 'maxFailures', 'maxFailuresPercent', 'maxAttempts',
+    'backoffMs', 'timeoutMs'];
+  v pdoflow.posting;
+  v_key text;
+  v_value jsonb;
   v_ids bigint[];
+  v_signed bigint;
 begin
   if jsonb_typeof(p_limits) is distinct from 'object' then
     perform pdoflow.refuse_option('(all)', 'an object', coalesce(p_limits, 'null'));
   end if;
-  if p_limits - array['maxRunning', 'maxRate'] <> '{}' then
-    raise exception 'expected maxRunning or maxRate, found %', left(p_limits::text, 1000)
-      using errcode = 'PF002';
+  if p_limits - v_limits <> '{}' then
+    raise exception 'expected %, found %', array_to_string(v_limits, ', '),
+      left(p_limits::text, 1000) using errcode = 'PF002';
   end if;
-  v_max_running := pdoflow.whole_option(
-    'maxRunning', coalesce(p_limits -> 'maxRunning', 'null'), 1, 2147483647);
-  select * into v_rate from pdoflow.rate_option(coalesce(p_limits -> 'maxRate', 'null'));
+  for v_key, v_value in select * from jsonb_each(p_limits) loop
+    v := pdoflow.with_option(v, v_key, v_value);
+  end loop;
   v_ids := array(select p.id from pdoflow.posting p
-                 where p.id = any (pdoflow.can_modify(p_postings)) and p.ended_at is null
+                 where p.id = any (pdoflow.can_modify(p_postings)) and p.state <> 'cancelled'
                  order by p.id for no key update);
+  v_signed := (select min(s.posting_id) from pdoflow.signature s where s.posting_id = any (v_ids)
+               and p_limits ?| array['maxAttempts', 'backoffMs', 'timeoutMs']);
+  if v_signed is not null then
+    raise exception 'posting % is signed with its max attempts, backoff and timeout: to change '
+      'them, post it again', v_signed using errcode = 'PF002';
+  end if;
   return query
     with changed as (
       update pdoflow.posting p
-      set max_running = case when p_limits ? 'maxRunning' then v_max_running
+      set max_running = case when p_limits ? 'maxRunning' then v.max_running
                              else p.max_running end,
-          rate_count = case when p_limits ? 'maxRate' then v_rate.rate_count
-                            else p.rate_count end,
-          rate_ms = case when p_limits ? 'maxRate' then v_rate.rate_ms else p.rate_ms end
+          rate_count = case when p_limits ? 'maxRate' then v.rate_count else p.rate_count end,
+          rate_ms = case when p_limits ? 'maxRate' then v.rate_ms else p.rate_ms end,
+          stop_after = coalesce(v.stop_after, p.stop_after),
+          max_failures = case when p_limits ? 'maxFailures' then v.max_failures
+                              else p.max_failures end,
+          max_failures_percent = case when p_limits ? 'maxFailuresPercent'
+                                      then v.max_failures_percent
+                                      else p.max_failures_percent end,
+          max_attempts = coalesce(v.max_attempts, p.max_attempts),
+          backoff_ms = coalesce(v.backoff_ms, p.backoff_ms),
+          timeout_ms = case when p_limits ? 'timeoutMs' then v.timeout_ms else p.timeout_ms end
       where p.id = any (v_ids)
-      returning p.id, p.max_running, p.rate_count, p.rate_ms),
+      returning p.*),
     notified as (select c.*, pg_notify('pdoflow.posted', c.id::text) from changed c)
-    select t.id, t.max_running, t.rate_count, t.rate_ms from notified t order by t.id;
+    select t.id, t.max_running, t.rate_count, t.rate_ms, t.stop_after, t.max_failures,
+           t.max_failures_percent, t.max_attempts, t.backoff_ms, t.timeout_ms
+    from notified t order by t.id;
 end $$;
 
 -- Changes the priority of unfinished postings, and returns them.

@@ -213,7 +213,7 @@ begin
   v.max_attempts := 3;
   v.backoff_ms := 1000;
   v.grace_ms := 5000;
-  v.stop_after := 10;
+  v.stop_after := 20;
   v.keeps_results := true;
   v.keeps_output := 'failures';
   v.posted_at := now();

@@ -11,7 +11,7 @@ create table pdoflow.posting (
   backoff_ms bigint not null default 1000,
   timeout_ms bigint,
   grace_ms bigint not null default 5000,
-  stop_after integer not null default 10,
+  stop_after integer not null default 20,
   max_failures integer,
   max_failures_percent real,
   max_running integer,

@@ -93,16 +93,15 @@ export const postingOptions = {
     signed: "unchanged",
   },
   /**
-   * Stop the posting when N jobs in a row fail in one pool, not counting retries; 0 for never
-   * (default: 10).
+   * Stop the posting when N jobs have failed and none is done, not counting retries; 0 for never
+   * (default: 20).
    */
   stopAfter: {
-    schema: v.optional(whole(0, int32Max), 10),
+    schema: v.optional(whole(0, int32Max), 20),
     flag: { name: "--stop-after", value: "N", kind: "number" },
     help:
-      "stop the posting when N jobs in a row fail in one pool, not counting retries, 0 for never " +
-      "(default: 10)",
-    signed: "unchanged",
+      "stop the posting when N jobs have failed and none is done, not counting retries, 0 for " +
+      "never (default: 20)",
   },
   /** Whether to keep the return values of the jobs (default: true). */
   keepsResults: {
@@ -232,8 +231,9 @@ type NameWith<Property> = {
 }[OptionName];
 export type FlagOption = NameWith<{ flag: object }>;
 export type SignedOption = NameWith<{ signed: string }>;
+export type UnchangedOption = NameWith<{ signed: "unchanged" }>;
 /** The options that pools run jobs by. */
-export type RunOption = NameWith<{ signed: "unchanged" }>;
+export type RunOption = UnchangedOption | "stopAfter";
 
 /** The options that the library has too. */
 export type LibraryOption = Exclude<OptionName, NameWith<{ api: string }>>;
@@ -253,7 +253,7 @@ const namesOf = <Names extends OptionName>(isOne: (option: PostingOption) => boo
   optionList.filter(isOne).map(({ name }) => name as Names);
 
 export const signedOptions = namesOf<SignedOption>(({ signed }) => signed !== undefined);
-export const runOptions = namesOf<RunOption>(({ signed }) => signed === "unchanged");
+export const unchangedOptions = namesOf<UnchangedOption>(({ signed }) => signed === "unchanged");
 
 const schemasOf = <Names extends OptionName>(names: readonly Names[]) =>
   Object.fromEntries(names.map((name) => [name, postingOptions[name].schema])) as {

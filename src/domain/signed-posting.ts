@@ -5,10 +5,10 @@ import { parse } from "./parse.ts";
 import {
   postingOptions,
   type PostingOptions,
-  type RunOption,
-  runOptions,
   type SignedOption,
   signedOptions,
+  type UnchangedOption,
+  unchangedOptions,
 } from "./posting-options.ts";
 import { rateOf } from "./rate.ts";
 
@@ -76,7 +76,7 @@ export const parseStatement = (text: string): Statement => {
 };
 
 /** The properties with which a pool would run a posting. */
-export interface RunBy extends Pick<PostingOptions, RunOption> {
+export interface RunBy extends Pick<PostingOptions, UnchangedOption> {
   id: number;
   entryPoint: string;
   jobCount: number;
@@ -89,7 +89,7 @@ export interface RunBy extends Pick<PostingOptions, RunOption> {
 export function changeOf(statement: Statement, posting: RunBy): string | null {
   const { entryPoint, jobCount, options } = statement;
   const signed = { id: statement.posting, entryPoint, jobCount, ...options };
-  const names = ["id", "entryPoint", "jobCount", ...runOptions] as const;
+  const names = ["id", "entryPoint", "jobCount", ...unchangedOptions] as const;
   for (const name of names) {
     if (signed[name] === posting[name]) continue;
     const what = name === "id" ? "number" : name;

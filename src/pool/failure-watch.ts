@@ -1,5 +1,5 @@
 import type { OutcomeState } from "../domain/attempt.ts";
-import { postingsOverLimit, stopPosting } from "../db/engine/control.ts";
+import { hasDoneJobs, postingsOverLimit, stopPosting } from "../db/engine/control.ts";
 import type { RunnablePosting } from "../db/engine/leases.ts";
 import type { Links, Session } from "./session/session.ts";
 import type { LeasedJob } from "./wire/leased-job.ts";
@@ -10,9 +10,9 @@ import type { LeasedJob } from "./wire/leased-job.ts";
 export class FailureWatch {
   readonly #links: Links;
   readonly #onStopped: (id: number, reason: string) => void;
-  /** By posting: the jobs that have failed since the last success. */
-  readonly #inRow = new Map<number, number>();
-  /** The postings that are being stopped. */
+  /** By posting: the jobs that have failed in this pool; -Infinity once one is done anywhere. */
+  readonly #failures = new Map<number, number>();
+  /** The postings that are being checked or stopped. */
   readonly #stopping = new Set<number>();
 
   constructor(links: Links, onStopped: (id: number, reason: string) => void) {
@@ -21,33 +21,52 @@ export class FailureWatch {
   }
 
   /** Call it if an attempt was done, or cancelled. */
-  passed({ id }: RunnablePosting): void {
-    if (this.#inRow.size > 0) this.#inRow.delete(id);
+  passed({ id }: RunnablePosting, isDone: boolean): void {
+    if (isDone && this.#failures.has(id)) this.#failures.set(id, -Infinity);
   }
 
   /** Call it if an attempt has failed. Stops its posting if it may not fail again. */
   async failed(session: Session, job: LeasedJob, state: OutcomeState): Promise<void> {
     const { id, stopAfter, hasFailureLimit } = job.posting;
-    const failures = (this.#inRow.get(id) ?? 0) + (isRetry(job) ? 0 : 1);
-    this.#inRow.set(id, failures);
+    const failures = (this.#failures.get(id) ?? 0) + (isRetry(job) ? 0 : 1);
+    this.#failures.set(id, failures);
     if (this.#stopping.has(id)) return;
     // Not "===": if the database did not answer, the next failure tries again.
     if (stopAfter > 0 && failures >= stopAfter) {
-      const reason = `${failures} jobs in a row failed in one pool`;
       this.#stopping.add(id);
-      await this.#stop(session, id, reason).finally(() => this.#stopping.delete(id));
+      session.claimer.paused.add(id); // else quick jobs would go on failing until it has stopped
+      await this.#stopFailing(session, id, stopAfter).finally(() => {
+        this.#stopping.delete(id);
+        session.claimer.paused.delete(id);
+      });
     } else if (state === "failed" && hasFailureLimit) {
       await session.recorder.flush(); // to be counted with the failures of other pools
       const [over] = await this.#links.side.ask((db) => postingsOverLimit(db, [id]));
-      if (over)
-        await this.#stop(session, id, `${over.failed} of ${over.jobCount} jobs have failed`);
+      if (over) {
+        const { failed, jobCount, limit } = over;
+        const count = `${failed} of ${jobCount} jobs have failed`;
+        await this.#stop(session, id, `${count}, the limit of --max-failures ${limit}`);
+      }
     }
+  }
+
+  /** Stops it, unless one of its jobs was done by any pool. */
+  async #stopFailing(session: Session, id: number, stopAfter: number): Promise<void> {
+    await session.recorder.flush();
+    if (await this.#links.side.ask((db) => hasDoneJobs(db, id))) {
+      this.#failures.set(id, -Infinity);
+      return;
+    }
+    const count = this.#failures.get(id) ?? stopAfter;
+    const jobs = count === 1 ? "1 job has" : `${count} jobs have`;
+    const reason = `${jobs} failed and none is done, the limit of --stop-after ${stopAfter}`;
+    await this.#stop(session, id, reason);
   }
 
   async #stop(session: Session, id: number, reason: string): Promise<void> {
     await session.recorder.flush(); // the reasons should be visible once it has stopped
     const stopped = await this.#links.side.ask((db) => stopPosting(db, id, reason));
-    this.#inRow.delete(id); // when it is resumed, it still has the same number of failures
+    this.#failures.delete(id); // when it is resumed, it may fail as often again
     if (stopped.length > 0) this.#onStopped(id, reason);
   }
 }

@@ -61,7 +61,7 @@ export class Pool {
     );
     const failureWatch = new FailureWatch(this.#links, (id, reason) => {
       this.#summary.stopped++;
-      log(`posting ${id} was stopped: ${reason}`);
+      log(`posting ${id} was stopped: ${reason}; see why: pdoflow failures ${id}`);
       this.#check();
     });
     const context = {

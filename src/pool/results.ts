@@ -68,7 +68,7 @@ export class Results implements AttemptListener, OutcomeListener {
     session.recorder.add(pending);
     const { onEnded } = this.#options;
     if (onEnded) outcomesOf(pending).forEach((outcome) => onEnded(outcome));
-    this.#failureWatch.passed(posting);
+    this.#failureWatch.passed(posting, true);
     this.#pool.onRecorded(run);
   }
 
@@ -115,7 +115,7 @@ export class Results implements AttemptListener, OutcomeListener {
     this.#summary[ended.state]++;
     session.recorder.add(pendingOne(ended));
     this.#options.onEnded?.(ended);
-    if (keptKind !== "failed") this.#failureWatch.passed(job.posting);
+    if (keptKind !== "failed") this.#failureWatch.passed(job.posting, keptKind === "done");
     else void this.#pool.attempt(() => this.#failureWatch.failed(session, job, ended.state));
     this.#pool.onRecorded(runOfOne(job));
   }

@@ -1,7 +1,12 @@
 import { Command, Option } from "clipanion";
 
 import type { Db } from "../../db/connection/connect.ts";
-import { cancelPostings, pausePostings, resumePostings } from "../../db/engine/control.ts";
+import {
+  cancelPostings,
+  pausePostings,
+  resumePostings,
+  setLimits,
+} from "../../db/engine/control.ts";
 import { drainPools } from "../../db/engine/pools.ts";
 import { findPostings } from "../../db/read/snapshot.ts";
 import { readPostingCounts } from "../../db/read/status.ts";
@@ -10,6 +15,7 @@ import { exitCodes, PdoflowError } from "../../domain/errors.ts";
 import { liveStates, orList } from "../../domain/states.ts";
 import { pluralize } from "../output/pluralize.ts";
 import { PdoflowCommand } from "../shell/command.ts";
+import { changeFlags, parseLimits } from "../input/limit-flags.ts";
 import { findPostingsToChange, readSelectors } from "../input/select.ts";
 
 /** A command that changes the state of postings and reports each one's new state. */
@@ -75,12 +81,27 @@ export class ResumeCommand extends PostingsCommand {
   static override paths = [["resume"]];
   static override usage = Command.Usage({
     description: "resume postings that were paused, or stopped because of failures",
+    details: `
+      The options change the posting first; options that you do not give stay. After a stop because
+      of \`--stop-after\`, a resumed posting stops again if as many jobs fail and none is done.
+    `,
+    examples: [
+      ["Resume a posting after fixing its code", "$0 resume 42"],
+      ["Go on although jobs fail", "$0 resume 42 --stop-after 0"],
+    ],
   });
   readonly did = "resumed";
   readonly schema = outputSchemas.resume;
 
-  change(db: Db, ids: number[]) {
-    return resumePostings(db, ids);
+  constructor() {
+    super();
+    Object.assign(this, changeFlags());
+  }
+
+  async change(db: Db, ids: number[]) {
+    const limits = parseLimits(this);
+    if (limits !== null) await setLimits(db, ids, limits);
+    return await resumePostings(db, ids);
   }
 }
 

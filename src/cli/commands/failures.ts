@@ -1,7 +1,7 @@
 import { Command, Option } from "clipanion";
 
 import type { Db } from "../../db/connection/connect.ts";
-import { retryFailed } from "../../db/engine/control.ts";
+import { retryFailed, setLimits } from "../../db/engine/control.ts";
 import {
   type FailureGroup,
   failureLimit,
@@ -17,6 +17,8 @@ import type { PostingState } from "../../domain/states.ts";
 import { throwLocation } from "../../job/job-error.ts";
 import { pluralize } from "../output/pluralize.ts";
 import { PdoflowCommand } from "../shell/command.ts";
+import { resumeAnyway } from "../diagnosis/explain.ts";
+import { changeFlags, parseLimits } from "../input/limit-flags.ts";
 import { findSelected, findWholePostings, readSelectors } from "../input/select.ts";
 
 interface Failures {
@@ -90,7 +92,7 @@ export class FailuresCommand extends PdoflowCommand {
       this.say(
         `posting ${id} was stopped: ${reason ?? "no reason given"}\n` +
           `After fixing the cause, run: pdoflow resume ${id}\n` +
-          "To allow more failures in a row, post with --stop-after N, or --stop-after 0 for any.",
+          `To go on although jobs fail, run: ${resumeAnyway(id, reason)}`,
       );
     }
     for (const group of groups) {
@@ -146,10 +148,12 @@ export class RetryCommand extends PdoflowCommand {
     details: `
       Gives each failed job one more attempt. Jobs keep their number, arguments and earlier
       attempts; a finished posting becomes open again. Jobs that have not failed and cancelled
-      postings do not change.
+      postings do not change. The other options change the posting for all its further attempts:
+      with a larger --max-attempts, each of these jobs gets as many as are left.
     `,
     examples: [
       ["Retry all failed jobs of a posting", "$0 retry 42 --failed"],
+      ["Retry them with more time", "$0 retry 42 --failed --timeout 1h"],
       ["Retry one job", "$0 retry 42/7"],
       ["Retry one group of `$0 failures`", "$0 retry 42 --group 3f2a91bc"],
     ],
@@ -160,7 +164,13 @@ export class RetryCommand extends PdoflowCommand {
     description: "only failures whose fingerprint begins with this",
   });
 
+  constructor() {
+    super();
+    Object.assign(this, changeFlags());
+  }
+
   async run() {
+    const limits = parseLimits(this);
     const selectors = await readSelectors(this.jobs, this.context.stdin);
     const { group = null } = this;
     if (group !== null && !/^[0-9a-f]{4,8}$/.test(group)) {
@@ -176,7 +186,9 @@ export class RetryCommand extends PdoflowCommand {
     }
     return await this.withDatabase(async (db) => {
       const selected = await findSelected(db, selectors);
+      const ids = selected.map(({ id }) => id);
       const retried = new Map<number, number>();
+      if (limits !== null) await setLimits(db, ids, limits);
       for (const { id, indices } of selected) {
         retried.set(id, (await retryFailed(db, id, { indices, fingerprint: group })) ?? 0);
       }

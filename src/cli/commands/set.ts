@@ -4,6 +4,7 @@ import * as v from "valibot";
 import type { Db } from "../../db/connection/connect.ts";
 import {
   cancelPostings,
+  type LimitRow,
   pausePostings,
   resumePostings,
   setLimits,
@@ -17,71 +18,67 @@ import { rateText } from "../../domain/rate.ts";
 import { pluralize } from "../output/pluralize.ts";
 import { PdoflowCommand } from "../shell/command.ts";
 import { describeCancel, PostingsCommand } from "./control.ts";
-import { parseFlags } from "../shell/flags.ts";
 import { pythonParity } from "../shell/reference.ts";
 import { wholeNumber } from "../shell/flag-values.ts";
-import { flagValues } from "../input/posting-flags.ts";
+import { limitFlags, limitsText, parseLimits } from "../input/limit-flags.ts";
 import { findPostingsToChange, readSelectors } from "../input/select.ts";
-
-const Limits = v.object({
-  maxRunning: v.optional(v.union([v.literal("none"), flagValues.maxRunning.wrapped])),
-  maxRate: v.optional(v.union([v.literal("none"), flagValues.maxRate.wrapped])),
-});
 
 export class SetLimitCommand extends PdoflowCommand {
   static override paths = [["set-limit"]];
   static override usage = Command.Usage({
-    description: "limit how many jobs of a posting run at the same time, or start per time",
+    description: "change the limits of a posting: its running jobs, rate, failures and attempts",
     details: `
-      The limits apply to all pools together, from the next claim on; jobs that pools have already
-      claimed are not affected. \`none\` removes a limit. A limit that you do not name is unchanged.
+      The limits apply from the next claim on; jobs that pools have already claimed are not
+      affected. \`none\` removes a limit. A limit that you do not name is unchanged. A signed
+      posting keeps its max attempts, backoff and timeout.
     `,
     examples: [
       ["Run at most 4 jobs at the same time", "$0 set-limit 42 --max-running 4"],
       ["Remove the limit", "$0 set-limit 42 --max-running none"],
+      [
+        "Give each attempt more time, and do not stop",
+        "$0 set-limit 42 --timeout 1h --stop-after 0",
+      ],
     ],
   });
   postings = Option.Rest({ name: "posting" });
   state = Option.String("--state", {
     description: "only postings in this state: open, paused, errored_out or cancelled",
   });
-  maxRunning = Option.String("--max-running", {
-    description: "run at most N jobs at the same time, or `none`",
-  });
-  maxRate = Option.String("--max-rate", {
-    description: "start at most N jobs per time: 10/s, 100/m or 1000/h, or `none`",
-  });
+
+  constructor() {
+    super();
+    Object.assign(this, limitFlags());
+  }
 
   async run() {
-    const { maxRunning, maxRate } = parseFlags(Limits, this);
-    if (maxRunning === undefined && maxRate === undefined) {
-      throw new InvalidInput("options", ["expected --max-running or --max-rate"]);
+    const limits = parseLimits(this);
+    if (limits === null) {
+      throw new InvalidInput("options", [
+        "expected a limit such as --max-running, --max-rate, --stop-after or --timeout",
+      ]);
     }
     const words = this.postings;
     const named = { words, selectors: await readSelectors(words, this.context.stdin) };
     return await this.withDatabase(async (db) => {
       const ids = await findPostingsToChange(db, named, this.state);
-      const rows = await setLimits(db, ids, {
-        maxRunning: maxRunning === "none" ? null : maxRunning,
-        maxRate: maxRate === "none" ? null : maxRate,
-      });
-      const postings = rows.map(({ id, maxRunning, rateCount, rateMs }) => ({
-        id,
-        maxRunning,
-        maxRate: rateText(rateCount, rateMs),
-      }));
-      if (this.json) this.printJson(outputSchemas["set-limit"], { postings });
+      const rows = await setLimits(db, ids, limits);
+      if (this.json) this.#printJson(rows);
       else {
-        for (const { id, maxRunning, maxRate } of postings) {
-          this.say(
-            `posting ${id}: max running ${maxRunning ?? "none"}, max rate ${maxRate ?? "none"}`,
-          );
-        }
-        const ended = ids.filter((id) => !postings.some((one) => one.id === id));
-        for (const id of ended) this.say(`posting ${id} has ended: not changed`);
+        for (const row of rows) this.say(`posting ${row.id}: ${limitsText(row)}`);
+        const others = ids.filter((id) => !rows.some((one) => one.id === id));
+        for (const id of others) this.say(`posting ${id} is cancelled: not changed`);
       }
       return exitCodes.ok;
     });
+  }
+
+  #printJson(rows: readonly LimitRow[]): void {
+    const postings = rows.map(({ rateCount, rateMs, ...row }) => ({
+      ...row,
+      maxRate: rateText(rateCount, rateMs),
+    }));
+    this.printJson(outputSchemas["set-limit"], { postings });
   }
 }
 

@@ -38,11 +38,17 @@ export function explainPosting(facts: PostingFacts): string {
     paused: () => `is paused (${reason}); go on with: pdoflow resume ${id}`,
     errored_out: () =>
       `was stopped (${reason}); see why: pdoflow failures ${id}; ` +
-      `after fixing the cause: pdoflow resume ${id}`,
+      `after fixing the cause: pdoflow resume ${id}; ` +
+      `to go on although jobs fail: ${resumeAnyway(id, posting.reason)}`,
     open: () => (startsInMs === null ? whyOpen(facts) : start(startsInMs)) + refusalOf(facts),
   }[state]();
   return `posting ${id} ${what}. ${progress(jobs)}`;
 }
+
+/** The command that resumes a stopped posting so that the same reason does not stop it again. */
+export const resumeAnyway = (id: number, reason: string | null): string =>
+  `pdoflow resume ${id} ` +
+  (reason?.includes("--max-failures") === true ? "--max-failures none" : "--stop-after 0");
 
 function whyOpen(facts: PostingFacts): string {
   const { jobs, full } = facts;

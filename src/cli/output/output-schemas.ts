@@ -171,7 +171,17 @@ export const outputSchemas = {
   }),
   "set-limit": output({
     postings: v.array(
-      v.object({ id, maxRunning: v.nullable(count), maxRate: v.nullable(v.string()) }),
+      v.object({
+        id,
+        maxRunning: v.nullable(count),
+        maxRate: v.nullable(v.string()),
+        stopAfter: count,
+        maxFailures: v.nullable(count),
+        maxFailuresPercent: v.nullable(v.number()),
+        maxAttempts: count,
+        backoffMs: count,
+        timeoutMs: v.nullable(count),
+      }),
     ),
   }),
   "set-posting-status": Changes,

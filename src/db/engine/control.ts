@@ -95,6 +95,12 @@ export interface NewLimits {
   maxRunning?: number | null | undefined;
   /** For example "10/s". */
   maxRate?: string | null | undefined;
+  stopAfter?: number | undefined;
+  maxFailures?: number | null | undefined;
+  maxFailuresPercent?: number | null | undefined;
+  maxAttempts?: number | undefined;
+  backoffMs?: number | undefined;
+  timeoutMs?: number | null | undefined;
 }
 
 export interface LimitRow {
@@ -102,18 +108,24 @@ export interface LimitRow {
   maxRunning: number | null;
   rateCount: number | null;
   rateMs: number | null;
+  stopAfter: number;
+  maxFailures: number | null;
+  maxFailuresPercent: number | null;
+  maxAttempts: number;
+  backoffMs: number;
+  timeoutMs: number | null;
 }
 
 /**
- * Sets the limits of unfinished postings (P5), and returns these postings. They apply to jobs that
- * are claimed from now on; jobs that pools have already claimed continue.
+ * Sets the limits of postings that are not cancelled (P5), and returns these postings. They apply
+ * to jobs that are claimed from now on; jobs that pools have already claimed continue.
  */
 export async function setLimits(
   { sql, schema }: Db,
   ids: readonly number[],
-  { maxRunning, maxRate }: NewLimits,
+  changes: NewLimits,
 ): Promise<LimitRow[]> {
-  const limits = JSON.stringify({ maxRunning, maxRate }); // omits undefined properties
+  const limits = JSON.stringify(changes); // omits undefined properties
   return await sql<LimitRow[]>`
     select * from ${schema}.set_limits(${integers(ids)}::bigint[], ${limits}::text::jsonb)`;
 }
@@ -130,11 +142,20 @@ export const findStopped = ({ sql, schema }: Db, ids: readonly number[]) => sql<
   select id, state, kills_running, reason from ${schema}.posting
   where id = any (${integers(ids)}::bigint[]) and state <> 'open'`;
 
+/** Whether a job of an unfinished posting is done. */
+export async function hasDoneJobs({ sql, schema }: Db, id: number): Promise<boolean> {
+  const rows = await sql`
+    select from ${schema}.progress where posting_id = ${id} having sum(done) > 0`;
+  return rows.length > 0;
+}
+
 /** The postings among `ids` that have more failed jobs than they allow (maxFailures). */
 export const postingsOverLimit = ({ sql, schema }: Db, ids: readonly number[]) => sql<
-  { id: number; failed: number; jobCount: number }[]
+  { id: number; failed: number; jobCount: number; limit: string }[]
 >`
-  select p.id, t.failed, p.job_count
+  select p.id, t.failed, p.job_count,
+         case when t.failed >= p.max_failures then p.max_failures::text
+              else p.max_failures_percent || '%' end as limit
   from ${schema}.posting p cross join lateral (
     select coalesce(sum(failed), 0)::integer as failed from ${schema}.progress
     where posting_id = p.id) t

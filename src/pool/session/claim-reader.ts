@@ -32,6 +32,11 @@ export class ClaimReader {
     this.#link = link;
   }
 
+  /** Reads postings again with the next claim. */
+  forget(): void {
+    this.#postings.clear();
+  }
+
   /**
    * Reads arguments of up to `bytesMax`, at least of one job. `startBy`: when jobs of postings with
    * a rate must have started.

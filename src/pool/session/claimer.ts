@@ -24,6 +24,8 @@ import type { Link } from "../link/link.ts";
 const routesKept = 100;
 /** A busy pool reads the routes this often; otherwise new routes would starve (rule 6). */
 const routesEveryMs = 1_000;
+/** How soon to claim again while a posting is paused. */
+const pausedMs = 50;
 
 export interface ClaimerOptions extends PoolScope, RefusalSources {
   /** One in N claims goes to the oldest open lane, so that no posting starves; 0 for none. */
@@ -65,6 +67,8 @@ export class Claimer {
   /** The only postings to claim of (O9); null for all. */
   chosen: number[] | null;
   #claims = 0;
+  /** Postings to skip for a moment: perhaps they are about to be stopped. */
+  readonly paused = new Set<number>();
   readonly #reader: ClaimReader;
   readonly #times = new JobTimes();
   /** The mean size of arguments in the last claim that had some, by entry point. */
@@ -125,6 +129,7 @@ export class Claimer {
       postings: this.chosen,
     };
     const single = room.idle > room.backlog ? this.#singleOf(news) : null;
+    const hasPaused = this.paused.size > 0; // perhaps no longer when the answer comes
     const { ranges, limited } = await this.#link.ask(async (db) => {
       if (single === null) return await claim(db, want);
       const { poolId } = want;
@@ -132,7 +137,7 @@ export class Claimer {
       return claimed.ranges.length > 0 ? claimed : await claim(db, want);
     });
     this.limits.note(limited, performance.now());
-    const hasSkipped = limited.length + this.limits.skipped.length > 0;
+    const hasSkipped = hasPaused || limited.length + this.limits.skipped.length > 0;
     if (ranges.length === 0) return { ranges, runs: [], unread: [], hasSkipped };
     const bytesMax = bytesLeft(room.bytes);
     const { runs, unread } = await this.#reader.read(ranges, { startBy, bytesMax });
@@ -165,6 +170,7 @@ export class Claimer {
     const before = this.chosen;
     if (postings) this.chosen = await this.#link.ask((db) => findServed(db, postings));
     const isNew = this.chosen?.some((id) => !before?.includes(id)) ?? false;
+    this.#reader.forget(); // limits of postings may have changed
     const read = await this.#link.ask((db) => readRoutes(db, this.#options));
     this.#routesReadAt = performance.now();
     const open = read.filter((route) => mayServe(route, this.#options));
@@ -186,7 +192,7 @@ export class Claimer {
       nextTimes(db, routes, skipped, this.chosen),
     );
     if (startMs !== null && startMs <= 0) await this.#link.ask((db) => startDue(db));
-    const limitMs = this.limits.nextMs(performance.now());
+    const limitMs = this.paused.size > 0 ? pausedMs : this.limits.nextMs(performance.now());
     const dueMs =
       retryMs === null || limitMs === null ? (retryMs ?? limitMs) : Math.min(retryMs, limitMs);
     return { dueMs, startMs };
@@ -203,7 +209,7 @@ export class Claimer {
 
   /** The postings to skip: they are at a limit, or refused. */
   get #skipped(): number[] {
-    return [...this.limits.skipped, ...this.refusals.ids];
+    return [...this.limits.skipped, ...this.refusals.ids, ...this.paused];
   }
 
   /** Its routes, without routes whose postings it has refused too often. */

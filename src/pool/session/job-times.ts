@@ -2,10 +2,7 @@ import type { RunnablePosting } from "../../db/engine/leases.ts";
 import { type JobTime, measured, measuredAll } from "../../domain/chunk-size.ts";
 
 export const entryPointsKept = 100;
-/**
- * If N or fewer failures in a row would stop a posting, it continues one by one while it only
- * fails.
- */
+/** If N or fewer failures would stop a posting, it continues one by one while it only fails. */
 const carefulUpTo = 100;
 
 /**

@@ -110,7 +110,7 @@ test("cancel --keep-running lets running jobs end", async () => {
   await stop(pool);
 });
 
-test("a posting whose jobs only fail stops after ten in a row, and goes on after a fix", async () => {
+test("a posting whose jobs only fail stops after twenty failures, and goes on after a fix", async () => {
   await using db = await freshDatabase();
   using cli = await openCommands(db);
   // Long enough that no worker has many of them in hand.
@@ -122,7 +122,10 @@ test("a posting whose jobs only fail stops after ten in a row, and goes on after
   await cli.runWith({ input }, "post", "bad.ts#bad", "-", "--backoff", "100ms");
   const pool = await cli.run("pool", "--max-workers", "1", "--once");
   expect(pool.code).toBe(1);
-  expect(pool.err).toContain("posting 1 was stopped: 10 jobs in a row failed in one pool");
+  expect(pool.err).toContain(
+    "posting 1 was stopped: 20 jobs have failed and none is done, " +
+      "the limit of --stop-after 20; see why: pdoflow failures 1",
+  );
   const [row] = await db.sql`
     select state, reason, (select count(*) from pdoflow.outcome)::int as n,
            (select count(*) from pdoflow.lease where active)::int as held
@@ -138,7 +141,7 @@ test("a posting whose jobs only fail stops after ten in a row, and goes on after
   expect((await cli.run("pool", "--max-workers", "1", "--once")).code).toBe(0);
   const [after] = await db.sql`select state, done from pdoflow.posting`;
   expect(after?.["state"]).toBe("finished");
-  expect(after?.["done"]).toBeGreaterThan(90); // a few had used up their tries before
+  expect(after?.["done"]).toBeGreaterThan(70); // some had used up their tries before
 });
 
 test("--max-failures stops at a number of failed jobs, or at a share of them", async () => {
@@ -160,7 +163,10 @@ test("--max-failures stops at a number of failed jobs, or at a share of them", a
   expect(rows.map(({ state }) => state)).toEqual(["errored_out", "errored_out"]);
   expect(rows[0]?.["failed"]).toBeGreaterThanOrEqual(5);
   expect(rows[1]?.["failed"]).toBeGreaterThan(20);
-  expect(rows[0]?.["reason"]).toMatch(/^\d+ of 200 jobs have failed$/);
+  expect(rows[1]?.["reason"]).toContain("the limit of --max-failures 10%");
+  expect(rows[0]?.["reason"]).toMatch(
+    /^\d+ of 200 jobs have failed, the limit of --max-failures 5$/,
+  );
 });
 
 test.each([

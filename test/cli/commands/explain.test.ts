@@ -58,10 +58,11 @@ test("explain of a posting reports its progress, and why none of its jobs runs",
     "posting 1 has finished: 1 of its 2 jobs is done, 1 has failed. " +
       "See why: pdoflow failures 1.\n",
   );
-  await post("--stop-after", "1", "--max-attempts", "3", "--backoff", "1h");
+  const stopping = ["--stop-after", "1", "--max-attempts", "3", "--backoff", "1h"];
+  await cli.runWith({ input: "[[1],[1]]" }, "post", "fn.ts#fn", "-", ...stopping);
   await cli.run("pool", "--once", "--max-workers", "1");
   expect(await explain("2")).toMatch(
-    /^posting 2 was stopped \(1 .*\); see why: pdoflow failures 2; .*: pdoflow resume 2\. /,
+    /^posting 2 was stopped \(1 .*\); see why: pdoflow failures 2; .*: pdoflow resume 2; .*: pdoflow resume 2 --stop-after 0\. /,
   );
   await post("--name", "later", "--run-at", "2999-01-01T00:00:00Z");
   expect(await explain("@later")).toMatch(/^posting 3 starts in \d+ days\. None of its 2 jobs/);

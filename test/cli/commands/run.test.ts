@@ -130,7 +130,10 @@ test("a run that is stopped for its failures can be resumed", async () => {
   expect(run.code).toBe(1);
   expect(run.err).toContain("4,999 jobs did not run; continue with: pdoflow run --resume 1");
   const [posting] = await db.sql`select state, reason from pdoflow.posting`;
-  expect(posting).toEqual({ state: "errored_out", reason: "1 of 5000 jobs have failed" });
+  expect(posting).toEqual({
+    state: "errored_out",
+    reason: "1 of 5000 jobs have failed, the limit of --max-failures 1",
+  });
 });
 
 test("--max-failures of a run takes effect before the database has stopped the posting", async () => {

@@ -12,19 +12,26 @@ test("limits are set, kept and lifted, and apply to later claims", async () => {
     const { out } = await cli.run("set-limit", ...args, "--json");
     return documentOf("set-limit", out).postings;
   };
-  expect(await set("1", "--max-running", "2")).toEqual([{ id: 1, maxRunning: 2, maxRate: "10/m" }]);
+  expect(await set("1", "--max-running", "2")).toMatchObject([
+    { id: 1, maxRunning: 2, maxRate: "10/m" },
+  ]);
   const [room] = await db.sql`select jobs from pdoflow.limit_room(1)`;
   expect(room).toEqual({ jobs: 2 });
-  expect(await set("1", "--max-rate", "none")).toEqual([{ id: 1, maxRunning: 2, maxRate: null }]);
-  expect(await set("--state", "open", "--max-running", "none", "--max-rate", "5/h")).toEqual([
+  expect(await set("1", "--max-rate", "none")).toMatchObject([
+    { id: 1, maxRunning: 2, maxRate: null },
+  ]);
+  expect(await set("--state", "open", "--max-running", "none", "--max-rate", "5/h")).toMatchObject([
     { id: 1, maxRunning: null, maxRate: "5/h" },
   ]);
   expect((await cli.run("set-limit", "1", "--max-rate", "none")).err).toBe(
-    "posting 1: max running none, max rate none\n",
+    "posting 1: max running none, max rate none, stop after none, max failures none, " +
+      "max attempts 1, backoff 1s, timeout none\n",
   );
   await cli.drain();
-  expect((await cli.run("set-limit", "1", "--max-running", "1")).err).toBe(
-    "posting 1 has ended: not changed\n",
+  await cli.post([1]);
+  await cli.run("cancel", "2");
+  expect((await cli.run("set-limit", "2", "--max-running", "1")).err).toBe(
+    "posting 2 is cancelled: not changed\n",
   );
   expect(await cli.run("set-limit", "1")).toMatchObject({ code: 2 });
   expect(await cli.run("set-limit", "1", "--max-running", "0")).toMatchObject({ code: 2 });

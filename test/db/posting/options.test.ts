@@ -9,7 +9,7 @@ import {
   type OptionName,
   postingOptions,
   PostingOptions,
-  runOptions,
+  unchangedOptions,
 } from "../../../src/domain/posting-options.ts";
 import { rateText } from "../../../src/domain/rate.ts";
 import { freshQueue, newPool, postJobs, take } from "../engine.ts";
@@ -118,14 +118,22 @@ test("SQL has the same defaults", async () => {
   }
 });
 
-test.each(runOptions)("a pool that claims gets %s of each posting", async (name) => {
-  const usual = v.parse(PostingOptions, {})[name];
-  const other = values.find((value) => value !== usual && v.is(postingOptions[name].schema, value));
-  await db.sql`update pdoflow.lane set state = 'closed' where state = 'open'`;
-  const ids = [await postJobs(db, 1, { [name]: usual }), await postJobs(db, 1, { [name]: other })];
-  const ranges = await take(db, await newPool(db));
-  expect(ranges.map(({ postingId, posting }) => [postingId, posting?.[name]])).toEqual([
-    [ids[0] ?? 0, usual],
-    [ids[1] ?? 0, other as typeof usual],
-  ]);
-});
+test.each([...unchangedOptions, "stopAfter" as const])(
+  "a pool that claims gets %s of each posting",
+  async (name) => {
+    const usual = v.parse(PostingOptions, {})[name];
+    const other = values.find(
+      (value) => value !== usual && v.is(postingOptions[name].schema, value),
+    );
+    await db.sql`update pdoflow.lane set state = 'closed' where state = 'open'`;
+    const ids = [
+      await postJobs(db, 1, { [name]: usual }),
+      await postJobs(db, 1, { [name]: other }),
+    ];
+    const ranges = await take(db, await newPool(db));
+    expect(ranges.map(({ postingId, posting }) => [postingId, posting?.[name]])).toEqual([
+      [ids[0] ?? 0, usual],
+      [ids[1] ?? 0, other as typeof usual],
+    ]);
+  },
+);

@@ -165,6 +165,30 @@ test("refused: one changed job of a large posting, if a pool claims a part of a 
   await expectRefused(db, cli, id, "arguments of it were changed");
 });
 
+test("max attempts of a signed posting can't be changed by hand, but when it stops can", async () => {
+  await using db = await freshDatabase();
+  using cli = await openSigning(db);
+  await cli.write("fn.ts", "export const fn = () => { throw new Error('no'); };");
+  const id = String(await cli.post(3, "--stop-after", "1", "--max-attempts", "1"));
+  await cli.drain();
+  for (const change of [
+    ["resume", id, "--max-attempts", "9"],
+    ["set-limit", id, "--timeout", "1h"],
+    ["retry", id, "--failed", "--backoff", "1h"],
+  ]) {
+    expect(await cli.run(...change)).toMatchObject({
+      code: 2,
+      err: expect.stringContaining(
+        `posting ${id} is signed with its max attempts, backoff and timeout: to change them, post it again`,
+      ),
+    });
+  }
+  expect((await postingOf(db, Number(id))).state).toBe("errored_out");
+  await cli.run("resume", id, "--stop-after", "0");
+  expect(await cli.drain()).not.toContain("refused");
+  expect((await postingOf(db, Number(id))).state).toBe("finished");
+});
+
 test("refused: the needs of a posting, changed in the database", async () => {
   await using db = await freshDatabase();
   using cli = await openSigning(db);
