@@ -50,7 +50,8 @@ export async function compareRuns(
 }
 
 const readPostings = ({ sql, schema }: Db) => sql<{ batch: number; id: number }[]>`
-  select (split_part(args, e'\\n', 1)::json ->> 0)::integer as batch, posting_id as id
+  select (split_part(coalesce(args, ${schema}.sweep_lines(sweep, 0, 1)), e'\\n', 1)::json
+          ->> 0)::integer as batch, posting_id as id
   from ${schema}.job where first_seq = 0`;
 
 const readOutcomes = ({ sql, schema }: Db, postingId: number) => sql<Outcome[]>`

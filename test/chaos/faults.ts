@@ -210,7 +210,8 @@ async function cancel(world: World, name: string): Promise<void> {
 async function batchOf(world: World, id: number): Promise<number> {
   const [row] = await world.arena.ask(
     (db) => db.sql<{ batch: number }[]>`
-    select (split_part(args, e'\\n', 1)::json ->> 0)::integer as batch
+    select (split_part(coalesce(args, ${db.schema}.sweep_lines(sweep, 0, 1)), e'\\n', 1)::json
+            ->> 0)::integer as batch
     from ${db.schema}.job where posting_id = ${id} limit 1`,
   );
   return row?.batch ?? -1;

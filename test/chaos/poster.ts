@@ -1,8 +1,9 @@
 import { connect, type Db, isConnectionLoss } from "../../src/db/connection/connect.ts";
-import { insertPosting } from "../../src/db/posting/insert.ts";
+import { insertPosting, type JobsToPost } from "../../src/db/posting/insert.ts";
 import { type Arena, jobsFolder } from "./arena.ts";
 import type { Chronicle } from "./chronicle.ts";
 import type { Dice } from "./dice.ts";
+import { type Sweep, sweepOf } from "../../src/domain/sweep.ts";
 
 /** The jobs to post: their entry point, number and arguments. */
 interface Kind {
@@ -53,6 +54,17 @@ export interface Batch {
 const unendedMax = 20;
 const postMs = 30_000;
 
+/** The jobs of a batch as a sweep, however few: the argument is the same for all of them. */
+function sweepOfBatch({ number, jobCount }: Batch, argument: number): Sweep | null {
+  const parts = [
+    { values: [String(number)] },
+    { first: "0", last: String(jobCount - 1), step: "1", width: 0 },
+    { values: [String(argument)] },
+  ];
+  const axes = parts.map((part) => ({ name: null, parts: [part] }));
+  return sweepOf(axes, 0);
+}
+
 /** Posts batches of all kinds, by the compiled binary and in this process. */
 export class Poster {
   readonly batches: Batch[] = [];
@@ -96,13 +108,14 @@ export class Poster {
         postingId: null,
       };
       this.batches.push(batch);
+      const sweep = dice.chance(0.3) ? sweepOfBatch(batch, kind.argument?.(dice) ?? 0) : null;
       const args = Array.from({ length: jobCount }, (_, index) =>
         JSON.stringify([batch.number, index, kind.argument?.(dice) ?? 0]),
       );
       const priority = dice.chance(0.3) ? dice.whole(-5, 5) : 0;
       batch.postingId = byBinary
         ? await this.#postByBinary(kind, priority, args)
-        : await this.#postInProcess(kind, priority, args);
+        : await this.#postInProcess(kind, priority, sweep ?? args);
       this.#chronicle.count(batch.postingId === null ? "posts that failed" : "posts");
     }
   }
@@ -128,9 +141,18 @@ export class Poster {
     return null;
   }
 
-  async #postInProcess(kind: Kind, priority: number, args: string[]): Promise<number | null> {
+  #inBatches(jobs: readonly string[] | Sweep): JobsToPost {
+    if ("isNormal" in jobs) return jobs;
+    const priorities = this.#dice.chance(0.2) ? jobs.map(() => this.#dice.whole(-3, 3)) : undefined;
+    return [{ args: [...jobs], priorities }];
+  }
+
+  async #postInProcess(
+    kind: Kind,
+    priority: number,
+    jobs: readonly string[] | Sweep,
+  ): Promise<number | null> {
     const { maxAttempts, backoff, timeout, grace } = kind.flags ?? {};
-    const priorities = this.#dice.chance(0.2) ? args.map(() => this.#dice.whole(-3, 3)) : undefined;
     const options = {
       entryPoint: `jobs.ts#${kind.name}`,
       priority,
@@ -140,7 +162,7 @@ export class Poster {
       ...(timeout === undefined ? {} : { timeoutMs: timeout }),
       ...(grace === undefined ? {} : { graceMs: grace }),
     };
-    const posting = insertPosting(this.#db, options, [{ args, priorities }], "chaos");
+    const posting = insertPosting(this.#db, options, this.#inBatches(jobs), "chaos");
     const late = Promise.withResolvers<null>();
     const timer = setTimeout(late.resolve, postMs, null); // unlike a sleep it can be ended
     try {
