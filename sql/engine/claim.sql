@@ -9,9 +9,10 @@ language sql immutable as $$
 $$;
 
 -- The open lane that comes first: by priority and turn, or the oldest (rule 6). One step of an
--- index for each route (rule 3), or for each of p_postings, unless these are null.
+-- index for each route (rule 3), or for each of p_postings, unless these are null. p_from are
+-- positions (claim_options).
 create function pdoflow.best_lane(
-  p_routes integer[], p_oldest boolean, p_skip bigint[], p_postings bigint[],
+  p_routes integer[], p_oldest boolean, p_skip bigint[], p_postings bigint[], p_from bigint[],
   out posting_id bigint, out priority integer, out effective_priority integer, out turn bigint
 ) language plpgsql stable as $$
 #variable_conflict use_column
@@ -30,8 +31,38 @@ begin
     from unnest(p_routes) as route (id) cross join lateral (
       select posting_id, priority, effective_priority from pdoflow.lane
       where route_id = route.id and state = 'open' and posting_id <> all (p_skip)
+        and posting_id >= coalesce((
+          select max(p.id) from unnest(p_from) as f (id) join pdoflow.posting p on p.id = f.id
+          where p.route_id = route.id), 0)
       order by posting_id limit 1) l
     order by l.posting_id limit 1;
+  elsif cardinality(p_from) > 0 then
+    -- A position is at the priority of its posting. Lanes of any other priority are read from the
+    -- start.
+    select l.posting_id, l.priority, l.effective_priority, route.turn
+    into posting_id, priority, effective_priority, turn
+    from pdoflow.in_turn(p_routes) as route
+      left join lateral (
+        select p.id, coalesce(p.override_priority, p.priority) as priority
+        from unnest(p_from) as f (id) join pdoflow.posting p on p.id = f.id
+        where p.route_id = route.id order by p.id desc limit 1) f on true
+      cross join lateral (
+        (select posting_id, priority, effective_priority from pdoflow.lane
+         where route_id = route.id and state = 'open' and posting_id <> all (p_skip)
+           and effective_priority > f.priority
+         order by effective_priority desc, posting_id, priority desc limit 1)
+        union all
+        (select posting_id, priority, effective_priority from pdoflow.lane
+         where route_id = route.id and state = 'open' and posting_id <> all (p_skip)
+           and effective_priority = f.priority and posting_id >= f.id
+         order by effective_priority desc, posting_id, priority desc limit 1)
+        union all
+        (select posting_id, priority, effective_priority from pdoflow.lane
+         where route_id = route.id and state = 'open' and posting_id <> all (p_skip)
+           and effective_priority < coalesce(f.priority, 2147483648)
+         order by effective_priority desc, posting_id, priority desc limit 1)
+        limit 1) l -- of the first of them that has any
+    order by l.effective_priority desc, route.turn, l.posting_id, l.priority desc limit 1;
   else
     select l.posting_id, l.priority, l.effective_priority, route.turn
     into posting_id, priority, effective_priority, turn
@@ -56,10 +87,14 @@ end $$;
 --   skip          postings to pass over: at a limit, or refused by this pool (H1)
 --   slack_ms      a job of a posting with a rate starts within this time, or is released
 --   postings      the only postings to claim of; null for all
+--   positions     a posting for some of the routes: no lane that comes before it was open a moment
+--                 ago, among the lanes of its route and priority or, if oldest, among all of its
+--                 route. Begins to read there, because the index has the entries of the deleted
+--                 lanes before it until vacuum, or as long as an old snapshot is open
 create type pdoflow.claim_options as (
   routes integer[], oldest boolean, entry_points text[], caps integer[], floors integer[],
   cap integer, share double precision, skip bigint[], slack_ms integer,
-  postings bigint[]);
+  postings bigint[], positions bigint[]);
 
 -- Claims the next jobs of the first lane, or due retries, for p_pool under one new lease, and
 -- returns its ranges; no row if nothing can be claimed now. A row with a wait_ms and no lease is a
@@ -86,8 +121,8 @@ begin
   perform from pdoflow.pool where id = p_pool and state in ('up', 'draining') for key share;
   if not found then return; end if;
   for v_round in 1..100 loop
-    v_lane := pdoflow.best_lane(
-      p_options.routes, p_options.oldest, p_options.skip, p_options.postings);
+    v_lane := pdoflow.best_lane(p_options.routes, p_options.oldest, p_options.skip,
+                                p_options.postings, p_options.positions);
     if v_waits then
       v_retry := pdoflow.due_retry(
         p_options.routes, p_options.skip, p_options.oldest, v_takes_suspects, p_options.postings);

@@ -34,6 +34,8 @@ export interface Claim {
   share: number;
   /** Postings to skip, because they are known to be at a limit. */
   skip?: readonly number[];
+  /** The postings at which to begin reading, if all lanes before them were closed a moment ago. */
+  positions?: readonly number[];
   /** The only postings to claim of; null for all. */
   postings?: readonly number[] | null;
   /** The time in ms within which jobs of a posting with a rate are started, or released. */
@@ -95,7 +97,8 @@ async function claimOnce({ sql, schema }: Db, want: Claim): Promise<Claimed> {
         ${integers(want.sizes.map((size) => size.floor))}::integer[],
         ${want.cap}::integer, ${want.share}::double precision,
         ${integers(want.skip ?? [])}::bigint[], ${want.slackMs ?? 100}::integer,
-        ${want.postings ? integers(want.postings) : null}::bigint[]
+        ${want.postings ? integers(want.postings) : null}::bigint[],
+        ${integers(want.positions ?? [])}::bigint[]
       )::${schema}.claim_options,
       ${readAtOnce})`;
   return claimedBy(rows);

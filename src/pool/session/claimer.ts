@@ -1,6 +1,9 @@
+import type { Db } from "../../db/connection/connect.ts";
 import type { JobsGone } from "../../db/engine/job-arguments.ts";
 import {
   claim,
+  type Claim,
+  type Claimed,
   claimSingle,
   type LeasedRange,
   type RunnablePosting,
@@ -11,6 +14,7 @@ import { nextTimes, startDue } from "../../db/engine/starts.ts";
 import { bytesLeft, countLeft } from "./argument-memory.ts";
 import { claimShare, claimSize, type JobTime } from "../../domain/chunk-size.ts";
 import { mayServe, type PoolScope, type RouteInTurn } from "../../domain/route.ts";
+import { Positions } from "./positions.ts";
 import { Turns } from "./turns.ts";
 import { entryPointsKept, JobTimes } from "./job-times.ts";
 import { ClaimReader, type ReadJobs } from "./claim-reader.ts";
@@ -63,6 +67,7 @@ export class Claimer {
   readonly refusals: Refusals;
   #routes: RouteInTurn[] = [];
   readonly #turns = new Turns();
+  readonly #positions = new Positions();
   #routesReadAt = -Infinity;
   /** The only postings to claim of (O9); null for all. */
   chosen: number[] | null;
@@ -131,10 +136,10 @@ export class Claimer {
     const single = room.idle > room.backlog ? this.#singleOf(news) : null;
     const hasPaused = this.paused.size > 0; // perhaps no longer when the answer comes
     const { ranges, limited } = await this.#link.ask(async (db) => {
-      if (single === null) return await claim(db, want);
+      if (single === null) return await this.#claimFrom(db, want);
       const { poolId } = want;
       const claimed = await claimSingle(db, { poolId, postingId: single, routes: this.routeIds });
-      return claimed.ranges.length > 0 ? claimed : await claim(db, want);
+      return claimed.ranges.length > 0 ? claimed : await this.#claimFrom(db, want);
     });
     this.limits.note(limited, performance.now());
     const hasSkipped = hasPaused || limited.length + this.limits.skipped.length > 0;
@@ -144,6 +149,7 @@ export class Claimer {
     this.#learnSize(runs);
     // All of one claim is of one route.
     const route = this.#routes.find(({ id }) => id === runs[0]?.posting.routeId);
+    if (route) this.#positions.learn(route.id, ranges, want.oldest, performance.now());
     if (route && !want.oldest) this.#turns.claimed(route);
     return { ranges, runs, unread, hasSkipped };
   }
@@ -154,6 +160,14 @@ export class Claimer {
     if (news?.size !== 1 || !first || this.chosen !== null) return null;
     const [id, { isSingle }] = first;
     return isSingle && !this.#skipped.includes(id) ? id : null;
+  }
+
+  /** Claims from the positions on, or from the start if there is nothing. */
+  async #claimFrom(db: Db, want: Claim): Promise<Claimed> {
+    const positions = this.#positions.at(want.oldest, performance.now());
+    const claimed = await claim(db, { ...want, positions });
+    if (claimed.ranges.length > 0 || positions.length === 0) return claimed;
+    return await claim(db, want);
   }
 
   /** Stops a posting whose jobs can't be read; otherwise they would be claimed again and again. */

@@ -20,12 +20,12 @@ test("no command shows control characters that a job, a poster or a pool has wri
       jsonb_build_object('host', ${evil}::text, 'pid', 1, 'version', ${evil}::text,
                          'osUser', ${evil}::text), 1, 86400000, '{}', null) as id`;
   await sql`select * from pdoflow.pool_claim(${pool?.id ?? 0},
-    row(array(select id from pdoflow.route), false, '{}', '{}', '{}', 10, 1, '{}', 0, null)
+    row(array(select id from pdoflow.route), false, '{}', '{}', '{}', 10, 1, '{}', 0, null, '{}')
       ::pdoflow.claim_options, 10)`;
   const error = JSON.stringify({ name: evil, message: evil, stack: `${evil}\n    at ${evil}` });
   await sql`select pdoflow.pool_record(${pool?.id ?? 0},
-    row(1, '{1}', '{1}', '{0}', '{1}', '{failed}', '{0}', '{1}', '{1}', null, array[${error}], null,
-        '{}', null, null, 0)::pdoflow.outcome_batch)`;
+    row('{1}', '{1}', '{0}', '{1}', '{1}', '{failed}', '{0}', array['{0}'], array['{1}'],
+        array['{1}'], null, null, array[${error}], null, null, '{}', 0)::pdoflow.outcome_batch)`;
   await sql`select pdoflow.post('b.ts#f', '[[1]]')`;
   await sql`select pdoflow.pause(2::bigint, ${evil})`;
   await sql`select pdoflow.set_variable(${evil}, to_jsonb(${evil}::text))`;

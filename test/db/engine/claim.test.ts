@@ -188,6 +188,49 @@ describe("many small postings", () => {
   });
 });
 
+describe("a claim that begins at a position", () => {
+  test("takes no earlier posting of that priority, and what comes before or after it", async () => {
+    await using db = await freshQueue();
+    const pool = await newPool(db);
+    const [low, early, position, late] = [
+      await postJobs(db, 1, { priority: -1 }),
+      ...(await postSingles(db, 3)),
+    ] as [number, number, number, number];
+    const high = await postJobs(db, 1, { priority: 1 });
+    const taken: string[] = [];
+    for (let n = 0; n < 4; n++) {
+      taken.push(...names(await take(db, pool, { cap: 1, positions: [position] })));
+    }
+    expect(taken).toEqual([high, position, late, low].map((id) => `${id}/0`));
+    expect(names(await take(db, pool, { cap: 1, positions: [position] }))).toEqual([]);
+    expect(names(await take(db, pool, { cap: 1 }))).toEqual([`${early}/0`]);
+  });
+
+  test("of the oldest lane takes no earlier posting of any priority", async () => {
+    await using db = await freshQueue();
+    const pool = await newPool(db);
+    const early = await postJobs(db, 1, { priority: 9 });
+    const [position, late] = (await postSingles(db, 2)) as [number, number];
+    const want = { cap: 1, oldest: true, positions: [position] };
+    expect(names(await take(db, pool, want))).toEqual([`${position}/0`]);
+    expect(names(await take(db, pool, want))).toEqual([`${late}/0`]);
+    expect(names(await take(db, pool, { ...want, positions: [] }))).toEqual([`${early}/0`]);
+  });
+
+  test("reads other routes from the start", async () => {
+    await using db = await freshQueue();
+    const pool = await newPool(db);
+    const other = await postJobs(db, 1, { osUser: "ben" });
+    const [early, position] = (await postSingles(db, 2)) as [number, number];
+    const taken = [];
+    for (let n = 0; n < 3; n++) {
+      taken.push(...names(await take(db, pool, { cap: 1, positions: [position] })));
+    }
+    expect(taken).toEqual([`${other}/0`, `${position}/0`]);
+    expect(early).toBeLessThan(position);
+  });
+});
+
 describe("the writes of a claim", () => {
   test("N2: the lease that takes the last job of the one lane deletes it", async () => {
     await using db = await freshQueue();

@@ -121,7 +121,7 @@ const odd: Record<string, readonly string[]> = {
 const fields: Record<string, readonly string[]> = {
   claim_options: [
     ...["integer[]", "boolean", "text[]", "integer[]", "integer[]", "integer"],
-    ...["double precision", "bigint[]", "integer", "bigint[]"],
+    ...["double precision", "bigint[]", "integer", "bigint[]", "bigint[]"],
   ],
   outcome_batch: [
     ...["integer", "bigint[]", "bigint[]", "integer[]", "integer[]", "outcome_state[]"],
