@@ -57,6 +57,24 @@ test("docs/security.md: the commands grant the documented rights", async () => {
   }
 });
 
+const hasPython = Bun.which("python3") !== null;
+
+test.if(hasPython)(
+  "docs/programs.md: a Python script runs as a command and a function",
+  async () => {
+    await using db = await freshDatabase();
+    const document = await page("programs.md");
+    const fileOf = (language: string) =>
+      document.match(new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\`$`, "ms"))?.[1] ?? "";
+    const files = `cat > fit.py <<'END'\n${fileOf("python")}END\ncat > fit.ts <<'END'\n${fileOf("ts")}END\n`;
+    const { code, out } = await runIn(db, files + (await shellOf("programs.md")));
+    expect(code).toBe(0);
+    expect(out.match(/^\{"degree": 2, "residual": 0\.\d+\}$/gm)).toHaveLength(2);
+    expect(out).toContain("posting,index,status,error,arg1,degree,residual\r\n");
+    expect(out).toContain(",2,2,0.3333333333333333\r\n");
+  },
+);
+
 test("docs/selectors.md: postings in a state, and postings whose numbers come through a pipe", async () => {
   await using db = await freshDatabase();
   await postManySingles(db.db, 43);
