@@ -14,8 +14,13 @@ declare
   v_wrong record;
   v_part record;
 begin
-  select count(*), bool_and(json_typeof(line::json) in ('array', 'object'))
-  into v_jobs, v_are_sound from string_to_table(p_lines, e'\n') as l (line);
+  if p_lines <> '' and strpos(p_lines, e'\n') = 0 then -- without a query
+    v_jobs := 1;
+    v_are_sound := json_typeof(p_lines::json) in ('array', 'object');
+  else
+    select count(*), bool_and(json_typeof(line::json) in ('array', 'object'))
+    into v_jobs, v_are_sound from string_to_table(p_lines, e'\n') as l (line);
+  end if;
   if v_are_sound is false then
     select position - 1 as index, json_typeof(line::json) as kind into v_wrong
     from string_to_table(p_lines, e'\n') with ordinality as l (line, position)

@@ -163,6 +163,7 @@ create function pdoflow.write_posting(
 ) returns void language plpgsql as $$
 declare
   v_limits record;
+  v_state pdoflow.lane_state;
 begin
   if v.job_count is null or v.job_count < 1 then
     raise exception 'expected at least one job, found none: nothing was posted'
@@ -193,11 +194,16 @@ begin
     coalesce(p_options ->> 'osUser', ''), coalesce(p_options -> 'needs', '[]'),
     coalesce(p_options ->> 'run', ''), pdoflow.project_option(p_options));
   insert into pdoflow.posting select v.*;
-  insert into pdoflow.lane (posting_id, priority, first_seq, end_seq, route_id, state)
-  select v.id, priority, sum(size) over higher - size, sum(size) over higher, v.route_id,
-         (case when v.run_at is null then 'open' else 'paused' end)::pdoflow.lane_state
-  from unnest(p_priorities, p_sizes) with ordinality as l (priority, size, position)
-  window higher as (order by position);
+  v_state := case when v.run_at is null then 'open' else 'paused' end;
+  if cardinality(p_priorities) = 1 then
+    insert into pdoflow.lane (posting_id, priority, first_seq, end_seq, route_id, state)
+    values (v.id, p_priorities[1], 0, v.job_count, v.route_id, v_state);
+  else
+    insert into pdoflow.lane (posting_id, priority, first_seq, end_seq, route_id, state)
+    select v.id, priority, sum(size) over higher - size, sum(size) over higher, v.route_id, v_state
+    from unnest(p_priorities, p_sizes) with ordinality as l (priority, size, position)
+    window higher as (order by position);
+  end if;
   if p_options ->> 'jobKey' is not null then
     perform pdoflow.take_job_key(
       v.id, coalesce(p_options ->> 'osUser', ''), pdoflow.project_option(p_options),

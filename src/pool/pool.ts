@@ -89,6 +89,7 @@ export class Pool {
         session: () => (this.#state === "running" ? this.#session : null),
         room: () => this.#room,
         isQuiet: () => this.#runner.isIdle && this.#session?.recorder.isIdle === true,
+        onNews: () => options.codeWatch.begin(),
         onJobs: async (session, runs, unread) => {
           this.#lifetime.busy(performance.now());
           await this.#intake.add(session, runs, unread);

@@ -31,6 +31,8 @@ export class CodeWatch implements CodeWatcher {
   #tookMs = 0;
   /** One check at a time: the workers are replaced before the next one returns. */
   #turn: Promise<unknown> = Promise.resolve();
+  /** A check whose result nobody has seen yet. */
+  #begun: Promise<boolean> | null = null;
 
   constructor(root: string, { reloads }: { reloads: boolean }) {
     this.#root = root;
@@ -42,9 +44,20 @@ export class CodeWatch implements CodeWatcher {
    * to workers: their files are watched from then on.
    */
   async hasChanged(runs: readonly JobRun[]): Promise<boolean> {
+    const begun = this.#begun ?? false;
+    this.#begun = null;
+    const [hadChanged, hasChanged] = await Promise.all([begun, this.#inTurn(runs)]);
+    return hadChanged || hasChanged;
+  }
+
+  begin(): void {
+    this.#begun ??= this.#inTurn([]);
+  }
+
+  #inTurn(runs: readonly JobRun[]): Promise<boolean> {
     const found = this.#turn.then(() => this.#check(runs));
     this.#turn = found;
-    return await found;
+    return found;
   }
 
   async #check(runs: readonly JobRun[]): Promise<boolean> {

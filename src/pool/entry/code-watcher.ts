@@ -3,6 +3,11 @@ import type { JobRun } from "../wire/leased-job.ts";
 /** Watches the code of jobs. */
 export interface CodeWatcher {
   /**
+   * Begins to look for changes, while jobs are claimed of postings that are known to be committed:
+   * `hasChanged` of these jobs has the result, and need not look again.
+   */
+  begin(): void;
+  /**
    * Whether code has changed that workers may have imported, so that they must be replaced. Called
    * before these jobs are passed to workers.
    */

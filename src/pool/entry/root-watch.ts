@@ -11,6 +11,8 @@ export class RootWatch implements CodeWatcher {
     this.#isThere = isThere;
   }
 
+  begin(): void {}
+
   hasChanged(): Promise<boolean> {
     return Promise.resolve(false);
   }

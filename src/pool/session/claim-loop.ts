@@ -17,6 +17,8 @@ export interface ClaimLoopListener {
   room(): Room;
   /** The pool has no job, and no outcome waits to be recorded. */
   isQuiet(): boolean;
+  /** A claim of postings of which the pool was notified begins. */
+  onNews(): void;
   /** Jobs that were leased for this session just now; `unread` must be released. */
   onJobs(session: Session, runs: LeasedRun[], unread: JobRun[]): Promise<void>;
   /** With isOnce: nothing is left to claim, now or later, and the pool was quiet before. */
@@ -132,6 +134,7 @@ export class ClaimLoop {
     // Outcomes are recorded on another connection: this claim may miss a retry that one of them
     // creates meanwhile.
     const wasQuiet = this.#listener.isQuiet();
+    if (quietUntil !== null) setImmediate(() => this.#listener.onNews()); // the claim is sent first
     const claimed = await this.#claimed(session, room, quietUntil === null ? null : notified);
     this.#quietUntil = null;
     if (!claimed) return;

@@ -42,7 +42,7 @@ async function openLoop({ db }: TestDatabase, { isOnce, listener, onStatement }:
       room: () => oneIdle,
       isQuiet: () => true,
       onJobs: async () => {},
-      onNothingLeft: () => {},
+      ...{ onNews: () => {}, onNothingLeft: () => {} },
       onError: (error) => {
         if (!links.claims.isClosed) throw error;
       },
