@@ -172,6 +172,11 @@ export class Pool {
     this.#on("stop");
   }
 
+  /** Ends without another claim: the caller knows that no job is left. Outcomes are recorded. */
+  finish(): void {
+    this.#on("stop");
+  }
+
   /** Claims now: `once` may have changed. */
   wake(): void {
     this.#claims.wake();

@@ -37,8 +37,11 @@ export class LocalRun {
   readonly #halt: Halt;
   readonly #ids: number[] = [];
   readonly #stop = Promise.withResolvers<string>();
-  readonly #secondStop = Promise.withResolvers<void>();
+  readonly #secondStop = Promise.withResolvers<string>();
   #signals = 0;
+  /** All jobs have ended, and the rest of their output is being printed. */
+  #isFlushing = false;
+  #hasFailed = false;
   #pool: Pool | null = null;
   /** Whether no further posting will come. */
   #isPosted = false;
@@ -65,7 +68,14 @@ export class LocalRun {
   /** All its jobs are posted: the pool ends when none is left. */
   complete(): void {
     this.#isPosted = true;
-    this.#pool?.wake();
+    if (!this.#finishIfDone()) this.#pool?.wake();
+  }
+
+  /** The pool need not claim once more to find that nothing is left. */
+  #finishIfDone(): boolean {
+    const isDone = this.#isPosted && this.#output.ended >= this.#output.total;
+    if (isDone) this.#pool?.finish();
+    return isDone;
   }
 
   /**
@@ -80,6 +90,7 @@ export class LocalRun {
     try {
       return await this.#owner.explaining(this.#plan.target, work);
     } catch (error) {
+      this.#hasFailed = true;
       this.#stop.resolve("an error");
       this.#pool?.kill();
       await this.#abandon();
@@ -94,20 +105,23 @@ export class LocalRun {
     const failed = Promise.withResolvers<never>();
     posting.catch((error: unknown) => failed.reject(error));
     failed.promise.catch(() => {}); // it may come after the end
-    const pool = (this.#pool = await Promise.race([this.#startPool(), failed.promise]));
+    const pool = await Promise.race([this.#startPool(), failed.promise]);
     const finished = pool.finished();
     finished.catch(() => {}); // awaited below, unless posting has failed
-    if (this.#isPosted) pool.wake();
+    if (this.#isPosted && !this.#finishIfDone()) pool.wake();
     const end = await Promise.race([finished, this.#stop.promise, failed.promise]);
     if (typeof end === "string") return await this.#interrupt(end, finished);
     this.#stop.resolve("the end of its pool");
     await posting;
-    const leftOver = await this.#keepRest();
+    // Outcomes can be refused if other pools have declared this one lost.
+    const left = this.#output.total - this.#output.ended + end.refused;
+    const leftOver = left === 0 ? "nothing" : await this.#keepRest();
+    this.#isFlushing = true;
     const isShown = this.#output.flush().then(() => null);
-    const shown = await Promise.race([isShown, this.#secondStop.promise]);
-    if (shown !== null) return await this.#interrupt("SIGINT", finished);
+    const stopped = await Promise.race([isShown, this.#secondStop.promise]);
+    if (stopped !== null) return await this.#interrupt(stopped, finished);
     showing[Symbol.dispose]();
-    return this.#report(leftOver);
+    return this.#report(leftOver, left);
   }
 
   async #startPool(): Promise<Pool> {
@@ -124,7 +138,7 @@ export class LocalRun {
       isOneByOne: rules.some(({ count, isPercent }) => isCommand || (!isPercent && count === 1)),
       ...(isCommand && !json ? { spool: new Spool() } : {}),
     };
-    return await Pool.start(target, {
+    const pool = await Pool.start(target, {
       ...workerPool(context, maxWorkers, worker),
       get once() {
         return isPosted();
@@ -133,6 +147,9 @@ export class LocalRun {
       onEnded: (end) => this.#onEnded(end),
       log: (line) => this.#log(line),
     });
+    this.#pool = pool;
+    if (this.#hasFailed) pool.kill();
+    return pool;
   }
 
   #onEnded(end: PendingOutcome): void {
@@ -142,6 +159,7 @@ export class LocalRun {
     if (rule?.when === "now") this.#pool?.end();
     // Stopping the posting takes some round trips, in which many short jobs could start.
     else if (rule) this.#pool?.drain(this.#haltReason);
+    this.#finishIfDone();
   }
 
   get #haltReason(): string {
@@ -154,8 +172,8 @@ export class LocalRun {
 
   #onSignal(signal: string): void {
     this.#stop.resolve(signal);
-    if (signal !== "SIGPIPE" && ++this.#signals === 1) return;
-    this.#secondStop.resolve();
+    if (signal !== "SIGPIPE" && ++this.#signals === 1 && !this.#isFlushing) return;
+    this.#secondStop.resolve(signal);
     if (signal !== "SIGPIPE") this.#pool?.kill();
   }
 
@@ -174,9 +192,7 @@ export class LocalRun {
   }
 
   /** Pauses postings with jobs that did not run; says whether they can be resumed. */
-  async #keepRest(): Promise<"nothing" | "resumable" | "cancelled"> {
-    const { ended, total } = this.#output;
-    if (ended >= total) return "nothing";
+  async #keepRest(): Promise<"resumable" | "cancelled"> {
     await this.#pause(this.#halt.met ? this.#haltReason : "its run has ended");
     const stopped = await this.#owner.withDatabase((db) => findStopped(db, this.#ids));
     return stopped.some(({ state }) => state === "cancelled") ? "cancelled" : "resumable";
@@ -218,8 +234,8 @@ export class LocalRun {
     this.#owner.say(`run: ${line}`);
   }
 
-  #report(leftOver: "nothing" | "resumable" | "cancelled"): ExitCode {
-    const { ended, failed, total } = this.#output;
+  #report(leftOver: "nothing" | "resumable" | "cancelled", left: number): ExitCode {
+    const { failed, total } = this.#output;
     const ids = this.#ids.join(" ");
     if (failed > 0) {
       this.#owner.say(
@@ -227,15 +243,13 @@ export class LocalRun {
           `why: pdoflow failures ${ids}`,
       );
     }
-    if (leftOver === "resumable") this.#sayLeft(total - ended);
+    if (leftOver === "resumable") this.#sayLeft(left);
     if (leftOver === "cancelled") {
-      this.#owner.say(
-        `pdoflow run: ${pluralize(total - ended, "job")} did not run: pdoflow status ${ids}`,
-      );
+      this.#owner.say(`pdoflow run: ${pluralize(left, "job")} did not run: pdoflow status ${ids}`);
     }
     if (this.#printer.isCut) return exitCodes.output;
     const isWanted = this.#halt.met?.of === "success" || this.#halt.met?.of === "done";
-    return failed > 0 || (ended < total && !isWanted) ? exitCodes.jobsFailed : exitCodes.ok;
+    return failed > 0 || (left > 0 && !isWanted) ? exitCodes.jobsFailed : exitCodes.ok;
   }
 
   #sayLeft(left: number): void {
