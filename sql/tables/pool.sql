@@ -33,8 +33,8 @@ comment on table pdoflow.pool is
 'One row: one pool process. Updated by its heartbeats, and by a pool that rescues its jobs.
   O1  A stopped or lost pool never comes up again; a restarted process is a new row.
   O2  running lists the jobs that had already run for a while at the last heartbeat: [{"posting":
-      42, "seq": 7, "attempt": 1}]. If a job has reported its progress, the element also has
-      "progress" (0 to 1) and "note" (a text or null).
+      42, "seq": 7, "attempt": 1, "ms": 1200}], with ms the time that it had run. If a job has
+      reported its progress, the element also has "progress" (0 to 1) and "note" (a text or null).
   O3  It is alive while its last heartbeat is younger than heartbeat_timeout_ms, by the clock of
       the database (rule 9).
   O4  refused counts the outcomes that arrived after their lease had ended.

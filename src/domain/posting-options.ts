@@ -176,8 +176,8 @@ export const postingOptions = {
     schema: orNull(Moment),
     flag: { name: "--run-at", value: "TIME", kind: "moment" },
     help:
-      "start no job before this time, such as 2026-01-01T02:00 in local time, or with a UTC " +
-      "offset",
+      "start no job before this time: +1h, 02:00, tomorrow 02:00, 2026-01-01 or " +
+      "2026-01-01T02:00, in local time, or with a UTC offset",
   },
   /**
    * `pdoflow prune` does not delete the posting until this many milliseconds after its end

@@ -3,6 +3,8 @@ import * as v from "valibot";
 
 import type { JobRow, JobFilter } from "../../db/read/jobs.ts";
 import { JobStatus } from "../output/schema-parts.ts";
+import { span } from "../../../tui/draw/words.ts";
+import { localText } from "../../domain/local-time.ts";
 import { exitCodes } from "../../domain/errors.ts";
 import { PdoflowCommand } from "../shell/command.ts";
 import { parseFlags } from "../shell/flags.ts";
@@ -23,9 +25,10 @@ export class JobsCommand extends PdoflowCommand {
   static override usage = Command.Usage({
     description: "list the jobs of postings",
     details: `
-      Shows the state of each job, with the pool and the host of its latest attempt. Jobs are read
-      page by page as they are printed, so \`| head\` is quick. Finding a few jobs among millions
-      takes a while, except for failed ones.
+      Shows the state of each job, with the host, the start and the duration of its latest attempt;
+      of a running job the time so far, as its pool reported it. Jobs are read page by page as they
+      are printed, so \`| head\` is quick. Finding a few jobs among millions takes a while, except
+      for failed ones.
     `,
     examples: [
       ["List running jobs with their hosts", "$0 jobs 42 --state running"],
@@ -74,7 +77,7 @@ export class JobsCommand extends PdoflowCommand {
       return;
     }
     const text = this.tableText(
-      ["job", "status", "attempts", "host", "ms", "progress", "arguments", "error"],
+      ["job", "status", "attempts", "host", "started", "took", "progress", "arguments", "error"],
       rows.map((row) => cellsOf(postingId, row)),
       stateColor,
     );
@@ -85,13 +88,20 @@ export class JobsCommand extends PdoflowCommand {
 const cellsOf = (postingId: number, row: JobRow) => [
   `${postingId}/${row.index}`,
   row.status,
-  row.attempts,
+  row.status === "running" ? row.attempts + 1 : row.attempts,
   row.host ?? "-",
-  row.durationMs === null ? "-" : row.durationMs.toFixed(0),
+  row.startedAt === null ? "-" : localText(row.startedAt),
+  timeText(row),
   progressText(row),
   row.args,
   row.error === null ? "" : `${row.error.name}: ${row.error.message.split("\n")[0]}`,
 ];
+
+/** "1.2s", and of a running job "40s …". */
+function timeText({ durationMs, elapsedMs }: JobRow): string {
+  if (elapsedMs !== null) return `${span(elapsedMs)} …`;
+  return durationMs === null ? "-" : span(durationMs);
+}
 
 /** "40 % fitting"; empty if the job has not reported any progress. */
 const progressText = ({ progress, note }: JobRow): string =>
@@ -100,7 +110,7 @@ const progressText = ({ progress, note }: JobRow): string =>
 /** Copies the arguments as stored JSON, because parsing would lose digits. */
 function lineOf(postingId: number, row: JobRow): string {
   const { index, status, attempts, poolId, host, durationMs, endedAt, error, args } = row;
-  const { progress, note } = row;
+  const { startedAt, elapsedMs, progress, note } = row;
   const fields = {
     version: 1,
     job: `${postingId}/${index}`,
@@ -109,6 +119,8 @@ function lineOf(postingId: number, row: JobRow): string {
     pool: poolId,
     host,
     durationMs,
+    startedAt,
+    elapsedMs,
     progress,
     note,
     endedAt,

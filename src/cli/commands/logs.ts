@@ -5,6 +5,8 @@ import type { Db } from "../../db/connection/connect.ts";
 import { anyJob, type JobRow, type JobFilter } from "../../db/read/jobs.ts";
 import { outputSchemas } from "../output/output-schemas.ts";
 import { JobStatus } from "../output/schema-parts.ts";
+import { findPostings } from "../../db/read/snapshot.ts";
+import { pluralize } from "../output/pluralize.ts";
 import { exitCodes, InvalidInput } from "../../domain/errors.ts";
 import { PdoflowCommand } from "../shell/command.ts";
 import { parseFlags } from "../shell/flags.ts";
@@ -61,14 +63,39 @@ export class LogsCommand extends PdoflowCommand {
   async #print(db: Db, selected: readonly Selected[], filter: JobFilter) {
     const isOne = isOneJob(selected);
     let count = 0;
+    const seen = { running: 0, ended: 0 };
     for await (const { postingId, rows } of jobPages(db, selected, filter)) {
       for (const row of rows) {
         const text = this.json ? lineOf(postingId, row) : textOf(postingId, row, isOne);
         if (text !== "") count += 1;
+        if (row.status === "running") seen.running += 1;
+        else if (row.endedAt !== null) seen.ended += 1;
         await this.printInPace(text);
       }
     }
-    if (count === 0 && !this.json) this.say("no output is stored for these jobs");
+    if (this.json) return;
+    if (count === 0) this.say(await this.#whyNone(db, selected, seen.ended));
+    if (seen.running > 0) {
+      const [are, it] = seen.running === 1 ? ["is", "its"] : ["are", "their"];
+      this.say(
+        `${pluralize(seen.running, "job")} ${are} running; follow ${it} output with: ` +
+          `pdoflow logs -f ${this.jobs.join(" ")}`,
+      );
+    }
+  }
+
+  /** Why nothing was printed. */
+  async #whyNone(db: Db, selected: readonly Selected[], ended: number): Promise<string> {
+    if (ended === 0) return "none of these jobs has ended";
+    const rows = await findPostings(
+      db,
+      selected.map(({ id }) => id),
+    );
+    if (rows.every(({ keepsOutput }) => keepsOutput === "all")) return "these jobs printed nothing";
+    return (
+      "no output is stored for these jobs: only that of failed jobs is, unless you post with " +
+      "--output all"
+    );
   }
 
   async #follow(selected: readonly Selected[], filter: JobFilter) {

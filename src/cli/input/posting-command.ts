@@ -18,6 +18,7 @@ import { parseFlags } from "../shell/flags.ts";
 import { commandJobs, type NoteCommand } from "./command-jobs.ts";
 import { JobSources, type SourceOptions } from "./job-sources.ts";
 import { failureLimit, flagNames, flagValues, PostingFlags } from "./posting-flags.ts";
+import { timeNamed } from "../../domain/local-time.ts";
 import { momentNote } from "./local-moment.ts";
 import { dryRun } from "./dry-run.ts";
 import { Reading } from "./reading-progress.ts";
@@ -179,8 +180,12 @@ export abstract class PostingCommand extends PostingFlags {
   /** The posting that the options describe. @throws {InvalidInput} */
   newPosting(entryPoint: EntryPoint): NewPosting {
     const { separator: _, format: _format, maxFailures, ...options } = this.parseOptions();
-    const note = this.runAt === undefined ? null : momentNote(this.runAt);
-    if (note !== null) this.say(`--run-at ${this.runAt}: ${note}`);
+    if (this.runAt !== undefined) {
+      const time = timeNamed(this.runAt, new Date()) ?? this.runAt;
+      const start = `the jobs start at ${options.runAt}`;
+      const note = momentNote(time) ?? (/^\d{4}-/.test(this.runAt) ? null : start);
+      if (note !== null) this.say(`--run-at ${this.runAt}: ${note}`);
+    }
     const { maxAttempts = 1, stopAfter = 0, keepsOutput = "all" } = options;
     return {
       ...options,

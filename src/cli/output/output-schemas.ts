@@ -133,6 +133,10 @@ export const outputSchemas = {
     pool: v.nullable(id),
     host: v.nullable(v.string()),
     durationMs: v.nullable(v.number()),
+    /** When its newest attempt started; null if it has not, or has just started. */
+    startedAt: v.nullable(moment),
+    /** While it runs: how long already; null if it has just started. */
+    elapsedMs: v.nullable(v.number()),
     /** While it runs: the progress that it reported, from 0 to 1, and a note. */
     progress: v.nullable(v.number()),
     note: v.nullable(v.string()),

@@ -1,5 +1,7 @@
 import * as v from "valibot";
 
+import { timeNamed } from "../../domain/local-time.ts";
+
 /** A whole number on the command line, from `min` to `max`. */
 export const wholeNumber = (min: number, max: number) =>
   v.pipe(
@@ -43,16 +45,13 @@ export const byteSize = v.pipe(
   }),
 );
 
-const momentText = "expected a time such as 2026-01-01T02:00 or 2026-01-01T02:00:00Z";
-
 /** A time on the command line, in this machine's time zone unless it has an offset. */
 export const localMoment = v.pipe(
   v.string(),
-  v.regex(
-    /^\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)?$/,
-    (issue) => `${momentText}, found ${issue.received}`,
+  v.transform((text) => timeNamed(text, new Date()) ?? ""),
+  v.check(
+    (text) => text !== "",
+    "expected a time such as +1h, 02:00, tomorrow 02:00, 2026-01-01 or 2026-01-01T02:00:00Z",
   ),
-  v.transform((text) => new Date(text)),
-  v.check((date) => !Number.isNaN(date.getTime()), momentText),
-  v.transform((date) => date.toISOString()),
+  v.transform((text) => new Date(text).toISOString()),
 );

@@ -34,6 +34,8 @@ export interface RunningJob {
   posting: number;
   seq: number;
   attempt: number;
+  /** How long it has run; absent if it is about to start. */
+  ms?: number;
   /** Its reported progress, from 0 to 1, with a note. */
   progress?: number;
   note?: string | null;

@@ -15,6 +15,9 @@ export interface JobRow {
   poolId: number | null;
   host: string | null;
   durationMs: number | null;
+  /** When its newest attempt started, and how long a running one has run; null if not known. */
+  startedAt: Date | null;
+  elapsedMs: number | null;
   /** While it runs and reports: its progress, from 0 to 1, and a note. */
   progress: number | null;
   note: string | null;
@@ -71,16 +74,18 @@ export function readJobPage({ sql, schema }: Db, page: JobPage) {
       : sql`${schema}.runs_of(${postingId}, ${first}, ${first + size}) r`;
   return sql<JobRow[]>`
     select s.index, s.seq, s.status, s.attempts, p.id as pool_id, p.host, s.duration_ms,
+           coalesce(s.ended_at - s.duration_ms * interval '1 ms', g.started_at) as started_at,
+           (extract(epoch from clock_timestamp() - g.started_at) * 1000)::float8 as elapsed_ms,
            g.progress, g.note, s.ended_at, s.error, s.args::text as args, s.stdout, s.stderr
     from ${runs}
       cross join lateral ${schema}.jobs_between(${postingId}, r.first_seq, r.end_seq, true) s
       left join ${schema}.lease l on l.id = s.lease_id
       left join ${schema}.pool p on p.id = l.pool_id
       left join lateral (
-        select progress, note
+        select progress, note, p.heartbeat_at - ms * interval '1 ms' as started_at
         from jsonb_to_recordset(
             case when s.status = 'running' then ${schema}.running_jobs(p.id) else '[]' end)
-          as t (posting bigint, seq integer, progress double precision, note text)
+          as t (posting bigint, seq integer, ms float8, progress float8, note text)
         where t.posting = ${postingId} and t.seq = s.seq limit 1) g on true
     where ${status === null ? sql`true` : sql`s.status = ${status}`}
       and ${host === null ? sql`true` : sql`p.host = ${host}`}

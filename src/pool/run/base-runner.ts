@@ -74,10 +74,11 @@ export abstract class BaseRunner<R extends RunningAttempt> implements Runner {
     const now = performance.now();
     return this.running(now)
       .filter(({ since }) => now - since >= longMs)
-      .map(({ job: { posting, seq, attempt }, progress }) => ({
+      .map(({ job: { posting, seq, attempt }, since, progress }) => ({
         posting: posting.id,
         seq,
         attempt,
+        ms: Math.round(now - since),
         ...(progress && { progress: progress.share, note: progress.note }),
       }));
   }

@@ -13,7 +13,7 @@ test("--run-at accepts a local time, and refuses others with the expected form",
   const rows = await db.sql`
     select to_char(run_at at time zone 'UTC', 'DD HH24:MI') as at from pdoflow.posting order by id`;
   expect(rows.map((row) => row["at"])).toEqual(["01 00:00", "01 02:00"]);
-  for (const when of ["tomorrow", "2999-13-01T00:00", "02:00"]) {
+  for (const when of ["someday", "2999-13-01T00:00", "26:00"]) {
     const { code, err } = await run(when, "UTC");
     expect([code, err]).toEqual([2, expect.stringContaining("expected a time such as")]);
   }

@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 
 import { freshDatabase } from "../../database.ts";
+import { until } from "../../binary/cli.ts";
 import { documentsOf } from "./json.ts";
 import { openQueueCommands } from "../../binary/queue-cli.ts";
 
@@ -58,4 +59,30 @@ test("jobs with priorities are listed by their index, running jobs with their po
     { job: "1/1", args: [3], status: "waiting" },
     { job: "1/2", args: [10], status: "running", host: "here", pool: 1 },
   ]);
+});
+
+test("a running job has its start and the time so far, in jobs, and logs names -f", async () => {
+  await using db = await freshDatabase();
+  using cli = await openQueueCommands(db);
+  await cli.write(
+    "slow.ts",
+    `import { existsSync } from "node:fs";
+     export const slow = async () => { while (!existsSync("go")) await Bun.sleep(20); };`,
+  );
+  await cli.run("post", "slow.ts#slow", "--each", "1");
+  const pool = cli.start("pool", "--once", "--max-workers", "1", "--heartbeat-timeout", "2s");
+  const line = await until("its pool to report it", async () => {
+    const [, row = ""] = (await cli.run("jobs", "1")).out.split("\n");
+    return /\d+m?s …/.test(row) && row;
+  });
+  expect(line).toMatch(/^1\/0 +running +1 +\S+ +\d{4}-\d\d-\d\d \d\d:\d\d:\d\d +[\d.]+m?s …/);
+  const [running] = documentsOf("jobs", (await cli.run("jobs", "1", "--json")).out);
+  expect(running?.elapsedMs).toBeGreaterThan(200);
+  expect(await cli.run("logs", "1/0")).toMatchObject({
+    err: expect.stringContaining("1 job is running; follow its output with: pdoflow logs -f 1/0"),
+  });
+  await cli.write("go", "");
+  await pool.exited;
+  const [done] = documentsOf("jobs", (await cli.run("jobs", "1", "--json")).out);
+  expect(done).toMatchObject({ status: "done", startedAt: expect.any(String), elapsedMs: null });
 });

@@ -30,3 +30,23 @@ test("--run-at: nothing runs before its time, a waiting pool starts it then, and
   const once = await cli.run("pool", "--once", "--max-workers", "1");
   expect(once.err).toContain("ended: 0 done"); // a posting that starts in an hour is not waited for
 });
+
+test("--run-at takes times as people write them, and says when the jobs start", async () => {
+  await using db = await freshDatabase();
+  using cli = await openQueueCommands(db);
+  for (const time of ["+1h", "02:00", "tomorrow 02:00", "2999-01-01"]) {
+    const run = await cli.run("post", "fn.ts#quick", "--each", "1", "--run-at", time);
+    expect(run).toMatchObject({ code: 0 });
+    const at = /^--run-at .*: the jobs start at \d{4}-\d\d-\d\dT.*Z$/m;
+    if (time.startsWith("2999")) expect(run.err).toBe("");
+    else expect(run.err).toMatch(at);
+  }
+  const rows = await db.sql`select run_at > now() as later from pdoflow.posting`;
+  expect(rows.map(({ later }) => later)).toEqual([true, true, true, true]);
+  const [hour] = await db.sql`
+    select run_at - now() between '59 min' and '60 min' as is_right from pdoflow.posting where id = 1`;
+  expect(hour).toEqual({ isRight: true });
+  const wrong = await cli.run("post", "fn.ts#quick", "--each", "1", "--run-at", "soon");
+  expect(wrong).toMatchObject({ code: 2 });
+  expect(wrong.err).toContain("expected a time such as +1h, 02:00, tomorrow 02:00, 2026-01-01");
+});
