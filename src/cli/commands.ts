@@ -31,6 +31,7 @@ export const commands: Commands = {
   "priority-stats": async () => [(await import("./commands/set.ts")).PriorityStatsCommand],
   profile: async () => [(await import("./commands/profile.ts")).ProfileCommand],
   prune: async () => [(await import("./commands/prune.ts")).PruneCommand],
+  psql: async () => [(await import("./commands/psql.ts")).PsqlCommand],
   results: async () => [(await import("./commands/results.ts")).ResultsCommand],
   resume: async () => [(await import("./commands/control.ts")).ResumeCommand],
   retry: async () => [(await import("./commands/failures.ts")).RetryCommand],

@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 
-import { Command } from "clipanion";
+import { Command, Option } from "clipanion";
 
 import { obeyed } from "../../db/settings/parameters.ts";
 import { sharedServiceFiles } from "../../db/settings/service-file.ts";
@@ -10,10 +10,12 @@ import {
   configuredSettings,
   configuredTarget,
   embeddedSource,
+  embeddedTarget,
   schemaName,
   settingsFile,
   type Target,
 } from "../../db/settings/target.ts";
+import { urlOf } from "../../db/settings/target-url.ts";
 import { outputSchemas } from "../output/output-schemas.ts";
 import { exitCodes } from "../../domain/errors.ts";
 import { serverState } from "../../server/server.ts";
@@ -35,13 +37,25 @@ export class ConfigCommand extends PdoflowCommand {
       Lists each connection parameter with its value and the flag, variable or file that sets it,
       then the configuration files and whether they exist. Passwords are never printed.
     `,
-    examples: [["Show the settings in this folder", "$0 config"]],
+    examples: [
+      ["Show the settings in this folder", "$0 config"],
+      ["The URL for another program, without the password", "$0 config --url"],
+    ],
+  });
+
+  url = Option.Boolean("--url", false, {
+    description: "print only the URL of the server, for psql and other programs",
   });
 
   async run() {
     const { env } = this.context;
     const found = configuredSettings(this.database, env);
     const target = configuredTarget(this.database, env);
+    if (this.url) {
+      const { address } = this.embeddedPaths;
+      this.print(urlOf(target ?? embeddedTarget(address, schemaName(env)), found?.settings));
+      return exitCodes.ok;
+    }
     const source = found?.source ?? embeddedSource;
     const settings = target ? this.#configured(target) : this.#embedded();
     const schema = env["PDOFLOW_SCHEMA"] === undefined ? "the default" : "PDOFLOW_SCHEMA";

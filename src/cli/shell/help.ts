@@ -10,7 +10,7 @@ const tasks: Readonly<Record<string, readonly string[]>> = {
     ...["pause", "resume", "cancel", "retry", "set-priority", "set-limit", "drain"],
   ],
   "operate the queue": [
-    ...["up", "down", "migrate", "config", "doctor", "depth", "profile", "prune"],
+    ...["up", "down", "migrate", "config", "doctor", "depth", "profile", "prune", "psql"],
     ...["grant", "revoke", "keys", "vars", "completions"],
   ],
 };

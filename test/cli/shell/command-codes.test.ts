@@ -33,6 +33,7 @@ const lines: readonly (readonly [line: string, names?: true])[] = [
   ["post fn.ts#fn --args 1 --no-check"],
   ["post fn.ts#fn gone.json --no-check", true],
   ["priority-stats"],
+  ["psql"],
   ["profile 9", true],
   ["prune --older-than 1d"],
   ["results 9", true],
