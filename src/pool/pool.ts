@@ -1,5 +1,6 @@
 import { isWorthAnotherTry } from "../db/connection/connect.ts";
 import type { Target } from "../db/settings/target.ts";
+import type { LiveOutput } from "../db/engine/follow.ts";
 import { type Beat, isPoolGone } from "../db/engine/pools.ts";
 import { readDepth } from "../db/read/lists.ts";
 import { deferred } from "../domain/node-20.ts";
@@ -170,6 +171,11 @@ export class Pool {
   end(): void {
     this.#ending = this.#runner.stop({ isGraceful: true });
     this.#on("stop");
+  }
+
+  /** The end of the output so far of running jobs of these postings. */
+  output(postings: readonly number[]): LiveOutput[] {
+    return this.#runner.output(postings);
   }
 
   /** Ends without another claim: the caller knows that no job is left. Outcomes are recorded. */

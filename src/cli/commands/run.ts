@@ -77,6 +77,9 @@ export class RunCommand extends PostingCommand {
   keepOrder = Option.Boolean("-k,--keep-order", false, {
     description: "print the output of commands in input order, not as they end",
   });
+  lineBuffer = Option.Boolean("--line-buffer", false, {
+    description: "print each line of a command's output as it comes, mixed with other commands",
+  });
   tag = Option.Boolean("--tag", false, {
     description: "begin each line of output with the input values of its job and a tab",
   });
@@ -94,6 +97,9 @@ export class RunCommand extends PostingCommand {
 
   async run(): Promise<ExitCode> {
     parseFlags(Options, this);
+    if (this.lineBuffer && this.keepOrder) {
+      throw new InvalidInput("options", ["expected -k or --line-buffer, found both"]);
+    }
     if (this.resume !== undefined) return await this.#resume(this.resume);
     const { entryPoint, files } = this.parseWork();
     this.#requireSense();
@@ -176,7 +182,7 @@ export class RunCommand extends PostingCommand {
     plan: Pick<RunPlan, PlannedHere> & { count: number | null },
     notes: JobNotes,
   ): LocalRun {
-    const { context, tag, joblog, progress, keepOrder } = this;
+    const { context, tag, joblog, progress, keepOrder, lineBuffer } = this;
     const { maxWorkers = context.cores } = parseFlags(Options, this);
     const { isCommand, count } = plan;
     const path = joblog === undefined ? null : resolve(context.cwd, joblog);
@@ -186,6 +192,7 @@ export class RunCommand extends PostingCommand {
       ...plan,
       maxWorkers: Math.min(maxWorkers, Math.max(count ?? maxWorkers, 1)),
       isOrdered: keepOrder,
+      isLineBuffered: lineBuffer && isCommand && !this.json,
       showsProgress: progress,
       // By default a command sees the environment of the shell it was typed in.
       handsOn: parseEnv(this.env ?? (isCommand ? "*" : "")),

@@ -5,16 +5,21 @@ import type { SpoolRange } from "../../pool/wire/spool.ts";
 const lineFeed = 10;
 
 /**
- * Writes all bytes, with a prefix at the beginning of each line, no faster than they are read;
- * errors of the stream are the process's. Returns whether the last line has ended.
+ * Writes all bytes but the first `skip`, after which a line begins, with a prefix at the beginning
+ * of each line. Writes no faster than they are read; errors of the stream are the process's.
+ * Returns whether the last line has ended.
  */
 export async function printWhole(
   piece: SpoolRange,
   stream: Writable,
-  prefix = "",
+  { prefix = "", skip = 0 } = {},
 ): Promise<boolean> {
   let last = lineFeed;
-  for await (const block of piece.blocks()) {
+  let left = skip;
+  for await (const whole of piece.blocks()) {
+    const block = whole.subarray(left);
+    left = Math.max(left - whole.length, 0);
+    if (block.length === 0) continue;
     const bytes = prefix === "" ? block : prefixed(block, Buffer.from(prefix), last === lineFeed);
     last = block.at(-1) ?? last;
     await new Promise<void>((resolve) => stream.write(bytes, () => resolve()));
@@ -22,7 +27,8 @@ export async function printWhole(
   return last === lineFeed;
 }
 
-function prefixed(block: Uint8Array, prefix: Uint8Array, isAtStart: boolean): Uint8Array {
+/** A block with a prefix at the beginning of each line. */
+export function prefixed(block: Uint8Array, prefix: Uint8Array, isAtStart: boolean): Uint8Array {
   const parts: Uint8Array[] = [];
   let begins = isAtStart;
   for (let at = 0; at < block.length;) {

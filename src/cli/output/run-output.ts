@@ -103,6 +103,18 @@ export class RunOutput {
     }
   }
 
+  /** The number of a job among all jobs of the run, from 1; null if its part is not known yet. */
+  numberOf(postingId: number, seq: number): number | null {
+    const part = this.#parts.get(postingId);
+    return part ? part.before + seq + 1 : null;
+  }
+
+  /** Shows something else after all that is shown so far. */
+  async inTurn(show: () => Promise<void>): Promise<void> {
+    this.#shown = this.#shown.then(show);
+    await this.#shown;
+  }
+
   /** Shows also the jobs after one that has not ended, and resolves when all are shown. */
   async flush(): Promise<void> {
     const rest = [...this.#early].sort(([a], [b]) => a - b);

@@ -19,10 +19,14 @@ export class JobNotes {
     if (this.isWanted) this.#notes.set(number, details);
   }
 
+  get(number: number): JobDetails {
+    return this.#notes.get(number) ?? { tag: String(number), command: "" };
+  }
+
   /** Returns the details of a job, and forgets them. */
   take(number: number): JobDetails {
-    const details = this.#notes.get(number);
+    const details = this.get(number);
     this.#notes.delete(number);
-    return details ?? { tag: String(number), command: "" };
+    return details;
   }
 }

@@ -21,12 +21,15 @@ export interface RunPlan {
   isCommand: boolean;
   isOrdered: boolean;
   showsProgress: boolean;
+  /** Whether lines of running commands are printed as they come. */
+  isLineBuffered: boolean;
   /** The names of more variables that the jobs see. */
   handsOn: readonly string[];
   rules: readonly HaltRule[];
 }
 
 const showEveryMs = 250;
+const linesEveryMs = 50;
 
 /** Runs the postings of one `pdoflow run` in a pool of this process, and prints their results. */
 export class LocalRun {
@@ -42,6 +45,7 @@ export class LocalRun {
   /** All jobs have ended, and the rest of their output is being printed. */
   #isFlushing = false;
   #hasFailed = false;
+  #isShowingLines = false;
   #pool: Pool | null = null;
   /** Whether no further posting will come. */
   #isPosted = false;
@@ -86,6 +90,9 @@ export class LocalRun {
     const { context } = this.#owner;
     const offSignals = context.onStopSignal((signal) => this.#onSignal(signal));
     using showing = this.#showProgress();
+    const lines = this.#plan.isLineBuffered
+      ? setInterval(() => void this.#showLines(), linesEveryMs)
+      : undefined;
     const work = () => this.#work(post, showing);
     try {
       return await this.#owner.explaining(this.#plan.target, work);
@@ -97,6 +104,7 @@ export class LocalRun {
       throw error;
     } finally {
       offSignals();
+      clearInterval(lines);
     }
   }
 
@@ -226,6 +234,19 @@ export class LocalRun {
         progress.finish(this.#output);
       },
     };
+  }
+
+  async #showLines(): Promise<void> {
+    if (this.#isShowingLines) return;
+    this.#isShowingLines = true;
+    // All take their turns at once: the end of a job that comes meanwhile is shown after them.
+    const turns = (this.#pool?.output(this.#ids) ?? []).map(async (output) => {
+      const number = this.#output.numberOf(output.posting, output.seq);
+      if (number === null) return;
+      await this.#output.inTurn(() => this.#printer.showLive(number, output));
+    });
+    await Promise.all(turns);
+    this.#isShowingLines = false;
   }
 
   /** On a terminal the progress line replaces the log, except for missing code of the jobs. */

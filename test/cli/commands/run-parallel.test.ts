@@ -103,3 +103,19 @@ test("--joblog has a line for each job, in the format of GNU parallel", async ()
     expect(seconds).toMatch(/^\d+\.\d{3}$/);
   }
 });
+
+test("--line-buffer prints whole lines while the command runs, and each byte once", async () => {
+  await using db = await freshDatabase();
+  using cli = await openCommands(db);
+  const script =
+    "printf 'first\\nhal'; until [ -e go ]; do sleep 0.02; done; printf 'f\\nlast'; : {}";
+  const run = cli.start("run", "--line-buffer", "--tag", "--", script, ":::", "a");
+  let out = "";
+  for await (const bytes of run.stdout) {
+    out += Buffer.from(bytes).toString();
+    // The command ends only after its first line was printed.
+    if (out === "a\tfirst\n") await cli.write("go", "");
+  }
+  expect(await run.exited).toBe(0);
+  expect(out).toBe("a\tfirst\na\thalf\na\tlast");
+});
