@@ -135,9 +135,14 @@ function addRanges({ ranges, limited }: Claimed, row: ClaimRow): void {
       continue;
     }
     ranges[positions[i] ?? 0] = {
-      ...{ leaseId, postingId, firstSeq, endSeq, attempt, runningLimit },
+      leaseId,
+      postingId,
+      firstSeq,
+      endSeq,
+      attempt,
+      runningLimit,
       args: texts[i] || null, // an empty text: to be read separately
-      posting: posting && { ...posting, id: postingId },
+      posting: posting && (posting.id === postingId ? posting : { ...posting, id: postingId }),
     };
   }
 }

@@ -57,13 +57,19 @@ export class ClaimReader {
     ]);
     const indexes = await this.#indexesOf(ranges, postings);
     const jobs: ReadJobs = { runs: [], unread: [] };
-    for (const [i, { postingId, leaseId, runningLimit, ...range }] of ranges.entries()) {
+    for (const [i, range] of ranges.entries()) {
+      const { postingId, leaseId, runningLimit, attempt, firstSeq, endSeq } = range;
       const posting = postings.get(postingId);
       if (!posting) throw new JobsGone(postingId);
-      const { attempt, firstSeq, endSeq } = range;
-      const run = {
-        ...{ leaseId, runningLimit, posting, attempt, startBy: posting.hasRate ? startBy : null },
-        ...{ firstSeq, count: endSeq - firstSeq, indexes: indexes?.[i] ?? null },
+      const run: JobRun = {
+        leaseId,
+        runningLimit,
+        posting,
+        attempt,
+        startBy: posting.hasRate ? startBy : null,
+        firstSeq,
+        count: endSeq - firstSeq,
+        indexes: indexes?.[i] ?? null,
       };
       const rest = withArguments(run, texts[i] ?? [], jobs.runs);
       if (rest) jobs.unread.push(rest);
