@@ -54,7 +54,7 @@ function writeSchema(folder: string): void {
   const text = `export const migrations = ${JSON.stringify(migrations, null, 2)};\n`;
   writeFileSync(join(folder, "migration-list.js"), text);
   const known = [
-    `export const schemaVersion = ${schemaVersion};`,
+    `export const schemaVersion = () => ${schemaVersion()};`,
     `export const schemaDigest = () => ${JSON.stringify(schemaDigest())};`,
   ];
   writeFileSync(join(folder, "this-schema.js"), `${known.join("\n")}\n`);

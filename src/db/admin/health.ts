@@ -70,8 +70,8 @@ export async function readHealth(db: Db, now: () => number): Promise<Health> {
   const { version, isOfThisBuild } =
     forbidden.length === 0
       ? await schemaState(db)
-      : { version: schemaVersion, isOfThisBuild: true };
-  const isKnown = version > 0 && version <= schemaVersion;
+      : { version: schemaVersion(), isOfThisBuild: true };
+  const isKnown = version > 0 && version <= schemaVersion();
   return {
     ...(await readServer(db)),
     ...clock,
@@ -81,7 +81,7 @@ export async function readHealth(db: Db, now: () => number): Promise<Health> {
     schema: {
       name: db.target.schema,
       version,
-      known: schemaVersion,
+      known: schemaVersion(),
       isOfThisBuild,
       forbidden,
       brokenIndexes: await brokenIndexes(db),

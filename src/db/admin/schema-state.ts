@@ -10,7 +10,7 @@ export class SchemaOutdated extends PdoflowError {
     const state =
       found === 0 ? `has no schema "${schema}"` : `has schema "${schema}" at version ${found}`;
     super(
-      `the database ${state}; this pdoflow needs version ${schemaVersion}. ` +
+      `the database ${state}; this pdoflow needs version ${schemaVersion()}. ` +
         "Run: pdoflow migrate",
     );
   }
@@ -23,7 +23,7 @@ export class SchemaTooNew extends PdoflowError {
   constructor(schema: string, found: number) {
     super(
       `schema "${schema}" is at version ${found}, newer than this pdoflow knows ` +
-        `(${schemaVersion}). Upgrade pdoflow on this machine to the version that migrated it.`,
+        `(${schemaVersion()}). Upgrade pdoflow on this machine to the version that migrated it.`,
     );
   }
 }
@@ -62,7 +62,7 @@ export async function schemaState({
       select number, to_jsonb(m) ->> 'digest' as digest from ${schema}.migration m
       order by number desc limit 1`;
     const version = row?.number ?? 0;
-    const isComparable = version === schemaVersion;
+    const isComparable = version === schemaVersion();
     return { version, isOfThisBuild: !isComparable || row?.digest === schemaDigest() };
   } catch (error) {
     const code = errorCode(error);
@@ -84,6 +84,6 @@ export async function requireCurrentSchema(db: Db): Promise<void> {
 
 /** As `requireCurrentSchema`, for a version that is known. */
 export function requireCurrentVersion(schema: string, found: number): void {
-  if (found < schemaVersion) throw new SchemaOutdated(schema, found);
-  if (found > schemaVersion) throw new SchemaTooNew(schema, found);
+  if (found < schemaVersion()) throw new SchemaOutdated(schema, found);
+  if (found > schemaVersion()) throw new SchemaTooNew(schema, found);
 }

@@ -141,6 +141,9 @@ export async function postWork(
   return await postUntyped(fn, posargs, kwargs, options);
 }
 
+/** Not imported at the top: every worker imports this file, and few jobs post. */
+let loading: Promise<typeof import("./post.ts")> | null = null;
+
 /** @internal `postWork` without the types of the function. */
 export async function postUntyped(
   fn: JobFunction | string,
@@ -148,7 +151,6 @@ export async function postUntyped(
   kwargs: Source<object> = [],
   options: PostOptions = {},
 ): Promise<Posting> {
-  // Not at the top: every worker imports this file, and few jobs post.
-  const { post } = await import("./post.ts");
+  const { post } = await (loading ??= import("./post.ts"));
   return await post(fn, { posargs, kwargs }, options);
 }

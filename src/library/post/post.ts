@@ -29,6 +29,20 @@ import { sweepOfSources } from "./product-sweep.ts";
 import { Posting } from "../posting/posting.ts";
 import type { Source } from "./source.ts";
 
+/** The place of a posting. */
+const places = {
+  transaction: v.optional(
+    v.custom<Transaction>(
+      (input) => typeof Object(input ?? {}).query === "function",
+      "expected a client of pg in a transaction, or the result of fromPostgres, " +
+        "fromKysely, fromDrizzle, fromKnex or fromPrisma",
+    ),
+  ),
+  root: v.optional(v.string("expected the path of a folder")),
+  db: v.optional(v.string("expected the URL of a database")),
+};
+const Places = v.object(places);
+
 const Options = v.strictObject({
   ...librarySchemas,
   priority: v.optional(
@@ -41,16 +55,17 @@ const Options = v.strictObject({
     ),
     0,
   ),
-  transaction: v.optional(
-    v.custom<Transaction>(
-      (input) => typeof Object(input ?? {}).query === "function",
-      "expected a client of pg in a transaction, or the result of fromPostgres, " +
-        "fromKysely, fromDrizzle, fromKnex or fromPrisma",
-    ),
-  ),
-  root: v.optional(v.string("expected the path of a folder")),
-  db: v.optional(v.string("expected the URL of a database")),
+  ...places,
 });
+
+const noOptions = parse(Options, {}, "options of postWork");
+
+/** Checks the options; quickly if none describes the posting itself, as in most posts. */
+function checked(options: PostOptions): v.InferOutput<typeof Options> {
+  const isPlain = Object.keys(Object(options)).every((name) => Object.hasOwn(places, name));
+  if (!isPlain) return parse(Options, options, "options of postWork");
+  return { ...noOptions, ...parse(Places, options, "options of postWork") };
+}
 
 const source = "posargs and kwargs";
 
@@ -60,11 +75,7 @@ export async function post(
   sources: Pick<ArgumentSources, "posargs" | "kwargs">,
   options: PostOptions,
 ): Promise<Posting> {
-  const { priority, root, db, transaction, project, ...shared } = parse(
-    Options,
-    options,
-    "options of postWork",
-  );
+  const { priority, root, db, transaction, project, ...shared } = checked(options);
   const [base, priorities] = typeof priority === "number" ? [priority, undefined] : [0, priority];
   const entryPoint = await entryPointText(fn, root ?? process.cwd());
   const schema = typeof fn === "string" ? undefined : schemaOf(fn);
