@@ -20,6 +20,7 @@ export {
   postWork,
   type ResultOf,
 } from "./library/post/post-work.ts";
+export { type JobPostOptions, post } from "./library/post/post-one.ts";
 export type { FailedJob } from "./library/posting/failed-jobs.ts";
 export { NumberRange, Product, product, range } from "./library/post/product.ts";
 export { findPosting } from "./library/post/find-posting.ts";

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { Db } from "../../../src/db/connection/connect.ts";
 import { insertPosting } from "../../../src/db/posting/insert.ts";
 import { migrate } from "../../../src/db/admin/migrations.ts";
-import { postWork, type PostOptions, Registry, type Source } from "../../../src/index.ts";
+import { post, postWork, type PostOptions, Registry, type Source } from "../../../src/index.ts";
 import { freshDatabase, type TestDatabase } from "../../database.ts";
 import { anything, fit, named, scale } from "../jobs.ts";
 import { eachJob, jobCount } from "../../db/each-job.ts";
@@ -21,6 +21,20 @@ test("each list of arguments becomes a job of the function", async () => {
   expect(posting.jobCount).toBe(2);
   expect(await postings(database.db)).toEqual([{ id: posting.id, entryPoint: "jobs.ts#scale" }]);
   expect(await argsOf(database.db, posting.id)).toEqual(lists);
+});
+
+test("post posts one job, by function or by entry point", async () => {
+  await using database = await freshDatabase();
+  const options = { root, db: database.url, priority: 7 };
+  const posting = await post(scale, [1, 2, "a"], options);
+  expect(posting.jobCount).toBe(1);
+  expect(await argsOf(database.db, posting.id)).toEqual([[1, 2, "a"]]);
+  const named = await post("jobs.ts#scale", [], options);
+  expect(await argsOf(database.db, named.id)).toEqual([[]]);
+  expect(await postings(database.db)).toEqual([
+    { id: posting.id, entryPoint: "jobs.ts#scale" },
+    { id: named.id, entryPoint: "jobs.ts#scale" },
+  ]);
 });
 
 test("keyword objects alone are the one argument", async () => {

@@ -1,6 +1,6 @@
 // What must compile, and what must not, for users of the package. Nothing here is run.
 import { ClusterPool, findPosting, job, type JobResult, type Posting } from "pdoflow";
-import { postWork, product, range, Registry, Value } from "pdoflow";
+import { post, postWork, product, range, Registry, Value } from "pdoflow";
 
 type IsAny<A> = 0 extends 1 & A ? 1 : 0;
 type Fits<A, B> = [A] extends [B] ? ([B] extends [A] ? 1 : 0) : 0;
@@ -26,6 +26,8 @@ export class Tasks {
   }
 }
 
+const postOpen = () => post(open, [1]);
+
 export async function typed() {
   const scaled = await postWork(scale, [[1, "a"]]);
   same<typeof scaled, Posting<string>>(1);
@@ -36,6 +38,13 @@ export async function typed() {
   await postWork(fit, [[1], [2]], [{ rate: 1 }, { rate: 2 }], { priority: [1, 2] });
   const counted = await postWork(Tasks.count, [["text"]]);
   same<typeof counted, Posting<number>>(1);
+  const one = await post(scale, [1, "a"], { priority: 3 });
+  same<typeof one, Posting<string>>(1);
+  same<Awaited<ReturnType<typeof postOpen>>, Posting<readonly [number, string | undefined]>>(1);
+  // @ts-expect-error: the second argument is a text
+  await post(scale, [1, 2]);
+  // @ts-expect-error: one job has one priority
+  await post(scale, [1, "a"], { priority: [3] });
   const untyped = await postWork("models/fit.ts#fit", [[1, new Date(), null]]);
   same<typeof untyped, Posting>(1);
   await Registry.get(named).postWork([], [{ seed: 1 }], { maxAttempts: 2 });
