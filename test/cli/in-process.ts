@@ -6,7 +6,7 @@ import { Readable, Writable } from "node:stream";
 import { run } from "../../src/cli/commands.ts";
 import { osUser } from "../../src/db/settings/os-user.ts";
 import type { ProcessContext } from "../../src/cli/shell/context.ts";
-import { type CommandLine, environment } from "../binary/cli.ts";
+import { type CommandLine, type Ended, environment } from "../binary/cli.ts";
 
 /** Workers and other processes of a command run from source. */
 const program = [process.execPath, join(import.meta.dir, "../../src/main.ts")];
@@ -27,9 +27,16 @@ export interface Commands extends CommandLine {
   /** Starts a command and returns while it runs. */
   start(...args: string[]): Started;
   startWith(options: RunOptions, ...args: string[]): Started;
+  runWith(options: RunOptions, ...args: string[]): Promise<Ended>;
 }
 
-type RunOptions = Parameters<CommandLine["runWith"]>[0];
+interface RunOptions {
+  input?: string;
+  env?: Record<string, string>;
+  cwd?: string;
+  /** Whether standard input is a terminal, at which nobody types. */
+  isTyped?: boolean;
+}
 
 /**
  * A folder for one test, in which commands run in this process. Use `openCli` for tests of the
@@ -48,6 +55,7 @@ export async function openCommands(db: { url: string } | null): Promise<Commands
       stdout,
       stderr,
       cwd: options.cwd ?? folder,
+      isTerminal: { stdin: options.isTyped === true, stdout: false, stderr: false },
       onStopSignal: (listener: (signal: string) => void) => {
         signals.add(listener);
         return () => void signals.delete(listener);
@@ -66,7 +74,7 @@ export async function openCommands(db: { url: string } | null): Promise<Commands
     const { stdout, stderr, exited, kill } = begin(options, args);
     return { stdout: stdout.parts(), stderr: stderr.parts(), exited, kill };
   };
-  const runWith: CommandLine["runWith"] = async (options, ...args) => {
+  const runWith: Commands["runWith"] = async (options, ...args) => {
     const { stdout, stderr, exited } = begin(options, args);
     const code = await exited;
     return { code, out: stdout.text, err: stderr.text };

@@ -45,7 +45,7 @@ export class PostCommand extends PostingCommand {
       ["Queue commands for pools with --commands", "$0 post gzip {} ::: *.txt"],
       ["Post all combinations", "$0 post sim.ts#run --each 1-1000 --each model=a,b"],
       ["Show the calls without posting", "$0 post fit.ts#fit runs.csv --dry-run"],
-      ["Post one job without arguments", "echo '[]' | $0 post fit.ts#fit"],
+      ["Post one job without arguments", "$0 post report.ts#main --no-args"],
       ["Post at most once", "$0 post fit.ts#fit args.json --key night-2026-11-25"],
     ],
   });
@@ -77,7 +77,7 @@ export class PostCommand extends PostingCommand {
       throw new InvalidInput("--pin", ["expected an entry point, found a command"]);
     }
     const sources = await this.openSources(files);
-    await this.checkEntry(entryPoint);
+    await this.checkEntry(entryPoint, sources);
     if (this.check === true || this.dryRun) return await this.showJobs(sources, entryPoint);
     const posting = { ...unsigned, signer: await this.#signer(entryPoint) };
     const reading = new Reading(this, "posting", sources, this.progress);

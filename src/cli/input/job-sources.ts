@@ -24,6 +24,8 @@ export interface SourceOptions {
   shared: SharedArguments | undefined;
   /** Whether they are values of a command, which runs once if there are none on a terminal. */
   isCommand: boolean;
+  /** --no-args: one job without arguments. */
+  hasNoArguments: boolean;
   /** Whether to return jobs of standard input as soon as they come. */
   isLive: boolean;
 }
@@ -39,6 +41,8 @@ export class JobSources {
   readonly name: string;
   /** The size of all files; null if it is unknown. */
   readonly totalBytes: number | null;
+  /** Nothing names any arguments, and a person would have to type them. */
+  readonly isBare: boolean;
   bytesRead = 0;
   readonly #options: SourceOptions;
   readonly #files: readonly InputFile[];
@@ -49,7 +53,9 @@ export class JobSources {
     files: readonly InputFile[],
     paths: readonly string[],
     totalBytes: number | null,
+    isBare: boolean,
   ) {
+    this.isBare = isBare;
     this.#options = options;
     this.#files = files;
     this.#paths = paths;
@@ -62,14 +68,15 @@ export class JobSources {
   static async open(options: SourceOptions, context: CliContext): Promise<JobSources> {
     const { globs, shared, isCommand } = options;
     const { stdin: isTyped } = context.isTerminal;
-    const isNamed = options.files.length + globs.length > 0 || (isCommand && isTyped);
-    if (!isNamed && shared === undefined && isTyped) {
-      throw new InvalidInput("arguments", [
-        "expected a file of arguments, - for standard input, --args, --each or --from-glob, " +
-          "found none of them. To post a job without arguments, pipe [] to the command.",
+    const { hasNoArguments } = options;
+    const hasSource = options.files.length + globs.length > 0 || shared !== undefined;
+    if (hasNoArguments && hasSource) {
+      throw new InvalidInput("--no-args", [
+        "expected no file, --args, --kw, --each or --from-glob",
       ]);
     }
-    const names = isNamed || shared !== undefined ? options.files : ["-"];
+    const names = hasSource || isTyped || hasNoArguments ? options.files : ["-"];
+    const isBare = !hasSource && isTyped && !isCommand && !hasNoArguments;
     if (names.filter((name) => name === "-").length > 1) {
       throw new InvalidInput("arguments", ["expected - at most once, found it twice"]);
     }
@@ -90,7 +97,7 @@ export class JobSources {
     }
     const paths = [];
     for (const pattern of globs) paths.push(...(await matchingFiles(pattern, context.cwd)));
-    return new JobSources(options, files, paths, totalBytes === 0 ? null : totalBytes);
+    return new JobSources(options, files, paths, totalBytes === 0 ? null : totalBytes, isBare);
   }
 
   /** The jobs of the command line alone, if they need not be stored. */

@@ -10,6 +10,8 @@ import { type EntryPoint, formatEntryPoint, parseEntryPoint } from "../../domain
 import { type ExitCode, InvalidInput } from "../../domain/errors.ts";
 import { parseColumnTypes } from "../../input/column.ts";
 import { formats } from "../../input/format.ts";
+import { pluralize } from "../output/pluralize.ts";
+import { entryText } from "./entry-word.ts";
 import { SharedArguments } from "../../input/shared-arguments.ts";
 import { checkEntryPoint } from "../../pool/worker/check-entry.ts";
 import { commandEntryPoint } from "../../pool/worker/command-line.ts";
@@ -77,6 +79,9 @@ export abstract class PostingCommand extends PostingFlags {
   args = Option.Array("--args", [], {
     description: "pass these arguments to every job, as in --args 1 2 x, up to the next option",
   });
+  noArgs = Option.Boolean("--no-args", false, {
+    description: "post one job without arguments",
+  });
   kw = Option.Array("--kw", [], {
     description: "add a field to the object that every job gets last, as in --kw degree=2",
   });
@@ -116,7 +121,14 @@ export abstract class PostingCommand extends PostingFlags {
   parseWork(): NamedWork {
     const words = this.isCommand ? [commandEntryPoint, ...this.operands] : this.operands;
     const [entry, ...files] = words;
-    if (entry !== undefined) return { entryPoint: parseEntryPoint(entry), files };
+    const { cwd } = this.context;
+    const folders = { cwd, root: resolve(cwd, this.root ?? ".") };
+    if (entry !== undefined) {
+      return {
+        entryPoint: parseEntryPoint(this.isCommand ? entry : entryText(entry, folders)),
+        files,
+      };
+    }
     throw new InvalidInput("arguments", [
       "expected an entry point such as fit.ts#fit, or a command such as gzip {}",
     ]);
@@ -148,6 +160,7 @@ export abstract class PostingCommand extends PostingFlags {
       globs: fromGlob,
       format: this.nullSeparated ? "null" : isLines ? "lines" : options.format,
       isCommand: this.isCommand,
+      hasNoArguments: this.noArgs,
       isLive,
       table: {
         isPositional: positional || noHeader,
@@ -163,11 +176,22 @@ export abstract class PostingCommand extends PostingFlags {
     return await JobSources.open(sources, this.context);
   }
 
-  /** Imports the entry point, unless --no-check was given. */
-  async checkEntry(entryPoint: EntryPoint): Promise<void> {
+  /**
+   * Imports the entry point, unless --no-check was given.
+   *
+   * @throws {InvalidInput} it takes arguments, and none were named.
+   */
+  async checkEntry(entryPoint: EntryPoint, { isBare }: JobSources): Promise<void> {
     const { program, env, cwd } = this.context;
     if (this.check === false || this.isCommand) return;
-    await checkEntryPoint(program, env, resolve(cwd, this.root ?? "."), entryPoint);
+    const root = resolve(cwd, this.root ?? ".");
+    const parameters = await checkEntryPoint(program, env, root, entryPoint);
+    if (!isBare || parameters === 0) return;
+    throw new InvalidInput("arguments", [
+      `${formatEntryPoint(entryPoint)} takes ${pluralize(parameters, "argument")}: expected a ` +
+        "file, - for standard input, --args, --kw, --each or --from-glob; or --no-args for a job " +
+        "without",
+    ]);
   }
 
   /** The project whose pools run the jobs of an entry point; null for all pools. */

@@ -66,7 +66,7 @@ function problem(
     ? line.find((each, i) => takesValue(each, options) && (line[i + 1] ?? "-").startsWith("-"))
     : /^Not enough arguments to option (\S+?)\.?$/.exec(reason)?.[1];
   if (valued === "--args") {
-    return "--args needs a value. To post a job without arguments, pipe [] to the command.";
+    return "--args needs a value. To post a job without arguments: --no-args.";
   }
   if (valued === "--resume") {
     return "--resume needs a run. To resume the newest: pdoflow run --resume last.";

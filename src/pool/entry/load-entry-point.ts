@@ -93,7 +93,10 @@ export class ExportNotFound extends PdoflowError {
   constructor(entryPoint: EntryPoint, wanted: string, found: readonly string[]) {
     super(
       `${formatEntryPoint(entryPoint)}: expected an export or member "${wanted}", ` +
-        `found ${found.join(", ") || "nothing"}.${didYouMean(similarNames(wanted, found))}`,
+        `found ${found.join(", ") || "nothing"}.` +
+        (wanted === "default" && found.length > 0
+          ? ` To name one, write it after a #: ${entryPoint.module}#${found[0]}.`
+          : didYouMean(similarNames(wanted, found))),
     );
   }
 }

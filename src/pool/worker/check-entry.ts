@@ -24,10 +24,13 @@ export class EntryPointUnusable extends PdoflowError {
 interface EntryCheck {
   exitCode: ExitCode;
   message: string;
+  /** The number of parameters of the function. */
+  parameters?: number;
 }
 
 /**
- * Imports an entry point in a separate process, as a worker will, and returns when that has worked.
+ * Imports an entry point in a separate process, as a worker will; returns the number of parameters
+ * of its function.
  * User code must not run in the process that is about to post: it may end it, or print.
  *
  * @throws {EntryPointUnusable} with the reason and the exit code of the fault.
@@ -37,7 +40,7 @@ export async function checkEntryPoint(
   env: Environment,
   root: string,
   entryPoint: EntryPoint,
-): Promise<void> {
+): Promise<number> {
   const check = Promise.withResolvers<EntryCheck>();
   const name = formatEntryPoint(entryPoint);
   const child = Bun.spawn([...program, "check-entry", root, name], {
@@ -58,11 +61,12 @@ export async function checkEntryPoint(
     const message = `${name}: its import did not end within ${heartbeatTimeoutMs / 1000} seconds.`;
     check.resolve({ exitCode: exitCodes.usage, message });
   }, heartbeatTimeoutMs);
-  const { exitCode, message } = await check.promise;
+  const { exitCode, message, parameters = 0 } = await check.promise;
   clearTimeout(timer);
   child.kill("SIGKILL");
   await child.exited;
   if (exitCode !== exitCodes.ok) throw new EntryPointUnusable(message, exitCode);
+  return parameters;
 }
 
 /** The side of the child: imports, and reports the result. */
@@ -74,8 +78,8 @@ export async function answerEntryCheck(
 ): Promise<void> {
   provideVirtualPackage(api);
   try {
-    await loadEntryPoint(root, parseEntryPoint(entryPoint), bunResolve);
-    answer({ exitCode: exitCodes.ok, message: "" });
+    const fn = await loadEntryPoint(root, parseEntryPoint(entryPoint), bunResolve);
+    answer({ exitCode: exitCodes.ok, message: "", parameters: fn.length });
   } catch (error) {
     if (error instanceof PdoflowError) answer({ exitCode: error.exitCode, message: error.message });
     else answer({ exitCode: exitCodes.bug, message: Bun.inspect(error) });

@@ -101,7 +101,7 @@ const mistakes: Mistake[] = [
     files: { "args.json": "[[1]]" },
     args: ["post", "../fit.ts#fit", "args.json"],
     code: 2,
-    says: /leads up with "\.\."/,
+    says: /expected a file in the root .*, found .*fit\.ts/,
   },
   {
     name: "a file outside the root, through a symbolic link",
@@ -118,8 +118,8 @@ const mistakes: Mistake[] = [
     name: "an entry point without a name",
     files: { "args.json": "[[1]]" },
     args: ["post", "fit.ts", "args.json"],
-    code: 2,
-    says: /expected path\/to\/file\.ts#name/,
+    code: 4,
+    says: /found fit\. To name one, write it after a #: fit\.ts#fit/,
   },
   {
     name: "a module that throws on import, with what it threw",
