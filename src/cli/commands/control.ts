@@ -7,6 +7,7 @@ import {
   resumePostings,
   setLimits,
 } from "../../db/engine/control.ts";
+import { findOfRuns } from "../../db/engine/routes.ts";
 import { drainPools } from "../../db/engine/pools.ts";
 import { findPostings } from "../../db/read/snapshot.ts";
 import { readPostingCounts } from "../../db/read/status.ts";
@@ -101,6 +102,9 @@ export class ResumeCommand extends PostingsCommand {
   async change(db: Db, ids: number[]) {
     const limits = parseLimits(this);
     if (limits !== null) await setLimits(db, ids, limits);
+    for (const id of await findOfRuns(db, ids)) {
+      this.say(`posting ${id} is of a run; run its jobs with: pdoflow run --resume ${id}`);
+    }
     return await resumePostings(db, ids);
   }
 }

@@ -212,7 +212,7 @@ export class RunCommand extends PostingCommand {
     return [
       ...(halt ? [halt] : []),
       ...(maxFailures ? [{ ...soon, of: "fail" as const, count: maxFailures }] : []),
-      ...(stopAfter ? [{ ...soon, of: "row" as const, count: stopAfter }] : []),
+      ...(stopAfter ? [{ ...soon, of: "vain" as const, count: stopAfter }] : []),
     ];
   }
 

@@ -35,10 +35,10 @@ export function explainPosting(facts: PostingFacts): string {
   }
   if (state === "cancelled") return `posting ${id} is cancelled (${reason}). ${progress(jobs)}`;
   const what = {
-    paused: () => `is paused (${reason}); go on with: pdoflow resume ${id}`,
+    paused: () => `is paused (${reason}); go on with: ${resumeCommand(facts)}`,
     errored_out: () =>
       `was stopped (${reason}); see why: pdoflow failures ${id}; ` +
-      `after fixing the cause: pdoflow resume ${id}; ` +
+      `after fixing the cause: ${resumeCommand(facts)}; ` +
       `to go on although jobs fail: ${resumeAnyway(id, posting.reason)}`,
     open: () => (startsInMs === null ? whyOpen(facts) : start(startsInMs)) + refusalOf(facts),
   }[state]();
@@ -61,6 +61,10 @@ function whyOpen(facts: PostingFacts): string {
   const last = jobs.waiting > 0 ? { dueInMs: null } : {};
   return whyNot({ ...facts, ...last, error: null, host: null });
 }
+
+/** Only a run runs the jobs of a run (R2). */
+const resumeCommand = ({ posting, route }: PostingFacts): string =>
+  `pdoflow ${route.run === "" ? "" : "run --"}resume ${posting.id}`;
 
 /** The number of its jobs that have ended. */
 function progress(jobs: JobCounts): string {

@@ -4,8 +4,8 @@ import * as v from "valibot";
 export interface HaltRule {
   /** `now` ends running jobs too; `soon` only starts no more. */
   when: "now" | "soon";
-  /** What is counted; `row` counts failures in a row. */
-  of: "fail" | "success" | "done" | "row";
+  /** What is counted; `vain` counts failures as long as no job is done. */
+  of: "fail" | "success" | "done" | "vain";
   count: number;
   isPercent: boolean;
 }
@@ -32,7 +32,7 @@ const isOf = (of: string | undefined) => of === "fail" || of === "success" || of
 /** Counts ended jobs, and decides when a run is to stop early. */
 export class Halt {
   readonly #rules: readonly HaltRule[];
-  readonly #counts = { fail: 0, success: 0, done: 0, row: 0 };
+  readonly #counts = { fail: 0, success: 0, done: 0, vain: 0 };
   /** The rule that has stopped the run. */
   met: HaltRule | null = null;
 
@@ -50,7 +50,7 @@ export class Halt {
     counts.done++;
     if (state === "done") counts.success++;
     if (state === "failed") counts.fail++;
-    counts.row = state === "failed" ? counts.row + 1 : 0;
+    counts.vain = counts.success === 0 ? counts.fail : 0;
     if (this.met) return null;
     this.met = this.#rules.find((rule) => isMet(rule, counts[rule.of], total)) ?? null;
     return this.met;

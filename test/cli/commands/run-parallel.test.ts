@@ -67,6 +67,15 @@ test.each([
   expect(count).toEqual({ ended });
 });
 
+test("--stop-after does not stop a run of which a job is done", async () => {
+  await using db = await freshDatabase();
+  using cli = await openCommands(db);
+  const command = ["--stop-after", "1", "--", "test", "1", "-eq", "{}"];
+  expect((await cli.run("run", "-j1", "--each", "1-5", ...command)).code).toBe(1);
+  const [counts] = await db.sql`select done, failed from pdoflow.posting`;
+  expect(counts).toEqual({ done: 1, failed: 4 });
+});
+
 test("a wrong --halt names the right forms", async () => {
   using cli = await openCommands(null);
   const { code, err } = await cli.run("run", "--halt", "now", "true", ":::", "1");
