@@ -224,7 +224,9 @@ begin
         cancelled = s.jobs - coalesce(s.done, 0) - coalesce(s.failed, 0), ended_at = now(),
         state = case p.state when 'cancelled' then p.state else 'finished' end
     from unnest(p_sums) s
-    where p.id = s.posting_id and p.ended_at is null and p.job_count
+    -- In a case, so that postings are looked up by id, in the order of p_sums: not by the index of
+    -- all postings that have not ended.
+    where p.id = s.posting_id and case when p.ended_at is null then p.job_count end
       = s.jobs - case when s.posting_id = any (p_cancelled) then 0 else coalesce(s.retried, 0) end
     returning p.id)
   select array_agg(id) into v_whole from whole;

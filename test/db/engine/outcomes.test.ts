@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 
-import type { Db } from "../../../src/db/connection/connect.ts";
+import { connect, type Db } from "../../../src/db/connection/connect.ts";
 import { finishStragglers, recordOutcomes } from "../../../src/db/engine/outcomes.ts";
 import {
   cancel,
@@ -266,6 +266,28 @@ describe("totals", () => {
     );
     expect(texts).toHaveLength(4);
   });
+
+  test.each(["done", "retried"] as const)(
+    "the rows of postings are locked in their order (%s)",
+    async (state) => {
+      await using db = await freshQueue();
+      const pool = await newPool(db);
+      const first = await postManySingles(db, 300);
+      const jobs = jobsOf(await takeAll(db, pool)).toReversed();
+      await using holding = await openTransaction(db);
+      await holding.sql`select from pdoflow.posting where id = ${first + 200} for update`;
+      await using recorder = connect(db.target, { connections: 1 });
+      const recorded = record(recorder, pool, jobs, { state });
+      await untilBlocked(db);
+      const free = await db.sql<{ id: number }[]>`
+      select id from pdoflow.posting order by id for update skip locked`;
+      expect(free.map(({ id }) => id)).toEqual(
+        Array.from({ length: 99 }, (_, place) => first + 201 + place),
+      );
+      await commit(holding);
+      await recorded;
+    },
+  );
 
   test.each(["released", "retried"])("G2: nor if its job had been %s before", async (how) => {
     await using db = await freshQueue();

@@ -124,9 +124,9 @@ const fields: Record<string, readonly string[]> = {
     ...["double precision", "bigint[]", "integer", "bigint[]", "bigint[]"],
   ],
   outcome_batch: [
-    ...["integer", "bigint[]", "bigint[]", "integer[]", "integer[]", "outcome_state[]"],
-    ...["bigint[]", "bigint[]", "integer[]", "text[]", "text[]", "bigint[]", "bigint[]"],
-    ...["text[]", "text[]", "bigint"],
+    ...["bigint[]", "bigint[]", "integer[]", "integer[]", "integer[]", "outcome_state[]"],
+    ...["bigint[]", "text[]", "text[]", "text[]", "text[]", "text[]", "text[]", "text[]"],
+    ...["text[]", "bigint[]", "bigint"],
   ],
 };
 
