@@ -11,12 +11,17 @@ import { countJobs, jobAt } from "../wire/leased-job.ts";
 import { type LeasedRun, RunList } from "../wire/leased-run.ts";
 import type { AskDatabase } from "./admission-policy.ts";
 
-/** The signed statement of a posting whose signature is valid. */
-export interface SignedPosting {
-  statement: Statement;
+/** The jobs of a posting whose signature is valid. */
+interface SignedJobs {
+  statement: Pick<Statement, "posting" | "jobCount" | "arguments">;
   blocks: Block[];
   /** The arguments of a job of a sweep. */
   line: ((seq: number) => string) | null;
+}
+
+/** With its whole statement. */
+export interface SignedPosting extends SignedJobs {
+  statement: Statement;
 }
 
 /** The claimed jobs of a posting within one of its blocks. */
@@ -40,7 +45,7 @@ export class SignedArguments {
   readonly #blocks = new Map<string, { lines: readonly string[]; indexes: readonly number[] }>();
 
   /** @throws {SignatureRefused} a job has other arguments than the ones that were signed. */
-  async check(signed: SignedPosting, runs: readonly LeasedRun[], ask: AskDatabase): Promise<void> {
+  async check(signed: SignedJobs, runs: readonly LeasedRun[], ask: AskDatabase): Promise<void> {
     const { line, statement } = signed;
     if (line) {
       for (const run of runs) checkSweep(run, line, statement.jobCount);
@@ -50,7 +55,7 @@ export class SignedArguments {
   }
 
   async #checkPiece(
-    { posting, arguments: { form } }: Statement,
+    { posting, arguments: { form } }: SignedJobs["statement"],
     { block, firstSeq, runs }: SignedPiece,
     ask: AskDatabase,
   ): Promise<void> {
@@ -88,7 +93,7 @@ function checkSweep(run: LeasedRun, line: (seq: number) => string, jobCount: num
 }
 
 /** The jobs of one posting, by block. */
-function piecesOf({ blocks }: SignedPosting, runs: readonly LeasedRun[]): SignedPiece[] {
+function piecesOf({ blocks }: SignedJobs, runs: readonly LeasedRun[]): SignedPiece[] {
   const pieces: SignedPiece[] = [];
   for (const run of runs.toSorted((a, b) => a.firstSeq - b.firstSeq)) {
     for (let rest = new RunList([run]); rest.first;) {
