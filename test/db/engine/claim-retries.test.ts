@@ -218,3 +218,17 @@ describe("when the next retry is due", () => {
     expect((await nextTimes(db, [2])).retryMs).toBeNull();
   });
 });
+
+test("O9: a claim of chosen postings takes their lanes and retries, and no others", async () => {
+  await using db = await freshQueue();
+  const pool = await newPool(db);
+  const [other, chosen] = [await postJobs(db, 2, { priority: 9 }), await postJobs(db, 2)];
+  const [first] = await take(db, pool, { cap: 1 });
+  if (!first) throw new Error("expected a claim");
+  await putBack(db, pool, [first]); // a due retry of the other posting
+  const postings = [chosen];
+  expect(names(await take(db, pool, { cap: 5, postings }))).toEqual([`${chosen}/0`, `${chosen}/1`]);
+  expect(await take(db, pool, { cap: 5, postings })).toEqual([]);
+  expect(await take(db, pool, { cap: 5, oldest: true, postings })).toEqual([]);
+  expect(names(await take(db, pool, { cap: 1, postings: [other] }))).toEqual([`${other}/0`]);
+});
