@@ -34,9 +34,13 @@ begin
              coalesce(p.max_failures, p.max_failures_percent) is null as may_fail,
              p.rate_count is null as has_no_rate, p.max_result_bytes, p.max_output_bytes
       from unnest(p_postings) with ordinality as u (posting_id, position)
-        join pdoflow.posting p on p.id = u.posting_id and p.job_count = 1
-        join pdoflow.job b on b.posting_id = u.posting_id and b.first_seq = 0
-          and b.posting_id >= v_first and b.posting_id <= v_last)
+        -- Not joins: a plan of small tables reads all jobs between the first and the last posting.
+        cross join lateral (
+          select * from pdoflow.posting where id = u.posting_id and job_count = 1 offset 0) p
+        cross join lateral (
+          select args from pdoflow.job
+          where posting_id = u.posting_id and first_seq = 0
+            and posting_id >= v_first and posting_id <= v_last offset 0) b)
     select string_agg(r.posting_id::text, ','), string_agg(r.position::text, ','),
            string_agg(r.args, e'\n'),
            (select posting from pdoflow.runnable where id = min(r.posting_id))
