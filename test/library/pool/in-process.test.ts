@@ -139,7 +139,7 @@ test("how far a job is comes with the heartbeat", async () => {
   });
   const [row] = await db.sql`select running from pdoflow.pool`;
   expect(row?.["running"]).toEqual([
-    { posting: 1, seq: 0, attempt: 1, progress: 0.5, note: "job 7" },
+    { posting: 1, seq: 0, attempt: 1, ms: expect.any(Number), progress: 0.5, note: "job 7" },
   ]);
   expect(pool.pid).toBe(process.pid);
   gate.open();
