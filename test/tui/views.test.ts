@@ -40,7 +40,7 @@ const jobs: Event = {
         error: { name: "Error", message: "no\nsecond line" },
         stdout: "x",
       }),
-      job(2, { status: "running", durationMs: null, endedAt: null }),
+      job(2, { status: "running", durationMs: null, elapsedMs: 83_000, endedAt: null }),
     ],
     next: 3,
   },

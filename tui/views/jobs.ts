@@ -35,15 +35,20 @@ const firstLine = ({ error }: TopJob) =>
 const attemptsOf = ({ status, attempts }: TopJob) =>
   String(status === "running" ? attempts + 1 : attempts);
 
+/** How long its newest attempt took, or has run so far; empty if that is not known. */
+function timeOf({ durationMs, elapsedMs = null }: TopJob): string {
+  const ms = elapsedMs ?? durationMs;
+  return ms === null ? "" : span(ms);
+}
+
 function columnsOf(postingId: number, glyphs: Glyphs): Column<TopJob>[] {
   const order = ({ index }: TopJob) => index;
   const job = (row: TopJob) => `${postingId}/${row.index}`;
-  const took = ({ durationMs }: TopJob) => (durationMs === null ? "" : span(durationMs));
   return [
     textColumn(["job", 8, 0], job, { tone: "strong" }),
     column(["status", 11, 0], (row) => statusSpan(row, glyphs), order),
     column(["attempt", 7, 3], attemptsOf, order, right),
-    column(["took", 6, 2], took, order, right),
+    column(["took", 6, 2], timeOf, order, right),
     textColumn(["host", 8, 4], ({ host }) => host ?? ""),
     {
       ...textColumn(["arguments and error", 6, 1], (row) => `${firstLine(row)}  ${row.args}`),
@@ -148,7 +153,7 @@ function factLines({ model, glyphs }: Scene, job: TopJob, width: number): Line[]
     fact("attempts", attemptsOf(job)),
     fact("pool", job.poolId === null ? "none" : `${job.poolId} on ${job.host ?? ""}`),
     ...progressFact(job, glyphs),
-    ...(job.durationMs === null ? [] : [fact("took", span(job.durationMs))]),
+    ...(timeOf(job) === "" ? [] : [fact("took", timeOf(job))]),
     ...ended,
     ...text("arguments", job.args),
     ...text(resultTitle(job), job.result?.text ?? null),

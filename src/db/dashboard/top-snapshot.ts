@@ -122,6 +122,8 @@ export interface TopJob {
   host: string | null;
   poolId: number | null;
   durationMs: number | null;
+  /** How long a running job has run; null if it has just started. */
+  elapsedMs?: number | null;
   endedAt: Date | null;
   error: JobError | null;
   /** As JSON text. */
