@@ -59,9 +59,11 @@ export async function readJobFacts(
     select s.status, s.attempts, s.error,
       (select o.host from ${schema}.lease l join ${schema}.pool o on o.id = l.pool_id
        where l.id = s.lease_id) as host,
-      (select least(extract(epoch from r.due_at - now()) * 1000, 1e12)::float8
+      -- Infinite while the posting is paused; before PostgreSQL 17 that cannot be subtracted from.
+      (select (extract(epoch from r.due_at - now()) * 1000)::float8
        from ${schema}.retry r
        where r.posting_id = p.id and r.first_seq <= s.seq and s.seq < r.end_seq
+         and r.due_at < 'infinity'
        limit 1) as due_in_ms,
       (extract(epoch from p.run_at - now()) * 1000)::float8 as starts_in_ms,
       json_build_object('id', p.id, 'state', p.state, 'reason', p.reason) as posting,
@@ -93,8 +95,8 @@ export async function readPostingFacts(db: Db, id: number): Promise<PostingFacts
   type Row = Omit<PostingFacts, "pools" | "ahead" | "jobs"> & { priority: number | null };
   const [row] = await sql<Row[]>`
     select (p.ended_at is not null) as is_ended,
-      (select least(extract(epoch from min(due_at) - now()) * 1000, 1e12)::float8
-       from ${schema}.retry where posting_id = p.id) as due_in_ms,
+      (select (extract(epoch from min(due_at) - now()) * 1000)::float8
+       from ${schema}.retry where posting_id = p.id and due_at < 'infinity') as due_in_ms,
       (extract(epoch from p.run_at - now()) * 1000)::float8 as starts_in_ms,
       json_build_object('id', p.id, 'state', p.state, 'reason', p.reason) as posting,
       ${schema}.refusal_of(p.id) as refusal,

@@ -27,6 +27,7 @@ test("run --resume last runs what Ctrl-C has left, the interrupted job with its 
   const paused = await db.sql`select state, reason from pdoflow.posting`;
   expect([...paused]).toEqual([{ state: "paused", reason: "pdoflow run was ended by SIGINT" }]);
   expect((await cli.run("explain", "1")).out).toContain("go on with: pdoflow run --resume 1");
+  expect((await cli.run("explain", "1/0")).out).toContain("its posting is paused");
   expect((await cli.run("resume", "1")).err).toContain("run its jobs with: pdoflow run --resume 1");
   expect(await cli.run("run", "--resume", "last")).toMatchObject({ code: 0 });
   expect((await linesOf(cli, "ran")).toSorted()).toEqual(["1", "1", "2", "3", "4", "5", "6"]);
