@@ -35,6 +35,18 @@ export const breaks: readonly Break[] = [
     instead: "e.lane_posting_id = -l.posting_id",
   },
   {
+    name: "a paused posting is claimed alone",
+    routine: "claim_single",
+    find: "l.state = 'open'",
+    instead: "true",
+  },
+  {
+    name: "a posting with a limit is claimed alone",
+    routine: "claim_single",
+    find: "and coalesce(p.max_running, p.rate_count) is null",
+    instead: "",
+  },
+  {
     name: "two claims take the same retries",
     routine: "claim_retries",
     find: "for update of r skip locked",

@@ -63,6 +63,29 @@ export function claim(queue: Queue, want: Claim, ranges: readonly ClaimedRange[]
   lease(queue, { id, poolId: want.poolId, lost, runningLimit, jobs: got });
 }
 
+/**
+ * Changes the queue as a claim of the job of one posting does. Another transaction may have its
+ * lane for a moment, unless this one is alone; then nothing is claimed.
+ *
+ * @throws if it may not have got these ranges.
+ */
+export function claimSingle(
+  queue: Queue,
+  { poolId, postingId, isAlone }: { poolId: number; postingId: number; isAlone: boolean },
+  ranges: readonly ClaimedRange[],
+): void {
+  const { jobCount, maxRunning } = postingOf(queue, postingId);
+  const lane = queue.lanes.find((each) => each.postingId === postingId);
+  const isFree = jobCount === 1 && maxRunning === null && lane?.state === "open";
+  const [first] = ranges;
+  if (first ? !isFree : isFree && isAlone) {
+    throw new Error(`claim of posting ${postingId} alone: got ${ranges.length} ranges`);
+  }
+  if (!first) return;
+  const jobs = [{ postingId, seq: 0, attempt: 1 }];
+  lease(queue, { id: first.leaseId, poolId, lost: 0, runningLimit: null, jobs });
+}
+
 /** The postings whose turn it is; several if the order does not determine the first. */
 function firstInLine(queue: Queue, want: Claim): Turn[] {
   const open = queue.lanes

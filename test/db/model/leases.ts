@@ -2,10 +2,10 @@
 import * as fc from "fast-check";
 
 import { release } from "../../../src/db/engine/release.ts";
-import { type Claim, claim } from "../../../src/db/engine/leases.ts";
+import { type Claim, claim, claimSingle } from "../../../src/db/engine/leases.ts";
 import { rangeOf } from "../engine.ts";
 import * as changes from "./changes.ts";
-import { claim as applyClaim } from "./claims.ts";
+import { claim as applyClaim, claimSingle as applySingle } from "./claims.ts";
 import { type Attempt, attemptKey, heldLeases } from "./queue.ts";
 import { type Act, alive, bits, choose, chooseSome, pick, type Step } from "./step.ts";
 
@@ -56,6 +56,32 @@ export function claimStep(want: Claim): Step {
     },
   };
 }
+
+/** A claim of the job of one posting by a pool that was notified of it. */
+export const claimSingleAct = (isAlone: boolean): fc.Arbitrary<Act> =>
+  fc.record({ pool: pick, posting: pick }).map(({ pool, posting }) => ({
+    name: "claim single",
+    plan({ queue }) {
+      const poolId = choose(alive(queue), pool)?.id;
+      const postings = [...queue.postings.values()];
+      const single = choose(
+        postings.filter(({ jobCount }) => jobCount === 1),
+        posting,
+      );
+      const chosen = single ?? choose(postings, posting);
+      if (poolId === undefined || !chosen) return null;
+      const { id: postingId, routeId } = chosen;
+      return {
+        kind: "claim",
+        poolId,
+        told: `pool ${poolId} claims posting ${postingId} alone`,
+        async send(db) {
+          const { ranges } = await claimSingle(db, { poolId, postingId, routes: [routeId] });
+          return ({ queue: now }) => applySingle(now, { poolId, postingId, isAlone }, ranges);
+        },
+      };
+    },
+  }));
 
 /** A pool releases one or all of its leases, but for some jobs. */
 export const giveBackAct: fc.Arbitrary<Act> = fc

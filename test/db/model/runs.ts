@@ -13,7 +13,7 @@ import {
   Together,
 } from "./commands.ts";
 import { drain } from "./drain.ts";
-import { claimAct, giveBackAct } from "./leases.ts";
+import { claimAct, claimSingleAct, giveBackAct } from "./leases.ts";
 import {
   cancelAct,
   dueAct,
@@ -36,6 +36,7 @@ import type { Act, Model } from "./step.ts";
 
 const act: fc.Arbitrary<Act> = fc.oneof(
   { weight: 6, arbitrary: claimAct },
+  { weight: 2, arbitrary: claimSingleAct(true) },
   { weight: 6, arbitrary: recordAct },
   { weight: 3, arbitrary: postAct },
   { weight: 3, arbitrary: giveBackAct },
@@ -52,7 +53,7 @@ const act: fc.Arbitrary<Act> = fc.oneof(
 const racer: fc.Arbitrary<Act> = fc.oneof(
   { weight: 3, arbitrary: recordAct },
   { weight: 2, arbitrary: fc.oneof(resendAct, lateAct) },
-  { weight: 2, arbitrary: claimAct },
+  { weight: 2, arbitrary: fc.oneof(claimAct, claimSingleAct(false)) },
   { weight: 2, arbitrary: giveBackAct },
   { weight: 2, arbitrary: rescueAct },
   { weight: 4, arbitrary: fc.oneof(pauseAct, stopAct, resumeAct, cancelAct, cancelAct) },
