@@ -110,9 +110,9 @@ create function pdoflow.upkeep_routes() returns integer[] language sql stable as
 $$ select case when not pdoflow.runs_all() then pdoflow.run_routes() end $$;
 
 -- The routes of unfinished postings that the pools of the caller can run, sorted by id: of
--- p_project, or of all projects if it is null; or, with p_run, the route of that run. As long as
--- routes are few, this includes routes whose postings have ended, so that no old snapshot makes it
--- slower.
+-- p_project, or of all projects if it is null; or, with p_run, the caller's route of that run:
+-- another poster who reads its token could make its pool run commands. As long as routes are few,
+-- this includes routes whose postings have ended, so that no old snapshot makes it slower.
 create function pdoflow.pool_routes(p_run text, p_project text) returns table (
   id integer, poster text, poster_os text, needs jsonb, run text, project text, share real
 ) language plpgsql stable security definer set search_path = pg_catalog, pg_temp
@@ -131,7 +131,8 @@ begin
       union all
       select r.* from pdoflow.route r where v_are_few and r.run = ''
       union all
-      select r.* from pdoflow.route r where p_run <> '' and r.run = p_run and r.run <> ''),
+      select r.* from pdoflow.route r
+      where p_run <> '' and r.run = p_run and r.run <> '' and r.poster = pdoflow.caller()),
     mine as materialized (
       select * from found f
       where (v_posters is null or f.poster = any (v_posters))

@@ -52,13 +52,14 @@ begin
           where x.posting_id = p_posting and x.first_seq <= p_first
           order by x.first_seq desc limit 1), p_first)),
     leased as (
-      select s.seq, max(u.attempt) as attempt, min(l.id) as lease_id
+      -- The lease of an attempt that failed stays active until its other jobs have ended.
+      select distinct on (s.seq) s.seq, u.attempt, l.id as lease_id
       from pdoflow.lease l cross join lateral pdoflow.ranges_of(l) as u
         cross join lateral generate_series(
           greatest(u.first_seq, p_first), least(u.end_seq, p_end) - 1) as s (seq)
       where l.active and not v_posting.has_ended and p_posting = any (l.posting_ids)
         and u.posting_id = p_posting
-      group by s.seq),
+      order by s.seq, u.attempt desc),
     line as (
       select greatest(b.first_seq, p_first) + position::integer - 1 as seq, a.args, a.index
       from pdoflow.job b

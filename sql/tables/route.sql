@@ -16,7 +16,7 @@ determines the routes that it can serve and only claims from their lanes, so a c
 lanes that it cannot run.
   R1  A route never changes. Prune deletes it when no posting uses it (R3).
   R2  If run is not empty, only the pool of the "pdoflow run" that created it serves the route,
-      and that pool serves no other.
+      and that pool serves no other: none of another poster who uses the same text, either.
   R3  The route of each posting exists. A foreign key would read all postings for each deleted
       route; instead, posting locks the row, and prune checks again after it has locked it.
   R4  If project is not empty, only pools of that project and pools of all projects serve the

@@ -14,6 +14,18 @@ class NotARun extends PdoflowError {
   }
 }
 
+/** Another role has posted it: the commands would run as the user who resumes it. */
+class NotYourRun extends PdoflowError {
+  override readonly name = "NotYourRun";
+  readonly exitCode = exitCodes.usage;
+  constructor({ id, poster }: PostingOfRun) {
+    super(
+      `posting ${id} is of a run of the role ${poster}, and only that role can resume it. ` +
+        `Connect as ${poster}.`,
+    );
+  }
+}
+
 /** Another process runs the postings. */
 class RunIsAlive extends PdoflowError {
   override readonly name = "RunIsAlive";
@@ -43,7 +55,7 @@ class NothingToResume extends PdoflowError {
 /**
  * The unfinished postings of the run that posted this posting.
  *
- * @throws {NotARun} {NothingToResume} {RunIsAlive}
+ * @throws {NotARun} {NotYourRun} {NothingToResume} {RunIsAlive}
  */
 export async function findResumable(
   db: Db,
@@ -53,6 +65,7 @@ export async function findResumable(
   const postings = await readRun(db, id);
   const wanted = postings.find((posting) => posting.id === id);
   if (!wanted) throw new NotARun(id);
+  if (!wanted.isOwn) throw new NotYourRun(wanted);
   const [first, ...others] = postings.filter(({ isEnded }) => !isEnded);
   if (!first) throw new NothingToResume(wanted);
   const ids = postings.map((posting) => posting.id);

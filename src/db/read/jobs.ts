@@ -74,7 +74,8 @@ export function readJobPage({ sql, schema }: Db, page: JobPage) {
       : sql`${schema}.runs_of(${postingId}, ${first}, ${first + size}) r`;
   return sql<JobRow[]>`
     select s.index, s.seq, s.status, s.attempts, p.id as pool_id, p.host, s.duration_ms,
-           coalesce(s.ended_at - s.duration_ms * interval '1 ms', g.started_at) as started_at,
+           case when s.status = 'running' then g.started_at
+                else s.ended_at - s.duration_ms * interval '1 ms' end as started_at,
            (extract(epoch from clock_timestamp() - g.started_at) * 1000)::float8 as elapsed_ms,
            g.progress, g.note, s.ended_at, s.error, s.args::text as args, s.stdout, s.stderr
     from ${runs}

@@ -8,6 +8,9 @@ export interface PostingOfRun {
   /** The token of the pool that may run it (R2). */
   run: string;
   project: string | null;
+  poster: string;
+  /** Whether the caller has posted it. */
+  isOwn: boolean;
   entryPoint: string;
   state: PostingState;
   isEnded: boolean;
@@ -20,8 +23,9 @@ export interface PostingOfRun {
  * if it is of no run.
  */
 export const readRun = ({ sql, schema }: Db, id: number) => sql<PostingOfRun[]>`
-  select p.id, r.run, nullif(r.project, '') as project, p.entry_point, p.state,
-         p.ended_at is not null as is_ended, p.job_count, p.max_failures
+  select p.id, r.run, nullif(r.project, '') as project, r.poster,
+         r.poster = ${schema}.caller() as is_own, p.entry_point, p.state, p.ended_at is not null as is_ended,
+         p.job_count, p.max_failures
   from ${schema}.posting wanted
     join ${schema}.posting p on p.id = wanted.id
       or (p.route_id = wanted.route_id and p.ended_at is null)
@@ -29,11 +33,11 @@ export const readRun = ({ sql, schema }: Db, id: number) => sql<PostingOfRun[]>`
   where wanted.id = ${id} and r.run <> ''
   order by p.id`;
 
-/** The newest posting of a run; null if there is none. */
+/** The newest posting of a run of the caller; null if there is none. */
 export async function newestOfRuns({ sql, schema }: Db): Promise<number | null> {
   const [row] = await sql<{ id: number | null }[]>`
     select max(p.id) as id from ${schema}.posting p join ${schema}.route r on r.id = p.route_id
-    where r.run <> ''`;
+    where r.run <> '' and r.poster = ${schema}.caller()`;
   return row?.id ?? null;
 }
 

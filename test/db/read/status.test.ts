@@ -2,12 +2,14 @@ import { expect, test } from "bun:test";
 
 import { noJobs } from "../../../src/domain/states.ts";
 import type { Db } from "../../../src/db/connection/connect.ts";
+import { readJobPage } from "../../../src/db/read/jobs.ts";
 import { readCounts, readPostingCounts } from "../../../src/db/read/status.ts";
 import {
   cancel,
   queueOfFile,
   hold,
   jobsOf,
+  leased,
   newPool,
   postJobs,
   postSingles,
@@ -125,4 +127,25 @@ test("postings that do not exist are left out", async () => {
   const id = await postJobs(db, 1);
   expect([...(await readCounts(db, [99, id, -1])).keys()]).toEqual([id]);
   expect((await readCounts(db, [])).size).toBe(0);
+});
+
+test("a job that is attempted again is shown with the pool that runs it now", async () => {
+  await using db = await freshQueue();
+  const { pool, id, jobs } = await leased(db, 2);
+  await recordEach(db, pool, jobs, [{ state: "retried" }]); // the lease has another job
+  const second = await newPool(db, "second");
+  const [again] = await take(db, second);
+  await db.sql`update pdoflow.pool set running = ${db.sql.json([
+    { posting: id, seq: 0, attempt: 2, ms: 0 },
+  ])}, heartbeat_at = '2038-01-01' where id = ${second}`;
+  const whole = { status: null, host: null, poolId: null, argument: null, isSorted: false };
+  const page = await readJobPage(db, { postingId: id, first: 0, size: 2, ...whole });
+  expect([...page]).toMatchObject([
+    { seq: 0, status: "running", poolId: second },
+    { seq: 1, status: "running", poolId: pool },
+  ]);
+  expect(page[0]?.startedAt?.toISOString()).toStartWith("2038-01-01");
+  const rows = await db.sql`
+    select lease_id from pdoflow.job_status where posting_id = ${id} order by seq`;
+  expect([...rows]).toEqual([{ leaseId: again?.leaseId }, { leaseId: jobs[0]?.leaseId }]);
 });
