@@ -107,7 +107,10 @@ const odd: Record<string, readonly string[]> = {
   "bigint[]": ["null", "'{}'", "'{1}'", "'{null}'", "'{{1,2},{3,4}}'", "'{1,1,1,99}'"],
   "integer[]": ["null", "'{}'", "'{0}'", "'{null}'", "'{-1,3}'", "'{{1}}'"],
   "double precision[]": ["null", "'{}'", "'{NaN}'", "'{-1,null}'"],
-  "text[]": ["null", "'{}'", `'{"x"}'`, "'{null}'"],
+  "text[]": [
+    ...["null", "'{}'", `'{"x"}'`, "'{null}'", `'{"{0}"}'`, `'{"{-1,null}","{}"}'`],
+    `array[e'"\\\\u0000"\\n']`,
+  ],
   "jsonb[]": ["null", "'{}'", `array['[1]']::jsonb[]`, "array[null]::jsonb[]"],
   "double precision": ["null", "'NaN'", "'Infinity'", "-1", "0.5"],
   real: ["null", "'NaN'", "1"],
@@ -117,18 +120,16 @@ const odd: Record<string, readonly string[]> = {
   name: ["null", "'x'"],
 };
 
-/** The fields of the composite types that functions take. */
-const fields: Record<string, readonly string[]> = {
-  claim_options: [
-    ...["integer[]", "boolean", "text[]", "integer[]", "integer[]", "integer"],
-    ...["double precision", "bigint[]", "integer", "bigint[]", "bigint[]"],
-  ],
-  outcome_batch: [
-    ...["bigint[]", "bigint[]", "integer[]", "integer[]", "integer[]", "outcome_state[]"],
-    ...["bigint[]", "text[]", "text[]", "text[]", "text[]", "text[]", "text[]", "text[]"],
-    ...["text[]", "bigint[]", "bigint"],
-  ],
-};
+/** The fields of each composite type that functions take, in their order. */
+async function readFields(): Promise<Map<string, string[]>> {
+  const rows = await eve.sql<{ name: string; types: string[] }[]>`
+    select format_type(t.oid, null) as name, to_json(array(
+      select format_type(atttypid, null) from pg_attribute
+      where attrelid = t.typrelid and attnum > 0 order by attnum)) as types
+    from pg_type t join pg_class c on c.oid = t.typrelid
+    where t.typnamespace = 'pdoflow'::regnamespace and c.relkind = 'c'`;
+  return new Map(rows.map(({ name, types }) => [name, types]));
+}
 
 /** Numbers that are the same in each run. */
 function* dice(seed: number): Generator<number, never> {
@@ -164,10 +165,11 @@ test("odd values are refused or change nothing of others, and break nothing", as
     where pronamespace = 'pdoflow'::regnamespace and prosecdef and prokind = 'f'
       and has_function_privilege(oid, 'execute') and provariadic = 0 order by proname, oid`;
   expect(callable.length).toBeGreaterThan(35);
+  const fields = await readFields();
   const random = dice(11);
   const pick = (type: string): string => {
-    const parts = fields[type.replace("pdoflow.", "")];
-    if (parts) return `row(${parts.map(pick).join(", ")})::pdoflow.${type.replace("pdoflow.", "")}`;
+    const parts = fields.get(type);
+    if (parts) return `row(${parts.map(pick).join(", ")})::${type}`;
     const values = odd[type.replace(/^(posting_state|outcome_state)/, "pdoflow.$1")];
     if (!values) throw new Error(`expected odd values of the type ${type}`);
     const name = type.replace(/^(posting|outcome)_state/, "pdoflow.$&");
