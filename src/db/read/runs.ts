@@ -24,8 +24,8 @@ export interface PostingOfRun {
  */
 export const readRun = ({ sql, schema }: Db, id: number) => sql<PostingOfRun[]>`
   select p.id, r.run, nullif(r.project, '') as project, r.poster,
-         r.poster = ${schema}.caller() as is_own, p.entry_point, p.state, p.ended_at is not null as is_ended,
-         p.job_count, p.max_failures
+         r.poster = ${schema}.caller() as is_own, p.entry_point, p.state,
+         p.ended_at is not null as is_ended, p.job_count, p.max_failures
   from ${schema}.posting wanted
     join ${schema}.posting p on p.id = wanted.id
       or (p.route_id = wanted.route_id and p.ended_at is null)
