@@ -3,7 +3,8 @@ import { join } from "node:path";
 
 import { completionScript, shells } from "../src/cli/shell/completion-scripts.ts";
 import { helpPage, optionName, optionRows, usageOf } from "../src/cli/shell/help.ts";
-import { allCommandTexts, type CommandText, isCommon } from "../src/cli/shell/reference.ts";
+import { isCommon } from "../src/cli/shell/option-groups.ts";
+import { allCommandTexts, type CommandText, type OptionText } from "../src/cli/shell/reference.ts";
 import { commands } from "../src/cli/commands.ts";
 
 /** The files that go beside the binary, by their paths from its folder. */
@@ -37,19 +38,25 @@ function reference(texts: readonly CommandText[]): string {
   ].join("\n");
 }
 
-/** One page for all commands, in the macros of man(7). */
+/** One page for all commands, in the macros of man(7). Shared options are described once. */
 function manual(texts: readonly CommandText[]): string {
-  const commandParts = texts.flatMap(({ name, summary, operands, details, options, examples }) => [
-    `.SS ${roff(usageOf(name, operands))}`,
-    roff(summary),
-    ...details.flatMap((paragraph) => [".PP", roff(paragraph)]),
-    ...options.flatMap((option) => [
-      ".TP",
-      `.B ${roff(optionName(option))}`,
-      roff(option.description),
-    ]),
-    ...examples.flatMap(([what, line]) => [".TP", roff(what), `.B ${roff(line)}`]),
-  ]);
+  const common = texts[0]?.options.filter(isCommon) ?? [];
+  const shared = sharedBy(texts, "post", "run");
+  const commandParts = texts.flatMap((text) => {
+    const { name, summary, operands, details, options, examples } = text;
+    const hasShared = ["post", "run"].includes(name);
+    const own = options.filter(
+      (option) => !isCommon(option) && !(hasShared && shared.has(keyOf(option))),
+    );
+    return [
+      `.SS ${roff(usageOf(name, operands))}`,
+      roff(summary),
+      ...details.flatMap((paragraph) => [".PP", roff(paragraph)]),
+      ...manualRows(own),
+      ...(hasShared ? [".PP", `For its other options see ${jobOptions}.`] : []),
+      ...examples.flatMap(([what, line]) => [".TP", roff(what), `.B ${roff(line)}`]),
+    ];
+  });
   return [
     '.TH PDOFLOW 1 "" "pdoflow" "pdoflow"',
     ".SH NAME",
@@ -57,10 +64,35 @@ function manual(texts: readonly CommandText[]): string {
     ".SH SYNOPSIS",
     ".B pdoflow",
     "COMMAND [options]",
+    ".SH COMMON OPTIONS",
+    "All commands have these options.",
+    ...manualRows(common),
     ".SH COMMANDS",
     ...commandParts,
+    `.SH ${jobOptions}`,
+    "pdoflow post and pdoflow run have these options.",
+    ...manualRows([...shared.values()]),
     "",
   ].join("\n");
+}
+
+const jobOptions = "OPTIONS OF POST AND RUN";
+
+const manualRows = (options: readonly OptionText[]): string[] =>
+  options.flatMap((option) => [".TP", `.B ${roff(optionName(option))}`, roff(option.description)]);
+
+const keyOf = (option: OptionText): string => `${optionName(option)}: ${option.description}`;
+
+/** The options that two commands describe in the same words, except common options. */
+function sharedBy(texts: readonly CommandText[], one: string, other: string) {
+  const optionsOf = (command: string) =>
+    texts.find(({ name }) => name === command)?.options.filter((each) => !isCommon(each)) ?? [];
+  const keys = new Set(optionsOf(other).map(keyOf));
+  return new Map(
+    optionsOf(one).flatMap((option) =>
+      keys.has(keyOf(option)) ? [[keyOf(option), option] as const] : [],
+    ),
+  );
 }
 
 const roff = (text: string): string =>

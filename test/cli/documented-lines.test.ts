@@ -6,6 +6,7 @@ import { Cli } from "clipanion";
 
 import type { CliContext } from "../../src/cli/shell/context.ts";
 import { commands } from "../../src/cli/commands.ts";
+import { isForHelp } from "../../src/cli/shell/dispatch.ts";
 import { rewriteWords } from "../../src/cli/shell/command-words.ts";
 import { commandTexts } from "../../src/cli/shell/reference.ts";
 
@@ -53,6 +54,7 @@ async function refusal(args: readonly string[]): Promise<string | null> {
   const [word = ""] = args;
   const load = Object.hasOwn(commands, word) ? commands[word] : undefined;
   if (!load) return args.length === 0 ? null : `there is no command ${word}`;
+  if (isForHelp(args)) return null;
   const classes = await load();
   const options = classes.flatMap(commandTexts)[0]?.options ?? [];
   const cli = Cli.from<CliContext>(classes, { binaryName: "pdoflow" });

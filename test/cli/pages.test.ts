@@ -76,6 +76,16 @@ test.skipIf(hasNot("zsh"))(`zsh completes${unless("zsh")}`, async () => {
   await shell.exited;
 });
 
+test("the manual describes shared options once", async () => {
+  const text = await Bun.file(join(folder, "man/pdoflow.1")).text();
+  const count = (option: string) => text.split(`\n.B ${option.replaceAll("-", "\\-")}`).length - 1;
+  expect(count("--database URL")).toBe(1);
+  expect(count("--each-line")).toBe(1);
+  expect(count("--halt")).toBe(1);
+  expect(text).toContain("\nFor its other options see OPTIONS OF POST AND RUN.\n");
+  expect(text).toContain("\n.SH OPTIONS OF POST AND RUN\n");
+});
+
 test.skipIf(hasNot("mandoc"))(`the manual is well-formed${unless("mandoc")}`, () => {
   const page = join(folder, "man/pdoflow.1");
   const { stdout } = Bun.spawnSync(["mandoc", "-T", "lint", "-W", "error", page]);

@@ -40,12 +40,15 @@ export class RunCommand extends PostingCommand {
     description: "post a batch of jobs, run it on this machine, and print the results",
     details: `
       Posts jobs like \`pdoflow post\`, runs them in its own pool, and prints the results in order,
-      one JSON value per line, null for a failed job. The exit code is 1 if jobs failed. Ctrl-C
-      (exit code 130) and SIGTERM (143) end the run; --resume runs the remaining jobs, and jobs
-      that \`pdoflow retry\` has put back. Jobs start before slow input ends.
+      one JSON value per line, null for a failed job. A command instead of an entry point runs once
+      for each input line, with {} replaced by the line.
 
-      A command instead of an entry point runs once for each input line, like GNU parallel. {} is
-      replaced by the line, {.} by the line without its extension, {/} by its base name, {//} by its
+      The exit code is 1 if jobs failed. Ctrl-C (exit code 130) and SIGTERM (143) end the run;
+      --resume runs the remaining jobs, and jobs that \`pdoflow retry\` has put back. Jobs start
+      before slow input ends.
+
+      In a command, as in GNU parallel, {} is replaced by the line, {.} by the line without its
+      extension, {/} by its base name, {//} by its
       folder, {/.} by its base name without extension, {#} by the job's number, {%} by the worker's
       number, and {1} or {NAME} by one of several values. Without any of these, the line is
       appended. Several words run without a shell. A single word runs in a shell, with values

@@ -5,7 +5,7 @@ import { build } from "../../version.ts";
 import { rewriteWords } from "./command-words.ts";
 import type { CliContext } from "./context.ts";
 import { usageLine } from "./error-text.ts";
-import { helpPage, overviewPage } from "./help.ts";
+import { helpPage, overviewPage, shortHelpPage } from "./help.ts";
 import { allCommandTexts, commandTexts } from "./reference.ts";
 import { unknownCommand, wrongUsage } from "./wrong-usage.ts";
 
@@ -15,7 +15,7 @@ export async function dispatch(args: readonly string[], context: CliContext): Pr
   const line = args[0] === "help" ? [...args.slice(1), "--help"] : args;
   const [word = "--help"] = line;
   const columns = context.isTerminal.stdout ? (context.columns ?? undefined) : undefined;
-  if (word === "--help" || word === "-h") {
+  if (["--help", "-h", "--help-all"].includes(word)) {
     context.stdout.write(overviewPage(build, await allCommandTexts(commands), columns));
     return exitCodes.ok;
   }
@@ -32,7 +32,8 @@ export async function dispatch(args: readonly string[], context: CliContext): Pr
   if (isForHelp(words)) {
     const named = texts.filter(({ name }) => name === line.slice(0, 2).join(" "));
     const wanted = named.length === 0 ? texts : named;
-    context.stdout.write(wanted.map((text) => helpPage(text, columns)).join("\n"));
+    const page = words.includes("--help-all") ? helpPage : shortHelpPage;
+    context.stdout.write(wanted.map((text) => page(text, columns)).join("\n"));
     return exitCodes.ok;
   }
   const cli = Cli.from<CliContext>(classes, { binaryName: "pdoflow", enableColors: false });
@@ -45,11 +46,11 @@ export async function dispatch(args: readonly string[], context: CliContext): Pr
   return await cli.run(command, context);
 }
 
-/** Words after -- belong to another program. */
-function isForHelp(line: readonly string[]): boolean {
+/** Whether a command line asks for help. Words after -- belong to another program. */
+export function isForHelp(line: readonly string[]): boolean {
   const end = line.indexOf("--");
   const own = end < 0 ? line : line.slice(0, end);
-  return own.includes("--help") || own.includes("-h");
+  return ["--help", "-h", "--help-all"].some((word) => own.includes(word));
 }
 
 /** The first line of clipanion's message; its usage lines are replaced by ours. */

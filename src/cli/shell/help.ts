@@ -1,6 +1,16 @@
-import { type CommandText, grouped, type OptionText } from "./reference.ts";
+import { grouped, hasShortHelp, isEssential } from "./option-groups.ts";
+import type { CommandText, OptionText } from "./reference.ts";
 
 const widthMax = 100;
+
+/** What a newcomer types first, in the order of use. */
+const firstSteps: readonly (readonly [line: string, what: string])[] = [
+  ["pdoflow post f.ts#f a.json", "post jobs (pdoflow run also runs them)"],
+  ["pdoflow pool", "run posted jobs on this machine"],
+  ["pdoflow status", "show postings and their jobs (pdoflow top: live)"],
+  ["pdoflow results last", "print the return values of the newest posting"],
+  ["pdoflow failures last", "show why jobs failed (pdoflow retry last: run them again)"],
+];
 
 /** The commands of each task, in the order of `pdoflow --help`. */
 const tasks: Readonly<Record<string, readonly string[]>> = {
@@ -15,16 +25,39 @@ const tasks: Readonly<Record<string, readonly string[]>> = {
   ],
 };
 
-/** The text of `pdoflow COMMAND --help`. */
+/**
+ * The text of `pdoflow COMMAND --help`: of a command with many options only the essential ones,
+ * with the first paragraph and the first examples.
+ */
+export function shortHelpPage(command: CommandText, columns = widthMax): string {
+  const { name, details, options, examples } = command;
+  if (!hasShortHelp(name)) return helpPage(command, columns);
+  const essential = options.filter((option) => isEssential(name, option));
+  const page = helpPage(
+    {
+      ...command,
+      details: details.slice(0, 1),
+      options: essential.map((option) => ({
+        ...option,
+        description: option.description.split(";")[0] ?? "",
+      })),
+      examples: examples.slice(0, 3),
+    },
+    columns,
+  );
+  return `${page}\nAll ${options.length} options: pdoflow ${name} --help-all\n`;
+}
+
+/** The text of `pdoflow COMMAND --help-all`. */
 export function helpPage(command: CommandText, columns = widthMax): string {
   const width = Math.min(columns, widthMax);
-  const { name, summary, operands, details, options, examples } = command;
+  const { name, summary, operands, details, examples } = command;
   return [
     ...wrap(`pdoflow ${name}: ${plain(summary)}`, width, ""),
     "",
     `usage: ${usageOf(name, operands)}`,
     ...details.flatMap((paragraph) => ["", ...wrap(plain(paragraph), width, "")]),
-    ...[...grouped(options)].flatMap(([heading, members]) => [
+    ...[...grouped(command)].flatMap(([heading, members]) => [
       "",
       `${heading}:`,
       ...optionRows(members, width),
@@ -46,6 +79,9 @@ export function overviewPage(
     ...wrap(`pdoflow ${build}: a job queue for batch compute on PostgreSQL`, width, ""),
     "",
     "usage: pdoflow COMMAND [options]",
+    "",
+    "first steps:",
+    ...rows(firstSteps, width, Math.max(...firstSteps.map(([line]) => line.length))),
     ...Object.entries(tasks).flatMap(([task, words]) => [
       "",
       `${task}:`,

@@ -25,37 +25,6 @@ export interface CommandText {
   examples: readonly (readonly [what: string, line: string])[];
 }
 
-/** Options that stand together in help, under a heading. */
-const groups: Readonly<Record<string, ReadonlySet<string>>> = {
-  "options of the posting": new Set(optionList.flatMap(({ flag }) => flag?.name ?? [])),
-  "options for reading jobs": new Set([
-    ...["--format", "--each-line", "--positional", "--no-header", "--separator", "--na", "--types"],
-    ...["--priority-column", "--from-glob", "--args", "--kw", "--each"],
-  ]),
-  "common options": new Set(["--database", "--json", "--color", "--quiet", "--verbose"]),
-};
-
-const isOf = ({ names }: OptionText, group: string): boolean =>
-  groups[group]?.has(names.at(-1) ?? "") === true;
-
-/** Whether all commands have this option (command.ts). */
-export const isCommon = (option: OptionText): boolean => isOf(option, "common options");
-
-/** The options under their headings: first the command's own, then each group of several. */
-export function grouped(options: readonly OptionText[]): Map<string, OptionText[]> {
-  const groupOf = (option: OptionText) =>
-    Object.keys(groups).find(
-      (group) => isOf(option, group) && options.filter((each) => isOf(each, group)).length > 3,
-    );
-  const byGroup = Map.groupBy(options, (option) => groupOf(option) ?? "options");
-  return new Map(
-    ["options", ...Object.keys(groups)].flatMap((group) => {
-      const members = byGroup.get(group);
-      return members ? [[group, members] as const] : [];
-    }),
-  );
-}
-
 /** The usage category of commands that exist only for scripts of the Python original. */
 export const pythonParity = "Python parity";
 
@@ -151,8 +120,10 @@ const valueNames: Readonly<Record<string, string>> = {
   "--from-glob": "PATTERN",
   "--group": "FINGERPRINT",
   "--host": "HOST",
+  "--halt": "WHEN,CONDITION",
   "--idle-timeout": duration,
   "--inspect": "HOST:PORT",
+  "--joblog": "FILE",
   "--kw": "NAME=VALUE",
   "--lifetime": duration,
   "--limit": "N",
@@ -166,6 +137,7 @@ const valueNames: Readonly<Record<string, string>> = {
   "--oldest-every": "N",
   "--pool": "N",
   "--posters": "LIST",
+  "--posting": "POSTING",
   "--priority-column": "NAME",
   "--profile": "P%",
   "--provides": "LIST",
@@ -173,6 +145,7 @@ const valueNames: Readonly<Record<string, string>> = {
   "--recycle-above": "SIZE",
   "--recycle-after": "N",
   "--heartbeat-timeout": duration,
+  "--resume": "POSTING",
   "--role": "ROLE",
   "--root": "FOLDER",
   "--separator": "CHARACTER",
