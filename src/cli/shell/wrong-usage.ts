@@ -1,5 +1,6 @@
 import { didYouMean, similarNames } from "../../domain/similar.ts";
 import { usageOf } from "./help.ts";
+import { commandElsewhere, optionElsewhere } from "./names-elsewhere.ts";
 import type { CommandText } from "./reference.ts";
 
 /** The message for an unknown command. */
@@ -10,8 +11,10 @@ export function unknownCommand(word: string, known: readonly string[]): string {
       `in: pdoflow status --json`
     );
   }
+  const elsewhere = commandElsewhere(word);
+  const meant = elsewhere === undefined ? similarNames(word, known) : [elsewhere];
   return (
-    `pdoflow: there is no command "${word}".${didYouMean(similarNames(word, known))} ` +
+    `pdoflow: there is no command "${word}".${didYouMean(meant)} ` +
     `List commands with: pdoflow --help`
   );
 }
@@ -54,7 +57,8 @@ function problem(
   const option =
     unknown ?? (/^(Unsupported|Invalid) option name/.test(reason) ? quoted : undefined);
   if (option !== undefined) {
-    return `there is no option ${option}.${didYouMean(similarNames(option, known))}`;
+    const passed = operands.includes("arguments of psql") ? " For psql, write -- before it." : "";
+    return `there is no option ${option}.${didYouMean(optionsMeant(option, known))}${passed}`;
   }
   if (reason.startsWith("Not enough positional")) {
     const wanted = operands.match(/<[^>]*>/g) ?? [];
@@ -75,6 +79,18 @@ function problem(
     return `${valued} needs a value. Write a value that begins with - as ${valued}=-1.`;
   }
   return reason;
+}
+
+/** The options that `option` may have meant: another tool's name, or a mistake in typing. */
+function optionsMeant(option: string, known: readonly string[]): string[] {
+  const elsewhere = optionElsewhere(option, known);
+  if (elsewhere !== undefined) return [elsewhere];
+  const long = known.filter((name) => name.startsWith("--"));
+  if (option.startsWith("--")) return similarNames(option, long);
+  const letter = option.slice(0, 2).toLowerCase();
+  // Each letter is one edit from every other, so only its case can be mistaken.
+  const short = known.filter((name) => name.toLowerCase() === letter);
+  return short.length > 0 || option.length < 4 ? short : similarNames(`-${option}`, long);
 }
 
 const takesValue = (name: string, options: CommandText["options"]) =>

@@ -14,6 +14,15 @@ test.each([
   [["explain"], "an argument is missing: expected <"],
   [["explain", "1/1", "2/2"], 'unexpected argument "2/2".'],
   [["post", "a.ts#b", "--priority"], "begins with - as --priority=-1"],
+  [["squeue"], 'there is no command "squeue". Did you mean "list"?'],
+  [["sbatch", "a.sh"], 'there is no command "sbatch". Did you mean "post"?'],
+  [["run", "-P2", "gzip"], 'there is no option -P2. Did you mean "-j"?'],
+  [["run", "-J2", "gzip"], 'there is no option -J2. Did you mean "-j"?'],
+  [["run", "-n1", "gzip"], "there is no option -n1.\n"],
+  [["run", "--eta", "gzip"], 'there is no option --eta. Did you mean "--progress"?'],
+  [["post", "-each", "1-3", "a.ts#b"], 'there is no option -each. Did you mean "--each"?'],
+  [["status", "--array", "1"], "there is no option --array.\n"],
+  [["psql", "-c", "select 1"], "there is no option -c. For psql, write -- before it.\n"],
 ])("pdoflow %p is refused with the usage of that command alone", async (args, expected) => {
   using cli = await openCommands(null);
   const { code, out, err } = await cli.run(...args);
