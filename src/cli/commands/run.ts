@@ -5,9 +5,10 @@ import * as v from "valibot";
 
 import { resumePostings } from "../../db/engine/control.ts";
 import type { NewPosting } from "../../db/posting/insert.ts";
-import { newestOfRuns, readJobsLeft } from "../../db/read/runs.ts";
+import { newestOfRuns, readIdsOfRun, readJobsLeft } from "../../db/read/runs.ts";
+import { type PostingCounts, readPostingCounts } from "../../db/read/status.ts";
 import type { Target } from "../../db/settings/target.ts";
-import { type ExitCode, InvalidInput, PostingNotFound } from "../../domain/errors.ts";
+import { type ExitCode, exitCodes, InvalidInput, PostingNotFound } from "../../domain/errors.ts";
 import { parseSelector } from "../../domain/selector.ts";
 import { parseEnv } from "../../pool/wire/environment.ts";
 import {
@@ -15,6 +16,7 @@ import {
   commandLine,
   type CommandWord,
 } from "../../pool/worker/command-line.ts";
+import { pluralize } from "../output/pluralize.ts";
 import { requirePoolGrant } from "../input/pool-grant.ts";
 import { PostingCommand } from "../input/posting-command.ts";
 import { flagNames } from "../input/posting-flags.ts";
@@ -152,10 +154,15 @@ export class RunCommand extends PostingCommand {
       const [id] =
         text === "last" ? [await newestOfRuns(db)] : await findWholePostings(db, [selector]);
       if (id === undefined || id === null) throw new PostingNotFound("there are no runs yet");
-      return { target: db.target, postings: await findResumable(db, id, this.context) };
+      const postings = await findResumable(db, id, this.context);
+      const counts =
+        postings.length > 0 ? [] : await readPostingCounts(db, await readIdsOfRun(db, id));
+      return { target: db.target, id, postings, counts };
     });
     const { target, postings } = found;
-    const [{ run: token, project, entryPoint, maxFailures }] = postings;
+    const [first] = postings;
+    if (!first) return this.#sayEnded(found);
+    const { run: token, project, entryPoint, maxFailures } = first;
     const isCommand = entryPoint === commandEntryPoint;
     const notes = new JobNotes(this.joblog !== undefined);
     const plan = { target, token, isCommand, root: this.#root(project) };
@@ -179,6 +186,20 @@ export class RunCommand extends PostingCommand {
         );
       });
     });
+  }
+
+  /** Says that the run has no jobs left, so that a script can resume it until it is done. */
+  #sayEnded({ id, counts }: { id: number; counts: readonly PostingCounts[] }): ExitCode {
+    const failing = counts.filter(({ failed }) => failed > 0);
+    const ids = failing.map((posting) => posting.id).join(" ");
+    const failed = failing.reduce((sum, posting) => sum + posting.failed, 0);
+    const remedy =
+      failed > 0
+        ? `; ${pluralize(failed, "job")} failed, to try again first run: ` +
+          `pdoflow retry ${ids} --failed`
+        : "";
+    this.say(`pdoflow run: posting ${id} has no jobs left to run${remedy}`);
+    return failed > 0 ? exitCodes.jobsFailed : exitCodes.ok;
   }
 
   #localRun(

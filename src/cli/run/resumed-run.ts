@@ -38,41 +38,36 @@ class RunIsAlive extends PdoflowError {
   }
 }
 
-/** No job of the run is left. */
-class NothingToResume extends PdoflowError {
-  override readonly name = "NothingToResume";
+/** Its jobs can never run. */
+class RunIsCancelled extends PdoflowError {
+  override readonly name = "RunIsCancelled";
   readonly exitCode = exitCodes.usage;
-  constructor({ id, state }: PostingOfRun) {
-    super(
-      state === "cancelled"
-        ? `posting ${id} is cancelled, so its jobs cannot be run.`
-        : `posting ${id} has no jobs left to run. ` +
-            `To retry failed jobs, first run: pdoflow retry ${id} --failed`,
-    );
+  constructor(id: number) {
+    super(`posting ${id} is cancelled, so its jobs cannot be run.`);
   }
 }
 
 /**
  * The unfinished postings of the run that posted this posting.
  *
- * @throws {NotARun} {NotYourRun} {NothingToResume} {RunIsAlive}
+ * @throws {NotARun} {NotYourRun} {RunIsCancelled} {RunIsAlive}
  */
 export async function findResumable(
   db: Db,
   id: number,
   self: { host: string },
-): Promise<[PostingOfRun, ...PostingOfRun[]]> {
+): Promise<PostingOfRun[]> {
   const postings = await readRun(db, id);
   const wanted = postings.find((posting) => posting.id === id);
   if (!wanted) throw new NotARun(id);
   if (!wanted.isOwn) throw new NotYourRun(wanted);
-  const [first, ...others] = postings.filter(({ isEnded }) => !isEnded);
-  if (!first) throw new NothingToResume(wanted);
+  const unfinished = postings.filter(({ isEnded }) => !isEnded);
+  if (unfinished.length === 0 && wanted.state === "cancelled") throw new RunIsCancelled(id);
   const ids = postings.map((posting) => posting.id);
   const pools = await readPoolsOf(db, ids);
   const alive = pools.find(({ host, pid }) => host !== self.host || isRunning(pid));
   if (alive) throw new RunIsAlive(id, alive);
-  return [first, ...others];
+  return unfinished;
 }
 
 /** Whether a process of this machine exists. */

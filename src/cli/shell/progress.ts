@@ -9,6 +9,8 @@ const logEveryMs = 10_000;
 export interface BottomLine {
   /** Prints whole lines above it. */
   above(print: () => void): void;
+  /** Removes it. */
+  end(): void;
 }
 
 /** The command that shows its progress. */
@@ -21,7 +23,7 @@ export interface ProgressOwner {
 /**
  * A progress line on the terminal, shown after a second. If `isWanted`, it is shown from the start,
  * and without a terminal a line is printed every ten seconds. It stays at the bottom: print other
- * text with {@link above} or {@link aside}.
+ * text with {@link above} or {@link aside}. A later line of the same command takes its place.
  */
 export class Progress implements BottomLine {
   readonly #owner: ProgressOwner;
@@ -31,6 +33,7 @@ export class Progress implements BottomLine {
   #shownAt = -Infinity;
   /** What the terminal shows, or shows again after other text; empty for nothing. */
   #line = "";
+  #isOver = false;
   /** While other text is printed. */
   #isAside = false;
 
@@ -38,12 +41,13 @@ export class Progress implements BottomLine {
     this.#owner = owner;
     this.#verb = verb;
     this.#isWanted = isWanted;
+    owner.bottomLine?.end();
     owner.bottomLine = this;
   }
 
   show(text: string): void {
     const { stderr, isTerminal } = this.#context;
-    if (this.#owner.quiet) return;
+    if (this.#owner.quiet || this.#isOver) return;
     const now = performance.now();
     if (!this.#isWanted && (!isTerminal.stderr || now - this.#startedAt < quietMs)) return;
     if (now - this.#shownAt < (isTerminal.stderr ? everyMs : logEveryMs)) return;
@@ -75,6 +79,7 @@ export class Progress implements BottomLine {
 
   /** Removes the line; or leaves it with a last text, if it was shown. */
   end(lastText: string | null = null): void {
+    this.#isOver = true;
     if (this.#owner.bottomLine === this) this.#owner.bottomLine = null;
     if (this.#line === "") return;
     if (lastText === null) this.#hide();

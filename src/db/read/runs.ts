@@ -33,6 +33,15 @@ export const readRun = ({ sql, schema }: Db, id: number) => sql<PostingOfRun[]>`
   where wanted.id = ${id} and r.run <> ''
   order by p.id`;
 
+/** The postings of the run that has posted this posting, ended or not. */
+export async function readIdsOfRun({ sql, schema }: Db, id: number): Promise<number[]> {
+  const rows = await sql<{ id: number }[]>`
+    select p.id from ${schema}.posting wanted
+      join ${schema}.posting p on p.route_id = wanted.route_id
+    where wanted.id = ${id} order by p.id`;
+  return rows.map((row) => row.id);
+}
+
 /** The newest posting of a run of the caller; null if there is none. */
 export async function newestOfRuns({ sql, schema }: Db): Promise<number | null> {
   const [row] = await sql<{ id: number | null }[]>`

@@ -92,11 +92,11 @@ export class ExportNotFound extends PdoflowError {
   readonly exitCode = exitCodes.notFound;
   constructor(entryPoint: EntryPoint, wanted: string, found: readonly string[]) {
     super(
-      `${formatEntryPoint(entryPoint)}: expected an export or member "${wanted}", ` +
-        `found ${found.join(", ") || "nothing"}.` +
-        (wanted === "default" && found.length > 0
-          ? ` To name one, write it after a #: ${entryPoint.module}#${found[0]}.`
-          : didYouMean(similarNames(wanted, found))),
+      wanted === "default" && found.length > 0
+        ? `${entryPoint.module} has no default export. Name one of its exports: ` +
+            `${found.map((name) => `${entryPoint.module}#${name}`).join(", ")}.`
+        : `${formatEntryPoint(entryPoint)}: expected an export or member "${wanted}", ` +
+            `found ${found.join(", ") || "nothing"}.${didYouMean(similarNames(wanted, found))}`,
     );
   }
 }

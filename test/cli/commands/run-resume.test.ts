@@ -91,10 +91,28 @@ test("run --resume names the reason why there is nothing to resume", async () =>
   expect(await refused("last")).toContain("4 pdoflow run: there are no runs yet");
   await cli.run("post", "true", "{}", ":::", "1");
   expect(await refused("1")).toContain("pdoflow pool --posting 1 --once");
-  await cli.run("run", "true", "{}", ":::", "1");
-  expect(await refused("last")).toContain("no jobs left to run");
   expect(await refused("last", "--timeout", "1s", "gzip")).toContain("found --timeout gzip");
   expect(await refused()).toContain("pdoflow run --resume last");
+});
+
+test("run --resume of a run without jobs left succeeds, unless jobs of it have failed", async () => {
+  await using db = await freshDatabase();
+  using cli = await openCommands(db);
+  await cli.run("run", "test", "-e", "{}", ":::", "a");
+  expect(await cli.run("run", "--resume", "last")).toEqual({
+    code: 1,
+    out: "",
+    err:
+      "pdoflow run: posting 1 has no jobs left to run; 1 job failed, to try again first run: " +
+      "pdoflow retry 1 --failed\n",
+  });
+  await cli.run("run", "true", "{}", ":::", "1");
+  const done = "pdoflow run: posting 2 has no jobs left to run\n";
+  expect(await cli.run("run", "--resume", "last")).toEqual({ code: 0, out: "", err: done });
+  const stopped = await cli.run("run", "-j1", "--halt", "now,fail=1", "false", ":::", "1", "2");
+  expect(stopped.code).toBe(1);
+  await cli.run("cancel", "3", "--yes");
+  expect(await cli.run("run", "--resume", "3")).toMatchObject({ code: 2 });
 });
 
 test("a run that goes on elsewhere is not run a second time", async () => {

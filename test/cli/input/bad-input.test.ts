@@ -119,7 +119,7 @@ const mistakes: Mistake[] = [
     files: { "args.json": "[[1]]" },
     args: ["post", "fit.ts", "args.json"],
     code: 4,
-    says: /found fit\. To name one, write it after a #: fit\.ts#fit/,
+    says: /has no default export\. Name one of its exports: fit\.ts#fit\./,
   },
   {
     name: "a module that throws on import, with what it threw",

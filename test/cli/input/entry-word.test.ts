@@ -46,7 +46,7 @@ test("a file without a name lists its exports, or means its default export", asy
   await using cli = await openFolder();
   const listed = await cli.run("post", "lib/jobs.ts", "--each", "1");
   expect(listed.code).toBe(4);
-  expect(listed.err).toContain("found fit, main. To name one, write it after a #: lib/jobs.ts#fit");
+  expect(listed.err).toContain("Name one of its exports: lib/jobs.ts#fit, lib/jobs.ts#main.");
   await cli.write("one.ts", "export default function one(i: number) { return i; }");
   expect(await cli.run("post", "one.ts", "--each", "1")).toMatchObject({ code: 0 });
   expect(await cli.posted()).toEqual(["one.ts#default 1"]);

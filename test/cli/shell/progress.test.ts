@@ -35,6 +35,18 @@ test("a message is printed above the progress line, which is drawn again at once
   expect(owner.bottomLine).toBeNull();
 });
 
+test("a later line of the same command takes the place of an earlier one", () => {
+  const { owner, stderr, text } = onTerminal();
+  const reading = new Progress(owner, "posting", true);
+  reading.show("1 job");
+  const running = new Progress(owner, "run", true);
+  reading.show("2 jobs");
+  reading.end();
+  owner.bottomLine?.above(() => void stderr.write("|"));
+  running.show("half");
+  expect(text()).toBe(`\rposting: 1 job\u001b[K${clear}|${line}`);
+});
+
 test("output without a line feed at its end does not share its line with the progress", async () => {
   const { owner, stderr, text } = onTerminal();
   const progress = new Progress(owner, "run", true);
