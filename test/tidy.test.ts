@@ -12,6 +12,7 @@ import {
   unknownCommands,
   unknownPaths,
 } from "./tidy/documents.ts";
+import { pythonNames } from "../src/cli/shell/dispatch.ts";
 import packageJson from "../package.json" with { type: "json" };
 import { deadFiles } from "./tidy/imports.ts";
 import { errorNameFaults, nameFaults, typeNameFaults } from "./tidy/names.ts";
@@ -48,7 +49,7 @@ const documents = [
   ...["README.md", "CONTRIBUTING.md"].filter((path) => existsSync(join(root, path))).map(read),
   ...["docs", "bench", "examples"].flatMap((folder) => filesIn(folder, ".md")),
 ];
-const commands = commandsOf(product);
+const commands = [...commandsOf(product), ...pythonNames.keys()];
 
 test("no file lies unused", () => {
   const doors = ["src/main.ts", "src/index.ts", "src/testing.ts"];

@@ -9,10 +9,17 @@ import { helpPage, overviewPage, shortHelpPage } from "./help.ts";
 import { allCommandTexts, commandTexts } from "./reference.ts";
 import { unknownCommand, wrongUsage } from "./wrong-usage.ts";
 
+/** Commands of the Python original that have other names here. */
+export const pythonNames: ReadonlyMap<string, readonly string[]> = new Map([
+  ["list-postings", ["list", "--all"]],
+  ["posting-status", ["status"]],
+]);
+
 /** Runs a command line and returns the exit code. Wrong usage is reported on stderr. */
 export async function dispatch(args: readonly string[], context: CliContext): Promise<number> {
   const { commands } = context;
-  const line = args[0] === "help" ? [...args.slice(1), "--help"] : args;
+  const given = args[0] === "help" ? [...args.slice(1), "--help"] : args;
+  const line = [...(pythonNames.get(given[0] ?? "") ?? given.slice(0, 1)), ...given.slice(1)];
   const [word = "--help"] = line;
   const columns = context.isTerminal.stdout ? (context.columns ?? undefined) : undefined;
   if (["--help", "-h", "--help-all"].includes(word)) {

@@ -3,6 +3,7 @@ import postgres from "postgres";
 import { messageOf, type ExitCode, exitCodes, PdoflowError } from "../../domain/errors.ts";
 import type { Address } from "../settings/addresses.ts";
 import { brokenConnection, dial, TlsFailed } from "./dial.ts";
+import { describeNeededGrant } from "./needed-grant.ts";
 import { startupParameters } from "./session-settings.ts";
 import { watchStatements } from "./watch-statements.ts";
 import { oneAtATime } from "./one-at-a-time.ts";
@@ -142,10 +143,12 @@ export class NoAddressUsable extends Error {
   override readonly name = "NoAddressUsable";
   readonly code = "CONNECTION_NOWHERE"; // the name that postgres.js gives its own losses
   readonly failures: readonly { address: Address; error: unknown }[];
-  constructor(failures: readonly { address: Address; error: unknown }[]) {
-    super(
-      failures.map(({ address, error }) => `${describeAddress(address)}: ${why(error)}`).join(" "),
-    );
+  constructor(target: Target, failures: readonly { address: Address; error: unknown }[]) {
+    const describe = ({ address, error }: { address: Address; error: unknown }) => {
+      const hasPassword = Boolean(address.password ?? target.password);
+      return `${describeAddress(address)}: ${why(error, hasPassword)}`;
+    };
+    super(failures.map(describe).join(" "));
     this.failures = failures;
   }
 }
@@ -170,8 +173,10 @@ const remedies: Record<string, string> = {
   "55P03": "another transaction has locked a row or table that this one needs. Try again.",
   "40001": "it conflicted with another transaction. Try again.",
   "40P01": "it conflicted with another transaction. Try again.",
-  "42501": "this role may not do that. Ask the owner of the schema for a pdoflow grant.",
 };
+
+const noPassword =
+  "the server expects a password, and none was given. Set it in ~/.pgpass, the URL or PGPASSWORD.";
 
 /** The schema differs from the one that this version creates. */
 const missing =
@@ -233,9 +238,13 @@ export function explainDatabaseError(error: unknown, target: Target): unknown {
     return new QueueRefused(code, error.message, error);
   }
   const where = describeTarget(target);
-  const remedy = remedies[code];
+  const remedy =
+    code === "42501" ? describeNeededGrant(messageOf(error), target.user) : remedies[code];
   if (isConnectionLoss(error) || /^(28|3D)/.test(code)) {
-    return new DatabaseUnavailable(`cannot use ${where}: ${why(error)}`, { cause: error });
+    const hasPassword = Boolean(target.password);
+    return new DatabaseUnavailable(`cannot use ${where}: ${why(error, hasPassword)}`, {
+      cause: error,
+    });
   }
   if (remedy === undefined && (!isServerError(error) || ourFault.test(code))) return error;
   const said = `${where} refused: ${messageOf(error)}`;
@@ -248,9 +257,10 @@ export function explainDatabaseError(error: unknown, target: Target): unknown {
 }
 
 /** Why an address cannot be used. */
-function why(error: unknown): string {
+function why(error: unknown, hasPassword: boolean): string {
   if (error instanceof NoAddressUsable) return error.message;
   if (error instanceof TlsFailed) return error.message;
   const code = errorCode(error) ?? messageOf(error);
+  if (code === "28P01" && !hasPassword) return noPassword;
   return remedies[code] ?? `the connection was lost (${code}).`;
 }

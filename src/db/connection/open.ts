@@ -53,7 +53,7 @@ export async function openDatabase(target: Target, options: OpenOptions): Promis
       failures.push({ address, error });
     }
   }
-  throw new NoAddressUsable(failures);
+  throw new NoAddressUsable(target, failures);
 }
 
 /**

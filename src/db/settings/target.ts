@@ -9,6 +9,7 @@ import { type Certificates, readCertificates } from "./certificates.ts";
 import { readConninfo, readLines } from "./conninfo.ts";
 import { type Environment, fillFromVariables, type Keyword, type Settings } from "./parameters.ts";
 import { passwordFrom } from "./password-file.ts";
+import { readPythonSection, refusePythonVariables } from "./python-settings.ts";
 import { requirePrivate, textOf } from "./secret-file.ts";
 import type { ServerAddress } from "./server-paths.ts";
 import { readService } from "./service-file.ts";
@@ -132,15 +133,25 @@ function namedServer(flag: string | undefined, env: Environment) {
   const none: Settings = new Map();
   if (isNamed) return { settings: none, source: "the PG… variables" };
   if (env["PGSERVICE"]) return { settings: none, source: `the service ${env["PGSERVICE"]}` };
+  const found = namedByFile(env);
+  if (!found?.isOurs) refusePythonVariables(env); // the original obeys them before its file
+  return found;
+}
+
+function namedByFile(env: Environment) {
   const file = settingsFile(env);
   const text = file === null ? null : textOf(file);
   if (file === null || text === null) return null;
-  const settings = readSettingsFile(text, file);
+  const python = readPythonSection(text, file);
+  const settings = python ?? readSettingsFile(text, file);
   if (settings.has("password") || settings.has("sslpassword")) requirePrivate(file);
-  return settings.size === 0 ? null : { settings, source: file };
+  return settings.size === 0 ? null : { settings, source: file, isOurs: python === null };
 }
 
-/** The file of a user's own settings: lines `name=value` as in pg_service.conf, or one URL. */
+/**
+ * The file of a user's own settings: lines `name=value` as in pg_service.conf, one URL, or the
+ * section `[pdoflow]` of the Python original.
+ */
 export function settingsFile(env: Environment): string | null {
   const config = env["XDG_CONFIG_HOME"];
   if (config?.startsWith("/")) return join(config, "pdoflow/db.conf");

@@ -143,7 +143,9 @@ export function connectionTo(url: string | undefined): Connection {
 const connectionVariables = (env: NodeJS.ProcessEnv): string =>
   Object.entries(env)
     .filter(([name]) =>
-      /^(PG|PDOFLOW_|DATABASE_URL$|HOME$|XDG_CONFIG_HOME$|USER$|LOGNAME$)/.test(name),
+      /^(PG|PDOFLOW_|DATABASE_URL$|POSTGRES_HOST$|HOME$|XDG_CONFIG_HOME$|USER$|LOGNAME$)/.test(
+        name,
+      ),
     )
     .flat()
     .join("\0");

@@ -28,6 +28,20 @@ test("list shows unfinished postings, and the number of hidden ones", async () =
   expect(err).toBe("not shown: 2 ended postings: pdoflow list --all\n");
 });
 
+test("list-postings and posting-status of the Python original list all, and show one", async () => {
+  await using db = await freshDatabase();
+  using cli = await openQueueCommands(db);
+  await cli.post([1]);
+  await cli.drain();
+  await cli.post([2]);
+  const { out } = await cli.run("list-postings", "--json");
+  expect(documentOf("list", out).postings.map(({ id }) => id)).toEqual([2, 1]);
+  const one = await cli.run("posting-status", "1", "--json");
+  expect(one).toMatchObject({ code: 0, err: "" });
+  expect(one.out).toBe((await cli.run("status", "1", "--json")).out);
+  expect((await cli.run("help", "posting-status")).out).toContain("usage: pdoflow status");
+});
+
 test("depth is one number: the jobs of open postings that have not ended", async () => {
   await using db = await freshDatabase();
   using cli = await openQueueCommands(db);

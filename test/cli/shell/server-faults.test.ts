@@ -25,6 +25,8 @@ test("a wrong password: exit code 3, where to set it, and neither password is pr
   expect(err).toContain("the password is wrong. Set it in ~/.pgpass, the URL or PGPASSWORD.");
   expect(err).not.toContain("wrong-one");
   expect(err).not.toContain("right-one");
+  const none = await cli.runWith({ env: { DATABASE_URL: url("") } }, "status");
+  expect(none.err).toContain("the server expects a password, and none was given. Set it in");
   // With the right one it gets as far as the schema, which is not there.
   const right = await cli.runWith({ env: { DATABASE_URL: url("right-one") } }, "status");
   expect(right.err).toContain("Run: pdoflow migrate");

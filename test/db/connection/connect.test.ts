@@ -77,7 +77,8 @@ describe("errors are explained", () => {
       await other.sql`set role ${other.sql(user)}`;
       const error = await explained(other.sql`select from pdoflow.job`, other.target);
       expect(error).toBeInstanceOf(DatabaseRefused);
-      expect(error.message).toContain("this role may not do that");
+      expect(error.message).toContain("permission denied for schema pdoflow: the role");
+      expect(error.message).toContain("as KIND, where KIND is poster, viewer, operator or pool.");
     } finally {
       await db.sql`drop role ${db.sql(user)}`;
     }

@@ -174,4 +174,38 @@ describe("the settings file of a user", () => {
     write(".config/pdoflow/db.conf", "# nothing yet\n");
     expect(configuredTarget(undefined, { HOME: home })).toBeNull();
   });
+
+  test("that of the Python original is read", () => {
+    const text = "[other]\nhost=x\n\n[pdoflow]\ndatabase_name = science\nusername = ben\n";
+    const file = write(".config/pdoflow/db.conf", `${text}password = s3cret\n`);
+    const read = { host: "localhost", port: 5432, database: "science", user: "ben" };
+    expect(target({})).toMatchObject({ ...read, password: "s3cret", source: file });
+    write(".config/pdoflow/db.conf", `${text}host = db.example\nport = 5433\n`);
+    expect(target({})).toMatchObject({ ...read, host: "db.example", port: 5433 });
+    write(".config/pdoflow/db.conf", `${text}batchsize = 3\n`);
+    expect(() => target({})).toThrow("expected a connection parameter");
+  });
+});
+
+describe("the variables of the Python original", () => {
+  const set = { POSTGRES_HOST: "db.example", POSTGRES_USER: "ben", POSTGRES_PASSWORD: "s3cret" };
+
+  test("are refused with the command that sets ours, which repeats no value", () => {
+    expect(() => target(set)).toThrow(
+      'export PGHOST="$POSTGRES_HOST" PGPORT=5432 PGDATABASE=postgres PGUSER="$POSTGRES_USER" ' +
+        'PGPASSWORD="$POSTGRES_PASSWORD". For',
+    );
+    expect(() => target(set)).not.toThrow(/s3cret|db\.example/);
+    write(".config/pdoflow/db.conf", "[pdoflow]\nusername=ben\n");
+    expect(() => target(set)).toThrow("POSTGRES_HOST: expected PGHOST");
+  });
+
+  test("are ignored if anything of ours names a server, or if they name none", () => {
+    expect(target({ ...set, PGHOST: "ours" })).toMatchObject({ host: "ours", password: undefined });
+    expect(target(set, "postgres://ours/").host).toBe("ours");
+    write(".config/pdoflow/db.conf", "host=ours\n");
+    expect(target(set).host).toBe("ours");
+    rmSync(join(home, ".config/pdoflow/db.conf"));
+    expect(configuredTarget(undefined, { HOME: home, POSTGRES_DB: "x" })).toBeNull();
+  });
 });

@@ -1,0 +1,54 @@
+// The grant that a denied role lacks, from the message of the server: the role itself may not have
+// the rights to look it up in the schema.
+import { orList } from "../../domain/states.ts";
+
+const readers = ["poster", "viewer", "operator"] as const;
+const everybody = [...readers, "pool"] as const;
+type Kind = (typeof everybody)[number];
+type Names = readonly [pattern: RegExp, kinds: readonly Kind[]];
+
+/** As pdoflow.kind_calls has them. Only the owner can call any other. */
+const functions: readonly Names[] = [
+  [/^(pool_\w+|listen|share_of)$/, ["pool"]],
+  [/^(post|post_(batch|sweep)|(begin|end|sign)_posting|add_(jobs|sweep)|next_span)$/, ["poster"]],
+  [
+    /^(pause|resume|cancel|retry|set_(limits|priority)|(set|delete|swap)_variable)$/,
+    ["poster", "operator"],
+  ],
+  [/^drain_pools$/, ["operator"]],
+  [/^(running_jobs|ranges_of|fingerprint|failed_jobs|seqs_of|index_of|runs_of)$/, readers],
+  [/^(each_outcome|runs_between|has_ended|jobs_between|jobs|limit_room)$/, readers],
+  [/^(status|get_variable|follow)$/, readers],
+  [/^(caller|is_owner|has_grant|sees_all|runs_all|reads_all|own_routes|run_routes)$/, everybody],
+  [/^(refusal_of|lane_cursor|block_of|lines_of|max_bytes_of)$/, everybody],
+  [/^sweep_(lines|parts|number)$/, everybody],
+];
+
+/** As pdoflow.kind_reads has them. Only the owner can read any other. */
+const relations: readonly Names[] = [
+  [/^(migration|route|posting|lane|job|progress|lease|pool|refusal)$/, everybody],
+  [/^(outcome|outcome_run|retry|permit|variable|job_status|failure|tally|profile)$/, readers],
+  [/^(job_order|postings|jobs|outcomes|failures|pools)$/, readers],
+];
+
+/** The kinds of grant that allow what the server denied; empty if only the owner may do it. */
+export function kindsAllowing(what: string, name: string): readonly Kind[] {
+  if (what === "schema") return everybody;
+  const list = what === "function" ? functions : relations;
+  return list.find(([pattern]) => pattern.test(name))?.[1] ?? [];
+}
+
+/** Why the server denied a statement to `role`, and the command with which its owner allows it. */
+export function describeNeededGrant(message: string, role: string): string {
+  const [, what, name = ""] =
+    /^permission denied for (schema|function|table|view) "?(\w+)/.exec(message) ?? [];
+  if (what === undefined) {
+    return "this role may not do that. Ask the owner of the queue or the database for a grant.";
+  }
+  const kinds = kindsAllowing(what, name);
+  const [first = "", ...others] = kinds;
+  if (first === "") return "only the owner of the queue may do that.";
+  const ask = `Ask the owner of the queue to run: pdoflow grant --role ${role} as`;
+  if (others.length === 0) return `the role ${role} lacks the grant "${first}". ${ask} ${first}`;
+  return `the role ${role} lacks a grant. ${ask} KIND, where KIND is ${orList(kinds)}.`;
+}
