@@ -36,6 +36,8 @@ interface RunOptions {
   cwd?: string;
   /** Whether standard input is a terminal, at which nobody types. */
   isTyped?: boolean;
+  /** The width of the terminal that standard output is. */
+  columns?: number;
 }
 
 /**
@@ -55,7 +57,12 @@ export async function openCommands(db: { url: string } | null): Promise<Commands
       stdout,
       stderr,
       cwd: options.cwd ?? folder,
-      isTerminal: { stdin: options.isTyped === true, stdout: false, stderr: false },
+      isTerminal: {
+        stdin: options.isTyped === true,
+        stdout: options.columns !== undefined,
+        stderr: false,
+      },
+      columns: options.columns ?? null,
       onStopSignal: (listener: (signal: string) => void) => {
         signals.add(listener);
         return () => void signals.delete(listener);

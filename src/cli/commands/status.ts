@@ -14,7 +14,7 @@ import { readCounts } from "../../db/read/status.ts";
 import { roughTime } from "../../../tui/draw/pace.ts";
 import { outputSchemas } from "../output/output-schemas.ts";
 import { exitCodes } from "../../domain/errors.ts";
-import { type JobCounts, jobStatuses, noJobs } from "../../domain/states.ts";
+import { type JobCounts, type JobStatus, jobStatuses, noJobs } from "../../domain/states.ts";
 import { isOfProject } from "../../domain/route.ts";
 import { projectOfPool } from "../../pool/entry/project.ts";
 import type { Color } from "../output/color.ts";
@@ -93,14 +93,20 @@ export class StatusCommand extends PdoflowCommand {
       this.say("no postings yet; post one with: pdoflow post fn.ts#name args.json");
       return;
     }
+    // A terminal has no room for columns of zeros.
+    const isShown = (status: JobStatus) =>
+      !/^(retrying|cancelled)$/.test(status) ||
+      !this.context.isTerminal.stdout ||
+      postings.some(({ jobs }) => jobs[status] > 0);
+    const statuses = jobStatuses.filter(isShown);
     this.printTable(
-      ["posting", "entry point", "state", "jobs", ...jobStatuses],
+      ["posting", "entry point", "state", "jobs", ...statuses],
       postings.map(({ id, entryPoint, command, state, jobCount, jobs }) => [
         String(id),
         command ?? entryPoint,
         state,
         jobCount,
-        ...jobStatuses.map((status) => jobs[status]),
+        ...statuses.map((status) => jobs[status]),
       ]),
       stateColor,
     );

@@ -11,13 +11,18 @@ export interface TableStyle {
 const plain: TableStyle = { width: null, paint: painter(false) };
 /** No column is cut to fewer characters. */
 const minWidth = 4;
+/** Texts are cut to this before the header of another column is. */
+const textWidth = 12;
+/** Columns with numbers, and these, show their cells whole: only their header is cut. */
+const wholeColumns = new Set(["posting", "job", "pool", "state"]);
 /** A pipe shows longer cells whole, but pads no other row to their width. */
 const maxPadding = 300;
 
 /**
  * Aligned columns without borders, below a header line; numbers are right-aligned. A pipe gets
- * plain numbers. A terminal gets numbers with commas and lines that fit: the widest columns are
- * cut. If cutting is not enough, each row is printed as several lines of name and value.
+ * plain numbers. A terminal gets numbers with commas and lines that fit: the widest texts are cut,
+ * but no number, id or state. If cutting is not enough, each row is printed as several lines of a
+ * name and its value.
  */
 export function table(
   header: readonly string[],
@@ -33,22 +38,24 @@ export function table(
         ? `${cell}`
         : cell.toLocaleString("en");
   const cells = rows.map((row) => row.map(show));
+  const isNumber = header.map(
+    (_name, column) => rows.length > 0 && rows.every((row) => typeof row[column] === "number"),
+  );
   const widths = fitted(
-    header.map((name, column) =>
-      cells.reduce(
-        (widest, row) => Math.max(widest, Math.min(limit, widthOf(row[column]))),
-        Bun.stringWidth(name),
-      ),
-    ),
+    header.map((name, column) => {
+      const widest = cells.reduce(
+        (most, row) => Math.max(most, Math.min(limit, widthOf(row[column]))),
+        0,
+      );
+      const isWhole = isNumber[column] === true || wholeColumns.has(name);
+      return { name: Bun.stringWidth(name), cells: widest, isWhole };
+    }),
     width,
   );
   const colorOf = style.colorOf ?? (() => null);
   if (width !== null && rows.length > 0 && totalOf(widths) > width) {
     return cells.map((row) => upright(header, row, { width, paint, colorOf })).join("\n\n");
   }
-  const isNumber = header.map(
-    (_name, column) => rows.length > 0 && rows.every((row) => typeof row[column] === "number"),
-  );
   const line = (row: readonly string[], colorOf: (cell: string) => Color | null) =>
     row
       .map((cell, column) => {
@@ -93,21 +100,41 @@ const totalOf = (widths: readonly number[]) => widths.reduce((sum, width) => sum
 /** Replaces line breaks and control characters in a cell. */
 const oneLine = (text: string) => text.replace(/\p{Cc}+/gu, " ");
 
-/** The widths of columns, with the widest cut until the line fits. */
-function fitted(widths: readonly number[], limit: number | null): number[] {
-  const fit = [...widths];
+interface ColumnWidth {
+  name: number;
+  cells: number;
+  isWhole: boolean;
+}
+
+/** The widths of columns, cut until the line fits: texts first, then headers, then texts again. */
+function fitted(columns: readonly ColumnWidth[], limit: number | null): number[] {
+  const fit = columns.map(({ name, cells }) => Math.max(name, cells));
   if (limit === null) return fit;
-  while (totalOf(fit) > limit) {
-    const widest = fit.indexOf(Math.max(...fit));
-    const others = Math.max(...fit.filter((_width, column) => column !== widest), minWidth);
+  const most = [...fit];
+  const whole = columns.map(({ cells }) => Math.max(minWidth, cells));
+  const floorsOf = (text: number, ofWhole: readonly number[]) =>
+    columns.map(({ isWhole }, column) => (isWhole ? (ofWhole[column] ?? 0) : text));
+  cutWidest(fit, floorsOf(textWidth, most), limit);
+  cutWidest(fit, floorsOf(textWidth, whole), limit);
+  cutWidest(fit, floorsOf(minWidth, whole), limit);
+  return fit;
+}
+
+/** Cuts the widest columns until the line fits, or all are as narrow as they may be. */
+function cutWidest(fit: number[], floors: readonly number[], limit: number): void {
+  const canCut = (column: number) => (fit[column] ?? 0) > (floors[column] ?? 0);
+  for (let excess = totalOf(fit) - limit; excess > 0; excess = totalOf(fit) - limit) {
+    const [widest, next] = [...fit.keys()]
+      .filter(canCut)
+      .toSorted((a, b) => (fit[b] ?? 0) - (fit[a] ?? 0));
+    if (widest === undefined) return;
     const width = fit[widest] ?? 0;
-    if (width <= minWidth) break;
+    const nextWidth = next === undefined ? 0 : (fit[next] ?? 0);
     fit[widest] = Math.max(
-      minWidth,
-      Math.min(width - 1, Math.max(others, width - totalOf(fit) + limit)),
+      floors[widest] ?? 0,
+      Math.min(width - 1, Math.max(nextWidth, width - excess)),
     );
   }
-  return fit;
 }
 
 function cutTo(text: string, width: number): string {

@@ -40,8 +40,26 @@ test("if a terminal is too narrow for all columns, each row is lines of names an
     "failed       2",
   ]);
   expect(second).toStartWith("posting      2\n");
-  // With room for four characters of each it is a table again.
-  expect(table(wide, [row("1")], onTerminal(6 * 6 - 2)).split("\n")).toHaveLength(2);
+  // With room for four characters of each text, and for the numbers, it is a table again.
+  expect(table(wide, [row("1")], onTerminal(6 * 6)).split("\n")).toHaveLength(2);
+  expect(table(wide, [row("1")], onTerminal(6 * 6 - 1)).split("\n")).toHaveLength(6);
+});
+
+test("at 80 columns ids, states and numbers are whole, and texts are cut instead", () => {
+  const columns = ["posting", "entry point", "state", "jobs", "waiting", "running", "retrying"];
+  const entryPoint = "src/reduction/photometry/fit-all-stars.ts#fitAllStars";
+  const numbers = [1_000_000, 654_321, 12, 3_456, 123_456, 7_890, 11];
+  const text = table(
+    [...columns, "done", "failed", "cancelled"],
+    [["123456", entryPoint, "errored_out", ...numbers]],
+    onTerminal(80),
+  );
+  const [, line = ""] = text.split("\n");
+  expect(line.length).toBeLessThanOrEqual(80);
+  expect(line.split(/ +/)).toEqual([
+    ...["123456", expect.stringMatching(/^src.*…$/), "errored_out"],
+    ...numbers.map((number) => number.toLocaleString("en")),
+  ]);
 });
 
 test("a cell is one line, whatever it says", () => {
