@@ -48,8 +48,9 @@ export class InvalidInput extends PdoflowError {
 export class NothingToPost extends PdoflowError {
   override readonly name = "NothingToPost";
   readonly exitCode = exitCodes.usage;
-  constructor(source: string) {
-    super(`${source}: expected at least one list of arguments, found none. Nothing was posted.`);
+  constructor(source: string, remedy = "") {
+    const what = "expected at least one list of arguments, found none. Nothing was posted.";
+    super(`${source}: ${what}${remedy}`);
   }
 }
 

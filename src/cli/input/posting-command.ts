@@ -23,6 +23,7 @@ import { failureLimit, flagNames, flagValues, PostingFlags } from "./posting-fla
 import { timeNamed } from "../../domain/local-time.ts";
 import { momentNote } from "./local-moment.ts";
 import { dryRun } from "./dry-run.ts";
+import { checkProgram } from "./program-check.ts";
 import { Reading } from "./reading-progress.ts";
 
 const Options = v.object({
@@ -177,14 +178,16 @@ export abstract class PostingCommand extends PostingFlags {
   }
 
   /**
-   * Imports the entry point, unless --no-check was given.
+   * Imports the entry point, or looks for the program, unless --no-check was given.
    *
+   * @throws {ProgramNotFound}
    * @throws {InvalidInput} it takes arguments, and none were named.
    */
   async checkEntry(entryPoint: EntryPoint, { isBare }: JobSources): Promise<void> {
     const { program, env, cwd } = this.context;
-    if (this.check === false || this.isCommand) return;
+    if (this.check === false) return;
     const root = resolve(cwd, this.root ?? ".");
+    if (this.isCommand) return checkProgram(this.command, root, env["PATH"] ?? "");
     const parameters = await checkEntryPoint(program, env, root, entryPoint);
     if (!isBare || parameters === 0) return;
     throw new InvalidInput("arguments", [

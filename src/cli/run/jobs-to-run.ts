@@ -14,6 +14,7 @@ export class JobsToRun {
   readonly #sources: JobSources;
   readonly #reading: Reading;
   readonly #parts: JobParts;
+  readonly #remedy: string;
 
   constructor(command: PostingCommand, sources: JobSources, notes: JobNotes) {
     this.#sources = sources;
@@ -24,6 +25,8 @@ export class JobsToRun {
       notes.add(number, { tag, command: commandLine(words) });
     });
     this.#parts = new JobParts(batches);
+    // In cron, for example, the input is empty.
+    this.#remedy = command.isCommand ? " To run the command once, add --no-args before it." : "";
   }
 
   /**
@@ -33,7 +36,7 @@ export class JobsToRun {
    */
   async count(): Promise<number | null> {
     const count = this.#sources.sweep?.size ?? (await this.#parts.peek());
-    if (count === 0) throw new NothingToPost(this.#sources.name);
+    if (count === 0) throw new NothingToPost(this.#sources.name, this.#remedy);
     return count;
   }
 

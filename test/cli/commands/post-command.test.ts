@@ -25,6 +25,25 @@ test("a pool without --commands leaves it, and explain names the remedy", async 
   expect(await Bun.file(`${cli.folder}/hit`).exists()).toBe(false);
 });
 
+test("a command that begins with no program is refused, because it may be a mistyped function", async () => {
+  await using db = await freshDatabase();
+  using cli = await openCommands(db);
+  await cli.write("fit.ts", "export const fit = () => 1;");
+  const refused = async (...args: string[]) => {
+    const { code, out, err } = await cli.run(...args);
+    expect({ code, out }).toEqual({ code: 4, out: "" });
+    return err;
+  };
+  const missing = 'there is no program "nosuch" on this machine. A function is named as in';
+  expect(await refused("post", "nosuch", "--each", "1-9")).toContain(missing);
+  expect(await refused("run", "nosuch", "{}", ":::", "1")).toContain(missing);
+  const module = "To name a function of fit.ts: fit.ts#NAME.";
+  expect(await refused("post", "fit", "--each", "1-9")).toContain(module);
+  expect(await refused("post", "./fit", ":::", "1")).toContain("fit.ts#NAME");
+  expect((await cli.run("post", "--no-check", "nosuch", "{}", ":::", "1")).out).toBe("1\n");
+  expect((await cli.run("post", "cd {} && ls", ":::", "1")).out).toBe("2\n");
+});
+
 test("a command that was posted without its need is refused by a pool without --commands", async () => {
   await using db = await freshDatabase();
   using cli = await openCommands(db);

@@ -158,3 +158,13 @@ test("neither an entry point nor a command: the message has the expected forms",
   expect(code).toBe(2);
   expect(err).toContain("expected an entry point such as fit.ts#fit, or a command");
 });
+
+test("a command whose input is empty does not run, and the message names --no-args", async () => {
+  await using db = await freshDatabase();
+  using cli = await openCommands(db);
+  const none = await cli.runWith({ input: "" }, "run", "echo", "hi");
+  expect(none).toMatchObject({ code: 2, out: "" });
+  expect(none.err).toContain("add --no-args before it.");
+  const once = await cli.runWith({ input: "" }, "run", "--no-args", "echo", "hi");
+  expect(once).toMatchObject({ code: 0, out: "hi\n" });
+});
