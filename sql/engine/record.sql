@@ -316,7 +316,9 @@ begin
   if 'failed' = any (p_batch.states) then
     perform pdoflow.note_failures(p_batch, v_skip);
   end if;
-  update pdoflow.lease set active = false where id = any (p_batch.complete) and id = any (v_active);
+  if cardinality(p_batch.complete) > 0 then
+    perform pdoflow.end_leases(v_active, p_batch, v_skip);
+  end if;
   return case when cardinality(v_skip) > 0
               then pdoflow.count_refused(p_pool, p_batch, v_skip) else 0 end;
 end $$;

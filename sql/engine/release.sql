@@ -40,6 +40,37 @@ begin
     where l.id = any (p_active);
 end $$;
 
+-- Ends leases of a batch of outcomes, except for those with jobs that have no outcome (L3): if a
+-- crash has forgotten a claim, its id may now be that of a larger one. A lease all of whose jobs
+-- are in this batch, the usual case, is not looked up; nor is one of many small postings, because
+-- that would take a step of the index for each.
+create function pdoflow.end_leases(
+  p_active bigint[], p_batch pdoflow.outcome_batch, p_skip bigint[]
+) returns void language plpgsql as $$
+declare
+  v_ending bigint[] := array(
+    select id from unnest(p_batch.complete) as c (id) where id = any (p_active));
+  v_ended integer;
+begin
+  update pdoflow.lease l set active = false
+  from (
+    select lease_id, sum(end_seq - first_seq) as jobs
+    from unnest(p_batch.leases, p_batch.firsts, p_batch.ends) with ordinality
+      as b (lease_id, first_seq, end_seq, position)
+    where position <> all (p_skip) group by lease_id) b
+  where l.id = b.lease_id and l.id = any (v_ending)
+    and (cardinality(l.first_seqs) > 16 or b.jobs = (
+      select sum(r.end_seq - r.first_seq)
+      from unnest(l.first_seqs, l.end_seqs) as r (first_seq, end_seq)));
+  get diagnostics v_ended = row_count;
+  if v_ended = cardinality(v_ending) then return; end if;
+  update pdoflow.lease l set active = false
+  where l.id = any (v_ending) and l.active
+    and case when cardinality(l.first_seqs) > 16 then true
+             else not exists (
+               select from pdoflow.unfinished(array[l.id], '{}', '{}', '{}', '{}')) end;
+end $$;
+
 -- Releases the unfinished jobs of leases of p_pool, except for the ranges p_keep_*, which stay
 -- leased. Jobs without an outcome return to the queue with their attempt unused, and leases of
 -- which nothing is kept end (L3). Returns the number of released jobs.

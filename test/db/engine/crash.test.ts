@@ -8,7 +8,8 @@ import { connect, type Db } from "../../../src/db/connection/connect.ts";
 import { finishPostings } from "../../../src/db/engine/outcomes.ts";
 import { ensureServer } from "../../../src/server/server.ts";
 import { temporaryPlace } from "../../server/place.ts";
-import { jobsOf, newPool, postJobs, record, take } from "../engine.ts";
+import { jobsOf, newPool, nth, postJobs, record, take } from "../engine.ts";
+import { brokenInvariants } from "../invariants.ts";
 
 const place = temporaryPlace();
 afterAll(() => place[Symbol.asyncDispose]());
@@ -56,6 +57,25 @@ test("a claim that a crash forgets: its outcomes are refused, and each job ends 
     select p.state, p.done, (select count(*) from pdoflow.outcome)::int as outcomes
     from pdoflow.posting p where id = ${posting}`;
   expect(row).toEqual({ state: "finished", done: 2, outcomes: 2 });
+}, 60_000);
+
+test("L3: the last outcome of a forgotten claim does not end a larger claim of the same id", async () => {
+  const before = await open();
+  await postJobs(before, 3);
+  const pool = await newPool(before);
+  await before.sql`checkpoint`; // else the server has ids in reserve, which it does not hand out again
+  const lost = await crashAfter(before, () => take(before, pool, { cap: 1 }));
+  await using db = await open();
+  const again = await take(db, pool);
+  expect([nth(again, 0).leaseId, again.length, nth(again, 0).endSeq]).toEqual([
+    ...[nth(lost, 0).leaseId, 1, 3],
+  ]);
+  expect(await record(db, pool, jobsOf(lost))).toBe(0);
+  expect(await brokenInvariants(db)).toEqual([]);
+  expect(await record(db, pool, jobsOf(again).slice(1))).toBe(0);
+  expect(await brokenInvariants(db)).toEqual([]);
+  const [row] = await db.sql`select active from pdoflow.lease where id = ${nth(again, 0).leaseId}`;
+  expect(row).toEqual({ active: false });
 }, 60_000);
 
 test("P5: a claim of a posting with limits survives the crash", async () => {

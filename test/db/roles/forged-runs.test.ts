@@ -69,6 +69,7 @@ const recorded: [title: string, fields: Fields, refused: number, runs: string[]]
   ["L2: no posting", { postings: "'{null}'" }, 3, []],
   ["no first job", { firsts: "'{null}'" }, 0, []],
   ["no end", { ends: "'{null}'" }, 0, []],
+  ["L3: the end of a lease with other jobs", { complete: "'{1}'" }, 0, ["1/0-3 done 1"]],
   ["more firsts than runs", { firsts: "'{0,5}'" }, 0, singles(0, 3)],
   ["no lease, but a number", { leases: "null" }, 3, []],
 ];
