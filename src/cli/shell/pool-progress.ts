@@ -17,7 +17,8 @@ export class PoolProgress implements Disposable {
   readonly #progress: Progress;
   readonly #isShown: boolean;
   #samples: Sample[] = [];
-  #left: number | null = null;
+  /** The unfinished jobs when they were counted, and the jobs that the pool had ended by then. */
+  #counted: { left: number; ended: number } | null = null;
   #countedAt = -Infinity;
   #timer: NodeJS.Timeout | undefined;
 
@@ -41,18 +42,23 @@ export class PoolProgress implements Disposable {
     const { busy, done, failed, retried } = pool.activity;
     if (now - this.#countedAt >= countEveryMs) {
       this.#countedAt = now;
-      void pool.countLeft().then((count) => (this.#left = count));
+      const ended = done + failed;
+      void pool
+        .countLeft()
+        .then((left) => (this.#counted = left === null ? null : { left, ended }));
     }
     const ended = done + failed + retried;
     this.#samples = withSample(this.#samples, { atMs: now, ended });
     const pace = paceOf(this.#samples, ended);
+    const counted = this.#counted;
+    const left = counted && Math.max(0, counted.left - (done + failed - counted.ended));
     const parts = [
       `${busy} of ${workers} ${workers === 1 ? "worker" : "workers"} busy`,
       ...(pace === null ? [] : [rateText(pace.perSecond)]),
       `${done.toLocaleString("en")} done`,
       `${failed.toLocaleString("en")} failed`,
       ...(retried > 0 ? [`${retried.toLocaleString("en")} retried`] : []),
-      ...(this.#left === null ? [] : [`${this.#left.toLocaleString("en")} left`]),
+      ...(left === null ? [] : [`${left.toLocaleString("en")} left`]),
     ];
     this.#progress.show(parts.join(", "));
   }

@@ -89,4 +89,8 @@ test("the line of a pool says what it does, and what is left", async () => {
   await counted.promise;
   await until("what is left is shown", async () => text().includes("left"));
   expect(text()).toContain("pool: 3 of 4 workers busy, 1,200 done, 2 failed, 5,000 left");
+  pool.activity.done = 6_190; // before the next count
+  await until("they are no longer left", async () =>
+    text().includes("6,190 done, 2 failed, 10 le"),
+  );
 });
