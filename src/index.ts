@@ -30,6 +30,7 @@ export type { WaitOptions } from "./library/wait/wait-limit.ts";
 export { type JobHandle, Registry } from "./library/post/registry.ts";
 export type { Source } from "./library/post/source.ts";
 export { Value, type ValueOptions } from "./library/value/value.ts";
+export { type SharedValue, variables } from "./library/value/variables.ts";
 export {
   fromDrizzle,
   fromKnex,

@@ -1,12 +1,15 @@
 import * as v from "valibot";
 
+/** At most N attempts in a period, of seconds, minutes or hours: 10/s, 100/m, 1000/h. */
+export type RateText = `${number}/${"s" | "m" | "h"}`;
+
+const isRate = (input: unknown): boolean =>
+  typeof input === "string" && /^[1-9]\d{0,8}\/[smh]$/.test(input);
+
 /** @internal How many attempts may start in some time: 10/s, 100/m, 1000/h. */
-export const Rate: v.GenericSchema<string> = v.pipe(
-  v.string("expected a rate such as 10/s, 100/m or 1000/h"),
-  v.regex(
-    /^[1-9]\d{0,8}\/[smh]$/,
-    (issue) => `expected a rate such as 10/s, 100/m or 1000/h, found ${issue.received}`,
-  ),
+export const Rate: v.GenericSchema<RateText> = v.custom<RateText>(
+  isRate,
+  (issue) => `expected a rate such as 10/s, 100/m or 1000/h, found ${issue.received}`,
 );
 
 const unitMs: Record<string, number> = { s: 1000, m: 60_000, h: 3_600_000 };

@@ -38,8 +38,11 @@ export function kindsAllowing(what: string, name: string): readonly Kind[] {
   return list.find(([pattern]) => pattern.test(name))?.[1] ?? [];
 }
 
-/** Why the server denied a statement to `role`, and the command with which its owner allows it. */
-export function describeNeededGrant(message: string, role: string): string {
+/**
+ * Why the server denied a statement to `role`, which is null if it is not known, and the command
+ * with which its owner allows it.
+ */
+export function describeNeededGrant(message: string, role: string | null): string {
   const [, what, name = ""] =
     /^permission denied for (schema|function|table|view) "?(\w+)/.exec(message) ?? [];
   if (what === undefined) {
@@ -48,7 +51,8 @@ export function describeNeededGrant(message: string, role: string): string {
   const kinds = kindsAllowing(what, name);
   const [first = "", ...others] = kinds;
   if (first === "") return "only the owner of the queue may do that.";
-  const ask = `Ask the owner of the queue to run: pdoflow grant --role ${role} as`;
-  if (others.length === 0) return `the role ${role} lacks the grant "${first}". ${ask} ${first}`;
-  return `the role ${role} lacks a grant. ${ask} KIND, where KIND is ${orList(kinds)}.`;
+  const ask = `Ask the owner of the queue to run: pdoflow grant --role ${role ?? "ROLE"} as`;
+  const who = role === null ? "this role" : `the role ${role}`;
+  if (others.length === 0) return `${who} lacks the grant "${first}". ${ask} ${first}.`;
+  return `${who} lacks a grant. ${ask} KIND, where KIND is ${orList(kinds)}.`;
 }

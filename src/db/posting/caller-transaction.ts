@@ -1,6 +1,8 @@
-import { exitCodes, InvalidInput, PdoflowError } from "../../domain/errors.ts";
+import { exitCodes, InvalidInput, messageOf, PdoflowError } from "../../domain/errors.ts";
 import type { Transaction } from "./transaction.ts";
-import type { Db, Sql } from "../connection/connect.ts";
+import { type Db, errorCode, explainDatabaseError, type Sql } from "../connection/connect.ts";
+import { describeNeededGrant } from "../connection/needed-grant.ts";
+import type { Target } from "../settings/target.ts";
 import { requireCurrentVersion, SchemaOutdated } from "../admin/schema-state.ts";
 
 /** Posting should be part of a transaction, but none has begun on that connection. */
@@ -15,6 +17,19 @@ export class NoTransaction extends PdoflowError {
   }
 }
 
+/** A caller's transaction has failed: an earlier statement of the caller was refused. */
+export class TransactionAborted extends PdoflowError {
+  override readonly name = "TransactionAborted";
+  readonly exitCode = exitCodes.usage;
+  constructor(cause: unknown) {
+    super(
+      "Expected a transaction that can continue, found one in which an earlier statement failed. " +
+        "Roll it back, to a savepoint before that statement or as a whole. Nothing was posted.",
+      { cause },
+    );
+  }
+}
+
 /** A caller's transaction is read-only. */
 export class TransactionReadOnly extends PdoflowError {
   override readonly name = "TransactionReadOnly";
@@ -24,6 +39,15 @@ export class TransactionReadOnly extends PdoflowError {
       "Expected a transaction that can write, found a read-only one. Run SET TRANSACTION READ " +
         "WRITE first, or begin it with READ WRITE. Nothing was posted.",
     );
+  }
+}
+
+/** The role of a caller's transaction may not post. */
+export class PostingDenied extends PdoflowError {
+  override readonly name = "PostingDenied";
+  readonly exitCode = exitCodes.database;
+  constructor(message: string, cause: unknown) {
+    super(`${message}: ${describeNeededGrant(message, null)} Nothing was posted.`, { cause });
   }
 }
 
@@ -148,4 +172,23 @@ export async function requireTransaction(db: CallerDb): Promise<void> {
   if (!second?.isInside) throw new NoTransaction();
   if (first.isReadOnly) throw new TransactionReadOnly();
   requireCurrentVersion(target.schema, second.number);
+}
+
+/**
+ * Translates what the server refused in a caller's transaction, whatever the driver wraps it in.
+ * Conflicts and lost connections stay as they are: callers tell by their codes when to try again.
+ */
+export function explainCallersError(error: unknown, target: Target): unknown {
+  const found = serverErrorIn(error);
+  const code = errorCode(found) ?? "";
+  if (code === "25P02") return new TransactionAborted(error);
+  if (code === "25006") return new TransactionReadOnly();
+  if (code === "42501") return new PostingDenied(messageOf(found), error);
+  return code.startsWith("PF") ? explainDatabaseError(found, target) : error;
+}
+
+/** The innermost cause: drivers and query builders wrap the error of the server. */
+function serverErrorIn(error: unknown): unknown {
+  const { cause }: { cause?: unknown } = Object(error ?? {});
+  return cause instanceof Error && errorCode(error)?.length !== 5 ? serverErrorIn(cause) : error;
 }

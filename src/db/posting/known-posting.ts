@@ -5,7 +5,9 @@ import { separator } from "../connection/array.ts";
 import type { Db } from "../connection/connect.ts";
 
 /** The options of an existing posting that can be compared, as given or changed since. */
-export type KnownOptions = { [Name in OptionName]?: PostingOptions[Name] | undefined };
+export type KnownOptions = {
+  [Name in Exclude<OptionName, "maxRate">]?: PostingOptions[Name] | undefined;
+} & { maxRate?: string | null | undefined };
 
 export interface KnownPosting {
   state: PostingState;

@@ -94,7 +94,8 @@ export interface PostWorkOf<F extends JobFunction> {
  * @throws {InvalidInput} an option, an entry point, or the shape of an element.
  * @throws {NotAJob} {JobNotExported} {OutsideRoot} no worker could find the function.
  * @throws {KeyTaken} the `key` belongs to a posting of another entry point.
- * @throws {NoTransaction} {TransactionReadOnly} {SnapshotTooOld} of the option `transaction`.
+ * @throws {NoTransaction} {TransactionReadOnly} {TransactionAborted} {PostingDenied}
+ *   {SnapshotTooOld} of the option `transaction`.
  * @throws {NoDatabase} {DatabaseUnavailable} {SchemaOutdated}
  * @throws what a generator among its arguments throws, as it is.
  */

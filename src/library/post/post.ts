@@ -3,6 +3,7 @@ import * as v from "valibot";
 import type { JobBatch } from "../../db/posting/batches.ts";
 import {
   callerDb,
+  explainCallersError,
   requireTransaction,
   SnapshotTooOld,
 } from "../../db/posting/caller-transaction.ts";
@@ -119,13 +120,17 @@ async function postWithin(
   jobs: JobsToPost,
 ): Promise<Posted> {
   const callers = callerDb(transaction, connection.target.schema);
-  await requireTransaction(callers);
   let spansOpened = 0;
-  return await insertPosting(callers, posting, jobs, source, async () => {
-    // Others may fill it in the meantime, but rarely 20 times in a row.
-    if (spansOpened++ === 10) throw new SnapshotTooOld();
-    await connection.use(({ posting }) => openSpanBy(posting));
-  });
+  try {
+    await requireTransaction(callers);
+    return await insertPosting(callers, posting, jobs, source, async () => {
+      // Others may fill it in the meantime, but rarely 20 times in a row.
+      if (spansOpened++ === 10) throw new SnapshotTooOld();
+      await connection.use(({ posting }) => openSpanBy(posting));
+    });
+  } catch (error) {
+    throw explainCallersError(error, connection.target);
+  }
 }
 
 async function entryPointText(fn: JobFunction | string, root: string): Promise<string> {

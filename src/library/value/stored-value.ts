@@ -6,6 +6,7 @@ import type { Db } from "../../db/connection/connect.ts";
 import {
   deleteVariable,
   readVariable,
+  readVariables,
   swapVariable,
   writeVariable,
 } from "../../db/read/variables.ts";
@@ -13,6 +14,7 @@ import { parse } from "../../domain/parse.ts";
 import { decodeValue, encodeValue } from "../../job/values.ts";
 import { type Connection, connectionTo } from "../connection/connection.ts";
 import type { ValueOptions } from "./value.ts";
+import type { SharedValue } from "./variables.ts";
 
 const Options = v.strictObject({ db: v.optional(v.string("expected the URL of a database")) });
 const Name = v.pipe(
@@ -69,3 +71,10 @@ export class StoredValue {
 
 const decode = (text: string | null): Found | undefined =>
   text === null ? undefined : { value: decodeValue(text) };
+
+/** All variables that the role can read. */
+export async function readAll(options: ValueOptions): Promise<SharedValue[]> {
+  const { db: url } = parse(Options, options, "options of variables");
+  const rows = await connectionTo(url).use(({ posting }) => readVariables(posting, null));
+  return rows.map(({ name, value, updatedAt }) => ({ name, value: decodeValue(value), updatedAt }));
+}

@@ -34,3 +34,10 @@ test.each([
 ])("%s", (message, expected) => {
   expect(describeNeededGrant(message, "ada")).toContain(expected);
 });
+
+test("the message names no role if it is not known", () => {
+  expect(describeNeededGrant("permission denied for function post", null)).toBe(
+    'this role lacks the grant "poster". Ask the owner of the queue to run: pdoflow grant --role ' +
+      "ROLE as poster.",
+  );
+});

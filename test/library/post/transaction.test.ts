@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 
-import { fromPostgres, postWork } from "../../../src/index.ts";
+import { fromPostgres, PdoflowError, postWork } from "../../../src/index.ts";
 import { migrations } from "../../../src/db/admin/migration-list.ts";
 import { freshDatabase, type TestDatabase } from "../../database.ts";
 import { anything } from "../jobs.ts";
@@ -153,4 +153,56 @@ test("a key that was posted before gives that posting, by itself and in a transa
     [first.id, false, 1],
   ]);
   expect(await refusal(postWork("other.ts#f", [[1]], [], options))).toStartWith("KeyTaken");
+});
+
+test("what the server refuses in a caller's transaction is a PdoflowError", async () => {
+  await using database = await freshDatabase();
+  const { sql, url: db } = database;
+  const post = (tx: Parameters<typeof fromPostgres>[0]) =>
+    postWork(anything, [[1]], [], { transaction: fromPostgres(tx), db }).then(
+      () => null,
+      (error: unknown) => error,
+    );
+  const seen: unknown[] = [];
+  const rolledBack = new Error("rolled back");
+  const within = (options: string, before: string) =>
+    sql
+      .begin(options, async (tx) => {
+        await tx.unsafe(before).catch(() => {});
+        seen.push(await post(tx));
+        throw rolledBack;
+      })
+      .catch((error: unknown) => expect(error).toBe(rolledBack));
+  await within("", "select 1 / 0");
+  await within("read only", "select 1");
+  await sql`create role pdoflow_transaction_test`;
+  try {
+    await sql.unsafe("grant usage on schema pdoflow to pdoflow_transaction_test");
+    await within("", "set local role pdoflow_transaction_test");
+  } finally {
+    await sql.unsafe("drop owned by pdoflow_transaction_test");
+    await sql`drop role pdoflow_transaction_test`;
+  }
+  for (const error of seen) expect(error).toBeInstanceOf(PdoflowError);
+  expect(seen.map(String)).toEqual([
+    expect.stringContaining("TransactionAborted: Expected a transaction that can continue"),
+    expect.stringContaining("TransactionReadOnly: Expected a transaction that can write"),
+    expect.stringMatching(/^PostingDenied: permission denied for table migration: this role lacks/),
+  ]);
+  expect(await counts(database)).toEqual({ postings: 0, jobs: 0 });
+});
+
+test("errors are recognized in what a query builder wraps them in; conflicts are unchanged", async () => {
+  await using database = await freshDatabase();
+  const throwing = (error: Error) => ({
+    query: async () => {
+      throw error;
+    },
+  });
+  const posted = (error: Error) =>
+    refusal(postWork(anything, [[1]], [], { transaction: throwing(error), db: database.url }));
+  const server = (code: string) => Object.assign(new Error("said"), { code });
+  const wrapped = new Error("Failed query", { cause: server("25P02") });
+  expect(await posted(wrapped)).toStartWith("TransactionAborted");
+  expect(await posted(server("40001"))).toBe("Error: said");
 });

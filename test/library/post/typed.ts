@@ -1,6 +1,6 @@
 // What must compile, and what must not, for users of the package. Nothing here is run.
 import { ClusterPool, findPosting, job, type JobResult, type Posting } from "pdoflow";
-import { post, postWork, product, range, Registry, Value } from "pdoflow";
+import { post, postWork, product, range, Registry, Value, variables } from "pdoflow";
 
 type IsAny<A> = 0 extends 1 & A ? 1 : 0;
 type Fits<A, B> = [A] extends [B] ? ([B] extends [A] ? 1 : 0) : 0;
@@ -48,6 +48,14 @@ export async function typed() {
   const untyped = await postWork("models/fit.ts#fit", [[1, new Date(), null]]);
   same<typeof untyped, Posting>(1);
   await Registry.get(named).postWork([], [{ seed: 1 }], { maxAttempts: 2 });
+}
+
+export async function rates() {
+  await post(scale, [1, "a"], { maxRate: "10/s" });
+  // @ts-expect-error: of another form than N/s, N/m or N/h
+  await post(scale, [1, "a"], { maxRate: "10 per s" });
+  const shared = await variables();
+  same<(typeof shared)[number], { name: string; value: unknown; updatedAt: Date }>(1);
 }
 
 export async function byEntryPoint() {

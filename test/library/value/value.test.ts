@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { join } from "node:path";
 
-import { Value } from "../../../src/index.ts";
+import { Value, variables } from "../../../src/index.ts";
 import { freshDatabase } from "../../database.ts";
 
 const nameOf = (promise: Promise<unknown>) =>
@@ -20,6 +20,20 @@ test("a value is its initial one until it is set, and again when it is forgotten
   }
   expect([await value.delete(), await value.delete()]).toEqual([true, false]);
   expect(await value.get()).toBe(Infinity);
+});
+
+test("variables lists all by name, with their decoded values", async () => {
+  await using database = await freshDatabase();
+  const db = database.url;
+  expect(await variables({ db })).toEqual([]);
+  await new Value<unknown>("b", 0, { db }).set(new Map([["a", NaN]]));
+  await new Value<unknown>("a", 0, { db }).set("text");
+  expect(await variables({ db })).toEqual([
+    { name: "a", value: "text", updatedAt: expect.any(Date) },
+    { name: "b", value: new Map([["a", NaN]]), updatedAt: expect.any(Date) },
+  ]);
+  // @ts-expect-error: as in a plain JavaScript program
+  expect(await nameOf(variables({ url: db }))).toBe("InvalidInput");
 });
 
 test("no concurrent change is lost, from this process or another", async () => {
