@@ -7,7 +7,7 @@ export const commands: Commands = {
   cancel: async () => [(await import("./commands/control.ts")).CancelCommand],
   completions: async () => [
     (await import("./commands/completions.ts")).CompletionsCommand,
-    (await import("./commands/complete-postings.ts")).CompletePostingsCommand,
+    ...Object.values(await import("./commands/complete-words.ts")),
   ],
   config: async () => [(await import("./commands/config.ts")).ConfigCommand],
   demo: async () => [(await import("./demo/demo.ts")).DemoCommand],

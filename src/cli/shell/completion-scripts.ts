@@ -54,7 +54,11 @@ const operandWords = (commands: readonly CommandText[], first: string): string[]
 };
 
 const takesPostings = (commands: readonly CommandText[], first: string): boolean =>
-  commands.some(({ name, operands }) => name === first && operands.includes("posting"));
+  takes(commands, first, /posting/);
+
+/** Whether the operands of a command match. */
+const takes = (commands: readonly CommandText[], first: string, operand: RegExp): boolean =>
+  commands.some(({ name, operands }) => name === first && operand.test(operands));
 
 /** The options of all commands that begin with a word. */
 function optionsOf(commands: readonly CommandText[], first: string): OptionText[] {
@@ -68,17 +72,24 @@ function bashScript(commands: readonly CommandText[]): string {
     const all = optionsOf(commands, first);
     const options = all.flatMap(namesOf).join(" ");
     const words = secondWords(commands, first).join(" ");
-    const postings = takesPostings(commands, first) ? " postings=1;" : "";
-    return `    ${first}) options="${options}"; words="${words}";${postings} ;;`;
+    const postings = takesPostings(commands, first) ? " lists=postings;" : "";
+    const pools = takes(commands, first, /\bpool\b/) ? " lists=pools;" : "";
+    const entry = takes(commands, first, /file\.ts#name/) ? " entry=1;" : "";
+    return `    ${first}) options="${options}"; words="${words}";${postings}${pools}${entry} ;;`;
   });
   const choices = choiceCases(commands).map(
     ([pattern, words]) => `    ${pattern}) choices="${words}" ;;`,
   );
   return `# bash completion for pdoflow: source <(pdoflow completions bash)
-_pdoflow() {
+${bashList}_pdoflow() {
   local cur=\${COMP_WORDS[COMP_CWORD]} prev=\${COMP_WORDS[COMP_CWORD-1]}
-  local options="" words="" choices="" postings=""
+  local options="" words="" choices="" lists="" entry="" posting="" line typed
   COMPREPLY=()
+  # Bash may treat @ as a separate word, although it replaces the text from the @ on.
+  line="\${COMP_LINE:0:COMP_POINT}"
+  read -ra typed <<< "$line"
+  [[ $cur == @* || $prev == @ ]] && cur=@\${line##*@}
+  [[ $prev == @ ]] && prev=\${COMP_WORDS[COMP_CWORD-2]}
   if [ "$COMP_CWORD" -eq 1 ]; then
     COMPREPLY=($(compgen -W "${firstWords(commands).join(" ")} help --help --version" -- "$cur"))
     return
@@ -88,28 +99,55 @@ ${cases.join("\n")}
   esac
   case "\${COMP_WORDS[1]} $prev" in
 ${choices.join("\n")}
+    *" --group")
+      for posting in "\${typed[@]:2}"; do
+        [[ $posting == [0-9@l]* || $posting == --group ]] && break
+      done
+      [ "$posting" = --group ] && posting=last
+      _pdoflow_list groups "$posting"
+      return ;;
+    "pool --posting"|"run --resume") lists=postings ;;
   esac
-  if [ -n "$choices" ]; then
+${bashReply}`;
+}
+
+/**
+ * Adds the candidates that the program prints. Names are from other users: compgen -W would run the
+ * commands in them.
+ */
+const bashList = `_pdoflow_list() {
+  local word
+  while IFS=$'\\t' read -r word _; do
+    [[ $word == "$cur"* ]] && printf -v word %q "$word" && COMPREPLY+=("$word")
+  done < <("\${COMP_WORDS[0]}" completions "$@" 2>/dev/null </dev/null)
+}
+`;
+
+/** The end of the completion function, which no command changes. */
+const bashReply = `  if [ -n "$choices" ]; then
     COMPREPLY=($(compgen -W "$choices" -- "$cur"))
   elif [[ $cur == -* ]]; then
-    COMPREPLY=($(compgen -W "$options --help" -- "$cur"))
+    COMPREPLY=($(compgen -W "$options --help --help-all" -- "$cur"))
   elif [ "$COMP_CWORD" -eq 2 ] && [ -n "$words" ]; then
     COMPREPLY=($(compgen -W "$words" -- "$cur"))
-  elif [ -n "$postings" ]; then
-    postings=$("\${COMP_WORDS[0]}" completions postings 2>/dev/null </dev/null | cut -f 1)
-    # If bash treats @ as a separate word, complete the word after it.
-    if [[ $COMP_WORDBREAKS == *@* && ( $cur == @ || $prev == @ ) ]]; then
-      COMPREPLY=($(compgen -W "$(printf '%s\\n' "$postings" | sed -n 's/^@//p')" -- "\${cur#@}"))
-    else
-      COMPREPLY=($(compgen -W "last $postings" -- "$cur"))
-    fi
+  elif [ "$lists" = postings ]; then
+    COMPREPLY=($(compgen -W last -- "$cur"))
+    _pdoflow_list postings
+  elif [ "$lists" = pools ]; then
+    _pdoflow_list pools
+  elif [[ -n $entry && $cur == *#* ]]; then
+    _pdoflow_list exports "$cur"
   else
+    compopt -o filenames 2>/dev/null
     COMPREPLY=($(compgen -f -- "$cur"))
+    if [[ -n $entry && \${#COMPREPLY[@]} -eq 1 && $COMPREPLY =~ \\.[cm]?[jt]sx?$ ]]; then
+      COMPREPLY=("$COMPREPLY#")
+      compopt +o filenames -o nospace 2>/dev/null
+    fi
   fi
 }
-complete -o filenames -F _pdoflow pdoflow
+complete -F _pdoflow pdoflow
 `;
-}
 
 /** In single quotes, which work in all three shells. */
 const quoted = (text: string): string => `'${text.replaceAll("'", String.raw`'\''`)}'`;

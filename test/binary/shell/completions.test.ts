@@ -33,7 +33,8 @@ test.skipIf(hasNot("bash"))(`bash completes postings${unless("bash")}`, async ()
   const complete = (words: string[], env = {}) => {
     const script = `source ${join(queue.scripts, "pdoflow.bash")}
       COMP_WORDS=(pdoflow ${words.map((word) => `'${word}'`).join(" ")})
-      COMP_CWORD=${words.length}; _pdoflow; printf '%s\\n' "\${COMPREPLY[@]}"`;
+      COMP_CWORD=${words.length}; COMP_LINE='pdoflow ${words.join(" ").replace("@ ", "@")}'
+      COMP_POINT=\${#COMP_LINE}; _pdoflow; printf '%s\\n' "\${COMPREPLY[@]}"`;
     return queue.shell(["bash", "--norc", "-c", script], env);
   };
   // Candidates that take longer than a second are left out, so on a busy machine Tab is pressed again.
@@ -43,8 +44,8 @@ test.skipIf(hasNot("bash"))(`bash completes postings${unless("bash")}`, async ()
     );
   await completes(["status", ""], ["last", "3", "2", "@nightly"]);
   await completes(["pause", "2", "3"], ["3"]);
-  await completes(["pause", "@", "ni"], ["nightly"]);
-  await completes(["pause", "@"], ["nightly"]);
+  await completes(["pause", "@", "ni"], ["@nightly"]);
+  await completes(["pause", "@"], ["@nightly"]);
   // No server: nothing, and no word of it.
   const nowhere = { PDOFLOW_DATABASE_URL: "postgres://nobody@127.0.0.1:9/none" };
   expect(complete(["status", ""], nowhere)).toEqual(["last"]);

@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import { join } from "node:path";
 
+import { freshDatabase } from "../../database.ts";
 import { openCommands } from "../in-process.ts";
 
 test("asking for postings to complete starts no server, and does not wait for one", async () => {
@@ -21,4 +22,32 @@ test("asking for postings to complete starts no server, and does not wait for on
     "postings",
   );
   expect(late).toEqual({ code: 0, out: "", err: "" });
+});
+
+test("the exports of a file are found without running it", async () => {
+  using cli = await openCommands(null);
+  await cli.write(
+    "lib/f.ts",
+    "export const alpha = (i: number): number => i; export function beta() {} const hidden = 1;\n" +
+      "export type Shape = string; throw new Error('it runs');",
+  );
+  const { out } = await cli.run("completions", "exports", "lib/f.ts#al");
+  expect(out.trimEnd().split("\n").toSorted()).toEqual(["lib/f.ts#alpha", "lib/f.ts#beta"]);
+  const none = { code: 0, out: "", err: "" };
+  expect(await cli.run("completions", "exports", "lib/none.ts#")).toEqual(none);
+  await cli.write("bad.ts", "export const = ;");
+  expect(await cli.run("completions", "exports", "bad.ts#")).toEqual(none);
+});
+
+test("pools and groups of failures are completed", async () => {
+  await using db = await freshDatabase();
+  using cli = await openCommands(db);
+  await db.sql`insert into pdoflow.pool (host, pid, slots, version, os_user) values ('node17', 1, 1, 'x', 'u')`;
+  const pools = await cli.run("completions", "pools");
+  expect(pools.out).toBe("1\tnode17, up\nnode17\thost\n");
+  await cli.write("fn.ts", "export const fn = () => { throw new RangeError('too far'); };");
+  await cli.run("run", "fn.ts#fn", "--each", "1-3", "--max-attempts", "1");
+  const { out } = await cli.run("completions", "groups", "last");
+  expect(out).toMatch(/^[0-9a-f]{8}\t3 jobs, RangeError\n$/);
+  expect(await cli.run("completions", "groups", "99")).toEqual({ code: 0, out: "", err: "" });
 });
