@@ -40,9 +40,8 @@ test("a later line of the same command takes the place of an earlier one", () =>
   const reading = new Progress(owner, "posting", true);
   reading.show("1 job");
   const running = new Progress(owner, "run", true);
-  reading.show("2 jobs");
-  reading.end();
   owner.bottomLine?.above(() => void stderr.write("|"));
+  reading.end();
   running.show("half");
   expect(text()).toBe(`\rposting: 1 job\u001b[K${clear}|${line}`);
 });
