@@ -141,7 +141,7 @@ test("notifications of both channels come over the connection that works", async
   const id = await postJobs(db, 1);
   await db.sql`select pdoflow.cancel(array[${id}::bigint], true, 'why')`;
   await until("both are notified", () => told.length === 2);
-  expect(told).toEqual([`pdoflow.posted ${id}`, `pdoflow.changed ${id}`]);
+  expect(told).toEqual([`pdoflow.posted ${id} 1`, `pdoflow.changed ${id}`]);
 });
 
 test("closing lets statements that run come to their end", async () => {
