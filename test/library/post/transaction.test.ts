@@ -204,5 +204,6 @@ test("errors are recognized in what a query builder wraps them in; conflicts are
   const server = (code: string) => Object.assign(new Error("said"), { code });
   const wrapped = new Error("Failed query", { cause: server("25P02") });
   expect(await posted(wrapped)).toStartWith("TransactionAborted");
+  expect(await posted(server("PF001"))).toBe("QueueRefused: said");
   expect(await posted(server("40001"))).toBe("Error: said");
 });
