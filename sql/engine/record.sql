@@ -41,7 +41,7 @@ begin
                order by id for no key update);
 end $$;
 
--- The positions of the runs that are not within a range of these leases (L2), or overlap with an
+-- The positions of the runs that are not within the ranges of these leases (L2), or overlap with an
 -- outcome (U1): the last run that begins before the end of another one is the only one that can.
 create function pdoflow.refused_positions(p_active bigint[], p_batch pdoflow.outcome_batch)
 returns bigint[] language plpgsql stable
@@ -56,7 +56,13 @@ begin
         where l.id = any (p_active)) r
         on r.id = b.lease_id and r.posting_id = b.posting_id and r.attempt = b.attempt
           and r.first_seq <= b.first_seq and b.end_seq <= r.end_seq
-    where r.id is null or (
+    -- Adjacent retries are ranges of their own, and their outcomes one run.
+    where r.id is null and not coalesce((
+        select int4range(b.first_seq, b.end_seq) <@ range_agg(int4range(x.first_seq, x.end_seq))
+        from pdoflow.lease l cross join lateral pdoflow.ranges_of(l) as x
+        where l.id = b.lease_id and l.id = any (p_active) and x.posting_id = b.posting_id
+          and x.attempt = b.attempt), false)
+      or (
       select o.end_seq from pdoflow.outcome_run o
       where o.posting_id = b.posting_id and o.attempt = b.attempt and o.first_seq < b.end_seq
       order by o.first_seq desc limit 1) > b.first_seq);

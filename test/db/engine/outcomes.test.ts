@@ -302,3 +302,22 @@ describe("totals", () => {
     expect(await brokenInvariants(db)).toEqual([]);
   });
 });
+
+test("outcomes of adjacent retries, which are ranges of their own, are one run", async () => {
+  await using db = await freshQueue();
+  const { pool, jobs } = await leased(db, 5);
+  const retried = { state: "retried" as const };
+  await recordEach(
+    db,
+    pool,
+    jobs.filter(({ seq }) => seq !== 3),
+    Array.from({ length: 4 }, () => retried),
+  );
+  expect(await record(db, pool, jobsOf(await take(db, pool)))).toBe(0);
+  const runs = await db.sql`
+    select first_seq, end_seq from pdoflow.outcome_run where attempt = 2 order by first_seq`;
+  expect([...runs]).toEqual([
+    { firstSeq: 0, endSeq: 3 },
+    { firstSeq: 4, endSeq: 5 },
+  ]);
+});
