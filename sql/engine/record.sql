@@ -57,8 +57,9 @@ begin
         on r.id = b.lease_id and r.posting_id = b.posting_id and r.attempt = b.attempt
           and r.first_seq <= b.first_seq and b.end_seq <= r.end_seq
     -- Adjacent retries are ranges of their own, and their outcomes one run.
-    where r.id is null and not coalesce((
-        select int4range(b.first_seq, b.end_seq) <@ range_agg(int4range(x.first_seq, x.end_seq))
+    where r.id is null and (b.first_seq < b.end_seq) is not false and not coalesce((
+        select int4range(b.first_seq, greatest(b.first_seq, b.end_seq))
+               <@ range_agg(int4range(x.first_seq, x.end_seq))
         from pdoflow.lease l cross join lateral pdoflow.ranges_of(l) as x
         where l.id = b.lease_id and l.id = any (p_active) and x.posting_id = b.posting_id
           and x.attempt = b.attempt), false)
