@@ -58,7 +58,8 @@ begin
           and r.first_seq <= b.first_seq and b.end_seq <= r.end_seq
     -- Adjacent retries are ranges of their own, and their outcomes one run.
     where r.id is null and (b.first_seq < b.end_seq) is not false and not coalesce((
-        select int4range(b.first_seq, greatest(b.first_seq, b.end_seq))
+        select int4range(b.first_seq, case when b.end_seq < b.first_seq then b.first_seq
+                                           else b.end_seq end)
                <@ range_agg(int4range(x.first_seq, x.end_seq))
         from pdoflow.lease l cross join lateral pdoflow.ranges_of(l) as x
         where l.id = b.lease_id and l.id = any (p_active) and x.posting_id = b.posting_id
