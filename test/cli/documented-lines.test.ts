@@ -6,7 +6,7 @@ import { Cli } from "clipanion";
 
 import type { CliContext } from "../../src/cli/shell/context.ts";
 import { commands } from "../../src/cli/commands.ts";
-import { isForHelp } from "../../src/cli/shell/dispatch.ts";
+import { isForHelp, pythonNames } from "../../src/cli/shell/dispatch.ts";
 import { rewriteWords } from "../../src/cli/shell/command-words.ts";
 import { commandTexts } from "../../src/cli/shell/reference.ts";
 
@@ -52,6 +52,7 @@ const calls = documents.flatMap((path) =>
  */
 async function refusal(args: readonly string[]): Promise<string | null> {
   const [word = ""] = args;
+  if (pythonNames.has(word)) return null;
   const load = Object.hasOwn(commands, word) ? commands[word] : undefined;
   if (!load) return args.length === 0 ? null : `there is no command ${word}`;
   if (isForHelp(args)) return null;

@@ -7,7 +7,7 @@ import { anyIsThere, haveChanged, type ModuleGraph, readModuleGraph } from "./mo
 
 /** Checks take at most a twentieth of the time, and come at least this often. */
 const checkShare = 20;
-const longestMs = 100;
+const longestMs = 25;
 const knownMax = 1_000;
 const missingMax = 1_000;
 

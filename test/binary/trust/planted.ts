@@ -130,6 +130,6 @@ export async function expectHidden({ plant }: Place): Promise<void> {
   // The start arguments of the worker, as the job printed them.
   expect(stored).toMatch(/environ .*PATH=/);
   expect(stored).toMatch(/cmdline .*worker/);
-  expect(stored).toMatch(/in arguments: 0\\nprocesses: [1-9]/);
+  expect(stored).toMatch(/in arguments: 0\\+nprocesses: [1-9]/);
   expect(stored).not.toContain(planted);
 }

@@ -37,7 +37,7 @@ export async function kept({ sql }: Db) {
 
 export const everywhere = (ids: string | null) => ({
   posting: ids,
-  lane: ids,
+  lane: null, // deleted with the claim of its last job
   job: ids,
   outcome: ids,
   lease: ids,
