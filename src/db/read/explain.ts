@@ -176,9 +176,12 @@ async function countAhead(
     from (
       select l.effective_priority as priority, l.end_seq - coalesce((
         select seq from ${schema}.lane_cursor(l.posting_id, l.priority)), l.first_seq) as rest
-      from ${schema}.lane l
-      where l.state = 'open' and (l.effective_priority > ${priority}
-        or (l.effective_priority = ${priority} and l.posting_id < ${postingId}))
+      -- Route by route, because the index of open lanes begins with the route.
+      from ${schema}.route r cross join lateral (
+        select * from ${schema}.lane
+        where route_id = r.id and state = 'open' and effective_priority >= ${priority}
+        order by effective_priority desc, posting_id limit 1000) l
+      where l.effective_priority > ${priority} or l.posting_id < ${postingId}
       limit 1000) lanes`;
   return row ?? { higherPriority: 0, samePriority: 0 };
 }
