@@ -155,7 +155,9 @@ export class Dispatcher extends BaseRunner<WorkerRun> {
       if (ended === 0) return false;
       i += ended;
     }
-    if (slot.isReplaced || this.#isWorn(slot)) this.#replace(slot);
+    if (this.isStopped && slot.isEmpty)
+      slot.process.kill(); // its job has ended in time
+    else if (slot.isReplaced || this.#isWorn(slot)) this.#replace(slot);
     return true;
   }
 
