@@ -56,8 +56,25 @@ begin
         where l.id = any (p_active)) r
         on r.id = b.lease_id and r.posting_id = b.posting_id and r.attempt = b.attempt
           and r.first_seq <= b.first_seq and b.end_seq <= r.end_seq
-    -- Adjacent retries are ranges of their own, and their outcomes one run.
-    where r.id is null and (b.first_seq < b.end_seq) is not false and not coalesce((
+    where r.id is null or (
+      select o.end_seq from pdoflow.outcome_run o
+      where o.posting_id = b.posting_id and o.attempt = b.attempt and o.first_seq < b.end_seq
+      order by o.first_seq desc limit 1) > b.first_seq);
+end $$;
+
+-- Those of these positions whose runs are not within several adjacent ranges of their lease either:
+-- retries that follow each other are ranges of their own, and their outcomes one run. Apart from
+-- refused_positions, which nearly always returns none.
+create function pdoflow.refused_again(
+  p_active bigint[], p_batch pdoflow.outcome_batch, p_positions bigint[]
+) returns bigint[] language plpgsql stable set jit = off as $$
+begin
+  return array(
+    select b.position
+    from unnest(p_batch.leases, p_batch.postings, p_batch.firsts, p_batch.ends, p_batch.attempts)
+           with ordinality as b (lease_id, posting_id, first_seq, end_seq, attempt, position)
+    where b.position = any (p_positions) and (
+      (b.first_seq < b.end_seq) is not false and not coalesce((
         select int4range(b.first_seq, case when b.end_seq < b.first_seq then b.first_seq
                                            else b.end_seq end)
                <@ range_agg(int4range(x.first_seq, x.end_seq))
@@ -65,9 +82,9 @@ begin
         where l.id = b.lease_id and l.id = any (p_active) and x.posting_id = b.posting_id
           and x.attempt = b.attempt), false)
       or (
-      select o.end_seq from pdoflow.outcome_run o
-      where o.posting_id = b.posting_id and o.attempt = b.attempt and o.first_seq < b.end_seq
-      order by o.first_seq desc limit 1) > b.first_seq);
+        select o.end_seq from pdoflow.outcome_run o
+        where o.posting_id = b.posting_id and o.attempt = b.attempt and o.first_seq < b.end_seq
+        order by o.first_seq desc limit 1) > b.first_seq));
 end $$;
 
 -- Raises an error for a batch with runs that overlap, except for the positions in p_skip.
@@ -297,6 +314,9 @@ begin
     p_pool, array(select distinct unnest(p_batch.leases || p_batch.complete)));
   -- Separate statements after the locks. No other transaction writes outcomes of these leases now.
   v_skip := pdoflow.refused_positions(v_active, p_batch);
+  if cardinality(v_skip) > 0 then
+    v_skip := pdoflow.refused_again(v_active, p_batch, v_skip);
+  end if;
   if cardinality(v_skip) > 0 then
     p_batch := pdoflow.in_single_jobs(p_batch);
     v_skip := pdoflow.refused_positions(v_active, p_batch);
