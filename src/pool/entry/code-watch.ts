@@ -1,3 +1,4 @@
+import { dropOldest } from "../../domain/drop-oldest.ts";
 import { parseEntryPoint } from "../../domain/entry-point.ts";
 import { bunResolve } from "./bun-resolve.ts";
 import { resolveEntryFile } from "./entry-file.ts";
@@ -84,7 +85,7 @@ export class CodeWatch implements CodeWatcher {
     const isNew = this.#missing.get(entryPoint)?.reason !== reason;
     const graph = this.#known.get(entryPoint) ?? nothing;
     this.#missing.set(entryPoint, { reason, graph });
-    if (this.#missing.size > missingMax) deleteFirst(this.#missing);
+    dropOldest(this.#missing, missingMax);
     return isNew;
   }
 
@@ -121,20 +122,13 @@ export class CodeWatch implements CodeWatcher {
     if (this.#known.has(entryPoint)) return false;
     const graph = await graphOf(this.#root, entryPoint);
     this.#known.set(entryPoint, graph);
-    if (this.#known.size > knownMax) deleteFirst(this.#known);
+    dropOldest(this.#known, knownMax);
     const { stamps } = graph;
     for (const [path, stamp] of stamps) {
       if ((this.#stamps.get(path) ?? stamp) !== stamp) return true;
       this.#stamps.set(path, stamp);
     }
     return false;
-  }
-}
-
-function deleteFirst<K>(map: Map<K, unknown>): void {
-  for (const key of map.keys()) {
-    map.delete(key);
-    return;
   }
 }
 

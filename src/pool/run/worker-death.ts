@@ -1,4 +1,5 @@
 import type { JobError } from "../../domain/attempt.ts";
+import { dropOldest } from "../../domain/drop-oldest.ts";
 import { jobAt, type JobRun, type LeasedJob } from "../wire/leased-job.ts";
 import type { OomKills } from "./oom-kills.ts";
 
@@ -55,10 +56,7 @@ export class CrashAttribution {
     this.#crashes.delete(name);
     if (crashes === crashesMax) return jobAt(first, 0);
     this.#crashes.set(name, crashes);
-    for (const oldest of this.#crashes.keys()) {
-      if (this.#crashes.size > suspectsKept) this.#crashes.delete(oldest);
-      break;
-    }
+    dropOldest(this.#crashes, suspectsKept);
     return null;
   }
 }

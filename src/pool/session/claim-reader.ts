@@ -5,6 +5,7 @@ import {
   readRunnable,
   type RunnablePosting,
 } from "../../db/engine/leases.ts";
+import { dropOldest } from "../../domain/drop-oldest.ts";
 import { readIndices } from "../../db/read/jobs.ts";
 import type { Link } from "../link/link.ts";
 import type { JobRun } from "../wire/leased-job.ts";
@@ -99,8 +100,7 @@ export class ClaimReader {
 
   #keep(posting: RunnablePosting): void {
     this.#postings.set(posting.id, posting);
-    if (this.#postings.size <= postingsKept) return;
-    for (const oldest of this.#postings.keys()) return void this.#postings.delete(oldest);
+    dropOldest(this.#postings, postingsKept);
   }
 
   /** Null if all jobs have an index that is their seq. */

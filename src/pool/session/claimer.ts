@@ -12,6 +12,7 @@ import { stopPosting } from "../../db/engine/control.ts";
 import { findServed, readRoutes } from "../../db/engine/routes.ts";
 import { nextTimes, startDue } from "../../db/engine/starts.ts";
 import { bytesLeft, countLeft } from "./argument-memory.ts";
+import { dropOldest } from "../../domain/drop-oldest.ts";
 import { claimShare, claimSize, type JobTime } from "../../domain/chunk-size.ts";
 import { mayServe, type PoolScope, type RouteInTurn } from "../../domain/route.ts";
 import { Positions } from "./positions.ts";
@@ -250,7 +251,6 @@ export class Claimer {
     const [first] = runs;
     if (!first) return;
     this.#sizes.set(first.posting.entryPoint, sizeOfArguments(runs) / countJobs(runs));
-    if (this.#sizes.size <= entryPointsKept) return;
-    for (const oldest of this.#sizes.keys()) return void this.#sizes.delete(oldest);
+    dropOldest(this.#sizes, entryPointsKept);
   }
 }

@@ -1,5 +1,6 @@
 import type { RunnablePosting } from "../../db/engine/leases.ts";
 import { type JobTime, measured, measuredAll } from "../../domain/chunk-size.ts";
+import { dropOldest } from "../../domain/drop-oldest.ts";
 
 export const entryPointsKept = 100;
 /** If N or fewer failures would stop a posting, it continues one by one while it only fails. */
@@ -42,6 +43,5 @@ export class JobTimes {
 
 function keep(times: Map<string, JobTime>, entryPoint: string, time: JobTime): void {
   times.set(entryPoint, time);
-  if (times.size <= entryPointsKept) return;
-  for (const first of times.keys()) return void times.delete(first);
+  dropOldest(times, entryPointsKept);
 }

@@ -4,6 +4,7 @@ import type { RunnablePosting } from "../../db/engine/leases.ts";
 import { parseBlocks, sha256 } from "../../db/posting/block-digests.ts";
 import { readSignatures, type SignatureRow } from "../../db/posting/signatures.ts";
 import type { Provides } from "../../domain/capabilities.ts";
+import { dropOldest } from "../../domain/drop-oldest.ts";
 import { parseEntryPoint } from "../../domain/entry-point.ts";
 import { PdoflowError } from "../../domain/errors.ts";
 import { changeOf, limitChangeOf, parseStatement } from "../../domain/signed-posting.ts";
@@ -11,12 +12,7 @@ import { sweepLines } from "../../domain/sweep.ts";
 import { codeDigest } from "../entry/code-digest.ts";
 import type { LeasedRun } from "../wire/leased-run.ts";
 import { readKeyFolder } from "./keys.ts";
-import {
-  dropOldest,
-  SignatureRefused,
-  SignedArguments,
-  type SignedPosting,
-} from "./signed-arguments.ts";
+import { SignatureRefused, SignedArguments, type SignedPosting } from "./signed-arguments.ts";
 import type { AdmissionPolicy, AskDatabase, PolicyDecision } from "./admission-policy.ts";
 
 const keysReadEveryMs = 1_000;

@@ -6,6 +6,7 @@ import {
   type DigestedJobs,
 } from "../../db/posting/block-digests.ts";
 import { readBlock } from "../../db/posting/signatures.ts";
+import { dropOldest } from "../../domain/drop-oldest.ts";
 import type { Statement } from "../../domain/signed-posting.ts";
 import { countJobs, jobAt } from "../wire/leased-job.ts";
 import { type LeasedRun, RunList } from "../wire/leased-run.ts";
@@ -131,11 +132,4 @@ function refuse(run: LeasedRun | undefined): never {
     `arguments of it were changed after it was signed (at job ${job?.posting.id}/${job?.index} ` +
       "or near)",
   );
-}
-
-export function dropOldest<K>(map: Map<K, unknown>, most: number): void {
-  for (const key of map.keys()) {
-    if (map.size <= most) return;
-    map.delete(key);
-  }
 }
