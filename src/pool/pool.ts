@@ -42,6 +42,8 @@ export class Pool {
   #session: Session | null = null;
   /** Settles when a lost pool has registered again, or no longer tries to. */
   #reopening = Promise.resolve();
+  /** The first heartbeat of the session was answered. So no job ends before `start` returns. */
+  #mayClaim = false;
   /** Settles when the jobs have ended that were given time to end. */
   #ending = Promise.resolve();
   #workersOfAllPools: number;
@@ -87,7 +89,7 @@ export class Pool {
     );
     this.#claims = new ClaimLoop(
       {
-        session: () => (this.#state === "running" ? this.#session : null),
+        session: () => (this.#state === "running" && this.#mayClaim ? this.#session : null),
         room: () => this.#room,
         isQuiet: () => this.#runner.isIdle && this.#session?.recorder.isIdle === true,
         onNews: () => options.codeWatch.begin(),
@@ -226,8 +228,10 @@ export class Pool {
       log,
     });
     this.#session = session;
+    this.#mayClaim = false;
     this.#on("opened");
     await session.heartbeat.start();
+    this.#mayClaim = true;
     this.#claims.wake();
   }
 

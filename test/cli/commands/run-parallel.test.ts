@@ -128,3 +128,15 @@ test("--line-buffer prints whole lines while the command runs, and each byte onc
   expect(await run.exited).toBe(0);
   expect(out).toBe("a\tfirst\na\thalf\na\tlast");
 });
+
+test("--halt holds if the first job ends before the first heartbeat is answered", async () => {
+  await using db = await freshDatabase();
+  using cli = await openCommands(db);
+  await db.sql.unsafe(`
+    create function public.slowly() returns trigger language plpgsql as
+      $$ begin perform pg_sleep(0.3); return new; end $$;
+    create trigger slowly before update on pdoflow.pool
+      for each row execute function public.slowly()`);
+  const run = await cli.run("run", "-j1", "--halt", "soon,success=1", "true", ":::", "1", "2", "3");
+  expect(run).toMatchObject({ code: 0, err: expect.stringContaining("2 jobs did not run") });
+});
