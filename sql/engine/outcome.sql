@@ -62,14 +62,3 @@ begin
     where posting_id = p_posting and attempt = p_attempt and first_seq <= p_seq
     order by first_seq desc limit 1) > p_seq, false);
 end $$;
-
--- The jobs from p_first to before p_end that the outcomes of one attempt belong to.
-create function pdoflow.ended_seqs(
-  p_posting bigint, p_attempt integer, p_first integer, p_end integer
-) returns int4multirange language plpgsql stable set jit = off set enable_seqscan = off as $$
-begin
-  return coalesce((
-    select range_agg(int4range(first_seq, end_seq)) from pdoflow.outcome_run
-    where posting_id = p_posting and attempt = p_attempt
-      and first_seq > p_first - 1000 and first_seq < p_end and end_seq > p_first), '{}');
-end $$;
