@@ -2,9 +2,7 @@
 
 create function pdoflow.pool_claim(
   p_pool bigint, p_options pdoflow.claim_options, p_read_limit integer
-) returns table (lease_id bigint, first_seq integer, end_seq integer, attempt integer,
-                 wait_ms integer, running_limit integer, posting_ids text, positions text,
-                 args text, posting json)
+) returns setof pdoflow.claimed_jobs
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
 begin
@@ -19,9 +17,7 @@ end $$;
 
 -- As claim_single, for a posting that the pools of the caller can run.
 create function pdoflow.pool_claim_single(p_pool bigint, p_posting bigint, p_routes integer[])
-returns table (lease_id bigint, first_seq integer, end_seq integer, attempt integer,
-               wait_ms integer, running_limit integer, posting_ids text, positions text,
-               args text, posting json)
+returns setof pdoflow.claimed_jobs
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
 begin

@@ -54,22 +54,23 @@ begin
              r.max_result_bytes, r.max_output_bytes;
 end $$;
 
+-- Claimed jobs: one range or, of similar postings of one job each, many. Then posting_ids and
+-- positions (their order among the ranges of all rows) are lists, args has one element for each,
+-- and posting describes the lowest of them. An empty text stands for arguments that are not read
+-- here, and for a job that does not exist.
+create type pdoflow.claimed_jobs as (
+  lease_id bigint, first_seq integer, end_seq integer, attempt integer, wait_ms integer,
+  running_limit integer, posting_ids text, positions text, args text, posting json);
+
 -- Claims jobs and reads them. If at most p_read_limit jobs are claimed, this returns their
 -- arguments, a line for each job, and their postings. So a single job starts a round trip sooner,
 -- and a thousand postings of one job are read at once. Arguments of a larger claim, or of one whose
 -- arguments may exceed 4 MiB together, are read after the commit, because a lane is locked until
--- then. That size is estimated from the stored size: compression shrinks texts
--- at most 88 or 255 times.
---
--- A row is one range or, for similar postings of one job each, many. Then posting_ids and positions
--- (their order among the ranges of all rows) are lists, args has one element for each, and posting
--- describes the lowest of them. An empty text stands for arguments that are not read here, and for
--- a job that does not exist.
+-- then. That size is estimated from the stored size: compression shrinks texts at most 88 or 255
+-- times.
 create function pdoflow.claim_jobs(
   p_pool bigint, p_options pdoflow.claim_options, p_read_limit integer
-) returns table (lease_id bigint, first_seq integer, end_seq integer, attempt integer,
-                 wait_ms integer, running_limit integer, posting_ids text, positions text,
-                 args text, posting json)
+) returns setof pdoflow.claimed_jobs
 language plpgsql set plan_cache_mode = force_generic_plan
 set jit = off set enable_seqscan = off set enable_mergejoin = off set enable_hashjoin = off as $$
 #variable_conflict use_column
