@@ -8,7 +8,7 @@ import { release } from "../../src/db/engine/release.ts";
 import { readArguments } from "../../src/db/engine/job-arguments.ts";
 import { type Claim, claim, type LeasedRange, type Range } from "../../src/db/engine/leases.ts";
 import { readRoutes } from "../../src/db/engine/routes.ts";
-import { type Outcome, recordOutcomes } from "../../src/db/engine/outcomes.ts";
+import { type Outcome, recordRuns, runOf } from "../../src/db/engine/outcomes.ts";
 import { registerPool } from "../../src/db/engine/pools.ts";
 import { insertPosting, type NewPosting } from "../../src/db/posting/insert.ts";
 import { type RescuedPool, rescuePools } from "../../src/db/engine/rescue.ts";
@@ -167,6 +167,18 @@ export const outcome = (job: LeasedJob, more: Partial<Outcome> = {}): Outcome =>
   delayMs: more.state === "retried" ? 0 : null,
   ...more,
 });
+
+/** Records outcomes one by one; returns how many were refused. */
+export async function recordOutcomes(
+  db: Db,
+  poolId: number,
+  outcomes: readonly Outcome[],
+  completeLeases: readonly number[],
+): Promise<number> {
+  const now = performance.now();
+  const runs = outcomes.map((one) => runOf(one, now - one.ageMs));
+  return await recordRuns(db, poolId, runs, completeLeases);
+}
 
 /** Records an outcome for each job, and lets go of their leases; returns how many were refused. */
 export const record = (

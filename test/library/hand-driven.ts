@@ -1,9 +1,10 @@
 import type { Db } from "../../src/db/connection/connect.ts";
 import { claim, type LeasedRange } from "../../src/db/engine/leases.ts";
 import { readRoutes } from "../../src/db/engine/routes.ts";
-import { finishPostings, type Outcome, recordOutcomes } from "../../src/db/engine/outcomes.ts";
+import { finishPostings, type Outcome } from "../../src/db/engine/outcomes.ts";
 import { registerPool } from "../../src/db/engine/pools.ts";
 import { insertPosting } from "../../src/db/posting/insert.ts";
+import { recordOutcomes } from "../db/engine.ts";
 
 /** Posts `count` jobs, of the given priorities if there are any, and returns the posting's id. */
 export async function postJobs(db: Db, count: number, priorities?: number[]): Promise<number> {

@@ -14,6 +14,16 @@ export interface LeasedRange extends Range {
   leaseId: number;
 }
 
+/** Compares by lease, posting and attempt, and then by the first job. */
+export const inLeaseOrder = (
+  a: Omit<LeasedRange, "endSeq">,
+  b: Omit<LeasedRange, "endSeq">,
+): number =>
+  a.leaseId - b.leaseId ||
+  a.postingId - b.postingId ||
+  a.attempt - b.attempt ||
+  a.firstSeq - b.firstSeq;
+
 /** The maximum and minimum number of jobs of one entry point in a claim. */
 export interface ClaimSize {
   entryPoint: string;

@@ -1,6 +1,7 @@
 import type { OutcomeState } from "../../domain/attempt.ts";
 import type { JobLines } from "../../domain/job-lines.ts";
 import { blockSeparator, integerColumn } from "../connection/array.ts";
+import { inLeaseOrder } from "./leases.ts";
 
 /**
  * The ends of the same attempt at jobs that follow each other in one posting: they have one lease,
@@ -211,14 +212,8 @@ function rowsOf(runs: readonly OutcomeRun[]): OutcomeRow[] {
 }
 
 const inOrder = (runs: readonly OutcomeRun[]): readonly OutcomeRun[] =>
-  runs.every((run, i) => i === 0 || compare(runs[i - 1] ?? run, run) <= 0)
+  runs.every((run, i) => i === 0 || inLeaseOrder(runs[i - 1] ?? run, run) <= 0)
     ? runs
-    : runs.toSorted(compare);
-
-const compare = (a: OutcomeRun, b: OutcomeRun) =>
-  a.leaseId - b.leaseId ||
-  a.postingId - b.postingId ||
-  a.attempt - b.attempt ||
-  a.firstSeq - b.firstSeq;
+    : runs.toSorted(inLeaseOrder);
 
 const micros = (ms: number) => Math.round(ms * 1000);

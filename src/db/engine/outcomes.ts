@@ -91,18 +91,6 @@ export async function recordRuns(
   );
 }
 
-/** The same for outcomes one by one. */
-export async function recordOutcomes(
-  db: Db,
-  poolId: number,
-  outcomes: readonly Outcome[],
-  completeLeases: readonly number[],
-): Promise<number> {
-  const now = performance.now();
-  const runs = outcomes.map((outcome) => runOf(outcome, now - outcome.ageMs));
-  return await recordRuns(db, poolId, runs, completeLeases);
-}
-
 /** Ends the postings among `ids` whose jobs have all ended, and returns them. */
 export async function finishPostings(
   { sql, schema }: Db,

@@ -1,6 +1,6 @@
 import { integers } from "../connection/array.ts";
 import type { Db } from "../connection/connect.ts";
-import type { LeasedRange } from "./leases.ts";
+import { inLeaseOrder, type LeasedRange } from "./leases.ts";
 
 /** Releases the unfinished jobs of leases, except for the jobs in `keep`; returns their number. */
 export async function release(
@@ -23,15 +23,8 @@ export async function release(
 
 /** Joins adjacent ranges, because a lease is searched for each of its outcomes. */
 function joined(ranges: readonly LeasedRange[]): LeasedRange[] {
-  const inOrder = ranges.toSorted(
-    (a, b) =>
-      a.leaseId - b.leaseId ||
-      a.postingId - b.postingId ||
-      a.attempt - b.attempt ||
-      a.firstSeq - b.firstSeq,
-  );
   const all: LeasedRange[] = [];
-  for (const range of inOrder) {
+  for (const range of ranges.toSorted(inLeaseOrder)) {
     const last = all.at(-1);
     const isNext =
       last?.leaseId === range.leaseId &&

@@ -1,5 +1,4 @@
-import type { Route, RouteInTurn } from "../../domain/route.ts";
-import type { PostingState } from "../../domain/states.ts";
+import type { RouteInTurn } from "../../domain/route.ts";
 import { integers, texts } from "../connection/array.ts";
 import type { Db } from "../connection/connect.ts";
 
@@ -27,23 +26,6 @@ export async function findServed(
     order by id`;
   return rows.map(({ id }) => id);
 }
-
-export interface RoutedPosting {
-  id: number;
-  state: PostingState;
-  isEnded: boolean;
-  route: Route;
-}
-
-/** Postings with their routes, in the order of their numbers. */
-export const readRoutedPostings = ({ sql, schema }: Db, ids: readonly number[]) => sql<
-  RoutedPosting[]
->`
-  select p.id, p.state, p.ended_at is not null as is_ended,
-    json_build_object('id', r.id, 'poster', r.poster, 'posterOs', r.poster_os,
-                      'needs', r.needs, 'run', r.run, 'project', r.project) as route
-  from ${schema}.posting p join ${schema}.route r on r.id = p.route_id
-  where p.id = any (${integers(ids)}::bigint[]) order by p.id`;
 
 /**
  * The postings among `ids` that a `pdoflow run` has posted: only the pool of that run serves them.

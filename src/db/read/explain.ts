@@ -3,6 +3,7 @@ import type { JobCounts, JobStatus, PostingState } from "../../domain/states.ts"
 import { type PoolScope, type Route, servesPosting } from "../../domain/route.ts";
 import { integers } from "../connection/array.ts";
 import type { Db } from "../connection/connect.ts";
+import { routeObject } from "./routed-postings.ts";
 import { readCounts } from "./status.ts";
 
 /** The facts about a job and about everything that can keep it from running. */
@@ -71,8 +72,7 @@ export async function readJobFacts(
       (select json_build_object('maxRunning', p.max_running, 'rateCount', p.rate_count,
                                 'rateMs', p.rate_ms)
        from ${schema}.limit_room(p.id) r where r.jobs < 1) as full,
-      json_build_object('id', r.id, 'poster', r.poster, 'posterOs', r.poster_os,
-                        'needs', r.needs, 'run', r.run, 'project', r.project) as route,
+      ${routeObject({ sql })} as route,
       coalesce(p.override_priority, p.priority, (
         select effective_priority from ${schema}.lane l
         where l.posting_id = p.id and l.first_seq <= s.seq and s.seq < l.end_seq)) as priority
@@ -103,8 +103,7 @@ export async function readPostingFacts(db: Db, id: number): Promise<PostingFacts
       (select json_build_object('maxRunning', p.max_running, 'rateCount', p.rate_count,
                                 'rateMs', p.rate_ms)
        from ${schema}.limit_room(p.id) r where r.jobs < 1) as full,
-      json_build_object('id', r.id, 'poster', r.poster, 'posterOs', r.poster_os,
-                        'needs', r.needs, 'run', r.run, 'project', r.project) as route,
+      ${routeObject({ sql })} as route,
       (select max(effective_priority) from ${schema}.lane
        where posting_id = p.id and state = 'open') as priority
     from ${schema}.posting p join ${schema}.route r on r.id = p.route_id
@@ -142,8 +141,7 @@ export async function readWaitingPostings(
   type Row = Omit<WaitingPosting, "pools"> & { name: string | null; refusers: number[] };
   const postings = await sql<Row[]>`
     select p.id, p.name, ${schema}.refusal_of(p.id) as refusal,
-      json_build_object('id', r.id, 'poster', r.poster, 'posterOs', r.poster_os,
-                        'needs', r.needs, 'run', r.run, 'project', r.project) as route,
+      ${routeObject({ sql })} as route,
       array(select unnest(pool_ids) from ${schema}.refusal f
             where f.posting_id = p.id) as refusers
     from ${schema}.posting p join ${schema}.route r on r.id = p.route_id

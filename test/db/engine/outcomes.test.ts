@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 
 import { connect, type Db } from "../../../src/db/connection/connect.ts";
-import { finishStragglers, recordOutcomes } from "../../../src/db/engine/outcomes.ts";
+import { finishStragglers } from "../../../src/db/engine/outcomes.ts";
 import {
   cancel,
   commit,
@@ -18,6 +18,7 @@ import {
   queueOfFile,
   record,
   recordEach,
+  recordOutcomes,
   recordPart,
   resume,
   take,

@@ -1,9 +1,8 @@
 // Records of pools: in time, repeated, and too late.
 import * as fc from "fast-check";
 
-import { recordOutcomes } from "../../../src/db/engine/outcomes.ts";
 import type { OutcomeState } from "../../../src/domain/attempt.ts";
-import { outcome } from "../engine.ts";
+import { outcome, recordOutcomes } from "../engine.ts";
 import * as changes from "./changes.ts";
 import type { ModelOutcome } from "./changes.ts";
 import {
