@@ -1,12 +1,7 @@
 import { type Contender, ContenderFailed, run, type Task } from "./contender.ts";
-import { installedVersion, node, scripts } from "./graphile.ts";
+import { installedVersion, node, type PostSetting, postWith, scripts } from "./peer-scripts.ts";
 import type { BenchDatabase } from "./server.ts";
 
-interface PostSetting {
-  batchSize: number;
-  /** How many batches are on their way at the same time, each on a connection of its own. */
-  inFlight: number;
-}
 interface DrainSetting {
   processes: number;
   /** How many jobs a process runs at the same time, each with statements of its own. */
@@ -19,10 +14,8 @@ export async function bullmq(
   task: Task = "noop",
 ): Promise<Contender<PostSetting, DrainSetting>> {
   const { db, url } = database;
-  const post = async (asked: { jobs: number } & PostSetting) => {
-    const command = [node, "bullmq-post.mjs", JSON.stringify({ url, task, ...asked })];
-    return Number(JSON.parse(await run(command, scripts)).ms);
-  };
+  const post = (asked: { jobs: number } & PostSetting) =>
+    postWith("bullmq-post.mjs", { url, task, ...asked });
   return {
     name: "bullmq",
     version: await installedVersion("bullmq"),

@@ -1,14 +1,7 @@
-import { existsSync } from "node:fs";
-import { join } from "node:path";
-
 import { type Contender, ContenderFailed, run, type Task } from "./contender.ts";
+import { installedVersion, node, type PostSetting, postWith, scripts } from "./peer-scripts.ts";
 import type { BenchDatabase } from "./server.ts";
 
-interface PostSetting {
-  batchSize: number;
-  /** How many batches are on their way at the same time, each on a connection of its own. */
-  inFlight: number;
-}
 interface DrainSetting {
   processes: number;
   concurrency: number;
@@ -18,20 +11,6 @@ interface DrainSetting {
   completeDelayMs: number;
 }
 
-const packages = join(import.meta.dir, "node_modules");
-export const scripts = join(import.meta.dir, "peers");
-const installed = join(packages, `node-${process.platform}-${process.arch}/bin/node`);
-/** The Node of package.json if npm has one for this machine: the peers need a recent one. */
-export const node = existsSync(installed) ? installed : "node";
-
-export async function installedVersion(name: string): Promise<string> {
-  const description = Bun.file(join(packages, name, "package.json"));
-  if (!(await description.exists())) {
-    throw new ContenderFailed(`expected ${name}, found none. Run: npm --prefix bench ci`);
-  }
-  return (await description.json()).version;
-}
-
 /** graphile-worker as its documentation tunes it for throughput, and some ways around that. */
 export async function graphile(
   database: BenchDatabase,
@@ -39,10 +18,8 @@ export async function graphile(
 ): Promise<Contender<PostSetting, DrainSetting>> {
   const { db, url } = database;
   const best = { processes: 1, concurrency: 24, localQueue: 500, completeDelayMs: 0 };
-  const post = async (asked: { jobs: number } & PostSetting) => {
-    const command = [node, "graphile-post.mjs", JSON.stringify({ url, task, ...asked })];
-    return Number(JSON.parse(await run(command, scripts)).ms);
-  };
+  const post = (asked: { jobs: number } & PostSetting) =>
+    postWith("graphile-post.mjs", { url, task, ...asked });
   return {
     name: "graphile-worker",
     version: await installedVersion("graphile-worker"),

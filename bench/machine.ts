@@ -1,6 +1,6 @@
 import { cpus, loadavg, release, totalmem } from "node:os";
 
-import { installedVersion, node } from "./graphile.ts";
+import { installedVersion, node } from "./peer-scripts.ts";
 import { run } from "./contender.ts";
 import { binary, root } from "./pdoflow.ts";
 

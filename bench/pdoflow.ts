@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 
 import { type Contender, ContenderFailed, run, type Task } from "./contender.ts";
-import { node, scripts } from "./graphile.ts";
+import { node, scripts } from "./peer-scripts.ts";
 import type { BenchDatabase } from "./server.ts";
 import { migrate } from "../src/db/admin/migrations.ts";
 

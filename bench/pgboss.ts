@@ -1,12 +1,7 @@
 import { type Contender, ContenderFailed, run, type Task } from "./contender.ts";
-import { installedVersion, node, scripts } from "./graphile.ts";
+import { installedVersion, node, type PostSetting, postWith, scripts } from "./peer-scripts.ts";
 import type { BenchDatabase } from "./server.ts";
 
-interface PostSetting {
-  batchSize: number;
-  /** How many batches are on their way at the same time, each on a connection of its own. */
-  inFlight: number;
-}
 interface DrainSetting {
   processes: number;
   /** How many batches a process has in hand at the same time. */
@@ -23,10 +18,8 @@ export async function pgboss(
 ): Promise<Contender<PostSetting, DrainSetting>> {
   const { db, url } = database;
   const best = { processes: 1, loops: 2, batchSize: 1000, ordered: true };
-  const post = async (asked: { jobs: number } & PostSetting) => {
-    const command = [node, "pgboss-post.mjs", JSON.stringify({ url, task, ...asked })];
-    return Number(JSON.parse(await run(command, scripts)).ms);
-  };
+  const post = (asked: { jobs: number } & PostSetting) =>
+    postWith("pgboss-post.mjs", { url, task, ...asked });
   return {
     name: "pg-boss",
     version: await installedVersion("pg-boss"),

@@ -3,7 +3,7 @@ import { join } from "node:path";
 
 import type { Bench, Case } from "../case.ts";
 import { run } from "../contender.ts";
-import { node, scripts } from "../graphile.ts";
+import { node, scripts } from "../peer-scripts.ts";
 import { percentile, ratios } from "../measure.ts";
 import { binary, root } from "../pdoflow.ts";
 import { type Name, names } from "../peers.ts";
