@@ -68,9 +68,12 @@ export function formatEntryPoint(entryPoint: EntryPoint): string {
   return `${entryPoint.module}#${entryPoint.export}`;
 }
 
+/** Whether a path has the extension of a file with code. */
+export const isCodeFile = (path: string): boolean => fileExtension.test(path);
+
 /** Whether the entry point names a file under the root; otherwise it names a package. */
 export function isFileModule(module: string): boolean {
-  return module.startsWith("./") || fileExtension.test(module);
+  return module.startsWith("./") || isCodeFile(module);
 }
 
 /** `@scope/pkg` of `@scope/pkg/sub`, `pkg` of `pkg/sub`. */

@@ -1,4 +1,4 @@
-import { resolve } from "node:path";
+import { extname, resolve } from "node:path";
 
 import { Option } from "clipanion";
 
@@ -8,6 +8,7 @@ import { readFailures } from "../../db/read/failures.ts";
 import { openDatabase } from "../../db/connection/open.ts";
 import { configuredTarget } from "../../db/settings/target.ts";
 import { type ExitCode, exitCodes } from "../../domain/errors.ts";
+import { loaders } from "../../pool/entry/local-imports.ts";
 import { serverState } from "../../server/server.ts";
 import { parseSelector } from "../../domain/selector.ts";
 import { findWholePostings } from "../input/select.ts";
@@ -108,7 +109,7 @@ export class CompleteExportsCommand extends CompleteCommand {
   override async complete(): Promise<void> {
     const path = this.entry.split("#")[0] ?? "";
     const source = await Bun.file(resolve(this.context.cwd, path)).text();
-    const loader = /\.[cm]?(?:js|jsx)$/.test(path) ? "jsx" : path.endsWith("x") ? "tsx" : "ts";
+    const loader = loaders[extname(path)] ?? "ts";
     const { exports } = new Bun.Transpiler({ loader }).scan(source);
     for (const name of exports) this.print(`${path}#${name}`);
   }

@@ -1,10 +1,8 @@
 import { realpathSync } from "node:fs";
 import { basename, dirname, resolve } from "node:path";
 
-import { pathInside } from "../../domain/entry-point.ts";
+import { isCodeFile, pathInside } from "../../domain/entry-point.ts";
 import { InvalidInput } from "../../domain/errors.ts";
-
-const file = /\.[cm]?[jt]sx?$/;
 
 /**
  * An entry point as it was typed, with its path from the root: an absolute path, or one with `..`,
@@ -15,7 +13,7 @@ const file = /\.[cm]?[jt]sx?$/;
  */
 export function entryText(word: string, { cwd, root }: { cwd: string; root: string }): string {
   const hash = word.lastIndexOf("#");
-  const isFile = hash < 0 && file.test(word);
+  const isFile = hash < 0 && isCodeFile(word);
   const [path, name] = isFile
     ? [word, "default"]
     : [word.slice(0, Math.max(hash, 0)), word.slice(hash + 1)];

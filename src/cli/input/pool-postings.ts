@@ -1,5 +1,5 @@
 import type { Db } from "../../db/connection/connect.ts";
-import { type RoutedPosting, readRoutedPostings } from "../../db/engine/routes.ts";
+import { type RoutedPosting, readRoutedPostings } from "../../db/read/routed-postings.ts";
 import { findPicked } from "../../db/read/selection.ts";
 import { formatNeed, unmetNeeds } from "../../domain/capabilities.ts";
 import { InvalidInput } from "../../domain/errors.ts";

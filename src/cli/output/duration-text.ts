@@ -1,9 +1,6 @@
-const units = [
-  ["d", 86_400_000],
-  ["h", 3_600_000],
-  ["m", 60_000],
-  ["s", 1_000],
-] as const;
+import { durationUnits } from "../../domain/duration-units.ts";
+
+const units = Object.entries(durationUnits).toReversed();
 
 /** A duration as options take it: `500ms`, `1.5s`, `90s` or `2h`. */
 export function durationText(ms: number): string {

@@ -1,3 +1,4 @@
+import { isCodeFile } from "../../domain/entry-point.ts";
 import { quoted, wordText } from "../../input/word.ts";
 import type { OptionText } from "./reference.ts";
 
@@ -56,7 +57,7 @@ function split(line: readonly string[], options: readonly OptionText[]) {
 }
 
 /** Whether it names a function, perhaps without the name: then the command reports that. */
-const isEntryPoint = (word: string) => word.includes("#") || /\.[cm]?[jt]sx?$/.test(word);
+const isEntryPoint = (word: string) => word.includes("#") || isCodeFile(word);
 
 const isMark = (word: string) => /^:{3,4}\+?$/.test(word);
 

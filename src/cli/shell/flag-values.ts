@@ -1,5 +1,6 @@
 import * as v from "valibot";
 
+import { durationUnits } from "../../domain/duration-units.ts";
 import { timeNamed } from "../../domain/local-time.ts";
 
 /** A whole number on the command line, from `min` to `max`. */
@@ -21,13 +22,7 @@ export const duration = v.pipe(
     (issue) => `expected a duration such as 500ms, 2s or 5m, found ${issue.received}`,
   ),
   v.transform((text) => {
-    const units: Record<string, number> = {
-      ms: 1,
-      s: 1000,
-      m: 60_000,
-      h: 3_600_000,
-      d: 86_400_000,
-    };
+    const units: Readonly<Record<string, number>> = durationUnits;
     return Math.round(Number.parseFloat(text) * (units[text.replace(/[\d.]+/, "")] ?? 1));
   }),
 );
