@@ -46,10 +46,10 @@ export abstract class PdoflowCommand extends Command<CliContext> {
 
   abstract run(): Promise<ExitCode>;
 
-  /** By default clipanion prints errors to stdout, where scripts read data. */
   /** A progress line, above which messages are printed. */
   bottomLine: BottomLine | null = null;
 
+  /** By default clipanion prints errors to stdout, where scripts read data. */
   override async execute(): Promise<ExitCode> {
     try {
       parse(ColorChoice, this.color, "--color");

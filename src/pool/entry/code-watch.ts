@@ -32,7 +32,7 @@ export class CodeWatch implements CodeWatcher {
   #tookMs = 0;
   /** One check at a time: the workers are replaced before the next one returns. */
   #turn: Promise<unknown> = Promise.resolve();
-  /** A check whose result nobody has seen yet. */
+  /** A check that has begun, and whose result `hasChanged` has not returned yet. */
   #begun: Promise<boolean> | null = null;
 
   constructor(root: string, { reloads }: { reloads: boolean }) {

@@ -153,7 +153,7 @@ export class Recorder {
     return this.#flushing;
   }
 
-  /** Whether to write what waits: it is much or old, or nothing is left to wait for. */
+  /** Whether to write now: the waiting outcomes are many or old, or no others are expected. */
   #isDue(mostMs: number): boolean {
     return (
       this.#waitingCount >= Math.min(flushAtSize, this.#expectedCount) ||

@@ -55,7 +55,7 @@ test("outcomes are written at once when no other job is leased, and else togethe
   expect(jobsOf(await take(db, pool))).toEqual([]);
 });
 
-test("a flush writes what waits at once, also what comes meanwhile; later outcomes wait", async () => {
+test("a flush writes waiting outcomes at once, also those added meanwhile; later outcomes wait", async () => {
   await using db = await queue();
   await using made = await recording(db, 9);
   const { recorder, written, end } = made;
