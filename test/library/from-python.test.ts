@@ -3,7 +3,6 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 
 import { ClusterPool, findPosting, job, postWork, Registry, Value } from "../../src/index.ts";
-import { openCommands } from "../cli/in-process.ts";
 import { freshDatabase } from "../database.ts";
 import { drivenPool, only } from "./hand-driven.ts";
 import { obedient, stub, until } from "./stub.ts";
@@ -166,30 +165,6 @@ for (const begin of ["`get_shared", "`set_shared", "`update_shared", "`delete_sh
     expect(await count.delete()).toBe(true);
   });
 }
-
-test("there is one registry, which looks at no names, and only postWork refuses a function", async () => {
-  const [one, two] = [job(() => 1, { name: "same" }), job(() => 2, { name: "same" })];
-  expect([...Registry]).toContain(one);
-  expect([...Registry]).toContain(two);
-  const unmarked = Registry.get(() => 3);
-  expect(await nameOf(unmarked.postWork([[]]))).toBe("NotAJob");
-});
-
-test("options of the original that do not exist are refused by their name", async () => {
-  using cli = await openCommands(null);
-  const tries = [
-    ["pool", "--batchsize", "10"],
-    ["pool", "--upkeep-rate", "1"],
-    ["pool", "--exception-logging", "warning"],
-    ["pool", "--warning-logging", "debug"],
-    ["list-postings", "--table-format", "simple"],
-  ];
-  for (const [word = "", option = "", value = ""] of tries) {
-    expect(page).toContain(`\`${option}\``);
-    const { code, err } = await cli.run(word, option, value);
-    expect({ code, err }).toEqual({ code: 2, err: expect.stringContaining(`no option ${option}`) });
-  }
-});
 
 test("every row but those of the command line has a test", () => {
   expect(rows.length).toBeGreaterThan(20);

@@ -43,6 +43,7 @@ const options: ReadonlyMap<string, string> = new Map([
   ["--ungroup", "--line-buffer"],
   ["--chdir", "--root"],
   ["--workdir", "--root"],
+  ["--table-format", "--json"],
 ]);
 
 /** The command that another tool calls `word`. */
