@@ -23,8 +23,9 @@ export async function loadPosted(
   root: string,
   text: string,
   resolve: ResolveModule,
+  prepare?: (file: string) => void,
 ): Promise<EntryFunction> {
-  return await loadEntryPoint(root, parsePostedEntryPoint(text), resolve);
+  return await loadEntryPoint(root, parsePostedEntryPoint(text), resolve, prepare);
 }
 
 /**
@@ -32,7 +33,7 @@ export async function loadPosted(
  * module once: later calls get the same functions, or the same error, and later changes of a file
  * have no effect. `Class.method` is bound to `Class`. Methods of objects are not entry points,
  * unless `job` marks them: posters could call every method of a database client that a file happens
- * to export.
+ * to export. `prepare` is called before the import.
  *
  * @throws {ImportFailed} the module, or one that it imports, has a syntax error or threw.
  * @throws {ExportNotFound} it has no such export; names its exports.
@@ -43,8 +44,10 @@ export async function loadEntryPoint(
   root: string,
   entryPoint: EntryPoint,
   resolve: ResolveModule,
+  prepare: (file: string) => void = () => {},
 ): Promise<EntryFunction> {
   const file = await resolveEntryFile(root, entryPoint, resolve);
+  prepare(file);
   let value: unknown;
   try {
     const { href } = pathToFileURL(file); // its name may contain a # or a %

@@ -1,6 +1,7 @@
 import { type EntryPoint, formatEntryPoint, parseEntryPoint } from "../../domain/entry-point.ts";
 import { exitCodes, type ExitCode, PdoflowError } from "../../domain/errors.ts";
 import { bunResolve } from "../entry/bun-resolve.ts";
+import { provideLegacyDecorators } from "../entry/legacy-decorators.ts";
 import type { Environment } from "../../db/settings/parameters.ts";
 import { workerEnvironment } from "../wire/environment.ts";
 import { loadEntryPoint } from "../entry/load-entry-point.ts";
@@ -78,7 +79,12 @@ export async function answerEntryCheck(
 ): Promise<void> {
   provideVirtualPackage(api);
   try {
-    const fn = await loadEntryPoint(root, parseEntryPoint(entryPoint), bunResolve);
+    const fn = await loadEntryPoint(
+      root,
+      parseEntryPoint(entryPoint),
+      bunResolve,
+      provideLegacyDecorators,
+    );
     answer({ exitCode: exitCodes.ok, message: "", parameters: fn.length });
   } catch (error) {
     if (error instanceof PdoflowError) answer({ exitCode: error.exitCode, message: error.message });

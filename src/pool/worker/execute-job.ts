@@ -1,6 +1,7 @@
 import { commandEntryPoint } from "./command-line.ts";
 import { attempt } from "./attempt.ts";
 import { bunResolve } from "../entry/bun-resolve.ts";
+import { provideLegacyDecorators } from "../entry/legacy-decorators.ts";
 import type { Environment } from "../../db/settings/parameters.ts";
 import { slotVariable, workerEnvironment } from "../wire/environment.ts";
 import type { JobIdentity } from "../wire/protocol.ts";
@@ -83,7 +84,7 @@ export async function answerExecute(
   const isCommand = job.entryPoint === commandEntryPoint;
   const fn = isCommand
     ? Promise.resolve(commandRunner("1"))
-    : loadPosted(root, job.entryPoint, bunResolve);
+    : loadPosted(root, job.entryPoint, bunResolve, provideLegacyDecorators);
   const context = new JobContext([job.posting, job.attempt, job.index, 1], 0, {
     onSignal: () => {}, // nobody cancels it, and Ctrl-C ends it
     onProgress: ({ share, note }) =>

@@ -3,6 +3,7 @@ import { closeSync } from "node:fs";
 import { commandEntryPoint, CommandsNotAllowed } from "./command-line.ts";
 import { attempt } from "./attempt.ts";
 import { bunResolve } from "../entry/bun-resolve.ts";
+import { provideLegacyDecorators } from "../entry/legacy-decorators.ts";
 import { JobContext, type JobContextListener } from "./job-context.ts";
 import { type EntryFunction, loadPosted } from "../entry/load-entry-point.ts";
 import { missingCode } from "./missing-code.ts";
@@ -219,7 +220,9 @@ function load(root: string, entryPoint: string, state: WorkerState): Promise<Ent
   const known = loaded.get(entryPoint);
   if (known) return known;
   if (loaded.size >= mostLoaded) loaded.clear();
-  const loading = loadPosted(root, entryPoint, bunResolve).finally(() => state.adopt());
+  const loading = loadPosted(root, entryPoint, bunResolve, provideLegacyDecorators).finally(() =>
+    state.adopt(),
+  );
   loaded.set(entryPoint, loading);
   loading.catch(() => loaded.delete(entryPoint)); // its file may be there the next time
   return loading;
