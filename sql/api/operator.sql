@@ -64,6 +64,18 @@ begin
   return cardinality(pdoflow.cancel(array[p_posting], p_kills, p_reason)) > 0;
 end $$;
 
+-- Lets postings run although they wait for others; returns the postings that waited.
+create function pdoflow.unblock(p_postings bigint[]) returns bigint[] language plpgsql
+security definer set search_path = pg_catalog, pg_temp as
+$$ begin return pdoflow.unblock_postings(pdoflow.can_modify(p_postings)); end $$;
+
+create function pdoflow.unblock(p_posting bigint) returns boolean
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+  perform pdoflow.require_can_modify(p_posting);
+  return cardinality(pdoflow.unblock(array[p_posting])) > 0;
+end $$;
+
 -- Retries failed jobs of a posting: all of them, jobs with an index from p_firsts to p_lasts, or
 -- with a fingerprint that begins with p_fingerprint. Returns their number; null if the posting is
 -- cancelled.

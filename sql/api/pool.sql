@@ -145,10 +145,11 @@ begin
 end $$;
 
 -- The time in ms until the next retry is due, and until the next posting with a run_at starts; null
--- if there is none. Unless p_postings is null, only their retries count.
+-- if there is none. Unless p_postings is null, only their retries count. any_waits: whether a
+-- posting waits for another one.
 create function pdoflow.pool_next_ms(
   p_routes integer[], p_skip bigint[], p_postings bigint[],
-  out retry_ms double precision, out start_ms double precision
+  out retry_ms double precision, out start_ms double precision, out any_waits boolean
 ) language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 set jit = off set enable_seqscan = off as $$
 begin
@@ -157,11 +158,25 @@ begin
   where run_at is not null and state = 'open'
     and (pdoflow.runs_all() or route_id = any (pdoflow.run_routes()))
   order by run_at limit 1;
+  any_waits := exists (select from pdoflow.edge where met_at is null);
 end $$;
 
+-- Opens the postings that start now, and cancels those whose deadline has passed.
 create function pdoflow.pool_start_due() returns integer language plpgsql
-security definer set search_path = pg_catalog, pg_temp as
-$$ begin return pdoflow.start_due(pdoflow.upkeep_routes()); end $$;
+security definer set search_path = pg_catalog, pg_temp as $$
+begin
+  perform pdoflow.expire_due(pdoflow.upkeep_routes());
+  return pdoflow.start_due(pdoflow.upkeep_routes());
+end $$;
+
+-- Settles up to 1,000 postings that wait for p_upstreams, or for any posting if that is null.
+create function pdoflow.pool_settle(
+  p_upstreams bigint[], p_after bigint, out last_id bigint, out settled integer
+) language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+  select s.* into last_id, settled
+  from pdoflow.settle(p_upstreams, p_after, 1000, pdoflow.upkeep_routes()) s;
+end $$;
 
 -- Ends the postings among p_postings whose jobs have all ended.
 create function pdoflow.pool_finish(p_postings bigint[]) returns setof bigint

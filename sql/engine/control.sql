@@ -18,6 +18,7 @@ begin
   update pdoflow.lane set state = 'paused' where posting_id = any (v_ids) and state = 'open';
   update pdoflow.retry set due_at = 'infinity' where posting_id = any (v_ids);
   perform pg_notify('pdoflow.changed', id::text) from unnest(v_ids) as id;
+  if p_state = 'errored_out' then perform pdoflow.notify_downstream(v_ids); end if;
   return v_ids;
 end $$;
 
@@ -36,8 +37,11 @@ begin
   where id = any (v_ids);
   update pdoflow.lane set state = 'open'
   where posting_id = any (v_ids) and state = 'paused' and not exists (
-    select from pdoflow.posting p where p.id = posting_id and p.run_at is not null);
-  update pdoflow.retry set due_at = now() where posting_id = any (v_ids) and due_at = 'infinity';
+    select from pdoflow.posting p
+    where p.id = posting_id and (p.run_at is not null or p.waits));
+  update pdoflow.retry set due_at = now()
+  where posting_id = any (v_ids) and due_at = 'infinity' and not exists (
+    select from pdoflow.posting p where p.id = posting_id and p.waits);
   perform pg_notify('pdoflow.posted', id::text) from unnest(v_ids) as id;
   return v_ids;
 end $$;

@@ -9,6 +9,7 @@ set jit = off set enable_seqscan = off set enable_mergejoin = off set enable_has
 #variable_conflict use_column
 declare
   v_open bigint[];
+  v_ended bigint[];
 begin
   -- A posting with a lane that is not closed has not ended. This check saves summing up its
   -- progress rows, many of which may be dead while an old snapshot is open.
@@ -17,20 +18,21 @@ begin
                     and not exists (select from pdoflow.lane l
                                     where l.posting_id = p.id and l.state <> 'closed')
                   order by id for no key update);
-  return query
-    with total as (
-      select posting_id, sum(done) as done, sum(failed) as failed, sum(cancelled) as cancelled
-      from pdoflow.progress where posting_id = any (v_open) group by posting_id),
-    finished as (
-      update pdoflow.posting p
-      set done = t.done, failed = t.failed, cancelled = t.cancelled, ended_at = now(),
-          state = case p.state when 'cancelled' then p.state else 'finished' end
-      from total t
-      where p.id = t.posting_id and p.job_count = t.done + t.failed + t.cancelled
-      returning p.id, pg_notify('pdoflow.ended', p.id::text)),
-    folded as (
-      delete from pdoflow.progress where posting_id in (select id from finished))
-    select id from finished;
+  with total as (
+    select posting_id, sum(done) as done, sum(failed) as failed, sum(cancelled) as cancelled
+    from pdoflow.progress where posting_id = any (v_open) group by posting_id),
+  finished as (
+    update pdoflow.posting p
+    set done = t.done, failed = t.failed, cancelled = t.cancelled, ended_at = now(),
+        state = case p.state when 'cancelled' then p.state else 'finished' end
+    from total t
+    where p.id = t.posting_id and p.job_count = t.done + t.failed + t.cancelled
+    returning p.id, pg_notify('pdoflow.ended', p.id::text)),
+  folded as (
+    delete from pdoflow.progress where posting_id in (select id from finished))
+  select array_agg(id) into v_ended from finished;
+  if v_ended is not null then perform pdoflow.notify_downstream(v_ended); end if;
+  return query select unnest(v_ended);
 end $$;
 
 -- Folds the progress rows of up to 100 postings with many rows into one each (G1), and deletes

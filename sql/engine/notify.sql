@@ -1,11 +1,12 @@
 -- Notifications. Without them polling finds everything, only later (rule 8).
 
 -- Listens on the channels of pools: 'posted' wakes idle pools; 'changed' notifies pools that a
--- posting whose jobs they run was stopped.
+-- posting whose jobs they run was stopped; 'settle' that postings for which others wait have ended.
 create function pdoflow.listen() returns void language plpgsql as $$
 begin
   listen "pdoflow.posted";
   listen "pdoflow.changed";
+  listen "pdoflow.settle";
 end $$;
 
 -- Wakes waiting pools for the jobs of a posting; of several postings if p_posting is null. The
@@ -29,5 +30,22 @@ begin
   for i in 0..(cardinality(p_postings) - 1) / 400 loop
     perform pg_notify('pdoflow.ended',
                       array_to_string(p_postings[400 * i + 1:400 * i + 400], ' '));
+  end loop;
+end $$;
+
+-- Notifies pools that postings have ended or stopped, if others wait for them. Pools settle these
+-- in another transaction: of two upstreams that end at the same moment, neither sees the other.
+create function pdoflow.notify_downstream(p_postings bigint[]) returns void
+language plpgsql set jit = off set enable_seqscan = off as $$
+declare
+  v_ids bigint[];
+begin
+  if not exists (select from pdoflow.edge) then return; end if;
+  v_ids := array(select p.id from unnest(p_postings) as p (id)
+                 where exists (select from pdoflow.edge e
+                               where e.upstream_id = p.id and e.met_at is null));
+  if cardinality(v_ids) = 0 then return; end if;
+  for i in 0..(cardinality(v_ids) - 1) / 400 loop
+    perform pg_notify('pdoflow.settle', array_to_string(v_ids[400 * i + 1:400 * i + 400], ' '));
   end loop;
 end $$;

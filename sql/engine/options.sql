@@ -127,7 +127,8 @@ declare
   v_year constant bigint := 31536000000;
 begin
   if p_value = 'null' and p_key not in ('name', 'key', 'jobKey', 'timeoutMs', 'maxFailures',
-    'maxFailuresPercent', 'maxRunning', 'maxRate', 'keepMs', 'runAt', 'project', 'command') then
+    'maxFailuresPercent', 'maxRunning', 'maxRate', 'keepMs', 'runAt', 'project', 'command',
+    'deadline') then
     perform pdoflow.refuse_option(p_key, 'a value', p_value);
   end if;
   case p_key
@@ -160,6 +161,15 @@ begin
         p_key, p_value, v_text in ('none', 'failures', 'all'), 'none, failures or all');
     when 'keepMs' then v.keep_ms := pdoflow.whole_option(p_key, p_value, 0, 100 * v_year);
     when 'runAt' then v.run_at := pdoflow.moment_option(p_key, p_value);
+    when 'after' then perform pdoflow.edges_of(p_value);
+    when 'ifBlocked' then
+      v.if_blocked := pdoflow.text_option(
+        p_key, p_value, v_text in ('hold', 'cancel', 'run'), 'hold, cancel or run');
+    when 'deadline' then
+      v.ends_by := pdoflow.moment_option(p_key, p_value);
+      if v.ends_by is null and p_value <> 'null' then
+        perform pdoflow.refuse_option(p_key, 'a moment in the future', p_value);
+      end if;
     when 'name' then
       v.name := pdoflow.text_option(p_key, p_value, v_text ~ pdoflow.name_pattern(),
                                     'up to 100 letters, digits or _.:+-, a letter first');
@@ -220,6 +230,8 @@ begin
   v.done := 0;
   v.failed := 0;
   v.cancelled := 0;
+  v.waits := false;
+  v.if_blocked := 'hold';
   for v_key, v_value in select * from jsonb_each(p_options) loop
     v := pdoflow.with_option(v, v_key, v_value);
   end loop;

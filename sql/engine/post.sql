@@ -193,8 +193,9 @@ begin
   v.route_id := pdoflow.find_route(
     coalesce(p_options ->> 'osUser', ''), coalesce(p_options -> 'needs', '[]'),
     coalesce(p_options ->> 'run', ''), pdoflow.project_option(p_options));
+  v.waits := pdoflow.write_edges(v.id, p_options -> 'after');
   insert into pdoflow.posting select v.*;
-  v_state := case when v.run_at is null then 'open' else 'paused' end;
+  v_state := case when v.run_at is null and not v.waits then 'open' else 'paused' end;
   if cardinality(p_priorities) = 1 then
     insert into pdoflow.lane (posting_id, priority, first_seq, end_seq, route_id, state)
     values (v.id, p_priorities[1], 0, v.job_count, v.route_id, v_state);

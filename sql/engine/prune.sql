@@ -19,17 +19,25 @@ create function pdoflow.prune_postings(
 ) language plpgsql as $$
 declare
   v_leased bigint[];
+  v_going bigint[];
 begin
   last_id := (select max(id) from (
     select id from pdoflow.posting where id > p_after order by id limit p_limit) next);
   v_leased := array(select unnest(posting_ids) from pdoflow.lease where active); -- Z2
-  with going as (
+  v_going := array(
     select id from pdoflow.posting p
     where id > p_after and id <= last_id and pdoflow.is_prunable(p, p_age_ms, p_states)
       and not exists (select from unnest(v_leased) as l (id) where l.id = p.id)
-    order by id for update skip locked),
-  gone as (
-    delete from pdoflow.posting where id in (select id from going) returning id, job_count),
+    order by id for update skip locked);
+  -- A statement after the locks: it sees the edges of all postings that locked their upstreams.
+  with gone as (
+    delete from pdoflow.posting p
+    where id = any (v_going) and not exists (
+      select from pdoflow.edge e join pdoflow.posting d on d.id = e.posting_id
+      where e.upstream_id = p.id and not pdoflow.is_prunable(d, p_age_ms, p_states)) -- W3
+    returning id, job_count),
+  edges as (
+    delete from pdoflow.edge where posting_id in (select id from gone)),
   lanes as (
     delete from pdoflow.lane where posting_id in (select id from gone)),
   orders as (

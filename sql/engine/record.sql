@@ -259,6 +259,7 @@ begin
     -- Rows of jobs that were released and claimed again; they add up to zero (G2).
     delete from pdoflow.progress where posting_id = any (v_whole);
     perform pdoflow.notify_ended(v_whole);
+    perform pdoflow.notify_downstream(v_whole);
     if cardinality(v_whole) = cardinality(p_sums) then return; end if;
   end if;
   insert into pdoflow.progress (posting_id, done, failed, cancelled, retrying)

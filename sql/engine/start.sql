@@ -14,7 +14,26 @@ begin
                  order by run_at limit 1000 for no key update skip locked);
   if cardinality(v_ids) = 0 then return 0; end if;
   update pdoflow.posting set run_at = null where id = any (v_ids);
-  update pdoflow.lane set state = 'open' where posting_id = any (v_ids) and state = 'paused';
+  update pdoflow.lane set state = 'open'
+  where posting_id = any (v_ids) and state = 'paused' and not exists (
+    select from pdoflow.posting p where p.id = posting_id and p.waits);
   perform pdoflow.wake(case when cardinality(v_ids) = 1 then v_ids[1] end);
+  return cardinality(v_ids);
+end $$;
+
+-- Cancels postings whose deadline has passed (P12). If several pools do so at once, only one of
+-- them cancels a given posting. Returns their number.
+create function pdoflow.expire_due(p_routes integer[] default null) returns integer
+language plpgsql set jit = off set enable_seqscan = off as $$
+#variable_conflict use_column
+declare
+  v_ids bigint[];
+begin
+  v_ids := array(select id from pdoflow.posting
+                 where ends_by <= now() and ended_at is null and state <> 'cancelled'
+                   and (p_routes is null or route_id = any (p_routes))
+                 order by ends_by limit 100 for no key update skip locked);
+  if cardinality(v_ids) = 0 then return 0; end if;
+  perform pdoflow.cancel_postings(v_ids, true, 'its deadline passed');
   return cardinality(v_ids);
 end $$;

@@ -6,10 +6,10 @@
 create function pdoflow.kind_reads(p_kind text) returns text[] language sql immutable return
   case p_kind
     when 'pool' then array['migration', 'route', 'posting', 'lane', 'job', 'progress', 'lease',
-                           'pool', 'refusal']
+                           'pool', 'refusal', 'edge']
     else array['migration', 'route', 'posting', 'lane', 'job', 'progress', 'lease', 'pool',
                'outcome_run', 'outcome', 'retry', 'permit', 'variable', 'job_status', 'failure',
-               'tally', 'profile', 'refusal', 'job_order',
+               'tally', 'profile', 'refusal', 'job_order', 'edge',
                'postings', 'jobs', 'outcomes', 'failures', 'pools']
   end;
 
@@ -25,7 +25,7 @@ create function pdoflow.kind_calls(p_kind text) returns text[] language sql immu
                            'pool_runnable', 'pool_record',
                            'pool_release',
                            'pool_release_unknown', 'pool_next_ms', 'pool_start_due',
-                           'pool_finish', 'pool_job_holders',
+                           'pool_finish', 'pool_settle', 'pool_job_holders',
                            'pool_fold', 'pool_finish_stragglers', 'pool_rescue',
                            'pool_stop_posting', 'pool_report', 'pool_show', 'pool_profile',
                            'pool_signatures', 'pool_block', 'pool_refuse',
@@ -33,15 +33,16 @@ create function pdoflow.kind_calls(p_kind text) returns text[] language sql immu
     else array['running_jobs', 'ranges_of', 'fingerprint', 'failed_jobs', 'seqs_of',
                'index_of', 'runs_of', 'each_outcome', 'runs_between', 'has_ended',
                'jobs_between', 'jobs',
-               'limit_room', 'status', 'get_variable', 'follow']
+               'limit_room', 'status', 'tolerated', 'has_begun', 'obstacle_of', 'obstacles',
+               'get_variable', 'follow']
   end ||
   case p_kind
     when 'poster' then array['post', 'post_batch', 'post_sweep', 'begin_posting', 'add_jobs',
                              'add_sweep', 'end_posting', 'sign_posting', 'next_span']
     else '{}' end ||
   case when p_kind in ('poster', 'operator')
-    then array['pause', 'resume', 'cancel', 'retry', 'set_limits', 'set_priority', 'set_variable',
-               'delete_variable', 'swap_variable']
+    then array['pause', 'resume', 'cancel', 'retry', 'unblock', 'set_limits', 'set_priority',
+               'set_variable', 'delete_variable', 'swap_variable']
     else '{}' end ||
   case p_kind when 'operator' then array['drain_pools'] else '{}' end;
 

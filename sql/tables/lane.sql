@@ -19,7 +19,8 @@ comment on table pdoflow.lane is
   N2  The cursor of a lane is the end of its newest lease, or first_seq if it has none. The lease
       that takes its last job closes the lane, and so does cancelling. A closed lane never opens
       again. The one lane of a posting that is not sorted (P10) is deleted instead.
-  N3  It is paused, not open, while its posting is paused, errored out or not yet started (P8).
+  N3  It is paused, not open, while its posting is paused, errored out, not yet started (P8) or
+      waiting for another one (P11).
   N4  priority is the priority at posting; it identifies the lane and never changes. Claims and
       retries use effective_priority: override_priority if it is set, else priority.';
 -- Serves: claim, the first open lane of a route by priority, oldest posting first.

@@ -32,6 +32,9 @@ create table pdoflow.posting (
   command text,
   priority integer,
   override_priority integer,
+  waits boolean not null default false,
+  if_blocked text not null default 'hold' check (if_blocked in ('hold', 'cancel', 'run')),
+  ends_by timestamptz,
   constraint p1_not_empty check (job_count > 0),
   constraint p2_ended_is_counted
     check (ended_at is null or done + failed + cancelled = job_count),
@@ -61,12 +64,18 @@ comment on table pdoflow.posting is
   P7  Its name is for people and need not be unique: @name means the newest posting of that name.
   P8  run_at is the time at which it starts; null once it has started.
   P9  It is sorted if it has several lanes: then the index of a job may differ from its seq (J2).
-  P10 priority is that of its one lane, null if it is sorted; override_priority as in lane (N4).';
+  P10 priority is that of its one lane, null if it is sorted; override_priority as in lane (N4).
+  P11 waits is true while it has an edge that is not met (W4). if_blocked: what happens if such an
+      edge cannot be met.
+  P12 If it has not ended at ends_by, it is cancelled.';
 -- Serves: status and snapshot, the postings that have not ended, newest first.
 create index posting_not_ended on pdoflow.posting (id) where ended_at is null;
 -- Serves: the postings to start now. Claims never read postings that start later.
 create index posting_starts on pdoflow.posting (run_at)
 where run_at is not null and state = 'open';
+-- Serves: the postings whose deadline has passed.
+create index posting_deadline on pdoflow.posting (ends_by)
+where ends_by is not null and ended_at is null;
 -- Serves: @name, the newest posting of a name.
 create index posting_name on pdoflow.posting (name, id) where name is not null;
 -- Serves: whether a batch has outcomes whose size must be checked; nearly always it has none.

@@ -15,7 +15,7 @@ comment on table pdoflow.retry is
   Y1  If attempt is more than 1, the attempt before failed (permanently, if the job was retried by
       hand). If it is 1, the jobs were claimed and then released or rescued before they started, and
       used no attempt.
-  Y2  due_at is infinity while its posting is paused or errored out.
+  Y2  due_at is infinity while its posting is paused, errored out or waiting (P11).
   Y3  lost counts the pools that were lost while they had this range. From 2 on its jobs are
       suspects: each is claimed alone, and a pool has only one at a time. So a third loss has
       exactly one cause.';

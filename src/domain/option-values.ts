@@ -96,3 +96,28 @@ export const NeedsOfJobs: v.GenericSchema<Needs> = v.array(
   ),
   needsText,
 );
+
+/** When an edge is met: see sql/tables/edge.sql. */
+export const edgeKinds = ["after", "any", "failed", "start"] as const;
+export type EdgeKind = (typeof edgeKinds)[number];
+
+/** A posting waits for another one. */
+export interface Edge {
+  posting: number;
+  kind: EdgeKind;
+  /** Of the kind `after`: the number, or percentage, of jobs that may fail or be cancelled. */
+  tolerateJobs?: number | undefined;
+  toleratePercent?: number | undefined;
+}
+
+export const Edges: v.GenericSchema<Edge[]> = v.pipe(
+  v.array(
+    v.strictObject({
+      posting: v.pipe(v.number("expected the number of a posting"), v.safeInteger(), v.minValue(1)),
+      kind: v.picklist(edgeKinds),
+      tolerateJobs: v.optional(whole(0, int32Max)),
+      toleratePercent: v.optional(Percentage),
+    }),
+  ),
+  v.maxLength(1000, "expected at most 1000 postings to wait for"),
+);

@@ -5,6 +5,7 @@ import * as v from "valibot";
 
 import {
   CommandText,
+  Edges,
   int32Max,
   Key,
   milliseconds,
@@ -178,6 +179,36 @@ export const postingOptions = {
     help:
       "start no job before this time: +1h, 02:00, tomorrow 02:00, 2026-01-01 or " +
       "2026-01-01T02:00, in local time, or with a UTC offset",
+  },
+  /**
+   * The postings to wait for: `[{"posting": 41, "kind": "after"}]`, with the kind `after`, `any`,
+   * `failed` or `start`, and for `after` also `tolerateJobs` and `toleratePercent` (docs/flows.md;
+   * default: none).
+   */
+  after: {
+    schema: v.optional(Edges, []),
+    api: "sql",
+  },
+  /**
+   * If a posting to wait for can no longer be as required: `"hold"` until that is repaired,
+   * `"cancel"`, or `"run"` all the same (default: `"hold"`).
+   */
+  ifBlocked: {
+    schema: v.optional(
+      v.picklist(["hold", "cancel", "run"], "expected hold, cancel or run"),
+      "hold",
+    ),
+    flag: { name: "--if-blocked", value: "WHAT", kind: "text", isPostOnly: true },
+    help: "if a posting to wait for fails: hold, cancel or run this one (default: hold)",
+  },
+  /**
+   * Cancel the posting if it has not ended at this time, such as `"2026-01-01T02:00:00Z"`; in
+   * TypeScript also a Date (default: none).
+   */
+  deadline: {
+    schema: orNull(Moment),
+    flag: { name: "--deadline", value: "TIME", kind: "moment", isPostOnly: true },
+    help: "cancel the posting if it has not ended by this time: +6h, 18:00 or as in --run-at",
   },
   /**
    * `pdoflow prune` does not delete the posting until this many milliseconds after its end

@@ -60,7 +60,7 @@ export class Pool {
     this.#workersOfAllPools = options.maxWorkers;
     this.#lifetime = new Lifetime(performance.now(), options);
     this.#links = openLinks(target, options.heartbeatTimeoutMs, (channel, payload) =>
-      channel.endsWith(".changed") ? this.#onChange() : this.#claims.wake(payload),
+      this.#onNotify(channel, payload),
     );
     const failureWatch = new FailureWatch(this.#links, (id, reason) => {
       this.#summary.stopped++;
@@ -287,6 +287,14 @@ export class Pool {
 
   #stopIfDrained(): void {
     if (this.#state === "draining" && this.#runner.isIdle) this.#on("drained");
+  }
+
+  #onNotify(channel: string, payload: string): void {
+    if (channel.endsWith(".changed")) this.#onChange();
+    else if (channel.endsWith(".settle")) {
+      const ended = payload.split(" ").map(Number);
+      void this.#attempt(async () => void (await this.#session?.settle(ended)));
+    } else this.#claims.wake(payload);
   }
 
   /** A posting or this pool was changed: perhaps paused, cancelled or drained. */

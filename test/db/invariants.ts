@@ -88,10 +88,15 @@ const lanes = ({ sql }: Db) => sql<{ fault: string }[]>`
   from pdoflow.posting p join pdoflow.lane l on l.posting_id = p.id
   where p.priority is not null and l.state = 'closed'
   union all
+  select format('P11: posting %s waits: %s, and has %s unmet edges', p.id, p.waits, e.unmet)
+  from pdoflow.posting p cross join lateral (
+    select count(*) as unmet from pdoflow.edge where posting_id = p.id and met_at is null) e
+  where p.waits <> (e.unmet > 0)
+  union all
   select format('N3: lane %s of posting %s (%s) is %s', l.priority, p.id, p.state, l.state)
   from pdoflow.posting p join pdoflow.lane l on l.posting_id = p.id
   where l.state <> 'closed' and l.state::text <>
-    case when p.state = 'open' and p.run_at is null then 'open'
+    case when p.state = 'open' and p.run_at is null and not p.waits then 'open'
          when p.state = 'cancelled' then 'closed' else 'paused' end`;
 
 /** L1: ranges of a lane follow each other, and no job of one attempt is in two held leases. */

@@ -50,7 +50,7 @@ function textOf(name: OptionName, options: KnownOptions): string {
   const { needs = [], maxFailuresPercent = null } = options;
   if (name === "needs") return needs.map(formatNeed).join(",") || "none";
   if (name === "maxFailures" && maxFailuresPercent !== null) return `${maxFailuresPercent}%`;
-  if (value === null) return "none";
+  if (value === null || typeof value === "object") return "none"; // "after" has no flag
   if (typeof value === "boolean") return value ? "yes" : "no";
   return `${String(value)}${name.endsWith("Ms") ? "ms" : ""}`;
 }

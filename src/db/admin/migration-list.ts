@@ -6,6 +6,7 @@ import postingTable from "../../../sql/tables/posting.sql" with { type: "text" }
 import laneTable from "../../../sql/tables/lane.sql" with { type: "text" };
 import jobTable from "../../../sql/tables/job.sql" with { type: "text" };
 import jobOrderTable from "../../../sql/tables/job_order.sql" with { type: "text" };
+import edgeTable from "../../../sql/tables/edge.sql" with { type: "text" };
 import outcomeRunTable from "../../../sql/tables/outcome_run.sql" with { type: "text" };
 import spanTable from "../../../sql/tables/span.sql" with { type: "text" };
 import prunedTable from "../../../sql/tables/pruned.sql" with { type: "text" };
@@ -29,6 +30,7 @@ import notifyEngine from "../../../sql/engine/notify.sql" with { type: "text" };
 import optionsEngine from "../../../sql/engine/options.sql" with { type: "text" };
 import routeEngine from "../../../sql/engine/route.sql" with { type: "text" };
 import spanEngine from "../../../sql/engine/span.sql" with { type: "text" };
+import edgeEngine from "../../../sql/engine/edge.sql" with { type: "text" };
 import postEngine from "../../../sql/engine/post.sql" with { type: "text" };
 import sweepEngine from "../../../sql/engine/sweep.sql" with { type: "text" };
 import blockEngine from "../../../sql/engine/block.sql" with { type: "text" };
@@ -71,6 +73,7 @@ const baseline = [
   routeTable,
   postingTable,
   laneTable,
+  edgeTable,
   jobTable,
   jobOrderTable,
   outcomeRunTable,
@@ -98,6 +101,7 @@ const baseline = [
   spanEngine,
   sweepEngine,
   blockEngine,
+  edgeEngine,
   postEngine,
   limitEngine,
   leaseEngine,

@@ -1,22 +1,28 @@
 import { integers } from "../connection/array.ts";
 import type { Db } from "../connection/connect.ts";
 
-/**
- * The time in ms until the next retry is due, of `postings` (null for all) without `skip`, and
- * until the next posting starts (P8); null if none is waiting for its time.
- */
+export interface NextTimes {
+  /** The time in ms until the next retry is due; null if none waits. */
+  retryMs: number | null;
+  /** The time in ms until the next posting starts (P8); null if none waits for its time. */
+  startMs: number | null;
+  /** Whether a posting waits for another one. */
+  anyWaits: boolean;
+}
+
+/** What comes next; of retries, those of `postings` (null for all) without `skip`. */
 export async function nextTimes(
   { sql, schema }: Db,
   routes: readonly number[],
   skip: readonly number[] = [],
   postings: readonly number[] | null = null,
-): Promise<{ retryMs: number | null; startMs: number | null }> {
-  const [row] = await sql<{ retryMs: number | null; startMs: number | null }[]>`
+): Promise<NextTimes> {
+  const [row] = await sql<NextTimes[]>`
     select * from ${schema}.pool_next_ms(
       ${integers(routes)}::integer[], ${integers(skip)}::bigint[],
       ${postings && integers(postings)}::bigint[])`;
-  return row ?? { retryMs: null, startMs: null };
+  return row ?? { retryMs: null, startMs: null, anyWaits: false };
 }
 
-/** Opens postings that are due to start (P8). */
+/** Opens postings that are due to start (P8), and cancels those whose deadline has passed (P12). */
 export const startDue = ({ sql, schema }: Db) => sql`select ${schema}.pool_start_due()`;

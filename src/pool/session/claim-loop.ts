@@ -182,12 +182,13 @@ export class ClaimLoop {
       return; // and claims again: a poster may have missed the report
     }
     // A skipped posting may be claimable again by now.
-    const { dueMs, startMs } = await session.claimer.nextMs();
+    const { dueMs, startMs, anyWaits } = await session.claimer.nextMs();
     if (startMs !== null && startMs <= 0) return; // it was started: claims again
     const nextMs = dueMs === 0 ? takenMs : (dueMs ?? (hasSkipped ? 0 : null));
     this.#nothingShort = !isWaiting;
     if (this.#isOnce() && nextMs === null && room.idle > 0) {
       if (wasQuiet && (await session.awaitsPools())) return this.#pause(silentMs);
+      if (wasQuiet && anyWaits && (await session.settle(null)) > 0) return; // and claims again
       if (wasQuiet) this.#listener.onNothingLeft();
       else if (this.#listener.isQuiet()) return; // and claims again
     }

@@ -200,17 +200,17 @@ export class Claimer {
    * How long until there may be something to claim that waits for its time, and until a posting
    * starts; null for never. Starts the postings that are due.
    */
-  async nextMs(): Promise<{ dueMs: number | null; startMs: number | null }> {
+  async nextMs(): Promise<{ dueMs: number | null; startMs: number | null; anyWaits: boolean }> {
     const skipped = this.#skipped;
     const routes = this.#served.map(({ id }) => id);
-    const { retryMs, startMs } = await this.#link.ask((db) =>
+    const { retryMs, startMs, anyWaits } = await this.#link.ask((db) =>
       nextTimes(db, routes, skipped, this.chosen),
     );
     if (startMs !== null && startMs <= 0) await this.#link.ask((db) => startDue(db));
     const limitMs = this.paused.size > 0 ? pausedMs : this.limits.nextMs(performance.now());
     const dueMs =
       retryMs === null || limitMs === null ? (retryMs ?? limitMs) : Math.min(retryMs, limitMs);
-    return { dueMs, startMs };
+    return { dueMs, startMs, anyWaits };
   }
 
   /** The routes that it claims of. */

@@ -10,6 +10,7 @@ import {
 } from "../../db/engine/pools.ts";
 import { rescuePools } from "../../db/engine/rescue.ts";
 import { reportPool, type PoolReport } from "../../db/dashboard/report.ts";
+import { settleNext } from "../../db/engine/settle.ts";
 import { startDue } from "../../db/engine/starts.ts";
 import type { Link } from "../link/link.ts";
 
@@ -61,6 +62,8 @@ export class Heartbeat {
   #timer: NodeJS.Timeout | undefined;
   /** The time of the last housekeeping. */
   #keptHouseAt = -Infinity;
+  /** The last posting whose edges were checked. Each heartbeat checks the next ones. */
+  #settledTo = 0;
   /** When the next heartbeat is due, on the performance clock. */
   #dueAt = 0;
   #silenceTimer: NodeJS.Timeout | undefined;
@@ -174,6 +177,9 @@ export class Heartbeat {
     await this.#link.ask((db) => finishStragglers(db));
     await this.#link.ask((db) => keepRoom(db));
     await this.#link.ask((db) => startDue(db)); // a busy pool does not ask when
+    // Finds what a lost notification has missed, and jobs that have begun.
+    const { lastId } = await this.#link.ask((db) => settleNext(db, null, this.#settledTo));
+    this.#settledTo = lastId ?? 0;
   }
 
   /** Between two heartbeats, without urgent news. */

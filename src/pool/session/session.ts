@@ -7,6 +7,7 @@ import {
   registerPool,
   endPool,
 } from "../../db/engine/pools.ts";
+import { settle } from "../../db/engine/settle.ts";
 import { rescuePools } from "../../db/engine/rescue.ts";
 import { type PoolReport, reportPool } from "../../db/dashboard/report.ts";
 import type { Target } from "../../db/settings/target.ts";
@@ -161,6 +162,14 @@ export class Session {
     const lost = await this.#links.side.ask((db) => rescuePools(db));
     for (const pool of lost) this.#listener.onRescue(pool);
     return true;
+  }
+
+  /**
+   * Opens the postings that wait for `upstreams` (null for any) and need not wait any longer;
+   * returns how many changed. On the connection of outcomes: after postings that end before.
+   */
+  async settle(upstreams: readonly number[] | null): Promise<number> {
+    return await this.#links.work.ask((db) => settle(db, upstreams));
   }
 
   /** Releases leases that the database has for this pool, but that are unknown here. */

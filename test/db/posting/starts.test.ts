@@ -30,7 +30,7 @@ test("P8: a posting that starts later is claimed once its time has come, and not
   expect((await nextTimes(db.db, [1])).startMs).toBeLessThan(0);
   await startDue(db.db);
   expect(await claimed(db, pool)).toEqual([later]);
-  expect(await nextTimes(db.db, [1])).toEqual({ retryMs: null, startMs: null });
+  expect(await nextTimes(db.db, [1])).toEqual({ retryMs: null, startMs: null, anyWaits: false });
   expect(await brokenInvariants(db.db)).toEqual([]);
 });
 

@@ -1,0 +1,260 @@
+-- Edges: postings that wait for other postings (W1 to W4).
+
+-- The edges in the option "after", checked: the upstreams exist, and the caller can see them.
+create function pdoflow.edges_of(p_after jsonb) returns setof pdoflow.edge language plpgsql as $$
+declare
+  v_item jsonb;
+  v_edge pdoflow.edge;
+begin
+  if p_after is null then return; end if;
+  if jsonb_typeof(p_after) <> 'array' or jsonb_array_length(p_after) > 1000 then
+    perform pdoflow.refuse_option('after', 'a list of up to 1000 edges', p_after);
+  end if;
+  for v_item in select * from jsonb_array_elements(p_after) loop
+    if jsonb_typeof(v_item) <> 'object' or not v_item ? 'posting' or not coalesce(
+         v_item ->> 'kind' = any (enum_range(null::pdoflow.edge_kind)::text[]), true)
+       or v_item - array['posting', 'kind', 'tolerateJobs', 'toleratePercent'] <> '{}' then
+      perform pdoflow.refuse_option(
+        'after', format('edges such as {"posting": 41, "kind": "after"}, with the kind %s',
+                        array_to_string(enum_range(null::pdoflow.edge_kind), ', ')), v_item);
+    end if;
+    v_edge.kind := coalesce(v_item ->> 'kind', 'after');
+    v_edge.upstream_id := pdoflow.whole_option(
+      'after.posting', v_item -> 'posting', 1, 9007199254740991);
+    v_edge.tolerate_jobs := pdoflow.whole_option(
+      'after.tolerateJobs', coalesce(v_item -> 'tolerateJobs', 'null'), 0, 2147483647);
+    if jsonb_typeof(v_item -> 'toleratePercent') = 'number'
+       and (v_item -> 'toleratePercent')::numeric between 0 and 100 then
+      v_edge.tolerate_percent := (v_item -> 'toleratePercent')::real;
+    elsif coalesce(v_item -> 'toleratePercent', 'null') <> 'null' then
+      perform pdoflow.refuse_option('after.toleratePercent', 'a number from 0 to 100',
+                                    v_item -> 'toleratePercent');
+    end if;
+    if v_edge.kind <> 'after'
+       and coalesce(v_edge.tolerate_jobs, v_edge.tolerate_percent) is not null then
+      perform pdoflow.refuse_option('after', 'a tolerance only of the kind after', v_item);
+    end if;
+    if not exists (
+      select from pdoflow.posting p where p.id = v_edge.upstream_id
+        and (pdoflow.sees_all() or p.route_id = any (pdoflow.own_routes()))) then
+      raise exception 'there is no posting % that the role % can see', v_edge.upstream_id,
+        pdoflow.caller() using errcode = 'PF003';
+    end if;
+    return next v_edge;
+  end loop;
+end $$;
+
+-- The number of failed and cancelled jobs that an edge tolerates.
+create function pdoflow.tolerated(p_edge pdoflow.edge, p_jobs integer) returns bigint
+language sql immutable return
+  greatest(p_edge.tolerate_jobs, floor(p_edge.tolerate_percent::numeric * p_jobs / 100), 0);
+
+-- Whether a job of a posting has been claimed: no lane is as it was posted, or a job has ended.
+create function pdoflow.has_begun(p_posting pdoflow.posting) returns boolean
+language plpgsql stable set jit = off set enable_seqscan = off as $$
+begin
+  return p_posting.ended_at is not null and p_posting.cancelled < p_posting.job_count
+    or not p_posting.waits and p_posting.ended_at is null and exists (
+      select from generate_series(1, 1) where not exists (
+        select from pdoflow.lane where posting_id = p_posting.id)
+      union all
+      select from pdoflow.lane l cross join lateral pdoflow.lane_cursor(l.posting_id, l.priority)
+      where l.posting_id = p_posting.id
+      union all
+      select from pdoflow.lane where posting_id = p_posting.id and state = 'closed');
+end $$;
+
+-- Whether an edge is met now.
+create function pdoflow.is_met(p_edge pdoflow.edge, p_upstream pdoflow.posting) returns boolean
+language sql stable return case p_edge.kind
+  when 'after' then p_upstream.ended_at is not null
+    and p_upstream.failed + p_upstream.cancelled
+        <= pdoflow.tolerated(p_edge, p_upstream.job_count)
+  when 'any' then p_upstream.ended_at is not null
+  when 'failed' then p_upstream.ended_at is not null and p_upstream.failed > 0
+    or p_upstream.state = 'errored_out'
+  when 'start' then pdoflow.has_begun(p_upstream) end;
+
+-- Why an edge cannot be met as its upstream is now, in one sentence; null if it can be.
+create function pdoflow.obstacle_of(p_edge pdoflow.edge, p_upstream pdoflow.posting) returns text
+language plpgsql stable set jit = off set enable_seqscan = off as $$
+declare
+  v_failed bigint := p_upstream.failed;
+  v_cancelled bigint := p_upstream.cancelled;
+  v_tolerated bigint := pdoflow.tolerated(p_edge, p_upstream.job_count);
+begin
+  if p_upstream.id is null then
+    return format('%s was pruned', p_edge.upstream_id);
+  elsif p_edge.kind = 'after' then
+    if p_upstream.ended_at is null then
+      select coalesce(sum(failed), 0), coalesce(sum(cancelled), 0) into v_failed, v_cancelled
+      from pdoflow.progress where posting_id = p_upstream.id;
+    end if;
+    if v_failed + v_cancelled <= v_tolerated then return null; end if;
+    return format('%s has %s', p_upstream.id, concat_ws(' and ',
+        case when v_failed > 0 then v_failed || ' failed' end,
+        case when v_cancelled > 0 then v_cancelled || ' cancelled' end))
+      || case when v_failed + v_cancelled = 1 then ' job' else ' jobs' end
+      || case when v_tolerated > 0 then format(', %s tolerated', v_tolerated) else '' end;
+  elsif p_edge.kind = 'failed' and p_upstream.ended_at is not null and p_upstream.failed = 0 then
+    return format('%s ended without a failed job', p_upstream.id);
+  elsif p_edge.kind = 'start' and p_upstream.ended_at is not null
+        and not pdoflow.has_begun(p_upstream) then
+    return format('%s was cancelled before it began', p_upstream.id);
+  end if;
+  return null;
+end $$;
+
+-- Why a waiting posting is blocked (W4): the upstreams of unmet edges, of it and of the upstreams
+-- that wait themselves, that keep an edge from being met, and whether these have ended. No row if
+-- it is not blocked.
+create function pdoflow.obstacles(p_posting bigint)
+returns table (posting_id bigint, upstream_id bigint, kind pdoflow.edge_kind, reason text,
+               has_ended boolean)
+language plpgsql stable set jit = off set enable_seqscan = off as $$
+#variable_conflict use_column
+begin
+  return query
+    with recursive above as (
+      select e.posting_id, e.upstream_id, e.kind from pdoflow.edge e
+      where e.posting_id = p_posting and e.met_at is null
+      union
+      select e.posting_id, e.upstream_id, e.kind
+      from above a join pdoflow.posting p on p.id = a.upstream_id and p.waits
+        join pdoflow.edge e on e.posting_id = p.id and e.met_at is null)
+    select a.posting_id, a.upstream_id, a.kind, o.reason,
+           u.id is null or u.ended_at is not null
+    from above a
+      join pdoflow.edge e
+        on e.posting_id = a.posting_id and e.upstream_id = a.upstream_id and e.kind = a.kind
+      left join pdoflow.posting u on u.id = a.upstream_id
+      cross join lateral (select pdoflow.obstacle_of(e, u) as reason offset 0) o
+    where o.reason is not null order by a.upstream_id, a.posting_id;
+end $$;
+
+-- Inserts the edges of a new posting; some may be met at once. Returns whether the posting waits.
+-- With these locks, prune waits for the upstreams or skips them (W3).
+create function pdoflow.write_edges(p_posting bigint, p_after jsonb) returns boolean
+language plpgsql set jit = off set enable_seqscan = off as $$
+declare
+  v_edges pdoflow.edge[] := array(select e from pdoflow.edges_of(p_after) e);
+  v_upstreams bigint[] := array(select distinct e.upstream_id from unnest(v_edges) e);
+begin
+  if cardinality(v_edges) = 0 then return false; end if;
+  perform from pdoflow.posting where id = any (v_upstreams) order by id for key share;
+  insert into pdoflow.edge (posting_id, upstream_id, kind, tolerate_jobs, tolerate_percent, met_at)
+  select p_posting, e.upstream_id, e.kind, e.tolerate_jobs, e.tolerate_percent,
+         case when pdoflow.is_met(e, u) then now() end
+  from unnest(v_edges) e join pdoflow.posting u on u.id = e.upstream_id
+  on conflict do nothing;
+  return exists (select from pdoflow.edge where posting_id = p_posting and met_at is null);
+end $$;
+
+-- Opens waiting postings whose edges are all met: their row is locked. Returns the opened ones.
+create function pdoflow.open_met(p_postings bigint[]) returns bigint[]
+language plpgsql set jit = off set enable_seqscan = off as $$
+#variable_conflict use_column
+declare
+  v_ids bigint[] := array(
+    select p.id from unnest(p_postings) as p (id)
+    where not exists (select from pdoflow.edge e
+                      where e.posting_id = p.id and e.met_at is null));
+begin
+  if cardinality(v_ids) = 0 then return v_ids; end if;
+  update pdoflow.posting set waits = false where id = any (v_ids) and waits;
+  update pdoflow.lane l set state = 'open'
+  from pdoflow.posting p
+  where l.posting_id = any (v_ids) and p.id = l.posting_id and l.state = 'paused'
+    and p.state = 'open' and p.run_at is null;
+  perform pdoflow.wake(case when cardinality(v_ids) = 1 then v_ids[1] end);
+  return v_ids;
+end $$;
+
+-- Checks the unmet edges of up to p_limit postings that wait for one of p_upstreams, or for any
+-- posting if that is null; with p_routes, only of these routes. Checks them by id, after p_after,
+-- and returns the last one, null if no more wait, and how many were opened or cancelled. Skips
+-- postings that are locked: polling finds them again. Edges are always checked from the rows of
+-- their upstreams, so a repeated or late check does no harm.
+create function pdoflow.settle(
+  p_upstreams bigint[], p_after bigint, p_limit integer, p_routes integer[],
+  out last_id bigint, out settled integer
+) language plpgsql set jit = off set enable_seqscan = off as $$
+#variable_conflict use_column
+declare
+  v_found bigint[];
+  v_ids bigint[];
+  v_opened bigint[];
+  v_id bigint;
+  v_reason text;
+  v_policy text;
+begin
+  settled := 0;
+  if p_upstreams is null then
+    v_found := array(select distinct posting_id from (
+      select posting_id from pdoflow.edge
+      where met_at is null and posting_id > p_after order by posting_id limit p_limit) e);
+  else
+    v_found := array(select distinct posting_id from (
+      select e.posting_id from unnest(p_upstreams) as u (id)
+        join pdoflow.edge e on e.upstream_id = u.id and e.met_at is null
+      where e.posting_id > p_after order by e.posting_id limit p_limit) e);
+  end if;
+  last_id := (select max(id) from unnest(v_found) as f (id));
+  if last_id is null then return; end if;
+  v_ids := array(
+    select id from pdoflow.posting
+    where id = any (v_found) and waits and ended_at is null and state <> 'cancelled'
+      and (p_routes is null or route_id = any (p_routes))
+    order by id for no key update skip locked);
+  -- Separate statements after the locks: of several transactions that settle one posting, each
+  -- sees the upstreams that ended before.
+  update pdoflow.edge e set met_at = now()
+  from pdoflow.posting u
+  where e.posting_id = any (v_ids) and e.met_at is null and u.id = e.upstream_id
+    and pdoflow.is_met(e, u);
+  v_opened := pdoflow.open_met(v_ids);
+  settled := cardinality(v_opened);
+  for v_id, v_policy in
+    select id, if_blocked from pdoflow.posting
+    where id = any (v_ids) and if_blocked <> 'hold' and waits order by id
+  loop
+    v_reason := (select string_agg(distinct reason, '; ') from pdoflow.obstacles(v_id)
+                 where has_ended);
+    continue when v_reason is null;
+    if v_policy = 'cancel' then
+      perform pdoflow.cancel_postings(array[v_id], true, format('blocked: %s', v_reason));
+    else
+      update pdoflow.edge e set met_at = now()
+      where posting_id = v_id and met_at is null and (
+        exists (select from pdoflow.obstacles(v_id) o
+                where o.posting_id = v_id and o.upstream_id = e.upstream_id and o.kind = e.kind
+                  and o.has_ended)
+        or exists (select from pdoflow.obstacles(e.upstream_id) where has_ended));
+      perform pdoflow.open_met(array[v_id]);
+    end if;
+    settled := settled + 1;
+  end loop;
+  -- Postings that wait for a blocked one are blocked too, which matters to some of them.
+  perform pdoflow.notify_downstream(array(
+    select w.id from unnest(v_ids) as w (id)
+    where w.id <> all (v_opened) and exists (
+      select from pdoflow.edge e join pdoflow.posting d on d.id = e.posting_id
+      where e.upstream_id = w.id and e.met_at is null and d.if_blocked <> 'hold')
+    and exists (select from pdoflow.obstacles(w.id))));
+end $$;
+
+-- Lets waiting postings run although edges are not met. Returns them.
+create function pdoflow.unblock_postings(p_postings bigint[]) returns bigint[]
+language plpgsql set jit = off set enable_seqscan = off as $$
+#variable_conflict use_column
+declare
+  v_ids bigint[];
+begin
+  v_ids := array(select id from pdoflow.posting
+                 where id = any (p_postings) and waits and ended_at is null
+                   and state <> 'cancelled'
+                 order by id for no key update);
+  update pdoflow.edge set met_at = now(), unblocked_by = left(pdoflow.caller(), 100)
+  where posting_id = any (v_ids) and met_at is null;
+  return pdoflow.open_met(v_ids);
+end $$;

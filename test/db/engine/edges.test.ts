@@ -1,0 +1,147 @@
+// Edges (W1 to W4). The numbers are those of the table of cases in docs/flows.md.
+import { describe, expect, test } from "bun:test";
+
+import type { Db } from "../../../src/db/connection/connect.ts";
+import { finishPostings } from "../../../src/db/engine/outcomes.ts";
+import { settle } from "../../../src/db/engine/settle.ts";
+import type { Edge } from "../../../src/domain/option-values.ts";
+import {
+  cancel,
+  hold,
+  jobsOf,
+  names,
+  newPool,
+  postJobs,
+  queueOfFile,
+  record,
+  recordPart,
+  refusal,
+  resume,
+  take,
+  takeAll,
+} from "../engine.ts";
+import { brokenInvariants } from "../invariants.ts";
+
+const freshQueue = queueOfFile();
+
+/** Why a posting is blocked; empty if it is not. */
+const obstacles = async ({ sql }: Db, id: number) =>
+  (await sql<{ reason: string }[]>`select reason from pdoflow.obstacles(${id})`).map(
+    ({ reason }) => reason,
+  );
+
+const after = (posting: number, more: Partial<Edge> = {}): { after: Edge[] } => ({
+  after: [{ posting, kind: "after", ...more }],
+});
+
+/** A pool runs all jobs that it can claim; the first `failing` of them fail. */
+async function runAll(db: Db, pool: number, failing = 0): Promise<void> {
+  const jobs = jobsOf(await take(db, pool));
+  const error = JSON.stringify({ name: "Error" });
+  await recordPart(db, pool, jobs.slice(0, failing), { state: "failed", error });
+  await record(db, pool, jobs.slice(failing));
+  await finishPostings(db, [...new Set(jobs.map(({ postingId }) => postingId))]);
+}
+
+describe("after: all jobs of the upstream are done", () => {
+  test("nothing of it is claimed before; then pools claim it", async () => {
+    await using db = await freshQueue();
+    const pool = await newPool(db);
+    const up = await postJobs(db, 2);
+    const id = await postJobs(db, 2, after(up));
+    const [first, second] = jobsOf(await takeAll(db, pool));
+    expect([first?.postingId, second?.postingId]).toEqual([up, up]);
+    expect(await settle(db, [up])).toBe(0);
+    expect(await obstacles(db, id)).toEqual([]);
+    await record(db, pool, first ? [first] : []);
+    expect(await settle(db, [up])).toBe(0);
+    await record(db, pool, second ? [second] : []);
+    await finishPostings(db, [up]);
+    expect(await takeAll(db, pool)).toEqual([]);
+    expect(await settle(db, [up])).toBe(1);
+    expect(names(await takeAll(db, pool))).toEqual([`${id}/0`, `${id}/1`]);
+    expect(await brokenInvariants(db)).toEqual([]);
+  });
+
+  test("1: an upstream that has ended before is met at once", async () => {
+    await using db = await freshQueue();
+    const pool = await newPool(db);
+    const up = await postJobs(db, 2);
+    await runAll(db, pool);
+    const id = await postJobs(db, 1, after(up));
+    expect(names(await takeAll(db, pool))).toEqual([`${id}/0`]);
+  });
+
+  test("2: an upstream that does not exist is refused, and nothing is posted", async () => {
+    await using db = await freshQueue();
+    expect(await refusal(postJobs(db, 1, after(41)))).toContain("there is no posting 41");
+    expect(await db.sql`select from pdoflow.posting`).toHaveLength(0);
+  });
+
+  test("7: a failed upstream blocks it until its failed jobs were retried and are done", async () => {
+    await using db = await freshQueue();
+    const pool = await newPool(db);
+    const up = await postJobs(db, 3);
+    const id = await postJobs(db, 1, after(up));
+    await runAll(db, pool, 2);
+    expect(await settle(db, [up])).toBe(0);
+    expect(await takeAll(db, pool)).toEqual([]);
+    expect(await obstacles(db, id)).toEqual([`${up} has 2 failed jobs`]);
+    await db.sql`select pdoflow.retry(${up})`;
+    expect(await obstacles(db, id)).toEqual([]);
+    await runAll(db, pool);
+    expect(await settle(db, [up])).toBe(1);
+    expect(names(await takeAll(db, pool))).toEqual([`${id}/0`]);
+  });
+
+  test("8: pausing and waiting both hold it", async () => {
+    await using db = await freshQueue();
+    const pool = await newPool(db);
+    const up = await postJobs(db, 1);
+    const id = await postJobs(db, 1, after(up));
+    await hold(db, id);
+    await resume(db, id);
+    const jobs = jobsOf(await takeAll(db, pool));
+    expect(jobs.map(({ postingId }) => postingId)).toEqual([up]);
+    await hold(db, id);
+    await record(db, pool, jobs);
+    await settle(db, [up]);
+    expect(await takeAll(db, pool)).toEqual([]);
+    await resume(db, id);
+    expect(names(await takeAll(db, pool))).toEqual([`${id}/0`]);
+  });
+
+  test("a chain is blocked by its root, and cancelled as it says", async () => {
+    await using db = await freshQueue();
+    const pool = await newPool(db);
+    const up = await postJobs(db, 2);
+    const middle = await postJobs(db, 1, after(up));
+    const last = await postJobs(db, 1, after(middle));
+    const gone = await postJobs(db, 1, { ...after(middle), ifBlocked: "cancel" });
+    const eager = await postJobs(db, 1, { ...after(middle), ifBlocked: "run" });
+    await runAll(db, pool, 1);
+    await settle(db, [up]);
+    await settle(db, [middle]);
+    expect(await obstacles(db, last)).toEqual([`${up} has 1 failed job`]);
+    expect(names(await takeAll(db, pool))).toEqual([`${eager}/0`]);
+    const [state] = await db.sql`select state, reason from pdoflow.posting where id = ${gone}`;
+    expect(state).toEqual({ state: "cancelled", reason: `blocked: ${up} has 1 failed job` });
+    expect(await brokenInvariants(db)).toEqual([]);
+  });
+});
+
+test("4: a cancelled upstream blocks after, meets any, and blocks failed", async () => {
+  await using db = await freshQueue();
+  const pool = await newPool(db);
+  const up = await postJobs(db, 2);
+  const one = await postJobs(db, 1, after(up));
+  const any = await postJobs(db, 1, after(up, { kind: "any" }));
+  const failed = await postJobs(db, 1, after(up, { kind: "failed" }));
+  const start = await postJobs(db, 1, after(up, { kind: "start" }));
+  await cancel(db, up);
+  await settle(db, [up]);
+  expect(names(await takeAll(db, pool))).toEqual([`${any}/0`]);
+  expect(await obstacles(db, one)).toEqual([`${up} has 2 cancelled jobs`]);
+  expect(await obstacles(db, failed)).toEqual([`${up} ended without a failed job`]);
+  expect(await obstacles(db, start)).toEqual([`${up} was cancelled before it began`]);
+});
