@@ -52,7 +52,7 @@ begin
   rate_ms := case right(v_text, 1) when 's' then 1000 when 'm' then 60000 else 3600000 end;
 end $$;
 
--- A moment in ISO 8601 with its zone. Null if it has passed: such a posting starts at once.
+-- A moment in ISO 8601 with its zone.
 create function pdoflow.moment_option(p_key text, p_value jsonb) returns timestamptz
 language plpgsql as $$
 declare
@@ -63,7 +63,7 @@ begin
     p_value #>> '{}' ~ ('^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}'
       || '(:[0-9]{2}([.][0-9]{1,6})?)?(Z|[+-][0-9]{2}:?[0-9]{2})$'),
     'a moment with its zone, such as "2026-01-01T02:00:00Z"');
-  return case when v_moment > now() then v_moment end;
+  return v_moment;
 exception when datetime_field_overflow or invalid_datetime_format then
   perform pdoflow.refuse_option(p_key, 'an existing date and time', p_value);
 end $$;
@@ -160,16 +160,13 @@ begin
       v.keeps_output := pdoflow.text_option(
         p_key, p_value, v_text in ('none', 'failures', 'all'), 'none, failures or all');
     when 'keepMs' then v.keep_ms := pdoflow.whole_option(p_key, p_value, 0, 100 * v_year);
-    when 'runAt' then v.run_at := pdoflow.moment_option(p_key, p_value);
+    when 'runAt' then -- null if it has passed: such a posting starts at once
+      v.run_at := nullif(greatest(pdoflow.moment_option(p_key, p_value), now()), now());
     when 'after' then perform pdoflow.edges_of(p_value);
     when 'ifBlocked' then
       v.if_blocked := pdoflow.text_option(
         p_key, p_value, v_text in ('hold', 'cancel', 'run'), 'hold, cancel or run');
-    when 'deadline' then
-      v.ends_by := pdoflow.moment_option(p_key, p_value);
-      if v.ends_by is null and p_value <> 'null' then
-        perform pdoflow.refuse_option(p_key, 'a moment in the future', p_value);
-      end if;
+    when 'deadline' then v.deadline := pdoflow.moment_option(p_key, p_value);
     when 'name' then
       v.name := pdoflow.text_option(p_key, p_value, v_text ~ pdoflow.name_pattern(),
                                     'up to 100 letters, digits or _.:+-, a letter first');

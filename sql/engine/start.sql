@@ -30,9 +30,9 @@ declare
   v_ids bigint[];
 begin
   v_ids := array(select id from pdoflow.posting
-                 where ends_by <= now() and ended_at is null and state <> 'cancelled'
+                 where deadline <= now() and ended_at is null and state <> 'cancelled'
                    and (p_routes is null or route_id = any (p_routes))
-                 order by ends_by limit 100 for no key update skip locked);
+                 order by deadline limit 100 for no key update skip locked);
   if cardinality(v_ids) = 0 then return 0; end if;
   perform pdoflow.cancel_postings(v_ids, true, 'its deadline passed');
   return cardinality(v_ids);

@@ -34,7 +34,7 @@ create table pdoflow.posting (
   override_priority integer,
   waits boolean not null default false,
   if_blocked text not null default 'hold' check (if_blocked in ('hold', 'cancel', 'run')),
-  ends_by timestamptz,
+  deadline timestamptz,
   constraint p1_not_empty check (job_count > 0),
   constraint p2_ended_is_counted
     check (ended_at is null or done + failed + cancelled = job_count),
@@ -67,15 +67,15 @@ comment on table pdoflow.posting is
   P10 priority is that of its one lane, null if it is sorted; override_priority as in lane (N4).
   P11 waits is true while it has an edge that is not met (W4). if_blocked: what happens if such an
       edge cannot be met.
-  P12 If it has not ended at ends_by, it is cancelled.';
+  P12 If it has not ended at deadline, it is cancelled.';
 -- Serves: status and snapshot, the postings that have not ended, newest first.
 create index posting_not_ended on pdoflow.posting (id) where ended_at is null;
 -- Serves: the postings to start now. Claims never read postings that start later.
 create index posting_starts on pdoflow.posting (run_at)
 where run_at is not null and state = 'open';
 -- Serves: the postings whose deadline has passed.
-create index posting_deadline on pdoflow.posting (ends_by)
-where ends_by is not null and ended_at is null;
+create index posting_deadline on pdoflow.posting (deadline)
+where deadline is not null and ended_at is null;
 -- Serves: @name, the newest posting of a name.
 create index posting_name on pdoflow.posting (name, id) where name is not null;
 -- Serves: whether a batch has outcomes whose size must be checked; nearly always it has none.

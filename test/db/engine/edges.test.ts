@@ -3,6 +3,8 @@ import { describe, expect, test } from "bun:test";
 
 import type { Db } from "../../../src/db/connection/connect.ts";
 import { finishPostings } from "../../../src/db/engine/outcomes.ts";
+import { prune } from "../../../src/db/admin/prune.ts";
+import { startDue } from "../../../src/db/engine/starts.ts";
 import { settle } from "../../../src/db/engine/settle.ts";
 import type { Edge } from "../../../src/domain/option-values.ts";
 import {
@@ -20,6 +22,7 @@ import {
   take,
   takeAll,
 } from "../engine.ts";
+import { all } from "../admin/retention.ts";
 import { brokenInvariants } from "../invariants.ts";
 
 const freshQueue = queueOfFile();
@@ -44,7 +47,7 @@ async function runAll(db: Db, pool: number, failing = 0): Promise<void> {
 }
 
 describe("after: all jobs of the upstream are done", () => {
-  test("nothing of it is claimed before; then pools claim it", async () => {
+  test("P11: nothing of it is claimed before; then pools claim it", async () => {
     await using db = await freshQueue();
     const pool = await newPool(db);
     const up = await postJobs(db, 2);
@@ -78,7 +81,7 @@ describe("after: all jobs of the upstream are done", () => {
     expect(await db.sql`select from pdoflow.posting`).toHaveLength(0);
   });
 
-  test("7: a failed upstream blocks it until its failed jobs were retried and are done", async () => {
+  test("7, W4: a failed upstream blocks it until its failed jobs were retried and are done", async () => {
     await using db = await freshQueue();
     const pool = await newPool(db);
     const up = await postJobs(db, 3);
@@ -144,4 +147,62 @@ test("4: a cancelled upstream blocks after, meets any, and blocks failed", async
   expect(await obstacles(db, one)).toEqual([`${up} has 2 cancelled jobs`]);
   expect(await obstacles(db, failed)).toEqual([`${up} ended without a failed job`]);
   expect(await obstacles(db, start)).toEqual([`${up} was cancelled before it began`]);
+});
+
+test("W1: an edge leads to a posting that was there before", async () => {
+  await using db = await freshQueue();
+  const up = await postJobs(db, 1);
+  const id = await postJobs(db, 1, after(up));
+  expect(
+    await refusal(db.sql`update pdoflow.edge set upstream_id = ${id} where posting_id = ${id}`),
+  ).toContain("w1_upstream_was_there");
+});
+
+test("7, W2: a met edge stays met when its upstream is retried", async () => {
+  await using db = await freshQueue();
+  const pool = await newPool(db);
+  const up = await postJobs(db, 3);
+  const id = await postJobs(db, 1, after(up, { tolerateJobs: 1 }));
+  await runAll(db, pool, 1);
+  await settle(db, [up]);
+  await db.sql`select pdoflow.retry(${up})`;
+  expect(await settle(db, null)).toBe(0);
+  expect(names(await takeAll(db, pool)).toSorted()).toEqual([`${up}/0`, `${id}/0`]);
+});
+
+test("W3: prune keeps the upstream until the posting that waits can go too", async () => {
+  await using db = await freshQueue();
+  const pool = await newPool(db);
+  const up = await postJobs(db, 1);
+  const id = await postJobs(db, 1, after(up));
+  await runAll(db, pool);
+  expect(await prune(db, all)).toMatchObject({ postings: 0 });
+  await settle(db, [up]);
+  await runAll(db, pool);
+  expect(await prune(db, all)).toMatchObject({ postings: 2 });
+  expect(await db.sql`select from pdoflow.edge where posting_id = ${id}`).toHaveLength(0);
+});
+
+test("23, P12: a posting whose deadline has passed is cancelled, also while it waits", async () => {
+  await using db = await freshQueue();
+  const up = await postJobs(db, 1);
+  const id = await postJobs(db, 1, { ...after(up), deadline: new Date(Date.now() + 3_600_000) });
+  await startDue(db);
+  const state = async () =>
+    (await db.sql`select state, reason from pdoflow.posting where id = ${id}`)[0];
+  expect(await state()).toEqual({ state: "open", reason: null });
+  await db.sql`update pdoflow.posting set deadline = now() where id = ${id}`;
+  await startDue(db);
+  expect(await state()).toEqual({ state: "cancelled", reason: "its deadline passed" });
+});
+
+test("unblock lets a waiting posting run", async () => {
+  await using db = await freshQueue();
+  const pool = await newPool(db);
+  const up = await postJobs(db, 1);
+  const id = await postJobs(db, 1, after(up));
+  const [row] = await db.sql<{ done: boolean }[]>`select pdoflow.unblock(${id}::bigint) as done`;
+  expect(row?.done).toBe(true);
+  expect(names(await takeAll(db, pool))).toEqual([`${up}/0`, `${id}/0`]);
+  expect(await brokenInvariants(db)).toEqual([]);
 });

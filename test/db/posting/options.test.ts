@@ -27,6 +27,7 @@ beforeAll(async () => {
       select to_jsonb(p) || jsonb_build_object(
         'priority', l.priority, 'needs', r.needs, 'os_user', r.poster_os, 'run', r.run,
         'project', nullif(r.project, ''),
+        'after', (select coalesce(jsonb_agg(e), '[]') from pdoflow.edge e where posting_id = p.id),
         'key', (select key from pdoflow.posting_key where posting_id = p.id),
         'job_key', (select key from pdoflow.job_key where posting_id = p.id))
       into stored
@@ -46,7 +47,7 @@ const values: readonly unknown[] = [
   ...edges.flatMap((edge) => [edge - 1, edge, edge + 1]),
   ...lengths.flatMap((length) => ["a", "é", "😀"].map((letter) => letter.repeat(length))),
   ...lengths.map((length) => "a".repeat(length + 1)),
-  ...["failures", "all", "some", "a b", "a.b-c:d+e_f", ".a", "a\tb", "*"],
+  ...["hold", "cancel", "run", "failures", "all", "some", "a b", "a.b-c:d+e_f", ".a", "a\tb", "*"],
   ...["10/s", "999999999/h", "0/s", "1000000000/s", "10/d", "1.5/s", "10"],
   ...["2099-01-01T02:00:00Z", "2099-01-01 02:00:00.25+05:30", "2001-01-01T00:00:00Z"],
   ...["2099-01-01", "2099-01-01T02:00:00", "2099-13-01T02:00:00Z", "99999-01-01T02:00:00Z"],
@@ -93,7 +94,9 @@ function storedOf(name: OptionName, stored: Record<string, unknown>): unknown {
   const column = name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
   expect([name, Object.keys(stored)]).toEqual([name, expect.arrayContaining([column])]);
   const value = stored[column];
-  return name === "runAt" && typeof value === "string" ? new Date(value).toISOString() : value;
+  return (name === "runAt" || name === "deadline") && typeof value === "string"
+    ? new Date(value).toISOString()
+    : value;
 }
 
 function expected(name: OptionName, value: unknown): unknown {

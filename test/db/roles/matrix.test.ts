@@ -56,7 +56,8 @@ test("only the owner reads, writes or calls anything else", async () => {
     select rolname, 'call of ' || proname from role, pg_proc p
     where pronamespace = 'pdoflow'::regnamespace and has_function_privilege(role.oid, p.oid, 'execute')
       and not prosecdef and proname not in ('caller', 'is_owner', 'listen', 'fingerprint',
-        'failed_jobs', 'seqs_of', 'index_of', 'runs_of', 'limit_room', 'refusal_of',
+        'failed_jobs', 'seqs_of', 'index_of', 'runs_of', 'limit_room', 'refusal_of', 'tolerated',
+        'has_begun', 'obstacle_of', 'obstacles',
         'lane_cursor', 'block_of', 'lines_of', 'max_bytes_of', 'sweep_lines', 'sweep_parts',
         'sweep_number', 'each_outcome', 'runs_between', 'has_ended', 'jobs_between', 'jobs') -- in pdoflow.postings, and in the counts of a posting, which pools read, too
       and (proname <> 'ranges_of' -- in pdoflow.job_status, which pools do not read
