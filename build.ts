@@ -57,7 +57,7 @@ async function main(): Promise<void> {
 
 async function makePackage(): Promise<void> {
   const { buildPackage } = await import("./build/package.ts");
-  const tarball = buildPackage();
+  const tarball = await buildPackage();
   console.error(`${tarball}: ${(statSync(tarball).size / 1000).toFixed(0)} kB`);
 }
 

@@ -7,15 +7,19 @@ import programLicenses from "./licenses/program.txt" with { type: "text" };
 const modules = join(import.meta.dir, "../node_modules");
 
 /**
- * The licences of everything in a binary that others made: of the npm packages that `bundled`, the
- * paths of the bundled files, are from, of Bun, and of the embedded server if it is inside.
+ * The licences of everything in a build that others made: of the npm packages that `bundled`, the
+ * paths of the bundled files, are from; in a binary, also of Bun, and of the embedded server if it
+ * is inside.
  */
-export function thirdPartyText(bundled: readonly string[], { server }: { server: boolean }) {
+export function thirdPartyText(
+  bundled: readonly string[],
+  binary: { server: boolean } | null = null,
+): string {
   const parts = [
     "This build of pdoflow contains the following software of others.\n",
     ...packagesOf(bundled).map(packageLicense),
-    programLicenses,
-    ...(server ? [serverLicenses] : []),
+    ...(binary ? [programLicenses] : []),
+    ...(binary?.server ? [serverLicenses] : []),
   ];
   return parts.join(`\n${"-".repeat(80)}\n\n`);
 }

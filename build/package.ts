@@ -8,21 +8,24 @@ import {
   utimesSync,
   writeFileSync,
 } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 
 import packageJson from "../package.json" with { type: "json" };
 import { migrations } from "../src/db/admin/migration-list.ts";
 import { schemaDigest, schemaVersion } from "../src/db/admin/this-schema.ts";
 import { BuildFailed } from "./build-failed.ts";
+import { bundle, declarations } from "./bundle.ts";
+import { thirdPartyText } from "./licenses.ts";
 import { isNewerThanSources } from "./sources.ts";
 
 const root = join(import.meta.dir, "..");
+const entryPoints = ["index", "testing"];
 
 /**
  * Makes the npm package of the library: the folder dist/npm and its tarball beside it. Returns the
  * path of the tarball. Both appear whole or not at all.
  */
-export function buildPackage({ ifChanged = false } = {}): string {
+export async function buildPackage({ ifChanged = false } = {}): Promise<string> {
   const packed = join(root, `dist/${packageJson.name}-${packageJson.version}.tgz`);
   if (ifChanged && isNewerThanSources(packed)) return packed;
   const startedAt = new Date();
@@ -30,8 +33,15 @@ export function buildPackage({ ifChanged = false } = {}): string {
   const draft = mkdtempSync(join(root, "dist/.npm-"));
   try {
     const folder = join(draft, "package");
-    run(["tsc", "--project", "build/package.tsconfig.json", "--outDir", join(folder, "lib")], root);
-    writeSchema(join(folder, "lib/db/admin"));
+    const compiled = join(draft, "compiled");
+    run(["tsc", "--project", "build/package.tsconfig.json", "--outDir", compiled], root);
+    writeSchema(join(compiled, "db/admin"));
+    const bundled = await bundle(compiled, entryPoints, join(folder, "lib"));
+    for (const file of declarations(compiled, entryPoints)) {
+      mkdirSync(join(folder, "lib", dirname(file)), { recursive: true });
+      cpSync(join(compiled, file), join(folder, "lib", file));
+    }
+    writeFileSync(join(folder, "THIRD_PARTY"), thirdPartyText(bundled));
     writeFileSync(join(folder, "package.json"), `${JSON.stringify(manifest(), null, 2)}\n`);
     for (const name of ["LICENSE", "CHANGELOG.md"]) cpSync(join(root, name), join(folder, name));
     writeFileSync(join(folder, "README.md"), readMe());
@@ -47,8 +57,8 @@ export function buildPackage({ ifChanged = false } = {}): string {
 }
 
 /**
- * Node can't import .sql files, so in the package one module has their text. Programs that post do
- * not load it: another one has what they need to know of it.
+ * Node can't import .sql files, so for the package one module has their text. Programs that post
+ * do not load it: another one has what they need to know of it.
  */
 function writeSchema(folder: string): void {
   const text = `export const migrations = ${JSON.stringify(migrations, null, 2)};\n`;
@@ -76,10 +86,10 @@ function manifest(): Record<string, unknown> {
       "./testing": entry("testing"),
       "./package.json": "./package.json",
     },
-    files: ["lib"],
+    files: ["lib", "THIRD_PARTY"],
     engines,
-    // src/db relies on undocumented behaviour of this version of postgres.
-    dependencies: { postgres: dependencies.postgres, valibot: `^${dependencies.valibot}` },
+    // The types of options need it; its code and that of postgres is in the bundle.
+    dependencies: { valibot: `^${dependencies.valibot}` },
     publishConfig: { access: "public", provenance: true },
   };
 }

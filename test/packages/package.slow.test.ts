@@ -109,16 +109,39 @@ test.each([
   expect(await project.run([await node("20"), script], env)).toBe("42\n");
 });
 
-test("the package has code and types alone, and needs two packages", async () => {
+test("the package has code, types and licences alone, and needs one package", async () => {
   const folder = join(project.folder, "node_modules/pdoflow");
   const files = readdirSync(folder, { recursive: true, encoding: "utf8" });
   expect(files).toContain("lib/index.d.ts");
   const plain = /(\.(js|d\.ts|json|md)|^LICENSE|^[^.]+)$/; // the last are folders
   expect(files.filter((name) => !plain.test(name))).toEqual([]);
   const { dependencies, scripts } = await Bun.file(join(folder, "package.json")).json();
-  expect(Object.keys(dependencies)).toEqual(["postgres", "valibot"]);
+  expect(Object.keys(dependencies)).toEqual(["valibot"]);
+  const licences = await Bun.file(join(folder, "THIRD_PARTY")).text();
+  for (const name of ["postgres", "valibot"]) expect(licences).toContain(`\n${name} `);
   expect(scripts).toBeUndefined();
 });
+
+test("a first post loads few files, and no module of Node for encryption", async () => {
+  await using database = await freshDatabase();
+  await project.write({
+    "first.mjs": `
+      import { registerHooks } from "node:module";
+      const files = new Set();
+      const load = (url, context, next) => next(files.add(url) && url, context);
+      registerHooks({ load });
+      const { close, postWork } = await import("pdoflow");
+      await postWork("jobs.mjs#double", [[1]]);
+      const slow = process.moduleLoadList.filter((name) => /^NativeModule (tls|crypto)$/.test(name));
+      const own = [...files].filter((url) => url.includes("/pdoflow/"));
+      console.log(JSON.stringify([own.length, slow]));
+      await close();`,
+  });
+  const env = { PDOFLOW_DATABASE_URL: database.url };
+  const [files, slow] = JSON.parse(await project.run([await node("newest"), "first.mjs"], env));
+  expect(files).toBeLessThan(12);
+  expect(slow).toEqual([]);
+}, 120_000);
 
 test.each(["esm.mjs", "cjs.cjs"])(
   "pdoflow/testing runs the jobs that %s posts, in Node 20",

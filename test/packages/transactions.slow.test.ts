@@ -26,6 +26,8 @@ beforeAll(async () => {
   for (const name of packages) {
     await symlink(await packageFile(name), join(project.folder, "node_modules", name));
   }
+  const postgres = join(import.meta.dir, "../../node_modules/postgres");
+  await symlink(postgres, join(project.folder, "node_modules/postgres"));
 }, 600_000); // the first of all installs the packages
 afterAll(() => project[Symbol.asyncDispose]());
 

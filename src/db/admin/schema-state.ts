@@ -57,10 +57,11 @@ export async function schemaState({
   schema: Db["schema"];
 }): Promise<SchemaState> {
   try {
-    // As JSON: early builds had no column "digest".
+    // As JSON: early builds had no column "digest". As a simple query: it runs once per connection,
+    // and takes one round trip instead of two.
     const [row] = await sql<{ number: number; digest: string | null }[]>`
       select number, to_jsonb(m) ->> 'digest' as digest from ${schema}.migration m
-      order by number desc limit 1`;
+      order by number desc limit 1`.simple();
     const version = row?.number ?? 0;
     const isComparable = version === schemaVersion();
     return { version, isOfThisBuild: !isComparable || row?.digest === schemaDigest() };

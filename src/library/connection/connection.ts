@@ -14,11 +14,42 @@ import { findTarget } from "./target.ts";
 /** How long connections stay open after their last use, and delay the end of a script. */
 const idleMs = 500;
 
-/** The connections of this process to one database. They are opened when they are needed. */
-interface Open {
-  reading: Db;
-  /** Separate: a posting may read the results of another one while its transaction is open. */
-  posting: Db;
+/** The most connections for reading, and for posting. */
+const connections = 4;
+
+/**
+ * The connections of this process to one database, opened when they are needed. Those for reading
+ * and for posting are separate: a posting may read the results of another one while its transaction
+ * is open.
+ */
+class Open {
+  /** The connection that found the server serves the first use. */
+  readonly found: Db;
+  #reading: Db | undefined;
+  #posting: Db | undefined;
+
+  constructor(found: Db) {
+    this.found = found;
+  }
+
+  get reading(): Db {
+    return (this.#reading ??= this.#posting === undefined ? this.found : this.#another());
+  }
+
+  get posting(): Db {
+    return (this.#posting ??= this.#reading === undefined ? this.found : this.#another());
+  }
+
+  async close(): Promise<void> {
+    const { found } = this;
+    const opened = new Set([found, this.#reading ?? found, this.#posting ?? found]);
+    await Promise.all([...opened].map((db) => db.close()));
+  }
+
+  #another(): Db {
+    const { target, address, isPooled, overrides } = this.found;
+    return connect(target, { connections, address, isPooled, overrides });
+  }
 }
 
 /**
@@ -63,7 +94,7 @@ export class Connection {
     let isLost = false;
     try {
       const open = await use.open;
-      await (this.#schemaCheck ??= this.#checkSchema(open.reading));
+      await (this.#schemaCheck ??= this.#checkSchema(open.found));
       return await work(open);
     } catch (error) {
       if (use !== this.#current && wasClosed(error)) throw new ConnectionClosed(error);
@@ -86,14 +117,12 @@ export class Connection {
   }
 
   async #find(): Promise<Open> {
-    const reading = await openDatabase(this.target, {
-      connections: 2,
+    const found = await openDatabase(this.target, {
+      connections,
       first: this.#addressIndex,
       onTry: (index) => (this.#addressIndex = index),
     });
-    const { address, isPooled, overrides } = reading;
-    const like = { address, isPooled, overrides };
-    return { reading, posting: connect(this.target, { connections: 4, ...like }) };
+    return new Open(found);
   }
 
   #leave(use: ConnectionUse): void {
@@ -114,10 +143,10 @@ export class Connection {
 
 async function closeOpen(use: ConnectionUse): Promise<void> {
   const open = await use.open.catch(() => null); // its waiters get the error
-  await Promise.all([open?.reading.close(), open?.posting.close()]);
+  await open?.close();
 }
 
-const connections = new Map<string, Connection>();
+const connectionOf = new Map<string, Connection>();
 /** The last connection by URL, with the variables of the environment that named it. */
 const lastOf = new Map<string | undefined, { variables: string; connection: Connection }>();
 const urlsKept = 100;
@@ -132,8 +161,8 @@ export function connectionTo(url: string | undefined): Connection {
   if (last?.variables === variables && last.connection.isOpen) return last.connection;
   const target = findTarget(url, process.env);
   const key = JSON.stringify(target);
-  const connection = connections.get(key) ?? new Connection(target);
-  connections.set(key, connection);
+  const connection = connectionOf.get(key) ?? new Connection(target);
+  connectionOf.set(key, connection);
   if (lastOf.size >= urlsKept) lastOf.clear();
   lastOf.set(url, { variables, connection });
   return connection;
@@ -151,5 +180,5 @@ const connectionVariables = (env: NodeJS.ProcessEnv): string =>
     .join("\0");
 
 export async function closeAll(): Promise<void> {
-  await Promise.all([...connections.values()].map((connection) => connection.close()));
+  await Promise.all([...connectionOf.values()].map((connection) => connection.close()));
 }

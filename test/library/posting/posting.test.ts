@@ -54,7 +54,7 @@ describe("results", () => {
   });
 });
 
-test("connections end half a second after their last use, and at once by close", async () => {
+test("a program opens a connection when it needs one, which ends half a second later, or by close", async () => {
   await using database = await freshDatabase();
   const others = async () => {
     const [row] = await database.db.sql<{ count: number }[]>`
@@ -65,10 +65,12 @@ test("connections end half a second after their last use, and at once by close",
   };
   const idle = await others();
   const posting = await post(database, 1);
-  expect(await others()).toBeGreaterThan(idle);
+  expect(await others()).toBe(idle + 1);
   await until(async () => (await others()) === idle);
   await posting.status();
-  expect(await others()).toBeGreaterThan(idle);
+  expect(await others()).toBe(idle + 1);
+  await post(database, 1);
+  expect(await others()).toBe(idle + 2);
   await close();
   await until(async () => (await others()) === idle);
   expect(await posting.status()).toMatchObject({ waiting: 1 });
