@@ -225,9 +225,7 @@ class Top implements Disposable {
         return this.#on({ kind: "pool", poolId, details: await source.pool(poolId) });
       }
       case "jobs": {
-        const { postingId, from, status, fingerprint } = view;
-        const size = jobsOnPage(this.#model);
-        const page = await source.jobs({ postingId, from, size, status, fingerprint });
+        const page = await source.jobs({ ...view, size: jobsOnPage(this.#model) });
         return this.#on({ kind: "page", view, page });
       }
       case "job": {

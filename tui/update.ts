@@ -2,7 +2,7 @@ import { withSample } from "./draw/pace.ts";
 import { bindingOf } from "./state/keys.ts";
 import { obey } from "./state/commands.ts";
 import { shownKeys } from "./state/lists.ts";
-import { type Event, type Model, panes, viewOf, type Step } from "./state/model.ts";
+import { type Event, type JobsView, type Model, panes, viewOf, type Step } from "./state/model.ts";
 import { promptKey, promptPaste } from "./state/prompt.ts";
 import { onMouse } from "./pointer.ts";
 import type { Snapshot } from "../src/db/dashboard/top-snapshot.ts";
@@ -31,7 +31,7 @@ function next(model: Model, event: Event): Step {
     case "key":
       return onKey(model, event.key);
     case "paste":
-      return { model: promptPaste(model, event.text), effects: [] };
+      return promptPaste(model, event.text);
     case "mouse":
       return onMouse(model, event);
     case "resize":
@@ -72,18 +72,12 @@ function next(model: Model, event: Event): Step {
   }
 }
 
-type PageId = {
-  postingId: number;
-  from: number;
-  status: string | null;
-  fingerprint: string | null;
-};
+const pageKeys = [
+  ...(["postingId", "from", "status", "fingerprint"] as const),
+  ...(["words", "sortedBy", "isReversed"] as const),
+];
 
-const isSamePage = (a: PageId, b: PageId) =>
-  a.postingId === b.postingId &&
-  a.from === b.from &&
-  a.status === b.status &&
-  a.fingerprint === b.fingerprint;
+const isSamePage = (a: JobsView, b: JobsView) => pageKeys.every((key) => a[key] === b[key]);
 
 function onKey(model: Model, key: string): Step {
   const binding = bindingOf(key);

@@ -21,9 +21,10 @@ const pageOf = (from: number): Event => ({
   kind: "page",
   view: {
     ...{ kind: "jobs", postingId: 42, title: "", status: null, fingerprint: null },
+    ...{ words: "", sortedBy: 0, isReversed: false },
     ...{ from, before: [], row: 0 },
   },
-  page: { rows: [job(from), job(from + 1)], next: from + 2 },
+  page: { rows: [job(from), job(from + 1)], next: from + 2, end: from + 2 },
 });
 
 const cell = fc.integer({ min: -3, max: 320 });

@@ -1,9 +1,20 @@
 import { expect, test } from "bun:test";
 
+import type { TopJob } from "../../src/db/dashboard/top-snapshot.ts";
 import { bindings, keyName } from "../../tui/state/keys.ts";
 import { viewOf } from "../../tui/state/model.ts";
 import { update } from "../../tui/update.ts";
-import { after, busy, poolEvent, posting, press, readable, snapshot, terminals } from "./scene.ts";
+import {
+  after,
+  busy,
+  job,
+  poolEvent,
+  posting,
+  press,
+  readable,
+  snapshot,
+  terminals,
+} from "./scene.ts";
 
 const size = { columns: 100, rows: 60 };
 
@@ -132,10 +143,40 @@ test("a message leaves after some seconds, and a newer one has its full time", (
   expect(at(newer, 12_000).outcome?.text).toBe("paused");
 });
 
-test("/ in the jobs of a posting says that it does nothing there", () => {
-  const model = after(size, [snapshot(busy), ...press("enter", "/")]);
-  expect(model.prompt).toBeNull();
-  expect(readable(model, terminals.color)).toContain("/ works in the lists of postings");
+test("marks do nothing in the jobs of a posting, which a message says", () => {
+  const model = after(size, [snapshot(busy), ...press("enter", "space")]);
+  expect(readable(model, terminals.color)).toContain("Space works in the lists of postings, pools");
+});
+
+/** The keys, and then the page that the source reads for them. */
+const jobsAfter = (rows: readonly TopJob[], next: number | null, ...keys: string[]) => {
+  const model = after(size, [snapshot(busy), ...press("enter", ...keys)]);
+  const view = viewOf(model);
+  if (view.kind !== "jobs") throw new Error("expected the jobs of a posting");
+  const event = { kind: "page", view, page: { rows, next, end: next ?? 1000 } } as const;
+  return { view, model, shown: update(model, event, model.nowMs).model };
+};
+
+test("/ in the jobs of a posting asks for the jobs that match, and Esc for all again", () => {
+  const typed = jobsAfter([job(7)], 500, "/", "m", "3", "1", "enter");
+  expect(typed.view).toMatchObject({ words: "m31", from: 0 });
+  expect(typed.model.page).toBeNull(); // the jobs of another filter are not shown
+  const text = readable(typed.shown, terminals.color);
+  expect(text).toContain("42/7");
+  expect(text).toContain("among jobs 0 to 499");
+  expect(text).toContain("filter: m31");
+  expect(jobsAfter([], null, "/", "m", "3", "1", "escape").view).toMatchObject({ words: "" });
+  expect(jobsAfter([], null, "/", "m", "enter", "escape").view).toMatchObject({ words: "" });
+  const none = jobsAfter([], 500, "/", "x", "enter").shown;
+  expect(readable(none, terminals.color)).toContain("remove it, PgDn to search later jobs.");
+});
+
+test("s and o in the jobs of a posting go through the orders, which the header names", () => {
+  const { view, shown } = jobsAfter([job(7)], null, "s", "s", "s", "s", "o");
+  expect(view).toMatchObject({ sortedBy: 4, isReversed: true });
+  const text = readable(shown, terminals.color);
+  expect(text).toMatch(/took ?▲/);
+  expect(text).toContain("sort: took reversed");
 });
 
 test("Enter on a pool opens it, with its process and the jobs it runs; Esc leads back", () => {

@@ -36,7 +36,7 @@ function setUp(source: Partial<TopSource>, more: Partial<TopOptions> = {}) {
   const ended = runTop({
     source: {
       snapshot: () => Promise.resolve(busy),
-      jobs: () => Promise.resolve({ rows: [], next: null }),
+      jobs: () => Promise.resolve({ rows: [], next: null, end: 0 }),
       job: () => Promise.resolve(null),
       pool: () => Promise.resolve(null),
       metrics: () => Promise.resolve(metrics),

@@ -30,6 +30,7 @@ const jobs: Event = {
   kind: "page",
   view: {
     ...{ kind: "jobs", postingId: 42, title: "", status: null, fingerprint: null },
+    ...{ words: "", sortedBy: 0, isReversed: false },
     ...{ from: 0, before: [], row: 0 },
   },
   page: {
@@ -43,6 +44,7 @@ const jobs: Event = {
       job(2, { status: "running", durationMs: null, elapsedMs: 83_000, endedAt: null }),
     ],
     next: 3,
+    end: 3,
   },
 };
 const failed = job(7, {

@@ -1,9 +1,10 @@
 import { copied, intentOf } from "./actions.ts";
 import { bindings, type ChangeCommand, type Command, keyName } from "./keys.ts";
 import { chosenRow, ordersOf, shownKeys } from "./lists.ts";
-import { type Model, type Step, viewOf } from "./model.ts";
-import { back, just, move, open, pageOf, refresh, toPane, withView } from "./moving.ts";
-import { withList } from "./prompt.ts";
+import { jobOrders } from "./job-columns.ts";
+import { type JobsView, type Model, type Step, viewOf } from "./model.ts";
+import { back, just, move, open, pageOf, refresh, toPane, withJobs, withView } from "./moving.ts";
+import { withList } from "./with-list.ts";
 
 /** The refresh intervals to choose from, in milliseconds. */
 const intervals = [500, 1_000, 2_000, 5_000, 10_000, 30_000, 60_000];
@@ -58,9 +59,11 @@ type OtherCommand = Exclude<
 >;
 
 function showOrLeave(model: Model, command: OtherCommand): Step {
-  const isList = viewOf(model).kind === "overview";
+  const view = viewOf(model);
+  const isList = view.kind === "overview";
   const list = model.lists[model.pane];
-  if (!isList && isForLists(command)) return just(withMessage(model, listsOnly(model, command)));
+  if (view.kind === "jobs" && isForJobs(command)) return obeyInJobs(model, view, command);
+  if (!isList && isForLists(command)) return just(withMessage(model, listsOnly(command)));
   switch (command) {
     case "filter": {
       const { filter } = list;
@@ -120,16 +123,32 @@ type ListAction = (typeof listActions)[number];
 const isForLists = (command: Command): command is ListAction =>
   (listActions as readonly Command[]).includes(command);
 
+const isForJobs = (command: Command): command is "filter" | "sort" | "reverse" =>
+  command === "filter" || command === "sort" || command === "reverse";
+
+function obeyInJobs(model: Model, view: JobsView, command: "filter" | "sort" | "reverse"): Step {
+  switch (command) {
+    case "filter": {
+      const { words } = view;
+      return just({ ...model, prompt: { kind: "filter", text: words, before: words } });
+    }
+    case "sort":
+      return withJobs(model, view, { sortedBy: (view.sortedBy + 1) % jobOrders });
+    case "reverse":
+      return withJobs(model, view, { isReversed: !view.isReversed });
+  }
+}
+
 const withMessage = (model: Model, text: string): Model => ({
   ...model,
   outcome: { text, tone: "dim" },
 });
 
 /** Why a key does nothing here, and which one might help. */
-function listsOnly(model: Model, command: ListAction): string {
+function listsOnly(command: ListAction): string {
   const key = bindings.find((each) => each.command === command)?.keys[0] ?? "";
-  const hint = viewOf(model).kind === "jobs" ? " Here F shows failed jobs only." : "";
-  return `${keyName(key)} works in the lists of postings, pools and failures.${hint}`;
+  const jobs = isForJobs(command) ? ", and of a posting's jobs" : "";
+  return `${keyName(key)} works in the lists of postings, pools and failures${jobs}.`;
 }
 
 function ask(model: Model, command: ChangeCommand): Step {
@@ -161,6 +180,5 @@ function change(model: Model, command: "onlyFailed" | "follow"): Step {
     return just(model);
   }
   const status = view.status === "failed" ? null : "failed";
-  const next = { ...view, status, from: 0, before: [], row: 0 } as const;
-  return just({ ...withView(model, next), page: null }, ...refresh);
+  return withJobs(model, view, { status });
 }

@@ -1,7 +1,12 @@
 import { parseSelector, type PostingPick } from "../../src/domain/selector.ts";
 import { jobStatuses } from "../../src/domain/states.ts";
 import { noteOf, shownState } from "./posting-columns.ts";
-import type { TopFailure, TopPool, TopPosting } from "../../src/db/dashboard/top-snapshot.ts";
+import type {
+  TopFailure,
+  TopJob,
+  TopPool,
+  TopPosting,
+} from "../../src/db/dashboard/top-snapshot.ts";
 
 /** The facts by which a row of a list is filtered. */
 export interface Facts {
@@ -55,6 +60,26 @@ export const factsOfFailure = (row: TopFailure): Facts => ({
   name: null,
   fields: { posting: String(row.postingId) },
   text: `${row.postingId} ${row.job} ${row.message} ${row.fingerprint}`,
+});
+
+export const factsOfJob = (postingId: number, job: TopJob): Facts => ({
+  postingId: null,
+  name: null,
+  fields: {
+    state: job.status,
+    host: job.host ?? "",
+    pool: String(job.poolId ?? ""),
+    error: job.error === null ? "" : `${job.error.name}: ${job.error.message}`,
+  },
+  text: [
+    `${postingId}/${job.index}`,
+    job.status,
+    job.host,
+    job.args,
+    job.error?.name,
+    job.error?.message,
+    job.note,
+  ].join(" "),
 });
 
 /**

@@ -31,7 +31,12 @@ const table = {
     ["4", "metrics", "metrics: throughput, latency, table sizes"],
   ],
   Viewing: [
-    ["/", "filter", "filter a list: m31 state:failed poster:ann 42 last @name", "filter"],
+    [
+      "/",
+      "filter",
+      "filter a list: m31 state:failed poster:ann host:node17 42 last @name",
+      "filter",
+    ],
     ["s", "sort", "sort by the next column", "sort"],
     ["o", "reverse", "reverse the order"],
     ["F", "onlyFailed", "in a posting: show failed jobs only, or all", "failed only"],

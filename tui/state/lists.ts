@@ -85,7 +85,8 @@ function shown<Row>(
   return isReversed ? sorted.toReversed() : sorted;
 }
 
-const compare = (a: number | string, b: number | string) =>
+/** Compares values of a column. */
+export const compare = (a: number | string, b: number | string) =>
   typeof a === "number" && typeof b === "number" ? a - b : String(a).localeCompare(String(b), "en");
 
 /** The chosen row: the one with the chosen key; if it is gone, the one at its position. */

@@ -21,6 +21,10 @@ export interface JobsView {
   title: string;
   status: TopJob["status"] | null;
   fingerprint: string | null;
+  /** As typed after `/`, and the order: as of a list. */
+  words: string;
+  sortedBy: number;
+  isReversed: boolean;
   /** The first index of the page, and of the pages before it. */
   from: number;
   before: readonly number[];
@@ -158,6 +162,10 @@ export const readOnlyOf = ({ startedReadOnly, snapshot }: Model): string | null 
   startedReadOnly ?? snapshot?.readOnly ?? null;
 
 export const viewOf = ({ views }: Model): View => views.at(-1) ?? { kind: "overview" };
+
+/** Whether a view of jobs searches or sorts, so that its pages are not consecutive jobs. */
+export const isSearch = ({ words, sortedBy, isReversed }: JobsView): boolean =>
+  words !== "" || sortedBy > 0 || isReversed;
 
 /** The number of jobs on one page. */
 export const jobsOnPage = ({ size }: Model): number => Math.max(20, Math.min(200, size.rows));

@@ -8,6 +8,7 @@ import {
 } from "./lists.ts";
 import {
   type Effect,
+  isSearch,
   jobsOnPage,
   type JobsView,
   type Model,
@@ -16,7 +17,7 @@ import {
   type View,
   viewOf,
 } from "./model.ts";
-import { withList } from "./prompt.ts";
+import { withList } from "./with-list.ts";
 
 export const just = (model: Model, ...effects: Effect[]): Step => ({ model, effects });
 
@@ -61,7 +62,7 @@ function moveInJobs(model: Model, view: JobsView, by: number): Step {
   const { next, rows: shown } = model.page;
   const [rows, row] = [shown.length, view.row + by];
   // Indices have no gaps, so that a page of all jobs may begin anywhere.
-  const isWhole = view.status === null;
+  const isWhole = view.status === null && !isSearch(view);
   const total = model.snapshot?.postings.find(({ id }) => id === view.postingId)?.jobCount ?? 0;
   const earlier = isWhole && view.from > 0 ? Math.max(0, view.from - jobsOnPage(model)) : undefined;
   const previous = view.before.at(-1) ?? earlier;
@@ -91,6 +92,12 @@ function moveInJobs(model: Model, view: JobsView, by: number): Step {
   return just(withView(model, { ...view, row: Math.max(0, Math.min(rows - 1, row)) }));
 }
 
+/** Shows other jobs of the posting, or in another order, from the first one on. */
+export function withJobs(model: Model, view: JobsView, change: Partial<JobsView>): Step {
+  const next = { ...view, ...change, from: 0, before: [], row: 0 };
+  return just({ ...withView(model, next), page: null }, ...refresh);
+}
+
 export function open(model: Model): Step {
   const view = viewOf(model);
   if (view.kind === "jobs") {
@@ -101,7 +108,8 @@ export function open(model: Model): Step {
     return just({ ...model, job: null, views: [...model.views, to] }, ...refresh);
   }
   if (view.kind !== "overview") return just(model);
-  const jobs = { kind: "jobs", from: 0, before: [], row: 0 } as const;
+  const order = { words: "", sortedBy: 0, isReversed: false };
+  const jobs = { kind: "jobs", ...order, from: 0, before: [], row: 0 } as const;
   const keys = shownKeys(model, model.pane);
   const row = chosenRow(model.lists[model.pane], keys);
   if (model.pane === "postings") {
@@ -126,11 +134,13 @@ export function open(model: Model): Step {
 }
 
 export function back(model: Model): Step {
+  const view = viewOf(model);
+  if (view.kind === "jobs" && view.words !== "") return withJobs(model, view, { words: "" });
   if (model.views.length > 1) {
     const next = { ...model, views: model.views.slice(0, -1), job: null };
     return just(next, ...refresh);
   }
-  if (viewOf(model).kind === "metrics") return just({ ...model, views: [{ kind: "overview" }] });
+  if (view.kind === "metrics") return just({ ...model, views: [{ kind: "overview" }] });
   const list = model.lists[model.pane];
   if (list.filter !== "") return just(withList(model, { filter: "" }));
   return just(list.marked.size > 0 ? withList(model, { marked: new Set() }) : model);

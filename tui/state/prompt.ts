@@ -1,5 +1,7 @@
 import { bindingOf, type Command } from "./keys.ts";
-import type { ListState, Model, Step } from "./model.ts";
+import { type Model, type Step, viewOf } from "./model.ts";
+import { just, withJobs } from "./moving.ts";
+import { withList } from "./with-list.ts";
 import { harmless, lettersOf } from "../draw/text.ts";
 
 const longestFilter = 200;
@@ -38,17 +40,17 @@ export function promptKey(model: Model, key: string): Step {
       };
     }
     case "filter":
-      return { model: filterKey(model, prompt, key), effects: [] };
+      return filterKey(model, prompt, key);
   }
 }
 
-function filterKey(model: Model, prompt: { text: string; before: string }, key: string): Model {
+function filterKey(model: Model, prompt: { text: string; before: string }, key: string): Step {
   const { text, before } = prompt;
   switch (key) {
     case "enter":
-      return { ...model, prompt: null };
+      return just({ ...model, prompt: null });
     case "escape":
-      return { ...withFilter(model, before), prompt: null };
+      return withFilter({ ...model, prompt: null }, before);
     case "backspace":
       return typed(model, lettersOf(text).slice(0, -1).join(""), before);
     case "C-u":
@@ -58,26 +60,25 @@ function filterKey(model: Model, prompt: { text: string; before: string }, key: 
     case "space":
       return typed(model, `${text} `, before);
     default:
-      return lettersOf(key).length === 1 ? typed(model, text + key, before) : model;
+      return lettersOf(key).length === 1 ? typed(model, text + key, before) : just(model);
   }
 }
 
 /** Pasted text goes into a filter; it never acts as keys. */
-export function promptPaste(model: Model, text: string): Model {
-  if (model.prompt?.kind !== "filter") return model;
+export function promptPaste(model: Model, text: string): Step {
+  if (model.prompt?.kind !== "filter") return just(model);
   const { text: typedSoFar, before } = model.prompt;
   return typed(model, typedSoFar + harmless(text.replace(/\s+/g, " ")), before);
 }
 
-function typed(model: Model, text: string, before: string): Model {
+function typed(model: Model, text: string, before: string): Step {
   const short = text.slice(0, longestFilter);
-  return { ...withFilter(model, short), prompt: { kind: "filter", text: short, before } };
+  return withFilter({ ...model, prompt: { kind: "filter", text: short, before } }, short);
 }
 
-const withFilter = (model: Model, filter: string): Model => withList(model, { filter, row: 0 });
-
-/** Changes the list in front. */
-export const withList = (model: Model, change: Partial<ListState>): Model => ({
-  ...model,
-  lists: { ...model.lists, [model.pane]: { ...model.lists[model.pane], ...change } },
-});
+/** Filters the list in front, or the jobs of the posting that is open. */
+function withFilter(model: Model, filter: string): Step {
+  const view = viewOf(model);
+  if (view.kind !== "jobs") return just(withList(model, { filter, row: 0 }));
+  return filter === view.words ? just(model) : withJobs(model, view, { words: filter });
+}

@@ -1,5 +1,6 @@
 import { type Line, type Span, line } from "../draw/frame.ts";
 import { type Binding, bindings, type Command, keyName } from "../state/keys.ts";
+import { jobOrderTitle } from "../state/job-columns.ts";
 import { sortTitle } from "../state/lists.ts";
 import { type Model, viewOf, readOnlyOf } from "../state/model.ts";
 import { cut, harmless, lettersOf, widthOf } from "../draw/text.ts";
@@ -10,7 +11,7 @@ const shownCommands: Readonly<Record<string, readonly Command[]>> = {
   pools: ["open", "filter", "sort", "mark", "drain"],
   failures: ["open", "filter", "sort", "mark", "retry"],
   metrics: ["back", "refresh"],
-  jobs: ["open", "back", "onlyFailed", "retry", "pause", "cancel", "copy"],
+  jobs: ["open", "back", "onlyFailed", "filter", "sort", "retry", "pause", "cancel", "copy"],
   job: ["back", "follow", "copy", "down"],
   pool: ["back", "down"],
 };
@@ -33,18 +34,29 @@ function messageSpans(model: Model): Span[] {
   const { outcome } = model;
   if (model.isActing) return [{ text: "working  ", tone: "busy" }];
   if (outcome) return [{ text: `${harmless(outcome.text)}  `, tone: outcome.tone }];
-  if (viewOf(model).kind !== "overview") return [];
-  const { filter, marked, isReversed } = model.lists[model.pane];
-  const spans: Span[] = [];
-  const sort = sortTitle(model, model.pane);
-  if (sort !== null || isReversed) {
-    spans.push({
-      text: `sort: ${sort ?? "newest"}${isReversed ? " reversed" : ""}  `,
-      tone: "busy",
-    });
+  const view = viewOf(model);
+  if (view.kind === "jobs") {
+    const { words, sortedBy, isReversed } = view;
+    return orderSpans(jobOrderTitle(sortedBy), "job", { filter: words, isReversed });
   }
-  if (filter !== "") spans.push({ text: `filter: ${filter}  `, tone: "warn" });
-  if (marked.size > 0) spans.push({ text: `${marked.size} marked  `, tone: "warn" });
+  if (view.kind !== "overview") return [];
+  const list = model.lists[model.pane];
+  const spans = orderSpans(sortTitle(model, model.pane), "newest", list);
+  if (list.marked.size > 0) spans.push({ text: `${list.marked.size} marked  `, tone: "warn" });
+  return spans;
+}
+
+/** The order and the filter of a list, unless these are the usual ones. */
+function orderSpans(
+  sort: string | null,
+  usual: string,
+  { filter, isReversed }: { filter: string; isReversed: boolean },
+): Span[] {
+  const spans: Span[] = [];
+  if (sort !== null || isReversed) {
+    spans.push({ text: `sort: ${sort ?? usual}${isReversed ? " reversed" : ""}  `, tone: "busy" });
+  }
+  if (filter !== "") spans.push({ text: `filter: ${harmless(filter)}  `, tone: "warn" });
   return spans;
 }
 

@@ -1,80 +1,23 @@
 import type { JobError } from "../../src/domain/attempt.ts";
-import { type Scene, column, failedSpan, right, textColumn } from "../state/columns.ts";
+import { type Scene, failedSpan } from "../state/columns.ts";
+import { attemptsOf, jobColumns, statusSpan, timeOf } from "../state/job-columns.ts";
 import { shareOf, shownState } from "../state/posting-columns.ts";
 import { type Line, type Span, line } from "../draw/frame.ts";
 import type { Glyphs } from "../draw/glyphs.ts";
-import type { JobsView, View } from "../state/model.ts";
+import { isSearch, type JobsView, type Model, type View } from "../state/model.ts";
 import { percent, progressBar } from "../draw/plot.ts";
-import type { TopJob } from "../../src/db/dashboard/top-snapshot.ts";
-import { type Column, Table } from "../draw/table.ts";
+import type { JobsPage, TopJob } from "../../src/db/dashboard/top-snapshot.ts";
+import { Table } from "../draw/table.ts";
 import { harmlessLines, wrap } from "../draw/text.ts";
-import { ago, bytes, count, moment, plural, span } from "../draw/words.ts";
+import { ago, bytes, count, moment, plural } from "../draw/words.ts";
 import { fact, scrolled } from "./details.ts";
-
-function statusSpan({ status }: TopJob, { states, failed }: Glyphs): Span {
-  switch (status) {
-    case "waiting":
-      return { text: `${states.waiting} waiting`, tone: "plain" };
-    case "running":
-      return { text: `${states.running} running`, tone: "busy" };
-    case "retrying":
-      return { text: `${states.waiting} retrying`, tone: "warn" };
-    case "done":
-      return { text: `${states.finished} done`, tone: "good" };
-    case "failed":
-      return { text: `${failed} failed`, tone: "bad" };
-    case "cancelled":
-      return { text: `${states.cancelled} cancelled`, tone: "dim" };
-  }
-}
-
-const firstLine = ({ error }: TopJob) =>
-  error === null ? "" : `${error.name}: ${error.message.split("\n")[0]}`;
-
-/** The attempt that runs counts too. */
-const attemptsOf = ({ status, attempts }: TopJob) =>
-  String(status === "running" ? attempts + 1 : attempts);
-
-/** How long its newest attempt took, or has run so far; empty if that is not known. */
-function timeOf({ durationMs, elapsedMs = null }: TopJob): string {
-  const ms = elapsedMs ?? durationMs;
-  return ms === null ? "" : span(ms);
-}
-
-function columnsOf(postingId: number, glyphs: Glyphs): Column<TopJob>[] {
-  const order = ({ index }: TopJob) => index;
-  const job = (row: TopJob) => `${postingId}/${row.index}`;
-  return [
-    textColumn(["job", 8, 0], job, { tone: "strong" }),
-    column(["status", 11, 0], (row) => statusSpan(row, glyphs), order),
-    column(["attempt", 7, 3], attemptsOf, order, right),
-    column(["took", 6, 2], timeOf, order, right),
-    textColumn(["host", 8, 4], ({ host }) => host ?? ""),
-    {
-      ...textColumn(["arguments and error", 6, 1], (row) => `${firstLine(row)}  ${row.args}`),
-      cell: whatSpans,
-      widest: 120,
-    },
-  ];
-}
-
-function whatSpans(job: TopJob): Span[] {
-  const args: Span = { text: job.args, tone: "dim" };
-  if (job.error !== null) {
-    return [{ text: `${firstLine(job)}  `, tone: job.status === "failed" ? "bad" : "warn" }, args];
-  }
-  const { progress = null, note = null } = job;
-  if (progress === null) return [args];
-  return [{ text: `${percent(progress)} ${harmlessLines(note ?? "")[0]}  `, tone: "busy" }, args];
-}
 
 export function jobsLines({ model, glyphs }: Scene, view: JobsView, height: number): Line[] {
   const { page, size } = model;
-  const table = new Table(columnsOf(view.postingId, glyphs), page?.rows ?? [], {
-    width: size.columns,
-    glyphs,
-  });
-  const lines = [jobsTitle({ model, glyphs }, view), table.header(undefined, false)];
+  const columns = jobColumns(view.postingId, glyphs);
+  const table = new Table(columns, page?.rows ?? [], { width: size.columns, glyphs });
+  const header = table.header(columns[view.sortedBy - 1], view.isReversed);
+  const lines = [jobsTitle({ model, glyphs }, view), header];
   const room = height - lines.length;
   if (page === null) return [...lines, line({ text: "  reading", tone: "dim" })];
   const { rows } = page;
@@ -82,18 +25,26 @@ export function jobsLines({ model, glyphs }: Scene, view: JobsView, height: numb
   rows.slice(top, top + room).forEach((row, at) => {
     lines.push(table.row(row, { isChosen: top + at === view.row, isMarked: false }));
   });
-  if (rows.length === 0) lines.push(emptyLine(view));
+  if (rows.length === 0) lines.push(emptyLine(view, page));
   return lines;
 }
 
-const emptyLine = ({ status }: JobsView): Line =>
-  status === "failed"
+function emptyLine({ status, words }: JobsView, { next }: JobsPage): Line {
+  if (words !== "") {
+    const more = next === null ? "" : ", PgDn to search later jobs";
+    return line({
+      text: `  Nothing matches the filter. Press Esc to remove it${more}.`,
+      tone: "warn",
+    });
+  }
+  return status === "failed"
     ? line("  No failed jobs. Press ", { text: "F", tone: "key" }, " to see all jobs.")
     : line({ text: "  no jobs", tone: "dim" });
+}
 
 function jobsTitle({ model, glyphs }: Scene, view: JobsView): Line {
   const posting = model.snapshot?.postings.find(({ id }) => id === view.postingId);
-  const only = view.status === null ? "" : `  only ${view.status} jobs`;
+  const only = (view.status === null ? "" : `  only ${view.status} jobs`) + partOf(model, view);
   const title: Span = { text: view.title, tone: "title" };
   if (!posting) return line(title, { text: only, tone: "warn" });
   const [full, empty] = progressBar(shareOf(posting), 10, glyphs);
@@ -108,6 +59,12 @@ function jobsTitle({ model, glyphs }: Scene, view: JobsView): Line {
     " failed",
     { text: only, tone: "warn" },
   );
+}
+
+/** Which jobs were searched or sorted, if these are not all. */
+function partOf({ page }: Model, view: JobsView): string {
+  if (page === null || !isSearch(view) || (view.from === 0 && page.next === null)) return "";
+  return `  among jobs ${count(view.from)} to ${count(page.end - 1)}`;
 }
 
 /** Everything about one job. */

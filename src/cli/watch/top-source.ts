@@ -1,3 +1,4 @@
+import { jobPasses, sortedJobs } from "../../../tui/state/job-columns.ts";
 import type { Action, TopSource } from "../../../tui/state/source.ts";
 import { type Db, errorCode, explainDatabaseError } from "../../db/connection/connect.ts";
 import {
@@ -23,6 +24,8 @@ import { pluralize } from "../output/pluralize.ts";
 
 /** Jobs read for one page of jobs that match a filter. */
 const mostReadJobs = 100_000;
+/** Jobs read for one page of jobs that are searched for words, or sorted. */
+const mostSearchedJobs = 20_000;
 const readOnlyServer = "25006";
 
 /** The queue, read over one connection that is replaced when it is lost. */
@@ -102,28 +105,43 @@ async function withLiveOutput(db: Db, postingId: number, row: JobRow): Promise<J
 }
 
 async function readJobs(db: Db, filter: JobsFilter): Promise<JobsPage> {
-  const { postingId, from, size, status, fingerprint } = filter;
+  const { postingId, from, size, status, fingerprint, words, sortedBy, isReversed } = filter;
   const [posting] = await findPostings(db, [postingId]);
   const total = posting?.jobCount ?? 0;
   const isSorted = await hasSortedJobs(db, postingId);
-  const matching = { ...anyJob, status, fingerprint, failureMax: size + 1 };
-  const step = status === "failed" && !isSorted ? 10_000 : status === null ? size : 2_000;
+  const isOrdered = sortedBy > 0 || isReversed;
+  const isSearch = words !== "" || isOrdered;
+  const isAll = status === null && !isSearch;
+  const limit = isSearch ? {} : { failureMax: size + 1 };
+  const matching = { ...anyJob, status, fingerprint, ...limit };
+  const step = status === "failed" && !isSorted ? 10_000 : isAll ? size : 2_000;
+  const most = isSearch ? mostSearchedJobs : mostReadJobs;
   // A page of all jobs begins with running jobs, so that nobody has to search for them.
-  const running = status === null && from === 0 ? await readRunning(db, postingId, isSorted) : [];
-  const rows = [];
+  const running = isAll && from === 0 ? await readRunning(db, postingId, isSorted) : [];
+  const passes = jobPasses(filter);
+  const rows: JobRow[] = [];
+  const enough = isOrdered ? Infinity : size;
   let first = from;
-  while (first < total && first - from < mostReadJobs && rows.length < size) {
+  while (first < total && first - from < most && rows.length < enough) {
     const part = Math.min(step, total - first);
-    rows.push(...(await readJobPage(db, { postingId, first, size: part, isSorted, ...matching })));
+    const page = { postingId, first, size: part, isSorted, ...matching };
+    rows.push(...(await readJobPage(db, page)).filter(passes).map(withoutOutput));
+    // Of each part, only jobs that may be among the first of all are kept.
+    if (isOrdered) rows.splice(0, rows.length, ...sortedJobs(rows, filter).slice(0, size));
     first += part;
   }
+  const rest = first < total ? first : null;
+  if (isOrdered) return { rows, next: rest, end: first };
   const shown = rows.slice(0, size);
   const last = shown.at(-1);
   const next = rows.length > size && last ? last.index + 1 : first;
   const isShown = new Set(running.map(({ index }) => index));
   const others = shown.filter(({ index }) => !isShown.has(index));
-  return { rows: [...running, ...others], next: next < total ? next : null };
+  return { rows: [...running, ...others], next: next < total ? next : null, end: next };
 }
+
+/** A list of jobs does not show what they printed. */
+const withoutOutput = (row: JobRow): JobRow => ({ ...row, stdout: null, stderr: null });
 
 /** The maximum number of running jobs at the beginning of a page. */
 const runningLimit = 64;

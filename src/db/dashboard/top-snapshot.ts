@@ -134,7 +134,10 @@ export interface TopJob {
   stderr: string | null;
 }
 
-/** Selects jobs of a posting: all, the jobs with a status, or the jobs of a group of failures. */
+/**
+ * Selects jobs of a posting: all, the jobs with a status, or the jobs of a group of failures; of
+ * these, the ones that match the typed words.
+ */
 export interface JobsFilter {
   postingId: number;
   /** The first index to read. */
@@ -142,12 +145,19 @@ export interface JobsFilter {
   size: number;
   status: JobStatus | null;
   fingerprint: string | null;
+  /** The filter as it was typed; empty for none. */
+  words: string;
+  /** The number of the column to sort by, from 1; 0 for the index. */
+  sortedBy: number;
+  isReversed: boolean;
 }
 
 export interface JobsPage {
   rows: readonly TopJob[];
   /** The first index of the next page; null after the last. */
   next: number | null;
+  /** The index after the last job that was read for the page. */
+  end: number;
 }
 
 /** The metrics screen. */

@@ -41,6 +41,11 @@ test("top leads from a posting to its jobs, to one job with its error and output
   await top.shows(/fn\.ts#fn.*finished/);
   top.type(keys.enter);
   await top.shows(`${id}/0 `);
+  top.type("/[113]\r");
+  await top.shows(new RegExp(`filter: \\[113\\]`));
+  await top.shows(new RegExp(`${id}/113 .*RangeError: 113 is too far`));
+  top.type(keys.escape);
+  await top.shows(`${id}/0 `);
   top.type("F");
   await top.shows(new RegExp(`${id}/3 .*RangeError: 3 is too far`));
   await top.shows(new RegExp(`${id}/3 [^\n]*\n[^\n]*${id}/7 `));
