@@ -167,8 +167,7 @@ begin
     exit when v_lease = -1 or v_wait = 0;
   end loop;
   -- The commit does not wait for the disk: if a crash forgets the claim, its jobs run again (rule
-  -- 1) and the outcomes of this lease are refused (rule 2), also if its id is used again. Limits
-  -- must survive a crash (P5).
+  -- 1) and the outcomes of this lease are refused (rule 2, L5). Limits must survive a crash (P5).
   if v_lease > 0 and not exists (
     select from pdoflow.posting
     where id = v_posting and coalesce(max_running, rate_count) is not null) then

@@ -40,10 +40,9 @@ begin
     where l.id = any (p_active);
 end $$;
 
--- Ends leases of a batch of outcomes, except for those with jobs that have no outcome (L3): if a
--- crash has forgotten a claim, its id may now be that of a larger one. A lease all of whose jobs
--- are in this batch, the usual case, is not looked up; nor is one of many small postings, because
--- that would take a step of the index for each.
+-- Ends leases of a batch of outcomes, except for those with jobs that have no outcome (L3), because
+-- a pool may be wrong. A lease all of whose jobs are in this batch, the usual case, is not looked
+-- up; nor is one of many small postings, because that would take a step of the index for each.
 create function pdoflow.end_leases(
   p_active bigint[], p_batch pdoflow.outcome_batch, p_skip bigint[]
 ) returns void language plpgsql as $$

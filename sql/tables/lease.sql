@@ -1,5 +1,10 @@
+create sequence pdoflow.lease_number;
+
 create table pdoflow.lease (
-  id bigint generated always as identity primary key,
+  -- The milliseconds since 1970, and ten bits of a number (L5). Less than 2^53 until 2248.
+  id bigint primary key default
+    (date_part('epoch', clock_timestamp()) * 1000)::bigint * 1024
+    + nextval('pdoflow.lease_number') % 1024,
   pool_id bigint not null,
   active boolean not null default true,
   claimed_at timestamptz not null default now(),
@@ -27,7 +32,11 @@ part of it is released).
       is lost (rule 1).
   L4  Its pool runs at most running_limit of its jobs at a time; null means no limit. Each active
       lease of a posting counts as its running_limit, or as its number of jobs without an outcome if
-      that is smaller. The sum is at most max_running (P5).';
+      that is smaller. The sum is at most max_running (P5).
+  L5  Its id is never used again. A crash can forget a claim together with its number, and the pool
+      that has the jobs does not know: so the id has the time, too.';
+alter sequence pdoflow.lease_number owned by pdoflow.lease.id;
+
 -- Serves: rescue, release, and the status of a job: the active leases.
 create index lease_active on pdoflow.lease (pool_id) where active;
 

@@ -15,6 +15,7 @@ beforeAll(async () => {
   queue = await freshQueue();
   db = connect(queue.target, { connections: 1 });
   await leased(db, 10);
+  await db.sql`update pdoflow.lease set id = 1`;
   await postJobs(db, 10);
 });
 

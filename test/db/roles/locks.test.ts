@@ -11,6 +11,8 @@ let eve: Db;
 let evesPool: number;
 /** Ada's: all jobs claimed, one ended; all ended but not finished; due; of a pool that is dead. */
 let ids: number[];
+/** The lease of the first of them. */
+let leaseId: number;
 
 beforeAll(async () => {
   roles = await withRoles("ada", "eve", "pool");
@@ -24,6 +26,7 @@ beforeAll(async () => {
   const [alive, dead] = [await newPool(pool), await newPool(pool)];
   const running = await postJobs(ada, 3);
   const jobs = jobsOf(await take(pool, alive));
+  ({ leaseId } = nth(jobs, 0));
   for (let n = 0; n < 60; n++) await recordPart(pool, alive, [nth(jobs, 0)]);
   await roles.db.sql`insert into pdoflow.progress (posting_id, done, failed, cancelled, retrying)
     select ${running}, 0, 0, 0, 0 from generate_series(1, 60)`;
@@ -73,7 +76,7 @@ const recordAs = (db: Db, postingId: number, state: "retried" | "done") =>
   record(
     db,
     evesPool,
-    [0, 1, 2].map((seq) => ({ leaseId: 1, postingId, seq, attempt: 1 })),
+    [0, 1, 2].map((seq) => ({ leaseId, postingId, seq, attempt: 1 })),
     { state },
   );
 
