@@ -53,8 +53,8 @@ export const answerMs = (target: Target): number =>
 
 /**
  * Opens up to `connections` connections to one address when they are first needed, without checking
- * the server: `openDatabase` does that. Identifiers (bigint) come as numbers: they count rows, and
- * stay far below 2^53.
+ * the server: `openDatabase` does that. Identifiers (bigint) come as numbers: they count rows, or
+ * begin with the time (L5), and stay below 2^53.
  */
 export function connect(
   target: Target,

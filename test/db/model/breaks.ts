@@ -1,6 +1,6 @@
 import type { Db } from "../../../src/db/connection/connect.ts";
 
-/** A fault to be put into a function of sql/: the first `find` in its text becomes `instead`. */
+/** A fault to be put into a function of sql/: each `find` in its text becomes `instead`. */
 export interface Break {
   name: string;
   routine: string;
@@ -13,8 +13,8 @@ export const breaks: readonly Break[] = [
   {
     name: "claims do not lock the lane",
     routine: "claim_lane",
-    find: "for no key update",
-    instead: "",
+    find: "for no key update;",
+    instead: ";",
   },
   {
     name: "a claim takes one job more than it may",
@@ -27,6 +27,54 @@ export const breaks: readonly Break[] = [
     routine: "best_lane",
     find: "order by effective_priority desc, posting_id",
     instead: "order by effective_priority, posting_id",
+  },
+  {
+    name: "a claim begins behind its position",
+    routine: "best_lane",
+    find: "and effective_priority = f.priority and posting_id >= f.id",
+    instead: "and effective_priority = f.priority and posting_id > f.id",
+  },
+  {
+    name: "a claim of the oldest begins behind its position",
+    routine: "best_lane",
+    find: "and posting_id >= coalesce((",
+    instead: "and posting_id > coalesce((",
+  },
+  {
+    name: "a claim from a position does not see higher priorities",
+    routine: "best_lane",
+    find: "and effective_priority > f.priority",
+    instead: "and false",
+  },
+  {
+    name: "a claim from a position does not see lower priorities",
+    routine: "best_lane",
+    find: "and effective_priority < coalesce(f.priority, 2147483648)",
+    instead: "and f.priority is null",
+  },
+  {
+    name: "postings to skip are taken whole with others",
+    routine: "claim_whole_lanes",
+    find: "and posting_id <> all (p_skip)",
+    instead: "",
+  },
+  {
+    name: "postings to skip are claimed as retries with others",
+    routine: "claim_retries",
+    find: "and r.posting_id <> all (p_options.skip)",
+    instead: "",
+  },
+  {
+    name: "of the chosen postings others are taken whole too",
+    routine: "claim_lane",
+    find: "p_options.postings is null and",
+    instead: "",
+  },
+  {
+    name: "retries of others are claimed with those of the chosen postings",
+    routine: "claim_retries",
+    find: "and (p_options.postings is null or r.posting_id = any (p_options.postings))",
+    instead: "",
   },
   {
     name: "a lane that was begun is taken whole once more",
@@ -274,7 +322,7 @@ export async function brokenText({ sql }: Db, fault: Break): Promise<string> {
       `expected "${fault.find}" in ${fault.routine}: adapt the break "${fault.name}"`,
     );
   }
-  return row.text.replace(fault.find, () => fault.instead);
+  return row.text.replaceAll(fault.find, () => fault.instead);
 }
 
 /** Puts the fault into this database. */

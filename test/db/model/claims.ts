@@ -90,7 +90,7 @@ export function claimSingle(
 function firstInLine(queue: Queue, want: Claim): Turn[] {
   const open = queue.lanes
     .filter((lane) => lane.state === "open" && want.routes.includes(routeOf(queue, lane)))
-    .filter(({ postingId }) => hasRoom(queue, postingId))
+    .filter(({ postingId }) => isWanted(want, postingId) && hasRoom(queue, postingId))
     .sort(
       (a, b) =>
         (want.oldest ? 0 : b.rank - a.rank) || a.postingId - b.postingId || b.priority - a.priority,
@@ -101,7 +101,10 @@ function firstInLine(queue: Queue, want: Claim): Turn[] {
   const hasSuspect = heldLeases(queue, want.poolId).some(({ lost }) => lost >= 2);
   const due = dueRetries(queue).filter(
     ({ routeId, isSuspect, postingId }) =>
-      want.routes.includes(routeId) && !(isSuspect && hasSuspect) && hasRoom(queue, postingId),
+      want.routes.includes(routeId) &&
+      isWanted(want, postingId) &&
+      !(isSuspect && hasSuspect) &&
+      hasRoom(queue, postingId),
   );
   if (want.oldest) return oldestTurns(lanes, due);
   const best = Math.max(...due.map(({ priority }) => priority));
@@ -133,6 +136,9 @@ function oldestTurns(lanes: readonly Lane[], due: readonly WaitingRetry[]): Turn
 /** Jobs that may be claimed together: those of a posting with a limit only with each other. */
 const groupOf = ({ routeId, entryPoint, isSuspect, isLimited, postingId }: WaitingRetry) =>
   `${routeId} ${entryPoint} ${isSuspect} ${isLimited ? postingId : ""}`;
+
+const isWanted = ({ skip = [], postings }: Claim, id: number) =>
+  !skip.includes(id) && (postings?.includes(id) ?? true);
 
 const hasRoom = (queue: Queue, id: number) => roomOf(queue, postingOf(queue, id)) > 0;
 
@@ -203,13 +209,14 @@ function laneJobs(queue: Queue, want: Claim, lane: Lane): Attempt[] {
   const left = lane.endSeq - lane.cursor;
   const size = Math.min(left, share(left));
   const isWhole = lane.cursor === lane.firstSeq && size === left;
-  if (!isWhole || maxRunning !== null) return rangeOf(lane, size);
+  if (!isWhole || maxRunning !== null || want.postings) return rangeOf(lane, size);
   const untouched = queue.lanes
     .filter(
       (l) =>
         l.state === "open" &&
         l.rank === lane.rank &&
         l.postingId >= lane.postingId &&
+        isWanted(want, l.postingId) &&
         l.cursor === l.firstSeq &&
         routeOf(queue, l) === routeId &&
         postingOf(queue, l.postingId).entryPoint === entryPoint &&

@@ -6,16 +6,19 @@ import { type Claim, claim, claimSingle } from "../../../src/db/engine/leases.ts
 import { rangeOf } from "../engine.ts";
 import * as changes from "./changes.ts";
 import { claim as applyClaim, claimSingle as applySingle } from "./claims.ts";
-import { type Attempt, attemptKey, heldLeases } from "./queue.ts";
+import { type Attempt, attemptKey, heldLeases, type Lane, postingOf, type Queue } from "./queue.ts";
 import { type Act, alive, bits, choose, chooseSome, pick, type Step } from "./step.ts";
 
 export const entryPoints = ["a.ts#run", "b.ts#run"];
 
-/** A claim by a pool that is alive, of any size, for one or all routes. */
+/** A claim by a pool that is alive, of any size, for one or all routes, or of some postings. */
 export const claimAct: fc.Arbitrary<Act> = fc
   .record({
     pool: pick,
     route: fc.option(pick),
+    position: fc.option(pick),
+    skipped: fc.oneof({ weight: 7, arbitrary: fc.constant(null) }, { weight: 1, arbitrary: pick }),
+    chosen: fc.oneof({ weight: 7, arbitrary: fc.constant(null) }, { weight: 1, arbitrary: bits }),
     oldest: fc.boolean(),
     cap: fc.nat({ max: 9 }),
     share: fc.constantFrom(0.1, 0.5, 1),
@@ -28,7 +31,7 @@ export const claimAct: fc.Arbitrary<Act> = fc
       { selector: ({ entryPoint }) => entryPoint },
     ),
   })
-  .map(({ pool, route, ...sizes }) => ({
+  .map(({ pool, route, position, skipped, chosen, ...sizes }) => ({
     name: "claim",
     plan({ queue }) {
       const claimer = choose(alive(queue), pool);
@@ -36,20 +39,50 @@ export const claimAct: fc.Arbitrary<Act> = fc
       const poolId = claimer.id;
       const all = [...new Set([...queue.postings.values()].map(({ routeId }) => routeId))];
       const one = route === null ? null : choose(all, route);
-      const want: Claim = { poolId, routes: one === null ? all : [one], ...sizes };
+      const routes = one === null ? all : [one];
+      const ids = [...queue.postings.keys()];
+      const skip = skipped === null ? null : choose(ids, skipped);
+      const want: Claim = {
+        ...{ poolId, routes, ...sizes },
+        skip: skip === null ? [] : [skip],
+        postings: chosen === null ? null : chooseSome(ids, chosen),
+        positions: position === null ? [] : positionsOf(queue, { routes, ...sizes }, position),
+      };
       return claimStep(want);
     },
   }));
 
+/** Of each route a posting with no open lane before it that a claim would have to find. */
+function positionsOf(
+  queue: Queue,
+  { routes, oldest }: { routes: readonly number[]; oldest: boolean },
+  number: number,
+): number[] {
+  const open = queue.lanes.filter(({ state }) => state === "open");
+  return routes.flatMap((route) => {
+    const isOfRoute = ({ postingId }: Lane) => postingOf(queue, postingId).routeId === route;
+    const fit = queue.lanes
+      .filter(isOfRoute)
+      .filter(({ postingId, rank }) =>
+        open
+          .filter((lane) => isOfRoute(lane) && (oldest || lane.rank === rank))
+          .every((lane) => lane.postingId >= postingId),
+      );
+    return choose(fit, number)?.postingId ?? [];
+  });
+}
+
 export function claimStep(want: Claim): Step {
-  const { poolId, cap, share, oldest, sizes, routes } = want;
+  const { poolId, cap, share, oldest, sizes, routes, skip = [], postings, positions = [] } = want;
   const caps = sizes.map((size) => `, ${size.floor} to ${size.cap} of ${size.entryPoint}`).join("");
   return {
     kind: "claim",
     poolId,
     told:
       `pool ${poolId} claims up to ${cap}${caps}, at most ${share} of what is left` +
-      `${oldest ? " of the oldest" : ""}, of routes ${routes.join(" ")}`,
+      `${oldest ? " of the oldest" : ""}, of routes ${routes.join(" ")}` +
+      `${postings ? ` and postings ${postings.join(" ")}` : ""}, from ${positions.join(" ")}, ` +
+      `not of ${skip.join(" ")}`,
     async send(db) {
       const { ranges } = await claim(db, want);
       return ({ queue }) => applyClaim(queue, want, ranges);
