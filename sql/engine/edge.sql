@@ -201,6 +201,16 @@ begin
   end if;
   last_id := (select max(id) from unnest(v_found) as f (id));
   if last_id is null then return; end if;
+  -- Without locks: polling finds few postings that need not wait any longer.
+  if p_upstreams is null then
+    v_found := array(
+      select e.posting_id from pdoflow.edge e join pdoflow.posting u on u.id = e.upstream_id
+      where e.posting_id = any (v_found) and e.met_at is null
+        and (u.ended_at is not null or e.kind in ('failed', 'start')) and pdoflow.is_met(e, u)
+      union
+      select id from pdoflow.posting where id = any (v_found) and if_blocked <> 'hold');
+    if cardinality(v_found) = 0 then return; end if;
+  end if;
   v_ids := array(
     select id from pdoflow.posting
     where id = any (v_found) and waits and ended_at is null and state <> 'cancelled'
