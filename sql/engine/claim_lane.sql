@@ -1,10 +1,11 @@
 -- Claiming jobs that were never claimed before.
 
 -- Claims a range of one lane or, if the lane is small and unclaimed, several such lanes whole.
--- Returns the lease; null if the lane is no longer open or, without p_waits, is locked; 0 if the
--- cap forbids the claim, -1 if a limit does. L1: the row of the lane is locked while its newest
--- lease is read and the next one is appended. That read is a separate statement after the lock, so
--- that it sees the lease of the previous owner of the lock.
+-- Returns the lease; null if the lane is no longer open or, without p_waits, is locked, or if its
+-- posting gets its first limits at this moment; 0 if the cap forbids the claim, -1 if a limit does.
+-- L1: the row of the lane is locked while its newest lease is read and the next one is appended.
+-- That read is a separate statement after the lock, so that it sees the lease of the previous owner
+-- of the lock.
 create function pdoflow.claim_lane(
   p_pool bigint, p_posting bigint, p_priority integer, p_options pdoflow.claim_options,
   p_waits boolean
@@ -14,6 +15,7 @@ declare
   v_lane pdoflow.lane;
   v_entry_point text;
   v_is_limited boolean;
+  v_is_late boolean; -- it has got its limits since then
   v_cap integer := p_options.cap;
   v_floor integer := 1;
   v_ahead integer;
@@ -36,7 +38,11 @@ begin
   end if;
   if not found then return null; end if;
 
-  select c.seq into v_cursor from pdoflow.lane_cursor(p_posting, p_priority) c;
+  select c.seq, coalesce(p.max_running, p.rate_count) is not null and not v_is_limited
+  into v_cursor, v_is_late
+  from pdoflow.posting p left join lateral pdoflow.lane_cursor(p_posting, p_priority) c on true
+  where p.id = p_posting;
+  if v_is_late then return null; end if;
   select coalesce(c.cap, p_options.cap), coalesce(c.floor, 1) into v_cap, v_floor
   from unnest(p_options.entry_points, p_options.caps, p_options.floors)
     as c (entry_point, cap, floor)
@@ -116,6 +122,8 @@ begin
   into v_taken from free
   where posting_id = p_first.posting_id and priority = p_first.priority
      or running_total <= least(p_cap, greatest(p_floor, ceil(total * p_share)));
+
+  if v_taken.postings is null then return null; end if; -- the first has limits since a moment
 
   insert into pdoflow.lease (pool_id, posting_ids, first_seqs, end_seqs, attempts)
   values (p_pool, v_taken.postings, v_taken.firsts, v_taken.ends,

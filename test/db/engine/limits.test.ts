@@ -2,6 +2,7 @@
 import { expect, test } from "bun:test";
 
 import { connect, type Db } from "../../../src/db/connection/connect.ts";
+import { setLimits, setPriority } from "../../../src/db/engine/control.ts";
 import { claim } from "../../../src/db/engine/leases.ts";
 import { foldProgress } from "../../../src/db/engine/outcomes.ts";
 import {
@@ -216,4 +217,16 @@ test("M1: permits that count no more are deleted with the housekeeping", async (
   const left = await db.sql`select jobs, rate_ms from pdoflow.permit join pdoflow.posting
     on id = posting_id`;
   expect([...left]).toEqual([{ jobs: 4, rateMs: 3_600_000 }]);
+});
+
+test("P5: a posting that gets a limit while a claim waits for its lane is claimed within it", async () => {
+  await using db = await emptyQueue();
+  const [pool, id] = [await newPool(db), await postJobs(db, 2)];
+  await using operator = await openTransaction(db);
+  await setPriority(operator, [id], 1); // locks the lane
+  const claim = take(db, pool);
+  await untilBlocked(db);
+  await setLimits(operator, [id], { maxRunning: 1 });
+  await commit(operator);
+  expect(names(await claim)).toEqual([`${id}/0`]);
 });
