@@ -17,7 +17,7 @@ export const claimAct: fc.Arbitrary<Act> = fc
     pool: pick,
     route: fc.option(pick),
     position: fc.option(pick),
-    skipped: fc.oneof({ weight: 7, arbitrary: fc.constant(null) }, { weight: 1, arbitrary: pick }),
+    skipped: fc.oneof({ weight: 2, arbitrary: fc.constant(null) }, { weight: 1, arbitrary: pick }),
     chosen: fc.oneof({ weight: 7, arbitrary: fc.constant(null) }, { weight: 1, arbitrary: bits }),
     oldest: fc.boolean(),
     cap: fc.nat({ max: 9 }),

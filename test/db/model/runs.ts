@@ -71,9 +71,14 @@ const together = fc
     { weight: 1, arbitrary: fc.array(claimAct, { minLength: 2, maxLength: 3 }) },
   )
   .map((acts): Command => new Together(acts));
+/** Outcomes that are being recorded meet an act upon their posting that has to wait for them. */
+const recordAndControl = fc.tuple(
+  recordAct,
+  fc.oneof(pauseAct, stopAct, cancelAct, priorityAct, retryAct),
+);
 const overlapping = fc
-  .tuple(racer, racer, fc.integer({ min: 0, max: 3 }))
-  .map(([first, second, chance]): Command => new Overlapping([first, second], chance > 0));
+  .tuple(fc.oneof(fc.tuple(racer, racer), recordAndControl), fc.integer({ min: 0, max: 3 }))
+  .map(([acts, chance]): Command => new Overlapping(acts, chance > 0));
 
 /** How a run begins: some postings, and in one of four two or three pools that are lost (Y3). */
 const crash = fc.tuple(claimAct, loseAct, rescueAct);
