@@ -104,15 +104,23 @@ begin
                            p_keep_ends, p_keep_attempts, 0);
 end $$;
 
--- Releases the leases that the database has for a pool and that the pool does not know.
+-- Releases the leases that the database has for a pool and that the pool does not know. Returns
+-- whether these are all: a claim whose connection was lost may still wait for a lock, and lease jobs
+-- later. Until it ends, it has the key of the pool's row (O1).
 create function pdoflow.pool_release_unknown(p_pool bigint, p_known bigint[])
-returns integer language plpgsql
+returns boolean language plpgsql
 security definer set search_path = pg_catalog, pg_temp set jit = off set enable_seqscan = off as $$
+declare
+  v_are_all boolean;
 begin
   perform pdoflow.require_pool(p_pool);
-  return pdoflow.release(
+  perform from pdoflow.pool where id = p_pool for update skip locked;
+  v_are_all := found;
+  -- A statement after the lock: it sees the leases of all claims that have ended.
+  perform pdoflow.release(
     p_pool,
     array(select id from pdoflow.lease
           where pool_id = p_pool and active and id <> all (p_known)),
     '{}', '{}', '{}', '{}', '{}', 0);
+  return v_are_all;
 end $$;

@@ -37,12 +37,16 @@ function joined(ranges: readonly LeasedRange[]): LeasedRange[] {
   return all;
 }
 
-/** Releases the leases that the database has for a pool and that the pool does not know. */
+/**
+ * Releases the leases that the database has for a pool and that the pool does not know. False if
+ * there may be more of them soon, of a claim whose connection was lost and that goes on.
+ */
 export async function releaseUnknown(
   { sql, schema }: Db,
   poolId: number,
   known: readonly number[],
-): Promise<void> {
-  await sql`
-    select ${schema}.pool_release_unknown(${poolId}, ${integers(known)}::bigint[])`;
+): Promise<boolean> {
+  const [row] = await sql<{ areAll: boolean }[]>`
+    select ${schema}.pool_release_unknown(${poolId}, ${integers(known)}::bigint[]) as are_all`;
+  return row?.areAll ?? false;
 }

@@ -123,10 +123,7 @@ export class ClaimLoop {
 
   async #claim(session: Session, room: Room): Promise<void> {
     const { recoveries } = session;
-    if (this.#mayHaveUnknown) {
-      await session.releaseUnknown();
-      this.#mayHaveUnknown = false;
-    }
+    if (this.#mayHaveUnknown) this.#mayHaveUnknown = !(await session.releaseUnknown());
     const quietUntil = this.#isWoken ? null : this.#quietUntil;
     const notified = this.#notified;
     this.#isWoken = false;

@@ -172,9 +172,12 @@ export class Session {
     return await this.#links.work.ask((db) => settle(db, upstreams));
   }
 
-  /** Releases leases that the database has for this pool, but that are unknown here. */
-  async releaseUnknown(): Promise<void> {
-    await this.recorder.exclusively(() =>
+  /**
+   * Releases leases that the database has for this pool, but that are unknown here. False if there
+   * may be more of them soon.
+   */
+  async releaseUnknown(): Promise<boolean> {
+    return await this.recorder.exclusively(() =>
       this.#links.work.ask((db) => releaseUnknown(db, this.poolId, this.recorder.leases)),
     );
   }
