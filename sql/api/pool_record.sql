@@ -105,8 +105,8 @@ begin
 end $$;
 
 -- Releases the leases that the database has for a pool and that the pool does not know. Returns
--- whether these are all: a claim whose connection was lost may still wait for a lock, and lease jobs
--- later. Until it ends, it has the key of the pool's row (O1).
+-- whether these are all: a claim whose connection was lost may still wait for a lock, and lease
+-- jobs later. Until it ends, it has the key of the pool's row (O1).
 create function pdoflow.pool_release_unknown(p_pool bigint, p_known bigint[])
 returns boolean language plpgsql
 security definer set search_path = pg_catalog, pg_temp set jit = off set enable_seqscan = off as $$

@@ -18,7 +18,7 @@ export const claimAct: fc.Arbitrary<Act> = fc
     route: fc.option(pick),
     position: fc.option(pick),
     skipped: fc.oneof({ weight: 2, arbitrary: fc.constant(null) }, { weight: 1, arbitrary: pick }),
-    chosen: fc.oneof({ weight: 7, arbitrary: fc.constant(null) }, { weight: 1, arbitrary: bits }),
+    chosen: fc.oneof({ weight: 3, arbitrary: fc.constant(null) }, { weight: 1, arbitrary: bits }),
     oldest: fc.boolean(),
     cap: fc.nat({ max: 9 }),
     share: fc.constantFrom(0.1, 0.5, 1),
