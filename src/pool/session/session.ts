@@ -77,6 +77,11 @@ export class Session {
    * time is void.
    */
   recoveries = 0;
+  /**
+   * The calls of `settle`: one that ended after a claim began may have opened a posting that this
+   * claim missed.
+   */
+  readonly settling = { begun: 0, ended: 0 };
   readonly #links: Links;
   readonly #heartbeatTimeoutMs: number;
   readonly #listener: SessionListener;
@@ -169,7 +174,12 @@ export class Session {
    * returns how many changed. On the connection of outcomes: after postings that end before.
    */
   async settle(upstreams: readonly number[] | null): Promise<number> {
-    return await this.#links.work.ask((db) => settle(db, upstreams));
+    this.settling.begun++;
+    try {
+      return await this.#links.work.ask((db) => settle(db, upstreams));
+    } finally {
+      this.settling.ended++;
+    }
   }
 
   /**
