@@ -6,6 +6,7 @@
 export { job, type JobFunction, type JobOptions } from "./job/job-mark.ts";
 export type { JobError } from "./domain/attempt.ts";
 export { type CurrentJob, currentJob } from "./job/current-job.ts";
+export type { Upstream, UpstreamResult } from "./job/upstream.ts";
 export { ArgumentsRefused } from "./job/accept-arguments.ts";
 export { PdoflowError } from "./domain/errors.ts";
 export type { StandardSchema } from "./job/standard-schema.ts";
@@ -20,6 +21,7 @@ export {
   postWork,
   type ResultOf,
 } from "./library/post/post-work.ts";
+export { gather, type GatherOptions, reduce } from "./library/post/gather.ts";
 export { type JobPostOptions, post } from "./library/post/post-one.ts";
 export type { FailedJob } from "./library/posting/failed-jobs.ts";
 export { NumberRange, Product, product, range } from "./library/post/product.ts";

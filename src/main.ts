@@ -105,9 +105,11 @@ async function execute(root: string): Promise<void> {
     import("./index.ts"),
   ]);
   leaveWithParent();
-  const job = await new Promise<JobToExecute>((resolve) => process.once("message", resolve));
-  const ended = await answerExecute(root, job, api);
-  process.send?.(ended, undefined, undefined, () => process.exit(exitCodes.ok));
+  const receive = <T>() => new Promise<T>((resolve) => process.once("message", resolve));
+  const send = process.send?.bind(process); // user code may replace it
+  const parent = { send: (request: object) => void send?.(request), receive };
+  const ended = await answerExecute(root, await receive<JobToExecute>(), api, parent);
+  send?.(ended, undefined, undefined, () => process.exit(exitCodes.ok));
 }
 
 function leaveWithParent(): void {

@@ -81,6 +81,42 @@ begin
       and heartbeat_at > clock_timestamp() - least(heartbeat_timeout_ms, 60000) * interval '1 ms');
 end $$;
 
+-- As results_page, for a job of p_posting, which gathers, from index p_first of the upstream on.
+-- Only for the pool that has leased this job, and only within the range that the job reads (P13).
+create function pdoflow.pool_upstream(
+  p_pool bigint, p_posting bigint, p_seq integer, p_first integer,
+  out states text, out texts text
+) language plpgsql stable security definer set search_path = pg_catalog, pg_temp
+set jit = off set enable_seqscan = off as $$
+#variable_conflict use_column
+declare
+  v record;
+begin
+  perform pdoflow.require_pool(p_pool);
+  if not exists (
+    select from pdoflow.lease l cross join lateral pdoflow.ranges_of(l) r
+    where l.pool_id = p_pool and l.active and r.posting_id = p_posting
+      and r.first_seq <= p_seq and r.end_seq > p_seq) then
+    raise exception 'pool % has not leased job % of posting %', p_pool, p_seq, p_posting
+      using errcode = 'insufficient_privilege';
+  end if;
+  select u.id, p_seq * s.size as first_index,
+         least((p_seq + 1) * s.size, u.job_count)::integer as end_index into v
+  from pdoflow.posting p join pdoflow.posting u on u.id = p.gather
+    cross join lateral (select coalesce(p.gather_size, u.job_count)::bigint as size) s
+  where p.id = p_posting;
+  if not found then
+    raise exception 'the posting whose results job % of posting % reads does not exist any more',
+      p_seq, p_posting using errcode = 'PF003';
+  end if;
+  if not coalesce(p_first >= v.first_index and p_first < v.end_index, false) then
+    raise exception 'job % of posting % cannot read the result of job % of posting %', p_seq,
+      p_posting, p_first, v.id using errcode = 'insufficient_privilege';
+  end if;
+  select r.states, r.texts into states, texts
+  from pdoflow.results_page(v.id, p_first, v.end_index) r;
+end $$;
+
 -- Records that a pool waits for postings (O5).
 create function pdoflow.pool_listens(p_pool bigint) returns void language plpgsql
 security definer set search_path = pg_catalog, pg_temp as $$

@@ -155,6 +155,21 @@ returns setof pdoflow.jobs language sql stable as $$
   order by j.index
 $$;
 
+-- As results_page, for a posting whose results the caller can see.
+create function pdoflow.read_results(
+  p_posting bigint, p_first integer, p_end integer, out states text, out texts text
+) language plpgsql stable security definer set search_path = pg_catalog, pg_temp
+set jit = off set enable_seqscan = off as $$
+begin
+  perform from pdoflow.posting p where p.id = p_posting
+    and (pdoflow.sees_all() or p.route_id = any (pdoflow.own_routes()));
+  if not found then
+    raise exception 'there is no posting %', p_posting using errcode = 'PF003';
+  end if;
+  select r.states, r.texts into states, texts
+  from pdoflow.results_page(p_posting, p_first, p_end) r;
+end $$;
+
 create view pdoflow.outcomes with (security_barrier) as
 select o.posting_id,
        case when p.is_sorted then pdoflow.index_of(o.posting_id, o.seq) else o.seq end as index,

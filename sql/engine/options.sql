@@ -128,7 +128,7 @@ declare
 begin
   if p_value = 'null' and p_key not in ('name', 'key', 'jobKey', 'timeoutMs', 'maxFailures',
     'maxFailuresPercent', 'maxRunning', 'maxRate', 'keepMs', 'runAt', 'project', 'command',
-    'deadline') then
+    'deadline', 'gather', 'gatherSize') then
     perform pdoflow.refuse_option(p_key, 'a value', p_value);
   end if;
   case p_key
@@ -189,6 +189,9 @@ begin
         perform pdoflow.refuse_option(
           p_key, 'needs such as [["gpu", "has"]], of at most 1000 bytes', p_value);
       end if;
+    when 'gather' then
+      v.gather := pdoflow.whole_option(p_key, p_value, 1, 9007199254740991);
+    when 'gatherSize' then v.gather_size := pdoflow.whole_option(p_key, p_value, 2, 2147483647);
     when 'priority' then null; -- of the jobs: pdoflow.priorities_of
     else
       raise exception 'unknown posting option "%": docs/sql.md lists all options',

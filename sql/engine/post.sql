@@ -179,6 +179,7 @@ begin
     raise exception 'expected lanes of % jobs, highest priority first, found priorities % of %',
       v.job_count, p_priorities, p_sizes using errcode = 'PF002';
   end if;
+  perform pdoflow.require_gatherable(v);
   v_limits := pdoflow.limits_of_caller();
   v.max_result_bytes := v_limits.max_result_bytes;
   v.max_output_bytes := v_limits.max_output_bytes;
@@ -193,7 +194,7 @@ begin
   v.route_id := pdoflow.find_route(
     coalesce(p_options ->> 'osUser', ''), coalesce(p_options -> 'needs', '[]'),
     coalesce(p_options ->> 'run', ''), pdoflow.project_option(p_options));
-  v.waits := pdoflow.write_edges(v.id, p_options -> 'after');
+  v.waits := pdoflow.write_edges(v.id, pdoflow.after_of(v, p_options));
   insert into pdoflow.posting select v.*;
   v_state := case when v.run_at is null and not v.waits then 'open' else 'paused' end;
   if cardinality(p_priorities) = 1 then

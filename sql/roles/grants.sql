@@ -29,12 +29,12 @@ create function pdoflow.kind_calls(p_kind text) returns text[] language sql immu
                            'pool_fold', 'pool_finish_stragglers', 'pool_rescue',
                            'pool_stop_posting', 'pool_report', 'pool_show', 'pool_profile',
                            'pool_signatures', 'pool_block', 'pool_refuse',
-                           'pool_retract']
+                           'pool_retract', 'pool_upstream']
     else array['running_jobs', 'ranges_of', 'fingerprint', 'failed_jobs', 'seqs_of',
                'index_of', 'runs_of', 'each_outcome', 'runs_between', 'has_ended',
                'jobs_between', 'jobs',
                'limit_room', 'status', 'tolerated', 'has_begun', 'obstacle_of', 'obstacles',
-               'get_variable', 'follow']
+               'get_variable', 'follow', 'upstream_of', 'read_results']
   end ||
   case p_kind
     when 'poster' then array['post', 'post_batch', 'post_sweep', 'begin_posting', 'add_jobs',

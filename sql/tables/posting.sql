@@ -35,6 +35,8 @@ create table pdoflow.posting (
   waits boolean not null default false,
   if_blocked text not null default 'hold' check (if_blocked in ('hold', 'cancel', 'run')),
   deadline timestamptz,
+  gather bigint,
+  gather_size integer,
   constraint p1_not_empty check (job_count > 0),
   constraint p2_ended_is_counted
     check (ended_at is null or done + failed + cancelled = job_count),
@@ -45,6 +47,8 @@ create table pdoflow.posting (
     and stop_after >= 0 and max_failures > 0 and max_failures_percent between 0 and 100
     and max_running > 0 and rate_count > 0 and rate_ms > 0
     and (rate_count is null) = (rate_ms is null)),
+  constraint p13_gathers check (
+    gather_size is null or gather is not null and gather_size >= 2),
   constraint w_short check (
     length(name) <= 100 and length(entry_point) <= 2000 and length(reason) <= 1000
     and length(command) <= 1000)
@@ -67,7 +71,9 @@ comment on table pdoflow.posting is
   P10 priority is that of its one lane, null if it is sorted; override_priority as in lane (N4).
   P11 waits is true while it has an edge that is not met (W4). if_blocked: what happens if such an
       edge cannot be met.
-  P12 If it has not ended at deadline, it is cancelled.';
+  P12 If it has not ended at deadline, it is cancelled.
+  P13 Its jobs read the results of the posting gather, for which it waits: job i those of the jobs
+      from i * gather_size to before (i + 1) * gather_size; all if gather_size is null.';
 -- Serves: status and snapshot, the postings that have not ended, newest first.
 create index posting_not_ended on pdoflow.posting (id) where ended_at is null;
 -- Serves: the postings to start now. Claims never read postings that start later.

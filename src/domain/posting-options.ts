@@ -238,6 +238,22 @@ export const postingOptions = {
       "let only pools of this project run the jobs, '*' for all pools (default: derived " +
       "from the root)",
   },
+  /**
+   * Have the jobs read the results of this posting, with `currentJob().upstream.results()`
+   * (default: none).
+   */
+  gather: {
+    schema: orNull(whole(1, Number.MAX_SAFE_INTEGER)),
+    api: "sql",
+  },
+  /**
+   * With `gather`: job i reads the results of the jobs from i × N to before (i + 1) × N (default:
+   * one job reads all).
+   */
+  gatherSize: {
+    schema: orNull(whole(2, int32Max)),
+    api: "sql",
+  },
   /** The operating system user of the poster, for people. */
   osUser: {
     schema: v.optional(ShortName, ""),

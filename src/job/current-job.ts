@@ -1,5 +1,7 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 
+import type { Upstream } from "./upstream.ts";
+
 /** The running job, for its own code. */
 export interface CurrentJob {
   /** `POSTING/INDEX`, such as "42/7": its name in `pdoflow jobs`. */
@@ -21,6 +23,13 @@ export interface CurrentJob {
    * first use, and removed with its contents when the attempt has ended.
    */
   readonly tempFolder: string;
+  /**
+   * The posting whose results this job reads, if it was posted with `gather`, `reduce` or
+   * `pdoflow post --gather`.
+   *
+   * @throws {GathersNothing} it was posted in another way.
+   */
+  readonly upstream: Upstream;
   /**
    * Reports the progress of the job, for `pdoflow jobs` and the dashboard: `share` from 0 to 1, and
    * a short note. You can call it as often as you like: it is sent at most a few times a second.

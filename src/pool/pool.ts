@@ -18,6 +18,7 @@ import { silenceText } from "./session/heartbeat.ts";
 import { retryUntil } from "./link/retry-until.ts";
 import { closeLinks, type Links, openLinks, Session } from "./session/session.ts";
 import { next, type PoolEvent, type PoolState } from "./state.ts";
+import { UpstreamResults } from "./upstream-results.ts";
 import type { JobRun } from "./wire/leased-job.ts";
 
 const checkEveryMs = 1_000;
@@ -77,9 +78,11 @@ export class Pool {
       },
     };
     this.#results = new Results(context, options, this.#summary, failureWatch);
+    const upstreams = new UpstreamResults(this.#links, () => this.#session);
     this.#runner = options.makeRunner({
       attempts: this.#results,
       supply: this.#supply(),
+      readResults: (job, first) => upstreams.read(job, first),
       onStartFailed: (failure) => this.#onStartFailed(failure),
     });
     this.#intake = new Intake(

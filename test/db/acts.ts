@@ -12,6 +12,7 @@ import {
 import { type Db, type Sql } from "../../src/db/connection/connect.ts";
 import { readJobFacts } from "../../src/db/read/explain.ts";
 import { readFailures } from "../../src/db/read/failures.ts";
+import { readGathered } from "../../src/db/read/gathered.ts";
 import { follow } from "../../src/db/engine/follow.ts";
 import { readGrants } from "../../src/db/admin/grants.ts";
 import { readJobPage } from "../../src/db/read/jobs.ts";
@@ -70,6 +71,15 @@ export const acts: Record<string, Act> = {
   "read results": {
     act: (db, id) => some(readResults(db, { postingId: id, first: 0, size: 9, isSorted: false })),
     by: "poster viewer operator owner",
+  },
+  "read results by page": {
+    act: async (db, id) =>
+      (await readGathered(db, { postingId: id, first: 0, end: 5 })).texts !== "",
+    by: "poster viewer operator owner",
+  },
+  "gather results": {
+    act: async (db, id) => (await postJobs(db, 1, { gather: id })) > 0,
+    by: "poster owner",
   },
   "read failures": {
     act: (db, id) => some(readFailures(db, id)),

@@ -50,3 +50,26 @@ export const posts = job(async (n: number): Promise<number> => {
     n > 0 ? await postWork(posts, [[n - 1]], [], { root: import.meta.dirname }) : null;
   return posting?.id ?? 0;
 });
+
+/** The number of results of its upstream, and their sum times a factor. */
+export const total = job(async (factor: number) => {
+  let [count, sum] = [0, 0];
+  const { upstream } = currentJob() ?? outside();
+  for await (const { result } of upstream.results<number | { sum: number }>()) {
+    count++;
+    sum += factor * (typeof result === "object" ? result.sum : (result ?? 0));
+  }
+  return { count, sum };
+});
+
+/** The failed jobs of its upstream. */
+export const count = job(async () => {
+  const { upstream } = currentJob() ?? outside();
+  const errors: (string | undefined)[] = [];
+  for await (const { error } of upstream.results()) errors.push(error?.name);
+  return { failed: upstream.failed, errors };
+});
+
+function outside(): never {
+  throw new Error("expected a job");
+}

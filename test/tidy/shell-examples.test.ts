@@ -12,6 +12,7 @@ const testOf: Readonly<Record<string, string>> = {
   "README.md": "test/binary/shell/examples.test.ts",
   "docs/posting.md": "test/binary/post/posting-guide.slow.test.ts",
   "docs/database.md": "test/binary/shell/docs-examples.slow.test.ts",
+  "docs/flows.md": "test/binary/shell/docs-examples.slow.test.ts",
   "docs/programs.md": "test/binary/shell/docs-examples.slow.test.ts",
   "docs/security.md": "test/binary/shell/docs-examples.slow.test.ts",
   "docs/selectors.md": "test/binary/shell/docs-examples.slow.test.ts",

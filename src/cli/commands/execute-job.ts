@@ -2,6 +2,7 @@ import { resolve } from "node:path";
 
 import { Command, Option } from "clipanion";
 
+import { findUpstream, readGathered } from "../../db/read/gathered.ts";
 import { readJob } from "../../db/read/jobs.ts";
 import type { Target } from "../../db/settings/target.ts";
 import { findPostings, type PostingRow } from "../../db/read/snapshot.ts";
@@ -9,8 +10,14 @@ import type { JobError } from "../../domain/attempt.ts";
 import { outputSchemas } from "../output/output-schemas.ts";
 import { exitCodes, InvalidInput } from "../../domain/errors.ts";
 import { isOfProject } from "../../domain/route.ts";
+import { rangeOfGroup, type UpstreamPosting } from "../../domain/upstream.ts";
 import { parseEnv } from "../../pool/wire/environment.ts";
-import { type ExecutedJob, executeJob, type JobToExecute } from "../../pool/worker/execute-job.ts";
+import {
+  type ExecutedJob,
+  executeJob,
+  type ExecuteOptions,
+  type JobToExecute,
+} from "../../pool/worker/execute-job.ts";
 import { projectOfPool } from "../../pool/entry/project.ts";
 import { PdoflowCommand } from "../shell/command.ts";
 import { JobNotFound, jobNamed } from "../input/job-named.ts";
@@ -58,7 +65,7 @@ export class ExecuteJobCommand extends PdoflowCommand {
     let stoppedBy: string | null = null;
     const stop = context.onStopSignal((signal) => (stoppedBy = signal));
     const { program, env, onStopSignal } = context;
-    const ended = await executeJob(found, {
+    const options = {
       program,
       env,
       handsOn: parseEnv(this.env),
@@ -66,12 +73,31 @@ export class ExecuteJobCommand extends PdoflowCommand {
       printsToStderr: this.json,
       onStopSignal,
       root: resolve(context.cwd, this.root ?? "."),
-    });
+    };
+    const ended =
+      found.upstream === null
+        ? await executeJob(found, { ...options, readResults: null })
+        : await this.#executeGathering(found, found.upstream, options);
     stop();
     this.#report(`${found.posting}/${found.index}`, ended);
     if (ended.isDone) return exitCodes.ok;
     if (stoppedBy === "SIGINT") return exitCodes.interrupted;
     return stoppedBy === null ? exitCodes.jobsFailed : exitCodes.terminated;
+  }
+
+  /** With a connection, over which this process reads the results for the job. */
+  async #executeGathering(
+    job: JobToExecute,
+    upstream: UpstreamPosting,
+    options: Omit<ExecuteOptions, "readResults">,
+  ): Promise<ExecutedJob> {
+    const { end } = rangeOfGroup(upstream, job.index);
+    return await this.withDatabase((db) =>
+      executeJob(job, {
+        ...options,
+        readResults: (first) => readGathered(db, { postingId: upstream.posting, first, end }),
+      }),
+    );
   }
 
   async #find(): Promise<JobToExecute> {
@@ -84,7 +110,9 @@ export class ExecuteJobCommand extends PdoflowCommand {
       if (!job) throw new JobNotFound(this.job);
       const { entryPoint } = posting;
       this.#requireProject(db.target, posting);
-      return { posting: posting.id, index, attempt: job.attempts + 1, entryPoint, args: job.args };
+      const upstream = await findUpstream(db, posting.id);
+      const attempt = job.attempts + 1;
+      return { posting: posting.id, index, attempt, entryPoint, args: job.args, upstream };
     });
   }
 

@@ -2,6 +2,7 @@ import { resolve } from "node:path";
 
 import { Command, Option } from "clipanion";
 
+import { insertLevels } from "../../db/posting/insert-levels.ts";
 import { insertPosting, type NewPosting, type Posted } from "../../db/posting/insert.ts";
 import { readPostingCounts } from "../../db/read/status.ts";
 import type { Signer } from "../../db/posting/signatures.ts";
@@ -14,10 +15,10 @@ import { readSigningKey } from "../../pool/trust/keys.ts";
 import { pluralize } from "../output/pluralize.ts";
 import { CountedJobs } from "../input/counted-jobs.ts";
 import { type KeyDifferences, keyDifferences } from "../input/key-differences.ts";
-import { PostingCommand } from "../input/posting-command.ts";
+import { findGathering, GatheringCommand, type GatherRequest } from "../input/gather-flags.ts";
 import { Reading } from "../input/reading-progress.ts";
 
-export class PostCommand extends PostingCommand {
+export class PostCommand extends GatheringCommand {
   static override paths = [["post"]];
   static override usage = Command.Usage({
     description: "post a batch of jobs",
@@ -76,8 +77,10 @@ export class PostCommand extends PostingCommand {
     if (this.pin && this.isCommand) {
       throw new InvalidInput("--pin", ["expected an entry point, found a command"]);
     }
+    const gather = this.gatherRequest(files);
+    if (gather) return await this.#postGathering(entryPoint, unsigned, gather);
     const sources = await this.openSources(files);
-    await this.checkEntry(entryPoint, sources);
+    await this.checkEntry(entryPoint, this.sourcesToName(sources));
     if (this.check === true || this.dryRun) return await this.showJobs(sources, entryPoint);
     const posting = { ...unsigned, signer: await this.#signer(entryPoint) };
     const reading = new Reading(this, "posting", sources, this.progress);
@@ -106,6 +109,34 @@ export class PostCommand extends PostingCommand {
     }
     this.#report(entryPoint, posted);
     return this.wait ? await this.#wait(posted) : exitCodes.ok;
+  }
+
+  /** Posts jobs that read the results of another posting: one, or some levels of them. */
+  async #postGathering(
+    entryPoint: EntryPoint,
+    unsigned: NewPosting,
+    request: GatherRequest,
+  ): Promise<ExitCode> {
+    if (this.signWith !== undefined) {
+      throw new InvalidInput("--sign", ["expected no --gather: results are not signed"]);
+    }
+    const withArgs = "--with with a JSON list of arguments, as in --with '[1, \"a\"]'";
+    await this.checkEntry(entryPoint, request.hasArgs ? null : withArgs);
+    const levels = await this.withDatabase(async (db) => {
+      const gathering = await findGathering(db, request);
+      if (this.check === true || this.dryRun) return gathering;
+      const project = this.projectOf(entryPoint, db.target);
+      return await insertLevels(db, { ...unsigned, project }, gathering);
+    });
+    if (!Array.isArray(levels)) return await this.showLevels(entryPoint, levels);
+    const last = levels.at(-1);
+    if (!last) throw new Error("expected at least one level");
+    for (const [level, { id, jobCount }] of levels.slice(0, -1).entries()) {
+      this.say(`level ${level + 1}: posting ${id}, ${pluralize(jobCount, "job")}`);
+    }
+    const known = last.isNew ? null : { isCancelled: false, differences: [] };
+    this.#report(entryPoint, { ...last, known });
+    return this.wait ? await this.#wait(last) : exitCodes.ok;
   }
 
   /** Pools that run commands are rare, and others need not claim them to find that out. */

@@ -109,7 +109,7 @@ export class RunCommand extends PostingCommand {
     const { entryPoint, files } = this.parseWork();
     this.#requireSense();
     const sources = await this.openSources(files, true);
-    await this.checkEntry(entryPoint, sources);
+    await this.checkEntry(entryPoint, this.sourcesToName(sources));
     if (this.dryRun) return await this.showJobs(sources, entryPoint);
     const posting = { ...this.newPosting(entryPoint), run: crypto.randomUUID() };
     const notes = new JobNotes(this.tag || this.joblog !== undefined);

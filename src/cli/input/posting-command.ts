@@ -177,23 +177,31 @@ export abstract class PostingCommand extends PostingFlags {
     return await JobSources.open(sources, this.context);
   }
 
+  /** What to name if nothing names any arguments; null if something does. */
+  sourcesToName({ isBare }: JobSources): string | null {
+    return isBare
+      ? "a file, - for standard input, --args, --kw, --each or --from-glob; or --no-args for a " +
+          "job without"
+      : null;
+  }
+
   /**
-   * Imports the entry point, or looks for the program, unless --no-check was given.
+   * Imports the entry point, or looks for the program, unless --no-check was given. If
+   * `sourcesToName` is not null, no arguments were named.
    *
    * @throws {ProgramNotFound}
    * @throws {InvalidInput} it takes arguments, and none were named.
    */
-  async checkEntry(entryPoint: EntryPoint, { isBare }: JobSources): Promise<void> {
+  async checkEntry(entryPoint: EntryPoint, sourcesToName: string | null): Promise<void> {
     const { program, env, cwd } = this.context;
     if (this.check === false) return;
     const root = resolve(cwd, this.root ?? ".");
     if (this.isCommand) return checkProgram(this.command, root, env["PATH"] ?? "");
     const parameters = await checkEntryPoint(program, env, root, entryPoint);
-    if (!isBare || parameters === 0) return;
+    if (sourcesToName === null || parameters === 0) return;
     throw new InvalidInput("arguments", [
-      `${formatEntryPoint(entryPoint)} takes ${pluralize(parameters, "argument")}: expected a ` +
-        "file, - for standard input, --args, --kw, --each or --from-glob; or --no-args for a job " +
-        "without",
+      `${formatEntryPoint(entryPoint)} takes ${pluralize(parameters, "argument")}: expected ` +
+        sourcesToName,
     ]);
   }
 

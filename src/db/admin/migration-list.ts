@@ -36,6 +36,7 @@ import sweepEngine from "../../../sql/engine/sweep.sql" with { type: "text" };
 import blockEngine from "../../../sql/engine/block.sql" with { type: "text" };
 import limitEngine from "../../../sql/engine/limit.sql" with { type: "text" };
 import leaseEngine from "../../../sql/engine/lease.sql" with { type: "text" };
+import gatherEngine from "../../../sql/engine/gather.sql" with { type: "text" };
 import claimEngine from "../../../sql/engine/claim.sql" with { type: "text" };
 import claimLaneEngine from "../../../sql/engine/claim_lane.sql" with { type: "text" };
 import claimRetriesEngine from "../../../sql/engine/claim_retries.sql" with { type: "text" };
@@ -105,6 +106,7 @@ const baseline = [
   postEngine,
   limitEngine,
   leaseEngine,
+  gatherEngine,
   claimEngine,
   claimLaneEngine,
   claimRetriesEngine,

@@ -1,4 +1,5 @@
 import type { PostingOptions, RunOption } from "../../domain/posting-options.ts";
+import type { UpstreamPosting } from "../../domain/upstream.ts";
 import { separator, integers, texts } from "../connection/array.ts";
 import type { Db } from "../connection/connect.ts";
 
@@ -171,6 +172,8 @@ export interface RunnablePosting extends Pick<PostingOptions, RunOption> {
   /** The limits in bytes of results, and of the output of each stream (T4); null for none. */
   maxResultBytes: number | null;
   maxOutputBytes: number | null;
+  /** The posting whose results its jobs read (P13); null for none. */
+  upstream: UpstreamPosting | null;
 }
 
 export async function readRunnable(

@@ -61,7 +61,7 @@ export async function insertPosting(
   posting: NewPosting,
   jobs: JobsToPost,
   source: string,
-  openSpan = async () => void (await openSpanBy(db)),
+  openSpan: () => Promise<void> = async () => void (await openSpanBy(db)),
 ): Promise<Posted> {
   const work = { posting, options: optionsText(posting) };
   if ("isNormal" in jobs) {

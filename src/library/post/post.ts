@@ -4,27 +4,25 @@ import type { JobBatch } from "../../db/posting/batches.ts";
 import {
   callerDb,
   explainCallersError,
+  type PostingDb,
   requireTransaction,
   SnapshotTooOld,
 } from "../../db/posting/caller-transaction.ts";
-import {
-  insertPosting,
-  type JobsToPost,
-  type NewPosting,
-  openSpanBy,
-  type Posted,
-} from "../../db/posting/insert.ts";
+import { insertPosting, type NewPosting, openSpanBy } from "../../db/posting/insert.ts";
+import { insertLevels, insertLevelsIn } from "../../db/posting/insert-levels.ts";
 import { formatEntryPoint, parseEntryPoint } from "../../domain/entry-point.ts";
 import { NothingToPost } from "../../domain/errors.ts";
 import { entryPointOf } from "../../job/job-entry-point.ts";
 import { type JobFunction, schemaOf } from "../../job/job-mark.ts";
 import { parse } from "../../domain/parse.ts";
-import { librarySchemas } from "../../domain/posting-options.ts";
+import { librarySchemas, postingOptions } from "../../domain/posting-options.ts";
+import { Tolerance } from "../../domain/tolerance.ts";
 import { type Connection, connectionTo } from "../connection/connection.ts";
 import { encodeJobs, type ArgumentSources } from "./encode-jobs.ts";
 import { osUser } from "../../db/settings/os-user.ts";
 import { projectOfPosting } from "../../pool/entry/project.ts";
 import type { Transaction } from "../../db/posting/transaction.ts";
+import type { GatherOptions } from "./gather.ts";
 import type { PostOptions } from "./post-work.ts";
 import { sweepOfSources } from "./product-sweep.ts";
 import { Posting } from "../posting/posting.ts";
@@ -59,10 +57,19 @@ const Options = v.strictObject({
   ...places,
 });
 
+type CheckedOptions = v.InferOutput<typeof Options>;
+
+const GatherShape = v.strictObject({
+  ...librarySchemas,
+  ...places,
+  groupSize: v.nullable(postingOptions.gatherSize.schema.wrapped),
+  tolerate: v.optional(Tolerance, 0),
+});
+
 const noOptions = parse(Options, {}, "options of postWork");
 
 /** Checks the options; quickly if none describes the posting itself, as in most posts. */
-function checked(options: PostOptions): v.InferOutput<typeof Options> {
+function checked(options: PostOptions): CheckedOptions {
   const isPlain = Object.keys(Object(options)).every((name) => Object.hasOwn(places, name));
   if (!isPlain) return parse(Options, options, "options of postWork");
   return { ...noOptions, ...parse(Places, options, "options of postWork") };
@@ -76,9 +83,8 @@ export async function post(
   sources: Pick<ArgumentSources, "posargs" | "kwargs">,
   options: PostOptions,
 ): Promise<Posting> {
-  const { priority, root, db, transaction, project, ...shared } = checked(options);
+  const { priority, ...parsed } = checked(options);
   const [base, priorities] = typeof priority === "number" ? [priority, undefined] : [0, priority];
-  const entryPoint = await entryPointText(fn, root ?? process.cwd());
   const schema = typeof fn === "string" ? undefined : schemaOf(fn);
   const isPlain = priorities === undefined && schema === undefined;
   const sweep = isPlain ? sweepOfSources(sources.posargs, sources.kwargs) : null;
@@ -86,21 +92,13 @@ export async function post(
   try {
     // Before the transaction begins: most postings are one batch, and most faults are in it.
     if (!sweep && (await jobs.isEmpty())) throw new NothingToPost(source);
-    const connection = connectionTo(db);
-    const posting = {
-      ...{ entryPoint, priority: base, osUser: osUser(), ...shared },
-      project: projectOfPosting(
-        {
-          option: project ?? undefined,
-          env: process.env,
-          root: root ?? process.cwd(),
-          target: connection.target,
-        },
-        entryPoint,
-      ),
-    };
+    const connection = connectionTo(parsed.db);
+    const posting = await newPosting(fn, base, parsed, connection);
+    const { transaction } = parsed;
     const posted = transaction
-      ? await postWithin(transaction, connection, posting, sweep ?? jobs)
+      ? await postWithin(transaction, connection, (db, openSpan) =>
+          insertPosting(db, posting, sweep ?? jobs, source, openSpan),
+        )
       : await connection.use(({ posting: db }) =>
           insertPosting(db, posting, sweep ?? jobs, source),
         );
@@ -112,18 +110,76 @@ export async function post(
   }
 }
 
+/** The implementation of `gather` and `reduce`. */
+export async function postGathering(
+  fn: JobFunction | string,
+  { posting: upstream, groupSize }: { posting: Posting; groupSize: number | null },
+  { with: given = [], tolerate, ...options }: GatherOptions<JobFunction>,
+): Promise<Posting> {
+  const parsed = parse(GatherShape, { ...options, groupSize, tolerate }, "options of gather");
+  const connection =
+    options.db === undefined ? Posting.connectionOf(upstream) : connectionTo(options.db);
+  const posting = await newPosting(fn, parsed.priority, parsed, connection);
+  const gathering = {
+    ...{ upstream: upstream.id, jobCount: upstream.jobCount, groupSize: parsed.groupSize },
+    tolerated: parsed.tolerate,
+    args: await encodedArguments(fn, given),
+  };
+  const { transaction } = parsed;
+  const levels = transaction
+    ? await postWithin(transaction, connection, (db, openSpan) =>
+        insertLevelsIn(db, posting, gathering, openSpan),
+      )
+    : await connection.use(({ posting: db }) => insertLevels(db, posting, gathering));
+  const last = levels.at(-1);
+  if (!last) throw new Error("expected at least one level");
+  return new Posting(connection, last);
+}
+
+/** The arguments of a job of `fn`, checked by its schema. */
+async function encodedArguments(
+  fn: JobFunction | string,
+  given: readonly unknown[],
+): Promise<string> {
+  const schema = typeof fn === "string" ? undefined : schemaOf(fn);
+  const sources = { posargs: [given], kwargs: [], priorities: undefined, schema };
+  for await (const { args } of encodeJobs(sources)) return args[0] ?? "[]";
+  return "[]";
+}
+
+/** The posting that options describe. */
+async function newPosting(
+  fn: JobFunction | string,
+  priority: number,
+  {
+    root,
+    db: _db,
+    transaction: _transaction,
+    project,
+    ...shared
+  }: Omit<CheckedOptions, "priority">,
+  { target }: Connection,
+): Promise<NewPosting> {
+  const folder = root ?? process.cwd();
+  const entryPoint = await entryPointText(fn, folder);
+  const source = { option: project ?? undefined, env: process.env, root: folder, target };
+  return {
+    ...{ entryPoint, priority, osUser: osUser(), ...shared },
+    project: projectOfPosting(source, entryPoint),
+  };
+}
+
 /** Posts in a transaction of the caller; the posting commits or rolls back with it. */
-async function postWithin(
+async function postWithin<T>(
   transaction: Transaction,
   connection: Connection,
-  posting: NewPosting,
-  jobs: JobsToPost,
-): Promise<Posted> {
+  insert: (db: PostingDb, openSpan: () => Promise<void>) => Promise<T>,
+): Promise<T> {
   const callers = callerDb(transaction, connection.target.schema);
   let spansOpened = 0;
   try {
     await requireTransaction(callers);
-    return await insertPosting(callers, posting, jobs, source, async () => {
+    return await insert(callers, async () => {
       // Others may fill it in the meantime, but rarely 20 times in a row.
       if (spansOpened++ === 10) throw new SnapshotTooOld();
       await connection.use(({ posting }) => openSpanBy(posting));

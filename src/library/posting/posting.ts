@@ -234,6 +234,11 @@ export class Posting<Result = unknown> {
     return changed.length > 0;
   }
 
+  /** @internal The connection that a posting uses. */
+  static connectionOf(posting: Posting): Connection {
+    return posting.#connection;
+  }
+
   #isSorted(): Promise<boolean> {
     return this.#connection.use(({ reading }) => hasSortedJobs(reading, this.id));
   }

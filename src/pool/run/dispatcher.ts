@@ -3,7 +3,12 @@ import type { JobError } from "../../domain/attempt.ts";
 import { isSameJob, type JobRun } from "../wire/leased-job.ts";
 import { type LeasedRun, without } from "../wire/leased-run.ts";
 import type { Ends } from "../wire/ends.ts";
-import type { ProfileMessage, ProgressMessage, WorkerMessage } from "../wire/protocol.ts";
+import type {
+  ProfileMessage,
+  ProgressMessage,
+  ReadMessage,
+  WorkerMessage,
+} from "../wire/protocol.ts";
 import { BaseRunner, watchEveryMs } from "./base-runner.ts";
 import { lostResult, stoppedResult } from "./pending-outcome.ts";
 import {
@@ -140,6 +145,7 @@ export class Dispatcher extends BaseRunner<WorkerRun> {
       const late = slot.withdraw(Infinity, ({ number }) => number === message.chunk);
       if (late.length > 0) supply.onReturned(late, "late");
     }
+    if (message.kind === "read") return void this.#read(slot, message);
     if (message.kind === "progress") return this.#progress(slot, message);
     if (message.kind === "profile") return this.#profile(slot, message);
     if (message.kind === "ended" && !this.#ended(slot, message.ends)) return slot.process.kill();
@@ -190,6 +196,18 @@ export class Dispatcher extends BaseRunner<WorkerRun> {
     if (running?.chunk !== chunk || running.position !== position) return; // it has ended
     running.progress = { share, note };
     this.context.attempts.onProgress();
+  }
+
+  /** Sends results of its upstream to the running job. */
+  async #read(slot: WorkerSlot, message: ReadMessage): Promise<void> {
+    const running = slot.poll(performance.now());
+    if (running?.chunk !== message.chunk || running.position !== message.position) return;
+    const { job } = running;
+    if (job.posting.upstream === null) return; // user code has forged it
+    const answer = await slot.results.answer(message, (first) =>
+      this.context.readResults(job, first),
+    );
+    if (answer) slot.process.send(answer);
   }
 
   #profile(slot: WorkerSlot, { chunk, position, stacks }: ProfileMessage): void {

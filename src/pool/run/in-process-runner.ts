@@ -164,14 +164,20 @@ export class InProcessRunner extends BaseRunner<InProcessRun> {
       if (Date.now() > startBy) return supply.onReturned([run], "late");
     }
     const log = new JobLog();
-    const context = new JobContext(packIds([run]), 0, {
-      onSignal: () => {},
-      onProgress: (progress) => {
-        running.progress = progress;
-        attempts.onProgress();
+    const context = new JobContext(
+      packIds([run]),
+      0,
+      {
+        onSignal: () => {},
+        onProgress: (progress) => {
+          running.progress = progress;
+          attempts.onProgress();
+        },
+        onLog: (line) => log.add(line),
+        readResults: (first) => this.context.readResults(running.job, first),
       },
-      onLog: (line) => log.add(line),
-    });
+      posting.upstream,
+    );
     const running: InProcessRun = {
       run,
       job: jobAt(run, 0),

@@ -3,6 +3,7 @@ import type { RunningJob } from "../../db/engine/pools.ts";
 import type { Profile } from "../../db/engine/profiles.ts";
 import type { JobError, OutcomeState } from "../../domain/attempt.ts";
 import type { JobTime } from "../../domain/chunk-size.ts";
+import type { GatheredPage } from "../../domain/upstream.ts";
 import type { JobRun, LeasedJob } from "../wire/leased-job.ts";
 import type { LeasedRun } from "../wire/leased-run.ts";
 import type { AttemptDetails, AttemptResult, EndColumns } from "../wire/ends.ts";
@@ -58,6 +59,8 @@ export interface JobSupply {
 export interface RunnerContext {
   attempts: AttemptListener;
   supply: JobSupply;
+  /** Reads results of the upstream of a running job, from an index on. */
+  readResults(job: LeasedJob, first: number): Promise<GatheredPage>;
   /** A worker could not be started. */
   onStartFailed(failure: StartFailure): void;
 }

@@ -5,6 +5,7 @@ import { packIds } from "../wire/protocol.ts";
 import { chunksPerWorker } from "../wire/shared-page.ts";
 import type { RunningAttempt } from "./base-runner.ts";
 import { Chunk } from "./chunk.ts";
+import { ResultParts } from "./result-parts.ts";
 import type { Termination } from "./runner.ts";
 import type { WorkerProcess } from "./worker-process.ts";
 
@@ -34,6 +35,8 @@ export class WorkerSlot {
   /** The reason why its running job is being stopped. */
   termination: Termination | null = null;
   running: WorkerRun | null = null;
+  /** The results of upstreams that its job reads. */
+  readonly results = new ResultParts();
   jobsEnded = 0;
   readonly #chunks: (Chunk | null)[] = Array.from({ length: chunksPerWorker }, () => null);
   #nextChunk = 0;
@@ -79,12 +82,12 @@ export class WorkerSlot {
     this.#sent.push({ number: chunk, bytes });
     this.process.page.load(pageIndex, chunk, jobs.count);
     const { startBy, posting } = first;
-    const { entryPoint, keepsResults, keepsOutput } = posting;
+    const { entryPoint, keepsResults, keepsOutput, upstream } = posting;
     // Such a chunk has one job, and no other chunk is on its way.
     const isInFile = bytes > chunkBytes && this.process.writeArguments(args);
     this.process.send({
       ...{ kind: "run", chunk, pageIndex, args: isInFile ? null : args, ids: packIds(jobs.runs) },
-      ...{ entryPoint, keepsResults, keepsOutput, startBy },
+      ...{ entryPoint, keepsResults, keepsOutput, upstream, startBy },
     });
   }
 

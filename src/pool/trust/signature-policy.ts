@@ -171,6 +171,12 @@ export class SignaturePolicy implements AdmissionPolicy {
 
 /** @throws {SignatureRefused} the posting differs from its signed statement. */
 function checkOptions({ statement }: SignedPosting, posting: RunnablePosting): void {
+  const { upstream } = posting;
+  if (upstream !== null) {
+    throw new SignatureRefused(
+      `it reads the results of posting ${upstream.posting}, which are not signed`,
+    );
+  }
   const change = changeOf(statement, posting);
   if (change?.startsWith("number") === true) {
     throw new SignatureRefused(`its signature is that of posting ${statement.posting}`);

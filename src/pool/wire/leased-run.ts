@@ -165,7 +165,9 @@ const isAlike = (a: JobRun, b: JobRun) =>
 const runsAlike = (a: RunnablePosting, b: RunnablePosting) =>
   a.entryPoint === b.entryPoint &&
   a.keepsResults === b.keepsResults &&
-  a.keepsOutput === b.keepsOutput;
+  a.keepsOutput === b.keepsOutput &&
+  a.upstream === null &&
+  b.upstream === null;
 
 /** The size in memory, in bytes, estimated: a Latin letter takes one byte. */
 export function sizeOfArguments(runs: readonly LeasedRun[]): number {

@@ -3,6 +3,7 @@ import * as v from "valibot";
 import { noteText } from "../../job/current-job.ts";
 import { parse } from "../../domain/parse.ts";
 import type { PostingOptions } from "../../domain/posting-options.ts";
+import type { UpstreamPosting } from "../../domain/upstream.ts";
 import { separator } from "../../db/connection/array.ts";
 import { amount, EndedMessage, Ends } from "./ends.ts";
 import type { JobRun } from "./leased-job.ts";
@@ -34,6 +35,8 @@ export interface RunMessage {
   ids: readonly number[];
   keepsResults: boolean;
   keepsOutput: PostingOptions["keepsOutput"];
+  /** The posting whose results the jobs read; null for none. */
+  upstream: UpstreamPosting | null;
   /** The time by which to start it, or not at all, by Date.now(); null for any time. */
   startBy: number | null;
 }
@@ -51,8 +54,22 @@ export interface EmptiedMessage {
   kind: "emptied";
 }
 
+/** A part of a page of results for the running job, if it still runs; or why there is none. */
+export interface ResultsMessage {
+  kind: "results";
+  chunk: number;
+  position: number;
+  /** The index of the first result of the page. */
+  first: number;
+  states: string;
+  /** A part of its texts. */
+  texts: string;
+  isLastPart: boolean;
+  error: string | null;
+}
+
 /** A message from a pool to a worker. */
-export type PoolMessage = RunMessage | StopMessage | EmptiedMessage;
+export type PoolMessage = RunMessage | StopMessage | EmptiedMessage | ResultsMessage;
 
 export const unpackArgs = (args: string): string[] => args.split(separator);
 
@@ -116,6 +133,14 @@ const Message = v.variant("kind", [
       ),
     ),
   }),
+  /** The running job reads results of its upstream: a part of the page that begins at `first`. */
+  v.strictObject({
+    kind: v.literal("read"),
+    chunk: v.number(),
+    position: v.number(),
+    first: v.pipe(amount, v.integer(), v.maxValue(2 ** 31 - 1)),
+    part: v.pipe(amount, v.integer()),
+  }),
   /** The samples of the running job, if it is profiled. */
   v.strictObject({
     kind: v.literal("profile"),
@@ -136,6 +161,7 @@ export type WorkerMessage =
   Exclude<PackedMessage, { kind: "ended" }> | { kind: "ended"; ends: Ends };
 
 export type ProfileMessage = Extract<WorkerMessage, { kind: "profile" }>;
+export type ReadMessage = Extract<WorkerMessage, { kind: "read" }>;
 export type ProgressMessage = Extract<WorkerMessage, { kind: "progress" }>;
 
 /** @throws {InvalidInput} a worker runs user code, which can send anything. */

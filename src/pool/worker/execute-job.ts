@@ -3,9 +3,11 @@ import { attempt } from "./attempt.ts";
 import { bunResolve } from "../entry/bun-resolve.ts";
 import { provideLegacyDecorators } from "../entry/legacy-decorators.ts";
 import type { Environment } from "../../db/settings/parameters.ts";
+import { messageOf } from "../../domain/errors.ts";
+import type { GatheredPage, UpstreamPosting } from "../../domain/upstream.ts";
 import { slotVariable, workerEnvironment } from "../wire/environment.ts";
 import type { JobIdentity } from "../wire/protocol.ts";
-import { JobContext } from "./job-context.ts";
+import { JobContext, type JobProgress } from "./job-context.ts";
 import { loadPosted } from "../entry/load-entry-point.ts";
 import { commandRunner } from "./shell-command.ts";
 import { provideVirtualPackage } from "./virtual-package.ts";
@@ -15,6 +17,8 @@ export interface JobToExecute extends JobIdentity {
   entryPoint: string;
   /** As JSON text. */
   args: string;
+  /** The posting whose results it reads; null for none. */
+  upstream: UpstreamPosting | null;
 }
 
 /** The end of the job. */
@@ -24,6 +28,12 @@ export interface ExecutedJob {
   text: string | null;
   durationMs: number;
 }
+
+/** A request of the process for results of the upstream, and the answer. */
+interface ReadRequest {
+  first: number;
+}
+type ReadAnswer = GatheredPage | { error: string };
 
 export interface ExecuteOptions {
   program: readonly string[];
@@ -38,6 +48,8 @@ export interface ExecuteOptions {
   inspect: string | null;
   /** Whether the stdout of the job goes to stderr, because stdout is used otherwise. */
   printsToStderr: boolean;
+  /** Reads results of the upstream, from an index on; null if it has none. */
+  readResults: ((first: number) => Promise<GatheredPage>) | null;
   /** Calls `listener` for signals to this process, until the returned function is called. */
   onStopSignal: (listener: (signal: string) => void) => () => void;
 }
@@ -48,7 +60,16 @@ export interface ExecuteOptions {
  */
 export async function executeJob(
   job: JobToExecute,
-  { program, env, handsOn, root, inspect, printsToStderr, onStopSignal }: ExecuteOptions,
+  {
+    program,
+    env,
+    handsOn,
+    root,
+    inspect,
+    printsToStderr,
+    readResults,
+    onStopSignal,
+  }: ExecuteOptions,
 ): Promise<ExecutedJob> {
   const startedAt = performance.now();
   let result: ExecutedJob | null = null;
@@ -60,7 +81,14 @@ export async function executeJob(
     },
     stdio: ["inherit", printsToStderr ? 2 : "inherit", "inherit"],
     serialization: "json",
-    ipc: (message: ExecutedJob) => (result = message),
+    ipc: (message: ExecutedJob | ReadRequest) => {
+      if ("isDone" in message) result = message;
+      else {
+        void readResults?.(message.first)
+          .catch((error: unknown) => ({ error: messageOf(error) }))
+          .then((answer: ReadAnswer) => child.exitCode ?? child.send(answer));
+      }
+    },
   });
   // The terminal sends Ctrl-C to both.
   const stop = onStopSignal((signal) => signal !== "SIGINT" && child.kill("SIGTERM"));
@@ -74,25 +102,42 @@ export async function executeJob(
   return result ?? { isDone: false, text: JSON.stringify(error), durationMs };
 }
 
+/** The channel of the process of a job to its parent. */
+interface ParentChannel {
+  send: (request: ReadRequest) => void;
+  /** Resolves with the next message of the parent. */
+  receive: () => Promise<ReadAnswer>;
+}
+
 /** The side of the child: runs the one job that it receives, and reports the result. */
 export async function answerExecute(
   root: string,
   job: JobToExecute,
   api: Record<string, unknown>,
+  parent: ParentChannel,
 ): Promise<ExecutedJob> {
   provideVirtualPackage(api);
   const isCommand = job.entryPoint === commandEntryPoint;
   const fn = isCommand
     ? Promise.resolve(commandRunner("1"))
     : loadPosted(root, job.entryPoint, bunResolve, provideLegacyDecorators);
-  const context = new JobContext([job.posting, job.attempt, job.index, 1], 0, {
+  const listener = {
     onSignal: () => {}, // nobody cancels it, and Ctrl-C ends it
-    onProgress: ({ share, note }) =>
+    onProgress: ({ share, note }: JobProgress) =>
       void process.stderr.write(
         `progress ${Math.round(100 * share)} %${note ? `: ${note}` : ""}\n`,
       ),
-    onLog: (line) => void process.stderr.write(line),
-  });
+    onLog: (line: string) => void process.stderr.write(line),
+    readResults: async (first: number) => {
+      const answer = parent.receive();
+      parent.send({ first });
+      const page = await answer;
+      if ("error" in page) throw new Error(page.error);
+      return page;
+    },
+  };
+  const ids = [job.posting, job.attempt, job.index, 1];
+  const context = new JobContext(ids, 0, listener, job.upstream);
   await fn.catch(() => {}); // importing takes time; a failure is the job's
   const startedAt = performance.now();
   const { isDone, text } = await attempt(fn, job.args, true, context);

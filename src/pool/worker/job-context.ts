@@ -1,6 +1,8 @@
 import { format } from "node:util";
 
+import type { GatheredPage, UpstreamPosting } from "../../domain/upstream.ts";
 import { type CurrentJob, noteText } from "../../job/current-job.ts";
+import { GatheredResults, GathersNothing } from "../../job/upstream.ts";
 import { makeJobFolder, removeJobFolder } from "../wire/job-folder.ts";
 import { identityAt, type JobIdentity, type StopReason } from "../wire/protocol.ts";
 
@@ -21,6 +23,8 @@ export interface JobContextListener {
   onProgress(progress: JobProgress): void;
   /** A line for its stderr, with its end. */
   onLog(line: string): void;
+  /** Reads results of its upstream, from an index on. */
+  readResults(first: number): Promise<GatheredPage>;
 }
 
 /**
@@ -39,12 +43,20 @@ export class JobContext implements CurrentJob {
   #next: JobProgress | null = null;
   #sentAt = -Infinity;
   #timer: ReturnType<typeof setTimeout> | undefined;
+  readonly #upstream: UpstreamPosting | null;
+  #gathered: GatheredResults | null = null;
 
   /** For the job at this position of the result of `packIds`. */
-  constructor(ids: readonly number[], position: number, listener: JobContextListener) {
+  constructor(
+    ids: readonly number[],
+    position: number,
+    listener: JobContextListener,
+    upstream: UpstreamPosting | null = null,
+  ) {
     this.#ids = ids;
     this.#position = position;
     this.#listener = listener;
+    this.#upstream = upstream;
   }
 
   get id(): string {
@@ -75,6 +87,14 @@ export class JobContext implements CurrentJob {
   get tempFolder(): string {
     if (this.#isOver) throw new Error("tempFolder: this job has ended");
     return (this.#folder ??= makeJobFolder());
+  }
+
+  get upstream(): GatheredResults {
+    if (this.#upstream === null) throw new GathersNothing(this.id);
+    return (this.#gathered ??= new GatheredResults(this.#upstream, this.index, async (first) => {
+      if (this.#isOver) throw new Error("results: this job has ended");
+      return await this.#listener.readResults(first);
+    }));
   }
 
   // Not methods: `const { progress, log } = currentJob()` works.

@@ -15,6 +15,7 @@ import {
   unpackArgs,
 } from "../wire/protocol.ts";
 import { takeArguments } from "../wire/argument-file.ts";
+import { ResultRequests } from "./result-requests.ts";
 import { Sampler } from "./sampler.ts";
 import { SharedPage } from "../wire/shared-page.ts";
 import { commandRunner } from "./shell-command.ts";
@@ -73,13 +74,14 @@ export function runWorker(context: WorkerContext): void {
   context.confine(); // from here on only what is open already, before any user code
   const sampler = context.profiles > 0 ? new Sampler(context.profiles, context.root) : null;
   const running: ActiveJob = { chunk: -1, position: -1, context: null };
+  const requests = new ResultRequests(context.send);
   const chunks: ReceivedChunk[] = [];
   let isRunning = false;
   const pump = async () => {
     if (isRunning) return;
     isRunning = true;
     for (let chunk = chunks.shift(); chunk; chunk = chunks.shift()) {
-      await runChunk(context, { page, output, running, sampler, state }, chunk);
+      await runChunk(context, { page, output, running, requests, sampler, state }, chunk);
       // Processes messages that came while jobs kept this thread busy.
       await new OwnPromise<void>((resolve) => nextTurn(resolve));
     }
@@ -87,6 +89,7 @@ export function runWorker(context: WorkerContext): void {
   };
   context.onMessage((message) => {
     if (message.kind === "emptied") return output.onEmptied();
+    if (message.kind === "results") return requests.receive(message);
     if (message.kind === "stop") {
       const isIt = message.chunk === running.chunk && message.position === running.position;
       if (isIt) running.context?.stop(message.reason);
@@ -115,6 +118,7 @@ interface ChunkContext {
   page: SharedPage;
   output: WorkerOutput;
   running: ActiveJob;
+  requests: ResultRequests;
   sampler: Sampler | null;
   state: WorkerState;
 }
@@ -152,7 +156,7 @@ class UnsentEnds extends ResultPacker {
 
 async function runChunk(
   { root, runsCommands, slot, send }: WorkerContext,
-  { page, output, running, sampler, state }: ChunkContext,
+  { page, output, running, requests, sampler, state }: ChunkContext,
   message: ReceivedChunk,
 ): Promise<void> {
   const { chunk, pageIndex, entryPoint, args, keepsResults, keepsOutput, startBy } = message;
@@ -167,7 +171,7 @@ async function runChunk(
     if (now() - startedAt >= longMs) state.restore();
     else state.restoreReporting();
   };
-  const listener = contextListener(send, page, running);
+  const listener = contextListener(send, page, running, requests);
   let isLoaded = false;
   const next = () => (isLate() ? -1 : page.take(pageIndex, chunk));
   for (let position = next(); position >= 0; position = next()) {
@@ -180,7 +184,7 @@ async function runChunk(
       return send({ kind: "lacking", chunk, position, reason: reason.slice(0, 2_000) });
     }
     isLoaded = true;
-    const context = new JobContext(message.ids, position, listener);
+    const context = new JobContext(message.ids, position, listener, message.upstream);
     running.chunk = chunk;
     running.position = position;
     running.context = context;
@@ -233,6 +237,7 @@ const contextListener = (
   send: WorkerContext["send"],
   page: SharedPage,
   running: ActiveJob,
+  requests: ResultRequests,
 ): JobContextListener => ({
   onSignal: () => page.askSignal(),
   onProgress: ({ share, note }) => {
@@ -240,4 +245,5 @@ const contextListener = (
     send({ kind: "progress", chunk, position, share, note });
   },
   onLog: (line) => void process.stderr.write(line),
+  readResults: (first) => requests.read(running, first),
 });

@@ -86,6 +86,14 @@ test("docs/selectors.md: postings in a state, and postings whose numbers come th
   expect([...open]).toEqual([{ id: 42 }, { id: 43 }]);
 });
 
+test("docs/flows.md: a job reads the results of a posting", async () => {
+  await using db = await freshDatabase();
+  const code = /^```ts\n(.*?)^```$/ms.exec(await page("flows.md"))?.[1] ?? "";
+  const file = `cat > measure.ts <<'END'\n${code}END\n`;
+  const { code: exit, out } = await runIn(db, file + (await shellOf("flows.md")));
+  expect({ exit, out }).toEqual({ exit: 0, out: expect.stringContaining("338350") });
+});
+
 test("docs/top.md: the dashboard starts with the options that it shows", async () => {
   await using db = await freshDatabase();
   await postJobs(db.db, 3);

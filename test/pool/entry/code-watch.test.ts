@@ -12,7 +12,13 @@ const run: JobRun = {
   indexes: null,
   posting: {
     ...{ id: 1, routeId: 1, entryPoint: "a.ts#f", jobCount: 1, hasFailureLimit: false },
-    ...{ hasRate: false, isSorted: false, maxResultBytes: null, maxOutputBytes: null },
+    ...{
+      hasRate: false,
+      isSorted: false,
+      upstream: null,
+      maxResultBytes: null,
+      maxOutputBytes: null,
+    },
     ...{ maxAttempts: 3, backoffMs: 0, timeoutMs: null, graceMs: 0, stopAfter: 0 },
     ...{ keepsResults: true, keepsOutput: "none" },
   },

@@ -41,6 +41,7 @@ test("L4: of a lease with a limit no more run at a time, and others run beside i
         hasPeers: () => false,
         jobTime: () => null,
       },
+      readResults: () => Promise.reject(new Error("nothing gathers")),
       onStartFailed: nothing,
     },
   );

@@ -156,6 +156,21 @@ test("refused: a signature that is used again under another number", async () =>
   await expectRefused(db, cli, Number(out), `its signature is that of posting ${first}`);
 });
 
+test("refused: a posting that was changed to read results, which are not signed", async () => {
+  await using db = await freshDatabase();
+  using cli = await openSigning(db);
+  const other = await cli.post(3);
+  await cli.drain();
+  const id = await cli.post(1);
+  await db.sql`update pdoflow.posting set gather = ${other} where id = ${id}`;
+  await expectRefused(
+    db,
+    cli,
+    id,
+    `it reads the results of posting ${other}, which are not signed`,
+  );
+});
+
 test("refused: one changed job of a large posting, if a pool claims a part of a block", async () => {
   await using db = await freshDatabase();
   using cli = await openSigning(db);

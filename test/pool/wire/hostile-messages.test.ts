@@ -22,7 +22,17 @@ const number = fc.oneof(
   fc.double(),
   fc.constantFrom(NaN, Infinity, -Infinity, -0, 2 ** 53, 1e308, -1),
 );
-const kind = fc.constantFrom("ready", "ended", "late", "progress", "profile", "broken", "run", "");
+const kind = fc.constantFrom(
+  "ready",
+  "ended",
+  "late",
+  "progress",
+  "profile",
+  "broken",
+  "run",
+  "read",
+  "",
+);
 const odd = fc.anything({
   withNullPrototype: true,
   withBigInt: true,
@@ -50,6 +60,7 @@ const lookalike = fc.record(
     stderrs: fc.oneof(lines, odd),
     singles: fc.oneof(fc.array(single), odd),
     position: field,
+    part: field,
     share: field,
     note: field,
     stacks: fc.oneof(fc.dictionary(fc.string(), field), odd),

@@ -1,0 +1,134 @@
+import { Option } from "clipanion";
+import * as v from "valibot";
+
+import type { Db } from "../../db/connection/connect.ts";
+import { type Gathering, repeated } from "../../db/posting/insert-levels.ts";
+import { findPostings } from "../../db/read/snapshot.ts";
+import { type EntryPoint, formatEntryPoint } from "../../domain/entry-point.ts";
+import { type ExitCode, InvalidInput } from "../../domain/errors.ts";
+import { int32Max } from "../../domain/option-values.ts";
+import { parseSelector, type Selector } from "../../domain/selector.ts";
+import { Tolerance, type Tolerated } from "../../domain/tolerance.ts";
+import { levelsOf } from "../../domain/upstream.ts";
+import { argumentText } from "../../input/argument-text.ts";
+import { pluralize } from "../output/pluralize.ts";
+import { dryRun } from "./dry-run.ts";
+import { wholeNumber } from "../shell/flag-values.ts";
+import { parseFlags } from "../shell/flags.ts";
+import { PostingCommand } from "./posting-command.ts";
+import { findWholePostings } from "./select.ts";
+
+const Flags = v.object({
+  reduce: v.optional(wholeNumber(2, int32Max)),
+  tolerate: v.optional(Tolerance),
+});
+
+/** What `--gather`, `--reduce` and `--with` say. */
+export interface GatherRequest {
+  selector: Selector;
+  groupSize: number | null;
+  tolerated: Tolerated;
+  /** The encoded arguments of each job. */
+  args: string;
+  hasArgs: boolean;
+}
+
+/** A command that can post jobs which read results. */
+export abstract class GatheringCommand extends PostingCommand {
+  gather = Option.String("--gather", {
+    description:
+      "post one job that reads the results of this posting after its end (docs/flows.md)",
+  });
+  reduce = Option.String("--reduce", {
+    description:
+      "with --gather, post jobs that each read N results, then jobs for N of their results each, " +
+      "until one is left",
+  });
+  tolerate = Option.String("--tolerate", {
+    description:
+      "with --gather, start although N or P% of the results are missing: their jobs have failed " +
+      "or were cancelled (default: 0)",
+  });
+  with = Option.String("--with", {
+    description: "with --gather, a JSON list of the arguments of each job (default: [])",
+  });
+
+  /**
+   * Null without `--gather`.
+   *
+   * @throws {InvalidInput} the options do not fit together.
+   */
+  gatherRequest(files: readonly string[]): GatherRequest | null {
+    if (this.gather === undefined) {
+      const { reduce, tolerate, with: args } = this;
+      const [flag] = Object.entries({ "--reduce": reduce, "--tolerate": tolerate, "--with": args })
+        .filter(([, value]) => value !== undefined)
+        .map(([name]) => name);
+      if (flag === undefined) return null;
+      throw new InvalidInput(flag, ["expected --gather with the posting whose results to read"]);
+    }
+    const other = this.#otherSource(files);
+    if (other !== null) {
+      throw new InvalidInput("--gather", [
+        `expected no other source of jobs, found ${other}. Pass arguments with --with '[1, "a"]'`,
+      ]);
+    }
+    const { reduce, tolerate } = parseFlags(Flags, this);
+    return {
+      selector: parseSelector(this.gather),
+      groupSize: reduce ?? null,
+      tolerated: tolerate ?? {},
+      args: argumentText(this.with ?? "[]", {
+        element: () => "--with",
+        position: (offset) => `--with, character ${offset + 1}`,
+        end: "the end",
+      }),
+      hasArgs: this.with !== undefined,
+    };
+  }
+
+  /** Prints the calls that posting would make, without posting. */
+  async showLevels(entryPoint: EntryPoint, gathering: Gathering): Promise<ExitCode> {
+    const { upstream, jobCount, groupSize, args } = gathering;
+    const counts = levelsOf(jobCount, groupSize);
+    for (const [level, count] of counts.entries()) {
+      const source = level === 0 ? `posting ${upstream}` : `level ${level}`;
+      this.say(`level ${level + 1}: ${pluralize(count, "job")} for the results of ${source}`);
+    }
+    const batches = (async function* () {
+      for (const count of counts) yield* repeated(args, count);
+    })();
+    const work = { entryPoint: formatEntryPoint(entryPoint), sweep: null, source: "--gather" };
+    return await dryRun(this, batches, work);
+  }
+
+  #otherSource(files: readonly string[]): string | null {
+    const { args, kw, each, fromGlob, isCommand, priorityColumn } = this;
+    if (isCommand) return "a command";
+    if (files.length > 0) return `the file "${files[0]}"`;
+    if (args.length > 0) return "--args";
+    if (kw.length > 0) return "--kw";
+    if (each.length > 0) return "--each";
+    if (fromGlob.length > 0) return "--from-glob";
+    return priorityColumn === undefined ? null : "--priority-column";
+  }
+}
+
+/**
+ * The posting whose results are to be read.
+ *
+ * @throws {PostingNotFound} {InvalidInput}
+ */
+export async function findGathering(
+  db: Db,
+  { selector, groupSize, tolerated, args }: GatherRequest,
+): Promise<Gathering> {
+  const ids = await findWholePostings(db, [selector]);
+  const [upstream, ...others] = await findPostings(db, ids);
+  if (!upstream || others.length > 0) {
+    throw new InvalidInput("--gather", [
+      `expected one posting such as 41, last or @name, found ${ids.length}`,
+    ]);
+  }
+  return { upstream: upstream.id, jobCount: upstream.jobCount, groupSize, tolerated, args };
+}
