@@ -1,33 +1,17 @@
 -- Functions that pools call to record outcomes and to release jobs.
 
--- Raises an error for outcomes above the limits: 64 Mi characters of a result or an error, 256 KiB
--- of output, and the limits of the poster (T4). PDOFlow's pools never send such outcomes: they
--- reduce a longer error to its name and message, up to 8 Ki characters.
+-- Raises an error for outcomes above the limits: 64 Mi characters of a result or an error, and the
+-- limits of the poster (T4); record checks that output has at most 256 KiB. PDOFlow's pools never
+-- send such outcomes: they reduce a longer error to its name and message, up to 8 Ki characters.
 create function pdoflow.require_kept(p_batch pdoflow.outcome_batch) returns void
-language plpgsql stable set jit = off set enable_seqscan = off
-set plan_cache_mode = force_generic_plan as $$
+language plpgsql stable as $$
 declare
   v record;
 begin
-  -- The sizes of whole arrays are known at once, and nearly always suffice. A JSON string may have
-  -- six bytes for each byte of the text.
-  if greatest(pg_column_size(p_batch.results), pg_column_size(p_batch.errors)) > 67108864
-     and exists (select from unnest(p_batch.results || p_batch.errors) as kept (text)
-                 where length(kept.text) > 67108864)
-     or greatest(pg_column_size(p_batch.stdouts), pg_column_size(p_batch.stderrs)) > 262144
-     and exists (select from unnest(p_batch.stdouts || p_batch.stderrs) as kept (text)
-                   cross join lateral string_to_table(
-                     case when octet_length(kept.text) > 262144 then kept.text end,
-                     e'\n') as l (line)
-                 where octet_length(l.line) > 262144
-                   and octet_length(nullif(l.line, '')::json #>> '{}') > 262144) then
-    raise exception 'expected at most 64 Mi characters of a result or an error, and 256 KiB of '
-      'output, found more' using errcode = 'program_limit_exceeded';
-  end if;
-  if not exists (select from pdoflow.posting
-                 where id = any (p_batch.postings)
-                   and (max_result_bytes is not null or max_output_bytes is not null)) then
-    return;
+  if exists (select from unnest(p_batch.results || p_batch.errors) as kept (text)
+             where length(kept.text) > 67108864) then
+    raise exception 'expected at most 64 Mi characters of a result or an error, found more'
+      using errcode = 'program_limit_exceeded';
   end if;
   select b.posting_id, p.max_result_bytes, p.max_output_bytes into v
   from unnest(p_batch.postings, p_batch.results, p_batch.errors, p_batch.stdouts, p_batch.stderrs)
@@ -68,11 +52,19 @@ end $$;
 
 create function pdoflow.pool_record(p_pool bigint, p_batch pdoflow.outcome_batch)
 returns integer language plpgsql
-security definer set search_path = pg_catalog, pg_temp as $$
+security definer set search_path = pg_catalog, pg_temp set jit = off set enable_seqscan = off
+set plan_cache_mode = force_generic_plan as $$
 begin
   perform pdoflow.require_pool(p_pool);
   perform pdoflow.require_runnable(p_pool, p_batch.postings);
-  perform pdoflow.require_kept(p_batch);
+  -- The call copies the batch. The sizes of whole arrays are known at once, and nearly always
+  -- suffice. A null array has size null.
+  if greatest(pg_column_size(p_batch.results), pg_column_size(p_batch.errors)) > 67108864
+     or exists (select from pdoflow.posting
+                where id = any (p_batch.postings)
+                  and (max_result_bytes is not null or max_output_bytes is not null)) then
+    perform pdoflow.require_kept(p_batch);
+  end if;
   return pdoflow.record(p_pool, p_batch);
 end $$;
 

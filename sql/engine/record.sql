@@ -21,6 +21,16 @@ create type pdoflow.outcome_batch as (
   delays text[], results text[], errors text[], stdouts text[], stderrs text[], complete bigint[],
   waited_us bigint);
 
+-- The same batch without texts. A call of a function in PL/pgSQL copies a batch, which may have
+-- megabytes of results and output. The planner inlines this one.
+create function pdoflow.without_texts(p_batch pdoflow.outcome_batch)
+returns pdoflow.outcome_batch language sql immutable as $$
+  select row(p_batch.leases, p_batch.postings, p_batch.firsts, p_batch.ends, p_batch.attempts,
+             p_batch.states, p_batch.ages_us, p_batch.offsets, p_batch.durations, p_batch.pids,
+             p_batch.delays, null, null, null, null, p_batch.complete, p_batch.waited_us
+         )::pdoflow.outcome_batch
+$$;
+
 -- The outcomes in a batch of one posting, by state; null means 0.
 create type pdoflow.outcome_sum as
   (posting_id bigint, jobs integer, done integer, failed integer, retried integer);
@@ -135,18 +145,22 @@ begin
 end $$;
 
 -- Returns lines of a run unchanged if jsonb accepts each, and if there is one for each job (U7).
--- json takes an eighth of the time of jsonb, which refuses no other strings than some that have
--- characters by number. record sets plan_cache_mode: otherwise the texts would be part of a new
--- plan for each call.
+-- json takes an eighth of the time of jsonb, which refuses no other texts than some that have
+-- characters by number, large exponents, or thousands of digits or levels. Of a job alone, output
+-- may be longer than 65,536 characters, but has at most 256 KiB. record sets plan_cache_mode:
+-- otherwise the texts would be part of a new plan for each call.
 create function pdoflow.sound_lines(p_lines text, p_jobs integer, p_are_strings boolean)
 returns text language plpgsql immutable strict as $$
 declare
-  v_are_plain boolean := p_are_strings and p_lines not like e'%\\\\u%';
+  v_are_plain boolean := case when p_are_strings then p_lines not like e'%\\\\u%'
+                              else p_lines !~ e'\\\\u|[eE][+-]?[0-9]{4}' end;
   v_lines integer;
   v_are_sound boolean;
 begin
   select count(*), bool_and(case when line = '' then true
-                                 when v_are_plain and left(line, 1) = '"'
+                                 when v_are_plain and case when p_are_strings
+                                                           then left(line, 1) = '"'
+                                                           else octet_length(line) < 2000 end
                                  then line::json is not null
                                  when p_are_strings then jsonb_typeof(line::jsonb) = 'string'
                                  else line::jsonb is not null end)
@@ -156,6 +170,11 @@ begin
   if v_lines <> p_jobs or not v_are_sound then
     raise exception 'expected a line for each of % jobs, found % lines or one that is not a text',
       p_jobs, v_lines using errcode = 'invalid_text_representation';
+  end if;
+  if p_are_strings and p_jobs = 1 and octet_length(p_lines) > 262144
+     and octet_length(p_lines::json #>> '{}') > 262144 then
+    raise exception 'expected at most 256 KiB of output, found more'
+      using errcode = 'program_limit_exceeded';
   end if;
   return p_lines;
 end $$;
@@ -167,6 +186,12 @@ create function pdoflow.insert_runs(
 ) returns void language plpgsql as $$
 declare
   v_from double precision := extract(epoch from now()) - p_batch.waited_us / 1e6;
+  -- Variables, of which a subscript finds an element at once, and not columns of unnest, which
+  -- would write megabytes of texts to a temporary file.
+  v_results text[] := p_batch.results;
+  v_errors text[] := p_batch.errors;
+  v_stdouts text[] := p_batch.stdouts;
+  v_stderrs text[] := p_batch.stderrs;
 begin
   insert into pdoflow.outcome_run (posting_id, attempt, first_seq, end_seq, lease_id, state,
                                    ended_at, offsets_ms, durations_us, worker_pids, results,
@@ -176,20 +201,15 @@ begin
               else b.state end,
          to_timestamp(v_from - b.age_us / 1e6::double precision), b.offsets::integer[],
          b.durations::bigint[], b.pids::integer[],
-         case when b.results is not null
-              then pdoflow.sound_lines(b.results, b.end_seq - b.first_seq, false) end,
-         case when b.errors is not null
-              then pdoflow.sound_lines(b.errors, b.end_seq - b.first_seq, false) end,
-         case when b.stdouts is not null
-              then pdoflow.sound_lines(b.stdouts, b.end_seq - b.first_seq, true) end,
-         case when b.stderrs is not null
-              then pdoflow.sound_lines(b.stderrs, b.end_seq - b.first_seq, true) end
+         pdoflow.sound_lines(v_results[b.position], b.end_seq - b.first_seq, false),
+         pdoflow.sound_lines(v_errors[b.position], b.end_seq - b.first_seq, false),
+         pdoflow.sound_lines(v_stdouts[b.position], b.end_seq - b.first_seq, true),
+         pdoflow.sound_lines(v_stderrs[b.position], b.end_seq - b.first_seq, true)
   from unnest(p_batch.leases, p_batch.postings, p_batch.firsts, p_batch.ends, p_batch.attempts,
-              p_batch.states, p_batch.ages_us, p_batch.offsets, p_batch.durations, p_batch.pids,
-              p_batch.results, p_batch.errors, p_batch.stdouts, p_batch.stderrs)
+              p_batch.states, p_batch.ages_us, p_batch.offsets, p_batch.durations, p_batch.pids)
       with ordinality
       as b (lease_id, posting_id, first_seq, end_seq, attempt, state, age_us, offsets, durations,
-            pids, results, errors, stdouts, stderrs, position)
+            pids, position)
   where b.position <> all (p_skip);
 end $$;
 
@@ -306,6 +326,7 @@ set jit = off set enable_seqscan = off set enable_mergejoin = off set enable_has
 set plan_cache_mode = force_generic_plan as $$
 #variable_conflict use_column
 declare
+  v_runs pdoflow.outcome_batch := pdoflow.without_texts(p_batch);
   v_active bigint[];
   v_skip bigint[]; -- positions of runs that are not written
   v_sums pdoflow.outcome_sum[];
@@ -314,16 +335,17 @@ begin
   v_active := pdoflow.lock_leases(
     p_pool, array(select distinct unnest(p_batch.leases || p_batch.complete)));
   -- Separate statements after the locks. No other transaction writes outcomes of these leases now.
-  v_skip := pdoflow.refused_positions(v_active, p_batch);
+  v_skip := pdoflow.refused_positions(v_active, v_runs);
   if cardinality(v_skip) > 0 then
-    v_skip := pdoflow.refused_again(v_active, p_batch, v_skip);
+    v_skip := pdoflow.refused_again(v_active, v_runs, v_skip);
   end if;
   if cardinality(v_skip) > 0 then
     p_batch := pdoflow.in_single_jobs(p_batch);
-    v_skip := pdoflow.refused_positions(v_active, p_batch);
+    v_runs := pdoflow.without_texts(p_batch);
+    v_skip := pdoflow.refused_positions(v_active, v_runs);
   end if;
   if cardinality(p_batch.firsts) > 1 then
-    perform pdoflow.require_disjoint(p_batch, v_skip);
+    perform pdoflow.require_disjoint(v_runs, v_skip);
   end if;
   v_sums := array(
     select (b.posting_id, sum(b.jobs), sum(b.jobs) filter (where b.state = 'done'),
@@ -339,15 +361,15 @@ begin
   end if;
   perform pdoflow.insert_runs(p_batch, v_skip, v_cancelled);
   if 'retried' = any (p_batch.states) then
-    perform pdoflow.insert_retries(p_batch, v_skip, v_cancelled);
+    perform pdoflow.insert_retries(v_runs, v_skip, v_cancelled);
   end if;
   perform pdoflow.add_progress(v_sums, v_cancelled);
   if 'failed' = any (p_batch.states) then
     perform pdoflow.note_failures(p_batch, v_skip);
   end if;
   if cardinality(p_batch.complete) > 0 then
-    perform pdoflow.end_leases(v_active, p_batch, v_skip);
+    perform pdoflow.end_leases(v_active, v_runs, v_skip);
   end if;
   return case when cardinality(v_skip) > 0
-              then pdoflow.count_refused(p_pool, p_batch, v_skip) else 0 end;
+              then pdoflow.count_refused(p_pool, v_runs, v_skip) else 0 end;
 end $$;

@@ -84,6 +84,9 @@ test.each(recorded)("a batch with %s", async (_title, fields, refused, runs) => 
 
 const lines = (text: string) => `array[e'${text}']`;
 
+const text = (length: number) => `array['"' || repeat('x', ${length}) || '"']`;
+const one: Fields = { ends: "'{1}'", offsets: "array['{0}']", durations: "array['{1}']" };
+
 const invalid: [title: string, fields: Fields, error: string][] = [
   ["U1: runs that overlap", two("'{0,2}'", "'{3,5}'"), "each attempt at a job once in a batch"],
   ["U1: the same run twice", two("'{0,0}'", "'{3,3}'"), "each attempt at a job once in a batch"],
@@ -103,8 +106,17 @@ const invalid: [title: string, fields: Fields, error: string][] = [
   ["U7: no line", { results: lines("") }, "expected a line for each of 3 jobs"],
   ["U7: NUL in a result", { results: lines('\\n"\\\\u0000"\\n') }, "Unicode escape"],
   ["U7: half a character", { results: lines('\\n"\\\\ud800"\\n') }, "invalid input syntax"],
+  ["U7: a number beyond all", { results: lines("1\\n1e200000\\n3") }, "overflows numeric"],
+  [
+    "U7: a number with too many digits",
+    { results: "array[repeat('1', 200000) || e'\\n\\n']" },
+    "overflows numeric",
+  ],
+  ["U7: two results on a line", { results: lines("1 2\\n\\n") }, "invalid input syntax"],
+  ["U7: a result on two lines", { results: lines("[1\\n2]\\n") }, "invalid input syntax"],
   ["U7: output that is no text", { stdouts: lines("1\\n\\n") }, "one that is not a text"],
   ["U7: NUL in output", { stderrs: lines('"\\\\u0000"\\n\\n') }, "Unicode escape"],
+  ["output of one job above 256 KiB", { ...one, stderrs: text(262_145) }, "at most 256 KiB"],
 ];
 
 test.each(invalid)("no batch with %s", async (_title, fields, error) => {
