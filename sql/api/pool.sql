@@ -194,7 +194,8 @@ begin
   where run_at is not null and state = 'open'
     and (pdoflow.runs_all() or route_id = any (pdoflow.run_routes()))
   order by run_at limit 1;
-  any_waits := exists (select from pdoflow.edge where met_at is null);
+  any_waits := exists (select from pdoflow.edge where met_at is null)
+    or exists (select from pdoflow.edge where feeds);
 end $$;
 
 -- Opens the postings that start now, and cancels those whose deadline has passed.
@@ -206,12 +207,22 @@ begin
 end $$;
 
 -- Settles up to 1,000 postings that wait for p_upstreams, or for any posting if that is null.
+-- Meeting element-wise edges comes first, because its locks come before those of postings.
 create function pdoflow.pool_settle(
   p_upstreams bigint[], p_after bigint, out last_id bigint, out settled integer
 ) language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  v_routes integer[];
+  v_met record;
+  v_settled record;
+  v_skipping record;
 begin
-  select s.* into last_id, settled
-  from pdoflow.settle(p_upstreams, p_after, 1000, pdoflow.upkeep_routes()) s;
+  v_routes := pdoflow.upkeep_routes();
+  v_met := pdoflow.meet_elements(p_upstreams, p_after, 100, v_routes);
+  v_settled := pdoflow.settle(p_upstreams, p_after, 1000, v_routes);
+  v_skipping := pdoflow.skip_elements(p_upstreams, p_after, 1000, v_routes);
+  last_id := least(v_met.last_id, v_settled.last_id, v_skipping.last_id); -- ignores nulls
+  settled := v_met.opened + v_settled.settled + v_skipping.skipping;
 end $$;
 
 -- Ends the postings among p_postings whose jobs have all ended.

@@ -12,6 +12,35 @@ security definer set search_path = pg_catalog, pg_temp as $$
   from pdoflow.pool p where p.id = p_pool
 $$;
 
+-- The jobs of a posting from p_first to before p_end that wait in retry.
+create function pdoflow.waiting_between(p_posting bigint, p_first integer, p_end integer)
+returns table (seq integer, attempt integer) language plpgsql stable rows 10
+set jit = off set enable_seqscan = off as $$
+begin
+  return query
+    select s.seq, r.attempt from pdoflow.retry r
+      cross join lateral generate_series(
+        greatest(r.first_seq, p_first), least(r.end_seq, p_end) - 1) as s (seq)
+    where r.posting_id = p_posting and r.first_seq < p_end
+      -- Ranges do not overlap: of the earlier ones, only the last one can reach p_first.
+      and r.first_seq >= coalesce((
+        select x.first_seq from pdoflow.retry x
+        where x.posting_id = p_posting and x.first_seq <= p_first
+        order by x.first_seq desc limit 1), p_first);
+end $$;
+
+-- Why jobs were skipped that follow jobs of an upstream (E3); nothing if that is null.
+create function pdoflow.skips_between(p_upstream bigint, p_first integer, p_end integer)
+returns table (seq integer, error jsonb) language plpgsql stable rows 10 as $$
+begin
+  if p_upstream is null then return; end if;
+  return query
+    select j.seq, jsonb_build_object('name', 'Skipped', 'message', format(
+             '%s/%s %s', p_upstream, j.seq,
+             case j.status when 'failed' then 'failed' else 'was cancelled' end))
+    from pdoflow.jobs_between(p_upstream, p_first, p_end, false) j;
+end $$;
+
 -- The current state of each job from p_first to before p_end of a posting, by seq. It is derived:
 -- no table stores it. The caller sees only jobs of postings whose outcomes it can see. If not
 -- p_whole, arguments and output are null.
@@ -26,8 +55,10 @@ set jit = off set enable_seqscan = off set enable_nestloop = off set enable_merg
 declare
   v_posting record;
 begin
-  select p.job_count, p.state, p.is_sorted, p.ended_at is not null as has_ended into v_posting
-  from pdoflow.posting p
+  select p.job_count, p.state, p.is_sorted, p.ended_at is not null as has_ended,
+         (select e.upstream_id from pdoflow.edge e
+          where e.posting_id = p.id and e.skipped > 0) as skips_after -- E3
+  into v_posting from pdoflow.posting p
   where p.id = p_posting
     and (pdoflow.sees_all() or p.route_id = any (pdoflow.own_routes()));
   if not found then return; end if;
@@ -41,16 +72,6 @@ begin
         cross join lateral pdoflow.each_outcome(r, true, p_whole) o
       where o.seq >= p_first and o.seq < p_end
       order by o.seq, r.attempt desc),
-    waiting as (
-      select s.seq, r.attempt from pdoflow.retry r
-        cross join lateral generate_series(
-          greatest(r.first_seq, p_first), least(r.end_seq, p_end) - 1) as s (seq)
-      where r.posting_id = p_posting and r.first_seq < p_end
-        -- Ranges do not overlap: of the earlier ones, only the last one can reach p_first.
-        and r.first_seq >= coalesce((
-          select x.first_seq from pdoflow.retry x
-          where x.posting_id = p_posting and x.first_seq <= p_first
-          order by x.first_seq desc limit 1), p_first)),
     leased as (
       -- The lease of an attempt that failed stays active until its other jobs have ended.
       select distinct on (s.seq) s.seq, u.attempt, l.id as lease_id
@@ -80,19 +101,22 @@ begin
              -- (U2).
              when l.attempt > coalesce(o.attempt, 0) then 'running'
              when o.state = 'failed' then 'failed'
-             when v_posting.state = 'cancelled' then 'cancelled'
+             when v_posting.state = 'cancelled' or v_posting.skips_after is not null
+               then 'cancelled'
              else 'waiting'
            end,
-           coalesce(o.attempt, 0), i.args::json, o.result, o.error, o.stdout, o.stderr, o.ended_at,
-           o.duration_ms,
+           coalesce(o.attempt, 0), i.args::json, o.result,
+           case when coalesce(o.attempt, w.attempt, l.attempt) is null then a.error
+                else o.error end, o.stdout, o.stderr, o.ended_at, o.duration_ms,
            case when o.state in ('done', 'cancelled') then o.lease_id
                 when w.attempt is null and l.attempt > coalesce(o.attempt, 0) then l.lease_id
                 else o.lease_id end
     from generate_series(p_first, p_end - 1) as s (seq)
       left join ended o on o.seq = s.seq
-      left join waiting w on w.seq = s.seq
+      left join pdoflow.waiting_between(p_posting, p_first, p_end) w on w.seq = s.seq
       left join leased l on l.seq = s.seq
       left join line i on i.seq = s.seq
+      left join pdoflow.skips_between(v_posting.skips_after, p_first, p_end) a on a.seq = s.seq
     order by s.seq;
 end $$;
 

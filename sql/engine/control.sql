@@ -41,7 +41,8 @@ begin
     where p.id = posting_id and (p.run_at is not null or p.waits));
   update pdoflow.retry set due_at = now()
   where posting_id = any (v_ids) and due_at = 'infinity' and not exists (
-    select from pdoflow.posting p where p.id = posting_id and p.waits);
+    select from pdoflow.posting p
+    where p.id = posting_id and (p.run_at is not null or p.waits));
   perform pg_notify('pdoflow.posted', id::text) from unnest(v_ids) as id;
   return v_ids;
 end $$;
@@ -121,6 +122,7 @@ begin
   union all
   select posting_id, -jobs, jobs, 0, 0 from pdoflow.restore_failures(
     v_gone.postings, v_gone.firsts, v_gone.ends, v_gone.attempts);
+  perform pdoflow.cancel_elements(v_ids);
   delete from pdoflow.lane where posting_id = any (v_ids) and exists (
     select from pdoflow.posting p where p.id = posting_id and p.priority is not null);
   update pdoflow.lane set state = 'closed' where posting_id = any (v_ids) and state <> 'closed';

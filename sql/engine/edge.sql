@@ -19,6 +19,10 @@ begin
                         array_to_string(enum_range(null::pdoflow.edge_kind), ', ')), v_item);
     end if;
     v_edge.kind := coalesce(v_item ->> 'kind', 'after');
+    if v_edge.kind = 'over' then
+      perform pdoflow.refuse_option(
+        'after', 'the kind over only as the jobs: {"over": 41} (docs/sql.md)', v_item);
+    end if;
     v_edge.upstream_id := pdoflow.whole_option(
       'after.posting', v_item -> 'posting', 1, 9007199254740991);
     v_edge.tolerate_jobs := pdoflow.whole_option(
@@ -54,14 +58,19 @@ create function pdoflow.has_begun(p_posting pdoflow.posting) returns boolean
 language plpgsql stable set jit = off set enable_seqscan = off as $$
 begin
   return p_posting.ended_at is not null and p_posting.cancelled < p_posting.job_count
-    or not p_posting.waits and p_posting.ended_at is null and exists (
+    or not p_posting.waits and p_posting.ended_at is null and case when exists (
+      select from pdoflow.edge where posting_id = p_posting.id and kind in ('each', 'over'))
+    then p_posting.job_count > (
+      select coalesce(sum(released + cancelled), 0) from pdoflow.progress
+      where posting_id = p_posting.id)
+    else exists (
       select from generate_series(1, 1) where not exists (
         select from pdoflow.lane where posting_id = p_posting.id)
       union all
       select from pdoflow.lane l cross join lateral pdoflow.lane_cursor(l.posting_id, l.priority)
       where l.posting_id = p_posting.id
       union all
-      select from pdoflow.lane where posting_id = p_posting.id and state = 'closed');
+      select from pdoflow.lane where posting_id = p_posting.id and state = 'closed') end;
 end $$;
 
 -- Whether an edge is met now.
@@ -107,7 +116,8 @@ end $$;
 
 -- Why a waiting posting is blocked (W4): the upstreams of unmet edges, of it and of the upstreams
 -- that wait themselves, that keep an edge from being met, and whether these have ended. No row if
--- it is not blocked.
+-- it is not blocked. An upstream that releases its jobs one by one (E2) does not do so while it is
+-- blocked.
 create function pdoflow.obstacles(p_posting bigint)
 returns table (posting_id bigint, upstream_id bigint, kind pdoflow.edge_kind, reason text,
                has_ended boolean)
@@ -117,11 +127,11 @@ begin
   return query
     with recursive above as (
       select e.posting_id, e.upstream_id, e.kind from pdoflow.edge e
-      where e.posting_id = p_posting and e.met_at is null
+      where e.posting_id = p_posting and (e.met_at is null or e.feeds)
       union
       select e.posting_id, e.upstream_id, e.kind
-      from above a join pdoflow.posting p on p.id = a.upstream_id and p.waits
-        join pdoflow.edge e on e.posting_id = p.id and e.met_at is null)
+      from above a join pdoflow.posting p on p.id = a.upstream_id
+        join pdoflow.edge e on e.posting_id = p.id and (p.waits and e.met_at is null or e.feeds))
     select a.posting_id, a.upstream_id, a.kind, o.reason,
            u.id is null or u.ended_at is not null
     from above a
@@ -132,22 +142,66 @@ begin
     where o.reason is not null order by a.upstream_id, a.posting_id;
 end $$;
 
--- Inserts the edges of a new posting; some may be met at once. Returns whether the posting waits.
--- With these locks, prune waits for the upstreams or skips them (W3).
-create function pdoflow.write_edges(p_posting bigint, p_after jsonb) returns boolean
-language plpgsql set jit = off set enable_seqscan = off as $$
+-- Raises an error if a new posting cannot have these element-wise edges (E1).
+create function pdoflow.require_elements(p_posting pdoflow.posting, p_edges pdoflow.edge[])
+returns void language plpgsql as $$
+declare
+  v_upstream pdoflow.posting;
+begin
+  if cardinality(p_edges) > 1 then
+    raise exception 'option after: expected one element-wise edge, found % to %: give the results '
+      'of one posting to the next instead, with the jobs {"over": %}', cardinality(p_edges),
+      (select string_agg(upstream_id::text, ', ' order by upstream_id) from unnest(p_edges)),
+      p_edges[1].upstream_id using errcode = 'PF002';
+  end if;
+  select * into v_upstream from pdoflow.posting where id = p_edges[1].upstream_id;
+  if v_upstream.job_count <> p_posting.job_count then
+    raise exception 'expected as many jobs as posting % has for an element-wise edge: % has % '
+      'jobs, these are %', v_upstream.id, v_upstream.id, v_upstream.job_count, p_posting.job_count
+      using errcode = 'PF002';
+  elsif v_upstream.is_sorted or p_posting.is_sorted then
+    raise exception 'expected jobs of one priority for an element-wise edge, found several in %: '
+      'such jobs are stored in another order', case when v_upstream.is_sorted
+      then format('posting %s', v_upstream.id) else 'these' end using errcode = 'PF002';
+  end if;
+end $$;
+
+-- Inserts the edges of a new posting, with p_over the one of its jobs; some may be met at once.
+-- Returns whether it waits, and whether it has an element-wise edge. With these locks, prune waits
+-- for the upstreams or skips them (W3).
+create function pdoflow.write_edges(
+  p_posting pdoflow.posting, p_after jsonb, p_over bigint, out waits boolean, out is_fed boolean
+) language plpgsql set jit = off set enable_seqscan = off as $$
+#variable_conflict use_column
 declare
   v_edges pdoflow.edge[] := array(select e from pdoflow.edges_of(p_after) e);
-  v_upstreams bigint[] := array(select distinct e.upstream_id from unnest(v_edges) e);
+  v_over pdoflow.edge;
+  v_upstreams bigint[];
+  v_fed pdoflow.edge[];
 begin
-  if cardinality(v_edges) = 0 then return false; end if;
+  waits := false;
+  is_fed := false;
+  if p_over is not null then
+    v_over.upstream_id := p_over;
+    v_over.kind := 'over';
+    v_edges := v_edges || v_over;
+  end if;
+  if cardinality(v_edges) = 0 then return; end if;
+  v_upstreams := array(select distinct e.upstream_id from unnest(v_edges) e);
   perform from pdoflow.posting where id = any (v_upstreams) order by id for key share;
-  insert into pdoflow.edge (posting_id, upstream_id, kind, tolerate_jobs, tolerate_percent, met_at)
-  select p_posting, e.upstream_id, e.kind, e.tolerate_jobs, e.tolerate_percent,
-         case when pdoflow.is_met(e, u) then now() end
+  v_fed := array(select e from unnest(v_edges) e where e.kind in ('each', 'over'));
+  is_fed := cardinality(v_fed) > 0;
+  if is_fed then
+    perform pdoflow.require_elements(p_posting, v_fed);
+    perform pg_notify('pdoflow.settle', v_fed[1].upstream_id::text);
+  end if;
+  insert into pdoflow.edge (posting_id, upstream_id, kind, tolerate_jobs, tolerate_percent, met_at,
+                            feeds)
+  select p_posting.id, e.upstream_id, e.kind, e.tolerate_jobs, e.tolerate_percent,
+         case when pdoflow.is_met(e, u) then now() end, e.kind in ('each', 'over')
   from unnest(v_edges) e join pdoflow.posting u on u.id = e.upstream_id
   on conflict do nothing;
-  return exists (select from pdoflow.edge where posting_id = p_posting and met_at is null);
+  waits := exists (select from pdoflow.edge where posting_id = p_posting.id and met_at is null);
 end $$;
 
 -- Opens waiting postings whose edges are all met: their row is locked. Returns the opened ones.
@@ -165,6 +219,10 @@ begin
   update pdoflow.lane l set state = 'open'
   from pdoflow.posting p
   where l.posting_id = any (v_ids) and p.id = l.posting_id and l.state = 'paused'
+    and p.state = 'open' and p.run_at is null;
+  update pdoflow.retry r set due_at = now()
+  from pdoflow.posting p
+  where r.posting_id = any (v_ids) and p.id = r.posting_id and r.due_at = 'infinity'
     and p.state = 'open' and p.run_at is null;
   perform pdoflow.wake(case when cardinality(v_ids) = 1 then v_ids[1] end);
   return v_ids;
@@ -235,7 +293,7 @@ begin
       perform pdoflow.cancel_postings(array[v_id], true, format('blocked: %s', v_reason));
     else
       update pdoflow.edge e set met_at = now()
-      where posting_id = v_id and met_at is null and (
+      where posting_id = v_id and met_at is null and not feeds and (
         exists (select from pdoflow.obstacles(v_id) o
                 where o.posting_id = v_id and o.upstream_id = e.upstream_id and o.kind = e.kind
                   and o.has_ended)
@@ -265,6 +323,6 @@ begin
                    and state <> 'cancelled'
                  order by id for no key update);
   update pdoflow.edge set met_at = now(), unblocked_by = left(pdoflow.caller(), 100)
-  where posting_id = any (v_ids) and met_at is null;
+  where posting_id = any (v_ids) and met_at is null and not feeds;
   return pdoflow.open_met(v_ids);
 end $$;

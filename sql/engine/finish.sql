@@ -11,12 +11,17 @@ declare
   v_open bigint[];
   v_ended bigint[];
 begin
-  -- A posting with a lane that is not closed has not ended. This check saves summing up its
-  -- progress rows, many of which may be dead while an old snapshot is open.
+  -- A posting with a lane that is not closed has not ended. Nor has one whose upstream has not
+  -- (E2): the end of the upstream leads here again. These checks save summing up its progress
+  -- rows, many of which may be dead while an old snapshot is open.
   v_open := array(select id from pdoflow.posting p
                   where id = any (p_postings) and ended_at is null
                     and not exists (select from pdoflow.lane l
                                     where l.posting_id = p.id and l.state <> 'closed')
+                    and not exists (select from pdoflow.edge e
+                                      join pdoflow.posting u on u.id = e.upstream_id
+                                    where e.posting_id = p.id and e.feeds
+                                      and u.ended_at is null)
                   order by id for no key update);
   with total as (
     select posting_id, sum(done) as done, sum(failed) as failed, sum(cancelled) as cancelled

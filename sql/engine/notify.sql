@@ -43,7 +43,8 @@ begin
   if not exists (select from pdoflow.edge) then return; end if;
   v_ids := array(select p.id from unnest(p_postings) as p (id)
                  where exists (select from pdoflow.edge e
-                               where e.upstream_id = p.id and e.met_at is null));
+                               where e.upstream_id = p.id and e.met_at is null)
+                   or exists (select from pdoflow.edge e where e.upstream_id = p.id and e.feeds));
   if cardinality(v_ids) = 0 then return; end if;
   for i in 0..(cardinality(v_ids) - 1) / 400 loop
     perform pg_notify('pdoflow.settle', array_to_string(v_ids[400 * i + 1:400 * i + 400], ' '));

@@ -127,7 +127,11 @@ begin
   if not found then return; end if;
   perform from pdoflow.lane where posting_id = v_before order by priority for no key update;
   if (select bool_and(state <> 'closed') from pdoflow.lane where posting_id = v_before)
-     and not exists (select from pdoflow.lease where lane_posting_id = v_before) then
+     and not exists (select from pdoflow.lease where lane_posting_id = v_before)
+     or exists (select from pdoflow.posting p
+                where p.id = v_before and not pdoflow.has_begun(p)
+                  and exists (select from pdoflow.edge e
+                              where e.posting_id = p.id and e.kind in ('each', 'over'))) then
     select r.project into v_project
     from pdoflow.posting p join pdoflow.route r on r.id = p.route_id
     where p.id = v_before and p.ended_at is null;
@@ -156,13 +160,15 @@ begin
 end $$;
 
 -- Writes the posting and its lanes: one lane, or one for each of p_priorities, highest first, with
--- the numbers of jobs in p_sizes (N1).
+-- the numbers of jobs in p_sizes (N1). It has none with an element-wise edge, such as that to
+-- p_over.
 create function pdoflow.write_posting(
   v pdoflow.posting, p_options jsonb, p_is_sorted boolean,
-  p_priorities integer[], p_sizes integer[]
+  p_priorities integer[], p_sizes integer[], p_over bigint default null
 ) returns void language plpgsql as $$
 declare
   v_limits record;
+  v_edges record;
   v_state pdoflow.lane_state;
 begin
   if v.job_count is null or v.job_count < 1 then
@@ -194,10 +200,13 @@ begin
   v.route_id := pdoflow.find_route(
     coalesce(p_options ->> 'osUser', ''), coalesce(p_options -> 'needs', '[]'),
     coalesce(p_options ->> 'run', ''), pdoflow.project_option(p_options));
-  v.waits := pdoflow.write_edges(v.id, pdoflow.after_of(v, p_options));
+  v_edges := pdoflow.write_edges(v, pdoflow.after_of(v, p_options), p_over);
+  v.waits := v_edges.waits;
   insert into pdoflow.posting select v.*;
   v_state := case when v.run_at is null and not v.waits then 'open' else 'paused' end;
-  if cardinality(p_priorities) = 1 then
+  if v_edges.is_fed then
+    insert into pdoflow.progress (posting_id, released) values (v.id, v.job_count); -- E2
+  elsif cardinality(p_priorities) = 1 then
     insert into pdoflow.lane (posting_id, priority, first_seq, end_seq, route_id, state)
     values (v.id, p_priorities[1], 0, v.job_count, v.route_id, v_state);
   else

@@ -331,6 +331,7 @@ declare
   v_skip bigint[]; -- positions of runs that are not written
   v_sums pdoflow.outcome_sum[];
   v_cancelled bigint[] := '{}';
+  v_fed pdoflow.edge[];
 begin
   v_active := pdoflow.lock_leases(
     p_pool, array(select distinct unnest(p_batch.leases || p_batch.complete)));
@@ -356,6 +357,7 @@ begin
             with ordinality as u (posting_id, first_seq, end_seq, state, position)
           where position <> all (v_skip)) b
     group by b.posting_id order by b.posting_id);
+  v_fed := pdoflow.lock_fed(v_sums);
   if 'retried' = any (p_batch.states) then
     v_cancelled := pdoflow.lock_retried(v_sums);
   end if;
@@ -364,6 +366,9 @@ begin
     perform pdoflow.insert_retries(v_runs, v_skip, v_cancelled);
   end if;
   perform pdoflow.add_progress(v_sums, v_cancelled);
+  if cardinality(v_fed) > 0 then
+    perform pdoflow.release_elements(v_fed, p_batch, v_skip);
+  end if;
   if 'failed' = any (p_batch.states) then
     perform pdoflow.note_failures(p_batch, v_skip);
   end if;

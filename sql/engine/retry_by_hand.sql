@@ -92,12 +92,8 @@ begin
   select coalesce(sum(size), 0) into v_jobs from back;
   if v_jobs = 0 then return 0; end if;
 
-  -- If it has not ended, its own totals are 0.
-  insert into pdoflow.progress (posting_id, done, failed, cancelled, retrying)
-  values (p_posting, v_posting.done, v_posting.failed - v_jobs, v_posting.cancelled, v_jobs);
-  update pdoflow.posting
-  set state = 'open', reason = null, ended_at = null, done = 0, failed = 0, cancelled = 0
-  where id = p_posting and ended_at is not null;
+  perform pdoflow.reopen(v_posting, -v_jobs, 0, v_jobs, 0);
+  perform pdoflow.unskip_elements(p_posting);
   perform pdoflow.wake(p_posting);
   return v_jobs;
 end $$;

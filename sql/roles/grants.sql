@@ -32,7 +32,7 @@ create function pdoflow.kind_calls(p_kind text) returns text[] language sql immu
                            'pool_retract', 'pool_upstream']
     else array['running_jobs', 'ranges_of', 'fingerprint', 'failed_jobs', 'seqs_of',
                'index_of', 'runs_of', 'each_outcome', 'runs_between', 'has_ended',
-               'jobs_between', 'jobs',
+               'jobs_between', 'waiting_between', 'skips_between', 'jobs',
                'limit_room', 'status', 'tolerated', 'has_begun', 'obstacle_of', 'obstacles',
                'get_variable', 'follow', 'upstream_of', 'read_results']
   end ||

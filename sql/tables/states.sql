@@ -7,4 +7,4 @@ create type pdoflow.posting_state as enum
   ('open', 'paused', 'errored_out', 'cancelled', 'finished');
 create type pdoflow.lane_state as enum ('open', 'paused', 'closed');
 create type pdoflow.outcome_state as enum ('done', 'failed', 'retried', 'cancelled');
-create type pdoflow.edge_kind as enum ('after', 'any', 'failed', 'start');
+create type pdoflow.edge_kind as enum ('after', 'any', 'failed', 'start', 'each', 'over');

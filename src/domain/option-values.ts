@@ -98,7 +98,7 @@ export const NeedsOfJobs: v.GenericSchema<Needs> = v.array(
 );
 
 /** When an edge is met: see sql/tables/edge.sql. */
-export const edgeKinds = ["after", "any", "failed", "start"] as const;
+export const edgeKinds = ["after", "any", "failed", "start", "each"] as const;
 export type EdgeKind = (typeof edgeKinds)[number];
 
 /** A posting waits for another one. */

@@ -7,7 +7,7 @@ import { eachJob } from "./each-job.ts";
  */
 export async function brokenInvariants(db: Db): Promise<string[]> {
   const faults: string[] = [];
-  for (const look of [places, totals, lanes, leases, retries, postings]) {
+  for (const look of [places, totals, lanes, leases, retries, postings, elements]) {
     for (const { fault } of await look(db)) faults.push(fault);
   }
   return faults;
@@ -22,7 +22,9 @@ const places = ({ sql }: Db) => sql<{ fault: string }[]>`
     from ${sql.unsafe(eachJob)} left join place using (posting_id, seq)
       join pdoflow.posting p on p.id = posting_id
     group by posting_id, seq, p.state
-    having count(kind) > 1 or (count(kind) = 0 and p.state <> 'cancelled'))
+    having count(kind) > 1 or (count(kind) = 0 and p.state <> 'cancelled' and not exists (
+      select from pdoflow.edge e
+      where e.posting_id = posting_id and (e.feeds or e.skipped > 0))))
   select format('job %s/%s is in %s places: %s', posting_id, seq, places, kinds) as fault
   from fault limit 10`;
 
@@ -33,10 +35,14 @@ const totals = ({ sql }: Db) => sql<{ fault: string }[]>`
     select p.id, p.state, p.ended_at is not null as is_ended,
            count(*) filter (where kind = 'done') as done,
            count(*) filter (where kind = 'failed') as failed,
-           count(*) filter (where kind = 'cancelled' or kind is null) as cancelled,
+           count(*) filter (where kind = 'cancelled' or kind is null and not f.feeds) as cancelled,
            count(*) filter (where kind = 'retry' and attempt > 1) as retrying,
-           count(*) filter (where kind = 'retry' and attempt = 1) as released
-    from pdoflow.posting p join ${sql.unsafe(eachJob)} on job.posting_id = p.id
+           count(*) filter (
+             where kind = 'retry' and attempt = 1 or kind is null and f.feeds) as released
+    from pdoflow.posting p
+      cross join lateral (
+        select exists (select from pdoflow.edge where posting_id = p.id and feeds) as feeds) f
+      join ${sql.unsafe(eachJob)} on job.posting_id = p.id
       left join place on place.posting_id = job.posting_id and place.seq = job.seq
     group by p.id),
   told as (
@@ -133,8 +139,35 @@ const retries = ({ sql }: Db) => sql<{ fault: string }[]>`
   union all
   select format('Y2: a retry of posting %s (%s) is due at %s', p.id, p.state, r.due_at)
   from pdoflow.retry r join pdoflow.posting p on p.id = r.posting_id
-  where (r.due_at = 'infinity') <> (p.state in ('paused', 'errored_out'))
+  where (r.due_at = 'infinity')
+      <> (p.state in ('paused', 'errored_out') or p.waits or p.run_at is not null)
      or p.state = 'cancelled' or p.ended_at is not null`;
+
+/** E1 to E3: the jobs that were ever released are those whose jobs of the upstream are done. */
+const elements = ({ sql }: Db) => sql<{ fault: string }[]>`
+  with place as (${place(sql)}),
+  element as (
+    select e.posting_id, e.upstream_id, e.feeds, e.skipped, e.met_at is not null as is_met,
+           d.state, s.seq,
+           exists (select from place p
+                   where p.posting_id = e.posting_id and p.seq = s.seq) as is_released,
+           exists (select from pdoflow.outcome o where o.posting_id = e.upstream_id
+                     and o.seq = s.seq and o.state = 'done') as is_done
+    from pdoflow.edge e join pdoflow.posting d on d.id = e.posting_id
+      cross join lateral generate_series(0, d.job_count - 1) as s (seq)
+    where e.kind in ('each', 'over'))
+  select format('E1: job %s/%s is released: %s, and %s/%s is done: %s', posting_id, seq,
+                is_released, upstream_id, seq, is_done) as fault
+  from element where is_released and not is_done
+    or is_done and not is_released and is_met and state <> 'cancelled'
+  union all
+  select format('E3: posting %s skipped %s jobs, and %s', posting_id, skipped,
+                count(*) filter (where not is_released))
+  from element where not feeds and state <> 'cancelled' group by posting_id, skipped
+  having skipped <> count(*) filter (where not is_released)
+  union all
+  select format('E1: posting %s has element-wise edges and lanes', e.posting_id)
+  from pdoflow.edge e join pdoflow.lane using (posting_id) where e.kind in ('each', 'over')`;
 
 /** J1, J2. */
 const postings = ({ sql }: Db) => sql<{ fault: string }[]>`

@@ -45,6 +45,7 @@ import claimSingleEngine from "../../../sql/engine/claim_single.sql" with { type
 import startEngine from "../../../sql/engine/start.sql" with { type: "text" };
 import outcomeEngine from "../../../sql/engine/outcome.sql" with { type: "text" };
 import recordEngine from "../../../sql/engine/record.sql" with { type: "text" };
+import elementEngine from "../../../sql/engine/element.sql" with { type: "text" };
 import failuresEngine from "../../../sql/engine/failures.sql" with { type: "text" };
 import finishEngine from "../../../sql/engine/finish.sql" with { type: "text" };
 import releaseEngine from "../../../sql/engine/release.sql" with { type: "text" };
@@ -115,6 +116,7 @@ const baseline = [
   startEngine,
   outcomeEngine,
   recordEngine,
+  elementEngine,
   failuresEngine,
   finishEngine,
   releaseEngine,

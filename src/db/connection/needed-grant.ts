@@ -17,7 +17,7 @@ const functions: readonly Names[] = [
   ],
   [/^drain_pools$/, ["operator"]],
   [/^(running_jobs|ranges_of|fingerprint|failed_jobs|seqs_of|index_of|runs_of)$/, readers],
-  [/^(each_outcome|runs_between|has_ended|jobs_between|jobs|limit_room)$/, readers],
+  [/^(each_outcome|has_ended|(runs|jobs|waiting|skips)_between|jobs|limit_room)$/, readers],
   [/^(status|get_variable|follow)$/, readers],
   [/^(caller|is_owner|has_grant|sees_all|runs_all|reads_all|own_routes|run_routes)$/, everybody],
   [/^(refusal_of|lane_cursor|block_of|lines_of|max_bytes_of)$/, everybody],
