@@ -127,11 +127,17 @@ begin
       end_seqs = coalesce(k.end_seqs, l.end_seqs),
       attempts = coalesce(k.attempts, l.attempts)
   from unnest(v_active) as h (id) left join (
-    select lease_id, array_agg(posting_id) as posting_ids, array_agg(first_seq) as first_seqs,
-           array_agg(end_seq) as end_seqs, array_agg(attempt) as attempts
+    select k.lease_id, array_agg(k.posting_id) as posting_ids,
+           array_agg(greatest(k.first_seq, r.first_seq)) as first_seqs,
+           array_agg(least(k.end_seq, r.end_seq)) as end_seqs, array_agg(k.attempt) as attempts
     from unnest(p_keep_leases, p_keep_postings, p_keep_firsts, p_keep_ends, p_keep_attempts)
-      as k (lease_id, posting_id, first_seq, end_seq, attempt)
-    group by lease_id) k on k.lease_id = h.id
+        as k (lease_id, posting_id, first_seq, end_seq, attempt)
+      join pdoflow.lease l on l.id = k.lease_id
+      -- Only what it still has: a repeated call may be late, after another one has released more.
+      join lateral pdoflow.ranges_of(l) as r
+        on r.posting_id = k.posting_id and r.attempt = k.attempt
+          and r.first_seq < k.end_seq and k.first_seq < r.end_seq
+    group by k.lease_id) k on k.lease_id = h.id
   where l.id = h.id;
   return v_back.jobs;
 end $$;

@@ -206,6 +206,18 @@ describe("keeping", () => {
   });
 });
 
+test("L3: a repeated call that is late keeps no job that another one has released", async () => {
+  await using db = await freshQueue();
+  const { pool, jobs } = await leased(db, 3);
+  await using later = await openTransaction(db);
+  await putBack(later, pool, jobs, jobs.slice(0, 1));
+  const earlier = putBack(db, pool, jobs, jobs.slice(0, 2));
+  await untilBlocked(db);
+  await commit(later);
+  expect(await earlier).toBe(0);
+  expect(await brokenInvariants(db)).toEqual([]);
+});
+
 describe("while outcomes of the lease are being recorded", () => {
   test("L3: releasing waits, and leaves out recorded jobs", async () => {
     await using db = await freshQueue();
