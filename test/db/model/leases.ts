@@ -11,46 +11,66 @@ import { type Act, alive, bits, choose, chooseSome, pick, type Step } from "./st
 
 export const entryPoints = ["a.ts#run", "b.ts#run"];
 
-/** A claim by a pool that is alive, of any size, for one or all routes, or of some postings. */
-export const claimAct: fc.Arbitrary<Act> = fc
-  .record({
-    pool: pick,
-    route: fc.option(pick),
-    position: fc.option(pick),
-    skipped: fc.oneof({ weight: 2, arbitrary: fc.constant(null) }, { weight: 1, arbitrary: pick }),
-    chosen: fc.oneof({ weight: 3, arbitrary: fc.constant(null) }, { weight: 1, arbitrary: bits }),
-    oldest: fc.boolean(),
-    cap: fc.nat({ max: 9 }),
-    share: fc.constantFrom(0.1, 0.5, 1),
-    sizes: fc.uniqueArray(
-      fc.record({
-        entryPoint: fc.constantFrom(...entryPoints),
-        cap: fc.nat({ max: 6 }),
-        floor: fc.integer({ min: 1, max: 3 }),
-      }),
-      { selector: ({ entryPoint }) => entryPoint },
-    ),
-  })
-  .map(({ pool, route, position, skipped, chosen, ...sizes }) => ({
-    name: "claim",
-    plan({ queue }) {
-      const claimer = choose(alive(queue), pool);
-      if (!claimer) return null;
-      const poolId = claimer.id;
-      const all = [...new Set([...queue.postings.values()].map(({ routeId }) => routeId))];
-      const one = route === null ? null : choose(all, route);
-      const routes = one === null ? all : [one];
-      const ids = [...queue.postings.keys()];
-      const skip = skipped === null ? null : choose(ids, skipped);
-      const want: Claim = {
-        ...{ poolId, routes, ...sizes },
-        skip: skip === null ? [] : [skip],
-        postings: chosen === null ? null : chooseSome(ids, chosen),
-        positions: position === null ? [] : positionsOf(queue, { routes, ...sizes }, position),
-      };
-      return claimStep(want);
-    },
-  }));
+/** Numbers for the parts of a claim that limit its postings, or null for none. */
+interface Picks {
+  position: fc.Arbitrary<number | null>;
+  skipped: fc.Arbitrary<number | null>;
+  chosen: fc.Arbitrary<number | null>;
+}
+
+const none = fc.constant(null);
+
+/** A claim by a pool that is alive, of any size, for one or all routes. */
+const claimWith = ({ position, skipped, chosen }: Picks): fc.Arbitrary<Act> =>
+  fc
+    .record({
+      pool: pick,
+      route: fc.option(pick),
+      position,
+      skipped,
+      chosen,
+      oldest: fc.boolean(),
+      cap: fc.nat({ max: 9 }),
+      share: fc.constantFrom(0.1, 0.5, 1),
+      sizes: fc.uniqueArray(
+        fc.record({
+          entryPoint: fc.constantFrom(...entryPoints),
+          cap: fc.nat({ max: 6 }),
+          floor: fc.integer({ min: 1, max: 3 }),
+        }),
+        { selector: ({ entryPoint }) => entryPoint },
+      ),
+    })
+    .map(({ pool, route, position, skipped, chosen, ...sizes }) => ({
+      name: "claim",
+      plan({ queue }) {
+        const claimer = choose(alive(queue), pool);
+        if (!claimer) return null;
+        const poolId = claimer.id;
+        const all = [...new Set([...queue.postings.values()].map(({ routeId }) => routeId))];
+        const one = route === null ? null : choose(all, route);
+        const routes = one === null ? all : [one];
+        const ids = [...queue.postings.keys()];
+        const skip = skipped === null ? null : choose(ids, skipped);
+        const want: Claim = {
+          ...{ poolId, routes, ...sizes },
+          skip: skip === null ? [] : [skip],
+          postings: chosen === null ? null : chooseSome(ids, chosen),
+          positions: position === null ? [] : positionsOf(queue, { routes, ...sizes }, position),
+        };
+        return claimStep(want);
+      },
+    }));
+
+/** A claim of all postings. */
+export const plainClaimAct = claimWith({ position: none, skipped: none, chosen: none });
+
+/** A claim that may begin at a position, pass over a posting, or take only some postings. */
+export const claimAct = claimWith({
+  position: fc.option(pick),
+  skipped: fc.oneof({ weight: 2, arbitrary: none }, { weight: 1, arbitrary: pick }),
+  chosen: fc.oneof({ weight: 3, arbitrary: none }, { weight: 1, arbitrary: bits }),
+});
 
 /** Of each route a posting with no open lane before it that a claim would have to find. */
 function positionsOf(

@@ -13,7 +13,7 @@ import {
   Together,
 } from "./commands.ts";
 import { drain } from "./drain.ts";
-import { claimAct, claimSingleAct, giveBackAct } from "./leases.ts";
+import { claimAct, claimSingleAct, giveBackAct, plainClaimAct } from "./leases.ts";
 import {
   cancelAct,
   dueAct,
@@ -81,7 +81,7 @@ const overlapping = fc
   .map(([acts, chance]): Command => new Overlapping(acts, chance > 0));
 
 /** How a run begins: some postings, and in one of four two or three pools that are lost (Y3). */
-const crash = fc.tuple(claimAct, loseAct, rescueAct);
+const crash = fc.tuple(plainClaimAct, loseAct, rescueAct);
 const prelude = fc
   .tuple(
     fc.array(postAct, { minLength: 1, maxLength: 5 }),
