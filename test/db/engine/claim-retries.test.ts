@@ -147,6 +147,28 @@ describe("how much", () => {
     expect(await brokenInvariants(db)).toEqual([]);
   });
 
+  test("no others are claimed with those of chosen postings, and none that are to be skipped", async () => {
+    await using db = await freshQueue();
+    const pool = await newPool(db);
+    const [a, b, c] = [await postJobs(db, 1), await postJobs(db, 1), await postJobs(db, 1)];
+    await putBack(db, pool, await takeAll(db, pool));
+    expect(names(await take(db, pool, { postings: [b] }))).toEqual([`${b}/0`]);
+    expect(names(await take(db, pool, { skip: [a] }))).toEqual([`${c}/0`]);
+    expect(names(await take(db, pool))).toEqual([`${a}/0`]);
+  });
+
+  test("P5: retries of a posting with a limit are not claimed with those of others", async () => {
+    await using db = await freshQueue();
+    const pool = await newPool(db);
+    const free = await postJobs(db, 2);
+    await putBack(db, pool, await take(db, pool));
+    const limited = await postJobs(db, 2, { maxRunning: 1 });
+    await putBack(db, pool, await take(db, pool, { skip: [free] }));
+    await db.sql`update pdoflow.retry set due_at = now() - interval '1 s' where posting_id = ${free}`;
+    expect(names(await take(db, pool))).toEqual([`${free}/0`, `${free}/1`]);
+    expect(names(await take(db, pool))).toEqual([`${limited}/0`]);
+  });
+
   test("entry points do not mix in a lease", async () => {
     await using db = await freshQueue();
     const pool = await newPool(db);

@@ -138,6 +138,16 @@ describe("many small postings", () => {
     expect(names(await take(db, pool))).toEqual(ids.slice(3).map((id) => `${id}/0`));
   });
 
+  test("no other one is claimed with chosen ones, and none that is to be skipped", async () => {
+    await using db = await freshQueue();
+    const [a, b, c] = [await postJobs(db, 1), await postJobs(db, 1), await postJobs(db, 1)];
+    const pool = await newPool(db);
+    expect(names(await take(db, pool, { postings: [a] }))).toEqual([`${a}/0`]);
+    const d = await postJobs(db, 1);
+    expect(names(await take(db, pool, { skip: [c] }))).toEqual([`${b}/0`, `${d}/0`]);
+    expect(names(await take(db, pool))).toEqual([`${c}/0`]);
+  });
+
   test("a claim takes its share of them", async () => {
     await using db = await freshQueue();
     await postSingles(db, 8);
