@@ -30,10 +30,10 @@ export const recordAct: fc.Arbitrary<Act> = fc
         unfinished(queue, lease).map((job) => ({ ...job, leaseId: lease.id })),
       );
       const gone = had.filter((job) => job.poolId === poolId && isGone(queue, job));
-      // Of a lease that it still has, in part: beside one of its jobs, they are one run.
+      // Often of a lease that it still has, in part: beside one of its jobs, they are one run.
       const partly = gone.filter(({ leaseId }) => leases.some(({ id }) => id === leaseId));
-      const lateOne =
-        late === null || late % 4 > 0 ? null : choose(partly.length > 0 ? partly : gone, late);
+      const others = late === null || late % 8 > 0 ? [] : gone;
+      const lateOne = choose(partly.length > 0 ? partly : others, late ?? 0);
       const batch = [...chooseSome(inHand, jobs), ...(lateOne ? [lateOne] : [])];
       const outcomes = batch.map((job, n) => endOf(queue, job, ends[n % ends.length] ?? 0));
       const complete = leases.filter((lease) =>
