@@ -66,7 +66,8 @@ begin
   if octet_length(p_running::text) > 1024 * 1024 then
     raise exception 'expected at most 1 MiB of running jobs' using errcode = 'PF002';
   end if;
-  perform from jsonb_to_recordset(p_running) as j (posting bigint, seq integer, attempt integer);
+  perform from jsonb_to_recordset(p_running)
+    as j (posting bigint, seq integer, attempt integer, ms float8);
   update pdoflow.pool set heartbeat_at = clock_timestamp(), running = p_running, listens = p_listens
   where id = p_pool and state in ('up', 'draining') returning state into v_state;
   return query
@@ -260,7 +261,8 @@ begin
   end if;
 end $$;
 
-create function pdoflow.pool_rescue() returns table (pool_id bigint, host text, jobs integer)
+create function pdoflow.pool_rescue()
+returns table (pool_id bigint, host text, jobs integer, failed integer)
 language plpgsql security definer set search_path = pg_catalog, pg_temp as
 $$ begin return query select * from pdoflow.rescue(pdoflow.upkeep_routes()); end $$;
 

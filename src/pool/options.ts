@@ -46,6 +46,8 @@ export interface PoolSummary extends Record<OutcomeState, number> {
   refused: number;
   /** Jobs that were released without an attempt. */
   released: number;
+  /** Jobs of lost pools that have failed for good, because they had used up their attempts. */
+  failedByLoss: number;
   /** Postings that were stopped because their jobs failed. */
   stopped: number;
   /** Whether there are postings left that this pool does not admit. */
@@ -59,6 +61,7 @@ export const emptySummary = (): PoolSummary => ({
   cancelled: 0,
   refused: 0,
   released: 0,
+  failedByLoss: 0,
   stopped: 0,
   refusesAny: false,
 });

@@ -222,8 +222,11 @@ export class Pool {
       onBeat: (beat) => this.#onBeat(session, beat),
       onLost: () => this.#onLost(),
       onSilence: () => this.#onSilence(),
-      onRescue: ({ host, poolId, jobs }) =>
-        log(`pool ${poolId} on ${host} was lost; ${jobs} of its jobs released`),
+      onRescue: ({ host, poolId, jobs, failed }) => {
+        this.#summary.failedByLoss += failed;
+        const more = failed === 0 ? "" : `, ${failed} failed`;
+        log(`pool ${poolId} on ${host} was lost; ${jobs - failed} of its jobs released${more}`);
+      },
       onWritten: (ids) => this.#claims.free(ids.filter((id) => !this.#runner.isWaiting(id))),
       onError: (error) => this.#fail(error),
       isCurrent: (each) => each === this.#session,

@@ -98,9 +98,11 @@ const cellsOf = (postingId: number, row: JobRow) => [
 ];
 
 /** "1.2s", and of a running job "40s …". */
-function timeText({ durationMs, elapsedMs }: JobRow): string {
+function timeText({ durationMs, elapsedMs, error }: JobRow): string {
   if (elapsedMs !== null) return `${span(elapsedMs)} …`;
-  return durationMs === null ? "-" : span(durationMs);
+  // The pool was lost before it reported that the job ran.
+  const isUnknown = durationMs === 0 && error?.name === "PoolLost";
+  return durationMs === null || isUnknown ? "-" : span(durationMs);
 }
 
 /** "40 % fitting"; empty if the job has not reported any progress. */

@@ -258,9 +258,10 @@ export class PoolCommand extends PdoflowCommand {
   #report({ done, failed, retried, refused, released, ...rest }: PoolSummary): ExitCode {
     this.say(
       `pool: ended: ${done} done, ${failed} failed, ${retried} failed attempts to be retried, ` +
-        `${released} released${refused > 0 ? `, ${refused} refused` : ""}`,
+        `${released} released${refused > 0 ? `, ${refused} refused` : ""}` +
+        (rest.failedByLoss > 0 ? `, ${rest.failedByLoss} failed with a lost pool` : ""),
     );
-    const isAllDone = failed + rest.stopped === 0 && !rest.refusesAny;
+    const isAllDone = failed + rest.failedByLoss + rest.stopped === 0 && !rest.refusesAny;
     return this.once && !isAllDone ? exitCodes.jobsFailed : exitCodes.ok;
   }
 }

@@ -3,8 +3,10 @@ import type { Db } from "../connection/connect.ts";
 export interface RescuedPool {
   poolId: number;
   host: string;
-  /** The number of jobs that returned to the queue. */
+  /** The number of its jobs that had not ended. */
   jobs: number;
+  /** How many of them have used up their last attempt. All others returned to the queue. */
+  failed: number;
 }
 
 /** Puts jobs of pools whose heartbeat has stopped back into the queue. */
@@ -12,7 +14,7 @@ export async function rescuePools({ sql, schema }: Db): Promise<RescuedPool[]> {
   const all: RescuedPool[] = [];
   for (;;) {
     const [rescued] = await sql<RescuedPool[]>`
-      select pool_id, host, jobs from ${schema}.pool_rescue()`;
+      select pool_id, host, jobs, failed from ${schema}.pool_rescue()`;
     if (!rescued) return all;
     all.push(rescued);
   }

@@ -8,7 +8,7 @@ import {
   reportRunning,
   type RunningJob,
 } from "../../db/engine/pools.ts";
-import { rescuePools } from "../../db/engine/rescue.ts";
+import { type RescuedPool, rescuePools } from "../../db/engine/rescue.ts";
 import { reportPool, type PoolReport } from "../../db/dashboard/report.ts";
 import { settleNext } from "../../db/engine/settle.ts";
 import { startDue } from "../../db/engine/starts.ts";
@@ -29,7 +29,7 @@ export interface HeartbeatListener {
   onLost(): void;
   /** No heartbeat got through for most of the heartbeat timeout. */
   onSilence(): void;
-  onRescue(pool: { poolId: number; host: string; jobs: number }): void;
+  onRescue(pool: RescuedPool): void;
   onError(error: unknown): void;
 }
 

@@ -156,3 +156,23 @@ test("a job that kills its pool at once costs one attempt of one job with each p
   expect(row).toEqual({ state: "finished", failed: 2 });
   expect(await db.sql`select from pdoflow.pool where state = 'lost'`).toHaveLength(4);
 }, 60_000);
+
+test("pool --once counts jobs that a lost pool was running for the last time", async () => {
+  await using db = await freshDatabase();
+  using cli = await openCli(db);
+  await cli.run("post", "--max-attempts", "1", "--no-args", "--", "sleep 600");
+  const first = cli.start("pool", "--commands", "--max-workers", "1", ...heartbeatTimeout);
+  await until("the job to be known as running for a while", async () => {
+    const [row] = await db.sql`select (running -> 0 ->> 'ms')::float8 as ms from pdoflow.pool`;
+    return Number(row?.["ms"] ?? 0) > 0;
+  });
+  first.kill("SIGKILL");
+  await first.exited;
+  const { code, err } = await cli.run("pool", "--commands", "--once", ...heartbeatTimeout);
+  expect(code).toBe(1);
+  expect(err).toMatch(/pool 1 on .* was lost; 0 of its jobs released, 1 failed\n/);
+  expect(err).toContain("0 released, 1 failed with a lost pool\n");
+  const [job] = (await cli.run("jobs", "1", "--json")).out.split("\n");
+  expect(JSON.parse(job ?? "")).toMatchObject({ status: "failed", durationMs: expect.any(Number) });
+  expect((await cli.run("jobs", "1")).out).not.toMatch(/ 0ms /);
+});

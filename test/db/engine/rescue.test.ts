@@ -35,7 +35,7 @@ describe("which pools", () => {
     await take(db, patient);
     await db.sql`update pdoflow.pool set heartbeat_at = now() - interval '10 s'`;
     await db.sql`update pdoflow.pool set heartbeat_timeout_ms = 9000 where id = ${impatient}`;
-    expect(await rescue(db)).toEqual([{ poolId: impatient, host: "here", jobs: 1 }]);
+    expect(await rescue(db)).toEqual([{ poolId: impatient, host: "here", jobs: 1, failed: 0 }]);
     expect(await brokenInvariants(db)).toEqual([]);
   });
 
@@ -52,7 +52,7 @@ describe("which pools", () => {
     await using db = await freshQueue();
     const { pool } = await silentPool(db, 3);
     await db.sql`update pdoflow.pool set state = 'draining'`;
-    expect(await rescue(db)).toEqual([{ poolId: pool, host: "lost-host", jobs: 3 }]);
+    expect(await rescue(db)).toEqual([{ poolId: pool, host: "lost-host", jobs: 3, failed: 0 }]);
   });
 
   test("each by only one of several concurrent rescuers", async () => {
@@ -105,7 +105,7 @@ describe("the jobs of a rescued pool", () => {
     await using db = await freshQueue();
     const { pool, jobs } = await silentPool(db, 1, 1);
     await reportRunning(db, pool, jobs);
-    await rescue(db);
+    expect(await rescue(db)).toMatchObject([{ jobs: 1, failed: 1 }]);
     await finishStragglers(db);
     const [row] = await db.sql`select error from pdoflow.outcome`;
     expect(row?.["error"]).toEqual({
@@ -114,6 +114,25 @@ describe("the jobs of a rescued pool", () => {
     });
     expect([...(await db.sql`select state, failed from pdoflow.posting`)]).toEqual([
       { state: "finished", failed: 1 },
+    ]);
+    expect(await brokenInvariants(db)).toEqual([]);
+  });
+
+  test("jobs have ended with the last heartbeat, and took the time that it reported", async () => {
+    await using db = await freshQueue();
+    const { jobs } = await silentPool(db, 2);
+    const [first, second] = jobs.map(({ postingId, seq, attempt }) => ({
+      ...{ posting: postingId, seq, attempt },
+    }));
+    const running = [{ ...first, ms: 1500 }, { ...first, ms: 1400 }, second];
+    await db.sql`update pdoflow.pool set running = ${JSON.stringify(running)}::text::jsonb`;
+    expect(await rescue(db)).toMatchObject([{ jobs: 2, failed: 0 }]);
+    const ended = await db.sql`
+      select seq, duration_ms, abs(extract(epoch from o.ended_at - p.heartbeat_at)) < 1 as is_then
+      from pdoflow.outcome o, pdoflow.pool p order by seq`;
+    expect([...ended]).toEqual([
+      { seq: 0, durationMs: 1500, isThen: true },
+      { seq: 1, durationMs: 0, isThen: true },
     ]);
     expect(await brokenInvariants(db)).toEqual([]);
   });

@@ -175,8 +175,8 @@ export const breaks: readonly Break[] = [
   {
     name: "a rescue does not release",
     routine: "rescue",
-    find: "jobs := v_failed + pdoflow.release(v_pool.id, v_leases, '{}', '{}', '{}', '{}', '{}', 1)",
-    instead: "jobs := v_failed",
+    find: "jobs := v_lost.jobs + pdoflow.release(v_pool.id, v_leases, '{}', '{}', '{}', '{}', '{}', 1)",
+    instead: "jobs := v_lost.jobs",
   },
   {
     name: "a rescue blames nobody",
