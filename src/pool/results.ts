@@ -57,7 +57,8 @@ export class Results implements AttemptListener, OutcomeListener {
     if (!session) return;
     if (mayExceed(done, posting)) {
       for (let position = 0; position < count; position++) {
-        this.onEnd(jobAt(run, position), { position, ...doneAt(done, position) }, workerPid);
+        const end = { position, slot: done.slot, ...doneAt(done, position) };
+        this.onEnd(jobAt(run, position), end, workerPid);
       }
       return;
     }

@@ -13,6 +13,7 @@ import { findPostings } from "../../db/read/snapshot.ts";
 import { readPostingCounts } from "../../db/read/status.ts";
 import { outputSchemas } from "../output/output-schemas.ts";
 import { exitCodes, InvalidInput } from "../../domain/errors.ts";
+import { localText } from "../../domain/local-time.ts";
 import type { PostingState } from "../../domain/states.ts";
 import { throwLocation } from "../../job/job-error.ts";
 import { pluralize } from "../output/pluralize.ts";
@@ -107,7 +108,7 @@ export class FailuresCommand extends PdoflowCommand {
           `${isAgain ? " being retried" : ""}  ` +
           paint("red", `${error.name}: ${message}`) +
           (location === null ? "\n" : `, at ${location}\n`) +
-          `  from ${firstAt.toISOString()} to ${lastAt.toISOString()}, ` +
+          `  ${between(firstAt, lastAt)}, ` +
           `for example ${id}/${index} in attempt ${attempt}${on}\n` +
           `  retry: ${next}`,
       );
@@ -136,6 +137,12 @@ export class FailuresCommand extends PdoflowCommand {
       })),
     });
   }
+}
+
+/** In local time, as other commands print it. */
+function between(first: Date, last: Date): string {
+  const [from, to] = [localText(first), localText(last)];
+  return from === to ? `at ${from}` : `from ${from} to ${to}`;
 }
 
 const beVerb = (count: number) => (count === 1 ? "is" : "are");

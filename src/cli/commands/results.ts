@@ -8,6 +8,7 @@ import { exitCodes, InvalidInput } from "../../domain/errors.ts";
 import { PdoflowCommand } from "../shell/command.ts";
 import { parseFlags } from "../shell/flags.ts";
 import { resultPages } from "../input/job-pages.ts";
+import { bareText } from "../output/bare-text.ts";
 import { inOneLine, ResultTable } from "../output/result-table.ts";
 import { findSelected, readSelectors, type Selected } from "../input/select.ts";
 import { escapeJson } from "../output/escape-control.ts";
@@ -27,10 +28,14 @@ export class ResultsCommand extends PdoflowCommand {
       last result has been read. Until then the rows are kept in the temporary folder. NaN,
       Infinity, dates and BigInts are written as text, lists and objects as JSON, null as an empty
       cell.
+
+      With --raw, for shell scripts, each line is the result of a done job: text without quotes,
+      anything else as JSON. Text with line breaks or control characters is also printed as JSON.
     `,
     examples: [
       ["Save the results of posting 42", "$0 results 42 > results.ndjson"],
       ["Plot done jobs with their arguments", "$0 results 42 --state done --args --csv"],
+      ["Pass results to another program", "$0 results 42 --raw | xargs ls -l"],
       ["Open results of untrusted code in a spreadsheet", "$0 results 42 --csv --safe"],
     ],
   });
@@ -39,6 +44,9 @@ export class ResultsCommand extends PdoflowCommand {
     description: "print comma-separated values with a header",
   });
   tsv = Option.Boolean("--tsv", false, { description: "print tab-separated values with a header" });
+  raw = Option.Boolean("--raw", false, {
+    description: "print only the results of done jobs, one per line, text without quotes",
+  });
   args = Option.Boolean("--args", false, {
     description: "add the arguments: columns arg1, arg2, … and the fields of a last object",
   });
@@ -51,8 +59,13 @@ export class ResultsCommand extends PdoflowCommand {
 
   async run() {
     const { state } = parseFlags(Options, this);
-    if ([this.csv, this.tsv, this.json].filter(Boolean).length > 1) {
-      throw new InvalidInput("options", ["expected one of --csv, --tsv and --json"]);
+    if ([this.csv, this.tsv, this.raw, this.json].filter(Boolean).length > 1) {
+      throw new InvalidInput("options", ["expected one of --csv, --tsv, --raw and --json"]);
+    }
+    if (this.raw && (this.args || (state ?? "done") !== "done")) {
+      throw new InvalidInput("--raw", [
+        "expected no --args and no --state, because it prints the results of done jobs only",
+      ]);
     }
     const kind = this.csv ? "csv" : this.tsv ? "tsv" : null;
     if (this.safe && kind === null) {
@@ -61,7 +74,8 @@ export class ResultsCommand extends PdoflowCommand {
     const selectors = await readSelectors(this.jobs, this.context.stdin);
     return await this.withDatabase(async (db) => {
       const selected = await findSelected(db, selectors);
-      const isWanted = ({ status }: ResultWithArgs) => state === undefined || status === state;
+      const only = this.raw ? "done" : state;
+      const isWanted = ({ status }: ResultWithArgs) => only === undefined || status === only;
       if (kind === null) await this.#printLines(db, selected, isWanted);
       else {
         using table = new ResultTable({ kind, hasArgs: this.args, isSafe: this.safe });
@@ -85,16 +99,17 @@ export class ResultsCommand extends PdoflowCommand {
   ): Promise<void> {
     for await (const { postingId, rows } of this.#pages(db, selected)) {
       const lines = rows.filter(isWanted).map((row) => this.#lineOf(postingId, row));
-      if (lines.length > 0) await this.printInPace(escapeJson(lines.join("")));
+      if (lines.length > 0) await this.printInPace(lines.join(""));
     }
   }
 
   /** Copies the values as stored JSON, because parsing would lose digits and time. */
   #lineOf(posting: number, { index, status, result, error, args }: ResultWithArgs): string {
+    if (this.raw) return `${bareText(result)}\n`;
     const given = this.args ? `,"args":${inOneLine(args ?? "null")}` : "";
-    return (
+    return escapeJson(
       `{"posting":${posting},"index":${index},"status":"${status}",` +
-      `"result":${inOneLine(result ?? "null")},"error":${error ?? "null"}${given}}\n`
+        `"result":${inOneLine(result ?? "null")},"error":${error ?? "null"}${given}}\n`,
     );
   }
 }

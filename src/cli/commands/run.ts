@@ -6,21 +6,17 @@ import * as v from "valibot";
 import { resumePostings } from "../../db/engine/control.ts";
 import type { NewPosting } from "../../db/posting/insert.ts";
 import { newestOfRuns, readIdsOfRun, readJobsLeft } from "../../db/read/runs.ts";
-import { type PostingCounts, readPostingCounts } from "../../db/read/status.ts";
+import { readPostingCounts } from "../../db/read/status.ts";
 import type { Target } from "../../db/settings/target.ts";
 import { type ExitCode, exitCodes, InvalidInput, PostingNotFound } from "../../domain/errors.ts";
 import { parseSelector } from "../../domain/selector.ts";
 import { parseEnv } from "../../pool/wire/environment.ts";
-import {
-  commandEntryPoint,
-  commandLine,
-  type CommandWord,
-} from "../../pool/worker/command-line.ts";
-import { pluralize } from "../output/pluralize.ts";
+import { commandEntryPoint, type CommandWord } from "../../pool/worker/command-line.ts";
 import { requirePoolGrant } from "../input/pool-grant.ts";
 import { PostingCommand } from "../input/posting-command.ts";
 import { flagNames } from "../input/posting-flags.ts";
 import { findWholePostings } from "../input/select.ts";
+import { EarlierFailures } from "../run/earlier-failures.ts";
 import { haltRule, type HaltRule } from "../run/halt.ts";
 import { JobNotes } from "../run/job-details.ts";
 import { ParallelLog } from "../run/parallel-log.ts";
@@ -133,7 +129,8 @@ export class RunCommand extends PostingCommand {
       },
     );
     const isCommand = this.isCommand;
-    const plan = { target: server, token: posting.run, isCommand, root: this.#root(null) };
+    const fresh = { root: this.#root(null), before: new EarlierFailures([]) };
+    const plan = { target: server, token: posting.run, isCommand, ...fresh };
     const run = this.#localRun({ ...plan, count, rules: this.#rules(posting) }, notes);
     begun.resolve(run);
     return await run
@@ -155,17 +152,16 @@ export class RunCommand extends PostingCommand {
         text === "last" ? [await newestOfRuns(db)] : await findWholePostings(db, [selector]);
       if (id === undefined || id === null) throw new PostingNotFound("there are no runs yet");
       const postings = await findResumable(db, id, this.context);
-      const counts =
-        postings.length > 0 ? [] : await readPostingCounts(db, await readIdsOfRun(db, id));
-      return { target: db.target, id, postings, counts };
+      const counts = await readPostingCounts(db, await readIdsOfRun(db, id));
+      return { target: db.target, id, postings, before: new EarlierFailures(counts) };
     });
-    const { target, postings } = found;
+    const { target, postings, before } = found;
     const [first] = postings;
     if (!first) return this.#sayEnded(found);
     const { run: token, project, entryPoint, maxFailures } = first;
     const isCommand = entryPoint === commandEntryPoint;
     const notes = new JobNotes(this.joblog !== undefined);
-    const plan = { target, token, isCommand, root: this.#root(project) };
+    const plan = { target, token, isCommand, root: this.#root(project), before };
     const rules = this.#rules({ maxFailures, stopAfter: undefined });
     const run = this.#localRun({ ...plan, count: null, rules }, notes);
     return await run.work(async () => {
@@ -174,7 +170,7 @@ export class RunCommand extends PostingCommand {
         for (const { id, jobCount } of postings) {
           const left = await readJobsLeft(db, id, notes.isWanted);
           for (const { seq, args } of isCommand ? left : []) {
-            const command = commandLine(JSON.parse(args ?? "[]") as CommandWord[]);
+            const command = JSON.parse(args ?? "[]") as CommandWord[];
             notes.add(before + seq + 1, { tag: "", command });
           }
           run.add({ postingId: id, jobCount, seqs: left.map(({ seq }) => seq) });
@@ -189,17 +185,10 @@ export class RunCommand extends PostingCommand {
   }
 
   /** Says that the run has no jobs left, so that a script can resume it until it is done. */
-  #sayEnded({ id, counts }: { id: number; counts: readonly PostingCounts[] }): ExitCode {
-    const failing = counts.filter(({ failed }) => failed > 0);
-    const ids = failing.map((posting) => posting.id).join(" ");
-    const failed = failing.reduce((sum, posting) => sum + posting.failed, 0);
-    const remedy =
-      failed > 0
-        ? `; ${pluralize(failed, "job")} failed, to try again first run: ` +
-          `pdoflow retry ${ids} --failed`
-        : "";
+  #sayEnded({ id, before }: { id: number; before: EarlierFailures }): ExitCode {
+    const remedy = before.count > 0 ? `; ${before.sentence}` : "";
     this.say(`pdoflow run: posting ${id} has no jobs left to run${remedy}`);
-    return failed > 0 ? exitCodes.jobsFailed : exitCodes.ok;
+    return before.count > 0 ? exitCodes.jobsFailed : exitCodes.ok;
   }
 
   #localRun(
@@ -264,4 +253,4 @@ export class RunCommand extends PostingCommand {
   }
 }
 
-type PlannedHere = "target" | "token" | "root" | "isCommand" | "rules";
+type PlannedHere = "target" | "token" | "root" | "isCommand" | "rules" | "before";

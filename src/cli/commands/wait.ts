@@ -2,6 +2,7 @@ import { Command, Option } from "clipanion";
 import * as v from "valibot";
 
 import type { Db } from "../../db/connection/connect.ts";
+import { findOfRuns } from "../../db/engine/routes.ts";
 import { watchPostings } from "../../db/read/posting-watch.ts";
 import type { PostingCounts } from "../../db/read/status.ts";
 import { Bell } from "../../domain/bell.ts";
@@ -187,9 +188,24 @@ class Hints {
       db,
       idle.map((one) => ({ id: one.id, jobs: one })),
     );
-    for (const line of lines) {
+    for (const line of [...(await pausedLines(db, counts)), ...lines]) {
       if (!this.#said.has(line)) this.#say(line);
       this.#said.add(line);
     }
   }
+}
+
+/** Paused postings end only after they were resumed. */
+async function pausedLines(db: Db, counts: readonly PostingCounts[]): Promise<string[]> {
+  const paused = counts.filter(({ state, isEnded }) => state === "paused" && !isEnded);
+  if (paused.length === 0) return [];
+  const ofRuns = await findOfRuns(
+    db,
+    paused.map(({ id }) => id),
+  );
+  return paused.map(({ id, reason }) => {
+    const why = reason === null ? "" : ` (${reason})`;
+    const command = ofRuns.includes(id) ? "pdoflow run --resume" : "pdoflow resume";
+    return `posting ${id} is paused${why}; resume it with: ${command} ${id}`;
+  });
 }

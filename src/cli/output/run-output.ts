@@ -16,6 +16,8 @@ export interface EndedJob {
   /** When it ended, on this process's performance clock. */
   endedAt: number;
   durationMs: number;
+  /** The number of the worker that ran it. */
+  slot: number | undefined;
   result: unknown;
   error: { name: string; message: string } | null;
   /** The output that the database keeps. */
@@ -82,11 +84,11 @@ export class RunOutput {
     }
     this.ended++;
     if (end.state === "failed") this.failed++;
-    const { state, attempt, endedAt, durationMs, stdout, stderr, whole = null } = end;
+    const { state, attempt, endedAt, durationMs, slot, stdout, stderr, whole = null } = end;
     const job = {
       job: `${end.postingId}/${end.seq}`,
       number: part.before + end.seq + 1,
-      ...{ state, attempt, endedAt, durationMs, stdout, stderr, whole },
+      ...{ state, attempt, endedAt, durationMs, slot, stdout, stderr, whole },
       result: end.result === null ? null : (JSON.parse(end.result) as unknown),
       error:
         end.error === null ? null : parse(StoredError, JSON.parse(end.error), "error of a job"),

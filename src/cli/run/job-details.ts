@@ -1,9 +1,11 @@
+import type { CommandWord } from "../../pool/worker/command-line.ts";
+
 /** What is known of a job when it is read, and needed when it has ended. */
 export interface JobDetails {
   /** The values of its input, for --tag. */
   tag: string;
   /** Its command or call, for --joblog. */
-  command: string;
+  command: readonly CommandWord[];
 }
 
 /** Keeps details of jobs until they end, by their numbers; of none if they are not `wanted`. */
@@ -20,7 +22,7 @@ export class JobNotes {
   }
 
   get(number: number): JobDetails {
-    return this.#notes.get(number) ?? { tag: String(number), command: "" };
+    return this.#notes.get(number) ?? { tag: String(number), command: [] };
   }
 
   /** Returns the details of a job, and forgets them. */

@@ -5,7 +5,7 @@ import { JobParts } from "../input/job-parts.ts";
 import type { JobSources } from "../input/job-sources.ts";
 import type { PostingCommand } from "../input/posting-command.ts";
 import { Reading } from "../input/reading-progress.ts";
-import { commandLine, textOf } from "../../pool/worker/command-line.ts";
+import { textOf } from "../../pool/worker/command-line.ts";
 import type { JobNotes } from "./job-details.ts";
 import type { LocalRun } from "./local-run.ts";
 
@@ -22,7 +22,7 @@ export class JobsToRun {
     const batches = command.batchesOf(this.#reading, (number, input, words) => {
       if (!notes.isWanted) return;
       const tag = Object.values(input).map(textOf).join(" ");
-      notes.add(number, { tag, command: commandLine(words) });
+      notes.add(number, { tag, command: words });
     });
     this.#parts = new JobParts(batches);
     // In cron, for example, the input is empty.

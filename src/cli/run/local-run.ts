@@ -9,6 +9,7 @@ import { pluralize } from "../output/pluralize.ts";
 import { RunOutput, type PostedPart } from "../output/run-output.ts";
 import type { PdoflowCommand } from "../shell/command.ts";
 import { PostingProgress } from "../shell/job-progress.ts";
+import type { EarlierFailures } from "./earlier-failures.ts";
 import { Halt, type HaltRule } from "./halt.ts";
 import type { RunPrinter } from "./run-printer.ts";
 
@@ -26,6 +27,7 @@ export interface RunPlan {
   /** The names of more variables that the jobs see. */
   handsOn: readonly string[];
   rules: readonly HaltRule[];
+  before: EarlierFailures;
 }
 
 const showEveryMs = 250;
@@ -264,13 +266,16 @@ export class LocalRun {
           `why: pdoflow failures ${ids}`,
       );
     }
+    const { before } = this.#plan;
+    if (before.count > 0) this.#owner.say(`pdoflow run: ${before.sentence}`);
     if (leftOver === "resumable") this.#sayLeft(left);
     if (leftOver === "cancelled") {
       this.#owner.say(`pdoflow run: ${pluralize(left, "job")} did not run: pdoflow status ${ids}`);
     }
     if (this.#printer.isCut) return exitCodes.output;
     const isWanted = this.#halt.met?.of === "success" || this.#halt.met?.of === "done";
-    return failed > 0 || (left > 0 && !isWanted) ? exitCodes.jobsFailed : exitCodes.ok;
+    const isFailure = failed + before.count > 0 || (left > 0 && !isWanted);
+    return isFailure ? exitCodes.jobsFailed : exitCodes.ok;
   }
 
   #sayLeft(left: number): void {

@@ -2,6 +2,7 @@ import { appendFileSync, existsSync, statSync } from "node:fs";
 import { constants } from "node:os";
 
 import { exitCodes, messageOf, PdoflowError } from "../../domain/errors.ts";
+import { commandLine, type CommandWord, wordsIn } from "../../pool/worker/command-line.ts";
 import type { EndedJob } from "../output/run-output.ts";
 
 const header = "Seq\tHost\tStarttime\tJobRuntime\tSend\tReceive\tExitval\tSignal\tCommand\n";
@@ -28,12 +29,14 @@ export class ParallelLog {
     this.#append(isNew ? header : "");
   }
 
-  add(job: EndedJob, command: string): void {
+  add(job: EndedJob, command: readonly CommandWord[]): void {
     const { exit, signal } = endOf(job);
     const now = Date.now() - performance.now();
     const startedAt = (now + job.endedAt - job.durationMs) / 1000;
     const received = job.whole?.stdout.length ?? 0;
-    const line = command.replaceAll(/[\t\n\r]/g, " ");
+    const { slot } = job;
+    const words = slot === undefined ? command : wordsIn(command, String(slot));
+    const line = commandLine(words).replaceAll(/[\t\n\r]/g, " ");
     this.#append(
       [job.number, this.#host, startedAt.toFixed(3), (job.durationMs / 1000).toFixed(3)]
         .concat([0, received, exit, signal, line])

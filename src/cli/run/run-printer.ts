@@ -8,6 +8,7 @@ import { prefixed, printWhole } from "../output/print-whole.ts";
 import type { EndedJob } from "../output/run-output.ts";
 import type { PdoflowCommand } from "../shell/command.ts";
 import type { PostingProgress } from "../shell/job-progress.ts";
+import type { CommandWord } from "../../pool/worker/command-line.ts";
 import { LiveLines } from "./live-lines.ts";
 import type { JobNotes } from "./job-details.ts";
 import type { ParallelLog } from "./parallel-log.ts";
@@ -72,7 +73,7 @@ export class RunPrinter {
     await this.bar.aside(async () => (await print()) !== false);
   }
 
-  #log(log: ParallelLog, job: EndedJob, command: string): void {
+  #log(log: ParallelLog, job: EndedJob, command: readonly CommandWord[]): void {
     try {
       log.add(job, command);
     } catch (error) {

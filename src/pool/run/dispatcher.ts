@@ -2,7 +2,7 @@ import type { LiveOutput } from "../../db/engine/follow.ts";
 import type { JobError } from "../../domain/attempt.ts";
 import { isSameJob, type JobRun } from "../wire/leased-job.ts";
 import { type LeasedRun, without } from "../wire/leased-run.ts";
-import type { Ends } from "../wire/ends.ts";
+import type { AttemptResult, Ends } from "../wire/ends.ts";
 import type {
   ProfileMessage,
   ProgressMessage,
@@ -171,14 +171,14 @@ export class Dispatcher extends BaseRunner<WorkerRun> {
   #done(slot: WorkerSlot, ends: Ends, i: number, count: number): number {
     const run = slot.endRun(ends.chunk, ends.position(i), count);
     if (run === null) return 0;
-    const done = { run, ...ends.columns(i, run.count) };
+    const done = { run, slot: slot.number, ...ends.columns(i, run.count) };
     this.context.attempts.onDone(done, slot.process.pid);
     return run.count;
   }
 
   #endedOne(slot: WorkerSlot, ends: Ends, i: number): 0 | 1 {
     const { attempts } = this.context;
-    const end = ends.at(i);
+    const end: AttemptResult = { ...ends.at(i), slot: slot.number };
     const job = slot.end(ends.chunk, end.position);
     if (job === null) return 0;
     end.output = slot.process.output.take(end.output);
@@ -244,7 +244,8 @@ export class Dispatcher extends BaseRunner<WorkerRun> {
         now - (running?.since ?? now),
         slot.process.output.last(),
       );
-      this.context.attempts.onTerminated(termination, end, slot.process.pid);
+      const { number, process } = slot;
+      this.context.attempts.onTerminated(termination, { ...end, slot: number }, process.pid);
     }
     this.#takeOver(lost ? without(runs, lost) : runs);
     this.#slots.replace(slot, reason.message);

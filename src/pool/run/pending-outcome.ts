@@ -10,7 +10,7 @@ import type { DoneAttempts, Termination } from "./runner.ts";
 export function pendingOutcome(
   { leaseId, posting, seq, attempt }: LeasedJob,
   kind: AttemptState,
-  { durationMs, agoMs, text, retry, output }: AttemptDetails,
+  { durationMs, agoMs, text, retry, output, slot }: AttemptDetails,
   { workerPid, now, random }: { workerPid: number; now: number; random: number },
 ): PendingOutcome {
   const state = outcomeState(kind, attempt, retry === "never" ? attempt : posting.maxAttempts);
@@ -24,6 +24,7 @@ export function pendingOutcome(
     state,
     durationMs,
     workerPid,
+    slot,
     ageMs: agoMs,
     endedAt: now - agoMs,
     jobCount: posting.jobCount,

@@ -23,6 +23,8 @@ export interface Termination extends TerminationReason {
 /** Attempts at the jobs of a run, all done. */
 export interface DoneAttempts extends EndColumns {
   run: JobRun;
+  /** The number of their worker, if workers are numbered. */
+  slot?: number | undefined;
 }
 
 /** Receives events of started jobs. */

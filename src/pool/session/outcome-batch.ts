@@ -13,6 +13,8 @@ import {
 /** One outcome; `endedAt` is on this process's performance clock. */
 export type PendingOutcome = Outcome & {
   endedAt: number;
+  /** The number of its worker. */
+  slot?: number | undefined;
   /** The number of jobs of its posting. */
   jobCount: number;
   /** All output of a command of a run. */
@@ -21,6 +23,7 @@ export type PendingOutcome = Outcome & {
 
 /** Outcomes that wait to be recorded: nothing is kept for each of them. */
 export type PendingRun = OutcomeRun & {
+  slot?: number | undefined;
   jobCount: number;
 };
 
@@ -50,7 +53,7 @@ export const split = (run: PendingRun, count: number): [PendingRun, PendingRun] 
 export const outcomesOf = (run: PendingRun): PendingOutcome[] =>
   Array.from(run.durationsMs, (durationMs, i) => ({
     ...{ leaseId: run.leaseId, postingId: run.postingId, seq: run.firstSeq + i },
-    ...{ attempt: run.attempt, state: run.state, workerPid: run.workerPid },
+    ...{ attempt: run.attempt, state: run.state, workerPid: run.workerPid, slot: run.slot },
     ...{ jobCount: run.jobCount, durationMs, endedAt: run.endedAt[i] ?? 0, ageMs: 0 },
     result: run.results?.at(i) ?? null,
     error: run.errors?.at(i) ?? null,

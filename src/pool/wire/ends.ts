@@ -37,6 +37,8 @@ export interface AttemptResult {
   /** The consequence of a thrown error: no further attempt, or one after this number of ms. */
   retry: "never" | number | null;
   output: Output | null;
+  /** The number of its worker in the pool, if workers are numbered. */
+  slot?: number | undefined;
 }
 
 /** The end of an attempt, except for its job and whether it was done. */

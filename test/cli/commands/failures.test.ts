@@ -28,6 +28,7 @@ test("failures that look the same are printed once, with the command that retrie
   const text = await cli.run("failures");
   expect(text.out).toContain(`${far?.fingerprint}  3 jobs  RangeError: `);
   expect(text.out).toContain(", at fn.ts:4\n");
+  expect(text.out).toMatch(/^ {2}(at|from) \d{4}-\d\d-\d\d \d\d:\d\d:\d\d(,| to)/m);
   expect(text.err).toBe("posting 1: 4 jobs have failed\n");
 
   const again = await cli.run("retry", "1", "--group", far?.fingerprint ?? "", "--json");

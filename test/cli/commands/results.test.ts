@@ -93,3 +93,23 @@ test("numbers and dates are plain, --args adds arguments, --safe guards against 
   expect(fields.slice(0, 3)).toEqual(["zeta", "y", "at"]);
   expect(await cli.run("results", "1", "--safe")).toMatchObject({ code: 2 });
 });
+
+test("--raw prints the results of done jobs for shells: one line each, text without quotes", async () => {
+  await using db = await freshDatabase();
+  using cli = await openQueueCommands(db);
+  await cli.write(
+    "fn.ts",
+    `const all = ["a b", "two\\nlines", "\\u001b[2J", 12345678901234567890n, 0.5, NaN, null, undefined,
+       [1, "x"], { i: 1 }, new Date(0), "tab\\there"];
+     export function fn(i) { if (i === 99) throw new Error("no"); return all[i]; }`,
+  );
+  await cli.post([99, ...Array.from({ length: 12 }, (_, i) => i)]);
+  await cli.drain();
+  const { out } = await cli.run("results", "1", "--raw");
+  expect(out.split("\n")).toEqual([
+    ...["a b", '"two\\nlines"', '"\\u001b[2J"', "12345678901234567890", "0.5", "NaN"],
+    ...["null", "null", '[1,"x"]', '{"i":1}', "1970-01-01T00:00:00.000Z", "tab\there", ""],
+  ]);
+  expect((await cli.run("results", "1", "--raw", "--args")).code).toBe(2);
+  expect((await cli.run("results", "1", "--raw", "--csv")).code).toBe(2);
+});

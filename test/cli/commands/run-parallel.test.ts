@@ -113,6 +113,24 @@ test("--joblog has a line for each job, in the format of GNU parallel", async ()
   }
 });
 
+test("--joblog has the number of the worker in place of {%}, as the command had", async () => {
+  await using db = await freshDatabase();
+  using cli = await openCommands(db);
+  const commandsOf = async (name: string, ...options: string[]) => {
+    const log = ["--joblog", name, ...options];
+    await cli.run("run", "-j1", ...log, "--", "test {} = a # {%}", ":::", "a", "b");
+    const text = await Bun.file(join(cli.folder, name)).text();
+    return text
+      .trim()
+      .split("\n")
+      .slice(1)
+      .map((line) => line.split("\t").at(-1));
+  };
+  const commands = ["test a = a # 1", "test b = a # 1"];
+  expect(await commandsOf("log")).toEqual(commands);
+  expect(await commandsOf("other", "--json")).toEqual(commands);
+});
+
 test("--line-buffer prints whole lines while the command runs, and each byte once", async () => {
   await using db = await freshDatabase();
   using cli = await openCommands(db);

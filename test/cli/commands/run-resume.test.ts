@@ -103,8 +103,8 @@ test("run --resume of a run without jobs left succeeds, unless jobs of it have f
     code: 1,
     out: "",
     err:
-      "pdoflow run: posting 1 has no jobs left to run; 1 job failed, to try again first run: " +
-      "pdoflow retry 1 --failed\n",
+      "pdoflow run: posting 1 has no jobs left to run; 1 job failed before; to run them again, " +
+      "first run: pdoflow retry 1 --failed\n",
   });
   await cli.run("run", "true", "{}", ":::", "1");
   const done = "pdoflow run: posting 2 has no jobs left to run\n";
@@ -113,6 +113,18 @@ test("run --resume of a run without jobs left succeeds, unless jobs of it have f
   expect(stopped.code).toBe(1);
   await cli.run("cancel", "3", "--yes");
   expect(await cli.run("run", "--resume", "3")).toMatchObject({ code: 2 });
+});
+
+test("run --resume after --halt ends with 1 as long as a job of the run has failed", async () => {
+  await using db = await freshDatabase();
+  using cli = await openCommands(db);
+  await cli.run("run", "--halt", "now,fail=1", "-j1", "test {} != 2", ":::", "1", "2", "3");
+  const { code, err } = await cli.run("run", "--resume", "last");
+  expect(code).toBe(1);
+  expect(err).toContain("1 job failed before; to run them again, first run: pdoflow retry 1 --f");
+  await cli.run("retry", "1", "--failed");
+  await db.sql`update pdoflow.job set args = replace(args, '!=', '-eq')`;
+  expect(await cli.run("run", "--resume", "last")).toMatchObject({ code: 0 });
 });
 
 test("a run that goes on elsewhere is not run a second time", async () => {

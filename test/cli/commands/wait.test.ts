@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 
 import { freshDatabase } from "../../database.ts";
-import { until } from "../../binary/cli.ts";
+import { said, until } from "../../binary/cli.ts";
 import { documentOf } from "./json.ts";
 import { openQueueCommands } from "../../binary/queue-cli.ts";
 
@@ -126,4 +126,21 @@ test("migrate reports its steps as JSON", async () => {
   expect([isDryRun, applied[0]]).toEqual([true, "0001_queue"]);
   expect(documentOf("migrate", (await cli.run("migrate", "--json")).out).applied).toEqual(applied);
   expect(documentOf("migrate", (await cli.run("migrate", "--json")).out).applied).toEqual([]);
+});
+
+test("wait says that a posting is paused, and how to resume it", async () => {
+  await using db = await freshDatabase();
+  using cli = await openQueueCommands(db);
+  await cli.post([1], "--name", "night");
+  await cli.run("pause", "1");
+  const wait = cli.start("wait", "1");
+  await said(wait, "posting 1 is paused");
+  await cli.run("cancel", "1");
+  expect(await wait.exited).toBe(0);
+  await cli.post([1], "--key", "nightly");
+  await cli.run("pause", "2");
+  const post = cli.start("post", "fn.ts#fn", "--args", "1", "--key", "nightly", "--wait");
+  await said(post, "resume it with: pdoflow resume 2");
+  await cli.run("cancel", "2");
+  await post.exited;
 });
