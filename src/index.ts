@@ -23,6 +23,16 @@ export {
 } from "./library/post/post-work.ts";
 export { gather, type GatherOptions, reduce } from "./library/post/gather.ts";
 export { type JobPostOptions, post } from "./library/post/post-one.ts";
+export { flow, type FlowOptions } from "./library/flow/flow.ts";
+export type {
+  FlowBuilder,
+  GatherStageOptions,
+  Stage,
+  StageOptions,
+  StageUpstream,
+  WaitingOptions,
+} from "./library/flow/flow-builder.ts";
+export type { Flow } from "./library/flow/posted-flow.ts";
 export type { FailedJob } from "./library/posting/failed-jobs.ts";
 export { NumberRange, Product, product, range } from "./library/post/product.ts";
 export { findPosting } from "./library/post/find-posting.ts";

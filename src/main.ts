@@ -33,6 +33,9 @@ switch (args[0]) {
   case "check-entry":
     await checkEntry(args[1] ?? "", args[2] ?? "");
     break;
+  case "describe-flow":
+    await describeFlow(args.slice(1));
+    break;
   case "execute":
     await execute(args[1] ?? "");
     break;
@@ -96,6 +99,15 @@ async function checkEntry(root: string, entryPoint: string): Promise<void> {
   ]);
   leaveWithParent();
   await answerEntryCheck(root, entryPoint, api, (check) => process.send?.(check));
+}
+
+async function describeFlow(words: readonly string[]): Promise<void> {
+  const [{ answerDescribeFlow }, api] = await Promise.all([
+    import("./pool/worker/describe-flow.ts"),
+    import("./index.ts"),
+  ]);
+  leaveWithParent();
+  await answerDescribeFlow(words, api, (report) => process.send?.(report));
 }
 
 /** The process of the one job of a `pdoflow execute-job`. */

@@ -11,6 +11,7 @@ begin
     perform pdoflow.refuse_option('after', 'a list of up to 1000 edges', p_after);
   end if;
   for v_item in select * from jsonb_array_elements(p_after) loop
+    v_edge := null;
     if jsonb_typeof(v_item) <> 'object' or not v_item ? 'posting' or not coalesce(
          v_item ->> 'kind' = any (enum_range(null::pdoflow.edge_kind)::text[]), true)
        or v_item - array['posting', 'kind', 'tolerateJobs', 'toleratePercent'] <> '{}' then

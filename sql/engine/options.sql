@@ -39,6 +39,11 @@ create function pdoflow.name_pattern() returns text language sql immutable retur
   e'^[^\\x01-\\x40\\x5b-\\x5e\\x60\\x7b-\\x7f]'
   || e'[^\\x01-\\x2a\\x2c\\x2f\\x3b-\\x40\\x5b-\\x5e\\x60\\x7b-\\x7f]{0,99}$';
 
+create function pdoflow.name_option(p_key text, p_value jsonb) returns text
+language sql stable return
+  pdoflow.text_option(p_key, p_value, p_value #>> '{}' ~ pdoflow.name_pattern(),
+                      'up to 100 letters, digits or _.:+-, a letter first');
+
 -- "10/s" as a number and the time in ms.
 create function pdoflow.rate_option(p_value jsonb, out rate_count integer, out rate_ms integer)
 language plpgsql as $$
@@ -128,7 +133,7 @@ declare
 begin
   if p_value = 'null' and p_key not in ('name', 'key', 'jobKey', 'timeoutMs', 'maxFailures',
     'maxFailuresPercent', 'maxRunning', 'maxRate', 'keepMs', 'runAt', 'project', 'command',
-    'deadline', 'gather', 'gatherSize') then
+    'deadline', 'gather', 'gatherSize', 'flowId', 'stage') then
     perform pdoflow.refuse_option(p_key, 'a value', p_value);
   end if;
   case p_key
@@ -167,9 +172,9 @@ begin
       v.if_blocked := pdoflow.text_option(
         p_key, p_value, v_text in ('hold', 'cancel', 'run'), 'hold, cancel or run');
     when 'deadline' then v.deadline := pdoflow.moment_option(p_key, p_value);
-    when 'name' then
-      v.name := pdoflow.text_option(p_key, p_value, v_text ~ pdoflow.name_pattern(),
-                                    'up to 100 letters, digits or _.:+-, a letter first');
+    when 'flowId' then v.flow_id := pdoflow.flow_option(p_value);
+    when 'stage' then v.stage := pdoflow.name_option(p_key, p_value);
+    when 'name' then v.name := pdoflow.name_option(p_key, p_value);
     when 'key', 'jobKey' then
       perform pdoflow.text_option(
         p_key, p_value, length(v_text) between 1 and 500, '1 to 500 characters');
@@ -235,6 +240,9 @@ begin
   for v_key, v_value in select * from jsonb_each(p_options) loop
     v := pdoflow.with_option(v, v_key, v_value);
   end loop;
+  if (v.flow_id is null) <> (v.stage is null) then
+    perform pdoflow.refuse_option('flowId', 'flowId and stage together', p_options);
+  end if;
   return v;
 end $$;
 

@@ -2,13 +2,24 @@
 -- dropped instead of deleted row by row. Each function here is one short transaction. If a prune is
 -- killed between two of them, the next prune finds all that is left.
 
--- Whether a posting can be pruned: it ended at least p_age_ms ago, in one of p_states (P6).
-create function pdoflow.is_prunable(
+-- Whether a posting ended at least p_age_ms ago, in one of p_states (P6).
+create function pdoflow.ended_before(
   p_posting pdoflow.posting, p_age_ms bigint, p_states pdoflow.posting_state[]
 ) returns boolean language sql stable as $$
   -- greatest ignores nulls.
   select p_posting.ended_at <= now() - greatest(p_age_ms, p_posting.keep_ms) * interval '1 ms'
          and p_posting.state = any (p_states)
+$$;
+
+-- Whether a posting can be pruned; one of a flow only with all others of the flow (F3).
+create function pdoflow.is_prunable(
+  p_posting pdoflow.posting, p_age_ms bigint, p_states pdoflow.posting_state[]
+) returns boolean language sql stable as $$
+  select pdoflow.ended_before(p_posting, p_age_ms, p_states) and (
+    p_posting.flow_id is null or not exists (
+      select from pdoflow.posting s
+      where s.flow_id = p_posting.flow_id
+        and pdoflow.ended_before(s, p_age_ms, p_states) is not true))
 $$;
 
 -- Checks the next p_limit postings after p_after, and deletes the prunable ones with their lanes

@@ -6,11 +6,11 @@
 create function pdoflow.kind_reads(p_kind text) returns text[] language sql immutable return
   case p_kind
     when 'pool' then array['migration', 'route', 'posting', 'lane', 'job', 'progress', 'lease',
-                           'pool', 'refusal', 'edge']
+                           'pool', 'refusal', 'edge', 'flow']
     else array['migration', 'route', 'posting', 'lane', 'job', 'progress', 'lease', 'pool',
                'outcome_run', 'outcome', 'retry', 'permit', 'variable', 'job_status', 'failure',
-               'tally', 'profile', 'refusal', 'job_order', 'edge',
-               'postings', 'jobs', 'outcomes', 'failures', 'pools']
+               'tally', 'profile', 'refusal', 'job_order', 'edge', 'flow',
+               'postings', 'jobs', 'outcomes', 'failures', 'pools', 'flows']
   end;
 
 -- The functions that a kind of role can call. Functions that run as the owner check the caller.
@@ -34,11 +34,13 @@ create function pdoflow.kind_calls(p_kind text) returns text[] language sql immu
                'index_of', 'runs_of', 'each_outcome', 'runs_between', 'has_ended',
                'jobs_between', 'waiting_between', 'skips_between', 'jobs',
                'limit_room', 'status', 'tolerated', 'has_begun', 'obstacle_of', 'obstacles',
+               'stages_of',
                'get_variable', 'follow', 'upstream_of', 'read_results']
   end ||
   case p_kind
     when 'poster' then array['post', 'post_batch', 'post_sweep', 'begin_posting', 'add_jobs',
-                             'add_sweep', 'end_posting', 'sign_posting', 'next_span']
+                             'add_sweep', 'end_posting', 'sign_posting', 'next_span',
+                             'begin_flow', 'continue_flow', 'end_flow']
     else '{}' end ||
   case when p_kind in ('poster', 'operator')
     then array['pause', 'resume', 'cancel', 'retry', 'unblock', 'set_limits', 'set_priority',

@@ -37,11 +37,14 @@ create table pdoflow.posting (
   deadline timestamptz,
   gather bigint,
   gather_size integer,
+  flow_id bigint,
+  stage text,
   constraint p1_not_empty check (job_count > 0),
   constraint p2_ended_is_counted
     check (ended_at is null or done + failed + cancelled = job_count),
   constraint p3_finished_has_ended check (state <> 'finished' or ended_at is not null),
   constraint p6_keep_is_not_negative check (keep_ms >= 0),
+  constraint p14_stage_of_flow check ((flow_id is null) = (stage is null)),
   constraint p4_sane_limits check (
     max_attempts between 1 and 1000 and backoff_ms >= 0 and timeout_ms > 0 and grace_ms >= 0
     and stop_after >= 0 and max_failures > 0 and max_failures_percent between 0 and 100
@@ -51,7 +54,7 @@ create table pdoflow.posting (
     gather_size is null or gather is not null and gather_size >= 2),
   constraint w_short check (
     length(name) <= 100 and length(entry_point) <= 2000 and length(reason) <= 1000
-    and length(command) <= 1000)
+    and length(command) <= 1000 and length(stage) <= 100)
 );
 comment on table pdoflow.posting is
 'One row: a batch of jobs for one entry point, posted in one transaction.
@@ -73,7 +76,8 @@ comment on table pdoflow.posting is
       edge cannot be met.
   P12 If it has not ended at deadline, it is cancelled.
   P13 Its jobs read the results of the posting gather, for which it waits: job i those of the jobs
-      from i * gather_size to before (i + 1) * gather_size; all if gather_size is null.';
+      from i * gather_size to before (i + 1) * gather_size; all if gather_size is null.
+  P14 A posting of a flow has the name of its stage (F2).';
 -- Serves: status and snapshot, the postings that have not ended, newest first.
 create index posting_not_ended on pdoflow.posting (id) where ended_at is null;
 -- Serves: the postings to start now. Claims never read postings that start later.
@@ -82,6 +86,8 @@ where run_at is not null and state = 'open';
 -- Serves: the postings whose deadline has passed.
 create index posting_deadline on pdoflow.posting (deadline)
 where deadline is not null and ended_at is null;
+-- Serves: the postings of a flow.
+create index posting_flow on pdoflow.posting (flow_id, stage, id) where flow_id is not null;
 -- Serves: @name, the newest posting of a name.
 create index posting_name on pdoflow.posting (name, id) where name is not null;
 -- Serves: whether a batch has outcomes whose size must be checked; nearly always it has none.

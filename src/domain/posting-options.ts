@@ -254,6 +254,16 @@ export const postingOptions = {
     schema: orNull(whole(2, int32Max)),
     api: "sql",
   },
+  /** The number of the flow that the posting belongs to (docs/flows.md); with `stage`. */
+  flowId: {
+    schema: orNull(whole(1, Number.MAX_SAFE_INTEGER)),
+    api: "sql",
+  },
+  /** The name of its stage in that flow. If a stage is posted again, its newest posting counts. */
+  stage: {
+    schema: orNull(Name),
+    api: "sql",
+  },
   /** The operating system user of the poster, for people. */
   osUser: {
     schema: v.optional(ShortName, ""),

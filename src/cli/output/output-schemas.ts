@@ -9,17 +9,15 @@ import {
   JobCounts,
   JobStatus,
   moment,
+  output,
   PoolRow,
   Posting,
   PostingState,
 } from "./schema-parts.ts";
+import { flowSchemas } from "./flow-schemas.ts";
 import { topEntries } from "./top-schema.ts";
 
 const RoleKind = v.picklist(["poster", "viewer", "operator", "pool", "owner"]);
-
-/** An object with `version` and the given entries. */
-const output = <const T extends v.ObjectEntries>(entries: T) =>
-  v.object({ version: v.literal(1), ...entries });
 
 /** Postings that a command changed, or could not change. */
 const Changes = output({
@@ -197,6 +195,7 @@ export const outputSchemas = {
   resume: Changes,
   cancel: Changes,
   drain: output({ pools: v.array(v.object({ id, host: v.string() })) }),
+  ...flowSchemas,
   profile: output({
     postings: v.array(id),
     jobs: count,

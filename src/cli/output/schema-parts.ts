@@ -15,6 +15,10 @@ export const moment = v.union([
   ),
 ]);
 
+/** An object with `version` and the given entries. */
+export const output = <const T extends v.ObjectEntries>(entries: T) =>
+  v.object({ version: v.literal(1), ...entries });
+
 export const PostingState = v.picklist(postingStates);
 export const PoolState = v.picklist(poolRowStates);
 export const JobStatus = v.picklist(jobStatuses, `expected ${orList(jobStatuses)}`);

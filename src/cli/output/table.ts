@@ -137,7 +137,8 @@ function cutWidest(fit: number[], floors: readonly number[], limit: number): voi
   }
 }
 
-function cutTo(text: string, width: number): string {
+/** A text that fits into `width` columns of a terminal. */
+export function cutTo(text: string, width: number): string {
   if (Bun.stringWidth(text) <= width) return text;
   let cut = "";
   for (const character of text) {

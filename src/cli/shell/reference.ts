@@ -10,6 +10,8 @@ export interface OptionText {
   /** The name of its value, such as N; null if it takes none. */
   value: string | null;
   description: string;
+  /** Whether it can be given several times. */
+  isList: boolean;
 }
 
 /** The description of a command, from which help, manual, docs and completions are made. */
@@ -58,8 +60,8 @@ function definitionsOf(command: CommandClass<CliContext>) {
   const options: OptionText[] = [];
   const operands: string[] = [];
   const builder = {
-    addOption: (option: NewOption) => {
-      if (option.hidden !== true) options.push(optionText(option));
+    addOption: (option: NewOption, isList: boolean) => {
+      if (option.hidden !== true) options.push({ ...optionText(option), isList });
     },
     addPositional: ({ name, required }: NewOperand) =>
       operands.push(required === false ? `[${name}]` : `<${name}>`),
@@ -69,7 +71,10 @@ function definitionsOf(command: CommandClass<CliContext>) {
   };
   const fields: object = new command();
   for (const [key, field] of Object.entries(fields)) {
-    if (isOption(field)) field.definition(builder, key);
+    if (!isOption(field)) continue;
+    const isList = Array.isArray(field.transformer(builder, key, { options: [], positionals: [] }));
+    const addOption = (option: NewOption) => builder.addOption(option, isList);
+    field.definition({ ...builder, addOption }, key);
   }
   return { options, operands };
 }
@@ -86,9 +91,14 @@ interface NewOperand {
   required?: boolean | number;
 }
 
-const isOption = (
-  field: unknown,
-): field is { definition: (builder: object, key: string) => void } =>
+/** A field of a command, before clipanion has read a command line. */
+interface OptionField {
+  definition(builder: object, key: string): void;
+  /** The value of the field, here of a line without options. */
+  transformer(builder: object, key: string, line: object): unknown;
+}
+
+const isOption = (field: unknown): field is OptionField =>
   typeof field === "object" && field !== null && Command.isOption in field;
 
 const paragraphs = (text: string): string[] =>
@@ -98,7 +108,7 @@ const paragraphs = (text: string): string[] =>
     .map((paragraph) => paragraph.replace(/\s+/g, " ").trim())
     .filter((paragraph) => paragraph !== "");
 
-function optionText({ names, description = "", arity = 0 }: NewOption): OptionText {
+function optionText({ names, description = "", arity = 0 }: NewOption) {
   const name = names.at(-1) ?? "";
   return { names, value: arity === 0 ? null : (valueNames[name] ?? "VALUE"), description };
 }
@@ -118,6 +128,7 @@ const valueNames: Readonly<Record<string, string>> = {
   "--env": "NAMES",
   "--format": "FORMAT",
   "--from-glob": "PATTERN",
+  "--gather": "POSTING",
   "--group": "FINGERPRINT",
   "--host": "HOST",
   "--halt": "WHEN,CONDITION",
@@ -145,10 +156,12 @@ const valueNames: Readonly<Record<string, string>> = {
   "--recycle-above": "SIZE",
   "--recycle-after": "N",
   "--heartbeat-timeout": duration,
+  "--reduce": "N",
   "--resume": "POSTING",
   "--role": "ROLE",
   "--root": "FOLDER",
   "--separator": "CHARACTER",
+  "--set": "NAME=VALUE",
   "--share": "WEIGHT",
   "--sign": "FILE",
   "--state": "STATE",
@@ -157,5 +170,6 @@ const valueNames: Readonly<Record<string, string>> = {
   "--trust": "FOLDER",
   "--types": "LIST",
   "--until": "P%",
+  "--with": "JSON",
   "--worker-user": "USER",
 };

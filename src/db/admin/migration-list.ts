@@ -6,6 +6,7 @@ import postingTable from "../../../sql/tables/posting.sql" with { type: "text" }
 import laneTable from "../../../sql/tables/lane.sql" with { type: "text" };
 import jobTable from "../../../sql/tables/job.sql" with { type: "text" };
 import jobOrderTable from "../../../sql/tables/job_order.sql" with { type: "text" };
+import flowTable from "../../../sql/tables/flow.sql" with { type: "text" };
 import edgeTable from "../../../sql/tables/edge.sql" with { type: "text" };
 import outcomeRunTable from "../../../sql/tables/outcome_run.sql" with { type: "text" };
 import spanTable from "../../../sql/tables/span.sql" with { type: "text" };
@@ -30,6 +31,7 @@ import notifyEngine from "../../../sql/engine/notify.sql" with { type: "text" };
 import optionsEngine from "../../../sql/engine/options.sql" with { type: "text" };
 import routeEngine from "../../../sql/engine/route.sql" with { type: "text" };
 import spanEngine from "../../../sql/engine/span.sql" with { type: "text" };
+import flowEngine from "../../../sql/engine/flow.sql" with { type: "text" };
 import edgeEngine from "../../../sql/engine/edge.sql" with { type: "text" };
 import postEngine from "../../../sql/engine/post.sql" with { type: "text" };
 import sweepEngine from "../../../sql/engine/sweep.sql" with { type: "text" };
@@ -59,6 +61,7 @@ import poolApi from "../../../sql/api/pool.sql" with { type: "text" };
 import poolClaimApi from "../../../sql/api/pool_claim.sql" with { type: "text" };
 import poolRecordApi from "../../../sql/api/pool_record.sql" with { type: "text" };
 import poolReportApi from "../../../sql/api/pool_report.sql" with { type: "text" };
+import flowApi from "../../../sql/api/flow.sql" with { type: "text" };
 import variablesApi from "../../../sql/api/variables.sql" with { type: "text" };
 import viewsApi from "../../../sql/api/views.sql" with { type: "text" };
 import grantsRoles from "../../../sql/roles/grants.sql" with { type: "text" };
@@ -73,6 +76,7 @@ const baseline = [
   granteeTable,
   callerRoles,
   routeTable,
+  flowTable,
   postingTable,
   laneTable,
   edgeTable,
@@ -103,6 +107,7 @@ const baseline = [
   spanEngine,
   sweepEngine,
   blockEngine,
+  flowEngine,
   edgeEngine,
   postEngine,
   limitEngine,
@@ -125,6 +130,7 @@ const baseline = [
   retryByHandEngine,
   pruneEngine,
   posterApi,
+  flowApi,
   operatorApi,
   poolApi,
   poolClaimApi,

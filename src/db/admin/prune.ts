@@ -3,6 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { PostingState } from "../../domain/states.ts";
 import { texts } from "../connection/array.ts";
 import type { Db } from "../connection/connect.ts";
+import { pruneFlows } from "../engine/flows.ts";
 import { pruneRoutes } from "../engine/routes.ts";
 import { isHalfBuilt, type Shrunk, vacuum } from "./vacuum.ts";
 
@@ -74,6 +75,7 @@ export async function prune(
   onProgress("deleting leases", jobs);
   await pruneLeases(db);
   await pruneRoutes(db, batch);
+  await pruneFlows(db, batch);
   await db.sql`select ${db.schema}.prune_pools(${options.olderThanMs})`;
   await patiently(async () => (await dropSpans(db)) === 0);
   onProgress("vacuuming", jobs);

@@ -3,7 +3,7 @@ import type { Tx } from "../connection/connect.ts";
 import { blockChars, blockJobs } from "./blocks-text.ts";
 import type { PostingDb } from "./caller-transaction.ts";
 
-/** For jobs with priorities, which are sorted after all were read. */
+/** For jobs with priorities, which are sorted after all were read. A posting has one at a time. */
 export const createStage = (sql: Tx) => sql`
   create temporary table pdoflow_stage (index integer, priority integer, args text)
   on commit drop`;
@@ -35,5 +35,6 @@ export async function addStaged({ schema }: PostingDb, sql: Tx, id: number) {
             window sorted as (order by priority desc, index rows unbounded preceding)) placed
       group by seq / ${blockJobs}::bigint, upto / ${blockChars / 2}::bigint
       order by min(seq) offset 0) part`;
+  await sql`drop table pdoflow_stage`; // the transaction may post more
   return lanes;
 }

@@ -15,13 +15,13 @@ export interface GatherOptions<F extends JobFunction> extends Omit<PostOptions, 
   with?: Readonly<PostedArgs<F>> | undefined;
 }
 
-/** Functions without parameters need no `with`; otherwise it is required. */
-type Given<F extends JobFunction> =
+/** @internal Functions without parameters need no `with`; otherwise it is required. */
+export type Given<F extends JobFunction, Options extends object = GatherOptions<F>> =
   Readonly<PostedArgs<F>> extends readonly []
-    ? [options?: GatherOptions<F>]
+    ? [options?: Options]
     : [] extends Readonly<PostedArgs<F>>
-      ? [options?: GatherOptions<F>]
-      : [options: GatherOptions<F> & { with: Readonly<PostedArgs<F>> }];
+      ? [options?: Options]
+      : [options: Options & { with: Readonly<PostedArgs<F>> }];
 
 /**
  * Posts one job that reads all results of a posting with `currentJob().upstream.results()`, once

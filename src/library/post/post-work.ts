@@ -27,12 +27,15 @@ export interface PostOptions extends SharedOptions {
   db?: string | undefined;
 }
 
-/** The arguments of one call of `F`. */
-type Args<F extends JobFunction> = Readonly<PostedArgs<F>>;
-type FirstArg<F extends JobFunction> = PostedArgs<F>[0] & object;
-type ArgsButLast<F extends JobFunction> =
+/** @internal The arguments of one call of `F`. */
+export type Args<F extends JobFunction> = Readonly<PostedArgs<F>>;
+/** @internal */
+export type FirstArg<F extends JobFunction> = PostedArgs<F>[0] & object;
+/** @internal */
+export type ArgsButLast<F extends JobFunction> =
   PostedArgs<F> extends readonly [...infer Head, unknown?] ? Readonly<Head> : never;
-type LastArg<F extends JobFunction> =
+/** @internal */
+export type LastArg<F extends JobFunction> =
   Required<PostedArgs<F>> extends readonly [...unknown[], infer Tail] ? Tail & object : object;
 /** The resolved return value of a call of `F`. */
 export type ResultOf<F extends JobFunction> = Awaited<ReturnType<F>>;

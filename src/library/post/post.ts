@@ -77,11 +77,15 @@ function checked(options: PostOptions): CheckedOptions {
 
 const source = "posargs and kwargs";
 
+/** Of a posting of a flow: its flow and stage, and what it waits for. */
+export type StagePlace = Pick<NewPosting, "flowId" | "stage" | "after" | "name">;
+
 /** The implementation of `postWork`. */
 export async function post(
   fn: JobFunction | string,
   sources: Pick<ArgumentSources, "posargs" | "kwargs">,
   options: PostOptions,
+  place: StagePlace = {},
 ): Promise<Posting> {
   const { priority, ...parsed } = checked(options);
   const [base, priorities] = typeof priority === "number" ? [priority, undefined] : [0, priority];
@@ -93,7 +97,7 @@ export async function post(
     // Before the transaction begins: most postings are one batch, and most faults are in it.
     if (!sweep && (await jobs.isEmpty())) throw new NothingToPost(source);
     const connection = connectionTo(parsed.db);
-    const posting = await newPosting(fn, base, parsed, connection);
+    const posting = { ...(await newPosting(fn, base, parsed, connection)), ...place };
     const { transaction } = parsed;
     const posted = transaction
       ? await postWithin(transaction, connection, (db, openSpan) =>
@@ -115,11 +119,12 @@ export async function postGathering(
   fn: JobFunction | string,
   { posting: upstream, groupSize }: { posting: Posting; groupSize: number | null },
   { with: given = [], tolerate, ...options }: GatherOptions<JobFunction>,
+  place: StagePlace = {},
 ): Promise<Posting> {
   const parsed = parse(GatherShape, { ...options, groupSize, tolerate }, "options of gather");
   const connection =
     options.db === undefined ? Posting.connectionOf(upstream) : connectionTo(options.db);
-  const posting = await newPosting(fn, parsed.priority, parsed, connection);
+  const posting = { ...(await newPosting(fn, parsed.priority, parsed, connection)), ...place };
   const gathering = {
     ...{ upstream: upstream.id, jobCount: upstream.jobCount, groupSize: parsed.groupSize },
     tolerated: parsed.tolerate,
@@ -189,7 +194,8 @@ async function postWithin<T>(
   }
 }
 
-async function entryPointText(fn: JobFunction | string, root: string): Promise<string> {
+/** The entry point of a function, or a checked one. */
+export async function entryPointText(fn: JobFunction | string, root: string): Promise<string> {
   return typeof fn === "string"
     ? formatEntryPoint(parseEntryPoint(fn))
     : await entryPointOf(fn, root);

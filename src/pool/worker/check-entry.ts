@@ -4,7 +4,7 @@ import { bunResolve } from "../entry/bun-resolve.ts";
 import { provideLegacyDecorators } from "../entry/legacy-decorators.ts";
 import type { Environment } from "../../db/settings/parameters.ts";
 import { workerEnvironment } from "../wire/environment.ts";
-import { loadEntryPoint } from "../entry/load-entry-point.ts";
+import { type EntryFunction, loadEntryPoint } from "../entry/load-entry-point.ts";
 import { provideVirtualPackage } from "./virtual-package.ts";
 
 const heartbeatTimeoutMs = 60_000;
@@ -22,17 +22,17 @@ export class EntryPointUnusable extends PdoflowError {
   }
 }
 
-interface EntryCheck {
+/** What a process reports that imported user code. */
+export interface ImportReport<T> {
   exitCode: ExitCode;
   message: string;
-  /** The number of parameters of the function. */
-  parameters?: number;
+  /** What it found; undefined if it failed. */
+  value?: T | undefined;
 }
 
 /**
  * Imports an entry point in a separate process, as a worker will; returns the number of parameters
  * of its function.
- * User code must not run in the process that is about to post: it may end it, or print.
  *
  * @throws {EntryPointUnusable} with the reason and the exit code of the fault.
  */
@@ -42,32 +42,47 @@ export async function checkEntryPoint(
   root: string,
   entryPoint: EntryPoint,
 ): Promise<number> {
-  const check = Promise.withResolvers<EntryCheck>();
   const name = formatEntryPoint(entryPoint);
-  const child = Bun.spawn([...program, "check-entry", root, name], {
+  const report = await importElsewhere<number>([...program, "check-entry", root, name], env, name);
+  if (report.exitCode !== exitCodes.ok) {
+    throw new EntryPointUnusable(report.message, report.exitCode);
+  }
+  return report.value ?? 0;
+}
+
+/**
+ * The report of another process of this program that imports `name`. User code must not run in the
+ * process that is about to post: it may end it, or print.
+ */
+export async function importElsewhere<T>(
+  command: string[],
+  env: Environment,
+  name: string,
+): Promise<ImportReport<T>> {
+  const report = Promise.withResolvers<ImportReport<T>>();
+  const child = Bun.spawn(command, {
     env: workerEnvironment(env, ["*"]), // the code belongs to the poster, and so do these
     stdin: "ignore",
     stdout: 2,
     stderr: "inherit",
     serialization: "json",
-    ipc: (message: EntryCheck) => check.resolve(message),
+    ipc: (message: ImportReport<T>) => report.resolve(message),
     onExit: (_child, code, signal) => {
       const how = signal === null ? `exit code ${code}` : String(signal);
       const message = `${name}: its import ended the process (${how}).`;
       // Its messages came before its exit, or come within a moment.
-      setTimeout(() => check.resolve({ exitCode: exitCodes.usage, message }), 200);
+      setTimeout(() => report.resolve({ exitCode: exitCodes.usage, message }), 200);
     },
   });
   const timer = setTimeout(() => {
     const message = `${name}: its import did not end within ${heartbeatTimeoutMs / 1000} seconds.`;
-    check.resolve({ exitCode: exitCodes.usage, message });
+    report.resolve({ exitCode: exitCodes.usage, message });
   }, heartbeatTimeoutMs);
-  const { exitCode, message, parameters = 0 } = await check.promise;
+  const found = await report.promise;
   clearTimeout(timer);
   child.kill("SIGKILL");
   await child.exited;
-  if (exitCode !== exitCodes.ok) throw new EntryPointUnusable(message, exitCode);
-  return parameters;
+  return found;
 }
 
 /** The side of the child: imports, and reports the result. */
@@ -75,8 +90,18 @@ export async function answerEntryCheck(
   root: string,
   entryPoint: string,
   api: Record<string, unknown>,
-  answer: (check: EntryCheck) => void,
+  answer: (check: ImportReport<number>) => void,
 ): Promise<void> {
+  answer(await reportOf(root, entryPoint, api, (fn) => fn.length));
+}
+
+/** Imports an entry point; the report has what `read` makes of it. */
+export async function reportOf<T>(
+  root: string,
+  entryPoint: string,
+  api: Record<string, unknown>,
+  read: (fn: EntryFunction) => T | Promise<T>,
+): Promise<ImportReport<T>> {
   provideVirtualPackage(api);
   try {
     const fn = await loadEntryPoint(
@@ -85,9 +110,9 @@ export async function answerEntryCheck(
       bunResolve,
       provideLegacyDecorators,
     );
-    answer({ exitCode: exitCodes.ok, message: "", parameters: fn.length });
+    return { exitCode: exitCodes.ok, message: "", value: await read(fn) };
   } catch (error) {
-    if (error instanceof PdoflowError) answer({ exitCode: error.exitCode, message: error.message });
-    else answer({ exitCode: exitCodes.bug, message: Bun.inspect(error) });
+    if (error instanceof PdoflowError) return { exitCode: error.exitCode, message: error.message };
+    return { exitCode: exitCodes.bug, message: Bun.inspect(error) };
   }
 }

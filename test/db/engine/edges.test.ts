@@ -149,6 +149,20 @@ test("4: a cancelled upstream blocks after, meets any, and blocks failed", async
   expect(await obstacles(db, start)).toEqual([`${up} was cancelled before it began`]);
 });
 
+test("each edge has its own tolerance", async () => {
+  await using db = await freshQueue();
+  const [one, two] = [await postJobs(db, 1), await postJobs(db, 1)];
+  const id = await postJobs(db, 1, {
+    after: [
+      { posting: one, kind: "after", toleratePercent: 5 },
+      { posting: two, kind: "after" },
+    ],
+  });
+  const rows = await db.sql<{ toleratePercent: number | null }[]>`
+    select tolerate_percent from pdoflow.edge where posting_id = ${id} order by upstream_id`;
+  expect(rows.map(({ toleratePercent }) => toleratePercent)).toEqual([5, null]);
+});
+
 test("W1: an edge leads to a posting that was there before", async () => {
   await using db = await freshQueue();
   const up = await postJobs(db, 1);

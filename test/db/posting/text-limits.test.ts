@@ -46,6 +46,7 @@ const most = new Map([
   ["signature.blocks", 76 * 10],
   ["pool.running", 2 ** 20],
   ["variable.value", 2 ** 20],
+  ["flow.spec", 1_000_000],
 ]);
 
 const textColumns = () => owner.sql<{ table: string; column: string; name: string }[]>`
@@ -107,6 +108,12 @@ const calls: Readonly<Record<string, readonly string[] | null>> = {
     `end_posting((select posting_id from pdoflow.begin_posting('a.ts#f')
        where pdoflow.add_jobs(posting_id, '["' || ${long} || '"]', null) > 0))`,
   ],
+  "begin_flow(p_name, p_options)": [
+    `begin_flow(${long})`,
+    `begin_flow('x', ${option("key", long)})`,
+    `begin_flow('x', ${option("osUser", long)})`,
+  ],
+  "end_flow(p_spec)": [`end_flow((select flow_id from pdoflow.begin_flow('x')), ${asJson(long)})`],
   "add_sweep(p_sweep)": [
     `end_posting((select posting_id from pdoflow.begin_posting('a.ts#f')
        where pdoflow.add_sweep(posting_id, '{"axes":[{"values":["' || ${long} || '"]}]}') > 0))`,

@@ -1,0 +1,69 @@
+import type { Db } from "../../db/connection/connect.ts";
+import { findFlows, type FlowRow, readFlow, readStages } from "../../db/read/flows.ts";
+import { exitCodes, InvalidInput, PdoflowError } from "../../domain/errors.ts";
+import type { FlowNode } from "../../domain/flow-graph.ts";
+import { parseSpec } from "../../domain/flow-spec.ts";
+import { linksOf, type StageStatus } from "../../domain/flow-status.ts";
+import { parseSelector, type PostingPick } from "../../domain/selector.ts";
+
+/** No flow has that number or name. */
+class FlowNotFound extends PdoflowError {
+  override readonly name = "FlowNotFound";
+  readonly exitCode = exitCodes.notFound;
+  constructor(pick: PostingPick) {
+    const what = {
+      number: () => `there is no flow ${pick.by === "number" ? pick.id : ""}`,
+      last: () => "there are no flows yet",
+      name: () => `no flow has the name "${pick.by === "name" ? pick.name : ""}"`,
+    }[pick.by]();
+    super(`${what}. List flows with: pdoflow flow list`);
+  }
+}
+
+/** What the word on the command line selects: 7, last or @night. @throws {InvalidInput} */
+export function parseFlow(word: string): PostingPick {
+  const { posting, indices } = parseSelector(word);
+  if (indices === null && !(posting.by === "last" && posting.count > 1)) return posting;
+  throw new InvalidInput(`selector "${word}"`, ["expected one flow, such as 7, last or @night"]);
+}
+
+/** A flow with its stages. */
+export interface FoundFlow extends FlowRow {
+  spec: unknown;
+  /** In the order in which they were posted: topological. */
+  stages: readonly StageStatus[];
+}
+
+/** @throws {FlowNotFound} */
+export async function findFlow(db: Db, pick: PostingPick): Promise<FoundFlow> {
+  const [id] = await findFlows(db, pick);
+  const flow = id === undefined ? null : await readFlow(db, id);
+  if (flow === null) throw new FlowNotFound(pick);
+  const stages = (await readStages(db, [flow.id])).get(flow.id) ?? [];
+  const order = parseSpec(flow.spec).stages.map(({ name }) => name);
+  // A stage that was posted again has a larger number than stages behind it in the file.
+  const isListed = stages.every(({ stage }) => order.includes(stage));
+  if (isListed) stages.sort((a, b) => order.indexOf(a.stage) - order.indexOf(b.stage));
+  return { ...flow, stages };
+}
+
+/** The stages of a flow with what they wait for: from their edges, and from its spec. */
+export function graphOf({ spec, stages }: FoundFlow): FlowNode[] {
+  const specs = new Map(parseSpec(spec).stages.map((stage) => [stage.name, stage]));
+  const names = new Set(stages.map(({ stage }) => stage));
+  const placed = new Set<string>();
+  return stages.map((one) => {
+    const links = linksOf(one, stages);
+    for (const word of specs.get(one.stage)?.upstreams ?? []) {
+      const [kind = "", upstream = ""] = word.split(/[ +]/);
+      const link = { stage: upstream, kind };
+      // Another option than `after` for the same stage says more.
+      const known = links.findIndex(({ stage }) => stage === upstream);
+      if (!names.has(upstream) || !placed.has(upstream)) continue;
+      if (known < 0) links.push(link);
+      else links[known] = link;
+    }
+    placed.add(one.stage);
+    return { name: one.stage, upstreams: links };
+  });
+}

@@ -1,0 +1,71 @@
+import type { OptionText } from "../shell/reference.ts";
+import { commandTexts } from "../shell/reference.ts";
+import { isCommon } from "../shell/option-groups.ts";
+import { PostCommand } from "../commands/post.ts";
+
+/** An option of `post` that a stage of a flow can have. */
+export interface StageOption {
+  /** Without dashes, as in a flow file. */
+  name: string;
+  /** What its value is called in help; null for a switch. */
+  value: string | null;
+  /** Whether it can be given several times. */
+  isList: boolean;
+  /** Whether its value names a posting: in a flow, another stage. */
+  isReference: boolean;
+}
+
+/** Options that concern a command line as a whole, or that a flow has itself. */
+const excluded = ["--key", "--wait", "--dry-run", "--check", "--progress"];
+
+/** The options of a stage by name: those of `post`, in their long form. */
+export function stageOptions(): ReadonlyMap<string, StageOption> {
+  const [text] = commandTexts(PostCommand);
+  return new Map(
+    (text?.options ?? [])
+      .filter((option) => !isCommon(option) && !excluded.includes(longName(option)))
+      .map((option) => {
+        const { value, isList } = option;
+        const name = longName(option).replace(/^--/, "");
+        return [name, { name, value, isList, isReference: value === "POSTING" }] as const;
+      }),
+  );
+}
+
+const longName = ({ names }: OptionText): string => names.at(-1) ?? "";
+
+/** A value of an option as the words of a command line, or the problem with it. */
+export function optionWords(option: StageOption, given: unknown): string[] | string {
+  const { name, value, isList } = option;
+  if (value === null) {
+    if (typeof given === "boolean") return given ? [`--${name}`] : [];
+    return `expected true or false, found ${found(given)}`;
+  }
+  const isTable = typeof given === "object" && given !== null && !Array.isArray(given);
+  if (isTable && value === "NAME=VALUE") {
+    return Object.entries(given).map(([key, each]) => `--${name}=${key}=${JSON.stringify(each)}`);
+  }
+  if (value === "JSON") return [`--${name}=${JSON.stringify(given)}`];
+  const values: unknown[] = Array.isArray(given) ? given : [given];
+  if (!isList && values.length !== 1) {
+    if (value !== "LIST" || values.length === 0) {
+      return `expected one ${value}, found a list of ${values.length}`;
+    }
+    return optionWords(option, values.join(","));
+  }
+  const words = values.map((each) => wordOf(value, each));
+  const wrong = words.findIndex((word) => word === null);
+  if (wrong >= 0) return `expected ${value}, found ${found(values[wrong])}`;
+  return words.map((word) => `--${name}=${word}`);
+}
+
+/** Null if it cannot be the value of an option. */
+function wordOf(kind: string, value: unknown): string | null {
+  if (kind === "WORDS") return JSON.stringify(value); // keeps "1" apart from 1
+  return typeof value === "string" || typeof value === "number" ? String(value) : null;
+}
+
+export function found(value: unknown): string {
+  if (Array.isArray(value)) return "a list";
+  return typeof value === "object" && value !== null ? "a table" : JSON.stringify(value);
+}

@@ -1,0 +1,107 @@
+import type { Obstacle, StageStatus } from "../../domain/flow-status.ts";
+import type { PostingPick } from "../../domain/selector.ts";
+import { noJobs } from "../../domain/states.ts";
+import { integers } from "../connection/array.ts";
+import type { Db } from "../connection/connect.ts";
+import { readCounts } from "./status.ts";
+
+/** A flow, without its stages. */
+export interface FlowRow {
+  id: number;
+  name: string;
+  poster: string;
+  posterOs: string;
+  key: string | null;
+  postedAt: Date;
+}
+
+/** The numbers of the flows that a selection means, in order; empty if there are none. */
+export async function findFlows({ sql, schema }: Db, pick: PostingPick): Promise<number[]> {
+  const rows = await (() => {
+    switch (pick.by) {
+      case "number":
+        return sql<{ id: number }[]>`select id from ${schema}.flow where id = ${pick.id}`;
+      case "last":
+        return sql<{ id: number }[]>`
+          select id from (
+            select id from ${schema}.flow order by id desc limit ${pick.count}) newest
+          order by id`;
+      case "name":
+        return sql<{ id: number }[]>`
+          select id from ${schema}.flow where name = ${pick.name} order by id desc limit 1`;
+    }
+  })();
+  return rows.map(({ id }) => id);
+}
+
+/** Up to `most` flows before a number, the newest first. */
+export const listFlows = ({ sql, schema }: Db, before: number, most: number) => sql<FlowRow[]>`
+  select id, name, poster, poster_os, key, posted_at from ${schema}.flow
+  where id < ${before} order by id desc limit ${most}`;
+
+/** A flow with what its poster stored about it; null if it does not exist. */
+export async function readFlow(
+  { sql, schema }: Db,
+  id: number,
+): Promise<(FlowRow & { spec: unknown }) | null> {
+  const [row] = await sql<(FlowRow & { spec: unknown })[]>`
+    select id, name, poster, poster_os, key, posted_at, spec from ${schema}.flow where id = ${id}`;
+  return row ?? null;
+}
+
+type StageRow = Omit<StageStatus, "jobs"> & { flow: number };
+
+/** The stages of flows, by flow, in the order in which they were posted. */
+export async function readStages(
+  db: Db,
+  flows: readonly number[],
+): Promise<Map<number, StageStatus[]>> {
+  const { sql, schema } = db;
+  const rows = await sql<StageRow[]>`
+    select p.flow_id as flow, p.stage, p.id, coalesce(p.command, p.entry_point) as entry_point,
+           p.state, p.ended_at is not null as is_ended, p.waits, p.reason, p.job_count,
+           p.if_blocked = 'hold' as is_held,
+           coalesce((
+             select json_agg(json_build_object(
+               'upstreamId', e.upstream_id, 'kind', e.kind, 'isMet', e.met_at is not null)
+               order by e.upstream_id, e.kind)
+             from ${schema}.edge e where e.posting_id = p.id), '[]') as edges,
+           '[]'::json as obstacles
+    from ${schema}.stages_of(${integers(flows)}::bigint[]) p
+    order by p.id`;
+  const counts = await readCounts(
+    db,
+    rows.map(({ id }) => id),
+  );
+  const waiting = rows.filter(({ waits, isEnded }) => waits && !isEnded);
+  const obstacles = await readObstacles(
+    db,
+    waiting.map(({ id }) => id),
+  );
+  const stages = rows.map(({ flow, ...row }) => ({
+    flow,
+    stage: {
+      ...row,
+      jobs: counts.get(row.id) ?? noJobs,
+      obstacles: obstacles.get(row.id) ?? [],
+    } satisfies StageStatus,
+  }));
+  return new Map(
+    flows.map((id) => [id, stages.filter(({ flow }) => flow === id).map(({ stage }) => stage)]),
+  );
+}
+
+/** Why postings are blocked, by posting. */
+async function readObstacles(
+  { sql, schema }: Db,
+  ids: readonly number[],
+): Promise<Map<number, Obstacle[]>> {
+  if (ids.length === 0) return new Map();
+  const rows = await sql<(Obstacle & { id: number })[]>`
+    select w.id, o.kind, o.reason, o.has_ended
+    from unnest(${integers(ids)}::bigint[]) as w (id)
+      cross join lateral ${schema}.obstacles(w.id) o`;
+  const byId = new Map<number, Obstacle[]>();
+  for (const { id, ...obstacle } of rows) byId.set(id, [...(byId.get(id) ?? []), obstacle]);
+  return byId;
+}
