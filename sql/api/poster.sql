@@ -39,7 +39,18 @@ begin
   return p_posting;
 end $$;
 
--- Posts all jobs of a sweep (sql/engine/sweep.sql); else as post_batch.
+-- Writes the jobs that a text describes (J6, J7); returns how many.
+create function pdoflow.write_described(
+  p_posting bigint, p_first integer, p_text text, p_max_bytes integer
+) returns integer language plpgsql as $$
+begin
+  return case when pdoflow.over_in(p_text) is null
+              then pdoflow.write_sweep(p_posting, p_first, p_text, p_max_bytes)
+              else pdoflow.write_over(p_posting, p_first, p_text, p_max_bytes) end;
+end $$;
+
+-- Posts all jobs of a sweep (sql/engine/sweep.sql), or over a posting (sql/engine/over.sql); else
+-- as post_batch.
 create function pdoflow.post_sweep(
   p_entry_point text, p_options jsonb, p_sweep text, p_opens boolean,
   out posting_id bigint, out job_count integer, out is_new boolean, out entry_point text
@@ -52,16 +63,16 @@ begin
   from pdoflow.start_posting(p_entry_point, p_options, p_opens) s;
   if not is_new or posting_id is null then return; end if;
   v.id := posting_id;
-  v.job_count := pdoflow.write_sweep(posting_id, 0, p_sweep, (
+  v.job_count := pdoflow.write_described(posting_id, 0, p_sweep, (
     select max_argument_bytes from pdoflow.limits_of_caller()));
-  perform pdoflow.write_posting(v, p_options, false, null, null);
+  perform pdoflow.write_posting(v, p_options, false, null, null, pdoflow.over_in(p_sweep));
   job_count := v.job_count;
   entry_point := p_entry_point;
 end $$;
 
 -- Posts one job for each element of p_args, which is a list of arguments or an object that is the
--- one argument; or p_args is a sweep. Posts all of them or none, and returns the number of the
--- posting.
+-- one argument; or p_args is a sweep, or names a posting ({"over": 41}). Posts all of them or none,
+-- and returns the number of the posting.
 create function pdoflow.post(p_entry_point text, p_args jsonb, p_options jsonb default '{}')
 returns bigint language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
@@ -71,9 +82,9 @@ declare
   v_jobs record;
   v_posted record;
 begin
-  if p_args ? 'axes' and jsonb_typeof(p_args) = 'object' then
+  if p_args ?| array['axes', 'over'] and jsonb_typeof(p_args) = 'object' then
     if jsonb_typeof(p_options -> 'priority') = 'array' then
-      raise exception 'expected one priority for all jobs of a sweep, found a list'
+      raise exception 'expected one priority for all jobs, found a list'
         using errcode = 'PF002';
     end if;
     select * into v_posted
@@ -188,10 +199,18 @@ begin
   if v_draft.is_sorted then
     raise exception 'expected an index for each job or for none' using errcode = 'PF002';
   end if;
-  v_jobs := pdoflow.write_sweep(p_posting, v_draft.job_count, p_sweep,
-                                v_draft.max_argument_bytes);
+  v_jobs := pdoflow.write_described(p_posting, v_draft.job_count, p_sweep,
+                                    v_draft.max_argument_bytes);
   update pdoflow.draft set job_count = job_count + v_jobs where posting_id = p_posting;
   return v_jobs;
+end $$;
+
+-- The posting whose results are the arguments of a posting (J7).
+create function pdoflow.over_block(p_posting bigint) returns bigint
+language plpgsql stable set jit = off set enable_seqscan = off as $$
+begin
+  return (select (sweep ->> 'over')::bigint from pdoflow.job
+          where posting_id = p_posting and first_seq = 0 and sweep is not null);
 end $$;
 
 -- Signs a posting that begin_posting began.
@@ -201,6 +220,10 @@ create function pdoflow.sign_posting(
 declare
   v_draft pdoflow.draft := pdoflow.draft_of(p_posting);
 begin
+  if pdoflow.over_block(p_posting) is not null then
+    raise exception 'expected arguments to sign, found the results of posting %: results are not '
+      'signed', pdoflow.over_block(p_posting) using errcode = 'PF002';
+  end if;
   if p_statement is null or p_key_id is null or p_signature is null or p_blocks is null then
     raise exception 'expected a statement, a key, a signature and blocks, found null'
       using errcode = 'PF002';
@@ -232,7 +255,8 @@ declare
 begin
   v.id := p_posting;
   v.job_count := v_draft.job_count;
-  perform pdoflow.write_posting(v, v_draft.options, v_draft.is_sorted, p_priorities, p_sizes);
+  perform pdoflow.write_posting(v, v_draft.options, v_draft.is_sorted, p_priorities, p_sizes,
+                                pdoflow.over_block(p_posting));
   delete from pdoflow.draft where posting_id = p_posting;
   return v.job_count;
 end $$;

@@ -105,7 +105,7 @@ begin
                then 'cancelled'
              else 'waiting'
            end,
-           coalesce(o.attempt, 0), i.args::json, o.result,
+           coalesce(o.attempt, 0), nullif(i.args, '')::json, o.result,
            case when coalesce(o.attempt, w.attempt, l.attempt) is null then a.error
                 else o.error end, o.stdout, o.stderr, o.ended_at, o.duration_ms,
            case when o.state in ('done', 'cancelled') then o.lease_id

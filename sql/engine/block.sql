@@ -112,11 +112,14 @@ begin
   end if;
 end $$;
 
--- The lines of a block from p_from to before p_to, as far as they are in it.
+-- The lines of a block from p_from to before p_to, as far as they are in it: stored, or computed
+-- (J6, J7).
 create function pdoflow.lines_of(
   p_args text, p_sweep json, p_first integer, p_end integer, p_from integer, p_to integer
-) returns text language sql immutable return
-  case when p_args is null then pdoflow.sweep_lines(
+) returns text language sql stable return
+  case when p_args is null and p_sweep ->> 'over' is not null then pdoflow.over_lines(
+         (p_sweep ->> 'posting')::bigint, greatest(p_from, p_first), least(p_to, p_end))
+       when p_args is null then pdoflow.sweep_lines(
          p_sweep, greatest(p_from - p_first, 0), least(p_to, p_end) - p_first)
        when p_from <= p_first and p_to >= p_end then p_args
        else array_to_string((string_to_array(p_args, e'\n'))

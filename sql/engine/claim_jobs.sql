@@ -117,6 +117,8 @@ begin
                  end, '') as args
           from pdoflow.job b cross join lateral (
             select v_claimed.jobs * coalesce(
+                case when b.args is null and b.line_bytes is null
+                     then pdoflow.over_bytes(r.posting_id, r.first_seq, r.end_seq) end,
                 b.line_bytes::bigint * jobs, pdoflow.max_bytes_of(b.args, b.end_seq - b.first_seq))
               <= 4 * 1024 * 1024::bigint * jobs as is_small
             from (select least(b.end_seq, r.end_seq) - greatest(b.first_seq, r.first_seq) as jobs)

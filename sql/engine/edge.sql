@@ -39,14 +39,20 @@ begin
        and coalesce(v_edge.tolerate_jobs, v_edge.tolerate_percent) is not null then
       perform pdoflow.refuse_option('after', 'a tolerance only of the kind after', v_item);
     end if;
-    if not exists (
-      select from pdoflow.posting p where p.id = v_edge.upstream_id
-        and (pdoflow.sees_all() or p.route_id = any (pdoflow.own_routes()))) then
-      raise exception 'there is no posting % that the role % can see', v_edge.upstream_id,
-        pdoflow.caller() using errcode = 'PF003';
-    end if;
+    perform pdoflow.require_upstream(v_edge.upstream_id);
     return next v_edge;
   end loop;
+end $$;
+
+-- Raises an error if there is no such posting for the caller.
+create function pdoflow.require_upstream(p_posting bigint) returns void language plpgsql as $$
+begin
+  if not exists (
+    select from pdoflow.posting p where p.id = p_posting
+      and (pdoflow.sees_all() or p.route_id = any (pdoflow.own_routes()))) then
+    raise exception 'there is no posting % that the role % can see', p_posting,
+      pdoflow.caller() using errcode = 'PF003';
+  end if;
 end $$;
 
 -- The number of failed and cancelled jobs that an edge tolerates.
@@ -178,6 +184,7 @@ declare
   v_edges pdoflow.edge[] := array(select e from pdoflow.edges_of(p_after) e);
   v_over pdoflow.edge;
   v_upstreams bigint[];
+  v_locked integer;
   v_fed pdoflow.edge[];
 begin
   waits := false;
@@ -190,6 +197,10 @@ begin
   if cardinality(v_edges) = 0 then return; end if;
   v_upstreams := array(select distinct e.upstream_id from unnest(v_edges) e);
   perform from pdoflow.posting where id = any (v_upstreams) order by id for key share;
+  get diagnostics v_locked = row_count;
+  if v_locked < cardinality(v_upstreams) then
+    raise exception 'a posting of % was pruned a moment ago', v_upstreams using errcode = 'PF003';
+  end if;
   v_fed := array(select e from unnest(v_edges) e where e.kind in ('each', 'over'));
   is_fed := cardinality(v_fed) > 0;
   if is_fed then

@@ -17,7 +17,8 @@ create function pdoflow.kind_reads(p_kind text) returns text[] language sql immu
 create function pdoflow.kind_calls(p_kind text) returns text[] language sql immutable return
   array['caller', 'is_owner', 'has_grant', 'sees_all', 'runs_all', 'reads_all', 'own_routes',
         'run_routes', 'refusal_of', 'lane_cursor', 'block_of', 'lines_of',
-        'max_bytes_of', 'sweep_lines', 'sweep_parts', 'sweep_number'] ||
+        'max_bytes_of', 'over_lines', 'over_bytes', 'over_end',
+        'sweep_lines', 'sweep_parts', 'sweep_number'] ||
   case p_kind
     when 'pool' then array['listen', 'share_of', 'pool_routes', 'pool_keep_room',
                            'pool_register', 'pool_heartbeat', 'pool_listens', 'pool_drain',

@@ -13,7 +13,8 @@ create table pdoflow.job (
   constraint j3_lists_or_objects check (args ~ '^[[:space:]]*[[{]'),
   constraint j4_small check (end_seq - first_seq = 1 or octet_length(args) <= 65536),
   constraint j6_one_of_two check (
-    (args is null) = (sweep is not null) and (sweep is null) = (line_bytes is null)
+    (args is null) = (sweep is not null)
+    and (sweep is null or sweep ->> 'over' is not null) = (line_bytes is null)
     and (sweep is null or indexes is null)),
   constraint j6_small check (octet_length(sweep::text) <= 65536 and line_bytes <= 65536)
 ) partition by range (posting_id);
@@ -33,6 +34,9 @@ the spans.
   J6  A block may be a sweep, of any number of jobs, in postings that are not sorted. It has no
       args: sweep describes all combinations of some values (sql/engine/sweep.sql), and the lines
       are computed. No line has more than line_bytes bytes. Both it and a line have at most 65,536.
+  J7  Or its sweep names another posting, such as {"over": 41, "posting": 42, "with": [2]}: the
+      lines are computed from the results of that one (sql/engine/over.sql). posting is its own,
+      and it has all jobs of the posting.
 Each line is checked when it is posted, and then stored and returned unchanged.';
 
 -- Applies the policy of posting to each row. Without "offset 0" the planner may read all postings.

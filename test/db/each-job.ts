@@ -1,7 +1,7 @@
 /** For `from` clauses: a row for each job of all blocks, as a text for `sql.unsafe`. */
 export const eachJob = String.raw`(
   select b.posting_id, b.first_seq + position::integer - 1 as seq, b.indexes[position] as index,
-         line::json as args
+         nullif(line, '')::json as args
   from pdoflow.job b
     cross join lateral string_to_table(
       pdoflow.lines_of(b.args, b.sweep, b.first_seq, b.end_seq, b.first_seq, b.end_seq), e'\n')

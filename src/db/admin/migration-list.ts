@@ -35,6 +35,7 @@ import flowEngine from "../../../sql/engine/flow.sql" with { type: "text" };
 import edgeEngine from "../../../sql/engine/edge.sql" with { type: "text" };
 import postEngine from "../../../sql/engine/post.sql" with { type: "text" };
 import sweepEngine from "../../../sql/engine/sweep.sql" with { type: "text" };
+import overEngine from "../../../sql/engine/over.sql" with { type: "text" };
 import blockEngine from "../../../sql/engine/block.sql" with { type: "text" };
 import limitEngine from "../../../sql/engine/limit.sql" with { type: "text" };
 import leaseEngine from "../../../sql/engine/lease.sql" with { type: "text" };
@@ -106,6 +107,7 @@ const baseline = [
   routeEngine,
   spanEngine,
   sweepEngine,
+  overEngine,
   blockEngine,
   flowEngine,
   edgeEngine,

@@ -21,7 +21,7 @@ const functions: readonly Names[] = [
   [/^(status|get_variable|follow)$/, readers],
   [/^(caller|is_owner|has_grant|sees_all|runs_all|reads_all|own_routes|run_routes)$/, everybody],
   [/^(refusal_of|lane_cursor|block_of|lines_of|max_bytes_of)$/, everybody],
-  [/^sweep_(lines|parts|number)$/, everybody],
+  [/^(sweep_(lines|parts|number)|over_(lines|bytes|end))$/, everybody],
 ];
 
 /** As pdoflow.kind_reads has them. Only the owner can read any other. */

@@ -74,13 +74,16 @@ async function readLarge(db: Db, collected: Collected, maxBytes: number): Promis
       select b.posting_id, ${partOf(db)}, case when ${fits} then ${linesOf(db)} end as args
       from (
         select r.position, r.posting_id, r.first_seq, j.block_seq,
-               case when j.line_bytes is null then r.end_seq
+               case when j.is_over then ${schema}.over_end(
+                   r.posting_id, greatest(r.first_seq, j.block_seq), r.end_seq, ${left}::bigint)
+                 when j.line_bytes is null then r.end_seq
                  else least(r.end_seq, greatest(r.first_seq, j.block_seq)
                         + greatest(${left}::bigint / j.line_bytes, 1))::integer end as end_seq,
                sum(j.size) over in_order as upto, row_number() over in_order as number
         from ${unnested(db, rest)}
           cross join lateral (
-            select b.first_seq as block_seq, ${maxBytesOf(db)} as size, b.line_bytes
+            select b.first_seq as block_seq, ${maxBytesOf(db)} as size, b.line_bytes,
+                   ${isOver(db)} as is_over
             from ${schema}.job b where ${isOf(db, rest)} offset 0) j
         window in_order as (order by r.position, j.block_seq rows unbounded preceding)) r
         join ${schema}.job b on b.posting_id = r.posting_id and b.first_seq = r.block_seq
@@ -118,8 +121,12 @@ const sizeOfPart = ({ sql }: Db) => sql`
   (least(b.end_seq, r.end_seq) - greatest(b.first_seq, r.first_seq))`;
 const linesOf = ({ sql, schema }: Db) => sql`
   ${schema}.lines_of(b.args, b.sweep, b.first_seq, b.end_seq, r.first_seq, r.end_seq)`;
+/** Whether its arguments are the results of another posting (J7). */
+const isOver = ({ sql }: Db) => sql`(b.args is null and b.line_bytes is null)`;
 const maxBytesOf = (db: Db) => db.sql`
-  coalesce(b.line_bytes::bigint * ${sizeOfPart(db)},
+  coalesce(case when ${isOver(db)} then ${db.schema}.over_bytes(
+             r.posting_id, greatest(b.first_seq, r.first_seq), least(b.end_seq, r.end_seq)) end,
+           b.line_bytes::bigint * ${sizeOfPart(db)},
            ${db.schema}.max_bytes_of(b.args, b.end_seq - b.first_seq))`;
 
 /** The arguments of the first jobs of ranges: of all that were added until now. */

@@ -64,7 +64,7 @@ test("docs/sql.md lists exactly the functions and columns that exist", async () 
       'failed_jobs', 'seqs_of', 'index_of', 'runs_of', 'limit_room', 'follow', 'sign_posting',
       'ranges_of', 'lane_cursor', 'block_of', 'lines_of', 'max_bytes_of', 'reads_all',
       'each_outcome', 'runs_between', 'has_ended', 'jobs_between', 'waiting_between',
-      'skips_between'])`;
+      'skips_between', 'over_lines', 'over_bytes', 'over_end'])`;
   expect(names.length).toBeGreaterThan(10);
   for (const { name } of names) expect([name, page.includes(`${name}(`)]).toEqual([name, true]);
   const columns = await roles.db.sql<{ name: string; columns: string }[]>`
