@@ -96,23 +96,26 @@ begin
                            p_keep_ends, p_keep_attempts, 0);
 end $$;
 
--- Releases the leases that the database has for a pool and that the pool does not know. Returns
--- whether these are all: a claim whose connection was lost may still wait for a lock, and lease
--- jobs later. Until it ends, it has the key of the pool's row (O1).
-create function pdoflow.pool_release_unknown(p_pool bigint, p_known bigint[])
-returns boolean language plpgsql
-security definer set search_path = pg_catalog, pg_temp set jit = off set enable_seqscan = off as $$
-declare
-  v_are_all boolean;
+-- Whether a claim of a pool is under way: the row of the pool is locked until it ends (O1). After
+-- its connection was lost, it may still wait for a lock, and lease jobs later. (Also true during a
+-- heartbeat.) Call this in a transaction of its own: heartbeats wait for it.
+create function pdoflow.pool_is_claiming(p_pool bigint) returns boolean language plpgsql
+security definer set search_path = pg_catalog, pg_temp as $$
 begin
   perform pdoflow.require_pool(p_pool);
   perform from pdoflow.pool where id = p_pool for update skip locked;
-  v_are_all := found;
-  -- A statement after the lock: it sees the leases of all claims that have ended.
-  perform pdoflow.release(
+  return not found;
+end $$;
+
+-- Releases the leases that the database has for a pool and that the pool does not know.
+create function pdoflow.pool_release_unknown(p_pool bigint, p_known bigint[])
+returns integer language plpgsql
+security definer set search_path = pg_catalog, pg_temp set jit = off set enable_seqscan = off as $$
+begin
+  perform pdoflow.require_pool(p_pool);
+  return pdoflow.release(
     p_pool,
     array(select id from pdoflow.lease
           where pool_id = p_pool and active and id <> all (p_known)),
     '{}', '{}', '{}', '{}', '{}', 0);
-  return v_are_all;
 end $$;

@@ -24,7 +24,7 @@ create function pdoflow.kind_calls(p_kind text) returns text[] language sql immu
                            'pool_register', 'pool_heartbeat', 'pool_listens', 'pool_drain',
                            'pool_end', 'pool_claim', 'pool_claim_single',
                            'pool_runnable', 'pool_record',
-                           'pool_release',
+                           'pool_release', 'pool_is_claiming',
                            'pool_release_unknown', 'pool_next_ms', 'pool_start_due',
                            'pool_finish', 'pool_settle', 'pool_job_holders',
                            'pool_fold', 'pool_finish_stragglers', 'pool_rescue',

@@ -46,7 +46,10 @@ export async function releaseUnknown(
   poolId: number,
   known: readonly number[],
 ): Promise<boolean> {
-  const [row] = await sql<{ areAll: boolean }[]>`
-    select ${schema}.pool_release_unknown(${poolId}, ${integers(known)}::bigint[]) as are_all`;
-  return row?.areAll ?? false;
+  // In this order: the leases of a claim that has ended are visible.
+  const [row] = await sql<{ isClaiming: boolean }[]>`
+    select ${schema}.pool_is_claiming(${poolId}) as is_claiming`;
+  await sql`
+    select ${schema}.pool_release_unknown(${poolId}, ${integers(known)}::bigint[])`;
+  return row?.isClaiming === false;
 }

@@ -2,6 +2,8 @@ import { describe, expect, test } from "bun:test";
 
 import type { Db } from "../../../src/db/connection/connect.ts";
 import { finishStragglers } from "../../../src/db/engine/outcomes.ts";
+import { sendHeartbeat } from "../../../src/db/engine/pools.ts";
+import { releaseUnknown } from "../../../src/db/engine/release.ts";
 import {
   cancel,
   commit,
@@ -216,6 +218,34 @@ test("L3: a repeated call that is late keeps no job that another one has release
   await commit(later);
   expect(await earlier).toBe(0);
   expect(await brokenInvariants(db)).toEqual([]);
+});
+
+describe("leases that a pool does not know", () => {
+  test("are released, and there may be more while a claim is under way", async () => {
+    await using db = await freshQueue();
+    const { pool, id } = await leased(db, 1);
+    await postJobs(db, 1);
+    await using claiming = await openTransaction(db);
+    await take(claiming, pool);
+    expect(await releaseUnknown(db, pool, [])).toBe(false);
+    expect((await db.sql`select from pdoflow.retry where posting_id = ${id}`).length).toBe(1);
+    await commit(claiming);
+    expect(await releaseUnknown(db, pool, [])).toBe(true);
+    expect(await isActive(db)).toEqual([false, false]);
+    expect(await brokenInvariants(db)).toEqual([]);
+  });
+
+  test("a heartbeat does not wait until they are released", async () => {
+    await using db = await freshQueue();
+    const { pool, id } = await leased(db, 1);
+    await using pausing = await openTransaction(db);
+    await hold(pausing, id);
+    const released = releaseUnknown(db, pool, []);
+    await untilBlocked(db);
+    expect(await sendHeartbeat(db, pool, [])).toMatchObject({ isUp: true });
+    await commit(pausing);
+    expect(await released).toBe(true);
+  });
 });
 
 describe("while outcomes of the lease are being recorded", () => {
