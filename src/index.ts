@@ -4,6 +4,7 @@
  * Node 20.19 or later. Importing it connects to nothing. docs/library.md shows how to use it.
  */
 export { job, type JobFunction, type JobOptions } from "./job/job-mark.ts";
+export type { ChildOptions } from "./domain/child-options.ts";
 export type { JobError } from "./domain/attempt.ts";
 export { type CurrentJob, currentJob } from "./job/current-job.ts";
 export type { Upstream, UpstreamResult } from "./job/upstream.ts";

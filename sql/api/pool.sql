@@ -247,9 +247,13 @@ begin
       and (pdoflow.runs_all() or p.route_id = any (pdoflow.run_routes())) limit 1000));
 end $$;
 
+-- Folds progress, and drops drafts of jobs whose leases have ended.
 create function pdoflow.pool_fold() returns void language plpgsql
-security definer set search_path = pg_catalog, pg_temp as
-$$ begin perform pdoflow.fold(pdoflow.upkeep_routes()); end $$;
+security definer set search_path = pg_catalog, pg_temp as $$
+begin
+  perform pdoflow.fold(pdoflow.upkeep_routes());
+  perform pdoflow.drop_dead_drafts(1000, pdoflow.upkeep_routes());
+end $$;
 
 -- Opens the next span well before it is needed. Only for pools that run all postings: it locks.
 create function pdoflow.pool_keep_room() returns void language plpgsql

@@ -50,8 +50,9 @@ begin
   end if;
 end $$;
 
-create function pdoflow.pool_record(p_pool bigint, p_batch pdoflow.outcome_batch)
-returns integer language plpgsql
+create function pdoflow.pool_record(
+  p_pool bigint, p_batch pdoflow.outcome_batch, p_children bigint[] default '{}'
+) returns integer language plpgsql
 security definer set search_path = pg_catalog, pg_temp set jit = off set enable_seqscan = off
 set plan_cache_mode = force_generic_plan as $$
 begin
@@ -65,7 +66,31 @@ begin
                   and (max_result_bytes is not null or max_output_bytes is not null)) then
     perform pdoflow.require_kept(p_batch);
   end if;
-  return pdoflow.record(p_pool, p_batch);
+  return pdoflow.record(p_pool, p_batch, p_children);
+end $$;
+
+-- Writes the draft of a posting for an attempt that this pool runs (C1), and returns its number.
+-- p_attempt has its posting, seq, attempt and the number of the post, from 0.
+create function pdoflow.pool_draft(
+  p_pool bigint, p_lease bigint, p_attempt bigint[], p_entry_point text, p_options jsonb,
+  p_text text
+) returns bigint language plpgsql
+security definer set search_path = pg_catalog, pg_temp set jit = off set enable_seqscan = off as $$
+declare
+  v_posting bigint := p_attempt[1];
+  v_seq integer := p_attempt[2];
+  v_attempt integer := p_attempt[3];
+begin
+  perform pdoflow.require_pool(p_pool);
+  if not exists (
+    select from pdoflow.lease l cross join lateral pdoflow.ranges_of(l) as r
+    where l.id = p_lease and l.pool_id = p_pool and l.active and r.posting_id = v_posting
+      and r.attempt = v_attempt and r.first_seq <= v_seq and v_seq < r.end_seq) then
+    raise exception 'pool % has no lease of this job: nothing was posted', p_pool
+      using errcode = 'PF006';
+  end if;
+  return pdoflow.draft_child(p_lease, v_posting, v_seq, v_attempt, p_attempt[4]::integer,
+                             p_entry_point, p_options, p_text);
 end $$;
 
 -- The kept ranges must belong to these leases, or a pool could lease any jobs for itself (L1).

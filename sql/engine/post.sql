@@ -1,12 +1,13 @@
 -- Writing a posting: its number, keys, jobs, route and lanes.
 
--- The limits for postings of the caller (T3, T4); null means no limit. The owner has no limits.
-create function pdoflow.limits_of_caller(
+-- The limits for postings of a role (T3, T4); null means no limit. The owner has no limits.
+create function pdoflow.limits_of(
+  p_role text, p_is_owner boolean,
   out max_open integer, out max_argument_bytes integer, out max_result_bytes integer,
   out max_output_bytes integer
 ) language plpgsql stable as $$
 begin
-  if pdoflow.is_owner() then return; end if;
+  if p_is_owner then return; end if;
   select case when bool_or(g.max_open is null) then null else max(g.max_open) end,
          case when bool_or(g.max_argument_bytes is null) then null
               else max(g.max_argument_bytes) end,
@@ -15,18 +16,32 @@ begin
          case when bool_or(g.max_output_bytes is null) then null
               else max(g.max_output_bytes) end
   into max_open, max_argument_bytes, max_result_bytes, max_output_bytes
-  from pdoflow.grants_of(pdoflow.caller()) g where kind = 'poster';
+  from pdoflow.grants_of(p_role) g where kind = 'poster';
 end $$;
 
--- Raises an error if the caller has reached its limit of unfinished postings.
-create function pdoflow.require_room(p_limit integer) returns void language plpgsql as $$
+create function pdoflow.limits_of_caller(
+  out max_open integer, out max_argument_bytes integer, out max_result_bytes integer,
+  out max_output_bytes integer
+) language plpgsql stable as $$
+begin
+  select l.* into max_open, max_argument_bytes, max_result_bytes, max_output_bytes
+  from pdoflow.limits_of(pdoflow.caller(), pdoflow.is_owner()) l;
+end $$;
+
+-- Raises an error if a role has reached its limit of unfinished postings. Drafts of its jobs count.
+create function pdoflow.require_room(p_limit integer, p_role text default pdoflow.caller())
+returns void language plpgsql as $$
+declare
+  v_routes integer[] := array(select id from pdoflow.route where poster = p_role);
 begin
   if p_limit <= (select count(*) from (
        select from pdoflow.posting
-       where route_id = any (pdoflow.own_routes()) and ended_at is null limit p_limit) open) then
+       where route_id = any (v_routes) and ended_at is null limit p_limit) open)
+     + (select count(*) from pdoflow.child
+        where draft is not null and route_id = any (v_routes)) then
     raise exception 'the role % has reached its limit of % open postings: wait until some '
       'have ended, cancel some, or ask the owner of the queue for a higher limit',
-      pdoflow.caller(), p_limit using errcode = 'PF001';
+      p_role, p_limit using errcode = 'PF001';
   end if;
 end $$;
 

@@ -49,6 +49,11 @@ begin
     returning id, job_count),
   edges as (
     delete from pdoflow.edge where posting_id in (select id from gone)),
+  children as (
+    delete from pdoflow.child where posting_id in (select id from gone)),
+  dropped as (
+    delete from pdoflow.child where parent_id in (select id from gone) and posted_at is null
+    returning posting_id, draft),
   lanes as (
     delete from pdoflow.lane where posting_id in (select id from gone)),
   orders as (
@@ -58,8 +63,21 @@ begin
   profiles as (
     delete from pdoflow.profile where posting_id in (select id from gone)),
   noted as (
-    insert into pdoflow.pruned (posting_id, job_count) select id, job_count from gone)
+    insert into pdoflow.pruned (posting_id, job_count)
+    select id, job_count from gone
+    union all
+    select posting_id, (draft ->> 'job_count')::integer from dropped where draft is not null)
   select count(*), coalesce(sum(job_count), 0) into postings, jobs from gone;
+end $$;
+
+-- Whether a span has postings, or drafts.
+create function pdoflow.is_used(p_span pdoflow.span) returns boolean language plpgsql as $$
+begin
+  return exists (
+      select from pdoflow.posting where id >= p_span.first_id and id < p_span.end_id)
+    or exists (
+      select from pdoflow.child where draft is not null
+        and posting_id >= p_span.first_id and posting_id < p_span.end_id);
 end $$;
 
 -- Truncates the jobs and outcomes of a span whose postings are all gone. Returns the number of
@@ -79,9 +97,7 @@ begin
     return null;
   end;
   -- A statement after the lock: it sees everything that has been posted.
-  if exists (select from pdoflow.posting where id >= v_span.first_id and id < v_span.end_id) then
-    return 0;
-  end if;
+  if pdoflow.is_used(v_span) then return 0; end if;
   v_bytes := pg_total_relation_size(v_span.jobs) + pg_total_relation_size(v_span.outcomes);
   execute format('truncate %s, %s', v_span.jobs, v_span.outcomes);
   return v_bytes - pg_total_relation_size(v_span.jobs) - pg_total_relation_size(v_span.outcomes);
@@ -172,9 +188,11 @@ begin
   v_ids := array(
     select id from pdoflow.route r
     where not exists (select from pdoflow.posting p where p.route_id = r.id)
+      and not exists (select from pdoflow.child c where c.route_id = r.id and c.draft is not null)
     order by id limit p_limit for update skip locked);
   delete from pdoflow.route r where id = any (v_ids)
-    and not exists (select from pdoflow.posting p where p.route_id = r.id);
+    and not exists (select from pdoflow.posting p where p.route_id = r.id)
+    and not exists (select from pdoflow.child c where c.route_id = r.id and c.draft is not null);
   get diagnostics v_gone = row_count;
   return v_gone;
 end $$;
@@ -193,7 +211,7 @@ begin
                         select first_id from pdoflow.span order by first_id desc limit 2) newest)
       and end_id <= (select last_value from pdoflow.posting_id_seq)
       and pg_relation_size(jobs) = 0 and pg_relation_size(outcomes) = 0
-      and not exists (select from pdoflow.posting where id >= s.first_id and id < s.end_id)
+      and not pdoflow.is_used(s)
       and not exists (select from pdoflow.pruned
                       where posting_id >= s.first_id and posting_id < s.end_id)
     order by first_id limit 10
@@ -207,7 +225,7 @@ begin
     -- X2: a poster that has a number of this span and has not inserted yet holds the lock of the
     -- span.
     continue when not pg_try_advisory_xact_lock(pdoflow.span_lock(v_span.first_id))
-      or exists (select from pdoflow.posting where id >= v_span.first_id and id < v_span.end_id);
+      or pdoflow.is_used(v_span);
     execute format('drop table %s, %s', v_span.jobs, v_span.outcomes);
     delete from pdoflow.span where first_id = v_span.first_id;
     v_dropped := v_dropped + 1;

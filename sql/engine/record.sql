@@ -320,8 +320,10 @@ end $$;
 -- Records ended attempts, at most one for each posting, seq and attempt (U1), and only if p_pool
 -- still has their lease (L2). Recording the same batch again, because the reply was lost, changes
 -- nothing. Returns the number of outcomes that were refused because their lease had already ended.
-create function pdoflow.record(p_pool bigint, p_batch pdoflow.outcome_batch)
-returns integer language plpgsql
+-- p_children has the drafts of these attempts (C1); nearly always there are none.
+create function pdoflow.record(
+  p_pool bigint, p_batch pdoflow.outcome_batch, p_children bigint[] default '{}'
+) returns integer language plpgsql
 set jit = off set enable_seqscan = off set enable_mergejoin = off set enable_hashjoin = off
 set plan_cache_mode = force_generic_plan as $$
 #variable_conflict use_column
@@ -374,6 +376,9 @@ begin
   end if;
   if cardinality(p_batch.complete) > 0 then
     perform pdoflow.end_leases(v_active, v_runs, v_skip);
+  end if;
+  if cardinality(p_children) > 0 then
+    perform pdoflow.decide_drafts(p_children);
   end if;
   return case when cardinality(v_skip) > 0
               then pdoflow.count_refused(p_pool, v_runs, v_skip) else 0 end;

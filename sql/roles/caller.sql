@@ -18,6 +18,14 @@ create function pdoflow.is_owner() returns boolean language plpgsql stable
 security definer set search_path = pg_catalog, pg_temp as
 $$ begin return pg_has_role(pdoflow.caller()::name, current_user, 'usage'); end $$;
 
+-- The same for another role, which may not exist any more.
+create function pdoflow.owns(p_role text) returns boolean language plpgsql stable
+security definer set search_path = pg_catalog, pg_temp as $$
+begin
+  return to_regrole(quote_ident(p_role)) is not null
+    and pg_has_role(p_role::name, current_user, 'usage');
+end $$;
+
 -- The rows that apply to a role; none if the role does not exist any more.
 create function pdoflow.grants_of(p_role text) returns setof pdoflow.grantee
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$

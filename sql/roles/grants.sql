@@ -9,7 +9,7 @@ create function pdoflow.kind_reads(p_kind text) returns text[] language sql immu
                            'pool', 'refusal', 'edge', 'flow']
     else array['migration', 'route', 'posting', 'lane', 'job', 'progress', 'lease', 'pool',
                'outcome_run', 'outcome', 'retry', 'permit', 'variable', 'job_status', 'failure',
-               'tally', 'profile', 'refusal', 'job_order', 'edge', 'flow',
+               'tally', 'profile', 'refusal', 'job_order', 'edge', 'flow', 'child',
                'postings', 'jobs', 'outcomes', 'failures', 'pools', 'flows']
   end;
 
@@ -23,7 +23,7 @@ create function pdoflow.kind_calls(p_kind text) returns text[] language sql immu
     when 'pool' then array['listen', 'share_of', 'pool_routes', 'pool_keep_room',
                            'pool_register', 'pool_heartbeat', 'pool_listens', 'pool_drain',
                            'pool_end', 'pool_claim', 'pool_claim_single',
-                           'pool_runnable', 'pool_record',
+                           'pool_runnable', 'pool_record', 'pool_draft',
                            'pool_release', 'pool_is_claiming',
                            'pool_release_unknown', 'pool_next_ms', 'pool_start_due',
                            'pool_finish', 'pool_settle', 'pool_job_holders',

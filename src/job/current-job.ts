@@ -1,6 +1,12 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 
+import type { ChildOptions } from "../domain/child-options.ts";
+import type { JobFunction, PostedArgs } from "./job-mark.ts";
 import type { Upstream } from "./upstream.ts";
+
+/** @internal Lists of arguments, one for each job. */
+export type ArgumentLists<Args extends readonly unknown[] = readonly unknown[]> =
+  Iterable<Readonly<Args>> | AsyncIterable<Readonly<Args>>;
 
 /** The running job, for its own code. */
 export interface CurrentJob {
@@ -37,6 +43,20 @@ export interface CurrentJob {
    * @throws {RangeError} `share` is not a number from 0 to 1.
    */
   progress(share: number, note?: string): void;
+  /**
+   * Posts one job for each list of arguments in `rows`, and returns the number of the posting. Its
+   * jobs start once this attempt has ended well; if it fails, is killed or is cancelled, they never
+   * exist. So a job that ran three times has posted once. docs/flows.md has the limits.
+   *
+   * @example await currentJob()?.post(measure, stars.map((star) => [star]));
+   * @throws {FatalError} a limit or an option: another attempt would fail in the same way.
+   */
+  post<F extends JobFunction>(
+    fn: F,
+    rows: ArgumentLists<PostedArgs<F>>,
+    options?: ChildOptions,
+  ): Promise<number>;
+  post(fn: string, rows: ArgumentLists, options?: ChildOptions): Promise<number>;
   /** Prints a line of the job's own output, to its stderr. Formats like console.error. */
   log(...values: unknown[]): void;
 }

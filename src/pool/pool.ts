@@ -5,6 +5,7 @@ import { type Beat, isPoolGone } from "../db/engine/pools.ts";
 import { readDepth } from "../db/read/lists.ts";
 import { deferred } from "../domain/node-20.ts";
 import { messageOf } from "../domain/errors.ts";
+import { Children } from "./children.ts";
 import { FailureWatch } from "./failure-watch.ts";
 import { Intake } from "./intake.ts";
 import { Lifetime } from "./lifetime.ts";
@@ -77,12 +78,14 @@ export class Pool {
         this.#stopIfDrained();
       },
     };
-    this.#results = new Results(context, options, this.#summary, failureWatch);
+    const children = new Children(this.#links, () => this.#session);
+    this.#results = new Results({ ...context, children }, options, this.#summary, failureWatch);
     const upstreams = new UpstreamResults(this.#links, () => this.#session);
     this.#runner = options.makeRunner({
       attempts: this.#results,
       supply: this.#supply(),
       readResults: (job, first) => upstreams.read(job, first),
+      post: (job, call, isRunning) => children.post(job, call, isRunning),
       onStartFailed: (failure) => this.#onStartFailed(failure),
     });
     this.#intake = new Intake(

@@ -1,11 +1,12 @@
 import type { Profile } from "../db/engine/profiles.ts";
 import type { AttemptState, OutcomeState } from "../domain/attempt.ts";
+import type { Children } from "./children.ts";
 import type { FailureWatch } from "./failure-watch.ts";
 import type { PoolOptions, PoolSummary } from "./options.ts";
 import { pendingOutcome, pendingRun } from "./run/pending-outcome.ts";
 import type { AttemptListener, DoneAttempts, Termination } from "./run/runner.ts";
 import { keptResult, mayExceed } from "./session/kept-result.ts";
-import { outcomesOf, pendingOne } from "./session/outcome-batch.ts";
+import { outcomesOf, pendingOne, type PendingRun } from "./session/outcome-batch.ts";
 import type { OutcomeListener } from "./session/recorder.ts";
 import type { Session } from "./session/session.ts";
 import type { PoolState } from "./state.ts";
@@ -17,6 +18,8 @@ export interface ResultsContext {
   state(): PoolState;
   /** Null while the pool has no row: its leases are gone, and no outcome would be accepted. */
   session(): Session | null;
+  /** The postings that running jobs have posted. */
+  children: Children;
   /** The ends of attempts at these jobs were passed to the recorder. */
   onRecorded(run: JobRun): void;
   /** Runs work whose failure the pool handles. */
@@ -66,7 +69,7 @@ export class Results implements AttemptListener, OutcomeListener {
     if (startBy !== null) session.claimer.limits.inTime(startBy);
     const pending = pendingRun(done, { workerPid, now: performance.now() });
     this.#summary.done += count;
-    session.recorder.add(pending);
+    session.recorder.add(this.#withChildren(pending, run));
     const { onEnded } = this.#options;
     if (onEnded) outcomesOf(pending).forEach((outcome) => onEnded(outcome));
     this.#failureWatch.passed(posting, true);
@@ -114,10 +117,16 @@ export class Results implements AttemptListener, OutcomeListener {
     const [keptKind, kept] = keptResult(kind, end, job.posting);
     const ended = pendingOutcome(job, keptKind, kept, { workerPid, now, random: Math.random() });
     this.#summary[ended.state]++;
-    session.recorder.add(pendingOne(ended));
+    const run = runOfOne(job);
+    session.recorder.add(this.#withChildren(pendingOne(ended), run));
     this.#options.onEnded?.(ended);
     if (keptKind !== "failed") this.#failureWatch.passed(job.posting, keptKind === "done");
     else void this.#pool.attempt(() => this.#failureWatch.failed(session, job, ended.state));
-    this.#pool.onRecorded(runOfOne(job));
+    this.#pool.onRecorded(run);
+  }
+
+  #withChildren(pending: PendingRun, run: JobRun): PendingRun {
+    const children = this.#pool.children.take(run);
+    return children.length > 0 ? { ...pending, children } : pending;
   }
 }

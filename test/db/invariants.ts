@@ -7,7 +7,7 @@ import { eachJob } from "./each-job.ts";
  */
 export async function brokenInvariants(db: Db): Promise<string[]> {
   const faults: string[] = [];
-  for (const look of [places, totals, lanes, leases, retries, postings, elements]) {
+  for (const look of [places, totals, lanes, leases, retries, postings, elements, children]) {
     for (const { fault } of await look(db)) faults.push(fault);
   }
   return faults;
@@ -67,6 +67,20 @@ const totals = ({ sql }: Db) => sql<{ fault: string }[]>`
   union all
   select format('P2: posting %s has not ended, and has totals', id) from pdoflow.posting
   where ended_at is null and done + failed + cancelled > 0`;
+
+/** C1: a child was posted exactly if its attempt was recorded as done, under the same lease. */
+const children = ({ sql }: Db) => sql<{ fault: string }[]>`
+  select format('C1: posting %s of %s/%s is %s, and the attempt %s', c.posting_id, c.parent_id,
+                c.parent_seq, case when posted_at is null then 'no posting' else 'posted' end,
+                coalesce(o.state::text, 'has no outcome')) as fault
+  from pdoflow.child c left join pdoflow.outcome o
+    on o.posting_id = c.parent_id and o.seq = c.parent_seq and o.attempt = c.attempt
+   and o.lease_id = c.lease_id
+  where exists (select from pdoflow.posting p where p.id = c.parent_id)
+    and (posted_at is not null and o.state is distinct from 'done'
+      or posted_at is null and o.state = 'done'
+         and exists (select from pdoflow.posting p
+                     where p.id = c.parent_id and p.state <> 'cancelled'))`;
 
 /** N1, N3. */
 const lanes = ({ sql }: Db) => sql<{ fault: string }[]>`

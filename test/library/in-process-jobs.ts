@@ -20,6 +20,17 @@ export const crowd = job(async (n: number) => {
 
 export const quick = job((n: number) => n * 2);
 
+/** Posts others, and fails at its first attempt. */
+export const spawns = job(async (numbers: readonly number[]) => {
+  const id = await currentJob()?.post(
+    quick,
+    numbers.map((n) => [n] as const),
+    { name: "spawned" },
+  );
+  if (++seen.attempts === 1) throw new Error("once more");
+  return id;
+});
+
 export const waits = job(async (n: number) => {
   currentJob()?.progress(0.5, `job ${n}`);
   seen.now++;

@@ -7,6 +7,7 @@ import laneTable from "../../../sql/tables/lane.sql" with { type: "text" };
 import jobTable from "../../../sql/tables/job.sql" with { type: "text" };
 import jobOrderTable from "../../../sql/tables/job_order.sql" with { type: "text" };
 import flowTable from "../../../sql/tables/flow.sql" with { type: "text" };
+import childTable from "../../../sql/tables/child.sql" with { type: "text" };
 import edgeTable from "../../../sql/tables/edge.sql" with { type: "text" };
 import outcomeRunTable from "../../../sql/tables/outcome_run.sql" with { type: "text" };
 import spanTable from "../../../sql/tables/span.sql" with { type: "text" };
@@ -32,6 +33,7 @@ import optionsEngine from "../../../sql/engine/options.sql" with { type: "text" 
 import routeEngine from "../../../sql/engine/route.sql" with { type: "text" };
 import spanEngine from "../../../sql/engine/span.sql" with { type: "text" };
 import flowEngine from "../../../sql/engine/flow.sql" with { type: "text" };
+import childEngine from "../../../sql/engine/child.sql" with { type: "text" };
 import edgeEngine from "../../../sql/engine/edge.sql" with { type: "text" };
 import postEngine from "../../../sql/engine/post.sql" with { type: "text" };
 import sweepEngine from "../../../sql/engine/sweep.sql" with { type: "text" };
@@ -81,6 +83,7 @@ const baseline = [
   postingTable,
   laneTable,
   edgeTable,
+  childTable,
   jobTable,
   jobOrderTable,
   outcomeRunTable,
@@ -122,6 +125,7 @@ const baseline = [
   claimSingleEngine,
   startEngine,
   outcomeEngine,
+  childEngine,
   recordEngine,
   elementEngine,
   failuresEngine,

@@ -48,12 +48,17 @@ const jsonString = (text: string | null) =>
 /**
  * Records runs whose leases the pool still has, and ends `completeLeases`. Returns the number of
  * outcomes that were refused because their lease had already ended. Safe to repeat. `packedAt`, on
- * the performance clock, is when their ages were measured.
+ * the performance clock, is when their ages were measured. `children` are the drafts of postings of
+ * these attempts (C1).
  */
 export async function recordPacked(
   { sql, schema }: Db,
   poolId: number,
-  { packed, packedAt }: { packed: PackedRuns; packedAt: number },
+  {
+    packed,
+    packedAt,
+    children = [],
+  }: { packed: PackedRuns; packedAt: number; children?: readonly number[] },
   completeLeases: readonly number[],
 ): Promise<number> {
   // Not as arrays: neither side has to look for quotes in long texts.
@@ -71,7 +76,7 @@ export async function recordPacked(
       ${list(packed.stdouts)}, ${list(packed.stderrs)},
       ${integers(completeLeases)}::bigint[],
       ${Math.round(1_000 * (performance.now() - packedAt))}::bigint
-      )::${schema}.outcome_batch) as refused`;
+      )::${schema}.outcome_batch, ${integers(children)}::bigint[]) as refused`;
   return row?.refused ?? 0;
 }
 
@@ -81,12 +86,13 @@ export async function recordRuns(
   poolId: number,
   runs: readonly OutcomeRun[],
   completeLeases: readonly number[],
+  children: readonly number[] = [],
 ): Promise<number> {
   const packedAt = performance.now();
   return await recordPacked(
     db,
     poolId,
-    { packed: packRuns(runs, packedAt), packedAt },
+    { packed: packRuns(runs, packedAt), packedAt, children },
     completeLeases,
   );
 }

@@ -46,7 +46,7 @@ export async function startInProcess(
     }),
     maxWorkers: concurrency,
     makeRunner: (context) =>
-      new InProcessRunner({ concurrency, load: (entryPoint) => jobs.load(entryPoint) }, context),
+      new InProcessRunner({ concurrency, root, load: (entry) => jobs.load(entry) }, context),
   });
 }
 

@@ -4,6 +4,7 @@ import { isSameJob, type JobRun } from "../wire/leased-job.ts";
 import { type LeasedRun, without } from "../wire/leased-run.ts";
 import type { AttemptResult, Ends } from "../wire/ends.ts";
 import type {
+  PostMessage,
   ProfileMessage,
   ProgressMessage,
   ReadMessage,
@@ -146,6 +147,7 @@ export class Dispatcher extends BaseRunner<WorkerRun> {
       if (late.length > 0) supply.onReturned(late, "late");
     }
     if (message.kind === "read") return void this.#read(slot, message);
+    if (message.kind === "post") return void this.#post(slot, message);
     if (message.kind === "progress") return this.#progress(slot, message);
     if (message.kind === "profile") return this.#profile(slot, message);
     if (message.kind === "ended" && !this.#ended(slot, message.ends)) return slot.process.kill();
@@ -208,6 +210,25 @@ export class Dispatcher extends BaseRunner<WorkerRun> {
       this.context.readResults(job, first),
     );
     if (answer) slot.process.send(answer);
+  }
+
+  /** A job posts others: answers with the number of the posting, or asks for the next part. */
+  async #post(slot: WorkerSlot, message: PostMessage): Promise<void> {
+    const { chunk, position, number } = message;
+    const running = slot.poll(performance.now());
+    // Otherwise user code has forged it: a worker waits for each answer, and so does its job.
+    if (running?.chunk !== chunk || running.position !== position || slot.isPosting) return;
+    const head = { kind: "posted", chunk, position, number } as const;
+    const call = slot.calls.add(message);
+    if (!call) {
+      slot.process.send({ ...head, id: null, error: null });
+      return;
+    }
+    slot.isPosting = true;
+    const isRunning = () => this.#slots.has(slot) && slot.poll(performance.now()) === running;
+    const answer = await this.context.post(running.job, call, isRunning);
+    slot.isPosting = false;
+    if (isRunning()) slot.process.send({ ...head, ...answer });
   }
 
   #profile(slot: WorkerSlot, { chunk, position, stacks }: ProfileMessage): void {

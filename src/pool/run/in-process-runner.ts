@@ -6,6 +6,7 @@ import { jobAt, type JobRun } from "../wire/leased-job.ts";
 import type { LeasedRun } from "../wire/leased-run.ts";
 import { packIds, type StopReason } from "../wire/protocol.ts";
 import { attempt } from "../worker/attempt.ts";
+import { childError } from "../worker/child-requests.ts";
 import { JobContext } from "../worker/job-context.ts";
 import { JobLog } from "../worker/job-log.ts";
 import { missingCode } from "../worker/missing-code.ts";
@@ -16,6 +17,8 @@ import type { RunnerContext, Termination, TerminationReason } from "./runner.ts"
 export interface InProcessOptions {
   concurrency: number;
   load: (entryPoint: string) => Promise<EntryFunction>;
+  /** The folder to which entry points are relative. */
+  root: string;
 }
 
 interface InProcessRun extends RunningAttempt {
@@ -175,6 +178,13 @@ export class InProcessRunner extends BaseRunner<InProcessRun> {
         },
         onLog: (line) => log.add(line),
         readResults: (first) => this.context.readResults(running.job, first),
+        root: this.#options.root,
+        post: async (call) => {
+          const isRunning = () => this.#running.has(running);
+          const { id, error } = await this.context.post(running.job, call, isRunning);
+          if (id === null) throw childError(error);
+          return id;
+        },
       },
       posting.upstream,
     );

@@ -7,6 +7,7 @@ import type { GatheredPage } from "../../domain/upstream.ts";
 import type { JobRun, LeasedJob } from "../wire/leased-job.ts";
 import type { LeasedRun } from "../wire/leased-run.ts";
 import type { AttemptDetails, AttemptResult, EndColumns } from "../wire/ends.ts";
+import type { ChildAnswer, ChildCall } from "../wire/child-call.ts";
 import type { StartFailure } from "./worker-starts.ts";
 
 /** The reason to end an attempt before its job has ended, and the resulting state. */
@@ -63,6 +64,8 @@ export interface RunnerContext {
   supply: JobSupply;
   /** Reads results of the upstream of a running job, from an index on. */
   readResults(job: LeasedJob, first: number): Promise<GatheredPage>;
+  /** A job posts others; `isRunning` says whether its attempt goes on. */
+  post(job: LeasedJob, call: ChildCall, isRunning: () => boolean): Promise<ChildAnswer>;
   /** A worker could not be started. */
   onStartFailed(failure: StartFailure): void;
 }

@@ -1,6 +1,7 @@
 import type { LiveOutput } from "../../db/engine/follow.ts";
 import type { JobRun, LeasedJob } from "../wire/leased-job.ts";
 import type { LeasedRun, RunList } from "../wire/leased-run.ts";
+import { ChildCallParts } from "../wire/child-call.ts";
 import { packIds } from "../wire/protocol.ts";
 import { chunksPerWorker } from "../wire/shared-page.ts";
 import type { RunningAttempt } from "./base-runner.ts";
@@ -38,6 +39,9 @@ export class WorkerSlot {
   /** The results of upstreams that its job reads. */
   readonly results = new ResultParts();
   jobsEnded = 0;
+  /** The jobs that its running job posts, and whether that is under way. */
+  readonly calls = new ChildCallParts();
+  isPosting = false;
   readonly #chunks: (Chunk | null)[] = Array.from({ length: chunksPerWorker }, () => null);
   #nextChunk = 0;
   /** Chunks that were sent and may not have been received, even if they were taken back. */

@@ -25,6 +25,8 @@ export type PendingOutcome = Outcome & {
 export type PendingRun = OutcomeRun & {
   slot?: number | undefined;
   jobCount: number;
+  /** The drafts of postings that these jobs have posted (C1); most have none. */
+  children?: readonly number[];
 };
 
 /** The run of one outcome. */
@@ -73,6 +75,8 @@ export class OutcomeBatch {
   readonly byPosting = new Map<number, number>();
   /** Postings all of whose jobs end here: the statement that records them ends them. */
   readonly whole = new Set<number>();
+  /** The drafts of postings that the jobs have posted. */
+  readonly children: readonly number[];
 
   constructor(runs: readonly PendingRun[]) {
     this.runs = runs;
@@ -89,6 +93,7 @@ export class OutcomeBatch {
       if (ended === jobCount) this.whole.add(postingId);
     }
     this.count = sum;
+    this.children = runs.flatMap(({ children = [] }) => children);
     this.packed = packRuns(runs, this.packedAt);
   }
 }

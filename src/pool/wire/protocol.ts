@@ -5,6 +5,7 @@ import { parse } from "../../domain/parse.ts";
 import type { PostingOptions } from "../../domain/posting-options.ts";
 import type { UpstreamPosting } from "../../domain/upstream.ts";
 import { separator } from "../../db/connection/array.ts";
+import { type ChildRefusal, partChars } from "./child-call.ts";
 import { amount, EndedMessage, Ends } from "./ends.ts";
 import type { JobRun } from "./leased-job.ts";
 
@@ -68,8 +69,19 @@ export interface ResultsMessage {
   error: string | null;
 }
 
+/** The answer to a part of a call of `post`: send the next part if there is no id and no error. */
+export interface PostedMessage {
+  kind: "posted";
+  chunk: number;
+  position: number;
+  number: number;
+  id: number | null;
+  error: ChildRefusal | null;
+}
+
 /** A message from a pool to a worker. */
-export type PoolMessage = RunMessage | StopMessage | EmptiedMessage | ResultsMessage;
+export type PoolMessage =
+  RunMessage | StopMessage | EmptiedMessage | ResultsMessage | PostedMessage;
 
 export const unpackArgs = (args: string): string[] => args.split(separator);
 
@@ -141,6 +153,17 @@ const Message = v.variant("kind", [
     first: v.pipe(amount, v.integer(), v.maxValue(2 ** 31 - 1)),
     part: v.pipe(amount, v.integer()),
   }),
+  /** The running job posts jobs: a part of them. `number` counts the calls of the attempt. */
+  v.strictObject({
+    kind: v.literal("post"),
+    chunk: v.number(),
+    position: v.number(),
+    number: v.pipe(amount, v.integer(), v.maxValue(2 ** 31 - 1)),
+    entryPoint: v.pipe(v.string(), v.maxLength(10_000)),
+    options: v.pipe(v.string(), v.maxLength(10_000)),
+    jobs: v.pipe(v.string(), v.maxLength(partChars)),
+    isLast: v.boolean(),
+  }),
   /** The samples of the running job, if it is profiled. */
   v.strictObject({
     kind: v.literal("profile"),
@@ -162,6 +185,7 @@ export type WorkerMessage =
 
 export type ProfileMessage = Extract<WorkerMessage, { kind: "profile" }>;
 export type ReadMessage = Extract<WorkerMessage, { kind: "read" }>;
+export type PostMessage = Extract<WorkerMessage, { kind: "post" }>;
 export type ProgressMessage = Extract<WorkerMessage, { kind: "progress" }>;
 
 /** @throws {InvalidInput} a worker runs user code, which can send anything. */

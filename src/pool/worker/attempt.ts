@@ -29,9 +29,12 @@ export async function attempt(
     const call = await fn;
     const given = decodeArgs(args);
     result = await asJob(context, () => callEntryPoint(call, given));
+    if (context.isPosting) await context.posted(); // it may not have awaited them
     restore();
   } catch (thrown) {
     restore();
+    // Until then it counts as running: its pool keeps one call for each worker.
+    while (context.isPosting) await context.posted().catch(() => {});
     return { isDone: false, text: stringify(jobError(thrown)), retry: retryOf(thrown) };
   } finally {
     context.end();

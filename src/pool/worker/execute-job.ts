@@ -2,10 +2,12 @@ import { commandEntryPoint } from "./command-line.ts";
 import { attempt } from "./attempt.ts";
 import { bunResolve } from "../entry/bun-resolve.ts";
 import { provideLegacyDecorators } from "../entry/legacy-decorators.ts";
+import { blockSeparator, separator } from "../../db/connection/array.ts";
 import type { Environment } from "../../db/settings/parameters.ts";
 import { messageOf } from "../../domain/errors.ts";
 import type { GatheredPage, UpstreamPosting } from "../../domain/upstream.ts";
 import { slotVariable, workerEnvironment } from "../wire/environment.ts";
+import type { ChildCall } from "../wire/child-call.ts";
 import type { JobIdentity } from "../wire/protocol.ts";
 import { JobContext, type JobProgress } from "./job-context.ts";
 import { loadPosted } from "../entry/load-entry-point.ts";
@@ -134,6 +136,14 @@ export async function answerExecute(
       const page = await answer;
       if ("error" in page) throw new Error(page.error);
       return page;
+    },
+    root,
+    post: ({ entryPoint, jobs }: ChildCall) => {
+      const count = jobs.replaceAll(blockSeparator, separator).split(separator).length;
+      process.stderr.write(
+        `post of ${count} x ${entryPoint}: not posted, because no pool runs it\n`,
+      );
+      return Promise.resolve(0);
     },
   };
   const ids = [job.posting, job.attempt, job.index, 1];

@@ -1,9 +1,13 @@
 import { format } from "node:util";
 
+import type { ChildOptions } from "../../domain/child-options.ts";
 import type { GatheredPage, UpstreamPosting } from "../../domain/upstream.ts";
-import { type CurrentJob, noteText } from "../../job/current-job.ts";
+import { type ArgumentLists, type CurrentJob, noteText } from "../../job/current-job.ts";
+import type { JobFunction } from "../../job/job-mark.ts";
 import { GatheredResults, GathersNothing } from "../../job/upstream.ts";
+import type { ChildCall } from "../wire/child-call.ts";
 import { makeJobFolder, removeJobFolder } from "../wire/job-folder.ts";
+import { childCall } from "./child-call.ts";
 import { identityAt, type JobIdentity, type StopReason } from "../wire/protocol.ts";
 
 /** The shortest time between two reports of progress. */
@@ -25,6 +29,10 @@ export interface JobContextListener {
   onLog(line: string): void;
   /** Reads results of its upstream, from an index on. */
   readResults(first: number): Promise<GatheredPage>;
+  /** The folder to which entry points are relative. */
+  readonly root: string;
+  /** It posts jobs; resolves with the number of the posting. */
+  post(call: ChildCall): Promise<number>;
 }
 
 /**
@@ -45,6 +53,9 @@ export class JobContext implements CurrentJob {
   #timer: ReturnType<typeof setTimeout> | undefined;
   readonly #upstream: UpstreamPosting | null;
   #gathered: GatheredResults | null = null;
+  /** The number of its calls of `post`, and the calls that are under way. */
+  #postCount = 0;
+  #posting: Set<Promise<number>> | null = null;
 
   /** For the job at this position of the result of `packIds`. */
   constructor(
@@ -104,6 +115,38 @@ export class JobContext implements CurrentJob {
 
   get log() {
     return (...values: unknown[]): void => this.#listener.onLog(`${format(...values)}\n`);
+  }
+
+  get post(): CurrentJob["post"] {
+    return (fn: JobFunction | string, rows: ArgumentLists, options: ChildOptions = {}) => {
+      const posted = this.#post(fn, rows, options);
+      const posting = (this.#posting ??= new Set());
+      posting.add(posted);
+      const forget = () => void posting.delete(posted);
+      posted.then(forget, forget);
+      return posted;
+    };
+  }
+
+  async #post(
+    fn: JobFunction | string,
+    rows: ArgumentLists,
+    options: ChildOptions,
+  ): Promise<number> {
+    const number = this.#postCount++;
+    const call = this.#isOver ? null : await childCall(this.#listener.root, fn, rows, options);
+    if (call === null || this.#isOver) throw new Error("post: this job has ended");
+    return await this.#listener.post({ number, ...call });
+  }
+
+  /** Whether calls of `post` are under way. */
+  get isPosting(): boolean {
+    return this.#posting !== null && this.#posting.size > 0;
+  }
+
+  /** Resolves when all calls of `post` have been answered. @throws the first error of them. */
+  async posted(): Promise<void> {
+    while (this.isPosting) await Promise.all([...(this.#posting ?? [])]);
   }
 
   #progress(share: number, note: string | undefined): void {

@@ -4,6 +4,7 @@ import { commandEntryPoint, CommandsNotAllowed } from "./command-line.ts";
 import { attempt } from "./attempt.ts";
 import { bunResolve } from "../entry/bun-resolve.ts";
 import { provideLegacyDecorators } from "../entry/legacy-decorators.ts";
+import { ChildRequests } from "./child-requests.ts";
 import { JobContext, type JobContextListener } from "./job-context.ts";
 import { type EntryFunction, loadPosted } from "../entry/load-entry-point.ts";
 import { missingCode } from "./missing-code.ts";
@@ -75,13 +76,14 @@ export function runWorker(context: WorkerContext): void {
   const sampler = context.profiles > 0 ? new Sampler(context.profiles, context.root) : null;
   const running: ActiveJob = { chunk: -1, position: -1, context: null };
   const requests = new ResultRequests(context.send);
+  const children = new ChildRequests(context.send);
   const chunks: ReceivedChunk[] = [];
   let isRunning = false;
   const pump = async () => {
     if (isRunning) return;
     isRunning = true;
     for (let chunk = chunks.shift(); chunk; chunk = chunks.shift()) {
-      await runChunk(context, { page, output, running, requests, sampler, state }, chunk);
+      await runChunk(context, { page, output, running, requests, children, sampler, state }, chunk);
       // Processes messages that came while jobs kept this thread busy.
       await new OwnPromise<void>((resolve) => nextTurn(resolve));
     }
@@ -90,6 +92,7 @@ export function runWorker(context: WorkerContext): void {
   context.onMessage((message) => {
     if (message.kind === "emptied") return output.onEmptied();
     if (message.kind === "results") return requests.receive(message);
+    if (message.kind === "posted") return children.receive(message);
     if (message.kind === "stop") {
       const isIt = message.chunk === running.chunk && message.position === running.position;
       if (isIt) running.context?.stop(message.reason);
@@ -119,6 +122,7 @@ interface ChunkContext {
   output: WorkerOutput;
   running: ActiveJob;
   requests: ResultRequests;
+  children: ChildRequests;
   sampler: Sampler | null;
   state: WorkerState;
 }
@@ -156,7 +160,7 @@ class UnsentEnds extends ResultPacker {
 
 async function runChunk(
   { root, runsCommands, slot, send }: WorkerContext,
-  { page, output, running, requests, sampler, state }: ChunkContext,
+  { page, output, running, requests, children, sampler, state }: ChunkContext,
   message: ReceivedChunk,
 ): Promise<void> {
   const { chunk, pageIndex, entryPoint, args, keepsResults, keepsOutput, startBy } = message;
@@ -171,7 +175,7 @@ async function runChunk(
     if (now() - startedAt >= longMs) state.restore();
     else state.restoreReporting();
   };
-  const listener = contextListener(send, page, running, requests);
+  const listener = contextListener({ root, send }, page, running, { requests, children });
   let isLoaded = false;
   const next = () => (isLate() ? -1 : page.take(pageIndex, chunk));
   for (let position = next(); position >= 0; position = next()) {
@@ -234,10 +238,10 @@ function load(root: string, entryPoint: string, state: WorkerState): Promise<Ent
 
 /** Reports of the running job go to the pool, or to stderr. */
 const contextListener = (
-  send: WorkerContext["send"],
+  { root, send }: Pick<WorkerContext, "root" | "send">,
   page: SharedPage,
   running: ActiveJob,
-  requests: ResultRequests,
+  { requests, children }: Pick<ChunkContext, "requests" | "children">,
 ): JobContextListener => ({
   onSignal: () => page.askSignal(),
   onProgress: ({ share, note }) => {
@@ -246,4 +250,6 @@ const contextListener = (
   },
   onLog: (line) => void process.stderr.write(line),
   readResults: (first) => requests.read(running, first),
+  root,
+  post: (call) => children.post(running, call),
 });

@@ -5,10 +5,11 @@ import { join } from "node:path";
 
 import { migrate } from "../../../src/db/admin/migrations.ts";
 import { connect, type Db } from "../../../src/db/connection/connect.ts";
-import { finishPostings } from "../../../src/db/engine/outcomes.ts";
+import { draftChild } from "../../../src/db/engine/children.ts";
+import { finishPostings, recordRuns, runOf } from "../../../src/db/engine/outcomes.ts";
 import { ensureServer } from "../../../src/server/server.ts";
 import { temporaryPlace } from "../../server/place.ts";
-import { jobsOf, newPool, postJobs, postSingles, record, take } from "../engine.ts";
+import { jobsOf, newPool, nth, outcome, postJobs, postSingles, record, take } from "../engine.ts";
 import { brokenInvariants } from "../invariants.ts";
 
 const place = temporaryPlace();
@@ -80,4 +81,21 @@ test("P5: a claim of a posting with limits survives the crash", async () => {
   const claimed = await crashAfter(before, () => take(before, pool, { cap: 1 }));
   await using db = await open();
   expect(await leases(db)).toContain(claimed[0]?.leaseId ?? -1);
+}, 60_000);
+
+test("C1: a draft is on disk with the claim of its job, and is posted with the outcome", async () => {
+  const before = await open();
+  await postJobs(before, 1);
+  const pool = await newPool(before);
+  const call = { number: 0, entryPoint: "child.ts#main", options: "{}", jobs: "[1]" };
+  const { job, child } = await crashAfter(before, async () => {
+    const job = nth(jobsOf(await take(before, pool)), 0);
+    return { job, child: await draftChild(before, pool, job, call) };
+  });
+  await using db = await open();
+  expect(await draftChild(db, pool, job, call)).toBe(child);
+  const run = runOf(outcome(job), performance.now());
+  expect(await recordRuns(db, pool, [run], [job.leaseId], [child])).toBe(0);
+  expect((await take(db, pool)).map(({ postingId }) => postingId)).toEqual([child]);
+  expect(await brokenInvariants(db)).toEqual([]);
 }, 60_000);

@@ -138,6 +138,14 @@ const calls: Readonly<Record<string, readonly string[] | null>> = {
     `pause($id::bigint, ${long})`,
     `pause(array[pdoflow.post('a.ts#f', '[[1]]')], ${long}, 'paused')`,
   ],
+  "pool_draft(p_entry_point, p_options, p_text)": [
+    `pool_draft($pool, $lease, '{$id, 0, 1, 0}', ${long} || '#f', '{}', '[1]')`,
+    ...options.map(
+      (name) =>
+        `pool_draft($pool, $lease, '{$id, 0, 1, 1}', 'a.ts#f', ${everyOption(name)}, '[1]')`,
+    ),
+    `pool_draft($pool, $lease, '{$id, 0, 1, 2}', 'a.ts#f', '{}', '["' || ${long} || '"]')`,
+  ],
   "pool_heartbeat(p_running)": [
     `pool_heartbeat($pool, jsonb_build_array(jsonb_build_object(
        'posting', 1, 'seq', 1, 'attempt', 1, 'note', ${long})), false)`,

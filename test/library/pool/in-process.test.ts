@@ -1,9 +1,19 @@
 import { afterEach, beforeEach, describe, expect, spyOn, test } from "bun:test";
 import { join } from "node:path";
 
-import { ClusterPool, postWork, type Posting } from "../../../src/index.ts";
+import { ClusterPool, findPosting, postWork, type Posting } from "../../../src/index.ts";
 import { freshDatabase, type TestDatabase } from "../../database.ts";
-import { closeGate, crowd, fails, gate, listens, quick, seen, waits } from "../in-process-jobs.ts";
+import {
+  closeGate,
+  crowd,
+  fails,
+  gate,
+  listens,
+  quick,
+  seen,
+  spawns,
+  waits,
+} from "../in-process-jobs.ts";
 import { until } from "../stub.ts";
 
 const root = join(import.meta.dir, "..");
@@ -143,6 +153,18 @@ test("how far a job is comes with the heartbeat", async () => {
   ]);
   expect(pool.pid).toBe(process.pid);
   gate.open();
+});
+
+test("C1: a job in this process posts others, which run once", async () => {
+  await using db = await freshDatabase();
+  const posting = await postWork(spawns, [[[1, 2, 3]]], [], { ...where(db), backoffMs: 1 });
+  await using pool = new ClusterPool(given(db));
+  expect(await pool.awaitCompletion(posting)).toMatchObject({ done: 1 });
+  const [id] = await resultsOf(posting);
+  const child = await findPosting(id ?? 0, null, { db: db.url });
+  expect(await pool.awaitCompletion(child)).toMatchObject({ done: 3 });
+  expect(await db.sql`select from pdoflow.posting where name = 'spawned'`).toHaveLength(1);
+  expect(await db.sql`select from pdoflow.child where dropped_at is not null`).toHaveLength(1);
 });
 
 test("one that is stopped as soon as it is started says nothing of its connections", async () => {

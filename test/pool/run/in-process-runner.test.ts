@@ -24,7 +24,7 @@ test("L4: of a lease with a limit no more run at a time, and others run beside i
   let left = 60;
   const nothing = () => {};
   const runner = new InProcessRunner(
-    { concurrency: 5, load: () => Promise.resolve(work) },
+    { concurrency: 5, root: "/", load: () => Promise.resolve(work) },
     {
       attempts: {
         onEnd: () => void (--left === 0 && all.resolve()),
@@ -42,6 +42,7 @@ test("L4: of a lease with a limit no more run at a time, and others run beside i
         jobTime: () => null,
       },
       readResults: () => Promise.reject(new Error("nothing gathers")),
+      post: () => Promise.reject(new Error("no job posts")),
       onStartFailed: nothing,
     },
   );

@@ -17,6 +17,15 @@ const attacks: Record<string, string> = {
         claim(chunk, 0, Array(count).fill(1), Array(count).fill(0), "1\\n".repeat(count - 1) + "1");
       }
     }`,
+  "posts in the name of jobs that others have, and does not wait for answers": `
+    const call = { kind: "post", entryPoint: "honest.ts#twice", options: "{}", jobs: "[1]" };
+    for (let chunk = 0; chunk < 40; chunk++) {
+      for (let position = 0; position < 40; position++) {
+        for (let number = 0; number < 3; number++) {
+          process.send({ ...call, chunk, position, number, isLast: number > 0 });
+        }
+      }
+    }`,
   "writes into the page that it shares with its pool that nothing runs, and dies": `
     const memory = fs.openSync("/proc/self/mem", "r+");
     const pages = fs.readFileSync("/proc/self/maps", "latin1").split("\\n")
