@@ -1,5 +1,6 @@
 import type { Case } from "./case.ts";
 import { claimFlat } from "./cases/claim-flat.ts";
+import { commands } from "./cases/commands.ts";
 import { drainKept } from "./cases/drain-kept.ts";
 import { drain } from "./cases/drain.ts";
 import { footprint } from "./cases/footprint.ts";
@@ -32,5 +33,5 @@ export const cases: readonly Case[] = [
     overhead,
     uneven,
   ],
-  ...[memory, start, tenMillion, hundredMillion],
+  ...[memory, start, commands, tenMillion, hundredMillion],
 ];

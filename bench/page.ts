@@ -3,6 +3,7 @@
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
+import { commandTable } from "./command-table.ts";
 import { comparisons, comparisonTable } from "./comparison.ts";
 import { expectationTable } from "./expectations.ts";
 import { spreadOf } from "./measure.ts";
@@ -31,7 +32,10 @@ export function pages(reports: readonly Report[]): Record<string, string> {
     [begin]: comparisonTable(compared),
     [beginExpectations]: expectationTable(reports),
   };
+  const commands = commandTable(reports);
+  const fiveTasks = join(root, "docs/five-tasks.md");
   return {
+    ...(commands === null ? {} : { [fiveTasks]: withFigures(fiveTasks, { [begin]: commands }) }),
     [performance]: withFigures(performance, figures),
     [notes]: withFigures(notes, { [begin]: table(reports) }),
     [join(root, "docs/performance.svg")]: plot(compared),
