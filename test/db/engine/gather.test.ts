@@ -5,6 +5,8 @@ import { prune } from "../../../src/db/admin/prune.ts";
 import type { Db } from "../../../src/db/connection/connect.ts";
 import { retryFailed } from "../../../src/db/engine/control.ts";
 import { finishPostings } from "../../../src/db/engine/outcomes.ts";
+import { readGathered } from "../../../src/db/read/gathered.ts";
+import { readResults } from "../../../src/db/read/results.ts";
 import { settle } from "../../../src/db/engine/settle.ts";
 import { readUpstream } from "../../../src/db/engine/upstream.ts";
 import { all } from "../admin/retention.ts";
@@ -24,6 +26,7 @@ import {
   take,
   takeAll,
 } from "../engine.ts";
+import { Dice } from "../../chaos/dice.ts";
 import { brokenInvariants } from "../invariants.ts";
 
 const freshQueue = queueOfFile();
@@ -188,6 +191,67 @@ test("its upstream is not pruned while a posting gathers, and can go with it", a
   await close(db, jobs);
   expect((await prune(db, all)).postings).toBe(2);
 });
+
+/** Pages are read until all results are there, whatever the runs in which they are stored. */
+test("pages of any runs have the same results as the jobs", async () => {
+  await using db = await freshQueue();
+  const up = await postJobs(db, 12_000);
+  const dice = new Dice(7);
+  for (let first = 0, length = 0; first < 12_000; first += length) {
+    length = Math.min(12_000 - first, dice.whole(1, dice.chance(0.5) ? 1_000 : 5));
+    const kinds = ["done", "done", "done", "done", "failed", "cancelled", "retried", "waiting"];
+    const state = dice.pick(kinds) ?? "done";
+    if (state === "waiting") continue;
+    const isKept = dice.chance(0.9);
+    await insertRun(db, { up, attempt: 1, first, length, state, isKept });
+    if (state !== "retried") continue;
+    const again = dice.whole(1, length);
+    await insertRun(db, { up, attempt: 2, first, length: again, state: "done", isKept });
+  }
+  const rows = await readResults(db, { postingId: up, first: 0, size: 12_000, isSorted: false });
+  const texts: string[] = [];
+  let states = "";
+  while (states.length < 12_000) {
+    const page = await readGathered(db, { postingId: up, first: states.length, end: 12_000 });
+    expect(page.texts.split("\n")).toHaveLength(page.states.length);
+    expect(page.texts.length).toBeLessThan(1_100_000);
+    states += page.states;
+    texts.push(...page.texts.split("\n"));
+  }
+  const letters = { done: "d", failed: "f", cancelled: "c" } as Record<string, string>;
+  expect(states).toBe(rows.map(({ status }) => letters[status] ?? "w").join(""));
+  const expected = rows.map(({ status, result, error }) =>
+    status === "done" ? (result ?? "") : letters[status] === undefined ? "" : (error ?? ""),
+  );
+  const plain = (text: string) => (text.startsWith("{") ? "error" : text);
+  expect(texts.map(plain)).toEqual(expected.map(plain));
+});
+
+interface Run {
+  up: number;
+  attempt: number;
+  first: number;
+  length: number;
+  state: string;
+  /** Whether its jobs have results. */
+  isKept: boolean;
+}
+
+/** Writes the ends of jobs by hand. Results have up to 200 characters. */
+async function insertRun({ sql }: Db, { up, attempt, first, length, state, isKept }: Run) {
+  const lines = Array.from({ length }, (_, i) =>
+    i % 7 === 3 ? "" : JSON.stringify("x".repeat((i * 37) % 200)),
+  );
+  const errors = state === "done" ? null : lines.map(() => error).join("\n");
+  const results = state === "done" && isKept ? lines.join("\n") : null;
+  await sql`
+    insert into pdoflow.outcome_run (posting_id, attempt, first_seq, end_seq, lease_id, state,
+                                     ended_at, offsets_ms, durations_us, worker_pids, results,
+                                     errors)
+    values (${up}, ${attempt}, ${first}, ${first + length}, 1,
+            ${state}::text::pdoflow.outcome_state, now(), array_fill(0, array[${length}::integer]),
+            array_fill(1::bigint, array[${length}::integer]), '{1}', ${results}, ${errors})`;
+}
 
 function never(): never {
   throw new Error("expected a leased job");
