@@ -102,7 +102,8 @@ declare
   v_done record;
   v_end integer := least(p_end, p_first + 2000);
 begin
-  select p.state, p.is_sorted into v_posting from pdoflow.posting p where p.id = p_posting;
+  select p.is_sorted, p.ended_at is not null or p.state = 'cancelled' as has_ended into v_posting
+  from pdoflow.posting p where p.id = p_posting;
   if not v_posting.is_sorted then
     select l.jobs, l.texts into v_done
     from pdoflow.done_lines(p_posting, p_first, least(p_end, p_first + 10000)) l;
@@ -139,7 +140,7 @@ begin
     where o.seq >= q.first_seq and o.seq < q.end_seq
     order by o.seq, r.attempt desc)
   select string_agg(case when e.state in ('done', 'failed', 'cancelled') then left(e.state::text, 1)
-                         when e.state is null and v_posting.state = 'cancelled' then 'c'
+                         when v_posting.has_ended then 'c' -- or skipped (E3)
                          else 'w' end, '' order by j.index),
          string_agg(coalesce(e.text, ''), e'\n' order by j.index)
   into states, texts

@@ -89,6 +89,7 @@ export async function post(
 ): Promise<Posting> {
   const { priority, ...parsed } = checked(options);
   const [base, priorities] = typeof priority === "number" ? [priority, undefined] : [0, priority];
+  const entryPoint = await entryPointText(fn, parsed.root ?? process.cwd());
   const schema = typeof fn === "string" ? undefined : schemaOf(fn);
   const isPlain = priorities === undefined && schema === undefined;
   const sweep = isPlain ? sweepOfSources(sources.posargs, sources.kwargs) : null;
@@ -97,7 +98,7 @@ export async function post(
     // Before the transaction begins: most postings are one batch, and most faults are in it.
     if (!sweep && (await jobs.isEmpty())) throw new NothingToPost(source);
     const connection = connectionTo(parsed.db);
-    const posting = { ...(await newPosting(fn, base, parsed, connection)), ...place };
+    const posting = { ...newPosting(entryPoint, base, parsed, connection), ...place };
     const { transaction } = parsed;
     const posted = transaction
       ? await postWithin(transaction, connection, (db, openSpan) =>
@@ -122,9 +123,10 @@ export async function postGathering(
   place: StagePlace = {},
 ): Promise<Posting> {
   const parsed = parse(GatherShape, { ...options, groupSize, tolerate }, "options of gather");
+  const entryPoint = await entryPointText(fn, parsed.root ?? process.cwd());
   const connection =
     options.db === undefined ? Posting.connectionOf(upstream) : connectionTo(options.db);
-  const posting = { ...(await newPosting(fn, parsed.priority, parsed, connection)), ...place };
+  const posting = { ...newPosting(entryPoint, parsed.priority, parsed, connection), ...place };
   const gathering = {
     ...{ upstream: upstream.id, jobCount: upstream.jobCount, groupSize: parsed.groupSize },
     tolerated: parsed.tolerate,
@@ -153,8 +155,8 @@ async function encodedArguments(
 }
 
 /** The posting that options describe. */
-async function newPosting(
-  fn: JobFunction | string,
+function newPosting(
+  entryPoint: string,
   priority: number,
   {
     root,
@@ -164,9 +166,8 @@ async function newPosting(
     ...shared
   }: Omit<CheckedOptions, "priority">,
   { target }: Connection,
-): Promise<NewPosting> {
+): NewPosting {
   const folder = root ?? process.cwd();
-  const entryPoint = await entryPointText(fn, folder);
   const source = { option: project ?? undefined, env: process.env, root: folder, target };
   return {
     ...{ entryPoint, priority, osUser: osUser(), ...shared },

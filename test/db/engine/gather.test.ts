@@ -127,12 +127,30 @@ test("jobs that were cancelled before they ran have no text", async () => {
   await using db = await freshQueue();
   const pool = await newPool(db);
   const up = await postJobs(db, 4);
-  await record(db, pool, jobsOf(await take(db, pool, { cap: 1 })), { result: "7" });
+  const [first = never(), second = never()] = jobsOf(await take(db, pool, { cap: 2 }));
+  await record(db, pool, [first], { result: "7" });
+  await record(db, pool, [second], { state: "retried", error, delayMs: 3_600_000 });
   await cancel(db, up);
   const after = [{ posting: up, kind: "after", toleratePercent: 100 } as const];
   await postJobs(db, 1, { gather: up, after });
   const [job = never()] = jobsOf(await takeAll(db, pool));
   expect(await read(db, pool, job, 0)).toEqual({ states: "dccc", texts: "7\n\n\n" });
+});
+
+test("a job that was skipped, because the job that it follows failed, counts as cancelled", async () => {
+  await using db = await freshQueue();
+  const pool = await newPool(db);
+  const first = await postJobs(db, 3, { maxAttempts: 1 });
+  const second = await postJobs(db, 3, { after: [{ posting: first, kind: "each" }] });
+  const jobs = jobsOf(await takeAll(db, pool)).toSorted((a, b) => a.seq - b.seq);
+  await settle(db, null);
+  await recordEach(db, pool, jobs, [{}, { state: "failed", error }, {}]);
+  await close(db, jobs);
+  await finish(db, pool, jobsOf(await takeAll(db, pool)));
+  const after = [{ posting: second, kind: "after", tolerateJobs: 1 } as const];
+  await postJobs(db, 1, { gather: second, after });
+  const [job = never()] = jobsOf(await takeAll(db, pool));
+  expect(await read(db, pool, job, 0)).toEqual({ states: "dcd", texts: "0\n\n2" });
 });
 
 test("only the pool that has leased a job reads, and only the results of that job", async () => {

@@ -1,6 +1,7 @@
 // What must compile, and what must not, for users of the package. Nothing here is run.
 import { ClusterPool, findPosting, job, type JobResult, type Posting } from "pdoflow";
-import { post, postWork, product, range, Registry, Value, variables } from "pdoflow";
+import { currentJob, gather, post, postWork, product, range, reduce } from "pdoflow";
+import { Registry, type UpstreamResult, Value, variables } from "pdoflow";
 
 type IsAny<A> = 0 extends 1 & A ? 1 : 0;
 type Fits<A, B> = [A] extends [B] ? ([B] extends [A] ? 1 : 0) : 0;
@@ -48,6 +49,25 @@ export async function typed() {
   const untyped = await postWork("models/fit.ts#fit", [[1, new Date(), null]]);
   same<typeof untyped, Posting>(1);
   await Registry.get(named).postWork([], [{ seed: 1 }], { maxAttempts: 2 });
+}
+
+export async function gathers() {
+  const posting = await postWork(scale, [[1, "a"]]);
+  const all = await gather(posting, quiet);
+  same<typeof all, Posting<void>>(1);
+  const one = await reduce(posting, 100, fit, { with: [1, { rate: 2 }], tolerate: "1%" });
+  same<typeof one, Posting<{ seed: number; loss: number }>>(1);
+  await gather(posting, sum);
+  await gather(posting, "a.ts#f", { with: [1, "a"], tolerate: 3 });
+  // @ts-expect-error: the function has parameters
+  await gather(posting, scale);
+  // @ts-expect-error: the second argument is a text
+  await gather(posting, scale, { with: [1, 2] });
+  // @ts-expect-error: neither a number nor a percentage
+  await gather(posting, quiet, { tolerate: "half" });
+  for await (const each of currentJob()?.upstream.results<number>() ?? []) {
+    same<typeof each, UpstreamResult<number>>(1);
+  }
 }
 
 export async function rates() {
