@@ -57,7 +57,11 @@ export function record(
     const posting = postingOf(queue, id);
     if (count === posting.jobCount) end(posting);
   }
-  for (const id of letGo) if (held.has(id)) have(queue.leases.get(id), "lease").isActive = false;
+  for (const id of letGo) {
+    const lease = queue.leases.get(id);
+    if (!lease || !held.has(id) || unfinished(queue, lease).length > 0) continue; // L3
+    lease.isActive = false;
+  }
   have(queue.pools.get(poolId), "pool").refused += refused;
   return refused;
 }
