@@ -223,13 +223,16 @@ export class Session {
       .catch((error: unknown) => this.#listener.onError(error));
     const deadline = performance.now() + this.#heartbeatTimeoutMs; // then others rescue its jobs
     const end = () => this.#links.work.ask((db) => endPool(db, this.poolId));
-    const back = await retryUntil(end, () => performance.now() < deadline).catch(
-      (error: unknown) => {
-        if (isPoolGone(error)) return 0; // and its leases have ended
-        throw error;
-      },
-    );
-    return back ?? 0;
+    // No heartbeat notices any more that nothing is answered: as long as one would wait.
+    const timer = setInterval(() => this.#links.work.reset(), this.#heartbeatTimeoutMs / 3);
+    try {
+      return (await retryUntil(end, () => performance.now() < deadline)) ?? 0;
+    } catch (error) {
+      if (isPoolGone(error)) return 0; // and its leases have ended
+      throw error;
+    } finally {
+      clearInterval(timer);
+    }
   }
 }
 
