@@ -58,7 +58,7 @@ export const takesEntry = (commands: readonly CommandText[], first: string): boo
   takes(commands, first, /file\.ts#name/);
 
 /** The options whose values are postings, as "command option". */
-export const postingOptions = ["pool --posting", "run --resume"] as const;
+export const postingOptions = ["pool --posting", "post --gather", "run --resume"] as const;
 
 /** Whether the operands of a command match. */
 const takes = (commands: readonly CommandText[], first: string, operand: RegExp): boolean =>

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { connect, type Db } from "../../../src/db/connection/connect.ts";
 import { findStopped, retryFailed } from "../../../src/db/engine/control.ts";
 import { readRunnable } from "../../../src/db/engine/leases.ts";
+import { readUpstream } from "../../../src/db/engine/upstream.ts";
 import { nextTimes } from "../../../src/db/engine/starts.ts";
 import { finishPostings, finishStragglers, foldProgress } from "../../../src/db/engine/outcomes.ts";
 import { readJobResult } from "../../../src/db/dashboard/jobs.ts";
@@ -172,6 +173,18 @@ test("folding, and ending stragglers, which reads all open postings", async () =
     await finishStragglers(tx);
   };
   expect((await scanned(act)).filter((name) => !/progress|posting/.test(name))).toEqual([]);
+});
+
+test("gathering pages of results", async () => {
+  const act = async (tx: Db, poolId: number) => {
+    const postingId = await postJobs(tx, 1, { gather: 1, priority: 99 });
+    expect(await take(tx, poolId, { cap: 1 })).toMatchObject([{ postingId }]);
+    for (const first of [0, 20_000, 49_990]) {
+      const { states } = await readUpstream(tx, { poolId, postingId, seq: 0 }, first);
+      expect(states).toMatch(/^d{10,}$/);
+    }
+  };
+  expect(await scanned(act)).toEqual([]);
 });
 
 test("releasing a range", async () => {
