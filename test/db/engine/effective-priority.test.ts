@@ -1,7 +1,18 @@
 import { expect, test } from "bun:test";
 
 import { setPriority } from "../../../src/db/engine/control.ts";
-import { jobsOf, newPool, postJobs, queueOfFile, recordPart, take } from "../engine.ts";
+import {
+  commit,
+  jobsOf,
+  leased,
+  newPool,
+  openTransaction,
+  postJobs,
+  queueOfFile,
+  recordPart,
+  take,
+  untilBlocked,
+} from "../engine.ts";
 
 const freshQueue = queueOfFile();
 
@@ -21,4 +32,18 @@ test("N4: jobs and retries are claimed by a changed priority, and keep their own
   const [lane] = await db.sql`
     select priority, effective_priority from pdoflow.lane where posting_id = ${second}`;
   expect(lane).toEqual({ priority: 0, effectivePriority: -1 });
+});
+
+test("N4: a changed priority waits for retries that are being recorded, and is theirs too", async () => {
+  await using db = await freshQueue();
+  const { pool, id, jobs } = await leased(db, 2);
+  await using recording = await openTransaction(db);
+  await recordPart(recording, pool, jobs, { state: "retried" });
+  const changed = setPriority(db, [id], 5);
+  await untilBlocked(db);
+  await commit(recording);
+  expect(await changed).toEqual([id]);
+  expect([...(await db.sql`select distinct priority from pdoflow.retry`)]).toEqual([
+    { priority: 5 },
+  ]);
 });

@@ -307,8 +307,15 @@ export const breaks: readonly Break[] = [
   {
     name: "another priority does not wait for retries that are being recorded",
     routine: "set_priorities",
-    find: "order by id for no key update",
-    instead: "order by id",
+    // Without the lock alone, the update of the posting would wait for them.
+    find: `order by id for no key update);
+  update pdoflow.posting set override_priority = p_priority where id = any (v_ids);
+  update pdoflow.lane set override_priority = p_priority where posting_id = any (v_ids);
+  update pdoflow.retry set priority = p_priority where posting_id = any (v_ids);`,
+    instead: `order by id);
+  update pdoflow.retry set priority = p_priority where posting_id = any (v_ids);
+  update pdoflow.posting set override_priority = p_priority where id = any (v_ids);
+  update pdoflow.lane set override_priority = p_priority where posting_id = any (v_ids);`,
   },
 ];
 
