@@ -4,12 +4,8 @@
 create function pdoflow.chain_of(p_posting bigint) returns text language plpgsql stable
 set jit = off set enable_seqscan = off as $$
 begin
-  return (
-    with recursive above (id, depth) as (
-      select p_posting, 0
-      union all
-      select c.parent_id, a.depth + 1 from above a join pdoflow.child c on c.posting_id = a.id)
-    select string_agg(id::text, ' > ' order by depth desc) from above);
+  return (select string_agg(id::text, ' > ' order by distance desc)
+          from pdoflow.ancestors(p_posting));
 end $$;
 
 -- Raises an error if a job of this posting cannot post another N jobs as its post of this number.

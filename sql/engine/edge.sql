@@ -80,7 +80,7 @@ begin
       select from pdoflow.lane where posting_id = p_posting.id and state = 'closed') end;
 end $$;
 
--- Whether an edge is met now.
+-- Whether an edge is met now. p_upstream is the result of tree_of, as in obstacle_of.
 create function pdoflow.is_met(p_edge pdoflow.edge, p_upstream pdoflow.posting) returns boolean
 language sql stable return case p_edge.kind
   when 'after' then p_upstream.ended_at is not null
@@ -103,14 +103,16 @@ begin
     return format('%s was pruned', p_edge.upstream_id);
   elsif p_edge.kind = 'after' then
     if p_upstream.ended_at is null then
-      select coalesce(sum(failed), 0), coalesce(sum(cancelled), 0) into v_failed, v_cancelled
-      from pdoflow.progress where posting_id = p_upstream.id;
+      select v_failed + coalesce(sum(failed), 0), v_cancelled + coalesce(sum(cancelled), 0)
+      into v_failed, v_cancelled
+      from pdoflow.progress where posting_id = any (pdoflow.tree_ids(p_upstream.id));
     end if;
     if v_failed + v_cancelled <= v_tolerated then return null; end if;
     return format('%s has %s', p_upstream.id, concat_ws(' and ',
         case when v_failed > 0 then v_failed || ' failed' end,
         case when v_cancelled > 0 then v_cancelled || ' cancelled' end))
       || case when v_failed + v_cancelled = 1 then ' job' else ' jobs' end
+      || coalesce(', in ' || pdoflow.faults_below(p_upstream.id), '')
       || case when v_tolerated > 0 then format(', %s tolerated', v_tolerated) else '' end;
   elsif p_edge.kind = 'failed' and p_upstream.ended_at is not null and p_upstream.failed = 0 then
     return format('%s ended without a failed job', p_upstream.id);
@@ -140,12 +142,13 @@ begin
       from above a join pdoflow.posting p on p.id = a.upstream_id
         join pdoflow.edge e on e.posting_id = p.id and (p.waits and e.met_at is null or e.feeds))
     select a.posting_id, a.upstream_id, a.kind, o.reason,
-           u.id is null or u.ended_at is not null
+           u.id is null or u.ended_at is not null and (pdoflow.tree_of(u)).ended_at is not null
     from above a
       join pdoflow.edge e
         on e.posting_id = a.posting_id and e.upstream_id = a.upstream_id and e.kind = a.kind
       left join pdoflow.posting u on u.id = a.upstream_id
-      cross join lateral (select pdoflow.obstacle_of(e, u) as reason offset 0) o
+      cross join lateral (
+        select pdoflow.obstacle_of(e, pdoflow.tree_of(u)) as reason offset 0) o
     where o.reason is not null order by a.upstream_id, a.posting_id;
 end $$;
 
@@ -210,7 +213,7 @@ begin
   insert into pdoflow.edge (posting_id, upstream_id, kind, tolerate_jobs, tolerate_percent, met_at,
                             feeds)
   select p_posting.id, e.upstream_id, e.kind, e.tolerate_jobs, e.tolerate_percent,
-         case when pdoflow.is_met(e, u) then now() end, e.kind in ('each', 'over')
+         case when pdoflow.is_met(e, pdoflow.tree_of(u)) then now() end, e.kind in ('each', 'over')
   from unnest(v_edges) e join pdoflow.posting u on u.id = e.upstream_id
   on conflict do nothing;
   waits := exists (select from pdoflow.edge where posting_id = p_posting.id and met_at is null);
@@ -276,7 +279,8 @@ begin
     v_found := array(
       select e.posting_id from pdoflow.edge e join pdoflow.posting u on u.id = e.upstream_id
       where e.posting_id = any (v_found) and e.met_at is null
-        and (u.ended_at is not null or e.kind in ('failed', 'start')) and pdoflow.is_met(e, u)
+        and (u.ended_at is not null or e.kind in ('failed', 'start'))
+        and pdoflow.is_met(e, pdoflow.tree_of(u))
       union
       select id from pdoflow.posting where id = any (v_found) and if_blocked <> 'hold');
     if cardinality(v_found) = 0 then return; end if;
@@ -291,7 +295,7 @@ begin
   update pdoflow.edge e set met_at = now()
   from pdoflow.posting u
   where e.posting_id = any (v_ids) and e.met_at is null and u.id = e.upstream_id
-    and pdoflow.is_met(e, u);
+    and pdoflow.is_met(e, pdoflow.tree_of(u));
   v_opened := pdoflow.open_met(v_ids);
   settled := cardinality(v_opened);
   for v_id, v_policy in

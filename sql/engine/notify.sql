@@ -33,14 +33,20 @@ begin
   end loop;
 end $$;
 
--- Notifies pools that postings have ended or stopped, if others wait for them. Pools settle these
--- in another transaction: of two upstreams that end at the same moment, neither sees the other.
+-- Notifies pools that postings have ended or stopped, if others wait for them, or for their
+-- ancestors. Pools settle these in another transaction: of two upstreams that end at the same
+-- moment, neither sees the other.
 create function pdoflow.notify_downstream(p_postings bigint[]) returns void
 language plpgsql set jit = off set enable_seqscan = off as $$
 declare
   v_ids bigint[];
 begin
   if not exists (select from pdoflow.edge) then return; end if;
+  if exists (select from pdoflow.child where posting_id = any (p_postings)) then
+    p_postings := array(
+      select distinct a.id from unnest(p_postings) as p (id) cross join lateral (
+        select id from pdoflow.ancestors(p.id) offset 0) a);
+  end if;
   v_ids := array(select p.id from unnest(p_postings) as p (id)
                  where exists (select from pdoflow.edge e
                                where e.upstream_id = p.id and e.met_at is null)

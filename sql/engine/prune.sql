@@ -46,6 +46,10 @@ begin
     where id = any (v_going) and not exists (
       select from pdoflow.edge e join pdoflow.posting d on d.id = e.posting_id
       where e.upstream_id = p.id and not pdoflow.is_prunable(d, p_age_ms, p_states)) -- W3
+      and (not exists (select from pdoflow.child where posting_id = p.id) or not exists (
+        select from pdoflow.ancestors(p.id) a join pdoflow.edge e on e.upstream_id = a.id
+          join pdoflow.posting d on d.id = e.posting_id
+        where not pdoflow.is_prunable(d, p_age_ms, p_states)))
     returning id, job_count),
   edges as (
     delete from pdoflow.edge where posting_id in (select id from gone)),

@@ -35,7 +35,7 @@ create function pdoflow.kind_calls(p_kind text) returns text[] language sql immu
                'index_of', 'runs_of', 'each_outcome', 'runs_between', 'has_ended',
                'jobs_between', 'waiting_between', 'skips_between', 'jobs',
                'limit_room', 'status', 'tolerated', 'has_begun', 'obstacle_of', 'obstacles',
-               'stages_of',
+               'ancestors', 'tree_ids', 'tree_of', 'faults_below', 'stages_of',
                'get_variable', 'follow', 'upstream_of', 'read_results']
   end ||
   case p_kind

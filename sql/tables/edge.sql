@@ -21,7 +21,8 @@ comment on table pdoflow.edge is
   W1  The upstream was posted before, so edges never form a cycle.
   W2  met_at is set once. A met edge stays met, whatever becomes of its upstream. unblocked_by is
       the role that met it by hand.
-  W3  The upstream is not pruned before all postings that wait for it can be pruned.
+  W3  The upstream, and the postings below it (C2), are not pruned before all postings that wait
+      for it can be pruned.
   W4  A posting waits (P11) until all its edges are met. "Blocked" is derived: an edge of it, or of
       an upstream that waits, cannot be met at present. It ends when the cause is repaired.
 Kinds: after (all jobs of the upstream have ended, and no more than the tolerated number failed or

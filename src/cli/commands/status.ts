@@ -9,6 +9,7 @@ import {
   readPostings,
 } from "../../db/read/snapshot.ts";
 import type { WaitingPosting } from "../../db/read/explain.ts";
+import { type Family, readFamilies } from "../../db/read/family.ts";
 import { readPaces } from "../../db/read/pace.ts";
 import { readCounts } from "../../db/read/status.ts";
 import { roughTime } from "../../../tui/draw/pace.ts";
@@ -18,6 +19,7 @@ import { type JobCounts, type JobStatus, jobStatuses, noJobs } from "../../domai
 import { isOfProject } from "../../domain/route.ts";
 import { projectOfPool } from "../../pool/entry/project.ts";
 import type { Color } from "../output/color.ts";
+import { pluralize } from "../output/pluralize.ts";
 import { rateText } from "../shell/job-progress.ts";
 import { PdoflowCommand } from "../shell/command.ts";
 import { obstacleLines } from "../diagnosis/obstacles.ts";
@@ -81,6 +83,12 @@ export class StatusCommand extends PdoflowCommand {
         });
         const isShown = ({ route, pools }: WaitingPosting) =>
           !isAll || pools.length > 0 || !isOfProject(route, { project: own });
+        for (const family of await readFamilies(
+          db,
+          postings.map(({ id }) => id),
+        )) {
+          this.say(familyLine(family));
+        }
         for (const line of await obstacleLines(db, counted, isShown)) this.say(line);
         if (isAll) this.#showPools(pools);
       }
@@ -125,6 +133,16 @@ export class StatusCommand extends PdoflowCommand {
     this.print("");
     this.printTable(poolHeader, pools.map(poolCells), stateColor);
   }
+}
+
+function familyLine({ id, parent, childCount, firstChildren }: Family): string {
+  const more = childCount > firstChildren.length ? ", …" : "";
+  const named = `${firstChildren.join(", ")}${more}`;
+  const parts = [
+    ...(parent === null ? [] : [`job ${parent} posted it`]),
+    ...(childCount === 0 ? [] : [`its jobs posted ${pluralize(childCount, "posting")}: ${named}`]),
+  ];
+  return `posting ${id}: ${parts.join("; ")}`;
 }
 
 interface CountedPosting extends PostingRow {

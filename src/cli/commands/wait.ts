@@ -3,6 +3,7 @@ import * as v from "valibot";
 
 import type { Db } from "../../db/connection/connect.ts";
 import { findOfRuns } from "../../db/engine/routes.ts";
+import { readTrees } from "../../db/read/family.ts";
 import { watchPostings } from "../../db/read/posting-watch.ts";
 import type { PostingCounts } from "../../db/read/status.ts";
 import { Bell } from "../../domain/bell.ts";
@@ -14,7 +15,7 @@ import { duration } from "../shell/flag-values.ts";
 import { PostingProgress } from "../shell/job-progress.ts";
 import { countSelected } from "../input/job-pages.ts";
 import { obstacleLines } from "../diagnosis/obstacles.ts";
-import { findSelected, readSelectors } from "../input/select.ts";
+import { findSelected, readSelectors, type Selected } from "../input/select.ts";
 
 const Options = v.object({
   timeout: v.optional(duration),
@@ -56,6 +57,7 @@ export class WaitCommand extends PdoflowCommand {
     examples: [
       ["Wait, and show failures if there are any", "$0 wait 42 || $0 failures 42"],
       ["Wait for the first of several postings", "$0 wait --any 42 43 44"],
+      ["Wait also for the jobs that its jobs post", "$0 wait --tree 42"],
     ],
   });
   postings = Option.Rest({ name: "posting or job", required: 1 });
@@ -63,6 +65,9 @@ export class WaitCommand extends PdoflowCommand {
     description: "give up after this long, such as 10m (default: never)",
   });
   any = Option.Boolean("--any", false, { description: "wait for the first posting, not for all" });
+  tree = Option.Boolean("--tree", false, {
+    description: "also wait for the postings that the jobs post, and for theirs",
+  });
   until = Option.String("--until", {
     description: "wait until P% of the jobs of each posting have ended (default: 100%)",
   });
@@ -96,11 +101,11 @@ export class WaitCommand extends PdoflowCommand {
       const hints = new Hints((line) => this.say(`${this.json ? "" : "pdoflow wait: "}${line}`));
       await watchPostings({
         check: async (db) => {
-          const counts = await countSelected(db, selected);
+          const counts = await countSelected(db, this.tree ? await below(db, selected) : selected);
           await hints.check(db, counts);
           return isOver(counts) ? counts : undefined;
         },
-        concerns: (id) => id === null || ids.has(id),
+        concerns: (id) => id === null || this.tree || ids.has(id),
         bell: new Bell(),
         signal: stop.signal,
         withDatabase: (work) => this.withDatabase(work),
@@ -208,4 +213,11 @@ async function pausedLines(db: Db, counts: readonly PostingCounts[]): Promise<st
     const command = ofRuns.includes(id) ? "pdoflow run --resume" : "pdoflow resume";
     return `posting ${id} is paused${why}; resume it with: ${command} ${id}`;
   });
+}
+
+/** The selected jobs, and all jobs of the postings below their postings. */
+async function below(db: Db, selected: readonly Selected[]): Promise<Selected[]> {
+  const own = new Set(selected.map(({ id }) => id));
+  const others = (await readTrees(db, [...own])).filter((id) => !own.has(id));
+  return [...selected, ...others.map((id) => ({ id, indices: null }))];
 }

@@ -34,6 +34,7 @@ import routeEngine from "../../../sql/engine/route.sql" with { type: "text" };
 import spanEngine from "../../../sql/engine/span.sql" with { type: "text" };
 import flowEngine from "../../../sql/engine/flow.sql" with { type: "text" };
 import childEngine from "../../../sql/engine/child.sql" with { type: "text" };
+import treeEngine from "../../../sql/engine/tree.sql" with { type: "text" };
 import edgeEngine from "../../../sql/engine/edge.sql" with { type: "text" };
 import postEngine from "../../../sql/engine/post.sql" with { type: "text" };
 import sweepEngine from "../../../sql/engine/sweep.sql" with { type: "text" };
@@ -113,6 +114,7 @@ const baseline = [
   overEngine,
   blockEngine,
   flowEngine,
+  treeEngine,
   edgeEngine,
   postEngine,
   limitEngine,

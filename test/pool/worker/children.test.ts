@@ -48,6 +48,8 @@ const jobs = `
   export async function endless() {
     await currentJob().post("a.ts#endless", [[]]);
   }
+  export const spawnsFault = () => currentJob().post("a.ts#fails", [[1]], { maxAttempts: 1 });
+  export const fails = () => { throw new Error("no"); };
   export const tooMany = () => currentJob().post(child, Array(100_001).fill([1]));
 `;
 
@@ -171,4 +173,20 @@ test("more than 100,000 jobs in a call are refused, once and for all", async () 
     select attempt, error ->> 'message' as message from pdoflow.outcome`;
   expect(row?.["message"]).toContain("at most 100000 jobs in a call");
   expect(row).toMatchObject({ attempt: 1 });
+});
+
+test("wait --tree waits for children too, and status names them", async () => {
+  await using project = await openProject();
+  const { cli, sql } = project;
+  await cli.runWith({ input: "[[]]" }, "post", "a.ts#spawnsFault", "-");
+  const waiting = cli.start("wait", "--tree", "1");
+  await sql`select pdoflow.post('a.ts#child', '[[4]]', '{"after": [{"posting": 1}]}')`;
+  await cli.run("pool", "--once");
+  expect(await waiting.exited).toBe(1);
+  expect((await cli.run("wait", "1")).code).toBe(0);
+  const { err } = await cli.run("status", "1", "3");
+  expect(err).toContain("posting 1: its jobs posted 1 posting: 3");
+  expect(err).toContain("posting 3: job 1/0 posted it");
+  const [row] = await sql`select reason from pdoflow.obstacles(2)`;
+  expect(row).toEqual({ reason: "1 has 1 failed job, in 3" });
 });
