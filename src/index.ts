@@ -23,6 +23,7 @@ export {
   type ResultOf,
 } from "./library/post/post-work.ts";
 export { gather, type GatherOptions, reduce } from "./library/post/gather.ts";
+export { mapOver, type OverOptions } from "./library/post/map-over.ts";
 export { type JobPostOptions, post } from "./library/post/post-one.ts";
 export { flow, type FlowOptions } from "./library/flow/flow.ts";
 export type {

@@ -369,7 +369,7 @@ begin
   end if;
   perform pdoflow.add_progress(v_sums, v_cancelled);
   if cardinality(v_fed) > 0 then
-    perform pdoflow.release_elements(v_fed, p_batch, v_skip);
+    perform pdoflow.release_elements(v_fed, v_runs, v_skip);
   end if;
   if 'failed' = any (p_batch.states) then
     perform pdoflow.note_failures(p_batch, v_skip);

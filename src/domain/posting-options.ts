@@ -182,8 +182,8 @@ export const postingOptions = {
   },
   /**
    * The postings to wait for: `[{"posting": 41, "kind": "after"}]`, with the kind `after`, `any`,
-   * `failed` or `start`, and for `after` also `tolerateJobs` and `toleratePercent` (docs/flows.md;
-   * default: none).
+   * `failed`, `start` or `each`, and for `after` also `tolerateJobs` and `toleratePercent`
+   * (docs/flows.md; default: none).
    */
   after: {
     schema: v.optional(Edges, []),

@@ -30,6 +30,13 @@ export interface Sweep {
   isNormal: boolean;
 }
 
+/** The jobs of a posting over another one (J7); `args` is a JSON list of their other arguments. */
+export const overPosting = (upstream: number, jobCount: number, args: string): Sweep => ({
+  text: `{"over":${upstream},"with":${args}}`,
+  size: jobCount,
+  isNormal: true,
+});
+
 /** Up to one block of jobs is stored as a list: it is read faster. */
 const listedJobs = 1_000;
 const mostJobs = 2 ** 31 - 1;

@@ -163,10 +163,9 @@ const elements = ({ sql }: Db) => sql<{ fault: string }[]>`
   element as (
     select e.posting_id, e.upstream_id, e.feeds, e.skipped, e.met_at is not null as is_met,
            d.state, s.seq,
-           exists (select from place p
-                   where p.posting_id = e.posting_id and p.seq = s.seq) as is_released,
-           exists (select from pdoflow.outcome o where o.posting_id = e.upstream_id
-                     and o.seq = s.seq and o.state = 'done') as is_done
+           (e.posting_id, s.seq) in (select posting_id, seq from place) as is_released,
+           (e.upstream_id, s.seq) in (
+             select posting_id, seq from pdoflow.outcome where state = 'done') as is_done
     from pdoflow.edge e join pdoflow.posting d on d.id = e.posting_id
       cross join lateral generate_series(0, d.job_count - 1) as s (seq)
     where e.kind in ('each', 'over'))

@@ -84,3 +84,8 @@ export const count = job(async () => {
 function outside(): never {
   throw new Error("expected a job");
 }
+
+export const scaled = job((n: number, by: bigint, text: string) => ({
+  product: BigInt(n) * by,
+  text,
+}));

@@ -14,8 +14,10 @@ import { formatEntryPoint, parseEntryPoint } from "../../domain/entry-point.ts";
 import { NothingToPost } from "../../domain/errors.ts";
 import { entryPointOf } from "../../job/job-entry-point.ts";
 import { type JobFunction, schemaOf } from "../../job/job-mark.ts";
+import { encodeArgs } from "../../job/values.ts";
 import { parse } from "../../domain/parse.ts";
 import { librarySchemas, postingOptions } from "../../domain/posting-options.ts";
+import { overPosting } from "../../domain/sweep.ts";
 import { Tolerance } from "../../domain/tolerance.ts";
 import { type Connection, connectionTo } from "../connection/connection.ts";
 import { encodeJobs, type ArgumentSources } from "./encode-jobs.ts";
@@ -23,6 +25,7 @@ import { osUser } from "../../db/settings/os-user.ts";
 import { projectOfPosting } from "../../pool/entry/project.ts";
 import type { Transaction } from "../../db/posting/transaction.ts";
 import type { GatherOptions } from "./gather.ts";
+import type { OverOptions } from "./map-over.ts";
 import type { PostOptions } from "./post-work.ts";
 import { sweepOfSources } from "./product-sweep.ts";
 import { Posting } from "../posting/posting.ts";
@@ -65,6 +68,8 @@ const GatherShape = v.strictObject({
   groupSize: v.nullable(postingOptions.gatherSize.schema.wrapped),
   tolerate: v.optional(Tolerance, 0),
 });
+
+const OverShape = v.strictObject({ ...librarySchemas, ...places });
 
 const noOptions = parse(Options, {}, "options of postWork");
 
@@ -141,6 +146,27 @@ export async function postGathering(
   const last = levels.at(-1);
   if (!last) throw new Error("expected at least one level");
   return new Posting(connection, last);
+}
+
+/** The implementation of `mapOver`. */
+export async function postOver(
+  fn: JobFunction | string,
+  upstream: Posting,
+  { with: given = [], ...options }: OverOptions<JobFunction>,
+): Promise<Posting> {
+  const parsed = parse(OverShape, options, "options of mapOver");
+  const entryPoint = await entryPointText(fn, parsed.root ?? process.cwd());
+  const connection =
+    options.db === undefined ? Posting.connectionOf(upstream) : connectionTo(options.db);
+  const posting = newPosting(entryPoint, parsed.priority, parsed, connection);
+  const jobs = overPosting(upstream.id, upstream.jobCount, encodeArgs(given));
+  const { transaction } = parsed;
+  const posted = transaction
+    ? await postWithin(transaction, connection, (db, openSpan) =>
+        insertPosting(db, posting, jobs, source, openSpan),
+      )
+    : await connection.use(({ posting: db }) => insertPosting(db, posting, jobs, source));
+  return new Posting(connection, posted);
 }
 
 /** The arguments of a job of `fn`, checked by its schema. */
