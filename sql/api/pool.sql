@@ -195,7 +195,7 @@ begin
   where run_at is not null and state = 'open'
     and (pdoflow.runs_all() or route_id = any (pdoflow.run_routes()))
   order by run_at limit 1;
-  any_waits := exists (select from pdoflow.edge where met_at is null)
+  any_waits := exists (select from pdoflow.edge where met_at is null and not lapsed)
     or exists (select from pdoflow.edge where feeds);
 end $$;
 

@@ -134,7 +134,7 @@ select p.id, p.name, p.entry_point, r.poster, r.poster_os, p.state::text as stat
        p.job_count - t.running - t.retrying - t.done - t.failed - t.cancelled as waiting,
        t.running,
        t.retrying, t.done, t.failed, t.cancelled, p.posted_at, p.ended_at,
-       nullif(r.project, '') as project
+       nullif(r.project, '') as project, p.waits, pdoflow.is_blocked(p) as is_blocked, p.deadline
 from pdoflow.posting p join pdoflow.route r on r.id = p.route_id
   cross join lateral (
     select coalesce(sum(done), 0) as done, coalesce(sum(failed), 0) as failed,
@@ -161,6 +161,14 @@ comment on view pdoflow.postings is
 create function pdoflow.status(p_posting bigint) returns setof pdoflow.postings
 language sql stable security definer set search_path = pg_catalog, pg_temp as
 $$ select * from pdoflow.postings where id = p_posting $$;
+
+create view pdoflow.edges with (security_barrier) as
+select p.id as posting_id, e.upstream_id, e.kind, e.tolerate_jobs, e.tolerate_percent, e.state,
+       e.met_at, e.unblocked_by, e.cause, e.cause_id, e.cause_kind
+from pdoflow.posting p cross join lateral pdoflow.edge_states(array[p.id]) e
+where (select pdoflow.sees_all()) or p.route_id = any ((select pdoflow.own_routes())::integer[]);
+comment on view pdoflow.edges is
+'One row: a posting that the caller can see waits, or has waited, for another one.';
 
 create view pdoflow.jobs with (security_barrier) as
 select posting_id, index, status, attempts, args, result::jsonb as result, error, duration_ms,

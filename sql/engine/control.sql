@@ -97,8 +97,10 @@ begin
                  where id = any (p_postings) and state <> 'cancelled' and ended_at is null
                  order by id for no key update);
   update pdoflow.posting
-  set state = 'cancelled', kills_running = p_kills, reason = left(p_reason, 1000)
+  set state = 'cancelled', kills_running = p_kills, reason = left(p_reason, 1000), waits = false
   where id = any (v_ids);
+  update pdoflow.edge set lapsed = true
+  where posting_id = any (v_ids) and met_at is null and not lapsed;
   perform from pdoflow.lane where posting_id = any (v_ids) and state <> 'closed'
   order by posting_id, priority for no key update;
   with gone as (

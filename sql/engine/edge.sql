@@ -126,7 +126,8 @@ end $$;
 -- Why a waiting posting is blocked (W4): the upstreams of unmet edges, of it and of the upstreams
 -- that wait themselves, that keep an edge from being met, and whether these have ended. No row if
 -- it is not blocked. An upstream that releases its jobs one by one (E2) does not do so while it is
--- blocked.
+-- blocked. Upstreams that are to be cancelled, or to run, if they are blocked, will not wait for
+-- long.
 create function pdoflow.obstacles(p_posting bigint)
 returns table (posting_id bigint, upstream_id bigint, kind pdoflow.edge_kind, reason text,
                has_ended boolean)
@@ -136,11 +137,12 @@ begin
   return query
     with recursive above as (
       select e.posting_id, e.upstream_id, e.kind from pdoflow.edge e
-      where e.posting_id = p_posting and (e.met_at is null or e.feeds)
+      where e.posting_id = p_posting and (e.met_at is null and not e.lapsed or e.feeds)
       union
       select e.posting_id, e.upstream_id, e.kind
-      from above a join pdoflow.posting p on p.id = a.upstream_id
-        join pdoflow.edge e on e.posting_id = p.id and (p.waits and e.met_at is null or e.feeds))
+      from above a join pdoflow.posting p on p.id = a.upstream_id and p.if_blocked = 'hold'
+        join pdoflow.edge e on e.posting_id = p.id
+          and (p.waits and e.met_at is null and not e.lapsed or e.feeds))
     select a.posting_id, a.upstream_id, a.kind, o.reason,
            u.id is null or u.ended_at is not null and (pdoflow.tree_of(u)).ended_at is not null
     from above a
@@ -150,6 +152,43 @@ begin
       cross join lateral (
         select pdoflow.obstacle_of(e, pdoflow.tree_of(u)) as reason offset 0) o
     where o.reason is not null order by a.upstream_id, a.posting_id;
+end $$;
+
+-- Whether a posting waits, and is blocked (W4). If not if_blocked = 'hold', it is cancelled or runs
+-- by itself, and so it is not blocked.
+create function pdoflow.is_blocked(p_posting pdoflow.posting) returns boolean
+language plpgsql stable as $$
+begin
+  if not p_posting.waits or p_posting.if_blocked <> 'hold' then return false; end if;
+  return exists (select from pdoflow.obstacles(p_posting.id));
+end $$;
+
+-- The edges of postings, as people read them. cause: why an unmet edge cannot be met at present,
+-- because of cause_id: its upstream, or a posting that its upstream waits for, as cause_kind says.
+create function pdoflow.edge_states(p_postings bigint[])
+returns table (posting_id bigint, upstream_id bigint, kind text, tolerate_jobs integer,
+               tolerate_percent real, state text, met_at timestamptz, unblocked_by text,
+               cause text, cause_id bigint, cause_kind text)
+language plpgsql stable set jit = off set enable_seqscan = off as $$
+#variable_conflict use_column
+begin
+  return query
+    select e.posting_id, e.upstream_id, e.kind::text, e.tolerate_jobs, e.tolerate_percent,
+           case when e.met_at is not null then 'met' when e.lapsed then 'lapsed'
+                when o.reason is not null then 'blocked' else 'waiting' end,
+           e.met_at, e.unblocked_by, o.reason, o.upstream_id, o.kind::text
+    from pdoflow.edge e left join pdoflow.posting u on u.id = e.upstream_id
+      left join lateral (
+        select * from (
+          select pdoflow.obstacle_of(e, pdoflow.tree_of(u)) as reason, e.upstream_id, e.kind,
+                 false as is_above
+          where e.met_at is null and not e.lapsed
+          union all
+          select a.reason, a.upstream_id, a.kind, true from pdoflow.obstacles(u.id) a
+          where u.waits and u.if_blocked = 'hold' and e.met_at is null and not e.lapsed) c
+        where reason is not null order by is_above, upstream_id limit 1) o on true
+    where e.posting_id = any (p_postings)
+    order by e.posting_id, e.upstream_id, e.kind;
 end $$;
 
 -- Raises an error if a new posting cannot have these element-wise edges (E1).
@@ -227,7 +266,7 @@ declare
   v_ids bigint[] := array(
     select p.id from unnest(p_postings) as p (id)
     where not exists (select from pdoflow.edge e
-                      where e.posting_id = p.id and e.met_at is null));
+                      where e.posting_id = p.id and e.met_at is null and not e.lapsed));
 begin
   if cardinality(v_ids) = 0 then return v_ids; end if;
   update pdoflow.posting set waits = false where id = any (v_ids) and waits;
@@ -265,11 +304,12 @@ begin
   if p_upstreams is null then
     v_found := array(select distinct posting_id from (
       select posting_id from pdoflow.edge
-      where met_at is null and posting_id > p_after order by posting_id limit p_limit) e);
+      where met_at is null and not lapsed and posting_id > p_after
+      order by posting_id limit p_limit) e);
   else
     v_found := array(select distinct posting_id from (
       select e.posting_id from unnest(p_upstreams) as u (id)
-        join pdoflow.edge e on e.upstream_id = u.id and e.met_at is null
+        join pdoflow.edge e on e.upstream_id = u.id and e.met_at is null and not e.lapsed
       where e.posting_id > p_after order by e.posting_id limit p_limit) e);
   end if;
   last_id := (select max(id) from unnest(v_found) as f (id));
@@ -278,7 +318,7 @@ begin
   if p_upstreams is null then
     v_found := array(
       select e.posting_id from pdoflow.edge e join pdoflow.posting u on u.id = e.upstream_id
-      where e.posting_id = any (v_found) and e.met_at is null
+      where e.posting_id = any (v_found) and e.met_at is null and not e.lapsed
         and (u.ended_at is not null or e.kind in ('failed', 'start'))
         and pdoflow.is_met(e, pdoflow.tree_of(u))
       union
@@ -287,14 +327,13 @@ begin
   end if;
   v_ids := array(
     select id from pdoflow.posting
-    where id = any (v_found) and waits and ended_at is null and state <> 'cancelled'
-      and (p_routes is null or route_id = any (p_routes))
+    where id = any (v_found) and waits and (p_routes is null or route_id = any (p_routes))
     order by id for no key update skip locked);
   -- Separate statements after the locks: of several transactions that settle one posting, each
   -- sees the upstreams that ended before.
   update pdoflow.edge e set met_at = now()
   from pdoflow.posting u
-  where e.posting_id = any (v_ids) and e.met_at is null and u.id = e.upstream_id
+  where e.posting_id = any (v_ids) and e.met_at is null and not e.lapsed and u.id = e.upstream_id
     and pdoflow.is_met(e, pdoflow.tree_of(u));
   v_opened := pdoflow.open_met(v_ids);
   settled := cardinality(v_opened);
@@ -309,11 +348,13 @@ begin
       perform pdoflow.cancel_postings(array[v_id], true, format('blocked: %s', v_reason));
     else
       update pdoflow.edge e set met_at = now()
-      where posting_id = v_id and met_at is null and not feeds and (
+      where posting_id = v_id and met_at is null and not lapsed and not feeds and (
         exists (select from pdoflow.obstacles(v_id) o
                 where o.posting_id = v_id and o.upstream_id = e.upstream_id and o.kind = e.kind
                   and o.has_ended)
-        or exists (select from pdoflow.obstacles(e.upstream_id) where has_ended));
+        or exists (select from pdoflow.posting u cross join lateral pdoflow.obstacles(u.id) o
+                   where u.id = e.upstream_id and u.waits and u.if_blocked = 'hold'
+                     and o.has_ended));
       perform pdoflow.open_met(array[v_id]);
     end if;
     settled := settled + 1;
@@ -323,7 +364,7 @@ begin
     select w.id from unnest(v_ids) as w (id)
     where w.id <> all (v_opened) and exists (
       select from pdoflow.edge e join pdoflow.posting d on d.id = e.posting_id
-      where e.upstream_id = w.id and e.met_at is null and d.if_blocked <> 'hold')
+      where e.upstream_id = w.id and e.met_at is null and not e.lapsed and d.if_blocked <> 'hold')
     and exists (select from pdoflow.obstacles(w.id))));
 end $$;
 
@@ -339,6 +380,6 @@ begin
                    and state <> 'cancelled'
                  order by id for no key update);
   update pdoflow.edge set met_at = now(), unblocked_by = left(pdoflow.caller(), 100)
-  where posting_id = any (v_ids) and met_at is null and not feeds;
+  where posting_id = any (v_ids) and met_at is null and not lapsed and not feeds;
   return pdoflow.open_met(v_ids);
 end $$;

@@ -49,7 +49,7 @@ begin
   end if;
   v_ids := array(select p.id from unnest(p_postings) as p (id)
                  where exists (select from pdoflow.edge e
-                               where e.upstream_id = p.id and e.met_at is null)
+                               where e.upstream_id = p.id and e.met_at is null and not e.lapsed)
                    or exists (select from pdoflow.edge e where e.upstream_id = p.id and e.feeds));
   if cardinality(v_ids) = 0 then return; end if;
   for i in 0..(cardinality(v_ids) - 1) / 400 loop

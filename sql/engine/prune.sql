@@ -22,6 +22,20 @@ create function pdoflow.is_prunable(
         and pdoflow.ended_before(s, p_age_ms, p_states) is not true))
 $$;
 
+-- Whether a posting that cannot be pruned has an edge to this one, or to one above it (W3).
+create function pdoflow.is_kept_by_edge(
+  p_posting bigint, p_age_ms bigint, p_states pdoflow.posting_state[]
+) returns boolean language plpgsql stable set jit = off set enable_seqscan = off as $$
+begin
+  return exists (
+      select from pdoflow.edge e join pdoflow.posting d on d.id = e.posting_id
+      where e.upstream_id = p_posting and pdoflow.is_prunable(d, p_age_ms, p_states) is not true)
+    or exists (select from pdoflow.child where posting_id = p_posting) and exists (
+      select from pdoflow.ancestors(p_posting) a join pdoflow.edge e on e.upstream_id = a.id
+        join pdoflow.posting d on d.id = e.posting_id
+      where pdoflow.is_prunable(d, p_age_ms, p_states) is not true);
+end $$;
+
 -- Checks the next p_limit postings after p_after, and deletes the prunable ones with their lanes
 -- (Z1). Returns the last posting that it checked, null if there was none. Skips locked postings.
 create function pdoflow.prune_postings(
@@ -43,13 +57,7 @@ begin
   -- A statement after the locks: it sees the edges of all postings that locked their upstreams.
   with gone as (
     delete from pdoflow.posting p
-    where id = any (v_going) and not exists (
-      select from pdoflow.edge e join pdoflow.posting d on d.id = e.posting_id
-      where e.upstream_id = p.id and not pdoflow.is_prunable(d, p_age_ms, p_states)) -- W3
-      and (not exists (select from pdoflow.child where posting_id = p.id) or not exists (
-        select from pdoflow.ancestors(p.id) a join pdoflow.edge e on e.upstream_id = a.id
-          join pdoflow.posting d on d.id = e.posting_id
-        where not pdoflow.is_prunable(d, p_age_ms, p_states)))
+    where id = any (v_going) and not pdoflow.is_kept_by_edge(p.id, p_age_ms, p_states)
     returning id, job_count),
   edges as (
     delete from pdoflow.edge where posting_id in (select id from gone)),

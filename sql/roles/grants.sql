@@ -6,11 +6,11 @@
 create function pdoflow.kind_reads(p_kind text) returns text[] language sql immutable return
   case p_kind
     when 'pool' then array['migration', 'route', 'posting', 'lane', 'job', 'progress', 'lease',
-                           'pool', 'refusal', 'edge', 'flow']
+                           'pool', 'refusal', 'edge', 'flow', 'child']
     else array['migration', 'route', 'posting', 'lane', 'job', 'progress', 'lease', 'pool',
                'outcome_run', 'outcome', 'retry', 'permit', 'variable', 'job_status', 'failure',
                'tally', 'profile', 'refusal', 'job_order', 'edge', 'flow', 'child',
-               'postings', 'jobs', 'outcomes', 'failures', 'pools', 'flows']
+               'postings', 'jobs', 'outcomes', 'failures', 'pools', 'flows', 'edges']
   end;
 
 -- The functions that a kind of role can call. Functions that run as the owner check the caller.
@@ -18,7 +18,9 @@ create function pdoflow.kind_calls(p_kind text) returns text[] language sql immu
   array['caller', 'is_owner', 'has_grant', 'sees_all', 'runs_all', 'reads_all', 'own_routes',
         'run_routes', 'refusal_of', 'lane_cursor', 'block_of', 'lines_of',
         'max_bytes_of', 'over_lines', 'over_bytes', 'over_end',
-        'sweep_lines', 'sweep_parts', 'sweep_number'] ||
+        'sweep_lines', 'sweep_parts', 'sweep_number',
+        'tolerated', 'has_begun', 'obstacle_of', 'obstacles', 'is_blocked', 'edge_states',
+        'ancestors', 'tree_ids', 'tree_of', 'faults_below'] ||
   case p_kind
     when 'pool' then array['listen', 'share_of', 'pool_routes', 'pool_keep_room',
                            'pool_register', 'pool_heartbeat', 'pool_listens', 'pool_drain',
@@ -34,9 +36,8 @@ create function pdoflow.kind_calls(p_kind text) returns text[] language sql immu
     else array['running_jobs', 'ranges_of', 'fingerprint', 'failed_jobs', 'seqs_of',
                'index_of', 'runs_of', 'each_outcome', 'runs_between', 'has_ended',
                'jobs_between', 'waiting_between', 'skips_between', 'jobs',
-               'limit_room', 'status', 'tolerated', 'has_begun', 'obstacle_of', 'obstacles',
-               'ancestors', 'tree_ids', 'tree_of', 'faults_below', 'stages_of',
-               'get_variable', 'follow', 'upstream_of', 'read_results']
+               'limit_room', 'status', 'stages_of', 'get_variable', 'follow', 'upstream_of',
+               'read_results']
   end ||
   case p_kind
     when 'poster' then array['post', 'post_batch', 'post_sweep', 'begin_posting', 'add_jobs',

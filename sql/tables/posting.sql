@@ -72,9 +72,10 @@ comment on table pdoflow.posting is
   P8  run_at is the time at which it starts; null once it has started.
   P9  It is sorted if it has several lanes: then the index of a job may differ from its seq (J2).
   P10 priority is that of its one lane, null if it is sorted; override_priority as in lane (N4).
-  P11 waits is true while it has an edge that is not met (W4). if_blocked: what happens if such an
-      edge cannot be met.
-  P12 If it has not ended at deadline, it is cancelled.
+  P11 waits is true while it has an edge that is neither met nor lapsed (W4). if_blocked: what
+      happens if such an edge cannot be met.
+  P12 If it has not ended at deadline, it is cancelled. A retry by hand after that time removes the
+      deadline.
   P13 Its jobs read the results of the posting gather, for which it waits: job i those of the jobs
       from i * gather_size to before (i + 1) * gather_size; all if gather_size is null.
   P14 A posting of a flow has the name of its stage (F2).';

@@ -51,6 +51,7 @@ export const commands: Commands = {
   "set-posting-status": async () => [(await import("./commands/set.ts")).SetPostingStatusCommand],
   status: async () => [(await import("./commands/status.ts")).StatusCommand],
   top: async () => [(await import("./commands/top.ts")).TopCommand],
+  unblock: async () => [(await import("./commands/control.ts")).UnblockCommand],
   up: async () => [(await import("./commands/up.ts")).UpCommand],
   vars: async () => Object.values(await import("./commands/vars.ts")),
   wait: async () => [(await import("./commands/wait.ts")).WaitCommand],

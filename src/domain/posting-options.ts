@@ -25,7 +25,15 @@ export interface PostingFlag {
   name: `--${string}`;
   /** What its value is called in help; of a switch, "". */
   value: string;
-  kind: "text" | "number" | "number or percentage" | "duration" | "moment" | "needs" | "off switch";
+  kind:
+    | "text"
+    | "number"
+    | "number or percentage"
+    | "duration"
+    | "moment"
+    | "deadline"
+    | "needs"
+    | "off switch";
   /** Whether only `post` has it. */
   isPostOnly?: true;
 }
@@ -199,7 +207,7 @@ export const postingOptions = {
       "hold",
     ),
     flag: { name: "--if-blocked", value: "WHAT", kind: "text", isPostOnly: true },
-    help: "if a posting to wait for fails: hold, cancel or run this one (default: hold)",
+    help: "if a posting that it waits for fails: hold, cancel or run this one (default: hold)",
   },
   /**
    * Cancel the posting if it has not ended at this time, such as `"2026-01-01T02:00:00Z"`; in
@@ -207,8 +215,8 @@ export const postingOptions = {
    */
   deadline: {
     schema: orNull(Moment),
-    flag: { name: "--deadline", value: "TIME", kind: "moment", isPostOnly: true },
-    help: "cancel the posting if it has not ended by this time: +6h, 18:00 or as in --run-at",
+    flag: { name: "--deadline", value: "TIME", kind: "deadline", isPostOnly: true },
+    help: "cancel the posting if it has not ended by this time: 6h, 18:00 or as in --run-at",
   },
   /**
    * `pdoflow prune` does not delete the posting until this many milliseconds after its end

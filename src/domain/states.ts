@@ -7,8 +7,32 @@
 export const postingStates = ["open", "paused", "errored_out", "cancelled", "finished"] as const;
 export type PostingState = (typeof postingStates)[number];
 
+/**
+ * Open postings that wait for others (docs/flows.md) are shown as waiting, or as blocked. This is
+ * derived: the database has no such states.
+ */
+export const waitingStates = ["waiting", "blocked"] as const;
+export type WaitingState = (typeof waitingStates)[number];
+export const shownStates = [...postingStates, ...waitingStates] as const;
+export type VisibleState = PostingState | WaitingState;
+
 /** The states by which commands can select postings. */
-export const liveStates = ["open", "paused", "errored_out", "cancelled"] as const;
+export const liveStates = ["open", "paused", "errored_out", "cancelled", ...waitingStates] as const;
+export type LiveState = (typeof liveStates)[number];
+
+/** The state of a posting as people read it. */
+export function shownState(posting: {
+  state: PostingState;
+  waits: boolean;
+  isBlocked: boolean;
+}): VisibleState {
+  if (posting.state !== "open" || !posting.waits) return posting.state;
+  return posting.isBlocked ? "blocked" : "waiting";
+}
+
+/** The states of an edge: lapsed if its posting was cancelled before the edge was met. */
+export const edgeStates = ["waiting", "blocked", "met", "lapsed"] as const;
+export type EdgeState = (typeof edgeStates)[number];
 
 /** The statuses of a job. */
 export const jobStatuses = [

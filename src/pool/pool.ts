@@ -302,7 +302,7 @@ export class Pool {
     if (channel.endsWith(".changed")) this.#onChange();
     else if (channel.endsWith(".settle")) {
       const ended = payload.split(" ").map(Number);
-      void this.#attempt(async () => void (await this.#session?.settle(ended)));
+      void this.#attempt(async () => await this.#session?.settler.settle(ended));
     } else this.#claims.wake(payload);
   }
 

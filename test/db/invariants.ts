@@ -110,7 +110,7 @@ const lanes = ({ sql }: Db) => sql<{ fault: string }[]>`
   union all
   select format('P11: posting %s waits: %s, and has %s unmet edges', p.id, p.waits, e.unmet)
   from pdoflow.posting p cross join lateral (
-    select count(*) as unmet from pdoflow.edge where posting_id = p.id and met_at is null) e
+    select count(*) as unmet from pdoflow.edge where posting_id = p.id and met_at is null and not lapsed) e
   where p.waits <> (e.unmet > 0)
   union all
   select format('N3: lane %s of posting %s (%s) is %s', l.priority, p.id, p.state, l.state)

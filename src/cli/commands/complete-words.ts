@@ -10,6 +10,7 @@ import { configuredTarget } from "../../db/settings/target.ts";
 import { type ExitCode, exitCodes } from "../../domain/errors.ts";
 import { loaders } from "../../pool/entry/local-imports.ts";
 import { serverState } from "../../server/server.ts";
+import { shownState } from "../../domain/states.ts";
 import { parseSelector } from "../../domain/selector.ts";
 import { findWholePostings } from "../input/select.ts";
 import { PdoflowCommand } from "../shell/command.ts";
@@ -59,11 +60,9 @@ export class CompletePostingsCommand extends CompleteCommand {
       most: postingLimit,
     };
     const names = new Set<string>();
-    for (const { id, name, entryPoint, command, jobCount, state } of await listPostings(
-      db,
-      filter,
-    )) {
-      const text = `${command ?? entryPoint}, ${jobCount} jobs, ${state}`;
+    for (const posting of await listPostings(db, filter)) {
+      const { id, name, entryPoint, command, jobCount } = posting;
+      const text = `${command ?? entryPoint}, ${jobCount} jobs, ${shownState(posting)}`;
       this.print(`${id}\t${name === null ? "" : `@${name}, `}${text}`);
       if (name === null || names.has(name)) continue;
       names.add(name);

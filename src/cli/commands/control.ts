@@ -6,6 +6,7 @@ import {
   pausePostings,
   resumePostings,
   setLimits,
+  unblockPostings,
 } from "../../db/engine/control.ts";
 import { findOfRuns } from "../../db/engine/routes.ts";
 import { drainPools } from "../../db/engine/pools.ts";
@@ -106,6 +107,28 @@ export class ResumeCommand extends PostingsCommand {
       this.say(`posting ${id} is of a run; run its jobs with: pdoflow run --resume ${id}`);
     }
     return await resumePostings(db, ids);
+  }
+}
+
+export class UnblockCommand extends PostingsCommand {
+  static override paths = [["unblock"]];
+  static override usage = Command.Usage({
+    description: "let postings run without the postings that they wait for",
+    details: `
+      Use it if a posting is blocked and its cause cannot be repaired. If failed jobs are the cause,
+      \`$0 retry\` repairs it, and the posting runs by itself. \`$0 status\` shows who has unblocked
+      a posting, and when.
+    `,
+    examples: [
+      ["Run a posting although a posting before it has failed", "$0 unblock 42"],
+      ["Run all blocked postings", "$0 unblock --state blocked"],
+    ],
+  });
+  readonly did = "unblocked";
+  readonly schema = outputSchemas.unblock;
+
+  change(db: Db, ids: number[]) {
+    return unblockPostings(db, ids);
   }
 }
 

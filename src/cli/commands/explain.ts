@@ -3,6 +3,7 @@ import { Command, Option } from "clipanion";
 import type { Db } from "../../db/connection/connect.ts";
 import { readJobFacts, readPostingFacts } from "../../db/read/explain.ts";
 import { outputSchemas } from "../output/output-schemas.ts";
+import { waitsFor } from "../output/schema-parts.ts";
 import { exitCodes } from "../../domain/errors.ts";
 import { explainJob, explainPosting } from "../diagnosis/explain.ts";
 import { parseSelector, type Selector } from "../../domain/selector.ts";
@@ -39,7 +40,10 @@ async function explainWhole(db: Db, selector: Selector) {
   const facts = selected && (await readPostingFacts(db, selected.id));
   if (!facts) throw postingNotFound(selector);
   const { id: posting, state: status } = facts.posting;
-  return { posting, job: null, status, why: explainPosting(facts) };
+  return {
+    ...{ posting, job: null, status, why: explainPosting(facts) },
+    waitsFor: waitsFor(facts.edges),
+  };
 }
 
 async function explainOne(db: Db, text: string) {
@@ -48,5 +52,8 @@ async function explainOne(db: Db, text: string) {
   const facts = selected && (await readJobFacts(db, selected.id, index));
   if (!facts) throw new JobNotFound(text);
   const { id: job, status } = facts;
-  return { posting: selected.id, job, status, why: explainJob(facts) };
+  return {
+    ...{ posting: selected.id, job, status, why: explainJob(facts) },
+    waitsFor: waitsFor(facts.edges),
+  };
 }

@@ -2,10 +2,12 @@ import { Command, Option } from "clipanion";
 import * as v from "valibot";
 
 import { countEnded, listPools, listPostings, readDepth } from "../../db/read/lists.ts";
+import { readEdges } from "../../db/read/edges.ts";
 import { readCounts } from "../../db/read/status.ts";
 import { outputSchemas } from "../output/output-schemas.ts";
+import { waitsFor } from "../output/schema-parts.ts";
 import { exitCodes } from "../../domain/errors.ts";
-import { jobStatuses, noJobs, orList, postingStates } from "../../domain/states.ts";
+import { jobStatuses, noJobs, orList, shownState, shownStates } from "../../domain/states.ts";
 import { pluralize } from "../output/pluralize.ts";
 import { PdoflowCommand } from "../shell/command.ts";
 import { parseFlags } from "../shell/flags.ts";
@@ -15,22 +17,26 @@ import { poolCells, poolHeader, stateColor } from "./status.ts";
 const Options = v.object({
   limit: v.optional(wholeNumber(1, 10_000), "50"),
   before: v.optional(wholeNumber(1, Number.MAX_SAFE_INTEGER)),
-  state: v.optional(v.picklist(postingStates, `expected ${orList(postingStates)}`)),
+  state: v.optional(v.picklist(shownStates, `expected ${orList(shownStates)}`)),
 });
 
 export class ListCommand extends PdoflowCommand {
   static override paths = [["list"]];
   static override usage = Command.Usage({
     description: "list unfinished postings, newest first",
-    details: "Finished and cancelled postings are counted, and listed only with --all.",
+    details: `
+      Finished and cancelled postings are counted, and listed only with --all. Waiting postings, and
+      blocked ones, wait for other postings (\`post --after\`).
+    `,
     examples: [
       ["List unfinished postings", "$0 list"],
       ["List postings that were stopped because of failures", "$0 list --state errored_out"],
+      ["List postings that wait for a posting with failed jobs", "$0 list --state blocked"],
     ],
   });
   all = Option.Boolean("--all", false, { description: "include finished and cancelled postings" });
   state = Option.String("--state", {
-    description: `only postings that are ${orList(postingStates)}`,
+    description: `only postings that are ${orList(shownStates)}`,
   });
   limit = Option.String("--limit", { description: "list at most N postings (default: 50)" });
   before = Option.String("--before", {
@@ -48,7 +54,15 @@ export class ListCommand extends PdoflowCommand {
         db,
         shown.map(({ id }) => id),
       );
-      const postings = shown.map((row) => ({ ...row, jobs: counts.get(row.id) ?? noJobs }));
+      const edges = await readEdges(
+        db,
+        shown.map(({ id }) => id),
+      );
+      const postings = shown.map((row) => ({
+        ...row,
+        jobs: counts.get(row.id) ?? noJobs,
+        waitsFor: waitsFor(edges.get(row.id)),
+      }));
       const hidden = isAll ? { ended: 0, of: 0 } : await countEnded(db);
       if (this.json) {
         this.printJson(outputSchemas.list, { postings, hasMore, hidden: hidden.ended });
@@ -56,8 +70,8 @@ export class ListCommand extends PdoflowCommand {
       }
       this.printTable(
         ["posting", "name", "entry point", "state", "jobs", ...jobStatuses],
-        postings.map(({ id, name, entryPoint, command, state, jobCount, jobs }) => [
-          ...[String(id), name ?? "", command ?? entryPoint, state, jobCount],
+        postings.map(({ id, name, entryPoint, command, jobCount, jobs, ...posting }) => [
+          ...[String(id), name ?? "", command ?? entryPoint, shownState(posting), jobCount],
           ...jobStatuses.map((status) => jobs[status]),
         ]),
         stateColor,
@@ -101,8 +115,8 @@ export class DepthCommand extends PdoflowCommand {
   static override usage = Command.Usage({
     description: "print the number of unfinished jobs in open postings, for autoscaling",
     details: `
-      Running jobs count too, so an autoscaler does not stop busy pools. Jobs of paused and stopped
-      postings do not count.
+      Running jobs count too, so an autoscaler does not stop busy pools. Jobs of postings that are
+      paused, stopped, or wait for other postings do not count.
     `,
   });
 

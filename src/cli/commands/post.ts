@@ -4,16 +4,20 @@ import { Command, Option } from "clipanion";
 
 import { insertLevels } from "../../db/posting/insert-levels.ts";
 import { insertPosting, type NewPosting, type Posted } from "../../db/posting/insert.ts";
+import { readEdges } from "../../db/read/edges.ts";
 import { readPostingCounts } from "../../db/read/status.ts";
 import type { Signer } from "../../db/posting/signatures.ts";
 import { outputSchemas } from "../output/output-schemas.ts";
+import { waitsFor } from "../output/schema-parts.ts";
 import { commandNeed } from "../../domain/capabilities.ts";
+import { blockedText, causeText, type EdgeFacts, waitText } from "../../domain/edge-text.ts";
 import { type EntryPoint, formatEntryPoint } from "../../domain/entry-point.ts";
 import { type ExitCode, exitCodes, InvalidInput } from "../../domain/errors.ts";
 import { codeDigest } from "../../pool/entry/code-digest.ts";
 import { readSigningKey } from "../../pool/trust/keys.ts";
 import { pluralize } from "../output/pluralize.ts";
 import { CountedJobs } from "../input/counted-jobs.ts";
+import { edgeFlags, findEdges, type NamedEdge, parseEdges } from "../input/edge-flags.ts";
 import { type KeyDifferences, keyDifferences } from "../input/key-differences.ts";
 import { findGathering, GatheringCommand, type GatherRequest } from "../input/gather-flags.ts";
 import { Reading } from "../input/reading-progress.ts";
@@ -48,10 +52,20 @@ export class PostCommand extends GatheringCommand {
       ["Show the calls without posting", "$0 post fit.ts#fit runs.csv --dry-run"],
       ["Post one job without arguments", "$0 post report.ts#main --no-args"],
       ["Post at most once", "$0 post fit.ts#fit args.json --key night-2026-11-25"],
+      [
+        "Post jobs that run after all jobs of posting 41",
+        "$0 post sum.ts#sum --no-args --after 41",
+      ],
     ],
   });
+  declare readonly after: string[];
+  declare readonly afterAny: string[];
+  declare readonly afterFailed: string[];
+  declare readonly afterStart: string[];
+
   constructor() {
     super("post");
+    Object.assign(this, edgeFlags());
   }
 
   operands = Option.Rest({ name: "file.ts#name or command" });
@@ -68,6 +82,7 @@ export class PostCommand extends GatheringCommand {
   async run(): Promise<ExitCode> {
     const { entryPoint, files } = this.parseWork();
     const unsigned = this.#newPosting(entryPoint);
+    const named = parseEdges(this);
     if (this.check === true && this.wait) {
       throw new InvalidInput("options", ["expected --wait or --check, found both"]);
     }
@@ -78,7 +93,7 @@ export class PostCommand extends GatheringCommand {
       throw new InvalidInput("--pin", ["expected an entry point, found a command"]);
     }
     const gather = this.gatherRequest(files);
-    if (gather) return await this.#postGathering(entryPoint, unsigned, gather);
+    if (gather) return await this.#postGathering(entryPoint, unsigned, { ...gather, named });
     const sources = await this.openSources(files);
     await this.checkEntry(entryPoint, this.sourcesToName(sources));
     if (this.check === true || this.dryRun) return await this.showJobs(sources, entryPoint);
@@ -93,15 +108,12 @@ export class PostCommand extends GatheringCommand {
     try {
       posted = await this.withDatabase(async (db) => {
         const project = this.projectOf(entryPoint, db.target);
-        const done = await insertPosting(
-          db,
-          { ...posting, project },
-          sweep ?? counted ?? batches,
-          sources.name,
-        );
+        const whole = { ...posting, project, after: await findEdges(db, named) };
+        const done = await insertPosting(db, whole, sweep ?? counted ?? batches, sources.name);
         const known =
-          done.isNew || !counted ? null : await keyDifferences(db, done.id, posting, counted);
-        return { ...done, known };
+          done.isNew || !counted ? null : await keyDifferences(db, done.id, whole, counted);
+        const edges = named.length === 0 ? [] : (await readEdges(db, [done.id])).get(done.id);
+        return { ...done, known, edges: edges ?? [] };
       });
     } finally {
       await counted?.close();
@@ -115,7 +127,7 @@ export class PostCommand extends GatheringCommand {
   async #postGathering(
     entryPoint: EntryPoint,
     unsigned: NewPosting,
-    request: GatherRequest,
+    { named, ...request }: GatherRequest & { named: readonly NamedEdge[] },
   ): Promise<ExitCode> {
     if (this.signWith !== undefined) {
       throw new InvalidInput("--sign", ["expected no --gather: results are not signed"]);
@@ -126,7 +138,11 @@ export class PostCommand extends GatheringCommand {
       const gathering = await findGathering(db, request);
       if (this.check === true || this.dryRun) return gathering;
       const project = this.projectOf(entryPoint, db.target);
-      return await insertLevels(db, { ...unsigned, project }, gathering);
+      const posting = { ...unsigned, project, after: await findEdges(db, named) };
+      const posted = await insertLevels(db, posting, gathering);
+      const ids = posted.map(({ id }) => id);
+      const edges = await readEdges(db, ids);
+      return posted.map((level) => ({ ...level, edges: edges.get(level.id) ?? [] }));
     });
     if (!Array.isArray(levels)) return await this.showLevels(entryPoint, levels);
     const last = levels.at(-1);
@@ -154,12 +170,20 @@ export class PostCommand extends GatheringCommand {
     return { ...key, code: this.pin ? await codeDigest(root, entryPoint) : null };
   }
 
-  #report(work: EntryPoint, posted: Posted & { known: KeyDifferences | null }): void {
-    const { id, jobCount, isNew, known } = posted;
+  #report(
+    work: EntryPoint,
+    posted: Posted & { known: KeyDifferences | null; edges: readonly EdgeFacts[] },
+  ): void {
+    const { id, jobCount, isNew, known, edges } = posted;
     const entryPoint = formatEntryPoint(work);
     const name = this.name ?? null;
     if (!this.json) this.print(String(id));
-    else this.printJson(outputSchemas.post, { entryPoint, name, id, jobCount, isNew, calls: [] });
+    else {
+      this.printJson(outputSchemas.post, {
+        ...{ entryPoint, name, id, jobCount, isNew, calls: [] },
+        ...{ waitsFor: waitsFor(edges), isBlocked: this.#isBlocked(edges) },
+      });
+    }
     if (known) {
       const { isCancelled, differences } = known;
       this.say(
@@ -178,6 +202,19 @@ export class PostCommand extends GatheringCommand {
           `wait:   pdoflow wait ${id}`,
       );
     }
+    if (!known) this.sayWaits(id, edges);
+  }
+
+  /** Reports what the new posting waits for. */
+  sayWaits(id: number, edges: readonly EdgeFacts[]): void {
+    if (this.#isBlocked(edges)) this.say(`posting ${id} ${blockedText(id, edges)}`);
+    else if (edges.some(({ state }) => state === "waiting" || state === "blocked")) {
+      this.say(`posting ${id} waits for ${waitText(edges)}`);
+    }
+  }
+
+  #isBlocked(edges: readonly EdgeFacts[]): boolean {
+    return causeText(edges) !== null && (this.ifBlocked ?? "hold") === "hold";
   }
 
   /** Runs `pdoflow wait` in this process. */

@@ -22,6 +22,7 @@ import { pythonParity } from "../shell/reference.ts";
 import { wholeNumber } from "../shell/flag-values.ts";
 import { limitFlags, limitsText, parseLimits } from "../input/limit-flags.ts";
 import { findPostingsToChange, readSelectors } from "../input/select.ts";
+import { liveStates, orList } from "../../domain/states.ts";
 
 export class SetLimitCommand extends PdoflowCommand {
   static override paths = [["set-limit"]];
@@ -43,7 +44,7 @@ export class SetLimitCommand extends PdoflowCommand {
   });
   postings = Option.Rest({ name: "posting" });
   state = Option.String("--state", {
-    description: "only postings in this state: open, paused, errored_out or cancelled",
+    description: `only postings in this state: ${orList(liveStates)}`,
   });
 
   constructor() {

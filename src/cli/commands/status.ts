@@ -12,10 +12,25 @@ import type { WaitingPosting } from "../../db/read/explain.ts";
 import { type Family, readFamilies } from "../../db/read/family.ts";
 import { readPaces } from "../../db/read/pace.ts";
 import { readCounts } from "../../db/read/status.ts";
+import { readEdges } from "../../db/read/edges.ts";
 import { roughTime } from "../../../tui/draw/pace.ts";
 import { outputSchemas } from "../output/output-schemas.ts";
+import { waitsFor } from "../output/schema-parts.ts";
 import { exitCodes } from "../../domain/errors.ts";
-import { type JobCounts, type JobStatus, jobStatuses, noJobs } from "../../domain/states.ts";
+import {
+  causeText,
+  type EdgeFacts,
+  metNotes,
+  remedyText,
+  waitText,
+} from "../../domain/edge-text.ts";
+import {
+  type JobCounts,
+  type JobStatus,
+  jobStatuses,
+  noJobs,
+  shownState,
+} from "../../domain/states.ts";
 import { isOfProject } from "../../domain/route.ts";
 import { projectOfPool } from "../../pool/entry/project.ts";
 import type { Color } from "../output/color.ts";
@@ -40,6 +55,10 @@ export class StatusCommand extends PdoflowCommand {
 
       Waiting jobs have not been claimed, running jobs are claimed by a pool, and retrying jobs have
       failed and wait for another attempt. Done, failed and cancelled jobs have ended.
+
+      A waiting posting runs when the postings that it waits for (\`post --after\`) are done. A
+      blocked posting can run only after something is repaired: status names the cause, and the
+      command that helps.
     `,
     examples: [
       ["Show all postings and pools", "$0 status"],
@@ -65,9 +84,20 @@ export class StatusCommand extends PdoflowCommand {
         db,
         open.map(({ id }) => id),
       );
+      const edges = await readEdges(
+        db,
+        postings.map(({ id }) => id),
+      );
       const counted = postings.map((row) => {
         const jobs = counts.get(row.id) ?? noJobs;
-        return { ...row, jobs, ...paceOf(jobs, paces.get(row.id)) };
+        const own = edges.get(row.id) ?? [];
+        return {
+          ...row,
+          jobs,
+          ...paceOf(jobs, paces.get(row.id)),
+          edges: own,
+          waitsFor: waitsFor(own),
+        };
       });
       if (this.json) {
         this.printJson(outputSchemas.status, { database: db.target, postings: counted, pools });
@@ -109,16 +139,18 @@ export class StatusCommand extends PdoflowCommand {
     const statuses = jobStatuses.filter(isShown);
     this.printTable(
       ["posting", "entry point", "state", "jobs", ...statuses],
-      postings.map(({ id, entryPoint, command, state, jobCount, jobs }) => [
+      postings.map(({ id, entryPoint, command, jobCount, jobs, ...posting }) => [
         String(id),
         command ?? entryPoint,
-        state,
+        shownState(posting),
         jobCount,
         ...statuses.map((status) => jobs[status]),
       ]),
       stateColor,
     );
-    for (const { id, state, reason, perSecond, leftMs } of postings) {
+    for (const posting of postings) {
+      const { id, state, reason, perSecond, leftMs } = posting;
+      for (const line of waitLines(posting)) this.say(`posting ${id}: ${line}`);
       if (state === "open" && reason !== null) this.say(`posting ${id}: ${reason}`);
       if (perSecond === null || leftMs === null) continue;
       this.say(`posting ${id}: ${rateText(perSecond)}, about ${roughTime(leftMs)} left`);
@@ -149,6 +181,14 @@ interface CountedPosting extends PostingRow {
   jobs: JobCounts;
   perSecond: number | null;
   leftMs: number | null;
+  edges: readonly EdgeFacts[];
+}
+
+/** What a posting waits for or why it is blocked; later, for what it did not wait. */
+function waitLines({ id, waits, isBlocked, edges }: CountedPosting): string[] {
+  if (!waits) return metNotes(edges);
+  if (!isBlocked) return [`waiting for ${waitText(edges)}`];
+  return [`blocked: ${causeText(edges)}. ${remedyText(id, edges)}`];
 }
 
 function paceOf({ waiting, running, retrying }: JobCounts, perSecond: number | undefined) {
@@ -170,7 +210,7 @@ export const poolCells = (pool: PoolRow): (string | number)[] => [
 
 /** Red for states that need attention, dim for ended ones. */
 export function stateColor(cell: string): Color | null {
-  if (/^(errored_out|failed|lost)$/.test(cell)) return "red";
-  if (/^(paused|retrying|draining)$/.test(cell)) return "yellow";
+  if (/^(errored_out|failed|lost|blocked)$/.test(cell)) return "red";
+  if (/^(paused|retrying|draining|waiting)$/.test(cell)) return "yellow";
   return /^(finished|cancelled|stopped)$/.test(cell) ? "dim" : null;
 }

@@ -5,9 +5,12 @@ import type { Db } from "../../db/connection/connect.ts";
 import { findOfRuns } from "../../db/engine/routes.ts";
 import { readTrees } from "../../db/read/family.ts";
 import { watchPostings } from "../../db/read/posting-watch.ts";
-import type { PostingCounts } from "../../db/read/status.ts";
+import { readEdges } from "../../db/read/edges.ts";
+import { type PostingCounts, readPostingCounts } from "../../db/read/status.ts";
+import { blockedText, type EdgeFacts, waitText } from "../../domain/edge-text.ts";
 import { Bell } from "../../domain/bell.ts";
 import { outputSchemas } from "../output/output-schemas.ts";
+import { waitsFor } from "../output/schema-parts.ts";
 import { type ExitCode, exitCodes } from "../../domain/errors.ts";
 import { PdoflowCommand } from "../shell/command.ts";
 import { parseFlags } from "../shell/flags.ts";
@@ -29,11 +32,13 @@ const Options = v.object({
   ),
 });
 
+type Edges = ReadonlyMap<number, readonly EdgeFacts[]>;
+
 /** Long enough for a pool to start, and to refuse a posting. */
 const hintAfterMs = 1_500;
 const hintEveryMs = 5_000;
 
-type WaitResult = "ended" | "timed out" | "stopped";
+type WaitResult = "ended" | "timed out" | "stopped" | "blocked";
 
 /** The wait was interrupted before the jobs ended. */
 class Interrupted extends Error {
@@ -52,6 +57,8 @@ export class WaitCommand extends PdoflowCommand {
     details: `
       The exit code is 0 if all jobs ended and none failed. It is 1 if jobs failed, or if a posting
       was stopped because of failures; such a posting ends only when it is resumed or cancelled. It
+      is also 1, at once, if a posting is blocked, because a posting that it waits for
+      (\`post --after\`) has failed jobs; the message names the cause and what helps. The exit code
       is 124 after --timeout, 130 after Ctrl-C and 143 after SIGTERM; the postings continue.
     `,
     examples: [
@@ -84,6 +91,7 @@ export class WaitCommand extends PdoflowCommand {
     );
     const progress = new PostingProgress(this, "wait");
     let last: readonly PostingCounts[] = [];
+    let edges: Edges = new Map();
     const isOver = (counts: readonly PostingCounts[]) => {
       last = counts;
       progress.show({
@@ -93,7 +101,7 @@ export class WaitCommand extends PdoflowCommand {
       });
       // A posting ends a moment after its last job.
       const isFar = (one: PostingCounts) => (until < 1 ? endedShare(one) >= until : one.isEnded);
-      const isDone = (one: PostingCounts) => isStopped(one) || isFar(one);
+      const isDone = (one: PostingCounts) => isStopped(one) || one.isBlocked || isFar(one);
       return this.any ? counts.some(isDone) : counts.every(isDone);
     };
     try {
@@ -103,7 +111,13 @@ export class WaitCommand extends PdoflowCommand {
         check: async (db) => {
           const counts = await countSelected(db, this.tree ? await below(db, selected) : selected);
           await hints.check(db, counts);
-          return isOver(counts) ? counts : undefined;
+          if (!isOver(counts)) return undefined;
+          const ids = this.json ? counts : counts.filter(({ isBlocked }) => isBlocked);
+          edges = await readEdges(
+            db,
+            ids.map(({ id }) => id),
+          );
+          return counts;
         },
         concerns: (id) => id === null || this.tree || ids.has(id),
         bell: new Bell(),
@@ -111,7 +125,9 @@ export class WaitCommand extends PdoflowCommand {
         withDatabase: (work) => this.withDatabase(work),
       });
       progress.end();
-      return this.#report(last, last.some(isStopped) ? "stopped" : "ended");
+      const isBlocked = last.some((one) => one.isBlocked);
+      const end = last.some(isStopped) ? "stopped" : isBlocked ? "blocked" : "ended";
+      return this.#report(last, edges, end);
     } catch (error) {
       progress.end();
       if (!(error instanceof Interrupted)) throw error;
@@ -126,26 +142,24 @@ export class WaitCommand extends PdoflowCommand {
     const open = last.filter(({ isEnded }) => !isEnded).map(({ id }) => id);
     this.say(`${this.json ? "" : "pdoflow wait: "}these postings continue: ${open.join(", ")}`);
     if (by === "timeout") {
-      this.#report(last, "timed out");
+      this.#report(last, new Map(), "timed out");
       return exitCodes.timedOut;
     }
     return by === "SIGINT" ? exitCodes.interrupted : exitCodes.terminated;
   }
 
-  #report(counts: readonly PostingCounts[], end: WaitResult): ExitCode {
+  #report(counts: readonly PostingCounts[], edges: Edges, end: WaitResult): ExitCode {
     if (this.json) {
       this.printJson(outputSchemas.wait, {
         end,
-        postings: counts.map(({ id, state, isEnded, reason, ...jobs }) => ({
-          id,
-          state,
-          isEnded,
-          reason,
-          jobs,
+        postings: counts.map((one) => ({
+          ...one,
+          jobs: one,
+          waitsFor: waitsFor(edges.get(one.id)),
         })),
       });
-    } else for (const one of counts) this.say(sentence(one));
-    const hasFailed = counts.some((one) => one.failed > 0 || isStopped(one));
+    } else for (const one of counts) this.say(sentence(one, edges.get(one.id) ?? []));
+    const hasFailed = counts.some((one) => one.failed > 0 || isStopped(one) || one.isBlocked);
     return hasFailed ? exitCodes.jobsFailed : exitCodes.ok;
   }
 }
@@ -163,8 +177,9 @@ const endedShare = (one: PostingCounts) => (one.isEnded ? 1 : endedOf(one) / tot
 const isStopped = ({ state }: PostingCounts) => state === "errored_out";
 
 /** "posting 42 finished: 98 done, 2 failed; why: pdoflow failures 42" */
-function sentence(one: PostingCounts): string {
+function sentence(one: PostingCounts, edges: readonly EdgeFacts[]): string {
   const { id, state, reason, failed } = one;
+  if (one.isBlocked) return `posting ${id} ${blockedText(id, edges) ?? "is no longer blocked"}`;
   const parts = (["done", "failed", "cancelled", "retrying", "running", "waiting"] as const)
     .filter((status) => one[status] > 0)
     .map((status) => `${one[status].toLocaleString("en")} ${status}`);
@@ -178,7 +193,7 @@ function sentence(one: PostingCounts): string {
 /** Reports why no pool runs the jobs, each reason once. */
 class Hints {
   readonly #say: (line: string) => void;
-  readonly #said = new Set<string>();
+  readonly #said = new Set<string | number>();
   #checkAt = performance.now() + hintAfterMs;
 
   constructor(say: (line: string) => void) {
@@ -189,14 +204,38 @@ class Hints {
     if (performance.now() < this.#checkAt) return;
     this.#checkAt = performance.now() + hintEveryMs;
     const idle = counts.filter(({ isEnded, running }) => !isEnded && running === 0);
+    const upstreams = await this.#checkWaiting(db, idle);
     const lines = await obstacleLines(
       db,
-      idle.map((one) => ({ id: one.id, jobs: one })),
+      [...idle, ...upstreams].map((one) => ({ id: one.id, jobs: one })),
     );
-    for (const line of [...(await pausedLines(db, counts)), ...lines]) {
-      if (!this.#said.has(line)) this.#say(line);
-      this.#said.add(line);
+    for (const line of [...(await pausedLines(db, [...counts, ...upstreams])), ...lines]) {
+      this.#sayOnce(line);
     }
+  }
+
+  /** Reports what postings wait for, and returns their unfinished upstreams. */
+  async #checkWaiting(db: Db, idle: readonly PostingCounts[]): Promise<PostingCounts[]> {
+    const waiting = idle.filter(({ waits }) => waits).map(({ id }) => id);
+    const edges = await readEdges(db, waiting);
+    for (const [id, own] of edges) this.#sayOnce(`posting ${id} waits for ${waitText(own)}`, id);
+    const unmet = [...edges.values()].flat().filter(({ state }) => state === "waiting");
+    const upstreams = await readPostingCounts(
+      db,
+      unmet.map(({ upstreamId }) => upstreamId),
+    );
+    for (const { id, state } of upstreams) {
+      if (state !== "errored_out") continue;
+      this.#sayOnce(
+        `posting ${id} was stopped because of failures; resume it with: pdoflow resume ${id}`,
+      );
+    }
+    return upstreams.filter(({ isEnded, running }) => !isEnded && running === 0);
+  }
+
+  #sayOnce(line: string, key: string | number = line): void {
+    if (!this.#said.has(key)) this.#say(line);
+    this.#said.add(key);
   }
 }
 

@@ -1,4 +1,5 @@
 import { roughTime } from "../../../tui/draw/pace.ts";
+import { blockedText, metNotes, waitText } from "../../domain/edge-text.ts";
 import { formatNeed, isCommandNeed, type Need, unmetNeeds } from "../../domain/capabilities.ts";
 import type { JobCounts } from "../../domain/states.ts";
 import { isOfProject, mayServe } from "../../domain/route.ts";
@@ -40,9 +41,12 @@ export function explainPosting(facts: PostingFacts): string {
       `was stopped (${reason}); see why: pdoflow failures ${id}; ` +
       `after fixing the cause: ${resumeCommand(facts)}; ` +
       `to go on although jobs fail: ${resumeAnyway(id, posting.reason)}`,
-    open: () => (startsInMs === null ? whyOpen(facts) : start(startsInMs)) + refusalOf(facts),
+    open: () =>
+      (whyUpstream(facts) ?? (startsInMs === null ? whyOpen(facts) : start(startsInMs))) +
+      refusalOf(facts),
   }[state]();
-  return `posting ${id} ${what}. ${progress(jobs)}`;
+  const notes = metNotes(facts.edges).map((note) => ` Note: ${note}.`);
+  return `posting ${id} ${what}. ${progress(jobs)}${notes.join("")}`;
 }
 
 /** The command that resumes a stopped posting so that the same reason does not stop it again. */
@@ -92,6 +96,13 @@ const countJobs = (count: number) => (count === 1 ? "1 job" : `${count.toLocaleS
 /** The reasons why a job waits. */
 type WaitFacts = Omit<JobFacts, "id" | "status" | "attempts">;
 
+/** Which postings its posting waits for; null if it waits for none. */
+function whyUpstream({ posting, edges }: Pick<WaitFacts, "posting" | "edges">): string | null {
+  if (!posting.waits) return null;
+  if (!posting.isBlocked) return `waits for ${waitText(edges)}`;
+  return blockedText(posting.id, edges);
+}
+
 function whyNot(facts: WaitFacts): string {
   const { posting, route, dueInMs } = facts;
   if (posting.state === "paused" || posting.state === "errored_out") {
@@ -102,6 +113,8 @@ function whyNot(facts: WaitFacts): string {
       `resume it with: pdoflow resume ${posting.id}`
     );
   }
+  const upstream = whyUpstream(facts);
+  if (upstream !== null) return upstream;
   if (facts.startsInMs !== null) return `waits because its posting ${start(facts.startsInMs)}`;
   if (route.run !== "") {
     return (

@@ -78,6 +78,9 @@ export class StageCommand extends PostCommand {
   override say(text: string): void {
     this.note(text);
   }
+
+  /** The file says what a stage waits for. */
+  override sayWaits(): void {}
 }
 
 interface StageSetting {

@@ -38,7 +38,14 @@ export async function dryRun(
   if (sweep) jobCount = sweep.size;
   if (jobCount === 0) throw new NothingToPost(source);
   if (json) {
-    const posted = { id: null, jobCount, isNew: false, calls: first };
+    const posted = {
+      id: null,
+      jobCount,
+      isNew: false,
+      calls: first,
+      waitsFor: [],
+      isBlocked: false,
+    };
     command.printJson(outputSchemas.post, { entryPoint, name: command.name ?? null, ...posted });
   }
   const more = isShown && !isCommand && jobCount > first.length ? " (the first are above)" : "";

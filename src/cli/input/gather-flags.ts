@@ -46,8 +46,8 @@ export abstract class GatheringCommand extends PostingCommand {
   });
   tolerate = Option.String("--tolerate", {
     description:
-      "with --gather, start although N or P% of the results are missing: their jobs have failed " +
-      "or were cancelled (default: 0)",
+      "with --after or --gather, start although N jobs, or P% of them, failed or were cancelled " +
+      "(default: 0)",
   });
   with = Option.String("--with", {
     description: "with --gather, a JSON list of the arguments of each job (default: [])",
@@ -60,8 +60,8 @@ export abstract class GatheringCommand extends PostingCommand {
    */
   gatherRequest(files: readonly string[]): GatherRequest | null {
     if (this.gather === undefined) {
-      const { reduce, tolerate, with: args } = this;
-      const [flag] = Object.entries({ "--reduce": reduce, "--tolerate": tolerate, "--with": args })
+      const { reduce, with: args } = this;
+      const [flag] = Object.entries({ "--reduce": reduce, "--with": args })
         .filter(([, value]) => value !== undefined)
         .map(([name]) => name);
       if (flag === undefined) return null;

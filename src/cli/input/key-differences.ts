@@ -6,6 +6,7 @@ import {
   readKnownPosting,
 } from "../../db/posting/known-posting.ts";
 import { formatNeed } from "../../domain/capabilities.ts";
+import type { Edge } from "../../domain/option-values.ts";
 import { parse } from "../../domain/parse.ts";
 import { optionList, type OptionName, PostingOptions } from "../../domain/posting-options.ts";
 import { pluralize } from "../output/pluralize.ts";
@@ -37,9 +38,10 @@ export async function keyDifferences(
   }
   const given = parse(PostingOptions, posting, "options of a posting");
   for (const { name, flag } of optionList) {
-    if (flag === undefined || known.options[name] === undefined) continue;
+    const flagName = name === "after" ? "--after" : flag?.name;
+    if (flagName === undefined || known.options[name] === undefined) continue;
     const [text, found] = [textOf(name, given), textOf(name, known.options)];
-    if (text !== found) differences.push(`${flag.name} ${text} (posting ${id}: ${found})`);
+    if (text !== found) differences.push(`${flagName} ${text} (posting ${id}: ${found})`);
   }
   return { isCancelled: known.state === "cancelled", differences };
 }
@@ -50,7 +52,22 @@ function textOf(name: OptionName, options: KnownOptions): string {
   const { needs = [], maxFailuresPercent = null } = options;
   if (name === "needs") return needs.map(formatNeed).join(",") || "none";
   if (name === "maxFailures" && maxFailuresPercent !== null) return `${maxFailuresPercent}%`;
-  if (value === null || typeof value === "object") return "none"; // "after" has no flag
+  if (name === "after") return edgesText(options.after ?? []);
+  if (value === null || typeof value === "object") return "none";
   if (typeof value === "boolean") return value ? "yes" : "no";
   return `${String(value)}${name.endsWith("Ms") ? "ms" : ""}`;
+}
+
+/** As in "41 (tolerate 1%), any 40". */
+function edgesText(edges: readonly Edge[]): string {
+  const texts = edges.map(({ posting, kind, tolerateJobs, toleratePercent }) => {
+    const tolerance =
+      tolerateJobs ?? (toleratePercent === undefined ? null : `${toleratePercent}%`);
+    return (
+      (kind === "after" ? "" : `${kind} `) +
+      String(posting) +
+      (tolerance === null ? "" : ` (tolerate ${tolerance})`)
+    );
+  });
+  return [...new Set(texts)].toSorted().join(", ") || "none";
 }

@@ -212,15 +212,20 @@ export abstract class PostingCommand extends PostingFlags {
     return projectOfPosting(source, formatEntryPoint(entryPoint));
   }
 
+  /** Reports what a time means, unless it is a plain date and time. */
+  #sayMoment(flag: string, text: string | undefined, meaning: string): void {
+    if (text === undefined) return;
+    const time = timeNamed(text, new Date()) ?? text;
+    const note = momentNote(time) ?? (/^\d{4}-/.test(text) ? null : meaning);
+    if (note !== null) this.say(`${flag} ${text}: ${note}`);
+  }
+
   /** The posting that the options describe. @throws {InvalidInput} */
   newPosting(entryPoint: EntryPoint): NewPosting {
     const { separator: _, format: _format, maxFailures, ...options } = this.parseOptions();
-    if (this.runAt !== undefined) {
-      const time = timeNamed(this.runAt, new Date()) ?? this.runAt;
-      const start = `the jobs start at ${options.runAt}`;
-      const note = momentNote(time) ?? (/^\d{4}-/.test(this.runAt) ? null : start);
-      if (note !== null) this.say(`--run-at ${this.runAt}: ${note}`);
-    }
+    this.#sayMoment("--run-at", this.runAt, `the jobs start at ${options.runAt}`);
+    const end = `the posting is cancelled if it has not ended at ${options.deadline}`;
+    this.#sayMoment("--deadline", this.deadline, end);
     const { maxAttempts = 1, stopAfter = 0, keepsOutput = "all" } = options;
     return {
       ...options,

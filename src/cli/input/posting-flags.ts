@@ -9,7 +9,7 @@ import {
   postingOptions,
 } from "../../domain/posting-options.ts";
 import { PdoflowCommand } from "../shell/command.ts";
-import { duration, localMoment } from "../shell/flag-values.ts";
+import { deadline, duration, localMoment } from "../shell/flag-values.ts";
 
 const flagged = optionList.flatMap(({ flag, ...option }) => (flag ? [{ ...option, flag }] : []));
 
@@ -31,6 +31,7 @@ const kinds: Record<PostingFlag["kind"], v.GenericSchema> = {
   ),
   duration,
   moment: localMoment,
+  deadline,
   needs: v.pipe(v.string(), v.transform(parseNeeds)),
   "off switch": v.pipe(
     v.boolean(),
@@ -66,6 +67,8 @@ export abstract class PostingFlags extends PdoflowCommand {
   declare readonly name: string | undefined;
   declare readonly project: string | undefined;
   declare readonly runAt: string | undefined;
+  declare readonly deadline: string | undefined;
+  declare readonly ifBlocked: string | undefined;
 
   constructor(command: "post" | "run") {
     super();

@@ -13,6 +13,7 @@ import {
   PoolRow,
   Posting,
   PostingState,
+  WaitsFor,
 } from "./schema-parts.ts";
 import { flowSchemas } from "./flow-schemas.ts";
 import { topEntries } from "./top-schema.ts";
@@ -66,6 +67,8 @@ export const outputSchemas = {
     isNew: v.boolean(),
     /** With --dry-run: the first calls. */
     calls: v.array(v.string()),
+    waitsFor: v.array(WaitsFor),
+    isBlocked: v.boolean(),
   }),
   /** One line for each ended job. */
   run: output({
@@ -79,7 +82,7 @@ export const outputSchemas = {
     stderr: v.nullable(v.string()),
   }),
   wait: output({
-    end: v.picklist(["ended", "timed out", "stopped"]),
+    end: v.picklist(["ended", "timed out", "stopped", "blocked"]),
     postings: v.array(
       v.object({
         id,
@@ -87,6 +90,8 @@ export const outputSchemas = {
         isEnded: v.boolean(),
         reason: v.nullable(v.string()),
         jobs: JobCounts,
+        waitsFor: v.array(WaitsFor),
+        isBlocked: v.boolean(),
       }),
     ),
   }),
@@ -193,6 +198,7 @@ export const outputSchemas = {
   }),
   pause: Changes,
   resume: Changes,
+  unblock: Changes,
   cancel: Changes,
   drain: output({ pools: v.array(v.object({ id, host: v.string() })) }),
   ...flowSchemas,
@@ -222,6 +228,7 @@ export const outputSchemas = {
     job: v.nullable(v.string()),
     status: v.picklist([...new Set([...jobStatuses, ...postingStates])]),
     why: v.string(),
+    waitsFor: v.array(WaitsFor),
   }),
   prune: output({
     isDryRun: v.boolean(),

@@ -1,6 +1,13 @@
 import * as v from "valibot";
 
-import { jobStatuses, orList, poolRowStates, postingStates } from "../../domain/states.ts";
+import { allEdgeKinds, type EdgeFacts, toleranceOf } from "../../domain/edge-text.ts";
+import {
+  edgeStates,
+  jobStatuses,
+  orList,
+  poolRowStates,
+  postingStates,
+} from "../../domain/states.ts";
 
 // Parts that several output schemas share.
 
@@ -24,6 +31,25 @@ export const PoolState = v.picklist(poolRowStates);
 export const JobStatus = v.picklist(jobStatuses, `expected ${orList(jobStatuses)}`);
 export const JobCounts = v.object(v.entriesFromList(jobStatuses, count));
 
+/** A posting that another one waits for, or has waited for. */
+export const WaitsFor = v.object({
+  posting: id,
+  kind: v.picklist(allEdgeKinds),
+  /** The jobs that may fail or be cancelled, such as "10" or "1%". */
+  tolerate: v.nullable(v.string()),
+  /** Lapsed: the posting that waited was cancelled. */
+  state: v.picklist(edgeStates),
+  /** Why it is blocked. */
+  cause: v.nullable(v.string()),
+  metAt: v.nullable(moment),
+  /** The role that let the posting run with `pdoflow unblock`. */
+  unblockedBy: v.nullable(v.string()),
+});
+
+/** The edges of a posting as JSON. */
+export const waitsFor = (edges: readonly EdgeFacts[] = []) =>
+  edges.map((edge) => ({ ...edge, posting: edge.upstreamId, tolerate: toleranceOf(edge) }));
+
 export const Posting = v.object({
   id,
   name: v.nullable(v.string()),
@@ -40,6 +66,9 @@ export const Posting = v.object({
   postedAt: moment,
   endedAt: v.nullable(moment),
   jobs: JobCounts,
+  waitsFor: v.array(WaitsFor),
+  /** Whether it waits, and something must be repaired before it can run. */
+  isBlocked: v.boolean(),
 });
 
 export const PoolRow = v.object({

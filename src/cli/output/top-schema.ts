@@ -3,7 +3,7 @@ import * as v from "valibot";
 import { count, id, JobCounts, moment, PoolRow, Posting } from "./schema-parts.ts";
 
 const TopPosting = v.object({
-  ...v.omit(Posting, ["posterOs"]).entries,
+  ...v.omit(Posting, ["posterOs", "waitsFor", "isBlocked"]).entries,
   /** The highest priority among its waiting jobs. */
   priority: v.nullable(v.number()),
 });

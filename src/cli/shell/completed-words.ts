@@ -58,7 +58,15 @@ export const takesEntry = (commands: readonly CommandText[], first: string): boo
   takes(commands, first, /file\.ts#name/);
 
 /** The options whose values are postings, as "command option". */
-export const postingOptions = ["pool --posting", "post --gather", "run --resume"] as const;
+export const postingOptions = [
+  "pool --posting",
+  "run --resume",
+  "post --after",
+  "post --after-any",
+  "post --after-failed",
+  "post --after-start",
+  "post --gather",
+] as const;
 
 /** Whether the operands of a command match. */
 const takes = (commands: readonly CommandText[], first: string, operand: RegExp): boolean =>

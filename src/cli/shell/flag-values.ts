@@ -50,3 +50,10 @@ export const localMoment = v.pipe(
   ),
   v.transform((text) => new Date(text).toISOString()),
 );
+
+/** The same, and a duration such as 6h from now. */
+export const deadline = v.pipe(
+  v.string(),
+  v.transform((text) => text.replace(/^\d[\d.]*(ms|[smhd])/, "+$&")),
+  localMoment,
+);

@@ -18,7 +18,7 @@ const tasks: Readonly<Record<string, readonly string[]>> = {
   "run flows": ["flow"],
   "see what happens": ["top", "status", "list", "jobs", "pools", "logs", "failures", "explain"],
   "change postings and pools": [
-    ...["pause", "resume", "cancel", "retry", "set-priority", "set-limit", "drain"],
+    ...["pause", "resume", "cancel", "retry", "unblock", "set-priority", "set-limit", "drain"],
   ],
   "operate the queue": [
     ...["up", "down", "migrate", "config", "doctor", "depth", "profile", "prune", "psql"],

@@ -5,8 +5,7 @@ const topics: Readonly<Record<string, readonly string[]>> = {
   input: [
     ...["--format", "--each-line", "--null", "--positional", "--no-header", "--separator", "--na"],
     ...["--types", "--from-glob", "--args", "--no-args", "--kw", "--each", "--link"],
-    ...["--priority-column", "--gather", "--reduce", "--tolerate", "--with"],
-    ...["--check", "--dry-run"],
+    ...["--priority-column", "--gather", "--reduce", "--with", "--check", "--dry-run"],
   ],
   postings: [
     ...["--name", "--posting", "--project", "--root", "--key", "--keep", "--sign", "--pin"],
@@ -16,6 +15,10 @@ const topics: Readonly<Record<string, readonly string[]>> = {
     ...["--max-workers", "--priority", "--max-attempts", "--backoff", "--run-at", "--needs"],
     ...["--wait", "--resume", "--once", "--env", "--oldest-every", "--heartbeat-timeout"],
     ...["--recycle-after", "--recycle-above", "--worker-user", "--no-reload"],
+  ],
+  waiting: [
+    ...["--after", "--after-any", "--after-failed", "--after-start", "--tolerate"],
+    ...["--if-blocked", "--deadline"],
   ],
   limits: [
     ...["--timeout", "--grace", "--max-running", "--max-rate", "--stop-after", "--max-failures"],
@@ -33,8 +36,8 @@ const commonNames = ["--database", "--json", "--color", "--quiet", "--verbose"];
 const essential: Readonly<Record<string, readonly string[]>> = {
   post: [
     ...["--each-line", "--from-glob", "--kw", "--each", "--dry-run", "--name"],
-    ...["--priority", "--max-attempts", "--run-at", "--wait"],
-    ...["--timeout", "--max-running", "--stop-after", "--output"],
+    ...["--priority", "--max-attempts", "--run-at", "--wait", "--after"],
+    ...["--timeout", "--output"],
   ],
   run: [
     ...["--each-line", "--from-glob", "--each", "--dry-run"],

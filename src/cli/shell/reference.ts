@@ -117,6 +117,10 @@ const duration = "DURATION";
 /** The names of option values; the default is VALUE. */
 const valueNames: Readonly<Record<string, string>> = {
   ...Object.fromEntries(optionList.flatMap(({ flag }) => (flag ? [[flag.name, flag.value]] : []))),
+  "--after": "POSTING",
+  "--after-any": "POSTING",
+  "--after-failed": "POSTING",
+  "--after-start": "POSTING",
   "--allow": "PATTERN",
   "--arg": "TEXT",
   "--args": "WORDS",
@@ -167,6 +171,7 @@ const valueNames: Readonly<Record<string, string>> = {
   "--state": "STATE",
   "--theme": "THEME",
   "--to": "FOLDER",
+  "--tolerate": "N|P%",
   "--trust": "FOLDER",
   "--types": "LIST",
   "--until": "P%",

@@ -43,7 +43,9 @@ export async function countPrunable({ sql, schema }: Db, options: PruneOptions):
     select count(*) as postings, coalesce(sum(job_count), 0)::bigint as jobs
     from ${schema}.posting p
     where ${schema}.is_prunable(
-      p, ${options.olderThanMs}, ${states(options)}::${schema}.posting_state[])`;
+        p, ${options.olderThanMs}, ${states(options)}::${schema}.posting_state[])
+      and not ${schema}.is_kept_by_edge(
+        p.id, ${options.olderThanMs}, ${states(options)}::${schema}.posting_state[])`;
   return row ?? { postings: 0, jobs: 0 };
 }
 

@@ -12,13 +12,16 @@ const functions: readonly Names[] = [
   [/^(pool_\w+|listen|share_of)$/, ["pool"]],
   [/^(post|post_(batch|sweep)|(begin|end|sign)_posting|add_(jobs|sweep)|next_span)$/, ["poster"]],
   [
-    /^(pause|resume|cancel|retry|set_(limits|priority)|(set|delete|swap)_variable)$/,
+    /^(pause|resume|cancel|retry|unblock|set_(limits|priority)|(set|delete|swap)_variable)$/,
     ["poster", "operator"],
   ],
+  [/^(begin|end|continue)_flow$/, ["poster"]],
   [/^drain_pools$/, ["operator"]],
   [/^(running_jobs|ranges_of|fingerprint|failed_jobs|seqs_of|index_of|runs_of)$/, readers],
   [/^(each_outcome|has_ended|(runs|jobs|waiting|skips)_between|jobs|limit_room)$/, readers],
-  [/^(status|get_variable|follow)$/, readers],
+  [/^(status|get_variable|follow|upstream_of|read_results|stages_of)$/, readers],
+  [/^(tolerated|has_begun|obstacle_of|obstacles|is_blocked|edge_states)$/, everybody],
+  [/^(ancestors|tree_ids|tree_of|faults_below)$/, everybody],
   [/^(caller|is_owner|has_grant|sees_all|runs_all|reads_all|own_routes|run_routes)$/, everybody],
   [/^(refusal_of|lane_cursor|block_of|lines_of|max_bytes_of)$/, everybody],
   [/^(sweep_(lines|parts|number)|over_(lines|bytes|end))$/, everybody],
@@ -26,9 +29,9 @@ const functions: readonly Names[] = [
 
 /** As pdoflow.kind_reads has them. Only the owner can read any other. */
 const relations: readonly Names[] = [
-  [/^(migration|route|posting|lane|job|progress|lease|pool|refusal)$/, everybody],
+  [/^(migration|route|posting|lane|job|progress|lease|pool|refusal|edge|flow|child)$/, everybody],
   [/^(outcome|outcome_run|retry|permit|variable|job_status|failure|tally|profile)$/, readers],
-  [/^(job_order|postings|jobs|outcomes|failures|pools)$/, readers],
+  [/^(job_order|postings|jobs|outcomes|failures|pools|edges|flows)$/, readers],
 ];
 
 /** The kinds of grant that allow what the server denied; empty if only the owner may do it. */

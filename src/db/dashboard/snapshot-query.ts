@@ -27,7 +27,7 @@ export const snapshotQuery = (sql: Tx, schema: Schema, most: number) => sql<{ va
 const countedParts = (sql: Tx, schema: Schema) => sql`
   with clock as (select clock_timestamp() as at),
   live_posting as materialized (
-    select id, state, job_count, run_at from ${schema}.posting where ended_at is null),
+    select id, state, job_count, run_at, waits from ${schema}.posting where ended_at is null),
   live as materialized (
     select count(*) as postings, coalesce(sum(job_count), 0) as jobs from live_posting),
   total as materialized (
@@ -46,7 +46,7 @@ const countedParts = (sql: Tx, schema: Schema) => sql`
     select l.posting_id, l.priority, l.effective_priority, l.first_seq, l.end_seq, false
     from live_posting p cross join lateral (
       select * from ${schema}.lane where posting_id = p.id and state = 'paused' offset 0) l
-    where p.state in ('paused', 'errored_out') or p.run_at is not null),
+    where p.state in ('paused', 'errored_out') or p.run_at is not null or p.waits),
   taken as materialized (
     select l.posting_id, l.priority, e.seq - l.first_seq as jobs
     from (

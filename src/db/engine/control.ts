@@ -38,6 +38,16 @@ export async function resumePostings(
   return rows.map(({ id }) => id);
 }
 
+/** Lets postings run although they wait for others. Returns the postings that waited. */
+export async function unblockPostings(
+  { sql, schema }: Db,
+  ids: readonly number[],
+): Promise<number[]> {
+  const rows = await sql<{ id: number }[]>`
+    select unnest(${schema}.unblock(${integers(ids)}::bigint[])) as id`;
+  return rows.map(({ id }) => id);
+}
+
 /**
  * Cancels postings: waiting jobs at once, running jobs as soon as their pool notices. Returns the
  * cancelled postings.

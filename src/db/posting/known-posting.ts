@@ -25,14 +25,19 @@ interface KnownRow extends KnownOptions {
 /** The properties of the posting with a key, to compare another posting with it. */
 export async function readKnownPosting({ sql, schema }: Db, id: number): Promise<KnownPosting> {
   const [row] = await sql<KnownRow[]>`
-    select p.*, r.needs, coalesce(p.priority, (
+    select p.*, r.needs,
+      (select coalesce(json_agg(json_strip_nulls(json_build_object(
+         'posting', upstream_id, 'kind', kind, 'tolerateJobs', tolerate_jobs,
+         'toleratePercent', tolerate_percent))), '[]')
+       from ${schema}.edge where posting_id = p.id) as after, coalesce(p.priority, (
       select priority from ${schema}.lane where posting_id = p.id and first_seq = 0)) as priority
     from ${schema}.posting p join ${schema}.route r on r.id = p.route_id
     where p.id = ${id}`;
   if (!row) throw new Error(`posting ${id} was pruned a moment ago`);
   const { state, jobCount, rateCount, rateMs } = row;
-  // Once it has started, nothing says when it was to start.
-  const options = { ...row, maxRate: rateText(rateCount, rateMs), runAt: undefined };
+  // Once it has started, nothing says when it was to start. +6h is another time now.
+  const omitted = { runAt: undefined, deadline: undefined };
+  const options = { ...row, maxRate: rateText(rateCount, rateMs), ...omitted };
   return { state, jobCount, options };
 }
 

@@ -1,9 +1,11 @@
 import type { JobError } from "../../domain/attempt.ts";
+import type { EdgeFacts } from "../../domain/edge-text.ts";
 import type { JobCounts, JobStatus, PostingState } from "../../domain/states.ts";
 import { type PoolScope, type Route, servesPosting } from "../../domain/route.ts";
 import { integers } from "../connection/array.ts";
 import type { Db } from "../connection/connect.ts";
 import { routeObject } from "./routed-postings.ts";
+import { readEdges } from "./edges.ts";
 import { readCounts } from "./status.ts";
 
 /** The facts about a job and about everything that can keep it from running. */
@@ -20,7 +22,16 @@ export interface JobFacts {
   dueInMs: number | null;
   /** The time until its posting starts, in ms; null if it has started. */
   startsInMs: number | null;
-  posting: { id: number; state: PostingState; reason: string | null };
+  posting: {
+    id: number;
+    state: PostingState;
+    reason: string | null;
+    /** Whether it waits for other postings, and whether it is blocked (W4). */
+    waits: boolean;
+    isBlocked: boolean;
+  };
+  /** The postings that its posting waits for, or has waited for. */
+  edges: readonly EdgeFacts[];
   /** The limits that its posting has reached; null if none. */
   full: { maxRunning: number | null; rateCount: number | null; rateMs: number | null } | null;
   /** Which pool refused its posting, and why; null if none did. */
@@ -56,7 +67,8 @@ export async function readJobFacts(
   index: number,
 ): Promise<JobFacts | null> {
   const { sql, schema } = db;
-  const [job] = await sql<(Omit<JobFacts, "id" | "pools" | "ahead"> & { priority: number })[]>`
+  type Row = Omit<JobFacts, "id" | "pools" | "ahead" | "edges"> & { priority: number };
+  const [job] = await sql<Row[]>`
     select s.status, s.attempts, s.error,
       (select o.host from ${schema}.lease l join ${schema}.pool o on o.id = l.pool_id
        where l.id = s.lease_id) as host,
@@ -67,7 +79,8 @@ export async function readJobFacts(
          and r.due_at < 'infinity'
        limit 1) as due_in_ms,
       (extract(epoch from p.run_at - now()) * 1000)::float8 as starts_in_ms,
-      json_build_object('id', p.id, 'state', p.state, 'reason', p.reason) as posting,
+      json_build_object('id', p.id, 'state', p.state, 'reason', p.reason, 'waits', p.waits,
+        'isBlocked', ${schema}.is_blocked(p)) as posting,
       ${schema}.refusal_of(p.id) as refusal,
       (select json_build_object('maxRunning', p.max_running, 'rateCount', p.rate_count,
                                 'rateMs', p.rate_ms)
@@ -86,19 +99,21 @@ export async function readJobFacts(
     id: `${postingId}/${index}`,
     pools: await readScopes(db, postingId),
     ahead: await countAhead(db, { postingId, priority }),
+    edges: (await readEdges(db, [postingId])).get(postingId) ?? [],
   };
 }
 
 /** The facts about a posting; null if it does not exist. */
 export async function readPostingFacts(db: Db, id: number): Promise<PostingFacts | null> {
   const { sql, schema } = db;
-  type Row = Omit<PostingFacts, "pools" | "ahead" | "jobs"> & { priority: number | null };
+  type Row = Omit<PostingFacts, "pools" | "ahead" | "jobs" | "edges"> & { priority: number | null };
   const [row] = await sql<Row[]>`
     select (p.ended_at is not null) as is_ended,
       (select (extract(epoch from min(due_at) - now()) * 1000)::float8
        from ${schema}.retry where posting_id = p.id and due_at < 'infinity') as due_in_ms,
       (extract(epoch from p.run_at - now()) * 1000)::float8 as starts_in_ms,
-      json_build_object('id', p.id, 'state', p.state, 'reason', p.reason) as posting,
+      json_build_object('id', p.id, 'state', p.state, 'reason', p.reason, 'waits', p.waits,
+        'isBlocked', ${schema}.is_blocked(p)) as posting,
       ${schema}.refusal_of(p.id) as refusal,
       (select json_build_object('maxRunning', p.max_running, 'rateCount', p.rate_count,
                                 'rateMs', p.rate_ms)
@@ -115,7 +130,8 @@ export async function readPostingFacts(db: Db, id: number): Promise<PostingFacts
     priority === null
       ? { higherPriority: 0, samePriority: 0 }
       : await countAhead(db, { postingId: id, priority });
-  return { ...facts, jobs, pools: await readScopes(db, id), ahead };
+  const edges = (await readEdges(db, [id])).get(id) ?? [];
+  return { ...facts, jobs, pools: await readScopes(db, id), ahead, edges };
 }
 
 const readScopes = ({ sql, schema }: Db, postingId: number) => sql<JobFacts["pools"]>`
@@ -146,7 +162,7 @@ export async function readWaitingPostings(
             where f.posting_id = p.id) as refusers
     from ${schema}.posting p join ${schema}.route r on r.id = p.route_id
     where p.id = any (${integers(ids)}::bigint[]) and p.state = 'open' and p.ended_at is null
-      and p.run_at is null and r.run = ''
+      and p.run_at is null and not p.waits and r.run = ''
     order by p.id`;
   if (postings.length === 0) return [];
   const pools = await sql<(PoolScope & { id: number })[]>`

@@ -1,4 +1,4 @@
-import type { PostingState } from "../../domain/states.ts";
+import type { VisibleState } from "../../domain/states.ts";
 import { integers } from "../connection/array.ts";
 import type { Db } from "../connection/connect.ts";
 import { type PoolRow, postingColumns, type PostingRow } from "./snapshot.ts";
@@ -7,10 +7,22 @@ export interface ListFilter {
   /** Include ended postings. */
   isAll: boolean;
   /** Null for any. */
-  state: PostingState | null;
+  state: VisibleState | null;
   /** Only those with a smaller number. */
   before: number;
   most: number;
+}
+
+/** Whether a posting `p` is in a state; waiting and blocked postings are open, too. */
+export function isInState({ sql, schema }: Pick<Db, "sql" | "schema">, state: VisibleState) {
+  switch (state) {
+    case "waiting":
+      return sql`p.state = 'open' and p.waits and not ${schema}.is_blocked(p)`;
+    case "blocked":
+      return sql`p.state = 'open' and p.waits and ${schema}.is_blocked(p)`;
+    default:
+      return sql`p.state = ${state}`;
+  }
 }
 
 /** Postings, the newest first. */
@@ -21,7 +33,7 @@ export const listPostings = (
   select ${postingColumns({ sql, schema })}
   from ${schema}.posting p join ${schema}.route r on r.id = p.route_id
   where p.id < ${before} and ${isAll ? sql`true` : sql`p.ended_at is null`}
-    and ${state === null ? sql`true` : sql`p.state = ${state}`}
+    and ${state === null ? sql`true` : isInState({ sql, schema }, state)}
   order by p.id desc limit ${most}`;
 
 /** The number of ended postings among the newest 1,000, and the number of postings read. */
@@ -41,9 +53,9 @@ export const listPools = ({ sql, schema }: Db, isAll: boolean, most: number) => 
   order by id desc limit ${most}`;
 
 /**
- * The number of unfinished jobs in open postings, which is the work left for pools; with `of`, for
- * a pool that serves these routes and postings. Reads the unfinished postings and their totals, not
- * their jobs.
+ * The number of unfinished jobs in open postings that wait for no other posting, which is the work
+ * left for pools; with `of`, for a pool that serves these routes and postings. Reads the unfinished
+ * postings and their totals, not their jobs.
  */
 export async function readDepth(
   { sql, schema }: Db,
@@ -59,7 +71,7 @@ export async function readDepth(
     select coalesce(sum(p.job_count - (
       select coalesce(sum(done + failed + cancelled), 0) from ${schema}.progress
       where posting_id = p.id)), 0)::bigint as jobs
-    from ${schema}.posting p where p.ended_at is null and p.state = 'open'
+    from ${schema}.posting p where p.ended_at is null and p.state = 'open' and not p.waits
       ${ofRoutes} ${ofPostings}`;
   return row?.jobs ?? 0;
 }

@@ -1,6 +1,7 @@
-import type { PostingState } from "../../domain/states.ts";
+import type { LiveState } from "../../domain/states.ts";
 import type { PostingPick } from "../../domain/selector.ts";
 import type { Db } from "../connection/connect.ts";
+import { isInState } from "./lists.ts";
 
 /** The numbers of the postings that a selection means, in order; empty if there are none. */
 export async function findPicked({ sql, schema }: Db, pick: PostingPick): Promise<number[]> {
@@ -22,11 +23,9 @@ export async function findPicked({ sql, schema }: Db, pick: PostingPick): Promis
 }
 
 /** The unfinished postings in a state, the oldest first. */
-export async function findInState(
-  { sql, schema }: Db,
-  state: Exclude<PostingState, "finished">,
-): Promise<number[]> {
+export async function findInState({ sql, schema }: Db, state: LiveState): Promise<number[]> {
   const rows = await sql<{ id: number }[]>`
-    select id from ${schema}.posting where ended_at is null and state = ${state} order by id`;
+    select id from ${schema}.posting p
+    where p.ended_at is null and ${isInState({ sql, schema }, state)} order by id`;
   return rows.map(({ id }) => id);
 }

@@ -19,13 +19,17 @@ export interface PostingRow {
   postedAt: Date;
   endedAt: Date | null;
   keepsOutput: "none" | "failures" | "all";
+  /** Whether it waits for other postings, and whether it is blocked (W4). */
+  waits: boolean;
+  isBlocked: boolean;
 }
 
 /** The columns of a {@link PostingRow}, of a posting `p` and its route `r`. */
 export const postingColumns = ({ sql, schema }: Pick<Db, "sql" | "schema">) => sql`
   p.id, p.name, p.entry_point, p.command, p.job_count, p.state,
   coalesce(p.reason, ${schema}.refusal_of(p.id)) as reason, r.poster, r.poster_os,
-  nullif(r.project, '') as project, p.posted_at, p.ended_at, p.keeps_output`;
+  nullif(r.project, '') as project, p.posted_at, p.ended_at, p.keeps_output,
+  p.waits, ${schema}.is_blocked(p) as is_blocked`;
 
 /** All unfinished postings, the newest first, followed by the newest ended ones: `most`. */
 export const readPostings = ({ sql, schema }: Db, most: number) => sql<PostingRow[]>`

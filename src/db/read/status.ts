@@ -10,6 +10,9 @@ export interface PostingCounts extends JobCounts {
   isEnded: boolean;
   /** Why it was paused, stopped or cancelled, if a reason was given. */
   reason: string | null;
+  /** Whether it waits for other postings, and whether it is blocked (W4). */
+  waits: boolean;
+  isBlocked: boolean;
 }
 
 /**
@@ -22,7 +25,8 @@ export const readPostingCounts = ({ sql, schema }: Db, postingIds: readonly numb
 >`
   select p.id, p.state, p.ended_at is not null as is_ended, p.reason,
          p.job_count - t.running - t.retrying - t.done - t.failed - t.cancelled as waiting,
-         t.running, t.retrying, t.done, t.failed, t.cancelled
+         t.running, t.retrying, t.done, t.failed, t.cancelled,
+         p.waits, ${schema}.is_blocked(p) as is_blocked
   from ${schema}.posting p
     cross join lateral (
       select coalesce(sum(done), 0) as done, coalesce(sum(failed), 0) as failed,

@@ -9,7 +9,7 @@ interface EmptyClaim {
   room: Room;
   hasSkipped: boolean;
   wasQuiet: boolean;
-  /** The number of calls of `settle` that had ended before it. */
+  /** How often its pool had settled postings before the claim was sent. */
   settled: number;
 }
 
@@ -125,7 +125,7 @@ export class ClaimLoop {
 
   async #claim(session: Session, room: Room): Promise<void> {
     const { recoveries } = session;
-    const settled = session.settling.ended;
+    const settled = session.settler.counts.ended;
     if (this.#mayHaveUnknown) this.#mayHaveUnknown = !(await session.releaseUnknown());
     const quietUntil = this.#isWoken ? null : this.#quietUntil;
     const notified = this.#notified;
@@ -144,8 +144,9 @@ export class ClaimLoop {
       return;
     }
     for (const range of ranges) session.recorder.expect(range, range.endSeq - range.firstSeq);
-    if (runs.length === 0)
+    if (runs.length === 0) {
       return await this.#rest(session, { room, hasSkipped, wasQuiet, settled });
+    }
     await this.#listener.onJobs(session, runs, unread);
     if (notified.size + this.#notified.size > 0) {
       for (const id of whole(runs)) [notified, this.#notified].forEach((ids) => ids.delete(id));
@@ -175,10 +176,8 @@ export class ClaimLoop {
   }
 
   /** Nothing was found: waits for a notification, the next retry, or the next poll. */
-  async #rest(
-    session: Session,
-    { room, hasSkipped, wasQuiet, settled }: EmptyClaim,
-  ): Promise<void> {
+  async #rest(session: Session, empty: EmptyClaim): Promise<void> {
+    const { room, hasSkipped, wasQuiet } = empty;
     if (await session.claimer.refreshRoutes()) return;
     const isWaiting = room.idle > room.backlog;
     if (isWaiting && (await session.heartbeat.reportWaiting())) {
@@ -192,8 +191,10 @@ export class ClaimLoop {
     this.#nothingShort = !isWaiting;
     if (this.#isOnce() && nextMs === null && room.idle > 0) {
       if (wasQuiet && (await session.awaitsPools())) return this.#pause(silentMs);
-      if (session.settling.begun !== settled) return; // and claims again
-      if (wasQuiet && anyWaits && (await session.settle(null)) > 0) return; // and claims again
+      // Then it claims again.
+      if (wasQuiet && anyWaits && (await session.settler.settleAll()) > 0) return;
+      // It may have opened postings after the claim was sent.
+      if (session.settler.counts.begun > empty.settled) return; // and claims again
       if (wasQuiet) this.#listener.onNothingLeft();
       else if (this.#listener.isQuiet()) return; // and claims again
     }

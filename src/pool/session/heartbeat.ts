@@ -10,7 +10,6 @@ import {
 } from "../../db/engine/pools.ts";
 import { type RescuedPool, rescuePools } from "../../db/engine/rescue.ts";
 import { reportPool, type PoolReport } from "../../db/dashboard/report.ts";
-import { settleNext } from "../../db/engine/settle.ts";
 import { startDue } from "../../db/engine/starts.ts";
 import type { Link } from "../link/link.ts";
 
@@ -21,6 +20,8 @@ export interface HeartbeatListener {
   output(postings: readonly number[]): LiveOutput[];
   /** The counts since the last heartbeat, for the dashboard. */
   takeReport(): PoolReport;
+  /** Opens postings that need not wait for others any longer. */
+  pollEdges(): Promise<void>;
   /** Whether it waits for jobs. */
   isWaiting(): boolean;
   /** This pool is alive. */
@@ -62,8 +63,6 @@ export class Heartbeat {
   #timer: NodeJS.Timeout | undefined;
   /** The time of the last housekeeping. */
   #keptHouseAt = -Infinity;
-  /** The last posting whose edges were checked. Each heartbeat checks the next ones. */
-  #settledTo = 0;
   /** When the next heartbeat is due, on the performance clock. */
   #dueAt = 0;
   #silenceTimer: NodeJS.Timeout | undefined;
@@ -177,9 +176,7 @@ export class Heartbeat {
     await this.#link.ask((db) => finishStragglers(db));
     await this.#link.ask((db) => keepRoom(db));
     await this.#link.ask((db) => startDue(db)); // a busy pool does not ask when
-    // Finds what a lost notification has missed, and jobs that have begun.
-    const { lastId } = await this.#link.ask((db) => settleNext(db, null, this.#settledTo));
-    this.#settledTo = lastId ?? 0;
+    await this.#listener.pollEdges();
   }
 
   /** Between two heartbeats, without urgent news. */

@@ -7,7 +7,6 @@ import {
   registerPool,
   endPool,
 } from "../../db/engine/pools.ts";
-import { settle } from "../../db/engine/settle.ts";
 import { rescuePools } from "../../db/engine/rescue.ts";
 import { type PoolReport, reportPool } from "../../db/dashboard/report.ts";
 import type { Target } from "../../db/settings/target.ts";
@@ -19,6 +18,7 @@ import { retryUntil } from "../link/retry-until.ts";
 import { Link } from "../link/link.ts";
 import { Profiles } from "./profiles.ts";
 import { Recorder, type RecorderListener } from "./recorder.ts";
+import { Settler } from "./settler.ts";
 import { SilentPools } from "./silent-pools.ts";
 import { Tally } from "./tally.ts";
 
@@ -53,7 +53,8 @@ export async function closeLinks({ claims, work, side }: Links): Promise<void> {
 
 export interface SessionOptions extends NewPool, ClaimerOptions {}
 
-export interface SessionListener extends Omit<HeartbeatListener, "takeReport">, RecorderListener {
+export interface SessionListener
+  extends Omit<HeartbeatListener, "takeReport" | "pollEdges">, RecorderListener {
   /** The number of workers that have a job. */
   busy(): number;
   /** Whether the leases of this session are still the pool's own. */
@@ -71,17 +72,13 @@ export class Session {
   readonly recorder: Recorder;
   readonly heartbeat: Heartbeat;
   readonly profiles: Profiles;
+  readonly settler: Settler;
   readonly #silentPools: SilentPools;
   /**
    * The number of times that it has released all its leases: a claim that was under way at that
    * time is void.
    */
   recoveries = 0;
-  /**
-   * The calls of `settle`: one that ended after a claim began may have opened a posting that this
-   * claim missed.
-   */
-  readonly settling = { begun: 0, ended: 0 };
   readonly #links: Links;
   readonly #heartbeatTimeoutMs: number;
   readonly #listener: SessionListener;
@@ -107,9 +104,11 @@ export class Session {
         listener.onWritten(postingIds, batch);
       },
     });
+    this.settler = new Settler(links);
     this.heartbeat = new Heartbeat(links.side, poolId, pool.heartbeatTimeoutMs, {
       ...listener,
       takeReport: () => this.#takeReport(),
+      pollEdges: () => this.settler.poll(),
     });
   }
 
@@ -167,19 +166,6 @@ export class Session {
     const lost = await this.#links.side.ask((db) => rescuePools(db));
     for (const pool of lost) this.#listener.onRescue(pool);
     return true;
-  }
-
-  /**
-   * Opens the postings that wait for `upstreams` (null for any) and need not wait any longer;
-   * returns how many changed. On the connection of outcomes: after postings that end before.
-   */
-  async settle(upstreams: readonly number[] | null): Promise<number> {
-    this.settling.begun++;
-    try {
-      return await this.#links.work.ask((db) => settle(db, upstreams));
-    } finally {
-      this.settling.ended++;
-    }
   }
 
   /**

@@ -23,7 +23,7 @@ test("--gather posts a job that waits, --reduce a tree of levels in one transact
   await cli.run("post", "f.ts#f", "--each", "1-10", "--name", "ten");
   expect(await cli.run("post", "f.ts#g", "--gather", "@ten")).toMatchObject({
     out: "2\n",
-    err: "",
+    err: "posting 2 waits for 1 (f.ts#f: 0 % done)\n",
   });
   const tree = await cli.run("post", "f.ts#g", "--gather", "1", "--reduce", "3", "--json");
   expect(documentOf("post", tree.out)).toMatchObject({ id: 5, jobCount: 1, isNew: true });

@@ -2,6 +2,7 @@ import { expect, test } from "bun:test";
 
 import { parseNeeds, parseProvides } from "../../../src/domain/capabilities.ts";
 import { explainJob } from "../../../src/cli/diagnosis/explain.ts";
+import type { EdgeFacts } from "../../../src/domain/edge-text.ts";
 import type { JobFacts } from "../../../src/db/read/explain.ts";
 
 const waiting: JobFacts = {
@@ -14,12 +15,40 @@ const waiting: JobFacts = {
   startsInMs: null,
   full: null,
   refusal: null,
-  posting: { id: 42, state: "open", reason: null },
+  posting: { id: 42, state: "open", reason: null, waits: false, isBlocked: false },
+  edges: [],
   route: { id: 1, poster: "lab", posterOs: "ann", needs: [], run: "", project: "" },
   pools: [{ provides: {}, posters: null, refuses: false, servesOthers: false }],
   ahead: { higherPriority: 0, samePriority: 0 },
 };
 const gpu = { ...waiting.route, needs: parseNeeds("gpu,mem>=16G") };
+const edge: EdgeFacts = {
+  postingId: 42,
+  upstreamId: 41,
+  kind: "after",
+  tolerateJobs: null,
+  toleratePercent: null,
+  state: "waiting",
+  metAt: null,
+  unblockedBy: null,
+  cause: null,
+  causeId: null,
+  causeKind: null,
+  causeState: null,
+  upstreamState: "open",
+  upstreamWaits: false,
+  upstreamHasEnded: false,
+  work: "measure.ts#stars",
+  percent: 34,
+};
+const cause = {
+  state: "blocked",
+  cause: "40 has 3 failed jobs",
+  causeId: 40,
+  causeKind: "after",
+} as const;
+const waits = { ...waiting.posting, waits: true };
+const blocked = { posting: { ...waits, isBlocked: true }, pools: [] };
 const error = { name: "TypeError", message: "no 7\nat …" };
 
 test.each<[Partial<JobFacts>, string]>([
@@ -44,13 +73,53 @@ test.each<[Partial<JobFacts>, string]>([
     { pools: [{ provides: {}, posters: null, refuses: false, servesOthers: true }] },
     "42/7 waits because all pools serve only other postings; start one with: pdoflow pool.",
   ],
+  [
+    { posting: waits, pools: [], edges: [edge] },
+    "42/7 waits for 41 (measure.ts#stars: 34 % done).",
+  ],
+  [
+    {
+      posting: waits,
+      edges: [
+        { ...edge, kind: "any", upstreamState: "paused" },
+        { ...edge, kind: "start", upstreamId: 40, upstreamWaits: true },
+        { ...edge, kind: "failed", upstreamId: 39, state: "met" },
+      ],
+    },
+    "42/7 waits for the end of 41 (measure.ts#stars: paused), " +
+      "the start of 40 (measure.ts#stars: waiting).",
+  ],
+  [
+    {
+      ...blocked,
+      edges: [{ ...edge, ...cause, causeState: "finished" }],
+    },
+    "42/7 is blocked: 40 has 3 failed jobs. Repair it: pdoflow retry 40 --failed; " +
+      "or run it anyway: pdoflow unblock 42; or give it up: pdoflow cancel 42.",
+  ],
+  [
+    {
+      ...blocked,
+      edges: [{ ...edge, ...cause, causeState: "errored_out" }],
+    },
+    "42/7 is blocked: 40 has 3 failed jobs. Repair it: pdoflow retry 40 --failed && pdoflow resume 40; " +
+      "or run it anyway: pdoflow unblock 42; or give it up: pdoflow cancel 42.",
+  ],
+  [
+    {
+      ...blocked,
+      edges: [{ ...edge, ...cause, causeState: "cancelled" }],
+    },
+    "42/7 is blocked: 40 has 3 failed jobs. " +
+      "Run it anyway: pdoflow unblock 42; or give it up: pdoflow cancel 42.",
+  ],
   [{ pools: [] }, "42/7 waits because no pool is running; start one with: pdoflow pool."],
   [
-    { posting: { id: 42, state: "paused", reason: "lunch" } },
+    { posting: { ...waiting.posting, state: "paused", reason: "lunch" } },
     "42/7 waits because its posting is paused (lunch); resume it with: pdoflow resume 42.",
   ],
   [
-    { posting: { id: 42, state: "errored_out", reason: "10 in a row" } },
+    { posting: { ...waiting.posting, state: "errored_out", reason: "10 in a row" } },
     "42/7 waits because its posting was stopped (10 in a row); resume it with: pdoflow resume 42.",
   ],
   [
@@ -103,7 +172,10 @@ test.each<[Partial<JobFacts>, string]>([
     "42/7 has permanently failed after 3 attempts; its last attempt failed on node1: TypeError: no 7.",
   ],
   [
-    { status: "cancelled", posting: { id: 42, state: "cancelled", reason: "wrong data" } },
+    {
+      status: "cancelled",
+      posting: { ...waiting.posting, state: "cancelled", reason: "wrong data" },
+    },
     "42/7 is cancelled: wrong data.",
   ],
 ])("%p", (facts, sentence) => {

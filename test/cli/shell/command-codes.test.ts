@@ -38,6 +38,7 @@ const lines: readonly (readonly [line: string, names?: true])[] = [
   ["prune --older-than 1d"],
   ["results 9", true],
   ["resume 9", true],
+  ["unblock 9", true],
   ["retry 9 --failed", true],
   ["revoke as poster --role nobody-of-that-name"],
   ["run fn.ts#fn --args 1 --no-check"],

@@ -51,6 +51,7 @@ test("the statements of docs/sql.md work as documented, for a poster with its ow
     { ...thumbnail, jobs: 1 },
     { ...thumbnail, jobs: 100 },
     { entry: "nightly.ts#main", state: "open", jobs: 1 },
+    { entry: "thumbnail.ts#pack", state: "open", jobs: 1 },
   ]);
 });
 
@@ -64,16 +65,19 @@ test("docs/sql.md lists exactly the functions and columns that exist", async () 
       'failed_jobs', 'seqs_of', 'index_of', 'runs_of', 'limit_room', 'follow', 'sign_posting',
       'ranges_of', 'lane_cursor', 'block_of', 'lines_of', 'max_bytes_of', 'reads_all',
       'each_outcome', 'runs_between', 'has_ended', 'jobs_between', 'waiting_between',
-      'skips_between', 'over_lines', 'over_bytes', 'over_end'])`;
+      'skips_between', 'tolerated', 'has_begun', 'obstacle_of', 'stages_of',
+      'end_flow', 'continue_flow',
+      'ancestors', 'tree_ids', 'tree_of', 'faults_below', 'is_blocked', 'edge_states',
+      'upstream_of', 'read_results', 'over_lines', 'over_bytes', 'over_end'])`;
   expect(names.length).toBeGreaterThan(10);
   for (const { name } of names) expect([name, page.includes(`${name}(`)]).toEqual([name, true]);
   const columns = await roles.db.sql<{ name: string; columns: string }[]>`
     select c.relname::text as name, string_agg('\`' || attname || '\`', ', ' order by attnum) as columns
     from pg_attribute a join pg_class c on c.oid = a.attrelid
     where relnamespace = 'pdoflow'::regnamespace and attnum > 0
-      and relname in ('postings', 'jobs', 'outcomes', 'failures', 'pools')
+      and relname in ('postings', 'jobs', 'outcomes', 'failures', 'pools', 'edges')
     group by c.relname`;
-  expect(columns).toHaveLength(5);
+  expect(columns).toHaveLength(6);
   for (const { name, columns: listed } of columns) {
     expect(page.match(new RegExp(`^\\| \`${name}\`.*$`, "m"))?.[0]).toContain(listed);
   }

@@ -97,6 +97,7 @@ test("another's posting is not steered", async () => {
   for (const call of [
     eve.sql`select pdoflow.pause(${id}::bigint)`,
     eve.sql`select pdoflow.resume(${id}::bigint)`,
+    eve.sql`select pdoflow.unblock(${id}::bigint)`,
     eve.sql`select pdoflow.cancel(${id}::bigint)`,
     eve.sql`select pdoflow.retry(${id})`,
   ]) {
@@ -111,6 +112,7 @@ test("another's posting is not steered", async () => {
   for (const name of [
     "pause_postings",
     "resume_postings",
+    "unblock_postings",
     "cancel_postings",
     "retry_failed",
     "finish",

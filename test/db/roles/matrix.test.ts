@@ -57,10 +57,11 @@ test("only the owner reads, writes or calls anything else", async () => {
     where pronamespace = 'pdoflow'::regnamespace and has_function_privilege(role.oid, p.oid, 'execute')
       and not prosecdef and proname not in ('caller', 'is_owner', 'listen', 'fingerprint',
         'failed_jobs', 'seqs_of', 'index_of', 'runs_of', 'limit_room', 'refusal_of', 'tolerated',
-        'has_begun', 'obstacle_of', 'obstacles', 'stages_of',
+        'has_begun', 'obstacle_of', 'obstacles', 'is_blocked', 'edge_states', 'stages_of',
         'lane_cursor', 'block_of', 'lines_of', 'max_bytes_of', 'sweep_lines', 'sweep_parts',
         'sweep_number', 'each_outcome', 'runs_between', 'has_ended', 'jobs_between', 'waiting_between',
-        'skips_between', 'jobs', 'upstream_of') -- in pdoflow.postings, and in the counts of a posting, which pools read, too
+        'skips_between', 'jobs', 'upstream_of', 'ancestors', 'tree_ids', 'tree_of', 'faults_below',
+        'over_lines', 'over_bytes', 'over_end') -- in pdoflow.postings, and in the counts of a posting, which pools read, too
       and (proname <> 'ranges_of' -- in pdoflow.job_status, which pools do not read
            or rolname in (${roles.nameOf("pool")}, ${roles.nameOf("ownPool")}))`;
   expect([...held]).toEqual([]);

@@ -22,6 +22,7 @@ test("news that come all the time do not put the beat off for ever", async () =>
     isWaiting: () => false,
     output: () => [],
     takeReport: () => new Tally().take(0),
+    pollEdges: async () => {},
     onBeat: () => void (beats.push(performance.now()) === 3 && third.resolve()),
     onLost: () => third.reject(new Error("lost")),
     onSilence: () => third.reject(new Error("silent")),
