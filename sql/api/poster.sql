@@ -71,8 +71,8 @@ begin
 end $$;
 
 -- Posts one job for each element of p_args, which is a list of arguments or an object that is the
--- one argument; or p_args is a sweep, or names a posting ({"over": 41}). Posts all of them or none,
--- and returns the number of the posting.
+-- one argument; or p_args is a sweep, or names a posting ({"over": 41} or
+-- {"expand": 41}). Posts all of them or none, and returns the number of the posting.
 create function pdoflow.post(p_entry_point text, p_args jsonb, p_options jsonb default '{}')
 returns bigint language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
@@ -82,7 +82,13 @@ declare
   v_jobs record;
   v_posted record;
 begin
-  if p_args ?| array['axes', 'over'] and jsonb_typeof(p_args) = 'object' then
+  if p_args ? 'expand' and jsonb_typeof(p_args) = 'object' then
+    if p_args - 'expand' <> '{}' then
+      perform pdoflow.refuse_option('(jobs)', 'an object such as {"expand": 41}', p_args);
+    end if;
+    return pdoflow.post_expanded(p_entry_point, p_options, pdoflow.whole_option(
+      'expand', p_args -> 'expand', 1, 9007199254740991));
+  elsif p_args ?| array['axes', 'over'] and jsonb_typeof(p_args) = 'object' then
     if jsonb_typeof(p_options -> 'priority') = 'array' then
       raise exception 'expected one priority for all jobs, found a list'
         using errcode = 'PF002';

@@ -125,6 +125,9 @@ begin
   select posting_id, -jobs, jobs, 0, 0 from pdoflow.restore_failures(
     v_gone.postings, v_gone.firsts, v_gone.ends, v_gone.attempts);
   perform pdoflow.cancel_elements(v_ids);
+  -- Postings that were not expanded end at once (P15): finish ends postings with progress.
+  insert into pdoflow.progress (posting_id)
+  select id from pdoflow.posting where id = any (v_ids) and job_count = 0;
   delete from pdoflow.lane where posting_id = any (v_ids) and exists (
     select from pdoflow.posting p where p.id = posting_id and p.priority is not null);
   update pdoflow.lane set state = 'closed' where posting_id = any (v_ids) and state <> 'closed';

@@ -84,6 +84,7 @@ end $$;
 create function pdoflow.is_met(p_edge pdoflow.edge, p_upstream pdoflow.posting) returns boolean
 language sql stable return case p_edge.kind
   when 'after' then p_upstream.ended_at is not null
+    and (p_upstream.state <> 'cancelled' or p_upstream.job_count > 0)
     and p_upstream.failed + p_upstream.cancelled
         <= pdoflow.tolerated(p_edge, p_upstream.job_count)
   when 'any' then p_upstream.ended_at is not null
@@ -101,6 +102,8 @@ declare
 begin
   if p_upstream.id is null then
     return format('%s was pruned', p_edge.upstream_id);
+  elsif p_edge.kind = 'after' and p_upstream.state = 'cancelled' and p_upstream.job_count = 0 then
+    return format('%s was cancelled before it had jobs', p_upstream.id); -- P15
   elsif p_edge.kind = 'after' then
     if p_upstream.ended_at is null then
       select v_failed + coalesce(sum(failed), 0), v_cancelled + coalesce(sum(cancelled), 0)
@@ -270,6 +273,7 @@ declare
 begin
   if cardinality(v_ids) = 0 then return v_ids; end if;
   update pdoflow.posting set waits = false where id = any (v_ids) and waits;
+  perform pdoflow.expand_postings(v_ids);
   update pdoflow.lane l set state = 'open'
   from pdoflow.posting p
   where l.posting_id = any (v_ids) and p.id = l.posting_id and l.state = 'paused'

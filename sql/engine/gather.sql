@@ -31,12 +31,16 @@ begin
   end if;
 end $$;
 
--- The option "after" of a posting; it always waits for the end of the posting that it gathers.
+-- The option "after" of a posting; it always waits for the end of the posting that it gathers, or
+-- whose result it expands (P15).
 create function pdoflow.after_of(v pdoflow.posting, p_options jsonb) returns jsonb
 language plpgsql immutable as $$
 declare
   v_after jsonb := p_options -> 'after';
 begin
+  if v.expands is not null then
+    return coalesce(v_after, '[]') || jsonb_build_array(jsonb_build_object('posting', v.expands));
+  end if;
   if v.gather is null or jsonb_path_exists(
        v_after, '$[*] ? (@.posting == $gather && (!exists (@.kind) || @.kind == "after"
                                                   || @.kind == "any"))',

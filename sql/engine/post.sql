@@ -186,7 +186,7 @@ declare
   v_edges record;
   v_state pdoflow.lane_state;
 begin
-  if v.job_count is null or v.job_count < 1 then
+  if v.expands is null and (v.job_count is null or v.job_count < 1) then
     raise exception 'expected at least one job, found none: nothing was posted'
       using errcode = 'PF002';
   end if;
@@ -219,7 +219,9 @@ begin
   v.waits := v_edges.waits;
   insert into pdoflow.posting select v.*;
   v_state := case when v.run_at is null and not v.waits then 'open' else 'paused' end;
-  if v_edges.is_fed then
+  if v.expands is not null then
+    perform pdoflow.expand_postings(array[v.id]); -- if the list is there already
+  elsif v_edges.is_fed then
     insert into pdoflow.progress (posting_id, released) values (v.id, v.job_count); -- E2
   elsif cardinality(p_priorities) = 1 then
     insert into pdoflow.lane (posting_id, priority, first_seq, end_seq, route_id, state)

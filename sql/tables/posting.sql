@@ -39,7 +39,8 @@ create table pdoflow.posting (
   gather_size integer,
   flow_id bigint,
   stage text,
-  constraint p1_not_empty check (job_count > 0),
+  expands bigint,
+  constraint p1_not_empty check (job_count > 0 or expands is not null and job_count = 0),
   constraint p2_ended_is_counted
     check (ended_at is null or done + failed + cancelled = job_count),
   constraint p3_finished_has_ended check (state <> 'finished' or ended_at is not null),
@@ -58,7 +59,7 @@ create table pdoflow.posting (
 );
 comment on table pdoflow.posting is
 'One row: a batch of jobs for one entry point, posted in one transaction.
-  P1  It has at least one job.
+  P1  It has at least one job, unless it is expanded (P15).
   P2  After it has ended, done + failed + cancelled are the totals and add up to job_count. Before
       that they are 0, and the totals are the sum of its progress rows. A retry by hand of its
       failed jobs makes it unfinished again.
@@ -78,7 +79,9 @@ comment on table pdoflow.posting is
       deadline.
   P13 Its jobs read the results of the posting gather, for which it waits: job i those of the jobs
       from i * gather_size to before (i + 1) * gather_size; all if gather_size is null.
-  P14 A posting of a flow has the name of its stage (F2).';
+  P14 A posting of a flow has the name of its stage (F2).
+  P15 It has a job for each element of the list that the one job of the posting expands returned,
+      for which it waits. Until then it has no jobs and no lane. It is expanded once.';
 -- Serves: status and snapshot, the postings that have not ended, newest first.
 create index posting_not_ended on pdoflow.posting (id) where ended_at is null;
 -- Serves: the postings to start now. Claims never read postings that start later.

@@ -188,7 +188,8 @@ const postings = ({ sql }: Db) => sql<{ fault: string }[]>`
                 min(job.seq), max(job.seq)) as fault
   from pdoflow.posting p left join ${sql.unsafe(eachJob)} on job.posting_id = p.id group by p.id
   having (count(job.seq), min(job.seq), max(job.seq)) is distinct from
-         (p.job_count::bigint, 0, p.job_count - 1)
+         (p.job_count::bigint, case when p.job_count > 0 then 0 end,
+          nullif(p.job_count, 0) - 1)
   union all
   select format('J2: the indexes of posting %s are not 0 to %s', p.id, p.job_count - 1)
   from pdoflow.posting p join ${sql.unsafe(eachJob)} on job.posting_id = p.id group by p.id

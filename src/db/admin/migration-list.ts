@@ -35,6 +35,7 @@ import spanEngine from "../../../sql/engine/span.sql" with { type: "text" };
 import flowEngine from "../../../sql/engine/flow.sql" with { type: "text" };
 import childEngine from "../../../sql/engine/child.sql" with { type: "text" };
 import treeEngine from "../../../sql/engine/tree.sql" with { type: "text" };
+import expandEngine from "../../../sql/engine/expand.sql" with { type: "text" };
 import edgeEngine from "../../../sql/engine/edge.sql" with { type: "text" };
 import postEngine from "../../../sql/engine/post.sql" with { type: "text" };
 import sweepEngine from "../../../sql/engine/sweep.sql" with { type: "text" };
@@ -117,6 +118,7 @@ const baseline = [
   treeEngine,
   edgeEngine,
   postEngine,
+  expandEngine,
   limitEngine,
   leaseEngine,
   gatherEngine,

@@ -50,6 +50,7 @@ const jobs = `
   }
   export const spawnsFault = () => currentJob().post("a.ts#fails", [[1]], { maxAttempts: 1 });
   export const fails = () => { throw new Error("no"); };
+  export const lists = (n: number) => Array.from({ length: n }, (_, i) => i);
   export const tooMany = () => currentJob().post(child, Array(100_001).fill([1]));
 `;
 
@@ -189,4 +190,19 @@ test("wait --tree waits for children too, and status names them", async () => {
   expect(err).toContain("posting 3: job 1/0 posted it");
   const [row] = await sql`select reason from pdoflow.obstacles(2)`;
   expect(row).toEqual({ reason: "1 has 1 failed job, in 3" });
+});
+
+test("P15: commands show a posting that is not expanded yet, and a pool runs it", async () => {
+  await using project = await openProject();
+  const { cli, sql } = project;
+  await cli.runWith({ input: "[[3]]" }, "post", "a.ts#lists", "-");
+  await sql`select pdoflow.post('a.ts#child', '{"expand": 1}')`;
+  for (const command of ["status", "jobs", "results", "explain"]) {
+    expect((await cli.run(command, "2")).err).not.toContain("bug in pdoflow");
+  }
+  expect((await cli.run("wait", "2", "--timeout", "10ms")).code).toBe(124);
+  await cli.run("pool", "--once");
+  expect((await cli.run("wait", "2")).code).toBe(0);
+  const { out } = await cli.run("results", "2");
+  expect(out).toContain("20");
 });
