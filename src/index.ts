@@ -29,6 +29,7 @@ export { flow, type FlowOptions } from "./library/flow/flow.ts";
 export type {
   FlowBuilder,
   GatherStageOptions,
+  OverStageOptions,
   Stage,
   StageOptions,
   StageUpstream,

@@ -19,6 +19,14 @@ const world = {
     declare const rows: (readonly [number, { rate: number }])[];
     declare const item: string;
     declare const fit: typeof import("./fit.ts").fit;
+    declare const files: (readonly [string])[];
+    declare const frame: (file: string) => number;
+    declare const flat: typeof frame;
+    declare const measure: typeof frame;
+    declare const threshold: (frame: number, limit: number) => number;
+    declare const combine: () => number;
+    declare const add: (start: number) => number;
+    declare const report: (night: string) => void;
     declare const ship: (order: number) => void;
     declare const sendSummary: (user: number) => void;
     declare const orders: unique symbol;

@@ -3,6 +3,7 @@ import { extname, resolve } from "node:path";
 import { Option } from "clipanion";
 
 import type { Db } from "../../db/connection/connect.ts";
+import { listFlows } from "../../db/read/flows.ts";
 import { listPools, listPostings } from "../../db/read/lists.ts";
 import { readFailures } from "../../db/read/failures.ts";
 import { openDatabase } from "../../db/connection/open.ts";
@@ -67,6 +68,22 @@ export class CompletePostingsCommand extends CompleteCommand {
       if (name === null || names.has(name)) continue;
       names.add(name);
       this.print(`@${name}\t${id}, ${text}`);
+    }
+  }
+}
+
+/** The newest flows, by number and by name. */
+export class CompleteFlowsCommand extends CompleteCommand {
+  static override paths = [["completions", "flows"]];
+
+  override complete = () => this.withReadyDatabase((db) => this.#flows(db));
+
+  async #flows(db: Db): Promise<void> {
+    const names = new Set<string>();
+    for (const { id, name, postedAt } of await listFlows(db, Number.MAX_SAFE_INTEGER, 50)) {
+      this.print(`${id}\t@${name}, ${postedAt.toISOString()}`);
+      if (!names.has(name)) this.print(`@${name}\t${id}, ${postedAt.toISOString()}`);
+      names.add(name);
     }
   }
 }

@@ -133,9 +133,10 @@ function stageOf(name: string, value: unknown, { names, options, add }: StageRea
       else given.set(key, words);
     }
   }
+  const files = textsOf(table["file"] ?? [], [...at, "file"], add);
+  if (files.includes("-")) add([...at, "file"], "file: expected a file, found standard input");
   return {
-    ...{ name, references, options: given, run: runOf(table["run"], at, add) },
-    files: textsOf(table["file"] ?? [], [...at, "file"], add),
+    ...{ name, references, files, options: given, run: runOf(table["run"], at, add) },
     upstreams: references.flatMap(({ stage, option }) =>
       stage === null ? [] : [{ stage, kind: option }],
     ),

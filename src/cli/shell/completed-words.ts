@@ -48,7 +48,11 @@ const operandWords = (commands: readonly CommandText[], first: string): string[]
 export function listOf(
   commands: readonly CommandText[],
   first: string,
-): "postings" | "pools" | null {
+): "postings" | "pools" | "flows" | null {
+  const hasFlow = commands.some(
+    ({ name, operands }) => name.startsWith(`${first} `) && operands.includes("<flow>"),
+  );
+  if (hasFlow) return "flows";
   if (takes(commands, first, /\bpool\b/)) return "pools";
   return takes(commands, first, /posting/) ? "postings" : null;
 }

@@ -89,6 +89,10 @@ const bashReply = `  if [ -n "$choices" ]; then
     _pdoflow_list postings
   elif [ "$lists" = pools ]; then
     _pdoflow_list pools
+  elif [[ $lists == flows && \${COMP_WORDS[2]} != post ]] &&
+    (( \${#typed[@]} + (\${#cur} == 0) == 4 )); then
+    COMPREPLY=($(compgen -W last -- "$cur"))
+    _pdoflow_list flows
   elif [[ -n $entry && $cur == *#* ]]; then
     _pdoflow_list exports "$cur"
   else

@@ -42,6 +42,7 @@ const postings = "last (pdoflow completions postings 2>/dev/null)";
 function operandLines(commands: readonly CommandText[], first: string): string[] {
   const list = listOf(commands, first);
   if (list === "pools") return ['-f -a "(pdoflow completions pools 2>/dev/null)"'];
+  if (list === "flows") return ['-a "last (pdoflow completions flows 2>/dev/null)"'];
   if (list === "postings") return [`-f -a "${postings}"`];
   return takesEntry(commands, first) ? ['-a "(__pdoflow_exports)"'] : [];
 }

@@ -59,7 +59,7 @@ ${zshReply}`;
 const zshList = `_pdoflow_list() {
   local line
   local -a found
-  [[ $1 == postings ]] && found=(last)
+  [[ $1 == (postings|flows) ]] && found=(last)
   for line in "\${(@f)$($program completions "$@" 2>/dev/null </dev/null)}"; do
     [[ -n $line ]] && found+=("\${\${line%%$'\\t'*}//:/\\\\:}:\${line#*$'\\t'}")
   done
@@ -74,6 +74,8 @@ const zshReply = `  if (( $#choices > 0 )); then
     _describe option options
   elif (( CURRENT == 3 && $#words_ > 0 )); then
     _describe command words_
+  elif [[ $lists == flows ]] && [[ $CURRENT != 4 || $words[3] == post ]]; then
+    _files
   elif [[ -n $lists ]]; then
     _pdoflow_list $lists
   elif [[ -n $entry && $PREFIX == *\\#* ]]; then

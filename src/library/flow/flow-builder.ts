@@ -2,6 +2,7 @@ import type { EdgeKind } from "../../domain/option-values.ts";
 import type { JobFunction } from "../../job/job-mark.ts";
 import type { Posting } from "../posting/posting.ts";
 import type { GatherOptions, Given } from "../post/gather.ts";
+import type { GivenOver, OverOptions } from "../post/map-over.ts";
 import type {
   Args,
   ArgsButLast,
@@ -24,7 +25,7 @@ export type Stage<Result = unknown> = StageHandle & {
 };
 
 /** What a stage can wait for: another stage, or a posting that exists. */
-export type StageUpstream = Stage | Posting;
+export type StageUpstream<Result = unknown> = Stage<Result> | Posting<Result>;
 
 /** The options of a stage besides those of `postWork`: its name, and what it waits for. */
 export interface WaitingOptions {
@@ -54,6 +55,10 @@ export interface StageOptions extends Omit<PostOptions, Shared>, WaitingOptions 
 export interface GatherStageOptions<F extends JobFunction>
   extends Omit<GatherOptions<F>, Shared | "tolerate">, WaitingOptions {}
 
+/** The options of a stage whose first arguments are the results of another one. */
+export interface OverStageOptions<F extends JobFunction>
+  extends Omit<OverOptions<F>, Shared>, WaitingOptions {}
+
 /** @internal An edge of a stage. */
 export interface StageEdge {
   upstream: StageUpstream;
@@ -72,7 +77,8 @@ export interface DescribedStage {
 /** @internal The jobs of a stage: arguments, or the results of another stage. */
 export type StageJobs =
   | { from: "arguments"; posargs: Source<readonly unknown[]>; kwargs: Source<object> }
-  | { from: "results"; upstream: StageUpstream; groupSize: number | null };
+  | { from: "each result"; upstream: StageUpstream }
+  | { from: "all results"; upstream: StageUpstream; groupSize: number | null };
 
 /** Describes the stages of a flow, in an order in which each follows those it waits for. */
 export class FlowBuilder {
@@ -119,6 +125,30 @@ export class FlowBuilder {
   }
 
   /**
+   * Adds a stage with a job for each job of another stage, whose result is its first argument. Job
+   * i starts once job i of that stage is done.
+   *
+   * @example const stars = f.over(f.post(reduce, files), measure);
+   */
+  over(
+    stage: StageUpstream,
+    entryPoint: string,
+    options?: OverStageOptions<(...args: unknown[]) => unknown>,
+  ): Stage;
+  over<R, F extends JobFunction>(
+    stage: StageUpstream<R>,
+    fn: F | string,
+    ...options: GivenOver<R, F, OverStageOptions<F>>
+  ): Stage<ResultOf<F>>;
+  over(
+    upstream: StageUpstream,
+    fn: JobFunction | string,
+    options: OverStageOptions<JobFunction> = {},
+  ): Stage {
+    return this.#add(fn, { from: "each result", upstream }, options);
+  }
+
+  /**
    * Adds a stage of one job that reads all results of another stage, with
    * `currentJob().upstream.results()`, once all of its jobs are done.
    *
@@ -139,7 +169,7 @@ export class FlowBuilder {
     fn: JobFunction | string,
     options: GatherStageOptions<JobFunction> = {},
   ): Stage {
-    return this.#add(fn, { from: "results", upstream, groupSize: null }, options);
+    return this.#add(fn, { from: "all results", upstream, groupSize: null }, options);
   }
 
   /**
@@ -166,7 +196,7 @@ export class FlowBuilder {
     fn: JobFunction | string,
     options: GatherStageOptions<JobFunction> = {},
   ): Stage {
-    return this.#add(fn, { from: "results", upstream, groupSize: size }, options);
+    return this.#add(fn, { from: "all results", upstream, groupSize: size }, options);
   }
 
   #add(fn: JobFunction | string, jobs: StageJobs, options: DescribedStage["options"]): Stage {

@@ -17,7 +17,7 @@ import type { Edge } from "../../domain/option-values.ts";
 import { parse } from "../../domain/parse.ts";
 import { Tolerance, type Tolerated } from "../../domain/tolerance.ts";
 import { type Connection, connectionTo } from "../connection/connection.ts";
-import { entryPointText, post, postGathering } from "../post/post.ts";
+import { entryPointText, post, postGathering, postOver } from "../post/post.ts";
 import { fromPostgres } from "../post/transactions.ts";
 import { Posting } from "../posting/posting.ts";
 import {
@@ -98,10 +98,18 @@ async function flowIn(db: PostingDb, transaction: Transaction, whole: WholeFlow)
     else {
       const { priority, ...others } = own;
       const base = typeof priority === "number" ? priority : undefined;
-      const { tolerate } = options;
-      const gathering = { ...others, priority: base, tolerate, with: options.with };
-      const source = { posting: postingOf(jobs.upstream), groupSize: jobs.groupSize };
-      postings.set(stage, await postGathering(fn, source, gathering, place));
+      const given = { ...others, priority: base, with: options.with };
+      const posting = postingOf(jobs.upstream);
+      const posted =
+        jobs.from === "each result"
+          ? await postOver(fn, posting, given, place)
+          : await postGathering(
+              fn,
+              { posting, groupSize: jobs.groupSize },
+              { ...given, tolerate: options.tolerate },
+              place,
+            );
+      postings.set(stage, posted);
     }
   }
   await endFlow(db, id, spec);
@@ -144,7 +152,7 @@ async function namedStages(stages: readonly DescribedStage[]): Promise<NamedStag
     if (taken.has(name)) {
       throw new InvalidInput("flow", [`expected a name for each stage, found "${name}" twice`]);
     }
-    const read = jobs.from === "results" ? [jobs.upstream] : [];
+    const read = jobs.from === "arguments" ? [] : [jobs.upstream];
     for (const upstream of [...edges.map((edge) => edge.upstream), ...read]) {
       const isKnown =
         upstream instanceof StageHandle
@@ -190,7 +198,8 @@ function specOf(
   const upstreams = edges.map(({ upstream, kind }) =>
     kind === "after" ? `after ${textOf(upstream)}` : `after-${kind} ${textOf(upstream)}`,
   );
-  if (jobs.from === "results") upstreams.push(`gather ${textOf(jobs.upstream)}`);
+  if (jobs.from === "each result") upstreams.push(`over ${textOf(jobs.upstream)}`);
+  if (jobs.from === "all results") upstreams.push(`gather ${textOf(jobs.upstream)}`);
   return {
     ...{ name, run: entryPoint },
     options: options.keepsResults === false ? ["no-results"] : [],

@@ -19,12 +19,14 @@ interface ResultMisfit {
   "the results of the posting do not fit the first parameter of the function": never;
 }
 
-/** Functions with one parameter need no `with`; otherwise it is required. */
-type GivenOver<R, F extends JobFunction> = [R] extends [PostedArgs<F>[0]]
+/** @internal Functions with one parameter need no `with`; otherwise it is required. */
+export type GivenOver<R, F extends JobFunction, Options extends object = OverOptions<F>> = [
+  R,
+] extends [PostedArgs<F>[0]]
   ? [] extends OtherArgs<F>
-    ? [options?: OverOptions<F>]
-    : [options: OverOptions<F> & { with: OtherArgs<F> }]
-  : [options: OverOptions<F> & ResultMisfit];
+    ? [options?: Options]
+    : [options: Options & { with: OtherArgs<F> }]
+  : [options: Options & ResultMisfit];
 
 /**
  * Posts a job for each job of a posting, with its result as the first argument. Job i starts once

@@ -153,12 +153,13 @@ export async function postOver(
   fn: JobFunction | string,
   upstream: Posting,
   { with: given = [], ...options }: OverOptions<JobFunction>,
+  place: StagePlace = {},
 ): Promise<Posting> {
   const parsed = parse(OverShape, options, "options of mapOver");
   const entryPoint = await entryPointText(fn, parsed.root ?? process.cwd());
   const connection =
     options.db === undefined ? Posting.connectionOf(upstream) : connectionTo(options.db);
-  const posting = newPosting(entryPoint, parsed.priority, parsed, connection);
+  const posting = { ...newPosting(entryPoint, parsed.priority, parsed, connection), ...place };
   const jobs = overPosting(upstream.id, upstream.jobCount, encodeArgs(given));
   const { transaction } = parsed;
   const posted = transaction

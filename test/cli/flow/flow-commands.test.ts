@@ -2,7 +2,6 @@ import { afterAll, beforeAll, beforeEach, expect, test } from "bun:test";
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 
-import { stageOptions } from "../../../src/cli/flow/stage-options.ts";
 import { freshDatabase, type TestDatabase } from "../../database.ts";
 import { documentOf } from "../commands/json.ts";
 import { type Commands, openCommands } from "../in-process.ts";
@@ -47,9 +46,6 @@ run = "work.ts#total"
 after-any = ["square", "total"]
 `;
 
-/** These stages need `post --after`. */
-const edged = test.skipIf(!stageOptions().has("after-any"));
-
 const post = async (text: string, ...options: string[]) => {
   await cli.write("night.toml", text);
   return await cli.run("flow", "post", "night.toml", "--no-check", ...options);
@@ -76,7 +72,7 @@ const postings = async () => {
   return row?.count ?? 0;
 };
 
-edged("the stages of a flow run one after the other, and flow wait reports them", async () => {
+test("the stages of a flow run one after the other, and flow wait reports them", async () => {
   const id = await posted(night());
   expect(await runAll("@night")).toEqual({
     code: 0,
@@ -88,7 +84,7 @@ edged("the stages of a flow run one after the other, and flow wait reports them"
   expect((await cli.run("status", "@night.total")).code).toBe(0);
 });
 
-edged("a dry run shows the graph and the numbers of jobs, and posts nothing", async () => {
+test("a dry run shows the graph and the numbers of jobs, and posts nothing", async () => {
   const before = await postings();
   const { out, err } = await post(night(), "--dry-run", "--set", "most=200");
   expect(out).toBe(
@@ -102,7 +98,7 @@ edged("a dry run shows the graph and the numbers of jobs, and posts nothing", as
   expect(await postings()).toBe(before);
 });
 
-edged("18: the same key posts nothing and prints the flow that exists", async () => {
+test("18: the same key posts nothing and prints the flow that exists", async () => {
   const id = await posted(night(), "--key", "n1");
   const before = await postings();
   const again = await post(night("timeout = '5m'"), "--key", "n1", "--json");
@@ -153,7 +149,7 @@ run = "work.ts#count"
   expect(await cli.run("flow", "post", "missing.toml")).toMatchObject({ code: 4 });
 });
 
-edged("19: if a stage is refused by the server, no stage is posted", async () => {
+test("19: if a stage is refused by the server, no stage is posted", async () => {
   const before = await postings();
   const refused = await post(`${night()}[stage.late]\nrun = "work.ts#total"\nafter = 999999\n`);
   expect(refused).toMatchObject({ out: "" });
@@ -161,7 +157,7 @@ edged("19: if a stage is refused by the server, no stage is posted", async () =>
   expect(await postings()).toBe(before);
 });
 
-edged("a failed stage blocks the stages that need it, and a retry goes on", async () => {
+test("a failed stage blocks the stages that need it, and a retry goes on", async () => {
   const id = await posted(night("", "work.ts#careful"));
   const failed = await runAll(id);
   expect(failed.code).toBe(1);
@@ -176,7 +172,7 @@ edged("a failed stage blocks the stages that need it, and a retry goes on", asyn
   expect(await runAll(id)).toMatchObject({ code: 0 });
 });
 
-edged("flow wait gives up after its timeout, and the flow continues", async () => {
+test("flow wait gives up after its timeout, and the flow continues", async () => {
   const id = await posted(night());
   const { code, err } = await cli.run("flow", "wait", id, "--timeout", "100ms");
   expect({ code, err }).toEqual({
@@ -188,7 +184,7 @@ edged("flow wait gives up after its timeout, and the flow continues", async () =
   await cli.run("flow", "cancel", id, "--yes");
 });
 
-edged("flow cancel cancels all stages that have not ended", async () => {
+test("flow cancel cancels all stages that have not ended", async () => {
   const id = await posted(night());
   const { out } = await cli.run("flow", "cancel", id, "--yes", "--json");
   const { stages } = documentOf("flow cancel", out);
@@ -201,7 +197,7 @@ edged("flow cancel cancels all stages that have not ended", async () => {
   expect(await cli.run("flow", "wait", id)).toMatchObject({ code: 1 });
 });
 
-edged("flow show fits into a terminal of 80 columns, and says what a stage waits for", async () => {
+test("flow show fits into a terminal of 80 columns, and says what a stage waits for", async () => {
   const id = await posted(night("# " + "x".repeat(100)));
   const { out } = await cli.runWith({ columns: 80 }, "flow", "show", id);
   const lines = out.trimEnd().split("\n");
@@ -218,7 +214,7 @@ edged("flow show fits into a terminal of 80 columns, and says what a stage waits
   await cli.run("flow", "cancel", id, "--yes");
 });
 
-edged("flow list shows flows, the newest first", async () => {
+test("flow list shows flows, the newest first", async () => {
   const id = await posted(night());
   const all = documentOf("flow list", (await cli.run("flow", "list", "--json")).out);
   expect(all.flows[0]).toMatchObject({ id: Number(id), state: "running", stages: 3, done: 0 });
@@ -243,7 +239,7 @@ const resume = async (id: string, text: string, ...options: string[]) => {
 const fates = (out: string) =>
   [...out.matchAll(/^(\w+) +(kept|runs): /gm)].map(([, stage, fate]) => `${stage} ${fate}`);
 
-edged("flow resume keeps what is done and unchanged, and says why the others run", async () => {
+test("flow resume keeps what is done and unchanged, and says why the others run", async () => {
   const id = await posted(night());
   await runAll(id);
   const same = await resume(id, night("max-running = 5"));
@@ -270,24 +266,21 @@ edged("flow resume keeps what is done and unchanged, and says why the others run
   expect(fates((await resume(id, end)).out)).toEqual(["square kept", "total kept", "report kept"]);
 });
 
-edged(
-  "flow resume posts failed stages again, with the stages behind them, and cancels the old ones",
-  async () => {
-    const text = night("", "work.ts#careful");
-    const id = await posted(text);
-    await runAll(id);
-    await cli.write("mended", "");
-    const { out } = await resume(id, text);
-    expect(out).toContain("square  runs: 3 of its jobs failed, posting ");
-    expect(fates(out)).toEqual(["square runs", "total runs", "report runs"]);
-    const old = await db.sql<{ state: string }[]>`
+test("flow resume posts failed stages again, with the stages behind them, and cancels the old ones", async () => {
+  const text = night("", "work.ts#careful");
+  const id = await posted(text);
+  await runAll(id);
+  await cli.write("mended", "");
+  const { out } = await resume(id, text);
+  expect(out).toContain("square  runs: 3 of its jobs failed, posting ");
+  expect(fates(out)).toEqual(["square runs", "total runs", "report runs"]);
+  const old = await db.sql<{ state: string }[]>`
     select state from pdoflow.posting where flow_id = ${id} and stage = 'total' order by id`;
-    expect(old.map(({ state }) => state)).toEqual(["cancelled", "open"]);
-    expect(await runAll(id)).toMatchObject({ code: 0 });
-  },
-);
+  expect(old.map(({ state }) => state)).toEqual(["cancelled", "open"]);
+  expect(await runAll(id)).toMatchObject({ code: 0 });
+});
 
-edged("a module describes a flow by a function that takes the settings", async () => {
+test("a module describes a flow by a function that takes the settings", async () => {
   await cli.write(
     "night.ts",
     `export default ({ most = "2" }: { most?: string }) => ({
@@ -338,6 +331,10 @@ each = "1-4"
   });
   expect((await cli.run("results", "@sums.sum")).out).toContain('"result":30');
   expect((await cli.run("flow", "show", id, "--mermaid")).out).toContain("s1 -->|gather| s2");
+  await posted(text, "--key", "sums");
+  expect((await post(text, "--key", "sums")).err).toEndWith(
+    'has the key "sums": nothing was posted\n',
+  );
   const { err } = await post(text.replace('"square"', '["square", "square"]'));
   expect(err).toContain("night.toml:4: gather: expected one stage");
 });

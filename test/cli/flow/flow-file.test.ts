@@ -2,12 +2,8 @@ import { expect, test } from "bun:test";
 
 import { flowOf } from "../../../src/cli/flow/flow-file.ts";
 import { parseSettings } from "../../../src/cli/flow/flow-settings.ts";
-import { stageOptions } from "../../../src/cli/flow/stage-options.ts";
 import { parseToml } from "../../../src/cli/flow/toml-lines.ts";
 import { messageOf } from "../../../src/domain/errors.ts";
-
-/** These stages need `post --after`. */
-const edged = test.skipIf(!stageOptions().has("after-any"));
 
 /** Reads a flow file with these settings. */
 function read(text: string, ...settings: string[]) {
@@ -56,7 +52,7 @@ args = [1, "1", [2, 3]]
 no-results = true
 `;
 
-edged("stages come in topological order, with the options of post", () => {
+test("stages come in topological order, with the options of post", () => {
   const { name, key, stages } = read(night, "night=2026-11-25");
   expect({ name, key }).toEqual({ name: "night", key: null });
   expect(stages.map((stage) => [stage.name, stage.run])).toEqual([
@@ -75,7 +71,7 @@ edged("stages come in topological order, with the options of post", () => {
   expect(combine).toEqual(["--tolerate=1%"]);
 });
 
-edged("a stage waits for other stages by name, and for postings outside by selector", () => {
+test("a stage waits for other stages by name, and for postings outside by selector", () => {
   const { stages } = read(`name = "x"
     [stage.a]
     run = "a.ts#a"
@@ -89,7 +85,7 @@ edged("a stage waits for other stages by name, and for postings outside by selec
   expect(stages.map(({ upstreams }) => upstreams)).toEqual([[], [{ stage: "a", kind: "after" }]]);
 });
 
-edged("20: what is wrong is refused with its line, and all of it at once", () => {
+test("20: what is wrong is refused with its line, and all of it at once", () => {
   const text = `nmae = "x"
 [stage.reduce]
 run = "reduce.ts#frame"
@@ -127,13 +123,25 @@ test.each([
   expect(problems(text)[0]).toStartWith(message);
 });
 
-edged("20: a cycle is refused with its stages", () => {
+test("20: a cycle is refused with its stages", () => {
   const stage = (name: string, after: string) =>
     `[stage.${name}]\nrun = "a.ts#a"\nafter = "${after}"\n`;
   const text = `name = "x"\n${stage("a", "c")}${stage("b", "a")}${stage("c", "b")}`;
   expect(problems(text)).toEqual([
     "night.toml:4: expected stages that wait for earlier ones, found a cycle: a waits for c waits " +
       "for b waits for a",
+  ]);
+});
+
+test("20: what is missing from a stage is reported with the line of its header", () => {
+  expect(problems('name = "x"\n\n[stage.a]\nmax-running = 1\n')).toEqual([
+    'night.toml:3: expected run = "file.ts#name", the function of this stage',
+  ]);
+});
+
+test("a stage reads no standard input, which could not be read twice", () => {
+  expect(problems('name = "x"\n[stage.a]\nrun = "a.ts#a"\nfile = ["a.json", "-"]\n')).toEqual([
+    "night.toml:4: file: expected a file, found standard input",
   ]);
 });
 

@@ -19,6 +19,7 @@ const fakePdoflow = String.raw`#!/bin/sh
 case "$1 $2 $3" in
   "completions postings ") printf '2\tx\n@nightly\tx\n@a$(touch made)\tx\n' ;;
   "completions pools ") printf '7\tx\nnode17\tx\n' ;;
+  "completions flows ") printf '7\tx\n@night\tx\n' ;;
   "completions groups 42") printf '3f2a91bc\tx\n' ;;
   "completions groups last") printf '77aabbcc\tx\n' ;;
   "completions exports "*) printf '%s#alpha\n%s#beta\n' "${"${3%#*}"}" "${"${3%#*}"}" ;;
@@ -84,6 +85,9 @@ const lines = [
   ["retry --group 7\t", "retry --group 77aabbcc"],
   ["pool --posting @n\t", "pool --posting @nightly"],
   ["run --resume @n\t", "run --resume @nightly"],
+  ["flow show @n\t", "flow show @night"],
+  ["flow post da\t", "flow post data.json"],
+  ["flow resume 7 da\t", "flow resume 7 data.json"],
 ] as const;
 const typedLines = lines.map(([line]) => line);
 const expected = lines.map(([, words]) => words);

@@ -208,6 +208,16 @@ test("30, F3: a flow is pruned as a whole, when all its stages may go", async ()
   expect(await post(db, { a: [] }, { key: "k" })).toMatchObject({ isNew: true });
 });
 
+test("F3: a stage that nothing waits for stays too, until all stages may go", async () => {
+  await using db = await freshQueue();
+  const { flowId, ids } = await post(db, { a: [], b: [] });
+  await cancel(db, ids["a"] ?? 0);
+  expect(await prune(db, all)).toMatchObject({ postings: 0 });
+  await cancel(db, ids["b"] ?? 0);
+  expect(await prune(db, all)).toMatchObject({ postings: 2 });
+  expect(await readFlow(db, flowId)).toBeNull();
+});
+
 test("a role sees its own flows only, and posts into no others", async () => {
   await using roles = await withRoles("ada", "eve");
   for (const role of ["ada", "eve"]) await roles.grant(role, "poster");

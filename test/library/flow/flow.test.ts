@@ -54,6 +54,7 @@ test("a stage gathers or reduces the results of another one", async () => {
     "sums",
     (f) => {
       const many = f.post(anything, [[1], [2], [3], [4], [5]], [], { root });
+      f.over(many, "jobs.ts#anything", { stage: "each", with: [7] });
       f.gather(many, "jobs.ts#anything", { stage: "all", tolerate: 1 });
       f.reduce(many, 2, anything, { stage: "tree", root });
     },
@@ -61,15 +62,16 @@ test("a stage gathers or reduces the results of another one", async () => {
   );
   const rows = await database.sql`
     select stage, job_count, gather::int, gather_size from pdoflow.posting
-    where flow_id is not null and stage in ('all', 'tree') order by id`;
+    where stage in ('each', 'all', 'tree') order by id`;
   const many = postings.get("anything")?.id ?? 0;
   expect([...rows]).toEqual([
+    { stage: "each", jobCount: 5, gather: null, gatherSize: null },
     { stage: "all", jobCount: 1, gather: many, gatherSize: null },
     { stage: "tree", jobCount: 3, gather: many, gatherSize: 2 },
-    { stage: "tree", jobCount: 2, gather: many + 2, gatherSize: 2 },
-    { stage: "tree", jobCount: 1, gather: many + 3, gatherSize: 2 },
+    { stage: "tree", jobCount: 2, gather: many + 3, gatherSize: 2 },
+    { stage: "tree", jobCount: 1, gather: many + 4, gatherSize: 2 },
   ]);
-  expect(postings.get("tree")?.id).toBe(many + 4);
+  expect(postings.get("tree")?.id).toBe(many + 5);
 });
 
 test("18: the same key posts nothing, and other stages are refused", async () => {

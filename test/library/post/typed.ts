@@ -1,6 +1,6 @@
 // What must compile, and what must not, for users of the package. Nothing here is run.
-import { ClusterPool, findPosting, job, type JobResult, type Posting } from "pdoflow";
-import { currentJob, gather, post, postWork, product, range, reduce } from "pdoflow";
+import { ClusterPool, findPosting, job, type JobResult, type Posting, type Stage } from "pdoflow";
+import { currentJob, flow, gather, post, postWork, product, range, reduce } from "pdoflow";
 import { Registry, type UpstreamResult, Value, variables } from "pdoflow";
 
 type IsAny<A> = 0 extends 1 & A ? 1 : 0;
@@ -175,4 +175,33 @@ export class Wrong {
   count(text: string): number {
     return text.length;
   }
+}
+
+export const loss = job((fitted: { seed: number; loss: number }) => fitted.loss);
+export const scaled = job((fitted: { loss: number }, factor: number) => fitted.loss * factor);
+export const total = job(() => 1);
+
+export async function flows() {
+  await flow("night", (f) => {
+    const fitted = f.post(fit, [[1, { rate: 1 }]]);
+    same<typeof fitted, Stage<{ seed: number; loss: number }>>(1);
+    const losses = f.over(fitted, loss, { maxRunning: 3 });
+    same<typeof losses, Stage<number>>(1);
+    const more = f.over(fitted, scaled, { with: [2], after: [losses] });
+    same<typeof more, Stage<number>>(1);
+    const end = f.gather(more, total, { tolerate: "1%" });
+    same<typeof end, Stage<number>>(1);
+    // @ts-expect-error: the results are objects, and the function takes a number
+    f.over(fitted, scale, { with: ["a"] });
+    // @ts-expect-error: the result of the first stage is no object
+    f.over(losses, loss);
+    // @ts-expect-error: the second argument is missing
+    f.over(fitted, scaled);
+    // @ts-expect-error: the second argument is a number
+    f.over(fitted, scaled, { with: ["2"] });
+    // @ts-expect-error: a stage has no transaction of its own
+    f.post(sum, [[1]], [], { transaction: undefined });
+    // @ts-expect-error: a stage waits for stages, not for names
+    f.gather(more, total, { after: ["losses"] });
+  });
 }
