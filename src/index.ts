@@ -22,6 +22,7 @@ export {
   postWork,
   type ResultOf,
 } from "./library/post/post-work.ts";
+export type { After, AfterPosting } from "./library/post/after.ts";
 export { gather, type GatherOptions, reduce } from "./library/post/gather.ts";
 export { mapOver, type OverOptions } from "./library/post/map-over.ts";
 export { type JobPostOptions, post } from "./library/post/post-one.ts";

@@ -46,7 +46,7 @@ export interface WaitingOptions {
   tolerate?: number | `${number}%` | undefined;
 }
 
-type Shared = "transaction" | "db" | "key" | "jobKey";
+type Shared = "transaction" | "db" | "key" | "jobKey" | "after";
 
 /** The options of a stage: those of `postWork`, and what it waits for. */
 export interface StageOptions extends Omit<PostOptions, Shared>, WaitingOptions {}

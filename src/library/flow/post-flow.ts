@@ -93,7 +93,7 @@ async function flowIn(db: PostingDb, transaction: Transaction, whole: WholeFlow)
     });
     const place = { flowId: id, stage: stageName, after };
     const named = { name: options.name ?? `${name}.${stageName}` };
-    const own = { ...ownOptions(options), ...named, transaction, db: url };
+    const own = { ...ownOptions(options), ...named, transaction, db: url, after: undefined };
     if (jobs.from === "arguments") postings.set(stage, await post(fn, jobs, own, place));
     else {
       const { priority, ...others } = own;

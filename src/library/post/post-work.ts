@@ -2,6 +2,7 @@ import type { JobFunction, PostedArgs } from "../../job/job-mark.ts";
 import type { LibraryOption, OptionsInput } from "../../domain/posting-options.ts";
 import type { Transaction } from "../../db/posting/transaction.ts";
 import type { Posting } from "../posting/posting.ts";
+import type { After } from "./after.ts";
 import type { Source } from "./source.ts";
 
 type SharedOptions = OptionsInput<Exclude<LibraryOption, "priority">>;
@@ -13,6 +14,11 @@ export interface PostOptions extends SharedOptions {
    * (default: 0).
    */
   priority?: number | Source<number> | undefined;
+  /**
+   * The postings to wait for: `after: frames`, or for example
+   * `after: [{ posting: frames, tolerate: "1%" }, 41]` (docs/flows.md; default: none).
+   */
+  after?: After | readonly After[] | undefined;
   /**
    * Post in a transaction of yours: a client of `pg`, a manager of TypeORM, or the result of
    * `fromPostgres`, `fromKnex`, `fromKysely`, `fromDrizzle` or `fromPrisma` (default: a new one).

@@ -24,6 +24,7 @@ import { encodeJobs, type ArgumentSources } from "./encode-jobs.ts";
 import { osUser } from "../../db/settings/os-user.ts";
 import { projectOfPosting } from "../../pool/entry/project.ts";
 import type { Transaction } from "../../db/posting/transaction.ts";
+import { AfterOption } from "./after.ts";
 import type { GatherOptions } from "./gather.ts";
 import type { OverOptions } from "./map-over.ts";
 import type { PostOptions } from "./post-work.ts";
@@ -47,6 +48,7 @@ const Places = v.object(places);
 
 const Options = v.strictObject({
   ...librarySchemas,
+  after: AfterOption,
   priority: v.optional(
     v.union(
       [
@@ -64,12 +66,13 @@ type CheckedOptions = v.InferOutput<typeof Options>;
 
 const GatherShape = v.strictObject({
   ...librarySchemas,
+  after: AfterOption,
   ...places,
   groupSize: v.nullable(postingOptions.gatherSize.schema.wrapped),
   tolerate: v.optional(Tolerance, 0),
 });
 
-const OverShape = v.strictObject({ ...librarySchemas, ...places });
+const OverShape = v.strictObject({ ...librarySchemas, after: AfterOption, ...places });
 
 const noOptions = parse(Options, {}, "options of postWork");
 

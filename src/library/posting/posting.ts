@@ -6,6 +6,7 @@ import {
   pausePostings,
   resumePostings,
   retryFailed,
+  unblockPostings,
 } from "../../db/engine/control.ts";
 import { EndedJobs, lengthOf } from "../../db/read/ended-jobs.ts";
 import type { Posted } from "../../db/posting/insert.ts";
@@ -89,6 +90,7 @@ export class Posting<Result = unknown> {
    * @example const { done, failed } = await posting.wait({ timeoutMs: 60_000 });
    * @throws {WaitTimedOut} after `timeoutMs`.
    * @throws {PostingStopped} its jobs kept failing; a person has to resume it, or to cancel it.
+   * @throws {PostingBlocked} it waits for a posting with failed jobs: retry these, or `unblock` it.
    * @throws {PostingNotFound} it was removed.
    * @throws the signal's reason when it is aborted.
    */
@@ -217,6 +219,14 @@ export class Posting<Result = unknown> {
    */
   async resume(): Promise<boolean> {
     return await this.#change((db) => resumePostings(db, [this.id]));
+  }
+
+  /**
+   * Lets the posting run without the postings that it waits for. Resolves to whether it waited;
+   * otherwise as `pause`.
+   */
+  async unblock(): Promise<boolean> {
+    return await this.#change((db) => unblockPostings(db, [this.id]));
   }
 
   /**

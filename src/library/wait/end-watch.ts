@@ -1,9 +1,10 @@
 import { DatabaseUnavailable, type Db } from "../../db/connection/connect.ts";
+import { readEdges } from "../../db/read/edges.ts";
 import { watchPostings } from "../../db/read/posting-watch.ts";
 import { type PostingCounts, readPostingCounts } from "../../db/read/status.ts";
 import { Bell } from "../../domain/bell.ts";
 import { wasClosed } from "./connection-closed.ts";
-import { postingNotFound, PostingStopped } from "./wait-errors.ts";
+import { PostingBlocked, postingNotFound, PostingStopped } from "./wait-errors.ts";
 
 interface Waiter {
   resolve: (counts: PostingCounts) => void;
@@ -109,6 +110,9 @@ export class EndWatch {
       else if (counts.state === "errored_out") {
         const left = counts.waiting + counts.running + counts.retrying;
         this.#settle(id, (w) => w.reject(new PostingStopped(id, left, counts.reason)));
+      } else if (counts.isBlocked) {
+        const edges = (await readEdges(db, [id])).get(id) ?? [];
+        this.#settle(id, (w) => w.reject(new PostingBlocked(id, edges)));
       } else for (const waiter of this.#waiters.get(id) ?? []) waiter.see?.(counts);
     }
   }

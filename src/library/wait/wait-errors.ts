@@ -1,3 +1,4 @@
+import { blockedText, type EdgeFacts } from "../../domain/edge-text.ts";
 import { exitCodes, PdoflowError, PostingNotFound } from "../../domain/errors.ts";
 
 /** The error for a posting that is not in the database. */
@@ -17,6 +18,18 @@ export class PostingStopped extends PdoflowError {
         `${reason === null ? "" : `: ${reason}`}. Its results() have the errors. Correct their ` +
         `cause, then: pdoflow resume ${id}; or give it up: pdoflow cancel ${id}`,
     );
+  }
+}
+
+/**
+ * A posting cannot run, because a posting that it waits for has failed or cancelled jobs. It runs
+ * when these are repaired.
+ */
+export class PostingBlocked extends PdoflowError {
+  override readonly name = "PostingBlocked";
+  readonly exitCode = exitCodes.jobsFailed;
+  constructor(id: number, edges: readonly EdgeFacts[]) {
+    super(`Expected posting ${id} to end, and it ${blockedText(id, edges) ?? "is blocked"}`);
   }
 }
 
