@@ -92,9 +92,9 @@ export function blockedText(id: number, edges: readonly EdgeFacts[]): string | n
 
 /** What people should know about met edges, a sentence for each. */
 export function metNotes(edges: readonly EdgeFacts[]): string[] {
-  const unblocked = Map.groupBy(
-    edges.filter(({ unblockedBy }) => unblockedBy !== null),
-    ({ unblockedBy, metAt }) => `unblocked by ${unblockedBy} at ${metAt?.toISOString()}`,
+  const unblocked = edges.filter(({ unblockedBy }) => unblockedBy !== null);
+  const byWhom = new Set(
+    unblocked.map(({ unblockedBy, metAt }) => `by ${unblockedBy} at ${metAt?.toISOString()}`),
   );
   const retried = edges.filter(
     ({ state, kind, unblockedBy, upstreamHasEnded, upstreamState }) =>
@@ -105,14 +105,15 @@ export function metNotes(edges: readonly EdgeFacts[]): string[] {
       !upstreamHasEnded,
   );
   return [
-    ...[...unblocked].map(
-      ([what, those]) => `${what}: did not wait for ${listed(those.map(idOf))}`,
-    ),
+    ...(unblocked.length === 0
+      ? []
+      : [
+          `unblocked ${[...byWhom].join(", ")}: did not wait for ` +
+            listed(unblocked.map(({ upstreamId }) => String(upstreamId))),
+        ]),
     ...retried.map((edge) => `${edge.upstreamId} was retried after it had been waited for`),
   ];
 }
-
-const idOf = ({ upstreamId }: EdgeFacts) => String(upstreamId);
 
 function listed(texts: readonly string[]): string {
   const more = texts.length > maxNamed ? ` and ${texts.length - maxNamed} more` : "";

@@ -21,5 +21,9 @@ export async function readEdges(
       left join ${schema}.posting u on u.id = e.upstream_id
       left join ${schema}.posting c on c.id = e.cause_id
     order by e.posting_id, e.upstream_id, e.kind`;
-  return Map.groupBy(rows, ({ postingId }) => postingId);
+  const byPosting = new Map<number, EdgeFacts[]>();
+  for (const row of rows) {
+    byPosting.set(row.postingId, [...(byPosting.get(row.postingId) ?? []), row]);
+  }
+  return byPosting;
 }
