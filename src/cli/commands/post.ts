@@ -12,6 +12,7 @@ import { waitsFor } from "../output/schema-parts.ts";
 import { commandNeed } from "../../domain/capabilities.ts";
 import { blockedText, causeText, type EdgeFacts, waitText } from "../../domain/edge-text.ts";
 import { type EntryPoint, formatEntryPoint } from "../../domain/entry-point.ts";
+import { overPosting } from "../../domain/sweep.ts";
 import { type ExitCode, exitCodes, InvalidInput } from "../../domain/errors.ts";
 import { codeDigest } from "../../pool/entry/code-digest.ts";
 import { readSigningKey } from "../../pool/trust/keys.ts";
@@ -19,7 +20,13 @@ import { pluralize } from "../output/pluralize.ts";
 import { CountedJobs } from "../input/counted-jobs.ts";
 import { edgeFlags, findEdges, type NamedEdge, parseEdges } from "../input/edge-flags.ts";
 import { type KeyDifferences, keyDifferences } from "../input/key-differences.ts";
-import { findGathering, GatheringCommand, type GatherRequest } from "../input/gather-flags.ts";
+import {
+  findGathering,
+  findOver,
+  GatheringCommand,
+  type GatherRequest,
+  type OverRequest,
+} from "../input/gather-flags.ts";
 import { Reading } from "../input/reading-progress.ts";
 
 export class PostCommand extends GatheringCommand {
@@ -62,6 +69,7 @@ export class PostCommand extends GatheringCommand {
   declare readonly afterAny: string[];
   declare readonly afterFailed: string[];
   declare readonly afterStart: string[];
+  declare readonly afterEach: string[];
 
   constructor() {
     super("post");
@@ -94,6 +102,8 @@ export class PostCommand extends GatheringCommand {
     }
     const gather = this.gatherRequest(files);
     if (gather) return await this.#postGathering(entryPoint, unsigned, { ...gather, named });
+    const over = this.overRequest(files);
+    if (over) return await this.#postOver(entryPoint, unsigned, { ...over, named });
     const sources = await this.openSources(files);
     await this.checkEntry(entryPoint, this.sourcesToName(sources));
     if (this.check === true || this.dryRun) return await this.showJobs(sources, entryPoint);
@@ -153,6 +163,32 @@ export class PostCommand extends GatheringCommand {
     const known = last.isNew ? null : { isCancelled: false, differences: [] };
     this.#report(entryPoint, { ...last, known });
     return this.wait ? await this.#wait(last) : exitCodes.ok;
+  }
+
+  /** Posts a job for each job of another posting, with its result. */
+  async #postOver(
+    entryPoint: EntryPoint,
+    unsigned: NewPosting,
+    { named, ...request }: OverRequest & { named: readonly NamedEdge[] },
+  ): Promise<ExitCode> {
+    if (this.signWith !== undefined) {
+      throw new InvalidInput("--sign", ["expected no --over: results are not signed"]);
+    }
+    await this.checkEntry(entryPoint, null);
+    const done = await this.withDatabase(async (db) => {
+      const jobs = await findOver(db, request);
+      if (this.check === true || this.dryRun) return jobs;
+      const project = this.projectOf(entryPoint, db.target);
+      const posting = { ...unsigned, project, after: await findEdges(db, named) };
+      const sweep = overPosting(jobs.upstream, jobs.jobCount, jobs.args);
+      const posted = await insertPosting(db, posting, sweep, "--over");
+      const edges = (await readEdges(db, [posted.id])).get(posted.id);
+      return { ...posted, edges: edges ?? [] };
+    });
+    if (!("isNew" in done)) return await this.showOver(entryPoint, done);
+    const known = done.isNew ? null : { isCancelled: false, differences: [] };
+    this.#report(entryPoint, { ...done, known });
+    return this.wait ? await this.#wait(done) : exitCodes.ok;
   }
 
   /** Pools that run commands are rare, and others need not claim them to find that out. */

@@ -15,6 +15,7 @@ const kinds = {
   afterAny: "any",
   afterFailed: "failed",
   afterStart: "start",
+  afterEach: "each",
 } as const satisfies Record<string, EdgeKind>;
 
 /** The flags by which a posting waits for others, as fields of a command. */
@@ -30,6 +31,9 @@ export const edgeFlags = () => ({
   }),
   afterStart: Option.Array("--after-start", [], {
     description: "wait until a job of this posting has started",
+  }),
+  afterEach: Option.Array("--after-each", [], {
+    description: "start job i once job i of this posting is done; both have as many jobs",
   }),
 });
 

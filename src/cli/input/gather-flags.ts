@@ -10,7 +10,8 @@ import { int32Max } from "../../domain/option-values.ts";
 import { parseSelector, type Selector } from "../../domain/selector.ts";
 import { Tolerance, type Tolerated } from "../../domain/tolerance.ts";
 import { levelsOf } from "../../domain/upstream.ts";
-import { argumentText } from "../../input/argument-text.ts";
+import { overPosting } from "../../domain/sweep.ts";
+import { argumentText, type TextPosition } from "../../input/argument-text.ts";
 import { pluralize } from "../output/pluralize.ts";
 import { dryRun } from "./dry-run.ts";
 import { wholeNumber } from "../shell/flag-values.ts";
@@ -22,6 +23,27 @@ const Flags = v.object({
   reduce: v.optional(wholeNumber(2, int32Max)),
   tolerate: v.optional(Tolerance),
 });
+
+/** The place of an error in the value of `--with`. */
+const withPosition: TextPosition = {
+  element: () => "--with",
+  position: (offset) => `--with, character ${offset + 1}`,
+  end: "the end",
+};
+
+/** What `--over` and `--with` say. */
+export interface OverRequest {
+  selector: Selector;
+  /** The encoded list of the other arguments of each job. */
+  args: string;
+}
+
+/** Jobs over the results of a posting. */
+export interface OverJobs {
+  upstream: number;
+  jobCount: number;
+  args: string;
+}
 
 /** What `--gather`, `--reduce` and `--with` say. */
 export interface GatherRequest {
@@ -49,8 +71,14 @@ export abstract class GatheringCommand extends PostingCommand {
       "with --after or --gather, start although N jobs, or P% of them, failed or were cancelled " +
       "(default: 0)",
   });
+  over = Option.String("--over", {
+    description:
+      "post a job for each job of this posting, with its result as the first argument, that " +
+      "starts once it is done (docs/flows.md)",
+  });
   with = Option.String("--with", {
-    description: "with --gather, a JSON list of the arguments of each job (default: [])",
+    description:
+      "with --gather or --over, a JSON list of the (other) arguments of each job (default: [])",
   });
 
   /**
@@ -60,7 +88,8 @@ export abstract class GatheringCommand extends PostingCommand {
    */
   gatherRequest(files: readonly string[]): GatherRequest | null {
     if (this.gather === undefined) {
-      const { reduce, with: args } = this;
+      const { reduce } = this;
+      const args = this.over === undefined ? this.with : undefined;
       const [flag] = Object.entries({ "--reduce": reduce, "--with": args })
         .filter(([, value]) => value !== undefined)
         .map(([name]) => name);
@@ -78,13 +107,42 @@ export abstract class GatheringCommand extends PostingCommand {
       selector: parseSelector(this.gather),
       groupSize: reduce ?? null,
       tolerated: tolerate ?? {},
-      args: argumentText(this.with ?? "[]", {
-        element: () => "--with",
-        position: (offset) => `--with, character ${offset + 1}`,
-        end: "the end",
-      }),
+      args: argumentText(this.with ?? "[]", withPosition),
       hasArgs: this.with !== undefined,
     };
+  }
+
+  /**
+   * Null without `--over`.
+   *
+   * @throws {InvalidInput} the options do not fit together.
+   */
+  overRequest(files: readonly string[]): OverRequest | null {
+    if (this.over === undefined) return null;
+    const other = this.gather === undefined ? this.#otherSource(files) : "--gather";
+    if (other !== null) {
+      throw new InvalidInput("--over", [
+        `expected no other source of jobs, found ${other}. Pass other arguments with ` +
+          `--with '[1, "a"]'`,
+      ]);
+    }
+    const given = this.with?.trim() ?? "[]";
+    const list = given.startsWith("[") ? given : `[${given}]`;
+    return { selector: parseSelector(this.over), args: argumentText(list, withPosition) };
+  }
+
+  /** Prints the first calls that posting would make, without posting. */
+  async showOver(entryPoint: EntryPoint, jobs: OverJobs): Promise<ExitCode> {
+    const { upstream, jobCount, args } = jobs;
+    const rest = args === "[]" ? "]" : `,${args.slice(1)}`;
+    const first = Array.from({ length: Math.min(jobCount, 3) }, (_, index) => index);
+    const batches = (async function* () {
+      yield { args: first.map((index) => `["result of ${upstream}/${index}"${rest}`) };
+    })();
+    const sweep = overPosting(upstream, jobCount, args);
+    return await dryRun(this, batches, {
+      ...{ entryPoint: formatEntryPoint(entryPoint), sweep, source: "--over" },
+    });
   }
 
   /** Prints the calls that posting would make, without posting. */
@@ -123,12 +181,27 @@ export async function findGathering(
   db: Db,
   { selector, groupSize, tolerated, args }: GatherRequest,
 ): Promise<Gathering> {
+  const { id, jobCount } = await findOne(db, "--gather", selector);
+  return { upstream: id, jobCount, groupSize, tolerated, args };
+}
+
+/**
+ * The posting over whose results jobs are to be posted.
+ *
+ * @throws {PostingNotFound} {InvalidInput}
+ */
+export async function findOver(db: Db, { selector, args }: OverRequest): Promise<OverJobs> {
+  const { id, jobCount } = await findOne(db, "--over", selector);
+  return { upstream: id, jobCount, args };
+}
+
+async function findOne(db: Db, flag: string, selector: Selector) {
   const ids = await findWholePostings(db, [selector]);
   const [upstream, ...others] = await findPostings(db, ids);
   if (!upstream || others.length > 0) {
-    throw new InvalidInput("--gather", [
+    throw new InvalidInput(flag, [
       `expected one posting such as 41, last or @name, found ${ids.length}`,
     ]);
   }
-  return { upstream: upstream.id, jobCount: upstream.jobCount, groupSize, tolerated, args };
+  return upstream;
 }

@@ -69,7 +69,9 @@ export const postingOptions = [
   "post --after-any",
   "post --after-failed",
   "post --after-start",
+  "post --after-each",
   "post --gather",
+  "post --over",
 ] as const;
 
 /** Whether the operands of a command match. */

@@ -5,7 +5,7 @@ const topics: Readonly<Record<string, readonly string[]>> = {
   input: [
     ...["--format", "--each-line", "--null", "--positional", "--no-header", "--separator", "--na"],
     ...["--types", "--from-glob", "--args", "--no-args", "--kw", "--each", "--link"],
-    ...["--priority-column", "--gather", "--reduce", "--with", "--check", "--dry-run"],
+    ...["--priority-column", "--gather", "--reduce", "--over", "--with", "--check", "--dry-run"],
   ],
   postings: [
     ...["--name", "--posting", "--project", "--root", "--key", "--keep", "--sign", "--pin"],
@@ -17,7 +17,8 @@ const topics: Readonly<Record<string, readonly string[]>> = {
     ...["--recycle-after", "--recycle-above", "--worker-user", "--no-reload"],
   ],
   waiting: [
-    ...["--after", "--after-any", "--after-failed", "--after-start", "--tolerate"],
+    ...["--after", "--after-any", "--after-failed", "--after-start", "--after-each"],
+    ...["--tolerate"],
     ...["--if-blocked", "--deadline"],
   ],
   limits: [
