@@ -181,9 +181,9 @@ begin
     from mine m join weight w using (poster) order by m.id;
 end $$;
 
--- The time in ms until the next retry is due, and until the next posting with a run_at starts; null
--- if there is none. Unless p_postings is null, only their retries count. any_waits: whether a
--- posting waits for another one.
+-- The time in ms until the next retry is due, and until the next posting with a run_at starts or a
+-- schedule fires; null if there is none. Unless p_postings is null, only their retries count.
+-- any_waits: whether a posting waits for another one.
 create function pdoflow.pool_next_ms(
   p_routes integer[], p_skip bigint[], p_postings bigint[],
   out retry_ms double precision, out start_ms double precision, out any_waits boolean
@@ -195,15 +195,21 @@ begin
   where run_at is not null and state = 'open'
     and (pdoflow.runs_all() or route_id = any (pdoflow.run_routes()))
   order by run_at limit 1;
+  start_ms := least(start_ms, pdoflow.next_fire_ms(pdoflow.upkeep_posters()));
   any_waits := exists (select from pdoflow.edge where met_at is null and not lapsed)
     or exists (select from pdoflow.edge where feeds);
 end $$;
 
--- Opens the postings that start now, and cancels those whose deadline has passed.
+-- The posters whose postings the caller maintains; null means all.
+create function pdoflow.upkeep_posters() returns text[] language sql stable as
+$$ select case when not pdoflow.runs_all() then pdoflow.run_posters() end $$;
+
+-- Opens the postings that start now, cancels those whose deadline has passed, and fires schedules.
 create function pdoflow.pool_start_due() returns integer language plpgsql
 security definer set search_path = pg_catalog, pg_temp as $$
 begin
   perform pdoflow.expire_due(pdoflow.upkeep_routes());
+  perform pdoflow.fire_due(100, pdoflow.upkeep_posters());
   return pdoflow.start_due(pdoflow.upkeep_routes());
 end $$;
 

@@ -10,7 +10,8 @@ create function pdoflow.kind_reads(p_kind text) returns text[] language sql immu
     else array['migration', 'route', 'posting', 'lane', 'job', 'progress', 'lease', 'pool',
                'outcome_run', 'outcome', 'retry', 'permit', 'variable', 'job_status', 'failure',
                'tally', 'profile', 'refusal', 'job_order', 'edge', 'flow', 'child',
-               'postings', 'jobs', 'outcomes', 'failures', 'pools', 'flows', 'edges']
+               'postings', 'jobs', 'outcomes', 'failures', 'pools', 'schedule', 'fire',
+               'schedules', 'fires', 'flows', 'edges']
   end;
 
 -- The functions that a kind of role can call. Functions that run as the owner check the caller.
@@ -42,11 +43,13 @@ create function pdoflow.kind_calls(p_kind text) returns text[] language sql immu
   case p_kind
     when 'poster' then array['post', 'post_batch', 'post_sweep', 'begin_posting', 'add_jobs',
                              'add_sweep', 'end_posting', 'sign_posting', 'next_span',
+                             'schedule',
                              'begin_flow', 'continue_flow', 'end_flow']
     else '{}' end ||
   case when p_kind in ('poster', 'operator')
     then array['pause', 'resume', 'cancel', 'retry', 'unblock', 'set_limits', 'set_priority',
-               'set_variable', 'delete_variable', 'swap_variable']
+               'set_variable', 'delete_variable', 'swap_variable', 'pause_schedule',
+               'delete_schedule', 'run_schedule', 'backfill_schedule']
     else '{}' end ||
   case p_kind when 'operator' then array['drain_pools'] else '{}' end;
 

@@ -46,6 +46,11 @@ export const commands: Commands = {
   retry: async () => [(await import("./commands/failures.ts")).RetryCommand],
   revoke: async () => [(await import("./commands/grant.ts")).RevokeCommand],
   run: async () => [(await import("./commands/run.ts")).RunCommand],
+  schedule: async () => [
+    (await import("./schedule/add-schedule.ts")).ScheduleAddCommand,
+    ...Object.values(await import("./schedule/show-schedules.ts")),
+    ...Object.values(await import("./schedule/change-schedule.ts")),
+  ],
   "set-priority": async () => [(await import("./commands/set.ts")).SetPriorityCommand],
   "set-limit": async () => [(await import("./commands/set.ts")).SetLimitCommand],
   "set-posting-status": async () => [(await import("./commands/set.ts")).SetPostingStatusCommand],

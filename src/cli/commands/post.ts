@@ -2,8 +2,14 @@ import { resolve } from "node:path";
 
 import { Command, Option } from "clipanion";
 
+import type { Db } from "../../db/connection/connect.ts";
 import { insertLevels } from "../../db/posting/insert-levels.ts";
-import { insertPosting, type NewPosting, type Posted } from "../../db/posting/insert.ts";
+import {
+  insertPosting,
+  type JobsToPost,
+  type NewPosting,
+  type Posted,
+} from "../../db/posting/insert.ts";
 import { readEdges } from "../../db/read/edges.ts";
 import { readPostingCounts } from "../../db/read/status.ts";
 import type { Signer } from "../../db/posting/signatures.ts";
@@ -119,7 +125,7 @@ export class PostCommand extends GatheringCommand {
       posted = await this.withDatabase(async (db) => {
         const project = this.projectOf(entryPoint, db.target);
         const whole = { ...posting, project, after: await findEdges(db, named) };
-        const done = await insertPosting(db, whole, sweep ?? counted ?? batches, sources.name);
+        const done = await this.insert(db, whole, sweep ?? counted ?? batches, sources.name);
         const known =
           done.isNew || !counted ? null : await keyDifferences(db, done.id, whole, counted);
         const edges = named.length === 0 ? [] : (await readEdges(db, [done.id])).get(done.id);
@@ -131,6 +137,11 @@ export class PostCommand extends GatheringCommand {
     }
     this.#report(entryPoint, posted);
     return this.wait ? await this.#wait(posted) : exitCodes.ok;
+  }
+
+  /** Posts the jobs; overridden by a command that keeps them for later. */
+  async insert(db: Db, posting: NewPosting, jobs: JobsToPost, source: string): Promise<Posted> {
+    return await insertPosting(db, posting, jobs, source);
   }
 
   /** Posts jobs that read the results of another posting: one, or some levels of them. */

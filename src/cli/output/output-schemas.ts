@@ -16,6 +16,7 @@ import {
   WaitsFor,
 } from "./schema-parts.ts";
 import { flowSchemas } from "./flow-schemas.ts";
+import { scheduleSchemas } from "./schedule-schemas.ts";
 import { topEntries } from "./top-schema.ts";
 
 const RoleKind = v.picklist(["poster", "viewer", "operator", "pool", "owner"]);
@@ -202,6 +203,7 @@ export const outputSchemas = {
   cancel: Changes,
   drain: output({ pools: v.array(v.object({ id, host: v.string() })) }),
   ...flowSchemas,
+  ...scheduleSchemas,
   profile: output({
     postings: v.array(id),
     jobs: count,

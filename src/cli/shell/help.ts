@@ -15,7 +15,7 @@ const firstSteps: readonly (readonly [line: string, what: string])[] = [
 /** The commands of each task, in the order of `pdoflow --help`. */
 const tasks: Readonly<Record<string, readonly string[]>> = {
   "post and run jobs": ["post", "run", "pool", "wait", "results", "execute-job", "demo"],
-  "run flows": ["flow"],
+  "run flows and schedules": ["flow", "schedule"],
   "see what happens": ["top", "status", "list", "jobs", "pools", "logs", "failures", "explain"],
   "change postings and pools": [
     ...["pause", "resume", "cancel", "retry", "unblock", "set-priority", "set-limit", "drain"],

@@ -17,6 +17,7 @@ import leaseTable from "../../../sql/tables/lease.sql" with { type: "text" };
 import retryTable from "../../../sql/tables/retry.sql" with { type: "text" };
 import permitTable from "../../../sql/tables/permit.sql" with { type: "text" };
 import poolTable from "../../../sql/tables/pool.sql" with { type: "text" };
+import scheduleTable from "../../../sql/tables/schedule.sql" with { type: "text" };
 import draftTable from "../../../sql/tables/draft.sql" with { type: "text" };
 import postingKeyTable from "../../../sql/tables/posting_key.sql" with { type: "text" };
 import jobKeyTable from "../../../sql/tables/job_key.sql" with { type: "text" };
@@ -41,6 +42,8 @@ import postEngine from "../../../sql/engine/post.sql" with { type: "text" };
 import sweepEngine from "../../../sql/engine/sweep.sql" with { type: "text" };
 import overEngine from "../../../sql/engine/over.sql" with { type: "text" };
 import blockEngine from "../../../sql/engine/block.sql" with { type: "text" };
+import cronEngine from "../../../sql/engine/cron.sql" with { type: "text" };
+import scheduleEngine from "../../../sql/engine/schedule.sql" with { type: "text" };
 import limitEngine from "../../../sql/engine/limit.sql" with { type: "text" };
 import leaseEngine from "../../../sql/engine/lease.sql" with { type: "text" };
 import gatherEngine from "../../../sql/engine/gather.sql" with { type: "text" };
@@ -67,6 +70,7 @@ import poolClaimApi from "../../../sql/api/pool_claim.sql" with { type: "text" }
 import poolRecordApi from "../../../sql/api/pool_record.sql" with { type: "text" };
 import poolReportApi from "../../../sql/api/pool_report.sql" with { type: "text" };
 import flowApi from "../../../sql/api/flow.sql" with { type: "text" };
+import scheduleApi from "../../../sql/api/schedule.sql" with { type: "text" };
 import variablesApi from "../../../sql/api/variables.sql" with { type: "text" };
 import viewsApi from "../../../sql/api/views.sql" with { type: "text" };
 import grantsRoles from "../../../sql/roles/grants.sql" with { type: "text" };
@@ -96,6 +100,7 @@ const baseline = [
   retryTable,
   permitTable,
   poolTable,
+  scheduleTable,
   draftTable,
   postingKeyTable,
   jobKeyTable,
@@ -119,6 +124,8 @@ const baseline = [
   edgeEngine,
   postEngine,
   expandEngine,
+  cronEngine,
+  scheduleEngine,
   limitEngine,
   leaseEngine,
   gatherEngine,
@@ -146,6 +153,7 @@ const baseline = [
   poolClaimApi,
   poolRecordApi,
   poolReportApi,
+  scheduleApi,
   variablesApi,
   viewsApi,
   grantsRoles,

@@ -111,7 +111,7 @@ const defaults = new Map<string, string>(
 /**
  * Options that differ from the defaults; the database has the same defaults and checks each option.
  */
-function optionsText(posting: NewPosting): string {
+export function optionsText(posting: NewPosting): string {
   const options = parse(PostingOptions, posting, "options of a posting");
   const given = Object.entries(options).filter(
     ([name, value]) => JSON.stringify(value) !== defaults.get(name),

@@ -94,6 +94,13 @@ test("docs/flows.md: a job reads the results of a posting", async () => {
   expect({ exit, out }).toEqual({ exit: 0, out: expect.stringContaining("338350") });
 });
 
+test("docs/schedules.md: a schedule is added, shown, fired by hand and paused", async () => {
+  await using db = await freshDatabase();
+  const file = "echo 'export const main = () => 1;' > report.ts\n";
+  const { code, out } = await runIn(db, file + (await shellOf("schedules.md")));
+  expect({ code, out }).toEqual({ code: 0, out: expect.stringContaining("Europe/Berlin") });
+});
+
 test("docs/top.md: the dashboard starts with the options that it shows", async () => {
   await using db = await freshDatabase();
   await postJobs(db.db, 3);

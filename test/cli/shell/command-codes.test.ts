@@ -47,6 +47,8 @@ const lines: readonly (readonly [line: string, names?: true])[] = [
   ["retry 9 --failed", true],
   ["revoke as poster --role nobody-of-that-name"],
   ["run fn.ts#fn --args 1 --no-check"],
+  ["schedule list"],
+  ["schedule run gone", true],
   ["set-limit 9 --max-running 1", true],
   ["set-posting-status 9 paused", true],
   ["set-priority 9 1", true],

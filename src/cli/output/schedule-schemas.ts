@@ -1,0 +1,62 @@
+import * as v from "valibot";
+
+import { count, id, moment, output } from "./schema-parts.ts";
+
+const name = v.string();
+const Change = output({ name, isChanged: v.boolean() });
+
+/** The output of the commands `schedule …`. */
+export const scheduleSchemas = {
+  "schedule add": output({
+    name,
+    timing: v.string(),
+    /** Null if it never fires. */
+    nextAt: v.nullable(moment),
+  }),
+  "schedule list": output({
+    schedules: v.array(
+      v.object({
+        name,
+        poster: v.string(),
+        timing: v.string(),
+        zone: v.string(),
+        jitterMs: count,
+        overlap: v.string(),
+        missed: v.string(),
+        entryPoint: v.string(),
+        isPaused: v.boolean(),
+        until: v.nullable(moment),
+        /** The next time; null if there is none. */
+        nominalAt: v.nullable(moment),
+        /** That time with its jitter. */
+        firesAt: v.nullable(moment),
+        /** The posting of the last fire; null if there is none. */
+        postingId: v.nullable(id),
+      }),
+    ),
+  }),
+  "schedule next": output({ times: v.array(moment) }),
+  "schedule history": output({
+    fires: v.array(
+      v.object({
+        nominalAt: moment,
+        firedAt: moment,
+        outcome: v.picklist(["posted", "skipped", "missed", "refused"]),
+        byHand: v.boolean(),
+        postingId: v.nullable(id),
+        reason: v.nullable(v.string()),
+      }),
+    ),
+  }),
+  "schedule pause": Change,
+  "schedule resume": Change,
+  "schedule delete": Change,
+  "schedule run": output({
+    /** Null if nothing was posted. */
+    posting: v.nullable(id),
+    reason: v.nullable(v.string()),
+  }),
+  "schedule backfill": output({
+    times: v.array(v.object({ nominalAt: moment, postingId: v.nullable(id) })),
+  }),
+};

@@ -1,0 +1,99 @@
+import { Cli, Command, Option } from "clipanion";
+import * as v from "valibot";
+
+import { readSchedules } from "../../db/posting/schedules.ts";
+import { type ExitCode, exitCodes, InvalidInput } from "../../domain/errors.ts";
+import { localText } from "../../domain/local-time.ts";
+import { outputSchemas } from "../output/output-schemas.ts";
+import { PdoflowCommand } from "../shell/command.ts";
+import { rewriteWords } from "../shell/command-words.ts";
+import type { CliContext } from "../shell/context.ts";
+import { duration, localMoment } from "../shell/flag-values.ts";
+import { parseFlags } from "../shell/flags.ts";
+import { ScheduledPost } from "./scheduled-post.ts";
+
+const Options = v.object({
+  zone: v.optional(v.string()),
+  jitter: v.optional(duration),
+  overlap: v.optional(
+    v.picklist(["skip", "queue", "allow", "cancel"], "expected skip, queue, allow or cancel"),
+  ),
+  missed: v.optional(v.picklist(["last", "none", "all"], "expected last, none or all")),
+  until: v.optional(localMoment),
+});
+
+export class ScheduleAddCommand extends PdoflowCommand {
+  static override paths = [["schedule", "add"]];
+  static override usage = Command.Usage({
+    description: "post the same jobs again and again, at given times",
+    details: `
+      The time is a cron expression of five fields, \`@hourly\`, \`@daily\`, \`@weekly\`,
+      \`@monthly\`, \`@yearly\`, or an interval such as \`every 90m\`. Running pools fire the
+      schedule. The arguments are read now, up to 1 MiB. A schedule with the same name is replaced.
+      See docs/schedules.md.
+    `,
+    examples: [
+      [
+        "Post a report every night at two",
+        "$0 schedule add nightly '0 2 * * *' --zone Europe/Berlin -- post report.ts#main --no-args",
+      ],
+      [
+        "Run a command every quarter of an hour",
+        "$0 schedule add sync '*/15 * * * *' -- post -- rsync -a data/ backup/",
+      ],
+    ],
+  });
+  name = Option.String({ name: "name" });
+  timing = Option.String({ name: "time" });
+  work = Option.Rest({ name: "-- post …" });
+  zone = Option.String("--zone", { description: "the time zone (default: UTC)" });
+  jitter = Option.String("--jitter", {
+    description: "fire up to this much later, by a fixed delay for each time (default: 0s)",
+  });
+  overlap = Option.String("--overlap", {
+    description:
+      "if the last posting has not ended: skip this time, queue, allow or cancel (default: skip)",
+  });
+  missed = Option.String("--missed", {
+    description:
+      "times that no pool fired: post the last one, if it is at most 24 hours old, none or all " +
+      "(default: last)",
+  });
+  until = Option.String("--until", { description: "the last moment at which it can fire" });
+
+  async run(): Promise<ExitCode> {
+    const { jitter, ...settings } = parseFlags(Options, this);
+    const post = this.#postCommand();
+    const { name, timing } = this;
+    post.schedule = { name, timing, settings: { ...settings, jitterMs: jitter } };
+    const code = await post.run();
+    if (code !== exitCodes.ok || post.check === true || post.dryRun) return code;
+    const [added] = await this.withDatabase((db) => readSchedules(db, name));
+    const nextAt = added?.nominalAt ?? null;
+    if (this.json) this.printJson(outputSchemas["schedule add"], { name, timing, nextAt });
+    else {
+      const next = nextAt === null ? "never" : localText(nextAt);
+      this.say(`schedule ${name} fires next at ${next}; running pools fire it`);
+    }
+    return exitCodes.ok;
+  }
+
+  /** The command line behind `--`. @throws {InvalidInput} */
+  #postCommand(): ScheduledPost {
+    if (this.work[0] !== "post") {
+      throw new InvalidInput("arguments", [
+        "expected -- post FN …, found " + (this.work.slice(0, 3).join(" ") || "nothing"),
+      ]);
+    }
+    const cli = Cli.from<CliContext>([ScheduledPost], { enableColors: false });
+    const command = cli.process(rewriteWords(this.work, []), {
+      ...this.context,
+      isTerminal: { ...this.context.isTerminal, stdout: false },
+    });
+    if (!(command instanceof ScheduledPost)) {
+      throw new InvalidInput("arguments", ["expected options of post"]);
+    }
+    command.database = this.database;
+    return command;
+  }
+}

@@ -1,0 +1,57 @@
+import type { Db } from "../../db/connection/connect.ts";
+import {
+  type JobsToPost,
+  type NewPosting,
+  optionsText,
+  type Posted,
+} from "../../db/posting/insert.ts";
+import { addSchedule, type NewSchedule } from "../../db/posting/schedules.ts";
+import { InvalidInput } from "../../domain/errors.ts";
+import { PostCommand } from "../commands/post.ts";
+
+/** As in schedule.sql. */
+const bytesMax = 1024 * 1024;
+
+/** `post` behind `schedule add`: keeps its jobs in a schedule instead of posting them. */
+export class ScheduledPost extends PostCommand {
+  schedule: Pick<NewSchedule, "name" | "timing" | "settings"> | null = null;
+
+  override async insert(db: Db, posting: NewPosting, jobs: JobsToPost): Promise<Posted> {
+    if (!this.schedule) throw new Error("expected a schedule");
+    if (posting.signer) {
+      throw new InvalidInput("--sign", ["expected no signature: a schedule cannot sign postings"]);
+    }
+    if ("isNormal" in jobs) {
+      throw new InvalidInput("--each", [
+        `expected at most 1000 combinations in a schedule, found ${jobs.size}`,
+      ]);
+    }
+    const args: string[] = [];
+    let bytes = 0;
+    for await (const batch of jobs) {
+      args.push(...batch.args);
+      bytes += batch.args.reduce((sum, line) => sum + Buffer.byteLength(line) + 1, 0);
+      if (bytes > bytesMax) {
+        throw new InvalidInput("arguments", [
+          "expected at most 1 MiB of arguments in a schedule, found more: keep large data in " +
+            "files, and post their names",
+        ]);
+      }
+    }
+    if (args.length === 0) {
+      throw new InvalidInput("arguments", ["expected at least one job, found none"]);
+    }
+    const { entryPoint } = posting;
+    await addSchedule(db, { ...this.schedule, entryPoint, args, options: optionsText(posting) });
+    return { id: 0, jobCount: args.length, isNew: true };
+  }
+
+  override gatherRequest(files: readonly string[]): null {
+    if (super.gatherRequest(files) === null) return null;
+    throw new InvalidInput("--gather", ["expected jobs with arguments of their own"]);
+  }
+
+  /** Nothing was posted, so there is no number to print. */
+  override print(): void {}
+  override printJson(): void {}
+}

@@ -1,0 +1,105 @@
+import type { Db } from "../connection/connect.ts";
+
+/** When a schedule fires; see docs/schedules.md. */
+export interface ScheduleSettings {
+  zone?: string | undefined;
+  jitterMs?: number | undefined;
+  overlap?: string | undefined;
+  missed?: string | undefined;
+  until?: string | undefined;
+}
+
+export interface NewSchedule {
+  name: string;
+  /** A cron expression, or an interval such as "every 90m". */
+  timing: string;
+  entryPoint: string;
+  /** The arguments of each job, as JSON. */
+  args: readonly string[];
+  /** The options of the postings, as JSON. */
+  options: string;
+  settings: ScheduleSettings;
+}
+
+export interface ScheduleRow {
+  name: string;
+  poster: string;
+  timing: string;
+  zone: string;
+  jitterMs: number;
+  overlap: string;
+  missed: string;
+  entryPoint: string;
+  isPaused: boolean;
+  until: Date | null;
+  /** The next time, null if there is none. */
+  nominalAt: Date | null;
+  /** That time with its jitter. */
+  firesAt: Date | null;
+  /** The posting of the last fire. */
+  postingId: number | null;
+}
+
+export interface FireRow {
+  nominalAt: Date;
+  firedAt: Date;
+  outcome: "posted" | "skipped" | "missed" | "refused";
+  byHand: boolean;
+  postingId: number | null;
+  reason: string | null;
+}
+
+/** Adds a schedule, or replaces the caller's schedule with its name. */
+export const addSchedule = ({ sql, schema }: Db, schedule: NewSchedule) => sql`
+  select ${schema}.schedule(
+    ${schedule.name}, ${schedule.timing}, ${schedule.entryPoint}, ${schedule.args.join("\n")},
+    ${schedule.options}::text::jsonb, ${JSON.stringify(schedule.settings)}::text::jsonb)`;
+
+/** The schedules that the caller can see, by name; with `name`, only the ones that have it. */
+export const readSchedules = ({ sql, schema }: Db, name: string | null = null) => sql<
+  ScheduleRow[]
+>`
+  select name, poster, timing, zone, jitter_ms, overlap, missed, entry_point, is_paused, until,
+         nominal_at, fires_at, posting_id
+  from ${schema}.schedules where ${name}::text is null or name = ${name}
+  order by name, poster limit 10000`;
+
+/** The last fires of a schedule, the newest first. */
+export const readFires = ({ sql, schema }: Db, name: string, most: number) => sql<FireRow[]>`
+  select nominal_at, fired_at, outcome, by_hand, posting_id, reason from ${schema}.fires
+  where name = ${name} order by nominal_at desc limit ${most}`;
+
+/** The next times of a schedule, or of a timing in a zone. */
+export async function readNextTimes(
+  { sql, schema }: Db,
+  timing: string,
+  zone: string,
+  count: number,
+): Promise<Date[]> {
+  const rows = await sql<{ at: Date }[]>`
+    select at from ${schema}.next_times(${timing}, ${zone}, ${count}) as n (at)
+    where at is not null`;
+  return rows.map(({ at }) => at);
+}
+
+/** Returns whether that changed anything. */
+export async function pauseSchedule({ sql, schema }: Db, name: string, pauses: boolean) {
+  const [row] = await sql<{ isChanged: boolean }[]>`
+    select ${schema}.pause_schedule(${name}, ${pauses}) as is_changed`;
+  return row?.isChanged === true;
+}
+
+export const deleteSchedule = ({ sql, schema }: Db, name: string) =>
+  sql`select ${schema}.delete_schedule(${name})`;
+
+/** Fires a schedule now; returns the posting, null if it was skipped or refused. */
+export async function runSchedule({ sql, schema }: Db, name: string): Promise<number | null> {
+  const [row] = await sql<{ id: number | null }[]>`select ${schema}.run_schedule(${name}) as id`;
+  return row?.id ?? null;
+}
+
+/** Fires a schedule for its past times between two moments that have not fired, at most 1,000. */
+export const backfillSchedule = ({ sql, schema }: Db, name: string, from: string, to: string) =>
+  sql<{ nominalAt: Date; postingId: number | null }[]>`
+    select * from ${schema}.backfill_schedule(
+      ${name}, ${from}::timestamptz, ${to}::timestamptz)`;

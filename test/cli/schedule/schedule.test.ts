@@ -1,0 +1,141 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
+
+import { freshDatabase, type TestDatabase } from "../../database.ts";
+import { type Commands, openCommands } from "../in-process.ts";
+
+let db: TestDatabase;
+let cli: Commands;
+beforeAll(async () => {
+  db = await freshDatabase();
+  cli = await openCommands(db);
+  await cli.write("work.ts", "export const main = (x) => x; export const none = () => 1;");
+});
+afterAll(async () => {
+  cli[Symbol.dispose]();
+  await db[Symbol.asyncDispose]();
+});
+beforeEach(async () => {
+  await db.db.sql`truncate pdoflow.schedule, pdoflow.fire`;
+});
+
+const add = (...words: string[]) => cli.run("schedule", "add", ...words);
+const nightly = (...options: string[]) =>
+  add("nightly", "0 2 * * *", ...options, "--", "post", "work.ts#none", "--no-args");
+
+describe("schedule add", () => {
+  test("keeps the jobs of post, and posts nothing", async () => {
+    const before = await db.db.sql`select from pdoflow.posting`;
+    const { code, out, err } = await add(
+      ...["m", "every 90m", "--", "post", "work.ts#main", "--each", "1-3"],
+      ...["--max-attempts", "2", "--name", "minutes"],
+    );
+    expect({ code, out }).toEqual({ code: 0, out: "" });
+    expect(err).toContain("schedule m fires next at 20");
+    expect(await db.db.sql`select from pdoflow.posting`).toHaveLength(before.length);
+    const [row] = await db.db.sql`select jobs, options from pdoflow.schedule`;
+    expect(row).toMatchObject({
+      jobs: "[1]\n[2]\n[3]",
+      options: { maxAttempts: 2, name: "minutes" },
+    });
+  });
+
+  test("replaces the schedule with the same name", async () => {
+    await nightly();
+    await nightly("--zone", "Europe/Berlin");
+    expect(await db.db.sql`select zone from pdoflow.schedule`).toMatchObject([
+      { zone: "Europe/Berlin" },
+    ]);
+  });
+
+  test.each([
+    [["x", "@never", "--", "post", "work.ts#none", "--no-args"], "five fields"],
+    [["x", "@daily"], "expected -- post"],
+    [["x", "@daily", "--", "status"], "expected -- post"],
+    [["1x", "@daily", "--", "post", "work.ts#none", "--no-args"], "a letter first"],
+    [["x", "@daily", "--", "post", "work.ts#none", "--no-args", "--key", "k"], "option key"],
+    [["x", "@daily", "--overlap", "no", "--", "post", "work.ts#none", "--no-args"], "skip, queue"],
+  ])("%j is refused, and nothing is kept", async (words, why) => {
+    const { code, err } = await add(...words);
+    expect(code).toBe(2);
+    expect(err).toContain(why);
+    expect(err).not.toContain("    at ");
+    expect(await db.db.sql`select from pdoflow.schedule`).toHaveLength(0);
+  });
+});
+
+test("a function that does not exist is code 4", async () => {
+  const { code } = await add("x", "@daily", "--", "post", "work.ts#nothing", "--no-args");
+  expect(code).toBe(4);
+  expect(await db.db.sql`select from pdoflow.schedule`).toHaveLength(0);
+});
+
+test("schedule list, next and history", async () => {
+  await nightly("--zone", "Europe/Berlin", "--jitter", "5m");
+  expect((await cli.run("schedule", "list")).out).toMatch(/nightly +0 2 \* \* \* +Europe\/Berlin/);
+  const next = await cli.run("schedule", "next", "nightly", "3", "--json");
+  const { times }: { times: string[] } = JSON.parse(next.out);
+  expect(times).toHaveLength(3);
+  for (const time of times) {
+    expect(new Date(time).toLocaleTimeString("en-GB", { timeZone: "Europe/Berlin" })).toBe(
+      "02:00:00",
+    );
+  }
+  const leap = await cli.run("schedule", "next", "0 0 29 2 *", "1", "--json");
+  expect(JSON.parse(leap.out)).toMatchObject({ times: ["2028-02-29T00:00:00.000Z"] });
+  await cli.run("schedule", "run", "nightly");
+  const { out } = await cli.run("schedule", "history", "nightly");
+  expect(out).toContain("posted by hand");
+});
+
+test("schedule run prints the posting, and exits with 1 if there is none", async () => {
+  await add("q", "@daily", "--overlap", "queue", "--", "post", "work.ts#none", "--no-args");
+  const first = await cli.run("schedule", "run", "q");
+  expect(first.out).toMatch(/^\d+\n$/);
+  expect((await cli.run("schedule", "run", "q")).code).toBe(0);
+  const third = await cli.run("schedule", "run", "q");
+  expect(third.code).toBe(1);
+  expect(third.err).toContain("still waits");
+});
+
+test("schedule pause, resume and delete", async () => {
+  await nightly();
+  expect((await cli.run("schedule", "pause", "nightly")).err).toContain("was paused");
+  expect((await cli.run("schedule", "pause", "nightly")).err).toContain("not changed");
+  expect((await cli.run("schedule", "list")).out).toContain("paused");
+  expect((await cli.run("schedule", "resume", "nightly")).err).toContain("was resumed");
+  expect((await cli.run("schedule", "delete", "nightly")).code).toBe(0);
+  expect(await db.db.sql`select from pdoflow.schedule`).toHaveLength(0);
+});
+
+test("schedule backfill posts for past times", async () => {
+  await nightly();
+  const { out, err } = await cli.run(
+    ...["schedule", "backfill", "nightly", "--from", "2026-01-01T00:00:00Z"],
+    ...["--to", "2026-01-03T23:00:00Z", "--json"],
+  );
+  expect(err).toBe("");
+  expect(JSON.parse(out)).toMatchObject({
+    times: [1, 2, 3].map((day) => ({ nominalAt: `2026-01-0${day}T02:00:00.000Z` })),
+  });
+});
+
+test.each(["next", "history", "run", "pause", "resume", "delete"])(
+  "schedule %s of a name that does not exist is code 4",
+  async (verb) => {
+    const { code, err } = await cli.run("schedule", verb, "nothing");
+    expect(code).toBe(4);
+    expect(err).toContain('there is no schedule "nothing"');
+  },
+);
+
+test("a pool fires a schedule that is due, and runs its jobs", async () => {
+  await nightly();
+  await db.db.sql`
+    update pdoflow.schedule set nominal_at = now() - interval '1 s', fires_at = now()`;
+  const { code } = await cli.run("pool", "--once", "--max-workers", "1");
+  expect(code).toBe(0);
+  expect(
+    await db.db.sql`select p.name, p.done from pdoflow.posting p join pdoflow.schedule s
+                    on s.posting_id = p.id`,
+  ).toMatchObject([{ name: "nightly", done: 1 }]);
+});

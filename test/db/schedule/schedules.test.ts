@@ -1,0 +1,217 @@
+// Schedules (H1 to H3). Instead of waiting, these tests move the times of a schedule into the past.
+import { describe, expect, test } from "bun:test";
+
+import type { Db } from "../../../src/db/connection/connect.ts";
+import {
+  jobsOf,
+  names,
+  newPool,
+  openTransaction,
+  queueOfFile,
+  record,
+  refusal,
+  takeAll,
+} from "../engine.ts";
+
+const freshQueue = queueOfFile();
+
+const add = ({ sql }: Db, timing: string, settings: object = {}, name = "nightly") => sql`
+  select pdoflow.schedule(${name}, ${timing}, 'work.ts#main', '[1]', '{}',
+                          ${sql.json(settings as never)})`;
+
+/** As if this much time had passed since. */
+const pass = ({ sql }: Db, time: string) => sql`
+  with past as (update pdoflow.fire set nominal_at = nominal_at - ${time}::interval),
+  keys as (update pdoflow.posting_key set key = key || ', earlier')
+  update pdoflow.schedule
+  set created_at = created_at - ${time}::interval, nominal_at = nominal_at - ${time}::interval,
+      fires_at = fires_at - ${time}::interval`;
+
+const fire = async ({ sql }: Db) =>
+  (await sql<{ due: number }[]>`select pdoflow.fire_due(100) as due`)[0]?.due;
+
+const fires = async ({ sql }: Db) => [
+  ...(await sql<{ outcome: string; postingId: number | null; reason: string | null }[]>`
+    select outcome, posting_id, reason from pdoflow.fires order by nominal_at`),
+];
+
+const postings = async ({ sql }: Db) =>
+  (await sql<{ id: number }[]>`select id from pdoflow.posting order by id`).map(({ id }) => id);
+
+describe("a schedule", () => {
+  test("H2: posts once for each of its times, and then waits for the next", async () => {
+    await using db = await freshQueue();
+    await add(db, "every 10m");
+    expect(await fire(db)).toBe(0);
+    await pass(db, "10 min");
+    expect(await fire(db)).toBe(1);
+    expect(await fire(db)).toBe(0);
+    expect(await fires(db)).toMatchObject([{ outcome: "posted", postingId: 1 }]);
+    const pool = await newPool(db);
+    expect(names(await takeAll(db, pool))).toEqual(["1/0"]);
+  });
+
+  test("H2: fires once, however many pools see it at the same moment", async () => {
+    await using db = await freshQueue();
+    await add(db, "every 10m");
+    await pass(db, "10 min");
+    await using other = await openTransaction(db);
+    expect(await fire(other)).toBe(1);
+    expect(await fire(db)).toBe(0);
+    await other.sql`commit`;
+    expect(await fire(db)).toBe(0);
+    expect(await postings(db)).toEqual([1]);
+  });
+});
+
+describe("times that were missed", () => {
+  test("last: of those of a day, the last one", async () => {
+    await using db = await freshQueue();
+    await add(db, "every 10m");
+    await pass(db, "5 h");
+    await fire(db);
+    expect(await postings(db)).toEqual([1]);
+    expect(await fires(db)).toMatchObject([
+      { outcome: "missed", reason: expect.stringContaining("nor others before") },
+      { outcome: "posted" },
+    ]);
+    expect(await fire(db)).toBe(0);
+  });
+
+  test("last: none of those of the day before", async () => {
+    await using db = await freshQueue();
+    await add(db, "every 2d");
+    await pass(db, "3 d");
+    await fire(db);
+    expect(await postings(db)).toEqual([]);
+    expect(await fires(db)).toMatchObject([{ outcome: "missed" }]);
+  });
+
+  test("none", async () => {
+    await using db = await freshQueue();
+    await add(db, "every 1h", { missed: "none" });
+    await pass(db, "90 min");
+    await fire(db);
+    expect(await postings(db)).toEqual([]);
+    expect(await fires(db)).toMatchObject([{ outcome: "missed" }]);
+  });
+
+  test("all, one after the other", async () => {
+    await using db = await freshQueue();
+    await add(db, "every 1h", { missed: "all", overlap: "allow" });
+    await pass(db, "210 min");
+    while (await fire(db));
+    expect(await postings(db)).toEqual([1, 2, 3]);
+  });
+});
+
+describe("a posting that has not ended at the next time", () => {
+  async function twice(db: Db, overlap: string) {
+    await add(db, "every 10m", { overlap });
+    await pass(db, "10 min");
+    await fire(db);
+    await pass(db, "10 min");
+    await fire(db);
+  }
+
+  test("skip: the time is noted", async () => {
+    await using db = await freshQueue();
+    await twice(db, "skip");
+    expect(await postings(db)).toEqual([1]);
+    expect(await fires(db)).toMatchObject([
+      { outcome: "posted" },
+      { outcome: "skipped", reason: "posting 1 has not ended" },
+    ]);
+  });
+
+  test("allow", async () => {
+    await using db = await freshQueue();
+    await twice(db, "allow");
+    expect(names(await takeAll(db, await newPool(db)))).toEqual(["1/0", "2/0"]);
+  });
+
+  test("queue: the next one waits for it, and there is only one of these", async () => {
+    await using db = await freshQueue();
+    await twice(db, "queue");
+    await pass(db, "10 min");
+    await fire(db);
+    expect(await postings(db)).toEqual([1, 2]);
+    const pool = await newPool(db);
+    const jobs = jobsOf(await takeAll(db, pool));
+    expect(jobs.map(({ postingId }) => postingId)).toEqual([1]);
+    await record(db, pool, jobs);
+    await db.sql`select pdoflow.pool_settle(array[1], 0)`;
+    expect(names(await takeAll(db, pool))).toEqual(["2/0"]);
+    expect((await fires(db)).at(-1)).toMatchObject({ outcome: "skipped" });
+  });
+
+  test("cancel: the earlier one is cancelled", async () => {
+    await using db = await freshQueue();
+    await twice(db, "cancel");
+    expect(await db.sql`select id, state from pdoflow.posting order by id`).toMatchObject([
+      { id: 1, state: "cancelled" },
+      { id: 2, state: "open" },
+    ]);
+  });
+});
+
+test("H3: the jitter is the same each time, and ends before the next time", async () => {
+  await using db = await freshQueue();
+  await add(db, "every 10m", { jitterMs: 86_400_000 });
+  const [row] = await db.sql<{ gap: number; same: boolean }[]>`
+    select extract(epoch from fires_at - nominal_at)::float8 as gap,
+           fires_at = pdoflow.with_jitter(s, nominal_at) as same
+    from pdoflow.schedule s`;
+  expect(row?.same).toBe(true);
+  expect(row?.gap).toBeWithin(0, 600);
+});
+
+test("what a poster may not do, or cannot mean, is refused", async () => {
+  await using db = await freshQueue();
+  expect(await refusal(add(db, "61 * * * *"))).toContain('minutes from 0 to 59, found "61"');
+  expect(await refusal(add(db, "* * * *"))).toContain("five fields");
+  expect(await refusal(add(db, "every 5s"))).toContain("at least every 10s");
+  expect(await refusal(add(db, "@daily", { zone: "Berlin" }))).toContain("Europe/Berlin");
+  expect(await refusal(add(db, "@daily", { overlap: "no" }))).toContain("skip, queue");
+  expect(await refusal(add(db, "@daily", { colour: "red" }))).toContain("unknown setting");
+  expect(await refusal(db.sql`select pdoflow.run_schedule('no')`)).toContain("no schedule");
+  expect(await db.sql`select from pdoflow.schedule`).toHaveLength(0);
+});
+
+test("a fire that is refused is noted, and the next one tries again", async () => {
+  await using db = await freshQueue();
+  await db.sql`select pdoflow.schedule('bad', 'every 10m', 'work.ts#main', '1')`;
+  await pass(db, "10 min");
+  await fire(db);
+  expect(await fires(db)).toMatchObject([{ outcome: "refused", reason: expect.any(String) }]);
+  await db.sql`update pdoflow.schedule set jobs = '[1]'`;
+  await pass(db, "10 min");
+  await fire(db);
+  expect((await fires(db)).at(-1)).toMatchObject({ outcome: "posted" });
+});
+
+test("run fires now and uses up no time; backfill makes up for past ones", async () => {
+  await using db = await freshQueue();
+  await add(db, "0 * * * *", { overlap: "allow" });
+  const [before] = await db.sql`select nominal_at from pdoflow.schedule`;
+  expect((await db.sql`select pdoflow.run_schedule('nightly') as id`)[0]).toEqual({ id: 1 });
+  expect((await db.sql`select nominal_at from pdoflow.schedule`)[0]).toEqual(before);
+  const rows = await db.sql`
+    select * from pdoflow.backfill_schedule('nightly', '2026-01-01T00:00Z', '2026-01-01T03:30Z')`;
+  expect(rows.map(({ postingId }: { postingId?: number }) => postingId)).toEqual([2, 3, 4, 5]);
+  const again = await db.sql`
+    select * from pdoflow.backfill_schedule('nightly', '2026-01-01T00:00Z', '2026-01-01T03:30Z')`;
+  expect(again.filter(({ postingId }: { postingId?: number }) => postingId)).toEqual([]);
+  expect(again).toHaveLength(4);
+});
+
+test("a paused schedule does not fire, and a resumed one only at later times", async () => {
+  await using db = await freshQueue();
+  await add(db, "every 10m");
+  await db.sql`select pdoflow.pause_schedule('nightly', true)`;
+  await pass(db, "1 h");
+  expect(await fire(db)).toBe(0);
+  await db.sql`select pdoflow.pause_schedule('nightly', false)`;
+  expect(await fire(db)).toBe(0);
+  expect(await fires(db)).toEqual([]);
+});
