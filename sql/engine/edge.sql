@@ -157,17 +157,21 @@ begin
     where o.reason is not null order by a.upstream_id, a.posting_id;
 end $$;
 
--- Whether a posting waits, and is blocked (W4). If not if_blocked = 'hold', it is cancelled or runs
--- by itself, and so it is not blocked.
+-- Whether a posting waits, or its jobs do (E2), and is blocked (W4). If not if_blocked = 'hold', it
+-- is cancelled or runs by itself, and so it is not blocked.
 create function pdoflow.is_blocked(p_posting pdoflow.posting) returns boolean
 language plpgsql stable as $$
 begin
-  if not p_posting.waits or p_posting.if_blocked <> 'hold' then return false; end if;
+  if p_posting.ended_at is not null or p_posting.if_blocked <> 'hold' or not p_posting.waits
+     and not exists (select from pdoflow.edge where posting_id = p_posting.id and feeds) then
+    return false;
+  end if;
   return exists (select from pdoflow.obstacles(p_posting.id));
 end $$;
 
 -- The edges of postings, as people read them. cause: why an unmet edge cannot be met at present,
 -- because of cause_id: its upstream, or a posting that its upstream waits for, as cause_kind says.
+-- An element-wise edge is waiting until its upstream has ended.
 create function pdoflow.edge_states(p_postings bigint[])
 returns table (posting_id bigint, upstream_id bigint, kind text, tolerate_jobs integer,
                tolerate_percent real, state text, met_at timestamptz, unblocked_by text,
@@ -177,7 +181,7 @@ language plpgsql stable set jit = off set enable_seqscan = off as $$
 begin
   return query
     select e.posting_id, e.upstream_id, e.kind::text, e.tolerate_jobs, e.tolerate_percent,
-           case when e.met_at is not null then 'met' when e.lapsed then 'lapsed'
+           case when e.met_at is not null and not e.feeds then 'met' when e.lapsed then 'lapsed'
                 when o.reason is not null then 'blocked' else 'waiting' end,
            e.met_at, e.unblocked_by, o.reason, o.upstream_id, o.kind::text
     from pdoflow.edge e left join pdoflow.posting u on u.id = e.upstream_id
@@ -188,7 +192,8 @@ begin
           where e.met_at is null and not e.lapsed
           union all
           select a.reason, a.upstream_id, a.kind, true from pdoflow.obstacles(u.id) a
-          where u.waits and u.if_blocked = 'hold' and e.met_at is null and not e.lapsed) c
+          where u.if_blocked = 'hold'
+            and (u.waits and e.met_at is null and not e.lapsed or e.feeds)) c
         where reason is not null order by is_above, upstream_id limit 1) o on true
     where e.posting_id = any (p_postings)
     order by e.posting_id, e.upstream_id, e.kind;

@@ -4,7 +4,8 @@ import { formatNeed, isCommandNeed, type Need, unmetNeeds } from "../../domain/c
 import type { JobCounts } from "../../domain/states.ts";
 import { isOfProject, mayServe } from "../../domain/route.ts";
 import { startPool } from "../../domain/start-pool.ts";
-import type { JobFacts, PostingFacts } from "../../db/read/explain.ts";
+import type { JobError } from "../../domain/attempt.ts";
+import type { ElementFacts, JobFacts, PostingFacts } from "../../db/read/explain.ts";
 
 /** Explains the status of a job in one sentence, with a remedy if there is one. */
 export function explainJob(facts: JobFacts): string {
@@ -16,6 +17,9 @@ export function explainJob(facts: JobFacts): string {
     case "failed":
       return `${id} has permanently failed after ${attemptsText}${lastError(facts)}.`;
     case "cancelled":
+      if (facts.element && facts.posting.state !== "cancelled") {
+        return `${id} was skipped: ${elementText(facts.element)}.`;
+      }
       return `${id} is cancelled: ${facts.posting.reason ?? "its posting was cancelled"}.`;
     case "running":
       return `${id} is claimed by a pool${host === null ? "" : ` on ${host}`}.`;
@@ -54,6 +58,24 @@ export const resumeAnyway = (id: number, reason: string | null): string =>
   `pdoflow resume ${id} ` +
   (reason?.includes("--max-failures") === true ? "--max-failures none" : "--stop-after 0");
 
+/** The state of the job of the upstream, and a remedy if it failed. */
+function elementText({ id, status, host, error }: ElementFacts): string {
+  switch (status) {
+    case "running":
+      return `its element ${id} is running${host === null ? "" : ` on ${host}`}`;
+    case "failed": {
+      const why = error === null ? "" : `: ${error.name}: ${firstLine(error)}`;
+      return `${id} failed${why}; to run both: pdoflow retry ${id}`;
+    }
+    case "cancelled":
+      return `${id} is cancelled; see: pdoflow explain ${id}`;
+    case "retrying":
+      return `its element ${id} will be tried again; see: pdoflow explain ${id}`;
+    default:
+      return `its element ${id} is ${status}; see: pdoflow explain ${id}`;
+  }
+}
+
 function whyOpen(facts: PostingFacts): string {
   const { jobs, full } = facts;
   const left = jobs.waiting + jobs.retrying;
@@ -63,7 +85,11 @@ function whyOpen(facts: PostingFacts): string {
   }
   if (left === 0) return "has no jobs left to run, and is about to end";
   const last = jobs.waiting > 0 ? { dueInMs: null } : {};
-  return whyNot({ ...facts, ...last, error: null, host: null });
+  const isFed = facts.edges.some(
+    ({ kind, state }) => (kind === "each" || kind === "over") && state === "waiting",
+  );
+  if (isFed && obstacleOf(facts) === null) return `waits for ${waitText(facts.edges)}`;
+  return whyNot({ ...facts, ...last, element: null, error: null, host: null });
 }
 
 /** Only a run runs the jobs of a run (R2). */
@@ -98,7 +124,7 @@ type WaitFacts = Omit<JobFacts, "id" | "status" | "attempts">;
 
 /** Which postings its posting waits for; null if it waits for none. */
 function whyUpstream({ posting, edges }: Pick<WaitFacts, "posting" | "edges">): string | null {
-  if (!posting.waits) return null;
+  if (!posting.waits && !posting.isBlocked) return null;
   if (!posting.isBlocked) return `waits for ${waitText(edges)}`;
   return blockedText(posting.id, edges);
 }
@@ -115,6 +141,7 @@ function whyNot(facts: WaitFacts): string {
   }
   const upstream = whyUpstream(facts);
   if (upstream !== null) return upstream;
+  if (facts.element) return `waits: ${elementText(facts.element)}`;
   if (facts.startsInMs !== null) return `waits because its posting ${start(facts.startsInMs)}`;
   if (route.run !== "") {
     return (
@@ -190,6 +217,8 @@ function queue({ higherPriority, samePriority }: JobFacts["ahead"]): string {
 function lastError({ error, host }: Pick<JobFacts, "error" | "host">): string {
   if (error === null) return "";
   const where = host === null ? "" : ` on ${host}`;
-  const line = (error.message.split("\n")[0] ?? "").replace(/\.$/, ""); // the sentence has its own
-  return `; its last attempt failed${where}: ${error.name}: ${line}`;
+  return `; its last attempt failed${where}: ${error.name}: ${firstLine(error)}`;
 }
+
+/** Without its full stop, because the sentence has its own. */
+const firstLine = ({ message }: JobError) => (message.split("\n")[0] ?? "").replace(/\.$/, "");

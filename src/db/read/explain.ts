@@ -20,6 +20,8 @@ export interface JobFacts {
   host: string | null;
   /** The time until its next attempt is due, in ms; null if no retry is due. */
   dueInMs: number | null;
+  /** The job of the upstream that it waits for, or because of which it was skipped (E1). */
+  element: ElementFacts | null;
   /** The time until its posting starts, in ms; null if it has started. */
   startsInMs: number | null;
   posting: {
@@ -43,6 +45,15 @@ export interface JobFacts {
   ahead: { higherPriority: number; samePriority: number };
 }
 
+/** A job that another one follows. */
+export interface ElementFacts {
+  /** Such as 41/7. */
+  id: string;
+  status: JobStatus;
+  host: string | null;
+  error: JobError | null;
+}
+
 /** The facts that decide whether a live pool can run a posting. */
 export interface PoolFacts extends PoolScope {
   /** Whether it refused this posting. */
@@ -54,7 +65,7 @@ export interface PoolFacts extends PoolScope {
 /** The facts about a posting, and about everything that may keep its jobs from running. */
 export interface PostingFacts extends Omit<
   JobFacts,
-  "id" | "status" | "attempts" | "error" | "host"
+  "id" | "status" | "attempts" | "error" | "host" | "element"
 > {
   isEnded: boolean;
   jobs: JobCounts;
@@ -78,6 +89,15 @@ export async function readJobFacts(
        where r.posting_id = p.id and r.first_seq <= s.seq and s.seq < r.end_seq
          and r.due_at < 'infinity'
        limit 1) as due_in_ms,
+      (select json_build_object(
+         'id', concat(e.upstream_id, '/', u.seq), 'status', u.status, 'error', u.error,
+         'host', (select o.host from ${schema}.lease l join ${schema}.pool o on o.id = l.pool_id
+                  where l.id = u.lease_id))
+       from ${schema}.edge e
+         cross join lateral ${schema}.jobs_between(e.upstream_id, s.seq, s.seq + 1, false) u
+       where e.posting_id = p.id and e.kind in ('each', 'over')
+         and s.status in ('waiting', 'cancelled') and s.lease_id is null
+         and u.status <> 'done') as element,
       (extract(epoch from p.run_at - now()) * 1000)::float8 as starts_in_ms,
       json_build_object('id', p.id, 'state', p.state, 'reason', p.reason, 'waits', p.waits,
         'isBlocked', ${schema}.is_blocked(p)) as posting,

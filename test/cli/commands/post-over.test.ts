@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
 
+import { settle } from "../../../src/db/engine/settle.ts";
 import { freshDatabase } from "../../database.ts";
 import { openCommands } from "../in-process.ts";
 
@@ -22,7 +23,14 @@ test("--over posts a job for each job of a posting, with its result, and a pool 
     code: 0,
     out: "2\n",
   });
+  await settle(db.db, [1]);
+  expect((await cli.run("explain", "2/0")).out).toContain(
+    "2/0 waits: its element 1/0 is waiting; see: pdoflow explain 1/0.",
+  );
   await cli.run("pool", "--once");
+  expect((await cli.run("explain", "2/2")).out).toContain(
+    "2/2 was skipped: 1/2 failed: Error: three; to run both: pdoflow retry 1/2.",
+  );
   const { out } = await cli.run("results", "2");
   expect(out.match(/(?<="result":)\w+|(?<="message": ")[^"]*/g)?.join()).toBe(
     "10,40,null,1/2 failed,160",

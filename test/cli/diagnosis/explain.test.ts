@@ -17,6 +17,7 @@ const waiting: JobFacts = {
   refusal: null,
   posting: { id: 42, state: "open", reason: null, waits: false, isBlocked: false },
   edges: [],
+  element: null,
   route: { id: 1, poster: "lab", posterOs: "ann", needs: [], run: "", project: "" },
   pools: [{ provides: {}, posters: null, refuses: false, servesOthers: false }],
   ahead: { higherPriority: 0, samePriority: 0 },

@@ -285,6 +285,10 @@ describe("each: job i waits for job i of the upstream", () => {
     await settle(db, null);
     const reasons = await db.sql`select reason from pdoflow.obstacles(${id})`;
     expect([...reasons]).toEqual([{ reason: `${root} has 1 failed job` }]);
+    const [facts] = await db.sql`
+      select is_blocked, (select state from pdoflow.edges e where e.posting_id = p.id) as state
+      from pdoflow.postings p where id = ${id}`;
+    expect(facts).toEqual({ isBlocked: true, state: "blocked" });
     expect(await statusOf(db, gone)).toMatchObject({ state: "cancelled", cancelled: 2 });
     expect(await brokenInvariants(db)).toEqual([]);
   });
