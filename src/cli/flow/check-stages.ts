@@ -18,7 +18,7 @@ interface StageCheck {
 
 /** Whether the jobs of a stage are made of its own arguments, not of the results of another. */
 export const hasOwnJobs = ({ references }: FileStage): boolean =>
-  references.every(({ option }) => option.startsWith("after") && !option.startsWith("after-each"));
+  references.every(({ option }) => option.startsWith("after"));
 
 /**
  * Checks the options, files and code of all stages, before the first one is posted.

@@ -1,9 +1,9 @@
 import type { Obstacle, StageStatus } from "../../domain/flow-status.ts";
 import type { PostingPick } from "../../domain/selector.ts";
-import { noJobs } from "../../domain/states.ts";
+import { jobStatuses, noJobs } from "../../domain/states.ts";
 import { integers } from "../connection/array.ts";
 import type { Db } from "../connection/connect.ts";
-import { readCounts } from "./status.ts";
+import { type PostingCounts, readPostingCounts } from "./status.ts";
 
 /** A flow, without its stages. */
 export interface FlowRow {
@@ -51,7 +51,10 @@ export async function readFlow(
 
 type StageRow = Omit<StageStatus, "jobs"> & { flow: number };
 
-/** The stages of flows, by flow, in the order in which they were posted. */
+/**
+ * The stages of flows, by flow, in the order in which they were posted. A stage has the jobs of all
+ * postings that its jobs have posted: it has ended when these have.
+ */
 export async function readStages(
   db: Db,
   flows: readonly number[],
@@ -69,7 +72,7 @@ export async function readStages(
            '[]'::json as obstacles
     from ${schema}.stages_of(${integers(flows)}::bigint[]) p
     order by p.id`;
-  const counts = await readCounts(
+  const trees = await readTreeCounts(
     db,
     rows.map(({ id }) => id),
   );
@@ -80,15 +83,50 @@ export async function readStages(
   );
   const stages = rows.map(({ flow, ...row }) => ({
     flow,
-    stage: {
-      ...row,
-      jobs: counts.get(row.id) ?? noJobs,
-      obstacles: obstacles.get(row.id) ?? [],
-    } satisfies StageStatus,
+    stage: withTree({ ...row, jobs: noJobs, obstacles: obstacles.get(row.id) ?? [] }, trees),
   }));
   return new Map(
     flows.map((id) => [id, stages.filter(({ flow }) => flow === id).map(({ stage }) => stage)]),
   );
+}
+
+/** The counts of postings, and of all postings below each, by posting. */
+async function readTreeCounts(
+  db: Db,
+  ids: readonly number[],
+): Promise<ReadonlyMap<number, PostingCounts[]>> {
+  const { sql, schema } = db;
+  const members = await sql<{ root: number; id: number }[]>`
+    select p.id as root, t.id from unnest(${integers(ids)}::bigint[]) as p (id)
+      cross join lateral unnest(${schema}.tree_ids(p.id)) as t (id)`;
+  const all = await readPostingCounts(
+    db,
+    members.map(({ id }) => id),
+  );
+  const byId = new Map(all.map((counts) => [counts.id, counts]));
+  const trees = new Map(ids.map((id): [number, PostingCounts[]] => [id, []]));
+  for (const { root, id } of members) {
+    const counts = byId.get(id);
+    if (counts) trees.get(root)?.push(counts);
+  }
+  return trees;
+}
+
+/** A stage with the jobs of its tree. */
+function withTree(
+  stage: StageStatus,
+  trees: ReadonlyMap<number, readonly PostingCounts[]>,
+): StageStatus {
+  const tree = trees.get(stage.id) ?? [];
+  const jobs = { ...noJobs };
+  for (const one of tree) for (const status of jobStatuses) jobs[status] += one[status];
+  return {
+    ...stage,
+    ...(tree.some(({ state }) => state === "errored_out") ? { state: "errored_out" } : {}),
+    isEnded: stage.isEnded && tree.every(({ isEnded }) => isEnded),
+    jobCount: jobStatuses.reduce((sum, status) => sum + jobs[status], 0),
+    jobs,
+  };
 }
 
 /** Why postings are blocked, by posting. */

@@ -306,7 +306,7 @@ test("a module describes a flow by a function that takes the settings", async ()
   expect(broken.err).toContain("night.ts#broken: it threw: no telescope. Nothing was posted.");
 });
 
-test("a stage gathers the results of another one", async () => {
+test("stages take the results of others as arguments, and gather them", async () => {
   await cli.write(
     "sum.ts",
     `import { currentJob } from "pdoflow";
@@ -319,7 +319,10 @@ test("a stage gathers the results of another one", async () => {
   const text = `name = "sums"
 [stage.sum]
 run = "sum.ts#sum"
-gather = "square"
+gather = "again"
+[stage.again]
+run = "work.ts#square"
+over = "square"
 [stage.square]
 run = "work.ts#square"
 each = "1-4"
@@ -327,14 +330,16 @@ each = "1-4"
   const id = await posted(text);
   expect(await runAll(id)).toMatchObject({
     code: 0,
-    err: "square done: 4 done\nsum done: 1 done\n",
+    err: "square done: 4 done\nagain done: 4 done\nsum done: 1 done\n",
   });
-  expect((await cli.run("results", "@sums.sum")).out).toContain('"result":30');
-  expect((await cli.run("flow", "show", id, "--mermaid")).out).toContain("s1 -->|gather| s2");
+  expect((await cli.run("results", "@sums.sum")).out).toContain('"result":354');
+  expect((await cli.run("flow", "show", id, "--mermaid")).out).toContain(
+    "  s1 -->|over| s2\n  s2 -->|gather| s3",
+  );
   await posted(text, "--key", "sums");
   expect((await post(text, "--key", "sums")).err).toEndWith(
     'has the key "sums": nothing was posted\n',
   );
-  const { err } = await post(text.replace('"square"', '["square", "square"]'));
+  const { err } = await post(text.replace('"again"', '["square", "again"]'));
   expect(err).toContain("night.toml:4: gather: expected one stage");
 });

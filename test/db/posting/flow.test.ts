@@ -3,7 +3,8 @@ import { expect, test } from "bun:test";
 
 import { prune } from "../../../src/db/admin/prune.ts";
 import { connect, type Db } from "../../../src/db/connection/connect.ts";
-import { finishPostings } from "../../../src/db/engine/outcomes.ts";
+import { draftChild } from "../../../src/db/engine/children.ts";
+import { finishPostings, recordRuns, runOf } from "../../../src/db/engine/outcomes.ts";
 import { settle } from "../../../src/db/engine/settle.ts";
 import {
   beginFlow,
@@ -17,9 +18,12 @@ import { flowState, stageState } from "../../../src/domain/flow-status.ts";
 import type { Edge } from "../../../src/domain/option-values.ts";
 import {
   cancel,
+  commit,
   entryPoint,
   jobsOf,
   newPool,
+  openTransaction,
+  outcome,
   queueOfFile,
   record,
   recordPart,
@@ -113,6 +117,23 @@ test("a flow whose stage failed is stuck while others wait for it, and says why"
   expect(await states(db, flowId)).toBe("a failed, b cancelled, c cancelled; failed");
 });
 
+test("a stage has ended when the postings of its jobs have", async () => {
+  await using db = await freshQueue();
+  const pool = await newPool(db);
+  const { flowId } = await post(db, { a: [] });
+  const [one, ...others] = jobsOf(await take(db, pool));
+  if (!one) throw new Error("no job was claimed");
+  const jobs = { entryPoint, options: "{}", jobs: "[1]\n[2]", number: 0 };
+  const child = await draftChild(db, pool, one, jobs);
+  await record(db, pool, others);
+  await recordRuns(db, pool, [runOf(outcome(one), performance.now())], [one.leaseId], [child]);
+  await finishPostings(db, [one.postingId]);
+  expect(await states(db, flowId)).toBe("a open; running");
+  await runAll(db, pool, 1);
+  expect(await states(db, flowId)).toBe("a failed; failed");
+  expect((await stagesOf(db, flowId))[0]).toMatchObject({ jobCount: 5, jobs: { done: 4 } });
+});
+
 test("18, F1: a key posts one flow, also if two post it at once", async () => {
   await using db = await freshQueue();
   const other = connect(db.target, { connections: 1 });
@@ -172,6 +193,19 @@ test("several stages can have jobs with priorities", async () => {
     }
   });
   expect((await stagesOf(db, flowId)).map(({ jobCount }) => jobCount)).toEqual([3, 2, 2]);
+});
+
+test("F3: of two transactions that continue a flow, the second waits for the first", async () => {
+  await using db = await freshQueue();
+  const { flowId } = await post(db, { a: [] });
+  const [one, two] = [await openTransaction(db), await openTransaction(db)];
+  await continueFlow(one, flowId);
+  const second = Promise.resolve(continueFlow(two, flowId));
+  await untilBlocked(db);
+  await commit(one);
+  await second;
+  await commit(two);
+  await Promise.all([one.close(), two.close()]);
 });
 
 test("a flow is found by its number, its name and as the last one", async () => {
