@@ -4,7 +4,8 @@
 create function pdoflow.next_times(
   p_timing text, p_zone text default 'UTC', p_count integer default 10,
   p_after timestamptz default now()
-) returns setof timestamptz language plpgsql stable as $$
+) returns setof timestamptz language plpgsql stable
+security definer set search_path = pg_catalog, pg_temp as $$
 declare
   v_from constant timestamptz := p_after;
 begin
