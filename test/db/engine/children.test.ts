@@ -187,6 +187,17 @@ describe("C1: a draft becomes a posting with the outcome of its attempt", () => 
     expect(await children(db)).toMatchObject({ drafts: 0, posted: 1, dropped: 1 });
   });
 
+  test("the draft of another lease is dropped, although the same attempt is done", async () => {
+    await using db = await freshQueue();
+    const { pool, jobs } = await leased(db, 1);
+    const first = await draft(db, pool, nth(jobs, 0));
+    await putBack(db, pool, jobs);
+    const [again] = jobsOf(await take(db, pool));
+    const child = await draft(db, pool, only(again));
+    await end(db, pool, only(again), [first, child]);
+    expect(await children(db)).toMatchObject({ drafts: 0, posted: 1, dropped: 1 });
+  });
+
   test("a pool cannot have drafts posted before their attempts end", async () => {
     await using db = await freshQueue();
     const { pool, jobs } = await leased(db, 2);
