@@ -49,8 +49,8 @@ begin
               else pdoflow.write_over(p_posting, p_first, p_text, p_max_bytes) end;
 end $$;
 
--- Posts all jobs of a sweep (sql/engine/sweep.sql), or over a posting (sql/engine/over.sql); else
--- as post_batch.
+-- Posts all jobs of a sweep (sql/engine/sweep.sql), over a posting (sql/engine/over.sql), or
+-- expanded from one (sql/engine/expand.sql); else as post_batch.
 create function pdoflow.post_sweep(
   p_entry_point text, p_options jsonb, p_sweep text, p_opens boolean,
   out posting_id bigint, out job_count integer, out is_new boolean, out entry_point text
@@ -59,6 +59,11 @@ create function pdoflow.post_sweep(
 declare
   v pdoflow.posting := pdoflow.posting_of(p_entry_point, p_options);
 begin
+  if p_sweep::jsonb ? 'expand' then
+    select e.* into posting_id, job_count, is_new, entry_point
+    from pdoflow.post_expanded(p_entry_point, p_options, p_sweep::jsonb, p_opens) e;
+    return;
+  end if;
   select s.* into posting_id, job_count, is_new, entry_point
   from pdoflow.start_posting(p_entry_point, p_options, p_opens) s;
   if not is_new or posting_id is null then return; end if;
@@ -82,13 +87,7 @@ declare
   v_jobs record;
   v_posted record;
 begin
-  if p_args ? 'expand' and jsonb_typeof(p_args) = 'object' then
-    if p_args - 'expand' <> '{}' then
-      perform pdoflow.refuse_option('(jobs)', 'an object such as {"expand": 41}', p_args);
-    end if;
-    return pdoflow.post_expanded(p_entry_point, p_options, pdoflow.whole_option(
-      'expand', p_args -> 'expand', 1, 9007199254740991));
-  elsif p_args ?| array['axes', 'over'] and jsonb_typeof(p_args) = 'object' then
+  if p_args ?| array['axes', 'over', 'expand'] and jsonb_typeof(p_args) = 'object' then
     if jsonb_typeof(p_options -> 'priority') = 'array' then
       raise exception 'expected one priority for all jobs, found a list'
         using errcode = 'PF002';

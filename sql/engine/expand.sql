@@ -90,22 +90,26 @@ begin
   end loop;
 end $$;
 
--- Posts jobs for the elements of a list that the job of p_upstream returns.
-create function pdoflow.post_expanded(p_entry_point text, p_options jsonb, p_upstream bigint)
-returns bigint language plpgsql as $$
+-- Posts jobs for the elements of the list that the job of another posting returns ({"expand": 41}).
+create function pdoflow.post_expanded(
+  p_entry_point text, p_options jsonb, p_jobs jsonb, p_opens boolean,
+  out posting_id bigint, out job_count integer, out is_new boolean, out entry_point text
+) language plpgsql as $$
+#variable_conflict use_column
 declare
   v pdoflow.posting := pdoflow.posting_of(p_entry_point, p_options);
-  v_head record;
 begin
-  perform pdoflow.require_expandable(p_options, p_upstream);
-  v_head := pdoflow.start_posting(p_entry_point, p_options, true);
-  if v_head.is_new then
-    v.id := v_head.posting_id;
-    v.job_count := 0;
-    v.expands := p_upstream;
-    perform pdoflow.write_posting(v, p_options, false, null, null);
-    return v.id;
+  if p_jobs - 'expand' <> '{}' then
+    perform pdoflow.refuse_option('(jobs)', 'an object such as {"expand": 41}', p_jobs);
   end if;
-  return pdoflow.require_entry_point(v_head.posting_id, v_head.entry_point, p_entry_point,
-                                     p_options);
+  v.expands := pdoflow.whole_option('expand', p_jobs -> 'expand', 1, 9007199254740991);
+  perform pdoflow.require_expandable(p_options, v.expands);
+  select s.* into posting_id, job_count, is_new, entry_point
+  from pdoflow.start_posting(p_entry_point, p_options, p_opens) s;
+  if not is_new or posting_id is null then return; end if;
+  v.id := posting_id;
+  v.job_count := 0;
+  perform pdoflow.write_posting(v, p_options, false, null, null);
+  select p.job_count into job_count from pdoflow.posting p where p.id = v.id;
+  entry_point := p_entry_point;
 end $$;

@@ -37,6 +37,13 @@ export const overPosting = (upstream: number, jobCount: number, args: string): S
   isNormal: true,
 });
 
+/** A job for each element of the list that the job of a posting returns (P15); not known yet. */
+export const expandedFrom = (upstream: number): Sweep => ({
+  text: `{"expand":${upstream}}`,
+  size: 0,
+  isNormal: true,
+});
+
 /** Up to one block of jobs is stored as a list: it is read faster. */
 const listedJobs = 1_000;
 const mostJobs = 2 ** 31 - 1;

@@ -18,7 +18,8 @@ import { waitsFor } from "../output/schema-parts.ts";
 import { commandNeed } from "../../domain/capabilities.ts";
 import { blockedText, causeText, type EdgeFacts, waitText } from "../../domain/edge-text.ts";
 import { type EntryPoint, formatEntryPoint } from "../../domain/entry-point.ts";
-import { overPosting } from "../../domain/sweep.ts";
+import type { Selector } from "../../domain/selector.ts";
+import { expandedFrom, overPosting } from "../../domain/sweep.ts";
 import { type ExitCode, exitCodes, InvalidInput } from "../../domain/errors.ts";
 import { codeDigest } from "../../pool/entry/code-digest.ts";
 import { readSigningKey } from "../../pool/trust/keys.ts";
@@ -28,6 +29,7 @@ import { edgeFlags, findEdges, type NamedEdge, parseEdges } from "../input/edge-
 import { type KeyDifferences, keyDifferences } from "../input/key-differences.ts";
 import {
   findGathering,
+  findExpanded,
   findOver,
   GatheringCommand,
   type GatherRequest,
@@ -106,6 +108,9 @@ export class PostCommand extends GatheringCommand {
     if (this.pin && this.isCommand) {
       throw new InvalidInput("--pin", ["expected an entry point, found a command"]);
     }
+    const expanded = this.expandRequest(files);
+    if (expanded)
+      return await this.#postExpanded(entryPoint, unsigned, { selector: expanded, named });
     const gather = this.gatherRequest(files);
     if (gather) return await this.#postGathering(entryPoint, unsigned, { ...gather, named });
     const over = this.overRequest(files);
@@ -142,6 +147,31 @@ export class PostCommand extends GatheringCommand {
   /** Posts the jobs; overridden by a command that keeps them for later. */
   async insert(db: Db, posting: NewPosting, jobs: JobsToPost, source: string): Promise<Posted> {
     return await insertPosting(db, posting, jobs, source);
+  }
+
+  /** Posts a job for each element of the list that the job of another posting returns. */
+  async #postExpanded(
+    entryPoint: EntryPoint,
+    unsigned: NewPosting,
+    { selector, named }: { selector: Selector; named: readonly NamedEdge[] },
+  ): Promise<ExitCode> {
+    if (this.signWith !== undefined || this.check === true || this.dryRun) {
+      throw new InvalidInput("--expand", [
+        "expected no --sign, --check or --dry-run: the jobs are not known yet",
+      ]);
+    }
+    await this.checkEntry(entryPoint, null);
+    const done = await this.withDatabase(async (db) => {
+      const jobs = expandedFrom(await findExpanded(db, selector));
+      const project = this.projectOf(entryPoint, db.target);
+      const posting = { ...unsigned, project, after: await findEdges(db, named) };
+      const posted = await insertPosting(db, posting, jobs, "--expand");
+      const edges = (await readEdges(db, [posted.id])).get(posted.id);
+      return { ...posted, edges: edges ?? [] };
+    });
+    const known = done.isNew ? null : { isCancelled: false, differences: [] };
+    this.#report(entryPoint, { ...done, known });
+    return this.wait ? await this.#wait(done) : exitCodes.ok;
   }
 
   /** Posts jobs that read the results of another posting: one, or some levels of them. */

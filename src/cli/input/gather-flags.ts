@@ -61,6 +61,9 @@ export abstract class GatheringCommand extends PostingCommand {
     description:
       "post one job that reads the results of this posting after its end (docs/flows.md)",
   });
+  expand = Option.String("--expand", {
+    description: "post a job for each element of the list that the job of this posting returns",
+  });
   reduce = Option.String("--reduce", {
     description:
       "with --gather, post jobs that each read N results, then jobs for N of their results each, " +
@@ -110,6 +113,20 @@ export abstract class GatheringCommand extends PostingCommand {
       args: argumentText(this.with ?? "[]", withPosition),
       hasArgs: this.with !== undefined,
     };
+  }
+
+  /**
+   * The posting to expand; null without `--expand`.
+   *
+   * @throws {InvalidInput} the options do not fit together.
+   */
+  expandRequest(files: readonly string[]): Selector | null {
+    if (this.expand === undefined) return null;
+    const flags = { "--gather": this.gather, "--over": this.over, "--with": this.with };
+    const [flag] = Object.entries(flags).find(([, value]) => value !== undefined) ?? [];
+    const other = flag ?? this.#otherSource(files);
+    if (other === null) return parseSelector(this.expand);
+    throw new InvalidInput("--expand", [`expected no other source of jobs, found ${other}`]);
   }
 
   /**
@@ -194,6 +211,14 @@ export async function findOver(db: Db, { selector, args }: OverRequest): Promise
   const { id, jobCount } = await findOne(db, "--over", selector);
   return { upstream: id, jobCount, args };
 }
+
+/**
+ * The posting whose result is the list.
+ *
+ * @throws {PostingNotFound} {InvalidInput}
+ */
+export const findExpanded = async (db: Db, selector: Selector): Promise<number> =>
+  (await findOne(db, "--expand", selector)).id;
 
 async function findOne(db: Db, flag: string, selector: Selector) {
   const ids = await findWholePostings(db, [selector]);

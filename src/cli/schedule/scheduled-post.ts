@@ -52,6 +52,11 @@ export class ScheduledPost extends PostCommand {
   }
 
   /** Nothing was posted, so there is no number to print. */
+  override expandRequest(files: readonly string[]): null {
+    if (super.expandRequest(files) === null) return null;
+    throw new InvalidInput("--expand", ["expected jobs with arguments of their own"]);
+  }
+
   override print(): void {}
   override printJson(): void {}
 }

@@ -5,7 +5,8 @@ const topics: Readonly<Record<string, readonly string[]>> = {
   input: [
     ...["--format", "--each-line", "--null", "--positional", "--no-header", "--separator", "--na"],
     ...["--types", "--from-glob", "--args", "--no-args", "--kw", "--each", "--link"],
-    ...["--priority-column", "--gather", "--reduce", "--over", "--with", "--check", "--dry-run"],
+    ...["--priority-column", "--gather", "--reduce", "--over", "--expand", "--with", "--check"],
+    ...["--dry-run"],
   ],
   postings: [
     ...["--name", "--posting", "--project", "--root", "--key", "--keep", "--sign", "--pin"],

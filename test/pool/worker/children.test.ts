@@ -192,11 +192,15 @@ test("wait --tree waits for children too, and status names them", async () => {
   expect(row).toEqual({ reason: "1 has 1 failed job, in 3" });
 });
 
-test("P15: commands show a posting that is not expanded yet, and a pool runs it", async () => {
+test("P15: post --expand: commands show a posting that is not expanded yet, and a pool runs it", async () => {
   await using project = await openProject();
-  const { cli, sql } = project;
+  const { cli } = project;
   await cli.runWith({ input: "[[3]]" }, "post", "a.ts#lists", "-");
-  await sql`select pdoflow.post('a.ts#child', '{"expand": 1}')`;
+  const posted = await cli.run("post", "a.ts#child", "--expand", "last");
+  expect(posted).toMatchObject({ code: 0, out: "2\n" });
+  const both = await cli.run("post", "a.ts#child", "--expand", "1", "--each", "1-3");
+  expect(both.err).toContain("expected no other source of jobs, found --each");
+  expect((await cli.run("post", "a.ts#child", "--expand", "77")).code).toBe(4);
   for (const command of ["status", "jobs", "results", "explain"]) {
     expect((await cli.run(command, "2")).err).not.toContain("bug in pdoflow");
   }
