@@ -4,7 +4,7 @@ import type { ChildOptions } from "../domain/child-options.ts";
 import type { JobFunction, PostedArgs } from "./job-mark.ts";
 import type { Upstream } from "./upstream.ts";
 
-/** @internal Lists of arguments, one for each job. */
+/** Lists of arguments, one for each job. */
 export type ArgumentLists<Args extends readonly unknown[] = readonly unknown[]> =
   Iterable<Readonly<Args>> | AsyncIterable<Readonly<Args>>;
 

@@ -13,14 +13,14 @@ import type {
 } from "../post/post-work.ts";
 import type { Source } from "../post/source.ts";
 
-/** @internal Identifies a stage. */
+/** Identifies a stage. */
 export class StageHandle {
   readonly isStage = true;
 }
 
 /** A stage of a flow while the flow is described. Its type has the type of its jobs' results. */
 export type Stage<Result = unknown> = StageHandle & {
-  /** @internal */
+  /** Only in the type. */
   readonly result?: Result;
 };
 

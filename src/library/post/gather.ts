@@ -15,7 +15,7 @@ export interface GatherOptions<F extends JobFunction> extends Omit<PostOptions, 
   with?: Readonly<PostedArgs<F>> | undefined;
 }
 
-/** @internal Functions without parameters need no `with`; otherwise it is required. */
+/** Functions without parameters need no `with`; otherwise it is required. */
 export type Given<F extends JobFunction, Options extends object = GatherOptions<F>> =
   Readonly<PostedArgs<F>> extends readonly []
     ? [options?: Options]

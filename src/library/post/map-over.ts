@@ -19,7 +19,7 @@ interface ResultMisfit {
   "the results of the posting do not fit the first parameter of the function": never;
 }
 
-/** @internal Functions with one parameter need no `with`; otherwise it is required. */
+/** Functions with one parameter need no `with`; otherwise it is required. */
 export type GivenOver<R, F extends JobFunction, Options extends object = OverOptions<F>> = [
   R,
 ] extends [PostedArgs<F>[0]]

@@ -33,14 +33,14 @@ export interface PostOptions extends SharedOptions {
   db?: string | undefined;
 }
 
-/** @internal The arguments of one call of `F`. */
+/** The arguments of one call of `F`. */
 export type Args<F extends JobFunction> = Readonly<PostedArgs<F>>;
-/** @internal */
+/** The only argument of a call of `F`. */
 export type FirstArg<F extends JobFunction> = PostedArgs<F>[0] & object;
-/** @internal */
+/** The arguments of a call of `F`, without the last one. */
 export type ArgsButLast<F extends JobFunction> =
   PostedArgs<F> extends readonly [...infer Head, unknown?] ? Readonly<Head> : never;
-/** @internal */
+/** The last argument of a call of `F`. */
 export type LastArg<F extends JobFunction> =
   Required<PostedArgs<F>> extends readonly [...unknown[], infer Tail] ? Tail & object : object;
 /** The resolved return value of a call of `F`. */
