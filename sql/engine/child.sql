@@ -49,7 +49,8 @@ begin
   end if;
 end $$;
 
--- The route of a child: that of its parent, unless its options have other needs or another project.
+-- The route of a child: that of its parent, unless its options have other needs or another project,
+-- or its parent belongs to a run (R2), whose pool may have ended by then: any pool runs the child.
 create function pdoflow.child_route(p_route pdoflow.route, p_options jsonb) returns integer
 language plpgsql as $$
 declare
@@ -57,8 +58,10 @@ declare
   v_project text := case when p_options ? 'project' then pdoflow.project_option(p_options)
                          else p_route.project end;
 begin
-  if v_needs = p_route.needs and v_project = p_route.project then return p_route.id; end if;
-  return pdoflow.find_route(p_route.poster_os, v_needs, p_route.run, v_project, p_route.poster);
+  if v_needs = p_route.needs and v_project = p_route.project and p_route.run = '' then
+    return p_route.id;
+  end if;
+  return pdoflow.find_route(p_route.poster_os, v_needs, '', v_project, p_route.poster);
 end $$;
 
 -- Writes a draft for the running attempt at a job, on behalf of the poster of its posting, and

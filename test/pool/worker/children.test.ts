@@ -192,6 +192,14 @@ test("wait --tree waits for children too, and status names them", async () => {
   expect(row).toEqual({ reason: "1 has 1 failed job, in 3" });
 });
 
+test("C1: the children of a run are run by any pool, since that of the run may have ended", async () => {
+  await using project = await openProject();
+  const { cli } = project;
+  expect((await cli.run("run", "a.ts#spawns", "--each", "0")).code).toBe(0);
+  expect((await cli.run("pool", "--once")).code).toBe(0);
+  expect((await childrenOf(project)).posted).toEqual(["1/0 posted 3 of a.ts#child: 3 done"]);
+});
+
 test("P15: post --expand: commands show a posting that is not expanded yet, and a pool runs it", async () => {
   await using project = await openProject();
   const { cli } = project;
