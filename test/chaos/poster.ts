@@ -3,6 +3,7 @@ import { insertPosting, type JobsToPost } from "../../src/db/posting/insert.ts";
 import { type Arena, jobsFolder } from "./arena.ts";
 import type { Chronicle } from "./chronicle.ts";
 import type { Dice } from "./dice.ts";
+import type { Edge } from "../../src/domain/option-values.ts";
 import { type Sweep, sweepOf } from "../../src/domain/sweep.ts";
 
 /** The jobs to post: their entry point, number and arguments. */
@@ -47,6 +48,8 @@ export interface Batch {
   number: number;
   jobCount: number;
   isRough: boolean;
+  /** The number of the batch that it follows job by job; null for none. */
+  upstream: number | null;
   /** Once the poster got the answer. */
   postingId: number | null;
 }
@@ -99,12 +102,14 @@ export class Poster {
     if (!kind) return;
     const byBinary = dice.chance(0.4);
     const isSingles = !byBinary && dice.chance(0.2);
+    const hasStages = !isSingles && dice.chance(0.3);
     for (let left = isSingles ? dice.whole(10, 40) : 1; left > 0; left--) {
       const jobCount = isSingles ? 1 : dice.whole(...kind.jobs);
       const batch: Batch = {
         number: this.batches.length,
         jobCount,
         isRough: kind.isRough ?? false,
+        upstream: null,
         postingId: null,
       };
       this.batches.push(batch);
@@ -115,8 +120,31 @@ export class Poster {
       const priority = dice.chance(0.3) ? dice.whole(-5, 5) : 0;
       batch.postingId = byBinary
         ? await this.#postByBinary(kind, priority, args)
-        : await this.#postInProcess(kind, priority, sweep ?? args);
+        : await this.#postInProcess(kind, priority, sweep ?? this.#inBatches(args, hasStages));
       this.#chronicle.count(batch.postingId === null ? "posts that failed" : "posts");
+      if (hasStages) await this.#postStages(batch);
+    }
+  }
+
+  /** Posts two more stages, each of which follows the one before job by job. */
+  async #postStages(first: Batch): Promise<void> {
+    let upstream = first;
+    while (upstream.postingId !== null && this.batches.length < first.number + 3) {
+      const kind = this.#dice.weighted(kinds.filter(({ isRough }) => isRough !== true));
+      if (!kind) return;
+      const { jobCount } = first;
+      const batch = {
+        ...{ number: this.batches.length, jobCount, isRough: false, upstream: upstream.number },
+        postingId: null as number | null,
+      };
+      this.batches.push(batch);
+      const args = Array.from({ length: jobCount }, (_, index) =>
+        JSON.stringify([batch.number, index, Math.min(kind.argument?.(this.#dice) ?? 0, 50)]),
+      );
+      const after = [{ posting: upstream.postingId, kind: "each" as const }];
+      batch.postingId = await this.#postInProcess(kind, 0, [{ args }], after);
+      this.#chronicle.count(batch.postingId === null ? "posts that failed" : "stages that follow");
+      upstream = batch;
     }
   }
 
@@ -141,28 +169,31 @@ export class Poster {
     return null;
   }
 
-  #inBatches(jobs: readonly string[] | Sweep): JobsToPost {
-    if ("isNormal" in jobs) return jobs;
-    const priorities = this.#dice.chance(0.2) ? jobs.map(() => this.#dice.whole(-3, 3)) : undefined;
+  /** Of several priorities, unless other jobs follow them. */
+  #inBatches(jobs: readonly string[], hasStages: boolean): JobsToPost {
+    const isSorted = this.#dice.chance(0.2) && !hasStages;
+    const priorities = isSorted ? jobs.map(() => this.#dice.whole(-3, 3)) : undefined;
     return [{ args: [...jobs], priorities }];
   }
 
   async #postInProcess(
     kind: Kind,
     priority: number,
-    jobs: readonly string[] | Sweep,
+    jobs: JobsToPost,
+    after: Edge[] = [],
   ): Promise<number | null> {
     const { maxAttempts, backoff, timeout, grace } = kind.flags ?? {};
     const options = {
       entryPoint: `jobs.ts#${kind.name}`,
       priority,
       osUser: "chaos",
+      after,
       ...(maxAttempts === undefined ? {} : { maxAttempts }),
       ...(backoff === undefined ? {} : { backoffMs: backoff }),
       ...(timeout === undefined ? {} : { timeoutMs: timeout }),
       ...(grace === undefined ? {} : { graceMs: grace }),
     };
-    const posting = insertPosting(this.#db, options, this.#inBatches(jobs), "chaos");
+    const posting = insertPosting(this.#db, options, jobs, "chaos");
     const late = Promise.withResolvers<null>();
     const timer = setTimeout(late.resolve, postMs, null); // unlike a sleep it can be ended
     try {

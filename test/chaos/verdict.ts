@@ -6,6 +6,7 @@ import type { Arena } from "./arena.ts";
 import type { Chronicle } from "./chronicle.ts";
 import { compareRuns } from "./compare-runs.ts";
 import { readJournal } from "./journal.ts";
+import { ranTooEarly } from "./ran-too-early.ts";
 import type { Batch } from "./poster.ts";
 import { processesWith } from "./processes.ts";
 
@@ -31,6 +32,8 @@ const checks: Readonly<Record<string, Check>> = {
   "attempts count from 1 without a gap, and the last one ends its job": attemptsWithoutGaps,
   "what was recorded is what ran": async ({ arena, db, chronicle, batches }) =>
     await compareRuns(db, chronicle, readJournal(arena.journal), batches),
+  "no job ran before the job that it follows was done": ({ arena, batches, chronicle }) =>
+    ranTooEarly(readJournal(arena.journal), batches, chronicle),
   "nothing is left in the tables": nothingLeftInTables,
   "no pool left with a lease in its hand": leasesOfTheGone,
   "the server logged no error": async ({ arena }) =>
