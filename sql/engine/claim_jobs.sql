@@ -10,7 +10,9 @@ select id, json_build_object(
   'hasFailureLimit', coalesce(max_failures, max_failures_percent) is not null,
   'hasRate', rate_count is not null,
   'isSorted', is_sorted,
-  'upstream', case when gather is not null then pdoflow.upstream_of(gather, gather_size) end
+  'upstream', case when gather is not null then pdoflow.upstream_of(gather, gather_size) end,
+  'schedule', case when scheduled_at is not null then json_build_object(
+    'name', schedule, 'nominalMs', extract(epoch from scheduled_at) * 1000) end
   ) as posting
 from pdoflow.posting;
 comment on view pdoflow.runnable is
@@ -35,7 +37,7 @@ begin
              p.backoff_ms, p.timeout_ms, p.grace_ms, p.stop_after, p.keeps_results, p.keeps_output,
              coalesce(p.max_failures, p.max_failures_percent) is null as may_fail,
              p.rate_count is null as has_no_rate, p.max_result_bytes, p.max_output_bytes,
-             p.gather, p.gather_size
+             p.gather, p.gather_size, p.schedule, p.scheduled_at
       from unnest(p_postings) with ordinality as u (posting_id, position)
         -- Not joins: a plan of small tables reads all jobs between the first and the last posting.
         cross join lateral (
@@ -54,7 +56,8 @@ begin
     -- All columns of runnable, except for the id.
     group by r.route_id, r.entry_point, r.max_attempts, r.backoff_ms, r.timeout_ms, r.grace_ms,
              r.stop_after, r.keeps_results, r.keeps_output, r.may_fail, r.has_no_rate,
-             r.max_result_bytes, r.max_output_bytes, r.gather, r.gather_size;
+             r.max_result_bytes, r.max_output_bytes, r.gather, r.gather_size, r.schedule,
+             r.scheduled_at;
 end $$;
 
 -- Claimed jobs: one range or, of similar postings of one job each, many. Then posting_ids and
@@ -138,7 +141,7 @@ begin
                p.keeps_results, p.keeps_output,
                coalesce(p.max_failures, p.max_failures_percent) is null,
                p.rate_count is null, p.max_result_bytes, p.max_output_bytes, p.gather,
-               p.gather_size)
+               p.gather_size, p.schedule, p.scheduled_at)
     select a.lease_id, a.first_seq, a.end_seq, a.attempt, a.wait_ms,
            v_claimed.running_limit, a.posting_ids, a.positions,
            a.args, p.posting

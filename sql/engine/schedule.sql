@@ -107,8 +107,9 @@ end $$;
 
 -- Posts the jobs of a schedule for its poster, behind posting p_behind unless that is null; returns
 -- the posting. Returns the same posting if p_key was posted before.
-create function pdoflow.post_schedule(s pdoflow.schedule, p_key text, p_behind bigint)
-returns bigint language plpgsql set jit = off set enable_seqscan = off as $$
+create function pdoflow.post_schedule(
+  s pdoflow.schedule, p_nominal timestamptz, p_key text, p_behind bigint
+) returns bigint language plpgsql set jit = off set enable_seqscan = off as $$
 declare
   v pdoflow.posting := pdoflow.posting_of(s.entry_point, s.options);
   v_limits record := pdoflow.limits_of(s.poster, pdoflow.owns(s.poster));
@@ -134,6 +135,8 @@ begin
     perform pdoflow.require_room(v_limits.max_open, s.poster);
   end if;
   v.name := coalesce(v.name, s.name);
+  v.schedule := s.name;
+  v.scheduled_at := p_nominal;
   v.max_result_bytes := v_limits.max_result_bytes;
   v.max_output_bytes := v_limits.max_output_bytes;
   v.priority := coalesce(pdoflow.whole_option(
@@ -179,7 +182,7 @@ begin
   end if;
   begin
     v_posting := pdoflow.post_schedule(
-      s, format('schedule/%s/%s', s.id,
+      s, p_nominal, format('schedule/%s/%s', s.id,
                 to_char(p_nominal at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')),
       case when s.overlap = 'queue' then v_before.id end);
   exception when others then -- of the limits of the poster, for example: the next time tries again

@@ -37,6 +37,8 @@ create table pdoflow.posting (
   deadline timestamptz,
   gather bigint,
   gather_size integer,
+  schedule text,
+  scheduled_at timestamptz,
   flow_id bigint,
   stage text,
   expands bigint,
@@ -54,7 +56,8 @@ create table pdoflow.posting (
   constraint p13_gathers check (
     gather_size is null or gather is not null and gather_size >= 2),
   constraint w_short check (
-    length(name) <= 100 and length(entry_point) <= 2000 and length(reason) <= 1000
+    length(name) <= 100 and length(schedule) <= 100 and length(entry_point) <= 2000
+    and length(reason) <= 1000
     and length(command) <= 1000 and length(stage) <= 100)
 );
 comment on table pdoflow.posting is
@@ -81,7 +84,8 @@ comment on table pdoflow.posting is
       from i * gather_size to before (i + 1) * gather_size; all if gather_size is null.
   P14 A posting of a flow has the name of its stage (F2).
   P15 It has a job for each element of the list that the one job of the posting expands returned,
-      for which it waits. Until then it has no jobs and no lane. It is expanded once.';
+      for which it waits. Until then it has no jobs and no lane. It is expanded once.
+  P16 schedule and scheduled_at are the name of the schedule that posted it, and the nominal time.';
 -- Serves: status and snapshot, the postings that have not ended, newest first.
 create index posting_not_ended on pdoflow.posting (id) where ended_at is null;
 -- Serves: the postings to start now. Claims never read postings that start later.

@@ -37,6 +37,11 @@ export interface CurrentJob {
    */
   readonly upstream: Upstream;
   /**
+   * The schedule that posted this job, and the time for which it did so, without jitter; null if it
+   * was posted in another way.
+   */
+  readonly schedule: { readonly name: string; readonly nominalAt: Date } | null;
+  /**
    * Reports the progress of the job, for `pdoflow jobs` and the dashboard: `share` from 0 to 1, and
    * a short note. You can call it as often as you like: it is sent at most a few times a second.
    *

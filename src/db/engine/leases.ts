@@ -1,4 +1,5 @@
 import type { PostingOptions, RunOption } from "../../domain/posting-options.ts";
+import type { ScheduledTime } from "../../domain/scheduled-time.ts";
 import type { UpstreamPosting } from "../../domain/upstream.ts";
 import { separator, integers, texts } from "../connection/array.ts";
 import type { Db } from "../connection/connect.ts";
@@ -174,6 +175,8 @@ export interface RunnablePosting extends Pick<PostingOptions, RunOption> {
   maxOutputBytes: number | null;
   /** The posting whose results its jobs read (P13); null for none. */
   upstream: UpstreamPosting | null;
+  /** The time of a schedule that its jobs run for; null for none. */
+  schedule: ScheduledTime | null;
 }
 
 export async function readRunnable(

@@ -186,7 +186,7 @@ export class InProcessRunner extends BaseRunner<InProcessRun> {
           return id;
         },
       },
-      posting.upstream,
+      posting,
     );
     const running: InProcessRun = {
       run,

@@ -86,12 +86,12 @@ export class WorkerSlot {
     this.#sent.push({ number: chunk, bytes });
     this.process.page.load(pageIndex, chunk, jobs.count);
     const { startBy, posting } = first;
-    const { entryPoint, keepsResults, keepsOutput, upstream } = posting;
+    const { entryPoint, keepsResults, keepsOutput, upstream, schedule } = posting;
     // Such a chunk has one job, and no other chunk is on its way.
     const isInFile = bytes > chunkBytes && this.process.writeArguments(args);
     this.process.send({
       ...{ kind: "run", chunk, pageIndex, args: isInFile ? null : args, ids: packIds(jobs.runs) },
-      ...{ entryPoint, keepsResults, keepsOutput, upstream, startBy },
+      ...{ entryPoint, keepsResults, keepsOutput, upstream, schedule, startBy },
     });
   }
 

@@ -167,7 +167,9 @@ const runsAlike = (a: RunnablePosting, b: RunnablePosting) =>
   a.keepsResults === b.keepsResults &&
   a.keepsOutput === b.keepsOutput &&
   a.upstream === null &&
-  b.upstream === null;
+  b.upstream === null &&
+  a.schedule === null &&
+  b.schedule === null;
 
 /** The size in memory, in bytes, estimated: a Latin letter takes one byte. */
 export function sizeOfArguments(runs: readonly LeasedRun[]): number {

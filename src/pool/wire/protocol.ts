@@ -3,6 +3,7 @@ import * as v from "valibot";
 import { noteText } from "../../job/current-job.ts";
 import { parse } from "../../domain/parse.ts";
 import type { PostingOptions } from "../../domain/posting-options.ts";
+import type { ScheduledTime } from "../../domain/scheduled-time.ts";
 import type { UpstreamPosting } from "../../domain/upstream.ts";
 import { separator } from "../../db/connection/array.ts";
 import { type ChildRefusal, partChars } from "./child-call.ts";
@@ -38,6 +39,8 @@ export interface RunMessage {
   keepsOutput: PostingOptions["keepsOutput"];
   /** The posting whose results the jobs read; null for none. */
   upstream: UpstreamPosting | null;
+  /** The time of a schedule that the jobs run for; null for none. */
+  schedule: ScheduledTime | null;
   /** The time by which to start it, or not at all, by Date.now(); null for any time. */
   startBy: number | null;
 }

@@ -1,6 +1,7 @@
 import { format } from "node:util";
 
 import type { ChildOptions } from "../../domain/child-options.ts";
+import type { ScheduledTime } from "../../domain/scheduled-time.ts";
 import type { GatheredPage, UpstreamPosting } from "../../domain/upstream.ts";
 import { type ArgumentLists, type CurrentJob, noteText } from "../../job/current-job.ts";
 import type { JobFunction } from "../../job/job-mark.ts";
@@ -18,6 +19,12 @@ export interface JobProgress {
   /** From 0 to 1. */
   share: number;
   note: string | null;
+}
+
+/** What a posting knows of its jobs beside their arguments. */
+export interface JobOrigin {
+  upstream: UpstreamPosting | null;
+  schedule: ScheduledTime | null;
 }
 
 /** Receives the reports of a job. */
@@ -51,7 +58,7 @@ export class JobContext implements CurrentJob {
   #next: JobProgress | null = null;
   #sentAt = -Infinity;
   #timer: ReturnType<typeof setTimeout> | undefined;
-  readonly #upstream: UpstreamPosting | null;
+  readonly #origin: JobOrigin;
   #gathered: GatheredResults | null = null;
   /** The number of its calls of `post`, and the calls that are under way. */
   #postCount = 0;
@@ -62,12 +69,12 @@ export class JobContext implements CurrentJob {
     ids: readonly number[],
     position: number,
     listener: JobContextListener,
-    upstream: UpstreamPosting | null = null,
+    origin: JobOrigin = { upstream: null, schedule: null },
   ) {
     this.#ids = ids;
     this.#position = position;
     this.#listener = listener;
-    this.#upstream = upstream;
+    this.#origin = origin;
   }
 
   get id(): string {
@@ -95,14 +102,20 @@ export class JobContext implements CurrentJob {
     return this.#abort.signal;
   }
 
+  get schedule(): CurrentJob["schedule"] {
+    const { schedule } = this.#origin;
+    return schedule && { name: schedule.name, nominalAt: new Date(schedule.nominalMs) };
+  }
+
   get tempFolder(): string {
     if (this.#isOver) throw new Error("tempFolder: this job has ended");
     return (this.#folder ??= makeJobFolder());
   }
 
   get upstream(): GatheredResults {
-    if (this.#upstream === null) throw new GathersNothing(this.id);
-    return (this.#gathered ??= new GatheredResults(this.#upstream, this.index, async (first) => {
+    const { upstream } = this.#origin;
+    if (upstream === null) throw new GathersNothing(this.id);
+    return (this.#gathered ??= new GatheredResults(upstream, this.index, async (first) => {
       if (this.#isOver) throw new Error("results: this job has ended");
       return await this.#listener.readResults(first);
     }));

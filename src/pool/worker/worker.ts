@@ -188,7 +188,7 @@ async function runChunk(
       return send({ kind: "lacking", chunk, position, reason: reason.slice(0, 2_000) });
     }
     isLoaded = true;
-    const context = new JobContext(message.ids, position, listener, message.upstream);
+    const context = new JobContext(message.ids, position, listener, message);
     running.chunk = chunk;
     running.position = position;
     running.context = context;

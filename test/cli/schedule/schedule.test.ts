@@ -8,7 +8,12 @@ let cli: Commands;
 beforeAll(async () => {
   db = await freshDatabase();
   cli = await openCommands(db);
-  await cli.write("work.ts", "export const main = (x) => x; export const none = () => 1;");
+  await cli.write(
+    "work.ts",
+    `import { currentJob } from "pdoflow";
+    export const main = (x) => x;
+    export const none = () => currentJob().schedule;`,
+  );
 });
 afterAll(async () => {
   cli[Symbol.dispose]();
@@ -128,7 +133,7 @@ test.each(["next", "history", "run", "pause", "resume", "delete"])(
   },
 );
 
-test("a pool fires a schedule that is due, and runs its jobs", async () => {
+test("P16: a pool fires a schedule that is due, and its job knows the time", async () => {
   await nightly();
   await db.db.sql`
     update pdoflow.schedule set nominal_at = now() - interval '1 s', fires_at = now()`;
@@ -138,4 +143,9 @@ test("a pool fires a schedule that is due, and runs its jobs", async () => {
     await db.db.sql`select p.name, p.done from pdoflow.posting p join pdoflow.schedule s
                     on s.posting_id = p.id`,
   ).toMatchObject([{ name: "nightly", done: 1 }]);
+  const [job] = await db.db.sql<{ result: unknown; nominalAt: Date }[]>`
+    select j.result, f.nominal_at from pdoflow.fire f join pdoflow.jobs j using (posting_id)`;
+  const result = JSON.stringify(job?.result);
+  expect(result).toContain(job?.nominalAt.toISOString() ?? "none");
+  expect(result).toContain('"nightly"');
 });

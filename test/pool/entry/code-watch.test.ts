@@ -16,6 +16,7 @@ const run: JobRun = {
       hasRate: false,
       isSorted: false,
       upstream: null,
+      schedule: null,
       maxResultBytes: null,
       maxOutputBytes: null,
     },

@@ -5,7 +5,15 @@ import type { LeasedRun } from "../../../src/pool/wire/leased-run.ts";
 
 export const posting = (id: number): LeasedRun["posting"] => ({
   ...v.parse(PostingOptions, { maxAttempts: 1, graceMs: 0, stopAfter: 0, keepsResults: false }),
-  ...{ id, routeId: 1, entryPoint: "a.ts#f", jobCount: 100, isSorted: false, upstream: null },
+  ...{
+    id,
+    routeId: 1,
+    entryPoint: "a.ts#f",
+    jobCount: 100,
+    isSorted: false,
+    upstream: null,
+    schedule: null,
+  },
   ...{ hasFailureLimit: false, hasRate: false, maxResultBytes: null, maxOutputBytes: null },
 });
 
