@@ -220,3 +220,50 @@ test("unblock lets a waiting posting run", async () => {
   expect(names(await takeAll(db, pool))).toEqual([`${up}/0`, `${id}/0`]);
   expect(await brokenInvariants(db)).toEqual([]);
 });
+
+test("5, 6: too many failures block at once, while the upstream still runs", async () => {
+  await using db = await freshQueue();
+  const pool = await newPool(db);
+  const up = await postJobs(db, 4);
+  const strict = await postJobs(db, 1, after(up, { toleratePercent: 49 }));
+  const lenient = await postJobs(db, 1, after(up, { toleratePercent: 50 }));
+  const jobs = jobsOf(await takeAll(db, pool));
+  await recordPart(db, pool, jobs.slice(0, 2), { state: "failed", error: '{"name": "Error"}' });
+  expect(await obstacles(db, strict)).toEqual([`${up} has 2 failed jobs, 1 tolerated`]);
+  expect(await obstacles(db, lenient)).toEqual([]);
+});
+
+test("9: a posting with a start time and an upstream waits for the later of the two", async () => {
+  await using db = await freshQueue();
+  const pool = await newPool(db);
+  const up = await postJobs(db, 1);
+  const id = await postJobs(db, 1, { ...after(up), runAt: "9000-01-01T00:00:00Z" });
+  await runAll(db, pool);
+  await settle(db, [up]);
+  expect(await takeAll(db, pool)).toEqual([]);
+  await db.sql`update pdoflow.posting set run_at = now() where id = ${id}`;
+  await startDue(db);
+  expect(names(await takeAll(db, pool))).toEqual([`${id}/0`]);
+});
+
+test("W2: the edges of a cancelled posting lapse, and are not polled any more", async () => {
+  await using db = await freshQueue();
+  const up = await postJobs(db, 1);
+  const id = await postJobs(db, 1, after(up));
+  await cancel(db, id);
+  const [row] = await db.sql`select state, cause from pdoflow.edges where posting_id = ${id}`;
+  expect(row).toEqual({ state: "lapsed", cause: null });
+  const [next] = await db.sql`select any_waits from pdoflow.pool_next_ms('{}', '{}', null)`;
+  expect(next?.["anyWaits"]).toBe(false);
+});
+
+test("P12: a retry by hand after the deadline is not cancelled", async () => {
+  await using db = await freshQueue();
+  const pool = await newPool(db);
+  const id = await postJobs(db, 1, { deadline: new Date(Date.now() + 3_600_000) });
+  await runAll(db, pool, 1);
+  await db.sql`update pdoflow.posting set deadline = now() where id = ${id}`;
+  await db.sql`select pdoflow.retry(${id})`;
+  await startDue(db);
+  expect(names(await takeAll(db, pool))).toEqual([`${id}/0`]);
+});

@@ -1,0 +1,17 @@
+// Postings that wait for others, against a model of them: random graphs, ends, failures, retries by
+// hand, cancels, pauses, unblocks and prunes. Nothing runs too early, nothing that could run is
+// left, and the states that are derived are those of the model.
+import { test } from "bun:test";
+
+import { queueOfFile } from "../engine.ts";
+import { runEdges } from "./edge-run.ts";
+
+const freshQueue = queueOfFile();
+
+test(
+  "postings are open, waiting or blocked as in the model",
+  () => runEdges(freshQueue, { numRuns: 25, shrinks: true }),
+  {
+    timeout: 300_000,
+  },
+);
