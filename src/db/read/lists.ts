@@ -123,3 +123,16 @@ export const readHalted = ({ sql, schema }: Db, project: string | null) => sql<
   where p.state in ('paused', 'errored_out') and r.run = ''
     and (${project}::text is null or r.project in ('', ${project}))
   order by p.id desc limit 10`;
+
+/**
+ * The postings of a project, null for any, that wait for others, among the newest 1,000 unfinished
+ * ones; at most 10, newest first.
+ */
+export const readWaiting = ({ sql, schema }: Db, project: string | null) => sql<{ id: number }[]>`
+  select p.id
+  from (
+    select id, state, waits, route_id from ${schema}.posting where ended_at is null
+    order by id desc limit 1000) p join ${schema}.route r on r.id = p.route_id
+  where p.state = 'open' and p.waits and r.run = ''
+    and (${project}::text is null or r.project in ('', ${project}))
+  order by p.id desc limit 10`;

@@ -78,9 +78,11 @@ test("a posting is blocked by failed jobs: wait exits with 1 at once, and a retr
   await post(cli, "w.ts#good", "--args", "a", "--after", "1");
   await post(cli, "w.ts#good", "--args", "b", "--after", "2");
   await pool(cli);
+  const { err: idle } = await pool(cli); // finds nothing to run
   const remedy = (id: number) =>
     "1 has 1 failed job. Repair it: pdoflow retry 1 --failed; " +
     `or run it anyway: pdoflow unblock ${id}; or give it up: pdoflow cancel ${id}`;
+  expect(idle).toContain(`posting 3 is blocked: ${remedy(3)}`);
   const waited = await cli.run("wait", "3");
   expect(waited).toEqual({ code: 1, out: "", err: `posting 3 is blocked: ${remedy(3)}\n` });
   expect(documentOf("wait", (await cli.run("wait", "2", "--json")).out)).toMatchObject({
