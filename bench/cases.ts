@@ -15,6 +15,7 @@ import { pools } from "./cases/pools.ts";
 import { postFile } from "./cases/post-file.ts";
 import { postBun, postNode } from "./cases/posting.ts";
 import { smallPostings } from "./cases/small-postings.ts";
+import { stages } from "./cases/stages.ts";
 import { start } from "./cases/start.ts";
 import { sweep } from "./cases/sweep.ts";
 import { tenMillion } from "./cases/ten-million.ts";
@@ -33,5 +34,5 @@ export const cases: readonly Case[] = [
     overhead,
     uneven,
   ],
-  ...[memory, start, commands, tenMillion, hundredMillion],
+  ...[stages, memory, start, commands, tenMillion, hundredMillion],
 ];
