@@ -153,7 +153,9 @@ begin
         on e.posting_id = a.posting_id and e.upstream_id = a.upstream_id and e.kind = a.kind
       left join pdoflow.posting u on u.id = a.upstream_id
       cross join lateral (
-        select pdoflow.obstacle_of(e, pdoflow.tree_of(u)) as reason offset 0) o
+        -- Nothing of an upstream that waits itself has happened. In a chain, that is nearly all.
+        select case when u.waits and u.ended_at is null and u.state <> 'cancelled' then null
+                    else pdoflow.obstacle_of(e, pdoflow.tree_of(u)) end as reason offset 0) o
     where o.reason is not null order by a.upstream_id, a.posting_id;
 end $$;
 
@@ -190,6 +192,7 @@ begin
           select pdoflow.obstacle_of(e, pdoflow.tree_of(u)) as reason, e.upstream_id, e.kind,
                  false as is_above
           where e.met_at is null and not e.lapsed
+            and not coalesce(u.waits and u.ended_at is null and u.state <> 'cancelled', false)
           union all
           select a.reason, a.upstream_id, a.kind, true from pdoflow.obstacles(u.id) a
           where u.if_blocked = 'hold'

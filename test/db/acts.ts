@@ -42,7 +42,7 @@ export interface Act {
 }
 
 /** An act that begins a separate transaction does so in the open one. */
-const insideOf = (sql: Sql): Sql =>
+export const insideOf = (sql: Sql): Sql =>
   new Proxy(sql, {
     get: (target, name): unknown =>
       name === "begin"

@@ -9,10 +9,12 @@ import { settle } from "../../../src/db/engine/settle.ts";
 import type { Edge } from "../../../src/domain/option-values.ts";
 import {
   cancel,
+  commit,
   hold,
   jobsOf,
   names,
   newPool,
+  openTransaction,
   postJobs,
   queueOfFile,
   record,
@@ -22,6 +24,7 @@ import {
   take,
   takeAll,
 } from "../engine.ts";
+import { insideOf } from "../acts.ts";
 import { all } from "../admin/retention.ts";
 import { brokenInvariants } from "../invariants.ts";
 
@@ -266,4 +269,52 @@ test("P12: a retry by hand after the deadline is not cancelled", async () => {
   await db.sql`select pdoflow.retry(${id})`;
   await startDue(db);
   expect(names(await takeAll(db, pool))).toEqual([`${id}/0`]);
+});
+
+test("two upstreams that end at the same moment open it, although neither sees the other", async () => {
+  await using db = await freshQueue();
+  const pool = await newPool(db);
+  const [one, two] = [await postJobs(db, 1), await postJobs(db, 1)];
+  const id = await postJobs(db, 1, {
+    after: [one, two].map((posting) => ({ posting, kind: "after" as const })),
+  });
+  const [first, second] = [jobsOf(await take(db, pool, { cap: 1 })), jobsOf(await take(db, pool))];
+  await using other = await openTransaction(db);
+  await record({ ...other, sql: insideOf(other.sql) }, pool, first);
+  await record(db, pool, second);
+  expect(await settle(db, [two])).toBe(0);
+  await commit(other);
+  expect(await settle(db, [one])).toBe(1);
+  expect(names(await takeAll(db, pool))).toEqual([`${id}/0`]);
+});
+
+test("1: an upstream that ends while the posting transaction is open is found by polling", async () => {
+  await using db = await freshQueue();
+  const pool = await newPool(db);
+  const up = await postJobs(db, 1);
+  const jobs = jobsOf(await takeAll(db, pool));
+  await using other = await openTransaction(db);
+  const id = await postJobs({ ...other, sql: insideOf(other.sql) }, 1, after(up));
+  await record(db, pool, jobs); // no one waits for it as far as this transaction sees
+  expect(await settle(db, [up])).toBe(0);
+  await commit(other);
+  expect(await takeAll(db, pool)).toEqual([]);
+  expect(await settle(db, null)).toBe(1); // the heartbeat of any pool, also after the pool was lost
+  expect(names(await takeAll(db, pool))).toEqual([`${id}/0`]);
+});
+
+test("23: a blocked posting whose deadline has passed is cancelled", async () => {
+  await using db = await freshQueue();
+  const pool = await newPool(db);
+  const up = await postJobs(db, 2);
+  const id = await postJobs(db, 1, after(up));
+  await runAll(db, pool, 1);
+  await settle(db, [up]);
+  expect(await obstacles(db, id)).toEqual([`${up} has 1 failed job`]);
+  await db.sql`update pdoflow.posting set deadline = now() where id = ${id}`;
+  await startDue(db);
+  expect(await db.sql`select state, reason from pdoflow.posting where id = ${id}`).toMatchObject([
+    { state: "cancelled", reason: "its deadline passed" },
+  ]);
+  expect(await obstacles(db, id)).toEqual([]);
 });
