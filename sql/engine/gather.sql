@@ -13,7 +13,7 @@ begin
     end if;
     return;
   end if;
-  select p.job_count, p.keeps_results into v_upstream from pdoflow.posting p
+  select p.job_count, p.keeps_results, p.ended_at into v_upstream from pdoflow.posting p
   where p.id = v.gather and (pdoflow.sees_all() or p.route_id = any (pdoflow.own_routes()));
   if not found then
     raise exception 'there is no posting % that the role % can see', v.gather, pdoflow.caller()
@@ -23,7 +23,13 @@ begin
     raise exception 'posting % keeps no results, so nothing can be gathered: post it without '
       '--no-results (keepsResults: false)', v.gather using errcode = 'PF002';
   end if;
-  v_groups := ceil(v_upstream.job_count::numeric / coalesce(v.gather_size, v_upstream.job_count));
+  if v.gather_size is not null and v_upstream.job_count = 0 and v_upstream.ended_at is null then
+    raise exception 'posting % has a job for each element of a list that is not there yet: gather '
+      'its results with one job, without --reduce (gatherSize)', v.gather using errcode = 'PF002';
+  end if;
+  -- One job also reads the results of no jobs.
+  v_groups := case when v.gather_size is null then 1
+              else greatest(ceil(v_upstream.job_count::numeric / v.gather_size), 1) end;
   if v.job_count <> v_groups then
     raise exception 'expected % jobs, one for each % results of posting %, found %', v_groups,
       coalesce(v.gather_size, v_upstream.job_count), v.gather, v.job_count

@@ -132,8 +132,8 @@ begin
   select * into v_upstream from pdoflow.posting where id = pdoflow.over_in(p_text);
   perform pdoflow.require_upstream(pdoflow.over_in(p_text));
   if not v_upstream.keeps_results then
-    raise exception 'posting % keeps no results (keepsResults): post it again with them, or use '
-      'the kind each', v_upstream.id using errcode = 'PF002';
+    raise exception 'posting % keeps no results: post it without --no-results (keepsResults: '
+      'false), or use --after-each (the kind each)', v_upstream.id using errcode = 'PF002';
   end if;
   insert into pdoflow.job (posting_id, first_seq, end_seq, sweep)
   values (p_posting, 0, v_upstream.job_count, format(

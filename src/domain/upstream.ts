@@ -25,7 +25,7 @@ export interface GatheredPage {
 export function levelsOf(jobCount: number, groupSize: number | null): number[] {
   const levels: number[] = [];
   for (let left = jobCount; levels.length === 0 || left > 1;) {
-    left = groupSize === null ? 1 : Math.ceil(left / groupSize);
+    left = groupSize === null ? 1 : Math.max(Math.ceil(left / groupSize), 1);
     levels.push(left);
   }
   return levels;

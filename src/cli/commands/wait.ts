@@ -187,7 +187,7 @@ function sentence(one: PostingCounts, edges: readonly EdgeFacts[]): string {
   const stopped = isStopped(one)
     ? ` (${reason ?? "no reason given"}; resume with: pdoflow resume ${id})`
     : "";
-  return `posting ${id} is ${state}${stopped}: ${parts.join(", ")}${why}`;
+  return `posting ${id} is ${state}${stopped}: ${parts.join(", ") || "it has no jobs"}${why}`;
 }
 
 /** Reports why no pool runs the jobs, each reason once. */

@@ -101,7 +101,8 @@ function progress(jobs: JobCounts): string {
   const all = sumOf(jobs);
   const ended = jobs.done + jobs.failed + jobs.cancelled;
   const has = ended === 1 ? "has" : "have";
-  if (ended === 0) return `None of its ${countJobs(all)} has ended.`;
+  if (ended === 0)
+    return all === 1 ? "Its job has not ended." : `None of its ${countJobs(all)} has ended.`;
   return `${ended} of its ${countJobs(all)} ${has} ended: ${endedJobs(jobs)}.`;
 }
 

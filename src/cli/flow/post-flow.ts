@@ -9,7 +9,7 @@ import { outputSchemas } from "../output/output-schemas.ts";
 import { pluralize } from "../output/pluralize.ts";
 import { PdoflowCommand } from "../shell/command.ts";
 import { checkStages } from "./check-stages.ts";
-import type { FlowFile } from "./flow-file.ts";
+import type { FileStage, FlowFile } from "./flow-file.ts";
 import { parseSettings } from "./flow-settings.ts";
 import { graphLines } from "./graph-lines.ts";
 import { digestStage, type PlacedStage, postStages, stageSpec } from "./post-stages.ts";
@@ -22,6 +22,10 @@ interface PostedFlow {
   /** Of a known flow: what its arguments are now. */
   differences: readonly string[];
 }
+
+/** Whether one job reads all results of another stage. */
+const isOneGather = ({ references, options }: FileStage): boolean =>
+  references.some(({ option }) => option === "gather") && !options.has("reduce");
 
 /** A command that reads a flow file. */
 export abstract class FlowFileCommand extends PdoflowCommand {
@@ -102,7 +106,8 @@ export class FlowPostCommand extends FlowFileCommand {
     const stages = [];
     for (const stage of flow.stages) {
       const digest = await digestStage(flow, stage, this.context);
-      stages.push({ stage: stage.name, posting: null, jobCount: digest?.count ?? null });
+      const jobCount = digest?.count ?? (isOneGather(stage) ? 1 : null);
+      stages.push({ stage: stage.name, posting: null, jobCount });
     }
     const { name } = flow;
     if (this.json)

@@ -83,6 +83,12 @@ export class StageCommand extends PostCommand {
   override sayWaits(): void {}
 }
 
+let parser: Cli<CliContext> | null = null;
+
+/** Parses the command lines of all stages: building it takes as long as thousands of parses. */
+const stageCli = (): Cli<CliContext> =>
+  (parser ??= Cli.from<CliContext>([StageCommand], { enableColors: false }));
+
 interface StageSetting {
   flow: string;
   /** The numbers of the postings of the stages so far. */
@@ -107,11 +113,10 @@ export function stageCommand(
     ...stage.files,
     ...(typeof stage.run === "string" ? [] : stage.run.map((word) => `--command=${word}`)),
   ];
-  const cli = Cli.from<CliContext>([StageCommand], { enableColors: false });
   // A stage without arguments has one job; it must not wait for a person to type some.
   const isTerminal = { ...context.isTerminal, stdin: true, stdout: false };
   const line = ["post", "--json", "--no-check", ...words];
-  const command = cli.process(line, { ...context, isTerminal });
+  const command = stageCli().process(line, { ...context, isTerminal });
   if (!(command instanceof StageCommand)) {
     throw new InvalidInput(stage.name, ["expected options of post"]);
   }

@@ -135,6 +135,7 @@ const valueNames: Readonly<Record<string, string>> = {
   "--from-glob": "PATTERN",
   "--gather": "POSTING",
   "--over": "POSTING",
+  "--expand": "POSTING",
   "--group": "FINGERPRINT",
   "--host": "HOST",
   "--halt": "WHEN,CONDITION",

@@ -15,7 +15,8 @@ export async function readEdges(
     select e.*, c.state as cause_state, u.state as upstream_state, u.waits as upstream_waits,
       u.ended_at is not null as upstream_has_ended, coalesce(u.command, u.entry_point) as work,
       case when u.ended_at is not null then 100 else (
-        select (coalesce(sum(done + failed + cancelled), 0) * 100 / u.job_count)::integer
+        select (coalesce(sum(done + failed + cancelled), 0) * 100
+                / greatest(u.job_count, 1))::integer
         from ${schema}.progress g where g.posting_id = u.id) end as percent
     from ${schema}.edge_states(${integers(ids)}::bigint[]) e
       left join ${schema}.posting u on u.id = e.upstream_id

@@ -46,6 +46,23 @@ test("post --after prints the number alone, and on stderr what the posting waits
   expect((await cli.run("depth")).out).toBe("3\n");
 });
 
+test("a posting waits for one whose jobs are the elements of a list that is not there yet", async () => {
+  await using db = await freshDatabase();
+  using cli = await openFlow(db);
+  await cli.write("list.ts", "export const none = () => [];");
+  await post(cli, "list.ts#none", "--no-args");
+  await post(cli, "w.ts#good", "--expand", "1");
+  expect(await post(cli, "w.ts#good", "--args", "a", "--after", "2")).toMatchObject({
+    err: "posting 3 waits for 2 (w.ts#good: waiting)\n",
+  });
+  expect((await cli.run("list")).out).toMatch(/^3 .* waiting /m);
+  expect(await pool(cli)).toMatchObject({ code: 0 });
+  expect(await cli.run("wait", "2", "3")).toMatchObject({
+    code: 0,
+    err: "posting 2 is finished: it has no jobs\nposting 3 is finished: 1 done\n",
+  });
+});
+
 test("a chain runs to its end, in its order, in one pool --once", async () => {
   await using db = await freshDatabase();
   using cli = await openFlow(db);

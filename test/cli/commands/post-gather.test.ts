@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import { join } from "node:path";
 
 import { freshDatabase, type TestDatabase } from "../../database.ts";
 import { type Commands, openCommands } from "../in-process.ts";
@@ -123,4 +124,28 @@ test("a reduction with a key is posted once, and another one with that key is re
   expect({ code: other.code, out: other.out }).toEqual({ code: 2, out: "" });
   expect(other.err).toContain('the key "night" belongs to a reduction with other levels');
   expect(await postings(db)).toHaveLength(3);
+});
+
+test("one job gathers the results of a list that is not there yet, even of an empty one", async () => {
+  await using db = await freshDatabase();
+  using cli = await open(db);
+  await cli.write(
+    "list.ts",
+    `import { currentJob } from ${JSON.stringify(join(import.meta.dir, "../../../src/index.ts"))};
+    export const none = () => [];
+    export const count = async () => {
+      const all = currentJob().upstream.results();
+      return (await Array.fromAsync(all)).length;
+    };`,
+  );
+  await cli.run("post", "list.ts#none", "--no-args");
+  await cli.run("post", "f.ts#f", "--expand", "1");
+  const tree = await cli.run("post", "list.ts#count", "--gather", "2", "--reduce", "3");
+  expect(tree).toMatchObject({ code: 2, err: expect.stringContaining("without --reduce") });
+  expect((await cli.run("post", "list.ts#count", "--gather", "2")).out).toBe("4\n");
+  await cli.run("pool", "--once");
+  expect((await cli.run("results", "4")).out).toContain('"status":"done","result":0');
+  await cli.run("post", "list.ts#count", "--gather", "2", "--reduce", "3");
+  await cli.run("pool", "--once");
+  expect((await cli.run("results", "5")).out).toContain('"status":"done","result":0');
 });

@@ -98,6 +98,34 @@ test("a dry run shows the graph and the numbers of jobs, and posts nothing", asy
   expect(await postings()).toBe(before);
 });
 
+test("a stage has a job for each element of a list, and another one gathers their results", async () => {
+  await cli.write("list.ts", "export const list = () => [7, 8];\nexport const all = () => 1;");
+  const text = `name = "list"
+[stage.list]
+run = "list.ts#list"
+[stage.each]
+run = "work.ts#square"
+expand = "list"
+[stage.all]
+run = "list.ts#all"
+gather = "each"
+`;
+  await cli.write("list.toml", text);
+  const dry = await cli.run("flow", "post", "list.toml", "--dry-run");
+  expect(dry.out).toBe(
+    [
+      "● list  list.ts#list, 1 job",
+      "● each  work.ts#square, jobs of its upstream",
+      "● all   list.ts#all, 1 job\n",
+    ].join("\n"),
+  );
+  const { code, out } = await cli.run("flow", "post", "list.toml");
+  expect(code).toBe(0);
+  expect(await runAll(out.trim())).toMatchObject({
+    err: "list done: 1 done\neach done: 2 done\nall done: 1 done\n",
+  });
+}, 60_000);
+
 test("18: the same key posts nothing and prints the flow that exists", async () => {
   const id = await posted(night(), "--key", "n1");
   const before = await postings();
