@@ -135,6 +135,10 @@ begin
     raise exception 'posting % keeps no results: post it without --no-results (keepsResults: '
       'false), or use --after-each (the kind each)', v_upstream.id using errcode = 'PF002';
   end if;
+  if v_upstream.job_count = 0 then
+    raise exception 'expected a posting with jobs, found % without: wait until the list that it '
+      'expands is there', v_upstream.id using errcode = 'PF002';
+  end if;
   insert into pdoflow.job (posting_id, first_seq, end_seq, sweep)
   values (p_posting, 0, v_upstream.job_count, format(
     '{"over":%s,"posting":%s,"with":%s}', v_upstream.id, p_posting, coalesce(v_with, '[]'))::json);

@@ -101,6 +101,7 @@ function progress(jobs: JobCounts): string {
   const all = sumOf(jobs);
   const ended = jobs.done + jobs.failed + jobs.cancelled;
   const has = ended === 1 ? "has" : "have";
+  if (all === 0) return "It has no jobs.";
   if (ended === 0)
     return all === 1 ? "Its job has not ended." : `None of its ${countJobs(all)} has ended.`;
   return `${ended} of its ${countJobs(all)} ${has} ended: ${endedJobs(jobs)}.`;

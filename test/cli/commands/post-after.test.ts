@@ -56,6 +56,11 @@ test("a posting waits for one whose jobs are the elements of a list that is not 
     err: "posting 3 waits for 2 (w.ts#good: waiting)\n",
   });
   expect((await cli.run("list")).out).toMatch(/^3 .* waiting /m);
+  expect((await cli.run("explain", "2")).out).toContain("It has no jobs.");
+  expect(await post(cli, "w.ts#good", "--over", "2")).toMatchObject({
+    code: 2,
+    err: expect.stringContaining("expected a posting with jobs, found 2 without"),
+  });
   expect(await pool(cli)).toMatchObject({ code: 0 });
   expect(await cli.run("wait", "2", "3")).toMatchObject({
     code: 0,
