@@ -1,5 +1,6 @@
 import { obey } from "./state/commands.ts";
-import { move, open } from "./state/moving.ts";
+import { fold, move, open } from "./state/moving.ts";
+import { flowOfKey } from "./state/flow-rows.ts";
 import { glyphsOf } from "./draw/glyphs.ts";
 import { type Event, type Model, type Step, viewOf } from "./state/model.ts";
 import { tabs } from "./views/header.ts";
@@ -12,7 +13,7 @@ const anyGlyphs = glyphsOf({ isUtf8: false, hasBraille: false });
 
 const wheelRows = 3;
 
-/** A click chooses a row, or opens the chosen one. A click on a tab goes there. */
+/** A click chooses a row, opens the chosen one, or folds an open flow; on a tab it goes there. */
 export function onMouse(model: Model, event: Extract<Event, { kind: "mouse" }>): Step {
   const none: Step = { model, effects: [] };
   if (model.prompt) return none;
@@ -36,7 +37,10 @@ export function onMouse(model: Model, event: Extract<Event, { kind: "mouse" }>):
   const { pane, key } = hit;
   if (key === null) return { model: { ...model, pane }, effects: [] };
   const isChosen = model.pane === pane && line.isChosen === true;
-  if (isChosen) return open(model);
+  if (isChosen) {
+    const folded = flowOfKey(key) === null ? null : fold(model);
+    return folded ? { model: folded, effects: [] } : open(model);
+  }
   const list = { ...model.lists[pane], chosen: key };
   return { model: { ...model, pane, lists: { ...model.lists, [pane]: list } }, effects: [] };
 }

@@ -6,7 +6,8 @@ import { type Event, type JobsView, type Model, panes, viewOf, type Step } from 
 import { promptKey, promptPaste } from "./state/prompt.ts";
 import { onMouse } from "./pointer.ts";
 import type { Snapshot } from "../src/db/dashboard/top-snapshot.ts";
-import { endedOf } from "./state/posting-columns.ts";
+import { foldFlows, stageRows } from "./state/flow-rows.ts";
+import { endedOf } from "./state/posting-state.ts";
 
 const rateWindowMs = 60_000;
 /** Two snapshots that are closer together say nothing about the rate. */
@@ -89,10 +90,11 @@ function onKey(model: Model, key: string): Step {
 
 function withSnapshot(model: Model, snapshot: Snapshot, tookMs: number): Model {
   const { nowMs } = model;
+  const folded = foldFlows(snapshot).rows;
   const samples = new Map(
-    snapshot.postings.map((posting) => {
-      const before = model.samples.get(posting.id) ?? [];
-      return [posting.id, withSample(before, { atMs: nowMs, ended: endedOf(posting) })] as const;
+    [...folded, ...folded.flatMap(stageRows)].map(({ key, posting }) => {
+      const before = model.samples.get(key) ?? [];
+      return [key, withSample(before, { atMs: nowMs, ended: endedOf(posting) })] as const;
     }),
   );
   const next: Model = {

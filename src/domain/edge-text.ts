@@ -4,7 +4,7 @@ import type { EdgeState, PostingState } from "./states.ts";
 
 /** All kinds of edges: the jobs of a posting can also take the results of another one (`over`). */
 export const allEdgeKinds = [...edgeKinds, "over"] as const;
-type AnyEdgeKind = (typeof allEdgeKinds)[number];
+export type AnyEdgeKind = (typeof allEdgeKinds)[number];
 
 /** An edge: a posting waits, or has waited, for another one, its upstream. */
 export interface EdgeFacts {
@@ -35,7 +35,7 @@ export interface EdgeFacts {
 /** The number of postings that one line names at most. */
 const maxNamed = 5;
 
-const kindTexts: Readonly<Record<AnyEdgeKind, string>> = {
+export const kindTexts: Readonly<Record<AnyEdgeKind, string>> = {
   after: "",
   any: "the end of ",
   failed: "failures of ",
@@ -115,7 +115,8 @@ export function metNotes(edges: readonly EdgeFacts[]): string[] {
   ];
 }
 
-function listed(texts: readonly string[]): string {
+/** The first of some texts, and how many more there are. */
+export function listed(texts: readonly string[]): string {
   const more = texts.length > maxNamed ? ` and ${texts.length - maxNamed} more` : "";
   return texts.slice(0, maxNamed).join(", ") + more;
 }

@@ -107,7 +107,10 @@ function goesOn(one: StageStatus, stages: readonly StageStatus[], seen = new Set
 }
 
 /** Whether a stage ended with failed jobs, and all stages that need it go on all the same. */
-export function isTolerated({ id, isEnded }: StageStatus, stages: readonly StageStatus[]): boolean {
+export function isTolerated(
+  { id, isEnded }: Pick<StageStatus, "id" | "isEnded">,
+  stages: readonly Pick<StageStatus, "edges">[],
+): boolean {
   const needed = stages
     .flatMap(({ edges }) => edges)
     .filter(({ upstreamId, kind }) => upstreamId === id && kind === "after");

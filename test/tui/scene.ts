@@ -30,7 +30,8 @@ export const posting = (id: number, more: Partial<TopPosting> = {}): TopPosting 
     reason: null,
   },
   ...{ poster: "ann", priority: 0, postedAt: ago(id * 60_000), endedAt: null },
-  ...{ runAt: null, missing: null },
+  ...{ runAt: null, missing: null, flow: null, waits: false, waitsFor: [] },
+  ...{ isBlocked: false, isSkipped: false, skippedJobs: 0 },
   project: null,
   jobs: { ...noJobs, waiting: 1000 },
   ...more,
@@ -142,6 +143,35 @@ export const busy: Snapshot = {
       "TypeError: cannot read properties of undefined (reading 'flux') \u001b[31mred",
     ),
     failure(42, 4, "RangeError: 漢字 is too far 🚀"),
+  ],
+};
+
+/** A stage of the flow night. */
+export const stage = (id: number, name: string, more: Partial<TopPosting> = {}): TopPosting =>
+  posting(id, { flow: { id: 7, name: "night", stage: name }, jobCount: 100, ...more });
+
+/** An edge of a stage that waits. */
+export const waitsFor = (upstream: number, cause: string | null = null): Partial<TopPosting> => ({
+  ...{ waits: true, isBlocked: cause !== null, priority: 0 },
+  waitsFor: [
+    { posting: upstream, kind: "after", state: cause === null ? "waiting" : "blocked", cause },
+  ],
+});
+
+/** A flow whose first stage is done, among other postings. */
+export const flows: Snapshot = {
+  ...busy,
+  postings: [
+    stage(51, "measure", { jobs: { ...noJobs, waiting: 50, running: 10, done: 40 } }),
+    posting(55, { name: "alone" }),
+    stage(53, "alert", { ...waitsFor(52), jobs: { ...noJobs, waiting: 100 } }),
+    stage(52, "catalogue", { ...waitsFor(51), jobs: { ...noJobs, waiting: 100 } }),
+    posting(48, { name: "follows", ...waitsFor(47, "47 has 3 failed jobs") }),
+    stage(50, "reduce", {
+      ...{ state: "finished", endedAt: ago(9_000), priority: null },
+      jobs: { ...noJobs, done: 100 },
+    }),
+    stage(49, "reduce", { state: "cancelled", endedAt: ago(60_000) }),
   ],
 };
 

@@ -3,7 +3,9 @@ import * as fc from "fast-check";
 
 import { glyphsOf } from "../../tui/draw/glyphs.ts";
 import { progressBar } from "../../tui/draw/plot.ts";
-import { endedOf, etaOf } from "../../tui/state/posting-columns.ts";
+import { foldFlows } from "../../tui/state/flow-rows.ts";
+import { etaOf } from "../../tui/state/posting-columns.ts";
+import { endedOf } from "../../tui/state/posting-state.ts";
 import { count, span } from "../../tui/draw/words.ts";
 import { after, busy, posting, snapshot, terminals } from "./scene.ts";
 
@@ -38,9 +40,10 @@ test("an estimate is none or a time that is not negative, and 100 % only comes a
         return snapshot({ ...busy, postings: [posting(1, { jobs })] });
       });
       const model = after(size, events);
-      const [row] = model.snapshot?.postings ?? [];
-      if (!row) throw new Error("the posting is gone");
-      const eta = etaOf({ model, glyphs }, row);
+      const [all] = foldFlows(model.snapshot).rows;
+      if (!all) throw new Error("the posting is gone");
+      const { posting: row } = all;
+      const eta = etaOf({ model, glyphs }, all);
       expect(eta).toMatch(/^(—|\d+(\.\d)?(ms|s|m|d|y)|\d+h\d\dm)$/);
       // The number of ended jobs is never more than all, and all is the number of posted jobs.
       expect(endedOf(row)).toBeLessThanOrEqual(row.jobCount);
@@ -64,7 +67,7 @@ test("at a steady pace the estimate is the remaining work divided by the pace", 
     size,
     Array.from({ length: 31 }, (_, i) => at(i * 10)),
   );
-  const [row] = model.snapshot?.postings ?? [];
+  const [row] = foldFlows(model.snapshot).rows;
   expect(row && etaOf({ model, glyphs }, row)).toBe("7s");
 });
 

@@ -9,6 +9,9 @@ export interface Glyphs {
   failed: string;
   /** Before the name of a posting: its state at a glance. */
   states: Readonly<Record<StateSign, string>>;
+  /** Before the number of a flow. */
+  folded: string;
+  unfolded: string;
   ascending: string;
   descending: string;
   none: string;
@@ -36,6 +39,8 @@ const rich = {
     cancelled: "×",
     finished: "✓",
   },
+  folded: "▹",
+  unfolded: "▿",
   ascending: "▲",
   descending: "▼",
   none: "—",
@@ -60,6 +65,8 @@ const ascii = {
     cancelled: "x",
     finished: "+",
   },
+  folded: "+",
+  unfolded: "-",
   ascending: "^",
   descending: "v",
   none: "-",

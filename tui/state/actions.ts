@@ -6,11 +6,11 @@ import {
   shownPostings,
   keyOfFailure,
   keyOfPool,
-  keyOfPosting,
 } from "./lists.ts";
 import type { ChangeCommand } from "./keys.ts";
 import { type Model, viewOf, readOnlyOf } from "./model.ts";
 import type { TopFailure, TopPool, TopPosting } from "../../src/db/dashboard/top-snapshot.ts";
+import { flowOfKey, keyOfRow, type ListRow, postingsOfRow } from "./flow-rows.ts";
 import type { Action } from "./source.ts";
 import { plural } from "../draw/words.ts";
 
@@ -32,17 +32,18 @@ export function intentOf(model: Model, command: ChangeCommand): Intent {
   }
   const postings = targetPostings(model);
   if (postings.length === 0) return refuse(`There is no posting to ${command} here`);
-  return postingsIntent(command, postings);
+  return postingsIntent(command, postings, targetFlow(model));
 }
 
 function postingsIntent(
   command: Exclude<ChangeCommand, "drain">,
   all: readonly TopPosting[],
+  flow: string | null,
 ): Intent {
   const fit = all.filter((posting) => isFor[command](posting));
   const ids = fit.map(({ id }) => id);
-  const what = namesOf(fit);
-  if (fit.length === 0) return refuse(`${namesOf(all)}: nothing to ${command}`);
+  const what = namesOf(fit, flow);
+  if (fit.length === 0) return refuse(`${namesOf(all, flow)}: nothing to ${command}`);
   const sum = (pick: (posting: TopPosting) => number) =>
     fit.reduce((total, posting) => total + pick(posting), 0);
   const left = sum(({ jobs }) => jobs.waiting + jobs.running + jobs.retrying);
@@ -131,7 +132,9 @@ function drainIntent(pools: readonly TopPool[]): Intent {
 
 const capital = (word: string) => `${word[0]?.toUpperCase()}${word.slice(1)}`;
 
-function namesOf(postings: readonly TopPosting[]): string {
+/** `posting 42 (night)`, `3 postings`, `2 stages of flow 7 (night)`. */
+function namesOf(postings: readonly TopPosting[], flow: string | null): string {
+  if (flow !== null) return `${plural(postings.length, "stage")} of ${flow}`;
   const [one] = postings;
   if (postings.length !== 1 || !one) return plural(postings.length, "posting");
   return `posting ${one.id}${one.name === null ? "" : ` (${one.name})`}`;
@@ -145,11 +148,25 @@ function targets<Row>(model: Model, pane: Model["pane"], rows: Row[], keyOf: (ro
   return rows.slice(chosenRow(list, rows.map(keyOf))).slice(0, 1);
 }
 
+const targetRows = (model: Model): ListRow[] =>
+  targets(model, "postings", shownPostings(model), keyOfRow);
+
+/** The flow that a command is for, as people name it; null if it is not for one flow as a whole. */
+function targetFlow(model: Model): string | null {
+  if (viewOf(model).kind !== "overview") return null;
+  const [row, ...others] = targetRows(model);
+  if (row?.kind !== "flow" || others.length > 0) return null;
+  const { id, name } = row.posting;
+  return `flow ${id}${name === null ? "" : ` (${name})`}`;
+}
+
+/** The postings that a command is for: all stages of a flow. */
 export function targetPostings(model: Model): TopPosting[] {
   const view = viewOf(model);
   if (view.kind === "overview") {
     if (model.pane !== "postings") return [];
-    return targets(model, "postings", shownPostings(model), keyOfPosting);
+    const all = targetRows(model).flatMap(postingsOfRow);
+    return [...new Map(all.map((posting) => [posting.id, posting])).values()];
   }
   if (view.kind === "metrics" || view.kind === "pool") return [];
   return (model.snapshot?.postings ?? []).filter(({ id }) => id === view.postingId);
@@ -189,5 +206,6 @@ export function copied(model: Model): string | null {
   const [failure] = targetFailures(model);
   if (failure) return failure.message;
   const keys = shownKeys(model, model.pane);
-  return keys[chosenRow(model.lists[model.pane], keys)] ?? null;
+  const key = keys[chosenRow(model.lists[model.pane], keys)] ?? null;
+  return key === null ? null : String(flowOfKey(key) ?? key);
 }

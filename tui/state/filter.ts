@@ -1,16 +1,12 @@
 import { parseSelector, type PostingPick } from "../../src/domain/selector.ts";
 import { jobStatuses } from "../../src/domain/states.ts";
-import { noteOf, shownState } from "./posting-columns.ts";
-import type {
-  TopFailure,
-  TopJob,
-  TopPool,
-  TopPosting,
-} from "../../src/db/dashboard/top-snapshot.ts";
+import { type ListRow, rowNote, rowState } from "./flow-rows.ts";
+import type { Lookup } from "./posting-state.ts";
+import type { TopFailure, TopJob, TopPool } from "../../src/db/dashboard/top-snapshot.ts";
 
 /** The facts by which a row of a list is filtered. */
 export interface Facts {
-  /** The posting of the row, and its name; null for a pool. */
+  /** The posting of the row, and the name of that or of a flow; null for a pool. */
   postingId: number | null;
   name: string | null;
   /** `state`, `poster`, `host` …: the fields of a filter such as `state:failed`. */
@@ -19,30 +15,34 @@ export interface Facts {
   text: string;
 }
 
-export const factsOfPosting = (row: TopPosting): Facts => ({
-  postingId: row.id,
-  name: row.name,
-  fields: {
-    state: [
-      row.state,
-      shownState(row).text,
-      ...jobStatuses.filter((status) => row.jobs[status] > 0),
+/** Of a flow its own facts; those of its stages are in their rows. */
+export function factsOfPosting(row: ListRow, lookup: Lookup): Facts {
+  const { kind, posting } = row;
+  const { flow } = posting;
+  const isFlow = kind === "flow";
+  return {
+    postingId: isFlow ? null : posting.id,
+    name: isFlow ? (flow?.name ?? null) : posting.name,
+    fields: {
+      state: [
+        ...(isFlow ? [] : [posting.state]),
+        rowState(row).text,
+        ...jobStatuses.filter((status) => posting.jobs[status] > 0),
+      ].join(" "),
+      poster: posting.poster,
+      project: posting.project ?? "",
+      name: posting.name ?? "",
+      flow: flow ? `${flow.id} ${flow.name}` : "",
+      stage: isFlow ? "" : (flow?.stage ?? ""),
+      priority: String(posting.priority ?? ""),
+    },
+    text: [
+      ...(isFlow ? [] : [posting.id, posting.name, posting.command ?? posting.entryPoint]),
+      ...(isFlow ? [] : [posting.state, flow?.stage]),
+      ...[flow?.name, posting.poster, posting.project, rowNote(row, lookup)],
     ].join(" "),
-    poster: row.poster,
-    project: row.project ?? "",
-    name: row.name ?? "",
-    priority: String(row.priority ?? ""),
-  },
-  text: [
-    row.id,
-    row.name,
-    row.command ?? row.entryPoint,
-    row.state,
-    row.poster,
-    row.project,
-    noteOf(row),
-  ].join(" "),
-});
+  };
+}
 
 export const factsOfPool = (row: TopPool): Facts => ({
   postingId: null,
@@ -103,7 +103,8 @@ function testOf(word: string, newest: readonly number[]): (facts: Facts) => bool
     const value = facts.fields[field];
     if (value !== undefined) return value.toLowerCase().includes(wanted);
     const isInText = () => facts.text.toLowerCase().includes(small);
-    switch (facts.postingId === null ? undefined : pick?.by) {
+    const isPosting = facts.postingId !== null || (pick?.by === "name" && facts.name !== null);
+    switch (isPosting ? pick?.by : undefined) {
       case "number":
         return pick?.by === "number" && facts.postingId === pick.id;
       case "last":

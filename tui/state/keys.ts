@@ -16,11 +16,16 @@ const table = {
     ["pagedown C-f", "pageDown", "one page down"],
     ["home g", "first", "to the first row"],
     ["end G", "last", "to the last row"],
-    ["enter right l", "open", "open a posting, a job, a pool or a group of failures", "open"],
+    [
+      "enter right l",
+      "open",
+      "open a flow, a posting, a job, a pool or a group of failures",
+      "open",
+    ],
     [
       "escape left h backspace",
       "back",
-      "back; in a list: remove the filter, then the marks",
+      "back; in a list: fold a flow, remove the filter, then the marks",
       "back",
     ],
     ["tab", "nextPane", "next list"],
@@ -34,7 +39,7 @@ const table = {
     [
       "/",
       "filter",
-      "filter a list: m31 state:failed poster:ann host:node17 42 last @name",
+      "filter a list: m31 state:failed flow:night host:node17 42 last @name",
       "filter",
     ],
     ["s", "sort", "sort by the next column", "sort"],

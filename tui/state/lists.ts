@@ -1,12 +1,12 @@
 import { failureColumns, poolColumns, type Scene } from "./columns.ts";
+import { foldFlows, keyOfRow, type ListRow, stageRows } from "./flow-rows.ts";
 import { postingColumns } from "./posting-columns.ts";
 import { type Facts, factsOfFailure, factsOfPool, factsOfPosting, filterOf } from "./filter.ts";
 import { glyphsOf } from "../draw/glyphs.ts";
 import type { ListState, Model, Pane } from "./model.ts";
-import type { TopFailure, TopPool, TopPosting } from "../../src/db/dashboard/top-snapshot.ts";
+import type { TopFailure, TopPool } from "../../src/db/dashboard/top-snapshot.ts";
 import type { Column } from "../draw/table.ts";
 
-export const keyOfPosting = ({ id }: TopPosting): string => String(id);
 export const keyOfPool = ({ id }: TopPool): string => String(id);
 export const keyOfFailure = ({ postingId, fingerprint }: TopFailure): string =>
   `${postingId} ${fingerprint}`;
@@ -14,15 +14,30 @@ export const keyOfFailure = ({ postingId, fingerprint }: TopFailure): string =>
 /** Columns also define the orders of a list, which do not depend on how they are drawn. */
 const anyGlyphs = glyphsOf({ isUtf8: false, hasBraille: false });
 
-/** The rows of a list that match its filter, in its order. */
-export const shownPostings = (model: Model): TopPosting[] =>
-  shown(
-    model,
-    model.snapshot?.postings ?? [],
-    "postings",
-    factsOfPosting,
-    postingColumns(plain(model)),
+/**
+ * The rows of a list that match its filter, in its order. A flow matches if a stage does, and opens
+ * into the stages that match, which keep their own order.
+ */
+export function shownPostings(model: Model): ListRow[] {
+  const { rows, lookup } = foldFlows(model.snapshot);
+  const passes = filterOfList(model, "postings");
+  const isShown = (row: ListRow) => passes === null || passes(factsOfPosting(row, lookup));
+  const stagesOf = (row: ListRow): ListRow[] => {
+    const all = stageRows(row);
+    const matching = all.filter(isShown);
+    return matching.length > 0 || !isShown(row) ? matching : all;
+  };
+  const passed =
+    passes === null
+      ? rows
+      : rows.filter((row) => isShown(row) || (row.kind === "flow" && stagesOf(row).length > 0));
+  return ordered(model, "postings", passed, postingColumns(plain(model))).flatMap((row) =>
+    row.kind === "flow" && model.openFlows.has(row.posting.id)
+      ? [{ ...row, isOpen: true }, ...stagesOf(row)]
+      : [row],
   );
+}
+
 export const shownPools = (model: Model): TopPool[] =>
   shown(model, model.snapshot?.pools ?? [], "pools", factsOfPool, poolColumns(plain(model)));
 export const shownFailures = (model: Model): TopFailure[] =>
@@ -37,7 +52,7 @@ export const shownFailures = (model: Model): TopFailure[] =>
 export function shownKeys(model: Model, pane: Pane): string[] {
   switch (pane) {
     case "postings":
-      return shownPostings(model).map(keyOfPosting);
+      return shownPostings(model).map(keyOfRow);
     case "pools":
       return shownPools(model).map(keyOfPool);
     case "failures":
@@ -74,14 +89,30 @@ function shown<Row>(
   factsOf: (row: Row) => Facts,
   columns: readonly Column<Row>[],
 ): Row[] {
-  const { filter, sortedBy, isReversed } = model.lists[pane];
+  const passes = filterOfList(model, pane);
+  const passed = passes === null ? rows : rows.filter((row) => passes(factsOf(row)));
+  return ordered(model, pane, passed, columns);
+}
+
+/** The filter of a list; null if it has none. */
+function filterOfList(model: Model, pane: Pane): ((facts: Facts) => boolean) | null {
+  const { filter } = model.lists[pane];
+  if (filter === "") return null;
   const newest = (model.snapshot?.postings ?? []).map(({ id }) => id).toSorted((a, b) => b - a);
-  const passes = filterOf(filter, newest);
-  const passed = filter === "" ? [...rows] : rows.filter((row) => passes(factsOf(row)));
+  return filterOf(filter, newest);
+}
+
+function ordered<Row>(
+  model: Model,
+  pane: Pane,
+  rows: readonly Row[],
+  columns: readonly Column<Row>[],
+): Row[] {
+  const { sortedBy, isReversed } = model.lists[pane];
   const column = columns[sortedBy - 1];
   const sorted = column
-    ? passed.toSorted((a, b) => compare(column.order(a), column.order(b)))
-    : passed;
+    ? rows.toSorted((a, b) => compare(column.order(a), column.order(b)))
+    : [...rows];
   return isReversed ? sorted.toReversed() : sorted;
 }
 

@@ -80,8 +80,10 @@ export interface Model {
   outcomeSinceMs: number;
   /** An action is still on its way. */
   isActing: boolean;
-  /** The number of ended jobs of each posting, during the last minute. */
-  samples: ReadonlyMap<number, readonly Sample[]>;
+  /** The flows whose stages are shown. */
+  openFlows: ReadonlySet<number>;
+  /** The number of ended jobs of each row of the list of postings, during the last minute. */
+  samples: ReadonlyMap<string, readonly Sample[]>;
   /** Jobs per second between two snapshots, during the last minute. */
   rates: readonly { atMs: number; perSecond: number }[];
   /** The snapshot from which the next rate is measured. */
@@ -151,6 +153,7 @@ export function startModel(options: {
     outcome: null,
     outcomeSinceMs: options.nowMs,
     isActing: false,
+    openFlows: new Set(),
     samples: new Map(),
     rates: [],
     ratedFrom: null,

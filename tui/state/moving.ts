@@ -17,6 +17,8 @@ import {
   type View,
   viewOf,
 } from "./model.ts";
+import type { TopPosting } from "../../src/db/dashboard/top-snapshot.ts";
+import { keyOfRow } from "./flow-rows.ts";
 import { withList } from "./with-list.ts";
 
 export const just = (model: Model, ...effects: Effect[]): Step => ({ model, effects });
@@ -113,9 +115,11 @@ export function open(model: Model): Step {
   const keys = shownKeys(model, model.pane);
   const row = chosenRow(model.lists[model.pane], keys);
   if (model.pane === "postings") {
-    const posting = shownPostings(model)[row];
-    if (!posting) return just(model);
-    const title = `posting ${posting.id}  ${posting.name ?? posting.command ?? posting.entryPoint}`;
+    const chosen = shownPostings(model)[row];
+    if (!chosen) return just(model);
+    const { posting } = chosen;
+    if (chosen.kind === "flow") return openFlow(model, posting.id);
+    const title = `posting ${posting.id}  ${titleOf(posting)}`;
     const to = { ...jobs, postingId: posting.id, title, status: null, fingerprint: null };
     return just({ ...model, page: null, views: [...model.views, to] }, ...refresh);
   }
@@ -133,6 +137,29 @@ export function open(model: Model): Step {
   return just({ ...model, poolDetails: null, views: [...model.views, to] }, ...refresh);
 }
 
+/** `night stars`: flow and stage; else the name or what runs. */
+const titleOf = ({ flow, name, command, entryPoint }: TopPosting): string =>
+  flow ? `${flow.name ?? `flow ${flow.id}`} ${flow.stage}` : (name ?? command ?? entryPoint);
+
+/** Opens a flow into its stages; from one that is open, goes on to its first stage. */
+function openFlow(model: Model, id: number): Step {
+  if (model.openFlows.has(id)) return move(model, 1);
+  return just({ ...model, openFlows: new Set(model.openFlows).add(id) });
+}
+
+/** Folds the open flow of the chosen row, and chooses it; null if there is none. */
+export function fold(model: Model): Model | null {
+  if (viewOf(model).kind !== "overview" || model.pane !== "postings") return null;
+  const rows = shownPostings(model);
+  const at = chosenRow(model.lists.postings, rows.map(keyOfRow));
+  const row = rows.findLastIndex(({ kind }, place) => place <= at && kind === "flow");
+  const flow = rows[row];
+  if (!flow?.isOpen || (row !== at && rows[at]?.kind !== "stage")) return null;
+  const openFlows = new Set(model.openFlows);
+  openFlows.delete(flow.posting.id);
+  return withList({ ...model, openFlows }, { chosen: flow.key, row });
+}
+
 export function back(model: Model): Step {
   const view = viewOf(model);
   if (view.kind === "jobs" && view.words !== "") return withJobs(model, view, { words: "" });
@@ -141,6 +168,8 @@ export function back(model: Model): Step {
     return just(next, ...refresh);
   }
   if (view.kind === "metrics") return just({ ...model, views: [{ kind: "overview" }] });
+  const folded = fold(model);
+  if (folded) return just(folded);
   const list = model.lists[model.pane];
   if (list.filter !== "") return just(withList(model, { filter: "" }));
   return just(list.marked.size > 0 ? withList(model, { marked: new Set() }) : model);

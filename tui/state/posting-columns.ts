@@ -1,36 +1,26 @@
 import { paceOf, type Sample } from "../draw/pace.ts";
-import {
-  column,
-  failedSpan,
-  idColumn,
-  right,
-  type Scene,
-  stateSpan,
-  textColumn,
-} from "./columns.ts";
+import { column, failedSpan, right, type Scene, textColumn } from "./columns.ts";
+import { endedStages, foldFlows, type ListRow, rowName, rowNote, rowState } from "./flow-rows.ts";
+import { shareOf } from "./posting-state.ts";
 import type { Span } from "../draw/frame.ts";
-import type { Glyphs, StateSign } from "../draw/glyphs.ts";
+import type { Glyphs } from "../draw/glyphs.ts";
 import type { Model } from "./model.ts";
-import type { Tone } from "../draw/palette.ts";
 import { percent, progressBar, sparkline } from "../draw/plot.ts";
 import type { TopPosting } from "../../src/db/dashboard/top-snapshot.ts";
 import type { Column } from "../draw/table.ts";
 import { widthOf } from "../draw/text.ts";
-import { count, day, rate, time } from "../draw/words.ts";
+import { count, rate, time } from "../draw/words.ts";
 
-export const endedOf = ({ jobs }: TopPosting): number => jobs.done + jobs.failed + jobs.cancelled;
-
-export const shareOf = (row: TopPosting): number =>
-  row.jobCount === 0 ? 1 : endedOf(row) / row.jobCount;
-
-const pace = (model: Model, { id, jobCount }: TopPosting) =>
-  paceOf(model.samples.get(id) ?? [], jobCount);
+const pace = (model: Model, { key, posting }: ListRow) =>
+  paceOf(model.samples.get(key) ?? [], posting.jobCount);
 
 /** The time until all jobs have ended at the present pace; no number if that is unknown. */
-export function etaOf({ model, glyphs }: Scene, posting: TopPosting): string {
-  if (posting.endedAt) return "";
-  if (posting.state === "paused" || posting.state === "errored_out") return glyphs.none;
-  const leftMs = pace(model, posting)?.leftMs ?? null;
+export function etaOf({ model, glyphs }: Scene, row: ListRow): string {
+  const { endedAt, state } = row.posting;
+  if (endedAt) return "";
+  const isStopped = state === "paused" || state === "errored_out";
+  if (row.kind !== "flow" && isStopped) return glyphs.none;
+  const leftMs = pace(model, row)?.leftMs ?? null;
   return leftMs === null ? glyphs.none : time(leftMs);
 }
 
@@ -38,117 +28,100 @@ export function etaOf({ model, glyphs }: Scene, posting: TopPosting): string {
 export const elapsedMs = ({ postedAt, endedAt }: TopPosting, nowMs: number): number =>
   (endedAt?.getTime() ?? nowMs) - postedAt.getTime();
 
-interface ShownState {
-  text: string;
-  tone: Tone;
-  sign: StateSign;
-}
-
-/** The state as people see it: an open posting is running, retrying, waiting or later. */
-export function shownState({ state, jobs, runAt, missing }: TopPosting): ShownState {
-  switch (state) {
-    case "open":
-      if (runAt) return { text: "later", tone: "plain", sign: "waiting" };
-      if (jobs.running > 0) return { text: "running", tone: "busy", sign: "running" };
-      if (missing !== null) return { text: "no pool", tone: "warn", sign: "waiting" };
-      return jobs.waiting === 0 && jobs.retrying > 0
-        ? { text: "retrying", tone: "warn", sign: "waiting" }
-        : { text: "waiting", tone: "plain", sign: "waiting" };
-    case "errored_out":
-      return { ...textAndTone(state), sign: "stopped" };
-    case "paused":
-    case "cancelled":
-    case "finished":
-      return { ...textAndTone(state), sign: state };
-  }
-}
-
-const textAndTone = (state: TopPosting["state"]) => {
-  const { text, tone = "plain" } = stateSpan(state);
-  return { text, tone };
-};
-
-/** Why a posting waits, or why it was stopped. */
-export const noteOf = ({ runAt, reason, missing, endedAt }: TopPosting): string =>
-  runAt && endedAt === null ? `starts ${day(runAt)}` : (reason ?? missing ?? "");
-
 /** The widest that a bar and a curve become. */
 const widestBar = 24;
 
-export function postingColumns(scene: Scene): Column<TopPosting>[] {
+export function postingColumns(scene: Scene): Column<ListRow>[] {
   const { glyphs } = scene;
-  const nowMs = scene.model.snapshot?.at.getTime() ?? 0;
-  const priority = (row: TopPosting) =>
-    row.priority === null ? glyphs.none : String(row.priority);
-  const state = (row: TopPosting): Span => {
-    const { text, tone } = shownState(row);
+  const { snapshot } = scene.model;
+  const nowMs = snapshot?.at.getTime() ?? 0;
+  const { lookup, hasWaiting } = foldFlows(snapshot);
+  const priority = ({ posting }: ListRow) =>
+    posting.priority === null ? glyphs.none : String(posting.priority);
+  const state = (row: ListRow): Span => {
+    const { text, tone } = rowState(row);
     return { text, tone };
   };
+  // What postings wait for matters more than their entry points.
+  const [entryRank, whyRank, whyWidth] = hasWaiting ? [5.5, 2.5, 20] : [3, 12, 4];
   return [
-    idColumn(["id", 3, 0], ({ id }) => id),
+    column(["id", 3, 0], (row) => idSpan(row, glyphs), newestId, {
+      side: "right",
+      wants: (row) => idSpan(row, glyphs).text.length,
+    }),
     {
-      ...textColumn(["name", 14, 0], nameOf),
-      wants: (row) => widthOf(nameOf(row)) + 2,
+      ...textColumn(["name", 14, 0], rowName),
+      wants: nameWidth,
       cell: (row) => nameSpans(row, glyphs),
     },
-    textColumn(["entry point", 12, 3], ({ entryPoint, command }) => command ?? entryPoint, {
-      cuts: "start",
-      tone: "dim",
-    }),
+    textColumn(["entry point", 12, entryRank], workOf, { cuts: "start", tone: "dim" }),
     ...countColumns(scene),
     ...paceColumns(scene),
     column(
       ["elapsed", 7, 9],
-      (row) => time(elapsedMs(row, nowMs)),
-      (row) => elapsedMs(row, nowMs),
+      ({ posting }) => time(elapsedMs(posting, nowMs)),
+      ({ posting }) => elapsedMs(posting, nowMs),
       right,
     ),
-    column(["prio", 4, 10], priority, (row) => -(row.priority ?? 0), {
+    column(["prio", 4, 10], priority, ({ posting }) => -(posting.priority ?? 0), {
       ...right,
       wants: (row) => priority(row).length,
     }),
-    column(["state", 9, 0], state, (row) => shownState(row).text),
-    textColumn(["poster", 8, 11], ({ poster }) => poster),
-    textColumn(["why", 4, 12], noteOf, { widest: 60, tone: "warn" }),
+    column(["state", 9, 0], state, (row) => rowState(row).text),
+    textColumn(["poster", 8, 11], ({ posting }) => posting.poster),
+    textColumn(["why", whyWidth, whyRank], (row) => rowNote(row, lookup), {
+      widest: 60,
+      tone: "warn",
+    }),
   ];
 }
 
-function countColumns({ glyphs }: Scene): Column<TopPosting>[] {
-  const byShare = (row: TopPosting) => -shareOf(row);
+/** Flows stand where their newest stage would. */
+const newestId = ({ posting, stages }: ListRow) => -(stages.at(-1) ?? posting).id;
+
+const workOf = ({ posting }: ListRow) => posting.command ?? posting.entryPoint;
+
+function countColumns({ glyphs }: Scene): Column<ListRow>[] {
+  const byShare = ({ posting }: ListRow) => -shareOf(posting);
   return [
     column(["progress", 8, 4], (row, width) => barSpans(row, width, glyphs), byShare, {
       wants: () => widestBar,
       widest: 10,
     }),
-    column(["done", 4, 0], (row) => percent(shareOf(row)), byShare, right),
+    column(["done", 4, 0], ({ posting }) => percent(shareOf(posting)), byShare, right),
     column(
       ["jobs", 7, 6],
-      ({ jobCount }) => count(jobCount),
-      (row) => -row.jobCount,
+      ({ posting }) => count(posting.jobCount),
+      ({ posting }) => -posting.jobCount,
       right,
     ),
-    column(["failed", 7, 1], ({ jobs }) => failedSpan(jobs.failed, glyphs), failures, right),
+    column(
+      ["failed", 7, 1],
+      ({ posting }) => failedSpan(posting.jobs.failed, glyphs),
+      failures,
+      right,
+    ),
     column(
       ["active", 6, 8],
-      ({ jobs }) => count(jobs.running),
-      ({ jobs }) => -jobs.running,
+      ({ posting }) => count(posting.jobs.running),
+      ({ posting }) => -posting.jobs.running,
       right,
     ),
   ];
 }
 
-function paceColumns(scene: Scene): Column<TopPosting>[] {
+function paceColumns(scene: Scene): Column<ListRow>[] {
   const { model, glyphs } = scene;
-  const perSecond = (row: TopPosting) => pace(model, row)?.perSecond ?? 0;
-  const leftMs = (row: TopPosting) => pace(model, row)?.leftMs ?? Infinity;
-  const speed = (row: TopPosting): Span => {
-    if (row.endedAt) return { text: "" };
+  const perSecond = (row: ListRow) => pace(model, row)?.perSecond ?? 0;
+  const leftMs = (row: ListRow) => pace(model, row)?.leftMs ?? Infinity;
+  const speed = (row: ListRow): Span => {
+    if (row.posting.endedAt) return { text: "" };
     const now = pace(model, row)?.perSecond ?? null;
     if (now === null) return { text: glyphs.none, tone: "dim" };
     return { text: rate(now), tone: now > 0 ? "strong" : "dim" };
   };
-  const curve = (row: TopPosting, width: number): Span => {
-    const values = row.endedAt ? [] : curveOf(model, row, width);
+  const curve = (row: ListRow, width: number): Span => {
+    const values = row.posting.endedAt ? [] : curveOf(model, row, width);
     const isIdle = values.every((value) => value === 0);
     return { text: isIdle ? "" : sparkline(values, width, glyphs), tone: "busy" };
   };
@@ -162,18 +135,33 @@ function paceColumns(scene: Scene): Column<TopPosting>[] {
   ];
 }
 
-const failures = ({ jobs }: TopPosting) => -jobs.failed;
+const failures = ({ posting }: ListRow) => -posting.jobs.failed;
 
-const nameOf = ({ name, command, entryPoint }: TopPosting): string => name ?? command ?? entryPoint;
-
-function nameSpans(row: TopPosting, { states }: Glyphs): Span[] {
-  const { tone, sign } = shownState(row);
-  return [{ text: `${states[sign]} `, tone }, { text: nameOf(row) }];
+/** The name, after the sign of the state; the stages of a flow are indented. */
+function nameSpans(row: ListRow, { states }: Glyphs): Span[] {
+  const { tone, sign } = rowState(row);
+  const indent = row.kind === "stage" ? "  " : "";
+  return [{ text: `${indent}${states[sign]} `, tone }, { text: rowName(row) }, stagesSpan(row)];
 }
 
-function barSpans(row: TopPosting, width: number, glyphs: Glyphs): Span[] {
-  const [full, empty] = progressBar(shareOf(row), width, glyphs);
-  const tone = row.jobs.failed > 0 ? "warn" : "good";
+const nameWidth = (row: ListRow): number =>
+  2 + widthOf(rowName(row)) + stagesSpan(row).text.length + (row.kind === "stage" ? 2 : 0);
+
+/** ` 2/5`: the ended stages of a flow, and all of them. */
+function stagesSpan({ kind, stages }: ListRow): Span {
+  const text = kind === "flow" ? ` ${endedStages(stages)}/${stages.length}` : "";
+  return { text, tone: "strong" };
+}
+
+/** The number; before that of a flow a sign that it is folded or open. */
+function idSpan({ kind, posting, isOpen }: ListRow, glyphs: Glyphs): Span {
+  const sign = kind !== "flow" ? "" : isOpen ? glyphs.unfolded : glyphs.folded;
+  return { text: `${sign}${posting.id}`, tone: kind === "flow" ? "title" : "strong" };
+}
+
+function barSpans({ posting }: ListRow, width: number, glyphs: Glyphs): Span[] {
+  const [full, empty] = progressBar(shareOf(posting), width, glyphs);
+  const tone = posting.jobs.failed > 0 ? "warn" : "good";
   return [
     { text: full, tone },
     { text: empty, tone: "dim" },
@@ -183,8 +171,8 @@ function barSpans(row: TopPosting, width: number, glyphs: Glyphs): Span[] {
 const curveMs = 60_000;
 
 /** Jobs that ended in each of `width` equal parts of the last minute, the oldest first. */
-function curveOf(model: Model, { id }: TopPosting, width: number): number[] {
-  const samples = model.samples.get(id) ?? [];
+function curveOf(model: Model, { key }: ListRow, width: number): number[] {
+  const samples = model.samples.get(key) ?? [];
   const first = samples[0];
   if (!first || samples.length < 2) return [];
   // The parts begin at round times: the curve moves on as a whole, and does not flicker.

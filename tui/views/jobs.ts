@@ -1,7 +1,7 @@
 import type { JobError } from "../../src/domain/attempt.ts";
 import { type Scene, failedSpan } from "../state/columns.ts";
 import { attemptsOf, jobColumns, statusSpan, timeOf } from "../state/job-columns.ts";
-import { shareOf, shownState } from "../state/posting-columns.ts";
+import { shareOf, shownState } from "../state/posting-state.ts";
 import { type Line, type Span, line } from "../draw/frame.ts";
 import type { Glyphs } from "../draw/glyphs.ts";
 import { isSearch, type JobsView, type Model, type View } from "../state/model.ts";

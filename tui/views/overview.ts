@@ -1,16 +1,16 @@
 import { failureColumns, poolColumns, type Scene } from "../state/columns.ts";
+import { keyOfRow, type ListRow } from "../state/flow-rows.ts";
 import { postingColumns } from "../state/posting-columns.ts";
 import { type Line, line } from "../draw/frame.ts";
 import {
   chosenRow,
   keyOfFailure,
   keyOfPool,
-  keyOfPosting,
   shownFailures,
   shownPools,
   shownPostings,
 } from "../state/lists.ts";
-import { type Pane, panes } from "../state/model.ts";
+import { type Model, type Pane, panes } from "../state/model.ts";
 import { type Column, Table } from "../draw/table.ts";
 
 /** A line of the screen, and the row that a click on it chooses. */
@@ -42,12 +42,15 @@ export function overviewLines(scene: Scene, height: number): ScreenLine[] {
 function paneLines(scene: Scene, pane: Pane, height: number, hasTitle: boolean): ScreenLine[] {
   const { model } = scene;
   switch (pane) {
-    case "postings":
+    case "postings": {
+      const rows = shownPostings(model);
       return listLines(scene, pane, height, hasTitle, {
-        rows: shownPostings(model),
-        keyOf: keyOfPosting,
+        rows,
+        keyOf: keyOfRow,
         columns: postingColumns(scene),
+        counted: countedPostings(model, rows),
       });
+    }
     case "pools":
       return listLines(scene, pane, height, hasTitle, {
         rows: shownPools(model),
@@ -63,10 +66,21 @@ function paneLines(scene: Scene, pane: Pane, height: number, hasTitle: boolean):
   }
 }
 
+/** The number of postings in the rows of the list, also of those in a folded flow. */
+function countedPostings(model: Model, rows: readonly ListRow[]): number {
+  if (model.lists.postings.filter === "") return model.snapshot?.postings.length ?? 0;
+  return rows.reduce(
+    (sum, { kind, isOpen, stages }) => sum + (kind !== "flow" ? 1 : isOpen ? 0 : stages.length),
+    0,
+  );
+}
+
 interface List<Row> {
   rows: readonly Row[];
   keyOf: (row: Row) => string;
   columns: readonly Column<Row>[];
+  /** The number in the title, if that is not the number of rows. */
+  counted?: number;
 }
 
 function listLines<Row>(
@@ -74,7 +88,7 @@ function listLines<Row>(
   pane: Pane,
   height: number,
   hasTitle: boolean,
-  { rows, keyOf, columns }: List<Row>,
+  { rows, keyOf, columns, counted = rows.length }: List<Row>,
 ): ScreenLine[] {
   const { model, glyphs } = scene;
   const list = model.lists[pane];
@@ -83,7 +97,7 @@ function listLines<Row>(
   const keys = rows.map(keyOf);
   const chosen = chosenRow(list, keys);
   const lines: ScreenLine[] = [];
-  if (hasTitle) lines.push({ line: titleLine(scene, pane, rows.length), hit: { pane, key: null } });
+  if (hasTitle) lines.push({ line: titleLine(scene, pane, counted), hit: { pane, key: null } });
   if (rows.length > 0) {
     lines.push({ line: table.header(columns[list.sortedBy - 1], list.isReversed), hit: null });
   }

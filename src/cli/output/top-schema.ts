@@ -1,9 +1,16 @@
 import * as v from "valibot";
 
-import { count, id, JobCounts, moment, PoolRow, Posting } from "./schema-parts.ts";
+import { count, id, JobCounts, moment, PoolRow, Posting, WaitsFor } from "./schema-parts.ts";
 
 const TopPosting = v.object({
-  ...v.omit(Posting, ["posterOs", "waitsFor", "isBlocked"]).entries,
+  ...v.omit(Posting, ["posterOs", "waitsFor"]).entries,
+  /** The flow of which it is a stage; null for none. Its name is null if you cannot see it. */
+  flow: v.nullable(v.object({ id, name: v.nullable(v.string()), stage: v.string() })),
+  waitsFor: v.array(v.omit(WaitsFor, ["tolerate", "metAt", "unblockedBy"])),
+  /** Whether it waits for failures only, and there were none. */
+  isSkipped: v.boolean(),
+  /** Of its cancelled jobs, the ones whose jobs of the upstream were not done. */
+  skippedJobs: count,
   /** The highest priority among its waiting jobs. */
   priority: v.nullable(v.number()),
 });

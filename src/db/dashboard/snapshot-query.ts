@@ -1,4 +1,5 @@
 import type { Db, Tx } from "../connection/connect.ts";
+import { edgeParts, edgesOf } from "./edge-query.ts";
 
 type Schema = Db["schema"];
 
@@ -8,15 +9,18 @@ type Schema = Db["schema"];
 /** The number of active postings that are shown before others, and of groups of failures. */
 const maxActive = 200;
 const mostGroups = 200;
+/** The number of postings of one flow that are shown, the newest first. */
+const mostStages = 200;
 
 /**
  * One row with one value of JSON (`Row` in snapshot.ts). Reads all unfinished postings, with their
- * progress rows and the lanes that are not closed, and of ended ones only the shown ones. Reads
- * neither jobs nor outcomes.
+ * progress rows and the lanes that are not closed, and of ended ones only the shown ones. Shows up
+ * to `most` postings, and as many more stages of their flows. Reads neither jobs nor outcomes.
  */
 export const snapshotQuery = (sql: Tx, schema: Schema, most: number) => sql<{ value: unknown }[]>`
   ${countedParts(sql, schema)}
   ${chosenParts(sql, schema, most)}
+  ${edgeParts(sql, schema)}
   ${otherParts(sql, schema)}
   ${documentOf(sql, schema)}`;
 
@@ -25,7 +29,7 @@ export const snapshotQuery = (sql: Tx, schema: Schema, most: number) => sql<{ va
  * progress row: the newest lease is only looked up for those.
  */
 const countedParts = (sql: Tx, schema: Schema) => sql`
-  with clock as (select clock_timestamp() as at),
+  with recursive clock as (select clock_timestamp() as at),
   live_posting as materialized (
     select id, state, job_count, run_at, waits from ${schema}.posting where ended_at is null),
   live as materialized (
@@ -70,7 +74,7 @@ const chosenParts = (sql: Tx, schema: Schema, most: number) => sql`
   worked_at as materialized (
     select posting_id as id from pool_jobs group by posting_id
     order by sum(jobs) desc, posting_id desc limit ${maxActive}),
-  chosen as materialized (
+  picked as materialized (
     select id, min(rank) as rank from (
       select id, 1 as rank from worked_at
       union all (
@@ -79,8 +83,19 @@ const chosenParts = (sql: Tx, schema: Schema, most: number) => sql`
       select id, 3 from ${schema}.posting where ended_at is not null order by id desc
       limit (select greatest(${most} - postings, 0) from live))) c
     group by id order by rank, id desc limit ${most}),
+  chosen as materialized (
+    select id, rank from picked
+    union all (
+    select s.id, 4 from (
+      select distinct p.flow_id from picked cross join lateral (
+        select flow_id from ${schema}.posting where id = picked.id offset 0) p
+      where p.flow_id is not null) f
+      cross join lateral (
+        select id from ${schema}.posting where flow_id = f.flow_id
+        order by id desc limit ${mostStages}) s
+    where s.id not in (select id from picked) order by s.id desc limit ${most})),
   shown as materialized (
-    select c.rank, p.*, r.poster, r.project, r.needs, n.next_priority,
+    select c.rank, p.*, r.poster, r.project, r.needs, n.next_priority, f.name as flow_name,
            p.ended_at is null as is_live,
            coalesce(n.jobs, 0) + coalesce(t.released, 0) as waiting,
            coalesce(t.retrying, 0) as retrying, p.done + coalesce(t.done, 0) as all_done,
@@ -91,6 +106,8 @@ const chosenParts = (sql: Tx, schema: Schema, most: number) => sql`
       cross join lateral (
         select poster, needs, nullif(project, '') as project from ${schema}.route
         where id = p.route_id offset 0) r
+      left join lateral (
+        select name from ${schema}.flow where id = p.flow_id offset 0) f on true
       left join total t on t.posting_id = c.id
       left join (
         select l.posting_id, sum(l.end_seq - l.first_seq - coalesce(t.jobs, 0)) as jobs,
@@ -147,6 +164,7 @@ const documentOf = (sql: Tx, schema: Schema) => sql`
       when not ${schema}.has_grant('operator', 'poster')
         then format('the role %s can only read', ${schema}.caller()) end,
     'postings', (${postingsOf(sql, schema)}),
+    'edges', (${edgesOf(sql)}),
     'open', live.postings,
     'jobs', json_build_object(
       'waiting', waiting, 'retrying', retrying, 'done', done, 'failed', failed,
@@ -171,7 +189,9 @@ const postingsOf = (sql: Tx, schema: Schema) => sql`
       'jobCount', job_count, 'state', state,
       'reason', coalesce(reason, case when has_refusals then ${schema}.refusal_of(id) end),
       'poster', poster, 'project', project, 'priority', next_priority, 'postedAt', posted_at,
-      'runAt', run_at, 'needs', needs, 'endedAt', ended_at, 'jobs', json_build_object(
+      'runAt', run_at, 'needs', needs, 'endedAt', ended_at, 'waits', waits,
+      'flow', case when flow_id is not null then json_build_object(
+        'id', flow_id, 'name', flow_name, 'stage', stage) end, 'jobs', json_build_object(
         'waiting', waiting + leased - running, 'retrying', coalesce(retrying, 0),
         'done', all_done, 'failed', all_failed, 'cancelled', all_cancelled, 'running', running))
       order by rank, id desc), '[]')

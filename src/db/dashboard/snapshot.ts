@@ -6,6 +6,7 @@ import type { Db } from "../connection/connect.ts";
 import { describeAddress } from "../settings/target.ts";
 import { snapshotQuery } from "./snapshot-query.ts";
 import { readOne } from "./read-one.ts";
+import { waitsOf } from "./waits.ts";
 
 const mostPostings = 500;
 
@@ -15,12 +16,14 @@ const mostPostings = 500;
  */
 export async function readSnapshot(db: Db, most = mostPostings): Promise<Snapshot> {
   const found = await readOne(db, (tx) => snapshotQuery(tx, db.schema, most));
-  const { open, pools, ...rest } = parse(QueueState, found, "the queue's state");
+  const { open, pools, edges, ...rest } = parse(QueueState, found, "the queue's state");
+  const waits = waitsOf(edges);
   const shown = rest.postings.filter(({ endedAt }) => endedAt === null).length;
   return {
     ...rest,
     postings: rest.postings.map(({ needs, ...posting }) => ({
       ...posting,
+      ...waits(posting.id),
       missing: missingOf({ ...posting, needs }, pools),
     })),
     database: `${db.target.database} at ${describeAddress(db.address)}`,

@@ -2,7 +2,14 @@ import * as v from "valibot";
 
 import type { JobError } from "../../domain/attempt.ts";
 import type { Needs, Provides } from "../../domain/capabilities.ts";
-import { type JobStatus, jobStatuses, poolRowStates, postingStates } from "../../domain/states.ts";
+import { type AnyEdgeKind, allEdgeKinds } from "../../domain/edge-text.ts";
+import {
+  type EdgeState,
+  type JobStatus,
+  jobStatuses,
+  poolRowStates,
+  postingStates,
+} from "../../domain/states.ts";
 import type { Histogram } from "./histogram.ts";
 
 // The data of the dashboard. Times are the database's.
@@ -33,8 +40,31 @@ const Posting = v.object({
   runAt: maybe(moment),
   needs: v.custom<Needs>((value) => Array.isArray(value)),
   endedAt: maybe(moment),
+  /** The flow that it is a stage of; null for none. Its name is null if the role cannot read it. */
+  flow: maybe(v.object({ id: count, name: maybe(v.string()), stage: v.string() })),
+  /** Whether an edge of it is not met. */
+  waits: v.boolean(),
   jobs: v.object(v.entriesFromList(jobStatuses, count)),
 });
+
+/** An edge of a shown posting, or of one above it that waits. */
+const Edge = v.object({
+  postingId: count,
+  upstreamId: count,
+  kind: v.picklist(allEdgeKinds),
+  isMet: v.boolean(),
+  /** Its posting was cancelled before it was met. */
+  hasLapsed: v.boolean(),
+  /** Whether its posting stays blocked, if it is. */
+  isHeld: v.boolean(),
+  /** Jobs of an element-wise edge that were never released. */
+  skipped: count,
+  /** Why it cannot be met as its upstream is now; null if it can be. */
+  cause: maybe(v.string()),
+  /** Whether the upstream has ended; false without a cause. */
+  hasEnded: v.boolean(),
+});
+export type EdgeOfQueue = v.InferOutput<typeof Edge>;
 
 const Pool = v.object({
   id: count,
@@ -79,6 +109,7 @@ export const QueueState = v.object({
   readOnly: maybe(v.string()),
   /** Active postings, then the newest open ones, then the newest ended ones. */
   postings: v.array(Posting),
+  edges: v.array(Edge),
   open: count,
   /** Totals of all postings that have not ended. */
   jobs: v.object(v.entriesFromList(jobStatuses, count)),
@@ -102,7 +133,23 @@ export interface Snapshot extends Pick<QueueState, "at" | "readOnly" | "jobs" | 
   failures: readonly TopFailure[];
 }
 
+/** A posting that another one waits for, or has waited for. */
+export interface TopEdge {
+  posting: number;
+  kind: AnyEdgeKind;
+  state: EdgeState;
+  /** Why it is blocked. */
+  cause: string | null;
+}
+
 export interface TopPosting extends Omit<v.InferOutput<typeof Posting>, "needs"> {
+  waitsFor: TopEdge[];
+  /** Whether it waits, and something must be repaired before it can run. */
+  isBlocked: boolean;
+  /** Whether it waits for failures only, and there were none. */
+  isSkipped: boolean;
+  /** Of its cancelled jobs, those whose jobs of the upstream were not done. */
+  skippedJobs: number;
   /** Why no pool can run its jobs: their project or needs, as a sentence; null if one can. */
   missing: string | null;
 }

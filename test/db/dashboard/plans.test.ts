@@ -70,3 +70,27 @@ test("the dashboard reads neither jobs and outcomes nor ended postings", async (
   expect([postings.length, morePostings]).toEqual([500, 1_501]);
   expect(all).toMatchObject({ waiting: 2_001 * 50_000 - 1_000, running: 400, done: 500 });
 }, 60_000);
+
+test("a refresh looks at the shown postings of flows, and judges each upstream once", async () => {
+  await using queue = await freshQueue();
+  await using db = connect(queue.target, { connections: 1 });
+  const up = await postJobs(db, 1);
+  await postLike(db, up, 20_000, true);
+  const id = await postJobs(db, 10, { after: [{ posting: up, kind: "after" }] });
+  await postLike(db, id, 3_000, false);
+  await db.sql`insert into pdoflow.flow (name, poster, poster_os)
+               select 'night', 'ann', 'ann' from generate_series(1, 2000)`;
+  await db.sql`update pdoflow.posting set flow_id = id % 2000 + 1, stage = 'stage' || id`;
+  await db.sql`
+    update pdoflow.posting set waits = true where ended_at is null and id > ${up} and not waits`;
+  await db.sql`insert into pdoflow.edge (posting_id, upstream_id, kind)
+               select id, ${up}, 'after' from pdoflow.posting where waits on conflict do nothing`;
+  await db.sql`vacuum (analyze, freeze, index_cleanup on)`;
+  const cost = await costOf(db, (tx) => readSnapshot(tx));
+  const rowsOf = (name: string) => cost.get(name)?.rows ?? 0;
+  expect((await readSnapshot(db)).postings.length).toBe(1_000);
+  // 500 newest postings, 500 more stages, and the edges of these. 3,000 postings wait.
+  expect(rowsOf("edge")).toBeLessThan(1_010);
+  expect(rowsOf("flow")).toBeLessThan(1_001);
+  expect(rowsOf("posting")).toBeLessThan(10_000);
+}, 60_000);
