@@ -86,13 +86,22 @@ test("docs/selectors.md: postings in a state, and postings whose numbers come th
   expect([...open]).toEqual([{ id: 42 }, { id: 43 }]);
 });
 
-test("docs/flows.md: a job reads the results of a posting", async () => {
+test("docs/flows.md: from three commands to a flow file, with the files of the page", async () => {
   await using db = await freshDatabase();
-  const code = /^```ts\n(.*?)^```$/ms.exec(await page("flows.md"))?.[1] ?? "";
-  const file = `cat > measure.ts <<'END'\n${code}END\n`;
-  const { code: exit, out } = await runIn(db, file + (await shellOf("flows.md")));
-  expect({ exit, out }).toEqual({ exit: 0, out: expect.stringContaining("338350") });
-});
+  const files = [...(await page("flows.md")).matchAll(/^```(?:ts|toml) (\S+)\n(.*?)^```$/gms)];
+  expect(files.map(([, name]) => name)).toEqual([
+    "stages.ts",
+    "fields.ts",
+    "night.toml",
+    "night.ts",
+  ]);
+  const written = files.map(([, name, text]) => `cat > ${name} <<'END'\n${text}END\n`).join("");
+  const { code, out, err } = await runIn(db, written + (await shellOf("flows.md")));
+  expect({ code, err }).toEqual({ code: 0, err: expect.stringContaining("combine done: 1 done") });
+  expect(err).toContain("posting 2 waits for 1 (stages.ts#frame: 0 % done)\n");
+  expect(err).toContain("reduce done: 3 done\nflat done: 2 done\nmeasure done: 3 done\n");
+  for (const total of ["night 1: 30", "night of data: 30"]) expect(out).toContain(`"${total}"`);
+}, 120_000);
 
 test("docs/schedules.md: a schedule is added, shown, fired by hand and paused", async () => {
   await using db = await freshDatabase();
