@@ -3,6 +3,7 @@ import { claimFlat } from "./cases/claim-flat.ts";
 import { commands } from "./cases/commands.ts";
 import { drainKept } from "./cases/drain-kept.ts";
 import { drain } from "./cases/drain.ts";
+import { flowElements } from "./cases/flow-elements.ts";
 import { footprint } from "./cases/footprint.ts";
 import { hundredMillion } from "./cases/hundred-million.ts";
 import { latency, latencyOlder } from "./cases/latency.ts";
@@ -23,7 +24,8 @@ import { uneven } from "./cases/uneven.ts";
 
 /** The table of targets, in its order. */
 export const cases: readonly Case[] = [
-  ...[postBun, postNode, postFile, sweep, drain, drainKept, smallPostings, latency, latencyOlder],
+  ...[postBun, postNode, postFile, sweep, drain, drainKept, smallPostings, flowElements],
+  ...[latency, latencyOlder],
   ...[
     footprint,
     oldSnapshot,

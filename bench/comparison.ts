@@ -11,21 +11,37 @@ export interface Comparison {
   unit: Unit;
   isLessBetter: boolean;
   values: Partial<Record<Contender, readonly number[]>>;
+  /** What a reader has to know of this task. */
+  limits?: string | undefined;
+  /** Why a contender has no figures. */
+  absent?: Partial<Record<Contender, string>>;
 }
 
-const tasks: readonly { task: string; of: string; series?: string }[] = [
+const flowLimits =
+  "An element is two no-op jobs, of which the second waits for the first. Its rate counts the time " +
+  "to post and to run, with the start of the processes that run. PDOFlow also hands the result of " +
+  "the first job to the second, which pg-boss does not. pg-boss is asked to unblock jobs after each " +
+  "batch; left alone, it does so every five seconds.";
+
+const tasks: readonly { task: string; of: string; series?: string; limits?: string }[] = [
   { task: "post 300,000 jobs from Node", of: "post-node" },
   { task: "post 300,000 jobs, PDOFlow from Bun", of: "post-bun" },
   { task: "run 300,000 no-op jobs", of: "drain" },
   { task: "run 100,000 jobs with 1 KiB of output", of: "drain-kept" },
   { task: "run 50,000 postings of one job each", of: "small-postings" },
+  {
+    task: "post and run 10,000 elements in two stages, element by element",
+    ...{ of: "flow-elements", limits: flowLimits },
+  },
   { task: "start a job in an idle pool, median", of: "latency", series: "p50 " },
   { task: "start a job in an idle pool, 99th percentile", of: "latency", series: "p99 " },
 ];
 
 /** The contenders with figures, in a fixed order. */
 export const contendersOf = (all: readonly Comparison[]): Contender[] =>
-  contenders.filter((contender) => all.some(({ values }) => values[contender]));
+  contenders.filter((contender) =>
+    all.some(({ values, absent }) => values[contender] ?? absent?.[contender]),
+  );
 
 /** A series is named after its contender, perhaps with a prefix, or with a remark after a comma. */
 function contenderOf(name: string, prefix: string): Contender | undefined {
@@ -35,7 +51,7 @@ function contenderOf(name: string, prefix: string): Contender | undefined {
 
 export function comparisons(reports: readonly Report[]): Comparison[] {
   const cases = reports.flatMap((report) => report.cases);
-  return tasks.flatMap(({ task, of, series: prefix = "" }) => {
+  return tasks.flatMap(({ task, of, series: prefix = "", limits }) => {
     const result = cases.findLast(({ name, failure }) => name === of && failure === null);
     if (!result) return [];
     const values: Comparison["values"] = {};
@@ -43,8 +59,13 @@ export function comparisons(reports: readonly Report[]): Comparison[] {
       const contender = contenderOf(name, prefix);
       if (contender) values[contender] = measured;
     }
+    const absent: Comparison["absent"] = {};
+    for (const [name, reason] of Object.entries(result.absent ?? {})) {
+      const contender = contenderOf(name, prefix);
+      if (contender) absent[contender] = reason;
+    }
     const unit = prefix === "" ? "jobs/s" : "ms";
-    return [{ task, unit, isLessBetter: unit === "ms", values }];
+    return [{ task, unit, isLessBetter: unit === "ms", values, absent, limits }];
   });
 }
 
@@ -69,11 +90,13 @@ export function comparisonTable(all: readonly Comparison[]): string {
   const rows = all.map((each) => {
     const figures = shown.map((contender) => {
       const values = each.values[contender];
-      return values ? cell(spreadOf(values), each.unit) : "";
+      return values ? cell(spreadOf(values), each.unit) : (each.absent?.[contender] ?? "");
     });
     const against = peers.map((peer) => againstPeer(each, peer));
     return `| ${[each.task, ...figures, ...against].join(" | ")} |`;
   });
   const heads = ["task", ...shown, ...peers.map((peer) => `PDOFlow and ${peer}`)];
-  return [`| ${heads.join(" | ")} |`, `|${" --- |".repeat(heads.length)}`, ...rows, ""].join("\n");
+  const limits = all.flatMap((each) => (each.limits === undefined ? [] : [each.limits, ""]));
+  const table = [`| ${heads.join(" | ")} |`, `|${" --- |".repeat(heads.length)}`, ...rows];
+  return [...table, "", ...limits].join("\n");
 }

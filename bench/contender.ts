@@ -44,15 +44,28 @@ export class ContenderFailed extends Error {
   override readonly name = "ContenderFailed";
 }
 
-/** Runs a command to its end and returns what it wrote to stdout. */
-export async function run(command: readonly string[], cwd: string): Promise<string> {
-  const child = Bun.spawn([...command], { cwd, stdio: ["ignore", "pipe", "pipe"] });
+/**
+ * Runs a command to its end and returns what it wrote to stdout.
+ *
+ * @throws {ContenderFailed} it failed, or it ran longer than `limitMs` and was killed.
+ */
+export async function run(
+  command: readonly string[],
+  cwd: string,
+  limitMs?: number,
+): Promise<string> {
+  const startedAt = performance.now();
+  const limit = limitMs === undefined ? {} : { timeout: limitMs, killSignal: "SIGKILL" as const };
+  const child = Bun.spawn([...command], { cwd, stdio: ["ignore", "pipe", "pipe"], ...limit });
   const [out, err, code] = await Promise.all([
     child.stdout.text(),
     child.stderr.text(),
     child.exited,
   ]);
   if (code === 0) return out;
+  if (limitMs !== undefined && performance.now() - startedAt >= limitMs) {
+    throw new ContenderFailed(`did not finish in ${limitMs / 1000} s`);
+  }
   throw new ContenderFailed(`${command.join(" ")}: exit code ${code}: ${err}${out}`.slice(0, 2000));
 }
 

@@ -21,14 +21,25 @@ export type PostWith = (url: string, jobs: number, task: Task) => Promise<number
 
 const postOptions = (task: Task) => (task === "kept" ? { keepsOutput: "all" } : {});
 
-async function post(command: string, from: string, url: string, jobs: number, task: Task) {
-  const asked = { url, jobs, library: from, entryPoint: `jobs.ts#${task}` };
+async function post(
+  command: string,
+  from: string,
+  url: string,
+  jobs: number,
+  task: Task,
+  over?: string,
+) {
+  const asked = { url, jobs, library: from, entryPoint: `jobs.ts#${task}`, over };
   const text = JSON.stringify({ ...asked, options: postOptions(task) });
   return Number(JSON.parse(await run([command, "pdoflow-post.mjs", text], scripts)).ms);
 }
 
 export const postWithBun: PostWith = (url, jobs, task) =>
   post(process.execPath, library, url, jobs, task);
+
+/** Posts a second stage over the first, so that job i of it waits for job i of the first. */
+export const postStages: PostWith = (url, jobs, task) =>
+  post(process.execPath, library, url, jobs, task, `jobs.ts#${task}`);
 
 /** The library as one file for Node, built into `folder`. */
 export async function postWithNode(folder: string): Promise<PostWith> {

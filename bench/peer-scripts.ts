@@ -28,6 +28,8 @@ export interface PostSetting {
 export async function postWith(
   script: string,
   asked: { url: string; task: Task; jobs: number } & PostSetting,
+  limitMs?: number,
 ): Promise<number> {
-  return Number(JSON.parse(await run([node, script, JSON.stringify(asked)], scripts)).ms);
+  const command = [node, script, JSON.stringify(asked)];
+  return Number(JSON.parse(await run(command, scripts, limitMs)).ms);
 }

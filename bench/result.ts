@@ -34,6 +34,8 @@ export interface Findings {
   series: readonly Series[];
   checks: readonly Check[];
   curves?: readonly Curve[];
+  /** The contenders without figures, and why they have none. */
+  absent?: Readonly<Record<string, string>>;
   /** What a reader has to know to read the figures right. */
   notes?: readonly string[];
 }

@@ -1,5 +1,5 @@
 // BullMQ on PostgreSQL, without what the bench does not need of it.
-import { createPostgresBackend, Queue, runMigrations, Worker } from "bullmq";
+import { createPostgresBackend, FlowProducer, Queue, runMigrations, Worker } from "bullmq";
 import { Client } from "pg";
 
 /** Makes its schema, or brings it up to date. */
@@ -13,6 +13,10 @@ export async function migrate(url) {
 export function openQueue(name, url, max) {
   const connection = { connectionString: url, max };
   return new Queue(name, { connection }, createPostgresBackend);
+}
+
+export function openFlows(url, max) {
+  return new FlowProducer({ connection: { connectionString: url, max } }, createPostgresBackend);
 }
 
 export function openWorker(name, run, { url, max, ...options }) {
