@@ -164,7 +164,7 @@ $$ select * from pdoflow.postings where id = p_posting $$;
 
 create view pdoflow.edges with (security_barrier) as
 select p.id as posting_id, e.upstream_id, e.kind, e.tolerate_jobs, e.tolerate_percent, e.state,
-       e.met_at, e.unblocked_by, e.cause, e.cause_id, e.cause_kind
+       e.met_at, e.unblocked_by, e.cause, e.cause_id, e.cause_kind, e.skipped
 from pdoflow.posting p cross join lateral pdoflow.edge_states(array[p.id]) e
 where (select pdoflow.sees_all()) or p.route_id = any ((select pdoflow.own_routes())::integer[]);
 comment on view pdoflow.edges is

@@ -185,13 +185,14 @@ begin
   end if;
 end $$;
 
--- The next fire of a cron expression after a moment; null if there is none within ten years.
+-- The next fire of a cron expression after a moment; null if there is none within 40 years: the
+-- calendar repeats after 28, or 40 if they include 2100.
 create function pdoflow.next_cron(v pdoflow.cron, p_zone text, p_after timestamptz)
 returns timestamptz language plpgsql stable as $$
 declare
   v_local timestamp := p_after at time zone p_zone;
   v_day date := v_local::date - 1; -- with a skipped time, the fire may be on the next day
-  v_end date := v_local::date + 3660;
+  v_end date := v_local::date + 15000;
   v_next timestamptz;
   v_hours int4range;
 begin

@@ -177,7 +177,7 @@ end $$;
 create function pdoflow.edge_states(p_postings bigint[])
 returns table (posting_id bigint, upstream_id bigint, kind text, tolerate_jobs integer,
                tolerate_percent real, state text, met_at timestamptz, unblocked_by text,
-               cause text, cause_id bigint, cause_kind text)
+               cause text, cause_id bigint, cause_kind text, skipped integer)
 language plpgsql stable set jit = off set enable_seqscan = off as $$
 #variable_conflict use_column
 begin
@@ -185,7 +185,7 @@ begin
     select e.posting_id, e.upstream_id, e.kind::text, e.tolerate_jobs, e.tolerate_percent,
            case when e.met_at is not null and not e.feeds then 'met' when e.lapsed then 'lapsed'
                 when o.reason is not null then 'blocked' else 'waiting' end,
-           e.met_at, e.unblocked_by, o.reason, o.upstream_id, o.kind::text
+           e.met_at, e.unblocked_by, o.reason, o.upstream_id, o.kind::text, e.skipped
     from pdoflow.edge e left join pdoflow.posting u on u.id = e.upstream_id
       left join lateral (
         select * from (

@@ -46,6 +46,7 @@ declare
   v_lines text;
   v_jobs integer;
 begin
+  if v.upstream_id is null then return null; end if;
   select string_agg(pdoflow.over_piece(r.results, r.first_seq, r.end_seq, p.first, p.last, v.rest),
                     e'\n' order by r.first_seq), sum(p.last - p.first)
   into v_lines, v_jobs
@@ -54,6 +55,9 @@ begin
                                least(r.end_seq, p_end) as last) p
   where r.state = 'done';
   if v_jobs = p_end - p_first then return v_lines; end if;
+  -- The range is that of a caller.
+  p_first := greatest(p_first, 0);
+  p_end := least(p_end, (select job_count from pdoflow.posting where id = v.upstream_id));
   return (
     select string_agg(coalesce(d.line, ''), e'\n' order by s.seq)
     from generate_series(p_first, p_end - 1) as s (seq) left join (

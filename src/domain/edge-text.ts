@@ -17,6 +17,8 @@ export interface EdgeFacts {
   metAt: Date | null;
   /** The role that met it by hand. */
   unblockedBy: string | null;
+  /** Of an element-wise edge: the jobs that never run, because jobs of the upstream failed. */
+  skipped: number;
   /** Why it is blocked, because of which posting, and how that is waited for. */
   cause: string | null;
   causeId: number | null;
@@ -111,6 +113,13 @@ export function metNotes(edges: readonly EdgeFacts[]): string[] {
           `unblocked ${[...byWhom].join(", ")}: did not wait for ` +
             listed(unblocked.map(({ upstreamId }) => String(upstreamId))),
         ]),
+    ...edges
+      .filter(({ skipped }) => skipped > 0)
+      .map(
+        ({ skipped, upstreamId }) =>
+          `skipped ${skipped}, because these jobs of ${upstreamId} failed or were cancelled; run ` +
+          `them too: pdoflow retry ${upstreamId}`,
+      ),
     ...retried.map((edge) => `${edge.upstreamId} was retried after it had been waited for`),
   ];
 }

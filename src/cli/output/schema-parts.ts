@@ -42,6 +42,8 @@ export const WaitsFor = v.object({
   /** Why it is blocked. */
   cause: v.nullable(v.string()),
   metAt: v.nullable(moment),
+  /** Of an element-wise edge: the jobs that never ran, because jobs of the upstream failed. */
+  skipped: count,
   /** The role that let the posting run with `pdoflow unblock`. */
   unblockedBy: v.nullable(v.string()),
 });

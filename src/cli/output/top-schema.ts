@@ -6,7 +6,7 @@ const TopPosting = v.object({
   ...v.omit(Posting, ["posterOs", "waitsFor"]).entries,
   /** The flow of which it is a stage; null for none. Its name is null if you cannot see it. */
   flow: v.nullable(v.object({ id, name: v.nullable(v.string()), stage: v.string() })),
-  waitsFor: v.array(v.omit(WaitsFor, ["tolerate", "metAt", "unblockedBy"])),
+  waitsFor: v.array(v.omit(WaitsFor, ["tolerate", "metAt", "skipped", "unblockedBy"])),
   /** Whether it waits for failures only, and there were none. */
   isSkipped: v.boolean(),
   /** Of its cancelled jobs, the ones whose jobs of the upstream were not done. */

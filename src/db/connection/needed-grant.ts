@@ -15,11 +15,12 @@ const functions: readonly Names[] = [
     /^(pause|resume|cancel|retry|unblock|set_(limits|priority)|(set|delete|swap)_variable)$/,
     ["poster", "operator"],
   ],
-  [/^(begin|end|continue)_flow$/, ["poster"]],
+  [/^(begin|end|continue)_flow$|^schedule$/, ["poster"]],
+  [/^(pause|delete|run|backfill)_schedule$/, ["poster", "operator"]],
   [/^drain_pools$/, ["operator"]],
   [/^(running_jobs|ranges_of|fingerprint|failed_jobs|seqs_of|index_of|runs_of)$/, readers],
   [/^(each_outcome|has_ended|(runs|jobs|waiting|skips)_between|jobs|limit_room)$/, readers],
-  [/^(status|get_variable|follow|upstream_of|read_results|stages_of)$/, readers],
+  [/^(status|get_variable|follow|upstream_of|read_results|stages_of|next_times)$/, readers],
   [/^(tolerated|has_begun|obstacle_of|obstacles|is_blocked|edge_states)$/, everybody],
   [/^(ancestors|tree_ids|tree_of|faults_below)$/, everybody],
   [/^(caller|is_owner|has_grant|sees_all|runs_all|reads_all|own_routes|run_routes)$/, everybody],
@@ -31,7 +32,7 @@ const functions: readonly Names[] = [
 const relations: readonly Names[] = [
   [/^(migration|route|posting|lane|job|progress|lease|pool|refusal|edge|flow|child)$/, everybody],
   [/^(outcome|outcome_run|retry|permit|variable|job_status|failure|tally|profile)$/, readers],
-  [/^(job_order|postings|jobs|outcomes|failures|pools|edges|flows)$/, readers],
+  [/^(job_order|postings|jobs|outcomes|failures|pools|edges|flows|schedules?|fires?)$/, readers],
 ];
 
 /** The kinds of grant that allow what the server denied; empty if only the owner may do it. */

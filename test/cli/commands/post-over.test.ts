@@ -31,6 +31,9 @@ test("--over posts a job for each job of a posting, with its result, and a pool 
   expect((await cli.run("explain", "2/2")).out).toContain(
     "2/2 was skipped: 1/2 failed: Error: three; to run both: pdoflow retry 1/2.",
   );
+  expect((await cli.run("status", "2")).out).toContain(
+    "skipped 1, because these jobs of 1 failed or were cancelled; run them too: pdoflow retry 1",
+  );
   const { out } = await cli.run("results", "2");
   expect(out.match(/(?<="result":)\w+|(?<="message": ")[^"]*/g)?.join()).toBe(
     "10,40,null,1/2 failed,160",

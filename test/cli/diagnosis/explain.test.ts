@@ -32,6 +32,7 @@ const edge: EdgeFacts = {
   state: "waiting",
   metAt: null,
   unblockedBy: null,
+  skipped: 0,
   cause: null,
   causeId: null,
   causeKind: null,

@@ -111,7 +111,7 @@ describe("each: job i waits for job i of the upstream", () => {
     expect(await db.sql`select from pdoflow.posting`).toHaveLength(3);
   });
 
-  test("4: of a cancelled upstream, what is done goes on and the rest is skipped", async () => {
+  test("4, E3: of a cancelled upstream, done jobs go on and the rest is skipped", async () => {
     await using db = await freshQueue();
     const { pool, up, id, jobs } = await pair(db, 3);
     await recordPart(db, pool, jobs.slice(0, 1));
@@ -125,7 +125,7 @@ describe("each: job i waits for job i of the upstream", () => {
     expect(await brokenInvariants(db)).toEqual([]);
   });
 
-  test("7: retried by hand, jobs that were skipped run, also further down", async () => {
+  test("7, E2, E3: retried by hand, jobs that were skipped run, also further down", async () => {
     await using db = await freshQueue();
     const { pool, up, id, jobs } = await pair(db, 3);
     const last = await postJobs(db, 3, each(id));

@@ -118,6 +118,21 @@ const calls: Readonly<Record<string, readonly string[] | null>> = {
     `end_posting((select posting_id from pdoflow.begin_posting('a.ts#f')
        where pdoflow.add_sweep(posting_id, '{"axes":[{"values":["' || ${long} || '"]}]}') > 0))`,
   ],
+  "backfill_schedule(p_name)": null,
+  "delete_schedule(p_name)": null,
+  "next_times(p_timing, p_zone)": null,
+  "pause_schedule(p_name)": null,
+  "run_schedule(p_name)": null,
+  "schedule(p_name, p_timing, p_entry_point, p_jobs, p_options, p_settings)": [
+    `schedule(${long}, '@daily', 'a.ts#f')`,
+    `schedule('s', '@daily' || ${long}, 'a.ts#f')`,
+    `schedule('s', 'every 90m' || repeat(' ', 1000000), 'a.ts#f')`,
+    `schedule('s', '@daily', ${long} || '#f')`,
+    `schedule('s', '@daily', 'a.ts#f', '["' || ${long} || '"]')`,
+    ...options.map((name) => `schedule('s', '@daily', 'a.ts#f', '[1]', ${everyOption(name)})`),
+    `schedule('s', '@daily', 'a.ts#f', '[1]', '{}', ${option("zone", long)})`,
+    `schedule('s', '@daily', 'a.ts#f', '[1]', '{}', ${option("until", long)})`,
+  ],
   "begin_posting(p_entry_point, p_options)": [
     `begin_posting(${long} || '#f')`,
     `begin_posting('a.ts#f', ${everyOption("name")})`,

@@ -118,6 +118,7 @@ const odd: Record<string, readonly string[]> = {
   "pdoflow.outcome_state[]": ["null", "'{}'", "'{done}'", "'{retried,failed}'"],
   json: ["null", "'[]'"],
   name: ["null", "'x'"],
+  "timestamp with time zone": ["null", "now()", "'infinity'", "'-infinity'", "'0001-01-01 BC'"],
 };
 
 /** The fields of each composite type that functions take, in their order. */

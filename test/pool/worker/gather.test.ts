@@ -104,7 +104,10 @@ test("a job knows the counts of its upstream and the range that it reads", async
   await ran(cli, "a.ts#square", 10);
   const flags = ["--gather", "1", "--tolerate", "1", "--reduce", "4", "--with", "[1]"];
   const { out, err } = await cli.run("post", "a.ts#sum", ...flags);
-  expect({ out, err }).toEqual({ out: "3\n", err: "level 1: posting 2, 3 jobs\n" });
+  expect({ out, err }).toEqual({
+    out: "3\n",
+    err: "level 1: posting 2, 3 jobs\nposting 3 waits for 2 (a.ts#sum: 0 % done)\n",
+  });
   await drain(cli);
   const counts = { posting: 1, jobCount: 10, done: 9, failed: 1, cancelled: 0 };
   expect(await resultsOf(cli, 2)).toEqual([
