@@ -41,7 +41,9 @@ export const edgeParts = (sql: Tx, schema: Db["schema"]) => sql`
         select * from ${schema}.posting where id = w.upstream_id offset 0) u on true
       cross join lateral (
         select ${schema}.obstacle_of(e, ${schema}.tree_of(u)) as reason offset 0) o
-    where o.reason is not null),`;
+    -- Nothing of an upstream that waits itself has happened.
+    where not coalesce(u.waits and u.ended_at is null and u.state <> 'cancelled', false)
+      and o.reason is not null),`;
 
 /** These edges as JSON. */
 export const edgesOf = (sql: Tx) => sql`
