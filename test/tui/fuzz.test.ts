@@ -7,6 +7,7 @@ import { update } from "../../tui/update.ts";
 import {
   busy,
   empty,
+  flows,
   frameOn,
   job,
   metrics,
@@ -45,6 +46,8 @@ const anyEvent: fc.Arbitrary<Event> = fc.oneof(
   fc.constantFrom<Event>(
     snapshot(busy),
     snapshot(empty),
+    snapshot(flows),
+    snapshot({ ...flows, postings: flows.postings.slice(2) }),
     snapshot({ ...busy, postings: [posting(50), ...busy.postings.slice(0, 3)], failures: [] }),
     { kind: "fault", message: "gone\u001b[2J" },
     { kind: "acted", text: "done", isGood: true },
