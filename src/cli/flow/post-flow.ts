@@ -54,7 +54,8 @@ export class FlowPostCommand extends FlowFileCommand {
     details: `
       Posts all stages of a file in one transaction, all or none, and prints the flow's number. A
       stage has any option of \`$0 post\` by its long name, and the function it runs as \`run\`. An
-      option that names a posting, such as \`after\`, takes the name of a stage. See docs/flows.md.
+      option that names a posting, such as \`after\`, takes the name of a stage. Instead of TOML, a
+      module such as night.ts can export a function that returns the stages. See docs/flows.md.
     `,
     examples: [
       ["Post a flow", "$0 flow post night.toml --set night=2026-11-25"],
