@@ -92,6 +92,21 @@ language sql stable return case p_edge.kind
     or p_upstream.state = 'errored_out'
   when 'start' then pdoflow.has_begun(p_upstream) end;
 
+-- The posting whose failed jobs are the reason that jobs of a posting were skipped (E3), directly
+-- or not; the posting itself if none were.
+create function pdoflow.skip_root(p_posting bigint) returns bigint
+language plpgsql stable set jit = off set enable_seqscan = off as $$
+declare
+  v_next bigint;
+begin
+  loop
+    v_next := (select upstream_id from pdoflow.edge
+               where posting_id = p_posting and skipped > 0 limit 1);
+    if v_next is null then return p_posting; end if;
+    p_posting := v_next;
+  end loop;
+end $$;
+
 -- Why an edge cannot be met as its upstream is now, in one sentence; null if it can be.
 create function pdoflow.obstacle_of(p_edge pdoflow.edge, p_upstream pdoflow.posting) returns text
 language plpgsql stable set jit = off set enable_seqscan = off as $$
@@ -115,6 +130,8 @@ begin
         case when v_failed > 0 then v_failed || ' failed' end,
         case when v_cancelled > 0 then v_cancelled || ' cancelled' end))
       || case when v_failed + v_cancelled = 1 then ' job' else ' jobs' end
+      || case when pdoflow.skip_root(p_upstream.id) <> p_upstream.id
+              then format(', skipped because of %s', pdoflow.skip_root(p_upstream.id)) else '' end
       || coalesce(', in ' || pdoflow.faults_below(p_upstream.id), '')
       || case when v_tolerated > 0 then format(', %s tolerated', v_tolerated) else '' end;
   elsif p_edge.kind = 'failed' and p_upstream.ended_at is not null and p_upstream.failed = 0 then
@@ -185,7 +202,8 @@ begin
     select e.posting_id, e.upstream_id, e.kind::text, e.tolerate_jobs, e.tolerate_percent,
            case when e.met_at is not null and not e.feeds then 'met' when e.lapsed then 'lapsed'
                 when o.reason is not null then 'blocked' else 'waiting' end,
-           e.met_at, e.unblocked_by, o.reason, o.upstream_id, o.kind::text, e.skipped
+           e.met_at, e.unblocked_by, o.reason, pdoflow.skip_root(o.upstream_id), o.kind::text,
+           e.skipped
     from pdoflow.edge e left join pdoflow.posting u on u.id = e.upstream_id
       left join lateral (
         select * from (

@@ -21,7 +21,7 @@ create function pdoflow.kind_calls(p_kind text) returns text[] language sql immu
         'max_bytes_of', 'over_lines', 'over_bytes', 'over_end',
         'sweep_lines', 'sweep_parts', 'sweep_number',
         'tolerated', 'has_begun', 'obstacle_of', 'obstacles', 'is_blocked', 'edge_states',
-        'ancestors', 'tree_ids', 'tree_of', 'faults_below'] ||
+        'ancestors', 'tree_ids', 'tree_of', 'faults_below', 'skip_root'] ||
   case p_kind
     when 'pool' then array['listen', 'share_of', 'pool_routes', 'pool_keep_room',
                            'pool_register', 'pool_heartbeat', 'pool_listens', 'pool_drain',

@@ -22,7 +22,7 @@ const functions: readonly Names[] = [
   [/^(each_outcome|has_ended|(runs|jobs|waiting|skips)_between|jobs|limit_room)$/, readers],
   [/^(status|get_variable|follow|upstream_of|read_results|stages_of|next_times)$/, readers],
   [/^(tolerated|has_begun|obstacle_of|obstacles|is_blocked|edge_states)$/, everybody],
-  [/^(ancestors|tree_ids|tree_of|faults_below)$/, everybody],
+  [/^(ancestors|tree_ids|tree_of|faults_below|skip_root)$/, everybody],
   [/^(caller|is_owner|has_grant|sees_all|runs_all|reads_all|own_routes|run_routes)$/, everybody],
   [/^(refusal_of|lane_cursor|block_of|lines_of|max_bytes_of)$/, everybody],
   [/^(sweep_(lines|parts|number)|over_(lines|bytes|end))$/, everybody],

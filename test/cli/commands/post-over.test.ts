@@ -31,8 +31,12 @@ test("--over posts a job for each job of a posting, with its result, and a pool 
   expect((await cli.run("explain", "2/2")).out).toContain(
     "2/2 was skipped: 1/2 failed: Error: three; to run both: pdoflow retry 1/2.",
   );
-  expect((await cli.run("status", "2")).out).toContain(
+  expect((await cli.run("status", "2")).err).toContain(
     "skipped 1, because these jobs of 1 failed or were cancelled; run them too: pdoflow retry 1",
+  );
+  await cli.run("post", "f.ts#scale", "--args", "1", "2", "--after", "2");
+  expect((await cli.run("status", "3")).err).toContain(
+    "blocked: 2 has 1 cancelled job, skipped because of 1. Repair it: pdoflow retry 1 --failed;",
   );
   const { out } = await cli.run("results", "2");
   expect(out.match(/(?<="result":)\w+|(?<="message": ")[^"]*/g)?.join()).toBe(

@@ -67,7 +67,7 @@ test("docs/sql.md lists exactly the functions and columns that exist", async () 
       'each_outcome', 'runs_between', 'has_ended', 'jobs_between', 'waiting_between',
       'skips_between', 'tolerated', 'has_begun', 'obstacle_of', 'stages_of',
       'end_flow', 'continue_flow',
-      'ancestors', 'tree_ids', 'tree_of', 'faults_below', 'is_blocked', 'edge_states',
+      'ancestors', 'tree_ids', 'tree_of', 'faults_below', 'skip_root', 'is_blocked', 'edge_states',
       'upstream_of', 'read_results', 'over_lines', 'over_bytes', 'over_end'])`;
   expect(names.length).toBeGreaterThan(10);
   for (const { name } of names) expect([name, page.includes(`${name}(`)]).toEqual([name, true]);
