@@ -37,7 +37,7 @@ test("a pool reads the results that its jobs take, and no others; strangers read
       select pdoflow.over_lines(${posting}, 0, 1) as args`
     )[0]?.args;
   expect(await lines(poster, id)).toBe('["secret",2]');
-  expect(await lines(stranger, id)).toBe("");
-  expect(await lines(runner, up)).toBe("");
+  expect(await lines(stranger, id)).toBeNull();
+  expect(await lines(runner, up)).toBeNull();
   expect(await refusal(postOver(stranger, up))).toContain(`there is no posting ${up}`);
 });
