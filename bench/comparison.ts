@@ -17,11 +17,12 @@ export interface Comparison {
   absent?: Partial<Record<Contender, string>>;
 }
 
-const flowLimits =
-  "An element is two no-op jobs, of which the second waits for the first. Its rate counts the time " +
-  "to post and to run, with the start of the processes that run. PDOFlow also hands the result of " +
-  "the first job to the second, which pg-boss does not. pg-boss is asked to unblock jobs after each " +
-  "batch; left alone, it does so every five seconds.";
+const flowLimits = [
+  "An element is two no-op jobs, of which the second waits for the first. Its rate counts the time to",
+  "post and to run, with the start of the processes that run. PDOFlow also hands the result of the",
+  "first job to the second, which pg-boss does not. pg-boss is asked to unblock jobs after each",
+  "batch; left alone, it does so every five seconds.",
+].join("\n");
 
 const tasks: readonly { task: string; of: string; series?: string; limits?: string }[] = [
   { task: "post 300,000 jobs from Node", of: "post-node" },
