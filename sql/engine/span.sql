@@ -124,6 +124,9 @@ begin
                  v_jobs, v_first, v_first + v_width);
   execute format('alter table pdoflow.outcome_run attach partition %s for values from (%s) to (%s)',
                  v_outcomes, v_first, v_first + v_width);
+  -- Until the end of this transaction. A poster may see the row of the span a moment before its
+  -- session learns of the partitions; with this lock, take_posting_id waits for that moment.
+  perform pg_advisory_xact_lock(pdoflow.span_lock(v_first));
   insert into pdoflow.span (first_id, end_id, jobs, outcomes, full_bytes)
   values (v_first, v_first + v_width, v_jobs::regclass, v_outcomes::regclass, v_full);
 end $$;
