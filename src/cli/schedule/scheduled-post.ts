@@ -6,7 +6,7 @@ import {
   type Posted,
 } from "../../db/posting/insert.ts";
 import { addSchedule, type NewSchedule } from "../../db/posting/schedules.ts";
-import { InvalidInput } from "../../domain/errors.ts";
+import { type ExitCode, InvalidInput } from "../../domain/errors.ts";
 import { PostCommand } from "../commands/post.ts";
 
 /** As in schedule.sql. */
@@ -46,17 +46,18 @@ export class ScheduledPost extends PostCommand {
     return { id: 0, jobCount: args.length, isNew: true };
   }
 
-  override gatherRequest(files: readonly string[]): null {
-    if (super.gatherRequest(files) === null) return null;
-    throw new InvalidInput("--gather", ["expected jobs with arguments of their own"]);
+  /** @throws {InvalidInput} for jobs that another posting makes: that would post now. */
+  override async run(): Promise<ExitCode> {
+    const { gather, over, expand } = this;
+    for (const [flag, value] of Object.entries({ gather, over, expand })) {
+      if (value === undefined) continue;
+      throw new InvalidInput(`--${flag}`, ["expected jobs with arguments of their own"]);
+    }
+    if (this.wait) throw new InvalidInput("--wait", ["expected it only when jobs are posted"]);
+    return await super.run();
   }
 
   /** Nothing was posted, so there is no number to print. */
-  override expandRequest(files: readonly string[]): null {
-    if (super.expandRequest(files) === null) return null;
-    throw new InvalidInput("--expand", ["expected jobs with arguments of their own"]);
-  }
-
   override print(): void {}
   override printJson(): void {}
 }

@@ -58,13 +58,19 @@ describe("schedule add", () => {
     [["x", "@daily", "--", "status"], "expected -- post"],
     [["1x", "@daily", "--", "post", "work.ts#none", "--no-args"], "a letter first"],
     [["x", "@daily", "--", "post", "work.ts#none", "--no-args", "--key", "k"], "option key"],
+    [["x", "@daily", "--", "post", "work.ts#main", "--over", "1"], "arguments of their own"],
+    [["x", "@daily", "--", "post", "work.ts#main", "--gather", "1"], "arguments of their own"],
+    [["x", "@daily", "--", "post", "work.ts#main", "--expand", "1"], "arguments of their own"],
+    [["x", "@daily", "--", "post", "work.ts#none", "--no-args", "--wait"], "--wait"],
     [["x", "@daily", "--overlap", "no", "--", "post", "work.ts#none", "--no-args"], "skip, queue"],
   ])("%j is refused, and nothing is kept", async (words, why) => {
+    const before = await db.db.sql`select from pdoflow.posting`;
     const { code, err } = await add(...words);
     expect(code).toBe(2);
     expect(err).toContain(why);
     expect(err).not.toContain("    at ");
     expect(await db.db.sql`select from pdoflow.schedule`).toHaveLength(0);
+    expect(await db.db.sql`select from pdoflow.posting`).toHaveLength(before.length);
   });
 });
 
