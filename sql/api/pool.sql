@@ -156,7 +156,7 @@ create function pdoflow.pool_routes(p_run text, p_project text) returns table (
 set jit = off set enable_seqscan = off as $$
 #variable_conflict use_column
 declare
-  v_posters text[] := case when not pdoflow.runs_all() then pdoflow.run_posters() end;
+  v_posters text[] := pdoflow.upkeep_posters();
   v_are_few boolean := p_run = '' and 200 >= (
     select count(*) from (select from pdoflow.route r where r.run = '' limit 201) few);
 begin
@@ -204,14 +204,18 @@ end $$;
 create function pdoflow.upkeep_posters() returns text[] language sql stable as
 $$ select case when not pdoflow.runs_all() then pdoflow.run_posters() end $$;
 
--- Opens the postings that start now, cancels those whose deadline has passed, and fires schedules.
+-- Opens the postings that start now, and cancels those whose deadline has passed.
 create function pdoflow.pool_start_due() returns integer language plpgsql
 security definer set search_path = pg_catalog, pg_temp as $$
 begin
   perform pdoflow.expire_due(pdoflow.upkeep_routes());
-  perform pdoflow.fire_due(100, pdoflow.upkeep_posters());
   return pdoflow.start_due(pdoflow.upkeep_routes());
 end $$;
+
+-- Fires one time of a schedule that is due; returns whether there was one.
+create function pdoflow.pool_fire_due() returns boolean language plpgsql
+security definer set search_path = pg_catalog, pg_temp as
+$$ begin return pdoflow.fire_due(pdoflow.upkeep_posters()); end $$;
 
 -- Settles up to 1,000 postings that wait for p_upstreams, or for any posting if that is null.
 -- Meeting element-wise edges comes first, because its locks come before those of postings.

@@ -48,16 +48,8 @@ begin
                                   to_jsonb(p_name));
   end if;
   perform pdoflow.posting_of(p_entry_point, p_options);
-  v_key := (select key from jsonb_object_keys(p_options) as k (key)
-            where key not in (
-              'name', 'priority', 'needs', 'project', 'maxAttempts', 'backoffMs', 'timeoutMs',
-              'graceMs', 'stopAfter', 'maxFailures', 'maxFailuresPercent', 'maxRunning', 'maxRate',
-              'keepsResults', 'keepsOutput', 'keepMs', 'osUser', 'command')
-            order by key limit 1);
-  if v_key is not null or jsonb_typeof(p_options -> 'priority') = 'array' then
-    raise exception 'option %: a schedule cannot have it', coalesce(v_key, 'priority (a list)')
-      using errcode = 'PF002';
-  end if;
+  perform pdoflow.require_options(p_options, array['osUser', 'command'],
+                                  'a schedule cannot have it');
   if octet_length(p_jobs) > 1048576 then
     raise exception 'expected up to 1 MiB of arguments, found % bytes: keep large data in files, '
       'and post their names', octet_length(p_jobs) using errcode = 'PF002';

@@ -27,28 +27,6 @@ begin
   end if;
 end $$;
 
--- Raises an error for options that a job cannot choose for its children.
-create function pdoflow.require_child_options(p_options jsonb) returns void language plpgsql as $$
-declare
-  v_key text;
-begin
-  if jsonb_typeof(p_options) is distinct from 'object' then
-    perform pdoflow.refuse_option('(all)', 'an object', coalesce(p_options, 'null'));
-  end if;
-  v_key := (select key from jsonb_object_keys(p_options) as k (key)
-            where key not in (
-              'name', 'priority', 'needs', 'project', 'maxAttempts', 'backoffMs', 'timeoutMs',
-              'graceMs', 'stopAfter', 'maxFailures', 'maxFailuresPercent', 'maxRunning', 'maxRate',
-              'runAt', 'deadline', 'keepsResults', 'keepsOutput', 'keepMs')
-            order by key limit 1);
-  if v_key is not null then
-    raise exception 'option %: a job cannot choose it for the jobs that it posts', v_key
-      using errcode = 'PF002';
-  elsif jsonb_typeof(p_options -> 'priority') = 'array' then
-    perform pdoflow.refuse_option('priority', 'one number', p_options -> 'priority');
-  end if;
-end $$;
-
 -- The route of a child: that of its parent, unless its options have other needs or another project,
 -- or its parent belongs to a run (R2), whose pool may have ended by then: any pool runs the child.
 create function pdoflow.child_route(p_route pdoflow.route, p_options jsonb) returns integer
@@ -89,8 +67,7 @@ begin
   if v_id is not null then return v_id; end if;
   select * into v_parent from pdoflow.posting where id = p_parent;
   select * into v_route from pdoflow.route where id = v_parent.route_id;
-  if not pdoflow.owns(v_route.poster) and not exists (
-    select from pdoflow.grants_of(v_route.poster) where kind = 'poster') then
+  if not pdoflow.may_post(v_route.poster) then
     raise exception 'the role %, which posted %, may not post any more', v_route.poster, p_parent
       using errcode = 'PF005';
   end if;
@@ -98,16 +75,10 @@ begin
   v_root := coalesce(v_root, p_parent);
   v_depth := coalesce(v_depth, 0) + 1;
   perform pdoflow.require_child_room(p_parent, v_root, v_depth, p_number);
-  perform pdoflow.require_child_options(p_options);
+  perform pdoflow.require_options(p_options, array['runAt', 'deadline'],
+                                  'a job cannot choose it for the jobs that it posts');
   v := pdoflow.posting_of(p_entry_point, p_options);
-  for v_try in 1..200 loop
-    v.id := pdoflow.take_posting_id();
-    exit when v.id is not null;
-    perform pdoflow.make_room(v_try);
-  end loop;
-  if v.id is null then
-    raise exception 'found no room for a posting: try again' using errcode = '40001';
-  end if;
+  v.id := pdoflow.new_posting_id();
   v_limits := pdoflow.limits_of(v_route.poster, pdoflow.owns(v_route.poster));
   v.job_count := pdoflow.write_jobs(v.id, 0, p_text, null, v_limits.max_argument_bytes);
   if v.job_count not between 1 and 100000 then
@@ -119,10 +90,7 @@ begin
   v.priority := coalesce(
     pdoflow.whole_option('priority', p_options -> 'priority', -2147483648, 2147483647),
     v_parent.override_priority, v_parent.priority, 0);
-  if v_limits.max_open is not null then
-    perform pg_advisory_xact_lock(hashtextextended('pdoflow.open ' || v_route.poster, 0));
-    perform pdoflow.require_room(v_limits.max_open, v_route.poster);
-  end if;
+  perform pdoflow.take_room(v_limits.max_open, v_route.poster);
   v_route_id := pdoflow.child_route(v_route, p_options);
   v.route_id := v_route_id;
   v.is_sorted := false;

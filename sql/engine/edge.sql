@@ -114,6 +114,7 @@ declare
   v_failed bigint := p_upstream.failed;
   v_cancelled bigint := p_upstream.cancelled;
   v_tolerated bigint := pdoflow.tolerated(p_edge, p_upstream.job_count);
+  v_root bigint;
 begin
   if p_upstream.id is null then
     return format('%s was pruned', p_edge.upstream_id);
@@ -126,12 +127,13 @@ begin
       from pdoflow.progress where posting_id = any (pdoflow.tree_ids(p_upstream.id));
     end if;
     if v_failed + v_cancelled <= v_tolerated then return null; end if;
+    v_root := pdoflow.skip_root(p_upstream.id);
     return format('%s has %s', p_upstream.id, concat_ws(' and ',
         case when v_failed > 0 then v_failed || ' failed' end,
         case when v_cancelled > 0 then v_cancelled || ' cancelled' end))
       || case when v_failed + v_cancelled = 1 then ' job' else ' jobs' end
-      || case when pdoflow.skip_root(p_upstream.id) <> p_upstream.id
-              then format(', skipped because of %s', pdoflow.skip_root(p_upstream.id)) else '' end
+      || case when v_root <> p_upstream.id
+              then format(', skipped because of %s', v_root) else '' end
       || coalesce(', in ' || pdoflow.faults_below(p_upstream.id), '')
       || case when v_tolerated > 0 then format(', %s tolerated', v_tolerated) else '' end;
   elsif p_edge.kind = 'failed' and p_upstream.ended_at is not null and p_upstream.failed = 0 then

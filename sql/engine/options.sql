@@ -205,6 +205,28 @@ begin
   return v;
 end $$;
 
+-- Raises an error for options other than p_allowed, and for a list of priorities: for postings that
+-- are made later.
+create function pdoflow.require_options(p_options jsonb, p_allowed text[], p_fault text)
+returns void language plpgsql as $$
+declare
+  v_key text;
+begin
+  if jsonb_typeof(p_options) is distinct from 'object' then
+    perform pdoflow.refuse_option('(all)', 'an object', coalesce(p_options, 'null'));
+  end if;
+  v_key := (select min(key) from jsonb_object_keys(p_options) as k (key)
+            where key <> all (p_allowed || array[
+              'name', 'priority', 'needs', 'project', 'maxAttempts', 'backoffMs', 'timeoutMs',
+              'graceMs', 'stopAfter', 'maxFailures', 'maxFailuresPercent', 'maxRunning', 'maxRate',
+              'keepsResults', 'keepsOutput', 'keepMs']));
+  if v_key is not null then
+    raise exception 'option %: %', v_key, p_fault using errcode = 'PF002';
+  elsif jsonb_typeof(p_options -> 'priority') = 'array' then
+    perform pdoflow.refuse_option('priority', 'one number', p_options -> 'priority');
+  end if;
+end $$;
+
 -- The row of a posting with these options, without its id, route and jobs. Missing options have
 -- their defaults.
 create function pdoflow.posting_of(p_entry_point text, p_options jsonb)

@@ -45,7 +45,37 @@ begin
   end if;
 end $$;
 
--- The same for an ended posting of the caller that a retry opens again.
+-- The same for a posting that this transaction adds; of several at the same moment, the later ones
+-- wait for the lock. A null is no limit.
+create function pdoflow.take_room(p_limit integer, p_role text default pdoflow.caller())
+returns void language plpgsql as $$
+begin
+  if p_limit is null then return; end if;
+  perform pg_advisory_xact_lock(hashtextextended('pdoflow.open ' || p_role, 0));
+  perform pdoflow.require_room(p_limit, p_role); -- a separate statement: it sees all
+end $$;
+
+-- Whether a role may post. Unlike has_grant, for roles other than the caller, too.
+create function pdoflow.may_post(p_role text) returns boolean language plpgsql stable as $$
+begin
+  return pdoflow.owns(p_role)
+    or exists (select from pdoflow.grants_of(p_role) where kind = 'poster');
+end $$;
+
+-- The number of a new posting. If no span has room, this opens one, or waits for one.
+create function pdoflow.new_posting_id() returns bigint language plpgsql as $$
+declare
+  v_id bigint;
+begin
+  for v_try in 1..200 loop
+    v_id := pdoflow.take_posting_id();
+    if v_id is not null then return v_id; end if;
+    perform pdoflow.make_room(v_try);
+  end loop;
+  raise exception 'found no room for a posting: try again' using errcode = '40001';
+end $$;
+
+-- Takes room for an ended posting of the caller that a retry opens again.
 create function pdoflow.require_room_again(p_posting bigint) returns void language plpgsql as $$
 declare
   v_limit integer := (select max_open from pdoflow.limits_of_caller());
@@ -55,8 +85,7 @@ begin
       and route_id = any (pdoflow.own_routes())) then
     return;
   end if;
-  perform pg_advisory_xact_lock(hashtextextended('pdoflow.open ' || pdoflow.caller(), 0));
-  perform pdoflow.require_room(v_limit); -- a separate statement: it sees all
+  perform pdoflow.take_room(v_limit);
 end $$;
 
 -- Returns the id of a new posting of the caller, or the posting that already has its key. Returns
@@ -207,10 +236,7 @@ begin
   v.is_sorted := p_is_sorted;
   if not p_is_sorted then v.priority := p_priorities[1]; end if;
   if p_is_sorted then perform pdoflow.write_order(v.id, v.job_count); end if;
-  if v_limits.max_open is not null then
-    perform pg_advisory_xact_lock(hashtextextended('pdoflow.open ' || pdoflow.caller(), 0));
-    perform pdoflow.require_room(v_limits.max_open); -- a separate statement: it sees all
-  end if;
+  perform pdoflow.take_room(v_limits.max_open);
   -- As late as possible: other transactions that post with the same new route wait for this one.
   v.route_id := pdoflow.find_route(
     coalesce(p_options ->> 'osUser', ''), coalesce(p_options -> 'needs', '[]'),

@@ -114,15 +114,10 @@ declare
   v pdoflow.posting := pdoflow.posting_of(s.entry_point, s.options);
   v_limits record := pdoflow.limits_of(s.poster, pdoflow.owns(s.poster));
 begin
-  if not pdoflow.owns(s.poster) and not exists (
-    select from pdoflow.grants_of(s.poster) where kind = 'poster') then
+  if not pdoflow.may_post(s.poster) then
     raise exception 'the role % may not post any more', s.poster using errcode = 'PF005';
   end if;
-  for v_try in 1..200 loop
-    v.id := pdoflow.take_posting_id();
-    exit when v.id is not null;
-    perform pdoflow.make_room(v_try);
-  end loop;
+  v.id := pdoflow.new_posting_id();
   insert into pdoflow.posting_key (poster, poster_os, key, posting_id)
   values (s.poster, s.poster_os, p_key, v.id) on conflict do nothing;
   if not found then
@@ -130,10 +125,7 @@ begin
             where poster = s.poster and poster_os = s.poster_os and key = p_key);
   end if;
   v.job_count := pdoflow.write_jobs(v.id, 0, s.jobs, null, v_limits.max_argument_bytes);
-  if v_limits.max_open is not null then
-    perform pg_advisory_xact_lock(hashtextextended('pdoflow.open ' || s.poster, 0));
-    perform pdoflow.require_room(v_limits.max_open, s.poster);
-  end if;
+  perform pdoflow.take_room(v_limits.max_open, s.poster);
   v.name := coalesce(v.name, s.name);
   v.schedule := s.name;
   v.scheduled_at := p_nominal;
@@ -185,9 +177,11 @@ begin
       s, p_nominal, format('schedule/%s/%s', s.id,
                 to_char(p_nominal at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')),
       case when s.overlap = 'queue' then v_before.id end);
-  exception when others then -- of the limits of the poster, for example: the next time tries again
-    perform pdoflow.note_fire(s, p_nominal, 'refused', sqlerrm, null, p_by_hand);
-    return null;
+  exception
+    when deadlock_detected or serialization_failure then raise;
+    when others then -- of the limits of the poster, for example: the next time tries again
+      perform pdoflow.note_fire(s, p_nominal, 'refused', sqlerrm, null, p_by_hand);
+      return null;
   end;
   perform pdoflow.note_fire(s, p_nominal, 'posted', null, v_posting, p_by_hand);
   update pdoflow.schedule set posting_id = v_posting where id = s.id;
@@ -213,39 +207,37 @@ begin
   last_at := coalesce(fire_at, last_at);
 end $$;
 
--- Fires the schedules that are due, at most p_limit; returns how many were. A transaction fires one
--- time of each of them, and skips locked ones: another pool fires these. A schedule whose times
--- cannot be computed any more is paused, so that it stops no pool.
-create function pdoflow.fire_due(p_limit integer, p_posters text[] default null) returns integer
+-- Fires one time of a schedule that is due; returns whether there was one. Only one in a
+-- transaction: firing takes the locks of posting, in their order. Skips locked schedules: another
+-- pool fires these. A schedule whose times cannot be computed any more is paused, so that it stops
+-- no pool.
+create function pdoflow.fire_due(p_posters text[] default null) returns boolean
 language plpgsql set jit = off set enable_seqscan = off as $$
 declare
   s pdoflow.schedule;
   v record;
-  v_due integer := 0;
 begin
-  for s in
-    select * from pdoflow.schedule
-    where fires_at <= now() and not is_paused
-      and (p_posters is null or poster = any (p_posters))
-    order by fires_at limit p_limit for no key update skip locked
-  loop
-    v_due := v_due + 1;
-    begin
-      v := pdoflow.due_time(s);
-      if v.fire_at is distinct from s.nominal_at then
-        perform pdoflow.note_fire(
-          s, s.nominal_at, 'missed', 'no pool fired it in time'
-            || case when v.last_at > s.nominal_at
-                    then format(', nor others before %s', v.last_at) else '' end, null, false);
-      end if;
-      if v.fire_at is not null then perform pdoflow.fire_schedule(s, v.fire_at, false); end if;
-      perform pdoflow.advance_schedule(s, v.last_at);
-    exception when others then
+  select * into s from pdoflow.schedule
+  where fires_at <= now() and not is_paused and (p_posters is null or poster = any (p_posters))
+  order by fires_at limit 1 for no key update skip locked;
+  if not found then return false; end if;
+  begin
+    v := pdoflow.due_time(s);
+    if v.fire_at is distinct from s.nominal_at then
+      perform pdoflow.note_fire(
+        s, s.nominal_at, 'missed', 'no pool fired it in time'
+          || case when v.last_at > s.nominal_at
+                  then format(', nor others before %s', v.last_at) else '' end, null, false);
+    end if;
+    if v.fire_at is not null then perform pdoflow.fire_schedule(s, v.fire_at, false); end if;
+    perform pdoflow.advance_schedule(s, v.last_at);
+  exception
+    when deadlock_detected or serialization_failure then raise; -- the pool tries again
+    when others then
       update pdoflow.schedule set is_paused = true where id = s.id;
       perform pdoflow.note_fire(s, s.nominal_at, 'refused', sqlerrm, null, false);
-    end;
-  end loop;
-  return v_due;
+  end;
+  return true;
 end $$;
 
 -- The time in ms until a schedule is due; null if none is.

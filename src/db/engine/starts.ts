@@ -24,5 +24,15 @@ export async function nextTimes(
   return row ?? { retryMs: null, startMs: null, anyWaits: false };
 }
 
-/** Opens postings that are due to start (P8), and cancels those whose deadline has passed (P12). */
-export const startDue = ({ sql, schema }: Db) => sql`select ${schema}.pool_start_due()`;
+/**
+ * Opens postings that are due to start (P8), cancels those whose deadline has passed (P12), and
+ * fires the schedules that are due (H2), each in a transaction of its own.
+ */
+export async function startDue({ sql, schema }: Db): Promise<void> {
+  await sql`select ${schema}.pool_start_due()`;
+  for (;;) {
+    const [row] = await sql<{ hasFired: boolean }[]>`
+      select ${schema}.pool_fire_due() as has_fired`;
+    if (row?.hasFired !== true) return;
+  }
+}

@@ -28,7 +28,7 @@ const pass = ({ sql }: Db, time: string) => sql`
       fires_at = fires_at - ${time}::interval`;
 
 const fire = async ({ sql }: Db) =>
-  (await sql<{ due: number }[]>`select pdoflow.fire_due(100) as due`)[0]?.due;
+  (await sql<{ due: number }[]>`select pdoflow.fire_due()::integer as due`)[0]?.due;
 
 const fires = async ({ sql }: Db) => [
   ...(await sql<{ outcome: string; postingId: number | null; reason: string | null }[]>`
