@@ -35,7 +35,7 @@ const ended = (done: number, failed = 0, cancelled = 0): Partial<TopPosting> => 
   ...{ state: "finished", endedAt: nowAt, jobs: { ...noJobs, done, failed, cancelled } },
 });
 
-test("a flow is one row: ended stages, a bar over all its jobs, and the state of what runs", () => {
+test("a flow is one row: ended stages, a bar over all its jobs, and its state", () => {
   const [flow, ...others] = rowsOf(shown());
   expect(flow).toMatch(/▹7 ● night 1\/4 .* 35% +400 .* running/);
   expect(others.map((row) => row.slice(2, 15))).toEqual([" 55 ○ alone  ", " 48 ■ follows"]);

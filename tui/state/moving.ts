@@ -137,7 +137,7 @@ export function open(model: Model): Step {
   return just({ ...model, poolDetails: null, views: [...model.views, to] }, ...refresh);
 }
 
-/** `night stars`: flow and stage; else the name or what runs. */
+/** `night stars`: flow and stage; else the name, entry point or command. */
 const titleOf = ({ flow, name, command, entryPoint }: TopPosting): string =>
   flow ? `${flow.name ?? `flow ${flow.id}`} ${flow.stage}` : (name ?? command ?? entryPoint);
 

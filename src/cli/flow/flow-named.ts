@@ -1,5 +1,6 @@
 import type { Db } from "../../db/connection/connect.ts";
-import { findFlows, type FlowRow, readFlow, readStages } from "../../db/read/flows.ts";
+import { type FlowRow, readFlow, readStages } from "../../db/read/flows.ts";
+import { findPicked } from "../../db/read/selection.ts";
 import { exitCodes, InvalidInput, PdoflowError } from "../../domain/errors.ts";
 import type { FlowNode } from "../../domain/flow-graph.ts";
 import { parseSpec } from "../../domain/flow-spec.ts";
@@ -36,7 +37,7 @@ export interface FoundFlow extends FlowRow {
 
 /** @throws {FlowNotFound} */
 export async function findFlow(db: Db, pick: PostingPick): Promise<FoundFlow> {
-  const [id] = await findFlows(db, pick);
+  const [id] = await findPicked(db, pick, "flow");
   const flow = id === undefined ? null : await readFlow(db, id);
   if (flow === null) throw new FlowNotFound(pick);
   const stages = (await readStages(db, [flow.id])).get(flow.id) ?? [];

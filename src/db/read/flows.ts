@@ -1,5 +1,4 @@
 import type { Obstacle, StageStatus } from "../../domain/flow-status.ts";
-import type { PostingPick } from "../../domain/selector.ts";
 import { jobStatuses, noJobs } from "../../domain/states.ts";
 import { integers } from "../connection/array.ts";
 import type { Db } from "../connection/connect.ts";
@@ -13,25 +12,6 @@ export interface FlowRow {
   posterOs: string;
   key: string | null;
   postedAt: Date;
-}
-
-/** The numbers of the flows that a selection means, in order; empty if there are none. */
-export async function findFlows({ sql, schema }: Db, pick: PostingPick): Promise<number[]> {
-  const rows = await (() => {
-    switch (pick.by) {
-      case "number":
-        return sql<{ id: number }[]>`select id from ${schema}.flow where id = ${pick.id}`;
-      case "last":
-        return sql<{ id: number }[]>`
-          select id from (
-            select id from ${schema}.flow order by id desc limit ${pick.count}) newest
-          order by id`;
-      case "name":
-        return sql<{ id: number }[]>`
-          select id from ${schema}.flow where name = ${pick.name} order by id desc limit 1`;
-    }
-  })();
-  return rows.map(({ id }) => id);
 }
 
 /** Up to `most` flows before a number, the newest first. */

@@ -3,20 +3,25 @@ import type { PostingPick } from "../../domain/selector.ts";
 import type { Db } from "../connection/connect.ts";
 import { isInState } from "./lists.ts";
 
-/** The numbers of the postings that a selection means, in order; empty if there are none. */
-export async function findPicked({ sql, schema }: Db, pick: PostingPick): Promise<number[]> {
+/** The numbers of the postings, or flows, that a selection means, in order; perhaps none. */
+export async function findPicked(
+  { sql, schema }: Db,
+  pick: PostingPick,
+  of: "posting" | "flow" = "posting",
+): Promise<number[]> {
+  const table = sql`${schema}.${sql(of)}`;
   const rows = await (() => {
     switch (pick.by) {
       case "number":
-        return sql<{ id: number }[]>`select id from ${schema}.posting where id = ${pick.id}`;
+        return sql<{ id: number }[]>`select id from ${table} where id = ${pick.id}`;
       case "last":
         return sql<{ id: number }[]>`
           select id from (
-            select id from ${schema}.posting order by id desc limit ${pick.count}) newest
+            select id from ${table} order by id desc limit ${pick.count}) newest
           order by id`;
       case "name":
         return sql<{ id: number }[]>`
-          select id from ${schema}.posting where name = ${pick.name} order by id desc limit 1`;
+          select id from ${table} where name = ${pick.name} order by id desc limit 1`;
     }
   })();
   return rows.map(({ id }) => id);

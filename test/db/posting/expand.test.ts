@@ -84,20 +84,23 @@ describe("P15: a job for each element", () => {
       `[${Array.from({ length: 100_001 }, () => "0").join(",")}]`,
       "expected at most 100000 elements in the result of 1, found 100001",
     ],
-  ])("%s instead of a list cancels it, and it blocks what waits for it", async (...given) => {
-    const [, result, reason] = given;
-    await using db = await freshQueue();
-    const { next } = await expanded(db, result);
-    expect(await stateOf(db, next)).toEqual({
-      ...{ state: "cancelled", jobCount: 0, reason, hasEnded: true },
-    });
-    const [last] = await db.sql<{ id: number }[]>`
+  ])(
+    "%s instead of a list cancels it, and it blocks postings that wait for it",
+    async (...given) => {
+      const [, result, reason] = given;
+      await using db = await freshQueue();
+      const { next } = await expanded(db, result);
+      expect(await stateOf(db, next)).toEqual({
+        ...{ state: "cancelled", jobCount: 0, reason, hasEnded: true },
+      });
+      const [last] = await db.sql<{ id: number }[]>`
       select pdoflow.post('last.ts#main', '[[]]',
                           jsonb_build_object('after', jsonb_build_array(
                             jsonb_build_object('posting', ${next}::bigint)))) as id`;
-    const [row] = await db.sql`select reason from pdoflow.obstacles(${last?.id ?? 0})`;
-    expect(row).toEqual({ reason: `${next} was cancelled before it had jobs` });
-  });
+      const [row] = await db.sql`select reason from pdoflow.obstacles(${last?.id ?? 0})`;
+      expect(row).toEqual({ reason: `${next} was cancelled before it had jobs` });
+    },
+  );
 
   test("it can be cancelled before it is expanded", async () => {
     await using db = await freshQueue();

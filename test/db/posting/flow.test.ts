@@ -13,7 +13,8 @@ import {
   insertStage,
   transactionDb,
 } from "../../../src/db/posting/flow.ts";
-import { findFlows, listFlows, readFlow, readStages } from "../../../src/db/read/flows.ts";
+import { listFlows, readFlow, readStages } from "../../../src/db/read/flows.ts";
+import { findPicked } from "../../../src/db/read/selection.ts";
 import { flowState, stageState } from "../../../src/domain/flow-status.ts";
 import type { Edge } from "../../../src/domain/option-values.ts";
 import {
@@ -213,10 +214,13 @@ test("a flow is found by its number, its name and as the last one", async () => 
   const one = await post(db, { a: [] });
   const two = await post(db, { a: [] });
   await post(db, { a: [] }, { name: "day" });
-  expect(await findFlows(db, { by: "name", name: "night" })).toEqual([two.flowId]);
-  expect(await findFlows(db, { by: "number", id: one.flowId })).toEqual([one.flowId]);
-  expect(await findFlows(db, { by: "last", count: 2 })).toEqual([two.flowId, two.flowId + 1]);
-  expect(await findFlows(db, { by: "number", id: 99 })).toEqual([]);
+  expect(await findPicked(db, { by: "name", name: "night" }, "flow")).toEqual([two.flowId]);
+  expect(await findPicked(db, { by: "number", id: one.flowId }, "flow")).toEqual([one.flowId]);
+  expect(await findPicked(db, { by: "last", count: 2 }, "flow")).toEqual([
+    two.flowId,
+    two.flowId + 1,
+  ]);
+  expect(await findPicked(db, { by: "number", id: 99 }, "flow")).toEqual([]);
   const listed = await listFlows(db, Number.MAX_SAFE_INTEGER, 2);
   expect(listed.map(({ name }) => name)).toEqual(["day", "night"]);
 });
