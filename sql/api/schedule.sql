@@ -1,13 +1,14 @@
 -- Schedules, for posters and operators (docs/schedules.md).
 
 -- The next times of a cron expression or interval after a moment: nominal times, without jitter.
+-- An interval counts from p_from, by default that moment.
 create function pdoflow.next_times(
   p_timing text, p_zone text default 'UTC', p_count integer default 10,
-  p_after timestamptz default now()
+  p_after timestamptz default now(), p_from timestamptz default null
 ) returns setof timestamptz language plpgsql stable
 security definer set search_path = pg_catalog, pg_temp as $$
 declare
-  v_from constant timestamptz := p_after;
+  v_from constant timestamptz := coalesce(p_from, p_after);
 begin
   perform pdoflow.require_zone(p_zone);
   for i in 1..least(p_count, 1000) loop
@@ -65,6 +66,7 @@ begin
   s.entry_point := p_entry_point;
   s.options := p_options;
   s.jobs := p_jobs;
+  s.job_count := cardinality(string_to_array(rtrim(p_jobs, e'\n'), e'\n'));
   s.created_at := now();
   for v_key, v_value in select * from jsonb_each(p_settings) loop
     case v_key
@@ -89,13 +91,15 @@ begin
   s.fires_at := pdoflow.with_jitter(s, s.nominal_at);
   insert into pdoflow.schedule as x (
     name, poster, poster_os, timing, zone, jitter_ms, overlap, missed, entry_point, options, jobs,
-    created_at, until, nominal_at, fires_at)
+    job_count, created_at, until, nominal_at, fires_at)
   values (s.name, s.poster, s.poster_os, s.timing, s.zone, s.jitter_ms, s.overlap, s.missed,
-          s.entry_point, s.options, s.jobs, s.created_at, s.until, s.nominal_at, s.fires_at)
+          s.entry_point, s.options, s.jobs, s.job_count, s.created_at, s.until, s.nominal_at,
+          s.fires_at)
   on conflict (poster, name) do update
   set poster_os = excluded.poster_os, timing = excluded.timing, zone = excluded.zone,
       jitter_ms = excluded.jitter_ms, overlap = excluded.overlap, missed = excluded.missed,
       entry_point = excluded.entry_point, options = excluded.options, jobs = excluded.jobs,
+      job_count = excluded.job_count,
       created_at = excluded.created_at, until = excluded.until, nominal_at = excluded.nominal_at,
       fires_at = excluded.fires_at
   returning x.id into s.id;
@@ -167,7 +171,8 @@ end $$;
 
 create view pdoflow.schedules with (security_barrier) as
 select s.name, s.poster, s.timing, s.zone, s.jitter_ms, s.overlap, s.missed, s.entry_point,
-       s.options, s.until, s.is_paused, s.nominal_at, s.fires_at, s.posting_id, s.created_at
+       s.options, s.job_count, s.until, s.is_paused, s.nominal_at,
+       s.fires_at, s.posting_id, s.created_at
 from pdoflow.schedule s
 where (select pdoflow.sees_all()) or s.poster = pdoflow.caller();
 comment on view pdoflow.schedules is 'One row: a schedule that the caller can see.';

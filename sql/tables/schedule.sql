@@ -11,6 +11,7 @@ create table pdoflow.schedule (
   entry_point text not null,
   options jsonb not null default '{}',
   jobs text not null,
+  job_count integer not null,
   created_at timestamptz not null default now(),
   until timestamptz,
   is_paused boolean not null default false,

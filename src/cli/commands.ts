@@ -49,6 +49,7 @@ export const commands: Commands = {
   schedule: async () => [
     (await import("./schedule/add-schedule.ts")).ScheduleAddCommand,
     ...Object.values(await import("./schedule/show-schedules.ts")),
+    (await import("./schedule/show-schedule.ts")).ScheduleShowCommand,
     ...Object.values(await import("./schedule/change-schedule.ts")),
   ],
   "set-priority": async () => [(await import("./commands/set.ts")).SetPriorityCommand],

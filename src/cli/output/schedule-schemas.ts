@@ -5,6 +5,36 @@ import { count, id, moment, output } from "./schema-parts.ts";
 const name = v.string();
 const Change = output({ name, isChanged: v.boolean() });
 
+const schedule = {
+  name,
+  poster: v.string(),
+  timing: v.string(),
+  zone: v.string(),
+  jitterMs: count,
+  overlap: v.string(),
+  missed: v.string(),
+  entryPoint: v.string(),
+  jobCount: count,
+  isPaused: v.boolean(),
+  until: v.nullable(moment),
+  /** The next time; null if there is none. */
+  nominalAt: v.nullable(moment),
+  /** That time with its jitter. */
+  firesAt: v.nullable(moment),
+  /** The posting of the last fire; null if there is none. */
+  postingId: v.nullable(id),
+};
+const fires = v.array(
+  v.object({
+    nominalAt: moment,
+    firedAt: moment,
+    outcome: v.picklist(["posted", "skipped", "missed", "refused"]),
+    byHand: v.boolean(),
+    postingId: v.nullable(id),
+    reason: v.nullable(v.string()),
+  }),
+);
+
 /** The output of the commands `schedule …`. */
 export const scheduleSchemas = {
   "schedule add": output({
@@ -13,41 +43,18 @@ export const scheduleSchemas = {
     /** Null if it never fires. */
     nextAt: v.nullable(moment),
   }),
-  "schedule list": output({
-    schedules: v.array(
-      v.object({
-        name,
-        poster: v.string(),
-        timing: v.string(),
-        zone: v.string(),
-        jitterMs: count,
-        overlap: v.string(),
-        missed: v.string(),
-        entryPoint: v.string(),
-        isPaused: v.boolean(),
-        until: v.nullable(moment),
-        /** The next time; null if there is none. */
-        nominalAt: v.nullable(moment),
-        /** That time with its jitter. */
-        firesAt: v.nullable(moment),
-        /** The posting of the last fire; null if there is none. */
-        postingId: v.nullable(id),
-      }),
-    ),
+  "schedule list": output({ schedules: v.array(v.object(schedule)) }),
+  "schedule show": output({
+    ...schedule,
+    /** The options of its postings, as in docs/sql.md. */
+    options: v.record(v.string(), v.unknown()),
+    /** The next three times, without jitter. */
+    next: v.array(moment),
+    /** The last five times. */
+    fires,
   }),
   "schedule next": output({ times: v.array(moment) }),
-  "schedule history": output({
-    fires: v.array(
-      v.object({
-        nominalAt: moment,
-        firedAt: moment,
-        outcome: v.picklist(["posted", "skipped", "missed", "refused"]),
-        byHand: v.boolean(),
-        postingId: v.nullable(id),
-        reason: v.nullable(v.string()),
-      }),
-    ),
-  }),
+  "schedule history": output({ fires }),
   "schedule pause": Change,
   "schedule resume": Change,
   "schedule delete": Change,

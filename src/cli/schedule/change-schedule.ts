@@ -6,7 +6,6 @@ import {
   deleteSchedule,
   pauseSchedule,
   readFires,
-  readSchedules,
   runSchedule,
 } from "../../db/posting/schedules.ts";
 import type { Db } from "../../db/connection/connect.ts";
@@ -17,7 +16,7 @@ import { pluralize } from "../output/pluralize.ts";
 import { PdoflowCommand } from "../shell/command.ts";
 import { localMoment } from "../shell/flag-values.ts";
 import { parseFlags } from "../shell/flags.ts";
-import { ScheduleNotFound } from "./schedule-not-found.ts";
+import { findSchedule } from "./schedule-named.ts";
 
 /** A command that changes one schedule. */
 abstract class ScheduleCommand extends PdoflowCommand {
@@ -26,8 +25,7 @@ abstract class ScheduleCommand extends PdoflowCommand {
   /** @throws {ScheduleNotFound} */
   async withSchedule<T>(work: (db: Db) => Promise<T>): Promise<T> {
     return await this.withDatabase(async (db) => {
-      const [found] = await readSchedules(db, this.name);
-      if (!found) throw new ScheduleNotFound(this.name);
+      await findSchedule(db, this.name);
       return await work(db);
     });
   }

@@ -1,28 +1,17 @@
 import { Command, Option } from "clipanion";
 import * as v from "valibot";
 
-import type { Db } from "../../db/connection/connect.ts";
-import {
-  readFires,
-  readNextTimes,
-  readSchedules,
-  type ScheduleRow,
-} from "../../db/posting/schedules.ts";
+import { readFires, readNextTimes, readSchedules } from "../../db/posting/schedules.ts";
 import { type ExitCode, exitCodes, InvalidInput } from "../../domain/errors.ts";
 import { localText } from "../../domain/local-time.ts";
 import { outputSchemas } from "../output/output-schemas.ts";
 import { PdoflowCommand } from "../shell/command.ts";
 import { wholeNumber } from "../shell/flag-values.ts";
 import { parseFlags } from "../shell/flags.ts";
-import { ScheduleNotFound } from "./schedule-not-found.ts";
+import { fireColor, fireRows } from "./fire-rows.ts";
+import { findSchedule } from "./schedule-named.ts";
 
 const textOf = (moment: Date | null): string => (moment === null ? "-" : localText(moment));
-
-async function findSchedule(db: Db, name: string): Promise<ScheduleRow> {
-  const [found] = await readSchedules(db, name);
-  if (!found) throw new ScheduleNotFound(name);
-  return found;
-}
 
 export class ScheduleListCommand extends PdoflowCommand {
   static override paths = [["schedule", "list"]];
@@ -68,11 +57,10 @@ export class ScheduleNextCommand extends PdoflowCommand {
       throw new InvalidInput("--zone", ["expected it only with a time, not with a schedule"]);
     }
     const times = await this.withDatabase(async (db) => {
-      const { timing, zone, until } = isTime
-        ? { timing: this.of, zone: this.zone ?? "UTC", until: null }
+      const timing = isTime
+        ? { timing: this.of, zone: this.zone ?? "UTC", until: null, createdAt: null }
         : await findSchedule(db, this.of);
-      const next = await readNextTimes(db, timing, zone, count);
-      return next.filter((time) => until === null || time <= until);
+      return await readNextTimes(db, timing, count);
     });
     if (this.json) this.printJson(outputSchemas["schedule next"], { times });
     else for (const time of times) this.print(localText(time));
@@ -96,14 +84,7 @@ export class ScheduleHistoryCommand extends PdoflowCommand {
     });
     if (this.json) this.printJson(outputSchemas["schedule history"], { fires: [...fires] });
     else {
-      this.printTable(
-        ["time", "result", "posting", "reason"],
-        fires.map(({ nominalAt, outcome, byHand, postingId, reason }) => [
-          ...[localText(nominalAt), outcome + (byHand ? " by hand" : "")],
-          ...[postingId ?? "-", reason ?? ""],
-        ]),
-        (cell) => (/^(refused|missed)/.test(cell) ? "red" : null),
-      );
+      this.printTable(["time", "result", "posting", "reason"], fireRows(fires), fireColor);
     }
     return exitCodes.ok;
   }

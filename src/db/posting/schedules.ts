@@ -30,6 +30,10 @@ export interface ScheduleRow {
   overlap: string;
   missed: string;
   entryPoint: string;
+  /** The options of its postings. */
+  options: Record<string, unknown>;
+  jobCount: number;
+  createdAt: Date;
   isPaused: boolean;
   until: Date | null;
   /** The next time, null if there is none. */
@@ -59,8 +63,8 @@ export const addSchedule = ({ sql, schema }: Db, schedule: NewSchedule) => sql`
 export const readSchedules = ({ sql, schema }: Db, name: string | null = null) => sql<
   ScheduleRow[]
 >`
-  select name, poster, timing, zone, jitter_ms, overlap, missed, entry_point, is_paused, until,
-         nominal_at, fires_at, posting_id
+  select name, poster, timing, zone, jitter_ms, overlap, missed, entry_point, options, job_count,
+         created_at, is_paused, until, nominal_at, fires_at, posting_id
   from ${schema}.schedules where ${name}::text is null or name = ${name}
   order by name, poster limit 10000`;
 
@@ -69,16 +73,22 @@ export const readFires = ({ sql, schema }: Db, name: string, most: number) => sq
   select nominal_at, fired_at, outcome, by_hand, posting_id, reason from ${schema}.fires
   where name = ${name} order by nominal_at desc limit ${most}`;
 
-/** The next times of a schedule, or of a timing in a zone. */
+/** When something happens again and again: a schedule, or a time to try. */
+export interface Timing extends Pick<ScheduleRow, "timing" | "zone" | "until"> {
+  /** The moment since which an interval counts; null for now. */
+  createdAt: Date | null;
+}
+
+/** Its next times. */
 export async function readNextTimes(
   { sql, schema }: Db,
-  timing: string,
-  zone: string,
+  { timing, zone, until, createdAt }: Timing,
   count: number,
 ): Promise<Date[]> {
   const rows = await sql<{ at: Date }[]>`
-    select at from ${schema}.next_times(${timing}, ${zone}, ${count}) as n (at)
-    where at is not null`;
+    select at from ${schema}.next_times(
+      ${timing}, ${zone}, ${count}, now(), ${createdAt}::timestamptz) as n (at)
+    where at is not null and (${until}::timestamptz is null or at <= ${until}::timestamptz)`;
   return rows.map(({ at }) => at);
 }
 

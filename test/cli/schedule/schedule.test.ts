@@ -98,6 +98,29 @@ test("schedule list, next and history", async () => {
   expect(out).toContain("posted by hand");
 });
 
+test("schedule show tells when it fires and what it posts, on one screen", async () => {
+  await nightly("--zone", "Europe/Berlin", "--jitter", "5m");
+  await cli.run("schedule", "run", "nightly");
+  const { out } = await cli.run("schedule", "show", "nightly");
+  expect(out).toContain("0 2 * * *, every day at 02:00, Europe/Berlin");
+  expect(out).toContain("work.ts#none, 1 job, as ");
+  expect(out).toContain("up to 5m");
+  expect(out).toMatch(/next +20\d\d/);
+  expect(out).toMatch(/posted by hand +\d+/);
+  expect(out.split("\n").length).toBeLessThan(24);
+  const shown = JSON.parse((await cli.run("schedule", "show", "nightly", "--json")).out);
+  expect(shown).toMatchObject({ name: "nightly", jitterMs: 300_000, jobCount: 1, options: {} });
+  expect(shown).toMatchObject({ next: [{}, {}, {}].map(() => expect.stringMatching(/Z$/)) });
+});
+
+test("the next times of an interval count from the moment it was added", async () => {
+  await add("m", "every 90m", "--", "post", "work.ts#main", "--each", "1-3");
+  await db.db.sql`update pdoflow.schedule set created_at = created_at - interval '1 h'`;
+  const { out } = await cli.run("schedule", "next", "m", "1", "--json");
+  const [next = ""]: string[] = JSON.parse(out).times;
+  expect(Date.parse(next) - Date.now()).toBeWithin(29 * 60_000, 31 * 60_000);
+});
+
 test("schedule run prints the posting, and exits with 1 if there is none", async () => {
   await add("q", "@daily", "--overlap", "queue", "--", "post", "work.ts#none", "--no-args");
   const first = await cli.run("schedule", "run", "q");
@@ -130,7 +153,7 @@ test("schedule backfill posts for past times", async () => {
   });
 });
 
-test.each(["next", "history", "run", "pause", "resume", "delete"])(
+test.each(["show", "next", "history", "run", "pause", "resume", "delete"])(
   "schedule %s of a name that does not exist is code 4",
   async (verb) => {
     const { code, err } = await cli.run("schedule", verb, "nothing");
