@@ -37,6 +37,7 @@ export type {
   WaitingOptions,
 } from "./library/flow/flow-builder.ts";
 export type { Flow } from "./library/flow/posted-flow.ts";
+export { Schedule, schedule, type ScheduleOptions } from "./library/schedule/schedule.ts";
 export type { FailedJob } from "./library/posting/failed-jobs.ts";
 export { NumberRange, Product, product, range } from "./library/post/product.ts";
 export { findPosting } from "./library/post/find-posting.ts";

@@ -1,28 +1,10 @@
 import * as v from "valibot";
 
+import { givenOptions, laterOptions } from "./later-options.ts";
 import { parse } from "./parse.ts";
-import { type OptionsInput, postingOptions } from "./posting-options.ts";
+import type { OptionsInput } from "./posting-options.ts";
 
-const names = [
-  "name",
-  "priority",
-  "maxAttempts",
-  "backoffMs",
-  "timeoutMs",
-  "graceMs",
-  "stopAfter",
-  "keepsResults",
-  "keepsOutput",
-  "maxRunning",
-  "maxRate",
-  "maxFailures",
-  "maxFailuresPercent",
-  "runAt",
-  "deadline",
-  "keepMs",
-  "project",
-  "needs",
-] as const;
+const names = [...laterOptions, "runAt", "deadline"] as const;
 type ChildOption = (typeof names)[number];
 
 /**
@@ -31,9 +13,7 @@ type ChildOption = (typeof names)[number];
  */
 export interface ChildOptions extends OptionsInput<ChildOption> {}
 
-const Options = v.strictObject(
-  Object.fromEntries(names.map((name) => [name, v.optional(postingOptions[name].schema.wrapped)])),
-);
+const Options = v.strictObject(givenOptions(names));
 
 /**
  * @internal The given options as JSON text, as `pool_draft` takes them.

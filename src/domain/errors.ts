@@ -54,6 +54,15 @@ export class NothingToPost extends PdoflowError {
   }
 }
 
+/** There is no schedule of that name that the role can see. */
+export class ScheduleNotFound extends PdoflowError {
+  override readonly name = "ScheduleNotFound";
+  readonly exitCode = exitCodes.notFound;
+  constructor(name: string) {
+    super(`there is no schedule "${name}". List schedules with: pdoflow schedule list`);
+  }
+}
+
 /** The posting does not exist: it was removed, or is in another database. */
 export class PostingNotFound extends PdoflowError {
   override readonly name = "PostingNotFound";

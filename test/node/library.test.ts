@@ -46,6 +46,21 @@ describe("in plain Node", () => {
     ]);
   });
 
+  test("a script adds a schedule, and reads its next times", async () => {
+    await using database = await freshDatabase();
+    await write(
+      "schedule.mjs",
+      `import { schedule } from "pdoflow";
+      const options = { name: "nightly", timing: "0 2 * * *", maxAttempts: 1 };
+      const nightly = await schedule("post.mjs#fit", [[1, "a"]], options);
+      console.log((await nightly.next(2)).map((time) => time.getUTCHours()).join());`,
+    );
+    expect(await node("schedule.mjs", database.url)).toBe("2,2\n");
+    expect(await database.sql`select entry_point, jobs from pdoflow.schedule`).toMatchObject([
+      { entryPoint: "post.mjs#fit", jobs: '[1,"a"]' },
+    ]);
+  });
+
   test("a CommonJS script waits for its posting and reads the results", async () => {
     await using database = await freshDatabase();
     await write(

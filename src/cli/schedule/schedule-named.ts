@@ -1,14 +1,6 @@
 import type { Db } from "../../db/connection/connect.ts";
 import { readSchedules, type ScheduleRow } from "../../db/posting/schedules.ts";
-import { exitCodes, PdoflowError } from "../../domain/errors.ts";
-
-class ScheduleNotFound extends PdoflowError {
-  override readonly name = "ScheduleNotFound";
-  readonly exitCode = exitCodes.notFound;
-  constructor(name: string) {
-    super(`there is no schedule "${name}". List schedules with: pdoflow schedule list`);
-  }
-}
+import { ScheduleNotFound } from "../../domain/errors.ts";
 
 /** @throws {ScheduleNotFound} */
 export async function findSchedule(db: Db, name: string): Promise<ScheduleRow> {

@@ -5,12 +5,9 @@ import {
   optionsText,
   type Posted,
 } from "../../db/posting/insert.ts";
-import { addSchedule, type NewSchedule } from "../../db/posting/schedules.ts";
+import { addSchedule, type NewSchedule, storedJobs } from "../../db/posting/schedules.ts";
 import { type ExitCode, InvalidInput } from "../../domain/errors.ts";
 import { PostCommand } from "../commands/post.ts";
-
-/** As in schedule.sql. */
-const bytesMax = 1024 * 1024;
 
 /** `post` behind `schedule add`: keeps its jobs in a schedule instead of posting them. */
 export class ScheduledPost extends PostCommand {
@@ -26,18 +23,7 @@ export class ScheduledPost extends PostCommand {
         `expected at most 1000 combinations in a schedule, found ${jobs.size}`,
       ]);
     }
-    const args: string[] = [];
-    let bytes = 0;
-    for await (const batch of jobs) {
-      args.push(...batch.args);
-      bytes += batch.args.reduce((sum, line) => sum + Buffer.byteLength(line) + 1, 0);
-      if (bytes > bytesMax) {
-        throw new InvalidInput("arguments", [
-          "expected at most 1 MiB of arguments in a schedule, found more: keep large data in " +
-            "files, and post their names",
-        ]);
-      }
-    }
+    const args = await storedJobs(jobs);
     if (args.length === 0) {
       throw new InvalidInput("arguments", ["expected at least one job, found none"]);
     }

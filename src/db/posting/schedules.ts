@@ -1,4 +1,9 @@
+import { InvalidInput } from "../../domain/errors.ts";
 import type { Db } from "../connection/connect.ts";
+import type { JobBatch } from "./batches.ts";
+
+/** The most bytes of arguments that a schedule stores; as in sql/api/schedule.sql. */
+const bytesMax = 1024 * 1024;
 
 /** When a schedule fires; see docs/schedules.md. */
 export interface ScheduleSettings {
@@ -51,6 +56,29 @@ export interface FireRow {
   byHand: boolean;
   postingId: number | null;
   reason: string | null;
+}
+
+/**
+ * The arguments of jobs as a schedule stores them.
+ *
+ * @throws {InvalidInput} they are too large.
+ */
+export async function storedJobs(
+  jobs: AsyncIterable<JobBatch> | Iterable<JobBatch>,
+): Promise<string[]> {
+  const args: string[] = [];
+  let bytes = 0;
+  for await (const batch of jobs) {
+    args.push(...batch.args);
+    bytes += batch.args.reduce((sum, line) => sum + Buffer.byteLength(line) + 1, 0);
+    if (bytes > bytesMax) {
+      throw new InvalidInput("arguments", [
+        "expected at most 1 MiB of arguments in a schedule, found more: keep large data in " +
+          "files, and post their names",
+      ]);
+    }
+  }
+  return args;
 }
 
 /** Adds a schedule, or replaces the caller's schedule with its name. */
