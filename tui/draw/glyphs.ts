@@ -21,8 +21,9 @@ export interface Glyphs {
   /** Eighths of a row, the lowest first. */
   levels: readonly string[];
   rule: string;
-  /** The vertical axis of a plot, and its foot. */
+  /** The vertical axis of a plot, its foot, and a mark on the horizontal axis. */
   axis: string;
+  tick: string;
   corner: string;
   hasBraille: boolean;
 }
@@ -50,6 +51,7 @@ const rich = {
   levels: ["▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"],
   rule: "─",
   axis: "│",
+  tick: "┬",
   corner: "└",
 };
 
@@ -76,6 +78,7 @@ const ascii = {
   levels: [".", ".", ":", ":", "-", "=", "+", "#"],
   rule: "-",
   axis: "|",
+  tick: "+",
   corner: "+",
 };
 

@@ -28,20 +28,23 @@ export const percent = (share: number): string =>
   `${share >= 1 ? 100 : Math.min(99, Math.floor(share * 100))}%`;
 
 /** The dots of a Braille pattern by column and by row from the top. */
-const dots = [
+export const dots = [
   [0x01, 0x02, 0x04, 0x40],
   [0x08, 0x10, 0x20, 0x80],
 ] as const;
 
-/** The values as an area of `width` by `height`, in Braille or, without it, in blocks. */
+/**
+ * The values as an area of `width` by `height`, in Braille or, without it, in blocks. `top` is the
+ * value at the upper edge (default: the greatest).
+ */
 export function areaPlot(
   values: readonly number[],
-  { width, height }: { width: number; height: number },
+  { width, height, top }: { width: number; height: number; top?: number },
   glyphs: Glyphs,
 ): string[] {
   const [perColumn, perRow] = glyphs.hasBraille ? [2, 4] : [1, 1];
   const heights = resample(values, width * perColumn);
-  const most = Math.max(...heights, 0);
+  const most = top ?? Math.max(...heights, 0);
   const filled = heights.map((value) =>
     most === 0 || value <= 0 ? 0 : Math.max(1, Math.round((value / most) * height * perRow)),
   );

@@ -9,11 +9,20 @@ import { PdoflowCommand } from "../shell/command.ts";
 import { parseFlags } from "../shell/flags.ts";
 import { resultPages } from "../input/job-pages.ts";
 import { bareText } from "../output/bare-text.ts";
+import { ResultPlot } from "../plot/result-plot.ts";
 import { inOneLine, ResultTable } from "../output/result-table.ts";
 import { findSelected, readSelectors, type Selected } from "../input/select.ts";
 import { escapeJson } from "../output/escape-control.ts";
 
-const Options = v.object({ state: v.optional(JobStatus) });
+const Columns = v.pipe(
+  v.string(),
+  v.transform((text) => text.split(",").map((name) => name.trim())),
+  v.check(
+    (names) => names.length <= 2 && names.every((name) => name !== ""),
+    "expected a column, or two separated by a comma, such as loss or step,loss",
+  ),
+);
+const Options = v.object({ state: v.optional(JobStatus), plot: v.optional(Columns) });
 
 export class ResultsCommand extends PdoflowCommand {
   static override paths = [["results"]];
@@ -31,10 +40,18 @@ export class ResultsCommand extends PdoflowCommand {
 
       With --raw, for shell scripts, each line is the result of a done job: text without quotes,
       anything else as JSON. Text with line breaks or control characters is also printed as JSON.
+
+      With --plot, a histogram of one column, or two columns as points. A column is a field of the
+      results or of the arguments (args.NAME if both have a field NAME), an argument (arg1, arg2),
+      the whole result (result), or posting, index, status or error, the name of the error. If most
+      values are words, each of the 15 most frequent ones gets a bar. Values that are missing, or
+      not numbers, are counted below. The results are read once. The numbers are then kept in the
+      temporary folder, so memory use does not depend on the number of jobs.
     `,
     examples: [
       ["Save the results of posting 42", "$0 results 42 > results.ndjson"],
-      ["Plot done jobs with their arguments", "$0 results 42 --state done --args --csv"],
+      ["Save done jobs with their arguments", "$0 results 42 --state done --args --csv"],
+      ["Show how a result depends on an argument", "$0 results 42 --plot arg1,loss"],
       ["Pass results to another program", "$0 results 42 --raw | xargs ls -l"],
       ["Open results of untrusted code in a spreadsheet", "$0 results 42 --csv --safe"],
     ],
@@ -53,14 +70,22 @@ export class ResultsCommand extends PdoflowCommand {
   safe = Option.Boolean("--safe", false, {
     description: "with --csv or --tsv, put an apostrophe before text that looks like a formula",
   });
+  plot = Option.String("--plot", {
+    description: "draw COLUMN as a histogram, or COLUMN,COLUMN as points",
+  });
+  ascii = Option.Boolean("--ascii", false, { description: "draw with ASCII characters only" });
   state = Option.String("--state", {
     description: "only jobs that are waiting, running, retrying, done, failed or cancelled",
   });
 
   async run() {
-    const { state } = parseFlags(Options, this);
-    if ([this.csv, this.tsv, this.raw, this.json].filter(Boolean).length > 1) {
-      throw new InvalidInput("options", ["expected one of --csv, --tsv, --raw and --json"]);
+    const { state, plot } = parseFlags(Options, this);
+    const isPlot = plot !== undefined;
+    if ([this.csv, this.tsv, this.raw, this.json, isPlot].filter(Boolean).length > 1) {
+      throw new InvalidInput("options", ["expected one of --csv, --tsv, --raw, --json and --plot"]);
+    }
+    if (this.ascii && !isPlot) {
+      throw new InvalidInput("--ascii", ["expected --plot together with --ascii"]);
     }
     if (this.raw && (this.args || (state ?? "done") !== "done")) {
       throw new InvalidInput("--raw", [
@@ -76,7 +101,13 @@ export class ResultsCommand extends PdoflowCommand {
       const selected = await findSelected(db, selectors);
       const only = this.raw ? "done" : state;
       const isWanted = ({ status }: ResultWithArgs) => only === undefined || status === only;
-      if (kind === null) await this.#printLines(db, selected, isWanted);
+      if (plot) {
+        using drawn = new ResultPlot(plot);
+        for await (const { postingId, rows } of resultPages(db, selected, { hasArgs: true })) {
+          drawn.add(postingId, rows.filter(isWanted));
+        }
+        this.print(drawn.lines(this.plotStyle(this.ascii)).join("\n"));
+      } else if (kind === null) await this.#printLines(db, selected, isWanted);
       else {
         using table = new ResultTable({ kind, hasArgs: this.args, isSafe: this.safe });
         for await (const { postingId, rows } of this.#pages(db, selected)) {

@@ -10,6 +10,8 @@ import {
 } from "../../db/read/snapshot.ts";
 import type { WaitingPosting } from "../../db/read/explain.ts";
 import { type Family, readFamilies } from "../../db/read/family.ts";
+import type { Db } from "../../db/connection/connect.ts";
+import { readJobSamples } from "../../db/read/job-samples.ts";
 import { readPaces } from "../../db/read/pace.ts";
 import { readCounts } from "../../db/read/status.ts";
 import { readEdges } from "../../db/read/edges.ts";
@@ -34,6 +36,7 @@ import {
 import { isOfProject } from "../../domain/route.ts";
 import { projectOfPool } from "../../pool/entry/project.ts";
 import type { Color } from "../output/color.ts";
+import { postingPlots, samplesMax } from "../plot/posting-plots.ts";
 import { pluralize } from "../output/pluralize.ts";
 import { rateText } from "../shell/job-progress.ts";
 import { PdoflowCommand } from "../shell/command.ts";
@@ -52,6 +55,9 @@ export class StatusCommand extends PdoflowCommand {
 
       For postings that are running, also shows the jobs that ended per second in the last minute,
       and the time that is left at this pace.
+
+      On a terminal, status of one posting also plots how long its jobs took and how many ended over
+      time, from at most 2,000 of its jobs. Pipes and files never get plots.
 
       Waiting jobs have not been claimed, running jobs are claimed by a pool, and retrying jobs have
       failed and wait for another attempt. Done, failed and cancelled jobs have ended.
@@ -120,6 +126,7 @@ export class StatusCommand extends PdoflowCommand {
           this.say(familyLine(family));
         }
         for (const line of await obstacleLines(db, counted, isShown)) this.say(line);
+        await this.#showPlots(db, counted);
         if (isAll) this.#showPools(pools);
       }
       return exitCodes.ok;
@@ -155,6 +162,17 @@ export class StatusCommand extends PdoflowCommand {
       if (perSecond === null || leftMs === null) continue;
       this.say(`posting ${id}: ${rateText(perSecond)}, about ${roughTime(leftMs)} left`);
     }
+  }
+
+  /** On a terminal, for one posting: how long its jobs took, and how many ended per second. */
+  async #showPlots(db: Db, postings: readonly CountedPosting[]): Promise<void> {
+    const [posting] = postings;
+    if (!posting || this.postings.length !== 1 || postings.length !== 1) return;
+    if (!this.context.isTerminal.stdout) return;
+    const { done, failed } = posting.jobs;
+    const samples = await readJobSamples(db, posting.id, samplesMax);
+    const lines = postingPlots(samples, { ended: done + failed }, this.plotStyle(false));
+    if (lines.length > 0) this.print(["", ...lines].join("\n"));
   }
 
   #showPools(pools: readonly PoolRow[]): void {

@@ -1,7 +1,6 @@
 import { Command, Option } from "clipanion";
 import * as v from "valibot";
 
-import { glyphsOf } from "../../../tui/draw/glyphs.ts";
 import { onceText } from "../../../tui/once.ts";
 import { terminalOf } from "../../../tui/draw/terminal.ts";
 import { runTop } from "../../../tui/top.ts";
@@ -84,14 +83,10 @@ export class TopCommand extends PdoflowCommand {
 
   /** One frame, for a pipe, a log or a terminal without cursor control. */
   async #printOnce(): Promise<ExitCode> {
-    const { env, columns, isTerminal } = this.context;
-    // Pipes get UTF-8, terminals what their locale supports.
-    const known = terminalOf({ ...env, TERM: "xterm" }, { color: "never", isAscii: this.ascii });
-    const isUtf8 = !this.ascii && (known?.isUtf8 === true || !isTerminal.stdout);
+    const { env, columns } = this.context;
     const style = {
       columns: Math.max(30, Number(env["COLUMNS"]) || columns || 120),
-      glyphs: glyphsOf({ isUtf8, hasBraille: isUtf8 }),
-      isUtf8,
+      ...this.shownCharacters(this.ascii),
     };
     return await this.withDatabase(async (db) => {
       this.print(onceText(await readSnapshot(db), style));

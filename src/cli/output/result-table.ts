@@ -109,14 +109,14 @@ function note(columns: Set<string>, fields: ReadonlyMap<string, unknown>): void 
 }
 
 /** The fields of an object; any other value is one field, "result". */
-function resultFields(result: unknown): ReadonlyMap<string, unknown> {
+export function resultFields(result: unknown): ReadonlyMap<string, unknown> {
   if (isFields(result)) return new Map(Object.entries(result));
   const isNothing = typeof result !== "string" && cellOf(result) === ""; // null, undefined
   return new Map(isNothing ? [] : [["result", result]]);
 }
 
 /** The fields of an only or last argument that is an object; other arguments are arg1, arg2, … */
-function argFields(args: unknown): ReadonlyMap<string, unknown> {
+export function argFields(args: unknown): ReadonlyMap<string, unknown> {
   if (!Array.isArray(args)) return new Map(Object.entries(args ?? {}));
   const list: readonly unknown[] = args;
   const last = list.at(-1);

@@ -14,6 +14,8 @@ import {
 import { exitCodes, type ExitCode, PdoflowError } from "../../domain/errors.ts";
 import { parse } from "../../domain/parse.ts";
 import { type ServerPaths, serverPaths } from "../../db/settings/server-paths.ts";
+import { type Glyphs, glyphsOf } from "../../../tui/draw/glyphs.ts";
+import { terminalOf } from "../../../tui/draw/terminal.ts";
 import { ensureServer } from "../../server/server.ts";
 import { ColorChoice, type Color, type Paint, painter, usesColor } from "../output/color.ts";
 import { confirm } from "./confirm.ts";
@@ -21,6 +23,7 @@ import type { CliContext } from "./context.ts";
 import { errorLine, messageLine } from "./error-text.ts";
 import type { BottomLine } from "./progress.ts";
 import { table } from "../output/table.ts";
+import type { PlotStyle } from "../plot/framed.ts";
 import { escapeControl, toEscapedJson } from "../output/escape-control.ts";
 
 /** The base of all commands: common options, the database, printing and errors. */
@@ -99,6 +102,30 @@ export abstract class PdoflowCommand extends Command<CliContext> {
     const { columns, env } = this.context;
     const width = isTerminal ? Number(env["COLUMNS"]) || columns || 80 : null;
     return table(header, rows, { width, paint: this.paint("stdout"), colorOf });
+  }
+
+  /** The characters that stdout can show: UTF-8 in pipes, on terminals what they support. */
+  shownCharacters(isAscii: boolean): { isUtf8: boolean; glyphs: Glyphs } {
+    const { env, isTerminal } = this.context;
+    // Also a terminal that cannot move its cursor, as in Emacs, shows UTF-8.
+    const TERM = terminalOf(env, { color: "never", isAscii }) ? env["TERM"] : "xterm";
+    const known = terminalOf({ ...env, TERM }, { color: "never", isAscii });
+    const isPipe = !isTerminal.stdout && !isAscii;
+    const isUtf8 = isPipe || known?.isUtf8 === true;
+    return {
+      isUtf8,
+      glyphs: glyphsOf({ isUtf8, hasBraille: isPipe || known?.hasBraille === true }),
+    };
+  }
+
+  /** The width, characters and colours for plots on stdout. */
+  plotStyle(isAscii: boolean): PlotStyle {
+    const { env, columns } = this.context;
+    return {
+      width: Math.max(30, Number(env["COLUMNS"]) || columns || 80),
+      glyphs: this.shownCharacters(isAscii).glyphs,
+      paint: this.paint("stdout"),
+    };
   }
 
   /** Prints a message to stderr, never data. */
