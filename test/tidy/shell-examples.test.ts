@@ -13,6 +13,7 @@ const testOf: Readonly<Record<string, string>> = {
   "docs/posting.md": "test/binary/post/posting-guide.slow.test.ts",
   "docs/database.md": "test/binary/shell/docs-examples.slow.test.ts",
   "docs/flows.md": "test/binary/shell/docs-examples.slow.test.ts",
+  "docs/plots.md": "test/binary/shell/docs-examples.slow.test.ts",
   "docs/programs.md": "test/binary/shell/docs-examples.slow.test.ts",
   "docs/schedules.md": "test/binary/shell/docs-examples.slow.test.ts",
   "docs/security.md": "test/binary/shell/docs-examples.slow.test.ts",

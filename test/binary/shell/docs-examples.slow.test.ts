@@ -103,6 +103,14 @@ test("docs/flows.md: from three commands to a flow file, with the files of the p
   for (const total of ["night 1: 30", "night of data: 30"]) expect(out).toContain(`"${total}"`);
 }, 120_000);
 
+test("docs/plots.md: a histogram, points, and jobs without an error", async () => {
+  await using db = await freshDatabase();
+  const { code, out } = await runIn(db, await shellOf("plots.md"));
+  expect(code).toBe(0);
+  expect(out.match(/plotted 1,000 of 1,000 jobs\n/g)).toHaveLength(2);
+  expect(out).toEndWith("plotted 0 of 1,000 jobs; error: 1,000 without a value\n");
+});
+
 test("docs/schedules.md: a schedule is added, shown, fired by hand and paused", async () => {
   await using db = await freshDatabase();
   const file = "echo 'export const main = () => 1;' > report.ts\n";

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import fc from "fast-check";
+import * as fc from "fast-check";
 
 import { glyphsOf } from "../../../tui/draw/glyphs.ts";
 import { painter } from "../../../src/cli/output/color.ts";
@@ -30,7 +30,7 @@ const tagged = (value: unknown) =>
 function drawn(lines: readonly string[]): number {
   const rows = lines.flatMap((line) => line.split(/[│|]/).slice(1));
   const bits = (code: number) => code.toString(2).replaceAll("0", "").length;
-  return [...rows.join("").replaceAll(" ", "")].reduce((sum, character) => {
+  return Array.from(rows.join("").replaceAll(" ", "")).reduce((sum, character) => {
     const code = character.codePointAt(0) ?? 0;
     return sum + (code > 0x2800 && code <= 0x28ff ? bits(code - 0x2800) : 1);
   }, 0);
