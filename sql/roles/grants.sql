@@ -7,6 +7,7 @@ create function pdoflow.kind_reads(p_kind text) returns text[] language sql immu
   case p_kind
     when 'pool' then array['migration', 'route', 'posting', 'lane', 'job', 'progress', 'lease',
                            'pool', 'refusal', 'edge', 'flow', 'child']
+    when 'scaler' then array['migration'] -- commands check the version of the schema
     else array['migration', 'route', 'posting', 'lane', 'job', 'progress', 'lease', 'pool',
                'outcome_run', 'outcome', 'retry', 'permit', 'variable', 'job_status', 'failure',
                'tally', 'profile', 'refusal', 'job_order', 'edge', 'flow', 'child',
@@ -16,13 +17,16 @@ create function pdoflow.kind_reads(p_kind text) returns text[] language sql immu
 
 -- The functions that a kind of role can call. Functions that run as the owner check the caller.
 create function pdoflow.kind_calls(p_kind text) returns text[] language sql immutable return
+  array['desired_slots', 'desired_pools'] ||
+  case when p_kind = 'scaler' then '{}' else
   array['caller', 'is_owner', 'has_grant', 'sees_all', 'runs_all', 'reads_all', 'own_routes',
         'run_routes', 'refusal_of', 'lane_cursor', 'block_of', 'lines_of',
         'max_bytes_of', 'over_lines', 'over_bytes', 'over_end',
         'sweep_lines', 'sweep_parts', 'sweep_number',
         'tolerated', 'has_begun', 'obstacle_of', 'obstacles', 'is_blocked', 'edge_states',
-        'ancestors', 'tree_ids', 'tree_of', 'faults_below', 'skip_root'] ||
+        'ancestors', 'tree_ids', 'tree_of', 'faults_below', 'skip_root'] end ||
   case p_kind
+    when 'scaler' then '{}'
     when 'pool' then array['listen', 'share_of', 'pool_routes', 'pool_keep_room',
                            'pool_register', 'pool_heartbeat', 'pool_listens', 'pool_drain',
                            'pool_end', 'pool_claim', 'pool_claim_single',

@@ -1,6 +1,6 @@
 create table pdoflow.grantee (
   role regrole not null,
-  kind text not null check (kind in ('poster', 'viewer', 'operator', 'pool')),
+  kind text not null check (kind in ('poster', 'viewer', 'operator', 'pool', 'scaler')),
   posters text[],
   share real not null default 1 check (share between 0.01 and 100),
   max_open integer check (max_open > 0),

@@ -11,7 +11,7 @@ export const commands: Commands = {
   ],
   config: async () => [(await import("./commands/config.ts")).ConfigCommand],
   demo: async () => [(await import("./demo/demo.ts")).DemoCommand],
-  depth: async () => [(await import("./commands/list.ts")).DepthCommand],
+  depth: async () => [(await import("./commands/depth.ts")).DepthCommand],
   doctor: async () => [(await import("./commands/doctor.ts")).DoctorCommand],
   down: async () => [(await import("./commands/up.ts")).DownCommand],
   drain: async () => [(await import("./commands/control.ts")).DrainCommand],

@@ -10,6 +10,7 @@ import {
   stopPosting,
 } from "../../src/db/engine/control.ts";
 import { type Db, type Sql } from "../../src/db/connection/connect.ts";
+import { readDesired } from "../../src/db/read/desired.ts";
 import { readJobFacts } from "../../src/db/read/explain.ts";
 import { readFailures } from "../../src/db/read/failures.ts";
 import { readGathered } from "../../src/db/read/gathered.ts";
@@ -32,6 +33,7 @@ import { deleteVariable, readVariables, writeVariable } from "../../src/db/read/
 import { jobsOf, newPool, postJobs, readLines, record, take } from "./engine.ts";
 
 const page = { status: null, host: null, poolId: null, argument: null };
+const anyPools = { provides: null, project: null, slots: 1 };
 const range = { postingId: 0, firstSeq: 0, endSeq: 3, attempt: 1 };
 export const some = async (rows: PromiseLike<{ length: number }>) => (await rows).length > 0;
 
@@ -204,7 +206,11 @@ export const acts: Record<string, Act> = {
       await requireCurrentSchema(db);
       return true;
     },
-    by: "poster stranger viewer operator pool ownPool owner",
+    by: "poster stranger viewer operator pool ownPool scaler owner",
+  },
+  "see how many slots its jobs need": {
+    act: async (db) => (await readDesired(db, anyPools)).slots > 0,
+    by: "poster viewer operator pool scaler owner",
   },
   "see what was granted": { act: (db) => some(readGrants(db)), by: "owner" },
 };

@@ -14,6 +14,7 @@ const testOf: Readonly<Record<string, string>> = {
   "docs/database.md": "test/binary/shell/docs-examples.slow.test.ts",
   "docs/flows.md": "test/binary/shell/docs-examples.slow.test.ts",
   "docs/plots.md": "test/binary/shell/docs-examples.slow.test.ts",
+  "docs/metrics.md": "test/binary/shell/docs-examples.slow.test.ts",
   "docs/programs.md": "test/binary/shell/docs-examples.slow.test.ts",
   "docs/schedules.md": "test/binary/shell/docs-examples.slow.test.ts",
   "docs/security.md": "test/binary/shell/docs-examples.slow.test.ts",

@@ -12,15 +12,16 @@ import {
 import { outputSchemas } from "../output/output-schemas.ts";
 import { exitCodes, InvalidInput } from "../../domain/errors.ts";
 import { parse } from "../../domain/parse.ts";
+import { orList } from "../../domain/states.ts";
 import { PdoflowCommand } from "../shell/command.ts";
 import { parseFlags } from "../shell/flags.ts";
 import { byteSize, wholeNumber } from "../shell/flag-values.ts";
 
-const kinds = ["poster", "viewer", "operator", "pool", "owner"] as const;
+const kinds = ["poster", "viewer", "operator", "pool", "scaler", "owner"] as const;
 
 const Words = v.object({
   role: v.pipe(v.string("expected --role NAME"), v.minLength(1, "expected the name of a role")),
-  as: v.literal("as", "expected: as poster, viewer, operator, pool or owner"),
+  as: v.literal("as", `expected: as ${orList(kinds)}`),
   kind: v.picklist(kinds, `expected one of ${kinds.join(", ")} after "as"`),
 });
 
@@ -85,12 +86,13 @@ abstract class RoleCommand extends PdoflowCommand {
 export class GrantCommand extends RoleCommand {
   static override paths = [["grant"]];
   static override usage = Command.Usage({
-    description: "allow a database role to post, view, operate, run pools or own the queue",
+    description: "allow a database role to post, view, operate, run pools, scale or own the queue",
     details: `
       A poster posts jobs and controls its own postings. A viewer sees all postings. An operator
-      sees and controls all postings. A pool runs jobs. The owner is a single role, and granting it
-      transfers the queue. A role can have several of these; docs/security.md describes each.
-      Without arguments, lists the current grants.
+      sees and controls all postings. A pool runs jobs. A scaler can only read how many worker slots
+      the queue needs (\`pdoflow depth\`). The owner is a single role, and granting it transfers the
+      queue. A role can have several of these; docs/security.md describes each. Without arguments,
+      lists the current grants.
     `,
     examples: [
       ["Allow ada to post", "$0 grant --role ada as poster --max-open 1000"],
@@ -198,7 +200,8 @@ export class RevokeCommand extends RoleCommand {
     const { role, kind } = this.words(this.rest);
     if (kind === "owner") {
       throw new InvalidInput("kind", [
-        "expected poster, viewer, operator or pool, found owner. Grant ownership to another role",
+        `expected ${orList(kinds.filter((each) => each !== "owner"))}, found owner. ` +
+          "Grant ownership to another role",
       ]);
     }
     const grant = {

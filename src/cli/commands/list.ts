@@ -1,7 +1,7 @@
 import { Command, Option } from "clipanion";
 import * as v from "valibot";
 
-import { countEnded, listPools, listPostings, readDepth } from "../../db/read/lists.ts";
+import { countEnded, listPools, listPostings } from "../../db/read/lists.ts";
 import { readEdges } from "../../db/read/edges.ts";
 import { readCounts } from "../../db/read/status.ts";
 import { outputSchemas } from "../output/output-schemas.ts";
@@ -105,26 +105,6 @@ export class PoolsCommand extends PdoflowCommand {
       else this.printTable(poolHeader, pools.map(poolCells), stateColor);
       if (hasMore && !this.json) this.say(`only the newest ${limit} pools are listed`);
       if (rows.length === 0 && !this.json) this.say("no pools; start one with: pdoflow pool");
-      return exitCodes.ok;
-    });
-  }
-}
-
-export class DepthCommand extends PdoflowCommand {
-  static override paths = [["depth"]];
-  static override usage = Command.Usage({
-    description: "print the number of unfinished jobs in open postings, for autoscaling",
-    details: `
-      Running jobs count too, so an autoscaler does not stop busy pools. Jobs of postings that are
-      paused, stopped, or wait for other postings do not count.
-    `,
-  });
-
-  async run() {
-    return await this.withDatabase(async (db) => {
-      const jobs = await readDepth(db);
-      if (this.json) this.printJson(outputSchemas.depth, { jobs });
-      else this.print(String(jobs));
       return exitCodes.ok;
     });
   }

@@ -19,7 +19,7 @@ import { flowSchemas } from "./flow-schemas.ts";
 import { scheduleSchemas } from "./schedule-schemas.ts";
 import { topEntries } from "./top-schema.ts";
 
-const RoleKind = v.picklist(["poster", "viewer", "operator", "pool", "owner"]);
+const RoleKind = v.picklist(["poster", "viewer", "operator", "pool", "scaler", "owner"]);
 
 /** Postings that a command changed, or could not change. */
 const Changes = output({
@@ -57,7 +57,7 @@ export const outputSchemas = {
     hidden: count,
   }),
   pools: output({ pools: v.array(PoolRow), hasMore: v.boolean() }),
-  depth: output({ jobs: count }),
+  depth: output({ slots: count, pools: count }),
   post: output({
     /** Null if nothing was posted, with --check or --dry-run. */
     id: v.nullable(id),

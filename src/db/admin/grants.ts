@@ -2,7 +2,7 @@ import { texts } from "../connection/array.ts";
 import type { Db } from "../connection/connect.ts";
 
 /** The kinds of grants; docs/security.md describes the rights of each. */
-export type RoleKind = "poster" | "viewer" | "operator" | "pool" | "owner";
+export type RoleKind = "poster" | "viewer" | "operator" | "pool" | "scaler" | "owner";
 
 /** A kind with its limits; the default applies to undefined ones. */
 export interface Grant {

@@ -72,6 +72,7 @@ import poolReportApi from "../../../sql/api/pool_report.sql" with { type: "text"
 import flowApi from "../../../sql/api/flow.sql" with { type: "text" };
 import scheduleApi from "../../../sql/api/schedule.sql" with { type: "text" };
 import variablesApi from "../../../sql/api/variables.sql" with { type: "text" };
+import scalerApi from "../../../sql/api/scaler.sql" with { type: "text" };
 import viewsApi from "../../../sql/api/views.sql" with { type: "text" };
 import grantsRoles from "../../../sql/roles/grants.sql" with { type: "text" };
 
@@ -156,6 +157,7 @@ const baseline = [
   scheduleApi,
   variablesApi,
   viewsApi,
+  scalerApi,
   grantsRoles,
   "reset check_function_bodies;",
 ];

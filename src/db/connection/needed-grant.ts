@@ -4,11 +4,13 @@ import { orList } from "../../domain/states.ts";
 
 const readers = ["poster", "viewer", "operator"] as const;
 const everybody = [...readers, "pool"] as const;
-type Kind = (typeof everybody)[number];
+const all = [...everybody, "scaler"] as const;
+type Kind = (typeof all)[number];
 type Names = readonly [pattern: RegExp, kinds: readonly Kind[]];
 
 /** As pdoflow.kind_calls has them. Only the owner can call any other. */
 const functions: readonly Names[] = [
+  [/^desired_(slots|pools)$/, all],
   [/^(pool_\w+|listen|share_of)$/, ["pool"]],
   [/^(post|post_(batch|sweep)|(begin|end|sign)_posting|add_(jobs|sweep)|next_span)$/, ["poster"]],
   [
@@ -30,14 +32,15 @@ const functions: readonly Names[] = [
 
 /** As pdoflow.kind_reads has them. Only the owner can read any other. */
 const relations: readonly Names[] = [
-  [/^(migration|route|posting|lane|job|progress|lease|pool|refusal|edge|flow|child)$/, everybody],
+  [/^migration$/, all],
+  [/^(route|posting|lane|job|progress|lease|pool|refusal|edge|flow|child)$/, everybody],
   [/^(outcome|outcome_run|retry|permit|variable|job_status|failure|tally|profile)$/, readers],
   [/^(job_order|postings|jobs|outcomes|failures|pools|edges|flows|schedules?|fires?)$/, readers],
 ];
 
 /** The kinds of grant that allow what the server denied; empty if only the owner may do it. */
 export function kindsAllowing(what: string, name: string): readonly Kind[] {
-  if (what === "schema") return everybody;
+  if (what === "schema") return all;
   const list = what === "function" ? functions : relations;
   return list.find(([pattern]) => pattern.test(name))?.[1] ?? [];
 }

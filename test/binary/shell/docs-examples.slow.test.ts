@@ -42,7 +42,9 @@ test("docs/signing.md: a posting that is signed is run by a pool that trusts its
 test("docs/security.md: the commands grant the documented rights", async () => {
   await using db = await freshDatabase();
   const block = await shellOf("security.md");
-  const names = ["ada", "cluster", "desk"].map((name) => [name, `${name}_${db.name}`] as const);
+  const names = ["ada", "cluster", "desk", "keda"].map(
+    (name) => [name, `${name}_${db.name}`] as const,
+  );
   let script = block;
   for (const [name, unique] of names) {
     script = script.replaceAll(new RegExp(`--role ${name}\\b`, "g"), `--role ${unique}`);
@@ -116,6 +118,13 @@ test("docs/schedules.md: a schedule is added, shown, fired by hand and paused", 
   const file = "echo 'export const main = () => 1;' > report.ts\n";
   const { code, out } = await runIn(db, file + (await shellOf("schedules.md")));
   expect({ code, out }).toEqual({ code: 0, out: expect.stringContaining("Europe/Berlin") });
+});
+
+test("docs/metrics.md: the number of pools that jobs keep busy", async () => {
+  await using db = await freshDatabase();
+  await postManySingles(db.db, 123);
+  const { code, out } = await runIn(db, await shellOf("metrics.md"));
+  expect({ code, out: out.split("\n", 3) }).toEqual({ code: 0, out: ["123", "8", "31"] });
 });
 
 test("docs/top.md: the dashboard starts with the options that it shows", async () => {

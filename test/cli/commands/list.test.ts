@@ -42,7 +42,7 @@ test("list-postings and posting-status of the Python original list all, and show
   expect((await cli.run("help", "posting-status")).out).toContain("usage: pdoflow status");
 });
 
-test("depth is one number: the jobs of open postings that have not ended", async () => {
+test("depth is one number: the jobs that run or could run, or the pools for them", async () => {
   await using db = await freshDatabase();
   using cli = await openQueueCommands(db);
   expect((await cli.run("depth")).out).toBe("0\n");
@@ -50,8 +50,12 @@ test("depth is one number: the jobs of open postings that have not ended", async
   await cli.post([1, 2, 3, 4]);
   await cli.run("pause", "2");
   expect((await cli.run("depth")).out).toBe("3\n");
-  await db.sql`insert into pdoflow.progress (posting_id, done) values (1, 1)`;
-  expect(documentOf("depth", (await cli.run("depth", "--json")).out).jobs).toBe(2);
+  await cli.run("post", "jobs.ts#double", "--no-check", "--each", "1-9", "--needs", "gpu,mem>=8G");
+  expect((await cli.run("depth")).out).toBe("12\n");
+  expect((await cli.run("depth", "--for", "gpu,mem=4G")).out).toBe("3\n");
+  expect((await cli.run("depth", "--for", "gpu,mem=8G", "--slots", "5")).out).toBe("3\n");
+  const asked = await cli.run("depth", "--slots", "5", "--json");
+  expect(documentOf("depth", asked.out)).toMatchObject({ slots: 12, pools: 3 });
 });
 
 test("pools lists running pools, and with --all ended ones too", async () => {

@@ -15,7 +15,7 @@ test("each function and relation of the schema needs the grant that the message 
       select 'table', relname from pg_class
       where relnamespace = 'pdoflow'::regnamespace and relkind in ('r', 'p', 'v'))
     select what, name, array_to_string(array(
-      select kind from unnest(array['poster', 'viewer', 'operator', 'pool']) as kind
+      select kind from unnest(array['poster', 'viewer', 'operator', 'pool', 'scaler']) as kind
       where name = any (case what when 'function' then pdoflow.kind_calls(kind)
                                   else pdoflow.kind_reads(kind) end)), ',') as kinds
     from named`;

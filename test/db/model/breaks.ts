@@ -317,6 +317,30 @@ export const breaks: readonly Break[] = [
   update pdoflow.posting set override_priority = p_priority where id = any (v_ids);
   update pdoflow.lane set override_priority = p_priority where posting_id = any (v_ids);`,
   },
+  {
+    name: "the slots that are wanted leave out running jobs",
+    routine: "desired_slots",
+    find: "greatest(running, 0) + startable",
+    instead: "startable",
+  },
+  {
+    name: "the slots that are wanted exceed a limit",
+    routine: "desired_slots",
+    find: "sum(least(max_running, greatest(running, 0) + startable))",
+    instead: "sum(greatest(running, 0) + startable)",
+  },
+  {
+    name: "the slots that are wanted include retries that are not due",
+    routine: "due_jobs",
+    find: "and r.due_at <= now()",
+    instead: "",
+  },
+  {
+    name: "the slots that are wanted include paused lanes",
+    routine: "desired_slots",
+    find: "where l.state = 'open' or",
+    instead: "where true or",
+  },
 ];
 
 /** The text of the function with this fault. @throws if the function's text has changed. */

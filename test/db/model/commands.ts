@@ -8,6 +8,7 @@ import { faultsOf, wentBack } from "./invariants.ts";
 import { forget } from "./prune.ts";
 import { attemptKey, have, linesOf, type Queue } from "./queue.ts";
 import { readQueue } from "./read.ts";
+import { wrongSlots } from "./slots.ts";
 import { wrongStatuses } from "./statuses.ts";
 import type { Act, Change, Model, Step } from "./step.ts";
 
@@ -178,7 +179,7 @@ export async function look(
   const faults = await faultsOf(db);
   if (faults.length > 0) throw new Broken(faults.join("\n"));
   const after = await readQueue(db);
-  const wrong = await wrongStatuses(db, after);
+  const wrong = [...(await wrongStatuses(db, after)), ...(await wrongSlots(db, after))];
   if (wrong.length > 0) throw new Broken(wrong.join("\n"));
   const suspects = [...after.leases.values()].filter(({ isActive, lost }) => isActive && lost > 1);
   if (suspects.length > 0) note(tally, "suspects");

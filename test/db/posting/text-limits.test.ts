@@ -215,6 +215,8 @@ const calls: Readonly<Record<string, readonly string[] | null>> = {
     `post_sweep('a.ts#f', ${everyOption("osUser")}, '{"axes":[{"values":[1]}]}', true)`,
     `post_sweep('a.ts#f', '{}', '{"axes":[{"values":["' || ${long} || '"]}]}', true)`,
   ],
+  "desired_pools(p_provides, p_project)": null,
+  "desired_slots(p_provides, p_project)": null,
   "retry(p_fingerprint)": null,
   "set_limits(p_limits)": [`set_limits('{$id}', ${option("maxRate", long)})`],
   "set_variable(p_name, p_value)": [
@@ -240,7 +242,7 @@ test("each API function that takes a text is called with a long one", async () =
   const doors = await owner.sql<{ call: string }[]>`
     with door as (
       select distinct unnest(pdoflow.kind_calls(kind)) as name
-      from unnest(array['poster', 'viewer', 'operator', 'pool']) as kind)
+      from unnest(array['poster', 'viewer', 'operator', 'pool', 'scaler']) as kind)
     select distinct p.proname || '(' || (
       select string_agg(p.proargnames[place], ', ' order by place)
       from unnest(p.proargtypes) with ordinality as t (type, place)

@@ -7,7 +7,7 @@ import { type Roles, trying } from "./roles.ts";
 
 /** `poster` acts on a posting of its own; `stranger`, another poster, and all others on that. */
 export const actors = [
-  ...["poster", "stranger", "viewer", "operator", "pool", "ownPool", "owner", "nobody"],
+  ...["poster", "stranger", "viewer", "operator", "pool", "ownPool", "scaler", "owner", "nobody"],
 ];
 
 export interface Matrix {
@@ -28,6 +28,7 @@ export async function openMatrix(roles: Roles): Promise<Matrix> {
   await roles.grant("operator", "operator");
   await roles.grant("pool", "pool");
   await roles.grant("ownPool", "pool", { posters: [] });
+  await roles.grant("scaler", "scaler");
   const sessions = new Map<string, Db>();
   for (const actor of actors) sessions.set(actor, await roles.as(actor));
   const session = (actor: string): Db => {

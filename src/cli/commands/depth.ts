@@ -1,0 +1,52 @@
+import { Command, Option } from "clipanion";
+import * as v from "valibot";
+
+import { readDesired } from "../../db/read/desired.ts";
+import { parseProvides } from "../../domain/capabilities.ts";
+import { exitCodes } from "../../domain/errors.ts";
+import { outputSchemas } from "../output/output-schemas.ts";
+import { PdoflowCommand } from "../shell/command.ts";
+import { wholeNumber } from "../shell/flag-values.ts";
+import { parseFlags } from "../shell/flags.ts";
+
+const Options = v.object({ slots: v.optional(wholeNumber(1, 1024)) });
+
+export class DepthCommand extends PdoflowCommand {
+  static override paths = [["depth"]];
+  static override usage = Command.Usage({
+    description: "print the number of jobs that run or could run now, for autoscaling",
+    details: `
+      Running jobs count too, so an autoscaler does not stop busy pools. Jobs of postings that are
+      paused, or wait for other postings or their time, do not count, and of a posting with
+      --max-running only as many as may run. With --slots it prints the number of pools instead. If
+      no job can run but a schedule or a deadline is due, which only pools notice, it prints 1.
+
+      In SQL the same numbers are pdoflow.desired_slots() and pdoflow.desired_pools() (docs/sql.md).
+    `,
+    examples: [
+      ["Jobs that run or could run now", "$0 depth"],
+      ["Pools with 16 workers each that jobs keep busy", "$0 depth --for gpu,mem=64G --slots 16"],
+    ],
+  });
+  provides = Option.String("--for", {
+    description: "only jobs for pools that provide this, such as gpu,mem=64G (default: any jobs)",
+  });
+  slots = Option.String("--slots", {
+    description: "print the number of pools with N workers each instead of the number of jobs",
+  });
+  project = Option.String("--project", {
+    description: "only jobs of this project and jobs without one (default: of any project)",
+  });
+
+  async run() {
+    const { slots } = parseFlags(Options, this);
+    const provides = this.provides === undefined ? null : parseProvides(this.provides);
+    return await this.withDatabase(async (db) => {
+      const project = this.project ?? null;
+      const desired = await readDesired(db, { provides, project, slots: slots ?? 1 });
+      if (this.json) this.printJson(outputSchemas.depth, desired);
+      else this.print(String(slots === undefined ? desired.slots : desired.pools));
+      return exitCodes.ok;
+    });
+  }
+}
