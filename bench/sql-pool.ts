@@ -73,6 +73,7 @@ export class SqlPool {
         endedAt: new Float64Array(count).fill(now),
         durationsMs: new Float64Array(count).fill(1),
         ...{ delaysMs: null, results: null, errors: null, stdouts: null, stderrs: null },
+        usage: null,
       };
     });
     await recordRuns(this.#db, this.#poolId, runs, [first.leaseId]);

@@ -48,7 +48,8 @@ create function pdoflow.jobs_between(
   p_posting bigint, p_first integer, p_end integer, p_whole boolean
 ) returns table (seq integer, index integer, status text, attempts integer, args json, result json,
                  error jsonb, stdout text, stderr text, ended_at timestamptz, duration_ms real,
-                 lease_id bigint)
+                 lease_id bigint, cpu_user_ms double precision, cpu_system_ms double precision,
+                 peak_bytes bigint, read_bytes bigint, written_bytes bigint)
 language plpgsql stable rows 1000
 set jit = off set enable_seqscan = off set enable_nestloop = off set enable_mergejoin = off as $$
 #variable_conflict use_column
@@ -67,7 +68,8 @@ begin
   return query
     with ended as (
       select distinct on (o.seq) o.seq, r.attempt, r.state, r.lease_id, o.ended_at, o.duration_ms,
-             o.result, o.error, o.stdout, o.stderr
+             o.result, o.error, o.stdout, o.stderr, o.cpu_user_ms, o.cpu_system_ms, o.peak_bytes,
+             o.read_bytes, o.written_bytes
       from pdoflow.runs_between(p_posting, p_first, p_end) r
         cross join lateral pdoflow.each_outcome(r, true, p_whole) o
       where o.seq >= p_first and o.seq < p_end
@@ -110,7 +112,8 @@ begin
                 else o.error end, o.stdout, o.stderr, o.ended_at, o.duration_ms,
            case when o.state in ('done', 'cancelled') then o.lease_id
                 when w.attempt is null and l.attempt > coalesce(o.attempt, 0) then l.lease_id
-                else o.lease_id end
+                else o.lease_id end,
+           o.cpu_user_ms, o.cpu_system_ms, o.peak_bytes, o.read_bytes, o.written_bytes
     from generate_series(p_first, p_end - 1) as s (seq)
       left join ended o on o.seq = s.seq
       left join pdoflow.waiting_between(p_posting, p_first, p_end) w on w.seq = s.seq
@@ -206,7 +209,8 @@ create view pdoflow.outcomes with (security_barrier) as
 select o.posting_id,
        case when p.is_sorted then pdoflow.index_of(o.posting_id, o.seq) else o.seq end as index,
        o.attempt, o.state::text as state,
-       o.result::jsonb as result, o.error, o.stdout, o.stderr, o.duration_ms, o.ended_at, w.host
+       o.result::jsonb as result, o.error, o.stdout, o.stderr, o.duration_ms, o.ended_at, w.host,
+       o.cpu_user_ms, o.cpu_system_ms, o.peak_bytes, o.read_bytes, o.written_bytes
 from pdoflow.outcome o join pdoflow.posting p on p.id = o.posting_id
   left join pdoflow.lease l on l.id = o.lease_id left join pdoflow.pool w on w.id = l.pool_id
 where (select pdoflow.sees_all()) or p.route_id = any ((select pdoflow.own_routes())::integer[]);

@@ -1,30 +1,55 @@
 -- Reading outcome runs (U1 to U7).
 
 -- The outcomes in a run, one by one. The planner inlines this function, and texts that are not
--- requested are not read.
+-- requested are not read. Of jobs whose usage was measured together, each has its share (U8).
 create function pdoflow.each_outcome(
   p_run pdoflow.outcome_run, p_results boolean, p_output boolean
 ) returns table (seq integer, ended_at timestamptz, duration_ms real, worker_pid integer,
-                 result json, error jsonb, stdout text, stderr text)
+                 result json, error jsonb, stdout text, stderr text, cpu_user_ms double precision,
+                 cpu_system_ms double precision, peak_bytes bigint, read_bytes bigint,
+                 written_bytes bigint)
 language sql stable rows 1000 as $$
   select p_run.first_seq + position::integer - 1, p_run.ended_at + offset_ms * interval '1 ms',
          (duration_us / 1000.0::double precision)::real, coalesce(pid, p_run.worker_pids[1]),
          nullif(result, '')::json, nullif(error, '')::jsonb,
-         nullif(stdout, '')::json #>> '{}', nullif(stderr, '')::json #>> '{}'
+         nullif(stdout, '')::json #>> '{}', nullif(stderr, '')::json #>> '{}',
+         case when cardinality(p_run.usage) = 5
+              then p_run.usage[1]::double precision / (p_run.end_seq - p_run.first_seq)
+              else user_us end / 1000.0::double precision,
+         case when cardinality(p_run.usage) = 5
+              then p_run.usage[2]::double precision / (p_run.end_seq - p_run.first_seq)
+              else system_us end / 1000.0::double precision,
+         case when cardinality(p_run.usage) = 5 then p_run.usage[3] else peak end,
+         case when cardinality(p_run.usage) = 5
+              then p_run.usage[4] / (p_run.end_seq - p_run.first_seq) else bytes_read end,
+         case when cardinality(p_run.usage) = 5
+              then p_run.usage[5] / (p_run.end_seq - p_run.first_seq) else bytes_written end
   from rows from (
       unnest(p_run.offsets_ms), unnest(p_run.durations_us), unnest(p_run.worker_pids),
       string_to_table(case when p_results then p_run.results end, e'\n'),
       string_to_table(p_run.errors, e'\n'),
       string_to_table(case when p_output then p_run.stdouts end, e'\n'),
-      string_to_table(case when p_output then p_run.stderrs end, e'\n'))
-    with ordinality as o (offset_ms, duration_us, pid, result, error, stdout, stderr, position)
+      string_to_table(case when p_output then p_run.stderrs end, e'\n'),
+      -- U8: the five groups. If they have one number each, these are not used.
+      unnest(p_run.usage[1:p_run.end_seq - p_run.first_seq]),
+      unnest(p_run.usage[p_run.end_seq - p_run.first_seq + 1:
+                         2 * (p_run.end_seq - p_run.first_seq)]),
+      unnest(p_run.usage[2 * (p_run.end_seq - p_run.first_seq) + 1:
+                         3 * (p_run.end_seq - p_run.first_seq)]),
+      unnest(p_run.usage[3 * (p_run.end_seq - p_run.first_seq) + 1:
+                         4 * (p_run.end_seq - p_run.first_seq)]),
+      unnest(p_run.usage[4 * (p_run.end_seq - p_run.first_seq) + 1:
+                         5 * (p_run.end_seq - p_run.first_seq)]))
+    with ordinality as o (offset_ms, duration_us, pid, result, error, stdout, stderr, user_us,
+                          system_us, peak, bytes_read, bytes_written, position)
 $$;
 
 -- One row for each outcome. Query one posting at a time. It reads as the owner, so it has its own
 -- condition.
 create view pdoflow.outcome with (security_barrier) as
 select r.posting_id, r.lease_id, o.ended_at, o.seq, r.attempt, o.worker_pid, o.duration_ms,
-       r.state, o.result, o.error, o.stdout, o.stderr
+       r.state, o.result, o.error, o.stdout, o.stderr, o.cpu_user_ms, o.cpu_system_ms,
+       o.peak_bytes, o.read_bytes, o.written_bytes
 from pdoflow.outcome_run r
   cross join lateral pdoflow.each_outcome(r, true, true) o
 where (select pdoflow.sees_all()) or exists (

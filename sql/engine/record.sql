@@ -15,11 +15,12 @@
 --              jobs), and in how many ms the next attempt starts (null if none follows)
 --   complete   leases that end with these outcomes
 --   waited_us  how long ago ages_us was measured
+--   usages     lists as U8 has them, or null
 create type pdoflow.outcome_batch as (
   leases bigint[], postings bigint[], firsts integer[], ends integer[], attempts integer[],
   states pdoflow.outcome_state[], ages_us bigint[], offsets text[], durations text[], pids text[],
   delays text[], results text[], errors text[], stdouts text[], stderrs text[], complete bigint[],
-  waited_us bigint);
+  waited_us bigint, usages text[]);
 
 -- The same batch without texts. A call of a function in PL/pgSQL copies a batch, which may have
 -- megabytes of results and output. The planner inlines this one.
@@ -27,8 +28,8 @@ create function pdoflow.without_texts(p_batch pdoflow.outcome_batch)
 returns pdoflow.outcome_batch language sql immutable as $$
   select row(p_batch.leases, p_batch.postings, p_batch.firsts, p_batch.ends, p_batch.attempts,
              p_batch.states, p_batch.ages_us, p_batch.offsets, p_batch.durations, p_batch.pids,
-             p_batch.delays, null, null, null, null, p_batch.complete, p_batch.waited_us
-         )::pdoflow.outcome_batch
+             p_batch.delays, null, null, null, null, p_batch.complete, p_batch.waited_us,
+             p_batch.usages)::pdoflow.outcome_batch
 $$;
 
 -- The outcomes in a batch of one posting, by state; null means 0.
@@ -115,6 +116,18 @@ begin
   end if;
 end $$;
 
+-- The usage (U8) of the job at a position of a run of p_jobs, from 0: its share of a sum.
+create function pdoflow.usage_at(p_usage bigint[], p_jobs integer, p_position integer)
+returns bigint[] language sql immutable as $$
+  select case when cardinality(p_usage) = 5 and p_jobs > 1 then
+      array[p_usage[1] / p_jobs, p_usage[2] / p_jobs, p_usage[3], p_usage[4] / p_jobs,
+            p_usage[5] / p_jobs]
+    when p_usage is not null then
+      array[p_usage[p_position + 1], p_usage[p_jobs + p_position + 1],
+            p_usage[2 * p_jobs + p_position + 1], p_usage[3 * p_jobs + p_position + 1],
+            p_usage[4 * p_jobs + p_position + 1]] end
+$$;
+
 -- The same batch with a run for each job.
 create function pdoflow.in_single_jobs(p_batch pdoflow.outcome_batch)
 returns pdoflow.outcome_batch language plpgsql immutable as $$
@@ -126,15 +139,18 @@ begin
          array_agg(array[coalesce(o.pid, (b.pids::integer[])[1])]::text),
          array_agg(case when b.delays is not null then array[o.delay_ms]::text end),
          array_agg(nullif(o.result, '')), array_agg(nullif(o.error, '')),
-         array_agg(nullif(o.stdout, '')), array_agg(nullif(o.stderr, ''))
+         array_agg(nullif(o.stdout, '')), array_agg(nullif(o.stderr, '')),
+         array_agg(pdoflow.usage_at(b.usages::bigint[], b.end_seq - b.first_seq, n)::text)
   into p_batch.leases, p_batch.postings, p_batch.firsts, p_batch.ends, p_batch.attempts,
        p_batch.states, p_batch.ages_us, p_batch.offsets, p_batch.durations, p_batch.pids,
-       p_batch.delays, p_batch.results, p_batch.errors, p_batch.stdouts, p_batch.stderrs
+       p_batch.delays, p_batch.results, p_batch.errors, p_batch.stdouts, p_batch.stderrs,
+       p_batch.usages
   from unnest(p_batch.leases, p_batch.postings, p_batch.firsts, p_batch.ends, p_batch.attempts,
               p_batch.states, p_batch.ages_us, p_batch.offsets, p_batch.durations, p_batch.pids,
-              p_batch.delays, p_batch.results, p_batch.errors, p_batch.stdouts, p_batch.stderrs)
+              p_batch.delays, p_batch.results, p_batch.errors, p_batch.stdouts, p_batch.stderrs,
+              p_batch.usages)
       as b (lease_id, posting_id, first_seq, end_seq, attempt, state, age_us, offsets, durations,
-            pids, delays, results, errors, stdouts, stderrs)
+            pids, delays, results, errors, stdouts, stderrs, usages)
     cross join lateral rows from (
         generate_series(0, b.end_seq - b.first_seq - 1), unnest(b.offsets::bigint[]),
         unnest(b.durations::bigint[]), unnest(b.pids::integer[]), unnest(b.delays::bigint[]),
@@ -195,7 +211,7 @@ declare
 begin
   insert into pdoflow.outcome_run (posting_id, attempt, first_seq, end_seq, lease_id, state,
                                    ended_at, offsets_ms, durations_us, worker_pids, results,
-                                   errors, stdouts, stderrs)
+                                   errors, stdouts, stderrs, usage)
   select b.posting_id, b.attempt, b.first_seq, b.end_seq, b.lease_id,
          case when b.state = 'retried' and b.posting_id = any (p_cancelled) then 'cancelled'
               else b.state end,
@@ -204,12 +220,14 @@ begin
          pdoflow.sound_lines(v_results[b.position], b.end_seq - b.first_seq, false),
          pdoflow.sound_lines(v_errors[b.position], b.end_seq - b.first_seq, false),
          pdoflow.sound_lines(v_stdouts[b.position], b.end_seq - b.first_seq, true),
-         pdoflow.sound_lines(v_stderrs[b.position], b.end_seq - b.first_seq, true)
+         pdoflow.sound_lines(v_stderrs[b.position], b.end_seq - b.first_seq, true),
+         b.usages::bigint[]
   from unnest(p_batch.leases, p_batch.postings, p_batch.firsts, p_batch.ends, p_batch.attempts,
-              p_batch.states, p_batch.ages_us, p_batch.offsets, p_batch.durations, p_batch.pids)
+              p_batch.states, p_batch.ages_us, p_batch.offsets, p_batch.durations, p_batch.pids,
+              p_batch.usages)
       with ordinality
       as b (lease_id, posting_id, first_seq, end_seq, attempt, state, age_us, offsets, durations,
-            pids, position)
+            pids, usages, position)
   where b.position <> all (p_skip);
 end $$;
 

@@ -70,7 +70,7 @@ begin
       format('{%s}', least(p.backoff_ms * 2 ^ least(s.attempt - 1, 30), 3600000)::bigint) end),
     array_agg(null::text),
     array_agg(jsonb_build_object('name', 'PoolLost', 'message', p_message)::text),
-    array_agg(null::text), array_agg(null::text), '{}', 0)::pdoflow.outcome_batch) as refused
+    array_agg(null::text), array_agg(null::text), '{}', 0, null)::pdoflow.outcome_batch) as refused
   into v_lost from (
     -- A job can be both reported and the last one of its lease, and be reported twice.
     select lease_id, posting_id, seq, attempt, max(ran_us) as ran_us from (

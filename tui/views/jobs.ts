@@ -9,7 +9,7 @@ import { percent, progressBar } from "../draw/plot.ts";
 import type { JobsPage, TopJob } from "../../src/db/dashboard/top-snapshot.ts";
 import { Table } from "../draw/table.ts";
 import { harmlessLines, wrap } from "../draw/text.ts";
-import { ago, bytes, count, moment, plural } from "../draw/words.ts";
+import { ago, bytes, count, moment, plural, span } from "../draw/words.ts";
 import { fact, scrolled } from "./details.ts";
 
 export function jobsLines({ model, glyphs }: Scene, view: JobsView, height: number): Line[] {
@@ -111,6 +111,7 @@ function factLines({ model, glyphs }: Scene, job: TopJob, width: number): Line[]
     fact("pool", job.poolId === null ? "none" : `${job.poolId} on ${job.host ?? ""}`),
     ...progressFact(job, glyphs),
     ...(timeOf(job) === "" ? [] : [fact("took", timeOf(job))]),
+    ...(usedText(job) === "" ? [] : [fact("used", usedText(job))]),
     ...ended,
     ...text("arguments", job.args),
     ...text(resultTitle(job), job.result?.text ?? null),
@@ -122,6 +123,21 @@ function factLines({ model, glyphs }: Scene, job: TopJob, width: number): Line[]
     ...text("stdout", job.stdout),
     ...text("stderr", job.stderr),
   ];
+}
+
+/** "1.2s CPU, 58M memory, 1.5K read, 0B written"; without what was not measured. */
+function usedText(job: TopJob): string {
+  const { cpuUserMs = null, cpuSystemMs = null, peakBytes = null } = job;
+  const { readBytes = null, writtenBytes = null } = job;
+  const cpu = cpuUserMs === null || cpuSystemMs === null ? null : span(cpuUserMs + cpuSystemMs);
+  const size = (value: number | null) => (value === null ? null : bytes(value));
+  const parts = [
+    [cpu, "CPU"],
+    [size(peakBytes), "memory"],
+    [size(readBytes), "read"],
+    [size(writtenBytes), "written"],
+  ];
+  return parts.flatMap(([value, name]) => (value === null ? [] : `${value} ${name}`)).join(", ");
 }
 
 /** Long results are cut: the title shows that, and how to read all of it. */

@@ -145,6 +145,16 @@ export const outputSchemas = {
     progress: v.nullable(v.number()),
     note: v.nullable(v.string()),
     endedAt: v.nullable(moment),
+    /**
+     * The resources that its newest attempt used, with its child processes (docs/usage.md); null if
+     * they were not measured.
+     */
+    cpuUserMs: v.nullable(v.number()),
+    cpuSystemMs: v.nullable(v.number()),
+    /** The peak of resident memory. */
+    peakBytes: v.nullable(count),
+    readBytes: v.nullable(count),
+    writtenBytes: v.nullable(count),
     error: v.nullable(v.object({ name: v.string(), message: v.string() })),
     /** In the form of docs/values.md. */
     args: v.unknown(),

@@ -172,6 +172,12 @@ export interface TopJob {
   /** How long a running job has run; null if it has just started. */
   elapsedMs?: number | null;
   endedAt: Date | null;
+  /** The resources that its newest attempt used; null if they were not measured. */
+  cpuUserMs?: number | null;
+  cpuSystemMs?: number | null;
+  peakBytes?: number | null;
+  readBytes?: number | null;
+  writtenBytes?: number | null;
   error: JobError | null;
   /** As JSON text. */
   args: string;

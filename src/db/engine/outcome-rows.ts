@@ -1,6 +1,16 @@
 import type { OutcomeState } from "../../domain/attempt.ts";
+import {
+  eachUsage,
+  measuredAloneMs,
+  sliceUsage,
+  spanOf,
+  totalUsage,
+  unmeasured,
+  usageFields,
+  type UsageSpans,
+} from "../../domain/attempt-usage.ts";
 import type { JobLines } from "../../domain/job-lines.ts";
-import { blockSeparator, integerColumn } from "../connection/array.ts";
+import { blockSeparator, integerColumn, integers } from "../connection/array.ts";
 import { inLeaseOrder } from "./leases.ts";
 
 /**
@@ -25,6 +35,8 @@ export interface OutcomeRun {
   /** The output of each job, if it is kept, as a JSON string. */
   stdouts: JobLines | null;
   stderrs: JobLines | null;
+  /** The resources that they used; null if they were not measured. */
+  usage: UsageSpans | null;
 }
 
 export const textKinds = ["results", "errors", "stdouts", "stderrs"] as const;
@@ -50,6 +62,7 @@ export const partOf = (run: OutcomeRun, from: number, to: number) => ({
   errors: run.errors?.slice(from, to) ?? null,
   stdouts: run.stdouts?.slice(from, to) ?? null,
   stderrs: run.stderrs?.slice(from, to) ?? null,
+  usage: run.usage && sliceUsage(run.usage, from, to),
 });
 
 /** A part of a run: its jobs from `from` to before `to`. */
@@ -150,6 +163,20 @@ class OutcomeRow {
     return texts.join("\n");
   }
 
+  /** The numbers of U8: of each job if one of them was measured alone, else of all together. */
+  get usage(): string | null {
+    if (this.#parts.every(({ run }) => run.usage === null)) return null;
+    const spans = this.#parts.map(({ run, from, to }) => usageOf(run, from, to));
+    const isAlone = (ms: number) => ms >= measuredAloneMs;
+    const areApart =
+      this.count > 1 &&
+      this.#parts.some(({ run, from, to }) => run.durationsMs.subarray(from, to).some(isAlone));
+    const usages = areApart ? spans.flatMap((each) => [...eachUsage(each)]) : [totalUsage(spans)];
+    return integers(
+      usageFields.flatMap((field) => usages.map((usage) => wholeOrNull(usage[field]))),
+    );
+  }
+
   #numbers(pick: (run: OutcomeRun, i: number) => number): string {
     const numbers = new Float64Array(this.count);
     let at = 0;
@@ -194,8 +221,15 @@ export function packRuns(runs: readonly OutcomeRun[], now: number) {
     errors: texts((row) => row.text("errors")),
     stdouts: texts((row) => row.text("stdouts")),
     stderrs: texts((row) => row.text("stderrs")),
+    usages: texts((row) => row.usage),
   };
 }
+
+/** The usage of a part of a run, measured or not. */
+const usageOf = ({ usage }: OutcomeRun, from: number, to: number): UsageSpans =>
+  usage === null ? spanOf(to - from, unmeasured) : sliceUsage(usage, from, to);
+
+const wholeOrNull = (x: number): number | null => (Number.isNaN(x) ? null : Math.round(x));
 
 function rowsOf(runs: readonly OutcomeRun[]): OutcomeRow[] {
   const rows: OutcomeRow[] = [];

@@ -1,4 +1,5 @@
 import type { OutcomeState } from "../../domain/attempt.ts";
+import type { UsageSpans } from "../../domain/attempt-usage.ts";
 import { JobLines } from "../../domain/job-lines.ts";
 import { blockSeparator, integers } from "../connection/array.ts";
 import type { Db } from "../connection/connect.ts";
@@ -23,6 +24,8 @@ export interface Outcome {
   stderr: string | null;
   /** If `state` is `retried`: the time until the next attempt. */
   delayMs: number | null;
+  /** The resources that it used; null if they were not measured. */
+  usage?: UsageSpans | null | undefined;
 }
 
 /** The run that has only this outcome, which ended at `endedAt` on the performance clock. */
@@ -40,6 +43,7 @@ export const runOf = (outcome: Outcome, endedAt: number): OutcomeRun => ({
   errors: JobLines.one(outcome.error),
   stdouts: JobLines.one(jsonString(outcome.stdout)),
   stderrs: JobLines.one(jsonString(outcome.stderr)),
+  usage: outcome.usage ?? null,
 });
 
 const jsonString = (text: string | null) =>
@@ -75,7 +79,7 @@ export async function recordPacked(
       ${list(packed.delays)}, ${list(packed.results)}, ${list(packed.errors)},
       ${list(packed.stdouts)}, ${list(packed.stderrs)},
       ${integers(completeLeases)}::bigint[],
-      ${Math.round(1_000 * (performance.now() - packedAt))}::bigint
+      ${Math.round(1_000 * (performance.now() - packedAt))}::bigint, ${list(packed.usages)}
       )::${schema}.outcome_batch, ${integers(children)}::bigint[]) as refused`;
   return row?.refused ?? 0;
 }

@@ -22,6 +22,12 @@ export interface JobRow {
   progress: number | null;
   note: string | null;
   endedAt: Date | null;
+  /** The resources that its newest attempt used; null if they were not measured. */
+  cpuUserMs: number | null;
+  cpuSystemMs: number | null;
+  peakBytes: number | null;
+  readBytes: number | null;
+  writtenBytes: number | null;
   error: JobError | null;
   /** As JSON text. */
   args: string;
@@ -77,7 +83,9 @@ export function readJobPage({ sql, schema }: Db, page: JobPage) {
            case when s.status = 'running' then g.started_at
                 else s.ended_at - s.duration_ms * interval '1 ms' end as started_at,
            (extract(epoch from clock_timestamp() - g.started_at) * 1000)::float8 as elapsed_ms,
-           g.progress, g.note, s.ended_at, s.error, s.args::text as args, s.stdout, s.stderr
+           g.progress, g.note, s.ended_at, s.cpu_user_ms, s.cpu_system_ms,
+           s.peak_bytes::float8, s.read_bytes::float8, s.written_bytes::float8, s.error,
+           s.args::text as args, s.stdout, s.stderr
     from ${runs}
       cross join lateral ${schema}.jobs_between(${postingId}, r.first_seq, r.end_seq, true) s
       left join ${schema}.lease l on l.id = s.lease_id

@@ -10,7 +10,7 @@ import type { DoneAttempts, Termination } from "./runner.ts";
 export function pendingOutcome(
   { leaseId, posting, seq, attempt }: LeasedJob,
   kind: AttemptState,
-  { durationMs, agoMs, text, retry, output, slot }: AttemptDetails,
+  { durationMs, agoMs, text, retry, output, slot, usage }: AttemptDetails,
   { workerPid, now, random }: { workerPid: number; now: number; random: number },
 ): PendingOutcome {
   const state = outcomeState(kind, attempt, retry === "never" ? attempt : posting.maxAttempts);
@@ -34,6 +34,7 @@ export function pendingOutcome(
     stderr: output?.stderr ?? null,
     whole: output?.whole,
     delayMs: state === "retried" ? delayMs : null,
+    usage,
   };
 }
 

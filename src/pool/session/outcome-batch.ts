@@ -1,3 +1,4 @@
+import { sliceUsage } from "../../domain/attempt-usage.ts";
 import { messageOf } from "../../domain/errors.ts";
 import { JobLines } from "../../domain/job-lines.ts";
 import { textOf, type WholeOutput } from "../wire/ends.ts";
@@ -62,6 +63,7 @@ export const outcomesOf = (run: PendingRun): PendingOutcome[] =>
     stdout: textOf(run.stdouts?.at(i) ?? null),
     stderr: textOf(run.stderrs?.at(i) ?? null),
     delayMs: run.delaysMs?.[i] ?? null,
+    usage: run.usage && sliceUsage(run.usage, i, i + 1),
   }));
 
 /** Runs that are sent together, packed and counted once. */

@@ -1,5 +1,13 @@
 import * as v from "valibot";
 
+import {
+  type AttemptUsage,
+  attemptsIn,
+  sliceUsage,
+  spanOf,
+  unmeasured,
+  type UsageSpans,
+} from "../../domain/attempt-usage.ts";
 import { InvalidInput } from "../../domain/errors.ts";
 import { JobLines } from "../../domain/job-lines.ts";
 import { blockSeparator } from "../../db/connection/array.ts";
@@ -39,6 +47,8 @@ export interface AttemptResult {
   output: Output | null;
   /** The number of its worker in the pool, if workers are numbered. */
   slot?: number | undefined;
+  /** The resources that it used; null if they were not measured. */
+  usage?: UsageSpans | null | undefined;
 }
 
 /** The end of an attempt, except for its job and whether it was done. */
@@ -47,6 +57,12 @@ export type AttemptDetails = Omit<AttemptResult, "position" | "isDone">;
 /** Three hundred years: no time reported by a worker is longer, and the database accepts it. */
 const longestMs = 1e13;
 export const amount = v.pipe(v.number(), v.finite(), v.minValue(0));
+/**
+ * The CPU time that a worker and its ended children have used since it started, in µs: in user and
+ * in system mode; null if it is not measured.
+ */
+export const SpentCpu = v.nullable(v.strictTuple([amount, amount]));
+export type SpentCpu = v.InferOutput<typeof SpentCpu>;
 const text = v.nullable(v.string());
 const offset = v.pipe(amount, v.integer());
 const Ranges = v.strictTuple([offset, offset, offset, offset]);
@@ -82,6 +98,9 @@ export const EndedMessage = v.strictObject({
   stdouts: text,
   stderrs: text,
   singles: v.array(Single),
+  /** The resources that these jobs used; null if they were not measured. */
+  usage: v.nullable(v.instance(Float64Array)),
+  spentCpu: SpentCpu,
 });
 export type EndedMessage = v.InferOutput<typeof EndedMessage>;
 
@@ -105,6 +124,9 @@ export class ResultPacker {
   #stdouts: string[] = [];
   #stderrs: string[] = [];
   #singles: v.InferOutput<typeof Single>[] = [];
+  #usage: number[] = [];
+  /** The number of ends that `#usage` covers. */
+  #measured = 0;
 
   constructor(chunk: number) {
     this.#chunk = chunk;
@@ -134,10 +156,24 @@ export class ResultPacker {
     if (output.stderr !== null) this.#stderrs[index] = stringify(output.stderr);
   }
 
+  /** The number of ends whose resources were not measured yet. */
+  get unmeasured(): number {
+    return this.#durationsMs.length - this.#measured;
+  }
+
+  /** The resources that these ends used together. */
+  addUsage(usage: AttemptUsage): void {
+    if (this.unmeasured === 0) return;
+    this.#usage.push(...spanOf(this.unmeasured, usage));
+    this.#measured = this.#durationsMs.length;
+  }
+
   /** The message with all ends since the last one; null if there is none. */
-  take(at: number): EndedMessage | null {
+  take(at: number, spentCpu: SpentCpu): EndedMessage | null {
     const count = this.#durationsMs.length;
     if (count === 0) return null;
+    const isMeasured = this.#usage.length > 0;
+    if (isMeasured) this.addUsage(unmeasured); // the rest of them
     const agosMs = new Float64Array(count);
     for (let i = 0; i < count; i++) agosMs[i] = at - (this.#endedAt[i] ?? at);
     const message = {
@@ -147,8 +183,11 @@ export class ResultPacker {
       stdouts: linesOf(this.#stdouts, count),
       stderrs: linesOf(this.#stderrs, count),
       singles: this.#singles,
+      usage: isMeasured ? new Float64Array(this.#usage) : null,
+      spentCpu,
     };
     [this.#durationsMs, this.#endedAt, this.#singles] = [[], [], []];
+    [this.#usage, this.#measured] = [[], 0];
     [this.#results, this.#stdouts, this.#stderrs] = [[], [], []];
     return message;
   }
@@ -164,19 +203,23 @@ function linesOf(texts: string[], count: number): string | null {
 export class Ends {
   readonly chunk: number;
   readonly count: number;
+  readonly spentCpu: SpentCpu;
   readonly #first: number;
   readonly #columns: EndColumns;
   readonly #singles = new Map<number, EndedMessage["singles"][number]>();
 
   /** @throws {InvalidInput} */
-  constructor({ chunk, first, durationsMs, agosMs, singles, ...texts }: EndedMessage) {
+  constructor({ chunk, first, durationsMs, agosMs, singles, usage, ...rest }: EndedMessage) {
+    const { spentCpu, ...texts } = rest;
     this.chunk = chunk;
+    this.spentCpu = spentCpu;
     this.count = durationsMs.length;
     this.#first = first;
     if (this.count === 0 || agosMs.length !== this.count) throw unsound("expected equal columns");
     if (!areTimes(durationsMs) || !areTimes(agosMs)) throw unsound("expected sound numbers");
+    if (usage && !areUsages(usage, this.count)) throw unsound("expected sound usage");
     this.#columns = {
-      ...{ durationsMs, agosMs, results: soundLines(texts.results, this.count) },
+      ...{ durationsMs, agosMs, usage, results: soundLines(texts.results, this.count) },
       stdouts: soundLines(texts.stdouts, this.count),
       stderrs: soundLines(texts.stderrs, this.count),
     };
@@ -197,9 +240,8 @@ export class Ends {
     const position = this.position(i);
     if (!single) return { position, ...doneAt(this.#columns, i) };
     const [, isDone, text, retry, output] = single;
-    const { durationsMs, agosMs } = this.#columns;
-    const [durationMs = 0, agoMs = 0] = [durationsMs[i], agosMs[i]];
-    return { position, isDone, durationMs, agoMs, text, retry, output };
+    const { durationMs, agoMs, usage } = doneAt(this.#columns, i);
+    return { position, isDone, durationMs, agoMs, text, retry, output, usage };
   }
 
   /**
@@ -216,9 +258,10 @@ export class Ends {
   /** The times and texts of `count` ends from an index on. */
   columns(i: number, count: number): EndColumns {
     if (count === this.count) return this.#columns;
-    const { durationsMs, agosMs, results, stdouts, stderrs } = this.#columns;
+    const { durationsMs, agosMs, results, stdouts, stderrs, usage } = this.#columns;
     const end = i + count;
     return {
+      usage: usage && sliceUsage(usage, i, end),
       durationsMs: durationsMs.subarray(i, end),
       agosMs: agosMs.subarray(i, end),
       results: results?.slice(i, end) ?? null,
@@ -235,18 +278,22 @@ export interface EndColumns {
   results: JobLines | null;
   stdouts: JobLines | null;
   stderrs: JobLines | null;
+  /** The resources that they used; null if they were not measured. */
+  usage: UsageSpans | null;
 }
 
 /** The end at an index of such columns. */
 export function doneAt(
-  { durationsMs, agosMs, results, stdouts, stderrs }: EndColumns,
+  { durationsMs, agosMs, results, stdouts, stderrs, usage: spans }: EndColumns,
   i: number,
 ): Omit<AttemptResult, "position"> {
   const [durationMs = 0, agoMs = 0] = [durationsMs[i], agosMs[i]];
   const stdout = textOf(stdouts?.at(i) ?? null);
   const stderr = textOf(stderrs?.at(i) ?? null);
   const output = stdout === null && stderr === null ? null : { stdout, stderr };
-  return { isDone: true, durationMs, agoMs, text: results?.at(i) ?? null, retry: null, output };
+  const usage = spans && sliceUsage(spans, i, i + 1);
+  const text = results?.at(i) ?? null;
+  return { isDone: true, durationMs, agoMs, text, retry: null, output, usage };
 }
 
 /** The text of a line that should be a JSON string: user code may send anything. */
@@ -275,6 +322,14 @@ function areTimes(all: Float64Array): boolean {
     if (!(ms >= 0 && ms <= longestMs)) return false; // NaN, too
   }
   return true;
+}
+
+/** No resource reported by a worker is more than this, and the database accepts it. */
+const mostUsed = 2 ** 53;
+
+/** Whether these are the usages of `count` ends: some numbers may be NaN, for not measured. */
+function areUsages(spans: UsageSpans, count: number): boolean {
+  return attemptsIn(spans) === count && !spans.some((used) => used < 0 || used > mostUsed);
 }
 
 const unsound = (problem: string) => new InvalidInput("message of a worker", [problem]);

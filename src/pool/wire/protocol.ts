@@ -7,7 +7,7 @@ import type { ScheduledTime } from "../../domain/scheduled-time.ts";
 import type { UpstreamPosting } from "../../domain/upstream.ts";
 import { separator } from "../../db/connection/array.ts";
 import { type ChildRefusal, partChars } from "./child-call.ts";
-import { amount, EndedMessage, Ends } from "./ends.ts";
+import { amount, EndedMessage, Ends, SpentCpu } from "./ends.ts";
 import type { JobRun } from "./leased-job.ts";
 
 /** Identifies the job. */
@@ -122,7 +122,7 @@ export function identityAt(ids: readonly number[], position: number): JobIdentit
 }
 
 const Message = v.variant("kind", [
-  v.strictObject({ kind: v.literal("ready") }),
+  v.strictObject({ kind: v.literal("ready"), spentCpu: SpentCpu }),
   EndedMessage,
   /** Its output files are long: the pool should read and empty them. */
   v.strictObject({ kind: v.literal("full") }),

@@ -14,14 +14,18 @@ export class CommandFailed extends PdoflowError {
 /**
  * The function of jobs that are commands, in the worker with this number: one word is a line for
  * /bin/sh, several are run directly. The output of a command is the job's output. It is in the
- * process group of its worker, and killed with it.
+ * process group of its worker, and killed with it. `onEnd` gets the peak of its resident memory, in
+ * bytes.
  */
 export const commandRunner =
-  (slot: string) =>
+  (slot: string, onEnd: (peakBytes: number) => void) =>
   (...words: unknown[]): Promise<{ exitCode: number }> =>
-    runCommand(wordsIn(words, slot));
+    runCommand(wordsIn(words, slot), onEnd);
 
-async function runCommand(command: string[]): Promise<{ exitCode: number }> {
+async function runCommand(
+  command: string[],
+  onEnd: (peakBytes: number) => void,
+): Promise<{ exitCode: number }> {
   const isLine = command.length === 1;
   const child = Bun.spawn(isLine ? ["/bin/sh", "-c", ...command] : command, {
     stdio: ["ignore", "inherit", "inherit"],
@@ -31,6 +35,7 @@ async function runCommand(command: string[]): Promise<{ exitCode: number }> {
   process.on("SIGTERM", stay);
   await child.exited;
   process.off("SIGTERM", stay);
+  onEnd(child.resourceUsage()?.maxRSS ?? 0);
   const text = command.join(" ");
   if (child.signalCode !== null) throw new CommandFailed(`killed by ${child.signalCode}`, text);
   if (child.exitCode !== 0) throw new CommandFailed(`exit code ${child.exitCode}`, text);

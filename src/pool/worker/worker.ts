@@ -20,6 +20,8 @@ import { ResultRequests } from "./result-requests.ts";
 import { Sampler } from "./sampler.ts";
 import { SharedPage } from "../wire/shared-page.ts";
 import { commandRunner } from "./shell-command.ts";
+import { UsageMeter } from "./usage-meter.ts";
+import { measuredAloneMs, unmeasured } from "../../domain/attempt-usage.ts";
 import { provideVirtualPackage } from "./virtual-package.ts";
 import { WorkerOutput } from "./worker-output.ts";
 import { type Host, WorkerState } from "./worker-state.ts";
@@ -73,6 +75,7 @@ export function runWorker(context: WorkerContext): void {
   const output = new WorkerOutput();
   const state = new WorkerState(context.host);
   context.confine(); // from here on only what is open already, before any user code
+  const meter = UsageMeter.open();
   const sampler = context.profiles > 0 ? new Sampler(context.profiles, context.root) : null;
   const running: ActiveJob = { chunk: -1, position: -1, context: null };
   const requests = new ResultRequests(context.send);
@@ -83,7 +86,11 @@ export function runWorker(context: WorkerContext): void {
     if (isRunning) return;
     isRunning = true;
     for (let chunk = chunks.shift(); chunk; chunk = chunks.shift()) {
-      await runChunk(context, { page, output, running, requests, children, sampler, state }, chunk);
+      await runChunk(
+        context,
+        { page, output, running, requests, children, sampler, state, meter },
+        chunk,
+      );
       // Processes messages that came while jobs kept this thread busy.
       await new OwnPromise<void>((resolve) => nextTurn(resolve));
     }
@@ -105,7 +112,7 @@ export function runWorker(context: WorkerContext): void {
     void pump();
   });
   state.adopt(); // the listener for messages: a command loads nothing after which it would be
-  context.send({ kind: "ready" });
+  context.send({ kind: "ready", spentCpu: meter?.spentCpu ?? null });
 }
 
 type ReceivedChunk = Omit<RunMessage, "args"> & { args: string[] };
@@ -125,6 +132,7 @@ interface ChunkContext {
   children: ChildRequests;
   sampler: Sampler | null;
   state: WorkerState;
+  meter: UsageMeter | null;
 }
 
 /**
@@ -132,12 +140,14 @@ interface ChunkContext {
  */
 class UnsentEnds extends ResultPacker {
   readonly #send: WorkerContext["send"];
+  readonly #meter: UsageMeter | null;
   #sentAt = now();
   #timer: ReturnType<typeof setTimeout> | null = null;
 
-  constructor(chunk: number, send: WorkerContext["send"]) {
+  constructor(chunk: number, send: WorkerContext["send"], meter: UsageMeter | null) {
     super(chunk);
     this.#send = send;
+    this.#meter = meter;
   }
 
   isDue(at: number): boolean {
@@ -146,13 +156,20 @@ class UnsentEnds extends ResultPacker {
 
   /** Sends them soon, even if the next job of the chunk takes long. */
   sendSoon(): void {
-    this.#timer ??= startTimer(() => this.send(now()), sendAfterMs);
+    const dueAt = now() + sendAfterMs;
+    this.#timer ??= startTimer(() => {
+      // If it is late, the next job has used most of what would be measured.
+      if (now() > dueAt + sendAfterMs) this.addUsage(unmeasured);
+      this.send(now());
+    }, sendAfterMs);
   }
 
-  send(at: number): void {
+  /** `durationMs` is that of the last job. */
+  send(at: number, durationMs = 0): void {
     if (this.#timer !== null) stopTimer(this.#timer);
     this.#timer = null;
-    const message = this.take(at);
+    if (this.unmeasured > 0 && this.#meter) this.addUsage(this.#meter.measure(at, durationMs));
+    const message = this.take(at, this.#meter?.spentCpu ?? null);
     if (message) this.#send(message);
     this.#sentAt = at;
   }
@@ -160,16 +177,16 @@ class UnsentEnds extends ResultPacker {
 
 async function runChunk(
   { root, runsCommands, slot, send }: WorkerContext,
-  { page, output, running, requests, children, sampler, state }: ChunkContext,
+  { page, output, running, requests, children, sampler, state, meter }: ChunkContext,
   message: ReceivedChunk,
 ): Promise<void> {
   const { chunk, pageIndex, entryPoint, args, keepsResults, keepsOutput, startBy } = message;
   const isCommand = entryPoint === commandEntryPoint;
-  const fn = isCommand ? shellCommand(runsCommands, slot) : load(root, entryPoint, state);
+  const fn = isCommand ? shellCommand(runsCommands, slot, meter) : load(root, entryPoint, state);
   fn.catch(() => {}); // each job reports it as its own failure
   if (startBy !== null) await fn.catch(() => {}); // importing it takes time, too
   const isLate = () => startBy !== null && dateNow() > startBy;
-  const unsent = new UnsentEnds(chunk, send);
+  const unsent = new UnsentEnds(chunk, send, meter);
   let startedAt = 0;
   const restore = () => {
     if (now() - startedAt >= longMs) state.restore();
@@ -205,19 +222,27 @@ async function runChunk(
       ? output.collectWhole(isWanted)
       : output.collect(durationMs, isWanted);
     page.rest();
+    const isAlone = durationMs >= measuredAloneMs;
+    if (isAlone) unsent.addUsage(unmeasured); // the jobs before it, which took less than 2 ms
     unsent.add(position, result, { durationMs, output: printed, endedAt: end });
-    const isLong = isCommand && output.isLong;
-    if (isLong || unsent.isDue(end)) unsent.send(end);
+    const isFull = isCommand && output.isLong;
+    if (isFull || isAlone || unsent.isDue(end)) unsent.send(end, durationMs);
     else unsent.sendSoon();
-    if (isLong) await output.emptied(() => send({ kind: "full" }));
+    if (isFull) await output.emptied(() => send({ kind: "full" }));
   }
   state.restore();
   unsent.send(now());
   if (isLate()) send({ kind: "late", chunk });
 }
 
-const shellCommand = (isAllowed: boolean, slot: string): Promise<EntryFunction> =>
-  isAllowed ? OwnPromise.resolve(commandRunner(slot)) : OwnPromise.reject(new CommandsNotAllowed());
+const shellCommand = (
+  isAllowed: boolean,
+  slot: string,
+  meter: UsageMeter | null,
+): Promise<EntryFunction> =>
+  isAllowed
+    ? OwnPromise.resolve(commandRunner(slot, (peakBytes) => meter?.commandEnded(peakBytes)))
+    : OwnPromise.reject(new CommandsNotAllowed());
 
 /** The entry points that this process has loaded: looking for their files again takes 0.3 ms. */
 const loaded = new Map<string, Promise<EntryFunction>>();

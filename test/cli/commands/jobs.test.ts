@@ -34,6 +34,16 @@ test("jobs are found by state, host, pool and argument, and by number", async ()
     "2/0 waiting 0 -",
     "",
   ]);
+  const csv = (await cli.run("jobs", "1/0", "2", "--csv")).out.split("\r\n");
+  const named = csv.map((line) => line.split(",").filter((_, i) => [0, 1, 12, 14].includes(i)));
+  expect(named).toEqual([
+    ["job", "status", "writtenBytes", "args"],
+    ["1/0", "done", expect.stringMatching(/^\d*$/), "[10]"],
+    ["2/0", "waiting", "", "[5]"],
+    [""],
+  ]);
+  expect(await cli.run("jobs", "1", "--csv", "--json")).toMatchObject({ code: 2 });
+  expect(await cli.run("jobs", "1", "--safe")).toMatchObject({ code: 2 });
   expect(await cli.run("jobs", "1", "--state", "open")).toMatchObject({ code: 2 });
   expect((await cli.run("jobs", "2", "--state", "failed")).err).toBe("no job matches\n");
   expect((await cli.run("jobs", "2/7")).err).toBe("pdoflow jobs: there is no job 2/7\n");

@@ -25,7 +25,7 @@ test("no command shows control characters that a job, a poster or a pool has wri
   const error = JSON.stringify({ name: evil, message: evil, stack: `${evil}\n    at ${evil}` });
   await sql`select pdoflow.pool_record(${pool?.id ?? 0},
     row(array(select id from pdoflow.lease), '{1}', '{0}', '{1}', '{1}', '{failed}', '{0}', array['{0}'], array['{1}'],
-        array['{1}'], null, null, array[${error}], null, null, '{}', 0)::pdoflow.outcome_batch)`;
+        array['{1}'], null, null, array[${error}], null, null, '{}', 0, null)::pdoflow.outcome_batch)`;
   await sql`select pdoflow.post('b.ts#f', '[[1]]')`;
   await sql`select pdoflow.pause(2::bigint, ${evil})`;
   await sql`select pdoflow.set_variable(${evil}, to_jsonb(${evil}::text))`;

@@ -115,6 +115,11 @@ test.each<[string, string, (sql: Sql) => PromiseLike<unknown>]>([
           results = repeat('1', 262145)`,
   ],
   [
+    "U8: a peak of two jobs of one",
+    "u8_usage",
+    (sql) => sql`update pdoflow.outcome_run set usage = '{1,2,3,4,5,6}'`,
+  ],
+  [
     "T5: a viewer with a share",
     "t5_of_its_kind",
     (sql) => sql`

@@ -31,7 +31,7 @@ function runOf(jobs: readonly Job[], more: Partial<OutcomeRun> = {}): OutcomeRun
     durationsMs: Float64Array.from(jobs, ({ durationMs }) => durationMs),
     delaysMs: state === "retried" ? Float64Array.from(jobs, ({ delayMs }) => delayMs ?? 0) : null,
     ...{ results: lines(jobs.map(({ result }) => result)), errors: null },
-    ...{ stdouts: lines(jobs.map(({ stdout }) => stdout)), stderrs: null },
+    ...{ stdouts: lines(jobs.map(({ stdout }) => stdout)), stderrs: null, usage: null },
     ...more,
   };
 }

@@ -16,6 +16,7 @@ function recordTwo(db: Db, pool: number, jobs: readonly LeasedJob[], texts: Part
     endedAt: Float64Array.of(packedAt, packedAt),
     durationsMs: Float64Array.of(1, 2),
     ...{ delaysMs: null, results: null, errors: null, stdouts: null, stderrs: null },
+    usage: null,
   };
   const packed = { ...packRuns([run], packedAt), ...texts };
   return recordPacked(db, pool, { packed, packedAt }, []);

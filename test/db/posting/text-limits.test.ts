@@ -89,7 +89,7 @@ const register = (host: string, version: string, user: string, provides: string,
 const record = (result: string, error: string, stdout: string, stderr: string) =>
   `pool_record($pool, row('{$lease}', '{$id}', '{0}', '{1}', '{1}', '{failed}', '{0}',
      array['{0}'], array['{1}'], array['{1}'], null, array[${result}], array[${error}],
-     array[to_jsonb(${stdout}::text)::text], array[to_jsonb(${stderr}::text)::text], '{}', 0)
+     array[to_jsonb(${stdout}::text)::text], array[to_jsonb(${stderr}::text)::text], '{}', 0, null)
      ::pdoflow.outcome_batch)`;
 const sign = (statement: string, key: string, signature: string, blocks: string) =>
   `sign_posting((select posting_id from pdoflow.begin_posting('a.ts#f')), ${statement}, ${key},

@@ -30,6 +30,7 @@ const sound = {
   ...{ states: "'{done}'", ages: "'{0}'", offsets: "array['{0,0,0}']" },
   ...{ durations: "array['{1,1,1}']", pids: "array['{1}']", delays: "null", results: "null" },
   ...{ errors: "null", stdouts: "null", stderrs: "null", complete: "'{}'", waited: "0" },
+  usages: "null",
 };
 type Fields = Partial<typeof sound>;
 
@@ -37,7 +38,8 @@ type Fields = Partial<typeof sound>;
 const two = (firsts: string, ends: string, more: Fields = {}): Fields => ({
   ...{ leases: "'{1,1}'", postings: "'{1,1}'", firsts, ends, attempts: "'{1,1}'" },
   ...{ states: "'{done,done}'", ages: "'{0,0}'", offsets: "array['{0,0,0}','{0,0,0}']" },
-  ...{ durations: "array['{1,1,1}','{1,1,1}']", pids: "array['{1}','{1,2,3}']", ...more },
+  ...{ durations: "array['{1,1,1}','{1,1,1}']", pids: "array['{1}','{1,2,3}']" },
+  ...more,
 });
 
 /** Records a batch and returns what was written: a text for each run. */
@@ -75,6 +77,27 @@ const recorded: [title: string, fields: Fields, refused: number, runs: string[]]
   ["no lease, but a number", { leases: "null" }, 3, []],
 ];
 
+test("U8: usage is recorded for all jobs of a run, or for each; a run that is split has the shares", async () => {
+  const written = async (fields: Fields) => {
+    let usages: (string | null)[] = [];
+    await trying(db, async (tried) => {
+      await record(tried, fields);
+      const rows = await tried.sql<{ used: string | null }[]>`
+        select array_to_string(usage, ' ', '-') as used from pdoflow.outcome_run order by first_seq`;
+      usages = rows.map(({ used }) => used);
+    });
+    return usages;
+  };
+  expect(await written({ usages: "array['{30,6,7,null,12}']" })).toEqual(["30 6 7 - 12"]);
+  const apart = "'{1,2,3,4,5,6,70,80,90,null,null,null,13,14,15}'";
+  expect(await written({ usages: `array[${apart}]` })).toEqual([
+    "1 2 3 4 5 6 70 80 90 - - - 13 14 15",
+  ]);
+  const refused = two("'{8,0}'", "'{11,3}'", { usages: `array['{30,6,7,null,12}',${apart}]` });
+  const shares = ["1 4 70 - 13", "2 5 80 - 14", "3 6 90 - 15", "10 2 7 - 4", "10 2 7 - 4"];
+  expect(await written(refused)).toEqual(shares);
+});
+
 test.each(recorded)("a batch with %s", async (_title, fields, refused, runs) => {
   await trying(db, async (tried) => {
     expect(await record(tried, fields)).toEqual({ refused, runs });
@@ -86,6 +109,9 @@ const lines = (text: string) => `array[e'${text}']`;
 
 const text = (length: number) => `array['"' || repeat('x', ${length}) || '"']`;
 const one: Fields = { ends: "'{1}'", offsets: "array['{0}']", durations: "array['{1}']" };
+
+const usage = (count: number) =>
+  `array['{${Array.from({ length: count }, (_, i) => i).join(",")}}']`;
 
 const invalid: [title: string, fields: Fields, error: string][] = [
   ["U1: runs that overlap", two("'{0,2}'", "'{3,5}'"), "each attempt at a job once in a batch"],
@@ -99,6 +125,10 @@ const invalid: [title: string, fields: Fields, error: string][] = [
   ["U6: too many durations", { durations: "array['{1,1,1,1}']" }, "u6_one_for_each_job"],
   ["U6: two workers of three jobs", { pids: "array['{1,2}']" }, "u6_one_for_each_job"],
   ["U6: a null worker", { pids: "array['{null}']" }, "u6_one_for_each_job"],
+  ["U8: a number for each of two jobs of three", { usages: usage(10) }, "u8_usage"],
+  ["U8: no number", { usages: "array['{}']" }, "u8_usage"],
+  ["U8: a negative number", { usages: "array['{1,2,-3,null,5}']" }, "u8_usage"],
+  ["U8: a number beyond all", { usages: "array['{1,2,9223372036854775808,4,5}']" }, "out of range"],
   ["no state", { states: "'{null}'" }, "not-null"],
   ["no age", { ages: "null" }, "not-null"],
   ["an age beyond all times", { ages: "'{9223372036854775807}'" }, "out of range"],

@@ -60,6 +60,8 @@ const lookalike = fc.record(
     stdouts: fc.oneof(lines, odd),
     stderrs: fc.oneof(lines, odd),
     singles: fc.oneof(fc.array(single), odd),
+    usage: fc.oneof(numbers, odd),
+    spentCpu: fc.oneof(numbers, odd),
     position: field,
     part: field,
     number: field,
@@ -125,6 +127,13 @@ test("of odd ends only those pass that a worker could have told", () => {
       ...{ kind: fc.constant("ended"), chunk: fc.nat(9) },
       first: fc.oneof({ weight: 4, arbitrary: fc.nat(9) }, number),
       ...{ durationsMs: float, agosMs: float, results: lines, stdouts: lines, stderrs: lines },
+      usage: fc.option(
+        fc
+          .array(number, { minLength: 6, maxLength: 6 })
+          .map((all) => new Float64Array([count, ...all.slice(1)])),
+        { freq: 1 },
+      ),
+      spentCpu: fc.constantFrom(null, [1, 2], [1]),
       singles: fc.array(
         fc.tuple(fc.nat(2), fc.boolean(), lines, fc.constant(null), fc.constant(null)),
         { maxLength: 2 },
@@ -146,7 +155,8 @@ test("of odd ends only those pass that a worker could have told", () => {
         for (const separator of ["\n", "\u001e"]) expect(text ?? "").not.toContain(separator);
         passed++;
       }
-      const { results, stdouts, stderrs } = ends.columns(0, ends.count);
+      const { results, stdouts, stderrs, usage } = ends.columns(0, ends.count);
+      for (const used of usage ?? []) expect(used < 0 || used > 2 ** 53).toBe(false);
       for (const texts of [results, stdouts, stderrs]) {
         expect(texts?.count ?? ends.count).toBe(ends.count);
         expect(texts?.text.split("\n").length ?? ends.count).toBe(ends.count);
@@ -177,13 +187,13 @@ test("the messages of an honest worker are read unchanged", () => {
   });
   fc.assert(
     fc.property(fc.nat(), fc.nat(9), fc.array(end), (chunk, first, given) => {
-      const ends = given.map((each, i) => ({ ...each, position: first + i }));
+      const ends = given.map((each, i) => ({ ...each, position: first + i, usage: null }));
       const packer = new ResultPacker(chunk);
       for (const end of ends) {
         const { durationMs, output, agoMs } = end;
         packer.add(end.position, end, { durationMs, output, endedAt: -agoMs });
       }
-      const message = packer.take(0);
+      const message = packer.take(0, null);
       if (ends.length === 0) return expect(message).toBeNull();
       const parsed = parseWorkerMessage(message);
       if (parsed.kind !== "ended") throw new Error(`it is ${parsed.kind}`);

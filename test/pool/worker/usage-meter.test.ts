@@ -1,0 +1,50 @@
+import { expect, test } from "bun:test";
+import { existsSync } from "node:fs";
+
+import { UsageMeter } from "../../../src/pool/worker/usage-meter.ts";
+
+const open = () => {
+  const meter = UsageMeter.open();
+  if (!meter) throw new Error("expected a system with this C library");
+  return meter;
+};
+
+/** Longer than jobs that are measured together. */
+const longMs = 50;
+
+test.skipIf(!existsSync("/proc/self/clear_refs"))(
+  "the peak is that since the last measurement",
+  () => {
+    const meter = open();
+    Buffer.alloc(200e6, 1);
+    const { peakBytes: large } = meter.measure(1, longMs);
+    Bun.gc(true);
+    meter.measure(2, longMs);
+    const { peakBytes: small } = meter.measure(3, longMs);
+    expect(large).toBeGreaterThan(200e6);
+    expect(small).toBeLessThan(large - 100e6);
+  },
+);
+
+test("bytes and the peak are measured every 2 ms, CPU time each time", () => {
+  const meter = open();
+  meter.measure(10, 1);
+  expect(meter.measure(11, 1)).toMatchObject({ peakBytes: NaN, readBytes: NaN, writtenBytes: NaN });
+  const [user, system] = meter.spentCpu ?? [];
+  const used = meter.measure(11.5, longMs);
+  expect(used.peakBytes).toBeGreaterThan(1e6);
+  const [userAfter, systemAfter] = meter.spentCpu ?? [];
+  expect([user, system]).toEqual([
+    (userAfter ?? 0) - used.userUs,
+    (systemAfter ?? 0) - used.systemUs,
+  ]);
+});
+
+test("a command that used less memory than its worker is not known, a larger one is", () => {
+  const meter = open();
+  meter.commandEnded(1_000_000);
+  expect(meter.measure(1, longMs).peakBytes).toBeNaN();
+  meter.commandEnded(64e9);
+  expect(meter.measure(2, longMs).peakBytes).toBe(64e9);
+  expect(meter.measure(3, longMs).peakBytes).toBeLessThan(64e9);
+});
