@@ -14,17 +14,16 @@ language sql stable rows 1000 as $$
          nullif(result, '')::json, nullif(error, '')::jsonb,
          nullif(stdout, '')::json #>> '{}', nullif(stderr, '')::json #>> '{}',
          case when cardinality(p_run.usage) = 5
-              then p_run.usage[1] / (p_run.end_seq - p_run.first_seq)
+              then p_run.usage[1]::double precision / (p_run.end_seq - p_run.first_seq)
               else user_us end / 1000.0::double precision,
          case when cardinality(p_run.usage) = 5
-              then p_run.usage[2] / (p_run.end_seq - p_run.first_seq)
+              then p_run.usage[2]::double precision / (p_run.end_seq - p_run.first_seq)
               else system_us end / 1000.0::double precision,
-         (case when cardinality(p_run.usage) = 5 then p_run.usage[3] else peak end)::bigint,
-         (case when cardinality(p_run.usage) = 5
-               then p_run.usage[4] / (p_run.end_seq - p_run.first_seq) else bytes_read end)::bigint,
-         (case when cardinality(p_run.usage) = 5
-               then p_run.usage[5] / (p_run.end_seq - p_run.first_seq)
-               else bytes_written end)::bigint
+         case when cardinality(p_run.usage) = 5 then p_run.usage[3] else peak end,
+         case when cardinality(p_run.usage) = 5
+              then p_run.usage[4] / (p_run.end_seq - p_run.first_seq) else bytes_read end,
+         case when cardinality(p_run.usage) = 5
+              then p_run.usage[5] / (p_run.end_seq - p_run.first_seq) else bytes_written end
   from rows from (
       unnest(p_run.offsets_ms), unnest(p_run.durations_us), unnest(p_run.worker_pids),
       string_to_table(case when p_results then p_run.results end, e'\n'),

@@ -117,8 +117,8 @@ begin
 end $$;
 
 -- The usage (U8) of the job at a position of a run of p_jobs, from 0: its share of a sum.
-create function pdoflow.usage_at(p_usage real[], p_jobs integer, p_position integer)
-returns real[] language sql immutable as $$
+create function pdoflow.usage_at(p_usage bigint[], p_jobs integer, p_position integer)
+returns bigint[] language sql immutable as $$
   select case when cardinality(p_usage) = 5 and p_jobs > 1 then
       array[p_usage[1] / p_jobs, p_usage[2] / p_jobs, p_usage[3], p_usage[4] / p_jobs,
             p_usage[5] / p_jobs]
@@ -140,7 +140,7 @@ begin
          array_agg(case when b.delays is not null then array[o.delay_ms]::text end),
          array_agg(nullif(o.result, '')), array_agg(nullif(o.error, '')),
          array_agg(nullif(o.stdout, '')), array_agg(nullif(o.stderr, '')),
-         array_agg(pdoflow.usage_at(b.usages::real[], b.end_seq - b.first_seq, n)::text)
+         array_agg(pdoflow.usage_at(b.usages::bigint[], b.end_seq - b.first_seq, n)::text)
   into p_batch.leases, p_batch.postings, p_batch.firsts, p_batch.ends, p_batch.attempts,
        p_batch.states, p_batch.ages_us, p_batch.offsets, p_batch.durations, p_batch.pids,
        p_batch.delays, p_batch.results, p_batch.errors, p_batch.stdouts, p_batch.stderrs,
@@ -221,7 +221,7 @@ begin
          pdoflow.sound_lines(v_errors[b.position], b.end_seq - b.first_seq, false),
          pdoflow.sound_lines(v_stdouts[b.position], b.end_seq - b.first_seq, true),
          pdoflow.sound_lines(v_stderrs[b.position], b.end_seq - b.first_seq, true),
-         b.usages::real[]
+         b.usages::bigint[]
   from unnest(p_batch.leases, p_batch.postings, p_batch.firsts, p_batch.ends, p_batch.attempts,
               p_batch.states, p_batch.ages_us, p_batch.offsets, p_batch.durations, p_batch.pids,
               p_batch.usages)

@@ -14,10 +14,12 @@ import { Results } from "./results.ts";
 import type { JobSupply, Runner } from "./run/runner.ts";
 import { NoWorkers, type StartFailure, startFailed } from "./run/worker-starts.ts";
 import { ClaimLoop } from "./session/claim-loop.ts";
+import { Meter } from "./session/meter.ts";
 import type { Room } from "./session/claimer.ts";
 import { silenceText } from "./session/heartbeat.ts";
 import { retryUntil } from "./link/retry-until.ts";
 import { closeLinks, type Links, openLinks, Session } from "./session/session.ts";
+import type { PoolFigures } from "./figures.ts";
 import { next, type PoolEvent, type PoolState } from "./state.ts";
 import { UpstreamResults } from "./upstream-results.ts";
 import type { JobRun } from "./wire/leased-job.ts";
@@ -34,6 +36,7 @@ export class Pool {
   readonly #options: PoolOptions;
   readonly #links: Links;
   readonly #summary = emptySummary();
+  readonly #meter = new Meter();
   readonly #lifetime: Lifetime;
   readonly #claims: ClaimLoop;
   readonly #runner: Runner;
@@ -70,6 +73,7 @@ export class Pool {
       this.#check();
     });
     const context = {
+      meter: this.#meter,
       state: () => this.#state,
       session: () => this.#session,
       attempt: this.#attempt,
@@ -104,6 +108,7 @@ export class Pool {
           await this.#intake.add(session, runs, unread);
         },
         onNothingLeft: () => this.#on("stop"),
+        onClaimed: (found, ms) => this.#meter.claimed(found, ms),
         onError: (error) => this.#fail(error),
       },
       { isOnce: () => options.once },
@@ -141,6 +146,29 @@ export class Pool {
   /** Its attempts by state, and the number of its workers that have a job. */
   get activity(): PoolSummary & { busy: number } {
     return { ...this.#summary, busy: this.#runner.busy };
+  }
+
+  /** Its state and its counts, for a health port. */
+  get figures(): PoolFigures {
+    const { claims, work, side } = this.#links;
+    const session = this.#session;
+    return {
+      state: this.#state,
+      isReady: this.#state === "running" && this.#mayClaim,
+      slots: this.#options.maxWorkers,
+      busy: this.#runner.busy,
+      attempts: this.#summary,
+      meter: this.#meter,
+      connected: {
+        claims: claims.isConnected,
+        work: work.isConnected,
+        side: side.isConnected,
+      },
+      connectionLosses: claims.losses + work.losses + side.losses,
+      beatAgoMs:
+        session && this.#mayClaim ? performance.now() - session.heartbeat.lastSentAt : null,
+      backlog: session?.recorder.backlog ?? { outcomes: 0, bytes: 0 },
+    };
   }
 
   /** The number of unfinished jobs that it can run; null while that can't be known. */
@@ -218,6 +246,7 @@ export class Pool {
     const { log } = this.#options;
     const row = { ...this.#options, slots: this.#options.maxWorkers };
     const session: Session = await Session.open(this.#links, row, {
+      meter: this.#meter,
       running: () => this.#intake.running,
       isWaiting: () => this.#claims.isWaiting,
       output: (postings) => this.#runner.output(postings),
@@ -227,6 +256,7 @@ export class Pool {
       onSilence: () => this.#onSilence(),
       onRescue: ({ host, poolId, jobs, failed }) => {
         this.#summary.failedByLoss += failed;
+        this.#meter.rescues++;
         const more = failed === 0 ? "" : `, ${failed} failed`;
         log(`pool ${poolId} on ${host} was lost; ${jobs - failed} of its jobs released${more}`);
       },

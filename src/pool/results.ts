@@ -8,6 +8,7 @@ import type { AttemptListener, DoneAttempts, Termination } from "./run/runner.ts
 import { keptResult, mayExceed } from "./session/kept-result.ts";
 import { outcomesOf, pendingOne, type PendingRun } from "./session/outcome-batch.ts";
 import type { OutcomeListener } from "./session/recorder.ts";
+import type { Meter } from "./session/meter.ts";
 import type { Session } from "./session/session.ts";
 import type { PoolState } from "./state.ts";
 import { jobAt, type JobRun, type LeasedJob, runOfOne } from "./wire/leased-job.ts";
@@ -15,6 +16,7 @@ import { type AttemptDetails, type AttemptResult, doneAt } from "./wire/ends.ts"
 
 /** The pool, as its results need it. */
 export interface ResultsContext {
+  meter: Meter;
   state(): PoolState;
   /** Null while the pool has no row: its leases are gone, and no outcome would be accepted. */
   session(): Session | null;
@@ -78,6 +80,7 @@ export class Results implements AttemptListener, OutcomeListener {
 
   onTerminated({ job, state, error }: Termination, end: AttemptDetails, workerPid: number): void {
     if (this.#pool.state() === "stopping") return; // its job is released: the attempt is not used
+    this.#pool.meter.terminated(error.name);
     this.#options.log(`job ${job.posting.id}/${job.index}: ${error.message}`);
     this.#record(job, state, end, workerPid);
   }

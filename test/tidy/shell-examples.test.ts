@@ -28,6 +28,7 @@ const notRun: readonly (readonly [page: string, beginning: string, why: string])
   ["README.md", "git clone", "gets a copy of the repository that the test is in"],
   ["README.md", "export PDOFLOW_DATABASE_URL", "prepares a server that only its reader has"],
   ["docs/library.md", "(cd /path/to/pdoflow", "installs from a clone; test/packages does it"],
+  ["docs/metrics.md", "pdoflow pool --health 9470", "has a fixed port; test/cli/health asks pools"],
   ["CONTRIBUTING.md", "PDOFLOW_TEST_POSTGRES=14", "is the run of tests that this is one of"],
   ["CONTRIBUTING.md", "bun test/chaos", "takes 20 minutes; test/chaos runs it for less"],
 ];

@@ -16,6 +16,9 @@ import { projectOfPool } from "../../pool/entry/project.ts";
 import { pluralize } from "../output/pluralize.ts";
 import { choosePostings } from "../input/pool-postings.ts";
 import { poolPolicy } from "../input/pool-policy.ts";
+import { checkHealth } from "../health/health-check.ts";
+import { HealthReports } from "../health/health-reports.ts";
+import { build } from "../../version.ts";
 import { PdoflowCommand } from "../shell/command.ts";
 import { PoolProgress } from "../shell/pool-progress.ts";
 import { parseFlags } from "../shell/flags.ts";
@@ -150,6 +153,16 @@ export class PoolCommand extends PdoflowCommand {
     tolerateBoolean: true,
     description: "profile a percentage of the jobs, as in --profile=50% (default: 10%)",
   });
+  health = Option.String("--health", {
+    description:
+      "serve /livez, /readyz, /startupz, /metrics and /desired on this port, such as 9470 or " +
+      "0.0.0.0:9470, or socket (default address: 127.0.0.1; docs/metrics.md)",
+  });
+  healthCheck = Option.String("--health-check", {
+    description:
+      "ask the health port of a running pool, such as 9470 or 9470/livez, whether it is ready, " +
+      "and exit with 0 or 1",
+  });
   once = Option.Boolean("--once", false, { description: "exit when no job is left to run" });
   progress = Option.Boolean("--progress", false, {
     description: "always show progress, even if stderr is not a terminal",
@@ -163,7 +176,9 @@ export class PoolCommand extends PdoflowCommand {
 
   async run() {
     const { context } = this;
+    if (this.healthCheck !== undefined) return await this.#checkHealth(this.healthCheck);
     const options = parseFlags(Options, this);
+    await using health = await this.#openHealth();
     const root = resolve(context.cwd, this.root ?? ".");
     // The pool opens its own connections; this one checks the schema.
     const { target, poolOptions } = await this.withDatabase(async (db) => {
@@ -179,6 +194,7 @@ export class PoolCommand extends PdoflowCommand {
       const signals: string[] = [];
       let started: Pool | null = null;
       const handleSignals = () => {
+        if (signals.length > 0) health.stopping();
         if (signals.length > 1) started?.kill();
         else if (signals.length === 1)
           started?.drain(`${signals[0]}`, "; a second signal kills them");
@@ -189,6 +205,7 @@ export class PoolCommand extends PdoflowCommand {
       });
       try {
         started = await Pool.start(target, poolOptions);
+        health.opened(started, target);
         this.say(
           `pool: ${pluralize(poolOptions.maxWorkers, "worker")}, root ${root}, ` +
             `${describeProject(poolOptions.project ?? null)}, ${describeTarget(target)}`,
@@ -198,17 +215,32 @@ export class PoolCommand extends PdoflowCommand {
         handleSignals();
         progress.watch(started, poolOptions.maxWorkers);
         const summary = await started.finished();
+        health.stopping();
         progress[Symbol.dispose]();
-        if (this.once && attemptsOf(summary) === 0 && poolOptions.postings === null) {
-          const own = poolOptions.project ?? null;
-          const lines = await this.withDatabase((db) => idleReasons(db, own));
-          for (const line of lines) this.say(`pool: ${line}`);
-        }
+        await this.#sayWhyIdle(poolOptions, summary);
         return this.#report(summary);
       } finally {
         offSignals();
       }
     });
+  }
+
+  async #sayWhyIdle({ postings, project }: PoolOptions, summary: PoolSummary): Promise<void> {
+    if (!this.once || attemptsOf(summary) > 0 || postings) return;
+    const lines = await this.withDatabase((db) => idleReasons(db, project ?? null));
+    for (const line of lines) this.say(`pool: ${line}`);
+  }
+
+  async #openHealth(): Promise<HealthReports> {
+    const { env, pid } = this.context;
+    const say = (line: string) => this.say(`pool: ${line}`);
+    return await HealthReports.open({ listen: this.health, version: build, env, pid, say });
+  }
+
+  async #checkHealth(address: string): Promise<ExitCode> {
+    const { code, line } = await checkHealth(address, "--health-check");
+    this.say(`pool: ${line}`);
+    return code;
   }
 
   #poolOptions(options: Options, target: Target, root: string): PoolOptions {

@@ -15,7 +15,8 @@ const topics: Readonly<Record<string, readonly string[]>> = {
   running: [
     ...["--max-workers", "--priority", "--max-attempts", "--backoff", "--run-at", "--needs"],
     ...["--wait", "--resume", "--once", "--env", "--oldest-every", "--heartbeat-timeout"],
-    ...["--recycle-after", "--recycle-above", "--worker-user", "--no-reload"],
+    ...["--recycle-after", "--recycle-above", "--worker-user", "--no-reload", "--health"],
+    ...["--health-check"],
   ],
   waiting: [
     ...["--after", "--after-any", "--after-failed", "--after-start", "--after-each"],

@@ -36,6 +36,10 @@ export interface LinkOptions {
 export class Link {
   /** It was asked to close: errors that follow from that do not matter. */
   isClosed = false;
+  /** Whether its connection is established, as far as is known. */
+  isConnected = false;
+  /** How many connections it has given up since the start. */
+  losses = 0;
   readonly #target: Target;
   readonly #options: LinkOptions;
   /** Opened by the first statement. */
@@ -80,12 +84,14 @@ export class Link {
   /** Treats the connection as dead: rejects its statements; the next statement opens a new one. */
   reset(): void {
     if (this.#db === null) return;
+    if (this.isConnected) this.losses++;
     this.leave();
     this.#moveOn();
   }
 
   /** Abandons the connection: the next one goes to the server of the other links. */
   leave(): void {
+    this.isConnected = false;
     this.#opening.abort(new GivenUp());
     this.#db?.then((db) => db.abort()).catch(() => {}); // never opened: the callers got the error
     this.#db = null;
@@ -108,9 +114,12 @@ export class Link {
       signal: this.#opening.signal,
       ...(onNotify ? { onNotify } : {}),
     }).then((db) => this.#arrive(db));
-    opened.catch(() => {
-      if (opened === this.#db) this.#db = null;
-    });
+    opened.then(
+      () => (this.isConnected ||= opened === this.#db),
+      () => {
+        if (opened === this.#db) this.#db = null;
+      },
+    );
     return opened;
   }
   async #arrive(db: Db): Promise<Db> {

@@ -1,5 +1,6 @@
 import { JobsGone } from "../../db/engine/job-arguments.ts";
-import type { News, Room } from "./claimer.ts";
+import type { ClaimedJobs, News, Room } from "./claimer.ts";
+import type { ClaimFinding } from "./meter.ts";
 import type { JobRun } from "../wire/leased-job.ts";
 import type { LeasedRun } from "../wire/leased-run.ts";
 import type { Session } from "./session.ts";
@@ -25,6 +26,8 @@ export interface ClaimLoopListener {
   onJobs(session: Session, runs: LeasedRun[], unread: JobRun[]): Promise<void>;
   /** With isOnce: nothing is left to claim, now or later, and the pool was quiet before. */
   onNothingLeft(): void;
+  /** A claim was answered, `ms` milliseconds after it was sent. */
+  onClaimed(found: ClaimFinding, ms: number): void;
   onError(error: unknown): void;
 }
 
@@ -165,8 +168,11 @@ export class ClaimLoop {
 
   /** Null if jobs of the claim are gone: stops their posting; the next claim releases the rest. */
   async #claimed(session: Session, room: Room, news: News | null) {
+    const sentAt = performance.now();
     try {
-      return await session.claimer.claim(room, news);
+      const claimed = await session.claimer.claim(room, news);
+      this.#listener.onClaimed(findingOf(claimed), performance.now() - sentAt);
+      return claimed;
     } catch (error) {
       if (!(error instanceof JobsGone)) throw error;
       await session.claimer.stopGone(error);
@@ -213,6 +219,9 @@ export class ClaimLoop {
     this.#timer = setTimeout(() => this.wake(), ms);
   }
 }
+
+const findingOf = ({ ranges, hasSkipped }: ClaimedJobs): ClaimFinding =>
+  ranges.length > 0 ? "jobs" : hasSkipped ? "limited" : "none";
 
 /** The postings without limits all of whose jobs are here. */
 function whole(runs: readonly JobRun[]): number[] {

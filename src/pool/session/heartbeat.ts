@@ -92,6 +92,11 @@ export class Heartbeat {
     await this.#beating;
   }
 
+  /** When the last heartbeat was sent that was answered (performance clock). */
+  get lastSentAt(): number {
+    return this.#lastSentAt;
+  }
+
   get hasReportedWaiting(): boolean {
     return this.#hasReportedWaiting;
   }

@@ -18,6 +18,10 @@ export class OutcomeBound {
     this.#log = log;
   }
 
+  get held(): { outcomes: number; bytes: number } {
+    return { outcomes: this.#count, bytes: this.#bytes };
+  }
+
   get isFull(): boolean {
     return this.#count >= countMax || this.#bytes >= bytesMax;
   }

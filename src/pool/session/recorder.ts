@@ -35,8 +35,8 @@ export interface OutcomeListener {
 
 export interface RecorderListener {
   outcomes: OutcomeListener;
-  /** A batch of outcomes, of jobs of these postings, was written. */
-  onWritten(postingIds: readonly number[], batch: readonly PendingRun[]): void;
+  /** A batch of outcomes, of jobs of these postings, was written within `ms` milliseconds. */
+  onWritten(postingIds: readonly number[], batch: readonly PendingRun[], ms: number): void;
   onError(error: unknown): void;
 }
 
@@ -111,6 +111,11 @@ export class Recorder {
       .map(({ leaseId, postingId, attempt, firstSeq, durationsMs }) => ({
         ...{ leaseId, postingId, attempt, firstSeq, endSeq: firstSeq + durationsMs.length },
       }));
+  }
+
+  /** The outcomes that wait to be written, and the size of their texts in bytes. */
+  get backlog(): { outcomes: number; bytes: number } {
+    return this.#bound.held;
   }
 
   /** Whether too many outcomes wait to start more jobs. */
@@ -189,6 +194,7 @@ export class Recorder {
       this.#next = null;
       const { runs } = batch;
       this.#sent = batch;
+      const sentAt = performance.now();
       try {
         const refused = await this.#link.ask((db) =>
           recordPacked(db, this.#poolId, batch, this.#completedBy(batch)),
@@ -214,7 +220,7 @@ export class Recorder {
       for (const [id, count] of batch.byLease) add(this.#byLease, id, -count);
       for (const [id, count] of batch.byPosting) add(this.#byPosting, id, -count);
       this.#oldestAt = Math.max(this.#oldestAt, batch.packedAt);
-      this.#finish(batch);
+      this.#finish(batch, performance.now() - sentAt);
       if (!this.#isUrgent && this.#suspects === 0 && !this.#isDue(gatherMs)) break;
     }
     // At once, not when the promise is settled: from here on a flush begins anew.
@@ -272,9 +278,9 @@ export class Recorder {
   }
 
   /** Postings of which this pool has no more jobs may have ended. */
-  #finish({ runs, byPosting, whole }: OutcomeBatch): void {
+  #finish({ runs, byPosting, whole }: OutcomeBatch, ms: number): void {
     const ids = [...byPosting.keys()];
-    this.#listener.onWritten(ids, runs);
+    this.#listener.onWritten(ids, runs, ms);
     const left = ids.filter((id) => !this.#byPosting.has(id) && !whole.has(id));
     if (left.length === 0) return;
     // Not awaited: it queues behind the record on the same connection. If it fails, the heartbeat

@@ -16,6 +16,7 @@ import type { JobRun } from "../wire/leased-job.ts";
 import { Heartbeat, type HeartbeatListener } from "./heartbeat.ts";
 import { retryUntil } from "../link/retry-until.ts";
 import { Link } from "../link/link.ts";
+import type { Meter } from "./meter.ts";
 import { Profiles } from "./profiles.ts";
 import { Recorder, type RecorderListener } from "./recorder.ts";
 import { Settler } from "./settler.ts";
@@ -55,6 +56,8 @@ export interface SessionOptions extends NewPool, ClaimerOptions {}
 
 export interface SessionListener
   extends Omit<HeartbeatListener, "takeReport" | "pollEdges">, RecorderListener {
+  /** The counts of the pool. */
+  meter: Meter;
   /** The number of workers that have a job. */
   busy(): number;
   /** Whether the leases of this session are still the pool's own. */
@@ -82,7 +85,7 @@ export class Session {
   readonly #links: Links;
   readonly #heartbeatTimeoutMs: number;
   readonly #listener: SessionListener;
-  readonly #tally = new Tally();
+  readonly #tally: Tally;
 
   private constructor(
     links: Links,
@@ -95,13 +98,15 @@ export class Session {
     this.#heartbeatTimeoutMs = pool.heartbeatTimeoutMs;
     this.claimer = new Claimer(links.claims, poolId, pool);
     this.#listener = listener;
+    this.#tally = new Tally(listener.meter.attemptMs);
     this.#silentPools = new SilentPools(links.claims, poolId, (line) => listener.log(line));
     this.profiles = new Profiles(links.side, poolId, (error) => listener.onError(error));
     this.recorder = new Recorder(links.work, poolId, {
       ...listener,
-      onWritten: (postingIds, batch) => {
+      onWritten: (postingIds, batch, ms) => {
         this.#tally.add(batch);
-        listener.onWritten(postingIds, batch);
+        listener.meter.recordMs.add(ms);
+        listener.onWritten(postingIds, batch, ms);
       },
     });
     this.settler = new Settler(links);

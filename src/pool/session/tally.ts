@@ -1,5 +1,6 @@
 import type { PoolReport } from "../../db/dashboard/report.ts";
 import { bucketOf, durationLimits } from "../../db/dashboard/histogram.ts";
+import { DurationCounts } from "./meter.ts";
 import { countOf, type PendingRun } from "./outcome-batch.ts";
 
 const seconds = 60;
@@ -14,6 +15,12 @@ export class Tally {
   readonly #recent: number[] = Array.from({ length: seconds }, () => 0);
   #second = Math.floor(performance.now() / 1_000);
   #since = emptyCounts();
+  /** The durations of all attempts until the last report. */
+  readonly #reported: DurationCounts;
+
+  constructor(reported = new DurationCounts()) {
+    this.#reported = reported;
+  }
 
   /** These were recorded. */
   add(batch: readonly PendingRun[]): void {
@@ -33,6 +40,7 @@ export class Tally {
       const durationMs = durationsMs[i] ?? 0;
       const bucket = bucketOf(durationMs);
       durations[bucket] = (durations[bucket] ?? 0) + 1;
+      this.#since.sumMs += durationMs;
       if (attempt === 1) this.#sample(postingId, (endedAt[i] ?? 0) - durationMs);
     }
   }
@@ -41,7 +49,8 @@ export class Tally {
   take(busy: number): PoolReport {
     const now = performance.now();
     this.#forgetUntil(Math.floor(now / 1_000));
-    const { states, durations, starts } = this.#since;
+    const { states, durations, starts, sumMs } = this.#since;
+    this.#reported.addAll(durations, sumMs);
     this.#since = emptyCounts();
     const oldest = this.#second + 1;
     return {
@@ -72,6 +81,7 @@ export class Tally {
 const emptyCounts = () => ({
   states: { done: 0, failed: 0, retried: 0, cancelled: 0 },
   durations: [0, ...durationLimits.map(() => 0)],
+  sumMs: 0,
   starts: [] as { postingId: number; startedAt: number }[],
   firsts: 0,
 });

@@ -2,6 +2,7 @@ import { expect, test } from "bun:test";
 
 import { deferred } from "../../../src/domain/node-20.ts";
 import { ClaimLoop, type ClaimLoopListener } from "../../../src/pool/session/claim-loop.ts";
+import { Meter } from "../../../src/pool/session/meter.ts";
 import { closeLinks, openLinks, Session } from "../../../src/pool/session/session.ts";
 import { until } from "../../binary/cli.ts";
 import { freshDatabase, type TestDatabase } from "../../database.ts";
@@ -42,7 +43,7 @@ async function openLoop({ db }: TestDatabase, { isOnce, listener, onStatement }:
       room: () => oneIdle,
       isQuiet: () => true,
       onJobs: async () => {},
-      ...{ onNews: () => {}, onNothingLeft: () => {} },
+      ...{ onNews: () => {}, onNothingLeft: () => {}, onClaimed: () => {} },
       onError: (error) => {
         if (!links.claims.isClosed) throw error;
       },
@@ -53,7 +54,7 @@ async function openLoop({ db }: TestDatabase, { isOnce, listener, onStatement }:
   session = await Session.open(links, pool, {
     ...{ running: () => [], isWaiting: () => loop.isWaiting, output: () => [], busy: () => 0 },
     ...{ onBeat: () => {}, onLost: () => {}, onSilence: () => {}, onRescue: () => {} },
-    onWritten: () => {},
+    ...{ meter: new Meter(), onWritten: () => {} },
     outcomes: { onRefused: () => {}, onReplaced: () => {}, onBacklog: () => {} },
     ...{ isCurrent: () => true, log: () => {}, onError: () => {} },
   });

@@ -1,0 +1,104 @@
+import type { Target } from "../../db/settings/target.ts";
+import { type Desired, readDesired } from "../../db/read/desired.ts";
+import { parseProvides, type Provides } from "../../domain/capabilities.ts";
+import { InvalidInput, messageOf } from "../../domain/errors.ts";
+import { Link } from "../../pool/link/link.ts";
+import { type HttpReply, plain } from "../http/http-server.ts";
+
+/** A figure is read again after this long … */
+const freshMs = 5_000;
+/** … and shown until it is this old, if it cannot be read. */
+const staleMs = 30_000;
+/** Different questions that are remembered; others are refused. */
+const questionsMax = 20;
+/** A statement that takes longer is cancelled by the server. */
+export const statementMs = 2_000;
+
+interface KnownSlots {
+  slots: number;
+  readAt: number;
+}
+
+/**
+ * Answers `/desired?provides=gpu&slots=16&project=a` from at most one query in 5 seconds for each
+ * `provides` and project, however many clients ask. It uses a connection of its own, opened by the
+ * first question: a slow answer must not delay heartbeats.
+ */
+export class DesiredPages implements AsyncDisposable {
+  readonly #link: Link;
+  readonly #known = new Map<string, KnownSlots>();
+  readonly #reading = new Map<string, Promise<void>>();
+  #lastError = "";
+
+  constructor(target: Target) {
+    this.#link = new Link(withTimeout(target), { deadlineMs: 2 * statementMs });
+  }
+
+  async answer(query: URLSearchParams): Promise<HttpReply> {
+    const slots = Number(query.get("slots") ?? 1);
+    if (!Number.isInteger(slots) || slots < 1 || slots > 1024) {
+      return plain(400, "slots: expected a whole number from 1 to 1024");
+    }
+    const asked = query.get("provides");
+    const project = query.get("project");
+    try {
+      const provides = asked === null ? null : parseProvides(asked);
+      const known = await this.#read({ provides, project });
+      if (known === "too many") {
+        return plain(400, `expected at most ${questionsMax} different questions`);
+      }
+      if (known === null) return plain(503, `not known: ${this.#lastError}`);
+      const desired: Desired = { slots: known, pools: Math.ceil(known / slots) };
+      return { status: 200, type: "application/json", body: `${JSON.stringify(desired)}\n` };
+    } catch (error) {
+      if (error instanceof InvalidInput) return plain(400, error.message);
+      throw error;
+    }
+  }
+
+  async #read(of: {
+    provides: Provides | null;
+    project: string | null;
+  }): Promise<number | null | "too many"> {
+    const key = JSON.stringify([of.provides, of.project]);
+    const ageMs = () => performance.now() - (this.#known.get(key)?.readAt ?? -Infinity);
+    if (ageMs() > freshMs) {
+      if (!this.#known.has(key) && !this.#hasRoom()) return "too many";
+      const reading = this.#reading.get(key) ?? this.#ask(key, of);
+      this.#reading.set(key, reading);
+      await reading;
+    }
+    return ageMs() > staleMs ? null : (this.#known.get(key)?.slots ?? null);
+  }
+
+  /** Forgets questions that nobody asks any more. */
+  #hasRoom(): boolean {
+    const oldest = performance.now() - staleMs;
+    for (const [key, { readAt }] of this.#known) if (readAt < oldest) this.#known.delete(key);
+    return this.#known.size + this.#reading.size < questionsMax;
+  }
+
+  async #ask(
+    key: string,
+    of: { provides: Provides | null; project: string | null },
+  ): Promise<void> {
+    try {
+      const { slots } = await this.#link.ask((db) => readDesired(db, { ...of, slots: 1 }));
+      this.#known.set(key, { slots, readAt: performance.now() });
+    } catch (error) {
+      this.#lastError = messageOf(error);
+    } finally {
+      this.#reading.delete(key);
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#link.close();
+  }
+}
+
+/** Sessions whose statements the server cancels after a while. */
+export const withTimeout = (target: Target): Target => ({
+  ...target,
+  options: `${target.options ?? ""} -c statement_timeout=${statementMs}`.trim(),
+});

@@ -1,0 +1,67 @@
+import { datagramSender } from "./datagram.ts";
+
+/** The environment that a service manager such as systemd sets for its services. */
+export interface ServiceEnvironment {
+  env: Readonly<Record<string, string | undefined>>;
+  pid: number;
+}
+
+/** How often the status is sent, if it has changed. */
+const statusEveryMs = 5_000;
+
+/**
+ * Reports to the service manager that started this process (`man 3 sd_notify`): when it is ready,
+ * its status, that it stops, and, for `WatchdogSec=`, that its event loop turns. The watchdog does
+ * not depend on the database: a restart would end running jobs, and help nobody.
+ */
+export class ServiceReports implements Disposable {
+  readonly #send: (text: string) => boolean;
+  readonly #watchdog: NodeJS.Timeout | undefined;
+  #statusTimer: NodeJS.Timeout | undefined;
+  #status = "";
+
+  private constructor(send: (text: string) => boolean, watchdogMs: number | null) {
+    this.#send = send;
+    if (watchdogMs !== null) this.#watchdog = setInterval(() => send("WATCHDOG=1"), watchdogMs / 2);
+  }
+
+  /**
+   * Null if no service manager waits for reports.
+   *
+   * @throws if one does, and this system has no C library with which to send them.
+   */
+  static of({ env, pid }: ServiceEnvironment): ServiceReports | null {
+    const socket = env["NOTIFY_SOCKET"] ?? "";
+    if (!/^[@/]./.test(socket)) return null;
+    const isOurs = [undefined, "", String(pid)].includes(env["WATCHDOG_PID"]);
+    const watchdogUs = Number(env["WATCHDOG_USEC"]);
+    const watchdogMs = isOurs && watchdogUs > 0 ? watchdogUs / 1_000 : null;
+    return new ServiceReports(datagramSender(socket), watchdogMs);
+  }
+
+  /** It is ready; from now on its status is sent when it changes. */
+  ready(status: () => string): void {
+    this.#status = oneLine(status());
+    this.#send(`READY=1\nSTATUS=${this.#status}`);
+    this.#statusTimer = setInterval(() => this.#sendStatus(oneLine(status())), statusEveryMs);
+  }
+
+  /** It begins to stop. */
+  stopping(status: string): void {
+    clearInterval(this.#statusTimer);
+    this.#send(`STOPPING=1\nSTATUS=${oneLine(status)}`);
+  }
+
+  #sendStatus(status: string): void {
+    if (status === this.#status) return;
+    this.#status = status;
+    this.#send(`STATUS=${status}`);
+  }
+
+  [Symbol.dispose](): void {
+    clearInterval(this.#watchdog);
+    clearInterval(this.#statusTimer);
+  }
+}
+
+const oneLine = (text: string) => text.replaceAll(/\s+/g, " ");

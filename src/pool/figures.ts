@@ -1,0 +1,21 @@
+import type { PoolSummary } from "./options.ts";
+import type { Meter } from "./session/meter.ts";
+import type { PoolState } from "./state.ts";
+
+/** The state of a pool and its counts since its start. Reading them costs nothing per job. */
+export interface PoolFigures {
+  state: PoolState;
+  /** It is registered, the database answers, and it claims jobs. */
+  isReady: boolean;
+  slots: number;
+  /** Workers that have a job. */
+  busy: number;
+  attempts: PoolSummary;
+  meter: Meter;
+  connected: { claims: boolean; work: boolean; side: boolean };
+  connectionLosses: number;
+  /** The age of the last heartbeat that was answered; null before the first one. */
+  beatAgoMs: number | null;
+  /** Outcomes that wait to be written. */
+  backlog: { outcomes: number; bytes: number };
+}

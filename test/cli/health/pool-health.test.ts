@@ -1,0 +1,155 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "bun:test";
+
+import { metricFormats } from "../../../src/domain/metric-text.ts";
+import { until } from "../../binary/cli.ts";
+import { freshDatabase } from "../../database.ts";
+import { openProxy } from "../../proxy.ts";
+import { openCommands } from "../in-process.ts";
+import { ask, untilStatus, valuesOf } from "./health-port.ts";
+import { listenForReports } from "./notify-listener.ts";
+
+const jobs = `import { existsSync } from "node:fs";
+export const double = (i: number) => i * 2;
+export function fails() { throw new Error("secret"); }
+export async function waits(file: string) { while (!existsSync(file)) await Bun.sleep(10); }`;
+
+test("a pool shows on its port that it is ready, and counts its jobs", async () => {
+  await using db = await freshDatabase();
+  using cli = await openCommands(db);
+  await cli.write("jobs.ts", jobs);
+  const socket = join(cli.folder, "health");
+  await cli.run("post", "jobs.ts#double", "--each", "1-2000");
+  await cli.run("post", "jobs.ts#fails", "--no-args", "--max-attempts", "1", "--name", "secret");
+  const pool = cli.start("pool", "--max-workers", "2", "--health", socket);
+  expect(await untilStatus(socket, "/readyz", 200)).toEqual({ status: 200, text: "ok\n" });
+  expect(await ask(socket, "/livez")).toEqual({ status: 200, text: "ok\n" });
+  expect(await ask(socket, "/startupz")).toEqual({ status: 200, text: "ok\n" });
+  expect((await ask(socket, "/")).status).toBe(404);
+  await cli.run("wait", "1", "2");
+  const page = await ask(socket, "/metrics");
+  expect(page.status).toBe(200);
+  expect(page.text).not.toMatch(/secret|jobs\.ts|pdoflow_test|localhost/);
+  const values = valuesOf(page.text);
+  expect(values.get('pdoflow_pool_attempts_total{state="done"}')).toBe(2_000);
+  expect(values.get('pdoflow_pool_attempts_total{state="failed"}')).toBe(1);
+  expect(values.get("pdoflow_pool_slots")).toBe(2);
+  expect(values.get("pdoflow_pool_ready")).toBe(1);
+  expect(values.get('pdoflow_pool_connected{link="work"}')).toBe(1);
+  expect(values.get('pdoflow_pool_claims_total{result="jobs"}')).toBeGreaterThan(0);
+  expect(values.get("pdoflow_pool_record_duration_seconds_count")).toBeGreaterThan(0);
+  const beat = values.get("pdoflow_pool_last_heartbeat_timestamp_seconds") ?? 0;
+  expect(Math.abs(beat - Date.now() / 1_000)).toBeLessThan(15);
+  const reply = await fetch("http://localhost/metrics", {
+    unix: socket,
+    headers: { accept: "application/openmetrics-text" },
+  });
+  expect(reply.headers.get("content-type")).toBe(metricFormats.openMetrics);
+  expect(await reply.text()).toEndWith("# EOF\n");
+  pool.kill("SIGTERM");
+  expect(await pool.exited).toBe(0);
+  expect(existsSync(socket)).toBe(false);
+});
+
+test("/desired answers as depth does, and --health-check as /readyz does", async () => {
+  await using db = await freshDatabase();
+  using cli = await openCommands(db);
+  await cli.write("jobs.ts", jobs);
+  const socket = join(cli.folder, "health");
+  const pool = cli.start("pool", "--max-workers", "1", "--health", socket);
+  await untilStatus(socket, "/readyz", 200);
+  await cli.run("post", "jobs.ts#waits", "--each", "1-9", "--needs", "gpu");
+  await cli.run("post", "jobs.ts#waits", "--each-line", "-", "--needs", "gpu,mem>=8G");
+  const desired = async (query: string) => await ask(socket, `/desired?${query}`);
+  expect((await desired("slots=4")).text).toBe('{"slots":9,"pools":3}\n');
+  expect((await desired("provides=mem=8G&slots=4")).text).toBe('{"slots":0,"pools":0}\n');
+  expect((await desired("provides=gpu")).text).toBe('{"slots":9,"pools":9}\n');
+  expect((await desired("slots=0")).status).toBe(400);
+  expect((await desired("provides=,")).status).toBe(400);
+  const many = Array.from({ length: 25 }, (_, i) => desired(`provides=x${i}`));
+  const statuses = (await Promise.all(many)).map(({ status }) => status);
+  expect(statuses.filter((status) => status === 400).length).toBe(8); // 20 are remembered
+  const check = (address: string) => cli.run("pool", "--health-check", address);
+  expect(await check(socket)).toEqual({ code: 0, out: "", err: "pool: ok\n" });
+  pool.kill("SIGTERM");
+  expect(await pool.exited).toBe(0);
+  expect((await check(socket)).code).toBe(1);
+  expect(await check("nowhere")).toMatchObject({ code: 2 });
+});
+
+test("without a database a pool is alive and not ready, and says why", async () => {
+  await using db = await freshDatabase();
+  await using proxy = await openProxy(db.url);
+  using cli = await openCommands({ url: proxy.url });
+  const socket = join(cli.folder, "health");
+  const pool = cli.start(
+    ...["pool", "--max-workers", "1", "--health", socket, "--heartbeat-timeout", "2s"],
+  );
+  await untilStatus(socket, "/readyz", 200);
+  proxy.freeze();
+  const { text } = await untilStatus(socket, "/readyz", 503);
+  expect(text).toBe("the database does not answer: the workers were stopped\n");
+  expect((await ask(socket, "/livez")).status).toBe(200);
+  expect((await ask(socket, "/startupz")).status).toBe(200);
+  const values = valuesOf((await ask(socket, "/metrics")).text);
+  expect(values.get("pdoflow_pool_ready")).toBe(0);
+  expect(values.get("pdoflow_pool_connection_losses_total")).toBeGreaterThan(0);
+  const check = await cli.run("pool", "--health-check", socket);
+  expect(check).toEqual({ code: 1, out: "", err: `pool: ${text}` });
+  proxy.thaw();
+  await untilStatus(socket, "/readyz", 200);
+  pool.kill("SIGTERM");
+  expect(await pool.exited).toBe(0);
+});
+
+test("a draining pool is alive and not ready", async () => {
+  await using db = await freshDatabase();
+  using cli = await openCommands(db);
+  await cli.write("jobs.ts", jobs);
+  const socket = join(cli.folder, "health");
+  await cli.run("post", "jobs.ts#waits", "--each", join(cli.folder, "go"));
+  const pool = cli.start("pool", "--max-workers", "1", "--health", socket);
+  await untilStatus(socket, "/readyz", 200);
+  await until("a running job", async () => {
+    const { text } = await ask(socket, "/metrics");
+    return valuesOf(text).get("pdoflow_pool_busy_slots") === 1;
+  });
+  pool.kill("SIGTERM");
+  expect((await untilStatus(socket, "/readyz", 503)).text).toStartWith("draining: ");
+  expect((await ask(socket, "/livez")).status).toBe(200);
+  await cli.write("go", "");
+  expect(await pool.exited).toBe(0);
+});
+
+test.each(["a path", "an abstract name"])("a service manager at %s gets reports", async (kind) => {
+  await using db = await freshDatabase();
+  using cli = await openCommands(db);
+  const at = kind === "a path" ? join(cli.folder, "notify") : `@${db.name}`;
+  using reports = listenForReports(at);
+  const env = { NOTIFY_SOCKET: at, WATCHDOG_USEC: "100000" };
+  const pool = cli.startWith({ env }, "pool", "--max-workers", "3");
+  expect(await reports.until("READY=1\nSTATUS=")).toContain(
+    "READY=1\nSTATUS=running: 0 of 3 workers busy, 0 done, 0 failed",
+  );
+  await reports.until("WATCHDOG=1");
+  pool.kill("SIGTERM");
+  expect(await pool.exited).toBe(0);
+  expect((await reports.until("STOPPING=1")).at(-1)).toStartWith("STOPPING=1\nSTATUS=stopping");
+});
+
+test("a watchdog for another process gets no reports, and a service manager that is gone harms nothing", async () => {
+  await using db = await freshDatabase();
+  using cli = await openCommands(db);
+  const at = join(cli.folder, "notify");
+  {
+    using reports = listenForReports(at);
+    const env = { NOTIFY_SOCKET: at, WATCHDOG_USEC: "2000", WATCHDOG_PID: "1" };
+    const ended = await cli.runWith({ env }, "pool", "--once", "--max-workers", "1");
+    expect(ended.code).toBe(0);
+    expect((await reports.until("STOPPING=1")).join()).not.toContain("WATCHDOG");
+  }
+  const env = { NOTIFY_SOCKET: at, WATCHDOG_USEC: "2000" };
+  const ended = await cli.runWith({ env }, "pool", "--once", "--max-workers", "1");
+  expect(ended.code).toBe(0);
+});
