@@ -40,8 +40,8 @@ interface OverviewRow {
 }
 
 /**
- * The attempts of postings that have ended, and the period in which they ran. Reads a few numbers of
- * each outcome run: a quarter of a second for a million jobs that each are a run of their own.
+ * The attempts of postings that have ended, and the period in which they ran. Reads a few numbers
+ * of each outcome run: a quarter of a second for a million jobs that each are a run of their own.
  */
 export async function readAttemptOverview(
   db: Db,
@@ -144,7 +144,8 @@ export async function readAttemptFigures(
         -- Computed once for each run, not for each attempt: offset 0 keeps it apart.
         select r.posting_id, r.state, r.offsets_ms, r.durations_us,
                (extract(epoch from r.ended_at) * 1000)::float8 - ${startMs}::float8 as ended_ms,
-               case when l.pool_id = any (${integers(pools)}::bigint[]) then l.pool_id end as pool_id
+               case when l.pool_id = any (${integers(pools)}::bigint[]) then l.pool_id end
+                 as pool_id
         from ${schema}.outcome_run r left join ${schema}.lease l on l.id = r.lease_id
         where r.posting_id = any (${integers(postingIds)}::bigint[]) offset 0),
       ended as (

@@ -11,8 +11,10 @@ export async function inRead<Row>(
 ): Promise<Row[]> {
   const [, found] = await sql.begin("read only", (tx) =>
     Promise.all([
-      tx`select set_config(name, value, true)
-         from (values ('jit', 'off'), ('enable_sort', 'off'), ('work_mem', '64MB')) as s (name, value)`,
+      tx`
+        select set_config(name, value, true)
+        from (values ('jit', 'off'), ('enable_sort', 'off'), ('work_mem', '64MB'))
+          as s (name, value)`,
       statement(tx),
     ]),
   );
