@@ -42,6 +42,7 @@ export const commands: Commands = {
   prune: async () => [(await import("./commands/prune.ts")).PruneCommand],
   psql: async () => [(await import("./commands/psql.ts")).PsqlCommand],
   results: async () => [(await import("./commands/results.ts")).ResultsCommand],
+  report: async () => [(await import("./commands/report.ts")).ReportCommand],
   resume: async () => [(await import("./commands/control.ts")).ResumeCommand],
   retry: async () => [(await import("./commands/failures.ts")).RetryCommand],
   revoke: async () => [(await import("./commands/grant.ts")).RevokeCommand],

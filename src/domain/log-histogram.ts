@@ -41,8 +41,10 @@ export function quantileUs(histogram: LogHistogram, share: number): number | nul
   return null;
 }
 
-/** One bar of a histogram, from `fromUs` to before `toUs`. */
+/** One bar of a histogram: the buckets from `first` to before `end`, in microseconds. */
 export interface HistogramBar {
+  first: number;
+  end: number;
   fromUs: number;
   toUs: number;
   count: number;
@@ -60,10 +62,20 @@ export function barsOf(histogram: LogHistogram, most: number): HistogramBar[] {
   const first = Math.floor(lowest / width);
   return Array.from({ length: barCount(lowest, highest, width) }, (_, i) => {
     const start = (first + i) * width;
-    let count = 0;
-    for (let bucket = start; bucket < start + width; bucket++) count += histogram.get(bucket) ?? 0;
-    return { fromUs: bucketStartUs(start), toUs: bucketStartUs(start + width), count };
+    const bar = { first: start, end: start + width };
+    const [fromUs, toUs] = [bucketStartUs(bar.first), bucketStartUs(bar.end)];
+    return { ...bar, fromUs, toUs, count: countIn(histogram, bar) };
   });
+}
+
+/** How many of a histogram lie in a bar, perhaps of another histogram. */
+export function countIn(
+  histogram: LogHistogram,
+  { first, end }: Pick<HistogramBar, "first" | "end">,
+): number {
+  let count = 0;
+  for (let bucket = first; bucket < end; bucket++) count += histogram.get(bucket) ?? 0;
+  return count;
 }
 
 const barCount = (lowest: number, highest: number, width: number) =>

@@ -16,6 +16,7 @@ const testOf: Readonly<Record<string, string>> = {
   "docs/plots.md": "test/binary/shell/docs-examples.slow.test.ts",
   "docs/metrics.md": "test/binary/shell/docs-examples.slow.test.ts",
   "docs/programs.md": "test/binary/shell/docs-examples.slow.test.ts",
+  "docs/report.md": "test/binary/shell/docs-examples.slow.test.ts",
   "docs/schedules.md": "test/binary/shell/docs-examples.slow.test.ts",
   "docs/security.md": "test/binary/shell/docs-examples.slow.test.ts",
   "docs/selectors.md": "test/binary/shell/docs-examples.slow.test.ts",
@@ -29,6 +30,7 @@ const notRun: readonly (readonly [page: string, beginning: string, why: string])
   ["README.md", "export PDOFLOW_DATABASE_URL", "prepares a server that only its reader has"],
   ["docs/library.md", "(cd /path/to/pdoflow", "installs from a clone; test/packages does it"],
   ["docs/metrics.md", "pdoflow pool --health 9470", "has a fixed port; test/cli/health asks pools"],
+  ["docs/report.md", "pdoflow flow wait @night", "sends mail, which a test must not"],
   ["CONTRIBUTING.md", "PDOFLOW_TEST_POSTGRES=14", "is the run of tests that this is one of"],
   ["CONTRIBUTING.md", "bun test/chaos", "takes 20 minutes; test/chaos runs it for less"],
 ];

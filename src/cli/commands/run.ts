@@ -24,7 +24,9 @@ import { JobsToRun } from "../run/jobs-to-run.ts";
 import { LocalRun, type RunPlan } from "../run/local-run.ts";
 import { findResumable } from "../run/resumed-run.ts";
 import { RunPrinter } from "../run/run-printer.ts";
+import type { ReportFile } from "../output/report-file.ts";
 import { parseFlags } from "../shell/flags.ts";
+import { reportFileOf, reportFlag, writeReport } from "../shell/report-writing.ts";
 import { wholeNumber } from "../shell/flag-values.ts";
 
 const Options = v.object({
@@ -92,6 +94,7 @@ export class RunCommand extends PostingCommand {
       "stop early: now,fail=1 kills running jobs after the first failure; soon,fail=5% or " +
       "soon,success=1 only starts no more",
   });
+  report = Option.String("--report", { description: reportFlag });
   resume = Option.String("--resume", {
     description: "run the remaining jobs of an earlier run, such as last or 42",
   });
@@ -101,7 +104,8 @@ export class RunCommand extends PostingCommand {
     if (this.lineBuffer && this.keepOrder) {
       throw new InvalidInput("options", ["expected -k or --line-buffer, found both"]);
     }
-    if (this.resume !== undefined) return await this.#resume(this.resume);
+    const report = reportFileOf(this, this.report);
+    if (this.resume !== undefined) return await this.#resume(this.resume, report);
     const { entryPoint, files } = this.parseWork();
     this.#requireSense();
     const sources = await this.openSources(files, true);
@@ -133,7 +137,7 @@ export class RunCommand extends PostingCommand {
     const plan = { target: server, token: posting.run, isCommand, ...fresh };
     const run = this.#localRun({ ...plan, count, rules: this.#rules(posting) }, notes);
     begun.resolve(run);
-    return await run
+    const code = await run
       .work(async () => {
         const project = this.projectOf(entryPoint, server);
         const postNext = () =>
@@ -141,10 +145,11 @@ export class RunCommand extends PostingCommand {
         for (let isMore = await first; isMore;) isMore = await postNext();
       })
       .finally(() => jobs.end());
+    return await this.#reported(code, report, run);
   }
 
   /** Runs the jobs that are left of an earlier run. */
-  async #resume(text: string): Promise<ExitCode> {
+  async #resume(text: string, report: ReportFile | null): Promise<ExitCode> {
     this.#requireNoJobs();
     const found = await this.withDatabase(async (db) => {
       const selector = parseSelector(text);
@@ -164,7 +169,7 @@ export class RunCommand extends PostingCommand {
     const plan = { target, token, isCommand, root: this.#root(project), before };
     const rules = this.#rules({ maxFailures, stopAfter: undefined });
     const run = this.#localRun({ ...plan, count: null, rules }, notes);
-    return await run.work(async () => {
+    const code = await run.work(async () => {
       await this.withDatabase(async (db) => {
         let before = 0;
         for (const { id, jobCount } of postings) {
@@ -182,6 +187,13 @@ export class RunCommand extends PostingCommand {
         );
       });
     });
+    return await this.#reported(code, report, run);
+  }
+
+  /** Writes the report of the run, if there is to be one and somebody reads on. */
+  async #reported(code: ExitCode, report: ReportFile | null, run: LocalRun): Promise<ExitCode> {
+    await writeReport(this, report, { postings: run.postings, flows: [] });
+    return code;
   }
 
   /** Says that the run has no jobs left, so that a script can resume it until it is done. */

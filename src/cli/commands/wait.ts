@@ -15,6 +15,7 @@ import { type ExitCode, exitCodes } from "../../domain/errors.ts";
 import { PdoflowCommand } from "../shell/command.ts";
 import { parseFlags } from "../shell/flags.ts";
 import { duration } from "../shell/flag-values.ts";
+import { reportFileOf, reportFlag, writeReport } from "../shell/report-writing.ts";
 import { PostingProgress } from "../shell/job-progress.ts";
 import { countSelected } from "../input/job-pages.ts";
 import { obstacleLines } from "../diagnosis/obstacles.ts";
@@ -75,12 +76,14 @@ export class WaitCommand extends PdoflowCommand {
   tree = Option.Boolean("--tree", false, {
     description: "also wait for the postings that the jobs post, and for theirs",
   });
+  report = Option.String("--report", { description: reportFlag });
   until = Option.String("--until", {
     description: "wait until P% of the jobs of each posting have ended (default: 100%)",
   });
 
   async run() {
     const { timeout, until } = parseFlags(Options, this);
+    const report = reportFileOf(this, this.report);
     const selectors = await readSelectors(this.postings, this.context.stdin);
     const selected = await this.withDatabase((db) => findSelected(db, selectors));
     const stop = new AbortController();
@@ -127,11 +130,17 @@ export class WaitCommand extends PdoflowCommand {
       progress.end();
       const isBlocked = last.some((one) => one.isBlocked);
       const end = last.some(isStopped) ? "stopped" : isBlocked ? "blocked" : "ended";
-      return this.#report(last, edges, end);
+      const code = this.#report(last, edges, end);
+      await writeReport(this, report, wishOf(last));
+      return code;
     } catch (error) {
       progress.end();
       if (!(error instanceof Interrupted)) throw error;
-      return this.#interrupted(error.by, last);
+      const code = this.#interrupted(error.by, last);
+      // The timeout may pass before the first check.
+      const waited = last.length === 0 ? selected : last;
+      if (error.by === "timeout") await writeReport(this, report, wishOf(waited));
+      return code;
     } finally {
       clearTimeout(timer);
       offSignals();
@@ -164,6 +173,10 @@ export class WaitCommand extends PdoflowCommand {
   }
 }
 
+const wishOf = (postings: readonly { id: number }[]) => ({
+  postings: postings.map(({ id }) => id),
+  flows: [],
+});
 const endedOf = ({ done, failed, cancelled }: PostingCounts) => done + failed + cancelled;
 
 const totalOf = (one: PostingCounts) => endedOf(one) + one.waiting + one.running + one.retrying;

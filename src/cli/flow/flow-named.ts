@@ -2,9 +2,8 @@ import type { Db } from "../../db/connection/connect.ts";
 import { type FlowRow, readFlow, readStages } from "../../db/read/flows.ts";
 import { findPicked } from "../../db/read/selection.ts";
 import { exitCodes, InvalidInput, PdoflowError } from "../../domain/errors.ts";
-import type { FlowNode } from "../../domain/flow-graph.ts";
-import { parseSpec } from "../../domain/flow-spec.ts";
-import { linksOf, type StageStatus } from "../../domain/flow-status.ts";
+import type { StageStatus } from "../../domain/flow-status.ts";
+import { inFileOrder } from "../../domain/stage-graph.ts";
 import { parseSelector, type PostingPick } from "../../domain/selector.ts";
 
 /** No flow has that number or name. */
@@ -41,30 +40,5 @@ export async function findFlow(db: Db, pick: PostingPick): Promise<FoundFlow> {
   const flow = id === undefined ? null : await readFlow(db, id);
   if (flow === null) throw new FlowNotFound(pick);
   const stages = (await readStages(db, [flow.id])).get(flow.id) ?? [];
-  const order = parseSpec(flow.spec).stages.map(({ name }) => name);
-  // A stage that was posted again has a larger number than stages behind it in the file.
-  const isListed = stages.every(({ stage }) => order.includes(stage));
-  if (isListed) stages.sort((a, b) => order.indexOf(a.stage) - order.indexOf(b.stage));
-  return { ...flow, stages };
-}
-
-/** The stages of a flow with what they wait for: from their edges, and from its spec. */
-export function graphOf({ spec, stages }: FoundFlow): FlowNode[] {
-  const specs = new Map(parseSpec(spec).stages.map((stage) => [stage.name, stage]));
-  const names = new Set(stages.map(({ stage }) => stage));
-  const placed = new Set<string>();
-  return stages.map((one) => {
-    const links = linksOf(one, stages);
-    for (const word of specs.get(one.stage)?.upstreams ?? []) {
-      const [kind = "", upstream = ""] = word.split(/[ +]/);
-      const link = { stage: upstream, kind };
-      // Another option than `after` for the same stage says more.
-      const known = links.findIndex(({ stage }) => stage === upstream);
-      if (!names.has(upstream) || !placed.has(upstream)) continue;
-      if (known < 0) links.push(link);
-      else links[known] = link;
-    }
-    placed.add(one.stage);
-    return { name: one.stage, upstreams: links };
-  });
+  return { ...flow, stages: inFileOrder({ ...flow, stages }) };
 }

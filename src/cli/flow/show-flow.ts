@@ -14,7 +14,8 @@ import { outputSchemas } from "../output/output-schemas.ts";
 import { pluralize } from "../output/pluralize.ts";
 import { cutTo } from "../output/table.ts";
 import { PdoflowCommand } from "../shell/command.ts";
-import { findFlow, type FoundFlow, graphOf, parseFlow } from "./flow-named.ts";
+import { graphOf } from "../../domain/stage-graph.ts";
+import { findFlow, type FoundFlow, parseFlow } from "./flow-named.ts";
 import { graphLines } from "./graph-lines.ts";
 
 export class FlowShowCommand extends PdoflowCommand {

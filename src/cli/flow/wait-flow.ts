@@ -17,6 +17,7 @@ import { outputSchemas } from "../output/output-schemas.ts";
 import { PdoflowCommand } from "../shell/command.ts";
 import { duration } from "../shell/flag-values.ts";
 import { parseFlags } from "../shell/flags.ts";
+import { reportFileOf, reportFlag, writeReport } from "../shell/report-writing.ts";
 import { PostingProgress } from "../shell/job-progress.ts";
 import { findFlow, parseFlow } from "./flow-named.ts";
 
@@ -38,7 +39,10 @@ export class FlowWaitCommand extends PdoflowCommand {
     description: "give up after this long, such as 10m (default: never)",
   });
 
+  report = Option.String("--report", { description: reportFlag });
+
   async run(): Promise<ExitCode> {
+    const report = reportFileOf(this, this.report);
     const { timeout } = parseFlags(Options, this);
     const pick = parseFlow(this.flow);
     const { id } = await this.withDatabase((db) => findFlow(db, pick));
@@ -63,7 +67,9 @@ export class FlowWaitCommand extends PdoflowCommand {
         withDatabase: (work) => this.withDatabase(work),
       });
       progress.end();
-      return this.#report(id, last, true);
+      const code = this.#report(id, last, true);
+      await writeReport(this, report, { postings: [], flows: [id] });
+      return code;
     } catch (error) {
       progress.end();
       const by: unknown = stop.signal.aborted ? stop.signal.reason : null;
@@ -71,6 +77,7 @@ export class FlowWaitCommand extends PdoflowCommand {
       this.say(`${this.json ? "" : "pdoflow flow wait: "}flow ${id} continues`);
       if (by === "timeout") {
         this.#report(id, last, false);
+        await writeReport(this, report, { postings: [], flows: [id] });
         return exitCodes.timedOut;
       }
       return by === "SIGINT" ? exitCodes.interrupted : exitCodes.terminated;

@@ -16,6 +16,7 @@ import {
   WaitsFor,
 } from "./schema-parts.ts";
 import { flowSchemas } from "./flow-schemas.ts";
+import { reportEntries } from "./report-schema.ts";
 import { scheduleSchemas } from "./schedule-schemas.ts";
 import { topEntries } from "./top-schema.ts";
 
@@ -214,6 +215,7 @@ export const outputSchemas = {
   drain: output({ pools: v.array(v.object({ id, host: v.string() })) }),
   ...flowSchemas,
   ...scheduleSchemas,
+  report: output(reportEntries),
   profile: output({
     postings: v.array(id),
     jobs: count,

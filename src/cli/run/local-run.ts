@@ -60,6 +60,11 @@ export class LocalRun {
     this.#halt = new Halt(plan.rules);
   }
 
+  /** The postings of this run so far. */
+  get postings(): readonly number[] {
+    return this.#ids;
+  }
+
   /** Resolves when nothing more should be posted. */
   get stopped(): Promise<unknown> {
     return this.#stop.promise;

@@ -16,7 +16,17 @@ const firstSteps: readonly (readonly [line: string, what: string])[] = [
 const tasks: Readonly<Record<string, readonly string[]>> = {
   "post and run jobs": ["post", "run", "pool", "wait", "results", "execute-job", "demo"],
   "run flows and schedules": ["flow", "schedule"],
-  "see what happens": ["top", "status", "list", "jobs", "pools", "logs", "failures", "explain"],
+  "see what happens": [
+    "top",
+    "status",
+    "list",
+    "jobs",
+    "pools",
+    "logs",
+    "failures",
+    "explain",
+    "report",
+  ],
   "change postings and pools": [
     ...["pause", "resume", "cancel", "retry", "unblock", "set-priority", "set-limit", "drain"],
   ],

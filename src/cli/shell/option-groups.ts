@@ -29,7 +29,7 @@ const topics: Readonly<Record<string, readonly string[]>> = {
   ],
   output: [
     ...["--output", "--no-results", "--keep-order", "--line-buffer", "--tag", "--joblog"],
-    ...["--profile", "--progress"],
+    ...["--profile", "--progress", "--report"],
   ],
 };
 

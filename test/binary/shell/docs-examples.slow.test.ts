@@ -113,6 +113,13 @@ test("docs/plots.md: a histogram, points, and jobs without an error", async () =
   expect(out).toEndWith("plotted 0 of 1,000 jobs; error: 1,000 without a value\n");
 });
 
+test("docs/report.md: a page is written about the newest posting", async () => {
+  await using db = await freshDatabase();
+  const show = "head -c 15 report.html\n";
+  const { code, out } = await runIn(db, (await shellOf("report.md")) + show);
+  expect({ code, out }).toEqual({ code: 0, out: expect.stringContaining("<!doctype html>") });
+});
+
 test("docs/schedules.md: a schedule is added, shown, fired by hand and paused", async () => {
   await using db = await freshDatabase();
   const file = "echo 'export const main = () => 1;' > report.ts\n";

@@ -41,6 +41,7 @@ const lines: readonly (readonly [line: string, names?: true])[] = [
   ["psql"],
   ["profile 9", true],
   ["prune --older-than 1d"],
+  ["report 9", true],
   ["results 9", true],
   ["resume 9", true],
   ["unblock 9", true],

@@ -103,14 +103,27 @@ export interface StartCount extends BinCount {
   poolId: number | null;
 }
 
+/** The attempts that ended in one pool and one state. */
+export interface PoolTime {
+  /** Null for pools that are not known any more. */
+  poolId: number | null;
+  state: OutcomeState;
+  count: number;
+  durationMs: number;
+}
+
 /** What postings ran, over time and by duration. */
 export interface AttemptFigures {
   durations: DurationCount[];
   ends: EndCount[];
   starts: StartCount[];
+  /** All pools, also those that are not shown one by one. */
+  pools: PoolTime[];
 }
 
 interface FigureRow {
+  isPool: boolean;
+  anyPoolId: number | null;
   postingId: number | null;
   poolId: number | null;
   state: OutcomeState | null;
@@ -145,11 +158,11 @@ export async function readAttemptFigures(
         select r.posting_id, r.state, r.offsets_ms, r.durations_us,
                (extract(epoch from r.ended_at) * 1000)::float8 - ${startMs}::float8 as ended_ms,
                case when l.pool_id = any (${integers(pools)}::bigint[]) then l.pool_id end
-                 as pool_id
+                 as pool_id, l.pool_id as any_pool_id
         from ${schema}.outcome_run r left join ${schema}.lease l on l.id = r.lease_id
         where r.posting_id = any (${integers(postingIds)}::bigint[]) offset 0),
       ended as (
-        select posting_id, state, pool_id, ended_ms + offset_ms as end_ms,
+        select posting_id, state, pool_id, any_pool_id, ended_ms + offset_ms as end_ms,
                us / 1000.0::float8 as ms,
                floor(ln(us + 1::float8) * ${bucketsPerDoubling / Math.LN2}::float8)::integer
                  as bucket
@@ -157,18 +170,21 @@ export async function readAttemptFigures(
       binned as (
         select *, floor(end_ms / ${binMs}::float8)::integer as end_bin,
                floor((end_ms - ms) / ${binMs}::float8)::integer as start_bin from ended)
-      select posting_id, pool_id, state, end_bin, start_bin, bucket,
-             count(*)::float8 as count, sum(end_ms) as end_ms,
+      select grouping(any_pool_id) = 0 as is_pool, posting_id, pool_id, any_pool_id, state, end_bin,
+             start_bin, bucket, count(*)::float8 as count, sum(end_ms) as end_ms,
              sum(ms) as duration_ms, max(ms) as longest_ms, min(end_ms - ms) as first_ms,
              max(end_ms) as last_ms
       from binned
       group by grouping sets (
-        (pool_id, state, end_bin), (pool_id, start_bin), (posting_id, state, bucket))`,
+        (pool_id, state, end_bin), (pool_id, start_bin), (posting_id, state, bucket),
+        (any_pool_id, state))`,
   );
-  const figures: AttemptFigures = { durations: [], ends: [], starts: [] };
+  const figures: AttemptFigures = { durations: [], ends: [], starts: [], pools: [] };
   for (const row of rows) {
     const { postingId, poolId, state, endBin, startBin, bucket, count, durationMs } = row;
-    if (endBin !== null && state !== null) {
+    if (row.isPool && state !== null) {
+      figures.pools.push({ poolId: row.anyPoolId, state, count, durationMs });
+    } else if (endBin !== null && state !== null) {
       figures.ends.push({ poolId, state, bin: endBin, count, sumMs: row.endMs, durationMs });
     } else if (startBin !== null) {
       figures.starts.push({ poolId, bin: startBin, count, sumMs: row.endMs - durationMs });

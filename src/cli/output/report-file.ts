@@ -1,0 +1,70 @@
+import { accessSync, closeSync, constants, openSync, rmSync, statSync } from "node:fs";
+import { rename, writeFile } from "node:fs/promises";
+import { basename, dirname, join, resolve } from "node:path";
+
+import { exitCodes, messageOf, PdoflowError } from "../../domain/errors.ts";
+
+/** The file of a report can't be written. */
+export class ReportUnwritable extends PdoflowError {
+  override readonly name = "ReportUnwritable";
+  readonly exitCode = exitCodes.output;
+  constructor(path: string, error: unknown) {
+    super(
+      `expected a file that can be written for the report, found ${path}: ${messageOf(error)}. ` +
+        "Name another file, or create its folder.",
+    );
+  }
+}
+
+/**
+ * A file that is written as a whole: until its text is complete, the file that was there stays.
+ * Whether it can be written is known before.
+ */
+export class ReportFile {
+  readonly path: string;
+  readonly isJson: boolean;
+  /** Devices and pipes are written, not replaced. */
+  readonly #isReplaced: boolean;
+
+  /** @throws {ReportUnwritable} */
+  constructor(cwd: string, name: string) {
+    this.path = resolve(cwd, name);
+    this.isJson = /\.json$/i.test(name);
+    try {
+      const found = statSync(this.path, { throwIfNoEntry: false });
+      if (found?.isDirectory() === true) throw new Error("it is a folder");
+      this.#isReplaced = found === undefined || found.isFile();
+      if (!this.#isReplaced) {
+        accessSync(this.path, constants.W_OK);
+        return;
+      }
+      // Rights alone do not say it: the file system may be read-only or full.
+      const draft = this.#draftPath;
+      closeSync(openSync(draft, "w"));
+      rmSync(draft);
+    } catch (error) {
+      throw new ReportUnwritable(this.path, error);
+    }
+  }
+
+  get #draftPath(): string {
+    return join(dirname(this.path), `.${basename(this.path)}.${process.pid}.draft`);
+  }
+
+  /** @throws {ReportUnwritable} */
+  async write(text: string): Promise<void> {
+    try {
+      if (!this.#isReplaced) return await writeFile(this.path, text);
+      const draft = this.#draftPath;
+      try {
+        await writeFile(draft, text, { flush: true });
+        await rename(draft, this.path);
+      } catch (error) {
+        rmSync(draft, { force: true });
+        throw error;
+      }
+    } catch (error) {
+      throw new ReportUnwritable(this.path, error);
+    }
+  }
+}

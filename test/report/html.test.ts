@@ -1,0 +1,40 @@
+import { expect, test } from "bun:test";
+
+import { escapeHtml, html } from "../../src/report/html.ts";
+import { reportPage } from "../../src/report/page/report-page.ts";
+import { sampleFigures } from "./sample-figures.ts";
+
+const hostile = `</style><script>alert("1")</script>'"&<img src=x onerror=alert(1)>`;
+
+/** The tags of a page with their attributes; the text of its style sheet is left out. */
+const tagsOf = (page: string) =>
+  [...page.replace(/<style>[^]*?<\/style>/, "").matchAll(/<[^>]*>/g)].map(([tag]) => tag);
+
+test("every text that a user can choose is text on the page, and adds no tag to it", () => {
+  const page = reportPage(sampleFigures(hostile));
+  const harmless = reportPage(sampleFigures("harmless"));
+  expect(tagsOf(page).length).toBe(tagsOf(harmless).length);
+  const names = (tags: readonly string[]) => tags.map((tag) => /^<\/?\w*/.exec(tag)?.[0]);
+  expect(names(tagsOf(page))).toEqual(names(tagsOf(harmless)));
+  expect(page).not.toContain("<script");
+  expect(page).not.toContain("<img");
+});
+
+test("a page is one file: it loads nothing, runs nothing and links to nothing", () => {
+  const page = reportPage(sampleFigures("night"));
+  expect(page).not.toMatch(/https?:|url\(|@import|<script|<link|<iframe|<img| on\w+=| style=/);
+  expect(page.length).toBeLessThan(40_000);
+});
+
+test("templates escape values, and keep HTML and lists of it", () => {
+  const items = ["<a>", "&"].map((text) => html`<i>${text}</i>`);
+  expect(html`<p class="${'"'}">${items}${null}${1}</p>`.text).toBe(
+    '<p class="&quot;"><i>&lt;a&gt;</i><i>&amp;</i>1</p>',
+  );
+});
+
+test("control characters are visible, and nothing turns the direction of text around", () => {
+  expect(escapeHtml("a\u0000b\u001b[31m\u007f\u009bc")).toBe("a\u2400b\u241b[31m\u2421\ufffdc");
+  expect(escapeHtml("a\u202eb\u2067c\ud800")).toBe("a\ufffdb\ufffdc\ufffd");
+  expect(escapeHtml("line\n\ttab é 日本")).toBe("line\n\ttab é 日本");
+});
