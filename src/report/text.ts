@@ -90,4 +90,4 @@ export function zoneText(at: Date): string {
 
 /** Text cut to a number of characters, with an ellipsis. */
 export const cut = (text: string, most: number): string =>
-  [...text].length <= most ? text : `${[...text].slice(0, most - 1).join("")}…`;
+  text.length <= most ? text : `${text.slice(0, most - 1).toWellFormed()}…`;

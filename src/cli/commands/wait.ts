@@ -39,6 +39,11 @@ type Edges = ReadonlyMap<number, readonly EdgeFacts[]>;
 const hintAfterMs = 1_500;
 const hintEveryMs = 5_000;
 
+interface WaitEnd {
+  code: ExitCode;
+  waited: readonly { id: number }[];
+}
+
 type WaitResult = "ended" | "timed out" | "stopped" | "blocked";
 
 /** The wait was interrupted before the jobs ended. */
@@ -82,10 +87,20 @@ export class WaitCommand extends PdoflowCommand {
   });
 
   async run() {
-    const { timeout, until } = parseFlags(Options, this);
+    parseFlags(Options, this);
     const report = reportFileOf(this, this.report);
     const selectors = await readSelectors(this.postings, this.context.stdin);
     const selected = await this.withDatabase((db) => findSelected(db, selectors));
+    const { code, waited } = await this.#wait(selected);
+    const isInterrupted = code === exitCodes.interrupted || code === exitCodes.terminated;
+    const postings = waited.map(({ id }) => id);
+    if (!isInterrupted) await writeReport(this, report, { postings, flows: [] });
+    return code;
+  }
+
+  /** Returns the exit code, and the postings that it waited for. */
+  async #wait(selected: readonly Selected[]): Promise<WaitEnd> {
+    const { timeout, until } = parseFlags(Options, this);
     const stop = new AbortController();
     const offSignals = this.context.onStopSignal((signal) => stop.abort(new Interrupted(signal)));
     const timer = setTimeout(
@@ -130,17 +145,13 @@ export class WaitCommand extends PdoflowCommand {
       progress.end();
       const isBlocked = last.some((one) => one.isBlocked);
       const end = last.some(isStopped) ? "stopped" : isBlocked ? "blocked" : "ended";
-      const code = this.#report(last, edges, end);
-      await writeReport(this, report, wishOf(last));
-      return code;
+      return { code: this.#report(last, edges, end), waited: last };
     } catch (error) {
       progress.end();
       if (!(error instanceof Interrupted)) throw error;
-      const code = this.#interrupted(error.by, last);
       // The timeout may pass before the first check.
       const waited = last.length === 0 ? selected : last;
-      if (error.by === "timeout") await writeReport(this, report, wishOf(waited));
-      return code;
+      return { code: this.#interrupted(error.by, last), waited };
     } finally {
       clearTimeout(timer);
       offSignals();
@@ -173,10 +184,6 @@ export class WaitCommand extends PdoflowCommand {
   }
 }
 
-const wishOf = (postings: readonly { id: number }[]) => ({
-  postings: postings.map(({ id }) => id),
-  flows: [],
-});
 const endedOf = ({ done, failed, cancelled }: PostingCounts) => done + failed + cancelled;
 
 const totalOf = (one: PostingCounts) => endedOf(one) + one.waiting + one.running + one.retrying;
