@@ -3,13 +3,13 @@ import { parseSpec } from "./flow-spec.ts";
 import { linksOf, type StageStatus } from "./flow-status.ts";
 
 /** A flow as it was posted, with the state of its stages. */
-interface PostedFlow {
+interface StoredFlow {
   spec: unknown;
   stages: readonly StageStatus[];
 }
 
 /** The stages in the order of the flow's file. */
-export function inFileOrder({ spec, stages }: PostedFlow): StageStatus[] {
+export function inFileOrder({ spec, stages }: StoredFlow): StageStatus[] {
   const order = parseSpec(spec).stages.map(({ name }) => name);
   // A stage that was posted again has a larger number than stages behind it in the file.
   const isListed = stages.every(({ stage }) => order.includes(stage));
@@ -18,7 +18,7 @@ export function inFileOrder({ spec, stages }: PostedFlow): StageStatus[] {
 }
 
 /** The stages of a flow with what they wait for: from their edges, and from its spec. */
-export function graphOf({ spec, stages }: PostedFlow): FlowNode[] {
+export function graphOf({ spec, stages }: StoredFlow): FlowNode[] {
   const specs = new Map(parseSpec(spec).stages.map((stage) => [stage.name, stage]));
   const names = new Set(stages.map(({ stage }) => stage));
   const placed = new Set<string>();

@@ -19,7 +19,7 @@ export interface Spread {
 export type ByState<T> = Record<OutcomeState, T>;
 
 /** A flag of `pdoflow post` and its value, or another property of a posting. */
-export interface OptionText {
+export interface NamedOption {
   name: string;
   value: string;
 }
@@ -38,13 +38,13 @@ export interface PostingFigures {
   project: string | null;
   schedule: string | null;
   postedAt: Date;
-  /** When its first attempt began, of those that have ended. */
+  /** When the first of its ended attempts began. */
   startedAt: Date | null;
   endedAt: Date | null;
   jobCount: number;
   jobs: JobCounts;
   /** The options that differ from the defaults. */
-  options: OptionText[];
+  options: NamedOption[];
   /** The digest of the code, if it was signed and pinned. */
   codeDigest: string | null;
   /** What it waits for, or why it is blocked; null if it does not wait. */

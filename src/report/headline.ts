@@ -39,13 +39,10 @@ export function headline({ jobs, postings, attempts }: ReportFigures): string {
   if (failed === 0 && cancelled === 0) {
     return total === 1 ? `The job is done.${again}` : `All ${all} are done.${again}`;
   }
+  const some = failed > 0 ? numberText(cancelled) : `${numberText(cancelled)} of ${all}`;
   const parts = [
     ...(failed > 0 ? [`${numberText(failed)} of ${all} failed`] : []),
-    ...(cancelled > 0
-      ? [
-          `${numberText(cancelled)}${failed > 0 ? "" : ` of ${all}`} ${cancelled === 1 ? "was" : "were"} cancelled`,
-        ]
-      : []),
+    ...(cancelled > 0 ? [`${some} ${cancelled === 1 ? "was" : "were"} cancelled`] : []),
     `${numberText(done)} ${done === 1 ? "is" : "are"} done`,
   ];
   return `${parts.join(", ")}.${again}`;

@@ -2,7 +2,7 @@ import { formatNeed } from "../domain/capabilities.ts";
 import { durationUnits } from "../domain/duration-units.ts";
 import { rateText } from "../domain/rate.ts";
 import type { ReportedPosting } from "../db/read/figures/postings.ts";
-import type { OptionText } from "./figures.ts";
+import type { NamedOption } from "./figures.ts";
 
 const units = Object.entries(durationUnits).toReversed();
 
@@ -13,7 +13,7 @@ function durationOption(ms: number): string {
 }
 
 /** The options of a posting that differ from their defaults, as flags of `pdoflow post`. */
-export function optionTexts(posting: ReportedPosting): OptionText[] {
+export function optionTexts(posting: ReportedPosting): NamedOption[] {
   const { maxFailures, maxFailuresPercent, rateCount, rateMs, needs } = posting;
   const duration = (ms: number | null) => (ms === null ? null : durationOption(ms));
   const unless = <T>(usual: T, value: T) => (value === usual ? null : String(value));

@@ -14,7 +14,7 @@ import type { PdoflowCommand } from "./command.ts";
 export const reportFlag =
   "when it ends, also if jobs failed, write a report to FILE: a page, or JSON if it ends in .json";
 
-/** Longer than this, and the user is told what takes time. */
+/** After this long, a message says what takes time. */
 const quietMs = 2_000;
 
 /** The file of `--report`, checked before anything begins; null without the option. */

@@ -2,19 +2,19 @@ import { evenLength } from "../../domain/time-bins.ts";
 import { dateText, durationText, numberText, timeText } from "../text.ts";
 
 /** A mark on an axis, at a position from 0 to 1. */
-export interface Tick {
+export interface AxisTick {
   at: number;
   label: string;
 }
 
 /** An axis from 0 up: its end, a round number, and its ticks. */
-export interface Scale {
+export interface ValueAxis {
   end: number;
-  ticks: Tick[];
+  ticks: AxisTick[];
 }
 
 /** A linear axis for values up to `max`, with about `most` ticks at round numbers. */
-export function linearScale(max: number, most = 4): Scale {
+export function linearScale(max: number, most = 4): ValueAxis {
   const step = roundStep(Math.max(max, 1e-9) / most);
   const count = Math.max(1, Math.ceil(max / step - 1e-9));
   const end = count * step;
@@ -38,11 +38,11 @@ const numberLabel = (value: number, step: number): string =>
     : value.toFixed(Math.min(9, Math.max(0, Math.ceil(-Math.log10(step) - 1e-9))));
 
 /** Ticks of a period in local time, at most `most` and one, at round times. */
-export function timeTicks(fromMs: number, toMs: number, most = 7): Tick[] {
+export function timeTicks(fromMs: number, toMs: number, most = 7): AxisTick[] {
   const span = toMs - fromMs;
   const step = evenLength(span, most);
   const offsetMs = new Date(fromMs).getTimezoneOffset() * 60_000;
-  const ticks: Tick[] = [];
+  const ticks: AxisTick[] = [];
   // Round in local time: a day begins at midnight.
   for (let at = Math.ceil((fromMs - offsetMs) / step) * step + offsetMs; at <= toMs; at += step) {
     ticks.push({ at: span === 0 ? 0 : (at - fromMs) / span, label: timeLabel(at, step) });
@@ -75,7 +75,7 @@ export const logPosition = (ms: number, fromMs: number, toMs: number): number =>
   Math.log((ms + 1e-3) / (fromMs + 1e-3)) / Math.log((toMs + 1e-3) / (fromMs + 1e-3));
 
 /** Ticks of a logarithmic axis of durations: more between them if it is short. */
-export function durationTicks(fromMs: number, toMs: number): Tick[] {
+export function durationTicks(fromMs: number, toMs: number): AxisTick[] {
   const within = (list: readonly number[]) => list.filter((ms) => ms >= fromMs && ms <= toMs);
   const values = within(decades).length >= 4 ? within(decades) : within(between);
   const every = Math.ceil(values.length / 9);

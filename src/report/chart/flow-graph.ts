@@ -46,7 +46,8 @@ function link(from: Place, to: Place, kind: string): Content {
   const [x1, y1] = [from.x + boxWidth / 2, from.y + boxHeight];
   const [x2, y2] = [to.x + boxWidth / 2, to.y];
   const bend = Math.max(gapY / 2, (y2 - y1) / 2);
-  const d = `M${px(x1)} ${px(y1)}C${px(x1)} ${px(y1 + bend)} ${px(x2)} ${px(y2 - bend)} ${px(x2)} ${px(y2)}`;
+  const curve = [x1, y1 + bend, x2, y2 - bend, x2, y2].map(px).join(" ");
+  const d = `M${px(x1)} ${px(y1)}C${curve}`;
   const isPlain = kind === "after";
   return html`<path class="${isPlain ? "link" : "link other"}" d="${d}"
     ><title>${kind}</title></path

@@ -1,5 +1,5 @@
 import { type Content, html, type Html } from "../html.ts";
-import type { Tick } from "./axis.ts";
+import type { AxisTick } from "./axis.ts";
 
 /** All charts have this width, in the units of their coordinates. */
 export const chartWidth = 860;
@@ -22,7 +22,7 @@ export const svg = (height: number, title: string, content: Content): Html =>
   </svg>`;
 
 /** Lines across the area at the ticks, with labels on the left. */
-export const yAxis = ({ left, top, width, height }: Area, ticks: readonly Tick[]): Content =>
+export const yAxis = ({ left, top, width, height }: Area, ticks: readonly AxisTick[]): Content =>
   ticks.map(({ at, label }) => {
     const y = px(top + height * (1 - at));
     return html`<line
@@ -37,7 +37,7 @@ export const yAxis = ({ left, top, width, height }: Area, ticks: readonly Tick[]
   });
 
 /** Short lines below the area at the ticks, with labels. */
-export const xAxis = ({ left, top, width, height }: Area, ticks: readonly Tick[]): Content => [
+export const xAxis = ({ left, top, width, height }: Area, ticks: readonly AxisTick[]): Content => [
   html`<line
     class="axis"
     x1="${px(left)}"

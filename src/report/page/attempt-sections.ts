@@ -133,12 +133,16 @@ function failure(group: FailureFigure, failed: number): Content {
     (text) => text.trim() !== "",
   );
   const when = firstAt === null || lastAt === null ? null : html`, ${between(firstAt, lastAt)}`;
+  const place = [
+    job,
+    ...(attempt === null ? [] : [`, attempt ${attempt}`]),
+    ...(host === null ? [] : [` on ${host}`]),
+  ];
   return html`<section class="failure">
     <h3>${name}: ${line}</h3>
     <p>
       ${counted(count, "job")} (${percentText(count, failed)} of the failures)${when}. Example: job
-      ${job}${attempt === null ? null : html`, attempt ${attempt}`}${host === null ? null : html` on ${host}`}.
-      Group <code>${fingerprint}</code>.
+      ${place}. Group <code>${fingerprint}</code>.
     </p>
     ${
       args === null ? null : html`<p>Arguments: <code>${shortened(args)}</code></p>`

@@ -117,7 +117,7 @@ export interface AttemptFigures {
   durations: DurationCount[];
   ends: EndCount[];
   starts: StartCount[];
-  /** All pools, also those that are not shown one by one. */
+  /** All pools, not only the ones that are shown one by one. */
   pools: PoolTime[];
 }
 
