@@ -41,12 +41,13 @@ end $$;
 
 -- Writes the jobs that a text describes (J6, J7); returns how many.
 create function pdoflow.write_described(
-  p_posting bigint, p_first integer, p_text text, p_max_bytes integer
+  p_posting bigint, p_first integer, p_text text, p_max_bytes integer,
+  p_poster text default pdoflow.caller()
 ) returns integer language plpgsql as $$
 begin
   return case when pdoflow.over_in(p_text) is null
               then pdoflow.write_sweep(p_posting, p_first, p_text, p_max_bytes)
-              else pdoflow.write_over(p_posting, p_first, p_text, p_max_bytes) end;
+              else pdoflow.write_over(p_posting, p_first, p_text, p_max_bytes, p_poster) end;
 end $$;
 
 -- Posts all jobs of a sweep (sql/engine/sweep.sql), over a posting (sql/engine/over.sql), or

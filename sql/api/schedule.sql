@@ -26,15 +26,9 @@ begin
   end if;
 end $$;
 
--- Adds a schedule of the caller, or replaces its schedule with that name; returns its number.
---   p_jobs      a line for each job: a list of arguments, or an object that is the one argument
---   p_options   as for post
---   p_settings  {"zone": "UTC", "jitterMs": 0, "overlap": "skip", "missed": "last",
---               "until": "2030-01-01T00:00:00Z"}
-create function pdoflow.schedule(
-  p_name text, p_timing text, p_entry_point text, p_jobs text default '[]',
-  p_options jsonb default '{}', p_settings jsonb default '{}'
-) returns bigint language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+-- A new schedule of the caller, without its work.
+create function pdoflow.new_schedule(p_name text, p_timing text, p_os_user text, p_settings jsonb)
+returns pdoflow.schedule language plpgsql as $$
 declare
   s pdoflow.schedule;
   v_key text;
@@ -44,29 +38,19 @@ begin
     raise exception 'the role % may not post', pdoflow.caller()
       using errcode = 'insufficient_privilege';
   end if;
-  if p_name !~ pdoflow.name_pattern() then
+  if p_name is null or p_name !~ pdoflow.name_pattern() then
     perform pdoflow.refuse_option('name', 'up to 100 letters, digits or _.:+-, a letter first',
-                                  to_jsonb(p_name));
-  end if;
-  perform pdoflow.posting_of(p_entry_point, p_options);
-  perform pdoflow.require_options(p_options, array['osUser', 'command'],
-                                  'a schedule cannot have it');
-  if octet_length(p_jobs) > 1048576 then
-    raise exception 'expected up to 1 MiB of arguments, found % bytes: keep large data in files, '
-      'and post their names', octet_length(p_jobs) using errcode = 'PF002';
+                                  coalesce(to_jsonb(p_name), 'null'));
   end if;
   s.name := p_name;
   s.poster := pdoflow.caller();
-  s.poster_os := coalesce(p_options ->> 'osUser', '');
+  s.poster_os := coalesce(p_os_user, '');
   s.timing := trim(p_timing);
   s.zone := 'UTC';
   s.jitter_ms := 0;
   s.overlap := 'skip';
   s.missed := 'last';
-  s.entry_point := p_entry_point;
-  s.options := p_options;
-  s.jobs := p_jobs;
-  s.job_count := cardinality(string_to_array(rtrim(p_jobs, e'\n'), e'\n'));
+  s.options := '{}';
   s.created_at := now();
   for v_key, v_value in select * from jsonb_each(p_settings) loop
     case v_key
@@ -89,21 +73,80 @@ begin
   end loop;
   s.nominal_at := pdoflow.next_time(s, now());
   s.fires_at := pdoflow.with_jitter(s, s.nominal_at);
+  return s;
+end $$;
+
+-- Stores a new schedule, in place of the one with its name; returns its number.
+create function pdoflow.store_schedule(s pdoflow.schedule) returns bigint language plpgsql as $$
+begin
+  if octet_length(s.jobs) > 1048576 then
+    raise exception 'expected up to 1 MiB of arguments, found % bytes: keep large data in files, '
+      'and post their names', octet_length(s.jobs) using errcode = 'PF002';
+  end if;
   insert into pdoflow.schedule as x (
-    name, poster, poster_os, timing, zone, jitter_ms, overlap, missed, entry_point, options, jobs,
-    job_count, created_at, until, nominal_at, fires_at)
+    name, poster, poster_os, timing, zone, jitter_ms, overlap, missed, entry_point, flow_name,
+    options, jobs, job_count, created_at, until, nominal_at, fires_at)
   values (s.name, s.poster, s.poster_os, s.timing, s.zone, s.jitter_ms, s.overlap, s.missed,
-          s.entry_point, s.options, s.jobs, s.job_count, s.created_at, s.until, s.nominal_at,
-          s.fires_at)
+          s.entry_point, s.flow_name, s.options, s.jobs, s.job_count, s.created_at, s.until,
+          s.nominal_at, s.fires_at)
   on conflict (poster, name) do update
   set poster_os = excluded.poster_os, timing = excluded.timing, zone = excluded.zone,
       jitter_ms = excluded.jitter_ms, overlap = excluded.overlap, missed = excluded.missed,
-      entry_point = excluded.entry_point, options = excluded.options, jobs = excluded.jobs,
-      job_count = excluded.job_count,
+      entry_point = excluded.entry_point, flow_name = excluded.flow_name,
+      options = excluded.options, jobs = excluded.jobs, job_count = excluded.job_count,
       created_at = excluded.created_at, until = excluded.until, nominal_at = excluded.nominal_at,
       fires_at = excluded.fires_at
   returning x.id into s.id;
   return s.id;
+end $$;
+
+-- Adds a schedule of the caller, or replaces its schedule with that name; returns its number.
+--   p_jobs      a line for each job: a list of arguments, or an object that is the one argument
+--   p_options   as for post
+--   p_settings  {"zone": "UTC", "jitterMs": 0, "overlap": "skip", "missed": "last",
+--               "until": "2030-01-01T00:00:00Z"}
+create function pdoflow.schedule(
+  p_name text, p_timing text, p_entry_point text, p_jobs text default '[]',
+  p_options jsonb default '{}', p_settings jsonb default '{}'
+) returns bigint language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  s pdoflow.schedule := pdoflow.new_schedule(p_name, p_timing, p_options ->> 'osUser', p_settings);
+begin
+  perform pdoflow.posting_of(p_entry_point, p_options);
+  perform pdoflow.require_options(p_options, array['osUser', 'command'],
+                                  'a schedule cannot have it');
+  s.entry_point := p_entry_point;
+  s.options := p_options;
+  s.jobs := p_jobs;
+  s.job_count := cardinality(string_to_array(rtrim(p_jobs, e'\n'), e'\n'));
+  return pdoflow.store_schedule(s);
+end $$;
+
+-- The same for a flow, as sql/engine/fire_flow.sql describes it; the one option is osUser. Posts
+-- it and takes that back, to find its faults.
+create function pdoflow.schedule_flow(
+  p_name text, p_timing text, p_flow json, p_options jsonb default '{}',
+  p_settings jsonb default '{}'
+) returns bigint language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  s pdoflow.schedule := pdoflow.new_schedule(p_name, p_timing, p_options ->> 'osUser', p_settings);
+begin
+  if json_typeof(p_flow) is distinct from 'object'
+     or json_typeof(p_flow -> 'stages') is distinct from 'array'
+     or json_array_length(p_flow -> 'stages') not between 1 and 1000 then
+    raise exception 'expected a flow such as {"name": "night", "stages": [{"stage": "reduce", '
+      '"run": "reduce.ts#main"}]}, with 1 to 1000 stages, found %', left(p_flow::text, 1000)
+      using errcode = 'PF002';
+  end if;
+  s.flow_name := pdoflow.name_option('name', coalesce((p_flow -> 'name')::jsonb, 'null'));
+  s.jobs := p_flow::text;
+  s.job_count := json_array_length(p_flow -> 'stages');
+  if s.flow_name is null or octet_length(s.jobs) > 1048576 then
+    raise exception 'expected the name of the flow, and up to 1 MiB of stages, found % bytes',
+      octet_length(s.jobs) using errcode = 'PF002';
+  end if;
+  perform pdoflow.require_flow_of(s);
+  return pdoflow.store_schedule(s);
 end $$;
 
 -- The caller's schedule with a name, or for operators the only one of all; locked.
@@ -142,43 +185,57 @@ begin
   delete from pdoflow.schedule where id = s.id;
 end $$;
 
--- Fires a schedule now, without using up a time; returns the posting, null if there is none: see
--- the fire for the reason.
-create function pdoflow.run_schedule(p_name text) returns bigint
-language plpgsql security definer set search_path = pg_catalog, pg_temp as
-$$ begin return pdoflow.fire_schedule(pdoflow.schedule_of(p_name), clock_timestamp(), true); end $$;
+-- Fires a schedule now, without using up a time. The outcome is posted, skipped or refused; the
+-- reason says why.
+create function pdoflow.run_schedule(
+  p_name text, out posting_id bigint, out flow_id bigint, out outcome text, out reason text
+) language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  v pdoflow.fire := pdoflow.fire_schedule(pdoflow.schedule_of(p_name), clock_timestamp(), true);
+begin
+  posting_id := v.posting_id;
+  flow_id := v.flow_id;
+  outcome := v.outcome;
+  reason := v.reason;
+end $$;
 
--- Fires a schedule for its times between two moments that have not fired, at most 1,000.
+-- Fires a schedule for the first of its times between two moments, as run_schedule does. A time
+-- that has posted does not fire again: its outcome is "kept". Returns no row if there is none.
+-- Fires only one, because firing takes the locks of posting in their order.
 create function pdoflow.backfill_schedule(p_name text, p_from timestamptz, p_to timestamptz)
-returns table (nominal_at timestamptz, posting_id bigint)
+returns table (nominal_at timestamptz, posting_id bigint, flow_id bigint, outcome text, reason text)
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
 declare
   s pdoflow.schedule := pdoflow.schedule_of(p_name);
-  v_at timestamptz := p_from - interval '1 us';
+  v_at timestamptz := pdoflow.next_time(s.timing, s.zone, s.created_at, p_from - interval '1 us');
+  v pdoflow.fire;
 begin
-  for i in 1..1000 loop
-    v_at := pdoflow.next_time(s.timing, s.zone, s.created_at, v_at);
-    exit when v_at is null or v_at > least(p_to, now());
-    nominal_at := v_at;
-    -- A time that was missed or skipped can be made up.
-    delete from pdoflow.fire f
-    where f.schedule_id = s.id and f.nominal_at = v_at and f.posting_id is null;
-    posting_id := pdoflow.fire_schedule(s, v_at, true);
-    return next;
-  end loop;
+  if v_at is null or v_at > least(p_to, now()) then return; end if;
+  -- A time that was missed or skipped can be made up.
+  delete from pdoflow.fire f
+  where f.schedule_id = s.id and f.nominal_at = v_at
+    and f.outcome in ('missed', 'skipped', 'refused');
+  v := pdoflow.fire_schedule(s, v_at, true);
+  if v.outcome is null then
+    return query select f.nominal_at, f.posting_id, f.flow_id, 'kept', null::text
+                 from pdoflow.fire f where f.schedule_id = s.id and f.nominal_at = v_at;
+  else
+    return query select v_at, v.posting_id, v.flow_id, v.outcome, v.reason;
+  end if;
 end $$;
 
 create view pdoflow.schedules with (security_barrier) as
 select s.name, s.poster, s.timing, s.zone, s.jitter_ms, s.overlap, s.missed, s.entry_point,
-       s.options, s.job_count, s.until, s.is_paused, s.nominal_at,
-       s.fires_at, s.posting_id, s.created_at
+       s.flow_name, s.options, s.job_count, s.until, s.is_paused, s.nominal_at,
+       s.fires_at, s.posting_id, s.flow_id, s.created_at
 from pdoflow.schedule s
 where (select pdoflow.sees_all()) or s.poster = pdoflow.caller();
 comment on view pdoflow.schedules is 'One row: a schedule that the caller can see.';
 
 create view pdoflow.fires with (security_barrier) as
-select s.name, s.poster, f.nominal_at, f.fired_at, f.outcome, f.by_hand, f.posting_id, f.reason
+select s.name, s.poster, f.nominal_at, f.fired_at, f.outcome, f.by_hand, f.posting_id,
+       f.flow_id, f.reason
 from pdoflow.fire f join pdoflow.schedule s on s.id = f.schedule_id
 where (select pdoflow.sees_all()) or s.poster = pdoflow.caller();
 comment on view pdoflow.fires is

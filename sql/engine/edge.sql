@@ -1,7 +1,8 @@
 -- Edges: postings that wait for other postings (W1 to W4).
 
--- The edges in the option "after", checked: the upstreams exist, and the caller can see them.
-create function pdoflow.edges_of(p_after jsonb) returns setof pdoflow.edge language plpgsql as $$
+-- The edges in the option "after", checked: the upstreams exist, and the poster can see them.
+create function pdoflow.edges_of(p_after jsonb, p_poster text default pdoflow.caller())
+returns setof pdoflow.edge language plpgsql as $$
 declare
   v_item jsonb;
   v_edge pdoflow.edge;
@@ -39,19 +40,29 @@ begin
        and coalesce(v_edge.tolerate_jobs, v_edge.tolerate_percent) is not null then
       perform pdoflow.refuse_option('after', 'a tolerance only of the kind after', v_item);
     end if;
-    perform pdoflow.require_upstream(v_edge.upstream_id);
+    perform pdoflow.require_upstream(v_edge.upstream_id, p_poster);
     return next v_edge;
   end loop;
 end $$;
 
--- Raises an error if there is no such posting for the caller.
-create function pdoflow.require_upstream(p_posting bigint) returns void language plpgsql as $$
+-- Whether a role that posts can use the results of a route: if they are its own, or it is the
+-- caller and sees all.
+create function pdoflow.may_use(p_route integer, p_poster text) returns boolean
+language plpgsql stable as $$
 begin
-  if not exists (
-    select from pdoflow.posting p where p.id = p_posting
-      and (pdoflow.sees_all() or p.route_id = any (pdoflow.own_routes()))) then
-    raise exception 'there is no posting % that the role % can see', p_posting,
-      pdoflow.caller() using errcode = 'PF003';
+  return p_poster = pdoflow.caller() and pdoflow.sees_all()
+    or exists (select from pdoflow.route where id = p_route and poster = p_poster);
+end $$;
+
+-- Raises an error if there is no such posting for a role that posts.
+create function pdoflow.require_upstream(
+  p_posting bigint, p_poster text default pdoflow.caller()
+) returns void language plpgsql as $$
+begin
+  if not exists (select from pdoflow.posting p
+                 where p.id = p_posting and pdoflow.may_use(p.route_id, p_poster)) then
+    raise exception 'there is no posting % that the role % can see', p_posting, p_poster
+      using errcode = 'PF003';
   end if;
 end $$;
 
@@ -250,11 +261,12 @@ end $$;
 -- Returns whether it waits, and whether it has an element-wise edge. With these locks, prune waits
 -- for the upstreams or skips them (W3).
 create function pdoflow.write_edges(
-  p_posting pdoflow.posting, p_after jsonb, p_over bigint, out waits boolean, out is_fed boolean
+  p_posting pdoflow.posting, p_after jsonb, p_over bigint, p_poster text,
+  out waits boolean, out is_fed boolean
 ) language plpgsql set jit = off set enable_seqscan = off as $$
 #variable_conflict use_column
 declare
-  v_edges pdoflow.edge[] := array(select e from pdoflow.edges_of(p_after) e);
+  v_edges pdoflow.edge[] := array(select e from pdoflow.edges_of(p_after, p_poster) e);
   v_over pdoflow.edge;
   v_upstreams bigint[];
   v_locked integer;

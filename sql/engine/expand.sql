@@ -2,12 +2,13 @@
 -- (P15). Such a posting has no jobs and no lane until the other one has ended.
 
 -- Raises an error if a posting cannot be expanded from another one.
-create function pdoflow.require_expandable(p_options jsonb, p_upstream bigint) returns void
-language plpgsql as $$
+create function pdoflow.require_expandable(
+  p_options jsonb, p_upstream bigint, p_poster text default pdoflow.caller()
+) returns void language plpgsql as $$
 declare
   v_upstream pdoflow.posting;
 begin
-  perform pdoflow.require_upstream(p_upstream);
+  perform pdoflow.require_upstream(p_upstream, p_poster);
   select * into v_upstream from pdoflow.posting where id = p_upstream;
   if v_upstream.job_count <> 1 then
     raise exception 'expected a posting of one job, which returns the list, found posting % of %: '

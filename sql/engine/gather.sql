@@ -1,7 +1,8 @@
 -- Gathering: the jobs of a posting read the results of another one (P13).
 
--- Raises an error unless the caller can gather the results of v.gather with these jobs.
-create function pdoflow.require_gatherable(v pdoflow.posting) returns void language plpgsql as $$
+-- Raises an error unless a role can gather the results of v.gather with these jobs.
+create function pdoflow.require_gatherable(v pdoflow.posting, p_poster text) returns void
+language plpgsql as $$
 declare
   v_upstream record;
   v_groups bigint;
@@ -14,9 +15,9 @@ begin
     return;
   end if;
   select p.job_count, p.keeps_results, p.ended_at into v_upstream from pdoflow.posting p
-  where p.id = v.gather and (pdoflow.sees_all() or p.route_id = any (pdoflow.own_routes()));
+  where p.id = v.gather and pdoflow.may_use(p.route_id, p_poster);
   if not found then
-    raise exception 'there is no posting % that the role % can see', v.gather, pdoflow.caller()
+    raise exception 'there is no posting % that the role % can see', v.gather, p_poster
       using errcode = 'PF003';
   end if;
   if not v_upstream.keeps_results then

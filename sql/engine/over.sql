@@ -116,7 +116,7 @@ end $$;
 
 -- Writes the jobs of such a text; returns how many.
 create function pdoflow.write_over(
-  p_posting bigint, p_first integer, p_text text, p_max_bytes integer
+  p_posting bigint, p_first integer, p_text text, p_max_bytes integer, p_poster text
 ) returns integer language plpgsql as $$
 declare
   v_upstream pdoflow.posting;
@@ -134,7 +134,7 @@ begin
       octet_length(v_with::text) using errcode = 'PF001';
   end if;
   select * into v_upstream from pdoflow.posting where id = pdoflow.over_in(p_text);
-  perform pdoflow.require_upstream(pdoflow.over_in(p_text));
+  perform pdoflow.require_upstream(pdoflow.over_in(p_text), p_poster);
   if not v_upstream.keeps_results then
     raise exception 'posting % keeps no results: post it without --no-results (keepsResults: '
       'false), or use --after-each (the kind each)', v_upstream.id using errcode = 'PF002';

@@ -203,12 +203,13 @@ begin
                              order by priority desc);
 end $$;
 
--- Writes the posting and its lanes: one lane, or one for each of p_priorities, highest first, with
--- the numbers of jobs in p_sizes (N1). It has none with an element-wise edge, such as that to
--- p_over.
+-- Writes the posting of a role and its lanes: one lane, or one for each of p_priorities, highest
+-- first, with the numbers of jobs in p_sizes (N1). It has none with an element-wise edge, such as
+-- that to p_over.
 create function pdoflow.write_posting(
   v pdoflow.posting, p_options jsonb, p_is_sorted boolean,
-  p_priorities integer[], p_sizes integer[], p_over bigint default null
+  p_priorities integer[], p_sizes integer[], p_over bigint default null,
+  p_poster text default pdoflow.caller()
 ) returns void language plpgsql as $$
 declare
   v_limits record;
@@ -229,19 +230,19 @@ begin
     raise exception 'expected lanes of % jobs, highest priority first, found priorities % of %',
       v.job_count, p_priorities, p_sizes using errcode = 'PF002';
   end if;
-  perform pdoflow.require_gatherable(v);
-  v_limits := pdoflow.limits_of_caller();
+  perform pdoflow.require_gatherable(v, p_poster);
+  v_limits := pdoflow.limits_of(p_poster, pdoflow.owns(p_poster));
   v.max_result_bytes := v_limits.max_result_bytes;
   v.max_output_bytes := v_limits.max_output_bytes;
   v.is_sorted := p_is_sorted;
   if not p_is_sorted then v.priority := p_priorities[1]; end if;
   if p_is_sorted then perform pdoflow.write_order(v.id, v.job_count); end if;
-  perform pdoflow.take_room(v_limits.max_open);
+  perform pdoflow.take_room(v_limits.max_open, p_poster);
   -- As late as possible: other transactions that post with the same new route wait for this one.
   v.route_id := pdoflow.find_route(
     coalesce(p_options ->> 'osUser', ''), coalesce(p_options -> 'needs', '[]'),
-    coalesce(p_options ->> 'run', ''), pdoflow.project_option(p_options));
-  v_edges := pdoflow.write_edges(v, pdoflow.after_of(v, p_options), p_over);
+    coalesce(p_options ->> 'run', ''), pdoflow.project_option(p_options), p_poster);
+  v_edges := pdoflow.write_edges(v, pdoflow.after_of(v, p_options), p_over, p_poster);
   v.waits := v_edges.waits;
   insert into pdoflow.posting select v.*;
   v_state := case when v.run_at is null and not v.waits then 'open' else 'paused' end;

@@ -48,7 +48,7 @@ create function pdoflow.kind_calls(p_kind text) returns text[] language sql immu
   case p_kind
     when 'poster' then array['post', 'post_batch', 'post_sweep', 'begin_posting', 'add_jobs',
                              'add_sweep', 'end_posting', 'sign_posting', 'next_span',
-                             'schedule',
+                             'schedule', 'schedule_flow',
                              'begin_flow', 'continue_flow', 'end_flow']
     else '{}' end ||
   case when p_kind in ('poster', 'operator')

@@ -8,7 +8,8 @@ create table pdoflow.schedule (
   jitter_ms bigint not null default 0,
   overlap text not null default 'skip' check (overlap in ('skip', 'queue', 'allow', 'cancel')),
   missed text not null default 'last' check (missed in ('last', 'none', 'all')),
-  entry_point text not null,
+  entry_point text,
+  flow_name text,
   options jsonb not null default '{}',
   jobs text not null,
   job_count integer not null,
@@ -18,13 +19,16 @@ create table pdoflow.schedule (
   nominal_at timestamptz,
   fires_at timestamptz,
   posting_id bigint,
+  flow_id bigint,
   unique (poster, name),
   constraint h1_fires_after check (
     (nominal_at is null) = (fires_at is null) and nominal_at <= fires_at),
+  constraint h4_one_kind check (num_nonnulls(entry_point, flow_name) = 1),
   constraint h3_sane check (jitter_ms between 0 and 86400000),
   constraint w_short check (
     length(name) <= 100 and length(poster) <= 63 and octet_length(poster_os) <= 100
     and length(timing) <= 200 and length(zone) <= 100 and length(entry_point) <= 2000
+    and length(flow_name) <= 100
     and octet_length(options::text) <= 100000 and octet_length(jobs) <= 1048576)
 );
 comment on table pdoflow.schedule is
@@ -34,7 +38,9 @@ comment on table pdoflow.schedule is
   H2  Each nominal time has at most one fire. The fire, its posting and the next nominal_at are
       written in one transaction.
   H3  The jitter is less than the time to the next fire, and the same for every server.
-posting_id is the posting of the last fire.';
+  H4  It posts jobs for an entry point, a line of jobs for each; or a flow, whose stages are in jobs
+      as JSON (sql/engine/fire_flow.sql).
+posting_id or flow_id is what the last fire posted. job_count is the number of jobs or stages.';
 -- Serves: the schedules that are due, with each heartbeat.
 create index schedule_due on pdoflow.schedule (fires_at)
 where not is_paused and fires_at is not null;
@@ -46,6 +52,7 @@ create table pdoflow.fire (
   outcome text not null check (outcome in ('posted', 'skipped', 'missed', 'refused')),
   by_hand boolean not null default false,
   posting_id bigint,
+  flow_id bigint,
   reason text,
   primary key (schedule_id, nominal_at),
   constraint w_short check (length(reason) <= 1000)

@@ -52,6 +52,7 @@ export const commands: Commands = {
     ...Object.values(await import("./schedule/show-schedules.ts")),
     (await import("./schedule/show-schedule.ts")).ScheduleShowCommand,
     ...Object.values(await import("./schedule/change-schedule.ts")),
+    (await import("./schedule/backfill-schedule.ts")).ScheduleBackfillCommand,
   ],
   "set-priority": async () => [(await import("./commands/set.ts")).SetPriorityCommand],
   "set-limit": async () => [(await import("./commands/set.ts")).SetLimitCommand],

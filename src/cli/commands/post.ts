@@ -2,14 +2,8 @@ import { resolve } from "node:path";
 
 import { Command, Option } from "clipanion";
 
-import type { Db } from "../../db/connection/connect.ts";
 import { insertLevels } from "../../db/posting/insert-levels.ts";
-import {
-  insertPosting,
-  type JobsToPost,
-  type NewPosting,
-  type Posted,
-} from "../../db/posting/insert.ts";
+import { insertPosting, type NewPosting, type Posted } from "../../db/posting/insert.ts";
 import { readEdges } from "../../db/read/edges.ts";
 import { readPostingCounts } from "../../db/read/status.ts";
 import type { Signer } from "../../db/posting/signatures.ts";
@@ -144,9 +138,9 @@ export class PostCommand extends GatheringCommand {
     return this.wait ? await this.#wait(posted) : exitCodes.ok;
   }
 
-  /** Posts the jobs; overridden by a command that keeps them for later. */
-  async insert(db: Db, posting: NewPosting, jobs: JobsToPost, source: string): Promise<Posted> {
-    return await insertPosting(db, posting, jobs, source);
+  /** Posts jobs; overridden by commands that keep them for later. */
+  async insert(...work: Parameters<typeof insertPosting>): Promise<Posted> {
+    return await insertPosting(...work);
   }
 
   /** Posts a job for each element of the list that the job of another posting returns. */
@@ -165,7 +159,7 @@ export class PostCommand extends GatheringCommand {
       const jobs = expandedFrom(await findExpanded(db, selector));
       const project = this.projectOf(entryPoint, db.target);
       const posting = { ...unsigned, project, after: await findEdges(db, named) };
-      const posted = await insertPosting(db, posting, jobs, "--expand");
+      const posted = await this.insert(db, posting, jobs, "--expand");
       const edges = (await readEdges(db, [posted.id])).get(posted.id);
       return { ...posted, edges: edges ?? [] };
     });
@@ -190,7 +184,7 @@ export class PostCommand extends GatheringCommand {
       if (this.check === true || this.dryRun) return gathering;
       const project = this.projectOf(entryPoint, db.target);
       const posting = { ...unsigned, project, after: await findEdges(db, named) };
-      const posted = await insertLevels(db, posting, gathering);
+      const posted = await insertLevels(db, posting, gathering, (...work) => this.insert(...work));
       const ids = posted.map(({ id }) => id);
       const edges = await readEdges(db, ids);
       return posted.map((level) => ({ ...level, edges: edges.get(level.id) ?? [] }));
@@ -222,7 +216,7 @@ export class PostCommand extends GatheringCommand {
       const project = this.projectOf(entryPoint, db.target);
       const posting = { ...unsigned, project, after: await findEdges(db, named) };
       const sweep = overPosting(jobs.upstream, jobs.jobCount, jobs.args);
-      const posted = await insertPosting(db, posting, sweep, "--over");
+      const posted = await this.insert(db, posting, sweep, "--over");
       const edges = (await readEdges(db, [posted.id])).get(posted.id);
       return { ...posted, edges: edges ?? [] };
     });

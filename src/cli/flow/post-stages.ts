@@ -4,6 +4,7 @@ import { Reading } from "../input/reading-progress.ts";
 import type { CliContext } from "../shell/context.ts";
 import { hasOwnJobs } from "./check-stages.ts";
 import type { FileStage, FlowFile } from "./flow-file.ts";
+import type { RecordedFlow } from "./recorded-flow.ts";
 import { stageCommand } from "./stage-command.ts";
 
 /** A stage with the posting that it has, new or kept. */
@@ -19,13 +20,15 @@ interface StagePosting {
   note: (text: string) => void;
   /** The stages that have a posting already. */
   kept: ReadonlyMap<string, PlacedStage & { digest: JobsDigest }>;
+  /** Keeps what is posted, for a schedule. */
+  recorded?: RecordedFlow;
 }
 
 /** Posts the stages of a flow in a transaction, each after the stages that it waits for. */
 export async function postStages(
   db: Db,
   flow: FlowFile,
-  { flowId, context, note, kept }: StagePosting,
+  { flowId, context, note, kept, recorded }: StagePosting,
 ): Promise<{ stages: PlacedStage[]; spec: FlowSpec }> {
   const placed = new Map<string, PlacedStage>();
   const specs: StageSpec[] = [];
@@ -44,7 +47,13 @@ export async function postStages(
       continue;
     }
     const prefixed = (text: string) => note(`${name}: ${text}`);
-    const command = stageCommand(stage, { flow: flow.name, idOf, context, note: prefixed });
+    const command = stageCommand(stage, {
+      flow: flow.name,
+      idOf,
+      context,
+      note: prefixed,
+      recorded,
+    });
     const posted = await command.post({ db, place: { flowId, stage: name } });
     placed.set(name, { name, ...posted });
     specs.push(stageSpec(stage, await command.digest(posted.jobCount)));

@@ -3,7 +3,7 @@ import { Cli } from "clipanion";
 import type { JobBatch } from "../../db/posting/batches.ts";
 import { JobsDigester, digestOf } from "../../db/posting/jobs-digester.ts";
 import type { FlowPlace } from "../../db/posting/flow.ts";
-import type { NewPosting } from "../../db/posting/insert.ts";
+import type { NewPosting, Posted } from "../../db/posting/insert.ts";
 import type { Db } from "../../db/connection/connect.ts";
 import type { EntryPoint } from "../../domain/entry-point.ts";
 import { InvalidInput } from "../../domain/errors.ts";
@@ -14,6 +14,7 @@ import type { JobSources } from "../input/job-sources.ts";
 import type { Reading } from "../input/reading-progress.ts";
 import type { CliContext } from "../shell/context.ts";
 import type { FileStage } from "./flow-file.ts";
+import type { RecordedFlow } from "./recorded-flow.ts";
 
 /** Where and how a stage is posted. */
 interface StageTarget {
@@ -27,6 +28,8 @@ export class StageCommand extends PostCommand {
   defaultName = "";
   /** Reports a message. */
   note: (text: string) => void = () => {};
+  /** Keeps what is posted, for a schedule. */
+  recorded: RecordedFlow | null = null;
   #target: StageTarget | null = null;
   #posted: { id: number | null; jobCount: number } | null = null;
   #sources: JobSources | null = null;
@@ -53,6 +56,15 @@ export class StageCommand extends PostCommand {
     const posting = super.newPosting(entryPoint);
     const placed = this.#target ? this.#target.place : {};
     return { ...posting, name: posting.name ?? this.defaultName, ...placed };
+  }
+
+  override async insert(...work: Parameters<PostCommand["insert"]>): Promise<Posted> {
+    const [db, posting, jobs, ...rest] = work;
+    if (!this.recorded) return await super.insert(...work);
+    const kept = await this.recorded.keep(jobs);
+    const posted = await super.insert(db, posting, kept.jobs, ...rest);
+    this.recorded.add(posting, kept, posted.id);
+    return posted;
   }
 
   override batchesOf(reading: Reading, note?: NoteCommand): AsyncIterable<JobBatch> {
@@ -95,6 +107,7 @@ interface StageSetting {
   idOf: (stage: string) => number;
   context: CliContext;
   note: (text: string) => void;
+  recorded?: RecordedFlow | undefined;
 }
 
 /**
@@ -104,7 +117,7 @@ interface StageSetting {
  */
 export function stageCommand(
   stage: FileStage,
-  { flow, idOf, context, note }: StageSetting,
+  { flow, idOf, context, note, recorded }: StageSetting,
 ): StageCommand {
   const words = [
     ...[...stage.options.values()].flat(),
@@ -122,5 +135,6 @@ export function stageCommand(
   }
   command.defaultName = `${flow}.${stage.name}`;
   command.note = note;
+  command.recorded = recorded ?? null;
   return command;
 }

@@ -1,5 +1,6 @@
 import * as v from "valibot";
 
+import { fireOutcomes } from "../../db/posting/schedules.ts";
 import { count, id, moment, output } from "./schema-parts.ts";
 
 const name = v.string();
@@ -13,7 +14,10 @@ const schedule = {
   jitterMs: count,
   overlap: v.string(),
   missed: v.string(),
-  entryPoint: v.string(),
+  /** Null if it posts a flow. */
+  entryPoint: v.nullable(v.string()),
+  flowName: v.nullable(v.string()),
+  /** The number of jobs, or of stages of the flow. */
   jobCount: count,
   isPaused: v.boolean(),
   until: v.nullable(moment),
@@ -21,16 +25,18 @@ const schedule = {
   nominalAt: v.nullable(moment),
   /** That time with its jitter. */
   firesAt: v.nullable(moment),
-  /** The posting of the last fire; null if there is none. */
+  /** The posting, or the flow, of the last fire; null if there is none. */
   postingId: v.nullable(id),
+  flowId: v.nullable(id),
 };
 const fires = v.array(
   v.object({
     nominalAt: moment,
     firedAt: moment,
-    outcome: v.picklist(["posted", "skipped", "missed", "refused"]),
+    outcome: v.picklist(fireOutcomes),
     byHand: v.boolean(),
     postingId: v.nullable(id),
+    flowId: v.nullable(id),
     reason: v.nullable(v.string()),
   }),
 );
@@ -61,9 +67,20 @@ export const scheduleSchemas = {
   "schedule run": output({
     /** Null if nothing was posted. */
     posting: v.nullable(id),
+    flow: v.nullable(id),
+    outcome: v.picklist(fireOutcomes),
     reason: v.nullable(v.string()),
   }),
   "schedule backfill": output({
-    times: v.array(v.object({ nominalAt: moment, postingId: v.nullable(id) })),
+    times: v.array(
+      v.object({
+        nominalAt: moment,
+        /** Kept: it had fired before. */
+        outcome: v.picklist([...fireOutcomes, "kept"]),
+        postingId: v.nullable(id),
+        flowId: v.nullable(id),
+        reason: v.nullable(v.string()),
+      }),
+    ),
   }),
 };

@@ -10,6 +10,7 @@ import { rewriteWords } from "../shell/command-words.ts";
 import type { CliContext } from "../shell/context.ts";
 import { duration, localMoment } from "../shell/flag-values.ts";
 import { parseFlags } from "../shell/flags.ts";
+import { ScheduledFlow } from "./scheduled-flow.ts";
 import { ScheduledPost } from "./scheduled-post.ts";
 
 const Options = v.object({
@@ -30,7 +31,7 @@ export class ScheduleAddCommand extends PdoflowCommand {
       The time is a cron expression of five fields, \`@hourly\`, \`@daily\`, \`@weekly\`,
       \`@monthly\`, \`@yearly\`, or an interval such as \`every 90m\`. Running pools fire the
       schedule. The arguments are read now, up to 1 MiB. A schedule with the same name is replaced.
-      See docs/schedules.md.
+      The jobs can also be the stages of a flow. See docs/schedules.md.
     `,
     examples: [
       [
@@ -41,11 +42,12 @@ export class ScheduleAddCommand extends PdoflowCommand {
         "Run a command every quarter of an hour",
         "$0 schedule add sync '*/15 * * * *' -- post -- rsync -a data/ backup/",
       ],
+      ["Post a flow every night", "$0 schedule add night @daily -- flow post night.toml"],
     ],
   });
   name = Option.String({ name: "name" });
   timing = Option.String({ name: "time" });
-  work = Option.Rest({ name: "-- post …" });
+  work = Option.Rest({ name: "-- post … or -- flow post …" });
   zone = Option.String("--zone", { description: "the time zone (default: UTC)" });
   jitter = Option.String("--jitter", {
     description: "fire up to this much later, by a fixed delay for each time (default: 0s)",
@@ -63,11 +65,12 @@ export class ScheduleAddCommand extends PdoflowCommand {
 
   async run(): Promise<ExitCode> {
     const { jitter, ...settings } = parseFlags(Options, this);
-    const post = this.#postCommand();
+    const work = this.#workCommand();
     const { name, timing } = this;
-    post.schedule = { name, timing, settings: { ...settings, jitterMs: jitter } };
-    const code = await post.run();
-    if (code !== exitCodes.ok || post.check === true || post.dryRun) return code;
+    work.schedule = { name, timing, settings: { ...settings, jitterMs: jitter } };
+    const code = await work.run();
+    const isStored = !work.dryRun && (work instanceof ScheduledFlow || work.check !== true);
+    if (code !== exitCodes.ok || !isStored) return code;
     const [added] = await this.withDatabase((db) => readSchedules(db, name));
     const nextAt = added?.nominalAt ?? null;
     if (this.json) this.printJson(outputSchemas["schedule add"], { name, timing, nextAt });
@@ -79,18 +82,20 @@ export class ScheduleAddCommand extends PdoflowCommand {
   }
 
   /** The command line behind `--`. @throws {InvalidInput} */
-  #postCommand(): ScheduledPost {
-    if (this.work[0] !== "post") {
+  #workCommand(): ScheduledPost | ScheduledFlow {
+    const [first, second] = this.work;
+    if (first !== "post" && !(first === "flow" && second === "post")) {
       throw new InvalidInput("arguments", [
-        "expected -- post FN …, found " + (this.work.slice(0, 3).join(" ") || "nothing"),
+        "expected -- post FN … or -- flow post FILE …, found " +
+          (this.work.slice(0, 3).join(" ") || "nothing"),
       ]);
     }
-    const cli = Cli.from<CliContext>([ScheduledPost], { enableColors: false });
+    const cli = Cli.from<CliContext>([ScheduledPost, ScheduledFlow], { enableColors: false });
     const command = cli.process(rewriteWords(this.work, []), {
       ...this.context,
       isTerminal: { ...this.context.isTerminal, stdout: false },
     });
-    if (!(command instanceof ScheduledPost)) {
+    if (!(command instanceof ScheduledPost || command instanceof ScheduledFlow)) {
       throw new InvalidInput("arguments", ["expected options of post"]);
     }
     command.database = this.database;

@@ -1,4 +1,4 @@
-import type { Db } from "../../db/connection/connect.ts";
+import type { PostingDb } from "../../db/posting/caller-transaction.ts";
 import {
   type JobsToPost,
   type NewPosting,
@@ -11,9 +11,9 @@ import { PostCommand } from "../commands/post.ts";
 
 /** `post` behind `schedule add`: keeps its jobs in a schedule instead of posting them. */
 export class ScheduledPost extends PostCommand {
-  schedule: Pick<NewSchedule, "name" | "timing" | "settings"> | null = null;
+  schedule: NewSchedule | null = null;
 
-  override async insert(db: Db, posting: NewPosting, jobs: JobsToPost): Promise<Posted> {
+  override async insert(db: PostingDb, posting: NewPosting, jobs: JobsToPost): Promise<Posted> {
     if (!this.schedule) throw new Error("expected a schedule");
     if (posting.signer) {
       throw new InvalidInput("--sign", ["expected no signature: a schedule cannot sign postings"]);

@@ -59,12 +59,16 @@ function stateOf({ isPaused, firesAt, name }: ScheduleRow): string {
 function facts(schedule: ScheduleRow): (readonly [what: string, text: string])[] {
   const { timing, zone, entryPoint, jobCount, jitterMs, overlap, missed, until } = schedule;
   const words = timingText(timing);
+  const what =
+    entryPoint === null
+      ? `flow ${schedule.flowName}, ${pluralize(jobCount, "stage")}`
+      : `${entryPoint}, ${pluralize(jobCount, "job")}`;
   const options = Object.entries(schedule.options)
     .filter(([name]) => name !== "osUser")
     .map(([name, value]) => `${name} ${typeof value === "string" ? value : JSON.stringify(value)}`);
   return [
     ["time", `${timing}${words === null ? "" : `, ${words}`}, ${zone}`],
-    ["posts", `${entryPoint}, ${pluralize(jobCount, "job")}, as ${schedule.poster}`],
+    ["posts", `${what}, as ${schedule.poster}`],
     ...(options.length > 0 ? [["options", options.join(", ")] as const] : []),
     ...(jitterMs > 0 ? [["jitter", `up to ${durationText(jitterMs)}`] as const] : []),
     ["overlap", overlapTexts[overlap] ?? overlap],

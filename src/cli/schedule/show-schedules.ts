@@ -8,7 +8,7 @@ import { outputSchemas } from "../output/output-schemas.ts";
 import { PdoflowCommand } from "../shell/command.ts";
 import { wholeNumber } from "../shell/flag-values.ts";
 import { parseFlags } from "../shell/flags.ts";
-import { fireColor, fireRows } from "./fire-rows.ts";
+import { fireColor, fireRows, postedText } from "./fire-rows.ts";
 import { findSchedule } from "./schedule-named.ts";
 
 const textOf = (moment: Date | null): string => (moment === null ? "-" : localText(moment));
@@ -26,7 +26,7 @@ export class ScheduleListCommand extends PdoflowCommand {
         schedules.map((one) => [
           ...[one.name, one.timing, one.zone],
           one.isPaused ? "paused" : textOf(one.firesAt),
-          ...[one.postingId ?? "-", one.entryPoint],
+          ...[postedText(one), one.entryPoint ?? `flow ${one.flowName}`],
         ]),
         (cell) => (cell === "paused" ? "yellow" : null),
       );

@@ -43,6 +43,8 @@ import sweepEngine from "../../../sql/engine/sweep.sql" with { type: "text" };
 import overEngine from "../../../sql/engine/over.sql" with { type: "text" };
 import blockEngine from "../../../sql/engine/block.sql" with { type: "text" };
 import cronEngine from "../../../sql/engine/cron.sql" with { type: "text" };
+import fireEngine from "../../../sql/engine/fire.sql" with { type: "text" };
+import fireFlowEngine from "../../../sql/engine/fire_flow.sql" with { type: "text" };
 import scheduleEngine from "../../../sql/engine/schedule.sql" with { type: "text" };
 import limitEngine from "../../../sql/engine/limit.sql" with { type: "text" };
 import leaseEngine from "../../../sql/engine/lease.sql" with { type: "text" };
@@ -127,6 +129,8 @@ const baseline = [
   expandEngine,
   cronEngine,
   scheduleEngine,
+  fireFlowEngine,
+  fireEngine,
   limitEngine,
   leaseEngine,
   gatherEngine,

@@ -17,7 +17,7 @@ const functions: readonly Names[] = [
     /^(pause|resume|cancel|retry|unblock|set_(limits|priority)|(set|delete|swap)_variable)$/,
     ["poster", "operator"],
   ],
-  [/^(begin|end|continue)_flow$|^schedule$/, ["poster"]],
+  [/^(begin|end|continue)_flow$|^schedule(_flow)?$/, ["poster"]],
   [/^(pause|delete|run|backfill)_schedule$/, ["poster", "operator"]],
   [/^drain_pools$/, ["operator"]],
   [/^(running_jobs|ranges_of|fingerprint|failed_jobs|seqs_of|index_of|runs_of)$/, readers],

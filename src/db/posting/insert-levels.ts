@@ -43,6 +43,7 @@ export async function insertLevels(
   db: Db,
   posting: NewPosting,
   gathering: Gathering,
+  insert = insertPosting,
 ): Promise<Posted[]> {
   const noRoom = () => Promise.reject(new NoRoom());
   for (;;) {
@@ -50,7 +51,7 @@ export async function insertLevels(
       return await db.sql.begin(async (tx) => {
         const query = (text: string, parameters: string[]) => tx.unsafe(text, parameters);
         const within = callerDb({ query }, db.target.schema);
-        return await insertLevelsIn(within, posting, gathering, noRoom);
+        return await insertLevelsIn(within, posting, gathering, noRoom, insert);
       });
     } catch (error) {
       if (!(error instanceof NoRoom)) throw error;
@@ -65,6 +66,7 @@ export async function insertLevelsIn(
   posting: NewPosting,
   { upstream, jobCount, groupSize, tolerated, args }: Gathering,
   openSpan: () => Promise<void>,
+  insert = insertPosting,
 ): Promise<Posted[]> {
   const posted: Posted[] = [];
   const counts = levelsOf(jobCount, groupSize);
@@ -86,7 +88,7 @@ export async function insertLevelsIn(
       gatherSize: groupSize,
       key: hasOwnKey ? `${key} (level ${level + 1})` : key,
     };
-    posted.push(await insertPosting(db, work, repeated(args, count), "the level", openSpan));
+    posted.push(await insert(db, work, repeated(args, count), "the level", openSpan));
     const isMixed = posted.some(({ isNew }) => isNew !== posted[0]?.isNew);
     if (isMixed || posted[level]?.jobCount !== count) throw new ReductionChanged(key ?? "");
   }

@@ -1,5 +1,6 @@
 import { InvalidInput } from "../../domain/errors.ts";
 import type { Db } from "../connection/connect.ts";
+import type { PostingDb } from "./caller-transaction.ts";
 import type { JobBatch } from "./batches.ts";
 
 /** The most bytes of arguments that a schedule stores; as in sql/api/schedule.sql. */
@@ -18,12 +19,16 @@ export interface NewSchedule {
   name: string;
   /** A cron expression, or an interval such as "every 90m". */
   timing: string;
+  settings: ScheduleSettings;
+}
+
+/** What a schedule posts: jobs of one entry point. */
+export interface ScheduledJobs {
   entryPoint: string;
   /** The arguments of each job, as JSON. */
   args: readonly string[];
   /** The options of the postings, as JSON. */
   options: string;
-  settings: ScheduleSettings;
 }
 
 export interface ScheduleRow {
@@ -34,9 +39,12 @@ export interface ScheduleRow {
   jitterMs: number;
   overlap: string;
   missed: string;
-  entryPoint: string;
+  /** Null if it posts a flow. */
+  entryPoint: string | null;
+  flowName: string | null;
   /** The options of its postings. */
   options: Record<string, unknown>;
+  /** The number of jobs, or of stages of a flow. */
   jobCount: number;
   createdAt: Date;
   isPaused: boolean;
@@ -45,18 +53,23 @@ export interface ScheduleRow {
   nominalAt: Date | null;
   /** That time with its jitter. */
   firesAt: Date | null;
-  /** The posting of the last fire. */
+  /** The posting, or the flow, of the last fire. */
   postingId: number | null;
+  flowId: number | null;
 }
 
 export interface FireRow {
   nominalAt: Date;
   firedAt: Date;
-  outcome: "posted" | "skipped" | "missed" | "refused";
+  outcome: FireOutcome;
   byHand: boolean;
   postingId: number | null;
+  flowId: number | null;
   reason: string | null;
 }
+
+export const fireOutcomes = ["posted", "skipped", "missed", "refused"] as const;
+export type FireOutcome = (typeof fireOutcomes)[number];
 
 /**
  * The arguments of jobs as a schedule stores them.
@@ -69,6 +82,9 @@ export async function storedJobs(
   const args: string[] = [];
   let bytes = 0;
   for await (const batch of jobs) {
+    if (batch.priorities?.some((priority) => priority !== batch.priorities?.[0]) === true) {
+      throw new InvalidInput("priority", ["expected one priority for all jobs of a schedule"]);
+    }
     args.push(...batch.args);
     bytes += batch.args.reduce((sum, line) => sum + Buffer.byteLength(line) + 1, 0);
     if (bytes > bytesMax) {
@@ -82,24 +98,37 @@ export async function storedJobs(
 }
 
 /** Adds a schedule, or replaces the caller's schedule with its name. */
-export const addSchedule = ({ sql, schema }: Db, schedule: NewSchedule) => sql`
+export const addSchedule = (
+  { sql, schema }: PostingDb,
+  schedule: NewSchedule & ScheduledJobs,
+) => sql`
   select ${schema}.schedule(
     ${schedule.name}, ${schedule.timing}, ${schedule.entryPoint}, ${schedule.args.join("\n")},
     ${schedule.options}::text::jsonb, ${JSON.stringify(schedule.settings)}::text::jsonb)`;
+
+/** The same for a flow: `flow` is the JSON text that sql/engine/fire_flow.sql describes. */
+export const addFlowSchedule = (
+  { sql, schema }: Db,
+  { name, timing, settings }: NewSchedule,
+  { flow, osUser }: { flow: string; osUser: string },
+) => sql`
+  select ${schema}.schedule_flow(
+    ${name}, ${timing}, ${flow}::text::json, ${JSON.stringify({ osUser })}::text::jsonb,
+    ${JSON.stringify(settings)}::text::jsonb)`;
 
 /** The schedules that the caller can see, by name; with `name`, only the ones that have it. */
 export const readSchedules = ({ sql, schema }: Db, name: string | null = null) => sql<
   ScheduleRow[]
 >`
-  select name, poster, timing, zone, jitter_ms, overlap, missed, entry_point, options, job_count,
-         created_at, is_paused, until, nominal_at, fires_at, posting_id
+  select name, poster, timing, zone, jitter_ms, overlap, missed, entry_point, flow_name, options,
+         job_count, created_at, is_paused, until, nominal_at, fires_at, posting_id, flow_id
   from ${schema}.schedules where ${name}::text is null or name = ${name}
   order by name, poster limit 10000`;
 
 /** The last fires of a schedule, the newest first. */
 export const readFires = ({ sql, schema }: Db, name: string, most: number) => sql<FireRow[]>`
-  select nominal_at, fired_at, outcome, by_hand, posting_id, reason from ${schema}.fires
-  where name = ${name} order by nominal_at desc limit ${most}`;
+  select nominal_at, fired_at, outcome, by_hand, posting_id, flow_id, reason
+  from ${schema}.fires where name = ${name} order by nominal_at desc limit ${most}`;
 
 /** When something happens again and again: a schedule, or a time to try. */
 export interface Timing extends Pick<ScheduleRow, "timing" | "zone" | "until"> {
@@ -130,14 +159,39 @@ export async function pauseSchedule({ sql, schema }: Db, name: string, pauses: b
 export const deleteSchedule = ({ sql, schema }: Db, name: string) =>
   sql`select ${schema}.delete_schedule(${name})`;
 
-/** Fires a schedule now; returns the posting, null if it was skipped or refused. */
-export async function runSchedule({ sql, schema }: Db, name: string): Promise<number | null> {
-  const [row] = await sql<{ id: number | null }[]>`select ${schema}.run_schedule(${name}) as id`;
-  return row?.id ?? null;
+/** What became of a fire by hand. */
+export type HandFire = Pick<FireRow, "outcome" | "postingId" | "flowId" | "reason">;
+
+/** Fires a schedule now. */
+export async function runSchedule({ sql, schema }: Db, name: string): Promise<HandFire> {
+  const [fire] = await sql<HandFire[]>`select * from ${schema}.run_schedule(${name})`;
+  if (!fire) throw new Error("run_schedule returned no row");
+  return fire;
 }
 
-/** Fires a schedule for its past times between two moments that have not fired, at most 1,000. */
-export const backfillSchedule = ({ sql, schema }: Db, name: string, from: string, to: string) =>
-  sql<{ nominalAt: Date; postingId: number | null }[]>`
-    select * from ${schema}.backfill_schedule(
-      ${name}, ${from}::timestamptz, ${to}::timestamptz)`;
+/** A time of a schedule that was made up for; "kept" if it had fired before. */
+export interface BackfilledTime extends Omit<HandFire, "outcome"> {
+  nominalAt: Date;
+  outcome: FireOutcome | "kept";
+}
+
+/**
+ * Fires a schedule for its past times between two moments that have not posted, each in a
+ * transaction of its own, so that nothing is lost if it is interrupted.
+ */
+export async function* backfillSchedule(
+  { sql, schema }: Db,
+  name: string,
+  { from, to }: { from: string; to: string },
+): AsyncGenerator<BackfilledTime, void, undefined> {
+  for (let next = from; ;) {
+    const [time] = await sql<(BackfilledTime & { nextFrom: string })[]>`
+      select b.*, (b.nominal_at + interval '1 us')::text as next_from
+      from ${schema}.backfill_schedule(
+        ${name}, ${next}::text::timestamptz, ${to}::text::timestamptz) b`;
+    if (!time) return;
+    const { nextFrom, ...rest } = time;
+    yield rest;
+    next = nextFrom;
+  }
+}

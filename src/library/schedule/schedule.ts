@@ -56,8 +56,8 @@ export class Schedule<Result = unknown> {
   }
 
   /**
-   * Posts the jobs now, without using up a time. Null if that was skipped or refused: see `pdoflow
-   * schedule history`.
+   * Posts the jobs now, without using up a time. Null if that was skipped or refused, or if it
+   * posts a flow: see `pdoflow schedule history`.
    *
    * @throws {QueueRefused} there is no such schedule.
    */

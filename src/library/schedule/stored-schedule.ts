@@ -37,7 +37,7 @@ export class StoredSchedule<Result> {
 
   async run(): Promise<Posting<Result> | null> {
     return await this.#use(async (db) => {
-      const id = await runSchedule(db, this.#name);
+      const { postingId: id } = await runSchedule(db, this.#name);
       const [row] = id === null ? [] : await findPostings(db, [id]);
       return row ? new Posting<Result>(this.#connection, { ...row, isNew: true }) : null;
     });

@@ -122,8 +122,9 @@ test("docs/report.md: a page is written about the newest posting", async () => {
 
 test("docs/schedules.md: a schedule is added, shown, fired by hand and paused", async () => {
   await using db = await freshDatabase();
-  const file = "echo 'export const main = () => 1;' > report.ts\n";
-  const { code, out } = await runIn(db, file + (await shellOf("schedules.md")));
+  const flow = `name = "night"\n[set]\nquality = "fast"\n[stage.a]\nrun = "report.ts#main"`;
+  const files = `echo 'export const main = () => 1;' > report.ts\necho '${flow}' > night.toml\n`;
+  const { code, out } = await runIn(db, files + (await shellOf("schedules.md")));
   expect({ code, out }).toEqual({ code: 0, out: expect.stringContaining("Europe/Berlin") });
 });
 

@@ -56,6 +56,7 @@ describe("schedule add", () => {
     [["x", "@never", "--", "post", "work.ts#none", "--no-args"], "five fields"],
     [["x", "@daily"], "expected -- post"],
     [["x", "@daily", "--", "status"], "expected -- post"],
+    [["x", "@daily", "--", "flow", "list"], "expected -- post"],
     [["1x", "@daily", "--", "post", "work.ts#none", "--no-args"], "a letter first"],
     [["x", "@daily", "--", "post", "work.ts#none", "--no-args", "--key", "k"], "option key"],
     [["x", "@daily", "--", "post", "work.ts#main", "--over", "1"], "arguments of their own"],
@@ -150,6 +151,60 @@ test("schedule backfill posts for past times", async () => {
   expect(err).toBe("");
   expect(JSON.parse(out)).toMatchObject({
     times: [1, 2, 3].map((day) => ({ nominalAt: `2026-01-0${day}T02:00:00.000Z` })),
+  });
+});
+
+describe("schedule add … -- flow post", () => {
+  const night = `name = "night"
+[set]
+n = "1-2"
+[stage.reduce]
+run = "work.ts#main"
+each = ["x={n}"]
+max-attempts = 2
+[stage.over]
+run = "work.ts#main"
+over = "reduce"
+[stage.sum]
+run = "work.ts#none"
+gather = "over"
+after-any = "reduce"
+`;
+
+  test("stores the flow, posts nothing, and fires it as flow post does", async () => {
+    const file = "night.toml";
+    await cli.write(file, night);
+    const before = await db.db.sql`select from pdoflow.flow`;
+    const words = ["@daily", "--", "flow", "post", file, "--set", "n=1-3"];
+    const { code, out, err } = await add("n", ...words);
+    expect({ code, out }).toEqual({ code: 0, out: "" });
+    expect(err).toContain("schedule n fires next at 20");
+    expect(await db.db.sql`select from pdoflow.flow`).toHaveLength(before.length);
+    expect((await cli.run("schedule", "show", "n")).out).toContain("flow night, 3 stages");
+    const flow = (await cli.run("schedule", "run", "n")).out.trim();
+    const posted = (await cli.run("flow", "post", file, "--set", "n=1-3")).out.trim();
+    const stagesOf = async (flow: string) =>
+      await db.db.sql`
+        select p.stage, p.name, p.entry_point, p.job_count, p.max_attempts,
+               array_agg(e.kind || ' ' || u.stage order by u.stage) as edges
+        from pdoflow.posting p left join pdoflow.edge e on e.posting_id = p.id
+          left join pdoflow.posting u on u.id = e.upstream_id
+        where p.flow_id = ${flow}::bigint group by p.id order by p.id`;
+    expect([...(await stagesOf(flow))]).toEqual([...(await stagesOf(posted))]);
+    const resumed = await cli.run("flow", "resume", flow, file, "--set", "n=1-3", "--dry-run");
+    expect(resumed.out.match(/and unchanged/g)).toHaveLength(3);
+  });
+
+  test.each([
+    ['after = "41"', "expected stages that wait for stages of the flow, found posting 41"],
+    ['run-at = "+1h"', "option runAt: the stage reduce of a schedule cannot have it"],
+  ])("%s is refused", async (line, why) => {
+    await db.db.sql`select pdoflow.post('work.ts#main', '[[1]]') from generate_series(1, 41)`;
+    const file = "wrong.toml";
+    await cli.write(file, night.replace("max-attempts = 2", line));
+    const { code, err } = await add("n", "@daily", "--", "flow", "post", file, "--set", "n=1-3");
+    expect({ code, err }).toMatchObject({ code: 2, err: expect.stringContaining(why) });
+    expect(await db.db.sql`select from pdoflow.schedule`).toHaveLength(0);
   });
 });
 

@@ -123,6 +123,10 @@ const calls: Readonly<Record<string, readonly string[] | null>> = {
   "next_times(p_timing, p_zone)": null,
   "pause_schedule(p_name)": null,
   "run_schedule(p_name)": null,
+  "schedule_flow(p_name, p_timing, p_flow, p_options, p_settings)": [
+    `schedule_flow(${long}, '@daily', '{"name": "n", "stages": [{"stage": "a"}]}')`,
+    `schedule_flow('s', '@daily' || ${long}, '{"name": "n", "stages": []}')`,
+  ],
   "schedule(p_name, p_timing, p_entry_point, p_jobs, p_options, p_settings)": [
     `schedule(${long}, '@daily', 'a.ts#f')`,
     `schedule('s', '@daily' || ${long}, 'a.ts#f')`,

@@ -70,6 +70,27 @@ test("the limits of its poster apply, and the time is noted", async () => {
   });
 });
 
+test("a flow is posted for its poster, with the limits of that role", async () => {
+  const flow = { name: "f", stages: [{ stage: "a", run: "a.ts#f" }] };
+  const more = [...flow.stages, { stage: "b", run: "b.ts#f", jobs: { over: "a" } }];
+  const add = (stages: object[]) => ada.sql`
+    select pdoflow.schedule_flow('hers', 'every 10m',
+      ${JSON.stringify({ ...flow, stages })}::text::json)`;
+  await add(flow.stages);
+  await makeDue();
+  await startDue(pool);
+  expect(await posters()).toEqual([roles.nameOf("ada")]);
+  await roles.db.sql`truncate pdoflow.posting, pdoflow.lane cascade`;
+  expect(errorCode(await add(more).catch((caught: unknown) => caught))).toBe("PF001");
+  await roles.grant("ada", "poster");
+  await add(more);
+  await roles.grant("ada", "poster", { maxOpen: 1 });
+  expect(await ada.sql`select outcome, reason from pdoflow.run_schedule('hers')`).toMatchObject([
+    { outcome: "refused", reason: expect.stringContaining("limit of 1 open postings") },
+  ]);
+  expect(await posters()).toEqual([]);
+});
+
 test("a poster who may not post any more has none", async () => {
   await makeDue();
   await roles.db.sql`

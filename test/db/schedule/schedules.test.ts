@@ -2,6 +2,7 @@
 import { describe, expect, test } from "bun:test";
 
 import type { Db } from "../../../src/db/connection/connect.ts";
+import { backfillSchedule } from "../../../src/db/posting/schedules.ts";
 import {
   jobsOf,
   names,
@@ -34,6 +35,15 @@ const fires = async ({ sql }: Db) => [
   ...(await sql<{ outcome: string; postingId: number | null; reason: string | null }[]>`
     select outcome, posting_id, reason from pdoflow.fires order by nominal_at`),
 ];
+
+async function take<T>(all: AsyncIterable<T>, most: number): Promise<T[]> {
+  const taken: T[] = [];
+  for await (const one of all) {
+    taken.push(one);
+    if (taken.length === most) break;
+  }
+  return taken;
+}
 
 const postings = async ({ sql }: Db) =>
   (await sql<{ id: number }[]>`select id from pdoflow.posting order by id`).map(({ id }) => id);
@@ -194,15 +204,31 @@ test("run fires now and uses up no time; backfill makes up for past ones", async
   await using db = await freshQueue();
   await add(db, "0 * * * *", { overlap: "allow" });
   const [before] = await db.sql`select nominal_at from pdoflow.schedule`;
-  expect((await db.sql`select pdoflow.run_schedule('nightly') as id`)[0]).toEqual({ id: 1 });
+  expect((await db.sql`select * from pdoflow.run_schedule('nightly')`)[0]).toMatchObject({
+    ...{ postingId: 1, flowId: null, outcome: "posted", reason: null },
+  });
   expect((await db.sql`select nominal_at from pdoflow.schedule`)[0]).toEqual(before);
-  const rows = await db.sql`
-    select * from pdoflow.backfill_schedule('nightly', '2026-01-01T00:00Z', '2026-01-01T03:30Z')`;
-  expect(rows.map(({ postingId }: { postingId?: number }) => postingId)).toEqual([2, 3, 4, 5]);
-  const again = await db.sql`
-    select * from pdoflow.backfill_schedule('nightly', '2026-01-01T00:00Z', '2026-01-01T03:30Z')`;
-  expect(again.filter(({ postingId }: { postingId?: number }) => postingId)).toEqual([]);
-  expect(again).toHaveLength(4);
+  const period = { from: "2026-01-01T00:00Z", to: "2026-01-01T03:30Z" };
+  const first = await take(backfillSchedule(db, "nightly", period), 2);
+  expect(first.map(({ postingId }) => postingId)).toEqual([2, 3]);
+  const rest = await take(backfillSchedule(db, "nightly", period), 9);
+  expect(rest.map(({ outcome, postingId }) => `${outcome} ${postingId}`)).toEqual([
+    ...["kept 2", "kept 3", "posted 4", "posted 5"],
+  ]);
+});
+
+test("backfill commits each time by itself, so that --overlap cancel takes few locks", async () => {
+  await using db = await freshQueue();
+  await add(db, "0 * * * *", { overlap: "cancel" });
+  const period = { from: "2026-01-01T00:00Z", to: "2026-01-01T05:30Z" };
+  await take(backfillSchedule(db, "nightly", period), 9);
+  expect(
+    await db.sql`select state, count(*)::integer, count(distinct xmin::text)::integer as commits
+                 from pdoflow.posting group by state order by state`,
+  ).toMatchObject([
+    { state: "open", count: 1, commits: 1 },
+    { state: "cancelled", count: 5, commits: 5 },
+  ]);
 });
 
 test("a paused schedule does not fire, and a resumed one only at later times", async () => {

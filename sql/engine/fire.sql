@@ -1,0 +1,141 @@
+-- What happens when a schedule fires (H2): its jobs are posted for its poster, whichever pool fires
+-- it, and the outcome is noted.
+
+-- Notes what happened at a time of a schedule, and deletes old fires.
+create function pdoflow.note_fire(
+  s pdoflow.schedule, p_nominal timestamptz, p_outcome text, p_reason text, p_by_hand boolean,
+  p_posting bigint default null, p_flow bigint default null
+) returns pdoflow.fire language plpgsql set jit = off set enable_seqscan = off as $$
+declare
+  v_fire pdoflow.fire;
+begin
+  insert into pdoflow.fire
+    (schedule_id, nominal_at, outcome, reason, posting_id, flow_id, by_hand)
+  values (s.id, p_nominal, p_outcome, left(p_reason, 1000), p_posting, p_flow, p_by_hand)
+  on conflict (schedule_id, nominal_at) do nothing returning * into v_fire;
+  delete from pdoflow.fire where schedule_id = s.id and nominal_at <= (
+    select nominal_at from pdoflow.fire where schedule_id = s.id
+    order by nominal_at desc offset 400 limit 1);
+  return v_fire;
+end $$;
+
+-- The postings of the last fire of a schedule that have not ended.
+create function pdoflow.unfinished_of(s pdoflow.schedule) returns bigint[]
+language plpgsql stable set jit = off set enable_seqscan = off as $$
+begin
+  return array(
+    select id from (
+      select id from pdoflow.posting where id = s.posting_id and ended_at is null
+      union select id from pdoflow.posting where flow_id = s.flow_id and ended_at is null) p
+    order by id);
+end $$;
+
+-- The option "after" of a posting that waits for the end of others.
+create function pdoflow.after_any(p_postings bigint[]) returns jsonb language sql immutable as $$
+  select coalesce(jsonb_agg(jsonb_build_object('posting', id, 'kind', 'any')), '[]')
+  from unnest(p_postings) as p (id)
+$$;
+
+-- Posts the jobs of a schedule, behind some postings; returns the posting. Returns the same posting
+-- if p_key was posted before.
+create function pdoflow.post_jobs_of(
+  s pdoflow.schedule, p_nominal timestamptz, p_key text, p_behind bigint[]
+) returns bigint language plpgsql set jit = off set enable_seqscan = off as $$
+declare
+  v pdoflow.posting := pdoflow.posting_of(s.entry_point, s.options);
+  v_limits record := pdoflow.limits_of(s.poster, pdoflow.owns(s.poster));
+begin
+  v.id := pdoflow.new_posting_id();
+  insert into pdoflow.posting_key (poster, poster_os, key, posting_id)
+  values (s.poster, s.poster_os, p_key, v.id) on conflict do nothing;
+  if not found then
+    return (select posting_id from pdoflow.posting_key
+            where poster = s.poster and poster_os = s.poster_os and key = p_key);
+  end if;
+  v.job_count := pdoflow.write_jobs(v.id, 0, s.jobs, null, v_limits.max_argument_bytes);
+  v.name := coalesce(v.name, s.name);
+  v.schedule := s.name;
+  v.scheduled_at := p_nominal;
+  perform pdoflow.write_posting(
+    v, s.options || jsonb_build_object('after', pdoflow.after_any(p_behind)), false, null, null,
+    null, s.poster);
+  return v.id;
+end $$;
+
+-- Fires a schedule, whose row is locked, for one time, and notes what happened. Null if it has
+-- fired for that time (H2).
+create function pdoflow.fire_schedule(s pdoflow.schedule, p_nominal timestamptz, p_by_hand boolean)
+returns pdoflow.fire language plpgsql set jit = off set enable_seqscan = off as $$
+declare
+  v_key constant text := format('schedule/%s/%s', s.id,
+    to_char(p_nominal at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'));
+  v_before bigint[] := pdoflow.unfinished_of(s);
+  v_what text := case when s.flow_id is null then format('posting %s', s.posting_id)
+                      else format('flow %s', s.flow_id) end;
+  v_behind bigint[] := case when s.overlap = 'queue' then v_before else '{}' end;
+  v_posting bigint;
+  v_flow bigint;
+begin
+  if exists (select from pdoflow.fire where schedule_id = s.id and nominal_at = p_nominal) then
+    return null;
+  elsif cardinality(v_before) > 0 and s.overlap = 'skip' and not p_by_hand then
+    return pdoflow.note_fire(s, p_nominal, 'skipped', v_what || ' has not ended', false);
+  elsif cardinality(v_behind) > 0 and not exists (
+    select from pdoflow.posting where id = s.posting_id and not waits
+    union all select from pdoflow.posting where flow_id = s.flow_id and not waits) then
+    return pdoflow.note_fire(s, p_nominal, 'skipped', v_what || ' still waits', p_by_hand);
+  end if;
+  begin
+    if not pdoflow.may_post(s.poster) then
+      raise exception 'the role % may not post any more', s.poster using errcode = 'PF005';
+    elsif s.flow_name is not null then
+      v_flow := pdoflow.post_flow_of(s, p_nominal, v_key, v_behind);
+    else
+      v_posting := pdoflow.post_jobs_of(s, p_nominal, v_key, v_behind);
+    end if;
+  exception
+    when deadlock_detected or serialization_failure then raise;
+    when others then -- of the limits of the poster, for example: the next time tries again
+      return pdoflow.note_fire(s, p_nominal, 'refused', sqlerrm, p_by_hand);
+  end;
+  update pdoflow.schedule set posting_id = v_posting, flow_id = v_flow where id = s.id;
+  if s.overlap = 'cancel' and (s.posting_id, s.flow_id) is distinct from (v_posting, v_flow) then
+    perform pdoflow.cancel_postings(v_before, true, 'replaced by ' || case
+      when v_flow is null then format('posting %s of its schedule', v_posting)
+      else format('flow %s of its schedule', v_flow) end);
+  end if;
+  return pdoflow.note_fire(s, p_nominal, 'posted', null, p_by_hand, v_posting, v_flow);
+end $$;
+
+-- Fires one time of a schedule that is due; returns whether there was one. Only one in a
+-- transaction: firing takes the locks of posting, in their order. Skips locked schedules: another
+-- pool fires these. A schedule whose times cannot be computed any more is paused, so that it stops
+-- no pool.
+create function pdoflow.fire_due(p_posters text[] default null) returns boolean
+language plpgsql set jit = off set enable_seqscan = off as $$
+declare
+  s pdoflow.schedule;
+  v record;
+begin
+  select * into s from pdoflow.schedule
+  where fires_at <= now() and not is_paused and (p_posters is null or poster = any (p_posters))
+  order by fires_at limit 1 for no key update skip locked;
+  if not found then return false; end if;
+  begin
+    v := pdoflow.due_time(s);
+    if v.fire_at is distinct from s.nominal_at then
+      perform pdoflow.note_fire(
+        s, s.nominal_at, 'missed', 'no pool fired it in time'
+          || case when v.last_at > s.nominal_at
+                  then format(', nor others before %s', v.last_at) else '' end, false);
+    end if;
+    if v.fire_at is not null then perform pdoflow.fire_schedule(s, v.fire_at, false); end if;
+    perform pdoflow.advance_schedule(s, v.last_at);
+  exception
+    when deadlock_detected or serialization_failure then raise; -- the pool tries again
+    when others then
+      update pdoflow.schedule set is_paused = true where id = s.id;
+      perform pdoflow.note_fire(s, s.nominal_at, 'refused', sqlerrm, false);
+  end;
+  return true;
+end $$;
